@@ -1,0 +1,112 @@
+package diag
+
+// EventReason is the reason under which a diagnostic appears as a Kubernetes event; the values are those that users of
+// the existing controller know.
+type EventReason string
+
+const (
+	FailedLoadGroupID EventReason = "FailedLoadGroupID"
+	FailedBuildModel  EventReason = "FailedBuildModel"
+	FailedDeployModel EventReason = "FailedDeployModel"
+	FailedReconcile   EventReason = "FailedReconcile"
+	FailedNetwork     EventReason = "FailedNetworkReconcile"
+	BackendNotFound   EventReason = "BackendNotFound"
+	FailedCleanup     EventReason = "FailedCleanup"
+	UnhealthyTargets  EventReason = "UnhealthyTargets"
+	NoteReason        EventReason = "Note"
+	SuccessfullyDone  EventReason = "SuccessfullyReconciled"
+)
+
+// Info is what the table knows of a code.
+type Info struct {
+	Class  Class
+	Reason EventReason
+	Doc    string // one sentence for docs/troubleshooting.md, which is generated from this table
+}
+
+// The codes. Producers use these constants only; a test checks that each appears in some golden case.
+const (
+	InvalidIngressClass   Code = "InvalidIngressClass"
+	InvalidGroup          Code = "InvalidGroup"
+	InvalidAnnotation     Code = "InvalidAnnotation"
+	UnknownAnnotation     Code = "UnknownAnnotation"
+	UnsupportedFeature    Code = "UnsupportedFeature"
+	IgnoredSetting        Code = "IgnoredSetting"
+	ConflictingSettings   Code = "ConflictingSettings"
+	InvalidRule           Code = "InvalidRule"
+	ServiceNotFound       Code = "ServiceNotFound"
+	ServicePortNotFound   Code = "ServicePortNotFound"
+	WrongServiceType      Code = "WrongServiceType"
+	NoSubnets             Code = "NoSubnets"
+	InvalidSubnets        Code = "InvalidSubnets"
+	SecurityGroupNotFound Code = "SecurityGroupNotFound"
+	CertificateNotFound   Code = "CertificateNotFound"
+	TargetGroupNotFound   Code = "TargetGroupNotFound"
+	NameTooLong           Code = "NameTooLong"
+	DeletionProtected     Code = "DeletionProtected"
+	AccessDenied          Code = "AccessDenied"
+	QuotaExceeded         Code = "QuotaExceeded"
+	RateExceeded          Code = "RateExceeded"
+	NameTaken             Code = "NameTaken"
+	AWSRejected           Code = "AWSRejected"
+	AWSUnavailable        Code = "AWSUnavailable"
+	NoHealthyTargets      Code = "NoHealthyTargets"
+	ServiceMissing        Code = "BackendServiceMissing"
+	EndpointNotResolved   Code = "EndpointNotResolved"
+	InvalidBinding        Code = "InvalidBinding"
+)
+
+// Table lists every code.
+var table = map[Code]Info{
+	InvalidIngressClass:   {Invalid, FailedLoadGroupID, "the IngressClass, or the IngressClassParams it names, does not exist or does not admit this Ingress"},
+	InvalidGroup:          {Invalid, FailedLoadGroupID, "the group name or order is not acceptable"},
+	InvalidAnnotation:     {Invalid, FailedBuildModel, "an annotation's value cannot be understood or is out of range"},
+	UnknownAnnotation:     {Note, NoteReason, "an annotation carries our prefix but is not one of ours; probably a spelling mistake"},
+	UnsupportedFeature:    {Note, NoteReason, "a setting is understood but not acted on by this version"},
+	IgnoredSetting:        {Note, NoteReason, "a setting has no effect beside another one"},
+	ConflictingSettings:   {Conflict, FailedBuildModel, "two members of a group claim different values for one setting of the shared load balancer"},
+	InvalidRule:           {Invalid, FailedBuildModel, "a rule of the Ingress cannot be expressed as a listener rule"},
+	ServiceNotFound:       {NotFound, FailedBuildModel, "a backend Service does not exist"},
+	ServicePortNotFound:   {NotFound, FailedBuildModel, "a backend Service has no such port"},
+	WrongServiceType:      {Invalid, FailedBuildModel, "instance targets need a Service of type NodePort or LoadBalancer"},
+	NoSubnets:             {NotFound, FailedBuildModel, "no subnet of the VPC qualifies for the load balancer"},
+	InvalidSubnets:        {Invalid, FailedBuildModel, "the subnets that were named cannot carry the load balancer"},
+	SecurityGroupNotFound: {NotFound, FailedBuildModel, "a security group that was named does not exist in the VPC"},
+	CertificateNotFound:   {NotFound, FailedBuildModel, "a certificate does not exist, is not issued, or none covers a host"},
+	TargetGroupNotFound:   {NotFound, FailedBuildModel, "a target group that was named does not exist"},
+	NameTooLong:           {Invalid, FailedBuildModel, "a name exceeds what AWS admits"},
+	DeletionProtected:     {Conflict, FailedDeployModel, "deletion protection keeps the load balancer"},
+	AccessDenied:          {Denied, FailedDeployModel, "the controller's role lacks a permission"},
+	QuotaExceeded:         {Quota, FailedDeployModel, "an AWS quota is reached"},
+	RateExceeded:          {Throttled, FailedDeployModel, "AWS throttles the account; the controller slows down and goes on"},
+	NameTaken:             {Conflict, FailedDeployModel, "a resource of that name exists and is not ours"},
+	AWSRejected:           {Invalid, FailedDeployModel, "AWS refuses a request as invalid"},
+	AWSUnavailable:        {Transient, FailedDeployModel, "AWS did not answer, or answered with a server error"},
+	NoHealthyTargets:      {Note, UnhealthyTargets, "no target of a target group passes its health check"},
+	ServiceMissing:        {NotFound, BackendNotFound, "the Service of a TargetGroupBinding does not exist"},
+	EndpointNotResolved:   {NotFound, FailedNetwork, "the network interface or security group of an endpoint cannot be determined"},
+	InvalidBinding:        {Invalid, FailedReconcile, "a TargetGroupBinding contradicts itself or its target group"},
+}
+
+// Lookup returns the table entry of a code; ok is false for a code that is not declared.
+func Lookup(c Code) (info Info, ok bool) {
+	info, ok = table[c]
+	return info, ok
+}
+
+// Codes returns every declared code, unordered.
+func Codes() []Code {
+	out := make([]Code, 0, len(table))
+	for c := range table {
+		out = append(out, c)
+	}
+	return out
+}
+
+// New builds a diagnostic with the class of its code.
+func New(o Object, path string, c Code, text, remedy string) Diagnostic {
+	return Diagnostic{Object: o, Path: path, Code: c, Class: table[c].Class, Text: text, Remedy: remedy}
+}
+
+// Reason is the event reason of the diagnostic.
+func (d Diagnostic) Reason() EventReason { return table[d.Code].Reason }

@@ -1,0 +1,152 @@
+// Package intent is the wish, source-neutral: load balancers with listeners, routes and backends, as front ends read them
+// from Kubernetes objects and before AWS is consulted. Every settable field knows where it came from.
+// It imports diag and stack (for the vocabulary of conditions and actions), nothing else.
+package intent
+
+import (
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Source tells where a value was written.
+type Source struct {
+	Object diag.Object
+	Path   string // e.g. "metadata.annotations[alb.ingress.kubernetes.io/scheme]" or "spec.scheme"
+}
+
+// Field is an optional setting with its provenance. The zero value is "not set".
+type Field[T any] struct {
+	Value  T
+	Set    bool
+	Source Source
+}
+
+// Of makes a set field.
+func Of[T any](v T, s Source) Field[T] { return Field[T]{Value: v, Set: true, Source: s} }
+
+// Or returns the value if set, else def.
+func (f Field[T]) Or(def T) T {
+	if f.Set {
+		return f.Value
+	}
+	return def
+}
+
+// Entrance is one load balancer wish: the members of an Ingress group in group order, or one Service.
+type Entrance struct {
+	Key     stack.Key
+	Type    stack.LoadBalancerType
+	Names   Names
+	Members []Member
+}
+
+// Names are the inputs of the naming formulas that depend on the kind of owner.
+type Names struct {
+	// UID of the owning Service (NLB names hash it); empty for Ingress.
+	ServiceUID string
+}
+
+// Member is what one Kubernetes object contributes. Order in Entrance.Members is priority order.
+type Member struct {
+	Object  diag.Object
+	Created int64 // Unix seconds of creation; older wins conflicts after group order
+	// Forced marks settings that come from IngressClassParams: they win conflicts over annotations.
+	Settings  Settings
+	Listeners []Listener
+	Routes    []Route // in rule order
+	// Diagnostics of translation. A member with errors among them is quarantined by compile: its last good version is
+	// used if there is one, else it is left out and its matches answer 503.
+	Diagnostics diag.List
+}
+
+// Settings concern the load balancer as a whole.
+type Settings struct {
+	Name             Field[string]
+	Scheme           Field[string]
+	IPAddressType    Field[string]
+	Subnets          Field[SubnetSelector]
+	SecurityGroups   Field[[]string] // ids ("sg-…") or Name tag values; an empty list is not set
+	NoSecurityGroups Field[bool]     // NLB only: aws-load-balancer-disable-nlb-sg
+	ManageBackend    Field[bool]     // manage-backend-security-group-rules
+	Attributes       map[string]Field[string]
+	Tags             map[string]Field[string]
+	SSLRedirectPort  Field[int32]
+	Mappings         Field[[]stack.SubnetMapping] // NLB: per subnet addresses by index (AllocationID or PrivateIPv4 or IPv6)
+}
+
+// SubnetSelector is exactly one of its fields.
+type SubnetSelector struct {
+	IDsOrNames []string
+	Tags       map[string][]string
+}
+
+// Listener is a member's wish for one port.
+type Listener struct {
+	Port         int32
+	Protocol     string          // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP
+	Certificates Field[[]string] // explicit ARNs, first = default
+	// DiscoverHosts asks compile to find certificates for these hosts when Certificates is not set.
+	DiscoverHosts []string
+	SSLPolicy     Field[string]
+	ALPN          Field[string]
+	InboundCIDRs  Field[[]string]
+	PrefixLists   Field[[]string]
+	Attributes    map[string]Field[string]
+	// Default is what an unmatched request gets; empty = 404 (ALB). For an NLB it is the forward to the port's target group.
+	Default       []Action
+	DefaultSource Source
+	// ICMP: also admit path MTU messages ("on"); NLB only.
+	ICMP Field[string]
+	// TransportProtocols of the security group rule ("tcp", "udp"); empty = tcp.
+	TransportProtocols []string
+}
+
+// Route is one wanted rule; Ports empty = on every listener of the member.
+type Route struct {
+	Source     Source
+	Ports      []int32
+	Conditions []stack.Condition
+	Actions    []Action
+	Transforms []stack.Transform
+}
+
+// Action is a stack.Action before target groups have identities: Backends replaces the forward's target groups.
+type Action struct {
+	Type          stack.ActionType
+	Backends      []Backend // forward
+	Stickiness    *stack.Stickiness
+	Redirect      *stack.Redirect
+	FixedResponse *stack.FixedResponse
+}
+
+// Backend is one target of a forward: a Service port (TargetGroup set) or a target group of the user (ARN or Name set).
+type Backend struct {
+	Weight          *int32
+	TargetGroupARN  string
+	TargetGroupName string
+	TargetGroup     *TargetGroup
+	Source          Source
+}
+
+// TargetGroup is the wish for the target group of one Service port, resolved against the Service.
+type TargetGroup struct {
+	ID               string      // identity as in stack.TargetGroup.ID
+	Object           diag.Object // the object whose annotations ask for it (Ingress or Service)
+	ServiceNamespace string
+	ServiceName      string
+	ServiceUID       string
+	ServicePort      string // as written in the Ingress; decimal for Services
+	TargetType       string // "" = controller default
+	Port             int32  // node port or numeric target port; 1 if the target port is named; 0 = the Service cannot serve (compile reports)
+	TargetPort       string // Service targetPort as networking port: decimal or name (ip), node port (instance)
+	Protocol         string
+	ProtocolVersion  string
+	IPv6             bool
+	ControlPort      int32
+	HealthCheck      stack.HealthCheck
+	Attributes       map[string]string
+	Tags             map[string]string // member's tags under Service's tags (tracking and default tags are added by compile)
+	NodeLabels       map[string]string
+	MultiCluster     bool
+	Source           Source
+}

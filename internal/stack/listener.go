@@ -1,0 +1,66 @@
+package stack
+
+// Listener is the wish for one listener; its identity is the decimal port.
+type Listener struct {
+	ID             string // decimal port
+	LoadBalancer   Ref
+	Port           int32
+	Protocol       string // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP
+	DefaultActions []Action
+	SSLPolicy      string   // HTTPS and TLS; empty otherwise
+	Certificates   []string // ARNs; [0] is the default certificate; every ARN of the list is also an SNI certificate when ExtraCertificates
+	ALPN           string   // TLS only; empty = not managed
+	Attributes     map[string]string
+	Tags           map[string]string
+	// SNI lists the certificates to attach through AddListenerCertificates (may contain the default one, as the existing
+	// controller does for ALBs).
+	SNI []string
+}
+
+// ActionType is what an action does.
+type ActionType string
+
+const (
+	ActionForward       ActionType = "forward"
+	ActionRedirect      ActionType = "redirect"
+	ActionFixedResponse ActionType = "fixed-response"
+)
+
+// Action is one action of a rule or a default action. Exactly the field of its type is set.
+type Action struct {
+	Type          ActionType
+	Forward       *Forward       `json:",omitempty"`
+	Redirect      *Redirect      `json:",omitempty"`
+	FixedResponse *FixedResponse `json:",omitempty"`
+}
+
+// Forward distributes over target groups.
+type Forward struct {
+	TargetGroups []WeightedTargetGroup
+	Stickiness   *Stickiness `json:",omitempty"` // nil = not managed
+}
+
+// WeightedTargetGroup is one target of a forward; a nil weight is AWS's default of 1.
+type WeightedTargetGroup struct {
+	TargetGroup Ref
+	Weight      *int32 `json:",omitempty"`
+}
+
+// Stickiness of a weighted forward.
+type Stickiness struct {
+	Enabled         bool
+	DurationSeconds int32 `json:",omitempty"` // 0 = not set
+}
+
+// Redirect: empty fields mean AWS's defaults (#{host}, /#{path}, #{port}, #{protocol}, #{query}).
+type Redirect struct {
+	Host, Path, Port, Protocol, Query string `json:",omitempty"`
+	StatusCode                        string // HTTP_301 or HTTP_302
+}
+
+// FixedResponse answers without a target.
+type FixedResponse struct {
+	StatusCode  string // "2XX|4XX|5XX" code in decimal
+	ContentType string
+	MessageBody string
+}

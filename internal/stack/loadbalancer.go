@@ -1,0 +1,44 @@
+package stack
+
+// LoadBalancerType is "application" or "network".
+type LoadBalancerType string
+
+const (
+	Application LoadBalancerType = "application"
+	Network     LoadBalancerType = "network"
+)
+
+// Scheme values and IP address types as AWS spells them.
+const (
+	Internal             = "internal"
+	InternetFacing       = "internet-facing"
+	IPv4                 = "ipv4"
+	IPv6                 = "ipv6"
+	Dualstack            = "dualstack"
+	DualstackWithoutIPv4 = "dualstack-without-public-ipv4"
+	LoadBalancerIdentity = "LoadBalancer"
+)
+
+// LoadBalancer is the wish for one ELBv2 load balancer.
+type LoadBalancer struct {
+	ID             string // identity: LoadBalancerIdentity
+	Name           string // used at creation only
+	Type           LoadBalancerType
+	Scheme         string
+	IPAddressType  string
+	Subnets        []SubnetMapping
+	SecurityGroups []Ref // nil for an NLB without groups
+	// Attributes names only the attributes that a user set; others are not managed.
+	Attributes map[string]string
+	Tags       map[string]string
+	// NetworkSourceNAT is EnablePrefixForIpv6SourceNat ("on"/"off"); empty = not managed. NLB only.
+	NetworkSourceNAT string
+}
+
+// SubnetMapping is one subnet of a load balancer; the optional addresses are for NLBs.
+type SubnetMapping struct {
+	Subnet       string // subnet id
+	AllocationID string
+	PrivateIPv4  string
+	IPv6         string
+}

@@ -1,0 +1,47 @@
+package stack
+
+// ConditionField is the kind of a rule condition, as AWS spells it.
+type ConditionField string
+
+const (
+	HostHeader    ConditionField = "host-header"
+	PathPattern   ConditionField = "path-pattern"
+	HTTPHeader    ConditionField = "http-header"
+	RequestMethod ConditionField = "http-request-method"
+	QueryString   ConditionField = "query-string"
+	SourceIP      ConditionField = "source-ip"
+)
+
+// Rule is one listener rule. Order is the position in the listener's wanted sequence (1, 2, 3, …); plan chooses the
+// actual priorities so that the order is right and as little as possible is written.
+type Rule struct {
+	ID         string // identity: "<port>:<order>"
+	Listener   Ref
+	Order      int32
+	Conditions []Condition
+	Actions    []Action
+	Transforms []Transform
+	Tags       map[string]string
+}
+
+// Condition is one condition of a rule; the conditions of a rule are ANDed, the values of a condition ORed.
+// HeaderName belongs to http-header only; Query to query-string only; Values or Regex to the others.
+type Condition struct {
+	Field      ConditionField
+	HeaderName string       `json:",omitempty"`
+	Values     []string     `json:",omitempty"`
+	Regex      []string     `json:",omitempty"`
+	Query      []QueryValue `json:",omitempty"`
+}
+
+// QueryValue is one key/value pair of a query-string condition; an empty key matches any key.
+type QueryValue struct{ Key, Value string }
+
+// Transform rewrites the host or the URL before the request goes to a target.
+type Transform struct {
+	Type     string // "host-header-rewrite" or "url-rewrite"
+	Rewrites []Rewrite
+}
+
+// Rewrite is a regular expression and its replacement.
+type Rewrite struct{ Regex, Replace string }

@@ -1,0 +1,78 @@
+// Package stack holds AWS-shaped resources: what one load balancer and everything around it must look like.
+// Plain structs, sorted by identity, without status or behaviour beyond lookup; plan compares them with what is observed.
+// It imports nothing but the standard library.
+package stack
+
+// ID identifies a stack: an explicit Ingress group has an empty namespace.
+type ID struct {
+	Namespace string
+	Name      string
+}
+
+// String is the value of the stack tag: "name" or "namespace/name".
+func (id ID) String() string {
+	if id.Namespace == "" {
+		return id.Name
+	}
+	return id.Namespace + "/" + id.Name
+}
+
+// Owner is the front end that a stack belongs to; it is the prefix of the tracking tags (<owner>/stack, <owner>/resource)
+// and of the binding labels.
+type Owner string
+
+const (
+	Ingress Owner = "ingress.k8s.aws"
+	Service Owner = "service.k8s.aws"
+)
+
+// Key identifies a stack among all owners.
+type Key struct {
+	Owner Owner
+	ID    ID
+}
+
+// String is "ingress.k8s.aws:namespace/name".
+func (k Key) String() string { return string(k.Owner) + ":" + k.ID.String() }
+
+// Kind is a resource kind of a stack.
+type Kind string
+
+const (
+	KindSecurityGroup Kind = "SecurityGroup"
+	KindLoadBalancer  Kind = "LoadBalancer"
+	KindTargetGroup   Kind = "TargetGroup"
+	KindListener      Kind = "Listener"
+	KindRule          Kind = "Rule"
+	KindBinding       Kind = "TargetGroupBinding"
+)
+
+// Ref points at another resource of the same stack by kind and identity, or carries a literal AWS id or ARN.
+// Exactly one of ID and Literal is set.
+type Ref struct {
+	Kind    Kind   `json:"kind,omitempty"`
+	ID      string `json:"id,omitempty"`
+	Literal string `json:"literal,omitempty"`
+}
+
+// Literal makes a reference to something that AWS already holds.
+func Literal(k Kind, v string) Ref { return Ref{Kind: k, Literal: v} }
+
+// Stack is the desired state of one load balancer (none at all when every slice is empty). Slices are sorted by identity
+// (rules: by listener port, then order).
+type Stack struct {
+	Key            Key
+	Cluster        string
+	VPC            string
+	SecurityGroups []SecurityGroup `json:"securityGroups,omitempty"`
+	TargetGroups   []TargetGroup   `json:"targetGroups,omitempty"`
+	LoadBalancers  []LoadBalancer  `json:"loadBalancers,omitempty"`
+	Listeners      []Listener      `json:"listeners,omitempty"`
+	Rules          []Rule          `json:"rules,omitempty"`
+	Bindings       []Binding       `json:"bindings,omitempty"`
+}
+
+// Empty reports whether nothing is wanted.
+func (s *Stack) Empty() bool {
+	return len(s.SecurityGroups)+len(s.TargetGroups)+len(s.LoadBalancers)+len(s.Listeners)+len(s.Rules)+len(s.Bindings) == 0
+}
