@@ -1,0 +1,176 @@
+package v1beta1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// TargetType is the target type of the target group.
+// +kubebuilder:validation:Enum=instance;ip
+type TargetType string
+
+// Target types that a binding can serve.
+const (
+	TargetTypeInstance TargetType = "instance"
+	TargetTypeIP       TargetType = "ip"
+)
+
+// Protocol is the protocol of the target group.
+// +kubebuilder:validation:Enum=HTTP;HTTPS;TCP;TLS;UDP;TCP_UDP;QUIC;TCP_QUIC
+type Protocol string
+
+// IPAddressType is the IP address type of the target group.
+// +kubebuilder:validation:Enum=ipv4;ipv6
+type IPAddressType string
+
+// IP address types of target groups.
+const (
+	IPAddressTypeIPv4 IPAddressType = "ipv4"
+	IPAddressTypeIPv6 IPAddressType = "ipv6"
+)
+
+// ServiceReference names a Service in the binding's own namespace and one of its ports.
+type ServiceReference struct {
+	// Name of the Service.
+	Name string `json:"name"`
+	// Port of the Service: its number or its name.
+	Port intstr.IntOrString `json:"port"`
+}
+
+// IPBlock is a range of source addresses.
+type IPBlock struct {
+	// CIDR is an IPv4 or IPv6 range, such as 192.0.2.0/24 or 2001:db8::/64.
+	CIDR string `json:"cidr"`
+}
+
+// SecurityGroup is a source security group.
+type SecurityGroup struct {
+	// GroupID is the id of an EC2 security group.
+	GroupID string `json:"groupID"`
+}
+
+// NetworkingPeer is one source of traffic: precisely one of its fields is set.
+type NetworkingPeer struct {
+	// IPBlock admits a range of addresses.
+	// +optional
+	IPBlock *IPBlock `json:"ipBlock,omitempty"`
+	// SecurityGroup admits the members of a security group.
+	// +optional
+	SecurityGroup *SecurityGroup `json:"securityGroup,omitempty"`
+}
+
+// NetworkingProtocol is a transport protocol.
+// +kubebuilder:validation:Enum=TCP;UDP
+type NetworkingProtocol string
+
+// Protocols of networking ports.
+const (
+	NetworkingProtocolTCP NetworkingProtocol = "TCP"
+	NetworkingProtocolUDP NetworkingProtocol = "UDP"
+)
+
+// NetworkingPort is a port to admit.
+type NetworkingPort struct {
+	// Protocol to admit; TCP if absent.
+	// +optional
+	Protocol *NetworkingProtocol `json:"protocol,omitempty"`
+	// Port to admit: a number or, for ip targets, the name of a container port. All ports if absent.
+	// +optional
+	Port *intstr.IntOrString `json:"port,omitempty"`
+}
+
+// NetworkingIngressRule admits ports from peers; each item of From may reach each item of Ports.
+type NetworkingIngressRule struct {
+	// From lists the peers that may reach the targets.
+	From []NetworkingPeer `json:"from"`
+	// Ports lists what they may reach. If empty, all TCP ports.
+	Ports []NetworkingPort `json:"ports"`
+}
+
+// TargetGroupBindingNetworking tells which rules the security groups of the targets need.
+type TargetGroupBindingNetworking struct {
+	// Ingress lists the inbound rules.
+	// +optional
+	Ingress []NetworkingIngressRule `json:"ingress,omitempty"`
+}
+
+// TargetGroupBindingSpec binds the endpoints of a Service to a target group. The order of the fields is part of the
+// checkpoint format of the existing controller.
+type TargetGroupBindingSpec struct {
+	// TargetGroupARN is the Amazon Resource Name of the target group. Either it or targetGroupName must be given.
+	// +optional
+	TargetGroupARN string `json:"targetGroupARN,omitempty"`
+	// TargetGroupName is the name of the target group. Either it or targetGroupARN must be given.
+	// +optional
+	TargetGroupName string `json:"targetGroupName,omitempty"`
+	// MultiClusterTargetGroup says that other clusters register targets in the same target group.
+	// +optional
+	MultiClusterTargetGroup bool `json:"multiClusterTargetGroup,omitempty"`
+	// TargetType of the target group. Taken from the target group if absent.
+	// +optional
+	TargetType *TargetType `json:"targetType,omitempty"`
+	// TargetGroupProtocol is the protocol of the target group. Taken from the target group if absent.
+	// +optional
+	TargetGroupProtocol *Protocol `json:"targetGroupProtocol,omitempty"`
+	// ServiceRef names the Service and its port.
+	ServiceRef ServiceReference `json:"serviceRef"`
+	// Networking tells which rules the security groups of the targets need. If absent, they are not touched.
+	// +optional
+	Networking *TargetGroupBindingNetworking `json:"networking,omitempty"`
+	// NodeSelector chooses the nodes to register, for instance targets.
+	// +optional
+	NodeSelector *metav1.LabelSelector `json:"nodeSelector,omitempty"`
+	// IPAddressType of the target group. Taken from the target group if absent.
+	// +optional
+	IPAddressType *IPAddressType `json:"ipAddressType,omitempty"`
+	// VpcID is the VPC of the target group. Taken from the target group if absent.
+	// +optional
+	VpcID string `json:"vpcID,omitempty"`
+	// IamRoleArnToAssume is a role in another account through which targets are registered.
+	// +optional
+	IamRoleArnToAssume string `json:"iamRoleArnToAssume,omitempty"`
+	// AssumeRoleExternalId is the external id given when that role is assumed.
+	// +optional
+	AssumeRoleExternalId string `json:"assumeRoleExternalId,omitempty"` //nolint:revive // the JSON name is fixed and Go users know this spelling
+}
+
+// TargetGroupBindingStatus is what the controller last did.
+type TargetGroupBindingStatus struct {
+	// ObservedGeneration is the generation of the spec that was last carried out.
+	// +optional
+	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
+	// Conditions of the binding; the type Ready is maintained.
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// TargetGroupBinding registers the endpoints of a Service in a target group.
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:storageversion
+// +kubebuilder:resource:path=targetgroupbindings,singular=targetgroupbinding,scope=Namespaced
+// +kubebuilder:printcolumn:name="SERVICE-NAME",type="string",JSONPath=".spec.serviceRef.name",description="The Kubernetes Service's name"
+// +kubebuilder:printcolumn:name="SERVICE-PORT",type="string",JSONPath=".spec.serviceRef.port",description="The Kubernetes Service's port"
+// +kubebuilder:printcolumn:name="TARGET-TYPE",type="string",JSONPath=".spec.targetType",description="The AWS TargetGroup's TargetType"
+// +kubebuilder:printcolumn:name="ARN",type="string",JSONPath=".spec.targetGroupARN",description="The AWS TargetGroup's Amazon Resource Name",priority=1
+// +kubebuilder:printcolumn:name="NAME",type="string",JSONPath=".spec.targetGroupName",description="The AWS TargetGroup's Name",priority=2
+// +kubebuilder:printcolumn:name="AGE",type="date",JSONPath=".metadata.creationTimestamp"
+type TargetGroupBinding struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec   TargetGroupBindingSpec   `json:"spec,omitempty"`
+	Status TargetGroupBindingStatus `json:"status,omitempty"`
+}
+
+// TargetGroupBindingList is a list of bindings.
+// +kubebuilder:object:root=true
+type TargetGroupBindingList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []TargetGroupBinding `json:"items"`
+}
+
+// PodConditionPrefix starts the readiness gate of a binding; the binding's name follows.
+const PodConditionPrefix corev1.PodConditionType = "target-health.elbv2.k8s.aws/"
