@@ -1,0 +1,70 @@
+package naming
+
+import (
+	"strconv"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// groupName is the readable part of names of an Ingress group with the given hash: k8s-<17 of the group name>-<hash> for an
+// explicit group, k8s-<8 of namespace>-<8 of name>-<hash> for an implicit one.
+func groupName(id stack.ID, hash string) string {
+	if id.Namespace == "" {
+		return "k8s-" + short(id.Name, 17) + "-" + hash
+	}
+	return readable(id.Namespace, id.Name, hash)
+}
+
+// IngressLoadBalancer is the name of the ALB of an Ingress group that sets none. The hash covers cluster, group ID string and
+// scheme ("internal" or "internet-facing").
+func IngressLoadBalancer(cluster string, id stack.ID, scheme string) string {
+	return groupName(id, hash10(cluster, id.String(), scheme))
+}
+
+// IngressSecurityGroup is the GroupName of the managed security group of an Ingress group. The hash covers cluster and group ID.
+func IngressSecurityGroup(cluster string, id stack.ID) string {
+	return groupName(id, hash10(cluster, id.String()))
+}
+
+// IngressTargetGroup holds what the name of an Ingress's target group depends on.
+type IngressTargetGroup struct {
+	Cluster          string
+	Group            stack.ID
+	IngressNamespace string
+	IngressName      string
+	ServiceNamespace string
+	ServiceName      string
+	ServiceUID       string
+	ServicePort      string // as written in the Ingress
+	Port             int32  // of the target group
+	TargetType       string
+	Protocol         string
+	ProtocolVersion  string
+	ControlPort      int32 // target control port; 0 = none, then it is not part of the hash
+}
+
+// Name is k8s-<8 of Service namespace>-<8 of Service name>-<hash>; the hash covers cluster, group ID, Ingress namespace and
+// name, Service UID, port as written, target group port, target type, protocol, protocol version and the control port if any.
+func (t IngressTargetGroup) Name() string {
+	parts := []string{
+		t.Cluster, t.Group.String(), t.IngressNamespace, t.IngressName, t.ServiceUID, t.ServicePort, decimal(t.Port),
+		t.TargetType, t.Protocol, t.ProtocolVersion,
+	}
+	if t.ControlPort != 0 {
+		parts = append(parts, decimal(t.ControlPort))
+	}
+	return readable(t.ServiceNamespace, t.ServiceName, hash10(parts...))
+}
+
+// IngressTargetGroupID is the identity of a target group: one per Ingress, Service and spelling of the port.
+func IngressTargetGroupID(ingressNamespace, ingressName, serviceName, servicePort string) string {
+	return ingressNamespace + "/" + ingressName + "-" + serviceName + ":" + servicePort
+}
+
+// ListenerID is the identity of a listener: its decimal port.
+func ListenerID(port int32) string { return decimal(port) }
+
+// RuleID is the identity of a rule: <port>:<order>.
+func RuleID(port, order int32) string { return decimal(port) + ":" + decimal(order) }
+
+func decimal(n int32) string { return strconv.FormatInt(int64(n), 10) }

@@ -1,0 +1,41 @@
+// Package naming holds every formula for names, identities, tags, labels and finalizers, one function each, so that what
+// this controller makes is byte for byte what its users' accounts already contain. It decides nothing about when a name is used.
+// It imports the standard library and stack.
+package naming
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+)
+
+// clean deletes every character outside ASCII [0-9A-Za-z].
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= '0' && r <= '9', r >= 'A' && r <= 'Z', r >= 'a' && r <= 'z':
+			return r
+		}
+		return -1
+	}, s)
+}
+
+// short cleans s and keeps its first n characters; shorter results are not padded.
+func short(s string, n int) string {
+	s = clean(s)
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
+}
+
+// hash10 is the first 10 lower-case hex digits of the SHA-256 of the parts, concatenated without separators.
+func hash10(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "")))
+	return hex.EncodeToString(sum[:5])
+}
+
+// readable is k8s-<8 of namespace>-<8 of name>-<hash>, at most 32 characters.
+func readable(namespace, name, hash string) string {
+	return "k8s-" + short(namespace, 8) + "-" + short(name, 8) + "-" + hash
+}
