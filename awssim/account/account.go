@@ -1,9 +1,10 @@
 // Package account is the one state of a simulated AWS account in one region: every resource of every service, plain structs
 // in maps, with the lookups and the dependency rules that several services share. No wire format, no validation of
-// requests, no SDK types. It imports only the standard library and awssim/clock.
+// requests, no SDK types. It imports only the standard library, awssim/clock and the pure internal/stack.
 package account
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/k8s-lbc/lbc/awssim/clock"
@@ -23,6 +24,23 @@ type Account struct {
 	Trust     // certificates: trust.go
 
 	changed []func()
+}
+
+// New is an empty account in one region, such as New("123456789012", "us-west-2", clock.Real{}, Instant()). The partition
+// follows from the region.
+func New(id, region string, c clock.Clock, p Profile) *Account {
+	return &Account{ID: id, Partition: PartitionOf(region), Region: region, Clock: c, Profile: p}
+}
+
+// PartitionOf is the partition that a region belongs to.
+func PartitionOf(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
 }
 
 // OnChange registers f to run (without the lock) after each call that changed the state.

@@ -1,0 +1,186 @@
+package account
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net/netip"
+	"sort"
+	"strings"
+)
+
+// Compute is the EC2 part of the account: networks and what lives in them, by id. Its methods need the account's lock.
+// The maps may be read directly; additions and removals go through the methods, which keep the address book right.
+type Compute struct {
+	VPCs             map[string]*VPC
+	Subnets          map[string]*Subnet
+	RouteTables      map[string]*RouteTable
+	InternetGateways map[string]*InternetGateway
+	Zones            map[string]*AvailabilityZone // by name
+	SecurityGroups   map[string]*SecurityGroup
+	Interfaces       map[string]*NetworkInterface
+	Instances        map[string]*Instance
+	PrefixLists      map[string]*PrefixList
+	Addresses        map[string]*ElasticAddress // by allocation id
+
+	// GroupRuleQuota is the number of rules that a security group takes in each direction and family; 0 means AWS's 60.
+	GroupRuleQuota int
+	// GroupQuota is the number of security groups of the region; 0 means AWS's 2,500.
+	GroupQuota int
+
+	sequence    uint64
+	book        map[addressKey]string // address in a VPC → interface that holds it
+	publicsUsed uint32
+}
+
+type addressKey struct {
+	vpc  string
+	addr netip.Addr
+}
+
+// NotFoundError says that no resource of Kind ("subnet", "security group", …) has the id.
+type NotFoundError struct{ Kind, ID string }
+
+func (e *NotFoundError) Error() string { return fmt.Sprintf("%s %s does not exist", e.Kind, e.ID) }
+
+// DependencyError says that resource ID cannot be deleted while By (a resource id) depends on it.
+type DependencyError struct{ ID, By string }
+
+func (e *DependencyError) Error() string {
+	return fmt.Sprintf("%s cannot be deleted: %s depends on it", e.ID, e.By)
+}
+
+// AddressInUseError says that an address is taken by the interface Holder.
+type AddressInUseError struct {
+	Addr   netip.Addr
+	Holder string
+}
+
+func (e *AddressInUseError) Error() string {
+	return fmt.Sprintf("address %s is already in use by %s", e.Addr, e.Holder)
+}
+
+var (
+	// ErrNoFreeAddress is returned when a subnet has no address left.
+	ErrNoFreeAddress = errors.New("no free address in the subnet")
+	// ErrAddressOutside is returned for an address that the subnet does not contain or that AWS reserves in it.
+	ErrAddressOutside = errors.New("address is not an assignable address of the subnet")
+)
+
+// put stores v under id in a map that may not exist yet.
+func put[T any](m *map[string]T, id string, v T) {
+	if *m == nil {
+		*m = make(map[string]T)
+	}
+	(*m)[id] = v
+}
+
+// NewID makes an id of AWS's long form, such as sg- followed by 17 hexadecimal digits. Ids depend only on how many were
+// made before, so that a run can be repeated.
+func (c *Compute) NewID(prefix string) string {
+	c.sequence++
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d", prefix, c.sequence))
+	return prefix + "-0" + hex.EncodeToString(sum[:8])
+}
+
+// AnswerOrder lists the keys of m in the order in which Describe calls answer: the same each time, but unrelated to
+// creation, name or id, because AWS promises no order and callers must not come to rely on one.
+func AnswerOrder[T any](m map[string]T) []string {
+	type entry struct {
+		hash uint64
+		key  string
+	}
+	entries := make([]entry, 0, len(m))
+	for k := range m {
+		h := fnv.New64a()
+		_, _ = h.Write([]byte(k)) // a hash never fails
+		entries = append(entries, entry{h.Sum64(), k})
+	}
+	sort.Slice(entries, func(i, j int) bool {
+		if entries[i].hash != entries[j].hash {
+			return entries[i].hash < entries[j].hash
+		}
+		return entries[i].key < entries[j].key
+	})
+	keys := make([]string, len(entries))
+	for i, e := range entries {
+		keys[i] = e.key
+	}
+	return keys
+}
+
+// SortedKeys lists the keys of m in ascending order.
+func SortedKeys[T any](m map[string]T) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// ARN of a resource of this account and region, such as a.ARN("ec2", "subnet/subnet-1").
+func (a *Account) ARN(service, resource string) string {
+	return strings.Join([]string{"arn", a.Partition, service, a.Region, a.ID, resource}, ":")
+}
+
+// TagsOf finds the tag map of any EC2 resource by id. ok is false if no resource has the id; the map is never nil otherwise
+// and may be changed in place.
+func (c *Compute) TagsOf(id string) (tags map[string]string, ok bool) {
+	p := c.tagField(id)
+	if p == nil {
+		return nil, false
+	}
+	if *p == nil {
+		*p = make(map[string]string)
+	}
+	return *p, true
+}
+
+func (c *Compute) tagField(id string) *map[string]string {
+	switch prefix, _, _ := strings.Cut(id, "-"); prefix {
+	case "vpc":
+		if r, ok := c.VPCs[id]; ok {
+			return &r.Tags
+		}
+	case "subnet":
+		if r, ok := c.Subnets[id]; ok {
+			return &r.Tags
+		}
+	case "rtb":
+		if r, ok := c.RouteTables[id]; ok {
+			return &r.Tags
+		}
+	case "igw":
+		if r, ok := c.InternetGateways[id]; ok {
+			return &r.Tags
+		}
+	case "sg":
+		if r, ok := c.SecurityGroups[id]; ok {
+			return &r.Tags
+		}
+	case "sgr":
+		if p := c.permissionByID(id); p != nil {
+			return &p.Tags
+		}
+	case "eni":
+		if r, ok := c.Interfaces[id]; ok {
+			return &r.Tags
+		}
+	case "i":
+		if r, ok := c.Instances[id]; ok {
+			return &r.Tags
+		}
+	case "pl":
+		if r, ok := c.PrefixLists[id]; ok {
+			return &r.Tags
+		}
+	case "eipalloc":
+		if r, ok := c.Addresses[id]; ok {
+			return &r.Tags
+		}
+	}
+	return nil
+}

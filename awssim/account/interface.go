@@ -1,0 +1,248 @@
+package account
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// NetworkInterface is an elastic network interface (ENI).
+type NetworkInterface struct {
+	ID               string
+	VPC              string
+	Subnet           string
+	Zone             string
+	Owner            string
+	Description      string
+	Type             string // interface, network_load_balancer, trunk, branch, …
+	RequesterID      string // "amazon-elb" for those of load balancers
+	RequesterManaged bool
+	Groups           []string         // security group ids
+	Addresses        []PrivateAddress // the first is the primary one
+	Prefixes         []netip.Prefix   // delegated IPv4 /28 blocks
+	IPv6Addresses    []netip.Addr
+	IPv6Prefixes     []netip.Prefix // delegated IPv6 /80 blocks
+	Attachment       *Attachment    // nil: available
+	SourceDestCheck  bool
+	MAC              string
+	Tags             map[string]string
+}
+
+// PrivateAddress of an interface, with its public one if any.
+type PrivateAddress struct {
+	Addr        netip.Addr
+	Public      netip.Addr // invalid: none
+	PublicOwner string     // account id, "amazon" or "amazon-elb"
+	Allocation  string     // of an Elastic IP
+	Association string
+}
+
+// Attachment ties an interface to an instance or to a service of AWS.
+type Attachment struct {
+	ID            string
+	Instance      string // empty for those of services
+	InstanceOwner string // account id or "amazon-elb"
+	DeviceIndex   int32
+	NetworkCard   int32
+	Status        string // attaching, attached, detaching, detached
+	DeleteWith    bool   // deleted when the instance terminates
+}
+
+// Status is what EC2 calls the state of an interface: in-use or available.
+func (n *NetworkInterface) Status() string {
+	if n.Attachment != nil {
+		return "in-use"
+	}
+	return "available"
+}
+
+// PrimaryAddress is the first private address.
+func (n *NetworkInterface) PrimaryAddress() netip.Addr {
+	if len(n.Addresses) == 0 {
+		return netip.Addr{}
+	}
+	return n.Addresses[0].Addr
+}
+
+// Interface finds a network interface by id.
+func (c *Compute) Interface(id string) (*NetworkInterface, bool) {
+	n, ok := c.Interfaces[id]
+	return n, ok
+}
+
+// InterfaceAt is the interface that holds the address in the VPC, be it as an address of its own or within a prefix.
+func (c *Compute) InterfaceAt(vpc string, addr netip.Addr) (*NetworkInterface, bool) {
+	n, ok := c.Interfaces[c.book[addressKey{vpc, addr}]]
+	return n, ok
+}
+
+// NewInterface makes an interface in the subnet with a free address and the security groups. Interfaces that load balancers
+// request (requesterManaged) are described as "ELB app/NAME/ID" or "ELB net/NAME/ID", which decides their type. It fails
+// with *NotFoundError for an unknown subnet or group and with ErrNoFreeAddress for a full subnet.
+func (c *Compute) NewInterface(subnet string, groups []string, description string, requesterManaged bool) (*NetworkInterface, error) {
+	n := &NetworkInterface{Description: description, RequesterManaged: requesterManaged, SourceDestCheck: true}
+	if requesterManaged {
+		n.RequesterID = "amazon-elb"
+		n.Attachment = &Attachment{ID: c.NewID("ela-attach"), InstanceOwner: "amazon-elb", DeviceIndex: 1, Status: "attached"}
+		if strings.HasPrefix(description, "ELB net/") {
+			n.Type = "network_load_balancer"
+			n.SourceDestCheck = false
+		}
+	}
+	if err := c.AddInterface(n, subnet, groups, netip.Addr{}); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// AddInterface puts n, whose descriptive fields the caller filled, into the subnet with the primary address addr (invalid:
+// any free one). Errors as of NewInterface, and *AddressInUseError, ErrAddressOutside for addr.
+func (c *Compute) AddInterface(n *NetworkInterface, subnet string, groups []string, addr netip.Addr) error {
+	s, ok := c.Subnets[subnet]
+	if !ok {
+		return &NotFoundError{"subnet", subnet}
+	}
+	for _, g := range groups {
+		if _, ok := c.SecurityGroups[g]; !ok {
+			return &NotFoundError{"security group", g}
+		}
+	}
+	if n.ID == "" {
+		n.ID = c.NewID("eni")
+	}
+	if _, ok := c.Interfaces[n.ID]; ok {
+		return fmt.Errorf("network interface %s exists already", n.ID)
+	}
+	if !s.IPv6Native {
+		got, err := c.claim(s, addr, n.ID)
+		if err != nil {
+			return fmt.Errorf("network interface %s: %w", n.ID, err)
+		}
+		n.Addresses = []PrivateAddress{{Addr: got}}
+	}
+	if n.Type == "" {
+		n.Type = "interface"
+	}
+	n.Subnet, n.VPC, n.Zone, n.Owner = s.ID, s.VPC, s.Zone, s.Owner
+	n.Groups = append([]string(nil), groups...)
+	c.sequence++
+	n.MAC = fmt.Sprintf("0a:%02x:%02x:%02x:%02x:%02x", byte(c.sequence>>32), byte(c.sequence>>24), byte(c.sequence>>16), byte(c.sequence>>8), byte(c.sequence))
+	put(&c.Interfaces, n.ID, n)
+	return nil
+}
+
+// DeleteInterface removes the interface and gives its addresses back. It fails with *NotFoundError.
+func (c *Compute) DeleteInterface(id string) error {
+	n, ok := c.Interfaces[id]
+	if !ok {
+		return &NotFoundError{"network interface", id}
+	}
+	if s, ok := c.Subnets[n.Subnet]; ok {
+		for _, a := range n.Addresses {
+			c.release(s, a.Addr)
+		}
+		for _, a := range n.IPv6Addresses {
+			c.release(s, a)
+		}
+		for _, p := range n.Prefixes {
+			c.releasePrefix(s, p)
+		}
+	}
+	for _, e := range c.Addresses {
+		if e.Interface == id {
+			e.Interface, e.Association, e.Private = "", "", netip.Addr{}
+		}
+	}
+	delete(c.Interfaces, id)
+	return nil
+}
+
+func (c *Compute) releasePrefix(s *Subnet, p netip.Prefix) {
+	for a := p.Masked().Addr(); p.Contains(a); a = a.Next() {
+		c.release(s, a)
+	}
+}
+
+// AssignAddress adds a secondary private address to the interface: addr, or any free one of its subnet if addr is invalid.
+// Errors as of AddInterface.
+func (c *Compute) AssignAddress(eni string, addr netip.Addr) (netip.Addr, error) {
+	n, ok := c.Interfaces[eni]
+	if !ok {
+		return addr, &NotFoundError{"network interface", eni}
+	}
+	s, ok := c.Subnets[n.Subnet]
+	if !ok {
+		return addr, &NotFoundError{"subnet", n.Subnet}
+	}
+	got, err := c.claim(s, addr, eni)
+	if err != nil {
+		return addr, err
+	}
+	n.Addresses = append(n.Addresses, PrivateAddress{Addr: got})
+	return got, nil
+}
+
+// AssignPrefix delegates a free IPv4 /28 of the interface's subnet to it.
+func (c *Compute) AssignPrefix(eni string) (netip.Prefix, error) {
+	n, ok := c.Interfaces[eni]
+	if !ok {
+		return netip.Prefix{}, &NotFoundError{"network interface", eni}
+	}
+	s, ok := c.Subnets[n.Subnet]
+	if !ok {
+		return netip.Prefix{}, &NotFoundError{"subnet", n.Subnet}
+	}
+	p, err := c.claimPrefix(s, eni)
+	if err != nil {
+		return p, err
+	}
+	n.Prefixes = append(n.Prefixes, p)
+	return p, nil
+}
+
+// AssignIPv6 adds an IPv6 address of the subnet's first associated IPv6 block to the interface.
+func (c *Compute) AssignIPv6(eni string) (netip.Addr, error) {
+	n, ok := c.Interfaces[eni]
+	if !ok {
+		return netip.Addr{}, &NotFoundError{"network interface", eni}
+	}
+	s, ok := c.Subnets[n.Subnet]
+	if !ok || len(s.IPv6CIDRs) == 0 {
+		return netip.Addr{}, fmt.Errorf("%s has no IPv6 block: %w", n.Subnet, ErrAddressOutside)
+	}
+	base := s.IPv6CIDRs[0].Prefix.Masked().Addr().As16()
+	for {
+		c.sequence++
+		base[12], base[13], base[14], base[15] = byte(c.sequence>>24), byte(c.sequence>>16), byte(c.sequence>>8), byte(c.sequence)
+		addr := netip.AddrFrom16(base)
+		if _, taken := c.book[addressKey{s.VPC, addr}]; taken {
+			continue
+		}
+		if c.book == nil {
+			c.book = make(map[addressKey]string)
+		}
+		c.book[addressKey{s.VPC, addr}] = eni
+		n.IPv6Addresses = append(n.IPv6Addresses, addr)
+		return addr, nil
+	}
+}
+
+// UnassignAddress takes a secondary private address away from the interface. The primary one cannot be taken.
+func (c *Compute) UnassignAddress(eni string, addr netip.Addr) error {
+	n, ok := c.Interfaces[eni]
+	if !ok {
+		return &NotFoundError{"network interface", eni}
+	}
+	for i, a := range n.Addresses {
+		if a.Addr != addr {
+			continue
+		}
+		if i == 0 {
+			return fmt.Errorf("%s is the primary address of %s, which stays as long as the interface", addr, eni)
+		}
+		n.Addresses = append(n.Addresses[:i:i], n.Addresses[i+1:]...)
+		c.release(c.Subnets[n.Subnet], addr)
+		return nil
+	}
+	return fmt.Errorf("%s: %w", eni, &NotFoundError{"address", addr.String()})
+}

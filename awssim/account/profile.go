@@ -1,0 +1,90 @@
+package account
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+)
+
+// Profile says how long the asynchronous transitions of the account take. The zero value makes every transition immediate.
+type Profile struct {
+	Name string
+
+	LoadBalancerActive        time.Duration // application load balancer: provisioning → active
+	NetworkLoadBalancerActive time.Duration // network load balancer: provisioning → active
+	TargetInitial             time.Duration // registered → first verdict, application load balancer
+	NetworkTargetInitial      time.Duration // registered → first verdict, network load balancer
+	Draining                  time.Duration // upper bound of a target's deregistration delay, see DrainFor
+	InterfaceRelease          time.Duration // application load balancer deleted → its interfaces gone
+	NetworkInterfaceRelease   time.Duration // network load balancer deleted → its interfaces gone
+	TargetGroupRelease        time.Duration // listener or rule deleted → its target groups deletable
+	CertificateRecord         time.Duration // certificate requested → its validation record is described
+	CertificateIssue          time.Duration // certificate requested → issued
+	CertificateRelease        time.Duration // listener deleted → certificate no longer in use
+	InstanceTransition        time.Duration // pending → running, stopping → stopped, shutting-down → terminated
+	TagIndex                  time.Duration // tags changed → seen by the resource groups tagging index
+}
+
+// DrainFor is how long a target drains whose group asks for delay.
+func (p Profile) DrainFor(delay time.Duration) time.Duration { return min(delay, p.Draining) }
+
+// Instant makes every transition happen at once.
+func Instant() Profile { return Profile{Name: "instant"} }
+
+// Fast keeps every transition visible and below a tenth of a second, for people who watch.
+func Fast() Profile {
+	const ms = time.Millisecond
+	return Profile{
+		Name:                      "fast",
+		LoadBalancerActive:        100 * ms,
+		NetworkLoadBalancerActive: 100 * ms,
+		TargetInitial:             50 * ms,
+		NetworkTargetInitial:      80 * ms,
+		Draining:                  100 * ms,
+		InterfaceRelease:          100 * ms,
+		NetworkInterfaceRelease:   100 * ms,
+		TargetGroupRelease:        20 * ms,
+		CertificateRecord:         20 * ms,
+		CertificateIssue:          100 * ms,
+		CertificateRelease:        100 * ms,
+		InstanceTransition:        50 * ms,
+		TagIndex:                  50 * ms,
+	}
+}
+
+// Real takes the typical times that are observed in AWS; they are estimates, AWS publishes none.
+func Real() Profile {
+	return Profile{
+		Name:                      "real",
+		LoadBalancerActive:        2 * time.Minute,
+		NetworkLoadBalancerActive: 2 * time.Minute,
+		TargetInitial:             10 * time.Second,
+		NetworkTargetInitial:      90 * time.Second,
+		Draining:                  time.Hour, // the longest delay that ELB accepts
+		InterfaceRelease:          45 * time.Second,
+		NetworkInterfaceRelease:   2 * time.Minute,
+		TargetGroupRelease:        3 * time.Second,
+		CertificateRecord:         5 * time.Second,
+		CertificateIssue:          2 * time.Minute,
+		CertificateRelease:        2 * time.Minute,
+		InstanceTransition:        20 * time.Second,
+		TagIndex:                  10 * time.Second,
+	}
+}
+
+var profiles = map[string]func() Profile{"instant": Instant, "fast": Fast, "real": Real}
+
+// ProfileByName finds one of the built-in profiles: instant, fast or real.
+func ProfileByName(name string) (Profile, error) {
+	f, ok := profiles[name]
+	if !ok {
+		names := make([]string, 0, len(profiles))
+		for n := range profiles {
+			names = append(names, n)
+		}
+		sort.Strings(names)
+		return Profile{}, fmt.Errorf("profile %q does not exist: use one of %s", name, strings.Join(names, ", "))
+	}
+	return f(), nil
+}
