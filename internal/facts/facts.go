@@ -99,6 +99,7 @@ type LoadBalancer struct {
 	ARN            string
 	Type           stack.LoadBalancerType
 	Scheme         string
+	IPAddressType  string // empty = not known
 	Subnets        []string
 	SecurityGroups []string
 }

@@ -49,8 +49,9 @@ type Names struct {
 // Member is what one Kubernetes object contributes. Order in Entrance.Members is priority order.
 type Member struct {
 	Object  diag.Object
-	Created int64 // Unix seconds of creation; older wins conflicts after group order
-	// Forced marks settings that come from IngressClassParams: they win conflicts over annotations.
+	Order   int32 // group.order; lower wins conflicts
+	Created int64 // Unix seconds of creation; older wins conflicts between members of equal Order
+	// Settings that come from IngressClassParams (by their Source) win conflicts over annotations.
 	Settings  Settings
 	Listeners []Listener
 	Routes    []Route // in rule order
