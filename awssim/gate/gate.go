@@ -3,12 +3,225 @@
 // standard library, awssim/apierr and awssim/clock.
 package gate
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
 
-// Gate is what every call passes.
-type Gate struct{}
+	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/clock"
+)
 
-// Do passes one call of service ("elasticloadbalancing", "ec2", …) and action ("CreateListener") through g. A nil g calls f.
+// ErrDropped is what the caller of a call gets whose connection a fault rule cut; the wire server cuts the real connection.
+var ErrDropped = fmt.Errorf("the simulator dropped the connection: %w", syscall.ECONNRESET)
+
+// Options are a gate's settings; the zero value records and lets everything through.
+type Options struct {
+	Clock     clock.Clock   // nil: the machine's
+	Seed      uint64        // of the faults' chances and the request ids
+	Keep      int           // calls the record keeps; 0: 10,000
+	Latency   time.Duration // added to every call
+	Throttle  bool          // apply AWS's published token buckets
+	Authorize Authorizer    // nil: everything is allowed
+}
+
+// Authorizer decides whether a call is allowed, after throttling and before the handler sees it. It returns the denial as
+// the caller is to see it, or nil.
+type Authorizer func(ctx context.Context, service, action, caller string, in any) error
+
+// Gate is what every call passes. It is safe for concurrent use.
+type Gate struct {
+	clock     clock.Clock
+	authorize Authorizer
+	calls     *record
+
+	mu       sync.Mutex // guards what follows
+	random   *rand.Rand
+	latency  time.Duration
+	throttle *buckets // nil: off
+	faults   []*faultState
+	sequence int // of fault ids
+}
+
+// New makes a gate.
+func New(o Options) *Gate {
+	if o.Clock == nil {
+		o.Clock = clock.Real{}
+	}
+	if o.Keep <= 0 {
+		o.Keep = 10_000
+	}
+	g := &Gate{
+		clock:     o.Clock,
+		authorize: o.Authorize,
+		calls:     newRecord(o.Keep),
+		random:    rand.New(rand.NewPCG(o.Seed, 0x6c6263)),
+		latency:   o.Latency,
+	}
+	g.SetThrottle(o.Throttle)
+	return g
+}
+
+// SetLatency changes what every call takes in addition.
+func (g *Gate) SetLatency(d time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.latency = d
+}
+
+// Latency is what every call takes in addition.
+func (g *Gate) Latency() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.latency
+}
+
+// SetThrottle switches AWS's token buckets on, full, or off.
+func (g *Gate) SetThrottle(on bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.throttle = nil
+	if on {
+		g.throttle = newBuckets(g.clock.Now())
+	}
+}
+
+// Throttling tells whether the token buckets are on.
+func (g *Gate) Throttling() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.throttle != nil
+}
+
+// NewRequestID makes an id in AWS's form, a UUID; the same gate makes the same ids in the same order.
+func (g *Gate) NewRequestID() string {
+	g.mu.Lock()
+	a, b := g.random.Uint64(), g.random.Uint64()
+	g.mu.Unlock()
+	return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", a>>32, a>>16&0xffff, a&0xfff, b>>48&0x3fff|0x8000, b&0xffffffffffff)
+}
+
+// Do passes one call of service ("elasticloadbalancing", "ec2", …) and action ("CreateListener") through g: token buckets,
+// fault rules, permission, latency, then f, then the record. Errors are *apierr.Error as AWS would answer, ErrDropped, the
+// context's, or f's own. A nil g just calls f.
 func Do[I, O any](ctx context.Context, g *Gate, service, action string, in *I, f func(context.Context, *I) (*O, error)) (*O, error) {
-	return f(ctx, in)
+	if g == nil {
+		return f(ctx, in)
+	}
+	out, err := g.pass(ctx, service, action, in, func(ctx context.Context) (any, error) {
+		o, err := f(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		return o, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	o, _ := out.(*O)
+	return o, nil
+}
+
+func (g *Gate) pass(ctx context.Context, service, action string, in any, f func(context.Context) (any, error)) (any, error) {
+	if RequestID(ctx) == "" {
+		ctx = WithRequestID(ctx, g.NewRequestID())
+	}
+	call := Call{
+		Time: g.clock.Now(), RequestID: RequestID(ctx), Service: service, Action: action, Caller: Caller(ctx), Input: in,
+	}
+	out, err := g.run(ctx, &call, f)
+	call.Duration = g.clock.Now().Sub(call.Time)
+	call.result(err)
+	g.calls.add(call)
+	return out, err
+}
+
+func (g *Gate) run(ctx context.Context, call *Call, f func(context.Context) (any, error)) (any, error) {
+	lazy := &parameters{in: call.Input}
+	fault, latency, err := g.admit(call, lazy)
+	if err != nil {
+		call.Throttled = true
+		return nil, err
+	}
+	if err := g.wait(ctx, latency+fault.Latency); err != nil {
+		return nil, err
+	}
+	call.Fault = fault.ID
+	switch {
+	case fault.Reset:
+		return nil, ErrDropped
+	case fault.Code != "":
+		return nil, fault.refusal()
+	}
+	if g.authorize != nil {
+		if err := g.authorize(ctx, call.Service, call.Action, call.Caller, call.Input); err != nil {
+			return nil, err
+		}
+	}
+	if fault.Stale > 0 {
+		if out, ok := g.remembered(fault.ID, fault.Stale, call, lazy); ok {
+			return out, nil
+		}
+	}
+	out, err := f(ctx)
+	if fault.Stale > 0 && err == nil {
+		g.remember(fault.ID, call, lazy, out)
+	}
+	if waitErr := g.wait(ctx, fault.Delay); waitErr != nil {
+		return nil, waitErr
+	}
+	if fault.Lose {
+		return nil, ErrDropped
+	}
+	return out, err
+}
+
+// admit takes tokens and finds the fault that strikes, in one step, so that concurrent calls count once each.
+func (g *Gate) admit(call *Call, in *parameters) (Fault, time.Duration, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.throttle != nil && !g.throttle.take(g.clock.Now(), call.Service, call.Action, in) {
+		return Fault{}, 0, throttled(call.Service)
+	}
+	return g.strike(call, in), g.latency, nil
+}
+
+// wait lets d pass on the gate's clock, or returns the context's error.
+func (g *Gate) wait(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if d <= 0 {
+		return nil
+	}
+	passed := make(chan struct{})
+	stop := g.clock.AfterFunc(d, func() { close(passed) })
+	select {
+	case <-passed:
+		return nil
+	case <-ctx.Done():
+		stop()
+		return ctx.Err()
+	}
+}
+
+// result notes how the call ended.
+func (c *Call) result(err error) {
+	if err == nil {
+		c.Status = http.StatusOK
+		return
+	}
+	c.Message = err.Error()
+	if e := apierr.As(err); e != nil {
+		c.Status, c.Code, c.Message = e.Status, e.Code, e.Message
+		return
+	}
+	if errors.Is(err, ErrDropped) {
+		c.Dropped = true
+	}
 }

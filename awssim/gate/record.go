@@ -1,0 +1,175 @@
+package gate
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Call is one recorded call.
+type Call struct {
+	Number    uint64        // counts from 1 since the gate was made; a reset does not start it again
+	Time      time.Time     // when it began
+	Duration  time.Duration // until it was answered
+	RequestID string
+	Service   string
+	Action    string
+	Caller    string
+	Input     any    // the SDK's input struct, not copied: read only
+	Status    int    // HTTP status; 0 when there was no answer
+	Code      string // AWS error code, "" on success
+	Message   string // of the error
+	Fault     string // id of the fault rule that struck
+	Throttled bool   // refused by a token bucket
+	Dropped   bool   // the connection was cut
+}
+
+// Failed tells whether the caller got anything but success.
+func (c Call) Failed() bool { return c.Code != "" || c.Dropped || c.Status == 0 }
+
+// Filter selects calls; empty fields select all.
+type Filter struct {
+	After   uint64 // calls with a higher number
+	Since   time.Time
+	Service string
+	Action  string // exact, or a prefix when it ends in "*"
+	Caller  string
+	Failed  bool // only failed ones
+	Limit   int  // the last so many
+}
+
+func (f Filter) matches(c *Call) bool {
+	return c.Number > f.After && !c.Time.Before(f.Since) && glob(f.Service, c.Service) && glob(f.Action, c.Action) &&
+		glob(f.Caller, c.Caller) && (!f.Failed || c.Failed())
+}
+
+// Count is how often an action was called by a caller.
+type Count struct {
+	Service   string `json:"service"`
+	Action    string `json:"action"`
+	Caller    string `json:"caller,omitempty"`
+	Calls     int    `json:"calls"`
+	Failed    int    `json:"failed,omitempty"`
+	Throttled int    `json:"throttled,omitempty"`
+}
+
+// record is a ring of calls with counters that outlive the ring's turns.
+type record struct {
+	mu     sync.Mutex
+	ring   []Call
+	next   uint64 // number of the next call, less one
+	oldest uint64 // number of the oldest kept call, less one
+	counts map[counted]*Count
+}
+
+type counted struct{ service, action, caller string }
+
+func newRecord(keep int) *record {
+	return &record{ring: make([]Call, keep), counts: map[counted]*Count{}}
+}
+
+func (r *record) add(c Call) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c.Number = r.next + 1
+	r.ring[r.next%uint64(len(r.ring))] = c
+	r.next++
+	if r.next-r.oldest > uint64(len(r.ring)) {
+		r.oldest = r.next - uint64(len(r.ring))
+	}
+	key := counted{c.Service, c.Action, c.Caller}
+	n := r.counts[key]
+	if n == nil {
+		n = &Count{Service: c.Service, Action: c.Action, Caller: c.Caller}
+		r.counts[key] = n
+	}
+	n.Calls++
+	if c.Failed() {
+		n.Failed++
+	}
+	if c.Throttled {
+		n.Throttled++
+	}
+}
+
+// Calls are the recorded calls that the filters select (all of them, when several are given), oldest first.
+func (g *Gate) Calls(filters ...Filter) []Call {
+	r := g.calls
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var found []Call
+	for i := r.oldest; i < r.next; i++ {
+		c := &r.ring[i%uint64(len(r.ring))]
+		if !slices.ContainsFunc(filters, func(f Filter) bool { return !f.matches(c) }) {
+			found = append(found, *c)
+		}
+	}
+	for _, f := range filters {
+		if f.Limit > 0 && len(found) > f.Limit {
+			found = found[len(found)-f.Limit:]
+		}
+	}
+	return found
+}
+
+// Counts are the numbers of calls since the last reset, by service, action and caller, also of calls that the ring forgot.
+func (g *Gate) Counts() []Count {
+	r := g.calls
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	counts := make([]Count, 0, len(r.counts))
+	for _, n := range r.counts {
+		counts = append(counts, *n)
+	}
+	slices.SortFunc(counts, func(a, b Count) int {
+		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Action, b.Action), cmp.Compare(a.Caller, b.Caller))
+	})
+	return counts
+}
+
+// Total is how many calls the counters know.
+func (g *Gate) Total() int {
+	n := 0
+	for _, c := range g.Counts() {
+		n += c.Calls
+	}
+	return n
+}
+
+// Reset forgets all calls and counts; fault rules, buckets and latency stay.
+func (g *Gate) Reset() {
+	r := g.calls
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.ring)
+	r.oldest = r.next
+	clear(r.counts)
+}
+
+// glob matches exactly, by prefix when the pattern ends in "*", and anything when it is empty.
+func glob(pattern, s string) bool {
+	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
+		return strings.HasPrefix(s, prefix)
+	}
+	return pattern == "" || pattern == s
+}
+
+// parameters is a call's input as JSON, made at most once and only when somebody asks.
+type parameters struct {
+	in   any
+	text []byte
+}
+
+func (p *parameters) json() []byte {
+	if p.text == nil {
+		text, err := json.Marshal(p.in)
+		if err != nil { // unions and streams do not occur in what the simulator serves
+			text = []byte("{}")
+		}
+		p.text = text
+	}
+	return p.text
+}
