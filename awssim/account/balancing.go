@@ -1,0 +1,128 @@
+package account
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// Balancing is what Elastic Load Balancing holds: load balancers with their listeners and rules, and target groups with
+// their targets. Its methods keep the references between them whole; whoever reads the maps must not write them.
+// The zero value is empty and ready.
+type Balancing struct {
+	LoadBalancers map[string]*LoadBalancer // by ARN, as are the others
+	TargetGroups  map[string]*TargetGroup
+	Listeners     map[string]*Listener
+	Rules         map[string]*Rule // the default rules as well
+	TrustStores   map[string]*TrustStore
+
+	// Quotas replaces defaults of AWS by name ("rules-per-application-load-balancer").
+	Quotas map[string]int
+	// HealthReported says that something checks the targets and calls SetTargetHealth: targets then stay "initial" until it
+	// does. Without it, they become healthy by themselves.
+	HealthReported bool
+	// LogBuckets is, by name, the prefixes under which a bucket's policy lets load balancers write their logs; a prefix
+	// covers what is below it, the empty one everything. Nil: any bucket takes any log.
+	LogBuckets map[string][]string
+
+	named    map[string]string // kind and name → ARN
+	reserved map[string]string // resource path without the id → id
+	sequence uint64
+}
+
+// TrustStore is a set of certificate authorities for mutual TLS.
+type TrustStore struct {
+	ARN    string
+	Name   string
+	Status string // CREATING or ACTIVE
+	Seq    uint64
+	Tags   map[string]string
+}
+
+// Kinds of names; each kind is a namespace of its own.
+const (
+	nameOfLoadBalancer = "loadbalancer/"
+	nameOfTargetGroup  = "targetgroup/"
+)
+
+// next numbers resources in the order of their creation, which is the order that Describe calls answer in.
+func (b *Balancing) next() uint64 {
+	b.sequence++
+	return b.sequence
+}
+
+// ReserveID makes the next resource of that path ("loadbalancer/app/web", "targetgroup/web") get that id, so that a
+// described account can have the ARNs that its description says.
+func (b *Balancing) ReserveID(path, id string) {
+	if b.reserved == nil {
+		b.reserved = map[string]string{}
+	}
+	b.reserved[path] = id
+}
+
+// NewBalancingID is an id of sixteen hexadecimal digits for a resource of that path: the reserved one, else one that was
+// never used before. Ids look random, and repeat from run to run, so that recorded runs compare.
+func (a *Account) NewBalancingID(path string) string {
+	if id, ok := a.reserved[path]; ok {
+		delete(a.reserved, path)
+		return id
+	}
+	sum := sha256.Sum256([]byte(a.ID + "\x00" + a.Region + "\x00" + path + "\x00" + strconv.FormatUint(a.next(), 10)))
+	return hex.EncodeToString(sum[:8])
+}
+
+// BalancingARN is the ARN of path ("loadbalancer/app/web/0123456789abcdef") in this account.
+func (a *Account) BalancingARN(path string) string {
+	return fmt.Sprintf("arn:%s:elasticloadbalancing:%s:%s:%s", a.Partition, a.Region, a.ID, path)
+}
+
+// LogBucketAllows reports whether logs can be written to that bucket under that prefix.
+func (b *Balancing) LogBucketAllows(bucket, prefix string) bool {
+	if b.LogBuckets == nil {
+		return true
+	}
+	return slices.ContainsFunc(b.LogBuckets[bucket], func(allowed string) bool {
+		return allowed == "" || prefix == allowed || strings.HasPrefix(prefix, allowed+"/")
+	})
+}
+
+// CertificateUsers is the ARNs of the load balancers whose listeners present that certificate, in the order of creation.
+func (b *Balancing) CertificateUsers(arn string) []string {
+	var out []string
+	for _, lb := range b.LoadBalancersInOrder() {
+		if slices.ContainsFunc(lb.Listeners, func(l *Listener) bool { return l.Certificate == arn || slices.Contains(l.Certificates, arn) }) {
+			out = append(out, lb.ARN)
+		}
+	}
+	return out
+}
+
+// AddTrustStore files a trust store by its ARN.
+func (b *Balancing) AddTrustStore(t *TrustStore) {
+	if b.TrustStores == nil {
+		b.TrustStores = map[string]*TrustStore{}
+	}
+	t.Seq = b.next()
+	b.TrustStores[t.ARN] = t
+}
+
+func (b *Balancing) name(key, arn string) {
+	if b.named == nil {
+		b.named = map[string]string{}
+	}
+	b.named[key] = arn
+}
+
+// inOrder is the values of m in the order of their creation.
+func inOrder[T any](m map[string]*T, seq func(*T) uint64) []*T {
+	out := make([]*T, 0, len(m))
+	for _, v := range m {
+		out = append(out, v)
+	}
+	sort.Slice(out, func(i, j int) bool { return seq(out[i]) < seq(out[j]) })
+	return out
+}

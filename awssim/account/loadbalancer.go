@@ -1,0 +1,123 @@
+package account
+
+import (
+	"slices"
+	"time"
+)
+
+// LoadBalancer is one load balancer.
+type LoadBalancer struct {
+	ARN            string
+	Name           string
+	ID             string // last part of the ARN
+	DNSName        string
+	HostedZone     string // Route 53 zone of DNSName
+	Type           string // application, network, gateway
+	Scheme         string // internet-facing, internal
+	IPAddressType  string
+	VPC            string
+	Created        time.Time
+	ActiveAt       time.Time // until then it is provisioning
+	Seq            uint64
+	Zones          []Zone   // sorted by name
+	SecurityGroups []string // nil: a network load balancer without groups
+	EnforceInbound string   // on, off; empty until it was set
+	SourceNAT      string   // EnablePrefixForIpv6SourceNat: on, off; empty until it was set
+	IPAMPool       string
+	CustomerPool   string            // CustomerOwnedIpv4Pool
+	Attributes     map[string]string // every key of its type, defaults included
+	Tags           map[string]string
+	Capacity       Capacity
+	Listeners      []*Listener // in the order of creation
+	Forced         string      // state that fault injection put it in, such as failed; empty: by time
+	ForcedReason   string
+}
+
+// Zone is a load balancer's presence in one availability zone.
+type Zone struct {
+	Name          string
+	Subnet        string
+	Interface     string // id of its network interface
+	AllocationID  string
+	PublicIPv4    string // of AllocationID
+	PrivateIPv4   string // as asked for; empty when AWS chose it
+	IPv6          string // as asked for
+	SourceNATIPv6 string // prefix
+}
+
+// Capacity is a reserved capacity.
+type Capacity struct {
+	Units     int32 // 0: nothing reserved
+	Modified  time.Time
+	ReadyAt   time.Time // until then the reservation is pending
+	Decreases int32     // made today
+}
+
+// StateAt is the load balancer's state code and reason at that time.
+func (lb *LoadBalancer) StateAt(now time.Time) (code, reason string) {
+	switch {
+	case lb.Forced != "":
+		return lb.Forced, lb.ForcedReason
+	case now.Before(lb.ActiveAt):
+		return "provisioning", ""
+	}
+	return "active", ""
+}
+
+// HasZone reports whether that availability zone is enabled.
+func (lb *LoadBalancer) HasZone(name string) bool {
+	return slices.ContainsFunc(lb.Zones, func(z Zone) bool { return z.Name == name })
+}
+
+// Listener is the listener on that port, or nil.
+func (lb *LoadBalancer) Listener(port int32) *Listener {
+	for _, l := range lb.Listeners {
+		if l.Port == port {
+			return l
+		}
+	}
+	return nil
+}
+
+// TargetGroups is the set of ARNs of the target groups that its rules name.
+func (lb *LoadBalancer) TargetGroups() map[string]bool {
+	set := map[string]bool{}
+	for _, l := range lb.Listeners {
+		for _, r := range l.Rules {
+			for _, arn := range r.TargetGroups() {
+				set[arn] = true
+			}
+		}
+	}
+	return set
+}
+
+// AddLoadBalancer files a load balancer by ARN and name.
+func (b *Balancing) AddLoadBalancer(lb *LoadBalancer) {
+	if b.LoadBalancers == nil {
+		b.LoadBalancers = map[string]*LoadBalancer{}
+	}
+	lb.Seq = b.next()
+	b.LoadBalancers[lb.ARN] = lb
+	b.name(nameOfLoadBalancer+lb.Name, lb.ARN)
+}
+
+// LoadBalancerNamed is the load balancer of that name, or nil.
+func (b *Balancing) LoadBalancerNamed(name string) *LoadBalancer {
+	return b.LoadBalancers[b.named[nameOfLoadBalancer+name]]
+}
+
+// LoadBalancersInOrder is every load balancer in the order of creation.
+func (b *Balancing) LoadBalancersInOrder() []*LoadBalancer {
+	return inOrder(b.LoadBalancers, func(lb *LoadBalancer) uint64 { return lb.Seq })
+}
+
+// RemoveLoadBalancer removes a load balancer with its listeners and rules; its target groups stay, unused. Its network
+// interfaces are the caller's business.
+func (a *Account) RemoveLoadBalancer(lb *LoadBalancer) {
+	for _, l := range slices.Clone(lb.Listeners) {
+		a.RemoveListener(l)
+	}
+	delete(a.LoadBalancers, lb.ARN)
+	delete(a.named, nameOfLoadBalancer+lb.Name)
+}
