@@ -1,0 +1,128 @@
+package config
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestDefaultsAreThoseOfTheExistingController(t *testing.T) {
+	t.Parallel()
+	c, err := Parse([]string{"--cluster-name=demo"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.DefaultScheme != "internal" || c.DefaultTargetType != "instance" || !c.LeaderElection || c.SyncPeriod.Hours() != 10 || c.MaxRetries != 10 {
+		t.Errorf("unexpected defaults: %+v", c)
+	}
+	want := `Elastic Load Balancing v2:^RegisterTargets|^DeregisterTargets=4:20,Elastic Load Balancing v2:^Describe.*=50:200,Elastic Load Balancing v2:^Modify.*=3:20,WAF Regional:^AssociateWebACL|DisassociateWebACL=0.5:1,WAF Regional:^GetWebACLForResource|ListResourcesForWebACL=1:1,WAFV2:^AssociateWebACL|DisassociateWebACL=0.5:1,WAFV2:^GetWebACLForResource|ListResourcesForWebACL=1:1`
+	if diff := cmp.Diff(want, c.Throttle.String()); diff != "" {
+		t.Errorf("throttle default (-want +got):\n%s", diff)
+	}
+}
+
+func TestSettingsThatAreRefusedSayWhy(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, args, want string }{
+		{"no cluster name", "", "kubernetes cluster name must be specified"},
+		{"tracking key in default tags", "--cluster-name=c --default-tags=ingress.k8s.aws/stack=x", "tag key ingress.k8s.aws/stack cannot be specified in default-tags flag"},
+		{"tracking key in external tags", "--cluster-name=c --external-managed-tags=elbv2.k8s.aws/cluster", "cannot be specified in external-managed-tags flag"},
+		{"tag key in both flags", "--cluster-name=c --default-tags=a=b --external-managed-tags=a", "cannot be specified in both default-tags and external-managed-tags flag"},
+		{"target type", "--cluster-name=c --default-target-type=pod", "invalid value pod for default target type"},
+		{"scheme", "--cluster-name=c --default-load-balancer-scheme=public", "invalid value public for default scheme"},
+		{"backend group id", "--cluster-name=c --backend-security-group=backend", "invalid value backend for backend security group id"},
+		{"backend rules without backend group", "--cluster-name=c --enable-manage-backend-security-group-rules --enable-backend-security-group=false", "backend security group must be enabled"},
+		{"secrets label", "--cluster-name=c --required-secrets-label=x", `invalid value "x" for --required-secrets-label`},
+		{"log level", "--cluster-name=c --log-level=trace", "invalid value trace for log level"},
+		{"gateway gate asked for", "--cluster-name=c --feature-gates=ALBGatewayAPI=true", "the Gateway API is not built"},
+		{"certificate gate asked for", "--cluster-name=c --feature-gates=EnableCertificateManagement=true", "requesting ACM certificates is not built"},
+		{"webhook annotation refusal", "--cluster-name=c --disable-ingress-class-annotation", "admission webhooks are not built"},
+		{"private authority", "--cluster-name=c --default-pca-arn=arn:aws:acm-pca:x", "requesting ACM certificates is not built"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Parse(strings.Fields(tc.args))
+			var usage UsageError
+			if err == nil || errors.As(err, &usage) || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("Parse(%s) = %v, want an error with %q", tc.args, err, tc.want)
+			}
+		})
+	}
+}
+
+func TestCommandLinesThatCannotBeParsedAreUsageErrors(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ args, want string }{
+		{"--enable-acm-certificates", "unknown flag"},
+		{"--feature-gates=Nope=true", "unknown feature: Nope"},
+		{"--feature-gates=EnableRGTAPI", "invalid mapStringBool"},
+		{"--sync-period=soon", "invalid"},
+		{"--aws-api-throttle=EC2", "must be formatted as serviceID:operationRegex=rate:burst"},
+		{"--aws-api-throttle=EC2:Describe=x:1", "must be valid float number"},
+		{"--aws-api-throttle=EC2:Describe=1:x", "must be valid integer"},
+		{"--aws-api-throttle=EC2:(=1:1", "must be valid regex"},
+		{"--default-tags=", "must be formatted as key=value"},
+	} {
+		_, err := Parse([]string{"--cluster-name=c", tc.args})
+		var usage UsageError
+		if !errors.As(err, &usage) || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("Parse(%s) = %v, want a usage error with %q", tc.args, err, tc.want)
+		}
+	}
+}
+
+func TestAFlagWithoutEffectIsToldNotIgnored(t *testing.T) {
+	t.Parallel()
+	c, err := Parse([]string{"--cluster-name=c", "--enable-wafv2=false", "--webhook-bind-port=9999", "--enable-shield=true"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Notices) != 2 {
+		t.Errorf("notices = %q, want one for --enable-wafv2=false and one for --webhook-bind-port", c.Notices)
+	}
+}
+
+func TestEveryFlagThatNeedsAnUnbuiltFeatureIsListedOnce(t *testing.T) {
+	t.Parallel()
+	fs := FlagSet(&Config{})
+	seen := map[string]bool{}
+	for _, m := range missing {
+		if fs.Lookup(m.flag) == nil || seen[m.flag] {
+			t.Errorf("missing: %s is not a flag or is listed twice", m.flag)
+		}
+		seen[m.flag] = true
+	}
+	for _, i := range inert {
+		if fs.Lookup(i.flag) == nil || seen[i.flag] {
+			t.Errorf("inert: %s is not a flag or is listed twice", i.flag)
+		}
+		seen[i.flag] = true
+	}
+}
+
+func TestEntriesOfAServiceReplaceItsDefaultLimits(t *testing.T) {
+	t.Parallel()
+	c, err := Parse([]string{"--cluster-name=c", "--aws-api-throttle=Elastic Load Balancing v2:^Create=1:2,EC2:.*=5:5"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(c.Throttle["Elastic Load Balancing v2"]); n != 1 {
+		t.Errorf("ELBv2 has %d rules, want 1", n)
+	}
+	if len(c.Throttle["EC2"]) != 1 || len(c.Throttle["WAFV2"]) != 2 {
+		t.Errorf("other services changed: %v", c.Throttle)
+	}
+}
+
+func TestDocumentedGateSpellingsAreAccepted(t *testing.T) {
+	t.Parallel()
+	c, err := Parse([]string{"--cluster-name=c", "--feature-gates= NLBHealthCheckAdvancedConfiguration = true , ,ALBSingleSubnet=1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.Gates.Enabled(NLBHealthCheckAdvancedConfig) || !c.Gates.Enabled(ALBSingleSubnet) || c.Gates.Enabled(EnableRGTAPI) {
+		t.Errorf("gates = %s", c.Gates)
+	}
+}

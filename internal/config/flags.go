@@ -1,0 +1,185 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// ErrHelp is returned by Parse when help was asked for and printed.
+var ErrHelp = pflag.ErrHelp
+
+// spare holds flags whose only effect is in features that this version does not have.
+type spare struct {
+	disableClassAnnotation, disableGroupAnnotation  bool
+	defaultPCA, quicVariable                        string
+	gatewayClassWorkers, albWorkers, nlbWorkers     int
+	acceleratorWorkers                              int
+	acceleratorBackoff                              time.Duration
+	webhookPort                                     int
+	webhookCertDir, webhookCert, webhookKey, kubeCA string
+	vpcTagKey                                       string
+}
+
+// bind declares every flag. Names, types and defaults are those of the existing controller; --strict-groups is ours.
+func bind(fs *pflag.FlagSet, c *Config, s *spare) {
+	c.Throttle = DefaultThrottle()
+
+	fs.StringVar(&c.ClusterName, "cluster-name", "", "name of the Kubernetes cluster; part of tags and names in AWS, so never change it")
+	fs.StringVar(&c.LogLevel, "log-level", "info", "info or debug")
+	fs.StringToStringVar(&c.DefaultTags, "default-tags", nil, "AWS tags put on every resource")
+	fs.StringSliceVar(&c.ExternalManagedTags, "external-managed-tags", nil, "tag keys that are neither added, changed nor removed")
+	fs.StringVar(&c.DefaultTargetType, "default-target-type", "instance", "target type where no annotation tells: instance or ip")
+	fs.StringVar(&c.DefaultScheme, "default-load-balancer-scheme", "internal", "scheme where no annotation tells: internal or internet-facing")
+	fs.StringVar(&c.DefaultSSLPolicy, "default-ssl-policy", "ELBSecurityPolicy-2016-08", "TLS policy of HTTPS and TLS listeners")
+	fs.BoolVar(&c.EnableBackendSG, "enable-backend-security-group", true, "use one shared security group as source of the rules of nodes and pods")
+	fs.BoolVar(&c.EnableManageBackendSG, "enable-manage-backend-security-group-rules", false, "manage the rules of nodes and pods also where security groups are given by annotation")
+	fs.StringVar(&c.BackendSecurityGroup, "backend-security-group", "", "id of an existing group to use as the shared one")
+	fs.BoolVar(&c.DisableRestrictedRules, "disable-restricted-sg-rules", false, "open all ports of nodes and pods to load balancers, instead of the ports in use")
+	fs.BoolVar(&c.EnableEndpointSlices, "enable-endpoint-slices", true, "read EndpointSlices for ip targets")
+	fs.StringToStringVar(&c.TargetENISecurityTags, "service-target-eni-security-group-tags", nil, "further tags that pick the one security group of a network interface with several")
+	fs.IntVar(&c.MaxTargetsPerGroup, "max-targets-per-target-group", 0, "register at most so many targets per target group; 0 = no limit")
+	fs.DurationVar(&c.BindingRequeue, "targetgroupbinding-requeue-duration", 15*time.Second, "look again after so long while a binding waits for AWS")
+	fs.DurationVar(&c.StabilizationInterval, "lb-stabilization-monitor-interval", 2*time.Minute, "poll period for a new load balancer to become active")
+	fs.StringVar(&c.RequiredSecretsLabel, "required-secrets-label", "", "key=value that a Secret must carry to be read")
+
+	fs.IntVar(&c.IngressWorkers, "ingress-max-concurrent-reconciles", 3, "Ingress groups worked on at once")
+	fs.IntVar(&c.ServiceWorkers, "service-max-concurrent-reconciles", 3, "Services worked on at once")
+	fs.IntVar(&c.BindingWorkers, "targetgroupbinding-max-concurrent-reconciles", 3, "TargetGroupBindings worked on at once")
+	fs.IntVar(&s.gatewayClassWorkers, "gateway-class-max-concurrent-reconciles", 3, "GatewayClasses worked on at once")
+	fs.IntVar(&s.albWorkers, "alb-gateway-max-concurrent-reconciles", 3, "ALB Gateways worked on at once")
+	fs.IntVar(&s.nlbWorkers, "nlb-gateway-max-concurrent-reconciles", 3, "NLB Gateways worked on at once")
+	fs.IntVar(&s.acceleratorWorkers, "globalaccelerator-max-concurrent-reconciles", 1, "GlobalAccelerators worked on at once")
+	fs.DurationVar(&c.BindingMaxBackoff, "targetgroupbinding-max-exponential-backoff-delay", 1000*time.Second, "longest pause between retries of a binding")
+	fs.DurationVar(&s.acceleratorBackoff, "globalaccelerator-max-exponential-backoff-delay", 1000*time.Second, "longest pause between retries of an accelerator")
+
+	fs.StringVar(&c.IngressClass, "ingress-class", "alb", "value of the annotation kubernetes.io/ingress.class that is ours; empty: alb, and Ingresses without any class")
+	fs.BoolVar(&s.disableClassAnnotation, "disable-ingress-class-annotation", false, "refuse new use of the annotation kubernetes.io/ingress.class at admission")
+	fs.BoolVar(&s.disableGroupAnnotation, "disable-ingress-group-name-annotation", false, "refuse new use of the annotation group.name at admission")
+	fs.BoolVar(&c.TolerateMissingService, "tolerate-non-existent-backend-service", true, "a missing backend Service answers 503 instead of failing its Ingress")
+	fs.BoolVar(&c.TolerateMissingAction, "tolerate-non-existent-backend-action", true, "a missing actions annotation answers 503 instead of failing its Ingress")
+	fs.StringSliceVar(&c.AllowedCAs, "allowed-certificate-authority-arns", nil, "consider only certificates of these authorities in discovery; empty = all")
+	fs.StringVar(&s.defaultPCA, "default-pca-arn", "", "private authority for certificates that the controller requests")
+	fs.BoolVar(&c.StrictGroups, "strict-groups", false, "an invalid member stops its whole Ingress group, as in the existing controller")
+
+	fs.StringVar(&c.LoadBalancerClass, "load-balancer-class", "service.k8s.aws/nlb", "spec.loadBalancerClass of Services that are ours")
+
+	fs.BoolVar(&c.EnableWAF, "enable-waf", true, "WAF Classic associations")
+	fs.BoolVar(&c.EnableWAFv2, "enable-wafv2", true, "WAFv2 associations")
+	fs.BoolVar(&c.EnableShield, "enable-shield", true, "Shield Advanced protections")
+	fs.BoolVar(&c.EnableReadinessGates, "enable-pod-readiness-gate-inject", true, "inject readiness gates into pods at admission")
+	fs.StringVar(&s.quicVariable, "quic-environment-variable-name", "AWS_LBC_QUIC_SERVER_ID", "environment variable of QUIC server ids")
+
+	fs.StringVar(&c.Region, "aws-region", "", "AWS region; else AWS_DEFAULT_REGION, AWS_REGION, instance metadata")
+	fs.StringVar(&c.VPC, "aws-vpc-id", "", "VPC of the cluster; else --aws-vpc-tags, instance metadata")
+	fs.StringToStringVar(&c.VPCTags, "aws-vpc-tags", nil, "find the VPC by tags")
+	fs.StringVar(&s.vpcTagKey, "aws-vpc-tag-key", "Name", "obsolete; use --aws-vpc-tags")
+	fs.IntVar(&c.MaxRetries, "aws-max-retries", 10, "attempts per AWS call, the first included")
+	fs.StringToStringVar(&c.APIEndpoints, "aws-api-endpoints", nil, "endpoint per AWS service, serviceID=URL (such as EC2=http://localhost:4566)")
+	fs.Var(&c.Throttle, "aws-api-throttle", "client-side limits; entries for a service replace its defaults")
+
+	fs.StringVar(&c.Kubeconfig, "kubeconfig", "", "kubeconfig file; empty: the pod's service account")
+	fs.StringVar(&c.MetricsAddr, "metrics-bind-addr", ":8080", "address of /metrics; 0 = none")
+	fs.StringVar(&c.HealthAddr, "health-probe-bind-addr", ":61779", "address of /healthz and /readyz; 0 = none")
+	fs.IntVar(&s.webhookPort, "webhook-bind-port", 9443, "port of the admission webhooks")
+	fs.StringVar(&s.webhookCertDir, "webhook-cert-dir", "", "directory of the webhooks' certificate")
+	fs.StringVar(&s.webhookCert, "webhook-cert-file", "", "certificate file name (default tls.crt)")
+	fs.StringVar(&s.webhookKey, "webhook-key-file", "", "key file name (default tls.key)")
+	fs.StringVar(&s.kubeCA, "kube-ca-pem-filepath", "", "CA of the clients that webhooks admit")
+	fs.BoolVar(&c.LeaderElection, "enable-leader-election", true, "let one replica work at a time")
+	fs.StringVar(&c.LeaderElectionID, "leader-election-id", "aws-load-balancer-controller-leader", "name of the Lease")
+	fs.StringVar(&c.LeaderElectionNamespace, "leader-election-namespace", "", "namespace of the Lease; empty: the pod's")
+	fs.StringVar(&c.WatchNamespace, "watch-namespace", "", "serve this namespace only; empty = all")
+	fs.DurationVar(&c.SyncPeriod, "sync-period", 10*time.Hour, "look at every object again after so long")
+	fs.Var(&c.Gates, "feature-gates", gateHelp())
+}
+
+// missing lists flags that ask for a feature which this version does not have: changed values are refused at start.
+var missing = []struct{ flag, asks string }{
+	{"disable-ingress-class-annotation", "admission webhooks are"},
+	{"disable-ingress-group-name-annotation", "admission webhooks are"},
+	{"default-pca-arn", "requesting ACM certificates is"},
+	{"quic-environment-variable-name", "QUIC is"},
+	{"webhook-cert-dir", "the admission webhook server is"},
+	{"webhook-cert-file", "the admission webhook server is"},
+	{"webhook-key-file", "the admission webhook server is"},
+	{"kube-ca-pem-filepath", "the admission webhook server is"},
+	{"enable-endpoint-slices", "reading Endpoints instead of EndpointSlices is"},
+}
+
+// inert lists flags whose value cannot matter in this version; a changed value is told in the log.
+var inert = []struct{ flag, why string }{
+	{"webhook-bind-port", "no admission webhook is served in this version"},
+	{"enable-pod-readiness-gate-inject", "no admission webhook is served in this version; gates that pods already have are honoured by Kubernetes, not yet set by us"},
+	{"gateway-class-max-concurrent-reconciles", "the Gateway API is not built in this version"},
+	{"alb-gateway-max-concurrent-reconciles", "the Gateway API is not built in this version"},
+	{"nlb-gateway-max-concurrent-reconciles", "the Gateway API is not built in this version"},
+	{"globalaccelerator-max-concurrent-reconciles", "Global Accelerator is not built in this version"},
+	{"globalaccelerator-max-exponential-backoff-delay", "Global Accelerator is not built in this version"},
+	{"lb-stabilization-monitor-interval", "only capacity reservations wait for it, and they are not built in this version"},
+	{"required-secrets-label", "this version reads no Secrets"},
+	{"enable-waf", "this version makes no WAF call; its annotations are reported as not acted on"},
+	{"enable-wafv2", "this version makes no WAF call; its annotations are reported as not acted on"},
+	{"enable-shield", "this version makes no Shield call; its annotation is reported as not acted on"},
+	{"aws-vpc-tag-key", "obsolete; use --aws-vpc-tags"},
+}
+
+// FlagSet is the controller's flags bound to c, for help texts and documentation.
+func FlagSet(c *Config) *pflag.FlagSet {
+	fs, _ := flagSet(c)
+	return fs
+}
+
+func flagSet(c *Config) (*pflag.FlagSet, *spare) {
+	fs := pflag.NewFlagSet("controller", pflag.ContinueOnError)
+	fs.SortFlags = true
+	s := &spare{}
+	bind(fs, c, s)
+	return fs, s
+}
+
+// UsageError is a command line that cannot be parsed (exit status 2), as opposed to values that are not admissible (1).
+type UsageError struct{ Err error }
+
+func (e UsageError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the parser's error.
+func (e UsageError) Unwrap() error { return e.Err }
+
+// Parse reads a command line without the program's name. It returns ErrHelp after printing help, a UsageError for what cannot
+// be parsed, and any other error for settings that are refused. Positional arguments are ignored, as they always were.
+func Parse(args []string) (*Config, error) {
+	c := &Config{}
+	fs, _ := flagSet(c)
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			return nil, ErrHelp
+		}
+		return nil, UsageError{err}
+	}
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if err := c.Gates.refused(); err != nil {
+		return nil, err
+	}
+	for _, m := range missing {
+		if f := fs.Lookup(m.flag); changed(f) {
+			return nil, fmt.Errorf("--%s=%s: %s not built in this version; leave the flag at its default (%q)", m.flag, f.Value, m.asks, f.DefValue)
+		}
+	}
+	for _, i := range inert {
+		if f := fs.Lookup(i.flag); changed(f) {
+			c.Notices = append(c.Notices, fmt.Sprintf("--%s=%s has no effect: %s", i.flag, f.Value, i.why))
+		}
+	}
+	return c, nil
+}
+
+// changed reports whether a flag was given a value other than its default.
+func changed(f *pflag.Flag) bool {
+	return f.Changed && strings.TrimSpace(f.Value.String()) != f.DefValue
+}

@@ -1,0 +1,157 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Gate is the name of a feature gate.
+type Gate string
+
+// The feature gates, with the names that users of the existing controller write.
+const (
+	ListenerRulesTagging         Gate = "ListenerRulesTagging"
+	WeightedTargetGroups         Gate = "WeightedTargetGroups"
+	ServiceTypeLoadBalancerOnly  Gate = "ServiceTypeLoadBalancerOnly"
+	EndpointsFailOpen            Gate = "EndpointsFailOpen"
+	EnableServiceController      Gate = "EnableServiceController"
+	EnableIPTargetType           Gate = "EnableIPTargetType"
+	EnableTCPUDPListener         Gate = "EnableTCPUDPListener"
+	EnableRGTAPI                 Gate = "EnableRGTAPI"
+	SubnetsClusterTagCheck       Gate = "SubnetsClusterTagCheck"
+	NLBHealthCheckAdvancedConfig Gate = "NLBHealthCheckAdvancedConfig"
+	NLBSecurityGroup             Gate = "NLBSecurityGroup"
+	ALBSingleSubnet              Gate = "ALBSingleSubnet"
+	LBCapacityReservation        Gate = "LBCapacityReservation"
+	SubnetDiscoveryByReachable   Gate = "SubnetDiscoveryByReachability"
+	NLBGatewayAPI                Gate = "NLBGatewayAPI"
+	ALBGatewayAPI                Gate = "ALBGatewayAPI"
+	GatewayListenerSet           Gate = "GatewayListenerSet"
+	GlobalAcceleratorController  Gate = "GlobalAcceleratorController"
+	EnhancedDefaultBehavior      Gate = "EnhancedDefaultBehavior"
+	EnableDefaultTagsLowPriority Gate = "EnableDefaultTagsLowPriority"
+	ALBTargetControlAgent        Gate = "ALBTargetControlAgent"
+	EnableCertificateManagement  Gate = "EnableCertificateManagement"
+	IngressPlanAnnotation        Gate = "IngressPlanAnnotation"
+)
+
+// gateInfo is a row of the gate table. Unbuilt is the value that asks for something this version does not have yet; a user who
+// sets it is refused at start with Missing as the reason.
+type gateInfo struct {
+	gate    Gate
+	def     bool
+	unbuilt *bool
+	missing string
+	doc     string
+}
+
+func value(b bool) *bool { return &b }
+
+var gateTable = []gateInfo{
+	{ListenerRulesTagging, true, nil, "", "tag listeners and rules; turn off where the partition cannot"},
+	{WeightedTargetGroups, true, nil, "", "send forwards with weights; off: a single target group per forward"},
+	{ServiceTypeLoadBalancerOnly, false, nil, "", "take only Services of type LoadBalancer"},
+	{EndpointsFailOpen, true, nil, "", "register endpoints of unknown readiness when none is ready"},
+	{EnableServiceController, true, nil, "", "serve Services; off: they are left alone"},
+	{EnableIPTargetType, true, nil, "", "admit target type ip"},
+	{EnableTCPUDPListener, false, value(true), "TCP_UDP listeners are not built in this version", "merge TCP and UDP on one port into a TCP_UDP listener"},
+	{EnableRGTAPI, false, value(true), "listing through the Resource Groups Tagging API is not built in this version; the bulk describe calls need no such permission", "find tagged resources by tag:GetResources"},
+	{SubnetsClusterTagCheck, true, nil, "", "drop subnets that are tagged for other clusters only"},
+	{NLBHealthCheckAdvancedConfig, true, value(false), "health checks of NLBs without timeout and codes are not built in this version", "NLB health checks with timeout and codes"},
+	{NLBSecurityGroup, true, nil, "", "give NLBs security groups"},
+	{ALBSingleSubnet, false, nil, "", "admit an ALB with one subnet"},
+	{LBCapacityReservation, true, nil, "", "capacity reservations (the annotation is reported as not acted on in this version)"},
+	{SubnetDiscoveryByReachable, true, nil, "", "without tagged subnets, tell public from private ones by route table"},
+	{NLBGatewayAPI, true, value(true), "the Gateway API is not built in this version", "serve Gateways with NLBs"},
+	{ALBGatewayAPI, true, value(true), "the Gateway API is not built in this version", "serve Gateways with ALBs"},
+	{GatewayListenerSet, true, value(true), "the Gateway API is not built in this version", "ListenerSets of Gateways"},
+	{GlobalAcceleratorController, false, value(true), "Global Accelerator is not built in this version", "serve GlobalAccelerators"},
+	{EnhancedDefaultBehavior, false, value(true), "resetting removed capacity and mutual TLS settings is not built in this version", "removing an annotation resets the setting"},
+	{EnableDefaultTagsLowPriority, false, nil, "", "tags of objects win over --default-tags"},
+	{ALBTargetControlAgent, false, value(true), "target control agents are not built in this version", "inject target control agents"},
+	{EnableCertificateManagement, false, value(true), "requesting ACM certificates is not built in this version", "request ACM certificates for Ingresses"},
+	{IngressPlanAnnotation, false, value(true), "the plan annotation is not built in this version; use lbc plan", "write the plan to an annotation"},
+}
+
+// gateAliases are names that documentation of the existing controller prints though its program refuses them.
+var gateAliases = map[string]Gate{
+	"NLBHealthCheckAdvancedConfiguration": NLBHealthCheckAdvancedConfig,
+	"EnableTCPUDPListenerType":            EnableTCPUDPListener,
+}
+
+// Gates holds the gates that a user set; the others have their defaults.
+type Gates struct{ set map[Gate]bool }
+
+// Enabled tells whether a gate is on.
+func (g Gates) Enabled(name Gate) bool {
+	if v, ok := g.set[name]; ok {
+		return v
+	}
+	for _, info := range gateTable {
+		if info.gate == name {
+			return info.def
+		}
+	}
+	return false
+}
+
+// String lists the gates that were set.
+func (g Gates) String() string {
+	var parts []string
+	for k, v := range g.set {
+		parts = append(parts, fmt.Sprintf("%s=%t", k, v))
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ",")
+}
+
+// Type names the flag's value in help texts.
+func (g *Gates) Type() string { return "Name=bool,..." }
+
+// Set merges "Name=bool,Name=bool"; blanks around names and values and empty items are ignored.
+func (g *Gates) Set(s string) error {
+	for _, item := range strings.Split(s, ",") {
+		item = strings.TrimSpace(item)
+		if item == "" {
+			continue
+		}
+		name, raw, ok := strings.Cut(item, "=")
+		on, err := strconv.ParseBool(strings.TrimSpace(raw))
+		if !ok || err != nil {
+			return fmt.Errorf("failed to parse feature-gates settings due to invalid mapStringBool: %s", item)
+		}
+		gate := Gate(strings.TrimSpace(name))
+		if alias, ok := gateAliases[string(gate)]; ok {
+			gate = alias
+		}
+		if !slices.ContainsFunc(gateTable, func(i gateInfo) bool { return i.gate == gate }) {
+			return fmt.Errorf("unknown feature: %s", gate)
+		}
+		if g.set == nil {
+			g.set = map[Gate]bool{}
+		}
+		g.set[gate] = on
+	}
+	return nil
+}
+
+// refused reports the first gate that was set to ask for something that is not there.
+func (g Gates) refused() error {
+	for _, info := range gateTable {
+		if v, ok := g.set[info.gate]; ok && info.unbuilt != nil && v == *info.unbuilt {
+			return fmt.Errorf("--feature-gates=%s=%t: %s", info.gate, v, info.missing)
+		}
+	}
+	return nil
+}
+
+func gateHelp() string {
+	var b strings.Builder
+	b.WriteString("feature gates, Name=bool,Name=bool:")
+	for _, i := range gateTable {
+		fmt.Fprintf(&b, "\n%s (default %t): %s", i.gate, i.def, i.doc)
+	}
+	return b.String()
+}

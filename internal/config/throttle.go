@@ -1,0 +1,106 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// ThrottleRule is one token bucket: Rate calls a second, Burst at once, for the operations that Operation matches.
+type ThrottleRule struct {
+	Operation *regexp.Regexp
+	Rate      float64
+	Burst     int
+}
+
+// DefaultThrottle is what the existing controller uses.
+func DefaultThrottle() Throttle {
+	rule := func(op string, rate float64, burst int) ThrottleRule {
+		return ThrottleRule{Operation: regexp.MustCompile(op), Rate: rate, Burst: burst}
+	}
+	return Throttle{
+		"Elastic Load Balancing v2": {
+			rule("^RegisterTargets|^DeregisterTargets", 4, 20),
+			rule("^Describe.*", 50, 200),
+			rule("^Modify.*", 3, 20),
+		},
+		"WAF Regional": {
+			rule("^AssociateWebACL|DisassociateWebACL", 0.5, 1),
+			rule("^GetWebACLForResource|ListResourcesForWebACL", 1, 1),
+		},
+		"WAFV2": {
+			rule("^AssociateWebACL|DisassociateWebACL", 0.5, 1),
+			rule("^GetWebACLForResource|ListResourcesForWebACL", 1, 1),
+		},
+	}
+}
+
+// String prints the flag's own syntax, services sorted by name.
+func (t Throttle) String() string {
+	services := make([]string, 0, len(t))
+	for s := range t {
+		services = append(services, s)
+	}
+	slices.Sort(services)
+	var parts []string
+	for _, s := range services {
+		for _, r := range t[s] {
+			parts = append(parts, fmt.Sprintf("%s:%s=%s:%d", s, r.Operation, strconv.FormatFloat(r.Rate, 'g', -1, 64), r.Burst))
+		}
+	}
+	return strings.Join(parts, ",")
+}
+
+// Set merges a flag occurrence: giving any entry for a service replaces all entries that the service had before this call.
+func (t *Throttle) Set(s string) error {
+	given := Throttle{}
+	for _, part := range strings.Split(s, ",") {
+		service, rule, err := parseThrottle(part)
+		if err != nil {
+			return err
+		}
+		given[service] = append(given[service], rule)
+	}
+	if *t == nil {
+		*t = Throttle{}
+	}
+	for service, rules := range given {
+		(*t)[service] = rules
+	}
+	return nil
+}
+
+// Type names the flag's value in help texts.
+func (t *Throttle) Type() string { return "serviceID:operationRegex=rate:burst" }
+
+func parseThrottle(part string) (string, ThrottleRule, error) {
+	fail := func(format string, a ...any) (string, ThrottleRule, error) {
+		return "", ThrottleRule{}, fmt.Errorf(format, a...)
+	}
+	sides := strings.Split(part, "=")
+	if len(sides) != 2 {
+		return fail("%s must be formatted as serviceID:operationRegex=rate:burst", part)
+	}
+	left, right := strings.Split(sides[0], ":"), strings.Split(sides[1], ":")
+	if len(left) != 2 {
+		return fail("%s must be formatted as serviceID:operationRegex", sides[0])
+	}
+	if len(right) != 2 {
+		return fail("%s must be formatted as rate:burst", sides[1])
+	}
+	op, err := regexp.Compile(left[1])
+	if err != nil {
+		return fail("%s must be valid regex expression for operation: %w", left[1], err)
+	}
+	rate, err := strconv.ParseFloat(right[0], 64)
+	if err != nil {
+		return fail("%s must be valid float number as rate for operations per second", right[0])
+	}
+	burst, err := strconv.Atoi(right[1])
+	if err != nil {
+		return fail("%s must be valid integer as burst for operations", right[1])
+	}
+	return left[0], ThrottleRule{Operation: op, Rate: rate, Burst: burst}, nil
+}
