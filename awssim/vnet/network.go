@@ -1,0 +1,246 @@
+package vnet
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// maxConnect bounds a connection attempt whose context has no deadline: about what Linux takes to give up on silence.
+const maxConnect = 127 * time.Second
+
+// Ephemeral ports as on Linux.
+const (
+	firstEphemeral = 32768
+	ephemeralPorts = 28232
+)
+
+// Forwarder takes connections to ports of an address on which nothing listens, as kube-proxy does for node ports.
+// network is "tcp" or "udp". It returns an error wrapping syscall.ECONNREFUSED (see ErrRefused) for a closed port.
+type Forwarder func(ctx context.Context, network string, from, to netip.AddrPort) (net.Conn, error)
+
+// Guard is a firewall in front of an address: what it does not admit is dropped without an answer.
+type Guard func(network string, from, to netip.AddrPort) bool
+
+// ErrRefused is the refusal of a connection to a port on which nothing listens.
+var ErrRefused error = syscall.ECONNREFUSED
+
+// Network is a set of addresses that can reach each other.
+type Network struct {
+	mu        sync.RWMutex
+	hosts     map[netip.Addr]*host
+	clients   map[netip.AddrPort]*packetConn // UDP sockets of dialers, which need no registered address
+	ephemeral atomic.Uint32
+}
+
+type host struct {
+	tcp     map[uint16]*listener
+	udp     map[uint16]*packetConn
+	mapped  map[portKey]netip.AddrPort
+	forward Forwarder
+	guard   Guard
+}
+
+type portKey struct {
+	network string
+	port    uint16
+}
+
+// New makes an empty network.
+func New() *Network {
+	return &Network{hosts: map[netip.Addr]*host{}, clients: map[netip.AddrPort]*packetConn{}}
+}
+
+// AddAddress makes an address exist; it is no error if it does already. Ports of an existing address on which nothing
+// listens refuse connections; an address that does not exist never answers.
+func (n *Network) AddAddress(ip netip.Addr) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	ip = ip.Unmap()
+	if n.hosts[ip] == nil {
+		n.hosts[ip] = &host{tcp: map[uint16]*listener{}, udp: map[uint16]*packetConn{}, mapped: map[portKey]netip.AddrPort{}}
+	}
+}
+
+// RemoveAddress makes an address vanish with its listeners; established connections stay until an end closes them.
+func (n *Network) RemoveAddress(ip netip.Addr) {
+	n.mu.Lock()
+	h := n.hosts[ip.Unmap()]
+	delete(n.hosts, ip.Unmap())
+	n.mu.Unlock()
+	if h == nil {
+		return
+	}
+	for _, l := range h.tcp {
+		_ = l.Close()
+	}
+	for _, c := range h.udp {
+		_ = c.Close()
+	}
+}
+
+// HasAddress reports whether an address exists.
+func (n *Network) HasAddress(ip netip.Addr) bool {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.hosts[ip.Unmap()] != nil
+}
+
+// Forward registers the forwarder of an existing address (nil removes it).
+func (n *Network) Forward(ip netip.Addr, f Forwarder) error {
+	return n.change(ip, func(h *host) { h.forward = f })
+}
+
+// Guard registers the firewall of an existing address (nil admits all).
+func (n *Network) Guard(ip netip.Addr, g Guard) error {
+	return n.change(ip, func(h *host) { h.guard = g })
+}
+
+// MapToLoopback backs a port of an existing address by a socket of this machine. network is "tcp" or "udp". Only loopback
+// addresses are accepted. An invalid backing removes the mapping.
+func (n *Network) MapToLoopback(network string, address, backing netip.AddrPort) error {
+	if backing.IsValid() && !backing.Addr().IsLoopback() {
+		return fmt.Errorf("virtual network: map %s to %s: only loopback addresses may back a port", address, backing)
+	}
+	return n.change(address.Addr(), func(h *host) {
+		key := portKey{network, address.Port()}
+		if !backing.IsValid() {
+			delete(h.mapped, key)
+			return
+		}
+		h.mapped[key] = backing
+	})
+}
+
+func (n *Network) change(ip netip.Addr, f func(*host)) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	h := n.hosts[ip.Unmap()]
+	if h == nil {
+		return fmt.Errorf("virtual network: address %s does not exist; add it first", ip)
+	}
+	f(h)
+	return nil
+}
+
+// ListenTCP listens on a port of an existing address; port 0 picks a free one.
+func (n *Network) ListenTCP(ip netip.Addr, port uint16) (net.Listener, error) {
+	ip = ip.Unmap()
+	l := &listener{network: n, queue: make(chan *Conn, backlog), done: make(chan struct{})}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	port, err := claim(n, ip, port, func(h *host, p uint16) bool { return h.tcp[p] == nil })
+	if err != nil {
+		return nil, listenError("tcp", netip.AddrPortFrom(ip, port), err)
+	}
+	l.address = netip.AddrPortFrom(ip, port)
+	n.hosts[ip].tcp[port] = l
+	return l, nil
+}
+
+// claim chooses the port to listen on; the lock is held.
+func claim(n *Network, ip netip.Addr, port uint16, free func(*host, uint16) bool) (uint16, error) {
+	h := n.hosts[ip]
+	if h == nil {
+		return port, syscall.EADDRNOTAVAIL
+	}
+	if port != 0 {
+		if !free(h, port) {
+			return port, syscall.EADDRINUSE
+		}
+		return port, nil
+	}
+	for range ephemeralPorts {
+		if p := n.ephemeralPort(); free(h, p) {
+			return p, nil
+		}
+	}
+	return 0, syscall.EADDRINUSE
+}
+
+func listenError(network string, at netip.AddrPort, err error) error {
+	return &net.OpError{Op: "listen", Net: network, Addr: net.TCPAddrFromAddrPort(at), Err: err}
+}
+
+func (n *Network) ephemeralPort() uint16 {
+	return uint16(firstEphemeral + n.ephemeral.Add(1)%ephemeralPorts)
+}
+
+func (n *Network) forgetListener(l *listener) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if h := n.hosts[l.address.Addr()]; h != nil && h.tcp[l.address.Port()] == l {
+		delete(h.tcp, l.address.Port())
+	}
+}
+
+// DialTCP connects from an address, which need not exist, to a port. It fails at once with ECONNREFUSED when the address
+// exists and nothing listens; when the address does not exist or its guard drops the packets it fails with a time-out once
+// ctx ends (after 127 s at the latest).
+func (n *Network) DialTCP(ctx context.Context, from netip.Addr, to netip.AddrPort) (net.Conn, error) {
+	return n.DialTCPFrom(ctx, netip.AddrPortFrom(from, 0), to)
+}
+
+// DialTCPFrom is DialTCP with a chosen source port (0 picks one).
+func (n *Network) DialTCPFrom(ctx context.Context, from, to netip.AddrPort) (net.Conn, error) {
+	from, to = n.source(from), netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
+	c, err := n.dialTCP(ctx, from, to)
+	if err != nil {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Source: net.TCPAddrFromAddrPort(from), Addr: net.TCPAddrFromAddrPort(to), Err: err}
+	}
+	return c, nil
+}
+
+func (n *Network) source(from netip.AddrPort) netip.AddrPort {
+	port := from.Port()
+	if port == 0 {
+		port = n.ephemeralPort()
+	}
+	return netip.AddrPortFrom(from.Addr().Unmap(), port)
+}
+
+func (n *Network) dialTCP(ctx context.Context, from, to netip.AddrPort) (net.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	n.mu.RLock()
+	h := n.hosts[to.Addr()]
+	if h == nil {
+		n.mu.RUnlock()
+		return nil, silence(ctx)
+	}
+	guard, l, mapped, forward := h.guard, h.tcp[to.Port()], h.mapped[portKey{"tcp", to.Port()}], h.forward
+	n.mu.RUnlock()
+	switch {
+	case guard != nil && !guard("tcp", from, to):
+		return nil, silence(ctx)
+	case l != nil:
+		return l.connect(ctx, from)
+	case mapped.IsValid():
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp", mapped.String())
+	case forward != nil:
+		return forward(ctx, "tcp", from, to)
+	}
+	return nil, os.NewSyscallError("connect", ErrRefused)
+}
+
+// silence waits as a dialer waits for an answer that never comes.
+func silence(ctx context.Context) error {
+	t := time.NewTimer(maxConnect)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+		if ctx.Err() == context.Canceled {
+			return ctx.Err()
+		}
+	}
+	return os.NewSyscallError("connect", syscall.ETIMEDOUT)
+}
