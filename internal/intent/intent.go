@@ -58,6 +58,10 @@ type Member struct {
 	// Diagnostics of translation. A member with errors among them is quarantined by compile: its last good version is
 	// used if there is one, else it is left out and its matches answer 503.
 	Diagnostics diag.List
+	// Held marks a member that must not be judged by its present state: its class (or group name) became invalid while it is
+	// part of the load balancer. Its last good version is kept; without one, nothing that it may own can be changed or
+	// deleted, so the stack cannot be built until it is repaired.
+	Held bool
 }
 
 // Settings concern the load balancer as a whole.
@@ -72,7 +76,10 @@ type Settings struct {
 	Attributes       map[string]Field[string]
 	Tags             map[string]Field[string]
 	SSLRedirectPort  Field[int32]
-	Mappings         Field[[]stack.SubnetMapping] // NLB: per subnet addresses by index (AllocationID or PrivateIPv4 or IPv6)
+	// Mappings are an NLB's addresses, without subnets: entry i holds the i-th value of each of the three lists that were
+	// given. AllocationID belongs to the i-th subnet; PrivateIPv4 and IPv6 to the subnet whose range contains them.
+	Mappings  Field[[]stack.SubnetMapping]
+	SourceNAT Field[string] // NLB: enable-prefix-for-ipv6-source-nat, "on" or "off"
 }
 
 // SubnetSelector is exactly one of its fields.

@@ -1,0 +1,115 @@
+package ingress
+
+import (
+	"fmt"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+const (
+	// Controller is the spec.controller of the IngressClasses that are ours.
+	Controller = "ingress.k8s.aws/alb"
+
+	legacyClassAnnotation  = "kubernetes.io/ingress.class"
+	defaultClassAnnotation = "ingressclass.kubernetes.io/is-default-class"
+	paramsGroup            = "elbv2.k8s.aws"
+	paramsKind             = "IngressClassParams"
+)
+
+// Object names an Ingress in diagnostics.
+func Object(ing *networkingv1.Ingress) diag.Object {
+	return diag.Object{Kind: "Ingress", Namespace: ing.Namespace, Name: ing.Name, UID: string(ing.UID)}
+}
+
+// Classify tells whether an Ingress is ours, and by which class. The legacy annotation, if it exists, decides alone, and then
+// there are no class parameters; else spec.ingressClassName; else the cluster's default class. A diagnostic means that the
+// class is broken, so that it cannot be told; it concerns this Ingress only. A deleting Ingress is nobody's.
+func Classify(v *world.View, cfg Config, ing *networkingv1.Ingress) (Class, *diag.Diagnostic) {
+	if ing.DeletionTimestamp != nil {
+		return Class{}, nil
+	}
+	if value, ok := ing.Annotations[legacyClassAnnotation]; ok {
+		if cfg.IngressClass != "" {
+			return Class{Managed: value == cfg.IngressClass}, nil
+		}
+		return Class{Managed: value == "" || value == "alb"}, nil
+	}
+	if ing.Spec.IngressClassName != nil {
+		return classNamed(v, ing, *ing.Spec.IngressClassName)
+	}
+	var defaults []string
+	for _, c := range v.IngressClasses() {
+		if c.Annotations[defaultClassAnnotation] == "true" {
+			defaults = append(defaults, c.Name)
+		}
+	}
+	switch len(defaults) {
+	case 0:
+		return Class{Managed: cfg.IngressClass == ""}, nil
+	case 1:
+		return classNamed(v, ing, defaults[0])
+	}
+	return Class{}, invalidClass(ing, "spec.ingressClassName", fmt.Sprintf("multiple default IngressClasses found: %v", defaults),
+		"set spec.ingressClassName, or leave the annotation "+defaultClassAnnotation+" on one class only")
+}
+
+func classNamed(v *world.View, ing *networkingv1.Ingress, name string) (Class, *diag.Diagnostic) {
+	const path = "spec.ingressClassName"
+	c, ok := v.IngressClass(name)
+	if !ok {
+		return Class{}, invalidClass(ing, path, fmt.Sprintf("ingressclasses.networking.k8s.io %q not found", name),
+			"create the IngressClass, or name an existing one")
+	}
+	if c.Spec.Controller != Controller {
+		return Class{}, nil
+	}
+	class := Class{Managed: true, Name: name}
+	ref := c.Spec.Parameters
+	if ref == nil {
+		return class, nil
+	}
+	if ref.APIGroup == nil || *ref.APIGroup != paramsGroup || ref.Kind != paramsKind {
+		return Class{}, invalidClass(ing, path, fmt.Sprintf("IngressClass %s references unknown parameters", name),
+			"let spec.parameters of the class name apiGroup "+paramsGroup+" and kind "+paramsKind+", or remove it")
+	}
+	params, ok := v.IngressClassParams(ref.Name)
+	if !ok {
+		return Class{}, invalidClass(ing, path, fmt.Sprintf("ingressclassparams.elbv2.k8s.aws %q, named by IngressClass %s, not found", ref.Name, name),
+			"create the IngressClassParams, or correct spec.parameters of the class")
+	}
+	if why := excludes(v, params.Spec.NamespaceSelector, ing.Namespace); why != "" {
+		return Class{}, invalidClass(ing, path, fmt.Sprintf("namespaceSelector of IngressClassParams %s mismatch: %s", params.Name, why),
+			"label the namespace as the selector asks, or use another class")
+	}
+	class.Params = params
+	return class, nil
+}
+
+// excludes tells why a namespace is not selected; empty if it is. A nil or empty selector selects every namespace.
+func excludes(v *world.View, selector *metav1.LabelSelector, namespace string) string {
+	if selector == nil {
+		return ""
+	}
+	s, err := metav1.LabelSelectorAsSelector(selector)
+	if err != nil {
+		return "the selector is malformed: " + err.Error()
+	}
+	ns, ok := v.Namespace(namespace)
+	if !ok {
+		return fmt.Sprintf("namespace %s not found", namespace)
+	}
+	if !s.Matches(labels.Set(ns.Labels)) {
+		return fmt.Sprintf("namespace %s does not match %s", namespace, s)
+	}
+	return ""
+}
+
+func invalidClass(ing *networkingv1.Ingress, path, text, remedy string) *diag.Diagnostic {
+	d := diag.New(Object(ing), path, diag.InvalidIngressClass, "invalid ingress class: "+text, remedy)
+	return &d
+}

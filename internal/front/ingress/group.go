@@ -1,0 +1,167 @@
+package ingress
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+// member is an Ingress with what was found out about it while the group was loaded.
+type member struct {
+	ingress *networkingv1.Ingress
+	class   Class
+	order   int32
+	held    bool
+	found   diag.List
+}
+
+// groupName is what the name part of a finalizer, and a label, admit.
+var groupName = regexp.MustCompile(`^([a-z0-9][-a-z0-9.]*)?[a-z0-9]$`)
+
+// GroupOf is the group that an Ingress belongs to now; ok is false if it belongs to none, because it is not ours or, then with
+// a diagnostic, because its class or group name is invalid. An explicit group comes from the class parameters, else from
+// annotation group.name; every other Ingress is a group of its own.
+func GroupOf(v *world.View, cfg Config, ing *networkingv1.Ingress) (id stack.ID, ok bool, d *diag.Diagnostic) {
+	class, d := Classify(v, cfg, ing)
+	if d != nil || !class.Managed {
+		return stack.ID{}, false, d
+	}
+	id, d = groupOf(class, ing)
+	return id, d == nil, d
+}
+
+func groupOf(class Class, ing *networkingv1.Ingress) (stack.ID, *diag.Diagnostic) {
+	name, ok := ing.Annotations[string(annotation.GroupName)]
+	o, path := Object(ing), annotation.GroupName.Path()
+	if class.Params != nil && class.Params.Spec.Group != nil {
+		name, ok = class.Params.Spec.Group.Name, true
+		path = "spec.group.name of IngressClassParams " + class.Params.Name
+	}
+	if !ok {
+		return stack.ID{Namespace: ing.Namespace, Name: ing.Name}, nil
+	}
+	text := ""
+	switch {
+	case !groupName.MatchString(name):
+		text = "groupName must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character"
+	case len(name) > 63:
+		text = "groupName must be no more than 63 characters"
+	}
+	if text != "" {
+		d := diag.New(o, path, diag.InvalidGroup, fmt.Sprintf("invalid ingress group: %s: %q", text, name), "correct the group name")
+		return stack.ID{}, &d
+	}
+	return stack.ID{Name: name}, nil
+}
+
+// Groups are the groups that have to look at an Ingress: those that its finalizers name, and its current one. Sorted.
+func Groups(v *world.View, cfg Config, ing *networkingv1.Ingress) []stack.ID {
+	var out []stack.ID
+	for _, f := range ing.Finalizers {
+		if id, ok := naming.FinalizerGroup(f, ing.Namespace, ing.Name); ok {
+			out = append(out, id)
+		}
+	}
+	if id, ok, _ := GroupOf(v, cfg, ing); ok {
+		out = append(out, id)
+	}
+	slices.SortFunc(out, compareID)
+	return slices.Compact(out)
+}
+
+func compareID(a, b stack.ID) int {
+	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+}
+
+// Load finds the members of a group. The View records what decided about the members found, not the reads by which other
+// Ingresses were ruled out: an Ingress that is not a member may become one through its own change or that of its class, and
+// the caller learns that from the reads of Groups for that Ingress.
+func Load(v *world.View, cfg Config, id stack.ID) Group {
+	g := Group{ID: id}
+	for _, ing := range candidates(v, id) {
+		fork := v.Fork()
+		carries := slices.Contains(ing.Finalizers, naming.GroupFinalizer(id)) &&
+			(id.Namespace == "" || id == stack.ID{Namespace: ing.Namespace, Name: ing.Name})
+		class, d := Classify(fork, cfg, ing)
+		current := stack.ID{}
+		if d == nil && class.Managed {
+			current, d = groupOf(class, ing)
+		}
+		m := member{ingress: ing, class: class}
+		switch {
+		case d == nil && class.Managed && current == id:
+		case d != nil && carries && ing.DeletionTimestamp == nil:
+			m.held = true
+			m.found = append(m.found, *d)
+		case carries:
+			v.Adopt(fork)
+			g.Inactive = append(g.Inactive, ing)
+			continue
+		default:
+			continue
+		}
+		v.Adopt(fork)
+		m.order, d = orderOf(ing)
+		if d != nil {
+			m.found = append(m.found, *d)
+		}
+		g.members = append(g.members, m)
+	}
+	byName := func(a, b *networkingv1.Ingress) int {
+		return cmp.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
+	}
+	slices.SortFunc(g.members, func(a, b member) int {
+		return cmp.Or(cmp.Compare(a.order, b.order), byName(a.ingress, b.ingress))
+	})
+	slices.SortFunc(g.Inactive, byName)
+	for _, m := range g.members {
+		g.Diagnostics = append(g.Diagnostics, m.found...)
+		if m.held {
+			g.Held = append(g.Held, m.ingress)
+		} else {
+			g.Active = append(g.Active, m.ingress)
+		}
+	}
+	return g
+}
+
+// candidates are the Ingresses that may be in a group: one at most for an implicit group.
+func candidates(v *world.View, id stack.ID) []*networkingv1.Ingress {
+	if id.Namespace == "" {
+		return v.Ingresses()
+	}
+	if ing, ok := v.Ingress(id.Namespace, id.Name); ok {
+		return []*networkingv1.Ingress{ing}
+	}
+	return nil
+}
+
+// orderOf is annotation group.order, -1000 to 1000, 0 by default and if it is invalid.
+func orderOf(ing *networkingv1.Ingress) (int32, *diag.Diagnostic) {
+	raw, ok := ing.Annotations[string(annotation.GroupOrder)]
+	if !ok {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(raw, 10, 32)
+	text := ""
+	switch {
+	case err != nil:
+		text = fmt.Sprintf("failed to load Ingress group order for ingress: %s/%s: %v", ing.Namespace, ing.Name, err)
+	case n < -1000 || n > 1000:
+		text = fmt.Sprintf("explicit Ingress group order must be within [-1000:1000], Ingress: %s/%s, order: %d", ing.Namespace, ing.Name, n)
+	default:
+		return int32(n), nil
+	}
+	d := diag.New(Object(ing), annotation.GroupOrder.Path(), diag.InvalidGroup, text, "write a whole number from -1000 to 1000")
+	return 0, &d
+}

@@ -1,0 +1,49 @@
+// Package ingress is the front end of Ingresses: which are ours, which group each belongs to, and what a group wishes of its
+// load balancer, as an intent with diagnostics. It resolves Services, class parameters and annotations; what AWS holds, names
+// and merging of members are compile's. It imports Kubernetes API types, world, annotation, naming, intent, stack and diag.
+package ingress
+
+import (
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Config is what flags and feature gates say to this front end.
+type Config struct {
+	// IngressClass is --ingress-class: the value of the legacy annotation that makes an Ingress ours. Empty means "" or "alb",
+	// and then Ingresses without any class are ours too.
+	IngressClass string
+	// TolerateMissingService is --tolerate-non-existent-backend-service: a missing Service answers 503.
+	TolerateMissingService bool
+	// TolerateMissingAction is --tolerate-non-existent-backend-action: a missing actions.* annotation answers 503.
+	TolerateMissingAction bool
+	// DefaultTargetType is --default-target-type: "instance" or "ip"; empty means "instance".
+	DefaultTargetType string
+	// IPTargetTypeDisabled is the negation of gate EnableIPTargetType.
+	IPTargetTypeDisabled bool
+}
+
+// Class says whether an Ingress is ours, and by which class.
+type Class struct {
+	Managed bool
+	Name    string                      // of the IngressClass; empty when the legacy annotation decides, or no class is named
+	Params  *v1beta1.IngressClassParams // nil = none
+}
+
+// Group is the membership of one Ingress group. All slices of members are in group order.
+type Group struct {
+	ID     stack.ID
+	Active []*networkingv1.Ingress
+	// Held are Ingresses that carry the group's finalizer but whose class or group name is invalid now. They stay in the
+	// group as they were: an edit of a class must not tear live Ingresses off their load balancer.
+	Held []*networkingv1.Ingress
+	// Inactive carry the group's finalizer and left: deleted, moved to another group, or of a class of somebody else.
+	Inactive []*networkingv1.Ingress
+	// Diagnostics of membership; those of active and held members are repeated in their intent.Member.
+	Diagnostics diag.List
+
+	members []member
+}
