@@ -1,0 +1,109 @@
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/pflag"
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	"k8s.io/client-go/rest"
+	cliflag "k8s.io/component-base/cli/flag"
+	"k8s.io/kubernetes/cmd/kube-apiserver/app"
+	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
+)
+
+// ServiceCIDR is where cluster addresses of Services come from; it overlaps no VPC of the example accounts.
+const ServiceCIDR = "172.20.0.0/16"
+
+func (cp *ControlPlane) startAPIServer() error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	cp.address = listener.Addr().String()
+
+	opts := options.NewServerRunOptions()
+	opts.SecureServing.Listener = listener
+	opts.SecureServing.BindPort = listener.Addr().(*net.TCPAddr).Port
+	flags := []string{
+		"--etcd-servers=" + cp.etcd.url,
+		"--bind-address=127.0.0.1",
+		"--tls-cert-file=" + cp.creds.servingCert,
+		"--tls-private-key-file=" + cp.creds.servingKey,
+		"--client-ca-file=" + cp.creds.caFile,
+		"--token-auth-file=" + cp.creds.tokenFile,
+		"--authorization-mode=RBAC",
+		"--service-account-issuer=https://kubernetes.default.svc",
+		"--service-account-key-file=" + cp.creds.serviceAccountKey,
+		"--service-account-signing-key-file=" + cp.creds.serviceAccountKey,
+		"--service-cluster-ip-range=" + ServiceCIDR,
+		// The Service "kubernetes" would get a loopback endpoint, which EndpointSlices refuse.
+		"--endpoint-reconciler-type=none",
+		"--allow-privileged=true",
+		"--profiling=false",
+	}
+	if err := parse(opts.Flags(), flags); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	if err := opts.GenericServerRunOptions.ComponentGlobalsRegistry.Set(); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	rest.SetDefaultWarningHandler(rest.NoWarnings{}) // the server's own loopback clients are not to print
+
+	ctx := context.Background()
+	completed, err := opts.Complete(ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	if errs := completed.Validate(); len(errs) > 0 {
+		return errors.Join(utilerrors.NewAggregate(errs), listener.Close())
+	}
+	cp.run("kube-apiserver", ctx, func(ctx context.Context) error { return app.Run(ctx, completed) })
+	return nil
+}
+
+// waitReady polls /readyz; the server has no channel that tells.
+func (cp *ControlPlane) waitReady(ctx context.Context) error {
+	transport, err := rest.TransportFor(cp.AdminConfig())
+	if err != nil {
+		return err
+	}
+	client := &http.Client{Transport: transport, Timeout: 2 * time.Second}
+	defer client.CloseIdleConnections()
+	tick := time.NewTicker(25 * time.Millisecond)
+	defer tick.Stop()
+	last := errors.New("no answer yet")
+	for {
+		if err := cp.Failed(); err != nil {
+			return err
+		}
+		resp, err := client.Get("https://" + cp.address + "/readyz")
+		if err == nil {
+			_ = resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+			err = fmt.Errorf("/readyz answers %s", resp.Status)
+		}
+		last = err
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("not ready: %w (last: %w)", ctx.Err(), last)
+		case <-tick.C:
+		}
+	}
+}
+
+// parse hands command line flags to a component's options, the same way in which its own command does.
+func parse(sets cliflag.NamedFlagSets, args []string) error {
+	fs := pflag.NewFlagSet("controlplane", pflag.ContinueOnError)
+	fs.Usage = func() {}
+	for _, set := range sets.FlagSets {
+		fs.AddFlagSet(set)
+	}
+	return fs.Parse(args)
+}

@@ -1,0 +1,151 @@
+package controlplane
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// user is somebody who authenticates with a token.
+type user struct {
+	name   string // as RBAC sees it
+	short  string // file name of the kubeconfig
+	groups []string
+}
+
+var (
+	masters         = []string{"system:masters"}
+	userAdmin       = user{"playground-admin", "admin", masters}
+	userNodes       = user{"playground-nodes", "nodes", masters}
+	userControllers = user{"system:kube-controller-manager", "controller-manager", masters}
+	userScheduler   = user{"system:kube-scheduler", "scheduler", masters}
+	// The load balancer controller has the rights of its manifests, no more, so that a missing one shows here.
+	userController = user{
+		"system:serviceaccount:kube-system:aws-load-balancer-controller", "controller",
+		[]string{"system:serviceaccounts", "system:serviceaccounts:kube-system"},
+	}
+)
+
+type credentials struct {
+	dir               string
+	caPEM             []byte
+	caFile            string
+	servingCert       string
+	servingKey        string
+	serviceAccountKey string
+	tokenFile         string
+	tokens            map[string]string // user name → token
+}
+
+// newCredentials writes a fresh CA, the API server's certificate, the service account key and the token file below dir.
+func newCredentials(dir string) (*credentials, error) {
+	c := &credentials{
+		dir:               dir,
+		caFile:            filepath.Join(dir, "ca.pem"),
+		servingCert:       filepath.Join(dir, "apiserver.pem"),
+		servingKey:        filepath.Join(dir, "apiserver.key"),
+		serviceAccountKey: filepath.Join(dir, "service-account.key"),
+		tokenFile:         filepath.Join(dir, "tokens.csv"),
+		tokens:            map[string]string{},
+	}
+	ca, caKey, err := newCertificate(&x509.Certificate{
+		Subject:               pkix.Name{CommonName: "playground-ca"},
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	serving, servingKey, err := newCertificate(&x509.Certificate{
+		Subject:     pkix.Name{CommonName: "kube-apiserver"},
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames:    []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(172, 20, 0, 1)},
+	}, ca, caKey)
+	if err != nil {
+		return nil, err
+	}
+	_, saKey, err := newCertificate(&x509.Certificate{Subject: pkix.Name{CommonName: "service-accounts"}}, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	var tokens strings.Builder
+	for i, u := range []user{userAdmin, userNodes, userControllers, userScheduler, userController} {
+		b := make([]byte, 16)
+		if _, err := rand.Read(b); err != nil {
+			return nil, fmt.Errorf("make a token: %w", err)
+		}
+		c.tokens[u.name] = hex.EncodeToString(b)
+		fmt.Fprintf(&tokens, "%s,%s,uid-%d,%q\n", c.tokens[u.name], u.name, i, strings.Join(u.groups, ","))
+	}
+	c.caPEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Raw})
+	keyPEM := func(k *ecdsa.PrivateKey) []byte {
+		der, _ := x509.MarshalECPrivateKey(k) // cannot fail for a P-256 key that was just made
+		return pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})
+	}
+	for path, content := range map[string][]byte{
+		c.caFile:            c.caPEM,
+		c.servingCert:       pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: serving.Raw}),
+		c.servingKey:        keyPEM(servingKey),
+		c.serviceAccountKey: keyPEM(saKey),
+		c.tokenFile:         []byte(tokens.String()),
+	} {
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			return nil, fmt.Errorf("write credentials: %w", err)
+		}
+	}
+	return c, nil
+}
+
+// newCertificate makes a key and a certificate for ten years, signed by parent or, if that is nil, by itself.
+func newCertificate(template, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a key: %w", err)
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a serial number: %w", err)
+	}
+	template.SerialNumber = serial
+	template.NotBefore = time.Now().Add(-time.Hour)
+	template.NotAfter = time.Now().AddDate(10, 0, 0)
+	if parent == nil {
+		parent, parentKey = template, key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, parentKey)
+	if err != nil {
+		return nil, nil, fmt.Errorf("sign the certificate of %s: %w", template.Subject.CommonName, err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	return cert, key, err
+}
+
+func (cp *ControlPlane) kubeconfig(u user) (string, error) {
+	config := clientcmdapi.NewConfig()
+	config.Clusters["playground"] = &clientcmdapi.Cluster{Server: "https://" + cp.address, CertificateAuthorityData: cp.creds.caPEM}
+	config.AuthInfos[u.short] = &clientcmdapi.AuthInfo{Token: cp.creds.tokens[u.name]}
+	config.Contexts["playground"] = &clientcmdapi.Context{Cluster: "playground", AuthInfo: u.short}
+	config.CurrentContext = "playground"
+	path := filepath.Join(cp.dir, u.short+".kubeconfig")
+	if err := clientcmd.WriteToFile(*config, path); err != nil {
+		return "", fmt.Errorf("write kubeconfig: %w", err)
+	}
+	return path, nil
+}

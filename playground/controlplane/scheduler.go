@@ -1,0 +1,44 @@
+package controlplane
+
+import (
+	"context"
+
+	"k8s.io/component-base/configz"
+	"k8s.io/klog/v2"
+	"k8s.io/kubernetes/cmd/kube-scheduler/app"
+	"k8s.io/kubernetes/cmd/kube-scheduler/app/options"
+)
+
+func (cp *ControlPlane) startScheduler() error {
+	kubeconfig, err := cp.kubeconfig(userScheduler)
+	if err != nil {
+		return err
+	}
+	opts := options.NewOptions()
+	flags := []string{
+		"--kubeconfig=" + kubeconfig,
+		"--leader-elect=false",
+		"--secure-port=0",
+		"--kube-api-qps=1000",
+		"--kube-api-burst=2000",
+	}
+	if err := parse(*opts.Flags, flags); err != nil {
+		return err
+	}
+	logger, err := componentLogger(cp.LogPath("scheduler"))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), logger))
+	config, scheduler, err := app.Setup(ctx, opts)
+	if err != nil {
+		cancel()
+		return err
+	}
+	cp.run("kube-scheduler", ctx, func(runCtx context.Context) error {
+		defer configz.Delete("componentconfig")
+		defer cancel() // Setup starts its informers under the outer context
+		return app.Run(runCtx, config, scheduler)
+	})
+	return nil
+}
