@@ -1,0 +1,136 @@
+// Package secgroup decides which inbound rules the security groups of pods and nodes need for the load balancers in front of
+// them, over all TargetGroupBindings together, and has the differences written. Packing and diffing are pure.
+// It imports stack, plan, inventory, apply and diag; it knows nothing of Kubernetes.
+package secgroup
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Label is the description by which our rules on foreign groups are known; rules without it are never revoked.
+const Label = "elbv2.k8s.aws/targetGroupBinding=shared"
+
+// maxRulesPerSource bounds how many rules one source may take in one group before ranges are joined: a group admits 60
+// inbound rules by default, and other sources want their share.
+const maxRulesPerSource = 20
+
+// source is everything of a permission but its ports.
+type source struct {
+	protocol, cidr, cidr6, prefixList, group string
+}
+
+func sourceOf(p stack.Permission) source {
+	return source{p.Protocol, p.CIDR, p.IPv6CIDR, p.PrefixList, p.Group.Literal}
+}
+
+func (s source) permission(r span) stack.Permission {
+	p := stack.Permission{
+		Protocol: s.protocol, FromPort: r.from, ToPort: r.to,
+		CIDR: s.cidr, IPv6CIDR: s.cidr6, PrefixList: s.prefixList, Description: Label,
+	}
+	if s.group != "" {
+		p.Group = stack.Literal(stack.KindSecurityGroup, s.group)
+	}
+	return p
+}
+
+func compareSources(a, b source) int {
+	return cmp.Or(
+		cmp.Compare(a.protocol, b.protocol), cmp.Compare(a.group, b.group), cmp.Compare(a.cidr, b.cidr),
+		cmp.Compare(a.cidr6, b.cidr6), cmp.Compare(a.prefixList, b.prefixList))
+}
+
+// span is an inclusive range of ports.
+type span struct{ from, to int32 }
+
+// Pack joins permissions to the fewest rules that admit precisely the same traffic: per protocol and source, overlapping and
+// adjacent port ranges become one. Where the rules that exist already are one range from the lowest to the highest wanted port,
+// as the existing controller writes them, that range is kept so that taking over a cluster changes nothing. Only when a source
+// would take more than maxRulesPerSource rules are the nearest ranges joined across the ports between them.
+func Pack(wanted, current []stack.Permission) []stack.Permission {
+	spans := spansBySource(wanted)
+	have := spansBySource(managed(current))
+	sources := make([]source, 0, len(spans))
+	for s := range spans {
+		sources = append(sources, s)
+	}
+	slices.SortFunc(sources, compareSources)
+
+	var out []stack.Permission
+	for _, s := range sources {
+		packed := union(spans[s])
+		hull := span{packed[0].from, packed[len(packed)-1].to}
+		if h := have[s]; len(h) == 1 && h[0] == hull {
+			packed = []span{hull}
+		}
+		for len(packed) > maxRulesPerSource {
+			packed = joinNearest(packed)
+		}
+		for _, r := range packed {
+			out = append(out, s.permission(r))
+		}
+	}
+	return out
+}
+
+func spansBySource(perms []stack.Permission) map[source][]span {
+	out := map[source][]span{}
+	for _, p := range perms {
+		p = normalise(p)
+		s := sourceOf(p)
+		out[s] = append(out[s], span{p.FromPort, p.ToPort})
+	}
+	return out
+}
+
+// union sorts ranges and joins those that overlap or touch.
+func union(in []span) []span {
+	in = slices.Clone(in)
+	slices.SortFunc(in, func(a, b span) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to)) })
+	out := in[:1]
+	for _, r := range in[1:] {
+		last := &out[len(out)-1]
+		if r.from <= last.to+1 {
+			last.to = max(last.to, r.to)
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// joinNearest joins the two neighbours with the fewest ports between them.
+func joinNearest(in []span) []span {
+	best := 0
+	for i := range in[:len(in)-1] {
+		if in[i+1].from-in[i].to < in[best+1].from-in[best].to {
+			best = i
+		}
+	}
+	in[best].to = in[best+1].to
+	return slices.Delete(in, best+1, best+2)
+}
+
+// normalise brings CIDRs to the form in which EC2 stores them: host bits cleared, IPv6 compressed and in lower case.
+func normalise(p stack.Permission) stack.Permission {
+	for _, c := range []*string{&p.CIDR, &p.IPv6CIDR} {
+		if prefix, err := netip.ParsePrefix(*c); err == nil {
+			*c = prefix.Masked().String()
+		}
+	}
+	return p
+}
+
+func managed(perms []stack.Permission) []stack.Permission {
+	var out []stack.Permission
+	for _, p := range perms {
+		if HasLabel(p.Description) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
