@@ -1,0 +1,255 @@
+// Package targets is the fast lane: which endpoints a TargetGroupBinding wants registered, how that differs from what is
+// registered, and the calls that make it so, batched per target group and never behind load balancer work.
+// Resolution and diffing are pure; the lane imports plan, apply, inventory and secgroup, but no Kubernetes client.
+package targets
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// Target is one member of a target group.
+type Target struct {
+	ID   string // pod address or instance id
+	Port int32
+	Zone string // availability zone to send; empty = AWS derives it
+}
+
+// Key is the identity of a target in its group: "id:port".
+func (t Target) Key() string { return t.ID + ":" + strconv.Itoa(int(t.Port)) }
+
+// Endpoint is a target with the Kubernetes objects behind it.
+type Endpoint struct {
+	Target
+	Namespace, Pod string // of ip targets
+	Node           string
+}
+
+// Cluster answers what resolution asks; informer caches implement it.
+type Cluster interface {
+	Pod(namespace, name string) (*corev1.Pod, bool)
+	Node(name string) (*corev1.Node, bool)
+}
+
+// PortOf finds the Service port that a reference names: a number is compared with port, a string with the port's name.
+func PortOf(svc *corev1.Service, ref intstr.IntOrString) (corev1.ServicePort, bool) {
+	for _, p := range svc.Spec.Ports {
+		if ref.Type == intstr.String && p.Name == ref.StrVal || ref.Type == intstr.Int && p.Port == ref.IntVal {
+			return p, true
+		}
+	}
+	return corev1.ServicePort{}, false
+}
+
+// PodEndpoints are the pod addresses behind a Service port, sorted by key. Ready endpoints count, and those that only wait for
+// a readiness gate (containers ready, node ready, not terminating). If there is none, failOpen admits endpoints on nodes whose
+// readiness is unknown.
+func PodEndpoints(c Cluster, port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6, failOpen bool) []Endpoint {
+	family := discoveryv1.AddressTypeIPv4
+	if ipv6 {
+		family = discoveryv1.AddressTypeIPv6
+	}
+	var ready, unknown []Endpoint
+	for _, s := range slicesOf {
+		if s.AddressType != family {
+			continue
+		}
+		for _, number := range slicePorts(s, port.Name) {
+			for i := range s.Endpoints {
+				e, verdict := podEndpoint(c, s.Namespace, &s.Endpoints[i], number)
+				switch verdict {
+				case admit:
+					ready = append(ready, e)
+				case perhaps:
+					unknown = append(unknown, e)
+				case drop:
+				}
+			}
+		}
+	}
+	if len(ready) == 0 && failOpen {
+		ready = unknown
+	}
+	return distinct(ready)
+}
+
+// slicePorts are the port numbers of a slice that belong to a Service port; a Service port without name matches all.
+func slicePorts(s *discoveryv1.EndpointSlice, name string) []int32 {
+	var out []int32
+	for _, p := range s.Ports {
+		if name != "" && (p.Name == nil || *p.Name != name) || p.Port == nil {
+			continue
+		}
+		out = append(out, *p.Port)
+	}
+	return out
+}
+
+type verdict int
+
+const (
+	drop verdict = iota
+	admit
+	perhaps
+)
+
+func podEndpoint(c Cluster, namespace string, e *discoveryv1.Endpoint, port int32) (Endpoint, verdict) {
+	if e.TargetRef == nil || e.TargetRef.Kind != "Pod" || len(e.Addresses) == 0 {
+		return Endpoint{}, drop
+	}
+	out := Endpoint{
+		Target:    Target{ID: e.Addresses[0], Port: port},
+		Namespace: cmp.Or(e.TargetRef.Namespace, namespace),
+		Pod:       e.TargetRef.Name,
+	}
+	if e.NodeName != nil {
+		out.Node = *e.NodeName
+	}
+	if e.Conditions.Ready == nil || *e.Conditions.Ready {
+		return out, admit
+	}
+	pod, ok := c.Pod(out.Namespace, out.Pod)
+	if !ok || !podConditionTrue(pod, corev1.ContainersReady) {
+		return Endpoint{}, drop
+	}
+	out.Node = pod.Spec.NodeName
+	node, ok := c.Node(out.Node)
+	if !ok {
+		return Endpoint{}, drop
+	}
+	switch nodeReady(node) {
+	case corev1.ConditionTrue:
+		if e.Conditions.Terminating != nil && *e.Conditions.Terminating {
+			return Endpoint{}, drop
+		}
+		return out, admit
+	case corev1.ConditionUnknown:
+		return out, perhaps
+	default:
+		return Endpoint{}, drop
+	}
+}
+
+func podConditionTrue(pod *corev1.Pod, t corev1.PodConditionType) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == t && c.Status == corev1.ConditionTrue
+	})
+}
+
+func nodeReady(n *corev1.Node) corev1.ConditionStatus {
+	for _, c := range n.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			return c.Status
+		}
+	}
+	return corev1.ConditionFalse
+}
+
+func distinct(in []Endpoint) []Endpoint {
+	slices.SortFunc(in, func(a, b Endpoint) int { return cmp.Compare(a.Key(), b.Key()) })
+	return slices.CompactFunc(in, func(a, b Endpoint) bool { return a.Key() == b.Key() })
+}
+
+// defaultNodes are the nodes that serve instance targets, unless they are excluded by label.
+var defaultNodes = mustParse("!node-role.kubernetes.io/master,!node.kubernetes.io/exclude-from-external-load-balancers," +
+	"!alpha.service-controller.kubernetes.io/exclude-balancer,eks.amazonaws.com/compute-type notin (fargate,hybrid)")
+
+func mustParse(s string) labels.Selector {
+	sel, err := labels.Parse(s)
+	if err != nil {
+		panic(err) // a constant of this package
+	}
+	return sel
+}
+
+// Skipped is a node that was left out because of what it lacks; it is told, and the others are registered.
+type Skipped struct{ Node, Why string }
+
+// NodeEndpoints are the instances that serve a node port, sorted by key: nodes that the default and the given selector admit,
+// that no autoscaler is about to remove, and that are ready (failOpen: of unknown readiness, if none is ready).
+func NodeEndpoints(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePort int32, failOpen bool) ([]Endpoint, []Skipped, error) {
+	chosen := labels.Everything()
+	if selector != nil {
+		s, err := metav1.LabelSelectorAsSelector(selector)
+		if err != nil {
+			return nil, nil, fmt.Errorf("spec.nodeSelector: %w", err)
+		}
+		chosen = s
+	}
+	var ready, unknown []Endpoint
+	var skipped []Skipped
+	for _, n := range nodes {
+		l := labels.Set(n.Labels)
+		if !defaultNodes.Matches(l) || !chosen.Matches(l) || leaving(n) {
+			continue
+		}
+		id, why := InstanceID(n)
+		if why != "" {
+			skipped = append(skipped, Skipped{n.Name, why})
+			continue
+		}
+		e := Endpoint{Target: Target{ID: id, Port: nodePort}, Node: n.Name}
+		switch nodeReady(n) {
+		case corev1.ConditionTrue:
+			ready = append(ready, e)
+		case corev1.ConditionUnknown:
+			unknown = append(unknown, e)
+		case corev1.ConditionFalse:
+		}
+	}
+	if len(ready) == 0 && failOpen {
+		ready = unknown
+	}
+	return distinct(ready), skipped, nil
+}
+
+// leaving reports a node that the cluster autoscaler or Karpenter is about to remove.
+func leaving(n *corev1.Node) bool {
+	return slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool {
+		return t.Key == "ToBeDeletedByClusterAutoscaler" || t.Key == "karpenter.sh/disrupted" && t.Effect == corev1.TaintEffectNoSchedule
+	})
+}
+
+// InstanceID is the EC2 instance of a node, the last part of its provider id; why tells what is wrong with it.
+func InstanceID(n *corev1.Node) (id, why string) {
+	p := n.Spec.ProviderID
+	if p == "" {
+		return "", "providerID is not specified for node: " + n.Name
+	}
+	id = p[strings.LastIndex(p, "/")+1:]
+	if !strings.HasPrefix(id, "i-") {
+		return "", fmt.Sprintf("providerID %s is invalid for EC2 instances, node: %s", p, n.Name)
+	}
+	return id, ""
+}
+
+// Diff is what to register and deregister so that have becomes want; both keep their order. Draining targets must not be in
+// have: an endpoint that returns while it drains is registered again.
+func Diff(have []Target, want []Endpoint) (register []Endpoint, deregister []Target) {
+	registered := map[string]bool{}
+	for _, t := range have {
+		registered[t.Key()] = true
+	}
+	wanted := map[string]bool{}
+	for _, e := range want {
+		wanted[e.Key()] = true
+		if !registered[e.Key()] {
+			register = append(register, e)
+		}
+	}
+	for _, t := range have {
+		if !wanted[t.Key()] {
+			deregister = append(deregister, t)
+		}
+	}
+	return register, deregister
+}
