@@ -1,0 +1,158 @@
+package cloud
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+)
+
+// bucket is a token bucket whose waiters are served by priority, then in order of arrival. A rate of +Inf admits at once.
+type bucket struct {
+	clock Clock
+
+	mu      sync.Mutex
+	rate    float64 // tokens per second
+	burst   float64
+	floor   float64 // rate to fall to when AWS throttles an unlimited bucket
+	tokens  float64
+	at      time.Time // when tokens was computed
+	waiting [3][]*waiter
+	timer   func() bool // pending wake-up, nil = none
+
+	cutAt time.Time // when the rate was last cut
+	good  int       // successes since then
+}
+
+type waiter struct {
+	ready chan struct{}
+	gone  bool
+}
+
+func newBucket(c Clock, rate, burst float64) *bucket {
+	return &bucket{clock: c, rate: rate, burst: burst, tokens: burst, at: c.Now()}
+}
+
+// take waits for a token or for the end of ctx.
+func (b *bucket) take(ctx context.Context, p Priority) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	if math.IsInf(b.rate, 1) {
+		b.mu.Unlock()
+		return nil
+	}
+	b.refill()
+	if b.tokens >= 1 && b.idle() {
+		b.tokens--
+		b.mu.Unlock()
+		return nil
+	}
+	w := &waiter{ready: make(chan struct{})}
+	q := int(Vital - p)
+	b.waiting[q] = append(b.waiting[q], w)
+	b.arm()
+	b.mu.Unlock()
+
+	select {
+	case <-w.ready:
+		return nil
+	case <-ctx.Done():
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		select {
+		case <-w.ready: // got its token in the meantime: give it back
+			b.tokens++
+			b.serve()
+		default:
+			w.gone = true
+		}
+		return ctx.Err()
+	}
+}
+
+func (b *bucket) idle() bool {
+	return len(b.waiting[0])+len(b.waiting[1])+len(b.waiting[2]) == 0
+}
+
+func (b *bucket) refill() {
+	now := b.clock.Now()
+	if math.IsInf(b.rate, 1) {
+		b.tokens = b.burst
+	} else {
+		b.tokens = math.Min(b.burst, b.tokens+now.Sub(b.at).Seconds()*b.rate)
+	}
+	b.at = now
+}
+
+// serve hands tokens to waiters and arms the timer for the next one. The lock is held.
+func (b *bucket) serve() {
+	b.refill()
+	for q := range b.waiting {
+		for len(b.waiting[q]) > 0 && (b.tokens >= 1 || math.IsInf(b.rate, 1)) {
+			w := b.waiting[q][0]
+			b.waiting[q] = b.waiting[q][1:]
+			if w.gone {
+				continue
+			}
+			b.tokens--
+			close(w.ready)
+		}
+	}
+	b.arm()
+}
+
+// arm schedules serve for when the next token is there. The lock is held.
+func (b *bucket) arm() {
+	if b.timer != nil || b.idle() {
+		return
+	}
+	d := time.Duration((1 - b.tokens) / b.rate * float64(time.Second))
+	b.timer = b.clock.AfterFunc(max(d, time.Millisecond), func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.timer = nil
+		b.serve()
+	})
+}
+
+// throttled slows down after AWS refused a call: to the published rate at first, by halves afterwards, but at most once a
+// second, since calls that were under way together are refused together.
+func (b *bucket) throttled() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.clock.Now()
+	b.refill()
+	b.tokens = math.Min(b.tokens, 0)
+	if !b.cutAt.IsZero() && now.Sub(b.cutAt) < time.Second {
+		return
+	}
+	b.cutAt, b.good = now, 0
+	if math.IsInf(b.rate, 1) {
+		b.rate = b.floor
+		return
+	}
+	b.rate = math.Max(b.rate/2, b.floor/8)
+}
+
+// succeeded speeds a slowed bucket up again: after as many successes as half a second's worth, by a tenth, and without
+// limit once it goes ten times AWS's published rate.
+func (b *bucket) succeeded() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.floor == 0 || math.IsInf(b.rate, 1) {
+		return
+	}
+	b.good++
+	if float64(b.good) < b.rate/2 {
+		return
+	}
+	b.refill()
+	b.good = 0
+	b.rate *= 1.1
+	if b.rate > 10*b.floor {
+		b.rate = math.Inf(1)
+		b.serve()
+	}
+}

@@ -1,0 +1,61 @@
+package cloud
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+)
+
+// Error is what is known of a failed AWS call.
+type Error struct {
+	Class     diag.Class
+	Code      string // AWS's code; empty when AWS did not answer
+	Message   string
+	RequestID string
+}
+
+// Classify reads an error of an SDK call (or of the in-process simulator).
+func Classify(err error) Error {
+	e := Error{Class: diag.Transient, Message: err.Error()}
+	var resp *awshttp.ResponseError
+	status := 0
+	if errors.As(err, &resp) {
+		e.RequestID, status = resp.ServiceRequestID(), resp.HTTPStatusCode()
+	}
+	var withID interface{ ServiceRequestID() string }
+	if e.RequestID == "" && errors.As(err, &withID) {
+		e.RequestID = withID.ServiceRequestID()
+	}
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return e
+	}
+	e.Code, e.Message = api.ErrorCode(), api.ErrorMessage()
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return e
+	}
+	if c, ok := codeClasses[e.Code]; ok {
+		e.Class = c
+		return e
+	}
+	e.Class = classOfStatus(status, api.ErrorFault())
+	return e
+}
+
+// classOfStatus decides for codes that the table does not know.
+func classOfStatus(status int, fault smithy.ErrorFault) diag.Class {
+	switch {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return diag.Denied
+	case status == http.StatusTooManyRequests:
+		return diag.Throttled
+	case status >= http.StatusInternalServerError || fault == smithy.FaultServer:
+		return diag.Transient
+	}
+	return diag.Invalid
+}

@@ -1,0 +1,50 @@
+package cloud
+
+import "strings"
+
+// Service ids of the SDK; the keys of endpoints and throttles.
+const (
+	ServiceELBV2 = "Elastic Load Balancing v2"
+	ServiceEC2   = "EC2"
+	ServiceACM   = "ACM"
+	ServiceSTS   = "STS"
+)
+
+// apiFamily is a set of operations that AWS meters with one token bucket.
+type apiFamily struct {
+	name  string
+	rate  float64 // published refill, calls per second
+	burst float64
+}
+
+// families of ELBv2, as AWS publishes them: what is not listed is non-mutating (Describe) or mutating.
+var elbv2Families = map[string]apiFamily{
+	"CreateLoadBalancer": {"elbv2/intensive", 0.2, 10},
+	"SetSubnets":         {"elbv2/intensive", 0.2, 10},
+	"RegisterTargets":    {"elbv2/registration", 4, 20},
+	"DeregisterTargets":  {"elbv2/registration", 4, 20},
+}
+
+// IsRead reports whether an operation changes nothing, by AWS's naming.
+func IsRead(operation string) bool {
+	return strings.HasPrefix(operation, "Describe") || strings.HasPrefix(operation, "List") || strings.HasPrefix(operation, "Get")
+}
+
+func familyOf(service, operation string) apiFamily {
+	switch service {
+	case ServiceELBV2:
+		if f, ok := elbv2Families[operation]; ok {
+			return f
+		}
+		if IsRead(operation) {
+			return apiFamily{"elbv2/read", 10, 40}
+		}
+		return apiFamily{"elbv2/write", 3, 20}
+	case ServiceEC2: // one bucket per action
+		if IsRead(operation) {
+			return apiFamily{"ec2/" + operation, 20, 100}
+		}
+		return apiFamily{"ec2/" + operation, 5, 50}
+	}
+	return apiFamily{service + "/" + operation, 5, 10}
+}

@@ -1,0 +1,206 @@
+package cloud
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"regexp"
+	"sync"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+)
+
+// Clock is the time that the limiter lives by. The simulator's clocks satisfy it.
+type Clock interface {
+	Now() time.Time
+	AfterFunc(d time.Duration, f func()) (stop func() bool)
+}
+
+// WallClock is the real time.
+type WallClock struct{}
+
+// Now is time.Now.
+func (WallClock) Now() time.Time { return time.Now() }
+
+// AfterFunc is time.AfterFunc.
+func (WallClock) AfterFunc(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop }
+
+// Priority orders calls that wait for the same bucket.
+type Priority int
+
+// Priorities of calls; the zero value is Normal.
+const (
+	Cosmetic Priority = -1
+	Normal   Priority = 0
+	Vital    Priority = 1
+)
+
+type priorityKey struct{}
+
+// WithPriority marks the calls made under the returned context.
+func WithPriority(ctx context.Context, p Priority) context.Context {
+	return context.WithValue(ctx, priorityKey{}, p)
+}
+
+func priorityOf(ctx context.Context) Priority {
+	p, _ := ctx.Value(priorityKey{}).(Priority)
+	return p
+}
+
+// Call is one finished AWS call, for metrics.
+type Call struct {
+	Service   string // SDK service id
+	Operation string
+	Attempts  int
+	Duration  time.Duration // waiting for the limiter included
+	Waited    time.Duration // of that, waiting
+	Err       error         // nil or the last error
+}
+
+// Limiter paces calls. A family of operations that AWS meters together has one bucket; it is unlimited until AWS throttles
+// the family, then goes at AWS's published rate and speeds up again while calls succeed. Buckets that the user asked for
+// (Throttle) hold always and in addition. It retries what AWS throttled, and reads that failed transiently; a write with an
+// unknown outcome is never repeated here, because only a fresh look at the account can tell what to do.
+type Limiter struct {
+	clock    Clock
+	attempts int
+	observe  func(Call)
+	random   func() float64
+
+	mu       sync.Mutex
+	families map[string]*bucket
+	fixed    []fixedBucket
+}
+
+type fixedBucket struct {
+	service string
+	pattern *regexp.Regexp
+	b       *bucket
+}
+
+// LimiterOptions adjust a limiter; the zero value is usable.
+type LimiterOptions struct {
+	Clock    Clock          // nil = WallClock
+	Attempts int            // of a call including the first; 0 = 10
+	Throttle []Throttle     // always-on buckets
+	Observe  func(Call)     // called after each call; may be nil
+	Random   func() float64 // in [0,1), for jitter; nil = math/rand
+}
+
+// NewLimiter makes a limiter for one scope.
+func NewLimiter(o LimiterOptions) *Limiter {
+	l := &Limiter{clock: o.Clock, attempts: o.Attempts, observe: o.Observe, random: o.Random, families: map[string]*bucket{}}
+	if l.clock == nil {
+		l.clock = WallClock{}
+	}
+	if l.attempts <= 0 {
+		l.attempts = 10
+	}
+	if l.random == nil {
+		l.random = rand.Float64
+	}
+	for _, t := range o.Throttle {
+		if t.Burst <= 0 { // a burst of 0 has always meant "not limited"
+			continue
+		}
+		b := newBucket(l.clock, t.Rate, float64(t.Burst))
+		l.fixed = append(l.fixed, fixedBucket{service: t.Service, pattern: t.Operation, b: b})
+	}
+	return l
+}
+
+// Wrap returns clients whose calls pass the limiter.
+func (l *Limiter) Wrap(c Clients) Clients {
+	return Clients{
+		ELBV2: limitedELBV2{c.ELBV2, l},
+		EC2:   limitedEC2{c.EC2, l},
+		ACM:   limitedACM{c.ACM, l},
+		STS:   limitedSTS{c.STS, l},
+	}
+}
+
+func (l *Limiter) family(service, operation string) *bucket {
+	f := familyOf(service, operation)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.families[f.name]
+	if b == nil {
+		b = newBucket(l.clock, math.Inf(1), f.burst)
+		b.floor = f.rate
+		l.families[f.name] = b
+	}
+	return b
+}
+
+// call runs one SDK operation under the limiter.
+func call[I, O, F any](ctx context.Context, l *Limiter, service, operation string, in *I,
+	f func(context.Context, *I, ...func(*F)) (*O, error), opts []func(*F)) (*O, error) {
+	start := l.clock.Now()
+	rec := Call{Service: service, Operation: operation}
+	fam, prio := l.family(service, operation), priorityOf(ctx)
+	var out *O
+	var err error
+	for {
+		waitFrom := l.clock.Now()
+		if err = l.admit(ctx, fam, service, operation, prio); err != nil {
+			break
+		}
+		rec.Waited += l.clock.Now().Sub(waitFrom)
+		rec.Attempts++
+		out, err = f(ctx, in, opts...)
+		if err == nil {
+			fam.succeeded()
+			break
+		}
+		e := Classify(err)
+		if e.Class == diag.Throttled {
+			fam.throttled()
+		}
+		retry := e.Class == diag.Throttled || (e.Class == diag.Transient && IsRead(operation))
+		if !retry || rec.Attempts >= l.attempts || ctx.Err() != nil {
+			break
+		}
+		if e.Class == diag.Transient {
+			if rec.Attempts >= 3 {
+				break
+			}
+			if werr := l.pause(ctx, time.Duration(float64(50*time.Millisecond)*math.Pow(2, float64(rec.Attempts))*(0.5+l.random()))); werr != nil {
+				break
+			}
+		}
+	}
+	rec.Duration, rec.Err = l.clock.Now().Sub(start), err
+	if l.observe != nil {
+		l.observe(rec)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// admit waits for the family's bucket and for every fixed bucket that covers the operation.
+func (l *Limiter) admit(ctx context.Context, fam *bucket, service, operation string, prio Priority) error {
+	for _, f := range l.fixed {
+		if f.service != service || !f.pattern.MatchString(operation) {
+			continue
+		}
+		if err := f.b.take(ctx, prio); err != nil {
+			return err
+		}
+	}
+	return fam.take(ctx, prio)
+}
+
+func (l *Limiter) pause(ctx context.Context, d time.Duration) error {
+	done := make(chan struct{})
+	stop := l.clock.AfterFunc(d, func() { close(done) })
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		stop()
+		return ctx.Err()
+	}
+}

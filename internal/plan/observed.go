@@ -1,0 +1,92 @@
+package plan
+
+import "github.com/k8s-lbc/lbc/internal/stack"
+
+// Observed is a stack as AWS and Kubernetes hold it. The embedded stack types carry the shape: their ID is the value of the
+// resource tag, their references are literals (ARNs and group ids), and a nil Attributes or Tags map means "never read".
+type Observed struct {
+	Key            stack.Key
+	SecurityGroups []SecurityGroup `json:",omitempty"`
+	TargetGroups   []TargetGroup   `json:",omitempty"`
+	LoadBalancers  []LoadBalancer  `json:",omitempty"`
+	Listeners      []Listener      `json:",omitempty"`
+	Rules          []Rule          `json:",omitempty"` // without default rules
+	Bindings       []Binding       `json:",omitempty"` // given in by whoever reads Kubernetes
+}
+
+// SecurityGroup is an observed group of ours: a stack's managed one, or the shared backend group.
+type SecurityGroup struct {
+	GroupID string
+	stack.SecurityGroup
+}
+
+// LoadBalancer is an observed load balancer. A non-nil Attributes map lists the attributes that are known to be set; one
+// that it does not list is at AWS's default.
+type LoadBalancer struct {
+	ARN        string
+	DNSName    string
+	HostedZone string // canonical hosted zone id
+	State      string // provisioning, active, active_impaired, failed
+	stack.LoadBalancer
+}
+
+// TargetGroup is an observed target group.
+type TargetGroup struct {
+	ARN string
+	stack.TargetGroup
+}
+
+// Listener is an observed listener; LoadBalancer.Literal is the ARN of its load balancer, Certificates holds the default
+// certificate only and SNI the others.
+type Listener struct {
+	ARN string
+	stack.Listener
+}
+
+// Rule is an observed rule; Listener.Literal is the ARN of its listener.
+type Rule struct {
+	ARN      string
+	Priority int32
+	stack.Rule
+}
+
+// Binding is a TargetGroupBinding object as Kubernetes holds it; TargetGroup.Literal is its target group's ARN and ID is
+// not filled. Labels may hold more than ours.
+type Binding struct {
+	Deleting bool
+	stack.Binding
+}
+
+// LoadBalancer returns the observed load balancer of an identity that fits the wanted type and scheme, or nil.
+func (o *Observed) LoadBalancer(want stack.LoadBalancer) *LoadBalancer {
+	for i := range o.LoadBalancers {
+		lb := &o.LoadBalancers[i]
+		if lb.ID == want.ID && lb.Type == want.Type && lb.Scheme == want.Scheme {
+			return lb
+		}
+	}
+	return nil
+}
+
+// TargetGroup returns the observed target group with an ARN, or nil.
+func (o *Observed) TargetGroup(arn string) *TargetGroup {
+	for i := range o.TargetGroups {
+		if o.TargetGroups[i].ARN == arn {
+			return &o.TargetGroups[i]
+		}
+	}
+	return nil
+}
+
+// Clone copies the observation so that writing through to one copy does not show in the other. Maps and nested slices are
+// shared: Advance replaces them, it never writes into them.
+func (o *Observed) Clone() Observed {
+	c := *o
+	c.SecurityGroups = append([]SecurityGroup(nil), o.SecurityGroups...)
+	c.TargetGroups = append([]TargetGroup(nil), o.TargetGroups...)
+	c.LoadBalancers = append([]LoadBalancer(nil), o.LoadBalancers...)
+	c.Listeners = append([]Listener(nil), o.Listeners...)
+	c.Rules = append([]Rule(nil), o.Rules...)
+	c.Bindings = append([]Binding(nil), o.Bindings...)
+	return c
+}

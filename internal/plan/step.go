@@ -1,0 +1,122 @@
+package plan
+
+import (
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Plan is what to write. Steps stand in an order in which they may be executed one by one: every step comes after those that
+// it needs or follows.
+type Plan struct {
+	Key   stack.Key `json:"key"`
+	Steps []Step    `json:"steps"`
+	// Known are the references of the steps that AWS already holds; the others are produced by steps.
+	Known []Known `json:"known,omitempty"`
+}
+
+// Known is a reference and the ARN or group id behind it.
+type Known struct {
+	Ref   stack.Ref `json:"ref"`
+	Value string    `json:"value"`
+}
+
+// StepID names a step within its plan, e.g. "CreateRule 443:1".
+type StepID string
+
+// Action is what a step does to its resource.
+type Action string
+
+const (
+	Create  Action = "create"
+	Update  Action = "update"
+	Replace Action = "replace" // creates the successor of a resource that cannot be changed in place
+	Delete  Action = "delete"
+)
+
+// Lane says how vital a step is: a failure of a cosmetic one blocks nothing, and vital ones go first when calls are scarce.
+type Lane string
+
+const (
+	Vital    Lane = "vital"    // listeners, rules, bindings
+	Normal   Lane = "normal"   // the rest
+	Cosmetic Lane = "cosmetic" // tags, attributes
+)
+
+// Step is one write to AWS or Kubernetes.
+type Step struct {
+	ID       StepID
+	Action   Action
+	Resource stack.Ref // by identity; by ARN for a resource that carries no identity
+	Op       Op
+	// Needs are the steps that must have succeeded, After those that must have ended one way or the other.
+	Needs []StepID
+	After []StepID
+	Lane  Lane
+	Why   []string // e.g. "idle_timeout.timeout_seconds 60 → 75"
+	Guard *Guard   // refuses the step; nil = none
+}
+
+// Guard is why a step must not be executed although the wish implies it.
+type Guard struct {
+	Code   diag.Code `json:"code"`
+	Text   string    `json:"text"`
+	Remedy string    `json:"remedy"`
+}
+
+// Protection is what the owner of a stack declares about the deletion protection of its load balancer.
+type Protection string
+
+const (
+	// ProtectionAsFound refuses to delete a load balancer that is protected in AWS.
+	ProtectionAsFound Protection = ""
+	// ProtectionDeclared refuses whatever AWS says: the owner declares deletion_protection.enabled=true.
+	ProtectionDeclared Protection = "declared"
+	// ProtectionLifted takes the protection off before deleting: the owner declares deletion_protection.enabled=false.
+	ProtectionLifted Protection = "lifted"
+)
+
+// Policy adjusts a diff.
+type Policy struct {
+	// ExternalTags are tag keys that somebody else manages: they are neither written to nor removed from what exists.
+	ExternalTags []string
+	Protection   Protection
+}
+
+// Empty reports whether nothing is to be done.
+func (p *Plan) Empty() bool { return len(p.Steps) == 0 }
+
+// Step returns a step by its id.
+func (p *Plan) Step(id StepID) (Step, bool) {
+	for _, s := range p.Steps {
+		if s.ID == id {
+			return s, true
+		}
+	}
+	return Step{}, false
+}
+
+// Summary counts the steps of a plan by action, and those that a guard refuses.
+type Summary struct {
+	Create, Update, Replace, Delete, Refused int
+}
+
+// Summary counts the steps.
+func (p *Plan) Summary() Summary {
+	var s Summary
+	for _, st := range p.Steps {
+		switch st.Action {
+		case Create:
+			s.Create++
+		case Update:
+			s.Update++
+		case Replace:
+			s.Replace++
+		case Delete:
+			s.Delete++
+		}
+		if st.Guard != nil {
+			s.Refused++
+		}
+	}
+	return s
+}
