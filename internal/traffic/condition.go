@@ -1,0 +1,211 @@
+package traffic
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// view is a request with the parts that conditions compare, each worked out once and only when asked for.
+type view struct {
+	*Request
+	host, path string
+	query      []pair
+	hosted     bool
+	pathed     bool
+	parsed     bool
+}
+
+type pair struct{ key, value string }
+
+func (v *view) hostname() string {
+	if !v.hosted {
+		v.host, v.hosted = hostname(v.Host), true
+	}
+	return v.host
+}
+
+func (v *view) normalizedPath() string {
+	if !v.pathed {
+		v.path, v.pathed = NormalizePath(v.Path), true
+	}
+	return v.path
+}
+
+// pairs splits the raw query at & and the first =, in lower case, without any decoding.
+func (v *view) pairs() []pair {
+	if v.parsed {
+		return v.query
+	}
+	v.parsed = true
+	for part := range strings.SplitSeq(strings.ToLower(v.RawQuery), "&") {
+		if part == "" {
+			continue
+		}
+		key, value, _ := strings.Cut(part, "=")
+		v.query = append(v.query, pair{key, value})
+	}
+	return v.query
+}
+
+// condition is a compiled condition: does the request fulfil it?
+type condition func(*view) bool
+
+// compilers says how each field compares. Errors name values that can never match; AWS would have refused them.
+var compilers = map[stack.ConditionField]func(stack.Condition) (condition, error){
+	stack.HostHeader:    compileHost,
+	stack.PathPattern:   compilePath,
+	stack.HTTPHeader:    compileHeader,
+	stack.RequestMethod: compileMethod,
+	stack.QueryString:   compileQuery,
+	stack.SourceIP:      compileSource,
+}
+
+func never(*view) bool { return false }
+
+func compile(c stack.Condition) (condition, error) {
+	f, ok := compilers[c.Field]
+	if !ok {
+		return never, fmt.Errorf("condition field %q is unknown: the condition never holds", c.Field)
+	}
+	return f(c)
+}
+
+// texts compares one text with any of a condition's patterns and regular expressions.
+type texts struct {
+	patterns []pattern
+	regexes  []*regexp.Regexp
+	fold     bool // patterns compare without regard to case
+}
+
+func compileTexts(c stack.Condition, fold bool) (texts, error) {
+	t := texts{fold: fold}
+	for _, v := range c.Values {
+		if fold {
+			v = strings.ToLower(v)
+		}
+		t.patterns = append(t.patterns, compilePattern(v, false))
+	}
+	var bad []error
+	for _, v := range c.Regex {
+		re, err := regexp.Compile(v)
+		if err != nil {
+			bad = append(bad, fmt.Errorf("%s condition: regular expression %q never matches: %w", c.Field, v, err))
+			continue
+		}
+		t.regexes = append(t.regexes, re)
+	}
+	return t, errors.Join(bad...)
+}
+
+func (t *texts) match(s string) bool {
+	folded := s
+	if t.fold && len(t.patterns) > 0 {
+		folded = strings.ToLower(s)
+	}
+	for i := range t.patterns {
+		if t.patterns[i].match(folded) {
+			return true
+		}
+	}
+	for _, re := range t.regexes {
+		if re.MatchString(s) {
+			return true
+		}
+	}
+	return false
+}
+
+// compileHost: without the port, in lower case; regular expressions see the lower-case host too.
+func compileHost(c stack.Condition) (condition, error) {
+	t, err := compileTexts(c, true)
+	t.fold = false // the host is in lower case already
+	return func(v *view) bool { return t.match(v.hostname()) }, err
+}
+
+// compilePath: without the query, normalised, with regard to case.
+func compilePath(c stack.Condition) (condition, error) {
+	t, err := compileTexts(c, false)
+	return func(v *view) bool { return t.match(v.normalizedPath()) }, err
+}
+
+// compileHeader: each header line of that name by itself; an absent header never matches.
+func compileHeader(c stack.Condition) (condition, error) {
+	t, err := compileTexts(c, true)
+	name := c.HeaderName
+	return func(v *view) bool {
+		for _, line := range v.header(name) {
+			if t.match(line) {
+				return true
+			}
+		}
+		return false
+	}, err
+}
+
+// compileMethod: exact, no wildcards.
+func compileMethod(c stack.Condition) (condition, error) {
+	return func(v *view) bool {
+		for _, m := range c.Values {
+			if m == v.Method {
+				return true
+			}
+		}
+		return false
+	}, nil
+}
+
+// compileQuery: on the raw text, without regard to case. With a key, the value of that key must match; without one, any key
+// or value may.
+func compileQuery(c stack.Condition) (condition, error) {
+	type query struct {
+		key, value pattern
+		anyKey     bool
+	}
+	queries := make([]query, len(c.Query))
+	for i, q := range c.Query {
+		queries[i] = query{
+			key:    compilePattern(strings.ToLower(q.Key), true),
+			value:  compilePattern(strings.ToLower(q.Value), true),
+			anyKey: q.Key == "",
+		}
+	}
+	return func(v *view) bool {
+		for _, p := range v.pairs() {
+			for i := range queries {
+				q := &queries[i]
+				if q.anyKey && (q.value.match(p.value) || q.value.match(p.key)) || !q.anyKey && q.key.match(p.key) && q.value.match(p.value) {
+					return true
+				}
+			}
+		}
+		return false
+	}, nil
+}
+
+// compileSource: the TCP peer, never X-Forwarded-For. Host bits in a CIDR are tolerated.
+func compileSource(c stack.Condition) (condition, error) {
+	var ranges []netip.Prefix
+	var bad []error
+	for _, s := range c.Values {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			bad = append(bad, fmt.Errorf("source-ip condition: %q never matches: %w", s, err))
+			continue
+		}
+		ranges = append(ranges, p.Masked())
+	}
+	return func(v *view) bool {
+		ip := v.SourceIP.Unmap()
+		for _, p := range ranges {
+			if p.Contains(ip) {
+				return true
+			}
+		}
+		return false
+	}, errors.Join(bad...)
+}

@@ -1,0 +1,95 @@
+package traffic
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Decision is what a listener does with a request.
+type Decision struct {
+	Rule    *stack.Rule // nil: no rule matched, the default actions apply
+	Actions []stack.Action
+
+	transforms []transform
+}
+
+// Matcher holds the compiled rules of one listener. It is immutable and safe for concurrent use.
+type Matcher struct {
+	rules    []rule
+	defaults []stack.Action
+}
+
+type rule struct {
+	source     stack.Rule
+	conditions []condition
+	transforms []transform
+}
+
+// NewMatcher compiles rules, tried by ascending Order whatever their order in the slice, and default actions. The error
+// names values that can never match or transform (broken regular expressions and CIDRs, which AWS refuses at creation);
+// the matcher works all the same.
+func NewMatcher(rules []stack.Rule, defaults []stack.Action) (*Matcher, error) {
+	m := &Matcher{defaults: defaults, rules: make([]rule, len(rules))}
+	var bad []error
+	for i, r := range rules {
+		m.rules[i].source = r
+		for _, c := range r.Conditions {
+			f, err := compile(c)
+			if err != nil {
+				bad = append(bad, fmt.Errorf("rule %s: %w", r.ID, err))
+			}
+			m.rules[i].conditions = append(m.rules[i].conditions, f)
+		}
+		for _, t := range r.Transforms {
+			f, err := compileTransform(t)
+			if err != nil {
+				bad = append(bad, fmt.Errorf("rule %s: %w", r.ID, err))
+			}
+			m.rules[i].transforms = append(m.rules[i].transforms, f)
+		}
+	}
+	slices.SortStableFunc(m.rules, func(a, b rule) int { return cmp.Compare(a.source.Order, b.source.Order) })
+	return m, errors.Join(bad...)
+}
+
+// Match decides about a request: the first rule all of whose conditions hold, else the default actions.
+func (m *Matcher) Match(r *Request) Decision {
+	v := view{Request: r}
+	for i := range m.rules {
+		if rule := &m.rules[i]; rule.holds(&v) {
+			return Decision{Rule: &rule.source, Actions: rule.source.Actions, transforms: rule.transforms}
+		}
+	}
+	return Decision{Actions: m.defaults}
+}
+
+func (r *rule) holds(v *view) bool {
+	for _, c := range r.conditions {
+		if !c(v) {
+			return false
+		}
+	}
+	return true
+}
+
+// Match is a Matcher for one request.
+func Match(rules []stack.Rule, defaults []stack.Action, r Request) Decision {
+	m, _ := NewMatcher(rules, defaults) // what can never match does not
+	return m.Match(&r)
+}
+
+// Routing returns the action that ends the request: the forward, redirect or fixed response. It reports false when there is
+// none, which AWS does not allow.
+func (d *Decision) Routing() (stack.Action, bool) {
+	for _, a := range d.Actions {
+		switch a.Type {
+		case stack.ActionForward, stack.ActionRedirect, stack.ActionFixedResponse:
+			return a, true
+		}
+	}
+	return stack.Action{}, false
+}

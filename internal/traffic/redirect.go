@@ -1,0 +1,51 @@
+package traffic
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Defaults of a redirect action as AWS fills them in.
+const (
+	defaultHost     = "#{host}"
+	defaultPath     = "/#{path}"
+	defaultPort     = "#{port}"
+	defaultProtocol = "#{protocol}"
+	defaultQuery    = "#{query}"
+)
+
+// Location is the URL that a redirect action answers with: protocol://host:port/path?query with the keywords expanded from
+// the request. The protocol is in lower case, the port is always printed, an empty query has no question mark, and nothing
+// is encoded or decoded.
+func Location(rd stack.Redirect, r *Request) string {
+	expand := strings.NewReplacer(
+		"#{protocol}", strings.ToLower(r.Scheme),
+		"#{host}", withoutPort(r.Host),
+		"#{port}", strconv.Itoa(int(r.Port)),
+		"#{path}", strings.TrimPrefix(r.Path, "/"),
+		"#{query}", r.RawQuery,
+	)
+	var b strings.Builder
+	b.WriteString(strings.ToLower(expand.Replace(cmp.Or(rd.Protocol, defaultProtocol))))
+	b.WriteString("://")
+	b.WriteString(expand.Replace(cmp.Or(rd.Host, defaultHost)))
+	b.WriteByte(':')
+	b.WriteString(expand.Replace(cmp.Or(rd.Port, defaultPort)))
+	b.WriteString(expand.Replace(cmp.Or(rd.Path, defaultPath)))
+	if query := expand.Replace(cmp.Or(rd.Query, defaultQuery)); query != "" {
+		b.WriteByte('?')
+		b.WriteString(query)
+	}
+	return b.String()
+}
+
+// RedirectStatus is the HTTP status of a redirect action: 301 unless HTTP_302 is asked for.
+func RedirectStatus(rd stack.Redirect) int {
+	if rd.StatusCode == "HTTP_302" {
+		return 302
+	}
+	return 301
+}

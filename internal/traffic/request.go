@@ -1,0 +1,107 @@
+package traffic
+
+import (
+	"net/netip"
+	"net/textproto"
+	"strings"
+)
+
+// Request is what a rule may look at.
+type Request struct {
+	Scheme   string              // of the client's connection: "http" or "https"
+	Host     string              // Host or :authority as sent, possibly with a port
+	Port     int32               // the listener's port
+	Method   string              // as sent
+	Path     string              // as sent: percent-encoded, without the query
+	RawQuery string              // as sent, without the question mark
+	Header   map[string][]string // canonical names (net/textproto), as http.Header has them
+	SourceIP netip.Addr          // the TCP peer as the load balancer sees it
+}
+
+// hostname is a Host value without its port and in lower case. IPv6 literals keep their brackets.
+func hostname(host string) string { return strings.ToLower(withoutPort(host)) }
+
+func withoutPort(host string) string {
+	colon := strings.LastIndexByte(host, ':')
+	if colon < 0 || strings.IndexByte(host[colon:], ']') >= 0 {
+		return host
+	}
+	if !strings.HasPrefix(host, "[") && strings.IndexByte(host[:colon], ':') >= 0 {
+		return host // a bare IPv6 address
+	}
+	return host[:colon]
+}
+
+func (r *Request) header(name string) []string {
+	return r.Header[textproto.CanonicalMIMEHeaderKey(name)]
+}
+
+// NormalizePath is the form of a path that conditions see: percent-encoded unreserved characters (RFC 3986 §2.3) are decoded
+// and dot segments removed (§5.2.4); duplicate slashes stay. The path that is forwarded is never changed.
+func NormalizePath(path string) string {
+	return removeDotSegments(decodeUnreserved(path))
+}
+
+func decodeUnreserved(s string) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if c, ok := unhex(s[i+1], s[i+2]); ok && unreserved(c) {
+				b.WriteByte(c)
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+func unhex(a, b byte) (byte, bool) {
+	hi, ok1 := nibble(a)
+	lo, ok2 := nibble(b)
+	return hi<<4 | lo, ok1 && ok2
+}
+
+func nibble(c byte) (byte, bool) {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0', true
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10, true
+	case 'A' <= c && c <= 'F':
+		return c - 'A' + 10, true
+	}
+	return 0, false
+}
+
+func unreserved(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0
+}
+
+func removeDotSegments(path string) string {
+	if !strings.Contains(path, "/.") {
+		return path
+	}
+	segments := strings.Split(path, "/")
+	kept := segments[:1]
+	for i, s := range segments[1:] {
+		last := i == len(segments)-2
+		switch s {
+		case ".", "..":
+			if s == ".." && len(kept) > 1 {
+				kept = kept[:len(kept)-1]
+			}
+			if last {
+				kept = append(kept, "")
+			}
+		default:
+			kept = append(kept, s)
+		}
+	}
+	return strings.Join(kept, "/")
+}
