@@ -28,6 +28,7 @@ type LoadBalancer struct {
 	Attributes     map[string]string // every key of its type, defaults included
 	Tags           map[string]string
 	Capacity       Capacity
+	Associated     []string    // ids of VPC endpoint services that lead to it; they keep it from being deleted
 	Listeners      []*Listener // in the order of creation
 	Forced         string      // state that fault injection put it in, such as failed; empty: by time
 	ForcedReason   string
@@ -67,6 +68,16 @@ func (lb *LoadBalancer) StateAt(now time.Time) (code, reason string) {
 // HasZone reports whether that availability zone is enabled.
 func (lb *LoadBalancer) HasZone(name string) bool {
 	return slices.ContainsFunc(lb.Zones, func(z Zone) bool { return z.Name == name })
+}
+
+// InSubnet is its presence in that subnet, or nil.
+func (lb *LoadBalancer) InSubnet(subnet string) *Zone {
+	for i := range lb.Zones {
+		if lb.Zones[i].Subnet == subnet {
+			return &lb.Zones[i]
+		}
+	}
+	return nil
 }
 
 // Listener is the listener on that port, or nil.

@@ -1,0 +1,204 @@
+package elbv2
+
+import (
+	"cmp"
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+)
+
+// SetSubnets replaces the subnets of a load balancer.
+func (s *Service) SetSubnets(ctx context.Context, in *elb.SetSubnetsInput, _ ...func(*elb.Options)) (*elb.SetSubnetsOutput, error) {
+	return write(ctx, s, "SetSubnets", in, s.setSubnets)
+}
+
+func (s *Service) setSubnets(in *elb.SetSubnetsInput) (*elb.SetSubnetsOutput, error) {
+	lb, err := s.loadBalancer(in.LoadBalancerArn)
+	if err := first(err, oneOf("ipAddressType", in.IpAddressType, in.IpAddressType.Values()),
+		oneOf("enablePrefixForIpv6SourceNat", in.EnablePrefixForIpv6SourceNat, in.EnablePrefixForIpv6SourceNat.Values())); err != nil {
+		return nil, err
+	}
+	want := *lb
+	want.IPAddressType = cmp.Or(string(in.IpAddressType), lb.IPAddressType)
+	want.SourceNAT = cmp.Or(string(in.EnablePrefixForIpv6SourceNat), lb.SourceNAT)
+	if err := s.checkNewAddressType(lb, &want); err != nil {
+		return nil, err
+	}
+	where, err := s.place(&want, in.Subnets, in.SubnetMappings)
+	if err != nil {
+		return nil, err
+	}
+	if where.vpc != lb.VPC {
+		return nil, contradiction("The subnets are not in the VPC '%s' of the load balancer", lb.VPC)
+	}
+	if err := checkSwap(lb, where.zones); err != nil {
+		return nil, err
+	}
+	if err := s.checkRoom(&want, where); err != nil {
+		return nil, err
+	}
+	for i, z := range where.zones {
+		if have := lb.InSubnet(z.Subnet); have != nil {
+			where.zones[i].Interface = have.Interface
+		}
+	}
+	if err := s.attach(&want, where.zones); err != nil {
+		return nil, err
+	}
+	gone := slices.DeleteFunc(slices.Clone(lb.Zones), func(z account.Zone) bool {
+		return slices.ContainsFunc(where.zones, func(kept account.Zone) bool { return kept.Interface == z.Interface })
+	})
+	lb.Zones, lb.SourceNAT = where.zones, want.SourceNAT
+	s.release(lb, gone)
+	if err := s.readdress(lb, want.IPAddressType); err != nil {
+		return nil, err
+	}
+	return &elb.SetSubnetsOutput{
+		AvailabilityZones: describeZones(lb), IpAddressType: types.IpAddressType(lb.IPAddressType),
+		EnablePrefixForIpv6SourceNat: types.EnablePrefixForIpv6SourceNatEnum(lb.SourceNAT),
+	}, nil
+}
+
+// checkSwap holds the rules for replacing zones of load balancers whose addresses clients may have learned.
+func checkSwap(lb *account.LoadBalancer, zones []account.Zone) error {
+	if lb.Type == application {
+		return nil
+	}
+	for _, z := range zones {
+		i := slices.IndexFunc(lb.Zones, func(have account.Zone) bool { return have.Name == z.Name })
+		switch {
+		case i < 0:
+		case lb.Zones[i].Subnet != z.Subnet:
+			return invalid("You cannot specify an additional subnet from an Availability Zone that is already associated with the load balancer. "+
+				"The Availability Zone '%s' corresponding to the new subnet '%s' is already associated with the load balancer.", z.Name, z.Subnet)
+		case !sameMapping(lb.Zones[i], z):
+			return contradiction("You cannot change the addresses of the Availability Zone '%s', which is already associated with the load balancer", z.Name)
+		}
+	}
+	for _, have := range lb.Zones {
+		if slices.ContainsFunc(zones, func(z account.Zone) bool { return z.Name == have.Name }) {
+			continue
+		}
+		if lb.Type == gateway || len(lb.Associated) > 0 {
+			return contradiction("You cannot remove the Availability Zone '%s' from the load balancer", have.Name)
+		}
+	}
+	return nil
+}
+
+// SetSecurityGroups replaces the security groups of a load balancer.
+func (s *Service) SetSecurityGroups(ctx context.Context, in *elb.SetSecurityGroupsInput, _ ...func(*elb.Options)) (*elb.SetSecurityGroupsOutput, error) {
+	return write(ctx, s, "SetSecurityGroups", in, func(in *elb.SetSecurityGroupsInput) (*elb.SetSecurityGroupsOutput, error) {
+		enforce := in.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic
+		lb, err := s.loadBalancer(in.LoadBalancerArn)
+		if err := first(err, oneOf("enforceSecurityGroupInboundRulesOnPrivateLinkTraffic", enforce, enforce.Values())); err != nil {
+			return nil, err
+		}
+		groups := distinct(in.SecurityGroups)
+		switch {
+		case lb.Type == gateway:
+			return nil, contradiction("Security groups are not supported for load balancers with type 'gateway'")
+		case lb.Type == network && len(lb.SecurityGroups) == 0:
+			return nil, contradiction("You cannot set security groups on a Network Load Balancer that was created without security groups")
+		case len(groups) == 0:
+			return nil, invalid("At least one security group must be specified")
+		case enforce != "" && lb.Type != network:
+			return nil, contradiction("The inbound rules on PrivateLink traffic can be set for load balancers with type 'network' only")
+		}
+		if err := s.checkGroups(lb.VPC, groups, "InvalidSecurityGroup"); err != nil {
+			return nil, err
+		}
+		lb.SecurityGroups = groups
+		lb.EnforceInbound = cmp.Or(string(enforce), lb.EnforceInbound)
+		for _, z := range lb.Zones {
+			if n, ok := s.account.Interface(z.Interface); ok {
+				n.Groups = slices.Clone(groups)
+			}
+		}
+		return &elb.SetSecurityGroupsOutput{
+			SecurityGroupIds: slices.Clone(groups),
+			EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: types.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum(lb.EnforceInbound),
+		}, nil
+	})
+}
+
+// SetIpAddressType changes which families of addresses clients may use.
+func (s *Service) SetIpAddressType(ctx context.Context, in *elb.SetIpAddressTypeInput, _ ...func(*elb.Options)) (*elb.SetIpAddressTypeOutput, error) {
+	return write(ctx, s, "SetIpAddressType", in, func(in *elb.SetIpAddressTypeInput) (*elb.SetIpAddressTypeOutput, error) {
+		lb, err := s.loadBalancer(in.LoadBalancerArn)
+		if err := first(err, when(in.IpAddressType == "", present[string]("ipAddressType", nil)),
+			oneOf("ipAddressType", in.IpAddressType, in.IpAddressType.Values())); err != nil {
+			return nil, err
+		}
+		want := *lb
+		want.IPAddressType = string(in.IpAddressType)
+		if err := s.checkNewAddressType(lb, &want); err != nil {
+			return nil, err
+		}
+		for _, z := range lb.Zones {
+			if subnet, ok := s.account.Subnet(z.Subnet); ok && strings.HasPrefix(want.IPAddressType, "dualstack") && !hasIPv6(subnet) {
+				return nil, contradiction("You must specify subnets with an associated IPv6 CIDR block.")
+			}
+		}
+		if err := s.readdress(lb, want.IPAddressType); err != nil {
+			return nil, err
+		}
+		return &elb.SetIpAddressTypeOutput{IpAddressType: types.IpAddressType(lb.IPAddressType)}, nil
+	})
+}
+
+// checkNewAddressType refuses address types that the load balancer's listeners or target groups cannot follow.
+func (s *Service) checkNewAddressType(lb, want *account.LoadBalancer) error {
+	if err := checkAddressType(lb, want.IPAddressType); err != nil {
+		return err
+	}
+	if want.SourceNAT == "on" && (lb.Type != network || want.IPAddressType != "dualstack") {
+		return contradiction("EnablePrefixForIpv6SourceNat is supported for dualstack load balancers with type 'network' only")
+	}
+	for _, l := range lb.Listeners {
+		connectionless := isUDP(l.Protocol) || isQUIC(l.Protocol)
+		if connectionless && want.IPAddressType == "dualstack" && want.SourceNAT != "on" {
+			return contradiction("The %s listener on port '%d' requires EnablePrefixForIpv6SourceNat to be 'on' on dualstack load balancers", l.Protocol, l.Port)
+		}
+	}
+	if want.IPAddressType != "ipv4" {
+		return nil
+	}
+	for arn := range lb.TargetGroups() {
+		if tg := s.account.TargetGroups[arn]; tg != nil && tg.IPAddressType == "ipv6" {
+			return contradiction("The IP address type cannot be 'ipv4' while the target group '%s' with the IP address type 'ipv6' is in use", arn)
+		}
+	}
+	return nil
+}
+
+// readdress gives the interfaces of a load balancer the addresses that the new type needs; those that it does not need
+// stay with the interfaces, which AWS does not promise otherwise.
+func (s *Service) readdress(lb *account.LoadBalancer, addressType string) error {
+	lb.IPAddressType = addressType
+	for _, z := range lb.Zones {
+		n, ok := s.account.Interface(z.Interface)
+		if !ok {
+			continue
+		}
+		if strings.HasPrefix(addressType, "dualstack") && len(n.IPv6Addresses) == 0 {
+			if _, err := s.account.AssignIPv6(n.ID); err != nil {
+				return interfaceError(err)
+			}
+		}
+		if len(n.Addresses) == 0 {
+			continue
+		}
+		if had := n.Addresses[0].Public.IsValid(); had == (addressType == "dualstack-without-public-ipv4") {
+			n.Addresses[0].Public = netip.Addr{}
+			s.publish(lb, z, n)
+		}
+	}
+	return nil
+}
