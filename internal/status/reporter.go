@@ -1,0 +1,135 @@
+package status
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+)
+
+// repeatAfter is how often a finding that stays is told again, so that it does not fall out of the event history (one hour
+// by default) while it lasts.
+const repeatAfter = 20 * time.Minute
+
+// prefixes are how event messages start, per reason, in the words of the existing controller.
+var prefixes = map[diag.EventReason]string{
+	diag.FailedLoadGroupID: "failed load groupID due to ",
+	diag.FailedBuildModel:  "Failed build model due to ",
+	diag.FailedDeployModel: "Failed deploy model due to ",
+	diag.FailedReconcile:   "Failed reconcile due to ",
+	diag.FailedCleanup:     "Failed cleanup due to ",
+}
+
+// Event is one event to record.
+type Event struct {
+	Type    string // corev1.EventTypeNormal or corev1.EventTypeWarning
+	Reason  string
+	Message string
+}
+
+// EventOf is the event of a diagnostic.
+func EventOf(d diag.Diagnostic) Event {
+	e := Event{Type: corev1.EventTypeWarning, Reason: string(d.Reason()), Message: prefixes[d.Reason()] + d.Message()}
+	if d.Class == diag.Note && d.Reason() == diag.NoteReason {
+		e.Type = corev1.EventTypeNormal
+	}
+	return e
+}
+
+// Record sends an event about an object; the object is named, not carried, so that offline callers need none.
+type Record func(object diag.Object, e Event)
+
+// Reporter tells each finding once, again when it has lasted, and says when all is well after it was not. It is safe for
+// concurrent use.
+type Reporter struct {
+	record Record
+	now    func() time.Time
+
+	mu    sync.Mutex
+	about map[subject]*told
+}
+
+// subject is an object as one unit of work sees it: the findings of an Ingress group and of a binding do not mix.
+type subject struct {
+	unit   string
+	object diag.Object
+}
+
+type told struct {
+	messages map[string]time.Time
+	failing  bool
+	ok       bool // success was told since the last failure
+}
+
+// NewReporter makes a reporter.
+func NewReporter(record Record, now func() time.Time) *Reporter {
+	return &Reporter{record: record, now: now, about: map[subject]*told{}}
+}
+
+// Report tells the findings of one pass of a unit over its objects. success is recorded on each object that has no failure,
+// if something was changed for it, or at its first or first recovered pass.
+func (r *Reporter) Report(unit string, objects []diag.Object, found diag.List, changed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	about := slices.Clone(objects)
+	for _, d := range found {
+		if !slices.Contains(about, d.Object) {
+			about = append(about, d.Object)
+		}
+	}
+	for _, o := range about {
+		r.object(subject{unit, o}, found, changed, slices.Contains(objects, o))
+	}
+}
+
+func (r *Reporter) object(s subject, found diag.List, changed, member bool) {
+	t := r.about[s]
+	if t == nil {
+		t = &told{messages: map[string]time.Time{}}
+		r.about[s] = t
+	}
+	now, failing := r.now(), false
+	current := map[string]time.Time{}
+	for _, d := range found {
+		if d.Object != s.object {
+			continue
+		}
+		failing = failing || d.Class != diag.Note
+		e := EventOf(d)
+		key := e.Reason + "\x00" + string(d.Code) + d.Path + d.Text
+		last, again := t.messages[key]
+		if !again || now.Sub(last) >= repeatAfter {
+			r.record(s.object, e)
+			last = now
+		}
+		current[key] = last
+	}
+	t.messages = current
+	if failing {
+		t.failing, t.ok = true, false
+		return
+	}
+	if member && (changed || !t.ok) {
+		r.record(s.object, Event{Type: corev1.EventTypeNormal, Reason: string(diag.SuccessfullyDone), Message: "Successfully reconciled"})
+		t.ok = true
+	}
+	t.failing = false
+}
+
+// Failing reports whether the last pass of a unit found failures with an object.
+func (r *Reporter) Failing(unit string, o diag.Object) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.about[subject{unit, o}]
+	return t != nil && t.failing
+}
+
+// Forget drops what was told about an object that is gone.
+func (r *Reporter) Forget(unit string, o diag.Object) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.about, subject{unit, o})
+}

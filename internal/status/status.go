@@ -1,0 +1,49 @@
+// Package status turns outcomes into what users see: the load balancer status of Ingresses and Services, and events from
+// diagnostics. Everything here but Reporter is pure; nothing here writes to Kubernetes except through an event recorder.
+// It imports diag and Kubernetes API types.
+package status
+
+import (
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+)
+
+// Ingress is the status of every member of a group: one entry with the load balancer's name in lower case and all listener
+// ports of the group, ascending. changed is false if the current status says so already.
+func Ingress(current networkingv1.IngressLoadBalancerStatus, hostname string, ports []int32) (want networkingv1.IngressLoadBalancerStatus, changed bool) {
+	hostname = strings.ToLower(hostname)
+	ports = slices.Compact(slices.Sorted(slices.Values(ports)))
+	entry := networkingv1.IngressLoadBalancerIngress{Hostname: hostname}
+	for _, p := range ports {
+		entry.Ports = append(entry.Ports, networkingv1.IngressPortStatus{Port: p})
+	}
+	want.Ingress = []networkingv1.IngressLoadBalancerIngress{entry}
+	if len(current.Ingress) != 1 || current.Ingress[0].IP != "" || current.Ingress[0].Hostname != hostname {
+		return want, true
+	}
+	var have []int32
+	for _, p := range current.Ingress[0].Ports {
+		have = append(have, p.Port)
+	}
+	slices.Sort(have)
+	return want, !slices.Equal(have, ports)
+}
+
+// Service is the status of a Service: one entry with the load balancer's name in lower case and the Service's ports in order.
+func Service(current corev1.LoadBalancerStatus, hostname string, ports []corev1.ServicePort) (want corev1.LoadBalancerStatus, changed bool) {
+	hostname = strings.ToLower(hostname)
+	entry := corev1.LoadBalancerIngress{Hostname: hostname}
+	for _, p := range ports {
+		entry.Ports = append(entry.Ports, corev1.PortStatus{Port: p.Port, Protocol: p.Protocol})
+	}
+	want.Ingress = []corev1.LoadBalancerIngress{entry}
+	if len(current.Ingress) != 1 || current.Ingress[0].IP != "" || current.Ingress[0].Hostname != hostname {
+		return want, true
+	}
+	return want, !slices.EqualFunc(current.Ingress[0].Ports, entry.Ports, func(a, b corev1.PortStatus) bool {
+		return a.Port == b.Port && a.Protocol == b.Protocol
+	})
+}

@@ -1,0 +1,80 @@
+package status
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+)
+
+func TestIngressStatusIsOneLowerCaseEntryWithSortedPorts(t *testing.T) {
+	t.Parallel()
+	want, changed := Ingress(networkingv1.IngressLoadBalancerStatus{}, "K8s-Shop.example", []int32{443, 80, 443})
+	if !changed {
+		t.Error("an empty status is not changed")
+	}
+	entry := networkingv1.IngressLoadBalancerIngress{Hostname: "k8s-shop.example", Ports: []networkingv1.IngressPortStatus{{Port: 80}, {Port: 443}}}
+	if diff := cmp.Diff([]networkingv1.IngressLoadBalancerIngress{entry}, want.Ingress); diff != "" {
+		t.Error(diff)
+	}
+	if _, changed = Ingress(want, "k8s-shop.example", []int32{80, 443}); changed {
+		t.Error("an equal status is written again")
+	}
+	if _, changed = Ingress(want, "k8s-shop.example", []int32{80}); !changed {
+		t.Error("a lost port is not noticed")
+	}
+	want.Ingress[0].IP = "192.0.2.1"
+	if _, changed = Ingress(want, "k8s-shop.example", []int32{80, 443}); !changed {
+		t.Error("an entry with an address is not replaced")
+	}
+}
+
+func TestServiceStatusKeepsTheOrderOfPorts(t *testing.T) {
+	t.Parallel()
+	ports := []corev1.ServicePort{{Port: 443, Protocol: corev1.ProtocolTCP}, {Port: 80, Protocol: corev1.ProtocolTCP}}
+	want, changed := Service(corev1.LoadBalancerStatus{}, "NLB.example", ports)
+	if !changed || want.Ingress[0].Hostname != "nlb.example" || want.Ingress[0].Ports[0].Port != 443 {
+		t.Errorf("status = %+v", want)
+	}
+	if _, changed = Service(want, "nlb.example", ports); changed {
+		t.Error("an equal status is written again")
+	}
+	ports[1].Protocol = corev1.ProtocolUDP
+	if _, changed = Service(want, "nlb.example", ports); !changed {
+		t.Error("a change of protocol is not noticed")
+	}
+}
+
+func TestAFindingIsToldOnceAndItsRecoveryToo(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(0, 0)
+	var events []string
+	r := NewReporter(func(o diag.Object, e Event) { events = append(events, o.Name+" "+e.Type+" "+e.Reason) }, func() time.Time { return now })
+	bad, good := diag.Object{Kind: "Ingress", Name: "bad"}, diag.Object{Kind: "Ingress", Name: "good"}
+	both := []diag.Object{bad, good}
+	finding := diag.List{diag.New(bad, "metadata.annotations[x]", diag.InvalidAnnotation, "nonsense", "write sense")}
+	expect := func(step string, want ...string) {
+		t.Helper()
+		if diff := cmp.Diff(want, events); diff != "" {
+			t.Errorf("%s: %s", step, diff)
+		}
+		events = nil
+	}
+	r.Report("group", both, finding, true)
+	expect("first pass", "bad Warning FailedBuildModel", "good Normal SuccessfullyReconciled")
+	r.Report("group", both, finding, false)
+	expect("second pass")
+	now = now.Add(repeatAfter)
+	r.Report("group", both, finding, false)
+	expect("later", "bad Warning FailedBuildModel")
+	r.Report("group", both, nil, false)
+	expect("recovery", "bad Normal SuccessfullyReconciled")
+	r.Report("group", both, nil, false)
+	expect("nothing new")
+	r.Report("group", both, diag.List{diag.New(good, "", diag.UnknownAnnotation, "schem is not an annotation", "did you mean scheme?")}, true)
+	expect("a note does not hide success", "bad Normal SuccessfullyReconciled", "good Normal Note", "good Normal SuccessfullyReconciled")
+}
