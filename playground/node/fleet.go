@@ -1,0 +1,182 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/k8s-lbc/lbc/awssim/vnet"
+)
+
+// Spec describes one node.
+type Spec struct {
+	Name         string
+	Instance     string // EC2 instance id
+	Region       string
+	Zone         string
+	Architecture string // as Kubernetes names it: amd64 or arm64
+	Address      netip.Addr
+}
+
+// Options configure Start. Cooldown and Logf may be zero, the rest is required.
+type Options struct {
+	Client  kubernetes.Interface
+	Network *vnet.Network
+	Nodes   []Spec
+	// Assign gives a pod of the node an address; Release takes it back.
+	Assign  func(node string) (netip.Addr, error)
+	Release func(node string, addr netip.Addr) error
+	// Cooldown is how long the address of a pod that ended refuses connections before it vanishes and is given back; 0 means
+	// the 30 s of the Amazon VPC CNI plugin.
+	Cooldown time.Duration
+	// Logf is told what a kubelet's log would say.
+	Logf func(format string, args ...any)
+}
+
+// Fleet is a set of simulated kubelets.
+type Fleet struct {
+	options Options
+	nodes   map[string]Spec
+	cancel  context.CancelFunc
+	factory informers.SharedInformerFactory
+	wait    sync.WaitGroup // heartbeats and pods
+
+	mu      sync.Mutex
+	workers map[types.UID]*worker
+	stopped bool
+
+	stopping <-chan struct{}
+}
+
+// Start registers the nodes and begins to run pods. ctx bounds the registration only.
+func Start(ctx context.Context, options Options) (*Fleet, error) {
+	if options.Logf == nil {
+		options.Logf = func(string, ...any) {}
+	}
+	if options.Cooldown == 0 {
+		options.Cooldown = 30 * time.Second
+	}
+	f := &Fleet{options: options, nodes: map[string]Spec{}, workers: map[types.UID]*worker{}}
+	for _, n := range options.Nodes {
+		f.nodes[n.Name] = n
+		options.Network.AddAddress(n.Address)
+		if err := f.register(ctx, n); err != nil {
+			return nil, fmt.Errorf("register node %s: %w", n.Name, err)
+		}
+	}
+	runCtx, cancel := context.WithCancel(context.Background())
+	f.cancel, f.stopping = cancel, runCtx.Done()
+	for _, n := range options.Nodes {
+		f.wait.Add(1)
+		go func() { defer f.wait.Done(); f.heartbeat(runCtx, n) }()
+	}
+	f.factory = informers.NewSharedInformerFactoryWithOptions(options.Client, 0,
+		informers.WithTweakListOptions(func(o *listOptions) {
+			o.FieldSelector = fields.OneTermNotEqualSelector("spec.nodeName", "").String()
+		}))
+	pods := f.factory.Core().V1().Pods().Informer()
+	if _, err := pods.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(o any) { f.observe(runCtx, o) },
+		UpdateFunc: func(_, o any) { f.observe(runCtx, o) },
+		DeleteFunc: f.forget,
+	}); err != nil {
+		cancel()
+		return nil, fmt.Errorf("watch pods: %w", err)
+	}
+	f.factory.Start(runCtx.Done())
+	return f, nil
+}
+
+// Stop ends heartbeats and stand-ins and waits for them. Objects in the API server stay as they are.
+func (f *Fleet) Stop() {
+	f.mu.Lock()
+	f.stopped = true
+	f.mu.Unlock()
+	f.cancel()
+	f.factory.Shutdown()
+	f.wait.Wait()
+}
+
+// observe hands a pod to its worker and starts one for a pod that is new on one of the nodes.
+func (f *Fleet) observe(ctx context.Context, object any) {
+	pod, ok := object.(*corev1.Pod)
+	if !ok {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if w := f.workers[pod.UID]; w != nil {
+		w.update(pod)
+		return
+	}
+	spec, ours := f.nodes[pod.Spec.NodeName]
+	finished := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+	if !ours || f.stopped || finished && pod.DeletionTimestamp == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	w := newWorker(f, spec, pod, cancel)
+	f.workers[pod.UID] = w
+	f.wait.Add(1)
+	go func() {
+		defer f.wait.Done()
+		defer cancel()
+		if err := w.run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			f.options.Logf("pod %s/%s: %v", pod.Namespace, pod.Name, err)
+		}
+	}()
+}
+
+// forget ends the worker of a pod that is gone from the API server: it was force deleted, or the worker deleted it itself.
+func (f *Fleet) forget(object any) {
+	if gone, ok := object.(cache.DeletedFinalStateUnknown); ok {
+		object = gone.Obj
+	}
+	pod, ok := object.(*corev1.Pod)
+	if !ok {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if w := f.workers[pod.UID]; w != nil {
+		w.cancel()
+		delete(f.workers, pod.UID)
+	}
+}
+
+// later runs what after d, or at once when the fleet stops.
+func (f *Fleet) later(d time.Duration, what func()) {
+	f.wait.Add(1)
+	go func() {
+		defer f.wait.Done()
+		t := time.NewTimer(d)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-f.stopping:
+		}
+		what()
+	}()
+}
+
+// retry waits between attempts to talk to an API server that is busy; it reports false when ctx ended.
+func retry(ctx context.Context) bool {
+	t := time.NewTimer(200 * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

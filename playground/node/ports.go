@@ -1,0 +1,181 @@
+package node
+
+import (
+	"fmt"
+	"net/netip"
+	"sort"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/k8s-lbc/lbc/awssim/vnet"
+	"github.com/k8s-lbc/lbc/playground/standin"
+)
+
+// StandInAnnotation of a pod overrides what is served: comma-separated PORT=KIND, where KIND is http, tcp, udp or none, such
+// as "8080=http,9000=tcp,9001=none". Ports that no container declares are served too.
+const StandInAnnotation = "playground.k8s-lbc.dev/stand-in"
+
+// kind of a stand-in server.
+type kind string
+
+const (
+	kindHTTP kind = "http"
+	kindTCP  kind = "tcp"
+	kindUDP  kind = "udp"
+	kindNone kind = "none"
+)
+
+// served is one port that the pod serves.
+type served struct {
+	port uint16
+	kind kind
+	id   standin.Identity
+}
+
+// servedPorts lists what the pod's containers serve. The name of a container port decides (tcp-…: pod name on connect,
+// udp-…: pod name per datagram), else its protocol (UDP: pod name, TCP: HTTP echo). A container without ports serves the one
+// in its environment variable HTTP_PORT or PORT, where images are used to look. err tells which part of the annotation is
+// malformed; the rest is valid all the same.
+func servedPorts(pod *corev1.Pod) (ports []served, err error) {
+	type key struct {
+		port uint16
+		udp  bool
+	}
+	chosen := map[key]served{}
+	base := standin.Identity{Namespace: pod.Namespace, Pod: pod.Name, Node: pod.Spec.NodeName}
+	containers := append(sidecars(pod), pod.Spec.Containers...)
+	for _, c := range containers {
+		id := base
+		id.Service = env(pod, c, "SERVICE_NAME")
+		for _, p := range c.Ports {
+			k := kindOf(p)
+			chosen[key{uint16(p.ContainerPort), k == kindUDP}] = served{uint16(p.ContainerPort), k, id}
+		}
+		if len(c.Ports) > 0 {
+			continue
+		}
+		for _, name := range []string{"HTTP_PORT", "PORT"} {
+			if n, err := strconv.ParseUint(env(pod, c, name), 10, 16); err == nil && n > 0 {
+				chosen[key{uint16(n), false}] = served{uint16(n), kindHTTP, id}
+				break
+			}
+		}
+	}
+	if len(containers) > 0 {
+		base.Service = env(pod, containers[len(containers)-1], "SERVICE_NAME")
+	}
+	for item := range strings.SplitSeq(pod.Annotations[StandInAnnotation], ",") {
+		item = strings.TrimSpace(item)
+		if item == "" {
+			continue
+		}
+		number, value, _ := strings.Cut(item, "=")
+		n, parseErr := strconv.ParseUint(number, 10, 16)
+		k := kind(value)
+		if parseErr != nil || n == 0 || k != kindHTTP && k != kindTCP && k != kindUDP && k != kindNone {
+			err = fmt.Errorf("annotation %s: %q is not PORT=http, PORT=tcp, PORT=udp or PORT=none", StandInAnnotation, item)
+			continue
+		}
+		id := base
+		for _, udp := range []bool{false, true} {
+			if s, ok := chosen[key{uint16(n), udp}]; ok {
+				id = s.id
+				delete(chosen, key{uint16(n), udp})
+			}
+		}
+		if k != kindNone {
+			chosen[key{uint16(n), k == kindUDP}] = served{uint16(n), k, id}
+		}
+	}
+	for _, s := range chosen {
+		ports = append(ports, s)
+	}
+	sort.Slice(ports, func(i, j int) bool {
+		return ports[i].port < ports[j].port || ports[i].port == ports[j].port && ports[i].kind < ports[j].kind
+	})
+	return ports, err
+}
+
+// sidecars are init containers that keep running.
+func sidecars(pod *corev1.Pod) []corev1.Container {
+	var out []corev1.Container
+	for _, c := range pod.Spec.InitContainers {
+		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func kindOf(p corev1.ContainerPort) kind {
+	switch {
+	case p.Protocol == corev1.ProtocolUDP || strings.HasPrefix(p.Name, "udp-"):
+		return kindUDP
+	case strings.HasPrefix(p.Name, "tcp-"):
+		return kindTCP
+	case p.Protocol == corev1.ProtocolSCTP:
+		return kindNone
+	}
+	return kindHTTP
+}
+
+// env is the value of a container's environment variable; of references, only those to the pod itself are followed.
+func env(pod *corev1.Pod, c corev1.Container, name string) string {
+	for i := len(c.Env) - 1; i >= 0; i-- { // the last one wins
+		e := c.Env[i]
+		if e.Name != name {
+			continue
+		}
+		if e.ValueFrom == nil || e.ValueFrom.FieldRef == nil {
+			return e.Value
+		}
+		path := e.ValueFrom.FieldRef.FieldPath
+		switch path {
+		case "metadata.name":
+			return pod.Name
+		case "metadata.namespace":
+			return pod.Namespace
+		case "spec.nodeName":
+			return pod.Spec.NodeName
+		}
+		for prefix, values := range map[string]map[string]string{"metadata.labels": pod.Labels, "metadata.annotations": pod.Annotations} {
+			if key, ok := strings.CutPrefix(path, prefix+"['"); ok {
+				return values[strings.TrimSuffix(key, "']")]
+			}
+		}
+	}
+	return ""
+}
+
+// serve starts the stand-ins on the address. A port that cannot be taken (two pods on the node's own address) is reported;
+// the others are served.
+func serve(network *vnet.Network, addr netip.Addr, ports []served, logf func(string, ...any)) []standin.Server {
+	var servers []standin.Server
+	for _, p := range ports {
+		if p.kind == kindNone {
+			continue
+		}
+		if p.kind == kindUDP {
+			c, err := network.ListenUDP(addr, p.port)
+			if err != nil {
+				logf("pod %s/%s: udp port %d: %v", p.id.Namespace, p.id.Pod, p.port, err)
+				continue
+			}
+			servers = append(servers, standin.ServeUDP(c, p.id))
+			continue
+		}
+		l, err := network.ListenTCP(addr, p.port)
+		if err != nil {
+			logf("pod %s/%s: tcp port %d: %v", p.id.Namespace, p.id.Pod, p.port, err)
+			continue
+		}
+		if p.kind == kindTCP {
+			servers = append(servers, standin.ServeTCP(l, p.id))
+		} else {
+			servers = append(servers, standin.ServeHTTP(l, p.id))
+		}
+	}
+	return servers
+}

@@ -1,0 +1,155 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/k8s-lbc/lbc/awssim/vnet"
+)
+
+// firstPeriod bounds how long a container that has not been ready yet waits between probes: a kubelet waits the whole
+// period, here it would only be a user who waits.
+const firstPeriod = time.Second
+
+// prober is the readiness of one container.
+type prober struct {
+	container corev1.Container
+	ready     bool
+	seen      bool // was ready once
+	streak    int32
+	last      bool // result that the streak counts
+}
+
+func newProber(c corev1.Container) *prober {
+	return &prober{container: c, ready: c.ReadinessProbe == nil}
+}
+
+// delay is how long to wait before the next probe; started says whether there was one already.
+func (p *prober) delay(started bool) time.Duration {
+	probe := p.container.ReadinessProbe
+	if !started {
+		return time.Duration(probe.InitialDelaySeconds) * time.Second
+	}
+	period := time.Duration(max(probe.PeriodSeconds, 1)) * time.Second
+	if !p.seen {
+		period = min(period, firstPeriod)
+	}
+	return period
+}
+
+// record counts a result against the thresholds and reports whether readiness changed.
+func (p *prober) record(ok bool) bool {
+	probe := p.container.ReadinessProbe
+	if ok != p.last {
+		p.last, p.streak = ok, 0
+	}
+	p.streak++
+	threshold := probe.FailureThreshold
+	if ok {
+		threshold = probe.SuccessThreshold
+	}
+	if p.ready == ok || p.streak < max(threshold, 1) {
+		return false
+	}
+	p.ready = ok
+	p.seen = p.seen || ok
+	return true
+}
+
+// check runs one readiness probe from the node to the pod.
+func check(ctx context.Context, network *vnet.Network, from, pod netip.Addr, c corev1.Container) error {
+	probe := c.ReadinessProbe
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(max(probe.TimeoutSeconds, 1))*time.Second)
+	defer cancel()
+	switch {
+	case probe.HTTPGet != nil && probe.HTTPGet.Scheme != corev1.URISchemeHTTPS:
+		return checkHTTP(ctx, network, from, pod, c)
+	case probe.HTTPGet != nil: // stand-ins speak no TLS: that the port accepts is the answer
+		return checkTCP(ctx, network, from, pod, c, probe.HTTPGet.Port)
+	case probe.TCPSocket != nil:
+		return checkTCP(ctx, network, from, pod, c, probe.TCPSocket.Port)
+	case probe.GRPC != nil:
+		return checkTCP(ctx, network, from, pod, c, intstr.FromInt32(probe.GRPC.Port))
+	}
+	return nil // there is nothing in which a command could run
+}
+
+func checkTCP(ctx context.Context, network *vnet.Network, from, pod netip.Addr, c corev1.Container, port intstr.IntOrString) error {
+	n, err := portOf(c, port)
+	if err != nil {
+		return err
+	}
+	conn, err := network.DialTCP(ctx, from, netip.AddrPortFrom(pod, n))
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+func checkHTTP(ctx context.Context, network *vnet.Network, from, pod netip.Addr, c corev1.Container) error {
+	get := c.ReadinessProbe.HTTPGet
+	n, err := portOf(c, get.Port)
+	if err != nil {
+		return err
+	}
+	target := netip.AddrPortFrom(pod, n)
+	u, err := url.Parse(get.Path)
+	if err != nil {
+		return fmt.Errorf("probe path: %w", err)
+	}
+	u.Scheme, u.Host = "http", target.String()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("User-Agent", "kube-probe/1.36")
+	for _, h := range get.HTTPHeaders {
+		if http.CanonicalHeaderKey(h.Name) == "Host" {
+			req.Host = h.Value
+			continue
+		}
+		req.Header.Add(h.Name, h.Value)
+	}
+	client := &http.Client{
+		Transport: &http.Transport{
+			DisableKeepAlives: true,
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return network.DialTCP(ctx, from, target)
+			},
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode < 200 || resp.StatusCode >= 400 {
+		return fmt.Errorf("HTTP probe failed with statuscode: %d", resp.StatusCode)
+	}
+	return nil
+}
+
+// portOf resolves a probe's port, a number or the name of a port of the container.
+func portOf(c corev1.Container, port intstr.IntOrString) (uint16, error) {
+	n := port.IntValue()
+	if port.Type == intstr.String {
+		for _, p := range c.Ports {
+			if p.Name == port.StrVal {
+				n = int(p.ContainerPort)
+			}
+		}
+	}
+	if n < 1 || n > 65535 {
+		return 0, fmt.Errorf("container %s has no port %q", c.Name, port.String())
+	}
+	return uint16(n), nil
+}

@@ -1,0 +1,117 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+type listOptions = metav1.ListOptions
+
+const (
+	leaseNamespace = "kube-node-lease"
+	leaseSeconds   = 40               // as kubelets write
+	leaseRenewal   = 10 * time.Second // a quarter of it
+	kubeletVersion = "v1.36.3"
+)
+
+// object is what the kubelet and the AWS cloud provider would make of the node together.
+func (s Spec) object(now metav1.Time) *corev1.Node {
+	resources := corev1.ResourceList{
+		corev1.ResourceCPU:              resource.MustParse("64"),
+		corev1.ResourceMemory:           resource.MustParse("256Gi"),
+		corev1.ResourceEphemeralStorage: resource.MustParse("1Ti"),
+		corev1.ResourcePods:             resource.MustParse("1000"),
+	}
+	condition := func(t corev1.NodeConditionType, status corev1.ConditionStatus, reason, message string) corev1.NodeCondition {
+		return corev1.NodeCondition{Type: t, Status: status, Reason: reason, Message: message, LastHeartbeatTime: now, LastTransitionTime: now}
+	}
+	return &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: s.Name,
+			Labels: map[string]string{
+				corev1.LabelHostname:           s.Name,
+				corev1.LabelArchStable:         s.Architecture,
+				corev1.LabelOSStable:           "linux",
+				corev1.LabelTopologyZone:       s.Zone,
+				corev1.LabelTopologyRegion:     s.Region,
+				corev1.LabelInstanceTypeStable: "m5.large",
+			},
+		},
+		Spec: corev1.NodeSpec{ProviderID: "aws:///" + s.Zone + "/" + s.Instance},
+		Status: corev1.NodeStatus{
+			Capacity:    resources,
+			Allocatable: resources,
+			Addresses: []corev1.NodeAddress{
+				{Type: corev1.NodeInternalIP, Address: s.Address.String()},
+				{Type: corev1.NodeHostName, Address: s.Name},
+			},
+			NodeInfo: corev1.NodeSystemInfo{
+				KubeletVersion: kubeletVersion, OperatingSystem: "linux", Architecture: s.Architecture, OSImage: "playground",
+				ContainerRuntimeVersion: "stand-in://1",
+			},
+			Conditions: []corev1.NodeCondition{
+				condition(corev1.NodeReady, corev1.ConditionTrue, "KubeletReady", "simulated kubelet is ready"),
+				condition(corev1.NodeMemoryPressure, corev1.ConditionFalse, "KubeletHasSufficientMemory", ""),
+				condition(corev1.NodeDiskPressure, corev1.ConditionFalse, "KubeletHasNoDiskPressure", ""),
+				condition(corev1.NodePIDPressure, corev1.ConditionFalse, "KubeletHasSufficientPID", ""),
+			},
+		},
+	}
+}
+
+func (s Spec) lease(now time.Time) *coordinationv1.Lease {
+	holder, seconds, renewed := s.Name, int32(leaseSeconds), metav1.NewMicroTime(now)
+	return &coordinationv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{Name: s.Name, Namespace: leaseNamespace},
+		Spec:       coordinationv1.LeaseSpec{HolderIdentity: &holder, LeaseDurationSeconds: &seconds, RenewTime: &renewed},
+	}
+}
+
+func (f *Fleet) register(ctx context.Context, s Spec) error {
+	for {
+		_, err := f.options.Client.CoreV1().Nodes().Create(ctx, s.object(metav1.Now()), metav1.CreateOptions{})
+		if err == nil || apierrors.IsAlreadyExists(err) {
+			return nil
+		}
+		if !retry(ctx) {
+			return err
+		}
+	}
+}
+
+// heartbeat renews the node's lease, which is what the node lifecycle controller looks at. The lease is made at the first
+// renewal, since its namespace may appear a moment after the API server became ready.
+func (f *Fleet) heartbeat(ctx context.Context, s Spec) {
+	leases := f.options.Client.CoordinationV1().Leases(leaseNamespace)
+	exists := false
+	for {
+		lease := s.lease(time.Now())
+		var err error
+		if exists {
+			_, err = leases.Update(ctx, lease, metav1.UpdateOptions{})
+			exists = !apierrors.IsNotFound(err)
+		} else {
+			_, err = leases.Create(ctx, lease, metav1.CreateOptions{})
+			exists = err == nil || apierrors.IsAlreadyExists(err)
+		}
+		if err != nil {
+			if !retry(ctx) {
+				return
+			}
+			continue
+		}
+		t := time.NewTimer(leaseRenewal)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return
+		}
+	}
+}

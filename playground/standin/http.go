@@ -1,0 +1,135 @@
+// Package standin is what simulated containers run instead of their images: small servers that tell who answered. HTTP echo,
+// a TCP server and a UDP server that say the pod's name. It knows nothing of Kubernetes or networks; it is given listeners.
+// It imports only the standard library.
+package standin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Identity is what a server tells about itself.
+type Identity struct {
+	Namespace string
+	Pod       string
+	Node      string
+	Service   string // the container's environment variable SERVICE_NAME
+}
+
+// Answer is the body of the HTTP echo.
+type Answer struct {
+	Path       string      `json:"path"` // as sent, without the query
+	Query      string      `json:"query,omitempty"`
+	Host       string      `json:"host"`
+	Method     string      `json:"method"`
+	Proto      string      `json:"proto"`
+	Headers    http.Header `json:"headers"`
+	Namespace  string      `json:"namespace"`
+	Service    string      `json:"service"`
+	Pod        string      `json:"pod"`
+	Node       string      `json:"node"`
+	RemoteAddr string      `json:"remoteAddr"`
+}
+
+// maxDelay bounds what a request may ask for, so that no test leaves a sleeping handler behind.
+const maxDelay = 5 * time.Minute
+
+// Handler answers any path with 200 and an Answer, /health with "OK", and /status/NNN with that status (200–599). The header
+// X-Delay, a Go duration of at most five minutes, holds the answer back. A gRPC call gets status 12 (unimplemented).
+func Handler(id Identity) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
+			w.Header().Set("Content-Type", "application/grpc")
+			w.Header().Set("Grpc-Status", "12")
+			return
+		}
+		if !delay(r) {
+			return
+		}
+		status := http.StatusOK
+		if r.URL.Path == "/health" {
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			_, _ = w.Write([]byte("OK")) // a client that left is no concern
+			return
+		}
+		if code, ok := strings.CutPrefix(r.URL.Path, "/status/"); ok {
+			n, err := strconv.Atoi(code)
+			if err != nil || n < 200 || n > 599 {
+				http.Error(w, "write a status from 200 to 599: /status/503", http.StatusBadRequest)
+				return
+			}
+			status = n
+		}
+		body, err := json.MarshalIndent(Answer{
+			Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Host: r.Host, Method: r.Method, Proto: r.Proto, Headers: r.Header,
+			Namespace: id.Namespace, Service: id.Service, Pod: id.Pod, Node: id.Node, RemoteAddr: r.RemoteAddr,
+		}, "", "  ")
+		if err != nil { // strings and a map of strings always encode
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		if status != http.StatusNoContent && status != http.StatusNotModified {
+			_, _ = w.Write(append(body, '\n'))
+		}
+	})
+}
+
+// delay waits as X-Delay says and reports whether the client is still there.
+func delay(r *http.Request) bool {
+	d, err := time.ParseDuration(r.Header.Get("X-Delay"))
+	if err != nil || d <= 0 {
+		return true
+	}
+	t := time.NewTimer(min(d, maxDelay))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
+
+// Server is a running stand-in.
+type Server interface {
+	// Shutdown refuses new connections at once, lets requests in flight finish until ctx ends, and then closes what is left.
+	Shutdown(ctx context.Context)
+}
+
+// ServeHTTP serves the echo on l over HTTP/1.1 and, for clients that know it beforehand, HTTP/2 without TLS.
+func ServeHTTP(l net.Listener, id Identity) Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	s := &httpServer{
+		server: &http.Server{Handler: Handler(id), Protocols: protocols, ReadHeaderTimeout: time.Minute},
+		done:   make(chan struct{}),
+	}
+	go func() {
+		defer close(s.done)
+		if err := s.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			_ = s.server.Close() // the listener is gone with its address; connections go too
+		}
+	}()
+	return s
+}
+
+type httpServer struct {
+	server *http.Server
+	done   chan struct{}
+}
+
+func (s *httpServer) Shutdown(ctx context.Context) {
+	if err := s.server.Shutdown(ctx); err != nil {
+		_ = s.server.Close()
+	}
+	<-s.done
+}
