@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"net/netip"
 	"sort"
 	"strings"
@@ -88,27 +87,32 @@ func (c *Compute) NewID(prefix string) string {
 // AnswerOrder lists the keys of m in the order in which Describe calls answer: the same each time, but unrelated to
 // creation, name or id, because AWS promises no order and callers must not come to rely on one.
 func AnswerOrder[T any](m map[string]T) []string {
-	type entry struct {
-		hash uint64
-		key  string
-	}
-	entries := make([]entry, 0, len(m))
+	keys := make([]string, 0, len(m))
 	for k := range m {
-		h := fnv.New64a()
-		_, _ = h.Write([]byte(k)) // a hash never fails
-		entries = append(entries, entry{h.Sum64(), k})
+		keys = append(keys, k)
 	}
-	sort.Slice(entries, func(i, j int) bool {
-		if entries[i].hash != entries[j].hash {
-			return entries[i].hash < entries[j].hash
-		}
-		return entries[i].key < entries[j].key
-	})
-	keys := make([]string, len(entries))
-	for i, e := range entries {
-		keys[i] = e.key
-	}
+	sort.Slice(keys, func(i, j int) bool { return AnsweredBefore(keys[i], keys[j]) })
 	return keys
+}
+
+// AnsweredBefore tells whether the resource with id x comes before that with id y in AnswerOrder.
+func AnsweredBefore(x, y string) bool {
+	hx, hy := scatter(x), scatter(y)
+	if hx != hy {
+		return hx < hy
+	}
+	return x < y
+}
+
+// scatter is FNV-1a with a final mix, since ids of one kind differ in their last characters only.
+func scatter(id string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(id) {
+		h = (h ^ uint64(id[i])) * 1099511628211
+	}
+	h ^= h >> 29
+	h *= 0xbf58476d1ce4e5b9
+	return h ^ h>>32
 }
 
 // SortedKeys lists the keys of m in ascending order.

@@ -1,0 +1,127 @@
+package ec2
+
+import (
+	"encoding/base64"
+	"sort"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
+)
+
+// Bounds of MaxResults.
+const (
+	minPage = 5
+	maxPage = 1000
+)
+
+// collection is what the Describe calls of one kind of resource have in common.
+type collection[R any] struct {
+	kind    kind
+	idParam string // name of the parameter with the ids, for messages
+	all     func(a *account.Account) map[string]R
+	tags    func(R) map[string]string
+	filters map[string]accessor[R]
+	whole   bool // the answer is not paged unless the caller asks for it
+}
+
+// query is what a Describe call asks for.
+type query struct {
+	ids     []string
+	filters []types.Filter
+	max     *int32
+	token   *string
+}
+
+// describe finds the resources that have one of the ids (if any are given) and pass all filters, in AWS's lack of order,
+// and the token of the next page.
+func (c collection[R]) describe(a *account.Account, q query) ([]R, *string, error) {
+	conditions, err := compileFilters(q.filters, c.filters, c.tags)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(q.ids) > 0 && q.max != nil {
+		return nil, nil, apierr.New("InvalidParameterCombination", "The parameter %s cannot be used with the parameter maxResults", c.idParam)
+	}
+	all := c.all(a)
+	ids, err := c.kind.choose(q.ids, func(id string) bool { _, ok := all[id]; return ok })
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(q.ids) == 0 {
+		ids = account.AnswerOrder(all)
+	}
+	found := ids[:0]
+	for _, id := range ids {
+		if passes(a, all[id], conditions) {
+			found = append(found, id)
+		}
+	}
+	found, next, err := pageOf(found, q.max, q.token, c.whole)
+	if err != nil {
+		return nil, nil, err
+	}
+	out := make([]R, len(found))
+	for i, id := range found {
+		out[i] = all[id]
+	}
+	return out, next, nil
+}
+
+func passes[R any](a *account.Account, r R, conditions []condition[R]) bool {
+	for _, c := range conditions {
+		if !c.holds(a, r) {
+			return false
+		}
+	}
+	return true
+}
+
+// choose is the ids, each once, in answer order. It fails if any does not exist.
+func (k kind) choose(ids []string, exists func(string) bool) ([]string, error) {
+	var unknown []string
+	chosen := map[string]bool{}
+	for _, id := range ids {
+		if !exists(id) {
+			unknown = append(unknown, id)
+		}
+		chosen[id] = true
+	}
+	if len(unknown) > 0 {
+		return nil, k.notFound(unknown)
+	}
+	return account.AnswerOrder(chosen), nil
+}
+
+// pageOf is the part of ids, which are in answer order, that follows the token. Tokens name the id that they follow, so
+// that what comes or goes between two calls makes no page skip or repeat anything.
+func pageOf(ids []string, size *int32, token *string, whole bool) ([]string, *string, error) {
+	limit := maxPage
+	if whole {
+		limit = len(ids)
+	}
+	if size != nil {
+		if *size < minPage {
+			return nil, nil, invalidValue("Value ( %d ) for parameter maxResults is invalid. Expecting a value greater than or equal to %d.", *size, minPage)
+		}
+		if *size > maxPage {
+			return nil, nil, invalidValue("Value ( %d ) for parameter maxResults is invalid. Expecting a value less than or equal to %d.", *size, maxPage)
+		}
+		limit = int(*size)
+	}
+	if token != nil && *token != "" {
+		text, err := base64.RawURLEncoding.DecodeString(*token)
+		after, ok := strings.CutPrefix(string(text), "after:")
+		if err != nil || !ok {
+			return nil, nil, apierr.New("InvalidNextToken", "The token '%s' is invalid", *token)
+		}
+		ids = ids[sort.Search(len(ids), func(i int) bool { return account.AnsweredBefore(after, ids[i]) }):]
+	}
+	if len(ids) <= limit {
+		return ids, nil, nil
+	}
+	next := base64.RawURLEncoding.EncodeToString([]byte("after:" + ids[limit-1]))
+	return ids[:limit], &next, nil
+}

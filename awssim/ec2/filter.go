@@ -1,0 +1,186 @@
+package ec2
+
+import (
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
+)
+
+// EC2's limits on the filters of one call.
+const (
+	maxFilters      = 50
+	maxFilterValues = 200
+)
+
+// accessor reads what a resource has under a filter's name; none means that no value can match.
+type accessor[R any] func(a *account.Account, r R) []string
+
+// one is the accessor of an attribute that has exactly one value.
+func one[R any](f func(R) string) accessor[R] {
+	return func(_ *account.Account, r R) []string { return []string{f(r)} }
+}
+
+// flag is the accessor of a boolean.
+func flag[R any](f func(R) bool) accessor[R] {
+	return func(_ *account.Account, r R) []string {
+		if f(r) {
+			return []string{"true"}
+		}
+		return []string{"false"}
+	}
+}
+
+// condition is one filter, compiled.
+type condition[R any] struct {
+	read  accessor[R]
+	exact map[string]bool // values without wildcards
+	globs []glob
+}
+
+func (c condition[R]) holds(a *account.Account, r R) bool {
+	for _, v := range c.read(a, r) {
+		if c.exact[v] {
+			return true
+		}
+		for _, g := range c.globs {
+			if g.matches(v) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// compileFilters checks the filters of a call against the table of its accessors. tags is nil for resources without tags.
+func compileFilters[R any](filters []types.Filter, table map[string]accessor[R], tags func(R) map[string]string) ([]condition[R], error) {
+	if len(filters) > maxFilters {
+		return nil, apierr.New("FilterLimitExceeded", "The maximum number of filters specified on a single call is %d", maxFilters)
+	}
+	total := 0
+	conditions := make([]condition[R], 0, len(filters))
+	for _, f := range filters {
+		name := aws.ToString(f.Name)
+		c := condition[R]{read: table[name], exact: map[string]bool{}}
+		if c.read == nil && tags != nil {
+			c.read = tagAccessor(name, tags)
+		}
+		if c.read == nil {
+			return nil, invalidValue("The filter '%s' is invalid", name)
+		}
+		if len(f.Values) == 0 {
+			return nil, invalidValue("The filter '%s' is null", name)
+		}
+		if total += len(f.Values); total > maxFilterValues {
+			return nil, apierr.New("FilterLimitExceeded", "The maximum number of filter values specified on a single call is %d", maxFilterValues)
+		}
+		for _, v := range f.Values {
+			if g := parseGlob(v); g.literal {
+				c.exact[g.text()] = true
+			} else {
+				c.globs = append(c.globs, g)
+			}
+		}
+		conditions = append(conditions, c)
+	}
+	return conditions, nil
+}
+
+func tagAccessor[R any](name string, tags func(R) map[string]string) accessor[R] {
+	if key, ok := strings.CutPrefix(name, "tag:"); ok {
+		return func(_ *account.Account, r R) []string {
+			if v, ok := tags(r)[key]; ok {
+				return []string{v}
+			}
+			return nil
+		}
+	}
+	switch name {
+	case "tag-key":
+		return func(_ *account.Account, r R) []string { return account.SortedKeys(tags(r)) }
+	case "tag-value":
+		return func(_ *account.Account, r R) []string {
+			var values []string
+			for _, v := range tags(r) {
+				values = append(values, v)
+			}
+			return values
+		}
+	}
+	return nil
+}
+
+// glob is a filter value: * stands for any run of characters, ? for one, \ takes the next character as it is.
+type glob struct {
+	parts   []globPart
+	literal bool // no wildcard in it
+}
+
+type globPart struct {
+	char rune
+	any  bool // *
+	one  bool // ?
+}
+
+func parseGlob(s string) glob {
+	g := glob{literal: true}
+	escaped := false
+	for _, r := range s {
+		switch {
+		case escaped:
+			g.parts = append(g.parts, globPart{char: r})
+			escaped = false
+		case r == '\\':
+			escaped = true
+		case r == '*':
+			g.parts = append(g.parts, globPart{any: true})
+			g.literal = false
+		case r == '?':
+			g.parts = append(g.parts, globPart{one: true})
+			g.literal = false
+		default:
+			g.parts = append(g.parts, globPart{char: r})
+		}
+	}
+	if escaped {
+		g.parts = append(g.parts, globPart{char: '\\'})
+	}
+	return g
+}
+
+// text is the value of a literal glob.
+func (g glob) text() string {
+	var b strings.Builder
+	for _, p := range g.parts {
+		b.WriteRune(p.char)
+	}
+	return b.String()
+}
+
+// matches goes back to the last * when a later part fails, which is linear in practice and quadratic at worst.
+func (g glob) matches(s string) bool {
+	text := []rune(s)
+	i, p := 0, 0
+	star, mark := -1, 0
+	for i < len(text) {
+		switch {
+		case p < len(g.parts) && g.parts[p].any:
+			star, mark = p, i
+			p++
+		case p < len(g.parts) && (g.parts[p].one || g.parts[p].char == text[i]):
+			i, p = i+1, p+1
+		case star >= 0:
+			mark++
+			i, p = mark, star+1
+		default:
+			return false
+		}
+	}
+	for p < len(g.parts) && g.parts[p].any {
+		p++
+	}
+	return p == len(g.parts)
+}

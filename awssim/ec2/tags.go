@@ -1,0 +1,241 @@
+package ec2
+
+import (
+	"context"
+	"maps"
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
+)
+
+// EC2's limits on tags.
+const (
+	maxTags            = 50
+	maxTaggedResources = 1000
+	maxTagKey          = 128
+	maxTagValue        = 256
+)
+
+// tagList is tags as the API lists them.
+func tagList(tags map[string]string) []types.Tag {
+	var list []types.Tag
+	for _, k := range account.SortedKeys(tags) {
+		list = append(list, types.Tag{Key: aws.String(k), Value: aws.String(tags[k])})
+	}
+	return list
+}
+
+// parseTags checks tags that a caller wants to set.
+func parseTags(list []types.Tag) (map[string]string, error) {
+	tags := make(map[string]string, len(list))
+	for _, t := range list {
+		key, value := aws.ToString(t.Key), aws.ToString(t.Value)
+		switch {
+		case key == "":
+			return nil, invalidValue("Tag key cannot be empty.")
+		case strings.HasPrefix(strings.ToLower(key), "aws:"):
+			return nil, invalidValue("Tag keys starting with 'aws:' are reserved for internal use")
+		case utf8.RuneCountInString(key) > maxTagKey:
+			return nil, invalidValue("Tag key exceeds the maximum length of %d characters", maxTagKey)
+		case utf8.RuneCountInString(value) > maxTagValue:
+			return nil, invalidValue("Tag value exceeds the maximum length of %d characters", maxTagValue)
+		}
+		if _, ok := tags[key]; ok {
+			return nil, invalidValue("Duplicate tag key '%s' specified.", key)
+		}
+		tags[key] = value
+	}
+	if len(tags) > maxTags {
+		return nil, tagLimit()
+	}
+	return tags, nil
+}
+
+func tagLimit() error {
+	return apierr.New("TagLimitExceeded", "The maximum number of tags per resource, %d, has been reached.", maxTags)
+}
+
+// specifiedTags is the tags that a create call gives to what it creates, which is of the kind.
+func specifiedTags(specs []types.TagSpecification, k kind) (map[string]string, error) {
+	var all []types.Tag
+	for _, s := range specs {
+		if string(s.ResourceType) != k.tagType {
+			return nil, invalidValue("'%s' is not a valid taggable resource type for this operation.", s.ResourceType)
+		}
+		all = append(all, s.Tags...)
+	}
+	return parseTags(all)
+}
+
+// CreateTags adds tags to resources, or changes their values.
+func (s *Service) CreateTags(ctx context.Context, in *ec2.CreateTagsInput, _ ...func(*ec2.Options)) (*ec2.CreateTagsOutput, error) {
+	return write(ctx, s, "CreateTags", in, s.createTags)
+}
+
+func (s *Service) createTags(in *ec2.CreateTagsInput) (*ec2.CreateTagsOutput, error) {
+	targets, err := s.tagTargets(in.Resources)
+	if err != nil {
+		return nil, err
+	}
+	if len(in.Tags) == 0 {
+		return nil, missing("tagSet")
+	}
+	tags, err := parseTags(in.Tags)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range targets {
+		count := 0
+		for k := range t {
+			if _, replaced := tags[k]; !replaced && !strings.HasPrefix(k, "aws:") {
+				count++
+			}
+		}
+		if count+len(tags) > maxTags {
+			return nil, tagLimit()
+		}
+	}
+	if err := dryRun(in.DryRun); err != nil {
+		return nil, err
+	}
+	for _, t := range targets {
+		maps.Copy(t, tags)
+	}
+	return &ec2.CreateTagsOutput{}, nil
+}
+
+// DeleteTags removes tags from resources; a tag given with a value goes only if its value is that one, and without any tag
+// given all go.
+func (s *Service) DeleteTags(ctx context.Context, in *ec2.DeleteTagsInput, _ ...func(*ec2.Options)) (*ec2.DeleteTagsOutput, error) {
+	return write(ctx, s, "DeleteTags", in, s.deleteTags)
+}
+
+func (s *Service) deleteTags(in *ec2.DeleteTagsInput) (*ec2.DeleteTagsOutput, error) {
+	targets, err := s.tagTargets(in.Resources)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range in.Tags {
+		if strings.HasPrefix(strings.ToLower(aws.ToString(t.Key)), "aws:") {
+			return nil, invalidValue("Tag keys starting with 'aws:' are reserved for internal use")
+		}
+	}
+	if err := dryRun(in.DryRun); err != nil {
+		return nil, err
+	}
+	for _, target := range targets {
+		if len(in.Tags) == 0 {
+			maps.DeleteFunc(target, func(k, _ string) bool { return !strings.HasPrefix(k, "aws:") })
+		}
+		for _, t := range in.Tags {
+			key := aws.ToString(t.Key)
+			if t.Value == nil || target[key] == *t.Value {
+				delete(target, key)
+			}
+		}
+	}
+	return &ec2.DeleteTagsOutput{}, nil
+}
+
+// tagTargets finds the tags of all resources or fails.
+func (s *Service) tagTargets(ids []string) ([]map[string]string, error) {
+	if len(ids) == 0 {
+		return nil, missing("resourceIdSet")
+	}
+	if len(ids) > maxTaggedResources {
+		return nil, invalidValue("The maximum number of resources per request is %d", maxTaggedResources)
+	}
+	var targets []map[string]string
+	for _, id := range ids {
+		tags, ok := s.account.TagsOf(id)
+		if !ok {
+			k, known := kindOf(id)
+			if !known || !k.wellFormed(id) {
+				return nil, apierr.New("InvalidID", "The ID '%s' is not valid", id)
+			}
+			return nil, k.notFound([]string{id})
+		}
+		targets = append(targets, tags)
+	}
+	return targets, nil
+}
+
+// taggedResource is one line of DescribeTags.
+type taggedResource struct {
+	id, kind, key, value string
+}
+
+var tagFilters = map[string]accessor[taggedResource]{
+	"key":           one(func(t taggedResource) string { return t.key }),
+	"resource-id":   one(func(t taggedResource) string { return t.id }),
+	"resource-type": one(func(t taggedResource) string { return t.kind }),
+	"value":         one(func(t taggedResource) string { return t.value }),
+	"tag-value":     one(func(t taggedResource) string { return t.value }),
+}
+
+// DescribeTags lists tags, one by one, with the resources that have them.
+func (s *Service) DescribeTags(ctx context.Context, in *ec2.DescribeTagsInput, _ ...func(*ec2.Options)) (*ec2.DescribeTagsOutput, error) {
+	return read(ctx, s, "DescribeTags", in, s.describeTags)
+}
+
+func (s *Service) describeTags(in *ec2.DescribeTagsInput) (*ec2.DescribeTagsOutput, error) {
+	if err := dryRun(in.DryRun); err != nil {
+		return nil, err
+	}
+	lines := map[string]taggedResource{}
+	for _, id := range s.taggableIDs() {
+		tags, _ := s.account.TagsOf(id)
+		k, _ := kindOf(id)
+		for key, value := range tags {
+			lines[id+"/"+key] = taggedResource{id, k.tagType, key, value}
+		}
+	}
+	c := collection[taggedResource]{
+		kind: kind{name: "tag"},
+		all:  func(*account.Account) map[string]taggedResource { return lines },
+		tags: func(t taggedResource) map[string]string { return map[string]string{t.key: t.value} },
+		// The generic filters tag:KEY work through tags, the others here.
+		filters: tagFilters,
+	}
+	found, next, err := c.describe(s.account, query{nil, in.Filters, in.MaxResults, in.NextToken})
+	if err != nil {
+		return nil, err
+	}
+	out := &ec2.DescribeTagsOutput{NextToken: next}
+	for _, t := range found {
+		out.Tags = append(out.Tags, types.TagDescription{
+			Key: aws.String(t.key), Value: aws.String(t.value), ResourceId: aws.String(t.id), ResourceType: types.ResourceType(t.kind),
+		})
+	}
+	return out, nil
+}
+
+func (s *Service) taggableIDs() []string {
+	c := &s.account.Compute
+	var ids []string
+	for _, keys := range [][]string{
+		account.SortedKeys(c.VPCs), account.SortedKeys(c.Subnets), account.SortedKeys(c.RouteTables),
+		account.SortedKeys(c.InternetGateways), account.SortedKeys(c.SecurityGroups), account.SortedKeys(c.Interfaces),
+		account.SortedKeys(c.Instances), account.SortedKeys(c.PrefixLists), account.SortedKeys(c.Addresses),
+	} {
+		ids = append(ids, keys...)
+	}
+	for _, g := range c.SecurityGroups {
+		for _, list := range [][]account.Permission{g.Ingress, g.Egress} {
+			for _, p := range list {
+				if len(p.Tags) > 0 {
+					ids = append(ids, p.ID)
+				}
+			}
+		}
+	}
+	sort.Strings(ids)
+	return ids
+}

@@ -1,0 +1,89 @@
+package ec2
+
+import (
+	"context"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+)
+
+var zoneFilters = map[string]accessor[*account.AvailabilityZone]{
+	"zone-name":        one(func(z *account.AvailabilityZone) string { return z.Name }),
+	"zone-id":          one(func(z *account.AvailabilityZone) string { return z.ID }),
+	"zone-type":        one(func(z *account.AvailabilityZone) string { return z.Type }),
+	"state":            one(func(z *account.AvailabilityZone) string { return z.State }),
+	"group-name":       one(func(z *account.AvailabilityZone) string { return z.Group }),
+	"opt-in-status":    one(func(z *account.AvailabilityZone) string { return z.OptInStatus }),
+	"parent-zone-id":   one(func(z *account.AvailabilityZone) string { return z.ParentID }),
+	"parent-zone-name": one(func(z *account.AvailabilityZone) string { return z.ParentName }),
+	"parentZoneID":     one(func(z *account.AvailabilityZone) string { return z.ParentID }),
+	"parentZoneName":   one(func(z *account.AvailabilityZone) string { return z.ParentName }),
+	"region-name":      func(a *account.Account, _ *account.AvailabilityZone) []string { return []string{a.Region} },
+	"message":          func(*account.Account, *account.AvailabilityZone) []string { return nil },
+}
+
+// DescribeAvailabilityZones lists zones; those that the account has not opted in to, only if asked for all.
+func (s *Service) DescribeAvailabilityZones(ctx context.Context, in *ec2.DescribeAvailabilityZonesInput, _ ...func(*ec2.Options)) (*ec2.DescribeAvailabilityZonesOutput, error) {
+	return read(ctx, s, "DescribeAvailabilityZones", in, s.describeAvailabilityZones)
+}
+
+func (s *Service) describeAvailabilityZones(in *ec2.DescribeAvailabilityZonesInput) (*ec2.DescribeAvailabilityZonesOutput, error) {
+	if err := dryRun(in.DryRun); err != nil {
+		return nil, err
+	}
+	conditions, err := compileFilters(in.Filters, zoneFilters, nil)
+	if err != nil {
+		return nil, err
+	}
+	byName, byID := map[string]bool{}, map[string]bool{}
+	for name, z := range s.account.Zones {
+		if z.OptInStatus != "not-opted-in" || aws.ToBool(in.AllAvailabilityZones) {
+			byName[name], byID[z.ID] = true, true
+		}
+	}
+	if err := knownZones(in.ZoneNames, byName); err != nil {
+		return nil, err
+	}
+	if err := knownZones(in.ZoneIds, byID); err != nil {
+		return nil, err
+	}
+	out := &ec2.DescribeAvailabilityZonesOutput{}
+	for _, name := range account.AnswerOrder(byName) {
+		z := s.account.Zones[name]
+		asked := (len(in.ZoneNames) == 0 || slices.Contains(in.ZoneNames, z.Name)) && (len(in.ZoneIds) == 0 || slices.Contains(in.ZoneIds, z.ID))
+		if asked && passes(s.account, z, conditions) {
+			out.AvailabilityZones = append(out.AvailabilityZones, zoneOut(s.account, z))
+		}
+	}
+	return out, nil
+}
+
+func knownZones(asked []string, known map[string]bool) error {
+	for _, z := range asked {
+		if !known[z] {
+			return invalidValue("Invalid availability zone: [%s]", z)
+		}
+	}
+	return nil
+}
+
+func zoneOut(a *account.Account, z *account.AvailabilityZone) types.AvailabilityZone {
+	out := types.AvailabilityZone{
+		ZoneName:           aws.String(z.Name),
+		ZoneId:             aws.String(z.ID),
+		ZoneType:           aws.String(z.Type),
+		GroupName:          aws.String(z.Group),
+		NetworkBorderGroup: aws.String(z.Group),
+		OptInStatus:        types.AvailabilityZoneOptInStatus(z.OptInStatus),
+		RegionName:         aws.String(a.Region),
+		State:              types.AvailabilityZoneState(z.State),
+	}
+	if z.ParentID != "" {
+		out.ParentZoneId, out.ParentZoneName = aws.String(z.ParentID), aws.String(z.ParentName)
+	}
+	return out
+}
