@@ -1,0 +1,117 @@
+package wire
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/awssim/apierr"
+)
+
+// Verdict is what is known of an access key.
+type Verdict int
+
+// The verdicts on an access key.
+const (
+	KeyValid Verdict = iota
+	KeyUnknown
+	KeyExpired
+)
+
+// scope is what a signature says of itself. The signature is not verified.
+type scope struct {
+	accessKey, token, region, service string
+	present                           bool // there is a signature
+	malformed                         bool
+}
+
+const algorithm = "AWS4-HMAC-SHA256"
+
+// scopeOf reads the Authorization header or, in a presigned URL, the X-Amz-Credential parameter.
+func scopeOf(r *request) scope {
+	header := r.Header.Get("Authorization")
+	credential, token := r.form.Get("X-Amz-Credential"), r.form.Get("X-Amz-Security-Token")
+	if header == "" && credential == "" {
+		return scope{}
+	}
+	s := scope{present: true, token: token}
+	if header != "" {
+		s.token = r.Header.Get("X-Amz-Security-Token")
+		rest, ok := strings.CutPrefix(header, algorithm)
+		if !ok {
+			s.malformed = true
+			return s
+		}
+		parts := map[string]string{}
+		for part := range strings.SplitSeq(rest, ",") {
+			k, v, _ := strings.Cut(strings.TrimSpace(part), "=")
+			parts[k] = v
+		}
+		credential = parts["Credential"]
+		s.malformed = parts["Signature"] == "" || parts["SignedHeaders"] == ""
+	}
+	fields := strings.Split(credential, "/")
+	if len(fields) != 5 || fields[0] == "" || fields[4] != "aws4_request" {
+		s.malformed = true
+		return s
+	}
+	s.accessKey, s.region, s.service = fields[0], fields[2], fields[3]
+	return s
+}
+
+// problem is why a call is not authentic.
+type problem int
+
+const (
+	noProblem problem = iota
+	noCredentials
+	badSignature
+	unknownKey
+	expiredToken
+	wrongRegion
+)
+
+func (s *Server) authenticate(signed scope, d *service) problem {
+	switch {
+	case !signed.present:
+		return noCredentials
+	case signed.malformed:
+		return badSignature
+	case s.options.Region != "" && signed.region != s.options.Region && (d.name != "sts" || signed.region != "us-east-1"):
+		return wrongRegion
+	}
+	if s.options.Authenticate == nil {
+		return noProblem
+	}
+	return map[Verdict]problem{KeyUnknown: unknownKey, KeyExpired: expiredToken}[s.options.Authenticate(signed.accessKey, signed.token)]
+}
+
+// The refusals of each protocol: AWS General Reference, "Common errors".
+var (
+	queryRefusals = map[problem]apierr.Error{
+		noCredentials: {Code: "MissingAuthenticationToken", Message: "Request is missing Authentication Token", Status: http.StatusForbidden},
+		badSignature:  {Code: "IncompleteSignature", Message: "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters.", Status: http.StatusBadRequest},
+		unknownKey:    {Code: "InvalidClientTokenId", Message: "The security token included in the request is invalid.", Status: http.StatusForbidden},
+		expiredToken:  {Code: "ExpiredToken", Message: "The security token included in the request is expired", Status: http.StatusForbidden},
+		wrongRegion:   {Code: "SignatureDoesNotMatch", Message: "Credential should be scoped to a valid region.", Status: http.StatusForbidden},
+	}
+	computeRefusals = map[problem]apierr.Error{
+		noCredentials: {Code: "AuthFailure", Message: "AWS was not able to validate the provided access credentials", Status: http.StatusUnauthorized},
+		badSignature:  {Code: "AuthFailure", Message: "AWS was not able to validate the provided access credentials", Status: http.StatusUnauthorized},
+		unknownKey:    {Code: "AuthFailure", Message: "AWS was not able to validate the provided access credentials", Status: http.StatusUnauthorized},
+		expiredToken:  {Code: "RequestExpired", Message: "Request has expired.", Status: http.StatusBadRequest},
+		wrongRegion:   {Code: "AuthFailure", Message: "Credential should be scoped to a valid region.", Status: http.StatusUnauthorized},
+	}
+	jsonRefusals = map[problem]apierr.Error{
+		noCredentials: {Code: "MissingAuthenticationTokenException", Message: "Missing Authentication Token", Status: http.StatusBadRequest},
+		badSignature:  {Code: "IncompleteSignatureException", Message: "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters.", Status: http.StatusBadRequest},
+		unknownKey:    {Code: "UnrecognizedClientException", Message: "The security token included in the request is invalid.", Status: http.StatusBadRequest},
+		expiredToken:  {Code: "ExpiredTokenException", Message: "The security token included in the request is expired", Status: http.StatusBadRequest},
+		wrongRegion:   {Code: "InvalidSignatureException", Message: "Credential should be scoped to a valid region.", Status: http.StatusBadRequest},
+	}
+)
+
+func refusal(of map[problem]apierr.Error, p problem) *apierr.Error {
+	e := of[p]
+	e.Sender = true
+	return &e
+}

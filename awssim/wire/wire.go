@@ -1,0 +1,230 @@
+// Package wire serves simulated services over HTTP in AWS's own protocols: query and EC2 query with XML answers, and JSON
+// 1.1. It maps requests to the SDK's input types and outputs to answers by reflection, checks that calls are signed, and
+// holds no service's behaviour. It may import the standard library, smithy-go, awssim/apierr and awssim/gate.
+package wire
+
+//go:generate go run ./internal/names
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"reflect"
+	"runtime/debug"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/gate"
+)
+
+// maxBody is the longest accepted request, in bytes; AWS's own query endpoints stop at about this size.
+const maxBody = 1 << 20
+
+// Options are a server's settings.
+type Options struct {
+	// Region is what calls must be signed for; "" accepts any.
+	Region string
+	// Services are the values whose methods of the form Action(ctx, *ActionInput, ...func(*Options)) (*ActionOutput, error)
+	// are served, by signing name: elasticloadbalancing, ec2, sts, acm, tagging.
+	Services map[string]any
+	// NewRequestID makes the ids of answers.
+	NewRequestID func() string
+	// Authenticate judges an access key id and its session token ("" if none); nil accepts every key.
+	Authenticate func(accessKey, token string) Verdict
+	// Logf gets what goes wrong inside the simulator; nil drops it.
+	Logf func(format string, args ...any)
+}
+
+// Server is the HTTP face of the services. It is an http.Handler for "/".
+type Server struct {
+	options    Options
+	operations map[string]map[string]operation // by service and action
+}
+
+// New makes a server. It fails when a service is not one that the package knows or a method cannot be served.
+func New(o Options) (*Server, error) {
+	if o.Logf == nil {
+		o.Logf = func(string, ...any) {}
+	}
+	if o.NewRequestID == nil {
+		o.NewRequestID = gate.New(gate.Options{Keep: 1}).NewRequestID
+	}
+	s := &Server{options: o, operations: map[string]map[string]operation{}}
+	for name, value := range o.Services {
+		d := serviceNamed(name)
+		if d == nil {
+			return nil, fmt.Errorf("wire: no protocol is known for service %q", name)
+		}
+		operations, err := operationsOf(value)
+		if err != nil {
+			return nil, fmt.Errorf("wire: service %s: %w", name, err)
+		}
+		for action := range operations {
+			if d.actions != nil && !d.actions[action] {
+				return nil, fmt.Errorf("wire: service %s: the wire names of %s are not known, add it to awssim/wire/internal/names/actions.go and run go generate", name, action)
+			}
+		}
+		s.operations[name] = operations
+	}
+	return s, nil
+}
+
+// Actions are the names of the actions served for a service.
+func (s *Server) Actions(service string) []string {
+	var names []string
+	for action := range s.operations[service] {
+		names = append(names, action)
+	}
+	return names
+}
+
+// request is one HTTP request, read.
+type request struct {
+	*http.Request
+	body []byte
+	form url.Values // of the URL and, for a form, of the body
+}
+
+// ServeHTTP answers one AWS call.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := s.options.NewRequestID()
+	d, out, action, err := s.call(r, id)
+	if dropped(err) {
+		drop(w)
+		return
+	}
+	w.Header().Set("X-Amzn-Requestid", id)
+	if err != nil {
+		e := answerable(err)
+		contentType, body := d.protocol.fail(e, id)
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(e.Status)
+		s.write(w, body)
+		return
+	}
+	contentType, body, err := d.protocol.encode(action, out, id)
+	if err != nil {
+		s.options.Logf("wire: encode the answer to %s %s: %v", d.name, action, err)
+		e := internal()
+		contentType, body = d.protocol.fail(e, id)
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(e.Status)
+		s.write(w, body)
+		return
+	}
+	w.Header().Set("Content-Type", contentType)
+	s.write(w, body)
+}
+
+func (s *Server) write(w http.ResponseWriter, body []byte) {
+	if _, err := w.Write(body); err != nil {
+		s.options.Logf("wire: the caller did not take the answer: %v", err)
+	}
+}
+
+// call finds the service, checks the signature, decodes and runs one call. The service is never nil.
+func (s *Server) call(r *http.Request, id string) (d *service, out reflect.Value, action string, err error) {
+	req, err := read(r)
+	signed := scopeOf(req)
+	d = serviceOf(req, signed)
+	switch {
+	case err != nil:
+		return d, out, "", err
+	case r.Method != http.MethodPost && r.Method != http.MethodGet:
+		return d, out, "", apierr.WithStatus(http.StatusMethodNotAllowed, "InvalidMethod", "use POST, not %s", r.Method)
+	}
+	if action, err = d.protocol.action(req); err != nil {
+		return d, out, action, err
+	}
+	caller := ""
+	if !unsigned[d.name+":"+action] {
+		if problem := s.authenticate(signed, d); problem != noProblem {
+			return d, out, action, d.protocol.refusal(problem)
+		}
+		caller = signed.accessKey
+	}
+	op, ok := s.operations[d.name][action]
+	if !ok {
+		return d, out, action, d.protocol.unknownAction(action)
+	}
+	in := reflect.New(op.input)
+	if err := d.protocol.decode(req, in.Elem()); err != nil {
+		return d, out, action, err
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			s.options.Logf("wire: %s %s panicked: %v\n%s", d.name, action, p, debug.Stack())
+			err = internal()
+		}
+	}()
+	ctx := gate.WithRequestID(gate.WithCaller(r.Context(), caller), id)
+	out, err = op.call(ctx, in)
+	if err != nil && answerable(err).Code == "InternalFailure" && !dropped(err) {
+		s.options.Logf("wire: %s %s: %v", d.name, action, err)
+	}
+	return d, out, action, err
+}
+
+func read(r *http.Request) (*request, error) {
+	req := &request{Request: r, form: url.Values{}}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		return req, apierr.New("IncompleteBody", "the body of the request could not be read")
+	}
+	if len(body) > maxBody {
+		return req, apierr.WithStatus(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "the request is longer than %d bytes", maxBody)
+	}
+	req.body = body
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return req, apierr.New("MalformedQueryString", "the query string contains a syntax error")
+	}
+	req.form = query
+	if r.Header.Get("X-Amz-Target") == "" {
+		form, err := url.ParseQuery(string(body))
+		if err != nil {
+			return req, apierr.New("MalformedQueryString", "the body is not a form")
+		}
+		for k, v := range form {
+			req.form[k] = v
+		}
+	}
+	return req, nil
+}
+
+// answerable is the error as AWS puts it on the wire; what is no AWS error is the simulator's own failure.
+func answerable(err error) *apierr.Error {
+	if e := apierr.As(err); e != nil {
+		if e.Status == 0 {
+			e = apierr.WithStatus(http.StatusBadRequest, e.Code, "%s", e.Message)
+		}
+		return e
+	}
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return apierr.New(api.ErrorCode(), "%s", api.ErrorMessage())
+	}
+	return internal()
+}
+
+func internal() *apierr.Error {
+	return apierr.WithStatus(http.StatusInternalServerError, "InternalFailure", "The request processing has failed because of an unknown error, exception or failure.")
+}
+
+func dropped(err error) bool { return errors.Is(err, gate.ErrDropped) }
+
+// drop cuts the connection without an answer; a TCP connection is reset, as when a peer vanishes.
+func drop(w http.ResponseWriter) {
+	connection, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler) // net/http's way to end a connection that cannot be taken over
+	}
+	if tcp, ok := connection.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = connection.Close()
+}
