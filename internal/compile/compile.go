@@ -74,23 +74,22 @@ type Result struct {
 	// Origins tells which objects and settings each resource comes from, for reporting AWS's refusals where they belong.
 	Origins map[stack.Ref]Origin
 	// Keep names resources that must be neither deleted nor modified although the stack lacks them, because an error hides
-	// what they should be. A kept listener keeps its rules too. A listener with ID AllListeners stands for every one.
+	// what they should be. A kept listener keeps its rules too.
 	Keep []stack.Ref
 }
-
-// AllListeners as the ID of a kept listener stands for every listener that the stack does not name.
-const AllListeners = "*"
 
 // Origin tells where a resource comes from.
 type Origin struct {
 	Objects []diag.Object // members, in group order
-	// Fields has the source of single settings: "Name", "Scheme", "Subnets", "SecurityGroups", "Attributes", "Tags",
-	// "Certificates", "SSLPolicy", "Conditions", "Actions".
+	// Fields has the source of single settings: "Name", "Scheme", "IPAddressType", "Subnets",
+	// "SecurityGroups", "Mappings", "Attributes", "Tags", "Certificates", "SSLPolicy", "ALPN", "DefaultActions",
+	// "InboundCIDRs", "Conditions", "Actions", "Backend".
 	Fields map[string]intent.Source
 }
 
 // Compile makes the stack of an entrance. good are the last versions of members that compiled cleanly (Result.Good of the
 // previous call); they serve in place of members that have become invalid.
 func Compile(e intent.Entrance, f facts.Facts, cfg Config, good map[diag.Object]intent.Member) Result {
-	return Result{Stack: &stack.Stack{Key: e.Key, Cluster: cfg.Cluster, VPC: cfg.VPC}, Good: good}
+	c := &compiler{e: e, f: f, cfg: cfg, good: good}
+	return c.compile()
 }

@@ -1,0 +1,200 @@
+package compile
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// build is one pass over the members in their present standing.
+type build struct {
+	e       intent.Entrance
+	f       facts.Facts
+	cfg     Config
+	good    map[diag.Object]intent.Member
+	members []member
+
+	needs    []facts.Need
+	notes    []diag.List // by member: findings that do not set the member aside
+	failures []diag.List // by member: findings that do
+	shared   []bool      // by member: a failure concerns the whole load balancer
+	stuck    bool        // nothing can be built, whoever is set aside
+
+	settings shared
+	lb       stack.LoadBalancer
+	subnets  []facts.Subnet
+	source   *stack.Ref // the group whose traffic targets admit; nil = not managed by us
+	noGroups bool       // a network load balancer without security groups
+	groups   []stack.SecurityGroup
+	ports    []*port
+	targets  map[string]stack.Ref // by identity; the zero Ref marks one that cannot be built
+	tgs      []stack.TargetGroup
+	bindings []stack.Binding
+	listen   []stack.Listener
+	rules    []stack.Rule
+	keep     []stack.Ref
+	origins  map[stack.Ref]Origin
+}
+
+func (b *build) every() []int {
+	all := make([]int, len(b.members))
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+func (b *build) need(kind facts.NeedKind, key string) {
+	b.want(facts.Need{Kind: kind, Key: key})
+}
+
+func (b *build) want(needs ...facts.Need) {
+	for _, n := range needs {
+		if !slices.Contains(b.needs, n) {
+			b.needs = append(b.needs, n)
+		}
+	}
+}
+
+func appendOnce(l diag.List, d diag.Diagnostic) diag.List {
+	if slices.Contains(l, d) {
+		return l
+	}
+	return append(l, d)
+}
+
+// note records a finding that leaves the member in its standing.
+func (b *build) note(i int, d diag.Diagnostic) { b.notes[i] = appendOnce(b.notes[i], d) }
+
+// fail records an error that sets the member aside, unless it is already left out: then what is wrong is known.
+func (b *build) fail(i int, d diag.Diagnostic) {
+	if !b.members[i].standing.leftOut() {
+		b.failures[i] = appendOnce(b.failures[i], d)
+	}
+}
+
+// failShared records an error in a setting of the whole load balancer. If the member is left out but its settings count,
+// there is no safe value: nothing is built.
+func (b *build) failShared(i int, d diag.Diagnostic) {
+	if b.members[i].standing.leftOut() {
+		b.members[i].reasons = appendOnce(b.members[i].reasons, d)
+		b.stuck = true
+		return
+	}
+	b.fail(i, d)
+	b.shared[i] = true
+}
+
+// problem reports what a chooser could not answer: on the member whose setting asked for it, or on all if none did or if a
+// look-up failed, which is nobody's fault.
+func (b *build) problem(i int, source intent.Source, p *facts.Problem) {
+	if i >= 0 && p.Err == nil {
+		b.failShared(i, p.Diagnostic(b.members[i].Object, source.Path))
+		return
+	}
+	b.stuck = true
+	for j := range b.members {
+		path := ""
+		if i == j {
+			path = source.Path
+		}
+		b.note(j, p.Diagnostic(b.members[j].Object, path))
+	}
+}
+
+// existing is the load balancer that AWS holds for the stack, if it is of the wanted type; known is false while that must be asked.
+func (b *build) existing() (lb *facts.LoadBalancer, known bool) {
+	if !b.f.ExistingKnown {
+		if p := b.f.Unanswered(facts.Need{Kind: facts.NeedStack, Key: b.e.Key.String()}); p != nil {
+			b.problem(-1, intent.Source{}, p)
+		} else {
+			b.need(facts.NeedStack, b.e.Key.String())
+		}
+		return nil, false
+	}
+	if b.f.Existing != nil && b.f.Existing.Type == b.e.Type {
+		return b.f.Existing, true
+	}
+	return nil, true
+}
+
+// run builds everything; what it cannot decide it leaves out and records as need, failure or stuck.
+func (b *build) run() {
+	b.checkTags()
+	b.settings = b.settleShared()
+	b.lb = stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Type: b.e.Type}
+	b.chooseScheme()
+	b.chooseIPAddressType()
+	b.mergePorts()
+	b.chooseSubnets()
+	b.chooseSecurityGroups()
+	b.nameLoadBalancer()
+	b.mapSubnets()
+	b.lb.Attributes = b.settings.attributes
+	b.lb.Tags = b.tags(b.settings.tags, b.lb.ID)
+	if b.e.Type == stack.Network {
+		b.lb.NetworkSourceNAT = "off"
+	}
+	b.managedGroup()
+	b.buildListeners()
+	b.traceLoadBalancer()
+}
+
+// stack assembles what was built.
+func (b *build) stack() *stack.Stack {
+	s := &stack.Stack{Key: b.e.Key, Cluster: b.cfg.Cluster, VPC: b.cfg.VPC}
+	s.SecurityGroups = b.groups
+	s.TargetGroups = b.tgs
+	s.LoadBalancers = []stack.LoadBalancer{b.lb}
+	s.Listeners = b.listen
+	s.Rules = b.rules
+	s.Bindings = b.bindings
+	slices.SortFunc(s.SecurityGroups, func(x, y stack.SecurityGroup) int { return compare(x.ID, y.ID) })
+	slices.SortFunc(s.TargetGroups, func(x, y stack.TargetGroup) int { return compare(x.ID, y.ID) })
+	slices.SortFunc(s.Bindings, func(x, y stack.Binding) int { return compare(x.ID, y.ID) })
+	return s
+}
+
+func compare(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// trace records where a resource comes from.
+func (b *build) trace(kind stack.Kind, id string, members []int, fields map[string]intent.Source) {
+	ref := stack.Ref{Kind: kind, ID: id}
+	o := b.origins[ref]
+	for _, i := range members {
+		if !slices.Contains(o.Objects, b.members[i].Object) {
+			o.Objects = append(o.Objects, b.members[i].Object)
+		}
+	}
+	for name, source := range fields {
+		if source == (intent.Source{}) {
+			delete(fields, name)
+		}
+	}
+	if o.Fields == nil {
+		o.Fields = fields
+	} else {
+		maps.Copy(o.Fields, fields)
+	}
+	b.origins[ref] = o
+}
+
+func (b *build) traceLoadBalancer() {
+	s := b.settings
+	b.trace(stack.KindLoadBalancer, b.lb.ID, b.every(), map[string]intent.Source{
+		"Name": s.name.Source, "Scheme": s.scheme.Source, "IPAddressType": s.ipAddressType.Source, "Subnets": s.subnets.Source,
+		"SecurityGroups": s.securityGroups.Source, "Mappings": s.mappings.Source, "Attributes": s.attributesSource, "Tags": s.tagsSource,
+	})
+}

@@ -1,0 +1,121 @@
+package compile
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/intent"
+)
+
+// certificateARN is what ELB accepts: a certificate of ACM or a server certificate of IAM.
+var certificateARN = regexp.MustCompile(`^arn:aws[a-z-]*:(acm:[a-z0-9-]+:[0-9]{12}:certificate|iam::[0-9]{12}:server-certificate)/.+$`)
+
+// certificates is the ordered union of the members' certificates on a port; the first is the listener's default. A member
+// whose certificates cannot be told keeps its last good ones. None at all: the listener cannot be made.
+func (b *build) certificates(p *port) ([]string, intent.Source) {
+	var out []string
+	var source intent.Source
+	asked := false
+	before := len(b.needs)
+	wrong := map[int]diag.List{}
+	for at, i := range p.members {
+		if b.members[i].standing == shunned {
+			continue
+		}
+		asked = true
+		arns, problems := b.memberCertificates(i, p.wishes[at])
+		if len(problems) > 0 {
+			wrong[i] = problems
+			if last, ok := b.lastCertificates(i, p); ok {
+				arns = last
+			}
+		}
+		if len(out) == 0 && len(arns) > 0 {
+			source = p.wishes[at].Certificates.Source
+		}
+		out = append(out, arns...)
+	}
+	out = unique(out)
+	if len(b.needs) > before {
+		return nil, source
+	}
+	consequence := ""
+	if len(out) == 0 {
+		consequence = fmt.Sprintf("; %s listener %d is not made or changed until then, everything else is", p.protocol, p.number)
+	}
+	for _, i := range p.members {
+		for _, d := range wrong[i] {
+			d.Text += consequence
+			b.note(i, d)
+		}
+	}
+	if len(out) > 0 || len(wrong) > 0 || !asked {
+		return out, source
+	}
+	for _, i := range p.members {
+		b.note(i, diag.New(b.members[i].Object, "", diag.CertificateNotFound,
+			fmt.Sprintf("%s port %d has no certificate: none is named and there are no hosts to find one for%s", p.protocol, p.number, consequence),
+			"set certificate-arn, or give rules or spec.tls a host that an issued certificate covers"))
+	}
+	return nil, source
+}
+
+// memberCertificates are the certificates that a member names, else those found for its hosts.
+func (b *build) memberCertificates(i int, l intent.Listener) (arns []string, problems diag.List) {
+	o := b.members[i].Object
+	if l.Certificates.Set && len(l.Certificates.Value) > 0 {
+		for _, arn := range l.Certificates.Value {
+			if certificateARN.MatchString(arn) {
+				arns = append(arns, arn)
+				continue
+			}
+			problems = append(problems, diag.New(o, l.Certificates.Source.Path, diag.CertificateNotFound,
+				fmt.Sprintf("%q is not the ARN of a certificate", arn),
+				"use the ARN that ACM shows, like arn:aws:acm:REGION:ACCOUNT:certificate/ID, of the load balancer's region"))
+		}
+		return arns, problems
+	}
+	if len(l.DiscoverHosts) == 0 {
+		return nil, nil
+	}
+	if need := (facts.Need{Kind: facts.NeedCertificates}); b.f.Certificates == nil {
+		if p := b.f.Unanswered(need); p != nil {
+			return nil, diag.List{p.Diagnostic(o, "")}
+		}
+		b.want(need)
+		return nil, nil
+	}
+	arns, uncovered := facts.DiscoverCertificates(b.f, l.DiscoverHosts)
+	if len(uncovered) > 0 {
+		problems = diag.List{diag.New(o, hostsPath(l), diag.CertificateNotFound,
+			"no certificate found for host: "+strings.Join(uncovered, ", "),
+			"request or import a certificate that covers it in ACM, in the load balancer's region, or set certificate-arn")}
+	}
+	return arns, problems
+}
+
+// hostsPath is where hosts are written.
+func hostsPath(l intent.Listener) string {
+	if l.Certificates.Source.Path != "" {
+		return l.Certificates.Source.Path
+	}
+	return "spec.rules"
+}
+
+// lastCertificates are the certificates of the last good version of a member on the port.
+func (b *build) lastCertificates(i int, p *port) ([]string, bool) {
+	last, ok := b.good[b.members[i].Object]
+	if !ok || b.members[i].standing != current {
+		return nil, false
+	}
+	for _, l := range last.Listeners {
+		if l.Port == p.number && l.Protocol == p.protocol {
+			arns, problems := b.memberCertificates(i, l)
+			return arns, len(arns) > 0 && len(problems) == 0
+		}
+	}
+	return nil, false
+}

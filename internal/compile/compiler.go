@@ -1,0 +1,208 @@
+package compile
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// compiler repeats the build until every member that counts is sound: each failure sets one version of one member aside.
+type compiler struct {
+	e       intent.Entrance
+	f       facts.Facts
+	cfg     Config
+	good    map[diag.Object]intent.Member
+	members []member
+}
+
+func (c *compiler) compile() Result {
+	if len(c.e.Members) == 0 {
+		return Result{Stack: &stack.Stack{Key: c.e.Key, Cluster: c.cfg.Cluster, VPC: c.cfg.VPC}}
+	}
+	c.members = make([]member, len(c.e.Members))
+	for i, m := range c.e.Members {
+		c.members[i] = member{Member: m}
+	}
+	if c.cfg.StrictGroups {
+		return c.strict()
+	}
+	for i := range c.members {
+		var errors diag.List
+		shared := false
+		for _, d := range c.e.Members[i].Diagnostics {
+			if disqualifies(c.e.Members[i], d) {
+				errors = append(errors, d)
+				shared = shared || aboutShared(d)
+			}
+		}
+		if len(errors) > 0 {
+			if r, ask := c.setAside(i, errors, shared); ask {
+				return r
+			}
+		}
+	}
+	for {
+		if r, ok := c.hopeless(); ok {
+			return r
+		}
+		b := c.newBuild()
+		b.run()
+		if b.stuck {
+			return c.stuck(b)
+		}
+		if len(b.needs) > 0 && !slices.ContainsFunc(b.failures, func(l diag.List) bool { return len(l) > 0 }) {
+			return c.waiting(b.needs)
+		}
+		again := false
+		for i, failures := range b.failures {
+			if len(failures) > 0 {
+				again = true
+				if r, ask := c.setAside(i, failures, b.shared[i]); ask {
+					return r
+				}
+			}
+		}
+		if !again {
+			return c.finish(b)
+		}
+	}
+}
+
+// strict builds all members or nothing, as the existing controller does.
+func (c *compiler) strict() Result {
+	b := c.newBuild()
+	b.run()
+	wrong := b.stuck
+	for i, m := range c.e.Members {
+		wrong = wrong || len(b.failures[i]) > 0 || b.notes[i].HasErrors() || slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool {
+			return d.Class != diag.Note && (d.Code != diag.ServiceNotFound || !answered(m))
+		})
+	}
+	switch {
+	case wrong:
+		return Result{Good: c.carry(), Diagnostics: c.diagnose(b, "; nothing of its group is built or changed until this is fixed")}
+	case len(b.needs) > 0:
+		return c.waiting(b.needs)
+	}
+	return c.finish(b)
+}
+
+// setAside moves a member to its next standing. If that depends on what exists, ask is true and r asks for it.
+func (c *compiler) setAside(i int, reasons diag.List, shared bool) (r Result, ask bool) {
+	m := &c.members[i]
+	_, hasGood := c.good[m.Object]
+	fresh, known := false, true
+	if !hasGood && len(c.members) > 1 {
+		fresh, known = newcomer(m.Member, c.f, c.good)
+	}
+	if !known && c.f.Unanswered(facts.Need{Kind: facts.NeedStack, Key: c.e.Key.String()}) == nil {
+		return c.waiting([]facts.Need{{Kind: facts.NeedStack, Key: c.e.Key.String()}}), true
+	}
+	m.shun(reasons, shared, c.good, fresh)
+	return Result{}, false
+}
+
+// hopeless: no member is left to build from, or one whose settings may matter to live traffic cannot be read.
+func (c *compiler) hopeless() (Result, bool) {
+	sound, unreadable := false, false
+	for i := range c.members {
+		m := &c.members[i]
+		sound = sound || !m.standing.leftOut()
+		unreadable = unreadable || m.standing == silenced && m.shared
+	}
+	if sound && !unreadable {
+		return Result{}, false
+	}
+	return c.stuck(c.newBuild()), true
+}
+
+func (c *compiler) newBuild() *build {
+	n := len(c.members)
+	return &build{
+		e: c.e, f: c.f, cfg: c.cfg, good: c.good, members: slices.Clone(c.members),
+		notes: make([]diag.List, n), failures: make([]diag.List, n), shared: make([]bool, n), origins: map[stack.Ref]Origin{},
+	}
+}
+
+// waiting asks; until the answers are there nothing is known to be wrong.
+func (c *compiler) waiting(needs []facts.Need) Result {
+	return Result{Needs: needs, Good: c.carry(), Diagnostics: nil}
+}
+
+// stuck builds nothing.
+func (c *compiler) stuck(b *build) Result {
+	return Result{Good: c.carry(), Diagnostics: c.diagnose(b, "; nothing is built or changed until this is fixed")}
+}
+
+// carry keeps the good versions of members that are still there.
+func (c *compiler) carry() map[diag.Object]intent.Member {
+	out := make(map[diag.Object]intent.Member, len(c.e.Members))
+	for _, m := range c.e.Members {
+		if last, ok := c.good[m.Object]; ok {
+			out[m.Object] = last
+		}
+	}
+	return out
+}
+
+func (c *compiler) finish(b *build) Result {
+	r := Result{Stack: b.stack(), Keep: b.keep, Origins: b.origins, Good: c.carry()}
+	for i, m := range c.e.Members {
+		if b.members[i].standing == current && !troubled(m, b.notes[i]) {
+			m.Diagnostics = nil
+			r.Good[m.Object] = m
+		}
+	}
+	r.Diagnostics = c.diagnose(b, "")
+	return r
+}
+
+// troubled: a member with a problem of its certificates is no version to go back to.
+func troubled(m intent.Member, notes diag.List) bool {
+	wrong := func(d diag.Diagnostic) bool { return d.Class != diag.Note && aboutCertificates(d) }
+	return slices.ContainsFunc(m.Diagnostics, wrong) || slices.ContainsFunc(notes, wrong)
+}
+
+// diagnose lists what is to be said, by member; errors say what comes of them.
+func (c *compiler) diagnose(b *build, consequence string) diag.List {
+	var out diag.List
+	for i, m := range c.e.Members {
+		standing := b.members[i].standing
+		after := consequence
+		if after == "" {
+			after = after503(m.Object, standing)
+		}
+		var list diag.List
+		for _, d := range m.Diagnostics {
+			if disqualifies(m, d) {
+				d.Text += after
+			}
+			list = appendOnce(list, d)
+		}
+		for _, d := range slices.Concat(b.members[i].reasons, b.failures[i]) {
+			if !slices.Contains(m.Diagnostics, d) {
+				d.Text += after
+				list = appendOnce(list, d)
+			}
+		}
+		for _, d := range b.notes[i] {
+			list = appendOnce(list, d)
+		}
+		out = append(out, list...)
+	}
+	return out
+}
+
+func after503(o diag.Object, s standing) string {
+	switch {
+	case s == lastGood:
+		return fmt.Sprintf("; the last good version of %s keeps serving", o)
+	case s.leftOut():
+		return "; requests for its hosts and paths are answered with 503 until this is fixed"
+	}
+	return ""
+}

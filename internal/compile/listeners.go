@@ -1,0 +1,129 @@
+package compile
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+const defaultSSLPolicy = "ELBSecurityPolicy-2016-08"
+
+// buildListeners makes the listeners with their rules and, on first reference, the target groups.
+func (b *build) buildListeners() {
+	b.targets = map[string]stack.Ref{}
+	redirect := b.redirectPort()
+	for _, p := range b.ports {
+		b.buildListener(p, redirect)
+	}
+}
+
+func (b *build) buildListener(p *port, redirect int32) {
+	id := naming.ListenerID(p.number)
+	ref := stack.Ref{Kind: stack.KindListener, ID: id}
+	l := stack.Listener{
+		ID: id, LoadBalancer: stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.LoadBalancerIdentity},
+		Port: p.number, Protocol: p.protocol, Attributes: p.attributes,
+	}
+	fields := map[string]intent.Source{"Attributes": p.attrSource}
+	var rules []stack.Rule
+	if redirect != 0 && p.protocol == "HTTP" {
+		l.DefaultActions = redirectTo(redirect)
+		fields["DefaultActions"] = b.settings.sslRedirect.Source
+	} else {
+		l.DefaultActions, fields["DefaultActions"] = b.defaultActions(p)
+		rules = b.portRules(p, ref)
+	}
+	if p.secure() {
+		l.SSLPolicy = p.sslPolicy.Or(orElse(b.cfg.DefaultSSLPolicy, defaultSSLPolicy))
+		fields["SSLPolicy"] = p.sslPolicy.Source
+		l.Certificates, fields["Certificates"] = b.certificates(p)
+		l.SNI = unique(l.Certificates)
+		if p.protocol == "TLS" {
+			l.ALPN = p.alpn.Value
+			fields["ALPN"] = p.alpn.Source
+		}
+		if len(l.Certificates) == 0 {
+			// Its target groups stand, so that a listener that exists goes on serving, and one that does not is soon made.
+			b.keep = append(b.keep, ref)
+			return
+		}
+	}
+	if b.cfg.Gates.ListenerRulesTagging {
+		user, source := keyed(b, "tag", false, p.members, b.userTags)
+		l.Tags = b.tags(user, id)
+		fields["Tags"] = source
+	}
+	b.listen = append(b.listen, l)
+	b.trace(stack.KindListener, id, p.members, fields)
+	b.rules = append(b.rules, rules...)
+}
+
+// redirectPort is the HTTPS port to which all HTTP listeners redirect; 0 = none.
+func (b *build) redirectPort() int32 {
+	s := b.settings.sslRedirect
+	if !s.Set {
+		return 0
+	}
+	why := fmt.Sprintf("listener does not exist for SSLRedirect port: %d", s.Value)
+	for _, p := range b.ports {
+		if p.number != s.Value {
+			continue
+		}
+		if p.protocol == "HTTPS" {
+			return s.Value
+		}
+		why = fmt.Sprintf("listener protocol non-SSL for SSLRedirect port: %d", s.Value)
+	}
+	b.failShared(s.member, diag.New(b.members[s.member].Object, s.Source.Path, diag.InvalidAnnotation, why,
+		"name the port of an HTTPS listener, or add one to listen-ports"))
+	return 0
+}
+
+func redirectTo(port int32) []stack.Action {
+	return []stack.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{
+		Port: strconv.Itoa(int(port)), Protocol: "HTTPS", StatusCode: "HTTP_301",
+	}}}
+}
+
+// defaultActions are those of the one member that sets some; else an ALB answers 404.
+func (b *build) defaultActions(p *port) ([]stack.Action, intent.Source) {
+	var claims []claim[[]intent.Action]
+	for at, i := range p.members {
+		l := p.wishes[at]
+		if len(l.Default) > 0 || l.DefaultSource.Path != "" {
+			claims = append(claims, claim[[]intent.Action]{i, intent.Of(l.Default, l.DefaultSource)})
+		}
+	}
+	c, ok := settle(b, claims, settling[[]intent.Action]{
+		what: fmt.Sprintf("default backend of port %d", p.number),
+		same: func(_, _ []intent.Action) bool { return false },
+		show: func([]intent.Action) string { return "a default backend" },
+	})
+	switch {
+	case !ok && b.e.Type == stack.Application:
+		return []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
+			StatusCode: "404", ContentType: "text/plain",
+		}}}, intent.Source{}
+	case !ok:
+		return nil, intent.Source{}
+	case b.e.Type == stack.Application && (b.members[c.member].standing.leftOut() || len(c.field.Value) == 0):
+		return unavailable(), c.field.Source
+	}
+	return b.actions(c.member, c.field.Value, c.field.Source), c.field.Source
+}
+
+// unique drops repetitions and keeps the order.
+func unique(in []string) []string {
+	var out []string
+	for _, s := range in {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}

@@ -1,0 +1,259 @@
+package compile
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// undecided reports whether a member whose settings count is left out, so that a setting that nobody has may be missing only
+// because it could not be read.
+func (b *build) undecided() bool {
+	return slices.ContainsFunc(b.members, func(m member) bool { return m.standing == silenced })
+}
+
+// chooseScheme: as set; an NLB that sets none keeps the scheme that it has; else the controller's default.
+func (b *build) chooseScheme() {
+	b.lb.Scheme = orElse(b.cfg.DefaultScheme, stack.Internal)
+	if s := b.settings.scheme; s.Set {
+		if s.Value == stack.Internal || s.Value == stack.InternetFacing {
+			b.lb.Scheme = s.Value
+			return
+		}
+		b.failShared(s.member, diag.New(b.members[s.member].Object, s.Source.Path, diag.InvalidAnnotation,
+			fmt.Sprintf("unknown scheme: %s", s.Value), "use internal or internet-facing"))
+		return
+	}
+	if b.e.Type != stack.Network && !b.undecided() {
+		return
+	}
+	if lb, _ := b.existing(); lb != nil && lb.Scheme != "" {
+		b.lb.Scheme = lb.Scheme
+	}
+}
+
+// chooseIPAddressType: as set, else ipv4.
+func (b *build) chooseIPAddressType() {
+	b.lb.IPAddressType = stack.IPv4
+	s := b.settings.ipAddressType
+	if !s.Set {
+		if b.undecided() {
+			if lb, _ := b.existing(); lb != nil && lb.IPAddressType != "" {
+				b.lb.IPAddressType = lb.IPAddressType
+			}
+		}
+		return
+	}
+	admitted := []string{stack.IPv4, stack.Dualstack, stack.DualstackWithoutIPv4}
+	if b.e.Type == stack.Network {
+		admitted = admitted[:2]
+	}
+	if !slices.Contains(admitted, s.Value) {
+		b.failShared(s.member, diag.New(b.members[s.member].Object, s.Source.Path, diag.InvalidAnnotation,
+			fmt.Sprintf("unknown IPAddressType: %s", s.Value), "use "+strings.Join(admitted, " or ")))
+		return
+	}
+	b.lb.IPAddressType = s.Value
+}
+
+// dualstack reports whether the load balancer has IPv6 addresses.
+func (b *build) dualstack() bool { return facts.IPv6Capable(b.lb.IPAddressType) }
+
+func (b *build) subnetQuery() facts.SubnetQuery {
+	return facts.SubnetQuery{
+		Type: b.e.Type, Scheme: b.lb.Scheme, IPAddressType: b.lb.IPAddressType, Cluster: b.cfg.Cluster, VPC: b.cfg.VPC,
+		CheckClusterTag: b.cfg.Gates.SubnetsClusterTagCheck,
+		ByReachability:  b.cfg.Gates.SubnetDiscoveryByReachability,
+		SingleSubnet:    b.cfg.Gates.ALBSingleSubnet,
+	}
+}
+
+// chooseSubnets: as named or selected; else those of the existing load balancer of the same scheme; else discovery.
+func (b *build) chooseSubnets() {
+	q := b.subnetQuery()
+	if s := b.settings.subnets; s.Set && (len(s.Value.IDsOrNames) > 0 || len(s.Value.Tags) > 0) {
+		q.IDsOrNames, q.Tags = s.Value.IDsOrNames, s.Value.Tags
+		b.takeSubnets(facts.ChooseSubnets(b.f, q), s.member, s.Source)
+		return
+	}
+	lb, known := b.existing()
+	if !known {
+		return
+	}
+	if lb != nil && lb.Scheme == b.lb.Scheme && len(lb.Subnets) > 0 {
+		// What they are made of matters only where their addresses do.
+		for _, id := range lb.Subnets {
+			s, ok := b.f.Subnets[id]
+			if !ok {
+				s = facts.Subnet{ID: id}
+			}
+			b.subnets = append(b.subnets, s)
+			b.lb.Subnets = append(b.lb.Subnets, stack.SubnetMapping{Subnet: id})
+		}
+		return
+	}
+	b.takeSubnets(facts.ChooseSubnets(b.f, q), -1, intent.Source{})
+}
+
+func (b *build) takeSubnets(c facts.SubnetChoice, member int, source intent.Source) {
+	b.want(c.Needs...)
+	if c.Problem != nil {
+		b.problem(member, source, c.Problem)
+		return
+	}
+	b.subnets = c.Subnets
+	for _, s := range c.Subnets {
+		b.lb.Subnets = append(b.lb.Subnets, stack.SubnetMapping{Subnet: s.ID})
+	}
+}
+
+// subnetsInFull makes sure that the addresses of the load balancer's subnets are known.
+func (b *build) subnetsInFull() bool {
+	if b.f.Subnets == nil {
+		if p := b.f.Unanswered(facts.Need{Kind: facts.NeedSubnets}); p != nil {
+			b.problem(-1, intent.Source{}, p)
+		} else {
+			b.need(facts.NeedSubnets, "")
+		}
+		return false
+	}
+	return true
+}
+
+// nameLoadBalancer takes the user's name, else the formula's.
+func (b *build) nameLoadBalancer() {
+	if s := b.settings.name; s.Set && s.Value != "" {
+		b.lb.Name = s.Value
+		if d, bad := badName(s.Value); bad {
+			d.Object, d.Path = b.members[s.member].Object, s.Source.Path
+			b.failShared(s.member, d)
+		}
+		return
+	}
+	if b.e.Type == stack.Network {
+		b.lb.Name = naming.ServiceLoadBalancer(b.cfg.Cluster, b.e.Key.ID, b.e.Names.ServiceUID, b.lb.Scheme)
+		return
+	}
+	b.lb.Name = naming.IngressLoadBalancer(b.cfg.Cluster, b.e.Key.ID, b.lb.Scheme)
+}
+
+// badName checks what ELB demands of names: at most 32 letters, digits and inner hyphens, not starting with "internal-".
+func badName(name string) (diag.Diagnostic, bool) {
+	legal := func(r rune) bool {
+		return r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	}
+	switch {
+	case len(name) > 32:
+		return diag.New(diag.Object{}, "", diag.NameTooLong,
+			fmt.Sprintf("load balancer name cannot be longer than 32 characters: %q has %d", name, len(name)), "choose a shorter name"), true
+	case strings.ContainsFunc(name, func(r rune) bool { return !legal(r) }), strings.HasPrefix(name, "-"), strings.HasSuffix(name, "-"),
+		strings.HasPrefix(name, "internal-"):
+		return diag.New(diag.Object{}, "", diag.InvalidAnnotation, fmt.Sprintf("load balancer name %q is not acceptable to AWS", name),
+			`use letters, digits and inner hyphens, and no "internal-" in front`), true
+	}
+	return diag.Diagnostic{}, false
+}
+
+// mapSubnets gives the subnets of an NLB their fixed addresses: allocations by position, private and IPv6 addresses by the
+// subnet that contains them.
+func (b *build) mapSubnets() {
+	s := b.settings.mappings
+	if !s.Set || len(s.Value) == 0 || len(b.lb.Subnets) == 0 {
+		return
+	}
+	bad := func(remedy, format string, args ...any) {
+		b.failShared(s.member, diag.New(b.members[s.member].Object, s.Source.Path, diag.InvalidSubnets, fmt.Sprintf(format, args...), remedy))
+	}
+	var eips, v4, v6 []string
+	for _, m := range s.Value {
+		for _, x := range []struct {
+			value string
+			list  *[]string
+		}{{m.AllocationID, &eips}, {m.PrivateIPv4, &v4}, {m.IPv6, &v6}} {
+			if x.value != "" {
+				*x.list = append(*x.list, x.value)
+			}
+		}
+	}
+	n := len(b.lb.Subnets)
+	for _, x := range []struct {
+		what   string
+		values []string
+		scheme string
+		dual   bool
+	}{{"EIP allocations", eips, stack.InternetFacing, false}, {"private IPv4 addresses", v4, stack.Internal, false}, {"IPv6 addresses", v6, "", true}} {
+		switch {
+		case len(x.values) == 0:
+			continue
+		case x.scheme != "" && x.scheme != b.lb.Scheme:
+			bad("remove them or set scheme "+x.scheme, "%s can only be set for %s load balancers", x.what, strings.ReplaceAll(x.scheme, "-", " "))
+			return
+		case x.dual && !b.dualstack():
+			bad("remove them or set IP address type dualstack", "%s can only be set for dualstack load balancers", x.what)
+			return
+		case len(x.values) != n:
+			bad("give one per subnet", "count of %s (%d) and subnets (%d) must match", x.what, len(x.values), n)
+			return
+		}
+	}
+	if len(eips) > 0 {
+		for i := range b.lb.Subnets {
+			b.lb.Subnets[i].AllocationID = eips[i]
+		}
+	}
+	if len(v4)+len(v6) == 0 || !b.subnetsInFull() {
+		return
+	}
+	for i, subnet := range b.subnets {
+		if len(v4) > 0 {
+			a, ok := within(v4, []string{subnet.CIDR})
+			if !ok {
+				bad("list one valid address inside each subnet's CIDR block", "expect one private IPv4 address configured for subnet: %s", subnet.ID)
+				return
+			}
+			b.lb.Subnets[i].PrivateIPv4 = a
+		}
+		if len(v6) > 0 {
+			a, ok := within(v6, subnet.IPv6CIDRs)
+			if !ok {
+				bad("list one valid address inside each subnet's IPv6 CIDR block", "expect one IPv6 address configured for subnet: %s", subnet.ID)
+				return
+			}
+			b.lb.Subnets[i].IPv6 = a
+		}
+	}
+}
+
+// within finds the one address inside any of the blocks, in canonical text.
+func within(addresses, blocks []string) (string, bool) {
+	found := ""
+	for _, text := range addresses {
+		a, err := netip.ParseAddr(text)
+		if err != nil {
+			return "", false
+		}
+		for _, block := range blocks {
+			if p, err := netip.ParsePrefix(block); err == nil && p.Contains(a) {
+				if found != "" {
+					return "", false
+				}
+				found = a.String()
+			}
+		}
+	}
+	return found, found != ""
+}
+
+func orElse(s, def string) string {
+	if s == "" {
+		return def
+	}
+	return s
+}

@@ -1,0 +1,165 @@
+package compile
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// networking is what targets must admit from the load balancer; nil = the user takes care of it.
+func (b *build) networking(tg *intent.TargetGroup) []stack.NetworkingRule {
+	switch {
+	case b.noGroups:
+		return b.networkingFromRanges(tg)
+	case b.source == nil:
+		return nil
+	case b.e.Type == stack.Network:
+		return b.networkingOfService(tg)
+	}
+	return b.networkingOfIngress(tg)
+}
+
+// networkingOfIngress: one rule per port.
+func (b *build) networkingOfIngress(tg *intent.TargetGroup) []stack.NetworkingRule {
+	var out []stack.NetworkingRule
+	admit := func(port string) {
+		out = append(out, stack.NetworkingRule{FromGroups: []stack.Ref{*b.source}, Ports: []stack.NetworkingPort{{Protocol: "TCP", Port: port}}})
+	}
+	if b.cfg.DisableRestrictedSecurityGroups {
+		admit("")
+		return out
+	}
+	admit(tg.TargetPort)
+	if tg.HealthCheck.Port != "" && tg.HealthCheck.Port != stack.TrafficPort {
+		admit(tg.HealthCheck.Port)
+	}
+	if tg.ControlPort != 0 {
+		admit(strconv.Itoa(int(tg.ControlPort)))
+	}
+	return out
+}
+
+// checksTraffic reports whether health checks go to the traffic port itself.
+func checksTraffic(tg *intent.TargetGroup) bool {
+	return tg.HealthCheck.Port == "" || tg.HealthCheck.Port == stack.TrafficPort || tg.HealthCheck.Port == tg.TargetPort
+}
+
+// networkingOfService: one rule with all ports.
+func (b *build) networkingOfService(tg *intent.TargetGroup) []stack.NetworkingRule {
+	r := stack.NetworkingRule{FromGroups: []stack.Ref{*b.source}}
+	admit := func(protocol, port string) {
+		r.Ports = append(r.Ports, stack.NetworkingPort{Protocol: protocol, Port: port})
+	}
+	p := tg.TargetPort
+	switch {
+	case b.cfg.DisableRestrictedSecurityGroups:
+		admit("TCP", "")
+		if udp(tg.Protocol) {
+			admit("UDP", "")
+		}
+		return []stack.NetworkingRule{r}
+	case tg.Protocol == "TCP_UDP", tg.Protocol == "TCP_QUIC":
+		admit("UDP", p)
+		admit("TCP", p)
+	case udp(tg.Protocol):
+		admit("UDP", p)
+		if checksTraffic(tg) {
+			admit("TCP", p)
+		}
+	default:
+		admit("TCP", p)
+	}
+	if !checksTraffic(tg) {
+		admit("TCP", tg.HealthCheck.Port)
+	}
+	return []stack.NetworkingRule{r}
+}
+
+// networkingFromRanges: an NLB without security groups shows targets the clients' addresses, or its own.
+func (b *build) networkingFromRanges(tg *intent.TargetGroup) []stack.NetworkingRule {
+	if !b.settings.manageBackend.Or(true) || !b.subnetsInFull() {
+		return nil
+	}
+	var subnets []string
+	for _, s := range b.subnets {
+		if tg.IPv6 {
+			subnets = append(subnets, s.IPv6CIDRs...)
+		} else if s.CIDR != "" {
+			subnets = append(subnets, s.CIDR)
+		}
+	}
+	preserve := tg.TargetType == stack.TargetInstance
+	if v, ok := tg.Attributes["preserve_client_ip.enabled"]; ok {
+		preserve = v == "true"
+	}
+	from, everyone := subnets, false
+	if preserve || udp(tg.Protocol) {
+		from = b.sourceRanges(tg)
+		if len(from) == 0 {
+			everyone = true
+			if from = b.anyClient(tg); from == nil {
+				return nil
+			}
+		}
+	}
+	everyone = everyone || slices.Contains(from, "0.0.0.0/0") || slices.Contains(from, "::/0")
+	traffic := stack.NetworkingRule{FromCIDRs: from}
+	for _, protocol := range []string{"TCP", "UDP"} {
+		if protocol == "UDP" && udp(tg.Protocol) || protocol == "TCP" && tg.Protocol != "UDP" && tg.Protocol != "QUIC" {
+			traffic.Ports = append(traffic.Ports, stack.NetworkingPort{Protocol: protocol, Port: tg.TargetPort})
+		}
+	}
+	out := []stack.NetworkingRule{traffic}
+	// Health checks come from the subnets; TCP from everyone to the traffic port covers them.
+	covered := slices.ContainsFunc(traffic.Ports, func(p stack.NetworkingPort) bool { return p.Protocol == "TCP" }) &&
+		checksTraffic(tg) && (everyone || slices.Equal(from, subnets))
+	if covered {
+		return out
+	}
+	port := tg.HealthCheck.Port
+	if port == "" || port == stack.TrafficPort {
+		port = tg.TargetPort
+	}
+	return append(out, stack.NetworkingRule{FromCIDRs: subnets, Ports: []stack.NetworkingPort{{Protocol: "TCP", Port: port}}})
+}
+
+// sourceRanges are the ranges that the listeners of a target group admit.
+func (b *build) sourceRanges(tg *intent.TargetGroup) []string {
+	for _, p := range b.ports {
+		for _, w := range p.wishes {
+			for _, a := range w.Default {
+				for _, backend := range a.Backends {
+					if backend.TargetGroup != nil && backend.TargetGroup.ID == tg.ID {
+						return w.InboundCIDRs.Value
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// anyClient is where clients may come from when nothing restricts them: everywhere, or the VPC for an internal load balancer.
+func (b *build) anyClient(tg *intent.TargetGroup) []string {
+	if b.lb.Scheme == stack.InternetFacing {
+		if tg.IPv6 {
+			return []string{"::/0"}
+		}
+		return []string{"0.0.0.0/0"}
+	}
+	if b.f.VPC == nil {
+		if p := b.f.Unanswered(facts.Need{Kind: facts.NeedVPC}); p != nil {
+			b.problem(-1, intent.Source{}, p)
+		} else {
+			b.need(facts.NeedVPC, "")
+		}
+		return nil
+	}
+	if tg.IPv6 {
+		return b.f.VPC.IPv6CIDRs
+	}
+	return b.f.VPC.CIDRs
+}

@@ -1,0 +1,90 @@
+package compile
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// optimise drops redirects to themselves, then rules that a redirect in front of them hides entirely.
+func optimise(in []wanted, p *port) []wanted {
+	out := in[:0:0]
+	var redirects []int // positions in out
+	for _, w := range in {
+		r := firstRedirect(w.rule.Actions)
+		if r != nil && loops(w.rule.Conditions, r, p) {
+			continue
+		}
+		hidden := slices.ContainsFunc(redirects, func(at int) bool { return hides(out[at].rule.Conditions, w.rule.Conditions) })
+		if hidden {
+			continue
+		}
+		if r != nil {
+			redirects = append(redirects, len(out))
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+func firstRedirect(actions []stack.Action) *stack.Redirect {
+	for _, a := range actions {
+		if a.Type == stack.ActionRedirect && a.Redirect != nil {
+			return a.Redirect
+		}
+	}
+	return nil
+}
+
+// loops reports whether the redirect sends a request back to the rule: every part that it sets is the same as before.
+func loops(conditions []stack.Condition, r *stack.Redirect, p *port) bool {
+	hosts, _ := valuesOf(conditions, stack.HostHeader)
+	paths, regex := valuesOf(conditions, stack.PathPattern)
+	same := func(set, unchanged string, among ...string) bool {
+		return set == "" || set == unchanged || slices.Contains(among, set)
+	}
+	return len(regex) == 0 &&
+		same(r.Host, "#{host}", hosts...) &&
+		same(r.Path, "/#{path}", paths...) &&
+		same(r.Port, "#{port}", strconv.Itoa(int(p.number))) &&
+		same(r.Protocol, "#{protocol}", p.protocol) &&
+		same(r.Query, "#{query}")
+}
+
+// hides reports whether every request that r matches is matched by l, as far as hosts and paths tell.
+func hides(l, r []stack.Condition) bool {
+	for _, c := range l {
+		if c.Field != stack.HostHeader && c.Field != stack.PathPattern {
+			return false
+		}
+	}
+	lHosts, lHostRegex := valuesOf(l, stack.HostHeader)
+	rHosts, rHostRegex := valuesOf(r, stack.HostHeader)
+	lPaths, lRegex := valuesOf(l, stack.PathPattern)
+	rPaths, rRegex := valuesOf(r, stack.PathPattern)
+	if len(lHostRegex) > 0 && !slices.Equal(lHostRegex, rHostRegex) {
+		return false // a redirect for some hosts must not hide rules of all
+	}
+	lPaths, rPaths = append(slices.Clone(lPaths), lRegex...), append(slices.Clone(rPaths), rRegex...)
+	return (len(lHosts) == 0 || len(rHosts) > 0 && contains(lHosts, rHosts)) &&
+		(len(lPaths) == 0 || slices.Contains(lPaths, "/*") || len(rPaths) > 0 && contains(lPaths, rPaths))
+}
+
+func contains(set, all []string) bool {
+	for _, s := range all {
+		if !slices.Contains(set, s) {
+			return false
+		}
+	}
+	return true
+}
+
+func valuesOf(conditions []stack.Condition, field stack.ConditionField) (values, regex []string) {
+	for _, c := range conditions {
+		if c.Field == field {
+			values, regex = append(values, c.Values...), append(regex, c.Regex...)
+		}
+	}
+	return values, regex
+}

@@ -1,0 +1,151 @@
+package compile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+)
+
+// port is one listener as merged over members.
+type port struct {
+	number      int32
+	protocol    string
+	members     []int             // on this port, in group order; left-out ones included
+	wishes      []intent.Listener // of the members; the zero value for shunned ones
+	sslPolicy   owned[string]
+	alpn        owned[string]
+	cidrs       owned[[]string]
+	prefixLists owned[[]string]
+	icmp        bool
+	transports  []string
+	attributes  map[string]string
+	attrSource  intent.Source
+}
+
+// secure reports whether the listener ends TLS.
+func (p *port) secure() bool { return p.protocol == "HTTPS" || p.protocol == "TLS" }
+
+func (p *port) wish(i int) intent.Listener {
+	if at := slices.Index(p.members, i); at >= 0 {
+		return p.wishes[at]
+	}
+	return intent.Listener{}
+}
+
+// mergePorts makes one port per number; a member whose protocol loses is not on the port.
+func (b *build) mergePorts() {
+	claims := map[int32][]claim[intent.Listener]{}
+	var numbers []int32
+	for i := range b.members {
+		m := &b.members[i]
+		if m.standing == shunned {
+			continue
+		}
+		seen := map[int32]bool{}
+		for _, l := range m.Listeners {
+			if seen[l.Port] {
+				b.note(i, diag.New(m.Object, "", diag.IgnoredSetting, fmt.Sprintf("port %d is wanted twice; the first entry holds", l.Port),
+					"give each listener a port of its own"))
+				continue
+			}
+			seen[l.Port] = true
+			if len(claims[l.Port]) == 0 {
+				numbers = append(numbers, l.Port)
+			}
+			claims[l.Port] = append(claims[l.Port], claim[intent.Listener]{i, intent.Of(l, intent.Source{Object: m.Object})})
+		}
+	}
+	slices.Sort(numbers)
+	for _, n := range numbers {
+		b.ports = append(b.ports, b.mergePort(n, claims[n]))
+	}
+	b.admitShunned()
+}
+
+func (b *build) mergePort(number int32, claims []claim[intent.Listener]) *port {
+	winner, _ := settle(b, claims, settling[intent.Listener]{
+		what: fmt.Sprintf("protocol of port %d", number),
+		same: func(x, y intent.Listener) bool { return x.Protocol == y.Protocol },
+		show: func(l intent.Listener) string { return l.Protocol },
+	})
+	p := &port{number: number, protocol: winner.field.Value.Protocol}
+	for _, c := range claims {
+		if c.field.Value.Protocol == p.protocol {
+			p.members = append(p.members, c.member)
+			p.wishes = append(p.wishes, c.field.Value)
+		}
+	}
+	on := fmt.Sprintf(" of port %d", number)
+	text := settling[string]{same: equal[string], show: quoted}
+	set := settling[[]string]{same: sameRanges, show: printed[[]string]}
+	text.what = "ssl policy" + on
+	p.sslPolicy = merged(b, p, text, func(l *intent.Listener) intent.Field[string] { return l.SSLPolicy })
+	text.what = "ALPN policy" + on
+	p.alpn = merged(b, p, text, func(l *intent.Listener) intent.Field[string] { return l.ALPN })
+	set.what = "inbound CIDRs" + on
+	p.cidrs = merged(b, p, set, func(l *intent.Listener) intent.Field[[]string] { return nonEmpty(l.InboundCIDRs) })
+	set.what = "prefix lists" + on
+	p.prefixLists = merged(b, p, set, func(l *intent.Listener) intent.Field[[]string] { return nonEmpty(l.PrefixLists) })
+	p.attributes, p.attrSource = keyed(b, "listener attribute"+on, true, p.members, func(i int) map[string]intent.Field[string] {
+		return p.wish(i).Attributes
+	})
+	for i := range p.wishes {
+		p.icmp = p.icmp || p.wishes[i].ICMP.Value == "on"
+		for _, t := range p.wishes[i].TransportProtocols {
+			if t = strings.ToLower(t); !slices.Contains(p.transports, t) {
+				p.transports = append(p.transports, t)
+			}
+		}
+	}
+	return p
+}
+
+// merged settles one setting of a port.
+func merged[T any](b *build, p *port, s settling[T], get func(*intent.Listener) intent.Field[T]) owned[T] {
+	var claims []claim[T]
+	for at, i := range p.members {
+		if f := get(&p.wishes[at]); f.Set {
+			claims = append(claims, claim[T]{i, f})
+		}
+	}
+	c, _ := settle(b, claims, s)
+	return hold(c.field, c.member)
+}
+
+// sameRanges compares lists of ranges as EC2 would see them.
+func sameRanges(x, y []string) bool {
+	canonical := func(in []string) []string {
+		out := make([]string, len(in))
+		for i, r := range in {
+			out[i] = r
+			if n, err := normalise(r); err == nil {
+				out[i] = n
+			}
+		}
+		return out
+	}
+	return sameSet(canonical(x), canonical(y))
+}
+
+// admitShunned puts left-out newcomers on the listeners that others have and they would share; on all if theirs are not
+// known. Their rules must stand there, or their requests would be answered by somebody's broader rule.
+func (b *build) admitShunned() {
+	for i := range b.members {
+		m := &b.members[i]
+		if m.standing != shunned {
+			continue
+		}
+		for _, p := range b.ports {
+			wants := func(l intent.Listener) bool { return l.Port == p.number }
+			if len(m.Listeners) > 0 && !slices.ContainsFunc(m.Listeners, wants) {
+				continue
+			}
+			at, _ := slices.BinarySearch(p.members, i)
+			p.members = slices.Insert(p.members, at, i)
+			p.wishes = slices.Insert(p.wishes, at, intent.Listener{})
+		}
+	}
+}

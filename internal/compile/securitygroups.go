@@ -1,0 +1,220 @@
+package compile
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// chooseSecurityGroups decides the groups of the load balancer and the one that targets admit:
+//
+//	groups named by the user   backend group on   managed rules   groups                 source
+//	no                         yes                -               managed, backend       backend
+//	no                         no                 -               managed                managed
+//	yes                        -                  no              the user's             none
+//	yes                        yes                yes             the user's, backend    backend
+//	yes                        no                 yes             error
+//
+// An NLB that was made without groups can never get any.
+func (b *build) chooseSecurityGroups() {
+	if b.e.Type == stack.Network && b.withoutGroups() {
+		b.noGroups = true
+		return
+	}
+	named := b.settings.securityGroups
+	if !named.Set {
+		managed := stack.Ref{Kind: stack.KindSecurityGroup, ID: stack.ManagedSecurityGroup}
+		b.lb.SecurityGroups = []stack.Ref{managed}
+		b.source = &managed
+		if b.cfg.EnableBackendSecurityGroup {
+			b.attachBackend()
+		}
+		return
+	}
+	b.noteIgnoredRanges()
+	c := facts.ResolveSecurityGroups(b.f, b.cfg.VPC, named.Value)
+	b.want(c.Needs...)
+	if c.Problem != nil {
+		b.problem(named.member, named.Source, c.Problem)
+		return
+	}
+	for _, id := range c.IDs {
+		b.lb.SecurityGroups = append(b.lb.SecurityGroups, stack.Literal(stack.KindSecurityGroup, id))
+	}
+	if !b.settings.manageBackend.Or(b.cfg.ManageBackendSecurityGroupRules) {
+		return
+	}
+	if !b.cfg.EnableBackendSecurityGroup {
+		i, source := b.settings.manageBackend.member, b.settings.manageBackend.Source
+		if i < 0 {
+			i, source = named.member, named.Source
+		}
+		b.failShared(i, diag.New(b.members[i].Object, source.Path, diag.InvalidAnnotation,
+			"backendSG feature is required to manage worker node SG rules when frontendSG manually specified",
+			"start the controller with --enable-backend-security-group, or do not ask for management of the rules"))
+		return
+	}
+	b.attachBackend()
+}
+
+// attachBackend appends the backend group and makes it the source.
+func (b *build) attachBackend() {
+	ref := stack.Ref{Kind: stack.KindSecurityGroup, ID: stack.BackendSecurityGroup}
+	if id := b.cfg.BackendSecurityGroup; id != "" {
+		ref = stack.Literal(stack.KindSecurityGroup, id)
+	} else {
+		tags := map[string]string{}
+		for k, v := range b.cfg.DefaultTags {
+			tags[k] = v
+		}
+		for k, v := range naming.BackendTracking(b.cfg.Cluster) {
+			tags[k] = v
+		}
+		b.groups = append(b.groups, stack.SecurityGroup{
+			ID: stack.BackendSecurityGroup, Name: naming.BackendSecurityGroup(b.cfg.Cluster), Shared: true,
+			Description: naming.BackendSecurityGroupDescription, Tags: tags,
+		})
+		b.trace(stack.KindSecurityGroup, stack.BackendSecurityGroup, b.every(), nil)
+	}
+	if !slices.Contains(b.lb.SecurityGroups, ref) {
+		b.lb.SecurityGroups = append(b.lb.SecurityGroups, ref)
+	}
+	b.source = &ref
+}
+
+// withoutGroups decides whether an NLB has no security groups.
+func (b *build) withoutGroups() bool {
+	lb, known := b.existing()
+	if !known {
+		return false
+	}
+	kept := lb != nil && lb.Scheme == b.lb.Scheme // else it is replaced
+	if kept && len(lb.SecurityGroups) == 0 {
+		if s := b.settings.securityGroups; s.Set {
+			b.note(s.member, diag.New(b.members[s.member].Object, s.Source.Path, diag.IgnoredSetting,
+				"the network load balancer was made without security groups and AWS cannot add any", "recreate it to have security groups"))
+		}
+		return true
+	}
+	off := b.settings.noSecurityGroups
+	if b.cfg.Gates.NLBSecurityGroup && !off.Or(false) {
+		return false
+	}
+	if kept {
+		i := max(off.member, 0)
+		b.failShared(i, diag.New(b.members[i].Object, off.Source.Path, diag.InvalidAnnotation,
+			"conflicting security groups configuration: the load balancer has security groups and AWS cannot take the last one away",
+			"recreate the load balancer, or leave its security groups on"))
+	}
+	return true
+}
+
+// noteIgnoredRanges tells members that their source ranges have no effect beside named groups.
+func (b *build) noteIgnoredRanges() {
+	for i := range b.members {
+		for _, l := range b.members[i].Listeners {
+			for _, f := range []intent.Field[[]string]{l.InboundCIDRs, l.PrefixLists} {
+				if f.Set && len(f.Value) > 0 {
+					b.note(i, diag.New(b.members[i].Object, f.Source.Path, diag.IgnoredSetting,
+						"source ranges have no effect beside named security groups: the groups' own rules decide",
+						"remove the ranges, or put them into the groups' rules"))
+				}
+			}
+		}
+	}
+}
+
+// managedGroup adds the group whose rules we write, if the load balancer has it.
+func (b *build) managedGroup() {
+	ref := stack.Ref{Kind: stack.KindSecurityGroup, ID: stack.ManagedSecurityGroup}
+	if !slices.Contains(b.lb.SecurityGroups, ref) {
+		return
+	}
+	name := naming.IngressSecurityGroup(b.cfg.Cluster, b.e.Key.ID)
+	if b.e.Type == stack.Network {
+		name = naming.ServiceSecurityGroup(b.cfg.Cluster, b.e.Key.ID, b.e.Names.ServiceUID)
+	}
+	g := stack.SecurityGroup{
+		ID: ref.ID, Name: name, Description: naming.ManagedSecurityGroupDescription, Tags: b.tags(b.settings.tags, ref.ID),
+	}
+	fields := map[string]intent.Source{"Tags": b.settings.tagsSource}
+	for _, p := range b.ports {
+		for _, permission := range b.permissions(p) {
+			if !slices.Contains(g.Ingress, permission) {
+				g.Ingress = append(g.Ingress, permission)
+			}
+		}
+		if p.cidrs.Set {
+			fields["InboundCIDRs"] = p.cidrs.Source
+		}
+	}
+	b.groups = append(b.groups, g)
+	b.trace(stack.KindSecurityGroup, g.ID, b.every(), fields)
+}
+
+// permissions are the rules of the managed group for one port. Everybody may come if nobody restricts the port.
+func (b *build) permissions(p *port) []stack.Permission {
+	cidrs := p.cidrs.Value
+	if !p.cidrs.Set && !p.prefixLists.Set {
+		cidrs = []string{"0.0.0.0/0"}
+		if b.dualstack() {
+			cidrs = append(cidrs, "::/0")
+		}
+	}
+	protocols := p.transports
+	if len(protocols) == 0 {
+		protocols = []string{"tcp"}
+	}
+	var out []stack.Permission
+	for _, protocol := range protocols {
+		for _, cidr := range cidrs {
+			n, err := normalise(cidr)
+			if err != nil {
+				b.failShared(p.cidrs.member, diag.New(b.members[p.cidrs.member].Object, p.cidrs.Source.Path, diag.InvalidAnnotation,
+					fmt.Sprintf("invalid source range %q: %v", cidr, err), "write ranges in CIDR notation, like 10.0.0.0/8"))
+				continue
+			}
+			base := stack.Permission{Protocol: protocol, FromPort: p.number, ToPort: p.number}
+			v6 := strings.Contains(n, ":")
+			switch {
+			case v6 && b.dualstack():
+				base.IPv6CIDR = n
+				out = append(out, base)
+				if p.icmp {
+					out = append(out, stack.Permission{Protocol: "icmpv6", FromPort: 2, ToPort: 0, IPv6CIDR: n})
+				}
+			case v6 && b.e.Type == stack.Network:
+				b.failShared(p.cidrs.member, diag.New(b.members[p.cidrs.member].Object, p.cidrs.Source.Path, diag.InvalidAnnotation,
+					fmt.Sprintf("unsupported IPv6 source range %s: the load balancer is not dualstack", n),
+					"remove it, or set IP address type dualstack"))
+			case v6:
+			default:
+				base.CIDR = n
+				out = append(out, base)
+				if p.icmp {
+					out = append(out, stack.Permission{Protocol: "icmp", FromPort: 3, ToPort: 4, CIDR: n})
+				}
+			}
+		}
+		for _, list := range p.prefixLists.Value {
+			out = append(out, stack.Permission{Protocol: protocol, FromPort: p.number, ToPort: p.number, PrefixList: list})
+		}
+	}
+	return out
+}
+
+// normalise writes a range as EC2 does: host bits cleared, IPv6 in canonical lower case. EC2 compares after doing so.
+func normalise(cidr string) (string, error) {
+	p, err := netip.ParsePrefix(strings.TrimSpace(cidr))
+	if err != nil {
+		return "", fmt.Errorf("not a CIDR")
+	}
+	return p.Masked().String(), nil
+}

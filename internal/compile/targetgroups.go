@@ -1,0 +1,119 @@
+package compile
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// targetGroup makes a target group and its binding at the first reference. ok is false if it cannot be made; the member is
+// told then.
+func (b *build) targetGroup(i int, want *intent.TargetGroup) (ref stack.Ref, ok bool) {
+	if ref, made := b.targets[want.ID]; made {
+		return ref, ref.ID != ""
+	}
+	tg := *want
+	tg.TargetType = orElse(tg.TargetType, orElse(b.cfg.DefaultTargetType, stack.TargetInstance))
+	if d, bad := b.badTargetGroup(&tg); bad {
+		d.Object, d.Path = b.members[i].Object, want.Source.Path
+		b.fail(i, d)
+		b.targets[want.ID] = stack.Ref{}
+		return stack.Ref{}, false
+	}
+	out := stack.TargetGroup{
+		ID: tg.ID, Name: b.targetGroupName(&tg), TargetType: tg.TargetType, Port: tg.Port, Protocol: tg.Protocol,
+		ProtocolVersion: tg.ProtocolVersion, IPAddressType: stack.IPv4, ControlPort: tg.ControlPort,
+		HealthCheck: tg.HealthCheck, Attributes: tg.Attributes, Tags: b.tags(tg.Tags, tg.ID),
+	}
+	if tg.IPv6 {
+		out.IPAddressType = stack.IPv6
+	}
+	ref = stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID}
+	b.targets[tg.ID] = ref
+	b.tgs = append(b.tgs, out)
+	binding := stack.Binding{
+		ID: tg.ID, Name: out.Name, Namespace: tg.ServiceNamespace, Labels: naming.Labels(b.e.Key), TargetGroup: ref,
+		TargetType: out.TargetType, Protocol: out.Protocol, ServiceName: tg.ServiceName, ServicePort: tg.ServicePort,
+		IPAddress: out.IPAddressType, VPC: b.cfg.VPC, MultiCluster: tg.MultiCluster, Networking: b.networking(&tg),
+	}
+	if tg.TargetType == stack.TargetInstance && len(tg.NodeLabels) > 0 {
+		binding.NodeLabels = tg.NodeLabels
+	}
+	b.bindings = append(b.bindings, binding)
+	fields := map[string]intent.Source{"Backend": want.Source}
+	b.trace(stack.KindTargetGroup, tg.ID, []int{i}, fields)
+	b.trace(stack.KindBinding, tg.ID, []int{i}, fields)
+	return ref, true
+}
+
+// badTargetGroup checks what depends on the controller's configuration or on the load balancer.
+func (b *build) badTargetGroup(tg *intent.TargetGroup) (diag.Diagnostic, bool) {
+	bad := func(c diag.Code, remedy, format string, args ...any) (diag.Diagnostic, bool) {
+		return diag.New(diag.Object{}, "", c, fmt.Sprintf(format, args...), remedy), true
+	}
+	service := tg.ServiceNamespace + "/" + tg.ServiceName
+	switch {
+	case tg.TargetType != stack.TargetInstance && tg.TargetType != stack.TargetIP:
+		return bad(diag.InvalidAnnotation, "use instance or ip", "unknown targetType: %s", tg.TargetType)
+	case tg.TargetType == stack.TargetIP && !b.cfg.Gates.EnableIPTargetType:
+		return bad(diag.InvalidAnnotation, "use target type instance, or start the controller with the feature gate EnableIPTargetType",
+			"unsupported targetType: ip when EnableIPTargetType is false")
+	case tg.Port == 0 && tg.TargetType == stack.TargetIP:
+		return bad(diag.WrongServiceType, "give the port of Service "+service+" a target port",
+			"TargetGroup port is empty. Are you using the correct service type?")
+	case tg.Port == 0:
+		return bad(diag.WrongServiceType, "change Service "+service+" to type NodePort or LoadBalancer, or use target type ip",
+			"TargetGroup port is empty. When using Instance targets, your service be must of type 'NodePort' or 'LoadBalancer'")
+	case tg.ControlPort != 0 && tg.TargetType == stack.TargetInstance:
+		return bad(diag.InvalidAnnotation, "use target type ip, or remove the target control port",
+			"target control port is not supported for instance target target group")
+	case tg.IPv6 && !b.dualstack():
+		return bad(diag.InvalidAnnotation, "set ip-address-type dualstack, or give Service "+service+" IPv4 addresses",
+			"unsupported IPv6 configuration, lb not dual-stack: Service %s has IPv6 addresses", service)
+	}
+	for _, key := range b.cfg.ExternalManagedTags {
+		if _, ok := tg.Tags[key]; ok {
+			return bad(diag.InvalidAnnotation, "remove the key: the controller's --external-managed-tags leaves it to others",
+				"external managed tag key %s cannot be specified, neither here nor on Service %s", key, service)
+		}
+	}
+	return diag.Diagnostic{}, false
+}
+
+func (b *build) targetGroupName(tg *intent.TargetGroup) string {
+	if b.e.Type == stack.Application {
+		return naming.IngressTargetGroup{
+			Cluster: b.cfg.Cluster, Group: b.e.Key.ID, IngressNamespace: tg.Object.Namespace, IngressName: tg.Object.Name,
+			ServiceNamespace: tg.ServiceNamespace, ServiceName: tg.ServiceName, ServiceUID: tg.ServiceUID,
+			ServicePort: tg.ServicePort, Port: tg.Port, TargetType: tg.TargetType, Protocol: tg.Protocol,
+			ProtocolVersion: tg.ProtocolVersion, ControlPort: tg.ControlPort,
+		}.Name()
+	}
+	base := ""
+	if tg.ServiceUID != b.e.Names.ServiceUID {
+		base = b.e.Names.ServiceUID
+	}
+	return naming.ServiceTargetGroup{
+		Cluster: b.cfg.Cluster, BaseUID: base, ServiceNamespace: tg.ServiceNamespace, ServiceName: tg.ServiceName,
+		ServiceUID: tg.ServiceUID, Port: tg.Port, ServicePort: number(tg.ServicePort), TargetType: tg.TargetType,
+		Protocol: tg.Protocol, HealthCheckProtocol: tg.HealthCheck.Protocol, HealthCheckInterval: tg.HealthCheck.IntervalSeconds,
+	}.Name()
+}
+
+// number is the value of a decimal port, 0 for a name.
+func number(port string) int32 {
+	n, err := strconv.ParseInt(port, 10, 32)
+	if err != nil {
+		return 0
+	}
+	return int32(n)
+}
+
+func udp(protocol string) bool {
+	return slices.Contains([]string{"UDP", "TCP_UDP", "QUIC", "TCP_QUIC"}, protocol)
+}
