@@ -1,0 +1,81 @@
+package facts
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+)
+
+// GroupChoice is the answer of ResolveSecurityGroups: ids, or needs, or a problem.
+type GroupChoice struct {
+	IDs     []string
+	Needs   []Need
+	Problem *Problem
+}
+
+// ResolveSecurityGroups turns ids ("sg-…") and Name tags into ids, in the user's order and each once. A name that several
+// groups of the VPC carry stands for all of them, by id. Ids may be of another VPC: AWS judges that.
+func ResolveSecurityGroups(f Facts, vpc string, want []string) GroupChoice {
+	if need := (Need{Kind: NeedSecurityGroups}); f.SecurityGroups == nil {
+		if p := f.Unanswered(need); p != nil {
+			return GroupChoice{Problem: p}
+		}
+		return GroupChoice{Needs: []Need{need}}
+	}
+	byName := map[string][]string{}
+	for _, id := range slices.Sorted(maps.Keys(f.SecurityGroups)) {
+		if name := f.SecurityGroups[id].Tags["Name"]; name != "" {
+			byName[name] = append(byName[name], id)
+		}
+	}
+	var c GroupChoice
+	var missing []string
+	add := func(ids ...string) {
+		for _, id := range ids {
+			if !slices.Contains(c.IDs, id) {
+				c.IDs = append(c.IDs, id)
+			}
+		}
+	}
+	for _, w := range want {
+		if !strings.HasPrefix(w, "sg-") {
+			if len(byName[w]) == 0 {
+				missing = append(missing, fmt.Sprintf("no group of VPC %s has the Name tag %q", vpc, w))
+			}
+			add(byName[w]...)
+			continue
+		}
+		if _, ok := f.SecurityGroups[w]; ok {
+			add(w)
+			continue
+		}
+		if !hexadecimal(strings.TrimPrefix(w, "sg-")) {
+			missing = append(missing, w+" is not a security group id (InvalidGroupId.Malformed)")
+			continue
+		}
+		g, asked := f.ForeignGroups[w]
+		need := Need{Kind: NeedForeignGroup, Key: w}
+		switch p := f.Unanswered(need); {
+		case asked && g != nil:
+			add(w)
+		case asked:
+			missing = append(missing, w+" does not exist (InvalidGroup.NotFound)")
+		case p != nil:
+			return GroupChoice{Problem: p}
+		default:
+			c.Needs = append(c.Needs, need)
+		}
+	}
+	if len(c.Needs) > 0 {
+		return GroupChoice{Needs: c.Needs}
+	}
+	if len(missing) > 0 {
+		return GroupChoice{Problem: &Problem{Code: diag.SecurityGroupNotFound,
+			Text:   "couldn't find all security groups: " + strings.Join(missing, ", "),
+			Remedy: "name existing groups by id (sg-…) or by the value of their Name tag"}}
+	}
+	return c
+}
