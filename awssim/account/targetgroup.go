@@ -49,7 +49,6 @@ type Target struct {
 	ID           string
 	Port         int32  // 0 for lambda
 	Zone         string // where it is, or "all"; empty for lambda and alb
-	ZoneGiven    bool   // Zone was part of the registration
 	QUICServerID string
 	Registered   time.Time
 	GoneAt       time.Time // when draining ends; zero unless draining
