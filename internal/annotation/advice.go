@@ -1,0 +1,149 @@
+package annotation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+)
+
+// servicePrefixes of keys that claim to be ours on a Service. Other keys below service.beta.kubernetes.io/ belong to others.
+const serviceLoadBalancerPrefix = ServicePrefix + "aws-load-balancer-"
+
+// foreign are keys below our prefixes that the cloud provider's own controller reads for Classic Load Balancers.
+var foreign = map[Key]bool{
+	service("connection-draining-enabled"):     true,
+	service("connection-draining-timeout"):     true,
+	service("connection-idle-timeout"):         true,
+	service("access-log-emit-interval"):        true,
+	service("extra-security-groups"):           true,
+	service("security-group-rule-description"): true,
+}
+
+// Check examines the keys of one object: those that are not ours but look like it, those that this version does not act on,
+// and those that have no effect on a kind of object. on is OnIngress for an Ingress, OnBoth for a backend Service of an
+// Ingress, OnService for a Service that is a load balancer.
+func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) {
+	keys := make([]string, 0, len(annotations))
+	for k := range annotations {
+		if claims(on, k) {
+			keys = append(keys, k)
+		}
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		key := Key(k)
+		e, ok := Lookup(key)
+		switch {
+		case !ok && foreign[key]:
+			f.Add(diag.New(o, key.Path(), diag.IgnoredSetting,
+				fmt.Sprintf("annotation %s belongs to Classic Load Balancers and has no effect", k), "remove it"))
+		case !ok:
+			f.Add(unknown(o, key))
+		case !applies(e.Scope, on):
+			f.Add(diag.New(o, key.Path(), diag.IgnoredSetting,
+				fmt.Sprintf("annotation %s has no effect on this object; it is read on: %s", k, e.Scope), "move it there, or remove it"))
+		case e.Guards && !e.Built && !harmless(e, annotations[k]):
+			d := diag.New(o, key.Path(), diag.UnsupportedFeature,
+				fmt.Sprintf("annotation %s protects what is behind the load balancer, and this version does not act on it yet; nothing is served without that protection", k),
+				"use a version that supports it, or remove the annotation if the protection is not needed")
+			d.Class = diag.Invalid
+			f.Add(d)
+		case !e.Built && !harmless(e, annotations[k]):
+			f.Add(diag.New(o, key.Path(), diag.UnsupportedFeature,
+				fmt.Sprintf("annotation %s is parsed and kept, but this version does not act on it yet", k),
+				"nothing needs to be done; what it configures stays as it is"))
+		}
+	}
+}
+
+func claims(on Scope, k string) bool {
+	if on != OnService {
+		return strings.HasPrefix(k, IngressPrefix)
+	}
+	_, known := Lookup(Key(k))
+	return strings.HasPrefix(k, serviceLoadBalancerPrefix) || known && strings.HasPrefix(k, ServicePrefix)
+}
+
+func applies(scope, on Scope) bool {
+	return scope == on || scope == Written || scope == OnBoth && on == OnIngress
+}
+
+// harmless values switch off what an annotation would switch on.
+func harmless(e Entry, value string) bool {
+	return e.Key == AuthType && value == "none" || e.Syntax == Bool && slices.Contains([]string{"false", "0", "f", "F", "FALSE", "False"}, value)
+}
+
+func unknown(o diag.Object, k Key) diag.Diagnostic {
+	remedy := "remove it, or look it up in the list of annotations"
+	if best := Nearest(k); best != "" {
+		remedy = fmt.Sprintf("did you mean %s?", best)
+	}
+	return diag.New(o, k.Path(), diag.UnknownAnnotation, fmt.Sprintf("annotation %s is unknown and has no effect", k), remedy)
+}
+
+// Nearest is the known key that a misspelt one most likely stands for; empty if none is near. Of a family, the rest of the key
+// is kept.
+func Nearest(k Key) Key {
+	var best Key
+	bestDistance := 3 + len(suffix(k))/10
+	for _, e := range Entries() {
+		candidate := e.Key
+		if e.Family != "" {
+			// Compare as many dots as the family has; what follows is the user's.
+			dots := strings.Count(string(e.Key[len(prefix(e.Key)):]), ".")
+			rest := cutDots(suffix(k), dots)
+			if rest == "" {
+				continue
+			}
+			candidate += Key(rest)
+		}
+		if prefix(candidate) != prefix(k) {
+			continue
+		}
+		if d := distance(strings.ToLower(suffix(k)), strings.ToLower(suffix(candidate))); d < bestDistance {
+			best, bestDistance = candidate, d
+		}
+	}
+	return best
+}
+
+func prefix(k Key) string { return string(k[:strings.IndexByte(string(k), '/')+1]) }
+
+func suffix(k Key) string { return string(k[strings.IndexByte(string(k), '/')+1:]) }
+
+// cutDots is what follows the n-th dot; empty if there are fewer.
+func cutDots(s string, n int) string {
+	for ; n > 0; n-- {
+		_, rest, ok := strings.Cut(s, ".")
+		if !ok {
+			return ""
+		}
+		s = rest
+	}
+	return s
+}
+
+// distance is the Levenshtein distance of two strings, with a swap of neighbours counted as one edit.
+func distance(a, b string) int {
+	previous2, previous, current := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range previous {
+		previous[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		current[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			current[j] = min(previous[j]+1, current[j-1]+1, previous[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				current[j] = min(current[j], previous2[j-2]+1)
+			}
+		}
+		previous2, previous, current = previous, current, previous2
+	}
+	return previous[len(b)]
+}

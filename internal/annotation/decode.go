@@ -1,0 +1,142 @@
+package annotation
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The decoders return the first error of a value, in the words that users of the existing controller may search for.
+
+func decodeString(e Entry, _ Key, raw string) (string, error) {
+	if e.Values != nil && !slices.Contains(e.Values, raw) {
+		return "", fmt.Errorf("%s: %s", e.Complaint, raw)
+	}
+	return raw, nil
+}
+
+func decodeBool(_ Entry, k Key, raw string) (bool, error) {
+	b, err := strconv.ParseBool(raw)
+	if err != nil {
+		return false, fmt.Errorf("failed to parse bool annotation, %s: %s: %w", k, raw, err)
+	}
+	return b, nil
+}
+
+func decodeInt32(e Entry, k Key, raw string) (int32, error) {
+	n, err := decodeInt(e, k, raw, 32)
+	return int32(n), err //nolint:gosec // parsed with 32 bits
+}
+
+func decodeInt64(e Entry, k Key, raw string) (int64, error) { return decodeInt(e, k, raw, 64) }
+
+func decodeInt(e Entry, k Key, raw string, bits int) (int64, error) {
+	n, err := strconv.ParseInt(raw, 10, bits)
+	if err != nil {
+		return 0, fmt.Errorf("failed to parse int%d annotation, %s: %s: %w", bits, k, raw, err)
+	}
+	if e.Min != e.Max && (n < e.Min || n > e.Max) {
+		return 0, fmt.Errorf("annotation %s: %d is outside %d to %d, which is what AWS admits", k, n, e.Min, e.Max)
+	}
+	return n, nil
+}
+
+// decodeList splits at commas, trims items and drops empty ones. Order and duplicates are kept; there is no escaping.
+func decodeList(_ Entry, _ Key, raw string) ([]string, error) {
+	out := []string{}
+	for item := range strings.SplitSeq(raw, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			out = append(out, item)
+		}
+	}
+	return out, nil
+}
+
+// decodeMap reads key=value items; see items. Keys and values are trimmed, values may be empty and may contain "=", the last
+// of several equal keys counts.
+func decodeMap(_ Entry, k Key, raw string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, item := range items(raw) {
+		key, value, ok := strings.Cut(item, "=")
+		key = strings.TrimSpace(key)
+		if !ok || key == "" {
+			return nil, fmt.Errorf("failed to parse stringMap annotation, %s: %s", k, raw)
+		}
+		out[key] = strings.TrimSpace(value)
+	}
+	return out, nil
+}
+
+// items splits the value of a map at commas. A backslash takes the byte after it literally, so \, is a comma in a value. If no
+// "=" follows a comma, all that follows it is one item. A comma at the very end separates nothing; the existing controller
+// makes it part of the last value, which nobody can have meant.
+func items(raw string) []string {
+	var out []string
+	var item []byte
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case c == '\\' && i+1 < len(raw):
+			i++
+			item = append(item, raw[i])
+		case c == ',':
+			rest := strings.TrimSpace(raw[i+1:])
+			current := strings.TrimSpace(string(item))
+			switch {
+			case strings.Contains(rest, "="):
+				out, item = append(out, current), nil
+			case rest != "":
+				return append(out, current, rest)
+			case current == "":
+				item = append(item, c)
+			default:
+				return append(out, current)
+			}
+		default:
+			item = append(item, c)
+		}
+	}
+	if len(item) > 0 {
+		out = append(out, strings.TrimSpace(string(item)))
+	}
+	return out
+}
+
+func decodeJSON[T any](_ Entry, k Key, raw string) (T, error) {
+	var v T
+	if err := json.Unmarshal([]byte(raw), &v); err != nil {
+		return v, fmt.Errorf("failed to parse json annotation, %s: %s: %w", k, raw, err)
+	}
+	return v, nil
+}
+
+// remedy says what a value must look like.
+func (e Entry) remedy() string {
+	if e.Values != nil {
+		return "write " + join(e.Values)
+	}
+	switch e.Syntax {
+	case Bool:
+		return "write true or false"
+	case Int32, Int64:
+		if e.Min != e.Max {
+			return fmt.Sprintf("write a whole number from %d to %d", e.Min, e.Max)
+		}
+		return "write a whole number"
+	case Map:
+		return "write key=value pairs separated by commas, such as " + e.Example
+	case JSON:
+		return "write JSON such as " + e.Example
+	default:
+		return "write a value such as " + e.Example
+	}
+}
+
+// join is "a, b or c".
+func join(values []string) string {
+	if len(values) == 1 {
+		return values[0]
+	}
+	return strings.Join(values[:len(values)-1], ", ") + " or " + values[len(values)-1]
+}

@@ -1,0 +1,176 @@
+package annotation
+
+// ingressEntries are the annotations with prefix alb.ingress.kubernetes.io/.
+func ingressEntries() []Entry {
+	var out []Entry
+	for _, section := range [][]Entry{placementEntries(), listenerEntries(), routingEntries(), healthEntries(), authEntries(), frontendEntries()} {
+		out = append(out, section...)
+	}
+	return out
+}
+
+func ingress(suffix string) Key { return IngressPrefix + Key(suffix) }
+
+func placementEntries() []Entry {
+	return []Entry{
+		{Key: GroupName, Syntax: String, Scope: OnIngress, Class: "group.name", Built: true, Example: "shared-alb",
+			Doc: "Name of the group of Ingresses that share one load balancer; at most 63 of a-z, 0-9, - and dot."},
+		{Key: GroupOrder, Syntax: Int32, Scope: OnIngress, Default: "0", Min: -1000, Max: 1000, Built: true, Example: "10",
+			Doc: "Place of the Ingress in its group; rules of lower numbers are tried first, ties go by namespace/name."},
+		{Key: LoadBalancerName, Syntax: String, Scope: OnIngress, Class: "loadBalancerName", Default: "k8s-<namespace>-<name>-<hash>", Merge: agree, Built: true,
+			Example: "example-alb", Doc: "Name of the load balancer, at most 32 characters; used at creation only."},
+		{Key: Scheme, Syntax: String, Scope: OnIngress, Class: "scheme", Default: "--default-load-balancer-scheme (internal)", Merge: agree, Built: true,
+			Values: []string{"internal", "internet-facing"}, Complaint: "unknown scheme", Example: "internet-facing",
+			Doc: "Whether the load balancer has public addresses. A change replaces the load balancer."},
+		{Key: IPAddressType, Syntax: String, Scope: OnIngress, Class: "ipAddressType", Default: "ipv4", Merge: agree, Built: true,
+			Values: []string{"ipv4", "dualstack", "dualstack-without-public-ipv4"}, Complaint: "unknown IPAddressType", Example: "dualstack",
+			Doc: "Address family of the load balancer."},
+		{Key: Subnets, Syntax: List, Scope: OnIngress, Class: "subnets", Default: "discovered by tags or route tables", Merge: agree, Built: true,
+			Example: "subnet-0a1, subnet-0b1", Doc: "Subnets by id or by the value of their Name tag; one per zone, for an ALB two at least."},
+		{Key: ingress("customer-owned-ipv4-pool"), Syntax: String, Scope: OnIngress, Merge: agree, Example: "ipv4pool-coip-0123456789abcdef0",
+			Doc: "Customer-owned address pool on an Outpost; used at creation only."},
+		{Key: ingress("ipam-ipv4-pool-id"), Syntax: String, Scope: OnIngress, Class: "ipamConfiguration.ipv4IPAMPoolId", Merge: agree, Example: "ipam-pool-0123456789abcdef0",
+			Doc: "IPAM pool of the public IPv4 addresses."},
+		{Key: SecurityGroups, Syntax: List, Scope: OnIngress, Default: "one that the controller manages", Merge: agree, Built: true, Example: "sg-0123456789abcdef0, frontend",
+			Doc: "Security groups of the load balancer by id or by the value of their Name tag. inbound-cidrs is then ignored."},
+		{Key: ManageBackend, Syntax: Bool, Scope: OnIngress, Default: "--enable-manage-backend-security-group-rules (false)", Merge: agree, Built: true, Example: "true",
+			Doc: "With security-groups: whether the rules that let the load balancer reach nodes and pods are managed all the same."},
+		{Key: InboundCIDRs, Syntax: List, Scope: OnIngress, Class: "inboundCIDRs", Default: "0.0.0.0/0, ::/0", Merge: perPort, Built: true, Example: "198.51.100.0/24, 2001:db8::/32",
+			Doc: "Addresses that may reach the listeners, in the managed security group."},
+		{Key: PrefixLists, Syntax: List, Scope: OnIngress, Class: "prefixListsIDs", Merge: perPort, Built: true, Example: "pl-0123456789abcdef0",
+			Doc: "Prefix lists that may reach the listeners, in the managed security group."},
+		{Key: LoadBalancerAttributes, Syntax: Map, Scope: OnIngress, Class: "loadBalancerAttributes", Merge: perKey, Built: true,
+			Example: "idle_timeout.timeout_seconds=120,deletion_protection.enabled=true",
+			Doc:     "Attributes of the load balancer. One that is removed keeps its last value."},
+		{Key: ingress("minimum-load-balancer-capacity"), Syntax: Map, Scope: OnIngress, Class: "minimumLoadBalancerCapacity.capacityUnits", Merge: perKey, Example: "CapacityUnits=1000",
+			Doc: "Reserved capacity units; 0 resets."},
+		{Key: Tags, Syntax: Map, Scope: OnBoth, Class: "tags", Merge: perKey, Built: true, Example: "Team=web,Stage=prod",
+			Doc: "Tags of the AWS resources. On a backend Service: of its target groups, per key over those of the Ingress."},
+		{Key: ingress("wafv2-acl-arn"), Syntax: String, Scope: OnIngress, Class: "wafv2AclArn", Merge: agree,
+			Example: "arn:aws:wafv2:us-west-2:123456789012:regional/webacl/web/0123", Doc: "WAFv2 web ACL by ARN; none removes the association."},
+		{Key: ingress("wafv2-acl-name"), Syntax: String, Scope: OnIngress, Class: "wafv2AclName", Merge: agree, Example: "web",
+			Doc: "WAFv2 web ACL by name; none removes the association."},
+		{Key: ingress("waf-acl-id"), Syntax: String, Scope: OnIngress, Merge: agree, Example: "00000000-0000-0000-0000-000000000000",
+			Doc: "WAF Classic (regional) web ACL; none removes the association."},
+		{Key: ingress("web-acl-id"), Syntax: String, Scope: OnIngress, Merge: agree, Example: "00000000-0000-0000-0000-000000000000",
+			Doc: "Former spelling of waf-acl-id, read only if that is absent."},
+		{Key: ingress("shield-advanced-protection"), Syntax: Bool, Scope: OnIngress, Merge: agree, Example: "true",
+			Doc: "Shield Advanced protection of the load balancer."},
+		{Key: ingress("dry-run-plan"), Syntax: JSON, Scope: Written, Built: true, Example: "{}",
+			Doc: "Plan of the stack, where a controller was asked to write it. Not read."},
+	}
+}
+
+func listenerEntries() []Entry {
+	return []Entry{
+		{Key: ListenPorts, Syntax: JSON, Scope: OnIngress, Default: `[{"HTTP":80}], or [{"HTTPS":443}] with certificates`, Merge: union, Built: true,
+			Example: `[{"HTTP":80},{"HTTPS":443}]`, Doc: "Listeners of the load balancer that serve this Ingress."},
+		{Key: SSLRedirect, Syntax: Int32, Scope: OnIngress, Class: "sslRedirectPort", Merge: agree, Min: 1, Max: 65535, Built: true, Example: "443",
+			Doc: "HTTPS port to which every HTTP listener of the group redirects."},
+		{Key: CertificateARN, Syntax: List, Scope: OnIngress, Class: "certificateArn", Default: "found by host name", Merge: union, Built: true,
+			Example: "arn:aws:acm:us-west-2:123456789012:certificate/0123", Doc: "Certificates of the HTTPS listeners; the first is the default one."},
+		{Key: SSLPolicy, Syntax: String, Scope: OnIngress, Class: "sslPolicy", Default: "--default-ssl-policy (ELBSecurityPolicy-2016-08)", Merge: perPort, Built: true,
+			Example: "ELBSecurityPolicy-TLS13-1-2-2021-06", Doc: "Protocols and ciphers of the HTTPS listeners."},
+		{Key: MutualAuthentication, Syntax: JSON, Scope: OnIngress, Merge: perPort, Guards: true,
+			Example: `[{"port":443,"mode":"verify","trustStore":"corp-ca"}]`, Doc: "Client certificates, per HTTPS port."},
+		{Key: ListenerAttributes, Family: "<protocol>-<port>", Syntax: Map, Scope: OnIngress, Class: "listeners", Merge: perKey, Built: true,
+			Example: "routing.http.response.server.enabled=false", Doc: "Attributes of the listener with that protocol and port, e.g. listener-attributes.HTTPS-443."},
+		{Key: ingress("create-acm-cert"), Syntax: Bool, Scope: OnIngress, Default: "false", Example: "true", Doc: "Whether a certificate is requested from ACM for the hosts."},
+		{Key: ingress("acm-pca-arn"), Syntax: String, Scope: OnIngress, Default: "--default-pca-arn", Example: "arn:aws:acm-pca:us-west-2:123456789012:certificate-authority/0123",
+			Doc: "Private certificate authority of requested certificates."},
+	}
+}
+
+func routingEntries() []Entry {
+	return []Entry{
+		{Key: Actions, Family: "<name>", Syntax: JSON, Scope: OnIngress, Built: true,
+			Example: `{"type":"redirect","redirectConfig":{"protocol":"HTTPS","port":"443","statusCode":"HTTP_301"}}`,
+			Doc:     "Action of the paths whose backend is service <name> with port name use-annotation: forward (weighted), redirect or fixed-response."},
+		{Key: Conditions, Family: "<Service name>", Syntax: JSON, Scope: OnIngress, Built: true,
+			Example: `[{"field":"http-header","httpHeaderConfig":{"httpHeaderName":"X-Env","values":["dev"]}}]`,
+			Doc:     "Further conditions of the paths whose backend is that Service."},
+		{Key: Transforms, Family: "<Service name>", Syntax: JSON, Scope: OnIngress, Built: true,
+			Example: `[{"type":"url-rewrite","urlRewriteConfig":{"rewrites":[{"regex":"^/api/(.*)$","replace":"/$1"}]}}]`,
+			Doc:     "Rewrites of host or URL for the paths whose backend is that Service."},
+		{Key: RegexPathMatch, Syntax: Bool, Scope: OnIngress, Default: "false", Built: true, Example: "true",
+			Doc: "Whether paths of type ImplementationSpecific are a slash followed by a regular expression."},
+		{Key: TargetType, Syntax: String, Scope: OnBoth, Class: "targetType", Default: "--default-target-type (instance)", Built: true,
+			Values: []string{"instance", "ip"}, Complaint: "unknown targetType", Example: "ip",
+			Doc: "Whether targets are nodes (by node port) or pods. A change replaces the target group."},
+		{Key: BackendProtocol, Syntax: String, Scope: OnBoth, Default: "HTTP", Built: true,
+			Values: []string{"HTTP", "HTTPS"}, Complaint: "backend protocol must be within [HTTP, HTTPS]", Example: "HTTPS",
+			Doc: "Protocol towards the targets. A change replaces the target group."},
+		{Key: BackendProtocolVersion, Syntax: String, Scope: OnBoth, Default: "HTTP1", Built: true,
+			Values: []string{"HTTP1", "HTTP2", "GRPC"}, Complaint: "backend protocol version must be within [HTTP1, HTTP2, GRPC]", Example: "GRPC",
+			Doc: "Protocol version towards the targets. A change replaces the target group."},
+		{Key: TargetGroupAttributes, Syntax: Map, Scope: OnBoth, Built: true, Example: "deregistration_delay.timeout_seconds=30",
+			Doc: "Attributes of the target groups. The map of a Service replaces the one of the Ingress."},
+		{Key: TargetNodeLabels, Syntax: Map, Scope: OnBoth, Default: "all nodes", Built: true, Example: "pool=web",
+			Doc: "Labels of the nodes that become instance targets."},
+		{Key: MultiCluster, Syntax: Bool, Scope: OnBoth, Default: "false", Example: "true",
+			Doc: "Whether other clusters register targets in the same target group; true on either object counts."},
+		{Key: TargetControlPort, Family: "<Service name>.<Service port>", Syntax: Int32, Scope: OnBoth, Min: 1, Max: 65535, Built: true, Example: "3000",
+			Doc: "Port of the target control agent; needs ip targets. A change replaces the target group."},
+	}
+}
+
+func healthEntries() []Entry {
+	return []Entry{
+		{Key: HealthCheckPort, Syntax: String, Scope: OnBoth, Default: "traffic-port", Built: true, Example: "8081",
+			Doc: "Port of the health check: a number, traffic-port, or the name of a Service port."},
+		{Key: HealthCheckProtocol, Syntax: String, Scope: OnBoth, Default: "as backend-protocol", Built: true,
+			Values: []string{"HTTP", "HTTPS"}, Complaint: "healthCheckProtocol must be within [HTTP, HTTPS]", Example: "HTTP",
+			Doc: "Protocol of the health check."},
+		{Key: HealthCheckPath, Syntax: String, Scope: OnBoth, Default: "/ (GRPC: /AWS.ALB/healthcheck)", Built: true, Example: "/healthz",
+			Doc: "Path of the health check, 1 to 1024 characters, starting with a slash."},
+		{Key: HealthCheckInterval, Syntax: Int32, Scope: OnBoth, Default: "15", Min: 5, Max: 300, Built: true, Example: "30",
+			Doc: "Seconds between health checks; more than the timeout."},
+		{Key: HealthCheckTimeout, Syntax: Int32, Scope: OnBoth, Default: "5", Min: 2, Max: 120, Built: true, Example: "5",
+			Doc: "Seconds until a health check has failed."},
+		{Key: HealthyThreshold, Syntax: Int32, Scope: OnBoth, Default: "2", Min: 2, Max: 10, Built: true, Example: "2",
+			Doc: "Health checks in a row that make a target healthy."},
+		{Key: UnhealthyThreshold, Syntax: Int32, Scope: OnBoth, Default: "2", Min: 2, Max: 10, Built: true, Example: "2",
+			Doc: "Failed health checks in a row that make a target unhealthy."},
+		{Key: SuccessCodes, Syntax: String, Scope: OnBoth, Default: "200 (GRPC: 12)", Built: true, Example: "200-299,301",
+			Doc: "Codes of a passed health check: values, lists and ranges, 200 to 499, or gRPC codes 0 to 99."},
+	}
+}
+
+func authEntries() []Entry {
+	return []Entry{
+		{Key: AuthType, Syntax: String, Scope: OnBoth, Default: "none", Guards: true, Values: []string{"none", "cognito", "oidc"}, Complaint: "unknown authType", Example: "oidc",
+			Doc: "Authentication of users at the HTTPS listeners."},
+		{Key: ingress("auth-idp-cognito"), Syntax: JSON, Scope: OnBoth, Example: `{"userPoolARN":"arn","userPoolClientID":"id","userPoolDomain":"domain"}`, Doc: "Cognito user pool."},
+		{Key: ingress("auth-idp-oidc"), Syntax: JSON, Scope: OnBoth,
+			Example: `{"issuer":"https://example.com","authorizationEndpoint":"https://a.example.com","tokenEndpoint":"https://t.example.com","userInfoEndpoint":"https://u.example.com","secretName":"oidc"}`,
+			Doc:     "OIDC identity provider; the Secret is in the Ingress's namespace."},
+		{Key: ingress("auth-on-unauthenticated-request"), Syntax: String, Scope: OnBoth, Default: "authenticate", Example: "deny", Doc: "What happens to requests without session: authenticate, allow or deny."},
+		{Key: ingress("auth-scope"), Syntax: String, Scope: OnBoth, Default: "openid", Example: "email openid", Doc: "Claims that are asked for."},
+		{Key: ingress("auth-session-cookie"), Syntax: String, Scope: OnBoth, Default: "AWSELBAuthSessionCookie", Example: "session", Doc: "Name of the session cookie."},
+		{Key: ingress("auth-session-timeout"), Syntax: Int64, Scope: OnBoth, Default: "604800", Example: "86400", Doc: "Seconds that a session lasts."},
+		{Key: JWTValidation, Syntax: JSON, Scope: OnIngress, Guards: true, Example: `{"jwksEndpoint":"https://example.com/jwks","issuer":"https://example.com"}`,
+			Doc: "Validation of JSON web tokens at the HTTPS listeners."},
+	}
+}
+
+// frontendEntries configure a network load balancer in front of the ALB.
+func frontendEntries() []Entry {
+	return []Entry{
+		{Key: ingress("enable-frontend-nlb"), Syntax: Bool, Scope: OnIngress, Default: "false", Merge: agree, Example: "true", Doc: "Whether a network load balancer is put in front of the ALB."},
+		{Key: ingress("frontend-nlb-scheme"), Syntax: String, Scope: OnIngress, Merge: agree, Example: "internal", Doc: "Its scheme."},
+		{Key: ingress("frontend-nlb-subnets"), Syntax: List, Scope: OnIngress, Merge: agree, Example: "subnet-0a1", Doc: "Its subnets."},
+		{Key: ingress("frontend-nlb-security-groups"), Syntax: List, Scope: OnIngress, Merge: agree, Example: "sg-0a1", Doc: "Its security groups."},
+		{Key: ingress("frontend-nlb-listener-port-mapping"), Syntax: Map, Scope: OnIngress, Merge: perKey, Example: "80=443", Doc: "Its ports, and the ALB's port that each goes to."},
+		{Key: ingress("frontend-nlb-eip-allocations"), Syntax: List, Scope: OnIngress, Merge: agree, Example: "eipalloc-0a1", Doc: "Its Elastic IP addresses."},
+		{Key: ingress("frontend-nlb-attributes"), Syntax: Map, Scope: OnIngress, Merge: perKey, Example: "load_balancing.cross_zone.enabled=true", Doc: "Its attributes."},
+		{Key: ingress("frontend-nlb-tags"), Syntax: Map, Scope: OnIngress, Merge: perKey, Example: "Team=web", Doc: "Its tags."},
+		{Key: ingress("frontend-nlb-healthcheck-port"), Syntax: String, Scope: OnIngress, Merge: agree, Example: "traffic-port", Doc: "Port of its health check."},
+		{Key: ingress("frontend-nlb-healthcheck-protocol"), Syntax: String, Scope: OnIngress, Merge: agree, Example: "HTTP", Doc: "Protocol of its health check."},
+		{Key: ingress("frontend-nlb-healthcheck-path"), Syntax: String, Scope: OnIngress, Merge: agree, Example: "/", Doc: "Path of its health check."},
+		{Key: ingress("frontend-nlb-healthcheck-interval-seconds"), Syntax: Int32, Scope: OnIngress, Merge: agree, Example: "15", Doc: "Seconds between its health checks."},
+		{Key: ingress("frontend-nlb-healthcheck-timeout-seconds"), Syntax: Int32, Scope: OnIngress, Merge: agree, Example: "5", Doc: "Seconds until its health check has failed."},
+		{Key: ingress("frontend-nlb-healthcheck-healthy-threshold-count"), Syntax: Int32, Scope: OnIngress, Merge: agree, Example: "3", Doc: "Its healthy threshold."},
+		{Key: ingress("frontend-nlb-healthcheck-unhealthy-threshold-count"), Syntax: Int32, Scope: OnIngress, Merge: agree, Example: "3", Doc: "Its unhealthy threshold."},
+		{Key: ingress("frontend-nlb-healthcheck-success-codes"), Syntax: String, Scope: OnIngress, Merge: agree, Example: "200", Doc: "Codes of its passed health check."},
+	}
+}

@@ -1,0 +1,121 @@
+package annotation
+
+import (
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+)
+
+// Findings collects diagnostics, each once.
+type Findings struct {
+	list diag.List
+	seen map[finding]bool
+}
+
+type finding struct {
+	object     diag.Object
+	path, text string
+}
+
+// Add appends diagnostics that are not there yet.
+func (f *Findings) Add(ds ...diag.Diagnostic) {
+	if f.seen == nil {
+		f.seen = map[finding]bool{}
+	}
+	for _, d := range ds {
+		if k := (finding{d.Object, d.Path, d.Text}); !f.seen[k] {
+			f.seen[k] = true
+			f.list = append(f.list, d)
+		}
+	}
+}
+
+// List returns what was found, in the order of finding.
+func (f *Findings) List() diag.List { return f.list }
+
+// Reader reads annotations of an object, or of several of which the first that has a key decides. A value that cannot be
+// understood is reported in Findings and read as not set.
+type Reader struct {
+	findings *Findings
+	objects  []object
+}
+
+type object struct {
+	diag.Object
+	annotations map[string]string
+}
+
+// NewReader reads the annotations of one object.
+func NewReader(f *Findings, o diag.Object, annotations map[string]string) Reader {
+	return Reader{findings: f, objects: []object{{o, annotations}}}
+}
+
+// Under returns a Reader in which the annotations of o win, per key, over those of r.
+func (r Reader) Under(o diag.Object, annotations map[string]string) Reader {
+	return Reader{findings: r.findings, objects: append([]object{{o, annotations}}, r.objects...)}
+}
+
+// Raw is the value as written; ok is false if the annotation does not exist.
+func (r Reader) Raw(k Key) (value string, s intent.Source, ok bool) {
+	for _, o := range r.objects {
+		if v, exists := o.annotations[string(k)]; exists {
+			return v, intent.Source{Object: o.Object, Path: k.Path()}, true
+		}
+	}
+	return "", intent.Source{}, false
+}
+
+// String reads a string.
+func (r Reader) String(k Key) intent.Field[string] { return read(r, k, decodeString) }
+
+// Bool reads a bool.
+func (r Reader) Bool(k Key) intent.Field[bool] { return read(r, k, decodeBool) }
+
+// Int32 reads a number.
+func (r Reader) Int32(k Key) intent.Field[int32] { return read(r, k, decodeInt32) }
+
+// Int64 reads a number.
+func (r Reader) Int64(k Key) intent.Field[int64] { return read(r, k, decodeInt64) }
+
+// List reads a list; it is set, and may be empty, if the annotation exists.
+func (r Reader) List(k Key) intent.Field[[]string] { return read(r, k, decodeList) }
+
+// Map reads a map; it is set, and may be empty, if the annotation exists.
+func (r Reader) Map(k Key) intent.Field[map[string]string] { return read(r, k, decodeMap) }
+
+// Unmarshal reads JSON.
+func Unmarshal[T any](r Reader, k Key) intent.Field[T] { return read(r, k, decodeJSON[T]) }
+
+func read[T any](r Reader, k Key, decode func(Entry, Key, string) (T, error)) intent.Field[T] {
+	raw, source, ok := r.Raw(k)
+	if !ok {
+		return intent.Field[T]{}
+	}
+	e, _ := Lookup(k)
+	v, err := decode(e, k, raw)
+	if err != nil {
+		r.findings.Add(diag.New(source.Object, source.Path, diag.InvalidAnnotation, err.Error(), e.remedy()))
+		return intent.Field[T]{}
+	}
+	return intent.Of(v, source)
+}
+
+// Invalid reports that the value of an annotation, though well-formed, cannot be used. An empty remedy is replaced by what the
+// table says a value must look like.
+func (r Reader) Invalid(k Key, text, remedy string) {
+	_, source, ok := r.Raw(k)
+	if !ok {
+		source = intent.Source{Object: r.objects[len(r.objects)-1].Object, Path: k.Path()}
+	}
+	if remedy == "" {
+		e, _ := Lookup(k)
+		remedy = e.remedy()
+	}
+	r.findings.Add(diag.New(source.Object, source.Path, diag.InvalidAnnotation, text, remedy))
+}
+
+// Ignored notes that an annotation has no effect.
+func (r Reader) Ignored(k Key, text, remedy string) {
+	if _, source, ok := r.Raw(k); ok {
+		r.findings.Add(diag.New(source.Object, source.Path, diag.IgnoredSetting, text, remedy))
+	}
+}
