@@ -12,7 +12,7 @@ import (
 
 // Fault is a rule that breaks calls. The first fields select calls; an empty one selects all, and one that ends in "*" selects
 // by prefix. Of the selected calls Skip pass, then Times are struck, each with the given probability. The first rule that
-// strikes is the only one.
+// strikes is the only one. In JSON the durations are strings such as "1.5s".
 type Fault struct {
 	ID       string `json:"id"`
 	Service  string `json:"service,omitempty"`
@@ -68,14 +68,15 @@ func (f Fault) refusal() error {
 
 // FaultStatus is a rule and what it has done.
 type FaultStatus struct {
-	Fault
-	Selected int `json:"selected"` // calls that it applied to
-	Struck   int `json:"struck"`
+	Rule     Fault `json:"rule"`
+	Selected int   `json:"selected"` // calls that it applied to
+	Struck   int   `json:"struck"`
 }
 
 type faultState struct {
-	FaultStatus
-	memory map[string]remembered // answers for stale reads
+	Fault
+	selected, struck int
+	memory           map[string]remembered // answers for stale reads
 }
 
 type remembered struct {
@@ -95,7 +96,7 @@ func (g *Gate) AddFault(f Fault) (string, error) {
 		g.sequence++
 		f.ID = fmt.Sprintf("fault-%d", g.sequence)
 	}
-	s := &faultState{FaultStatus: FaultStatus{Fault: f}, memory: map[string]remembered{}}
+	s := &faultState{Fault: f, memory: map[string]remembered{}}
 	if i := g.faultIndex(f.ID); i >= 0 {
 		g.faults[i] = s
 	} else {
@@ -129,7 +130,7 @@ func (g *Gate) Faults() []FaultStatus {
 	defer g.mu.Unlock()
 	all := make([]FaultStatus, len(g.faults))
 	for i, s := range g.faults {
-		all[i] = s.FaultStatus
+		all[i] = FaultStatus{Rule: s.Fault, Selected: s.selected, Struck: s.struck}
 	}
 	return all
 }
@@ -144,14 +145,14 @@ func (g *Gate) strike(call *Call, in *parameters) Fault {
 		if !s.selects(call, in) {
 			continue
 		}
-		s.Selected++
-		if s.Selected <= s.Skip || (s.Times > 0 && s.Struck >= s.Times) {
+		s.selected++
+		if s.selected <= s.Skip || (s.Times > 0 && s.struck >= s.Times) {
 			continue
 		}
 		if s.Probability > 0 && s.Probability < 1 && g.random.Float64() >= s.Probability {
 			continue
 		}
-		s.Struck++
+		s.struck++
 		return s.Fault
 	}
 	return Fault{}

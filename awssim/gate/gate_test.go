@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"runtime"
 	"slices"
@@ -371,7 +372,7 @@ func TestFaultsAreListedReplacedAndRemoved(t *testing.T) {
 		}
 	}
 	faults := b.Faults()
-	if len(faults) != 2 || faults[0].ID != "slow" || faults[0].Code != "Other" || faults[1].ID != "fault-1" {
+	if len(faults) != 2 || faults[0].Rule.ID != "slow" || faults[0].Rule.Code != "Other" || faults[1].Rule.ID != "fault-1" {
 		t.Errorf("faults are %+v", faults)
 	}
 	if !b.RemoveFault("slow") || b.RemoveFault("slow") {
@@ -380,6 +381,28 @@ func TestFaultsAreListedReplacedAndRemoved(t *testing.T) {
 	b.ClearFaults()
 	if len(b.Faults()) != 0 {
 		t.Error("faults are left")
+	}
+}
+
+func TestFaultsSurviveJSONWithReadableDurations(t *testing.T) {
+	t.Parallel()
+	f := Fault{ID: "slow", Action: "Describe*", From: epoch, Latency: 1500 * time.Millisecond, Stale: time.Minute, Lose: true}
+	text, err := json.Marshal(FaultStatus{Rule: f, Struck: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"rule":{"id":"slow","action":"Describe*","from":"2026-01-02T03:04:05Z","lose":true,"latency":"1.5s","stale":"1m0s"},"selected":0,"struck":2}`
+	if string(text) != want {
+		t.Errorf("got %s, want %s", text, want)
+	}
+	var back FaultStatus
+	if err := json.Unmarshal(text, &back); err != nil || back.Rule != f || back.Struck != 2 {
+		t.Errorf("came back as %+v, %v", back, err)
+	}
+	for _, bad := range []string{`{"latency":"soon"}`, `{"latncy":"1s"}`, `[]`} {
+		if err := json.Unmarshal([]byte(bad), &f); err == nil {
+			t.Errorf("%s was accepted", bad)
+		}
 	}
 }
 
