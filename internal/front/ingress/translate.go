@@ -1,6 +1,10 @@
 package ingress
 
 import (
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/world"
@@ -10,5 +14,80 @@ import (
 // order. Every finding is among the members' diagnostics; a bad setting never stops the translation of the rest. A route
 // whose backend cannot be translated keeps its conditions and has no actions.
 func Translate(v *world.View, cfg Config, g Group) intent.Entrance {
-	return intent.Entrance{Key: stack.Key{Owner: stack.Ingress, ID: g.ID}, Type: stack.Application}
+	e := intent.Entrance{Key: stack.Key{Owner: stack.Ingress, ID: g.ID}, Type: stack.Application}
+	for _, m := range g.members {
+		e.Members = append(e.Members, translate(v, cfg, m))
+	}
+	return e
+}
+
+// translation is the work on one member.
+type translation struct {
+	view     *world.View
+	config   Config
+	ingress  *networkingv1.Ingress
+	class    Class
+	findings *annotation.Findings
+	read     annotation.Reader
+
+	targetGroups map[string]*intent.TargetGroup // by identity; nil = cannot be built, and that was reported
+	conditions   map[string]*conditions         // by Service name; nil = malformed, and that was reported
+	transforms   map[string]*[]stack.Transform  // by Service name; nil = malformed, and that was reported
+}
+
+func translate(v *world.View, cfg Config, m member) intent.Member {
+	ing := m.ingress
+	f := &annotation.Findings{}
+	t := &translation{
+		view: v, config: cfg, ingress: ing, class: m.class, findings: f,
+		read:         annotation.NewReader(f, Object(ing), ing.Annotations),
+		targetGroups: map[string]*intent.TargetGroup{},
+		conditions:   map[string]*conditions{},
+		transforms:   map[string]*[]stack.Transform{},
+	}
+	f.Add(m.found...)
+	annotation.Check(f, Object(ing), annotation.OnIngress, ing.Annotations)
+	t.unbuiltParams()
+	out := intent.Member{Object: Object(ing), Created: ing.CreationTimestamp.Unix(), Held: m.held}
+	if ing.CreationTimestamp.IsZero() {
+		out.Created = 0
+	}
+	out.Settings = t.settings()
+	out.Listeners = t.listeners()
+	out.Routes = t.routes()
+	out.Diagnostics = f.List()
+	return out
+}
+
+// here is a source within the Ingress itself.
+func (t *translation) here(path string) intent.Source {
+	return intent.Source{Object: Object(t.ingress), Path: path}
+}
+
+// params is a source within the class parameters.
+func (t *translation) params(path string) intent.Source {
+	return intent.Source{Object: diag.Object{Kind: paramsKind, Name: t.class.Params.Name, UID: string(t.class.Params.UID)}, Path: path}
+}
+
+// unbuiltParams notes the class parameters that this version does not act on.
+func (t *translation) unbuiltParams() {
+	if t.class.Params == nil {
+		return
+	}
+	spec := t.class.Params.Spec
+	for _, p := range []struct {
+		field string
+		set   bool
+	}{
+		{"minimumLoadBalancerCapacity", spec.MinimumLoadBalancerCapacity != nil},
+		{"ipamConfiguration", spec.IPAMConfiguration != nil},
+		{"wafv2AclArn", spec.WAFv2ACLArn != ""},
+		{"wafv2AclName", spec.WAFv2ACLName != ""},
+	} {
+		if p.set {
+			t.findings.Add(diag.New(Object(t.ingress), "spec."+p.field+" of IngressClassParams "+t.class.Params.Name, diag.UnsupportedFeature,
+				p.field+" of the class parameters is kept, but this version does not act on it yet",
+				"nothing needs to be done; what it configures stays as it is"))
+		}
+	}
 }

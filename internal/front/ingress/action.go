@@ -1,0 +1,227 @@
+package ingress
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+type actionJSON struct {
+	Type            string             `json:"type"`
+	TargetGroupARN  *string            `json:"targetGroupARN"`
+	TargetGroupName *string            `json:"targetGroupName"`
+	FixedResponse   *fixedResponseJSON `json:"fixedResponseConfig"`
+	Redirect        *redirectJSON      `json:"redirectConfig"`
+	Forward         *forwardJSON       `json:"forwardConfig"`
+}
+
+type fixedResponseJSON struct {
+	ContentType string `json:"contentType"`
+	MessageBody string `json:"messageBody"`
+	StatusCode  string `json:"statusCode"`
+}
+
+type redirectJSON struct {
+	Host       string `json:"host"`
+	Path       string `json:"path"`
+	Port       string `json:"port"`
+	Protocol   string `json:"protocol"`
+	Query      string `json:"query"`
+	StatusCode string `json:"statusCode"`
+}
+
+type forwardJSON struct {
+	TargetGroups []tupleJSON     `json:"targetGroups"`
+	Stickiness   *stickinessJSON `json:"targetGroupStickinessConfig"`
+}
+
+type tupleJSON struct {
+	TargetGroupARN  *string             `json:"targetGroupARN"`
+	TargetGroupName *string             `json:"targetGroupName"`
+	ServiceName     *string             `json:"serviceName"`
+	ServicePort     *intstr.IntOrString `json:"servicePort"`
+	Weight          *int32              `json:"weight"`
+}
+
+type stickinessJSON struct {
+	Enabled         *bool  `json:"enabled"`
+	DurationSeconds *int32 `json:"durationSeconds"`
+}
+
+// annotated makes the action that annotation actions.<name> describes.
+func (t *translation) annotated(name, at string) []intent.Action {
+	k := annotation.Actions.For(name)
+	if _, _, ok := t.read.Raw(k); !ok {
+		text := "missing " + string(k) + " configuration"
+		if t.config.TolerateMissingAction {
+			d := diag.New(Object(t.ingress), at, diag.ServiceMissing, text+"; such requests are answered by 503", "add the annotation, or name a port of a Service")
+			d.Class = diag.Note
+			t.findings.Add(d)
+			return fixed503("Backend action does not exist")
+		}
+		t.invalidRule(at, text, "add the annotation, or name a port of a Service")
+		return nil
+	}
+	field := annotation.Unmarshal[actionJSON](t.read, k)
+	if !field.Set {
+		return nil
+	}
+	j := field.Value
+	if problem := j.problem(); problem != "" {
+		t.read.Invalid(k, problem, "")
+		return nil
+	}
+	switch stack.ActionType(j.Type) {
+	case stack.ActionFixedResponse:
+		return []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
+			StatusCode: j.FixedResponse.StatusCode, ContentType: j.FixedResponse.ContentType, MessageBody: j.FixedResponse.MessageBody,
+		}}}
+	case stack.ActionRedirect:
+		return []intent.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{
+			Host: j.Redirect.Host, Path: j.Redirect.Path, Port: j.Redirect.Port, Protocol: j.Redirect.Protocol, Query: j.Redirect.Query,
+			StatusCode: j.Redirect.StatusCode,
+		}}}
+	}
+	return t.forward(j.forward(k))
+}
+
+// problem tells what is wrong with an action; empty if nothing is.
+func (j actionJSON) problem() string {
+	switch stack.ActionType(j.Type) {
+	case stack.ActionFixedResponse:
+		return j.FixedResponse.problem()
+	case stack.ActionRedirect:
+		return j.Redirect.problem()
+	case stack.ActionForward:
+	default:
+		return "unknown action type: " + j.Type
+	}
+	simple := j.TargetGroupARN != nil || j.TargetGroupName != nil
+	switch {
+	case !simple && j.Forward == nil:
+		return "missing ForwardConfig or TargetGroupARN/TargetGroupName"
+	case simple && j.Forward != nil:
+		return "either ForwardConfig or TargetGroupARN/TargetGroupName can be specified"
+	case simple:
+		return ""
+	}
+	if problem := j.Forward.problem(); problem != "" {
+		return "invalid ForwardConfig: " + problem
+	}
+	return ""
+}
+
+// fixedContentTypes are those that AWS admits.
+var fixedContentTypes = map[string]bool{
+	"": true, "text/plain": true, "text/css": true, "text/html": true, "application/javascript": true, "application/json": true,
+}
+
+func (j *fixedResponseJSON) problem() string {
+	switch {
+	case j == nil:
+		return "missing FixedResponseConfig"
+	case j.StatusCode == "":
+		return "invalid FixedResponseConfig: statusCode is required"
+	case len(j.StatusCode) != 3 || !strings.Contains("245", j.StatusCode[:1]) || strings.Trim(j.StatusCode, "0123456789") != "":
+		return fmt.Sprintf("invalid FixedResponseConfig: statusCode must be 2XX, 4XX or 5XX: %s", j.StatusCode)
+	case !fixedContentTypes[j.ContentType]:
+		return fmt.Sprintf("invalid FixedResponseConfig: contentType must be within [text/plain, text/css, text/html, application/javascript, application/json]: %s", j.ContentType)
+	case len(j.MessageBody) > 1024:
+		return fmt.Sprintf("invalid FixedResponseConfig: messageBody has %d bytes, AWS admits 1024", len(j.MessageBody))
+	}
+	return ""
+}
+
+func (j *redirectJSON) problem() string {
+	switch {
+	case j == nil:
+		return "missing RedirectConfig"
+	case j.StatusCode == "":
+		return "invalid RedirectConfig: statusCode is required"
+	case j.StatusCode != "HTTP_301" && j.StatusCode != "HTTP_302":
+		return fmt.Sprintf("invalid RedirectConfig: statusCode must be within [HTTP_301, HTTP_302]: %s", j.StatusCode)
+	}
+	return ""
+}
+
+// maxForwardTargetGroups is what AWS admits in one forward.
+const maxForwardTargetGroups = 5
+
+func (j *forwardJSON) problem() string {
+	for _, g := range j.TargetGroups {
+		if problem := g.problem(); problem != "" {
+			return "invalid TargetGroupTuple: " + problem
+		}
+	}
+	switch {
+	case len(j.TargetGroups) == 0:
+		return "targetGroups cannot be empty"
+	case len(j.TargetGroups) > maxForwardTargetGroups:
+		return fmt.Sprintf("%d target groups, AWS admits %d", len(j.TargetGroups), maxForwardTargetGroups)
+	}
+	for _, g := range j.TargetGroups {
+		if g.Weight == nil && len(j.TargetGroups) > 1 {
+			return "weight must be set when route to multiple target groups"
+		}
+	}
+	if s := j.Stickiness; s != nil && s.DurationSeconds != nil && (*s.DurationSeconds < 1 || *s.DurationSeconds > 604800) {
+		return fmt.Sprintf("durationSeconds of targetGroupStickinessConfig must be within [1, 604800]: %d", *s.DurationSeconds)
+	}
+	return ""
+}
+
+func (j tupleJSON) problem() string {
+	literal := j.TargetGroupARN != nil || j.TargetGroupName != nil
+	switch {
+	case !literal && j.ServiceName == nil:
+		return "missing serviceName or targetGroupARN/targetGroupName"
+	case literal && j.ServiceName != nil:
+		return "either serviceName or targetGroupARN/targetGroupName can be specified"
+	case !literal && j.ServicePort == nil:
+		return "missing servicePort"
+	case j.Weight != nil && (*j.Weight < 0 || *j.Weight > 999):
+		return fmt.Sprintf("weight must be within [0, 999]: %d", *j.Weight)
+	}
+	return ""
+}
+
+// forward is the normal form of a valid forward action.
+func (j actionJSON) forward(k annotation.Key) forward {
+	f := forward{at: k.Path()}
+	if j.Forward == nil {
+		f.tuples = []tuple{literal(j.TargetGroupARN, j.TargetGroupName)}
+		return f
+	}
+	for _, g := range j.Forward.TargetGroups {
+		one := literal(g.TargetGroupARN, g.TargetGroupName)
+		if g.ServiceName != nil {
+			one.service, one.port = *g.ServiceName, g.ServicePort.String()
+		}
+		one.weight = g.Weight
+		f.tuples = append(f.tuples, one)
+	}
+	if s := j.Forward.Stickiness; s != nil {
+		f.stickiness = &stack.Stickiness{Enabled: s.Enabled != nil && *s.Enabled}
+		if s.DurationSeconds != nil {
+			f.stickiness.DurationSeconds = *s.DurationSeconds
+		}
+	}
+	return f
+}
+
+// literal is a target group of the user; the ARN wins over the name.
+func literal(arn, name *string) (t tuple) {
+	switch {
+	case arn != nil:
+		t.arn = *arn
+	case name != nil:
+		t.name = *name
+	}
+	return t
+}

@@ -1,0 +1,216 @@
+package ingress
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// forward is a forward action before Services are looked up.
+type forward struct {
+	tuples     []tuple
+	stickiness *stack.Stickiness
+	at         string // field path of what asks for it
+}
+
+// tuple is one target of a forward: a Service port, or a target group of the user.
+type tuple struct {
+	service, port string
+	arn, name     string
+	weight        *int32
+}
+
+// forward makes the action; nil if a target cannot be served, which was reported.
+func (t *translation) forward(f forward) []intent.Action {
+	a := intent.Action{Type: stack.ActionForward, Stickiness: f.stickiness}
+	complete := true
+	for _, one := range f.tuples {
+		b := intent.Backend{Weight: one.weight, TargetGroupARN: one.arn, TargetGroupName: one.name, Source: t.here(f.at)}
+		if one.service != "" {
+			svc, ok := t.view.Service(t.ingress.Namespace, one.service)
+			if !ok {
+				text := fmt.Sprintf("Service %s/%s does not exist", t.ingress.Namespace, one.service)
+				if len(f.tuples) == 1 && t.config.TolerateMissingService {
+					d := diag.New(Object(t.ingress), f.at, diag.ServiceMissing, text+"; such requests are answered by 503", "create the Service, or correct its name")
+					d.Class = diag.Note
+					t.findings.Add(d)
+					return fixed503("Backend service does not exist")
+				}
+				t.findings.Add(diag.New(Object(t.ingress), f.at, diag.ServiceNotFound, text, "create the Service, or correct its name"))
+				complete = false
+				continue
+			}
+			b.TargetGroup = t.targetGroup(svc, one.port, f.at)
+			complete = complete && b.TargetGroup != nil
+		}
+		a.Backends = append(a.Backends, b)
+	}
+	if !complete {
+		return nil
+	}
+	return []intent.Action{a}
+}
+
+// targetGroup is the one of a Service port as written; nil if it cannot be built, which was reported.
+func (t *translation) targetGroup(svc *corev1.Service, written, at string) *intent.TargetGroup {
+	id := naming.IngressTargetGroupID(t.ingress.Namespace, t.ingress.Name, svc.Name, written)
+	if g, ok := t.targetGroups[id]; ok {
+		return g
+	}
+	g := t.newTargetGroup(id, svc, written, at)
+	t.targetGroups[id] = g
+	return g
+}
+
+func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at string) *intent.TargetGroup {
+	object := diag.Object{Kind: "Service", Namespace: svc.Namespace, Name: svc.Name, UID: string(svc.UID)}
+	annotation.Check(t.findings, object, annotation.OnBoth, svc.Annotations)
+	read := t.read.Under(object, svc.Annotations)
+	port, ok := findPort(svc, written)
+	if !ok {
+		t.findings.Add(diag.New(Object(t.ingress), at, diag.ServicePortNotFound,
+			fmt.Sprintf("unable to find port %s on service %s/%s, which has %s", written, svc.Namespace, svc.Name, describePorts(svc)),
+			"name one of its ports, or add the port to the Service"))
+		return nil
+	}
+	g := &intent.TargetGroup{
+		ID: id, Object: Object(t.ingress), ServiceNamespace: svc.Namespace, ServiceName: svc.Name, ServiceUID: string(svc.UID), ServicePort: written,
+		TargetType:      t.targetType(read),
+		Protocol:        read.String(annotation.BackendProtocol).Or(protocolHTTP),
+		ProtocolVersion: read.String(annotation.BackendProtocolVersion).Or("HTTP1"),
+		IPv6:            slices.Contains(svc.Spec.IPFamilies, corev1.IPv6Protocol),
+		Attributes:      read.Map(annotation.TargetGroupAttributes).Value,
+		Tags:            t.targetGroupTags(object, svc),
+		MultiCluster:    t.read.Bool(annotation.MultiCluster).Value || annotation.NewReader(t.findings, object, svc.Annotations).Bool(annotation.MultiCluster).Value,
+		Source:          t.here(at),
+	}
+	g.Port, g.TargetPort = targetPort(port, g.TargetType)
+	if g.TargetType == stack.TargetInstance {
+		if g.Port == 0 {
+			t.reportNoNodePort(svc, port, read, at)
+			return nil
+		}
+		g.NodeLabels = read.Map(annotation.TargetNodeLabels).Value
+	}
+	k := annotation.TargetControlPort.For(svc.Name + "." + written)
+	if control := read.Int32(k); control.Set {
+		g.ControlPort = control.Value
+		if g.TargetType == stack.TargetInstance {
+			read.Invalid(k, "target control port is not supported for instance target target group", "use target type ip, or remove the annotation")
+			g.ControlPort = 0
+		}
+	}
+	g.HealthCheck = t.healthCheck(read, svc, g)
+	return g
+}
+
+// findPort finds a Service port by number or name.
+func findPort(svc *corev1.Service, written string) (corev1.ServicePort, bool) {
+	number, err := strconv.ParseInt(written, 10, 32)
+	for _, p := range svc.Spec.Ports {
+		if err == nil && int64(p.Port) == number || err != nil && p.Name == written {
+			return p, true
+		}
+	}
+	return corev1.ServicePort{}, false
+}
+
+func describePorts(svc *corev1.Service) string {
+	if len(svc.Spec.Ports) == 0 {
+		return "no ports"
+	}
+	out := "ports"
+	for i, p := range svc.Spec.Ports {
+		if i > 0 {
+			out += ","
+		}
+		out += fmt.Sprintf(" %d", p.Port)
+		if p.Name != "" {
+			out += fmt.Sprintf(" (%s)", p.Name)
+		}
+	}
+	return out
+}
+
+// targetPort is the port of the target group, and the port that targets listen on as decimal or name. The API server fills in
+// an absent targetPort by the port; objects read from files may not have been there.
+func targetPort(p corev1.ServicePort, targetType string) (int32, string) {
+	if targetType == stack.TargetInstance {
+		return p.NodePort, strconv.FormatInt(int64(p.NodePort), 10)
+	}
+	target := p.TargetPort
+	if target.Type == intstr.Int && target.IntVal == 0 {
+		target.IntVal = p.Port
+	}
+	if target.Type == intstr.String {
+		// A named port may differ from pod to pod; targets carry their own.
+		return 1, target.StrVal
+	}
+	return target.IntVal, target.String()
+}
+
+// targetType: the class beats the Service, which beats the Ingress.
+func (t *translation) targetType(read annotation.Reader) string {
+	kind := t.config.DefaultTargetType
+	if kind == "" {
+		kind = stack.TargetInstance
+	}
+	fromClass := t.class.Params != nil && t.class.Params.Spec.TargetType != ""
+	if fromClass {
+		kind = string(t.class.Params.Spec.TargetType)
+	} else {
+		kind = read.String(annotation.TargetType).Or(kind)
+	}
+	if kind == stack.TargetIP && t.config.IPTargetTypeDisabled {
+		const text = "unsupported targetType: ip when EnableIPTargetType is false"
+		const remedy = "use target type instance, or enable the feature gate EnableIPTargetType"
+		if fromClass {
+			t.findings.Add(diag.New(Object(t.ingress), "spec.targetType of IngressClassParams "+t.class.Params.Name, diag.InvalidAnnotation, text, remedy))
+		} else {
+			read.Invalid(annotation.TargetType, text, remedy)
+		}
+	}
+	return kind
+}
+
+// reportNoNodePort says why a Service cannot have instance targets, and who asked for them.
+func (t *translation) reportNoNodePort(svc *corev1.Service, port corev1.ServicePort, read annotation.Reader, at string) {
+	why := "the default target type"
+	if t.class.Params != nil && t.class.Params.Spec.TargetType != "" {
+		why = "asked for by IngressClassParams " + t.class.Params.Name
+	} else if _, source, ok := read.Raw(annotation.TargetType); ok {
+		why = "asked for by " + source.Object.String()
+	}
+	kind := svc.Spec.Type
+	if kind == "" {
+		kind = corev1.ServiceTypeClusterIP
+	}
+	t.findings.Add(diag.New(Object(t.ingress), at, diag.WrongServiceType,
+		fmt.Sprintf("TargetGroup port is empty. When using Instance targets (%s), your service be must of type 'NodePort' or 'LoadBalancer'; port %d of Service %s/%s, of type %s, has no node port",
+			why, port.Port, svc.Namespace, svc.Name, kind),
+		"change the Service to type NodePort or LoadBalancer, or set annotation "+string(annotation.TargetType)+": ip"))
+}
+
+// targetGroupTags: class over Service over Ingress, per key.
+func (t *translation) targetGroupTags(object diag.Object, svc *corev1.Service) map[string]string {
+	out := map[string]string{}
+	for k, f := range t.tags(t.read) {
+		out[k] = f.Value
+	}
+	for k, f := range t.tags(annotation.NewReader(t.findings, object, svc.Annotations)) {
+		out[k] = f.Value
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}

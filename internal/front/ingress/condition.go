@@ -1,0 +1,188 @@
+package ingress
+
+import (
+	"fmt"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// conditions are those of a conditions annotation, the ones on host and path apart.
+type conditions struct {
+	others             []stack.Condition
+	hosts, hostRegexes []string
+	paths, pathRegexes []string
+}
+
+type conditionJSON struct {
+	Field             string      `json:"field"`
+	HostHeader        *valuesJSON `json:"hostHeaderConfig"`
+	PathPattern       *valuesJSON `json:"pathPatternConfig"`
+	HTTPHeader        *headerJSON `json:"httpHeaderConfig"`
+	HTTPRequestMethod *methodJSON `json:"httpRequestMethodConfig"`
+	QueryString       *queryJSON  `json:"queryStringConfig"`
+	SourceIP          *methodJSON `json:"sourceIPConfig"`
+}
+
+type valuesJSON struct {
+	Values []string `json:"values"`
+	Regex  []string `json:"regexValues"`
+}
+
+type headerJSON struct {
+	Name   string   `json:"httpHeaderName"`
+	Values []string `json:"values"`
+	Regex  []string `json:"regexValues"`
+}
+
+type methodJSON struct {
+	Values []string `json:"values"`
+}
+
+type queryJSON struct {
+	Values []struct {
+		Key   string `json:"key"`
+		Value string `json:"value"`
+	} `json:"values"`
+}
+
+// conditionsOf are the conditions that the annotation of a Service name adds; nil if it is malformed.
+func (t *translation) conditionsOf(service string) *conditions {
+	if c, ok := t.conditions[service]; ok {
+		return c
+	}
+	k := annotation.Conditions.For(service)
+	c := &conditions{}
+	if _, _, ok := t.read.Raw(k); ok {
+		field := annotation.Unmarshal[[]conditionJSON](t.read, k)
+		if !field.Set {
+			c = nil
+		}
+		for i, j := range field.Value {
+			if problem := c.add(j); problem != "" {
+				t.read.Invalid(k, fmt.Sprintf("condition %d: %s", i, problem), "")
+				c = nil
+				break
+			}
+			if !knownFields[j.Field] {
+				t.findings.Add(diag.New(Object(t.ingress), k.Path(), diag.IgnoredSetting,
+					fmt.Sprintf("condition %d: field %q is unknown, so the condition is left out and the rule matches more", i, j.Field),
+					"use host-header, path-pattern, http-header, http-request-method, query-string or source-ip"))
+			}
+		}
+	}
+	t.conditions[service] = c
+	return c
+}
+
+var knownFields = map[string]bool{
+	string(stack.HostHeader): true, string(stack.PathPattern): true, string(stack.HTTPHeader): true,
+	string(stack.RequestMethod): true, string(stack.QueryString): true, string(stack.SourceIP): true,
+}
+
+// add takes one condition in, or tells what is wrong with it.
+func (c *conditions) add(j conditionJSON) (problem string) {
+	switch stack.ConditionField(j.Field) {
+	case stack.HostHeader:
+		if j.HostHeader == nil {
+			return "missing hostHeaderConfig"
+		}
+		if problem = either("hostHeaderConfig", j.HostHeader.Values, j.HostHeader.Regex); problem == "" {
+			c.hosts, c.hostRegexes = append(c.hosts, j.HostHeader.Values...), append(c.hostRegexes, j.HostHeader.Regex...)
+		}
+	case stack.PathPattern:
+		if j.PathPattern == nil {
+			return "missing pathPatternConfig"
+		}
+		if problem = either("pathPatternConfig", j.PathPattern.Values, j.PathPattern.Regex); problem == "" {
+			c.paths, c.pathRegexes = append(c.paths, j.PathPattern.Values...), append(c.pathRegexes, j.PathPattern.Regex...)
+		}
+	case stack.HTTPHeader:
+		if j.HTTPHeader == nil {
+			return "missing httpHeaderConfig"
+		}
+		if problem = either("httpHeaderConfig", j.HTTPHeader.Values, j.HTTPHeader.Regex); problem == "" {
+			c.others = append(c.others, stack.Condition{Field: stack.HTTPHeader, HeaderName: j.HTTPHeader.Name, Values: j.HTTPHeader.Values, Regex: j.HTTPHeader.Regex})
+		}
+	case stack.RequestMethod:
+		return c.addValues(stack.RequestMethod, "httpRequestMethodConfig", j.HTTPRequestMethod)
+	case stack.SourceIP:
+		return c.addValues(stack.SourceIP, "sourceIPConfig", j.SourceIP)
+	case stack.QueryString:
+		return c.addQuery(j.QueryString)
+	}
+	return problem
+}
+
+func (c *conditions) addValues(field stack.ConditionField, config string, j *methodJSON) (problem string) {
+	switch {
+	case j == nil:
+		return "missing " + config
+	case len(j.Values) == 0:
+		return "invalid " + config + ": values cannot be empty"
+	}
+	c.others = append(c.others, stack.Condition{Field: field, Values: j.Values})
+	return ""
+}
+
+func (c *conditions) addQuery(j *queryJSON) (problem string) {
+	switch {
+	case j == nil:
+		return "missing queryStringConfig"
+	case len(j.Values) == 0:
+		return "invalid queryStringConfig: Values cannot be empty"
+	}
+	q := stack.Condition{Field: stack.QueryString}
+	for _, v := range j.Values {
+		if v.Value == "" {
+			return "invalid queryStringConfig: value cannot be empty"
+		}
+		q.Query = append(q.Query, stack.QueryValue{Key: v.Key, Value: v.Value})
+	}
+	c.others = append(c.others, q)
+	return ""
+}
+
+// either checks that precisely one of values and regular expressions is given.
+func either(config string, values, regex []string) (problem string) {
+	switch {
+	case len(values)+len(regex) == 0:
+		return "invalid " + config + ": values or regexValues must be specified"
+	case len(values) > 0 && len(regex) > 0:
+		return "invalid " + config + ": precisely one of values and regexValues can be specified"
+	}
+	return ""
+}
+
+// with joins the conditions of the annotation with those of a rule's host and path: first the others as written, then the
+// host, then the path; every path if there is nothing at all.
+func (c *conditions) with(host string, patterns []string, expression string) (out []stack.Condition, problem string) {
+	var hosts []string
+	if host != "" {
+		hosts = []string{host}
+	}
+	hosts = append(hosts, c.hosts...)
+	paths := append(append([]string(nil), patterns...), c.paths...)
+	regexes := append([]string(nil), c.pathRegexes...)
+	if expression != "" {
+		regexes = append([]string{expression}, regexes...)
+	}
+	if len(hosts) > 0 && len(c.hostRegexes) > 0 {
+		return nil, "host condition must specify exactly one of Values and RegexValues"
+	}
+	if len(paths) > 0 && len(regexes) > 0 {
+		return nil, "path condition must specify exactly one of Values and RegexValues"
+	}
+	out = append(out, c.others...)
+	if len(hosts)+len(c.hostRegexes) > 0 {
+		out = append(out, stack.Condition{Field: stack.HostHeader, Values: hosts, Regex: c.hostRegexes})
+	}
+	if len(paths)+len(regexes) > 0 {
+		out = append(out, stack.Condition{Field: stack.PathPattern, Values: paths, Regex: regexes})
+	}
+	if len(out) == 0 {
+		out = append(out, stack.Condition{Field: stack.PathPattern, Values: []string{"/*"}})
+	}
+	return out, ""
+}

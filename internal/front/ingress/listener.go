@@ -1,0 +1,182 @@
+package ingress
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+)
+
+const (
+	protocolHTTP  = "HTTP"
+	protocolHTTPS = "HTTPS"
+)
+
+// listeners are the listeners of the member, ascending by port. There are none if listen-ports cannot be understood.
+func (t *translation) listeners() []intent.Listener {
+	var spec v1beta1.IngressClassParamsSpec
+	if t.class.Params != nil {
+		spec = t.class.Params.Spec
+	}
+	certificates := t.listOf(spec.CertificateArn, "spec.certificateArn", annotation.CertificateARN)
+	cidrs := t.listOf(spec.InboundCIDRs, "spec.inboundCIDRs", annotation.InboundCIDRs)
+	t.checkCIDRs(cidrs)
+	prefixLists := t.listOf(slices.Concat(spec.PrefixListsIDs, legacy(spec)), "spec.prefixListsIDs", annotation.PrefixLists)
+	policy := t.read.String(annotation.SSLPolicy)
+	if spec.SSLPolicy != "" {
+		policy = intent.Of(spec.SSLPolicy, t.params("spec.sslPolicy"))
+	}
+	out := t.listenPorts(certificates.Set)
+	for i := range out {
+		l := &out[i]
+		l.InboundCIDRs, l.PrefixLists = cidrs, prefixLists
+		l.Attributes = overlay(t.read.Map(attributesKey(*l)), t.classListenerAttributes(spec, *l),
+			func() intent.Source { return t.params("spec.listeners") })
+		if l.Protocol == protocolHTTPS {
+			l.Certificates, l.SSLPolicy = certificates, policy
+			if !certificates.Set {
+				l.DiscoverHosts = t.hosts()
+			}
+		}
+		if t.ingress.Spec.DefaultBackend != nil {
+			const path = "spec.defaultBackend"
+			l.DefaultSource = t.here(path)
+			l.Default = t.backend(t.ingress.Spec.DefaultBackend, path)
+		}
+	}
+	t.noteUnusedListenerAttributes(out)
+	return out
+}
+
+// legacy is the former spelling of prefixListsIDs, read only beside an empty new one.
+func legacy(spec v1beta1.IngressClassParamsSpec) []string {
+	if len(spec.PrefixListsIDs) > 0 {
+		return nil
+	}
+	return spec.PrefixListsIDsLegacy
+}
+
+// listOf is a list of the class, if not empty, else of the annotation, if not empty.
+func (t *translation) listOf(class []string, path string, k annotation.Key) intent.Field[[]string] {
+	if len(class) > 0 {
+		return intent.Of(class, t.params(path))
+	}
+	return nonEmpty(t.read.List(k))
+}
+
+// checkCIDRs reports what does not parse. Host bits are admitted; compile removes them.
+func (t *translation) checkCIDRs(cidrs intent.Field[[]string]) {
+	for _, c := range cidrs.Value {
+		_, _, err := net.ParseCIDR(c)
+		if err == nil {
+			continue
+		}
+		const remedy = "write address ranges such as 198.51.100.0/24 or 2001:db8::/32"
+		if cidrs.Source.Object.Kind == paramsKind {
+			t.findings.Add(diag.New(Object(t.ingress), cidrs.Source.Path+" of IngressClassParams "+t.class.Params.Name, diag.InvalidAnnotation,
+				fmt.Sprintf("invalid CIDR in IngressClassParams InboundCIDR %s: %v", c, err), remedy))
+			continue
+		}
+		t.read.Invalid(annotation.InboundCIDRs,
+			fmt.Sprintf("invalid inbound-cidrs settings on Ingress: %s/%s: %v", t.ingress.Namespace, t.ingress.Name, err), remedy)
+	}
+}
+
+// listenPorts reads annotation listen-ports: a list of objects of protocol and port; of several entries for one port the last
+// counts. Without it there is one listener: HTTPS 443 if certificates are named, else HTTP 80.
+func (t *translation) listenPorts(certificates bool) []intent.Listener {
+	raw, _, ok := t.read.Raw(annotation.ListenPorts)
+	if !ok {
+		if certificates {
+			return []intent.Listener{{Port: 443, Protocol: protocolHTTPS}}
+		}
+		return []intent.Listener{{Port: 80, Protocol: protocolHTTP}}
+	}
+	var entries []map[string]int32
+	if err := json.Unmarshal([]byte(raw), &entries); err != nil {
+		t.read.Invalid(annotation.ListenPorts, fmt.Sprintf("failed to parse listen-ports configuration: `%s`: %v", raw, err), "")
+		return nil
+	}
+	if len(entries) == 0 {
+		t.read.Invalid(annotation.ListenPorts, fmt.Sprintf("empty listen-ports configuration: `%s`", raw), "")
+		return nil
+	}
+	byPort := map[int32]string{}
+	for _, e := range entries {
+		for _, protocol := range sortedKeys(e) {
+			port := e[protocol]
+			switch {
+			case protocol != protocolHTTP && protocol != protocolHTTPS:
+				t.read.Invalid(annotation.ListenPorts, "listen protocol must be within [HTTP, HTTPS]: "+protocol, "")
+			case port < 1 || port > 65535:
+				t.read.Invalid(annotation.ListenPorts, fmt.Sprintf("listen port must be within [1, 65535]: %d", port), "")
+			default:
+				byPort[port] = protocol
+			}
+		}
+	}
+	var out []intent.Listener
+	for port, protocol := range byPort {
+		out = append(out, intent.Listener{Port: port, Protocol: protocol})
+	}
+	slices.SortFunc(out, func(a, b intent.Listener) int { return cmp.Compare(a.Port, b.Port) })
+	return out
+}
+
+func attributesKey(l intent.Listener) annotation.Key {
+	return annotation.ListenerAttributes.For(fmt.Sprintf("%s-%d", l.Protocol, l.Port))
+}
+
+// classListenerAttributes are those of the first entry of the class for the protocol and port.
+func (t *translation) classListenerAttributes(spec v1beta1.IngressClassParamsSpec, l intent.Listener) map[string]string {
+	for _, c := range spec.Listeners {
+		if string(c.Protocol) == l.Protocol && c.Port == l.Port {
+			return t.attributes(c.ListenerAttributes)
+		}
+	}
+	return nil
+}
+
+func (t *translation) noteUnusedListenerAttributes(listeners []intent.Listener) {
+	used := map[annotation.Key]bool{}
+	for _, l := range listeners {
+		used[attributesKey(l)] = true
+	}
+	for _, k := range sortedKeys(t.ingress.Annotations) {
+		if key := annotation.Key(k); strings.HasPrefix(k, string(annotation.ListenerAttributes)) && !used[key] {
+			t.read.Ignored(key, fmt.Sprintf("annotation %s has no effect: the Ingress has no such listener", k),
+				"name protocol and port as in "+string(annotation.ListenPorts))
+		}
+	}
+}
+
+// hosts are the host names for which certificates are looked for: those of rules and of spec.tls, sorted.
+func (t *translation) hosts() []string {
+	var out []string
+	for _, r := range t.ingress.Spec.Rules {
+		if r.Host != "" {
+			out = append(out, r.Host)
+		}
+	}
+	for _, tls := range t.ingress.Spec.TLS {
+		out = append(out, tls.Hosts...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}

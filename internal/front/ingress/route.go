@@ -1,0 +1,153 @@
+package ingress
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// useAnnotation is the port name by which a backend refers to an actions annotation.
+const useAnnotation = "use-annotation"
+
+// path is a path of a rule with its place in the Ingress.
+type path struct {
+	networkingv1.HTTPIngressPath
+	rule, index int
+	host        string
+}
+
+func (p path) at() string { return fmt.Sprintf("spec.rules[%d].http.paths[%d]", p.rule, p.index) }
+
+// routes are the wanted rules: per rule of the Ingress first exact paths, then prefixes by falling length, then the others.
+func (t *translation) routes() []intent.Route {
+	regex := t.read.Bool(annotation.RegexPathMatch).Value
+	var out []intent.Route
+	for i, rule := range t.ingress.Spec.Rules {
+		if rule.HTTP == nil {
+			continue
+		}
+		for _, p := range t.sorted(i, rule) {
+			if r, ok := t.route(p, regex); ok {
+				out = append(out, r)
+			}
+		}
+	}
+	return out
+}
+
+// precedence of path types within one rule.
+var precedence = map[networkingv1.PathType]int{
+	networkingv1.PathTypeExact:                  1,
+	networkingv1.PathTypePrefix:                 2,
+	networkingv1.PathTypeImplementationSpecific: 3,
+}
+
+func (t *translation) sorted(i int, rule networkingv1.IngressRule) []path {
+	var out []path
+	for j, p := range rule.HTTP.Paths {
+		one := path{HTTPIngressPath: p, rule: i, index: j, host: rule.Host}
+		if precedence[one.pathType()] == 0 {
+			t.invalidRule(one.at()+".pathType", fmt.Sprintf("unknown pathType for path %s", p.Path), "use Exact, Prefix or ImplementationSpecific")
+			continue
+		}
+		out = append(out, one)
+	}
+	slices.SortStableFunc(out, func(a, b path) int {
+		c := cmp.Compare(precedence[a.pathType()], precedence[b.pathType()])
+		if c == 0 && a.pathType() == networkingv1.PathTypePrefix {
+			return cmp.Compare(len(b.Path), len(a.Path))
+		}
+		return c
+	})
+	return out
+}
+
+func (p path) pathType() networkingv1.PathType {
+	if p.PathType == nil {
+		return networkingv1.PathTypeImplementationSpecific
+	}
+	return *p.PathType
+}
+
+// route translates one path. ok is false if its conditions are not known; then nothing can stand in for it.
+func (t *translation) route(p path, regex bool) (intent.Route, bool) {
+	r := intent.Route{Source: t.here(p.at())}
+	name := ""
+	if p.Backend.Service != nil {
+		name = p.Backend.Service.Name
+	}
+	extra, transforms := t.conditionsOf(name), t.transformsOf(name)
+	patterns, expression, problem := p.patterns(regex)
+	if problem != "" {
+		t.invalidRule(p.at()+".path", problem, "use pathType ImplementationSpecific for paths with wildcards")
+	}
+	actions := t.backend(&p.Backend, p.at()+".backend")
+	if problem != "" || extra == nil {
+		return intent.Route{}, false
+	}
+	if r.Conditions, problem = extra.with(p.host, patterns, expression); problem != "" {
+		t.invalidRule(p.at(), problem, "state the host, or the path, either by values or by regular expressions")
+		return intent.Route{}, false
+	}
+	if transforms != nil {
+		r.Actions, r.Transforms = actions, *transforms
+	}
+	return r, true
+}
+
+// patterns are the path patterns of a path, or its regular expression.
+func (p path) patterns(regex bool) (patterns []string, expression, problem string) {
+	kind := p.pathType()
+	wild := strings.ContainsAny(p.Path, "*?")
+	switch {
+	case p.Path == "":
+		return nil, "", ""
+	case kind == networkingv1.PathTypeExact && wild:
+		return nil, "", "exact path shouldn't contain wildcards: " + p.Path
+	case kind == networkingv1.PathTypePrefix && wild:
+		return nil, "", "prefix path shouldn't contain wildcards: " + p.Path
+	case kind == networkingv1.PathTypePrefix && p.Path == "/":
+		return []string{"/*"}, "", ""
+	case kind == networkingv1.PathTypePrefix:
+		base := strings.TrimSuffix(p.Path, "/")
+		return []string{base, base + "/*"}, "", ""
+	case kind == networkingv1.PathTypeImplementationSpecific && regex:
+		return nil, p.Path[1:], ""
+	}
+	return []string{p.Path}, "", ""
+}
+
+func (t *translation) invalidRule(at, text, remedy string) {
+	t.findings.Add(diag.New(Object(t.ingress), at, diag.InvalidRule, text, remedy))
+}
+
+// backend makes the actions of a backend; nil means that there is none to serve, which was reported.
+func (t *translation) backend(b *networkingv1.IngressBackend, at string) []intent.Action {
+	switch {
+	case b.Service == nil:
+		t.invalidRule(at, `missing required "service" field`, "name a Service and a port; resource backends are not supported")
+		return nil
+	case b.Service.Port.Name == useAnnotation:
+		return t.annotated(b.Service.Name, at)
+	}
+	written := b.Service.Port.Name
+	if written == "" {
+		written = fmt.Sprint(b.Service.Port.Number)
+	}
+	return t.forward(forward{tuples: []tuple{{service: b.Service.Name, port: written}}, at: at})
+}
+
+// fixed503 answers in place of something that does not exist but may be missing.
+func fixed503(body string) []intent.Action {
+	return []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
+		StatusCode: "503", ContentType: "text/plain", MessageBody: body,
+	}}}
+}

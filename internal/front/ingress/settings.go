@@ -1,0 +1,131 @@
+package ingress
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+)
+
+// settings concern the load balancer. A class parameter that is set hides the annotation, which is then not even read; of
+// attributes and tags, each key by itself.
+func (t *translation) settings() intent.Settings {
+	var spec v1beta1.IngressClassParamsSpec
+	if t.class.Params != nil {
+		spec = t.class.Params.Spec
+	}
+	s := intent.Settings{
+		SecurityGroups: nonEmpty(t.read.List(annotation.SecurityGroups)),
+		ManageBackend:  t.read.Bool(annotation.ManageBackend),
+		Subnets:        t.subnets(spec.Subnets),
+		Attributes: overlay(t.read.Map(annotation.LoadBalancerAttributes),
+			t.attributes(spec.LoadBalancerAttributes), func() intent.Source { return t.params("spec.loadBalancerAttributes") }),
+		Tags:            t.tags(t.read),
+		SSLRedirectPort: t.sslRedirect(spec.SSLRedirectPort),
+	}
+	if spec.LoadBalancerName != "" {
+		s.Name = intent.Of(spec.LoadBalancerName, t.params("spec.loadBalancerName"))
+	} else {
+		s.Name = t.read.String(annotation.LoadBalancerName)
+	}
+	if spec.Scheme != nil {
+		s.Scheme = intent.Of(string(*spec.Scheme), t.params("spec.scheme"))
+	} else {
+		s.Scheme = t.read.String(annotation.Scheme)
+	}
+	if spec.IPAddressType != nil {
+		s.IPAddressType = intent.Of(string(*spec.IPAddressType), t.params("spec.ipAddressType"))
+	} else {
+		s.IPAddressType = t.read.String(annotation.IPAddressType)
+	}
+	if s.SecurityGroups.Set {
+		for _, k := range []annotation.Key{annotation.InboundCIDRs, annotation.PrefixLists} {
+			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect beside %s", k, annotation.SecurityGroups),
+				"put the rules into the security groups that are named, or remove "+string(annotation.SecurityGroups))
+		}
+	} else {
+		t.read.Ignored(annotation.ManageBackend, fmt.Sprintf("annotation %s has an effect only beside %s", annotation.ManageBackend, annotation.SecurityGroups),
+			"remove it, or name security groups")
+	}
+	return s
+}
+
+func (t *translation) subnets(class *v1beta1.SubnetSelector) intent.Field[intent.SubnetSelector] {
+	switch {
+	case class != nil && len(class.IDs) > 0:
+		ids := make([]string, len(class.IDs))
+		for i, id := range class.IDs {
+			ids[i] = string(id)
+		}
+		return intent.Of(intent.SubnetSelector{IDsOrNames: ids}, t.params("spec.subnets.ids"))
+	case class != nil && len(class.Tags) > 0:
+		return intent.Of(intent.SubnetSelector{Tags: class.Tags}, t.params("spec.subnets.tags"))
+	}
+	list := nonEmpty(t.read.List(annotation.Subnets))
+	if !list.Set {
+		return intent.Field[intent.SubnetSelector]{}
+	}
+	return intent.Of(intent.SubnetSelector{IDsOrNames: list.Value}, list.Source)
+}
+
+// sslRedirect is the port that HTTP listeners redirect to. A malformed class parameter switches redirection off, as it always
+// did: the parameter hides the annotation all the same.
+func (t *translation) sslRedirect(class string) intent.Field[int32] {
+	if class == "" {
+		return t.read.Int32(annotation.SSLRedirect)
+	}
+	source := t.params("spec.sslRedirectPort")
+	n, err := strconv.ParseInt(class, 10, 32)
+	if err != nil || n < 1 || n > 65535 {
+		t.findings.Add(diag.New(Object(t.ingress), source.Path+" of IngressClassParams "+t.class.Params.Name, diag.IgnoredSetting,
+			fmt.Sprintf("sslRedirectPort %q of the class parameters is not a port, so nothing is redirected", class), "write a number from 1 to 65535"))
+		return intent.Field[int32]{}
+	}
+	return intent.Of(int32(n), source)
+}
+
+// tags are the tags that r's objects ask for, under those of the class.
+func (t *translation) tags(r annotation.Reader) map[string]intent.Field[string] {
+	var class map[string]string
+	if t.class.Params != nil {
+		class = map[string]string{}
+		for _, tag := range t.class.Params.Spec.Tags {
+			class[tag.Key] = tag.Value
+		}
+	}
+	return overlay(r.Map(annotation.Tags), class, func() intent.Source { return t.params("spec.tags") })
+}
+
+func (t *translation) attributes(list []v1beta1.Attribute) map[string]string {
+	out := map[string]string{}
+	for _, a := range list {
+		out[a.Key] = a.Value
+	}
+	return out
+}
+
+// overlay makes fields of the entries of base, replaced per key by those of top. It is nil if there are none.
+func overlay(base intent.Field[map[string]string], top map[string]string, source func() intent.Source) map[string]intent.Field[string] {
+	if len(base.Value)+len(top) == 0 {
+		return nil
+	}
+	out := map[string]intent.Field[string]{}
+	for k, v := range base.Value {
+		out[k] = intent.Of(v, base.Source)
+	}
+	for k, v := range top {
+		out[k] = intent.Of(v, source())
+	}
+	return out
+}
+
+// nonEmpty is a list field that is not set if the list is empty.
+func nonEmpty(f intent.Field[[]string]) intent.Field[[]string] {
+	if len(f.Value) == 0 {
+		return intent.Field[[]string]{}
+	}
+	return f
+}

@@ -1,0 +1,69 @@
+package ingress
+
+import (
+	"fmt"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+type transformJSON struct {
+	Type        string        `json:"type"`
+	HostRewrite *rewritesJSON `json:"hostHeaderRewriteConfig"`
+	URLRewrite  *rewritesJSON `json:"urlRewriteConfig"`
+}
+
+type rewritesJSON struct {
+	Rewrites []struct {
+		Regex   string `json:"regex"`
+		Replace string `json:"replace"`
+	} `json:"rewrites"`
+}
+
+// transformsOf are the rewrites that the annotation of a Service name asks for; nil if it is malformed.
+func (t *translation) transformsOf(service string) *[]stack.Transform {
+	if list, ok := t.transforms[service]; ok {
+		return list
+	}
+	k := annotation.Transforms.For(service)
+	list := new([]stack.Transform)
+	if _, _, ok := t.read.Raw(k); ok {
+		field := annotation.Unmarshal[[]transformJSON](t.read, k)
+		if !field.Set {
+			list = nil
+		}
+		for i, j := range field.Value {
+			one, problem := j.transform()
+			if problem != "" {
+				t.read.Invalid(k, fmt.Sprintf("transform %d: %s", i, problem), "")
+				list = nil
+				break
+			}
+			*list = append(*list, one)
+		}
+	}
+	t.transforms[service] = list
+	return list
+}
+
+func (j transformJSON) transform() (out stack.Transform, problem string) {
+	config, name := j.URLRewrite, "urlRewriteConfig"
+	switch j.Type {
+	case "url-rewrite":
+	case "host-header-rewrite":
+		config, name = j.HostRewrite, "hostHeaderRewriteConfig"
+	default:
+		return out, "unknown transform type: " + j.Type
+	}
+	if config == nil {
+		return out, "missing " + name
+	}
+	if len(config.Rewrites) == 0 {
+		return out, name + ".rewrites cannot be empty"
+	}
+	out.Type = j.Type
+	for _, r := range config.Rewrites {
+		out.Rewrites = append(out.Rewrites, stack.Rewrite{Regex: r.Regex, Replace: r.Replace})
+	}
+	return out, ""
+}
