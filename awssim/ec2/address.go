@@ -1,0 +1,194 @@
+package ec2
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
+)
+
+// AssignPrivateIpAddresses gives an interface more private addresses, chosen by the caller or by number, or /28 prefixes.
+func (s *Service) AssignPrivateIpAddresses(ctx context.Context, in *ec2.AssignPrivateIpAddressesInput, _ ...func(*ec2.Options)) (*ec2.AssignPrivateIpAddressesOutput, error) {
+	return write(ctx, s, "AssignPrivateIpAddresses", in, s.assignPrivateIPAddresses)
+}
+
+func (s *Service) assignPrivateIPAddresses(in *ec2.AssignPrivateIpAddressesInput) (*ec2.AssignPrivateIpAddressesOutput, error) {
+	n, err := s.ownInterface(in.NetworkInterfaceId)
+	if err != nil {
+		return nil, err
+	}
+	count, prefixes := int(aws.ToInt32(in.SecondaryPrivateIpAddressCount)), int(aws.ToInt32(in.Ipv4PrefixCount))
+	if len(in.PrivateIpAddresses) > 0 && count > 0 {
+		return nil, apierr.New("InvalidParameterCombination", "You can't specify both privateIpAddresses and secondaryPrivateIpAddressCount")
+	}
+	if len(in.PrivateIpAddresses) == 0 && count == 0 && prefixes == 0 {
+		return nil, missing("privateIpAddresses or secondaryPrivateIpAddressCount")
+	}
+	out, err := s.assign(n, in.PrivateIpAddresses, count, prefixes)
+	if err != nil {
+		return nil, err
+	}
+	out.NetworkInterfaceId = aws.String(n.ID)
+	return out, nil
+}
+
+// assign adds all asked for, or nothing.
+func (s *Service) assign(n *account.NetworkInterface, addresses []string, count, prefixes int) (*ec2.AssignPrivateIpAddressesOutput, error) {
+	var asked []netip.Addr
+	for _, text := range addresses {
+		addr, err := parseAddress(text)
+		if err != nil {
+			return nil, err
+		}
+		asked = append(asked, addr)
+	}
+	asked = append(asked, make([]netip.Addr, count)...) // the invalid address asks for any
+	out := &ec2.AssignPrivateIpAddressesOutput{}
+	var done []netip.Addr
+	fail := func(err error) error {
+		for _, addr := range done {
+			_ = s.account.UnassignAddress(n.ID, addr) // assigned just now
+		}
+		return wireError(err)
+	}
+	for _, addr := range asked {
+		if slices.ContainsFunc(n.Addresses, func(p account.PrivateAddress) bool { return p.Addr == addr }) {
+			continue // assigning what the interface has already succeeds
+		}
+		got, err := s.account.AssignAddress(n.ID, addr)
+		if err != nil {
+			return nil, fail(err)
+		}
+		done = append(done, got)
+		out.AssignedPrivateIpAddresses = append(out.AssignedPrivateIpAddresses, types.AssignedPrivateIpAddress{PrivateIpAddress: aws.String(got.String())})
+	}
+	var delegated []netip.Prefix
+	for range prefixes {
+		p, err := s.account.AssignPrefix(n.ID)
+		if err != nil {
+			for _, p := range delegated {
+				_ = s.account.UnassignPrefix(n.ID, p) // assigned just now
+			}
+			return nil, fail(err)
+		}
+		delegated = append(delegated, p)
+		out.AssignedIpv4Prefixes = append(out.AssignedIpv4Prefixes, types.Ipv4PrefixSpecification{Ipv4Prefix: aws.String(p.String())})
+	}
+	return out, nil
+}
+
+// UnassignPrivateIpAddresses takes secondary private addresses and prefixes away from an interface.
+func (s *Service) UnassignPrivateIpAddresses(ctx context.Context, in *ec2.UnassignPrivateIpAddressesInput, _ ...func(*ec2.Options)) (*ec2.UnassignPrivateIpAddressesOutput, error) {
+	return write(ctx, s, "UnassignPrivateIpAddresses", in, s.unassignPrivateIPAddresses)
+}
+
+func (s *Service) unassignPrivateIPAddresses(in *ec2.UnassignPrivateIpAddressesInput) (*ec2.UnassignPrivateIpAddressesOutput, error) {
+	n, err := s.ownInterface(in.NetworkInterfaceId)
+	if err != nil {
+		return nil, err
+	}
+	if len(in.PrivateIpAddresses) == 0 && len(in.Ipv4Prefixes) == 0 {
+		return nil, missing("privateIpAddresses")
+	}
+	held := map[string]netip.Addr{}
+	for i, p := range n.Addresses {
+		if i > 0 {
+			held[p.Addr.String()] = p.Addr
+		}
+	}
+	for _, text := range in.PrivateIpAddresses {
+		if _, ok := held[text]; !ok {
+			return nil, invalidValue("Some of [%s] are not assigned to interface %s", text, n.ID)
+		}
+	}
+	delegated := map[string]netip.Prefix{}
+	for _, p := range n.Prefixes {
+		delegated[p.String()] = p
+	}
+	for _, text := range in.Ipv4Prefixes {
+		if _, ok := delegated[text]; !ok {
+			return nil, invalidValue("Some of [%s] are not assigned to interface %s", text, n.ID)
+		}
+	}
+	for _, text := range in.PrivateIpAddresses {
+		if err := s.account.UnassignAddress(n.ID, held[text]); err != nil {
+			return nil, wireError(err)
+		}
+	}
+	for _, text := range in.Ipv4Prefixes {
+		if err := s.account.UnassignPrefix(n.ID, delegated[text]); err != nil {
+			return nil, wireError(err)
+		}
+	}
+	return &ec2.UnassignPrivateIpAddressesOutput{}, nil
+}
+
+var addresses = collection[*account.ElasticAddress]{
+	kind:    addressKind,
+	idParam: "allocationIds",
+	all:     func(a *account.Account) map[string]*account.ElasticAddress { return a.Addresses },
+	tags:    func(e *account.ElasticAddress) map[string]string { return e.Tags },
+	filters: map[string]accessor[*account.ElasticAddress]{
+		"allocation-id":        one(func(e *account.ElasticAddress) string { return e.Allocation }),
+		"association-id":       one(func(e *account.ElasticAddress) string { return e.Association }),
+		"public-ip":            one(func(e *account.ElasticAddress) string { return e.Public.String() }),
+		"network-interface-id": one(func(e *account.ElasticAddress) string { return e.Interface }),
+		"network-border-group": func(a *account.Account, _ *account.ElasticAddress) []string { return []string{a.Region} },
+		"private-ip-address": func(_ *account.Account, e *account.ElasticAddress) []string {
+			if !e.Private.IsValid() {
+				return nil
+			}
+			return []string{e.Private.String()}
+		},
+	},
+	whole: true,
+}
+
+// DescribeAddresses lists Elastic IP addresses.
+func (s *Service) DescribeAddresses(ctx context.Context, in *ec2.DescribeAddressesInput, _ ...func(*ec2.Options)) (*ec2.DescribeAddressesOutput, error) {
+	return read(ctx, s, "DescribeAddresses", in, s.describeAddresses)
+}
+
+func (s *Service) describeAddresses(in *ec2.DescribeAddressesInput) (*ec2.DescribeAddressesOutput, error) {
+	if err := dryRun(in.DryRun); err != nil {
+		return nil, err
+	}
+	ids := slices.Clone(in.AllocationIds)
+	for _, public := range in.PublicIps {
+		found := false
+		for id, e := range s.account.Addresses {
+			if e.Public.String() == public {
+				ids, found = append(ids, id), true
+			}
+		}
+		if !found {
+			return nil, apierr.New("InvalidAddress.NotFound", "Address '%s' not found.", public)
+		}
+	}
+	found, _, err := addresses.describe(s.account, query{ids: ids, filters: in.Filters})
+	if err != nil {
+		return nil, err
+	}
+	out := &ec2.DescribeAddressesOutput{}
+	for _, e := range found {
+		item := types.Address{
+			AllocationId: aws.String(e.Allocation), PublicIp: aws.String(e.Public.String()), Domain: types.DomainTypeVpc,
+			NetworkBorderGroup: aws.String(s.account.Region), PublicIpv4Pool: aws.String("amazon"), Tags: tagList(e.Tags),
+		}
+		if e.Association != "" {
+			item.AssociationId, item.NetworkInterfaceId = aws.String(e.Association), aws.String(e.Interface)
+			item.PrivateIpAddress = aws.String(e.Private.String())
+			if n, ok := s.account.Interface(e.Interface); ok {
+				item.NetworkInterfaceOwnerId, item.SubnetId = aws.String(n.Owner), aws.String(n.Subnet)
+			}
+		}
+		out.Addresses = append(out.Addresses, item)
+	}
+	return out, nil
+}

@@ -1,0 +1,280 @@
+package ec2
+
+import (
+	"context"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
+)
+
+// ingress and egress are the directions of rules.
+const (
+	ingress = false
+	egress  = true
+)
+
+func rulesOf(g *account.SecurityGroup, direction bool) *[]account.Permission {
+	if direction == egress {
+		return &g.Egress
+	}
+	return &g.Ingress
+}
+
+// AuthorizeSecurityGroupIngress adds ingress rules, all or none.
+func (s *Service) AuthorizeSecurityGroupIngress(ctx context.Context, in *ec2.AuthorizeSecurityGroupIngressInput, _ ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupIngressOutput, error) {
+	return write(ctx, s, "AuthorizeSecurityGroupIngress", in, func(in *ec2.AuthorizeSecurityGroupIngressInput) (*ec2.AuthorizeSecurityGroupIngressOutput, error) {
+		g, err := s.group(in.GroupId, in.GroupName)
+		if err != nil {
+			return nil, err
+		}
+		flat := types.IpPermission{IpProtocol: in.IpProtocol, FromPort: in.FromPort, ToPort: in.ToPort}
+		rules, err := s.authorize(g, ingress, withFlat(in.IpPermissions, flat, in.CidrIp), in.TagSpecifications, in.DryRun)
+		if err != nil {
+			return nil, err
+		}
+		return &ec2.AuthorizeSecurityGroupIngressOutput{Return: aws.Bool(true), SecurityGroupRules: rules}, nil
+	})
+}
+
+// AuthorizeSecurityGroupEgress adds egress rules, all or none.
+func (s *Service) AuthorizeSecurityGroupEgress(ctx context.Context, in *ec2.AuthorizeSecurityGroupEgressInput, _ ...func(*ec2.Options)) (*ec2.AuthorizeSecurityGroupEgressOutput, error) {
+	return write(ctx, s, "AuthorizeSecurityGroupEgress", in, func(in *ec2.AuthorizeSecurityGroupEgressInput) (*ec2.AuthorizeSecurityGroupEgressOutput, error) {
+		g, err := s.group(in.GroupId, nil)
+		if err != nil {
+			return nil, err
+		}
+		flat := types.IpPermission{IpProtocol: in.IpProtocol, FromPort: in.FromPort, ToPort: in.ToPort}
+		rules, err := s.authorize(g, egress, withFlat(in.IpPermissions, flat, in.CidrIp), in.TagSpecifications, in.DryRun)
+		if err != nil {
+			return nil, err
+		}
+		return &ec2.AuthorizeSecurityGroupEgressOutput{Return: aws.Bool(true), SecurityGroupRules: rules}, nil
+	})
+}
+
+// withFlat adds the one permission that old callers put directly into the request.
+func withFlat(list []types.IpPermission, flat types.IpPermission, cidr *string) []types.IpPermission {
+	if len(list) > 0 || cidr == nil {
+		return list
+	}
+	flat.IpRanges = []types.IpRange{{CidrIp: cidr}}
+	return []types.IpPermission{flat}
+}
+
+func (s *Service) authorize(g *account.SecurityGroup, direction bool, list []types.IpPermission, specs []types.TagSpecification, dry *bool) ([]types.SecurityGroupRule, error) {
+	added, err := parsePermissions(list)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkPeers(added); err != nil {
+		return nil, err
+	}
+	tags, err := specifiedTags(specs, groupRuleKind)
+	if err != nil {
+		return nil, err
+	}
+	rules := rulesOf(g, direction)
+	present := keysOf(*rules)
+	for _, p := range added {
+		if present[p.PermissionKey] {
+			return nil, apierr.New("InvalidPermission.Duplicate", "the specified rule %q already exists", describeKey(p.PermissionKey))
+		}
+	}
+	if err := s.checkQuota(slices.Concat(*rules, added)); err != nil {
+		return nil, err
+	}
+	if err := dryRun(dry); err != nil {
+		return nil, err
+	}
+	var out []types.SecurityGroupRule
+	for _, p := range added {
+		p.ID = s.account.NewID("sgr")
+		for k, v := range tags {
+			if p.Tags == nil {
+				p.Tags = map[string]string{}
+			}
+			p.Tags[k] = v
+		}
+		*rules = append(*rules, p)
+		out = append(out, ruleOut(s.account, groupRule{g, direction, p}))
+	}
+	return out, nil
+}
+
+func keysOf(list []account.Permission) map[account.PermissionKey]bool {
+	keys := make(map[account.PermissionKey]bool, len(list))
+	for _, p := range list {
+		keys[p.PermissionKey] = true
+	}
+	return keys
+}
+
+// RevokeSecurityGroupIngress removes ingress rules, all or none.
+func (s *Service) RevokeSecurityGroupIngress(ctx context.Context, in *ec2.RevokeSecurityGroupIngressInput, _ ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupIngressOutput, error) {
+	return write(ctx, s, "RevokeSecurityGroupIngress", in, func(in *ec2.RevokeSecurityGroupIngressInput) (*ec2.RevokeSecurityGroupIngressOutput, error) {
+		g, err := s.group(in.GroupId, in.GroupName)
+		if err != nil {
+			return nil, err
+		}
+		flat := types.IpPermission{IpProtocol: in.IpProtocol, FromPort: in.FromPort, ToPort: in.ToPort}
+		revoked, unknown, err := s.revoke(g, ingress, withFlat(in.IpPermissions, flat, in.CidrIp), in.SecurityGroupRuleIds, in.DryRun)
+		if err != nil {
+			return nil, err
+		}
+		return &ec2.RevokeSecurityGroupIngressOutput{Return: aws.Bool(true), RevokedSecurityGroupRules: revoked, UnknownIpPermissions: unknown}, nil
+	})
+}
+
+// RevokeSecurityGroupEgress removes egress rules, all or none.
+func (s *Service) RevokeSecurityGroupEgress(ctx context.Context, in *ec2.RevokeSecurityGroupEgressInput, _ ...func(*ec2.Options)) (*ec2.RevokeSecurityGroupEgressOutput, error) {
+	return write(ctx, s, "RevokeSecurityGroupEgress", in, func(in *ec2.RevokeSecurityGroupEgressInput) (*ec2.RevokeSecurityGroupEgressOutput, error) {
+		g, err := s.group(in.GroupId, nil)
+		if err != nil {
+			return nil, err
+		}
+		flat := types.IpPermission{IpProtocol: in.IpProtocol, FromPort: in.FromPort, ToPort: in.ToPort}
+		revoked, unknown, err := s.revoke(g, egress, withFlat(in.IpPermissions, flat, in.CidrIp), in.SecurityGroupRuleIds, in.DryRun)
+		if err != nil {
+			return nil, err
+		}
+		return &ec2.RevokeSecurityGroupEgressOutput{Return: aws.Bool(true), RevokedSecurityGroupRules: revoked, UnknownIpPermissions: unknown}, nil
+	})
+}
+
+// revoke removes the rules that the permissions or ids name. What a permission names and the group lacks is an error,
+// except in a default VPC, where it is only told.
+func (s *Service) revoke(g *account.SecurityGroup, direction bool, list []types.IpPermission, ids []string, dry *bool) (revoked []types.RevokedSecurityGroupRule, unknown []types.IpPermission, err error) {
+	if len(list) > 0 && len(ids) > 0 {
+		return nil, nil, apierr.New("InvalidParameterCombination", "You can't specify both ipPermissions and securityGroupRuleIds")
+	}
+	rules := rulesOf(g, direction)
+	gone := map[string]bool{} // rule ids
+	if len(ids) > 0 {
+		for _, id := range ids {
+			if !slices.ContainsFunc(*rules, func(p account.Permission) bool { return p.ID == id }) {
+				return nil, nil, groupRuleKind.notFound([]string{id})
+			}
+			gone[id] = true
+		}
+	} else {
+		asked, err := parsePermissions(list)
+		if err != nil {
+			return nil, nil, err
+		}
+		var absent []account.Permission
+		for _, p := range asked {
+			i := slices.IndexFunc(*rules, func(r account.Permission) bool { return r.PermissionKey == p.PermissionKey })
+			if i < 0 {
+				absent = append(absent, p)
+				continue
+			}
+			gone[(*rules)[i].ID] = true
+		}
+		if v, ok := s.account.VPC(g.VPC); len(absent) > 0 && !(ok && v.Default) {
+			return nil, nil, apierr.New("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
+		}
+		unknown = groupPermissions(absent)
+	}
+	if err := dryRun(dry); err != nil {
+		return nil, nil, err
+	}
+	var kept []account.Permission
+	for _, p := range *rules {
+		if !gone[p.ID] {
+			kept = append(kept, p)
+			continue
+		}
+		r := ruleOut(s.account, groupRule{g, direction, p})
+		out := types.RevokedSecurityGroupRule{
+			SecurityGroupRuleId: r.SecurityGroupRuleId, GroupId: r.GroupId, IsEgress: r.IsEgress, IpProtocol: r.IpProtocol,
+			FromPort: r.FromPort, ToPort: r.ToPort, CidrIpv4: r.CidrIpv4, CidrIpv6: r.CidrIpv6, PrefixListId: r.PrefixListId,
+			Description: r.Description,
+		}
+		if r.ReferencedGroupInfo != nil {
+			out.ReferencedGroupId = r.ReferencedGroupInfo.GroupId
+		}
+		revoked = append(revoked, out)
+	}
+	*rules = kept
+	return revoked, unknown, nil
+}
+
+// groupRule is a rule with the group that it belongs to.
+type groupRule struct {
+	group     *account.SecurityGroup
+	direction bool
+	account.Permission
+}
+
+func ruleOut(a *account.Account, r groupRule) types.SecurityGroupRule {
+	out := types.SecurityGroupRule{
+		SecurityGroupRuleId:  aws.String(r.ID),
+		SecurityGroupRuleArn: aws.String(a.ARN("ec2", "security-group-rule/"+r.ID)),
+		GroupId:              aws.String(r.group.ID),
+		GroupOwnerId:         aws.String(r.group.Owner),
+		IsEgress:             aws.Bool(r.direction == egress),
+		IpProtocol:           aws.String(r.Protocol),
+		FromPort:             aws.Int32(r.From),
+		ToPort:               aws.Int32(r.To),
+		Tags:                 tagList(r.Tags),
+	}
+	if r.Description != "" {
+		out.Description = aws.String(r.Description)
+	}
+	switch {
+	case r.Group != "":
+		out.ReferencedGroupInfo = &types.ReferencedSecurityGroup{GroupId: aws.String(r.Group), UserId: aws.String(r.PeerOwner)}
+	case r.PrefixList != "":
+		out.PrefixListId = aws.String(r.PrefixList)
+	case r.CIDR.Addr().Is4():
+		out.CidrIpv4 = aws.String(r.CIDR.String())
+	default:
+		out.CidrIpv6 = aws.String(r.CIDR.String())
+	}
+	return out
+}
+
+var groupRuleFilters = map[string]accessor[groupRule]{
+	"group-id":               one(func(r groupRule) string { return r.group.ID }),
+	"security-group-rule-id": one(func(r groupRule) string { return r.ID }),
+}
+
+// DescribeSecurityGroupRules lists rules one by one.
+func (s *Service) DescribeSecurityGroupRules(ctx context.Context, in *ec2.DescribeSecurityGroupRulesInput, _ ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupRulesOutput, error) {
+	return read(ctx, s, "DescribeSecurityGroupRules", in, s.describeSecurityGroupRules)
+}
+
+func (s *Service) describeSecurityGroupRules(in *ec2.DescribeSecurityGroupRulesInput) (*ec2.DescribeSecurityGroupRulesOutput, error) {
+	if err := dryRun(in.DryRun); err != nil {
+		return nil, err
+	}
+	rules := map[string]groupRule{}
+	for _, g := range s.account.SecurityGroups {
+		for _, direction := range []bool{ingress, egress} {
+			for _, p := range *rulesOf(g, direction) {
+				rules[p.ID] = groupRule{g, direction, p}
+			}
+		}
+	}
+	c := collection[groupRule]{
+		kind:    groupRuleKind,
+		idParam: "securityGroupRuleIds",
+		all:     func(*account.Account) map[string]groupRule { return rules },
+		tags:    func(r groupRule) map[string]string { return r.Tags },
+		filters: groupRuleFilters,
+	}
+	found, next, err := c.describe(s.account, query{in.SecurityGroupRuleIds, in.Filters, in.MaxResults, in.NextToken})
+	if err != nil {
+		return nil, err
+	}
+	out := &ec2.DescribeSecurityGroupRulesOutput{NextToken: next}
+	for _, r := range found {
+		out.SecurityGroupRules = append(out.SecurityGroupRules, ruleOut(s.account, r))
+	}
+	return out, nil
+}
