@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"flag"
 	"fmt"
 	"os"
 
@@ -16,7 +17,16 @@ func takeLogs(path string) error {
 	if err != nil {
 		return err
 	}
-	klog.LogToStderr(false)
+	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
+	klog.InitFlags(flags)
+	for name, value := range map[string]string{
+		"logtostderr": "false", "stderrthreshold": "FATAL",
+		"one_output": "true", // else an error is written once for each lower severity
+	} {
+		if err := flags.Set(name, value); err != nil {
+			return fmt.Errorf("configure klog: %w", err)
+		}
+	}
 	klog.SetOutput(f)
 	return nil
 }

@@ -1,0 +1,235 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/k8s-lbc/lbc/awssim/vnet"
+	"github.com/k8s-lbc/lbc/playground/kubectl"
+	"github.com/k8s-lbc/lbc/playground/node"
+	"github.com/k8s-lbc/lbc/playground/standin"
+)
+
+const workload = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 5
+      containers:
+      - name: app
+        image: example.com/app
+        env: [{name: SERVICE_NAME, value: web}]
+        ports: [{name: http, containerPort: 8080}, {name: tcp-raw, containerPort: 9000}]
+        readinessProbe: {httpGet: {path: /health, port: http}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  type: NodePort
+  selector: {app: web}
+  ports: [{name: http, port: 80, targetPort: http, nodePort: 30080}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: sick}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: sick}}
+  template:
+    metadata: {labels: {app: sick}}
+    spec:
+      containers:
+      - name: app
+        image: example.com/app
+        ports: [{containerPort: 8080}]
+        readinessProbe: {httpGet: {path: /status/500, port: 8080}}
+`
+
+// addresses hands out addresses of 10.0.128.0/20 and checks that each comes back once.
+type addresses struct {
+	mu    sync.Mutex
+	next  netip.Addr
+	taken map[netip.Addr]bool
+}
+
+func (a *addresses) assign(string) (netip.Addr, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.next = a.next.Next()
+	a.taken[a.next] = true
+	return a.next, nil
+}
+
+func (a *addresses) release(_ string, addr netip.Addr) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.taken[addr] {
+		return fmt.Errorf("%s is not taken", addr)
+	}
+	delete(a.taken, addr)
+	return nil
+}
+
+// A process runs one control plane, so this is one story.
+func TestAWorkloadRunsAnswersAndEnds(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	network := vnet.New()
+	book := &addresses{next: netip.MustParseAddr("10.0.128.100"), taken: map[netip.Addr]bool{}}
+	host := netip.MustParseAddr("10.0.128.10")
+	c, err := Start(ctx, Options{
+		Dir: t.TempDir(), Network: network, Assign: book.assign, Release: book.release, Logf: t.Logf, CRDs: "../../config/crd",
+		Nodes: []node.Spec{
+			{Name: "ip-10-0-128-10", Instance: "i-00000000000000a01", Region: "us-west-2", Zone: "us-west-2a", Architecture: "amd64", Address: host},
+			{Name: "ip-10-0-144-10", Instance: "i-00000000000000b01", Region: "us-west-2", Zone: "us-west-2b", Architecture: "arm64", Address: netip.MustParseAddr("10.0.144.10")},
+		},
+		Progress: func(what string, after time.Duration) { t.Logf("%s after %v", what, after) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped := false
+	stop := func() {
+		if !stopped {
+			stopped = true
+			c.Stop()
+		}
+	}
+	defer stop()
+	kubeconfig, err := c.Plane.AdminKubeconfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache := t.TempDir()
+	file := filepath.Join(t.TempDir(), "workload.yaml")
+	if err := os.WriteFile(file, []byte(workload), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := func(args ...string) (string, error) {
+		var out bytes.Buffer
+		err := kubectl.Run(ctx, kubeconfig, cache, genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &out}, args...)
+		return out.String(), err
+	}
+	poll := func(what string, f func() (bool, error)) {
+		t.Helper()
+		began := time.Now()
+		var last error
+		err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+			ok, err := f()
+			last = err
+			return ok, nil
+		})
+		if err != nil {
+			pods, _ := run("get", "pods,endpointslices,events", "-o", "wide")
+			t.Fatalf("%s: %v (%v); %v\n%s", what, err, last, c.Plane.Failed(), pods)
+		}
+		t.Logf("%s after %v", what, time.Since(began))
+	}
+
+	if out, err := run("apply", "-f", file); err != nil {
+		t.Fatal(out, err)
+	}
+	var pods []netip.Addr
+	poll("three endpoints are ready", func() (bool, error) {
+		slices, err := c.Client.DiscoveryV1().EndpointSlices("default").List(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=web"})
+		if err != nil {
+			return false, err
+		}
+		pods = nil
+		for _, s := range slices.Items {
+			for _, e := range s.Endpoints {
+				if *e.Conditions.Ready {
+					pods = append(pods, netip.MustParseAddr(e.Addresses[0]))
+				}
+			}
+		}
+		return len(pods) == 3, nil
+	})
+
+	get := func(to netip.AddrPort) (standin.Answer, error) {
+		client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+			DisableKeepAlives: true,
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return network.DialTCP(ctx, netip.MustParseAddr("10.0.0.9"), to)
+			},
+		}}
+		var answer standin.Answer
+		resp, err := client.Get("http://" + to.String() + "/x")
+		if err != nil {
+			return answer, err
+		}
+		defer resp.Body.Close() //nolint:errcheck // read to the end below
+		return answer, json.NewDecoder(resp.Body).Decode(&answer)
+	}
+	answer, err := get(netip.AddrPortFrom(pods[0], 8080))
+	if err != nil || answer.Service != "web" || answer.Namespace != "default" || !strings.HasPrefix(answer.Pod, "web-") {
+		t.Errorf("pod answers %+v, %v", answer, err)
+	}
+	conn, err := network.DialTCP(ctx, host, netip.AddrPortFrom(pods[0], 9000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := make([]byte, len(answer.Pod))
+	if _, err := io.ReadFull(conn, name); err != nil || string(name) != answer.Pod {
+		t.Errorf("tcp port says %q, %v", name, err)
+	}
+	_ = conn.Close()
+
+	seen := map[string]bool{}
+	poll("the node port reaches all pods", func() (bool, error) {
+		answer, err := get(netip.AddrPortFrom(host, 30080))
+		seen[answer.Pod] = err == nil
+		return len(seen) == 3, err
+	})
+
+	out, err := run("get", "pods")
+	if err != nil || strings.Count(out, "1/1") != 3 || strings.Count(out, "0/1") != 1 {
+		t.Errorf("kubectl get pods (%v):\n%s", err, out)
+	}
+	if _, err := run("get", "pod", "nobody"); err == nil || !strings.Contains(err.Error(), "not found") {
+		t.Errorf("error of kubectl: %v", err)
+	}
+	if out, err := run("get", "targetgroupbindings", "-A"); err != nil {
+		t.Errorf("our CRDs: %v\n%s", err, out)
+	}
+
+	if out, err := run("delete", "-f", file, "--timeout=60s"); err != nil {
+		t.Fatal(out, err)
+	}
+	poll("the pods are gone", func() (bool, error) {
+		list, err := c.Client.CoreV1().Pods("default").List(ctx, metav1.ListOptions{})
+		return err == nil && len(list.Items) == 0, err
+	})
+	if _, err := get(netip.AddrPortFrom(pods[0], 8080)); err == nil {
+		t.Error("a deleted pod still answers")
+	}
+	began := time.Now()
+	stop()
+	t.Logf("stopped after %v", time.Since(began))
+	if len(book.taken) != 0 {
+		t.Errorf("addresses not given back: %v", book.taken)
+	}
+}
