@@ -1,0 +1,39 @@
+package account
+
+import "strings"
+
+// zoneLetters pairs zone names with zone ids. The two orders differ on purpose, as they do in most AWS accounts.
+var zoneLetters = []struct{ letter, number string }{{"a", "2"}, {"b", "1"}, {"c", "3"}, {"d", "4"}}
+
+// StandardZones are the four availability zones that a region has here.
+func StandardZones(region string) []*AvailabilityZone {
+	var zones []*AvailabilityZone
+	for _, z := range zoneLetters {
+		zones = append(zones, &AvailabilityZone{
+			Name: region + z.letter, ID: ZonePrefix(region) + "-az" + z.number, Type: "availability-zone", State: "available",
+			OptInStatus: "opt-in-not-required", Group: region,
+		})
+	}
+	return zones
+}
+
+var directions = map[string]string{
+	"north": "n", "south": "s", "east": "e", "west": "w", "central": "c",
+	"northeast": "ne", "northwest": "nw", "southeast": "se", "southwest": "sw",
+}
+
+// ZonePrefix is how zone ids of a region begin: usw2 for us-west-2, apse1 for ap-southeast-1, usgw1 for us-gov-west-1.
+func ZonePrefix(region string) string {
+	var b strings.Builder
+	for i, part := range strings.Split(region, "-") {
+		switch short, ok := directions[part]; {
+		case ok:
+			b.WriteString(short)
+		case i > 0 && part != "" && (part[0] < '0' || part[0] > '9'):
+			b.WriteString(part[:1])
+		default:
+			b.WriteString(part)
+		}
+	}
+	return b.String()
+}
