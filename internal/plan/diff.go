@@ -1,9 +1,301 @@
 package plan
 
-import "github.com/k8s-lbc/lbc/internal/stack"
+import (
+	"maps"
+	"slices"
+	"sort"
+	"strconv"
+
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
 
 // Diff plans the way from what is observed to what is desired. The resources of keep (and what hangs on them) are neither
 // changed nor deleted, whatever is desired. It needs no valid wish: an empty stack plans the deletion of all that is observed.
+//
+// Both sides are canonicalised first, so that a default made explicit is no change. What is new is created before what is
+// old is deleted; Steps of the plan stand in an order that could be executed one by one.
 func Diff(desired *stack.Stack, keep []stack.Ref, obs Observed, pol Policy) Plan {
-	return Plan{Key: obs.Key}
+	if desired == nil {
+		desired = &stack.Stack{Key: obs.Key}
+	}
+	d := &differ{
+		want:     desired,
+		obs:      &obs,
+		pol:      pol,
+		known:    map[stack.Ref]string{},
+		made:     map[stack.Ref]StepID{},
+		ids:      map[StepID]int{},
+		releases: map[string][]StepID{},
+		frees:    map[string][]StepID{},
+		kept:     map[string]bool{},
+
+		groups:           map[string]*SecurityGroup{},
+		targets:          map[string]*TargetGroup{},
+		balancers:        map[string]*LoadBalancer{},
+		deletedBalancers: map[string]StepID{},
+		deletedTargets:   map[string]StepID{},
+		handledBindings:  map[string]bool{},
+	}
+	d.plan.Key = desired.Key
+	if d.plan.Key == (stack.Key{}) {
+		d.plan.Key = obs.Key
+	}
+	d.keep(keep)
+	d.matchSecurityGroups()
+	d.matchTargetGroups()
+	d.matchLoadBalancers()
+
+	d.securityGroups()
+	d.targetGroups()
+	d.bindings()
+	d.loadBalancers()
+	d.listeners()
+
+	d.deleteLoadBalancers()
+	d.deleteTargetGroups()
+	d.deleteBindings()
+	d.deleteSecurityGroups()
+
+	refs := slices.SortedFunc(maps.Keys(d.known), compareRefs)
+	for _, r := range refs {
+		d.plan.Known = append(d.plan.Known, Known{r, d.known[r]})
+	}
+	return d.plan
+}
+
+// differ is the state of one diff.
+type differ struct {
+	want *stack.Stack
+	obs  *Observed
+	pol  Policy
+	plan Plan
+
+	known map[stack.Ref]string // references that AWS holds and that stay
+	made  map[stack.Ref]StepID // references that a step produces
+	ids   map[StepID]int
+	kept  map[string]bool // ARNs, group ids, and "namespace/name" of bindings that must not be touched
+
+	// releases are the steps after which a target group or security group is no longer used by something observed.
+	releases map[string][]StepID
+
+	// frees are the deletions of load balancers that still use a target group, by its ARN: AWS lets a target group belong
+	// to one load balancer at a time.
+	frees map[string][]StepID
+
+	groups       map[string]*SecurityGroup // matches of wanted resources, by identity
+	targets      map[string]*TargetGroup
+	balancers    map[string]*LoadBalancer
+	oldBalancers []*LoadBalancer
+
+	deletedBalancers map[string]StepID // by ARN
+	deletedTargets   map[string]StepID // by ARN
+	deletedBindings  []StepID
+	handledBindings  map[string]bool // "namespace/name" of objects that are wanted, or deleted early
+}
+
+// resolve is the ARN or group id behind a reference, or a text that equals none.
+func (d *differ) resolve(r stack.Ref) string {
+	if r.Literal == "" {
+		if v, ok := d.known[r]; ok {
+			return v
+		}
+	}
+	return literal(r)
+}
+
+// step appends a step; the steps that produce its references become needs.
+func (d *differ) step(a Action, r stack.Ref, lane Lane, op Op, why ...string) *Step {
+	id := StepID(op.Name() + " " + or(r.ID, r.Literal))
+	d.ids[id]++
+	if n := d.ids[id]; n > 1 {
+		id += StepID("#" + strconv.Itoa(n))
+	}
+	s := Step{ID: id, Action: a, Resource: r, Op: op, Lane: lane, Why: why}
+	for _, ref := range Refs(op) {
+		if _, ok := d.known[ref]; ok {
+			continue
+		}
+		if n, ok := d.made[ref]; ok && !slices.Contains(s.Needs, n) {
+			s.Needs = append(s.Needs, n)
+		}
+	}
+	d.plan.Steps = append(d.plan.Steps, s)
+	return &d.plan.Steps[len(d.plan.Steps)-1]
+}
+
+func (s *Step) need(ids ...StepID) {
+	for _, id := range ids {
+		if id != "" && id != s.ID && !slices.Contains(s.Needs, id) {
+			s.Needs = append(s.Needs, id)
+		}
+	}
+}
+
+func (s *Step) follow(ids ...StepID) {
+	for _, id := range ids {
+		if id != "" && id != s.ID && !slices.Contains(s.Needs, id) && !slices.Contains(s.After, id) {
+			s.After = append(s.After, id)
+		}
+	}
+}
+
+// keep marks what must not be touched: the resources named, what they are made of, and what they hang on.
+func (d *differ) keep(refs []stack.Ref) {
+	kept := func(k stack.Kind, id, arn string) bool {
+		return slices.ContainsFunc(refs, func(r stack.Ref) bool {
+			return r.Kind == k && (r.ID != "" && r.ID == id || r.Literal != "" && r.Literal == arn)
+		})
+	}
+	for _, lb := range d.obs.LoadBalancers {
+		if kept(stack.KindLoadBalancer, lb.ID, lb.ARN) {
+			d.kept[lb.ARN] = true
+		}
+	}
+	for _, l := range d.obs.Listeners {
+		if d.kept[l.LoadBalancer.Literal] || kept(stack.KindListener, l.ID, l.ARN) {
+			d.kept[l.ARN] = true
+			d.keepTargets(l.DefaultActions)
+		}
+	}
+	for _, r := range d.obs.Rules {
+		if d.kept[r.Listener.Literal] || kept(stack.KindRule, r.ID, r.ARN) {
+			d.kept[r.ARN] = true
+			d.keepTargets(r.Actions)
+		}
+	}
+	for _, tg := range d.obs.TargetGroups {
+		if kept(stack.KindTargetGroup, tg.ID, tg.ARN) {
+			d.kept[tg.ARN] = true
+		}
+	}
+	for _, b := range d.obs.Bindings {
+		if d.kept[b.TargetGroup.Literal] || kept(stack.KindBinding, b.ID, b.Name) {
+			d.kept[bindingKey(b.Binding)] = true
+		}
+	}
+	for _, g := range d.obs.SecurityGroups {
+		if kept(stack.KindSecurityGroup, g.ID, g.GroupID) {
+			d.kept[g.GroupID] = true
+		}
+	}
+	// A kept listener keeps its load balancer alive, a load balancer its security groups.
+	for _, l := range d.obs.Listeners {
+		if d.kept[l.ARN] {
+			d.kept[aliveMark(l.LoadBalancer.Literal)] = true
+		}
+	}
+	for _, lb := range d.obs.LoadBalancers {
+		if d.kept[lb.ARN] || d.kept[aliveMark(lb.ARN)] {
+			for _, g := range lb.SecurityGroups {
+				d.kept[aliveMark(g.Literal)] = true
+			}
+		}
+	}
+}
+
+func (d *differ) keepTargets(as []stack.Action) {
+	for _, r := range actionRefs(as) {
+		d.kept[r.Literal] = true
+	}
+}
+
+// aliveMark is the key under which a resource is kept from deletion, though not from change.
+func aliveMark(arn string) string { return "alive:" + arn }
+
+// mayDelete reports whether an observed resource may be deleted.
+func (d *differ) mayDelete(arn string) bool { return !d.kept[arn] && !d.kept[aliveMark(arn)] }
+
+// tags plans the tag changes of one resource of ELBv2; exempt keys are left as they are.
+func (d *differ) tags(r stack.Ref, have, want map[string]string, exempt ...string) {
+	set, drop, why := d.tagChanges(have, want, exempt)
+	if len(set) > 0 {
+		d.step(Update, r, Cosmetic, AddTags{r, set}, why...)
+	}
+	if len(drop) > 0 {
+		d.step(Update, r, Cosmetic, RemoveTags{r, drop}, droppedTags(drop)...)
+	}
+}
+
+// tagChanges compares tags. Nil on either side means not managed, or not known: no change.
+func (d *differ) tagChanges(have, want map[string]string, exempt []string) (set map[string]string, drop, why []string) {
+	if have == nil || want == nil {
+		return nil, nil, nil
+	}
+	external := func(k string) bool {
+		return slices.Contains(d.pol.ExternalTags, k) || slices.Contains(exempt, k) || len(k) >= 4 && k[:4] == "aws:"
+	}
+	for _, k := range sortedKeys(want) {
+		old, ok := have[k]
+		if external(k) || ok && old == want[k] {
+			continue
+		}
+		if set == nil {
+			set = map[string]string{}
+		}
+		set[k] = want[k]
+		if ok {
+			why = append(why, "tag "+k+" "+quoteEmpty(old)+" → "+quoteEmpty(want[k]))
+		} else {
+			why = append(why, "tag "+k+" = "+quoteEmpty(want[k]))
+		}
+	}
+	for _, k := range sortedKeys(have) {
+		if _, ok := want[k]; !ok && !external(k) {
+			drop = append(drop, k)
+		}
+	}
+	return set, drop, why
+}
+
+func droppedTags(keys []string) []string {
+	out := make([]string, len(keys))
+	for i, k := range keys {
+		out[i] = "tag " + k + " is not wanted"
+	}
+	return out
+}
+
+func (d *differ) legacyTags() []string { return naming.LegacyTags(d.want.Cluster) }
+
+// ours reports whether tags, if known, carry the stack's tag.
+func (d *differ) ours(tags map[string]string) bool {
+	if tags == nil {
+		return true
+	}
+	return tags[naming.StackTag(d.plan.Key.Owner)] == d.plan.Key.ID.String()
+}
+
+func compareRefs(a, b stack.Ref) int {
+	for _, p := range [][2]string{{string(a.Kind), string(b.Kind)}, {a.ID, b.ID}, {a.Literal, b.Literal}} {
+		if p[0] != p[1] {
+			if p[0] < p[1] {
+				return -1
+			}
+			return 1
+		}
+	}
+	return 0
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// chunks splits attributes to what one call takes.
+func chunks(attrs map[string]string) []map[string]string {
+	const most = 20
+	var out []map[string]string
+	for i, k := range sortedKeys(attrs) {
+		if i%most == 0 {
+			out = append(out, map[string]string{})
+		}
+		out[len(out)-1][k] = attrs[k]
+	}
+	return out
 }

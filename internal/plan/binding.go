@@ -1,0 +1,126 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func bindingKey(b stack.Binding) string { return b.Namespace + "/" + b.Name }
+
+func bindingRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindBinding, ID: id} }
+
+// bindings plans the objects that register targets: right after their target groups, so that targets are healthy by the time
+// that rules send them traffic.
+func (d *differ) bindings() {
+	byARN := map[string]*Binding{}
+	byName := map[string]*Binding{}
+	for i := range d.obs.Bindings {
+		b := &d.obs.Bindings[i]
+		byName[bindingKey(b.Binding)] = b
+		if !b.Deleting {
+			byARN[b.TargetGroup.Literal] = b
+		}
+	}
+	for _, w := range d.want.Bindings {
+		r := bindingRef(w.ID)
+		var have *Binding
+		if arn, ok := d.known[w.TargetGroup]; ok {
+			have = byARN[arn]
+		}
+		switch {
+		case have == nil:
+			var gone StepID
+			if old := byName[bindingKey(w)]; old != nil && !old.Deleting && !d.kept[bindingKey(w)] {
+				// Its target group was deleted by someone else and is created again under the same name.
+				gone = d.step(Delete, r, Normal, DeleteBinding{w.Namespace, w.Name}, "its target group does not exist any more").ID
+				d.handledBindings[bindingKey(w)] = true
+			}
+			d.step(Create, r, Vital, CreateBinding{w}, w.ServiceName+":"+w.ServicePort).need(gone)
+		case d.kept[bindingKey(have.Binding)]:
+		default:
+			if why := d.bindingChanges(have.Binding, w); len(why) > 0 {
+				up := w
+				up.Namespace, up.Name = have.Namespace, have.Name
+				d.step(Update, r, Vital, UpdateBinding{up}, why...)
+			}
+		}
+		if have != nil {
+			d.handledBindings[bindingKey(have.Binding)] = true
+		}
+	}
+}
+
+// bindingChanges says what differs of the fields that can change; labels and annotations of others are not looked at.
+func (d *differ) bindingChanges(have, want stack.Binding) []string {
+	var why []string
+	if have.ServiceName != want.ServiceName || have.ServicePort != want.ServicePort {
+		why = append(why, "service "+have.ServiceName+":"+have.ServicePort+" → "+want.ServiceName+":"+want.ServicePort)
+	}
+	if have.Protocol != want.Protocol {
+		why = append(why, "protocol "+quoteEmpty(have.Protocol)+" → "+want.Protocol)
+	}
+	if have.MultiCluster != want.MultiCluster {
+		why = append(why, "sharing among clusters changed")
+	}
+	if !maps.Equal(have.NodeLabels, want.NodeLabels) {
+		why = append(why, "node selector changed")
+	}
+	if !sameNetworking(have.Networking, want.Networking, d.resolve) {
+		why = append(why, "networking changed")
+	}
+	for _, k := range sortedKeys(want.Labels) {
+		if have.Labels[k] != want.Labels[k] {
+			why = append(why, "label "+k+" = "+want.Labels[k])
+		}
+	}
+	return why
+}
+
+// networkingText is comparable: nil stays nil, order of rules is kept, sources and ports within a rule are sorted.
+func networkingText(rules []stack.NetworkingRule, resolve resolver) []string {
+	if rules == nil {
+		return nil
+	}
+	out := make([]string, 0, len(rules))
+	for _, n := range rules {
+		var from, ports []string
+		for _, g := range n.FromGroups {
+			from = append(from, resolve(g))
+		}
+		from = append(from, n.FromCIDRs...)
+		for _, p := range n.Ports {
+			ports = append(ports, or(p.Protocol, "TCP")+" "+p.Port)
+		}
+		sort.Strings(from)
+		sort.Strings(ports)
+		out = append(out, strings.Join(from, ",")+" "+strings.Join(ports, ","))
+	}
+	return out
+}
+
+// deleteBindings deletes the objects whose target groups go: after them, because a target group that is gone needs no
+// deregistration.
+func (d *differ) deleteBindings() {
+	for _, b := range d.obs.Bindings {
+		key := bindingKey(b.Binding)
+		if d.handledBindings[key] || b.Deleting || d.kept[key] {
+			continue
+		}
+		id := b.ID
+		if id == "" {
+			id = b.Name
+		}
+		s := d.step(Delete, bindingRef(id), Normal, DeleteBinding{b.Namespace, b.Name}, "is not wanted any more")
+		s.need(d.deletedTargets[b.TargetGroup.Literal])
+		d.deletedBindings = append(d.deletedBindings, s.ID)
+	}
+}
+
+func sameNetworking(have, want []stack.NetworkingRule, resolve resolver) bool {
+	h, w := networkingText(have, literal), networkingText(want, resolve)
+	return (h == nil) == (w == nil) && slices.Equal(h, w)
+}

@@ -1,0 +1,328 @@
+package plan
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func orderOf(f *fakeAWS) []string {
+	rules := slices.Clone(f.obs.Rules)
+	slices.SortFunc(rules, func(a, b Rule) int { return int(a.Priority - b.Priority) })
+	var out []string
+	for _, r := range rules {
+		out = append(out, r.Conditions[0].Values[0])
+	}
+	return out
+}
+
+// TestAChangeCostsTheWritesThatItNeeds is the economy of plans: what each kind of edit writes.
+func TestAChangeCostsTheWritesThatItNeeds(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		from   []string
+		edit   func(*stack.Stack)
+		to     []string // paths wanted; nil = from
+		writes map[string]int
+	}{
+		{name: "nothing", from: []string{"/b"}, writes: map[string]int{}},
+		{name: "one attribute", from: []string{"/b"}, edit: func(s *stack.Stack) {
+			s.LoadBalancers[0].Attributes = map[string]string{"idle_timeout.timeout_seconds": "75"}
+		}, writes: map[string]int{"ModifyLoadBalancerAttributes": 1}},
+		{name: "an attribute at its default", from: []string{"/b"}, edit: func(s *stack.Stack) {
+			s.LoadBalancers[0].Attributes = map[string]string{"idle_timeout.timeout_seconds": "60", "routing.http2.enabled": "true"}
+		}, writes: map[string]int{}},
+		{name: "a path in front", from: []string{"/b"}, to: []string{"/a", "/b"},
+			writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "CreateRule": 1}},
+		{name: "a path in between", from: []string{"/a", "/c"}, to: []string{"/a", "/b", "/c"},
+			writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "CreateRule": 1}},
+		{name: "a path behind", from: []string{"/a"}, to: []string{"/a", "/b"},
+			writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "CreateRule": 1}},
+		{name: "one member moved", from: []string{"/a", "/b", "/c", "/d"}, to: []string{"/d", "/a", "/b", "/c"},
+			writes: map[string]int{"SetRulePriorities": 1}},
+		{name: "all reversed", from: []string{"/a", "/b", "/c", "/d"}, to: []string{"/d", "/c", "/b", "/a"},
+			writes: map[string]int{"SetRulePriorities": 1}},
+		{name: "a path removed", from: []string{"/a", "/b"}, to: []string{"/b"},
+			writes: map[string]int{"DeleteRule": 1, "DeleteTargetGroup": 1, "DeleteBinding": 1}},
+		{name: "a path renamed", from: []string{"/a", "/b", "/c"}, edit: func(s *stack.Stack) {
+			s.Rules[1].Conditions[0].Values = []string{"/bb"}
+		}, writes: map[string]int{"ModifyRule": 1}},
+		{name: "weights edited", from: []string{"/a", "/b"}, edit: func(s *stack.Stack) {
+			w := int32(50)
+			s.Rules[0].Actions[0].Forward.TargetGroups = []stack.WeightedTargetGroup{
+				{TargetGroup: targetGroupRef("/a"), Weight: &w}, {TargetGroup: targetGroupRef("/b"), Weight: &w}}
+		}, writes: map[string]int{"ModifyRule": 1}},
+		{name: "a health check", from: []string{"/a"}, edit: func(s *stack.Stack) { s.TargetGroups[0].HealthCheck.Matcher = "200-399" },
+			writes: map[string]int{"ModifyTargetGroup": 1}},
+		{name: "another protocol of the targets", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.TargetGroups[0].Protocol, s.TargetGroups[0].Name = "HTTPS", "tg/a2"
+			s.Bindings[0].Protocol, s.Bindings[0].Name = "HTTPS", "tg/a2"
+		}, writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "ModifyRule": 1, "DeleteTargetGroup": 1, "DeleteBinding": 1}},
+		{name: "a subnet", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.LoadBalancers[0].Subnets = append(s.LoadBalancers[0].Subnets, stack.SubnetMapping{Subnet: "subnet-c"})
+		}, writes: map[string]int{"SetSubnets": 1}},
+		{name: "groups of the user", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.SecurityGroups = s.SecurityGroups[1:]
+			s.LoadBalancers[0].SecurityGroups = []stack.Ref{stack.Literal(stack.KindSecurityGroup, "sg-user")}
+		}, writes: map[string]int{"SetSecurityGroups": 1, "DeleteSecurityGroup": 1}},
+		{name: "another source range", from: []string{"/a"}, edit: func(s *stack.Stack) { s.SecurityGroups[0].Ingress[0].CIDR = "10.0.0.0/8" },
+			writes: map[string]int{"AuthorizeSecurityGroupIngress": 1, "RevokeSecurityGroupIngress": 1}},
+		{name: "the same range with host bits", from: []string{"/a"}, edit: func(s *stack.Stack) { s.SecurityGroups[0].Ingress[0].CIDR = "0.1.2.3/0" },
+			writes: map[string]int{}},
+		{name: "a tag", from: []string{"/a"}, edit: func(s *stack.Stack) { s.LoadBalancers[0].Tags["team"] = "web" },
+			writes: map[string]int{"AddTags": 1}},
+		{name: "another listener", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			l := s.Listeners[0]
+			l.ID, l.Port = "8080", 8080
+			s.Listeners = append(s.Listeners, l)
+		}, writes: map[string]int{"CreateListener": 1}},
+		{name: "a listener on another port", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.Listeners[0].ID, s.Listeners[0].Port = "8080", 8080
+			s.Rules[0].Listener, s.Rules[0].ID = listenerRef("8080"), "8080:1"
+		}, writes: map[string]int{"CreateListener": 1, "CreateRule": 1, "DeleteListener": 1}},
+		{name: "the weight of a single target", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			w := int32(7)
+			s.Rules[0].Actions[0].Forward.TargetGroups[0].Weight = &w // the weight of a single target says nothing
+		}, writes: map[string]int{}},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(testKey())
+			f.converge(t, testStack(tc.from...), Policy{})
+			to := tc.to
+			if to == nil {
+				to = tc.from
+			}
+			want := testStack(to...)
+			if tc.edit != nil {
+				tc.edit(want)
+			}
+			if diff := cmp.Diff(tc.writes, f.converge(t, want, Policy{})); diff != "" {
+				t.Errorf("writes (-want +got):\n%s", diff)
+			}
+			if tc.edit == nil {
+				if diff := cmp.Diff(to, orderOf(f)); diff != "" {
+					t.Errorf("order of rules (-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
+func TestCreatingAStackTakesOneWritePerResource(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	got := f.converge(t, testStack("/"), Policy{})
+	want := map[string]int{"CreateSecurityGroup": 2, "AuthorizeSecurityGroupIngress": 1, "CreateTargetGroup": 1, "CreateLoadBalancer": 1,
+		"CreateListener": 1, "CreateRule": 1, "CreateBinding": 1}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDeletingAStackTakesOneWritePerOwnedThing(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	f.converge(t, testStack("/a", "/b"), Policy{})
+	got := f.converge(t, nil, Policy{})
+	want := map[string]int{"DeleteLoadBalancer": 1, "DeleteTargetGroup": 2, "DeleteBinding": 2, "DeleteSecurityGroup": 1}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if len(f.obs.SecurityGroups) != 1 || !f.obs.SecurityGroups[0].Shared {
+		t.Errorf("the shared group must stay alone, got %v", f.obs.SecurityGroups)
+	}
+}
+
+func TestRulesNumberedOneTwoThreeAreAdoptedWithoutAWrite(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	f.converge(t, testStack("/a", "/b", "/c"), Policy{})
+	for i := range f.obs.Rules {
+		f.obs.Rules[i].Priority = int32(i + 1)
+	}
+	if got := f.converge(t, testStack("/a", "/b", "/c"), Policy{}); len(got) > 0 {
+		t.Errorf("adoption writes %v", got)
+	}
+	want := map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "SetRulePriorities": 1, "CreateRule": 1}
+	if diff := cmp.Diff(want, f.converge(t, testStack("/0", "/a", "/b", "/c"), Policy{})); diff != "" {
+		t.Errorf("insertion without room: %s", diff)
+	}
+}
+
+func TestARuleOfSomebodyElseStaysAndKeepsItsPriority(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	f.converge(t, testStack("/a", "/b"), Policy{})
+	foreign := f.obs.Rules[0]
+	foreign.ARN, foreign.Priority, foreign.Tags = "arn:foreign", 150, map[string]string{}
+	foreign.Conditions = []stack.Condition{{Field: stack.PathPattern, Values: []string{"/theirs"}}}
+	f.obs.Rules = append(f.obs.Rules, foreign)
+	f.converge(t, testStack("/a", "/x", "/b"), Policy{})
+	f.converge(t, testStack("/b", "/x", "/a", "/y"), Policy{})
+	for _, r := range f.obs.Rules {
+		if r.ARN == "arn:foreign" && r.Priority == 150 {
+			return
+		}
+	}
+	t.Errorf("the foreign rule is gone or moved: %v", orderOf(f))
+}
+
+func TestDeletionProtectionRefusesDeletionAndWhatDependsOnIt(t *testing.T) {
+	t.Parallel()
+	protected := func() *fakeAWS {
+		f := newFake(testKey())
+		s := testStack("/a")
+		s.LoadBalancers[0].Attributes = map[string]string{"deletion_protection.enabled": "true"}
+		f.converge(t, s, Policy{})
+		return f
+	}
+	for _, tc := range []struct {
+		name    string
+		pol     Policy
+		refused bool
+	}{
+		{"as found", Policy{}, true},
+		{"declared", Policy{Protection: ProtectionDeclared}, true},
+		{"lifted", Policy{Protection: ProtectionLifted}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			f := protected()
+			p := Diff(nil, nil, f.obs, tc.pol)
+			s, _ := p.Step("DeleteLoadBalancer LoadBalancer")
+			if refused := s.Guard != nil; refused != tc.refused {
+				t.Fatalf("refused = %v, want %v", refused, tc.refused)
+			}
+			if tc.refused && s.Guard.Code != diag.DeletionProtected {
+				t.Errorf("code %s", s.Guard.Code)
+			}
+			f.run(t, p)
+			if left := len(f.obs.LoadBalancers) + len(f.obs.TargetGroups) + len(f.obs.Bindings); (left == 3) != tc.refused {
+				t.Errorf("%d resources left", left)
+			}
+		})
+	}
+}
+
+func TestAnotherSchemeReplacesTheLoadBalancerNewBeforeOld(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	f.converge(t, testStack("/a"), Policy{})
+	want := testStack("/a")
+	want.LoadBalancers[0].Scheme, want.LoadBalancers[0].Name = stack.Internal, "k8s-shop-webfront-internal"
+	p := Diff(want, nil, f.obs, Policy{})
+	var ops []string
+	for _, s := range p.Steps {
+		ops = append(ops, s.Op.Name())
+	}
+	if diff := cmp.Diff([]string{"CreateLoadBalancer", "DeleteLoadBalancer", "CreateListener", "CreateRule"}, ops); diff != "" {
+		t.Error(diff)
+	}
+	rule, _ := p.Step("CreateRule 80:1")
+	if !slices.Contains(rule.Needs, "DeleteLoadBalancer LoadBalancer") {
+		t.Errorf("the rule must wait until the old load balancer releases the target group, needs %v", rule.Needs)
+	}
+	f.converge(t, want, Policy{})
+	// With a name of the user's the old one must go first.
+	back := testStack("/a")
+	back.LoadBalancers[0].Name = "k8s-shop-webfront-internal"
+	p = Diff(back, nil, f.obs, Policy{})
+	if p.Steps[0].Op.Name() != "DeleteLoadBalancer" {
+		t.Errorf("first step is %s", p.Steps[0].ID)
+	}
+	f.converge(t, back, Policy{})
+}
+
+func TestKeptListenersAreNeitherChangedNorDeleted(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	f.converge(t, testStack("/a", "/b"), Policy{})
+	want := testStack("/a")
+	want.Listeners, want.Rules, want.TargetGroups, want.Bindings = nil, nil, nil, nil
+	p := Diff(want, []stack.Ref{listenerRef("80")}, f.obs, Policy{})
+	if !p.Empty() {
+		t.Errorf("unexpected steps:\n%s", p.Text(TextOptions{}))
+	}
+	if p = Diff(nil, []stack.Ref{listenerRef("80")}, f.obs, Policy{}); !p.Empty() {
+		t.Errorf("unexpected steps:\n%s", p.Text(TextOptions{}))
+	}
+}
+
+func TestATargetGroupDeletedByHandIsCreatedAgainWithANewBinding(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	f.converge(t, testStack("/a"), Policy{})
+	f.obs.TargetGroups = nil
+	f.obs.Rules = nil
+	got := f.converge(t, testStack("/a"), Policy{})
+	want := map[string]int{"CreateTargetGroup": 1, "DeleteBinding": 1, "CreateBinding": 1, "CreateRule": 1}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestExternalAndLegacyTagsAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	f.converge(t, testStack("/a"), Policy{})
+	tags := merged(f.obs.LoadBalancers[0].Tags, map[string]string{"aws:x": "1", "owner": "finance", "kubernetes.io/cluster/demo": "owned", "junk": "1"})
+	f.obs.LoadBalancers[0].Tags = tags
+	want := testStack("/a")
+	want.LoadBalancers[0].Tags["owner"] = "web"
+	p := Diff(want, nil, f.obs, Policy{ExternalTags: []string{"owner"}})
+	if len(p.Steps) != 1 {
+		t.Fatalf("plan:\n%s", p.Text(TextOptions{}))
+	}
+	if diff := cmp.Diff(RemoveTags{loadBalancerRef("LoadBalancer"), []string{"junk"}}, p.Steps[0].Op); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCertificatesAreAttachedBeforeOthersAreDetached(t *testing.T) {
+	t.Parallel()
+	tls := func(def string, sni ...string) *stack.Stack {
+		s := testStack("/a")
+		s.Listeners[0].Protocol, s.Listeners[0].SSLPolicy = "HTTPS", "ELBSecurityPolicy-2016-08"
+		s.Listeners[0].Certificates, s.Listeners[0].SNI = []string{def}, sni
+		return s
+	}
+	f := newFake(testKey())
+	f.converge(t, tls("c1", "c1", "c2"), Policy{})
+	p := Diff(tls("c3", "c2", "c3"), nil, f.obs, Policy{})
+	var ops []string
+	for _, s := range p.Steps {
+		ops = append(ops, s.Op.Name())
+	}
+	if diff := cmp.Diff([]string{"ModifyListener", "AddListenerCertificates", "RemoveListenerCertificates"}, ops); diff != "" {
+		t.Error(diff)
+	}
+	f.converge(t, tls("c3", "c2", "c3"), Policy{})
+	if got := f.converge(t, testStack("/a"), Policy{}); len(got) != 1 || got["ModifyListener"] != 1 {
+		t.Errorf("HTTPS to HTTP writes %v", got)
+	}
+}
+
+func TestOverlappingRulesAreCreatedInOrder(t *testing.T) {
+	t.Parallel()
+	p := Diff(testStack("/api", "/shop", "/*"), nil, Observed{Key: testKey()}, Policy{})
+	for _, tc := range []struct {
+		id    StepID
+		after []StepID
+	}{
+		{"CreateRule 80:1", nil},
+		{"CreateRule 80:2", nil},
+		{"CreateRule 80:3", []StepID{"CreateRule 80:1", "CreateRule 80:2"}},
+	} {
+		s, _ := p.Step(tc.id)
+		if diff := cmp.Diff(tc.after, s.After); diff != "" {
+			t.Errorf("%s: %s", tc.id, diff)
+		}
+	}
+}

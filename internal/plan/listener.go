@@ -1,0 +1,235 @@
+package plan
+
+import (
+	"slices"
+	"sort"
+	"strconv"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func listenerRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindListener, ID: id} }
+
+// listeners plans the listeners of the wanted load balancers, matched by port, and their rules. Deletions come last.
+func (d *differ) listeners() {
+	rules := map[stack.Ref][]stack.Rule{}
+	for _, r := range d.want.Rules {
+		rules[r.Listener] = append(rules[r.Listener], r)
+	}
+	have := map[string]map[int32]*Listener{} // load balancer ARN → port
+	for i := range d.obs.Listeners {
+		l := &d.obs.Listeners[i]
+		m := have[l.LoadBalancer.Literal]
+		if m == nil {
+			m = map[int32]*Listener{}
+			have[l.LoadBalancer.Literal] = m
+		}
+		m[l.Port] = l
+	}
+	for _, w := range d.want.LoadBalancers {
+		arn := d.known[loadBalancerRef(w.ID)]
+		var fresh []StepID
+		wanted := map[int32]bool{}
+		for _, l := range d.want.Listeners {
+			if l.LoadBalancer != loadBalancerRef(w.ID) {
+				continue
+			}
+			wanted[l.Port] = true
+			old := have[arn][l.Port]
+			if arn == "" || old == nil {
+				fresh = append(fresh, d.createListener(l, rules[listenerRef(l.ID)]))
+				continue
+			}
+			d.updateListener(old, l, rules[listenerRef(l.ID)])
+		}
+		if arn != "" {
+			d.deleteListeners(have[arn], wanted, fresh)
+		}
+	}
+}
+
+func (d *differ) createListener(w stack.Listener, rules []stack.Rule) StepID {
+	r := listenerRef(w.ID)
+	op := CreateListener{w}
+	op.Listener.Attributes, op.Listener.SNI = nil, nil
+	s := d.step(Create, r, Vital, op, w.Protocol+" "+strconv.Itoa(int(w.Port)))
+	d.needFreed(s, w.DefaultActions)
+	id := s.ID
+	d.made[r] = id
+	for _, c := range sniWanted(w) {
+		d.step(Create, r, Vital, AddListenerCertificates{r, c}, "attach certificate "+c)
+	}
+	d.listenerAttributes(Create, r, w, nil)
+	d.rules(r, nil, rules)
+	return id
+}
+
+// needFreed makes a step wait until the old load balancer lets go of the target groups that the step puts to use.
+func (d *differ) needFreed(s *Step, as []stack.Action) {
+	for _, ref := range actionRefs(as) {
+		s.need(d.frees[d.resolve(ref)]...)
+	}
+}
+
+func (d *differ) updateListener(have *Listener, w stack.Listener, rules []stack.Rule) {
+	r := listenerRef(w.ID)
+	d.known[r] = have.ARN
+	if d.kept[have.ARN] {
+		return
+	}
+	var modified StepID
+	if why := d.listenerChanges(have.Listener, w); len(why) > 0 {
+		op := ModifyListener{r, w}
+		op.Listener.Attributes, op.Listener.SNI, op.Listener.Tags = nil, nil, nil
+		s := d.step(Update, r, Vital, op, why...)
+		modified = s.ID
+		d.needFreed(s, w.DefaultActions)
+		d.release(have.DefaultActions, modified)
+	}
+	if w.SSLPolicy != "" || len(w.Certificates) > 0 {
+		d.certificates(r, have.Listener, w, modified)
+	}
+	d.listenerAttributes(Update, r, w, have.Attributes)
+	d.tags(r, have.Tags, w.Tags)
+	d.rules(r, have, rules)
+}
+
+// listenerChanges says what one ModifyListener must set.
+func (d *differ) listenerChanges(have, want stack.Listener) []string {
+	var why []string
+	if have.Protocol != want.Protocol {
+		why = append(why, "protocol "+have.Protocol+" → "+want.Protocol)
+	}
+	if !sameActions(want.DefaultActions, have.DefaultActions, d.resolve) {
+		why = append(why, "default action "+actionsSummary(have.DefaultActions)+" → "+actionsSummary(want.DefaultActions))
+	}
+	first := func(c []string) string {
+		if len(c) == 0 {
+			return ""
+		}
+		return c[0]
+	}
+	if c := first(want.Certificates); c != "" && c != first(have.Certificates) {
+		why = append(why, "default certificate "+quoteEmpty(first(have.Certificates))+" → "+c)
+	}
+	if want.SSLPolicy != "" && have.SSLPolicy != want.SSLPolicy {
+		why = append(why, "TLS policy "+quoteEmpty(have.SSLPolicy)+" → "+want.SSLPolicy)
+	}
+	if want.ALPN != "" && or(have.ALPN, "None") != want.ALPN {
+		why = append(why, "ALPN policy "+or(have.ALPN, "None")+" → "+want.ALPN)
+	}
+	return why
+}
+
+// certificates attaches what is missing before it detaches what is too much, so that no server name is without its
+// certificate in between.
+func (d *differ) certificates(r stack.Ref, have, want stack.Listener, modified StepID) {
+	if have.SNI == nil && want.SNI == nil {
+		return
+	}
+	var added []StepID
+	for _, c := range sniWanted(want) {
+		if !slices.Contains(have.SNI, c) {
+			s := d.step(Update, r, Vital, AddListenerCertificates{r, c}, "attach certificate "+c)
+			s.follow(modified)
+			added = append(added, s.ID)
+		}
+	}
+	old := slices.Clone(have.SNI)
+	sort.Strings(old)
+	for _, c := range old {
+		if !slices.Contains(want.SNI, c) {
+			s := d.step(Update, r, Normal, RemoveListenerCertificates{r, c}, "detach certificate "+c)
+			s.follow(modified)
+			s.follow(added...)
+		}
+	}
+}
+
+// sniWanted is the sorted set of further certificates.
+func sniWanted(w stack.Listener) []string {
+	out := slices.Clone(w.SNI)
+	sort.Strings(out)
+	return slices.Compact(out)
+}
+
+func (d *differ) listenerAttributes(a Action, r stack.Ref, w stack.Listener, have map[string]string) {
+	def := func(k string) (string, bool) { return listenerDefault(w, k) }
+	change, _ := attributeChanges(w.Attributes, have, def)
+	for _, c := range chunks(change) {
+		_, why := attributeChanges(c, have, def)
+		d.step(a, r, Cosmetic, ModifyListenerAttributes{r, c}, why...)
+	}
+}
+
+// deleteListeners deletes the listeners on ports that are not wanted, after the new ones are there. A listener without
+// our tag was added by somebody else and stays.
+func (d *differ) deleteListeners(have map[int32]*Listener, wanted map[int32]bool, fresh []StepID) {
+	ports := make([]int32, 0, len(have))
+	for p := range have {
+		ports = append(ports, p)
+	}
+	slices.Sort(ports)
+	for _, p := range ports {
+		l := have[p]
+		if wanted[p] || !d.mayDelete(l.ARN) || d.tagged() && !d.ours(l.Tags) {
+			continue
+		}
+		r := stack.Ref{Kind: stack.KindListener, ID: l.ID, Literal: l.ARN}
+		s := d.step(Delete, r, Normal, DeleteListener{stack.Literal(stack.KindListener, l.ARN)}, "port "+strconv.Itoa(int(p))+" is not wanted any more")
+		s.follow(fresh...)
+		d.release(l.DefaultActions, s.ID)
+		for _, rule := range d.obs.Rules {
+			if rule.Listener.Literal == l.ARN {
+				d.release(rule.Actions, s.ID)
+			}
+		}
+	}
+}
+
+// tagged reports whether listeners and rules carry tags in this cluster; if not, their lack proves nothing.
+func (d *differ) tagged() bool {
+	for _, l := range d.want.Listeners {
+		if l.Tags != nil {
+			return true
+		}
+	}
+	return len(d.want.Listeners) == 0
+}
+
+// actionsSummary names actions in a few words.
+func actionsSummary(as []stack.Action) string {
+	out := ""
+	for i, a := range as {
+		if i > 0 {
+			out += ", "
+		}
+		switch {
+		case a.Forward != nil:
+			out += "forward to " + forwardSummary(a.Forward)
+		case a.Redirect != nil:
+			r := a.Redirect
+			out += "redirect " + r.StatusCode + " " + or(r.Protocol, "#{protocol}") + "://" + or(r.Host, "#{host}") + ":" +
+				or(r.Port, "#{port}") + or(r.Path, "/#{path}")
+		case a.FixedResponse != nil:
+			out += "fixed response " + a.FixedResponse.StatusCode
+		default:
+			out += string(a.Type)
+		}
+	}
+	return out
+}
+
+func forwardSummary(f *stack.Forward) string {
+	out := ""
+	for i, t := range f.TargetGroups {
+		if i > 0 {
+			out += " + "
+		}
+		out += targetName(t.TargetGroup)
+		if t.Weight != nil && len(f.TargetGroups) > 1 {
+			out += "×" + strconv.Itoa(int(*t.Weight))
+		}
+	}
+	return out
+}

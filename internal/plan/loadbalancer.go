@@ -1,0 +1,283 @@
+package plan
+
+import (
+	"sort"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+const deletionProtection = "deletion_protection.enabled"
+
+func loadBalancerRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindLoadBalancer, ID: id} }
+
+// matchLoadBalancers pairs wanted load balancers with observed ones of their type and scheme; the others are old.
+func (d *differ) matchLoadBalancers() {
+	sort.SliceStable(d.obs.LoadBalancers, func(i, j int) bool { return d.obs.LoadBalancers[i].ARN < d.obs.LoadBalancers[j].ARN })
+	for _, w := range d.want.LoadBalancers {
+		if lb := d.obs.LoadBalancer(w); lb != nil && d.balancers[w.ID] == nil {
+			d.balancers[w.ID] = lb
+			d.known[loadBalancerRef(w.ID)] = lb.ARN
+		}
+	}
+	for i := range d.obs.LoadBalancers {
+		if lb := &d.obs.LoadBalancers[i]; d.balancers[lb.ID] != lb {
+			d.oldBalancers = append(d.oldBalancers, lb)
+		}
+	}
+}
+
+func (d *differ) loadBalancers() {
+	for _, w := range d.want.LoadBalancers {
+		if have := d.balancers[w.ID]; have != nil {
+			d.updateLoadBalancer(have, w)
+		} else {
+			d.createLoadBalancer(w)
+		}
+		for _, old := range d.oldBalancers {
+			if _, planned := d.deletedBalancers[old.ARN]; old.ID == w.ID && !planned {
+				r := loadBalancerRef(w.ID)
+				d.deleteLoadBalancer(old, &r)
+			}
+		}
+	}
+}
+
+func (d *differ) createLoadBalancer(w stack.LoadBalancer) {
+	r := loadBalancerRef(w.ID)
+	a, why := Create, []string{w.Name}
+	var first StepID
+	var guard *Guard
+	for _, old := range d.oldBalancers {
+		if old.ID != w.ID {
+			continue
+		}
+		a, why = Replace, nil
+		if old.Type != w.Type {
+			why = append(why, "type "+string(old.Type)+" → "+string(w.Type))
+		}
+		if old.Scheme != w.Scheme {
+			why = append(why, "scheme "+old.Scheme+" → "+w.Scheme)
+		}
+		if d.protected(old) { // without its predecessor's target groups it would be of no use
+			guard = Protected(old.Name)
+		}
+		if old.Name == w.Name { // AWS knows a name once: the old one must go first
+			first = d.deleteLoadBalancer(old, nil)
+		}
+	}
+	op := CreateLoadBalancer{w}
+	op.LoadBalancer.Attributes = nil
+	s := d.step(a, r, Vital, op, why...)
+	s.need(first)
+	s.Guard = guard
+	d.made[r] = s.ID
+	d.loadBalancerAttributes(Create, r, w, nil)
+}
+
+func (d *differ) loadBalancerAttributes(a Action, r stack.Ref, w stack.LoadBalancer, have map[string]string) {
+	def := func(k string) (string, bool) { return loadBalancerDefault(w, k) }
+	change, _ := attributeChanges(w.Attributes, have, def)
+	for _, c := range chunks(change) {
+		_, why := attributeChanges(c, have, def)
+		d.step(a, r, Cosmetic, ModifyLoadBalancerAttributes{r, c}, why...)
+	}
+}
+
+func (d *differ) updateLoadBalancer(have *LoadBalancer, w stack.LoadBalancer) {
+	r := loadBalancerRef(w.ID)
+	if d.kept[have.ARN] {
+		return
+	}
+	if id, ok := d.setSecurityGroups(r, have, w); ok {
+		for _, g := range have.SecurityGroups {
+			if !containsGroup(w.SecurityGroups, g.Literal, d.resolve) {
+				d.releases[g.Literal] = append(d.releases[g.Literal], id)
+			}
+		}
+	}
+	var moved StepID
+	if why := subnetChanges(have.LoadBalancer, w); len(why) > 0 {
+		moved = d.step(Update, r, Normal, SetSubnets{r, w.Subnets, w.NetworkSourceNAT}, why...).ID
+	}
+	if w.IPAddressType != "" && or(have.IPAddressType, stack.IPv4) != w.IPAddressType {
+		d.step(Update, r, Normal, SetIPAddressType{r, w.IPAddressType},
+			"IP address type "+or(have.IPAddressType, stack.IPv4)+" → "+w.IPAddressType).follow(moved)
+	}
+	d.loadBalancerAttributes(Update, r, w, have.Attributes)
+	d.tags(r, have.Tags, w.Tags, d.legacyTags()...)
+}
+
+// setSecurityGroups compares the groups as sets. A network load balancer that was created without groups can never get any.
+func (d *differ) setSecurityGroups(r stack.Ref, have *LoadBalancer, w stack.LoadBalancer) (StepID, bool) {
+	if len(w.SecurityGroups) == 0 || len(have.SecurityGroups) == 0 && w.Type == stack.Network {
+		return "", false
+	}
+	var why []string
+	for _, g := range w.SecurityGroups {
+		if !containsGroup(have.SecurityGroups, d.resolve(g), literal) {
+			why = append(why, "add security group "+or(g.ID, g.Literal))
+		}
+	}
+	for _, g := range have.SecurityGroups {
+		if !containsGroup(w.SecurityGroups, g.Literal, d.resolve) {
+			why = append(why, "remove security group "+g.Literal)
+		}
+	}
+	if len(why) == 0 {
+		return "", false
+	}
+	return d.step(Update, r, Normal, SetSecurityGroups{r, w.SecurityGroups}, why...).ID, true
+}
+
+func containsGroup(groups []stack.Ref, id string, resolve resolver) bool {
+	for _, g := range groups {
+		if resolve(g) == id {
+			return true
+		}
+	}
+	return false
+}
+
+// subnetChanges compares subnets as sets of ids; addresses of a subnet that stays cannot be changed.
+func subnetChanges(have, want stack.LoadBalancer) []string {
+	if len(want.Subnets) == 0 {
+		return nil
+	}
+	set := func(ms []stack.SubnetMapping) map[string]bool {
+		out := map[string]bool{}
+		for _, m := range ms {
+			out[m.Subnet] = true
+		}
+		return out
+	}
+	h, w := set(have.Subnets), set(want.Subnets)
+	var why []string
+	for _, s := range sortedKeys(w) {
+		if !h[s] {
+			why = append(why, "add subnet "+s)
+		}
+	}
+	for _, s := range sortedKeys(h) {
+		if !w[s] {
+			why = append(why, "remove subnet "+s)
+		}
+	}
+	if n := want.NetworkSourceNAT; n != "" && or(have.NetworkSourceNAT, "off") != n {
+		why = append(why, "source NAT prefixes "+or(have.NetworkSourceNAT, "off")+" → "+n)
+	}
+	return why
+}
+
+// deleteLoadBalancers deletes the old load balancers that have no successor.
+func (d *differ) deleteLoadBalancers() {
+	for _, old := range d.oldBalancers {
+		if _, planned := d.deletedBalancers[old.ARN]; !planned {
+			d.deleteLoadBalancer(old, nil)
+		}
+	}
+}
+
+// successor is the wanted load balancer that takes the place of an old one.
+func (d *differ) successor(old *LoadBalancer) *stack.LoadBalancer {
+	for i := range d.want.LoadBalancers {
+		if d.want.LoadBalancers[i].ID == old.ID {
+			return &d.want.LoadBalancers[i]
+		}
+	}
+	return nil
+}
+
+// protection is what the owner declares for the load balancer in question.
+func (d *differ) protection(old *LoadBalancer) Protection {
+	w := d.successor(old)
+	if w == nil {
+		return d.pol.Protection
+	}
+	switch w.Attributes[deletionProtection] {
+	case "true":
+		return ProtectionDeclared
+	case "false":
+		return ProtectionLifted
+	}
+	return ProtectionAsFound
+}
+
+// protected reports whether an old load balancer must not be deleted. What the owner declares for a successor says nothing
+// yet about an old one that AWS does not protect.
+func (d *differ) protected(old *LoadBalancer) bool {
+	found := old.Attributes[deletionProtection] == "true"
+	switch d.protection(old) {
+	case ProtectionDeclared:
+		return found || d.successor(old) == nil
+	case ProtectionLifted:
+		return false
+	}
+	return found
+}
+
+// deleteLoadBalancer plans one call: AWS deletes listeners and rules along with it.
+func (d *differ) deleteLoadBalancer(old *LoadBalancer, successor *stack.Ref) StepID {
+	if !d.mayDelete(old.ARN) {
+		return ""
+	}
+	r := stack.Ref{Kind: stack.KindLoadBalancer, ID: old.ID, Literal: old.ARN}
+	at := stack.Literal(stack.KindLoadBalancer, old.ARN)
+	why := "is not wanted any more"
+	if d.successor(old) != nil {
+		why = "is replaced"
+	}
+	var lifted StepID
+	if old.Attributes[deletionProtection] == "true" && d.protection(old) == ProtectionLifted {
+		lifted = d.step(Update, r, Normal, ModifyLoadBalancerAttributes{at, map[string]string{deletionProtection: "false"}},
+			deletionProtection+" true → false").ID
+	}
+	s := d.step(Delete, r, Normal, DeleteLoadBalancer{at, successor}, why)
+	s.need(lifted)
+	if d.protected(old) {
+		s.Guard = Protected(old.Name)
+	}
+	id := s.ID
+	d.deletedBalancers[old.ARN] = id
+	for _, g := range old.SecurityGroups {
+		d.releases[g.Literal] = append(d.releases[g.Literal], id)
+	}
+	for _, l := range d.obs.Listeners {
+		if l.LoadBalancer.Literal != old.ARN {
+			continue
+		}
+		d.free(l.DefaultActions, id)
+		for _, rule := range d.obs.Rules {
+			if rule.Listener.Literal == l.ARN {
+				d.free(rule.Actions, id)
+			}
+		}
+	}
+	return id
+}
+
+// Protected is the guard of a load balancer under deletion protection.
+func Protected(name string) *Guard {
+	return &Guard{
+		Code: diag.DeletionProtected,
+		Text: strings.TrimSpace("deletion protection is enabled on load balancer " + name + ", which therefore stays"),
+		Remedy: "set " + deletionProtection + "=false in the load balancer attributes of the object or of its class, or in AWS, " +
+			"and the deletion goes on",
+	}
+}
+
+// release notes that after a step nothing observed in these actions refers to their target groups any more.
+func (d *differ) release(as []stack.Action, id StepID) {
+	for _, r := range actionRefs(as) {
+		d.releases[r.Literal] = append(d.releases[r.Literal], id)
+	}
+}
+
+// free is release, by the deletion of a load balancer.
+func (d *differ) free(as []stack.Action, id StepID) {
+	d.release(as, id)
+	for _, r := range actionRefs(as) {
+		d.frees[r.Literal] = append(d.frees[r.Literal], id)
+	}
+}

@@ -1,0 +1,97 @@
+package plan
+
+import (
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// overlapping orders the creation of rules: a rule must not be there before one with which it shares requests and that goes
+// first, else those requests would be answered wrongly for a moment. Rules that share none may be created in any order.
+type overlapping struct {
+	earlier []createdRule
+	chained bool
+}
+
+type createdRule struct {
+	id         StepID
+	conditions []stack.Condition
+}
+
+// mostCompared bounds the pairwise comparison; beyond it, each new rule simply follows the one before.
+const mostCompared = 128
+
+// before lists the steps that a new rule must follow, and remembers it.
+func (o *overlapping) before(id StepID, cs []stack.Condition) []StepID {
+	defer func() { o.earlier = append(o.earlier, createdRule{id, cs}) }()
+	if n := len(o.earlier); n >= mostCompared {
+		if !o.chained {
+			o.chained = true
+			ids := make([]StepID, n)
+			for i, e := range o.earlier {
+				ids[i] = e.id
+			}
+			return ids
+		}
+		return []StepID{o.earlier[n-1].id}
+	}
+	var out []StepID
+	for _, e := range o.earlier {
+		if !disjoint(e.conditions, cs) {
+			out = append(out, e.id)
+		}
+	}
+	return out
+}
+
+// disjoint reports whether certainly no request meets both.
+func disjoint(a, b []stack.Condition) bool {
+	for _, x := range a {
+		for _, y := range b {
+			if x.Field != y.Field || len(x.Regex)+len(y.Regex) > 0 {
+				continue
+			}
+			switch x.Field {
+			case stack.HostHeader:
+				if apart(x.Values, y.Values, true) {
+					return true
+				}
+			case stack.PathPattern, stack.RequestMethod:
+				if apart(x.Values, y.Values, false) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// apart reports whether no value of a and no value of b can match the same text.
+func apart(a, b []string, fold bool) bool {
+	for _, x := range a {
+		for _, y := range b {
+			if fold {
+				x, y = strings.ToLower(x), strings.ToLower(y)
+			}
+			// Up to its first wildcard each pattern demands its own text; if these differ, nothing matches both.
+			px, wx := literalPrefix(x)
+			py, wy := literalPrefix(y)
+			n := min(len(px), len(py))
+			switch {
+			case px[:n] != py[:n]:
+			case !wx && !wy && px != py:
+			case !wx && len(px) < len(py), !wy && len(py) < len(px):
+			default:
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func literalPrefix(pattern string) (prefix string, wild bool) {
+	if i := strings.IndexAny(pattern, `*?\`); i >= 0 {
+		return pattern[:i], true
+	}
+	return pattern, false
+}

@@ -1,0 +1,89 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// TextOptions adjust the text form.
+type TextOptions struct {
+	Color bool // ANSI colours
+}
+
+var marks = map[Action]struct{ sign, color string }{
+	Create:  {"+", "\x1b[32m"},
+	Update:  {"~", "\x1b[33m"},
+	Replace: {"±", "\x1b[35m"},
+	Delete:  {"-", "\x1b[31m"},
+}
+
+// Text is the plan for people: a line per step with its reason, further reasons below it, and a count at the end.
+func (p *Plan) Text(o TextOptions) string {
+	var b strings.Builder
+	if p.Empty() {
+		fmt.Fprintf(&b, "%s: nothing to do\n", p.Key)
+		return b.String()
+	}
+	fmt.Fprintf(&b, "%s:\n", p.Key)
+	wideName, wideOp := 0, 0
+	for _, s := range p.Steps {
+		wideName = max(wideName, len([]rune(resourceText(s.Resource))))
+		wideOp = max(wideOp, len(s.Op.Name()))
+	}
+	for _, s := range p.Steps {
+		m := marks[s.Action]
+		on, off := "", ""
+		if o.Color {
+			on, off = m.color, "\x1b[0m"
+		}
+		lines := s.Why
+		if s.Guard != nil {
+			lines = append([]string{"REFUSED: " + s.Guard.Text}, lines...)
+		}
+		first := ""
+		if len(lines) > 0 {
+			first = lines[0]
+		}
+		line := fmt.Sprintf("  %s%s %s%s  %s  %s", on, m.sign, pad(resourceText(s.Resource), wideName), off, pad(s.Op.Name(), wideOp), first)
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+		for _, w := range lines[min(1, len(lines)):] {
+			fmt.Fprintf(&b, "    %s  %s  %s\n", pad("", wideName), pad("", wideOp), w)
+		}
+	}
+	fmt.Fprintf(&b, "%s\n", p.Summary())
+	return b.String()
+}
+
+// String is "2 to create, 1 to change, 0 to replace, 0 to delete".
+func (s Summary) String() string {
+	out := fmt.Sprintf("%d to create, %d to change, %d to replace, %d to delete", s.Create, s.Update, s.Replace, s.Delete)
+	if s.Refused > 0 {
+		out += fmt.Sprintf("; %d of them refused", s.Refused)
+	}
+	return out
+}
+
+func resourceText(r stack.Ref) string { return string(r.Kind) + " " + or(r.ID, r.Literal) }
+
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(0, width-len([]rune(s))))
+}
+
+// MarshalJSON writes a step with the name of its operation; plans are written for people and records, not read back.
+func (s Step) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		ID        StepID    `json:"id"`
+		Action    Action    `json:"action"`
+		Resource  stack.Ref `json:"resource"`
+		Operation string    `json:"operation"`
+		Arguments Op        `json:"arguments"`
+		Needs     []StepID  `json:"needs,omitempty"`
+		After     []StepID  `json:"after,omitempty"`
+		Lane      Lane      `json:"lane"`
+		Why       []string  `json:"why,omitempty"`
+		Guard     *Guard    `json:"guard,omitempty"`
+	}{s.ID, s.Action, s.Resource, s.Op.Name(), s.Op, s.Needs, s.After, s.Lane, s.Why, s.Guard})
+}

@@ -1,0 +1,139 @@
+package plan
+
+import (
+	"fmt"
+	"sort"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func groupRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindSecurityGroup, ID: id} }
+
+// matchSecurityGroups pairs wanted groups with observed ones by identity; of several the first by id stays.
+func (d *differ) matchSecurityGroups() {
+	sort.SliceStable(d.obs.SecurityGroups, func(i, j int) bool {
+		return d.obs.SecurityGroups[i].GroupID < d.obs.SecurityGroups[j].GroupID
+	})
+	for _, w := range d.want.SecurityGroups {
+		for i := range d.obs.SecurityGroups {
+			g := &d.obs.SecurityGroups[i]
+			if g.ID == w.ID && d.groups[w.ID] == nil {
+				d.groups[w.ID] = g
+				d.known[groupRef(w.ID)] = g.GroupID
+			}
+		}
+	}
+}
+
+func (d *differ) securityGroups() {
+	for _, w := range d.want.SecurityGroups {
+		r := groupRef(w.ID)
+		have := d.groups[w.ID]
+		if have == nil {
+			op := CreateSecurityGroup{VPC: d.want.VPC, Group: w}
+			op.Group.Ingress = nil
+			d.made[r] = d.step(Create, r, Normal, op, w.Name).ID
+			have = &SecurityGroup{}
+		}
+		if w.Shared || d.kept[have.GroupID] {
+			continue
+		}
+		d.permissions(r, have.Ingress, w.Ingress)
+		if have.GroupID == "" {
+			continue
+		}
+		set, drop, why := d.tagChanges(have.Tags, w.Tags, d.legacyTags())
+		if len(set) > 0 {
+			d.step(Update, r, Cosmetic, TagSecurityGroup{r, set}, why...)
+		}
+		if len(drop) > 0 {
+			d.step(Update, r, Cosmetic, UntagSecurityGroup{r, drop}, droppedTags(drop)...)
+		}
+	}
+}
+
+// permissions plans at most one authorisation and one revocation; all inbound rules of a managed group are ours.
+func (d *differ) permissions(r stack.Ref, have, want []stack.Permission) {
+	add := missing(want, d.resolve, have, literal)
+	drop := missing(have, literal, want, d.resolve)
+	var granted StepID
+	if len(add) > 0 {
+		a := Update
+		if d.made[r] != "" {
+			a = Create
+		}
+		granted = d.step(a, r, Normal, AuthorizeIngress{r, add}, permissionsText("open ", add)...).ID
+	}
+	if len(drop) > 0 {
+		d.step(Update, r, Normal, RevokeIngress{r, drop}, permissionsText("close ", drop)...).follow(granted)
+	}
+}
+
+// missing lists the permissions of a that b lacks, each once, in the order in which they are sent.
+func missing(a []stack.Permission, ra resolver, b []stack.Permission, rb resolver) []stack.Permission {
+	seen := make(map[string]bool, len(b))
+	for _, p := range b {
+		seen[PermissionKey(p, rb)] = true
+	}
+	type keyed struct {
+		key string
+		p   stack.Permission
+	}
+	var out []keyed
+	for _, p := range a {
+		if k := PermissionKey(p, ra); !seen[k] {
+			seen[k] = true
+			out = append(out, keyed{k, p})
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].key < out[j].key })
+	ps := make([]stack.Permission, len(out))
+	for i, k := range out {
+		ps[i] = k.p
+	}
+	return ps
+}
+
+func permissionsText(verb string, ps []stack.Permission) []string {
+	out := make([]string, len(ps))
+	for i, p := range ps {
+		ports := ""
+		switch {
+		case p.Protocol == "-1":
+		case p.FromPort == p.ToPort:
+			ports = fmt.Sprintf(" %d", p.FromPort)
+		default:
+			ports = fmt.Sprintf(" %d-%d", p.FromPort, p.ToPort)
+		}
+		proto := p.Protocol
+		if proto == "-1" {
+			proto = "all traffic"
+		}
+		out[i] = verb + proto + ports + " from " + or(or(or(p.CIDR, p.IPv6CIDR), p.PrefixList), literal(p.Group))
+	}
+	return out
+}
+
+// deleteSecurityGroups deletes managed groups that are not wanted. The network interfaces of a load balancer outlive it, so
+// the last of them decides when AWS lets go; shared groups are never deleted here.
+func (d *differ) deleteSecurityGroups() {
+	for i := range d.obs.SecurityGroups {
+		g := &d.obs.SecurityGroups[i]
+		if g.Shared || d.groups[g.ID] == g || !d.mayDelete(g.GroupID) {
+			continue
+		}
+		r := stack.Ref{Kind: stack.KindSecurityGroup, ID: g.ID, Literal: g.GroupID}
+		s := d.step(Delete, r, Normal, DeleteSecurityGroup{stack.Literal(stack.KindSecurityGroup, g.GroupID)}, "is not wanted any more")
+		s.need(d.releases[g.GroupID]...)
+		s.follow(d.deletedBindings...)
+	}
+}
+
+// DeleteShared plans the deletion of the cluster-wide group, for whoever knows that nothing uses it any more.
+func DeleteShared(key stack.Key, g SecurityGroup) Plan {
+	r := stack.Ref{Kind: stack.KindSecurityGroup, ID: g.ID, Literal: g.GroupID}
+	op := DeleteSecurityGroup{stack.Literal(stack.KindSecurityGroup, g.GroupID)}
+	return Plan{Key: key, Steps: []Step{{
+		ID: StepID(op.Name() + " " + g.ID), Action: Delete, Resource: r, Op: op, Lane: Normal, Why: []string{"no load balancer uses it any more"},
+	}}}
+}

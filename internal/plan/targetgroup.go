@@ -1,0 +1,127 @@
+package plan
+
+import (
+	"fmt"
+	"sort"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func targetGroupRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindTargetGroup, ID: id} }
+
+// matchTargetGroups pairs wanted target groups with observed ones that can become what is wanted.
+func (d *differ) matchTargetGroups() {
+	sort.SliceStable(d.obs.TargetGroups, func(i, j int) bool { return d.obs.TargetGroups[i].ARN < d.obs.TargetGroups[j].ARN })
+	byID := map[string][]*TargetGroup{}
+	for i := range d.obs.TargetGroups {
+		tg := &d.obs.TargetGroups[i]
+		byID[tg.ID] = append(byID[tg.ID], tg)
+	}
+	for _, w := range d.want.TargetGroups {
+		for _, tg := range byID[w.ID] {
+			if d.targets[w.ID] == nil && replacementReason(tg.TargetGroup, w) == "" {
+				d.targets[w.ID] = tg
+				d.known[targetGroupRef(w.ID)] = tg.ARN
+			}
+		}
+	}
+}
+
+// replacementReason says why an observed target group cannot become the wanted one; empty = it can. The IP address type
+// counts only if the successor has another name: AWS admits no second target group of the same name beside the first.
+func replacementReason(have, want stack.TargetGroup) string {
+	version := func(tg stack.TargetGroup) string {
+		if tg.ProtocolVersion == "" && (tg.Protocol == "HTTP" || tg.Protocol == "HTTPS") {
+			return "HTTP1"
+		}
+		return tg.ProtocolVersion
+	}
+	switch {
+	case have.TargetType != want.TargetType:
+		return "target type " + have.TargetType + " → " + want.TargetType
+	case have.Protocol != want.Protocol:
+		return "protocol " + have.Protocol + " → " + want.Protocol
+	case version(have) != version(want):
+		return "protocol version " + version(have) + " → " + version(want)
+	case have.ControlPort != want.ControlPort:
+		return fmt.Sprintf("target control port %d → %d", have.ControlPort, want.ControlPort)
+	case or(have.IPAddressType, stack.IPv4) != or(want.IPAddressType, stack.IPv4) && have.Name != want.Name:
+		return "IP address type " + or(have.IPAddressType, stack.IPv4) + " → " + or(want.IPAddressType, stack.IPv4)
+	}
+	return ""
+}
+
+func (d *differ) targetGroups() {
+	for _, w := range d.want.TargetGroups {
+		r := targetGroupRef(w.ID)
+		have := d.targets[w.ID]
+		def := func(k string) (string, bool) { return targetGroupDefault(w, k) }
+		if have == nil {
+			a, why := Create, w.Name
+			for _, old := range d.obs.TargetGroups {
+				if old.ID == w.ID {
+					a, why = Replace, replacementReason(old.TargetGroup, w)
+				}
+			}
+			op := CreateTargetGroup{VPC: d.want.VPC, TargetGroup: w}
+			op.TargetGroup.Attributes = nil
+			d.made[r] = d.step(a, r, Vital, op, why).ID
+			d.targetGroupAttributes(Create, r, w, nil, def)
+			continue
+		}
+		if d.kept[have.ARN] {
+			continue
+		}
+		if why := healthCheckChanges(have.HealthCheck, w.HealthCheck); len(why) > 0 {
+			d.step(Update, r, Normal, ModifyTargetGroup{r, w.ProtocolVersion, w.HealthCheck}, why...)
+		}
+		d.targetGroupAttributes(Update, r, w, have.Attributes, def)
+		d.tags(r, have.Tags, w.Tags, d.legacyTags()...)
+	}
+}
+
+func (d *differ) targetGroupAttributes(a Action, r stack.Ref, w stack.TargetGroup, have map[string]string, def func(string) (string, bool)) {
+	change, _ := attributeChanges(w.Attributes, have, def)
+	for _, c := range chunks(change) {
+		_, why := attributeChanges(c, have, def)
+		d.step(a, r, Cosmetic, ModifyTargetGroupAttributes{r, c}, why...)
+	}
+}
+
+// healthCheckChanges says what differs, of the fields that are wanted.
+func healthCheckChanges(have, want stack.HealthCheck) []string {
+	var why []string
+	text := func(name, h, w string) {
+		if w != "" && h != w {
+			why = append(why, "health check "+name+" "+quoteEmpty(h)+" → "+w)
+		}
+	}
+	number := func(name string, h, w int32) {
+		if w != 0 && h != w {
+			why = append(why, fmt.Sprintf("health check %s %d → %d", name, h, w))
+		}
+	}
+	text("protocol", have.Protocol, want.Protocol)
+	text("port", have.Port, want.Port)
+	text("path", have.Path, want.Path)
+	text("matcher", have.Matcher, want.Matcher)
+	number("interval", have.IntervalSeconds, want.IntervalSeconds)
+	number("timeout", have.TimeoutSeconds, want.TimeoutSeconds)
+	number("healthy threshold", have.HealthyThreshold, want.HealthyThreshold)
+	number("unhealthy threshold", have.UnhealthyThreshold, want.UnhealthyThreshold)
+	return why
+}
+
+// deleteTargetGroups deletes what is not wanted, once nothing forwards to it.
+func (d *differ) deleteTargetGroups() {
+	for i := range d.obs.TargetGroups {
+		tg := &d.obs.TargetGroups[i]
+		if d.targets[tg.ID] == tg || !d.mayDelete(tg.ARN) {
+			continue
+		}
+		r := stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID, Literal: tg.ARN}
+		s := d.step(Delete, r, Normal, DeleteTargetGroup{stack.Literal(stack.KindTargetGroup, tg.ARN)}, "is not wanted any more")
+		s.need(d.releases[tg.ARN]...)
+		d.deletedTargets[tg.ARN] = s.ID
+	}
+}
