@@ -1,0 +1,148 @@
+// Package process runs the load balancer controller's binary as a child that never outlives this process. It imports only the
+// standard library.
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Options configure Start.
+type Options struct {
+	Path string
+	Args []string
+	Env  []string // the whole environment, as of os/exec
+	Log  string   // file that receives standard output and standard error, appended to
+}
+
+// Process is a running child.
+type Process struct {
+	command *exec.Cmd
+	log     string
+	done    chan struct{}
+
+	mu       sync.Mutex
+	stopping bool
+	err      error // how it ended; valid after done
+}
+
+// Start starts the child in a process group of its own, so that a Ctrl-C at the terminal reaches only the parent, which
+// decides the order in which things end.
+func Start(o Options) (*Process, error) {
+	log, err := os.OpenFile(o.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the log of %s: %w", o.Path, err)
+	}
+	command := exec.Command(o.Path, o.Args...)
+	command.Env = o.Env
+	command.Stdout, command.Stderr = log, log
+	command.SysProcAttr = attributes()
+	p := &Process{command: command, log: o.Log, done: make(chan struct{})}
+	started := make(chan error, 1)
+	go func() {
+		// The kernel's "signal when the parent dies" means the thread that forked: it must live as long as the child.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(p.done)
+		defer log.Close() //nolint:errcheck // only appended to; the child wrote it
+		err := command.Start()
+		started <- err
+		if err == nil {
+			err = command.Wait()
+		}
+		p.mu.Lock()
+		p.err = err
+		p.mu.Unlock()
+	}()
+	if err := <-started; err != nil {
+		<-p.done
+		return nil, fmt.Errorf("start %s: %w", o.Path, err)
+	}
+	return p, nil
+}
+
+// PID is the child's process id.
+func (p *Process) PID() int { return p.command.Process.Pid }
+
+// Done is closed when the child ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Err tells how the child ended, with the last lines of its log; nil while it runs or if it was stopped.
+func (p *Process) Err() error {
+	select {
+	case <-p.done:
+	default:
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopping {
+		return nil
+	}
+	how := "without an error"
+	if p.err != nil {
+		how = p.err.Error()
+	}
+	return fmt.Errorf("%s ended: %s; the end of its log (%s):\n%s", p.command.Path, how, p.log, Tail(p.log, 20))
+}
+
+// Stop asks the child to end, kills it when ctx ends, and waits for it.
+func (p *Process) Stop(ctx context.Context) {
+	p.mu.Lock()
+	p.stopping = true
+	p.mu.Unlock()
+	_ = p.command.Process.Signal(syscall.SIGTERM) // it may have ended already
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		p.Kill()
+	}
+}
+
+// Kill ends the child at once, as a crash would, and waits for it.
+func (p *Process) Kill() {
+	p.mu.Lock()
+	p.stopping = true
+	p.mu.Unlock()
+	_ = p.command.Process.Kill()
+	<-p.done
+}
+
+// Tail reads the last n lines of a file, at most 64 KiB; a file that cannot be read gives the reason instead.
+func Tail(path string, n int) string {
+	const limit = 64 << 10
+	f, err := os.Open(path)
+	if err != nil {
+		return err.Error()
+	}
+	defer f.Close() //nolint:errcheck // only read
+	if info, err := f.Stat(); err == nil && info.Size() > limit {
+		if _, err := f.Seek(-limit, io.SeekEnd); err != nil {
+			return err.Error()
+		}
+	}
+	content, err := io.ReadAll(f)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimRight(string(content), "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// Alive reports whether a process with the id exists.
+func Alive(pid int) bool {
+	err := syscall.Kill(pid, 0)
+	return err == nil || errors.Is(err, syscall.EPERM)
+}
+
+// Grace is how long the controller gets to end by itself: what its manifests give it, 10 s, less a margin.
+const Grace = 8 * time.Second

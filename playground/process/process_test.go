@@ -1,0 +1,69 @@
+package process
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func start(t *testing.T, script string) *Process {
+	t.Helper()
+	p, err := Start(Options{Path: "/bin/sh", Args: []string{"-c", script}, Env: os.Environ(), Log: filepath.Join(t.TempDir(), "log")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Kill)
+	return p
+}
+
+func TestAChildThatEndsTellsHowAndWhatItSaid(t *testing.T) {
+	t.Parallel()
+	p := start(t, "echo starting; echo unable to load controller config >&2; exit 3")
+	<-p.Done()
+	if err := p.Err(); err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "unable to load") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestStopEndsAChildThatListens(t *testing.T) {
+	t.Parallel()
+	p := start(t, "exec sleep 600")
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	p.Stop(ctx)
+	if ctx.Err() != nil || p.Err() != nil || Alive(p.PID()) {
+		t.Errorf("context %v, error %v, alive %t", ctx.Err(), p.Err(), Alive(p.PID()))
+	}
+}
+
+func TestStopKillsAChildThatDoesNotListen(t *testing.T) {
+	t.Parallel()
+	p := start(t, "trap '' TERM; while :; do sleep 1; done")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	p.Stop(ctx)
+	if Alive(p.PID()) {
+		t.Error("alive")
+	}
+}
+
+func TestABinaryThatIsMissingIsAnError(t *testing.T) {
+	t.Parallel()
+	if _, err := Start(Options{Path: "/nonexistent", Log: filepath.Join(t.TempDir(), "log")}); err == nil {
+		t.Error("no error")
+	}
+}
+
+func TestTailGivesTheLastLines(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "log")
+	if err := os.WriteFile(path, []byte(strings.Repeat("x", 100<<10)+"\na\nb\nc\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := Tail(path, 2); got != "b\nc" {
+		t.Errorf("got %q", got)
+	}
+}

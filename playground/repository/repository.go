@@ -1,0 +1,76 @@
+// Package repository finds the files of this repository that the playground uses at run time: CRDs, examples, binaries. It
+// imports only the standard library.
+package repository
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+const module = "module github.com/k8s-lbc/lbc\n"
+
+// Root is a checkout.
+type Root string
+
+// Find looks for the checkout upwards from each of the directories.
+func Find(dirs ...string) (Root, error) {
+	for _, dir := range dirs {
+		dir, err := filepath.Abs(dir)
+		if err != nil {
+			continue
+		}
+		for {
+			content, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+			if err == nil && bytes.HasPrefix(content, []byte(module)) {
+				return Root(dir), nil
+			}
+			parent := filepath.Dir(dir)
+			if parent == dir {
+				break
+			}
+			dir = parent
+		}
+	}
+	return "", errors.New("the playground's files (config/crd, examples) were not found: run it inside of a checkout of the repository, or name the checkout with --repo")
+}
+
+// FindFromProcess looks from the working directory and from the running binary.
+func FindFromProcess() (Root, error) {
+	dirs := []string{"."}
+	if exe, err := os.Executable(); err == nil {
+		if resolved, err := filepath.EvalSymlinks(exe); err == nil {
+			exe = resolved
+		}
+		dirs = append(dirs, filepath.Dir(exe))
+	}
+	return Find(dirs...)
+}
+
+// CRDs is the directory of our CustomResourceDefinitions.
+func (r Root) CRDs() string { return filepath.Join(string(r), "config", "crd") }
+
+// Example is an example's path.
+func (r Root) Example(name string) string { return filepath.Join(string(r), "examples", name) }
+
+// Controller is the path of the controller's binary. The error of one that is missing tells how to build it.
+func (r Root) Controller() (string, error) {
+	path := filepath.Join(string(r), "bin", "controller")
+	return path, CheckBinary(path)
+}
+
+// CheckBinary reports a file that cannot be run.
+func CheckBinary(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("the controller's binary %s does not exist: run \"make build\", or name one with --controller", path)
+	case err != nil:
+		return fmt.Errorf("the controller's binary: %w", err)
+	case info.IsDir() || info.Mode()&0o111 == 0:
+		return fmt.Errorf("the controller's binary %s is not an executable file", path)
+	}
+	return nil
+}
