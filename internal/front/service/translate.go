@@ -3,17 +3,64 @@ package service
 import (
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/world"
 )
 
+// Object names a Service in diagnostics.
+func Object(svc *corev1.Service) diag.Object {
+	return diag.Object{Kind: "Service", Namespace: svc.Namespace, Name: svc.Name, UID: string(svc.UID)}
+}
+
+// Key is the identity of the stack of a Service.
+func Key(svc *corev1.Service) stack.Key {
+	return stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: svc.Namespace, Name: svc.Name}}
+}
+
 // Translate turns a Service into the wish for its network load balancer, with one member: the Service. Every finding is among
-// the member's diagnostics.
+// the member's diagnostics; a bad setting never stops the translation of the rest. A Service that is not Supported gives no
+// member: nothing is wanted.
 func Translate(v *world.View, cfg Config, svc *corev1.Service) intent.Entrance {
-	return intent.Entrance{
-		Key:   stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: svc.Namespace, Name: svc.Name}},
-		Type:  stack.Network,
-		Names: intent.Names{ServiceUID: string(svc.UID)},
+	e := intent.Entrance{Key: Key(svc), Type: stack.Network, Names: intent.Names{ServiceUID: string(svc.UID)}}
+	if !Supported(cfg, svc) {
+		return e
 	}
+	f := &annotation.Findings{}
+	t := &translation{
+		view: v, config: cfg, service: svc, findings: f,
+		read:         annotation.NewReader(f, Object(svc), svc.Annotations),
+		targetGroups: map[string]*intent.TargetGroup{},
+	}
+	annotation.Check(f, Object(svc), annotation.OnService, svc.Annotations)
+	m := intent.Member{Object: Object(svc), Settings: t.settings()}
+	if !svc.CreationTimestamp.IsZero() {
+		m.Created = svc.CreationTimestamp.Unix()
+	}
+	m.Listeners = t.listeners(m.Settings)
+	m.Diagnostics = f.List()
+	e.Members = []intent.Member{m}
+	return e
+}
+
+// translation is the work on one Service.
+type translation struct {
+	view     *world.View
+	config   Config
+	service  *corev1.Service
+	findings *annotation.Findings
+	read     annotation.Reader
+
+	targetGroups map[string]*intent.TargetGroup // by identity; nil = cannot be built, and that was reported
+}
+
+// here is a source within the Service.
+func (t *translation) here(path string) intent.Source {
+	return intent.Source{Object: Object(t.service), Path: path}
+}
+
+func (t *translation) report(path string, c diag.Code, text, remedy string) {
+	t.findings.Add(diag.New(Object(t.service), path, c, text, remedy))
 }

@@ -1,0 +1,138 @@
+package service
+
+import (
+	"fmt"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+type actionJSON struct {
+	Type    string       `json:"type"`
+	Forward *forwardJSON `json:"forwardConfig"`
+}
+
+type forwardJSON struct {
+	BaseWeight   *int32      `json:"baseServiceWeight"`
+	TargetGroups []tupleJSON `json:"targetGroups"`
+	Stickiness   *struct {
+		Enabled *bool `json:"enabled"`
+	} `json:"targetGroupStickinessConfig"`
+}
+
+type tupleJSON struct {
+	TargetGroupARN *string             `json:"targetGroupARN"`
+	ServiceName    *string             `json:"serviceName"`
+	ServicePort    *intstr.IntOrString `json:"servicePort"`
+	Decrypt        *bool               `json:"decrypt"`
+	Weight         *int32              `json:"weight"`
+}
+
+// forward is the action of a listener: to the port's own target group, and to those that its actions annotation adds.
+// It is nil if a target group cannot be built, which was reported.
+func (t *translation) forward(l listener, k annotation.Key) []intent.Action {
+	own := intent.Backend{TargetGroup: t.targetGroup(t.service, l.ServicePort, l.target, l.at()), Source: t.here(l.at())}
+	a := intent.Action{Type: stack.ActionForward, Backends: []intent.Backend{own}}
+	complete := own.TargetGroup != nil
+	if _, _, ok := t.read.Raw(k); ok {
+		field := annotation.Unmarshal[actionJSON](t.read, k)
+		if problem := field.Value.problem(); field.Set && problem != "" {
+			t.read.Invalid(k, problem, "")
+			field.Set = false
+		}
+		if !field.Set {
+			return nil
+		}
+		f := field.Value.Forward
+		a.Backends[0].Weight = f.BaseWeight
+		if f.Stickiness != nil && f.Stickiness.Enabled != nil {
+			a.Stickiness = &stack.Stickiness{Enabled: *f.Stickiness.Enabled}
+		}
+		for _, g := range f.TargetGroups {
+			b, ok := t.weighted(l, k, g)
+			a.Backends = append(a.Backends, b)
+			complete = complete && ok
+		}
+	}
+	if !complete {
+		return nil
+	}
+	return []intent.Action{a}
+}
+
+// maxForwardTargetGroups is what AWS admits in one forward, the Service's own included.
+const maxForwardTargetGroups = 5
+
+func (j actionJSON) problem() string {
+	if j.Type != string(stack.ActionForward) {
+		return "unknown action type: " + j.Type
+	}
+	if j.Forward == nil {
+		return "missing ForwardConfig"
+	}
+	const prefix = "invalid ForwardConfig: "
+	weight := func(w *int32) bool { return w == nil || *w >= 0 && *w <= 999 }
+	if !weight(j.Forward.BaseWeight) {
+		return prefix + "baseServiceWeight must be between 0 and 999"
+	}
+	for _, g := range j.Forward.TargetGroups {
+		switch {
+		case (g.TargetGroupARN == nil) == (g.ServiceName == nil):
+			return prefix + "invalid TargetGroupTuple: precisely one of targetGroupARN and serviceName can be specified"
+		case g.ServiceName != nil && g.ServicePort == nil:
+			return prefix + "invalid TargetGroupTuple: missing servicePort"
+		case !weight(g.Weight):
+			return prefix + "invalid TargetGroupTuple: target group weight must be between 0 and 999"
+		case g.Weight == nil && len(j.Forward.TargetGroups) > 1:
+			return prefix + "weight must be set when routing to multiple target groups"
+		}
+	}
+	if n := len(j.Forward.TargetGroups) + 1; n > maxForwardTargetGroups {
+		return prefix + fmt.Sprintf("%d target groups, AWS admits %d", n, maxForwardTargetGroups)
+	}
+	return ""
+}
+
+// weighted is one further target of a listener.
+func (t *translation) weighted(l listener, k annotation.Key, g tupleJSON) (intent.Backend, bool) {
+	b := intent.Backend{Weight: g.Weight, Source: t.here(k.Path())}
+	if g.TargetGroupARN != nil {
+		b.TargetGroupARN = *g.TargetGroupARN
+		return b, true
+	}
+	svc, ok := t.view.Service(t.service.Namespace, *g.ServiceName)
+	if !ok {
+		t.report(k.Path(), diag.ServiceNotFound, fmt.Sprintf("Service %s/%s does not exist", t.service.Namespace, *g.ServiceName), "create the Service, or correct its name")
+		return b, false
+	}
+	written := g.ServicePort.String()
+	port, ok := findPort(svc, written)
+	if !ok {
+		t.report(k.Path(), diag.ServicePortNotFound, fmt.Sprintf("unable to find port %s on service %s/%s", written, svc.Namespace, svc.Name), "name one of its ports")
+		return b, false
+	}
+	// The targets of a TLS listener are spoken to as the listener is, unless the annotation asks to end TLS here.
+	protocol := l.protocol
+	if protocol == tls && g.Decrypt != nil && *g.Decrypt {
+		protocol = tcp
+	}
+	b.TargetGroup = t.targetGroup(svc, port, protocol, k.Path())
+	return b, b.TargetGroup != nil
+}
+
+// findPort finds a Service port by number or name.
+func findPort(svc *corev1.Service, written string) (corev1.ServicePort, bool) {
+	number, err := strconv.ParseInt(written, 10, 32)
+	for _, p := range svc.Spec.Ports {
+		if err == nil && int64(p.Port) == number || err != nil && p.Name == written {
+			return p, true
+		}
+	}
+	return corev1.ServicePort{}, false
+}

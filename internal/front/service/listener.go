@@ -1,0 +1,224 @@
+package service
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+const (
+	tcp    = "TCP"
+	udp    = "UDP"
+	tls    = "TLS"
+	tcpUDP = "TCP_UDP"
+)
+
+// listener is a listener to be: the Service ports of one number, the first of which decides.
+type listener struct {
+	corev1.ServicePort
+	index      int
+	transports []string
+	protocol   string // of the listener
+	target     string // protocol of the target group
+}
+
+func (t *translation) listeners(s intent.Settings) []intent.Listener {
+	certificates := nonEmpty(t.read.List(annotation.ServiceCertificates))
+	cidrs := t.sourceRanges(s)
+	prefixLists := t.read.List(annotation.ServicePrefixLists)
+	policy, alpn := t.read.String(annotation.ServiceSSLPolicy), t.read.String(annotation.ServiceALPN)
+	icmp := t.read.String(annotation.ServiceICMP)
+	if icmp.Value != "on" {
+		icmp = intent.Field[string]{}
+	}
+	var out []intent.Listener
+	used := map[annotation.Key]bool{}
+	for _, l := range t.protocols(len(certificates.Value) > 0) {
+		one := intent.Listener{
+			Port: l.Port, Protocol: l.protocol, InboundCIDRs: cidrs, PrefixLists: prefixLists, ICMP: icmp, TransportProtocols: l.transports,
+			DefaultSource: t.here(l.at()),
+		}
+		suffix := fmt.Sprintf("%s-%d", l.protocol, l.Port)
+		actions := annotation.ServiceActions.For(suffix)
+		used[actions] = true
+		if l.protocol == tls {
+			one.Certificates, one.SSLPolicy, one.ALPN = certificates, policy, alpn
+		} else {
+			k := annotation.ServiceListenerAttributes.For(suffix)
+			used[k] = true
+			one.Attributes = fields(t.read.Map(k))
+		}
+		one.Default = t.forward(l, actions)
+		out = append(out, one)
+	}
+	t.noteUnused(out, used, len(certificates.Value) > 0)
+	return out
+}
+
+func (l listener) at() string { return fmt.Sprintf("spec.ports[%d]", l.index) }
+
+// sourceRanges are those of the spec or, if it has none, of the annotation.
+func (t *translation) sourceRanges(s intent.Settings) intent.Field[[]string] {
+	const path = "spec.loadBalancerSourceRanges"
+	cidrs := nonEmpty(t.read.List(annotation.ServiceSourceRanges))
+	if len(t.service.Spec.LoadBalancerSourceRanges) > 0 {
+		trimmed := make([]string, 0, len(t.service.Spec.LoadBalancerSourceRanges))
+		for _, c := range t.service.Spec.LoadBalancerSourceRanges {
+			trimmed = append(trimmed, strings.TrimSpace(c))
+		}
+		cidrs = intent.Of(trimmed, t.here(path))
+		t.read.Ignored(annotation.ServiceSourceRanges, fmt.Sprintf("annotation %s has no effect beside %s", annotation.ServiceSourceRanges, path), "remove one of them")
+	}
+	if s.SecurityGroups.Set {
+		for _, k := range []annotation.Key{annotation.ServiceSourceRanges, annotation.ServicePrefixLists, annotation.ServiceICMP} {
+			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect beside %s", k, annotation.ServiceSecurityGroups),
+				"put the rules into the security groups that are named, or remove "+string(annotation.ServiceSecurityGroups))
+		}
+	}
+	for _, c := range cidrs.Value {
+		_, _, err := net.ParseCIDR(c)
+		switch {
+		case err != nil:
+			t.report(cidrs.Source.Path, diag.InvalidAnnotation, fmt.Sprintf("source range %s is not an address range: %v", c, err),
+				"write address ranges such as 198.51.100.0/24")
+		case strings.Contains(c, ":") && s.IPAddressType.Or(stack.IPv4) == stack.IPv4 && !s.SecurityGroups.Set && !s.NoSecurityGroups.Value:
+			t.report(cidrs.Source.Path, diag.InvalidAnnotation, fmt.Sprintf("unsupported v6 cidr %s when lb is not dualstack", c),
+				"remove it, or set "+string(annotation.ServiceIPAddressType)+": dualstack")
+		}
+	}
+	return cidrs
+}
+
+// protocols decides the listeners of the Service's ports, in their order.
+func (t *translation) protocols(certificates bool) []listener {
+	sslPorts := t.read.List(annotation.ServiceSSLPorts).Value
+	t.checkSSLPorts(sslPorts)
+	toTargets := ""
+	if p := t.read.String(annotation.ServiceBackendProtocol); p.Value == "ssl" {
+		toTargets = tls
+	}
+	var out []listener
+	for _, l := range t.merged() {
+		if !slices.Contains([]string{tcp, udp, tcpUDP}, l.protocol) {
+			t.report(l.at()+".protocol", diag.InvalidRule, fmt.Sprintf("a network load balancer has no listeners of protocol %s", l.protocol), "use TCP or UDP")
+			continue
+		}
+		l.target = l.protocol
+		secure := len(sslPorts) == 0 || l.Name != "" && slices.Contains(sslPorts, l.Name) || slices.Contains(sslPorts, strconv.Itoa(int(l.Port)))
+		if l.protocol == tcp && certificates && secure {
+			l.protocol = tls
+			if toTargets != "" {
+				l.target = toTargets
+			}
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// checkSSLPorts reports entries that match no port of the Service.
+func (t *translation) checkSSLPorts(entries []string) {
+	var unused []string
+	for _, e := range entries {
+		matches := slices.ContainsFunc(t.service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == e || strconv.Itoa(int(p.Port)) == e })
+		if !matches {
+			unused = append(unused, e)
+		}
+	}
+	if unused != nil {
+		t.read.Invalid(annotation.ServiceSSLPorts, fmt.Sprintf("Unused port in ssl-ports annotation %v", unused), "name ports of the Service, by number or name")
+	}
+}
+
+// merged groups the ports of one number. A load balancer has one listener per number: with merging, TCP and UDP become
+// TCP_UDP; without, the first port wins, and the security group admits both protocols all the same.
+func (t *translation) merged() []listener {
+	merge := t.mergesTCPAndUDP()
+	var out []listener
+	for i, p := range t.service.Spec.Ports {
+		if p.Protocol == "" {
+			p.Protocol = corev1.ProtocolTCP
+		}
+		transport := strings.ToLower(string(p.Protocol))
+		at := slices.IndexFunc(out, func(l listener) bool { return l.Port == p.Port })
+		if at < 0 {
+			out = append(out, listener{ServicePort: p, index: i, transports: []string{transport}, protocol: string(p.Protocol)})
+			continue
+		}
+		first := &out[at]
+		path := fmt.Sprintf("spec.ports[%d]", i)
+		switch {
+		case !merge:
+			t.report(path, diag.IgnoredSetting, fmt.Sprintf("port %d/%s has no listener: port %d/%s comes first, and a load balancer has one listener per number", p.Port, p.Protocol, p.Port, first.Protocol),
+				"set "+string(annotation.ServiceTCPUDPListener)+": \"true\", or use another number")
+		case len(first.transports) > 1:
+			t.report(path, diag.InvalidRule, fmt.Sprintf("can only merge two ports, not more (port %d)", p.Port), "use another number")
+		case p.Protocol == first.Protocol:
+			t.report(path, diag.InvalidRule, fmt.Sprintf("protocols can't match for merging: %s (port %d)", p.Protocol, p.Port), "use another number")
+		case p.Protocol != corev1.ProtocolTCP && p.Protocol != corev1.ProtocolUDP:
+			t.report(path, diag.InvalidRule, fmt.Sprintf("unsupported protocol for merging: %s", p.Protocol), "use TCP or UDP")
+		default:
+			first.protocol = tcpUDP
+			if p.TargetPort != first.TargetPort || p.NodePort != first.NodePort {
+				t.report(path, diag.IgnoredSetting, fmt.Sprintf("targetPort and nodePort of port %d/%s have no effect: both protocols go to those of %d/%s", p.Port, p.Protocol, first.Port, first.Protocol),
+					"give both ports the same targetPort and nodePort")
+			}
+		}
+		first.transports = append(first.transports, transport)
+	}
+	return out
+}
+
+// mergesTCPAndUDP is the annotation if it can be understood, else the feature gate.
+func (t *translation) mergesTCPAndUDP() bool {
+	raw, _, ok := t.read.Raw(annotation.ServiceTCPUDPListener)
+	if !ok {
+		return t.config.TCPUDPListener
+	}
+	b, err := strconv.ParseBool(raw)
+	if err != nil {
+		t.read.Ignored(annotation.ServiceTCPUDPListener, fmt.Sprintf("value %q is neither true nor false, so the feature gate EnableTCPUDPListener decides", raw), "write true or false")
+		return t.config.TCPUDPListener
+	}
+	return b
+}
+
+// noteUnused notes annotations that no listener uses.
+func (t *translation) noteUnused(listeners []intent.Listener, used map[annotation.Key]bool, certificates bool) {
+	secure := slices.ContainsFunc(listeners, func(l intent.Listener) bool { return l.Protocol == tls })
+	if !secure {
+		for _, k := range []annotation.Key{annotation.ServiceBackendProtocol, annotation.ServiceSSLPorts, annotation.ServiceSSLPolicy, annotation.ServiceALPN} {
+			remedy := "name a certificate in " + string(annotation.ServiceCertificates) + ", or remove it"
+			if certificates {
+				remedy = "check " + string(annotation.ServiceSSLPorts) + ", or remove it"
+			}
+			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect: the Service has no TLS listener", k), remedy)
+		}
+	}
+	for _, k := range sortedKeys(t.service.Annotations) {
+		key := annotation.Key(k)
+		family := strings.HasPrefix(k, string(annotation.ServiceListenerAttributes)) || strings.HasPrefix(k, string(annotation.ServiceActions))
+		if family && !used[key] {
+			t.read.Ignored(key, fmt.Sprintf("annotation %s has no effect: the Service has no such listener, or it is TLS and takes no attributes", k),
+				"name the protocol of the listener and its port, such as TCP-80")
+		}
+	}
+}
+
+func sortedKeys(m map[string]string) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,176 @@
+package service
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func (t *translation) settings() intent.Settings {
+	s := intent.Settings{
+		Name:             t.read.String(annotation.ServiceName),
+		Scheme:           t.scheme(),
+		IPAddressType:    t.read.String(annotation.ServiceIPAddressType),
+		SecurityGroups:   nonEmpty(t.read.List(annotation.ServiceSecurityGroups)),
+		NoSecurityGroups: t.read.Bool(annotation.ServiceDisableSecurityGroups),
+		ManageBackend:    t.read.Bool(annotation.ServiceManageBackend),
+		Attributes:       t.attributes(),
+		Tags:             fields(t.read.Map(annotation.ServiceTags)),
+		SourceNAT:        t.read.String(annotation.ServiceSourceNAT),
+	}
+	if s.Name.Set && s.Name.Value == "" {
+		t.read.Invalid(annotation.ServiceName, "load balancer name cannot be empty", "write a name of at most 32 characters, or remove the annotation")
+	}
+	if subnets := t.read.List(annotation.ServiceSubnets); subnets.Set && len(subnets.Value) == 0 {
+		t.read.Invalid(annotation.ServiceSubnets, "unable to resolve at least one subnet: the list is empty", "name subnets, or remove the annotation")
+	} else if subnets.Set {
+		s.Subnets = intent.Of(intent.SubnetSelector{IDsOrNames: subnets.Value}, subnets.Source)
+	}
+	if s.SourceNAT.Value == "on" && s.IPAddressType.Or(stack.IPv4) == stack.IPv4 {
+		t.read.Invalid(annotation.ServiceSourceNAT,
+			"enable-prefix-for-ipv6-source-nat annotation is only applicable to Network Load Balancers using Dualstack IP address type.",
+			"set "+string(annotation.ServiceIPAddressType)+": dualstack, or remove the annotation")
+	}
+	s.Mappings = t.mappings(s)
+	return s
+}
+
+// scheme is that of the annotation or, without it, of its former spelling.
+func (t *translation) scheme() intent.Field[string] {
+	if _, _, ok := t.read.Raw(annotation.ServiceScheme); ok {
+		return t.read.String(annotation.ServiceScheme)
+	}
+	internal := t.read.Bool(annotation.ServiceInternal)
+	switch {
+	case !internal.Set:
+		return intent.Field[string]{}
+	case internal.Value:
+		return intent.Of(stack.Internal, internal.Source)
+	}
+	return intent.Of(stack.InternetFacing, internal.Source)
+}
+
+// Attribute keys that have annotations of their own, or are checked.
+const (
+	accessLogEnabled     = "access_logs.s3.enabled"
+	accessLogBucket      = "access_logs.s3.bucket"
+	accessLogPrefix      = "access_logs.s3.prefix"
+	crossZone            = "load_balancing.cross_zone.enabled"
+	clientRoutingPolicy  = "dns_record.client_routing_policy"
+	proxyProtocolEnabled = "proxy_protocol_v2.enabled"
+	preserveClientIP     = "preserve_client_ip.enabled"
+)
+
+var clientRoutingPolicies = []string{"any_availability_zone", "partial_availability_zone_affinity", "availability_zone_affinity"}
+
+// attributes of the load balancer: the map, and over it the annotations for single attributes.
+func (t *translation) attributes() map[string]intent.Field[string] {
+	out := fields(t.read.Map(annotation.ServiceAttributes))
+	set := func(k string, f intent.Field[string]) {
+		if out == nil {
+			out = map[string]intent.Field[string]{}
+		}
+		out[k] = f
+	}
+	if p, ok := out[clientRoutingPolicy]; ok && !slices.Contains(clientRoutingPolicies, p.Value) {
+		t.read.Invalid(annotation.ServiceAttributes,
+			fmt.Sprintf("invalid dns_record.client_routing_policy set in annotation aws-load-balancer-attributes: got '%s' expected one of ['any_availability_zone', 'partial_availability_zone_affinity', 'availability_zone_affinity']", p.Value),
+			"write one of them")
+	}
+	bucket, prefix := t.read.String(annotation.ServiceAccessLogBucket), t.read.String(annotation.ServiceAccessLogPrefix)
+	if log := t.read.Bool(annotation.ServiceAccessLog); log.Value {
+		set(accessLogEnabled, intent.Of("true", log.Source))
+		if bucket.Set {
+			set(accessLogBucket, bucket)
+		}
+		if prefix.Set {
+			set(accessLogPrefix, prefix)
+		}
+	} else {
+		for _, k := range []annotation.Key{annotation.ServiceAccessLogBucket, annotation.ServiceAccessLogPrefix} {
+			t.read.Ignored(k, fmt.Sprintf("annotation %s has an effect only beside %s: \"true\"", k, annotation.ServiceAccessLog), "set it, or remove this one")
+		}
+	}
+	if cross := t.read.Bool(annotation.ServiceCrossZone); cross.Set {
+		set(crossZone, intent.Of(strconv.FormatBool(cross.Value), cross.Source))
+	}
+	return out
+}
+
+// mappings are the addresses of the load balancer by index; compile places them in subnets.
+func (t *translation) mappings(s intent.Settings) intent.Field[[]stack.SubnetMapping] {
+	eips := nonEmpty(t.read.List(annotation.ServiceEIPAllocations))
+	v4 := nonEmpty(t.read.List(annotation.ServicePrivateIPv4))
+	v6 := nonEmpty(t.read.List(annotation.ServiceIPv6Addresses))
+	if eips.Set && s.Scheme.Set && s.Scheme.Value != stack.InternetFacing {
+		t.read.Invalid(annotation.ServiceEIPAllocations, "EIP allocations can only be set for internet facing load balancers",
+			"set "+string(annotation.ServiceScheme)+": internet-facing, or remove the annotation")
+	}
+	if v4.Set && s.Scheme.Set && s.Scheme.Value != stack.Internal {
+		t.read.Invalid(annotation.ServicePrivateIPv4, "private IPv4 addresses can only be set for internal load balancers",
+			"set "+string(annotation.ServiceScheme)+": internal, or remove the annotation")
+	}
+	if v6.Set && s.IPAddressType.Or(stack.IPv4) != stack.Dualstack {
+		t.read.Invalid(annotation.ServiceIPv6Addresses, "IPv6 addresses can only be set for dualstack load balancers",
+			"set "+string(annotation.ServiceIPAddressType)+": dualstack, or remove the annotation")
+	}
+	out := make([]stack.SubnetMapping, max(len(eips.Value), len(v4.Value), len(v6.Value)))
+	for i, id := range eips.Value {
+		out[i].AllocationID = id
+	}
+	for i, a := range v4.Value {
+		out[i].PrivateIPv4 = t.address(annotation.ServicePrivateIPv4, "private IPv4", a, netip.Addr.Is4)
+	}
+	for i, a := range v6.Value {
+		out[i].IPv6 = t.address(annotation.ServiceIPv6Addresses, "IPv6", a, netip.Addr.Is6)
+	}
+	for _, f := range []intent.Field[[]string]{eips, v4, v6} {
+		if f.Set {
+			return intent.Of(out, f.Source)
+		}
+	}
+	return intent.Field[[]stack.SubnetMapping]{}
+}
+
+// address is the canonical text of an address of the wanted family, or the text itself if it is none, which is reported.
+func (t *translation) address(k annotation.Key, what, text string, family func(netip.Addr) bool) string {
+	a, err := netip.ParseAddr(text)
+	switch {
+	case err != nil:
+		t.read.Invalid(k, fmt.Sprintf("%s addresses must be valid IP address: %s", what, text), "")
+	case !family(a):
+		version := "IPv4"
+		if what == "IPv6" {
+			version = "IPv6"
+		}
+		t.read.Invalid(k, fmt.Sprintf("%s addresses must be valid %s address: %s", what, version, text), "")
+	default:
+		return a.String()
+	}
+	return text
+}
+
+// fields gives every entry of a map the map's source; nil if there are none.
+func fields(m intent.Field[map[string]string]) map[string]intent.Field[string] {
+	if len(m.Value) == 0 {
+		return nil
+	}
+	out := map[string]intent.Field[string]{}
+	for k, v := range m.Value {
+		out[k] = intent.Of(v, m.Source)
+	}
+	return out
+}
+
+// nonEmpty is a list field that is not set if the list is empty.
+func nonEmpty(f intent.Field[[]string]) intent.Field[[]string] {
+	if len(f.Value) == 0 {
+		return intent.Field[[]string]{}
+	}
+	return f
+}

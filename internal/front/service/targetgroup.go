@@ -1,0 +1,162 @@
+package service
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// targetGroup is the one of a port of svc, which is the Service itself or one that it forwards to by weight; the annotations
+// are always those of the Service itself. It is nil if it cannot be built, which was reported.
+func (t *translation) targetGroup(svc *corev1.Service, port corev1.ServicePort, protocol, at string) *intent.TargetGroup {
+	id := naming.ServiceTargetGroupID(svc.Namespace, svc.Name, port.Port)
+	if g, ok := t.targetGroups[id]; ok {
+		return g
+	}
+	g := t.newTargetGroup(id, svc, port, protocol, at)
+	t.targetGroups[id] = g
+	return g
+}
+
+func (t *translation) newTargetGroup(id string, svc *corev1.Service, port corev1.ServicePort, protocol, at string) *intent.TargetGroup {
+	targetType, ok := t.targetType(svc, port, at)
+	if !ok {
+		return nil
+	}
+	g := &intent.TargetGroup{
+		ID: id, Object: Object(t.service), ServiceNamespace: svc.Namespace, ServiceName: svc.Name, ServiceUID: string(svc.UID),
+		ServicePort: strconv.Itoa(int(port.Port)), TargetType: targetType, Protocol: protocol,
+		IPv6:         slices.Contains(svc.Spec.IPFamilies, corev1.IPv6Protocol),
+		Attributes:   t.targetGroupAttributes(port.Port),
+		Tags:         nonEmptyMap(t.read.Map(annotation.ServiceTags).Value),
+		MultiCluster: t.read.Bool(annotation.ServiceMultiCluster).Value,
+		Source:       t.here(at),
+	}
+	g.Port, g.TargetPort = targetPort(port, targetType)
+	if targetType == stack.TargetInstance {
+		g.NodeLabels = nonEmptyMap(t.read.Map(annotation.ServiceNodeLabels).Value)
+	} else {
+		t.read.Ignored(annotation.ServiceNodeLabels, fmt.Sprintf("annotation %s has no effect on ip targets", annotation.ServiceNodeLabels), "remove it, or use instance targets")
+	}
+	g.HealthCheck = t.healthCheck(svc, targetType)
+	return g
+}
+
+// targetPort is the port of the target group, and the port that targets listen on as decimal or name. The API server fills in
+// an absent targetPort by the port; objects read from files may not have been there.
+func targetPort(p corev1.ServicePort, targetType string) (int32, string) {
+	if targetType == stack.TargetInstance {
+		return p.NodePort, strconv.FormatInt(int64(p.NodePort), 10)
+	}
+	target := p.TargetPort
+	if target.Type == intstr.Int && target.IntVal == 0 {
+		target.IntVal = p.Port
+	}
+	if target.Type == intstr.String {
+		// A named port may differ from pod to pod; targets carry their own.
+		return 1, target.StrVal
+	}
+	return target.IntVal, target.String()
+}
+
+// targetType decides between ip and instance; ok is false if the Service cannot have such targets.
+func (t *translation) targetType(svc *corev1.Service, port corev1.ServicePort, at string) (kind string, ok bool) {
+	wish := t.config.DefaultTargetType
+	if wish == "" {
+		wish = stack.TargetInstance
+	}
+	wish = t.read.String(annotation.ServiceTargetType).Or(wish)
+	legacy, _, _ := t.read.Raw(annotation.ServiceType)
+	if wish == stack.TargetIP && t.config.IPTargetTypeDisabled {
+		t.read.Invalid(annotation.ServiceTargetType, "unsupported targetType: ip when EnableIPTargetType is false",
+			"use target type instance, or enable the feature gate EnableIPTargetType")
+		return "", false
+	}
+	if legacy == "nlb-ip" || wish == stack.TargetIP {
+		return stack.TargetIP, true
+	}
+	if wish != stack.TargetInstance {
+		t.read.Ignored(annotation.ServiceTargetType, fmt.Sprintf("value %q is neither ip nor instance and is taken as instance", wish), "write ip or instance")
+	}
+	serviceType := svc.Spec.Type
+	if serviceType == "" {
+		serviceType = corev1.ServiceTypeClusterIP
+	}
+	const remedy = "change the Service to type NodePort or LoadBalancer with node ports, or set annotation " + string(annotation.ServiceTargetType) + ": ip"
+	unallocated := svc.Spec.AllocateLoadBalancerNodePorts != nil && !*svc.Spec.AllocateLoadBalancerNodePorts
+	switch {
+	case serviceType == corev1.ServiceTypeClusterIP:
+		t.report(at, diag.WrongServiceType, fmt.Sprintf("unsupported service type %q for load balancer target type %q: Service %s/%s", serviceType, wish, svc.Namespace, svc.Name), remedy)
+	case port.NodePort == 0 && unallocated:
+		t.report(at, diag.WrongServiceType, fmt.Sprintf("unable to support instance target type with an unallocated NodePort: port %d of Service %s/%s", port.Port, svc.Namespace, svc.Name), remedy)
+	case port.NodePort == 0:
+		t.report(at, diag.WrongServiceType,
+			fmt.Sprintf("TargetGroup port is empty. When using Instance targets, your service be must of type 'NodePort' or 'LoadBalancer'; port %d of Service %s/%s, of type %s, has no node port",
+				port.Port, svc.Namespace, svc.Name, serviceType), remedy)
+	default:
+		return stack.TargetInstance, true
+	}
+	return "", false
+}
+
+// targetGroupAttributes: proxy protocol off, then the general annotation, then that of the port, then the proxy protocol
+// annotations; the later wins. proxy_protocol_v2.enabled is always among them.
+func (t *translation) targetGroupAttributes(port int32) map[string]string {
+	out := map[string]string{proxyProtocolEnabled: "false"}
+	maps.Copy(out, t.read.Map(annotation.ServiceTGAttributes).Value)
+	k := annotation.ServicePortTGAttributes.For(strconv.Itoa(int(port)))
+	for name, value := range t.read.Map(k).Value {
+		if value != "" {
+			out[name] = value
+		}
+	}
+	if f := t.read.List(annotation.ServiceProxyProtocolPorts); f.Set {
+		out[proxyProtocolEnabled] = strconv.FormatBool(slices.Contains(t.proxyProtocolPorts(f.Value), port))
+	}
+	if t.read.String(annotation.ServiceProxyProtocol).Set {
+		out[proxyProtocolEnabled] = "true"
+	}
+	if out[proxyProtocolEnabled] == "" {
+		delete(out, proxyProtocolEnabled)
+	}
+	if v, ok := out[preserveClientIP]; ok {
+		if _, err := strconv.ParseBool(v); err != nil {
+			blame := k
+			if _, _, exists := t.read.Raw(k); !exists {
+				blame = annotation.ServiceTGAttributes
+			}
+			t.read.Invalid(blame, fmt.Sprintf("failed to parse attribute preserve_client_ip.enabled=%s: %v", v, err), "write true or false")
+		}
+	}
+	return out
+}
+
+func (t *translation) proxyProtocolPorts(entries []string) []int32 {
+	var out []int32
+	for _, e := range entries {
+		n, err := strconv.ParseInt(e, 10, 32)
+		if err != nil {
+			t.read.Invalid(annotation.ServiceProxyProtocolPorts, "invalid port number in proxy-protocol-per-target-group: "+e, "")
+			continue
+		}
+		out = append(out, int32(n))
+	}
+	return out
+}
+
+func nonEmptyMap(m map[string]string) map[string]string {
+	if len(m) == 0 {
+		return nil
+	}
+	return m
+}
