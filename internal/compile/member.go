@@ -84,7 +84,7 @@ func aboutCertificates(d diag.Diagnostic) bool {
 var own = []string{
 	"spec.rules", "spec.defaultBackend", "/actions.", "/conditions.", "/transforms.", "/target-group-attributes", "/healthcheck-",
 	"/healthy-threshold", "/unhealthy-threshold", "/success-codes", "/backend-protocol", "/target-type", "/target-node-labels",
-	"/multi-cluster-target-group", "/target-control-port", "/tags", "/use-regex-path-match", "/auth-", "/jwt-validation",
+	"/multi-cluster-target-group", "/target-control-port", "/tags", "/use-regex-path-match", "/auth-", "/jwt-validation", "/group.order",
 }
 
 // aboutShared reports whether a diagnostic concerns a setting of the whole load balancer.

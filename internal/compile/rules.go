@@ -156,7 +156,7 @@ func (b *build) forward(i int, a intent.Action, source intent.Source) (*stack.Fo
 func (b *build) backend(i int, backend intent.Backend, source intent.Source) (stack.Ref, bool) {
 	switch {
 	case backend.TargetGroup != nil:
-		return b.targetGroup(i, backend.TargetGroup)
+		return b.targetGroup(i, backend.TargetGroup, source)
 	case backend.TargetGroupARN != "":
 		return stack.Literal(stack.KindTargetGroup, backend.TargetGroupARN), true
 	case backend.TargetGroupName == "":

@@ -13,14 +13,17 @@ import (
 
 // targetGroup makes a target group and its binding at the first reference. ok is false if it cannot be made; the member is
 // told then.
-func (b *build) targetGroup(i int, want *intent.TargetGroup) (ref stack.Ref, ok bool) {
+func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Source) (ref stack.Ref, ok bool) {
+	if want.Source.Path != "" {
+		source = want.Source
+	}
 	if ref, made := b.targets[want.ID]; made {
 		return ref, ref.ID != ""
 	}
 	tg := *want
 	tg.TargetType = orElse(tg.TargetType, orElse(b.cfg.DefaultTargetType, stack.TargetInstance))
 	if d, bad := b.badTargetGroup(&tg); bad {
-		d.Object, d.Path = b.members[i].Object, want.Source.Path
+		d.Object, d.Path = b.members[i].Object, source.Path
 		b.fail(i, d)
 		b.targets[want.ID] = stack.Ref{}
 		return stack.Ref{}, false
@@ -45,7 +48,7 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup) (ref stack.Ref, ok 
 		binding.NodeLabels = tg.NodeLabels
 	}
 	b.bindings = append(b.bindings, binding)
-	fields := map[string]intent.Source{"Backend": want.Source}
+	fields := map[string]intent.Source{"Backend": source}
 	b.trace(stack.KindTargetGroup, tg.ID, []int{i}, fields)
 	b.trace(stack.KindBinding, tg.ID, []int{i}, fields)
 	return ref, true

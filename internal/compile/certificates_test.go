@@ -1,0 +1,90 @@
+package compile
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+const malformed = "arn:aws:acm:region:account:certificate/cert-id"
+
+func redirecting(m *intent.Member) { m.Settings.SSLRedirectPort = set(m, "ssl-redirect", int32(443)) }
+
+func TestAMalformedCertificateCostsOnlyItsListener(t *testing.T) {
+	t.Parallel()
+	r := Compile(entrance(ingress("n", "a", https(malformed), redirecting)), account(), config(), nil)
+	s := mustBuild(t, r)
+	if len(s.Listeners) != 1 || s.Listeners[0].DefaultActions[0].Redirect == nil || s.Listeners[0].Port != 80 {
+		t.Errorf("port 80 does not redirect: %+v", s.Listeners)
+	}
+	if len(r.Keep) != 1 || r.Keep[0] != (stack.Ref{Kind: stack.KindListener, ID: "443"}) {
+		t.Errorf("a listener that may exist is not kept: %v", r.Keep)
+	}
+	if len(s.TargetGroups) != 1 || len(s.Bindings) != 1 || len(s.Rules) != 0 {
+		t.Errorf("what a kept listener uses is gone: %v %v %v", s.TargetGroups, s.Bindings, s.Rules)
+	}
+	if len(s.SecurityGroups[0].Ingress) != 2 {
+		t.Errorf("the kept listener's port is closed: %+v", s.SecurityGroups[0].Ingress)
+	}
+	same(t, "diagnostics", codes(r.Diagnostics), []string{"a CertificateNotFound"})
+	d := r.Diagnostics[0]
+	if !strings.Contains(d.Text, malformed) || !strings.Contains(d.Path, "certificate-arn") || !strings.Contains(d.Text, "listener 443") {
+		t.Errorf("the diagnostic is not clear: %v", d)
+	}
+	if len(r.Good) != 0 {
+		t.Errorf("a version without certificate is no good version: %v", r.Good)
+	}
+}
+
+func TestAMalformedCertificateLeavesTheLastGoodOnes(t *testing.T) {
+	t.Parallel()
+	before := ingress("n", "a", https(certificate1))
+	r := Compile(entrance(ingress("n", "a", https(malformed))), account(), config(), remember(before))
+	s := mustBuild(t, r)
+	if len(s.Listeners) != 2 || s.Listeners[1].Certificates[0] != certificate1 || len(r.Keep) != 0 {
+		t.Errorf("listeners %+v, keep %v", s.Listeners, r.Keep)
+	}
+	if r.Good[before.Object].Listeners[1].Certificates.Value[0] != certificate1 {
+		t.Error("the last good version was replaced")
+	}
+}
+
+func TestCertificatesOfAGroupAreAnOrderedUnion(t *testing.T) {
+	t.Parallel()
+	c2 := strings.Replace(certificate1, "c1", "c2", 1)
+	y, x := ingress("b", "y", https(c2, certificate1)), ingress("a", "x", https(certificate1))
+	y.Order, x.Order = -5, 10
+	s := mustBuild(t, Compile(entrance(y, x), account(), config(), nil))
+	l := s.Listeners[1]
+	same(t, "certificates", l.Certificates, []string{c2, certificate1})
+	same(t, "SNI", l.SNI, []string{c2, certificate1})
+}
+
+func TestCertificatesAreFoundForHosts(t *testing.T) {
+	t.Parallel()
+	tls := func(hosts ...string) intent.Member {
+		return ingress("n", "a", func(m *intent.Member) {
+			m.Listeners = append(m.Listeners, intent.Listener{Port: 443, Protocol: "HTTPS", DiscoverHosts: hosts})
+		})
+	}
+	s := mustBuild(t, Compile(entrance(tls("a.example.com")), account(), config(), nil))
+	same(t, "certificates", s.Listeners[1].Certificates, []string{certificate1})
+
+	r := Compile(entrance(tls("a.b.example.com")), account(), config(), nil)
+	if s := mustBuild(t, r); len(s.Listeners) != 1 || len(r.Keep) != 1 || !strings.Contains(r.Diagnostics[0].Text, "a.b.example.com") {
+		t.Errorf("listeners %v, keep %v, diagnostics %v", s.Listeners, r.Keep, r.Diagnostics)
+	}
+
+	r = Compile(entrance(tls()), account(), config(), nil)
+	if mustBuild(t, r); len(r.Keep) != 1 || len(r.Diagnostics) != 1 {
+		t.Errorf("no hosts: keep %v, diagnostics %v", r.Keep, r.Diagnostics)
+	}
+
+	f := account()
+	f.Certificates = nil
+	if r := Compile(entrance(tls("a.example.com")), f, config(), nil); len(r.Needs) != 1 || r.Stack != nil {
+		t.Errorf("the certificates were not asked for: %+v", r)
+	}
+}

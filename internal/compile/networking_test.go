@@ -1,0 +1,187 @@
+package compile
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// service makes the entrance of a Service with one port.
+func service(protocol string, change ...func(*intent.Member, *intent.TargetGroup)) intent.Entrance {
+	o := diag.Object{Kind: "Service", Namespace: "n", Name: "s"}
+	g := targetGroup(o, "s")
+	g.ID, g.Protocol, g.ProtocolVersion = "n/s:80", protocol, ""
+	g.HealthCheck = stack.HealthCheck{Protocol: "TCP", Port: "traffic-port", IntervalSeconds: 10, TimeoutSeconds: 10, HealthyThreshold: 3, UnhealthyThreshold: 3}
+	m := intent.Member{Object: o, Listeners: []intent.Listener{{
+		Port: 80, Protocol: protocol, Default: forwardTo(g), TransportProtocols: []string{strings.ToLower(protocol)},
+	}}}
+	for _, c := range change {
+		c(&m, g)
+	}
+	return intent.Entrance{
+		Key: stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "n", Name: "s"}}, Type: stack.Network,
+		Names: intent.Names{ServiceUID: "uid-s"}, Members: []intent.Member{m},
+	}
+}
+
+// admitted shows networking rules as "sources → protocol port".
+func admitted(rules []stack.NetworkingRule) []string {
+	var out []string
+	for _, r := range rules {
+		from := append([]string(nil), r.FromCIDRs...)
+		for _, g := range r.FromGroups {
+			from = append(from, g.ID+g.Literal)
+		}
+		var ports []string
+		for _, p := range r.Ports {
+			ports = append(ports, strings.TrimSpace(p.Protocol+" "+p.Port))
+		}
+		out = append(out, strings.Join(from, ",")+" → "+strings.Join(ports, ","))
+	}
+	return out
+}
+
+func TestWhatTargetsAdmitFromAnALB(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		change func(*intent.TargetGroup)
+		open   bool
+		want   []string
+	}{
+		"traffic port": {func(*intent.TargetGroup) {}, false, []string{"backend-sg → TCP 8080"}},
+		"health check": {func(g *intent.TargetGroup) { g.HealthCheck.Port = "9000" }, false, []string{"backend-sg → TCP 8080", "backend-sg → TCP 9000"}},
+		"control port": {func(g *intent.TargetGroup) { g.ControlPort = 3000 }, false, []string{"backend-sg → TCP 8080", "backend-sg → TCP 3000"}},
+		"named port":   {func(g *intent.TargetGroup) { g.TargetPort, g.Port = "web", 1 }, false, []string{"backend-sg → TCP web"}},
+		"unrestricted": {func(g *intent.TargetGroup) { g.HealthCheck.Port = "9000" }, true, []string{"backend-sg → TCP"}},
+	}
+	for name, c := range cases {
+		cfg := config()
+		cfg.DisableRestrictedSecurityGroups = c.open
+		m := ingress("n", "a")
+		c.change(m.Routes[0].Actions[0].Backends[0].TargetGroup)
+		same(t, name, admitted(mustBuild(t, Compile(entrance(m), account(), cfg, nil)).Bindings[0].Networking), c.want)
+	}
+}
+
+func TestWhatTargetsAdmitFromAnNLBWithSecurityGroups(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		protocol, health string
+		open             bool
+		want             string
+	}{
+		{"TCP", "traffic-port", false, "TCP 8080"},
+		{"TCP", "8080", false, "TCP 8080"},
+		{"TLS", "9000", false, "TCP 8080,TCP 9000"},
+		{"UDP", "traffic-port", false, "UDP 8080,TCP 8080"},
+		{"UDP", "9000", false, "UDP 8080,TCP 9000"},
+		{"TCP_UDP", "traffic-port", false, "UDP 8080,TCP 8080"},
+		{"TCP_UDP", "9000", false, "UDP 8080,TCP 8080,TCP 9000"},
+		{"TCP", "9000", true, "TCP"},
+		{"UDP", "9000", true, "TCP,UDP"},
+	}
+	for _, c := range cases {
+		cfg := config()
+		cfg.DisableRestrictedSecurityGroups = c.open
+		e := service(c.protocol, func(_ *intent.Member, g *intent.TargetGroup) { g.HealthCheck.Port = c.health })
+		if c.protocol == "TLS" {
+			e.Members[0].Listeners[0].Certificates = intent.Of([]string{certificate1}, intent.Source{Path: "x"})
+		}
+		same(t, fmt.Sprint(c), admitted(mustBuild(t, Compile(e, account(), cfg, nil)).Bindings[0].Networking), []string{"backend-sg → " + c.want})
+	}
+}
+
+func TestWhatTargetsAdmitFromAnNLBWithoutSecurityGroups(t *testing.T) {
+	t.Parallel()
+	const subnets = "10.0.32.0/20,10.0.48.0/20"
+	type change = func(*intent.Member, *intent.TargetGroup)
+	ranges := func(m *intent.Member, _ *intent.TargetGroup) {
+		m.Listeners[0].InboundCIDRs = set(m, "ranges", []string{"192.0.2.0/24"})
+	}
+	preserve := func(_ *intent.Member, g *intent.TargetGroup) {
+		g.Attributes = map[string]string{"preserve_client_ip.enabled": "true"}
+	}
+	check := func(_ *intent.Member, g *intent.TargetGroup) { g.HealthCheck.Port = "9000" }
+	public := func(m *intent.Member, _ *intent.TargetGroup) {
+		m.Settings.Scheme = set(m, "scheme", stack.InternetFacing)
+	}
+	unmanaged := func(m *intent.Member, _ *intent.TargetGroup) { m.Settings.ManageBackend = set(m, "manage", false) }
+	cases := map[string]struct {
+		protocol string
+		change   []change
+		want     []string
+	}{
+		"the load balancer's own addresses": {"TCP", nil, []string{subnets + " → TCP 8080"}},
+		"and health checks elsewhere":       {"TCP", []change{check}, []string{subnets + " → TCP 8080", subnets + " → TCP 9000"}},
+		"clients of the VPC":                {"TCP", []change{preserve}, []string{"10.0.0.0/16 → TCP 8080"}},
+		"clients of the world":              {"TCP", []change{preserve, public}, []string{"0.0.0.0/0 → TCP 8080"}},
+		"restricted clients":                {"TCP", []change{preserve, ranges}, []string{"192.0.2.0/24 → TCP 8080", subnets + " → TCP 8080"}},
+		"datagrams":                         {"UDP", nil, []string{"10.0.0.0/16 → UDP 8080", subnets + " → TCP 8080"}},
+		"both":                              {"TCP_UDP", []change{ranges}, []string{"192.0.2.0/24 → TCP 8080,UDP 8080", subnets + " → TCP 8080"}},
+		"unmanaged":                         {"TCP", []change{unmanaged}, nil},
+	}
+	for name, c := range cases {
+		e := service(c.protocol, c.change...)
+		e.Members[0].Settings.NoSecurityGroups = set(&e.Members[0], "disable-nlb-sg", true)
+		s := mustBuild(t, Compile(e, account(), config(), nil))
+		same(t, name, admitted(s.Bindings[0].Networking), c.want)
+		if s.LoadBalancers[0].SecurityGroups != nil || len(s.SecurityGroups) > 0 {
+			t.Errorf("%s: there are security groups: %v", name, s.SecurityGroups)
+		}
+	}
+}
+
+func TestAnNLBKeepsTheSchemeAndTheLackOfGroupsThatItHas(t *testing.T) {
+	t.Parallel()
+	f := account()
+	f.Existing = &facts.LoadBalancer{Type: stack.Network, Scheme: stack.InternetFacing, Subnets: []string{"subnet-0a1"}}
+	s := mustBuild(t, Compile(service("TCP"), f, config(), nil))
+	if lb := s.LoadBalancers[0]; lb.Scheme != stack.InternetFacing || lb.SecurityGroups != nil || len(lb.Subnets) != 1 {
+		t.Errorf("%+v", lb)
+	}
+	replaced := service("TCP", func(m *intent.Member, _ *intent.TargetGroup) { m.Settings.Scheme = set(m, "scheme", stack.Internal) })
+	if lb := mustBuild(t, Compile(replaced, f, config(), nil)).LoadBalancers[0]; len(lb.SecurityGroups) != 2 {
+		t.Errorf("a new load balancer has no groups: %+v", lb)
+	}
+	f.Existing.SecurityGroups = []string{"sg-0a"}
+	off := service("TCP", func(m *intent.Member, _ *intent.TargetGroup) {
+		m.Settings.NoSecurityGroups = set(m, "disable-nlb-sg", true)
+	})
+	if r := Compile(off, f, config(), nil); r.Stack != nil || !strings.Contains(r.Diagnostics[0].Text, "conflicting security groups") {
+		t.Errorf("groups are taken away: %+v", r)
+	}
+}
+
+func TestFixedAddressesOfAnNLB(t *testing.T) {
+	t.Parallel()
+	mappings := func(scheme string, in ...stack.SubnetMapping) intent.Entrance {
+		return service("TCP", func(m *intent.Member, _ *intent.TargetGroup) {
+			m.Settings.Scheme, m.Settings.Mappings = set(m, "scheme", scheme), set(m, "mappings", in)
+		})
+	}
+	s := mustBuild(t, Compile(mappings(stack.InternetFacing, stack.SubnetMapping{AllocationID: "e1"}, stack.SubnetMapping{AllocationID: "e2"}), account(), config(), nil))
+	if got := fmt.Sprint(s.LoadBalancers[0].Subnets); got != "[{subnet-0a1 e1  } {subnet-0b1 e2  }]" {
+		t.Errorf("allocations: %s", got)
+	}
+	s = mustBuild(t, Compile(mappings(stack.Internal, stack.SubnetMapping{PrivateIPv4: "10.0.48.9"}, stack.SubnetMapping{PrivateIPv4: "10.0.32.9"}), account(), config(), nil))
+	if got := fmt.Sprint(s.LoadBalancers[0].Subnets); got != "[{subnet-0a2  10.0.32.9 } {subnet-0b2  10.0.48.9 }]" {
+		t.Errorf("private addresses: %s", got)
+	}
+	for text, e := range map[string]intent.Entrance{
+		"internet facing":  mappings(stack.Internal, stack.SubnetMapping{AllocationID: "e1"}),
+		"must match":       mappings(stack.InternetFacing, stack.SubnetMapping{AllocationID: "e1"}),
+		"internal load":    mappings(stack.InternetFacing, stack.SubnetMapping{PrivateIPv4: "10.0.0.9"}),
+		"dualstack":        mappings(stack.Internal, stack.SubnetMapping{IPv6: "2001:db8::1"}),
+		"subnet-0b2":       mappings(stack.Internal, stack.SubnetMapping{PrivateIPv4: "10.0.32.9"}, stack.SubnetMapping{PrivateIPv4: "10.9.0.9"}),
+		"one private IPv4": mappings(stack.Internal, stack.SubnetMapping{PrivateIPv4: "10.0.32.9"}, stack.SubnetMapping{PrivateIPv4: "x"}),
+	} {
+		if r := Compile(e, account(), config(), nil); r.Stack != nil || !strings.Contains(r.Diagnostics[0].Text, text) {
+			t.Errorf("%s: %+v", text, r.Diagnostics)
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package compile
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func TestABrokenMemberKeepsItsLastGoodRules(t *testing.T) {
+	t.Parallel()
+	a, b := ingress("n", "a"), ingress("n", "b")
+	bad := ingress("n", "b", broken("spec.rules[0]"))
+	bad.Routes = nil
+	r := Compile(entrance(a, bad), account(), config(), remember(a, b))
+	same(t, "rules", table(mustBuild(t, r)), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → n/b-b:80"})
+	same(t, "diagnostics", codes(r.Diagnostics), []string{"b InvalidAnnotation"})
+	if !strings.Contains(r.Diagnostics[0].Text, "the last good version of Ingress n/b keeps serving") {
+		t.Errorf("the diagnostic does not tell what serves: %s", r.Diagnostics[0].Text)
+	}
+	if got := r.Good[bad.Object]; len(got.Routes) != 1 {
+		t.Errorf("the last good version was not kept for next time: %+v", got)
+	}
+}
+
+func TestABrokenMemberThatNeverWasGoodAnswers503AndChangesNothingElse(t *testing.T) {
+	t.Parallel()
+	a := ingress("n", "a")
+	a.Routes[0].Conditions = a.Routes[0].Conditions[1:] // every host
+	bad := ingress("n", "0", broken("metadata.annotations[alb.ingress.kubernetes.io/scheme]"), scheme(stack.InternetFacing), https(certificate1))
+	for name, good := range map[string]map[diag.Object]intent.Member{"a newcomer": remember(a), "nothing exists yet": nil} {
+		s := mustBuild(t, Compile(entrance(bad, a), account(), config(), good))
+		same(t, name+": rules", table(s), []string{"80 0.example.com /* → 503", "80 /* → n/a-a:80"})
+		if s.LoadBalancers[0].Scheme != stack.Internal || len(s.Listeners) != 1 {
+			t.Errorf("%s: the broken member changed the load balancer: %+v", name, s.LoadBalancers[0])
+		}
+	}
+}
+
+func TestABrokenMemberWithoutKnownListenersAnswers503OnAll(t *testing.T) {
+	t.Parallel()
+	a := ingress("n", "a", https(certificate1))
+	bad := ingress("n", "b", broken("metadata.annotations[alb.ingress.kubernetes.io/listen-ports]"))
+	bad.Listeners = nil
+	s := mustBuild(t, Compile(entrance(a, bad), account(), config(), remember(a)))
+	same(t, "rules", table(s), []string{
+		"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → 503",
+		"443 a.example.com /* → n/a-a:80", "443 b.example.com /* → 503",
+	})
+}
+
+func TestAfterARestartABrokenMembersListenersAndSettingsStay(t *testing.T) {
+	t.Parallel()
+	f := account()
+	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing, Subnets: []string{"subnet-0a1", "subnet-0b1"}}
+	bad := ingress("n", "b", broken("spec.rules[0]"), scheme(stack.InternetFacing), https(certificate1))
+	s := mustBuild(t, Compile(entrance(ingress("n", "a"), bad), f, config(), nil))
+	if s.LoadBalancers[0].Scheme != stack.InternetFacing || len(s.Listeners) != 2 {
+		t.Errorf("scheme %s, listeners %v", s.LoadBalancers[0].Scheme, s.Listeners)
+	}
+	same(t, "rules", table(s), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → 503", "443 b.example.com /* → 503"})
+}
+
+func TestAfterARestartAnUnreadableSharedSettingHoldsTheGroupBack(t *testing.T) {
+	t.Parallel()
+	f := account()
+	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing}
+	bad := ingress("n", "b", broken("metadata.annotations[alb.ingress.kubernetes.io/inbound-cidrs]"))
+	r := Compile(entrance(ingress("n", "a"), bad), f, config(), nil)
+	if r.Stack != nil || !strings.Contains(r.Diagnostics[0].Text, "nothing is built or changed") {
+		t.Errorf("a port that may have been restricted was opened: %+v", r)
+	}
+	f.ExistingKnown = false
+	if r := Compile(entrance(ingress("n", "a"), bad), f, config(), nil); len(r.Needs) != 1 || r.Needs[0].Kind != facts.NeedStack {
+		t.Errorf("what exists was not asked for: %+v", r)
+	}
+}
+
+func TestABrokenOnlyMemberBuildsNothing(t *testing.T) {
+	t.Parallel()
+	r := Compile(entrance(ingress("n", "a", broken("spec.rules[0]"))), account(), config(), nil)
+	if r.Stack != nil || len(r.Needs) != 0 {
+		t.Fatalf("got a stack or needs: %+v", r)
+	}
+	same(t, "diagnostics", codes(r.Diagnostics), []string{"a InvalidAnnotation"})
+}
+
+func TestNoMembersWantNothing(t *testing.T) {
+	t.Parallel()
+	if s := mustBuild(t, Compile(entrance(), facts.Facts{}, config(), nil)); !s.Empty() {
+		t.Errorf("not empty: %+v", s)
+	}
+}
+
+func TestErrorsThatOnlyCompileFindsSetTheMemberAside(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		change func(*intent.Member)
+		code   diag.Code
+		text   string
+	}{
+		"no node port": {func(m *intent.Member) {
+			g := m.Routes[0].Actions[0].Backends[0].TargetGroup
+			g.TargetType, g.Port = "instance", 0
+		}, diag.WrongServiceType, "NodePort"},
+		"IPv6 behind IPv4": {func(m *intent.Member) { m.Routes[0].Actions[0].Backends[0].TargetGroup.IPv6 = true }, diag.InvalidAnnotation, "dual-stack"},
+		"too many values": {func(m *intent.Member) {
+			m.Routes[0].Conditions[0].Values = []string{"a.b", "b.b", "c.b", "d.b", "e.b"}
+		}, diag.InvalidRule, "6 condition values"},
+		"two host conditions": {func(m *intent.Member) {
+			m.Routes[0].Conditions[1].Field = stack.HostHeader
+		}, diag.InvalidRule, "only one host-header"},
+		"bad range": {func(m *intent.Member) {
+			m.Listeners[0].InboundCIDRs = set(m, "inbound-cidrs", []string{"10.0.0.0/33"})
+		}, diag.InvalidAnnotation, "10.0.0.0/33"},
+		"unknown group": {func(m *intent.Member) { m.Settings.SecurityGroups = set(m, "security-groups", []string{"none"}) }, diag.SecurityGroupNotFound, "none"},
+		"unknown subnet": {func(m *intent.Member) {
+			m.Settings.Subnets = set(m, "subnets", intent.SubnetSelector{IDsOrNames: []string{"subnet-0f", "subnet-0a1"}})
+		}, diag.InvalidSubnets, "subnet-0f does not exist"},
+		"long name": {func(m *intent.Member) { m.Settings.Name = set(m, "load-balancer-name", strings.Repeat("x", 33)) }, diag.NameTooLong, "33"},
+		"bad name":  {func(m *intent.Member) { m.Settings.Name = set(m, "load-balancer-name", "internal-x") }, diag.InvalidAnnotation, "internal-x"},
+		"redirect to nowhere": {func(m *intent.Member) { m.Settings.SSLRedirectPort = set(m, "ssl-redirect", int32(443)) },
+			diag.InvalidAnnotation, "listener does not exist for SSLRedirect port: 443"},
+		"redirect to HTTP": {func(m *intent.Member) { m.Settings.SSLRedirectPort = set(m, "ssl-redirect", int32(80)) },
+			diag.InvalidAnnotation, "non-SSL"},
+		"missing target group": {func(m *intent.Member) {
+			m.Routes[0].Actions[0].Backends = []intent.Backend{{TargetGroupName: "gone"}}
+		}, diag.TargetGroupNotFound, "gone"},
+		"unknown scheme": {scheme("public"), diag.InvalidAnnotation, "public"},
+		"foreign tag": {func(m *intent.Member) {
+			m.Settings.Tags = map[string]intent.Field[string]{"theirs": set(m, "tags", "x")}
+		}, diag.InvalidAnnotation, "theirs"},
+		"six target groups":  {func(m *intent.Member) { m.Routes[0].Actions[0].Backends = make([]intent.Backend, 6) }, diag.InvalidRule, "at most 5"},
+		"unknown IP address": {func(m *intent.Member) { m.Settings.IPAddressType = set(m, "ip-address-type", "ipv9") }, diag.InvalidAnnotation, "ipv9"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := config()
+			cfg.ExternalManagedTags = []string{"theirs"}
+			bad := ingress("n", "b", c.change)
+			r := Compile(entrance(bad), account(), cfg, nil)
+			if r.Stack != nil || len(r.Diagnostics) != 1 || r.Diagnostics[0].Code != c.code || !strings.Contains(r.Diagnostics[0].Text, c.text) {
+				t.Fatalf("alone: stack %v, diagnostics %v", r.Stack, r.Diagnostics)
+			}
+			if d := r.Diagnostics[0]; d.Path == "" || d.Remedy == "" || d.Object.Name != "b" {
+				t.Errorf("the diagnostic lacks path, remedy or object: %+v", d)
+			}
+			a, before := ingress("n", "a"), ingress("n", "b")
+			s := mustBuild(t, Compile(entrance(a, bad), account(), cfg, remember(a, before)))
+			same(t, "with last good version", table(s), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → n/b-b:80"})
+			s = mustBuild(t, Compile(entrance(a, bad), account(), cfg, remember(a)))
+			if got := table(s); got[0] != "80 a.example.com /* → n/a-a:80" || len(got) > 1 && !strings.HasSuffix(got[1], "→ 503") {
+				t.Errorf("as newcomer: %q", got)
+			}
+		})
+	}
+}
+
+func TestStrictGroupsStopAtAnyError(t *testing.T) {
+	t.Parallel()
+	cfg := config()
+	cfg.StrictGroups = true
+	a := ingress("n", "a", scheme(stack.Internal))
+	for name, m := range map[string]intent.Member{
+		"front":    ingress("n", "b", broken("spec.rules[0]")),
+		"compile":  ingress("n", "b", func(m *intent.Member) { m.Routes[0].Conditions[0].Values = make([]string, 9) }),
+		"conflict": ingress("n", "b", scheme(stack.InternetFacing)),
+	} {
+		r := Compile(entrance(a, m), account(), cfg, remember(a, ingress("n", "b")))
+		if r.Stack != nil || len(r.Diagnostics) == 0 || len(r.Good) != 2 {
+			t.Errorf("%s: stack %v, diagnostics %v, good %d", name, r.Stack, r.Diagnostics, len(r.Good))
+		}
+	}
+	if r := Compile(entrance(a, ingress("n", "b")), account(), cfg, nil); r.Stack == nil {
+		t.Errorf("sound members do not build: %v", r.Diagnostics)
+	}
+}
+
+func TestAMissingServiceThatTheFrontEndAnswersIsNoReasonToSetTheMemberAside(t *testing.T) {
+	t.Parallel()
+	m := ingress("n", "a", func(m *intent.Member) {
+		m.Routes[0].Actions = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "503"}}}
+		m.Diagnostics = diag.List{diag.New(m.Object, "spec.rules[0]", diag.ServiceNotFound, "no such Service", "create it")}
+	})
+	r := Compile(entrance(m), account(), config(), nil)
+	same(t, "rules", table(mustBuild(t, r)), []string{"80 a.example.com /* → 503"})
+	same(t, "diagnostics", codes(r.Diagnostics), []string{"a ServiceNotFound"})
+}

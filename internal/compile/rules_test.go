@@ -1,0 +1,115 @@
+package compile
+
+import (
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func redirectRoute(host, path string, r stack.Redirect) func(*intent.Member) {
+	return func(m *intent.Member) {
+		first := route(m.Object, host, path, "")
+		first.Actions = []intent.Action{{Type: stack.ActionRedirect, Redirect: &r}}
+		m.Routes = append([]intent.Route{first}, m.Routes...)
+	}
+}
+
+func TestRedirectsToThemselvesAreDropped(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		redirect stack.Redirect
+		dropped  bool
+	}{
+		"nothing set":       {stack.Redirect{}, true},
+		"all the same":      {stack.Redirect{Host: "a.example.com", Path: "/x", Port: "80", Protocol: "HTTP", Query: "#{query}"}, true},
+		"placeholders":      {stack.Redirect{Host: "#{host}", Path: "/#{path}", Port: "#{port}", Protocol: "#{protocol}"}, true},
+		"another host":      {stack.Redirect{Host: "b.example.com"}, false},
+		"another path":      {stack.Redirect{Path: "/y"}, false},
+		"another port":      {stack.Redirect{Port: "443"}, false},
+		"another protocol":  {stack.Redirect{Protocol: "HTTPS"}, false},
+		"another query":     {stack.Redirect{Query: "a=b"}, false},
+		"same but the port": {stack.Redirect{Host: "#{host}", Port: "8080"}, false},
+	}
+	for name, c := range cases {
+		s := mustBuild(t, Compile(entrance(ingress("n", "a", redirectRoute("a.example.com", "/x", c.redirect))), account(), config(), nil))
+		if dropped := len(s.Rules) == 1; dropped != c.dropped {
+			t.Errorf("%s: dropped %v", name, dropped)
+		}
+	}
+}
+
+func TestRulesBehindARedirectOfAllTheirRequestsAreDropped(t *testing.T) {
+	t.Parallel()
+	away := stack.Redirect{Host: "elsewhere.example.com"}
+	cases := map[string]struct {
+		conditions []stack.Condition // of the redirect
+		hidden     bool
+	}{
+		"same":           {[]stack.Condition{{Field: stack.HostHeader, Values: []string{"a.example.com"}}, {Field: stack.PathPattern, Values: []string{"/*"}}}, true},
+		"all hosts":      {[]stack.Condition{{Field: stack.PathPattern, Values: []string{"/*"}}}, true},
+		"all paths":      {[]stack.Condition{{Field: stack.HostHeader, Values: []string{"a.example.com", "b.example.com"}}}, true},
+		"other host":     {[]stack.Condition{{Field: stack.HostHeader, Values: []string{"b.example.com"}}}, false},
+		"some paths":     {[]stack.Condition{{Field: stack.PathPattern, Values: []string{"/x"}}}, false},
+		"with header":    {[]stack.Condition{{Field: stack.HTTPHeader, HeaderName: "X", Values: []string{"1"}}}, false},
+		"host by regexp": {[]stack.Condition{{Field: stack.HostHeader, Regex: []string{"^b"}}}, false},
+	}
+	for name, c := range cases {
+		m := ingress("n", "a", redirectRoute("", "", away))
+		m.Routes[0].Conditions = c.conditions
+		r := Compile(entrance(m), account(), config(), nil)
+		if hidden := len(mustBuild(t, r).Rules) == 1; hidden != c.hidden {
+			t.Errorf("%s: hidden %v", name, hidden)
+		}
+	}
+}
+
+func TestSSLRedirectTakesTheRulesOfAllHTTPListeners(t *testing.T) {
+	t.Parallel()
+	s := mustBuild(t, Compile(entrance(ingress("n", "a", https(certificate1), redirecting), ingress("n", "b", https(certificate1))), account(), config(), nil))
+	same(t, "rules", table(s), []string{"443 a.example.com /* → n/a-a:80", "443 b.example.com /* → n/b-b:80"})
+	if r := s.Listeners[0].DefaultActions[0].Redirect; r == nil || *r != (stack.Redirect{Port: "443", Protocol: "HTTPS", StatusCode: "HTTP_301"}) {
+		t.Errorf("port 80: %+v", s.Listeners[0].DefaultActions)
+	}
+}
+
+func TestRulesFollowMembersAndPorts(t *testing.T) {
+	t.Parallel()
+	onlySecure := func(m *intent.Member) { m.Routes[0].Ports = []int32{443} }
+	s := mustBuild(t, Compile(entrance(ingress("n", "a", https(certificate1), onlySecure), ingress("n", "b")), account(), config(), nil))
+	same(t, "rules", table(s), []string{"80 b.example.com /* → n/b-b:80", "443 a.example.com /* → n/a-a:80"})
+	if s.Rules[0].ID != "80:1" || s.Rules[1].ID != "443:1" {
+		t.Errorf("identities %s, %s", s.Rules[0].ID, s.Rules[1].ID)
+	}
+}
+
+func TestTargetGroupsOfUsersAreUsedAsTheyAre(t *testing.T) {
+	t.Parallel()
+	weight := int32(5)
+	m := ingress("n", "a", func(m *intent.Member) {
+		m.Routes[0].Actions[0].Backends = append(m.Routes[0].Actions[0].Backends,
+			intent.Backend{TargetGroupName: "theirs", Weight: &weight}, intent.Backend{TargetGroupARN: "arn:x"})
+	})
+	s := mustBuild(t, Compile(entrance(m), account(), config(), nil))
+	same(t, "rules", table(s), []string{"80 a.example.com /* → n/a-a:80arn:theirsarn:x"})
+	if len(s.TargetGroups) != 1 || len(s.Bindings) != 1 || *s.Rules[0].Actions[0].Forward.TargetGroups[1].Weight != 5 {
+		t.Errorf("%+v", s)
+	}
+	cfg := config()
+	cfg.Gates.WeightedTargetGroups = false
+	if r := Compile(entrance(m), account(), cfg, nil); r.Stack != nil || r.Diagnostics[0].Code != diag.InvalidRule {
+		t.Errorf("weights without the gate: %+v", r)
+	}
+}
+
+func TestATargetGroupIsMadeOncePerIdentity(t *testing.T) {
+	t.Parallel()
+	m := ingress("n", "a", https(certificate1), func(m *intent.Member) {
+		m.Routes = append(m.Routes, route(m.Object, "b.example.com", "/x", "a"))
+	})
+	s := mustBuild(t, Compile(entrance(m), account(), config(), nil))
+	if len(s.TargetGroups) != 1 || len(s.Bindings) != 1 || len(s.Rules) != 4 {
+		t.Errorf("%d target groups, %d bindings, %d rules", len(s.TargetGroups), len(s.Bindings), len(s.Rules))
+	}
+}
