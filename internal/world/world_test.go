@@ -1,0 +1,173 @@
+package world
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const manifests = `
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  type: NodePort
+  ports: [{port: 80}, {port: 53, protocol: UDP, nodePort: 30000}, {port: 53, targetPort: dns}]
+---
+# nothing here
+---
+apiVersion: v1
+kind: List
+items:
+- apiVersion: networking.k8s.io/v1
+  kind: Ingress
+  metadata: {name: web, namespace: shop}
+- apiVersion: apps/v1
+  kind: Deployment
+  metadata: {name: web, namespace: shop}
+---
+apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {name: alb}
+`
+
+func decoded(t *testing.T) []metav1.Object {
+	t.Helper()
+	objects, skipped, err := Decode([]byte(manifests), "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"apps/v1 Deployment shop/web"}, skipped); d != "" {
+		t.Error(d)
+	}
+	return objects
+}
+
+func TestAViewRecordsEveryReadIncludingWhatIsAbsent(t *testing.T) {
+	t.Parallel()
+	v := FromObjects(decoded(t))
+	if _, ok := v.Service("default", "web"); !ok {
+		t.Error("Service default/web not found")
+	}
+	if _, ok := v.Service("default", "gone"); ok {
+		t.Error("Service default/gone found")
+	}
+	v.Service("default", "gone")
+	if n := len(v.Ingresses()); n != 1 {
+		t.Errorf("%d Ingresses, want 1", n)
+	}
+	v.IngressClass("alb")
+	v.IngressClasses()
+	v.IngressClassParams("p")
+	v.Namespace("shop")
+	v.Secret("shop", "s")
+	v.Services("shop")
+	v.TargetGroupBinding("shop", "b")
+	v.TargetGroupBindings("")
+	v.Ingress("shop", "web")
+	want := []Read{
+		{Ingress, "", ""}, {Ingress, "shop", "web"},
+		{IngressClass, "", ""}, {IngressClass, "", "alb"},
+		{IngressClassParams, "", "p"},
+		{Namespace, "", "shop"},
+		{Secret, "shop", "s"},
+		{Service, "default", "gone"}, {Service, "default", "web"}, {Service, "shop", ""},
+		{TargetGroupBinding, "", ""}, {TargetGroupBinding, "shop", "b"},
+	}
+	if d := cmp.Diff(want, v.Reads()); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestAForkKeepsItsReadsUntilTheyAreAdopted(t *testing.T) {
+	t.Parallel()
+	v := FromObjects(decoded(t))
+	fork := v.Fork()
+	fork.IngressClass("alb")
+	if len(v.Reads()) != 0 {
+		t.Error(v.Reads())
+	}
+	v.Adopt(fork)
+	if d := cmp.Diff([]Read{{IngressClass, "", "alb"}}, v.Reads()); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestAReadMatchesTheObjectsThatCouldChangeItsAnswer(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		read Read
+		want bool
+	}{
+		{Read{Service, "shop", "web"}, true},
+		{Read{Service, "shop", "api"}, false},
+		{Read{Service, "other", "web"}, false},
+		{Read{Service, "shop", ""}, true},
+		{Read{Service, "other", ""}, false},
+		{Read{Service, "", ""}, true},
+		{Read{Ingress, "", ""}, false},
+	} {
+		if got := c.read.Matches(Service, "shop", "web"); got != c.want {
+			t.Errorf("%v: %v", c.read, got)
+		}
+	}
+}
+
+func TestManifestsAreFilledInAsTheAPIServerWould(t *testing.T) {
+	t.Parallel()
+	objects := decoded(t)
+	FillIn(objects)
+	svc, _ := FromObjects(objects).Service("default", "web")
+	// As Python's uuid.uuid5(uuid.NAMESPACE_DNS, "default/web").
+	if svc.UID != "da140d5d-d039-5080-91db-f00e3c1c81aa" {
+		t.Errorf("UID %s", svc.UID)
+	}
+	var got []string
+	for _, p := range svc.Spec.Ports {
+		got = append(got, string(p.Protocol)+" "+p.TargetPort.String())
+	}
+	if d := cmp.Diff([]string{"TCP 80", "UDP 53", "TCP dns"}, got); d != "" {
+		t.Error(d)
+	}
+	if svc.Spec.Ports[0].NodePort != 30001 || svc.Spec.Ports[1].NodePort != 30000 || svc.Spec.Ports[2].NodePort != 30000 {
+		t.Errorf("node ports %v", svc.Spec.Ports)
+	}
+	local := &corev1.Service{Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, ExternalTrafficPolicy: corev1.ServiceExternalTrafficPolicyLocal}}
+	FillIn([]metav1.Object{local})
+	if local.Spec.HealthCheckNodePort != 30000 {
+		t.Errorf("health check node port %d", local.Spec.HealthCheckNodePort)
+	}
+}
+
+func TestAMalformedManifestIsNamed(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {portz: []}": `document 1: v1 Service /web: error unmarshaling JSON: while decoding JSON: json: unknown field "portz"`,
+		"a: b\n---\n{": "document 2: ",
+		"kind: List\nitems:\n- apiVersion: v1\n  kind: Secret\n  x: y": "item 0: v1 Secret",
+	} {
+		_, _, err := Decode([]byte(in), "")
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", in, err, want)
+		}
+	}
+}
+
+func TestASnapshotForgetsDeletedObjects(t *testing.T) {
+	t.Parallel()
+	s := Snapshot{}
+	if s.Put(&corev1.Pod{}) {
+		t.Error("a Pod is not a kind of the View")
+	}
+	s.Put(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "b"}})
+	if s.String() != "map[Service:1]" {
+		t.Error(s)
+	}
+	s.Delete(Service, "a", "b")
+	if _, ok := s.Get(Service, "a", "b"); ok {
+		t.Error("still there")
+	}
+}
