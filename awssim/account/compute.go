@@ -84,6 +84,14 @@ func (c *Compute) NewID(prefix string) string {
 	return prefix + "-0" + hex.EncodeToString(sum[:8])
 }
 
+// NewUUID makes a UUID of version 4, as repeatable as NewID.
+func (c *Compute) NewUUID() string {
+	c.sequence++
+	sum := sha256.Sum256(fmt.Appendf(nil, "uuid/%d", c.sequence))
+	sum[6], sum[8] = sum[6]&0x0f|0x40, sum[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[0:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
+}
+
 // AnswerOrder lists the keys of m in the order in which Describe calls answer: the same each time, but unrelated to
 // creation, name or id, because AWS promises no order and callers must not come to rely on one.
 func AnswerOrder[T any](m map[string]T) []string {

@@ -3,14 +3,16 @@ package account
 import (
 	"crypto/tls"
 	"fmt"
+	"slices"
 	"time"
 )
 
-// Trust is the certificate part of the account, by ARN. Its methods need the account's lock, except those of Authority.
+// Trust is the certificates of the account, by ARN, and the sessions of assumed roles. Its methods need the account's lock, except those of Authority.
 type Trust struct {
 	Certificates map[string]*Certificate
 	// CertificateQuota is the number of certificates of the region; 0 means AWS's 2,500.
 	CertificateQuota int
+	Sessions         map[string]*Session // by access key id
 
 	authority Authority
 }
@@ -30,12 +32,38 @@ type Certificate struct {
 	Created          time.Time
 	Issued           time.Time
 	Imported         time.Time
+	IssuesAt         time.Time // a pending certificate is issued then; zero: never by itself
 	NotBefore        time.Time
 	NotAfter         time.Time
 	Tags             map[string]string
 
 	// Pair is the key and chain of an imported certificate; nil for others, whose pair is made when it is first asked for.
 	Pair *tls.Certificate
+}
+
+// StatusAt is the certificate's status at that time.
+func (c *Certificate) StatusAt(now time.Time) string {
+	switch {
+	case c.Status == "PENDING_VALIDATION" && !c.IssuesAt.IsZero() && !now.Before(c.IssuesAt):
+		return "ISSUED"
+	case c.Status == "PENDING_VALIDATION" && !now.Before(c.Created.Add(validationTimeout)):
+		return "VALIDATION_TIMED_OUT"
+	}
+	return c.Status
+}
+
+// validationTimeout is how long ACM waits for a domain to be validated.
+const validationTimeout = 72 * time.Hour
+
+// CertificateUsers are the ARNs of the load balancers whose listeners serve the certificate, in ascending order.
+func (a *Account) CertificateUsers(arn string) []string {
+	users := map[string]bool{}
+	for _, l := range a.Listeners {
+		if l.Certificate == arn || slices.Contains(l.Certificates, arn) {
+			users[l.LoadBalancer.ARN] = true
+		}
+	}
+	return SortedKeys(users)
 }
 
 // Certificate finds a certificate by ARN.

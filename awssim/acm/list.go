@@ -1,0 +1,179 @@
+package acm
+
+import (
+	"context"
+	"encoding/base64"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/acm"
+	"github.com/aws/aws-sdk-go-v2/service/acm/types"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+)
+
+const (
+	maxPage = 1000
+	// maxSummarised is the number of names that a summary holds.
+	maxSummarised = 100
+)
+
+// listedByDefault are the key types that ListCertificates shows to those who ask for none.
+var listedByDefault = []types.KeyAlgorithm{types.KeyAlgorithmRsa1024, types.KeyAlgorithmRsa2048}
+
+// ListCertificates lists certificates; unless asked for by key type, only those with RSA keys of 1024 and 2048 bits.
+func (s *Service) ListCertificates(ctx context.Context, in *acm.ListCertificatesInput, _ ...func(*acm.Options)) (*acm.ListCertificatesOutput, error) {
+	return read(ctx, s, "ListCertificates", in, s.listCertificates)
+}
+
+func (s *Service) listCertificates(in *acm.ListCertificatesInput) (*acm.ListCertificatesOutput, error) {
+	size := maxPage
+	if in.MaxItems != nil {
+		if *in.MaxItems < 1 || *in.MaxItems > maxPage {
+			return nil, invalid("1 validation error detected: Value '%d' at 'maxItems' failed to satisfy constraint: Member must be between 1 and %d", *in.MaxItems, maxPage)
+		}
+		size = int(*in.MaxItems)
+	}
+	if err := checkEnums(in); err != nil {
+		return nil, err
+	}
+	if (in.SortBy == "") != (in.SortOrder == "") {
+		return nil, invalid("SortBy and SortOrder must both be given")
+	}
+	keys := listedByDefault
+	if in.Includes != nil && len(in.Includes.KeyTypes) > 0 {
+		keys = in.Includes.KeyTypes
+	}
+	now := s.account.Clock.Now()
+	var found []*account.Certificate
+	for _, arn := range account.AnswerOrder(s.account.Certificates) {
+		c := s.account.Certificates[arn]
+		if selected(in, keys, c, now) {
+			found = append(found, c)
+		}
+	}
+	if in.SortBy == types.SortByCreatedAt {
+		sort.SliceStable(found, func(i, j int) bool {
+			if in.SortOrder == types.SortOrderDescending {
+				i, j = j, i
+			}
+			return found[i].Created.Before(found[j].Created)
+		})
+	}
+	found, next, err := pageOf(found, size, in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	out := &acm.ListCertificatesOutput{NextToken: next}
+	for _, c := range found {
+		out.CertificateSummaryList = append(out.CertificateSummaryList, s.summary(c, now))
+	}
+	return out, nil
+}
+
+func checkEnums(in *acm.ListCertificatesInput) error {
+	for _, status := range in.CertificateStatuses {
+		if !slices.Contains(status.Values(), status) {
+			return invalid("1 validation error detected: Value '%s' at 'certificateStatuses' failed to satisfy constraint: Member must satisfy enum value set", status)
+		}
+	}
+	if in.Includes != nil {
+		for _, key := range in.Includes.KeyTypes {
+			if !slices.Contains(key.Values(), key) {
+				return invalid("1 validation error detected: Value '%s' at 'includes.keyTypes' failed to satisfy constraint: Member must satisfy enum value set", key)
+			}
+		}
+	}
+	return nil
+}
+
+func selected(in *acm.ListCertificatesInput, keys []types.KeyAlgorithm, c *account.Certificate, now time.Time) bool {
+	if len(in.CertificateStatuses) > 0 && !slices.Contains(in.CertificateStatuses, types.CertificateStatus(c.StatusAt(now))) {
+		return false
+	}
+	if !slices.Contains(keys, types.KeyAlgorithm(c.KeyAlgorithm)) {
+		return false
+	}
+	if in.Includes == nil {
+		return c.Domain != ""
+	}
+	// What the account knows of a certificate's use is what ACM's own certificates have.
+	uses := func(name string) bool {
+		return name == "DIGITAL_SIGNATURE" || name == "KEY_ENCIPHERMENT" || name == "ANY"
+	}
+	if len(in.Includes.KeyUsage) > 0 && !slices.ContainsFunc(in.Includes.KeyUsage, func(u types.KeyUsageName) bool { return uses(string(u)) }) {
+		return false
+	}
+	serves := func(u types.ExtendedKeyUsageName) bool {
+		return u == types.ExtendedKeyUsageNameTlsWebServerAuthentication || u == types.ExtendedKeyUsageNameAny
+	}
+	if len(in.Includes.ExtendedKeyUsage) > 0 && !slices.ContainsFunc(in.Includes.ExtendedKeyUsage, serves) {
+		return false
+	}
+	return in.Includes.ManagedBy == "" && in.Includes.ExportOption != types.CertificateExportEnabled
+}
+
+func (s *Service) summary(c *account.Certificate, now time.Time) types.CertificateSummary {
+	names := c.AlternativeNames[:min(len(c.AlternativeNames), maxSummarised)]
+	out := types.CertificateSummary{
+		CertificateArn:                       aws.String(c.ARN),
+		DomainName:                           aws.String(c.Domain),
+		SubjectAlternativeNameSummaries:      slices.Clone(names),
+		HasAdditionalSubjectAlternativeNames: aws.Bool(len(c.AlternativeNames) > maxSummarised),
+		Status:                               types.CertificateStatus(c.StatusAt(now)),
+		Type:                                 types.CertificateType(c.Type),
+		KeyAlgorithm:                         types.KeyAlgorithm(c.KeyAlgorithm),
+		KeyUsages:                            []types.KeyUsageName{types.KeyUsageNameDigitalSignature, types.KeyUsageNameKeyEncipherment},
+		ExtendedKeyUsages:                    []types.ExtendedKeyUsageName{types.ExtendedKeyUsageNameTlsWebServerAuthentication},
+		InUse:                                aws.Bool(len(s.account.CertificateUsers(c.ARN)) > 0),
+		RenewalEligibility:                   renewal(c),
+		CreatedAt:                            moment(c.Created),
+		IssuedAt:                             moment(issuedAt(c, now)),
+		ImportedAt:                           moment(c.Imported),
+		NotBefore:                            moment(c.NotBefore),
+		NotAfter:                             moment(c.NotAfter),
+	}
+	return out
+}
+
+func renewal(c *account.Certificate) types.RenewalEligibility {
+	if c.Type == "AMAZON_ISSUED" {
+		return types.RenewalEligibilityEligible
+	}
+	return types.RenewalEligibilityIneligible
+}
+
+func issuedAt(c *account.Certificate, now time.Time) time.Time {
+	if c.Issued.IsZero() && c.StatusAt(now) == "ISSUED" && c.Type != "IMPORTED" {
+		return c.IssuesAt
+	}
+	return c.Issued
+}
+
+// moment is a time in the precision of the API, nil for none.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return aws.Time(t.UTC().Truncate(time.Millisecond))
+}
+
+// pageOf is the part of all that follows the token, which names the certificate that it follows.
+func pageOf(all []*account.Certificate, size int, token *string) ([]*account.Certificate, *string, error) {
+	if token != nil && *token != "" {
+		text, err := base64.RawURLEncoding.DecodeString(*token)
+		after, ok := strings.CutPrefix(string(text), "after:")
+		i := slices.IndexFunc(all, func(c *account.Certificate) bool { return c.ARN == after })
+		if err != nil || !ok || i < 0 {
+			return nil, nil, invalid("The provided NextToken is invalid")
+		}
+		all = all[i+1:]
+	}
+	if len(all) <= size {
+		return all, nil, nil
+	}
+	return all[:size], aws.String(base64.RawURLEncoding.EncodeToString([]byte("after:" + all[size-1].ARN))), nil
+}

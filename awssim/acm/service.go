@@ -1,0 +1,80 @@
+// Package acm is the part of AWS Certificate Manager that load balancers use: listing, describing, requesting, importing,
+// deleting and tagging certificates, one method per action with the SDK client's signature, over the account's state, with
+// AWS's validations and error codes. It holds no state and no wire format; it imports awssim/account, awssim/gate,
+// awssim/apierr and the SDK's types.
+package acm
+
+import (
+	"context"
+	"regexp"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/gate"
+)
+
+// service is the name under which the gate knows the calls.
+const service = "acm"
+
+// Service answers the actions of ACM.
+type Service struct {
+	account *account.Account
+	gate    *gate.Gate
+}
+
+// New is the service over that account; calls pass g, which may be nil.
+func New(a *account.Account, g *gate.Gate) *Service { return &Service{account: a, gate: g} }
+
+// read passes one call that changes nothing through the gate and answers it under the account's lock.
+func read[I, O any](ctx context.Context, s *Service, action string, in *I, f func(*I) (*O, error)) (*O, error) {
+	if in == nil {
+		in = new(I)
+	}
+	return gate.Do(ctx, s.gate, service, action, in, func(_ context.Context, in *I) (*O, error) {
+		s.account.Lock()
+		defer s.account.Unlock()
+		return f(in)
+	})
+}
+
+// write is read for calls that change the state: a success is announced once the lock is free.
+func write[I, O any](ctx context.Context, s *Service, action string, in *I, f func(*I) (*O, error)) (*O, error) {
+	if in == nil {
+		in = new(I)
+	}
+	return gate.Do(ctx, s.gate, service, action, in, func(_ context.Context, in *I) (*O, error) {
+		out, err := func() (*O, error) {
+			s.account.Lock()
+			defer s.account.Unlock()
+			return f(in)
+		}()
+		if err == nil {
+			s.account.Changed()
+		}
+		return out, err
+	})
+}
+
+func invalid(format string, args ...any) error {
+	return apierr.New("ValidationException", format, args...)
+}
+
+var arnForm = regexp.MustCompile(`^arn:[\w+=/,.@-]+:acm:[\w+=/,.@-]*:[0-9]+:certificate/[\w+=,.@-]+$`)
+
+// certificate finds the certificate that a call names.
+func (s *Service) certificate(arn *string) (*account.Certificate, error) {
+	name := aws.ToString(arn)
+	if name == "" {
+		return nil, invalid("1 validation error detected: Value null at 'certificateArn' failed to satisfy constraint: Member must not be null")
+	}
+	if !arnForm.MatchString(name) {
+		return nil, apierr.New("InvalidArnException", "Invalid certificate arn %s", name)
+	}
+	c, ok := s.account.Certificate(name)
+	if !ok {
+		return nil, apierr.New("ResourceNotFoundException", "Could not find certificate %s.", name)
+	}
+	return c, nil
+}
