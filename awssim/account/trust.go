@@ -12,7 +12,7 @@ type Trust struct {
 	Certificates map[string]*Certificate
 	// CertificateQuota is the number of certificates of the region; 0 means AWS's 2,500.
 	CertificateQuota int
-	Sessions         map[string]*Session // by access key id
+	Sessions         map[string]*RoleSession // by access key id
 
 	authority Authority
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Session is a set of temporary credentials.
-type Session struct {
+// RoleSession is a set of temporary credentials.
+type RoleSession struct {
 	AccessKey string // ASIA…
 	Secret    string
 	Token     string
@@ -15,10 +15,10 @@ type Session struct {
 	Expires   time.Time
 }
 
-// NewSession opens a session of the role, which is named without path.
-func (a *Account) NewSession(role, name string, life time.Duration) *Session {
+// NewRoleSession opens a session of the role, which is named without path.
+func (a *Account) NewRoleSession(role, name string, life time.Duration) *RoleSession {
 	id := a.NewID("session")[len("session-0"):]
-	s := &Session{
+	s := &RoleSession{
 		AccessKey: "ASIA" + upper(id),
 		Secret:    id + id + id[:8],
 		Token:     "session-" + id,

@@ -1,0 +1,91 @@
+package tagging
+
+import (
+	"maps"
+	"slices"
+	"sort"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+)
+
+// resource is one tagged thing.
+type resource struct {
+	service string // as in resource type filters: elasticloadbalancing
+	kind    string // loadbalancer
+	arn     string
+	tags    map[string]string
+}
+
+// isOf tells whether the resource is of one of the types; no type asks for all.
+func (r resource) isOf(filters []string) bool {
+	return len(filters) == 0 || slices.Contains(filters, r.service) || slices.Contains(filters, r.service+":"+r.kind)
+}
+
+// passes tells whether the resource has all keys, each with one of the values asked for.
+func (r resource) passes(filters []types.TagFilter) bool {
+	for _, f := range filters {
+		value, ok := r.tags[aws.ToString(f.Key)]
+		if !ok || len(f.Values) > 0 && !slices.Contains(f.Values, value) {
+			return false
+		}
+	}
+	return true
+}
+
+// collect finds all tagged resources of the account, by ARN. The account is locked by the caller.
+func collect(a *account.Account) []resource {
+	var all []resource
+	add := func(service, kind, arn string, tags map[string]string) {
+		if len(tags) > 0 {
+			all = append(all, resource{service, kind, arn, maps.Clone(tags)})
+		}
+	}
+	for arn, lb := range a.LoadBalancers {
+		add("elasticloadbalancing", "loadbalancer", arn, lb.Tags)
+	}
+	for arn, tg := range a.TargetGroups {
+		add("elasticloadbalancing", "targetgroup", arn, tg.Tags)
+	}
+	for arn, l := range a.Listeners {
+		add("elasticloadbalancing", "listener", arn, l.Tags)
+	}
+	for arn, r := range a.Rules {
+		add("elasticloadbalancing", "listener-rule", arn, r.Tags)
+	}
+	for arn, s := range a.TrustStores {
+		add("elasticloadbalancing", "truststore", arn, s.Tags)
+	}
+	for arn, c := range a.Certificates {
+		add("acm", "certificate", arn, c.Tags)
+	}
+	ec2 := func(kind, id string, tags map[string]string) { add("ec2", kind, a.ARN("ec2", kind+"/"+id), tags) }
+	for id, v := range a.VPCs {
+		ec2("vpc", id, v.Tags)
+	}
+	for id, s := range a.Subnets {
+		ec2("subnet", id, s.Tags)
+	}
+	for id, g := range a.SecurityGroups {
+		ec2("security-group", id, g.Tags)
+	}
+	for id, n := range a.Interfaces {
+		ec2("network-interface", id, n.Tags)
+	}
+	for id, i := range a.Instances {
+		ec2("instance", id, i.Tags)
+	}
+	for id, t := range a.RouteTables {
+		ec2("route-table", id, t.Tags)
+	}
+	for id, g := range a.InternetGateways {
+		ec2("internet-gateway", id, g.Tags)
+	}
+	for id, e := range a.Addresses {
+		ec2("elastic-ip", id, e.Tags)
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].arn < all[j].arn })
+	return all
+}

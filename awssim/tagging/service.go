@@ -1,0 +1,196 @@
+// Package tagging is GetResources of the Resource Groups Tagging API: which resources of all services carry which tags. Its
+// index follows the account with the profile's delay. It imports awssim/account, awssim/gate, awssim/apierr and the SDK's
+// types.
+package tagging
+
+import (
+	"context"
+	"encoding/base64"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
+	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/gate"
+)
+
+// service is the name under which the gate knows the calls.
+const service = "tagging"
+
+// Limits of GetResources.
+const (
+	defaultPage    = 50
+	maxPage        = 100
+	minTagsPage    = 100
+	maxTagsPage    = 500
+	maxARNs        = 100
+	maxTypes       = 100
+	maxTagFilters  = 50
+	maxFilterValue = 20
+)
+
+// Service answers the actions of the tagging API.
+type Service struct {
+	account *account.Account
+	gate    *gate.Gate
+
+	mu      sync.Mutex
+	stale   []resource // what the index shows while it lags behind; valid if lagging
+	lagging bool
+	latest  []resource // what was true after the last change
+}
+
+// New is the service over that account; calls pass g, which may be nil. It follows the account's changes from now on.
+func New(a *account.Account, g *gate.Gate) *Service {
+	s := &Service{account: a, gate: g}
+	a.Lock()
+	lag := a.Profile.TagIndex
+	if lag > 0 {
+		s.latest = collect(a)
+	}
+	a.Unlock()
+	if lag > 0 {
+		a.OnChange(s.changed)
+	}
+	return s
+}
+
+// changed keeps showing what was true before until the index has caught up. Changes that come meanwhile are caught up with
+// together.
+func (s *Service) changed() {
+	s.account.Lock()
+	now := collect(s.account)
+	lag := s.account.Profile.TagIndex
+	s.account.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lagging {
+		s.latest = now
+		return
+	}
+	s.stale, s.latest, s.lagging = s.latest, now, true
+	s.account.Clock.AfterFunc(lag, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.stale, s.lagging = nil, false
+	})
+}
+
+// index is what GetResources sees, by ARN.
+func (s *Service) index() []resource {
+	s.mu.Lock()
+	stale, lagging := s.stale, s.lagging
+	s.mu.Unlock()
+	if lagging {
+		return stale
+	}
+	s.account.Lock()
+	defer s.account.Unlock()
+	return collect(s.account)
+}
+
+// GetResources finds tagged resources by tags and types, or by ARN.
+func (s *Service) GetResources(ctx context.Context, in *resourcegroupstaggingapi.GetResourcesInput, _ ...func(*resourcegroupstaggingapi.Options)) (*resourcegroupstaggingapi.GetResourcesOutput, error) {
+	if in == nil {
+		in = &resourcegroupstaggingapi.GetResourcesInput{}
+	}
+	return gate.Do(ctx, s.gate, service, "GetResources", in, s.getResources)
+}
+
+func (s *Service) getResources(_ context.Context, in *resourcegroupstaggingapi.GetResourcesInput) (*resourcegroupstaggingapi.GetResourcesOutput, error) {
+	if err := check(in); err != nil {
+		return nil, err
+	}
+	var found []resource
+	for _, r := range s.index() {
+		if len(in.ResourceARNList) > 0 && !slices.Contains(in.ResourceARNList, r.arn) {
+			continue
+		}
+		if r.isOf(in.ResourceTypeFilters) && r.passes(in.TagFilters) {
+			found = append(found, r)
+		}
+	}
+	if token := aws.ToString(in.PaginationToken); token != "" {
+		text, err := base64.RawURLEncoding.DecodeString(token)
+		after, ok := strings.CutPrefix(string(text), "after:")
+		if err != nil || !ok {
+			return nil, apierr.New("PaginationTokenExpiredException", "The specified PaginationToken has expired or is not valid.")
+		}
+		found = found[sort.Search(len(found), func(i int) bool { return found[i].arn > after }):]
+	}
+	size := defaultPage
+	if in.ResourcesPerPage != nil {
+		size = int(*in.ResourcesPerPage)
+	}
+	if len(in.ResourceARNList) > 0 {
+		size = maxARNs
+	}
+	// TagsPerPage counts tags of whole resources: a page ends before the resource that would exceed it.
+	tags := 0
+	n := 0
+	for n < len(found) && n < size {
+		tags += max(1, len(found[n].tags))
+		if in.TagsPerPage != nil && n > 0 && tags > int(*in.TagsPerPage) {
+			break
+		}
+		n++
+	}
+	out := &resourcegroupstaggingapi.GetResourcesOutput{PaginationToken: aws.String("")}
+	if n < len(found) {
+		out.PaginationToken = aws.String(base64.RawURLEncoding.EncodeToString([]byte("after:" + found[n-1].arn)))
+	}
+	for _, r := range found[:n] {
+		item := types.ResourceTagMapping{ResourceARN: aws.String(r.arn), Tags: []types.Tag{}}
+		for _, k := range account.SortedKeys(r.tags) {
+			item.Tags = append(item.Tags, types.Tag{Key: aws.String(k), Value: aws.String(r.tags[k])})
+		}
+		out.ResourceTagMappingList = append(out.ResourceTagMappingList, item)
+	}
+	return out, nil
+}
+
+func invalid(format string, args ...any) error {
+	return apierr.New("InvalidParameterException", format, args...)
+}
+
+func check(in *resourcegroupstaggingapi.GetResourcesInput) error {
+	if len(in.ResourceARNList) > 0 && (len(in.TagFilters) > 0 || len(in.ResourceTypeFilters) > 0 ||
+		in.ResourcesPerPage != nil || in.TagsPerPage != nil || aws.ToString(in.PaginationToken) != "") {
+		return invalid("ResourceARNList cannot be specified together with filters or pagination")
+	}
+	if len(in.ResourceARNList) > maxARNs {
+		return invalid("ResourceARNList can hold %d ARNs at most", maxARNs)
+	}
+	if n := in.ResourcesPerPage; n != nil && (*n < 1 || *n > maxPage) {
+		return invalid("ResourcesPerPage must be between 1 and %d", maxPage)
+	}
+	if n := in.TagsPerPage; n != nil && (*n < minTagsPage || *n > maxTagsPage || *n%minTagsPage != 0) {
+		return invalid("TagsPerPage must be a multiple of %d between %d and %d", minTagsPage, minTagsPage, maxTagsPage)
+	}
+	if len(in.ResourceTypeFilters) > maxTypes {
+		return invalid("ResourceTypeFilters can hold %d types at most", maxTypes)
+	}
+	for _, t := range in.ResourceTypeFilters {
+		if name, _, _ := strings.Cut(t, ":"); name == "" || strings.ToLower(t) != t || strings.Count(t, ":") > 1 {
+			return invalid("The resource type filter '%s' is not valid", t)
+		}
+	}
+	if len(in.TagFilters) > maxTagFilters {
+		return invalid("TagFilters can hold %d keys at most", maxTagFilters)
+	}
+	for _, f := range in.TagFilters {
+		if aws.ToString(f.Key) == "" {
+			return invalid("A tag filter needs a key")
+		}
+		if len(f.Values) > maxFilterValue {
+			return invalid("The tag filter of key '%s' can hold %d values at most", *f.Key, maxFilterValue)
+		}
+	}
+	return nil
+}
