@@ -137,7 +137,7 @@ func (b *build) run() {
 	b.lb.Attributes = b.settings.attributes
 	b.lb.Tags = b.tags(b.settings.tags, b.lb.ID)
 	if b.e.Type == stack.Network {
-		b.lb.NetworkSourceNAT = "off"
+		b.lb.NetworkSourceNAT = b.settings.sourceNAT.Or("off")
 	}
 	b.managedGroup()
 	b.buildListeners()
@@ -195,6 +195,6 @@ func (b *build) traceLoadBalancer() {
 	s := b.settings
 	b.trace(stack.KindLoadBalancer, b.lb.ID, b.every(), map[string]intent.Source{
 		"Name": s.name.Source, "Scheme": s.scheme.Source, "IPAddressType": s.ipAddressType.Source, "Subnets": s.subnets.Source,
-		"SecurityGroups": s.securityGroups.Source, "Mappings": s.mappings.Source, "Attributes": s.attributesSource, "Tags": s.tagsSource,
+		"SecurityGroups": s.securityGroups.Source, "Mappings": s.mappings.Source, "NetworkSourceNAT": s.sourceNAT.Source, "Attributes": s.attributesSource, "Tags": s.tagsSource,
 	})
 }

@@ -39,7 +39,7 @@ func (c *compiler) compile() Result {
 				shared = shared || aboutShared(d)
 			}
 		}
-		if len(errors) > 0 {
+		if len(errors) > 0 || c.e.Members[i].Held {
 			if r, ask := c.setAside(i, errors, shared); ask {
 				return r
 			}
@@ -96,7 +96,11 @@ func (c *compiler) setAside(i int, reasons diag.List, shared bool) (r Result, as
 	m := &c.members[i]
 	_, hasGood := c.good[m.Object]
 	fresh, known := false, true
-	if !hasGood && len(c.members) > 1 {
+	if m.Held {
+		// It was part of the load balancer; what it owns there is not known without its last good version.
+		shared = true
+	}
+	if !hasGood && !m.Held && len(c.members) > 1 {
 		fresh, known = newcomer(m.Member, c.f, c.good)
 	}
 	if !known && c.f.Unanswered(facts.Need{Kind: facts.NeedStack, Key: c.e.Key.String()}) == nil {

@@ -50,6 +50,9 @@ func (b *build) buildListener(p *port, redirect int32) {
 		if len(l.Certificates) == 0 {
 			// Its target groups stand, so that a listener that exists goes on serving, and one that does not is soon made.
 			b.keep = append(b.keep, ref)
+			for _, r := range rules {
+				delete(b.origins, stack.Ref{Kind: stack.KindRule, ID: r.ID})
+			}
 			return
 		}
 	}

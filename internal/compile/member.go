@@ -75,7 +75,7 @@ func answered(m intent.Member) bool {
 }
 
 func aboutCertificates(d diag.Diagnostic) bool {
-	return d.Code == diag.CertificateNotFound || strings.Contains(d.Path, "certificate-arn") || strings.Contains(d.Path, "certificateARNs") ||
+	return d.Code == diag.CertificateNotFound || strings.Contains(d.Path, "certificate-arn") || strings.Contains(d.Path, "spec.certificateArn") ||
 		strings.Contains(d.Path, "aws-load-balancer-ssl-cert")
 }
 

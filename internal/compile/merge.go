@@ -136,6 +136,7 @@ type shared struct {
 	manageBackend    owned[bool]
 	sslRedirect      owned[int32]
 	mappings         owned[[]stack.SubnetMapping]
+	sourceNAT        owned[string]
 	attributes       map[string]string
 	attributesSource intent.Source
 	tags             map[string]string
@@ -172,6 +173,8 @@ func (b *build) settleShared() shared {
 		settling[int32]{what: "SSL redirect port", same: equal[int32], show: printed[int32]}))
 	s.mappings = hold(exclusive(b, func(m *member) intent.Field[[]stack.SubnetMapping] { return m.Settings.Mappings },
 		settling[[]stack.SubnetMapping]{what: "addresses of subnets", same: slices.Equal[[]stack.SubnetMapping], show: printed[[]stack.SubnetMapping]}))
+	s.sourceNAT = hold(exclusive(b, func(m *member) intent.Field[string] { return m.Settings.SourceNAT },
+		settling[string]{what: "IPv6 source NAT", same: equal[string], show: quoted}))
 	s.attributes, s.attributesSource = keyed(b, "load balancer attribute", true, all, func(i int) map[string]intent.Field[string] {
 		return b.members[i].Settings.Attributes
 	})

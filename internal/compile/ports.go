@@ -88,7 +88,7 @@ func (b *build) mergePort(number int32, claims []claim[intent.Listener]) *port {
 	set.what = "inbound CIDRs" + on
 	p.cidrs = merged(b, p, set, func(l *intent.Listener) intent.Field[[]string] { return nonEmpty(l.InboundCIDRs) })
 	set.what = "prefix lists" + on
-	p.prefixLists = merged(b, p, set, func(l *intent.Listener) intent.Field[[]string] { return nonEmpty(l.PrefixLists) })
+	p.prefixLists = merged(b, p, set, func(l *intent.Listener) intent.Field[[]string] { return l.PrefixLists })
 	p.attributes, p.attrSource = keyed(b, "listener attribute"+on, true, p.members, func(i int) map[string]intent.Field[string] {
 		return p.wish(i).Attributes
 	})

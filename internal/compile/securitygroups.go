@@ -116,9 +116,13 @@ func (b *build) withoutGroups() bool {
 	return true
 }
 
-// noteIgnoredRanges tells members that their source ranges have no effect beside named groups.
+// noteIgnoredRanges tells members that their source ranges have no effect beside the groups that another member names; beside
+// its own a front end says so.
 func (b *build) noteIgnoredRanges() {
 	for i := range b.members {
+		if b.members[i].Settings.SecurityGroups.Set {
+			continue
+		}
 		for _, l := range b.members[i].Listeners {
 			for _, f := range []intent.Field[[]string]{l.InboundCIDRs, l.PrefixLists} {
 				if f.Set && len(f.Value) > 0 {

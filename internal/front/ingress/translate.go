@@ -48,7 +48,7 @@ func translate(v *world.View, cfg Config, m member) intent.Member {
 	f.Add(m.found...)
 	annotation.Check(f, Object(ing), annotation.OnIngress, ing.Annotations)
 	t.unbuiltParams()
-	out := intent.Member{Object: Object(ing), Created: ing.CreationTimestamp.Unix(), Held: m.held}
+	out := intent.Member{Object: Object(ing), Order: m.order, Created: ing.CreationTimestamp.Unix(), Held: m.held}
 	if ing.CreationTimestamp.IsZero() {
 		out.Created = 0
 	}
