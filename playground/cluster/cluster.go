@@ -34,6 +34,7 @@ type Options struct {
 	Nodes   []node.Spec
 	Assign  func(node string) (netip.Addr, error)
 	Release func(node string, addr netip.Addr) error
+	Guard   vnet.Guard // firewall of pods and nodes; nil: none
 	// CRDs is a directory whose *.yaml files are applied before Start returns; empty: none.
 	CRDs string
 	// Progress, if not nil, is told what became ready and how long after the start.
@@ -71,7 +72,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		return nil, err
 	}
 	c.fleet, err = node.Start(ctx, node.Options{
-		Client: nodes, Network: o.Network, Nodes: o.Nodes, Assign: o.Assign, Release: o.Release, Logf: o.Logf,
+		Client: nodes, Network: o.Network, Nodes: o.Nodes, Assign: o.Assign, Release: o.Release, Guard: o.Guard, Logf: o.Logf,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start the simulated nodes: %w", err)

@@ -28,7 +28,7 @@ type Spec struct {
 	Address      netip.Addr
 }
 
-// Options configure Start. Cooldown and Logf may be zero, the rest is required.
+// Options configure Start. Guard, Cooldown and Logf may be zero, the rest is required.
 type Options struct {
 	Client  kubernetes.Interface
 	Network *vnet.Network
@@ -36,6 +36,8 @@ type Options struct {
 	// Assign gives a pod of the node an address; Release takes it back.
 	Assign  func(node string) (netip.Addr, error)
 	Release func(node string, addr netip.Addr) error
+	// Guard, if not nil, is the firewall in front of every pod and node.
+	Guard vnet.Guard
 	// Cooldown is how long the address of a pod that ended refuses connections before it vanishes and is given back; 0 means
 	// the 30 s of the Amazon VPC CNI plugin.
 	Cooldown time.Duration
@@ -69,7 +71,9 @@ func Start(ctx context.Context, options Options) (*Fleet, error) {
 	f := &Fleet{options: options, nodes: map[string]Spec{}, workers: map[types.UID]*worker{}}
 	for _, n := range options.Nodes {
 		f.nodes[n.Name] = n
-		options.Network.AddAddress(n.Address)
+		if err := f.join(n.Address); err != nil {
+			return nil, fmt.Errorf("node %s: %w", n.Name, err)
+		}
 		if err := f.register(ctx, n); err != nil {
 			return nil, fmt.Errorf("register node %s: %w", n.Name, err)
 		}
@@ -95,6 +99,12 @@ func Start(ctx context.Context, options Options) (*Fleet, error) {
 	}
 	f.factory.Start(runCtx.Done())
 	return f, nil
+}
+
+// join puts an address onto the network, behind the firewall.
+func (f *Fleet) join(addr netip.Addr) error {
+	f.options.Network.AddAddress(addr)
+	return f.options.Network.Guard(addr, f.options.Guard)
 }
 
 // Stop ends heartbeats and stand-ins and waits for them. Objects in the API server stay as they are.

@@ -124,7 +124,9 @@ func (w *worker) start(ctx context.Context) error {
 			}
 		}
 	}
-	o.Network.AddAddress(w.addr)
+	if err := w.fleet.join(w.addr); err != nil {
+		return err
+	}
 	ports, err := servedPorts(pod)
 	if err != nil {
 		o.Logf("pod %s/%s: %v", pod.Namespace, pod.Name, err)

@@ -1,0 +1,230 @@
+// Package environment is everything that a playground runs: the AWS simulator with its data plane, the simulated cluster on the
+// same virtual network, and the real controller binary as a child process. It has no command line and prints nothing. It
+// imports the other packages of this module and the simulator.
+package environment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/k8s-lbc/lbc/awssim"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/seed"
+	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/playground/cluster"
+	"github.com/k8s-lbc/lbc/playground/repository"
+)
+
+// Options configure Start.
+type Options struct {
+	Dir  string // for data, certificates and logs/; it must exist
+	Repo repository.Root
+	// Controller is the binary to run; empty: none is run.
+	Controller     string
+	ControllerArgs []string // after ours, so that they win
+	// Account is what the simulated account holds at first; nil: the built-in one.
+	Account *seed.File
+	Profile account.Profile // how long AWS takes; the zero value: nothing takes time
+	// Listen is the simulator's address; empty: a free port of 127.0.0.1.
+	Listen string
+	// HealthInterval and HealthTimeout replace those of all target groups when not 0.
+	HealthInterval, HealthTimeout time.Duration
+	// Progress, if not nil, is told what became ready and how long after the start.
+	Progress func(what string, after time.Duration)
+}
+
+// Environment is a running playground.
+type Environment struct {
+	Simulator  *awssim.Simulator
+	Cluster    *cluster.Cluster
+	AWS        *simclient.Client // of the simulator's administration
+	URL        string            // of the simulator
+	Kubeconfig string            // all rights
+	Dir        string
+
+	options Options
+	server  *http.Server
+	served  chan struct{}
+	logs    []*os.File
+	control controller
+}
+
+// Start starts everything. An error leaves nothing running.
+func Start(ctx context.Context, o Options) (_ *Environment, err error) {
+	if o.Controller != "" {
+		if err := repository.CheckBinary(o.Controller); err != nil {
+			return nil, err
+		}
+	}
+	began := time.Now()
+	e := &Environment{options: o, Dir: o.Dir}
+	defer func() {
+		if err != nil {
+			e.Stop()
+		}
+	}()
+	if err := os.MkdirAll(filepath.Join(o.Dir, "logs"), 0o700); err != nil {
+		return nil, fmt.Errorf("create the directory of the logs: %w", err)
+	}
+	if err := e.startSimulator(); err != nil {
+		return nil, fmt.Errorf("start the AWS simulator: %w", err)
+	}
+	e.progress("AWS simulator", time.Since(began))
+
+	nodes, err := e.nodes()
+	if err != nil {
+		return nil, err
+	}
+	nodeLog, err := e.openLog("nodes")
+	if err != nil {
+		return nil, err
+	}
+	before := time.Since(began)
+	e.Cluster, err = cluster.Start(ctx, cluster.Options{
+		Dir: o.Dir, Network: e.Simulator.Network, Nodes: nodes, Assign: e.assign, Release: e.release, Guard: e.Simulator.Admits,
+		CRDs: o.Repo.CRDs(), Logf: nodeLog.Printf,
+		Progress: func(what string, after time.Duration) { e.progress(what, before+after) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	if e.Kubeconfig, err = e.Cluster.Plane.AdminKubeconfig(); err != nil {
+		return nil, err
+	}
+	if o.Controller == "" {
+		return e, nil
+	}
+	if err := e.StartController(); err != nil {
+		return nil, err
+	}
+	if err := e.WaitController(ctx); err != nil {
+		return nil, err
+	}
+	e.progress("load balancer controller", time.Since(began))
+	return e, nil
+}
+
+func (e *Environment) progress(what string, after time.Duration) {
+	if e.options.Progress != nil {
+		e.options.Progress(what, after)
+	}
+}
+
+func (e *Environment) startSimulator() error {
+	logger, err := e.openLog("simulator")
+	if err != nil {
+		return err
+	}
+	o := e.options
+	e.Simulator, err = awssim.New(awssim.Options{
+		Seed: o.Account, Profile: o.Profile, DataPlane: true, HealthInterval: o.HealthInterval, HealthTimeout: o.HealthTimeout,
+		Logf: logger.Printf,
+	})
+	if err != nil {
+		return err
+	}
+	address := o.Listen
+	if address == "" {
+		address = "127.0.0.1:0"
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	e.URL = "http://" + listener.Addr().String()
+	e.AWS = simclient.New(e.URL, &http.Client{Timeout: time.Minute})
+	e.server = &http.Server{Handler: e.Simulator.Handler(), ReadHeaderTimeout: time.Minute, ErrorLog: logger}
+	e.served = make(chan struct{})
+	go func() {
+		defer close(e.served)
+		if err := e.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			logger.Printf("HTTP server: %v", err)
+		}
+	}()
+	return nil
+}
+
+// Endpoints lists the load balancers and where they listen on this machine.
+func (e *Environment) Endpoints(ctx context.Context) ([]simclient.Endpoint, error) {
+	return e.AWS.Topology(ctx)
+}
+
+// LogPath is the log of a component: controller, simulator, nodes, apiserver, etcd, controller-manager or scheduler.
+func (e *Environment) LogPath(component string) string { return logPath(e.Dir, component) }
+
+func logPath(dir, component string) string { return filepath.Join(dir, "logs", component+".log") }
+
+func (e *Environment) openLog(component string) (*log.Logger, error) {
+	f, err := os.OpenFile(e.LogPath(component), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the log: %w", err)
+	}
+	e.logs = append(e.logs, f)
+	return log.New(f, "", log.Ldate|log.Ltime|log.Lmicroseconds), nil
+}
+
+// Failed reports the first part that ended by itself, nil if all run.
+func (e *Environment) Failed() error {
+	if e.Cluster != nil {
+		if err := e.Cluster.Plane.Failed(); err != nil {
+			return err
+		}
+	}
+	return e.control.failed()
+}
+
+// Stop ends everything that was started: the controller first, which must not see a cluster that falls apart.
+func (e *Environment) Stop() {
+	e.StopController()
+	if e.Cluster != nil {
+		e.Cluster.Stop()
+	}
+	if e.server != nil {
+		_ = e.server.Close()
+		<-e.served
+	}
+	if e.Simulator != nil {
+		_ = e.Simulator.Close()
+	}
+	for _, f := range e.logs {
+		_ = f.Close()
+	}
+}
+
+// assign gives a pod of the node a secondary address of the node's primary network interface, as the Amazon VPC CNI does.
+func (e *Environment) assign(name string) (netip.Addr, error) {
+	a := e.Simulator.Account
+	a.Lock()
+	eni, err := e.interfaceOf(name)
+	var addr netip.Addr
+	if err == nil {
+		addr, err = a.AssignAddress(eni.ID, netip.Addr{})
+	}
+	a.Unlock()
+	if err == nil {
+		a.Changed()
+	}
+	return addr, err
+}
+
+func (e *Environment) release(name string, addr netip.Addr) error {
+	a := e.Simulator.Account
+	a.Lock()
+	eni, err := e.interfaceOf(name)
+	if err == nil {
+		err = a.UnassignAddress(eni.ID, addr)
+	}
+	a.Unlock()
+	if err == nil {
+		a.Changed()
+	}
+	return err
+}
