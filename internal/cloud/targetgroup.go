@@ -1,0 +1,124 @@
+package cloud
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// errNoResource is an answer without the resource that it should describe.
+var errNoResource = errors.New("aws answered without the resource that was created")
+
+// protocolGRPC is the protocol version whose matcher holds gRPC codes.
+const protocolGRPC = "GRPC"
+
+func matcher(version, codes string) *elbv2types.Matcher {
+	switch {
+	case codes == "":
+		return nil
+	case version == protocolGRPC:
+		return &elbv2types.Matcher{GrpcCode: aws.String(codes)}
+	}
+	return &elbv2types.Matcher{HttpCode: aws.String(codes)}
+}
+
+func (w writer) createTargetGroup(ctx context.Context, op plan.CreateTargetGroup) (plan.Output, error) {
+	tg := op.TargetGroup
+	hc := tg.HealthCheck
+	in := &elbv2.CreateTargetGroupInput{
+		Name:                       aws.String(tg.Name),
+		TargetType:                 elbv2types.TargetTypeEnum(tg.TargetType),
+		Port:                       aws.Int32(tg.Port),
+		Protocol:                   elbv2types.ProtocolEnum(tg.Protocol),
+		ProtocolVersion:            optional(tg.ProtocolVersion),
+		VpcId:                      aws.String(op.VPC),
+		TargetControlPort:          optional(tg.ControlPort),
+		HealthCheckEnabled:         aws.Bool(true),
+		HealthCheckPort:            optional(hc.Port),
+		HealthCheckProtocol:        elbv2types.ProtocolEnum(hc.Protocol),
+		HealthCheckPath:            optional(hc.Path),
+		Matcher:                    matcher(tg.ProtocolVersion, hc.Matcher),
+		HealthCheckIntervalSeconds: optional(hc.IntervalSeconds),
+		HealthCheckTimeoutSeconds:  optional(hc.TimeoutSeconds),
+		HealthyThresholdCount:      optional(hc.HealthyThreshold),
+		UnhealthyThresholdCount:    optional(hc.UnhealthyThreshold),
+		Tags:                       balancingTags(tg.Tags),
+	}
+	if tg.IPAddressType == stack.IPv6 {
+		in.IpAddressType = elbv2types.TargetGroupIpAddressTypeEnumIpv6
+	}
+	out, err := w.c.ELBV2.CreateTargetGroup(ctx, in)
+	if err != nil {
+		return plan.Output{}, err
+	}
+	if len(out.TargetGroups) == 0 {
+		return plan.Output{}, errNoResource
+	}
+	return plan.Output{ID: value(out.TargetGroups[0].TargetGroupArn)}, nil
+}
+
+func (w writer) modifyTargetGroup(ctx context.Context, op plan.ModifyTargetGroup) error {
+	hc := op.HealthCheck
+	_, err := w.c.ELBV2.ModifyTargetGroup(ctx, &elbv2.ModifyTargetGroupInput{
+		TargetGroupArn:             aws.String(w.resolve(op.TargetGroup)),
+		HealthCheckEnabled:         aws.Bool(true),
+		HealthCheckPort:            optional(hc.Port),
+		HealthCheckProtocol:        elbv2types.ProtocolEnum(hc.Protocol),
+		HealthCheckPath:            optional(hc.Path),
+		Matcher:                    matcher(op.ProtocolVersion, hc.Matcher),
+		HealthCheckIntervalSeconds: optional(hc.IntervalSeconds),
+		HealthCheckTimeoutSeconds:  optional(hc.TimeoutSeconds),
+		HealthyThresholdCount:      optional(hc.HealthyThreshold),
+		UnhealthyThresholdCount:    optional(hc.UnhealthyThreshold),
+	})
+	return err
+}
+
+func (w writer) modifyTargetGroupAttributes(ctx context.Context, op plan.ModifyTargetGroupAttributes) error {
+	in := &elbv2.ModifyTargetGroupAttributesInput{TargetGroupArn: aws.String(w.resolve(op.TargetGroup))}
+	for _, t := range balancingTags(op.Attributes) { // sorted by key
+		in.Attributes = append(in.Attributes, elbv2types.TargetGroupAttribute(t))
+	}
+	_, err := w.c.ELBV2.ModifyTargetGroupAttributes(ctx, in)
+	return err
+}
+
+func (w writer) deleteTargetGroup(ctx context.Context, op plan.DeleteTargetGroup) error {
+	_, err := w.c.ELBV2.DeleteTargetGroup(ctx, &elbv2.DeleteTargetGroupInput{TargetGroupArn: aws.String(w.resolve(op.TargetGroup))})
+	return err
+}
+
+// FromTargetGroup is an observed target group; identity, tags and attributes are the caller's to fill in.
+func FromTargetGroup(t elbv2types.TargetGroup) plan.TargetGroup {
+	tg := plan.TargetGroup{ARN: value(t.TargetGroupArn), TargetGroup: stack.TargetGroup{
+		Name:            value(t.TargetGroupName),
+		TargetType:      string(t.TargetType),
+		Port:            value(t.Port),
+		Protocol:        string(t.Protocol),
+		ProtocolVersion: value(t.ProtocolVersion),
+		IPAddressType:   string(t.IpAddressType),
+		ControlPort:     value(t.TargetControlPort),
+		HealthCheck: stack.HealthCheck{
+			Protocol:           string(t.HealthCheckProtocol),
+			Port:               value(t.HealthCheckPort),
+			Path:               value(t.HealthCheckPath),
+			IntervalSeconds:    value(t.HealthCheckIntervalSeconds),
+			TimeoutSeconds:     value(t.HealthCheckTimeoutSeconds),
+			HealthyThreshold:   value(t.HealthyThresholdCount),
+			UnhealthyThreshold: value(t.UnhealthyThresholdCount),
+		},
+	}}
+	if m := t.Matcher; m != nil {
+		tg.HealthCheck.Matcher = value(m.HttpCode)
+		if m.GrpcCode != nil {
+			tg.HealthCheck.Matcher = *m.GrpcCode
+		}
+	}
+	return tg
+}
