@@ -1,0 +1,128 @@
+package dataplane
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"strconv"
+)
+
+var errNoCertificate = errors.New("the listener has no certificate")
+
+// balancerServer is the Server header of answers that a load balancer makes itself.
+const balancerServer = "awselb/2.0"
+
+// reasons are status texts where AWS's differ from net/http's or where there is none.
+var reasons = map[int]string{
+	http.StatusServiceUnavailable:      "Service Temporarily Unavailable",
+	http.StatusGatewayTimeout:          "Gateway Time-out",
+	http.StatusRequestURITooLong:       "Request-URI Too Large",
+	http.StatusMethodNotAllowed:        "Not Allowed",
+	http.StatusHTTPVersionNotSupported: "HTTP Version Not Supported",
+	463:                                "",
+	464:                                "",
+}
+
+// title is "503 Service Temporarily Unavailable".
+func title(status int) string {
+	reason, ok := reasons[status]
+	if !ok {
+		reason = http.StatusText(status)
+	}
+	if reason == "" {
+		return strconv.Itoa(status)
+	}
+	return strconv.Itoa(status) + " " + reason
+}
+
+// page is the HTML body of a generated answer.
+func page(status int) string {
+	t := title(status)
+	return "<html>\r\n<head><title>" + t + "</title></head>\r\n<body>\r\n<center><h1>" + t + "</h1></center>\r\n</body>\r\n</html>\r\n"
+}
+
+// plainPage is what a client gets that speaks HTTP to an HTTPS port.
+const plainPage = "<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>\r\n<body>\r\n" +
+	"<center><h1>400 Bad Request</h1></center>\r\n<center>The plain HTTP request was sent to HTTPS port</center>\r\n</body>\r\n</html>\r\n"
+
+// What net/http writes, past any handler, to clients that it does not understand.
+var (
+	serverPlain   = []byte("HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
+	serverErrors  = []byte("\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n")
+	serverVersion = []byte("HTTP/1.1 ")
+)
+
+// replaceErrorPage turns such an answer into that of a load balancer.
+func replaceErrorPage(p []byte) ([]byte, bool) {
+	if bytes.Equal(p, serverPlain) {
+		return rawAnswer(http.StatusBadRequest, plainPage), true
+	}
+	if len(p) > 512 || !bytes.HasPrefix(p, serverVersion) || !bytes.Contains(p, serverErrors) {
+		return nil, false
+	}
+	line, _, _ := bytes.Cut(p[len(serverVersion):], []byte("\r\n"))
+	status, err := strconv.Atoi(string(line[:min(3, len(line))]))
+	if err != nil {
+		return nil, false
+	}
+	if status == http.StatusRequestHeaderFieldsTooLarge {
+		status = http.StatusBadRequest
+	}
+	return rawAnswer(status, page(status)), true
+}
+
+func rawAnswer(status int, body string) []byte {
+	return fmt.Appendf(nil, "HTTP/1.1 %s\r\nServer: %s\r\nContent-Type: text/html\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
+		title(status), balancerServer, len(body), body)
+}
+
+// generate answers without a target.
+func (x *exchange) generate(status int, contentType, body string) {
+	x.front.balancer.counters.generated(status)
+	h := x.w.Header()
+	if x.view.ownServer {
+		h.Set("Server", balancerServer)
+	}
+	if contentType == "" {
+		h["Content-Type"] = nil // and no guess
+	} else {
+		h.Set("Content-Type", contentType)
+	}
+	x.insertHeaders()
+	if status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified {
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+	} else {
+		body = ""
+	}
+	x.w.WriteHeader(status)
+	if x.r.Method != http.MethodHead && body != "" {
+		_, _ = x.w.Write([]byte(body))
+	}
+}
+
+// fail answers with the load balancer's error page.
+func (x *exchange) fail(status int) {
+	if status == http.StatusBadRequest || status == http.StatusRequestTimeout {
+		x.w.Header().Set("Connection", "close")
+	}
+	x.generate(status, "text/html", page(status))
+}
+
+// insertHeaders sets the headers that listener attributes ask for.
+func (x *exchange) insertHeaders() {
+	h := x.w.Header()
+	for name, value := range x.view.inserted {
+		h.Set(name, value)
+	}
+	if time := x.view.settings.keepAlive; time > 0 && x.now().Sub(x.conn.since) > time {
+		h.Set("Connection", "close")
+	}
+}
+
+// copyHeaders adds all of from to to, without those that belong to one connection.
+func copyHeaders(to, from http.Header) {
+	maps.Copy(to, from)
+	dropHopByHop(to)
+}

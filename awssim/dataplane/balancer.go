@@ -1,0 +1,240 @@
+package dataplane
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// balancer is a load balancer at work.
+type balancer struct {
+	plane    *Plane
+	arn      string
+	config   atomic.Pointer[balancerConfig] // nil until the first update
+	turn     atomic.Uint64                  // round robin over zones for clients on loopback
+	counters balancerCounters
+	rules    ruleCounters
+
+	mu        sync.Mutex // guards what follows; taken by update and stop, and briefly by Addresses
+	loopback  *loopback
+	addresses []netip.Addr // on the virtual network
+	fronts    map[frontKey]*front
+	stopped   bool
+}
+
+type balancerConfig struct {
+	LoadBalancer
+	settings balancerSettings
+	inside   netip.Addr // what a client on loopback counts as at an internal load balancer
+}
+
+// frontKey: a listener that changes its protocol is another one to its clients.
+type frontKey struct {
+	port     int32
+	protocol string
+}
+
+func newBalancer(p *Plane, arn string) *balancer {
+	return &balancer{plane: p, arn: arn, fronts: map[frontKey]*front{}}
+}
+
+// update makes the listeners be as lb says.
+func (b *balancer) update(lb *LoadBalancer) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.stopped {
+		return nil
+	}
+	b.config.Store(&balancerConfig{LoadBalancer: *lb, settings: readBalancerSettings(lb), inside: insideAddress(lb)})
+	if !lb.Active {
+		b.closeFronts(func(frontKey) bool { return true })
+		b.setAddresses(nil)
+		b.releaseLoopback()
+		return nil
+	}
+	if b.loopback == nil {
+		b.loopback = b.plane.loopbacks.take(b.arn)
+	}
+	var bad []error
+	wanted := map[frontKey]bool{}
+	for i := range lb.Listeners {
+		wanted[frontKey{lb.Listeners[i].Port, lb.Listeners[i].Protocol}] = true
+	}
+	b.closeFronts(func(k frontKey) bool { return !wanted[k] })
+	b.setAddresses(virtualAddresses(lb))
+	for i := range lb.Listeners {
+		l := &lb.Listeners[i]
+		key := frontKey{l.Port, l.Protocol}
+		view, err := b.newView(l)
+		if err != nil {
+			bad = append(bad, fmt.Errorf("load balancer %s, listener %d: %w", lb.Name, l.Port, err))
+		}
+		f := b.fronts[key]
+		if f == nil {
+			f = newFront(b, key, view)
+			b.fronts[key] = f
+		}
+		if err := f.update(view, b.loopback, b.addresses); err != nil {
+			bad = append(bad, fmt.Errorf("load balancer %s, listener %d: %w", lb.Name, l.Port, err))
+		}
+	}
+	return errors.Join(bad...)
+}
+
+// virtualAddresses are the addresses at which the load balancer is reached on the virtual network.
+func virtualAddresses(lb *LoadBalancer) []netip.Addr {
+	var out []netip.Addr
+	for _, z := range lb.Zones {
+		if z.Private.IsValid() {
+			out = append(out, z.Private)
+		}
+		if z.Public.IsValid() && lb.Scheme == stack.InternetFacing {
+			out = append(out, z.Public)
+		}
+		if z.IPv6.IsValid() {
+			out = append(out, z.IPv6)
+		}
+	}
+	return out
+}
+
+// setAddresses puts the load balancer on the virtual network at exactly these addresses; the lock is held.
+func (b *balancer) setAddresses(wanted []netip.Addr) {
+	for _, a := range b.addresses {
+		if !slices.Contains(wanted, a) {
+			b.plane.network.RemoveAddress(a)
+		}
+	}
+	for _, a := range wanted {
+		if !slices.Contains(b.addresses, a) {
+			b.plane.network.AddAddress(a)
+			if err := b.plane.network.Guard(a, b.admits); err != nil {
+				b.plane.logf("data plane: load balancer %s: %v", b.arn, err)
+			}
+		}
+	}
+	b.addresses = wanted
+}
+
+func (b *balancer) releaseLoopback() {
+	if b.loopback != nil {
+		b.loopback.release()
+		b.loopback = nil
+	}
+}
+
+func (b *balancer) closeFronts(which func(frontKey) bool) {
+	for key, f := range b.fronts {
+		if which(key) {
+			delete(b.fronts, key)
+			f.stop()
+		}
+	}
+}
+
+// stop ends the load balancer.
+func (b *balancer) stop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stopped = true
+	b.closeFronts(func(frontKey) bool { return true })
+	b.setAddresses(nil)
+	b.releaseLoopback()
+}
+
+// admits is the firewall made of the load balancer's security groups.
+func (b *balancer) admits(network string, from, to netip.AddrPort) bool {
+	c := b.config.Load()
+	return c == nil || !c.Filtered || permitted(c.Ingress, network, from.Addr().Unmap(), int32(to.Port()))
+}
+
+// permitted reports whether some permission admits a client.
+func permitted(permissions []Permission, protocol string, client netip.Addr, port int32) bool {
+	for _, p := range permissions {
+		if !p.Source.Contains(client) {
+			continue
+		}
+		if p.Protocol == "-1" || p.Protocol == protocol && p.FromPort <= port && port <= p.ToPort {
+			return true
+		}
+	}
+	return false
+}
+
+// insideAddress is the last usable address of the load balancer's VPC.
+func insideAddress(lb *LoadBalancer) netip.Addr {
+	for _, p := range lb.VPC {
+		if !p.Addr().Is4() || p.Bits() > 30 {
+			continue
+		}
+		a := p.Masked().Addr().As4()
+		host := ^uint32(0)>>p.Bits() - 1
+		for i := range 4 {
+			a[3-i] |= byte(host >> (8 * i))
+		}
+		return netip.AddrFrom4(a)
+	}
+	return netip.AddrFrom4([4]byte{10, 255, 255, 254})
+}
+
+// client is the address that a connection's peer counts as: loopback stands for the outside or, at an internal load
+// balancer, for the VPC.
+func (b *balancer) client(peer net.Addr) netip.AddrPort {
+	var at netip.AddrPort
+	switch a := peer.(type) {
+	case *net.TCPAddr:
+		at = a.AddrPort()
+	case *net.UDPAddr:
+		at = a.AddrPort()
+	}
+	ip := at.Addr().Unmap()
+	if ip.IsLoopback() {
+		ip = b.plane.outside
+		if c := b.config.Load(); c.Scheme == stack.Internal {
+			ip = c.inside
+		}
+	}
+	return netip.AddrPortFrom(ip, at.Port())
+}
+
+// zone finds the zone whose node a connection reached: by its address on the virtual network, else in turn among those that
+// have a healthy target of the listener (as DNS would answer).
+func (b *balancer) zone(local netip.Addr, v *view) string {
+	zones := b.config.Load().Zones
+	if len(zones) == 0 {
+		return ""
+	}
+	for _, z := range zones {
+		if local == z.Private || local == z.Public || local == z.IPv6 {
+			return z.Name
+		}
+	}
+	start := int(b.turn.Add(1) % uint64(len(zones)))
+	if b.config.Load().Type == stack.Network {
+		for i := range zones {
+			z := zones[(start+i)%len(zones)]
+			for _, g := range v.groups {
+				if g.pool.Load().healthyIn(z.Name) {
+					return z.Name
+				}
+			}
+		}
+	}
+	return zones[start].Name
+}
+
+// privateAddress is the load balancer's own address in a zone.
+func (c *balancerConfig) privateAddress(zone string, v6 bool) netip.Addr {
+	u := groupUser{zones: c.Zones}
+	to := netip.IPv4Unspecified()
+	if v6 {
+		to = netip.IPv6Unspecified()
+	}
+	return u.address(zone, to)
+}

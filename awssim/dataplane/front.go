@@ -1,0 +1,247 @@
+package dataplane
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// front is the client side of one listener: its sockets on loopback and on the virtual network.
+type front struct {
+	balancer *balancer
+	key      frontKey
+	view     atomic.Pointer[view]
+	servers  *servers // HTTP and HTTPS
+
+	mu       sync.Mutex
+	tcpPort  int32 // what is bound on loopback; 0: nothing
+	udpPort  int32
+	loopback []io.Closer
+	virtual  map[netip.Addr][]io.Closer
+	flows    map[*flow]bool
+	stopped  bool
+}
+
+func newFront(b *balancer, key frontKey, v *view) *front {
+	f := &front{balancer: b, key: key, virtual: map[netip.Addr][]io.Closer{}, flows: map[*flow]bool{}}
+	f.view.Store(v)
+	if key.protocol == "HTTP" || key.protocol == "HTTPS" {
+		f.servers = newServers(f)
+	}
+	return f
+}
+
+func (f *front) tcp() bool { return f.key.protocol != "UDP" }
+func (f *front) udp() bool { return f.key.protocol == "UDP" || f.key.protocol == "TCP_UDP" }
+
+// update makes the next connections and requests see v and opens what is not open yet.
+func (f *front) update(v *view, loop *loopback, addresses []netip.Addr) error {
+	f.view.Store(v)
+	if f.servers != nil {
+		f.servers.update(v)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var bad []error
+	if f.loopback == nil {
+		bad = append(bad, f.openLoopback(loop))
+	}
+	for a := range f.virtual {
+		if !slices.Contains(addresses, a) { // its sockets went with the address
+			delete(f.virtual, a)
+		}
+	}
+	for _, a := range addresses {
+		if f.virtual[a] == nil {
+			bad = append(bad, f.openVirtual(a))
+		}
+	}
+	return errors.Join(bad...)
+}
+
+func (f *front) openLoopback(loop *loopback) error {
+	var bad []error
+	if f.tcp() {
+		l, err := loop.listenTCP(f.key.port)
+		if err == nil {
+			f.tcpPort = int32(l.Addr().(*net.TCPAddr).Port)
+			f.loopback = append(f.loopback, l)
+			f.balancer.plane.spawn(func() { f.accept(l) })
+		}
+		bad = append(bad, err)
+	}
+	if f.udp() {
+		c, err := loop.listenUDP(f.key.port)
+		if err == nil {
+			f.udpPort = int32(c.LocalAddr().(*net.UDPAddr).Port)
+			f.loopback = append(f.loopback, c)
+			f.balancer.plane.spawn(func() { f.receive(c) })
+		}
+		bad = append(bad, err)
+	}
+	return errors.Join(bad...)
+}
+
+func (f *front) openVirtual(a netip.Addr) error {
+	n := f.balancer.plane.network
+	var bad []error
+	if f.tcp() {
+		l, err := n.ListenTCP(a, uint16(f.key.port))
+		if err == nil {
+			f.virtual[a] = append(f.virtual[a], l)
+			f.balancer.plane.spawn(func() { f.accept(l) })
+		}
+		bad = append(bad, err)
+	}
+	if f.udp() {
+		c, err := n.ListenUDP(a, uint16(f.key.port))
+		if err == nil {
+			f.virtual[a] = append(f.virtual[a], c)
+			f.balancer.plane.spawn(func() { f.receive(c) })
+		}
+		bad = append(bad, err)
+	}
+	if err := errors.Join(bad...); err != nil {
+		return fmt.Errorf("listen on the virtual network: %w", err)
+	}
+	return nil
+}
+
+// ports tells what is bound on loopback.
+func (f *front) ports() (tcp, udp int32) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.tcpPort, f.udpPort
+}
+
+// stop closes the sockets, lets HTTP requests in flight end and cuts NLB flows.
+func (f *front) stop() {
+	f.mu.Lock()
+	f.stopped = true
+	closers := f.loopback
+	for _, c := range f.virtual {
+		closers = append(closers, c...)
+	}
+	flows := make([]*flow, 0, len(f.flows))
+	for flow := range f.flows {
+		flows = append(flows, flow)
+	}
+	f.mu.Unlock()
+	for _, c := range closers {
+		_ = c.Close()
+	}
+	for _, flow := range flows {
+		flow.reset()
+	}
+	if f.servers != nil {
+		f.servers.stop()
+	}
+}
+
+// acceptPause is how long accepting rests when the process is out of descriptors.
+const acceptPause = 20 * time.Millisecond
+
+// accept takes connections until the socket closes.
+func (f *front) accept(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		switch {
+		case err == nil:
+			f.take(c)
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ECONNABORTED):
+			f.balancer.plane.logf("data plane: load balancer %s: accept on port %d: %v", f.balancer.arn, f.key.port, err)
+			pause := time.NewTimer(acceptPause)
+			select {
+			case <-pause.C:
+			case <-f.balancer.plane.ctx.Done():
+				pause.Stop()
+			}
+		default:
+			return
+		}
+	}
+}
+
+// take starts serving a connection that the security groups admit and resets others.
+func (f *front) take(c net.Conn) {
+	b := f.balancer
+	client := b.client(c.RemoteAddr())
+	local := c.LocalAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
+	b.counters.add(newConnectionCount, 1)
+	if !b.admits("tcp", client, netip.AddrPortFrom(local, uint16(f.key.port))) {
+		b.counters.add(rejectedConnectionCount, 1)
+		abort(c)
+		return
+	}
+	v := f.view.Load()
+	conn := &clientConn{Conn: c, front: f, client: client, zone: b.zone(local, v), since: time.Now()}
+	b.counters.add(activeConnectionCount, 1)
+	if f.servers != nil {
+		f.servers.serve(conn)
+		return
+	}
+	if !b.plane.spawn(func() { f.serveFlow(conn, v) }) {
+		abort(conn)
+	}
+}
+
+// abort closes a connection with a reset.
+func abort(c net.Conn) {
+	if l, ok := c.(interface{ SetLinger(int) error }); ok {
+		_ = l.SetLinger(0)
+	}
+	_ = c.Close()
+}
+
+// clientConn is a client's connection with what the load balancer knows of it.
+type clientConn struct {
+	net.Conn
+	front  *front
+	client netip.AddrPort // as targets and rules see it
+	zone   string         // of the node it reached
+	since  time.Time
+	closed atomic.Bool
+}
+
+// Close implements net.Conn.
+func (c *clientConn) Close() error {
+	if c.closed.CompareAndSwap(false, true) {
+		c.front.balancer.counters.add(activeConnectionCount, -1)
+	}
+	return c.Conn.Close()
+}
+
+// Write implements net.Conn; the HTTP server's own error pages become the load balancer's.
+func (c *clientConn) Write(p []byte) (int, error) {
+	if page, ok := replaceErrorPage(p); ok {
+		c.front.balancer.counters.generated(400)
+		if _, err := c.Conn.Write(page); err != nil {
+			return 0, err
+		}
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
+}
+
+// CloseWrite sends the end of the answer.
+func (c *clientConn) CloseWrite() error {
+	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return w.CloseWrite()
+	}
+	return nil
+}
+
+// SetLinger is net.TCPConn's.
+func (c *clientConn) SetLinger(seconds int) error {
+	if l, ok := c.Conn.(interface{ SetLinger(int) error }); ok {
+		return l.SetLinger(seconds)
+	}
+	return nil
+}

@@ -1,0 +1,210 @@
+package dataplane
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// group is a target group at work. Its configuration and the choice of targets are immutable values that requests read
+// without a lock.
+type group struct {
+	plane    *Plane
+	arn      string
+	config   atomic.Pointer[groupConfig]
+	pool     atomic.Pointer[pool]
+	turn     atomic.Uint64 // round robin
+	counters groupCounters
+
+	mu      sync.Mutex
+	targets map[targetKey]*target
+	user    *groupUser // nil: no active load balancer uses the group
+}
+
+type groupConfig struct {
+	TargetGroup
+	settings groupSettings
+}
+
+// groupUser is what health checks need to know of the load balancer that uses a group.
+type groupUser struct {
+	zones   []Zone
+	network bool
+}
+
+func newGroup(p *Plane, arn string) *group {
+	g := &group{plane: p, arn: arn, targets: map[targetKey]*target{}}
+	g.config.Store(&groupConfig{})
+	g.pool.Store(&pool{})
+	return g
+}
+
+// update takes over configuration and targets; targets that are no longer registered end.
+func (g *group) update(tg *TargetGroup) {
+	g.mu.Lock()
+	config := &groupConfig{TargetGroup: *tg, settings: readGroupSettings(tg)}
+	if old := g.config.Swap(config); old.Protocol != tg.Protocol || old.ProtocolVersion != tg.ProtocolVersion {
+		for _, t := range g.targets {
+			t.dropTransport()
+		}
+	}
+	registered := make(map[targetKey]bool, len(tg.Targets))
+	for _, wish := range tg.Targets {
+		key := targetKey{wish.ID, wish.Port}
+		registered[key] = true
+		t := g.targets[key]
+		if t == nil {
+			t = newTarget(g, key)
+			g.targets[key] = t
+		}
+		t.update(wish)
+	}
+	var gone []*target
+	for key, t := range g.targets {
+		if !registered[key] {
+			delete(g.targets, key)
+			gone = append(gone, t)
+		}
+	}
+	g.rebuild()
+	g.scheduleChecks()
+	g.mu.Unlock()
+	for _, t := range gone {
+		t.end(config.settings.cutDeregistered)
+	}
+}
+
+// use says which load balancer sends traffic to the group, nil for none.
+func (g *group) use(lb *LoadBalancer) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if lb == nil {
+		if g.user == nil {
+			return
+		}
+		g.user = nil
+		for _, t := range g.targets {
+			t.forgetHealth()
+		}
+		g.rebuild()
+		return
+	}
+	g.user = &groupUser{zones: lb.Zones, network: lb.Type == stack.Network}
+	g.scheduleChecks()
+}
+
+// scheduleChecks starts the checks of targets that have none yet; the lock is held.
+func (g *group) scheduleChecks() {
+	if g.user == nil {
+		return
+	}
+	for _, key := range g.keys() {
+		if t := g.targets[key]; t.checkable() && !t.scheduled {
+			t.scheduled = true
+			g.plane.checks.add(t, t.ticket, g.plane.clock.Now())
+		}
+	}
+}
+
+// keys lists the targets in a stable order; the lock is held.
+func (g *group) keys() []targetKey {
+	return slices.SortedFunc(maps.Keys(g.targets), targetKey.compare)
+}
+
+// rebuild works out which targets may be chosen; the lock is held.
+func (g *group) rebuild() {
+	p := &pool{zones: map[string][]*target{}}
+	byZone := map[string][]*target{}
+	for _, key := range g.keys() {
+		t := g.targets[key]
+		if !t.usable() {
+			continue
+		}
+		p.registered = append(p.registered, t)
+		if zone := t.spec.Load().Zone; zone != "" && zone != "all" {
+			byZone[zone] = append(byZone[zone], t)
+		} else {
+			p.everywhere = append(p.everywhere, t)
+		}
+	}
+	s := &g.config.Load().settings
+	p.all = s.eligible(p.registered)
+	for zone, targets := range byZone {
+		p.zones[zone] = s.eligible(append(targets, p.everywhere...))
+	}
+	p.everywhere = s.eligible(p.everywhere)
+	g.pool.Store(p)
+}
+
+// eligible is the healthy ones, or all of them when fewer are healthy than unhealthy-state routing asks for (fail open).
+func (s *groupSettings) eligible(registered []*target) []*target {
+	healthy := make([]*target, 0, len(registered))
+	for _, t := range registered {
+		if t.health.state == stateHealthy {
+			healthy = append(healthy, t)
+		}
+	}
+	if len(healthy) < s.minHealthy || len(healthy)*100 < s.minHealthyShare*len(registered) {
+		return registered
+	}
+	return healthy
+}
+
+// pool is the choice of targets at one moment; it is immutable.
+type pool struct {
+	registered []*target // neither draining nor unused
+	all        []*target // eligible with cross-zone balancing
+	zones      map[string][]*target
+	everywhere []*target // eligible targets that belong to no zone
+}
+
+// from lists the targets that a node in a zone may choose.
+func (p *pool) from(zone string, crossZone bool) []*target {
+	if crossZone || zone == "" {
+		return p.all
+	}
+	if targets, ok := p.zones[zone]; ok {
+		return targets
+	}
+	return p.everywhere
+}
+
+// healthyIn reports whether a zone has a healthy target of its own.
+func (p *pool) healthyIn(zone string) bool {
+	for _, t := range p.zones[zone] {
+		if t.isHealthy.Load() {
+			return true
+		}
+	}
+	return false
+}
+
+// has reports whether t may be chosen at the moment.
+func (p *pool) has(t *target) bool { return slices.Contains(p.all, t) }
+
+// choose picks by the group's algorithm, avoiding one target (nil: none) when there is another.
+func (g *group) choose(targets []*target, avoid *target) *target {
+	if avoid != nil && len(targets) > 1 {
+		targets = slices.DeleteFunc(slices.Clone(targets), func(t *target) bool { return t == avoid })
+	}
+	if len(targets) == 0 {
+		return nil
+	}
+	switch g.config.Load().settings.algorithm {
+	case "least_outstanding_requests":
+		start := int(g.turn.Add(1) % uint64(len(targets)))
+		best := targets[start]
+		for i := range targets {
+			if t := targets[(start+i)%len(targets)]; t.inFlight.Load() < best.inFlight.Load() {
+				best = t
+			}
+		}
+		return best
+	case "weighted_random":
+		return targets[g.plane.random()%uint64(len(targets))]
+	}
+	return targets[g.turn.Add(1)%uint64(len(targets))]
+}

@@ -1,0 +1,234 @@
+package dataplane
+
+import (
+	"container/heap"
+	"context"
+	"sync"
+	"time"
+)
+
+// Target states and reasons as DescribeTargetHealth spells them.
+const (
+	stateInitial   = "initial"
+	stateHealthy   = "healthy"
+	stateUnhealthy = "unhealthy"
+
+	reasonChecking = "Elb.InitialHealthChecking"
+	reasonMismatch = "Target.ResponseCodeMismatch"
+	reasonTimeout  = "Target.Timeout"
+	reasonFailed   = "Target.FailedHealthChecks"
+)
+
+// maxChecks bounds the checks that run at once.
+const maxChecks = 128
+
+// health is what the checks of a target have found; guarded by its group's lock.
+type health struct {
+	state     string
+	announced bool // the first check was reported
+	passed    int  // consecutive successes
+	failed    int  // consecutive failures
+}
+
+// verdict is the outcome of one check; a passed one has no reason.
+type verdict struct{ reason, description string }
+
+func (v verdict) passed() bool { return v.reason == "" }
+
+// note takes a verdict into account and reports whether the state changed. One success makes an initial target healthy;
+// otherwise the thresholds decide.
+func (h *health) note(v verdict, healthyThreshold, unhealthyThreshold int) bool {
+	if v.passed() {
+		h.passed, h.failed = h.passed+1, 0
+		if h.state == stateInitial || h.state == stateUnhealthy && h.passed >= healthyThreshold {
+			h.state = stateHealthy
+			return true
+		}
+		return false
+	}
+	h.passed, h.failed = 0, h.failed+1
+	if h.state != stateUnhealthy && h.failed >= unhealthyThreshold {
+		h.state = stateUnhealthy
+		return true
+	}
+	return false
+}
+
+// checker runs the checks of all targets from one schedule.
+type checker struct {
+	plane *Plane
+	slots chan struct{}
+
+	mu     sync.Mutex
+	due    schedule
+	cancel func() bool // of the pending wake-up
+	wake   time.Time
+	closed bool
+}
+
+func newChecker(p *Plane) *checker {
+	return &checker{plane: p, slots: make(chan struct{}, maxChecks)}
+}
+
+// add schedules the next check of a target. The ticket is the target's at this moment.
+func (c *checker) add(t *target, ticket int, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	heap.Push(&c.due, dueCheck{at, t, ticket})
+	c.arm()
+}
+
+// arm sets the alarm for the earliest check; the lock is held.
+func (c *checker) arm() {
+	if c.closed || len(c.due) == 0 {
+		return
+	}
+	first := c.due[0].at
+	if c.cancel != nil {
+		if !first.Before(c.wake) {
+			return
+		}
+		c.cancel()
+	}
+	c.wake = first
+	c.cancel = c.plane.clock.AfterFunc(max(first.Sub(c.plane.clock.Now()), 0), c.run)
+}
+
+// run starts every check that is due.
+func (c *checker) run() {
+	c.mu.Lock()
+	c.cancel = nil
+	now := c.plane.clock.Now()
+	var ready []dueCheck
+	for len(c.due) > 0 && !c.due[0].at.After(now) {
+		ready = append(ready, heap.Pop(&c.due).(dueCheck))
+	}
+	c.arm()
+	closed := c.closed
+	c.mu.Unlock()
+	if closed {
+		return
+	}
+	for _, due := range ready {
+		c.plane.spawn(func() {
+			select {
+			case c.slots <- struct{}{}:
+				defer func() { <-c.slots }()
+				c.check(due.target, due.ticket)
+			case <-c.plane.ctx.Done():
+			}
+		})
+	}
+}
+
+func (c *checker) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	c.due = nil
+	if c.cancel != nil {
+		c.cancel()
+	}
+}
+
+// check does one check of a target and schedules the next, unless the target is no longer to be checked or its checks began
+// anew under another ticket.
+func (c *checker) check(t *target, ticket int) {
+	g := t.group
+	g.mu.Lock()
+	if !t.continues(ticket) {
+		g.mu.Unlock()
+		return
+	}
+	user, config := g.user, g.config.Load()
+	first := t.health.state == stateInitial && !t.health.announced
+	t.health.announced = true
+	g.mu.Unlock()
+
+	started := c.plane.clock.Now()
+	if first {
+		c.report(t, stateInitial, verdict{reasonChecking, "Initial health checks in progress"})
+	}
+	hc := config.HealthCheck
+	interval := positive(c.plane.healthInterval, time.Duration(hc.IntervalSeconds)*time.Second, 30*time.Second)
+	ctx, cancel := context.WithTimeout(c.plane.ctx, positive(c.plane.healthTimeout, time.Duration(hc.TimeoutSeconds)*time.Second, 5*time.Second))
+	v := probe(ctx, c.plane.network, config, user, t)
+	cancel()
+	if c.plane.ctx.Err() != nil {
+		return
+	}
+	if !v.passed() && user.network { // an NLB says no more than that
+		v = verdict{reasonFailed, "Health checks failed"}
+	}
+
+	g.mu.Lock()
+	if !t.continues(ticket) {
+		g.mu.Unlock()
+		return
+	}
+	changed := t.health.note(v, threshold(hc.HealthyThreshold, 5), threshold(hc.UnhealthyThreshold, 2))
+	state := t.health.state
+	if changed {
+		t.isHealthy.Store(state == stateHealthy)
+		g.rebuild()
+	}
+	g.mu.Unlock()
+	if changed {
+		if state == stateUnhealthy && user.network && config.settings.cutUnhealthy {
+			t.cutFlows()
+		}
+		c.report(t, state, v)
+	}
+	c.add(t, ticket, started.Add(interval))
+}
+
+func (c *checker) report(t *target, state string, v verdict) {
+	c.plane.sink(HealthReport{
+		TargetGroup: t.group.arn, Target: t.key.id, Port: t.key.port, Zone: t.spec.Load().Zone,
+		State: state, Reason: v.reason, Description: v.description,
+	})
+}
+
+// positive is the first of its arguments above 0.
+func positive(ds ...time.Duration) time.Duration {
+	for _, d := range ds {
+		if d > 0 {
+			return d
+		}
+	}
+	return 0
+}
+
+func threshold(n int32, byDefault int) int {
+	if n > 0 {
+		return int(n)
+	}
+	return byDefault
+}
+
+// schedule is a heap of checks by time.
+type schedule []dueCheck
+
+type dueCheck struct {
+	at     time.Time
+	target *target
+	ticket int
+}
+
+func (s schedule) Len() int           { return len(s) }
+func (s schedule) Less(i, j int) bool { return s[i].at.Before(s[j].at) }
+func (s schedule) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }
+
+// Push implements heap.Interface.
+func (s *schedule) Push(x any) { *s = append(*s, x.(dueCheck)) }
+
+// Pop implements heap.Interface.
+func (s *schedule) Pop() any {
+	last := len(*s) - 1
+	x := (*s)[last]
+	*s = (*s)[:last]
+	return x
+}

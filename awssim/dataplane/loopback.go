@@ -1,0 +1,118 @@
+package dataplane
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"syscall"
+)
+
+// reservePort is a UDP port that is bound for as long as a loopback address is in use, so that simulators of several
+// processes do not share one.
+const reservePort = 47011
+
+// maxProbes bounds the search for a free loopback address.
+const maxProbes = 64
+
+// loopbacks hands out one loopback address to each load balancer: the same one each time for the same ARN, unless another
+// load balancer has it.
+type loopbacks struct {
+	mu    sync.Mutex
+	taken map[netip.Addr]bool
+}
+
+// loopback is an address with its reservation.
+type loopback struct {
+	address netip.Addr
+	owned   bool // the address belongs to this load balancer alone
+	pool    *loopbacks
+	reserve net.PacketConn
+}
+
+// take reserves an address. Where the system has only 127.0.0.1 (or nothing is free) all share that one, on free ports.
+func (l *loopbacks) take(arn string) *loopback {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.taken == nil {
+		l.taken = map[netip.Addr]bool{}
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(arn))
+	for i := range uint32(maxProbes) {
+		ip := loopbackAddress(h.Sum32() + i*2654435761)
+		if l.taken[ip] {
+			continue
+		}
+		c, err := net.ListenPacket("udp4", net.JoinHostPort(ip.String(), strconv.Itoa(reservePort)))
+		if errors.Is(err, syscall.EADDRNOTAVAIL) {
+			break
+		}
+		if err != nil {
+			continue
+		}
+		l.taken[ip] = true
+		return &loopback{address: ip, owned: true, pool: l, reserve: c}
+	}
+	return &loopback{address: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+}
+
+// loopbackAddress maps a hash to 127.64.0.1 … 127.127.255.254, away from what resolvers and the like use.
+func loopbackAddress(hash uint32) netip.Addr {
+	return netip.AddrFrom4([4]byte{127, byte(64 + hash>>16&63), byte(hash >> 8), byte(1 + hash%254)})
+}
+
+func (b *loopback) release() {
+	if b.reserve == nil {
+		return
+	}
+	_ = b.reserve.Close()
+	b.pool.mu.Lock()
+	defer b.pool.mu.Unlock()
+	delete(b.pool.taken, b.address)
+}
+
+// ports lists where to bind a listener's port, best first: the port itself, one that a person recognises, any. A shared
+// address goes straight to any.
+func (b *loopback) ports(port int32) []int32 {
+	if !b.owned {
+		return []int32{0}
+	}
+	if port < 1024 {
+		return []int32{port, port + 8000, 0}
+	}
+	return []int32{port, 0}
+}
+
+// listenTCP binds a listener's port.
+func (b *loopback) listenTCP(port int32) (net.Listener, error) {
+	var bad []error
+	for _, p := range b.ports(port) {
+		l, err := net.Listen("tcp4", b.at(p))
+		if err == nil {
+			return l, nil
+		}
+		bad = append(bad, err)
+	}
+	return nil, fmt.Errorf("bind port %d on loopback: %w", port, errors.Join(bad...))
+}
+
+// listenUDP binds a listener's port.
+func (b *loopback) listenUDP(port int32) (net.PacketConn, error) {
+	var bad []error
+	for _, p := range b.ports(port) {
+		c, err := net.ListenPacket("udp4", b.at(p))
+		if err == nil {
+			return c, nil
+		}
+		bad = append(bad, err)
+	}
+	return nil, fmt.Errorf("bind UDP port %d on loopback: %w", port, errors.Join(bad...))
+}
+
+func (b *loopback) at(port int32) string {
+	return net.JoinHostPort(b.address.String(), strconv.Itoa(int(port)))
+}

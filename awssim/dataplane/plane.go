@@ -1,0 +1,229 @@
+package dataplane
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/awssim/vnet"
+)
+
+// Options configure a Plane; every zero value means a sensible default.
+type Options struct {
+	// Clock schedules health checks. Time-outs of connections are in real time, since connections are real.
+	Clock clock.Clock
+	// Network is where targets are; load balancers listen on it too, at the addresses of their zones.
+	Network *vnet.Network
+	// HealthSink hears of each change of a target's health, one call at a time per target, without any lock held.
+	HealthSink func(HealthReport)
+	// HealthInterval and HealthTimeout replace those of every target group when not 0.
+	HealthInterval, HealthTimeout time.Duration
+	// OutsideClient is what a client on loopback counts as at an internet-facing load balancer: 203.0.113.1.
+	OutsideClient netip.Addr
+	// Random gives uniformly random bits; it must be safe for concurrent use.
+	Random func() uint64
+	// Logf is told what went wrong without anybody to tell: a port that could not be bound, a broken rule.
+	Logf func(format string, args ...any)
+}
+
+// Plane serves the load balancers of one Topology after another.
+type Plane struct {
+	clock          clock.Clock
+	network        *vnet.Network
+	sink           func(HealthReport)
+	healthInterval time.Duration
+	healthTimeout  time.Duration
+	outside        netip.Addr
+	random         func() uint64
+	logf           func(string, ...any)
+	cookies        *cookieSealer
+	seed           maphash.Seed // of flow hashes
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	work   sync.WaitGroup // every goroutine of the plane
+	checks *checker
+
+	updating  sync.Mutex // serialises Update and Close
+	mu        sync.RWMutex
+	closed    bool
+	balancers map[string]*balancer // by ARN
+	groups    map[string]*group    // by ARN
+	loopbacks loopbacks
+}
+
+// New starts an empty plane. Close it.
+func New(o Options) *Plane {
+	p := &Plane{
+		clock: o.Clock, network: o.Network, sink: o.HealthSink,
+		healthInterval: o.HealthInterval, healthTimeout: o.HealthTimeout,
+		outside: o.OutsideClient, random: o.Random, logf: o.Logf,
+		balancers: map[string]*balancer{}, groups: map[string]*group{},
+		seed: maphash.MakeSeed(),
+	}
+	if p.clock == nil {
+		p.clock = clock.Real{}
+	}
+	if p.network == nil {
+		p.network = vnet.New()
+	}
+	if p.sink == nil {
+		p.sink = func(HealthReport) {}
+	}
+	if !p.outside.IsValid() {
+		p.outside = netip.AddrFrom4([4]byte{203, 0, 113, 1})
+	}
+	if p.random == nil {
+		p.random = rand.Uint64
+	}
+	if p.logf == nil {
+		p.logf = func(string, ...any) {}
+	}
+	p.cookies = newCookieSealer(p.random)
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.checks = newChecker(p)
+	return p
+}
+
+// Update makes the plane serve t. Established connections and requests in flight are not disturbed by it, except those of
+// load balancers and listeners that are gone. It returns what could not be served (ports that cannot be bound, rules that
+// never match); everything else is.
+func (p *Plane) Update(t Topology) error {
+	p.updating.Lock()
+	defer p.updating.Unlock()
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return errors.New("data plane: update: the plane is closed")
+	}
+	p.updateGroups(t)
+	gone := p.keepBalancers(t)
+	p.mu.Unlock()
+
+	for _, b := range gone {
+		b.stop()
+	}
+	var bad []error
+	for i := range t.LoadBalancers {
+		p.mu.RLock()
+		b := p.balancers[t.LoadBalancers[i].ARN]
+		p.mu.RUnlock()
+		bad = append(bad, b.update(&t.LoadBalancers[i]))
+	}
+	p.useGroups(t)
+	err := errors.Join(bad...)
+	if err != nil {
+		p.logf("data plane: %v", err)
+	}
+	return err
+}
+
+// keepBalancers makes new balancers and takes out those that t does not have; the lock is held.
+func (p *Plane) keepBalancers(t Topology) (gone []*balancer) {
+	wanted := make(map[string]bool, len(t.LoadBalancers))
+	for _, lb := range t.LoadBalancers {
+		wanted[lb.ARN] = true
+		if p.balancers[lb.ARN] == nil {
+			p.balancers[lb.ARN] = newBalancer(p, lb.ARN)
+		}
+	}
+	for arn, b := range p.balancers {
+		if !wanted[arn] {
+			delete(p.balancers, arn)
+			gone = append(gone, b)
+		}
+	}
+	return gone
+}
+
+// updateGroups brings the target groups up to date; the lock is held.
+func (p *Plane) updateGroups(t Topology) {
+	wanted := make(map[string]bool, len(t.TargetGroups))
+	for i := range t.TargetGroups {
+		tg := &t.TargetGroups[i]
+		wanted[tg.ARN] = true
+		g := p.groups[tg.ARN]
+		if g == nil {
+			g = newGroup(p, tg.ARN)
+			p.groups[tg.ARN] = g
+		}
+		g.update(tg)
+	}
+	for arn, g := range p.groups {
+		if !wanted[arn] {
+			delete(p.groups, arn)
+			g.update(&TargetGroup{ARN: arn})
+		}
+	}
+}
+
+// useGroups tells each target group which active load balancer uses it, since targets of a group that nobody uses are not
+// checked.
+func (p *Plane) useGroups(t Topology) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	users := map[string]*LoadBalancer{}
+	for i := range t.LoadBalancers {
+		lb := &t.LoadBalancers[i]
+		if !lb.Active {
+			continue
+		}
+		for j := range lb.Listeners {
+			for arn := range groupsOf(&lb.Listeners[j]) {
+				users[arn] = lb
+			}
+		}
+	}
+	for arn, g := range p.groups {
+		g.use(users[arn])
+	}
+}
+
+// group finds a target group.
+func (p *Plane) group(arn string) *group {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.groups[arn]
+}
+
+// spawn runs f in a goroutine that Close waits for. It reports false when the plane is closed and f will not run.
+func (p *Plane) spawn(f func()) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if p.closed {
+		return false
+	}
+	p.work.Go(f)
+	return true
+}
+
+// Close cuts every connection, releases the addresses and waits for all goroutines of the plane.
+func (p *Plane) Close() {
+	p.updating.Lock()
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		p.updating.Unlock()
+		return
+	}
+	p.closed = true
+	balancers, groups := p.balancers, p.groups
+	p.balancers, p.groups = map[string]*balancer{}, map[string]*group{}
+	p.mu.Unlock()
+
+	p.cancel()
+	p.checks.stop()
+	for _, b := range balancers {
+		b.stop()
+	}
+	for arn, g := range groups {
+		g.update(&TargetGroup{ARN: arn})
+	}
+	p.updating.Unlock() // a health report on its way may end in Update
+	p.work.Wait()
+}

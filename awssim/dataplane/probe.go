@@ -1,0 +1,199 @@
+package dataplane
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/awssim/vnet"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// healthUserAgent is what targets see in checks.
+const healthUserAgent = "ELB-HealthChecker/2.0"
+
+// probe does one health check of a target within ctx.
+func probe(ctx context.Context, n *vnet.Network, g *groupConfig, user *groupUser, t *target) verdict {
+	hc := g.HealthCheck
+	at := t.addrPort()
+	if port, err := strconv.ParseUint(hc.Port, 10, 16); err == nil && hc.Port != stack.TrafficPort {
+		at = netip.AddrPortFrom(at.Addr(), uint16(port))
+	}
+	from := user.address(t.spec.Load().Zone, at.Addr())
+	switch protocol := cmp.Or(hc.Protocol, g.Protocol); protocol {
+	case "HTTP", "HTTPS":
+		code, grpc, err := request(ctx, n, from, at, g, protocol == "HTTPS")
+		if err != nil {
+			return failure(err)
+		}
+		if grpc {
+			if !matches(cmp.Or(hc.Matcher, "12"), code) {
+				return mismatch(code)
+			}
+			return verdict{}
+		}
+		byDefault := "200"
+		if user.network {
+			byDefault = "200-399"
+		}
+		if !matches(cmp.Or(hc.Matcher, byDefault), code) {
+			return mismatch(code)
+		}
+		return verdict{}
+	default:
+		c, err := n.DialTCP(ctx, from, at)
+		if err != nil {
+			return failure(err)
+		}
+		_ = c.Close()
+		return verdict{}
+	}
+}
+
+func mismatch(code int) verdict {
+	return verdict{reasonMismatch, fmt.Sprintf("Health checks failed with these codes: [%d]", code)}
+}
+
+func failure(err error) verdict {
+	var timeout net.Error
+	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
+		return verdict{reasonTimeout, "Request timed out"}
+	}
+	return verdict{reasonFailed, "Health checks failed"}
+}
+
+// address is the load balancer's own address in a zone (any zone's, if it has none there), of the family of to.
+func (u *groupUser) address(zone string, to netip.Addr) netip.Addr {
+	var found netip.Addr
+	for _, z := range u.zones {
+		a := z.Private
+		if to.Is6() {
+			a = z.IPv6
+		}
+		if a.IsValid() && (!found.IsValid() || z.Name == zone) {
+			found = a
+		}
+	}
+	if !found.IsValid() {
+		return netip.IPv4Unspecified()
+	}
+	return found
+}
+
+// request sends the check's request and returns the status: that of gRPC for a gRPC group.
+func request(ctx context.Context, n *vnet.Network, from netip.Addr, at netip.AddrPort, g *groupConfig, secure bool) (code int, grpc bool, err error) {
+	scheme, port := "http", uint16(80)
+	if secure {
+		scheme, port = "https", 443
+	}
+	host := at.Addr().String()
+	if at.Addr().Is6() {
+		host = "[" + host + "]"
+	}
+	if at.Port() != port {
+		host = at.String()
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+at.String()+cmp.Or(g.HealthCheck.Path, "/"), nil)
+	if err != nil {
+		return 0, false, err
+	}
+	req.Host = host
+	req.Header.Set("User-Agent", healthUserAgent)
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return n.DialTCP(ctx, from, at) }
+	switch g.ProtocolVersion {
+	case "HTTP2", "GRPC":
+		return requestHTTP2(req, g.ProtocolVersion == "GRPC", g.HealthCheck.Path, dial)
+	}
+	code, err = requestHTTP1(req, secure, dial)
+	return code, false, err
+}
+
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
+func requestHTTP1(req *http.Request, secure bool, dial dialer) (int, error) {
+	ctx := req.Context()
+	c, err := dial(ctx, "tcp", "")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = c.Close() }()
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = c.SetDeadline(deadline)
+	}
+	if secure {
+		c = tls.Client(c, targetTLS())
+	}
+	req.Header.Set("Connection", "close")
+	req.Header.Set("Accept-Encoding", "gzip, compressed")
+	if err := req.Write(c); err != nil {
+		return 0, err
+	}
+	res, err := http.ReadResponse(bufio.NewReader(c), req)
+	if err != nil {
+		return 0, err
+	}
+	_ = res.Body.Close()
+	return res.StatusCode, nil
+}
+
+func requestHTTP2(req *http.Request, grpc bool, path string, dial dialer) (int, bool, error) {
+	tr := &http.Transport{DialContext: dial, TLSClientConfig: targetTLS(), Protocols: http2Only()}
+	defer tr.CloseIdleConnections()
+	if grpc {
+		req.Method = http.MethodPost
+		req.URL.Path = cmp.Or(path, "/AWS.ALB/healthcheck")
+		req.Header.Set("Content-Type", "application/grpc")
+		req.Header.Set("Te", "trailers")
+		req.Body = io.NopCloser(bytes.NewReader(make([]byte, 5))) // an empty message
+	}
+	res, err := tr.RoundTrip(req)
+	if err != nil {
+		return 0, false, err
+	}
+	_, err = io.Copy(io.Discard, res.Body)
+	_ = res.Body.Close()
+	if !grpc {
+		return res.StatusCode, false, nil
+	}
+	if err != nil {
+		return 0, true, err
+	}
+	status := cmp.Or(res.Trailer.Get("Grpc-Status"), res.Header.Get("Grpc-Status"))
+	code, err := strconv.Atoi(status)
+	if err != nil {
+		return 0, true, fmt.Errorf("the target answered without a gRPC status (HTTP %d)", res.StatusCode)
+	}
+	return code, true, nil
+}
+
+// matches reports whether a code is in a matcher such as "200", "200,204" or "200-299,404".
+func matches(matcher string, code int) bool {
+	for part := range strings.SplitSeq(matcher, ",") {
+		low, high, isRange := strings.Cut(strings.TrimSpace(part), "-")
+		from, err := strconv.Atoi(low)
+		if err != nil {
+			continue
+		}
+		to := from
+		if isRange {
+			if to, err = strconv.Atoi(high); err != nil {
+				continue
+			}
+		}
+		if from <= code && code <= to {
+			return true
+		}
+	}
+	return false
+}

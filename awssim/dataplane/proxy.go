@@ -1,0 +1,334 @@
+package dataplane
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/vnet"
+)
+
+var errIdle = errors.New("idle time-out")
+
+// proxy sends the request to a target and its answer to the client. A refused connection is tried once more at another
+// target when the request may be repeated.
+func (x *exchange) proxy(g *group, t *target, targets []*target, host, uri string) {
+	ctx, cancel := context.WithCancelCause(x.r.Context())
+	defer cancel(nil)
+	idle := newWatchdog(x.view.settings.idle, func() { cancel(errIdle) })
+	defer idle.stop()
+	config := g.config.Load()
+	out := x.outgoing(ctx, config.Protocol == "HTTPS", host, uri, idle)
+
+	res, err := x.send(t, out)
+	if refused(err) && repeatable(x.r.Method) {
+		if other := g.choose(targets, t); other != nil && other != t {
+			g.counters.add(targetConnectionErrorCount, 1)
+			t = other
+			res, err = x.send(t, out)
+		}
+	}
+	if err != nil {
+		x.failed(ctx, g, out, err)
+		return
+	}
+	t.inFlight.Add(1)
+	defer t.inFlight.Add(-1)
+	defer func() { _ = res.Body.Close() }()
+	g.counters.answered(res.StatusCode)
+	x.front.balancer.counters.answered(res.StatusCode)
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		x.tunnel(res, idle)
+		return
+	}
+	x.respond(g, t, res, idle)
+}
+
+// send does one attempt at one target.
+func (x *exchange) send(t *target, out *http.Request) (*http.Response, error) {
+	t.inFlight.Add(1)
+	defer t.inFlight.Add(-1)
+	out.URL.Host = t.addrPort().String()
+	return t.transportTo().RoundTrip(out)
+}
+
+// outgoing is the request as the target gets it.
+func (x *exchange) outgoing(ctx context.Context, secure bool, host, uri string, idle *watchdog) *http.Request {
+	from := x.view.privateAddress(x.conn.zone, false)
+	path, query, hasQuery := strings.Cut(uri, "?")
+	out := (&http.Request{
+		Method: x.r.Method, Header: x.requestHeaders(), Host: host,
+		URL:           &url.URL{Scheme: "http", Opaque: path, RawQuery: query, ForceQuery: hasQuery && query == ""},
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		ContentLength: x.r.ContentLength,
+	}).WithContext(context.WithValue(ctx, fromKey{}, from))
+	if secure {
+		out.URL.Scheme = "https"
+	}
+	if strings.HasPrefix(path, "//") { // an opaque part would be taken for scheme://host
+		out.URL.Opaque = ""
+		out.URL.RawPath = path
+		out.URL.Path, _ = url.PathUnescape(path)
+	}
+	if x.r.ContentLength != 0 {
+		out.Body = &requestBody{ReadCloser: x.r.Body, idle: idle}
+		out.Trailer = x.r.Trailer
+	}
+	return out
+}
+
+// requestBody tells a client that fails from a target that fails, and lets a refused request be sent again.
+type requestBody struct {
+	io.ReadCloser
+	idle   *watchdog
+	failed atomic.Bool
+}
+
+// Read implements io.Reader.
+func (b *requestBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.idle.feed()
+	if err != nil && err != io.EOF {
+		b.failed.Store(true)
+	}
+	return n, err
+}
+
+// Close leaves the body to the server, which closes it with the exchange.
+func (b *requestBody) Close() error { return nil }
+
+// refused reports whether the connection attempt failed at once, so that nothing was sent.
+func refused(err error) bool {
+	var d *dialError
+	return errors.As(err, &d) && !d.Timeout()
+}
+
+// repeatable methods may be sent twice (RFC 9110 §9.2.2).
+func repeatable(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	return false
+}
+
+// failed answers for a target that did not.
+func (x *exchange) failed(ctx context.Context, g *group, out *http.Request, err error) {
+	var d *dialError
+	var timeout net.Error
+	body, _ := out.Body.(*requestBody)
+	switch {
+	case context.Cause(ctx) == errIdle:
+		x.fail(http.StatusGatewayTimeout)
+	case x.r.Context().Err() != nil: // the client is gone
+		panic(http.ErrAbortHandler)
+	case errors.As(err, &d):
+		g.counters.add(targetConnectionErrorCount, 1)
+		if d.Timeout() {
+			x.fail(http.StatusGatewayTimeout)
+			return
+		}
+		x.fail(http.StatusBadGateway)
+	case body != nil && body.failed.Load():
+		x.fail(http.StatusBadRequest)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		x.fail(http.StatusGatewayTimeout)
+	default:
+		x.fail(http.StatusBadGateway)
+	}
+}
+
+// respond passes a target's answer on. It breaks the client's connection when the target breaks off.
+func (x *exchange) respond(g *group, t *target, res *http.Response, idle *watchdog) {
+	h := x.w.Header()
+	copyHeaders(h, res.Header)
+	if _, ok := h["Content-Type"]; !ok {
+		h["Content-Type"] = nil // and no guess
+	}
+	for name := range res.Trailer {
+		h.Add("Trailer", name)
+	}
+	announced := len(res.Trailer)
+	x.setCookies(g, t, res)
+	x.insertHeaders()
+	x.w.WriteHeader(res.StatusCode)
+
+	flush := func() {}
+	if res.ContentLength < 0 {
+		c := http.NewResponseController(x.w)
+		flush = func() { _ = c.Flush() }
+		if announced > 0 || isGRPC(x.r) {
+			flush()
+		}
+	}
+	buf := copyBuffers.Get().(*[]byte)
+	defer copyBuffers.Put(buf)
+	for {
+		n, err := res.Body.Read(*buf)
+		idle.feed()
+		if n > 0 {
+			if _, werr := x.w.Write((*buf)[:n]); werr != nil {
+				return
+			}
+			x.front.balancer.counters.add(processedBytes, int64(n))
+			flush()
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+	}
+	for name, lines := range res.Trailer {
+		if len(res.Trailer) != announced {
+			name = http.TrailerPrefix + name
+		}
+		h[name] = lines
+	}
+}
+
+// tunnel carries an upgraded connection until either side ends it or nothing moves for the idle time-out.
+func (x *exchange) tunnel(res *http.Response, idle *watchdog) {
+	target, ok := res.Body.(io.ReadWriteCloser)
+	if !ok || upgradeOf(x.r.Header) == "" {
+		x.fail(http.StatusBadGateway)
+		return
+	}
+	client, buffered, err := http.NewResponseController(x.w).Hijack()
+	if err != nil {
+		x.fail(http.StatusBadGateway)
+		return
+	}
+	f := &flow{abort: func() { abort(client); _ = target.Close() }}
+	if !x.front.addFlow(f) {
+		f.reset()
+		return
+	}
+	defer x.front.removeFlow(f)
+	defer func() { _ = client.Close(); _ = target.Close() }()
+	idle.onExpiry(f.reset)
+
+	head := &http.Response{StatusCode: res.StatusCode, ProtoMajor: 1, ProtoMinor: 1, Header: res.Header}
+	if head.Write(client) != nil {
+		return
+	}
+	var both sync.WaitGroup
+	both.Go(func() { pump(target, buffered.Reader, idle); _ = target.Close() })
+	both.Go(func() { pump(client, target, idle); _ = client.Close() })
+	both.Wait()
+}
+
+// pump copies until an end or an error and returns how much it was.
+func pump(to io.Writer, from io.Reader, idle *watchdog) (int64, error) {
+	buf := copyBuffers.Get().(*[]byte)
+	defer copyBuffers.Put(buf)
+	var total int64
+	for {
+		n, err := from.Read(*buf)
+		if n > 0 {
+			idle.feed()
+			if _, werr := to.Write((*buf)[:n]); werr != nil {
+				return total, werr
+			}
+			total += int64(n)
+		}
+		if err == io.EOF {
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+	}
+}
+
+// fromKey carries the load balancer's own address to the dialer of a transport.
+type fromKey struct{}
+
+// dialTarget connects to a target from the load balancer's address.
+func dialTarget(ctx context.Context, n *vnet.Network, to netip.AddrPort) (net.Conn, error) {
+	from, ok := ctx.Value(fromKey{}).(netip.Addr)
+	if !ok {
+		from = netip.IPv4Unspecified()
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	c, err := n.DialTCP(ctx, from, to)
+	if err != nil {
+		return nil, &dialError{err}
+	}
+	return c, nil
+}
+
+// dialError is a connection that could not be made.
+type dialError struct{ err error }
+
+// Error implements error.
+func (e *dialError) Error() string { return "connect to target: " + e.err.Error() }
+
+// Unwrap gives the cause.
+func (e *dialError) Unwrap() error { return e.err }
+
+// Timeout implements net.Error.
+func (e *dialError) Timeout() bool {
+	var timeout net.Error
+	return errors.As(e.err, &timeout) && timeout.Timeout()
+}
+
+// watchdog calls a function once nothing fed it for a time.
+type watchdog struct {
+	after   time.Duration
+	timer   *time.Timer
+	last    atomic.Int64 // of feeding, in nanoseconds since start
+	start   time.Time
+	mu      sync.Mutex
+	expired func()
+	stopped bool
+}
+
+func newWatchdog(after time.Duration, expired func()) *watchdog {
+	w := &watchdog{after: after, expired: expired, start: time.Now()}
+	w.timer = time.AfterFunc(after, w.look)
+	return w
+}
+
+// feed is called for each movement; it is cheap: the timer finds out by itself.
+func (w *watchdog) feed() { w.last.Store(int64(time.Since(w.start))) }
+
+func (w *watchdog) look() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopped {
+		return
+	}
+	if left := w.after - (time.Since(w.start) - time.Duration(w.last.Load())); left > 0 {
+		w.timer.Reset(left)
+		return
+	}
+	w.stopped = true
+	w.expired()
+}
+
+// onExpiry replaces what is called.
+func (w *watchdog) onExpiry(f func()) {
+	w.mu.Lock()
+	w.expired = f
+	w.mu.Unlock()
+}
+
+func (w *watchdog) stop() {
+	w.mu.Lock()
+	w.stopped = true
+	w.timer.Stop()
+	w.mu.Unlock()
+}

@@ -1,0 +1,135 @@
+package dataplane
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Address is where a load balancer is reached on this machine.
+type Address struct {
+	ARN     string
+	Name    string
+	DNSName string
+	IP      netip.Addr // loopback
+	// TCP and UDP map listener ports to what is bound at IP: the same port wherever the system allows.
+	TCP, UDP map[int32]int32
+}
+
+// Addresses lists the active load balancers by DNS name.
+func (p *Plane) Addresses() []Address {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	var out []Address
+	for _, b := range p.balancers {
+		if a, ok := b.address(); ok {
+			out = append(out, a)
+		}
+	}
+	slices.SortFunc(out, func(a, b Address) int {
+		return cmp.Or(cmp.Compare(a.DNSName, b.DNSName), cmp.Compare(a.ARN, b.ARN))
+	})
+	return out
+}
+
+// address is where the load balancer listens; false while it is not active.
+func (b *balancer) address() (Address, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := b.config.Load()
+	if c == nil || b.loopback == nil {
+		return Address{}, false
+	}
+	a := Address{ARN: b.arn, Name: c.Name, DNSName: c.DNSName, IP: b.loopback.address, TCP: map[int32]int32{}, UDP: map[int32]int32{}}
+	for key, f := range b.fronts {
+		tcp, udp := f.ports()
+		if tcp != 0 {
+			a.TCP[key.port] = tcp
+		}
+		if udp != 0 {
+			a.UDP[key.port] = udp
+		}
+	}
+	return a, true
+}
+
+// find looks a name up among the active load balancers: a DNS name of one, with "dualstack." in front, or for an NLB with one
+// of its zones in front. Case and a final dot do not matter.
+func (p *Plane) find(name string) (*balancer, Address, bool) {
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	label, rest, _ := strings.Cut(name, ".")
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, b := range p.balancers {
+		c := b.config.Load()
+		if c == nil || !c.Active {
+			continue
+		}
+		own := strings.ToLower(c.DNSName)
+		switch {
+		case own == name:
+		case own == rest && (label == "dualstack" && !c.network() || c.network() && c.hasZone(label)):
+		default:
+			continue
+		}
+		if a, ok := b.address(); ok {
+			return b, a, true
+		}
+	}
+	return nil, Address{}, false
+}
+
+func (c *balancerConfig) hasZone(name string) bool {
+	return slices.ContainsFunc(c.Zones, func(z Zone) bool { return z.Name == name })
+}
+
+// Resolve answers DNS questions about load balancers: the addresses on this machine, of both families. A dual-stack load
+// balancer's IPv6 address is the IPv4 one in IPv4-mapped form. It reports false for a name that no active load balancer has.
+func (p *Plane) Resolve(name string) ([]netip.Addr, bool) {
+	b, a, ok := p.find(name)
+	if !ok {
+		return nil, false
+	}
+	mapped := netip.AddrFrom16(a.IP.As16())
+	switch b.config.Load().IPAddressType {
+	case stack.Dualstack:
+		return []netip.Addr{a.IP, mapped}, true
+	case stack.DualstackWithoutIPv4:
+		return []netip.Addr{mapped}, true
+	}
+	return []netip.Addr{a.IP}, true
+}
+
+// DialContext connects to "name:port", where name is a load balancer's DNS name and port one of its listeners; it serves as
+// the dialer of HTTP clients in the same process. Other addresses are refused with an error.
+func (p *Plane) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("dial load balancer: %w", err)
+	}
+	_, a, ok := p.find(host)
+	if !ok {
+		return nil, &net.DNSError{Err: "no active load balancer has this name", Name: host, IsNotFound: true}
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf("dial load balancer %s: port %q: %w", host, port, err)
+	}
+	bound := a.TCP[int32(n)]
+	if strings.HasPrefix(network, "udp") {
+		bound = a.UDP[int32(n)]
+	}
+	if bound == 0 {
+		return nil, &net.OpError{Op: "dial", Net: network, Addr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(a.IP, uint16(n))), Err: syscall.ECONNREFUSED}
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, network, net.JoinHostPort(a.IP.String(), strconv.Itoa(int(bound))))
+}

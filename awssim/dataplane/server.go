@@ -1,0 +1,157 @@
+package dataplane
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	maxHeaderBytes = 64 << 10 // all headers of a request
+	maxStreams     = 128      // of one HTTP/2 connection
+	stopGrace      = 5 * time.Second
+)
+
+// servers run the HTTP side of a front. A change of what an HTTP server fixes at its start makes a new one for further
+// connections; the older ones keep theirs.
+type servers struct {
+	front *front
+
+	mu       sync.Mutex
+	settings serverSettings
+	queue    *connQueue // of the current server
+	all      []*http.Server
+	stopped  bool
+}
+
+type serverSettings struct {
+	idle  time.Duration
+	http2 bool
+}
+
+func newServers(f *front) *servers { return &servers{front: f} }
+
+func (s *servers) update(v *view) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wanted := serverSettings{idle: v.settings.idle, http2: v.settings.http2 && v.certs != nil}
+	if s.stopped || s.queue != nil && s.settings == wanted {
+		return
+	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(wanted.http2)
+	server := &http.Server{
+		Handler:           s.front,
+		ReadHeaderTimeout: wanted.idle,
+		IdleTimeout:       wanted.idle,
+		MaxHeaderBytes:    maxHeaderBytes,
+		Protocols:         protocols,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		ErrorLog:          log.New(io.Discard, "", 0),
+		ConnContext:       withConn,
+		BaseContext:       func(net.Listener) context.Context { return s.front.balancer.plane.ctx },
+	}
+	queue := newConnQueue()
+	if !s.front.balancer.plane.spawn(func() { _ = server.Serve(queue) }) {
+		return
+	}
+	if s.queue != nil {
+		s.queue.release() // its connections live on
+	}
+	s.settings, s.queue, s.all = wanted, queue, append(s.all, server)
+}
+
+// serve hands a connection to the current server.
+func (s *servers) serve(c *clientConn) {
+	s.mu.Lock()
+	queue := s.queue
+	s.mu.Unlock()
+	var conn net.Conn = c
+	if s.front.key.protocol == "HTTPS" {
+		conn = tls.Server(c, s.front.tlsConfig())
+	}
+	if queue == nil || !queue.put(conn) {
+		abort(c)
+	}
+}
+
+// stop ends all servers: idle connections at once, others after their request or the grace.
+func (s *servers) stop() {
+	s.mu.Lock()
+	s.stopped = true
+	all := s.all
+	s.mu.Unlock()
+	plane := s.front.balancer.plane
+	for _, server := range all {
+		graceful := plane.spawn(func() {
+			ctx, cancel := context.WithTimeout(plane.ctx, stopGrace)
+			defer cancel()
+			if server.Shutdown(ctx) != nil {
+				_ = server.Close()
+			}
+		})
+		if !graceful {
+			_ = server.Close()
+		}
+	}
+}
+
+type connKey struct{}
+
+// withConn makes the connection known to its requests.
+func withConn(ctx context.Context, c net.Conn) context.Context {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+func connOf(r *http.Request) *clientConn { return r.Context().Value(connKey{}).(*clientConn) }
+
+// connQueue is the listener of an http.Server that is fed from several sockets.
+type connQueue struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newConnQueue() *connQueue {
+	return &connQueue{conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+func (q *connQueue) put(c net.Conn) bool {
+	select {
+	case q.conns <- c:
+		return true
+	case <-q.done:
+		return false
+	}
+}
+
+// release ends Serve without touching the server's connections.
+func (q *connQueue) release() { q.once.Do(func() { close(q.done) }) }
+
+// Accept implements net.Listener.
+func (q *connQueue) Accept() (net.Conn, error) {
+	select {
+	case c := <-q.conns:
+		return c, nil
+	case <-q.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (q *connQueue) Close() error {
+	q.release()
+	return nil
+}
+
+// Addr implements net.Listener.
+func (q *connQueue) Addr() net.Addr { return &net.TCPAddr{} }

@@ -1,0 +1,130 @@
+package dataplane
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// attributes reads attributes in AWS's spelling; an absent or unreadable value is the default.
+type attributes map[string]string
+
+func (a attributes) flag(key string, byDefault bool) bool {
+	b, err := strconv.ParseBool(a[key])
+	if err != nil {
+		return byDefault
+	}
+	return b
+}
+
+func (a attributes) number(key string, byDefault int) int {
+	n, err := strconv.Atoi(a[key])
+	if err != nil {
+		return byDefault
+	}
+	return n
+}
+
+func (a attributes) seconds(key string, byDefault int) time.Duration {
+	return time.Duration(a.number(key, byDefault)) * time.Second
+}
+
+func (a attributes) text(key, byDefault string) string {
+	if v := a[key]; v != "" {
+		return v
+	}
+	return byDefault
+}
+
+// balancerSettings are the attributes of a load balancer that the data plane acts on, with AWS's defaults.
+type balancerSettings struct {
+	idle         time.Duration // ALB: between any two bytes
+	keepAlive    time.Duration // ALB: the longest life of a client connection
+	http2        bool
+	preserveHost bool
+	dropInvalid  bool
+	tlsHeaders   bool
+	xffMode      string // append, preserve, remove
+	xffPort      bool
+	crossZone    bool
+}
+
+func readBalancerSettings(lb *LoadBalancer) balancerSettings {
+	a := attributes(lb.Attributes)
+	return balancerSettings{
+		idle:         a.seconds("idle_timeout.timeout_seconds", 60),
+		keepAlive:    a.seconds("client_keep_alive.seconds", 3600),
+		http2:        a.flag("routing.http2.enabled", true),
+		preserveHost: a.flag("routing.http.preserve_host_header.enabled", false),
+		dropInvalid:  a.flag("routing.http.drop_invalid_header_fields.enabled", false),
+		tlsHeaders:   a.flag("routing.http.x_amzn_tls_version_and_cipher_suite.enabled", false),
+		xffMode:      a.text("routing.http.xff_header_processing.mode", "append"),
+		xffPort:      a.flag("routing.http.xff_client_port.enabled", false),
+		crossZone:    a.flag("load_balancing.cross_zone.enabled", lb.Type == stack.Application),
+	}
+}
+
+// groupSettings are the attributes of a target group that the data plane acts on, with AWS's defaults.
+type groupSettings struct {
+	crossZone        string // "true", "false" or "use_load_balancer_configuration"
+	algorithm        string
+	sticky           bool
+	stickyType       string // lb_cookie, app_cookie, source_ip
+	stickyFor        time.Duration
+	appCookie        string
+	minHealthy       int
+	minHealthyShare  int // percent; 0 is off
+	preserveClientIP bool
+	proxyProtocol    bool
+	cutDeregistered  bool // NLB: flows end with the deregistration delay
+	cutUnhealthy     bool // NLB: flows end when the target becomes unhealthy
+}
+
+func readGroupSettings(tg *TargetGroup) groupSettings {
+	a := attributes(tg.Attributes)
+	s := groupSettings{
+		crossZone:       a.text("load_balancing.cross_zone.enabled", "use_load_balancer_configuration"),
+		algorithm:       a.text("load_balancing.algorithm.type", "round_robin"),
+		sticky:          a.flag("stickiness.enabled", false),
+		stickyType:      a.text("stickiness.type", "lb_cookie"),
+		stickyFor:       a.seconds("stickiness.lb_cookie.duration_seconds", 86400),
+		appCookie:       a["stickiness.app_cookie.cookie_name"],
+		minHealthy:      a.number("target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", 1),
+		minHealthyShare: a.number("target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", 0),
+		preserveClientIP: a.flag("preserve_client_ip.enabled",
+			tg.TargetType == stack.TargetInstance || tg.Protocol == "UDP" || tg.Protocol == "TCP_UDP"),
+		proxyProtocol:   a.flag("proxy_protocol_v2.enabled", false),
+		cutDeregistered: a.flag("deregistration_delay.connection_termination.enabled", tg.Protocol == "UDP" || tg.Protocol == "TCP_UDP"),
+		cutUnhealthy:    a.flag("target_health_state.unhealthy.connection_termination.enabled", tg.Protocol == "TCP" || tg.Protocol == "TLS"),
+	}
+	if s.stickyType == "app_cookie" {
+		s.stickyFor = a.seconds("stickiness.app_cookie.duration_seconds", 86400)
+	}
+	return s
+}
+
+// crossesZones resolves the target group's wish against its load balancer's.
+func (s *groupSettings) crossesZones(lb *balancerSettings) bool {
+	switch s.crossZone {
+	case "true":
+		return true
+	case "false":
+		return false
+	}
+	return lb.crossZone
+}
+
+// responseHeaders are the listener attributes that set a header on every response.
+var responseHeaders = map[string]string{
+	"routing.http.response.strict_transport_security.header_value":        "Strict-Transport-Security",
+	"routing.http.response.access_control_allow_origin.header_value":      "Access-Control-Allow-Origin",
+	"routing.http.response.access_control_allow_methods.header_value":     "Access-Control-Allow-Methods",
+	"routing.http.response.access_control_allow_headers.header_value":     "Access-Control-Allow-Headers",
+	"routing.http.response.access_control_allow_credentials.header_value": "Access-Control-Allow-Credentials",
+	"routing.http.response.access_control_expose_headers.header_value":    "Access-Control-Expose-Headers",
+	"routing.http.response.access_control_max_age.header_value":           "Access-Control-Max-Age",
+	"routing.http.response.content_security_policy.header_value":          "Content-Security-Policy",
+	"routing.http.response.x_content_type_options.header_value":           "X-Content-Type-Options",
+	"routing.http.response.x_frame_options.header_value":                  "X-Frame-Options",
+}

@@ -1,0 +1,172 @@
+package dataplane
+
+import (
+	"maps"
+	"sync"
+	"sync/atomic"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Stats are counts since each resource appeared, under CloudWatch's metric names. Names that AWS reports only when not zero
+// are left out when zero.
+type Stats struct {
+	LoadBalancers map[string]map[string]int64 // by ARN
+	TargetGroups  map[string]map[string]int64 // by ARN
+	// Rules counts the requests that each rule took, by Rule.ID. Requests that met a listener's default actions are counted
+	// under the listener's ARN. (CloudWatch has no such metric.)
+	Rules map[string]int64
+}
+
+// metric is an index into counters.
+type metric int
+
+const (
+	requestCount metric = iota
+	newConnectionCount
+	activeConnectionCount
+	rejectedConnectionCount
+	processedBytes
+	clientTLSErrorCount
+	fixedResponseCount
+	redirectCount
+	redirectLimitCount
+	elb3xxCount
+	elb4xxCount
+	elb5xxCount
+	elb500Count
+	elb502Count
+	elb503Count
+	elb504Count
+	droppedHeaderCount
+	grpcRequestCount
+	target2xxCount
+	target3xxCount
+	target4xxCount
+	target5xxCount
+	targetConnectionErrorCount
+	targetTLSErrorCount
+	unhealthyRoutingCount
+	newFlowCount
+	activeFlowCount
+	newFlowTLSCount
+	newFlowUDPCount
+	elbResetCount
+	metrics
+)
+
+// applicationNames and networkNames are what the counters are called; an absent name is not reported.
+var applicationNames = map[metric]string{
+	requestCount: "RequestCount", newConnectionCount: "NewConnectionCount", activeConnectionCount: "ActiveConnectionCount",
+	rejectedConnectionCount: "RejectedConnectionCount", processedBytes: "ProcessedBytes",
+	clientTLSErrorCount: "ClientTLSNegotiationErrorCount", fixedResponseCount: "HTTP_Fixed_Response_Count",
+	redirectCount: "HTTP_Redirect_Count", redirectLimitCount: "HTTP_Redirect_Url_Limit_Exceeded_Count",
+	elb3xxCount: "HTTPCode_ELB_3XX_Count", elb4xxCount: "HTTPCode_ELB_4XX_Count", elb5xxCount: "HTTPCode_ELB_5XX_Count",
+	elb500Count: "HTTPCode_ELB_500_Count", elb502Count: "HTTPCode_ELB_502_Count", elb503Count: "HTTPCode_ELB_503_Count",
+	elb504Count: "HTTPCode_ELB_504_Count", droppedHeaderCount: "DroppedInvalidHeaderRequestCount",
+	grpcRequestCount: "GrpcRequestCount",
+	target2xxCount:   "HTTPCode_Target_2XX_Count", target3xxCount: "HTTPCode_Target_3XX_Count",
+	target4xxCount: "HTTPCode_Target_4XX_Count", target5xxCount: "HTTPCode_Target_5XX_Count",
+	targetConnectionErrorCount: "TargetConnectionErrorCount", targetTLSErrorCount: "TargetTLSNegotiationErrorCount",
+	unhealthyRoutingCount: "UnhealthyRoutingRequestCount",
+}
+
+var networkNames = map[metric]string{
+	newFlowCount: "NewFlowCount", activeFlowCount: "ActiveFlowCount", newFlowTLSCount: "NewFlowCount_TLS",
+	newFlowUDPCount: "NewFlowCount_UDP", processedBytes: "ProcessedBytes", rejectedConnectionCount: "SecurityGroupBlockedFlowCount_Inbound_TCP",
+	clientTLSErrorCount: "ClientTLSNegotiationErrorCount", targetTLSErrorCount: "TargetTLSNegotiationErrorCount",
+	elbResetCount: "TCP_ELB_Reset_Count", unhealthyRoutingCount: "UnhealthyRoutingFlowCount",
+}
+
+// counters count for one load balancer or one target group.
+type counters [metrics]atomic.Int64
+
+type (
+	balancerCounters = counters
+	groupCounters    = counters
+)
+
+func (c *counters) add(m metric, n int64) { c[m].Add(n) }
+
+func (c *counters) named(names map[metric]string) map[string]int64 {
+	out := map[string]int64{}
+	for m, name := range names {
+		if n := c[m].Load(); n != 0 {
+			out[name] = n
+		}
+	}
+	return out
+}
+
+// generated counts an answer that the load balancer made itself.
+func (c *counters) generated(status int) {
+	exact := map[int]metric{500: elb500Count, 502: elb502Count, 503: elb503Count, 504: elb504Count}
+	switch status / 100 {
+	case 3:
+		c.add(elb3xxCount, 1)
+	case 4:
+		c.add(elb4xxCount, 1)
+	case 5:
+		c.add(elb5xxCount, 1)
+		if m, ok := exact[status]; ok {
+			c.add(m, 1)
+		}
+	}
+}
+
+// answered counts an answer of a target.
+func (c *counters) answered(status int) {
+	if n := status / 100; 2 <= n && n <= 5 {
+		c.add(target2xxCount+metric(n-2), 1)
+	}
+}
+
+// ruleCounters count requests by rule.
+type ruleCounters struct {
+	counts sync.Map // rule id → *atomic.Int64
+}
+
+func (r *ruleCounters) add(id string) {
+	n, ok := r.counts.Load(id)
+	if !ok {
+		n, _ = r.counts.LoadOrStore(id, new(atomic.Int64))
+	}
+	n.(*atomic.Int64).Add(1)
+}
+
+// Stats reports the counters of everything that exists.
+func (p *Plane) Stats() Stats {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	s := Stats{LoadBalancers: map[string]map[string]int64{}, TargetGroups: map[string]map[string]int64{}, Rules: map[string]int64{}}
+	for arn, b := range p.balancers {
+		names := applicationNames
+		if c := b.config.Load(); c != nil && c.Type == stack.Network {
+			names = networkNames
+		}
+		s.LoadBalancers[arn] = b.counters.named(names)
+		b.rules.counts.Range(func(id, n any) bool {
+			s.Rules[id.(string)] = n.(*atomic.Int64).Load()
+			return true
+		})
+	}
+	for arn, g := range p.groups {
+		s.TargetGroups[arn] = g.counters.named(applicationNames)
+		maps.Copy(s.TargetGroups[arn], g.counters.named(map[metric]string{newFlowCount: "NewFlowCount", activeFlowCount: "ActiveFlowCount"}))
+		healthy, unhealthy := g.hosts()
+		s.TargetGroups[arn]["HealthyHostCount"], s.TargetGroups[arn]["UnHealthyHostCount"] = healthy, unhealthy
+	}
+	return s
+}
+
+// hosts counts the registered targets by health.
+func (g *group) hosts() (healthy, unhealthy int64) {
+	for _, t := range g.pool.Load().registered {
+		if t.isHealthy.Load() {
+			healthy++
+		} else {
+			unhealthy++
+		}
+	}
+	return healthy, unhealthy
+}

@@ -1,0 +1,167 @@
+package dataplane
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/base64"
+	"encoding/binary"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Cookies of stickiness; the CORS twins carry the same value.
+const (
+	groupCookie      = "AWSALBTG"
+	groupCookieCORS  = "AWSALBTGCORS"
+	targetCookie     = "AWSALB"
+	targetCookieCORS = "AWSALBCORS"
+	appCookie        = "AWSALBAPP-0"
+)
+
+// cookieLife is what Expires says; how long a value counts is sealed in it.
+const cookieLife = 7 * 24 * time.Hour
+
+// cookieSealer encrypts cookie values, so that clients cannot make them.
+type cookieSealer struct {
+	aead   cipher.AEAD
+	random func() uint64
+}
+
+func newCookieSealer(random func() uint64) *cookieSealer {
+	var key [32]byte
+	for i := 0; i < len(key); i += 8 {
+		binary.LittleEndian.PutUint64(key[i:], random())
+	}
+	block, err := aes.NewCipher(key[:])
+	if err != nil {
+		panic(err) // the key has a right length
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		panic(err) // AES has GCM's block size
+	}
+	return &cookieSealer{aead, random}
+}
+
+// seal makes an opaque value that holds fields until a time.
+func (s *cookieSealer) seal(until time.Time, fields ...string) string {
+	nonce := make([]byte, 12, 128)
+	binary.LittleEndian.PutUint64(nonce, s.random())
+	binary.LittleEndian.PutUint32(nonce[8:], uint32(s.random()))
+	plain := strings.Join(append([]string{strconv.FormatInt(until.Unix(), 10)}, fields...), "\x00")
+	return base64.StdEncoding.EncodeToString(s.aead.Seal(nonce, nonce, []byte(plain), nil))
+}
+
+// open returns the fields of a value that is ours and still counts.
+func (s *cookieSealer) open(value string, now time.Time) ([]string, bool) {
+	raw, err := base64.StdEncoding.DecodeString(value)
+	if err != nil || len(raw) < 12 {
+		return nil, false
+	}
+	plain, err := s.aead.Open(nil, raw[:12], raw[12:], nil)
+	if err != nil {
+		return nil, false
+	}
+	fields := strings.Split(string(plain), "\x00")
+	until, err := strconv.ParseInt(fields[0], 10, 64)
+	return fields[1:], err == nil && now.Unix() < until
+}
+
+// cookie opens the first of several cookies that is ours and has n fields.
+func (x *exchange) cookie(n int, names ...string) ([]string, bool) {
+	for _, name := range names {
+		c, err := x.r.Cookie(name)
+		if err != nil {
+			continue
+		}
+		fields, ok := x.front.balancer.plane.cookies.open(c.Value, x.now())
+		if ok && len(fields) == n {
+			return fields, true
+		}
+	}
+	return nil, false
+}
+
+// stickyGroup is the target group that the client's cookie names, if the forward still has it (even at weight 0).
+func (x *exchange) stickyGroup(f *stack.Forward) *group {
+	fields, ok := x.cookie(1, groupCookieCORS, groupCookie)
+	if !ok {
+		return nil
+	}
+	for _, w := range f.TargetGroups {
+		if w.TargetGroup.Literal == fields[0] {
+			return x.view.groups[fields[0]]
+		}
+	}
+	return nil
+}
+
+// stickyTarget is the target that the client's cookie names, if it may be chosen.
+func (x *exchange) stickyTarget(g *group, p *pool) *target {
+	s := &g.config.Load().settings
+	if !s.sticky {
+		return nil
+	}
+	var fields []string
+	ok := false
+	switch s.stickyType {
+	case "lb_cookie":
+		fields, ok = x.cookie(3, targetCookieCORS, targetCookie)
+	case "app_cookie":
+		if _, err := x.r.Cookie(s.appCookie); err == nil {
+			fields, ok = x.cookie(3, appCookie)
+		}
+	}
+	if !ok || fields[0] != g.arn {
+		return nil
+	}
+	for _, t := range p.all {
+		if t.key.id == fields[1] && strconv.Itoa(int(t.key.port)) == fields[2] {
+			return t
+		}
+	}
+	return nil
+}
+
+// setCookies adds the stickiness cookies to a target's answer.
+func (x *exchange) setCookies(g *group, t *target, res *http.Response) {
+	now := x.now()
+	seal := x.front.balancer.plane.cookies.seal
+	if x.groupStickiness != nil {
+		until := now.Add(time.Duration(x.groupStickiness.DurationSeconds) * time.Second)
+		x.setTwins(groupCookie, groupCookieCORS, seal(until, g.arn), now)
+	}
+	s := &g.config.Load().settings
+	if !s.sticky {
+		return
+	}
+	value := func() string { return seal(now.Add(s.stickyFor), g.arn, t.key.id, strconv.Itoa(int(t.key.port))) }
+	switch s.stickyType {
+	case "lb_cookie":
+		x.setTwins(targetCookie, targetCookieCORS, value(), now)
+	case "app_cookie":
+		for _, c := range res.Cookies() {
+			if c.Name == s.appCookie {
+				x.addCookie(appCookie, value(), now, "")
+				return
+			}
+		}
+	}
+}
+
+func (x *exchange) setTwins(name, cors, value string, now time.Time) {
+	x.addCookie(name, value, now, "")
+	suffix := "; SameSite=None"
+	if x.secure {
+		suffix += "; Secure"
+	}
+	x.addCookie(cors, value, now, suffix)
+}
+
+func (x *exchange) addCookie(name, value string, now time.Time, suffix string) {
+	x.w.Header().Add("Set-Cookie", name+"="+value+"; Expires="+now.Add(cookieLife).UTC().Format(http.TimeFormat)+"; Path=/"+suffix)
+}

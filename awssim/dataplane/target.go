@@ -1,0 +1,143 @@
+package dataplane
+
+import (
+	"cmp"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+)
+
+type targetKey struct {
+	id   string
+	port int32
+}
+
+func (k targetKey) compare(o targetKey) int {
+	return cmp.Or(cmp.Compare(k.id, o.id), cmp.Compare(k.port, o.port))
+}
+
+// target is one registration at work; it lives as long as it is registered, whatever else changes.
+type target struct {
+	group     *group
+	key       targetKey
+	spec      atomic.Pointer[Target]
+	inFlight  atomic.Int64
+	isHealthy atomic.Bool // health.state == stateHealthy, for readers without the lock
+
+	// Guarded by group.mu.
+	scheduled bool
+	ticket    int // tells a check that was scheduled before forgetHealth from one after
+	health    health
+
+	mu        sync.Mutex
+	ended     bool
+	transport *http.Transport
+	flows     map[*flow]bool // NLB connections
+}
+
+func newTarget(g *group, key targetKey) *target {
+	return &target{group: g, key: key, health: health{state: stateInitial}, flows: map[*flow]bool{}}
+}
+
+// update takes over the registration; the group's lock is held. A target that was draining or unused starts anew.
+func (t *target) update(wish Target) {
+	old := t.spec.Swap(&wish)
+	if old == nil {
+		return
+	}
+	if (old.Draining || old.Unused) && !wish.Draining && !wish.Unused {
+		t.forgetHealth()
+	}
+	if old.Address != wish.Address {
+		t.dropTransport()
+	}
+}
+
+// forgetHealth makes the target initial and its next check immediate; the group's lock is held.
+func (t *target) forgetHealth() {
+	t.scheduled = false
+	t.ticket++
+	t.health = health{state: stateInitial}
+	t.isHealthy.Store(false)
+}
+
+// usable targets may get traffic, if their health allows; the group's lock is not needed.
+func (t *target) usable() bool {
+	s := t.spec.Load()
+	return !s.Draining && !s.Unused
+}
+
+// checkable targets are health-checked; the group's lock is held.
+func (t *target) checkable() bool {
+	return t.group.user != nil && t.group.targets[t.key] == t && t.usable() && t.spec.Load().Address.IsValid()
+}
+
+// continues reports whether the checks that go by a ticket go on; the group's lock is held.
+func (t *target) continues(ticket int) bool {
+	if t.ticket != ticket {
+		return false
+	}
+	if !t.checkable() {
+		t.scheduled = false
+		return false
+	}
+	return true
+}
+
+// addrPort is where traffic goes.
+func (t *target) addrPort() netip.AddrPort {
+	return netip.AddrPortFrom(t.spec.Load().Address, uint16(t.key.port))
+}
+
+// end closes what is idle, and with cut every flow too. Requests in flight end by themselves.
+func (t *target) end(cut bool) {
+	t.mu.Lock()
+	t.ended = true
+	t.mu.Unlock()
+	t.dropTransport()
+	if cut {
+		t.cutFlows()
+	}
+}
+
+// dropTransport lets the next request make new connections; those in use end with their request.
+func (t *target) dropTransport() {
+	t.mu.Lock()
+	old := t.transport
+	t.transport = nil
+	t.mu.Unlock()
+	if old != nil {
+		old.CloseIdleConnections()
+	}
+}
+
+// addFlow registers an NLB connection; it reports false when the target is gone.
+func (t *target) addFlow(f *flow) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended {
+		return false
+	}
+	t.flows[f] = true
+	return true
+}
+
+func (t *target) removeFlow(f *flow) {
+	t.mu.Lock()
+	delete(t.flows, f)
+	t.mu.Unlock()
+}
+
+// cutFlows resets the NLB connections to the target.
+func (t *target) cutFlows() {
+	t.mu.Lock()
+	flows := make([]*flow, 0, len(t.flows))
+	for f := range t.flows {
+		flows = append(flows, f)
+	}
+	t.mu.Unlock()
+	for _, f := range flows {
+		f.reset()
+	}
+}

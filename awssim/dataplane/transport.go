@@ -1,0 +1,54 @@
+package dataplane
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	connectTimeout    = 10 * time.Second // also for the TLS handshake with a target
+	maxResponseHeader = 32 << 10
+	copyBuffer        = 32 << 10
+	idlePerTarget     = 512 // connections kept for reuse
+	idleTarget        = 60 * time.Second
+)
+
+var copyBuffers = sync.Pool{New: func() any { b := make([]byte, copyBuffer); return &b }}
+
+// transportTo returns the connections to a target. A request that chose the target just before it was deregistered gets a
+// transport of its own that keeps nothing.
+func (t *target) transportTo() *http.Transport {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.transport != nil {
+		return t.transport
+	}
+	network := t.group.plane.network
+	tr := &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialTarget(ctx, network, t.addrPort())
+		},
+		TLSClientConfig:        targetTLS(),
+		TLSHandshakeTimeout:    connectTimeout,
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    idlePerTarget,
+		IdleConnTimeout:        idleTarget,
+		MaxResponseHeaderBytes: maxResponseHeader,
+		Protocols:              new(http.Protocols),
+	}
+	switch t.group.config.Load().ProtocolVersion {
+	case "HTTP2", "GRPC":
+		tr.Protocols = http2Only()
+	default:
+		tr.Protocols.SetHTTP1(true)
+	}
+	if t.ended {
+		tr.DisableKeepAlives = true
+		return tr
+	}
+	t.transport = tr
+	return tr
+}
