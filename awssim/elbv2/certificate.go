@@ -88,13 +88,10 @@ func (s *Service) RemoveListenerCertificates(ctx context.Context, in *elb.Remove
 		after := slices.Clone(l.Certificates)
 		for _, c := range in.Certificates {
 			arn := aws.ToString(c.CertificateArn)
-			i := slices.Index(after, arn)
-			switch {
-			case i >= 0:
-				after = slices.Delete(after, i, i+1)
-			case arn == l.Certificate:
+			if arn == l.Certificate {
 				return nil, apierr.New("OperationNotPermitted", "Default certificate '%s' cannot be removed", arn)
 			}
+			after = slices.DeleteFunc(after, func(have string) bool { return have == arn })
 		}
 		l.Certificates = after
 		return &elb.RemoveListenerCertificatesOutput{}, nil

@@ -3,7 +3,6 @@ package elbv2
 import (
 	"cmp"
 	"context"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -69,7 +68,7 @@ func (s *Service) createListener(in *elb.CreateListenerInput) (*elb.CreateListen
 		return nil, err
 	}
 	if have := lb.Listener(want.port); have != nil {
-		if !reflect.DeepEqual(settingsOfListener(have), want) {
+		if !settingsOfListener(have).same(want) {
 			return nil, duplicateListener(lb)
 		}
 		return &elb.CreateListenerOutput{Listeners: []types.Listener{describeListener(have)}}, nil

@@ -1,0 +1,135 @@
+package elbv2
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
+)
+
+const (
+	quotaCapacity = "reserved-load-balancer-capacity-units" // of the region; AWS's default is 0
+	minALBUnits   = 100
+	maxALBUnits   = 15000
+	minNLBUnits   = 2750 // in each zone
+	maxDecreases  = 2    // a day
+)
+
+// DescribeCapacityReservation answers what is reserved for a load balancer.
+func (s *Service) DescribeCapacityReservation(ctx context.Context, in *elb.DescribeCapacityReservationInput, _ ...func(*elb.Options)) (*elb.DescribeCapacityReservationOutput, error) {
+	return read(ctx, s, "DescribeCapacityReservation", in, func(in *elb.DescribeCapacityReservationInput) (*elb.DescribeCapacityReservationOutput, error) {
+		lb, err := s.loadBalancer(in.LoadBalancerArn)
+		if err != nil {
+			return nil, err
+		}
+		out := s.describeCapacity(lb)
+		return &out, nil
+	})
+}
+
+// ModifyCapacityReservation reserves capacity for a load balancer, or gives it back.
+func (s *Service) ModifyCapacityReservation(ctx context.Context, in *elb.ModifyCapacityReservationInput, _ ...func(*elb.Options)) (*elb.ModifyCapacityReservationOutput, error) {
+	return write(ctx, s, "ModifyCapacityReservation", in, s.modifyCapacity)
+}
+
+func (s *Service) modifyCapacity(in *elb.ModifyCapacityReservationInput) (*elb.ModifyCapacityReservationOutput, error) {
+	lb, err := s.loadBalancer(in.LoadBalancerArn)
+	if err != nil {
+		return nil, err
+	}
+	reset := aws.ToBool(in.ResetCapacityReservation)
+	if reset == (in.MinimumLoadBalancerCapacity != nil) {
+		return nil, invalid("You must specify either a minimum capacity or ResetCapacityReservation")
+	}
+	now, have, units := s.account.Clock.Now(), lb.Capacity, int32(0)
+	if in.MinimumLoadBalancerCapacity != nil {
+		units = aws.ToInt32(in.MinimumLoadBalancerCapacity.CapacityUnits)
+	}
+	zones := int32(len(lb.Zones))
+	switch {
+	case lb.Type == gateway:
+		return nil, contradiction("Capacity reservations are not supported for load balancers with type 'gateway'")
+	case now.Before(have.ReadyAt):
+		return nil, apierr.WithStatus(429, "PriorRequestNotComplete", "A prior capacity request is not complete")
+	case lb.Type == application && !reset && (units < minALBUnits || units > maxALBUnits):
+		return nil, invalid("The capacity units '%d' must be between '%d' and '%d'", units, minALBUnits, maxALBUnits)
+	case lb.Type == network && !reset && units < minNLBUnits*zones:
+		return nil, invalid("The capacity units '%d' must be at least '%d' for each of '%d' Availability Zones", units, minNLBUnits, zones)
+	}
+	if now.Sub(have.Modified) > 24*time.Hour {
+		have.Decreases = 0
+	}
+	if units < have.Units {
+		if have.Decreases >= maxDecreases {
+			return nil, apierr.New("CapacityDecreaseRequestLimitExceeded", "The maximum number of decreases per day, '%d', has been reached", maxDecreases)
+		}
+		have.Decreases++
+	}
+	total := units
+	for _, o := range s.account.LoadBalancers {
+		if o != lb {
+			total += o.Capacity.Units
+		}
+	}
+	if units > have.Units && int(total) > s.account.Quotas[quotaCapacity] {
+		return nil, apierr.New("CapacityUnitsLimitExceeded", "The maximum number of reserved capacity units, '%d', would be exceeded", s.account.Quotas[quotaCapacity])
+	}
+	have.Units, have.Modified, have.ReadyAt = units, now, now.Add(s.account.Profile.LoadBalancerActive)
+	lb.Capacity = have
+	d := s.describeCapacity(lb)
+	return &elb.ModifyCapacityReservationOutput{
+		CapacityReservationState: d.CapacityReservationState, DecreaseRequestsRemaining: d.DecreaseRequestsRemaining,
+		LastModifiedTime: d.LastModifiedTime, MinimumLoadBalancerCapacity: d.MinimumLoadBalancerCapacity,
+	}, nil
+}
+
+func (s *Service) describeCapacity(lb *account.LoadBalancer) elb.DescribeCapacityReservationOutput {
+	c, now := lb.Capacity, s.account.Clock.Now()
+	out := elb.DescribeCapacityReservationOutput{CapacityReservationState: []types.ZonalCapacityReservationState{}, DecreaseRequestsRemaining: aws.Int32(maxDecreases - c.Decreases)}
+	if c.Modified.IsZero() {
+		return out
+	}
+	out.LastModifiedTime = aws.Time(c.Modified)
+	if c.Units == 0 {
+		return out
+	}
+	out.MinimumLoadBalancerCapacity = &types.MinimumLoadBalancerCapacity{CapacityUnits: aws.Int32(c.Units)}
+	code := types.CapacityReservationStateEnumProvisioned
+	if now.Before(c.ReadyAt) {
+		code = types.CapacityReservationStateEnumPending
+	}
+	for _, z := range lb.Zones {
+		out.CapacityReservationState = append(out.CapacityReservationState, types.ZonalCapacityReservationState{
+			AvailabilityZone: aws.String(z.Name), State: &types.CapacityReservationStatus{Code: code},
+			EffectiveCapacityUnits: aws.Float64(float64(c.Units) / float64(len(lb.Zones))),
+		})
+	}
+	return out
+}
+
+// ModifyIpPools changes the pool that an application load balancer's public addresses come from.
+func (s *Service) ModifyIpPools(ctx context.Context, in *elb.ModifyIpPoolsInput, _ ...func(*elb.Options)) (*elb.ModifyIpPoolsOutput, error) {
+	return write(ctx, s, "ModifyIpPools", in, func(in *elb.ModifyIpPoolsInput) (*elb.ModifyIpPoolsOutput, error) {
+		lb, err := s.loadBalancer(in.LoadBalancerArn)
+		if err != nil {
+			return nil, err
+		}
+		if (in.IpamPools != nil) == (len(in.RemoveIpamPools) > 0) {
+			return nil, invalid("You must specify either IPAM pools or IPAM pools to remove")
+		}
+		if lb.Type != application || lb.Scheme != "internet-facing" {
+			return nil, contradiction("IPAM pools are supported for internet-facing load balancers with type 'application' only")
+		}
+		out := &elb.ModifyIpPoolsOutput{}
+		if lb.IPAMPool = ""; in.IpamPools != nil {
+			lb.IPAMPool = aws.ToString(in.IpamPools.Ipv4IpamPoolId)
+			out.IpamPools = &types.IpamPools{Ipv4IpamPoolId: aws.String(lb.IPAMPool)}
+		}
+		return out, nil
+	})
+}
