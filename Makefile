@@ -1,0 +1,80 @@
+# Everything needs only git, make and Go; what else it uses, it installs below bin/ at the versions pinned in hack/tools/go.mod.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo v0.0.0-dev)
+LDFLAGS := -X main.version=$(VERSION)
+GO ?= go
+# Test flags, such as TESTFLAGS='-run Weights -v'.
+TESTFLAGS ?=
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Try it
+
+.PHONY: playground
+playground: build-playground ## a cluster, an AWS and the controller on this machine; Ctrl-C ends it
+	@bin/playground up --controller bin/controller
+
+.PHONY: build
+build: ## build the controller, the command line and the simulator into bin/
+	@echo "building controller, lbc and awssim"
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+.PHONY: build-playground
+build-playground: build ## build the playground, too (about three minutes the first time: it links a Kubernetes control plane)
+	@echo "building the playground (links etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl; minutes the first time, seconds later)"
+	@hack/progress.sh $(GO) build -C playground -trimpath -ldflags '$(LDFLAGS)' -o ../bin/playground ./cmd/playground
+
+##@ Develop
+
+.PHONY: test
+test: test-fast test-e2e ## everything: fast suites first, then end to end
+
+.PHONY: test-fast
+test-fast: ## unit, golden and property tests of the controller and the simulator, with the race detector
+	@echo "fast suites (race detector on)"
+	@$(GO) test -race -timeout 10m $(TESTFLAGS) ./...
+
+.PHONY: test-e2e
+test-e2e: build ## end-to-end tests against the playground's parts
+	@echo "end-to-end suites"
+	@CONTROLLER=$(CURDIR)/bin/controller hack/progress.sh $(GO) test -C playground -timeout 30m $(TESTFLAGS) ./...
+
+.PHONY: lint
+lint: bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml, both modules
+	@bin/golangci-lint run ./...
+	@cd playground && ../bin/golangci-lint run --config ../.golangci.yml ./...
+
+.PHONY: generate
+generate: bin/controller-gen ## write generated code, CRDs, golden files and reference pages anew
+	@bin/controller-gen object paths=./api/...
+	@bin/controller-gen crd:crdVersions=v1 paths=./api/... output:crd:artifacts:config=config/crd
+	@$(GO) run ./hack/gendocs
+
+.PHONY: check-generated
+check-generated: generate ## fail if generated files are not current
+	@git diff --exit-code -- api config docs || { echo "generated files are not current: run make generate and commit"; exit 1; }
+	@test -z "$$(git status --porcelain -- api config docs)" || { git status --short -- api config docs; echo "generated files are not committed"; exit 1; }
+
+.PHONY: fuzz
+fuzz: ## run every fuzz test for FUZZTIME (default 30s) each
+	@hack/fuzz.sh $${FUZZTIME:-30s}
+
+.PHONY: bench
+bench: build-playground ## the budget table, measured; CONTROLLER=path measures another binary, ENDPOINT=url another AWS mock
+	@bin/playground bench --controller $${CONTROLLER:-bin/controller} $${ENDPOINT:+--endpoint $$ENDPOINT}
+
+.PHONY: clean
+clean: ## remove bin/
+	@rm -rf bin
+
+bin/controller-gen: hack/tools/go.mod
+	@echo "building controller-gen"
+	@$(GO) build -C hack/tools -o ../../bin/controller-gen sigs.k8s.io/controller-tools/cmd/controller-gen
+
+bin/golangci-lint: hack/tools/go.mod
+	@echo "building golangci-lint (a minute or two the first time)"
+	@$(GO) build -C hack/tools -o ../../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint

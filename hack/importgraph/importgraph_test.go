@@ -1,0 +1,127 @@
+// Package importgraph keeps the arrows of docs/architecture.md pointing one way: which of our packages may import which, and
+// that the pure ones reach no client, no AWS SDK, no logger and no network, however indirectly.
+package importgraph
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/k8s-lbc/lbc/"
+
+// pure packages decide; they are functions from values to values.
+var pure = []string{
+	"internal/annotation", "internal/compile", "internal/diag", "internal/facts", "internal/front/ingress", "internal/front/service",
+	"internal/intent", "internal/naming", "internal/plan", "internal/stack", "internal/traffic", "internal/world",
+}
+
+// forbidden is what no pure package may reach.
+var forbidden = []string{
+	"context", "net", "net/http", "os", "log", "log/slog", "github.com/go-logr/", "go.uber.org/zap", "github.com/aws/", "k8s.io/client-go/",
+	"sigs.k8s.io/controller-runtime", "github.com/prometheus/", "github.com/spf13/",
+}
+
+// layers lists packages from the bottom to the top; a package imports only packages of lower layers.
+var layers = [][]string{
+	{"internal/diag", "internal/stack", "internal/config"},
+	{"internal/intent", "internal/facts", "internal/naming", "internal/annotation", "internal/world", "internal/traffic"},
+	{"internal/front/ingress", "internal/front/service", "internal/compile", "internal/plan"},
+	{"internal/cloud"},
+	{"internal/inventory"},
+	{"internal/apply"},
+	{"internal/secgroup"},
+	{"internal/targets"},
+	{"internal/status"},
+	{"internal/controller", "internal/offline"},
+}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+}
+
+func list(t *testing.T) map[string]pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", "./...")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	pkgs := map[string]pkg{}
+	for d := json.NewDecoder(strings.NewReader(string(out))); d.More(); {
+		var p pkg
+		if err := d.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		pkgs[strings.TrimPrefix(p.ImportPath, module)] = p
+	}
+	return pkgs
+}
+
+func TestPurePackagesReachNoShell(t *testing.T) {
+	t.Parallel()
+	pkgs := list(t)
+	for _, name := range pure {
+		p, ok := pkgs[name]
+		if !ok {
+			t.Errorf("%s is listed as pure and does not exist", name)
+			continue
+		}
+		for _, imp := range p.Imports {
+			if slices.ContainsFunc(forbidden, func(f string) bool { return imp == f || strings.HasSuffix(f, "/") && strings.HasPrefix(imp, f) }) {
+				t.Errorf("%s is pure and imports %s", name, imp)
+			}
+		}
+		for _, dep := range p.Deps {
+			own, isOwn := strings.CutPrefix(dep, module)
+			if isOwn && !slices.Contains(pure, own) && !strings.HasPrefix(own, "api/") {
+				t.Errorf("%s is pure and reaches %s, which is not", name, own)
+			}
+			for _, f := range []string{"github.com/aws/", "k8s.io/client-go/", "sigs.k8s.io/controller-runtime/"} {
+				if strings.HasPrefix(dep, f) {
+					t.Errorf("%s is pure and reaches %s", name, dep)
+				}
+			}
+		}
+	}
+}
+
+func TestLayersImportOnlyLowerOnes(t *testing.T) {
+	t.Parallel()
+	height := map[string]int{}
+	for i, l := range layers {
+		for _, name := range l {
+			height[name] = i
+		}
+	}
+	for name, p := range list(t) {
+		h, layered := height[name]
+		if strings.HasPrefix(name, "internal/") && !layered {
+			t.Errorf("%s is in no layer", name)
+		}
+		for _, imp := range p.Imports {
+			own, isOwn := strings.CutPrefix(imp, module)
+			if !isOwn {
+				continue
+			}
+			if strings.HasPrefix(name, "internal/") && (strings.HasPrefix(own, "awssim") || strings.HasPrefix(own, "cmd/")) {
+				t.Errorf("%s imports %s: the controller does not know the simulator", name, own)
+			}
+			if to, ok := height[own]; layered && ok && to >= h && !sameLayerFriends(name, own) {
+				t.Errorf("%s imports %s, which is not in a lower layer", name, own)
+			}
+		}
+	}
+}
+
+// sameLayerFriends are the imports within one layer that the drawing shows.
+func sameLayerFriends(from, to string) bool {
+	return slices.Contains([]string{
+		"internal/naming internal/stack", "internal/world internal/annotation",
+	}, from+" "+to)
+}

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Runs a command and says every 20 seconds that it is still at work, for steps that print nothing by themselves.
+set -u
+start=$SECONDS
+"$@" &
+child=$!
+trap 'kill -TERM "$child" 2>/dev/null' INT TERM
+( while sleep 20; do kill -0 "$child" 2>/dev/null || exit; echo "  … still at work after $((SECONDS - start)) s" >&2; done ) &
+ticker=$!
+wait "$child"
+code=$?
+kill "$ticker" 2>/dev/null
+wait "$ticker" 2>/dev/null
+exit "$code"

@@ -1,0 +1,64 @@
+package ingress
+
+import (
+	"strconv"
+
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+const deletionProtection = "deletion_protection.enabled"
+
+// DeletionProtection is what the members that leave a group declare about the deletion protection of its load balancer, which
+// would go with the last of them: the class parameters' word counts over the annotation's, and true over false. It is not set
+// if nobody says anything. Only deleting members can hold the load balancer; one that moved away cannot.
+func DeletionProtection(v *world.View, g Group) intent.Field[bool] {
+	var out intent.Field[bool]
+	for _, ing := range g.Inactive {
+		if ing.DeletionTimestamp == nil {
+			continue
+		}
+		if f := protection(v, ing); f.Set && (!out.Set || f.Value) {
+			out = f
+		}
+	}
+	return out
+}
+
+func protection(v *world.View, ing *networkingv1.Ingress) intent.Field[bool] {
+	if name := ing.Spec.IngressClassName; name != nil {
+		if c, ok := v.IngressClass(*name); ok && c.Spec.Controller == Controller && c.Spec.Parameters != nil {
+			if f := classProtection(v, c.Spec.Parameters.Name); f.Set {
+				return f
+			}
+		}
+	}
+	read := annotation.NewReader(&annotation.Findings{}, Object(ing), ing.Annotations)
+	attributes := read.Map(annotation.LoadBalancerAttributes)
+	return parseProtection(attributes.Value[deletionProtection], attributes.Source)
+}
+
+func classProtection(v *world.View, params string) intent.Field[bool] {
+	p, ok := v.IngressClassParams(params)
+	if !ok {
+		return intent.Field[bool]{}
+	}
+	for _, a := range p.Spec.LoadBalancerAttributes {
+		if a.Key == deletionProtection {
+			return parseProtection(a.Value, intent.Source{Object: diag.Object{Kind: paramsKind, Name: params}, Path: "spec.loadBalancerAttributes"})
+		}
+	}
+	return intent.Field[bool]{}
+}
+
+func parseProtection(raw string, s intent.Source) intent.Field[bool] {
+	on, err := strconv.ParseBool(raw)
+	if err != nil {
+		return intent.Field[bool]{}
+	}
+	return intent.Of(on, s)
+}

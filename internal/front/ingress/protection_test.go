@@ -1,0 +1,54 @@
+package ingress
+
+import (
+	"testing"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+func TestDeletionProtectionIsDeclaredByClassThenAnnotation(t *testing.T) {
+	t.Parallel()
+	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{
+		Controller: Controller, Parameters: &networkingv1.IngressClassParametersReference{Kind: paramsKind, Name: "p"}}}
+	params := &v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "p"}, Spec: v1beta1.IngressClassParamsSpec{
+		LoadBalancerAttributes: []v1beta1.Attribute{{Key: deletionProtection, Value: "true"}}}}
+	v := world.FromObjects([]any{class, params})
+	leaving := func(class, attributes string, deleting bool) *networkingv1.Ingress {
+		i := &networkingv1.Ingress{}
+		i.Annotations = map[string]string{string(annotation.LoadBalancerAttributes): attributes}
+		if class != "" {
+			i.Spec.IngressClassName = ptr.To(class)
+		}
+		if deleting {
+			i.DeletionTimestamp = &metav1.Time{}
+		}
+		return i
+	}
+	for _, tc := range []struct {
+		name     string
+		inactive []*networkingv1.Ingress
+		set, on  bool
+	}{
+		{"nobody says anything", []*networkingv1.Ingress{leaving("", "idle_timeout.timeout_seconds=9", true)}, false, false},
+		{"annotation on", []*networkingv1.Ingress{leaving("", "deletion_protection.enabled=true", true)}, true, true},
+		{"annotation off", []*networkingv1.Ingress{leaving("", "deletion_protection.enabled=false", true)}, true, false},
+		{"class over annotation", []*networkingv1.Ingress{leaving("alb", "deletion_protection.enabled=false", true)}, true, true},
+		{"one of two", []*networkingv1.Ingress{leaving("", "deletion_protection.enabled=false", true), leaving("", "deletion_protection.enabled=true", true)}, true, true},
+		{"a member that moved away cannot hold it", []*networkingv1.Ingress{leaving("", "deletion_protection.enabled=true", false)}, false, false},
+		{"nonsense is no declaration", []*networkingv1.Ingress{leaving("", "deletion_protection.enabled=perhaps", true)}, false, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			f := DeletionProtection(v.Fork(), Group{Inactive: tc.inactive})
+			if f.Set != tc.set || f.Value != tc.on {
+				t.Errorf("declared %t (set %t), want %t (set %t)", f.Value, f.Set, tc.on, tc.set)
+			}
+		})
+	}
+}
