@@ -1,0 +1,317 @@
+package compile_test
+
+import (
+	"bytes"
+	"crypto/sha1" //nolint:gosec // version 5 UUIDs are made of it
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/front/service"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected results of golden cases")
+
+// scenario is the first document of a case; the others are Kubernetes objects.
+type scenario struct {
+	About   string
+	Account string                         // testdata/<account>.account.yaml
+	Config  json.RawMessage                // over compile.Defaults
+	Exists  map[string]*facts.LoadBalancer // by stack key
+	// Differences from what the existing controller makes of the same objects (testdata/<case>.today.json), one per path,
+	// each with its reason.
+	Differences map[string]string
+
+	objects []any
+}
+
+// outcome is what is compared: everything that a caller of compile sees.
+type outcome struct {
+	Stack       string
+	Needs       []string
+	Diagnostics []string
+	Keep        []stack.Ref
+	Good        []string
+	Wish        *stack.Stack
+}
+
+func TestCompileGolden(t *testing.T) {
+	t.Parallel()
+	cases, err := filepath.Glob("testdata/*.in.yaml")
+	if err != nil || len(cases) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	for _, in := range cases {
+		name := strings.TrimSuffix(in, ".in.yaml")
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			t.Parallel()
+			s := load(t, in)
+			got := render(t, s.run(t, s.objects))
+			reversed := slices.Clone(s.objects)
+			slices.Reverse(reversed)
+			if again := render(t, s.run(t, reversed)); !bytes.Equal(got, again) {
+				t.Error("the order of the objects matters")
+			}
+			expect(t, name+".out.yaml", got)
+		})
+	}
+}
+
+func expect(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, got, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v; run with -update and read what comes", err)
+	}
+	if !bytes.Equal(got, want) {
+		g, w := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
+		for i := range min(len(g), len(w)) {
+			if g[i] != w[i] {
+				t.Fatalf("%s:%d:\n got %s\nwant %s\n(run with -update and read the difference)", file, i+1, g[i], w[i])
+			}
+		}
+		t.Fatalf("%s: got %d lines, want %d", file, len(g), len(w))
+	}
+}
+
+func load(t *testing.T, file string) scenario {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s scenario
+	for i, doc := range strings.Split("\n"+string(raw), "\n---\n") {
+		if i == 0 {
+			if err := yaml.UnmarshalStrict([]byte(doc), &s); err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			continue
+		}
+		s.objects = append(s.objects, object(t, file, []byte(doc)))
+	}
+	return s
+}
+
+// object decodes a document; a Service without UID gets the one that is made of its name.
+func object(t *testing.T, file string, doc []byte) any {
+	t.Helper()
+	var kind metav1.TypeMeta
+	if err := yaml.Unmarshal(doc, &kind); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	kinds := map[string]metav1.Object{
+		"Ingress": &networkingv1.Ingress{}, "IngressClass": &networkingv1.IngressClass{}, "Service": &corev1.Service{},
+		"Namespace": &corev1.Namespace{}, "IngressClassParams": &v1beta1.IngressClassParams{},
+	}
+	o, ok := kinds[kind.Kind]
+	if !ok {
+		t.Fatalf("%s: unknown kind %q", file, kind.Kind)
+	}
+	if err := yaml.UnmarshalStrict(doc, o); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	if svc, ok := o.(*corev1.Service); ok && svc.UID == "" {
+		svc.SetUID(uidOf(svc.Namespace + "/" + svc.Name))
+	}
+	return o
+}
+
+// uidOf is the version 5 UUID of a name in the DNS namespace.
+func uidOf(name string) types.UID {
+	space := []byte{0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8}
+	h := sha1.Sum(append(space, name...)) //nolint:gosec // see above
+	b := h[:16]
+	b[6], b[8] = b[6]&0x0f|0x50, b[8]&0x3f|0x80
+	return types.UID(fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]))
+}
+
+func (s scenario) config(t *testing.T) (compile.Config, facts.Facts) {
+	t.Helper()
+	raw, err := os.ReadFile("testdata/" + s.Account + ".account.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var account struct {
+		Cluster string
+		Facts   facts.Facts
+	}
+	if err := yaml.UnmarshalStrict(raw, &account); err != nil {
+		t.Fatal(err)
+	}
+	cfg := compile.Defaults(account.Cluster, account.Facts.VPC.ID)
+	if s.Config != nil {
+		if err := json.Unmarshal(s.Config, &cfg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cfg, account.Facts
+}
+
+// run compiles every group and Service of the objects.
+func (s scenario) run(t *testing.T, objects []any) []outcome {
+	t.Helper()
+	cfg, all := s.config(t)
+	v := world.FromObjects(objects)
+	front := ingress.Config{TolerateMissingService: true, TolerateMissingAction: true, DefaultTargetType: cfg.DefaultTargetType}
+	var entrances []intent.Entrance
+	seen := map[stack.ID]bool{}
+	for _, o := range objects {
+		switch o := o.(type) {
+		case *networkingv1.Ingress:
+			for _, id := range ingress.Groups(v, front, o) {
+				if !seen[id] {
+					seen[id] = true
+					entrances = append(entrances, ingress.Translate(v, front, ingress.Load(v, front, id)))
+				}
+			}
+		case *corev1.Service:
+			if sc := (service.Config{DefaultTargetType: cfg.DefaultTargetType}); service.Supported(sc, o) {
+				entrances = append(entrances, service.Translate(v, sc, o))
+			}
+		}
+	}
+	slices.SortFunc(entrances, func(a, b intent.Entrance) int { return strings.Compare(a.Key.String(), b.Key.String()) })
+	var out []outcome
+	for _, e := range entrances {
+		out = append(out, s.compile(t, e, all, cfg))
+	}
+	return out
+}
+
+// compile answers the needs of an entrance, and nothing else, until it has its result.
+func (s scenario) compile(t *testing.T, e intent.Entrance, all facts.Facts, cfg compile.Config) outcome {
+	t.Helper()
+	o := outcome{Stack: e.Key.String()}
+	var f facts.Facts
+	for range 10 {
+		r := compile.Compile(e, f, cfg, nil)
+		if len(r.Needs) > 0 {
+			for _, n := range r.Needs {
+				o.Needs = append(o.Needs, strings.TrimSpace(string(n.Kind)+" "+n.Key))
+				reveal(&f, all, n, s.Exists[n.Key])
+			}
+			continue
+		}
+		o.Wish, o.Keep = r.Stack, r.Keep
+		for _, d := range r.Diagnostics {
+			o.Diagnostics = append(o.Diagnostics, fmt.Sprintf("%s %s: %s", d.Object, d.Class, d.Message()))
+		}
+		for _, k := range slices.SortedFunc(maps.Keys(r.Good), func(a, b diag.Object) int { return strings.Compare(a.String(), b.String()) }) {
+			o.Good = append(o.Good, k.String())
+		}
+		return o
+	}
+	t.Fatalf("%s: needs have no end: %v", e.Key, o.Needs)
+	return o
+}
+
+func reveal(f *facts.Facts, all facts.Facts, n facts.Need, existing *facts.LoadBalancer) {
+	switch n.Kind {
+	case facts.NeedVPC:
+		f.VPC = all.VPC
+	case facts.NeedSubnets:
+		f.Subnets = all.Subnets
+	case facts.NeedRoutes:
+		f.Routes = true
+	case facts.NeedForeignSubnet:
+		if f.ForeignSubnets == nil {
+			f.ForeignSubnets = map[string]*facts.Subnet{}
+		}
+		f.ForeignSubnets[n.Key] = all.ForeignSubnets[n.Key]
+	case facts.NeedSecurityGroups:
+		f.SecurityGroups = all.SecurityGroups
+	case facts.NeedForeignGroup:
+		if f.ForeignGroups == nil {
+			f.ForeignGroups = map[string]*facts.SecurityGroup{}
+		}
+		f.ForeignGroups[n.Key] = all.ForeignGroups[n.Key]
+	case facts.NeedCertificates:
+		f.Certificates = all.Certificates
+	case facts.NeedTargetGroupName:
+		if f.TargetGroups == nil {
+			f.TargetGroups = map[string]*facts.TargetGroup{}
+		}
+		f.TargetGroups[n.Key] = all.TargetGroups[n.Key]
+	case facts.NeedStack:
+		f.ExistingKnown, f.Existing = true, existing
+	}
+}
+
+// render writes YAML without what is empty.
+func render(t *testing.T, out []outcome) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	for _, o := range out {
+		raw, err := json.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var tree any
+		if err := json.Unmarshal(raw, &tree); err != nil {
+			t.Fatal(err)
+		}
+		tree, _ = prune(tree)
+		text, err := yaml.Marshal(tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "---\n%s", text)
+	}
+	return b.Bytes()
+}
+
+// prune drops empty values; ok is false if nothing is left.
+func prune(v any) (out any, ok bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, e := range v {
+			if e, ok := prune(e); ok {
+				v[k] = e
+			} else {
+				delete(v, k)
+			}
+		}
+		return v, len(v) > 0
+	case []any:
+		for i := range v {
+			v[i], _ = prune(v[i])
+		}
+		return v, len(v) > 0
+	case nil:
+		return nil, false
+	case string:
+		return v, v != ""
+	case float64:
+		return v, v != 0
+	case bool:
+		return v, v
+	}
+	return v, true
+}
