@@ -23,8 +23,9 @@ var foreign = map[Key]bool{
 
 // Check examines the keys of one object: those that are not ours but look like it, those that this version does not act on,
 // and those that have no effect on a kind of object. on is OnIngress for an Ingress, OnBoth for a backend Service of an
-// Ingress, OnService for a Service that is a load balancer.
-func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) {
+// Ingress, OnService for a Service that is a load balancer. secure tells whether there is a TLS listener: what guards only those
+// guards nothing without one.
+func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string, secure bool) {
 	keys := make([]string, 0, len(annotations))
 	for k := range annotations {
 		if claims(on, k) {
@@ -44,7 +45,7 @@ func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) 
 		case !applies(e.Scope, on):
 			f.Add(diag.New(o, key.Path(), diag.IgnoredSetting,
 				fmt.Sprintf("annotation %s has no effect on this object; it is read on: %s", k, e.Scope), "move it there, or remove it"))
-		case e.Guards && !e.Built && !harmless(e, annotations[k]):
+		case e.Guards && !e.Built && secure && !harmless(e, annotations[k]):
 			d := diag.New(o, key.Path(), diag.UnsupportedFeature,
 				fmt.Sprintf("annotation %s protects what is behind the load balancer, and this version does not act on it yet; nothing is served without that protection", k),
 				"use a version that supports it, or remove the annotation if the protection is not needed")

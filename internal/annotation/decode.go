@@ -2,6 +2,7 @@ package annotation
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -106,9 +107,22 @@ func items(raw string) []string {
 func decodeJSON[T any](_ Entry, k Key, raw string) (T, error) {
 	var v T
 	if err := json.Unmarshal([]byte(raw), &v); err != nil {
-		return v, fmt.Errorf("failed to parse json annotation, %s: %s: %w", k, raw, err)
+		return v, fmt.Errorf("failed to parse json annotation, %s: %s: %w", k, raw, JSONError(err))
 	}
 	return v, nil
+}
+
+// JSONError says what does not fit in words of JSON, where encoding/json would name Go types.
+func JSONError(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	where := wrong.Field
+	if where == "" {
+		where = "the whole"
+	}
+	return fmt.Errorf("%s must not be a JSON %s (offset %d)", where, wrong.Value, wrong.Offset)
 }
 
 // remedy says what a value must look like.
@@ -127,7 +141,7 @@ func (e Entry) remedy() string {
 	case Map:
 		return "write key=value pairs separated by commas, such as " + e.Example
 	case JSON:
-		return "write JSON such as " + e.Example
+		return "correct it; an example is " + e.Example
 	default:
 		return "write a value such as " + e.Example
 	}

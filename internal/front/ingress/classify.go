@@ -99,6 +99,9 @@ func excludes(v *world.View, selector *metav1.LabelSelector, namespace string) s
 	if err != nil {
 		return "the selector is malformed: " + err.Error()
 	}
+	if s.Empty() {
+		return ""
+	}
 	ns, ok := v.Namespace(namespace)
 	if !ok {
 		return fmt.Sprintf("namespace %s not found", namespace)

@@ -2,6 +2,8 @@ package ingress
 
 import (
 	"fmt"
+	"net"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -106,23 +108,43 @@ func (c *conditions) add(j conditionJSON) (problem string) {
 			c.others = append(c.others, stack.Condition{Field: stack.HTTPHeader, HeaderName: j.HTTPHeader.Name, Values: j.HTTPHeader.Values, Regex: j.HTTPHeader.Regex})
 		}
 	case stack.RequestMethod:
-		return c.addValues(stack.RequestMethod, "httpRequestMethodConfig", j.HTTPRequestMethod)
+		return c.addValues(stack.RequestMethod, "httpRequestMethodConfig", j.HTTPRequestMethod, method)
 	case stack.SourceIP:
-		return c.addValues(stack.SourceIP, "sourceIPConfig", j.SourceIP)
+		return c.addValues(stack.SourceIP, "sourceIPConfig", j.SourceIP, addressRange)
 	case stack.QueryString:
 		return c.addQuery(j.QueryString)
 	}
 	return problem
 }
 
-func (c *conditions) addValues(field stack.ConditionField, config string, j *methodJSON) (problem string) {
+func (c *conditions) addValues(field stack.ConditionField, config string, j *methodJSON, check func(string) string) (problem string) {
 	switch {
 	case j == nil:
 		return "missing " + config
 	case len(j.Values) == 0:
 		return "invalid " + config + ": values cannot be empty"
 	}
+	for _, v := range j.Values {
+		if problem := check(v); problem != "" {
+			return "invalid " + config + ": " + problem
+		}
+	}
 	c.others = append(c.others, stack.Condition{Field: field, Values: j.Values})
+	return ""
+}
+
+// method checks a request method as AWS does.
+func method(v string) (problem string) {
+	if v == "" || len(v) > 40 || strings.Trim(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_") != "" {
+		return fmt.Sprintf("%q is not a request method in capital letters", v)
+	}
+	return ""
+}
+
+func addressRange(v string) (problem string) {
+	if _, _, err := net.ParseCIDR(v); err != nil {
+		return err.Error()
+	}
 	return ""
 }
 

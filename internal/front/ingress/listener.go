@@ -34,6 +34,7 @@ func (t *translation) listeners() []intent.Listener {
 		policy = intent.Of(spec.SSLPolicy, t.params("spec.sslPolicy"))
 	}
 	out := t.listenPorts(certificates.Set)
+	t.secure = slices.ContainsFunc(out, func(l intent.Listener) bool { return l.Protocol == protocolHTTPS })
 	for i := range out {
 		l := &out[i]
 		l.InboundCIDRs, l.PrefixLists = cidrs, prefixLists
@@ -101,7 +102,7 @@ func (t *translation) listenPorts(certificates bool) []intent.Listener {
 	}
 	var entries []map[string]int32
 	if err := json.Unmarshal([]byte(raw), &entries); err != nil {
-		t.read.Invalid(annotation.ListenPorts, fmt.Sprintf("failed to parse listen-ports configuration: `%s`: %v", raw, err), "")
+		t.read.Invalid(annotation.ListenPorts, fmt.Sprintf("failed to parse listen-ports configuration: `%s`: %v", raw, annotation.JSONError(err)), "")
 		return nil
 	}
 	if len(entries) == 0 {

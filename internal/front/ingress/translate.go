@@ -29,6 +29,7 @@ type translation struct {
 	class    Class
 	findings *annotation.Findings
 	read     annotation.Reader
+	secure   bool // there is an HTTPS listener; known after listenPorts
 
 	targetGroups map[string]*intent.TargetGroup // by identity; nil = cannot be built, and that was reported
 	conditions   map[string]*conditions         // by Service name; nil = malformed, and that was reported
@@ -46,14 +47,14 @@ func translate(v *world.View, cfg Config, m member) intent.Member {
 		transforms:   map[string]*[]stack.Transform{},
 	}
 	f.Add(m.found...)
-	annotation.Check(f, Object(ing), annotation.OnIngress, ing.Annotations)
-	t.unbuiltParams()
 	out := intent.Member{Object: Object(ing), Order: m.order, Created: ing.CreationTimestamp.Unix(), Held: m.held}
 	if ing.CreationTimestamp.IsZero() {
 		out.Created = 0
 	}
 	out.Settings = t.settings()
 	out.Listeners = t.listeners()
+	annotation.Check(f, Object(ing), annotation.OnIngress, ing.Annotations, t.secure)
+	t.unbuiltParams()
 	out.Routes = t.routes()
 	out.Diagnostics = f.List()
 	return out

@@ -1,0 +1,139 @@
+package ingress
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/golden"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+// outcome is what a golden case comes to: the wish of every group that any Ingress of the case names, and the Ingresses that
+// belong to none for a reason.
+type outcome struct {
+	Groups   []groupOutcome
+	Rejected diag.List
+}
+
+type groupOutcome struct {
+	Group    string
+	Held     []string
+	Inactive []string
+	Members  []intent.Member
+}
+
+// defaults are those of a controller started without flags.
+func defaults() Config {
+	return Config{IngressClass: "alb", TolerateMissingService: true, TolerateMissingAction: true}
+}
+
+func run(t *testing.T, name string) outcome {
+	t.Helper()
+	input := struct{ Config Config }{defaults()}
+	v := world.FromObjects(golden.Input(t, name, &input))
+	var out outcome
+	done := map[stack.ID]bool{}
+	for _, ing := range v.Ingresses() {
+		if _, _, d := GroupOf(v, input.Config, ing); d != nil {
+			out.Rejected = append(out.Rejected, *d)
+		}
+		for _, id := range Groups(v, input.Config, ing) {
+			if done[id] {
+				continue
+			}
+			done[id] = true
+			g := Load(v, input.Config, id)
+			one := groupOutcome{Group: id.String(), Members: Translate(v, input.Config, g).Members}
+			for _, h := range g.Held {
+				one.Held = append(one.Held, h.Namespace+"/"+h.Name)
+			}
+			for _, h := range g.Inactive {
+				one.Inactive = append(one.Inactive, h.Namespace+"/"+h.Name)
+			}
+			out.Groups = append(out.Groups, one)
+		}
+	}
+	return out
+}
+
+func TestGoldenCases(t *testing.T) {
+	t.Parallel()
+	for _, name := range golden.Cases(t, "testdata") {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			t.Parallel()
+			golden.Compare(t, name, run(t, name))
+		})
+	}
+}
+
+func TestEveryBuiltAnnotationIsInACaseValidAndInvalid(t *testing.T) {
+	t.Parallel()
+	used, refused := map[annotation.Key]bool{}, map[annotation.Key]bool{}
+	for _, name := range golden.Cases(t, "testdata") {
+		var config struct{ Config Config }
+		for _, o := range golden.Input(t, name, &config) {
+			for k := range o.GetAnnotations() {
+				if e, ok := annotation.Lookup(annotation.Key(k)); ok {
+					used[e.Key] = true
+				}
+			}
+		}
+		for _, g := range run(t, name).Groups {
+			for _, m := range g.Members {
+				for _, d := range m.Diagnostics {
+					k := strings.TrimSuffix(strings.TrimPrefix(d.Path, "metadata.annotations["), "]")
+					if e, ok := annotation.Lookup(annotation.Key(k)); ok && d.Class != diag.Note {
+						refused[e.Key] = true
+					}
+				}
+			}
+		}
+	}
+	// These take any value; what it means is known only where AWS or other objects are.
+	anything := map[annotation.Key]bool{
+		annotation.GroupName: true, annotation.LoadBalancerName: true, annotation.Subnets: true, annotation.SecurityGroups: true,
+		annotation.PrefixLists: true, annotation.CertificateARN: true, annotation.SSLPolicy: true,
+	}
+	for _, e := range annotation.Entries() {
+		if !e.Built || e.Scope != annotation.OnIngress && e.Scope != annotation.OnBoth {
+			continue
+		}
+		if !used[e.Key] {
+			t.Errorf("%s is in no case", e.Key)
+		}
+		if !refused[e.Key] && !anything[e.Key] {
+			t.Errorf("%s is in no case with an invalid value", e.Key)
+		}
+	}
+}
+
+func TestAGroupIsReadThroughItsMembersOnly(t *testing.T) {
+	t.Parallel()
+	v := world.FromObjects(golden.Input(t, "testdata/group", &struct{ Config Config }{}))
+	Load(v, defaults(), stack.ID{Name: "shared"})
+	for _, r := range v.Reads() {
+		if r.Kind == world.IngressClass && r.Name == "gone" {
+			continue // of the member that is held
+		}
+		if r.Kind == world.IngressClass && r.Name != "alb" && r.Name != "foreign" {
+			t.Errorf("read %v, which says nothing about a member", r)
+		}
+	}
+}
+
+func TestADeletingIngressIsNobodys(t *testing.T) {
+	t.Parallel()
+	ing := &networkingv1.Ingress{}
+	ing.DeletionTimestamp = &ing.CreationTimestamp
+	class, d := Classify(world.New(world.Snapshot{}), Config{}, ing)
+	if d != nil || class.Managed {
+		t.Error(class, d)
+	}
+}
