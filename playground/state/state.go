@@ -168,7 +168,9 @@ func (d Dir) Logs() ([]string, error) {
 }
 
 // LogPath is the log file of a component.
-func (d Dir) LogPath(component string) string { return filepath.Join(string(d), "logs", component+".log") }
+func (d Dir) LogPath(component string) string {
+	return filepath.Join(string(d), "logs", component+".log")
+}
 
 // CacheDir is where kubectl caches what it learns of the API server.
 func (d Dir) CacheDir() string { return d.path("cache") }

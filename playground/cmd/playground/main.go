@@ -1,6 +1,50 @@
-// Command playground runs a Kubernetes cluster, a simulated AWS account and the load balancer controller on one machine.
+// Command playground runs a Kubernetes cluster, a simulated AWS account and the load balancer controller on one machine, and
+// offers the tools to use them: kubectl, curl and a look into the account.
 package main
 
-import _ "github.com/k8s-lbc/lbc/playground/controlplane"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
 
-func main() {}
+	"github.com/k8s-lbc/lbc/playground/curl"
+	"github.com/k8s-lbc/lbc/playground/kubectl"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	err := newRoot().ExecuteContext(ctx)
+	stop()
+	os.Exit(exitStatus(err))
+}
+
+// silent is an error that was already told; it only sets the exit status.
+type silent struct{ status int }
+
+func (s silent) Error() string { return fmt.Sprintf("exit status %d", s.status) }
+
+// exitStatus prints err as its kind deserves and gives the status for it.
+func exitStatus(err error) int {
+	var quiet silent
+	var kube *kubectl.ExitError
+	var transfer *curl.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &quiet):
+		return quiet.status
+	case errors.As(err, &kube):
+		if text := kube.Error(); text != "" {
+			fmt.Fprintln(os.Stderr, text)
+		}
+		return kube.Code
+	case errors.As(err, &transfer):
+		fmt.Fprintln(os.Stderr, transfer.Error())
+		return transfer.Code
+	}
+	fmt.Fprintln(os.Stderr, "playground:", err)
+	return 1
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/seed"
+	"github.com/k8s-lbc/lbc/playground/environment"
+	"github.com/k8s-lbc/lbc/playground/repository"
+	"github.com/k8s-lbc/lbc/playground/state"
+)
+
+// launch are the flags that say what to start.
+type launch struct {
+	account        string
+	profile        string
+	controller     string
+	controllerArgs []string
+	listen         string
+	noController   bool
+	startTimeout   time.Duration
+}
+
+func (l *launch) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&l.account, "account", "", "YAML file with what the account holds at first (default: a VPC over three zones, three nodes, certificates)")
+	f.StringVar(&l.profile, "profile", "fast", "how long AWS takes: instant, fast or real")
+	f.StringVar(&l.controller, "controller", "", "the controller's binary (default bin/controller of the checkout)")
+	f.StringArrayVar(&l.controllerArgs, "controller-arg", nil, "further argument for the controller, such as --log-level=debug")
+	f.BoolVar(&l.noController, "no-controller", false, "start everything but the controller")
+	f.StringVar(&l.listen, "aws-listen", "", "address of the simulated AWS API (default: a free port of 127.0.0.1)")
+	f.DurationVar(&l.startTimeout, "start-timeout", 2*time.Minute, "how long the start may take")
+}
+
+// options turns the flags into what an environment needs.
+func (l *launch) options(dir state.Dir, root repository.Root) (environment.Options, error) {
+	o := environment.Options{Dir: string(dir), Repo: root, ControllerArgs: l.controllerArgs, Listen: l.listen}
+	if !l.noController {
+		o.Controller = l.controller
+		if o.Controller == "" {
+			var err error
+			if o.Controller, err = root.Controller(); err != nil {
+				return o, err
+			}
+		}
+		abs, err := filepath.Abs(o.Controller)
+		if err != nil {
+			return o, err
+		}
+		o.Controller = abs
+		if err := repository.CheckBinary(abs); err != nil {
+			return o, err
+		}
+	}
+	// Health checks follow the profile: nobody wants to wait 15 s for the first answer of a playground.
+	switch l.profile {
+	case "instant":
+		o.Profile, o.HealthInterval, o.HealthTimeout = account.Instant(), 100*time.Millisecond, time.Second
+	case "fast":
+		o.Profile, o.HealthInterval, o.HealthTimeout = account.Fast(), 250*time.Millisecond, time.Second
+	case "real":
+		o.Profile = account.Real()
+	default:
+		return o, fmt.Errorf("--profile %q is not instant, fast or real", l.profile)
+	}
+	if l.account != "" {
+		f, err := os.Open(l.account)
+		if err != nil {
+			return o, fmt.Errorf("--account: %w", err)
+		}
+		defer f.Close() //nolint:errcheck // only read
+		file, err := seed.Load(f)
+		if err != nil {
+			return o, fmt.Errorf("--account %s: %w", l.account, err)
+		}
+		o.Account = &file
+	}
+	return o, nil
+}
+
+// start starts an environment and writes its description.
+func (l *launch) start(ctx context.Context, dir state.Dir, o environment.Options, out io.Writer) (*environment.Environment, state.Endpoints, error) {
+	began := time.Now()
+	e := state.Endpoints{PID: os.Getpid(), Started: began}
+	if err := dir.Write(e); err != nil {
+		return nil, e, err
+	}
+	o.Progress = func(what string, after time.Duration) { progress(out, after, what) }
+	startCtx, cancel := context.WithTimeout(ctx, l.startTimeout)
+	defer cancel()
+	env, err := environment.Start(startCtx, o)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, e, fmt.Errorf("%w: another program uses this address; choose another one with --aws-listen, or leave it to the playground", err)
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+		return nil, e, fmt.Errorf("the start took longer than %v (--start-timeout): %w; the logs are in %s", l.startTimeout, err, filepath.Join(string(dir), "logs"))
+	case err != nil:
+		return nil, e, err
+	}
+	seeded := env.Simulator.Seed()
+	e.APIServer = "https://" + env.Cluster.Plane.Address()
+	e.Kubeconfig, e.Simulator, e.Controller = env.Kubeconfig, env.URL, env.ControllerPID()
+	e.Region, e.VPC, e.Cluster = seeded.Region, seeded.VPC.ID, seeded.Cluster.Name
+	if s, err := env.AWS.Settings(ctx); err == nil {
+		e.DNS = s.DNS
+	}
+	if !l.noController {
+		e.Metrics = env.ControllerMetrics()
+	}
+	return env, e, dir.Write(e)
+}
+
+func progress(out io.Writer, after time.Duration, what string) {
+	fmt.Fprintf(out, "%6.1f s  %s\n", after.Seconds(), what) //nolint:errcheck // a terminal
+}
+
+func indent(prefix, text string) string {
+	return prefix + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n"+prefix) + "\n"
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/k8s-lbc/lbc/playground/repository"
+	"github.com/k8s-lbc/lbc/playground/state"
+)
+
+// settings are the flags of all commands.
+type settings struct {
+	stateDir string
+	repo     string
+}
+
+func newRoot() *cobra.Command {
+	s := &settings{}
+	up := newUp(s)
+	root := &cobra.Command{
+		Use:   "playground",
+		Short: "A Kubernetes cluster, an AWS account and the load balancer controller, on this machine only",
+		Long: `playground runs a real Kubernetes control plane with simulated nodes, a simulated AWS account whose load
+balancers carry traffic, and the real load balancer controller between the two. It needs nothing but this
+binary and the controller's, sends nothing to any other machine, and leaves nothing behind.
+
+Without a command it does what "up" does.`,
+		Example: `  playground up                                  start, apply an example, stay until Ctrl-C
+  playground kubectl get ingress -A              in another terminal: the cluster
+  playground curl http://NAME.elb.amazonaws.com  ... a load balancer
+  playground aws resources                       ... the account
+  playground run --once examples/nlb.yaml        start, apply, verify, delete, verify, stop`,
+		Args:          cobra.NoArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE:          up.RunE,
+	}
+	root.PersistentFlags().StringVar(&s.stateDir, "state-dir", "", "directory of the running playground's state (default $XDG_STATE_HOME/lbc-playground)")
+	root.PersistentFlags().StringVar(&s.repo, "repo", "", "checkout of the repository with config/crd and examples (default: found from here)")
+	root.Flags().AddFlagSet(up.Flags())
+	root.AddCommand(up, newDown(s), newStatus(s), newApply(s), newKubectl(s), newCurl(s), newAWS(s), newLogs(s), newRun(s))
+	return root
+}
+
+func (s *settings) dir() (state.Dir, error) {
+	if s.stateDir == "" {
+		return state.Default()
+	}
+	abs, err := filepath.Abs(s.stateDir)
+	return state.Dir(abs), err
+}
+
+func (s *settings) root() (repository.Root, error) {
+	if s.repo != "" {
+		return repository.Find(s.repo)
+	}
+	return repository.FindFromProcess()
+}
+
+// running finds the playground that the command is for.
+func (s *settings) running() (state.Dir, state.Endpoints, error) {
+	dir, err := s.dir()
+	if err != nil {
+		return "", state.Endpoints{}, err
+	}
+	e, err := dir.Running()
+	if err == nil && e.Simulator == "" {
+		err = &startingError{}
+	}
+	return dir, e, err
+}
+
+type startingError struct{}
+
+func (*startingError) Error() string {
+	return `the playground is still starting: try again in a few seconds, or look at "playground status"`
+}
+
+// self is how the user can call this program again.
+func (s *settings) self() string {
+	name := os.Args[0]
+	if exe, err := os.Executable(); err == nil {
+		if wd, err := os.Getwd(); err == nil {
+			if rel, err := filepath.Rel(wd, exe); err == nil && !strings.HasPrefix(rel, "..") {
+				name = "./" + rel
+			} else {
+				name = exe
+			}
+		}
+	}
+	if s.stateDir != "" {
+		name += " --state-dir " + s.stateDir
+	}
+	return name
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/k8s-lbc/lbc/playground/state"
+	"github.com/k8s-lbc/lbc/playground/trial"
+	"github.com/k8s-lbc/lbc/playground/verify"
+)
+
+func newRun(s *settings) *cobra.Command {
+	var l launch
+	var once, together, keep bool
+	timeout := 2 * time.Minute
+	c := &cobra.Command{
+		Use:   "run --once FILE...",
+		Short: "Start, apply manifests, verify that they answer, delete them, verify that nothing is left, stop",
+		Long: `run starts a playground of its own beside any other, and for each file: applies it, waits until each Ingress and
+each Service with a load balancer has an address, requests every path of every rule at every listener until it
+answers 200 (or, where an action or a condition decides, anything below 500), deletes the file, and waits until
+the AWS account is as it was before. The exit status is 0 if all of that happened.`,
+		Example: `  playground run --once examples/nlb.yaml
+  playground run --once --account account.yaml --profile instant manifests/*.yaml`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, files []string) error {
+			if !once {
+				return errors.New(`run needs --once; to apply something and stay, use "playground up -f FILE"`)
+			}
+			return runOnce(c.Context(), s, &l, files, together, keep, timeout, c.OutOrStdout())
+		},
+	}
+	l.addFlags(c.Flags())
+	c.Flags().BoolVar(&once, "once", false, "stop when all files are done")
+	c.Flags().BoolVar(&together, "together", false, "apply all files before the first is verified, and delete them at the end")
+	c.Flags().BoolVar(&keep, "keep-logs", false, "keep the directory with the logs")
+	c.Flags().DurationVar(&timeout, "timeout", timeout, "how long each step may take")
+	return c
+}
+
+func runOnce(ctx context.Context, s *settings, l *launch, files []string, together, keep bool, timeout time.Duration, out io.Writer) (err error) {
+	root, err := s.root()
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if _, err := os.Stat(f); err != nil {
+			return err
+		}
+	}
+	temporary, err := os.MkdirTemp("", "playground-")
+	if err != nil {
+		return err
+	}
+	dir := state.Dir(temporary)
+	defer func() {
+		if keep || err != nil && ctx.Err() == nil {
+			fmt.Fprintf(out, "The logs are in %s.\n", filepath.Join(temporary, "logs")) //nolint:errcheck // a terminal
+			return
+		}
+		_ = os.RemoveAll(temporary)
+	}()
+	options, err := l.options(dir, root)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	env, _, err := l.start(ctx, dir, options, out)
+	if err != nil {
+		return err
+	}
+	defer env.Stop()
+	before, err := env.AWS.Resources(ctx)
+	if err != nil {
+		return err
+	}
+	say := func(text string) { progress(out, time.Since(began), text) }
+	groups := [][]string{files}
+	if !together {
+		groups = nil
+		for _, f := range files {
+			groups = append(groups, []string{f})
+		}
+	}
+	for _, group := range groups {
+		t, err := trial.New(env, trial.Options{CacheDir: dir.CacheDir(), Timeout: timeout})
+		if err != nil {
+			return err
+		}
+		for _, f := range group {
+			if err := t.Apply(ctx, f); err != nil {
+				return err
+			}
+			say("applied " + f)
+		}
+		if err := t.WaitAddresses(ctx, func(object, host string) { say(object + " has address " + host) }); err != nil {
+			return err
+		}
+		n, err := t.WaitAnswers(ctx, func(r verify.Request) { say("answered: " + r.String()) })
+		if err != nil {
+			return err
+		}
+		for i := len(group) - 1; i >= 0; i-- {
+			if err := t.Delete(ctx, group[i]); err != nil {
+				return err
+			}
+			say("deleted " + group[i])
+		}
+		if err := t.WaitLike(ctx, before); err != nil {
+			return err
+		}
+		say(fmt.Sprintf("%d requests were answered; nothing is left in the account", n))
+	}
+	return nil
+}

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/k8s-lbc/lbc/playground/environment"
+	"github.com/k8s-lbc/lbc/playground/process"
+	"github.com/k8s-lbc/lbc/playground/report"
+	"github.com/k8s-lbc/lbc/playground/state"
+	"github.com/k8s-lbc/lbc/playground/trial"
+)
+
+const defaultExample = "game-2048.yaml"
+
+func newUp(s *settings) *cobra.Command {
+	var l launch
+	var detach, noExamples bool
+	var files []string
+	c := &cobra.Command{
+		Use:   "up",
+		Short: "Start a playground, apply an example and stay until Ctrl-C",
+		Long: `up starts etcd, kube-apiserver, the kube controllers and a scheduler, simulated nodes, the AWS simulator and the
+controller, applies an example, waits until its load balancer answers, and prints what was made and how to use
+it. It stays until Ctrl-C (or "playground down") and then ends everything that it started.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if detach {
+				return runDetached(c.Context(), s, c.OutOrStdout())
+			}
+			return runUp(c.Context(), s, &l, files, noExamples, c.OutOrStdout())
+		},
+	}
+	l.addFlags(c.Flags())
+	c.Flags().BoolVarP(&detach, "detach", "d", false, "return when the playground is ready and leave it running")
+	c.Flags().StringArrayVarP(&files, "filename", "f", nil, "manifest to apply instead of the example; may be repeated")
+	c.Flags().BoolVar(&noExamples, "no-examples", false, "apply nothing")
+	return c
+}
+
+func runUp(ctx context.Context, s *settings, l *launch, files []string, noExamples bool, out io.Writer) (err error) {
+	began := time.Now()
+	dir, err := s.dir()
+	if err != nil {
+		return err
+	}
+	root, err := s.root()
+	if err != nil {
+		return err
+	}
+	options, err := l.options(dir, root)
+	if err != nil {
+		return err
+	}
+	lock, err := dir.Take()
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	endpoints := state.Endpoints{PID: os.Getpid(), Started: began}
+	defer func() {
+		if err != nil { // for "up --detach", which waits for one or the other
+			endpoints.Failure = err.Error()
+			_ = dir.Write(endpoints)
+		}
+	}()
+	fmt.Fprintln(out, "Starting a playground") //nolint:errcheck // a terminal
+	env, endpoints, err := l.start(ctx, dir, options, out)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		fmt.Fprintln(out, "\nStopping") //nolint:errcheck // a terminal
+		env.Stop()
+	}()
+	if len(files) == 0 && !noExamples && !l.noController {
+		files = []string{root.Example(defaultExample)}
+	}
+	if len(files) > 0 {
+		t, err := trial.New(env, trial.Options{CacheDir: dir.CacheDir(), Timeout: l.startTimeout})
+		if err != nil {
+			return err
+		}
+		if err := applyFirst(ctx, t, files, began, out); err != nil {
+			return err
+		}
+	}
+	var text strings.Builder
+	if err := guide(ctx, &text, s, env, endpoints, dir, root.Example("")); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(out, text.String()); err != nil {
+		return err
+	}
+	endpoints.Ready, endpoints.Summary = true, text.String()
+	if err := dir.Write(endpoints); err != nil {
+		return err
+	}
+	return stay(ctx, env)
+}
+
+func applyFirst(ctx context.Context, t *trial.Trial, files []string, began time.Time, out io.Writer) error {
+	for _, f := range files {
+		if err := t.Apply(ctx, f); err != nil {
+			return err
+		}
+		progress(out, time.Since(began), "applied "+filepath.Base(f))
+	}
+	if err := t.WaitAddresses(ctx, func(object, host string) { progress(out, time.Since(began), object+" has address "+host) }); err != nil {
+		return err
+	}
+	answered, err := t.WaitAnswers(ctx, nil)
+	if err != nil {
+		return err
+	}
+	progress(out, time.Since(began), fmt.Sprintf("%d of %d requests are answered: the load balancers carry traffic", answered, answered))
+	return nil
+}
+
+// stay waits for the end: the user's, or of a part that must not end.
+func stay(ctx context.Context, env *environment.Environment) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := env.Failed(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// guide prints what there is and how to use it.
+func guide(ctx context.Context, out io.Writer, s *settings, env *environment.Environment, e state.Endpoints, dir state.Dir, examples string) error {
+	resources, err := env.AWS.Resources(ctx)
+	if err != nil {
+		return err
+	}
+	located, err := env.Endpoints(ctx)
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	if len(resources.LoadBalancers) > 0 {
+		b.WriteString("\nIn the AWS account now:\n")
+		if err := report.Summary(&b, resources, located); err != nil {
+			return err
+		}
+	}
+	self := s.self()
+	b.WriteString("\nTry, in another terminal:\n")
+	for _, lb := range located {
+		for _, l := range lb.Listeners {
+			if l.Protocol != "HTTP" || !l.Address.IsValid() {
+				continue
+			}
+			url := "http://" + lb.DNSName + "/"
+			if l.Port != 80 {
+				url = fmt.Sprintf("http://%s:%d/", lb.DNSName, l.Port)
+			}
+			fmt.Fprintf(&b, "  %s curl %s\n  curl --connect-to ::%s %s\n", self, url, l.Address, url)
+		}
+	}
+	fmt.Fprintf(&b, `  export KUBECONFIG=%s
+  %[2]s kubectl get pods,services,ingresses -A
+  %[2]s apply -f %[3]s
+  %[2]s aws resources
+  %[2]s aws calls
+  %[2]s logs -f controller
+
+The AWS API is at %[4]s (region %[5]s, VPC %[6]s); the logs are in %[7]s.
+`, e.Kubeconfig, self, filepath.Join(examples, "nlb.yaml"), e.Simulator, e.Region, e.VPC, filepath.Join(string(dir), "logs"))
+	b.WriteString("Ctrl-C ends the playground and everything in it.\n")
+	_, err = io.WriteString(out, b.String())
+	return err
+}
+
+// runDetached starts this program again as a process of its own, without a terminal, and waits until it is ready.
+func runDetached(ctx context.Context, s *settings, out io.Writer) error {
+	dir, err := s.dir()
+	if err != nil {
+		return err
+	}
+	if e, err := dir.Running(); err == nil {
+		return &state.RunningError{Dir: dir, PID: e.PID}
+	}
+	if err := os.MkdirAll(string(dir), 0o700); err != nil {
+		return fmt.Errorf("create the state directory: %w", err)
+	}
+	logPath := filepath.Join(string(dir), "up.log")
+	log, err := os.Create(logPath)
+	if err != nil {
+		return fmt.Errorf("create the log: %w", err)
+	}
+	defer log.Close() //nolint:errcheck // the child writes it
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	var args []string
+	for _, a := range os.Args[1:] {
+		if a != "-d" && a != "--detach" && a != "--detach=true" {
+			args = append(args, a)
+		}
+	}
+	child := exec.Command(exe, args...)
+	child.Stdout, child.Stderr = log, log
+	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := child.Start(); err != nil {
+		return fmt.Errorf("start the playground: %w", err)
+	}
+	ended := make(chan struct{})
+	go func() { _ = child.Wait(); close(ended) }()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ended:
+			return fmt.Errorf("the playground ended; it said:\n%s", process.Tail(logPath, 30))
+		case <-ctx.Done(): // what was started is not wanted any more
+			_ = child.Process.Signal(syscall.SIGTERM)
+			<-ended
+			return ctx.Err()
+		case <-tick.C:
+			if e, err := dir.Running(); err == nil && e.PID == child.Process.Pid && e.Ready {
+				content, err := os.ReadFile(logPath)
+				if err != nil {
+					return err
+				}
+				text := strings.ReplaceAll(string(content), "Ctrl-C ends", s.self()+" down ends")
+				_, err = io.WriteString(out, text)
+				return err
+			}
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/playground/curl"
+	"github.com/k8s-lbc/lbc/playground/kubectl"
+	"github.com/k8s-lbc/lbc/playground/report"
+)
+
+func newKubectl(s *settings) *cobra.Command {
+	return &cobra.Command{
+		Use:   "kubectl [arguments of kubectl]",
+		Short: "The real kubectl, at the playground's cluster",
+		Example: `  playground kubectl get ingress -A
+  playground kubectl -n game-2048 scale deployment game --replicas 2`,
+		DisableFlagParsing: true, // all flags are kubectl's
+		RunE: func(c *cobra.Command, args []string) error {
+			args = s.takeStateDir(args)
+			return runKubectl(c.Context(), s, args...)
+		},
+	}
+}
+
+// takeStateDir picks the playground's own flag out of arguments that are another program's.
+func (s *settings) takeStateDir(args []string) []string {
+	if len(args) >= 2 && args[0] == "--state-dir" {
+		s.stateDir = args[1]
+		return args[2:]
+	}
+	if len(args) >= 1 {
+		if dir, ok := strings.CutPrefix(args[0], "--state-dir="); ok {
+			s.stateDir = dir
+			return args[1:]
+		}
+	}
+	return args
+}
+
+func runKubectl(ctx context.Context, s *settings, args ...string) error {
+	// Help works without a cluster.
+	kubeconfig, cache := "", os.TempDir()
+	dir, e, err := s.running()
+	switch {
+	case err == nil:
+		kubeconfig, cache = e.Kubeconfig, dir.CacheDir()
+	case len(args) > 0 && args[0] != "help" && args[0] != "options" && !strings.Contains(" "+strings.Join(args, " ")+" ", " --help ") && !strings.Contains(" "+strings.Join(args, " ")+" ", " -h "):
+		return err
+	}
+	return kubectl.Run(ctx, kubeconfig, cache, genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}, args...)
+}
+
+func newApply(s *settings) *cobra.Command {
+	var files []string
+	c := &cobra.Command{
+		Use:     "apply -f FILE",
+		Short:   "Apply manifests (kubectl apply)",
+		Example: "  playground apply -f examples/nlb.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			args := []string{"apply"}
+			for _, f := range files {
+				args = append(args, "-f", f)
+			}
+			return runKubectl(c.Context(), s, args...)
+		},
+	}
+	c.Flags().StringArrayVarP(&files, "filename", "f", nil, "file, directory or URL; may be repeated")
+	if err := c.MarkFlagRequired("filename"); err != nil {
+		panic(err) // the flag is defined one line above
+	}
+	return c
+}
+
+func newCurl(s *settings) *cobra.Command {
+	var o curl.Options
+	c := &cobra.Command{
+		Use:   "curl [flags] URL",
+		Short: "A small curl that knows the load balancers' names and trusts the account's certificates",
+		Example: `  playground curl http://NAME.us-west-2.elb.amazonaws.com/
+  playground curl -H 'Host: shop.example.com' http://NAME.us-west-2.elb.amazonaws.com/
+  playground curl -v --connect-to ::NAME.us-west-2.elb.amazonaws.com: https://shop.example.com/`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			_, e, err := s.running()
+			if err != nil {
+				return err
+			}
+			client := simclient.New(e.Simulator, nil)
+			ca, err := client.CA(c.Context())
+			if err != nil {
+				return err
+			}
+			err = curl.Run(c.Context(), client.Topology, ca, o, args[0], curl.Streams{Out: c.OutOrStdout(), Err: c.ErrOrStderr()})
+			var exit *curl.ExitError
+			if o.Silent && errors.As(err, &exit) {
+				return silent{exit.Code}
+			}
+			return err
+		},
+	}
+	o.AddFlags(c.Flags())
+	return c
+}
+
+func newAWS(s *settings) *cobra.Command {
+	c := &cobra.Command{Use: "aws", Short: "Look into the simulated AWS account"}
+	c.AddCommand(newResources(s), newCalls(s))
+	return c
+}
+
+func newResources(s *settings) *cobra.Command {
+	var output string
+	c := &cobra.Command{
+		Use:   "resources",
+		Short: "Load balancers, listeners, rules, target groups, targets, security groups, certificates",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, e, err := s.running()
+			if err != nil {
+				return err
+			}
+			client := simclient.New(e.Simulator, nil)
+			r, err := client.Resources(c.Context())
+			if err != nil {
+				return err
+			}
+			if output == "json" {
+				return writeJSON(c.OutOrStdout(), r)
+			}
+			endpoints, err := client.Topology(c.Context())
+			if err != nil {
+				return err
+			}
+			return report.Resources(c.OutOrStdout(), r, endpoints)
+		},
+	}
+	addOutput(c, &output)
+	return c
+}
+
+func newCalls(s *settings) *cobra.Command {
+	var f gate.Filter
+	var since time.Duration
+	var output string
+	var counts, all bool
+	c := &cobra.Command{
+		Use:   "calls",
+		Short: "What was called in AWS, by whom, with which result",
+		Example: `  playground aws calls --failed
+  playground aws calls --action 'Create*' --since 1m
+  playground aws calls --counts`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, e, err := s.running()
+			if err != nil {
+				return err
+			}
+			client := simclient.New(e.Simulator, nil)
+			if counts {
+				n, err := client.Counts(c.Context())
+				if err != nil {
+					return err
+				}
+				if output == "json" {
+					return writeJSON(c.OutOrStdout(), n)
+				}
+				return report.Counts(c.OutOrStdout(), n)
+			}
+			if since > 0 {
+				f.Since = time.Now().Add(-since)
+			}
+			if all {
+				f.Limit = 0
+			}
+			calls, err := client.Calls(c.Context(), f)
+			if err != nil {
+				return err
+			}
+			if output == "json" {
+				return writeJSON(c.OutOrStdout(), calls)
+			}
+			return report.Calls(c.OutOrStdout(), calls, output == "wide")
+		},
+	}
+	c.Flags().StringVar(&f.Service, "service", "", "only this service: elasticloadbalancing, ec2, acm, sts, tagging")
+	c.Flags().StringVar(&f.Action, "action", "", "only this action; * stands for any text")
+	c.Flags().StringVar(&f.Caller, "caller", "", "only this caller")
+	c.Flags().BoolVar(&f.Failed, "failed", false, "only calls that failed")
+	c.Flags().DurationVar(&since, "since", 0, "only calls of this last time, such as 5m")
+	c.Flags().IntVar(&f.Limit, "limit", 200, "at most this many, the latest")
+	c.Flags().BoolVar(&all, "all", false, "no limit")
+	c.Flags().BoolVar(&counts, "counts", false, "numbers of calls by action instead")
+	addOutput(c, &output)
+	return c
+}
+
+func addOutput(c *cobra.Command, output *string) {
+	c.Flags().StringVarP(output, "output", "o", "", "wide or json (default: a table)")
+	run := c.RunE
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if *output != "" && *output != "wide" && *output != "json" {
+			return fmt.Errorf("-o %q is not wide or json", *output)
+		}
+		return run(c, args)
+	}
+}
+
+func writeJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
+}

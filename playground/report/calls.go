@@ -1,0 +1,98 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/awssim/simclient"
+)
+
+// maxParameters bounds how much of a call's parameters a table row shows.
+const maxParameters = 100
+
+// Calls prints recorded calls, one a line. wide shows parameters and messages in full.
+func Calls(w io.Writer, calls []simclient.Call, wide bool) error {
+	p := printer{w: w}
+	if len(calls) == 0 {
+		p.line("no calls")
+		return p.err
+	}
+	rows := [][]string{{"TIME", "CALL", "RESULT", "TOOK", "CALLER", "PARAMETERS"}}
+	for _, c := range calls {
+		rows = append(rows, []string{
+			c.Time.Local().Format("15:04:05.000"), c.Service + " " + c.Action, result(c), rounded(c.Duration), c.Caller, parameters(c.Parameters, wide),
+		})
+	}
+	p.table(rows)
+	if wide {
+		for _, c := range calls {
+			if c.Message != "" {
+				p.line("%s %s: %s", c.Action, c.Code, c.Message)
+			}
+		}
+	}
+	return p.err
+}
+
+// Counts prints the number of calls of each action, most frequent first.
+func Counts(w io.Writer, counts []gate.Count) error {
+	p := printer{w: w}
+	sort.SliceStable(counts, func(i, j int) bool { return counts[i].Calls > counts[j].Calls })
+	rows := [][]string{{"CALLS", "FAILED", "ACTION", "CALLER"}}
+	total := 0
+	for _, c := range counts {
+		rows = append(rows, []string{fmt.Sprint(c.Calls), fmt.Sprint(c.Failed), c.Service + " " + c.Action, c.Caller})
+		total += c.Calls
+	}
+	p.table(rows)
+	p.line("%d calls", total)
+	return p.err
+}
+
+func result(c simclient.Call) string {
+	switch {
+	case c.Dropped:
+		return "answer lost"
+	case c.Code != "":
+		return c.Code
+	}
+	return "OK"
+}
+
+func rounded(text string) string {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return text
+	}
+	if d < time.Millisecond {
+		return d.Round(time.Microsecond).String()
+	}
+	return d.Round(100 * time.Microsecond).String()
+}
+
+// parameters writes JSON without its noise: {"Names":["a"],"PageSize":1} as Names=[a] PageSize=1.
+func parameters(raw json.RawMessage, wide bool) string {
+	var m map[string]json.RawMessage
+	if json.Unmarshal(raw, &m) != nil {
+		return string(raw)
+	}
+	names := make([]string, 0, len(m))
+	for n := range m {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	var parts []string
+	for _, n := range names {
+		parts = append(parts, n+"="+strings.ReplaceAll(string(m[n]), `"`, ""))
+	}
+	text := strings.Join(parts, " ")
+	if r := []rune(text); !wide && len(r) > maxParameters {
+		text = string(r[:maxParameters]) + "…"
+	}
+	return text
+}

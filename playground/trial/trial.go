@@ -1,0 +1,265 @@
+// Package trial applies manifests to a running environment as a user would, waits until their load balancers answer, and
+// deletes them again. It imports environment, verify and kubectl.
+package trial
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/playground/curl"
+	"github.com/k8s-lbc/lbc/playground/environment"
+	"github.com/k8s-lbc/lbc/playground/kubectl"
+	"github.com/k8s-lbc/lbc/playground/manifest"
+	"github.com/k8s-lbc/lbc/playground/process"
+	"github.com/k8s-lbc/lbc/playground/verify"
+)
+
+// Options of a trial.
+type Options struct {
+	CacheDir string        // of kubectl's discovery
+	Timeout  time.Duration // of each wait; 0: two minutes
+}
+
+// Trial is a set of applied files.
+type Trial struct {
+	env       *environment.Environment
+	options   Options
+	transport *http.Transport
+	objects   []*unstructured.Unstructured
+}
+
+// New makes a trial without files.
+func New(env *environment.Environment, o Options) (*Trial, error) {
+	if o.Timeout == 0 {
+		o.Timeout = 2 * time.Minute
+	}
+	ca, err := env.Simulator.CA()
+	if err != nil {
+		return nil, fmt.Errorf("the simulator's CA: %w", err)
+	}
+	transport, err := curl.Endpoints(env.Endpoints).Transport(ca)
+	if err != nil {
+		return nil, err
+	}
+	return &Trial{env: env, options: o, transport: transport}, nil
+}
+
+// Kubectl runs kubectl with all rights and returns what it printed.
+func (t *Trial) Kubectl(ctx context.Context, args ...string) (string, error) {
+	var out bytes.Buffer
+	streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &out}
+	err := kubectl.Run(ctx, t.env.Kubeconfig, t.options.CacheDir, streams, args...)
+	return out.String(), err
+}
+
+// Apply applies a file.
+func (t *Trial) Apply(ctx context.Context, file string) error {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	objects, err := manifest.Parse(file, content)
+	if err != nil {
+		return err
+	}
+	if out, err := t.Kubectl(ctx, "apply", "-f", file); err != nil {
+		return fmt.Errorf("apply %s: %w\n%s", file, err, out)
+	}
+	t.objects = append(t.objects, objects...)
+	return nil
+}
+
+// Delete deletes a file's objects and waits until they are gone.
+func (t *Trial) Delete(ctx context.Context, file string) error {
+	out, err := t.Kubectl(ctx, "delete", "-f", file, "--ignore-not-found", "--timeout="+t.options.Timeout.String())
+	if err != nil {
+		return fmt.Errorf("delete %s: %w\n%s\n%s", file, err, out, t.Report(ctx))
+	}
+	return nil
+}
+
+// WaitAddresses returns when every Ingress and Service of the files that has a load balancer has an address. found, if not
+// nil, hears of each once.
+func (t *Trial) WaitAddresses(ctx context.Context, found func(object, host string)) error {
+	told := map[string]bool{}
+	return t.wait(ctx, "an address", func(ctx context.Context) error {
+		ingresses, services, err := t.current(ctx)
+		if err != nil {
+			return err
+		}
+		var missing []string
+		see := func(object, host string) {
+			if host == "" {
+				missing = append(missing, object)
+			} else if !told[object] && found != nil {
+				found(object, host)
+			}
+			told[object] = told[object] || host != ""
+		}
+		for _, i := range ingresses {
+			host := ""
+			if in := i.Status.LoadBalancer.Ingress; len(in) > 0 {
+				host = in[0].Hostname
+			}
+			see("Ingress "+i.Namespace+"/"+i.Name, host)
+		}
+		for _, s := range services {
+			host := ""
+			if in := s.Status.LoadBalancer.Ingress; len(in) > 0 {
+				host = in[0].Hostname
+			}
+			see("Service "+s.Namespace+"/"+s.Name, host)
+		}
+		if len(missing) > 0 {
+			return fmt.Errorf("no address: %s", strings.Join(missing, ", "))
+		}
+		return nil
+	})
+}
+
+// WaitAnswers tries every request that the applied objects promise until all answer as expected, and returns their number.
+// tried, if not nil, hears of each success.
+func (t *Trial) WaitAnswers(ctx context.Context, tried func(verify.Request)) (int, error) {
+	requests, err := t.requests(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, r := range requests {
+		err := t.wait(ctx, fmt.Sprintf("%s: the answer to %s", r.Object, r), func(ctx context.Context) error {
+			return verify.Try(ctx, t.transport, curl.Endpoints(t.env.Endpoints).Dial, r)
+		})
+		if err != nil {
+			return 0, err
+		}
+		if tried != nil {
+			tried(r)
+		}
+	}
+	return len(requests), nil
+}
+
+// WaitLike returns when the account is as before, or says what differs.
+func (t *Trial) WaitLike(ctx context.Context, before simclient.Resources) error {
+	return t.wait(ctx, "the account as it was before", func(ctx context.Context) error {
+		after, err := t.env.AWS.Resources(ctx)
+		if err != nil {
+			return err
+		}
+		if d := verify.Difference(before, after); len(d) > 0 {
+			return fmt.Errorf("the account differs:\n  %s", strings.Join(d, "\n  "))
+		}
+		return nil
+	})
+}
+
+// requests lists what the applied objects promise.
+func (t *Trial) requests(ctx context.Context) ([]verify.Request, error) {
+	ingresses, services, err := t.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []verify.Request
+	for _, i := range ingresses {
+		r, err := verify.OfIngress(i)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r...)
+	}
+	for _, s := range services {
+		pods, err := t.env.Cluster.Client.CoreV1().Pods(s.Namespace).List(ctx, metav1.ListOptions{LabelSelector: labelSelector(s.Spec.Selector)})
+		if err != nil {
+			return nil, fmt.Errorf("list the pods of Service %s/%s: %w", s.Namespace, s.Name, err)
+		}
+		r, err := verify.OfService(s, func(p corev1.ServicePort) bool { return speaksHTTP(p, pods.Items) })
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r...)
+	}
+	return all, nil
+}
+
+// current reads the applied objects that have load balancers.
+func (t *Trial) current(ctx context.Context) (ingresses []*networkingv1.Ingress, services []*corev1.Service, err error) {
+	client := t.env.Cluster.Client
+	for _, o := range t.objects {
+		namespace := o.GetNamespace()
+		if namespace == "" {
+			namespace = metav1.NamespaceDefault
+		}
+		switch o.GroupVersionKind().GroupKind().String() {
+		case "Ingress.networking.k8s.io":
+			i, err := client.NetworkingV1().Ingresses(namespace).Get(ctx, o.GetName(), metav1.GetOptions{})
+			if err != nil {
+				return nil, nil, err
+			}
+			ingresses = append(ingresses, i)
+		case "Service":
+			s, err := client.CoreV1().Services(namespace).Get(ctx, o.GetName(), metav1.GetOptions{})
+			if err != nil {
+				return nil, nil, err
+			}
+			if verify.HasLoadBalancer(s) {
+				services = append(services, s)
+			}
+		}
+	}
+	return ingresses, services, nil
+}
+
+// wait repeats f until it succeeds; the error of a wait that takes too long tells what is known.
+func (t *Trial) wait(ctx context.Context, what string, f func(context.Context) error) error {
+	began := time.Now()
+	bounded, cancel := context.WithTimeout(ctx, t.options.Timeout)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := f(bounded)
+		if err == nil {
+			return nil
+		}
+		if failed := t.env.Failed(); failed != nil {
+			return errors.Join(failed, err)
+		}
+		select {
+		case <-tick.C:
+		case <-bounded.Done():
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return fmt.Errorf("waited %v for %s: %w\n%s", time.Since(began).Round(time.Second), what, err, t.Report(ctx))
+		}
+	}
+}
+
+// Report is what helps to find out why something did not happen: Warning events and the end of the controller's log.
+func (t *Trial) Report(ctx context.Context) string {
+	var b strings.Builder
+	events, err := t.env.Cluster.Client.CoreV1().Events("").List(ctx, metav1.ListOptions{FieldSelector: "type=Warning"})
+	if err == nil && len(events.Items) > 0 {
+		b.WriteString("Warning events:\n")
+		for _, e := range events.Items {
+			fmt.Fprintf(&b, "  %s %s/%s %s: %s\n", e.InvolvedObject.Kind, e.InvolvedObject.Namespace, e.InvolvedObject.Name, e.Reason, e.Message)
+		}
+	}
+	path := t.env.LogPath("controller")
+	if _, err := os.Stat(path); err == nil {
+		fmt.Fprintf(&b, "The end of the controller's log (%s):\n%s\n", path, process.Tail(path, 15))
+	}
+	return b.String()
+}
