@@ -41,9 +41,8 @@ type Service struct {
 	gate    *gate.Gate
 
 	mu      sync.Mutex
-	stale   []resource // what the index shows while it lags behind; valid if lagging
-	lagging bool
-	latest  []resource // what was true after the last change
+	lagging bool       // the index has not caught up with the last change
+	shown   []resource // what it shows meanwhile
 }
 
 // New is the service over that account; calls pass g, which may be nil. It follows the account's changes from now on.
@@ -52,7 +51,7 @@ func New(a *account.Account, g *gate.Gate) *Service {
 	a.Lock()
 	lag := a.Profile.TagIndex
 	if lag > 0 {
-		s.latest = collect(a)
+		s.shown = collect(a)
 	}
 	a.Unlock()
 	if lag > 0 {
@@ -65,30 +64,31 @@ func New(a *account.Account, g *gate.Gate) *Service {
 // together.
 func (s *Service) changed() {
 	s.account.Lock()
-	now := collect(s.account)
 	lag := s.account.Profile.TagIndex
 	s.account.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.lagging {
-		s.latest = now
 		return
 	}
-	s.stale, s.latest, s.lagging = s.latest, now, true
+	s.lagging = true
 	s.account.Clock.AfterFunc(lag, func() {
+		s.account.Lock()
+		now := collect(s.account)
+		s.account.Unlock()
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.stale, s.lagging = nil, false
+		s.shown, s.lagging = now, false
 	})
 }
 
 // index is what GetResources sees, by ARN.
 func (s *Service) index() []resource {
 	s.mu.Lock()
-	stale, lagging := s.stale, s.lagging
+	shown, lagging := s.shown, s.lagging
 	s.mu.Unlock()
 	if lagging {
-		return stale
+		return shown
 	}
 	s.account.Lock()
 	defer s.account.Unlock()

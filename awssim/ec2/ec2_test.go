@@ -1,0 +1,94 @@
+package ec2
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/awssim/seed"
+)
+
+// Ids of the built-in account.
+const (
+	vpcID     = "vpc-0a1de000000000001"
+	nodeGroup = "sg-0a1de000000000001"
+	webGroup  = "sg-0a1de000000000002"
+	subnetA   = "subnet-0a1de0000000000a2" // private, zone a
+	nodeA     = "i-0a1de0000000000a1"
+)
+
+// newService is EC2 over the built-in account.
+func newService(t *testing.T) *Service {
+	t.Helper()
+	a := &account.Account{Clock: clock.NewStepped(time.Unix(1_700_000_000, 0)), Profile: account.Instant()}
+	if err := seed.Default().Apply(a); err != nil {
+		t.Fatal(err)
+	}
+	return New(a, nil)
+}
+
+// wantCode checks the AWS code of an error; an empty code means success.
+func wantCode(t *testing.T, err error, code string) {
+	t.Helper()
+	var e smithy.APIError
+	switch {
+	case err == nil && code == "":
+	case err == nil:
+		t.Errorf("succeeded, want %s", code)
+	case !errors.As(err, &e):
+		t.Errorf("got %v, which is no error of AWS", err)
+	case e.ErrorCode() != code:
+		t.Errorf("got %v, want %q", err, code)
+	}
+}
+
+func filter(name string, values ...string) types.Filter {
+	return types.Filter{Name: aws.String(name), Values: values}
+}
+
+// newGroup makes a security group and returns its id.
+func newGroup(t *testing.T, s *Service, name string) string {
+	t.Helper()
+	out, err := s.CreateSecurityGroup(context.Background(), &ec2.CreateSecurityGroupInput{
+		GroupName: aws.String(name), Description: aws.String("test"), VpcId: aws.String(vpcID),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *out.GroupId
+}
+
+func tcp(port int32, cidrs ...string) types.IpPermission {
+	p := types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(port), ToPort: aws.Int32(port)}
+	for _, c := range cidrs {
+		p.IpRanges = append(p.IpRanges, types.IpRange{CidrIp: aws.String(c)})
+	}
+	return p
+}
+
+func authorize(s *Service, group string, permissions ...types.IpPermission) error {
+	_, err := s.AuthorizeSecurityGroupIngress(context.Background(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String(group), IpPermissions: permissions})
+	return err
+}
+
+func revoke(s *Service, group string, permissions ...types.IpPermission) error {
+	_, err := s.RevokeSecurityGroupIngress(context.Background(), &ec2.RevokeSecurityGroupIngressInput{GroupId: aws.String(group), IpPermissions: permissions})
+	return err
+}
+
+func describeGroup(t *testing.T, s *Service, id string) types.SecurityGroup {
+	t.Helper()
+	out, err := s.DescribeSecurityGroups(context.Background(), &ec2.DescribeSecurityGroupsInput{GroupIds: []string{id}})
+	if err != nil || len(out.SecurityGroups) != 1 {
+		t.Fatalf("describe %s: %v, %v", id, out, err)
+	}
+	return out.SecurityGroups[0]
+}
