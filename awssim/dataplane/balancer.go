@@ -71,10 +71,7 @@ func (b *balancer) update(lb *LoadBalancer) error {
 	for i := range lb.Listeners {
 		l := &lb.Listeners[i]
 		key := frontKey{l.Port, l.Protocol}
-		view, err := b.newView(l)
-		if err != nil {
-			bad = append(bad, fmt.Errorf("load balancer %s, listener %d: %w", lb.Name, l.Port, err))
-		}
+		view := b.newView(l)
 		f := b.fronts[key]
 		if f == nil {
 			f = newFront(b, key, view)

@@ -103,7 +103,7 @@ func (x *exchange) route() {
 		Scheme: x.scheme(), Host: x.r.Host, Port: x.view.listener.Port, Method: x.r.Method,
 		Path: x.path, RawQuery: x.query, Header: x.r.Header, SourceIP: x.conn.client.Addr(),
 	}
-	d := x.view.matcher.Match(&request)
+	d := x.view.matcher().Match(&request)
 	if d.Rule != nil {
 		x.front.balancer.rules.add(d.Rule.ID)
 	} else {

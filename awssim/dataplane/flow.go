@@ -111,7 +111,7 @@ func (f *front) refuse(c net.Conn) {
 
 // groupFor chooses the target group of a flow by weight; with group stickiness by the client's address.
 func (f *front) groupFor(v *view, client netip.AddrPort) *group {
-	d := v.matcher.Match(&traffic.Request{})
+	d := v.matcher().Match(&traffic.Request{})
 	action, ok := d.Routing()
 	if !ok || action.Forward == nil {
 		return nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -26,11 +27,12 @@ type front struct {
 	loopback []io.Closer
 	virtual  map[netip.Addr][]io.Closer
 	flows    map[*flow]bool
+	conns    map[*clientConn]bool
 	stopped  bool
 }
 
 func newFront(b *balancer, key frontKey, v *view) *front {
-	f := &front{balancer: b, key: key, virtual: map[netip.Addr][]io.Closer{}, flows: map[*flow]bool{}}
+	f := &front{balancer: b, key: key, virtual: map[netip.Addr][]io.Closer{}, flows: map[*flow]bool{}, conns: map[*clientConn]bool{}}
 	f.view.Store(v)
 	if key.protocol == "HTTP" || key.protocol == "HTTPS" {
 		f.servers = newServers(f)
@@ -145,6 +147,16 @@ func (f *front) stop() {
 	}
 }
 
+// closeConns closes every client's connection.
+func (f *front) closeConns() {
+	f.mu.Lock()
+	conns := slices.Collect(maps.Keys(f.conns))
+	f.mu.Unlock()
+	for _, c := range conns {
+		_ = c.Close()
+	}
+}
+
 // acceptPause is how long accepting rests when the process is out of descriptors.
 const acceptPause = 20 * time.Millisecond
 
@@ -182,6 +194,9 @@ func (f *front) take(c net.Conn) {
 	}
 	v := f.view.Load()
 	conn := &clientConn{Conn: c, front: f, client: client, zone: b.zone(local, v), since: time.Now()}
+	f.mu.Lock()
+	f.conns[conn] = true
+	f.mu.Unlock()
 	b.counters.add(activeConnectionCount, 1)
 	if f.servers != nil {
 		f.servers.serve(conn)
@@ -214,6 +229,9 @@ type clientConn struct {
 func (c *clientConn) Close() error {
 	if c.closed.CompareAndSwap(false, true) {
 		c.front.balancer.counters.add(activeConnectionCount, -1)
+		c.front.mu.Lock()
+		delete(c.front.conns, c)
+		c.front.mu.Unlock()
 	}
 	return c.Conn.Close()
 }

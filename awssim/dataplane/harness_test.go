@@ -26,7 +26,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// A server's connection lingers for half a second after a request that net/http itself refused.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 var everywhere = []dataplane.Permission{{Protocol: "-1", Source: netip.MustParsePrefix("0.0.0.0/0")}}
 
@@ -282,4 +285,11 @@ func (w *world) dialRaw(name string, port int32) net.Conn {
 	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
 	w.Cleanup(func() { _ = c.Close() })
 	return c
+}
+
+// from dials on the virtual network from an address.
+func (w *world) from(ip string) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, _, address string) (net.Conn, error) {
+		return w.network.DialTCP(ctx, netip.MustParseAddr(ip), netip.MustParseAddrPort(address))
+	}
 }

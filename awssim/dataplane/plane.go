@@ -27,7 +27,7 @@ type Options struct {
 	OutsideClient netip.Addr
 	// Random gives uniformly random bits; it must be safe for concurrent use.
 	Random func() uint64
-	// Logf is told what went wrong without anybody to tell: a port that could not be bound, a broken rule.
+	// Logf is told what went wrong without anybody to tell, such as a rule that can never match.
 	Logf func(format string, args ...any)
 }
 
@@ -91,8 +91,8 @@ func New(o Options) *Plane {
 }
 
 // Update makes the plane serve t. Established connections and requests in flight are not disturbed by it, except those of
-// load balancers and listeners that are gone. It returns what could not be served (ports that cannot be bound, rules that
-// never match); everything else is.
+// load balancers and listeners that are gone. It returns what could not be served (ports that cannot be bound); everything
+// else is.
 func (p *Plane) Update(t Topology) error {
 	p.updating.Lock()
 	defer p.updating.Unlock()
@@ -116,11 +116,7 @@ func (p *Plane) Update(t Topology) error {
 		bad = append(bad, b.update(&t.LoadBalancers[i]))
 	}
 	p.useGroups(t)
-	err := errors.Join(bad...)
-	if err != nil {
-		p.logf("data plane: %v", err)
-	}
-	return err
+	return errors.Join(bad...)
 }
 
 // keepBalancers makes new balancers and takes out those that t does not have; the lock is held.

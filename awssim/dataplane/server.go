@@ -39,7 +39,7 @@ func newServers(f *front) *servers { return &servers{front: f} }
 func (s *servers) update(v *view) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	wanted := serverSettings{idle: v.settings.idle, http2: v.settings.http2 && v.certs != nil}
+	wanted := serverSettings{idle: v.settings.idle, http2: v.settings.http2 && v.secure()}
 	if s.stopped || s.queue != nil && s.settings == wanted {
 		return
 	}
@@ -88,17 +88,21 @@ func (s *servers) stop() {
 	all := s.all
 	s.mu.Unlock()
 	plane := s.front.balancer.plane
-	for _, server := range all {
-		graceful := plane.spawn(func() {
-			ctx, cancel := context.WithTimeout(plane.ctx, stopGrace)
-			defer cancel()
+	gracefully := plane.spawn(func() {
+		ctx, cancel := context.WithTimeout(plane.ctx, stopGrace)
+		defer cancel()
+		for _, server := range all {
 			if server.Shutdown(ctx) != nil {
 				_ = server.Close()
 			}
-		})
-		if !graceful {
+		}
+		s.front.closeConns() // also what came in at the last moment
+	})
+	if !gracefully {
+		for _, server := range all {
 			_ = server.Close()
 		}
+		s.front.closeConns()
 	}
 }
 

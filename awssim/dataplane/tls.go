@@ -49,7 +49,7 @@ func (f *front) tlsConfig() *tls.Config {
 		MinVersion: tls.VersionTLS10, // the security policy of the moment says what really holds
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 			v := f.view.Load()
-			c := &tls.Config{GetCertificate: v.certs.choose}
+			c := &tls.Config{GetCertificate: v.certs().choose}
 			c.MinVersion, c.MaxVersion = versionsOf(v.listener.SSLPolicy)
 			switch {
 			case v.listener.Protocol == "TLS":
@@ -118,7 +118,7 @@ func leafOf(c *tls.Certificate) *x509.Certificate {
 // choose prefers, among the certificates that cover the server name, one that the client can use, unexpired, ECDSA, and valid
 // for longer. No server name or no match gives the default certificate.
 func (c *certificates) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	if c == nil || len(c.all) == 0 {
+	if len(c.all) == 0 {
 		return nil, errNoCertificate
 	}
 	name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))

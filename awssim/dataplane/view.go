@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"iter"
+	"sync"
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -9,23 +10,25 @@ import (
 )
 
 // view is an immutable picture of one listener: all that a request or a flow needs, taken once at its start.
+//
+// Every update makes new views of everything, most of which see no request before the next; what is dear to make is made at
+// first use.
 type view struct {
 	*balancerConfig
 	listener  Listener
-	matcher   *traffic.Matcher
-	groups    map[string]*group // by ARN, those that some action names
-	certs     *certificates     // HTTPS and TLS
-	inserted  map[string]string // response headers set by listener attributes
-	ownServer bool              // generated answers carry a Server header
-	idle      time.Duration     // NLB TCP flows
+	matcher   func() *traffic.Matcher
+	groups    map[string]*group    // by ARN, those that some action names
+	certs     func() *certificates // HTTPS and TLS
+	inserted  map[string]string    // response headers set by listener attributes
+	ownServer bool                 // generated answers carry a Server header
+	idle      time.Duration        // NLB TCP flows
 }
 
-// newView makes the view of a listener; the error names rules that never match, the view works all the same.
-func (b *balancer) newView(l *Listener) (*view, error) {
-	m, err := traffic.NewMatcher(l.Rules, l.Default)
+// newView makes the view of a listener.
+func (b *balancer) newView(l *Listener) *view {
 	a := attributes(l.Attributes)
 	v := &view{
-		balancerConfig: b.config.Load(), listener: *l, matcher: m, groups: map[string]*group{},
+		balancerConfig: b.config.Load(), listener: *l, groups: map[string]*group{},
 		ownServer: a.flag("routing.http.response.server.enabled", true),
 		idle:      a.seconds("tcp.idle_timeout.seconds", 350),
 	}
@@ -42,11 +45,19 @@ func (b *balancer) newView(l *Listener) (*view, error) {
 			v.inserted[header] = value
 		}
 	}
-	if l.Protocol == "HTTPS" || l.Protocol == "TLS" {
-		v.certs = newCertificates(l.Certificates)
-	}
-	return v, err
+	v.matcher = sync.OnceValue(func() *traffic.Matcher {
+		m, err := traffic.NewMatcher(v.listener.Rules, v.listener.Default)
+		if err != nil {
+			b.plane.logf("data plane: load balancer %s, listener %d: %v", v.Name, v.listener.Port, err)
+		}
+		return m
+	})
+	v.certs = sync.OnceValue(func() *certificates { return newCertificates(v.listener.Certificates) })
+	return v
 }
+
+// secure reports whether clients speak TLS to the listener.
+func (v *view) secure() bool { return v.listener.Protocol == "HTTPS" || v.listener.Protocol == "TLS" }
 
 // groupsOf yields the ARN of every target group that a listener names, some perhaps several times.
 func groupsOf(l *Listener) iter.Seq[string] {
