@@ -33,10 +33,13 @@ const (
 	longestChained  = 3600
 )
 
+// longestExternalID is a number of characters.
+const longestExternalID = 1224
+
 var (
 	roleForm     = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::([0-9]{12}):role/(?:[\w+=,.@/-]*/)?([\w+=,.@-]{1,64})$`)
 	sessionForm  = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
-	externalForm = regexp.MustCompile(`^[\w+=,.@:/-]{2,1224}$`)
+	externalForm = regexp.MustCompile(`^[\w+=,.@:/-]{2,}$`)
 )
 
 // Service answers the actions of STS.
@@ -85,7 +88,7 @@ func (s *Service) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput, _ ...
 func (s *Service) assumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts.AssumeRoleOutput, error) {
 	s.account.Lock()
 	defer s.account.Unlock()
-	if in.ExternalId != nil && !externalForm.MatchString(*in.ExternalId) {
+	if id := aws.ToString(in.ExternalId); in.ExternalId != nil && (len(id) > longestExternalID || !externalForm.MatchString(id)) {
 		return nil, constraint(*in.ExternalId, "externalId", "Member must satisfy regular expression pattern: [\\w+=,.@:\\/-]*")
 	}
 	if _, chained := s.account.Sessions[gate.Caller(ctx)]; chained && aws.ToInt32(in.DurationSeconds) > longestChained {

@@ -1,0 +1,77 @@
+package account
+
+import (
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestIdsHaveAWSsFormAndRepeatFromRunToRun(t *testing.T) {
+	t.Parallel()
+	var one, two Compute
+	form := regexp.MustCompile(`^sg-[0-9a-f]{17}$`)
+	seen := map[string]bool{}
+	for range 1000 {
+		id := one.NewID("sg")
+		if !form.MatchString(id) || seen[id] {
+			t.Fatalf("id %q", id)
+		}
+		seen[id] = true
+		if again := two.NewID("sg"); again != id {
+			t.Fatalf("got %s and %s", id, again)
+		}
+	}
+	if uuid := one.NewUUID(); !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(uuid) {
+		t.Errorf("uuid %q", uuid)
+	}
+}
+
+func TestAnswerOrderIsStableAndUnrelatedToTheIds(t *testing.T) {
+	t.Parallel()
+	m := map[string]int{}
+	for _, id := range []string{"subnet-1", "subnet-2", "subnet-3", "subnet-4", "subnet-5", "subnet-6", "subnet-7", "subnet-8"} {
+		m[id] = 0
+	}
+	order := AnswerOrder(m)
+	if slices.IsSorted(order) || len(order) != len(m) {
+		t.Errorf("order %v", order)
+	}
+	if !slices.Equal(order, AnswerOrder(m)) {
+		t.Error("the order changed between two calls")
+	}
+	delete(m, order[3])
+	if got := AnswerOrder(m); !slices.Equal(got, slices.Delete(slices.Clone(order), 3, 4)) {
+		t.Errorf("removing one resource changed the order of others: %v", got)
+	}
+}
+
+func TestZoneIdsBeginWithTheRegionsShortName(t *testing.T) {
+	t.Parallel()
+	for region, want := range map[string]string{
+		"us-west-2": "usw2", "eu-central-1": "euc1", "ap-southeast-2": "apse2", "us-gov-west-1": "usgw1", "cn-north-1": "cnn1",
+		"ca-central-1": "cac1", "me-south-1": "mes1", "ap-northeast-3": "apne3",
+	} {
+		if got := ZonePrefix(region); got != want {
+			t.Errorf("%s: %s, want %s", region, got, want)
+		}
+	}
+}
+
+func TestProfilesAreFoundByName(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"instant", "fast", "real"} {
+		if p, err := ProfileByName(name); err != nil || p.Name != name {
+			t.Errorf("%s: %+v, %v", name, p, err)
+		}
+	}
+	if _, err := ProfileByName("slow"); err == nil || err.Error() != `profile "slow" does not exist: use one of fast, instant, real` {
+		t.Errorf("got %v", err)
+	}
+	if got := Fast().DrainFor(300 * time.Second); got != 100*time.Millisecond {
+		t.Errorf("fast drains %s", got)
+	}
+	if got := Real().DrainFor(300 * time.Second); got != 300*time.Second {
+		t.Errorf("real drains %s", got)
+	}
+}

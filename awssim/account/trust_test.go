@@ -1,0 +1,87 @@
+package account
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestCertificatesVerifyAgainstTheAuthorityForAllTheirNames(t *testing.T) {
+	t.Parallel()
+	var trust Trust
+	trust.AddCertificate(&Certificate{ARN: "arn:c", Domain: "www.example.com", AlternativeNames: []string{"www.example.com", "*.example.com"}})
+	pair, err := trust.TLSCertificate("arn:c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := trust.Authority().PEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		t.Fatal("the authority's PEM is unreadable")
+	}
+	for name, ok := range map[string]bool{"www.example.com": true, "api.example.com": true, "example.com": false} {
+		for _, at := range []time.Time{time.Unix(1_000_000_000, 0), time.Now()} {
+			_, err := pair.Leaf.Verify(x509.VerifyOptions{DNSName: name, Roots: pool, CurrentTime: at})
+			if (err == nil) != ok {
+				t.Errorf("%s at %s: %v", name, at, err)
+			}
+		}
+	}
+	again, err := trust.TLSCertificate("arn:c")
+	if err != nil || again != pair {
+		t.Errorf("the certificate changed: %v", err)
+	}
+	if _, err := trust.TLSCertificate("arn:other"); err == nil || !strings.Contains(err.Error(), "certificate arn:other does not exist") {
+		t.Errorf("unknown certificate: %v", err)
+	}
+}
+
+func TestTheAuthoritySignsAddressesToo(t *testing.T) {
+	t.Parallel()
+	var authority Authority
+	pair, err := authority.Issue([]string{"127.0.0.1", "localhost"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool, err := authority.Pool()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pair.Leaf.Verify(x509.VerifyOptions{DNSName: "127.0.0.1", Roots: pool}); err != nil {
+		t.Error(err)
+	}
+	if _, err := authority.Issue(nil); err == nil {
+		t.Error("a certificate without names was issued")
+	}
+	if _, err := tls.X509KeyPair(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}), nil); err == nil {
+		t.Error("a pair without a key was accepted")
+	}
+}
+
+func TestPendingCertificatesAreIssuedOrTimeOut(t *testing.T) {
+	t.Parallel()
+	start := time.Unix(1_700_000_000, 0)
+	c := &Certificate{Status: "PENDING_VALIDATION", Created: start, IssuesAt: start.Add(time.Minute)}
+	never := &Certificate{Status: "PENDING_VALIDATION", Created: start}
+	tests := []struct {
+		c    *Certificate
+		at   time.Duration
+		want string
+	}{
+		{c, 0, "PENDING_VALIDATION"},
+		{c, time.Minute, "ISSUED"},
+		{never, 71 * time.Hour, "PENDING_VALIDATION"},
+		{never, 72 * time.Hour, "VALIDATION_TIMED_OUT"},
+	}
+	for _, tt := range tests {
+		if got := tt.c.StatusAt(start.Add(tt.at)); got != tt.want {
+			t.Errorf("after %s: %s, want %s", tt.at, got, tt.want)
+		}
+	}
+}

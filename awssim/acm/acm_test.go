@@ -1,0 +1,302 @@
+package acm
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/acm"
+	"github.com/aws/aws-sdk-go-v2/service/acm/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/awssim/seed"
+)
+
+const (
+	wildcardARN = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001"
+	ellipticARN = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de002-0000-4000-8000-000000000002"
+	unknownARN  = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de009-0000-4000-8000-000000000009"
+)
+
+var ctx = context.Background()
+
+func newService(t *testing.T) (*Service, *clock.Stepped) {
+	t.Helper()
+	c := clock.NewStepped(time.Unix(1_700_000_000, 0))
+	a := &account.Account{Clock: c, Profile: account.Real()}
+	if err := seed.Default().Apply(a); err != nil {
+		t.Fatal(err)
+	}
+	return New(a, nil), c
+}
+
+func wantCode(t *testing.T, err error, code string) {
+	t.Helper()
+	var e smithy.APIError
+	switch {
+	case err == nil && code == "":
+	case err == nil:
+		t.Errorf("succeeded, want %s", code)
+	case !errors.As(err, &e):
+		t.Errorf("got %v, which is no error of AWS", err)
+	case e.ErrorCode() != code:
+		t.Errorf("got %v, want %q", err, code)
+	}
+}
+
+// listen makes a load balancer whose listener serves the certificate.
+func listen(a *account.Account, certificate string) *account.Listener {
+	lb := &account.LoadBalancer{ARN: "arn:lb", Name: "lb"}
+	a.AddLoadBalancer(lb)
+	l := &account.Listener{ARN: "arn:listener", LoadBalancer: lb, Port: 443, Protocol: "HTTPS", Certificate: certificate}
+	a.AddListener(l, &account.Rule{ARN: "arn:rule"})
+	return l
+}
+
+func TestOnlyShortRSAKeysAreListedUnlessAskedFor(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t)
+	every := (types.KeyAlgorithm("")).Values()
+	tests := []struct {
+		name string
+		in   acm.ListCertificatesInput
+		want int
+	}{
+		{"default", acm.ListCertificatesInput{}, 2},
+		{"other filters only", acm.ListCertificatesInput{Includes: &types.Filters{KeyUsage: []types.KeyUsageName{types.KeyUsageNameDigitalSignature}}}, 2},
+		{"all key types", acm.ListCertificatesInput{Includes: &types.Filters{KeyTypes: every}}, 3},
+		{"elliptic", acm.ListCertificatesInput{Includes: &types.Filters{KeyTypes: []types.KeyAlgorithm{types.KeyAlgorithmEcPrime256v1}}}, 1},
+		{"issued", acm.ListCertificatesInput{CertificateStatuses: []types.CertificateStatus{types.CertificateStatusIssued}}, 2},
+		{"expired", acm.ListCertificatesInput{CertificateStatuses: []types.CertificateStatus{types.CertificateStatusExpired}}, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			out, err := s.ListCertificates(ctx, &tt.in)
+			if err != nil || len(out.CertificateSummaryList) != tt.want {
+				t.Errorf("got %+v, %v; want %d", out, err, tt.want)
+			}
+		})
+	}
+	_, err := s.ListCertificates(ctx, &acm.ListCertificatesInput{Includes: &types.Filters{KeyTypes: []types.KeyAlgorithm{"RSA-2048"}}})
+	wantCode(t, err, "ValidationException")
+	_, err = s.ListCertificates(ctx, &acm.ListCertificatesInput{MaxItems: aws.Int32(1001)})
+	wantCode(t, err, "ValidationException")
+	_, err = s.ListCertificates(ctx, &acm.ListCertificatesInput{NextToken: aws.String("x")})
+	wantCode(t, err, "ValidationException")
+}
+
+func TestPagesOfCertificatesCoverAllOnce(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t)
+	seen := map[string]int{}
+	p := acm.NewListCertificatesPaginator(s, &acm.ListCertificatesInput{MaxItems: aws.Int32(1), Includes: &types.Filters{KeyTypes: types.KeyAlgorithm("").Values()}})
+	for p.HasMorePages() {
+		out, err := p.NextPage(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range out.CertificateSummaryList {
+			seen[*c.CertificateArn]++
+		}
+	}
+	if len(seen) != 3 || seen[wildcardARN] != 1 {
+		t.Errorf("saw %v", seen)
+	}
+}
+
+func TestSummariesHoldNamesAndUse(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t)
+	l := listen(s.account, wildcardARN)
+	find := func() types.CertificateSummary {
+		out, err := s.ListCertificates(ctx, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range out.CertificateSummaryList {
+			if *c.CertificateArn == wildcardARN {
+				return c
+			}
+		}
+		t.Fatal("the certificate is not listed")
+		return types.CertificateSummary{}
+	}
+	c := find()
+	if *c.DomainName != "example.com" || strings.Join(c.SubjectAlternativeNameSummaries, " ") != "example.com *.example.com" || !*c.InUse || *c.HasAdditionalSubjectAlternativeNames {
+		t.Errorf("got %+v", c)
+	}
+	_, err := s.DeleteCertificate(ctx, &acm.DeleteCertificateInput{CertificateArn: aws.String(wildcardARN)})
+	wantCode(t, err, "ResourceInUseException")
+	out, err := s.DescribeCertificate(ctx, &acm.DescribeCertificateInput{CertificateArn: aws.String(wildcardARN)})
+	if err != nil || len(out.Certificate.InUseBy) != 1 || out.Certificate.InUseBy[0] != "arn:lb" {
+		t.Errorf("got %+v, %v", out, err)
+	}
+	s.account.RemoveListener(l)
+	if *find().InUse {
+		t.Error("still in use after the listener went")
+	}
+	_, err = s.DeleteCertificate(ctx, &acm.DeleteCertificateInput{CertificateArn: aws.String(wildcardARN)})
+	wantCode(t, err, "")
+	_, err = s.DeleteCertificate(ctx, &acm.DeleteCertificateInput{CertificateArn: aws.String(wildcardARN)})
+	wantCode(t, err, "ResourceNotFoundException")
+}
+
+func TestBadARNsAreRefused(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t)
+	for arn, code := range map[string]string{"": "ValidationException", "x": "InvalidArnException", unknownARN: "ResourceNotFoundException", ellipticARN: ""} {
+		_, err := s.DescribeCertificate(ctx, &acm.DescribeCertificateInput{CertificateArn: aws.String(arn)})
+		wantCode(t, err, code)
+		_, err = s.ListTagsForCertificate(ctx, &acm.ListTagsForCertificateInput{CertificateArn: aws.String(arn)})
+		wantCode(t, err, code)
+	}
+}
+
+func TestARequestedCertificateIsValidatedAndIssuedInTime(t *testing.T) {
+	t.Parallel()
+	s, c := newService(t)
+	in := &acm.RequestCertificateInput{
+		DomainName: aws.String("new.example.net"), SubjectAlternativeNames: []string{"*.new.example.net", "new.example.net"},
+		ValidationMethod: types.ValidationMethodDns, IdempotencyToken: aws.String("t1"), Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}},
+	}
+	out, err := s.RequestCertificate(ctx, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	describe := func() *types.CertificateDetail {
+		t.Helper()
+		d, err := s.DescribeCertificate(ctx, &acm.DescribeCertificateInput{CertificateArn: out.CertificateArn})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Certificate
+	}
+	d := describe()
+	if d.Status != types.CertificateStatusPendingValidation || d.DomainValidationOptions[0].ResourceRecord != nil || d.IssuedAt != nil || len(d.SubjectAlternativeNames) != 2 {
+		t.Errorf("at once: %+v", d)
+	}
+	c.Advance(s.account.Profile.CertificateRecord)
+	d = describe()
+	apex, wildcard := d.DomainValidationOptions[0].ResourceRecord, d.DomainValidationOptions[1].ResourceRecord
+	if apex == nil || *apex.Name != *wildcard.Name || *apex.Value != *wildcard.Value || !strings.HasSuffix(*apex.Name, ".new.example.net.") ||
+		!strings.HasSuffix(*apex.Value, ".acm-validations.aws.") {
+		t.Errorf("records: %+v, %+v", apex, wildcard)
+	}
+	if again, err := s.RequestCertificate(ctx, in); err != nil || *again.CertificateArn != *out.CertificateArn {
+		t.Errorf("same token: %v, %v", again, err)
+	}
+	c.Advance(s.account.Profile.CertificateIssue)
+	if d = describe(); d.Status != types.CertificateStatusIssued || d.IssuedAt == nil || d.DomainValidationOptions[0].ValidationStatus != types.DomainStatusSuccess {
+		t.Errorf("in the end: %+v", d)
+	}
+	c.Advance(time.Hour)
+	if again, err := s.RequestCertificate(ctx, in); err != nil || *again.CertificateArn == *out.CertificateArn {
+		t.Errorf("same token after an hour: %v, %v", again, err)
+	}
+}
+
+func TestBadRequestsAreRefused(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t)
+	many := make([]string, 10)
+	for i := range many {
+		many[i] = fmt.Sprintf("n%d.example.net", i)
+	}
+	tests := []struct {
+		name string
+		in   acm.RequestCertificateInput
+		code string
+	}{
+		{"no domain", acm.RequestCertificateInput{}, "ValidationException"},
+		{"no domain name", acm.RequestCertificateInput{DomainName: aws.String("-")}, "ValidationException"},
+		{"long common name", acm.RequestCertificateInput{DomainName: aws.String(strings.Repeat("a", 60) + ".example.net")}, "ValidationException"},
+		{"wildcard in the middle", acm.RequestCertificateInput{DomainName: aws.String("a.*.example.net")}, "ValidationException"},
+		{"eleven names", acm.RequestCertificateInput{DomainName: aws.String("example.net"), SubjectAlternativeNames: many}, "LimitExceededException"},
+		{"bad token", acm.RequestCertificateInput{DomainName: aws.String("example.net"), IdempotencyToken: aws.String("a-b")}, "ValidationException"},
+		{"reserved tag", acm.RequestCertificateInput{DomainName: aws.String("example.net"), Tags: []types.Tag{{Key: aws.String("aws:a")}}}, "InvalidTagException"},
+		{"foreign validation domain", acm.RequestCertificateInput{DomainName: aws.String("example.net"),
+			DomainValidationOptions: []types.DomainValidationOption{{DomainName: aws.String("example.net"), ValidationDomain: aws.String("example.org")}}}, "InvalidDomainValidationOptionsException"},
+		{"private", acm.RequestCertificateInput{DomainName: aws.String("example.net"), CertificateAuthorityArn: aws.String("arn:aws:acm-pca:us-west-2:123456789012:certificate-authority/1")}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := s.RequestCertificate(ctx, &tt.in)
+			wantCode(t, err, tt.code)
+		})
+	}
+}
+
+func TestAnImportedCertificateIsServedAndCanBeReplaced(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t)
+	var authority account.Authority
+	imported := func(name string) (certificate, key, chain []byte) {
+		pair, err := authority.Issue([]string{name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		der, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		block := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
+		return block("CERTIFICATE", pair.Certificate[0]), block("PRIVATE KEY", der), block("CERTIFICATE", pair.Certificate[1])
+	}
+	certificate, key, chain := imported("one.example.org")
+	out, err := s.ImportCertificate(ctx, &acm.ImportCertificateInput{Certificate: certificate, PrivateKey: key, CertificateChain: chain})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := s.DescribeCertificate(ctx, &acm.DescribeCertificateInput{CertificateArn: out.CertificateArn})
+	if err != nil || d.Certificate.Type != types.CertificateTypeImported || d.Certificate.KeyAlgorithm != types.KeyAlgorithmEcPrime256v1 || *d.Certificate.DomainName != "one.example.org" {
+		t.Errorf("got %+v, %v", d, err)
+	}
+	got, err := s.GetCertificate(ctx, &acm.GetCertificateInput{CertificateArn: out.CertificateArn})
+	if err != nil || *got.Certificate != string(certificate) || *got.CertificateChain != string(chain) {
+		t.Errorf("read back: %v", err)
+	}
+	second, secondKey, _ := imported("two.example.org")
+	_, err = s.ImportCertificate(ctx, &acm.ImportCertificateInput{Certificate: second, PrivateKey: key})
+	wantCode(t, err, "ValidationException")
+	_, err = s.ImportCertificate(ctx, &acm.ImportCertificateInput{Certificate: second, PrivateKey: secondKey, CertificateArn: aws.String(wildcardARN)})
+	wantCode(t, err, "ValidationException")
+	_, err = s.ImportCertificate(ctx, &acm.ImportCertificateInput{Certificate: second, PrivateKey: secondKey, CertificateArn: out.CertificateArn})
+	wantCode(t, err, "")
+	pair, err := s.account.TLSCertificate(*out.CertificateArn)
+	if err != nil || pair.Leaf.DNSNames[0] != "two.example.org" {
+		t.Errorf("after replacing: %v, %v", pair, err)
+	}
+}
+
+func TestTagsOfCertificates(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t)
+	add := func(tags ...types.Tag) error {
+		_, err := s.AddTagsToCertificate(ctx, &acm.AddTagsToCertificateInput{CertificateArn: aws.String(wildcardARN), Tags: tags})
+		return err
+	}
+	tag := func(k, v string) types.Tag { return types.Tag{Key: aws.String(k), Value: aws.String(v)} }
+	wantCode(t, add(tag("a", "1"), tag("b", "2")), "")
+	wantCode(t, add(tag("aws:a", "1")), "InvalidTagException")
+	many := make([]types.Tag, 49)
+	for i := range many {
+		many[i] = tag(fmt.Sprint(i), "")
+	}
+	wantCode(t, add(many...), "TooManyTagsException")
+	_, err := s.RemoveTagsFromCertificate(ctx, &acm.RemoveTagsFromCertificateInput{CertificateArn: aws.String(wildcardARN), Tags: []types.Tag{tag("a", "other"), {Key: aws.String("b")}}})
+	wantCode(t, err, "")
+	out, err := s.ListTagsForCertificate(ctx, &acm.ListTagsForCertificateInput{CertificateArn: aws.String(wildcardARN)})
+	if err != nil || len(out.Tags) != 1 || *out.Tags[0].Key != "a" {
+		t.Errorf("got %+v, %v", out, err)
+	}
+}

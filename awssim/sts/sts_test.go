@@ -1,0 +1,120 @@
+package sts
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/awssim/gate"
+)
+
+const role = "arn:aws:iam::123456789012:role/path/Controller"
+
+var start = time.Unix(1_700_000_000, 0)
+
+func newService() *Service {
+	return New(account.New("123456789012", "us-west-2", clock.NewStepped(start), account.Instant()), nil)
+}
+
+func wantCode(t *testing.T, err error, code string) {
+	t.Helper()
+	var e smithy.APIError
+	switch {
+	case err == nil && code == "":
+	case err == nil:
+		t.Errorf("succeeded, want %s", code)
+	case !errors.As(err, &e) || e.ErrorCode() != code:
+		t.Errorf("got %v, want %q", err, code)
+	}
+}
+
+func TestAnAssumedRoleIsTheIdentityOfItsCredentials(t *testing.T) {
+	t.Parallel()
+	s := newService()
+	out, err := s.AssumeRole(context.Background(), &sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("AWS-LBC-demo"), DurationSeconds: aws.Int32(900)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(*out.Credentials.AccessKeyId, "ASIA") || len(*out.Credentials.AccessKeyId) != 20 || !out.Credentials.Expiration.Equal(start.Add(15*time.Minute)) {
+		t.Errorf("credentials %+v", out.Credentials)
+	}
+	ctx := gate.WithCaller(context.Background(), *out.Credentials.AccessKeyId)
+	who, err := s.GetCallerIdentity(ctx, nil)
+	if want := "arn:aws:sts::123456789012:assumed-role/Controller/AWS-LBC-demo"; err != nil || *who.Arn != want || *who.Account != "123456789012" || *out.AssumedRoleUser.Arn != want {
+		t.Errorf("got %+v, %v", who, err)
+	}
+	_, err = s.AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("again"), DurationSeconds: aws.Int32(7200)})
+	wantCode(t, err, "ValidationError") // chained for too long
+}
+
+func TestACallerWithoutSessionIsAUser(t *testing.T) {
+	t.Parallel()
+	who, err := newService().GetCallerIdentity(gate.WithCaller(context.Background(), "AKIATEST"), nil)
+	if err != nil || *who.Arn != "arn:aws:iam::123456789012:user/AKIATEST" {
+		t.Errorf("got %+v, %v", who, err)
+	}
+}
+
+func TestBadRoleRequestsAreRefused(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		in   sts.AssumeRoleInput
+		code string
+	}{
+		{"no role", sts.AssumeRoleInput{RoleSessionName: aws.String("ok")}, "ValidationError"},
+		{"no ARN", sts.AssumeRoleInput{RoleArn: aws.String("Controller"), RoleSessionName: aws.String("ok")}, "ValidationError"},
+		{"other account", sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::999999999999:role/R"), RoleSessionName: aws.String("ok")}, "AccessDenied"},
+		{"short session name", sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("x")}, "ValidationError"},
+		{"bad session name", sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("a b")}, "ValidationError"},
+		{"too short", sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("ok"), DurationSeconds: aws.Int32(899)}, "ValidationError"},
+		{"bad external id", sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("ok"), ExternalId: aws.String("a b")}, "ValidationError"},
+		{"external id", sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("ok"), ExternalId: aws.String("a:b/c")}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := newService().AssumeRole(context.Background(), &tt.in)
+			wantCode(t, err, tt.code)
+		})
+	}
+}
+
+func token(claims string) string {
+	part := base64.RawURLEncoding.EncodeToString
+	return part([]byte(`{"alg":"RS256"}`)) + "." + part([]byte(claims)) + "." + part([]byte("signature"))
+}
+
+func TestAWebIdentityIsReadFromItsToken(t *testing.T) {
+	t.Parallel()
+	s := newService()
+	assume := func(token string) (*sts.AssumeRoleWithWebIdentityOutput, error) {
+		return s.AssumeRoleWithWebIdentity(context.Background(), &sts.AssumeRoleWithWebIdentityInput{
+			RoleArn: aws.String(role), RoleSessionName: aws.String("controller"), WebIdentityToken: aws.String(token),
+		})
+	}
+	out, err := assume(token(fmt.Sprintf(`{"sub":"system:serviceaccount:kube-system:lbc","iss":"https://oidc.example.com/id/1","aud":["sts.amazonaws.com"],"exp":%d}`, start.Unix()+60)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *out.SubjectFromWebIdentityToken != "system:serviceaccount:kube-system:lbc" || *out.Audience != "sts.amazonaws.com" ||
+		*out.Provider != "arn:aws:iam::123456789012:oidc-provider/oidc.example.com/id/1" {
+		t.Errorf("got %+v", out)
+	}
+	_, err = assume(token(fmt.Sprintf(`{"exp":%d}`, start.Unix()-1)))
+	wantCode(t, err, "ExpiredTokenException")
+	_, err = assume("not a token")
+	wantCode(t, err, "InvalidIdentityToken")
+	_, err = assume("x")
+	wantCode(t, err, "ValidationError")
+}

@@ -1,0 +1,158 @@
+package tagging
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
+	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/awssim/seed"
+)
+
+const prefix = "arn:aws:elasticloadbalancing:us-west-2:123456789012:"
+
+func newAccount(t *testing.T, p account.Profile) (*account.Account, *clock.Stepped) {
+	t.Helper()
+	c := clock.NewStepped(time.Unix(1_700_000_000, 0))
+	a := &account.Account{Clock: c, Profile: p}
+	if err := seed.Default().Apply(a); err != nil {
+		t.Fatal(err)
+	}
+	ours := map[string]string{"elbv2.k8s.aws/cluster": "demo", "ingress.k8s.aws/stack": "ns/a"}
+	lb := &account.LoadBalancer{ARN: prefix + "loadbalancer/app/a/1", Name: "a", Tags: ours}
+	a.AddLoadBalancer(lb)
+	a.AddLoadBalancer(&account.LoadBalancer{ARN: prefix + "loadbalancer/app/b/2", Name: "b", Tags: map[string]string{"elbv2.k8s.aws/cluster": "other"}})
+	a.AddLoadBalancer(&account.LoadBalancer{ARN: prefix + "loadbalancer/app/c/3", Name: "c"}) // no tags: never tagged
+	a.AddTargetGroup(&account.TargetGroup{ARN: prefix + "targetgroup/t/4", Name: "t", Tags: ours})
+	a.AddListener(&account.Listener{ARN: prefix + "listener/app/a/1/5", LoadBalancer: lb, Tags: ours}, &account.Rule{ARN: prefix + "listener-rule/app/a/1/5/6", Tags: ours})
+	return a, c
+}
+
+func find(t *testing.T, s *Service, in *resourcegroupstaggingapi.GetResourcesInput) []string {
+	t.Helper()
+	var arns []string
+	p := resourcegroupstaggingapi.NewGetResourcesPaginator(s, in)
+	for p.HasMorePages() {
+		out, err := p.NextPage(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range out.ResourceTagMappingList {
+			arns = append(arns, (*m.ResourceARN)[strings.LastIndex(*m.ResourceARN, ":")+1:])
+		}
+		if out.PaginationToken == nil || *out.PaginationToken == "" {
+			break
+		}
+	}
+	slices.Sort(arns)
+	return arns
+}
+
+func TestResourcesAreFoundByTagsAndTypes(t *testing.T) {
+	t.Parallel()
+	a, _ := newAccount(t, account.Instant())
+	s := New(a, nil)
+	key := func(key string, values ...string) types.TagFilter {
+		return types.TagFilter{Key: aws.String(key), Values: values}
+	}
+	tests := []struct {
+		name string
+		in   resourcegroupstaggingapi.GetResourcesInput
+		want []string
+	}{
+		{"load balancers of a cluster", resourcegroupstaggingapi.GetResourcesInput{
+			ResourceTypeFilters: []string{"elasticloadbalancing:loadbalancer"}, TagFilters: []types.TagFilter{key("elbv2.k8s.aws/cluster", "demo")},
+		}, []string{"loadbalancer/app/a/1"}},
+		{"two types, key only", resourcegroupstaggingapi.GetResourcesInput{
+			ResourceTypeFilters: []string{"elasticloadbalancing:loadbalancer", "elasticloadbalancing:targetgroup"}, TagFilters: []types.TagFilter{key("elbv2.k8s.aws/cluster")},
+		}, []string{"loadbalancer/app/a/1", "loadbalancer/app/b/2", "targetgroup/t/4"}},
+		{"or over values", resourcegroupstaggingapi.GetResourcesInput{
+			ResourceTypeFilters: []string{"elasticloadbalancing:loadbalancer"}, TagFilters: []types.TagFilter{key("elbv2.k8s.aws/cluster", "demo", "other")},
+		}, []string{"loadbalancer/app/a/1", "loadbalancer/app/b/2"}},
+		{"and over keys, whole service", resourcegroupstaggingapi.GetResourcesInput{
+			ResourceTypeFilters: []string{"elasticloadbalancing"}, TagFilters: []types.TagFilter{key("elbv2.k8s.aws/cluster"), key("ingress.k8s.aws/stack", "ns/a")},
+		}, []string{"listener-rule/app/a/1/5/6", "listener/app/a/1/5", "loadbalancer/app/a/1", "targetgroup/t/4"}},
+		{"groups", resourcegroupstaggingapi.GetResourcesInput{
+			ResourceTypeFilters: []string{"ec2:security-group"}, TagFilters: []types.TagFilter{key("kubernetes.io/cluster/demo-cluster")},
+		}, []string{"security-group/sg-0a1de000000000001"}},
+		{"by ARN", resourcegroupstaggingapi.GetResourcesInput{ResourceARNList: []string{prefix + "targetgroup/t/4", prefix + "targetgroup/none/1"}}, []string{"targetgroup/t/4"}},
+		{"small pages", resourcegroupstaggingapi.GetResourcesInput{
+			ResourcesPerPage: aws.Int32(1), ResourceTypeFilters: []string{"elasticloadbalancing"},
+		}, []string{"listener-rule/app/a/1/5/6", "listener/app/a/1/5", "loadbalancer/app/a/1", "loadbalancer/app/b/2", "targetgroup/t/4"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := find(t, s, &tt.in); !slices.Equal(got, tt.want) {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestBadRequestsAreRefused(t *testing.T) {
+	t.Parallel()
+	a, _ := newAccount(t, account.Instant())
+	s := New(a, nil)
+	tests := []struct {
+		name string
+		in   resourcegroupstaggingapi.GetResourcesInput
+		code string
+	}{
+		{"ARNs and filters", resourcegroupstaggingapi.GetResourcesInput{ResourceARNList: []string{"arn:x"}, ResourceTypeFilters: []string{"ec2"}}, "InvalidParameterException"},
+		{"101 per page", resourcegroupstaggingapi.GetResourcesInput{ResourcesPerPage: aws.Int32(101)}, "InvalidParameterException"},
+		{"odd tags per page", resourcegroupstaggingapi.GetResourcesInput{TagsPerPage: aws.Int32(150)}, "InvalidParameterException"},
+		{"bad type", resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: []string{"EC2:Instance"}}, "InvalidParameterException"},
+		{"no key", resourcegroupstaggingapi.GetResourcesInput{TagFilters: []types.TagFilter{{}}}, "InvalidParameterException"},
+		{"21 values", resourcegroupstaggingapi.GetResourcesInput{TagFilters: []types.TagFilter{{Key: aws.String("k"), Values: make([]string, 21)}}}, "InvalidParameterException"},
+		{"token", resourcegroupstaggingapi.GetResourcesInput{PaginationToken: aws.String("?")}, "PaginationTokenExpiredException"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := s.GetResources(context.Background(), &tt.in)
+			var e smithy.APIError
+			if !errors.As(err, &e) || e.ErrorCode() != tt.code {
+				t.Errorf("got %v, want %s", err, tt.code)
+			}
+		})
+	}
+}
+
+func TestTheIndexLagsBehindTheAccount(t *testing.T) {
+	t.Parallel()
+	a, c := newAccount(t, account.Real())
+	s := New(a, nil)
+	in := &resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: []string{"elasticloadbalancing:targetgroup"}}
+	a.Lock()
+	a.AddTargetGroup(&account.TargetGroup{ARN: prefix + "targetgroup/u/7", Name: "u", Tags: map[string]string{"a": "b"}})
+	a.Unlock()
+	a.Changed()
+	if got := find(t, s, in); len(got) != 1 {
+		t.Errorf("at once: %v", got)
+	}
+	c.Advance(a.Profile.TagIndex)
+	if got := find(t, s, in); len(got) != 2 {
+		t.Errorf("later: %v", got)
+	}
+	a.Lock()
+	a.RemoveTargetGroup(a.TargetGroupNamed("u"))
+	a.Unlock()
+	a.Changed()
+	if got := find(t, s, in); len(got) != 2 {
+		t.Errorf("a deleted resource should linger: %v", got)
+	}
+	c.Advance(a.Profile.TagIndex)
+	if got := find(t, s, in); len(got) != 1 {
+		t.Errorf("in the end: %v", got)
+	}
+}
