@@ -98,7 +98,7 @@ func TestEveryBuiltAnnotationIsInACaseValidAndInvalid(t *testing.T) {
 	}
 	// These take any value; what it means is known only where AWS or other objects are.
 	anything := map[annotation.Key]bool{
-		annotation.GroupName: true, annotation.LoadBalancerName: true, annotation.Subnets: true, annotation.SecurityGroups: true,
+		annotation.GroupName: true, annotation.LoadBalancerName: true, annotation.SecurityGroups: true,
 		annotation.PrefixLists: true, annotation.CertificateARN: true, annotation.SSLPolicy: true,
 	}
 	for _, e := range annotation.Entries() {

@@ -64,8 +64,11 @@ func (t *translation) subnets(class *v1beta1.SubnetSelector) intent.Field[intent
 	case class != nil && len(class.Tags) > 0:
 		return intent.Of(intent.SubnetSelector{Tags: class.Tags}, t.params("spec.subnets.tags"))
 	}
-	list := nonEmpty(t.read.List(annotation.Subnets))
-	if !list.Set {
+	list := t.read.List(annotation.Subnets)
+	if list.Set && len(list.Value) == 0 {
+		t.read.Invalid(annotation.Subnets, "unable to resolve at least one subnet: the list is empty", "name subnets, or remove the annotation")
+	}
+	if len(list.Value) == 0 {
 		return intent.Field[intent.SubnetSelector]{}
 	}
 	return intent.Of(intent.SubnetSelector{IDsOrNames: list.Value}, list.Source)

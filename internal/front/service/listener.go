@@ -173,7 +173,9 @@ func (t *translation) merged() []listener {
 					"give both ports the same targetPort and nodePort")
 			}
 		}
-		first.transports = append(first.transports, transport)
+		if carried := transport == "tcp" || transport == "udp"; carried && !slices.Contains(first.transports, transport) {
+			first.transports = append(first.transports, transport)
+		}
 	}
 	return out
 }

@@ -1,0 +1,84 @@
+package annotation
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Reference is the reference page of all annotations, in Markdown.
+func Reference() string {
+	var b strings.Builder
+	b.WriteString(`# Annotations
+
+This page is generated from the table that the controller itself reads (` + "`internal/annotation`" + `); ` + "`go run ./hack/gen-annotations`" + ` writes it.
+
+How values are written:
+
+| Syntax | Grammar |
+|---|---|
+| string | taken as it is, not trimmed |
+| bool | ` + "`true`, `false`, `1`, `0`, `t`, `f`, `T`, `F`, `TRUE`, `FALSE`, `True`, `False`" + ` |
+| int32, int64 | a decimal number without blanks |
+| list | items separated by commas; blanks around items and empty items are dropped; there is no escaping |
+| map | ` + "`key=value`" + ` items separated by commas; blanks around keys and values are dropped; a backslash takes the next character literally, so ` + "`\\,`" + ` is a comma in a value; the last of several equal keys counts; a comma at the end is ignored |
+| json | JSON; member names are matched without regard to case, unknown members are ignored |
+
+A value that cannot be understood is reported as an event on its object, with the annotation's name and what it should look like.
+The other members of the object's group are not affected. A key that starts like ours but is unknown gets a note with the most
+similar known key.
+
+"Class field" is the field of IngressClassParams that takes precedence: if it is set, the annotation is not read (attributes and
+tags: per key). "In a group" tells how the values of several Ingresses of a group combine. "Not yet" marks annotations that are
+understood but not acted on by this version; using one gives a note. The ones marked "refused" protect what is behind the load
+balancer: until they are acted on, an object that uses one is not served without that protection.
+`)
+	section := func(title string, entries []Entry) {
+		fmt.Fprintf(&b, "\n## %s\n\n| Annotation | Syntax | Read on | Default | Class field | In a group | |\n|---|---|---|---|---|---|---|\n", title)
+		for _, e := range entries {
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s |\n", name(e), syntax(e), e.Scope, cell(e.Default), code(e.Class), cell(e.Merge), description(e))
+		}
+	}
+	section("Ingresses, and Services behind them: `"+IngressPrefix+"…`", ingressEntries())
+	section("Services of type LoadBalancer: `"+ServicePrefix+"…`", serviceEntries())
+	return b.String()
+}
+
+func name(e Entry) string { return suffix(e.Key) + e.Family }
+
+func syntax(e Entry) string {
+	s := string(e.Syntax)
+	if e.Values != nil {
+		quoted := make([]string, len(e.Values))
+		for i, v := range e.Values {
+			quoted[i] = code(v)
+		}
+		return strings.Join(quoted, ", ")
+	}
+	if e.Min != e.Max {
+		s += fmt.Sprintf(", %d to %d", e.Min, e.Max)
+	}
+	return s
+}
+
+func description(e Entry) string {
+	d := cell(e.Doc) + " Example: " + code(e.Example)
+	switch {
+	case e.Guards && !e.Built:
+		return "**Not yet, refused.** " + d
+	case !e.Built:
+		return "**Not yet.** " + d
+	}
+	return d
+}
+
+// cell keeps text from ending a table cell or opening a tag.
+func cell(s string) string {
+	return strings.NewReplacer("|", "\\|", "<", "&lt;", ">", "&gt;").Replace(s)
+}
+
+func code(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + strings.ReplaceAll(s, "|", "\\|") + "`"
+}

@@ -1,0 +1,135 @@
+package service
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/golden"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+// run translates every Service of a case that is ours.
+func run(t *testing.T, name string) []intent.Entrance {
+	t.Helper()
+	var input struct{ Config Config }
+	v := world.FromObjects(golden.Input(t, name, &input))
+	var out []intent.Entrance
+	for _, svc := range v.Services("") {
+		if Supported(input.Config, svc) {
+			out = append(out, Translate(v, input.Config, svc))
+		}
+	}
+	return out
+}
+
+func TestGoldenCases(t *testing.T) {
+	t.Parallel()
+	for _, name := range golden.Cases(t, "testdata") {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			t.Parallel()
+			golden.Compare(t, name, run(t, name))
+		})
+	}
+}
+
+func TestEveryBuiltAnnotationIsInACaseValidAndInvalid(t *testing.T) {
+	t.Parallel()
+	used, refused := map[annotation.Key]bool{}, map[annotation.Key]bool{}
+	for _, name := range golden.Cases(t, "testdata") {
+		var config struct{ Config Config }
+		for _, o := range golden.Input(t, name, &config) {
+			for k := range o.GetAnnotations() {
+				if e, ok := annotation.Lookup(annotation.Key(k)); ok {
+					used[e.Key] = true
+				}
+			}
+		}
+		for _, e := range run(t, name) {
+			for _, d := range e.Members[0].Diagnostics {
+				k := strings.TrimSuffix(strings.TrimPrefix(d.Path, "metadata.annotations["), "]")
+				if e, ok := annotation.Lookup(annotation.Key(k)); ok && d.Class != diag.Note {
+					refused[e.Key] = true
+				}
+			}
+		}
+	}
+	// These take any value; what it means is known only where AWS is, or another value is the same as none.
+	anything := map[annotation.Key]bool{
+		annotation.ServiceType: true, annotation.ServiceSecurityGroups: true, annotation.ServiceEIPAllocations: true, annotation.ServicePrefixLists: true,
+		annotation.ServiceICMP: true, annotation.ServiceAccessLogBucket: true, annotation.ServiceAccessLogPrefix: true,
+		annotation.ServiceCertificates: true, annotation.ServiceSSLPolicy: true, annotation.ServiceBackendProtocol: true,
+		annotation.ServiceTCPUDPListener: true,
+	}
+	for _, e := range annotation.Entries() {
+		if !e.Built || e.Scope != annotation.OnService {
+			continue
+		}
+		if !used[e.Key] {
+			t.Errorf("%s is in no case", e.Key)
+		}
+		if !refused[e.Key] && !anything[e.Key] {
+			t.Errorf("%s is in no case with an invalid value", e.Key)
+		}
+	}
+}
+
+func TestAServiceIsOursByClassOrElseByAnnotations(t *testing.T) {
+	t.Parallel()
+	const lb, nodePort = corev1.ServiceTypeLoadBalancer, corev1.ServiceTypeNodePort
+	ours, other := "service.k8s.aws/nlb", "example.com/lb"
+	now := metav1.Now()
+	for _, c := range []struct {
+		name       string
+		config     Config
+		class      *string
+		kind       corev1.ServiceType
+		lbType     string
+		targetType string
+		deleting   *metav1.Time
+		want       bool
+	}{
+		{name: "our class", class: &ours, kind: lb, want: true},
+		{name: "another class", class: &other, kind: lb, lbType: "external", targetType: "ip"},
+		{name: "class of the flag", config: Config{LoadBalancerClass: other}, class: &other, kind: lb, want: true},
+		{name: "default class beside the flag", config: Config{LoadBalancerClass: other}, class: &ours, kind: lb},
+		{name: "no class", kind: lb},
+		{name: "nlb-ip", kind: lb, lbType: "nlb-ip", want: true},
+		{name: "nlb-ip with a blank", kind: lb, lbType: "nlb-ip "},
+		{name: "nlb", kind: lb, lbType: "nlb"},
+		{name: "external", kind: lb, lbType: "external"},
+		{name: "external ip", kind: lb, lbType: "external", targetType: "ip", want: true},
+		{name: "external instance", kind: lb, lbType: "external", targetType: "instance", want: true},
+		{name: "external IP", kind: lb, lbType: "external", targetType: "IP"},
+		{name: "external node port", kind: nodePort, lbType: "external", targetType: "ip", want: true},
+		{name: "external node port, load balancers only", config: Config{LoadBalancerTypeOnly: true}, kind: nodePort, lbType: "external", targetType: "ip"},
+		{name: "deleting", class: &ours, kind: lb, deleting: &now},
+	} {
+		svc := &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: c.deleting, Annotations: map[string]string{
+				string(annotation.ServiceType): c.lbType, string(annotation.ServiceTargetType): c.targetType,
+			}},
+			Spec: corev1.ServiceSpec{Type: c.kind, LoadBalancerClass: c.class},
+		}
+		if got := Supported(c.config, svc); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestAServiceThatIsNotOursWishesNothing(t *testing.T) {
+	t.Parallel()
+	svc := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "b", Finalizers: []string{"service.k8s.aws/resources"}}}
+	if e := Translate(world.New(world.Snapshot{}), Config{}, svc); len(e.Members) != 0 || e.Key.String() != "service.k8s.aws:a/b" {
+		t.Errorf("%+v", e)
+	}
+	if !PendingFinalization(svc) {
+		t.Error("the finalizer says that there is something to clean up")
+	}
+}
