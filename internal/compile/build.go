@@ -93,14 +93,14 @@ func (b *build) failShared(i int, d diag.Diagnostic) {
 // look-up failed, which is nobody's fault.
 func (b *build) problem(i int, source intent.Source, p *facts.Problem) {
 	if i >= 0 && p.Err == nil {
-		b.failShared(i, p.Diagnostic(b.members[i].Object, source.Path))
+		b.failShared(i, p.Diagnostic(b.members[i].Object, at(source)))
 		return
 	}
 	b.stuck = true
 	for j := range b.members {
 		path := ""
 		if i == j {
-			path = source.Path
+			path = at(source)
 		}
 		b.note(j, p.Diagnostic(b.members[j].Object, path))
 	}
@@ -183,7 +183,7 @@ func (b *build) trace(kind stack.Kind, id string, members []int, fields map[stri
 			delete(fields, name)
 		}
 	}
-	if o.Fields == nil {
+	if len(o.Fields) == 0 {
 		o.Fields = fields
 	} else {
 		maps.Copy(o.Fields, fields)
@@ -195,6 +195,20 @@ func (b *build) traceLoadBalancer() {
 	s := b.settings
 	b.trace(stack.KindLoadBalancer, b.lb.ID, b.every(), map[string]intent.Source{
 		"Name": s.name.Source, "Scheme": s.scheme.Source, "IPAddressType": s.ipAddressType.Source, "Subnets": s.subnets.Source,
-		"SecurityGroups": s.securityGroups.Source, "Mappings": s.mappings.Source, "NetworkSourceNAT": s.sourceNAT.Source, "Attributes": s.attributesSource, "Tags": s.tagsSource,
+		"SecurityGroups": s.securityGroups.Source, "Mappings": s.mappings.Source, "NetworkSourceNAT": s.sourceNAT.Source,
 	})
+	b.traceKeys(stack.KindLoadBalancer, b.lb.ID, "Attributes", s.attributesSource)
+	b.traceKeys(stack.KindLoadBalancer, b.lb.ID, "Tags", s.tagsSource)
+}
+
+// traceKeys records where the entries of a map come from, each by itself and one for the map.
+func (b *build) traceKeys(kind stack.Kind, id, name string, sources map[string]intent.Source) {
+	fields := map[string]intent.Source{}
+	for _, k := range slices.Sorted(maps.Keys(sources)) {
+		if _, ok := fields[name]; !ok {
+			fields[name] = sources[k]
+		}
+		fields[name+"["+k+"]"] = sources[k]
+	}
+	b.trace(kind, id, nil, fields)
 }

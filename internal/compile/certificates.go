@@ -72,7 +72,7 @@ func (b *build) memberCertificates(i int, l intent.Listener) (arns []string, pro
 				arns = append(arns, arn)
 				continue
 			}
-			problems = append(problems, diag.New(o, l.Certificates.Source.Path, diag.CertificateNotFound,
+			problems = append(problems, diag.New(o, at(l.Certificates.Source), diag.CertificateNotFound,
 				fmt.Sprintf("%q is not the ARN of a certificate", arn),
 				"use the ARN that ACM shows, like arn:aws:acm:REGION:ACCOUNT:certificate/ID, of the load balancer's region"))
 		}

@@ -33,8 +33,8 @@ func TestAMalformedCertificateCostsOnlyItsListener(t *testing.T) {
 	if !strings.Contains(d.Text, malformed) || !strings.Contains(d.Path, "certificate-arn") || !strings.Contains(d.Text, "listener 443") {
 		t.Errorf("the diagnostic is not clear: %v", d)
 	}
-	if len(r.Good) != 0 {
-		t.Errorf("a version without certificate is no good version: %v", r.Good)
+	if again := Compile(entrance(ingress("n", "a", broken("spec.rules[0]"))), account(), config(), r.Good); again.Stack == nil || len(again.Stack.TargetGroups) != 1 {
+		t.Errorf("the version whose certificates alone were wrong does not serve: %+v", again)
 	}
 }
 

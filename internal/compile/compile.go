@@ -69,7 +69,8 @@ type Result struct {
 	// Diagnostics are the members' own and those that compile found, in member order.
 	Diagnostics diag.List
 	// Good are the members to pass as good next time: as they are if they compiled cleanly, else their last good version.
-	// Members that are no longer part of the entrance are dropped from it.
+	// One with errors among its diagnostics never was good in the caller's memory; it tells how the member was left out, so
+	// that the next compilation does the same. Members that are no longer part of the entrance are dropped.
 	Good map[diag.Object]intent.Member
 	// Origins tells which objects and settings each resource comes from, for reporting AWS's refusals where they belong.
 	Origins map[stack.Ref]Origin
@@ -83,7 +84,7 @@ type Origin struct {
 	Objects []diag.Object // members, in group order
 	// Fields has the source of single settings: "Name", "Scheme", "IPAddressType", "Subnets",
 	// "SecurityGroups", "Mappings", "Attributes", "Tags", "Certificates", "SSLPolicy", "ALPN", "DefaultActions",
-	// "InboundCIDRs", "Conditions", "Actions", "Backend".
+	// "InboundCIDRs", "Conditions", "Actions", "Backend". Single attributes and tags are under "Attributes[key]", "Tags[key]".
 	Fields map[string]intent.Source
 }
 

@@ -156,19 +156,13 @@ func (c *compiler) carry() map[diag.Object]intent.Member {
 func (c *compiler) finish(b *build) Result {
 	r := Result{Stack: b.stack(), Keep: b.keep, Origins: b.origins, Good: c.carry()}
 	for i, m := range c.e.Members {
-		if b.members[i].standing == current && !troubled(m, b.notes[i]) {
-			m.Diagnostics = nil
-			r.Good[m.Object] = m
+		keep := b.members[i].remember(m, b.notes[i])
+		if _, known := r.Good[m.Object]; !known || b.members[i].standing == current && !keep.Diagnostics.HasErrors() {
+			r.Good[m.Object] = keep
 		}
 	}
 	r.Diagnostics = c.diagnose(b, "")
 	return r
-}
-
-// troubled: a member with a problem of its certificates is no version to go back to.
-func troubled(m intent.Member, notes diag.List) bool {
-	wrong := func(d diag.Diagnostic) bool { return d.Class != diag.Note && aboutCertificates(d) }
-	return slices.ContainsFunc(m.Diagnostics, wrong) || slices.ContainsFunc(notes, wrong)
 }
 
 // diagnose lists what is to be said, by member; errors say what comes of them.

@@ -29,7 +29,7 @@ func (b *build) buildListener(p *port, redirect int32) {
 		ID: id, LoadBalancer: stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.LoadBalancerIdentity},
 		Port: p.number, Protocol: p.protocol, Attributes: p.attributes,
 	}
-	fields := map[string]intent.Source{"Attributes": p.attrSource}
+	fields := map[string]intent.Source{}
 	var rules []stack.Rule
 	if redirect != 0 && p.protocol == "HTTP" {
 		l.DefaultActions = redirectTo(redirect)
@@ -56,13 +56,14 @@ func (b *build) buildListener(p *port, redirect int32) {
 			return
 		}
 	}
+	b.trace(stack.KindListener, id, p.members, fields)
+	b.traceKeys(stack.KindListener, id, "Attributes", p.attrSource)
 	if b.cfg.Gates.ListenerRulesTagging {
-		user, source := keyed(b, "tag", false, p.members, b.userTags)
+		user, sources := keyed(b, "tag", false, p.members, b.userTags)
 		l.Tags = b.tags(user, id)
-		fields["Tags"] = source
+		b.traceKeys(stack.KindListener, id, "Tags", sources)
 	}
 	b.listen = append(b.listen, l)
-	b.trace(stack.KindListener, id, p.members, fields)
 	b.rules = append(b.rules, rules...)
 }
 
@@ -82,7 +83,7 @@ func (b *build) redirectPort() int32 {
 		}
 		why = fmt.Sprintf("listener protocol non-SSL for SSLRedirect port: %d", s.Value)
 	}
-	b.failShared(s.member, diag.New(b.members[s.member].Object, s.Source.Path, diag.InvalidAnnotation, why,
+	b.failShared(s.member, diag.New(b.members[s.member].Object, at(s.Source), diag.InvalidAnnotation, why,
 		"name the port of an HTTPS listener, or add one to listen-ports"))
 	return 0
 }

@@ -25,9 +25,16 @@ func (b *build) chooseScheme() {
 	if s := b.settings.scheme; s.Set {
 		if s.Value == stack.Internal || s.Value == stack.InternetFacing {
 			b.lb.Scheme = s.Value
+			if b.members[s.member].standing != silenced {
+				return
+			}
+			// Whether it ever held is not known; a load balancer is not replaced for a member that is left out.
+			if lb, _ := b.existing(); lb != nil && lb.Scheme != "" {
+				b.lb.Scheme = lb.Scheme
+			}
 			return
 		}
-		b.failShared(s.member, diag.New(b.members[s.member].Object, s.Source.Path, diag.InvalidAnnotation,
+		b.failShared(s.member, diag.New(b.members[s.member].Object, at(s.Source), diag.InvalidAnnotation,
 			fmt.Sprintf("unknown scheme: %s", s.Value), "use internal or internet-facing"))
 		return
 	}
@@ -56,7 +63,7 @@ func (b *build) chooseIPAddressType() {
 		admitted = admitted[:2]
 	}
 	if !slices.Contains(admitted, s.Value) {
-		b.failShared(s.member, diag.New(b.members[s.member].Object, s.Source.Path, diag.InvalidAnnotation,
+		b.failShared(s.member, diag.New(b.members[s.member].Object, at(s.Source), diag.InvalidAnnotation,
 			fmt.Sprintf("unknown IPAddressType: %s", s.Value), "use "+strings.Join(admitted, " or ")))
 		return
 	}
@@ -132,7 +139,7 @@ func (b *build) nameLoadBalancer() {
 	if s := b.settings.name; s.Set && s.Value != "" {
 		b.lb.Name = s.Value
 		if d, bad := badName(s.Value); bad {
-			d.Object, d.Path = b.members[s.member].Object, s.Source.Path
+			d.Object, d.Path = b.members[s.member].Object, at(s.Source)
 			b.failShared(s.member, d)
 		}
 		return
@@ -169,7 +176,7 @@ func (b *build) mapSubnets() {
 		return
 	}
 	bad := func(remedy, format string, args ...any) {
-		b.failShared(s.member, diag.New(b.members[s.member].Object, s.Source.Path, diag.InvalidSubnets, fmt.Sprintf(format, args...), remedy))
+		b.failShared(s.member, diag.New(b.members[s.member].Object, at(s.Source), diag.InvalidSubnets, fmt.Sprintf(format, args...), remedy))
 	}
 	var eips, v4, v6 []string
 	for _, m := range s.Value {

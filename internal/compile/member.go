@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -35,16 +36,47 @@ func (m *member) shun(reasons diag.List, shared bool, good map[diag.Object]inten
 	m.reasons = append(m.reasons, reasons...)
 	m.shared = m.shared || shared
 	if last, ok := good[m.Object]; ok && m.standing == current {
-		// Place in the group and age are those of today.
-		last.Order, last.Created = m.Order, m.Created
-		last.Diagnostics = nil
-		m.Member, m.standing = last, lastGood
+		m.standing = remembered(last)
+		if m.standing == shunned {
+			return
+		}
+		// Its settings are what they were then; place in the group and age are those of today.
+		last.Order, last.Created, last.Diagnostics = m.Order, m.Created, nil
+		m.Member, m.shared = last, false
 		return
 	}
 	m.standing = silenced
 	if newcomer {
 		m.standing = shunned
 	}
+}
+
+// remember is what to keep of a member for next time, if it has no good version.
+func (m *member) remember(was intent.Member, notes diag.List) intent.Member {
+	switch m.standing {
+	case shunned:
+		return intent.Member{Object: was.Object, Diagnostics: m.reasons}
+	case silenced:
+		was.Diagnostics = m.reasons
+	default:
+		was.Diagnostics = slices.DeleteFunc(slices.Concat(was.Diagnostics, notes), func(d diag.Diagnostic) bool {
+			return d.Class == diag.Note || !aboutCertificates(d)
+		})
+	}
+	return was
+}
+
+// remembered is the standing that remember has kept: one without listeners did not count, one with errors was silenced; a
+// problem of certificates alone takes nothing away from the rest.
+func remembered(m intent.Member) standing {
+	wrong := slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool { return d.Class != diag.Note && !aboutCertificates(d) })
+	switch {
+	case !wrong:
+		return lastGood
+	case len(m.Listeners) == 0:
+		return shunned
+	}
+	return silenced
 }
 
 // disqualifies reports whether a front end's diagnostic sets aside the member that it belongs to. Conflicts cost only the
@@ -97,8 +129,8 @@ func aboutShared(d diag.Diagnostic) bool {
 	return d.Path != "" || d.Object.Kind == "IngressClassParams"
 }
 
-// newcomers tells for each member whether leaving it out entirely takes nothing away from live traffic: others of its
-// entrance were good before and it was not, or nothing exists yet. known is false while that depends on a look-up.
+// newcomer tells whether leaving a member out entirely takes nothing away from live traffic: others of its entrance were
+// built before and it was not, or nothing exists yet. known is false while that depends on a look-up.
 func newcomer(m intent.Member, f facts.Facts, good map[diag.Object]intent.Member) (yes, known bool) {
 	if len(good) > 0 {
 		_, was := good[m.Object]
@@ -107,13 +139,15 @@ func newcomer(m intent.Member, f facts.Facts, good map[diag.Object]intent.Member
 	return f.Existing == nil, f.ExistingKnown
 }
 
-// before reports whether member i's claim beats member j's: class parameters, then group order, then age, then name.
+// before reports whether member i's claim beats member j's: a sound member's, then class parameters, then group order, then
+// age, then name.
 func (b *build) before(i int, iClass bool, j int, jClass bool) bool {
-	if iClass != jClass {
-		return iClass
-	}
 	x, y := &b.members[i], &b.members[j]
 	switch {
+	case x.standing.leftOut() != y.standing.leftOut():
+		return y.standing.leftOut()
+	case iClass != jClass:
+		return iClass
 	case x.Order != y.Order:
 		return x.Order < y.Order
 	case x.Created != y.Created:
@@ -123,6 +157,14 @@ func (b *build) before(i int, iClass bool, j int, jClass bool) bool {
 }
 
 func ofClass(s intent.Source) bool { return s.Object.Kind == "IngressClassParams" }
+
+// at is where a source is written, as seen from the member that it applies to.
+func at(s intent.Source) string {
+	if ofClass(s) {
+		return s.Path + " of " + s.Object.String()
+	}
+	return s.Path
+}
 
 // unavailable answers a request that a left-out member's rule matches.
 func unavailable() []stack.Action {

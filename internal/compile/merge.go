@@ -47,7 +47,7 @@ func settle[T any](b *build, claims []claim[T], s settling[T]) (claim[T], bool) 
 		o := b.members[c.member].Object
 		text := fmt.Sprintf("conflicting %s: %s of %s is ignored, because %s has %s", s.what, s.show(c.field.Value), o,
 			b.members[best.member].Object, s.show(best.field.Value))
-		b.note(c.member, diag.New(o, c.field.Source.Path, code, text, "set the same value on both, or leave it to one of them"))
+		b.note(c.member, diag.New(o, at(c.field.Source), code, text, "set the same value on both, or leave it to one of them"))
 	}
 	return best, true
 }
@@ -67,8 +67,8 @@ func exclusive[T any](b *build, get func(*member) intent.Field[T], s settling[T]
 	return c.field, c.member
 }
 
-// keyed settles maps key by key. It returns the values and the source of one of them.
-func keyed(b *build, what string, quiet bool, in []int, get func(int) map[string]intent.Field[string]) (map[string]string, intent.Source) {
+// keyed settles maps key by key. It returns the values and the source of each.
+func keyed(b *build, what string, quiet bool, in []int, get func(int) map[string]intent.Field[string]) (map[string]string, map[string]intent.Source) {
 	claims := map[string][]claim[string]{}
 	for _, i := range in {
 		if b.members[i].standing == shunned {
@@ -81,15 +81,15 @@ func keyed(b *build, what string, quiet bool, in []int, get func(int) map[string
 		}
 	}
 	var out map[string]string
-	var source intent.Source
+	var sources map[string]intent.Source
 	for _, k := range slices.Sorted(maps.Keys(claims)) {
 		c, _ := settle(b, claims[k], settling[string]{what: what + " " + k, same: equal[string], show: quoted, quiet: quiet})
 		if out == nil {
-			out, source = map[string]string{}, c.field.Source
+			out, sources = map[string]string{}, map[string]intent.Source{}
 		}
-		out[k] = c.field.Value
+		out[k], sources[k] = c.field.Value, c.field.Source
 	}
-	return out, source
+	return out, sources
 }
 
 func equal[T comparable](a, b T) bool { return a == b }
@@ -138,9 +138,9 @@ type shared struct {
 	mappings         owned[[]stack.SubnetMapping]
 	sourceNAT        owned[string]
 	attributes       map[string]string
-	attributesSource intent.Source
+	attributesSource map[string]intent.Source
 	tags             map[string]string
-	tagsSource       intent.Source
+	tagsSource       map[string]intent.Source
 }
 
 // owned is a settled field and its member.

@@ -22,7 +22,7 @@ type port struct {
 	icmp        bool
 	transports  []string
 	attributes  map[string]string
-	attrSource  intent.Source
+	attrSource  map[string]intent.Source
 }
 
 // secure reports whether the listener ends TLS.

@@ -305,3 +305,29 @@ func BenchmarkCompileGroupOfThousandRules(b *testing.B) {
 		}
 	}
 }
+
+func TestNothingChangesWhenNothingChanged(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		e := entrance(drawGroup(t)...)
+		f := account()
+		if rapid.Bool().Draw(t, "exists") {
+			f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing, Subnets: []string{"subnet-0a1", "subnet-0b1"}, IPAddressType: stack.IPv4}
+		}
+		f.TargetGroups["unasked"] = nil
+		f.ForeignGroups["sg-0e"], f.ForeignSubnets["subnet-0e"] = nil, nil
+		first := Compile(e, f, config(), nil)
+		if first.Stack == nil {
+			return
+		}
+		lb := first.Stack.LoadBalancers[0]
+		f.Existing = &facts.LoadBalancer{Type: lb.Type, Scheme: lb.Scheme, IPAddressType: lb.IPAddressType}
+		for _, s := range lb.Subnets {
+			f.Existing.Subnets = append(f.Existing.Subnets, s.Subnet)
+		}
+		second := Compile(e, f, config(), first.Good)
+		if !reflect.DeepEqual(first.Stack, second.Stack) || !reflect.DeepEqual(first.Keep, second.Keep) {
+			t.Fatalf("first %+v\nsecond %+v\ndiagnostics %v\nthen %v", first.Stack, second.Stack, first.Diagnostics, second.Diagnostics)
+		}
+	})
+}

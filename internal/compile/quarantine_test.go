@@ -190,3 +190,87 @@ func TestAMissingServiceThatTheFrontEndAnswersIsNoReasonToSetTheMemberAside(t *t
 	same(t, "rules", table(mustBuild(t, r)), []string{"80 a.example.com /* → 503"})
 	same(t, "diagnostics", codes(r.Diagnostics), []string{"a ServiceNotFound"})
 }
+
+func TestAMemberThatWasLeftOutAfterARestartStaysAsItIs(t *testing.T) {
+	t.Parallel()
+	f := account()
+	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing, Subnets: []string{"subnet-0a1", "subnet-0b1"}}
+	bad := ingress("n", "b", broken("spec.rules[0]"), scheme(stack.InternetFacing), https(certificate1))
+	e := entrance(ingress("n", "a"), bad)
+	first := Compile(e, f, config(), nil)
+	worse := ingress("n", "b", broken("metadata.annotations[alb.ingress.kubernetes.io/scheme]"))
+	for name, e := range map[string]intent.Entrance{"unchanged": e, "worse": entrance(ingress("n", "a"), worse)} {
+		second := Compile(e, f, config(), first.Good)
+		if got := mustBuild(t, second); len(got.Listeners) != 2 || got.LoadBalancers[0].Scheme != stack.InternetFacing {
+			t.Errorf("%s: listeners %v, scheme %s", name, got.Listeners, got.LoadBalancers[0].Scheme)
+		}
+		if text := second.Diagnostics[0].Text; !strings.Contains(text, "503") {
+			t.Errorf("%s: %q does not tell what its requests get", name, text)
+		}
+	}
+	healed := Compile(entrance(ingress("n", "a"), ingress("n", "b")), f, config(), first.Good)
+	same(t, "healed", table(mustBuild(t, healed)), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → n/b-b:80"})
+	if len(healed.Good) != 2 || healed.Good[bad.Object].Diagnostics != nil {
+		t.Errorf("good versions: %+v", healed.Good)
+	}
+}
+
+func TestSoundMembersBeatThoseThatAreLeftOut(t *testing.T) {
+	t.Parallel()
+	f := account()
+	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.Internal, Subnets: []string{"subnet-0a2"}}
+	bad := ingress("n", "a", broken("spec.rules[0]"), scheme(stack.InternetFacing))
+	bad.Order = -1
+	sound := ingress("n", "b", scheme(stack.Internal))
+	if got := mustBuild(t, Compile(entrance(bad, sound), f, config(), nil)).LoadBalancers[0].Scheme; got != stack.Internal {
+		t.Errorf("scheme %s", got)
+	}
+	if got := mustBuild(t, Compile(entrance(bad, ingress("n", "b")), f, config(), nil)).LoadBalancers[0].Scheme; got != stack.Internal {
+		t.Errorf("nobody else sets a scheme: the load balancer is replaced by one that is %s", got)
+	}
+}
+
+func TestRulesOfLeftOutMembersAreSplitWhereTheyExceedLimits(t *testing.T) {
+	t.Parallel()
+	hosts := []string{"a.b", "b.b", "c.b", "d.b", "e.b", "f.b", "g.b"}
+	bad := ingress("n", "b", func(m *intent.Member) { m.Routes[0].Conditions[0].Values = hosts })
+	s := mustBuild(t, Compile(entrance(ingress("n", "a"), bad), account(), config(), nil))
+	same(t, "rules", table(s), []string{"80 a.example.com /* → n/a-a:80", "80 a.b,b.b,c.b /* → 503", "80 d.b,e.b,f.b,g.b /* → 503"})
+}
+
+func TestAHeldMemberWithoutGoodVersionHoldsItsGroup(t *testing.T) {
+	t.Parallel()
+	held := ingress("n", "b", func(m *intent.Member) {
+		m.Held = true
+		m.Diagnostics = diag.List{diag.New(m.Object, "spec.ingressClassName", diag.InvalidIngressClass, "no such class", "create it")}
+	})
+	a := ingress("n", "a")
+	if r := Compile(entrance(a, held), account(), config(), remember(a)); r.Stack != nil || len(r.Diagnostics) != 1 {
+		t.Errorf("built without it: %+v", r)
+	}
+	s := mustBuild(t, Compile(entrance(a, held), account(), config(), remember(a, ingress("n", "b"))))
+	same(t, "rules", table(s), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → n/b-b:80"})
+}
+
+func TestOriginsLeadToTheObjectAndTheSetting(t *testing.T) {
+	t.Parallel()
+	a := ingress("n", "a", https(certificate1), func(m *intent.Member) {
+		m.Settings.Attributes = map[string]intent.Field[string]{"x": set(m, "load-balancer-attributes", "1")}
+	})
+	b := ingress("n", "b", https(certificate1), func(m *intent.Member) {
+		m.Settings.Attributes = map[string]intent.Field[string]{"y": set(m, "load-balancer-attributes", "2")}
+		m.Settings.Name = byClass("name")
+	})
+	r := Compile(entrance(a, b), account(), config(), nil)
+	mustBuild(t, r)
+	lb := r.Origins[stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.LoadBalancerIdentity}]
+	if len(lb.Objects) != 2 || lb.Fields["Attributes[y]"].Object != b.Object || lb.Fields["Name"].Object.Kind != "IngressClassParams" {
+		t.Errorf("load balancer: %+v", lb)
+	}
+	if o := r.Origins[stack.Ref{Kind: stack.KindListener, ID: "443"}]; !strings.Contains(o.Fields["Certificates"].Path, "certificate-arn") {
+		t.Errorf("listener: %+v", o)
+	}
+	if o := r.Origins[stack.Ref{Kind: stack.KindRule, ID: "443:2"}]; len(o.Objects) != 1 || o.Objects[0] != b.Object {
+		t.Errorf("rule: %+v", o)
+	}
+}

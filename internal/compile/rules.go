@@ -39,14 +39,19 @@ func (b *build) portRules(p *port, listener stack.Ref) []stack.Rule {
 			if len(route.Conditions) == 0 {
 				continue
 			}
-			problem := overLimit(route.Conditions)
-			if problem != "" {
-				b.fail(i, diag.New(m.Object, route.Source.Path, diag.InvalidRule, problem,
+			if m.standing.leftOut() {
+				for _, part := range split(route.Conditions) {
+					all = append(all, wanted{i, route, stack.Rule{Listener: listener, Conditions: part, Actions: unavailable()}})
+				}
+				continue
+			}
+			if problem := overLimit(route.Conditions); problem != "" {
+				b.fail(i, diag.New(m.Object, at(route.Source), diag.InvalidRule, problem,
 					"split the rule into several with fewer values; a Prefix path counts as two"))
 				continue
 			}
 			w := wanted{i, route, stack.Rule{Listener: listener, Conditions: route.Conditions}}
-			if m.standing.leftOut() || len(route.Actions) == 0 {
+			if len(route.Actions) == 0 {
 				w.rule.Actions = unavailable()
 			} else {
 				w.rule.Actions = b.actions(i, route.Actions, route.Source)

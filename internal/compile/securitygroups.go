@@ -56,7 +56,7 @@ func (b *build) chooseSecurityGroups() {
 		if i < 0 {
 			i, source = named.member, named.Source
 		}
-		b.failShared(i, diag.New(b.members[i].Object, source.Path, diag.InvalidAnnotation,
+		b.failShared(i, diag.New(b.members[i].Object, at(source), diag.InvalidAnnotation,
 			"backendSG feature is required to manage worker node SG rules when frontendSG manually specified",
 			"start the controller with --enable-backend-security-group, or do not ask for management of the rules"))
 		return
@@ -98,7 +98,7 @@ func (b *build) withoutGroups() bool {
 	kept := lb != nil && lb.Scheme == b.lb.Scheme // else it is replaced
 	if kept && len(lb.SecurityGroups) == 0 {
 		if s := b.settings.securityGroups; s.Set {
-			b.note(s.member, diag.New(b.members[s.member].Object, s.Source.Path, diag.IgnoredSetting,
+			b.note(s.member, diag.New(b.members[s.member].Object, at(s.Source), diag.IgnoredSetting,
 				"the network load balancer was made without security groups and AWS cannot add any", "recreate it to have security groups"))
 		}
 		return true
@@ -109,7 +109,7 @@ func (b *build) withoutGroups() bool {
 	}
 	if kept {
 		i := max(off.member, 0)
-		b.failShared(i, diag.New(b.members[i].Object, off.Source.Path, diag.InvalidAnnotation,
+		b.failShared(i, diag.New(b.members[i].Object, at(off.Source), diag.InvalidAnnotation,
 			"conflicting security groups configuration: the load balancer has security groups and AWS cannot take the last one away",
 			"recreate the load balancer, or leave its security groups on"))
 	}
@@ -126,7 +126,7 @@ func (b *build) noteIgnoredRanges() {
 		for _, l := range b.members[i].Listeners {
 			for _, f := range []intent.Field[[]string]{l.InboundCIDRs, l.PrefixLists} {
 				if f.Set && len(f.Value) > 0 {
-					b.note(i, diag.New(b.members[i].Object, f.Source.Path, diag.IgnoredSetting,
+					b.note(i, diag.New(b.members[i].Object, at(f.Source), diag.IgnoredSetting,
 						"source ranges have no effect beside named security groups: the groups' own rules decide",
 						"remove the ranges, or put them into the groups' rules"))
 				}
@@ -148,7 +148,7 @@ func (b *build) managedGroup() {
 	g := stack.SecurityGroup{
 		ID: ref.ID, Name: name, Description: naming.ManagedSecurityGroupDescription, Tags: b.tags(b.settings.tags, ref.ID),
 	}
-	fields := map[string]intent.Source{"Tags": b.settings.tagsSource}
+	fields := map[string]intent.Source{}
 	for _, p := range b.ports {
 		for _, permission := range b.permissions(p) {
 			if !slices.Contains(g.Ingress, permission) {
@@ -161,6 +161,7 @@ func (b *build) managedGroup() {
 	}
 	b.groups = append(b.groups, g)
 	b.trace(stack.KindSecurityGroup, g.ID, b.every(), fields)
+	b.traceKeys(stack.KindSecurityGroup, g.ID, "Tags", b.settings.tagsSource)
 }
 
 // permissions are the rules of the managed group for one port. Everybody may come if nobody restricts the port.
@@ -181,7 +182,7 @@ func (b *build) permissions(p *port) []stack.Permission {
 		for _, cidr := range cidrs {
 			n, err := normalise(cidr)
 			if err != nil {
-				b.failShared(p.cidrs.member, diag.New(b.members[p.cidrs.member].Object, p.cidrs.Source.Path, diag.InvalidAnnotation,
+				b.failShared(p.cidrs.member, diag.New(b.members[p.cidrs.member].Object, at(p.cidrs.Source), diag.InvalidAnnotation,
 					fmt.Sprintf("invalid source range %q: %v", cidr, err), "write ranges in CIDR notation, like 10.0.0.0/8"))
 				continue
 			}
@@ -195,7 +196,7 @@ func (b *build) permissions(p *port) []stack.Permission {
 					out = append(out, stack.Permission{Protocol: "icmpv6", FromPort: 2, ToPort: 0, IPv6CIDR: n})
 				}
 			case v6 && b.e.Type == stack.Network:
-				b.failShared(p.cidrs.member, diag.New(b.members[p.cidrs.member].Object, p.cidrs.Source.Path, diag.InvalidAnnotation,
+				b.failShared(p.cidrs.member, diag.New(b.members[p.cidrs.member].Object, at(p.cidrs.Source), diag.InvalidAnnotation,
 					fmt.Sprintf("unsupported IPv6 source range %s: the load balancer is not dualstack", n),
 					"remove it, or set IP address type dualstack"))
 			case v6:
