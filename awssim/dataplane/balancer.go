@@ -200,8 +200,8 @@ func (b *balancer) client(peer net.Addr) netip.AddrPort {
 	return netip.AddrPortFrom(ip, at.Port())
 }
 
-// zone finds the zone whose node a connection reached: by its address on the virtual network, else in turn among those that
-// have a healthy target of the listener (as DNS would answer).
+// zone finds the zone whose node a connection reached: by its address on the virtual network, else in turn as DNS would
+// answer: zones with a healthy target of the listener if there are any, else zones with a target, else all.
 func (b *balancer) zone(local netip.Addr, v *view) string {
 	zones := b.config.Load().Zones
 	if len(zones) == 0 {
@@ -213,11 +213,11 @@ func (b *balancer) zone(local netip.Addr, v *view) string {
 		}
 	}
 	start := int(b.turn.Add(1) % uint64(len(zones)))
-	if b.config.Load().Type == stack.Network {
+	for _, good := range []func(*pool, string) bool{(*pool).healthyIn, (*pool).registeredIn} {
 		for i := range zones {
 			z := zones[(start+i)%len(zones)]
 			for _, g := range v.groups {
-				if g.pool.Load().healthyIn(z.Name) {
+				if good(g.pool.Load(), z.Name) {
 					return z.Name
 				}
 			}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/vnet"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
@@ -162,7 +163,7 @@ func (f *front) connect(g *group, t *target, conn *clientConn, v *view, protocol
 	if config.settings.preserveClientIP && conn.client.Addr().Is4() == to.Addr().Is4() {
 		from = conn.client
 	}
-	c, err := f.balancer.plane.network.DialTCPFrom(ctx, from, to)
+	c, err := f.balancer.plane.network.DialTCPFrom(vnet.WithSender(ctx, own), from, to)
 	if err != nil {
 		return nil, err
 	}

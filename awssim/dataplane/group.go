@@ -182,8 +182,8 @@ func (p *pool) healthyIn(zone string) bool {
 	return false
 }
 
-// has reports whether t may be chosen at the moment.
-func (p *pool) has(t *target) bool { return slices.Contains(p.all, t) }
+// registeredIn reports whether a zone has a target of its own.
+func (p *pool) registeredIn(zone string) bool { return len(p.zones[zone]) > 0 }
 
 // choose picks by the group's algorithm, avoiding one target (nil: none) when there is another.
 func (g *group) choose(targets []*target, avoid *target) *target {

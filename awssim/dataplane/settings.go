@@ -11,15 +11,21 @@ import (
 type attributes map[string]string
 
 func (a attributes) flag(key string, byDefault bool) bool {
-	b, err := strconv.ParseBool(a[key])
-	if err != nil {
-		return byDefault
+	switch a[key] {
+	case "true":
+		return true
+	case "false":
+		return false
 	}
-	return b
+	return byDefault
 }
 
 func (a attributes) number(key string, byDefault int) int {
-	n, err := strconv.Atoi(a[key])
+	v, ok := a[key]
+	if !ok {
+		return byDefault
+	}
+	n, err := strconv.Atoi(v)
 	if err != nil {
 		return byDefault
 	}

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/vnet"
 )
 
 const (
@@ -84,14 +86,14 @@ func (f *front) openUDP(socket net.PacketConn, peer net.Addr, forget func()) *ud
 	if t == nil {
 		return nil
 	}
-	c, err := b.plane.network.DialUDPFrom(b.plane.ctx, client, t.addrPort())
+	own := v.privateAddress(zone, client.Addr().Is6())
+	c, err := b.plane.network.DialUDPFrom(vnet.WithSender(b.plane.ctx, own), client, t.addrPort())
 	if err != nil {
 		b.plane.logf("data plane: load balancer %s: UDP flow to %s: %v", b.arn, t.addrPort(), err)
 		return nil
 	}
 	u := &udpFlow{front: f, socket: socket, peer: peer, target: c, done: forget, to: t}
 	if g.config.Load().settings.proxyProtocol {
-		own := v.privateAddress(zone, client.Addr().Is6())
 		u.header = proxyHeader(proxyUDP, client, netip.AddrPortFrom(own, uint16(f.key.port)))
 	}
 	u.flow = &flow{abort: func() { _ = c.Close() }}

@@ -28,6 +28,23 @@ type Forwarder func(ctx context.Context, network string, from, to netip.AddrPort
 // Guard is a firewall in front of an address: what it does not admit is dropped without an answer.
 type Guard func(network string, from, to netip.AddrPort) bool
 
+type senderKey struct{}
+
+// WithSender makes dials under ctx count, for guards, as coming from ip too: a load balancer that preserves its client's
+// address is admitted where its own interface is.
+func WithSender(ctx context.Context, ip netip.Addr) context.Context {
+	return context.WithValue(ctx, senderKey{}, ip)
+}
+
+// admits asks the guard about the address that a connection shows and about that of its real sender.
+func (g Guard) admits(ctx context.Context, network string, from, to netip.AddrPort) bool {
+	if g == nil || g(network, from, to) {
+		return true
+	}
+	sender, ok := ctx.Value(senderKey{}).(netip.Addr)
+	return ok && g(network, netip.AddrPortFrom(sender, from.Port()), to)
+}
+
 // ErrRefused is the refusal of a connection to a port on which nothing listens.
 var ErrRefused error = syscall.ECONNREFUSED
 
@@ -218,7 +235,7 @@ func (n *Network) dialTCP(ctx context.Context, from, to netip.AddrPort) (net.Con
 	guard, l, mapped, forward := h.guard, h.tcp[to.Port()], h.mapped[portKey{"tcp", to.Port()}], h.forward
 	n.mu.RUnlock()
 	switch {
-	case guard != nil && !guard("tcp", from, to):
+	case !guard.admits(ctx, "tcp", from, to):
 		return nil, silence(ctx)
 	case l != nil:
 		return l.connect(ctx, from)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -155,12 +156,14 @@ func TestDialling(t *testing.T) {
 		t.Error("a private address was accepted as backing")
 	}
 
+	viaPod := vnet.WithSender(t.Context(), pod)
 	for _, tc := range []struct {
 		name string
 		from netip.Addr
 		to   string
 		want error
 	}{
+		{"sent for a client by an admitted interface", client, "10.0.1.6:80", nil},
 		{"closed port", client, "10.0.1.5:80", syscall.ECONNREFUSED},
 		{"no such address", client, "10.0.9.9:80", syscall.ETIMEDOUT},
 		{"admitted by the guard", pod, "10.0.1.6:80", nil},
@@ -170,7 +173,11 @@ func TestDialling(t *testing.T) {
 		{"backed by loopback", client, "10.0.1.8:80", nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			ctx := t.Context()
+			if strings.HasPrefix(tc.name, "sent for") {
+				ctx = viaPod
+			}
+			ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 			defer cancel()
 			c, err := n.DialTCP(ctx, tc.from, netip.MustParseAddrPort(tc.to))
 			if c != nil {

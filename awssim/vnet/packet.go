@@ -23,6 +23,7 @@ type packetConn struct {
 	network *Network
 	address netip.AddrPort
 	peer    netip.AddrPort
+	sender  netip.Addr // see WithSender
 
 	mu       sync.Mutex
 	readable sync.Cond
@@ -66,7 +67,7 @@ func (n *Network) DialUDPFrom(ctx context.Context, from, to netip.AddrPort) (net
 	chosen := from.Port() != 0
 	from, to = n.source(from), netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
 	n.mu.Lock()
-	if h := n.hosts[to.Addr()]; h != nil && h.udp[to.Port()] == nil && (h.guard == nil || h.guard("udp", from, to)) {
+	if h := n.hosts[to.Addr()]; h != nil && h.udp[to.Port()] == nil && h.guard.admits(ctx, "udp", from, to) {
 		mapped, forward := h.mapped[portKey{"udp", to.Port()}], h.forward
 		if mapped.IsValid() {
 			n.mu.Unlock()
@@ -86,12 +87,13 @@ func (n *Network) DialUDPFrom(ctx context.Context, from, to netip.AddrPort) (net
 		from = netip.AddrPortFrom(from.Addr(), n.ephemeralPort())
 	}
 	c := newPacketConn(n, from, to)
+	c.sender, _ = ctx.Value(senderKey{}).(netip.Addr)
 	n.clients[from] = c
 	return c, nil
 }
 
 // send delivers a datagram; it reports false when the address exists and the port is closed.
-func (n *Network) send(from, to netip.AddrPort, data []byte) bool {
+func (n *Network) send(from netip.AddrPort, sender netip.Addr, to netip.AddrPort, data []byte) bool {
 	n.mu.RLock()
 	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
 	c := n.clients[to]
@@ -101,7 +103,7 @@ func (n *Network) send(from, to netip.AddrPort, data []byte) bool {
 		c, guard = h.udp[to.Port()], h.guard
 	}
 	n.mu.RUnlock()
-	if guard != nil && !guard("udp", from, to) {
+	if guard != nil && !guard("udp", from, to) && (!sender.IsValid() || !guard("udp", netip.AddrPortFrom(sender, from.Port()), to)) {
 		return true
 	}
 	if c == nil {
@@ -149,7 +151,7 @@ func (c *packetConn) transmit(p []byte, to netip.AddrPort) (int, error) {
 	if closed {
 		return 0, c.fail("write", net.ErrClosed)
 	}
-	if !c.network.send(c.address, to, p) && c.peer.IsValid() {
+	if !c.network.send(c.address, c.sender, to, p) && c.peer.IsValid() {
 		c.mu.Lock()
 		c.refused = true
 		c.readable.Broadcast()
