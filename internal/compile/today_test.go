@@ -68,7 +68,7 @@ type dump struct {
 }
 
 func (d *dump) into(out tree) {
-	sub := func(key string) tree { return out[key].(tree) } //nolint:forcetypeassert // made so above
+	sub := func(key string) tree { return out[key].(tree) }
 	for _, g := range d.SecurityGroups {
 		one := tree{"description": g.Description, "tags": g.Tags}
 		var rules []string

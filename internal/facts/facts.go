@@ -8,6 +8,7 @@ import "github.com/k8s-lbc/lbc/internal/stack"
 // NeedKind is a kind of knowledge; the inventory loads each kind in bulk.
 type NeedKind string
 
+// The kinds of needs; keys are unused where nothing is said.
 const (
 	NeedVPC             NeedKind = "vpc"             // key unused
 	NeedSubnets         NeedKind = "subnets"         // all subnets of the VPC with zones
@@ -53,6 +54,7 @@ type VPC struct {
 // Locale of a subnet.
 type Locale string
 
+// The locales of subnets; an ALB cannot span two.
 const (
 	AvailabilityZone Locale = "availability-zone"
 	LocalZone        Locale = "local-zone"

@@ -38,6 +38,7 @@ type SubnetQuery struct {
 // Verdict is the outcome for one subnet.
 type Verdict string
 
+// The verdicts.
 const (
 	Chosen  Verdict = "chosen"
 	Dropped Verdict = "dropped"
@@ -251,7 +252,7 @@ func choose(candidates []Subnet, decisions []Decision, q SubnetQuery) SubnetChoi
 	own := clusterTag + "/" + q.Cluster
 	zones := map[string][]Subnet{}
 	for _, s := range candidates {
-		why := ""
+		var why string
 		switch {
 		case q.CheckClusterTag && forOthers(s, own):
 			why = "tagged for other clusters"
