@@ -29,7 +29,8 @@ type Options struct {
 	Repo repository.Root
 	// Controller is the binary to run; empty: none is run.
 	Controller     string
-	ControllerArgs []string // after ours, so that they win
+	ControllerArgs []string // of every start, after ours, so that they win
+	FirstArgs      []string // of the first start only
 	// Account is what the simulated account holds at first; nil: the built-in one.
 	Account *seed.File
 	Profile account.Profile // how long AWS takes; the zero value: nothing takes time
@@ -102,7 +103,7 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 	if o.Controller == "" {
 		return e, nil
 	}
-	if err := e.StartController(); err != nil {
+	if err := e.StartController(o.FirstArgs...); err != nil {
 		return nil, err
 	}
 	if err := e.WaitController(ctx); err != nil {

@@ -1,0 +1,188 @@
+// Package harness gives end-to-end tests a whole playground: a real API server, simulated nodes, the AWS simulator with its
+// data plane and the controller's real binary. A test binary starts one and shares it among its tests; Main stops it. It
+// imports environment, trial and testing.
+package harness
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/k8s-lbc/lbc/awssim"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/seed"
+	"github.com/k8s-lbc/lbc/playground/curl"
+	"github.com/k8s-lbc/lbc/playground/environment"
+	"github.com/k8s-lbc/lbc/playground/repository"
+	"github.com/k8s-lbc/lbc/playground/trial"
+)
+
+// Timeout bounds each wait of a test.
+const Timeout = time.Minute
+
+// Options say what to start. Account and Profile of the first test count for all; asking for other ones later is an error.
+type Options struct {
+	// ControllerPath is the binary; empty: $CONTROLLER, else bin/controller of the checkout.
+	ControllerPath string
+	// ExtraArgs of the controller. A test that wants others than the running controller has gets it restarted.
+	ExtraArgs []string
+	// NoController leaves the controller out.
+	NoController bool
+	// Account is the YAML file of the simulated account; empty: the built-in one.
+	Account string
+	// Profile is how long AWS takes; the zero value means account.Instant.
+	Profile account.Profile
+}
+
+// Cluster is the running playground.
+type Cluster struct {
+	Config    *rest.Config // all rights
+	Client    kubernetes.Interface
+	Dynamic   dynamic.Interface
+	Simulator *awssim.Simulator
+	Env       *environment.Environment
+	// HTTP resolves load balancers by name, trusts the simulator's CA and does not follow redirects.
+	HTTP *http.Client
+	Repo repository.Root
+
+	trial     *trial.Trial
+	transport *http.Transport // of HTTP
+	dir       string
+
+	mu   sync.Mutex
+	args []string // of the running controller
+}
+
+// shared is the cluster of this test binary: the control plane keeps process-wide state, so there cannot be two.
+var shared struct {
+	sync.Mutex
+	cluster *Cluster
+	options Options
+}
+
+// Start returns the test binary's playground, started by the first call.
+func Start(t testing.TB, o Options) *Cluster {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if c := shared.cluster; c != nil {
+		if o.Account != shared.options.Account || o.Profile != shared.options.Profile || o.NoController != shared.options.NoController {
+			t.Fatalf("the playground of this test binary was started with %+v, this test wants %+v: put it into a package of its own", shared.options, o)
+		}
+		if !o.NoController && (!slices.Equal(c.args, o.ExtraArgs) || c.Env.ControllerPID() == 0) {
+			c.RestartController(t, o.ExtraArgs...)
+		}
+		return c
+	}
+	c, err := start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared.cluster, shared.options = c, o
+	return c
+}
+
+// Main runs the tests of a package, stops the playground that they shared and ends the process. Logs stay behind (and their
+// place is printed) if a test failed.
+func Main(m *testing.M) {
+	code := m.Run()
+	shared.Lock()
+	if c := shared.cluster; c != nil {
+		c.Env.Stop()
+		if code == 0 {
+			_ = os.RemoveAll(c.dir)
+		} else {
+			fmt.Fprintf(os.Stderr, "the playground's logs: %s\n", filepath.Join(c.dir, "logs"))
+		}
+	}
+	shared.Unlock()
+	os.Exit(code)
+}
+
+func start(ctx context.Context, o Options) (_ *Cluster, err error) {
+	root, err := repository.FindFromProcess()
+	if err != nil {
+		return nil, err
+	}
+	// Not the test's own directory: the playground outlives the first test.
+	dir, err := os.MkdirTemp("", "playground-test-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("%w (logs: %s)", err, filepath.Join(dir, "logs"))
+		}
+	}()
+	options := environment.Options{
+		Dir: dir, Repo: root, Profile: o.Profile, HealthInterval: 100 * time.Millisecond, HealthTimeout: 2 * time.Second,
+	}
+	if options.Profile.Name == "" {
+		options.Profile = account.Instant()
+	}
+	if !o.NoController {
+		if options.Controller = o.ControllerPath; options.Controller == "" {
+			options.Controller = os.Getenv("CONTROLLER")
+		}
+		if options.Controller == "" {
+			if options.Controller, err = root.Controller(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if o.Account != "" {
+		f, err := os.Open(o.Account)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close() //nolint:errcheck // only read
+		file, err := seed.Load(f)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", o.Account, err)
+		}
+		options.Account = &file
+	}
+	options.FirstArgs = o.ExtraArgs // of the first start only, so that a later test can have others
+	bounded, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	env, err := environment.Start(bounded, options)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{Config: env.Cluster.Plane.AdminConfig(), Client: env.Cluster.Client, Simulator: env.Simulator, Env: env, Repo: root, dir: dir, args: o.ExtraArgs}
+	defer func() {
+		if err != nil {
+			env.Stop()
+		}
+	}()
+	if c.Dynamic, err = dynamic.NewForConfig(c.Config); err != nil {
+		return nil, err
+	}
+	if c.trial, err = trial.New(env, trial.Options{CacheDir: filepath.Join(dir, "cache"), Timeout: Timeout}); err != nil {
+		return nil, err
+	}
+	ca, err := env.Simulator.CA()
+	if err != nil {
+		return nil, err
+	}
+	transport, err := curl.Endpoints(env.Endpoints).Transport(ca)
+	if err != nil {
+		return nil, err
+	}
+	c.transport = transport
+	c.HTTP = &http.Client{
+		Transport: transport, Timeout: 30 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return c, nil
+}

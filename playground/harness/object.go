@@ -1,0 +1,120 @@
+package harness
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Kubectl runs kubectl with all rights, fails the test if it fails, and returns what it printed.
+func (c *Cluster) Kubectl(t testing.TB, args ...string) string {
+	t.Helper()
+	out, err := c.trial.Kubectl(t.Context(), args...)
+	if err != nil {
+		t.Fatalf("kubectl %v: %v\n%s", args, err, out)
+	}
+	return out
+}
+
+// ApplyFile applies a file as "kubectl apply -f" does, and deletes it at the end of the test if the test did not. Files may
+// overlap with those of other tests only if these do not run at the same time.
+func (c *Cluster) ApplyFile(t testing.TB, path string) {
+	t.Helper()
+	c.Kubectl(t, "apply", "-f", path)
+	t.Cleanup(func() {
+		// The test's context has ended.
+		if out, err := c.trial.Kubectl(context.Background(), "delete", "-f", path, "--ignore-not-found", "--timeout="+Timeout.String()); err != nil {
+			t.Errorf("clean up %s: %v\n%s\n%s", path, err, out, c.Report(context.Background()))
+		}
+	})
+}
+
+// Apply applies YAML text like ApplyFile.
+func (c *Cluster) Apply(t testing.TB, manifests string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "manifests.yaml")
+	if err := os.WriteFile(path, []byte(manifests), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.ApplyFile(t, path)
+}
+
+// DeleteFile deletes a file's objects as "kubectl delete -f" does and waits until they are gone.
+func (c *Cluster) DeleteFile(t testing.TB, path string) {
+	t.Helper()
+	if err := c.trial.Delete(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// IngressAddress waits until the Ingress has an address and returns it.
+func (c *Cluster) IngressAddress(t testing.TB, namespace, name string) string {
+	t.Helper()
+	var host string
+	c.WaitFor(t, "the address of Ingress "+namespace+"/"+name, func(ctx context.Context) error {
+		i, err := c.Client.NetworkingV1().Ingresses(namespace).Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if len(i.Status.LoadBalancer.Ingress) == 0 {
+			return errNoAddress
+		}
+		host = i.Status.LoadBalancer.Ingress[0].Hostname
+		return nil
+	})
+	return host
+}
+
+// ServiceAddress waits until the Service has a load balancer's address and returns it.
+func (c *Cluster) ServiceAddress(t testing.TB, namespace, name string) string {
+	t.Helper()
+	var host string
+	c.WaitFor(t, "the address of Service "+namespace+"/"+name, func(ctx context.Context) error {
+		s, err := c.Client.CoreV1().Services(namespace).Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if len(s.Status.LoadBalancer.Ingress) == 0 {
+			return errNoAddress
+		}
+		host = s.Status.LoadBalancer.Ingress[0].Hostname
+		return nil
+	})
+	return host
+}
+
+// Events lists the events on an object, such as Events(t, "Ingress", "shop", "web").
+func (c *Cluster) Events(t testing.TB, kind, namespace, name string) []corev1.Event {
+	t.Helper()
+	list, err := c.Client.CoreV1().Events(namespace).List(t.Context(), metav1.ListOptions{
+		FieldSelector: "involvedObject.kind=" + kind + ",involvedObject.name=" + name,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list.Items
+}
+
+// WaitEvent waits for an event with the reason on the object and returns it.
+func (c *Cluster) WaitEvent(t testing.TB, kind, namespace, name, reason string) corev1.Event {
+	t.Helper()
+	var found corev1.Event
+	c.WaitFor(t, "event "+reason+" on "+kind+" "+namespace+"/"+name, func(ctx context.Context) error {
+		list, err := c.Client.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{
+			FieldSelector: "involvedObject.kind=" + kind + ",involvedObject.name=" + name + ",reason=" + reason,
+		})
+		if err != nil {
+			return err
+		}
+		if len(list.Items) == 0 {
+			return errNoEvent
+		}
+		found = list.Items[len(list.Items)-1]
+		return nil
+	})
+	return found
+}

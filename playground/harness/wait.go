@@ -1,0 +1,61 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/k8s-lbc/lbc/playground/report"
+)
+
+var (
+	errNoAddress = errors.New("no address yet")
+	errNoEvent   = errors.New("no such event yet")
+)
+
+// WaitFor repeats f until it returns nil. After Timeout it fails the test with f's last error, the Warning events, the end
+// of the controller's log and the account's resources.
+func (c *Cluster) WaitFor(t testing.TB, what string, f func(ctx context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), Timeout)
+	defer cancel()
+	tick := time.NewTicker(25 * time.Millisecond)
+	defer tick.Stop()
+	began := time.Now()
+	var last error // not the one that only says that the time is over
+	for {
+		err := f(ctx)
+		if err == nil {
+			return
+		}
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
+		if failed := c.Env.Failed(); failed != nil {
+			t.Fatalf("%s: %v; %v", what, last, failed)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("waited %v for %s: %v\n%s", time.Since(began).Round(time.Second), what, last, c.Report(context.WithoutCancel(ctx)))
+		}
+	}
+}
+
+// Report is what helps to understand a failure: Warning events, the end of the controller's log, and the account.
+func (c *Cluster) Report(ctx context.Context) string {
+	var b bytes.Buffer
+	b.WriteString(c.trial.Report(ctx))
+	b.WriteString("AWS:\n")
+	endpoints, err := c.Env.Endpoints(ctx)
+	if err == nil {
+		err = report.Resources(&b, c.Simulator.Resources(), endpoints)
+	}
+	if err != nil {
+		fmt.Fprintln(&b, err) // a buffer takes everything
+	}
+	return b.String()
+}
