@@ -89,7 +89,7 @@ func unknown(o diag.Object, k Key) diag.Diagnostic {
 func Nearest(k Key) Key {
 	var best Key
 	bestDistance := 3 + len(suffix(k))/10
-	for _, e := range Entries() {
+	for _, e := range entries {
 		candidate := e.Key
 		if e.Family != "" {
 			// Compare as many dots as the family has; what follows is the user's.
@@ -100,7 +100,8 @@ func Nearest(k Key) Key {
 			}
 			candidate += Key(rest)
 		}
-		if prefix(candidate) != prefix(k) {
+		// A difference in length is the least that the distance can be.
+		if lengths := len(candidate) - len(k); prefix(candidate) != prefix(k) || max(lengths, -lengths) >= bestDistance {
 			continue
 		}
 		if d := distance(strings.ToLower(suffix(k)), strings.ToLower(suffix(candidate))); d < bestDistance {

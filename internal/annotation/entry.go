@@ -1,6 +1,9 @@
 package annotation
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Syntax is the grammar of a value.
 type Syntax string
@@ -62,19 +65,22 @@ const (
 	union   = "union, per port"
 )
 
-// Entries returns the table: Ingress annotations, then those of Services, in reading order.
-func Entries() []Entry { return append(ingressEntries(), serviceEntries()...) }
-
-// table is the index of Entries.
-var table = index()
+// entries is the table, and table its index. Both are built once and never change.
+var (
+	entries = append(ingressEntries(), serviceEntries()...)
+	table   = index()
+)
 
 func index() map[Key]Entry {
-	m := map[Key]Entry{}
-	for _, e := range Entries() {
+	m := make(map[Key]Entry, len(entries))
+	for _, e := range entries {
 		m[e.Key] = e
 	}
 	return m
 }
+
+// Entries returns the table: Ingress annotations, then those of Services, in reading order.
+func Entries() []Entry { return slices.Clone(entries) }
 
 // Lookup finds the entry of a key; of the longest family that it belongs to, if it is not an entry itself.
 func Lookup(k Key) (Entry, bool) {
