@@ -1,0 +1,199 @@
+package dataplane
+
+import (
+	"crypto/tls"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestAppendForwarded(t *testing.T) {
+	t.Parallel()
+	v4, v6 := netip.MustParseAddrPort("203.0.113.7:51234"), netip.MustParseAddrPort("[2001:db8::7]:51234")
+	for _, tc := range []struct {
+		before string
+		client netip.AddrPort
+		port   bool
+		want   string
+	}{
+		{"", v4, false, "203.0.113.7"},
+		{"192.0.2.1", v4, false, "192.0.2.1, 203.0.113.7"},
+		{"", v4, true, "203.0.113.7:51234"},
+		{"", v6, false, "2001:db8::7"},
+		{"192.0.2.1", v6, false, "192.0.2.1, [2001:db8::7]"},
+		{"192.0.2.1", v6, true, "192.0.2.1, [2001:db8::7]:51234"},
+	} {
+		if got := appendForwarded(tc.before, tc.client, tc.port); got != tc.want {
+			t.Errorf("%q and %s: %q, want %q", tc.before, tc.client, got, tc.want)
+		}
+	}
+}
+
+func TestMergeTrace(t *testing.T) {
+	t.Parallel()
+	const id = "1-6553f100-36d228ad5d99923122bbe354"
+	for before, want := range map[string]string{
+		"":                                  "Root=" + id,
+		"CalledFrom=app":                    "Root=" + id + ";CalledFrom=app",
+		"Root=1-aa-bb":                      "Self=" + id + ";Root=1-aa-bb",
+		"Self=1-x-y;Root=1-aa-bb;Sampled=1": "Self=" + id + ";Root=1-aa-bb;Sampled=1",
+	} {
+		if got := mergeTrace(before, id); got != want {
+			t.Errorf("%q: %q, want %q", before, got, want)
+		}
+	}
+}
+
+func TestMatchers(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		matcher string
+		code    int
+		want    bool
+	}{
+		{"200", 200, true}, {"200", 201, false}, {"200,202", 202, true}, {"200-299", 250, true}, {"200-299", 300, false},
+		{"200-299,404", 404, true}, {"12", 12, true}, {"x", 0, false}, {"200-y", 200, false},
+	} {
+		if got := matches(tc.matcher, tc.code); got != tc.want {
+			t.Errorf("%q on %d: %v", tc.matcher, tc.code, got)
+		}
+	}
+}
+
+func TestThresholdsDecideAboutHealth(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ checks, want string }{ // + passed, - failed; i, h, u the state after each
+		{"+", "h"},
+		{"--", "iu"},
+		{"-+--", "ihhu"},
+		{"+-+--", "hhhhu"},
+		{"--++-+++", "iuuuuuuh"},
+	} {
+		h := health{state: stateInitial}
+		var got strings.Builder
+		for _, c := range tc.checks {
+			v := verdict{}
+			if c == '-' {
+				v.reason = reasonFailed
+			}
+			before := h.state
+			if changed := h.note(v, 3, 2); changed != (h.state != before) {
+				t.Errorf("%s: change reported as %v", tc.checks, changed)
+			}
+			got.WriteByte(h.state[0])
+		}
+		if got.String() != tc.want {
+			t.Errorf("%s: %s, want %s", tc.checks, got.String(), tc.want)
+		}
+	}
+}
+
+func TestSecurityPoliciesNameTheirVersions(t *testing.T) {
+	t.Parallel()
+	for policy, want := range map[string][2]uint16{
+		"ELBSecurityPolicy-TLS13-1-3-2021-06":         {tls.VersionTLS13, tls.VersionTLS13},
+		"ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09":  {tls.VersionTLS12, tls.VersionTLS13},
+		"ELBSecurityPolicy-TLS13-1-0-FIPS-2023-04":    {tls.VersionTLS10, tls.VersionTLS13},
+		"ELBSecurityPolicy-TLS-1-2-Ext-2018-06":       {tls.VersionTLS12, tls.VersionTLS12},
+		"ELBSecurityPolicy-FS-1-1-2019-08":            {tls.VersionTLS11, tls.VersionTLS12},
+		"ELBSecurityPolicy-FS-2018-06":                {tls.VersionTLS10, tls.VersionTLS12},
+		"ELBSecurityPolicy-2016-08":                   {tls.VersionTLS10, tls.VersionTLS12},
+		"":                                            {tls.VersionTLS10, tls.VersionTLS12},
+		"ELBSecurityPolicy-TLS13-1-1-2021-06":         {tls.VersionTLS11, tls.VersionTLS13},
+		"ELBSecurityPolicy-TLS13-1-3-FIPS-PQ-2025-09": {tls.VersionTLS13, tls.VersionTLS13},
+	} {
+		if low, high := versionsOf(policy); low != want[0] || high != want[1] {
+			t.Errorf("%s: %s to %s", policy, tls.VersionName(low), tls.VersionName(high))
+		}
+	}
+}
+
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+	all := []Permission{
+		{Protocol: "tcp", FromPort: 80, ToPort: 81, Source: netip.MustParsePrefix("10.0.0.0/8")},
+		{Protocol: "-1", Source: netip.MustParsePrefix("192.0.2.0/24")},
+	}
+	for _, tc := range []struct {
+		protocol, client string
+		port             int32
+		want             bool
+	}{
+		{"tcp", "10.1.1.1", 80, true}, {"tcp", "10.1.1.1", 82, false}, {"udp", "10.1.1.1", 80, false},
+		{"tcp", "203.0.113.1", 80, false}, {"udp", "192.0.2.9", 7, true}, {"tcp", "2001:db8::1", 80, false},
+	} {
+		if got := permitted(all, tc.protocol, netip.MustParseAddr(tc.client), tc.port); got != tc.want {
+			t.Errorf("%+v: %v", tc, got)
+		}
+	}
+}
+
+func TestInsideAddressIsTheLastOfTheVPC(t *testing.T) {
+	t.Parallel()
+	for cidr, want := range map[string]string{
+		"10.0.0.0/16": "10.0.255.254", "192.168.4.0/22": "192.168.7.254", "172.31.0.0/28": "172.31.0.14", "2001:db8::/56": "10.255.255.254",
+	} {
+		if got := insideAddress(&LoadBalancer{VPC: []netip.Prefix{netip.MustParsePrefix(cidr)}}).String(); got != want {
+			t.Errorf("%s: %s, want %s", cidr, got, want)
+		}
+	}
+}
+
+func TestLoopbackAddressesAreStableAndDoNotCollide(t *testing.T) {
+	t.Parallel()
+	var pool loopbacks
+	seen := map[netip.Addr]bool{}
+	for _, arn := range []string{"stable-a", "stable-b", "stable-a"} { // the third collides with the first
+		l := pool.take(arn)
+		defer l.release()
+		if l.owned && seen[l.address] {
+			t.Errorf("%s was handed out twice", l.address)
+		}
+		seen[l.address] = true
+	}
+	first := pool.take("stable-c")
+	first.release()
+	second := pool.take("stable-c")
+	defer second.release()
+	if first.address != second.address {
+		t.Errorf("%s, then %s", first.address, second.address)
+	}
+}
+
+func TestCookiesExpireAndCannotBeMade(t *testing.T) {
+	t.Parallel()
+	n := uint64(0)
+	s := newCookieSealer(func() uint64 { n++; return n })
+	now := time.Unix(1_700_000_000, 0)
+	value := s.seal(now.Add(time.Minute), "a", "b")
+	if f, ok := s.open(value, now); !ok || len(f) != 2 || f[0] != "a" || f[1] != "b" {
+		t.Errorf("%v, %v", f, ok)
+	}
+	for name, tc := range map[string]struct {
+		value string
+		at    time.Time
+	}{
+		"expired": {value, now.Add(time.Minute)}, "cut": {value[:len(value)-4], now}, "empty": {"", now}, "not base64": {"%%%", now},
+		"url-encoded": {strings.ReplaceAll(value, "=", "%3D") + "%3D", now},
+	} {
+		if _, ok := s.open(tc.value, tc.at); ok {
+			t.Errorf("%s cookie was accepted", name)
+		}
+	}
+}
+
+func TestServerErrorPagesAreReplacedAndNothingElse(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n431 …":         "400 Bad Request",
+		"HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\nUnsupported transfer encoding": "501 Not Implemented",
+		"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nDate: x\r\n\r\nfrom a target":          "",
+		"HTTP/1.1 200 OK\r\n\r\n": "",
+	} {
+		got, ok := replaceErrorPage([]byte(in))
+		if ok != (want != "") || ok && (!strings.HasPrefix(string(got), "HTTP/1.1 "+want+"\r\nServer: awselb/2.0\r\n") || !strings.Contains(string(got), "<h1>"+want+"</h1>")) {
+			t.Errorf("%q: %q, %v", in, got, ok)
+		}
+	}
+}
