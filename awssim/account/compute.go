@@ -1,11 +1,13 @@
 package account
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -99,8 +101,19 @@ func AnswerOrder[T any](m map[string]T) []string {
 	for k := range m {
 		keys = append(keys, k)
 	}
-	sort.Slice(keys, func(i, j int) bool { return AnsweredBefore(keys[i], keys[j]) })
+	SortForAnswer(keys)
 	return keys
+}
+
+// SortForAnswer puts ids into the order of AnswerOrder.
+func SortForAnswer(ids []string) {
+	hashes := make(map[string]uint64, len(ids))
+	for _, id := range ids {
+		hashes[id] = scatter(id)
+	}
+	slices.SortFunc(ids, func(x, y string) int {
+		return cmp.Or(cmp.Compare(hashes[x], hashes[y]), cmp.Compare(x, y))
+	})
 }
 
 // AnsweredBefore tells whether the resource with id x comes before that with id y in AnswerOrder.

@@ -79,6 +79,37 @@ func (a *Account) AttachInterface(eni, instance string) error {
 	return nil
 }
 
+// transitions are the states that pass by themselves, and what follows.
+var transitions = map[string]string{"pending": "running", "stopping": "stopped", "shutting-down": "terminated"}
+
+// BeginInstanceState puts an instance into a state that passes by itself (pending, stopping, shutting-down), and into the one
+// that follows once the profile's time for it is over. Further changes of state meanwhile win.
+func (a *Account) BeginInstanceState(id, state string) error {
+	next, ok := transitions[state]
+	if !ok {
+		return fmt.Errorf("instance %s: %q does not pass by itself", id, state)
+	}
+	if a.Profile.InstanceTransition == 0 {
+		return a.SetInstanceState(id, next)
+	}
+	if err := a.SetInstanceState(id, state); err != nil {
+		return err
+	}
+	a.Clock.AfterFunc(a.Profile.InstanceTransition, func() {
+		a.Lock()
+		i, ok := a.Instances[id]
+		ok = ok && i.State == state
+		if ok {
+			_ = a.SetInstanceState(id, next) // the instance exists and the state is one
+		}
+		a.Unlock()
+		if ok {
+			a.Changed()
+		}
+	})
+	return nil
+}
+
 // SetInstanceState changes the state of an instance. A terminated one loses its interfaces (and their addresses), but is
 // still described, as in EC2, until RemoveInstance.
 func (a *Account) SetInstanceState(id, state string) error {

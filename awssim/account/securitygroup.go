@@ -130,25 +130,27 @@ func (c *Compute) DefaultGroup(vpc string) (*SecurityGroup, bool) {
 // GroupDependent names something that keeps the group from being deleted: an interface that uses it, another group's rule
 // that refers to it, or another VPC that it is associated with. It is empty if nothing does.
 func (c *Compute) GroupDependent(id string) string {
-	for _, eni := range SortedKeys(c.Interfaces) {
-		if slices.Contains(c.Interfaces[eni].Groups, id) {
-			return eni
+	first := "" // the lowest id, so that answers repeat
+	found := func(other string) {
+		if first == "" || other < first {
+			first = other
 		}
 	}
-	for _, other := range SortedKeys(c.SecurityGroups) {
-		if other == id {
-			continue
-		}
-		g := c.SecurityGroups[other]
-		refers := func(p Permission) bool { return p.Group == id }
-		if slices.ContainsFunc(g.Ingress, refers) || slices.ContainsFunc(g.Egress, refers) {
-			return other
+	for eni, n := range c.Interfaces {
+		if slices.Contains(n.Groups, id) {
+			found(eni)
 		}
 	}
-	if g, ok := c.SecurityGroups[id]; ok && len(g.AssociatedVPCs) > 0 {
+	refers := func(p Permission) bool { return p.Group == id }
+	for other, g := range c.SecurityGroups {
+		if other != id && (slices.ContainsFunc(g.Ingress, refers) || slices.ContainsFunc(g.Egress, refers)) {
+			found(other)
+		}
+	}
+	if g, ok := c.SecurityGroups[id]; ok && first == "" && len(g.AssociatedVPCs) > 0 {
 		return g.AssociatedVPCs[0]
 	}
-	return ""
+	return first
 }
 
 // DeleteSecurityGroup removes a group. It fails with *NotFoundError, or *DependencyError while something uses it.

@@ -36,7 +36,7 @@ func (s *Service) describeCertificate(in *acm.DescribeCertificateInput) (*acm.De
 		Type:                    types.CertificateType(c.Type),
 		KeyAlgorithm:            types.KeyAlgorithm(c.KeyAlgorithm),
 		FailureReason:           types.FailureReason(c.FailureReason),
-		InUseBy:                 s.account.CertificateUsers(c.ARN),
+		InUseBy:                 s.users(c),
 		Issuer:                  aws.String("Amazon"),
 		Subject:                 aws.String("CN=" + c.Domain),
 		RenewalEligibility:      renewal(c),

@@ -128,7 +128,7 @@ func (s *Service) summary(c *account.Certificate, now time.Time) types.Certifica
 		KeyAlgorithm:                         types.KeyAlgorithm(c.KeyAlgorithm),
 		KeyUsages:                            []types.KeyUsageName{types.KeyUsageNameDigitalSignature, types.KeyUsageNameKeyEncipherment},
 		ExtendedKeyUsages:                    []types.ExtendedKeyUsageName{types.ExtendedKeyUsageNameTlsWebServerAuthentication},
-		InUse:                                aws.Bool(len(s.account.CertificateUsers(c.ARN)) > 0),
+		InUse:                                aws.Bool(len(s.users(c)) > 0),
 		RenewalEligibility:                   renewal(c),
 		CreatedAt:                            moment(c.Created),
 		IssuedAt:                             moment(issuedAt(c, now)),

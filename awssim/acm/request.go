@@ -200,7 +200,7 @@ func (s *Service) deleteCertificate(in *acm.DeleteCertificateInput) (*acm.Delete
 	if err != nil {
 		return nil, err
 	}
-	if len(s.account.CertificateUsers(c.ARN)) > 0 {
+	if len(s.users(c)) > 0 {
 		return nil, apierr.New("ResourceInUseException", "Certificate %s in account %s is in use.", c.ARN, s.account.ID)
 	}
 	delete(s.account.Certificates, c.ARN)

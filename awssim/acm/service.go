@@ -22,10 +22,17 @@ const service = "acm"
 type Service struct {
 	account *account.Account
 	gate    *gate.Gate
+	uses    uses // guarded by the account's lock
 }
 
-// New is the service over that account; calls pass g, which may be nil.
-func New(a *account.Account, g *gate.Gate) *Service { return &Service{account: a, gate: g} }
+// New is the service over that account; calls pass g, which may be nil. It follows the account's changes from now on.
+func New(a *account.Account, g *gate.Gate) *Service {
+	s := &Service{account: a, gate: g}
+	if a.Profile.CertificateRelease > 0 {
+		a.OnChange(s.noteReleases)
+	}
+	return s
+}
 
 // read passes one call that changes nothing through the gate and answers it under the account's lock.
 func read[I, O any](ctx context.Context, s *Service, action string, in *I, f func(*I) (*O, error)) (*O, error) {

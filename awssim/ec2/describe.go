@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"encoding/base64"
+	"slices"
 	"sort"
 	"strings"
 
@@ -46,19 +47,12 @@ func (c collection[R]) describe(a *account.Account, q query) ([]R, *string, erro
 		return nil, nil, apierr.New("InvalidParameterCombination", "The parameter %s cannot be used with the parameter maxResults", c.idParam)
 	}
 	all := c.all(a)
-	ids, err := c.kind.choose(q.ids, func(id string) bool { _, ok := all[id]; return ok })
+	found, err := choose(c.kind, q.ids, all)
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(q.ids) == 0 {
-		ids = account.AnswerOrder(all)
-	}
-	found := ids[:0]
-	for _, id := range ids {
-		if passes(a, all[id], conditions) {
-			found = append(found, id)
-		}
-	}
+	found = slices.DeleteFunc(found, func(id string) bool { return !passes(a, all[id], conditions) })
+	account.SortForAnswer(found)
 	found, next, err := pageOf(found, q.max, q.token, c.whole)
 	if err != nil {
 		return nil, nil, err
@@ -79,20 +73,23 @@ func passes[R any](a *account.Account, r R, conditions []condition[R]) bool {
 	return true
 }
 
-// choose is the ids, each once, in answer order. It fails if any does not exist.
-func (k kind) choose(ids []string, exists func(string) bool) ([]string, error) {
-	var unknown []string
-	chosen := map[string]bool{}
-	for _, id := range ids {
-		if !exists(id) {
-			unknown = append(unknown, id)
+// choose is the ids asked for, each once, or all if none is. It fails if any does not exist.
+func choose[R any](k kind, asked []string, all map[string]R) ([]string, error) {
+	if len(asked) == 0 {
+		ids := make([]string, 0, len(all))
+		for id := range all {
+			ids = append(ids, id)
 		}
-		chosen[id] = true
+		return ids, nil
 	}
+	ids := slices.Clone(asked)
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	unknown := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { _, ok := all[id]; return ok })
 	if len(unknown) > 0 {
 		return nil, k.notFound(unknown)
 	}
-	return account.AnswerOrder(chosen), nil
+	return ids, nil
 }
 
 // pageOf is the part of ids, which are in answer order, that follows the token. Tokens name the id that they follow, so

@@ -100,7 +100,7 @@ func instanceOut(a *account.Account, i *account.Instance) types.Instance {
 		InstanceId:     aws.String(i.ID),
 		InstanceType:   types.InstanceType(i.Type),
 		Architecture:   types.ArchitectureValues(i.Architecture),
-		State:          &types.InstanceState{Name: types.InstanceStateName(i.State), Code: aws.Int32(i.StateCode())},
+		State:          stateOut(i.State, i.StateCode()),
 		LaunchTime:     aws.Time(i.Launched),
 		Placement:      &types.Placement{AvailabilityZone: aws.String(i.Zone), AvailabilityZoneId: aws.String(zoneID(a, i.Zone)), Tenancy: types.TenancyDefault},
 		Tags:           tagList(i.Tags),

@@ -9,6 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/clock"
 )
 
 func TestAPodsAddressOnANodeIsFoundByInstanceAndByAddress(t *testing.T) {
@@ -183,4 +186,46 @@ func TestATerminatedInstanceIsShownWithoutItsNetwork(t *testing.T) {
 	if _, ok := s.account.InterfaceAt(vpcID, netip.MustParseAddr("10.0.128.10")); ok {
 		t.Error("the address of a terminated instance still leads somewhere")
 	}
+}
+
+func TestInstancesChangeTheirStateInTime(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.account.Profile = account.Real()
+	steps := s.account.Clock.(*clock.Stepped)
+	ctx := context.Background()
+	state := func() string {
+		out, err := s.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{nodeA}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out.Reservations[0].Instances[0].State.Name)
+	}
+	expect := func(want string) {
+		t.Helper()
+		if got := state(); got != want {
+			t.Errorf("the instance is %s, want %s", got, want)
+		}
+	}
+	out, err := s.StopInstances(ctx, &ec2.StopInstancesInput{InstanceIds: []string{nodeA}})
+	if err != nil || out.StoppingInstances[0].PreviousState.Name != "running" || out.StoppingInstances[0].CurrentState.Name != "stopping" {
+		t.Fatalf("got %+v, %v", out, err)
+	}
+	_, err = s.StartInstances(ctx, &ec2.StartInstancesInput{InstanceIds: []string{nodeA}})
+	wantCode(t, err, "IncorrectInstanceState")
+	expect("stopping")
+	steps.Advance(s.account.Profile.InstanceTransition)
+	expect("stopped")
+	_, err = s.StartInstances(ctx, &ec2.StartInstancesInput{InstanceIds: []string{nodeA}})
+	wantCode(t, err, "")
+	expect("pending")
+	_, err = s.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{nodeA}})
+	wantCode(t, err, "")
+	expect("shutting-down")
+	steps.Advance(s.account.Profile.InstanceTransition)
+	expect("terminated")
+	_, err = s.StopInstances(ctx, &ec2.StopInstancesInput{InstanceIds: []string{nodeA}})
+	wantCode(t, err, "IncorrectInstanceState")
+	_, err = s.StopInstances(ctx, &ec2.StopInstancesInput{InstanceIds: []string{"i-deadbeef"}})
+	wantCode(t, err, "InvalidInstanceID.NotFound")
 }

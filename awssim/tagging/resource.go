@@ -37,7 +37,7 @@ func (r resource) passes(filters []types.TagFilter) bool {
 
 // collect finds all tagged resources of the account, by ARN. The account is locked by the caller.
 func collect(a *account.Account) []resource {
-	var all []resource
+	all := []resource{}
 	add := func(service, kind, arn string, tags map[string]string) {
 		if len(tags) > 0 {
 			all = append(all, resource{service, kind, arn, maps.Clone(tags)})

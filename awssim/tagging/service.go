@@ -42,44 +42,41 @@ type Service struct {
 
 	mu      sync.Mutex
 	lagging bool       // the index has not caught up with the last change
-	shown   []resource // what it shows meanwhile
+	shown   []resource // what it shows meanwhile; nil before the first change
 }
 
 // New is the service over that account; calls pass g, which may be nil. It follows the account's changes from now on.
 func New(a *account.Account, g *gate.Gate) *Service {
 	s := &Service{account: a, gate: g}
-	a.Lock()
-	lag := a.Profile.TagIndex
-	if lag > 0 {
-		s.shown = collect(a)
-	}
-	a.Unlock()
-	if lag > 0 {
+	if a.Profile.TagIndex > 0 {
 		a.OnChange(s.changed)
 	}
 	return s
 }
 
-// changed keeps showing what was true before until the index has caught up. Changes that come meanwhile are caught up with
-// together.
+// changed keeps showing what was known before until the index has caught up. Changes that come meanwhile are caught up with
+// together. What the first change brings, such as what the account starts with, is known at once.
 func (s *Service) changed() {
+	s.mu.Lock()
+	lagging, first := s.lagging, s.shown == nil
+	s.lagging = s.lagging || !first
+	s.mu.Unlock()
+	switch {
+	case lagging:
+	case first:
+		s.catchUp()
+	default:
+		s.account.Clock.AfterFunc(s.account.Profile.TagIndex, s.catchUp)
+	}
+}
+
+func (s *Service) catchUp() {
 	s.account.Lock()
-	lag := s.account.Profile.TagIndex
+	now := collect(s.account)
 	s.account.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.lagging {
-		return
-	}
-	s.lagging = true
-	s.account.Clock.AfterFunc(lag, func() {
-		s.account.Lock()
-		now := collect(s.account)
-		s.account.Unlock()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.shown, s.lagging = now, false
-	})
+	s.shown, s.lagging = now, false
 }
 
 // index is what GetResources sees, by ARN.

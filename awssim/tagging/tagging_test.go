@@ -132,6 +132,7 @@ func TestTheIndexLagsBehindTheAccount(t *testing.T) {
 	t.Parallel()
 	a, c := newAccount(t, account.Real())
 	s := New(a, nil)
+	a.Changed() // what is there from the start is known at once
 	in := &resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: []string{"elasticloadbalancing:targetgroup"}}
 	a.Lock()
 	a.AddTargetGroup(&account.TargetGroup{ARN: prefix + "targetgroup/u/7", Name: "u", Tags: map[string]string{"a": "b"}})
