@@ -28,7 +28,7 @@ func decodeBool(_ Entry, k Key, raw string) (bool, error) {
 
 func decodeInt32(e Entry, k Key, raw string) (int32, error) {
 	n, err := decodeInt(e, k, raw, 32)
-	return int32(n), err //nolint:gosec // parsed with 32 bits
+	return int32(n), err
 }
 
 func decodeInt64(e Entry, k Key, raw string) (int64, error) { return decodeInt(e, k, raw, 64) }

@@ -1,7 +1,7 @@
 package world
 
 import (
-	"crypto/sha1" //nolint:gosec // version 5 UUIDs are defined by SHA-1
+	"crypto/sha1"
 	"encoding/hex"
 	"slices"
 
@@ -82,7 +82,7 @@ var dnsNamespace = []byte{0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1, 0x80, 
 
 // uid is the version 5 UUID of a name.
 func uid(name string) types.UID {
-	sum := sha1.Sum(slices.Concat(dnsNamespace, []byte(name))) //nolint:gosec // version 5 UUIDs are defined by SHA-1
+	sum := sha1.Sum(slices.Concat(dnsNamespace, []byte(name)))
 	sum[6], sum[8] = sum[6]&0x0f|0x50, sum[8]&0x3f|0x80
 	h := hex.EncodeToString(sum[:16])
 	return types.UID(h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:])

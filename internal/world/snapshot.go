@@ -31,7 +31,10 @@ func (s Snapshot) Put(object any) bool {
 	if !ok {
 		return false
 	}
-	o := object.(metav1.Object) //nolint:errcheck,forcetypeassert // every kind of KindOf has metadata
+	o, ok := object.(metav1.Object)
+	if !ok {
+		return false
+	}
 	if s[kind] == nil {
 		s[kind] = map[identity]metav1.Object{}
 	}

@@ -87,8 +87,9 @@ func (t *translation) annotated(name, at string) []intent.Action {
 			Host: j.Redirect.Host, Path: j.Redirect.Path, Port: j.Redirect.Port, Protocol: j.Redirect.Protocol, Query: j.Redirect.Query,
 			StatusCode: j.Redirect.StatusCode,
 		}}}
+	default: // forward, the only other type that has no problem
+		return t.forward(j.forward(k))
 	}
-	return t.forward(j.forward(k))
 }
 
 // problem tells what is wrong with an action; empty if nothing is.

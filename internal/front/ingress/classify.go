@@ -54,15 +54,14 @@ func Classify(v *world.View, cfg Config, ing *networkingv1.Ingress) (Class, *dia
 	case 1:
 		return classNamed(v, ing, defaults[0])
 	}
-	return Class{}, invalidClass(ing, "spec.ingressClassName", fmt.Sprintf("multiple default IngressClasses found: %v", defaults),
+	return Class{}, invalidClass(ing, fmt.Sprintf("multiple default IngressClasses found: %v", defaults),
 		"set spec.ingressClassName, or leave the annotation "+defaultClassAnnotation+" on one class only")
 }
 
 func classNamed(v *world.View, ing *networkingv1.Ingress, name string) (Class, *diag.Diagnostic) {
-	const path = "spec.ingressClassName"
 	c, ok := v.IngressClass(name)
 	if !ok {
-		return Class{}, invalidClass(ing, path, fmt.Sprintf("ingressclasses.networking.k8s.io %q not found", name),
+		return Class{}, invalidClass(ing, fmt.Sprintf("ingressclasses.networking.k8s.io %q not found", name),
 			"create the IngressClass, or name an existing one")
 	}
 	if c.Spec.Controller != Controller {
@@ -74,16 +73,16 @@ func classNamed(v *world.View, ing *networkingv1.Ingress, name string) (Class, *
 		return class, nil
 	}
 	if ref.APIGroup == nil || *ref.APIGroup != paramsGroup || ref.Kind != paramsKind {
-		return Class{}, invalidClass(ing, path, fmt.Sprintf("IngressClass %s references unknown parameters", name),
+		return Class{}, invalidClass(ing, fmt.Sprintf("IngressClass %s references unknown parameters", name),
 			"let spec.parameters of the class name apiGroup "+paramsGroup+" and kind "+paramsKind+", or remove it")
 	}
 	params, ok := v.IngressClassParams(ref.Name)
 	if !ok {
-		return Class{}, invalidClass(ing, path, fmt.Sprintf("ingressclassparams.elbv2.k8s.aws %q, named by IngressClass %s, not found", ref.Name, name),
+		return Class{}, invalidClass(ing, fmt.Sprintf("ingressclassparams.elbv2.k8s.aws %q, named by IngressClass %s, not found", ref.Name, name),
 			"create the IngressClassParams, or correct spec.parameters of the class")
 	}
 	if why := excludes(v, params.Spec.NamespaceSelector, ing.Namespace); why != "" {
-		return Class{}, invalidClass(ing, path, fmt.Sprintf("namespaceSelector of IngressClassParams %s mismatch: %s", params.Name, why),
+		return Class{}, invalidClass(ing, fmt.Sprintf("namespaceSelector of IngressClassParams %s mismatch: %s", params.Name, why),
 			"label the namespace as the selector asks, or use another class")
 	}
 	class.Params = params
@@ -112,7 +111,7 @@ func excludes(v *world.View, selector *metav1.LabelSelector, namespace string) s
 	return ""
 }
 
-func invalidClass(ing *networkingv1.Ingress, path, text, remedy string) *diag.Diagnostic {
-	d := diag.New(Object(ing), path, diag.InvalidIngressClass, "invalid ingress class: "+text, remedy)
+func invalidClass(ing *networkingv1.Ingress, text, remedy string) *diag.Diagnostic {
+	d := diag.New(Object(ing), "spec.ingressClassName", diag.InvalidIngressClass, "invalid ingress class: "+text, remedy)
 	return &d
 }

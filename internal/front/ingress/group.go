@@ -153,7 +153,7 @@ func orderOf(ing *networkingv1.Ingress) (int32, *diag.Diagnostic) {
 		return 0, nil
 	}
 	n, err := strconv.ParseInt(raw, 10, 32)
-	text := ""
+	var text string
 	switch {
 	case err != nil:
 		text = fmt.Sprintf("failed to load Ingress group order for ingress: %s/%s: %v", ing.Namespace, ing.Name, err)
