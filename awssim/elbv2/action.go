@@ -3,6 +3,7 @@ package elbv2
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -244,7 +245,7 @@ func fixedResponse(c *types.FixedResponseActionConfig) (*stack.FixedResponse, er
 func session(cookie, scope *string, timeout *int64, behaviour string, extra map[string]string) (account.Session, error) {
 	out := account.Session{
 		Cookie: cmp.Or(aws.ToString(cookie), "AWSELBAuthSessionCookie"), Scope: cmp.Or(aws.ToString(scope), "openid"),
-		TimeoutSeconds: 604800, OnUnauthenticated: cmp.Or(behaviour, "authenticate"), ExtraParams: extra,
+		TimeoutSeconds: 604800, OnUnauthenticated: cmp.Or(behaviour, "authenticate"), ExtraParams: maps.Clone(extra),
 	}
 	if timeout != nil {
 		out.TimeoutSeconds = *timeout
@@ -319,7 +320,7 @@ func jwt(c *types.JwtValidationActionConfig) (*account.JWT, error) {
 				return nil, err
 			}
 		}
-		out.Claims = append(out.Claims, account.JWTClaim{Name: name, Format: string(claim.Format), Values: claim.Values})
+		out.Claims = append(out.Claims, account.JWTClaim{Name: name, Format: string(claim.Format), Values: slices.Clone(claim.Values)})
 	}
 	return out, nil
 }

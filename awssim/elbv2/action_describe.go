@@ -1,6 +1,9 @@
 package elbv2
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
@@ -34,7 +37,7 @@ func describeActions(actions []account.Action) []types.Action {
 				UserInfoEndpoint: aws.String(c.UserInfoEndpoint), ClientId: aws.String(c.ClientID),
 				SessionCookieName: aws.String(c.Cookie), Scope: aws.String(c.Scope), SessionTimeout: aws.Int64(c.TimeoutSeconds),
 				OnUnauthenticatedRequest:         types.AuthenticateOidcActionConditionalBehaviorEnum(c.OnUnauthenticated),
-				AuthenticationRequestExtraParams: c.ExtraParams,
+				AuthenticationRequestExtraParams: maps.Clone(c.ExtraParams),
 			}
 		case a.Cognito != nil:
 			c := a.Cognito
@@ -42,13 +45,13 @@ func describeActions(actions []account.Action) []types.Action {
 				UserPoolArn: aws.String(c.UserPoolARN), UserPoolClientId: aws.String(c.UserPoolClientID), UserPoolDomain: aws.String(c.UserPoolDomain),
 				SessionCookieName: aws.String(c.Cookie), Scope: aws.String(c.Scope), SessionTimeout: aws.Int64(c.TimeoutSeconds),
 				OnUnauthenticatedRequest:         types.AuthenticateCognitoActionConditionalBehaviorEnum(c.OnUnauthenticated),
-				AuthenticationRequestExtraParams: c.ExtraParams,
+				AuthenticationRequestExtraParams: maps.Clone(c.ExtraParams),
 			}
 		case a.JWT != nil:
 			out[i].JwtValidationConfig = &types.JwtValidationActionConfig{JwksEndpoint: aws.String(a.JWT.JWKSEndpoint), Issuer: aws.String(a.JWT.Issuer)}
 			for _, c := range a.JWT.Claims {
 				out[i].JwtValidationConfig.AdditionalClaims = append(out[i].JwtValidationConfig.AdditionalClaims, types.JwtValidationActionAdditionalClaim{
-					Name: aws.String(c.Name), Format: types.JwtValidationActionAdditionalClaimFormatEnum(c.Format), Values: c.Values,
+					Name: aws.String(c.Name), Format: types.JwtValidationActionAdditionalClaimFormatEnum(c.Format), Values: slices.Clone(c.Values),
 				})
 			}
 		}

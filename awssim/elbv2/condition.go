@@ -99,6 +99,7 @@ func (s *Service) conditions(in []types.RuleCondition) ([]stack.Condition, error
 		if field.single && slices.ContainsFunc(out, func(o stack.Condition) bool { return o.Field == converted.Field }) {
 			return nil, invalid("A rule can only have one '%s' condition", converted.Field)
 		}
+		converted.Values, converted.Regex = slices.Clone(converted.Values), slices.Clone(converted.Regex)
 		values += len(converted.Values) + len(converted.Regex) + len(converted.Query)
 		for _, v := range converted.Values {
 			wildcards += field.wildcards(v)
@@ -215,13 +216,14 @@ func configure(out *stack.Condition, c types.RuleCondition) (bool, error) {
 func describeConditions(conditions []stack.Condition) []types.RuleCondition {
 	out := make([]types.RuleCondition, len(conditions))
 	for i, c := range conditions {
+		c.Values, c.Regex = slices.Clone(c.Values), slices.Clone(c.Regex)
 		d := types.RuleCondition{Field: aws.String(string(c.Field))}
 		switch c.Field {
 		case stack.HostHeader:
-			d.Values, d.RegexValues = c.Values, c.Regex
+			d.Values, d.RegexValues = slices.Clone(c.Values), slices.Clone(c.Regex)
 			d.HostHeaderConfig = &types.HostHeaderConditionConfig{Values: c.Values, RegexValues: c.Regex}
 		case stack.PathPattern:
-			d.Values, d.RegexValues = c.Values, c.Regex
+			d.Values, d.RegexValues = slices.Clone(c.Values), slices.Clone(c.Regex)
 			d.PathPatternConfig = &types.PathPatternConditionConfig{Values: c.Values, RegexValues: c.Regex}
 		case stack.HTTPHeader:
 			d.RegexValues = c.Regex

@@ -243,3 +243,72 @@ func TestSecurityPoliciesAreKnownWithTheirVersionsAndCiphers(t *testing.T) {
 		t.Errorf("versions %x to %x", low, high)
 	}
 }
+
+func TestRepeatedListenersWithAuthenticationAreTheSameOnlyIfAllOfItIs(t *testing.T) {
+	t.Parallel()
+	f := instant(t)
+	lb, tg := f.alb(), f.group("HTTP")
+	forward := types.Action{Type: "forward", Order: aws.Int32(2), TargetGroupArn: aws.String(tg)}
+	oidc := func(scope string) []types.Action {
+		return []types.Action{{Type: "authenticate-oidc", Order: aws.Int32(1), AuthenticateOidcConfig: &types.AuthenticateOidcActionConfig{Issuer: aws.String("https://a/"),
+			AuthorizationEndpoint: aws.String("https://a/a"), TokenEndpoint: aws.String("https://a/t"), UserInfoEndpoint: aws.String("https://a/u"),
+			ClientId: aws.String("id"), ClientSecret: aws.String("s"), Scope: aws.String(scope), AuthenticationRequestExtraParams: map[string]string{"a": "b"}}}, forward}
+	}
+	cognito := func(domain string) []types.Action {
+		return []types.Action{{Type: "authenticate-cognito", Order: aws.Int32(1), AuthenticateCognitoConfig: &types.AuthenticateCognitoActionConfig{
+			UserPoolArn: aws.String("arn"), UserPoolClientId: aws.String("id"), UserPoolDomain: aws.String(domain)}}, forward}
+	}
+	jwt := func(value string) []types.Action {
+		return []types.Action{{Type: "jwt-validation", Order: aws.Int32(1), JwtValidationConfig: &types.JwtValidationActionConfig{JwksEndpoint: aws.String("https://a/k"),
+			Issuer: aws.String("a"), AdditionalClaims: []types.JwtValidationActionAdditionalClaim{{Name: aws.String("c"), Format: "single-string", Values: []string{value}}}}}, forward}
+	}
+	for port, actions := range []func(string) []types.Action{oidc, cognito, jwt} {
+		create := func(v string) (types.Listener, error) {
+			out, err := f.CreateListener(f.ctx, &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: "HTTPS", Port: aws.Int32(int32(port + 1)),
+				Certificates: []types.Certificate{{CertificateArn: aws.String(cert1)}}, DefaultActions: actions(v)})
+			if err != nil {
+				return types.Listener{}, err
+			}
+			return out.Listeners[0], nil
+		}
+		made, err := create("x")
+		f.ok(err)
+		again, err := create("x")
+		f.ok(err)
+		if *made.ListenerArn != *again.ListenerArn {
+			t.Errorf("the same call made another listener on port %d", *made.Port)
+		}
+		if len(again.DefaultActions) != 2 || *again.DefaultActions[1].TargetGroupArn != tg {
+			t.Errorf("actions %v", again.DefaultActions)
+		}
+		_, err = create("y")
+		f.refused(err, "DuplicateListener", "already exists")
+	}
+}
+
+func TestUDPListenersOfDualstackLoadBalancersNeedSourceNATAndIPv6(t *testing.T) {
+	t.Parallel()
+	f := instant(t)
+	lb := f.balancer("network", func(in *elb.CreateLoadBalancerInput) {
+		in.IpAddressType, in.EnablePrefixForIpv6SourceNat = "dualstack", "on"
+		in.Subnets = nil
+		in.SubnetMappings = []types.SubnetMapping{{SubnetId: aws.String(subnetA), SourceNatIpv6Prefix: aws.String("2001:db8:0:1:1::/80"), IPv6Address: aws.String("2001:db8:0:1::77")}}
+	})
+	if got := lb.AvailabilityZones[0]; got.SourceNatIpv6Prefixes[0] != "2001:db8:0:1:1::/80" || *got.LoadBalancerAddresses[0].IPv6Address != "2001:db8:0:1::77" {
+		t.Errorf("zone %v", got)
+	}
+	v4, v6 := f.group("UDP"), f.group("UDP", func(in *elb.CreateTargetGroupInput) { in.IpAddressType = "ipv6" })
+	in := &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: "UDP", Port: aws.Int32(53), DefaultActions: forwardTo(v4)}
+	_, err := f.CreateListener(f.ctx, in)
+	f.refused(err, "InvalidConfigurationRequest", "'ipv6' only")
+	in.DefaultActions = forwardTo(v6)
+	_, err = f.CreateListener(f.ctx, in)
+	f.ok(err)
+	_, err = f.SetIpAddressType(f.ctx, &elb.SetIpAddressTypeInput{LoadBalancerArn: lb.LoadBalancerArn, IpAddressType: "ipv4"})
+	f.refused(err, "InvalidConfigurationRequest", "")
+	_, err = f.RegisterTargets(f.ctx, &elb.RegisterTargetsInput{TargetGroupArn: aws.String(v6), Targets: []types.TargetDescription{{Id: aws.String("2001:DB8:0:0::1")}}})
+	f.ok(err)
+	if f.account.TargetGroups[v6].Target("2001:db8::1", 80) == nil {
+		t.Error("the address was not normalised")
+	}
+}

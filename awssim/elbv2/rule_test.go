@@ -408,3 +408,28 @@ func TestALoadBalancerHasALimitedNumberOfUniqueTargetGroups(t *testing.T) {
 	f.ok(err)
 	f.whole()
 }
+
+func TestRulesComeInPagesWithTheDefaultOneLast(t *testing.T) {
+	t.Parallel()
+	f := instant(t)
+	f.account.Quotas = map[string]int{quotaRules: 300}
+	l := f.listen(f.alb(), "HTTP", 80, respond("404"))
+	for i := range int32(250) {
+		_, err := f.addRule(l, 250-i, respond("200"))
+		f.ok(err)
+	}
+	var got []string
+	pages := elb.NewDescribeRulesPaginator(f, &elb.DescribeRulesInput{ListenerArn: l.ListenerArn})
+	n := 0
+	for pages.HasMorePages() {
+		out, err := pages.NextPage(f.ctx)
+		f.ok(err)
+		n++
+		for _, r := range out.Rules {
+			got = append(got, *r.Priority)
+		}
+	}
+	if n != 3 || len(got) != 251 || got[0] != "1" || got[249] != "250" || got[250] != "default" {
+		t.Errorf("%d pages: %v", n, got)
+	}
+}

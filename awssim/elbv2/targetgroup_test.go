@@ -384,3 +384,55 @@ func TestDeregisterTargetsWithoutPortMeansThePortOfTheTargetGroup(t *testing.T) 
 	_, err = f.DeregisterTargets(f.ctx, &elb.DeregisterTargetsInput{TargetGroupArn: aws.String(nodes), Targets: []types.TargetDescription{{Id: aws.String("web")}}})
 	f.refused(err, "InvalidTarget", "'web'")
 }
+
+func TestAFunctionIsTheOnlyTargetOfItsGroup(t *testing.T) {
+	t.Parallel()
+	f := instant(t)
+	arn := f.group("", func(in *elb.CreateTargetGroupInput) { in.TargetType, in.Port, in.VpcId = "lambda", nil, nil })
+	register := func(ids ...string) error {
+		in := &elb.RegisterTargetsInput{TargetGroupArn: aws.String(arn)}
+		for _, id := range ids {
+			in.Targets = append(in.Targets, types.TargetDescription{Id: aws.String(id)})
+		}
+		_, err := f.RegisterTargets(f.ctx, in)
+		return err
+	}
+	const function = "arn:aws:lambda:us-west-2:123456789012:function:"
+	f.refused(register("web"), "InvalidTarget", "'web'")
+	f.refused(register(strings.Replace(function, "us-west-2", "us-east-1", 1)+"a"), "InvalidTarget", "us-west-2")
+	f.refused(register(function+"a", function+"b"), "TooManyTargets", "'1'")
+	f.ok(register(function + "a"))
+	f.listen(f.alb(), "HTTP", 80, forwardTo(arn))
+	out, err := f.DescribeTargetHealth(f.ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)})
+	f.ok(err)
+	d := out.TargetHealthDescriptions[0]
+	if d.TargetHealth.State != "unavailable" || d.TargetHealth.Reason != "Target.HealthCheckDisabled" || d.Target.Port != nil {
+		t.Errorf("target %v is %v", d.Target, d.TargetHealth)
+	}
+	attributes, err := f.DescribeTargetGroupAttributes(f.ctx, &elb.DescribeTargetGroupAttributesInput{TargetGroupArn: aws.String(arn)})
+	f.ok(err)
+	if *attributes.Attributes[len(attributes.Attributes)-1].Key != "lambda.multi_value_headers.enabled" {
+		t.Errorf("attributes %v", attributes.Attributes)
+	}
+}
+
+func TestAnomaliesAndOverridesAreDescribedOnRequest(t *testing.T) {
+	t.Parallel()
+	f := instant(t)
+	arn := f.group("HTTP")
+	f.listen(f.alb(), "HTTP", 80, forwardTo(arn))
+	_, err := f.RegisterTargets(f.ctx, &elb.RegisterTargetsInput{TargetGroupArn: aws.String(arn), Targets: []types.TargetDescription{{Id: aws.String("10.0.1.9")}}})
+	f.ok(err)
+	for _, include := range []types.DescribeTargetHealthInputIncludeEnum{"", "AnomalyDetection", "All"} {
+		in := &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)}
+		if include != "" {
+			in.Include = []types.DescribeTargetHealthInputIncludeEnum{include}
+		}
+		out, err := f.DescribeTargetHealth(f.ctx, in)
+		f.ok(err)
+		d := out.TargetHealthDescriptions[0]
+		if (d.AnomalyDetection != nil) != (include != "") || (d.AdministrativeOverride != nil) != (include == "All") {
+			t.Errorf("including %q: %v, %v", include, d.AnomalyDetection, d.AdministrativeOverride)
+		}
+	}
+}
