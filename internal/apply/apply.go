@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
@@ -11,9 +12,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
+// ErrBindingExists is what Bindings.CreateBinding wraps if an object of that name exists; it may be on its way out.
+var ErrBindingExists = errors.New("a TargetGroupBinding of that name exists")
+
 // Bindings writes TargetGroupBinding objects; references in the bindings it is given are literals.
 type Bindings interface {
-	// CreateBinding creates the object. ErrBindingExists = an object of that name exists (it may be on its way out).
+	// CreateBinding creates the object; see ErrBindingExists.
 	CreateBinding(ctx context.Context, b stack.Binding) error
 	// UpdateBinding patches spec and our labels; other labels and annotations stay.
 	UpdateBinding(ctx context.Context, b stack.Binding) error
@@ -25,7 +29,7 @@ type Bindings interface {
 type Deps struct {
 	Clients   cloud.Clients
 	Inventory *inventory.Inventory
-	Bindings  Bindings
+	Bindings  Bindings // may be nil for plans without bindings
 	// Now is the clock of the times in outcomes; nil = time.Now.
 	Now func() time.Time
 	// Concurrency bounds the steps under way at once; 0 = 8.
@@ -35,9 +39,10 @@ type Deps struct {
 // State is how a step ended.
 type State string
 
+// States of a step after a run.
 const (
 	Done    State = "done"
-	Waiting State = "waiting" // cannot succeed before Until, or until On happens
+	Waiting State = "waiting" // cannot succeed before Until
 	Blocked State = "blocked" // By did not get done
 	Failed  State = "failed"
 	Refused State = "refused" // its guard, or AWS's deletion protection, says no
@@ -49,9 +54,9 @@ type Outcome struct {
 	Until time.Time   // waiting: when to try again
 	On    string      // waiting: for what, e.g. "the network interfaces of the load balancer to go"
 	By    plan.StepID // blocked: the nearest step that is not done
-	// Failed and Refused: what to tell; Path and Object are the caller's to fill in.
+	// Problem is what to tell of a failure or a refusal; its Object and Path are the caller's to fill in.
 	Problem diag.Diagnostic
-	Err     error // failed: the error as it came
+	Err     error // failed, waiting: the error as it came; may be nil
 }
 
 // Result maps every step of the plan to its outcome.
@@ -61,7 +66,38 @@ type Result struct {
 	Outputs map[plan.StepID]plan.Output
 }
 
-// Run executes a plan. It returns when every step has an outcome; ctx ends the calls under way.
+// Wait is the earliest time at which a waiting step is worth another try; ok is false if none waits.
+func (r Result) Wait() (until time.Time, ok bool) {
+	for _, o := range r.Outcomes {
+		if o.State == Waiting && (!ok || o.Until.Before(until)) {
+			until, ok = o.Until, true
+		}
+	}
+	return until, ok
+}
+
+// Count is the number of steps in a state.
+func (r Result) Count(s State) int {
+	n := 0
+	for _, o := range r.Outcomes {
+		if o.State == s {
+			n++
+		}
+	}
+	return n
+}
+
+// Run executes a plan: each step as soon as its needs are done and those that it follows have ended. A step that does not
+// get done blocks only what needs it. Run returns when every step has an outcome; it waits for AWS's answers, never for time
+// to pass. ctx ends the calls under way.
 func Run(ctx context.Context, p plan.Plan, d Deps) Result {
-	return Result{}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Concurrency <= 0 {
+		d.Concurrency = 8
+	}
+	r := newRun(p, d)
+	r.loop(ctx)
+	return Result{Outcomes: r.outcomes, Outputs: r.outputs}
 }

@@ -58,6 +58,14 @@ type Call struct {
 	Err       error         // nil or the last error
 }
 
+// Throttle is one client-side limit, as --aws-api-throttle gives them.
+type Throttle struct {
+	Service   string         // SDK service id
+	Operation *regexp.Regexp // unanchored
+	Rate      float64        // calls per second
+	Burst     int            // 0 = not limited
+}
+
 // Limiter paces calls. A family of operations that AWS meters together has one bucket; it is unlimited until AWS throttles
 // the family, then goes at AWS's published rate and speeds up again while calls succeed. Buckets that the user asked for
 // (Throttle) hold always and in addition. It retries what AWS throttled, and reads that failed transiently; a write with an

@@ -68,6 +68,10 @@ func Write(ctx context.Context, c Clients, op plan.Op, resolve Resolve) (plan.Ou
 		return none(w.setRulePriorities(ctx, op))
 	case plan.DeleteRule:
 		return none(w.deleteRule(ctx, op))
+	case plan.RegisterTargets:
+		return none(w.registerTargets(ctx, op))
+	case plan.DeregisterTargets:
+		return none(w.deregisterTargets(ctx, op))
 	case plan.AddTags:
 		return none(w.addTags(ctx, op))
 	case plan.RemoveTags:

@@ -2,11 +2,17 @@ package inventory
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/singleflight"
+
 	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -23,37 +29,298 @@ type Config struct {
 type Inventory struct {
 	cfg     Config
 	clients cloud.Clients
+	flight  singleflight.Group // shared reads
 
 	mu sync.Mutex
+	sharing sync.Mutex // held while the shared group is created
+
+	seq    int64 // grows with each invalidation
+	listed int64 // value of seq when the newest complete listing began; 0 = none yet
+	writes int64 // grows with each write-through
+	stacks map[stack.Key]*entry
+	tags   map[string]map[string]string // by ARN, of every load balancer and target group of the VPC
+	shared []plan.SecurityGroup
+	made   map[string]bool // target groups that this process created
+	gone   map[string]bool // target groups that this process deleted
+	waits  map[string]int  // how often a step was put off, by stack and step
+	groups groupShelf
+	facts  factShelf
+}
+
+// entry is one stack.
+type entry struct {
+	read sync.Mutex // held while the stack is read, so that it is read once
+
+	// The rest is guarded by Inventory.mu.
+	obs   plan.Observed
+	stale int64 // value of seq at the newest invalidation; 0 = trustworthy
+	wrote int64 // value of writes at the newest write-through
+	// What was read below the level of the bulk listing, by ARN of the load balancer or listener.
+	listeners, rules, certificates map[string]bool
 }
 
 // New makes an empty inventory; the first question loads it, or Load does.
 func New(clients cloud.Clients, cfg Config) *Inventory {
-	return &Inventory{cfg: cfg, clients: clients}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Inventory{
+		cfg: cfg, clients: clients, seq: 1,
+		stacks: map[stack.Key]*entry{},
+		tags:   map[string]map[string]string{},
+		made:   map[string]bool{},
+		gone:   map[string]bool{},
+		waits:  map[string]int{},
+		groups: newGroupShelf(),
+		facts:  newFactShelf(),
+	}
 }
 
-// Load reads in bulk what the cluster owns, and the network facts that every stack asks for.
-func (i *Inventory) Load(ctx context.Context) error { return nil }
+// Load reads in bulk what the cluster owns, and the network facts that nearly every stack asks for. Called again it looks at
+// everything anew.
+func (i *Inventory) Load(ctx context.Context) error {
+	i.mu.Lock()
+	i.seq++
+	need := i.seq
+	for _, e := range i.stacks {
+		e.stale = need
+	}
+	i.tags = map[string]map[string]string{}
+	i.mu.Unlock()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return i.list(ctx, need) })
+	g.Go(func() error { _, err := i.subnets(ctx); return err })
+	g.Go(func() error { _, err := i.vpc(ctx); return err })
+	return g.Wait()
+}
 
-// Observed is what AWS holds for a stack. Desired tells how deep to look: what it does not manage is not read. Bindings are
-// not filled in.
+// Observed is what AWS holds for a stack. Desired tells how deep to look: what it does not manage is not read; nil reads the
+// bulk listing only. Bindings are not filled in.
 func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.Stack) (plan.Observed, error) {
-	return plan.Observed{Key: key}, nil
+	e := i.entry(key)
+	e.read.Lock()
+	defer e.read.Unlock()
+	for attempt := 0; ; attempt++ {
+		if err := i.fresh(ctx, e); err != nil {
+			return plan.Observed{}, fmt.Errorf("listing the resources of the cluster: %w", err)
+		}
+		err := i.deepen(ctx, e, desired)
+		if err == nil {
+			break
+		}
+		if !vanished(err) || attempt > 0 { // something was deleted behind our back: look once more
+			return plan.Observed{}, fmt.Errorf("reading the resources of %s: %w", key, err)
+		}
+		i.Invalidate(key)
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	out := e.obs.Clone()
+	out.SecurityGroups = append(out.SecurityGroups, i.shared...)
+	return out, nil
+}
+
+// fresh makes sure that the entry rests on a listing that began after its last invalidation.
+func (i *Inventory) fresh(ctx context.Context, e *entry) error {
+	for {
+		i.mu.Lock()
+		need := max(e.stale, 1)
+		settled := e.stale == 0 && i.listed >= need
+		i.mu.Unlock()
+		if settled {
+			return nil
+		}
+		if err := i.list(ctx, need); err != nil {
+			return err
+		}
+	}
+}
+
+func (i *Inventory) entry(key stack.Key) *entry {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	e := i.stacks[key]
+	if e == nil {
+		e = newEntry(key)
+		if i.listed == 0 {
+			e.stale = i.seq
+		}
+		i.stacks[key] = e
+	}
+	return e
+}
+
+func newEntry(key stack.Key) *entry {
+	e := &entry{obs: plan.Observed{Key: key}}
+	e.shallow(plan.Observed{Key: key})
+	return e
+}
+
+// shallow replaces what is known by the result of a listing.
+func (e *entry) shallow(o plan.Observed) {
+	e.obs = o
+	e.listeners, e.rules, e.certificates = map[string]bool{}, map[string]bool{}, map[string]bool{}
 }
 
 // Keys lists the stacks of which AWS holds something, sorted.
-func (i *Inventory) Keys(ctx context.Context) ([]stack.Key, error) { return nil, nil }
-
-// Answer answers needs in bulk. What cannot be answered is in Facts.Errors; the error is that of ctx.
-func (i *Inventory) Answer(ctx context.Context, needs []facts.Need) (facts.Facts, error) {
-	return facts.Facts{}, nil
+func (i *Inventory) Keys(ctx context.Context) ([]stack.Key, error) {
+	if err := i.list(ctx, 1); err != nil {
+		return nil, err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	var out []stack.Key
+	for k, e := range i.stacks {
+		if len(e.obs.LoadBalancers)+len(e.obs.TargetGroups)+len(e.obs.SecurityGroups) > 0 {
+			out = append(out, k)
+		}
+	}
+	slices.SortFunc(out, func(a, b stack.Key) int { return strings.Compare(a.String(), b.String()) })
+	return out, nil
 }
 
 // Invalidate forgets what is known of a stack; the next Observed reads it again.
-func (i *Inventory) Invalidate(key stack.Key) {}
+func (i *Inventory) Invalidate(key stack.Key) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.seq++
+	if e := i.stacks[key]; e != nil {
+		e.stale = i.seq
+	}
+}
 
-// InvalidateFacts forgets answers, so that the next Answer reads them again.
-func (i *Inventory) InvalidateFacts(needs ...facts.Need) {}
+// Fresh reports whether this process created a target group, so that nobody else registered anything in it.
+func (i *Inventory) Fresh(arn string) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.made[arn]
+}
 
-// Record writes a successful step through.
-func (i *Inventory) Record(key stack.Key, op plan.Op, out plan.Output, resolve func(stack.Ref) string) {}
+// Gone reports whether this process deleted a target group.
+func (i *Inventory) Gone(arn string) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.gone[arn]
+}
+
+// SharedGroup is the cluster's backend security group, if it is known to exist.
+func (i *Inventory) SharedGroup() (id string, ok bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if len(i.shared) == 0 {
+		return "", false
+	}
+	return i.shared[0].GroupID, true
+}
+
+// CreateShared creates the cluster's shared group unless it exists: of stacks that need it at the same time, one creates it.
+// create must record what it does before it returns.
+func (i *Inventory) CreateShared(create func() (plan.Output, error)) (plan.Output, error) {
+	i.sharing.Lock()
+	defer i.sharing.Unlock()
+	if id, ok := i.SharedGroup(); ok {
+		return plan.Output{ID: id}, nil
+	}
+	return create()
+}
+
+// PutOff counts how often a step of a stack was put off in a row, this time included.
+func (i *Inventory) PutOff(key stack.Key, id plan.StepID) int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	k := key.String() + " " + string(id)
+	i.waits[k]++
+	return i.waits[k]
+}
+
+// Settled ends the count of PutOff.
+func (i *Inventory) Settled(key stack.Key, id plan.StepID) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	delete(i.waits, key.String()+" "+string(id))
+}
+
+// Record writes a successful operation through; resolve gives the ARN or group id behind a reference.
+func (i *Inventory) Record(key stack.Key, op plan.Op, out plan.Output, resolve func(stack.Ref) string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.writes++
+	i.groups.record(op, out, resolve, i.writes, i.cfg.VPC, i.cfg.Now())
+	e := i.stacks[key]
+	switch op := op.(type) {
+	case plan.CreateSecurityGroup:
+		if op.Group.Shared {
+			g := plan.SecurityGroup{GroupID: out.ID, SecurityGroup: op.Group}
+			i.shared = append(i.shared, g)
+			return
+		}
+	case plan.DeleteSecurityGroup:
+		id := resolve(op.Group)
+		i.shared = slices.DeleteFunc(i.shared, func(g plan.SecurityGroup) bool { return g.GroupID == id })
+	case plan.CreateTargetGroup:
+		i.made[out.ID] = true
+		i.tags[out.ID] = maps.Clone(op.TargetGroup.Tags)
+	case plan.CreateLoadBalancer:
+		i.tags[out.ID] = maps.Clone(op.LoadBalancer.Tags)
+		if e != nil {
+			e.listeners[out.ID] = true
+		}
+	case plan.CreateListener:
+		if e != nil {
+			e.rules[out.ID], e.certificates[out.ID] = true, true
+		}
+	case plan.DeleteTargetGroup:
+		arn := resolve(op.TargetGroup)
+		delete(i.made, arn)
+		delete(i.tags, arn)
+		i.gone[arn] = true
+	case plan.DeleteLoadBalancer:
+		delete(i.tags, resolve(op.LoadBalancer))
+	case plan.AddTags, plan.RemoveTags:
+		for _, r := range plan.Refs(op) {
+			delete(i.tags, resolve(r)) // a later listing reads them
+		}
+	}
+	if e == nil {
+		return
+	}
+	e.wrote = i.writes
+	e.obs = plan.Advance(e.obs, op, out, resolve)
+	if _, deleted := op.(plan.DeleteLoadBalancer); deleted {
+		e.prune()
+	}
+}
+
+// prune forgets marks of listeners and load balancers that do not exist any more.
+func (e *entry) prune() {
+	balancers, listeners := map[string]bool{}, map[string]bool{}
+	for _, lb := range e.obs.LoadBalancers {
+		balancers[lb.ARN] = true
+	}
+	for _, l := range e.obs.Listeners {
+		listeners[l.ARN] = true
+	}
+	keep := func(m, of map[string]bool) { maps.DeleteFunc(m, func(arn string, _ bool) bool { return !of[arn] }) }
+	keep(e.listeners, balancers)
+	keep(e.rules, listeners)
+	keep(e.certificates, listeners)
+}
+
+// Refresh updates the state of a load balancer by one read, and returns it; "" = it does not exist.
+func (i *Inventory) Refresh(ctx context.Context, key stack.Key, arn string) (state string, err error) {
+	lb, err := i.describeLoadBalancer(ctx, arn)
+	if err != nil {
+		return "", err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if e := i.stacks[key]; e != nil {
+		e.obs = e.obs.Clone()
+		for n := range e.obs.LoadBalancers {
+			if e.obs.LoadBalancers[n].ARN == arn {
+				e.obs.LoadBalancers[n].State = lb.State
+			}
+		}
+	}
+	return lb.State, nil
+}

@@ -81,6 +81,15 @@ func merged(m, change map[string]string) map[string]string {
 	return out
 }
 
+// added appends something new; AWS may have answered with what was there already, which it then replaces.
+func added[T any](list []T, v T, id func(T) string) []T {
+	if i := slices.IndexFunc(list, func(x T) bool { return id(x) == id(v) }); i >= 0 {
+		list[i] = v
+		return list
+	}
+	return append(list, v)
+}
+
 func dropKeys(m map[string]string, keys []string) {
 	for _, k := range keys {
 		delete(m, k)
@@ -100,7 +109,7 @@ func (a advancer) securityGroup(op Op) {
 	case CreateSecurityGroup:
 		g := SecurityGroup{GroupID: a.out.ID, SecurityGroup: op.Group}
 		g.Ingress, g.Tags = nil, merged(op.Group.Tags, nil)
-		a.o.SecurityGroups = append(a.o.SecurityGroups, g)
+		a.o.SecurityGroups = added(a.o.SecurityGroups, g, func(g SecurityGroup) string { return g.GroupID })
 	case AuthorizeIngress:
 		with(op.Group, func(g *SecurityGroup) {
 			g.Ingress = slices.Clone(g.Ingress)
@@ -139,7 +148,7 @@ func (a advancer) targetGroup(op Op) {
 	case CreateTargetGroup:
 		tg := TargetGroup{ARN: a.out.ID, TargetGroup: op.TargetGroup}
 		tg.Attributes, tg.Tags = map[string]string{}, merged(op.TargetGroup.Tags, nil)
-		a.o.TargetGroups = append(a.o.TargetGroups, tg)
+		a.o.TargetGroups = added(a.o.TargetGroups, tg, func(tg TargetGroup) string { return tg.ARN })
 	case ModifyTargetGroup:
 		with(op.TargetGroup, func(tg *TargetGroup) {
 			old := tg.HealthCheck
@@ -170,7 +179,7 @@ func (a advancer) loadBalancer(op Op) {
 		lb := LoadBalancer{ARN: a.out.ID, DNSName: a.out.DNSName, HostedZone: a.out.HostedZone, State: a.out.State, LoadBalancer: op.LoadBalancer}
 		lb.SecurityGroups = a.refs(op.LoadBalancer.SecurityGroups)
 		lb.Attributes, lb.Tags = map[string]string{}, merged(op.LoadBalancer.Tags, nil)
-		a.o.LoadBalancers = append(a.o.LoadBalancers, lb)
+		a.o.LoadBalancers = added(a.o.LoadBalancers, lb, func(lb LoadBalancer) string { return lb.ARN })
 	case SetSecurityGroups:
 		with(op.LoadBalancer, func(lb *LoadBalancer) { lb.SecurityGroups = a.refs(op.Groups) })
 	case SetSubnets:
@@ -218,7 +227,7 @@ func (a advancer) listener(op Op) {
 		if op.Listener.Tags != nil {
 			l.Tags = merged(op.Listener.Tags, nil)
 		}
-		a.o.Listeners = append(a.o.Listeners, l)
+		a.o.Listeners = added(a.o.Listeners, l, func(l Listener) string { return l.ARN })
 	case ModifyListener:
 		with(op.Ref, func(l *Listener) {
 			w := op.Listener
@@ -262,7 +271,7 @@ func (a advancer) rule(op Op) {
 		if op.Rule.Tags != nil {
 			r.Tags = merged(op.Rule.Tags, nil)
 		}
-		a.o.Rules = append(a.o.Rules, r)
+		a.o.Rules = added(a.o.Rules, r, func(r Rule) string { return r.ARN })
 	case ModifyRule:
 		with(op.Ref, func(r *Rule) {
 			r.Conditions, r.Transforms, r.Actions = op.Rule.Conditions, op.Rule.Transforms, a.actions(op.Rule.Actions)

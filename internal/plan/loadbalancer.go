@@ -229,7 +229,7 @@ func (d *differ) deleteLoadBalancer(old *LoadBalancer, successor *stack.Ref) Ste
 		why = "is replaced"
 	}
 	var lifted StepID
-	if old.Attributes[deletionProtection] == "true" && d.protection(old) == ProtectionLifted {
+	if unknown := old.Attributes == nil; d.protection(old) == ProtectionLifted && (unknown || old.Attributes[deletionProtection] == "true") {
 		lifted = d.step(Update, r, Normal, ModifyLoadBalancerAttributes{at, map[string]string{deletionProtection: "false"}},
 			deletionProtection+" true → false").ID
 	}

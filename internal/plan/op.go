@@ -162,6 +162,26 @@ type (
 	}
 )
 
+// Targets: planned by the fast lane, not by Diff.
+type (
+	// RegisterTargets registers at most 200 targets.
+	RegisterTargets struct {
+		TargetGroup stack.Ref
+		Targets     []Target
+	}
+	// DeregisterTargets deregisters at most 200 targets.
+	DeregisterTargets struct {
+		TargetGroup stack.Ref
+		Targets     []Target
+	}
+	// Target is an instance or an address, with its port.
+	Target struct {
+		ID   string // instance id or address
+		Port int32
+		Zone string // of addresses outside of the VPC: a zone name or "all"; else empty
+	}
+)
+
 // TargetGroupBinding objects.
 type (
 	// CreateBinding creates the object.
@@ -202,6 +222,8 @@ func (SetRulePriorities) Name() string            { return "SetRulePriorities" }
 func (DeleteRule) Name() string                   { return "DeleteRule" }
 func (AddTags) Name() string                      { return "AddTags" }
 func (RemoveTags) Name() string                   { return "RemoveTags" }
+func (RegisterTargets) Name() string              { return "RegisterTargets" }
+func (DeregisterTargets) Name() string            { return "DeregisterTargets" }
 func (CreateBinding) Name() string                { return "CreateBinding" }
 func (UpdateBinding) Name() string                { return "UpdateBinding" }
 func (DeleteBinding) Name() string                { return "DeleteBinding" }
@@ -264,6 +286,10 @@ func Refs(op Op) []stack.Ref {
 		return []stack.Ref{o.Resource}
 	case RemoveTags:
 		return []stack.Ref{o.Resource}
+	case RegisterTargets:
+		return []stack.Ref{o.TargetGroup}
+	case DeregisterTargets:
+		return []stack.Ref{o.TargetGroup}
 	case CreateBinding:
 		return bindingRefs(o.Binding)
 	case UpdateBinding:

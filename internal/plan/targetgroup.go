@@ -122,6 +122,9 @@ func (d *differ) deleteTargetGroups() {
 		r := stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID, Literal: tg.ARN}
 		s := d.step(Delete, r, Normal, DeleteTargetGroup{stack.Literal(stack.KindTargetGroup, tg.ARN)}, "is not wanted any more")
 		s.need(d.releases[tg.ARN]...)
+		for _, arn := range sortedKeys(d.deletedBalancers) { // its listeners may not be known
+			s.need(d.deletedBalancers[arn])
+		}
 		d.deletedTargets[tg.ARN] = s.ID
 	}
 }

@@ -1,0 +1,118 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+var priorities = map[plan.Lane]cloud.Priority{plan.Vital: cloud.Vital, plan.Cosmetic: cloud.Cosmetic}
+
+// execute makes one attempt at one step.
+func (r *run) execute(ctx context.Context, s plan.Step) (Outcome, plan.Output) {
+	for _, ref := range plan.Refs(s.Op) {
+		if r.resolve(ref) == "" {
+			err := fmt.Errorf("%s refers to %s %s, which neither exists nor is created by the plan", s.Op.Name(), ref.Kind, ref.ID)
+			return Outcome{State: Failed, Err: err, Problem: diag.New(diag.Object{}, "", diag.AWSUnavailable, err.Error(), "")}, plan.Output{}
+		}
+	}
+	ctx = cloud.WithPriority(ctx, priorities[s.Lane])
+	if op, ok := s.Op.(plan.DeleteLoadBalancer); ok && op.Successor != nil {
+		if o, wait := r.awaitSuccessor(ctx, s, op); wait {
+			return o, plan.Output{}
+		}
+	}
+	out, err := r.write(ctx, s)
+	if err != nil {
+		return r.judge(s, err), plan.Output{}
+	}
+	r.d.Inventory.Settled(r.key, s.ID)
+	if out.ID != "" {
+		r.produced(s.Resource, out.ID)
+	}
+	return Outcome{State: Done}, out
+}
+
+// write sends the operation and writes the answer through.
+func (r *run) write(ctx context.Context, s plan.Step) (plan.Output, error) {
+	switch op := s.Op.(type) {
+	case plan.CreateBinding:
+		return plan.Output{}, r.d.Bindings.CreateBinding(ctx, r.literalBinding(op.Binding))
+	case plan.UpdateBinding:
+		return plan.Output{}, r.d.Bindings.UpdateBinding(ctx, r.literalBinding(op.Binding))
+	case plan.DeleteBinding:
+		return plan.Output{}, r.d.Bindings.DeleteBinding(ctx, op.Namespace, op.ObjectName)
+	case plan.CreateSecurityGroup:
+		if op.Group.Shared {
+			return r.d.Inventory.CreateShared(func() (plan.Output, error) { return r.send(ctx, op) })
+		}
+	}
+	return r.send(ctx, s.Op)
+}
+
+func (r *run) send(ctx context.Context, op plan.Op) (plan.Output, error) {
+	out, err := cloud.Write(ctx, r.d.Clients, op, r.resolve)
+	if err != nil && !(deletes(op) && gone(err)) {
+		return plan.Output{}, err
+	}
+	r.d.Inventory.Record(r.key, op, out, r.resolve)
+	return out, nil
+}
+
+func (r *run) literalBinding(b stack.Binding) stack.Binding {
+	known := func(ref stack.Ref) stack.Ref { return stack.Literal(ref.Kind, r.resolve(ref)) }
+	b.TargetGroup = known(b.TargetGroup)
+	b.Networking = slices.Clone(b.Networking)
+	for i := range b.Networking {
+		from := slices.Clone(b.Networking[i].FromGroups)
+		for j := range from {
+			from[j] = known(from[j])
+		}
+		b.Networking[i].FromGroups = from
+	}
+	return b
+}
+
+// awaitSuccessor puts off the deletion of a load balancer until its successor carries traffic.
+func (r *run) awaitSuccessor(ctx context.Context, s plan.Step, op plan.DeleteLoadBalancer) (Outcome, bool) {
+	state, err := r.d.Inventory.Refresh(ctx, r.key, r.resolve(*op.Successor))
+	switch {
+	case err != nil:
+		return r.judge(s, err), true
+	case state == "active" || state == "active_impaired":
+		return Outcome{}, false
+	case state == "failed":
+		err := errors.New("the load balancer that should take over failed to start; AWS tells why in its state")
+		return Outcome{State: Failed, Err: err, Problem: diag.New(diag.Object{}, "", diag.AWSRejected, err.Error(), "look at the new load balancer in AWS, usually its subnets lack addresses")}, true
+	}
+	return r.wait(s, "the load balancer that takes over to become active", nil), true
+}
+
+// wait puts a step off, the longer the more often it was put off before: 1 s, 2 s, 4 s, … 16 s.
+func (r *run) wait(s plan.Step, on string, err error) Outcome {
+	n := r.d.Inventory.PutOff(r.key, s.ID)
+	return r.waitAfter(n, on, err)
+}
+
+func (r *run) waitAfter(n int, on string, err error) Outcome {
+	d := time.Second << min(n-1, 4)
+	return Outcome{State: Waiting, Until: r.d.Now().Add(d), On: on, Err: err}
+}
+
+func deletes(op plan.Op) bool {
+	switch op.(type) {
+	case plan.DeleteSecurityGroup, plan.DeleteTargetGroup, plan.DeleteLoadBalancer, plan.DeleteListener, plan.DeleteRule:
+		return true
+	}
+	return false
+}
+
+// gone reports whether an error says that the resource does not exist: for a deletion as good as done.
+func gone(err error) bool { return cloud.Classify(err).Class == diag.NotFound }

@@ -1,0 +1,189 @@
+package cloud
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/aws/aws-sdk-go-v2/service/acm"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// serviceIMDS is the endpoint key of the instance metadata service.
+const serviceIMDS = "ec2imds"
+
+// ConnectOptions say how to reach AWS. Credentials come from the SDK's default chain.
+type ConnectOptions struct {
+	Region      string            // empty = AWS_DEFAULT_REGION, AWS_REGION, instance metadata
+	VPC         string            // empty = VPCTags, instance metadata, the node's instance
+	VPCTags     map[string]string // all must match
+	MaxAttempts int               // of a call of the instance metadata service
+	Endpoints   map[string]string // SDK service id → base URL
+	Version     string            // for the User-Agent
+}
+
+// Connect builds the clients and finds region and VPC. The clients make one attempt per call: the Limiter retries.
+func Connect(ctx context.Context, o ConnectOptions) (Clients, Scope, error) {
+	meta := metadata(o)
+	scope := Scope{Region: o.Region, VPC: o.VPC}
+	for _, env := range []string{"AWS_DEFAULT_REGION", "AWS_REGION"} {
+		if scope.Region == "" {
+			scope.Region = os.Getenv(env)
+		}
+	}
+	if scope.Region == "" {
+		out, err := meta.GetRegion(ctx, &imds.GetRegionInput{})
+		if err != nil {
+			return Clients{}, Scope{}, fmt.Errorf("failed to introspect region from EC2Metadata, specify --aws-region instead if EC2Metadata is unavailable: %w", err)
+		}
+		scope.Region = out.Region
+	}
+	scope.Partition = partitionOf(scope.Region)
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(scope.Region),
+		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
+		config.WithAPIOptions([]func(*middleware.Stack) error{userAgent("elbv2.k8s.aws/" + o.Version)}))
+	if err != nil {
+		return Clients{}, Scope{}, fmt.Errorf("loading AWS configuration: %w", err)
+	}
+	c := clients(cfg, o.Endpoints)
+	if scope.VPC == "" {
+		if scope.VPC, err = findVPC(ctx, c.EC2, meta, o.VPCTags); err != nil {
+			return Clients{}, Scope{}, err
+		}
+	}
+	return c, scope, nil
+}
+
+func clients(cfg aws.Config, endpoints map[string]string) Clients {
+	base := func(service string) *string { return optional(endpoints[service]) }
+	return Clients{
+		ELBV2: elbv2.NewFromConfig(cfg, func(o *elbv2.Options) { override(&o.BaseEndpoint, base(ServiceELBV2)) }),
+		EC2:   ec2.NewFromConfig(cfg, func(o *ec2.Options) { override(&o.BaseEndpoint, base(ServiceEC2)) }),
+		ACM:   acm.NewFromConfig(cfg, func(o *acm.Options) { override(&o.BaseEndpoint, base(ServiceACM)) }),
+		STS:   sts.NewFromConfig(cfg, func(o *sts.Options) { override(&o.BaseEndpoint, base(ServiceSTS)) }),
+	}
+}
+
+// override keeps what the environment says (AWS_ENDPOINT_URL) where the flag says nothing.
+func override(to **string, v *string) {
+	if v != nil {
+		*to = v
+	}
+}
+
+func partitionOf(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
+}
+
+// userAgent replaces the whole User-Agent header, as the existing controller does: people filter audit logs by it.
+func userAgent(value string) func(*middleware.Stack) error {
+	return func(s *middleware.Stack) error {
+		return s.Build.Add(middleware.BuildMiddlewareFunc("ReplaceUserAgent", func(ctx context.Context, in middleware.BuildInput, next middleware.BuildHandler) (
+			middleware.BuildOutput, middleware.Metadata, error) {
+			if r, ok := in.Request.(*smithyhttp.Request); ok {
+				r.Header.Set("User-Agent", value)
+			}
+			return next.HandleBuild(ctx, in)
+		}), middleware.After)
+	}
+}
+
+func metadata(o ConnectOptions) *imds.Client {
+	opts := imds.Options{Retryer: retry.NewStandard(func(r *retry.StandardOptions) { r.MaxAttempts = max(o.MaxAttempts, 1) })}
+	if e := o.Endpoints[serviceIMDS]; e != "" {
+		opts.Endpoint = e
+	}
+	if os.Getenv("AWS_EC2_METADATA_DISABLED") == "true" {
+		opts.ClientEnableState = imds.ClientDisabled
+	}
+	return imds.New(opts)
+}
+
+// findVPC finds the VPC by tags, by the instance that we run on, or by the node's instance (NODENAME).
+func findVPC(ctx context.Context, client EC2, meta *imds.Client, tags map[string]string) (string, error) {
+	if len(tags) > 0 {
+		return vpcByTags(ctx, client, tags)
+	}
+	vpc, err := vpcOfMetadata(ctx, meta)
+	if err == nil {
+		return vpc, nil
+	}
+	err = fmt.Errorf("failed to fetch VPC ID from instance metadata: %w", err)
+	if node := os.Getenv("NODENAME"); strings.HasPrefix(node, "i-") {
+		vpc, nodeErr := vpcOfInstance(ctx, client, node)
+		if nodeErr == nil {
+			return vpc, nil
+		}
+		err = errors.Join(err, nodeErr)
+	}
+	return "", fmt.Errorf("failed to get VPC ID: %w", err)
+}
+
+func vpcByTags(ctx context.Context, client EC2, tags map[string]string) (string, error) {
+	in := &ec2.DescribeVpcsInput{}
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
+		in.Filters = append(in.Filters, ec2types.Filter{Name: aws.String("tag:" + k), Values: []string{tags[k]}})
+	}
+	out, err := client.DescribeVpcs(ctx, in)
+	if err != nil {
+		return "", fmt.Errorf("failed to fetch VPC ID with tags: %w", err)
+	}
+	switch len(out.Vpcs) {
+	case 0:
+		return "", fmt.Errorf("no VPC exists with tags %v", tags)
+	case 1:
+		return value(out.Vpcs[0].VpcId), nil
+	}
+	return "", fmt.Errorf("multiple VPCs exist with tags %v", tags)
+}
+
+func vpcOfMetadata(ctx context.Context, meta *imds.Client) (string, error) {
+	read := func(path string) (string, error) {
+		out, err := meta.GetMetadata(ctx, &imds.GetMetadataInput{Path: path})
+		if err != nil {
+			return "", err
+		}
+		b, err := io.ReadAll(out.Content)
+		return string(b), errors.Join(err, out.Content.Close())
+	}
+	mac, err := read("mac")
+	if err != nil {
+		return "", fmt.Errorf("error in fetching vpc id through ec2 metadata: get mac metadata: %w", err)
+	}
+	vpc, err := read("network/interfaces/macs/" + mac + "/vpc-id")
+	if err != nil {
+		return "", fmt.Errorf("error in fetching vpc id through ec2 metadata: get vpc-id metadata: %w", err)
+	}
+	return vpc, nil
+}
+
+func vpcOfInstance(ctx context.Context, client EC2, id string) (string, error) {
+	out, err := client.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}})
+	if err != nil {
+		return "", fmt.Errorf("failed to describe instance %s: %w", id, err)
+	}
+	if len(out.Reservations) != 1 || len(out.Reservations[0].Instances) != 1 {
+		return "", fmt.Errorf("expected exactly one instance %s", id)
+	}
+	return value(out.Reservations[0].Instances[0].VpcId), nil
+}

@@ -1,0 +1,73 @@
+package cloud
+
+// Operation is an AWS call that the controller makes.
+type Operation struct {
+	Service    string // SDK service id
+	Permission string // IAM action
+	Purpose    string // for the documentation of permissions
+}
+
+// Operations lists every AWS call of the controller by name.
+var Operations = map[string]Operation{
+	"AddListenerCertificates":        elbv2Operation("AddListenerCertificates", "attach certificates that clients choose by server name"),
+	"AddTags":                        elbv2Operation("AddTags", "tag load balancers, target groups, listeners and rules"),
+	"CreateListener":                 elbv2Operation("CreateListener", "open a port of a load balancer"),
+	"CreateLoadBalancer":             elbv2Operation("CreateLoadBalancer", "create a load balancer"),
+	"CreateRule":                     elbv2Operation("CreateRule", "route requests by host, path, header, method, query or source"),
+	"CreateTargetGroup":              elbv2Operation("CreateTargetGroup", "create a target group"),
+	"DeleteListener":                 elbv2Operation("DeleteListener", "close a port"),
+	"DeleteLoadBalancer":             elbv2Operation("DeleteLoadBalancer", "delete a load balancer of ours"),
+	"DeleteRule":                     elbv2Operation("DeleteRule", "delete a rule of ours"),
+	"DeleteTargetGroup":              elbv2Operation("DeleteTargetGroup", "delete a target group of ours"),
+	"DeregisterTargets":              elbv2Operation("DeregisterTargets", "take pods or nodes out of service"),
+	"DescribeListenerAttributes":     elbv2Operation("DescribeListenerAttributes", "compare listener attributes"),
+	"DescribeListenerCertificates":   elbv2Operation("DescribeListenerCertificates", "compare certificates"),
+	"DescribeListeners":              elbv2Operation("DescribeListeners", "find our listeners"),
+	"DescribeLoadBalancerAttributes": elbv2Operation("DescribeLoadBalancerAttributes", "compare load balancer attributes"),
+	"DescribeLoadBalancers":          elbv2Operation("DescribeLoadBalancers", "find our load balancers"),
+	"DescribeRules":                  elbv2Operation("DescribeRules", "find our rules"),
+	"DescribeTags":                   elbv2Operation("DescribeTags", "tell what is ours"),
+	"DescribeTargetGroupAttributes":  elbv2Operation("DescribeTargetGroupAttributes", "compare target group attributes"),
+	"DescribeTargetGroups":           elbv2Operation("DescribeTargetGroups", "find target groups, ours and those that users name"),
+	"DescribeTargetHealth":           elbv2Operation("DescribeTargetHealth", "know what is registered and healthy"),
+	"ModifyListener":                 elbv2Operation("ModifyListener", "change a listener"),
+	"ModifyListenerAttributes":       elbv2Operation("ModifyListenerAttributes", "change listener attributes"),
+	"ModifyLoadBalancerAttributes":   elbv2Operation("ModifyLoadBalancerAttributes", "change load balancer attributes"),
+	"ModifyRule":                     elbv2Operation("ModifyRule", "change a rule"),
+	"ModifyTargetGroup":              elbv2Operation("ModifyTargetGroup", "change a health check"),
+	"ModifyTargetGroupAttributes":    elbv2Operation("ModifyTargetGroupAttributes", "change target group attributes"),
+	"RegisterTargets":                elbv2Operation("RegisterTargets", "bring pods or nodes into service"),
+	"RemoveListenerCertificates":     elbv2Operation("RemoveListenerCertificates", "detach certificates"),
+	"RemoveTags":                     elbv2Operation("RemoveTags", "remove tags that are not wanted any more"),
+	"SetIpAddressType":               elbv2Operation("SetIpAddressType", "change the address family of a load balancer"),
+	"SetRulePriorities":              elbv2Operation("SetRulePriorities", "reorder rules"),
+	"SetSecurityGroups":              elbv2Operation("SetSecurityGroups", "change the security groups of a load balancer"),
+	"SetSubnets":                     elbv2Operation("SetSubnets", "change the subnets of a load balancer"),
+
+	"AuthorizeSecurityGroupIngress": ec2Operation("AuthorizeSecurityGroupIngress", "admit clients to load balancers, and load balancers to targets"),
+	"CreateSecurityGroup":           ec2Operation("CreateSecurityGroup", "create the managed and the shared backend security group"),
+	"CreateTags":                    ec2Operation("CreateTags", "tag our security groups"),
+	"DeleteSecurityGroup":           ec2Operation("DeleteSecurityGroup", "delete security groups of ours"),
+	"DeleteTags":                    ec2Operation("DeleteTags", "remove tags from our security groups"),
+	"DescribeAvailabilityZones":     ec2Operation("DescribeAvailabilityZones", "tell local and wavelength zones from others"),
+	"DescribeInstances":             ec2Operation("DescribeInstances", "find the network interfaces of nodes"),
+	"DescribeNetworkInterfaces":     ec2Operation("DescribeNetworkInterfaces", "find the security groups of pods"),
+	"DescribeRouteTables":           ec2Operation("DescribeRouteTables", "tell public subnets from private ones"),
+	"DescribeSecurityGroups":        ec2Operation("DescribeSecurityGroups", "find security groups and their rules"),
+	"DescribeSubnets":               ec2Operation("DescribeSubnets", "find subnets"),
+	"DescribeVpcs":                  ec2Operation("DescribeVpcs", "find the VPC and its address ranges"),
+	"RevokeSecurityGroupIngress":    ec2Operation("RevokeSecurityGroupIngress", "withdraw rules that are not wanted any more"),
+
+	"DescribeCertificate": {ServiceACM, "acm:DescribeCertificate", "read the names of a certificate that its summary leaves out"},
+	"ListCertificates":    {ServiceACM, "acm:ListCertificates", "find a certificate by host name"},
+
+	"GetCallerIdentity": {ServiceSTS, "sts:GetCallerIdentity", "tell the account (always allowed)"},
+}
+
+func elbv2Operation(name, purpose string) Operation {
+	return Operation{ServiceELBV2, "elasticloadbalancing:" + name, purpose}
+}
+
+func ec2Operation(name, purpose string) Operation {
+	return Operation{ServiceEC2, "ec2:" + name, purpose}
+}

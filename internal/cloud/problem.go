@@ -1,0 +1,76 @@
+package cloud
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+)
+
+// problemCodes are the diagnostics of error classes; codes in problemOf override them.
+var problemCodes = map[diag.Class]diag.Code{
+	diag.Invalid:   diag.AWSRejected,
+	diag.Denied:    diag.AccessDenied,
+	diag.Quota:     diag.QuotaExceeded,
+	diag.Throttled: diag.RateExceeded,
+	diag.Conflict:  diag.AWSRejected,
+	diag.NotFound:  diag.AWSRejected,
+	diag.Transient: diag.AWSUnavailable,
+}
+
+// problemOf are the AWS codes that say more than their class.
+var problemOf = map[string]diag.Code{
+	"DuplicateLoadBalancerName": diag.NameTaken,
+	"DuplicateTargetGroupName":  diag.NameTaken,
+	"InvalidGroup.Duplicate":    diag.NameTaken,
+	"CertificateNotFound":       diag.CertificateNotFound,
+	"UnsupportedCertificate":    diag.CertificateNotFound,
+	"SubnetNotFound":            diag.InvalidSubnets,
+	"InvalidSubnetID.NotFound":  diag.InvalidSubnets,
+	"InvalidSubnet":             diag.InvalidSubnets,
+	"InvalidSecurityGroup":      diag.SecurityGroupNotFound,
+	CodeGroupNotFound:           diag.SecurityGroupNotFound,
+	"TargetGroupNotFound":       diag.TargetGroupNotFound,
+}
+
+var remedies = map[diag.Code]string{
+	diag.AWSRejected:           "correct the setting that AWS names",
+	diag.QuotaExceeded:         "ask AWS for a higher quota, or remove what is not needed",
+	diag.RateExceeded:          "nothing to do: the controller slows down and goes on",
+	diag.NameTaken:             "choose another name, or delete what holds it",
+	diag.CertificateNotFound:   "give the ARN of an issued certificate of the same region",
+	diag.InvalidSubnets:        "name subnets that exist in the VPC and have enough free addresses",
+	diag.SecurityGroupNotFound: "name a security group that exists in the VPC",
+	diag.TargetGroupNotFound:   "name a target group that exists",
+}
+
+// Problem turns an error of an AWS call into a diagnostic. Operation names the call (for denials: its permission); it may be
+// empty if the caller does not know it. Object and Path are the caller's to fill in.
+func Problem(operation string, err error) diag.Diagnostic {
+	e := Classify(err)
+	code, ok := problemOf[e.Code]
+	if !ok {
+		code = problemCodes[e.Class]
+	}
+	text := e.Message
+	if e.Code != "" {
+		text = e.Code + ": " + e.Message
+	}
+	if operation != "" {
+		text = operation + ": " + text
+	}
+	remedy := remedies[code]
+	if code == diag.AccessDenied {
+		remedy = deniedRemedy(operation)
+	}
+	d := diag.New(diag.Object{}, "", code, strings.TrimRight(text, ". "), remedy)
+	d.Class, d.RequestID = e.Class, e.RequestID
+	return d
+}
+
+func deniedRemedy(operation string) string {
+	if o, ok := Operations[operation]; ok {
+		return fmt.Sprintf("allow the controller's role the action %s", o.Permission)
+	}
+	return "allow the controller's role the action that AWS names"
+}

@@ -1,0 +1,247 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// factShelf holds the answers that were read. It is guarded by Inventory.mu.
+type factShelf struct {
+	vpc            fact[*facts.VPC]
+	zones          fact[map[string]facts.Locale]
+	subnets        fact[map[string]facts.Subnet]
+	routes         fact[routing]
+	certificates   fact[map[string]facts.Certificate]
+	foreignSubnets map[string]*fact[*facts.Subnet]
+	foreignGroups  map[string]*fact[*facts.SecurityGroup]
+	targetGroups   map[string]*fact[*facts.TargetGroup]
+	details        map[string]certificateDetail
+}
+
+func newFactShelf() factShelf {
+	return factShelf{
+		foreignSubnets: map[string]*fact[*facts.Subnet]{},
+		foreignGroups:  map[string]*fact[*facts.SecurityGroup]{},
+		targetGroups:   map[string]*fact[*facts.TargetGroup]{},
+		details:        map[string]certificateDetail{},
+	}
+}
+
+// fact is one answer.
+type fact[T any] struct {
+	value T
+	at    time.Time
+	known bool
+}
+
+// learn returns an answer that is young enough, or reads it. If reading fails for a passing reason, the old answer serves on.
+func learn[T any](ctx context.Context, i *Inventory, name string, f *fact[T], life func(T) time.Duration, read func(context.Context) (T, error)) (T, error) {
+	i.mu.Lock()
+	if f.known && i.cfg.Now().Sub(f.at) <= life(f.value) {
+		defer i.mu.Unlock()
+		return f.value, nil
+	}
+	i.mu.Unlock()
+	v, err := shared(ctx, i, name, func(ctx context.Context) (T, error) {
+		v, err := read(ctx)
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		if err == nil {
+			f.value, f.at, f.known = v, i.cfg.Now(), true
+			return v, nil
+		}
+		if c := cloud.Classify(err).Class; f.known && (c == diag.Throttled || c == diag.Transient) {
+			return f.value, nil
+		}
+		return v, err
+	})
+	return v, err
+}
+
+func always[T any](d time.Duration) func(T) time.Duration {
+	return func(T) time.Duration { return d }
+}
+
+// unlessAbsent believes an absence only briefly.
+func unlessAbsent[T any](d time.Duration) func(*T) time.Duration {
+	return func(v *T) time.Duration {
+		if v == nil {
+			return absentLifetime
+		}
+		return d
+	}
+}
+
+// shelfOf returns the place of a keyed fact, making it on first use.
+func shelfOf[T any](i *Inventory, m map[string]*fact[T], key string) *fact[T] {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	f := m[key]
+	if f == nil {
+		f = &fact[T]{}
+		m[key] = f
+	}
+	return f
+}
+
+// Answer answers needs in bulk. What cannot be answered is in Facts.Errors, each with what went wrong; the error is that of
+// ctx. The maps of the answer must not be changed.
+func (i *Inventory) Answer(ctx context.Context, needs []facts.Need) (facts.Facts, error) {
+	a := answer{i: i, needs: needs}
+	g, gctx := errgroup.WithContext(ctx)
+	done := map[facts.NeedKind]bool{}
+	for _, n := range needs {
+		if load := answers[n.Kind]; load == nil {
+			a.fail(n.Kind, fmt.Errorf("nobody knows how to answer %q", n.Kind))
+		} else if !done[n.Kind] {
+			done[n.Kind] = true
+			g.Go(func() error {
+				if err := load(&a, gctx); err != nil {
+					a.fail(n.Kind, err)
+				}
+				return nil
+			})
+		}
+	}
+	_ = g.Wait() // its functions report by fail
+	if err := ctx.Err(); err != nil {
+		return facts.Facts{}, err
+	}
+	if done[facts.NeedRoutes] && a.f.Subnets != nil {
+		a.f.Subnets, a.f.Routes = a.routes.apply(a.f.Subnets), a.routesKnown
+	}
+	return a.f, nil
+}
+
+// answer is one Answer under way.
+type answer struct {
+	i     *Inventory
+	needs []facts.Need
+
+	mu          sync.Mutex
+	f           facts.Facts
+	routes      routing
+	routesKnown bool
+}
+
+// answers has a loader per kind of need.
+var answers = map[facts.NeedKind]func(*answer, context.Context) error{
+	facts.NeedVPC:             (*answer).vpc,
+	facts.NeedSubnets:         (*answer).subnets,
+	facts.NeedRoutes:          (*answer).routeTables,
+	facts.NeedForeignSubnet:   (*answer).foreignSubnets,
+	facts.NeedSecurityGroups:  (*answer).securityGroups,
+	facts.NeedForeignGroup:    (*answer).foreignGroups,
+	facts.NeedCertificates:    (*answer).certificates,
+	facts.NeedTargetGroupName: (*answer).targetGroups,
+	facts.NeedStack:           (*answer).stack,
+}
+
+func (a *answer) fail(k facts.NeedKind, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.f.Errors == nil {
+		a.f.Errors = map[facts.Need]error{}
+	}
+	for _, n := range a.needs {
+		if n.Kind == k {
+			a.f.Errors[n] = err
+		}
+	}
+}
+
+// set changes the answer under its lock.
+func (a *answer) set(f func(*facts.Facts)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f(&a.f)
+}
+
+// keys are the distinct keys of a kind, sorted.
+func (a *answer) keys(k facts.NeedKind) []string {
+	var out []string
+	for _, n := range a.needs {
+		if n.Kind == k {
+			out = append(out, n.Key)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (a *answer) securityGroups(ctx context.Context) error {
+	groups, err := a.i.vpcGroups(ctx)
+	if err == nil {
+		a.set(func(f *facts.Facts) { f.SecurityGroups = groups })
+	}
+	return err
+}
+
+// stack answers from the bulk listing: at most one stack is asked for at a time.
+func (a *answer) stack(ctx context.Context) error {
+	for _, k := range a.keys(facts.NeedStack) {
+		o, err := a.i.Observed(ctx, parseKey(k), nil)
+		if err != nil {
+			return err
+		}
+		a.set(func(f *facts.Facts) {
+			f.ExistingKnown = true
+			for _, lb := range o.LoadBalancers {
+				if lb.ID != stack.LoadBalancerIdentity || f.Existing != nil {
+					continue
+				}
+				x := &facts.LoadBalancer{ARN: lb.ARN, Type: lb.Type, Scheme: lb.Scheme}
+				for _, m := range lb.Subnets {
+					x.Subnets = append(x.Subnets, m.Subnet)
+				}
+				for _, g := range lb.SecurityGroups {
+					x.SecurityGroups = append(x.SecurityGroups, g.Literal)
+				}
+				f.Existing = x
+			}
+		})
+	}
+	return nil
+}
+
+// InvalidateFacts forgets answers, so that the next Answer reads them again.
+func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	s := &i.facts
+	for _, n := range needs {
+		switch n.Kind {
+		case facts.NeedVPC:
+			s.vpc.at = time.Time{}
+		case facts.NeedSubnets:
+			s.subnets.at = time.Time{}
+		case facts.NeedRoutes:
+			s.routes.at = time.Time{}
+		case facts.NeedSecurityGroups:
+			i.groups.at = time.Time{}
+		case facts.NeedCertificates:
+			s.certificates.at = time.Time{}
+		case facts.NeedForeignSubnet:
+			delete(s.foreignSubnets, n.Key)
+		case facts.NeedForeignGroup:
+			delete(s.foreignGroups, n.Key)
+		case facts.NeedTargetGroupName:
+			delete(s.targetGroups, n.Key)
+		case facts.NeedStack:
+			if e := i.stacks[parseKey(n.Key)]; e != nil {
+				i.seq++
+				e.stale = i.seq
+			}
+		}
+	}
+}

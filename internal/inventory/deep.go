@@ -1,0 +1,307 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// readers bounds the reads that one question has under way.
+const readers = 8
+
+// deepen reads what a diff with desired needs beyond the bulk listing and is not known yet. A stack that this process
+// created is known to the bottom.
+func (i *Inventory) deepen(ctx context.Context, e *entry, desired *stack.Stack) error {
+	if desired == nil || desired.Empty() { // deletion needs no more than the listing
+		return nil
+	}
+	i.mu.Lock()
+	d := deepRead{i: i, obs: e.obs.Clone()}
+	d.plan(e, desired)
+	i.mu.Unlock()
+	if err := d.run(ctx, desired); err != nil {
+		return err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	d.take(e)
+	return nil
+}
+
+// deepRead is one deep reading: what to read, and what came back.
+type deepRead struct {
+	i   *Inventory
+	obs plan.Observed
+
+	listenersOf, loadBalancerAttributes, targetGroupAttributes []string // ARNs
+	rulesOf, certificatesOf, listenerAttributes                []string
+
+	listeners  []plan.Listener
+	rules      []plan.Rule
+	sni        map[string][]string
+	attributes map[string]map[string]string
+}
+
+// plan decides what to read of what is known.
+func (d *deepRead) plan(e *entry, desired *stack.Stack) {
+	for _, lb := range d.obs.LoadBalancers {
+		if !e.listeners[lb.ARN] {
+			d.listenersOf = append(d.listenersOf, lb.ARN)
+		}
+		managed := slices.ContainsFunc(desired.LoadBalancers, func(w stack.LoadBalancer) bool { return w.ID == lb.ID && len(w.Attributes) > 0 })
+		if lb.Attributes == nil && managed {
+			d.loadBalancerAttributes = append(d.loadBalancerAttributes, lb.ARN)
+		}
+	}
+	for _, tg := range d.obs.TargetGroups {
+		managed := slices.ContainsFunc(desired.TargetGroups, func(w stack.TargetGroup) bool { return w.ID == tg.ID && len(w.Attributes) > 0 })
+		if tg.Attributes == nil && managed {
+			d.targetGroupAttributes = append(d.targetGroupAttributes, tg.ARN)
+		}
+	}
+	for _, l := range d.obs.Listeners {
+		d.planListener(l, e.rules[l.ARN], e.certificates[l.ARN], desired)
+	}
+}
+
+func (d *deepRead) planListener(l plan.Listener, rulesKnown, certificatesKnown bool, desired *stack.Stack) {
+	application := slices.ContainsFunc(d.obs.LoadBalancers, func(lb plan.LoadBalancer) bool {
+		return lb.ARN == l.LoadBalancer.Literal && lb.Type == stack.Application
+	})
+	if !rulesKnown && application {
+		d.rulesOf = append(d.rulesOf, l.ARN)
+	}
+	if !certificatesKnown && (l.Protocol == "HTTPS" || l.Protocol == "TLS") {
+		d.certificatesOf = append(d.certificatesOf, l.ARN)
+	}
+	managed := slices.ContainsFunc(desired.Listeners, func(w stack.Listener) bool { return w.Port == l.Port && len(w.Attributes) > 0 })
+	if l.Attributes == nil && managed {
+		d.listenerAttributes = append(d.listenerAttributes, l.ARN)
+	}
+}
+
+func (d *deepRead) run(ctx context.Context, desired *stack.Stack) error {
+	if err := d.readListeners(ctx); err != nil {
+		return err
+	}
+	for _, l := range d.listeners {
+		d.planListener(l, false, false, desired)
+	}
+	if err := d.readDetails(ctx); err != nil {
+		return err
+	}
+	return d.readTags(ctx)
+}
+
+// each runs one read per ARN, some at a time, and hands the results over one by one.
+func each[T any](ctx context.Context, arns []string, read func(context.Context, string) (T, error), take func(arn string, v T)) error {
+	results := make([]T, len(arns))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(readers)
+	for n, arn := range arns {
+		g.Go(func() (err error) { results[n], err = read(ctx, arn); return err })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for n, arn := range arns {
+		take(arn, results[n])
+	}
+	return nil
+}
+
+func (d *deepRead) readListeners(ctx context.Context) error {
+	return each(ctx, d.listenersOf, d.i.describeListeners, func(_ string, ls []plan.Listener) { d.listeners = append(d.listeners, ls...) })
+}
+
+func (d *deepRead) readDetails(ctx context.Context) error {
+	d.sni, d.attributes = map[string][]string{}, map[string]map[string]string{}
+	g, ctx := errgroup.WithContext(ctx)
+	var sni map[string][]string
+	parts := make([]map[string]map[string]string, 3)
+	g.Go(func() error {
+		return each(ctx, d.rulesOf, d.i.describeRules, func(_ string, rs []plan.Rule) { d.rules = append(d.rules, rs...) })
+	})
+	g.Go(func() error {
+		sni = map[string][]string{}
+		return each(ctx, d.certificatesOf, d.i.describeCertificates, func(arn string, cs []string) { sni[arn] = cs })
+	})
+	for n, r := range []struct {
+		arns []string
+		read func(context.Context, string) (map[string]string, error)
+	}{
+		{d.loadBalancerAttributes, d.i.describeLoadBalancerAttributes},
+		{d.targetGroupAttributes, d.i.describeTargetGroupAttributes},
+		{d.listenerAttributes, d.i.describeListenerAttributes},
+	} {
+		parts[n] = map[string]map[string]string{}
+		g.Go(func() error {
+			return each(ctx, r.arns, r.read, func(arn string, a map[string]string) { parts[n][arn] = a })
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	d.sni = sni
+	for _, p := range parts {
+		for arn, a := range p {
+			d.attributes[arn] = a
+		}
+	}
+	return nil
+}
+
+// readTags reads the tags of the listeners and rules that were just read.
+func (d *deepRead) readTags(ctx context.Context) error {
+	var arns []string
+	for _, l := range d.listeners {
+		arns = append(arns, l.ARN)
+	}
+	for _, r := range d.rules {
+		arns = append(arns, r.ARN)
+	}
+	tags, err := d.i.describeTags(ctx, arns)
+	if err != nil {
+		return err
+	}
+	for n := range d.listeners {
+		d.listeners[n].Tags = tags[d.listeners[n].ARN]
+	}
+	resource := naming.ResourceTag(d.obs.Key.Owner)
+	for n := range d.rules {
+		d.rules[n].Tags = tags[d.rules[n].ARN]
+		d.rules[n].ID = d.rules[n].Tags[resource]
+	}
+	return nil
+}
+
+// take puts the results into the entry. The inventory's lock is held.
+func (d *deepRead) take(e *entry) {
+	o := e.obs.Clone()
+	o.Listeners = slices.DeleteFunc(o.Listeners, func(l plan.Listener) bool { return slices.Contains(d.listenersOf, l.LoadBalancer.Literal) })
+	o.Listeners = append(o.Listeners, d.listeners...)
+	o.Rules = slices.DeleteFunc(o.Rules, func(r plan.Rule) bool { return slices.Contains(d.rulesOf, r.Listener.Literal) })
+	o.Rules = append(o.Rules, d.rules...)
+	for n := range o.Listeners {
+		l := &o.Listeners[n]
+		if cs, ok := d.sni[l.ARN]; ok {
+			l.SNI = cs
+		}
+		if a, ok := d.attributes[l.ARN]; ok {
+			l.Attributes = a
+		}
+	}
+	for n := range o.LoadBalancers {
+		if a, ok := d.attributes[o.LoadBalancers[n].ARN]; ok {
+			o.LoadBalancers[n].Attributes = a
+		}
+	}
+	for n := range o.TargetGroups {
+		if a, ok := d.attributes[o.TargetGroups[n].ARN]; ok {
+			o.TargetGroups[n].Attributes = a
+		}
+	}
+	e.obs = o
+	for _, arn := range d.listenersOf {
+		e.listeners[arn] = true
+	}
+	for _, arn := range d.rulesOf {
+		e.rules[arn] = true
+	}
+	for _, arn := range d.certificatesOf {
+		e.certificates[arn] = true
+	}
+}
+
+func (i *Inventory) describeListeners(ctx context.Context, lb string) ([]plan.Listener, error) {
+	var out []plan.Listener
+	for p := elbv2.NewDescribeListenersPaginator(i.clients.ELBV2, &elbv2.DescribeListenersInput{LoadBalancerArn: aws.String(lb)}); p.HasMorePages(); {
+		page, err := p.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("describing listeners of %s: %w", lb, err)
+		}
+		for _, l := range page.Listeners {
+			out = append(out, cloud.FromListener(l))
+		}
+	}
+	return out, nil
+}
+
+func (i *Inventory) describeRules(ctx context.Context, listener string) ([]plan.Rule, error) {
+	var out []plan.Rule
+	for p := elbv2.NewDescribeRulesPaginator(i.clients.ELBV2, &elbv2.DescribeRulesInput{ListenerArn: aws.String(listener)}); p.HasMorePages(); {
+		page, err := p.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("describing rules of %s: %w", listener, err)
+		}
+		for _, r := range page.Rules {
+			if rule, ok := cloud.FromRule(listener, r); ok {
+				out = append(out, rule)
+			}
+		}
+	}
+	return out, nil
+}
+
+// describeCertificates lists the further certificates of a listener, sorted, never nil.
+func (i *Inventory) describeCertificates(ctx context.Context, listener string) ([]string, error) {
+	out := []string{}
+	for p := elbv2.NewDescribeListenerCertificatesPaginator(i.clients.ELBV2, &elbv2.DescribeListenerCertificatesInput{ListenerArn: aws.String(listener)}); p.HasMorePages(); {
+		page, err := p.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("describing certificates of %s: %w", listener, err)
+		}
+		for _, c := range page.Certificates {
+			if !aws.ToBool(c.IsDefault) {
+				out = append(out, aws.ToString(c.CertificateArn))
+			}
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+func (i *Inventory) describeLoadBalancerAttributes(ctx context.Context, arn string) (map[string]string, error) {
+	out, err := i.clients.ELBV2.DescribeLoadBalancerAttributes(ctx, &elbv2.DescribeLoadBalancerAttributesInput{LoadBalancerArn: aws.String(arn)})
+	if err != nil {
+		return nil, fmt.Errorf("describing attributes of %s: %w", arn, err)
+	}
+	m := map[string]string{}
+	for _, a := range out.Attributes {
+		m[aws.ToString(a.Key)] = aws.ToString(a.Value)
+	}
+	return m, nil
+}
+
+func (i *Inventory) describeTargetGroupAttributes(ctx context.Context, arn string) (map[string]string, error) {
+	out, err := i.clients.ELBV2.DescribeTargetGroupAttributes(ctx, &elbv2.DescribeTargetGroupAttributesInput{TargetGroupArn: aws.String(arn)})
+	if err != nil {
+		return nil, fmt.Errorf("describing attributes of %s: %w", arn, err)
+	}
+	m := map[string]string{}
+	for _, a := range out.Attributes {
+		m[aws.ToString(a.Key)] = aws.ToString(a.Value)
+	}
+	return m, nil
+}
+
+func (i *Inventory) describeListenerAttributes(ctx context.Context, arn string) (map[string]string, error) {
+	out, err := i.clients.ELBV2.DescribeListenerAttributes(ctx, &elbv2.DescribeListenerAttributesInput{ListenerArn: aws.String(arn)})
+	if err != nil {
+		return nil, fmt.Errorf("describing attributes of %s: %w", arn, err)
+	}
+	m := map[string]string{}
+	for _, a := range out.Attributes {
+		m[aws.ToString(a.Key)] = aws.ToString(a.Value)
+	}
+	return m, nil
+}

@@ -1,0 +1,224 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// groupShelf holds the security groups of the VPC with their inbound rules, and others that were asked for. It is guarded by
+// Inventory.mu.
+type groupShelf struct {
+	byID map[string]*knownGroup
+	at   time.Time                      // of the newest listing of the VPC; zero = none, or not to be believed
+	view map[string]facts.SecurityGroup // groups of the VPC as facts; nil = to be made
+}
+
+type knownGroup struct {
+	facts   facts.SecurityGroup
+	ingress []stack.Permission
+	at      time.Time // when the rules were read; zero = not to be believed
+	wrote   int64
+}
+
+func newGroupShelf() groupShelf { return groupShelf{byID: map[string]*knownGroup{}} }
+
+func described(g *ec2types.SecurityGroup, at time.Time) *knownGroup {
+	return &knownGroup{
+		facts: facts.SecurityGroup{
+			ID: aws.ToString(g.GroupId), Name: aws.ToString(g.GroupName), VPC: aws.ToString(g.VpcId), Tags: cloud.ComputeTags(g.Tags),
+		},
+		ingress: cloud.FromPermissions(g.IpPermissions),
+		at:      at,
+	}
+}
+
+// observedGroup is a group for a stack's observation; its identity is the caller's to fill in.
+func observedGroup(g *ec2types.SecurityGroup) plan.SecurityGroup {
+	return plan.SecurityGroup{GroupID: aws.ToString(g.GroupId), SecurityGroup: stack.SecurityGroup{
+		Name: aws.ToString(g.GroupName), Description: aws.ToString(g.Description),
+		Ingress: cloud.FromPermissions(g.IpPermissions), Tags: cloud.ComputeTags(g.Tags),
+	}}
+}
+
+// replace takes a listing of the VPC over; groups that were written to after it began stay as they are.
+func (s *groupShelf) replace(groups []ec2types.SecurityGroup, writes int64, now time.Time) {
+	old := s.byID
+	s.byID = make(map[string]*knownGroup, len(groups))
+	for n := range groups {
+		g := described(&groups[n], now)
+		s.byID[g.facts.ID] = g
+	}
+	for id, g := range old {
+		if g.wrote > writes {
+			s.byID[id] = g
+		}
+	}
+	s.at, s.view = now, nil
+}
+
+// record writes an operation through.
+func (s *groupShelf) record(op plan.Op, out plan.Output, resolve func(stack.Ref) string, writes int64, vpc string, now time.Time) {
+	with := func(r stack.Ref, f func(*knownGroup)) {
+		if g := s.byID[resolve(r)]; g != nil {
+			g.wrote = writes
+			f(g)
+		}
+	}
+	retag := func(r stack.Ref, f func(map[string]string)) {
+		with(r, func(g *knownGroup) {
+			t := maps.Clone(g.facts.Tags)
+			f(t)
+			g.facts.Tags, s.view = t, nil
+		})
+	}
+	switch op := op.(type) {
+	case plan.CreateSecurityGroup:
+		f := facts.SecurityGroup{ID: out.ID, Name: op.Group.Name, VPC: vpc, Tags: maps.Clone(op.Group.Tags)}
+		s.byID[out.ID] = &knownGroup{facts: f, at: now, wrote: writes}
+		s.view = nil
+	case plan.DeleteSecurityGroup:
+		delete(s.byID, resolve(op.Group))
+		s.view = nil
+	case plan.AuthorizeIngress:
+		with(op.Group, func(g *knownGroup) {
+			g.ingress = slices.Clone(g.ingress)
+			for _, p := range op.Permissions {
+				if p.Group != (stack.Ref{}) {
+					p.Group = stack.Literal(stack.KindSecurityGroup, resolve(p.Group))
+				}
+				g.ingress = append(g.ingress, p)
+			}
+		})
+	case plan.RevokeIngress:
+		with(op.Group, func(g *knownGroup) {
+			gone := map[string]bool{}
+			for _, p := range op.Permissions {
+				gone[plan.PermissionKey(p, resolve)] = true
+			}
+			g.ingress = slices.DeleteFunc(slices.Clone(g.ingress), func(p stack.Permission) bool { return gone[plan.PermissionKey(p, resolve)] })
+		})
+	case plan.TagSecurityGroup:
+		retag(op.Group, func(t map[string]string) { maps.Copy(t, op.Tags) })
+	case plan.UntagSecurityGroup:
+		retag(op.Group, func(t map[string]string) {
+			for _, k := range op.Keys {
+				delete(t, k)
+			}
+		})
+	}
+}
+
+// vpcGroups makes sure that the groups of the VPC are known and returns them; the map must not be changed.
+func (i *Inventory) vpcGroups(ctx context.Context) (map[string]facts.SecurityGroup, error) {
+	if err := i.list(ctx, 1); err != nil {
+		return nil, err
+	}
+	for {
+		i.mu.Lock()
+		if i.cfg.Now().Sub(i.groups.at) <= groupLifetime {
+			defer i.mu.Unlock()
+			return i.groupView(), nil
+		}
+		i.mu.Unlock()
+		if _, err := shared(ctx, i, "groups", func(ctx context.Context) (struct{}, error) {
+			i.mu.Lock()
+			writes := i.writes
+			i.mu.Unlock()
+			groups, err := i.describeGroups(ctx)
+			if err != nil {
+				return struct{}{}, err
+			}
+			i.mu.Lock()
+			defer i.mu.Unlock()
+			i.groups.replace(groups, writes, i.cfg.Now())
+			return struct{}{}, nil
+		}); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// groupView is the groups of the VPC as facts. The lock is held.
+func (i *Inventory) groupView() map[string]facts.SecurityGroup {
+	if i.groups.view == nil {
+		i.groups.view = map[string]facts.SecurityGroup{}
+		for id, g := range i.groups.byID {
+			if g.facts.VPC == i.cfg.VPC {
+				i.groups.view[id] = g.facts
+			}
+		}
+	}
+	return i.groups.view
+}
+
+// GroupRules lists the inbound rules of a group, one source each, of the VPC or not. The slice must not be changed. A group
+// that does not exist is EC2's error InvalidGroup.NotFound.
+func (i *Inventory) GroupRules(ctx context.Context, id string) ([]stack.Permission, error) {
+	if err := i.list(ctx, 1); err != nil { // which holds nearly every group that is asked for
+		return nil, err
+	}
+	i.mu.Lock()
+	if g := i.groups.byID[id]; g != nil && i.cfg.Now().Sub(g.at) <= groupLifetime {
+		defer i.mu.Unlock()
+		return g.ingress, nil
+	}
+	i.mu.Unlock()
+	return shared(ctx, i, "group "+id, func(ctx context.Context) ([]stack.Permission, error) {
+		i.mu.Lock()
+		writes := i.writes
+		i.mu.Unlock()
+		out, err := i.clients.EC2.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: []string{id}})
+		if err != nil {
+			return nil, fmt.Errorf("describing security group %s: %w", id, err)
+		}
+		if len(out.SecurityGroups) == 0 {
+			return nil, fmt.Errorf("describing security group %s: no such group in the answer", id)
+		}
+		g := described(&out.SecurityGroups[0], i.cfg.Now())
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		if old := i.groups.byID[id]; old != nil && old.wrote > writes {
+			g.at = time.Time{} // written to while we read: good enough for this caller, not for the next
+		}
+		i.groups.byID[id], i.groups.view = g, nil
+		return g.ingress, nil
+	})
+}
+
+// InvalidateGroup forgets the rules of a group.
+func (i *Inventory) InvalidateGroup(id string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if g := i.groups.byID[id]; g != nil {
+		g.at = time.Time{}
+	}
+}
+
+// ClusterGroups lists the groups of the VPC that carry the cluster's tag, sorted.
+func (i *Inventory) ClusterGroups(ctx context.Context) ([]string, error) {
+	groups, err := i.vpcGroups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for id, g := range groups {
+		if v := g.Tags[naming.SubnetClusterTagPrefix+i.cfg.Cluster]; v == "owned" || v == "shared" {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}

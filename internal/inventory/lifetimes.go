@@ -1,0 +1,21 @@
+package inventory
+
+import "time"
+
+// How long what was read is believed. What this process writes is written through and does not age by itself; stacks are
+// read again when they are invalidated.
+const (
+	vpcLifetime           = 10 * time.Minute
+	zoneLifetime          = 24 * time.Hour
+	subnetLifetime        = 10 * time.Minute
+	routeLifetime         = 10 * time.Minute
+	groupLifetime         = 10 * time.Minute
+	certificateLifetime   = time.Minute
+	certificateDetailLife = time.Hour // names and authority of one certificate never change; imports may be replaced
+	targetGroupLifetime   = 20 * time.Minute
+	interfaceLifetime     = 10 * time.Minute
+	// absentLifetime is for what was asked for by name or id and does not exist: people fix that.
+	absentLifetime = 15 * time.Second
+	// loadTimeout bounds a shared read, whoever waits for it.
+	loadTimeout = time.Minute
+)
