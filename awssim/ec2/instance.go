@@ -3,6 +3,7 @@ package ec2
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -101,7 +102,7 @@ func instanceOut(a *account.Account, i *account.Instance) types.Instance {
 		InstanceType:   types.InstanceType(i.Type),
 		Architecture:   types.ArchitectureValues(i.Architecture),
 		State:          stateOut(i.State, i.StateCode()),
-		LaunchTime:     aws.Time(i.Launched),
+		LaunchTime:     aws.Time(i.Launched.UTC().Truncate(time.Second)),
 		Placement:      &types.Placement{AvailabilityZone: aws.String(i.Zone), AvailabilityZoneId: aws.String(zoneID(a, i.Zone)), Tenancy: types.TenancyDefault},
 		Tags:           tagList(i.Tags),
 		PrivateDnsName: aws.String(""),
