@@ -116,7 +116,7 @@ func (x *exchange) insertHeaders() {
 	for name, value := range x.view.inserted {
 		h.Set(name, value)
 	}
-	if time := x.view.settings.keepAlive; time > 0 && x.now().Sub(x.conn.since) > time {
+	if life := x.view.settings.keepAlive; life > 0 && x.now().Sub(x.conn.since) > life {
 		h.Set("Connection", "close")
 	}
 }

@@ -364,3 +364,52 @@ func TestAnInternalALBSeesLoopbackClientsAsInsideTheVPC(t *testing.T) {
 		t.Errorf("%s", body)
 	}
 }
+
+func TestALoadBalancerMovesToOtherZones(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	lb := w.balancer("web", stack.Application, listener(80, "HTTP", notFound()))
+	w.update()
+	old := lb.Zones[0].Private
+	reached := func(a netip.Addr) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		c, err := w.network.DialTCP(ctx, netip.MustParseAddr("10.0.9.9"), netip.AddrPortFrom(a, 80))
+		if c != nil {
+			_ = c.Close()
+		}
+		return err
+	}
+	if err := reached(old); err != nil {
+		t.Fatal(err)
+	}
+	lb.Zones = []dataplane.Zone{{Name: "us-west-2c", Private: netip.MustParseAddr("10.0.2.77")}, lb.Zones[1]}
+	w.update()
+	if err := reached(old); !errors.Is(err, syscall.ETIMEDOUT) {
+		t.Errorf("the old address: %v", err)
+	}
+	for _, z := range lb.Zones {
+		if err := reached(z.Private); err != nil {
+			t.Errorf("zone %s: %v", z.Name, err)
+		}
+	}
+	if w.network.HasAddress(lb.Zones[1].Public) != true {
+		t.Error("an address that stayed is gone")
+	}
+}
+
+func TestAListenerMayChangeItsProtocolOnItsPort(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	lb := w.balancer("web", stack.Application, listener(443, "HTTP", notFound()))
+	w.update()
+	lb.Listeners[0].Protocol = "HTTPS"
+	lb.Listeners[0].Certificates = []dataplane.Certificate{certificate(t, "a.b")}
+	w.update()
+	if a := w.get(w.client(), "https://web-1.us-west-2.elb.amazonaws.com/"); a.StatusCode != 404 {
+		t.Errorf("%d", a.StatusCode)
+	}
+	if p := w.plane.Addresses()[0].TCP[443]; p != 443 && p != 8443 && p < 1024 {
+		t.Errorf("bound to port %d", p)
+	}
+}

@@ -323,3 +323,24 @@ func TestSecurityGroupsDecideWhoMayConnect(t *testing.T) {
 		}
 	}
 }
+
+func TestAnALBBehindAnNLBSeesTheNLBsClient(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.pod("10.0.1.5", 8080, echoHandler("a"))
+	w.group("a", "HTTP", "10.0.1.5")
+	w.balancer("web", stack.Application, listener(80, "HTTP", forward("a"))).Scheme = stack.Internal
+	inner := w.topo.LoadBalancers[0]
+	g := w.group("alb", "TCP")
+	g.TargetType, g.Port = "alb", 80
+	g.HealthCheck.Protocol = "HTTP"
+	g.Targets = []dataplane.Target{{ID: inner.ARN, Port: 80, Address: inner.Zones[0].Private, Zone: "all"}}
+	w.balancer("net", stack.Network, listener(80, "TCP", forward("alb")))
+	w.update()
+	w.await("10.0.1.5", "healthy")
+	w.await(inner.ARN, "healthy")
+	e := w.get(w.client(), "http://net-1.us-west-2.elb.amazonaws.com/").echo(t)
+	if e.Pod != "a" || e.Header.Get("X-Forwarded-For") != "203.0.113.1" {
+		t.Errorf("%+v", e)
+	}
+}

@@ -45,29 +45,27 @@ func (a attributes) text(key, byDefault string) string {
 
 // balancerSettings are the attributes of a load balancer that the data plane acts on, with AWS's defaults.
 type balancerSettings struct {
-	idle         time.Duration // ALB: between any two bytes
-	keepAlive    time.Duration // ALB: the longest life of a client connection
-	http2        bool
-	preserveHost bool
-	dropInvalid  bool
-	tlsHeaders   bool
-	xffMode      string // append, preserve, remove
-	xffPort      bool
-	crossZone    bool
+	idle        time.Duration // ALB: between any two bytes
+	keepAlive   time.Duration // ALB: the longest life of a client connection
+	http2       bool
+	dropInvalid bool
+	tlsHeaders  bool
+	xffMode     string // append, preserve, remove
+	xffPort     bool
+	crossZone   bool
 }
 
 func readBalancerSettings(lb *LoadBalancer) balancerSettings {
 	a := attributes(lb.Attributes)
 	return balancerSettings{
-		idle:         a.seconds("idle_timeout.timeout_seconds", 60),
-		keepAlive:    a.seconds("client_keep_alive.seconds", 3600),
-		http2:        a.flag("routing.http2.enabled", true),
-		preserveHost: a.flag("routing.http.preserve_host_header.enabled", false),
-		dropInvalid:  a.flag("routing.http.drop_invalid_header_fields.enabled", false),
-		tlsHeaders:   a.flag("routing.http.x_amzn_tls_version_and_cipher_suite.enabled", false),
-		xffMode:      a.text("routing.http.xff_header_processing.mode", "append"),
-		xffPort:      a.flag("routing.http.xff_client_port.enabled", false),
-		crossZone:    a.flag("load_balancing.cross_zone.enabled", lb.Type == stack.Application),
+		idle:        a.seconds("idle_timeout.timeout_seconds", 60),
+		keepAlive:   a.seconds("client_keep_alive.seconds", 3600),
+		http2:       a.flag("routing.http2.enabled", true),
+		dropInvalid: a.flag("routing.http.drop_invalid_header_fields.enabled", false),
+		tlsHeaders:  a.flag("routing.http.x_amzn_tls_version_and_cipher_suite.enabled", false),
+		xffMode:     a.text("routing.http.xff_header_processing.mode", "append"),
+		xffPort:     a.flag("routing.http.xff_client_port.enabled", false),
+		crossZone:   a.flag("load_balancing.cross_zone.enabled", lb.Type == stack.Application),
 	}
 }
 
@@ -87,6 +85,9 @@ type groupSettings struct {
 	cutUnhealthy     bool // NLB: flows end when the target becomes unhealthy
 }
 
+// targetALB is the type of target groups whose target is an ALB.
+const targetALB = "alb"
+
 func readGroupSettings(tg *TargetGroup) groupSettings {
 	a := attributes(tg.Attributes)
 	s := groupSettings{
@@ -99,7 +100,7 @@ func readGroupSettings(tg *TargetGroup) groupSettings {
 		minHealthy:      a.number("target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", 1),
 		minHealthyShare: a.number("target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", 0),
 		preserveClientIP: a.flag("preserve_client_ip.enabled",
-			tg.TargetType == stack.TargetInstance || tg.Protocol == "UDP" || tg.Protocol == "TCP_UDP"),
+			tg.TargetType == stack.TargetInstance || tg.TargetType == targetALB || tg.Protocol == "UDP" || tg.Protocol == "TCP_UDP"),
 		proxyProtocol:   a.flag("proxy_protocol_v2.enabled", false),
 		cutDeregistered: a.flag("deregistration_delay.connection_termination.enabled", tg.Protocol == "UDP" || tg.Protocol == "TCP_UDP"),
 		cutUnhealthy:    a.flag("target_health_state.unhealthy.connection_termination.enabled", tg.Protocol == "TCP" || tg.Protocol == "TLS"),

@@ -23,10 +23,7 @@ func (f *front) receive(socket net.PacketConn) {
 	for {
 		n, from, err := socket.ReadFrom(buf)
 		if err != nil {
-			if f.closed() {
-				return
-			}
-			continue // a refusal of an earlier answer
+			return // closed; an unconnected socket has no other errors
 		}
 		peer := from.(*net.UDPAddr).AddrPort()
 		mu.Lock()
@@ -48,12 +45,6 @@ func (f *front) receive(socket net.PacketConn) {
 		}
 		u.send(buf[:n])
 	}
-}
-
-func (f *front) closed() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.stopped
 }
 
 // udpFlow is the datagrams of one client.

@@ -9,7 +9,7 @@ import (
 )
 
 // backlog is how many connections wait for Accept before further ones have to wait to be made.
-const backlog = 1024
+const backlog = 64
 
 // listener is a listening TCP port.
 type listener struct {

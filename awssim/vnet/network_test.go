@@ -144,12 +144,12 @@ func TestDialling(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	real, err := net.Listen("tcp", "127.0.0.1:0")
+	backing, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = real.Close() }()
-	if err := n.MapToLoopback("tcp", netip.AddrPortFrom(mapped, 80), real.Addr().(*net.TCPAddr).AddrPort()); err != nil {
+	defer func() { _ = backing.Close() }()
+	if err := n.MapToLoopback("tcp", netip.AddrPortFrom(mapped, 80), backing.Addr().(*net.TCPAddr).AddrPort()); err != nil {
 		t.Fatal(err)
 	}
 	if err := n.MapToLoopback("tcp", netip.AddrPortFrom(mapped, 81), netip.MustParseAddrPort("10.0.0.1:80")); err == nil {
