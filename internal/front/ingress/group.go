@@ -83,13 +83,14 @@ func compareID(a, b stack.ID) int {
 	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }
 
-// Load finds the members of a group. The View records what decided about the members found, not the reads by which other
-// Ingresses were ruled out: an Ingress that is not a member may become one through its own change or that of its class, and
-// the caller learns that from the reads of Groups for that Ingress.
+// Load finds the members of a group. The View records the members found and what decided about them, not the reads by which
+// other Ingresses were ruled out, or else every group would depend on every Ingress: one that is not a member may become one
+// through its own change or that of its class, and the caller learns that from the reads of Groups for that Ingress.
 func Load(v *world.View, cfg Config, id stack.ID) Group {
 	g := Group{ID: id}
 	for _, ing := range candidates(v, id) {
 		fork := v.Fork()
+		fork.Ingress(ing.Namespace, ing.Name)
 		carries := slices.Contains(ing.Finalizers, naming.GroupFinalizer(id)) &&
 			(id.Namespace == "" || id == stack.ID{Namespace: ing.Namespace, Name: ing.Name})
 		class, d := Classify(fork, cfg, ing)
@@ -138,7 +139,7 @@ func Load(v *world.View, cfg Config, id stack.ID) Group {
 // candidates are the Ingresses that may be in a group: one at most for an implicit group.
 func candidates(v *world.View, id stack.ID) []*networkingv1.Ingress {
 	if id.Namespace == "" {
-		return v.Ingresses()
+		return v.Fork().Ingresses()
 	}
 	if ing, ok := v.Ingress(id.Namespace, id.Name); ok {
 		return []*networkingv1.Ingress{ing}

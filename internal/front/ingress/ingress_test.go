@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
@@ -114,17 +115,44 @@ func TestEveryBuiltAnnotationIsInACaseValidAndInvalid(t *testing.T) {
 	}
 }
 
-func TestAGroupIsReadThroughItsMembersOnly(t *testing.T) {
+func TestAGroupDependsOnItsMembersOnly(t *testing.T) {
 	t.Parallel()
 	v := world.FromObjects(golden.Input(t, "testdata/group", &struct{ Config Config }{}))
 	Load(v, defaults(), stack.ID{Name: "shared"})
-	for _, r := range v.Reads() {
-		if r.Kind == world.IngressClass && r.Name == "gone" {
-			continue // of the member that is held
-		}
-		if r.Kind == world.IngressClass && r.Name != "alb" && r.Name != "foreign" {
-			t.Errorf("read %v, which says nothing about a member", r)
-		}
+	want := []world.Read{
+		{Kind: world.Ingress, Namespace: "a", Name: "bad-name"},
+		{Kind: world.Ingress, Namespace: "a", Name: "class-gone"},
+		{Kind: world.Ingress, Namespace: "a", Name: "deleting"},
+		{Kind: world.Ingress, Namespace: "a", Name: "foreign"},
+		{Kind: world.Ingress, Namespace: "a", Name: "moved"},
+		{Kind: world.Ingress, Namespace: "b", Name: "second"},
+		{Kind: world.Ingress, Namespace: "b", Name: "third"},
+		{Kind: world.Ingress, Namespace: "c", Name: "last"},
+		{Kind: world.Ingress, Namespace: "z", Name: "first"},
+		{Kind: world.IngressClass, Name: "alb"},
+		{Kind: world.IngressClass, Name: "foreign"},
+		{Kind: world.IngressClass, Name: "gone"},
+	}
+	if d := cmp.Diff(want, v.Reads()); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestAnIngressDependsOnItsClass(t *testing.T) {
+	t.Parallel()
+	objects := golden.Input(t, "testdata/class-params", &struct{ Config Config }{})
+	v := world.FromObjects(objects)
+	ing, _ := v.Fork().Ingress("dev", "app")
+	if d := cmp.Diff([]stack.ID{{Name: "team"}}, Groups(v, defaults(), ing)); d != "" {
+		t.Error(d)
+	}
+	want := []world.Read{
+		{Kind: world.IngressClass, Name: "enforced"},
+		{Kind: world.IngressClassParams, Name: "enforced"},
+		{Kind: world.Namespace, Name: "dev"},
+	}
+	if d := cmp.Diff(want, v.Reads()); d != "" {
+		t.Error(d)
 	}
 }
 
