@@ -1,0 +1,247 @@
+package awssim
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/awssim/simclient"
+)
+
+const index = `The simulator's own paths. AWS's services are on /.
+
+GET    /_sim/calls       recorded calls; ?since= (time, or age such as 5m) &after=NUMBER &service= &action= &caller= &failed=true
+                         &limit= (an action, service or caller may end in *) &format=text
+GET    /_sim/counts      numbers of calls by service, action and caller
+POST   /_sim/reset       forget calls and counts
+GET    /_sim/faults      fault rules; POST one to add or replace it, DELETE to clear
+DELETE /_sim/faults/ID   remove one
+GET    /_sim/resources   load balancers, listeners, rules, target groups, targets and health, security groups, certificates
+GET    /_sim/topology    where each load balancer listens on this machine
+GET    /_sim/resolve     ?name=  addresses of a load balancer's DNS name
+GET    /_sim/ca.pem      the authority that signs the simulator's certificates
+GET    /_sim/settings    clock, latency, throttling; POST {"latency":"50ms","throttle":true,"advance":"5m"} to change
+`
+
+// maxAdministration is the longest request to the administration, in bytes.
+const maxAdministration = 1 << 20
+
+// administration serves the paths under /_sim/.
+func (s *Simulator) administration() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /_sim/{$}", func(w http.ResponseWriter, _ *http.Request) { s.answerText(w, "text/plain; charset=utf-8", index) })
+	mux.HandleFunc("GET /_sim/calls", s.getCalls)
+	mux.HandleFunc("GET /_sim/counts", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.Gate.Counts()) })
+	mux.HandleFunc("POST /_sim/reset", func(w http.ResponseWriter, _ *http.Request) {
+		s.Gate.Reset()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("GET /_sim/faults", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.Gate.Faults()) })
+	mux.HandleFunc("POST /_sim/faults", s.postFault)
+	mux.HandleFunc("DELETE /_sim/faults", func(w http.ResponseWriter, _ *http.Request) {
+		s.Gate.ClearFaults()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("DELETE /_sim/faults/{id}", s.deleteFault)
+	mux.HandleFunc("GET /_sim/resources", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.Resources()) })
+	mux.HandleFunc("GET /_sim/topology", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.Endpoints()) })
+	mux.HandleFunc("GET /_sim/resolve", s.getResolution)
+	mux.HandleFunc("GET /_sim/ca.pem", s.getCA)
+	mux.HandleFunc("GET /_sim/settings", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.settings()) })
+	mux.HandleFunc("POST /_sim/settings", s.postSettings)
+	return mux
+}
+
+func (s *Simulator) answer(w http.ResponseWriter, v any) {
+	body, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	s.answerText(w, "application/json", string(body)+"\n")
+}
+
+func (s *Simulator) answerText(w http.ResponseWriter, contentType, body string) {
+	w.Header().Set("Content-Type", contentType)
+	if _, err := io.WriteString(w, body); err != nil {
+		s.logf("simulator: the caller did not take the answer: %v", err)
+	}
+}
+
+func (s *Simulator) getCalls(w http.ResponseWriter, r *http.Request) {
+	filter, err := s.filter(r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	calls := []simclient.Call{}
+	for _, c := range s.Gate.Calls(filter) {
+		calls = append(calls, Describe(c))
+	}
+	if r.FormValue("format") != "text" {
+		s.answer(w, calls)
+		return
+	}
+	var b strings.Builder
+	for _, c := range calls {
+		b.WriteString(c.String())
+		b.WriteByte('\n')
+	}
+	s.answerText(w, "text/plain; charset=utf-8", b.String())
+}
+
+// filter reads the query of a request for calls.
+func (s *Simulator) filter(r *http.Request) (gate.Filter, error) {
+	f := gate.Filter{Service: r.FormValue("service"), Action: r.FormValue("action"), Caller: r.FormValue("caller")}
+	var bad []error
+	if v := r.FormValue("since"); v != "" {
+		age, err := time.ParseDuration(v)
+		f.Since = s.Account.Clock.Now().Add(-age)
+		if err != nil {
+			if f.Since, err = time.Parse(time.RFC3339, v); err != nil {
+				bad = append(bad, fmt.Errorf("since: %q is neither a time such as 2006-01-02T15:04:05Z nor an age such as 5m", v))
+			}
+		}
+	}
+	if v := r.FormValue("after"); v != "" {
+		n, err := strconv.ParseUint(v, 10, 64)
+		if err != nil {
+			bad = append(bad, fmt.Errorf("after: %q is not the number of a call", v))
+		}
+		f.After = n
+	}
+	if v := r.FormValue("limit"); v != "" {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 0 {
+			bad = append(bad, fmt.Errorf("limit: %q is not a number of calls", v))
+		}
+		f.Limit = n
+	}
+	if v := r.FormValue("failed"); v != "" {
+		b, err := strconv.ParseBool(v)
+		if err != nil {
+			bad = append(bad, fmt.Errorf("failed: %q is neither true nor false", v))
+		}
+		f.Failed = b
+	}
+	return f, errors.Join(bad...)
+}
+
+func (s *Simulator) postFault(w http.ResponseWriter, r *http.Request) {
+	var f gate.Fault
+	if !read(w, r, &f) {
+		return
+	}
+	id, err := s.Gate.AddFault(f)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	f.ID = id
+	s.answer(w, f)
+}
+
+func (s *Simulator) deleteFault(w http.ResponseWriter, r *http.Request) {
+	if !s.Gate.RemoveFault(r.PathValue("id")) {
+		http.Error(w, "there is no fault rule "+r.PathValue("id"), http.StatusNotFound)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *Simulator) getResolution(w http.ResponseWriter, r *http.Request) {
+	name := r.FormValue("name")
+	if name == "" {
+		http.Error(w, "give the name to resolve: /_sim/resolve?name=…", http.StatusBadRequest)
+		return
+	}
+	addresses, err := s.Resolve(name)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
+	s.answer(w, simclient.Resolution{Name: name, Addresses: addresses})
+}
+
+func (s *Simulator) getCA(w http.ResponseWriter, _ *http.Request) {
+	pem, err := s.CA()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	s.answerText(w, "application/x-pem-file", string(pem))
+}
+
+func (s *Simulator) settings() simclient.Settings {
+	_, stepped := s.Account.Clock.(*clock.Stepped)
+	return simclient.Settings{
+		Now: s.Account.Clock.Now(), Stepped: stepped, Profile: s.Account.Profile.Name, Latency: s.Gate.Latency().String(),
+		Throttle: s.Gate.Throttling(), DataPlane: s.Plane != nil, DNS: s.DNS(),
+	}
+}
+
+func (s *Simulator) postSettings(w http.ResponseWriter, r *http.Request) {
+	var change simclient.SettingsChange
+	if !read(w, r, &change) {
+		return
+	}
+	if err := s.change(change); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	s.answer(w, s.settings())
+}
+
+func (s *Simulator) change(change simclient.SettingsChange) error {
+	latency, err := duration("latency", change.Latency)
+	if err != nil {
+		return err
+	}
+	advance, err := duration("advance", change.Advance)
+	if err != nil {
+		return err
+	}
+	stepped, ok := s.Account.Clock.(*clock.Stepped)
+	if change.Advance != nil && !ok {
+		return errors.New("advance: the simulator's clock runs by itself")
+	}
+	if change.Latency != nil {
+		s.Gate.SetLatency(latency)
+	}
+	if change.Throttle != nil {
+		s.Gate.SetThrottle(*change.Throttle)
+	}
+	if change.Advance != nil {
+		stepped.Advance(advance)
+	}
+	return nil
+}
+
+func duration(field string, text *string) (time.Duration, error) {
+	if text == nil {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(*text)
+	if err != nil || d < 0 {
+		return 0, fmt.Errorf("%s: %q is not a duration such as 50ms", field, *text)
+	}
+	return d, nil
+}
+
+// read reads a JSON request; false: the answer is given.
+func read(w http.ResponseWriter, r *http.Request, into any) bool {
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAdministration))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		http.Error(w, "read the request: "+err.Error(), http.StatusBadRequest)
+		return false
+	}
+	return true
+}

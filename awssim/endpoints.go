@@ -1,0 +1,80 @@
+package awssim
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/simclient"
+)
+
+// Endpoints are where the load balancers can be reached on this machine, by DNS name; none without a data plane.
+func (s *Simulator) Endpoints() []simclient.Endpoint {
+	endpoints := []simclient.Endpoint{}
+	if s.Plane == nil {
+		return endpoints
+	}
+	protocols := s.protocols()
+	for _, a := range s.Plane.Addresses() {
+		e := simclient.Endpoint{ARN: a.ARN, Name: a.Name, DNSName: a.DNSName, Address: a.IP, Listeners: listenerAddrs(a, protocols[a.ARN])}
+		endpoints = append(endpoints, e)
+	}
+	return endpoints
+}
+
+// protocols are the protocols of all listeners by load balancer and port.
+func (s *Simulator) protocols() map[string]map[int32]string {
+	s.Account.Lock()
+	defer s.Account.Unlock()
+	all := map[string]map[int32]string{}
+	for arn, lb := range s.Account.LoadBalancers {
+		ports := map[int32]string{}
+		for _, l := range lb.Listeners {
+			ports[l.Port] = l.Protocol
+		}
+		all[arn] = ports
+	}
+	return all
+}
+
+func listenerAddrs(a dataplane.Address, protocols map[int32]string) []simclient.ListenerAddr {
+	listeners := []simclient.ListenerAddr{}
+	for network, ports := range map[string]map[int32]int32{"TCP": a.TCP, "UDP": a.UDP} {
+		for _, port := range slices.Sorted(maps.Keys(ports)) {
+			protocol := protocols[port]
+			if protocol == "TCP_UDP" || protocol == "" {
+				protocol = network
+			}
+			listeners = append(listeners, simclient.ListenerAddr{
+				Port: port, Protocol: protocol, Address: netip.AddrPortFrom(a.IP, uint16(ports[port])),
+			})
+		}
+	}
+	slices.SortFunc(listeners, func(x, y simclient.ListenerAddr) int {
+		return cmp.Or(cmp.Compare(x.Port, y.Port), cmp.Compare(x.Protocol, y.Protocol))
+	})
+	return listeners
+}
+
+// Resolve looks a DNS name of a load balancer up, as the DNS server does; a name that does not exist has no address. It fails
+// without a data plane.
+func (s *Simulator) Resolve(name string) ([]netip.Addr, error) {
+	if s.dns == nil {
+		return nil, errNoPlane
+	}
+	addresses, _ := s.dns.Lookup(name)
+	return addresses, nil
+}
+
+// DialContext connects to a listener of a load balancer by "DNS name:port", for HTTP clients in the same process. It fails
+// without a data plane and for other names.
+func (s *Simulator) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if s.Plane == nil {
+		return nil, errNoPlane
+	}
+	return s.Plane.DialContext(ctx, network, address)
+}

@@ -1,0 +1,272 @@
+// Package awssim is a simulated AWS account as one thing: the services over one state, their HTTP face, the data plane that
+// carries the load balancers' traffic, and the administration paths under /_sim/. It only puts together what its
+// subpackages do. Playground, tests and cmd/awssim start here.
+package awssim
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/acm"
+	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dns"
+	"github.com/k8s-lbc/lbc/awssim/ec2"
+	"github.com/k8s-lbc/lbc/awssim/elbv2"
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/awssim/seed"
+	"github.com/k8s-lbc/lbc/awssim/sts"
+	"github.com/k8s-lbc/lbc/awssim/tagging"
+	"github.com/k8s-lbc/lbc/awssim/vnet"
+	"github.com/k8s-lbc/lbc/awssim/wire"
+)
+
+// Options are a simulator's settings. The zero value is the built-in account, the machine's clock, immediate transitions,
+// and no data plane.
+type Options struct {
+	Seed    *seed.File // nil: seed.Default()
+	Clock   clock.Clock
+	Profile account.Profile // how long transitions take; the zero value: none takes time
+
+	Latency      time.Duration                              // added to every call
+	Throttle     bool                                       // AWS's token buckets
+	Authorize    gate.Authorizer                            // nil: everything is allowed
+	Authenticate func(accessKey, token string) wire.Verdict // nil: sessions of roles until they expire, and every other key
+	Random       uint64                                     // seed of the faults' chances and of request ids
+	KeepCalls    int                                        // recorded calls; 0: 10,000
+
+	DataPlane bool
+	// Network is where targets are reached; nil makes one. Only for the data plane.
+	Network *vnet.Network
+	// HealthInterval and HealthTimeout replace those of every target group when not 0.
+	HealthInterval, HealthTimeout time.Duration
+	// DNS is the address of the DNS server, UDP and TCP; "" is a free port of 127.0.0.1. Only for the data plane.
+	DNS string
+
+	// Logf gets what goes wrong inside the simulator; nil drops it.
+	Logf func(format string, args ...any)
+}
+
+// Simulator is one simulated account. Its fields may be used directly, the account under its lock.
+type Simulator struct {
+	Account   *account.Account
+	Gate      *gate.Gate
+	Balancing *elbv2.Service
+	Compute   *ec2.Service
+	Trust     *acm.Service
+	Identity  *sts.Service
+	Tagging   *tagging.Service
+	Network   *vnet.Network    // nil without a data plane
+	Plane     *dataplane.Plane // nil without a data plane
+
+	seed    seed.File
+	handler http.Handler
+	dns     *dns.Server // nil without a data plane
+	logf    func(string, ...any)
+
+	changes changes
+}
+
+// New makes a simulator and, with a data plane, starts it. Close it.
+func New(o Options) (*Simulator, error) {
+	if o.Clock == nil {
+		o.Clock = clock.Real{}
+	}
+	if o.Logf == nil {
+		o.Logf = func(string, ...any) {}
+	}
+	if o.Profile.Name == "" {
+		o.Profile.Name = "instant"
+	}
+	if o.Seed == nil {
+		f := seed.Default()
+		o.Seed = &f
+	}
+	s := &Simulator{seed: *o.Seed, logf: o.Logf}
+	s.Account = account.New(o.Seed.Account, o.Seed.Region, o.Clock, o.Profile)
+	s.Gate = gate.New(gate.Options{
+		Clock: o.Clock, Seed: o.Random, Keep: o.KeepCalls, Latency: o.Latency, Throttle: o.Throttle, Authorize: o.Authorize,
+	})
+	s.Balancing = elbv2.New(s.Account, s.Gate)
+	s.Compute = ec2.New(s.Account, s.Gate)
+	s.Trust = acm.New(s.Account, s.Gate)
+	s.Identity = sts.New(s.Account, s.Gate)
+	s.Tagging = tagging.New(s.Account, s.Gate)
+	if err := s.plant(*o.Seed); err != nil {
+		return nil, fmt.Errorf("simulator: seed: %w", err)
+	}
+	if o.Authenticate == nil {
+		o.Authenticate = s.authenticate
+	}
+	face, err := wire.New(wire.Options{
+		Region: s.Account.Region, NewRequestID: s.Gate.NewRequestID, Authenticate: o.Authenticate, Logf: o.Logf,
+		Services: map[string]any{
+			"elasticloadbalancing": s.Balancing, "ec2": s.Compute, "acm": s.Trust, "sts": s.Identity, "tagging": s.Tagging,
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("simulator: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", face)
+	mux.Handle("/_sim/", s.administration())
+	s.handler = mux
+	if o.DataPlane {
+		if err := s.startPlane(o); err != nil {
+			return nil, fmt.Errorf("simulator: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// authenticate knows the sessions that the account gave out, and believes every other key.
+func (s *Simulator) authenticate(accessKey, token string) wire.Verdict {
+	a := s.Account
+	a.Lock()
+	defer a.Unlock()
+	session, ok := a.Sessions[accessKey]
+	switch {
+	case !ok:
+		return wire.KeyValid
+	case session.Token != token:
+		return wire.KeyUnknown
+	case !a.Clock.Now().Before(session.Expires):
+		return wire.KeyExpired
+	}
+	return wire.KeyValid
+}
+
+// Handler is the HTTP face: AWS's services on "/", the administration under "/_sim/".
+func (s *Simulator) Handler() http.Handler { return s.handler }
+
+// Seed is the description that the account began as.
+func (s *Simulator) Seed() seed.File { return s.seed }
+
+// CA is the certificate, in PEM, of the authority that signs the account's certificates.
+func (s *Simulator) CA() ([]byte, error) { return s.Account.Authority().PEM() }
+
+// DNS is the address of the DNS server; "" without a data plane.
+func (s *Simulator) DNS() string {
+	if s.dns == nil {
+		return ""
+	}
+	return s.dns.Address().String()
+}
+
+// Close stops the data plane and the DNS server. Handler calls after it still change the account.
+func (s *Simulator) Close() error {
+	s.changes.stop()
+	if s.Plane == nil {
+		return nil
+	}
+	err := s.dns.Close()
+	s.Plane.Close()
+	return err
+}
+
+// Admits is the firewall of a target: whether the security groups of the interface that has the address let the connection
+// in. Addresses that no interface has are not guarded. It fits vnet.Guard.
+func (s *Simulator) Admits(network string, from, to netip.AddrPort) bool {
+	a := s.Account
+	a.Lock()
+	defer a.Unlock()
+	for id := range a.VPCs {
+		if n, ok := a.InterfaceAt(id, to.Addr()); ok {
+			return a.Permits(n.Groups, network, int32(to.Port()), from.Addr())
+		}
+	}
+	return true
+}
+
+// changes bring the data plane up to date with the account.
+type changes struct {
+	mu      sync.Mutex // one at a time
+	pending sync.Mutex // guards what follows
+	seen    uint64     // changes so far
+	stopped bool
+	timer   func() bool // stops the callback for the next change that comes by itself
+
+	done uint64 // changes that the plane has seen; guarded by mu
+}
+
+func (c *changes) stop() {
+	c.pending.Lock()
+	defer c.pending.Unlock()
+	c.stopped = true
+	if c.timer != nil {
+		c.timer()
+	}
+}
+
+// startPlane starts the data plane and keeps it up to date from then on.
+func (s *Simulator) startPlane(o Options) error {
+	s.Network = o.Network
+	if s.Network == nil {
+		s.Network = vnet.New()
+	}
+	s.Account.Lock()
+	s.Account.HealthReported = true
+	s.Account.Unlock()
+	s.Plane = dataplane.New(dataplane.Options{
+		Clock: o.Clock, Network: s.Network, HealthInterval: o.HealthInterval, HealthTimeout: o.HealthTimeout, Logf: o.Logf,
+		HealthSink: func(r dataplane.HealthReport) {
+			s.Account.SetTargetHealth(r.TargetGroup, r.Target, r.Port, r.Zone, r.State, r.Reason, r.Description)
+		},
+	})
+	server, err := dns.Listen(dns.Options{Address: o.DNS, Lookup: s.Plane.Resolve})
+	if err != nil {
+		s.Plane.Close()
+		return err
+	}
+	s.dns = server
+	s.Account.OnChange(s.refresh)
+	s.refresh()
+	return nil
+}
+
+// refresh shows the account to the data plane. When it returns, the plane serves the account as of the call or later; of
+// several calls at a time one does the work for all that came before it.
+func (s *Simulator) refresh() {
+	c := &s.changes
+	c.pending.Lock()
+	c.seen++
+	mine := c.seen
+	c.pending.Unlock()
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done >= mine {
+		return
+	}
+	c.pending.Lock()
+	covers, stopped := c.seen, c.stopped
+	c.pending.Unlock()
+	if stopped {
+		return
+	}
+	s.Account.Lock()
+	t, next := topology(s.Account)
+	now := s.Account.Clock.Now()
+	s.Account.Unlock()
+	if err := s.Plane.Update(t); err != nil {
+		s.logf("simulator: %v", err)
+	}
+	c.done = covers
+
+	c.pending.Lock()
+	defer c.pending.Unlock()
+	if c.timer != nil {
+		c.timer()
+		c.timer = nil
+	}
+	if !next.IsZero() && !c.stopped {
+		c.timer = s.Account.Clock.AfterFunc(next.Sub(now), s.refresh)
+	}
+}
+
+var errNoPlane = errors.New("the simulator runs without a data plane: nothing listens, and no name resolves")

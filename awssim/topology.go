@@ -1,0 +1,220 @@
+package awssim
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// lead is how long before the API calls a load balancer active its listeners come up, so that nobody who saw it active is
+// refused.
+const lead = 25 * time.Millisecond
+
+// topology is what the data plane has to serve, read off the account, whose lock is held; it shares nothing with the account
+// that calls change in place. Next is when the account will
+// look different without another call: a load balancer becomes active, a target has drained; zero if never.
+func topology(a *account.Account) (t dataplane.Topology, next time.Time) {
+	now := a.Clock.Now()
+	soon := func(at time.Time) {
+		if at.After(now) && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	members := groupMembers(a)
+	for _, lb := range a.LoadBalancersInOrder() {
+		soon(lb.ActiveAt.Add(-lead))
+		t.LoadBalancers = append(t.LoadBalancers, loadBalancer(a, lb, now, members))
+	}
+	for _, tg := range a.TargetGroupsInOrder() {
+		a.PurgeTargets(tg)
+		for _, r := range tg.Targets {
+			soon(r.GoneAt)
+		}
+		t.TargetGroups = append(t.TargetGroups, targetGroup(a, tg))
+	}
+	return t, next
+}
+
+func loadBalancer(a *account.Account, lb *account.LoadBalancer, now time.Time, members map[string][]netip.Addr) dataplane.LoadBalancer {
+	state, _ := lb.StateAt(now.Add(lead))
+	served := dataplane.LoadBalancer{
+		ARN: lb.ARN, Name: lb.Name, DNSName: lb.DNSName, Type: stack.LoadBalancerType(lb.Type), Scheme: lb.Scheme,
+		IPAddressType: lb.IPAddressType, Active: state == "active" || state == "active_impaired",
+		Filtered: lb.SecurityGroups != nil, Attributes: maps.Clone(lb.Attributes),
+	}
+	if v, ok := a.VPC(lb.VPC); ok {
+		for _, c := range slices.Concat(v.CIDRs, v.IPv6CIDRs) {
+			served.VPC = append(served.VPC, c.Prefix)
+		}
+	}
+	for _, z := range lb.Zones {
+		served.Zones = append(served.Zones, zone(a, z))
+	}
+	for _, id := range lb.SecurityGroups {
+		if g, ok := a.SecurityGroup(id); ok {
+			served.Ingress = append(served.Ingress, permissions(a, g, members)...)
+		}
+	}
+	for _, l := range lb.Listeners {
+		served.Listeners = append(served.Listeners, listener(a, l))
+	}
+	return served
+}
+
+func zone(a *account.Account, z account.Zone) dataplane.Zone {
+	served := dataplane.Zone{Name: z.Name}
+	n, ok := a.Interface(z.Interface)
+	if !ok {
+		return served
+	}
+	served.Private = n.PrimaryAddress()
+	if len(n.Addresses) > 0 {
+		served.Public = n.Addresses[0].Public
+	}
+	if len(n.IPv6Addresses) > 0 {
+		served.IPv6 = n.IPv6Addresses[0]
+	}
+	return served
+}
+
+// groupMembers are the addresses of the interfaces in each security group that another group's permissions refer to.
+func groupMembers(a *account.Account) map[string][]netip.Addr {
+	members := map[string][]netip.Addr{}
+	for _, g := range a.SecurityGroups {
+		for _, p := range g.Ingress {
+			if p.Group != "" {
+				members[p.Group] = nil
+			}
+		}
+	}
+	for _, id := range account.SortedKeys(a.Interfaces) {
+		n := a.Interfaces[id]
+		for _, group := range n.Groups {
+			if _, referred := members[group]; !referred {
+				continue
+			}
+			for _, held := range n.Addresses {
+				members[group] = append(members[group], held.Addr)
+			}
+			members[group] = append(members[group], n.IPv6Addresses...)
+		}
+	}
+	return members
+}
+
+// permissions are a group's inbound permissions with groups and prefix lists resolved to ranges.
+func permissions(a *account.Account, g *account.SecurityGroup, members map[string][]netip.Addr) []dataplane.Permission {
+	var served []dataplane.Permission
+	for _, p := range g.Ingress {
+		add := func(source netip.Prefix) {
+			served = append(served, dataplane.Permission{Protocol: p.Protocol, FromPort: p.From, ToPort: p.To, Source: source})
+		}
+		switch {
+		case p.CIDR.IsValid():
+			add(p.CIDR)
+		case p.Group != "":
+			for _, ip := range members[p.Group] {
+				add(netip.PrefixFrom(ip, ip.BitLen()))
+			}
+		default:
+			if l, ok := a.PrefixLists[p.PrefixList]; ok {
+				for _, entry := range l.Entries {
+					add(entry)
+				}
+			}
+		}
+	}
+	return served
+}
+
+func listener(a *account.Account, l *account.Listener) dataplane.Listener {
+	served := dataplane.Listener{
+		ARN: l.ARN, Port: l.Port, Protocol: l.Protocol, SSLPolicy: l.SSLPolicy, ALPN: l.ALPN, Attributes: maps.Clone(l.Attributes),
+	}
+	for _, arn := range certificates(l) {
+		// A certificate that is gone cannot be: ACM refuses to delete what a listener uses.
+		if pair, err := a.TLSCertificate(arn); err == nil {
+			served.Certificates = append(served.Certificates, dataplane.Certificate{ARN: arn, TLS: *pair})
+		}
+	}
+	for _, r := range l.Rules {
+		if r.Default {
+			served.Default = r.StackActions()
+			continue
+		}
+		served.Rules = append(served.Rules, stack.Rule{
+			ID: r.ARN, Order: r.Priority, Conditions: r.Conditions, Actions: r.StackActions(), Transforms: r.Transforms, Tags: maps.Clone(r.Tags),
+		})
+	}
+	return served
+}
+
+// certificates are a listener's, the default one first.
+func certificates(l *account.Listener) []string {
+	if l.Certificate == "" {
+		return nil
+	}
+	arns := []string{l.Certificate}
+	for _, arn := range l.Certificates {
+		if arn != l.Certificate {
+			arns = append(arns, arn)
+		}
+	}
+	return arns
+}
+
+func targetGroup(a *account.Account, tg *account.TargetGroup) dataplane.TargetGroup {
+	served := dataplane.TargetGroup{
+		ARN: tg.ARN, Name: tg.Name, TargetType: tg.TargetType, Protocol: tg.Protocol, ProtocolVersion: tg.ProtocolVersion,
+		Port: tg.Port, Attributes: maps.Clone(tg.Attributes),
+		HealthCheck: stack.HealthCheck{
+			Protocol: tg.HealthCheck.Protocol, Port: tg.HealthCheck.Port, Path: tg.HealthCheck.Path, Matcher: matcher(tg.HealthCheck),
+			IntervalSeconds: tg.HealthCheck.Interval, TimeoutSeconds: tg.HealthCheck.Timeout,
+			HealthyThreshold: tg.HealthCheck.HealthyThreshold, UnhealthyThreshold: tg.HealthCheck.UnhealthyThreshold,
+		},
+	}
+	for _, t := range tg.SortedTargets() {
+		served.Targets = append(served.Targets, dataplane.Target{
+			ID: t.ID, Port: t.Port, Zone: t.Zone, Address: targetAddress(a, tg, t),
+			Draining: !t.GoneAt.IsZero(),
+			Unused:   a.TargetHealth(tg, t).State == account.Unused,
+		})
+	}
+	return served
+}
+
+func matcher(h account.HealthCheck) string {
+	if h.GRPCCodes != "" {
+		return h.GRPCCodes
+	}
+	return h.HTTPCodes
+}
+
+// targetAddress is where a target's traffic goes: the address it is, the primary one of an instance, or that of a load
+// balancer in its first zone. It is invalid when the target is none of these any more.
+func targetAddress(a *account.Account, tg *account.TargetGroup, t *account.Target) netip.Addr {
+	switch tg.TargetType {
+	case "ip":
+		ip, err := netip.ParseAddr(t.ID)
+		if err != nil {
+			return netip.Addr{}
+		}
+		return ip
+	case "instance":
+		if i, ok := a.Instance(t.ID); ok && len(i.Interfaces) > 0 {
+			if n, ok := a.Interface(i.Interfaces[0]); ok {
+				return n.PrimaryAddress()
+			}
+		}
+	case "alb":
+		if lb, ok := a.LoadBalancers[t.ID]; ok && len(lb.Zones) > 0 {
+			return zone(a, lb.Zones[0]).Private
+		}
+	}
+	return netip.Addr{}
+}

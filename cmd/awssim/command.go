@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/k8s-lbc/lbc/awssim"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/seed"
+)
+
+// stopTime is how long calls under way may take once the simulator is told to stop.
+const stopTime = 5 * time.Second
+
+// settings are the command's flags.
+type settings struct {
+	listen      string
+	account     string
+	profile     string
+	region      string
+	dns         string
+	noDataPlane bool
+	latency     time.Duration
+	throttle    bool
+}
+
+func newCommand() *cobra.Command {
+	var s settings
+	c := &cobra.Command{
+		Use:   "awssim",
+		Short: "Serve a simulated AWS account with load balancers that carry traffic",
+		Long: `awssim serves the APIs of Elastic Load Balancing v2, EC2 (networks, security groups, instances), ACM, STS and
+Resource Groups Tagging to any AWS client, over one simulated account that lives in memory.
+
+Load balancers listen on loopback addresses of their own and proxy for real; a DNS server answers their names. What was
+called, what exists and how to break it is under http://LISTEN/_sim/.`,
+		Example: `  awssim
+  awssim --account account.yaml --profile real --region eu-west-1
+  awssim --listen 127.0.0.1:4580 --no-data-plane --throttle --latency 30ms`,
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return s.run(c.Context(), c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&s.listen, "listen", "127.0.0.1:4580", "address to serve AWS's APIs and the administration on; port 0 takes a free one")
+	f.StringVar(&s.account, "account", "", "YAML file that describes the account (default: a built-in one with a VPC of three zones and three nodes)")
+	f.StringVar(&s.profile, "profile", "fast", "how long transitions take: instant, fast (up to 0.1 s) or real")
+	f.StringVar(&s.region, "region", "", "region, in place of the account file's")
+	f.StringVar(&s.dns, "dns", "127.0.0.1:0", "address to answer the load balancers' names on, UDP and TCP; port 0 takes a free one")
+	f.BoolVar(&s.noDataPlane, "no-data-plane", false, "serve the APIs only: nothing listens for load balancers, and targets become healthy by themselves")
+	f.DurationVar(&s.latency, "latency", 0, "time added to every API call")
+	f.BoolVar(&s.throttle, "throttle", false, "throttle API calls by AWS's published token buckets")
+	if err := c.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"instant", "fast", "real"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag does not exist: a mistake in this function
+	}
+	return c
+}
+
+// run serves until ctx ends.
+func (s settings) run(ctx context.Context, out, problems io.Writer) (err error) {
+	file, err := s.seed()
+	if err != nil {
+		return err
+	}
+	profile, err := account.ProfileByName(s.profile)
+	if err != nil {
+		return fmt.Errorf("--profile: %w", err)
+	}
+	if s.latency < 0 {
+		return fmt.Errorf("--latency: %s is negative", s.latency)
+	}
+	logger := log.New(problems, "awssim: ", log.LstdFlags)
+	sim, err := awssim.New(awssim.Options{
+		Seed: &file, Profile: profile, Latency: s.latency, Throttle: s.throttle, DataPlane: !s.noDataPlane, DNS: s.dns, Logf: logger.Printf,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, sim.Close()) }()
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	if _, err := io.WriteString(out, welcome(sim, listener.Addr().String())); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	return serve(ctx, listener, sim.Handler(), logger)
+}
+
+// seed is the account to begin with.
+func (s settings) seed() (seed.File, error) {
+	file := seed.Default()
+	if s.account != "" {
+		f, err := os.Open(s.account)
+		if err != nil {
+			return file, fmt.Errorf("--account: %w", err)
+		}
+		file, err = seed.Load(f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return file, fmt.Errorf("--account: %s: %w", s.account, err)
+		}
+	}
+	if s.region == "" {
+		return file, nil
+	}
+	file, err := file.InRegion(s.region)
+	if err != nil {
+		return file, fmt.Errorf("--region: %w", err)
+	}
+	return file, nil
+}
+
+// serve serves until ctx ends, then lets calls under way finish.
+func serve(ctx context.Context, l net.Listener, h http.Handler, logger *log.Logger) error {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute, ErrorLog: logger}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(l) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	if err := server.Shutdown(late); err != nil {
+		return errors.Join(fmt.Errorf("calls were still under way after %s", stopTime), server.Close())
+	}
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// welcome says what is served where, in lines to paste into a shell.
+func welcome(sim *awssim.Simulator, address string) string {
+	var b strings.Builder
+	url := "http://" + address
+	fmt.Fprintf(&b, "# AWS account %s in %s, transitions: %s\n", sim.Account.ID, sim.Account.Region, sim.Account.Profile.Name)
+	fmt.Fprintf(&b, "# AWS APIs        %s\n# administration  %s/_sim/\n", url, url)
+	if dns := sim.DNS(); dns != "" {
+		host, port, _ := net.SplitHostPort(dns)
+		fmt.Fprintf(&b, "# DNS             %s   (dig @%s -p %s NAME)\n", dns, host, port)
+	} else {
+		b.WriteString("# no data plane: load balancers do not listen\n")
+	}
+	fmt.Fprintf(&b, `export AWS_ENDPOINT_URL=%s
+export AWS_REGION=%s AWS_DEFAULT_REGION=%s
+export AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE AWS_SECRET_ACCESS_KEY=simulated AWS_EC2_METADATA_DISABLED=true
+`, url, sim.Account.Region, sim.Account.Region)
+	return b.String()
+}
