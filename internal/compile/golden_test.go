@@ -32,7 +32,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the expected results of golden cases")
 
-// scenario is the first document of a case; the others are Kubernetes objects.
+// scenario is the first document of a case; the others are Kubernetes objects. Those of testdata/<case>.before.yaml, if there
+// is one, were compiled before, so that they are known as good.
 type scenario struct {
 	About   string
 	Account string                         // testdata/<account>.account.yaml
@@ -42,7 +43,7 @@ type scenario struct {
 	// each with its reason.
 	Differences map[string]string
 
-	objects []any
+	objects, before []any
 }
 
 // outcome is what is compared: everything that a caller of compile sees.
@@ -107,16 +108,27 @@ func load(t *testing.T, file string) scenario {
 		t.Fatal(err)
 	}
 	var s scenario
-	for i, doc := range strings.Split("\n"+string(raw), "\n---\n") {
-		if i == 0 {
-			if err := yaml.UnmarshalStrict([]byte(doc), &s); err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
-			continue
-		}
-		s.objects = append(s.objects, object(t, file, []byte(doc)))
+	head, docs, _ := strings.Cut(string(raw), "\n---\n")
+	if err := yaml.UnmarshalStrict([]byte(head), &s); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	s.objects = objectsOf(t, file, docs)
+	earlier := strings.TrimSuffix(file, ".in.yaml") + ".before.yaml"
+	if raw, err := os.ReadFile(earlier); err == nil {
+		s.before = objectsOf(t, earlier, string(raw))
 	}
 	return s
+}
+
+func objectsOf(t *testing.T, file, docs string) []any {
+	t.Helper()
+	var out []any
+	for _, doc := range strings.Split("\n"+docs, "\n---\n") {
+		if strings.TrimSpace(doc) != "" {
+			out = append(out, object(t, file, []byte(doc)))
+		}
+	}
+	return out
 }
 
 // object decodes a document; a Service without UID gets the one that is made of its name.
@@ -178,6 +190,22 @@ func (s scenario) config(t *testing.T) (compile.Config, facts.Facts) {
 func (s scenario) run(t *testing.T, objects []any) []outcome {
 	t.Helper()
 	cfg, all := s.config(t)
+	good := map[stack.Key]map[diag.Object]intent.Member{}
+	if s.before != nil {
+		for _, e := range entrancesOf(s.before, cfg) {
+			_, good[e.Key] = s.compile(t, e, all, cfg, nil)
+		}
+	}
+	var out []outcome
+	for _, e := range entrancesOf(objects, cfg) {
+		o, _ := s.compile(t, e, all, cfg, good[e.Key])
+		out = append(out, o)
+	}
+	return out
+}
+
+// entrancesOf translates every group and Service of the objects, by stack key.
+func entrancesOf(objects []any, cfg compile.Config) []intent.Entrance {
 	v := world.FromObjects(objects)
 	front := ingress.Config{TolerateMissingService: true, TolerateMissingAction: true, DefaultTargetType: cfg.DefaultTargetType}
 	var entrances []intent.Entrance
@@ -198,20 +226,17 @@ func (s scenario) run(t *testing.T, objects []any) []outcome {
 		}
 	}
 	slices.SortFunc(entrances, func(a, b intent.Entrance) int { return strings.Compare(a.Key.String(), b.Key.String()) })
-	var out []outcome
-	for _, e := range entrances {
-		out = append(out, s.compile(t, e, all, cfg))
-	}
-	return out
+	return entrances
 }
 
 // compile answers the needs of an entrance, and nothing else, until it has its result.
-func (s scenario) compile(t *testing.T, e intent.Entrance, all facts.Facts, cfg compile.Config) outcome {
+func (s scenario) compile(t *testing.T, e intent.Entrance, all facts.Facts, cfg compile.Config,
+	good map[diag.Object]intent.Member) (outcome, map[diag.Object]intent.Member) {
 	t.Helper()
 	o := outcome{Stack: e.Key.String()}
 	var f facts.Facts
 	for range 10 {
-		r := compile.Compile(e, f, cfg, nil)
+		r := compile.Compile(e, f, cfg, good)
 		if len(r.Needs) > 0 {
 			for _, n := range r.Needs {
 				o.Needs = append(o.Needs, strings.TrimSpace(string(n.Kind)+" "+n.Key))
@@ -226,10 +251,10 @@ func (s scenario) compile(t *testing.T, e intent.Entrance, all facts.Facts, cfg 
 		for _, k := range slices.SortedFunc(maps.Keys(r.Good), func(a, b diag.Object) int { return strings.Compare(a.String(), b.String()) }) {
 			o.Good = append(o.Good, k.String())
 		}
-		return o
+		return o, r.Good
 	}
 	t.Fatalf("%s: needs have no end: %v", e.Key, o.Needs)
-	return o
+	return o, nil
 }
 
 func reveal(f *facts.Facts, all facts.Facts, n facts.Need, existing *facts.LoadBalancer) {
@@ -246,14 +271,16 @@ func reveal(f *facts.Facts, all facts.Facts, n facts.Need, existing *facts.LoadB
 		}
 		f.ForeignSubnets[n.Key] = all.ForeignSubnets[n.Key]
 	case facts.NeedSecurityGroups:
-		f.SecurityGroups = all.SecurityGroups
+		f.SecurityGroups = map[string]facts.SecurityGroup{}
+		maps.Copy(f.SecurityGroups, all.SecurityGroups)
 	case facts.NeedForeignGroup:
 		if f.ForeignGroups == nil {
 			f.ForeignGroups = map[string]*facts.SecurityGroup{}
 		}
 		f.ForeignGroups[n.Key] = all.ForeignGroups[n.Key]
 	case facts.NeedCertificates:
-		f.Certificates = all.Certificates
+		f.Certificates = map[string]facts.Certificate{}
+		maps.Copy(f.Certificates, all.Certificates)
 	case facts.NeedTargetGroupName:
 		if f.TargetGroups == nil {
 			f.TargetGroups = map[string]*facts.TargetGroup{}

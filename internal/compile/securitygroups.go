@@ -200,6 +200,9 @@ func (b *build) permissions(p *port) []stack.Permission {
 					fmt.Sprintf("unsupported IPv6 source range %s: the load balancer is not dualstack", n),
 					"remove it, or set IP address type dualstack"))
 			case v6:
+				b.note(p.cidrs.member, diag.New(b.members[p.cidrs.member].Object, at(p.cidrs.Source), diag.IgnoredSetting,
+					fmt.Sprintf("IPv6 source range %s has no effect: the load balancer is not dualstack", n),
+					"remove it, or set IP address type dualstack"))
 			default:
 				base.CIDR = n
 				out = append(out, base)

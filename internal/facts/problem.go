@@ -10,6 +10,7 @@ import (
 // Problem is why a chooser has no answer although it has the facts.
 type Problem struct {
 	Code   diag.Code
+	Class  diag.Class // empty = that of the code; NotFound where AWS may change by itself
 	Text   string
 	Remedy string
 	Err    error // the failed look-up, if that is the reason
@@ -18,6 +19,9 @@ type Problem struct {
 // Diagnostic reports the problem on an object. A failed look-up that is itself a diagnostic keeps its code, class and request id.
 func (p *Problem) Diagnostic(o diag.Object, path string) diag.Diagnostic {
 	d := diag.New(o, path, p.Code, p.Text, p.Remedy)
+	if p.Class != "" {
+		d.Class = p.Class
+	}
 	var cause diag.Diagnostic
 	if errors.As(p.Err, &cause) {
 		d.Code, d.Class, d.RequestID = cause.Code, cause.Class, cause.RequestID

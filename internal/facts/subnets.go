@@ -1,7 +1,6 @@
 package facts
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -78,81 +77,6 @@ func ChooseSubnets(f Facts, q SubnetQuery) SubnetChoice {
 	}
 }
 
-// named resolves ids and names in the user's order: the n-th mention of a name is the n-th subnet of that name by id.
-func named(f Facts, q SubnetQuery) SubnetChoice {
-	var c SubnetChoice
-	byName := map[string][]Subnet{}
-	for _, id := range slices.Sorted(maps.Keys(f.Subnets)) {
-		name := f.Subnets[id].Tags["Name"]
-		byName[name] = append(byName[name], f.Subnets[id])
-	}
-	used := map[string]int{}
-	seen := map[string]bool{}
-	var missing, foreign []string
-	for _, want := range q.IDsOrNames {
-		if !strings.HasPrefix(want, "subnet-") {
-			n := used[want]
-			used[want]++
-			switch {
-			case n < len(byName[want]):
-				c.Subnets = append(c.Subnets, byName[want][n])
-			case n == 0:
-				missing = append(missing, fmt.Sprintf("no subnet of VPC %s has the Name tag %q", q.VPC, want))
-			default:
-				missing = append(missing, fmt.Sprintf("Name tag %q is listed %d times but only %d subnets have it", want, n+1, len(byName[want])))
-			}
-			continue
-		}
-		if seen[want] {
-			missing = append(missing, want+" is listed twice")
-			continue
-		}
-		seen[want] = true
-		if s, ok := f.Subnets[want]; ok {
-			c.Subnets = append(c.Subnets, s)
-			continue
-		}
-		if !hexadecimal(strings.TrimPrefix(want, "subnet-")) {
-			missing = append(missing, fmt.Sprintf("%s is not a subnet id (InvalidSubnetID.Malformed)", want))
-			continue
-		}
-		s, asked := f.ForeignSubnets[want]
-		need := Need{Kind: NeedForeignSubnet, Key: want}
-		switch p := f.Unanswered(need); {
-		case asked && s != nil && s.VPC == q.VPC: // made since the others were loaded
-			c.Subnets = append(c.Subnets, *s)
-		case asked && s != nil:
-			foreign = append(foreign, fmt.Sprintf("%s belongs to %s", want, s.VPC))
-		case asked:
-			missing = append(missing, want+" does not exist (InvalidSubnetID.NotFound)")
-		case p != nil:
-			return SubnetChoice{Problem: p}
-		default:
-			c.Needs = append(c.Needs, need)
-		}
-	}
-	if len(c.Needs) > 0 {
-		return SubnetChoice{Needs: c.Needs}
-	}
-	for _, s := range c.Subnets {
-		c.Decisions = append(c.Decisions, Decision{s.ID, s.Zone, Chosen, "named"})
-	}
-	switch {
-	case len(missing) > 0:
-		c.Problem = &Problem{Code: diag.InvalidSubnets, Text: "couldn't find all subnets: " + strings.Join(missing, ", "),
-			Remedy: "name existing subnets of the cluster's VPC by id or Name tag, or none to have them discovered"}
-	case len(foreign) > 0:
-		c.Problem = &Problem{Code: diag.InvalidSubnets, Text: fmt.Sprintf("subnets outside the cluster's VPC %s: %s", q.VPC, strings.Join(foreign, ", ")),
-			Remedy: "name subnets of the cluster's VPC"}
-	default:
-		c.Problem = validate(c.Subnets, q)
-	}
-	if c.Problem != nil {
-		c.Subnets = nil
-	}
-	return c
-}
-
 // validate checks a user's subnets: one per zone, one locale, enough of them, IPv6 where wanted.
 func validate(subnets []Subnet, q SubnetQuery) *Problem {
 	zones := map[string][]string{}
@@ -181,7 +105,7 @@ func validate(subnets []Subnet, q SubnetQuery) *Problem {
 		}
 	}
 	if len(without) > 0 {
-		return &Problem{Code: diag.InvalidSubnets,
+		return &Problem{Code: diag.InvalidSubnets, Class: diag.NotFound,
 			Text:   fmt.Sprintf("subnets %v do not have an associated IPv6 CIDR block, which is required for %s load balancers", without, q.IPAddressType),
 			Remedy: "associate IPv6 CIDR blocks, or choose IP address type ipv4"}
 	}
@@ -191,156 +115,6 @@ func validate(subnets []Subnet, q SubnetQuery) *Problem {
 // IPv6Capable reports whether a load balancer of this IP address type has IPv6 addresses.
 func IPv6Capable(ipAddressType string) bool {
 	return ipAddressType == stack.Dualstack || ipAddressType == stack.DualstackWithoutIPv4
-}
-
-// tagged selects among the subnets that carry all the tags; an empty list of values admits any value.
-func tagged(f Facts, q SubnetQuery) SubnetChoice {
-	var candidates []Subnet
-	for _, s := range f.Subnets {
-		ok := true
-		for key, values := range q.Tags {
-			v, has := s.Tags[key]
-			ok = ok && has && (len(values) == 0 || slices.Contains(values, v))
-		}
-		if ok {
-			candidates = append(candidates, s)
-		}
-	}
-	return choose(candidates, nil, q)
-}
-
-// discovered selects among the subnets with the role tag of the scheme; if none has it, by the route tables.
-func discovered(f Facts, q SubnetQuery) SubnetChoice {
-	role := roleInternalELB
-	if q.Scheme == stack.InternetFacing {
-		role = roleELB
-	}
-	var candidates []Subnet
-	var decisions []Decision
-	for _, s := range f.Subnets {
-		if v, ok := s.Tags[role]; ok && (v == "" || v == "1") {
-			candidates = append(candidates, s)
-		} else {
-			decisions = append(decisions, Decision{s.ID, s.Zone, Dropped, "no tag " + role})
-		}
-	}
-	if len(candidates) > 0 || !q.ByReachability {
-		return choose(candidates, decisions, q)
-	}
-	if need := (Need{Kind: NeedRoutes}); !f.Routes {
-		if p := f.Unanswered(need); p != nil {
-			return SubnetChoice{Problem: p}
-		}
-		return SubnetChoice{Needs: []Need{need}}
-	}
-	decisions = nil
-	for _, s := range f.Subnets {
-		switch {
-		case s.Public == (q.Scheme == stack.InternetFacing):
-			candidates = append(candidates, s)
-		case s.Public:
-			decisions = append(decisions, Decision{s.ID, s.Zone, Dropped, "no tag " + role + ", public"})
-		default:
-			decisions = append(decisions, Decision{s.ID, s.Zone, Dropped, "no tag " + role + ", no route to an internet gateway"})
-		}
-	}
-	return choose(candidates, decisions, q)
-}
-
-// choose picks one subnet per zone among the eligible ones: this cluster's first, then the lowest id.
-func choose(candidates []Subnet, decisions []Decision, q SubnetQuery) SubnetChoice {
-	own := clusterTag + "/" + q.Cluster
-	zones := map[string][]Subnet{}
-	for _, s := range candidates {
-		var why string
-		switch {
-		case q.CheckClusterTag && forOthers(s, own):
-			why = "tagged for other clusters"
-		case s.AvailableIPs < MinimumFreeAddresses:
-			why = fmt.Sprintf("%d free addresses, fewer than %d", s.AvailableIPs, MinimumFreeAddresses)
-		case IPv6Capable(q.IPAddressType) && len(s.IPv6CIDRs) == 0:
-			why = "no associated IPv6 CIDR block, required for " + q.IPAddressType
-		default:
-			zones[s.Zone] = append(zones[s.Zone], s)
-			continue
-		}
-		decisions = append(decisions, Decision{s.ID, s.Zone, Dropped, why})
-	}
-	var c SubnetChoice
-	for _, in := range zones {
-		slices.SortFunc(in, func(a, b Subnet) int {
-			_, aOwn := a.Tags[own]
-			_, bOwn := b.Tags[own]
-			if aOwn != bOwn {
-				if aOwn {
-					return -1
-				}
-				return 1
-			}
-			return cmp.Compare(a.ID, b.ID)
-		})
-		c.Subnets = append(c.Subnets, in[0])
-		for _, s := range in[1:] {
-			decisions = append(decisions, Decision{s.ID, s.Zone, Dropped, "zone already served by " + in[0].ID})
-		}
-	}
-	slices.SortFunc(c.Subnets, func(a, b Subnet) int { return cmp.Compare(a.ID, b.ID) })
-	c.Subnets, decisions = preferRegional(c.Subnets, decisions, q)
-	for _, s := range c.Subnets {
-		decisions = append(decisions, Decision{s.ID, s.Zone, Chosen, "eligible"})
-	}
-	slices.SortFunc(decisions, func(a, b Decision) int { return cmp.Compare(a.Subnet, b.Subnet) })
-	c.Decisions = decisions
-	remedy := fmt.Sprintf("tag one subnet per zone with %s=1, free addresses in them, or name subnets explicitly", roleInternalELB)
-	if q.Scheme == stack.InternetFacing {
-		remedy = fmt.Sprintf("tag one public subnet per zone with %s=1, free addresses in them, or name subnets explicitly", roleELB)
-	}
-	if len(c.Subnets) == 0 {
-		c.Problem = &Problem{Code: diag.NoSubnets, Remedy: remedy,
-			Text: fmt.Sprintf("unable to resolve at least one subnet for the %s load balancer. Evaluated %d subnets: %s", q.Scheme, len(decisions), Render(decisions))}
-		return c
-	}
-	if c.Problem = oneLocale(c.Subnets); c.Problem == nil {
-		c.Problem = enough(c.Subnets, q, diag.NoSubnets, Render(decisions))
-	}
-	if c.Problem != nil {
-		c.Problem.Remedy = remedy
-		c.Subnets = nil
-	}
-	return c
-}
-
-// preferRegional leaves out local zones, wavelength zones and outposts when the region's own zones suffice: a load balancer
-// cannot span locales, and one in an edge location is a thing to ask for.
-func preferRegional(subnets []Subnet, decisions []Decision, q SubnetQuery) ([]Subnet, []Decision) {
-	var regional []Subnet
-	for _, s := range subnets {
-		if locale(s) == AvailabilityZone {
-			regional = append(regional, s)
-		}
-	}
-	if len(regional) == len(subnets) || len(regional) == 0 || enough(regional, q, diag.NoSubnets, "") != nil {
-		return subnets, decisions
-	}
-	for _, s := range subnets {
-		if l := locale(s); l != AvailabilityZone {
-			decisions = append(decisions, Decision{s.ID, s.Zone, Dropped, "in a " + string(l) + ", the others are not"})
-		}
-	}
-	return regional, decisions
-}
-
-// forOthers: tagged for some cluster, but not for this one.
-func forOthers(s Subnet, own string) bool {
-	if _, ok := s.Tags[own]; ok {
-		return false
-	}
-	for key := range s.Tags {
-		if strings.HasPrefix(key, clusterTag) {
-			return true
-		}
-	}
-	return false
 }
 
 func locale(s Subnet) Locale {
