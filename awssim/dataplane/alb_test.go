@@ -204,7 +204,7 @@ func TestWeightsHoldWithinThreeSigma(t *testing.T) {
 	w.update()
 	unavailable := 0
 	for range 500 {
-		if w.get(c, base+"/").StatusCode == 503 {
+		if w.get(c, base+"/").StatusCode == http.StatusServiceUnavailable {
 			unavailable++
 		}
 	}
@@ -284,7 +284,7 @@ func TestTLSWithTheCertificateOfTheServerName(t *testing.T) {
 	}
 	body, _ := io.ReadAll(res.Body)
 	_ = res.Body.Close()
-	if res.StatusCode != 400 || !strings.Contains(string(body), "The plain HTTP request was sent to HTTPS port") {
+	if res.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), "The plain HTTP request was sent to HTTPS port") {
 		t.Errorf("plain HTTP: %d %s", res.StatusCode, body)
 	}
 }
@@ -313,7 +313,7 @@ func TestHTTP2TargetsGetHTTP2WithTrailers(t *testing.T) {
 	a := w.do(w.client(), "POST", "https://web-1.us-west-2.elb.amazonaws.com/pkg.Service/Method", setHeader("Content-Type", "application/grpc"), func(r *http.Request) {
 		r.Body = io.NopCloser(strings.NewReader("hello"))
 	})
-	if a.StatusCode != 200 || a.body != "hello" || a.Trailer.Get("Grpc-Status") != "0" || a.Trailer.Get("Seen-Proto") != "HTTP/2.0" {
+	if a.StatusCode != http.StatusOK || a.body != "hello" || a.Trailer.Get("Grpc-Status") != "0" || a.Trailer.Get("Seen-Proto") != "HTTP/2.0" {
 		t.Errorf("%d %q trailers %v", a.StatusCode, a.body, a.Trailer)
 	}
 	if a := w.get(w.client(), "https://web-1.us-west-2.elb.amazonaws.com/pkg.Service/Method"); a.StatusCode != 464 {

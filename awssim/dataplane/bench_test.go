@@ -18,7 +18,7 @@ func BenchmarkALB(b *testing.B) {
 	w.group("a", "HTTP", "10.0.1.5")
 	l := listener(80, "HTTP", forward("a"))
 	for i := range int32(20) {
-		l.Rules = append(l.Rules, onPath(i+1, "/nothing/"+string(rune('a'+i))+"/*", notFound()))
+		l.Rules = append(l.Rules, onPath(i+1, "/nothing/"+string('a'+i)+"/*", notFound()))
 	}
 	w.balancer("web", stack.Application, l)
 	w.update()
@@ -29,7 +29,7 @@ func BenchmarkALB(b *testing.B) {
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			req, _ := http.NewRequestWithContext(context.Background(), "GET", base+"/x", nil)
+			req, _ := http.NewRequestWithContext(context.Background(), http.MethodGet, base+"/x", nil)
 			res, err := c.Do(req)
 			if err != nil {
 				b.Error(err)

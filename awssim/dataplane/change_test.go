@@ -53,7 +53,7 @@ func TestUpdatesUnderTrafficFailNoRequest(t *testing.T) {
 				}
 				body, err := io.ReadAll(res.Body)
 				_ = res.Body.Close()
-				if err != nil || res.StatusCode != 200 {
+				if err != nil || res.StatusCode != http.StatusOK {
 					t.Errorf("%s %s: %d %s, %v", method, path, res.StatusCode, body, err)
 					return
 				}
@@ -175,7 +175,7 @@ func TestHealthReports(t *testing.T) {
 	if r := w.await("10.0.1.5", "unhealthy"); r.Reason != "Target.ResponseCodeMismatch" || r.Description != "Health checks failed with these codes: [500]" {
 		t.Errorf("500: %+v", r)
 	}
-	if a := w.get(w.client(), base+"/"); a.StatusCode != 500 && a.StatusCode != 502 {
+	if a := w.get(w.client(), base+"/"); a.StatusCode != http.StatusInternalServerError && a.StatusCode != http.StatusBadGateway {
 		t.Errorf("with all targets unhealthy: %d, want an answer all the same (fail open)", a.StatusCode)
 	}
 	status.Store(200)
@@ -211,7 +211,7 @@ func TestASilentTargetTimesOut(t *testing.T) {
 	w.balancer("web", stack.Application, listener(80, "HTTP", forward("a"))).Attributes = map[string]string{"idle_timeout.timeout_seconds": "1"}
 	w.update()
 	w.await("10.0.1.5", "healthy")
-	if a := w.get(w.client(), base+"/silent"); a.StatusCode != 504 {
+	if a := w.get(w.client(), base+"/silent"); a.StatusCode != http.StatusGatewayTimeout {
 		t.Errorf("%d, want 504", a.StatusCode)
 	}
 }
@@ -239,7 +239,7 @@ func TestWebSocketsAreTunnelled(t *testing.T) {
 	_, _ = io.WriteString(c, "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 	in := bufio.NewReader(c)
 	res, err := http.ReadResponse(in, nil)
-	if err != nil || res.StatusCode != 101 || res.Header.Get("Upgrade") != "websocket" {
+	if err != nil || res.StatusCode != http.StatusSwitchingProtocols || res.Header.Get("Upgrade") != "websocket" {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	for _, line := range []string{"one\n", "two\n"} {
@@ -406,7 +406,7 @@ func TestAListenerMayChangeItsProtocolOnItsPort(t *testing.T) {
 	lb.Listeners[0].Protocol = "HTTPS"
 	lb.Listeners[0].Certificates = []dataplane.Certificate{certificate(t, "a.b")}
 	w.update()
-	if a := w.get(w.client(), "https://web-1.us-west-2.elb.amazonaws.com/"); a.StatusCode != 404 {
+	if a := w.get(w.client(), "https://web-1.us-west-2.elb.amazonaws.com/"); a.StatusCode != http.StatusNotFound {
 		t.Errorf("%d", a.StatusCode)
 	}
 	if p := w.plane.Addresses()[0].TCP[443]; p != 443 && p != 8443 && p < 1024 {

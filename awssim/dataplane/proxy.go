@@ -128,7 +128,7 @@ func (x *exchange) failed(ctx context.Context, g *group, out *http.Request, err 
 	var timeout net.Error
 	body, _ := out.Body.(*requestBody)
 	switch {
-	case context.Cause(ctx) == errIdle:
+	case errors.Is(context.Cause(ctx), errIdle):
 		x.fail(http.StatusGatewayTimeout)
 	case x.r.Context().Err() != nil: // the client is gone
 		panic(http.ErrAbortHandler)
@@ -224,8 +224,8 @@ func (x *exchange) tunnel(res *http.Response, idle *watchdog) {
 		return
 	}
 	var both sync.WaitGroup
-	both.Go(func() { pump(target, buffered.Reader, idle); _ = target.Close() })
-	both.Go(func() { pump(client, target, idle); _ = client.Close() })
+	both.Go(func() { _, _ = pump(target, buffered.Reader, idle); _ = target.Close() })
+	both.Go(func() { _, _ = pump(client, target, idle); _ = client.Close() })
 	both.Wait()
 }
 

@@ -1,6 +1,7 @@
 package vnet
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -26,7 +27,7 @@ func newConnPair(client, server netip.AddrPort) (*Conn, *Conn) {
 }
 
 func (c *Conn) fail(op string, err error) error {
-	if err == nil || err == io.EOF {
+	if err == nil || errors.Is(err, io.EOF) {
 		return err
 	}
 	return &net.OpError{Op: op, Net: "tcp", Source: c.local, Addr: c.remote, Err: err}

@@ -187,7 +187,7 @@ func TestDialling(t *testing.T) {
 				t.Fatalf("%v, want %v", err, tc.want)
 			}
 			var timeout net.Error
-			if tc.want == syscall.ETIMEDOUT && (!errors.As(err, &timeout) || !timeout.Timeout()) {
+			if errors.Is(tc.want, syscall.ETIMEDOUT) && (!errors.As(err, &timeout) || !timeout.Timeout()) {
 				t.Errorf("%v is not a time-out", err)
 			}
 		})
