@@ -2,6 +2,7 @@ package elbv2
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -55,7 +56,7 @@ func (s *Service) modifyCapacity(in *elb.ModifyCapacityReservationInput) (*elb.M
 	case lb.Type == gateway:
 		return nil, contradiction("Capacity reservations are not supported for load balancers with type 'gateway'")
 	case now.Before(have.ReadyAt):
-		return nil, apierr.WithStatus(429, "PriorRequestNotComplete", "A prior capacity request is not complete")
+		return nil, apierr.WithStatus(http.StatusTooManyRequests, "PriorRequestNotComplete", "A prior capacity request is not complete")
 	case lb.Type == application && !reset && (units < minALBUnits || units > maxALBUnits):
 		return nil, invalid("The capacity units '%d' must be between '%d' and '%d'", units, minALBUnits, maxALBUnits)
 	case lb.Type == network && !reset && units < minNLBUnits*zones:
@@ -113,6 +114,8 @@ func (s *Service) describeCapacity(lb *account.LoadBalancer) elb.DescribeCapacit
 }
 
 // ModifyIpPools changes the pool that an application load balancer's public addresses come from.
+//
+//nolint:revive // the name is the SDK's
 func (s *Service) ModifyIpPools(ctx context.Context, in *elb.ModifyIpPoolsInput, _ ...func(*elb.Options)) (*elb.ModifyIpPoolsOutput, error) {
 	return write(ctx, s, "ModifyIpPools", in, func(in *elb.ModifyIpPoolsInput) (*elb.ModifyIpPoolsOutput, error) {
 		lb, err := s.loadBalancer(in.LoadBalancerArn)

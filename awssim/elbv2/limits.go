@@ -29,7 +29,6 @@ const (
 	quotaCertificatesPerALB = "certificates-per-application-load-balancer"
 	quotaCertificatesPerNLB = "certificates-per-network-load-balancer"
 	quotaRegistrations      = "target-id-registrations-per-application-load-balancer"
-	quotaNLBInterfaces      = "network-load-balancer-enis-per-vpc"
 )
 
 // limits is AWS's defaults, in the order that DescribeAccountLimits answers in.
@@ -54,7 +53,7 @@ var limits = []struct {
 	{quotaCertificatesPerNLB, 25},
 	{quotaTargetsPerGroup, 1000},
 	{quotaRegistrations, 1000},
-	{quotaNLBInterfaces, 1200},
+	{"network-load-balancer-enis-per-vpc", 1200},
 	{quotaALBs, 50},
 	{quotaGWLBs, 100},
 	{"gateway-load-balancers-per-vpc", 100},

@@ -297,9 +297,12 @@ func TestUDPListenersOfDualstackLoadBalancersNeedSourceNATAndIPv6(t *testing.T) 
 	if got := lb.AvailabilityZones[0]; got.SourceNatIpv6Prefixes[0] != "2001:db8:0:1:1::/80" || *got.LoadBalancerAddresses[0].IPv6Address != "2001:db8:0:1::77" {
 		t.Errorf("zone %v", got)
 	}
+	bare := f.balancer("network", func(in *elb.CreateLoadBalancerInput) { in.IpAddressType = "dualstack" })
+	_, err := f.CreateListener(f.ctx, &elb.CreateListenerInput{LoadBalancerArn: bare.LoadBalancerArn, Protocol: "UDP", Port: aws.Int32(53), DefaultActions: forwardTo(f.group("UDP", func(in *elb.CreateTargetGroupInput) { in.IpAddressType = "ipv6" }))})
+	f.refused(err, "InvalidConfigurationRequest", "EnablePrefixForIpv6SourceNat")
 	v4, v6 := f.group("UDP"), f.group("UDP", func(in *elb.CreateTargetGroupInput) { in.IpAddressType = "ipv6" })
 	in := &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: "UDP", Port: aws.Int32(53), DefaultActions: forwardTo(v4)}
-	_, err := f.CreateListener(f.ctx, in)
+	_, err = f.CreateListener(f.ctx, in)
 	f.refused(err, "InvalidConfigurationRequest", "'ipv6' only")
 	in.DefaultActions = forwardTo(v6)
 	_, err = f.CreateListener(f.ctx, in)
