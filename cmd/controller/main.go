@@ -1,0 +1,109 @@
+// Command controller runs the AWS Load Balancer Controller: flags to configuration to wiring, nothing else.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"github.com/go-logr/logr"
+	"github.com/go-logr/zapr"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller"
+)
+
+// version is set by the linker; commit and date come from the build information.
+var version = "v0.0.0-dev"
+
+func main() {
+	c, err := config.Parse(os.Args[1:])
+	var usage config.UsageError
+	switch {
+	case errors.Is(err, config.ErrHelp):
+		return
+	case errors.As(err, &usage):
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	case err != nil:
+		log(zapcore.InfoLevel).Error(err, "unable to load controller config")
+		os.Exit(1)
+	}
+	level := zapcore.InfoLevel
+	if c.LogLevel == "debug" {
+		level = zapcore.DebugLevel
+	}
+	l := log(level)
+	ctrl.SetLogger(l)
+	klog.SetLogger(l)
+	if err := run(c, l); err != nil {
+		l.Error(err, "problem running manager")
+		os.Exit(1)
+	}
+}
+
+func run(c *config.Config, l logr.Logger) error {
+	commit, date := build()
+	l.Info("version", "GitVersion", version, "GitCommit", commit, "BuildDate", date)
+	for _, n := range c.Notices {
+		l.Info("notice: " + n)
+	}
+	ctx := ctrl.SetupSignalHandler()
+	clients, scope, err := cloud.Connect(ctx, cloud.ConnectOptions{
+		Region: c.Region, VPC: c.VPC, VPCTags: c.VPCTags, MaxAttempts: c.MaxRetries, Endpoints: c.APIEndpoints, Version: version,
+	})
+	if err != nil {
+		return fmt.Errorf("unable to initialize AWS cloud: %w", err)
+	}
+	c.Region, c.VPC = scope.Region, scope.VPC
+	rc, err := restConfig(c.Kubeconfig)
+	if err != nil {
+		return fmt.Errorf("unable to build REST config: %w", err)
+	}
+	return controller.Run(ctx, c, rc, clients, l)
+}
+
+func restConfig(kubeconfig string) (*rest.Config, error) {
+	if kubeconfig == "" {
+		return rest.InClusterConfig()
+	}
+	return clientcmd.BuildConfigFromFlags("", kubeconfig)
+}
+
+// log writes JSON lines to standard error, as users of the existing controller parse them.
+func log(level zapcore.Level) logr.Logger {
+	c := zap.NewProductionConfig()
+	c.Level = zap.NewAtomicLevelAt(level)
+	c.EncoderConfig.EncodeTime = zapcore.RFC3339TimeEncoder
+	c.DisableCaller, c.DisableStacktrace = true, true
+	z, err := c.Build()
+	if err != nil {
+		return logr.Discard()
+	}
+	return zapr.NewLogger(z)
+}
+
+func build() (commit, date string) {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown", "unknown"
+	}
+	commit, date = "unknown", "unknown"
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			commit = s.Value
+		case "vcs.time":
+			date = s.Value
+		}
+	}
+	return commit, date
+}

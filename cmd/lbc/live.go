@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+// liveSource reads a cluster and the AWS account that the credentials of the environment give.
+func liveSource(ctx context.Context, c *config.Config) (source, error) {
+	rc, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
+	if err != nil {
+		return source{}, fmt.Errorf("--kubeconfig: %w", err)
+	}
+	scheme, err := controller.Scheme()
+	if err != nil {
+		return source{}, err
+	}
+	k, err := client.New(rc, client.Options{Scheme: scheme})
+	if err != nil {
+		return source{}, fmt.Errorf("connecting to the cluster: %w", err)
+	}
+	objects := world.Snapshot{}
+	for _, list := range controller.Lists() {
+		if err := k.List(ctx, list); err != nil {
+			return source{}, fmt.Errorf("reading %T: %w", list, err)
+		}
+		if err := meta.EachListItem(list, func(o runtime.Object) error { objects.Put(o); return nil }); err != nil {
+			return source{}, err
+		}
+	}
+	clients, scope, err := cloud.Connect(ctx, cloud.ConnectOptions{
+		Region: c.Region, VPC: c.VPC, VPCTags: c.VPCTags, MaxAttempts: c.MaxRetries, Endpoints: c.APIEndpoints, Version: version,
+	})
+	if err != nil {
+		return source{}, err
+	}
+	c.Region, c.VPC = scope.Region, scope.VPC
+	clients = cloud.NewLimiter(cloud.LimiterOptions{Attempts: c.MaxRetries}).Wrap(clients)
+	return source{
+		objects: objects, clients: clients, close: func() {},
+		bindings: func(key stack.Key) []plan.Binding { return controller.BindingsOf(objects, key) },
+	}, nil
+}

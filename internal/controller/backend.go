@@ -1,0 +1,120 @@
+package controller
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// backendGroup deletes the cluster's shared security group when the last load balancer is gone. It looks at start, too, so that
+// a group that was left behind by a restart in the middle of deletions goes as well.
+type backendGroup struct {
+	client    client.Reader
+	inventory *inventory.Inventory
+	run       func(context.Context, plan.Plan) apply.Result
+	cluster   string
+	log       logr.Logger
+	asked     chan struct{}
+}
+
+// backendRetry is the pause between attempts while network interfaces or rules still refer to the group.
+const backendRetry = 2 * time.Second
+
+func newBackendGroup(c client.Reader, inv *inventory.Inventory, run func(context.Context, plan.Plan) apply.Result, cluster string, log logr.Logger) *backendGroup {
+	return &backendGroup{client: c, inventory: inv, run: run, cluster: cluster, log: log, asked: make(chan struct{}, 1)}
+}
+
+// check asks for a look; it never blocks.
+func (b *backendGroup) check() {
+	select {
+	case b.asked <- struct{}{}:
+	default:
+	}
+}
+
+// Start runs until ctx ends; it implements manager.Runnable.
+func (b *backendGroup) Start(ctx context.Context) error {
+	b.check()
+	var again <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-b.asked:
+		case <-again:
+		}
+		again = nil
+		if !b.remove(ctx) {
+			again = time.After(backendRetry)
+		}
+	}
+}
+
+// remove deletes the group if nobody needs it; false asks for another attempt.
+func (b *backendGroup) remove(ctx context.Context) (settled bool) {
+	needed, err := b.needed(ctx)
+	if err != nil || needed {
+		return err == nil
+	}
+	f, err := b.inventory.Answer(ctx, []facts.Need{{Kind: facts.NeedSecurityGroups}})
+	if err != nil || len(f.Errors) > 0 {
+		return false
+	}
+	settled = true
+	want := naming.BackendTracking(b.cluster)
+	for id, g := range f.SecurityGroups {
+		if !hasLabels(g.Tags, want) {
+			continue
+		}
+		ref := stack.Literal(stack.KindSecurityGroup, id)
+		step := plan.Step{ID: "DeleteSecurityGroup", Action: plan.Delete, Resource: ref, Lane: plan.Normal,
+			Op: plan.DeleteSecurityGroup{Group: ref}, Why: []string{"no load balancer needs it any more"}}
+		r := b.run(ctx, plan.Plan{Key: stack.Key{Owner: "elbv2.k8s.aws", ID: stack.ID{Name: stack.BackendSecurityGroup}}, Steps: []plan.Step{step}})
+		o := r.Outcomes[step.ID]
+		if o.State == apply.Done {
+			b.log.Info("deleted the shared backend security group", "group", id)
+			continue
+		}
+		b.log.V(1).Info("the shared backend security group is still in use", "group", id, "outcome", o.State, "on", o.On)
+		settled = false
+	}
+	return settled
+}
+
+// needed reports whether any object still carries a finalizer of ours.
+func (b *backendGroup) needed(ctx context.Context) (bool, error) {
+	var ingresses networkingv1.IngressList
+	if err := b.client.List(ctx, &ingresses, client.UnsafeDisableDeepCopy); err != nil {
+		return false, err
+	}
+	for i := range ingresses.Items {
+		if slices.ContainsFunc(ingresses.Items[i].Finalizers, func(f string) bool {
+			return f == naming.GroupFinalizer(stack.ID{Namespace: "x", Name: "x"}) || strings.HasPrefix(f, naming.GroupFinalizer(stack.ID{}))
+		}) {
+			return true, nil
+		}
+	}
+	var services corev1.ServiceList
+	if err := b.client.List(ctx, &services, client.UnsafeDisableDeepCopy); err != nil {
+		return false, err
+	}
+	for i := range services.Items {
+		if slices.Contains(services.Items[i].Finalizers, naming.ServiceFinalizer) {
+			return true, nil
+		}
+	}
+	return false, nil
+}

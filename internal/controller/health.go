@@ -1,0 +1,154 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/targets"
+)
+
+// healthWatch looks, a while after targets were registered, whether any of them is healthy, and tells if none is. It spends at
+// most one read per tick and looks ever less often at a group that stays the same.
+type healthWatch struct {
+	registry *targets.Registry
+	record   status.Record
+	now      func() time.Time
+
+	mu  sync.Mutex
+	due map[string]*look // by target group
+}
+
+type look struct {
+	at      time.Time
+	pause   time.Duration
+	binding client.ObjectKey
+	telling bool
+}
+
+const (
+	firstLook   = 40 * time.Second // two checks of the usual interval and some
+	longestLook = 10 * time.Minute
+	lookTick    = time.Second
+)
+
+func newHealthWatch(r *targets.Registry, record status.Record, now func() time.Time) *healthWatch {
+	return &healthWatch{registry: r, record: record, now: now, due: map[string]*look{}}
+}
+
+// expect asks for a look at a target group whose targets changed.
+func (h *healthWatch) expect(arn string, binding client.ObjectKey) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.due[arn]
+	if l == nil {
+		l = &look{}
+		h.due[arn] = l
+	}
+	l.at, l.pause, l.binding = h.now().Add(firstLook), firstLook, binding
+}
+
+func (h *healthWatch) forget(binding client.ObjectKey) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for arn, l := range h.due {
+		if l.binding == binding {
+			delete(h.due, arn)
+		}
+	}
+}
+
+// Start runs until ctx ends; it implements manager.Runnable.
+func (h *healthWatch) Start(ctx context.Context) error {
+	t := time.NewTicker(lookTick)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+			h.lookAtOne(ctx)
+		}
+	}
+}
+
+// lookAtOne reads the health of the group that has been due the longest.
+func (h *healthWatch) lookAtOne(ctx context.Context) {
+	arn, binding := h.next()
+	if arn == "" {
+		return
+	}
+	health, err := h.registry.Health(ctx, arn)
+	if err != nil {
+		return // the next look may work
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.due[arn]
+	if l == nil {
+		return
+	}
+	sick := unhealthy(health)
+	o := diag.Object{Kind: "TargetGroupBinding", Namespace: binding.Namespace, Name: binding.Name}
+	switch {
+	case sick != "":
+		if !l.telling {
+			d := diag.New(o, "spec.serviceRef", diag.NoHealthyTargets, sick, "compare the health check with what the pods answer, and the target port with what they listen on")
+			h.record(o, status.EventOf(d))
+		}
+		l.telling = true
+	case l.telling:
+		h.record(o, status.Event{Type: "Normal", Reason: string(diag.SuccessfullyDone), Message: "targets are healthy again"})
+		delete(h.due, arn)
+	default:
+		delete(h.due, arn)
+	}
+}
+
+func (h *healthWatch) next() (arn string, binding client.ObjectKey) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.now()
+	var first *look
+	for a, l := range h.due {
+		if !l.at.After(now) && (first == nil || l.at.Before(first.at)) {
+			arn, first = a, l
+		}
+	}
+	if first == nil {
+		return "", client.ObjectKey{}
+	}
+	first.pause = min(first.pause*2, longestLook)
+	first.at = now.Add(first.pause)
+	return arn, first.binding
+}
+
+// unhealthy tells why no target is healthy; empty if one is, or if nothing can be told yet.
+func unhealthy(all []targets.Health) string {
+	reasons := map[string]int{}
+	for _, t := range all {
+		switch t.State {
+		case "unhealthy":
+			reasons[strings.TrimSpace(t.Reason+" "+t.Description)]++
+		case "draining":
+		default:
+			return ""
+		}
+	}
+	if len(reasons) == 0 {
+		return ""
+	}
+	var parts []string
+	for r, n := range reasons {
+		parts = append(parts, fmt.Sprintf("%d × %s", n, r))
+	}
+	slices.Sort(parts)
+	return "no target is healthy, so requests go to all of them: " + strings.Join(parts, "; ")
+}

@@ -1,0 +1,247 @@
+// Package controller wires everything to Kubernetes: caches, watches, queues, leadership, metrics and the passes over stacks
+// and bindings. It decides nothing about load balancers: fronts, compile and plan do.
+// It may import every package of internal but offline, controller-runtime and client-go.
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/secgroup"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/wish"
+)
+
+// Scheme knows every kind that the controller reads or writes.
+func Scheme() (*runtime.Scheme, error) {
+	s := runtime.NewScheme()
+	return s, errors.Join(clientgoscheme.AddToScheme(s), v1beta1.AddToScheme(s))
+}
+
+// Run serves until ctx ends. clients are those of the controller's own role, not yet limited.
+func Run(ctx context.Context, c *config.Config, rc *rest.Config, clients cloud.Clients, log logr.Logger) error {
+	scheme, err := Scheme()
+	if err != nil {
+		return fmt.Errorf("building scheme: %w", err)
+	}
+	m := newMetrics(ctrlmetrics.Registry)
+	limiter := cloud.NewLimiter(cloud.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: m.called})
+	clients = limiter.Wrap(clients)
+	rc = rest.CopyConfig(rc)
+	rc.QPS, rc.Burst = -1, -1 // the API server has its own fairness
+	mgr, err := ctrl.NewManager(rc, managerOptions(c, scheme, log))
+	if err != nil {
+		return fmt.Errorf("creating manager: %w", err)
+	}
+	w := wiring{config: c, mgr: mgr, clients: clients, metrics: m, log: log, now: time.Now}
+	if err := w.setUp(ctx); err != nil {
+		return err
+	}
+	if err := mgr.Start(ctx); err != nil {
+		return fmt.Errorf("running manager: %w", err)
+	}
+	return nil
+}
+
+func throttles(t config.Throttle) []cloud.Throttle {
+	var out []cloud.Throttle
+	for service, rules := range t {
+		for _, r := range rules {
+			out = append(out, cloud.Throttle{Service: service, Operation: r.Operation, Rate: r.Rate, Burst: r.Burst})
+		}
+	}
+	return out
+}
+
+func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) ctrl.Options {
+	o := ctrl.Options{
+		Scheme:                        scheme,
+		Logger:                        log,
+		Metrics:                       metricsserver.Options{BindAddress: c.MetricsAddr},
+		HealthProbeBindAddress:        c.HealthAddr,
+		LeaderElection:                c.LeaderElection,
+		LeaderElectionID:              c.LeaderElectionID,
+		LeaderElectionNamespace:       c.LeaderElectionNamespace,
+		LeaderElectionReleaseOnCancel: true, // a rolling update must not wait for the lease to expire
+		GracefulShutdownTimeout:       ptr.To(20 * time.Second),
+		Cache: cache.Options{
+			SyncPeriod:       &c.SyncPeriod,
+			DefaultTransform: cache.TransformStripManagedFields(),
+			ByObject:         map[client.Object]cache.ByObject{&corev1.Pod{}: {Transform: reducePod}},
+		},
+		Client: client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}, &corev1.ConfigMap{}}}},
+	}
+	if c.WatchNamespace != "" {
+		o.Cache.DefaultNamespaces = map[string]cache.Config{c.WatchNamespace: {}}
+	}
+	return o
+}
+
+// reducePod keeps of a pod what endpoint resolution reads: with tens of thousands of pods the rest would be most of our memory.
+func reducePod(in any) (any, error) {
+	p, ok := in.(*corev1.Pod)
+	if !ok {
+		return in, nil
+	}
+	out := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+		Namespace: p.Namespace, Name: p.Name, UID: p.UID, ResourceVersion: p.ResourceVersion,
+		CreationTimestamp: p.CreationTimestamp, DeletionTimestamp: p.DeletionTimestamp,
+	}}
+	if eni, ok := p.Annotations[podENIAnnotation]; ok {
+		out.Annotations = map[string]string{podENIAnnotation: eni}
+	}
+	out.Spec.NodeName, out.Spec.ReadinessGates = p.Spec.NodeName, p.Spec.ReadinessGates
+	for _, c := range p.Spec.Containers {
+		out.Spec.Containers = append(out.Spec.Containers, corev1.Container{Name: c.Name, Ports: c.Ports})
+	}
+	for _, c := range p.Spec.InitContainers {
+		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+			out.Spec.InitContainers = append(out.Spec.InitContainers, corev1.Container{Name: c.Name, Ports: c.Ports, RestartPolicy: c.RestartPolicy})
+		}
+	}
+	out.Status.PodIP, out.Status.Conditions = p.Status.PodIP, p.Status.Conditions
+	return out, nil
+}
+
+// wiring holds what the parts share while they are put together.
+type wiring struct {
+	config  *config.Config
+	mgr     ctrl.Manager
+	clients cloud.Clients
+	metrics *metrics
+	log     logr.Logger
+	now     func() time.Time
+
+	inventory *inventory.Inventory
+	bindings  *bindings
+	backend   *backendGroup
+}
+
+func (w *wiring) setUp(ctx context.Context) error {
+	c := w.config
+	w.inventory = inventory.New(w.clients, inventory.Config{Cluster: c.ClusterName, VPC: c.VPC, Now: w.now})
+	w.bindings = newBindings(w.mgr.GetClient(), w.now)
+	w.backend = newBackendGroup(w.mgr.GetClient(), w.inventory, w.run, c.ClusterName, w.log.WithName("backend-sg"))
+	if err := errors.Join(w.mgr.Add(w.backend), w.mgr.Add(loader{w.inventory, w.log})); err != nil {
+		return err
+	}
+	if err := w.mgr.AddHealthzCheck("health-ping", func(*http.Request) error { return nil }); err != nil {
+		return err
+	}
+	if err := w.mgr.AddReadyzCheck("caches", w.cachesReady); err != nil {
+		return err
+	}
+	ing := wish.IngressFromFlags(c)
+	if err := w.setUpIngress(ing, w.stacks(ing, "ingress")); err != nil {
+		return fmt.Errorf("setting up the Ingress controller: %w", err)
+	}
+	if c.Gates.Enabled(config.EnableServiceController) {
+		svc := wish.ServiceFromFlags(c)
+		if err := w.setUpService(svc, w.stacks(svc, "service")); err != nil {
+			return fmt.Errorf("setting up the Service controller: %w", err)
+		}
+	}
+	if err := w.setUpBindings(ctx); err != nil {
+		return fmt.Errorf("setting up the TargetGroupBinding controller: %w", err)
+	}
+	return nil
+}
+
+// run executes a plan outside a stack's pass.
+func (w *wiring) run(ctx context.Context, p plan.Plan) apply.Result {
+	return apply.Run(ctx, p, apply.Deps{Clients: w.clients, Inventory: w.inventory, Bindings: w.bindings, Now: w.now})
+}
+
+// cachesReady answers readiness: a replica that has not seen the cluster yet must not count.
+func (w *wiring) cachesReady(r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+	defer cancel()
+	if !w.mgr.GetCache().WaitForCacheSync(ctx) {
+		return errors.New("informer caches have not synced yet")
+	}
+	return nil
+}
+
+// loader reads the account in bulk as soon as this replica leads, before the first object asks.
+type loader struct {
+	inventory *inventory.Inventory
+	log       logr.Logger
+}
+
+func (l loader) Start(ctx context.Context) error {
+	begun := time.Now()
+	if err := l.inventory.Load(ctx); err != nil {
+		if ctx.Err() == nil {
+			l.log.Error(err, "reading the account at start failed; each stack will try again")
+		}
+		return nil
+	}
+	l.log.Info("read the account", "took", time.Since(begun).String())
+	return nil
+}
+
+func (w *wiring) stacks(f wish.FrontEnd, component string) *stacks {
+	return &stacks{
+		front: f, client: w.mgr.GetClient(), inventory: w.inventory, clients: w.clients, bindings: w.bindings, backend: w.backend,
+		reporter: status.NewReporter(w.recorder(component), w.now), metrics: w.metrics, index: newIndex[stack.Key](),
+		compile: wish.CompileFromFlags(w.config), external: w.config.ExternalManagedTags, now: w.now,
+		good: map[stack.Key]map[diag.Object]intent.Member{},
+	}
+}
+
+// recorder sends events under the component names that users know.
+func (w *wiring) recorder(component string) status.Record {
+	var r record.EventRecorder = w.mgr.GetEventRecorderFor(component) //nolint:staticcheck // users filter by reason and component of the core/v1 events
+	apiVersions := map[string]string{"Ingress": networkingv1.SchemeGroupVersion.String(), "Service": "v1", "TargetGroupBinding": v1beta1.GroupVersion.String()}
+	return func(o diag.Object, e status.Event) {
+		ref := &corev1.ObjectReference{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, APIVersion: apiVersions[o.Kind]}
+		ref.UID = uidOf(o)
+		r.Event(ref, e.Type, e.Reason, e.Message)
+	}
+}
+
+// setUpBindings starts the fast lane.
+func (w *wiring) setUpBindings(ctx context.Context) error {
+	c := w.config
+	registry := targets.NewRegistry(w.clients.ELBV2, w.run, w.inventory.Fresh, w.now)
+	tell := w.recorder("targetGroupBinding")
+	health := newHealthWatch(registry, tell, w.now)
+	if err := w.mgr.Add(health); err != nil {
+		return err
+	}
+	b := &targetBindings{
+		client: w.mgr.GetClient(), elbv2: w.clients.ELBV2, inventory: w.inventory, interfaces: inventory.NewInterfaces(w.clients.EC2, w.now),
+		registry: registry, keeper: secgroup.NewKeeper(w.inventory, w.run), chooser: secgroup.Chooser{Cluster: c.ClusterName, ExtraTags: c.TargetENISecurityTags},
+		reporter: status.NewReporter(tell, w.now), metrics: w.metrics, health: health, failOpen: c.Gates.Enabled(config.EndpointsFailOpen),
+		max: c.MaxTargetsPerGroup, requeue: c.BindingRequeue, gone: w.inventory.Gone,
+	}
+	return w.watchBindings(ctx, b)
+}

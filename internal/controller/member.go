@@ -1,0 +1,70 @@
+package controller
+
+import (
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/front/service"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/status"
+)
+
+// withStatus is a copy of a member that shows the load balancer; changed is false if it does so already. An empty hostname takes
+// the load balancer off a Service; an Ingress that leaves keeps showing where it was until it is gone.
+func withStatus(member metav1.Object, hostname string, ports []int32) (before, after client.Object, changed bool) {
+	switch o := member.(type) {
+	case *networkingv1.Ingress:
+		want, changed := status.Ingress(o.Status.LoadBalancer, hostname, ports)
+		if hostname == "" || !changed {
+			return nil, nil, false
+		}
+		updated := o.DeepCopy()
+		updated.Status.LoadBalancer = want
+		return o, updated, true
+	case *corev1.Service:
+		want, changed := status.Service(o.Status.LoadBalancer, hostname, o.Spec.Ports)
+		if hostname == "" {
+			want, changed = corev1.LoadBalancerStatus{}, len(o.Status.LoadBalancer.Ingress) > 0
+		}
+		if !changed {
+			return nil, nil, false
+		}
+		updated := o.DeepCopy()
+		updated.Status.LoadBalancer = want
+		return o, updated, true
+	}
+	return nil, nil, false
+}
+
+// objectOf names a member in diagnostics.
+func objectOf(o metav1.Object) diag.Object {
+	switch x := o.(type) {
+	case *networkingv1.Ingress:
+		return ingress.Object(x)
+	case *corev1.Service:
+		return service.Object(x)
+	}
+	return diag.Object{Namespace: o.GetNamespace(), Name: o.GetName()}
+}
+
+// ownerOfBinding is the stack whose labels a TargetGroupBinding carries; ok is false for bindings that users made.
+func ownerOfBinding(labels map[string]string) (stack.Key, bool) {
+	for _, owner := range []stack.Owner{stack.Ingress, stack.Service} {
+		prefix := string(owner) + "/"
+		if name, ok := labels[prefix+"stack"]; ok {
+			return stack.Key{Owner: owner, ID: stack.ID{Name: name}}, true
+		}
+		ns, okNs := labels[prefix+"stack-namespace"]
+		name, okName := labels[prefix+"stack-name"]
+		if okNs && okName && strings.TrimSpace(name) != "" {
+			return stack.Key{Owner: owner, ID: stack.ID{Namespace: ns, Name: name}}, true
+		}
+	}
+	return stack.Key{}, false
+}

@@ -1,0 +1,118 @@
+package controller
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// metrics are what dashboards of the existing controller read, under its names, and what is ours under lbc_.
+type metrics struct {
+	calls, denied, limited, throttled, invalid *prometheus.CounterVec
+	duration, retries                          *prometheus.HistogramVec
+	targetGroups                               *prometheus.GaugeVec
+	steps, findings                            *prometheus.CounterVec
+	errors                                     *prometheus.CounterVec
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	outcome := []string{"service", "operation", "status_code", "error_code"}
+	m := &metrics{
+		calls:     counter("aws_api_calls_total", "AWS calls that finished.", outcome...),
+		denied:    counter("aws_api_call_permission_errors_total", "AWS calls refused for lack of permission.", outcome...),
+		limited:   counter("aws_api_call_service_limit_exceeded_errors_total", "AWS calls refused because of a quota.", outcome...),
+		throttled: counter("aws_api_call_throttled_errors_total", "AWS calls refused because of their rate.", outcome...),
+		invalid:   counter("aws_api_call_validation_errors_total", "AWS calls refused as invalid.", outcome...),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "aws_api_call_duration_seconds",
+			Help: "Duration of AWS calls, retries and waiting for rate limits included.", Buckets: prometheus.DefBuckets}, []string{"service", "operation"}),
+		retries: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "aws_api_call_retries",
+			Help: "Retries per AWS call.", Buckets: prometheus.LinearBuckets(0, 1, 11)}, []string{"service", "operation"}),
+		targetGroups: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "aws_target_group_info",
+			Help: "1 for each target group that a TargetGroupBinding serves; target_group is the CloudWatch dimension."}, []string{"namespace", "service", "target_group"}),
+		steps:    counter("lbc_plan_steps_total", "Steps of executed plans.", "owner", "operation", "action"),
+		findings: counter("lbc_findings_total", "Diagnostics found while reconciling.", "owner", "code", "class"),
+		errors:   counter("awslbc_controller_reconcile_errors_total", "Failures of reconciling by category.", "controller", "error_category"),
+	}
+	r.MustRegister(m.calls, m.denied, m.limited, m.throttled, m.invalid, m.duration, m.retries, m.targetGroups, m.steps, m.findings, m.errors)
+	return m
+}
+
+// called counts one AWS call.
+func (m *metrics) called(c cloud.Call) {
+	status, code, class := "200", "", diag.Class("")
+	if c.Err != nil {
+		e := cloud.Classify(c.Err)
+		status, code, class = "0", e.Code, e.Class
+		if code == "" {
+			code = "internal"
+		}
+		var resp *awshttp.ResponseError
+		if errors.As(c.Err, &resp) {
+			status = strconv.Itoa(resp.HTTPStatusCode())
+		}
+	}
+	labels := []string{c.Service, c.Operation, status, code}
+	m.calls.WithLabelValues(labels...).Inc()
+	m.duration.WithLabelValues(c.Service, c.Operation).Observe(c.Duration.Seconds())
+	m.retries.WithLabelValues(c.Service, c.Operation).Observe(float64(max(c.Attempts-1, 0)))
+	switch class {
+	case diag.Denied:
+		m.denied.WithLabelValues(labels...).Inc()
+	case diag.Quota:
+		m.limited.WithLabelValues(labels...).Inc()
+	case diag.Throttled:
+		m.throttled.WithLabelValues(labels...).Inc()
+	case diag.Invalid:
+		m.invalid.WithLabelValues(labels...).Inc()
+	default:
+	}
+}
+
+func (m *metrics) planned(owner stack.Owner, p *plan.Plan) {
+	for _, s := range p.Steps {
+		m.steps.WithLabelValues(string(owner), s.Op.Name(), string(s.Action)).Inc()
+	}
+}
+
+// categories are the error categories of the existing controller that our findings fall into.
+var categories = map[diag.EventReason]string{
+	diag.FailedLoadGroupID: "fetch_ingress_error",
+	diag.FailedBuildModel:  "build_model_error",
+	diag.FailedDeployModel: "deploy_model_error",
+}
+
+func (m *metrics) found(owner stack.Owner, found diag.List) {
+	controller := strings.TrimSuffix(string(owner), ".k8s.aws")
+	for _, d := range found {
+		m.findings.WithLabelValues(string(owner), string(d.Code), string(d.Class)).Inc()
+		if c, ok := categories[d.Reason()]; ok && d.Class != diag.Note {
+			m.errors.WithLabelValues(controller, c).Inc()
+		}
+	}
+}
+
+func (m *metrics) bound(o *v1beta1.TargetGroupBinding) {
+	m.targetGroups.WithLabelValues(o.Namespace, o.Spec.ServiceRef.Name, dimension(o)).Set(1)
+}
+
+func (m *metrics) unbound(o *v1beta1.TargetGroupBinding) {
+	m.targetGroups.DeleteLabelValues(o.Namespace, o.Spec.ServiceRef.Name, dimension(o))
+}
+
+// dimension is the CloudWatch dimension of a target group: its ARN after the last colon.
+func dimension(o *v1beta1.TargetGroupBinding) string {
+	arn := o.Spec.TargetGroupARN
+	return arn[strings.LastIndex(arn, ":")+1:]
+}

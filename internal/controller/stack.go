@@ -1,0 +1,335 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/wish"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+// stacks brings the load balancers of one kind of owner to what their objects wish: load, compile, diff, apply, tell.
+type stacks struct {
+	front     wish.FrontEnd
+	client    client.Client
+	inventory *inventory.Inventory
+	clients   cloud.Clients
+	bindings  *bindings
+	reporter  *status.Reporter
+	metrics   *metrics
+	index     *index[stack.Key]
+	backend   *backendGroup
+	compile   compile.Config
+	external  []string // tag keys that others manage
+	now       func() time.Time
+
+	mu   sync.Mutex
+	good map[stack.Key]map[diag.Object]intent.Member
+}
+
+// errAgain asks for another pass at once, after the usual back-off for a first failure.
+var errAgain = errors.New("something that was read changed meanwhile")
+
+// Reconcile makes one pass over a stack. It returns an error only for what a retry may cure; findings that only an edit can
+// cure are told as events and wait for the edit.
+func (s *stacks) Reconcile(ctx context.Context, key stack.Key) (reconcile.Result, error) {
+	log := logf.FromContext(ctx).WithValues("stack", key.ID.String())
+	begun := s.index.begin()
+	view := world.New(cacheReader{ctx, s.client})
+	w := s.front.Load(view, key.ID)
+	stale := s.index.update(key, begun, view.Reads())
+	if w.Nothing() {
+		s.forget(key)
+		return reconcile.Result{}, nil
+	}
+	res, err := s.pass(ctx, log, key, w)
+	if err == nil && stale {
+		err = errAgain
+	}
+	return res, err
+}
+
+func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wish.Wish) (reconcile.Result, error) {
+	c, err := s.compileWish(ctx, key, w)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	found := append(slices.Clone(w.Found), c.Diagnostics...)
+	if c.Stack == nil {
+		s.report(key, w, found, false)
+		return s.retryLater(found)
+	}
+	if err := s.addFinalizers(ctx, key.ID, w.Members); err != nil {
+		return reconcile.Result{}, err
+	}
+	observed, err := s.observe(ctx, key, c.Stack)
+	if err != nil {
+		found = append(found, s.refusal(err, "", c.Origins, stack.Ref{}, w))
+		s.report(key, w, found, false)
+		return reconcile.Result{}, err
+	}
+	p := plan.Diff(c.Stack, c.Keep, observed, plan.Policy{ExternalTags: s.external, Protection: w.Protection})
+	s.metrics.planned(s.front.Owner(), &p)
+	var result apply.Result
+	if !p.Empty() {
+		log.Info("carrying out plan", "summary", p.Summary(), "steps", describe(&p))
+		result = apply.Run(ctx, p, apply.Deps{Clients: s.clients, Inventory: s.inventory, Bindings: s.bindings, Now: s.now})
+	}
+	end := s.judge(&p, result, c.Origins, w)
+	found = append(found, end.found...)
+	if err := s.showLoadBalancer(ctx, key, c.Stack, w); err != nil {
+		return reconcile.Result{}, err
+	}
+	s.report(key, w, found, !p.Empty() && end.err == nil && end.wait.IsZero())
+	switch {
+	case end.err != nil:
+		return reconcile.Result{}, end.err
+	case !end.wait.IsZero():
+		return reconcile.Result{RequeueAfter: max(end.wait.Sub(s.now()), 50*time.Millisecond)}, nil
+	case end.refused:
+		return reconcile.Result{RequeueAfter: time.Minute}, nil
+	}
+	if err := s.release(ctx, key, w); err != nil {
+		return reconcile.Result{}, err
+	}
+	return s.retryLater(found)
+}
+
+// retryLater looks again in a while if something was found that may become right without an edit of the objects: a
+// certificate that is issued, a subnet that gets its tag.
+func (s *stacks) retryLater(found diag.List) (reconcile.Result, error) {
+	for _, d := range found {
+		switch d.Class {
+		case diag.NotFound, diag.Denied, diag.Quota, diag.Transient, diag.Throttled:
+			return reconcile.Result{RequeueAfter: time.Minute}, nil
+		case diag.Invalid, diag.Conflict, diag.Note:
+		}
+	}
+	return reconcile.Result{}, nil
+}
+
+// compile compiles a wish and keeps the members that came out well for the next time.
+func (s *stacks) compileWish(ctx context.Context, key stack.Key, w wish.Wish) (compile.Result, error) {
+	s.mu.Lock()
+	good := s.good[key]
+	s.mu.Unlock()
+	c, err := wish.Compile(ctx, s.inventory, key, w, s.compile, good)
+	if err == nil && w.Wanted {
+		s.mu.Lock()
+		s.good[key] = c.Good
+		s.mu.Unlock()
+	}
+	return c, err
+}
+
+func (s *stacks) observe(ctx context.Context, key stack.Key, desired *stack.Stack) (plan.Observed, error) {
+	o, err := s.inventory.Observed(ctx, key, desired)
+	if err != nil {
+		return plan.Observed{}, err
+	}
+	o.Bindings, err = s.bindings.of(ctx, key)
+	return o, err
+}
+
+// verdict sums up the outcomes of a plan.
+type verdict struct {
+	found   diag.List
+	wait    time.Time // the earliest time at which a waiting step may succeed
+	err     error     // failures that a retry may cure
+	refused bool
+}
+
+func (s *stacks) judge(p *plan.Plan, r apply.Result, origins map[stack.Ref]compile.Origin, w wish.Wish) verdict {
+	var v verdict
+	for _, step := range p.Steps {
+		o := r.Outcomes[step.ID]
+		switch o.State {
+		case apply.Waiting:
+			if v.wait.IsZero() || o.Until.Before(v.wait) {
+				v.wait = o.Until
+			}
+		case apply.Failed:
+			v.found = append(v.found, s.place(o.Problem, origins, step, w)...)
+			v.err = errors.Join(v.err, fmt.Errorf("%s: %w", step.ID, o.Err))
+		case apply.Refused:
+			v.found = append(v.found, s.place(o.Problem, origins, step, w)...)
+			v.refused = true
+		case apply.Done, apply.Blocked:
+		}
+	}
+	return v
+}
+
+// settings names, per operation, the setting that AWS's refusal most likely concerns.
+var settings = map[string]string{
+	"CreateListener": "Certificates", "ModifyListener": "Certificates", "AddListenerCertificates": "Certificates",
+	"CreateLoadBalancer": "Subnets", "SetSubnets": "Subnets", "SetSecurityGroups": "SecurityGroups",
+	"ModifyLoadBalancerAttributes": "Attributes", "ModifyTargetGroupAttributes": "Attributes", "AddTags": "Tags",
+	"CreateRule": "Conditions", "ModifyRule": "Conditions",
+}
+
+// place puts a problem of a step on the objects that the step's resource comes from.
+func (s *stacks) place(d diag.Diagnostic, origins map[stack.Ref]compile.Origin, step plan.Step, w wish.Wish) diag.List {
+	origin := origins[step.Resource]
+	if src, ok := origin.Fields[settings[step.Op.Name()]]; ok {
+		d.Object, d.Path = src.Object, src.Path
+		return diag.List{d}
+	}
+	objects := origin.Objects
+	if len(objects) == 0 {
+		for _, o := range slices.Concat(w.Members, w.Leaving) {
+			objects = append(objects, objectOf(o))
+		}
+	}
+	var out diag.List
+	for _, o := range objects {
+		d.Object = o
+		out = append(out, d)
+	}
+	return out
+}
+
+// refusal is the diagnostic of a read that failed.
+func (s *stacks) refusal(err error, operation string, origins map[stack.Ref]compile.Origin, ref stack.Ref, w wish.Wish) diag.Diagnostic {
+	d := cloud.Problem(operation, err)
+	if objects := origins[ref].Objects; len(objects) > 0 {
+		d.Object = objects[0]
+	} else if all := slices.Concat(w.Members, w.Leaving); len(all) > 0 {
+		d.Object = objectOf(all[0])
+	}
+	return d
+}
+
+// showLoadBalancer writes the name of the load balancer into the status of the members as soon as it is known, whatever else
+// may have failed.
+func (s *stacks) showLoadBalancer(ctx context.Context, key stack.Key, desired *stack.Stack, w wish.Wish) error {
+	if !w.Wanted || len(desired.LoadBalancers) == 0 {
+		return nil
+	}
+	o, err := s.inventory.Observed(ctx, key, desired)
+	if err != nil {
+		return err
+	}
+	lb := o.LoadBalancer(desired.LoadBalancers[0])
+	if lb == nil || lb.DNSName == "" {
+		return nil
+	}
+	var ports []int32
+	for _, l := range o.Listeners {
+		if l.LoadBalancer.Literal == lb.ARN {
+			ports = append(ports, l.Port)
+		}
+	}
+	for _, m := range w.Members {
+		if err := s.patchStatus(ctx, m, lb.DNSName, ports); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *stacks) patchStatus(ctx context.Context, m metav1.Object, hostname string, ports []int32) error {
+	before, after, changed := withStatus(m, hostname, ports)
+	if !changed {
+		return nil
+	}
+	if err := s.client.Status().Patch(ctx, after, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("status of %s: %w", objectOf(m), err)
+	}
+	return nil
+}
+
+func (s *stacks) addFinalizers(ctx context.Context, id stack.ID, members []metav1.Object) error {
+	name := s.front.Finalizer(id)
+	for _, m := range members {
+		o, ok := m.(client.Object)
+		if !ok || o.GetDeletionTimestamp() != nil {
+			continue
+		}
+		if err := patchFinalizer(ctx, s.client, o, func(o client.Object) bool { return controllerutil.AddFinalizer(o, name) }); err != nil {
+			return fmt.Errorf("adding finalizer to %s: %w", objectOf(m), err)
+		}
+	}
+	return nil
+}
+
+// patchFinalizer changes the finalizers of the newest version of an object; an object that is gone needs no change.
+func patchFinalizer(ctx context.Context, c client.Client, o client.Object, change func(client.Object) bool) error {
+	updated, ok := o.DeepCopyObject().(client.Object)
+	if !ok || !change(updated) {
+		return nil
+	}
+	return client.IgnoreNotFound(c.Patch(ctx, updated, client.MergeFromWithOptions(o, client.MergeFromWithOptimisticLock{})))
+}
+
+// release lets go of the objects that left, now that nothing of theirs exists any more.
+func (s *stacks) release(ctx context.Context, key stack.Key, w wish.Wish) error {
+	name := s.front.Finalizer(key.ID)
+	for _, m := range w.Leaving {
+		o, ok := m.(client.Object)
+		if !ok {
+			continue
+		}
+		if err := s.patchStatus(ctx, m, "", nil); err != nil {
+			return err
+		}
+		if err := patchFinalizer(ctx, s.client, o, func(o client.Object) bool { return controllerutil.RemoveFinalizer(o, name) }); err != nil {
+			return fmt.Errorf("removing finalizer from %s: %w", objectOf(o), err)
+		}
+		s.reporter.Forget(key.String(), objectOf(o))
+	}
+	if !w.Wanted {
+		s.forget(key)
+		s.backend.check()
+	}
+	return nil
+}
+
+func (s *stacks) forget(key stack.Key) {
+	s.index.forget(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.good, key)
+}
+
+func (s *stacks) report(key stack.Key, w wish.Wish, found diag.List, changed bool) {
+	var members []diag.Object
+	for _, m := range w.Members {
+		members = append(members, objectOf(m))
+	}
+	s.metrics.found(s.front.Owner(), found)
+	s.reporter.Report(key.String(), members, found, changed)
+}
+
+// describe lists a plan's steps for the log, one short text each.
+func describe(p *plan.Plan) []string {
+	out := make([]string, 0, len(p.Steps))
+	for _, st := range p.Steps {
+		text := string(st.ID)
+		if len(st.Why) > 0 {
+			text += " (" + st.Why[0] + ")"
+		}
+		out = append(out, text)
+	}
+	return out
+}

@@ -1,0 +1,112 @@
+// Package offline plans without a running controller: objects from files or a cluster, what AWS holds from an inventory.
+// It goes the controller's own way up to the plan, and stops there. It writes nothing.
+// It imports wish, inventory and plan; it knows no Kubernetes client.
+package offline
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/front/service"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/wish"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+// Account is what is asked about AWS; the inventory answers.
+type Account interface {
+	wish.Asker
+	Observed(ctx context.Context, key stack.Key, desired *stack.Stack) (plan.Observed, error)
+}
+
+// Result is what would happen to one stack.
+type Result struct {
+	Key         stack.Key `json:"key"`
+	Plan        plan.Plan `json:"plan"`
+	Diagnostics diag.List `json:"diagnostics,omitempty"`
+	// Unbuildable says that the wish cannot be built as it is; nothing would be touched.
+	Unbuildable bool `json:"unbuildable,omitempty"`
+}
+
+// Plans plans every stack that the objects of the view ask for, or that only admits, sorted by key. bindings lists the
+// TargetGroupBindings that exist for a stack. Objects whose class is broken are told in the second result.
+func Plans(ctx context.Context, v *world.View, only func(stack.Key) bool, a Account, c *config.Config, bindings func(stack.Key) []plan.Binding) ([]Result, diag.List, error) {
+	ing, svc := wish.IngressFromFlags(c), wish.ServiceFromFlags(c)
+	keys, broken := keysOf(v, ing, svc)
+	compileConfig := wish.CompileFromFlags(c)
+	var out []Result
+	for _, key := range keys {
+		if !only(key) {
+			continue
+		}
+		var front wish.FrontEnd = ing
+		if key.Owner == stack.Service {
+			front = svc
+		}
+		w := front.Load(v, key.ID)
+		r, err := wish.Compile(ctx, a, key, w, compileConfig, nil)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", key, err)
+		}
+		res := Result{Key: key, Plan: plan.Plan{Key: key}, Diagnostics: append(slices.Clone(w.Found), r.Diagnostics...)}
+		if r.Stack == nil {
+			res.Unbuildable = true
+			out = append(out, res)
+			continue
+		}
+		o, err := a.Observed(ctx, key, r.Stack)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: reading what AWS holds: %w", key, err)
+		}
+		o.Bindings = bindings(key)
+		res.Plan = plan.Diff(r.Stack, r.Keep, o, plan.Policy{ExternalTags: c.ExternalManagedTags, Protection: w.Protection})
+		out = append(out, res)
+	}
+	return out, broken, nil
+}
+
+// KeysOf are the stacks that have to look at an object.
+func KeysOf(v *world.View, c *config.Config, o metav1.Object) []stack.Key {
+	var keys []stack.Key
+	switch x := o.(type) {
+	case *networkingv1.Ingress:
+		for _, id := range ingress.Groups(v, wish.IngressFromFlags(c).Config, x) {
+			keys = append(keys, stack.Key{Owner: stack.Ingress, ID: id})
+		}
+	case *corev1.Service:
+		if cfg := wish.ServiceFromFlags(c).Config; service.Supported(cfg, x) || service.PendingFinalization(x) {
+			keys = append(keys, service.Key(x))
+		}
+	}
+	return keys
+}
+
+func keysOf(v *world.View, ing wish.Ingress, svc wish.Service) ([]stack.Key, diag.List) {
+	var keys []stack.Key
+	var broken diag.List
+	for _, i := range v.Ingresses() {
+		if _, _, d := ingress.GroupOf(v, ing.Config, i); d != nil {
+			broken = append(broken, *d)
+		}
+		for _, id := range ingress.Groups(v, ing.Config, i) {
+			keys = append(keys, stack.Key{Owner: stack.Ingress, ID: id})
+		}
+	}
+	for _, s := range v.Services("") {
+		if service.Supported(svc.Config, s) || service.PendingFinalization(s) {
+			keys = append(keys, service.Key(s))
+		}
+	}
+	slices.SortFunc(keys, func(a, b stack.Key) int { return cmp.Compare(a.String(), b.String()) })
+	return slices.Compact(keys), broken
+}

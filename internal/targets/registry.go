@@ -1,0 +1,267 @@
+package targets
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// batch is how many targets AWS admits per call.
+const batch = 200
+
+// Describer reads the health of targets.
+type Describer interface {
+	DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error)
+}
+
+// Runner executes a plan; apply.Run with its dependencies bound.
+type Runner func(ctx context.Context, p plan.Plan) apply.Result
+
+// Registry knows what is registered in each target group that a binding serves. It reads a group once, when it is first asked
+// about one that was not created in this process, and writes its own calls through. It is safe for concurrent use.
+type Registry struct {
+	read  Describer
+	run   Runner
+	fresh func(arn string) bool
+	now   func() time.Time
+
+	mu     sync.Mutex
+	groups map[string]*group
+}
+
+type group struct {
+	mu      sync.Mutex
+	known   bool
+	written bool              // something was sent, so that a group of our own making is no longer empty for certain
+	members map[string]Target // without draining ones
+}
+
+// NewRegistry makes an empty registry. fresh tells whether a target group was created in this process, so that nothing can be
+// registered in it but by us.
+func NewRegistry(read Describer, run Runner, fresh func(arn string) bool, now func() time.Time) *Registry {
+	return &Registry{read: read, run: run, fresh: fresh, now: now, groups: map[string]*group{}}
+}
+
+// Request is what a binding wants of its target group.
+type Request struct {
+	Binding stack.ID // namespace and name of the binding
+	ARN     string
+	Want    []Endpoint
+	// Keep leaves registered what is not wanted: other clusters may have registered it.
+	Keep bool
+	// Max limits how many targets are registered; 0 = no limit.
+	Max int
+	// Zone tells the zone to send with an address; nil = none.
+	Zone func(Endpoint) string
+}
+
+// Change is what a Sync did.
+type Change struct {
+	Registered, Deregistered int
+	LeftOut                  int // because of Max
+}
+
+// Key is the stack under which the target calls of a binding run; it owns no resources.
+func Key(binding stack.ID) stack.Key { return stack.Key{Owner: "elbv2.k8s.aws", ID: binding} }
+
+// Sync registers and deregisters what differs. Registration and deregistration run side by side: nothing of the one waits for
+// the other, so that a full rollover never leaves the group empty.
+func (r *Registry) Sync(ctx context.Context, q Request) (Change, error) {
+	g := r.group(q.ARN)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := r.learn(ctx, g, q.ARN); err != nil {
+		return Change{}, err
+	}
+	have := make([]Target, 0, len(g.members))
+	for _, t := range g.members {
+		have = append(have, t)
+	}
+	slices.SortFunc(have, func(a, b Target) int { return cmp.Compare(a.Key(), b.Key()) })
+	register, deregister := Diff(have, q.Want)
+	if q.Keep {
+		deregister = nil
+	}
+	var c Change
+	if room := q.Max - (len(have) - len(deregister)); q.Max > 0 && len(register) > max(room, 0) {
+		c.LeftOut = len(register) - max(room, 0)
+		register = register[:max(room, 0)]
+	}
+	added := make([]Target, 0, len(register))
+	for _, e := range register {
+		if q.Zone != nil {
+			e.Zone = q.Zone(e)
+		}
+		added = append(added, e.Target)
+	}
+	return r.write(ctx, g, q, added, deregister, c)
+}
+
+func (r *Registry) write(ctx context.Context, g *group, q Request, register, deregister []Target, c Change) (Change, error) {
+	ref := stack.Literal(stack.KindTargetGroup, q.ARN)
+	var steps []plan.Step
+	done := map[plan.StepID]func(){}
+	for i, part := range slices.Collect(slices.Chunk(register, batch)) {
+		id := plan.StepID(fmt.Sprintf("RegisterTargets %d", i+1))
+		steps = append(steps, plan.Step{ID: id, Action: plan.Update, Resource: ref, Lane: plan.Vital, Op: plan.RegisterTargets{TargetGroup: ref, Targets: planned(part)}})
+		done[id] = func() {
+			for _, t := range part {
+				g.members[t.Key()] = t
+			}
+			c.Registered += len(part)
+		}
+	}
+	for i, part := range slices.Collect(slices.Chunk(deregister, batch)) {
+		id := plan.StepID(fmt.Sprintf("DeregisterTargets %d", i+1))
+		steps = append(steps, plan.Step{ID: id, Action: plan.Update, Resource: ref, Lane: plan.Vital, Op: plan.DeregisterTargets{TargetGroup: ref, Targets: planned(part)}})
+		done[id] = func() {
+			for _, t := range part {
+				delete(g.members, t.Key())
+			}
+			c.Deregistered += len(part)
+		}
+	}
+	if len(steps) == 0 {
+		return c, nil
+	}
+	g.written = true
+	result := r.run(ctx, plan.Plan{Key: Key(q.Binding), Steps: steps})
+	var errs []error
+	for _, s := range steps {
+		o := result.Outcomes[s.ID]
+		if o.State == apply.Done {
+			done[s.ID]()
+			continue
+		}
+		g.known = false // who knows how much of it was done
+		errs = append(errs, fmt.Errorf("%s: %w", s.Op.Name(), o.Err))
+	}
+	return c, errors.Join(errs...)
+}
+
+func planned(in []Target) []plan.Target {
+	out := make([]plan.Target, 0, len(in))
+	for _, t := range in {
+		out = append(out, plan.Target{ID: t.ID, Port: t.Port, Zone: t.Zone})
+	}
+	return out
+}
+
+// learn reads what is registered, unless it is known.
+func (r *Registry) learn(ctx context.Context, g *group, arn string) error {
+	if g.known {
+		return nil
+	}
+	g.members = map[string]Target{}
+	if !g.written && r.fresh(arn) {
+		g.known = true
+		return nil
+	}
+	health, err := r.Health(ctx, arn)
+	if err != nil {
+		return err
+	}
+	for _, h := range health {
+		if h.State != string(types.TargetHealthStateEnumDraining) && h.State != string(types.TargetHealthStateEnumUnhealthyDraining) {
+			g.members[h.Key()] = h.Target
+		}
+	}
+	g.known = true
+	return nil
+}
+
+// Health is the state of one target as AWS reports it.
+type Health struct {
+	Target
+	State, Reason, Description string
+}
+
+// Health reads the state of every target of a group.
+func (r *Registry) Health(ctx context.Context, arn string) ([]Health, error) {
+	out, err := r.read.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)})
+	if err != nil {
+		return nil, fmt.Errorf("describing targets of %s: %w", arn, err)
+	}
+	var all []Health
+	for _, d := range out.TargetHealthDescriptions {
+		if d.Target == nil || d.TargetHealth == nil {
+			continue
+		}
+		all = append(all, Health{
+			Target: Target{ID: aws.ToString(d.Target.Id), Port: aws.ToInt32(d.Target.Port), Zone: aws.ToString(d.Target.AvailabilityZone)},
+			State:  string(d.TargetHealth.State), Reason: string(d.TargetHealth.Reason), Description: aws.ToString(d.TargetHealth.Description),
+		})
+	}
+	return all, nil
+}
+
+// Clear deregisters every target of a group, except where the group is gone: then there is nothing to do.
+func (r *Registry) Clear(ctx context.Context, binding stack.ID, arn string) error {
+	_, err := r.Sync(ctx, Request{Binding: binding, ARN: arn})
+	if code := codeOf(err); code == "TargetGroupNotFound" || code == cloud.CodeValidation {
+		err = nil
+	}
+	if err == nil {
+		r.Forget(arn)
+	}
+	return err
+}
+
+func codeOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return cloud.Classify(err).Code
+}
+
+// Members are the registered targets as far as they are known, sorted.
+func (r *Registry) Members(arn string) []Target {
+	g := r.group(arn)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	out := make([]Target, 0, len(g.members))
+	for _, t := range g.members {
+		out = append(out, t)
+	}
+	slices.SortFunc(out, func(a, b Target) int { return cmp.Compare(a.Key(), b.Key()) })
+	return out
+}
+
+// Distrust makes the next Sync of a group read it again.
+func (r *Registry) Distrust(arn string) {
+	g := r.group(arn)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.known = false
+}
+
+// Forget drops a group that no binding serves any more.
+func (r *Registry) Forget(arn string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.groups, arn)
+}
+
+func (r *Registry) group(arn string) *group {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	g := r.groups[arn]
+	if g == nil {
+		g = &group{members: map[string]Target{}}
+		r.groups[arn] = g
+	}
+	return g
+}

@@ -1,0 +1,171 @@
+// Package wish joins the front ends to the compiler, for the controller and the command line alike: what is wanted of a stack,
+// and what that compiles to once the facts it needs are known. It asks for facts and does nothing else with the world outside.
+// It imports the fronts, compile, config and what they need.
+package wish
+
+import (
+	"context"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/front/service"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+// Wish is what a front end found for one stack.
+type Wish struct {
+	// Entrance is meaningful if Wanted.
+	Entrance intent.Entrance
+	Wanted   bool
+	// Members want the load balancer: they carry the finalizer and show its name. Leaving carry the finalizer and are to be
+	// released once the stack holds nothing of theirs any more.
+	Members, Leaving []metav1.Object
+	// Found are diagnostics that no member of the entrance repeats.
+	Found      diag.List
+	Protection plan.Protection
+}
+
+// Nothing reports that neither a load balancer nor a cleanup is asked for.
+func (w Wish) Nothing() bool { return !w.Wanted && len(w.Leaving) == 0 }
+
+// FrontEnd is one kind of owner of stacks.
+type FrontEnd interface {
+	Owner() stack.Owner
+	Finalizer(id stack.ID) string
+	Load(v *world.View, id stack.ID) Wish
+}
+
+// Ingress is the front end of Ingress groups.
+type Ingress struct{ Config ingress.Config }
+
+// IngressFromFlags configures it.
+func IngressFromFlags(c *config.Config) Ingress {
+	return Ingress{ingress.Config{
+		IngressClass: c.IngressClass, TolerateMissingService: c.TolerateMissingService, TolerateMissingAction: c.TolerateMissingAction,
+		DefaultTargetType: c.DefaultTargetType, IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType),
+	}}
+}
+
+// Owner implements FrontEnd.
+func (Ingress) Owner() stack.Owner { return stack.Ingress }
+
+// Finalizer implements FrontEnd.
+func (Ingress) Finalizer(id stack.ID) string { return naming.GroupFinalizer(id) }
+
+// Load implements FrontEnd.
+func (f Ingress) Load(v *world.View, id stack.ID) Wish {
+	g := ingress.Load(v, f.Config, id)
+	w := Wish{Wanted: len(g.Active)+len(g.Held) > 0}
+	for _, i := range slices.Concat(g.Active, g.Held) {
+		w.Members = append(w.Members, i)
+	}
+	for _, i := range g.Inactive {
+		w.Leaving = append(w.Leaving, i)
+	}
+	if w.Wanted {
+		w.Entrance = ingress.Translate(v, f.Config, g)
+		return w
+	}
+	w.Found, w.Protection = g.Diagnostics, declared(ingress.DeletionProtection(v, g))
+	return w
+}
+
+// Service is the front end of Services.
+type Service struct{ Config service.Config }
+
+// ServiceFromFlags configures it.
+func ServiceFromFlags(c *config.Config) Service {
+	return Service{service.Config{
+		LoadBalancerClass: c.LoadBalancerClass, DefaultTargetType: c.DefaultTargetType,
+		IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType), LoadBalancerTypeOnly: c.Gates.Enabled(config.ServiceTypeLoadBalancerOnly),
+	}}
+}
+
+// Owner implements FrontEnd.
+func (Service) Owner() stack.Owner { return stack.Service }
+
+// Finalizer implements FrontEnd.
+func (Service) Finalizer(stack.ID) string { return naming.ServiceFinalizer }
+
+// Load implements FrontEnd.
+func (f Service) Load(v *world.View, id stack.ID) Wish {
+	svc, ok := v.Service(id.Namespace, id.Name)
+	switch {
+	case !ok:
+		return Wish{}
+	case service.Supported(f.Config, svc):
+		return Wish{Wanted: true, Entrance: service.Translate(v, f.Config, svc), Members: []metav1.Object{svc}}
+	case service.PendingFinalization(svc):
+		return Wish{Leaving: []metav1.Object{svc}, Protection: declared(service.DeletionProtection(svc))}
+	}
+	return Wish{}
+}
+
+// declared is what a declaration about deletion protection means for a plan.
+func declared(f intent.Field[bool]) plan.Protection {
+	switch {
+	case !f.Set:
+		return plan.ProtectionAsFound
+	case f.Value:
+		return plan.ProtectionDeclared
+	}
+	return plan.ProtectionLifted
+}
+
+// CompileFromFlags configures the compiler.
+func CompileFromFlags(c *config.Config) compile.Config {
+	on := c.Gates.Enabled
+	return compile.Config{
+		Cluster: c.ClusterName, VPC: c.VPC, DefaultTags: c.DefaultTags, ExternalManagedTags: c.ExternalManagedTags,
+		DefaultScheme: c.DefaultScheme, DefaultTargetType: c.DefaultTargetType, DefaultSSLPolicy: c.DefaultSSLPolicy,
+		EnableBackendSecurityGroup: c.EnableBackendSG, BackendSecurityGroup: c.BackendSecurityGroup,
+		ManageBackendSecurityGroupRules: c.EnableManageBackendSG, DisableRestrictedSecurityGroups: c.DisableRestrictedRules,
+		StrictGroups: c.StrictGroups,
+		Gates: compile.Gates{
+			SubnetsClusterTagCheck: on(config.SubnetsClusterTagCheck), SubnetDiscoveryByReachability: on(config.SubnetDiscoveryByReachable),
+			ALBSingleSubnet: on(config.ALBSingleSubnet), EnableDefaultTagsLowPriority: on(config.EnableDefaultTagsLowPriority),
+			EnableIPTargetType: on(config.EnableIPTargetType), ListenerRulesTagging: on(config.ListenerRulesTagging),
+			WeightedTargetGroups: on(config.WeightedTargetGroups), NLBSecurityGroup: on(config.NLBSecurityGroup),
+		},
+	}
+}
+
+// Asker answers what compile needs to know; the inventory does.
+type Asker interface {
+	Answer(ctx context.Context, needs []facts.Need) (facts.Facts, error)
+}
+
+// Compile compiles a wish as often as new needs come up. A stack of which nothing is wanted needs no facts: its plan comes from
+// what exists.
+func Compile(ctx context.Context, a Asker, key stack.Key, w Wish, cfg compile.Config, good map[diag.Object]intent.Member) (compile.Result, error) {
+	if !w.Wanted {
+		return compile.Result{Stack: &stack.Stack{Key: key, Cluster: cfg.Cluster, VPC: cfg.VPC}}, nil
+	}
+	var needs []facts.Need
+	for {
+		f, err := a.Answer(ctx, needs)
+		if err != nil {
+			return compile.Result{}, err
+		}
+		c := compile.Compile(w.Entrance, f, cfg, good)
+		known := len(needs)
+		for _, n := range c.Needs {
+			if !slices.Contains(needs, n) {
+				needs = append(needs, n)
+			}
+		}
+		if len(needs) == known {
+			return c, nil
+		}
+	}
+}
