@@ -15,8 +15,9 @@ import (
 const firstNodePort = 30000
 
 // FillIn gives objects that were read from files what the API server would have given them, as far as front ends look at it:
-// UIDs (version 5 UUIDs of namespace/name in the DNS name space), the Service type, protocol and target port, and node ports,
-// in the order of the objects, wherever the type of the Service calls for them. Objects that hold such values keep them.
+// UIDs (version 5 UUIDs of namespace/name in the DNS name space), the Service type, protocol and target port, node ports in the
+// order of the objects wherever the type of the Service calls for them, and the name label of namespaces. Objects that hold
+// such values keep them.
 func FillIn(objects []metav1.Object) {
 	taken := map[int32]bool{}
 	for _, o := range objects {
@@ -39,8 +40,11 @@ func FillIn(objects []metav1.Object) {
 		if o.GetUID() == "" {
 			o.SetUID(uid(o.GetNamespace() + "/" + o.GetName()))
 		}
-		if svc, ok := o.(*corev1.Service); ok {
-			fillInService(svc, allocate)
+		switch o := o.(type) {
+		case *corev1.Service:
+			fillInService(o, allocate)
+		case *corev1.Namespace:
+			metav1.SetMetaDataLabel(&o.ObjectMeta, corev1.LabelMetadataName, o.Name)
 		}
 	}
 }

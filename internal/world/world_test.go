@@ -135,6 +135,11 @@ func TestManifestsAreFilledInAsTheAPIServerWould(t *testing.T) {
 	if svc.Spec.Ports[0].NodePort != 30001 || svc.Spec.Ports[1].NodePort != 30000 || svc.Spec.Ports[2].NodePort != 30000 {
 		t.Errorf("node ports %v", svc.Spec.Ports)
 	}
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "dev"}}
+	FillIn([]metav1.Object{ns})
+	if ns.Labels["kubernetes.io/metadata.name"] != "dev" {
+		t.Errorf("labels %v", ns.Labels)
+	}
 	local := &corev1.Service{Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, ExternalTrafficPolicy: corev1.ServiceExternalTrafficPolicyLocal}}
 	FillIn([]metav1.Object{local})
 	if local.Spec.HealthCheckNodePort != 30000 {

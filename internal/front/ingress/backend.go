@@ -3,13 +3,12 @@ package ingress
 import (
 	"fmt"
 	"slices"
-	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -75,10 +74,10 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at
 	object := diag.Object{Kind: "Service", Namespace: svc.Namespace, Name: svc.Name, UID: string(svc.UID)}
 	annotation.Check(t.findings, object, annotation.OnBoth, svc.Annotations, t.secure)
 	read := t.read.Under(object, svc.Annotations)
-	port, ok := findPort(svc, written)
+	port, ok := serviceport.Find(svc, written)
 	if !ok {
 		t.findings.Add(diag.New(Object(t.ingress), at, diag.ServicePortNotFound,
-			fmt.Sprintf("unable to find port %s on service %s/%s, which has %s", written, svc.Namespace, svc.Name, describePorts(svc)),
+			fmt.Sprintf("unable to find port %s on service %s/%s, which has %s", written, svc.Namespace, svc.Name, serviceport.Describe(svc)),
 			"name one of its ports, or add the port to the Service"))
 		return nil
 	}
@@ -93,7 +92,7 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at
 		MultiCluster:    t.read.Bool(annotation.MultiCluster).Value || annotation.NewReader(t.findings, object, svc.Annotations).Bool(annotation.MultiCluster).Value,
 		Source:          t.here(at),
 	}
-	g.Port, g.TargetPort = targetPort(port, g.TargetType)
+	g.Port, g.TargetPort = serviceport.Target(port, g.TargetType)
 	if g.TargetType == stack.TargetInstance {
 		if g.Port == 0 {
 			t.reportNoNodePort(svc, port, read, at)
@@ -111,51 +110,6 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at
 	}
 	g.HealthCheck = t.healthCheck(read, svc, g)
 	return g
-}
-
-// findPort finds a Service port by number or name.
-func findPort(svc *corev1.Service, written string) (corev1.ServicePort, bool) {
-	number, err := strconv.ParseInt(written, 10, 32)
-	for _, p := range svc.Spec.Ports {
-		if err == nil && int64(p.Port) == number || err != nil && p.Name == written {
-			return p, true
-		}
-	}
-	return corev1.ServicePort{}, false
-}
-
-func describePorts(svc *corev1.Service) string {
-	if len(svc.Spec.Ports) == 0 {
-		return "no ports"
-	}
-	out := "ports"
-	for i, p := range svc.Spec.Ports {
-		if i > 0 {
-			out += ","
-		}
-		out += fmt.Sprintf(" %d", p.Port)
-		if p.Name != "" {
-			out += fmt.Sprintf(" (%s)", p.Name)
-		}
-	}
-	return out
-}
-
-// targetPort is the port of the target group, and the port that targets listen on as decimal or name. The API server fills in
-// an absent targetPort by the port; objects read from files may not have been there.
-func targetPort(p corev1.ServicePort, targetType string) (int32, string) {
-	if targetType == stack.TargetInstance {
-		return p.NodePort, strconv.FormatInt(int64(p.NodePort), 10)
-	}
-	target := p.TargetPort
-	if target.Type == intstr.Int && target.IntVal == 0 {
-		target.IntVal = p.Port
-	}
-	if target.Type == intstr.String {
-		// A named port may differ from pod to pod; targets carry their own.
-		return 1, target.StrVal
-	}
-	return target.IntVal, target.String()
 }
 
 // targetType: the class beats the Service, which beats the Ingress.

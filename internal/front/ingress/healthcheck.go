@@ -2,12 +2,11 @@ package ingress
 
 import (
 	"fmt"
-	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -24,7 +23,7 @@ func (t *translation) healthCheck(read annotation.Reader, svc *corev1.Service, g
 	}
 	h := stack.HealthCheck{
 		Protocol:           read.String(annotation.HealthCheckProtocol).Or(g.Protocol),
-		Port:               healthCheckPort(read, svc, g.TargetType),
+		Port:               serviceport.HealthCheck(read, annotation.HealthCheckPort, svc, g.TargetType, stack.TrafficPort),
 		Path:               read.String(annotation.HealthCheckPath).Or(path),
 		Matcher:            read.String(annotation.SuccessCodes).Or(matcher),
 		IntervalSeconds:    read.Int32(annotation.HealthCheckInterval).Or(15),
@@ -48,35 +47,4 @@ func (t *translation) healthCheck(read annotation.Reader, svc *corev1.Service, g
 			"lower the timeout, or raise the interval")
 	}
 	return h
-}
-
-// healthCheckPort resolves a number, traffic-port or the name of a Service port.
-func healthCheckPort(read annotation.Reader, svc *corev1.Service, targetType string) string {
-	f := read.String(annotation.HealthCheckPort)
-	if !f.Set || f.Value == stack.TrafficPort {
-		return stack.TrafficPort
-	}
-	if n, err := strconv.ParseInt(f.Value, 10, 32); err == nil {
-		if n < 1 || n > 65535 {
-			read.Invalid(annotation.HealthCheckPort, fmt.Sprintf("health check port must be within [1, 65535]: %d", n), "")
-		}
-		return f.Value
-	}
-	port, ok := findPort(svc, f.Value)
-	switch {
-	case !ok:
-		read.Invalid(annotation.HealthCheckPort, fmt.Sprintf("failed to resolve healthCheckPort: unable to find port %s on service %s/%s, which has %s",
-			f.Value, svc.Namespace, svc.Name, describePorts(svc)), "write a number, traffic-port, or the name of a port of the Service")
-		return stack.TrafficPort
-	case targetType == stack.TargetInstance && port.NodePort == 0:
-		read.Invalid(annotation.HealthCheckPort, fmt.Sprintf("failed to resolve healthCheckPort: port %s of service %s/%s has no node port", f.Value, svc.Namespace, svc.Name),
-			"write a number or traffic-port")
-		return stack.TrafficPort
-	case targetType == stack.TargetIP && port.TargetPort.Type == intstr.String:
-		read.Invalid(annotation.HealthCheckPort, "cannot use named healthCheckPort for IP TargetType when service's targetPort is a named port",
-			"write the number of the port, or give the Service a numeric targetPort")
-		return stack.TrafficPort
-	}
-	_, target := targetPort(port, targetType)
-	return target
 }

@@ -2,13 +2,12 @@ package service
 
 import (
 	"fmt"
-	"strconv"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -112,9 +111,9 @@ func (t *translation) weighted(l listener, k annotation.Key, g tupleJSON) (inten
 		return b, false
 	}
 	written := g.ServicePort.String()
-	port, ok := findPort(svc, written)
+	port, ok := serviceport.Find(svc, written)
 	if !ok {
-		t.report(k.Path(), diag.ServicePortNotFound, fmt.Sprintf("unable to find port %s on service %s/%s", written, svc.Namespace, svc.Name), "name one of its ports")
+		t.report(k.Path(), diag.ServicePortNotFound, fmt.Sprintf("unable to find port %s on service %s/%s, which has %s", written, svc.Namespace, svc.Name, serviceport.Describe(svc)), "name one of its ports")
 		return b, false
 	}
 	// The targets of a TLS listener are spoken to as the listener is, unless the annotation asks to end TLS here.
@@ -124,15 +123,4 @@ func (t *translation) weighted(l listener, k annotation.Key, g tupleJSON) (inten
 	}
 	b.TargetGroup = t.targetGroup(svc, port, protocol, k.Path())
 	return b, b.TargetGroup != nil
-}
-
-// findPort finds a Service port by number or name.
-func findPort(svc *corev1.Service, written string) (corev1.ServicePort, bool) {
-	number, err := strconv.ParseInt(written, 10, 32)
-	for _, p := range svc.Spec.Ports {
-		if err == nil && int64(p.Port) == number || err != nil && p.Name == written {
-			return p, true
-		}
-	}
-	return corev1.ServicePort{}, false
 }

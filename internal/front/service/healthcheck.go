@@ -6,9 +6,9 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -25,7 +25,7 @@ func (t *translation) healthCheck(svc *corev1.Service, targetType string) stack.
 	}
 	h := stack.HealthCheck{
 		Protocol:           t.healthCheckProtocol(protocol),
-		Port:               t.healthCheckPort(svc, targetType, port),
+		Port:               serviceport.HealthCheck(t.read, annotation.ServiceHCPort, svc, targetType, port),
 		IntervalSeconds:    t.read.Int32(annotation.ServiceHCInterval).Or(10),
 		TimeoutSeconds:     timeout,
 		HealthyThreshold:   t.read.Int32(annotation.ServiceHCHealthy).Or(threshold),
@@ -73,38 +73,4 @@ func (t *translation) healthCheckProtocol(def string) string {
 	}
 	t.read.Invalid(annotation.ServiceHCProtocol, "unsupported health check protocol "+f.Value, "write tcp, http or https")
 	return def
-}
-
-// healthCheckPort resolves a number, traffic-port or the name of a port of the target group's Service.
-func (t *translation) healthCheckPort(svc *corev1.Service, targetType, def string) string {
-	f := t.read.String(annotation.ServiceHCPort)
-	if !f.Set {
-		return def
-	}
-	if f.Value == stack.TrafficPort {
-		return f.Value
-	}
-	if n, err := strconv.ParseInt(f.Value, 10, 32); err == nil {
-		if n < 1 || n > 65535 {
-			t.read.Invalid(annotation.ServiceHCPort, fmt.Sprintf("health check port must be within [1, 65535]: %d", n), "")
-		}
-		return f.Value
-	}
-	port, ok := findPort(svc, f.Value)
-	switch {
-	case !ok:
-		t.read.Invalid(annotation.ServiceHCPort, fmt.Sprintf("failed to resolve healthCheckPort: unable to find port %s on service %s/%s", f.Value, svc.Namespace, svc.Name),
-			"write a number, traffic-port, or the name of a port of the Service")
-		return def
-	case targetType == stack.TargetIP && port.TargetPort.Type == intstr.String:
-		t.read.Invalid(annotation.ServiceHCPort, "cannot use named healthCheckPort for IP TargetType when service's targetPort is a named port",
-			"write the number of the port, or give the Service a numeric targetPort")
-		return def
-	case targetType == stack.TargetInstance && port.NodePort == 0:
-		t.read.Invalid(annotation.ServiceHCPort, fmt.Sprintf("failed to resolve healthCheckPort: port %s of service %s/%s has no node port", f.Value, svc.Namespace, svc.Name),
-			"write a number or traffic-port")
-		return def
-	}
-	_, target := targetPort(port, targetType)
-	return target
 }

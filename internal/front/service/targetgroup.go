@@ -7,10 +7,10 @@ import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -42,7 +42,7 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, port corev1
 		MultiCluster: t.read.Bool(annotation.ServiceMultiCluster).Value,
 		Source:       t.here(at),
 	}
-	g.Port, g.TargetPort = targetPort(port, targetType)
+	g.Port, g.TargetPort = serviceport.Target(port, targetType)
 	if targetType == stack.TargetInstance {
 		g.NodeLabels = nonEmptyMap(t.read.Map(annotation.ServiceNodeLabels).Value)
 	} else {
@@ -50,23 +50,6 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, port corev1
 	}
 	g.HealthCheck = t.healthCheck(svc, targetType)
 	return g
-}
-
-// targetPort is the port of the target group, and the port that targets listen on as decimal or name. The API server fills in
-// an absent targetPort by the port; objects read from files may not have been there.
-func targetPort(p corev1.ServicePort, targetType string) (int32, string) {
-	if targetType == stack.TargetInstance {
-		return p.NodePort, strconv.FormatInt(int64(p.NodePort), 10)
-	}
-	target := p.TargetPort
-	if target.Type == intstr.Int && target.IntVal == 0 {
-		target.IntVal = p.Port
-	}
-	if target.Type == intstr.String {
-		// A named port may differ from pod to pod; targets carry their own.
-		return 1, target.StrVal
-	}
-	return target.IntVal, target.String()
 }
 
 // targetType decides between ip and instance; ok is false if the Service cannot have such targets.
