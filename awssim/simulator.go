@@ -104,7 +104,7 @@ func New(o Options) (*Simulator, error) {
 		o.Authenticate = s.authenticate
 	}
 	face, err := wire.New(wire.Options{
-		Region: s.Account.Region, NewRequestID: s.Gate.NewRequestID, Authenticate: o.Authenticate, Logf: o.Logf,
+		Region: s.Account.Region, NewRequestID: s.Gate.NewRequestID, Authenticate: o.Authenticate, Refused: s.Gate.Refuse, Logf: o.Logf,
 		Services: map[string]any{
 			"elasticloadbalancing": s.Balancing, "ec2": s.Compute, "acm": s.Trust, "sts": s.Identity, "tagging": s.Tagging,
 		},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
+	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
@@ -314,6 +316,52 @@ func TestTheSeededAccountHasItsLoadBalancersUnderTheirARNs(t *testing.T) {
 	f.LoadBalancers[0].Listeners[0].Forward = "nobody"
 	if _, err := New(Options{Seed: &f}); err == nil {
 		t.Error("a listener that forwards to nothing was accepted")
+	}
+}
+
+func TestCallsThatNobodyUnderstandsAreRecordedToo(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Options{})
+	for _, body := range []string{"Action=DescribeVpcs&Version=2016-11-15", "Action=Dance&Version=2015-12-01"} {
+		resp := wanted(s.http.Post(s.url, "application/x-www-form-urlencoded", strings.NewReader(body)))(t)
+		if err := resp.Body.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := s.compute.DescribeIpamPools(t.Context(), &ec2.DescribeIpamPoolsInput{}); code(err) != "InvalidAction" {
+		t.Errorf("an action that is not simulated gave %v", err)
+	}
+	var got []string
+	for _, c := range s.Gate.Calls() {
+		got = append(got, c.Service+" "+c.Action+" "+c.Code+" "+c.Caller)
+	}
+	want := []string{"ec2 DescribeVpcs AuthFailure ", "elasticloadbalancing Dance MissingAuthenticationToken ", "ec2 DescribeIpamPools InvalidAction AKIATEST"}
+	if !slices.Equal(got, want) {
+		t.Errorf("recorded %q, want %q", got, want)
+	}
+}
+
+func TestSessionsOfRolesWorkUntilTheyExpire(t *testing.T) {
+	t.Parallel()
+	c := clock.NewStepped(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+	s := serve(t, Options{Clock: c})
+	out := wanted(s.identity.AssumeRole(t.Context(), &sts.AssumeRoleInput{
+		RoleArn: aws.String("arn:aws:iam::" + s.description.Account + ":role/controller"), RoleSessionName: aws.String("session"), DurationSeconds: aws.Int32(900),
+	}))(t)
+	as := func(token string) *ec2.Client {
+		return ec2.New(ec2.Options{
+			Region: s.Account.Region, BaseEndpoint: aws.String(s.url), HTTPClient: s.http, Retryer: aws.NopRetryer{},
+			Credentials: credentials.NewStaticCredentialsProvider(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, token),
+		})
+	}
+	session := as(*out.Credentials.SessionToken)
+	wanted(session.DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{}))(t)
+	if _, err := as("other").DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{}); code(err) != "AuthFailure" {
+		t.Errorf("with another token: %v", err)
+	}
+	c.Advance(15 * time.Minute)
+	if _, err := session.DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{}); code(err) != "RequestExpired" {
+		t.Errorf("after its time: %v", err)
 	}
 }
 

@@ -141,6 +141,13 @@ func (g *Gate) pass(ctx context.Context, service, action string, in any, f func(
 	return out, err
 }
 
+// Refuse records a call that was refused before any handler could be asked: unsigned, malformed or unknown.
+func (g *Gate) Refuse(ctx context.Context, service, action string, err *apierr.Error) {
+	call := Call{Time: g.clock.Now(), RequestID: RequestID(ctx), Service: service, Action: action, Caller: Caller(ctx)}
+	call.result(err)
+	g.calls.add(call)
+}
+
 func (g *Gate) run(ctx context.Context, call *Call, f func(context.Context) (any, error)) (any, error) {
 	lazy := &parameters{in: call.Input}
 	fault, latency, err := g.admit(call, lazy)

@@ -18,7 +18,7 @@ type Call struct {
 	Service   string
 	Action    string
 	Caller    string
-	Input     any    // the SDK's input struct, not copied: read only
+	Input     any    // the SDK's input struct, not copied: read only; nil when the call was not understood
 	Status    int    // HTTP status; 0 when there was no answer
 	Code      string // AWS error code, "" on success
 	Message   string // of the error

@@ -6,6 +6,7 @@ package wire
 //go:generate go run ./internal/names
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -35,6 +36,8 @@ type Options struct {
 	NewRequestID func() string
 	// Authenticate judges an access key id and its session token ("" if none); nil accepts every key.
 	Authenticate func(accessKey, token string) Verdict
+	// Refused hears of calls that no handler saw: unsigned, malformed or unknown ones; nil drops them.
+	Refused func(ctx context.Context, service, action string, err *apierr.Error)
 	// Logf gets what goes wrong inside the simulator; nil drops it.
 	Logf func(format string, args ...any)
 }
@@ -49,6 +52,9 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	if o.Logf == nil {
 		o.Logf = func(string, ...any) {}
+	}
+	if o.Refused == nil {
+		o.Refused = func(context.Context, string, string, *apierr.Error) {}
 	}
 	if o.NewRequestID == nil {
 		o.NewRequestID = gate.New(gate.Options{Keep: 1}).NewRequestID
@@ -131,28 +137,18 @@ func (s *Server) call(r *http.Request, id string) (d *service, out reflect.Value
 	req, err := read(r)
 	signed := scopeOf(req)
 	d = serviceOf(req, signed)
-	switch {
-	case err != nil:
-		return d, out, "", err
-	case r.Method != http.MethodPost && r.Method != http.MethodGet:
-		return d, out, "", apierr.WithStatus(http.StatusMethodNotAllowed, "InvalidMethod", "use POST, not %s", r.Method)
+	caller := signed.accessKey
+	if action, _ = d.protocol.action(req); unsigned[d.name+":"+action] {
+		caller = ""
 	}
-	if action, err = d.protocol.action(req); err != nil {
-		return d, out, action, err
+	ctx := gate.WithRequestID(gate.WithCaller(r.Context(), caller), id)
+	var op operation
+	var in reflect.Value
+	if err == nil {
+		op, in, err = s.understand(req, d, signed)
 	}
-	caller := ""
-	if !unsigned[d.name+":"+action] {
-		if problem := s.authenticate(signed, d); problem != noProblem {
-			return d, out, action, d.protocol.refusal(problem)
-		}
-		caller = signed.accessKey
-	}
-	op, ok := s.operations[d.name][action]
-	if !ok {
-		return d, out, action, d.protocol.unknownAction(action)
-	}
-	in := reflect.New(op.input)
-	if err := d.protocol.decode(req, in.Elem()); err != nil {
+	if err != nil {
+		s.options.Refused(ctx, d.name, action, answerable(err))
 		return d, out, action, err
 	}
 	defer func() {
@@ -161,12 +157,33 @@ func (s *Server) call(r *http.Request, id string) (d *service, out reflect.Value
 			err = internal()
 		}
 	}()
-	ctx := gate.WithRequestID(gate.WithCaller(r.Context(), caller), id)
 	out, err = op.call(ctx, in)
 	if err != nil && answerable(err).Code == "InternalFailure" && !dropped(err) {
 		s.options.Logf("wire: %s %s: %v", d.name, action, err)
 	}
 	return d, out, action, err
+}
+
+// understand checks the signature and finds the action and its input.
+func (s *Server) understand(req *request, d *service, signed scope) (op operation, in reflect.Value, err error) {
+	if req.Method != http.MethodPost && req.Method != http.MethodGet {
+		return op, in, apierr.WithStatus(http.StatusMethodNotAllowed, "InvalidMethod", "use POST, not %s", req.Method)
+	}
+	action, err := d.protocol.action(req)
+	if err != nil {
+		return op, in, err
+	}
+	if !unsigned[d.name+":"+action] {
+		if problem := s.authenticate(signed, d); problem != noProblem {
+			return op, in, d.protocol.refusal(problem)
+		}
+	}
+	op, ok := s.operations[d.name][action]
+	if !ok {
+		return op, in, d.protocol.unknownAction(action)
+	}
+	in = reflect.New(op.input)
+	return op, in, d.protocol.decode(req, in.Elem())
 }
 
 func read(r *http.Request) (*request, error) {
