@@ -35,7 +35,7 @@ func TestUpdatesUnderTrafficFailNoRequest(t *testing.T) {
 		w.await(ip, "healthy")
 	}
 	var stop atomic.Bool
-	var requests atomic.Int64
+	answered := make(chan bool, 20)
 	var clients sync.WaitGroup
 	for i := range 4 {
 		c := w.client()
@@ -57,10 +57,18 @@ func TestUpdatesUnderTrafficFailNoRequest(t *testing.T) {
 					t.Errorf("%s %s: %d %s, %v", method, path, res.StatusCode, body, err)
 					return
 				}
-				requests.Add(1)
+				select {
+				case answered <- true:
+				default:
+				}
 			}
 		})
 	}
+	gaveUp := make(chan bool)
+	go func() {
+		clients.Wait()
+		close(gaveUp)
+	}()
 	all := w.topo.TargetGroups[0].Targets
 	lb := &w.topo.LoadBalancers[0]
 	for round := range 60 {
@@ -80,12 +88,16 @@ func TestUpdatesUnderTrafficFailNoRequest(t *testing.T) {
 			lb.Attributes = map[string]string{"idle_timeout.timeout_seconds": fmt.Sprint(30 + round)}
 		}
 		w.update()
-		for before := requests.Load(); requests.Load() < before+20 && !t.Failed(); {
-			time.Sleep(time.Millisecond)
+		for range 2 * cap(answered) { // the first half may be from before the update
+			select {
+			case <-answered:
+			case <-gaveUp:
+				return
+			}
 		}
 	}
 	stop.Store(true)
-	clients.Wait()
+	<-gaveUp
 }
 
 // withDraining is targets with those from n on draining.
