@@ -6,7 +6,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -23,7 +22,7 @@ func (t *translation) healthCheck(read annotation.Reader, svc *corev1.Service, g
 	}
 	h := stack.HealthCheck{
 		Protocol:           read.String(annotation.HealthCheckProtocol).Or(g.Protocol),
-		Port:               serviceport.HealthCheck(read, annotation.HealthCheckPort, svc, g.TargetType, stack.TrafficPort),
+		Port:               read.HealthCheckPort(annotation.HealthCheckPort, svc, g.TargetType, stack.TrafficPort),
 		Path:               read.String(annotation.HealthCheckPath).Or(path),
 		Matcher:            read.String(annotation.SuccessCodes).Or(matcher),
 		IntervalSeconds:    read.Int32(annotation.HealthCheckInterval).Or(15),

@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -25,7 +24,7 @@ func (t *translation) healthCheck(svc *corev1.Service, targetType string) stack.
 	}
 	h := stack.HealthCheck{
 		Protocol:           t.healthCheckProtocol(protocol),
-		Port:               serviceport.HealthCheck(t.read, annotation.ServiceHCPort, svc, targetType, port),
+		Port:               t.read.HealthCheckPort(annotation.ServiceHCPort, svc, targetType, port),
 		IntervalSeconds:    t.read.Int32(annotation.ServiceHCInterval).Or(10),
 		TimeoutSeconds:     timeout,
 		HealthyThreshold:   t.read.Int32(annotation.ServiceHCHealthy).Or(threshold),
