@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -206,5 +207,24 @@ func (g *group) choose(targets []*target, avoid *target) *target {
 	case "weighted_random":
 		return targets[g.plane.random()%uint64(len(targets))]
 	}
-	return targets[g.turn.Add(1)%uint64(len(targets))]
+	t := targets[g.turn.Add(1)%uint64(len(targets))]
+	if slow := g.config.Load().settings.slowStart; slow > 0 {
+		return g.rampUp(t, targets, slow)
+	}
+	return t
+}
+
+// rampUp replaces a target in slow start by one that is not, as long as there is one, so that its share grows linearly over
+// the slow start's duration.
+func (g *group) rampUp(t *target, targets []*target, slow time.Duration) *target {
+	now := g.plane.clock.Now().UnixNano()
+	age := func(t *target) time.Duration { return time.Duration(now - t.rampFrom.Load()) }
+	if age(t) >= slow || time.Duration(g.plane.random()%uint64(slow)) < age(t) {
+		return t
+	}
+	full := slices.DeleteFunc(slices.Clone(targets), func(t *target) bool { return age(t) < slow })
+	if len(full) == 0 {
+		return t
+	}
+	return full[g.plane.random()%uint64(len(full))]
 }

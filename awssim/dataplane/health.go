@@ -173,6 +173,7 @@ func (c *checker) check(t *target, ticket int) {
 	state := t.health.state
 	if changed {
 		t.isHealthy.Store(state == stateHealthy)
+		t.rampFrom.Store(c.plane.clock.Now().UnixNano())
 		g.rebuild()
 	}
 	g.mu.Unlock()

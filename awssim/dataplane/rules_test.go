@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/clock"
 )
 
 func TestAppendForwarded(t *testing.T) {
@@ -158,6 +160,34 @@ func TestLoopbackAddressesAreStableAndDoNotCollide(t *testing.T) {
 	defer second.release()
 	if first.address != second.address {
 		t.Errorf("%s, then %s", first.address, second.address)
+	}
+}
+
+func TestSlowStartRampsATargetUp(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	c := clock.NewStepped(now)
+	p := New(Options{Clock: c})
+	defer p.Close()
+	g := newGroup(p, "arn")
+	g.config.Store(&groupConfig{settings: groupSettings{slowStart: 100 * time.Second}})
+	old, fresh := newTarget(g, targetKey{"old", 1}), newTarget(g, targetKey{"new", 1})
+	old.rampFrom.Store(now.Add(-time.Hour).UnixNano())
+	fresh.rampFrom.Store(now.UnixNano())
+	share := func() int {
+		n := 0
+		for range 1000 {
+			if g.choose([]*target{old, fresh}, nil) == fresh {
+				n++
+			}
+		}
+		return n
+	}
+	for _, want := range []int{0, 125, 250, 375, 500} { // half of the turns are the fresh target's
+		if got := share(); got < want-60 || got > want+60 {
+			t.Errorf("after %v: %d of 1000, want about %d", c.Now().Sub(now), got, want)
+		}
+		c.Advance(25 * time.Second)
 	}
 }
 

@@ -73,6 +73,7 @@ func readBalancerSettings(lb *LoadBalancer) balancerSettings {
 type groupSettings struct {
 	crossZone        string // "true", "false" or "use_load_balancer_configuration"
 	algorithm        string
+	slowStart        time.Duration
 	sticky           bool
 	stickyType       string // lb_cookie, app_cookie, source_ip
 	stickyFor        time.Duration
@@ -93,6 +94,7 @@ func readGroupSettings(tg *TargetGroup) groupSettings {
 	s := groupSettings{
 		crossZone:       a.text("load_balancing.cross_zone.enabled", "use_load_balancer_configuration"),
 		algorithm:       a.text("load_balancing.algorithm.type", "round_robin"),
+		slowStart:       a.seconds("slow_start.duration_seconds", 0),
 		sticky:          a.flag("stickiness.enabled", false),
 		stickyType:      a.text("stickiness.type", "lb_cookie"),
 		stickyFor:       a.seconds("stickiness.lb_cookie.duration_seconds", 86400),

@@ -23,7 +23,8 @@ type target struct {
 	key       targetKey
 	spec      atomic.Pointer[Target]
 	inFlight  atomic.Int64
-	isHealthy atomic.Bool // health.state == stateHealthy, for readers without the lock
+	isHealthy atomic.Bool  // health.state == stateHealthy, for readers without the lock
+	rampFrom  atomic.Int64 // when it became healthy, in nanoseconds of the plane's clock, for slow start
 
 	// Guarded by group.mu.
 	scheduled bool
