@@ -25,10 +25,10 @@ func topology(a *account.Account) (t dataplane.Topology, next time.Time) {
 			next = at
 		}
 	}
-	members := groupMembers(a)
+	groups := inbound(a)
 	for _, lb := range a.LoadBalancersInOrder() {
 		soon(lb.ActiveAt.Add(-lead))
-		t.LoadBalancers = append(t.LoadBalancers, loadBalancer(a, lb, now, members))
+		t.LoadBalancers = append(t.LoadBalancers, loadBalancer(a, lb, now, groups))
 	}
 	for _, tg := range a.TargetGroupsInOrder() {
 		a.PurgeTargets(tg)
@@ -40,7 +40,7 @@ func topology(a *account.Account) (t dataplane.Topology, next time.Time) {
 	return t, next
 }
 
-func loadBalancer(a *account.Account, lb *account.LoadBalancer, now time.Time, members map[string][]netip.Addr) dataplane.LoadBalancer {
+func loadBalancer(a *account.Account, lb *account.LoadBalancer, now time.Time, groups map[string][]dataplane.Permission) dataplane.LoadBalancer {
 	state, _ := lb.StateAt(now.Add(lead))
 	served := dataplane.LoadBalancer{
 		ARN: lb.ARN, Name: lb.Name, DNSName: lb.DNSName, Type: stack.LoadBalancerType(lb.Type), Scheme: lb.Scheme,
@@ -55,9 +55,12 @@ func loadBalancer(a *account.Account, lb *account.LoadBalancer, now time.Time, m
 	for _, z := range lb.Zones {
 		served.Zones = append(served.Zones, zone(a, z))
 	}
-	for _, id := range lb.SecurityGroups {
-		if g, ok := a.SecurityGroup(id); ok {
-			served.Ingress = append(served.Ingress, permissions(a, g, members)...)
+	switch len(lb.SecurityGroups) {
+	case 1:
+		served.Ingress = groups[lb.SecurityGroups[0]] // shared: a group may have many members and many load balancers
+	default:
+		for _, id := range lb.SecurityGroups {
+			served.Ingress = append(served.Ingress, groups[id]...)
 		}
 	}
 	for _, l := range lb.Listeners {
@@ -80,6 +83,23 @@ func zone(a *account.Account, z account.Zone) dataplane.Zone {
 		served.IPv6 = n.IPv6Addresses[0]
 	}
 	return served
+}
+
+// inbound are the inbound permissions of the security groups of load balancers, with what they refer to resolved to ranges.
+func inbound(a *account.Account) map[string][]dataplane.Permission {
+	members := groupMembers(a)
+	all := map[string][]dataplane.Permission{}
+	for _, lb := range a.LoadBalancers {
+		for _, id := range lb.SecurityGroups {
+			if _, done := all[id]; done {
+				continue
+			}
+			if g, ok := a.SecurityGroup(id); ok {
+				all[id] = permissions(a, g, members)
+			}
+		}
+	}
+	return all
 }
 
 // groupMembers are the addresses of the interfaces in each security group that another group's permissions refer to.
