@@ -197,7 +197,7 @@ func TestWeightsHoldWithinThreeSigma(t *testing.T) {
 			green++
 		}
 	}
-	if sigma := math.Sqrt(n * p * (1 - p)); math.Abs(float64(green)-n*p) > 4*sigma {
+	if sigma := math.Sqrt(n * p * (1 - p)); math.Abs(float64(green)-n*p) > 3*sigma {
 		t.Errorf("%d of %d requests went to green, want %v ± %.0f", green, n, n*p, 3*sigma)
 	}
 	w.topo.TargetGroups[1].Targets = nil

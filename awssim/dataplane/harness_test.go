@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -51,13 +52,24 @@ func newWorld(t testing.TB) *world {
 	w := &world{TB: t, network: vnet.New(), health: map[string]dataplane.HealthReport{}, changed: make(chan struct{})}
 	w.plane = dataplane.New(dataplane.Options{
 		Network: w.network, HealthSink: w.report, HealthInterval: 20 * time.Millisecond, HealthTimeout: 2 * time.Second,
-		Logf: t.Logf,
+		Logf: t.Logf, Random: seeded(),
 	})
 	t.Cleanup(func() {
 		w.plane.Close()
 		w.pods.Wait()
 	})
 	return w
+}
+
+// seeded is the same random sequence each time, so that what clients do one after the other has one outcome.
+func seeded() func() uint64 {
+	var mu sync.Mutex
+	source := mathrand.NewPCG(1, 2)
+	return func() uint64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return source.Uint64()
+	}
 }
 
 func (w *world) report(r dataplane.HealthReport) {
