@@ -1,6 +1,6 @@
 // Package world is the Kubernetes side of what front ends may ask: a View of objects that records every read, also of what
 // is absent, so that the caller knows which objects a result depends on. It decides nothing and never writes.
-// It imports Kubernetes API types and stack; informers and clients stay behind Reader.
+// It imports Kubernetes API types only; informers and clients stay behind Reader.
 package world
 
 import (

@@ -8,10 +8,10 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // forward is a forward action before Services are looked up.
@@ -74,10 +74,10 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at
 	object := diag.Object{Kind: "Service", Namespace: svc.Namespace, Name: svc.Name, UID: string(svc.UID)}
 	annotation.Check(t.findings, object, annotation.OnBoth, svc.Annotations, t.secure)
 	read := t.read.Under(object, svc.Annotations)
-	port, ok := world.FindPort(svc, written)
+	port, ok := serviceport.Find(svc, written)
 	if !ok {
 		t.findings.Add(diag.New(Object(t.ingress), at, diag.ServicePortNotFound,
-			fmt.Sprintf("unable to find port %s on service %s/%s, which has %s", written, svc.Namespace, svc.Name, world.DescribePorts(svc)),
+			fmt.Sprintf("unable to find port %s on service %s/%s, which has %s", written, svc.Namespace, svc.Name, serviceport.Describe(svc)),
 			"name one of its ports, or add the port to the Service"))
 		return nil
 	}
@@ -92,7 +92,7 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at
 		MultiCluster:    t.read.Bool(annotation.MultiCluster).Value || annotation.NewReader(t.findings, object, svc.Annotations).Bool(annotation.MultiCluster).Value,
 		Source:          t.here(at),
 	}
-	g.Port, g.TargetPort = world.TargetPort(port, g.TargetType)
+	g.Port, g.TargetPort = serviceport.Target(port, g.TargetType)
 	if g.TargetType == stack.TargetInstance {
 		if g.Port == 0 {
 			t.reportNoNodePort(svc, port, read, at)

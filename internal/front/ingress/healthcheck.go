@@ -6,6 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -22,7 +23,7 @@ func (t *translation) healthCheck(read annotation.Reader, svc *corev1.Service, g
 	}
 	h := stack.HealthCheck{
 		Protocol:           read.String(annotation.HealthCheckProtocol).Or(g.Protocol),
-		Port:               read.HealthCheckPort(annotation.HealthCheckPort, svc, g.TargetType, stack.TrafficPort),
+		Port:               healthCheckPort(read, svc, g.TargetType),
 		Path:               read.String(annotation.HealthCheckPath).Or(path),
 		Matcher:            read.String(annotation.SuccessCodes).Or(matcher),
 		IntervalSeconds:    read.Int32(annotation.HealthCheckInterval).Or(15),
@@ -46,4 +47,18 @@ func (t *translation) healthCheck(read annotation.Reader, svc *corev1.Service, g
 			"lower the timeout, or raise the interval")
 	}
 	return h
+}
+
+// healthCheckPort is the traffic port unless the annotation names another one that can be used.
+func healthCheckPort(read annotation.Reader, svc *corev1.Service, targetType string) string {
+	f := read.String(annotation.HealthCheckPort)
+	if !f.Set {
+		return stack.TrafficPort
+	}
+	port, problem, remedy := serviceport.HealthCheck(svc, f.Value, targetType)
+	if problem != "" {
+		read.Invalid(annotation.HealthCheckPort, problem, remedy)
+		return stack.TrafficPort
+	}
+	return port
 }

@@ -7,9 +7,9 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 type actionJSON struct {
@@ -111,9 +111,9 @@ func (t *translation) weighted(l listener, k annotation.Key, g tupleJSON) (inten
 		return b, false
 	}
 	written := g.ServicePort.String()
-	port, ok := world.FindPort(svc, written)
+	port, ok := serviceport.Find(svc, written)
 	if !ok {
-		t.report(k.Path(), diag.ServicePortNotFound, fmt.Sprintf("unable to find port %s on service %s/%s, which has %s", written, svc.Namespace, svc.Name, world.DescribePorts(svc)), "name one of its ports")
+		t.report(k.Path(), diag.ServicePortNotFound, fmt.Sprintf("unable to find port %s on service %s/%s, which has %s", written, svc.Namespace, svc.Name, serviceport.Describe(svc)), "name one of its ports")
 		return b, false
 	}
 	// The targets of a TLS listener are spoken to as the listener is, unless the annotation asks to end TLS here.

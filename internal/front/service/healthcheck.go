@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -24,7 +25,7 @@ func (t *translation) healthCheck(svc *corev1.Service, targetType string) stack.
 	}
 	h := stack.HealthCheck{
 		Protocol:           t.healthCheckProtocol(protocol),
-		Port:               t.read.HealthCheckPort(annotation.ServiceHCPort, svc, targetType, port),
+		Port:               t.healthCheckPort(svc, targetType, port),
 		IntervalSeconds:    t.read.Int32(annotation.ServiceHCInterval).Or(10),
 		TimeoutSeconds:     timeout,
 		HealthyThreshold:   t.read.Int32(annotation.ServiceHCHealthy).Or(threshold),
@@ -72,4 +73,18 @@ func (t *translation) healthCheckProtocol(def string) string {
 	}
 	t.read.Invalid(annotation.ServiceHCProtocol, "unsupported health check protocol "+f.Value, "write tcp, http or https")
 	return def
+}
+
+// healthCheckPort is def unless the annotation names another one that can be used; names are those of the target group's Service.
+func (t *translation) healthCheckPort(svc *corev1.Service, targetType, def string) string {
+	f := t.read.String(annotation.ServiceHCPort)
+	if !f.Set {
+		return def
+	}
+	port, problem, remedy := serviceport.HealthCheck(svc, f.Value, targetType)
+	if problem != "" {
+		t.read.Invalid(annotation.ServiceHCPort, problem, remedy)
+		return def
+	}
+	return port
 }

@@ -10,10 +10,10 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // targetGroup is the one of a port of svc, which is the Service itself or one that it forwards to by weight; the annotations
@@ -42,7 +42,7 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, port corev1
 		MultiCluster: t.read.Bool(annotation.ServiceMultiCluster).Value,
 		Source:       t.here(at),
 	}
-	g.Port, g.TargetPort = world.TargetPort(port, targetType)
+	g.Port, g.TargetPort = serviceport.Target(port, targetType)
 	if targetType == stack.TargetInstance {
 		g.NodeLabels = nonEmptyMap(t.read.Map(annotation.ServiceNodeLabels).Value)
 	} else {
