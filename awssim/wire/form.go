@@ -118,6 +118,7 @@ func (d formDecoder) value(n *node, path string, into reflect.Value) error {
 		}
 	case reflect.Map:
 		return d.entries(n, path, into)
+	default: // a scalar, below
 	}
 	n.used = true
 	if !n.given {

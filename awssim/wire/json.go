@@ -202,8 +202,9 @@ func (j *json11) plain(v reflect.Value) (any, error) {
 		return v.String(), nil
 	case reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Float32, reflect.Float64:
 		return v.Interface(), nil
+	default:
+		return nil, fmt.Errorf("the codec has no form for %s", v.Type())
 	}
-	return nil, fmt.Errorf("the codec has no form for %s", v.Type())
 }
 
 func (j *json11) fail(e *apierr.Error, _ string) (string, []byte) {

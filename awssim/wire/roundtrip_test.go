@@ -121,6 +121,7 @@ func containsInterface(t reflect.Type, seen []reflect.Type) bool {
 		}
 	case reflect.Interface:
 		return true
+	default:
 	}
 	return false
 }

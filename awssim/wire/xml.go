@@ -75,6 +75,7 @@ func (e *xmlEncoder) content(v reflect.Value) error {
 		return nil
 	case reflect.Pointer:
 		return e.content(v.Elem())
+	default: // a scalar, below
 	}
 	s, err := scalarText(v)
 	if err != nil {
@@ -99,8 +100,9 @@ func absent(v reflect.Value) bool {
 		return v.IsNil()
 	case reflect.String:
 		return v.Len() == 0
+	default:
+		return false
 	}
-	return false
 }
 
 func scalarText(v reflect.Value) (string, error) {
@@ -117,8 +119,9 @@ func scalarText(v reflect.Value) (string, error) {
 		return base64.StdEncoding.EncodeToString(v.Bytes()), nil
 	case reflect.Struct:
 		return v.Interface().(time.Time).UTC().Format(timeLayout), nil
+	default:
+		return "", fmt.Errorf("the codec has no form for %s", v.Type())
 	}
-	return "", fmt.Errorf("the codec has no form for %s", v.Type())
 }
 
 func sortedKeys(m reflect.Value) []reflect.Value {
