@@ -145,7 +145,7 @@ type TargetGroup struct {
 	ServiceUID       string
 	ServicePort      string // as written in the Ingress; decimal for Services
 	TargetType       string // "" = controller default
-	Port             int32  // node port or numeric target port; 1 if the target port is named; 0 = the Service cannot serve (compile reports)
+	Port             int32  // node port or numeric target port; 1 if the target port is named; never 0: fronts report Services that cannot serve
 	TargetPort       string // Service targetPort as networking port: decimal or name (ip), node port (instance)
 	Protocol         string
 	ProtocolVersion  string
