@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/awssim"
@@ -20,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/offline"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -34,6 +36,8 @@ files count over what the cluster has, and only the load balancers that they con
 
 What AWS holds comes from an account file (--account, in the form that awssim reads; without it the simulator's own account
 is used), or with --kubeconfig from the account that your AWS credentials give (AWS_ENDPOINT_URL points it elsewhere).
+
+Without a cluster, IngressClass alb exists as the chart installs it, and namespaces are taken to exist.
 
 Every flag of the controller is accepted too, so that a plan can be made for the way yours is started, such as
 --default-target-type=ip or --strict-groups.
@@ -101,10 +105,11 @@ func (o *planOptions) run(ctx context.Context, c *config.Config, out, errOut io.
 	if err := c.Validate(); err != nil {
 		return err
 	}
+	snapshot := src.objects
 	if c.Kubeconfig == "" {
 		world.FillIn(objects)
+		snapshot.Put(chartClass())
 	}
-	snapshot := src.objects
 	for _, x := range objects {
 		snapshot.Put(x)
 	}
@@ -125,6 +130,11 @@ func (o *planOptions) run(ctx context.Context, c *config.Config, out, errOut io.
 		return exitCode(2)
 	}
 	return nil
+}
+
+// chartClass is the IngressClass that the chart installs; a file may bring its own of that name.
+func chartClass() *networkingv1.IngressClass {
+	return &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: ingress.Controller}}
 }
 
 // concerning admits the stacks that objects from files belong to.

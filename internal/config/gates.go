@@ -56,7 +56,7 @@ var gateTable = []gateInfo{
 	{EndpointsFailOpen, true, nil, "", "register endpoints of unknown readiness when none is ready"},
 	{EnableServiceController, true, nil, "", "serve Services; off: they are left alone"},
 	{EnableIPTargetType, true, nil, "", "admit target type ip"},
-	{EnableTCPUDPListener, false, value(true), "TCP_UDP listeners are not built in this version", "merge TCP and UDP on one port into a TCP_UDP listener"},
+	{EnableTCPUDPListener, false, nil, "", "merge TCP and UDP on one port into a TCP_UDP listener"},
 	{EnableRGTAPI, false, value(true), "listing through the Resource Groups Tagging API is not built in this version; the bulk describe calls need no such permission", "find tagged resources by tag:GetResources"},
 	{SubnetsClusterTagCheck, true, nil, "", "drop subnets that are tagged for other clusters only"},
 	{NLBHealthCheckAdvancedConfig, true, value(false), "health checks of NLBs without timeout and codes are not built in this version", "NLB health checks with timeout and codes"},

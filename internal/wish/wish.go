@@ -88,6 +88,7 @@ func ServiceFromFlags(c *config.Config) Service {
 	return Service{service.Config{
 		LoadBalancerClass: c.LoadBalancerClass, DefaultTargetType: c.DefaultTargetType,
 		IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType), LoadBalancerTypeOnly: c.Gates.Enabled(config.ServiceTypeLoadBalancerOnly),
+		TCPUDPListener: c.Gates.Enabled(config.EnableTCPUDPListener),
 	}}
 }
 
