@@ -81,8 +81,8 @@ func planCommand() *cobra.Command {
 		f.AddFlag(x)
 	})
 	cmd.MarkFlagsMutuallyExclusive("account", "kubeconfig")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))           //nolint:errcheck // the flag exists
-	_ = cmd.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp)) //nolint:errcheck // the flag exists
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))          
+	_ = cmd.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -233,7 +233,7 @@ func (o *planOptions) source(ctx context.Context, c *config.Config) (source, err
 		objects:  world.Snapshot{},
 		clients:  cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity},
 		bindings: func(stack.Key) []plan.Binding { return nil },
-		close:    func() { _ = sim.Close() }, //nolint:errcheck // nothing was started
+		close:    func() { _ = sim.Close() },
 	}, nil
 }
 

@@ -129,16 +129,10 @@ var inert = []struct{ flag, why string }{
 
 // FlagSet is the controller's flags bound to c, for help texts and documentation.
 func FlagSet(c *Config) *pflag.FlagSet {
-	fs, _ := flagSet(c)
-	return fs
-}
-
-func flagSet(c *Config) (*pflag.FlagSet, *spare) {
 	fs := pflag.NewFlagSet("controller", pflag.ContinueOnError)
 	fs.SortFlags = true
-	s := &spare{}
-	bind(fs, c, s)
-	return fs, s
+	bind(fs, c, &spare{})
+	return fs
 }
 
 // UsageError is a command line that cannot be parsed (exit status 2), as opposed to values that are not admissible (1).
@@ -153,7 +147,7 @@ func (e UsageError) Unwrap() error { return e.Err }
 // be parsed, and any other error for settings that are refused. Positional arguments are ignored, as they always were.
 func Parse(args []string) (*Config, error) {
 	c := &Config{}
-	fs, _ := flagSet(c)
+	fs := FlagSet(c)
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
 			return nil, ErrHelp

@@ -56,7 +56,7 @@ func (r cacheReader) List(kind world.Kind, namespace string) []metav1.Object {
 		return nil
 	}
 	var out []metav1.Object
-	_ = meta.EachListItem(list, func(o runtime.Object) error { //nolint:errcheck // the callback never fails
+	_ = meta.EachListItem(list, func(o runtime.Object) error {
 		if m, ok := o.(metav1.Object); ok {
 			out = append(out, m)
 		}

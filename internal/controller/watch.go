@@ -40,8 +40,8 @@ const (
 
 type queueOf[U comparable] = workqueue.TypedRateLimitingInterface[U]
 
-// on makes a handler from one function: old is nil for creations, new for deletions.
-func on[U comparable](f func(ctx context.Context, old, new client.Object, q queueOf[U])) handler.TypedFuncs[client.Object, U] {
+// on makes a handler from one function: before is nil for creations, after for deletions.
+func on[U comparable](f func(ctx context.Context, before, after client.Object, q queueOf[U])) handler.TypedFuncs[client.Object, U] {
 	return handler.TypedFuncs[client.Object, U]{
 		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[client.Object], q queueOf[U]) {
 			f(ctx, nil, e.Object, q)
@@ -56,37 +56,37 @@ func on[U comparable](f func(ctx context.Context, old, new client.Object, q queu
 }
 
 // resync reports an event that the informer makes up periodically: nothing changed.
-func resync(old, new client.Object) bool {
-	return old != nil && new != nil && old.GetResourceVersion() == new.GetResourceVersion()
+func resync(before, after client.Object) bool {
+	return before != nil && after != nil && before.GetResourceVersion() == after.GetResourceVersion()
 }
 
 // matters reports whether an update can change what front ends read of an object: status, and metadata that nobody reads, do not.
-func matters(old, new client.Object) bool {
-	if old == nil || new == nil {
+func matters(before, after client.Object) bool {
+	if before == nil || after == nil {
 		return true
 	}
-	if (old.GetDeletionTimestamp() == nil) != (new.GetDeletionTimestamp() == nil) ||
-		!equality.Semantic.DeepEqual(old.GetAnnotations(), new.GetAnnotations()) {
+	if (before.GetDeletionTimestamp() == nil) != (after.GetDeletionTimestamp() == nil) ||
+		!equality.Semantic.DeepEqual(before.GetAnnotations(), after.GetAnnotations()) {
 		return true
 	}
-	switch o := old.(type) {
+	switch o := before.(type) {
 	case *networkingv1.Ingress:
-		n, ok := new.(*networkingv1.Ingress)
+		n, ok := after.(*networkingv1.Ingress)
 		return !ok || !equality.Semantic.DeepEqual(o.Spec, n.Spec)
 	case *corev1.Service:
-		n, ok := new.(*corev1.Service)
+		n, ok := after.(*corev1.Service)
 		return !ok || !equality.Semantic.DeepEqual(o.Spec, n.Spec)
 	case *corev1.Namespace:
-		return !equality.Semantic.DeepEqual(old.GetLabels(), new.GetLabels())
+		return !equality.Semantic.DeepEqual(before.GetLabels(), after.GetLabels())
 	}
-	return old.GetGeneration() != new.GetGeneration() || old.GetGeneration() == 0
+	return before.GetGeneration() != after.GetGeneration() || before.GetGeneration() == 0
 }
 
-func either(old, new client.Object) client.Object {
-	if new != nil {
-		return new
+func either(before, after client.Object) client.Object {
+	if after != nil {
+		return after
 	}
-	return old
+	return before
 }
 
 // add starts a controller for stacks.
@@ -109,11 +109,11 @@ func (w *wiring) add(name string, s *stacks, workers int, sources map[client.Obj
 
 // wake is the handler of objects that stacks read: it wakes exactly those that did.
 func wake(s *stacks, kind world.Kind) handler.TypedEventHandler[client.Object, stack.Key] {
-	return on(func(_ context.Context, old, new client.Object, q queueOf[stack.Key]) {
-		if resync(old, new) || !matters(old, new) {
+	return on(func(_ context.Context, before, after client.Object, q queueOf[stack.Key]) {
+		if resync(before, after) || !matters(before, after) {
 			return
 		}
-		o := either(old, new)
+		o := either(before, after)
 		for _, key := range s.index.happened(kind, o.GetNamespace(), o.GetName()) {
 			q.AddAfter(key, coalesce)
 		}
@@ -122,11 +122,11 @@ func wake(s *stacks, kind world.Kind) handler.TypedEventHandler[client.Object, s
 
 // owned wakes the stack whose labels a binding carries, for what others do to it.
 func owned(owner stack.Owner) handler.TypedEventHandler[client.Object, stack.Key] {
-	return on(func(_ context.Context, old, new client.Object, q queueOf[stack.Key]) {
-		if resync(old, new) || old == nil || (new != nil && !matters(old, new)) {
+	return on(func(_ context.Context, before, after client.Object, q queueOf[stack.Key]) {
+		if resync(before, after) || before == nil || (after != nil && !matters(before, after)) {
 			return
 		}
-		if key, ok := ownerOfBinding(either(old, new).GetLabels()); ok && key.Owner == owner {
+		if key, ok := ownerOfBinding(either(before, after).GetLabels()); ok && key.Owner == owner {
 			q.AddAfter(key, coalesce)
 		}
 	})
@@ -167,10 +167,10 @@ func (m *memberships) enqueue(ctx context.Context, ing *networkingv1.Ingress, q 
 }
 
 func (m *memberships) ingressEvent(s *stacks) handler.TypedEventHandler[client.Object, stack.Key] {
-	return on(func(ctx context.Context, old, new client.Object, q queueOf[stack.Key]) {
-		o := either(old, new)
-		again := resync(old, new)
-		if !again && !matters(old, new) {
+	return on(func(ctx context.Context, before, after client.Object, q queueOf[stack.Key]) {
+		o := either(before, after)
+		again := resync(before, after)
+		if !again && !matters(before, after) {
 			return
 		}
 		if !again {
@@ -180,10 +180,10 @@ func (m *memberships) ingressEvent(s *stacks) handler.TypedEventHandler[client.O
 				}
 			}
 		}
-		if new == nil {
+		if after == nil {
 			m.classes.forget(client.ObjectKeyFromObject(o))
 		}
-		for _, x := range []client.Object{old, new} {
+		for _, x := range []client.Object{before, after} {
 			ing, ok := x.(*networkingv1.Ingress)
 			if !ok {
 				continue
@@ -200,11 +200,11 @@ func (m *memberships) ingressEvent(s *stacks) handler.TypedEventHandler[client.O
 
 // classEvent wakes the Ingresses whose membership was decided by an object, and the stacks that read it.
 func (m *memberships) classEvent(s *stacks, kind world.Kind) handler.TypedEventHandler[client.Object, stack.Key] {
-	return on(func(ctx context.Context, old, new client.Object, q queueOf[stack.Key]) {
-		if resync(old, new) || !matters(old, new) {
+	return on(func(ctx context.Context, before, after client.Object, q queueOf[stack.Key]) {
+		if resync(before, after) || !matters(before, after) {
 			return
 		}
-		o := either(old, new)
+		o := either(before, after)
 		for _, key := range s.index.happened(kind, o.GetNamespace(), o.GetName()) {
 			q.AddAfter(key, coalesce)
 		}
@@ -230,16 +230,16 @@ func (w *wiring) setUpIngress(front wish.Ingress, s *stacks) error {
 }
 
 func (w *wiring) setUpService(front wish.Service, s *stacks) error {
-	events := on(func(_ context.Context, old, new client.Object, q queueOf[stack.Key]) {
-		again := resync(old, new)
-		if !again && !matters(old, new) {
+	events := on(func(_ context.Context, before, after client.Object, q queueOf[stack.Key]) {
+		again := resync(before, after)
+		if !again && !matters(before, after) {
 			return
 		}
-		o := either(old, new)
+		o := either(before, after)
 		for _, key := range s.index.happened(world.Service, o.GetNamespace(), o.GetName()) {
 			q.AddAfter(key, coalesce)
 		}
-		for _, x := range []client.Object{old, new} {
+		for _, x := range []client.Object{before, after} {
 			svc, ok := x.(*corev1.Service)
 			if !ok || !service.Supported(front.Config, svc) && !service.PendingFinalization(svc) {
 				continue
@@ -297,27 +297,27 @@ func requestFor(o client.Object) reconcile.Request {
 }
 
 func (b *targetBindings) bindingEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
-	return on(func(_ context.Context, old, new client.Object, q queueOf[reconcile.Request]) {
-		if new == nil || !resync(old, new) && !matters(old, new) {
-			if new == nil {
-				q.Add(requestFor(old))
+	return on(func(_ context.Context, before, after client.Object, q queueOf[reconcile.Request]) {
+		if after == nil || !resync(before, after) && !matters(before, after) {
+			if after == nil {
+				q.Add(requestFor(before))
 			}
 			return
 		}
-		if t, ok := new.(*v1beta1.TargetGroupBinding); ok && resync(old, new) {
+		if t, ok := after.(*v1beta1.TargetGroupBinding); ok && resync(before, after) {
 			b.registry.Distrust(t.Spec.TargetGroupARN)
 		}
-		q.Add(requestFor(new))
+		q.Add(requestFor(after))
 	})
 }
 
 // ofService wakes the bindings of a Service when something of it changed.
-func (b *targetBindings) ofService(name func(client.Object) string, changed func(old, new client.Object) bool) handler.TypedEventHandler[client.Object, reconcile.Request] {
-	return on(func(ctx context.Context, old, new client.Object, q queueOf[reconcile.Request]) {
-		if resync(old, new) || old != nil && new != nil && !changed(old, new) {
+func (b *targetBindings) ofService(name func(client.Object) string, changed func(before, after client.Object) bool) handler.TypedEventHandler[client.Object, reconcile.Request] {
+	return on(func(ctx context.Context, before, after client.Object, q queueOf[reconcile.Request]) {
+		if resync(before, after) || before != nil && after != nil && !changed(before, after) {
 			return
 		}
-		o := either(old, new)
+		o := either(before, after)
 		b.wakeService(ctx, o.GetNamespace(), name(o), q)
 	})
 }
@@ -335,23 +335,23 @@ func (b *targetBindings) wakeService(ctx context.Context, namespace, service str
 	}
 }
 
-func portsChanged(old, new client.Object) bool {
-	o, okO := old.(*corev1.Service)
-	n, okN := new.(*corev1.Service)
+func portsChanged(before, after client.Object) bool {
+	o, okO := before.(*corev1.Service)
+	n, okN := after.(*corev1.Service)
 	return !okO || !okN || o.Spec.Type != n.Spec.Type || !equality.Semantic.DeepEqual(o.Spec.Ports, n.Spec.Ports)
 }
 
-func endpointsChanged(old, new client.Object) bool {
-	o, okO := old.(*discoveryv1.EndpointSlice)
-	n, okN := new.(*discoveryv1.EndpointSlice)
+func endpointsChanged(before, after client.Object) bool {
+	o, okO := before.(*discoveryv1.EndpointSlice)
+	n, okN := after.(*discoveryv1.EndpointSlice)
 	return !okO || !okN || !equality.Semantic.DeepEqual(o.Ports, n.Ports) || !equality.Semantic.DeepEqual(o.Endpoints, n.Endpoints)
 }
 
 // nodeEvent wakes the bindings whose choice of nodes may change: all of type instance.
 func (b *targetBindings) nodeEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
-	return on(func(ctx context.Context, old, new client.Object, q queueOf[reconcile.Request]) {
-		o, okO := old.(*corev1.Node)
-		n, okN := new.(*corev1.Node)
+	return on(func(ctx context.Context, before, after client.Object, q queueOf[reconcile.Request]) {
+		o, okO := before.(*corev1.Node)
+		n, okN := after.(*corev1.Node)
 		if okO && okN && sameForTargets(o, n) {
 			return
 		}
@@ -383,12 +383,12 @@ func sameForTargets(o, n *corev1.Node) bool {
 // podEvent wakes the bindings that a pod's readiness gates name, when its containers become ready or stop being so: an
 // endpoint that only waits for a gate is registered already.
 func (b *targetBindings) podEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
-	return on(func(_ context.Context, old, new client.Object, q queueOf[reconcile.Request]) {
-		p, ok := either(old, new).(*corev1.Pod)
+	return on(func(_ context.Context, before, after client.Object, q queueOf[reconcile.Request]) {
+		p, ok := either(before, after).(*corev1.Pod)
 		if !ok || len(p.Spec.ReadinessGates) == 0 {
 			return
 		}
-		if o, ok := old.(*corev1.Pod); ok && new != nil && slices.EqualFunc(o.Status.Conditions, p.Status.Conditions, func(a, b corev1.PodCondition) bool {
+		if o, ok := before.(*corev1.Pod); ok && after != nil && slices.EqualFunc(o.Status.Conditions, p.Status.Conditions, func(a, b corev1.PodCondition) bool {
 			return a.Type == b.Type && a.Status == b.Status
 		}) {
 			return

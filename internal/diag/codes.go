@@ -4,6 +4,7 @@ package diag
 // the existing controller know.
 type EventReason string
 
+// Event reasons.
 const (
 	FailedLoadGroupID EventReason = "FailedLoadGroupID"
 	FailedBuildModel  EventReason = "FailedBuildModel"

@@ -27,6 +27,7 @@ func (o Object) String() string {
 // Class says how a failure behaves. It alone decides retry and event type.
 type Class string
 
+// Classes.
 const (
 	Invalid   Class = "invalid"   // the object must change; retrying is useless
 	Denied    Class = "denied"    // AWS refused by permission

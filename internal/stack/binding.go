@@ -26,7 +26,7 @@ type NetworkingRule struct {
 	Ports      []NetworkingPort
 }
 
-// NetworkingPort: an empty Port means all ports; else decimal or a named container port.
+// NetworkingPort is a port to admit; an empty Port means all ports; else decimal or a named container port.
 type NetworkingPort struct {
 	Protocol string // TCP or UDP
 	Port     string

@@ -20,6 +20,7 @@ type Listener struct {
 // ActionType is what an action does.
 type ActionType string
 
+// Action types, as AWS spells them.
 const (
 	ActionForward       ActionType = "forward"
 	ActionRedirect      ActionType = "redirect"
@@ -52,7 +53,7 @@ type Stickiness struct {
 	DurationSeconds int32 `json:",omitempty"` // 0 = not set
 }
 
-// Redirect: empty fields mean AWS's defaults (#{host}, /#{path}, #{port}, #{protocol}, #{query}).
+// Redirect sends the client elsewhere; empty fields mean AWS's defaults (#{host}, /#{path}, #{port}, #{protocol}, #{query}).
 type Redirect struct {
 	Host, Path, Port, Protocol, Query string `json:",omitempty"`
 	StatusCode                        string // HTTP_301 or HTTP_302

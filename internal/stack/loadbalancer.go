@@ -3,6 +3,7 @@ package stack
 // LoadBalancerType is "application" or "network".
 type LoadBalancerType string
 
+// Types of load balancers.
 const (
 	Application LoadBalancerType = "application"
 	Network     LoadBalancerType = "network"

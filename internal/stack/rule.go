@@ -3,6 +3,7 @@ package stack
 // ConditionField is the kind of a rule condition, as AWS spells it.
 type ConditionField string
 
+// Fields of conditions.
 const (
 	HostHeader    ConditionField = "host-header"
 	PathPattern   ConditionField = "path-pattern"

@@ -21,6 +21,7 @@ func (id ID) String() string {
 // and of the binding labels.
 type Owner string
 
+// Owners.
 const (
 	Ingress Owner = "ingress.k8s.aws"
 	Service Owner = "service.k8s.aws"
@@ -38,6 +39,7 @@ func (k Key) String() string { return string(k.Owner) + ":" + k.ID.String() }
 // Kind is a resource kind of a stack.
 type Kind string
 
+// Kinds of resources.
 const (
 	KindSecurityGroup Kind = "SecurityGroup"
 	KindLoadBalancer  Kind = "LoadBalancer"
