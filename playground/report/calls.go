@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -88,7 +89,11 @@ func parameters(raw json.RawMessage, wide bool) string {
 	sort.Strings(names)
 	var parts []string
 	for _, n := range names {
-		parts = append(parts, n+"="+strings.ReplaceAll(string(m[n]), `"`, ""))
+		var value bytes.Buffer
+		if json.Compact(&value, m[n]) != nil { // it was decoded above, so it is JSON
+			continue
+		}
+		parts = append(parts, n+"="+strings.ReplaceAll(value.String(), `"`, ""))
 	}
 	text := strings.Join(parts, " ")
 	if r := []rune(text); !wide && len(r) > maxParameters {

@@ -56,7 +56,7 @@ func TestCallsAreOneLineEach(t *testing.T) {
 	at := time.Date(2026, 1, 1, 10, 0, 0, 0, time.Local)
 	var b bytes.Buffer
 	if err := Calls(&b, []simclient.Call{
-		{Time: at, Service: "ec2", Action: "DescribeSubnets", Duration: "1.2345ms", Caller: "AKIA", Parameters: json.RawMessage(`{"MaxResults":5,"Filters":[{"Name":"vpc-id"}]}`)},
+		{Time: at, Service: "ec2", Action: "DescribeSubnets", Duration: "1.2345ms", Caller: "AKIA", Parameters: json.RawMessage("{\"MaxResults\":5,\n\"Filters\":[\n  {\"Name\": \"vpc-id\"}]}")},
 		{Time: at, Service: "elasticloadbalancing", Action: "CreateRule", Code: "PriorityInUse", Duration: "12µs", Parameters: json.RawMessage(`{}`)},
 	}, false); err != nil {
 		t.Fatal(err)

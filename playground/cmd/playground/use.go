@@ -28,23 +28,30 @@ func newKubectl(s *settings) *cobra.Command {
   playground kubectl -n game-2048 scale deployment game --replicas 2`,
 		DisableFlagParsing: true, // all flags are kubectl's
 		RunE: func(c *cobra.Command, args []string) error {
-			args = s.takeStateDir(args)
-			return runKubectl(c.Context(), s, args...)
+			return runKubectl(c.Context(), s, s.takeOwn(args)...)
 		},
 	}
 }
 
-// takeStateDir picks the playground's own flag out of arguments that are another program's.
-func (s *settings) takeStateDir(args []string) []string {
-	if len(args) >= 2 && args[0] == "--state-dir" {
-		s.stateDir = args[1]
-		return args[2:]
-	}
-	if len(args) >= 1 {
-		if dir, ok := strings.CutPrefix(args[0], "--state-dir="); ok {
-			s.stateDir = dir
-			return args[1:]
+// takeOwn takes the playground's own flags from the front of arguments that are another program's.
+func (s *settings) takeOwn(args []string) []string {
+	for len(args) > 0 {
+		name, value, joined := strings.Cut(args[0], "=")
+		var into *string
+		switch name {
+		case "--state-dir":
+			into = &s.stateDir
+		case "--repo":
+			into = &s.repo
 		}
+		if into == nil || !joined && len(args) == 1 {
+			return args
+		}
+		args = args[1:]
+		if !joined {
+			value, args = args[0], args[1:]
+		}
+		*into = value
 	}
 	return args
 }

@@ -1,0 +1,158 @@
+// Package badinput shows end to end what users get for mistakes: an event on the object where the mistake is, which tells
+// what, where, why and what to do; nothing for their neighbours; and service as soon as the mistake is corrected.
+package badinput
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
+
+// mistake is one row: what a user wrote, what she is told, and what she writes then.
+type mistake struct {
+	name string // also the namespace; its first eight characters are unique among all rows
+	// bad is applied beside a backend "web"; good replaces it.
+	bad, good func(namespace string) string
+
+	kind, object string // that the event is about; empty: Ingress web
+	reason       string // of the event
+	warning      bool   // else the event is only a note
+	says         []string
+	serves       bool // the mistake does not keep the Ingress from answering 200
+	status       int  // that the Ingress answers while the mistake lasts, 0: nothing asked
+}
+
+const neighbour = "neighbour"
+
+// start has the neighbour served, under constant traffic until everything else in the test is over.
+func start(t *testing.T) *harness.Cluster {
+	t.Helper()
+	c := harness.Start(t, harness.Options{Account: "account.yaml"})
+	c.Apply(t, scene.Namespace(neighbour, 1)+scene.Ingress(neighbour, "web", scene.Class, scene.Annotations{"target-type": "ip"}))
+	url := "http://" + c.IngressAddress(t, neighbour, "web") + "/"
+	c.WaitGet(t, url, "", 200, "web")
+	c.WaitHealthy(t, c.LoadBalancer(t, strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/")))
+	mark := c.Mark()
+	traffic := scene.Send(t, c, url, "", scene.OK)
+	t.Cleanup(func() {
+		if tally := traffic.Stop(); len(tally.Wrong) > 0 || tally.Requests == 0 {
+			t.Errorf("the neighbour's traffic: %s", tally)
+		}
+		if w := scene.Writes(c, mark, scene.Marks(neighbour)...); len(w) > 0 {
+			t.Errorf("written about the neighbour:\n%s", strings.Join(w, "\n"))
+		}
+	})
+	return c
+}
+
+func TestMistakesAreToldWhereTheyAreAndHealWhenCorrected(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	t.Run("mistakes", func(t *testing.T) {
+		for _, m := range mistakes {
+			t.Run(m.name, func(t *testing.T) {
+				t.Parallel()
+				m.play(t, c)
+			})
+		}
+	})
+}
+
+func (m mistake) play(t *testing.T, c *harness.Cluster) {
+	t.Helper()
+	if m.kind == "" {
+		m.kind, m.object = "Ingress", "web"
+	}
+	c.Apply(t, scene.Namespace(m.name, 1)+m.bad(m.name))
+	want := corev1.EventTypeNormal
+	if m.warning {
+		want = corev1.EventTypeWarning
+	}
+	e := c.WaitEvent(t, m.kind, m.name, m.object, m.reason)
+	t.Logf("%s %s: %s", e.Type, e.Reason, e.Message)
+	if e.Type != want {
+		t.Errorf("it is a %s event, want %s", e.Type, want)
+	}
+	for _, s := range m.says {
+		if !strings.Contains(e.Message, s) {
+			t.Errorf("it does not say %q", s)
+		}
+	}
+	if m.serves {
+		m.status = 200
+	}
+	if m.status != 0 {
+		c.WaitGet(t, "http://"+c.IngressAddress(t, m.name, "web")+"/", "", m.status, "")
+	}
+	others(t, c, m)
+	apply(t, c, m.good(m.name))
+	served(t, c, m.name)
+	c.WaitEvent(t, m.kind, m.name, m.object, "SuccessfullyReconciled")
+}
+
+// others checks that no other Warning disturbs the reader.
+func others(t *testing.T, c *harness.Cluster, m mistake) {
+	t.Helper()
+	list, err := c.Client.CoreV1().Events(m.name).List(t.Context(), metav1.ListOptions{FieldSelector: "type=Warning"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range list.Items {
+		if e.Reason != m.reason || e.InvolvedObject.Name != m.object || e.InvolvedObject.Kind != m.kind {
+			t.Errorf("another warning: %s %s %s: %s", e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason, e.Message)
+		}
+	}
+}
+
+// served waits until what the row calls web, an Ingress or a Service of type LoadBalancer, answers 200.
+func served(t *testing.T, c *harness.Cluster, namespace string) {
+	t.Helper()
+	c.WaitFor(t, "200 from the load balancer in "+namespace, func(ctx context.Context) error {
+		host, err := address(ctx, c, namespace)
+		if err != nil {
+			return err
+		}
+		for _, url := range []string{"http://" + host + "/", "https://" + host + "/"} {
+			var r harness.Response
+			if r, err = c.Get(ctx, url, ""); err == nil && r.Status == 200 && r.Pod.Service == "web" {
+				return nil
+			} else if err == nil {
+				err = fmt.Errorf("got %d from service %q: %.200s", r.Status, r.Pod.Service, r.Body)
+			}
+		}
+		return err
+	})
+}
+
+func address(ctx context.Context, c *harness.Cluster, namespace string) (string, error) {
+	i, err := c.Client.NetworkingV1().Ingresses(namespace).Get(ctx, "web", metav1.GetOptions{})
+	if err == nil && len(i.Status.LoadBalancer.Ingress) > 0 {
+		return i.Status.LoadBalancer.Ingress[0].Hostname, nil
+	}
+	s, err := c.Client.CoreV1().Services(namespace).Get(ctx, "balanced", metav1.GetOptions{})
+	if err != nil {
+		return "", err
+	}
+	if len(s.Status.LoadBalancer.Ingress) == 0 {
+		return "", fmt.Errorf("no address yet")
+	}
+	return s.Status.LoadBalancer.Ingress[0].Hostname, nil
+}
+
+// apply replaces what Apply has brought; the end of the test removes it.
+func apply(t *testing.T, c *harness.Cluster, manifests string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "good.yaml")
+	write(t, path, manifests)
+	c.Kubectl(t, "apply", "-f", path)
+}
