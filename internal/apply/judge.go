@@ -104,8 +104,10 @@ func disagrees(op plan.Op, e cloud.Error) bool {
 	switch e.Code {
 	case "TargetGroupNotFound":
 		return ours(stack.KindTargetGroup)
-	case cloud.CodeGroupNotFound, "InvalidSecurityGroup", "InvalidConfigurationRequest":
+	case cloud.CodeGroupNotFound, "InvalidSecurityGroup":
 		return ours(stack.KindSecurityGroup)
+	case "InvalidConfigurationRequest":
+		return ours(stack.KindSecurityGroup) && strings.Contains(e.Message, "security groups are invalid")
 	}
 	return false
 }

@@ -31,7 +31,7 @@ type Inventory struct {
 	clients cloud.Clients
 	flight  singleflight.Group // shared reads
 
-	mu sync.Mutex
+	mu      sync.Mutex
 	sharing sync.Mutex // held while the shared group is created
 
 	seq    int64 // grows with each invalidation
