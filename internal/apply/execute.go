@@ -59,7 +59,7 @@ func (r *run) write(ctx context.Context, s plan.Step) (plan.Output, error) {
 
 func (r *run) send(ctx context.Context, op plan.Op) (plan.Output, error) {
 	out, err := cloud.Write(ctx, r.d.Clients, op, r.resolve)
-	if err != nil && !(deletes(op) && gone(err)) {
+	if err != nil && (!deletes(op) || !gone(err)) {
 		return plan.Output{}, err
 	}
 	r.d.Inventory.Record(r.key, op, out, r.resolve)

@@ -2,11 +2,16 @@ package plan
 
 import (
 	"fmt"
-	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
+
+// failer is a test of the standard library or of rapid.
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
 
 // fakeAWS executes plans on an observation, in the order of the steps, by Advance alone.
 type fakeAWS struct {
@@ -21,7 +26,7 @@ func newFake(key stack.Key) *fakeAWS {
 
 // run executes steps that no guard refuses; it fails the test if a step needs or follows one that comes later, or refers to
 // something that nobody produced.
-func (f *fakeAWS) run(t testing.TB, p Plan) {
+func (f *fakeAWS) run(t failer, p Plan) {
 	t.Helper()
 	produced := map[stack.Ref]string{}
 	for _, k := range p.Known {
@@ -72,7 +77,7 @@ func (f *fakeAWS) run(t testing.TB, p Plan) {
 }
 
 // check refuses what AWS would refuse.
-func (f *fakeAWS) check(t testing.TB, s Step, resolve func(stack.Ref) string) {
+func (f *fakeAWS) check(t failer, s Step, resolve func(stack.Ref) string) {
 	t.Helper()
 	priorities := func(listener string) map[int32]string {
 		out := map[int32]string{}
@@ -193,7 +198,7 @@ func testStack(paths ...string) *stack.Stack {
 }
 
 // converge plans and runs until nothing is left, and returns what was written by the first plan.
-func (f *fakeAWS) converge(t testing.TB, want *stack.Stack, pol Policy) (writes map[string]int) {
+func (f *fakeAWS) converge(t failer, want *stack.Stack, pol Policy) (writes map[string]int) {
 	t.Helper()
 	before := map[string]int{}
 	for k, v := range f.writes {

@@ -213,6 +213,7 @@ func (d *differ) protected(old *LoadBalancer) bool {
 		return found || d.successor(old) == nil
 	case ProtectionLifted:
 		return false
+	case ProtectionAsFound:
 	}
 	return found
 }

@@ -194,39 +194,104 @@ type (
 	}
 )
 
-func (CreateSecurityGroup) Name() string          { return "CreateSecurityGroup" }
-func (AuthorizeIngress) Name() string             { return "AuthorizeSecurityGroupIngress" }
-func (RevokeIngress) Name() string                { return "RevokeSecurityGroupIngress" }
-func (DeleteSecurityGroup) Name() string          { return "DeleteSecurityGroup" }
-func (TagSecurityGroup) Name() string             { return "CreateTags" }
-func (UntagSecurityGroup) Name() string           { return "DeleteTags" }
-func (CreateTargetGroup) Name() string            { return "CreateTargetGroup" }
-func (ModifyTargetGroup) Name() string            { return "ModifyTargetGroup" }
-func (ModifyTargetGroupAttributes) Name() string  { return "ModifyTargetGroupAttributes" }
-func (DeleteTargetGroup) Name() string            { return "DeleteTargetGroup" }
-func (CreateLoadBalancer) Name() string           { return "CreateLoadBalancer" }
-func (SetSecurityGroups) Name() string            { return "SetSecurityGroups" }
-func (SetSubnets) Name() string                   { return "SetSubnets" }
-func (SetIPAddressType) Name() string             { return "SetIpAddressType" }
+// Name is the AWS action.
+func (CreateSecurityGroup) Name() string { return "CreateSecurityGroup" }
+
+// Name is the AWS action.
+func (AuthorizeIngress) Name() string { return "AuthorizeSecurityGroupIngress" }
+
+// Name is the AWS action.
+func (RevokeIngress) Name() string { return "RevokeSecurityGroupIngress" }
+
+// Name is the AWS action.
+func (DeleteSecurityGroup) Name() string { return "DeleteSecurityGroup" }
+
+// Name is the AWS action.
+func (TagSecurityGroup) Name() string { return "CreateTags" }
+
+// Name is the AWS action.
+func (UntagSecurityGroup) Name() string { return "DeleteTags" }
+
+// Name is the AWS action.
+func (CreateTargetGroup) Name() string { return "CreateTargetGroup" }
+
+// Name is the AWS action.
+func (ModifyTargetGroup) Name() string { return "ModifyTargetGroup" }
+
+// Name is the AWS action.
+func (ModifyTargetGroupAttributes) Name() string { return "ModifyTargetGroupAttributes" }
+
+// Name is the AWS action.
+func (DeleteTargetGroup) Name() string { return "DeleteTargetGroup" }
+
+// Name is the AWS action.
+func (CreateLoadBalancer) Name() string { return "CreateLoadBalancer" }
+
+// Name is the AWS action.
+func (SetSecurityGroups) Name() string { return "SetSecurityGroups" }
+
+// Name is the AWS action.
+func (SetSubnets) Name() string { return "SetSubnets" }
+
+// Name is the AWS action.
+func (SetIPAddressType) Name() string { return "SetIpAddressType" }
+
+// Name is the AWS action.
 func (ModifyLoadBalancerAttributes) Name() string { return "ModifyLoadBalancerAttributes" }
-func (DeleteLoadBalancer) Name() string           { return "DeleteLoadBalancer" }
-func (CreateListener) Name() string               { return "CreateListener" }
-func (ModifyListener) Name() string               { return "ModifyListener" }
-func (DeleteListener) Name() string               { return "DeleteListener" }
-func (AddListenerCertificates) Name() string      { return "AddListenerCertificates" }
-func (RemoveListenerCertificates) Name() string   { return "RemoveListenerCertificates" }
-func (ModifyListenerAttributes) Name() string     { return "ModifyListenerAttributes" }
-func (CreateRule) Name() string                   { return "CreateRule" }
-func (ModifyRule) Name() string                   { return "ModifyRule" }
-func (SetRulePriorities) Name() string            { return "SetRulePriorities" }
-func (DeleteRule) Name() string                   { return "DeleteRule" }
-func (AddTags) Name() string                      { return "AddTags" }
-func (RemoveTags) Name() string                   { return "RemoveTags" }
-func (RegisterTargets) Name() string              { return "RegisterTargets" }
-func (DeregisterTargets) Name() string            { return "DeregisterTargets" }
-func (CreateBinding) Name() string                { return "CreateBinding" }
-func (UpdateBinding) Name() string                { return "UpdateBinding" }
-func (DeleteBinding) Name() string                { return "DeleteBinding" }
+
+// Name is the AWS action.
+func (DeleteLoadBalancer) Name() string { return "DeleteLoadBalancer" }
+
+// Name is the AWS action.
+func (CreateListener) Name() string { return "CreateListener" }
+
+// Name is the AWS action.
+func (ModifyListener) Name() string { return "ModifyListener" }
+
+// Name is the AWS action.
+func (DeleteListener) Name() string { return "DeleteListener" }
+
+// Name is the AWS action.
+func (AddListenerCertificates) Name() string { return "AddListenerCertificates" }
+
+// Name is the AWS action.
+func (RemoveListenerCertificates) Name() string { return "RemoveListenerCertificates" }
+
+// Name is the AWS action.
+func (ModifyListenerAttributes) Name() string { return "ModifyListenerAttributes" }
+
+// Name is the AWS action.
+func (CreateRule) Name() string { return "CreateRule" }
+
+// Name is the AWS action.
+func (ModifyRule) Name() string { return "ModifyRule" }
+
+// Name is the AWS action.
+func (SetRulePriorities) Name() string { return "SetRulePriorities" }
+
+// Name is the AWS action.
+func (DeleteRule) Name() string { return "DeleteRule" }
+
+// Name is the AWS action.
+func (AddTags) Name() string { return "AddTags" }
+
+// Name is the AWS action.
+func (RemoveTags) Name() string { return "RemoveTags" }
+
+// Name is the AWS action.
+func (RegisterTargets) Name() string { return "RegisterTargets" }
+
+// Name is the AWS action.
+func (DeregisterTargets) Name() string { return "DeregisterTargets" }
+
+// Name is the Kubernetes write.
+func (CreateBinding) Name() string { return "CreateBinding" }
+
+// Name is the Kubernetes write.
+func (UpdateBinding) Name() string { return "UpdateBinding" }
+
+// Name is the Kubernetes write.
+func (DeleteBinding) Name() string { return "DeleteBinding" }
 
 // Refs lists the references that an operation uses; the executor resolves them, the planner derives what is needed first.
 func Refs(op Op) []stack.Ref {

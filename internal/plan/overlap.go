@@ -60,6 +60,7 @@ func disjoint(a, b []stack.Condition) bool {
 				if apart(x.Values, y.Values, false) {
 					return true
 				}
+			case stack.HTTPHeader, stack.QueryString, stack.SourceIP: // a request may carry several, and ranges may overlap
 			}
 		}
 	}

@@ -26,6 +26,7 @@ type StepID string
 // Action is what a step does to its resource.
 type Action string
 
+// Actions.
 const (
 	Create  Action = "create"
 	Update  Action = "update"
@@ -36,6 +37,7 @@ const (
 // Lane says how vital a step is: a failure of a cosmetic one blocks nothing, and vital ones go first when calls are scarce.
 type Lane string
 
+// Lanes.
 const (
 	Vital    Lane = "vital"    // listeners, rules, bindings
 	Normal   Lane = "normal"   // the rest

@@ -1,0 +1,213 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// drawStack draws a wish: paths in any order, some doubled, with weights, attributes, listeners, schemes, names.
+func drawStack(t *rapid.T, label string) *stack.Stack {
+	paths := rapid.SliceOfN(rapid.SampledFrom([]string{"/a", "/b", "/c", "/d*", "/e", "/f/*", "/*"}), 0, 9).Draw(t, label+" paths")
+	s := testStack(paths...)
+	if rapid.IntRange(0, 9).Draw(t, label+" empty") == 0 {
+		return &stack.Stack{Key: s.Key, Cluster: s.Cluster, VPC: s.VPC}
+	}
+	if rapid.Bool().Draw(t, label+" internal") {
+		s.LoadBalancers[0].Scheme = stack.Internal
+		if rapid.Bool().Draw(t, label+" other name") {
+			s.LoadBalancers[0].Name = "k8s-shop-webfront-internal"
+		}
+	}
+	s.LoadBalancers[0].Attributes = rapid.MapOf(
+		rapid.SampledFrom([]string{"idle_timeout.timeout_seconds", "routing.http2.enabled", "some.thing"}),
+		rapid.SampledFrom([]string{"60", "75", "true", ""})).Draw(t, label+" attributes")
+	if rapid.Bool().Draw(t, label+" own group") {
+		s.SecurityGroups = s.SecurityGroups[1:]
+		s.LoadBalancers[0].SecurityGroups = []stack.Ref{stack.Literal(stack.KindSecurityGroup, "sg-user"), groupRef(stack.BackendSecurityGroup)}
+	}
+	if rapid.Bool().Draw(t, label+" TLS") {
+		s.Listeners[0].Protocol, s.Listeners[0].SSLPolicy = "HTTPS", "p1"
+		certs := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"c1", "c2", "c3"}), 1, 3, rapid.ID[string]).Draw(t, label+" certificates")
+		s.Listeners[0].Certificates, s.Listeners[0].SNI = certs[:1], certs
+	}
+	if len(s.TargetGroups) > 1 && rapid.Bool().Draw(t, label+" weights") {
+		w := rapid.Int32Range(0, 3).Draw(t, label+" weight")
+		s.Rules[0].Actions[0].Forward.TargetGroups = []stack.WeightedTargetGroup{
+			{TargetGroup: targetGroupRef(s.TargetGroups[0].ID), Weight: &w}, {TargetGroup: targetGroupRef(s.TargetGroups[1].ID)}}
+	}
+	if len(s.TargetGroups) > 0 && rapid.Bool().Draw(t, label+" replaced") {
+		s.TargetGroups[0].Protocol, s.TargetGroups[0].Name = "HTTPS", s.TargetGroups[0].Name+"s"
+		s.Bindings[0].Protocol, s.Bindings[0].Name = "HTTPS", s.TargetGroups[0].Name
+	}
+	if rapid.Bool().Draw(t, label+" moved listener") {
+		s.Listeners[0].ID, s.Listeners[0].Port = "8080", 8080
+		for i := range s.Rules {
+			s.Rules[i].Listener, s.Rules[i].ID = listenerRef("8080"), fmt.Sprintf("8080:%d", i+1)
+		}
+	}
+	return s
+}
+
+// TestAnyWishIsReachedFromAnyOther goes through random wishes: each plan is executable in its order, leads to its wish (the
+// next diff is empty), and leaves alone what is not ours.
+func TestAnyWishIsReachedFromAnyOther(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		f := newFake(testKey())
+		for n := range 4 {
+			want := drawStack(rt, fmt.Sprint(n))
+			converge(rt, f, want)
+			if len(want.Listeners) > 0 && rapid.Bool().Draw(rt, "foreign rule") {
+				addForeignRule(rt, f)
+			}
+		}
+	})
+}
+
+func addForeignRule(t *rapid.T, f *fakeAWS) {
+	p := rapid.Int32Range(1, 300).Draw(t, "foreign priority")
+	if slices.ContainsFunc(f.obs.Rules, func(r Rule) bool { return r.Priority == p }) {
+		return
+	}
+	f.obs.Rules = append(f.obs.Rules, Rule{ARN: fmt.Sprintf("arn:foreign/%d", p), Priority: p, Rule: stack.Rule{
+		Listener: stack.Literal(stack.KindListener, f.obs.Listeners[0].ARN), Tags: map[string]string{"mine": "1"},
+		Conditions: []stack.Condition{{Field: stack.PathPattern, Values: []string{"/theirs"}}},
+	}})
+}
+
+func converge(t *rapid.T, f *fakeAWS, want *stack.Stack) {
+	foreign := map[string]int32{}
+	for _, r := range f.obs.Rules {
+		if strings.HasPrefix(r.ARN, "arn:foreign") {
+			foreign[r.ARN] = r.Priority
+		}
+	}
+	p := Diff(want, nil, f.obs, Policy{})
+	f.run(t, p)
+	if again := Diff(want, nil, f.obs, Policy{}); !again.Empty() {
+		t.Fatalf("the plan did not lead to what is wanted:\n%s\nthen:\n%s", p.Text(TextOptions{}), again.Text(TextOptions{}))
+	}
+	kept := map[string]int32{}
+	for _, r := range f.obs.Rules {
+		if strings.HasPrefix(r.ARN, "arn:foreign") {
+			kept[r.ARN] = r.Priority
+		}
+	}
+	if len(f.obs.Listeners) == 1 && len(kept) > 0 && !maps.Equal(foreign, kept) {
+		t.Fatalf("rules of others: %v became %v", foreign, kept)
+	}
+	var order []string
+	rules := slices.Clone(f.obs.Rules)
+	slices.SortFunc(rules, func(a, b Rule) int { return int(a.Priority - b.Priority) })
+	for _, r := range rules {
+		if !strings.HasPrefix(r.ARN, "arn:foreign") {
+			order = append(order, r.Conditions[0].Values[0])
+		}
+	}
+	var wanted []string
+	for _, r := range want.Rules {
+		wanted = append(wanted, r.Conditions[0].Values[0])
+	}
+	if !slices.Equal(order, wanted) {
+		t.Fatalf("order %v, want %v", order, wanted)
+	}
+}
+
+// TestMovesAreFew reorders: whatever the order, one SetRulePriorities at most.
+func TestReorderingIsAtMostOneWrite(t *testing.T) {
+	t.Parallel()
+	paths := []string{"/a", "/b", "/c", "/d", "/e", "/f"}
+	rapid.Check(t, func(rt *rapid.T) {
+		f := newFake(testKey())
+		converge(rt, f, testStack(paths...))
+		clear(f.writes)
+		converge(rt, f, testStack(rapid.Permutation(paths).Draw(rt, "order")...))
+		if n := f.writes["SetRulePriorities"]; n > 1 || len(f.writes) > n {
+			rt.Fatalf("writes %v", f.writes)
+		}
+	})
+}
+
+// TestDisjointnessIsNeverClaimedWrongly compares with brute force over short texts.
+func TestDisjointnessIsNeverClaimedWrongly(t *testing.T) {
+	t.Parallel()
+	matches := func(pattern, s string) bool { return wildcard(pattern, s) }
+	rapid.Check(t, func(rt *rapid.T) {
+		gen := rapid.StringMatching(`/[ab*?]{0,4}`)
+		x, y := gen.Draw(rt, "x"), gen.Draw(rt, "y")
+		if !apart([]string{x}, []string{y}, false) {
+			return
+		}
+		for _, s := range texts {
+			if matches(x, s) && matches(y, s) {
+				rt.Fatalf("%q and %q both match %q", x, y, s)
+			}
+		}
+	})
+}
+
+// texts are all texts of "/" and at most five of a and b.
+var texts = func() []string {
+	out := []string{"/"}
+	for from, n := 0, 0; n < 5; n++ {
+		to := len(out)
+		for _, s := range out[from:to] {
+			out = append(out, s+"a", s+"b")
+		}
+		from = to
+	}
+	return out
+}()
+
+func wildcard(p, s string) bool {
+	switch {
+	case p == "":
+		return s == ""
+	case p[0] == '*':
+		return wildcard(p[1:], s) || s != "" && wildcard(p, s[1:])
+	case s == "":
+		return false
+	}
+	return (p[0] == '?' || p[0] == s[0]) && wildcard(p[1:], s[1:])
+}
+
+func BenchmarkDiffOfAThousandRulesThatAreThere(b *testing.B) {
+	var paths []string
+	for i := range 1000 {
+		paths = append(paths, fmt.Sprintf("/%d", i))
+	}
+	want := testStack(paths...)
+	f := newFake(testKey())
+	f.run(b, Diff(want, nil, f.obs, Policy{}))
+	b.ResetTimer()
+	for b.Loop() {
+		if p := Diff(want, nil, f.obs, Policy{}); !p.Empty() {
+			b.Fatal(p.Text(TextOptions{}))
+		}
+	}
+}
+
+func BenchmarkDiffOfAThousandNewRules(b *testing.B) {
+	var paths []string
+	for i := range 1000 {
+		paths = append(paths, fmt.Sprintf("/%d", i))
+	}
+	want := testStack(paths...)
+	for b.Loop() {
+		Diff(want, nil, Observed{Key: testKey()}, Policy{})
+	}
+}
+
+func BenchmarkDiffOfOneIngress(b *testing.B) {
+	want := testStack("/")
+	for b.Loop() {
+		Diff(want, nil, Observed{Key: testKey()}, Policy{})
+	}
+}
