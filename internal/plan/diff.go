@@ -30,6 +30,7 @@ func Diff(desired *stack.Stack, keep []stack.Ref, obs Observed, pol Policy) Plan
 		frees:    map[string][]StepID{},
 		kept:     map[string]bool{},
 
+		identities:       map[string]string{},
 		groups:           map[string]*SecurityGroup{},
 		targets:          map[string]*TargetGroup{},
 		balancers:        map[string]*LoadBalancer{},
@@ -40,6 +41,12 @@ func Diff(desired *stack.Stack, keep []stack.Ref, obs Observed, pol Policy) Plan
 	d.plan.Key = desired.Key
 	if d.plan.Key == (stack.Key{}) {
 		d.plan.Key = obs.Key
+	}
+	for _, tg := range obs.TargetGroups {
+		d.identities[tg.ARN] = tg.ID
+	}
+	for _, g := range obs.SecurityGroups {
+		d.identities[g.GroupID] = g.ID
 	}
 	d.keep(keep)
 	d.matchSecurityGroups()
@@ -78,6 +85,8 @@ type differ struct {
 
 	// releases are the steps after which a target group or security group is no longer used by something observed.
 	releases map[string][]StepID
+
+	identities map[string]string // of observed target groups and security groups, by ARN or group id
 
 	// frees are the deletions of load balancers that still use a target group, by its ARN: AWS lets a target group belong
 	// to one load balancer at a time.

@@ -101,7 +101,7 @@ func (d *differ) listenerChanges(have, want stack.Listener) []string {
 		why = append(why, "protocol "+have.Protocol+" → "+want.Protocol)
 	}
 	if !sameActions(want.DefaultActions, have.DefaultActions, d.resolve) {
-		why = append(why, "default action "+actionsSummary(have.DefaultActions)+" → "+actionsSummary(want.DefaultActions))
+		why = append(why, "default action "+d.actionsSummary(have.DefaultActions)+" → "+d.actionsSummary(want.DefaultActions))
 	}
 	first := func(c []string) string {
 		if len(c) == 0 {
@@ -198,7 +198,7 @@ func (d *differ) tagged() bool {
 }
 
 // actionsSummary names actions in a few words.
-func actionsSummary(as []stack.Action) string {
+func (d *differ) actionsSummary(as []stack.Action) string {
 	out := ""
 	for i, a := range as {
 		if i > 0 {
@@ -206,7 +206,7 @@ func actionsSummary(as []stack.Action) string {
 		}
 		switch {
 		case a.Forward != nil:
-			out += "forward to " + forwardSummary(a.Forward)
+			out += "forward to " + d.forwardSummary(a.Forward)
 		case a.Redirect != nil:
 			r := a.Redirect
 			out += "redirect " + r.StatusCode + " " + or(r.Protocol, "#{protocol}") + "://" + or(r.Host, "#{host}") + ":" +
@@ -220,13 +220,13 @@ func actionsSummary(as []stack.Action) string {
 	return out
 }
 
-func forwardSummary(f *stack.Forward) string {
+func (d *differ) forwardSummary(f *stack.Forward) string {
 	out := ""
 	for i, t := range f.TargetGroups {
 		if i > 0 {
 			out += " + "
 		}
-		out += targetName(t.TargetGroup)
+		out += d.label(t.TargetGroup)
 		if t.Weight != nil && len(f.TargetGroups) > 1 {
 			out += "×" + strconv.Itoa(int(*t.Weight))
 		}

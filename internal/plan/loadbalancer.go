@@ -117,12 +117,12 @@ func (d *differ) setSecurityGroups(r stack.Ref, have *LoadBalancer, w stack.Load
 	var why []string
 	for _, g := range w.SecurityGroups {
 		if !containsGroup(have.SecurityGroups, d.resolve(g), literal) {
-			why = append(why, "add security group "+or(g.ID, g.Literal))
+			why = append(why, "add security group "+d.label(g))
 		}
 	}
 	for _, g := range have.SecurityGroups {
 		if !containsGroup(w.SecurityGroups, g.Literal, d.resolve) {
-			why = append(why, "remove security group "+g.Literal)
+			why = append(why, "remove security group "+d.label(g))
 		}
 	}
 	if len(why) == 0 {

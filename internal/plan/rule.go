@@ -229,7 +229,7 @@ func ruleAt(r *Rule) stack.Ref { return stack.Literal(stack.KindRule, r.ARN) }
 func (d *differ) writeRules(listener stack.Ref, matches []ruleMatch, places []place, moves []RulePriority, surplus []*Rule) {
 	var moved StepID
 	if len(moves) > 0 {
-		moved = d.step(Update, listener, Vital, SetRulePriorities{listener, moves}, movesText(matches, places, len(moves))...).ID
+		moved = d.step(Update, listener, Vital, SetRulePriorities{listener, moves}, d.movesText(matches, places, len(moves))...).ID
 	}
 	var changed, fresh []StepID
 	var order overlapping
@@ -238,7 +238,7 @@ func (d *differ) writeRules(listener stack.Ref, matches []ruleMatch, places []pl
 		if m.have == nil {
 			r := stack.Ref{Kind: stack.KindRule, ID: m.want.ID}
 			a := CreateRule{*m.want, places[i].give}
-			s := d.step(Create, r, Vital, a, fmt.Sprintf("at %d: %s", places[i].give, ruleSummary(*m.want)))
+			s := d.step(Create, r, Vital, a, fmt.Sprintf("at %d: %s", places[i].give, d.ruleSummary(*m.want)))
 			s.need(moved)
 			s.follow(order.before(s.ID, m.want.Conditions)...)
 			d.needFreed(s, m.want.Actions)
@@ -265,7 +265,7 @@ func (d *differ) writeRules(listener stack.Ref, matches []ruleMatch, places []pl
 	}
 	for _, old := range surplus {
 		r := stack.Ref{Kind: stack.KindRule, ID: old.ID, Literal: old.ARN}
-		s := d.step(Delete, r, Normal, DeleteRule{ruleAt(old)}, ruleSummary(old.Rule)+" is not wanted any more")
+		s := d.step(Delete, r, Normal, DeleteRule{ruleAt(old)}, d.ruleSummary(old.Rule)+" is not wanted any more")
 		s.follow(moved)
 		s.follow(changed...)
 		s.follow(fresh...)
@@ -273,11 +273,11 @@ func (d *differ) writeRules(listener stack.Ref, matches []ruleMatch, places []pl
 	}
 }
 
-func movesText(matches []ruleMatch, places []place, total int) []string {
+func (d *differ) movesText(matches []ruleMatch, places []place, total int) []string {
 	var out []string
 	for i, m := range matches {
 		if m.have != nil && places[i].give != m.have.Priority {
-			out = append(out, fmt.Sprintf("%s %d → %d", ruleSummary(*m.want), m.have.Priority, places[i].give))
+			out = append(out, fmt.Sprintf("%s %d → %d", d.ruleSummary(*m.want), m.have.Priority, places[i].give))
 		}
 	}
 	if n := total - len(out); n > 0 {
@@ -292,7 +292,7 @@ func (d *differ) ruleChanges(m *ruleMatch) []string {
 		why = append(why, "matches "+conditionsSummary(m.have.Conditions)+" → "+conditionsSummary(m.want.Conditions))
 	}
 	if !sameActions(m.want.Actions, m.have.Actions, d.resolve) {
-		why = append(why, actionsSummary(m.have.Actions)+" → "+actionsSummary(m.want.Actions))
+		why = append(why, d.actionsSummary(m.have.Actions)+" → "+d.actionsSummary(m.want.Actions))
 	}
 	if transformsText(m.have.Transforms) != transformsText(m.want.Transforms) {
 		why = append(why, "transforms changed")
@@ -300,8 +300,8 @@ func (d *differ) ruleChanges(m *ruleMatch) []string {
 	return why
 }
 
-func ruleSummary(r stack.Rule) string {
-	return conditionsSummary(r.Conditions) + " → " + actionsSummary(r.Actions)
+func (d *differ) ruleSummary(r stack.Rule) string {
+	return conditionsSummary(r.Conditions) + " → " + d.actionsSummary(r.Actions)
 }
 
 func conditionsSummary(cs []stack.Condition) string {
@@ -324,10 +324,13 @@ func conditionsSummary(cs []stack.Condition) string {
 	return strings.Join(parts, " ")
 }
 
-// targetName is the identity of a target group, or the name inside its ARN.
-func targetName(r stack.Ref) string {
+// label is what people call a resource: its identity, else the name inside its ARN.
+func (d *differ) label(r stack.Ref) string {
 	if r.ID != "" {
 		return r.ID
+	}
+	if id, ok := d.identities[r.Literal]; ok {
+		return id
 	}
 	if parts := strings.Split(r.Literal, "/"); len(parts) == 3 {
 		return parts[1]

@@ -62,10 +62,10 @@ func (d *differ) permissions(r stack.Ref, have, want []stack.Permission) {
 		if d.made[r] != "" {
 			a = Create
 		}
-		granted = d.step(a, r, Normal, AuthorizeIngress{r, add}, permissionsText("open ", add)...).ID
+		granted = d.step(a, r, Normal, AuthorizeIngress{r, add}, d.permissionsText("open ", add)...).ID
 	}
 	if len(drop) > 0 {
-		d.step(Update, r, Normal, RevokeIngress{r, drop}, permissionsText("close ", drop)...).follow(granted)
+		d.step(Update, r, Normal, RevokeIngress{r, drop}, d.permissionsText("close ", drop)...).follow(granted)
 	}
 }
 
@@ -94,7 +94,7 @@ func missing(a []stack.Permission, ra resolver, b []stack.Permission, rb resolve
 	return ps
 }
 
-func permissionsText(verb string, ps []stack.Permission) []string {
+func (d *differ) permissionsText(verb string, ps []stack.Permission) []string {
 	out := make([]string, len(ps))
 	for i, p := range ps {
 		ports := ""
@@ -109,7 +109,7 @@ func permissionsText(verb string, ps []stack.Permission) []string {
 		if proto == "-1" {
 			proto = "all traffic"
 		}
-		out[i] = verb + proto + ports + " from " + or(or(or(p.CIDR, p.IPv6CIDR), p.PrefixList), literal(p.Group))
+		out[i] = verb + proto + ports + " from " + or(or(or(p.CIDR, p.IPv6CIDR), p.PrefixList), d.label(p.Group))
 	}
 	return out
 }
