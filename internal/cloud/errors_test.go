@@ -1,0 +1,89 @@
+package cloud
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+)
+
+func answered(status int, code, message string) error {
+	return fmt.Errorf("doing something: %w", &smithy.OperationError{ServiceID: ServiceELBV2, OperationName: "CreateRule", Err: &awshttp.ResponseError{
+		RequestID: "req-1",
+		ResponseError: &smithyhttp.ResponseError{
+			Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}},
+			Err:      &smithy.GenericAPIError{Code: code, Message: message},
+		},
+	}})
+}
+
+func TestErrorsAreClassifiedByCodeAndElseByStatus(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		err  error
+		want Error
+	}{
+		{answered(400, "Throttling", "Rate exceeded"), Error{diag.Throttled, "Throttling", "Rate exceeded", "req-1"}},
+		{answered(503, "RequestLimitExceeded", "slow"), Error{diag.Throttled, "RequestLimitExceeded", "slow", "req-1"}},
+		{answered(403, "AccessDenied", "no"), Error{diag.Denied, "AccessDenied", "no", "req-1"}},
+		{answered(403, "SomethingNew", "no"), Error{diag.Denied, "SomethingNew", "no", "req-1"}},
+		{answered(500, "SomethingNew", "oops"), Error{diag.Transient, "SomethingNew", "oops", "req-1"}},
+		{answered(429, "SomethingNew", "slow"), Error{diag.Throttled, "SomethingNew", "slow", "req-1"}},
+		{answered(400, "SomethingNew", "bad"), Error{diag.Invalid, "SomethingNew", "bad", "req-1"}},
+		{answered(400, "TooManyRules", "full"), Error{diag.Quota, "TooManyRules", "full", "req-1"}},
+		{answered(400, "LimitExceededException", "full"), Error{diag.Quota, "LimitExceededException", "full", "req-1"}},
+		{answered(400, "CertificateNotFound", "gone"), Error{diag.NotFound, "CertificateNotFound", "gone", "req-1"}},
+		{answered(400, "InvalidPermission.Duplicate", "there"), Error{diag.Conflict, "InvalidPermission.Duplicate", "there", "req-1"}},
+		{context.DeadlineExceeded, Error{Class: diag.Transient, Message: "context deadline exceeded"}},
+		{errors.New("connection reset"), Error{Class: diag.Transient, Message: "connection reset"}},
+	} {
+		if got := Classify(tc.err); got != tc.want {
+			t.Errorf("%v: got %+v, want %+v", tc.err, got, tc.want)
+		}
+	}
+}
+
+func TestADenialNamesTheMissingPermission(t *testing.T) {
+	t.Parallel()
+	d := Problem("CreateRule", answered(403, "AccessDenied", "User x is not authorized"))
+	if d.Code != diag.AccessDenied || d.RequestID != "req-1" || !strings.Contains(d.Remedy, "elasticloadbalancing:CreateRule") {
+		t.Errorf("%+v", d)
+	}
+	if d.Text != "CreateRule: AccessDenied: User x is not authorized" {
+		t.Errorf("text %q", d.Text)
+	}
+}
+
+func TestProblemsCarryTheCodeThatUsersLookUp(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]diag.Code{
+		"DuplicateLoadBalancerName": diag.NameTaken, "TooManyLoadBalancers": diag.QuotaExceeded, "ValidationError": diag.AWSRejected,
+		"CertificateNotFound": diag.CertificateNotFound, "InternalFailure": diag.AWSUnavailable, "Throttling": diag.RateExceeded,
+		"InvalidSubnet": diag.InvalidSubnets,
+	} {
+		if got := Problem("CreateLoadBalancer", answered(400, code, "m")); got.Code != want {
+			t.Errorf("%s: %s, want %s", code, got.Code, want)
+		}
+	}
+}
+
+func TestEveryCallHasItsPermission(t *testing.T) {
+	t.Parallel()
+	for _, c := range []reflect.Type{reflect.TypeFor[ELBV2](), reflect.TypeFor[EC2](), reflect.TypeFor[ACM](), reflect.TypeFor[STS]()} {
+		for i := range c.NumMethod() {
+			name := c.Method(i).Name
+			if o, ok := Operations[name]; !ok || o.Permission == "" || o.Purpose == "" {
+				t.Errorf("%s.%s is not in Operations", c.Name(), name)
+			}
+		}
+	}
+}
