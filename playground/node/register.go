@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	coordinationclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 )
 
 type listOptions = metav1.ListOptions
@@ -85,22 +86,13 @@ func (f *Fleet) register(ctx context.Context, s Spec) error {
 	}
 }
 
-// heartbeat renews the node's lease, which is what the node lifecycle controller looks at. The lease is made at the first
-// renewal, since its namespace may appear a moment after the API server became ready.
+// heartbeat renews the node's lease, which is what the node lifecycle controller looks at.
 func (f *Fleet) heartbeat(ctx context.Context, s Spec) {
 	leases := f.options.Client.CoordinationV1().Leases(leaseNamespace)
-	exists := false
+	var last *coordinationv1.Lease
 	for {
-		lease := s.lease(time.Now())
 		var err error
-		if exists {
-			_, err = leases.Update(ctx, lease, metav1.UpdateOptions{})
-			exists = !apierrors.IsNotFound(err)
-		} else {
-			_, err = leases.Create(ctx, lease, metav1.CreateOptions{})
-			exists = err == nil || apierrors.IsAlreadyExists(err)
-		}
-		if err != nil {
+		if last, err = renew(ctx, leases, last, s.lease(time.Now())); err != nil {
 			if !retry(ctx) {
 				return
 			}
@@ -114,4 +106,28 @@ func (f *Fleet) heartbeat(ctx context.Context, s Spec) {
 			return
 		}
 	}
+}
+
+// renew writes the lease. last is what the previous call returned, nil at first and after an error: an update has to name the
+// version that it replaces. The lease is made at the first renewal, since its namespace may appear a moment after the API
+// server became ready.
+func renew(ctx context.Context, leases coordinationclient.LeaseInterface, last, lease *coordinationv1.Lease) (*coordinationv1.Lease, error) {
+	if last == nil {
+		written, err := leases.Create(ctx, lease, metav1.CreateOptions{})
+		if !apierrors.IsAlreadyExists(err) {
+			if err != nil {
+				return nil, err
+			}
+			return written, nil
+		}
+		if last, err = leases.Get(ctx, lease.Name, metav1.GetOptions{}); err != nil {
+			return nil, err
+		}
+	}
+	last.Spec = lease.Spec
+	written, err := leases.Update(ctx, last, metav1.UpdateOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return written, nil
 }
