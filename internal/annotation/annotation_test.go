@@ -58,13 +58,13 @@ func TestScalarsFollowTheirGrammar(t *testing.T) {
 	}{
 		{b, "T", ""},
 		{b, "True", ""},
-		{b, " true", `failed to parse bool annotation, alb.ingress.kubernetes.io/use-regex-path-match:  true: strconv.ParseBool: parsing " true": invalid syntax`},
-		{b, "yes", `failed to parse bool annotation, alb.ingress.kubernetes.io/use-regex-path-match: yes: strconv.ParseBool: parsing "yes": invalid syntax`},
+		{b, " true", `failed to parse bool annotation, alb.ingress.kubernetes.io/use-regex-path-match:  true: neither true nor false`},
+		{b, "yes", `failed to parse bool annotation, alb.ingress.kubernetes.io/use-regex-path-match: yes: neither true nor false`},
 		{i, "5", ""},
 		{i, "+300", ""},
 		{i, "4", "annotation alb.ingress.kubernetes.io/healthcheck-interval-seconds: 4 is outside 5 to 300, which is what AWS admits"},
-		{i, "30s", `failed to parse int32 annotation, alb.ingress.kubernetes.io/healthcheck-interval-seconds: 30s: strconv.ParseInt: parsing "30s": invalid syntax`},
-		{i, "3000000000", `failed to parse int32 annotation, alb.ingress.kubernetes.io/healthcheck-interval-seconds: 3000000000: strconv.ParseInt: parsing "3000000000": value out of range`},
+		{i, "30s", `failed to parse int32 annotation, alb.ingress.kubernetes.io/healthcheck-interval-seconds: 30s: not a whole number`},
+		{i, "3000000000", `failed to parse int32 annotation, alb.ingress.kubernetes.io/healthcheck-interval-seconds: 3000000000: too large`},
 		{s, "internal", ""},
 		{s, "Internal", "unknown scheme: Internal"},
 	} {

@@ -21,7 +21,7 @@ func decodeString(e Entry, _ Key, raw string) (string, error) {
 func decodeBool(_ Entry, k Key, raw string) (bool, error) {
 	b, err := strconv.ParseBool(raw)
 	if err != nil {
-		return false, fmt.Errorf("failed to parse bool annotation, %s: %s: %w", k, raw, err)
+		return false, fmt.Errorf("failed to parse bool annotation, %s: %s: neither true nor false", k, raw)
 	}
 	return b, nil
 }
@@ -36,12 +36,20 @@ func decodeInt64(e Entry, k Key, raw string) (int64, error) { return decodeInt(e
 func decodeInt(e Entry, k Key, raw string, bits int) (int64, error) {
 	n, err := strconv.ParseInt(raw, 10, bits)
 	if err != nil {
-		return 0, fmt.Errorf("failed to parse int%d annotation, %s: %s: %w", bits, k, raw, err)
+		return 0, fmt.Errorf("failed to parse int%d annotation, %s: %s: %s", bits, k, raw, notANumber(err))
 	}
 	if e.Min != e.Max && (n < e.Min || n > e.Max) {
 		return 0, fmt.Errorf("annotation %s: %d is outside %d to %d, which is what AWS admits", k, n, e.Min, e.Max)
 	}
 	return n, nil
+}
+
+// notANumber says why a number does not parse, without the names of Go's functions.
+func notANumber(err error) string {
+	if errors.Is(err, strconv.ErrRange) {
+		return "too large"
+	}
+	return "not a whole number"
 }
 
 // decodeList splits at commas, trims items and drops empty ones. Order and duplicates are kept; there is no escaping.

@@ -14,6 +14,7 @@ const (
 	BackendNotFound   EventReason = "BackendNotFound"
 	FailedCleanup     EventReason = "FailedCleanup"
 	UnhealthyTargets  EventReason = "UnhealthyTargets"
+	UnknownKey        EventReason = "UnknownAnnotation"
 	NoteReason        EventReason = "Note"
 	SuccessfullyDone  EventReason = "SuccessfullyReconciled"
 )
@@ -62,7 +63,7 @@ var table = map[Code]Info{
 	InvalidIngressClass:   {Invalid, FailedLoadGroupID, "the IngressClass, or the IngressClassParams it names, does not exist or does not admit this Ingress"},
 	InvalidGroup:          {Invalid, FailedLoadGroupID, "the group name or order is not acceptable"},
 	InvalidAnnotation:     {Invalid, FailedBuildModel, "an annotation's value cannot be understood or is out of range"},
-	UnknownAnnotation:     {Note, NoteReason, "an annotation carries our prefix but is not one of ours; probably a spelling mistake"},
+	UnknownAnnotation:     {Note, UnknownKey, "an annotation carries our prefix but is not one of ours; probably a spelling mistake"},
 	UnsupportedFeature:    {Note, NoteReason, "a setting is understood but not acted on by this version"},
 	IgnoredSetting:        {Note, NoteReason, "a setting has no effect beside another one"},
 	ConflictingSettings:   {Conflict, FailedBuildModel, "two members of a group claim different values for one setting of the shared load balancer"},

@@ -30,7 +30,7 @@ type Event struct {
 	Message string
 }
 
-// EventOf is the event of a diagnostic.
+// EventOf is the event of a diagnostic. A note is Normal, but for what is surely a mistake: a key that nobody reads.
 func EventOf(d diag.Diagnostic) Event {
 	e := Event{Type: corev1.EventTypeWarning, Reason: string(d.Reason()), Message: prefixes[d.Reason()] + d.Message()}
 	if d.Class == diag.Note && d.Reason() == diag.NoteReason {

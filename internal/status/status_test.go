@@ -76,5 +76,5 @@ func TestAFindingIsToldOnceAndItsRecoveryToo(t *testing.T) {
 	r.Report("group", both, nil, false)
 	expect("nothing new")
 	r.Report("group", both, diag.List{diag.New(good, "", diag.UnknownAnnotation, "schem is not an annotation", "did you mean scheme?")}, true)
-	expect("a note does not hide success", "bad Normal SuccessfullyReconciled", "good Normal Note", "good Normal SuccessfullyReconciled")
+	expect("a note does not hide success", "bad Normal SuccessfullyReconciled", "good Warning UnknownAnnotation", "good Normal SuccessfullyReconciled")
 }

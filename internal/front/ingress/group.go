@@ -157,7 +157,7 @@ func orderOf(ing *networkingv1.Ingress) (int32, *diag.Diagnostic) {
 	var text string
 	switch {
 	case err != nil:
-		text = fmt.Sprintf("failed to load Ingress group order for ingress: %s/%s: %v", ing.Namespace, ing.Name, err)
+		text = fmt.Sprintf("failed to load Ingress group order for ingress: %s/%s: %q is not a whole number within [-1000:1000]", ing.Namespace, ing.Name, raw)
 	case n < -1000 || n > 1000:
 		text = fmt.Sprintf("explicit Ingress group order must be within [-1000:1000], Ingress: %s/%s, order: %d", ing.Namespace, ing.Name, n)
 	default:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -79,7 +80,10 @@ func (t *translation) checkCIDRs(cidrs intent.Field[[]string]) {
 		if err == nil {
 			continue
 		}
-		const remedy = "write address ranges such as 198.51.100.0/24 or 2001:db8::/32"
+		remedy := "write address ranges such as 198.51.100.0/24 or 2001:db8::/32"
+		if a, err := netip.ParseAddr(c); err == nil {
+			remedy = fmt.Sprintf("write an address range; did you mean %s?", netip.PrefixFrom(a.WithZone(""), a.BitLen()))
+		}
 		if cidrs.Source.Object.Kind == paramsKind {
 			t.findings.Add(diag.New(Object(t.ingress), cidrs.Source.Path+" of IngressClassParams "+t.class.Params.Name, diag.InvalidAnnotation,
 				fmt.Sprintf("invalid CIDR in IngressClassParams InboundCIDR %s: %v", c, err), remedy))
