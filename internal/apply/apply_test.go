@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
@@ -201,6 +203,61 @@ func TestAFailureBlocksOnlyWhatNeedsIt(t *testing.T) {
 	d := r.Outcomes["CreateTargetGroup shop/web-b:80"].Problem
 	if d.Code != diag.AccessDenied || d.Class != diag.Denied || d.Remedy != "allow the controller's role the action elasticloadbalancing:CreateTargetGroup" {
 		t.Errorf("problem: %+v", d)
+	}
+}
+
+func TestACertificateThatDoesNotExistFailsItsListenerOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, account.Instant())
+	want := shop("web", "/a/*")
+	want.Listeners[0].Certificates = []string{"arn:aws:acm:us-west-2:123456789012:certificate/00000000-0000-4000-8000-000000000bad"}
+	_, r, err := w.pass(want, plan.Policy{}, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := r.Outcomes["CreateListener 443"]; o.State != apply.Failed || o.Problem.Code != diag.CertificateNotFound {
+		t.Errorf("%+v", o)
+	}
+	if o := r.Outcomes["CreateListener 80"]; o.State != apply.Done {
+		t.Errorf("%+v", o)
+	}
+	if o := r.Outcomes["CreateRule 443:1"]; o.State != apply.Blocked || o.By != "CreateListener 443" {
+		t.Errorf("%+v", o)
+	}
+}
+
+func TestWhatVanishedBehindOurBackIsCreatedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, account.Instant())
+	want := shop("web", "/a/*")
+	w.settle(want)
+	lb := w.sim.Resources().LoadBalancers[0].ARN
+	if _, err := w.sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: &lb}); err != nil {
+		t.Fatal(err)
+	}
+	w.settle(want) // not noticed: nothing is to be done
+	want.LoadBalancers[0].Attributes = map[string]string{"idle_timeout.timeout_seconds": "75"}
+	w.settle(want)
+	if r := w.sim.Resources().LoadBalancers; len(r) != 1 || r[0].ARN == lb || len(r[0].Listeners) != 2 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestANameThatSomebodyElseHoldsIsAFailureAfterAnotherLook(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, account.Instant())
+	if _, err := w.sim.Balancing.CreateTargetGroup(t.Context(), &elbv2.CreateTargetGroupInput{
+		Name: aws.String("k8s-web-a"), TargetType: "ip", Protocol: "TCP", Port: aws.Int32(1), VpcId: aws.String(testVPC)}); err != nil {
+		t.Fatal(err)
+	}
+	for _, state := range []apply.State{apply.Waiting, apply.Failed} {
+		_, r, err := w.pass(shop("web", "/a/*"), plan.Policy{}, 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o := r.Outcomes["CreateTargetGroup shop/web-a:80"]; o.State != state || state == apply.Failed && o.Problem.Code != diag.NameTaken {
+			t.Errorf("%+v, want %s", o, state)
+		}
 	}
 }
 

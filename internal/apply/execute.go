@@ -98,12 +98,7 @@ func (r *run) awaitSuccessor(ctx context.Context, s plan.Step, op plan.DeleteLoa
 // wait puts a step off, the longer the more often it was put off before: 1 s, 2 s, 4 s, … 16 s.
 func (r *run) wait(s plan.Step, on string, err error) Outcome {
 	n := r.d.Inventory.PutOff(r.key, s.ID)
-	return r.waitAfter(n, on, err)
-}
-
-func (r *run) waitAfter(n int, on string, err error) Outcome {
-	d := time.Second << min(n-1, 4)
-	return Outcome{State: Waiting, Until: r.d.Now().Add(d), On: on, Err: err}
+	return Outcome{State: Waiting, Until: r.d.Now().Add(time.Second << min(n-1, 4)), On: on, Err: err}
 }
 
 func deletes(op plan.Op) bool {

@@ -179,9 +179,11 @@ func (r *run) produced(ref stack.Ref, value string) {
 	r.fresh[value] = true
 }
 
-// young reports whether an operation refers to something that this run created.
-func (r *run) young(op plan.Op) bool {
+// young reports whether an operation refers to a resource of a kind that this run created.
+func (r *run) young(op plan.Op, kind stack.Kind) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.ContainsFunc(plan.Refs(op), func(ref stack.Ref) bool { return ref.Literal == "" && r.fresh[r.values[ref]] })
+	return slices.ContainsFunc(plan.Refs(op), func(ref stack.Ref) bool {
+		return ref.Kind == kind && ref.Literal == "" && r.fresh[r.values[ref]]
+	})
 }

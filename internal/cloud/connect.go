@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/acm"
@@ -54,6 +57,7 @@ func Connect(ctx context.Context, o ConnectOptions) (Clients, Scope, error) {
 	}
 	scope.Partition = partitionOf(scope.Region)
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(scope.Region),
+		config.WithHTTPClient(httpClient()),
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
 		config.WithAPIOptions([]func(*middleware.Stack) error{userAgent("elbv2.k8s.aws/" + o.Version)}))
 	if err != nil {
@@ -66,6 +70,11 @@ func Connect(ctx context.Context, o ConnectOptions) (Clients, Scope, error) {
 		}
 	}
 	return c, scope, nil
+}
+
+// httpClient ends a call that AWS does not answer, and keeps as many connections as a burst of work needs.
+func httpClient() *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().WithTimeout(30 * time.Second).WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 64 })
 }
 
 func clients(cfg aws.Config, endpoints map[string]string) Clients {
