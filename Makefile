@@ -52,7 +52,7 @@ lint: bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml, both mod
 generate: bin/controller-gen ## write generated code, CRDs, golden files and reference pages anew
 	@bin/controller-gen object paths=./api/...
 	@bin/controller-gen crd:crdVersions=v1 paths=./api/... output:crd:artifacts:config=config/crd
-	@$(GO) run ./hack/gen-annotations
+	@$(GO) run ./hack/gendocs
 
 .PHONY: check-generated
 check-generated: generate ## fail if generated files are not current

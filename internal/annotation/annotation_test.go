@@ -305,7 +305,7 @@ func TestTheReferencePageIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(page) != Reference() {
-		t.Error("docs/annotations.md differs from the table; run: go run ./hack/gen-annotations")
+		t.Error("docs/annotations.md differs from the table; run: go run ./hack/gendocs")
 	}
 }
 

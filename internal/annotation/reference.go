@@ -10,7 +10,7 @@ func Reference() string {
 	var b strings.Builder
 	b.WriteString(`# Annotations
 
-This page is generated from the table that the controller itself reads (` + "`internal/annotation`" + `); ` + "`go run ./hack/gen-annotations`" + ` writes it.
+This page is generated from the table that the controller itself reads (` + "`internal/annotation`" + `); ` + "`go run ./hack/gendocs`" + ` writes it.
 
 How values are written:
 

@@ -155,3 +155,23 @@ func gateHelp() string {
 	}
 	return b.String()
 }
+
+// GateDoc is what the reference page says of a gate.
+type GateDoc struct {
+	Name    Gate
+	Default bool
+	Doc     string
+}
+
+// GateDocs lists every gate; one that asks for something unbuilt says so.
+func GateDocs() []GateDoc {
+	out := make([]GateDoc, 0, len(gateTable))
+	for _, i := range gateTable {
+		doc := i.doc
+		if i.unbuilt != nil {
+			doc += fmt.Sprintf(" (%t is refused: %s)", *i.unbuilt, i.missing)
+		}
+		out = append(out, GateDoc{i.gate, i.def, doc})
+	}
+	return out
+}

@@ -23,7 +23,7 @@ const (
 type Info struct {
 	Class  Class
 	Reason EventReason
-	Doc    string // one sentence for docs/troubleshooting.md, which is generated from this table
+	Doc    string // one sentence for docs/findings.md, which is generated from this table
 }
 
 // The codes. Producers use these constants only; a test checks that each appears in some golden case.

@@ -1,0 +1,85 @@
+// Command gendocs writes the reference pages that come from tables of the program: annotations, findings, flags, permissions.
+// It writes into docs/ below the working directory.
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/diag"
+)
+
+func main() {
+	for name, text := range map[string]string{
+		"annotations.md": annotation.Reference(),
+		"findings.md":    findings(),
+		"flags.md":       flags(),
+		"permissions.md": permissions(),
+	} {
+		if err := os.WriteFile(filepath.Join("docs", name), []byte(text), 0o644); err != nil { //nolint:gosec // documentation
+			fmt.Fprintln(os.Stderr, "gendocs:", err)
+			os.Exit(1)
+		}
+	}
+}
+
+const generated = "This page is generated; `make generate` writes it.\n\n"
+
+func findings() string {
+	var b strings.Builder
+	b.WriteString("# Findings\n\n" + generated + "Every finding ends with its code in brackets. The event that carries it has the reason of the table; its text says what is\n" +
+		"wrong, in which field, and what to do. Findings of class *note* do not stop anything; *invalid* ones wait for an edit; the\n" +
+		"others are tried again by themselves.\n\n| Code | Event reason | Class | Meaning |\n|---|---|---|---|\n")
+	codes := diag.Codes()
+	slices.Sort(codes)
+	for _, c := range codes {
+		i, _ := diag.Lookup(c)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", c, i.Reason, i.Class, i.Doc)
+	}
+	return b.String()
+}
+
+func flags() string {
+	var b strings.Builder
+	b.WriteString("# Flags\n\n" + generated + "Flags of the controller, with the names and defaults of the AWS Load Balancer Controller; `--strict-groups` is ours.\n\n" +
+		"| Flag | Default | Meaning |\n|---|---|---|\n")
+	config.FlagSet(&config.Config{}).VisitAll(func(f *pflag.Flag) {
+		if f.Name == "feature-gates" {
+			return
+		}
+		def := f.DefValue
+		if def != "" && def != "[]" {
+			def = "`" + strings.ReplaceAll(def, "|", "\\|") + "`"
+		}
+		fmt.Fprintf(&b, "| `--%s` | %s | %s |\n", f.Name, strings.Trim(def, "[]"), f.Usage)
+	})
+	b.WriteString("\n## Feature gates\n\n`--feature-gates=Name=bool,Name=bool`\n\n| Gate | Default | Meaning |\n|---|---|---|\n")
+	for _, g := range config.GateDocs() {
+		fmt.Fprintf(&b, "| `%s` | %t | %s |\n", g.Name, g.Default, g.Doc)
+	}
+	return b.String()
+}
+
+func permissions() string {
+	var b strings.Builder
+	b.WriteString("# Permissions\n\n" + generated + "Every AWS call that the controller can make, and the IAM action that allows it. A call that is denied is reported on the object\n" +
+		"that needs it, with the name of the action; what does not need it goes on.\n\n| IAM action | What for |\n|---|---|\n")
+	ops := make([]cloud.Operation, 0, len(cloud.Operations))
+	for _, o := range cloud.Operations {
+		ops = append(ops, o)
+	}
+	slices.SortFunc(ops, func(a, b cloud.Operation) int { return cmp.Compare(a.Permission, b.Permission) })
+	for _, o := range ops {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", o.Permission, o.Purpose)
+	}
+	return b.String()
+}
