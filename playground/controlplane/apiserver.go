@@ -62,7 +62,7 @@ func (cp *ControlPlane) startAPIServer() error {
 	if errs := completed.Validate(); len(errs) > 0 {
 		return errors.Join(utilerrors.NewAggregate(errs), listener.Close())
 	}
-	cp.run("kube-apiserver", ctx, func(ctx context.Context) error { return app.Run(ctx, completed) })
+	cp.run(ctx, "kube-apiserver", func(ctx context.Context) error { return app.Run(ctx, completed) })
 	return nil
 }
 
@@ -76,7 +76,6 @@ func (cp *ControlPlane) waitReady(ctx context.Context) error {
 	defer client.CloseIdleConnections()
 	tick := time.NewTicker(25 * time.Millisecond)
 	defer tick.Stop()
-	last := errors.New("no answer yet")
 	for {
 		if err := cp.Failed(); err != nil {
 			return err
@@ -89,10 +88,9 @@ func (cp *ControlPlane) waitReady(ctx context.Context) error {
 			}
 			err = fmt.Errorf("/readyz answers %s", resp.Status)
 		}
-		last = err
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("not ready: %w (last: %w)", ctx.Err(), last)
+			return fmt.Errorf("not ready: %w (last: %w)", ctx.Err(), err)
 		case <-tick.C:
 		}
 	}

@@ -21,6 +21,9 @@ type Options struct {
 	Dir string
 	// Progress, if not nil, is told which component became ready and how long after the start.
 	Progress func(component string, after time.Duration)
+	// OnlyAPI leaves kube-controller-manager and kube-scheduler out: objects are what their writers say, and nothing else
+	// takes processor time.
+	OnlyAPI bool
 }
 
 // ControlPlane is a running control plane. Kubernetes components keep process-wide state (klog, feature gates), so a process
@@ -78,6 +81,9 @@ func Start(ctx context.Context, opts Options) (_ *ControlPlane, err error) {
 		return nil, fmt.Errorf("start kube-apiserver (log %s): %w", cp.LogPath("apiserver"), err)
 	}
 	progress("kube-apiserver", time.Since(began))
+	if opts.OnlyAPI {
+		return cp, nil
+	}
 
 	if err := cp.startControllers(); err != nil {
 		return nil, fmt.Errorf("start kube-controller-manager (log %s): %w", cp.LogPath("controller-manager"), err)
@@ -151,7 +157,7 @@ func (cp *ControlPlane) AdminKubeconfig() (string, error) { return cp.kubeconfig
 func (cp *ControlPlane) ControllerKubeconfig() (string, error) { return cp.kubeconfig(userController) }
 
 // run starts f as a component with a context of its own.
-func (cp *ControlPlane) run(name string, ctx context.Context, f func(context.Context) error) {
+func (cp *ControlPlane) run(ctx context.Context, name string, f func(context.Context) error) {
 	ctx, cancel := context.WithCancel(ctx)
 	c := &component{name: name, cancel: cancel, done: make(chan struct{})}
 	go func() {

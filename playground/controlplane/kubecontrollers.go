@@ -72,7 +72,7 @@ func (cp *ControlPlane) startControllers() error {
 	if err != nil {
 		return err
 	}
-	cp.run("kube-controller-manager", ctx, func(ctx context.Context) error {
+	cp.run(ctx, "kube-controller-manager", func(ctx context.Context) error {
 		defer configz.Delete(app.ConfigzName) // process-wide; a second start would be refused
 		return app.Run(ctx, config.Complete())
 	})

@@ -35,7 +35,7 @@ func (cp *ControlPlane) startScheduler() error {
 		cancel()
 		return err
 	}
-	cp.run("kube-scheduler", ctx, func(runCtx context.Context) error {
+	cp.run(ctx, "kube-scheduler", func(runCtx context.Context) error {
 		defer configz.Delete("componentconfig")
 		defer cancel() // Setup starts its informers under the outer context
 		return app.Run(runCtx, config, scheduler)

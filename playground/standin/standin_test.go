@@ -84,7 +84,7 @@ func TestShutdownLetsARequestInFlightFinishAndRefusesNewOnes(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
-	if resp.StatusCode != 200 {
+	if resp.StatusCode != http.StatusOK {
 		t.Errorf("status %d", resp.StatusCode)
 	}
 	if _, err := l.Accept(); err == nil {

@@ -82,11 +82,15 @@ func (t *Trial) Apply(ctx context.Context, file string) error {
 	return nil
 }
 
-// Delete deletes a file's objects and waits until they are gone.
-func (t *Trial) Delete(ctx context.Context, file string) error {
-	out, err := t.Kubectl(ctx, "delete", "-f", file, "--ignore-not-found", "--timeout="+t.options.Timeout.String())
+// Delete deletes the objects of files in one go and waits until they are gone.
+func (t *Trial) Delete(ctx context.Context, files ...string) error {
+	args := []string{"delete", "--ignore-not-found", "--timeout=" + t.options.Timeout.String()}
+	for _, f := range files {
+		args = append(args, "-f", f)
+	}
+	out, err := t.Kubectl(ctx, args...)
 	if err != nil {
-		return fmt.Errorf("delete %s: %w\n%s\n%s", file, err, out, t.Report(ctx))
+		return fmt.Errorf("delete %s: %w\n%s\n%s", strings.Join(files, ", "), err, out, t.Report(ctx))
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -121,8 +120,4 @@ func (l *launch) start(ctx context.Context, dir state.Dir, o environment.Options
 
 func progress(out io.Writer, after time.Duration, what string) {
 	fmt.Fprintf(out, "%6.1f s  %s\n", after.Seconds(), what) //nolint:errcheck // a terminal
-}
-
-func indent(prefix, text string) string {
-	return prefix + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n"+prefix) + "\n"
 }

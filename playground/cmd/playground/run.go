@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -67,6 +68,9 @@ func runOnce(ctx context.Context, s *settings, l *launch, files []string, togeth
 		}
 		_ = os.RemoveAll(temporary)
 	}()
+	if err := keepTerminal(dir); err != nil {
+		return err
+	}
 	options, err := l.options(dir, root)
 	if err != nil {
 		return err
@@ -107,12 +111,10 @@ func runOnce(ctx context.Context, s *settings, l *launch, files []string, togeth
 		if err != nil {
 			return err
 		}
-		for i := len(group) - 1; i >= 0; i-- {
-			if err := t.Delete(ctx, group[i]); err != nil {
-				return err
-			}
-			say("deleted " + group[i])
+		if err := t.Delete(ctx, group...); err != nil {
+			return err
 		}
+		say("deleted " + strings.Join(group, ", "))
 		if err := t.WaitLike(ctx, before); err != nil {
 			return err
 		}

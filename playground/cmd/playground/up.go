@@ -66,6 +66,9 @@ func runUp(ctx context.Context, s *settings, l *launch, files []string, noExampl
 		return err
 	}
 	defer lock.Release()
+	if err := keepTerminal(dir); err != nil {
+		return err
+	}
 	endpoints := state.Endpoints{PID: os.Getpid(), Started: began}
 	defer func() {
 		if err != nil { // for "up --detach", which waits for one or the other
@@ -159,7 +162,10 @@ func guide(ctx context.Context, out io.Writer, s *settings, env *environment.Env
 			return err
 		}
 	}
-	self := s.self()
+	self, log := s.self(), "controller"
+	if e.Controller == 0 {
+		log = "nodes"
+	}
 	b.WriteString("\nTry, in another terminal:\n")
 	for _, lb := range located {
 		for _, l := range lb.Listeners {
@@ -178,10 +184,10 @@ func guide(ctx context.Context, out io.Writer, s *settings, env *environment.Env
   %[2]s apply -f %[3]s
   %[2]s aws resources
   %[2]s aws calls
-  %[2]s logs -f controller
+  %[2]s logs -f %[8]s
 
 The AWS API is at %[4]s (region %[5]s, VPC %[6]s); the logs are in %[7]s.
-`, e.Kubeconfig, self, filepath.Join(examples, "nlb.yaml"), e.Simulator, e.Region, e.VPC, filepath.Join(string(dir), "logs"))
+`, e.Kubeconfig, self, filepath.Join(examples, "nlb.yaml"), e.Simulator, e.Region, e.VPC, filepath.Join(string(dir), "logs"), log)
 	b.WriteString("Ctrl-C ends the playground and everything in it.\n")
 	_, err = io.WriteString(out, b.String())
 	return err

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/k8s-lbc/lbc/playground/curl"
+	"github.com/k8s-lbc/lbc/playground/kubectl"
+	"github.com/k8s-lbc/lbc/playground/state"
+)
+
+// execute runs the command line with a state directory of its own and returns what it printed.
+func execute(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	root := newRoot()
+	root.SetArgs(append([]string{"--state-dir", filepath.Join(t.TempDir(), "state")}, args...))
+	root.SetOut(&out)
+	root.SetErr(&out)
+	err := root.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+func TestEveryCommandExplainsItself(t *testing.T) {
+	t.Parallel()
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		if c.Short == "" {
+			t.Errorf("%s has no description", c.CommandPath())
+		}
+		if !c.DisableFlagParsing {
+			path := strings.Fields(c.CommandPath())[1:]
+			if out, err := execute(t, append(path, "--help")...); err != nil || !strings.Contains(out, "Usage:") {
+				t.Errorf("%s --help: %v\n%s", c.CommandPath(), err, out)
+			}
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(newRoot())
+}
+
+func TestCommandsWithoutAPlaygroundSayHowToStartOne(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"status"}, {"down"}, {"kubectl", "get", "pods"}, {"curl", "http://example.com"}, {"aws", "resources"}, {"aws", "calls"}, {"apply", "-f", "x.yaml"},
+	} {
+		_, err := execute(t, args...)
+		var not *state.NotRunningError
+		if !errors.As(err, &not) || !strings.Contains(err.Error(), "playground up") {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+}
+
+func TestMistakesAreToldWithTheirRemedy(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	binary := filepath.Join(directory, "controller")
+	if err := os.WriteFile(binary, nil, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for want, args := range map[string][]string{
+		`run "make build"`:                      {"up", "--controller", filepath.Join(directory, "missing")},
+		"is not an executable file":             {"up", "--controller", directory},
+		`--profile "slow" is not instant, fast`: {"up", "--profile", "slow", "--controller", binary},
+		"--account":                             {"up", "--account", filepath.Join(directory, "missing"), "--controller", binary},
+		"run needs --once":                      {"run", "x.yaml"},
+		"no such file":                          {"run", "--once", filepath.Join(directory, "missing.yaml")},
+		`-o "yaml" is not wide or json`:         {"aws", "calls", "-o", "yaml"},
+		"name the checkout with --repo":         {"up", "--repo", "/"},
+		`unknown command "upp"`:                 {"upp"},
+	} {
+		if _, err := execute(t, args...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: got %v, want %q", args, err, want)
+		}
+	}
+}
+
+func TestASecondPlaygroundIsRefusedWithWaysOut(t *testing.T) {
+	t.Parallel()
+	dir := state.Dir(filepath.Join(t.TempDir(), "state"))
+	lock, err := dir.Take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	root := newRoot()
+	root.SetArgs([]string{"up", "--no-controller", "--state-dir", string(dir)})
+	err = root.ExecuteContext(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "playground down") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestOurFlagsAreTakenFromTheFrontOfKubectlsOnly(t *testing.T) {
+	t.Parallel()
+	s := &settings{}
+	rest := s.takeOwn([]string{"--repo=/r", "--state-dir", "/s", "get", "--state-dir", "x"})
+	if s.repo != "/r" || s.stateDir != "/s" || strings.Join(rest, " ") != "get --state-dir x" {
+		t.Errorf("%+v, rest %v", s, rest)
+	}
+}
+
+func TestExitStatusesAreThoseOfTheToolThatFailed(t *testing.T) {
+	for want, err := range map[int]error{
+		0: nil, 1: errors.New("ours"), 3: silent{3}, 6: &curl.ExitError{Code: 6, Err: errors.New("no host")}, 7: &kubectl.ExitError{Code: 7},
+	} {
+		if got := exitStatus(err); got != want {
+			t.Errorf("%v: %d, want %d", err, got, want)
+		}
+	}
+}
