@@ -4,6 +4,8 @@ package badinput
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -16,7 +18,16 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
+// parallel is how many rows run at a time: they wait far more than they compute.
+const parallel = "8"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", parallel); err != nil {
+		panic(err)
+	}
+	harness.Main(m)
+}
 
 // mistake is one row: what a user wrote, what she is told, and what she writes then.
 type mistake struct {
@@ -108,6 +119,9 @@ func others(t *testing.T, c *harness.Cluster, m mistake) {
 		t.Fatal(err)
 	}
 	for _, e := range list.Items {
+		if e.InvolvedObject.Kind == "Pod" {
+			continue // the scheduler's and the probes'
+		}
 		if e.Reason != m.reason || e.InvolvedObject.Name != m.object || e.InvolvedObject.Kind != m.kind {
 			t.Errorf("another warning: %s %s %s: %s", e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason, e.Message)
 		}
@@ -122,15 +136,15 @@ func served(t *testing.T, c *harness.Cluster, namespace string) {
 		if err != nil {
 			return err
 		}
+		var errs []error
 		for _, url := range []string{"http://" + host + "/", "https://" + host + "/"} {
-			var r harness.Response
-			if r, err = c.Get(ctx, url, ""); err == nil && r.Status == 200 && r.Pod.Service == "web" {
+			r, err := c.Get(ctx, url, "")
+			if err == nil && r.Status == 200 && r.Pod.Service == "web" {
 				return nil
-			} else if err == nil {
-				err = fmt.Errorf("got %d from service %q: %.200s", r.Status, r.Pod.Service, r.Body)
 			}
+			errs = append(errs, err, fmt.Errorf("%s: %d from service %q: %.200s", url, r.Status, r.Pod.Service, r.Body))
 		}
-		return err
+		return errors.Join(errs...)
 	})
 }
 

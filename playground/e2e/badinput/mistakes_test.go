@@ -49,9 +49,20 @@ func ofClass(class func(namespace string) string) func(string) string {
 }
 
 var mistakes = []mistake{
-	annotation("json", "actions.web", `{"type": "forward"`, "JSON"),
-	annotation("bool", "use-regex-path-match", "maybe", `"maybe"`, "true or false"),
-	annotation("word", "healthcheck-interval-seconds", "soon", `"soon"`, "whole number"),
+	{
+		name: "json", reason: "FailedBuildModel", warning: true,
+		bad: func(ns string) string {
+			return scene.Ingress(ns, "web", scene.Class, scene.Annotations{"actions.go": `{"type": "forward"`}, scene.Path{Path: "/", Service: "go", Port: "name: use-annotation"})
+		},
+		good: func(ns string) string {
+			return scene.Ingress(ns, "web", scene.Class, scene.Annotations{
+				"actions.go": `{"type": "forward", "forwardConfig": {"targetGroups": [{"serviceName": "web", "servicePort": "http"}]}}`,
+			}, scene.Path{Path: "/", Service: "go", Port: "name: use-annotation"})
+		},
+		says: []string{"alb.ingress.kubernetes.io/actions.go", "json", "unexpected end"},
+	},
+	annotation("bool", "use-regex-path-match", "maybe", "maybe", "true or false"),
+	annotation("word", "healthcheck-interval-seconds", "soon", "soon", "whole number"),
 	annotation("range", "healthcheck-interval-seconds", "4000", "4000", "5", "300"),
 	annotation("choice", "scheme", "public", "public", "internal", "internet-facing"),
 	annotation("ports", "listen-ports", `[{"HTTP": 70000}]`, "70000", "65535"),
@@ -72,7 +83,7 @@ var mistakes = []mistake{
 		says: []string{"alb.ingress.kubernetes.io/helthcheck-path", "did you mean", "alb.ingress.kubernetes.io/healthcheck-path"},
 	},
 	{
-		name: "noservice", bad: only(scene.Path{Path: "/", Service: "missing"}), good: only(), reason: "FailedBuildModel", warning: true, status: 503,
+		name: "noservice", bad: only(scene.Path{Path: "/", Service: "missing"}), good: only(), reason: "BackendNotFound", warning: true, status: 503,
 		says: []string{"noservice/missing", "spec.rules[0].http.paths[0].backend", "create the Service"},
 	},
 	{
