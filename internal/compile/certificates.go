@@ -88,7 +88,7 @@ func (b *build) memberCertificates(i int, l intent.Listener) (arns []string, pro
 		b.want(need)
 		return nil, nil
 	}
-	arns, uncovered := facts.DiscoverCertificates(b.f, l.DiscoverHosts)
+	arns, uncovered := facts.DiscoverCertificates(b.f, l.DiscoverHosts, b.cfg.AllowedAuthorities)
 	if len(uncovered) > 0 {
 		problems = diag.List{diag.New(o, hostsPath(l), diag.CertificateNotFound,
 			"no certificate found for host: "+strings.Join(uncovered, ", "),

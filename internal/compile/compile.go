@@ -19,6 +19,8 @@ type Config struct {
 	DefaultScheme       string // empty = internal
 	DefaultTargetType   string // empty = instance
 	DefaultSSLPolicy    string // empty = ELBSecurityPolicy-2016-08
+	// AllowedAuthorities restricts the discovery of certificates to those of these authorities; empty = all.
+	AllowedAuthorities []string
 
 	EnableBackendSecurityGroup      bool
 	BackendSecurityGroup            string // id of a group of the user; empty = the cluster's shared one

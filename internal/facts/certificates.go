@@ -18,15 +18,15 @@ func Covers(domain, host string) bool {
 }
 
 // DiscoverCertificates returns the ARNs of all issued certificates that cover any of the hosts, ascending, and the hosts
-// that none covers. f.Certificates must be loaded.
-func DiscoverCertificates(f Facts, hosts []string) (arns, uncovered []string) {
+// that none covers. With authorities, only certificates of these count. f.Certificates must be loaded.
+func DiscoverCertificates(f Facts, hosts, authorities []string) (arns, uncovered []string) {
 	all := slices.Sorted(maps.Keys(f.Certificates))
 	found := map[string]bool{}
 	for _, host := range hosts {
 		covered := false
 		for _, arn := range all {
 			c := f.Certificates[arn]
-			if c.Status != "" && c.Status != "ISSUED" {
+			if c.Status != "" && c.Status != "ISSUED" || len(authorities) > 0 && !slices.Contains(authorities, c.CA) {
 				continue
 			}
 			if slices.ContainsFunc(c.Domains, func(d string) bool { return Covers(d, host) }) {

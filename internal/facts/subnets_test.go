@@ -233,8 +233,19 @@ func TestDiscoveryReturnsAllCertificatesOfAllHosts(t *testing.T) {
 		"arn:b": {Domains: []string{"a.example.com", "b.example.com"}, Status: "ISSUED"}, "arn:a": {Domains: []string{"*.example.com"}},
 		"arn:c": {Domains: []string{"c.example.org"}, Status: "EXPIRED"},
 	}}
-	arns, uncovered := DiscoverCertificates(f, []string{"a.example.com", "c.example.org"})
+	arns, uncovered := DiscoverCertificates(f, []string{"a.example.com", "c.example.org"}, nil)
 	if !slices.Equal(arns, []string{"arn:a", "arn:b"}) || !slices.Equal(uncovered, []string{"c.example.org"}) {
+		t.Errorf("%v, uncovered %v", arns, uncovered)
+	}
+}
+
+func TestDiscoveryCountsOnlyCertificatesOfAllowedAuthorities(t *testing.T) {
+	t.Parallel()
+	f := Facts{Certificates: map[string]Certificate{
+		"arn:ours": {Domains: []string{"a.example.com"}, CA: "arn:ca"}, "arn:public": {Domains: []string{"a.example.com", "b.example.com"}},
+	}}
+	arns, uncovered := DiscoverCertificates(f, []string{"a.example.com", "b.example.com"}, []string{"arn:ca"})
+	if !slices.Equal(arns, []string{"arn:ours"}) || !slices.Equal(uncovered, []string{"b.example.com"}) {
 		t.Errorf("%v, uncovered %v", arns, uncovered)
 	}
 }

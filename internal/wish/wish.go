@@ -131,7 +131,7 @@ func CompileFromFlags(c *config.Config) compile.Config {
 		DefaultScheme: c.DefaultScheme, DefaultTargetType: c.DefaultTargetType, DefaultSSLPolicy: c.DefaultSSLPolicy,
 		EnableBackendSecurityGroup: c.EnableBackendSG, BackendSecurityGroup: c.BackendSecurityGroup,
 		ManageBackendSecurityGroupRules: c.EnableManageBackendSG, DisableRestrictedSecurityGroups: c.DisableRestrictedRules,
-		StrictGroups: c.StrictGroups,
+		StrictGroups: c.StrictGroups, AllowedAuthorities: c.AllowedCAs,
 		Gates: compile.Gates{
 			SubnetsClusterTagCheck: on(config.SubnetsClusterTagCheck), SubnetDiscoveryByReachability: on(config.SubnetDiscoveryByReachable),
 			ALBSingleSubnet: on(config.ALBSingleSubnet), EnableDefaultTagsLowPriority: on(config.EnableDefaultTagsLowPriority),
