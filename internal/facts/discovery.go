@@ -108,10 +108,7 @@ func choose(candidates []Subnet, decisions []Decision, q SubnetQuery) SubnetChoi
 	}
 	slices.SortFunc(decisions, func(a, b Decision) int { return cmp.Compare(a.Subnet, b.Subnet) })
 	c.Decisions = decisions
-	remedy := fmt.Sprintf("tag one subnet per zone with %s=1, free addresses in them, or name subnets explicitly", roleInternalELB)
-	if q.Scheme == stack.InternetFacing {
-		remedy = fmt.Sprintf("tag one public subnet per zone with %s=1, free addresses in them, or name subnets explicitly", roleELB)
-	}
+	remedy := subnetRemedy(q)
 	if len(c.Subnets) == 0 {
 		c.Problem = &Problem{Code: diag.NoSubnets, Remedy: remedy,
 			Text: fmt.Sprintf("unable to resolve at least one subnet for the %s load balancer. Evaluated %d subnets: %s", q.Scheme, len(decisions), Render(decisions))}
@@ -125,6 +122,24 @@ func choose(candidates []Subnet, decisions []Decision, q SubnetQuery) SubnetChoi
 		c.Subnets = nil
 	}
 	return c
+}
+
+// subnetRemedy says what subnets a load balancer needs that finds them by itself.
+func subnetRemedy(q SubnetQuery) string {
+	zones, kind, tags := "at least two availability zones", "a subnet", roleInternalELB+"=1"
+	if q.Type != stack.Application || q.SingleSubnet {
+		zones = "at least one availability zone"
+	}
+	if q.Scheme == stack.InternetFacing {
+		kind, tags = "a public subnet", roleELB+"=1"
+	}
+	if q.Tags != nil {
+		kind, tags = "a subnet", "as asked for"
+	}
+	if q.CheckClusterTag {
+		tags += fmt.Sprintf(" (and %s/%s, if it is tagged for other clusters)", clusterTag, q.Cluster)
+	}
+	return fmt.Sprintf("provide in %s %s tagged %s, with at least %d free addresses, or name subnets explicitly", zones, kind, tags, MinimumFreeAddresses)
 }
 
 // preferRegional leaves out local zones, wavelength zones and outposts when the region's own zones suffice: a load balancer
