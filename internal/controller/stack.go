@@ -19,6 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -115,31 +116,48 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 	return s.retryLater(found)
 }
 
-// retryLater looks again in a while if something was found that may become right without an edit of the objects: a
-// certificate that is issued, a subnet that gets its tag.
+// retryLater looks again in a while if something was found that may become right without an edit of the objects.
 func (s *stacks) retryLater(found diag.List) (reconcile.Result, error) {
 	for _, d := range found {
 		switch d.Class {
-		case diag.NotFound, diag.Denied, diag.Quota, diag.Transient, diag.Throttled:
+		case diag.Denied, diag.Quota, diag.Transient, diag.Throttled:
 			return reconcile.Result{RequeueAfter: time.Minute}, nil
-		case diag.Invalid, diag.Conflict, diag.Note:
+		case diag.NotFound, diag.Invalid, diag.Conflict, diag.Note:
+			if missingInAWS(d) {
+				return reconcile.Result{RequeueAfter: time.Minute}, nil
+			}
 		}
 	}
 	return reconcile.Result{}, nil
 }
 
-// compile compiles a wish and keeps the members that came out well for the next time.
+// missingInAWS tells a finding that an edit in AWS may cure, which no event announces: a subnet gets its tag, a certificate is
+// issued.
+func missingInAWS(d diag.Diagnostic) bool {
+	switch d.Code {
+	case diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound:
+		return true
+	}
+	return false
+}
+
+// compileWish compiles a wish and keeps the members that came out well for the next time.
 func (s *stacks) compileWish(ctx context.Context, key stack.Key, w wish.Wish) (compile.Result, error) {
 	s.mu.Lock()
 	good := s.good[key]
 	s.mu.Unlock()
-	c, err := wish.Compile(ctx, s.inventory, key, w, s.compile, good)
-	if err == nil && w.Wanted {
-		s.mu.Lock()
-		s.good[key] = c.Good
-		s.mu.Unlock()
+	c, needs, err := wish.Compile(ctx, s.inventory, key, w, s.compile, good)
+	if err != nil || !w.Wanted {
+		return c, err
 	}
-	return c, err
+	s.mu.Lock()
+	s.good[key] = c.Good
+	s.mu.Unlock()
+	if slices.ContainsFunc(c.Diagnostics, missingInAWS) {
+		needs = slices.DeleteFunc(needs, func(n facts.Need) bool { return n.Kind == facts.NeedStack })
+		s.inventory.InvalidateFacts(needs...) // it may be there at the next look
+	}
+	return c, nil
 }
 
 func (s *stacks) observe(ctx context.Context, key stack.Key, desired *stack.Stack) (plan.Observed, error) {

@@ -54,7 +54,7 @@ func Plans(ctx context.Context, v *world.View, only func(stack.Key) bool, a Acco
 			front = svc
 		}
 		w := front.Load(v, key.ID)
-		r, err := wish.Compile(ctx, a, key, w, compileConfig, nil)
+		r, _, err := wish.Compile(ctx, a, key, w, compileConfig, nil)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", key, err)
 		}

@@ -24,8 +24,8 @@ func identityOf(p stack.Permission) identity {
 }
 
 // Diff compares the rules of one group with the packed wish. A wanted rule that exists without our label is neither granted
-// again nor ever revoked. With grantOnly nothing is revoked: not every binding has been seen since the start.
-func Diff(current, wanted []stack.Permission, grantOnly bool) (grant, revoke []stack.Permission) {
+// again nor ever revoked.
+func Diff(current, wanted []stack.Permission) (grant, revoke []stack.Permission) {
 	have := map[identity]bool{}
 	for _, p := range current {
 		have[identityOf(p)] = true
@@ -37,9 +37,6 @@ func Diff(current, wanted []stack.Permission, grantOnly bool) (grant, revoke []s
 			grant = append(grant, p)
 		}
 		want[id] = true
-	}
-	if grantOnly {
-		return grant, nil
 	}
 	for _, p := range current {
 		if HasLabel(p.Description) && !want[identityOf(p)] {

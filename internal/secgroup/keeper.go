@@ -37,11 +37,13 @@ type Keeper struct {
 	wanted map[string]map[string][]stack.Permission // binding → group → permissions
 	locks  map[string]*sync.Mutex                   // one group is written by one caller at a time
 	swept  bool                                     // groups of former bindings were looked at
+	// pending are groups that hold rules which could not be revoked yet, because not every binding had been seen.
+	pending map[string]bool
 }
 
 // NewKeeper makes a keeper that knows no binding yet.
 func NewKeeper(rules Rules, run Runner) *Keeper {
-	return &Keeper{rules: rules, run: run, wanted: map[string]map[string][]stack.Permission{}, locks: map[string]*sync.Mutex{}}
+	return &Keeper{rules: rules, run: run, wanted: map[string]map[string][]stack.Permission{}, locks: map[string]*sync.Mutex{}, pending: map[string]bool{}}
 }
 
 // Key is the stack under which rule changes run; it owns no resources.
@@ -71,7 +73,7 @@ func (k *Keeper) Set(ctx context.Context, binding string, need map[string][]stac
 		if err != nil {
 			return err
 		}
-		touched = append(touched, extra...)
+		touched = append(append(touched, extra...), k.takePending()...)
 	}
 	slices.Sort(touched)
 	var errs []error
@@ -109,6 +111,20 @@ func (k *Keeper) sweep(ctx context.Context) ([]string, error) {
 	return groups, nil
 }
 
+func (k *Keeper) takePending() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	out := slices.Collect(maps.Keys(k.pending))
+	clear(k.pending)
+	return out
+}
+
+func (k *Keeper) postpone(group string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.pending[group] = true
+}
+
 func (k *Keeper) lock(group string) *sync.Mutex {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -143,7 +159,11 @@ func (k *Keeper) sync(ctx context.Context, group string, grantOnly bool) error {
 			}
 			return err
 		}
-		grant, revoke := Diff(current, Pack(k.union(group), current), grantOnly)
+		grant, revoke := Diff(current, Pack(k.union(group), current))
+		if grantOnly && len(revoke) > 0 {
+			k.postpone(group)
+			revoke = nil
+		}
 		if len(grant)+len(revoke) == 0 {
 			return nil
 		}

@@ -147,18 +147,17 @@ type Asker interface {
 }
 
 // Compile compiles a wish as often as new needs come up. A stack of which nothing is wanted needs no facts: its plan comes from
-// what exists.
-func Compile(ctx context.Context, a Asker, key stack.Key, w Wish, cfg compile.Config, good map[diag.Object]intent.Member) (compile.Result, error) {
+// what exists. needs is what was asked, for a caller that wants it looked up anew.
+func Compile(ctx context.Context, a Asker, key stack.Key, w Wish, cfg compile.Config, good map[diag.Object]intent.Member) (c compile.Result, needs []facts.Need, err error) {
 	if !w.Wanted {
-		return compile.Result{Stack: &stack.Stack{Key: key, Cluster: cfg.Cluster, VPC: cfg.VPC}}, nil
+		return compile.Result{Stack: &stack.Stack{Key: key, Cluster: cfg.Cluster, VPC: cfg.VPC}}, nil, nil
 	}
-	var needs []facts.Need
 	for {
 		f, err := a.Answer(ctx, needs)
 		if err != nil {
-			return compile.Result{}, err
+			return compile.Result{}, needs, err
 		}
-		c := compile.Compile(w.Entrance, f, cfg, good)
+		c = compile.Compile(w.Entrance, f, cfg, good)
 		known := len(needs)
 		for _, n := range c.Needs {
 			if !slices.Contains(needs, n) {
@@ -166,7 +165,7 @@ func Compile(ctx context.Context, a Asker, key stack.Key, w Wish, cfg compile.Co
 			}
 		}
 		if len(needs) == known {
-			return c, nil
+			return c, needs, nil
 		}
 	}
 }
