@@ -78,6 +78,10 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 	found := append(slices.Clone(w.Found), c.Diagnostics...)
 	if c.Stack == nil {
 		s.report(key, w, found, false)
+		// Whoever leaves must not wait for those who stay to become valid: what is left of it goes with the next plan.
+		if err := s.release(ctx, key, w); err != nil {
+			return reconcile.Result{}, err
+		}
 		return s.retryLater(found)
 	}
 	if err := s.addFinalizers(ctx, key.ID, w.Members); err != nil {
