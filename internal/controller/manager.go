@@ -15,6 +15,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
@@ -222,8 +223,7 @@ func (w *wiring) recorder(component string) status.Record {
 	var r record.EventRecorder = w.mgr.GetEventRecorderFor(component) //nolint:staticcheck // users filter by reason and component of the core/v1 events
 	apiVersions := map[string]string{"Ingress": networkingv1.SchemeGroupVersion.String(), "Service": "v1", "TargetGroupBinding": v1beta1.GroupVersion.String()}
 	return func(o diag.Object, e status.Event) {
-		ref := &corev1.ObjectReference{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, APIVersion: apiVersions[o.Kind]}
-		ref.UID = uidOf(o)
+		ref := &corev1.ObjectReference{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, APIVersion: apiVersions[o.Kind], UID: types.UID(o.UID)}
 		r.Event(ref, e.Type, e.Reason, e.Message)
 	}
 }
