@@ -48,8 +48,12 @@ func Run(ctx context.Context, endpoints Endpoints, ca []byte, o Options, target 
 		return err
 	}
 	t := &transfer{options: o, streams: streams, began: time.Now()}
-	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		c, err := endpoints.Dial(ctx, network, redirect(rules, address))
+	transport.DialContext = func(dialCtx context.Context, network, address string) (net.Conn, error) {
+		// -v is to tell of this request, not of the question to the simulator for the address.
+		quiet, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(dialCtx, cancel)()
+		c, err := endpoints.Dial(quiet, network, redirect(rules, address))
 		if err == nil {
 			t.remote = c.RemoteAddr().String()
 		}

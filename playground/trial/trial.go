@@ -155,6 +155,34 @@ func (t *Trial) WaitAnswers(ctx context.Context, tried func(verify.Request)) (in
 	return len(requests), nil
 }
 
+// Settle waits, but not longer than d, until every load balancer is active and every target has a verdict on its health.
+func (t *Trial) Settle(ctx context.Context, d time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		r := t.env.Simulator.Resources()
+		settled := true
+		for _, lb := range r.LoadBalancers {
+			settled = settled && lb.State != "provisioning"
+		}
+		for _, tg := range r.TargetGroups {
+			for _, target := range tg.Targets {
+				settled = settled && target.State != "initial"
+			}
+		}
+		if settled {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // WaitLike returns when the account is as before, or says what differs.
 func (t *Trial) WaitLike(ctx context.Context, before simclient.Resources) error {
 	return t.wait(ctx, "the account as it was before", func(ctx context.Context) error {

@@ -16,6 +16,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once; the controller goes with it
 	err := newRoot().ExecuteContext(ctx)
 	stop()
 	os.Exit(exitStatus(err))

@@ -41,7 +41,7 @@ Without a command it does what "up" does.`,
 	root.PersistentFlags().StringVar(&s.stateDir, "state-dir", "", "directory of the running playground's state (default $XDG_STATE_HOME/lbc-playground)")
 	root.PersistentFlags().StringVar(&s.repo, "repo", "", "checkout of the repository with config/crd and examples (default: found from here)")
 	root.Flags().AddFlagSet(up.Flags())
-	root.AddCommand(up, newDown(s), newStatus(s), newApply(s), newKubectl(s), newCurl(s), newAWS(s), newLogs(s), newRun(s))
+	root.AddCommand(up, newDown(s), newStatus(s), newApply(s), newKubectl(s), newCurl(s), newAWS(s), newLogs(s), newRun(s), newBench(s))
 	return root
 }
 

@@ -126,6 +126,10 @@ func applyFirst(ctx context.Context, t *trial.Trial, files []string, began time.
 		return err
 	}
 	progress(out, time.Since(began), fmt.Sprintf("%d of %d requests are answered: the load balancers carry traffic", answered, answered))
+	// What is printed next looks better settled, but with times as in AWS nobody would wait for that.
+	if err := t.Settle(ctx, 2*time.Second); err != nil && ctx.Err() != nil {
+		return err
+	}
 	return nil
 }
 
