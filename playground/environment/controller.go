@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -172,12 +174,17 @@ func (e *Environment) ControllerMetrics() string {
 	return "http://" + e.control.metrics + "/metrics"
 }
 
-// freePort finds an address that is free now. The controller takes it a moment later; the kernel does not hand the port out
-// again so soon.
+// freePort finds an address that is free now and that the controller takes a moment later. It lies below the range from which
+// systems give ports to outgoing connections, any of which could take it in between.
 func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
+	const first, count, attempts = 10240, 32768 - 10240, 100
+	var last error
+	for range attempts {
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(count))))
+		if err == nil {
+			return l.Addr().String(), l.Close()
+		}
+		last = err
 	}
-	return l.Addr().String(), l.Close()
+	return "", fmt.Errorf("find a free port: %w", last)
 }
