@@ -40,7 +40,7 @@ func (s *Service) describeCertificate(in *acm.DescribeCertificateInput) (*acm.De
 		Issuer:                  aws.String("Amazon"),
 		Subject:                 aws.String("CN=" + c.Domain),
 		RenewalEligibility:      renewal(c),
-		Options:                 &types.CertificateOptions{CertificateTransparencyLoggingPreference: types.CertificateTransparencyLoggingPreferenceEnabled},
+		Options:                 &types.CertificateOptions{CertificateTransparencyLoggingPreference: types.CertificateTransparencyLoggingPreferenceEnabled}, //nolint:staticcheck // ACM still answers it
 		CreatedAt:               moment(c.Created),
 		IssuedAt:                moment(issuedAt(c, now)),
 		ImportedAt:              moment(c.Imported),

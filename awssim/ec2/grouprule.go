@@ -12,14 +12,16 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
-// ingress and egress are the directions of rules.
+// direction of a rule.
+type direction string
+
 const (
-	ingress = false
-	egress  = true
+	ingress direction = "ingress"
+	egress  direction = "egress"
 )
 
-func rulesOf(g *account.SecurityGroup, direction bool) *[]account.Permission {
-	if direction == egress {
+func rulesOf(g *account.SecurityGroup, dir direction) *[]account.Permission {
+	if dir == egress {
 		return &g.Egress
 	}
 	return &g.Ingress
@@ -66,7 +68,7 @@ func withFlat(list []types.IpPermission, flat types.IpPermission, cidr *string) 
 	return []types.IpPermission{flat}
 }
 
-func (s *Service) authorize(g *account.SecurityGroup, direction bool, list []types.IpPermission, specs []types.TagSpecification, dry *bool) ([]types.SecurityGroupRule, error) {
+func (s *Service) authorize(g *account.SecurityGroup, dir direction, list []types.IpPermission, specs []types.TagSpecification, dry *bool) ([]types.SecurityGroupRule, error) {
 	added, err := parsePermissions(list)
 	if err != nil {
 		return nil, err
@@ -78,7 +80,7 @@ func (s *Service) authorize(g *account.SecurityGroup, direction bool, list []typ
 	if err != nil {
 		return nil, err
 	}
-	rules := rulesOf(g, direction)
+	rules := rulesOf(g, dir)
 	present := keysOf(*rules)
 	for _, p := range added {
 		if present[p.PermissionKey] {
@@ -101,7 +103,7 @@ func (s *Service) authorize(g *account.SecurityGroup, direction bool, list []typ
 			p.Tags[k] = v
 		}
 		*rules = append(*rules, p)
-		out = append(out, ruleOut(s.account, groupRule{g, direction, p}))
+		out = append(out, ruleOut(s.account, groupRule{g, dir, p}))
 	}
 	return out, nil
 }
@@ -148,11 +150,11 @@ func (s *Service) RevokeSecurityGroupEgress(ctx context.Context, in *ec2.RevokeS
 
 // revoke removes the rules that the permissions or ids name. What a permission names and the group lacks is an error,
 // except in a default VPC, where it is only told.
-func (s *Service) revoke(g *account.SecurityGroup, direction bool, list []types.IpPermission, ids []string, dry *bool) (revoked []types.RevokedSecurityGroupRule, unknown []types.IpPermission, err error) {
+func (s *Service) revoke(g *account.SecurityGroup, dir direction, list []types.IpPermission, ids []string, dry *bool) (revoked []types.RevokedSecurityGroupRule, unknown []types.IpPermission, err error) {
 	if len(list) > 0 && len(ids) > 0 {
 		return nil, nil, apierr.New("InvalidParameterCombination", "You can't specify both ipPermissions and securityGroupRuleIds")
 	}
-	rules := rulesOf(g, direction)
+	rules := rulesOf(g, dir)
 	gone := map[string]bool{} // rule ids
 	if len(ids) > 0 {
 		for _, id := range ids {
@@ -175,7 +177,7 @@ func (s *Service) revoke(g *account.SecurityGroup, direction bool, list []types.
 			}
 			gone[(*rules)[i].ID] = true
 		}
-		if v, ok := s.account.VPC(g.VPC); len(absent) > 0 && !(ok && v.Default) {
+		if v, ok := s.account.VPC(g.VPC); len(absent) > 0 && (!ok || !v.Default) {
 			return nil, nil, apierr.New("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
 		}
 		unknown = groupPermissions(absent)
@@ -189,7 +191,7 @@ func (s *Service) revoke(g *account.SecurityGroup, direction bool, list []types.
 			kept = append(kept, p)
 			continue
 		}
-		r := ruleOut(s.account, groupRule{g, direction, p})
+		r := ruleOut(s.account, groupRule{g, dir, p})
 		out := types.RevokedSecurityGroupRule{
 			SecurityGroupRuleId: r.SecurityGroupRuleId, GroupId: r.GroupId, IsEgress: r.IsEgress, IpProtocol: r.IpProtocol,
 			FromPort: r.FromPort, ToPort: r.ToPort, CidrIpv4: r.CidrIpv4, CidrIpv6: r.CidrIpv6, PrefixListId: r.PrefixListId,
@@ -206,8 +208,8 @@ func (s *Service) revoke(g *account.SecurityGroup, direction bool, list []types.
 
 // groupRule is a rule with the group that it belongs to.
 type groupRule struct {
-	group     *account.SecurityGroup
-	direction bool
+	group *account.SecurityGroup
+	dir   direction
 	account.Permission
 }
 
@@ -217,7 +219,7 @@ func ruleOut(a *account.Account, r groupRule) types.SecurityGroupRule {
 		SecurityGroupRuleArn: aws.String(a.ARN("ec2", "security-group-rule/"+r.ID)),
 		GroupId:              aws.String(r.group.ID),
 		GroupOwnerId:         aws.String(r.group.Owner),
-		IsEgress:             aws.Bool(r.direction == egress),
+		IsEgress:             aws.Bool(r.dir == egress),
 		IpProtocol:           aws.String(r.Protocol),
 		FromPort:             aws.Int32(r.From),
 		ToPort:               aws.Int32(r.To),
@@ -255,9 +257,9 @@ func (s *Service) describeSecurityGroupRules(in *ec2.DescribeSecurityGroupRulesI
 	}
 	rules := map[string]groupRule{}
 	for _, g := range s.account.SecurityGroups {
-		for _, direction := range []bool{ingress, egress} {
-			for _, p := range *rulesOf(g, direction) {
-				rules[p.ID] = groupRule{g, direction, p}
+		for _, dir := range []direction{ingress, egress} {
+			for _, p := range *rulesOf(g, dir) {
+				rules[p.ID] = groupRule{g, dir, p}
 			}
 		}
 	}

@@ -54,16 +54,14 @@ func (c *checker) oneOf(field, value string, allowed ...string) {
 	}
 }
 
-func (c *checker) prefix(field, value string) netip.Prefix {
+func (c *checker) prefix(field, value string) {
 	p, err := netip.ParsePrefix(value)
-	if err != nil {
+	switch {
+	case err != nil:
 		c.complain(field, value, "is not a CIDR block")
-		return netip.Prefix{}
-	}
-	if p.Masked() != p {
+	case p.Masked() != p:
 		c.complain(field, value, "has host bits set; %s is meant", p.Masked())
 	}
-	return p
 }
 
 // Validate checks the file as a whole: forms, uniqueness and references. All complaints come in one error.

@@ -138,11 +138,9 @@ func (s *stacks) retryLater(found diag.List) (reconcile.Result, error) {
 // missingInAWS tells a finding that an edit in AWS may cure, which no event announces: a subnet gets its tag, a certificate is
 // issued.
 func missingInAWS(d diag.Diagnostic) bool {
-	switch d.Code {
-	case diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound:
-		return true
-	}
-	return false
+	return slices.Contains([]diag.Code{
+		diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound,
+	}, d.Code)
 }
 
 // compileWish compiles a wish and keeps the members that came out well for the next time.
