@@ -40,6 +40,8 @@ type Options struct {
 	// Progress, if not nil, is told what became ready and how long after the start.
 	Progress func(what string, after time.Duration)
 	Logf     func(format string, args ...any) // log of the simulated kubelets
+	// OnlyAPI leaves kube controllers, scheduler and nodes out; Network, Nodes, Assign, Release, Guard and Logf are not used.
+	OnlyAPI bool
 }
 
 // Cluster is a running cluster.
@@ -60,32 +62,17 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		}
 	}()
 	began := time.Now()
-	if c.Plane, err = controlplane.Start(ctx, controlplane.Options{Dir: o.Dir, Progress: o.Progress}); err != nil {
+	if c.Plane, err = controlplane.Start(ctx, controlplane.Options{Dir: o.Dir, Progress: o.Progress, OnlyAPI: o.OnlyAPI}); err != nil {
 		return nil, err
 	}
 	admin := c.Plane.AdminConfig()
 	if c.Client, err = kubernetes.NewForConfig(admin); err != nil {
 		return nil, err
 	}
-	nodes, err := kubernetes.NewForConfig(c.Plane.NodeConfig())
-	if err != nil {
-		return nil, err
-	}
-	c.fleet, err = node.Start(ctx, node.Options{
-		Client: nodes, Network: o.Network, Nodes: o.Nodes, Assign: o.Assign, Release: o.Release, Guard: o.Guard, Logf: o.Logf,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("start the simulated nodes: %w", err)
-	}
-	addresses := map[string]netip.Addr{}
-	for _, n := range o.Nodes {
-		addresses[n.Name] = n.Address
-	}
-	if c.proxy, err = nodeport.Start(ctx, nodeport.Options{Client: nodes, Network: o.Network, Nodes: addresses}); err != nil {
-		return nil, fmt.Errorf("start node port forwarding: %w", err)
-	}
-	if o.Progress != nil {
-		o.Progress(fmt.Sprintf("%d simulated nodes", len(o.Nodes)), time.Since(began))
+	if !o.OnlyAPI {
+		if err := c.startNodes(ctx, o, began); err != nil {
+			return nil, err
+		}
 	}
 	if err := install(ctx, c, o.CRDs); err != nil {
 		return nil, fmt.Errorf("install the controller's manifests: %w", err)
@@ -94,6 +81,30 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		o.Progress("CRDs, RBAC and IngressClass alb", time.Since(began))
 	}
 	return c, nil
+}
+
+func (c *Cluster) startNodes(ctx context.Context, o Options, began time.Time) error {
+	nodes, err := kubernetes.NewForConfig(c.Plane.NodeConfig())
+	if err != nil {
+		return err
+	}
+	c.fleet, err = node.Start(ctx, node.Options{
+		Client: nodes, Network: o.Network, Nodes: o.Nodes, Assign: o.Assign, Release: o.Release, Guard: o.Guard, Logf: o.Logf,
+	})
+	if err != nil {
+		return fmt.Errorf("start the simulated nodes: %w", err)
+	}
+	addresses := map[string]netip.Addr{}
+	for _, n := range o.Nodes {
+		addresses[n.Name] = n.Address
+	}
+	if c.proxy, err = nodeport.Start(ctx, nodeport.Options{Client: nodes, Network: o.Network, Nodes: addresses}); err != nil {
+		return fmt.Errorf("start node port forwarding: %w", err)
+	}
+	if o.Progress != nil {
+		o.Progress(fmt.Sprintf("%d simulated nodes", len(o.Nodes)), time.Since(began))
+	}
+	return nil
 }
 
 // Stop ends everything that Start started.

@@ -55,6 +55,9 @@ func (r Root) CRDs() string { return filepath.Join(string(r), "config", "crd") }
 // Example is an example's path.
 func (r Root) Example(name string) string { return filepath.Join(string(r), "examples", name) }
 
+// Budget is the file of what benchmarks may cost.
+func (r Root) Budget() string { return filepath.Join(string(r), "bench", "budget.yaml") }
+
 // Controller is the path of the controller's binary. The error of one that is missing tells how to build it.
 func (r Root) Controller() (string, error) {
 	path := filepath.Join(string(r), "bin", "controller")

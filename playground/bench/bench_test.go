@@ -1,0 +1,184 @@
+package bench
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/k8s-lbc/lbc/playground/repository"
+)
+
+func TestTheRecorderNamesCallsOfEveryProtocol(t *testing.T) {
+	t.Parallel()
+	const signed = "AWS4-HMAC-SHA256 Credential=AKID/20260102/us-west-2/%s/aws4_request, SignedHeaders=host, Signature=0"
+	for _, c := range []struct {
+		name, service, method, target, header, body string
+		action                                      string
+		read                                        bool
+		targets                                     []string
+	}{
+		{"query", "elasticloadbalancing", "POST", "/", "", "Action=CreateRule&Version=2015-12-01", "CreateRule", false, nil},
+		{"query with targets", "elasticloadbalancing", "POST", "/", "", "Action=RegisterTargets&Targets.member.1.Id=10.0.0.1&Targets.member.1.Port=80", "RegisterTargets", false, []string{"10.0.0.1"}},
+		{"query in the URL", "ec2", "GET", "/?Action=DescribeSubnets&Version=2016-11-15", "", "", "DescribeSubnets", true, nil},
+		{"JSON", "acm", "POST", "/", "CertificateManager.ListCertificates", "{}", "ListCertificates", true, nil},
+		{"REST read", "route53", "GET", "/2013-04-01/hostedzone", "", "", "Get /2013-04-01/hostedzone", true, nil},
+		{"REST write", "route53", "POST", "/2013-04-01/hostedzone", "", "<x/>", "POST /2013-04-01/hostedzone", false, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var got string
+			r := NewRecorder(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+				b, err := io.ReadAll(q.Body)
+				if err != nil {
+					t.Error(err)
+				}
+				got = string(b)
+				w.WriteHeader(http.StatusAccepted)
+			}))
+			q := httptest.NewRequest(c.method, c.target, strings.NewReader(c.body))
+			q.Header.Set("Authorization", strings.ReplaceAll(signed, "%s", c.service))
+			if c.header != "" {
+				q.Header.Set("X-Amz-Target", c.header)
+			}
+			r.ServeHTTP(httptest.NewRecorder(), q)
+			calls := r.Since(0)
+			if len(calls) != 1 {
+				t.Fatalf("%d calls", len(calls))
+			}
+			call := calls[0]
+			if call.Service != c.service || call.Action != c.action || call.Read() != c.read || call.Status != http.StatusAccepted ||
+				!slices.Equal(call.Targets, c.targets) || call.End.Before(call.Begin) {
+				t.Errorf("recorded %+v", call)
+			}
+			if got != c.body {
+				t.Errorf("passed on %q", got)
+			}
+		})
+	}
+}
+
+func TestTheRecorderDelaysCallsAndKnowsWhenItIsQuiet(t *testing.T) {
+	t.Parallel()
+	var during time.Duration
+	var r *Recorder
+	r = NewRecorder(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { during = r.QuietFor() }))
+	r.SetDelay(20 * time.Millisecond)
+	mark := r.Mark()
+	r.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil))
+	call := r.Since(mark)[0]
+	if took := call.End.Sub(call.Begin); took < 20*time.Millisecond {
+		t.Errorf("the call took %v", took)
+	}
+	if during != 0 {
+		t.Errorf("quiet for %v during a call", during)
+	}
+	if r.QuietFor() <= 0 {
+		t.Error("not quiet after the call")
+	}
+}
+
+func TestRowsAreChosenByNameKindAndPatternInTheTablesOrder(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		names []string
+		want  string
+	}{
+		{[]string{"touch", "start"}, "start touch"},
+		{[]string{"memory"}, "memory"},
+		{[]string{"group*"}, "group group-touch group-reorder"},
+		{[]string{"compute", "compute-1"}, "compute-1 compute-1000"},
+	} {
+		chosen, err := choose(c.names)
+		var got []string
+		for _, r := range chosen {
+			got = append(got, r.name)
+		}
+		if err != nil || strings.Join(got, " ") != c.want {
+			t.Errorf("%v: %v, %v", c.names, got, err)
+		}
+	}
+	if _, err := choose([]string{"nothing"}); err == nil || !strings.Contains(err.Error(), "create-99") {
+		t.Errorf("an unknown row: %v", err)
+	}
+	if all, err := choose(nil); err != nil || len(all) != len(rows) {
+		t.Errorf("no names: %d rows, %v", len(all), err)
+	}
+}
+
+func TestEveryRowHasABudgetThatIsChecked(t *testing.T) {
+	t.Parallel()
+	root, err := repository.FindFromProcess()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := LoadBudget(root.Budget())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		l := b[r.name]
+		complete := map[kind]bool{
+			countKind: l.Reads != nil && l.Writes != nil, timeKind: l.Seconds != nil, memoryKind: l.MiB != nil, computeKind: l.Seconds != nil,
+		}[r.kind]
+		if !complete {
+			t.Errorf("%s has no budget for what it measures", r.name)
+		}
+		over := Result{Row: r.name, Kind: string(r.kind), Reads: 1 << 20, Writes: 1 << 20, Seconds: 1 << 20, Bytes: 1 << 40}
+		if over.judge(b); over.OK {
+			t.Errorf("%s: everything is within the budget", r.name)
+		}
+		if (l.Until != nil) != (l.Why != "") {
+			t.Errorf("%s: a bound above the budget, and only it, needs a reason", r.name)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "budget.yaml")
+	if err := os.WriteFile(path, []byte("strat: {reads: 8}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LoadBudget(path); err == nil {
+		t.Error("a budget for a row that does not exist is taken")
+	}
+}
+
+func TestTheTableShowsWhatIsOverBudget(t *testing.T) {
+	t.Parallel()
+	two, half := 2, 0.5
+	results := []Result{
+		{Row: "a", Kind: "counts", Title: "first", Reads: 1, Writes: 2, Budget: Limit{Reads: &two, Writes: &two}},
+		{Row: "b", Kind: "counts", Title: "second", Reads: 3, Actions: map[string]int{"DescribeTags": 3}, Budget: Limit{Reads: &two}},
+		{Row: "c", Kind: "timed", Title: "third", Seconds: 0.25, Reads: 1, Budget: Limit{Seconds: &half}},
+		{Row: "d", Kind: "memory", Title: "fourth", Bytes: 64 << 20},
+	}
+	for i := range results {
+		results[i].OK = len(results[i].Exceeds(results[i].Budget)) == 0
+	}
+	var b strings.Builder
+	if err := Table(&b, results); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range strings.Lines(b.String()) {
+		got = append(got, strings.Join(strings.Fields(line), " "))
+	}
+	want := []string{
+		"AWS CALLS passes reads writes at most r. at most w. ok?",
+		"first 0 1 2 2 2 yes",
+		"second 0 3 0 2 - NO",
+		"",
+		"TIME, MEMORY calls measured at most ok?",
+		"third 1 250 ms 500 ms yes",
+		"fourth 64 MiB - yes",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s", strings.Join(got, "\n"))
+	}
+	if over := results[1].Exceeds(results[1].Budget); len(over) != 1 || !strings.Contains(over[0], "3 DescribeTags") {
+		t.Errorf("over: %v", over)
+	}
+}

@@ -1,0 +1,48 @@
+package bench
+
+import (
+	"fmt"
+	"os"
+
+	"sigs.k8s.io/yaml"
+)
+
+// Budget is what each row may cost at most, by the row's name.
+type Budget map[string]Limit
+
+// Limit is the budget of one row; what is nil is not limited.
+type Limit struct {
+	Reads   *int     `json:"reads,omitempty"`
+	Writes  *int     `json:"writes,omitempty"`
+	Seconds *float64 `json:"seconds,omitempty"`
+	MiB     *float64 `json:"mib,omitempty"`
+	// Until is a higher bound than the budget that a test holds for now, and Why says until when.
+	Until *Limit `json:"until,omitempty"`
+	Why   string `json:"why,omitempty"`
+}
+
+// LoadBudget reads a budget file. A name that is no row is an error: it would limit nothing.
+func LoadBudget(path string) (Budget, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the budget: %w", err)
+	}
+	var b Budget
+	if err := yaml.UnmarshalStrict(content, &b); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for name := range b {
+		if _, err := choose([]string{name}); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return b, nil
+}
+
+// held is the limit that holds today.
+func (l Limit) held() Limit {
+	if l.Until != nil {
+		return *l.Until
+	}
+	return l
+}

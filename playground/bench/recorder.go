@@ -1,0 +1,172 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Call is one AWS call that passed the recorder.
+type Call struct {
+	Service, Action string
+	Begin, End      time.Time // End is zero while the call is under way
+	Status          int
+	Targets         []string // ids in RegisterTargets
+}
+
+// Read reports whether the call changes nothing, by AWS's naming.
+func (c Call) Read() bool {
+	for _, prefix := range []string{"Describe", "List", "Get", "AssumeRole"} {
+		if strings.HasPrefix(c.Action, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// Recorder passes AWS calls on to any implementation, takes note of them and delays them. It reads the action from the
+// request alone, so that every AWS mock is counted in the same way.
+type Recorder struct {
+	next http.Handler
+
+	mu     sync.Mutex
+	delay  time.Duration
+	calls  []Call
+	active int
+	last   time.Time // when the newest call began or ended
+}
+
+// NewRecorder stands in front of next.
+func NewRecorder(next http.Handler) *Recorder { return &Recorder{next: next} }
+
+// SetDelay changes what every call takes in addition.
+func (r *Recorder) SetDelay(d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.delay = d
+}
+
+// Mark is where calls stand now; Since gives those after it.
+func (r *Recorder) Mark() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.calls)
+}
+
+// Since are the calls that began after the mark, in that order.
+func (r *Recorder) Since(mark int) []Call {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]Call(nil), r.calls[mark:]...)
+}
+
+// QuietFor is how long no call has begun, ended or been under way.
+func (r *Recorder) QuietFor() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.active > 0 {
+		return 0
+	}
+	return time.Since(r.last)
+}
+
+// ServeHTTP implements http.Handler.
+func (r *Recorder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	call := Call{Begin: time.Now()}
+	body, err := io.ReadAll(http.MaxBytesReader(w, q.Body, 16<<20))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	q.Body, q.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	call.describe(q, body)
+	n, delay := r.begin(call)
+	status := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+	defer func() { r.end(n, status.status) }() // also when the other side cuts the connection by a panic
+	if wait(q.Context(), delay) {
+		r.next.ServeHTTP(status, q)
+	}
+}
+
+func (r *Recorder) begin(c Call) (n int, delay time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(r.calls, c)
+	r.active++
+	r.last = c.Begin
+	return len(r.calls) - 1, r.delay
+}
+
+func (r *Recorder) end(n, status int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.active--
+	r.last = time.Now()
+	r.calls[n].End, r.calls[n].Status = r.last, status
+}
+
+// wait returns false if ctx ended before d passed.
+func wait(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// describe finds service and action: the service in the signature's scope, the action in the form (query protocols), the
+// header (JSON) or, for REST protocols, method and path.
+func (c *Call) describe(q *http.Request, body []byte) {
+	// AWS4-HMAC-SHA256 Credential=AKID/20260102/us-west-2/ec2/aws4_request, …
+	if _, scope, ok := strings.Cut(q.Header.Get("Authorization"), "Credential="); ok {
+		if parts := strings.Split(scope, "/"); len(parts) > 3 {
+			c.Service = parts[3]
+		}
+	}
+	if _, action, ok := strings.Cut(q.Header.Get("X-Amz-Target"), "."); ok {
+		c.Action = action
+		return
+	}
+	form, err := url.ParseQuery(string(body))
+	if err == nil && form.Get("Action") != "" {
+		c.Action = form.Get("Action")
+		if c.Action == "RegisterTargets" {
+			for k, v := range form {
+				if strings.HasPrefix(k, "Targets.member.") && strings.HasSuffix(k, ".Id") {
+					c.Targets = append(c.Targets, v...)
+				}
+			}
+		}
+		return
+	}
+	if c.Action = q.URL.Query().Get("Action"); c.Action == "" {
+		c.Action = q.Method + " " + q.URL.Path
+		if q.Method == http.MethodGet || q.Method == http.MethodHead {
+			c.Action = "Get " + q.URL.Path
+		}
+	}
+}
+
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController reach the real writer.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

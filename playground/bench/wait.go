@@ -1,0 +1,156 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/k8s-lbc/lbc/playground/process"
+)
+
+// until repeats f until it says true. The error of one that never does names what was waited for, shows what AWS refused
+// last and the end of the controller's log.
+func (s *session) until(ctx context.Context, what string, f func(ctx context.Context) (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		ok, err := f(ctx)
+		if err != nil || ok {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("waited for %s: %w; the end of the controller's log (%s):\n%s", what, ctx.Err(), s.control.logPath(), process.Tail(s.control.logPath(), 15))
+		}
+	}
+}
+
+// idle waits until neither AWS nor the controller's queues have had anything to do for the time.
+func (s *session) idle(ctx context.Context, quiet time.Duration) error {
+	since, passes := time.Now(), -1.0
+	return s.until(ctx, "the controller to come to rest", func(context.Context) (bool, error) {
+		if s.endpoint.Recorder.QuietFor() < quiet && !since.IsZero() && time.Since(since) < quiet {
+			return false, nil // no need to ask for metrics yet
+		}
+		w, err := s.control.work()
+		if err != nil {
+			return false, err
+		}
+		if w.busy > 0 || w.passes != passes {
+			since, passes = time.Now(), w.passes
+		}
+		return time.Since(since) >= quiet && s.endpoint.Recorder.QuietFor() >= quiet, nil
+	})
+}
+
+// up makes sure that the controller runs and has come to rest.
+func (s *session) up(ctx context.Context) error {
+	if s.running {
+		return nil
+	}
+	if err := s.control.start(); err != nil {
+		return err
+	}
+	s.running = true
+	if err := s.until(ctx, "the controller's health", func(context.Context) (bool, error) { return s.control.healthy() }); err != nil {
+		return err
+	}
+	return s.idle(ctx, 2*settled) // leadership may take a moment
+}
+
+// have brings the cluster to so many Ingresses alone and in the group, with everything registered.
+func (s *session) have(ctx context.Context, alone, members int) error {
+	if err := s.up(ctx); err != nil {
+		return err
+	}
+	if s.alone == alone && s.all == members {
+		return nil
+	}
+	if s.alone > alone { // begin again rather than delete a part
+		if err := s.deleteAll(ctx); err != nil {
+			return err
+		}
+	}
+	if s.all > members {
+		if err := s.deleteGroup(ctx); err != nil {
+			return err
+		}
+	}
+	if err := s.createAlone(ctx, alone); err != nil {
+		return err
+	}
+	if err := s.createMembers(ctx, members); err != nil {
+		return err
+	}
+	return s.idle(ctx, settled)
+}
+
+// createAlone creates Ingresses up to the number and waits for their hostnames.
+func (s *session) createAlone(ctx context.Context, n int) error {
+	if n <= s.alone {
+		return nil
+	}
+	if err := s.work.serve(ctx, n); err != nil {
+		return err
+	}
+	if err := s.work.create(ctx, app, "", s.alone, n); err != nil {
+		return err
+	}
+	s.alone = n
+	return s.untilShown(ctx)
+}
+
+func (s *session) createMembers(ctx context.Context, n int) error {
+	if n <= s.all {
+		return nil
+	}
+	if err := s.work.serve(ctx, n); err != nil {
+		return err
+	}
+	if err := s.work.create(ctx, member, group, s.all, n); err != nil {
+		return err
+	}
+	s.all = n
+	return s.untilShown(ctx)
+}
+
+func (s *session) untilShown(ctx context.Context) error {
+	return s.until(ctx, "hostnames in the status of all Ingresses", func(context.Context) (bool, error) {
+		_, shown := s.work.ingresses()
+		return shown == s.alone+s.all, s.control.process.Err()
+	})
+}
+
+func (s *session) deleteAll(ctx context.Context) error {
+	if err := s.work.delete(ctx, app, s.alone); err != nil {
+		return err
+	}
+	s.alone = 0
+	return s.untilGone(ctx)
+}
+
+func (s *session) deleteGroup(ctx context.Context) error {
+	if err := s.work.delete(ctx, member, s.all); err != nil {
+		return err
+	}
+	s.all = 0
+	return s.untilGone(ctx)
+}
+
+// untilGone waits until what was deleted is gone from Kubernetes: Ingresses and bindings.
+func (s *session) untilGone(ctx context.Context) error {
+	err := s.until(ctx, "the Ingresses to go", func(context.Context) (bool, error) {
+		exist, _ := s.work.ingresses()
+		return exist == s.alone+s.all, s.control.process.Err()
+	})
+	if err != nil {
+		return err
+	}
+	return s.until(ctx, "the TargetGroupBindings to go", func(ctx context.Context) (bool, error) {
+		n, err := s.work.bound(ctx)
+		return n == s.alone+s.all, err
+	})
+}
