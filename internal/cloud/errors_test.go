@@ -63,6 +63,15 @@ func TestADenialNamesTheMissingPermission(t *testing.T) {
 	}
 }
 
+func TestAProblemOfAnUnnamedCallTakesTheNameFromTheSDK(t *testing.T) {
+	t.Parallel()
+	err := fmt.Errorf("targets: %w", &smithy.OperationError{ServiceID: ServiceELBV2, OperationName: "RegisterTargets", Err: answered(403, "AccessDenied", "no")})
+	d := Problem("", err)
+	if d.Text != "RegisterTargets: AccessDenied: no" || !strings.Contains(d.Remedy, "elasticloadbalancing:RegisterTargets") {
+		t.Errorf("%+v", d)
+	}
+}
+
 func TestProblemsCarryTheCodeThatUsersLookUp(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]diag.Code{

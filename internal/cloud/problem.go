@@ -1,8 +1,11 @@
 package cloud
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/aws/smithy-go"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
@@ -42,11 +45,15 @@ var remedies = map[diag.Code]string{
 	diag.InvalidSubnets:        "name subnets that exist in the VPC and have enough free addresses",
 	diag.SecurityGroupNotFound: "name a security group that exists in the VPC",
 	diag.TargetGroupNotFound:   "name a target group that exists",
+	diag.AWSUnavailable:        "nothing to do: the controller tries again",
 }
 
 // Problem turns an error of an AWS call into a diagnostic. Operation names the call (for denials: its permission); it may be
-// empty if the caller does not know it. Object and Path are the caller's to fill in.
+// empty if the caller does not know it, since errors of the SDK tell. Object and Path are the caller's to fill in.
 func Problem(operation string, err error) diag.Diagnostic {
+	if op := (*smithy.OperationError)(nil); operation == "" && errors.As(err, &op) {
+		operation = op.Operation()
+	}
 	e := Classify(err)
 	code, ok := problemOf[e.Code]
 	if !ok {

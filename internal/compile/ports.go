@@ -55,7 +55,7 @@ func (b *build) mergePorts() {
 			if len(claims[l.Port]) == 0 {
 				numbers = append(numbers, l.Port)
 			}
-			claims[l.Port] = append(claims[l.Port], claim[intent.Listener]{i, intent.Of(l, intent.Source{Object: m.Object})})
+			claims[l.Port] = append(claims[l.Port], claim[intent.Listener]{i, intent.Of(l, intent.Source{Object: m.Object, Path: l.Source.Path})})
 		}
 	}
 	slices.Sort(numbers)

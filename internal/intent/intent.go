@@ -90,6 +90,7 @@ type SubnetSelector struct {
 
 // Listener is a member's wish for one port.
 type Listener struct {
+	Source       Source // where port and protocol were written; its path is empty for a listener by default
 	Port         int32
 	Protocol     string          // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP
 	Certificates Field[[]string] // explicit ARNs, first = default

@@ -32,8 +32,12 @@ type Event struct {
 
 // EventOf is the event of a diagnostic. A note is Normal, but for what is surely a mistake: a key that nobody reads.
 func EventOf(d diag.Diagnostic) Event {
-	e := Event{Type: corev1.EventTypeWarning, Reason: string(d.Reason()), Message: prefixes[d.Reason()] + d.Message()}
-	if d.Class == diag.Note && d.Reason() == diag.NoteReason {
+	reason := d.Reason()
+	if d.Object.Kind == "TargetGroupBinding" && (reason == diag.FailedBuildModel || reason == diag.FailedDeployModel) {
+		reason = diag.FailedReconcile // a binding has neither
+	}
+	e := Event{Type: corev1.EventTypeWarning, Reason: string(reason), Message: prefixes[reason] + d.Message()}
+	if d.Class == diag.Note && reason == diag.NoteReason {
 		e.Type = corev1.EventTypeNormal
 	}
 	return e

@@ -78,3 +78,16 @@ func TestAFindingIsToldOnceAndItsRecoveryToo(t *testing.T) {
 	r.Report("group", both, diag.List{diag.New(good, "", diag.UnknownAnnotation, "schem is not an annotation", "did you mean scheme?")}, true)
 	expect("a note does not hide success", "bad Normal SuccessfullyReconciled", "good Warning UnknownAnnotation", "good Normal SuccessfullyReconciled")
 }
+
+func TestABindingHasNeitherModelNorDeployment(t *testing.T) {
+	t.Parallel()
+	o := diag.Object{Kind: "TargetGroupBinding", Name: "web"}
+	for code, want := range map[diag.Code]string{
+		diag.AccessDenied: "FailedReconcile", diag.TargetGroupNotFound: "FailedReconcile", diag.InvalidBinding: "FailedReconcile",
+		diag.ServiceMissing: "BackendNotFound", diag.EndpointNotResolved: "FailedNetworkReconcile",
+	} {
+		if e := EventOf(diag.New(o, "spec", code, "x", "y")); e.Reason != want || e.Type != "Warning" {
+			t.Errorf("%s: %s %s, want %s", code, e.Type, e.Reason, want)
+		}
+	}
+}

@@ -97,7 +97,7 @@ func (t *translation) checkCIDRs(cidrs intent.Field[[]string]) {
 // listenPorts reads annotation listen-ports: a list of objects of protocol and port; of several entries for one port the last
 // counts. Without it there is one listener: HTTPS 443 if certificates are named, else HTTP 80.
 func (t *translation) listenPorts(certificates bool) []intent.Listener {
-	raw, _, ok := t.read.Raw(annotation.ListenPorts)
+	raw, source, ok := t.read.Raw(annotation.ListenPorts)
 	if !ok {
 		if certificates {
 			return []intent.Listener{{Port: 443, Protocol: protocolHTTPS}}
@@ -129,7 +129,7 @@ func (t *translation) listenPorts(certificates bool) []intent.Listener {
 	}
 	var out []intent.Listener
 	for port, protocol := range byPort {
-		out = append(out, intent.Listener{Port: port, Protocol: protocol})
+		out = append(out, intent.Listener{Source: source, Port: port, Protocol: protocol})
 	}
 	slices.SortFunc(out, func(a, b intent.Listener) int { return cmp.Compare(a.Port, b.Port) })
 	return out
