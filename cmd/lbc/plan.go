@@ -75,9 +75,19 @@ func planCommand() *cobra.Command {
 	f.StringVarP(&o.output, "output", "o", "text", "text or json")
 	f.StringVar(&o.color, "color", "auto", "auto, always or never")
 	f.StringVarP(&o.namespace, "namespace", "n", "default", "namespace of objects that name none")
-	shown := []string{"kubeconfig", "cluster-name", "aws-region", "aws-vpc-id"}
+	// Of the controller's flags, those that every plan needs are shown, in the words of this command.
+	shown := map[string]string{
+		"kubeconfig":   "cluster to read objects from; its AWS account is that of your credentials",
+		"cluster-name": "name of the cluster; default: that of the account file",
+		"aws-region":   "region of the account; default: that of your environment",
+		"aws-vpc-id":   "VPC of the cluster; default: that of the account file",
+	}
 	config.FlagSet(c).VisitAll(func(x *pflag.Flag) {
-		x.Hidden = !slices.Contains(shown, x.Name)
+		usage, ok := shown[x.Name]
+		x.Hidden = !ok
+		if ok {
+			x.Usage = usage
+		}
 		f.AddFlag(x)
 	})
 	cmd.MarkFlagsMutuallyExclusive("account", "kubeconfig")

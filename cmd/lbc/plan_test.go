@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// lbcPlan runs "lbc plan" and returns what it prints.
+func lbcPlan(t *testing.T, stdin string, args ...string) (out, errOut string, err error) {
+	t.Helper()
+	var o, e bytes.Buffer
+	cmd := planCommand()
+	cmd.SetArgs(args)
+	cmd.SetIn(strings.NewReader(stdin))
+	cmd.SetOut(&o)
+	cmd.SetErr(&e)
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	err = cmd.ExecuteContext(t.Context())
+	return o.String(), e.String(), err
+}
+
+func TestThePlanOfTheExamplesIsAsRecorded(t *testing.T) {
+	t.Parallel()
+	out, _, err := lbcPlan(t, "", "-f", "../../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden := filepath.Join("testdata", "examples.txt")
+	if *update {
+		if err := os.WriteFile(golden, []byte(out), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), out); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestThePlanAsJSONNamesTheOperations(t *testing.T) {
+	t.Parallel()
+	out, _, err := lbcPlan(t, "", "-f", "../../examples/nlb.yaml", "-o", "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Stacks []struct {
+			Plan struct {
+				Steps []struct{ Action, Operation string }
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Stacks) != 1 || len(got.Stacks[0].Plan.Steps) == 0 || got.Stacks[0].Plan.Steps[0].Operation != "CreateSecurityGroup" {
+		t.Errorf("%s", out)
+	}
+}
+
+const badIngress = `
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: shop
+  annotations:
+    alb.ingress.kubernetes.io/scheme: publik
+    alb.ingress.kubernetes.io/traget-type: ip
+spec:
+  ingressClassName: alb
+  defaultBackend: {service: {name: web, port: {number: 80}}}
+`
+
+func TestAnInvalidObjectEndsWithStatusTwoAndSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	out, _, err := lbcPlan(t, badIngress, "-f", "-")
+	var code exitCode
+	if !errors.As(err, &code) || code != 2 {
+		t.Errorf("error = %v, want exit status 2", err)
+	}
+	for _, want := range []string{"alb.ingress.kubernetes.io/scheme", "publik", "target-type"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in:\n%s", want, out)
+		}
+	}
+}
+
+func TestWrongUseIsExplained(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		args  string
+		stdin string
+		want  string
+	}{
+		{"", "", "give manifests with -f, or a cluster with --kubeconfig"},
+		{"-f /nonexistent.yaml", "", "no such file"},
+		{"-f - -o yaml", badIngress, "must be text or json"},
+		{"-f -", "kind: [", "document 1"},
+		{"-f - --account /nonexistent.yaml", badIngress, "no such file"},
+		{"-f - --default-target-type=pod", badIngress, "invalid value pod"},
+		{"-f - --account a --kubeconfig b", badIngress, "[account kubeconfig]"},
+	} {
+		_, _, err := lbcPlan(t, tc.stdin, strings.Fields(tc.args)...)
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("lbc plan %s: %v, want %q", tc.args, err, tc.want)
+		}
+	}
+}
+
+func TestAFileWithoutLoadBalancersSaysWhatIsNeeded(t *testing.T) {
+	t.Parallel()
+	out, _, err := lbcPlan(t, "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: 80}]}\n", "-f", "-")
+	if err != nil || !strings.Contains(out, "no object asks for a load balancer") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
