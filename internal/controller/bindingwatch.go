@@ -33,7 +33,7 @@ func (w *wiring) watchBindings(ctx context.Context, b *targetBindings) error {
 		return err
 	}
 	c, err := controller.New("targetGroupBinding", w.mgr, controller.Options{
-		Reconciler:              b,
+		Reconciler:              yielding[reconcile.Request]{b},
 		MaxConcurrentReconciles: w.config.BindingWorkers,
 		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, w.config.BindingMaxBackoff),
 	})

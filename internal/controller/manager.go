@@ -72,10 +72,15 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, clients cloud.C
 	return nil
 }
 
+// throttles are the limits that always hold. The built-in ones for ELBv2 are not among them: the limiter falls to AWS's
+// published rates by itself as soon as AWS refuses a call, and until then a burst of registrations need not wait for seconds.
 func throttles(t config.Throttle) []cloud.Throttle {
 	var out []cloud.Throttle
 	for service, rules := range t {
 		for _, r := range rules {
+			if r.Default && service == cloud.ServiceELBV2 {
+				continue
+			}
 			out = append(out, cloud.Throttle{Service: service, Operation: r.Operation, Rate: r.Rate, Burst: r.Burst})
 		}
 	}

@@ -48,13 +48,13 @@ type stacks struct {
 	good map[stack.Key]map[diag.Object]intent.Member
 }
 
-// errAgain asks for another pass at once, after the usual back-off for a first failure.
+// errAgain asks for another pass at once.
 var errAgain = errors.New("something that was read changed meanwhile")
 
 // Reconcile makes one pass over a stack. It returns an error only for what a retry may cure; findings that only an edit can
 // cure are told as events and wait for the edit.
 func (s *stacks) Reconcile(ctx context.Context, key stack.Key) (reconcile.Result, error) {
-	log := logf.FromContext(ctx).WithValues("stack", key.ID.String())
+	log := logf.FromContext(ctx)
 	begun := s.index.begin()
 	view := world.New(cacheReader{ctx, s.client})
 	w := s.front.Load(view, key.ID)

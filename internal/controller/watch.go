@@ -2,11 +2,14 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -83,10 +86,30 @@ func either(before, after client.Object) client.Object {
 	return before
 }
 
+// yielding makes another pass where somebody else wrote an object between our read and our write: that is no error, and needs
+// neither a line in the log nor a long pause.
+type yielding[U comparable] struct{ reconcile.TypedReconciler[U] }
+
+// Reconcile implements reconcile.TypedReconciler.
+func (y yielding[U]) Reconcile(ctx context.Context, u U) (reconcile.Result, error) {
+	res, err := y.TypedReconciler.Reconcile(ctx, u)
+	if apierrors.IsConflict(err) || errors.Is(err, errAgain) {
+		return reconcile.Result{RequeueAfter: coalesce}, nil
+	}
+	return res, err
+}
+
 // add starts a controller for stacks.
 func (w *wiring) add(name string, s *stacks, workers int, sources map[client.Object]handler.TypedEventHandler[client.Object, stack.Key]) error {
 	c, err := controller.NewTyped(name, w.mgr, controller.TypedOptions[stack.Key]{
-		Reconciler:              reconcile.TypedFunc[stack.Key](s.Reconcile),
+		Reconciler: yielding[stack.Key]{reconcile.TypedFunc[stack.Key](s.Reconcile)},
+		LogConstructor: func(key *stack.Key) logr.Logger { // so that the lines of controller-runtime name the stack, too
+			log := w.mgr.GetLogger().WithValues("controller", name)
+			if key != nil {
+				log = log.WithValues("stack", key.ID.String())
+			}
+			return log
+		},
 		MaxConcurrentReconciles: workers,
 		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[stack.Key](firstRetry, longestRetry),
 	})
