@@ -40,9 +40,9 @@ type Config struct {
 	EnableShield           bool
 	EnableReadinessGates   bool
 	StrictGroups           bool
-	IngressWorkers         int
-	ServiceWorkers         int
-	BindingWorkers         int
+	// Passes at once. The flags' default, 3, is from the time when a pass did its AWS calls one after the other: who leaves
+	// it gets as many as defaultWorkers tells.
+	IngressWorkers, ServiceWorkers, BindingWorkers int
 
 	Region       string
 	VPC          string

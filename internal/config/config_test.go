@@ -116,6 +116,40 @@ func TestEntriesOfAServiceReplaceItsDefaultLimits(t *testing.T) {
 	}
 }
 
+func TestWorkersAreManyUnlessANumberIsGiven(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		args                       []string
+		ingress, services, binding int
+	}{
+		{nil, 16, 16, 32},
+		{[]string{"--ingress-max-concurrent-reconciles=3", "--targetgroupbinding-max-concurrent-reconciles=5"}, 3, 16, 5},
+	} {
+		c, err := Parse(append([]string{"--cluster-name=c"}, tc.args...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.IngressWorkers != tc.ingress || c.ServiceWorkers != tc.services || c.BindingWorkers != tc.binding {
+			t.Errorf("%v: %d, %d, %d", tc.args, c.IngressWorkers, c.ServiceWorkers, c.BindingWorkers)
+		}
+	}
+}
+
+func TestOnlyBuiltInLimitsAreMarkedAsSuch(t *testing.T) {
+	t.Parallel()
+	c, err := Parse([]string{"--cluster-name=c", "--aws-api-throttle=Elastic Load Balancing v2:^Create=1:2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for service, rules := range c.Throttle {
+		for _, r := range rules {
+			if given := service == "Elastic Load Balancing v2"; r.Default == given {
+				t.Errorf("%s:%s: default %v", service, r.Operation, r.Default)
+			}
+		}
+	}
+}
+
 func TestDocumentedGateSpellingsAreAccepted(t *testing.T) {
 	t.Parallel()
 	c, err := Parse([]string{"--cluster-name=c", "--feature-gates= NLBHealthCheckAdvancedConfiguration = true , ,ALBSingleSubnet=1"})

@@ -46,9 +46,9 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.DurationVar(&c.StabilizationInterval, "lb-stabilization-monitor-interval", 2*time.Minute, "poll period for a new load balancer to become active")
 	fs.StringVar(&c.RequiredSecretsLabel, "required-secrets-label", "", "key=value that a Secret must carry to be read")
 
-	fs.IntVar(&c.IngressWorkers, "ingress-max-concurrent-reconciles", 3, "Ingress groups worked on at once")
-	fs.IntVar(&c.ServiceWorkers, "service-max-concurrent-reconciles", 3, "Services worked on at once")
-	fs.IntVar(&c.BindingWorkers, "targetgroupbinding-max-concurrent-reconciles", 3, "TargetGroupBindings worked on at once")
+	fs.IntVar(&c.IngressWorkers, "ingress-max-concurrent-reconciles", 3, "Ingress groups worked on at once; if not given, as many as help")
+	fs.IntVar(&c.ServiceWorkers, "service-max-concurrent-reconciles", 3, "Services worked on at once; if not given, as many as help")
+	fs.IntVar(&c.BindingWorkers, "targetgroupbinding-max-concurrent-reconciles", 3, "TargetGroupBindings worked on at once; if not given, as many as help")
 	fs.IntVar(&s.gatewayClassWorkers, "gateway-class-max-concurrent-reconciles", 3, "GatewayClasses worked on at once")
 	fs.IntVar(&s.albWorkers, "alb-gateway-max-concurrent-reconciles", 3, "ALB Gateways worked on at once")
 	fs.IntVar(&s.nlbWorkers, "nlb-gateway-max-concurrent-reconciles", 3, "NLB Gateways worked on at once")
@@ -127,6 +127,19 @@ var inert = []struct{ flag, why string }{
 	{"aws-vpc-tag-key", "obsolete; use --aws-vpc-tags"},
 }
 
+// defaultWorkers are the passes at once where nobody asked for a number. A pass waits for AWS nearly all of its time, and calls
+// are paced by the limiter whatever their number, so that few workers save nothing and let urgent work wait in line: above
+// all that of targets.
+var defaultWorkers = []struct {
+	flag    string
+	of      func(*Config) *int
+	workers int
+}{
+	{"ingress-max-concurrent-reconciles", func(c *Config) *int { return &c.IngressWorkers }, 16},
+	{"service-max-concurrent-reconciles", func(c *Config) *int { return &c.ServiceWorkers }, 16},
+	{"targetgroupbinding-max-concurrent-reconciles", func(c *Config) *int { return &c.BindingWorkers }, 32},
+}
+
 // FlagSet is the controller's flags bound to c, for help texts and documentation.
 func FlagSet(c *Config) *pflag.FlagSet {
 	fs := pflag.NewFlagSet("controller", pflag.ContinueOnError)
@@ -153,6 +166,11 @@ func Parse(args []string) (*Config, error) {
 			return nil, ErrHelp
 		}
 		return nil, UsageError{err}
+	}
+	for _, d := range defaultWorkers {
+		if !fs.Changed(d.flag) {
+			*d.of(c) = d.workers
+		}
 	}
 	if err := c.Validate(); err != nil {
 		return nil, err

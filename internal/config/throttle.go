@@ -13,12 +13,15 @@ type ThrottleRule struct {
 	Operation *regexp.Regexp
 	Rate      float64
 	Burst     int
+	// Default says that nobody asked for the rule: it is what the existing controller has built in.
+	Default bool
 }
 
-// DefaultThrottle is what the existing controller uses.
+// DefaultThrottle is what the existing controller uses. Those rules for ELBv2 are AWS's published rates; whoever paces calls by
+// AWS's own answers need not impose them on accounts that have more.
 func DefaultThrottle() Throttle {
 	rule := func(op string, rate float64, burst int) ThrottleRule {
-		return ThrottleRule{Operation: regexp.MustCompile(op), Rate: rate, Burst: burst}
+		return ThrottleRule{Operation: regexp.MustCompile(op), Rate: rate, Burst: burst, Default: true}
 	}
 	return Throttle{
 		"Elastic Load Balancing v2": {

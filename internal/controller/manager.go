@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -159,6 +160,9 @@ func (w *wiring) setUp(ctx context.Context) error {
 	if err := errors.Join(w.mgr.Add(w.backend), w.mgr.Add(loader{w.inventory, w.log})); err != nil {
 		return err
 	}
+	if err := w.warm(ctx); err != nil {
+		return fmt.Errorf("preparing informers: %w", err)
+	}
 	if err := w.mgr.AddHealthzCheck("health-ping", func(*http.Request) error { return nil }); err != nil {
 		return err
 	}
@@ -177,6 +181,20 @@ func (w *wiring) setUp(ctx context.Context) error {
 	}
 	if err := w.setUpBindings(ctx); err != nil {
 		return fmt.Errorf("setting up the TargetGroupBinding controller: %w", err)
+	}
+	return nil
+}
+
+// warm starts every informer with the process and not with leadership, so that a replica that takes over knows the cluster.
+func (w *wiring) warm(ctx context.Context) error {
+	objects := []client.Object{&corev1.Pod{}, &corev1.Node{}, &discoveryv1.EndpointSlice{}}
+	for _, k := range kinds {
+		objects = append(objects, k.object)
+	}
+	for _, o := range objects {
+		if _, err := w.mgr.GetCache().GetInformer(ctx, o, cache.BlockUntilSynced(false)); err != nil {
+			return fmt.Errorf("%T: %w", o, err)
+		}
 	}
 	return nil
 }
