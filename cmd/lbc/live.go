@@ -11,7 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/controller"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/world"
@@ -23,7 +23,7 @@ func liveSource(ctx context.Context, c *config.Config) (source, error) {
 	if err != nil {
 		return source{}, fmt.Errorf("--kubeconfig: %w", err)
 	}
-	scheme, err := controller.Scheme()
+	scheme, err := kube.Scheme()
 	if err != nil {
 		return source{}, err
 	}
@@ -32,7 +32,7 @@ func liveSource(ctx context.Context, c *config.Config) (source, error) {
 		return source{}, fmt.Errorf("connecting to the cluster: %w", err)
 	}
 	objects := world.Snapshot{}
-	for _, list := range controller.Lists() {
+	for _, list := range kube.Lists() {
 		if err := k.List(ctx, list); err != nil {
 			return source{}, fmt.Errorf("reading %T: %w", list, err)
 		}
@@ -50,6 +50,6 @@ func liveSource(ctx context.Context, c *config.Config) (source, error) {
 	clients = cloud.NewLimiter(cloud.LimiterOptions{Attempts: c.MaxRetries}).Wrap(clients)
 	return source{
 		objects: objects, clients: clients, close: func() {},
-		bindings: func(key stack.Key) []plan.Binding { return controller.BindingsOf(objects, key) },
+		bindings: func(key stack.Key) []plan.Binding { return kube.BindingsOf(objects, key) },
 	}, nil
 }

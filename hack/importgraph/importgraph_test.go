@@ -30,7 +30,7 @@ var layers = [][]string{
 	{"internal/intent", "internal/facts", "internal/naming", "internal/world", "internal/traffic"},
 	{"internal/annotation", "internal/front/serviceport"},
 	{"internal/front/ingress", "internal/front/service", "internal/compile", "internal/plan"},
-	{"internal/wish", "internal/cloud"},
+	{"internal/wish", "internal/cloud", "internal/kube"},
 	{"internal/inventory"},
 	{"internal/apply"},
 	{"internal/secgroup"},

@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -76,7 +77,7 @@ func (b *backendGroup) remove(ctx context.Context) (settled bool) {
 	settled = true
 	want := naming.BackendTracking(b.cluster)
 	for id, g := range f.SecurityGroups {
-		if !hasLabels(g.Tags, want) {
+		if !kube.HasLabels(g.Tags, want) {
 			continue
 		}
 		ref := stack.Literal(stack.KindSecurityGroup, id)

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -26,6 +27,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -111,17 +113,17 @@ func (b *targetBindings) complete(ctx context.Context, o *v1beta1.TargetGroupBin
 		s.TargetGroupARN = aws.ToString(tg.TargetGroupArn)
 	}
 	if s.TargetType == nil {
-		s.TargetType = pointer[v1beta1.TargetType](string(tg.TargetType))
+		s.TargetType = kube.Pointer[v1beta1.TargetType](string(tg.TargetType))
 	}
 	if s.TargetGroupProtocol == nil {
-		s.TargetGroupProtocol = pointer[v1beta1.Protocol](string(tg.Protocol))
+		s.TargetGroupProtocol = kube.Pointer[v1beta1.Protocol](string(tg.Protocol))
 	}
 	if s.IPAddressType == nil {
 		family := string(tg.IpAddressType)
 		if family == "" {
 			family = stack.IPv4
 		}
-		s.IPAddressType = pointer[v1beta1.IPAddressType](family)
+		s.IPAddressType = kube.Pointer[v1beta1.IPAddressType](family)
 	}
 	if s.VpcID == "" {
 		s.VpcID = aws.ToString(tg.VpcId)
@@ -168,6 +170,7 @@ func (b *targetBindings) describe(ctx context.Context, o *v1beta1.TargetGroupBin
 	if err != nil {
 		d := cloud.Problem("DescribeTargetGroups", err)
 		d.Object, d.Path = bindingObject(o), path
+		d.Text = fmt.Sprintf("target group %s: %s", cmp.Or(s.TargetGroupARN, s.TargetGroupName), d.Text)
 		return elbtypes.TargetGroup{}, &d
 	}
 	fail := func(path, text, remedy string) (elbtypes.TargetGroup, *diag.Diagnostic) {

@@ -17,7 +17,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/utils/ptr"
@@ -34,6 +33,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -42,15 +42,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/wish"
 )
 
-// Scheme knows every kind that the controller reads or writes.
-func Scheme() (*runtime.Scheme, error) {
-	s := runtime.NewScheme()
-	return s, errors.Join(clientgoscheme.AddToScheme(s), v1beta1.AddToScheme(s))
-}
-
 // Run serves until ctx ends. clients are those of the controller's own role, not yet limited.
 func Run(ctx context.Context, c *config.Config, rc *rest.Config, clients cloud.Clients, log logr.Logger) error {
-	scheme, err := Scheme()
+	scheme, err := kube.Scheme()
 	if err != nil {
 		return fmt.Errorf("building scheme: %w", err)
 	}
@@ -188,8 +182,8 @@ func (w *wiring) setUp(ctx context.Context) error {
 // warm starts every informer with the process and not with leadership, so that a replica that takes over knows the cluster.
 func (w *wiring) warm(ctx context.Context) error {
 	objects := []client.Object{&corev1.Pod{}, &corev1.Node{}, &discoveryv1.EndpointSlice{}}
-	for _, k := range kinds {
-		objects = append(objects, k.object)
+	for _, k := range kube.Kinds {
+		objects = append(objects, k.Object)
 	}
 	for _, o := range objects {
 		if _, err := w.mgr.GetCache().GetInformer(ctx, o, cache.BlockUntilSynced(false)); err != nil {
@@ -245,9 +239,13 @@ func (w *wiring) stacks(f wish.FrontEnd, component string) *stacks {
 func (w *wiring) recorder(component string) status.Record {
 	var r record.EventRecorder = w.mgr.GetEventRecorderFor(component) //nolint:staticcheck // users filter by reason and component of the core/v1 events
 	apiVersions := map[string]string{"Ingress": networkingv1.SchemeGroupVersion.String(), "Service": "v1", "TargetGroupBinding": v1beta1.GroupVersion.String()}
+	log := w.log.WithName(component)
 	return func(o diag.Object, e status.Event) {
 		ref := &corev1.ObjectReference{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, APIVersion: apiVersions[o.Kind], UID: types.UID(o.UID)}
 		r.Event(ref, e.Type, e.Reason, e.Message)
+		if e.Type == corev1.EventTypeWarning { // events are forgotten after an hour
+			log.Info("warned", "object", o.String(), "reason", e.Reason, "message", e.Message)
+		}
 	}
 }
 

@@ -3,29 +3,14 @@ package controller
 import (
 	"context"
 
-	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/world"
 )
-
-// kinds are the kinds that front ends may read, with what the cache calls them. Secrets are never cached.
-var kinds = map[world.Kind]struct {
-	object client.Object
-	list   client.ObjectList
-}{
-	world.Ingress:            {&networkingv1.Ingress{}, &networkingv1.IngressList{}},
-	world.IngressClass:       {&networkingv1.IngressClass{}, &networkingv1.IngressClassList{}},
-	world.IngressClassParams: {&v1beta1.IngressClassParams{}, &v1beta1.IngressClassParamsList{}},
-	world.Service:            {&corev1.Service{}, &corev1.ServiceList{}},
-	world.Namespace:          {&corev1.Namespace{}, &corev1.NamespaceList{}},
-	world.TargetGroupBinding: {&v1beta1.TargetGroupBinding{}, &v1beta1.TargetGroupBindingList{}},
-}
 
 // cacheReader answers a world.View from the informer caches. A read of a cache that has synced cannot fail but for a missing
 // object, so that errors mean absence.
@@ -35,11 +20,11 @@ type cacheReader struct {
 }
 
 func (r cacheReader) Get(kind world.Kind, namespace, name string) (metav1.Object, bool) {
-	k, ok := kinds[kind]
+	k, ok := kube.Kinds[kind]
 	if !ok {
 		return nil, false
 	}
-	o, ok := k.object.DeepCopyObject().(client.Object)
+	o, ok := k.Object.DeepCopyObject().(client.Object)
 	if !ok || r.reader.Get(r.ctx, client.ObjectKey{Namespace: namespace, Name: name}, o) != nil {
 		return nil, false
 	}
@@ -47,11 +32,11 @@ func (r cacheReader) Get(kind world.Kind, namespace, name string) (metav1.Object
 }
 
 func (r cacheReader) List(kind world.Kind, namespace string) []metav1.Object {
-	k, ok := kinds[kind]
+	k, ok := kube.Kinds[kind]
 	if !ok {
 		return nil
 	}
-	list, ok := k.list.DeepCopyObject().(client.ObjectList)
+	list, ok := k.List.DeepCopyObject().(client.ObjectList)
 	if !ok || r.reader.List(r.ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy) != nil {
 		return nil
 	}
@@ -65,13 +50,3 @@ func (r cacheReader) List(kind world.Kind, namespace string) []metav1.Object {
 	return out
 }
 
-// Lists returns an empty list of every kind that front ends read, for callers that read a cluster once.
-func Lists() []client.ObjectList {
-	out := make([]client.ObjectList, 0, len(kinds))
-	for _, k := range kinds {
-		if l, ok := k.list.DeepCopyObject().(client.ObjectList); ok {
-			out = append(out, l)
-		}
-	}
-	return out
-}

@@ -1,0 +1,148 @@
+package kube
+
+import (
+	"cmp"
+	"strconv"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+// BindingSpec is the spec that a stack's binding asks for; its references are literals.
+func BindingSpec(b stack.Binding) v1beta1.TargetGroupBindingSpec {
+	s := v1beta1.TargetGroupBindingSpec{
+		TargetGroupARN:          b.TargetGroup.Literal,
+		MultiClusterTargetGroup: b.MultiCluster,
+		ServiceRef:              v1beta1.ServiceReference{Name: b.ServiceName, Port: portOf(b.ServicePort)},
+		VpcID:                   b.VPC,
+	}
+	s.TargetType = Pointer[v1beta1.TargetType](b.TargetType)
+	s.TargetGroupProtocol = Pointer[v1beta1.Protocol](b.Protocol)
+	s.IPAddressType = Pointer[v1beta1.IPAddressType](b.IPAddress)
+	if b.NodeLabels != nil {
+		s.NodeSelector = &metav1.LabelSelector{MatchLabels: b.NodeLabels}
+	}
+	if b.Networking != nil {
+		s.Networking = &v1beta1.TargetGroupBindingNetworking{}
+		for _, r := range b.Networking {
+			s.Networking.Ingress = append(s.Networking.Ingress, ingressRule(r))
+		}
+	}
+	return s
+}
+
+func ingressRule(r stack.NetworkingRule) v1beta1.NetworkingIngressRule {
+	var out v1beta1.NetworkingIngressRule
+	for _, g := range r.FromGroups {
+		out.From = append(out.From, v1beta1.NetworkingPeer{SecurityGroup: &v1beta1.SecurityGroup{GroupID: g.Literal}})
+	}
+	for _, c := range r.FromCIDRs {
+		out.From = append(out.From, v1beta1.NetworkingPeer{IPBlock: &v1beta1.IPBlock{CIDR: c}})
+	}
+	for _, p := range r.Ports {
+		port := v1beta1.NetworkingPort{Protocol: Pointer[v1beta1.NetworkingProtocol](p.Protocol)}
+		if p.Port != "" {
+			v := portOf(p.Port)
+			port.Port = &v
+		}
+		out.Ports = append(out.Ports, port)
+	}
+	return out
+}
+
+// ObservedBinding is the reverse of BindingSpec.
+func ObservedBinding(o *v1beta1.TargetGroupBinding) plan.Binding {
+	s := &o.Spec
+	b := plan.Binding{Deleting: o.DeletionTimestamp != nil, Binding: stack.Binding{
+		Name: o.Name, Namespace: o.Namespace, Labels: o.Labels,
+		TargetGroup:  stack.Literal(stack.KindTargetGroup, s.TargetGroupARN),
+		TargetType:   value(s.TargetType),
+		Protocol:     value(s.TargetGroupProtocol),
+		ServiceName:  s.ServiceRef.Name,
+		ServicePort:  s.ServiceRef.Port.String(),
+		IPAddress:    value(s.IPAddressType),
+		VPC:          s.VpcID,
+		MultiCluster: s.MultiClusterTargetGroup,
+	}}
+	if s.NodeSelector != nil {
+		b.NodeLabels = s.NodeSelector.MatchLabels
+	}
+	if s.Networking == nil {
+		return b
+	}
+	b.Networking = []stack.NetworkingRule{}
+	for _, r := range s.Networking.Ingress {
+		b.Networking = append(b.Networking, networkingRule(r))
+	}
+	return b
+}
+
+func networkingRule(r v1beta1.NetworkingIngressRule) stack.NetworkingRule {
+	var out stack.NetworkingRule
+	for _, p := range r.From {
+		if p.SecurityGroup != nil {
+			out.FromGroups = append(out.FromGroups, stack.Literal(stack.KindSecurityGroup, p.SecurityGroup.GroupID))
+		} else if p.IPBlock != nil {
+			out.FromCIDRs = append(out.FromCIDRs, p.IPBlock.CIDR)
+		}
+	}
+	for _, p := range r.Ports {
+		port := stack.NetworkingPort{Protocol: cmp.Or(value(p.Protocol), "TCP")}
+		if p.Port != nil {
+			port.Port = p.Port.String()
+		}
+		out.Ports = append(out.Ports, port)
+	}
+	return out
+}
+
+// portOf reads a port as written: decimal digits are a number, everything else a name.
+func portOf(s string) intstr.IntOrString {
+	if n, err := strconv.ParseInt(s, 10, 32); err == nil {
+		return intstr.FromInt32(int32(n))
+	}
+	return intstr.FromString(s)
+}
+
+// Pointer is nil for an empty string.
+func Pointer[T ~string](s string) *T {
+	if s == "" {
+		return nil
+	}
+	v := T(s)
+	return &v
+}
+
+func value[T ~string](p *T) string {
+	if p == nil {
+		return ""
+	}
+	return string(*p)
+}
+
+// BindingsOf lists the bindings of a stack among objects that were read once.
+func BindingsOf(objects world.Snapshot, key stack.Key) []plan.Binding {
+	var out []plan.Binding
+	for _, o := range world.New(objects).TargetGroupBindings("") {
+		if HasLabels(o.Labels, naming.Labels(key)) {
+			out = append(out, ObservedBinding(o))
+		}
+	}
+	return out
+}
+
+// HasLabels reports whether have carries all of want; for tags as well.
+func HasLabels(have, want map[string]string) bool {
+	for k, v := range want {
+		if have[k] != v {
+			return false
+		}
+	}
+	return true
+}

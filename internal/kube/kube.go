@@ -1,0 +1,47 @@
+// Package kube is what the controller and the command line share about Kubernetes: the kinds that they read, and
+// TargetGroupBindings as stacks see them. It watches and writes nothing.
+// It imports controller-runtime's client for its types, api, plan, stack, naming and world.
+package kube
+
+import (
+	"errors"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+// Scheme knows every kind that the controller reads or writes.
+func Scheme() (*runtime.Scheme, error) {
+	s := runtime.NewScheme()
+	return s, errors.Join(clientgoscheme.AddToScheme(s), v1beta1.AddToScheme(s))
+}
+
+// Kinds are the kinds that front ends may read, with what the cache calls them. Secrets are never cached.
+var Kinds = map[world.Kind]struct {
+	Object client.Object
+	List   client.ObjectList
+}{
+	world.Ingress:            {&networkingv1.Ingress{}, &networkingv1.IngressList{}},
+	world.IngressClass:       {&networkingv1.IngressClass{}, &networkingv1.IngressClassList{}},
+	world.IngressClassParams: {&v1beta1.IngressClassParams{}, &v1beta1.IngressClassParamsList{}},
+	world.Service:            {&corev1.Service{}, &corev1.ServiceList{}},
+	world.Namespace:          {&corev1.Namespace{}, &corev1.NamespaceList{}},
+	world.TargetGroupBinding: {&v1beta1.TargetGroupBinding{}, &v1beta1.TargetGroupBindingList{}},
+}
+
+// Lists returns an empty list of every kind that front ends read, for callers that read a cluster once.
+func Lists() []client.ObjectList {
+	out := make([]client.ObjectList, 0, len(Kinds))
+	for _, k := range Kinds {
+		if l, ok := k.List.DeepCopyObject().(client.ObjectList); ok {
+			out = append(out, l)
+		}
+	}
+	return out
+}
