@@ -49,4 +49,3 @@ func (r cacheReader) List(kind world.Kind, namespace string) []metav1.Object {
 	})
 	return out
 }
-
