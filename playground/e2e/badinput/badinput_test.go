@@ -10,7 +10,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -66,17 +70,34 @@ func start(t *testing.T) *harness.Cluster {
 	return c
 }
 
-func TestMistakesAreToldWhereTheyAreAndHealWhenCorrected(t *testing.T) {
+// TestBadInput has everything that users and AWS may do wrong happen beside one neighbour.
+func TestBadInput(t *testing.T) {
 	t.Parallel()
 	c := start(t)
-	t.Run("mistakes", func(t *testing.T) {
-		for _, m := range mistakes {
-			t.Run(m.name, func(t *testing.T) {
+	t.Run("beside a neighbour", func(t *testing.T) {
+		for name, test := range map[string]func(*testing.T, *harness.Cluster){
+			"mistakes are told where they are and heal when corrected":                     mistakesHeal,
+			"mistakes in TargetGroupBindings are told and heal when corrected":             bindingsHeal,
+			"members of a group that claim different values are told, and both are served": conflictsAreTold,
+			"refusals of AWS are told with their remedy and heal when they end":            refusalsHeal,
+			"throttling is nobody's fault and causes no storm":                             throttlingCausesNoStorm,
+			"what is corrected in AWS heals within a minute or so":                         tagsHeal,
+		} {
+			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				m.play(t, c)
+				test(t, c)
 			})
 		}
 	})
+}
+
+func mistakesHeal(t *testing.T, c *harness.Cluster) {
+	for _, m := range mistakes {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			m.play(t, c)
+		})
+	}
 }
 
 func (m mistake) play(t *testing.T, c *harness.Cluster) {
@@ -105,27 +126,12 @@ func (m mistake) play(t *testing.T, c *harness.Cluster) {
 	if m.status != 0 {
 		c.WaitGet(t, "http://"+c.IngressAddress(t, m.name, "web")+"/", "", m.status, "")
 	}
-	others(t, c, m)
+	if all := warnings(t, c, m.name); len(all) != 1 {
+		t.Errorf("there are several warnings:\n%s", strings.Join(all, "\n"))
+	}
 	apply(t, c, m.good(m.name))
 	served(t, c, m.name)
 	c.WaitEvent(t, m.kind, m.name, m.object, "SuccessfullyReconciled")
-}
-
-// others checks that no other Warning disturbs the reader.
-func others(t *testing.T, c *harness.Cluster, m mistake) {
-	t.Helper()
-	list, err := c.Client.CoreV1().Events(m.name).List(t.Context(), metav1.ListOptions{FieldSelector: "type=Warning"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range list.Items {
-		if e.InvolvedObject.Kind == "Pod" {
-			continue // the scheduler's and the probes'
-		}
-		if e.Reason != m.reason || e.InvolvedObject.Name != m.object || e.InvolvedObject.Kind != m.kind {
-			t.Errorf("another warning: %s %s %s: %s", e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason, e.Message)
-		}
-	}
 }
 
 // served waits until what the row calls web, an Ingress or a Service of type LoadBalancer, answers 200.
@@ -161,6 +167,42 @@ func address(ctx context.Context, c *harness.Cluster, namespace string) (string,
 		return "", fmt.Errorf("no address yet")
 	}
 	return s.Status.LoadBalancer.Ingress[0].Hostname, nil
+}
+
+// tagsHeal corrects a mistake by an edit in AWS, of which no event tells the controller: it looks once a minute.
+func tagsHeal(t *testing.T, c *harness.Cluster) {
+	const ns = "tagslate"
+	c.Apply(t, scene.Namespace(ns, 1)+scene.IngressClass(ns, `{subnets: {tags: {balancers: ["yes"]}}}`)+scene.Ingress(ns, "web", ns, nil))
+	e := c.WaitEvent(t, "Ingress", ns, "web", "FailedBuildModel")
+	t.Logf("%s %s: %s", e.Type, e.Reason, e.Message)
+	for _, s := range []string{"unable to resolve at least one subnet", "spec.subnets", ns, "as asked for"} {
+		if !strings.Contains(e.Message, s) {
+			t.Errorf("it does not say %q", s)
+		}
+	}
+	_, err := c.Simulator.Compute.CreateTags(t.Context(), &ec2.CreateTagsInput{
+		Resources: []string{"subnet-0a1de0000000000a2", "subnet-0a1de0000000000b2"},
+		Tags:      []ec2types.Tag{{Key: aws.String("balancers"), Value: aws.String("yes")}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		host, err := address(ctx, c, ns)
+		if err == nil && host != "" {
+			break
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("no load balancer 90 seconds after the subnets were tagged: %v\n%s", err, c.Report(t.Context()))
+		}
+	}
+	served(t, c, ns)
 }
 
 // apply replaces what Apply has brought; the end of the test removes it.

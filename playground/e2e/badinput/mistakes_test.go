@@ -119,7 +119,7 @@ var mistakes = []mistake{
 			return scene.Ingress(ns, "web", scene.Class, scene.Annotations{"listen-ports": `[{"HTTPS": 443}]`}, scene.Path{Host: "www.example.net", Path: "/"})
 		},
 		good: annotated("listen-ports", `[{"HTTPS": 443}]`, "certificate-arn", knownCertificate),
-		says: []string{"www.example.net", "spec.rules[0].host", "certificate-arn"},
+		says: []string{"www.example.net", "spec.rules", "certificate-arn"},
 	},
 	{
 		name: "noparams", reason: "FailedLoadGroupID", warning: true,

@@ -1,0 +1,132 @@
+package behaviour
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
+)
+
+// member is a member of a group that is named like the namespace.
+func member(namespace, name, order string, more scene.Annotations, paths ...scene.Path) string {
+	a := public(scene.Annotations{"group.name": namespace, "group.order": order})
+	for k, v := range more {
+		a[k] = v
+	}
+	if len(paths) == 0 {
+		paths = []scene.Path{{Path: "/" + name}}
+	}
+	return scene.Ingress(namespace, name, scene.Class, a, paths...)
+}
+
+func TestABadMemberOfAGroupStopsNobody(t *testing.T) {
+	t.Parallel()
+	c := cluster(t)
+	const ns = "quarantine"
+	c.Apply(t, scene.Namespace(ns, 2)+member(ns, "good", "1", nil)+member(ns, "turning", "2", nil))
+	lb := serve(t, c, ns, "good", "/good")
+	c.WaitGet(t, url(lb, "/turning"), "", 200, "web")
+	good := scene.Send(t, c, url(lb, "/good"), "", scene.OK)
+	turning := scene.Send(t, c, url(lb, "/turning"), "", scene.OK)
+
+	// A member that was good keeps its last good rules, whatever it says now.
+	scene.Change(t, c, member(ns, "turning", "2", scene.Annotations{"healthcheck-interval-seconds": "soon"}, scene.Path{Path: "/turned"}))
+	c.WaitEvent(t, "Ingress", ns, "turning", "FailedBuildModel")
+	// One that never was good answers 503, on its own paths.
+	scene.Change(t, c, member(ns, "never", "3", scene.Annotations{"success-codes": "200", "target-type": "lambda"}))
+	c.WaitEvent(t, "Ingress", ns, "never", "FailedBuildModel")
+	c.WaitGet(t, url(lb, "/never"), "", 503, "")
+	// The others go on, edits included.
+	scene.Change(t, c, member(ns, "good", "1", nil, scene.Path{Path: "/good"}, scene.Path{Path: "/better"}))
+	c.WaitGet(t, url(lb, "/better"), "", 200, "web")
+	c.WaitGet(t, url(lb, "/turned"), "", 404, "")
+	for _, w := range scene.Warnings(t, c, ns) {
+		if !strings.HasPrefix(w, "Ingress turning ") && !strings.HasPrefix(w, "Ingress never ") {
+			t.Errorf("a warning about somebody else: %s", w)
+		}
+	}
+	noneWrong(t, "the member that turned bad", turning.Stop())
+
+	// Corrected, they serve what they say.
+	scene.Change(t, c, member(ns, "turning", "2", nil, scene.Path{Path: "/turned"})+member(ns, "never", "3", nil))
+	c.WaitGet(t, url(lb, "/turned"), "", 200, "web")
+	c.WaitGet(t, url(lb, "/turning"), "", 404, "")
+	c.WaitGet(t, url(lb, "/never"), "", 200, "web")
+	c.WaitEvent(t, "Ingress", ns, "never", "SuccessfullyReconciled")
+
+	// A bad member can be deleted, too.
+	scene.Change(t, c, member(ns, "never", "3", scene.Annotations{"target-type": "lambda"}))
+	c.Kubectl(t, "delete", "ingress", "-n", ns, "never", "--timeout=30s")
+	c.WaitGet(t, url(lb, "/never"), "", 404, "")
+	noneWrong(t, "the good member", good.Stop())
+}
+
+func TestAMemberThatChangesItsGroupMovesAndLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	c := cluster(t)
+	const ns, other = "moving", "moved"
+	c.Apply(t, scene.Namespace(ns, 1)+member(ns, "stays", "1", nil)+member(ns, "moves", "2", nil))
+	lb := serve(t, c, ns, "stays", "/stays")
+	c.WaitGet(t, url(lb, "/moves"), "", 200, "web")
+	stays := scene.Send(t, c, url(lb, "/stays"), "", scene.OK)
+
+	scene.Change(t, c, member(ns, "moves", "2", scene.Annotations{"group.name": other}))
+	c.WaitGet(t, url(lb, "/moves"), "", 404, "")
+	wait(t, c, "another load balancer", func() string {
+		if host := c.IngressAddress(t, ns, "moves"); !strings.HasPrefix(host, "k8s-"+other) {
+			return "its address is " + host
+		}
+		return ""
+	})
+	second := serve(t, c, ns, "moves", "/moves")
+	if finalizers := c.Kubectl(t, "get", "ingress", "-n", ns, "moves", "-o", "jsonpath={.metadata.finalizers}"); finalizers != `["group.ingress.k8s.aws/`+other+`"]` {
+		t.Errorf("finalizers of the member that moved: %s", finalizers)
+	}
+
+	// And on to a load balancer of its own; the group that it leaves has no members any more.
+	scene.Change(t, c, scene.Ingress(ns, "moves", scene.Class, public(nil), scene.Path{Path: "/moves"}))
+	c.Kubectl(t, "annotate", "ingress", "-n", ns, "moves", "alb.ingress.kubernetes.io/group.name-")
+	wait(t, c, "the end of group "+other, func() string {
+		for _, lb := range c.Simulator.Resources().LoadBalancers {
+			if lb.ARN == second.ARN {
+				return "its load balancer is there"
+			}
+		}
+		return ""
+	})
+	serve(t, c, ns, "moves", "/moves")
+	noneWrong(t, "the member that stays", stays.Stop())
+	expectNoWarnings(t, c, ns)
+}
+
+func TestAnIngressThatGoesToAnotherControllerIsReleased(t *testing.T) {
+	t.Parallel()
+	c := cluster(t)
+	const ns = "released"
+	class := "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: somebody}\nspec: {controller: example.com/else}\n---\n"
+	c.Apply(t, class+scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, public(nil)))
+	serve(t, c, ns, "web", "/")
+	scene.Change(t, c, scene.Ingress(ns, "web", "somebody", public(nil)))
+	scene.WaitGone(t, c, scene.Marks(ns)...)
+	wait(t, c, "release", func() string {
+		return strings.Trim(c.Kubectl(t, "get", "ingress", "-n", ns, "web", "-o", "jsonpath={.metadata.finalizers}"), "[]")
+	})
+	bindings(t, c, ns, 0)
+	expectNoWarnings(t, c, ns)
+	// And back again.
+	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, public(nil)))
+	serve(t, c, ns, "web", "/")
+}
+
+// bindings waits until there are so many TargetGroupBindings in the namespace.
+func bindings(t *testing.T, c *harness.Cluster, namespace string, n int) {
+	t.Helper()
+	wait(t, c, "TargetGroupBindings", func() string {
+		names := strings.Fields(c.Kubectl(t, "get", "targetgroupbindings", "-n", namespace, "-o", "jsonpath={.items[*].metadata.name}"))
+		if len(names) != n {
+			return "there are " + strings.Join(names, ", ")
+		}
+		return ""
+	})
+}
