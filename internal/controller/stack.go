@@ -93,7 +93,7 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 		s.report(key, w, found, false)
 		return reconcile.Result{}, err
 	}
-	p := plan.Diff(c.Stack, c.Keep, observed, plan.Policy{ExternalTags: s.external, Protection: w.Protection})
+	p := plan.Diff(c.Stack, c.Keep, observed, plan.Policy{ExternalTags: s.external, Protection: w.Protection, ProtectedBy: w.ProtectedBy})
 	s.metrics.planned(s.front.Owner(), &p)
 	var result apply.Result
 	if !p.Empty() {

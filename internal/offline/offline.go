@@ -69,7 +69,7 @@ func Plans(ctx context.Context, v *world.View, only func(stack.Key) bool, a Acco
 			return nil, nil, fmt.Errorf("%s: reading what AWS holds: %w", key, err)
 		}
 		o.Bindings = bindings(key)
-		res.Plan = plan.Diff(r.Stack, r.Keep, o, plan.Policy{ExternalTags: c.ExternalManagedTags, Protection: w.Protection})
+		res.Plan = plan.Diff(r.Stack, r.Keep, o, plan.Policy{ExternalTags: c.ExternalManagedTags, Protection: w.Protection, ProtectedBy: w.ProtectedBy})
 		out = append(out, res)
 	}
 	return out, broken, nil

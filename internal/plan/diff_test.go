@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -189,7 +190,7 @@ func TestDeletionProtectionRefusesDeletionAndWhatDependsOnIt(t *testing.T) {
 		refused bool
 	}{
 		{"as found", Policy{}, true},
-		{"declared", Policy{Protection: ProtectionDeclared}, true},
+		{"declared", Policy{Protection: ProtectionDeclared, ProtectedBy: "IngressClassParams prod, spec.loadBalancerAttributes"}, true},
 		{"lifted", Policy{Protection: ProtectionLifted}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -200,8 +201,8 @@ func TestDeletionProtectionRefusesDeletionAndWhatDependsOnIt(t *testing.T) {
 			if refused := s.Guard != nil; refused != tc.refused {
 				t.Fatalf("refused = %v, want %v", refused, tc.refused)
 			}
-			if tc.refused && s.Guard.Code != diag.DeletionProtected {
-				t.Errorf("code %s", s.Guard.Code)
+			if tc.refused && (s.Guard.Code != diag.DeletionProtected || !strings.Contains(s.Guard.Text, tc.pol.ProtectedBy)) {
+				t.Errorf("guard %+v", s.Guard)
 			}
 			f.run(t, p)
 			if left := len(f.obs.LoadBalancers) + len(f.obs.TargetGroups) + len(f.obs.Bindings); (left == 3) != tc.refused {

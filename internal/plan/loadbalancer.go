@@ -237,7 +237,11 @@ func (d *differ) deleteLoadBalancer(old *LoadBalancer, successor *stack.Ref) Ste
 	s := d.step(Delete, r, Normal, DeleteLoadBalancer{at, successor}, why)
 	s.need(lifted)
 	if d.protected(old) {
-		s.Guard = Protected(old.Name)
+		by := d.pol.ProtectedBy
+		if d.successor(old) != nil {
+			by = ""
+		}
+		s.Guard = protectedBy(old.Name, by)
 	}
 	id := s.ID
 	d.deletedBalancers[old.ARN] = id
@@ -266,6 +270,16 @@ func Protected(name string) *Guard {
 		Remedy: "set " + deletionProtection + "=false in the load balancer attributes of the object or of its class, or in AWS, " +
 			"and the deletion goes on",
 	}
+}
+
+// protectedBy is the guard of a load balancer whose owner declares the protection there; "" is anywhere.
+func protectedBy(name, declaration string) *Guard {
+	g := Protected(name)
+	if declaration != "" {
+		g.Text = "deletion protection, declared by " + declaration + ", keeps load balancer " + name
+		g.Remedy = "set " + deletionProtection + "=false there, and the deletion goes on"
+	}
+	return g
 }
 
 // release notes that after a step nothing observed in these actions refers to their target groups any more.

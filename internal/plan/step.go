@@ -82,6 +82,8 @@ type Policy struct {
 	// ExternalTags are tag keys that somebody else manages: they are neither written to nor removed from what exists.
 	ExternalTags []string
 	Protection   Protection
+	// ProtectedBy says where the owner declares the protection, if it does: "IngressClassParams prod, spec.loadBalancerAttributes".
+	ProtectedBy string
 }
 
 // Empty reports whether nothing is to be done.

@@ -33,6 +33,8 @@ type Wish struct {
 	// Found are diagnostics that no member of the entrance repeats.
 	Found      diag.List
 	Protection plan.Protection
+	// ProtectedBy says where Protection is declared; empty if it is not.
+	ProtectedBy string
 }
 
 // Nothing reports that neither a load balancer nor a cleanup is asked for.
@@ -76,7 +78,8 @@ func (f Ingress) Load(v *world.View, id stack.ID) Wish {
 		w.Entrance = ingress.Translate(v, f.Config, g)
 		return w
 	}
-	w.Found, w.Protection = g.Diagnostics, declared(ingress.DeletionProtection(v, g))
+	w.Found = g.Diagnostics
+	w.Protection, w.ProtectedBy = declared(ingress.DeletionProtection(v, g))
 	return w
 }
 
@@ -107,20 +110,22 @@ func (f Service) Load(v *world.View, id stack.ID) Wish {
 	case service.Supported(f.Config, svc):
 		return Wish{Wanted: true, Entrance: service.Translate(v, f.Config, svc), Members: []metav1.Object{svc}}
 	case service.PendingFinalization(svc):
-		return Wish{Leaving: []metav1.Object{svc}, Protection: declared(service.DeletionProtection(svc))}
+		w := Wish{Leaving: []metav1.Object{svc}}
+		w.Protection, w.ProtectedBy = declared(service.DeletionProtection(svc))
+		return w
 	}
 	return Wish{}
 }
 
-// declared is what a declaration about deletion protection means for a plan.
-func declared(f intent.Field[bool]) plan.Protection {
+// declared is what a declaration about deletion protection means for a plan, and where it is.
+func declared(f intent.Field[bool]) (p plan.Protection, by string) {
 	switch {
 	case !f.Set:
-		return plan.ProtectionAsFound
+		return plan.ProtectionAsFound, ""
 	case f.Value:
-		return plan.ProtectionDeclared
+		return plan.ProtectionDeclared, f.Source.Object.String() + ", " + f.Source.Path
 	}
-	return plan.ProtectionLifted
+	return plan.ProtectionLifted, ""
 }
 
 // CompileFromFlags configures the compiler.
