@@ -31,8 +31,14 @@ type backendGroup struct {
 	asked     chan struct{}
 }
 
-// backendRetry is the pause between attempts while network interfaces or rules still refer to the group.
-const backendRetry = 2 * time.Second
+const (
+	// backendRetry is the pause between attempts while network interfaces or rules still refer to the group.
+	backendRetry = 2 * time.Second
+	// A look that finds the group needed is repeated so often, at this distance: the cache may still show the object whose
+	// release was the reason to look.
+	backendLooks = 5
+	backendPause = 200 * time.Millisecond
+)
 
 func newBackendGroup(c client.Reader, inv *inventory.Inventory, run func(context.Context, plan.Plan) apply.Result, cluster string, log logr.Logger) *backendGroup {
 	return &backendGroup{client: c, inventory: inv, run: run, cluster: cluster, log: log, asked: make(chan struct{}, 1)}
@@ -50,26 +56,30 @@ func (b *backendGroup) check() {
 func (b *backendGroup) Start(ctx context.Context) error {
 	b.check()
 	var again <-chan time.Time
+	looks := 0
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-b.asked:
+			looks = backendLooks
 		case <-again:
 		}
 		again = nil
-		if !b.remove(ctx) {
+		needed, err := b.needed(ctx)
+		looks--
+		switch {
+		case err == nil && needed && looks > 0:
+			again = time.After(backendPause)
+		case err == nil && needed:
+		case err != nil || !b.remove(ctx):
 			again = time.After(backendRetry)
 		}
 	}
 }
 
-// remove deletes the group if nobody needs it; false asks for another attempt.
+// remove deletes the group, which nobody needs; false asks for another attempt.
 func (b *backendGroup) remove(ctx context.Context) (settled bool) {
-	needed, err := b.needed(ctx)
-	if err != nil || needed {
-		return err == nil
-	}
 	f, err := b.inventory.Answer(ctx, []facts.Need{{Kind: facts.NeedSecurityGroups}})
 	if err != nil || len(f.Errors) > 0 {
 		return false
