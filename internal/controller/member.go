@@ -16,7 +16,7 @@ import (
 )
 
 // withStatus is a copy of a member that shows the load balancer; changed is false if it does so already. An empty hostname takes
-// the load balancer off a Service; an Ingress that leaves keeps showing where it was until it is gone.
+// the load balancer off a Service; of Ingresses that leave see withdraw.
 func withStatus(member metav1.Object, hostname string, ports []int32) (before, after client.Object, changed bool) {
 	switch o := member.(type) {
 	case *networkingv1.Ingress:

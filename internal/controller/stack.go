@@ -93,6 +93,9 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 		s.report(key, w, found, false)
 		return reconcile.Result{}, err
 	}
+	if err := s.withdraw(ctx, observed, w.Leaving); err != nil {
+		return reconcile.Result{}, err
+	}
 	p := plan.Diff(c.Stack, c.Keep, observed, plan.Policy{ExternalTags: s.external, Protection: w.Protection, ProtectedBy: w.ProtectedBy})
 	s.metrics.planned(s.front.Owner(), &p)
 	var result apply.Result
