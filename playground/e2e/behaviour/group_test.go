@@ -93,6 +93,9 @@ func TestAMemberThatChangesItsGroupMovesAndLeavesNothingBehind(t *testing.T) {
 				return "its load balancer is there"
 			}
 		}
+		if host := c.IngressAddress(t, ns, "moves"); host == second.DNSName {
+			return "the member shows its name"
+		}
 		return ""
 	})
 	serve(t, c, ns, "moves", "/moves")
@@ -112,6 +115,9 @@ func TestAnIngressThatGoesToAnotherControllerIsReleased(t *testing.T) {
 	wait(t, c, "release", func() string {
 		return strings.Trim(c.Kubectl(t, "get", "ingress", "-n", ns, "web", "-o", "jsonpath={.metadata.finalizers}"), "[]")
 	})
+	if status := c.Kubectl(t, "get", "ingress", "-n", ns, "web", "-o", "jsonpath={.status.loadBalancer.ingress}"); status != "" {
+		t.Errorf("the status still shows %s", status)
+	}
 	bindings(t, c, ns, 0)
 	expectNoWarnings(t, c, ns)
 	// And back again.
