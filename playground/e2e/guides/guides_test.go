@@ -1,0 +1,188 @@
+// Package guides applies the examples of examples/guides to a playground, one by one and all together, and checks what must
+// then be true: the account, the answers of the load balancers, status and events, what edits write, and what is left after
+// deletion.
+package guides
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/playground/harness"
+	"github.com/k8s-lbc/lbc/playground/repository"
+	"github.com/k8s-lbc/lbc/playground/trial"
+	"github.com/k8s-lbc/lbc/playground/verify"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
+
+// shared is what the tests of this binary have in common.
+var shared = struct {
+	sync.Mutex
+	trial    *trial.Trial
+	defaults map[string]map[string]string
+}{}
+
+func cluster(t *testing.T) *harness.Cluster {
+	t.Helper()
+	root, err := repository.FindFromProcess()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := harness.Start(t, harness.Options{Account: root.Example(filepath.Join("guides", "account.yaml"))})
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.trial == nil {
+		if shared.trial, err = trial.New(c.Env, trial.Options{CacheDir: filepath.Join(c.Env.Dir, "cache-of-guides"), Timeout: harness.Timeout}); err != nil {
+			t.Fatal(err)
+		}
+		shared.defaults = defaultAttributes(t, c)
+	}
+	return c
+}
+
+// defaultAttributes are those of load balancers of which nothing was said.
+func defaultAttributes(t *testing.T, c *harness.Cluster) map[string]map[string]string {
+	t.Helper()
+	all := map[string]map[string]string{}
+	for _, kind := range []types.LoadBalancerTypeEnum{types.LoadBalancerTypeEnumApplication, types.LoadBalancerTypeEnumNetwork} {
+		for scheme, subnets := range map[types.LoadBalancerSchemeEnum][]string{
+			types.LoadBalancerSchemeEnumInternetFacing: publicSubnets, types.LoadBalancerSchemeEnumInternal: privateSubnets,
+		} {
+			out, err := c.Simulator.Balancing.CreateLoadBalancer(t.Context(), &elb.CreateLoadBalancerInput{
+				Name: aws.String("defaults-" + string(kind)), Type: kind, Scheme: scheme, Subnets: subnets,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			arn := out.LoadBalancers[0].LoadBalancerArn
+			all[string(kind)+" "+string(scheme)] = c.LoadBalancer(t, aws.ToString(out.LoadBalancers[0].DNSName)).Attributes
+			if _, err := c.Simulator.Balancing.DeleteLoadBalancer(t.Context(), &elb.DeleteLoadBalancerInput{LoadBalancerArn: arn}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return all
+}
+
+func newScenario(c *harness.Cluster, r *row) *scenario {
+	return &scenario{row: r, c: c, trial: shared.trial, defaults: shared.defaults}
+}
+
+func TestEachExampleAloneDoesWhatItShows(t *testing.T) {
+	c := cluster(t)
+	for i := range rows {
+		s := newScenario(c, &rows[i])
+		t.Run(s.file, func(t *testing.T) {
+			before := c.Simulator.Resources()
+			s.gone(t)
+			s.apply(t)
+			s.settled(t)
+			s.only(t, before)
+			s.requests(t)
+			expectNoWrites(t, c, "an unrelated label and annotation", touched(s), func() { s.touch(t) })
+			expectNoWrites(t, c, restart, stacks(s), func() { c.RestartController(t) })
+			if s.story != nil {
+				s.story(t, s)
+			}
+			s.remove(t)
+			c.WaitAccount(t, before)
+		})
+	}
+}
+
+// only checks what else the account has more, or has no more, since before.
+func (s *scenario) only(t *testing.T, before simclient.Resources) {
+	t.Helper()
+	after := s.c.Simulator.Resources()
+	var ps problems
+	ps.same("load balancers made", len(after.LoadBalancers)-len(before.LoadBalancers), len(s.balancers))
+	groups, managed := 0, 0
+	var ports []int32
+	p := &picture{aws: after}
+	for _, b := range s.balancers {
+		groups += len(b.groups)
+		if b.own != nil {
+			continue
+		}
+		managed++
+		lb, _ := p.loadBalancer(b.name)
+		for _, tg := range after.TargetGroups {
+			if tg.LoadBalancer == lb.ARN {
+				ports = append(ports, tg.Port)
+			}
+		}
+	}
+	ps.same("target groups made", len(after.TargetGroups)-len(before.TargetGroups), groups)
+	ps.same("security groups made", len(after.SecurityGroups)-len(before.SecurityGroups), managed+min(managed, 1))
+	ps = append(ps, untouched(before, after)...)
+	slices.Sort(ports)
+	ps.same("ports of the node group opened for the backend group", opened(p, before), spans(slices.Compact(ports)))
+	if err := ps.err(); err != nil {
+		t.Error(err)
+	}
+}
+
+// untouched lists what of the account before is no more or has other tags or rules, but for what the node group admits from
+// the backend group.
+func untouched(before, after simclient.Resources) (ps problems) {
+	for _, line := range verify.Difference(before, after) {
+		if strings.HasPrefix(line, "- ") {
+			ps.add("%s", line)
+		}
+	}
+	for _, b := range before.SecurityGroups {
+		if b.ID == nodeGroup {
+			continue
+		}
+		g := (&picture{aws: after}).groupID(b.ID)
+		ps.same("rules of "+b.ID, inbound(g), inbound(b))
+		ps.tags(b.ID, g.Tags, b.Tags)
+	}
+	return ps
+}
+
+// opened are the rules that the node group has more than before, all of which must be ours.
+func opened(p *picture, before simclient.Resources) (rules []string) {
+	known := map[string]bool{}
+	for _, r := range (&picture{aws: before}).groupID(nodeGroup).Ingress {
+		known[r.ID] = true
+	}
+	backend, _ := p.group(backendGroup)
+	added := slices.Clone(p.groupID(nodeGroup).Ingress)
+	slices.SortFunc(added, func(x, y simclient.Permission) int { return cmp.Compare(x.From, y.From) })
+	for _, r := range added {
+		if known[r.ID] {
+			continue
+		}
+		text := fmt.Sprintf("%s %d-%d", r.Protocol, r.From, r.To)
+		if r.Peer != backend.ID || r.Description != nodeRule {
+			text += fmt.Sprintf(" from %s %q", r.Peer, r.Description)
+		}
+		rules = append(rules, text)
+	}
+	return rules
+}
+
+// spans is how the ports appear in the node group: several become one rule from the lowest to the highest.
+func spans(ports []int32) []string {
+	if len(ports) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("tcp %d-%d", ports[0], ports[len(ports)-1])}
+}
+
+func TestTheClassIsListed(t *testing.T) {
+	s := newScenario(cluster(t), &row{file: "00-ingressclass-alb.yaml"})
+	s.kubectl(t, "apply", "-f", s.path()) // it stays: the playground brings the same
+	s.printed(t, s.kubectl(t, "get", "ingressclass"), "NAME CONTROLLER PARAMETERS AGE", "alb ingress.k8s.aws/alb <none> …")
+}

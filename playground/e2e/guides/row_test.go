@@ -1,0 +1,93 @@
+package guides
+
+import (
+	"testing"
+)
+
+// row is one example and what must be true while it is applied.
+type row struct {
+	file      string // below examples/guides
+	namespace string
+	balancers []balancer
+	bindings  []binding // those that the file itself has
+	asks      []ask
+	// told are reasons of Warning events that belong to the example.
+	told []string
+	// story is what happens next: edits, and what they lead to. Afterwards the row need not hold any more.
+	story func(*testing.T, *scenario)
+	// lift takes away what keeps the example from being deleted.
+	lift func(*testing.T, *scenario)
+}
+
+// balancer is one load balancer and what belongs to it.
+type balancer struct {
+	objects []string // the Ingresses, or the one Service, that it is made for
+	nlb     bool
+	group   string // Ingress group, if the members name one
+	// name of the load balancer; of an NLB only its beginning, since the rest comes from the Service's UID.
+	name     string
+	internal bool
+	subnets  []string // nil: all that are tagged for the scheme
+	// managed is the name of the security group that is made for it (of an NLB the beginning); without one, it has
+	// exactly the groups in own.
+	managed    string
+	own        []string
+	attributes map[string]string // that are not AWS's defaults
+	listeners  []listener
+	groups     []targetGroup
+}
+
+type listener struct {
+	port         int32
+	protocol     string
+	certificates []string // their numbers, the default one first
+	otherwise    string   // the default action; "" stands for 404 at an ALB
+	rules        []string // in order, as simclient.RuleText says them, with target groups as "service:port"
+}
+
+const (
+	otherwise404   = "answer 404"
+	redirectTo443  = "redirect HTTP_301 to HTTPS://#{host}:443/#{path}?#{query}"
+	defaultPolicy  = "ELBSecurityPolicy-2016-08"
+	backendGroup   = "k8s-traffic-democluster-36d0873f31"
+	nodeGroup      = "sg-00000000000000001"
+	nodeRule       = "elbv2.k8s.aws/targetGroupBinding=shared"
+	albHealth      = "HTTP traffic-port / 200 15s 5s 2 2"
+	albHealthCheck = "HTTP traffic-port /health 200 15s 5s 2 2"
+	nlbHealth      = "TCP traffic-port   10s 10s 3 3"
+)
+
+type targetGroup struct {
+	service string // "name:port"
+	ingress string // the member it belongs to; "" is the first object
+	port    int32  // of the targets; 0: the Service's node port, with all nodes as targets
+	targets int    // pods
+	health  string // protocol, port, path, codes, interval, timeout, healthy and unhealthy threshold; "" is the default
+	// unhealthy: no target passes its health check.
+	unhealthy  bool
+	attributes map[string]string
+}
+
+// binding is a TargetGroupBinding that the user made, for a target group that the account has.
+type binding struct {
+	name, group string
+	instance    bool
+	targets     []string // instances; nil: the pods of the Service
+	pods        int
+}
+
+// ask is one request.
+type ask struct {
+	// url names scheme, Host header (and server name) and path; the port is that of the scheme unless told.
+	url      string
+	balancer int // index in the row's balancers
+	lb       string
+	port     int
+	headers  []string
+	status   int // 0: nobody listens
+	service  string
+	body     string
+	location string
+	// certificate is the first name of the one that is shown.
+	certificate string
+}

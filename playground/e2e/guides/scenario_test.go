@@ -1,0 +1,308 @@
+package guides
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/playground/harness"
+	"github.com/k8s-lbc/lbc/playground/trial"
+)
+
+// scenario is one row on the cluster.
+type scenario struct {
+	*row
+	c        *harness.Cluster
+	trial    *trial.Trial
+	defaults map[string]map[string]string // attributes of a new load balancer, by its type and scheme
+}
+
+func (s *scenario) path() string { return s.c.Repo.Example(filepath.Join("guides", s.file)) }
+
+// kubectl works in clean-ups, too.
+func (s *scenario) kubectl(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := s.trial.Kubectl(context.WithoutCancel(t.Context()), args...)
+	if err != nil {
+		t.Errorf("kubectl %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// apply applies the file and sees to it that it goes with the test.
+func (s *scenario) apply(t *testing.T) {
+	t.Helper()
+	t.Cleanup(func() {
+		if t.Failed() {
+			if s.lift != nil {
+				s.kubectl(t, "patch", "ingressclassparams", "dev-class-params", "--type=merge", "-p", unprotected)
+			}
+			s.kubectl(t, "delete", "-f", s.path(), "--ignore-not-found", "--timeout="+harness.Timeout.String())
+		}
+	})
+	s.kubectl(t, "apply", "-f", s.path())
+}
+
+// settled waits until everything is as the row says, and checks that nobody was warned on the way.
+func (s *scenario) settled(t *testing.T) {
+	t.Helper()
+	s.c.WaitFor(t, "the state of "+s.file, s.state)
+	p, err := look(t.Context(), s.c, s.namespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := p.warnings(s.told); len(w) > 0 {
+		t.Errorf("warned:\n  %s", strings.Join(w, "\n  "))
+	}
+	for _, reason := range s.told {
+		s.c.WaitFor(t, "event "+reason, func(ctx context.Context) error {
+			events, err := s.c.Client.CoreV1().Events(s.namespace).List(ctx, metav1.ListOptions{FieldSelector: "reason=" + reason})
+			if err == nil && len(events.Items) == 0 {
+				err = errors.New("not told")
+			}
+			return err
+		})
+	}
+}
+
+// state compares with the row.
+func (s *scenario) state(ctx context.Context) error {
+	p, err := look(ctx, s.c, s.namespace)
+	if err != nil {
+		return err
+	}
+	var ps problems
+	want := len(s.bindings)
+	for _, b := range s.balancers {
+		ps = append(ps, b.check(p, s.namespace, s.defaults)...)
+		want += len(b.groups)
+	}
+	for _, b := range s.bindings {
+		ps = append(ps, b.check(p)...)
+	}
+	ps.same("number of bindings", len(p.bindings), want)
+	return ps.err()
+}
+
+// host is the DNS name of a load balancer of the row.
+func (s *scenario) host(t testing.TB, index int) string {
+	t.Helper()
+	p := picture{aws: s.c.Simulator.Resources()}
+	lb, ok := p.loadBalancer(s.balancers[index].name)
+	if !ok {
+		t.Fatalf("there is no load balancer %s", s.balancers[index].name)
+	}
+	return lb.DNSName
+}
+
+// requests makes the row's requests.
+func (s *scenario) requests(t *testing.T) {
+	t.Helper()
+	for _, a := range s.asks {
+		name := a.lb
+		if name == "" {
+			name = s.balancers[a.balancer].name
+		}
+		lb, ok := (&picture{aws: s.c.Simulator.Resources()}).loadBalancer(name)
+		if !ok {
+			t.Fatalf("there is no load balancer %s", name)
+		}
+		if err := s.ask(t.Context(), a, lb); err != nil {
+			t.Errorf("%s, port %d: %v", a.url, a.port, err)
+		}
+	}
+}
+
+// get sends the request of an ask to a load balancer.
+func (s *scenario) get(ctx context.Context, a ask, host string) (harness.Response, error) {
+	u, err := url.Parse(a.url)
+	if err != nil {
+		return harness.Response{}, err
+	}
+	name := u.Host
+	if u.Host = host; a.port != 0 {
+		u.Host = fmt.Sprintf("%s:%d", host, a.port)
+	}
+	return s.c.Get(ctx, u.String(), name, a.headers...)
+}
+
+func (s *scenario) ask(ctx context.Context, a ask, lb simclient.LoadBalancer) error {
+	r, err := s.get(ctx, a, lb.DNSName)
+	if a.status == 0 {
+		if err == nil {
+			return fmt.Errorf("answered %d, want no connection", r.Status)
+		}
+		if !strings.Contains(err.Error(), "connection refused") {
+			return fmt.Errorf("want a refused connection: %w", err)
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var ps problems
+	ps.same("status", r.Status, a.status)
+	if a.service != "" {
+		ps.same("service", r.Pod.Service, a.service)
+	}
+	if a.body != "" {
+		ps.same("body", r.Body, a.body)
+	}
+	if a.certificate != "" {
+		ps.same("certificate", r.TLS, []string{a.certificate})
+	}
+	if a.location != "" {
+		ps.same("location", r.Header.Get("Location"), a.location)
+	}
+	u, err := url.Parse(a.url)
+	if err != nil {
+		return err
+	}
+	switch {
+	case a.service != "":
+		ps.same("path and query that the pod saw", r.Pod.Path+"?"+r.Pod.Query, u.EscapedPath()+"?"+u.RawQuery)
+		ps.same("Host that the pod saw", r.Pod.Host, u.Host)
+		forwarded(&ps, r, lb, u.Scheme, a.port)
+	case r.Status == 404:
+		ps.same("answer 404", []string{r.Body, r.Header.Get("Server")}, []string{"", "awselb/2.0"})
+		if !strings.HasPrefix(r.Header.Get("Content-Type"), "text/plain") {
+			ps.add("content type %q", r.Header.Get("Content-Type"))
+		}
+	}
+	return ps.err()
+}
+
+// forwarded checks what an ALB tells the pods about the client, and that an NLB tells nothing.
+func forwarded(ps *problems, r harness.Response, lb simclient.LoadBalancer, scheme string, port int) {
+	h := r.Pod.Headers
+	if lb.Type == "network" {
+		for name := range h {
+			if strings.HasPrefix(name, "X-Forwarded-") {
+				ps.add("an NLB added the header %s", name)
+			}
+		}
+		return
+	}
+	if port == 0 {
+		port = map[string]int{"http": 80, "https": 443}[scheme]
+	}
+	ps.same("X-Forwarded-Proto, -Port", []string{h.Get("X-Forwarded-Proto"), h.Get("X-Forwarded-Port")}, []string{scheme, fmt.Sprint(port)})
+	if h.Get("X-Forwarded-For") == "" || h.Get("X-Amzn-Trace-Id") == "" {
+		ps.add("X-Forwarded-For %q, X-Amzn-Trace-Id %q", h.Get("X-Forwarded-For"), h.Get("X-Amzn-Trace-Id"))
+	}
+}
+
+// objects are the Ingresses and Services with load balancers, as "kind name".
+func (s *scenario) objects() (all [][2]string) {
+	for _, b := range s.balancers {
+		for _, name := range b.objects {
+			kind := "ingress"
+			if b.nlb {
+				kind = "service"
+			}
+			all = append(all, [2]string{kind, name})
+		}
+	}
+	for _, b := range s.bindings {
+		all = append(all, [2]string{"targetgroupbinding", b.name})
+	}
+	return all
+}
+
+// touch edits what does not matter.
+func (s *scenario) touch(t *testing.T) {
+	t.Helper()
+	for _, o := range s.objects() {
+		s.kubectl(t, "label", o[0], o[1], "-n", s.namespace, "example.com/unrelated=label")
+		s.kubectl(t, "annotate", o[0], o[1], "-n", s.namespace, "example.com/unrelated=annotation")
+	}
+}
+
+// remove deletes the file in one go and waits for everything of it but its pods and the namespace.
+func (s *scenario) remove(t *testing.T) {
+	t.Helper()
+	var hosts []string
+	for i := range s.balancers {
+		hosts = append(hosts, s.host(t, i))
+	}
+	if s.lift != nil {
+		s.lift(t, s)
+	}
+	s.kubectl(t, "delete", "-f", s.path(), "--ignore-not-found", "--wait=false")
+	s.c.WaitFor(t, "the end of the objects of "+s.file, func(ctx context.Context) error {
+		var ps problems
+		for _, o := range s.objects() {
+			var err error
+			switch o[0] {
+			case "ingress":
+				_, err = s.c.Client.NetworkingV1().Ingresses(s.namespace).Get(ctx, o[1], metav1.GetOptions{})
+			case "service":
+				_, err = s.c.Client.CoreV1().Services(s.namespace).Get(ctx, o[1], metav1.GetOptions{})
+			}
+			if err == nil && o[0] != "targetgroupbinding" {
+				ps.add("%s %s is still there", o[0], o[1])
+			} else if err != nil && !apierrors.IsNotFound(err) {
+				return err
+			}
+		}
+		bindings, err := bindingsIn(ctx, s.c, s.namespace)
+		if err != nil {
+			return err
+		}
+		for _, b := range bindings {
+			ps.add("TargetGroupBinding %s is still there", b.Name)
+		}
+		for _, h := range hosts {
+			if addresses, err := s.c.Simulator.Resolve(h); err != nil || len(addresses) > 0 {
+				ps.add("%s resolves to %v, %v", h, addresses, err)
+			}
+		}
+		return ps.err()
+	})
+}
+
+// gone waits until the namespace is gone, so that the file can be applied again.
+func (s *scenario) gone(t *testing.T) {
+	t.Helper()
+	if s.namespace == "" {
+		return
+	}
+	s.c.WaitFor(t, "the end of namespace "+s.namespace, func(ctx context.Context) error {
+		_, err := s.c.Client.CoreV1().Namespaces().Get(ctx, s.namespace, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		if err == nil {
+			err = errors.New("it is still there")
+		}
+		return err
+	})
+}
+
+// within calls f again until it is true; for what the harness's WaitFor says too much about.
+func within(ctx context.Context, d time.Duration, f func() bool) bool {
+	bounded, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !f() {
+		select {
+		case <-tick.C:
+		case <-bounded.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// shortWait is long enough for what comes at once, if it comes.
+const shortWait = 300 * time.Millisecond
