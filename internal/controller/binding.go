@@ -230,7 +230,7 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 	}
 	if change.Registered+change.Deregistered > 0 {
 		logf.FromContext(ctx).Info("targets changed", "registered", change.Registered, "deregistered", change.Deregistered)
-		b.health.expect(o.Spec.TargetGroupARN, client.ObjectKeyFromObject(o))
+		b.health.expect(o.Spec.TargetGroupARN, bindingObject(o))
 	}
 	b.metrics.bound(o)
 	b.reporter.Report(unitOf(o), []diag.Object{bindingObject(o)}, found, change.Registered+change.Deregistered > 0)

@@ -29,7 +29,7 @@ type healthWatch struct {
 type look struct {
 	at      time.Time
 	pause   time.Duration
-	binding client.ObjectKey
+	binding diag.Object // with its UID, by which "kubectl describe" finds events
 	telling bool
 }
 
@@ -44,7 +44,7 @@ func newHealthWatch(r *targets.Registry, record status.Record, now func() time.T
 }
 
 // expect asks for a look at a target group whose targets changed.
-func (h *healthWatch) expect(arn string, binding client.ObjectKey) {
+func (h *healthWatch) expect(arn string, binding diag.Object) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.due[arn]
@@ -59,7 +59,7 @@ func (h *healthWatch) forget(binding client.ObjectKey) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for arn, l := range h.due {
-		if l.binding == binding {
+		if l.binding.Namespace == binding.Namespace && l.binding.Name == binding.Name {
 			delete(h.due, arn)
 		}
 	}
@@ -96,23 +96,22 @@ func (h *healthWatch) lookAtOne(ctx context.Context) {
 		return
 	}
 	sick := unhealthy(health)
-	o := diag.Object{Kind: "TargetGroupBinding", Namespace: binding.Namespace, Name: binding.Name}
 	switch {
 	case sick != "":
 		if !l.telling {
-			d := diag.New(o, "spec.serviceRef", diag.NoHealthyTargets, sick, "compare the health check with what the pods answer, and the target port with what they listen on")
-			h.record(o, status.EventOf(d))
+			d := diag.New(binding, "spec.serviceRef", diag.NoHealthyTargets, sick, "compare the health check with what the pods answer, and the target port with what they listen on")
+			h.record(binding, status.EventOf(d))
 		}
 		l.telling = true
 	case l.telling:
-		h.record(o, status.Event{Type: "Normal", Reason: string(diag.SuccessfullyDone), Message: "targets are healthy again"})
+		h.record(binding, status.Event{Type: "Normal", Reason: string(diag.SuccessfullyDone), Message: "targets are healthy again"})
 		delete(h.due, arn)
 	default:
 		delete(h.due, arn)
 	}
 }
 
-func (h *healthWatch) next() (arn string, binding client.ObjectKey) {
+func (h *healthWatch) next() (arn string, binding diag.Object) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.now()
@@ -123,7 +122,7 @@ func (h *healthWatch) next() (arn string, binding client.ObjectKey) {
 		}
 	}
 	if first == nil {
-		return "", client.ObjectKey{}
+		return "", diag.Object{}
 	}
 	first.pause = min(first.pause*2, longestLook)
 	first.at = now.Add(first.pause)

@@ -131,9 +131,19 @@ func (r *Reporter) Failing(unit string, o diag.Object) bool {
 	return t != nil && t.failing
 }
 
-// Forget drops what was told about an object that is gone.
+// Forget drops what was told about an object that is gone. Without a UID it drops what was told about any of that name.
 func (r *Reporter) Forget(unit string, o diag.Object) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.about, subject{unit, o})
+	if o.UID != "" {
+		return
+	}
+	for s := range r.about {
+		known := s.object
+		known.UID = ""
+		if s.unit == unit && known == o {
+			delete(r.about, s)
+		}
+	}
 }

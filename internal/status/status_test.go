@@ -91,3 +91,14 @@ func TestABindingHasNeitherModelNorDeployment(t *testing.T) {
 		}
 	}
 }
+
+func TestAnObjectIsForgottenByNameWhenItsIdentityIsGoneWithIt(t *testing.T) {
+	t.Parallel()
+	r := NewReporter(func(diag.Object, Event) {}, time.Now)
+	web, api := diag.Object{Kind: "Ingress", Name: "web", UID: "1"}, diag.Object{Kind: "Ingress", Name: "api", UID: "2"}
+	r.Report("u", []diag.Object{web, api}, nil, true)
+	r.Forget("u", diag.Object{Kind: "Ingress", Name: "web"})
+	if _, ok := r.about[subject{"u", api}]; !ok || len(r.about) != 1 {
+		t.Errorf("still known: %v", r.about)
+	}
+}

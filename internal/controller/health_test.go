@@ -1,0 +1,59 @@
+package controller
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/targets"
+)
+
+// health answers with one target in the given state.
+type health struct {
+	state elbtypes.TargetHealthStateEnum
+}
+
+func (h *health) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
+	return &elbv2.DescribeTargetHealthOutput{TargetHealthDescriptions: []elbtypes.TargetHealthDescription{{
+		Target:       &elbtypes.TargetDescription{Id: aws.String("10.0.0.1"), Port: aws.Int32(80)},
+		TargetHealth: &elbtypes.TargetHealth{State: h.state, Reason: elbtypes.TargetHealthReasonEnumTimeout},
+	}}}, nil
+}
+
+func TestUnhealthyTargetsAreToldOnTheBindingWhereDescribeShowsThem(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(0, 0)
+	aws := &health{state: elbtypes.TargetHealthStateEnumUnhealthy}
+	type event struct{ UID, Type, Reason string }
+	var events []event
+	h := newHealthWatch(targets.NewRegistry(aws, nil, nil, func() time.Time { return now }),
+		func(o diag.Object, e status.Event) { events = append(events, event{o.UID, e.Type, e.Reason}) }, func() time.Time { return now })
+	h.expect("arn", diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
+	look := func(after time.Duration) {
+		now = now.Add(after)
+		h.lookAtOne(t.Context())
+	}
+	look(time.Second) // too early
+	look(firstLook)
+	look(longestLook) // told already
+	aws.state = elbtypes.TargetHealthStateEnumHealthy
+	look(longestLook)
+	look(longestLook) // nothing to look at any more
+	want := []event{{"1", "Warning", "UnhealthyTargets"}, {"1", "Normal", "SuccessfullyReconciled"}}
+	if d := cmp.Diff(want, events); d != "" {
+		t.Error(d)
+	}
+	h.expect("arn", diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
+	h.forget(client.ObjectKey{Namespace: "shop", Name: "web"})
+	if arn, _ := h.next(); arn != "" || len(h.due) != 0 {
+		t.Errorf("a deleted binding's group is still looked at: %v", h.due)
+	}
+}
