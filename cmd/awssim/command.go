@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,6 +49,7 @@ called, what exists and how to break it is under http://LISTEN/_sim/.`,
   awssim --account account.yaml --profile real --region eu-west-1
   awssim --listen 127.0.0.1:4580 --no-data-plane --throttle --latency 30ms`,
 		Args:          cobra.NoArgs,
+		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -91,6 +93,9 @@ func (s settings) run(ctx context.Context, out, problems io.Writer) (err error) 
 	}
 	defer func() { err = errors.Join(err, sim.Close()) }()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("--listen: %w: another simulator, or another program; choose another address, or stop that one", err)
+	}
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}

@@ -10,6 +10,9 @@ import (
 	"syscall"
 )
 
+// version is set by the linker.
+var version = "v0.0.0-dev"
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

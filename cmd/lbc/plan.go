@@ -100,6 +100,9 @@ func (o *planOptions) run(ctx context.Context, c *config.Config, out, errOut io.
 	if !slices.Contains([]string{"text", "json"}, o.output) {
 		return fmt.Errorf("--output %q: must be text or json", o.output)
 	}
+	if !slices.Contains([]string{"auto", "always", "never"}, o.color) {
+		return fmt.Errorf("--color %q: must be auto, always or never", o.color)
+	}
 	if len(o.files) == 0 && c.Kubeconfig == "" {
 		return fmt.Errorf("nothing to plan: give manifests with -f, or a cluster with --kubeconfig")
 	}
@@ -127,6 +130,9 @@ func (o *planOptions) run(ctx context.Context, c *config.Config, out, errOut io.
 	only := func(stack.Key) bool { return true }
 	if len(objects) > 0 && c.Kubeconfig != "" {
 		only = concerning(v, c, objects)
+	}
+	if c.Kubeconfig == "" && o.account == "" && o.output == "text" {
+		fmt.Fprintf(errOut, "lbc: planned in the simulator's own account (%s, cluster %s); --account or --kubeconfig choose another one\n\n", c.Region, c.ClusterName) //nolint:errcheck // a hint
 	}
 	inv := inventory.New(src.clients, inventory.Config{Cluster: c.ClusterName, VPC: c.VPC, Now: time.Now})
 	results, broken, err := offline.Plans(ctx, v, only, inv, c, src.bindings)
@@ -221,11 +227,11 @@ func (o *planOptions) source(ctx context.Context, c *config.Config) (source, err
 	if o.account != "" {
 		f, err := os.Open(o.account)
 		if err != nil {
-			return source{}, err
+			return source{}, fmt.Errorf("--account: %w", err)
 		}
 		defer f.Close() //nolint:errcheck // only read
 		if file, err = seed.Load(f); err != nil {
-			return source{}, fmt.Errorf("%s: %w", o.account, err)
+			return source{}, fmt.Errorf("--account: %s: %w", o.account, err)
 		}
 	}
 	sim, err := awssim.New(awssim.Options{Seed: &file})

@@ -30,7 +30,8 @@ var kinds = map[string]func() metav1.Object{
 
 // Decode reads manifests: YAML or JSON documents, lists included. Objects of other kinds are skipped and named, as
 // "apiVersion kind namespace/name". Namespaced objects without a namespace go to defaultNamespace. A document that cannot be
-// read is an error that names its number and, as far as known, its object; fields that do not exist are errors too.
+// read is an error that names its number and, as far as known, its object; fields that do not exist, and versions of our
+// kinds that no cluster serves any more, are errors too.
 func Decode(manifests []byte, defaultNamespace string) (objects []metav1.Object, skipped []string, err error) {
 	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(manifests)))
 	for n := 1; ; n++ {
@@ -39,7 +40,7 @@ func Decode(manifests []byte, defaultNamespace string) (objects []metav1.Object,
 			return objects, skipped, nil
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("document %d: %w", n, err)
+			return nil, nil, fmt.Errorf("document %d: %w", n, plain(err))
 		}
 		found, others, err := decodeDocument(document, defaultNamespace)
 		if err != nil {
@@ -50,21 +51,34 @@ func Decode(manifests []byte, defaultNamespace string) (objects []metav1.Object,
 }
 
 func decodeDocument(document []byte, defaultNamespace string) (objects []metav1.Object, skipped []string, err error) {
+	var content any
+	if err := yaml.Unmarshal(document, &content); err != nil {
+		return nil, nil, plain(err)
+	}
+	if content == nil {
+		return nil, nil, nil // only comments
+	}
+	if _, ok := content.(map[string]any); !ok {
+		return nil, nil, errors.New("this is not a Kubernetes object: it has neither apiVersion nor kind")
+	}
 	var head struct {
 		metav1.TypeMeta `json:",inline"`
 		Metadata        struct{ Namespace, Name string } `json:"metadata"`
 		Items           []any                            `json:"items"`
 	}
 	if err := yaml.Unmarshal(document, &head); err != nil {
-		return nil, nil, err
+		return nil, nil, plain(err)
 	}
-	what := strings.TrimSpace(head.APIVersion + " " + head.Kind + " " + head.Metadata.Namespace + "/" + head.Metadata.Name)
+	if (head.APIVersion == "" || head.Kind == "") && !strings.HasSuffix(head.Kind, "List") {
+		return nil, nil, errors.New("this is not a Kubernetes object: it needs apiVersion and kind")
+	}
+	what := strings.TrimSpace(head.APIVersion+" "+head.Kind) + " " + strings.TrimPrefix(head.Metadata.Namespace+"/"+head.Metadata.Name, "/")
 	create, known := kinds[head.APIVersion+" "+head.Kind]
 	switch {
 	case known:
 		o := create()
 		if err := yaml.UnmarshalStrict(document, o); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", what, err)
+			return nil, nil, fmt.Errorf("%s: %w", what, plain(err))
 		}
 		if kind, _ := KindOf(o); namespaced(kind) && o.GetNamespace() == "" {
 			o.SetNamespace(defaultNamespace)
@@ -84,11 +98,38 @@ func decodeDocument(document []byte, defaultNamespace string) (objects []metav1.
 		}
 		return objects, skipped, nil
 	}
-	var content any
-	if err := yaml.Unmarshal(document, &content); err == nil && content == nil {
-		return nil, nil, nil // only comments
+	if served := servedVersion(head.APIVersion, head.Kind); served != "" {
+		return nil, nil, fmt.Errorf("%s: no cluster serves this version; write apiVersion: %s", what, served)
 	}
 	return nil, []string{what}, nil
+}
+
+// servedVersion is the version of a kind of ours whose apiVersion is another one of the same group; "" for others' kinds.
+func servedVersion(apiVersion, kind string) string {
+	for k := range kinds {
+		served, name, _ := strings.Cut(k, " ")
+		if name == kind && (groupOf(served) == groupOf(apiVersion) || name == "Ingress" && groupOf(apiVersion) == "extensions") {
+			return served
+		}
+	}
+	return ""
+}
+
+func groupOf(apiVersion string) string {
+	group, _, ok := strings.Cut(apiVersion, "/")
+	if !ok {
+		return "" // the core group
+	}
+	return group
+}
+
+// plain takes from an error of the decoders what tells how they are built.
+func plain(err error) error {
+	text := err.Error()
+	for _, prefix := range []string{"error converting YAML to JSON: ", "error unmarshaling JSON: ", "while decoding JSON: ", "json: "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	return errors.New(text)
 }
 
 func namespaced(k Kind) bool {

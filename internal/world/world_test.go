@@ -150,9 +150,13 @@ func TestManifestsAreFilledInAsTheAPIServerWould(t *testing.T) {
 func TestAMalformedManifestIsNamed(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {portz: []}": `document 1: v1 Service /web: error unmarshaling JSON: while decoding JSON: json: unknown field "portz"`,
-		"a: b\n---\n{": "document 2: ",
-		"kind: List\nitems:\n- apiVersion: v1\n  kind: Secret\n  x: y": "item 0: v1 Secret",
+		"apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {portz: []}": `document 1: v1 Service web: unknown field "portz"`,
+		"# only this\n---\n{":           "document 2: ",
+		"a: b":                          "document 1: this is not a Kubernetes object: it needs apiVersion and kind",
+		"- a":                           "document 1: this is not a Kubernetes object",
+		"apiVersion: v2\nkind: Service": "document 1: v2 Service : no cluster serves this version; write apiVersion: v1",
+		"apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata: {name: web, namespace: a}": "document 1: extensions/v1beta1 Ingress a/web: no cluster serves this version; write apiVersion: networking.k8s.io/v1",
+		"kind: List\nitems:\n- apiVersion: v1\n  kind: Secret\n  x: y":                       "item 0: v1 Secret",
 	} {
 		_, _, err := Decode([]byte(in), "")
 		if err == nil || !strings.Contains(err.Error(), want) {
