@@ -29,7 +29,8 @@ type Traffic struct {
 type Tally struct {
 	Requests int
 	Answers  map[string]int // "200 web": status and answering Service, or the error
-	Wrong    []string       // the first few answers that were not as expected, each with its time
+	Failures int            // answers that were not as expected
+	Wrong    []string       // the first few of them, each with its time
 }
 
 // maxWrong bounds the wrong answers that are kept.
@@ -81,7 +82,10 @@ func (tr *Traffic) count(r harness.Response, err error, right func(harness.Respo
 	}
 	tr.tally.Requests++
 	tr.tally.Answers[answer]++
-	if (err != nil || !right(r)) && len(tr.tally.Wrong) < maxWrong {
+	if err == nil && right(r) {
+		return
+	}
+	if tr.tally.Failures++; len(tr.tally.Wrong) < maxWrong {
 		tr.tally.Wrong = append(tr.tally.Wrong, fmt.Sprintf("%s %s %s %.200s", time.Now().UTC().Format("15:04:05.000"), answer, r.Pod.Pod, r.Body))
 	}
 }
@@ -91,6 +95,13 @@ func (tr *Traffic) Requests() int {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	return tr.tally.Requests
+}
+
+// Wrong is the number of wrong answers so far.
+func (tr *Traffic) Wrong() int {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return tr.tally.Failures
 }
 
 // Stop ends the requests and tells what they got. It may be called again.

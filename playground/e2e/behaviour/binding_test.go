@@ -1,0 +1,118 @@
+package behaviour
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	apitypes "k8s.io/apimachinery/pkg/types"
+
+	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
+)
+
+// targetGroup makes a target group as a user would outside the cluster.
+func targetGroup(t *testing.T, c *harness.Cluster, name string, targetType types.TargetTypeEnum) string {
+	t.Helper()
+	out, err := c.Simulator.Balancing.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{
+		Name: &name, Protocol: types.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: targetType, VpcId: aws.String(c.Simulator.Seed().VPC.ID),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return aws.ToString(out.TargetGroups[0].TargetGroupArn)
+}
+
+func bind(namespace, name, spec string) string {
+	return fmt.Sprintf("apiVersion: elbv2.k8s.aws/v1beta1\nkind: TargetGroupBinding\nmetadata: {name: %s, namespace: %s}\nspec: {%s, serviceRef: {name: web, port: http}}\n---\n", name, namespace, spec)
+}
+
+func TestATargetGroupOfTheUserFollowsTheService(t *testing.T) {
+	t.Parallel()
+	c := cluster(t)
+	const ns = "bound"
+	byARN, byName := targetGroup(t, c, "bound-arn", types.TargetTypeEnumIp), targetGroup(t, c, "bound-name", types.TargetTypeEnumIp)
+	c.Apply(t, scene.Namespace(ns, 2)+bind(ns, "by-arn", "targetGroupARN: "+byARN)+bind(ns, "by-name", "targetGroupName: bound-name"))
+	for _, arn := range []string{byARN, byName} {
+		scene.WaitTargets(t, c, arn, 2)
+	}
+	c.Kubectl(t, "scale", "deployment", "-n", ns, "web", "--replicas=4")
+	for _, arn := range []string{byARN, byName} {
+		scene.WaitTargets(t, c, arn, 4)
+	}
+	wait(t, c, "what the binding was completed with", func() string {
+		return differs("spec", c.Kubectl(t, "get", "targetgroupbinding", "-n", ns, "by-name", "-o", "jsonpath={.spec.targetGroupARN} {.spec.targetType} {.spec.vpcID}"),
+			byName+" ip "+c.Simulator.Seed().VPC.ID)
+	})
+
+	// A Service that goes takes its targets along, one that comes brings them again.
+	c.Kubectl(t, "delete", "service", "-n", ns, "web")
+	scene.WaitTargets(t, c, byARN, 0)
+	scene.Change(t, c, scene.Service(ns, "web", "type: NodePort"))
+	scene.WaitTargets(t, c, byARN, 4)
+
+	// Deleting a binding deregisters; the target group is the user's.
+	c.Kubectl(t, "delete", "targetgroupbinding", "-n", ns, "by-arn", "--timeout=30s")
+	if left := scene.Targets(c, byARN); len(left) > 0 {
+		t.Errorf("targets after the binding's end: %v", left)
+	}
+	scene.WaitTargets(t, c, byName, 4)
+	if scene.Left(c, "bound-arn") == nil {
+		t.Error("the user's target group is gone")
+	}
+}
+
+func TestNodesComeAndGoWithTheLabelThatABindingSelects(t *testing.T) {
+	t.Parallel()
+	c := cluster(t)
+	const ns, label = "labelled", "example.com/pool"
+	arn := targetGroup(t, c, ns, types.TargetTypeEnumInstance)
+	nodes := c.Simulator.Seed().Cluster.Nodes
+	t.Cleanup(func() { // the test's context, with which Kubectl runs, has ended
+		for _, n := range nodes {
+			_ = relabel(c, n.Name, label, "")
+		}
+	})
+	set := func(node, value string) {
+		t.Helper()
+		if err := relabel(c, node, label, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(nodes[0].Name, "a")
+	c.Apply(t, scene.Namespace(ns, 1)+bind(ns, "nodes", "targetGroupARN: "+arn+`, nodeSelector: {matchLabels: {`+label+`: a}}`))
+	if got := scene.WaitTargets(t, c, arn, 1); got[0].ID != nodes[0].Instance {
+		t.Errorf("target %s, want %s", got[0].ID, nodes[0].Instance)
+	}
+	set(nodes[1].Name, "a")
+	scene.WaitTargets(t, c, arn, 2)
+	set(nodes[0].Name, "b")
+	if got := scene.WaitTargets(t, c, arn, 1); got[0].ID != nodes[1].Instance {
+		t.Errorf("target %s, want %s", got[0].ID, nodes[1].Instance)
+	}
+	// The selector itself may change, too.
+	scene.Change(t, c, bind(ns, "nodes", "targetGroupARN: "+arn+`, nodeSelector: {matchLabels: {`+label+`: b}}`))
+	wait(t, c, "the other node", func() string {
+		got := scene.Targets(c, arn)
+		if len(got) != 1 || got[0].ID != nodes[0].Instance {
+			return fmt.Sprint(got)
+		}
+		return ""
+	})
+	expectNoWarnings(t, c, ns)
+}
+
+// relabel sets a label of a node, or takes it away if the value is empty.
+func relabel(c *harness.Cluster, node, label, value string) error {
+	text := "null"
+	if value != "" {
+		text = `"` + value + `"`
+	}
+	patch := fmt.Sprintf(`{"metadata":{"labels":{%q:%s}}}`, label, text)
+	_, err := c.Client.CoreV1().Nodes().Patch(context.Background(), node, apitypes.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	return err
+}
