@@ -4,6 +4,10 @@ SHELL := /bin/bash
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo v0.0.0-dev)
 LDFLAGS := -X main.version=$(VERSION)
+# The playground's Kubernetes tells the version of its module, as a release's build makes it.
+KUBERNETES := $(shell awk '$$1 == "k8s.io/kubernetes" {print $$2}' playground/go.mod)
+KUBERNETES_LDFLAGS := -X k8s.io/component-base/version.gitVersion=$(KUBERNETES) -X k8s.io/component-base/version.gitMajor=$(word 1,$(subst ., ,$(KUBERNETES:v%=%))) \
+	-X k8s.io/component-base/version.gitMinor=$(word 2,$(subst ., ,$(KUBERNETES:v%=%))) -X k8s.io/component-base/version.gitCommit= -X k8s.io/component-base/version.gitTreeState=clean
 GO ?= go
 # Test flags, such as TESTFLAGS='-run Weights -v'.
 TESTFLAGS ?=
@@ -20,13 +24,13 @@ playground: build-playground ## a cluster, an AWS and the controller on this mac
 
 .PHONY: build
 build: ## build the controller, the command line and the simulator into bin/
-	@echo "building controller, lbc and awssim"
-	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+	@echo "building controller, lbc and awssim (minutes the first time, seconds later)"
+	@hack/progress.sh $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 .PHONY: build-playground
-build-playground: build ## build the playground, too (about three minutes the first time: it links a Kubernetes control plane)
-	@echo "building the playground (links etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl; minutes the first time, seconds later)"
-	@hack/progress.sh $(GO) build -C playground -trimpath -ldflags '$(LDFLAGS)' -o ../bin/playground ./cmd/playground
+build-playground: build ## build the playground, too (minutes the first time: it links a Kubernetes control plane)
+	@echo "building the playground (with etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl inside)"
+	@hack/progress.sh $(GO) build -C playground -trimpath -ldflags '$(LDFLAGS) $(KUBERNETES_LDFLAGS)' -o ../bin/playground ./cmd/playground
 
 ##@ Develop
 

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"os"
 	"sort"
 	"strings"
@@ -69,7 +70,11 @@ func Run(ctx context.Context, endpoints Endpoints, ca []byte, o Options, target 
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return &ExitError{exitCode(err), err}
+		code := exitCode(err)
+		if wrapped := new(url.Error); errors.As(err, &wrapped) { // the user knows the URL
+			err = wrapped.Err
+		}
+		return &ExitError{code, err}
 	}
 	defer resp.Body.Close() //nolint:errcheck // read to its end or given up
 	return t.finish(resp)

@@ -102,6 +102,21 @@ func TestVerboseTellsRequestAndAnswer(t *testing.T) {
 	}
 }
 
+func TestFailuresToConnectSayWhatThereIsInstead(t *testing.T) {
+	t.Parallel()
+	endpoints, _ := balancer(t)
+	for target, want := range map[string]string{
+		"shop.example.com":                   "curl: (6) could not resolve host shop.example.com: only the names of simulated load balancers are known; to reach one under this name, add --connect-to ::NAME-OF-THE-LOAD-BALANCER:",
+		"nobody.us-west-2.elb.amazonaws.com": "no active load balancer of the simulated account has this name",
+		name + ":9":                          "curl: (7) the load balancer has no listener at port 9, but HTTP 80, HTTPS 443: ",
+	} {
+		err := Run(context.Background(), endpoints, nil, Options{}, target, Streams{io.Discard, io.Discard})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", target, err, want)
+		}
+	}
+}
+
 func TestAPortWithoutListenerIsRefused(t *testing.T) {
 	t.Parallel()
 	closed, err := net.Listen("tcp", "127.0.0.1:0")

@@ -6,11 +6,13 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
@@ -19,15 +21,19 @@ import (
 // Endpoints lists the load balancers and the sockets behind their listeners.
 type Endpoints func(ctx context.Context) ([]simclient.Endpoint, error)
 
-// NoSuchHostError says that a name below elb.amazonaws.com belongs to no load balancer (any more).
+// NoSuchHostError says that a name belongs to no load balancer (any more). Other names are not asked for: a playground speaks
+// with no other machine.
 type NoSuchHostError struct{ Host string }
 
 func (e *NoSuchHostError) Error() string {
-	return fmt.Sprintf("could not resolve host %s: no active load balancer of the simulated account has this name", e.Host)
+	if strings.HasSuffix(e.Host, ".amazonaws.com") {
+		return fmt.Sprintf("could not resolve host %s: no active load balancer of the simulated account has this name", e.Host)
+	}
+	return fmt.Sprintf("could not resolve host %s: only the names of simulated load balancers are known; to reach one under this name, add --connect-to ::NAME-OF-THE-LOAD-BALANCER:", e.Host)
 }
 
-// Locate translates host:port to the address to dial: the socket of the listener for the name of a load balancer, else the
-// same. A port on which a load balancer does not listen is one of its own address, which refuses.
+// Locate translates host:port to the address to dial: the socket of the listener for the name of a load balancer; addresses
+// and localhost stay as they are. A port on which a load balancer does not listen is one of its own address, which refuses.
 func (e Endpoints) Locate(ctx context.Context, address string) (string, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -52,10 +58,7 @@ func (e Endpoints) Locate(ctx context.Context, address string) (string, error) {
 		}
 		return net.JoinHostPort(lb.Address.String(), port), nil
 	}
-	if strings.HasSuffix(host, ".amazonaws.com") {
-		return "", &NoSuchHostError{Host: host}
-	}
-	return address, nil
+	return "", &NoSuchHostError{Host: host}
 }
 
 // Dial connects to host:port as Locate finds it.
@@ -65,7 +68,40 @@ func (e Endpoints) Dial(ctx context.Context, network, address string) (net.Conn,
 		return nil, err
 	}
 	d := net.Dialer{Timeout: 10 * time.Second}
-	return d.DialContext(ctx, network, target)
+	conn, err := d.DialContext(ctx, network, target)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		err = e.explain(ctx, address, err)
+	}
+	return conn, err
+}
+
+// explain adds to a refusal what a load balancer listens on, if the port asked for is none of that.
+func (e Endpoints) explain(ctx context.Context, address string, refusal error) error {
+	all, err := e(ctx)
+	if err != nil {
+		return refusal
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return refusal
+	}
+	for _, lb := range all {
+		if !strings.EqualFold(lb.DNSName, strings.TrimSuffix(host, ".")) {
+			continue
+		}
+		listens := []string{}
+		for _, l := range lb.Listeners {
+			if strconv.Itoa(int(l.Port)) == port {
+				return refusal
+			}
+			listens = append(listens, fmt.Sprintf("%s %d", l.Protocol, l.Port))
+		}
+		if len(listens) == 0 {
+			return fmt.Errorf("the load balancer has no listener: %w", refusal)
+		}
+		return fmt.Errorf("the load balancer has no listener at port %s, but %s: %w", port, strings.Join(listens, ", "), refusal)
+	}
+	return refusal
 }
 
 // Transport is an HTTP transport that dials through e and trusts the PEM certificates in ca besides the machine's.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -13,21 +15,31 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 )
 
-// maxParameters bounds how much of a call's parameters a table row shows.
-const maxParameters = 100
+// maxParameters bounds how much of a call's parameters a table row shows, so that a row fits in 140 columns.
+const maxParameters = 58
 
-// Calls prints recorded calls, one a line. wide shows parameters and messages in full.
+// arnPrefix is the part of an ARN that is the same for all of an account.
+var arnPrefix = regexp.MustCompile(`arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:`)
+
+// Calls prints recorded calls, one a line. wide shows parameters and messages in full. Who called is told if there was more
+// than one caller, or wide is set.
 func Calls(w io.Writer, calls []simclient.Call, wide bool) error {
 	p := printer{w: w}
 	if len(calls) == 0 {
 		p.line("no calls")
 		return p.err
 	}
+	callers := wide || slices.ContainsFunc(calls, func(c simclient.Call) bool { return c.Caller != calls[0].Caller })
 	rows := [][]string{{"TIME", "CALL", "RESULT", "TOOK", "CALLER", "PARAMETERS"}}
 	for _, c := range calls {
 		rows = append(rows, []string{
 			c.Time.Local().Format("15:04:05.000"), c.Service + " " + c.Action, result(c), rounded(c.Duration), c.Caller, parameters(c.Parameters, wide),
 		})
+	}
+	if !callers {
+		for i, r := range rows {
+			rows[i] = slices.Delete(r, 4, 5)
+		}
 	}
 	p.table(rows)
 	if wide {
@@ -96,6 +108,9 @@ func parameters(raw json.RawMessage, wide bool) string {
 		parts = append(parts, n+"="+strings.ReplaceAll(value.String(), `"`, ""))
 	}
 	text := strings.Join(parts, " ")
+	if !wide {
+		text = arnPrefix.ReplaceAllString(text, "")
+	}
 	if r := []rune(text); !wide && len(r) > maxParameters {
 		text = string(r[:maxParameters]) + "…"
 	}

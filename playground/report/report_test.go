@@ -63,9 +63,33 @@ func TestCallsAreOneLineEach(t *testing.T) {
 	}
 	want := `TIME          CALL                             RESULT         TOOK   CALLER  PARAMETERS
 10:00:00.000  ec2 DescribeSubnets              OK             1.2ms  AKIA    Filters=[{Name:vpc-id}] MaxResults=5
-10:00:00.000  elasticloadbalancing CreateRule  PriorityInUse  12µs           
+10:00:00.000  elasticloadbalancing CreateRule  PriorityInUse  12µs
 `
 	if d := cmp.Diff(want, b.String()); d != "" {
 		t.Error(d)
+	}
+}
+
+func TestCallsOfOneCallerShowNeitherItNorTheAccount(t *testing.T) {
+	t.Parallel()
+	calls := []simclient.Call{{
+		Time: time.Date(2026, 1, 1, 10, 0, 0, 0, time.Local), Service: "elasticloadbalancing", Action: "DeleteTargetGroup", Duration: "12µs", Caller: "AKIA",
+		Parameters: json.RawMessage(`{"TargetGroupArn":"arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/k8s-shop-blue-e9d1054f38/0123456789abcdef"}`),
+	}}
+	for wide, want := range map[bool]string{
+		false: `TIME          CALL                                    RESULT  TOOK  PARAMETERS
+10:00:00.000  elasticloadbalancing DeleteTargetGroup  OK      12µs  TargetGroupArn=targetgroup/k8s-shop-blue-e9d1054f38/012345…
+`,
+		true: `TIME          CALL                                    RESULT  TOOK  CALLER  PARAMETERS
+10:00:00.000  elasticloadbalancing DeleteTargetGroup  OK      12µs  AKIA    TargetGroupArn=arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/k8s-shop-blue-e9d1054f38/0123456789abcdef
+`,
+	} {
+		var b bytes.Buffer
+		if err := Calls(&b, calls, wide); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, b.String()); d != "" {
+			t.Errorf("wide %t: %s", wide, d)
+		}
 	}
 }

@@ -76,13 +76,19 @@ func (p *printer) table(rows [][]string) {
 	if p.err != nil || len(rows) == 0 {
 		return
 	}
-	t := tabwriter.NewWriter(p.w, 0, 0, 2, ' ', 0)
+	var b strings.Builder
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, r := range rows {
 		if _, p.err = fmt.Fprintln(t, strings.Join(r, "\t")); p.err != nil {
 			return
 		}
 	}
-	p.err = t.Flush()
+	if p.err = t.Flush(); p.err != nil {
+		return
+	}
+	for line := range strings.Lines(b.String()) {
+		p.line("%s", strings.TrimRight(line, " \n")) // the last columns are often empty
+	}
 }
 
 func (p *printer) loadBalancer(lb simclient.LoadBalancer, endpoints []simclient.Endpoint) {

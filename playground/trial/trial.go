@@ -128,7 +128,7 @@ func (t *Trial) WaitAddresses(ctx context.Context, found func(object, host strin
 			see("Service "+s.Namespace+"/"+s.Name, host)
 		}
 		if len(missing) > 0 {
-			return fmt.Errorf("no address: %s", strings.Join(missing, ", "))
+			return fmt.Errorf("%s has none", strings.Join(missing, ", "))
 		}
 		return nil
 	})
@@ -260,11 +260,16 @@ func (t *Trial) wait(ctx context.Context, what string, f func(context.Context) e
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
+	var last error
 	for {
 		err := f(bounded)
 		if err == nil {
 			return nil
 		}
+		if bounded.Err() != nil && last != nil {
+			err = last // the end of the wait says nothing about its cause
+		}
+		last = err
 		if failed := t.env.Failed(); failed != nil {
 			return errors.Join(failed, err)
 		}
@@ -279,9 +284,17 @@ func (t *Trial) wait(ctx context.Context, what string, f func(context.Context) e
 	}
 }
 
-// Report is what helps to find out why something did not happen: Warning events and the end of the controller's log.
+// Report is what helps to find out why something did not happen: targets that are not healthy, Warning events, and without
+// either the end of the controller's log.
 func (t *Trial) Report(ctx context.Context) string {
 	var b strings.Builder
+	for _, tg := range t.env.Simulator.Resources().TargetGroups {
+		for _, target := range tg.Targets {
+			if target.State != "healthy" {
+				fmt.Fprintf(&b, "Target %s:%d of target group %s is %s: %s\n", target.ID, target.Port, tg.Name, target.State, strings.TrimSpace(target.Reason+" "+target.Description))
+			}
+		}
+	}
 	events, err := t.env.Cluster.Client.CoreV1().Events("").List(ctx, metav1.ListOptions{FieldSelector: "type=Warning"})
 	if err == nil && len(events.Items) > 0 {
 		b.WriteString("Warning events:\n")
@@ -290,8 +303,8 @@ func (t *Trial) Report(ctx context.Context) string {
 		}
 	}
 	path := t.env.LogPath("controller")
-	if _, err := os.Stat(path); err == nil {
+	if _, err := os.Stat(path); err == nil && b.Len() == 0 {
 		fmt.Fprintf(&b, "The end of the controller's log (%s):\n%s\n", path, process.Tail(path, 15))
 	}
-	return b.String()
+	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -92,7 +92,7 @@ func newStatus(s *settings) *cobra.Command {
 			return printStatus(c.Context(), c.OutOrStdout(), dir, e)
 		},
 	}
-	addOutput(c, &output)
+	addOutput(c, &output, "json")
 	return c
 }
 

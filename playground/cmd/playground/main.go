@@ -10,17 +10,27 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/spf13/pflag"
+
 	"github.com/k8s-lbc/lbc/playground/curl"
 	"github.com/k8s-lbc/lbc/playground/kubectl"
 )
 
+// version is set by the linker.
+var version = "v0.0.0-dev"
+
 func main() {
+	dropForeignFlags()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once; the controller goes with it
 	err := newRoot().ExecuteContext(ctx)
 	stop()
 	os.Exit(exitStatus(err))
 }
+
+// dropForeignFlags removes the flags that the API server's packages registered for all programs that link them: a --version
+// that would tell theirs, on every command.
+func dropForeignFlags() { pflag.CommandLine = pflag.NewFlagSet("playground", pflag.ContinueOnError) }
 
 // silent is an error that was already told; it only sets the exit status.
 type silent struct{ status int }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,20 +29,21 @@ balancers carry traffic, and the real load balancer controller between the two. 
 binary and the controller's, sends nothing to any other machine, and leaves nothing behind.
 
 Without a command it does what "up" does.`,
-		Example: `  playground up                                  start, apply an example, stay until Ctrl-C
-  playground kubectl get ingress -A              in another terminal: the cluster
-  playground curl http://NAME.elb.amazonaws.com  ... a load balancer
-  playground aws resources                       ... the account
-  playground run --once examples/nlb.yaml        start, apply, verify, delete, verify, stop`,
+		Example: `  playground up                            start, apply an example, stay until Ctrl-C
+  playground kubectl get ingress -A        in another terminal: the cluster,
+  playground curl http://NAME/             a load balancer by its DNS name,
+  playground aws resources                 the account
+  playground run --once examples/nlb.yaml  start, apply, verify, delete, verify, stop`,
 		Args:          cobra.NoArgs,
+		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE:          up.RunE,
 	}
-	root.PersistentFlags().StringVar(&s.stateDir, "state-dir", "", "directory of the running playground's state (default $XDG_STATE_HOME/lbc-playground)")
+	root.PersistentFlags().StringVar(&s.stateDir, "state-dir", "", "directory of the running playground's state (default $XDG_STATE_HOME/lbc-playground, or below ~/.local/state)")
 	root.PersistentFlags().StringVar(&s.repo, "repo", "", "checkout of the repository with config/crd and examples (default: found from here)")
 	root.Flags().AddFlagSet(up.Flags())
-	root.AddCommand(up, newDown(s), newStatus(s), newApply(s), newKubectl(s), newCurl(s), newAWS(s), newLogs(s), newRun(s), newBench(s))
+	root.AddCommand(up, newDown(s), newStatus(s), newEnv(s), newApply(s), newKubectl(s), newCurl(s), newAWS(s), newLogs(s), newRun(s), newBench(s))
 	return root
 }
 
@@ -83,16 +85,35 @@ func (*startingError) Error() string {
 func (s *settings) self() string {
 	name := os.Args[0]
 	if exe, err := os.Executable(); err == nil {
-		if wd, err := os.Getwd(); err == nil {
-			if rel, err := filepath.Rel(wd, exe); err == nil && !strings.HasPrefix(rel, "..") {
-				name = "./" + rel
-			} else {
-				name = exe
-			}
+		if name = fromHere(exe); !filepath.IsAbs(name) && !strings.Contains(name, "/") {
+			name = "./" + name // or the shell would search for it
 		}
 	}
 	if s.stateDir != "" {
 		name += " --state-dir " + s.stateDir
 	}
 	return name
+}
+
+// fromHere shortens a path below the working directory.
+func fromHere(path string) string {
+	if wd, err := os.Getwd(); err == nil {
+		if rel, err := filepath.Rel(wd, path); err == nil && filepath.IsLocal(rel) {
+			return rel
+		}
+	}
+	return path
+}
+
+// named is an argument check for commands that need at least one or, if single, exactly one of what is named.
+func named(what string, single bool) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		switch {
+		case len(args) == 0:
+			return fmt.Errorf("%s needs %s: %s", c.CommandPath(), what, c.UseLine())
+		case single && len(args) > 1:
+			return fmt.Errorf("%s takes %s only, not also %q: %s", c.CommandPath(), what, args[1:], c.UseLine())
+		}
+		return nil
+	}
 }

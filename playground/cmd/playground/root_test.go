@@ -15,6 +15,11 @@ import (
 	"github.com/k8s-lbc/lbc/playground/state"
 )
 
+func TestMain(m *testing.M) {
+	dropForeignFlags()
+	os.Exit(m.Run())
+}
+
 // execute runs the command line with a state directory of its own and returns what it printed.
 func execute(t *testing.T, args ...string) (string, error) {
 	t.Helper()
@@ -77,10 +82,37 @@ func TestMistakesAreToldWithTheirRemedy(t *testing.T) {
 		`-o "yaml" is not wide or json`:         {"aws", "calls", "-o", "yaml"},
 		"name the checkout with --repo":         {"up", "--repo", "/"},
 		`unknown command "upp"`:                 {"upp"},
+		`unknown command "foo"`:                 {"aws", "foo"},
+		"is not json":                           {"aws", "resources", "-o", "wide"},
+		"needs one URL":                         {"curl"},
+		`not also ["b"]`:                        {"curl", "a", "b"},
+		"needs a file with manifests":           {"run", "--once"},
+		"playground apply -f a -f b":            {"apply", "a", "b"},
 	} {
 		if _, err := execute(t, args...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: got %v, want %q", args, err, want)
 		}
+	}
+}
+
+func TestTheEnvironmentPointsToNothingOfTheUsers(t *testing.T) {
+	t.Parallel()
+	want := `export KUBECONFIG='/s/admin.kubeconfig'
+export CLUSTER_NAME=demo VPC_ID=vpc-1
+export AWS_ENDPOINT_URL=http://127.0.0.1:1 AWS_REGION=us-west-2 AWS_DEFAULT_REGION=us-west-2
+export AWS_ACCESS_KEY_ID=AKIAPLAYGROUNDUSER01 AWS_SECRET_ACCESS_KEY=playground AWS_EC2_METADATA_DISABLED=true
+unset AWS_PROFILE AWS_SESSION_TOKEN
+`
+	got := assignments(state.Endpoints{Kubeconfig: "/s/admin.kubeconfig", Simulator: "http://127.0.0.1:1", Region: "us-west-2", VPC: "vpc-1", Cluster: "demo"})
+	if got != want {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+func TestTheProgramTellsItsVersion(t *testing.T) {
+	t.Parallel()
+	if out, err := execute(t, "--version"); err != nil || out != "playground version "+version+"\n" {
+		t.Errorf("got %q, %v", out, err)
 	}
 }
 

@@ -30,7 +30,7 @@ answers 200 (or, where an action or a condition decides, anything below 500), de
 the AWS account is as it was before. The exit status is 0 if all of that happened.`,
 		Example: `  playground run --once examples/nlb.yaml
   playground run --once --account account.yaml --profile instant manifests/*.yaml`,
-		Args: cobra.MinimumNArgs(1),
+		Args: named("a file with manifests", false),
 		RunE: func(c *cobra.Command, files []string) error {
 			if !once {
 				return errors.New(`run needs --once; to apply something and stay, use "playground up -f FILE"`)
@@ -63,6 +63,9 @@ func runOnce(ctx context.Context, s *settings, l *launch, files []string, togeth
 	dir := state.Dir(temporary)
 	defer func() {
 		if keep || err != nil && ctx.Err() == nil {
+			for _, rest := range []string{"data", "pki", "cache"} { // of no use without a cluster
+				_ = os.RemoveAll(filepath.Join(temporary, rest))
+			}
 			fmt.Fprintf(out, "The logs are in %s.\n", filepath.Join(temporary, "logs")) //nolint:errcheck // a terminal
 			return
 		}

@@ -183,15 +183,17 @@ func guide(ctx context.Context, out io.Writer, s *settings, env *environment.Env
 			fmt.Fprintf(&b, "  %s curl %s\n  curl --connect-to ::%s %s\n", self, url, l.Address, url)
 		}
 	}
-	fmt.Fprintf(&b, `  export KUBECONFIG=%s
-  %[2]s kubectl get pods,services,ingresses -A
+	fmt.Fprintf(&b, `  %[2]s kubectl get pods,services,ingresses -A
   %[2]s apply -f %[3]s
   %[2]s aws resources
   %[2]s aws calls
   %[2]s logs -f %[8]s
+  eval "$(%[2]s env)"    # for kubectl, aws and lbc of your own
 
-The AWS API is at %[4]s (region %[5]s, VPC %[6]s); the logs are in %[7]s.
-`, e.Kubeconfig, self, filepath.Join(examples, "nlb.yaml"), e.Simulator, e.Region, e.VPC, filepath.Join(string(dir), "logs"), log)
+The cluster's kubeconfig is %[1]s;
+the AWS API is at %[4]s (region %[5]s, VPC %[6]s);
+the logs are in %[7]s.
+`, e.Kubeconfig, self, fromHere(filepath.Join(examples, "nlb.yaml")), e.Simulator, e.Region, e.VPC, filepath.Join(string(dir), "logs"), log)
 	b.WriteString("Ctrl-C ends the playground and everything in it.\n")
 	_, err = io.WriteString(out, b.String())
 	return err

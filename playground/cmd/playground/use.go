@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,7 +76,12 @@ func newApply(s *settings) *cobra.Command {
 		Use:     "apply -f FILE",
 		Short:   "Apply manifests (kubectl apply)",
 		Example: "  playground apply -f examples/nlb.yaml",
-		Args:    cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("name files with -f: playground apply -f %s", strings.Join(args, " -f "))
+			}
+			return nil
+		},
 		RunE: func(c *cobra.Command, _ []string) error {
 			args := []string{"apply"}
 			for _, f := range files {
@@ -99,7 +105,7 @@ func newCurl(s *settings) *cobra.Command {
 		Example: `  playground curl http://NAME.us-west-2.elb.amazonaws.com/
   playground curl -H 'Host: shop.example.com' http://NAME.us-west-2.elb.amazonaws.com/
   playground curl -v --connect-to ::NAME.us-west-2.elb.amazonaws.com: https://shop.example.com/`,
-		Args: cobra.ExactArgs(1),
+		Args: named("one URL", true),
 		RunE: func(c *cobra.Command, args []string) error {
 			_, e, err := s.running()
 			if err != nil {
@@ -123,7 +129,10 @@ func newCurl(s *settings) *cobra.Command {
 }
 
 func newAWS(s *settings) *cobra.Command {
-	c := &cobra.Command{Use: "aws", Short: "Look into the simulated AWS account"}
+	c := &cobra.Command{
+		Use: "aws", Short: "Look into the simulated AWS account",
+		Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }, // so that a misspelt command is an error
+	}
 	c.AddCommand(newResources(s), newCalls(s))
 	return c
 }
@@ -154,7 +163,7 @@ func newResources(s *settings) *cobra.Command {
 			return report.Resources(c.OutOrStdout(), r, endpoints)
 		},
 	}
-	addOutput(c, &output)
+	addOutput(c, &output, "json")
 	return c
 }
 
@@ -210,16 +219,20 @@ func newCalls(s *settings) *cobra.Command {
 	c.Flags().IntVar(&f.Limit, "limit", 200, "at most this many, the latest")
 	c.Flags().BoolVar(&all, "all", false, "no limit")
 	c.Flags().BoolVar(&counts, "counts", false, "numbers of calls by action instead")
-	addOutput(c, &output)
+	addOutput(c, &output, "wide", "json")
 	return c
 }
 
-func addOutput(c *cobra.Command, output *string) {
-	c.Flags().StringVarP(output, "output", "o", "", "wide or json (default: a table)")
+// addOutput adds -o with the forms that there are besides a table.
+func addOutput(c *cobra.Command, output *string, forms ...string) {
+	c.Flags().StringVarP(output, "output", "o", "", strings.Join(forms, " or ")+" (default: a table)")
+	if err := c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(forms, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag is defined one line above
+	}
 	run := c.RunE
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if *output != "" && *output != "wide" && *output != "json" {
-			return fmt.Errorf("-o %q is not wide or json", *output)
+		if *output != "" && !slices.Contains(forms, *output) {
+			return fmt.Errorf("-o %q is not %s", *output, strings.Join(forms, " or "))
 		}
 		return run(c, args)
 	}
