@@ -153,6 +153,9 @@ func (s *session) close() {
 	}
 	if s.endpoint != nil {
 		s.endpoint.stop()
+		if err := s.endpoint.Recorder.write(filepath.Join(s.o.Dir, "logs", "calls.log")); err != nil {
+			s.o.Progress(err.Error()) // what was measured holds without it
+		}
 	}
 	if s.log != nil {
 		_ = s.log.Close()

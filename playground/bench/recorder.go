@@ -3,9 +3,11 @@ package bench
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -63,6 +65,18 @@ func (r *Recorder) Since(mark int) []Call {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]Call(nil), r.calls[mark:]...)
+}
+
+// write writes the calls to a file, one a line: when it began, how long it took, its status, service and action.
+func (r *Recorder) write(path string) error {
+	var b bytes.Buffer
+	for _, c := range r.Since(0) {
+		fmt.Fprintf(&b, "%s %6d ms %d %s %s %s\n", c.Begin.Format("15:04:05.000"), c.End.Sub(c.Begin).Milliseconds(), c.Status, c.Service, c.Action, strings.Join(c.Targets, " "))
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		return fmt.Errorf("write the record of calls: %w", err)
+	}
+	return nil
 }
 
 // QuietFor is how long no call has begun, ended or been under way.
