@@ -11,6 +11,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
@@ -105,7 +106,8 @@ func (b *backendGroup) remove(ctx context.Context) (settled bool) {
 	return settled
 }
 
-// needed reports whether any object still carries a finalizer of ours.
+// needed reports whether any object still carries a finalizer of ours, or a binding still lets the group in: AWS keeps a group
+// that a rule refers to, and the rules go after the load balancers.
 func (b *backendGroup) needed(ctx context.Context) (bool, error) {
 	var ingresses networkingv1.IngressList
 	if err := b.client.List(ctx, &ingresses, client.UnsafeDisableDeepCopy); err != nil {
@@ -127,5 +129,25 @@ func (b *backendGroup) needed(ctx context.Context) (bool, error) {
 			return true, nil
 		}
 	}
-	return false, nil
+	group, known := b.inventory.SharedGroup()
+	if !known {
+		return false, nil
+	}
+	var bindings v1beta1.TargetGroupBindingList
+	if err := b.client.List(ctx, &bindings, client.UnsafeDisableDeepCopy); err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(bindings.Items, func(o v1beta1.TargetGroupBinding) bool { return admits(&o, group) }), nil
+}
+
+// admits reports whether a binding asks for rules whose source is the group.
+func admits(o *v1beta1.TargetGroupBinding, group string) bool {
+	if o.Spec.Networking == nil {
+		return false
+	}
+	return slices.ContainsFunc(o.Spec.Networking.Ingress, func(r v1beta1.NetworkingIngressRule) bool {
+		return slices.ContainsFunc(r.From, func(p v1beta1.NetworkingPeer) bool {
+			return p.SecurityGroup != nil && p.SecurityGroup.GroupID == group
+		})
+	})
 }

@@ -51,6 +51,7 @@ type targetBindings struct {
 	max        int
 	requeue    time.Duration
 	gone       func(arn string) bool // the target group was deleted by this process
+	left       func()                // a binding is gone, and its rules with it
 }
 
 // Reconcile makes one pass over a binding.
@@ -59,6 +60,7 @@ func (b *targetBindings) Reconcile(ctx context.Context, req reconcile.Request) (
 	if err := b.client.Get(ctx, req.NamespacedName, o); err != nil {
 		if apierrors.IsNotFound(err) {
 			b.forget(req.NamespacedName)
+			b.left()
 			return reconcile.Result{}, nil
 		}
 		return reconcile.Result{}, err
