@@ -153,7 +153,7 @@ func (b balancer) checkTargetGroups(ps *problems, p *picture, lb simclient.LoadB
 		for _, tg := range p.aws.TargetGroups {
 			if tg.LoadBalancer == lb.ARN && tg.Tags[b.owner()+"/resource"] == resource {
 				called[tg.Name] = g.service
-				b.checkTargetGroup(ps, p, tg, g, namespace)
+				b.checkTargetGroup(ps, p, lb, tg, g, namespace)
 				b.checkBinding(ps, p, tg, g, namespace)
 			}
 		}
@@ -171,7 +171,7 @@ func short(s string) string {
 	return s[:min(8, len(s))]
 }
 
-func (b balancer) checkTargetGroup(ps *problems, p *picture, tg simclient.TargetGroup, g targetGroup, namespace string) {
+func (b balancer) checkTargetGroup(ps *problems, p *picture, lb simclient.LoadBalancer, tg simclient.TargetGroup, g targetGroup, namespace string) {
 	service, _, _ := strings.Cut(g.service, ":")
 	matches(ps, "name of the target group", tg.Name, "^k8s-"+short(namespace)+"-"+short(service)+"-[0-9a-f]{10}$")
 	kind, port := "ip", g.port
@@ -195,11 +195,12 @@ func (b balancer) checkTargetGroup(ps *problems, p *picture, tg simclient.Target
 	} else {
 		ps.same("pods of "+service, len(want), g.targets)
 	}
-	checkTargets(ps, tg, want, port, g.unhealthy)
+	checkTargets(ps, lb, tg, want, port, g.unhealthy)
 }
 
-// checkTargets compares the registered targets that are not about to go.
-func checkTargets(ps *problems, tg simclient.TargetGroup, want []string, port int32, unhealthy bool) {
+// checkTargets compares the registered targets that are not about to go. Those in zones that the load balancer does not serve
+// are not used.
+func checkTargets(ps *problems, lb simclient.LoadBalancer, tg simclient.TargetGroup, want []string, port int32, unhealthy bool) {
 	var have []string
 	for _, t := range tg.Targets {
 		if t.State == "draining" {
@@ -209,6 +210,9 @@ func checkTargets(ps *problems, tg simclient.TargetGroup, want []string, port in
 		state, reason := "healthy", ""
 		if unhealthy {
 			state, reason = "unhealthy", "Target.FailedHealthChecks"
+		}
+		if !slices.ContainsFunc(lb.Zones, func(z simclient.Zone) bool { return z.Name == t.Zone }) {
+			state, reason = "unused", "Target.NotInUse"
 		}
 		ps.same("port, state and reason of target "+t.ID+" of "+tg.Name, []any{t.Port, t.State, t.Reason}, []any{port, state, reason})
 	}
@@ -250,7 +254,9 @@ func (b balancer) checkListeners(ps *problems, lb simclient.LoadBalancer, namesp
 				continue
 			}
 			rules = append(rules, text)
-			ps.tags(fmt.Sprintf("rule %d of %s", len(rules), what), r.Tags, b.tags(namespace, fmt.Sprintf("%d:%d", want.port, len(rules))))
+			if !b.edited {
+				ps.tags(fmt.Sprintf("rule %d of %s", len(rules), what), r.Tags, b.tags(namespace, fmt.Sprintf("%d:%d", want.port, len(rules))))
+			}
 			for _, a := range r.Actions {
 				if a.Forward != nil && a.Forward.Stickiness != nil && a.Forward.Stickiness.Enabled {
 					ps.add("rule %d of %s is sticky", len(rules), what)

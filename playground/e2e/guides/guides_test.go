@@ -4,8 +4,6 @@
 package guides
 
 import (
-	"cmp"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -85,10 +83,13 @@ func TestEachExampleAloneDoesWhatItShows(t *testing.T) {
 		t.Run(s.file, func(t *testing.T) {
 			before := c.Simulator.Resources()
 			s.gone(t)
+			mark := c.Mark()
 			s.apply(t)
 			s.settled(t)
 			s.only(t, before)
+			s.frugal(t, mark)
 			s.requests(t)
+			s.toldOff(t)
 			expectNoWrites(t, c, "an unrelated label and annotation", touched(s), func() { s.touch(t) })
 			expectNoWrites(t, c, restart, stacks(s), func() { c.RestartController(t) })
 			if s.story != nil {
@@ -98,6 +99,41 @@ func TestEachExampleAloneDoesWhatItShows(t *testing.T) {
 			c.WaitAccount(t, before)
 		})
 	}
+}
+
+func TestAllExamplesTogetherDoWhatTheyShow(t *testing.T) {
+	c := cluster(t)
+	var all []*scenario
+	for i := range rows {
+		s := newScenario(c, &rows[i])
+		s.gone(t)
+		all = append(all, s)
+	}
+	before := c.Simulator.Resources()
+	for _, s := range all {
+		s.apply(t)
+	}
+	each := func(name string, f func(*testing.T, *scenario)) {
+		t.Run(name, func(t *testing.T) {
+			for _, s := range all {
+				t.Run(s.file, func(t *testing.T) {
+					t.Parallel()
+					f(t, s)
+				})
+			}
+		})
+	}
+	each("applied", func(t *testing.T, s *scenario) {
+		s.settled(t)
+		s.requests(t)
+	})
+	if err := untouched(before, c.Simulator.Resources()).err(); err != nil {
+		t.Error(err)
+	}
+	expectNoWrites(t, c, restart, stacks(all...), func() { c.RestartController(t) })
+	expectNoWrites(t, c, "unrelated labels and annotations", touched(all...), func() { each("touched", func(t *testing.T, s *scenario) { s.touch(t) }) })
+	each("deleted", func(t *testing.T, s *scenario) { s.remove(t) })
+	c.WaitAccount(t, before)
 }
 
 // only checks what else the account has more, or has no more, since before.
@@ -126,9 +162,20 @@ func (s *scenario) only(t *testing.T, before simclient.Resources) {
 	ps.same("security groups made", len(after.SecurityGroups)-len(before.SecurityGroups), managed+min(managed, 1))
 	ps = append(ps, untouched(before, after)...)
 	slices.Sort(ports)
-	ps.same("ports of the node group opened for the backend group", opened(p, before), spans(slices.Compact(ports)))
+	ps.same("ports of the node group opened for the backend group", opened(&ps, p, before), slices.Compact(ports))
 	if err := ps.err(); err != nil {
 		t.Error(err)
+	}
+}
+
+// frugal checks that what the row has no need of was not written.
+func (s *scenario) frugal(t *testing.T, mark uint64) {
+	t.Helper()
+	for _, w := range s.c.Writes(mark) {
+		_, action, _ := strings.Cut(w, " ")
+		if slices.Contains(s.without, action) || len(s.balancers) == 0 && action != "RegisterTargets" {
+			t.Errorf("wrote %s", w)
+		}
 	}
 }
 
@@ -151,34 +198,26 @@ func untouched(before, after simclient.Resources) (ps problems) {
 	return ps
 }
 
-// opened are the rules that the node group has more than before, all of which must be ours.
-func opened(p *picture, before simclient.Resources) (rules []string) {
+// opened are the ports that the rules admit which the node group has more than before, all of which must be ours.
+func opened(ps *problems, p *picture, before simclient.Resources) (ports []int32) {
 	known := map[string]bool{}
 	for _, r := range (&picture{aws: before}).groupID(nodeGroup).Ingress {
 		known[r.ID] = true
 	}
 	backend, _ := p.group(backendGroup)
-	added := slices.Clone(p.groupID(nodeGroup).Ingress)
-	slices.SortFunc(added, func(x, y simclient.Permission) int { return cmp.Compare(x.From, y.From) })
-	for _, r := range added {
+	for _, r := range p.groupID(nodeGroup).Ingress {
 		if known[r.ID] {
 			continue
 		}
-		text := fmt.Sprintf("%s %d-%d", r.Protocol, r.From, r.To)
-		if r.Peer != backend.ID || r.Description != nodeRule {
-			text += fmt.Sprintf(" from %s %q", r.Peer, r.Description)
+		if r.Protocol != "tcp" || r.Peer != backend.ID || r.Description != nodeRule {
+			ps.add("the node group admits %s %d-%d from %s %q", r.Protocol, r.From, r.To, r.Peer, r.Description)
 		}
-		rules = append(rules, text)
+		for port := r.From; port <= r.To; port++ {
+			ports = append(ports, port)
+		}
 	}
-	return rules
-}
-
-// spans is how the ports appear in the node group: several become one rule from the lowest to the highest.
-func spans(ports []int32) []string {
-	if len(ports) == 0 {
-		return nil
-	}
-	return []string{fmt.Sprintf("tcp %d-%d", ports[0], ports[len(ports)-1])}
+	slices.Sort(ports)
+	return ports
 }
 
 func TestTheClassIsListed(t *testing.T) {

@@ -140,7 +140,8 @@ func (b binding) check(p *picture) (ps problems) {
 		} else {
 			ps.same("pods", len(targets), b.pods)
 		}
-		checkTargets(&ps, tg, targets, port, false)
+		lb, _ := p.loadBalancer("example-lb")
+		checkTargets(&ps, lb, tg, targets, port, false)
 		ps.same("what the binding's spec was completed with", text([]any{o.Spec.TargetType, o.Spec.TargetGroupProtocol, o.Spec.IPAddressType, o.Spec.VpcID, o.Spec.Networking}),
 			fmt.Sprintf(`["%s","HTTP","ipv4","vpc-00000000000000001",null]`, kind))
 		checkBound(&ps, p, o)

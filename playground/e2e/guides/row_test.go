@@ -11,6 +11,8 @@ type row struct {
 	balancers []balancer
 	bindings  []binding // those that the file itself has
 	asks      []ask
+	// without are AWS actions that there is no reason for.
+	without []string
 	// told are reasons of Warning events that belong to the example.
 	told []string
 	// story is what happens next: edits, and what they lead to. Afterwards the row need not hold any more.
@@ -35,6 +37,8 @@ type balancer struct {
 	attributes map[string]string // that are not AWS's defaults
 	listeners  []listener
 	groups     []targetGroup
+	// edited: rules went since the others were made, which keep the tags that they were made with.
+	edited bool
 }
 
 type listener struct {

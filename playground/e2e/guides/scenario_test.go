@@ -10,8 +10,10 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/playground/harness"
@@ -23,6 +25,7 @@ type scenario struct {
 	*row
 	c        *harness.Cluster
 	trial    *trial.Trial
+	mark     uint64                       // a call from which on writes count
 	defaults map[string]map[string]string // attributes of a new load balancer, by its type and scheme
 }
 
@@ -63,6 +66,11 @@ func (s *scenario) settled(t *testing.T) {
 	if w := p.warnings(s.told); len(w) > 0 {
 		t.Errorf("warned:\n  %s", strings.Join(w, "\n  "))
 	}
+}
+
+// toldOff waits for what the row is right to be warned of; some of it is only told when it has lasted.
+func (s *scenario) toldOff(t *testing.T) {
+	t.Helper()
 	for _, reason := range s.told {
 		s.c.WaitFor(t, "event "+reason, func(ctx context.Context) error {
 			events, err := s.c.Client.CoreV1().Events(s.namespace).List(ctx, metav1.ListOptions{FieldSelector: "reason=" + reason})
@@ -234,32 +242,33 @@ func (s *scenario) remove(t *testing.T) {
 	for i := range s.balancers {
 		hosts = append(hosts, s.host(t, i))
 	}
+	last := s.watchServices(t)
 	if s.lift != nil {
 		s.lift(t, s)
 	}
 	s.kubectl(t, "delete", "-f", s.path(), "--ignore-not-found", "--wait=false")
 	s.c.WaitFor(t, "the end of the objects of "+s.file, func(ctx context.Context) error {
 		var ps problems
-		for _, o := range s.objects() {
-			var err error
-			switch o[0] {
-			case "ingress":
-				_, err = s.c.Client.NetworkingV1().Ingresses(s.namespace).Get(ctx, o[1], metav1.GetOptions{})
-			case "service":
-				_, err = s.c.Client.CoreV1().Services(s.namespace).Get(ctx, o[1], metav1.GetOptions{})
-			}
-			if err == nil && o[0] != "targetgroupbinding" {
-				ps.add("%s %s is still there", o[0], o[1])
-			} else if err != nil && !apierrors.IsNotFound(err) {
-				return err
-			}
+		ingresses, err := s.c.Client.NetworkingV1().Ingresses(s.namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return err
+		}
+		services, err := s.c.Client.CoreV1().Services(s.namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return err
 		}
 		bindings, err := bindingsIn(ctx, s.c, s.namespace)
 		if err != nil {
 			return err
 		}
-		for _, b := range bindings {
-			ps.add("TargetGroupBinding %s is still there", b.Name)
+		for _, o := range ingresses.Items {
+			ps.add("Ingress %s is still there", o.Name)
+		}
+		for _, o := range services.Items {
+			ps.add("Service %s is still there", o.Name)
+		}
+		for _, o := range bindings {
+			ps.add("TargetGroupBinding %s is still there", o.Name)
 		}
 		for _, h := range hosts {
 			if addresses, err := s.c.Simulator.Resolve(h); err != nil || len(addresses) > 0 {
@@ -268,6 +277,48 @@ func (s *scenario) remove(t *testing.T) {
 		}
 		return ps.err()
 	})
+	last()
+}
+
+// watchServices watches the Services with load balancers to their end; the returned function demands that their status named
+// none at last.
+func (s *scenario) watchServices(t *testing.T) func() {
+	t.Helper()
+	var checks []func()
+	for _, b := range s.balancers {
+		if !b.nlb {
+			continue
+		}
+		w, err := s.c.Client.CoreV1().Services(s.namespace).Watch(t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=" + b.objects[0]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		checks = append(checks, func() {
+			defer w.Stop()
+			for {
+				select {
+				case e, ok := <-w.ResultChan():
+					if !ok {
+						t.Errorf("Service %s: the watch ended early", b.objects[0])
+						return
+					}
+					if o, ok := e.Object.(*corev1.Service); ok && e.Type == watch.Deleted {
+						if len(o.Status.LoadBalancer.Ingress) > 0 {
+							t.Errorf("Service %s went with the status %v", o.Name, o.Status.LoadBalancer.Ingress)
+						}
+						return
+					}
+				case <-t.Context().Done():
+					return
+				}
+			}
+		})
+	}
+	return func() {
+		for _, check := range checks {
+			check()
+		}
+	}
 }
 
 // gone waits until the namespace is gone, so that the file can be applied again.
@@ -286,22 +337,6 @@ func (s *scenario) gone(t *testing.T) {
 		}
 		return err
 	})
-}
-
-// within calls f again until it is true; for what the harness's WaitFor says too much about.
-func within(ctx context.Context, d time.Duration, f func() bool) bool {
-	bounded, cancel := context.WithTimeout(ctx, d)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for !f() {
-		select {
-		case <-tick.C:
-		case <-bounded.Done():
-			return false
-		}
-	}
-	return true
 }
 
 // shortWait is long enough for what comes at once, if it comes.

@@ -288,6 +288,7 @@ func leaveGroup(t *testing.T, s *scenario) {
 	traffic.More(t, s.c, 20)
 	s.kubectl(t, "delete", "ingress", "app1-ingress", "-n", s.namespace, "--wait=false")
 	left := s.balancers[0]
+	left.edited = true
 	left.objects, left.groups = []string{"app2-ingress"}, left.groups[1:]
 	left.listeners = slices.Clone(left.listeners)
 	left.listeners[0].rules = left.listeners[0].rules[1:]
@@ -328,7 +329,20 @@ func needNodePorts(t *testing.T, s *scenario) {
 	s.kubectl(t, "patch", "service", "web-service", "-n", s.namespace, "-p", `{"spec":{"type":"ClusterIP"}}`)
 	s.warned(t, "Ingress", s.namespace, "instance-ingress", "FailedBuildModel", "NodePort", "LoadBalancer")
 	s.kubectl(t, "patch", "service", "web-service", "-n", s.namespace, "-p", `{"spec":{"type":"NodePort"}}`)
-	s.c.WaitFor(t, "the state as before", s.state)
+	s.c.WaitFor(t, "targets with the new node port", func(ctx context.Context) error {
+		p, err := look(ctx, s.c, s.namespace)
+		if err != nil {
+			return err
+		}
+		lb, _ := p.loadBalancer(s.balancers[0].name)
+		var ps problems
+		for _, tg := range s.c.TargetGroups(lb) { // the port of a target group cannot be changed, and does not matter
+			checkTargets(&ps, lb, tg, allNodes, p.nodePort("web-service:80"), false)
+		}
+		ps.told(p, "Ingress", "instance-ingress")
+		return ps.err()
+	})
+	s.c.WaitGet(t, s.url(t, 0), "instance.example.com", 200, "web-service")
 }
 
 func scaleUnderLoad(t *testing.T, s *scenario) {

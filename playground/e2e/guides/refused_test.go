@@ -1,0 +1,133 @@
+package guides
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/playground/repository"
+)
+
+// refusal is an example that must not work, and what its user is told.
+type refusal struct {
+	file, namespace    string
+	kind, name, reason string
+	says               []string
+	then               func(*testing.T, *scenario) // while it is there
+}
+
+var refusals = []refusal{
+	{
+		file: "refused/05-malformed-certificate.yaml", namespace: "refused-cert", kind: "Ingress", name: "https-ingress",
+		says: []string{"arn:aws:acm:region:account:certificate/cert-id", "alb.ingress.kubernetes.io/certificate-arn"}, then: correctCertificate,
+	},
+	{
+		file: "refused/09-tgb-ip-with-node-selector.yaml", namespace: "refused-tgb", kind: "TargetGroupBinding", name: "example-tgb",
+		says: []string{"TargetGroupBinding cannot set NodeSelector when TargetType is ip", "spec.nodeSelector"}, then: nothingWritten,
+	},
+	{
+		file: "refused/11-malformed-security-group.yaml", namespace: "refused-sg", kind: "Ingress", name: "secure-ingress", reason: "FailedBuildModel",
+		says: []string{"InvalidGroupId.Malformed", "sg-frontend-12345678", "alb.ingress.kubernetes.io/security-groups"}, then: nothingWritten,
+	},
+	{
+		file: "refused/50-missing-ingress-class.yaml", namespace: "refused-class", kind: "Ingress", name: "my-app-ingress", reason: "FailedLoadGroupID",
+		says: []string{"failed load groupID due to invalid ingress class: ", "no-such-class", "not found"}, then: makeClass,
+	},
+}
+
+func TestWhatMustBeRefusedIsToldOnItsObjectAndCostsNothing(t *testing.T) {
+	c := cluster(t)
+	for _, r := range refusals {
+		t.Run(r.file, func(t *testing.T) {
+			s := newScenario(c, &row{file: r.file, namespace: r.namespace})
+			before := c.Simulator.Resources()
+			mark := c.Mark()
+			s.apply(t)
+			s.warned(t, r.kind, r.namespace, r.name, r.reason, r.says...)
+			s.mark = mark
+			r.then(t, s)
+			s.remove(t)
+			c.WaitAccount(t, before)
+		})
+	}
+}
+
+// nothingWritten also demands that no load balancer is named in the status.
+func nothingWritten(t *testing.T, s *scenario) {
+	if w := s.c.Writes(s.mark); len(w) > 0 {
+		t.Errorf("wrote %v", w)
+	}
+	p, err := look(t.Context(), s.c, s.namespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, i := range p.ingresses {
+		if len(i.Status.LoadBalancer.Ingress) > 0 {
+			t.Errorf("Ingress %s has an address", name)
+		}
+	}
+}
+
+// correctCertificate shows that port 80 is served meanwhile, and that the right ARN adds HTTPS to what is there.
+func correctCertificate(t *testing.T, s *scenario) {
+	host := s.c.IngressAddress(t, s.namespace, "https-ingress")
+	a := ask{url: "http://secure.example.com/a?b=1", status: 301, location: "https://secure.example.com:443/a?b=1"}
+	s.c.WaitGet(t, "http://"+host+"/", "secure.example.com", 301, "")
+	lb := s.c.LoadBalancer(t, host)
+	if err := s.ask(t.Context(), a, lb); err != nil {
+		t.Error(err)
+	}
+	if len(lb.Listeners) != 1 || lb.Listeners[0].Port != 80 {
+		t.Errorf("listeners: %v, want 80 alone", lb.Listeners)
+	}
+	s.mark = s.c.Mark()
+	s.annotate(t, "https-ingress", "certificate-arn="+certificate("1"))
+	s.c.WaitGet(t, "https://"+host+"/", "secure.example.com", 200, "secure-service")
+	for _, w := range s.c.Writes(s.mark) {
+		if strings.Contains(w, "Delete") || strings.Contains(w, "CreateLoadBalancer") || w == "ec2 CreateSecurityGroup" {
+			t.Errorf("the right ARN led to %s", w)
+		}
+	}
+	if after := s.c.LoadBalancer(t, host); after.ARN != lb.ARN {
+		t.Error("the load balancer is another one")
+	}
+}
+
+// makeClass shows that the Ingress of a class that is missing costs no AWS call, and is served once the class is there.
+func makeClass(t *testing.T, s *scenario) {
+	nothingWritten(t, s)
+	i, err := s.c.Client.NetworkingV1().Ingresses(s.namespace).Get(t.Context(), "my-app-ingress", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(i.Finalizers) > 0 {
+		t.Errorf("it has the finalizers %v", i.Finalizers)
+	}
+	const class = "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: no-such-class}\nspec: {controller: ingress.k8s.aws/alb}\n"
+	s.c.Apply(t, class)
+	host := s.c.IngressAddress(t, s.namespace, "my-app-ingress")
+	s.c.WaitGet(t, "http://"+host+"/", "myapp.example.com", 200, "my-app-service")
+}
+
+func TestEveryExampleHasARow(t *testing.T) {
+	t.Parallel()
+	root, err := repository.FindFromProcess()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(root.Example(filepath.Join("guides", "[0-9]*.yaml")))
+	if err != nil || len(files) != len(rows)+1 {
+		t.Errorf("%d files for %d rows, %v", len(files), len(rows)+1, err)
+	}
+	known := map[string]bool{"00-ingressclass-alb.yaml": true}
+	for _, r := range rows {
+		known[r.file] = true
+	}
+	for _, f := range files {
+		if !known[filepath.Base(f)] {
+			t.Errorf("%s has no row", f)
+		}
+	}
+}
