@@ -3,12 +3,15 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo v0.0.0-dev)
-LDFLAGS := -X main.version=$(VERSION)
+# Without tables for debuggers, linking takes half the time; stack traces do not need them.
+LDFLAGS := -s -w -X main.version=$(VERSION)
 # The playground's Kubernetes tells the version of its module, as a release's build makes it.
 KUBERNETES := $(shell awk '$$1 == "k8s.io/kubernetes" {print $$2}' playground/go.mod)
 KUBERNETES_LDFLAGS := -X k8s.io/component-base/version.gitVersion=$(KUBERNETES) -X k8s.io/component-base/version.gitMajor=$(word 1,$(subst ., ,$(KUBERNETES:v%=%))) \
 	-X k8s.io/component-base/version.gitMinor=$(word 2,$(subst ., ,$(KUBERNETES:v%=%))) -X k8s.io/component-base/version.gitCommit= -X k8s.io/component-base/version.gitTreeState=clean
 GO ?= go
+# The compiler collects garbage less often: a tenth less time for some more memory.
+BUILD := GOGC=$${GOGC:-200} hack/progress.sh $(GO) build
 # Test flags, such as TESTFLAGS='-run Weights -v'.
 TESTFLAGS ?=
 
@@ -25,12 +28,12 @@ playground: build-playground ## a cluster, an AWS and the controller on this mac
 .PHONY: build
 build: ## build the controller, the command line and the simulator into bin/
 	@echo "building controller, lbc and awssim (minutes the first time, seconds later)"
-	@hack/progress.sh $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+	@$(BUILD) -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 .PHONY: build-playground
 build-playground: build ## build the playground, too (minutes the first time: it links a Kubernetes control plane)
 	@echo "building the playground (with etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl inside)"
-	@hack/progress.sh $(GO) build -C playground -trimpath -ldflags '$(LDFLAGS) $(KUBERNETES_LDFLAGS)' -o ../bin/playground ./cmd/playground
+	@$(BUILD) -C playground -trimpath -ldflags '$(LDFLAGS) $(KUBERNETES_LDFLAGS)' -o ../bin/playground ./cmd/playground
 
 ##@ Develop
 

@@ -33,7 +33,6 @@ type Endpoints struct {
 	PID        int       `json:"pid"`
 	Started    time.Time `json:"started"`
 	Ready      bool      `json:"ready"` // examples are applied and answer
-	Failure    string    `json:"failure,omitempty"`
 	APIServer  string    `json:"apiServer"`
 	Kubeconfig string    `json:"kubeconfig"`
 	Simulator  string    `json:"simulator"` // URL
@@ -64,10 +63,12 @@ func (e *RunningError) Error() string {
 }
 
 // Lock is held by a playground as long as it runs; the kernel releases it with the process, however that ends.
-type Lock struct{ file *os.File }
+type Lock struct {
+	file *os.File
+	dir  Dir
+}
 
-// Take locks the directory for this process and empties it of what an earlier playground left, except its logs' directory
-// itself. It fails with *RunningError.
+// Take locks the directory for this process and empties it of what an earlier playground left. It fails with *RunningError.
 func (d Dir) Take() (*Lock, error) {
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return nil, fmt.Errorf("create the state directory: %w", err)
@@ -76,7 +77,7 @@ func (d Dir) Take() (*Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the lock: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := lock(f); err != nil {
 		_ = f.Close()
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("lock %s: %w", d.path("lock"), err)
@@ -87,17 +88,40 @@ func (d Dir) Take() (*Lock, error) {
 		}
 		return nil, running
 	}
-	for _, name := range []string{"endpoints.json", "data", "pki", "logs", "cache"} {
-		if err := os.RemoveAll(d.path(name)); err != nil {
-			_ = f.Close()
-			return nil, fmt.Errorf("remove what an earlier playground left: %w", err)
-		}
+	if err := errors.Join(os.RemoveAll(d.path("logs")), d.sweep()); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("remove what an earlier playground left: %w", err)
 	}
-	return &Lock{f}, nil
+	return &Lock{f, d}, nil
 }
 
-// Release gives the directory free.
-func (l *Lock) Release() { _ = l.file.Close() }
+// lock takes the lock, with some patience: who looks whether a playground runs holds it for a moment.
+func lock(f *os.File) error {
+	const attempts, pause = 30, 10 * time.Millisecond
+	for n := 1; ; n++ {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) || n == attempts {
+			return err
+		}
+		time.Sleep(pause)
+	}
+}
+
+// Release removes everything but the logs and gives the directory free.
+func (l *Lock) Release() {
+	_ = l.dir.sweep() // the next playground tries again
+	_ = l.file.Close()
+}
+
+// sweep removes what is of use only to a running playground.
+func (d Dir) sweep() error {
+	names := []string{d.path("endpoints.json"), d.path("data"), d.path("pki"), d.path("cache")}
+	kubeconfigs, err := filepath.Glob(d.path("*.kubeconfig"))
+	for _, name := range append(names, kubeconfigs...) {
+		err = errors.Join(err, os.RemoveAll(name))
+	}
+	return err
+}
 
 // Running reads the description of the playground that runs; the error is a *NotRunningError if none does. A playground that
 // is just starting may have no description yet: Endpoints is then zero but for what is known.

@@ -2,7 +2,9 @@ package state
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -35,10 +37,40 @@ func TestOnePlaygroundAtATimeOwnsADirectory(t *testing.T) {
 	if _, err := d.Take(); !errors.As(err, &running) || running.PID != 42 {
 		t.Errorf("a second one: %v", err)
 	}
+	for _, name := range []string{"admin.kubeconfig", "logs/controller.log", "data/etcd"} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(d.path(name)), 0o700), os.WriteFile(d.path(name), nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	lock.Release()
 	if _, err := d.Running(); !errors.As(err, &notRunning) {
 		t.Errorf("after the end: %v", err)
 	}
+	left, err := filepath.Glob(d.path("*"))
+	if diff := cmp.Diff([]string{d.path("lock"), d.path("logs")}, left); err != nil || diff != "" {
+		t.Errorf("left behind: %v %s", err, diff)
+	}
+	if logs, err := d.Logs(); err != nil || len(logs) != 1 {
+		t.Errorf("logs %v, %v", logs, err)
+	}
+}
+
+func TestAGlanceAtTheLockDoesNotKeepAPlaygroundFromStarting(t *testing.T) {
+	t.Parallel()
+	d := Dir(t.TempDir())
+	glance, err := os.Create(d.path("lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Flock(int(glance.Fd()), syscall.LOCK_SH); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(30*time.Millisecond, func() { _ = glance.Close() })
+	l, err := d.Take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Release()
 }
 
 func TestTheDefaultDirectoryFollowsTheXDGSpecification(t *testing.T) {

@@ -26,7 +26,7 @@ func newRoot() *cobra.Command {
 		Short: "A Kubernetes cluster, an AWS account and the load balancer controller, on this machine only",
 		Long: `playground runs a real Kubernetes control plane with simulated nodes, a simulated AWS account whose load
 balancers carry traffic, and the real load balancer controller between the two. It needs nothing but this
-binary and the controller's, sends nothing to any other machine, and leaves nothing behind.
+binary and the controller's, sends nothing to any other machine, and leaves nothing behind but its logs.
 
 Without a command it does what "up" does.`,
 		Example: `  playground up                            start, apply an example, stay until Ctrl-C

@@ -47,7 +47,7 @@ it. It stays until Ctrl-C (or "playground down") and then ends everything that i
 	return c
 }
 
-func runUp(ctx context.Context, s *settings, l *launch, files []string, noExamples bool, out io.Writer) (err error) {
+func runUp(ctx context.Context, s *settings, l *launch, files []string, noExamples bool, out io.Writer) error {
 	began := time.Now()
 	dir, err := s.dir()
 	if err != nil {
@@ -69,13 +69,6 @@ func runUp(ctx context.Context, s *settings, l *launch, files []string, noExampl
 	if err := keepTerminal(dir); err != nil {
 		return err
 	}
-	endpoints := state.Endpoints{PID: os.Getpid(), Started: began}
-	defer func() {
-		if err != nil { // for "up --detach", which waits for one or the other
-			endpoints.Failure = err.Error()
-			_ = dir.Write(endpoints)
-		}
-	}()
 	fmt.Fprintln(out, "Starting a playground") //nolint:errcheck // a terminal
 	env, endpoints, err := l.start(ctx, dir, options, out)
 	if err != nil {
