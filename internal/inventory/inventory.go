@@ -76,19 +76,11 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 	}
 }
 
-// Load reads in bulk what the cluster owns, and the network facts that nearly every stack asks for. Called again it looks at
-// everything anew.
+// Load reads in bulk what the cluster owns, and the network facts that nearly every stack asks for, unless somebody who asked
+// before has caused that already.
 func (i *Inventory) Load(ctx context.Context) error {
-	i.mu.Lock()
-	i.seq++
-	need := i.seq
-	for _, e := range i.stacks {
-		e.stale = need
-	}
-	i.tags = map[string]map[string]string{}
-	i.mu.Unlock()
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return i.list(ctx, need) })
+	g.Go(func() error { return i.list(ctx, 1) })
 	g.Go(func() error { _, err := i.subnets(ctx); return err })
 	g.Go(func() error { _, err := i.vpc(ctx); return err })
 	return g.Wait()

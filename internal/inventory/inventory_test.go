@@ -147,6 +147,23 @@ func TestAnEmptyAccountIsReadInEightCallsAndThenKnown(t *testing.T) {
 	}
 }
 
+func TestALoadAfterTheFirstQuestionsReadsOnlyWhatTheyLeft(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.answer(facts.Need{Kind: facts.NeedSecurityGroups})
+	if _, err := f.inv.Observed(t.Context(), key(stack.Ingress, "web"), nil); err != nil {
+		t.Fatal(err)
+	}
+	f.reads()
+	if err := f.inv.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int{"DescribeSubnets": 1, "DescribeAvailabilityZones": 1, "DescribeVpcs": 1}
+	if diff := cmp.Diff(want, f.reads()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestWhatOthersCreatedIsFoundByItsTagsOldAndNew(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
