@@ -3,6 +3,7 @@ package compile
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
@@ -84,11 +85,35 @@ func (c *compiler) strict() Result {
 	}
 	switch {
 	case wrong:
-		return Result{Good: c.carry(), Diagnostics: c.diagnose(b, "; nothing of its group is built or changed until this is fixed")}
+		found := c.diagnose(b, "; nothing of its group is built or changed until this is fixed")
+		return Result{Good: c.carry(), Diagnostics: append(found, c.waitFor(found)...)}
 	case len(b.needs) > 0:
 		return c.waiting(b.needs)
 	}
 	return c.finish(b)
+}
+
+// waitFor tells the members without errors for whom their group waits.
+func (c *compiler) waitFor(found diag.List) diag.List {
+	var wrong []string
+	for _, m := range c.e.Members {
+		if slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Object == m.Object && d.Class != diag.Note }) {
+			wrong = append(wrong, m.Object.String())
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	names := strings.Join(wrong, ", ")
+	var out diag.List
+	for _, m := range c.e.Members {
+		if !slices.Contains(wrong, m.Object.String()) {
+			out = append(out, diag.New(m.Object, "", diag.GroupWaits,
+				fmt.Sprintf("nothing of the group is built or changed until %s is corrected, because the controller runs with --strict-groups", names),
+				"see the events there, or run the controller without the flag"))
+		}
+	}
+	return out
 }
 
 // setAside moves a member to its next standing. If that depends on what exists, ask is true and r asks for it.

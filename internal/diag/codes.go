@@ -35,6 +35,7 @@ const (
 	UnsupportedFeature    Code = "UnsupportedFeature"
 	IgnoredSetting        Code = "IgnoredSetting"
 	ConflictingSettings   Code = "ConflictingSettings"
+	GroupWaits            Code = "GroupWaits"
 	InvalidRule           Code = "InvalidRule"
 	ServiceNotFound       Code = "ServiceNotFound"
 	ServicePortNotFound   Code = "ServicePortNotFound"
@@ -67,6 +68,7 @@ var table = map[Code]Info{
 	UnsupportedFeature:    {Note, NoteReason, "a setting is understood but not acted on by this version"},
 	IgnoredSetting:        {Note, NoteReason, "a setting has no effect beside another one"},
 	ConflictingSettings:   {Conflict, FailedBuildModel, "two members of a group claim different values for one setting of the shared load balancer"},
+	GroupWaits:            {Conflict, FailedBuildModel, "with --strict-groups, an Ingress waits until every member of its group is valid"},
 	InvalidRule:           {Invalid, FailedBuildModel, "a rule of the Ingress cannot be expressed as a listener rule"},
 	ServiceNotFound:       {NotFound, FailedBuildModel, "a backend Service does not exist"},
 	ServicePortNotFound:   {NotFound, FailedBuildModel, "a backend Service has no such port"},
