@@ -20,8 +20,12 @@ type Result struct {
 	// Passes is how many reconciliations the controller made, by its own count, in the rows that do not restart it.
 	Passes  int     `json:"passes,omitempty"`
 	Seconds float64 `json:"seconds,omitempty"` // of timed and compute rows
-	Bytes   int64   `json:"bytes,omitempty"`   // of memory rows
-	Budget  Limit   `json:"budget"`
+	// Spread are percentiles of what Seconds is the 99th of, by their numbers.
+	Spread map[string]float64 `json:"spread,omitempty"`
+	// Processor is the processor time that the controller used, in seconds.
+	Processor float64 `json:"processorSeconds,omitempty"`
+	Bytes     int64   `json:"bytes,omitempty"` // of memory rows
+	Budget    Limit   `json:"budget"`
 	// OK is false if something is over budget.
 	OK bool `json:"ok"`
 }
@@ -89,6 +93,12 @@ func (r *Result) line() string {
 		parts = append(parts, fmt.Sprintf("%.0f MiB", float64(r.Bytes)/(1<<20)))
 	case timeKind, computeKind:
 		parts = append(parts, seconds(r.Seconds))
+		for _, p := range slices.Sorted(maps.Keys(r.Spread)) {
+			parts = append(parts, p+" "+seconds(r.Spread[p]))
+		}
+	}
+	if r.Processor > 0 {
+		parts = append(parts, "processor "+seconds(r.Processor))
 	}
 	if r.Failed > 0 {
 		parts = append(parts, fmt.Sprintf("%d failed", r.Failed))

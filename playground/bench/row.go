@@ -126,12 +126,15 @@ func (s *session) run(ctx context.Context, r row) (Result, error) {
 		s.endpoint.Recorder.SetDelay(s.o.Latency)
 		defer s.endpoint.Recorder.SetDelay(0)
 	}
-	mark, before := s.endpoint.Recorder.Mark(), s.passes()
+	mark, before, used := s.endpoint.Recorder.Mark(), s.passes(), s.control.processor()
 	if err := r.measure(ctx, s, &result); err != nil {
 		return result, err
 	}
 	if after := s.passes(); after >= before {
 		result.Passes = int(after - before)
+	}
+	if after := s.control.processor(); after >= used {
+		result.Processor = (after - used).Seconds()
 	}
 	result.tally(s.endpoint.Recorder.Since(mark))
 	return result, nil

@@ -177,7 +177,8 @@ func timedReady(ctx context.Context, s *session, r *Result) error {
 		return errors.New("not every endpoint was registered")
 	}
 	slices.Sort(took)
-	r.Seconds = took[len(took)*99/100]
+	at := func(percent int) float64 { return took[(len(took)-1)*percent/100] }
+	r.Seconds, r.Spread = at(99), map[string]float64{"p50": at(50), "p90": at(90), "p100": at(100)}
 	return nil
 }
 
