@@ -45,7 +45,7 @@ func TestATargetGroupOfTheUserFollowsTheService(t *testing.T) {
 		scene.WaitTargets(t, c, arn, 4)
 	}
 	wait(t, c, "what the binding was completed with", func() string {
-		return differs("spec", c.Kubectl(t, "get", "targetgroupbinding", "-n", ns, "by-name", "-o", "jsonpath={.spec.targetGroupARN} {.spec.targetType} {.spec.vpcID}"),
+		return differs("spec", scene.Query(t, c, "get", "targetgroupbinding", "-n", ns, "by-name", "-o", "jsonpath={.spec.targetGroupARN} {.spec.targetType} {.spec.vpcID}"),
 			byName+" ip "+c.Simulator.Seed().VPC.ID)
 	})
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
@@ -85,7 +84,7 @@ func TestWhateverIsDeletedFirstNothingIsLeft(t *testing.T) {
 			d.steps(t, c, ns)
 			scene.WaitGone(t, c, append(scene.Marks(ns), "k8s-"+ns+"-", "ingress.k8s.aws/stack="+ns)...)
 			wait(t, c, "the objects to go", func() string {
-				return strings.TrimSpace(c.Kubectl(t, "get", "ingress,service,targetgroupbindings", "-n", ns, "--ignore-not-found", "-o", "name"))
+				return scene.Query(t, c, "get", "ingress,service,targetgroupbindings", "-n", ns, "--ignore-not-found", "-o", "name")
 			})
 		})
 	}

@@ -80,7 +80,7 @@ func TestAMemberThatChangesItsGroupMovesAndLeavesNothingBehind(t *testing.T) {
 		return ""
 	})
 	second := serve(t, c, ns, "moves", "/moves")
-	if finalizers := c.Kubectl(t, "get", "ingress", "-n", ns, "moves", "-o", "jsonpath={.metadata.finalizers}"); finalizers != `["group.ingress.k8s.aws/`+other+`"]` {
+	if finalizers := scene.Query(t, c, "get", "ingress", "-n", ns, "moves", "-o", "jsonpath={.metadata.finalizers}"); finalizers != `["group.ingress.k8s.aws/`+other+`"]` {
 		t.Errorf("finalizers of the member that moved: %s", finalizers)
 	}
 
@@ -113,9 +113,9 @@ func TestAnIngressThatGoesToAnotherControllerIsReleased(t *testing.T) {
 	scene.Change(t, c, scene.Ingress(ns, "web", "somebody", public(nil)))
 	scene.WaitGone(t, c, scene.Marks(ns)...)
 	wait(t, c, "release", func() string {
-		return strings.Trim(c.Kubectl(t, "get", "ingress", "-n", ns, "web", "-o", "jsonpath={.metadata.finalizers}"), "[]")
+		return strings.Trim(scene.Query(t, c, "get", "ingress", "-n", ns, "web", "-o", "jsonpath={.metadata.finalizers}"), "[]")
 	})
-	if status := c.Kubectl(t, "get", "ingress", "-n", ns, "web", "-o", "jsonpath={.status.loadBalancer.ingress}"); status != "" {
+	if status := scene.Query(t, c, "get", "ingress", "-n", ns, "web", "-o", "jsonpath={.status.loadBalancer.ingress}"); status != "" {
 		t.Errorf("the status still shows %s", status)
 	}
 	bindings(t, c, ns, 0)
@@ -129,7 +129,7 @@ func TestAnIngressThatGoesToAnotherControllerIsReleased(t *testing.T) {
 func bindings(t *testing.T, c *harness.Cluster, namespace string, n int) {
 	t.Helper()
 	wait(t, c, "TargetGroupBindings", func() string {
-		names := strings.Fields(c.Kubectl(t, "get", "targetgroupbindings", "-n", namespace, "-o", "jsonpath={.items[*].metadata.name}"))
+		names := strings.Fields(scene.Query(t, c, "get", "targetgroupbindings", "-n", namespace, "-o", "jsonpath={.items[*].metadata.name}"))
 		if len(names) != n {
 			return "there are " + strings.Join(names, ", ")
 		}

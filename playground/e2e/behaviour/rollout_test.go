@@ -42,12 +42,12 @@ func TestARollingUpdateAnswersEveryRequest(t *testing.T) {
 	const ns = "rolling"
 	c.Apply(t, scene.Namespace(ns, 3)+scene.Ingress(ns, "web", scene.Class, public(nil)))
 	lb := serve(t, c, ns, "web", "/")
-	before := c.Kubectl(t, "get", "pods", "-n", ns, "-o", "jsonpath={.items[*].metadata.name}")
+	before := scene.Query(t, c, "get", "pods", "-n", ns, "-o", "jsonpath={.items[*].metadata.name}")
 	traffic := scene.Send(t, c, url(lb, "/"), "", scene.OK)
 	c.Kubectl(t, "rollout", "restart", "deployment", "-n", ns, "web")
 	c.Kubectl(t, "rollout", "status", "deployment", "-n", ns, "web", "--timeout=120s")
 	wait(t, c, "the former pods to be gone", func() string {
-		now := c.Kubectl(t, "get", "pods", "-n", ns, "-o", "jsonpath={.items[*].metadata.name}")
+		now := scene.Query(t, c, "get", "pods", "-n", ns, "-o", "jsonpath={.items[*].metadata.name}")
 		for _, pod := range strings.Fields(before) {
 			if strings.Contains(now, pod) {
 				return pod + " is there"

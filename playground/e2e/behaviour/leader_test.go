@@ -1,0 +1,148 @@
+package behaviour
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
+	"github.com/k8s-lbc/lbc/playground/process"
+)
+
+// replica is another process of the controller beside the playground's own.
+type replica struct {
+	process         *process.Process
+	log             string
+	health, metrics string // URLs without path
+}
+
+func startReplica(t *testing.T, c *harness.Cluster) replica {
+	t.Helper()
+	binary := os.Getenv("CONTROLLER")
+	if binary == "" {
+		var err error
+		if binary, err = c.Repo.Controller(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kubeconfig, err := c.Env.Cluster.Plane.ControllerKubeconfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	health, metrics := freeAddress(t), freeAddress(t)
+	r := replica{log: filepath.Join(t.TempDir(), "replica.log"), health: "http://" + health, metrics: "http://" + metrics}
+	seeded := c.Simulator.Seed()
+	r.process, err = process.Start(process.Options{
+		Path: binary, Log: r.log,
+		Args: []string{
+			"--cluster-name=" + seeded.Cluster.Name, "--kubeconfig=" + kubeconfig, "--aws-region=" + seeded.Region, "--aws-vpc-id=" + seeded.VPC.ID,
+			"--leader-election-namespace=kube-system", "--health-probe-bind-addr=" + health, "--metrics-bind-addr=" + metrics,
+		},
+		Env: []string{
+			"AWS_ENDPOINT_URL=" + c.Env.URL, "AWS_REGION=" + seeded.Region, "AWS_ACCESS_KEY_ID=AKIAREPLICA000000001", "AWS_SECRET_ACCESS_KEY=playground",
+			"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "HOME=" + t.TempDir(),
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), process.Grace)
+		defer cancel()
+		r.process.Stop(ctx)
+	})
+	return r
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // nothing was sent
+	return l.Addr().String()
+}
+
+// get is status and body of a page.
+func get(ctx context.Context, url string) (int, string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer resp.Body.Close() //nolint:errcheck // read to its end
+	body, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(body), err
+}
+
+// metricNames are those that dashboards of users read from a controller that has worked.
+var metricNames = []string{
+	"aws_api_calls_total", "aws_api_call_duration_seconds", "aws_api_call_retries", "aws_target_group_info",
+	"controller_runtime_reconcile_total", "controller_runtime_reconcile_errors_total", "controller_runtime_reconcile_time_seconds",
+	"workqueue_depth", "rest_client_requests_total", "leader_election_master_status", "go_goroutines", "process_resident_memory_bytes",
+	"lbc_plan_steps_total",
+}
+
+func TestAStandbyIsReadyAndTakesOverWhenTheLeaderStops(t *testing.T) {
+	c := cluster(t)
+	const ns = "leading"
+	settled(t, c)
+	standby := startReplica(t, c)
+	for _, path := range []string{"/healthz", "/healthz/health-ping", "/readyz"} {
+		c.WaitFor(t, path, func(ctx context.Context) error {
+			status, body, err := get(ctx, standby.health+path)
+			if err != nil {
+				return err
+			}
+			if status != http.StatusOK {
+				return fmt.Errorf("it answers %d: %s", status, body)
+			}
+			return nil
+		})
+	}
+	const leads = "leader_election_master_status"
+	m, err := scrape(t.Context(), standby.metrics+"/metrics")
+	if err != nil || m.sum(leads) != 0 || m.sum("controller_runtime_reconcile_total") != 0 {
+		t.Errorf("the standby leads: %v, makes passes: %v, %v", m.sum(leads), m.sum("controller_runtime_reconcile_total"), err)
+	}
+	for _, call := range c.Calls(0) {
+		if strings.Contains(call.Caller, "AKIAREPLICA") {
+			t.Errorf("the standby calls AWS: %s", call.Action)
+		}
+	}
+
+	c.Env.StopController()
+	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, public(nil)))
+	serve(t, c, ns, "web", "/")
+	if m, err = scrape(t.Context(), standby.metrics+"/metrics"); err != nil || m.sum(leads) != 1 {
+		t.Errorf("the new leader's metric says %v, %v", m.sum(leads), err)
+	}
+	for _, name := range metricNames {
+		if !m.has(name) {
+			t.Errorf("no metric %s", name)
+		}
+	}
+	if n := m.sum("aws_target_group_info", `namespace="`+ns+`"`, `service="web"`); n != 1 {
+		t.Errorf("aws_target_group_info is %v", n)
+	}
+	expectNoWarnings(t, c, ns)
+
+	// And back again; the one that stops says so and ends well.
+	c.RestartController(t)
+	ctx, cancel := context.WithTimeout(t.Context(), process.Grace)
+	defer cancel()
+	standby.process.Stop(ctx)
+	c.Kubectl(t, "delete", "ingress", "-n", ns, "web", "--timeout=60s")
+	scene.WaitGone(t, c, scene.Marks(ns)...)
+}

@@ -1,0 +1,163 @@
+package behaviour
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
+)
+
+// The tests in this file are not parallel: the controller, and the whole account, are theirs.
+
+func TestAControllerKilledAgainAndAgainMakesEverythingOnceAndLeavesNothing(t *testing.T) {
+	alone := "--enable-leader-election=false" // a lease that nobody released costs each successor 15 seconds
+	c := harness.Start(t, harness.Options{ExtraArgs: []string{alone}})
+	const ns, n = "killed", 10
+	before := c.Simulator.Resources()
+	var all strings.Builder
+	for i := range n {
+		all.WriteString(scene.Ingress(ns, fmt.Sprintf("web%d", i), scene.Class, public(nil)))
+	}
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	t.Run("alive", func(t *testing.T) {
+		c.Apply(t, scene.Namespace(ns, 1))
+		mark := c.Mark()
+		scene.Change(t, c, all.String())
+		for writes := 0; ; {
+			// Some 70 writes make everything: each controller lives for up to 20 of them.
+			writes += 1 + random.IntN(20)
+			if writes >= 65 {
+				break
+			}
+			wait(t, c, fmt.Sprintf("%d writes", writes), func() string {
+				if now := len(c.Writes(mark)); now < writes {
+					return fmt.Sprintf("%d", now)
+				}
+				return ""
+			})
+			c.KillController()
+			c.RestartController(t, alone)
+		}
+		for i := range n {
+			serve(t, c, ns, fmt.Sprintf("web%d", i), "/")
+		}
+		r := c.Simulator.Resources()
+		if got, want := []int{len(r.LoadBalancers), len(r.TargetGroups), len(r.SecurityGroups)},
+			[]int{len(before.LoadBalancers) + n, len(before.TargetGroups) + n, len(before.SecurityGroups) + n + 1}; !slices.Equal(got, want) {
+			t.Errorf("load balancers, target groups, security groups: %v, want %v\n%s", got, want, c.Report(t.Context()))
+		}
+		for _, lb := range r.LoadBalancers {
+			if len(lb.Listeners) != 1 || len(lb.Listeners[0].Rules) != 2 {
+				t.Errorf("%s has %d listeners: %+v", lb.Name, len(lb.Listeners), lb.Listeners)
+			}
+		}
+		bindings(t, c, ns, n)
+		// While it deletes, too.
+		mark = c.Mark()
+		c.Kubectl(t, "delete", "ingress", "-n", ns, "--all", "--wait=false")
+		wait(t, c, "the middle of the deletion", func() string {
+			if now := len(c.Writes(mark)); now < 5+random.IntN(15) {
+				return fmt.Sprintf("%d writes", now)
+			}
+			return ""
+		})
+		c.KillController()
+		c.RestartController(t, alone)
+		wait(t, c, "the Ingresses to go", func() string {
+			return scene.Query(t, c, "get", "ingress", "-n", ns, "-o", "name")
+		})
+	})
+	c.WaitAccount(t, before)
+}
+
+// settled waits until the running controller has nothing to do any more, and has looked at objects of the kinds.
+func settled(t *testing.T, c *harness.Cluster, kinds ...string) {
+	t.Helper()
+	quiet := 0
+	c.WaitFor(t, "an idle controller", func(context.Context) error {
+		m, err := scrape(t.Context(), c.Env.ControllerMetrics())
+		if err != nil {
+			return err
+		}
+		for _, controller := range []string{"ingress", "service", "targetGroupBinding"} {
+			passes := m.sum("controller_runtime_reconcile_total", `controller="`+controller+`"`)
+			depth, busy := m.sum("workqueue_depth", `name="`+controller+`"`), m.sum("controller_runtime_active_workers", `controller="`+controller+`"`)
+			if passes == 0 && slices.Contains(kinds, controller) || depth > 0 || busy > 0 {
+				quiet = 0
+				return fmt.Errorf("%s: %v passes, %v queued, %v at work", controller, passes, depth, busy)
+			}
+		}
+		if quiet++; quiet < 20 {
+			return fmt.Errorf("idle for %d looks", quiet)
+		}
+		return nil
+	})
+}
+
+func TestAControllerThatFindsEverythingInPlaceWritesNothing(t *testing.T) {
+	c := cluster(t)
+	const ns = "inplace"
+	all := []string{"ingress", "service", "targetGroupBinding"}
+	namespace, class, ingresses, service := everything(ns)
+	c.Apply(t, class+namespace+ingresses+service)
+	serve(t, c, ns, "web", "/")
+	serve(t, c, ns, "member", "/")
+	c.WaitGet(t, "http://"+c.ServiceAddress(t, ns, "balanced")+"/", "", 200, "web")
+	settled(t, c, all...)
+	objects := func() string {
+		return scene.Query(t, c, "get", "ingress,service,targetgroupbindings", "-n", ns, "-o", "jsonpath={range .items[*]}{.kind} {.metadata.name} {.metadata.resourceVersion}{'\\n'}{end}")
+	}
+	was, mark := objects(), c.Mark()
+	traffic := scene.Send(t, c, "http://"+c.IngressAddress(t, ns, "web")+"/", "", scene.OK)
+	for _, how := range []string{"graceful", "crash"} {
+		if how == "crash" {
+			c.KillController()
+		}
+		c.RestartController(t)
+		settled(t, c, all...)
+		if w := c.Writes(mark); len(w) > 0 {
+			t.Errorf("after a %s restart: %s", how, strings.Join(w, ", "))
+		}
+		if now := objects(); now != was {
+			t.Errorf("after a %s restart objects were written:\n%s\nbefore:\n%s", how, now, was)
+		}
+	}
+	noneWrong(t, "traffic", traffic.Stop())
+	expectNoWarnings(t, c, ns)
+}
+
+func TestStrictGroupsWaitForTheirWorstMember(t *testing.T) {
+	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--strict-groups"}})
+	const ns = "strict"
+	c.Apply(t, scene.Namespace(ns, 1)+member(ns, "good", "1", nil)+member(ns, "second", "2", nil))
+	lb := serve(t, c, ns, "good", "/good")
+	c.WaitGet(t, url(lb, "/second"), "", 200, "web")
+	settled(t, c, "ingress", "targetGroupBinding")
+	mark := c.Mark()
+	scene.Change(t, c, member(ns, "second", "2", scene.Annotations{"healthcheck-interval-seconds": "soon"}))
+	scene.Change(t, c, member(ns, "good", "1", nil, scene.Path{Path: "/good"}, scene.Path{Path: "/better"}))
+	e := c.WaitEvent(t, "Ingress", ns, "second", "FailedBuildModel")
+	t.Logf("the bad member: %s", e.Message)
+	e = c.WaitEvent(t, "Ingress", ns, "good", "FailedBuildModel")
+	t.Logf("the good member: %s", e.Message)
+	if !strings.Contains(e.Message, "Ingress "+ns+"/second") || !strings.Contains(e.Message, "strict-groups") {
+		t.Error("the good member is not told who and what makes it wait")
+	}
+	settled(t, c, "ingress")
+	if w := c.Writes(mark); len(w) > 0 {
+		t.Errorf("written: %s", strings.Join(w, ", "))
+	}
+	c.WaitGet(t, url(lb, "/better"), "", 404, "")
+	c.WaitGet(t, url(lb, "/second"), "", 200, "web")
+	// Without the flag the good member waits for nobody.
+	c.RestartController(t)
+	c.WaitGet(t, url(lb, "/better"), "", 200, "web")
+}
