@@ -31,10 +31,12 @@ func (s *session) until(ctx context.Context, what string, f func(ctx context.Con
 // idle waits until neither AWS nor the controller's queues have had anything to do for the time.
 func (s *session) idle(ctx context.Context, quiet time.Duration) error {
 	since, passes := time.Now(), -1.0
+	var asked time.Time
 	return s.until(ctx, "the controller to come to rest", func(context.Context) (bool, error) {
-		if s.endpoint.Recorder.QuietFor() < quiet && !since.IsZero() && time.Since(since) < quiet {
-			return false, nil // no need to ask for metrics yet
+		if time.Since(asked) < quiet/10 { // writing its metrics keeps the controller busy, too
+			return false, nil
 		}
+		asked = time.Now()
 		w, err := s.control.work()
 		if err != nil {
 			return false, err
