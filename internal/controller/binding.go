@@ -218,6 +218,9 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 		Zone: b.zones(ctx, o),
 	})
 	networkErr := <-network
+	if err != nil && (b.gone(o.Spec.TargetGroupARN) || len(endpoints) == 0 && cloud.Classify(err).Code == "TargetGroupNotFound") {
+		err = nil // the group went with its load balancer, and the binding is about to follow
+	}
 	if err != nil {
 		found = append(found, b.problem(o, "spec.targetGroupARN", err))
 	}

@@ -242,6 +242,10 @@ func (w *wiring) recorder(component string) status.Record {
 	log := w.log.WithName(component)
 	return func(o diag.Object, e status.Event) {
 		ref := &corev1.ObjectReference{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, APIVersion: apiVersions[o.Kind], UID: types.UID(o.UID)}
+		ns := &corev1.Namespace{}
+		if w.mgr.GetClient().Get(context.Background(), client.ObjectKey{Name: o.Namespace}, ns) == nil && ns.DeletionTimestamp != nil {
+			return // what is missing there is missing on purpose, and the API server takes no events any more
+		}
 		r.Event(ref, e.Type, e.Reason, e.Message)
 		if e.Type == corev1.EventTypeWarning { // events are forgotten after an hour
 			log.Info("warned", "object", o.String(), "reason", e.Reason, "message", e.Message)
