@@ -26,6 +26,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/sdkhttp"
 )
 
 // served is a simulator behind HTTP with real clients.
@@ -62,7 +63,7 @@ func serve(t *testing.T, o Options) *served {
 	t.Cleanup(transport.CloseIdleConnections)
 	client := &http.Client{Transport: transport}
 	c := aws.Config{
-		Region: s.Account.Region, BaseEndpoint: aws.String(server.URL), HTTPClient: client,
+		Region: s.Account.Region, BaseEndpoint: aws.String(server.URL), HTTPClient: sdkhttp.Client(client),
 		Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
 		Retryer:     func() aws.Retryer { return aws.NopRetryer{} },
 	}
@@ -350,7 +351,7 @@ func TestSessionsOfRolesWorkUntilTheyExpire(t *testing.T) {
 	}))(t)
 	as := func(token string) *ec2.Client {
 		return ec2.New(ec2.Options{
-			Region: s.Account.Region, BaseEndpoint: aws.String(s.url), HTTPClient: s.http, Retryer: aws.NopRetryer{},
+			Region: s.Account.Region, BaseEndpoint: aws.String(s.url), HTTPClient: sdkhttp.Client(s.http), Retryer: aws.NopRetryer{},
 			Credentials: credentials.NewStaticCredentialsProvider(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, token),
 		})
 	}

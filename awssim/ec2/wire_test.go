@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/k8s-lbc/lbc/awssim"
+	"github.com/k8s-lbc/lbc/internal/sdkhttp"
 )
 
 // describer is what both the service and the SDK's client can do.
@@ -42,7 +43,7 @@ func TestEveryAnswerIsTheSameInProcessAndThroughTheSDKsClient(t *testing.T) {
 	server := httptest.NewServer(sim.Handler())
 	t.Cleanup(server.Close)
 	client := ec2.New(ec2.Options{
-		Region: "us-west-2", BaseEndpoint: aws.String(server.URL), HTTPClient: server.Client(),
+		Region: "us-west-2", BaseEndpoint: aws.String(server.URL), HTTPClient: sdkhttp.Client(server.Client()),
 		Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
 	})
 	ctx := context.Background()

@@ -19,10 +19,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/k8s-lbc/lbc/internal/sdkhttp"
 )
 
 // rig is a server whose handler a test sets, and clients of it.
 type rig struct {
+	t       *testing.T
 	server  *Server
 	url     string
 	handler atomic.Value // func(service, action string, in any) (any, error)
@@ -43,7 +46,7 @@ func newRig(t *testing.T, o Options) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{server: s}
+	r := &rig{t: t, server: s}
 	for name, client := range r.clients() {
 		s.operations[name] = map[string]operation{}
 		for action, op := range actionsOf(name, client) {
@@ -72,10 +75,12 @@ func newRig(t *testing.T, o Options) *rig {
 func (r *rig) handle(h fakeHandler) { r.handler.Store(h) }
 
 func (r *rig) config() aws.Config {
+	transport := &http.Transport{}
+	r.t.Cleanup(transport.CloseIdleConnections)
 	return aws.Config{
 		Region: "us-west-2", BaseEndpoint: aws.String(r.url),
 		Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
-		HTTPClient:  &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+		HTTPClient:  sdkhttp.Client(&http.Client{Transport: transport}),
 		Retryer:     func() aws.Retryer { return aws.NopRetryer{} },
 	}
 }

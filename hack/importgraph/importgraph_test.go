@@ -26,7 +26,7 @@ var forbidden = []string{
 
 // layers lists packages from the bottom to the top; a package imports only packages of lower layers.
 var layers = [][]string{
-	{"internal/diag", "internal/stack", "internal/config"},
+	{"internal/diag", "internal/stack", "internal/config", "internal/sdkhttp"},
 	{"internal/intent", "internal/facts", "internal/naming", "internal/world", "internal/traffic"},
 	{"internal/annotation", "internal/front/serviceport"},
 	{"internal/front/ingress", "internal/front/service", "internal/compile", "internal/plan"},

@@ -24,6 +24,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/k8s-lbc/lbc/internal/sdkhttp"
 )
 
 // serviceIMDS is the endpoint key of the instance metadata service.
@@ -63,6 +65,7 @@ func Connect(ctx context.Context, o ConnectOptions) (Clients, Scope, error) {
 	if err != nil {
 		return Clients{}, Scope{}, fmt.Errorf("loading AWS configuration: %w", err)
 	}
+	cfg.HTTPClient = sdkhttp.Client(cfg.HTTPClient) // after loading, which adds AWS_CA_BUNDLE to a client of the SDK only
 	c := clients(cfg, o.Endpoints)
 	if scope.VPC == "" {
 		if scope.VPC, err = findVPC(ctx, c.EC2, meta, o.VPCTags); err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/seed"
+	"github.com/k8s-lbc/lbc/internal/sdkhttp"
 )
 
 // endpoint is the AWS that is measured against, with the recorder before it.
@@ -91,7 +92,7 @@ func (e *endpoint) stop() {
 // assign gives each node's primary network interface n further addresses for pods, by the API, since any mock has that.
 func (e *endpoint) assign(ctx context.Context, s seed.File, n int) (map[string][]string, error) {
 	client := ec2.New(ec2.Options{
-		Region: s.Region, BaseEndpoint: aws.String(e.URL), Retryer: aws.NopRetryer{},
+		Region: s.Region, BaseEndpoint: aws.String(e.URL), Retryer: aws.NopRetryer{}, HTTPClient: sdkhttp.Client(http.DefaultClient),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKIABENCH00000000001", SecretAccessKey: "bench"}, nil
 		}),
