@@ -37,7 +37,8 @@ files count over what the cluster has, and only the load balancers that they con
 What AWS holds comes from an account file (--account, in the form that awssim reads; without it the simulator's own account
 is used), or with --kubeconfig from the account that your AWS credentials give (AWS_ENDPOINT_URL points it elsewhere).
 
-Without a cluster, IngressClass alb exists as the chart installs it, and namespaces are taken to exist.
+Without a cluster, IngressClass alb exists as the chart installs it, and namespaces are taken to exist. Target groups' names
+contain the UIDs and node ports of Services, which a cluster has yet to give: expect other ones than the plan shows.
 
 Every flag of the controller is accepted too, so that a plan can be made for the way yours is started, such as
 --default-target-type=ip or --strict-groups.

@@ -70,7 +70,7 @@ var table = map[Code]Info{
 	ConflictingSettings:   {Conflict, FailedBuildModel, "two members of a group claim different values for one setting of the shared load balancer"},
 	GroupWaits:            {Conflict, FailedBuildModel, "with --strict-groups, an Ingress waits until every member of its group is valid"},
 	InvalidRule:           {Invalid, FailedBuildModel, "a rule of the Ingress cannot be expressed as a listener rule"},
-	ServiceNotFound:       {NotFound, FailedBuildModel, "a backend Service does not exist"},
+	ServiceNotFound:       {NotFound, FailedBuildModel, "a Service that an action names does not exist"},
 	ServicePortNotFound:   {NotFound, FailedBuildModel, "a backend Service has no such port"},
 	WrongServiceType:      {Invalid, FailedBuildModel, "instance targets need a Service of type NodePort or LoadBalancer"},
 	NoSubnets:             {NotFound, FailedBuildModel, "no subnet of the VPC qualifies for the load balancer"},
@@ -87,7 +87,7 @@ var table = map[Code]Info{
 	AWSRejected:           {Invalid, FailedDeployModel, "AWS refuses a request as invalid"},
 	AWSUnavailable:        {Transient, FailedDeployModel, "AWS did not answer, or answered with a server error"},
 	NoHealthyTargets:      {Note, UnhealthyTargets, "no target of a target group passes its health check"},
-	ServiceMissing:        {NotFound, BackendNotFound, "the Service of a TargetGroupBinding does not exist"},
+	ServiceMissing:        {NotFound, BackendNotFound, "a backend Service, or the Service of a TargetGroupBinding, does not exist; requests for it are answered by 503"},
 	EndpointNotResolved:   {NotFound, FailedNetwork, "the network interface or security group of an endpoint cannot be determined"},
 	InvalidBinding:        {Invalid, FailedReconcile, "a TargetGroupBinding contradicts itself or its target group"},
 }
