@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/seed"
@@ -30,11 +30,15 @@ type launch struct {
 	startTimeout   time.Duration
 }
 
-func (l *launch) addFlags(f *pflag.FlagSet) {
+func (l *launch) addFlags(c *cobra.Command) {
+	f := c.Flags()
 	f.StringVar(&l.account, "account", "", "YAML file with what the account holds at first (default: a VPC over three zones, three nodes, certificates)")
 	f.StringVar(&l.profile, "profile", "fast", "how long AWS takes: instant, fast or real")
 	f.StringVar(&l.controller, "controller", "", "the controller's binary (default bin/controller of the checkout)")
 	f.StringArrayVar(&l.controllerArgs, "controller-arg", nil, "further argument for the controller, such as --log-level=debug")
+	if err := c.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"instant", "fast", "real"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag is defined above
+	}
 	f.BoolVar(&l.noController, "no-controller", false, "start everything but the controller")
 	f.StringVar(&l.listen, "aws-listen", "", "address of the simulated AWS API (default: a free port of 127.0.0.1)")
 	f.DurationVar(&l.startTimeout, "start-timeout", 2*time.Minute, "how long the start may take")

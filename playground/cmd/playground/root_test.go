@@ -109,6 +109,20 @@ unset AWS_PROFILE AWS_SESSION_TOKEN
 	}
 }
 
+func TestCompletionKnowsKubectlsWordsAndOurValues(t *testing.T) {
+	t.Parallel()
+	for want, args := range map[string][]string{
+		"describe":  {"kubectl", "desc"},
+		"--show-ev": {"kubectl", "describe", "--show-e"},
+		"instant":   {"up", "--profile", ""},
+		"wide":      {"aws", "calls", "-o", ""},
+	} {
+		if out, err := execute(t, append([]string{cobra.ShellCompRequestCmd}, args...)...); err != nil || !strings.Contains(out, want) {
+			t.Errorf("%v: no %q, %v\n%s", args, want, err, out)
+		}
+	}
+}
+
 func TestTheProgramTellsItsVersion(t *testing.T) {
 	t.Parallel()
 	if out, err := execute(t, "--version"); err != nil || out != "playground version "+version+"\n" {

@@ -38,7 +38,7 @@ the AWS account is as it was before. The exit status is 0 if all of that happene
 			return runOnce(c.Context(), s, &l, files, together, keep, timeout, c.OutOrStdout())
 		},
 	}
-	l.addFlags(c.Flags())
+	l.addFlags(c)
 	c.Flags().BoolVar(&once, "once", false, "stop when all files are done")
 	c.Flags().BoolVar(&together, "together", false, "apply all files before the first is verified, and delete them at the end")
 	c.Flags().BoolVar(&keep, "keep-logs", false, "keep the directory with the logs")

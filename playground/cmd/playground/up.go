@@ -40,7 +40,7 @@ it. It stays until Ctrl-C (or "playground down") and then ends everything that i
 			return runUp(c.Context(), s, &l, files, noExamples, c.OutOrStdout())
 		},
 	}
-	l.addFlags(c.Flags())
+	l.addFlags(c)
 	c.Flags().BoolVarP(&detach, "detach", "d", false, "return when the playground is ready and leave it running")
 	c.Flags().StringArrayVarP(&files, "filename", "f", nil, "manifest to apply instead of the example; may be repeated")
 	c.Flags().BoolVar(&noExamples, "no-examples", false, "apply nothing")

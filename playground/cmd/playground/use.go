@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,10 +30,33 @@ func newKubectl(s *settings) *cobra.Command {
 		Example: `  playground kubectl get ingress -A
   playground kubectl -n game-2048 scale deployment game --replicas 2`,
 		DisableFlagParsing: true, // all flags are kubectl's
+		ValidArgsFunction: func(c *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+			return completeKubectl(c.Context(), s, append(s.takeOwn(args), toComplete))
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			return runKubectl(c.Context(), s, s.takeOwn(args)...)
 		},
 	}
+}
+
+// completeKubectl asks kubectl how to complete the last of its arguments.
+func completeKubectl(ctx context.Context, s *settings, args []string) ([]string, cobra.ShellCompDirective) {
+	var out bytes.Buffer
+	streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: io.Discard}
+	kubeconfig, cache := "", os.TempDir()
+	if dir, e, err := s.running(); err == nil {
+		kubeconfig, cache = e.Kubeconfig, dir.CacheDir()
+	}
+	if err := kubectl.Run(ctx, kubeconfig, cache, streams, append([]string{cobra.ShellCompRequestCmd}, args...)...); err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	words := strings.Split(strings.TrimSpace(out.String()), "\n")
+	last := len(words) - 1 // ":" and the directive
+	directive, err := strconv.Atoi(strings.TrimPrefix(words[last], ":"))
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	return words[:last], cobra.ShellCompDirective(directive)
 }
 
 // takeOwn takes the playground's own flags from the front of arguments that are another program's.
