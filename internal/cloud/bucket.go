@@ -117,7 +117,7 @@ func (b *bucket) arm() {
 	})
 }
 
-// throttled slows down after AWS refused a call: to the published rate at first, by halves afterwards, but at most once a
+// throttled slows down after AWS refused a call: to the published rate from above it, by halves below, but at most once a
 // second, since calls that were under way together are refused together.
 func (b *bucket) throttled() {
 	b.mu.Lock()
@@ -129,15 +129,19 @@ func (b *bucket) throttled() {
 		return
 	}
 	b.cutAt, b.good = now, 0
-	if math.IsInf(b.rate, 1) {
+	if b.rate > b.floor {
 		b.rate = b.floor
 		return
 	}
 	b.rate = math.Max(b.rate/2, b.floor/8)
 }
 
-// succeeded speeds a slowed bucket up again: after as many successes as half a second's worth, by a tenth, and without
-// limit once it goes ten times AWS's published rate.
+// patience is how many seconds a slowed bucket keeps to AWS's published rate before it tries to go faster. Each try costs a
+// refused call where the rate is the limit, as it is nearly everywhere.
+const patience = 30
+
+// succeeded speeds a slowed bucket up again by a tenth for each second's worth of successes: to AWS's published rate at once,
+// beyond it after some patience, and without limit once it goes ten times that rate.
 func (b *bucket) succeeded() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -145,13 +149,21 @@ func (b *bucket) succeeded() {
 		return
 	}
 	b.good++
-	if float64(b.good) < b.rate/2 {
+	enough := b.rate
+	if b.rate == b.floor {
+		enough *= patience
+	}
+	if float64(b.good) < enough {
 		return
 	}
 	b.refill()
 	b.good = 0
+	below := b.rate < b.floor
 	b.rate *= 1.1
-	if b.rate > 10*b.floor {
+	switch {
+	case below:
+		b.rate = math.Min(b.rate, b.floor)
+	case b.rate > 10*b.floor:
 		b.rate = math.Inf(1)
 		b.serve()
 	}
