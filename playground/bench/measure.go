@@ -2,7 +2,9 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 )
 
 const touchKey = "bench.example.com/touched"
@@ -112,4 +114,23 @@ func measureReorder(ctx context.Context, s *session, _ *Result) error {
 		return err
 	}
 	return s.idle(ctx, settled)
+}
+
+// throttledGroup creates the group while AWS refuses what comes faster than it publishes.
+func throttledGroup(ctx context.Context, s *session, r *Result) error {
+	if s.endpoint.simulator == nil {
+		return errors.New("throttling needs the simulator: leave --endpoint out, or the row")
+	}
+	gate := s.endpoint.simulator.Gate
+	gate.SetThrottle(true)
+	defer gate.SetThrottle(false)
+	began := time.Now()
+	if err := s.createMembers(ctx, many); err != nil {
+		return err
+	}
+	if err := s.idle(ctx, 2*settled); err != nil {
+		return err
+	}
+	r.Seconds = (time.Since(began) - 2*settled).Seconds()
+	return nil
 }

@@ -12,10 +12,11 @@ import (
 type kind string
 
 const (
-	countKind   kind = "counts"  // AWS calls
-	timeKind    kind = "timed"   // seconds, with latency added to each AWS call
-	memoryKind  kind = "memory"  // bytes
-	computeKind kind = "compute" // seconds of processor time, without any cluster
+	countKind    kind = "counts"    // AWS calls
+	timeKind     kind = "timed"     // seconds, with latency added to each AWS call
+	memoryKind   kind = "memory"    // bytes
+	throttleKind kind = "throttled" // AWS calls, those that AWS refuses included, under AWS's own limits
+	computeKind  kind = "compute"   // seconds of processor time, without any cluster
 )
 
 // row is one line of the table.
@@ -61,6 +62,8 @@ var rows = []row{
 	{"timed-delete", timeKind, "delete 100", "deletes all Ingresses, until they and all in AWS are gone", having(many, 0), timedDelete},
 	{"timed-ready", timeKind, "endpoint ready to RegisterTargets sent, p99", "adds 200 endpoints to 50 apps, one by one, while 50 more load balancers are created", having(many/2, 0), timedReady},
 	{"timed-group", timeKind, "group of 100, all targets registered", "creates 100 members of one group, until every status and target is there", having(0, 0), timedGroup},
+
+	{"throttled-group", throttleKind, "100 Ingresses in one group, AWS throttles", "creates the group with AWS's published token buckets on, refused calls counted; takes a minute", having(0, 0), throttledGroup},
 }
 
 // addresses is how many pods the rows need.
