@@ -7,7 +7,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -126,10 +125,10 @@ func (m mistake) play(t *testing.T, c *harness.Cluster) {
 	if m.status != 0 {
 		c.WaitGet(t, "http://"+c.IngressAddress(t, m.name, "web")+"/", "", m.status, "")
 	}
-	if all := warnings(t, c, m.name); len(all) != 1 {
+	if all := scene.Warnings(t, c, m.name); len(all) != 1 {
 		t.Errorf("there are several warnings:\n%s", strings.Join(all, "\n"))
 	}
-	apply(t, c, m.good(m.name))
+	scene.Change(t, c, m.good(m.name))
 	served(t, c, m.name)
 	c.WaitEvent(t, m.kind, m.name, m.object, "SuccessfullyReconciled")
 }
@@ -203,12 +202,4 @@ func tagsHeal(t *testing.T, c *harness.Cluster) {
 		}
 	}
 	served(t, c, ns)
-}
-
-// apply replaces what Apply has brought; the end of the test removes it.
-func apply(t *testing.T, c *harness.Cluster, manifests string) {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "good.yaml")
-	write(t, path, manifests)
-	c.Kubectl(t, "apply", "-f", path)
 }

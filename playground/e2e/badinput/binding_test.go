@@ -69,10 +69,10 @@ func bindingsHeal(t *testing.T, c *harness.Cluster) {
 					t.Errorf("it does not say %q", s)
 				}
 			}
-			if all := warnings(t, c, b.name); len(all) != 1 {
+			if all := scene.Warnings(t, c, b.name); len(all) != 1 {
 				t.Errorf("there are several warnings:\n%s", strings.Join(all, "\n"))
 			}
-			apply(t, c, binding(b.name, strings.ReplaceAll(b.good, "TG", arn)))
+			scene.Change(t, c, binding(b.name, strings.ReplaceAll(b.good, "TG", arn)))
 			scene.WaitTargets(t, c, arn, 2)
 			c.WaitEvent(t, "TargetGroupBinding", b.name, "bound", "SuccessfullyReconciled")
 		})

@@ -46,10 +46,10 @@ func conflictsAreTold(t *testing.T, c *harness.Cluster) {
 				c.WaitGet(t, url+"/first", "", 200, "web")
 				c.WaitGet(t, url+"/second", "", 200, "web")
 			}
-			if all := warnings(t, c, x.name); len(all) != 1 {
+			if all := scene.Warnings(t, c, x.name); len(all) != 1 {
 				t.Errorf("there are several warnings:\n%s", strings.Join(all, "\n"))
 			}
-			apply(t, c, member("second", "", "2"))
+			scene.Change(t, c, member("second", "", "2"))
 			c.WaitEvent(t, "Ingress", x.name, "second", "SuccessfullyReconciled")
 		})
 	}

@@ -1,18 +1,6 @@
 package badinput
 
-import (
-	"os"
-	"testing"
-
-	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
-)
-
-func write(t *testing.T, path, content string) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
+import "github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 
 const (
 	knownCertificate   = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001"

@@ -3,7 +3,6 @@ package badinput
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,8 +17,11 @@ import (
 
 // refusal is one row of what AWS may refuse although the objects are right.
 type refusal struct {
-	name   string // also the namespace
-	fault  gate.Fault
+	name  string // also the namespace
+	fault gate.Fault
+	// annotation and value are what the Ingress needs for the refused call to be made at all.
+	annotation, value string
+
 	kind   string // of the object that the event is about; empty: Ingress
 	reason string
 	says   []string
@@ -56,14 +58,16 @@ var refusals = []refusal{
 		},
 	},
 	{
-		name: "denyattr", fault: denied("ModifyLoadBalancerAttributes", "k8s-denyattr-"), reason: "FailedDeployModel",
+		name: "denyattr", annotation: "load-balancer-attributes", value: "idle_timeout.timeout_seconds=99",
+		fault: denied("ModifyLoadBalancerAttributes", "k8s-denyattr-"), reason: "FailedDeployModel",
 		says: []string{"allow the controller's role the action elasticloadbalancing:ModifyLoadBalancerAttributes"},
 		meanwhile: func(t *testing.T, c *harness.Cluster, ns string) {
 			c.WaitGet(t, "http://"+c.IngressAddress(t, ns, "web")+"/", "", 200, "web")
 		},
 	},
 	{
-		name: "denysg", fault: denied("AuthorizeSecurityGroupIngress", "198.51.100.0/24"), reason: "FailedDeployModel",
+		name: "denysg", annotation: "inbound-cidrs", value: "0.0.0.0/0, 198.51.100.0/24", // no other row has that range
+		fault: denied("AuthorizeSecurityGroupIngress", "198.51.100.0/24"), reason: "FailedDeployModel",
 		says:      []string{"allow the controller's role the action ec2:AuthorizeSecurityGroupIngress"},
 		meanwhile: hasAddress,
 	},
@@ -115,9 +119,11 @@ func (r refusal) play(t *testing.T, c *harness.Cluster) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Simulator.Gate.RemoveFault(id) })
-	c.Apply(t, scene.Namespace(r.name, 1)+scene.Ingress(r.name, "web", scene.Class, scene.Annotations{
-		"target-type": "ip", "inbound-cidrs": "0.0.0.0/0, 198.51.100.0/24", "load-balancer-attributes": "idle_timeout.timeout_seconds=99",
-	}))
+	annotations := scene.Annotations{"target-type": "ip"}
+	if r.annotation != "" {
+		annotations[r.annotation] = r.value
+	}
+	c.Apply(t, scene.Namespace(r.name, 1)+scene.Ingress(r.name, "web", scene.Class, annotations))
 	if r.kind == "" {
 		r.kind = "Ingress"
 	}
@@ -131,7 +137,7 @@ func (r refusal) play(t *testing.T, c *harness.Cluster) {
 	if r.meanwhile != nil {
 		r.meanwhile(t, c, r.name)
 	}
-	if all := warnings(t, c, r.name); len(all) != 1 {
+	if all := scene.Warnings(t, c, r.name); len(all) != 1 {
 		t.Errorf("there are several warnings:\n%s", strings.Join(all, "\n"))
 	}
 	c.Simulator.Gate.RemoveFault(id)
@@ -157,26 +163,6 @@ func waitEvent(t *testing.T, c *harness.Cluster, namespace, kind, reason string)
 	return found
 }
 
-// ours are the components under whose names the controller tells events; others, such as the scheduler, tell theirs.
-var ours = []string{"ingress", "service", "targetGroupBinding"}
-
-// warnings are the controller's distinct Warning events in a namespace.
-func warnings(t *testing.T, c *harness.Cluster, namespace string) []string {
-	t.Helper()
-	list, err := c.Client.CoreV1().Events(namespace).List(t.Context(), metav1.ListOptions{FieldSelector: "type=Warning"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []string
-	for _, e := range list.Items {
-		if slices.Contains(ours, e.Source.Component) {
-			all = append(all, fmt.Sprintf("%s %s %s: %s", e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason, e.Message))
-		}
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
 func throttlingCausesNoStorm(t *testing.T, c *harness.Cluster) {
 	const ns = "throttle"
 	mark := c.Mark()
@@ -198,7 +184,7 @@ func throttlingCausesNoStorm(t *testing.T, c *harness.Cluster) {
 	if struck == 0 || struck > 100 {
 		t.Errorf("%d calls were throttled", struck)
 	}
-	if all := warnings(t, c, ns); len(all) > 0 {
+	if all := scene.Warnings(t, c, ns); len(all) > 0 {
 		t.Errorf("warnings:\n%s", strings.Join(all, "\n"))
 	}
 }
