@@ -79,7 +79,7 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringVar(&s.vpcTagKey, "aws-vpc-tag-key", "Name", "obsolete; use --aws-vpc-tags")
 	fs.IntVar(&c.MaxRetries, "aws-max-retries", 10, "attempts per AWS call, the first included")
 	fs.StringToStringVar(&c.APIEndpoints, "aws-api-endpoints", nil, "endpoint per AWS service, serviceID=URL (such as EC2=http://localhost:4566)")
-	fs.Var(&c.Throttle, "aws-api-throttle", "client-side limits; entries for a service replace its defaults")
+	fs.Var(&c.Throttle, "aws-api-throttle", "client-side limits; entries for a service replace its defaults, of which those for ELBv2 hold only while AWS throttles")
 
 	fs.StringVar(&c.Kubeconfig, "kubeconfig", "", "kubeconfig file; empty: the pod's service account")
 	fs.StringVar(&c.MetricsAddr, "metrics-bind-addr", ":8080", "address of /metrics; 0 = none")

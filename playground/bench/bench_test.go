@@ -70,7 +70,7 @@ func TestTheRecorderDelaysCallsAndKnowsWhenItIsQuiet(t *testing.T) {
 	r = NewRecorder(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { during = r.QuietFor() }))
 	r.SetDelay(20 * time.Millisecond)
 	mark := r.Mark()
-	r.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil))
+	r.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", nil))
 	call := r.Since(mark)[0]
 	if took := call.End.Sub(call.Begin); took < 20*time.Millisecond {
 		t.Errorf("the call took %v", took)
@@ -138,7 +138,7 @@ func TestEveryRowHasABudgetThatIsChecked(t *testing.T) {
 		}
 	}
 	path := filepath.Join(t.TempDir(), "budget.yaml")
-	if err := os.WriteFile(path, []byte("strat: {reads: 8}\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("begin: {reads: 8}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := LoadBudget(path); err == nil {
