@@ -66,7 +66,12 @@ func (cp *ControlPlane) startAPIServer() error {
 	return nil
 }
 
-// waitReady polls /readyz; the server has no channel that tells.
+// startHooks bounds how long a start that is not wanted any more goes on: a server that is stopped while its start hooks run
+// ends the process with a trace of all goroutines.
+const startHooks = 10 * time.Second
+
+// waitReady polls /readyz; the server has no channel that tells. When ctx ends first, it returns as soon as the server can be
+// stopped.
 func (cp *ControlPlane) waitReady(ctx context.Context) error {
 	transport, err := rest.TransportFor(cp.AdminConfig())
 	if err != nil {
@@ -76,6 +81,8 @@ func (cp *ControlPlane) waitReady(ctx context.Context) error {
 	defer client.CloseIdleConnections()
 	tick := time.NewTicker(25 * time.Millisecond)
 	defer tick.Stop()
+	abandoned := ctx.Done()
+	var late <-chan time.Time
 	for {
 		if err := cp.Failed(); err != nil {
 			return err
@@ -84,12 +91,14 @@ func (cp *ControlPlane) waitReady(ctx context.Context) error {
 		if err == nil {
 			_ = resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
-				return nil
+				return ctx.Err()
 			}
 			err = fmt.Errorf("/readyz answers %s", resp.Status)
 		}
 		select {
-		case <-ctx.Done():
+		case <-abandoned:
+			abandoned, late = nil, time.After(startHooks)
+		case <-late:
 			return fmt.Errorf("not ready: %w (last: %w)", ctx.Err(), err)
 		case <-tick.C:
 		}

@@ -45,6 +45,9 @@ func exitStatus(err error) int {
 	switch {
 	case err == nil:
 		return 0
+	case errors.Is(err, context.Canceled): // by a signal: nothing else ends the context
+		fmt.Fprintln(os.Stderr, "playground: interrupted")
+		return 130
 	case errors.As(err, &quiet):
 		return quiet.status
 	case errors.As(err, &kube):

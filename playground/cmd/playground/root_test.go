@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -157,7 +159,8 @@ func TestOurFlagsAreTakenFromTheFrontOfKubectlsOnly(t *testing.T) {
 
 func TestExitStatusesAreThoseOfTheToolThatFailed(t *testing.T) {
 	for want, err := range map[int]error{
-		0: nil, 1: errors.New("ours"), 3: silent{3}, 6: &curl.ExitError{Code: 6, Err: errors.New("no host")}, 7: &kubectl.ExitError{Code: 7},
+		130: fmt.Errorf("start: %w", context.Canceled),
+		0:   nil, 1: errors.New("ours"), 3: silent{3}, 6: &curl.ExitError{Code: 6, Err: errors.New("no host")}, 7: &kubectl.ExitError{Code: 7},
 	} {
 		if got := exitStatus(err); got != want {
 			t.Errorf("%v: %d, want %d", err, got, want)
