@@ -105,12 +105,14 @@ type Server interface {
 }
 
 // ServeHTTP serves the echo on l over HTTP/1.1 and, for clients that know it beforehand, HTTP/2 without TLS.
-func ServeHTTP(l net.Listener, id Identity) Server {
+func ServeHTTP(l net.Listener, id Identity) Server { return serve(l, Handler(id)) }
+
+func serve(l net.Listener, h http.Handler) Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
 	s := &httpServer{
-		server: &http.Server{Handler: Handler(id), Protocols: protocols, ReadHeaderTimeout: time.Minute},
+		server: &http.Server{Handler: h, Protocols: protocols, ReadHeaderTimeout: time.Minute},
 		done:   make(chan struct{}),
 	}
 	go func() {
