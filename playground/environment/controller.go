@@ -46,14 +46,11 @@ func (e *Environment) StartController(args ...string) error {
 	if err != nil {
 		return err
 	}
-	health, err := freePort()
+	free, err := freeAddresses(2)
 	if err != nil {
 		return err
 	}
-	metrics, err := freePort()
-	if err != nil {
-		return err
-	}
+	health, metrics := free[0], free[1]
 	seeded := e.Simulator.Seed()
 	all := []string{
 		"--cluster-name=" + seeded.Cluster.Name,
@@ -174,17 +171,22 @@ func (e *Environment) ControllerMetrics() string {
 	return "http://" + e.control.metrics + "/metrics"
 }
 
-// freePort finds an address that is free now and that the controller takes a moment later. It lies below the range from which
-// systems give ports to outgoing connections, any of which could take it in between.
-func freePort() (string, error) {
+// freeAddresses finds addresses that are free now and that the controller takes a moment later. They lie below the range from
+// which systems give ports to outgoing connections, any of which could take one in between, and differ from each other.
+func freeAddresses(n int) ([]string, error) {
 	const first, count, attempts = 10240, 32768 - 10240, 100
+	var all []string
 	var last error
 	for range attempts {
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(count))))
-		if err == nil {
-			return l.Addr().String(), l.Close()
+		if err != nil {
+			last = err
+			continue
 		}
-		last = err
+		defer l.Close() //nolint:errcheck // nobody connected; held until all are found
+		if all = append(all, l.Addr().String()); len(all) == n {
+			return all, nil
+		}
 	}
-	return "", fmt.Errorf("find a free port: %w", last)
+	return nil, fmt.Errorf("find a free port: %w", last)
 }

@@ -148,6 +148,7 @@ func TestEditsChangeWhatTheySayAndInterruptNobody(t *testing.T) {
 	now := public(nil)
 	c.Apply(t, scene.Namespace(ns, 2)+scene.Ingress(ns, "web", scene.Class, now))
 	first := serve(t, c, ns, "web", "/")
+	scene.WaitTargets(t, c, c.TargetGroups(first)[0].ARN, 2) // the second pod may be late
 	for _, e := range edits {
 		traffic := scene.Send(t, c, url(first, "/"), "", scene.OK)
 		mark := c.Mark()

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -36,7 +37,7 @@ func startReplica(t *testing.T, c *harness.Cluster) replica {
 	if err != nil {
 		t.Fatal(err)
 	}
-	health, metrics := freeAddress(t), freeAddress(t)
+	health, metrics := freeAddresses(t)
 	r := replica{log: filepath.Join(t.TempDir(), "replica.log"), health: "http://" + health, metrics: "http://" + metrics}
 	seeded := c.Simulator.Seed()
 	r.process, err = process.Start(process.Options{
@@ -61,14 +62,17 @@ func startReplica(t *testing.T, c *harness.Cluster) replica {
 	return r
 }
 
-func freeAddress(t *testing.T) string {
+// freeAddresses are two addresses at which nothing listens, outside the range of ports for outgoing connections.
+func freeAddresses(t *testing.T) (a, b string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var found []string
+	for port := 10100; len(found) < 2; port++ {
+		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			defer l.Close() //nolint:errcheck // nobody connected; held until both are found
+			found = append(found, l.Addr().String())
+		}
 	}
-	defer l.Close() //nolint:errcheck // nothing was sent
-	return l.Addr().String()
+	return found[0], found[1]
 }
 
 // get is status and body of a page.
