@@ -132,7 +132,7 @@ func (c limitedELBV2) RemoveTags(ctx context.Context, in *elbv2.RemoveTagsInput,
 	return call(ctx, c.l, ServiceELBV2, "RemoveTags", in, c.inner.RemoveTags, opts)
 }
 
-func (c limitedELBV2) SetIpAddressType(ctx context.Context, in *elbv2.SetIpAddressTypeInput, opts ...func(*elbv2.Options)) (*elbv2.SetIpAddressTypeOutput, error) { //nolint:revive // the SDK names it so
+func (c limitedELBV2) SetIpAddressType(ctx context.Context, in *elbv2.SetIpAddressTypeInput, opts ...func(*elbv2.Options)) (*elbv2.SetIpAddressTypeOutput, error) {
 	return call(ctx, c.l, ServiceELBV2, "SetIpAddressType", in, c.inner.SetIpAddressType, opts)
 }
 
