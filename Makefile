@@ -1,4 +1,4 @@
-# Everything needs only git, make and Go; what else it uses, it installs below bin/ at the versions pinned in hack/tools/go.mod.
+# Everything needs only git, make and Go; what else it uses, it installs below bin/ at the versions pinned in hack/tools/*/go.mod.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
@@ -78,10 +78,10 @@ bench: build-playground ## the budget table, measured; CONTROLLER=path measures 
 clean: ## remove bin/
 	@rm -rf bin
 
-bin/controller-gen: hack/tools/go.mod
+bin/controller-gen: hack/tools/generate/go.mod
 	@echo "building controller-gen"
-	@$(GO) build -C hack/tools -o ../../bin/controller-gen sigs.k8s.io/controller-tools/cmd/controller-gen
+	@$(GO) build -C hack/tools/generate -o ../../../bin/controller-gen sigs.k8s.io/controller-tools/cmd/controller-gen
 
-bin/golangci-lint: hack/tools/go.mod
+bin/golangci-lint: hack/tools/lint/go.mod
 	@echo "building golangci-lint (a minute or two the first time)"
-	@$(GO) build -C hack/tools -o ../../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@$(GO) build -C hack/tools/lint -o ../../../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint

@@ -114,7 +114,6 @@ func (s *Service) describeCapacity(lb *account.LoadBalancer) elb.DescribeCapacit
 }
 
 // ModifyIpPools changes the pool that an application load balancer's public addresses come from.
-//
 func (s *Service) ModifyIpPools(ctx context.Context, in *elb.ModifyIpPoolsInput, _ ...func(*elb.Options)) (*elb.ModifyIpPoolsOutput, error) {
 	return write(ctx, s, "ModifyIpPools", in, func(in *elb.ModifyIpPoolsInput) (*elb.ModifyIpPoolsOutput, error) {
 		lb, err := s.loadBalancer(in.LoadBalancerArn)

@@ -129,7 +129,6 @@ func (s *Service) SetSecurityGroups(ctx context.Context, in *elb.SetSecurityGrou
 }
 
 // SetIpAddressType changes which families of addresses clients may use.
-//
 func (s *Service) SetIpAddressType(ctx context.Context, in *elb.SetIpAddressTypeInput, _ ...func(*elb.Options)) (*elb.SetIpAddressTypeOutput, error) {
 	return write(ctx, s, "SetIpAddressType", in, func(in *elb.SetIpAddressTypeInput) (*elb.SetIpAddressTypeOutput, error) {
 		lb, err := s.loadBalancer(in.LoadBalancerArn)
