@@ -23,9 +23,19 @@ func main() {
 	dropForeignFlags()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once; the controller goes with it
-	err := newRoot().ExecuteContext(ctx)
+	root := newRoot()
+	root.SetArgs(spelledOut(os.Args[1:]))
+	err := root.ExecuteContext(ctx)
 	stop()
 	os.Exit(exitStatus(err))
+}
+
+// spelledOut lets "playground --once FILE..." stand for "playground run --once FILE...".
+func spelledOut(args []string) []string {
+	if len(args) > 0 && args[0] == "--once" {
+		return append([]string{"run"}, args...)
+	}
+	return args
 }
 
 // dropForeignFlags removes the flags that the API server's packages registered for all programs that link them: a --version

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -164,6 +165,20 @@ func TestExitStatusesAreThoseOfTheToolThatFailed(t *testing.T) {
 	} {
 		if got := exitStatus(err); got != want {
 			t.Errorf("%v: %d, want %d", err, got, want)
+		}
+	}
+}
+
+func TestOnceAloneStandsForRunOnce(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ in, want []string }{
+		{[]string{"--once", "a.yaml"}, []string{"run", "--once", "a.yaml"}},
+		{[]string{"run", "--once", "a.yaml"}, []string{"run", "--once", "a.yaml"}},
+		{[]string{"kubectl", "run", "--once"}, []string{"kubectl", "run", "--once"}},
+		{nil, nil},
+	} {
+		if got := spelledOut(tc.in); !slices.Equal(got, tc.want) {
+			t.Errorf("%q became %q, want %q", tc.in, got, tc.want)
 		}
 	}
 }
