@@ -3,7 +3,6 @@ package controller
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -79,6 +78,9 @@ func (b *backendGroup) Start(ctx context.Context) error {
 	}
 }
 
+// backendKey is the stack under which the group's deletion runs; it owns nothing else.
+var backendKey = stack.Key{Owner: "elbv2.k8s.aws", ID: stack.ID{Name: stack.BackendSecurityGroup}}
+
 // remove deletes the group, which nobody needs; false asks for another attempt.
 func (b *backendGroup) remove(ctx context.Context) (settled bool) {
 	f, err := b.inventory.Answer(ctx, []facts.Need{{Kind: facts.NeedSecurityGroups}})
@@ -91,11 +93,8 @@ func (b *backendGroup) remove(ctx context.Context) (settled bool) {
 		if !kube.HasLabels(g.Tags, want) {
 			continue
 		}
-		ref := stack.Literal(stack.KindSecurityGroup, id)
-		step := plan.Step{ID: "DeleteSecurityGroup", Action: plan.Delete, Resource: ref, Lane: plan.Normal,
-			Op: plan.DeleteSecurityGroup{Group: ref}, Why: []string{"no load balancer needs it any more"}}
-		r := b.run(ctx, plan.Plan{Key: stack.Key{Owner: "elbv2.k8s.aws", ID: stack.ID{Name: stack.BackendSecurityGroup}}, Steps: []plan.Step{step}})
-		o := r.Outcomes[step.ID]
+		p := plan.DeleteShared(backendKey, plan.SecurityGroup{GroupID: id, SecurityGroup: stack.SecurityGroup{ID: stack.BackendSecurityGroup}})
+		o := b.run(ctx, p).Outcomes[p.Steps[0].ID]
 		if o.State == apply.Done {
 			b.log.Info("deleted the shared backend security group", "group", id)
 			continue
@@ -114,8 +113,10 @@ func (b *backendGroup) needed(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	for i := range ingresses.Items {
-		if slices.ContainsFunc(ingresses.Items[i].Finalizers, func(f string) bool {
-			return f == naming.GroupFinalizer(stack.ID{Namespace: "x", Name: "x"}) || strings.HasPrefix(f, naming.GroupFinalizer(stack.ID{}))
+		ing := &ingresses.Items[i]
+		if slices.ContainsFunc(ing.Finalizers, func(f string) bool {
+			_, ours := naming.FinalizerGroup(f, ing.Namespace, ing.Name)
+			return ours
 		}) {
 			return true, nil
 		}

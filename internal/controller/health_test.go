@@ -34,7 +34,7 @@ func TestUnhealthyTargetsAreToldOnTheBindingWhereDescribeShowsThem(t *testing.T)
 	aws := &health{state: elbtypes.TargetHealthStateEnumUnhealthy}
 	type event struct{ UID, Type, Reason string }
 	var events []event
-	h := newHealthWatch(targets.NewRegistry(aws, nil, nil, func() time.Time { return now }),
+	h := newHealthWatch(targets.NewRegistry(aws, nil, nil),
 		func(o diag.Object, e status.Event) { events = append(events, event{o.UID, e.Type, e.Reason}) }, func() time.Time { return now })
 	h.expect("arn", diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
 	look := func(after time.Duration) {

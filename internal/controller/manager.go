@@ -256,7 +256,7 @@ func (w *wiring) recorder(component string) status.Record {
 // setUpBindings starts the fast lane.
 func (w *wiring) setUpBindings(ctx context.Context) error {
 	c := w.config
-	registry := targets.NewRegistry(w.clients.ELBV2, w.run, w.inventory.Fresh, w.now)
+	registry := targets.NewRegistry(w.clients.ELBV2, w.run, w.inventory.Fresh)
 	tell := w.recorder("targetGroupBinding")
 	health := newHealthWatch(registry, tell, w.now)
 	if err := w.mgr.Add(health); err != nil {

@@ -64,7 +64,6 @@ type subject struct {
 
 type told struct {
 	messages map[string]time.Time
-	failing  bool
 	ok       bool // success was told since the last failure
 }
 
@@ -113,22 +112,13 @@ func (r *Reporter) object(s subject, found diag.List, changed, member bool) {
 	}
 	t.messages = current
 	if failing {
-		t.failing, t.ok = true, false
+		t.ok = false
 		return
 	}
 	if member && (changed || !t.ok) {
 		r.record(s.object, Event{Type: corev1.EventTypeNormal, Reason: string(diag.SuccessfullyDone), Message: "Successfully reconciled"})
 		t.ok = true
 	}
-	t.failing = false
-}
-
-// Failing reports whether the last pass of a unit found failures with an object.
-func (r *Reporter) Failing(unit string, o diag.Object) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	t := r.about[subject{unit, o}]
-	return t != nil && t.failing
 }
 
 // Forget drops what was told about an object that is gone. Without a UID it drops what was told about any of that name.

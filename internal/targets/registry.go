@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -36,7 +35,6 @@ type Registry struct {
 	read  Describer
 	run   Runner
 	fresh func(arn string) bool
-	now   func() time.Time
 
 	mu     sync.Mutex
 	groups map[string]*group
@@ -51,8 +49,8 @@ type group struct {
 
 // NewRegistry makes an empty registry. fresh tells whether a target group was created in this process, so that nothing can be
 // registered in it but by us.
-func NewRegistry(read Describer, run Runner, fresh func(arn string) bool, now func() time.Time) *Registry {
-	return &Registry{read: read, run: run, fresh: fresh, now: now, groups: map[string]*group{}}
+func NewRegistry(read Describer, run Runner, fresh func(arn string) bool) *Registry {
+	return &Registry{read: read, run: run, fresh: fresh, groups: map[string]*group{}}
 }
 
 // Request is what a binding wants of its target group.
@@ -225,19 +223,6 @@ func codeOf(err error) string {
 		return ""
 	}
 	return cloud.Classify(err).Code
-}
-
-// Members are the registered targets as far as they are known, sorted.
-func (r *Registry) Members(arn string) []Target {
-	g := r.group(arn)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	out := make([]Target, 0, len(g.members))
-	for _, t := range g.members {
-		out = append(out, t)
-	}
-	slices.SortFunc(out, func(a, b Target) int { return cmp.Compare(a.Key(), b.Key()) })
-	return out
 }
 
 // Distrust makes the next Sync of a group read it again.

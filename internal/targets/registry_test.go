@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -68,7 +67,7 @@ func TestAGroupOfOurOwnMakingIsNotReadAndAForeignOneOnce(t *testing.T) {
 	t.Parallel()
 	for _, fresh := range []bool{true, false} {
 		b := &balancing{held: []types.TargetHealthDescription{held("10.0.0.1", "healthy"), held("10.0.0.9", "draining")}}
-		r := NewRegistry(b, b.run, func(string) bool { return fresh }, time.Now)
+		r := NewRegistry(b, b.run, func(string) bool { return fresh })
 		for range 3 {
 			if _, err := r.Sync(context.Background(), Request{Binding: stack.ID{Name: "b"}, ARN: arn, Want: want("10.0.0.1", "10.0.0.2")}); err != nil {
 				t.Fatal(err)
@@ -87,7 +86,7 @@ func TestAGroupOfOurOwnMakingIsNotReadAndAForeignOneOnce(t *testing.T) {
 func TestADrainingTargetThatReturnsIsRegisteredAgain(t *testing.T) {
 	t.Parallel()
 	b := &balancing{held: []types.TargetHealthDescription{held("10.0.0.1", "draining")}}
-	r := NewRegistry(b, b.run, func(string) bool { return false }, time.Now)
+	r := NewRegistry(b, b.run, func(string) bool { return false })
 	if _, err := r.Sync(context.Background(), Request{ARN: arn, Want: want("10.0.0.1")}); err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +98,7 @@ func TestADrainingTargetThatReturnsIsRegisteredAgain(t *testing.T) {
 func TestCallsCarryAtMostTwoHundredTargets(t *testing.T) {
 	t.Parallel()
 	b := &balancing{}
-	r := NewRegistry(b, b.run, func(string) bool { return true }, time.Now)
+	r := NewRegistry(b, b.run, func(string) bool { return true })
 	var many []Endpoint
 	for i := range 450 {
 		many = append(many, Endpoint{Target: Target{ID: fmt.Sprintf("10.0.%d.%d", i/250, i%250), Port: 80}})
@@ -116,7 +115,7 @@ func TestCallsCarryAtMostTwoHundredTargets(t *testing.T) {
 func TestTargetsBeyondTheLimitAreLeftOutAndTold(t *testing.T) {
 	t.Parallel()
 	b := &balancing{}
-	r := NewRegistry(b, b.run, func(string) bool { return true }, time.Now)
+	r := NewRegistry(b, b.run, func(string) bool { return true })
 	c, err := r.Sync(context.Background(), Request{ARN: arn, Want: want("1", "2", "3"), Max: 2})
 	if err != nil || c.Registered != 2 || c.LeftOut != 1 {
 		t.Errorf("%+v, %v", c, err)
@@ -129,7 +128,7 @@ func TestTargetsBeyondTheLimitAreLeftOutAndTold(t *testing.T) {
 func TestAfterAFailureTheGroupIsReadAgain(t *testing.T) {
 	t.Parallel()
 	b := &balancing{fail: errors.New("lost")}
-	r := NewRegistry(b, b.run, func(string) bool { return true }, time.Now)
+	r := NewRegistry(b, b.run, func(string) bool { return true })
 	if _, err := r.Sync(context.Background(), Request{ARN: arn, Want: want("1")}); err == nil {
 		t.Fatal("the failure is swallowed")
 	}
@@ -142,7 +141,7 @@ func TestAfterAFailureTheGroupIsReadAgain(t *testing.T) {
 func TestTargetsThatOthersRegisteredAreKeptOnRequest(t *testing.T) {
 	t.Parallel()
 	b := &balancing{held: []types.TargetHealthDescription{held("other-cluster", "healthy")}}
-	r := NewRegistry(b, b.run, func(string) bool { return false }, time.Now)
+	r := NewRegistry(b, b.run, func(string) bool { return false })
 	if _, err := r.Sync(context.Background(), Request{ARN: arn, Want: want("1"), Keep: true}); err != nil {
 		t.Fatal(err)
 	}
