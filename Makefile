@@ -30,8 +30,13 @@ build: ## build the controller, the command line and the simulator into bin/
 	@echo "building controller, lbc and awssim (minutes the first time, seconds later)"
 	@$(BUILD) -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
+.PHONY: build-controller
+build-controller:
+	@echo "building the controller (minutes the first time, seconds later)"
+	@$(BUILD) -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/controller
+
 .PHONY: build-playground
-build-playground: build ## build the playground, too (minutes the first time: it links a Kubernetes control plane)
+build-playground: build-controller ## build the controller and the playground (minutes the first time: it links a Kubernetes control plane)
 	@echo "building the playground (with etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl inside)"
 	@$(BUILD) -C playground -trimpath -ldflags '$(LDFLAGS) $(KUBERNETES_LDFLAGS)' -o ../bin/playground ./cmd/playground
 
@@ -46,7 +51,7 @@ test-fast: ## unit, golden and property tests of the controller and the simulato
 	@$(GO) test -race -timeout 10m $(TESTFLAGS) ./...
 
 .PHONY: test-e2e
-test-e2e: build ## end-to-end tests against the playground's parts
+test-e2e: build-controller ## end-to-end tests against the playground's parts
 	@echo "end-to-end suites"
 	@CONTROLLER=$(CURDIR)/bin/controller hack/progress.sh $(GO) test -C playground -timeout 30m $(TESTFLAGS) ./...
 

@@ -2,6 +2,7 @@ package behaviour
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -86,6 +87,10 @@ func settled(t *testing.T, c *harness.Cluster, kinds ...string) {
 		m, err := scrape(t.Context(), c.Env.ControllerMetrics())
 		if err != nil {
 			return err
+		}
+		if m.sum("leader_election_master_status") != 1 { // one that waits for the lease is idle, but has not begun
+			quiet = 0
+			return errors.New("it does not lead")
 		}
 		for _, controller := range []string{"ingress", "service", "targetGroupBinding"} {
 			passes := m.sum("controller_runtime_reconcile_total", `controller="`+controller+`"`)
