@@ -428,3 +428,24 @@ func TestAGateTakesConcurrentCalls(t *testing.T) {
 		t.Errorf("%d calls counted, want 800", g.Total())
 	}
 }
+
+func TestFirewallAssociationsAreThrottledToOneInTwoSeconds(t *testing.T) {
+	t.Parallel()
+	c := clock.NewStepped(time.Unix(1_700_000_000, 0))
+	g := New(Options{Clock: c, Throttle: true})
+	call := func() error {
+		_, err := Do(t.Context(), g, "wafv2", "AssociateWebACL", &struct{}{}, func(context.Context, *struct{}) (*struct{}, error) { return &struct{}{}, nil })
+		return err
+	}
+	if err := call(); err != nil {
+		t.Fatal(err)
+	}
+	c.Advance(time.Second)
+	if e := apierr.As(call()); e == nil || e.Code != "ThrottlingException" {
+		t.Errorf("one second later: %v", e)
+	}
+	c.Advance(time.Second)
+	if err := call(); err != nil {
+		t.Errorf("two seconds later: %v", err)
+	}
+}

@@ -53,6 +53,22 @@ var (
 	trustDefault = rate{10, 10}
 )
 
+// The quotas of AWS WAF, both generations (developer guides, "AWS WAF quotas"): per action, as those of ACM.
+var (
+	firewallRates = map[string]rate{
+		"AssociateWebACL": {1, 0.5}, "DisassociateWebACL": {1, 0.5}, "GetWebACLForResource": {1, 1}, "ListResourcesForWebACL": {1, 1},
+	}
+	firewallReads  = rate{5, 5}
+	firewallWrites = rate{1, 1}
+)
+
+// AWS publishes no rates for Shield and Global Accelerator; these are estimates, per action.
+var (
+	shieldRate       = rate{5, 5}
+	acceleratorReads = rate{20, 20}
+	acceleratorWrite = rate{5, 2}
+)
+
 type bucket struct {
 	rate
 	tokens float64
@@ -110,6 +126,24 @@ func (b *buckets) charged(service, action string, in *parameters) []*bucket {
 		r, ok := trustRates[action]
 		if !ok {
 			r = trustDefault
+		}
+		return []*bucket{b.of(service+"/"+action, r)}
+	case "wafv2", "waf-regional":
+		r, ok := firewallRates[action]
+		switch {
+		case ok:
+		case isRead(action):
+			r = firewallReads
+		default:
+			r = firewallWrites
+		}
+		return []*bucket{b.of(service+"/"+action, r)}
+	case "shield":
+		return []*bucket{b.of(service+"/"+action, shieldRate)}
+	case "globalaccelerator":
+		r := acceleratorWrite
+		if isRead(action) {
+			r = acceleratorReads
 		}
 		return []*bucket{b.of(service+"/"+action, r)}
 	}

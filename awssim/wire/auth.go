@@ -76,7 +76,7 @@ func (s *Server) authenticate(signed scope, d *service) problem {
 		return noCredentials
 	case signed.malformed:
 		return badSignature
-	case s.options.Region != "" && signed.region != s.options.Region && (d.name != "sts" || signed.region != "us-east-1"):
+	case s.options.Region != "" && !d.takes(signed.region, s.options.Region):
 		return wrongRegion
 	}
 	if s.options.Authenticate == nil {

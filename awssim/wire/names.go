@@ -227,6 +227,14 @@ var computeOutputNames = map[string]string{
 	"VpcPeeringConnection.Tags":         "tagSet",
 }
 
+var firewallNames = map[string]string{}
+
+var classicFirewallNames = map[string]string{}
+
+var shieldNames = map[string]string{}
+
+var acceleratorNames = map[string]string{}
+
 var certificateNames = map[string]string{
 	"Filters.ExportOption":      "exportOption",
 	"Filters.ExtendedKeyUsage":  "extendedKeyUsage",

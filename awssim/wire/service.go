@@ -1,12 +1,17 @@
 package wire
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // service is how one AWS service speaks.
 type service struct {
-	name     string // as calls are signed
-	target   string // prefix of X-Amz-Target, for JSON
-	version  string // of the query API
+	name     string   // as calls are signed
+	target   string   // prefix of X-Amz-Target, for JSON
+	version  string   // of the query API
+	home     string   // the one region that calls are signed for, of services that are not regional
+	abroad   []string // other regions whose calls are taken, of regional services
 	protocol protocol
 	actions  map[string]bool // whose names are known; nil: all
 }
@@ -21,7 +26,7 @@ var services = []*service{
 		},
 	},
 	{
-		name: "sts", version: "2011-06-15",
+		name: "sts", version: "2011-06-15", abroad: []string{"us-east-1"}, // the global endpoint
 		protocol: &query{
 			namespace: "https://sts.amazonaws.com/doc/2011-06-15/", version: "2011-06-15",
 			in: newNaming(stsInputNames, same), out: newNaming(stsOutputNames, same),
@@ -35,7 +40,15 @@ var services = []*service{
 		},
 	},
 	{name: "acm", target: "CertificateManager", protocol: &json11{names: newNaming(certificateNames, same)}},
-	{name: "tagging", target: "ResourceGroupsTaggingAPI_20170126", protocol: &json11{names: newNaming(taggingNames, same)}},
+	{
+		// Accelerators are found from their home region only, protections of Shield from theirs.
+		name: "tagging", target: "ResourceGroupsTaggingAPI_20170126", abroad: []string{"us-east-1", "us-west-2"},
+		protocol: &json11{names: newNaming(taggingNames, same)},
+	},
+	{name: "wafv2", target: "AWSWAF_20190729", abroad: []string{"us-east-1"}, protocol: &json11{names: newNaming(firewallNames, same)}}, // us-east-1: CloudFront's
+	{name: "waf-regional", target: "AWSWAF_Regional_20161128", protocol: &json11{names: newNaming(classicFirewallNames, same)}},
+	{name: "shield", target: "AWSShield_20160616", home: "us-east-1", protocol: &json11{names: newNaming(shieldNames, same)}},
+	{name: "globalaccelerator", target: "GlobalAccelerator_V20180706", home: "us-west-2", protocol: &json11{names: newNaming(acceleratorNames, same)}},
 }
 
 // Calls to services that are not served are answered in these.
@@ -46,6 +59,14 @@ var (
 
 // unsigned are the calls that carry no signature.
 var unsigned = map[string]bool{"sts:AssumeRoleWithWebIdentity": true, "sts:AssumeRoleWithSAML": true}
+
+// takes reports whether the service answers calls that are signed for a region, when the account is in region own.
+func (s *service) takes(region, own string) bool {
+	if s.home != "" {
+		return region == s.home
+	}
+	return region == own || slices.Contains(s.abroad, region)
+}
 
 func serviceNamed(name string) *service {
 	for _, s := range services {

@@ -27,10 +27,10 @@ const maxBody = 1 << 20
 
 // Options are a server's settings.
 type Options struct {
-	// Region is what calls must be signed for; "" accepts any.
+	// Region is what calls to regional services must be signed for; "" accepts any.
 	Region string
 	// Services are the values whose methods of the form Action(ctx, *ActionInput, ...func(*Options)) (*ActionOutput, error)
-	// are served, by signing name: elasticloadbalancing, ec2, sts, acm, tagging.
+	// are served, by signing name: elasticloadbalancing, ec2, sts, acm, tagging, wafv2, waf-regional, shield, globalaccelerator.
 	Services map[string]any
 	// NewRequestID makes the ids of answers.
 	NewRequestID func() string
@@ -141,7 +141,7 @@ func (s *Server) call(r *http.Request, id string) (d *service, out reflect.Value
 	if action, _ = d.protocol.action(req); unsigned[d.name+":"+action] {
 		caller = ""
 	}
-	ctx := gate.WithRequestID(gate.WithCaller(r.Context(), caller), id)
+	ctx := gate.WithRegion(gate.WithRequestID(gate.WithCaller(r.Context(), caller), id), signed.region)
 	var op operation
 	var in reflect.Value
 	if err == nil {

@@ -65,6 +65,25 @@ func run() error {
 		write(&b, s.variable+"InputNames", in, s.in)
 		write(&b, s.variable+"OutputNames", out, s.out)
 	}
+	// In JSON a member is called the same in both directions.
+	for _, s := range []struct{ module, variable string }{
+		{"wafv2", "firewallNames"}, {"wafregional", "classicFirewallNames"}, {"shield", "shieldNames"}, {"globalaccelerator", "acceleratorNames"},
+	} {
+		dir, err := sdk(s.module)
+		if err != nil {
+			return err
+		}
+		found, err := names(filepath.Join(dir, "deserializers.go"), "deserialize", "Output", nil, deserialized)
+		if err != nil {
+			return err
+		}
+		sent, err := names(filepath.Join(dir, "serializers.go"), "serialize", "Input", nil, serialized)
+		if err != nil {
+			return err
+		}
+		maps.Copy(found, sent)
+		write(&b, s.variable, found, same)
+	}
 	for _, s := range []struct{ module, variable string }{{"acm", "certificateNames"}, {"resourcegroupstaggingapi", "taggingNames"}} {
 		dir, err := sdk(s.module)
 		if err != nil {
@@ -177,20 +196,23 @@ func serialized(shape string, f *ast.FuncDecl, into table) {
 	}
 }
 
-// deserialized finds `case strings.EqualFold("name", …): … sv.Field`.
+// deserialized finds `case strings.EqualFold("name", …): … sv.Field` of XML and `case "name": … sv.Field` of JSON.
 func deserialized(shape string, f *ast.FuncDecl, into table) {
 	ast.Inspect(f.Body, func(n ast.Node) bool {
 		clause, ok := n.(*ast.CaseClause)
 		if !ok || len(clause.List) != 1 {
 			return true
 		}
-		call, ok := clause.List[0].(*ast.CallExpr)
-		if !ok || len(call.Args) != 2 {
+		name := clause.List[0]
+		if call, ok := name.(*ast.CallExpr); ok && len(call.Args) == 2 {
+			name = call.Args[0]
+		}
+		if literal(name) == "" {
 			return true
 		}
 		for _, s := range clause.Body {
 			if field := firstField(s, "sv"); field != "" {
-				into.set(shape, field, literal(call.Args[0]))
+				into.set(shape, field, literal(name))
 				break
 			}
 		}
