@@ -26,6 +26,7 @@ DELETE /_sim/faults/ID   remove one
 GET    /_sim/resources   load balancers, listeners, rules, target groups, targets and health, security groups, certificates
 GET    /_sim/topology    where each load balancer listens on this machine
 GET    /_sim/resolve     ?name=  addresses of a load balancer's DNS name
+GET    /_sim/metrics     counters of load balancers and target groups under CloudWatch's names, for Prometheus
 GET    /_sim/ca.pem      the authority that signs the simulator's certificates
 GET    /_sim/settings    clock, latency, throttling; POST {"latency":"50ms","throttle":true,"advance":"5m"} to change
 `
@@ -53,6 +54,7 @@ func (s *Simulator) administration() http.Handler {
 	mux.HandleFunc("GET /_sim/resources", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.Resources()) })
 	mux.HandleFunc("GET /_sim/topology", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.Endpoints()) })
 	mux.HandleFunc("GET /_sim/resolve", s.getResolution)
+	mux.HandleFunc("GET /_sim/metrics", s.getMetrics)
 	mux.HandleFunc("GET /_sim/ca.pem", s.getCA)
 	mux.HandleFunc("GET /_sim/settings", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.settings()) })
 	mux.HandleFunc("POST /_sim/settings", s.postSettings)

@@ -4,13 +4,16 @@
 package awssim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"sync"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/accesslog"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/acm"
 	"github.com/k8s-lbc/lbc/awssim/clock"
@@ -45,6 +48,11 @@ type Options struct {
 	Network *vnet.Network
 	// HealthInterval and HealthTimeout replace those of every target group when not 0.
 	HealthInterval, HealthTimeout time.Duration
+	// LogDirectory is where load balancers deliver their logs, a folder per bucket; "" drops them. LogInterval is how long
+	// after its first line a file is delivered; 0: AWS's 5 minutes with a profile of real times, else 0.1 s.
+	// Close delivers the rest. Only for the data plane.
+	LogDirectory string
+	LogInterval  time.Duration
 	// DNS is the address of the DNS server, UDP and TCP; "" is a free port of 127.0.0.1. Only for the data plane.
 	DNS string
 
@@ -67,6 +75,7 @@ type Simulator struct {
 	seed    seed.File
 	handler http.Handler
 	dns     *dns.Server // nil without a data plane
+	logs    *accesslog.Writer
 	logf    func(string, ...any)
 
 	changes changes
@@ -166,7 +175,7 @@ func (s *Simulator) Close() error {
 	}
 	err := s.dns.Close()
 	s.Plane.Close()
-	return err
+	return errors.Join(err, s.logs.Close())
 }
 
 // Admits is the firewall of a target: whether the security groups of the interface that has the address let the connection
@@ -212,7 +221,14 @@ func (s *Simulator) startPlane(o Options) error {
 	s.Account.Lock()
 	s.Account.HealthReported = true
 	s.Account.Unlock()
+	if o.LogDirectory != "" {
+		s.logs = accesslog.New(accesslog.Options{
+			Directory: o.LogDirectory, Account: s.Account.ID, Region: s.Account.Region, Clock: o.Clock,
+			Interval: cmp.Or(o.LogInterval, logInterval(o.Profile)), Random: rand.Uint64, Logf: o.Logf,
+		})
+	}
 	s.Plane = dataplane.New(dataplane.Options{
+		Logs:  s.logs,
 		Clock: o.Clock, Network: s.Network, HealthInterval: o.HealthInterval, HealthTimeout: o.HealthTimeout, Logf: o.Logf,
 		HealthSink: func(r dataplane.HealthReport) {
 			s.Account.SetTargetHealth(r.TargetGroup, r.Target, r.Port, r.Zone, r.State, r.Reason, r.Description)
@@ -227,6 +243,14 @@ func (s *Simulator) startPlane(o Options) error {
 	s.Account.OnChange(s.refresh)
 	s.refresh()
 	return nil
+}
+
+// logInterval is how often logs are delivered: as often as AWS does where transitions take real time, else soon.
+func logInterval(p account.Profile) time.Duration {
+	if p.LoadBalancerActive >= time.Minute {
+		return accesslog.DeliveryInterval
+	}
+	return 100 * time.Millisecond
 }
 
 // refresh shows the account to the data plane. When it returns, the plane serves the account as of the call or later; of

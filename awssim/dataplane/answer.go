@@ -80,7 +80,7 @@ func rawAnswer(status int, body string) []byte {
 
 // generate answers without a target.
 func (x *exchange) generate(status int, contentType, body string) {
-	x.front.balancer.counters.generated(status)
+	x.conn.counts.generated(status)
 	h := x.w.Header()
 	if x.view.ownServer {
 		h.Set("Server", balancerServer)

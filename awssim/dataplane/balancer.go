@@ -19,6 +19,7 @@ type balancer struct {
 	config   atomic.Pointer[balancerConfig] // nil until the first update
 	turn     atomic.Uint64                  // round robin over zones for clients on loopback
 	counters balancerCounters
+	zoned    zoneCounters
 	rules    ruleCounters
 
 	mu        sync.Mutex // guards what follows; taken by update and stop, and briefly by Addresses

@@ -42,12 +42,17 @@ type exchange struct {
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := exchange{front: f, view: f.view.Load(), conn: connOf(r), w: w, r: r, secure: r.TLS != nil}
 	x.splitURI()
-	f.balancer.counters.add(requestCount, 1)
+	x.conn.counts.add(requestCount, 1)
 	if status := x.refusal(); status != 0 {
 		x.fail(status)
 		return
 	}
 	x.route()
+}
+
+// groupCounts are the counters of a target group, and of it in the zone of the node that the client reached.
+func (x *exchange) groupCounts(g *group) tally {
+	return tally{&g.counters, g.zoned.of(x.conn.zone)}
 }
 
 // now is real time, as connections are.
@@ -109,14 +114,13 @@ func (x *exchange) route() {
 	} else {
 		x.front.balancer.rules.add(x.view.listener.ARN)
 	}
-	counters := &x.front.balancer.counters
 	action, _ := d.Routing()
 	switch {
 	case action.FixedResponse != nil:
-		counters.add(fixedResponseCount, 1)
+		x.conn.counts.add(fixedResponseCount, 1)
 		x.fixed(action.FixedResponse)
 	case action.Redirect != nil:
-		counters.add(redirectCount, 1)
+		x.conn.counts.add(redirectCount, 1)
 		x.redirect(action.Redirect, &request)
 	case action.Forward != nil:
 		x.forward(action.Forward, &d)
@@ -148,7 +152,7 @@ func (x *exchange) fixed(f *stack.FixedResponse) {
 func (x *exchange) redirect(rd *stack.Redirect, request *traffic.Request) {
 	location := traffic.Location(*rd, request)
 	if len(location) > maxLocation {
-		x.front.balancer.counters.add(redirectLimitCount, 1)
+		x.conn.counts.add(redirectLimitCount, 1)
 		x.fail(http.StatusInsufficientStorage)
 		return
 	}
@@ -188,12 +192,12 @@ func (x *exchange) forward(f *stack.Forward, d *traffic.Decision) {
 		return
 	}
 	if !t.isHealthy.Load() {
-		x.front.balancer.counters.add(unhealthyRoutingCount, 1)
-		g.counters.add(unhealthyRoutingCount, 1)
+		x.conn.counts.add(unhealthyRoutingCount, 1)
+		x.groupCounts(g).add(unhealthyRoutingCount, 1)
 	}
-	g.counters.add(requestCount, 1)
+	x.groupCounts(g).add(requestCount, 1)
 	if isGRPC(x.r) {
-		x.front.balancer.counters.add(grpcRequestCount, 1)
+		x.conn.counts.add(grpcRequestCount, 1)
 	}
 	x.proxy(g, t, targets, host, uri)
 }

@@ -186,18 +186,20 @@ func (f *front) take(c net.Conn) {
 	b := f.balancer
 	client := b.client(c.RemoteAddr())
 	local := c.LocalAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
-	b.counters.add(newConnectionCount, 1)
 	if !b.admits("tcp", client, netip.AddrPortFrom(local, uint16(f.key.port))) {
+		b.counters.add(newConnectionCount, 1)
 		b.counters.add(rejectedConnectionCount, 1)
 		abort(c)
 		return
 	}
 	v := f.view.Load()
 	conn := &clientConn{Conn: c, front: f, client: client, zone: b.zone(local, v), since: time.Now()}
+	conn.counts = tally{&b.counters, b.zoned.of(conn.zone)}
+	conn.counts.add(newConnectionCount, 1)
 	f.mu.Lock()
 	f.conns[conn] = true
 	f.mu.Unlock()
-	b.counters.add(activeConnectionCount, 1)
+	conn.counts.add(activeConnectionCount, 1)
 	if f.servers != nil {
 		f.servers.serve(conn)
 		return
@@ -221,6 +223,7 @@ type clientConn struct {
 	front  *front
 	client netip.AddrPort // as targets and rules see it
 	zone   string         // of the node it reached
+	counts tally          // of the load balancer, and of it in that zone
 	since  time.Time
 	closed atomic.Bool
 }
@@ -228,7 +231,7 @@ type clientConn struct {
 // Close implements net.Conn.
 func (c *clientConn) Close() error {
 	if c.closed.CompareAndSwap(false, true) {
-		c.front.balancer.counters.add(activeConnectionCount, -1)
+		c.counts.add(activeConnectionCount, -1)
 		c.front.mu.Lock()
 		delete(c.front.conns, c)
 		c.front.mu.Unlock()

@@ -19,6 +19,7 @@ type group struct {
 	pool     atomic.Pointer[pool]
 	turn     atomic.Uint64 // round robin
 	counters groupCounters
+	zoned    zoneCounters
 
 	mu      sync.Mutex
 	targets map[targetKey]*target
@@ -32,6 +33,7 @@ type groupConfig struct {
 
 // groupUser is what health checks need to know of the load balancer that uses a group.
 type groupUser struct {
+	arn     string
 	zones   []Zone
 	network bool
 }
@@ -93,8 +95,18 @@ func (g *group) use(lb *LoadBalancer) {
 		g.rebuild()
 		return
 	}
-	g.user = &groupUser{zones: lb.Zones, network: lb.Type == stack.Network}
+	g.user = &groupUser{arn: lb.ARN, zones: lb.Zones, network: lb.Type == stack.Network}
 	g.scheduleChecks()
+}
+
+// userARN is the load balancer that uses the group, "" for none.
+func (g *group) userARN() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.user == nil {
+		return ""
+	}
+	return g.user.arn
 }
 
 // scheduleChecks starts the checks of targets that have none yet; the lock is held.

@@ -34,7 +34,7 @@ func (x *exchange) requestHeaders() http.Header {
 	out := make(http.Header, len(in)+6)
 	for name, lines := range in {
 		if x.view.settings.dropInvalid && !validName(name) {
-			x.front.balancer.counters.add(droppedHeaderCount, 1)
+			x.conn.counts.add(droppedHeaderCount, 1)
 			continue
 		}
 		out[name] = lines

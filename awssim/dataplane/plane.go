@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/accesslog"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 )
@@ -27,6 +28,8 @@ type Options struct {
 	OutsideClient netip.Addr
 	// Random gives uniformly random bits; it must be safe for concurrent use.
 	Random func() uint64
+	// Logs gets the lines of the logs that load balancers' attributes ask for; nil drops them.
+	Logs *accesslog.Writer
 	// Logf is told what went wrong without anybody to tell, such as a rule that can never match.
 	Logf func(format string, args ...any)
 }
@@ -40,6 +43,7 @@ type Plane struct {
 	healthTimeout  time.Duration
 	outside        netip.Addr
 	random         func() uint64
+	logs           *accesslog.Writer
 	logf           func(string, ...any)
 	cookies        *cookieSealer
 	seed           maphash.Seed // of flow hashes
@@ -62,7 +66,7 @@ func New(o Options) *Plane {
 	p := &Plane{
 		clock: o.Clock, network: o.Network, sink: o.HealthSink,
 		healthInterval: o.HealthInterval, healthTimeout: o.HealthTimeout,
-		outside: o.OutsideClient, random: o.Random, logf: o.Logf,
+		outside: o.OutsideClient, random: o.Random, logs: o.Logs, logf: o.Logf,
 		balancers: map[string]*balancer{}, groups: map[string]*group{},
 		seed: maphash.MakeSeed(),
 	}

@@ -31,7 +31,7 @@ func (x *exchange) proxy(g *group, t *target, targets []*target, host, uri strin
 	res, err := x.send(t, out)
 	if refused(err) && repeatable(x.r.Method) {
 		if other := g.choose(targets, t); other != nil && other != t {
-			g.counters.add(targetConnectionErrorCount, 1)
+			x.groupCounts(g).add(targetConnectionErrorCount, 1)
 			t = other
 			res, err = x.send(t, out)
 		}
@@ -43,8 +43,8 @@ func (x *exchange) proxy(g *group, t *target, targets []*target, host, uri strin
 	t.inFlight.Add(1)
 	defer t.inFlight.Add(-1)
 	defer func() { _ = res.Body.Close() }()
-	g.counters.answered(res.StatusCode)
-	x.front.balancer.counters.answered(res.StatusCode)
+	x.groupCounts(g).answered(res.StatusCode)
+	x.conn.counts.answered(res.StatusCode)
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		x.tunnel(res, idle)
 		return
@@ -133,7 +133,7 @@ func (x *exchange) failed(ctx context.Context, g *group, out *http.Request, err 
 	case x.r.Context().Err() != nil: // the client is gone
 		panic(http.ErrAbortHandler)
 	case errors.As(err, &d):
-		g.counters.add(targetConnectionErrorCount, 1)
+		x.groupCounts(g).add(targetConnectionErrorCount, 1)
 		if d.Timeout() {
 			x.fail(http.StatusGatewayTimeout)
 			return
@@ -180,7 +180,7 @@ func (x *exchange) respond(g *group, t *target, res *http.Response, idle *watchd
 			if _, werr := x.w.Write((*buf)[:n]); werr != nil {
 				return
 			}
-			x.front.balancer.counters.add(processedBytes, int64(n))
+			x.conn.counts.add(processedBytes, int64(n))
 			flush()
 		}
 		if err == io.EOF {

@@ -13,6 +13,10 @@ import (
 type Stats struct {
 	LoadBalancers map[string]map[string]int64 // by ARN
 	TargetGroups  map[string]map[string]int64 // by ARN
+	// LoadBalancerZones and TargetGroupZones are by ARN and by the zone of the node that served.
+	LoadBalancerZones map[string]map[string]map[string]int64
+	TargetGroupZones  map[string]map[string]map[string]int64
+	Users             map[string]string // the load balancer of each target group, by ARN
 	// Rules counts the requests that each rule took, by Rule.ID. Requests that met a listener's default actions are counted
 	// under the listener's ARN. (CloudWatch has no such metric.)
 	Rules map[string]int64
@@ -98,6 +102,27 @@ func (c *counters) named(names map[metric]string) map[string]int64 {
 	return out
 }
 
+// tally counts the same for several: a load balancer or target group as a whole, and in one zone.
+type tally [2]*counters
+
+func (t tally) add(m metric, n int64) {
+	for _, c := range t {
+		c.add(m, n)
+	}
+}
+
+func (t tally) generated(status int) {
+	for _, c := range t {
+		c.generated(status)
+	}
+}
+
+func (t tally) answered(status int) {
+	for _, c := range t {
+		c.answered(status)
+	}
+}
+
 // generated counts an answer that the load balancer made itself.
 func (c *counters) generated(status int) {
 	exact := map[int]metric{500: elb500Count, 502: elb502Count, 503: elb503Count, 504: elb504Count}
@@ -121,6 +146,27 @@ func (c *counters) answered(status int) {
 	}
 }
 
+// zoneCounters count by zone.
+type zoneCounters struct {
+	zones sync.Map // zone → *counters
+}
+
+func (z *zoneCounters) of(zone string) *counters {
+	if c, ok := z.zones.Load(zone); ok {
+		return c.(*counters)
+	}
+	c, _ := z.zones.LoadOrStore(zone, new(counters))
+	return c.(*counters)
+}
+
+func (z *zoneCounters) named(names map[metric]string) map[string]map[string]int64 {
+	out := map[string]map[string]int64{}
+	for zone, c := range z.zones.Range {
+		out[zone.(string)] = c.(*counters).named(names)
+	}
+	return out
+}
+
 // ruleCounters count requests by rule.
 type ruleCounters struct {
 	counts sync.Map // rule id → *atomic.Int64
@@ -138,13 +184,18 @@ func (r *ruleCounters) add(id string) {
 func (p *Plane) Stats() Stats {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	s := Stats{LoadBalancers: map[string]map[string]int64{}, TargetGroups: map[string]map[string]int64{}, Rules: map[string]int64{}}
+	s := Stats{
+		LoadBalancers: map[string]map[string]int64{}, TargetGroups: map[string]map[string]int64{}, Rules: map[string]int64{},
+		LoadBalancerZones: map[string]map[string]map[string]int64{}, TargetGroupZones: map[string]map[string]map[string]int64{},
+		Users: map[string]string{},
+	}
 	for arn, b := range p.balancers {
 		names := applicationNames
 		if c := b.config.Load(); c != nil && c.Type == stack.Network {
 			names = networkNames
 		}
 		s.LoadBalancers[arn] = b.counters.named(names)
+		s.LoadBalancerZones[arn] = b.zoned.named(names)
 		b.rules.counts.Range(func(id, n any) bool {
 			s.Rules[id.(string)] = n.(*atomic.Int64).Load()
 			return true
@@ -152,6 +203,8 @@ func (p *Plane) Stats() Stats {
 	}
 	for arn, g := range p.groups {
 		s.TargetGroups[arn] = g.counters.named(applicationNames)
+		s.TargetGroupZones[arn] = g.zoned.named(applicationNames)
+		s.Users[arn] = g.userARN()
 		maps.Copy(s.TargetGroups[arn], g.counters.named(map[metric]string{newFlowCount: "NewFlowCount", activeFlowCount: "ActiveFlowCount"}))
 		healthy, unhealthy := g.hosts()
 		s.TargetGroups[arn]["HealthyHostCount"], s.TargetGroups[arn]["UnHealthyHostCount"] = healthy, unhealthy

@@ -33,6 +33,7 @@ type settings struct {
 	noDataPlane bool
 	latency     time.Duration
 	throttle    bool
+	logs        string
 }
 
 func newCommand() *cobra.Command {
@@ -63,6 +64,7 @@ called, what exists and how to break it is under http://LISTEN/_sim/.`,
 	f.StringVar(&s.region, "region", "", "region, in place of the account file's")
 	f.StringVar(&s.dns, "dns", "127.0.0.1:0", "address to answer the load balancers' names on, UDP and TCP; port 0 takes a free one")
 	f.BoolVar(&s.noDataPlane, "no-data-plane", false, "serve the APIs only: nothing listens for load balancers, and targets become healthy by themselves")
+	f.StringVar(&s.logs, "logs", "", "folder to deliver the logs that load balancers' attributes ask for, a folder per bucket in it (default: they are dropped)")
 	f.DurationVar(&s.latency, "latency", 0, "time added to every API call")
 	f.BoolVar(&s.throttle, "throttle", false, "throttle API calls by AWS's published token buckets")
 	if err := c.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"instant", "fast", "real"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
@@ -86,7 +88,7 @@ func (s settings) run(ctx context.Context, out, problems io.Writer) (err error) 
 	}
 	logger := log.New(problems, "awssim: ", log.LstdFlags)
 	sim, err := awssim.New(awssim.Options{
-		Seed: &file, Profile: profile, Latency: s.latency, Throttle: s.throttle, DataPlane: !s.noDataPlane, DNS: s.dns, Logf: logger.Printf,
+		Seed: &file, Profile: profile, Latency: s.latency, Throttle: s.throttle, DataPlane: !s.noDataPlane, DNS: s.dns, LogDirectory: s.logs, Logf: logger.Printf,
 	})
 	if err != nil {
 		return err
