@@ -17,6 +17,8 @@ type Error struct {
 	Message string
 	Status  int  // HTTP status
 	Sender  bool // whose fault: the sender's, else the receiver's (AWS's)
+	// Messages are the single findings where the protocol lists them beside the message (Route 53's InvalidChangeBatch).
+	Messages []string
 }
 
 var _ smithy.APIError = (*Error)(nil)

@@ -11,6 +11,7 @@ import (
 type naming struct {
 	special map[string]string   // by "Type.Field"
 	derive  func(string) string // for the others
+	items   map[string]string   // what an item of a list is called, by "Type.Field", where it has a name of its own
 	known   sync.Map            // reflect.Type → []member
 }
 
@@ -18,6 +19,7 @@ type naming struct {
 type member struct {
 	index int
 	name  string
+	item  string // of a list; "" for the protocol's own
 }
 
 func newNaming(special map[string]string, derive func(string) string) *naming {
@@ -39,7 +41,7 @@ func (n *naming) members(t reflect.Type) []member {
 		if !ok {
 			name = n.derive(f.Name)
 		}
-		members = append(members, member{index: i, name: name})
+		members = append(members, member{index: i, name: name, item: n.items[t.Name()+"."+f.Name]})
 	}
 	n.known.Store(t, members)
 	return members

@@ -21,3 +21,9 @@ type protocol interface {
 	// unknownAction is the error for an action that is not served.
 	unknownAction(action string) *apierr.Error
 }
+
+// headed is a protocol whose answers hold more than a body.
+type headed interface {
+	// head is the HTTP status of a success, and the headers to add.
+	head(action string, out reflect.Value) (status int, headers map[string]string)
+}

@@ -11,6 +11,7 @@ type service struct {
 	target   string   // prefix of X-Amz-Target, for JSON
 	version  string   // of the query API
 	home     string   // the one region that calls are signed for, of services that are not regional
+	prefix   string   // of the paths of a REST service, without a slash at the end
 	abroad   []string // other regions whose calls are taken, of regional services
 	protocol protocol
 	actions  map[string]bool // whose names are known; nil: all
@@ -49,12 +50,18 @@ var services = []*service{
 	{name: "waf-regional", target: "AWSWAF_Regional_20161128", protocol: &json11{names: newNaming(classicFirewallNames, same)}},
 	{name: "shield", target: "AWSShield_20160616", home: "us-east-1", protocol: &json11{names: newNaming(shieldNames, same)}},
 	{name: "globalaccelerator", target: "GlobalAccelerator_V20180706", home: "us-west-2", protocol: &json11{names: newNaming(acceleratorNames, same)}},
+	{
+		// There is one endpoint in each partition. Clients that find it sign for its region; those that are told of
+		// another one, such as a simulator, for their own.
+		name: "route53", prefix: "/2013-04-01", abroad: []string{"us-east-1", "cn-northwest-1", "us-gov-west-1"},
+		protocol: newRESTXML("https://route53.amazonaws.com/doc/2013-04-01/", "/2013-04-01", zoneRoutes, zoneNames, zoneItemNames),
+	},
 }
 
 // Calls to services that are not served are answered in these.
 var (
-	unknownQuery = &service{name: "unknown", protocol: services[0].protocol}
-	unknownJSON  = &service{name: "unknown", protocol: services[3].protocol}
+	unknownQuery = &service{name: "unknown", protocol: serviceNamed("elasticloadbalancing").protocol}
+	unknownJSON  = &service{name: "unknown", protocol: serviceNamed("acm").protocol}
 )
 
 // unsigned are the calls that carry no signature.
@@ -65,7 +72,17 @@ func (s *service) takes(region, own string) bool {
 	if s.home != "" {
 		return region == s.home
 	}
-	return region == own || slices.Contains(s.abroad, region)
+	return region == own || slices.Contains(s.abroad, region) && partition(region) == partition(own)
+}
+
+// partition is the beginning that only the regions of one partition share, "" for those of the commercial one.
+func partition(region string) string {
+	for _, prefix := range []string{"cn-", "us-gov-"} {
+		if strings.HasPrefix(region, prefix) {
+			return prefix
+		}
+	}
+	return ""
 }
 
 func serviceNamed(name string) *service {
@@ -77,7 +94,8 @@ func serviceNamed(name string) *service {
 	return nil
 }
 
-// serviceOf finds whom the call is for: by the signature's scope, else the target header, else the API version, else the host.
+// serviceOf finds whom the call is for: by the signature's scope, else the target header, else the API version, else
+// the path, else the host.
 func serviceOf(r *request, signed scope) *service {
 	target, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	host, _, _ := strings.Cut(r.Host, ".")
@@ -86,6 +104,9 @@ func serviceOf(r *request, signed scope) *service {
 		func(s *service) bool { return s.name == signed.service },
 		func(s *service) bool { return signed.service == "" && target != "" && s.target == target },
 		func(s *service) bool { return signed.service == "" && version != "" && s.version == version },
+		func(s *service) bool {
+			return signed.service == "" && s.prefix != "" && strings.HasPrefix(r.URL.Path, s.prefix+"/")
+		},
 		func(s *service) bool { return signed.service == "" && s.name == host },
 	} {
 		for _, s := range services {

@@ -1,5 +1,5 @@
-// Package wire serves simulated services over HTTP in AWS's own protocols: query and EC2 query with XML answers, and JSON
-// 1.1. It maps requests to the SDK's input types and outputs to answers by reflection, checks that calls are signed, and
+// Package wire serves simulated services over HTTP in AWS's own protocols: query and EC2 query with XML answers, JSON 1.1,
+// and REST with XML. It maps requests to the SDK's input types and outputs to answers by reflection, checks that calls are signed, and
 // holds no service's behaviour. It may import the standard library, smithy-go, awssim/apierr and awssim/gate.
 package wire
 
@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"reflect"
 	"runtime/debug"
+	"strings"
 
 	"github.com/aws/smithy-go"
 
@@ -30,7 +31,8 @@ type Options struct {
 	// Region is what calls to regional services must be signed for; "" accepts any.
 	Region string
 	// Services are the values whose methods of the form Action(ctx, *ActionInput, ...func(*Options)) (*ActionOutput, error)
-	// are served, by signing name: elasticloadbalancing, ec2, sts, acm, tagging, wafv2, waf-regional, shield, globalaccelerator.
+	// are served, by signing name: elasticloadbalancing, ec2, sts, acm, tagging, wafv2, waf-regional, shield, globalaccelerator,
+	// route53.
 	Services map[string]any
 	// NewRequestID makes the ids of answers.
 	NewRequestID func() string
@@ -123,6 +125,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", contentType)
+	if h, ok := d.protocol.(headed); ok {
+		status, headers := h.head(action, out)
+		for name, value := range headers {
+			w.Header().Set(name, value)
+		}
+		w.WriteHeader(status)
+	}
 	s.write(w, body)
 }
 
@@ -166,7 +175,7 @@ func (s *Server) call(r *http.Request, id string) (d *service, out reflect.Value
 
 // understand checks the signature and finds the action and its input.
 func (s *Server) understand(req *request, d *service, signed scope) (op operation, in reflect.Value, err error) {
-	if req.Method != http.MethodPost && req.Method != http.MethodGet {
+	if d.prefix == "" && req.Method != http.MethodPost && req.Method != http.MethodGet {
 		return op, in, apierr.WithStatus(http.StatusMethodNotAllowed, "InvalidMethod", "use POST, not %s", req.Method)
 	}
 	action, err := d.protocol.action(req)
@@ -201,7 +210,7 @@ func read(r *http.Request) (*request, error) {
 		return req, apierr.New("MalformedQueryString", "the query string contains a syntax error")
 	}
 	req.form = query
-	if r.Header.Get("X-Amz-Target") == "" {
+	if r.Header.Get("X-Amz-Target") == "" && !strings.HasSuffix(r.Header.Get("Content-Type"), "/xml") {
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
 			return req, apierr.New("MalformedQueryString", "the body is not a form")

@@ -23,14 +23,14 @@ type xmlEncoder struct {
 
 func (e *xmlEncoder) structure(v reflect.Value) error {
 	for _, m := range e.names.members(v.Type()) {
-		if err := e.element(m.name, v.Field(m.index)); err != nil {
+		if err := e.element(m.name, m.item, v.Field(m.index)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *xmlEncoder) element(name string, v reflect.Value) error {
+func (e *xmlEncoder) element(name, item string, v reflect.Value) error {
 	if absent(v) {
 		return nil
 	}
@@ -38,14 +38,15 @@ func (e *xmlEncoder) element(name string, v reflect.Value) error {
 		v = v.Elem()
 	}
 	e.open(name)
-	if err := e.content(v); err != nil {
+	if err := e.content(v, item); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	e.close(name)
 	return nil
 }
 
-func (e *xmlEncoder) content(v reflect.Value) error {
+// content writes what is inside an element; item is what items of a list are called, "" for the encoder's own name.
+func (e *xmlEncoder) content(v reflect.Value, item string) error {
 	switch v.Kind() {
 	case reflect.Struct:
 		if v.Type() != timeType {
@@ -55,26 +56,29 @@ func (e *xmlEncoder) content(v reflect.Value) error {
 		if v.Type().Elem().Kind() == reflect.Uint8 {
 			break
 		}
+		if item == "" {
+			item = e.item
+		}
 		for i := range v.Len() {
-			e.open(e.item)
-			if err := e.content(v.Index(i)); err != nil {
+			e.open(item)
+			if err := e.content(v.Index(i), ""); err != nil {
 				return err
 			}
-			e.close(e.item)
+			e.close(item)
 		}
 		return nil
 	case reflect.Map:
 		for _, k := range sortedKeys(v) {
 			e.open("entry")
 			e.text("key", k.String())
-			if err := e.element("value", v.MapIndex(k)); err != nil {
+			if err := e.element("value", "", v.MapIndex(k)); err != nil {
 				return err
 			}
 			e.close("entry")
 		}
 		return nil
 	case reflect.Pointer:
-		return e.content(v.Elem())
+		return e.content(v.Elem(), item)
 	default: // a scalar, below
 	}
 	s, err := scalarText(v)

@@ -95,6 +95,15 @@ func run() error {
 		}
 		write(&b, s.variable, found, same)
 	}
+	dir, err := sdk("route53")
+	if err != nil {
+		return err
+	}
+	tables, err := rest(dir)
+	if err != nil {
+		return err
+	}
+	tables.write(&b, "zone")
 	actions := slices.Sorted(slices.Values(computeActions))
 	b.WriteString("// computeActions are the actions of EC2 whose names are above.\nvar computeActions = []string{\n")
 	for _, a := range slices.Compact(actions) {
