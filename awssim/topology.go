@@ -33,10 +33,13 @@ func topology(a *account.Account) (t dataplane.Topology, next time.Time) {
 	for _, tg := range a.TargetGroupsInOrder() {
 		a.PurgeTargets(tg)
 		for _, r := range tg.Targets {
-			soon(r.GoneAt)
+			for _, at := range a.Settling(tg, r) {
+				soon(at)
+			}
 		}
 		t.TargetGroups = append(t.TargetGroups, targetGroup(a, tg))
 	}
+	soon(a.Trouble.NextFlap(now))
 	return t, next
 }
 
@@ -53,6 +56,9 @@ func loadBalancer(a *account.Account, lb *account.LoadBalancer, now time.Time, g
 		}
 	}
 	for _, z := range lb.Zones {
+		if a.Trouble.ZoneOut(z.Name) {
+			continue
+		}
 		served.Zones = append(served.Zones, zone(a, z))
 	}
 	switch len(lb.SecurityGroups) {
@@ -188,6 +194,9 @@ func certificates(l *account.Listener) []string {
 	return arns
 }
 
+// nowhere is an address that nothing ever has: TEST-NET-1 of RFC 5737.
+var nowhere = netip.MustParseAddr("192.0.2.1")
+
 func targetGroup(a *account.Account, tg *account.TargetGroup) dataplane.TargetGroup {
 	served := dataplane.TargetGroup{
 		ARN: tg.ARN, Name: tg.Name, TargetType: tg.TargetType, Protocol: tg.Protocol, ProtocolVersion: tg.ProtocolVersion,
@@ -199,9 +208,13 @@ func targetGroup(a *account.Account, tg *account.TargetGroup) dataplane.TargetGr
 		},
 	}
 	for _, t := range tg.SortedTargets() {
+		address := targetAddress(a, tg, t)
+		if a.Trouble.Ill(tg, t, a.Clock.Now()) {
+			address = nowhere
+		}
 		served.Targets = append(served.Targets, dataplane.Target{
-			ID: t.ID, Port: t.Port, Zone: t.Zone, Address: targetAddress(a, tg, t),
-			Draining: !t.GoneAt.IsZero(),
+			ID: t.ID, Port: t.Port, Zone: t.Zone, Address: address,
+			Draining: a.Left(tg, t),
 			Unused:   a.TargetHealth(tg, t).State == account.Unused,
 		})
 	}

@@ -18,12 +18,14 @@ type Account struct {
 	Region    string
 	Clock     clock.Clock
 	Profile   Profile // how long asynchronous transitions take
+	Trouble   Trouble // what goes wrong
 
 	Compute   // VPCs, subnets, route tables, security groups, network interfaces, instances: compute.go
 	Balancing // load balancers, target groups, listeners, rules: balancing.go
 	Trust     // certificates: trust.go
 
-	changed []func()
+	changed    []func()
+	visibility visibility
 }
 
 // New is an empty account in one region, such as New("123456789012", "us-west-2", clock.Real{}, Instant()). The partition

@@ -26,11 +26,6 @@ type Compute struct {
 	PrefixLists      map[string]*PrefixList
 	Addresses        map[string]*ElasticAddress // by allocation id
 
-	// GroupRuleQuota is the number of rules that a security group takes in each direction and family; 0 means AWS's 60.
-	GroupRuleQuota int
-	// GroupQuota is the number of security groups of the region; 0 means AWS's 2,500.
-	GroupQuota int
-
 	sequence    uint64
 	book        map[addressKey]string // address in a VPC → interface that holds it
 	publicsUsed uint32

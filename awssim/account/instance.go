@@ -17,7 +17,8 @@ type Instance struct {
 	Subnet       string
 	Zone         string
 	Launched     time.Time
-	Interfaces   []string // ids in the order of their attachment; the first has device index 0
+	Terminated   time.Time // zero unless it is
+	Interfaces   []string  // ids in the order of their attachment; the first has device index 0
 	Tags         map[string]string
 }
 
@@ -122,6 +123,9 @@ func (a *Account) SetInstanceState(id, state string) error {
 	}
 	i.State = state
 	if state == "terminated" {
+		if a.Clock != nil {
+			i.Terminated = a.Clock.Now()
+		}
 		for _, eni := range i.Interfaces {
 			n, ok := a.Interfaces[eni]
 			if !ok {

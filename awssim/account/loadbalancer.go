@@ -32,6 +32,7 @@ type LoadBalancer struct {
 	Listeners      []*Listener // in the order of creation
 	Forced         string      // state that fault injection put it in, such as failed; empty: by time
 	ForcedReason   string
+	Outcome        Outcome // where provisioning ends instead of with active; zero: active
 }
 
 // Zone is a load balancer's presence in one availability zone.
@@ -61,6 +62,8 @@ func (lb *LoadBalancer) StateAt(now time.Time) (code, reason string) {
 		return lb.Forced, lb.ForcedReason
 	case now.Before(lb.ActiveAt):
 		return "provisioning", ""
+	case lb.Outcome.State != "":
+		return lb.Outcome.State, lb.Outcome.Reason
 	}
 	return "active", ""
 }
@@ -104,13 +107,16 @@ func (lb *LoadBalancer) TargetGroups() map[string]bool {
 }
 
 // AddLoadBalancer files a load balancer by ARN and name.
-func (b *Balancing) AddLoadBalancer(lb *LoadBalancer) {
+func (a *Account) AddLoadBalancer(lb *LoadBalancer) {
+	lb.Outcome = a.Trouble.outcome(lb.Name)
+	b := &a.Balancing
 	if b.LoadBalancers == nil {
 		b.LoadBalancers = map[string]*LoadBalancer{}
 	}
 	lb.Seq = b.next()
 	b.LoadBalancers[lb.ARN] = lb
 	b.name(nameOfLoadBalancer+lb.Name, lb.ARN)
+	a.CreatedBalancing(lb.ARN)
 }
 
 // LoadBalancerNamed is the load balancer of that name, or nil.

@@ -24,6 +24,12 @@ type Profile struct {
 	CertificateRelease        time.Duration // listener deleted → certificate no longer in use
 	InstanceTransition        time.Duration // pending → running, stopping → stopped, shutting-down → terminated
 	TagIndex                  time.Duration // tags changed → seen by the resource groups tagging index
+	ComputeDescribed          time.Duration // EC2 resource created → found by Describe calls
+	ComputeUsable             time.Duration // security group created → found by calls that change it
+	ComputeTagged             time.Duration // tags of an EC2 resource changed → seen by filters
+	BalancingListed           time.Duration // ELB resource created → in lists that are not asked for by ARN or name
+	TargetTerminated          time.Duration // instance terminated → its targets gone
+	NetworkDeregister         time.Duration // target of a network load balancer deregistered → no new flows
 }
 
 // DrainFor is how long a target drains whose group asks for delay.
@@ -50,6 +56,11 @@ func Fast() Profile {
 		CertificateRelease:        100 * ms,
 		InstanceTransition:        50 * ms,
 		TagIndex:                  50 * ms,
+		ComputeDescribed:          5 * ms,
+		ComputeTagged:             5 * ms,
+		BalancingListed:           5 * ms,
+		TargetTerminated:          50 * ms,
+		NetworkDeregister:         20 * ms,
 	}
 }
 
@@ -70,6 +81,12 @@ func Real() Profile {
 		CertificateRelease:        2 * time.Minute,
 		InstanceTransition:        20 * time.Second,
 		TagIndex:                  10 * time.Second,
+		ComputeDescribed:          time.Second,
+		ComputeUsable:             500 * time.Millisecond,
+		ComputeTagged:             3 * time.Second,
+		BalancingListed:           2 * time.Second,
+		TargetTerminated:          2 * time.Minute,
+		NetworkDeregister:         time.Minute,
 	}
 }
 

@@ -179,6 +179,9 @@ func (a *Account) release(arns []string) {
 		if tg == nil || len(tg.rules) > 0 {
 			continue
 		}
+		if tg.LoadBalancer != nil {
+			tg.ReleasedFrom = tg.LoadBalancer.ARN
+		}
 		tg.LoadBalancer, tg.ReleasedAt = nil, a.Clock.Now()
 		for _, t := range tg.Targets {
 			t.Reported = nil

@@ -24,6 +24,7 @@ type TargetGroup struct {
 	LoadBalancer    *LoadBalancer
 	UsedSince       time.Time // when LoadBalancer began to use it
 	ReleasedAt      time.Time // when the last rule ceased to name it
+	ReleasedFrom    string    // load balancer that it belonged to until then
 	Seq             uint64
 
 	rules    map[string]*Rule // that name it, by ARN
@@ -51,6 +52,7 @@ type Target struct {
 	Zone         string // where it is, or "all"; empty for lambda and alb
 	QUICServerID string
 	Registered   time.Time
+	LeftAt       time.Time // when it was deregistered; zero unless draining
 	GoneAt       time.Time // when draining ends; zero unless draining
 	Reported     *Health   // what the last check said; nil: nothing yet
 }
@@ -95,13 +97,15 @@ func (tg *TargetGroup) Purge(now time.Time, gone func(*Target) bool) {
 }
 
 // AddTargetGroup files a target group by ARN and name.
-func (b *Balancing) AddTargetGroup(tg *TargetGroup) {
+func (a *Account) AddTargetGroup(tg *TargetGroup) {
+	b := &a.Balancing
 	if b.TargetGroups == nil {
 		b.TargetGroups = map[string]*TargetGroup{}
 	}
 	tg.Seq = b.next()
 	b.TargetGroups[tg.ARN] = tg
 	b.name(nameOfTargetGroup+tg.Name, tg.ARN)
+	a.CreatedBalancing(tg.ARN)
 }
 
 // TargetGroupNamed is the target group of that name, or nil.

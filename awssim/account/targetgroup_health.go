@@ -16,15 +16,14 @@ const (
 
 // What DescribeTargetHealth answers for states that do not come from a health check.
 var (
-	NotRegistered     = Health{Unused, "Target.NotRegistered", "Target is not registered to the target group"}
-	notInUse          = Health{Unused, "Target.NotInUse", "Target group is not configured to receive traffic from the load balancer"}
-	zoneNotEnabled    = Health{Unused, "Target.NotInUse", "Target is in an Availability Zone that is not enabled for the load balancer"}
-	addressUnusable   = Health{Unused, "Target.IpUnusable", "The IP address cannot be used as a target, because it is in use by a load balancer"}
-	deregistering     = Health{Draining, "Target.DeregistrationInProgress", "Target deregistration is in progress"}
-	registering       = Health{Initial, "Elb.RegistrationInProgress", "Target registration is in progress"}
-	initialChecks     = Health{Initial, "Elb.InitialHealthChecking", "Initial health checks in progress"}
-	healthCheckIsOff  = Health{"unavailable", "Target.HealthCheckDisabled", "Health checks are not enabled for this target"}
-	stoppedInstanceIs = Health{Unused, "Target.InvalidState", "Target is in the stopped state"}
+	NotRegistered    = Health{Unused, "Target.NotRegistered", "Target is not registered to the target group"}
+	notInUse         = Health{Unused, "Target.NotInUse", "Target group is not configured to receive traffic from the load balancer"}
+	zoneNotEnabled   = Health{Unused, "Target.NotInUse", "Target is in an Availability Zone that is not enabled for the load balancer"}
+	addressUnusable  = Health{Unused, "Target.IpUnusable", "The IP address cannot be used as a target, because it is in use by a load balancer"}
+	deregistering    = Health{Draining, "Target.DeregistrationInProgress", "Target deregistration is in progress"}
+	registering      = Health{Initial, "Elb.RegistrationInProgress", "Target registration is in progress"}
+	initialChecks    = Health{Initial, "Elb.InitialHealthChecking", "Initial health checks in progress"}
+	healthCheckIsOff = Health{"unavailable", "Target.HealthCheckDisabled", "Health checks are not enabled for this target"}
 )
 
 // SetTargetHealth takes the result of a health check: state, reason and description as DescribeTargetHealth spells them. It
@@ -57,9 +56,11 @@ func (a *Account) TargetHealth(tg *TargetGroup, t *Target) Health {
 	case tg.TargetType == "ip" && a.ofLoadBalancer(tg.VPC, t.ID):
 		return addressUnusable
 	case tg.TargetType == "instance" && !a.runs(t.ID):
-		return stoppedInstanceIs
+		return Health{Unused, "Target.InvalidState", "Target is in the " + a.instanceState(t.ID) + " state"}
 	case !tg.HealthCheck.Enabled:
 		return healthCheckIsOff
+	case a.Trouble.Ill(tg, t, now):
+		return unhealthyInTrouble
 	case t.Reported != nil:
 		return *t.Reported
 	}
@@ -77,15 +78,42 @@ func (a *Account) TargetHealth(tg *TargetGroup, t *Target) Health {
 	return Health{State: Healthy}
 }
 
-// PurgeTargets forgets the targets that finished draining and instances that were terminated. It needs the account's lock.
+// PurgeTargets forgets the targets that finished draining and, some time after, instances that were terminated. It needs the
+// account's lock.
 func (a *Account) PurgeTargets(tg *TargetGroup) {
-	tg.Purge(a.Clock.Now(), func(t *Target) bool {
+	now := a.Clock.Now()
+	tg.Purge(now, func(t *Target) bool {
 		if tg.TargetType != "instance" {
 			return false
 		}
 		i, ok := a.Instance(t.ID)
-		return !ok || i.State == "terminated"
+		return !ok || i.State == "terminated" && !now.Before(i.Terminated.Add(a.Profile.TargetTerminated))
 	})
+}
+
+// Settling is when a target changes without a call because of what it left behind: none if it does not. It is out of
+// the flow of a network load balancer some time after it was deregistered, and gone some time after its instance is.
+func (a *Account) Settling(tg *TargetGroup, t *Target) []time.Time {
+	var at []time.Time
+	if !t.GoneAt.IsZero() {
+		at = append(at, t.GoneAt, t.LeftAt.Add(a.Profile.NetworkDeregister))
+	}
+	if i, ok := a.Instance(t.ID); ok && tg.TargetType == "instance" && i.State == "terminated" {
+		at = append(at, i.Terminated.Add(a.Profile.TargetTerminated))
+	}
+	return at
+}
+
+// Left tells whether a target that drains gets no new connections any more: those of network load balancers still do for a
+// while.
+func (a *Account) Left(tg *TargetGroup, t *Target) bool {
+	if t.GoneAt.IsZero() {
+		return false
+	}
+	if tg.LoadBalancer == nil || tg.LoadBalancer.Type != "network" {
+		return true
+	}
+	return !a.Clock.Now().Before(t.LeftAt.Add(a.Profile.NetworkDeregister))
 }
 
 func (a *Account) ofLoadBalancer(vpc, address string) bool {
@@ -100,6 +128,14 @@ func (a *Account) ofLoadBalancer(vpc, address string) bool {
 func (a *Account) runs(instance string) bool {
 	i, ok := a.Instance(instance)
 	return ok && i.State == "running"
+}
+
+// instanceState is the state of an instance; one that is forgotten was terminated.
+func (a *Account) instanceState(instance string) string {
+	if i, ok := a.Instance(instance); ok {
+		return i.State
+	}
+	return "terminated"
 }
 
 func later(a, b time.Time) time.Time {

@@ -10,9 +10,7 @@ import (
 // Trust is the certificates of the account, by ARN, and the sessions of assumed roles. Its methods need the account's lock, except those of Authority.
 type Trust struct {
 	Certificates map[string]*Certificate
-	// CertificateQuota is the number of certificates of the region; 0 means AWS's 2,500.
-	CertificateQuota int
-	Sessions         map[string]*RoleSession // by access key id
+	Sessions     map[string]*RoleSession // by access key id
 
 	authority Authority
 }

@@ -21,7 +21,6 @@ import (
 const (
 	certificateLife  = 395 * 24 * time.Hour // 13 months
 	idempotencySpan  = time.Hour
-	defaultQuota     = 2500
 	namesPerRequest  = 100
 	namesQuota       = 10
 	maxDomain        = 253
@@ -120,10 +119,7 @@ func checkRequest(in *acm.RequestCertificateInput, domain string) error {
 }
 
 func (s *Service) checkQuota() error {
-	quota := s.account.CertificateQuota
-	if quota == 0 {
-		quota = defaultQuota
-	}
+	quota := s.account.Quota("certificates")
 	if len(s.account.Certificates) >= quota {
 		return apierr.New("LimitExceededException", "Error: you have reached your limit of %d certificates.", quota)
 	}

@@ -11,9 +11,6 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
-// maxGroupsPerInterface is the number of security groups that an interface may have unless AWS raised it.
-const maxGroupsPerInterface = 5
-
 // CreateNetworkInterface makes an interface in a subnet; without groups it gets the default one of the VPC.
 func (s *Service) CreateNetworkInterface(ctx context.Context, in *ec2.CreateNetworkInterfaceInput, _ ...func(*ec2.Options)) (*ec2.CreateNetworkInterfaceOutput, error) {
 	return write(ctx, s, "CreateNetworkInterface", in, s.createNetworkInterface)
@@ -93,7 +90,7 @@ func (s *Service) interfaceGroups(vpc string, ids []string) ([]string, error) {
 		}
 		return []string{g.ID}, nil
 	}
-	if len(ids) > maxGroupsPerInterface {
+	if len(ids) > s.account.Quota("security-groups-per-network-interface") {
 		return nil, apierr.New("SecurityGroupsPerInterfaceLimitExceeded", "The maximum number of security groups per interface has been reached.")
 	}
 	usable := groupsOf(s.account, vpc)

@@ -188,10 +188,6 @@ func (s *Service) checkPeers(list []account.Permission) error {
 // checkQuota counts rules by family: a block counts in its own, a group in both, a prefix list as its maximal number of
 // entries in its own.
 func (s *Service) checkQuota(list []account.Permission) error {
-	quota := s.account.GroupRuleQuota
-	if quota == 0 {
-		quota = 60
-	}
 	var v4, v6 int
 	for _, p := range list {
 		switch {
@@ -213,7 +209,7 @@ func (s *Service) checkQuota(list []account.Permission) error {
 			v6++
 		}
 	}
-	if max(v4, v6) > quota {
+	if max(v4, v6) > s.account.Quota("rules-per-security-group") {
 		return apierr.New("RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached.")
 	}
 	return nil

@@ -13,9 +13,6 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
-// defaultGroupQuota is the number of security groups that a region takes unless AWS raised it.
-const defaultGroupQuota = 2500
-
 var securityGroups = collection[*account.SecurityGroup]{
 	kind:    securityGroupKind,
 	idParam: "groupIds",
@@ -119,11 +116,7 @@ func (s *Service) createSecurityGroup(in *ec2.CreateSecurityGroupInput) (*ec2.Cr
 	if _, ok := s.account.GroupNamed(vpc, name); ok {
 		return nil, apierr.New("InvalidGroup.Duplicate", "The security group '%s' already exists for VPC '%s'", name, vpc)
 	}
-	quota := s.account.GroupQuota
-	if quota == 0 {
-		quota = defaultGroupQuota
-	}
-	if len(s.account.SecurityGroups) >= quota {
+	if len(s.account.SecurityGroups) >= s.account.Quota("security-groups") {
 		return nil, apierr.New("SecurityGroupLimitExceeded", "The maximum number of security groups has been reached.")
 	}
 	if err := dryRun(in.DryRun); err != nil {

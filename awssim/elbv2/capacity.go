@@ -77,8 +77,8 @@ func (s *Service) modifyCapacity(in *elb.ModifyCapacityReservationInput) (*elb.M
 			total += o.Capacity.Units
 		}
 	}
-	if units > have.Units && int(total) > s.account.Quotas[quotaCapacity] {
-		return nil, apierr.New("CapacityUnitsLimitExceeded", "The maximum number of reserved capacity units, '%d', would be exceeded", s.account.Quotas[quotaCapacity])
+	if units > have.Units && int(total) > s.limit(quotaCapacity) {
+		return nil, apierr.New("CapacityUnitsLimitExceeded", "The maximum number of reserved capacity units, '%d', would be exceeded", s.limit(quotaCapacity))
 	}
 	have.Units, have.Modified, have.ReadyAt = units, now, now.Add(s.account.Profile.LoadBalancerActive)
 	lb.Capacity = have

@@ -112,7 +112,7 @@ func (s *Service) DescribeListenerCertificates(ctx context.Context, in *elb.Desc
 		for _, arn := range l.Certificates {
 			all = append(all, types.Certificate{CertificateArn: aws.String(arn), IsDefault: aws.Bool(false)})
 		}
-		part, next, err := pageOf(all, in.Marker, in.PageSize, smallPage)
+		part, next, err := pageOf(all, in.Marker, in.PageSize, s.pages(smallPage))
 		if err != nil {
 			return nil, err
 		}

@@ -31,59 +31,48 @@ const (
 	quotaRegistrations      = "target-id-registrations-per-application-load-balancer"
 )
 
-// limits is AWS's defaults, in the order that DescribeAccountLimits answers in.
-var limits = []struct {
-	name string
-	max  int
-}{
-	{quotaTargetGroups, 3000},
-	{quotaTargetsPerALB, 1000},
-	{quotaListenersPerALB, 50},
-	{quotaRules, 100},
-	{quotaNLBs, 50},
-	{quotaTargetsPerNLB, 3000},
-	{"targets-per-availability-zone-per-network-load-balancer", 500},
-	{quotaListenersPerNLB, 50},
-	{quotaConditionValues, 5},
-	{quotaConditionWildcards, 6},
-	{quotaGroupsPerALB, 100},
-	{quotaGroupsPerALBAction, 5},
-	{quotaGroupsPerNLBAction, 5},
-	{quotaCertificatesPerALB, 25},
-	{quotaCertificatesPerNLB, 25},
-	{quotaTargetsPerGroup, 1000},
-	{quotaRegistrations, 1000},
-	{"network-load-balancer-enis-per-vpc", 1200},
-	{quotaALBs, 50},
-	{quotaGWLBs, 100},
-	{"gateway-load-balancers-per-vpc", 100},
-	{"geneve-target-groups", 100},
-	{"targets-per-availability-zone-per-gateway-load-balancer", 300},
+// limits are the quotas that DescribeAccountLimits answers, in its order.
+var limits = []string{
+	quotaTargetGroups,
+	quotaTargetsPerALB,
+	quotaListenersPerALB,
+	quotaRules,
+	quotaNLBs,
+	quotaTargetsPerNLB,
+	"targets-per-availability-zone-per-network-load-balancer",
+	quotaListenersPerNLB,
+	quotaConditionValues,
+	quotaConditionWildcards,
+	quotaGroupsPerALB,
+	quotaGroupsPerALBAction,
+	quotaGroupsPerNLBAction,
+	quotaCertificatesPerALB,
+	quotaCertificatesPerNLB,
+	quotaTargetsPerGroup,
+	quotaRegistrations,
+	"network-load-balancer-enis-per-vpc",
+	quotaALBs,
+	quotaGWLBs,
+	"gateway-load-balancers-per-vpc",
+	"geneve-target-groups",
+	"targets-per-availability-zone-per-gateway-load-balancer",
 }
 
 // limit is the account's value of that quota.
 func (s *Service) limit(name string) int {
-	if v, ok := s.account.Quotas[name]; ok {
-		return v
-	}
-	for _, l := range limits {
-		if l.name == name {
-			return l.max
-		}
-	}
-	return 0
+	return s.account.Quota(name)
 }
 
 // DescribeAccountLimits answers the account's quotas.
 func (s *Service) DescribeAccountLimits(ctx context.Context, in *elb.DescribeAccountLimitsInput, _ ...func(*elb.Options)) (*elb.DescribeAccountLimitsOutput, error) {
 	return read(ctx, s, "DescribeAccountLimits", in, func(in *elb.DescribeAccountLimitsInput) (*elb.DescribeAccountLimitsOutput, error) {
-		part, next, err := pageOf(limits, in.Marker, in.PageSize, largePage)
+		part, next, err := pageOf(limits, in.Marker, in.PageSize, s.pages(largePage))
 		if err != nil {
 			return nil, err
 		}
 		out := &elb.DescribeAccountLimitsOutput{NextMarker: next}
 		for _, l := range part {
-			out.Limits = append(out.Limits, types.Limit{Name: aws.String(l.name), Max: aws.String(strconv.Itoa(s.limit(l.name)))})
+			out.Limits = append(out.Limits, types.Limit{Name: aws.String(l), Max: aws.String(strconv.Itoa(s.limit(l)))})
 		}
 		return out, nil
 	})

@@ -277,7 +277,7 @@ func (s *Service) DescribeListeners(ctx context.Context, in *elb.DescribeListene
 		} else {
 			var lb *account.LoadBalancer
 			if lb, err = s.loadBalancer(in.LoadBalancerArn); err == nil {
-				list, next, err = page(lb.Listeners, func(l *account.Listener) uint64 { return l.Seq }, in.Marker, in.PageSize, largePage)
+				list, next, err = page(lb.Listeners, func(l *account.Listener) uint64 { return l.Seq }, in.Marker, in.PageSize, s.pages(largePage))
 			}
 		}
 		if err != nil {

@@ -217,7 +217,7 @@ func (s *Service) describeLoadBalancers(in *elb.DescribeLoadBalancersInput) (*el
 			list = append(list, lb)
 		}
 	default:
-		list, next, err = page(s.account.LoadBalancersInOrder(), func(lb *account.LoadBalancer) uint64 { return lb.Seq }, in.Marker, in.PageSize, largePage)
+		list, next, err = page(listed(s, s.account.LoadBalancersInOrder(), func(lb *account.LoadBalancer) string { return lb.ARN }), func(lb *account.LoadBalancer) uint64 { return lb.Seq }, in.Marker, in.PageSize, s.pages(largePage))
 	}
 	if err != nil {
 		return nil, err

@@ -19,7 +19,6 @@ const (
 	minFreeAddresses = 8  // in each subnet
 	longestALBPrefix = 27 // of a subnet
 	quotaGroups      = "security-groups-per-network-interface"
-	maxGroups        = 5 // default of quotaGroups, which belongs to EC2
 )
 
 // placement is where a load balancer shall be: one zone for each subnet, sorted by zone name.
@@ -211,10 +210,7 @@ func (s *Service) checkGroups(vpc string, groups []string, unknown string) error
 			return contradiction("One or more security groups are invalid: '%s' is not in the VPC '%s'", id, vpc)
 		}
 	}
-	most := maxGroups
-	if n, ok := s.account.Quotas[quotaGroups]; ok {
-		most = n
-	}
+	most := s.limit(quotaGroups)
 	return when(len(groups) > most, contradiction("You cannot specify more than '%d' security groups", most))
 }
 

@@ -201,7 +201,7 @@ func (s *Service) DescribeRules(ctx context.Context, in *elb.DescribeRulesInput,
 		} else {
 			var l *account.Listener
 			if l, err = s.listener(in.ListenerArn); err == nil {
-				list, next, err = page(l.Rules, rulePosition, in.Marker, in.PageSize, smallPage)
+				list, next, err = page(l.Rules, rulePosition, in.Marker, in.PageSize, s.pages(smallPage))
 			}
 		}
 		if err != nil {

@@ -132,7 +132,7 @@ func (s *Service) DescribeSSLPolicies(ctx context.Context, in *elb.DescribeSSLPo
 				rows = append(rows, p)
 			}
 		}
-		part, next, err := pageOf(rows, in.Marker, in.PageSize, largePage)
+		part, next, err := pageOf(rows, in.Marker, in.PageSize, s.pages(largePage))
 		if err != nil {
 			return nil, err
 		}

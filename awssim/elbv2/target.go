@@ -284,7 +284,7 @@ func (s *Service) DeregisterTargets(ctx context.Context, in *elb.DeregisterTarge
 		gone := s.account.Clock.Now().Add(drain)
 		for _, id := range ids {
 			if t := tg.Target(id.id, id.port); t != nil && t.GoneAt.IsZero() {
-				t.GoneAt, t.Reported = gone, nil
+				t.LeftAt, t.GoneAt, t.Reported = s.account.Clock.Now(), gone, nil
 			}
 		}
 		if drain <= 0 {

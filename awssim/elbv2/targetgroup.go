@@ -34,7 +34,7 @@ func (s *Service) createTargetGroup(in *elb.CreateTargetGroupInput) (*elb.Create
 		}
 	}
 	out := func(tg *account.TargetGroup) *elb.CreateTargetGroupOutput {
-		return &elb.CreateTargetGroupOutput{TargetGroups: []types.TargetGroup{describeTargetGroup(tg)}}
+		return &elb.CreateTargetGroupOutput{TargetGroups: []types.TargetGroup{s.describeTargetGroup(tg)}}
 	}
 	if have := s.account.TargetGroupNamed(tg.Name); have != nil {
 		if !sameTargetGroup(have, tg) {
@@ -144,7 +144,7 @@ func (s *Service) ModifyTargetGroup(ctx context.Context, in *elb.ModifyTargetGro
 			return nil, err
 		}
 		tg.HealthCheck = h
-		return &elb.ModifyTargetGroupOutput{TargetGroups: []types.TargetGroup{describeTargetGroup(tg)}}, nil
+		return &elb.ModifyTargetGroupOutput{TargetGroups: []types.TargetGroup{s.describeTargetGroup(tg)}}, nil
 	})
 }
 
@@ -190,24 +190,24 @@ func (s *Service) describeTargetGroups(in *elb.DescribeTargetGroupsInput) (*elb.
 			list = append(list, s.account.TargetGroups[arn])
 		}
 		slices.SortFunc(list, func(x, y *account.TargetGroup) int { return cmp.Compare(x.Seq, y.Seq) })
-		if list, next, err = page(list, seq, in.Marker, in.PageSize, largePage); err != nil {
+		if list, next, err = page(list, seq, in.Marker, in.PageSize, s.pages(largePage)); err != nil {
 			return nil, err
 		}
 	default:
-		list, next, err = page(s.account.TargetGroupsInOrder(), seq, in.Marker, in.PageSize, largePage)
+		list, next, err = page(listed(s, s.account.TargetGroupsInOrder(), func(tg *account.TargetGroup) string { return tg.ARN }), seq, in.Marker, in.PageSize, s.pages(largePage))
 	}
 	if err != nil {
 		return nil, err
 	}
 	out := &elb.DescribeTargetGroupsOutput{NextMarker: next, TargetGroups: make([]types.TargetGroup, len(list))}
 	for i, tg := range list {
-		out.TargetGroups[i] = describeTargetGroup(tg)
+		out.TargetGroups[i] = s.describeTargetGroup(tg)
 	}
 	return out, nil
 }
 
 // describeTargetGroup converts to the SDK's form.
-func describeTargetGroup(tg *account.TargetGroup) types.TargetGroup {
+func (s *Service) describeTargetGroup(tg *account.TargetGroup) types.TargetGroup {
 	h := tg.HealthCheck
 	out := types.TargetGroup{
 		TargetGroupArn: aws.String(tg.ARN), TargetGroupName: aws.String(tg.Name), TargetType: types.TargetTypeEnum(tg.TargetType),
@@ -228,6 +228,8 @@ func describeTargetGroup(tg *account.TargetGroup) types.TargetGroup {
 	}
 	if tg.LoadBalancer != nil {
 		out.LoadBalancerArns = append(out.LoadBalancerArns, tg.LoadBalancer.ARN)
+	} else if s.account.Clock.Now().Before(tg.ReleasedAt.Add(s.account.Profile.TargetGroupRelease)) {
+		out.LoadBalancerArns = append(out.LoadBalancerArns, tg.ReleasedFrom)
 	}
 	return out
 }

@@ -255,6 +255,8 @@ func TestTargetsGoThroughAWSStates(t *testing.T) {
 	f.ok(err)
 	expect("unused Target.NotInUse")
 	f.ok(f.account.SetInstanceState(node1, "terminated"))
+	expect("unused Target.NotInUse")
+	f.clock.Advance(account.Real().TargetTerminated)
 	expect("gone")
 	f.whole()
 }

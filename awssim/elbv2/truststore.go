@@ -73,7 +73,7 @@ func (s *Service) DescribeTrustStores(ctx context.Context, in *elb.DescribeTrust
 			}
 		}
 		slices.SortFunc(list, func(x, y *account.TrustStore) int { return cmp.Compare(x.Seq, y.Seq) })
-		part, next, err := page(list, func(t *account.TrustStore) uint64 { return t.Seq }, in.Marker, in.PageSize, largePage)
+		part, next, err := page(list, func(t *account.TrustStore) uint64 { return t.Seq }, in.Marker, in.PageSize, s.pages(largePage))
 		if err != nil {
 			return nil, err
 		}

@@ -1,0 +1,87 @@
+package account
+
+import (
+	"maps"
+	"time"
+)
+
+// visibility is what reads do not see yet: AWS's services answer from replicas that lag behind what was written. It holds
+// only what still lags; the instant profile leaves it empty. Keys are ids and ARNs.
+type visibility struct {
+	describedAt map[string]time.Time // found by Describe calls from then on
+	usableAt    map[string]time.Time // found by calls that name it to change it
+	oldTags     map[string]oldTags   // what filters see
+}
+
+// sweepEvery is how many more entries a map may get before those that are over are dropped.
+const sweepEvery = 64
+
+type oldTags struct {
+	tags  map[string]string
+	until time.Time
+}
+
+// CreatedCompute says that a resource of EC2 was just made: for a while Describe calls do not find it.
+func (a *Account) CreatedCompute(id string) {
+	a.hide(&a.visibility.describedAt, id, a.Profile.ComputeDescribed)
+	a.hide(&a.visibility.usableAt, id, a.Profile.ComputeUsable)
+}
+
+// CreatedBalancing says that a resource of Elastic Load Balancing was just made: for a while it is missing from lists that
+// are not asked for by ARN or name.
+func (a *Account) CreatedBalancing(arn string) {
+	a.hide(&a.visibility.describedAt, arn, a.Profile.BalancingListed)
+}
+
+func (a *Account) hide(m *map[string]time.Time, id string, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	now := a.Clock.Now()
+	put(m, id, now.Add(d))
+	if len(*m)%sweepEvery == 0 {
+		maps.DeleteFunc(*m, func(_ string, until time.Time) bool { return !now.Before(until) })
+	}
+}
+
+// Described tells whether Describe calls find the resource already.
+func (a *Account) Described(id string) bool { return a.seen(a.visibility.describedAt, id) }
+
+// Usable tells whether calls that change the resource find it already.
+func (a *Account) Usable(id string) bool { return a.seen(a.visibility.usableAt, id) }
+
+func (a *Account) seen(m map[string]time.Time, id string) bool {
+	if len(m) == 0 {
+		return true
+	}
+	at, ok := m[id]
+	return !ok || !a.Clock.Now().Before(at)
+}
+
+// RetagCompute says that the tags of an EC2 resource are about to change: for a while filters see the present ones. Of several
+// changes in that time the first counts.
+func (a *Account) RetagCompute(id string, present map[string]string) {
+	d := a.Profile.ComputeTagged
+	if d <= 0 {
+		return
+	}
+	now := a.Clock.Now()
+	if old, ok := a.visibility.oldTags[id]; ok && now.Before(old.until) {
+		return
+	}
+	put(&a.visibility.oldTags, id, oldTags{maps.Clone(present), now.Add(d)})
+	if len(a.visibility.oldTags)%sweepEvery == 0 {
+		maps.DeleteFunc(a.visibility.oldTags, func(_ string, old oldTags) bool { return !now.Before(old.until) })
+	}
+}
+
+// FilteredTags are the tags of an EC2 resource as filters see them; present are those that it has.
+func (a *Account) FilteredTags(id string, present map[string]string) map[string]string {
+	if len(a.visibility.oldTags) == 0 {
+		return present
+	}
+	if old, ok := a.visibility.oldTags[id]; ok && a.Clock.Now().Before(old.until) {
+		return old.tags
+	}
+	return present
+}
