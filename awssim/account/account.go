@@ -1,6 +1,6 @@
 // Package account is the one state of a simulated AWS account in one region: every resource of every service, plain structs
 // in maps, with the lookups and the dependency rules that several services share. No wire format, no validation of
-// requests, no SDK types. It imports only the standard library, awssim/clock and the pure internal/stack.
+// requests, no SDK types. It imports only the standard library, awssim/clock and the pure awssim/iam/policy and internal/stack.
 package account
 
 import (
@@ -23,6 +23,7 @@ type Account struct {
 	Compute   // VPCs, subnets, route tables, security groups, network interfaces, instances: compute.go
 	Balancing // load balancers, target groups, listeners, rules: balancing.go
 	Trust     // certificates: trust.go
+	Identity  // users, roles, policies, sessions: identity.go
 
 	changed    []func()
 	visibility visibility

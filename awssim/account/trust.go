@@ -7,10 +7,9 @@ import (
 	"time"
 )
 
-// Trust is the certificates of the account, by ARN, and the sessions of assumed roles. Its methods need the account's lock, except those of Authority.
+// Trust is the certificates of the account, by ARN. Its methods need the account's lock, except those of Authority.
 type Trust struct {
 	Certificates map[string]*Certificate
-	Sessions     map[string]*RoleSession // by access key id
 
 	authority Authority
 }

@@ -14,7 +14,7 @@ const module = "github.com/k8s-lbc/lbc/"
 
 // pure packages decide; they are functions from values to values.
 var pure = []string{
-	"internal/annotation", "internal/compile", "internal/diag", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport",
+	"awssim/iam/policy", "internal/annotation", "internal/compile", "internal/diag", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport",
 	"internal/intent", "internal/naming", "internal/plan", "internal/stack", "internal/traffic", "internal/world",
 }
 

@@ -1,0 +1,98 @@
+package account
+
+import "strings"
+
+// TagsOf are the tags of the resource with that ARN, as policies see them; nil when nothing has the ARN or it has none.
+func (a *Account) TagsOf(arn string) map[string]string {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) != 6 {
+		return nil
+	}
+	of := map[string]func(arn, path string) map[string]string{
+		"elasticloadbalancing": a.balancingTags,
+		"ec2":                  a.computeTags,
+		"acm":                  a.certificateTags,
+		"iam":                  a.identityTags,
+	}[parts[2]]
+	if of == nil {
+		return nil
+	}
+	return of(arn, parts[5])
+}
+
+func (a *Account) balancingTags(arn, _ string) map[string]string {
+	if lb := a.LoadBalancers[arn]; lb != nil {
+		return lb.Tags
+	}
+	if tg := a.TargetGroups[arn]; tg != nil {
+		return tg.Tags
+	}
+	if l := a.Listeners[arn]; l != nil {
+		return l.Tags
+	}
+	if r := a.Rules[arn]; r != nil {
+		return r.Tags
+	}
+	if t := a.TrustStores[arn]; t != nil {
+		return t.Tags
+	}
+	return nil
+}
+
+func (a *Account) computeTags(_, path string) map[string]string {
+	kind, id, _ := strings.Cut(path, "/")
+	switch kind {
+	case "security-group":
+		if g := a.SecurityGroups[id]; g != nil {
+			return g.Tags
+		}
+	case "vpc":
+		if v := a.VPCs[id]; v != nil {
+			return v.Tags
+		}
+	case "subnet":
+		if s := a.Subnets[id]; s != nil {
+			return s.Tags
+		}
+	case "network-interface":
+		if n := a.Interfaces[id]; n != nil {
+			return n.Tags
+		}
+	case "instance":
+		if i := a.Instances[id]; i != nil {
+			return i.Tags
+		}
+	case "elastic-ip":
+		if e := a.Addresses[id]; e != nil {
+			return e.Tags
+		}
+	case "security-group-rule":
+		if p := a.permissionByID(id); p != nil {
+			return p.Tags
+		}
+	}
+	return nil
+}
+
+func (a *Account) certificateTags(arn, _ string) map[string]string {
+	if c := a.Certificates[arn]; c != nil {
+		return c.Tags
+	}
+	return nil
+}
+
+func (a *Account) identityTags(arn, path string) map[string]string {
+	kind, rest, _ := strings.Cut(path, "/")
+	name := rest[strings.LastIndexByte(rest, '/')+1:]
+	switch kind {
+	case "role":
+		if r := a.Roles[name]; r != nil && a.RoleARN(r) == arn {
+			return r.Tags
+		}
+	case "user":
+		if u := a.Users[name]; u != nil && a.UserARN(u) == arn {
+			return u.Tags
+		}
+	}
+	return nil
+}

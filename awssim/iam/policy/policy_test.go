@@ -1,0 +1,280 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func context(pairs ...string) Context {
+	c := Context{}
+	for i := 0; i < len(pairs); i += 2 {
+		c.Set(pairs[i], append(c[strings.ToLower(pairs[i])], pairs[i+1])...)
+	}
+	return c
+}
+
+func TestConditionsHoldAsTheirOperatorsSay(t *testing.T) {
+	t.Parallel()
+	team := context("aws:RequestTag/Team", "web", "aws:username", "ann*")
+	keys := context("aws:TagKeys", "a", "aws:TagKeys", "b")
+	none := context()
+	tests := []struct {
+		name, condition string
+		context         Context
+		want            bool
+	}{
+		{"equals", `{"StringEquals":{"aws:RequestTag/Team":"web"}}`, team, true},
+		{"key without regard to case", `{"StringEquals":{"AWS:requesttag/team":"web"}}`, team, true},
+		{"value with regard to case", `{"StringEquals":{"aws:RequestTag/Team":"Web"}}`, team, false},
+		{"one of several values", `{"StringEquals":{"aws:RequestTag/Team":["api","web"]}}`, team, true},
+		{"equals has no wildcards", `{"StringEquals":{"aws:RequestTag/Team":"w*"}}`, team, false},
+		{"equals without the key", `{"StringEquals":{"aws:RequestTag/Team":"web"}}`, none, false},
+		{"if exists without the key", `{"StringEqualsIfExists":{"aws:RequestTag/Team":"web"}}`, none, true},
+		{"if exists with another value", `{"StringEqualsIfExists":{"aws:RequestTag/Team":"api"}}`, team, false},
+		{"not equals", `{"StringNotEquals":{"aws:RequestTag/Team":["api","db"]}}`, team, true},
+		{"not equals to one of them", `{"StringNotEquals":{"aws:RequestTag/Team":["api","web"]}}`, team, false},
+		{"not equals without the key", `{"StringNotEquals":{"aws:RequestTag/Team":"web"}}`, none, true},
+		{"ignoring case", `{"StringEqualsIgnoreCase":{"aws:RequestTag/Team":"WEB"}}`, team, true},
+		{"not ignoring case", `{"StringNotEqualsIgnoreCase":{"aws:RequestTag/Team":"WEB"}}`, team, false},
+		{"like", `{"StringLike":{"aws:RequestTag/Team":"w?*b"}}`, team, true},
+		{"like backtracks", `{"StringLike":{"k":"*ab*c"}}`, context("k", "abxabyc"), true},
+		{"like needs all", `{"StringLike":{"k":"a?"}}`, context("k", "a"), false},
+		{"not like", `{"StringNotLike":{"aws:RequestTag/Team":"w*"}}`, team, false},
+		{"two operators", `{"StringEquals":{"aws:RequestTag/Team":"web"},"Null":{"x":"true"}}`, team, true},
+		{"two keys, one wrong", `{"StringEquals":{"aws:RequestTag/Team":"web","aws:username":"bob"}}`, team, false},
+		{"absent", `{"Null":{"k":"true"}}`, none, true},
+		{"absent, as a boolean", `{"Null":{"k":true}}`, none, true},
+		{"absent but there", `{"Null":{"k":"true"}}`, context("k", ""), false},
+		{"present", `{"Null":{"k":"false"}}`, context("k", ""), true},
+		{"not present", `{"Null":{"k":"false"}}`, none, false},
+		{"bool", `{"Bool":{"aws:SecureTransport":"true"}}`, context("aws:SecureTransport", "True"), true},
+		{"arn like", `{"ArnLike":{"k":"arn:aws:ec2:*:1:vpc/*"}}`, context("k", "arn:aws:ec2:us-west-2:1:vpc/vpc-1"), true},
+		{"arn like does not cross colons", `{"ArnLike":{"k":"arn:aws:ec2:*:vpc/*"}}`, context("k", "arn:aws:ec2:us-west-2:1:vpc/vpc-1"), false},
+		{"arn equals", `{"ArnEquals":{"k":"arn:aws:ec2:r:1:vpc/vpc-1"}}`, context("k", "arn:aws:ec2:r:1:vpc/vpc-1"), true},
+		{"arn not equals", `{"ArnNotEquals":{"k":"arn:aws:ec2:r:1:vpc/vpc-1"}}`, context("k", "arn:aws:ec2:r:1:vpc/vpc-1"), false},
+		{"number", `{"NumericLessThanEquals":{"k":10}}`, context("k", "10"), true},
+		{"greater number", `{"NumericLessThan":{"k":"10"}}`, context("k", "10"), false},
+		{"no number", `{"NumericGreaterThan":{"k":"10"}}`, context("k", "many"), false},
+		{"date", `{"DateGreaterThan":{"k":"2026-01-01T00:00:00Z"}}`, context("k", "2026-01-02T00:00:00Z"), true},
+		{"date in seconds", `{"DateLessThan":{"k":"2026-01-01T00:00:00Z"}}`, context("k", "1700000000"), true},
+		{"address", `{"IpAddress":{"k":["10.0.0.0/8","::1"]}}`, context("k", "10.1.2.3"), true},
+		{"other address", `{"NotIpAddress":{"k":"10.0.0.0/8"}}`, context("k", "10.1.2.3"), false},
+		{"all values", `{"ForAllValues:StringEquals":{"aws:TagKeys":["a","b","c"]}}`, keys, true},
+		{"not all values", `{"ForAllValues:StringEquals":{"aws:TagKeys":"a"}}`, keys, false},
+		{"all of none", `{"ForAllValues:StringEquals":{"aws:TagKeys":"a"}}`, none, true},
+		{"all values are others", `{"ForAllValues:StringNotEquals":{"aws:TagKeys":"b"}}`, keys, false},
+		{"all values like", `{"ForAllValues:StringLike":{"aws:TagKeys":["a*","b*"]}}`, keys, true},
+		{"any value", `{"ForAnyValue:StringEquals":{"aws:TagKeys":"b"}}`, keys, true},
+		{"any of none", `{"ForAnyValue:StringEquals":{"aws:TagKeys":"b"}}`, none, false},
+		{"any value is another", `{"ForAnyValue:StringNotEquals":{"aws:TagKeys":"b"}}`, keys, true},
+		{"any value if exists", `{"ForAnyValue:StringLikeIfExists":{"aws:TagKeys":"x*"}}`, none, true},
+		{"variable", `{"StringEquals":{"k":"${aws:username}"}}`, context("k", "ann", "aws:username", "ann"), true},
+		{"a variable's value has no wildcards", `{"StringLike":{"k":"${aws:username}"}}`, context("k", "anna", "aws:username", "ann*"), false},
+		{"variable beside a wildcard", `{"StringLike":{"k":"${aws:username}-*"}}`, context("k", "ann-1", "aws:username", "ann"), true},
+		{"variable without value", `{"StringEquals":{"k":"${aws:username}"}}`, context("k", ""), false},
+		{"variable with default", `{"StringEquals":{"k":"${aws:PrincipalTag/team, 'none'}"}}`, context("k", "none"), true},
+		{"literal asterisk", `{"StringLike":{"k":"a${*}${$}"}}`, context("k", "a*$"), true},
+		{"literal asterisk is no wildcard", `{"StringLike":{"k":"a${*}"}}`, context("k", "ab"), false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			d, err := ParseIdentity([]byte(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":` + tt.condition + `}}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := &Request{Action: "ec2:CreateTags", Resource: "*", Context: tt.context}
+			if got := Evaluate(r, []Layer{{Identity, []*Document{d}}}).Allowed; got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestStatementsCoverActionsAndResources(t *testing.T) {
+	t.Parallel()
+	const group = "arn:aws:ec2:us-west-2:123456789012:security-group/sg-1"
+	tests := []struct {
+		name, statement, action, resource string
+		want                              bool
+	}{
+		{"exact", `"Action":"ec2:CreateTags","Resource":"` + group + `"`, "ec2:CreateTags", group, true},
+		{"action without regard to case", `"Action":"EC2:createtags","Resource":"*"`, "ec2:CreateTags", group, true},
+		{"action wildcard", `"Action":"ec2:Describe*","Resource":"*"`, "ec2:DescribeVpcs", "*", true},
+		{"one character", `"Action":"ec2:DescribeVpc?","Resource":"*"`, "ec2:DescribeVpcs", "*", true},
+		{"service wildcard", `"Action":"ec2:*","Resource":"*"`, "elasticloadbalancing:AddTags", "*", false},
+		{"resource wildcard", `"Action":"*","Resource":"arn:aws:ec2:*:*:security-group/*"`, "ec2:CreateTags", group, true},
+		{"resource with regard to case", `"Action":"*","Resource":"arn:aws:ec2:*:*:Security-group/*"`, "ec2:CreateTags", group, false},
+		{"wildcard does not cross colons", `"Action":"*","Resource":"arn:aws:ec2:*:security-group/*:"`, "ec2:CreateTags", group, false},
+		{"wildcard does cross colons at the end", `"Action":"*","Resource":"arn:aws:logs:r:1:log-group:*"`, "logs:CreateLogStream", "arn:aws:logs:r:1:log-group:g:log-stream:s", true},
+		{"another partition", `"Action":"*","Resource":"arn:aws-cn:ec2:*:*:security-group/*"`, "ec2:CreateTags", group, false},
+		{"ARNs do not cover calls without resource", `"Action":"*","Resource":"arn:aws:ec2:*:*:*"`, "ec2:DescribeVpcs", "*", false},
+		{"not action", `"NotAction":["iam:*","sts:*"],"Resource":"*"`, "ec2:DescribeVpcs", "*", true},
+		{"not action, named", `"NotAction":["iam:*","ec2:*"],"Resource":"*"`, "ec2:DescribeVpcs", "*", false},
+		{"not resource", `"Action":"*","NotResource":"arn:aws:ec2:*:*:vpc/*"`, "ec2:CreateTags", group, true},
+		{"not resource, named", `"Action":"*","NotResource":"` + group + `"`, "ec2:CreateTags", group, false},
+		{"variable in a resource", `"Action":"*","Resource":"arn:aws:ec2:*:*:security-group/${aws:username}"`, "ec2:CreateTags", group, true},
+		{"unknown variable in a resource", `"Action":"*","Resource":"arn:aws:ec2:*:*:${aws:PrincipalTag/x}"`, "ec2:CreateTags", group, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			d, err := ParseIdentity([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` + tt.statement + `}]}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := &Request{Action: tt.action, Resource: tt.resource, Context: context("aws:username", "sg-1")}
+			if got := Evaluate(r, []Layer{{Identity, []*Document{d}}}).Allowed; got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestTheOlderLanguageHasNoVariables(t *testing.T) {
+	t.Parallel()
+	d, err := ParseIdentity([]byte(`{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"k":"${aws:username}"}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Request{Action: "a:B", Resource: "*", Context: context("k", "${aws:username}", "aws:username", "ann")}
+	if !Evaluate(r, []Layer{{Identity, []*Document{d}}}).Allowed {
+		t.Error("the text of the variable did not compare as it is")
+	}
+}
+
+func TestADenyWinsAndEveryLayerMustAllow(t *testing.T) {
+	t.Parallel()
+	document := func(effect, action string) *Document {
+		d, err := ParseIdentity(fmt.Appendf(nil, `{"Version":"2012-10-17","Statement":[{"Effect":%q,"Action":%q,"Resource":"*"}]}`, effect, action))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	all, describe, deny := document("Allow", "*"), document("Allow", "ec2:Describe*"), document("Deny", "ec2:*")
+	tests := []struct {
+		name     string
+		layers   []Layer
+		allowed  bool
+		explicit bool
+		by       Kind
+	}{
+		{"nothing", nil, false, false, Identity},
+		{"no policy", []Layer{{Kind: Identity}}, false, false, Identity},
+		{"one allows", []Layer{{Identity, []*Document{describe, all}}}, true, false, Identity},
+		{"none allows", []Layer{{Identity, []*Document{describe}}}, false, false, Identity},
+		{"a later one denies", []Layer{{Identity, []*Document{all, deny}}}, false, true, Identity},
+		{"the boundary does not allow", []Layer{{Identity, []*Document{all}}, {Boundary, []*Document{describe}}}, false, false, Boundary},
+		{"the session denies", []Layer{{Identity, []*Document{all}}, {Session, []*Document{all, deny}}}, false, true, Session},
+		{"a deny is told rather than a lack", []Layer{{Identity, []*Document{describe}}, {Organization, []*Document{deny}}}, false, true, Organization},
+		{"all allow", []Layer{{Identity, []*Document{all}}, {Boundary, []*Document{all}}, {Session, []*Document{all}}}, true, false, Identity},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := Evaluate(&Request{Action: "ec2:CreateTags", Resource: "*", Context: Context{}}, tt.layers)
+			if got.Allowed != tt.allowed || got.Explicit != tt.explicit || got.By != tt.by {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+func TestBrokenPoliciesAreRefusedWithTheirElement(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, text, want string }{
+		{"no JSON", `{`, "unexpected end"},
+		{"a list", `[]`, "is not an object"},
+		{"no statement", `{"Version":"2012-10-17"}`, "Statement: is missing"},
+		{"empty", `{"Statement":[]}`, "Statement: is missing"},
+		{"version", `{"Version":"2020-01-01","Statement":[]}`, `Version: "2020-01-01"`},
+		{"element", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Conditions":{}}]}`, "Statement[0].Conditions: is no element"},
+		{"case of an element", `{"Statement":[{"effect":"Allow","Action":"*","Resource":"*"}]}`, "effect: is no element"},
+		{"effect", `{"Statement":[{"Effect":"allow","Action":"*","Resource":"*"}]}`, `Effect: "allow"`},
+		{"no action", `{"Statement":[{"Effect":"Allow","Resource":"*"}]}`, "give either Action or NotAction"},
+		{"both actions", `{"Statement":[{"Effect":"Allow","Action":"*","NotAction":"*","Resource":"*"}]}`, "give either Action or NotAction"},
+		{"action form", `{"Statement":[{"Effect":"Allow","Action":"DescribeVpcs","Resource":"*"}]}`, `Action: "DescribeVpcs"`},
+		{"wild service", `{"Statement":[{"Effect":"Allow","Action":"e*:Describe","Resource":"*"}]}`, `Action: "e*:Describe"`},
+		{"no resource", `{"Statement":[{"Effect":"Allow","Action":"*"}]}`, "give either Resource or NotResource"},
+		{"resource form", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"sg-1"}]}`, `Resource: "sg-1"`},
+		{"resource type", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":1}]}`, "Resource: 1 is not a string"},
+		{"principal", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Principal":"*"}]}`, "an identity-based policy has none"},
+		{"operator", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringIs":{"k":"v"}}}]}`, "StringIs: is no condition operator"},
+		{"null if exists", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"NullIfExists":{"k":"true"}}}]}`, "NullIfExists: is no condition operator"},
+		{"null value", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Null":{"k":"yes"}}}]}`, `"yes" is not true or false`},
+		{"no value", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringLike":{"k":[]}}}]}`, "has no value"},
+		{"same sid", `{"Statement":[{"Sid":"a","Effect":"Allow","Action":"*","Resource":"*"},{"Sid":"a","Effect":"Allow","Action":"*","Resource":"*"}]}`, `Statement[1].Sid: "a" is used already`},
+		{"too long", `{"Id":"` + strings.Repeat("x", 7000) + `"}`, "more than the 6144"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := ParseIdentity([]byte(tt.text))
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestTrustPoliciesNameWhoMayAssume(t *testing.T) {
+	t.Parallel()
+	role := Principal{ARNs: []string{"arn:aws:sts::1:assumed-role/lbc/s", "arn:aws:iam::1:role/lbc"}, Account: "1"}
+	pod := Principal{Service: "pods.eks.amazonaws.com"}
+	token := Principal{Federated: "arn:aws:iam::1:oidc-provider/oidc.example"}
+	claims := context("oidc.example:sub", "system:serviceaccount:kube-system:lbc", "sts:ExternalId", "blue")
+	tests := []struct {
+		name, statement string
+		who             Principal
+		action          string
+		want            Trust
+	}{
+		{"named", `"Principal":{"AWS":"arn:aws:iam::1:role/lbc"}`, role, "sts:AssumeRole", ByIdentity},
+		{"the session", `"Principal":{"AWS":["arn:aws:sts::1:assumed-role/lbc/s"]}`, role, "sts:AssumeRole", ByIdentity},
+		{"another role", `"Principal":{"AWS":"arn:aws:iam::1:role/other"}`, role, "sts:AssumeRole", Untrusted},
+		{"its account", `"Principal":{"AWS":"arn:aws:iam::1:root"}`, role, "sts:AssumeRole", ByAccount},
+		{"its account's number", `"Principal":{"AWS":"1"}`, role, "sts:AssumeRole", ByAccount},
+		{"another account", `"Principal":{"AWS":"2"}`, role, "sts:AssumeRole", Untrusted},
+		{"everybody", `"Principal":"*"`, role, "sts:AssumeRole", ByAccount},
+		{"all but one", `"NotPrincipal":{"AWS":"arn:aws:iam::1:role/lbc"}`, role, "sts:AssumeRole", Untrusted},
+		{"all but another", `"NotPrincipal":{"AWS":"arn:aws:iam::1:role/other"}`, role, "sts:AssumeRole", ByAccount},
+		{"external id", `"Principal":{"AWS":"1"},"Condition":{"StringEquals":{"sts:ExternalId":"blue"}}`, role, "sts:AssumeRole", ByAccount},
+		{"another external id", `"Principal":{"AWS":"1"},"Condition":{"StringEquals":{"sts:ExternalId":"red"}}`, role, "sts:AssumeRole", Untrusted},
+		{"service", `"Principal":{"Service":"pods.eks.amazonaws.com"}`, pod, "sts:TagSession", ByIdentity},
+		{"another service", `"Principal":{"Service":"ec2.amazonaws.com"}`, pod, "sts:AssumeRole", Untrusted},
+		{"provider", `"Principal":{"Federated":"arn:aws:iam::1:oidc-provider/oidc.example"},"Condition":{"StringLike":{"oidc.example:sub":"system:serviceaccount:kube-system:*"}}`, token, "sts:AssumeRoleWithWebIdentity", ByIdentity},
+		{"provider, another subject", `"Principal":{"Federated":"arn:aws:iam::1:oidc-provider/oidc.example"},"Condition":{"StringEquals":{"oidc.example:sub":"system:serviceaccount:default:x"}}`, token, "sts:AssumeRoleWithWebIdentity", Untrusted},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			d, err := ParseTrust([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sts:AssumeRole*","sts:TagSession"],` + tt.statement + `}]}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := d.Trusts(tt.who, tt.action, claims); got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+	d, err := ParseTrust([]byte(`{"Statement":[{"Effect":"Allow","Action":"*","Principal":"*"},{"Effect":"Deny","Action":"*","Principal":{"AWS":"arn:aws:iam::1:role/lbc"}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := d.Trusts(role, "sts:AssumeRole", claims); got != Refused {
+		t.Errorf("denied: %v", got)
+	}
+	for text, want := range map[string]string{
+		`{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Principal":"*"}}`:                              "a trust policy has none",
+		`{"Statement":{"Effect":"Allow","Action":"*"}}`:                                                             "give either Principal",
+		`{"Statement":{"Effect":"Allow","Action":"*","Principal":{"AWS":"arn:aws:iam::1:role/*"}}}`:                 "may not hold wildcards",
+		`{"Statement":{"Effect":"Allow","Action":"*","Principal":"1"}}`:                                             "neither * nor an object",
+		`{"Statement":{"Effect":"Allow","Action":"*","Principal":{"Kubernetes":"arn:aws:iam::1:oidc-provider/x"}}}`: "Kubernetes: is no element",
+	} {
+		if _, err := ParseTrust([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
+	}
+}
