@@ -2,8 +2,8 @@ package account
 
 import "strings"
 
-// TagsOf are the tags of the resource with that ARN, as policies see them; nil when nothing has the ARN or it has none.
-func (a *Account) TagsOf(arn string) map[string]string {
+// ResourceTags are the tags of the resource with that ARN, as policies see them; nil when nothing has the ARN or it has none.
+func (a *Account) ResourceTags(arn string) map[string]string {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) != 6 {
 		return nil
@@ -40,38 +40,9 @@ func (a *Account) balancingTags(arn, _ string) map[string]string {
 }
 
 func (a *Account) computeTags(_, path string) map[string]string {
-	kind, id, _ := strings.Cut(path, "/")
-	switch kind {
-	case "security-group":
-		if g := a.SecurityGroups[id]; g != nil {
-			return g.Tags
-		}
-	case "vpc":
-		if v := a.VPCs[id]; v != nil {
-			return v.Tags
-		}
-	case "subnet":
-		if s := a.Subnets[id]; s != nil {
-			return s.Tags
-		}
-	case "network-interface":
-		if n := a.Interfaces[id]; n != nil {
-			return n.Tags
-		}
-	case "instance":
-		if i := a.Instances[id]; i != nil {
-			return i.Tags
-		}
-	case "elastic-ip":
-		if e := a.Addresses[id]; e != nil {
-			return e.Tags
-		}
-	case "security-group-rule":
-		if p := a.permissionByID(id); p != nil {
-			return p.Tags
-		}
-	}
-	return nil
+	_, id, _ := strings.Cut(path, "/")
+	tags, _ := a.TagsOf(id)
+	return tags
 }
 
 func (a *Account) certificateTags(arn, _ string) map[string]string {
