@@ -52,7 +52,7 @@ var ErrRefused error = syscall.ECONNREFUSED
 type Network struct {
 	mu        sync.RWMutex
 	hosts     map[netip.Addr]*host
-	clients   map[netip.AddrPort]*packetConn // UDP sockets of dialers, which need no registered address
+	clients   map[packetKey]*packetConn // UDP sockets of dialers, which need no registered address
 	ephemeral atomic.Uint32
 }
 
@@ -64,6 +64,10 @@ type host struct {
 	guard   Guard
 }
 
+// packetKey identifies a connected UDP socket: one local port may have several peers, as a load balancer that shows its client's
+// address beside that client itself.
+type packetKey struct{ local, peer netip.AddrPort }
+
 type portKey struct {
 	network string
 	port    uint16
@@ -71,7 +75,7 @@ type portKey struct {
 
 // New makes an empty network.
 func New() *Network {
-	return &Network{hosts: map[netip.Addr]*host{}, clients: map[netip.AddrPort]*packetConn{}}
+	return &Network{hosts: map[netip.Addr]*host{}, clients: map[packetKey]*packetConn{}}
 }
 
 // AddAddress makes an address exist; it is no error if it does already. Ports of an existing address on which nothing

@@ -80,7 +80,7 @@ func (n *Network) DialUDPFrom(ctx context.Context, from, to netip.AddrPort) (net
 		}
 	}
 	defer n.mu.Unlock()
-	for n.clients[from] != nil {
+	for n.clients[packetKey{from, to}] != nil {
 		if chosen {
 			return nil, &net.OpError{Op: "dial", Net: "udp", Source: net.UDPAddrFromAddrPort(from), Err: syscall.EADDRINUSE}
 		}
@@ -88,7 +88,7 @@ func (n *Network) DialUDPFrom(ctx context.Context, from, to netip.AddrPort) (net
 	}
 	c := newPacketConn(n, from, to)
 	c.sender, _ = ctx.Value(senderKey{}).(netip.Addr)
-	n.clients[from] = c
+	n.clients[packetKey{from, to}] = c
 	return c, nil
 }
 
@@ -96,7 +96,7 @@ func (n *Network) DialUDPFrom(ctx context.Context, from, to netip.AddrPort) (net
 func (n *Network) send(from netip.AddrPort, sender netip.Addr, to netip.AddrPort, data []byte) bool {
 	n.mu.RLock()
 	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
-	c := n.clients[to]
+	c := n.clients[packetKey{to, from}]
 	var guard Guard
 	h := n.hosts[to.Addr()]
 	if c == nil && h != nil {
@@ -207,7 +207,7 @@ func (c *packetConn) Close() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if c.peer.IsValid() {
-		delete(n.clients, c.address)
+		delete(n.clients, packetKey{c.address, c.peer})
 	} else if h := n.hosts[c.address.Addr()]; h != nil && h.udp[c.address.Port()] == c {
 		delete(h.udp, c.address.Port())
 	}
