@@ -13,7 +13,7 @@ import (
 
 // gauges are the metrics that go down as well.
 var gauges = map[string]bool{
-	"ActiveConnectionCount": true, "ActiveFlowCount": true, "ActiveFlowCount_TCP": true, "ActiveFlowCount_TLS": true, "ActiveFlowCount_UDP": true,
+	"ActiveConnectionCount": true, "ActiveFlowCount": true, "ActiveFlowCount_TCP": true, "ActiveFlowCount_TLS": true, "ActiveFlowCount_UDP": true, "ZonalHealthStatus": true,
 	"HealthyHostCount": true, "UnHealthyHostCount": true, "AnomalousHostCount": true, "MitigatedHostCount": true,
 }
 

@@ -25,7 +25,7 @@ func topology(a *account.Account) (t dataplane.Topology, next time.Time) {
 			next = at
 		}
 	}
-	groups := inbound(a)
+	groups := firewalls(a)
 	for _, lb := range a.LoadBalancersInOrder() {
 		soon(lb.ActiveAt.Add(-lead))
 		t.LoadBalancers = append(t.LoadBalancers, loadBalancer(a, lb, now, groups))
@@ -43,7 +43,7 @@ func topology(a *account.Account) (t dataplane.Topology, next time.Time) {
 	return t, next
 }
 
-func loadBalancer(a *account.Account, lb *account.LoadBalancer, now time.Time, groups map[string][]dataplane.Permission) dataplane.LoadBalancer {
+func loadBalancer(a *account.Account, lb *account.LoadBalancer, now time.Time, groups map[string]firewall) dataplane.LoadBalancer {
 	state, _ := lb.StateAt(now.Add(lead))
 	served := dataplane.LoadBalancer{
 		ARN: lb.ARN, Name: lb.Name, DNSName: lb.DNSName, Type: stack.LoadBalancerType(lb.Type), Scheme: lb.Scheme,
@@ -62,11 +62,12 @@ func loadBalancer(a *account.Account, lb *account.LoadBalancer, now time.Time, g
 		served.Zones = append(served.Zones, zone(a, z))
 	}
 	switch len(lb.SecurityGroups) {
-	case 1:
-		served.Ingress = groups[lb.SecurityGroups[0]] // shared: a group may have many members and many load balancers
+	case 1: // shared: a group may have many members and many load balancers
+		served.Ingress, served.Egress = groups[lb.SecurityGroups[0]].ingress, groups[lb.SecurityGroups[0]].egress
 	default:
 		for _, id := range lb.SecurityGroups {
-			served.Ingress = append(served.Ingress, groups[id]...)
+			served.Ingress = append(served.Ingress, groups[id].ingress...)
+			served.Egress = append(served.Egress, groups[id].egress...)
 		}
 	}
 	for _, l := range lb.Listeners {
@@ -91,17 +92,20 @@ func zone(a *account.Account, z account.Zone) dataplane.Zone {
 	return served
 }
 
-// inbound are the inbound permissions of the security groups of load balancers, with what they refer to resolved to ranges.
-func inbound(a *account.Account) map[string][]dataplane.Permission {
+// firewall is the permissions of a security group, with what they refer to resolved to ranges.
+type firewall struct{ ingress, egress []dataplane.Permission }
+
+// firewalls are those of the security groups of load balancers.
+func firewalls(a *account.Account) map[string]firewall {
 	members := groupMembers(a)
-	all := map[string][]dataplane.Permission{}
+	all := map[string]firewall{}
 	for _, lb := range a.LoadBalancers {
 		for _, id := range lb.SecurityGroups {
 			if _, done := all[id]; done {
 				continue
 			}
 			if g, ok := a.SecurityGroup(id); ok {
-				all[id] = permissions(a, g, members)
+				all[id] = firewall{permissions(a, g.Ingress, members), permissions(a, g.Egress, members)}
 			}
 		}
 	}
@@ -112,9 +116,11 @@ func inbound(a *account.Account) map[string][]dataplane.Permission {
 func groupMembers(a *account.Account) map[string][]netip.Addr {
 	members := map[string][]netip.Addr{}
 	for _, g := range a.SecurityGroups {
-		for _, p := range g.Ingress {
-			if p.Group != "" {
-				members[p.Group] = nil
+		for _, list := range [][]account.Permission{g.Ingress, g.Egress} {
+			for i := range list {
+				if list[i].Group != "" {
+					members[list[i].Group] = nil
+				}
 			}
 		}
 	}
@@ -133,12 +139,12 @@ func groupMembers(a *account.Account) map[string][]netip.Addr {
 	return members
 }
 
-// permissions are a group's inbound permissions with groups and prefix lists resolved to ranges.
-func permissions(a *account.Account, g *account.SecurityGroup, members map[string][]netip.Addr) []dataplane.Permission {
+// permissions are a group's with groups and prefix lists resolved to ranges.
+func permissions(a *account.Account, list []account.Permission, members map[string][]netip.Addr) []dataplane.Permission {
 	var served []dataplane.Permission
-	for _, p := range g.Ingress {
-		add := func(source netip.Prefix) {
-			served = append(served, dataplane.Permission{Protocol: p.Protocol, FromPort: p.From, ToPort: p.To, Source: source})
+	for _, p := range list {
+		add := func(peer netip.Prefix) {
+			served = append(served, dataplane.Permission{Protocol: p.Protocol, FromPort: p.From, ToPort: p.To, Source: peer})
 		}
 		switch {
 		case p.CIDR.IsValid():
@@ -213,7 +219,7 @@ func targetGroup(a *account.Account, tg *account.TargetGroup) dataplane.TargetGr
 			address = nowhere
 		}
 		served.Targets = append(served.Targets, dataplane.Target{
-			ID: t.ID, Port: t.Port, Zone: t.Zone, Address: address,
+			ID: t.ID, Port: t.Port, Zone: t.Zone, Address: address, Nodes: targetNodes(a, tg, t), QUICServerID: t.QUICServerID,
 			Draining: a.Left(tg, t),
 			Unused:   a.TargetHealth(tg, t).State == account.Unused,
 		})
@@ -240,8 +246,12 @@ func targetAddress(a *account.Account, tg *account.TargetGroup, t *account.Targe
 		return ip
 	case "instance":
 		if i, ok := a.Instance(t.ID); ok && len(i.Interfaces) > 0 {
-			if n, ok := a.Interface(i.Interfaces[0]); ok {
+			n, ok := a.Interface(i.Interfaces[0])
+			switch {
+			case ok && tg.IPAddressType != "ipv6":
 				return n.PrimaryAddress()
+			case ok && len(n.IPv6Addresses) > 0:
+				return n.IPv6Addresses[0]
 			}
 		}
 	case "alb":
@@ -250,4 +260,17 @@ func targetAddress(a *account.Account, tg *account.TargetGroup, t *account.Targe
 		}
 	}
 	return netip.Addr{}
+}
+
+// targetNodes are the places of a target that is a load balancer.
+func targetNodes(a *account.Account, tg *account.TargetGroup, t *account.Target) []dataplane.Zone {
+	lb := a.LoadBalancers[t.ID]
+	if tg.TargetType != "alb" || lb == nil {
+		return nil
+	}
+	var nodes []dataplane.Zone
+	for _, z := range lb.Zones {
+		nodes = append(nodes, zone(a, z))
+	}
+	return nodes
 }

@@ -21,6 +21,8 @@ type balancer struct {
 	counters balancerCounters
 	zoned    zoneCounters
 	rules    ruleCounters
+	flows    zonedFlows // NLB
+	open     openFlows  // NLB
 
 	mu        sync.Mutex // guards what follows; taken by update and stop, and briefly by Addresses
 	loopback  *loopback
@@ -33,6 +35,7 @@ type balancerConfig struct {
 	LoadBalancer
 	settings balancerSettings
 	inside   netip.Addr // what a client on loopback counts as at an internal load balancer
+	groups   []*group   // that some action names
 }
 
 // frontKey: a listener that changes its protocol is another one to its clients.
@@ -52,7 +55,7 @@ func (b *balancer) update(lb *LoadBalancer) error {
 	if b.stopped {
 		return nil
 	}
-	b.config.Store(&balancerConfig{LoadBalancer: *lb, settings: readBalancerSettings(lb), inside: insideAddress(lb)})
+	b.config.Store(&balancerConfig{LoadBalancer: *lb, settings: readBalancerSettings(lb), inside: insideAddress(lb), groups: b.groupsOf(lb)})
 	if !lb.Active {
 		b.closeFronts(func(frontKey) bool { return true })
 		b.setAddresses(nil)
@@ -85,6 +88,21 @@ func (b *balancer) update(lb *LoadBalancer) error {
 	return errors.Join(bad...)
 }
 
+// groupsOf are the target groups that the actions of a load balancer name.
+func (b *balancer) groupsOf(lb *LoadBalancer) []*group {
+	seen := map[string]bool{}
+	var groups []*group
+	for i := range lb.Listeners {
+		for arn := range groupsOf(&lb.Listeners[i]) {
+			if g := b.plane.group(arn); g != nil && !seen[arn] {
+				groups = append(groups, g)
+			}
+			seen[arn] = true
+		}
+	}
+	return groups
+}
+
 // virtualAddresses are the addresses at which the load balancer is reached on the virtual network.
 func virtualAddresses(lb *LoadBalancer) []netip.Addr {
 	var out []netip.Addr
@@ -112,7 +130,7 @@ func (b *balancer) setAddresses(wanted []netip.Addr) {
 	for _, a := range wanted {
 		if !slices.Contains(b.addresses, a) {
 			b.plane.network.AddAddress(a)
-			if err := b.plane.network.Guard(a, b.admits); err != nil {
+			if err := b.plane.network.Guard(a, b.guards); err != nil {
 				b.plane.logf("data plane: load balancer %s: %v", b.arn, err)
 			}
 		}
@@ -150,6 +168,23 @@ func (b *balancer) stop() {
 func (b *balancer) admits(network string, from, to netip.AddrPort) bool {
 	c := b.config.Load()
 	return c == nil || !c.Filtered || permitted(c.Ingress, network, from.Addr().Unmap(), int32(to.Port()))
+}
+
+// guards is the firewall of the load balancer's addresses on the virtual network. It drops in silence what the security
+// groups do not admit and, as an NLB does, what no listener is for.
+func (b *balancer) guards(network string, from, to netip.AddrPort) bool {
+	c := b.config.Load()
+	if c == nil {
+		return true
+	}
+	if c.network() && !slices.ContainsFunc(c.Listeners, func(l Listener) bool { return l.Port == int32(to.Port()) && carries(l.Protocol, network) }) {
+		return false
+	}
+	if !b.admits(network, from, to) {
+		b.flows.blockedIn(network)
+		return false
+	}
+	return true
 }
 
 // permitted reports whether some permission admits a client.
@@ -202,18 +237,36 @@ func (b *balancer) client(peer net.Addr) netip.AddrPort {
 }
 
 // zone finds the zone whose node a connection reached: by its address on the virtual network, else in turn as DNS would
-// answer: zones with a healthy target of the listener if there are any, else zones with a target, else all.
-func (b *balancer) zone(local netip.Addr, v *view) string {
-	zones := b.config.Load().Zones
-	if len(zones) == 0 {
-		return ""
+// answer: of the zones in service those with a healthy target of the listener if there are any, else zones with a target, else all.
+func (b *balancer) zone(local netip.Addr, v *view, client netip.AddrPort) string {
+	if zone := b.zoneOf(local); zone != "" {
+		return zone
 	}
-	for _, z := range zones {
+	for _, g := range v.groups {
+		if s := &g.config.Load().settings; s.sticky && s.stickyType == "source_ip" { // whoever asks DNS once stays at one node
+			return b.resolvedZone(v, b.plane.hashOf(client.Addr()))
+		}
+	}
+	return b.resolvedZone(v, b.turn.Add(1))
+}
+
+// zoneOf is the zone of the node with an address on the virtual network; "" for others.
+func (b *balancer) zoneOf(local netip.Addr) string {
+	for _, z := range b.config.Load().Zones {
 		if local == z.Private || local == z.Public || local == z.IPv6 {
 			return z.Name
 		}
 	}
-	start := int(b.turn.Add(1) % uint64(len(zones)))
+	return ""
+}
+
+// resolvedZone is the zone that a client finds by DNS, n its turn.
+func (b *balancer) resolvedZone(v *view, n uint64) string {
+	zones := b.inService()
+	if len(zones) == 0 {
+		return ""
+	}
+	start := int(n % uint64(len(zones)))
 	for _, good := range []func(*pool, string) bool{(*pool).healthyIn, (*pool).registeredIn} {
 		for i := range zones {
 			z := zones[(start+i)%len(zones)]

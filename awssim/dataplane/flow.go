@@ -3,26 +3,36 @@ package dataplane
 import (
 	"context"
 	"crypto/tls"
-	"hash/maphash"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/traffic"
 )
 
 // flow is a connection through an NLB, or an upgraded one through an ALB.
 type flow struct {
-	once  sync.Once
-	abort func()
+	once      sync.Once
+	abort     func()
+	record    *flowRecord // NLB
+	cut       atomic.Bool // reset was called
+	forgotten atomic.Bool // idle for too long: who speaks next is reset
 }
 
 // reset cuts the flow on both sides.
-func (f *flow) reset() { f.once.Do(f.abort) }
+func (f *flow) reset() {
+	f.once.Do(func() {
+		f.cut.Store(true)
+		f.abort()
+	})
+}
 
 // addFlow registers a flow; it reports false when the listener is gone.
 func (f *front) addFlow(flow *flow) bool {
@@ -46,54 +56,57 @@ const tlsIdle = 350 * time.Second
 
 // serveFlow carries one client connection of a TCP or TLS listener.
 func (f *front) serveFlow(conn *clientConn, v *view) {
-	counters := &f.balancer.counters
-	counters.add(newFlowCount, 1)
-	counters.add(activeFlowCount, 1)
-	defer counters.add(activeFlowCount, -1)
-
-	g := f.groupFor(v, conn.client)
-	if g == nil {
+	b := f.balancer
+	local := conn.LocalAddr().(*net.TCPAddr).AddrPort()
+	r, ok := f.routeTo(v, conn.zone, tuple{"tcp", conn.client, local})
+	if !ok {
+		b.flows.add(rejectedFlows, 1)
+		b.flows.of(conn.zone).add(rejectedFlows, 1)
 		f.refuse(conn)
 		return
 	}
-	t := g.targetFor(v, conn.zone, conn.client)
-	if t == nil {
-		f.refuse(conn)
+	record := f.newRecord(v, r, conn.client)
+	defer record.end()
+	if r.hairpin() {
+		f.swallow(conn, v)
 		return
 	}
 	var client net.Conn = conn
-	idleAfter := v.idle
 	protocol := ""
 	if v.listener.Protocol == "TLS" {
-		counters.add(newFlowTLSCount, 1)
-		idleAfter = tlsIdle
 		secure := tls.Server(conn, f.tlsConfig())
-		ctx, cancel := context.WithTimeout(f.balancer.plane.ctx, connectTimeout)
+		ctx, cancel := context.WithTimeout(b.plane.ctx, connectTimeout)
 		err := secure.HandshakeContext(ctx)
 		cancel()
 		if err != nil {
-			counters.add(clientTLSErrorCount, 1)
+			record.counts.add(clientTLSErrors, 1)
 			_ = conn.Close()
 			return
 		}
 		client, protocol = secure, secure.ConnectionState().NegotiatedProtocol
 	}
-	target, err := f.connect(g, t, conn, v, protocol)
+	target, err := f.connect(r, conn.client, protocol)
+	r.group.observe(r.target, err)
 	if err != nil {
-		f.refuse(conn)
+		f.unreachable(conn, r, err)
 		return
 	}
-	g.counters.add(newFlowCount, 1)
-	g.counters.add(activeFlowCount, 1)
-	defer g.counters.add(activeFlowCount, -1)
-	flow := &flow{abort: func() { abort(conn); abort(netConn(target)) }}
-	if !f.addFlow(flow) || !t.addFlow(flow) {
-		flow.reset()
+	fl := &flow{record: record}
+	fl.abort = func() {
+		if !record.peerReset.Load() {
+			record.counts.add(balancerResets, 1)
+		}
+		abort(conn)
+		abort(netConn(target))
+	}
+	if !f.addFlow(fl) || !r.target.addFlow(fl) {
+		fl.reset()
+		f.removeFlow(fl)
 		return
 	}
-	defer f.removeFlow(flow)
-	defer t.removeFlow(flow)
-	f.carry(client, target, idleAfter, flow)
+	defer f.removeFlow(fl)
+	defer r.target.removeFlow(fl)
+	f.carry(client, target, v, fl)
 }
 
 // netConn is what is below TLS.
@@ -106,70 +119,65 @@ func netConn(c net.Conn) net.Conn {
 
 // refuse resets a client for whom there is no target.
 func (f *front) refuse(c net.Conn) {
-	f.balancer.counters.add(elbResetCount, 1)
+	f.balancer.flows.add(balancerResets, 1)
 	abort(c)
 }
 
-// groupFor chooses the target group of a flow by weight; with group stickiness by the client's address.
-func (f *front) groupFor(v *view, client netip.AddrPort) *group {
-	d := v.matcher().Match(&traffic.Request{})
-	action, ok := d.Routing()
-	if !ok || action.Forward == nil {
-		return nil
+// unreachable ends the client's side of a flow whose target could not be connected. A target's refusal is the target's reset.
+func (f *front) unreachable(c net.Conn, r *route, err error) {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		r.counts(f.balancer).add(targetResets, 1)
+		abort(c)
+		return
 	}
-	total := traffic.TotalWeight(action.Forward)
-	if total == 0 {
-		return nil
-	}
-	n := f.balancer.plane.random()
-	if s := action.Forward.Stickiness; s != nil && s.Enabled {
-		n = f.balancer.plane.hashOf(client.Addr())
-	}
-	f.balancer.rules.add(v.listener.ARN)
-	ref, _ := traffic.Pick(action.Forward, int(n%uint64(total)))
-	return v.groups[ref.Literal]
+	f.refuse(c)
 }
 
-// hashOf is the part of the flow hash that source-IP stickiness keeps.
-func (p *Plane) hashOf(a netip.Addr) uint64 { return maphash.Comparable(p.seed, a) }
+// swallow is the fate of a client whose packets come back to itself: nobody answers until it gives up or is idle for too long.
+func (f *front) swallow(conn *clientConn, v *view) {
+	fl := &flow{abort: func() { abort(conn) }}
+	if !f.addFlow(fl) {
+		fl.reset()
+		return
+	}
+	defer f.removeFlow(fl)
+	idle := f.balancer.plane.newIdleTimer(v.idleAfter(), fl.reset)
+	defer idle.stop()
+	_, _ = io.Copy(io.Discard, conn)
+	_ = conn.Close()
+}
 
-// targetFor chooses a target for a flow. The flow hash of a TCP connection includes its sequence number, so it is as good as
-// random; source-IP stickiness leaves only the address.
-func (g *group) targetFor(v *view, zone string, client netip.AddrPort) *target {
-	s := &g.config.Load().settings
-	targets := g.pool.Load().from(zone, s.crossesZones(&v.settings))
-	if len(targets) == 0 {
+// errBlocked is a connection attempt that the load balancer's security groups keep from leaving.
+var errBlocked error = &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ETIMEDOUT)}
+
+// leaves waits for the attempt's time-out when the security groups of the load balancer that uses the group do not let it
+// speak to an address.
+func (g *group) leaves(ctx context.Context, network string, to netip.AddrPort) error {
+	if g.serves.Load().permits(network, to) {
 		return nil
 	}
-	n := g.plane.random()
-	if s.sticky {
-		n = g.plane.hashOf(client.Addr())
-	}
-	t := targets[n%uint64(len(targets))]
-	if !t.isHealthy.Load() {
-		g.counters.add(unhealthyRoutingCount, 1)
-	}
-	return t
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	<-ctx.Done()
+	return errBlocked
 }
 
 // connect opens the target's side of a flow, with what the target group wants said first.
-func (f *front) connect(g *group, t *target, conn *clientConn, v *view, protocol string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(f.balancer.plane.ctx, connectTimeout)
+func (f *front) connect(r *route, client netip.AddrPort, protocol string) (net.Conn, error) {
+	plane := f.balancer.plane
+	ctx, cancel := context.WithTimeout(plane.ctx, connectTimeout)
 	defer cancel()
-	config := g.config.Load()
-	to := t.addrPort()
-	own := v.privateAddress(conn.zone, to.Addr().Is6())
-	from := netip.AddrPortFrom(own, 0)
-	if config.settings.preserveClientIP && conn.client.Addr().Is4() == to.Addr().Is4() {
-		from = conn.client
+	if err := r.group.leaves(ctx, "tcp", r.to); err != nil {
+		r.counts(f.balancer).blockedOut("tcp")
+		return nil, err
 	}
-	c, err := f.balancer.plane.network.DialTCPFrom(vnet.WithSender(ctx, own), from, to)
+	config := r.group.config.Load()
+	c, err := plane.network.DialTCPFrom(vnet.WithSender(ctx, r.own), r.from, r.to)
 	if err != nil {
 		return nil, err
 	}
 	if config.settings.proxyProtocol {
-		at := netip.AddrPortFrom(own, uint16(v.listener.Port))
-		if _, err := c.Write(proxyHeader(proxyTCP, conn.client, at)); err != nil {
+		if _, err := c.Write(proxyHeader(proxyTCP, client, r.at)); err != nil {
 			_ = c.Close()
 			return nil, err
 		}
@@ -183,34 +191,82 @@ func (f *front) connect(g *group, t *target, conn *clientConn, v *view, protocol
 	}
 	secure := tls.Client(c, setup)
 	if err := secure.HandshakeContext(ctx); err != nil {
-		g.counters.add(targetTLSErrorCount, 1)
-		f.balancer.counters.add(targetTLSErrorCount, 1)
+		r.counts(f.balancer).add(targetTLSErrors, 1)
 		_ = c.Close()
 		return nil, err
 	}
 	return secure, nil
 }
 
-// carry copies both ways; the end of one direction is passed on and the other goes on.
-func (f *front) carry(client, target net.Conn, idleAfter time.Duration, flow *flow) {
-	idle := newWatchdog(idleAfter, flow.reset)
-	defer idle.stop()
-	var both sync.WaitGroup
-	direction := func(to, from net.Conn) {
-		n, err := pump(to, from, idle)
-		f.balancer.counters.add(processedBytes, n)
-		if err != nil {
-			flow.reset()
+// idleAfter is when a flow without movement is forgotten.
+func (v *view) idleAfter() time.Duration {
+	if v.listener.Protocol == "TLS" {
+		return tlsIdle
+	}
+	return v.idle
+}
+
+// carry copies both ways; the end of one direction is passed on and the other goes on. An idle TLS flow is closed, an idle TCP
+// flow forgotten without a word: its ends find out when they next speak.
+func (f *front) carry(client, target net.Conn, v *view, fl *flow) {
+	secure := v.listener.Protocol == "TLS"
+	idle := f.balancer.plane.newIdleTimer(v.idleAfter(), func() {
+		fl.record.end()
+		if secure {
+			closeAll(client, target)
 			return
 		}
-		if w, ok := to.(interface{ CloseWrite() error }); ok {
-			_ = w.CloseWrite()
-		}
-	}
-	both.Go(func() { direction(target, client) })
-	direction(client, target)
+		fl.forgotten.Store(true)
+	})
+	defer idle.stop()
+	var both sync.WaitGroup
+	both.Go(func() { f.direct(target, client, fl, idle, clientResets) })
+	f.direct(client, target, fl, idle, targetResets)
 	both.Wait()
 	closeAll(client, target)
+}
+
+// direct carries one direction of a flow. Resets by the sender count as the metric says.
+func (f *front) direct(to, from net.Conn, fl *flow, idle *idleTimer, resets flowMetric) {
+	buf := copyBuffers.Get().(*[]byte)
+	defer copyBuffers.Put(buf)
+	for {
+		n, err := from.Read(*buf)
+		if fl.forgotten.Load() {
+			fl.record.counts.add(balancerResets, 1)
+			abort(netConn(from))
+			return
+		}
+		if n > 0 {
+			idle.feed()
+			fl.record.carried(n, resets == clientResets)
+			if _, werr := to.Write((*buf)[:n]); werr != nil {
+				f.broken(fl, werr, clientResets+targetResets-resets)
+				return
+			}
+		}
+		if err == nil {
+			continue
+		}
+		if err == io.EOF {
+			if w, ok := to.(interface{ CloseWrite() error }); ok {
+				_ = w.CloseWrite()
+			}
+			return
+		}
+		f.broken(fl, err, resets)
+		return
+	}
+}
+
+// broken ends a flow that an error ended on one side; a reset by that side counts as the metric says.
+func (f *front) broken(fl *flow, err error, resets flowMetric) {
+	if (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)) && !fl.cut.Load() {
+		if fl.record.peerReset.CompareAndSwap(false, true) {
+			fl.record.counts.add(resets, 1)
+		}
+	}
+	fl.reset()
 }
 
 func closeAll(closers ...io.Closer) {

@@ -40,8 +40,19 @@ func newFront(b *balancer, key frontKey, v *view) *front {
 	return f
 }
 
-func (f *front) tcp() bool { return f.key.protocol != "UDP" }
-func (f *front) udp() bool { return f.key.protocol == "UDP" || f.key.protocol == "TCP_UDP" }
+func (f *front) tcp() bool { return carries(f.key.protocol, "tcp") }
+func (f *front) udp() bool { return carries(f.key.protocol, "udp") }
+
+// carries reports whether listeners of the protocol listen on the network, "tcp" or "udp".
+func carries(protocol, network string) bool {
+	switch protocol {
+	case "UDP", "QUIC":
+		return network == "udp"
+	case "TCP_UDP", "TCP_QUIC":
+		return true
+	}
+	return network == "tcp"
+}
 
 // update makes the next connections and requests see v and opens what is not open yet.
 func (f *front) update(v *view, loop *loopback, addresses []netip.Addr) error {
@@ -189,11 +200,12 @@ func (f *front) take(c net.Conn) {
 	if !b.admits("tcp", client, netip.AddrPortFrom(local, uint16(f.key.port))) {
 		b.counters.add(newConnectionCount, 1)
 		b.counters.add(rejectedConnectionCount, 1)
+		b.flows.blockedIn("tcp")
 		abort(c)
 		return
 	}
 	v := f.view.Load()
-	conn := &clientConn{Conn: c, front: f, client: client, zone: b.zone(local, v), since: time.Now()}
+	conn := &clientConn{Conn: c, front: f, client: client, zone: b.zone(local, v, client), since: time.Now()}
 	conn.counts = tally{&b.counters, b.zoned.of(conn.zone)}
 	conn.counts.add(newConnectionCount, 1)
 	f.mu.Lock()

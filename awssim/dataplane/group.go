@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,10 +21,16 @@ type group struct {
 	turn     atomic.Uint64 // round robin
 	counters groupCounters
 	zoned    zoneCounters
+	flows    zonedFlows
+	servers  atomic.Pointer[map[serverID]*target] // QUIC: every registered target
+	serves   atomic.Pointer[groupUser]            // user, for readers without the lock
 
 	mu      sync.Mutex
 	targets map[targetKey]*target
 	user    *groupUser // nil: no active load balancer uses the group
+
+	stickiness sync.Mutex // guards what follows; taken with or without mu
+	pinned     map[pin]*target
 }
 
 type groupConfig struct {
@@ -33,9 +40,16 @@ type groupConfig struct {
 
 // groupUser is what health checks need to know of the load balancer that uses a group.
 type groupUser struct {
-	arn     string
-	zones   []Zone
-	network bool
+	arn      string
+	zones    []Zone
+	network  bool
+	filtered bool
+	egress   []Permission
+}
+
+// permits reports whether the load balancer's security groups let it speak to a target.
+func (u *groupUser) permits(network string, to netip.AddrPort) bool {
+	return u == nil || !u.filtered || permitted(u.egress, network, to.Addr().Unmap(), int32(to.Port()))
 }
 
 func newGroup(p *Plane, arn string) *group {
@@ -89,13 +103,15 @@ func (g *group) use(lb *LoadBalancer) {
 			return
 		}
 		g.user = nil
+		g.serves.Store(nil)
 		for _, t := range g.targets {
 			t.forgetHealth()
 		}
 		g.rebuild()
 		return
 	}
-	g.user = &groupUser{arn: lb.ARN, zones: lb.Zones, network: lb.Type == stack.Network}
+	g.user = &groupUser{arn: lb.ARN, zones: lb.Zones, network: lb.Type == stack.Network, filtered: lb.Filtered, egress: lb.Egress}
+	g.serves.Store(g.user)
 	g.scheduleChecks()
 }
 
@@ -129,14 +145,19 @@ func (g *group) keys() []targetKey {
 
 // rebuild works out which targets may be chosen; the lock is held.
 func (g *group) rebuild() {
-	p := &pool{zones: map[string][]*target{}}
+	p := &pool{zones: map[string][]*target{}, hosts: map[string]hostCount{}}
+	servers := map[serverID]*target{}
 	byZone := map[string][]*target{}
 	for _, key := range g.keys() {
 		t := g.targets[key]
+		if id, ok := parseServerID(t.spec.Load().QUICServerID); ok {
+			servers[id] = t
+		}
 		if !t.usable() {
 			continue
 		}
 		p.registered = append(p.registered, t)
+		p.count(t)
 		if zone := t.spec.Load().Zone; zone != "" && zone != "all" {
 			byZone[zone] = append(byZone[zone], t)
 		} else {
@@ -150,6 +171,7 @@ func (g *group) rebuild() {
 	}
 	p.everywhere = s.eligible(p.everywhere)
 	g.pool.Store(p)
+	g.servers.Store(&servers)
 }
 
 // eligible is the healthy ones, or all of them when fewer are healthy than unhealthy-state routing asks for (fail open).
@@ -171,7 +193,25 @@ type pool struct {
 	registered []*target // neither draining nor unused
 	all        []*target // eligible with cross-zone balancing
 	zones      map[string][]*target
-	everywhere []*target // eligible targets that belong to no zone
+	everywhere []*target            // eligible targets that belong to no zone
+	hosts      map[string]hostCount // registered targets by zone; "" holds those that belong to none
+}
+
+// hostCount counts targets.
+type hostCount struct{ healthy, registered int }
+
+// count counts a usable target; its group's lock is held.
+func (p *pool) count(t *target) {
+	zone := t.spec.Load().Zone
+	if zone == "all" {
+		zone = ""
+	}
+	c := p.hosts[zone]
+	c.registered++
+	if t.health.state == stateHealthy {
+		c.healthy++
+	}
+	p.hosts[zone] = c
 }
 
 // from lists the targets that a node in a zone may choose.

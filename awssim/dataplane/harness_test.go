@@ -205,7 +205,7 @@ func (w *world) balancer(name string, kind stack.LoadBalancerType, listeners ...
 	w.topo.LoadBalancers = append(w.topo.LoadBalancers, dataplane.LoadBalancer{
 		ARN: balancerARN(w.Name() + name), Name: name, DNSName: name + "-1.us-west-2.elb.amazonaws.com", Type: kind,
 		Scheme: stack.InternetFacing, Active: true, Zones: []dataplane.Zone{zone(0), zone(1)},
-		VPC: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}, Filtered: true, Ingress: everywhere, Listeners: listeners,
+		VPC: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}, Filtered: true, Ingress: everywhere, Egress: everywhere, Listeners: listeners,
 	})
 	return &w.topo.LoadBalancers[len(w.topo.LoadBalancers)-1]
 }

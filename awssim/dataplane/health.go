@@ -12,6 +12,8 @@ const (
 	stateInitial   = "initial"
 	stateHealthy   = "healthy"
 	stateUnhealthy = "unhealthy"
+	// stateUnhealthyDraining is only reported: its targets get nothing new, like other unhealthy ones.
+	stateUnhealthyDraining = "unhealthy.draining"
 
 	reasonChecking = "Elb.InitialHealthChecking"
 	reasonMismatch = "Target.ResponseCodeMismatch"
@@ -28,6 +30,8 @@ type health struct {
 	announced bool // the first check was reported
 	passed    int  // consecutive successes
 	failed    int  // consecutive failures
+	refusals  int  // consecutive flows that the target did not take
+	declines  int  // how often it became unhealthy
 }
 
 // verdict is the outcome of one check; a passed one has no reason.
@@ -178,10 +182,7 @@ func (c *checker) check(t *target, ticket int) {
 	}
 	g.mu.Unlock()
 	if changed {
-		if state == stateUnhealthy && user.network && config.settings.cutUnhealthy {
-			t.cutFlows()
-		}
-		c.report(t, state, v)
+		c.turned(t, ticket, user, config, state, v)
 	}
 	c.add(t, ticket, started.Add(interval))
 }

@@ -31,6 +31,9 @@ func probe(ctx context.Context, n *vnet.Network, g *groupConfig, user *groupUser
 		at = netip.AddrPortFrom(at.Addr(), uint16(port))
 	}
 	from := user.address(t.spec.Load().Zone, at.Addr())
+	if !user.permits("tcp", at) {
+		return verdict{reasonTimeout, "Request timed out"}
+	}
 	switch protocol := cmp.Or(hc.Protocol, g.Protocol); protocol {
 	case "HTTP", "HTTPS":
 		code, grpc, err := request(ctx, n, from, at, g, protocol == "HTTPS")

@@ -32,6 +32,14 @@ func (a attributes) number(key string, byDefault int) int {
 	return n
 }
 
+// threshold reads a number that may be "off", which is 0.
+func (a attributes) threshold(key string, byDefault int) int {
+	if a[key] == "off" {
+		return 0
+	}
+	return a.number(key, byDefault)
+}
+
 func (a attributes) seconds(key string, byDefault int) time.Duration {
 	return time.Duration(a.number(key, byDefault)) * time.Second
 }
@@ -82,8 +90,11 @@ type groupSettings struct {
 	minHealthyShare  int // percent; 0 is off
 	preserveClientIP bool
 	proxyProtocol    bool
-	cutDeregistered  bool // NLB: flows end with the deregistration delay
-	cutUnhealthy     bool // NLB: flows end when the target becomes unhealthy
+	cutDeregistered  bool          // NLB: flows end with the deregistration delay
+	cutUnhealthy     bool          // NLB: flows end when the target becomes unhealthy
+	unhealthyDrain   time.Duration // NLB: how long a target that became unhealthy is unhealthy.draining
+	dnsHealthy       int           // a zone with fewer healthy targets leaves DNS; 0 is off
+	dnsHealthyShare  int           // percent; 0 is off
 }
 
 // targetALB is the type of target groups whose target is an ALB.
@@ -102,15 +113,27 @@ func readGroupSettings(tg *TargetGroup) groupSettings {
 		minHealthy:      a.number("target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", 1),
 		minHealthyShare: a.number("target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", 0),
 		preserveClientIP: a.flag("preserve_client_ip.enabled",
-			tg.TargetType == stack.TargetInstance || tg.TargetType == targetALB || tg.Protocol == "UDP" || tg.Protocol == "TCP_UDP"),
+			tg.TargetType == stack.TargetInstance || tg.TargetType == targetALB || datagrams(tg.Protocol)),
 		proxyProtocol:   a.flag("proxy_protocol_v2.enabled", false),
 		cutDeregistered: a.flag("deregistration_delay.connection_termination.enabled", tg.Protocol == "UDP" || tg.Protocol == "TCP_UDP"),
 		cutUnhealthy:    a.flag("target_health_state.unhealthy.connection_termination.enabled", tg.Protocol == "TCP" || tg.Protocol == "TLS"),
+		unhealthyDrain:  a.seconds("target_health_state.unhealthy.draining_interval_seconds", 0),
+		dnsHealthy:      a.threshold("target_group_health.dns_failover.minimum_healthy_targets.count", 1),
+		dnsHealthyShare: a.threshold("target_group_health.dns_failover.minimum_healthy_targets.percentage", 0),
 	}
 	if s.stickyType == "app_cookie" {
 		s.stickyFor = a.seconds("stickiness.app_cookie.duration_seconds", 86400)
 	}
 	return s
+}
+
+// datagrams reports whether targets of the protocol get datagrams; their clients' addresses are always preserved.
+func datagrams(protocol string) bool {
+	switch protocol {
+	case "UDP", "TCP_UDP", "QUIC", "TCP_QUIC":
+		return true
+	}
+	return false
 }
 
 // crossesZones resolves the target group's wish against its load balancer's.

@@ -1,11 +1,8 @@
 package dataplane
 
 import (
-	"maps"
 	"sync"
 	"sync/atomic"
-
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // Stats are counts since each resource appeared, under CloudWatch's metric names. Names that AWS reports only when not zero
@@ -51,15 +48,10 @@ const (
 	targetConnectionErrorCount
 	targetTLSErrorCount
 	unhealthyRoutingCount
-	newFlowCount
-	activeFlowCount
-	newFlowTLSCount
-	newFlowUDPCount
-	elbResetCount
 	metrics
 )
 
-// applicationNames and networkNames are what the counters are called; an absent name is not reported.
+// applicationNames are what the counters are called; an absent name is not reported. NLBs have their own, see flowNames.
 var applicationNames = map[metric]string{
 	requestCount: "RequestCount", newConnectionCount: "NewConnectionCount", activeConnectionCount: "ActiveConnectionCount",
 	rejectedConnectionCount: "RejectedConnectionCount", processedBytes: "ProcessedBytes",
@@ -73,13 +65,6 @@ var applicationNames = map[metric]string{
 	target4xxCount: "HTTPCode_Target_4XX_Count", target5xxCount: "HTTPCode_Target_5XX_Count",
 	targetConnectionErrorCount: "TargetConnectionErrorCount", targetTLSErrorCount: "TargetTLSNegotiationErrorCount",
 	unhealthyRoutingCount: "UnhealthyRoutingRequestCount",
-}
-
-var networkNames = map[metric]string{
-	newFlowCount: "NewFlowCount", activeFlowCount: "ActiveFlowCount", newFlowTLSCount: "NewFlowCount_TLS",
-	newFlowUDPCount: "NewFlowCount_UDP", processedBytes: "ProcessedBytes", rejectedConnectionCount: "SecurityGroupBlockedFlowCount_Inbound_TCP",
-	clientTLSErrorCount: "ClientTLSNegotiationErrorCount", targetTLSErrorCount: "TargetTLSNegotiationErrorCount",
-	elbResetCount: "TCP_ELB_Reset_Count", unhealthyRoutingCount: "UnhealthyRoutingFlowCount",
 }
 
 // counters count for one load balancer or one target group.
@@ -190,12 +175,8 @@ func (p *Plane) Stats() Stats {
 		Users: map[string]string{},
 	}
 	for arn, b := range p.balancers {
-		names := applicationNames
-		if c := b.config.Load(); c != nil && c.Type == stack.Network {
-			names = networkNames
-		}
-		s.LoadBalancers[arn] = b.counters.named(names)
-		s.LoadBalancerZones[arn] = b.zoned.named(names)
+		s.LoadBalancers[arn] = b.counters.named(applicationNames)
+		s.LoadBalancerZones[arn] = b.zoned.named(applicationNames)
 		b.rules.counts.Range(func(id, n any) bool {
 			s.Rules[id.(string)] = n.(*atomic.Int64).Load()
 			return true
@@ -205,10 +186,10 @@ func (p *Plane) Stats() Stats {
 		s.TargetGroups[arn] = g.counters.named(applicationNames)
 		s.TargetGroupZones[arn] = g.zoned.named(applicationNames)
 		s.Users[arn] = g.userARN()
-		maps.Copy(s.TargetGroups[arn], g.counters.named(map[metric]string{newFlowCount: "NewFlowCount", activeFlowCount: "ActiveFlowCount"}))
 		healthy, unhealthy := g.hosts()
 		s.TargetGroups[arn]["HealthyHostCount"], s.TargetGroups[arn]["UnHealthyHostCount"] = healthy, unhealthy
 	}
+	p.flowStats(&s)
 	return s
 }
 

@@ -28,9 +28,10 @@ type LoadBalancer struct {
 	// the load balancer is internal.
 	VPC []netip.Prefix
 	// Filtered says whether the load balancer has security groups (an ALB always does); Ingress is then the union of
-	// their inbound permissions.
+	// their inbound permissions, Egress that of the outbound ones, which hold for traffic to targets and health checks.
 	Filtered   bool
 	Ingress    []Permission
+	Egress     []Permission
 	Attributes map[string]string // as DescribeLoadBalancerAttributes spells them; absent means AWS's default
 	Listeners  []Listener
 }
@@ -44,20 +45,20 @@ type Zone struct {
 	IPv6    netip.Addr // dual-stack load balancers
 }
 
-// Permission admits clients of one address range. References to security groups and prefix lists are resolved by the
+// Permission admits peers of one address range: clients, or targets. References to security groups and prefix lists are resolved by the
 // caller into ranges (a /32 for each member interface).
 type Permission struct {
 	Protocol string // "tcp", "udp" or "-1"
 	FromPort int32
 	ToPort   int32
-	Source   netip.Prefix
+	Source   netip.Prefix // of an outbound permission: the destination
 }
 
 // Listener is one listener. Target groups in actions are named by their ARN in Ref.Literal.
 type Listener struct {
 	ARN          string
 	Port         int32
-	Protocol     string // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP
+	Protocol     string // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP, QUIC, TCP_QUIC
 	Certificates []Certificate
 	SSLPolicy    string
 	ALPN         string // TLS: HTTP1Only, HTTP2Only, HTTP2Optional, HTTP2Preferred, None
@@ -76,8 +77,8 @@ type Certificate struct {
 type TargetGroup struct {
 	ARN             string
 	Name            string
-	TargetType      string // stack.TargetInstance or stack.TargetIP
-	Protocol        string // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP
+	TargetType      string // stack.TargetInstance, stack.TargetIP or "alb"
+	Protocol        string // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP, QUIC, TCP_QUIC
 	ProtocolVersion string // HTTP1, HTTP2, GRPC; empty means HTTP1
 	Port            int32
 	HealthCheck     stack.HealthCheck
@@ -91,6 +92,10 @@ type Target struct {
 	Port    int32      // traffic port
 	Address netip.Addr // where the traffic goes: the address itself or the primary address of the instance
 	Zone    string     // zone name; "all" or empty: eligible from every zone
+	// Nodes are the places of a target that is a load balancer; traffic spreads over them. Address is then one of them.
+	Nodes []Zone
+	// QUICServerID is "0x" and 16 hexadecimal digits for targets of QUIC.
+	QUICServerID string
 	// Draining targets finish what they have and get nothing new.
 	Draining bool
 	// Unused targets (instance stopped, zone not enabled, …) are neither checked nor used.
@@ -103,7 +108,7 @@ type HealthReport struct {
 	Target      string // Target.ID
 	Port        int32
 	Zone        string
-	State       string // initial, healthy, unhealthy
+	State       string // initial, healthy, unhealthy, unhealthy.draining
 	Reason      string // empty when healthy
 	Description string
 }

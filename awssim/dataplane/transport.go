@@ -29,6 +29,9 @@ func (t *target) transportTo() *http.Transport {
 	network := t.group.plane.network
 	tr := &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			if err := t.group.leaves(ctx, "tcp", t.addrPort()); err != nil {
+				return nil, &dialError{err}
+			}
 			return dialTarget(ctx, network, t.addrPort())
 		},
 		TLSClientConfig:        targetTLS(),

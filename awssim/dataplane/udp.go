@@ -1,9 +1,11 @@
 package dataplane
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/vnet"
@@ -14,124 +16,170 @@ const (
 	maxPacket = 64 << 10
 )
 
-// receive carries the datagrams of one socket of a UDP listener: each client address and port is a flow with a target of its
-// own until nothing moved for the idle time.
+// packetKey identifies a flow of datagrams: UDP flows by the client alone, QUIC's by the target as well, since the connection
+// ids of one client's packets may lead to several.
+type packetKey struct {
+	peer   netip.AddrPort
+	target *target // nil: what the hash of the client chose
+}
+
+// packetFlows are the flows of one socket.
+type packetFlows struct {
+	front  *front
+	socket net.PacketConn
+	local  netip.AddrPort // with the listener's port
+
+	mu   sync.Mutex
+	open map[packetKey]*packetFlow
+}
+
+// receive carries the datagrams of one socket: each client address and port is a flow with a target of its own until nothing
+// moved for the idle time.
 func (f *front) receive(socket net.PacketConn) {
-	var mu sync.Mutex
-	flows := map[netip.AddrPort]*udpFlow{}
+	at := socket.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+	flows := &packetFlows{front: f, socket: socket, local: netip.AddrPortFrom(at, uint16(f.key.port)), open: map[packetKey]*packetFlow{}}
+	deliver := flows.udp
+	if f.key.protocol == "QUIC" || f.key.protocol == "TCP_QUIC" {
+		deliver = flows.quic
+	}
 	buf := make([]byte, maxPacket)
 	for {
 		n, from, err := socket.ReadFrom(buf)
 		if err != nil {
 			return // closed; an unconnected socket has no other errors
 		}
-		peer := from.(*net.UDPAddr).AddrPort()
-		mu.Lock()
-		u := flows[peer]
-		mu.Unlock()
-		if u == nil {
-			u = f.openUDP(socket, from, func() {
-				mu.Lock()
-				delete(flows, peer)
-				mu.Unlock()
-			})
-			if u == nil {
-				continue
-			}
-			mu.Lock()
-			flows[peer] = u
-			mu.Unlock()
-			u.start()
+		if u := deliver(from, buf[:n]); u != nil {
+			u.send(buf[:n])
 		}
-		u.send(buf[:n])
 	}
 }
 
-// udpFlow is the datagrams of one client.
-type udpFlow struct {
-	front  *front
-	socket net.PacketConn
-	peer   net.Addr
-	target net.Conn
-	idle   *watchdog
-	header []byte // PROXY protocol, in front of the first datagram
-	done   func()
-	flow   *flow
-	to     *target
+// find is the open flow of a key, or nil.
+func (p *packetFlows) find(key packetKey) *packetFlow {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.open[key]
 }
 
-// openUDP chooses a target for a new client; nil when there is none.
-func (f *front) openUDP(socket net.PacketConn, peer net.Addr, forget func()) *udpFlow {
-	b, v := f.balancer, f.view.Load()
-	client := b.client(peer)
-	local := socket.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
-	if !b.admits("udp", client, netip.AddrPortFrom(local, uint16(f.key.port))) {
+// udp is the flow of a client's datagram; nil when it is dropped.
+func (p *packetFlows) udp(from net.Addr, _ []byte) *packetFlow {
+	key := packetKey{peer: from.(*net.UDPAddr).AddrPort()}
+	if u := p.find(key); u != nil {
+		return u
+	}
+	return p.admit(from, p.front.routeTo, func(*route) []packetKey { return []packetKey{key} })
+}
+
+// admit opens a flow for a client that the security groups let in: choose finds its route, keys tells under what it is found.
+func (p *packetFlows) admit(from net.Addr, choose func(*view, string, tuple) (*route, bool), keys func(*route) []packetKey) *packetFlow {
+	b, v := p.front.balancer, p.front.view.Load()
+	client := b.client(from)
+	if !b.admits("udp", client, p.local) {
+		b.flows.blockedIn("udp")
 		return nil
 	}
-	zone := b.zone(local, v)
-	g := f.groupFor(v, client)
-	if g == nil {
+	t := tuple{"udp", client, p.local}
+	zone := b.zone(p.local.Addr(), v, client)
+	r, ok := choose(v, zone, t)
+	if !ok || r.hairpin() {
 		return nil
 	}
-	t := g.targetFor(v, zone, client)
-	if t == nil {
+	return p.openFlow(from, client, v, r, keys(r))
+}
+
+// openFlow connects a new flow to its target.
+func (p *packetFlows) openFlow(from net.Addr, client netip.AddrPort, v *view, r *route, keys []packetKey) *packetFlow {
+	f, b := p.front, p.front.balancer
+	if !r.group.serves.Load().permits("udp", r.to) {
+		r.counts(b).blockedOut("udp")
 		return nil
 	}
-	own := v.privateAddress(zone, client.Addr().Is6())
-	c, err := b.plane.network.DialUDPFrom(vnet.WithSender(b.plane.ctx, own), client, t.addrPort())
+	c, err := b.plane.network.DialUDPFrom(vnet.WithSender(b.plane.ctx, r.own), r.from, r.to)
 	if err != nil {
-		b.plane.logf("data plane: load balancer %s: UDP flow to %s: %v", b.arn, t.addrPort(), err)
+		if errors.Is(err, syscall.EADDRINUSE) { // another flow shows the same client to the same target
+			r.counts(b).add(portErrors, 1)
+		}
+		b.plane.logf("data plane: load balancer %s: UDP flow to %s: %v", b.arn, r.to, err)
 		return nil
 	}
-	u := &udpFlow{front: f, socket: socket, peer: peer, target: c, done: forget, to: t}
-	if g.config.Load().settings.proxyProtocol {
-		u.header = proxyHeader(proxyUDP, client, netip.AddrPortFrom(own, uint16(f.key.port)))
+	kind := transportOf(v.listener.Protocol, "udp")
+	u := &packetFlow{flows: p, keys: keys, peer: from, target: c, to: r.target}
+	if kind == overUDP && r.group.config.Load().settings.proxyProtocol {
+		u.header = proxyHeader(proxyUDP, client, r.at)
 	}
 	u.flow = &flow{abort: func() { _ = c.Close() }}
-	if !f.addFlow(u.flow) || !t.addFlow(u.flow) {
+	if !f.addFlow(u.flow) || !r.target.addFlow(u.flow) {
 		u.flow.reset()
 		f.removeFlow(u.flow)
 		return nil
 	}
-	b.counters.add(newFlowCount, 1)
-	b.counters.add(newFlowUDPCount, 1)
-	b.counters.add(activeFlowCount, 1)
-	u.idle = newWatchdog(udpIdle, u.flow.reset)
+	u.record = f.record(v, r, client, kind)
+	u.idle = b.plane.newIdleTimer(udpIdle, u.flow.reset)
+	p.mu.Lock()
+	for _, key := range keys {
+		p.open[key] = u
+	}
+	p.mu.Unlock()
+	u.start()
 	return u
 }
 
+// packetFlow is the datagrams of one client to one target.
+type packetFlow struct {
+	flows  *packetFlows
+	keys   []packetKey
+	peer   net.Addr
+	target net.Conn
+	to     *target
+	idle   *idleTimer
+	flow   *flow
+	record *flowRecord
+	header []byte // PROXY protocol, in front of the first datagram
+}
+
 // start carries the answers until the flow ends.
-func (u *udpFlow) start() {
-	ended := func() {
-		u.idle.stop()
-		u.flow.reset()
-		u.done()
-		u.front.removeFlow(u.flow)
-		u.to.removeFlow(u.flow)
-		u.front.balancer.counters.add(activeFlowCount, -1)
-	}
-	if !u.front.balancer.plane.spawn(func() {
-		defer ended()
+func (u *packetFlow) start() {
+	if !u.flows.front.balancer.plane.spawn(func() {
+		defer u.end()
 		buf := make([]byte, maxPacket)
 		for {
 			n, err := u.target.Read(buf)
+			if errors.Is(err, syscall.ECONNREFUSED) { // nobody at the target's port; somebody may come
+				continue
+			}
 			if err != nil {
 				return
 			}
 			u.idle.feed()
-			u.front.balancer.counters.add(processedBytes, int64(n))
-			if _, err := u.socket.WriteTo(buf[:n], u.peer); err != nil {
+			u.record.carried(n, false)
+			if _, err := u.flows.socket.WriteTo(buf[:n], u.peer); err != nil {
 				return
 			}
 		}
 	}) {
-		ended()
+		u.end()
 	}
 }
 
-func (u *udpFlow) send(p []byte) {
+func (u *packetFlow) end() {
+	u.idle.stop()
+	u.flow.reset()
+	p := u.flows
+	p.mu.Lock()
+	for _, key := range u.keys {
+		if p.open[key] == u {
+			delete(p.open, key)
+		}
+	}
+	p.mu.Unlock()
+	p.front.removeFlow(u.flow)
+	u.to.removeFlow(u.flow)
+	u.record.end()
+}
+
+func (u *packetFlow) send(p []byte) {
 	u.idle.feed()
-	u.front.balancer.counters.add(processedBytes, int64(len(p)))
+	u.record.carried(len(p), true)
 	if u.header != nil {
 		p = append(u.header, p...)
 		u.header = nil

@@ -1,0 +1,180 @@
+package dataplane
+
+import (
+	"hash/maphash"
+	"net/netip"
+
+	"github.com/k8s-lbc/lbc/internal/traffic"
+)
+
+// tuple is what an NLB hashes of a flow. For TCP and TLS the hash includes the sequence number of the first segment, which is
+// as good as random.
+type tuple struct {
+	network       string
+	client, local netip.AddrPort
+}
+
+// route is where a flow goes.
+type route struct {
+	group  *group
+	target *target
+	to     netip.AddrPort // the target's address
+	from   netip.AddrPort // what the target sees as its client; port 0: any
+	own    netip.Addr     // the load balancer's own address on the side of the target
+	zone   string
+	at     netip.AddrPort // the load balancer's address on the side of the client, as PROXY protocol headers have it
+}
+
+// hairpin reports whether the target would answer itself: it takes the packets of its own address for its own and never
+// answers the load balancer.
+func (r *route) hairpin() bool { return r.from.Addr() == r.to.Addr() }
+
+// drawn are the two random numbers that a flow's choices use: they are a pure function of a tuple, or random.
+func (f *front) drawn(t tuple) (forGroup, forTarget uint64) {
+	p := f.balancer.plane
+	if t.network == "tcp" {
+		return p.random(), p.random()
+	}
+	h := maphash.Comparable(p.seed, t)
+	return h, maphash.Comparable(p.seed, h)
+}
+
+// counts are the counters that a flow on the route concerns.
+func (r *route) counts(b *balancer) flowTally {
+	return flowTally{&b.flows.flowCounters, b.flows.of(r.zone), &r.group.flows.flowCounters, r.group.flows.of(r.zone)}
+}
+
+// routeTo chooses target group and target of a new flow; false when there is none.
+func (f *front) routeTo(v *view, zone string, t tuple) (*route, bool) {
+	forGroup, forTarget := f.drawn(t)
+	g := f.groupFor(v, t.client, forGroup)
+	if g == nil {
+		return nil, false
+	}
+	to := g.targetFor(v, zone, t, forTarget)
+	if to == nil {
+		return nil, false
+	}
+	return f.routeVia(v, zone, t, g, to)
+}
+
+// routeVia is the route to a target that is chosen already.
+func (f *front) routeVia(v *view, zone string, t tuple, g *group, to *target) (*route, bool) {
+	s := &g.config.Load().settings
+	r := &route{group: g, target: to, zone: zone}
+	var ok bool
+	if r.to, ok = to.node(zone, s.crossesZones(&v.settings), f.balancer.plane.hashOf(t.client.Addr())); !ok {
+		return nil, false
+	}
+	if !to.isHealthy.Load() {
+		r.counts(f.balancer).add(unhealthyFlows, 1)
+	}
+	r.own = v.privateAddress(zone, r.to.Addr().Is6())
+	r.at = netip.AddrPortFrom(v.privateAddress(zone, t.client.Addr().Is6()), uint16(v.listener.Port))
+	r.from = netip.AddrPortFrom(r.own, 0)
+	if s.preserveClientIP && t.client.Addr().Is4() == r.to.Addr().Is4() {
+		r.from = t.client
+	}
+	return r, true
+}
+
+// groupFor chooses the target group of a flow by weight; with group stickiness by the client's address.
+func (f *front) groupFor(v *view, client netip.AddrPort, n uint64) *group {
+	d := v.matcher().Match(&traffic.Request{})
+	action, ok := d.Routing()
+	if !ok || action.Forward == nil {
+		return nil
+	}
+	total := traffic.TotalWeight(action.Forward)
+	if total == 0 {
+		return nil
+	}
+	if s := action.Forward.Stickiness; s != nil && s.Enabled {
+		n = f.balancer.plane.hashOf(client.Addr())
+	}
+	f.balancer.rules.add(v.listener.ARN)
+	ref, _ := traffic.Pick(action.Forward, int(n%uint64(total)))
+	return v.groups[ref.Literal]
+}
+
+// hashOf is the part of the flow hash that source-IP stickiness keeps.
+func (p *Plane) hashOf(a netip.Addr) uint64 { return maphash.Comparable(p.seed, a) }
+
+// targetFor chooses a target for a flow. A hash goes to the same target as long as that one may be chosen, whatever happens
+// to the others.
+func (g *group) targetFor(v *view, zone string, t tuple, n uint64) *target {
+	s := &g.config.Load().settings
+	targets := g.pool.Load().from(zone, s.crossesZones(&v.settings))
+	switch {
+	case len(targets) == 0:
+		return nil
+	case s.sticky:
+		return g.stickTo(pin{t.client.Addr(), zone}, targets)
+	case t.network == "tcp":
+		return targets[n%uint64(len(targets))]
+	}
+	return g.rendezvous(targets, n)
+}
+
+// rendezvous is the target with the highest score for a hash.
+func (g *group) rendezvous(targets []*target, n uint64) *target {
+	type scored struct {
+		hash uint64
+		key  targetKey
+	}
+	var best *target
+	var highest uint64
+	for _, t := range targets {
+		if score := maphash.Comparable(g.plane.seed, scored{n, t.key}); best == nil || score > highest {
+			best, highest = t, score
+		}
+	}
+	return best
+}
+
+// pin is a client of one node of a load balancer.
+type pin struct {
+	client netip.Addr
+	zone   string
+}
+
+// maxPins bounds the memory of source-IP stickiness; beyond it all clients choose anew, most of them the same target.
+const maxPins = 1 << 16
+
+// stickTo is the target that the client had before, as long as that one may be chosen.
+func (g *group) stickTo(key pin, targets []*target) *target {
+	g.stickiness.Lock()
+	defer g.stickiness.Unlock()
+	if had := g.pinned[key]; had != nil {
+		for _, t := range targets {
+			if t == had {
+				return t
+			}
+		}
+	}
+	if g.pinned == nil || len(g.pinned) >= maxPins {
+		g.pinned = map[pin]*target{}
+	}
+	t := g.rendezvous(targets, maphash.Comparable(g.plane.seed, key))
+	g.pinned[key] = t
+	return t
+}
+
+// node is the address to which traffic from a zone goes: the target's own, or for a load balancer as target one of its
+// nodes' – the one in the zone without cross-zone balancing.
+func (t *target) node(zone string, crossZone bool, n uint64) (netip.AddrPort, bool) {
+	spec := t.spec.Load()
+	if len(spec.Nodes) == 0 {
+		return t.addrPort(), spec.Address.IsValid()
+	}
+	var found []netip.Addr
+	for _, z := range spec.Nodes {
+		if z.Private.IsValid() && (crossZone || z.Name == zone) {
+			found = append(found, z.Private)
+		}
+	}
+	if len(found) == 0 {
+		return netip.AddrPort{}, false
+	}
+	return netip.AddrPortFrom(found[n%uint64(len(found))], uint16(t.key.port)), true
+}

@@ -1,0 +1,74 @@
+package dataplane
+
+import (
+	"errors"
+	"net"
+)
+
+// passiveFailures is how many flows in a row a target must fail to take for the load balancer to call it unhealthy without
+// waiting for its checks.
+const passiveFailures = 3
+
+// observe is the passive health check: it learns from the connection attempts of real flows. It does nothing for target
+// groups with stickiness, and datagrams show nothing. What security groups kept from leaving, or what failed after the
+// connection was made, says nothing about the target.
+func (g *group) observe(t *target, err error) {
+	config := g.config.Load()
+	var dial *net.OpError
+	if config.settings.sticky || errors.Is(err, errBlocked) || err != nil && (!errors.As(err, &dial) || dial.Op != "dial") {
+		return
+	}
+	g.mu.Lock()
+	if err == nil {
+		t.health.refusals = 0
+		g.mu.Unlock()
+		return
+	}
+	t.health.refusals++
+	user := g.user
+	turned := t.health.refusals >= passiveFailures && t.health.state == stateHealthy && user != nil
+	if turned {
+		t.health.refusals, t.health.passed = 0, 0
+		t.health.state = stateUnhealthy
+		t.isHealthy.Store(false)
+		g.rebuild()
+	}
+	ticket := t.ticket
+	g.mu.Unlock()
+	if turned {
+		g.plane.checks.turned(t, ticket, user, config, stateUnhealthy, verdict{reasonFailed, "Health checks failed"})
+	}
+}
+
+// turned acts on a change of a target's health and reports it. A target of an NLB that keeps its flows may be
+// unhealthy.draining for a time first.
+func (c *checker) turned(t *target, ticket int, user *groupUser, config *groupConfig, state string, v verdict) {
+	if state != stateUnhealthy || !user.network {
+		c.report(t, state, v)
+		return
+	}
+	s := &config.settings
+	if s.cutUnhealthy {
+		t.cutFlows()
+	}
+	if s.cutUnhealthy || s.unhealthyDrain <= 0 {
+		c.report(t, state, v)
+		return
+	}
+	c.report(t, stateUnhealthyDraining, v)
+	t.group.mu.Lock()
+	t.health.declines++
+	decline := t.health.declines
+	t.group.mu.Unlock()
+	c.plane.clock.AfterFunc(s.unhealthyDrain, func() { c.drained(t, ticket, decline, v) })
+}
+
+// drained ends the time of unhealthy.draining, unless the target recovered meanwhile.
+func (c *checker) drained(t *target, ticket, decline int, v verdict) {
+	t.group.mu.Lock()
+	still := t.ticket == ticket && t.checkable() && t.health.state == stateUnhealthy && t.health.declines == decline
+	t.group.mu.Unlock()
+	if still && c.plane.ctx.Err() == nil {
+		c.report(t, stateUnhealthy, v)
+	}
+}

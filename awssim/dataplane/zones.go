@@ -1,0 +1,83 @@
+package dataplane
+
+// ZoneState is an enabled zone of a load balancer as DNS sees it.
+type ZoneState struct {
+	Zone
+	// Healthy says that every target group in use has, in this zone, the healthy targets that DNS failover asks for.
+	Healthy bool
+	// InService says whether the zone's addresses belong into an answer: it is healthy, or no zone is (then all are in
+	// service, lest the name vanish).
+	InService bool
+}
+
+// Zones tells, for DNS, which zones of an active load balancer are in service, in the topology's order; none when there is no
+// active load balancer of that ARN.
+func (p *Plane) Zones(arn string) []ZoneState {
+	p.mu.RLock()
+	b := p.balancers[arn]
+	p.mu.RUnlock()
+	if b == nil {
+		return nil
+	}
+	if c := b.config.Load(); c == nil || !c.Active {
+		return nil
+	}
+	return b.zoneStates()
+}
+
+func (b *balancer) zoneStates() []ZoneState {
+	c := b.config.Load()
+	states := make([]ZoneState, len(c.Zones))
+	healthy := false
+	for i, z := range c.Zones {
+		states[i] = ZoneState{Zone: z, Healthy: c.healthyIn(z.Name)}
+		healthy = healthy || states[i].Healthy
+	}
+	for i := range states {
+		states[i].InService = states[i].Healthy || !healthy
+	}
+	return states
+}
+
+// inService are the zones that DNS answers.
+func (b *balancer) inService() []Zone {
+	var zones []Zone
+	for _, s := range b.zoneStates() {
+		if s.InService {
+			zones = append(zones, s.Zone)
+		}
+	}
+	return zones
+}
+
+// healthyIn reports whether each target group in use has enough healthy targets for a node in the zone. A group without any
+// target says nothing about a zone.
+func (c *balancerConfig) healthyIn(zone string) bool {
+	for _, g := range c.groups {
+		pool, s := g.pool.Load(), &g.config.Load().settings
+		if len(pool.registered) == 0 {
+			continue
+		}
+		if !s.inDNS(pool.hostsFor(zone, s.crossesZones(&c.settings))) {
+			return false
+		}
+	}
+	return true
+}
+
+// inDNS holds the counts of a zone against the thresholds of DNS failover.
+func (s *groupSettings) inDNS(n hostCount) bool {
+	return n.healthy >= s.dnsHealthy && n.healthy*100 >= s.dnsHealthyShare*n.registered
+}
+
+// hostsFor counts the targets that a node in a zone may use.
+func (p *pool) hostsFor(zone string, crossZone bool) hostCount {
+	sum := hostCount{}
+	for where, n := range p.hosts {
+		if crossZone || where == zone || where == "" {
+			sum.healthy += n.healthy
+			sum.registered += n.registered
+		}
+	}
+	return sum
+}
