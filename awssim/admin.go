@@ -56,9 +56,28 @@ func (s *Simulator) administration() http.Handler {
 	mux.HandleFunc("GET /_sim/resolve", s.getResolution)
 	mux.HandleFunc("GET /_sim/metrics", s.getMetrics)
 	mux.HandleFunc("GET /_sim/ca.pem", s.getCA)
+	mux.HandleFunc("GET /_sim/truststores/{name}/{id}/bundle.pem", func(w http.ResponseWriter, r *http.Request) {
+		content, ok := s.Balancing.TrustStoreBundle(r.PathValue("name") + "/" + r.PathValue("id"))
+		s.answerPEM(w, content, ok)
+	})
+	mux.HandleFunc("GET /_sim/truststores/{name}/{id}/revocations/{file}", func(w http.ResponseWriter, r *http.Request) {
+		number, _ := strings.CutSuffix(r.PathValue("file"), ".pem")
+		id, _ := strconv.ParseInt(number, 10, 64) // 0 is nobody's id
+		content, ok := s.Balancing.TrustStoreRevocation(r.PathValue("name")+"/"+r.PathValue("id"), id)
+		s.answerPEM(w, content, ok)
+	})
 	mux.HandleFunc("GET /_sim/settings", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.settings()) })
 	mux.HandleFunc("POST /_sim/settings", s.postSettings)
 	return mux
+}
+
+// answerPEM answers what a trust store is made of.
+func (s *Simulator) answerPEM(w http.ResponseWriter, content []byte, ok bool) {
+	if !ok {
+		http.Error(w, "there is no such trust store or revocation", http.StatusNotFound)
+		return
+	}
+	s.answerText(w, "application/x-pem-file", string(content))
 }
 
 func (s *Simulator) answer(w http.ResponseWriter, v any) {

@@ -25,10 +25,9 @@ func (s *Simulator) plant(f seed.File) error {
 			return err
 		}
 		for _, b := range f.Buckets {
-			if s.Account.LogBuckets == nil {
-				s.Account.LogBuckets = map[string][]string{}
+			if err := s.Account.Buckets.AllowLogs(b.Name, b.Prefix); err != nil {
+				return err
 			}
-			s.Account.LogBuckets[b.Name] = append(s.Account.LogBuckets[b.Name], b.Prefix)
 		}
 		return nil
 	}(); err != nil {

@@ -43,6 +43,11 @@ type Options struct {
 	Random       uint64                                     // seed of the faults' chances and of request ids
 	KeepCalls    int                                        // recorded calls; 0: 10,000
 
+	// Buckets is a directory with a folder for each S3 bucket: bundles of trust stores are read from it, and load balancers
+	// can log to the buckets that it has, which is where the logs are delivered unless LogDirectory says otherwise. "" has
+	// no objects, and lets load balancers name any bucket.
+	Buckets string
+
 	DataPlane bool
 	// Network is where targets are reached; nil makes one. Only for the data plane.
 	Network *vnet.Network
@@ -98,6 +103,8 @@ func New(o Options) (*Simulator, error) {
 	}
 	s := &Simulator{seed: *o.Seed, logf: o.Logf}
 	s.Account = account.New(o.Seed.Account, o.Seed.Region, o.Clock, o.Profile)
+	s.Account.Buckets.Directory = o.Buckets
+	o.LogDirectory = cmp.Or(o.LogDirectory, o.Buckets)
 	s.Gate = gate.New(gate.Options{
 		Clock: o.Clock, Seed: o.Random, Keep: o.KeepCalls, Latency: o.Latency, Throttle: o.Throttle, Authorize: o.Authorize,
 	})

@@ -4,10 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"sort"
 	"strconv"
-	"strings"
 )
 
 // Balancing is what Elastic Load Balancing holds: load balancers with their listeners and rules, and target groups with
@@ -25,22 +23,12 @@ type Balancing struct {
 	// HealthReported says that something checks the targets and calls SetTargetHealth: targets then stay "initial" until it
 	// does. Without it, they become healthy by themselves.
 	HealthReported bool
-	// LogBuckets is, by name, the prefixes under which a bucket's policy lets load balancers write their logs; a prefix
-	// covers what is below it, the empty one everything. Nil: any bucket takes any log.
-	LogBuckets map[string][]string
+	// Buckets is where certificates of trust stores are read from and logs are written to.
+	Buckets Buckets
 
 	named    map[string]string // kind and name → ARN
 	reserved map[string]string // resource path without the id → id
 	sequence uint64
-}
-
-// TrustStore is a set of certificate authorities for mutual TLS.
-type TrustStore struct {
-	ARN    string
-	Name   string
-	Status string // CREATING or ACTIVE
-	Seq    uint64
-	Tags   map[string]string
 }
 
 // Kinds of names; each kind is a namespace of its own.
@@ -78,36 +66,6 @@ func (a *Account) NewBalancingID(path string) string {
 // BalancingARN is the ARN of path ("loadbalancer/app/web/0123456789abcdef") in this account.
 func (a *Account) BalancingARN(path string) string {
 	return fmt.Sprintf("arn:%s:elasticloadbalancing:%s:%s:%s", a.Partition, a.Region, a.ID, path)
-}
-
-// LogBucketAllows reports whether logs can be written to that bucket under that prefix.
-func (b *Balancing) LogBucketAllows(bucket, prefix string) bool {
-	if b.LogBuckets == nil {
-		return true
-	}
-	return slices.ContainsFunc(b.LogBuckets[bucket], func(allowed string) bool {
-		return allowed == "" || prefix == allowed || strings.HasPrefix(prefix, allowed+"/")
-	})
-}
-
-// CertificateUsers is the ARNs of the load balancers whose listeners present that certificate, in the order of creation.
-func (b *Balancing) CertificateUsers(arn string) []string {
-	var out []string
-	for _, lb := range b.LoadBalancersInOrder() {
-		if slices.ContainsFunc(lb.Listeners, func(l *Listener) bool { return l.Certificate == arn || slices.Contains(l.Certificates, arn) }) {
-			out = append(out, lb.ARN)
-		}
-	}
-	return out
-}
-
-// AddTrustStore files a trust store by its ARN.
-func (b *Balancing) AddTrustStore(t *TrustStore) {
-	if b.TrustStores == nil {
-		b.TrustStores = map[string]*TrustStore{}
-	}
-	t.Seq = b.next()
-	b.TrustStores[t.ARN] = t
 }
 
 func (b *Balancing) name(key, arn string) {

@@ -23,6 +23,8 @@ type Profile struct {
 	CertificateIssue          time.Duration // certificate requested → issued
 	CertificateRelease        time.Duration // listener deleted → certificate no longer in use
 	InstanceTransition        time.Duration // pending → running, stopping → stopped, shutting-down → terminated
+	TrustStoreActive          time.Duration // trust store: CREATING → ACTIVE
+	CapacityReservation       time.Duration // capacity reservation: pending → provisioned
 	TagIndex                  time.Duration // tags changed → seen by the resource groups tagging index
 	ComputeDescribed          time.Duration // EC2 resource created → found by Describe calls
 	ComputeUsable             time.Duration // security group created → found by calls that change it
@@ -55,6 +57,8 @@ func Fast() Profile {
 		CertificateIssue:          100 * ms,
 		CertificateRelease:        100 * ms,
 		InstanceTransition:        50 * ms,
+		TrustStoreActive:          50 * ms,
+		CapacityReservation:       100 * ms,
 		TagIndex:                  50 * ms,
 		ComputeDescribed:          5 * ms,
 		ComputeTagged:             5 * ms,
@@ -80,6 +84,8 @@ func Real() Profile {
 		CertificateIssue:          2 * time.Minute,
 		CertificateRelease:        2 * time.Minute,
 		InstanceTransition:        20 * time.Second,
+		TrustStoreActive:          20 * time.Second,
+		CapacityReservation:       10 * time.Minute,
 		TagIndex:                  10 * time.Second,
 		ComputeDescribed:          time.Second,
 		ComputeUsable:             500 * time.Millisecond,

@@ -11,7 +11,7 @@ import (
 func TestLoadBalancerAttributesAreCheckedByKeyAndType(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
-	f.account.LogBuckets = map[string][]string{"logs": {"alb"}}
+	f.account.Buckets.Logs = map[string][]string{"logs": {"alb"}}
 	alb, nlb := f.alb(), f.nlb()
 	set := func(lb types.LoadBalancer, pairs ...string) error {
 		in := &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: lb.LoadBalancerArn}

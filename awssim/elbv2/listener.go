@@ -58,7 +58,7 @@ func (s *Service) createListener(in *elb.CreateListenerInput) (*elb.CreateListen
 	if err != nil {
 		return nil, err
 	}
-	if err := s.secureSettings(lb, &want, in.Certificates, in.SslPolicy, in.AlpnPolicy, in.MutualAuthentication); err != nil {
+	if err := s.secureSettings(lb, nil, &want, in.Certificates, in.SslPolicy, in.AlpnPolicy, in.MutualAuthentication); err != nil {
 		return nil, err
 	}
 	if want.actions, err = s.actions(lb.Type, in.DefaultActions, nil); err != nil {
@@ -110,8 +110,8 @@ func setListener(l *account.Listener, want listenerSettings) {
 }
 
 // secureSettings checks protocol, certificate, security policy, ALPN policy and mutual authentication, and sets in want
-// what was given; what want holds already is what stays.
-func (s *Service) secureSettings(lb *account.LoadBalancer, want *listenerSettings, certificates []types.Certificate, policy *string,
+// what was given; what want holds already is what stays. self is the listener that is changed; nil for a new one.
+func (s *Service) secureSettings(lb *account.LoadBalancer, self *account.Listener, want *listenerSettings, certificates []types.Certificate, policy *string,
 	alpn []string, mutual *types.MutualAuthenticationAttributes) error {
 	if allowed := listenerProtocols[lb.Type]; lb.Type != gateway && !slices.Contains(allowed, want.protocol) {
 		return invalid("Listener protocol '%s' must be one of '%s'", want.protocol, strings.Join(allowed, ", "))
@@ -147,7 +147,7 @@ func (s *Service) secureSettings(lb *account.LoadBalancer, want *listenerSetting
 	case want.protocol != "TLS":
 		want.alpn = ""
 	}
-	return s.setMutual(want, mutual)
+	return s.setMutual(lb, self, want, mutual)
 }
 
 // setCertificate sets the default certificate, of which there must be one.
@@ -168,7 +168,7 @@ func (s *Service) setCertificate(want *listenerSettings, certificates []types.Ce
 }
 
 // setMutual sets the authentication of clients.
-func (s *Service) setMutual(want *listenerSettings, in *types.MutualAuthenticationAttributes) error {
+func (s *Service) setMutual(lb *account.LoadBalancer, self *account.Listener, want *listenerSettings, in *types.MutualAuthenticationAttributes) error {
 	if want.protocol != "HTTPS" {
 		want.mutual = account.MutualTLS{}
 		return when(in != nil && aws.ToString(in.Mode) != "off", contradiction("Mutual authentication is supported for HTTPS listeners only"))
@@ -192,8 +192,11 @@ func (s *Service) setMutual(want *listenerSettings, in *types.MutualAuthenticati
 		if err != nil {
 			return err
 		}
-		if store.Status != "ACTIVE" {
+		if store.StatusAt(s.account.Clock.Now()) != "ACTIVE" {
 			return apierr.New("TrustStoreNotReady", "The trust store '%s' is not active", m.TrustStore)
+		}
+		if err := checkVerifying(lb, self); err != nil {
+			return err
 		}
 		m.AdvertiseName = cmp.Or(m.AdvertiseName, "off")
 	} else {
@@ -201,6 +204,17 @@ func (s *Service) setMutual(want *listenerSettings, in *types.MutualAuthenticati
 	}
 	want.mutual = m
 	return oneOf("mutualAuthentication.advertiseTrustStoreCaNames", in.AdvertiseTrustStoreCaNames, in.AdvertiseTrustStoreCaNames.Values())
+}
+
+// checkVerifying requires that few other listeners of the load balancer verify clients.
+func checkVerifying(lb *account.LoadBalancer, self *account.Listener) error {
+	others := 0
+	for _, l := range lb.Listeners {
+		if l != self && l.MutualTLS.Mode == "verify" {
+			others++
+		}
+	}
+	return when(others >= maxVerifying, contradiction("The maximum number of listeners of a load balancer in the mutual authentication mode 'verify', '%d', would be exceeded", maxVerifying))
 }
 
 // ModifyListener changes a listener; what is not given stays, as far as the protocol has it.
@@ -224,7 +238,7 @@ func (s *Service) modifyListener(in *elb.ModifyListenerInput) (*elb.ModifyListen
 	if in.Certificates != nil && len(in.Certificates) == 0 && secure(want.protocol) {
 		return nil, invalid("A certificate must be specified for %s listeners", want.protocol)
 	}
-	if err := s.secureSettings(lb, &want, in.Certificates, in.SslPolicy, in.AlpnPolicy, in.MutualAuthentication); err != nil {
+	if err := s.secureSettings(lb, l, &want, in.Certificates, in.SslPolicy, in.AlpnPolicy, in.MutualAuthentication); err != nil {
 		return nil, err
 	}
 	if len(in.DefaultActions) > 0 {

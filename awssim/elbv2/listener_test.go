@@ -203,9 +203,7 @@ func TestDescribeListenersAnswersByLoadBalancerOrByARN(t *testing.T) {
 func TestAListenerVerifiesClientsWithATrustStore(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
-	made, err := f.CreateTrustStore(f.ctx, &elb.CreateTrustStoreInput{Name: aws.String("ca"), CaCertificatesBundleS3Bucket: aws.String("b"), CaCertificatesBundleS3Key: aws.String("k")})
-	f.ok(err)
-	store := made.TrustStores[0].TrustStoreArn
+	store := f.trusting("ca")
 	l := f.listen(f.alb(), "HTTPS", 443, respond("200"))
 	out, err := f.ModifyListener(f.ctx, &elb.ModifyListenerInput{ListenerArn: l.ListenerArn, MutualAuthentication: &types.MutualAuthenticationAttributes{Mode: aws.String("verify"), TrustStoreArn: store}})
 	f.ok(err)

@@ -2,7 +2,9 @@ package elbv2
 
 import (
 	"context"
+	"path"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -108,16 +110,37 @@ func (s *Service) checkLoadBalancerAttributes(lb *account.LoadBalancer, before, 
 		return contradiction("The number of secondary IP addresses per subnet cannot be decreased from '%s' to '%s'", b, a)
 	}
 	for _, family := range logFamilies {
-		if after[family+"enabled"] != "true" {
+		if after[family+"enabled"] != "true" || sameLogs(family, before, after) {
 			continue
 		}
 		bucket, prefix := after[family+"bucket"], after[family+"prefix"]
 		if bucket == "" {
 			return invalid("The value of '%sbucket' cannot be empty when '%senabled' is 'true'", family, family)
 		}
-		if !s.account.LogBucketAllows(bucket, prefix) {
-			return contradiction("Access Denied for bucket: %s. Please check S3bucket permission", bucket)
+		if err := s.testLogs(family, bucket, prefix); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// sameLogs reports whether logs of that family go where they went.
+func sameLogs(family string, before, after map[string]string) bool {
+	return before[family+"enabled"] == after[family+"enabled"] && before[family+"bucket"] == after[family+"bucket"] &&
+		before[family+"prefix"] == after[family+"prefix"]
+}
+
+// logTests is the object that ELB writes to a bucket when logs of each family are switched on, to see that it can.
+var logTests = map[string]string{
+	"access_logs.s3.": "ELBAccessLogTestFile", "connection_logs.s3.": "ELBConnectionLogTestFile", "health_check_logs.s3.": "ELBHealthCheckLogTestFile",
+}
+
+// testLogs writes the test object of that family.
+func (s *Service) testLogs(family, bucket, prefix string) error {
+	key := path.Join(prefix, "AWSLogs", s.account.ID, logTests[family])
+	text := "Enable AccessLog for ELB: " + s.account.Clock.Now().UTC().Format(time.RFC3339) + "\n"
+	if !s.account.Buckets.TakesLogs(bucket, prefix) || s.account.Buckets.Directory != "" && s.account.Buckets.Put(bucket, key, []byte(text)) != nil {
+		return contradiction("Access Denied for bucket: %s. Please check S3bucket permission", bucket)
 	}
 	return nil
 }

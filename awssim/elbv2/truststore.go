@@ -1,10 +1,9 @@
 package elbv2
 
 import (
-	"cmp"
 	"context"
+	"crypto/x509"
 	"regexp"
-	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -14,11 +13,21 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
-const maxTrustStores = 20 // of a region
+// Quotas of trust stores, which DescribeAccountLimits does not answer.
+const (
+	maxTrustStores     = 20     // of a region
+	maxRevocationLists = 30     // of a trust store
+	maxRevokedEntries  = 500000 // of a trust store, over all lists
+	maxVerifying       = 2      // listeners of a load balancer that verify clients
+)
 
 var trustStoreName = regexp.MustCompile(`^([a-zA-Z0-9]+-)*[a-zA-Z0-9]+$`)
 
-// CreateTrustStore creates a trust store, ready at once. The bundle is not read: no bucket is simulated.
+func (s *Service) trustStore(arn *string) (*account.TrustStore, error) {
+	return find(s, kindTrustStore, s.account.TrustStores, arn)
+}
+
+// CreateTrustStore creates a trust store from a bundle of certificates in a bucket.
 func (s *Service) CreateTrustStore(ctx context.Context, in *elb.CreateTrustStoreInput, _ ...func(*elb.Options)) (*elb.CreateTrustStoreOutput, error) {
 	return write(ctx, s, "CreateTrustStore", in, func(in *elb.CreateTrustStoreInput) (*elb.CreateTrustStoreOutput, error) {
 		name := aws.ToString(in.Name)
@@ -28,6 +37,10 @@ func (s *Service) CreateTrustStore(ctx context.Context, in *elb.CreateTrustStore
 			when(!trustStoreName.MatchString(name), shape("name", name, `satisfy regular expression pattern: ^([a-zA-Z0-9]+-)*[a-zA-Z0-9]+$`)), err); err != nil {
 			return nil, err
 		}
+		bundle, authorities, err := s.bundle(in.CaCertificatesBundleS3Bucket, in.CaCertificatesBundleS3Key, in.CaCertificatesBundleS3ObjectVersion)
+		if err != nil {
+			return nil, err
+		}
 		if s.trustStoreNamed(name) != nil {
 			return nil, apierr.New("DuplicateTrustStoreName", "A trust store with the same name '%s' exists", name)
 		}
@@ -35,10 +48,23 @@ func (s *Service) CreateTrustStore(ctx context.Context, in *elb.CreateTrustStore
 			return nil, apierr.New("TooManyTrustStores", "The maximum number of trust stores, '%d', has been reached", maxTrustStores)
 		}
 		path := "truststore/" + name
-		t := &account.TrustStore{ARN: s.account.BalancingARN(path + "/" + s.account.NewBalancingID(path)), Name: name, Status: "ACTIVE", Tags: tags}
+		t := &account.TrustStore{
+			ARN: s.account.BalancingARN(path + "/" + s.account.NewBalancingID(path)), Name: name, Tags: tags, Bundle: bundle, Authorities: authorities,
+			ActiveAt: s.account.Clock.Now().Add(s.account.Profile.TrustStoreActive),
+		}
 		s.account.AddTrustStore(t)
-		return &elb.CreateTrustStoreOutput{TrustStores: []types.TrustStore{describeTrustStore(t)}}, nil
+		return &elb.CreateTrustStoreOutput{TrustStores: []types.TrustStore{s.describeTrustStore(t)}}, nil
 	})
+}
+
+// bundle reads the certificates of authorities from a bucket.
+func (s *Service) bundle(bucket, key, version *string) ([]byte, []*x509.Certificate, error) {
+	content, err := s.object(bucket, key, version, maxBundle)
+	if err != nil {
+		return nil, nil, bundleMissing(err, aws.ToString(bucket), aws.ToString(key))
+	}
+	authorities, err := parseBundle(content)
+	return content, authorities, err
 }
 
 func (s *Service) trustStoreNamed(name string) *account.TrustStore {
@@ -48,6 +74,26 @@ func (s *Service) trustStoreNamed(name string) *account.TrustStore {
 		}
 	}
 	return nil
+}
+
+// ModifyTrustStore replaces the bundle of certificates. Listeners go on with the new one.
+func (s *Service) ModifyTrustStore(ctx context.Context, in *elb.ModifyTrustStoreInput, _ ...func(*elb.Options)) (*elb.ModifyTrustStoreOutput, error) {
+	return write(ctx, s, "ModifyTrustStore", in, func(in *elb.ModifyTrustStoreInput) (*elb.ModifyTrustStoreOutput, error) {
+		if err := first(present("trustStoreArn", in.TrustStoreArn), present("caCertificatesBundleS3Bucket", in.CaCertificatesBundleS3Bucket),
+			present("caCertificatesBundleS3Key", in.CaCertificatesBundleS3Key)); err != nil {
+			return nil, err
+		}
+		t, err := s.trustStore(in.TrustStoreArn)
+		if err != nil {
+			return nil, err
+		}
+		bundle, authorities, err := s.bundle(in.CaCertificatesBundleS3Bucket, in.CaCertificatesBundleS3Key, in.CaCertificatesBundleS3ObjectVersion)
+		if err != nil {
+			return nil, err
+		}
+		t.Bundle, t.Authorities = bundle, authorities
+		return &elb.ModifyTrustStoreOutput{TrustStores: []types.TrustStore{s.describeTrustStore(t)}}, nil
+	})
 }
 
 // DescribeTrustStores answers all trust stores, in pages, or those of the given ARNs or names.
@@ -67,42 +113,40 @@ func (s *Service) DescribeTrustStores(ctx context.Context, in *elb.DescribeTrust
 			}
 			list = append(list, t)
 		}
+		out := &elb.DescribeTrustStoresOutput{TrustStores: []types.TrustStore{}}
 		if len(in.TrustStoreArns)+len(in.Names) == 0 {
-			for _, t := range s.account.TrustStores {
-				list = append(list, t)
+			if list, out.NextMarker, err = page(s.account.TrustStoresInOrder(), trustStoreSeq, in.Marker, in.PageSize, s.pages(largePage)); err != nil {
+				return nil, err
 			}
 		}
-		slices.SortFunc(list, func(x, y *account.TrustStore) int { return cmp.Compare(x.Seq, y.Seq) })
-		part, next, err := page(list, func(t *account.TrustStore) uint64 { return t.Seq }, in.Marker, in.PageSize, s.pages(largePage))
-		if err != nil {
-			return nil, err
-		}
-		out := &elb.DescribeTrustStoresOutput{NextMarker: next, TrustStores: []types.TrustStore{}}
-		for _, t := range part {
-			out.TrustStores = append(out.TrustStores, describeTrustStore(t))
+		for _, t := range list {
+			out.TrustStores = append(out.TrustStores, s.describeTrustStore(t))
 		}
 		return out, nil
 	})
 }
 
-func describeTrustStore(t *account.TrustStore) types.TrustStore {
+func trustStoreSeq(t *account.TrustStore) uint64 { return t.Seq }
+
+func (s *Service) describeTrustStore(t *account.TrustStore) types.TrustStore {
 	return types.TrustStore{
-		TrustStoreArn: aws.String(t.ARN), Name: aws.String(t.Name), Status: types.TrustStoreStatus(t.Status),
-		NumberOfCaCertificates: aws.Int32(1), TotalRevokedEntries: aws.Int64(0),
+		TrustStoreArn: aws.String(t.ARN), Name: aws.String(t.Name), Status: types.TrustStoreStatus(t.StatusAt(s.account.Clock.Now())),
+		NumberOfCaCertificates: aws.Int32(int32(len(t.Authorities))), TotalRevokedEntries: aws.Int64(t.RevokedEntries()),
 	}
 }
 
 // DeleteTrustStore deletes a trust store that no listener uses.
 func (s *Service) DeleteTrustStore(ctx context.Context, in *elb.DeleteTrustStoreInput, _ ...func(*elb.Options)) (*elb.DeleteTrustStoreOutput, error) {
 	return write(ctx, s, "DeleteTrustStore", in, func(in *elb.DeleteTrustStoreInput) (*elb.DeleteTrustStoreOutput, error) {
-		t, err := find(s, kindTrustStore, s.account.TrustStores, in.TrustStoreArn)
+		t, err := s.trustStore(in.TrustStoreArn)
 		if err != nil {
 			return nil, err
 		}
-		for _, l := range s.account.Listeners {
-			if l.MutualTLS.TrustStore == t.ARN {
-				return nil, apierr.New("TrustStoreInUse", "The trust store '%s' is currently in use by the listener '%s'", t.ARN, l.ARN)
-			}
+		if users := s.account.TrustStoreUsers(t.ARN); len(users) > 0 {
+			return nil, apierr.New("TrustStoreInUse", "The trust store '%s' is currently in use by the listener '%s'", t.ARN, users[0].ARN)
+		}
+		if len(t.Consumers) > 0 {
+			return nil, apierr.New("TrustStoreInUse", "The trust store '%s' is currently in use by the load balancer '%s'", t.ARN, t.Consumers[0])
 		}
 		delete(s.account.TrustStores, t.ARN)
 		return &elb.DeleteTrustStoreOutput{}, nil

@@ -8,6 +8,7 @@ const (
 	callerKey contextKey = iota
 	requestIDKey
 	regionKey
+	endpointKey
 )
 
 // WithCaller says who calls: an access key id over the wire, any name in-process.
@@ -40,5 +41,16 @@ func WithRegion(ctx context.Context, region string) context.Context {
 // Region is which region's endpoint was called, "" if nobody said: the account's own.
 func Region(ctx context.Context) string {
 	s, _ := ctx.Value(regionKey).(string)
+	return s
+}
+
+// WithEndpoint says where the caller reached the simulator, such as http://127.0.0.1:4580.
+func WithEndpoint(ctx context.Context, url string) context.Context {
+	return context.WithValue(ctx, endpointKey, url)
+}
+
+// Endpoint is where the caller reached the simulator, "" in the process.
+func Endpoint(ctx context.Context) string {
+	s, _ := ctx.Value(endpointKey).(string)
 	return s
 }

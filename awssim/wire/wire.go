@@ -150,7 +150,8 @@ func (s *Server) call(r *http.Request, id string) (d *service, out reflect.Value
 	if action, _ = d.protocol.action(req); unsigned[d.name+":"+action] {
 		caller = ""
 	}
-	ctx := gate.WithRegion(gate.WithRequestID(gate.WithCaller(r.Context(), caller), id), signed.region)
+	ctx := gate.WithRequestID(gate.WithCaller(gate.WithEndpoint(r.Context(), endpoint(r)), caller), id)
+	ctx = gate.WithRegion(ctx, signed.region)
 	var op operation
 	var in reflect.Value
 	if err == nil {
@@ -171,6 +172,14 @@ func (s *Server) call(r *http.Request, id string) (d *service, out reflect.Value
 		s.options.Logf("wire: %s %s: %v", d.name, action, err)
 	}
 	return d, out, action, err
+}
+
+// endpoint is the server's URL as the caller knows it.
+func endpoint(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
 }
 
 // understand checks the signature and finds the action and its input.

@@ -34,6 +34,7 @@ type settings struct {
 	latency     time.Duration
 	throttle    bool
 	logs        string
+	buckets     string
 }
 
 func newCommand() *cobra.Command {
@@ -66,6 +67,7 @@ called, what exists and how to break it is under http://LISTEN/_sim/.`,
 	f.BoolVar(&s.noDataPlane, "no-data-plane", false, "serve the APIs only: nothing listens for load balancers, and targets become healthy by themselves")
 	f.StringVar(&s.logs, "logs", "", "folder to deliver the logs that load balancers' attributes ask for, a folder per bucket in it (default: they are dropped)")
 	f.DurationVar(&s.latency, "latency", 0, "time added to every API call")
+	f.StringVar(&s.buckets, "buckets", "", "folder with a folder per S3 bucket in it: certificates of trust stores are read from it, and logs delivered to it unless --logs is given")
 	f.BoolVar(&s.throttle, "throttle", false, "throttle API calls by AWS's published token buckets")
 	if err := c.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"instant", "fast", "real"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag does not exist: a mistake in this function
@@ -88,7 +90,7 @@ func (s settings) run(ctx context.Context, out, problems io.Writer) (err error) 
 	}
 	logger := log.New(problems, "awssim: ", log.LstdFlags)
 	sim, err := awssim.New(awssim.Options{
-		Seed: &file, Profile: profile, Latency: s.latency, Throttle: s.throttle, DataPlane: !s.noDataPlane, DNS: s.dns, LogDirectory: s.logs, Logf: logger.Printf,
+		Seed: &file, Profile: profile, Latency: s.latency, Throttle: s.throttle, DataPlane: !s.noDataPlane, DNS: s.dns, LogDirectory: s.logs, Buckets: s.buckets, Logf: logger.Printf,
 	})
 	if err != nil {
 		return err
