@@ -23,6 +23,8 @@ var timings = []struct {
 	{"certificate-issue", func(p *Profile) *time.Duration { return &p.CertificateIssue }},
 	{"certificate-release", func(p *Profile) *time.Duration { return &p.CertificateRelease }},
 	{"instance-transition", func(p *Profile) *time.Duration { return &p.InstanceTransition }},
+	{"trust-store-active", func(p *Profile) *time.Duration { return &p.TrustStoreActive }},
+	{"capacity-reservation", func(p *Profile) *time.Duration { return &p.CapacityReservation }},
 	{"tag-index", func(p *Profile) *time.Duration { return &p.TagIndex }},
 	{"compute-described", func(p *Profile) *time.Duration { return &p.ComputeDescribed }},
 	{"compute-usable", func(p *Profile) *time.Duration { return &p.ComputeUsable }},
