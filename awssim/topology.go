@@ -175,6 +175,16 @@ func listener(a *account.Account, l *account.Listener) dataplane.Listener {
 		}
 	}
 	for _, r := range l.Rules {
+		if id, ok := identification(a, r.Actions); ok {
+			if served.Identify == nil {
+				served.Identify = map[string]dataplane.Identification{}
+			}
+			name := r.ARN
+			if r.Default {
+				name = ""
+			}
+			served.Identify[name] = id
+		}
 		if r.Default {
 			served.Default = r.StackActions()
 			continue

@@ -25,6 +25,8 @@ type Account struct {
 	Trust     // certificates: trust.go
 	Identity  // users, roles, policies, sessions: identity.go
 
+	UserPools map[string]*UserPool // by ARN; nil: load balancers take any
+
 	changed    []func()
 	visibility visibility
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -58,7 +59,7 @@ func (a *Authenticator) writeState(r Request, l login) (string, error) {
 // readState opens the state that a provider gave back and holds it against the nonce cookie and the clock.
 func (a *Authenticator) readState(r Request, state string) (login, error) {
 	if state == "" {
-		return login{}, failed(MissingStateParam, nil)
+		return login{}, failed(MissingStateParam, errors.New("the provider gave back no state"))
 	}
 	var l login
 	plain, ok := a.sealer.open(stateUse(r.Signer), state)

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
+
+	"github.com/k8s-lbc/lbc/awssim/authn"
 )
 
 var errNoCertificate = errors.New("the listener has no certificate")
@@ -16,11 +18,13 @@ const balancerServer = "awselb/2.0"
 
 // reasons are status texts where AWS's differ from net/http's or where there is none.
 var reasons = map[int]string{
+	http.StatusUnauthorized:            "Authorization Required",
 	http.StatusServiceUnavailable:      "Service Temporarily Unavailable",
 	http.StatusGatewayTimeout:          "Gateway Time-out",
 	http.StatusRequestURITooLong:       "Request-URI Too Large",
 	http.StatusMethodNotAllowed:        "Not Allowed",
 	http.StatusHTTPVersionNotSupported: "HTTP Version Not Supported",
+	authn.StatusProviderError:          "Authentication error",
 	463:                                "",
 	464:                                "",
 }
@@ -110,11 +114,14 @@ func (x *exchange) fail(status int) {
 	x.generate(status, "text/html", page(status))
 }
 
-// insertHeaders sets the headers that listener attributes ask for.
+// insertHeaders sets the headers that listener attributes ask for, and the cookies of a session.
 func (x *exchange) insertHeaders() {
 	h := x.w.Header()
 	for name, value := range x.view.inserted {
 		h.Set(name, value)
+	}
+	for _, c := range x.identity.cookies {
+		h.Add("Set-Cookie", c)
 	}
 	if life := x.view.settings.keepAlive; life > 0 && x.now().Sub(x.conn.since) > life {
 		h.Set("Connection", "close")

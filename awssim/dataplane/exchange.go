@@ -36,6 +36,7 @@ type exchange struct {
 	secure      bool
 
 	groupStickiness *stack.Stickiness // when enabled for the forward that was chosen
+	identity        identity
 }
 
 // ServeHTTP implements http.Handler.
@@ -47,7 +48,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.fail(status)
 		return
 	}
-	x.route()
+	if !x.signedIn() {
+		x.route()
+	}
 }
 
 // groupCounts are the counters of a target group, and of it in the zone of the node that the client reached.
@@ -113,6 +116,9 @@ func (x *exchange) route() {
 		x.front.balancer.rules.add(d.Rule.ID)
 	} else {
 		x.front.balancer.rules.add(x.view.listener.ARN)
+	}
+	if !x.identified(&d) {
+		return
 	}
 	action, _ := d.Routing()
 	switch {

@@ -61,6 +61,7 @@ func (x *exchange) requestHeaders() http.Header {
 		out.Set(a.text("routing.http.request.x_amzn_tls_version.header_name", "X-Amzn-Tls-Version"), strings.ReplaceAll(tls.VersionName(x.r.TLS.Version), "TLS 1", "TLSv1"))
 		out.Set(a.text("routing.http.request.x_amzn_tls_cipher_suite.header_name", "X-Amzn-Tls-Cipher-Suite"), cipherName(x.r.TLS.CipherSuite))
 	}
+	x.identityHeaders(out)
 	return out
 }
 

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"hash/maphash"
 	"math/rand/v2"
+	"net/http"
 	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
+	"github.com/k8s-lbc/lbc/awssim/authn"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 )
@@ -30,6 +32,9 @@ type Options struct {
 	Random func() uint64
 	// Logs gets the lines of the logs that load balancers' attributes ask for; nil drops them.
 	Logs *accesslog.Writer
+	// Identity reaches identity providers and key sets; nil: none is reachable. Each call may take IdentityTimeout: 5 s.
+	Identity        http.RoundTripper
+	IdentityTimeout time.Duration
 	// Logf is told what went wrong without anybody to tell, such as a rule that can never match.
 	Logf func(format string, args ...any)
 }
@@ -46,6 +51,7 @@ type Plane struct {
 	logs           *accesslog.Writer
 	logf           func(string, ...any)
 	cookies        *cookieSealer
+	authenticator  *authn.Authenticator
 	seed           maphash.Seed // of flow hashes
 
 	ctx    context.Context // ends with Close
@@ -89,6 +95,7 @@ func New(o Options) *Plane {
 		p.logf = func(string, ...any) {}
 	}
 	p.cookies = newCookieSealer(p.random)
+	p.authenticator = newAuthenticator(p, o)
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.checks = newChecker(p)
 	return p

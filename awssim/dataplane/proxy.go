@@ -219,6 +219,9 @@ func (x *exchange) tunnel(res *http.Response, idle *watchdog) {
 	defer func() { _ = client.Close(); _ = target.Close() }()
 	idle.onExpiry(f.reset)
 
+	for _, c := range x.identity.cookies {
+		res.Header.Add("Set-Cookie", c)
+	}
 	head := &http.Response{StatusCode: res.StatusCode, ProtoMajor: 1, ProtoMinor: 1, Header: res.Header}
 	if head.Write(client) != nil {
 		return

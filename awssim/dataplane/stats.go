@@ -48,6 +48,12 @@ const (
 	targetConnectionErrorCount
 	targetTLSErrorCount
 	unhealthyRoutingCount
+	authErrorCount
+	authFailureCount
+	authLatency // milliseconds in sum
+	authRefreshCount
+	authSuccessCount
+	authClaimsSizeCount
 	metrics
 )
 
@@ -65,6 +71,9 @@ var applicationNames = map[metric]string{
 	target4xxCount: "HTTPCode_Target_4XX_Count", target5xxCount: "HTTPCode_Target_5XX_Count",
 	targetConnectionErrorCount: "TargetConnectionErrorCount", targetTLSErrorCount: "TargetTLSNegotiationErrorCount",
 	unhealthyRoutingCount: "UnhealthyRoutingRequestCount",
+	authErrorCount:        "ELBAuthError", authFailureCount: "ELBAuthFailure", authLatency: "ELBAuthLatency",
+	authRefreshCount: "ELBAuthRefreshTokenSuccess", authSuccessCount: "ELBAuthSuccess",
+	authClaimsSizeCount: "ELBAuthUserClaimsSizeExceeded",
 }
 
 // counters count for one load balancer or one target group.

@@ -65,6 +65,8 @@ type Listener struct {
 	Attributes   map[string]string
 	Default      []stack.Action
 	Rules        []stack.Rule // in any order; Order is the priority, ID names the rule in Stats (its ARN)
+	// Identify holds the actions that come before routing actions, by Rule.ID; "" is the default actions'.
+	Identify map[string]Identification
 }
 
 // Certificate is one certificate of a listener; the first of a listener is its default.

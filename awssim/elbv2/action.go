@@ -117,6 +117,9 @@ func (s *Service) action(lbType string, a types.Action, before []account.Action)
 		if err = missing(a.AuthenticateCognitoConfig != nil, "AuthenticateCognitoConfig"); err == nil {
 			out.Cognito, err = cognito(a.AuthenticateCognitoConfig)
 		}
+		if err == nil {
+			err = s.checkUserPool(out.Cognito)
+		}
 	case types.ActionTypeEnumJwtValidation:
 		if err = missing(a.JwtValidationConfig != nil, "JwtValidationConfig"); err == nil {
 			out.JWT, err = jwt(a.JwtValidationConfig)

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
 )
 
 var ignoreDocuments = cmpopts.IgnoreUnexported(types.Action{}, types.ForwardActionConfig{}, types.TargetGroupTuple{}, types.TargetGroupStickinessConfig{},
@@ -186,6 +188,34 @@ func TestActionsFollowAWSGrammar(t *testing.T) {
 		_, err = f.DeleteRule(f.ctx, &elb.DeleteRuleInput{RuleArn: r.RuleArn})
 		f.ok(err)
 	}
+	f.whole()
+}
+
+func TestACognitoActionNeedsAClientOfThePoolWithASecret(t *testing.T) {
+	t.Parallel()
+	f := instant(t)
+	l := f.listen(f.alb(), "HTTPS", 443, respond("404"))
+	const pool = "arn:aws:cognito-idp:us-west-2:123456789012:userpool/us-west-2_abc"
+	add := func(arn, client, domain string) error {
+		r, err := f.addRule(l, 1, []types.Action{
+			{Type: "authenticate-cognito", Order: aws.Int32(1), AuthenticateCognitoConfig: &types.AuthenticateCognitoActionConfig{
+				UserPoolArn: aws.String(arn), UserPoolClientId: aws.String(client), UserPoolDomain: aws.String(domain)}},
+			{Type: "fixed-response", Order: aws.Int32(2), FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String("200")}},
+		})
+		if err == nil {
+			_, err = f.DeleteRule(f.ctx, &elb.DeleteRuleInput{RuleArn: r.RuleArn})
+		}
+		return err
+	}
+	f.ok(add(pool, "any", "any")) // an account without user pools knows nothing about them
+	f.account.Lock()
+	f.account.AddUserPool(&account.UserPool{ARN: pool, Domain: "shop", Clients: map[string]string{"web": "secret", "public": ""}})
+	f.account.Unlock()
+	f.ok(add(pool, "web", "shop"))
+	f.refused(add(pool+"d", "web", "shop"), "InvalidLoadBalancerAction", "does not exist")
+	f.refused(add(pool, "other", "shop"), "InvalidLoadBalancerAction", "does not exist in the user pool")
+	f.refused(add(pool, "web", "other"), "InvalidLoadBalancerAction", "is not that of")
+	f.refused(add(pool, "public", "shop"), "InvalidLoadBalancerAction", "must have a client secret")
 	f.whole()
 }
 

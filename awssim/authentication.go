@@ -1,0 +1,47 @@
+package awssim
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/authn"
+	"github.com/k8s-lbc/lbc/awssim/dataplane"
+)
+
+// identification is the action among a rule's that finds out who the client is, as the data plane takes it.
+func identification(a *account.Account, actions []account.Action) (dataplane.Identification, bool) {
+	for _, action := range actions {
+		switch {
+		case action.OIDC != nil:
+			o := action.OIDC
+			c := signIn(o.Session)
+			c.Issuer, c.AuthorizationEndpoint, c.TokenEndpoint, c.UserInfoEndpoint = o.Issuer, o.AuthorizationEndpoint, o.TokenEndpoint, o.UserInfoEndpoint
+			c.ClientID, c.ClientSecret = o.ClientID, o.ClientSecret
+			return dataplane.Identification{OIDC: &c}, true
+		case action.Cognito != nil:
+			o := action.Cognito
+			c := authn.Cognito(signIn(o.Session), o.UserPoolARN, o.UserPoolDomain)
+			c.ClientID = o.UserPoolClientID
+			if pool := a.UserPools[o.UserPoolARN]; pool != nil {
+				c.ClientSecret = pool.Clients[o.UserPoolClientID]
+			}
+			return dataplane.Identification{OIDC: &c}, true
+		case action.JWT != nil:
+			j := &authn.JWT{JWKSEndpoint: action.JWT.JWKSEndpoint, Issuer: action.JWT.Issuer}
+			for _, c := range action.JWT.Claims {
+				j.Claims = append(j.Claims, authn.Claim{Name: c.Name, Format: c.Format, Values: slices.Clone(c.Values)})
+			}
+			return dataplane.Identification{JWT: j}, true
+		}
+	}
+	return dataplane.Identification{}, false
+}
+
+func signIn(s account.Session) authn.OIDC {
+	return authn.OIDC{
+		Cookie: s.Cookie, Scope: s.Scope, Timeout: time.Duration(s.TimeoutSeconds) * time.Second, OnUnauthenticated: s.OnUnauthenticated,
+		ExtraParams: maps.Clone(s.ExtraParams),
+	}
+}
