@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"sort"
 	"strconv"
 )
@@ -20,6 +21,13 @@ type Balancing struct {
 
 	// Quotas replaces defaults of AWS by name ("rules-per-application-load-balancer").
 	Quotas map[string]int
+	// IPAMPools is the pools of public addresses by id ("ipam-pool-…"). Nil: every id is that of a pool of Amazon's addresses.
+	IPAMPools map[string]netip.Prefix
+	// FixedSubnets makes network load balancers keep their subnets, as they do in partitions where removing a subnet is not
+	// supported.
+	FixedSubnets bool
+	// Invocable is, by ARN, the functions that Elastic Load Balancing may invoke. Nil: all.
+	Invocable map[string]bool
 	// HealthReported says that something checks the targets and calls SetTargetHealth: targets then stay "initial" until it
 	// does. Without it, they become healthy by themselves.
 	HealthReported bool

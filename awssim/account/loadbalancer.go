@@ -44,7 +44,7 @@ type Zone struct {
 	PublicIPv4    string // of AllocationID
 	PrivateIPv4   string // as asked for; empty when AWS chose it
 	IPv6          string // as asked for
-	SourceNATIPv6 string // prefix
+	SourceNATIPv6 string // prefix of source NAT; empty without
 }
 
 // Capacity is a reserved capacity.

@@ -5,12 +5,22 @@ import "strings"
 // zoneLetters pairs zone names with zone ids. The two orders differ on purpose, as they do in most AWS accounts.
 var zoneLetters = []struct{ letter, number string }{{"a", "2"}, {"b", "1"}, {"c", "3"}, {"d", "4"}}
 
-// StandardZones are the four availability zones that a region has here.
+// constrained are the ids of zones that are full: AWS puts new load balancers of most types nowhere there.
+var constrained = map[string]bool{"use1-az3": true, "usw1-az2": true, "apne1-az3": true, "cac1-az3": true}
+
+// Constrained reports whether the zone cannot host network and gateway load balancers.
+func (z *AvailabilityZone) Constrained() bool { return constrained[z.ID] }
+
+// StandardZones are the four availability zones that a region has here. None is constrained: AWS gives those to few accounts.
 func StandardZones(region string) []*AvailabilityZone {
 	var zones []*AvailabilityZone
 	for _, z := range zoneLetters {
+		id := ZonePrefix(region) + "-az" + z.number
+		if constrained[id] {
+			id = ZonePrefix(region) + "-az5"
+		}
 		zones = append(zones, &AvailabilityZone{
-			Name: region + z.letter, ID: ZonePrefix(region) + "-az" + z.number, Type: "availability-zone", State: "available",
+			Name: region + z.letter, ID: id, Type: "availability-zone", State: "available",
 			OptInStatus: "opt-in-not-required", Group: region,
 		})
 	}

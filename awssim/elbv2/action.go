@@ -313,7 +313,8 @@ func jwt(c *types.JwtValidationActionConfig) (*account.JWT, error) {
 	}
 	for _, claim := range c.AdditionalClaims {
 		name := aws.ToString(claim.Name)
-		if err := first(present("additionalClaims.member.name", claim.Name), oneOf("additionalClaims.member.format", claim.Format, claim.Format.Values()),
+		if err := first(present("additionalClaims.member.name", claim.Name),
+			when(claim.Format == "", present[string]("additionalClaims.member.format", nil)), oneOf("additionalClaims.member.format", claim.Format, claim.Format.Values()),
 			when(slices.Contains(reservedClaims, name), badAction("The claim '%s' cannot be an additional claim", name)),
 			when(len(claim.Values) == 0 || len(claim.Values) > 10, badAction("The claim '%s' must have from '1' to '10' values", name))); err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package elbv2
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -39,13 +40,13 @@ func (s *Service) ModifyCapacityReservation(ctx context.Context, in *elb.ModifyC
 }
 
 func (s *Service) modifyCapacity(in *elb.ModifyCapacityReservationInput) (*elb.ModifyCapacityReservationOutput, error) {
-	lb, err := s.loadBalancer(in.LoadBalancerArn)
-	if err != nil {
-		return nil, err
-	}
 	reset := aws.ToBool(in.ResetCapacityReservation)
 	if reset == (in.MinimumLoadBalancerCapacity != nil) {
 		return nil, invalid("You must specify either a minimum capacity or ResetCapacityReservation")
+	}
+	lb, err := s.loadBalancer(in.LoadBalancerArn)
+	if err != nil {
+		return nil, err
 	}
 	now, have, units := s.account.Clock.Now(), lb.Capacity, int32(0)
 	if in.MinimumLoadBalancerCapacity != nil {
@@ -55,6 +56,8 @@ func (s *Service) modifyCapacity(in *elb.ModifyCapacityReservationInput) (*elb.M
 	switch {
 	case lb.Type == gateway:
 		return nil, contradiction("Capacity reservations are not supported for load balancers with type 'gateway'")
+	case s.onOutpost(lb):
+		return nil, contradiction("Capacity reservations are not supported for load balancers on Outposts")
 	case now.Before(have.ReadyAt):
 		return nil, apierr.WithStatus(http.StatusTooManyRequests, "PriorRequestNotComplete", "A prior capacity request is not complete")
 	case lb.Type == application && !reset && (units < minALBUnits || units > maxALBUnits):
@@ -62,25 +65,23 @@ func (s *Service) modifyCapacity(in *elb.ModifyCapacityReservationInput) (*elb.M
 	case lb.Type == network && !reset && units < minNLBUnits*zones:
 		return nil, invalid("The capacity units '%d' must be at least '%d' for each of '%d' Availability Zones", units, minNLBUnits, zones)
 	}
-	if now.Sub(have.Modified) > 24*time.Hour {
-		have.Decreases = 0
-	}
+	have.Decreases = decreases(have, now)
 	if units < have.Units {
 		if have.Decreases >= maxDecreases {
 			return nil, apierr.New("CapacityDecreaseRequestLimitExceeded", "The maximum number of decreases per day, '%d', has been reached", maxDecreases)
 		}
 		have.Decreases++
 	}
-	total := units
+	total := int64(units)
 	for _, o := range s.account.LoadBalancers {
 		if o != lb {
-			total += o.Capacity.Units
+			total += int64(o.Capacity.Units)
 		}
 	}
 	if units > have.Units && int(total) > s.limit(quotaCapacity) {
 		return nil, apierr.New("CapacityUnitsLimitExceeded", "The maximum number of reserved capacity units, '%d', would be exceeded", s.limit(quotaCapacity))
 	}
-	have.Units, have.Modified, have.ReadyAt = units, now, now.Add(s.account.Profile.LoadBalancerActive)
+	have.Units, have.Modified, have.ReadyAt = units, now, now.Add(s.account.Profile.CapacityReservation)
 	lb.Capacity = have
 	d := s.describeCapacity(lb)
 	return &elb.ModifyCapacityReservationOutput{
@@ -89,9 +90,24 @@ func (s *Service) modifyCapacity(in *elb.ModifyCapacityReservationInput) (*elb.M
 	}, nil
 }
 
+// decreases is how many were made on the day of now, in UTC.
+func decreases(c account.Capacity, now time.Time) int32 {
+	if c.Modified.UTC().Truncate(24*time.Hour) != now.UTC().Truncate(24*time.Hour) {
+		return 0
+	}
+	return c.Decreases
+}
+
+func (s *Service) onOutpost(lb *account.LoadBalancer) bool {
+	return slices.ContainsFunc(lb.Zones, func(z account.Zone) bool {
+		subnet, ok := s.account.Subnet(z.Subnet)
+		return ok && subnet.Outpost != ""
+	})
+}
+
 func (s *Service) describeCapacity(lb *account.LoadBalancer) elb.DescribeCapacityReservationOutput {
 	c, now := lb.Capacity, s.account.Clock.Now()
-	out := elb.DescribeCapacityReservationOutput{CapacityReservationState: []types.ZonalCapacityReservationState{}, DecreaseRequestsRemaining: aws.Int32(maxDecreases - c.Decreases)}
+	out := elb.DescribeCapacityReservationOutput{CapacityReservationState: []types.ZonalCapacityReservationState{}, DecreaseRequestsRemaining: aws.Int32(maxDecreases - decreases(c, now))}
 	if c.Modified.IsZero() {
 		return out
 	}
@@ -111,26 +127,4 @@ func (s *Service) describeCapacity(lb *account.LoadBalancer) elb.DescribeCapacit
 		})
 	}
 	return out
-}
-
-// ModifyIpPools changes the pool that an application load balancer's public addresses come from.
-func (s *Service) ModifyIpPools(ctx context.Context, in *elb.ModifyIpPoolsInput, _ ...func(*elb.Options)) (*elb.ModifyIpPoolsOutput, error) {
-	return write(ctx, s, "ModifyIpPools", in, func(in *elb.ModifyIpPoolsInput) (*elb.ModifyIpPoolsOutput, error) {
-		lb, err := s.loadBalancer(in.LoadBalancerArn)
-		if err != nil {
-			return nil, err
-		}
-		if (in.IpamPools != nil) == (len(in.RemoveIpamPools) > 0) {
-			return nil, invalid("You must specify either IPAM pools or IPAM pools to remove")
-		}
-		if lb.Type != application || lb.Scheme != "internet-facing" {
-			return nil, contradiction("IPAM pools are supported for internet-facing load balancers with type 'application' only")
-		}
-		out := &elb.ModifyIpPoolsOutput{}
-		if lb.IPAMPool = ""; in.IpamPools != nil {
-			lb.IPAMPool = aws.ToString(in.IpamPools.Ipv4IpamPoolId)
-			out.IpamPools = &types.IpamPools{Ipv4IpamPoolId: aws.String(lb.IPAMPool)}
-		}
-		return out, nil
-	})
 }

@@ -178,8 +178,8 @@ func configure(out *stack.Condition, c types.RuleCondition) (bool, error) {
 		stack.HostHeader: c.HostHeaderConfig != nil, stack.PathPattern: c.PathPatternConfig != nil, stack.HTTPHeader: c.HttpHeaderConfig != nil,
 		stack.RequestMethod: c.HttpRequestMethodConfig != nil, stack.QueryString: c.QueryStringConfig != nil, stack.SourceIP: c.SourceIpConfig != nil,
 	}
-	for field, g := range given {
-		if g && field != out.Field {
+	for _, name := range fieldNames {
+		if field := stack.ConditionField(name); given[field] && field != out.Field {
 			return false, invalid("The '%s' field is not compatible with '%s'", conditionFields[field].config, out.Field)
 		}
 	}

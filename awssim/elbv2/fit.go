@@ -56,7 +56,8 @@ func (s *Service) fit(lb *account.LoadBalancer, protocol string, actions []accou
 		if err := fitGroup(lb, protocol, tg, len(actions) > 1); err != nil {
 			return err
 		}
-		if tg.IPAddressType != groups[0].IPAddressType {
+		if reference := slices.IndexFunc(groups, func(o *account.TargetGroup) bool { return o.IPAddressType != "" }); tg.IPAddressType != "" &&
+			tg.IPAddressType != groups[reference].IPAddressType {
 			return contradiction("The target groups of an action must have the same IP address type")
 		}
 		if lb.Type == network && tg.Protocol != groups[0].Protocol {
@@ -102,6 +103,9 @@ func (s *Service) associable(lb *account.LoadBalancer, actions []account.Action,
 		if tg.LoadBalancer != nil && tg.LoadBalancer != lb {
 			return apierr.New("TargetGroupAssociationLimit", "The following target groups cannot be associated with more than one load balancer: %s", arn)
 		}
+	}
+	if err := s.checkAssociatedTargets(lb, arns); err != nil {
+		return err
 	}
 	if lb.Type != application {
 		return nil

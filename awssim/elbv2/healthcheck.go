@@ -58,6 +58,7 @@ type healthCheckRules struct {
 	low, high int    // what codes may be
 	grpc      bool   // codes are those of gRPC
 	equal     bool   // the timeout may be as long as the interval
+	fixed     bool   // the codes cannot be changed
 }
 
 func healthCheckRulesOf(tg *account.TargetGroup) healthCheckRules {
@@ -67,16 +68,16 @@ func healthCheckRulesOf(tg *account.TargetGroup) healthCheckRules {
 	case tg.TargetType == "lambda":
 		return healthCheckRules{timeouts: map[string]int32{"": 30}, interval: 35, path: "/", codes: "200", low: 200, high: 499}
 	case tg.TargetType == "alb":
-		return healthCheckRules{[]string{"HTTP", "HTTPS"}, net, 30, "traffic-port", "/", "200-399", 200, 599, false, true}
+		return healthCheckRules{[]string{"HTTP", "HTTPS"}, net, 30, "traffic-port", "/", "200-399", 200, 599, false, true, false}
 	case tg.ProtocolVersion == "GRPC":
-		return healthCheckRules{[]string{"HTTP", "HTTPS"}, web, 30, "traffic-port", "/AWS.ALB/healthcheck", "12", 0, 99, true, false}
+		return healthCheckRules{[]string{"HTTP", "HTTPS"}, web, 30, "traffic-port", "/AWS.ALB/healthcheck", "12", 0, 99, true, false, false}
 	case family(tg) == httpFamily:
-		return healthCheckRules{[]string{"HTTP", "HTTPS"}, web, 30, "traffic-port", "/", "200", 200, 499, false, false}
+		return healthCheckRules{[]string{"HTTP", "HTTPS"}, web, 30, "traffic-port", "/", "200", 200, 499, false, false, false}
 	case family(tg) == geneveFamily:
 		five := map[string]int32{"TCP": 5, "HTTP": 5, "HTTPS": 5}
-		return healthCheckRules{[]string{"TCP", "HTTP", "HTTPS"}, five, 10, "80", "/", "200-399", 200, 599, false, true}
+		return healthCheckRules{[]string{"TCP", "HTTP", "HTTPS"}, five, 10, "80", "/", "200-399", 200, 599, false, true, true}
 	}
-	return healthCheckRules{[]string{"TCP", "HTTP", "HTTPS"}, net, 30, "traffic-port", "/", "200-399", 200, 599, false, true}
+	return healthCheckRules{[]string{"TCP", "HTTP", "HTTPS"}, net, 30, "traffic-port", "/", "200-399", 200, 599, false, true, false}
 }
 
 // initial is AWS's defaults for that protocol.
@@ -182,6 +183,9 @@ func (k healthCheckRules) match(h *account.HealthCheck, m *types.Matcher) error 
 		return contradiction("A GRPC code can be specified for target groups with the protocol version 'GRPC' only")
 	}
 	codes := aws.ToString(m.HttpCode) + aws.ToString(m.GrpcCode)
+	if k.fixed && codes != k.codes {
+		return contradiction("The health check matcher of target groups with the GENEVE protocol must be '%s'", k.codes)
+	}
 	if !validCodes(codes, k.low, k.high) {
 		return invalid("Health check matcher '%s' must be values or ranges of values between '%d-%d', separated by commas", codes, k.low, k.high)
 	}

@@ -28,6 +28,11 @@ const (
 	quotaConditionWildcards = "condition-wildcards-per-alb-rule"
 	quotaCertificatesPerALB = "certificates-per-application-load-balancer"
 	quotaCertificatesPerNLB = "certificates-per-network-load-balancer"
+	quotaTargetsPerZone     = "targets-per-availability-zone-per-network-load-balancer"
+	quotaTargetsPerGWZone   = "targets-per-availability-zone-per-gateway-load-balancer"
+	quotaInterfaces         = "network-load-balancer-enis-per-vpc"
+	quotaGWLBsPerVPC        = "gateway-load-balancers-per-vpc"
+	quotaGeneveGroups       = "geneve-target-groups"
 	quotaRegistrations      = "target-id-registrations-per-application-load-balancer"
 )
 
@@ -39,7 +44,7 @@ var limits = []string{
 	quotaRules,
 	quotaNLBs,
 	quotaTargetsPerNLB,
-	"targets-per-availability-zone-per-network-load-balancer",
+	quotaTargetsPerZone,
 	quotaListenersPerNLB,
 	quotaConditionValues,
 	quotaConditionWildcards,
@@ -50,12 +55,12 @@ var limits = []string{
 	quotaCertificatesPerNLB,
 	quotaTargetsPerGroup,
 	quotaRegistrations,
-	"network-load-balancer-enis-per-vpc",
+	quotaInterfaces,
 	quotaALBs,
 	quotaGWLBs,
-	"gateway-load-balancers-per-vpc",
-	"geneve-target-groups",
-	"targets-per-availability-zone-per-gateway-load-balancer",
+	quotaGWLBsPerVPC,
+	quotaGeneveGroups,
+	quotaTargetsPerGWZone,
 }
 
 // limit is the account's value of that quota.

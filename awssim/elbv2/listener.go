@@ -223,8 +223,11 @@ func (s *Service) ModifyListener(ctx context.Context, in *elb.ModifyListenerInpu
 }
 
 func (s *Service) modifyListener(in *elb.ModifyListenerInput) (*elb.ModifyListenerOutput, error) {
+	if err := first(present("listenerArn", in.ListenerArn), oneOf("protocol", in.Protocol, in.Protocol.Values()), between("port", in.Port, 1, 65535)); err != nil {
+		return nil, err
+	}
 	l, err := s.listener(in.ListenerArn)
-	if err := first(err, oneOf("protocol", in.Protocol, in.Protocol.Values()), between("port", in.Port, 1, 65535)); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	lb, want := l.LoadBalancer, settingsOfListener(l)
@@ -327,9 +330,20 @@ func describeListener(l *account.Listener) types.Listener {
 		}
 		if m.Mode == "verify" {
 			out.MutualAuthentication.IgnoreClientCertificateExpiry = aws.Bool(m.IgnoreExpiry)
+			if owner(m.TrustStore) != owner(l.ARN) {
+				out.MutualAuthentication.TrustStoreAssociationStatus = types.TrustStoreAssociationStatusEnumActive
+			}
 		}
 	}
 	return out
+}
+
+// owner is the account that an ARN names.
+func owner(arn string) string {
+	if parts := strings.Split(arn, ":"); len(parts) > 4 {
+		return parts[4]
+	}
+	return ""
 }
 
 // DeleteListener deletes a listener with its rules.

@@ -63,7 +63,7 @@ var listenerAttributes = attributeKind[*account.Listener]{
 
 var (
 	headerToken = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
-	headerValue = regexp.MustCompile("^[a-zA-Z0-9_ :;.,\\\\/'?!(){}\\[\\]@<>=+*#&`|~^%\"-]*$")
+	headerValue = regexp.MustCompile("^[a-zA-Z0-9_ :;.,\\\\/'?!(){}\\[\\]@<>=+*#&`|~^%-]*$")
 )
 
 const maxHeader = 1024 // bytes of a header's name or value

@@ -42,7 +42,7 @@ func (s *Service) createLoadBalancer(in *elb.CreateLoadBalancerInput) (*elb.Crea
 		return nil, err
 	}
 	lb.VPC = where.vpc
-	if err := s.checkGroups(lb.VPC, lb.SecurityGroups, "InvalidConfigurationRequest"); err != nil {
+	if err := first(s.checkGroups(lb.VPC, lb.SecurityGroups, "InvalidConfigurationRequest"), s.checkPool(lb.IPAMPool)); err != nil {
 		return nil, err
 	}
 	if lb.Type == application && len(lb.SecurityGroups) == 0 {
@@ -83,13 +83,16 @@ func (s *Service) createLoadBalancer(in *elb.CreateLoadBalancerInput) (*elb.Crea
 // wantedLoadBalancer is what the request says by itself, checked as far as that goes.
 func wantedLoadBalancer(in *elb.CreateLoadBalancerInput) (*account.LoadBalancer, error) {
 	tags, err := newTags(in.Tags)
-	name := aws.ToString(in.Name)
+	name, pool := aws.ToString(in.Name), aws.ToString(in.CustomerOwnedIpv4Pool)
 	if err := first(
 		present("name", in.Name),
 		oneOf("type", in.Type, in.Type.Values()),
 		oneOf("scheme", in.Scheme, in.Scheme.Values()),
 		oneOf("ipAddressType", in.IpAddressType, in.IpAddressType.Values()),
 		oneOf("enablePrefixForIpv6SourceNat", in.EnablePrefixForIpv6SourceNat, in.EnablePrefixForIpv6SourceNat.Values()),
+		atMost("customerOwnedIpv4Pool", pool, 256),
+		when(pool != "" && !customerPool.MatchString(pool), shape("customerOwnedIpv4Pool", pool, "satisfy regular expression pattern: %s", customerPool)),
+		checkPoolID(in.IpamPools),
 		err,
 		resourceName("The load balancer name", "and", name),
 		when(strings.HasPrefix(name, "internal-"), invalid("The load balancer name '%s' cannot start with 'internal-'", name)),
@@ -103,7 +106,7 @@ func wantedLoadBalancer(in *elb.CreateLoadBalancerInput) (*account.LoadBalancer,
 		IPAddressType:  cmp.Or(string(in.IpAddressType), "ipv4"),
 		SecurityGroups: distinct(in.SecurityGroups),
 		SourceNAT:      string(in.EnablePrefixForIpv6SourceNat),
-		CustomerPool:   aws.ToString(in.CustomerOwnedIpv4Pool),
+		CustomerPool:   pool,
 		Tags:           tags,
 	}
 	if in.IpamPools != nil {
@@ -242,7 +245,7 @@ func (s *Service) describeLoadBalancer(lb *account.LoadBalancer) types.LoadBalan
 		VpcId:                        aws.String(lb.VPC),
 		State:                        &types.LoadBalancerState{Code: types.LoadBalancerStateEnum(code), Reason: optional(reason)},
 		Type:                         types.LoadBalancerTypeEnum(lb.Type),
-		AvailabilityZones:            describeZones(lb),
+		AvailabilityZones:            s.describeZones(lb),
 		SecurityGroups:               slices.Clone(lb.SecurityGroups),
 		IpAddressType:                types.IpAddressType(lb.IPAddressType),
 		CustomerOwnedIpv4Pool:        optional(lb.CustomerPool),
@@ -256,7 +259,7 @@ func (s *Service) describeLoadBalancer(lb *account.LoadBalancer) types.LoadBalan
 }
 
 // describeZones shows only those addresses that a request named.
-func describeZones(lb *account.LoadBalancer) []types.AvailabilityZone {
+func (s *Service) describeZones(lb *account.LoadBalancer) []types.AvailabilityZone {
 	out := make([]types.AvailabilityZone, len(lb.Zones))
 	for i, z := range lb.Zones {
 		out[i] = types.AvailabilityZone{ZoneName: aws.String(z.Name), SubnetId: aws.String(z.Subnet), LoadBalancerAddresses: []types.LoadBalancerAddress{}}
@@ -266,12 +269,18 @@ func describeZones(lb *account.LoadBalancer) []types.AvailabilityZone {
 				PrivateIPv4Address: optional(z.PrivateIPv4), IPv6Address: optional(z.IPv6),
 			}}
 		}
+		if subnet, ok := s.account.Subnet(z.Subnet); ok {
+			out[i].OutpostId = optional(outpostID(subnet.Outpost))
+		}
 		if z.SourceNATIPv6 != "" {
 			out[i].SourceNatIpv6Prefixes = []string{z.SourceNATIPv6}
 		}
 	}
 	return out
 }
+
+// outpostID is the last part of an Outpost's ARN.
+func outpostID(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
 
 // DeleteLoadBalancer deletes a load balancer with its listeners and rules; one that does not exist is no error.
 func (s *Service) DeleteLoadBalancer(ctx context.Context, in *elb.DeleteLoadBalancerInput, _ ...func(*elb.Options)) (*elb.DeleteLoadBalancerOutput, error) {

@@ -66,7 +66,7 @@ var loadBalancerAttributes = attributeKind[*account.LoadBalancer]{
 		lbAttribute("waf.fail_open.enabled", albOnly, "false", isBool),
 		lbAttribute("dns_record.client_routing_policy", nlbOnly, "any_availability_zone",
 			isOneOf("availability_zone_affinity", "partial_availability_zone_affinity", "any_availability_zone")),
-		lbAttribute("secondary_ips.auto_assigned.per_subnet", nlbOnly, "0", isBetween(0, 7)),
+		lbAttribute(secondaryAddresses, nlbOnly, "0", isBetween(0, 7)),
 	},
 }
 
@@ -90,7 +90,7 @@ func shownAttributes(lb *account.LoadBalancer) []types.LoadBalancerAttribute {
 	for _, s := range loadBalancerAttributes.list(lb.Attributes) {
 		switch {
 		case s.key == "ipv6.deny_all_igw_traffic" && lb.IPAddressType == "ipv4":
-		case s.key == "secondary_ips.auto_assigned.per_subnet" && s.value == "0":
+		case s.key == secondaryAddresses && s.value == "0":
 		default:
 			out = append(out, types.LoadBalancerAttribute{Key: aws.String(s.key), Value: aws.String(s.value)})
 		}
@@ -106,7 +106,7 @@ func (s *Service) checkLoadBalancerAttributes(lb *account.LoadBalancer, before, 
 	if lb.Type == application && after["load_balancing.cross_zone.enabled"] == "false" {
 		return contradiction("Cross-zone load balancing cannot be disabled on load balancers with type 'application'; disable it on the target group")
 	}
-	if a, b := after["secondary_ips.auto_assigned.per_subnet"], before["secondary_ips.auto_assigned.per_subnet"]; a < b {
+	if a, b := after[secondaryAddresses], before[secondaryAddresses]; a < b {
 		return contradiction("The number of secondary IP addresses per subnet cannot be decreased from '%s' to '%s'", b, a)
 	}
 	for _, family := range logFamilies {
@@ -169,6 +169,9 @@ func (s *Service) ModifyLoadBalancerAttributes(ctx context.Context, in *elb.Modi
 			return nil, err
 		}
 		if err := s.checkLoadBalancerAttributes(lb, lb.Attributes, after); err != nil {
+			return nil, err
+		}
+		if err := s.setSecondary(lb, after); err != nil {
 			return nil, err
 		}
 		lb.Attributes = after

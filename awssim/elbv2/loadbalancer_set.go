@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
 // SetSubnets replaces the subnets of a load balancer.
@@ -19,10 +20,16 @@ func (s *Service) SetSubnets(ctx context.Context, in *elb.SetSubnetsInput, _ ...
 }
 
 func (s *Service) setSubnets(in *elb.SetSubnetsInput) (*elb.SetSubnetsOutput, error) {
-	lb, err := s.loadBalancer(in.LoadBalancerArn)
-	if err := first(err, oneOf("ipAddressType", in.IpAddressType, in.IpAddressType.Values()),
+	if err := first(present("loadBalancerArn", in.LoadBalancerArn), oneOf("ipAddressType", in.IpAddressType, in.IpAddressType.Values()),
 		oneOf("enablePrefixForIpv6SourceNat", in.EnablePrefixForIpv6SourceNat, in.EnablePrefixForIpv6SourceNat.Values())); err != nil {
 		return nil, err
+	}
+	lb, err := s.loadBalancer(in.LoadBalancerArn)
+	if err != nil {
+		return nil, err
+	}
+	if s.account.Clock.Now().Before(lb.Capacity.ReadyAt) {
+		return nil, apierr.New("CapacityReservationPending", "The capacity reservation of the load balancer '%s' is pending", lb.ARN)
 	}
 	want := *lb
 	want.IPAddressType = cmp.Or(string(in.IpAddressType), lb.IPAddressType)
@@ -37,7 +44,7 @@ func (s *Service) setSubnets(in *elb.SetSubnetsInput) (*elb.SetSubnetsOutput, er
 	if where.vpc != lb.VPC {
 		return nil, contradiction("The subnets are not in the VPC '%s' of the load balancer", lb.VPC)
 	}
-	if err := checkSwap(lb, where.zones); err != nil {
+	if err := s.checkSwap(lb, where.zones); err != nil {
 		return nil, err
 	}
 	if err := s.checkRoom(&want, where); err != nil {
@@ -56,17 +63,17 @@ func (s *Service) setSubnets(in *elb.SetSubnetsInput) (*elb.SetSubnetsOutput, er
 	})
 	lb.Zones, lb.SourceNAT = where.zones, want.SourceNAT
 	s.release(lb, gone)
-	if err := s.readdress(lb, want.IPAddressType); err != nil {
+	if err := first(s.readdress(lb, want.IPAddressType), s.setSecondary(lb, lb.Attributes)); err != nil {
 		return nil, err
 	}
 	return &elb.SetSubnetsOutput{
-		AvailabilityZones: describeZones(lb), IpAddressType: types.IpAddressType(lb.IPAddressType),
+		AvailabilityZones: s.describeZones(lb), IpAddressType: types.IpAddressType(lb.IPAddressType),
 		EnablePrefixForIpv6SourceNat: types.EnablePrefixForIpv6SourceNatEnum(lb.SourceNAT),
 	}, nil
 }
 
 // checkSwap holds the rules for replacing zones of load balancers whose addresses clients may have learned.
-func checkSwap(lb *account.LoadBalancer, zones []account.Zone) error {
+func (s *Service) checkSwap(lb *account.LoadBalancer, zones []account.Zone) error {
 	if lb.Type == application {
 		return nil
 	}
@@ -85,6 +92,9 @@ func checkSwap(lb *account.LoadBalancer, zones []account.Zone) error {
 		if slices.ContainsFunc(zones, func(z account.Zone) bool { return z.Name == have.Name }) {
 			continue
 		}
+		if lb.Type == network && s.account.FixedSubnets {
+			return invalid("Subnet removal is not supported for Network Load Balancers. You must specify all existing subnets along with any new ones")
+		}
 		if lb.Type == gateway || len(lb.Associated) > 0 {
 			return contradiction("You cannot remove the Availability Zone '%s' from the load balancer", have.Name)
 		}
@@ -96,8 +106,11 @@ func checkSwap(lb *account.LoadBalancer, zones []account.Zone) error {
 func (s *Service) SetSecurityGroups(ctx context.Context, in *elb.SetSecurityGroupsInput, _ ...func(*elb.Options)) (*elb.SetSecurityGroupsOutput, error) {
 	return write(ctx, s, "SetSecurityGroups", in, func(in *elb.SetSecurityGroupsInput) (*elb.SetSecurityGroupsOutput, error) {
 		enforce := in.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic
+		if err := first(present("loadBalancerArn", in.LoadBalancerArn), oneOf("enforceSecurityGroupInboundRulesOnPrivateLinkTraffic", enforce, enforce.Values())); err != nil {
+			return nil, err
+		}
 		lb, err := s.loadBalancer(in.LoadBalancerArn)
-		if err := first(err, oneOf("enforceSecurityGroupInboundRulesOnPrivateLinkTraffic", enforce, enforce.Values())); err != nil {
+		if err != nil {
 			return nil, err
 		}
 		groups := distinct(in.SecurityGroups)
@@ -131,9 +144,12 @@ func (s *Service) SetSecurityGroups(ctx context.Context, in *elb.SetSecurityGrou
 // SetIpAddressType changes which families of addresses clients may use.
 func (s *Service) SetIpAddressType(ctx context.Context, in *elb.SetIpAddressTypeInput, _ ...func(*elb.Options)) (*elb.SetIpAddressTypeOutput, error) {
 	return write(ctx, s, "SetIpAddressType", in, func(in *elb.SetIpAddressTypeInput) (*elb.SetIpAddressTypeOutput, error) {
-		lb, err := s.loadBalancer(in.LoadBalancerArn)
-		if err := first(err, when(in.IpAddressType == "", present[string]("ipAddressType", nil)),
+		if err := first(present("loadBalancerArn", in.LoadBalancerArn), when(in.IpAddressType == "", present[string]("ipAddressType", nil)),
 			oneOf("ipAddressType", in.IpAddressType, in.IpAddressType.Values())); err != nil {
+			return nil, err
+		}
+		lb, err := s.loadBalancer(in.LoadBalancerArn)
+		if err != nil {
 			return nil, err
 		}
 		want := *lb
@@ -188,7 +204,7 @@ func (s *Service) readdress(lb *account.LoadBalancer, addressType string) error 
 			continue
 		}
 		if strings.HasPrefix(addressType, "dualstack") && len(n.IPv6Addresses) == 0 {
-			if _, err := s.account.AssignIPv6(n.ID); err != nil {
+			if err := s.assignIPv6(n, z); err != nil {
 				return interfaceError(err)
 			}
 		}

@@ -79,23 +79,38 @@ func (s *Service) place(lb *account.LoadBalancer, subnets []string, mappings []t
 
 // checkZones requires enough zones of kinds that can host the load balancer.
 func (s *Service) checkZones(lb *account.LoadBalancer, subnets []*account.Subnet) error {
-	edge := 0 // outposts and local zones
+	edge, outposts := 0, 0 // edge: outposts and local zones
 	for _, subnet := range subnets {
 		zone := s.account.Zones[subnet.Zone]
 		switch {
 		case zone != nil && zone.Type == "wavelength-zone", zone != nil && zone.Type == "local-zone" && lb.Type != application:
-			return apierr.New("AvailabilityZoneNotSupported", "The Availability Zone '%s' does not support load balancers with type '%s'", subnet.Zone, lb.Type)
-		case subnet.Outpost != "", zone != nil && zone.Type == "local-zone":
+			return zoneNotSupported(subnet.Zone, lb.Type)
+		case zone != nil && zone.Constrained() && lb.Type != application:
+			return zoneNotSupported(subnet.Zone, lb.Type)
+		case subnet.Outpost != "":
+			edge++
+			outposts++
+		case zone != nil && zone.Type == "local-zone":
 			edge++
 		}
 	}
 	switch {
+	case lb.Type != application && outposts > 0:
+		return contradiction("Subnets in Outposts are supported for load balancers with type 'application' only")
+	case outposts > 1:
+		return contradiction("You can specify only one subnet in an Outpost")
+	case lb.CustomerPool != "" && outposts == 0:
+		return contradiction("A customer-owned address pool is supported for subnets in Outposts only")
 	case lb.Type == application && edge > 0 && edge < len(subnets):
 		return contradiction("Subnets in Outposts and Local Zones cannot be combined with subnets in other Availability Zones")
 	case lb.Type == application && edge == 0 && len(subnets) < 2:
 		return invalid("At least two subnets in two different Availability Zones must be specified")
 	}
 	return nil
+}
+
+func zoneNotSupported(zone, lbType string) error {
+	return apierr.New("AvailabilityZoneNotSupported", "The Availability Zone '%s' does not support load balancers with type '%s'", zone, lbType)
 }
 
 // zone checks one mapping.
@@ -130,7 +145,7 @@ func (s *Service) zone(lb *account.LoadBalancer, subnet *account.Subnet, m types
 	}
 	if p := z.SourceNATIPv6; p != "" && p != "auto_assigned" {
 		prefix, err := netip.ParsePrefix(p)
-		if err != nil || prefix.Bits() != 80 || !inIPv6(subnet, prefix.Addr()) {
+		if err != nil || prefix.Bits() != 80 || prefix != prefix.Masked() || !inIPv6(subnet, prefix.Addr()) {
 			return z, contradiction("The source NAT IPv6 prefix '%s' is not a /80 block of the subnet '%s'", p, subnet.ID)
 		}
 	}
@@ -176,6 +191,11 @@ func (s *Service) checkRoom(lb *account.LoadBalancer, p placement) error {
 		if address := s.account.Addresses[z.AllocationID]; address != nil && address.Interface != "" && !holds(lb, subnet.Zone, address.Interface) {
 			return apierr.New("ResourceInUse", "The allocation ID '%s' is already in use", z.AllocationID)
 		}
+		if prefix, err := netip.ParsePrefix(z.SourceNATIPv6); err == nil {
+			if holder := s.account.IPv6PrefixHolder(p.vpc, prefix); holder != "" && !holds(lb, subnet.Zone, holder) {
+				return contradiction("The source NAT IPv6 prefix '%s' is already in use", prefix)
+			}
+		}
 		if slices.ContainsFunc(lb.Zones, func(have account.Zone) bool { return have.Subnet == z.Subnet }) || subnet.IPv6Native {
 			continue
 		}
@@ -184,8 +204,35 @@ func (s *Service) checkRoom(lb *account.LoadBalancer, p placement) error {
 		}
 		chosen := lb.Type == network && z.PrivateIPv4 != ""
 		if !chosen && subnet.AvailableIPs() < minFreeAddresses {
-			return apierr.New("InvalidSubnet", "Not enough IP space available in %s. ELB requires at least %d free IP addresses in each subnet.", subnet.ID, minFreeAddresses)
+			return noRoom(subnet)
 		}
+	}
+	return s.checkInterfaces(lb, p)
+}
+
+func noRoom(subnet *account.Subnet) error {
+	return apierr.New("InvalidSubnet", "Not enough IP space available in %s. ELB requires at least %d free IP addresses in each subnet.", subnet.ID, minFreeAddresses)
+}
+
+// checkInterfaces holds the quotas per VPC: on interfaces of network load balancers, and on gateway load balancers.
+func (s *Service) checkInterfaces(lb *account.LoadBalancer, p placement) error {
+	interfaces, gateways := len(p.zones), 1
+	for _, o := range s.account.LoadBalancers {
+		if o.VPC != p.vpc || o.Name == lb.Name {
+			continue
+		}
+		switch o.Type {
+		case network:
+			interfaces += len(o.Zones)
+		case gateway:
+			gateways++
+		}
+	}
+	if most := s.limit(quotaInterfaces); lb.Type == network && interfaces > most {
+		return apierr.New("TooManyLoadBalancers", "The maximum number of network interfaces of load balancers with type 'network' in the VPC '%s', '%d', would be exceeded", p.vpc, most)
+	}
+	if most := s.limit(quotaGWLBsPerVPC); lb.Type == gateway && gateways > most {
+		return apierr.New("TooManyLoadBalancers", "The maximum number of load balancers with type 'gateway' in the VPC '%s', '%d', would be exceeded", p.vpc, most)
 	}
 	return nil
 }
@@ -217,21 +264,27 @@ func (s *Service) checkGroups(vpc string, groups []string, unknown string) error
 // attach gives lb a network interface in each of the zones that has none yet; on an error there are none of the new ones.
 func (s *Service) attach(lb *account.LoadBalancer, zones []account.Zone) error {
 	var made []string
-	for i := range zones {
-		if zones[i].Interface != "" {
-			continue
-		}
-		n, err := s.newInterface(lb, zones[i])
-		if err != nil {
-			for _, id := range made {
-				_ = s.account.DeleteInterface(id) // it was just made
+	err := func() error {
+		for i := range zones {
+			if zones[i].Interface != "" {
+				continue
 			}
-			return interfaceError(err)
+			n, err := s.newInterface(lb, zones[i])
+			if err != nil {
+				return err
+			}
+			zones[i].Interface = n.ID
+			made = append(made, n.ID)
 		}
-		zones[i].Interface = n.ID
-		made = append(made, n.ID)
+		return s.setSourceNAT(lb, zones)
+	}()
+	if err == nil {
+		return nil
 	}
-	return nil
+	for _, id := range made {
+		_ = s.account.DeleteInterface(id) // it was just made
+	}
+	return interfaceError(err)
 }
 
 func (s *Service) newInterface(lb *account.LoadBalancer, z account.Zone) (*account.NetworkInterface, error) {
@@ -240,8 +293,11 @@ func (s *Service) newInterface(lb *account.LoadBalancer, z account.Zone) (*accou
 		SourceDestCheck: lb.Type != network,
 		Attachment:      &account.Attachment{ID: s.account.NewID("ela-attach"), InstanceOwner: "amazon-elb", DeviceIndex: 1, Status: "attached"},
 	}
-	if lb.Type == network {
+	switch lb.Type {
+	case network:
 		n.Type = "network_load_balancer"
+	case gateway:
+		n.Type = "gateway_load_balancer"
 	}
 	private, _ := netip.ParseAddr(z.PrivateIPv4) // checked; invalid means any
 	if err := s.account.AddInterface(n, z.Subnet, lb.SecurityGroups, private); err != nil {
@@ -249,12 +305,21 @@ func (s *Service) newInterface(lb *account.LoadBalancer, z account.Zone) (*accou
 	}
 	s.publish(lb, z, n)
 	if strings.HasPrefix(lb.IPAddressType, "dualstack") {
-		if _, err := s.account.AssignIPv6(n.ID); err != nil {
+		if err := s.assignIPv6(n, z); err != nil {
 			_ = s.account.DeleteInterface(n.ID) // it was just made
 			return nil, err
 		}
 	}
 	return n, nil
+}
+
+// assignIPv6 gives an interface the IPv6 address that was asked for, or any.
+func (s *Service) assignIPv6(n *account.NetworkInterface, z account.Zone) error {
+	if addr, err := netip.ParseAddr(z.IPv6); err == nil {
+		return s.account.AssignIPv6Address(n.ID, addr)
+	}
+	_, err := s.account.AssignIPv6(n.ID)
+	return err
 }
 
 // publish gives an interface the public address that its load balancer has there, if any.
@@ -269,7 +334,7 @@ func (s *Service) publish(lb *account.LoadBalancer, z account.Zone, n *account.N
 		primary.Public, primary.Allocation, primary.Association = address.Public, address.Allocation, address.Association
 		return
 	}
-	primary.Public = s.account.NewPublicAddress()
+	primary.Public = s.publicAddress(lb)
 }
 
 func interfaceError(err error) error {

@@ -94,6 +94,8 @@ func (s *Service) modifyRule(in *elb.ModifyRuleInput) (*elb.ModifyRuleOutput, er
 	}
 	reset := aws.ToBool(in.ResetTransforms)
 	switch {
+	case in.Conditions != nil && len(in.Conditions) == 0:
+		return nil, invalid("A condition must be specified")
 	case r.Default:
 		return nil, apierr.New("OperationNotPermitted", "Default rule '%s' cannot be modified", r.ARN)
 	case len(in.Conditions)+len(in.Actions)+len(in.Transforms) == 0 && !reset:

@@ -134,6 +134,9 @@ func (s *Service) AddTags(ctx context.Context, in *elb.AddTagsInput, _ ...func(*
 		if err := some("tags", in.Tags); err != nil {
 			return nil, err
 		}
+		if _, err := newTags(in.Tags); err != nil {
+			return nil, err
+		}
 		resources, err := s.allTagged(in.ResourceArns)
 		if err != nil {
 			return nil, err

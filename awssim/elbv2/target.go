@@ -2,8 +2,10 @@ package elbv2
 
 import (
 	"context"
+	"net/http"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +20,9 @@ import (
 
 // everyZone is the availability zone of targets outside of the VPC that every zone may use.
 const everyZone = "all"
+
+// maxTargetsPerCall is how many targets one call registers or deregisters.
+const maxTargetsPerCall = 1000
 
 var (
 	instanceID   = regexp.MustCompile(`^i-[0-9a-f]{8}([0-9a-f]{9})?$`)
@@ -42,8 +47,11 @@ func (s *Service) RegisterTargets(ctx context.Context, in *elb.RegisterTargetsIn
 }
 
 func (s *Service) registerTargets(in *elb.RegisterTargetsInput) (*elb.RegisterTargetsOutput, error) {
+	if err := first(present("targetGroupArn", in.TargetGroupArn), checkDescriptions(in.Targets)); err != nil {
+		return nil, err
+	}
 	tg, err := s.targetGroup(in.TargetGroupArn)
-	if err := first(err, some("targets", in.Targets)); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	s.account.PurgeTargets(tg)
@@ -56,6 +64,9 @@ func (s *Service) registerTargets(in *elb.RegisterTargetsInput) (*elb.RegisterTa
 		}
 		t.Registered = now
 		wanted[i] = t
+	}
+	if err := s.checkServerIDs(tg, wanted); err != nil {
+		return nil, err
 	}
 	if err := s.checkTargetQuotas(tg, wanted); err != nil {
 		return nil, err
@@ -72,11 +83,61 @@ func (s *Service) registerTargets(in *elb.RegisterTargetsInput) (*elb.RegisterTa
 	return &elb.RegisterTargetsOutput{}, nil
 }
 
+// checkDescriptions checks the shape of the targets of a request.
+func checkDescriptions(targets []types.TargetDescription) error {
+	if err := first(some("targets", targets),
+		when(len(targets) > maxTargetsPerCall, invalid("You cannot specify more than '%d' targets", maxTargetsPerCall))); err != nil {
+		return err
+	}
+	for _, d := range targets {
+		if err := first(present("targets.member.id", d.Id), between("targets.member.port", d.Port, 1, 65535)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkServerIDs requires that QUIC targets of one listener have server ids of their own. The same target may have the same
+// id in several target groups and at several ports.
+func (s *Service) checkServerIDs(tg *account.TargetGroup, wanted []*account.Target) error {
+	if !isQUIC(tg.Protocol) {
+		return nil
+	}
+	holder := map[string]string{} // server id → target
+	for _, o := range s.besides(tg) {
+		for _, t := range o.Targets {
+			holder[t.QUICServerID] = t.ID
+		}
+	}
+	for _, t := range wanted {
+		if have := tg.Target(t.ID, t.Port); have != nil && have.GoneAt.IsZero() {
+			continue // it stays as it is
+		}
+		if id, taken := holder[t.QUICServerID]; taken && id != t.ID {
+			return invalid("The QUIC server ID '%s' is already used by the target '%s'", t.QUICServerID, id)
+		}
+		holder[t.QUICServerID] = t.ID
+	}
+	return nil
+}
+
+// besides is the target groups that share a listener with tg, and tg itself.
+func (s *Service) besides(tg *account.TargetGroup) []*account.TargetGroup {
+	out := []*account.TargetGroup{tg}
+	for _, r := range tg.UsedBy() {
+		for _, o := range r.Listener.Rules {
+			for _, arn := range o.TargetGroups() {
+				if other := s.account.TargetGroups[arn]; !slices.Contains(out, other) {
+					out = append(out, other)
+				}
+			}
+		}
+	}
+	return out
+}
+
 // wantedTarget is the target that a description means, checked against the account.
 func (s *Service) wantedTarget(tg *account.TargetGroup, d types.TargetDescription) (*account.Target, error) {
-	if err := first(present("targets.member.id", d.Id), between("targets.member.port", d.Port, 1, 65535)); err != nil {
-		return nil, err
-	}
 	t := &account.Target{ID: *d.Id, Port: tg.Port, Zone: aws.ToString(d.AvailabilityZone), QUICServerID: aws.ToString(d.QuicServerId)}
 	if d.Port != nil {
 		t.Port = *d.Port
@@ -110,11 +171,26 @@ func (s *Service) checkInstance(tg *account.TargetGroup, t *account.Target) erro
 		return invalidTarget("The following targets are not in the target group VPC '%s': '%s'", tg.VPC, t.ID)
 	case i.State != "running":
 		return invalidTarget("The following targets are not in a running state and cannot be registered: '%s'", t.ID)
+	case keepsClientIP(tg) && slices.Contains(oldGenerations, instanceFamily(i.Type)):
+		return invalidTarget("The following targets have an instance type that does not support client IP preservation: '%s'", t.ID)
 	case tg.IPAddressType == "ipv6" && !s.hasPrimaryIPv6(i):
 		return invalidTarget("The following targets do not have a primary IPv6 address: '%s'", t.ID)
 	}
 	t.Zone = i.Zone
 	return nil
+}
+
+// oldGenerations are the families of instances that cannot be targets by id of network load balancers that preserve the
+// client's address: Network Load Balancer user guide, "Register targets".
+var oldGenerations = []string{"c1", "cc1", "cc2", "cg1", "cg2", "cr1", "g1", "g2", "hi1", "hs1", "m1", "m2", "m3", "t1"}
+
+func instanceFamily(typ string) string {
+	name, _, _ := strings.Cut(typ, ".")
+	return name
+}
+
+func keepsClientIP(tg *account.TargetGroup) bool {
+	return family(tg) == networkFamily && tg.Attributes[preserveClient] == "true"
 }
 
 func (s *Service) hasPrimaryIPv6(i *account.Instance) bool {
@@ -144,7 +220,7 @@ func (s *Service) checkAddress(tg *account.TargetGroup, t *account.Target) error
 		if !ok {
 			return nil
 		}
-		if t.Zone != "" && t.Zone != subnet.Zone && apart {
+		if t.Zone != "" && t.Zone != subnet.Zone && zonal(tg) {
 			return invalid("The Availability Zone of the IP address '%s' is '%s', not '%s'", t.ID, subnet.Zone, t.Zone)
 		}
 		t.Zone = subnet.Zone
@@ -160,6 +236,14 @@ func (s *Service) checkAddress(tg *account.TargetGroup, t *account.Target) error
 		return when(apart, contradiction("The Availability Zone '%s' cannot be specified while cross-zone load balancing is disabled on the target group", everyZone))
 	}
 	return when(s.account.Zones[t.Zone] == nil, invalid("The Availability Zone '%s' is not valid", t.Zone))
+}
+
+// zonal reports whether traffic to the target group stays within a zone, by its own attribute or its load balancer's.
+func zonal(tg *account.TargetGroup) bool {
+	if v := tg.Attributes[targetCrossZone]; v == "true" || v == "false" || tg.LoadBalancer == nil {
+		return v == "false"
+	}
+	return tg.LoadBalancer.Attributes[targetCrossZone] == "false"
 }
 
 func private(addr netip.Addr) bool {
@@ -182,7 +266,8 @@ func (s *Service) checkFunction(t *account.Target, d types.TargetDescription) er
 	case t.Zone != "" && t.Zone != everyZone:
 		return invalid("The Availability Zone '%s' is not valid for targets with target type 'lambda'", t.Zone)
 	}
-	return nil
+	return when(s.account.Invocable != nil && !s.account.Invocable[t.ID],
+		apierr.WithStatus(http.StatusForbidden, "AccessDenied", "elasticloadbalancing principal does not have permission to invoke %s", t.ID))
 }
 
 // checkBalancer checks an application load balancer behind a network load balancer.
@@ -208,56 +293,6 @@ func (s *Service) checkBalancer(tg *account.TargetGroup, t *account.Target) erro
 	return nil
 }
 
-// checkTargetQuotas counts what the registrations would make.
-func (s *Service) checkTargetQuotas(tg *account.TargetGroup, wanted []*account.Target) error {
-	most := s.limit(quotaTargetsPerGroup)
-	if tg.TargetType == "lambda" || tg.TargetType == "alb" {
-		most = 1
-	}
-	after := map[targetID]bool{}
-	for _, t := range tg.Targets {
-		if t.GoneAt.IsZero() {
-			after[targetID{t.ID, t.Port}] = true
-		}
-	}
-	before := len(after)
-	for _, t := range wanted {
-		after[targetID{t.ID, t.Port}] = true
-	}
-	if len(after) > most {
-		return apierr.New("TooManyTargets", "The maximum number of targets per target group, '%d', would be exceeded", most)
-	}
-	lb := tg.LoadBalancer
-	if lb == nil || len(after) == before {
-		return nil
-	}
-	most = s.limit(quotaTargetsPerALB)
-	if lb.Type == network {
-		most = s.limit(quotaTargetsPerNLB)
-	}
-	total, same := len(after)-before, map[string]int{}
-	for arn := range lb.TargetGroups() {
-		for _, t := range s.account.TargetGroups[arn].Targets {
-			if t.GoneAt.IsZero() {
-				total++
-				same[t.ID]++
-			}
-		}
-	}
-	if total > most {
-		return apierr.New("TooManyTargets", "The maximum number of targets per load balancer, '%d', would be exceeded", most)
-	}
-	for _, t := range wanted {
-		if have := tg.Target(t.ID, t.Port); have == nil || !have.GoneAt.IsZero() {
-			same[t.ID]++
-		}
-		if most := s.limit(quotaRegistrations); lb.Type == application && same[t.ID] > most {
-			return apierr.New("TooManyRegistrationsForTargetId", "The maximum number of registrations of the target '%s', '%d', would be exceeded", t.ID, most)
-		}
-	}
-	return nil
-}
-
 type targetID struct {
 	id   string
 	port int32
@@ -266,8 +301,11 @@ type targetID struct {
 // DeregisterTargets lets targets drain; those that are not registered are no error.
 func (s *Service) DeregisterTargets(ctx context.Context, in *elb.DeregisterTargetsInput, _ ...func(*elb.Options)) (*elb.DeregisterTargetsOutput, error) {
 	return write(ctx, s, "DeregisterTargets", in, func(in *elb.DeregisterTargetsInput) (*elb.DeregisterTargetsOutput, error) {
+		if err := first(present("targetGroupArn", in.TargetGroupArn), checkDescriptions(in.Targets)); err != nil {
+			return nil, err
+		}
 		tg, err := s.targetGroup(in.TargetGroupArn)
-		if err := first(err, some("targets", in.Targets)); err != nil {
+		if err != nil {
 			return nil, err
 		}
 		ids := make([]targetID, len(in.Targets))

@@ -45,11 +45,24 @@ func (s *Service) createTargetGroup(in *elb.CreateTargetGroupInput) (*elb.Create
 	if n := len(s.account.TargetGroups); n >= s.limit(quotaTargetGroups) {
 		return nil, apierr.New("TooManyTargetGroups", "The maximum number of target groups, '%d', has been reached", n)
 	}
+	if most := s.limit(quotaGeneveGroups); tg.Protocol == "GENEVE" && s.countGeneve() >= most {
+		return nil, apierr.New("TooManyTargetGroups", "The maximum number of target groups with the GENEVE protocol, '%d', has been reached", most)
+	}
 	path := "targetgroup/" + tg.Name
 	tg.ARN = s.account.BalancingARN(path + "/" + s.account.NewBalancingID(path))
 	tg.Attributes = targetGroupAttributes.complete(tg, nil)
 	s.account.AddTargetGroup(tg)
 	return out(tg), nil
+}
+
+func (s *Service) countGeneve() int {
+	n := 0
+	for _, tg := range s.account.TargetGroups {
+		if tg.Protocol == "GENEVE" {
+			n++
+		}
+	}
+	return n
 }
 
 // wantedTargetGroup is what the request says by itself, checked as far as that goes.
@@ -131,13 +144,14 @@ func sameTargetGroup(have, want *account.TargetGroup) bool {
 // ModifyTargetGroup changes the health check.
 func (s *Service) ModifyTargetGroup(ctx context.Context, in *elb.ModifyTargetGroupInput, _ ...func(*elb.Options)) (*elb.ModifyTargetGroupOutput, error) {
 	return write(ctx, s, "ModifyTargetGroup", in, func(in *elb.ModifyTargetGroupInput) (*elb.ModifyTargetGroupOutput, error) {
+		r := modifiedHealthCheck(in)
+		if err := first(present("targetGroupArn", in.TargetGroupArn), r.shape(),
+			when(r.empty(), invalid("At least one health check setting must be specified"))); err != nil {
+			return nil, err
+		}
 		tg, err := s.targetGroup(in.TargetGroupArn)
 		if err != nil {
 			return nil, err
-		}
-		r := modifiedHealthCheck(in)
-		if r.empty() {
-			return nil, invalid("At least one health check setting must be specified")
 		}
 		h, err := healthCheckRulesOf(tg).apply(tg, tg.HealthCheck, r)
 		if err != nil {

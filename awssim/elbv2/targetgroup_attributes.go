@@ -89,14 +89,16 @@ var targetGroupAttributes = attributeKind[*account.TargetGroup]{
 		tgAttribute("stickiness.lb_cookie.duration_seconds", forHTTPLambda, "86400", isBetween(1, 604800)),
 		tgAttribute(appCookie+"cookie_name", forHTTP, "", isCookieName),
 		tgAttribute(appCookie+"duration_seconds", forHTTP, "86400", isBetween(1, 604800)),
-		tgAttribute(targetCrossZone, tgFamilies(httpFamily, lambdaFamily, networkFamily), "use_load_balancer_configuration",
+		tgAttribute(targetCrossZone, func(tg *account.TargetGroup) bool { return family(tg) != geneveFamily && tg.TargetType != "alb" }, "use_load_balancer_configuration",
 			isOneOf("true", "false", "use_load_balancer_configuration")),
 		tgAttribute(algorithm+"type", forHTTP, "round_robin", isOneOf("round_robin", "least_outstanding_requests", "weighted_random")),
 		tgAttribute(algorithm+"anomaly_mitigation", forHTTP, "off", isOneOf("on", "off")),
 		tgAttribute("slow_start.duration_seconds", forHTTP, "0", or("0", isBetween(30, 900))),
 		tgAttribute("lambda.multi_value_headers.enabled", tgFamilies(lambdaFamily), "false", isBool),
 		{preserveClient, forNetwork, preserveDefault, isBool},
-		tgAttribute("proxy_protocol_v2.enabled", func(tg *account.TargetGroup) bool { return forNetwork(tg) && !isQUIC(tg.Protocol) }, "false", isBool),
+		tgAttribute("proxy_protocol_v2.enabled", func(tg *account.TargetGroup) bool {
+			return forNetwork(tg) && !isQUIC(tg.Protocol) && tg.TargetType != "alb"
+		}, "false", isBool),
 		tgAttribute(dnsFailover+"count", forHTTPNetwork, "1", or("off", isBetween(1, maxTargets))),
 		tgAttribute(dnsFailover+"percentage", forHTTPNetwork, "off", or("off", isBetween(1, 100))),
 		tgAttribute(unhealthyRoute+"count", forHTTPNetwork, "1", isBetween(1, maxTargets)),
