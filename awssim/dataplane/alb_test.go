@@ -157,7 +157,12 @@ func TestNonsenseGetsTheLoadBalancersErrorPage(t *testing.T) {
 	w.balancer("web", stack.Application, listener(80, "HTTP", notFound()))
 	w.update()
 	for request, want := range map[string]int{
-		"GET / HTTP/1.1\r\nHost: a\r\nBad Header: x\r\n\r\n":              400,
+		"GET / HTTP/1.1\r\nHost: a\r\nNo colon\r\n\r\n":                   400,
+		"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n":                    400,
+		"GET / HTTP/2.0\r\nHost: a\r\n\r\n":                               505,
+		"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n":   501,
+		"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n":                       405,
+		"GET /" + strings.Repeat("x", 20<<10):                             414,
 		"GET / HTTP/1.1\r\n\r\n":                                          400,
 		"nonsense\r\n\r\n":                                                400,
 		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n":                                505,

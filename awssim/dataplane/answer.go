@@ -85,6 +85,7 @@ func rawAnswer(status int, body string) []byte {
 // generate answers without a target.
 func (x *exchange) generate(status int, contentType, body string) {
 	x.conn.counts.generated(status)
+	x.status = status
 	h := x.w.Header()
 	if x.view.ownServer {
 		h.Set("Server", balancerServer)
@@ -100,16 +101,20 @@ func (x *exchange) generate(status int, contentType, body string) {
 	} else {
 		body = ""
 	}
+	if x.r.ProtoMajor == 1 && !x.closes {
+		h["Connection"] = keepAlive
+	}
 	x.w.WriteHeader(status)
 	if x.r.Method != http.MethodHead && body != "" {
 		_, _ = x.w.Write([]byte(body))
+		x.sent += int64(len(body))
 	}
 }
 
 // fail answers with the load balancer's error page.
 func (x *exchange) fail(status int) {
 	if status == http.StatusBadRequest || status == http.StatusRequestTimeout {
-		x.w.Header().Set("Connection", "close")
+		x.closes = true
 	}
 	x.generate(status, "text/html", page(status))
 }
@@ -123,10 +128,19 @@ func (x *exchange) insertHeaders() {
 	for _, c := range x.identity.cookies {
 		h.Add("Set-Cookie", c)
 	}
-	if life := x.view.settings.keepAlive; life > 0 && x.now().Sub(x.conn.since) > life {
-		h.Set("Connection", "close")
+	if x.head != nil && x.head.upgraded && !x.upgraded && !x.conn.wire.stay() {
+		x.closes = true
+	}
+	if x.closes {
+		h["Connection"] = closing // for HTTP/2 net/http says GOAWAY
 	}
 }
+
+// Values of Connection.
+var (
+	keepAlive = []string{"keep-alive"}
+	closing   = []string{"close"}
+)
 
 // copyHeaders adds all of from to to, without those that belong to one connection.
 func copyHeaders(to, from http.Header) {

@@ -2,9 +2,11 @@ package dataplane
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/accesslog"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
@@ -15,10 +17,13 @@ const (
 	maxHeader    = 16 << 10 // one line
 	maxForwarded = 30       // addresses in X-Forwarded-For
 	maxLocation  = 8 << 10
+	// maxStreamsPerLife is how many requests an HTTP/2 connection may carry.
+	maxStreamsPerLife = 10_000
 )
 
 // Status codes that only load balancers use.
 const (
+	statusClientGone       = 460 // in logs only
 	statusTooManyForwarded = 463
 	statusVersionMismatch  = 464
 )
@@ -30,23 +35,51 @@ type exchange struct {
 	conn  *clientConn
 	w     http.ResponseWriter
 	r     *http.Request
+	head  *inspection // nil for HTTP/2
 
+	host        string // as sent, or for what nobody sent
 	path, query string // as sent
 	hasQuery    bool
 	secure      bool
+	closes      bool // both connections end with the exchange
 
 	groupStickiness *stack.Stickiness // when enabled for the forward that was chosen
 	identity        identity
+
+	account
 }
 
 // ServeHTTP implements http.Handler.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := exchange{front: f, view: f.view.Load(), conn: connOf(r), w: w, r: r, secure: r.TLS != nil}
+	conn := connOf(r)
+	x := exchange{front: f, view: f.view.Load(), conn: conn, w: w, r: r, host: r.Host, secure: conn.tls != nil, account: newAccount()}
+	defer x.finish()
+	number := conn.requests.Add(1)
+	if conn.wire != nil {
+		x.head = conn.wire.request()
+		x.begun, x.received = x.head.begun, int64(x.head.size)
+		x.closes = x.head.closes || r.ProtoMinor == 0
+	}
+	if life := x.view.settings.keepAlive; life > 0 && x.now().Sub(conn.since) > life || x.head == nil && number >= maxStreamsPerLife {
+		x.closes = true
+	}
 	x.splitURI()
 	x.conn.counts.add(requestCount, 1)
+	if conn.client.Addr().Is6() {
+		x.conn.counts.add(requestCountIPv6, 1)
+	}
+	if x.head != nil && x.head.class != compliant {
+		x.conn.counts.add(desyncCount, 1)
+	}
 	if status := x.refusal(); status != 0 {
 		x.fail(status)
 		return
+	}
+	if x.host == "" {
+		x.host = x.view.privateAddress(conn.zone, false).String() // HTTP/1.0
+	}
+	if is([]byte(r.Header.Get("Expect")), "100-continue") && r.ContentLength != 0 {
+		w.WriteHeader(http.StatusContinue) // without asking the target
 	}
 	if !x.signedIn() {
 		x.route()
@@ -64,8 +97,19 @@ func (x *exchange) now() time.Time { return time.Now() }
 // splitURI finds path and query exactly as the client sent them.
 func (x *exchange) splitURI() {
 	uri := x.r.RequestURI
-	if !strings.HasPrefix(uri, "/") && uri != "*" { // absolute form
-		uri = x.r.URL.RequestURI()
+	if x.head != nil && (x.head.uriRewritten || x.head.refuse != 0) {
+		uri = x.head.uri
+	}
+	if !strings.HasPrefix(uri, "/") && uri != "*" { // absolute form: its host is the request's
+		_, rest, _ := strings.Cut(uri, "://")
+		if i := strings.IndexAny(rest, "/?"); i >= 0 {
+			rest = rest[i:]
+		} else {
+			rest = ""
+		}
+		if uri = rest; !strings.HasPrefix(uri, "/") {
+			uri = "/" + uri
+		}
 	}
 	x.path, x.query, x.hasQuery = strings.Cut(uri, "?")
 }
@@ -73,9 +117,9 @@ func (x *exchange) splitURI() {
 // refusal is the status for what a load balancer does not take, 0 for all else.
 func (x *exchange) refusal() int {
 	switch {
-	case x.r.ProtoMajor == 2 && !x.secure: // HTTP/2 by prior knowledge
-		x.w.Header().Set("Connection", "close")
-		return http.StatusHTTPVersionNotSupported
+	case x.head != nil && x.head.refuse != 0:
+		x.closes = true
+		return x.head.refuse
 	case x.r.Method == http.MethodTrace || x.r.Method == http.MethodConnect:
 		return http.StatusMethodNotAllowed
 	case len(x.r.RequestURI) > maxURI:
@@ -108,11 +152,13 @@ func (x *exchange) scheme() string {
 // route finds the rule and does what its routing action says.
 func (x *exchange) route() {
 	request := traffic.Request{
-		Scheme: x.scheme(), Host: x.r.Host, Port: x.view.listener.Port, Method: x.r.Method,
+		Scheme: x.scheme(), Host: x.host, Port: x.view.listener.Port, Method: x.r.Method,
 		Path: x.path, RawQuery: x.query, Header: x.r.Header, SourceIP: x.conn.client.Addr(),
 	}
 	d := x.view.matcher().Match(&request)
+	x.priority = accesslog.DefaultOne
 	if d.Rule != nil {
+		x.priority = accesslog.Priority(d.Rule.Order)
 		x.front.balancer.rules.add(d.Rule.ID)
 	} else {
 		x.front.balancer.rules.add(x.view.listener.ARN)
@@ -124,11 +170,14 @@ func (x *exchange) route() {
 	switch {
 	case action.FixedResponse != nil:
 		x.conn.counts.add(fixedResponseCount, 1)
+		x.acted("fixed-response")
 		x.fixed(action.FixedResponse)
 	case action.Redirect != nil:
 		x.conn.counts.add(redirectCount, 1)
+		x.acted("redirect")
 		x.redirect(action.Redirect, &request)
 	case action.Forward != nil:
+		x.acted("forward")
 		x.forward(action.Forward, &d)
 	default:
 		x.fail(http.StatusServiceUnavailable)
@@ -163,6 +212,7 @@ func (x *exchange) redirect(rd *stack.Redirect, request *traffic.Request) {
 		return
 	}
 	x.w.Header().Set("Location", location)
+	x.location = location
 	x.fail(traffic.RedirectStatus(*rd))
 }
 
@@ -173,6 +223,7 @@ func (x *exchange) forward(f *stack.Forward, d *traffic.Decision) {
 		x.fail(http.StatusServiceUnavailable)
 		return
 	}
+	x.group = g
 	config := g.config.Load()
 	if !speaks(x.r, config.ProtocolVersion) {
 		x.fail(statusVersionMismatch)
@@ -182,19 +233,28 @@ func (x *exchange) forward(f *stack.Forward, d *traffic.Decision) {
 	if x.hasQuery {
 		uri += "?" + x.query
 	}
-	host, uri, err := d.Rewrite(x.r.Host, uri)
+	host, uri, err := d.Rewrite(x.host, uri)
+	if d.Rule != nil && len(d.Rule.Transforms) > 0 {
+		x.transformed(host, uri, err)
+	}
 	if err != nil {
 		x.fail(http.StatusInternalServerError)
 		return
+	}
+	if host == x.host {
+		host = x.hostForTarget()
 	}
 	p := g.pool.Load()
 	targets := p.from(x.conn.zone, config.settings.crossesZones(&x.view.settings))
 	t := x.stickyTarget(g, p)
 	if t == nil {
 		t = g.choose(targets, nil)
+		if config.settings.sticky {
+			x.groupCounts(g).add(nonStickyCount, 1)
+		}
 	}
 	if t == nil {
-		x.fail(http.StatusServiceUnavailable)
+		x.unavailable(config.ProtocolVersion)
 		return
 	}
 	if !t.isHealthy.Load() {
@@ -222,6 +282,39 @@ func (x *exchange) chooseGroup(f *stack.Forward) *group {
 	}
 	ref, _ := traffic.Pick(f, int(x.front.balancer.plane.random()%uint64(total)))
 	return x.view.groups[ref.Literal]
+}
+
+// unavailable answers for a target group without targets; clients of gRPC hear it in their own words.
+func (x *exchange) unavailable(version string) {
+	if version != "GRPC" || !isGRPC(x.r) {
+		x.fail(http.StatusServiceUnavailable)
+		return
+	}
+	h := x.w.Header()
+	h.Set("Grpc-Status", "14")
+	h.Set("Grpc-Message", "Service Temporarily Unavailable")
+	x.generate(http.StatusOK, "application/grpc", "")
+	x.conn.counts.generated(http.StatusServiceUnavailable)
+}
+
+// hostForTarget is the Host that the target gets. Unless it is to be preserved, it names the listener's port just when that is
+// not the default one.
+func (x *exchange) hostForTarget() string {
+	if x.view.settings.preserveHost {
+		return x.host
+	}
+	port := x.view.listener.Port
+	name := x.host
+	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, ']') {
+		if port != 80 && port != 443 {
+			return name
+		}
+		return name[:i]
+	}
+	if port != 80 && port != 443 {
+		return name + ":" + strconv.Itoa(int(port))
+	}
+	return name
 }
 
 func isGRPC(r *http.Request) bool {

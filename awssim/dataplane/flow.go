@@ -74,7 +74,7 @@ func (f *front) serveFlow(conn *clientConn, v *view) {
 	var client net.Conn = conn
 	protocol := ""
 	if v.listener.Protocol == "TLS" {
-		secure := tls.Server(conn, f.tlsConfig())
+		secure := tls.Server(conn, f.tls())
 		ctx, cancel := context.WithTimeout(b.plane.ctx, connectTimeout)
 		err := secure.HandshakeContext(ctx)
 		cancel()

@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ type front struct {
 	key      frontKey
 	view     atomic.Pointer[view]
 	servers  *servers // HTTP and HTTPS
+	tls      func() *tls.Config
 
 	mu       sync.Mutex
 	tcpPort  int32 // what is bound on loopback; 0: nothing
@@ -34,6 +36,7 @@ type front struct {
 func newFront(b *balancer, key frontKey, v *view) *front {
 	f := &front{balancer: b, key: key, virtual: map[netip.Addr][]io.Closer{}, flows: map[*flow]bool{}, conns: map[*clientConn]bool{}}
 	f.view.Store(v)
+	f.tls = sync.OnceValue(f.newTLSConfig)
 	if key.protocol == "HTTP" || key.protocol == "HTTPS" {
 		f.servers = newServers(f)
 	}
@@ -238,6 +241,15 @@ type clientConn struct {
 	counts tally          // of the load balancer, and of it in that zone
 	since  time.Time
 	closed atomic.Bool
+
+	// Of HTTP listeners.
+	wire     *wireConn            // HTTP/1
+	tls      *tls.ConnectionState // of HTTPS listeners
+	chosen   string               // ARN of the certificate shown
+	refused  *clientCertError     // why the handshake failed, if it was the client's certificate
+	traced   sync.Once
+	trace    string // see traceID
+	requests atomic.Int64
 }
 
 // Close implements net.Conn.
@@ -249,18 +261,6 @@ func (c *clientConn) Close() error {
 		c.front.mu.Unlock()
 	}
 	return c.Conn.Close()
-}
-
-// Write implements net.Conn; the HTTP server's own error pages become the load balancer's.
-func (c *clientConn) Write(p []byte) (int, error) {
-	if page, ok := replaceErrorPage(p); ok {
-		c.front.balancer.counters.generated(400)
-		if _, err := c.Conn.Write(page); err != nil {
-			return 0, err
-		}
-		return len(p), nil
-	}
-	return c.Conn.Write(p)
 }
 
 // CloseWrite sends the end of the answer.

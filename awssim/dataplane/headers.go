@@ -1,7 +1,6 @@
 package dataplane
 
 import (
-	"crypto/tls"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -32,12 +31,22 @@ func dropHopByHop(h http.Header) {
 func (x *exchange) requestHeaders() http.Header {
 	in := x.r.Header
 	out := make(http.Header, len(in)+6)
+	dropped, forwarded := x.head != nil && x.head.dropped > 0, false
 	for name, lines := range in {
-		if x.view.settings.dropInvalid && !validName(name) {
-			x.conn.counts.add(droppedHeaderCount, 1)
-			continue
+		if !plain(name) {
+			if x.view.settings.dropInvalid {
+				dropped = true
+				continue
+			}
+			forwarded = true
 		}
 		out[name] = lines
+	}
+	if dropped {
+		x.conn.counts.add(droppedHeaderCount, 1)
+	}
+	if forwarded {
+		x.conn.counts.add(forwardedHeaderCount, 1)
 	}
 	upgrade := upgradeOf(in)
 	trailers := strings.Contains(strings.ToLower(in.Get("Te")), "trailers")
@@ -56,10 +65,11 @@ func (x *exchange) requestHeaders() http.Header {
 	out["X-Forwarded-Proto"] = []string{x.scheme()}
 	out["X-Forwarded-Port"] = []string{strconv.Itoa(int(x.view.listener.Port))}
 	out["X-Amzn-Trace-Id"] = []string{x.traceID(in.Get("X-Amzn-Trace-Id"))}
-	if x.secure && x.view.settings.tlsHeaders {
-		a := attributes(x.view.listener.Attributes)
-		out.Set(a.text("routing.http.request.x_amzn_tls_version.header_name", "X-Amzn-Tls-Version"), strings.ReplaceAll(tls.VersionName(x.r.TLS.Version), "TLS 1", "TLSv1"))
-		out.Set(a.text("routing.http.request.x_amzn_tls_cipher_suite.header_name", "X-Amzn-Tls-Cipher-Suite"), cipherName(x.r.TLS.CipherSuite))
+	if x.head != nil && x.head.expect != "" {
+		out["Expect"] = []string{x.head.expect}
+	}
+	if x.secure {
+		x.tlsHeaders(out)
 	}
 	x.identityHeaders(out)
 	return out
@@ -78,17 +88,6 @@ func upgradeOf(h http.Header) string {
 		}
 	}
 	return ""
-}
-
-// validName is what routing.http.drop_invalid_header_fields lets through.
-func validName(name string) bool {
-	for i := range len(name) {
-		c := name[i]
-		if c != '-' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
-			return false
-		}
-	}
-	return name != ""
 }
 
 // forwardedFor sets X-Forwarded-For by the load balancer's mode.
@@ -146,23 +145,4 @@ func mergeTrace(before, id string) string {
 		first = "Self=" + id
 	}
 	return strings.Join(append([]string{first}, kept...), ";")
-}
-
-// openSSLNames are the names of cipher suites in headers and logs; TLS 1.3 suites have the same name everywhere.
-var openSSLNames = map[uint16]string{
-	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: "ECDHE-ECDSA-AES128-GCM-SHA256",
-	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384: "ECDHE-ECDSA-AES256-GCM-SHA384",
-	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256:   "ECDHE-RSA-AES128-GCM-SHA256",
-	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384:   "ECDHE-RSA-AES256-GCM-SHA384",
-	tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA:    "ECDHE-ECDSA-AES128-SHA",
-	tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA:    "ECDHE-ECDSA-AES256-SHA",
-	tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA:      "ECDHE-RSA-AES128-SHA",
-	tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA:      "ECDHE-RSA-AES256-SHA",
-}
-
-func cipherName(id uint16) string {
-	if name, ok := openSSLNames[id]; ok {
-		return name
-	}
-	return tls.CipherSuiteName(id)
 }

@@ -2,7 +2,9 @@ package dataplane
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -12,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
 
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 )
@@ -43,9 +46,11 @@ func (x *exchange) proxy(g *group, t *target, targets []*target, host, uri strin
 	t.inFlight.Add(1)
 	defer t.inFlight.Add(-1)
 	defer func() { _ = res.Body.Close() }()
+	x.status, x.targetStatus, x.headAt = res.StatusCode, res.StatusCode, x.now()
 	x.groupCounts(g).answered(res.StatusCode)
 	x.conn.counts.answered(res.StatusCode)
 	if res.StatusCode == http.StatusSwitchingProtocols {
+		x.upgraded = true
 		x.tunnel(res, idle)
 		return
 	}
@@ -56,14 +61,16 @@ func (x *exchange) proxy(g *group, t *target, targets []*target, host, uri strin
 func (x *exchange) send(t *target, out *http.Request) (*http.Response, error) {
 	t.inFlight.Add(1)
 	defer t.inFlight.Add(-1)
-	out.URL.Host = t.addrPort().String()
+	to := t.addrPort()
+	x.target, x.sentAt = to, x.now()
+	out.URL.Host = to.String()
 	return t.transportTo().RoundTrip(out)
 }
 
 // outgoing is the request as the target gets it.
 func (x *exchange) outgoing(ctx context.Context, secure bool, host, uri string, idle *watchdog) *http.Request {
 	from := x.view.privateAddress(x.conn.zone, false)
-	path, query, hasQuery := strings.Cut(uri, "?")
+	path, query, hasQuery := strings.Cut(withoutControls(uri), "?")
 	out := (&http.Request{
 		Method: x.r.Method, Header: x.requestHeaders(), Host: host,
 		URL:           &url.URL{Scheme: "http", Opaque: path, RawQuery: query, ForceQuery: hasQuery && query == ""},
@@ -75,6 +82,7 @@ func (x *exchange) outgoing(ctx context.Context, secure bool, host, uri string, 
 	if secure {
 		out.URL.Scheme = "https"
 	}
+	out.Close = x.head != nil && x.head.closes
 	if strings.HasPrefix(path, "//") { // an opaque part would be taken for scheme://host
 		out.URL.Opaque = ""
 		out.URL.RawPath = path
@@ -82,9 +90,26 @@ func (x *exchange) outgoing(ctx context.Context, secure bool, host, uri string, 
 	}
 	if x.r.ContentLength != 0 {
 		out.Body = &requestBody{ReadCloser: x.r.Body, idle: idle}
+		x.body = out.Body.(*requestBody)
 		out.Trailer = x.r.Trailer
 	}
 	return out
+}
+
+// withoutControls percent-encodes control characters, which no HTTP library sends; all else goes as it came.
+func withoutControls(uri string) string {
+	if strings.IndexFunc(uri, unicode.IsControl) < 0 {
+		return uri
+	}
+	var b strings.Builder
+	for i := range len(uri) {
+		if c := uri[i]; c < ' ' || c == 0x7f {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // requestBody tells a client that fails from a target that fails, and lets a refused request be sent again.
@@ -92,13 +117,19 @@ type requestBody struct {
 	io.ReadCloser
 	idle   *watchdog
 	failed atomic.Bool
+	ended  atomic.Bool
+	read   atomic.Int64
 }
 
 // Read implements io.Reader.
 func (b *requestBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.idle.feed()
-	if err != nil && err != io.EOF {
+	b.read.Add(int64(n))
+	switch {
+	case err == io.EOF:
+		b.ended.Store(true)
+	case err != nil:
 		b.failed.Store(true)
 	}
 	return n, err
@@ -129,8 +160,15 @@ func (x *exchange) failed(ctx context.Context, g *group, out *http.Request, err 
 	body, _ := out.Body.(*requestBody)
 	switch {
 	case errors.Is(context.Cause(ctx), errIdle):
+		if body != nil && !body.ended.Load() {
+			x.closes = true
+			x.fail(http.StatusRequestTimeout) // it is the client that is silent
+			return
+		}
 		x.fail(http.StatusGatewayTimeout)
-	case x.r.Context().Err() != nil: // the client is gone
+	case x.r.Context().Err() != nil && (body == nil || !body.failed.Load()): // the client is gone
+		x.status = statusClientGone
+		x.conn.counts.generated(statusClientGone)
 		panic(http.ErrAbortHandler)
 	case errors.As(err, &d):
 		x.groupCounts(g).add(targetConnectionErrorCount, 1)
@@ -139,13 +177,23 @@ func (x *exchange) failed(ctx context.Context, g *group, out *http.Request, err 
 			return
 		}
 		x.fail(http.StatusBadGateway)
-	case body != nil && body.failed.Load():
+	case body != nil && body.failed.Load(): // the client broke off, or its body is malformed
 		x.fail(http.StatusBadRequest)
 	case errors.As(err, &timeout) && timeout.Timeout():
 		x.fail(http.StatusGatewayTimeout)
 	default:
+		if isTLSError(err) {
+			x.groupCounts(g).add(targetTLSErrorCount, 1)
+		}
 		x.fail(http.StatusBadGateway)
 	}
+}
+
+// isTLSError reports whether a target could not be spoken to securely.
+func isTLSError(err error) bool {
+	var record tls.RecordHeaderError
+	var alert tls.AlertError
+	return errors.As(err, &record) || errors.As(err, &alert)
 }
 
 // respond passes a target's answer on. It breaks the client's connection when the target breaks off.
@@ -180,7 +228,7 @@ func (x *exchange) respond(g *group, t *target, res *http.Response, idle *watchd
 			if _, werr := x.w.Write((*buf)[:n]); werr != nil {
 				return
 			}
-			x.conn.counts.add(processedBytes, int64(n))
+			x.sent += int64(n)
 			flush()
 		}
 		if err == io.EOF {
@@ -202,6 +250,7 @@ func (x *exchange) respond(g *group, t *target, res *http.Response, idle *watchd
 func (x *exchange) tunnel(res *http.Response, idle *watchdog) {
 	target, ok := res.Body.(io.ReadWriteCloser)
 	if !ok || upgradeOf(x.r.Header) == "" {
+		x.upgraded = false
 		x.fail(http.StatusBadGateway)
 		return
 	}
@@ -227,9 +276,12 @@ func (x *exchange) tunnel(res *http.Response, idle *watchdog) {
 		return
 	}
 	var both sync.WaitGroup
-	both.Go(func() { _, _ = pump(target, buffered.Reader, idle); _ = target.Close() })
-	both.Go(func() { _, _ = pump(client, target, idle); _ = client.Close() })
+	var up, down int64
+	both.Go(func() { up, _ = pump(target, buffered.Reader, idle); _ = target.Close() })
+	both.Go(func() { down, _ = pump(client, target, idle); _ = client.Close() })
 	both.Wait()
+	x.received += up
+	x.sent += down
 }
 
 // pump copies until an end or an error and returns how much it was.

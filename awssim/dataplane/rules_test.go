@@ -1,7 +1,6 @@
 package dataplane
 
 import (
-	"crypto/tls"
 	"net/netip"
 	"strings"
 	"testing"
@@ -87,26 +86,6 @@ func TestThresholdsDecideAboutHealth(t *testing.T) {
 		}
 		if got.String() != tc.want {
 			t.Errorf("%s: %s, want %s", tc.checks, got.String(), tc.want)
-		}
-	}
-}
-
-func TestSecurityPoliciesNameTheirVersions(t *testing.T) {
-	t.Parallel()
-	for policy, want := range map[string][2]uint16{
-		"ELBSecurityPolicy-TLS13-1-3-2021-06":         {tls.VersionTLS13, tls.VersionTLS13},
-		"ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09":  {tls.VersionTLS12, tls.VersionTLS13},
-		"ELBSecurityPolicy-TLS13-1-0-FIPS-2023-04":    {tls.VersionTLS10, tls.VersionTLS13},
-		"ELBSecurityPolicy-TLS-1-2-Ext-2018-06":       {tls.VersionTLS12, tls.VersionTLS12},
-		"ELBSecurityPolicy-FS-1-1-2019-08":            {tls.VersionTLS11, tls.VersionTLS12},
-		"ELBSecurityPolicy-FS-2018-06":                {tls.VersionTLS10, tls.VersionTLS12},
-		"ELBSecurityPolicy-2016-08":                   {tls.VersionTLS10, tls.VersionTLS12},
-		"":                                            {tls.VersionTLS10, tls.VersionTLS12},
-		"ELBSecurityPolicy-TLS13-1-1-2021-06":         {tls.VersionTLS11, tls.VersionTLS13},
-		"ELBSecurityPolicy-TLS13-1-3-FIPS-PQ-2025-09": {tls.VersionTLS13, tls.VersionTLS13},
-	} {
-		if low, high := versionsOf(policy); low != want[0] || high != want[1] {
-			t.Errorf("%s: %s to %s", policy, tls.VersionName(low), tls.VersionName(high))
 		}
 	}
 }

@@ -50,7 +50,7 @@ func (s *servers) update(v *view) {
 		Handler:           s.front,
 		ReadHeaderTimeout: wanted.idle,
 		IdleTimeout:       wanted.idle,
-		MaxHeaderBytes:    maxHeaderBytes,
+		MaxHeaderBytes:    2 * maxHead, // wireConn refuses before
 		Protocols:         protocols,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ErrorLog:          log.New(io.Discard, "", 0),
@@ -72,11 +72,30 @@ func (s *servers) serve(c *clientConn) {
 	s.mu.Lock()
 	queue := s.queue
 	s.mu.Unlock()
-	var conn net.Conn = c
-	if s.front.key.protocol == "HTTPS" {
-		conn = tls.Server(c, s.front.tlsConfig())
+	if s.front.key.protocol != "HTTPS" {
+		c.wire = newWireConn(c, c)
+		if queue == nil || !queue.put(c.wire) {
+			abort(c)
+		}
+		return
 	}
-	if queue == nil || !queue.put(conn) {
+	if queue == nil || !s.front.balancer.plane.spawn(func() { s.secure(queue, c) }) {
+		abort(c)
+	}
+}
+
+// secure does the TLS handshake of a connection and hands it on by the protocol that was agreed.
+func (s *servers) secure(queue *connQueue, c *clientConn) {
+	conn := s.front.handshake(c)
+	if conn == nil {
+		return
+	}
+	var served net.Conn = conn // net/http looks for the type that speaks HTTP/2
+	if c.tls.NegotiatedProtocol != "h2" {
+		c.wire = newWireConn(conn, c)
+		served = c.wire
+	}
+	if !queue.put(served) {
 		abort(c)
 	}
 }
@@ -110,8 +129,11 @@ type connKey struct{}
 
 // withConn makes the connection known to its requests.
 func withConn(ctx context.Context, c net.Conn) context.Context {
-	if t, ok := c.(*tls.Conn); ok {
+	switch t := c.(type) {
+	case *tls.Conn:
 		c = t.NetConn()
+	case *wireConn:
+		c = t.client
 	}
 	return context.WithValue(ctx, connKey{}, c)
 }

@@ -61,6 +61,23 @@ type balancerSettings struct {
 	xffMode     string // append, preserve, remove
 	xffPort     bool
 	crossZone   bool
+
+	desync       string // monitor, defensive, strictest
+	preserveHost bool
+	accessLog    logPlace
+	connLog      logPlace
+	checkLog     logPlace
+}
+
+// logPlace is where a log goes; no bucket: it is not written.
+type logPlace struct{ bucket, prefix string }
+
+// place reads the attributes of a log.
+func (a attributes) place(log string) logPlace {
+	if !a.flag(log+".s3.enabled", false) {
+		return logPlace{}
+	}
+	return logPlace{a[log+".s3.bucket"], a[log+".s3.prefix"]}
 }
 
 func readBalancerSettings(lb *LoadBalancer) balancerSettings {
@@ -74,6 +91,12 @@ func readBalancerSettings(lb *LoadBalancer) balancerSettings {
 		xffMode:     a.text("routing.http.xff_header_processing.mode", "append"),
 		xffPort:     a.flag("routing.http.xff_client_port.enabled", false),
 		crossZone:   a.flag("load_balancing.cross_zone.enabled", lb.Type == stack.Application),
+
+		desync:       a.text("routing.http.desync_mitigation_mode", "defensive"),
+		preserveHost: a.flag("routing.http.preserve_host_header.enabled", false),
+		accessLog:    a.place("access_logs"),
+		connLog:      a.place("connection_logs"),
+		checkLog:     a.place("health_check_logs"),
 	}
 }
 

@@ -40,6 +40,11 @@ const (
 	elb503Count
 	elb504Count
 	droppedHeaderCount
+	forwardedHeaderCount
+	desyncCount
+	requestCountIPv6
+	processedBytesIPv6
+	nonStickyCount
 	grpcRequestCount
 	target2xxCount
 	target3xxCount
@@ -70,8 +75,10 @@ var applicationNames = map[metric]string{
 	target2xxCount:   "HTTPCode_Target_2XX_Count", target3xxCount: "HTTPCode_Target_3XX_Count",
 	target4xxCount: "HTTPCode_Target_4XX_Count", target5xxCount: "HTTPCode_Target_5XX_Count",
 	targetConnectionErrorCount: "TargetConnectionErrorCount", targetTLSErrorCount: "TargetTLSNegotiationErrorCount",
-	unhealthyRoutingCount: "UnhealthyRoutingRequestCount",
-	authErrorCount:        "ELBAuthError", authFailureCount: "ELBAuthFailure", authLatency: "ELBAuthLatency",
+	unhealthyRoutingCount: "UnhealthyRoutingRequestCount", forwardedHeaderCount: "ForwardedInvalidHeaderRequestCount",
+	desyncCount: "DesyncMitigationMode_NonCompliant_Request_Count", requestCountIPv6: "IPv6RequestCount",
+	processedBytesIPv6: "IPv6ProcessedBytes", nonStickyCount: "NonStickyRequestCount",
+	authErrorCount: "ELBAuthError", authFailureCount: "ELBAuthFailure", authLatency: "ELBAuthLatency",
 	authRefreshCount: "ELBAuthRefreshTokenSuccess", authSuccessCount: "ELBAuthSuccess",
 	authClaimsSizeCount: "ELBAuthUserClaimsSizeExceeded",
 }

@@ -3,37 +3,15 @@ package dataplane
 import (
 	"cmp"
 	"crypto/ecdsa"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/sslpolicy"
 )
-
-// policyVersions maps the beginning of a security policy's name to its TLS versions; the first that fits counts.
-var policyVersions = []struct {
-	prefix   string
-	min, max uint16
-}{
-	{"ELBSecurityPolicy-TLS13-1-3-", tls.VersionTLS13, tls.VersionTLS13},
-	{"ELBSecurityPolicy-TLS13-1-2-", tls.VersionTLS12, tls.VersionTLS13},
-	{"ELBSecurityPolicy-TLS13-1-1-", tls.VersionTLS11, tls.VersionTLS13},
-	{"ELBSecurityPolicy-TLS13-1-0-", tls.VersionTLS10, tls.VersionTLS13},
-	{"ELBSecurityPolicy-TLS-1-2-", tls.VersionTLS12, tls.VersionTLS12},
-	{"ELBSecurityPolicy-TLS-1-1-", tls.VersionTLS11, tls.VersionTLS12},
-	{"ELBSecurityPolicy-FS-1-2-", tls.VersionTLS12, tls.VersionTLS12},
-	{"ELBSecurityPolicy-FS-1-1-", tls.VersionTLS11, tls.VersionTLS12},
-	{"", tls.VersionTLS10, tls.VersionTLS12}, // ELBSecurityPolicy-2016-08 and its like
-}
-
-func versionsOf(policy string) (minimum, maximum uint16) {
-	for _, p := range policyVersions {
-		if strings.HasPrefix(policy, p.prefix) {
-			return p.min, p.max
-		}
-	}
-	return tls.VersionTLS10, tls.VersionTLS12
-}
 
 // alpnProtocols are the protocols of an NLB's ALPN policy in the order of its preference.
 var alpnProtocols = map[string][]string{
@@ -43,14 +21,26 @@ var alpnProtocols = map[string][]string{
 	"HTTP2Preferred": {"h2", "http/1.1", "http/1.0"},
 }
 
-// tlsConfig serves each handshake by the view of its moment.
-func (f *front) tlsConfig() *tls.Config {
+// newTLSConfig makes the configuration of a listener, once, since it holds the keys of session tickets; each handshake is served by the
+// view of its moment.
+func (f *front) newTLSConfig() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS10, // the security policy of the moment says what really holds
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 			v := f.view.Load()
-			c := &tls.Config{GetCertificate: v.certs().choose}
-			c.MinVersion, c.MaxVersion = versionsOf(v.listener.SSLPolicy)
+			conn, _ := hello.Conn.(*clientConn)
+			c := &tls.Config{GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+				i, err := v.certs().choose(hello)
+				if err != nil {
+					return nil, err
+				}
+				if conn != nil {
+					conn.chosen = v.listener.Certificates[i].ARN
+				}
+				return v.certs().all[i], nil
+			}}
+			applyPolicy(c, v.listener.SSLPolicy)
+			v.authenticateClients(c, conn)
 			switch {
 			case v.listener.Protocol == "TLS":
 				c.NextProtos = overlap(alpnProtocols[v.listener.ALPN], hello.SupportedProtos)
@@ -62,6 +52,25 @@ func (f *front) tlsConfig() *tls.Config {
 			return c, nil
 		},
 	}
+}
+
+// applyPolicy sets versions, the cipher suites that crypto/tls has, and key exchanges. Those of TLS 1.3 cannot be chosen.
+func applyPolicy(c *tls.Config, name string) {
+	policy, ok := sslpolicy.Named(name)
+	if !ok {
+		policy, _ = sslpolicy.Named(sslpolicy.Default)
+	}
+	c.MinVersion, c.MaxVersion = policy.Low, policy.High
+	c.CipherSuites = []uint16{} // not nil, which would be all
+	for _, cipher := range policy.Ciphers {
+		if id, ok := cipherSuites[cipher]; ok {
+			c.CipherSuites = append(c.CipherSuites, id)
+		}
+	}
+	if policy.PostQuantum {
+		c.CurvePreferences = []tls.CurveID{tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024}
+	}
+	c.CurvePreferences = append(c.CurvePreferences, tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521)
 }
 
 // overlap keeps of the server's protocols what the client offers: without any, a load balancer goes on without ALPN where
@@ -115,30 +124,27 @@ func leafOf(c *tls.Certificate) *x509.Certificate {
 	return leaf
 }
 
-// choose prefers, among the certificates that cover the server name, one that the client can use, unexpired, ECDSA, and valid
-// for longer. No server name or no match gives the default certificate.
-func (c *certificates) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+// choose prefers, among the certificates that cover the server name, one that the client can use, ECDSA, unexpired, with a stronger hash,
+// a longer key, and valid for longer. It returns its index. No server name or no match gives the default certificate.
+func (c *certificates) choose(hello *tls.ClientHelloInfo) (int, error) {
 	if len(c.all) == 0 {
-		return nil, errNoCertificate
+		return 0, errNoCertificate
 	}
 	name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
 	wildcard := ""
 	if _, parent, ok := strings.Cut(name, "."); ok {
 		wildcard = "*." + parent
 	}
-	var best *tls.Certificate
+	best := -1
 	for i, cert := range c.all {
 		if name == "" || !c.names[i][name] && !c.names[i][wildcard] {
 			continue
 		}
-		if best == nil || preference(cert, best, hello) > 0 {
-			best = cert
+		if best < 0 || preference(cert, c.all[best], hello) > 0 {
+			best = i
 		}
 	}
-	if best == nil {
-		best = c.all[0]
-	}
-	return best, nil
+	return max(best, 0), nil
 }
 
 func preference(a, b *tls.Certificate, hello *tls.ClientHelloInfo) int {
@@ -155,12 +161,41 @@ func preference(a, b *tls.Certificate, hello *tls.ClientHelloInfo) int {
 			return -1
 		}
 	}
-	return cmp.Compare(a.Leaf.NotAfter.Unix(), b.Leaf.NotAfter.Unix())
+	return cmp.Or(
+		cmp.Compare(hashBits(a.Leaf), hashBits(b.Leaf)), cmp.Compare(keyBits(a.Leaf), keyBits(b.Leaf)),
+		cmp.Compare(a.Leaf.NotAfter.Unix(), b.Leaf.NotAfter.Unix()),
+	)
+}
+
+// hashBits is the length of the hash that a certificate is signed with; 0: an old or unknown one.
+func hashBits(c *x509.Certificate) int {
+	switch c.SignatureAlgorithm {
+	case x509.SHA256WithRSA, x509.ECDSAWithSHA256, x509.SHA256WithRSAPSS:
+		return 256
+	case x509.SHA384WithRSA, x509.ECDSAWithSHA384, x509.SHA384WithRSAPSS:
+		return 384
+	case x509.SHA512WithRSA, x509.ECDSAWithSHA512, x509.SHA512WithRSAPSS:
+		return 512
+	}
+	return 0
+}
+
+// keyBits is the length of a certificate's key.
+func keyBits(c *x509.Certificate) int {
+	switch key := c.PublicKey.(type) {
+	case *rsa.PublicKey:
+		return key.N.BitLen()
+	case *ecdsa.PublicKey:
+		return key.Curve.Params().BitSize
+	}
+	return 0
 }
 
 // targetTLS is how a load balancer speaks to targets: their certificates are never verified and no server name is sent.
 func targetTLS() *tls.Config {
-	return &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10}
+	c := &tls.Config{InsecureSkipVerify: true}
+	applyPolicy(c, "ELBSecurityPolicy-TLS13-1-0-2021-06")
+	return c
 }
 
 // http2Only makes a transport speak HTTP/2 from the first byte, with or without TLS.

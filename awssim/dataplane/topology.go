@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"net/netip"
 
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -60,6 +61,7 @@ type Listener struct {
 	Port         int32
 	Protocol     string // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP, QUIC, TCP_QUIC
 	Certificates []Certificate
+	Clients      ClientAuth // HTTPS: mutual TLS
 	SSLPolicy    string
 	ALPN         string // TLS: HTTP1Only, HTTP2Only, HTTP2Optional, HTTP2Preferred, None
 	Attributes   map[string]string
@@ -75,6 +77,15 @@ type Certificate struct {
 	TLS tls.Certificate
 }
 
+// ClientAuth is how a listener authenticates its clients by certificates.
+type ClientAuth struct {
+	Mode         string // off (or empty), passthrough, verify
+	Authorities  []*x509.Certificate
+	Revoked      func(*x509.Certificate) bool // nil: none; called concurrently
+	IgnoreExpiry bool
+	Advertise    bool // name the authorities in the handshake
+}
+
 // TargetGroup is one target group with its targets.
 type TargetGroup struct {
 	ARN             string
@@ -83,6 +94,7 @@ type TargetGroup struct {
 	Protocol        string // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP, QUIC, TCP_QUIC
 	ProtocolVersion string // HTTP1, HTTP2, GRPC; empty means HTTP1
 	Port            int32
+	ControlPort     int32 // of the target optimizer's agent; 0: none
 	HealthCheck     stack.HealthCheck
 	Attributes      map[string]string
 	Targets         []Target

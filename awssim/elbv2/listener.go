@@ -12,6 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/sslpolicy"
 )
 
 // listenerSettings is what a listener does, apart from its rules, attributes and tags.
@@ -132,7 +133,7 @@ func (s *Service) secureSettings(lb *account.LoadBalancer, self *account.Listene
 		return err
 	}
 	want.policy = cmp.Or(aws.ToString(policy), want.policy, defaultPolicy)
-	if _, ok := policyNamed(want.policy); !ok {
+	if _, ok := sslpolicy.Named(want.policy); !ok {
 		return policyNotFound(want.policy)
 	}
 	switch {

@@ -1,0 +1,170 @@
+package dataplane
+
+import (
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/accesslog"
+)
+
+// account is what an access log tells of an exchange.
+type account struct {
+	begun    time.Time
+	sentAt   time.Time // when the request was sent to a target
+	headAt   time.Time // when the head of the target's answer came
+	received int64
+	sent     int64 // of the answer's body, or of a tunnel
+	status   int   // 0: nothing was answered
+
+	body         *requestBody // that was sent to the target; nil: none
+	group        *group       // that was chosen
+	target       netip.AddrPort
+	targetStatus int
+
+	priority  accesslog.Priority
+	actions   [4]string
+	acts      int
+	location  string
+	newHost   string
+	newURI    string
+	transform string
+	upgraded  bool
+}
+
+func newAccount() account { return account{begun: time.Now(), priority: accesslog.NoRule} }
+
+// acted notes an action that was executed, in the log's words.
+func (a *account) acted(name string) {
+	if a.acts < len(a.actions) {
+		a.actions[a.acts] = name
+		a.acts++
+	}
+}
+
+// transformed notes the outcome of a rule's transforms.
+func (a *account) transformed(host, uri string, err error) {
+	if err == nil {
+		a.newHost, a.newURI, a.transform = host, uri, "TransformSuccess"
+		return
+	}
+	switch text := err.Error(); {
+	case strings.Contains(text, "rewritten host"):
+		a.transform = "TransformInvalidHost"
+	case strings.Contains(text, "compile"):
+		a.transform = "TransformRegexSyntaxError"
+	default:
+		a.transform = "TransformInvalidPath"
+	}
+}
+
+// finish counts and logs the exchange.
+func (x *exchange) finish() {
+	if x.body != nil {
+		x.received += x.body.read.Load()
+	}
+	bytes := x.received + x.sent
+	x.conn.counts.add(processedBytes, bytes)
+	if x.conn.client.Addr().Is6() {
+		x.conn.counts.add(processedBytesIPv6, bytes)
+	}
+	place := x.view.settings.accessLog
+	if logs := x.front.balancer.plane.logs; logs != nil && place.bucket != "" {
+		entry := x.entry()
+		logs.Add(x.front.balancer.stream(place, accesslog.Access, x.view.privateAddress(x.conn.zone, false)), entry.Line())
+	}
+}
+
+// entry is the exchange as the access log has it.
+func (x *exchange) entry() accesslog.Request {
+	now := x.now()
+	e := accesslog.Request{
+		Type: x.kind(), Time: now, LoadBalancer: x.front.balancer.resource(), Client: x.conn.client, Target: x.target,
+		RequestTime: -1, TargetTime: -1, ResponseTime: -1, Status: x.status, TargetStatus: x.targetStatus,
+		Received: x.received, Sent: x.sent + x.headSize(), Method: x.r.Method, Protocol: x.r.Proto, UserAgent: x.r.UserAgent(),
+		TraceID: x.r.Header.Get("X-Amzn-Trace-Id"), Priority: x.priority, Created: x.begun, Actions: x.actions[:x.acts],
+		RedirectURL: x.location, ConnectionTrace: x.conn.traceID(),
+		TransformedHost: x.newHost, TransformedURI: x.newURI, TransformStatus: x.transform,
+	}
+	if x.identity.action != "" {
+		e.Actions = append([]string{x.identity.action}, e.Actions...)
+		e.ErrorReason = string(x.identity.reason)
+	}
+	if x.head == nil {
+		e.Received += headerSize(x.r.Header)
+	} else {
+		e.Classification, e.ClassificationReason = x.head.class.String(), x.head.reason
+		if x.head.refuse != 0 {
+			e.Method, e.Protocol = x.head.method, x.head.version
+		}
+	}
+	if e.Method != "" {
+		e.URL = x.url()
+	}
+	if !x.sentAt.IsZero() {
+		e.RequestTime = x.sentAt.Sub(x.begun)
+		if !x.headAt.IsZero() {
+			e.TargetTime, e.ResponseTime = x.headAt.Sub(x.sentAt), now.Sub(x.headAt)
+		}
+	}
+	if x.group != nil {
+		e.TargetGroup = x.group.arn
+	}
+	if s := x.conn.tls; s != nil {
+		e.Cipher, e.TLSVersion, e.Domain, e.Certificate = cipherName(s.CipherSuite), versionName(s.Version), s.ServerName, x.conn.chosen
+		if s.DidResume {
+			e.Certificate = "session-reused"
+		}
+	}
+	return e
+}
+
+// url is the request's, with protocol, host and the listener's port.
+func (x *exchange) url() string {
+	uri := x.path
+	if x.hasQuery {
+		uri += "?" + x.query
+	}
+	host := x.host
+	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
+		host = host[:i]
+	}
+	return x.scheme() + "://" + host + ":" + strconv.Itoa(int(x.view.listener.Port)) + uri
+}
+
+// kind is the entry's type.
+func (x *exchange) kind() string {
+	kinds := [2]string{"http", "https"}
+	switch {
+	case x.upgraded:
+		kinds = [2]string{"ws", "wss"}
+	case x.r.ProtoMajor == 2 && isGRPC(x.r):
+		return "grpcs"
+	case x.r.ProtoMajor == 2:
+		return "h2"
+	}
+	if x.secure {
+		return kinds[1]
+	}
+	return kinds[0]
+}
+
+// headSize is about the bytes of the answer's head, 0 when there was none.
+func (x *exchange) headSize() int64 {
+	if x.status == 0 || x.status == statusClientGone {
+		return 0
+	}
+	return int64(len("HTTP/1.1 200 OK\r\n\r\n")) + headerSize(x.w.Header())
+}
+
+func headerSize(h http.Header) int64 {
+	size := 0
+	for name, lines := range h {
+		for _, line := range lines {
+			size += len(name) + len(line) + len(": \r\n")
+		}
+	}
+	return int64(size)
+}
