@@ -1,6 +1,7 @@
 // Package account is the one state of a simulated AWS account in one region: every resource of every service, plain structs
 // in maps, with the lookups and the dependency rules that several services share. No wire format, no validation of
-// requests, no SDK types. It imports only the standard library, awssim/clock and the pure awssim/iam/policy and internal/stack.
+// requests, no SDK types. It imports only the standard library, awssim/clock and the pure awssim/iam/policy, awssim/webacl and
+// internal/stack.
 package account
 
 import (
@@ -26,6 +27,9 @@ type Account struct {
 	Identity  // users, roles, policies, sessions: identity.go
 
 	UserPools map[string]*UserPool // by ARN; nil: load balancers take any
+
+	Defence      // web ACLs, protections of Shield: webacl.go, shield.go
+	Acceleration // accelerators: accelerator.go
 
 	changed    []func()
 	visibility visibility

@@ -32,6 +32,11 @@ type Profile struct {
 	BalancingListed           time.Duration // ELB resource created → in lists that are not asked for by ARN or name
 	TargetTerminated          time.Duration // instance terminated → its targets gone
 	NetworkDeregister         time.Duration // target of a network load balancer deregistered → no new flows
+	WebACLKnown               time.Duration // web ACL or load balancer created → AWS WAF can associate it
+	WebACLEffective           time.Duration // web ACL associated → in effect
+	AcceleratorDeploy         time.Duration // accelerator created → deployed
+	AcceleratorChange         time.Duration // accelerator or what is below it changed → deployed
+	EndpointInitial           time.Duration // endpoint added to an accelerator → first verdict on its health
 }
 
 // DrainFor is how long a target drains whose group asks for delay.
@@ -65,6 +70,11 @@ func Fast() Profile {
 		BalancingListed:           5 * ms,
 		TargetTerminated:          50 * ms,
 		NetworkDeregister:         20 * ms,
+		WebACLKnown:               20 * ms,
+		WebACLEffective:           50 * ms,
+		AcceleratorDeploy:         100 * ms,
+		AcceleratorChange:         50 * ms,
+		EndpointInitial:           50 * ms,
 	}
 }
 
@@ -93,6 +103,11 @@ func Real() Profile {
 		BalancingListed:           2 * time.Second,
 		TargetTerminated:          2 * time.Minute,
 		NetworkDeregister:         time.Minute,
+		WebACLKnown:               15 * time.Second,
+		WebACLEffective:           30 * time.Second,
+		AcceleratorDeploy:         2 * time.Minute,
+		AcceleratorChange:         30 * time.Second,
+		EndpointInitial:           30 * time.Second,
 	}
 }
 

@@ -1,0 +1,165 @@
+package account
+
+import (
+	"slices"
+	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/webacl"
+)
+
+// Defence is what AWS WAF, its classic generation and Shield Advanced hold. The zero value is empty and ready.
+type Defence struct {
+	WebACLs     map[string]*WebACL     // of WAFv2, by ARN
+	IPSets      map[string]*IPSet      // of WAFv2, by ARN
+	ClassicACLs map[string]*ClassicACL // of WAF Regional, by id
+
+	Subscription *ShieldSubscription    // nil: not subscribed to Shield Advanced
+	Protections  map[string]*Protection // of Shield Advanced, by id
+
+	guards  map[string]guard  // load balancer's ARN → its web ACL
+	classic map[string]string // load balancer's ARN → id of its classic web ACL
+}
+
+// guard is the association of a web ACL with a load balancer.
+type guard struct {
+	acl         string
+	effectiveAt time.Time
+	before      string // the web ACL that is in effect until then
+}
+
+// WebACL is a web ACL of WAFv2.
+type WebACL struct {
+	ARN         string
+	ID          string
+	Name        string
+	Scope       string // REGIONAL or CLOUDFRONT
+	Description string
+	LockToken   string
+	Created     time.Time
+	Tags        map[string]string
+
+	// Rules is what it does; replaced, never changed.
+	Rules *webacl.ACL
+	// Definition is the web ACL in the words of the service that made it, which alone reads it.
+	Definition any
+}
+
+// IPSet is a set of addresses that rules of web ACLs refer to.
+type IPSet struct {
+	ARN         string
+	ID          string
+	Name        string
+	Scope       string
+	Description string
+	Version     string // IPV4 or IPV6
+	Addresses   []string
+	LockToken   string
+	Tags        map[string]string
+
+	Set *webacl.AddressSet // the addresses as rules see them
+}
+
+// ClassicACL is a web ACL of WAF Regional. Its rules are not simulated: only its default action acts.
+type ClassicACL struct {
+	ID         string
+	Name       string
+	MetricName string
+	Block      bool // by default
+	Created    time.Time
+	Tags       map[string]string
+}
+
+// AddWebACL files a web ACL under its ARN.
+func (d *Defence) AddWebACL(w *WebACL) { put(&d.WebACLs, w.ARN, w) }
+
+// AddIPSet files an address set under its ARN.
+func (d *Defence) AddIPSet(s *IPSet) { put(&d.IPSets, s.ARN, s) }
+
+// AddClassicACL files a classic web ACL under its id.
+func (d *Defence) AddClassicACL(c *ClassicACL) { put(&d.ClassicACLs, c.ID, c) }
+
+// WebACLOf is the web ACL that is associated with a load balancer, or nil.
+func (d *Defence) WebACLOf(loadBalancer string) *WebACL { return d.WebACLs[d.guards[loadBalancer].acl] }
+
+// ClassicACLOf is the classic web ACL that is associated with a load balancer, or nil.
+func (d *Defence) ClassicACLOf(loadBalancer string) *ClassicACL {
+	return d.ClassicACLs[d.classic[loadBalancer]]
+}
+
+// Guard associates a web ACL with a load balancer in place of the present one, from the profile's time on; "" takes it away.
+func (a *Account) Guard(loadBalancer, acl string) {
+	now := a.Clock.Now()
+	put(&a.guards, loadBalancer, guard{acl: acl, effectiveAt: now.Add(a.Profile.WebACLEffective), before: a.effective(loadBalancer, now)})
+}
+
+// effective is the ARN of the web ACL that judges a load balancer's requests at that time.
+func (a *Account) effective(loadBalancer string, now time.Time) string {
+	g := a.guards[loadBalancer]
+	if now.Before(g.effectiveAt) {
+		return g.before
+	}
+	return g.acl
+}
+
+// GuardClassic associates a classic web ACL with a load balancer; "" takes it away.
+func (d *Defence) GuardClassic(loadBalancer, id string) {
+	if id == "" {
+		delete(d.classic, loadBalancer)
+		return
+	}
+	put(&d.classic, loadBalancer, id)
+}
+
+// Firewall is what judges a load balancer's requests now, nil if nothing does, and when that changes by itself, zero if never.
+func (a *Account) Firewall(loadBalancer string) (acl *webacl.ACL, next time.Time) {
+	now := a.Clock.Now()
+	if g := a.guards[loadBalancer]; now.Before(g.effectiveAt) {
+		next = g.effectiveAt
+	}
+	if w := a.WebACLs[a.effective(loadBalancer, now)]; w != nil {
+		return w.Rules, next
+	}
+	if c := a.ClassicACLOf(loadBalancer); c != nil && c.Block {
+		return &webacl.ACL{Default: webacl.Action{Kind: webacl.Block}}, next
+	}
+	return nil, next
+}
+
+// GuardedBy is the ARNs of the load balancers that a web ACL is associated with, in ascending order.
+func (d *Defence) GuardedBy(acl string) []string {
+	var arns []string
+	for lb, g := range d.guards {
+		if g.acl == acl {
+			arns = append(arns, lb)
+		}
+	}
+	slices.Sort(arns)
+	return arns
+}
+
+// ClassicGuardedBy is GuardedBy for the id of a classic web ACL.
+func (d *Defence) ClassicGuardedBy(id string) []string {
+	var arns []string
+	for lb, acl := range d.classic {
+		if acl == id {
+			arns = append(arns, lb)
+		}
+	}
+	slices.Sort(arns)
+	return arns
+}
+
+// unguard forgets the associations of a load balancer that is gone. Shield's protections stay until somebody deletes them.
+func (d *Defence) unguard(loadBalancer string) {
+	delete(d.guards, loadBalancer)
+	delete(d.classic, loadBalancer)
+}
+
+// UUIDFor is the id of a new resource of that path ("regional/webacl/web"): the reserved one (see ReserveID), else a new one.
+func (a *Account) UUIDFor(path string) string {
+	if id, ok := a.reserved[path]; ok {
+		delete(a.reserved, path)
+		return id
+	}
+	return a.NewUUID()
+}

@@ -1,0 +1,328 @@
+package wafv2
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/wafv2"
+	"github.com/aws/aws-sdk-go-v2/service/wafv2/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/awssim/webacl"
+)
+
+const (
+	alb = "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/web/0123456789abcdef"
+	nlb = "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/net/web/0123456789abcdef"
+)
+
+type fixture struct {
+	*Service
+	t     *testing.T
+	clock *clock.Stepped
+}
+
+func newFixture(t *testing.T, p account.Profile) fixture {
+	t.Helper()
+	c := clock.NewStepped(time.Unix(1_700_000_000, 0))
+	a := account.New("123456789012", "us-west-2", c, p)
+	a.AddLoadBalancer(&account.LoadBalancer{ARN: alb, Name: "web", Type: "application", Created: c.Now()})
+	return fixture{New(a, nil), t, c}
+}
+
+func visible() *types.VisibilityConfig { return &types.VisibilityConfig{MetricName: aws.String("m")} }
+
+func blocking(name string, priority int32, path string) types.Rule {
+	return types.Rule{
+		Name: aws.String(name), Priority: priority, VisibilityConfig: visible(), Action: &types.RuleAction{Block: &types.BlockAction{}},
+		Statement: &types.Statement{ByteMatchStatement: &types.ByteMatchStatement{
+			FieldToMatch: &types.FieldToMatch{UriPath: &types.UriPath{}}, PositionalConstraint: types.PositionalConstraintExactly,
+			SearchString: []byte(path), TextTransformations: []types.TextTransformation{{Type: types.TextTransformationTypeNone}},
+		}},
+	}
+}
+
+func input(name string, rules ...types.Rule) *wafv2.CreateWebACLInput {
+	return &wafv2.CreateWebACLInput{
+		Name: aws.String(name), Scope: types.ScopeRegional, DefaultAction: &types.DefaultAction{Allow: &types.AllowAction{}},
+		VisibilityConfig: visible(), Rules: rules,
+	}
+}
+
+func (f fixture) create(name string, rules ...types.Rule) *types.WebACLSummary {
+	f.t.Helper()
+	out, err := f.CreateWebACL(f.t.Context(), input(name, rules...))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return out.Summary
+}
+
+func (f fixture) associate(acl, resource string) error {
+	_, err := f.AssociateWebACL(f.t.Context(), &wafv2.AssociateWebACLInput{WebACLArn: aws.String(acl), ResourceArn: aws.String(resource)})
+	return err
+}
+
+func code(err error) string {
+	var e smithy.APIError
+	if errors.As(err, &e) {
+		return e.ErrorCode()
+	}
+	return ""
+}
+
+func TestALoadBalancerHasOneWebACLWhichTheNextReplaces(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, account.Instant())
+	a, b := f.create("a"), f.create("b")
+	current := func() string {
+		out, err := f.GetWebACLForResource(t.Context(), &wafv2.GetWebACLForResourceInput{ResourceArn: aws.String(alb)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out.WebACL == nil {
+			return ""
+		}
+		return *out.WebACL.Name
+	}
+	disassociate := func() {
+		if _, err := f.DisassociateWebACL(t.Context(), &wafv2.DisassociateWebACLInput{ResourceArn: aws.String(alb)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	disassociate() // nothing to take away is no error
+	for _, step := range []struct {
+		acl  *types.WebACLSummary
+		want string
+	}{{a, "a"}, {a, "a"}, {b, "b"}} {
+		if err := f.associate(*step.acl.ARN, alb); err != nil {
+			t.Fatal(err)
+		}
+		if got := current(); got != step.want {
+			t.Errorf("after associating %s: %q", step.want, got)
+		}
+	}
+	out, err := f.ListResourcesForWebACL(t.Context(), &wafv2.ListResourcesForWebACLInput{WebACLArn: b.ARN})
+	if err != nil || len(out.ResourceArns) != 1 || out.ResourceArns[0] != alb {
+		t.Errorf("resources of b: %v, %v", out, err)
+	}
+	_, err = f.DeleteWebACL(t.Context(), &wafv2.DeleteWebACLInput{Name: b.Name, Id: b.Id, Scope: types.ScopeRegional, LockToken: b.LockToken})
+	if code(err) != "WAFAssociatedItemException" {
+		t.Errorf("delete while associated: %v", err)
+	}
+	disassociate()
+	if got := current(); got != "" {
+		t.Errorf("after disassociating: %q", got)
+	}
+	if _, err = f.DeleteWebACL(t.Context(), &wafv2.DeleteWebACLInput{Name: b.Name, Id: b.Id, Scope: types.ScopeRegional, LockToken: b.LockToken}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAssociationsAreRefusedAsInAWS(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, account.Instant())
+	good := *f.create("a").ARN
+	cloudfront := input("cdn")
+	cloudfront.Scope = types.ScopeCloudfront
+	out, err := f.CreateWebACL(t.Context(), cloudfront)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ acl, resource, want string }{
+		{good, nlb, "WAFInvalidParameterException"},
+		{*out.Summary.ARN, alb, "WAFInvalidParameterException"},
+		{good, alb + "0", "WAFNonexistentItemException"},
+		{good + "0", alb, "WAFNonexistentItemException"},
+		{good, "nonsense", "WAFInvalidParameterException"},
+		{good, alb, ""},
+	} {
+		if got := code(f.associate(tt.acl, tt.resource)); got != tt.want {
+			t.Errorf("%s with %s: got %q, want %q", tt.acl, tt.resource, got, tt.want)
+		}
+	}
+	f.account.AddClassicACL(&account.ClassicACL{ID: "c"})
+	f.account.Guard(alb, "")
+	f.account.GuardClassic(alb, "c")
+	if got := code(f.associate(good, alb)); got != "WAFInvalidOperationException" {
+		t.Errorf("beside a classic web ACL: %q", got)
+	}
+}
+
+func TestAFreshLoadBalancerIsUnavailableAndAnAssociationTakesEffectLater(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, account.Real())
+	acl := f.create("a")
+	if got := code(f.associate(*acl.ARN, alb)); got != "WAFUnavailableEntityException" {
+		t.Fatalf("at once: %q", got)
+	}
+	f.clock.Advance(account.Real().WebACLKnown)
+	if err := f.associate(*acl.ARN, alb); err != nil {
+		t.Fatal(err)
+	}
+	rules, next := f.account.Firewall(alb)
+	if rules != nil || !next.Equal(f.clock.Now().Add(account.Real().WebACLEffective)) {
+		t.Errorf("in effect at once, or changes at %v", next)
+	}
+	f.clock.Advance(account.Real().WebACLEffective)
+	if rules, next = f.account.Firewall(alb); rules == nil || !next.IsZero() {
+		t.Errorf("not in effect in time, changes at %v", next)
+	}
+	f.account.RemoveLoadBalancer(f.account.LoadBalancers[alb])
+	if got := f.account.GuardedBy(*acl.ARN); len(got) != 0 {
+		t.Errorf("a deleted load balancer is still associated: %v", got)
+	}
+}
+
+func TestWebACLsAreValidated(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, account.Instant())
+	f.create("taken")
+	edit := func(change func(*wafv2.CreateWebACLInput)) *wafv2.CreateWebACLInput {
+		in := input("new", blocking("r", 1, "/x"))
+		change(in)
+		return in
+	}
+	for name, tt := range map[string]struct {
+		in   *wafv2.CreateWebACLInput
+		want string
+	}{
+		"name taken":        {input("taken"), "WAFDuplicateItemException"},
+		"bad name":          {input("a b"), "WAFInvalidParameterException"},
+		"no scope":          {edit(func(in *wafv2.CreateWebACLInput) { in.Scope = "" }), "WAFInvalidParameterException"},
+		"no default":        {edit(func(in *wafv2.CreateWebACLInput) { in.DefaultAction = nil }), "WAFInvalidParameterException"},
+		"two defaults":      {edit(func(in *wafv2.CreateWebACLInput) { in.DefaultAction.Block = &types.BlockAction{} }), "WAFInvalidParameterException"},
+		"no metric":         {edit(func(in *wafv2.CreateWebACLInput) { in.VisibilityConfig = nil }), "WAFInvalidParameterException"},
+		"same priority":     {input("new", blocking("a", 1, "/"), blocking("b", 1, "/")), "WAFInvalidParameterException"},
+		"same name":         {input("new", blocking("a", 1, "/"), blocking("a", 2, "/")), "WAFInvalidParameterException"},
+		"no action":         {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Action = nil }), "WAFInvalidParameterException"},
+		"two actions":       {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Action.Allow = &types.AllowAction{} }), "WAFInvalidParameterException"},
+		"two statements":    {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Statement.GeoMatchStatement = &types.GeoMatchStatement{} }), "WAFInvalidParameterException"},
+		"nothing to search": {input("new", blocking("a", 1, "")), "WAFInvalidParameterException"},
+		"unknown IP set": {edit(func(in *wafv2.CreateWebACLInput) {
+			in.Rules[0].Statement = &types.Statement{IPSetReferenceStatement: &types.IPSetReferenceStatement{ARN: aws.String("arn:aws:wafv2:us-west-2:1:regional/ipset/a/b")}}
+		}), "WAFNonexistentItemException"},
+		"unknown body": {edit(func(in *wafv2.CreateWebACLInput) {
+			in.Rules[0].Action.Block.CustomResponse = &types.CustomResponse{ResponseCode: aws.Int32(404), CustomResponseBodyKey: aws.String("k")}
+		}), "WAFInvalidParameterException"},
+		"reserved tag": {edit(func(in *wafv2.CreateWebACLInput) {
+			in.Tags = []types.Tag{{Key: aws.String("aws:x"), Value: aws.String("")}}
+		}), "WAFInvalidParameterException"},
+		"rule group": {edit(func(in *wafv2.CreateWebACLInput) {
+			in.Rules[0].Statement = &types.Statement{ManagedRuleGroupStatement: &types.ManagedRuleGroupStatement{}}
+		}), "WAFInvalidParameterException"},
+	} {
+		if _, err := f.CreateWebACL(t.Context(), tt.in); code(err) != tt.want {
+			t.Errorf("%s: got %v, want %s", name, err, tt.want)
+		}
+	}
+}
+
+func TestUpdatesNeedTheCurrentLockToken(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, account.Instant())
+	w := f.create("a")
+	update := func(token *string) (*wafv2.UpdateWebACLOutput, error) {
+		return f.UpdateWebACL(t.Context(), &wafv2.UpdateWebACLInput{
+			Name: w.Name, Id: w.Id, Scope: types.ScopeRegional, LockToken: token, VisibilityConfig: visible(),
+			DefaultAction: &types.DefaultAction{Block: &types.BlockAction{}},
+		})
+	}
+	out, err := update(w.LockToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := update(w.LockToken); code(err) != "WAFOptimisticLockException" {
+		t.Errorf("with the old token: %v", err)
+	}
+	got, err := f.GetWebACL(t.Context(), &wafv2.GetWebACLInput{Name: w.Name, Id: w.Id, Scope: types.ScopeRegional})
+	if err != nil || *got.LockToken != *out.NextLockToken || got.WebACL.DefaultAction.Block == nil {
+		t.Errorf("after the update: %v, %v", got, err)
+	}
+}
+
+func TestListsArePagedWithAMarkerOnEachFullPage(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, account.Instant())
+	for _, name := range []string{"a", "b", "c", "d"} {
+		f.create(name)
+	}
+	var names []string
+	var marker *string
+	pages := 0
+	for {
+		out, err := f.ListWebACLs(t.Context(), &wafv2.ListWebACLsInput{Scope: types.ScopeRegional, Limit: aws.Int32(2), NextMarker: marker})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range out.WebACLs {
+			names = append(names, *w.Name)
+		}
+		pages++
+		if marker = out.NextMarker; marker == nil {
+			break
+		}
+	}
+	if len(names) != 4 || pages != 3 { // the second page is full, so a third, empty one follows
+		t.Errorf("%v on %d pages", names, pages)
+	}
+	if _, err := f.ListWebACLs(t.Context(), &wafv2.ListWebACLsInput{Scope: types.ScopeRegional, NextMarker: aws.String("?")}); code(err) != "WAFInvalidParameterException" {
+		t.Errorf("bad marker: %v", err)
+	}
+}
+
+func TestRulesReachTheDataPlaneInTheOrderOfTheirPriorities(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, account.Instant())
+	set, err := f.CreateIPSet(t.Context(), &wafv2.CreateIPSetInput{
+		Name: aws.String("office"), Scope: types.ScopeRegional, IPAddressVersion: types.IPAddressVersionIpv4, Addresses: []string{"192.0.2.0/24"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	office := types.Rule{
+		Name: aws.String("office"), Priority: 1, VisibilityConfig: visible(), Action: &types.RuleAction{Allow: &types.AllowAction{}},
+		Statement: &types.Statement{IPSetReferenceStatement: &types.IPSetReferenceStatement{ARN: set.Summary.ARN}},
+	}
+	teapot := blocking("teapot", 2, "/blocked")
+	teapot.Action.Block.CustomResponse = &types.CustomResponse{
+		ResponseCode: aws.Int32(418), CustomResponseBodyKey: aws.String("tea"),
+		ResponseHeaders: []types.CustomHTTPHeader{{Name: aws.String("X-Tea"), Value: aws.String("green")}},
+	}
+	in := input("a", blocking("never", 3, "/blocked"), teapot, office)
+	in.CustomResponseBodies = map[string]types.CustomResponseBody{"tea": {Content: aws.String("{}"), ContentType: types.ResponseContentTypeApplicationJson}}
+	out, err := f.CreateWebACL(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := f.account.WebACLs[*out.Summary.ARN].Rules
+	outside := &webacl.Request{Path: "/blocked"}
+	action, rule := rules.Decide(outside)
+	if rule != "teapot" || action.Response == nil || action.Response.Status != 418 || action.Response.Body != "{}" ||
+		action.Response.ContentType != "application/json" || action.Response.Header.Get("X-Tea") != "green" {
+		t.Errorf("got %+v by %q", action, rule)
+	}
+	if _, err := f.DeleteIPSet(t.Context(), &wafv2.DeleteIPSetInput{Name: aws.String("office"), Id: set.Summary.Id, LockToken: set.Summary.LockToken, Scope: types.ScopeRegional}); code(err) != "WAFAssociatedItemException" {
+		t.Errorf("delete a set in use: %v", err)
+	}
+}
+
+func TestTagsOfWebACLs(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, account.Instant())
+	arn := f.create("a").ARN
+	if _, err := f.TagResource(t.Context(), &wafv2.TagResourceInput{ResourceARN: arn, Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}, {Key: aws.String("l"), Value: aws.String("w")}}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.UntagResource(t.Context(), &wafv2.UntagResourceInput{ResourceARN: arn, TagKeys: []string{"l"}}); err != nil {
+		t.Fatal(err)
+	}
+	out, err := f.ListTagsForResource(t.Context(), &wafv2.ListTagsForResourceInput{ResourceARN: arn})
+	if err != nil || len(out.TagInfoForResource.TagList) != 1 || *out.TagInfoForResource.TagList[0].Key != "k" {
+		t.Errorf("%v, %v", out, err)
+	}
+}
