@@ -33,6 +33,9 @@ func (s *Simulator) plant(f seed.File) error {
 	}(); err != nil {
 		return err
 	}
+	if err := plantFirewall(s.Account, f); err != nil {
+		return err
+	}
 	p := planter{service: elbv2.New(s.Account, nil), account: s.Account, groups: map[string]string{}, vpc: f.VPC.ID}
 	for i, tg := range f.TargetGroups {
 		if err := p.targetGroup(tg); err != nil {

@@ -23,9 +23,12 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/elbv2"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/seed"
+	"github.com/k8s-lbc/lbc/awssim/shield"
 	"github.com/k8s-lbc/lbc/awssim/sts"
 	"github.com/k8s-lbc/lbc/awssim/tagging"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
+	"github.com/k8s-lbc/lbc/awssim/wafregional"
+	"github.com/k8s-lbc/lbc/awssim/wafv2"
 	"github.com/k8s-lbc/lbc/awssim/wire"
 )
 
@@ -74,6 +77,9 @@ type Simulator struct {
 	Trust     *acm.Service
 	Identity  *sts.Service
 	Tagging   *tagging.Service
+	Firewall  *wafv2.Service
+	Classic   *wafregional.Service // the firewall's older generation
+	Shield    *shield.Service
 	Network   *vnet.Network    // nil without a data plane
 	Plane     *dataplane.Plane // nil without a data plane
 
@@ -113,6 +119,9 @@ func New(o Options) (*Simulator, error) {
 	s.Trust = acm.New(s.Account, s.Gate)
 	s.Identity = sts.New(s.Account, s.Gate)
 	s.Tagging = tagging.New(s.Account, s.Gate)
+	s.Firewall = wafv2.New(s.Account, s.Gate)
+	s.Classic = wafregional.New(s.Account, s.Gate)
+	s.Shield = shield.New(s.Account, s.Gate)
 	if err := s.plant(*o.Seed); err != nil {
 		return nil, fmt.Errorf("simulator: seed: %w", err)
 	}
@@ -123,6 +132,7 @@ func New(o Options) (*Simulator, error) {
 		Region: s.Account.Region, NewRequestID: s.Gate.NewRequestID, Authenticate: o.Authenticate, Refused: s.Gate.Refuse, Logf: o.Logf,
 		Services: map[string]any{
 			"elasticloadbalancing": s.Balancing, "ec2": s.Compute, "acm": s.Trust, "sts": s.Identity, "tagging": s.Tagging,
+			"wafv2": s.Firewall, "waf-regional": s.Classic, "shield": s.Shield,
 		},
 	})
 	if err != nil {

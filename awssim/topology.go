@@ -28,7 +28,11 @@ func topology(a *account.Account) (t dataplane.Topology, next time.Time) {
 	groups := firewalls(a)
 	for _, lb := range a.LoadBalancersInOrder() {
 		soon(lb.ActiveAt.Add(-lead))
-		t.LoadBalancers = append(t.LoadBalancers, loadBalancer(a, lb, now, groups))
+		served := loadBalancer(a, lb, now, groups)
+		var change time.Time
+		served.Firewall, change = a.Firewall(lb.ARN)
+		soon(change)
+		t.LoadBalancers = append(t.LoadBalancers, served)
 	}
 	for _, tg := range a.TargetGroupsInOrder() {
 		a.PurgeTargets(tg)

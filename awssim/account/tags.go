@@ -13,6 +13,9 @@ func (a *Account) ResourceTags(arn string) map[string]string {
 		"ec2":                  a.computeTags,
 		"acm":                  a.certificateTags,
 		"iam":                  a.identityTags,
+		"wafv2":                a.firewallTags,
+		"shield":               a.protectionTags,
+		"globalaccelerator":    a.acceleratorTags,
 	}[parts[2]]
 	if of == nil {
 		return nil
@@ -64,6 +67,32 @@ func (a *Account) identityTags(arn, path string) map[string]string {
 		if u := a.Users[name]; u != nil && a.UserARN(u) == arn {
 			return u.Tags
 		}
+	}
+	return nil
+}
+
+func (a *Account) firewallTags(arn, _ string) map[string]string {
+	if w := a.WebACLs[arn]; w != nil {
+		return w.Tags
+	}
+	if s := a.IPSets[arn]; s != nil {
+		return s.Tags
+	}
+	return nil
+}
+
+func (a *Account) protectionTags(_, path string) map[string]string {
+	if p := a.Protections[strings.TrimPrefix(path, "protection/")]; p != nil {
+		return p.Tags
+	}
+	return nil
+}
+
+// acceleratorTags are the accelerator's for what is below it as well: listeners and endpoint groups have no tags of their own.
+func (a *Account) acceleratorTags(arn, _ string) map[string]string {
+	arn, _, _ = strings.Cut(arn, "/listener/")
+	if x := a.Accelerators[arn]; x != nil {
+		return x.Tags
 	}
 	return nil
 }

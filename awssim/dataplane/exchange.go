@@ -81,7 +81,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if is([]byte(r.Header.Get("Expect")), "100-continue") && r.ContentLength != 0 {
 		w.WriteHeader(http.StatusContinue) // without asking the target
 	}
-	if !x.signedIn() {
+	if !x.blocked() && !x.signedIn() {
 		x.route()
 	}
 }

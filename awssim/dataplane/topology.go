@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"net/netip"
 
+	"github.com/k8s-lbc/lbc/awssim/webacl"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -34,6 +35,7 @@ type LoadBalancer struct {
 	Ingress    []Permission
 	Egress     []Permission
 	Attributes map[string]string // as DescribeLoadBalancerAttributes spells them; absent means AWS's default
+	Firewall   *webacl.ACL       // nil: lets everything through
 	Listeners  []Listener
 }
 

@@ -5,6 +5,7 @@ package seed
 
 import (
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/netip"
@@ -25,6 +26,7 @@ type File struct {
 	ElasticIPs         []ElasticIP     `json:"elasticIPs,omitempty"`
 	Certificates       []Certificate   `json:"certificates,omitempty"`
 	WebACLs            []WebACL        `json:"webACLs,omitempty"`
+	IPSets             []IPSet         `json:"ipSets,omitempty"`
 	Buckets            []Bucket        `json:"buckets,omitempty"`
 	HostedZones        []HostedZone    `json:"hostedZones,omitempty"`
 	TargetGroups       []TargetGroup   `json:"targetGroups,omitempty"`
@@ -138,15 +140,23 @@ type Certificate struct {
 	Tags         map[string]string `json:"tags,omitempty"`
 }
 
-// WebACL is a WAF access control list that lets all through but what it blocks.
+// WebACL is a WAFv2 access control list that lets all through but what it blocks, or the other way round.
 type WebACL struct {
-	ARN   string `json:"arn"`
-	Block Block  `json:"block,omitzero"`
+	ARN     string          `json:"arn"`
+	Default string          `json:"default,omitempty"` // allow (default) or block
+	Block   Block           `json:"block,omitzero"`
+	Rules   json.RawMessage `json:"rules,omitempty"` // as in the API; byte strings in base64
 }
 
 // Block is what a web ACL refuses.
 type Block struct {
-	Path string `json:"path,omitempty"`
+	Path string `json:"path,omitempty"` // exactly
+}
+
+// IPSet of WAFv2, for rules of web ACLs to refer to.
+type IPSet struct {
+	ARN       string   `json:"arn"`
+	Addresses []string `json:"addresses"` // ranges of one address family
 }
 
 // Bucket of S3 that takes access logs under a prefix.

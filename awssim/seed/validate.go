@@ -102,6 +102,7 @@ func (f File) Validate() error {
 		}
 	}
 	f.validateBalancing(c)
+	f.validateFirewall(c)
 	if f.ShieldSubscription != "" {
 		c.oneOf("shieldSubscription", f.ShieldSubscription, "ACTIVE", "INACTIVE")
 	}

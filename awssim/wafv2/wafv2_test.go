@@ -191,17 +191,19 @@ func TestWebACLsAreValidated(t *testing.T) {
 		in   *wafv2.CreateWebACLInput
 		want string
 	}{
-		"name taken":        {input("taken"), "WAFDuplicateItemException"},
-		"bad name":          {input("a b"), "WAFInvalidParameterException"},
-		"no scope":          {edit(func(in *wafv2.CreateWebACLInput) { in.Scope = "" }), "WAFInvalidParameterException"},
-		"no default":        {edit(func(in *wafv2.CreateWebACLInput) { in.DefaultAction = nil }), "WAFInvalidParameterException"},
-		"two defaults":      {edit(func(in *wafv2.CreateWebACLInput) { in.DefaultAction.Block = &types.BlockAction{} }), "WAFInvalidParameterException"},
-		"no metric":         {edit(func(in *wafv2.CreateWebACLInput) { in.VisibilityConfig = nil }), "WAFInvalidParameterException"},
-		"same priority":     {input("new", blocking("a", 1, "/"), blocking("b", 1, "/")), "WAFInvalidParameterException"},
-		"same name":         {input("new", blocking("a", 1, "/"), blocking("a", 2, "/")), "WAFInvalidParameterException"},
-		"no action":         {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Action = nil }), "WAFInvalidParameterException"},
-		"two actions":       {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Action.Allow = &types.AllowAction{} }), "WAFInvalidParameterException"},
-		"two statements":    {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Statement.GeoMatchStatement = &types.GeoMatchStatement{} }), "WAFInvalidParameterException"},
+		"name taken":    {input("taken"), "WAFDuplicateItemException"},
+		"bad name":      {input("a b"), "WAFInvalidParameterException"},
+		"no scope":      {edit(func(in *wafv2.CreateWebACLInput) { in.Scope = "" }), "WAFInvalidParameterException"},
+		"no default":    {edit(func(in *wafv2.CreateWebACLInput) { in.DefaultAction = nil }), "WAFInvalidParameterException"},
+		"two defaults":  {edit(func(in *wafv2.CreateWebACLInput) { in.DefaultAction.Block = &types.BlockAction{} }), "WAFInvalidParameterException"},
+		"no metric":     {edit(func(in *wafv2.CreateWebACLInput) { in.VisibilityConfig = nil }), "WAFInvalidParameterException"},
+		"same priority": {input("new", blocking("a", 1, "/"), blocking("b", 1, "/")), "WAFInvalidParameterException"},
+		"same name":     {input("new", blocking("a", 1, "/"), blocking("a", 2, "/")), "WAFInvalidParameterException"},
+		"no action":     {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Action = nil }), "WAFInvalidParameterException"},
+		"two actions":   {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Action.Allow = &types.AllowAction{} }), "WAFInvalidParameterException"},
+		"two statements": {edit(func(in *wafv2.CreateWebACLInput) {
+			in.Rules[0].Statement.GeoMatchStatement = &types.GeoMatchStatement{}
+		}), "WAFInvalidParameterException"},
 		"nothing to search": {input("new", blocking("a", 1, "")), "WAFInvalidParameterException"},
 		"unknown IP set": {edit(func(in *wafv2.CreateWebACLInput) {
 			in.Rules[0].Statement = &types.Statement{IPSetReferenceStatement: &types.IPSetReferenceStatement{ARN: aws.String("arn:aws:wafv2:us-west-2:1:regional/ipset/a/b")}}

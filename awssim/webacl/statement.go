@@ -76,7 +76,9 @@ type From struct{ Set *AddressSet }
 func (s From) match(r *Request) verdict { return verdictOf(s.Set.Contains(r.Client)) }
 
 // AddressSet is a set of client addresses that can change under the rules that refer to it. The zero value is empty.
-type AddressSet struct{ ranges atomic.Pointer[[]netip.Prefix] }
+type AddressSet struct {
+	ranges atomic.Pointer[[]netip.Prefix]
+}
 
 // Set replaces the ranges.
 func (s *AddressSet) Set(ranges []netip.Prefix) { s.ranges.Store(&ranges) }

@@ -1,0 +1,32 @@
+package dataplane
+
+import (
+	"maps"
+	"net/http"
+
+	"github.com/k8s-lbc/lbc/awssim/webacl"
+)
+
+// blocked asks the load balancer's web ACL about the request before any rule of the listener acts, and answers in place of
+// them when it says so.
+func (x *exchange) blocked() bool {
+	acl := x.view.Firewall
+	if acl == nil {
+		return false
+	}
+	x.acted("waf")
+	action, _ := acl.Decide(&webacl.Request{
+		Client: x.conn.client.Addr(), Method: x.r.Method, Path: x.path, Query: x.query, Header: x.r.Header, Host: x.host,
+	})
+	if action.Kind != webacl.Block {
+		return false
+	}
+	custom := action.Response
+	if custom == nil {
+		x.fail(http.StatusForbidden)
+		return true
+	}
+	maps.Copy(x.w.Header(), custom.Header)
+	x.generate(custom.Status, custom.ContentType, custom.Body)
+	return true
+}
