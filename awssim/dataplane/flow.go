@@ -73,23 +73,24 @@ func (f *front) serveFlow(conn *clientConn, v *view) {
 	}
 	var client net.Conn = conn
 	protocol := ""
+	var tlsSide *session
 	if v.listener.Protocol == "TLS" {
-		secure := tls.Server(conn, f.tls())
-		ctx, cancel := context.WithTimeout(b.plane.ctx, connectTimeout)
-		err := secure.HandshakeContext(ctx)
-		cancel()
+		var err error
+		tlsSide, err = f.openSession(conn, record)
+		defer tlsSide.log(conn)
 		if err != nil {
-			record.counts.add(clientTLSErrors, 1)
-			_ = conn.Close()
 			return
 		}
-		client, protocol = secure, secure.ConnectionState().NegotiatedProtocol
+		client, protocol = tlsSide.conn, tlsSide.conn.ConnectionState().NegotiatedProtocol
 	}
 	target, err := f.connect(r, conn.client, protocol)
 	r.group.observe(r.target, err)
 	if err != nil {
 		f.unreachable(conn, r, err)
 		return
+	}
+	if inner, ok := target.(*tls.Conn); ok && tlsSide != nil {
+		tlsSide.back = inner.ConnectionState().NegotiatedProtocol
 	}
 	fl := &flow{record: record}
 	fl.abort = func() {

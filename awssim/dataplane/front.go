@@ -242,10 +242,14 @@ type clientConn struct {
 	since  time.Time
 	closed atomic.Bool
 
+	// Of HTTPS and TLS listeners.
+	chosen  string   // ARN of the certificate shown
+	asked   string   // the server name that the client wants
+	offered []string // by the client's ALPN
+
 	// Of HTTP listeners.
 	wire     *wireConn            // HTTP/1
 	tls      *tls.ConnectionState // of HTTPS listeners
-	chosen   string               // ARN of the certificate shown
 	refused  *clientCertError     // why the handshake failed, if it was the client's certificate
 	traced   sync.Once
 	trace    string // see traceID

@@ -43,6 +43,7 @@ type groupUser struct {
 	arn      string
 	zones    []Zone
 	network  bool
+	port     int32 // the lowest of the listeners that lead to the group
 	filtered bool
 	egress   []Permission
 }
@@ -94,8 +95,8 @@ func (g *group) update(tg *TargetGroup) {
 	}
 }
 
-// use says which load balancer sends traffic to the group, nil for none.
-func (g *group) use(lb *LoadBalancer) {
+// use says which load balancer sends traffic to the group, nil for none, and at which port.
+func (g *group) use(lb *LoadBalancer, port int32) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if lb == nil {
@@ -110,7 +111,7 @@ func (g *group) use(lb *LoadBalancer) {
 		g.rebuild()
 		return
 	}
-	g.user = &groupUser{arn: lb.ARN, zones: lb.Zones, network: lb.Type == stack.Network, filtered: lb.Filtered, egress: lb.Egress}
+	g.user = &groupUser{arn: lb.ARN, zones: lb.Zones, network: lb.Type == stack.Network, port: port, filtered: lb.Filtered, egress: lb.Egress}
 	g.serves.Store(g.user)
 	g.scheduleChecks()
 }

@@ -174,7 +174,7 @@ func (p *Plane) updateGroups(t Topology) {
 func (p *Plane) useGroups(t Topology) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	users := map[string]*LoadBalancer{}
+	users, ports := map[string]*LoadBalancer{}, map[string]int32{}
 	for i := range t.LoadBalancers {
 		lb := &t.LoadBalancers[i]
 		if !lb.Active {
@@ -183,11 +183,14 @@ func (p *Plane) useGroups(t Topology) {
 		for j := range lb.Listeners {
 			for arn := range groupsOf(&lb.Listeners[j]) {
 				users[arn] = lb
+				if port := lb.Listeners[j].Port; ports[arn] == 0 || port < ports[arn] {
+					ports[arn] = port
+				}
 			}
 		}
 	}
 	for arn, g := range p.groups {
-		g.use(users[arn])
+		g.use(users[arn], ports[arn])
 	}
 }
 

@@ -36,7 +36,7 @@ func probe(ctx context.Context, n *vnet.Network, g *groupConfig, user *groupUser
 	}
 	switch protocol := cmp.Or(hc.Protocol, g.Protocol); protocol {
 	case "HTTP", "HTTPS":
-		code, grpc, err := request(ctx, n, from, at, g, protocol == "HTTPS")
+		code, grpc, err := request(ctx, user, user.dialer(n, from, at, g), from, at, g, protocol == "HTTPS")
 		if err != nil {
 			return failure(err)
 		}
@@ -55,13 +55,37 @@ func probe(ctx context.Context, n *vnet.Network, g *groupConfig, user *groupUser
 		}
 		return verdict{}
 	default:
-		c, err := n.DialTCP(ctx, from, at)
+		c, err := user.dialer(n, from, at, g)(ctx, "", "")
 		if err != nil {
 			return failure(err)
 		}
 		_ = c.Close()
 		return verdict{}
 	}
+}
+
+// dialer connects to the place of a check; targets that expect a PROXY protocol header get one of the load balancer's own.
+func (u *groupUser) dialer(n *vnet.Network, from netip.Addr, at netip.AddrPort, g *groupConfig) dialer {
+	return func(ctx context.Context, _, _ string) (net.Conn, error) {
+		c, err := n.DialTCP(ctx, from, at)
+		if err != nil || !u.network || !g.settings.proxyProtocol {
+			return c, err
+		}
+		if _, err := c.Write(localHeader()); err != nil {
+			_ = c.Close()
+			return nil, err
+		}
+		return c, nil
+	}
+}
+
+// checkTLS is how checks speak TLS; those of NLBs do not know TLS 1.3.
+func (u *groupUser) checkTLS() *tls.Config {
+	c := targetTLS()
+	if u.network {
+		c.MaxVersion = tls.VersionTLS12
+	}
+	return c
 }
 
 func mismatch(code int) verdict {
@@ -95,7 +119,7 @@ func (u *groupUser) address(zone string, to netip.Addr) netip.Addr {
 }
 
 // request sends the check's request and returns the status: that of gRPC for a gRPC group.
-func request(ctx context.Context, n *vnet.Network, from netip.Addr, at netip.AddrPort, g *groupConfig, secure bool) (code int, grpc bool, err error) {
+func request(ctx context.Context, user *groupUser, dial dialer, from netip.Addr, at netip.AddrPort, g *groupConfig, secure bool) (code int, grpc bool, err error) {
 	scheme, port := "http", uint16(80)
 	if secure {
 		scheme, port = "https", 443
@@ -104,7 +128,10 @@ func request(ctx context.Context, n *vnet.Network, from netip.Addr, at netip.Add
 	if at.Addr().Is6() {
 		host = "[" + host + "]"
 	}
-	if at.Port() != port {
+	switch {
+	case user.network: // names itself
+		host = netip.AddrPortFrom(from, uint16(user.port)).String()
+	case at.Port() != port:
 		host = at.String()
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+at.String()+cmp.Or(g.HealthCheck.Path, "/"), nil)
@@ -113,18 +140,17 @@ func request(ctx context.Context, n *vnet.Network, from netip.Addr, at netip.Add
 	}
 	req.Host = host
 	req.Header.Set("User-Agent", healthUserAgent)
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return n.DialTCP(ctx, from, at) }
 	switch g.ProtocolVersion {
 	case "HTTP2", "GRPC":
 		return requestHTTP2(req, g.ProtocolVersion == "GRPC", g.HealthCheck.Path, dial)
 	}
-	code, err = requestHTTP1(req, secure, dial)
+	code, err = requestHTTP1(req, secure, user, dial)
 	return code, false, err
 }
 
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-func requestHTTP1(req *http.Request, secure bool, dial dialer) (int, error) {
+func requestHTTP1(req *http.Request, secure bool, user *groupUser, dial dialer) (int, error) {
 	ctx := req.Context()
 	c, err := dial(ctx, "tcp", "")
 	if err != nil {
@@ -135,7 +161,7 @@ func requestHTTP1(req *http.Request, secure bool, dial dialer) (int, error) {
 		_ = c.SetDeadline(deadline)
 	}
 	if secure {
-		c = tls.Client(c, targetTLS())
+		c = tls.Client(c, user.checkTLS())
 	}
 	req.Header.Set("Connection", "close")
 	req.Header.Set("Accept-Encoding", "gzip, compressed")

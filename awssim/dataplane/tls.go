@@ -29,6 +29,9 @@ func (f *front) newTLSConfig() *tls.Config {
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 			v := f.view.Load()
 			conn, _ := hello.Conn.(*clientConn)
+			if conn != nil {
+				conn.asked, conn.offered = hello.ServerName, hello.SupportedProtos
+			}
 			c := &tls.Config{GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 				i, err := v.certs().choose(hello)
 				if err != nil {

@@ -1,0 +1,80 @@
+package dataplane
+
+import (
+	"context"
+	"crypto/tls"
+
+	"strings"
+	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/accesslog"
+)
+
+// session is the client's side of a flow through a TLS listener, with what its log entry tells.
+type session struct {
+	front     *front
+	record    *flowRecord
+	conn      *tls.Conn
+	handshake time.Duration // negative: it failed
+	alert     int           // that the client sent, negative for none
+	back      string        // the protocol that the target chose
+}
+
+// alerts is the number of TLS alerts there may be.
+const alerts = 256
+
+// openSession does the handshake with a client. On an error the connection is closed.
+func (f *front) openSession(conn *clientConn, record *flowRecord) (*session, error) {
+	s := &session{front: f, record: record, handshake: -1, alert: -1}
+	s.conn = tls.Server(conn, f.tls())
+	ctx, cancel := context.WithTimeout(f.balancer.plane.ctx, connectTimeout)
+	defer cancel()
+	began := time.Now()
+	if err := s.conn.HandshakeContext(ctx); err != nil {
+		s.alert = alertIn(err)
+		record.counts.add(clientTLSErrors, 1)
+		_ = conn.Close()
+		return s, err
+	}
+	s.handshake = time.Since(began)
+	return s, nil
+}
+
+// alertIn is the alert by which the client ended a handshake, -1 for other errors. The standard library tells it by its text
+// alone.
+func alertIn(err error) int {
+	const sent = "remote error: "
+	text := err.Error()
+	if !strings.HasPrefix(text, sent) {
+		return -1
+	}
+	for n := range alerts {
+		if a := tls.AlertError(n); text == sent+a.Error() {
+			return n
+		}
+	}
+	return -1
+}
+
+// log writes the entry once the connection is over.
+func (s *session) log(conn *clientConn) {
+	b := s.front.balancer
+	config := b.config.Load()
+	if b.plane.logs == nil || config.settings.accessLog.bucket == "" {
+		return
+	}
+	at := b.stream(config.settings.accessLog, accesslog.Access, config.privateAddress(conn.zone, false))
+	now := b.plane.clock.Now()
+	listener := s.record.listener[strings.LastIndexByte(s.record.listener, '/')+1:]
+	e := accesslog.TLSConnection{
+		Time: now, LoadBalancer: at.LoadBalancer, Listener: listener, Client: conn.client, Destination: s.record.route.at,
+		Duration: time.Since(conn.since), Handshake: s.handshake, Received: s.record.received.Load(), Sent: s.record.sent.Load(),
+		Alert: s.alert, Certificate: conn.chosen, Domain: conn.asked, BackProtocol: s.back, Offered: conn.offered, Created: s.record.since,
+	}
+	if s.handshake >= 0 {
+		state := s.conn.ConnectionState()
+		e.Cipher, e.Version, e.NamedGroup = cipherName(state.CipherSuite), strings.ToLower(strings.ReplaceAll(versionName(state.Version), ".", "")), exchangeNames[state.CurveID]
+		e.FrontProtocol = state.NegotiatedProtocol
+	}
+	b.plane.logs.Add(at, e.Line())
+}
