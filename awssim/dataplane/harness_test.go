@@ -48,12 +48,16 @@ type world struct {
 	pods    sync.WaitGroup
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB, change ...func(*dataplane.Options)) *world {
 	w := &world{TB: t, network: vnet.New(), health: map[string]dataplane.HealthReport{}, changed: make(chan struct{})}
-	w.plane = dataplane.New(dataplane.Options{
+	o := dataplane.Options{
 		Network: w.network, HealthSink: w.report, HealthInterval: 20 * time.Millisecond, HealthTimeout: 2 * time.Second,
 		Logf: t.Logf, Random: seeded(),
-	})
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	w.plane = dataplane.New(o)
 	t.Cleanup(func() {
 		w.plane.Close()
 		w.pods.Wait()
