@@ -249,7 +249,7 @@ func (f *front) direct(to, from net.Conn, fl *flow, idle *idleTimer, resets flow
 		if err == nil {
 			continue
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			if w, ok := to.(interface{ CloseWrite() error }); ok {
 				_ = w.CloseWrite()
 			}

@@ -22,14 +22,6 @@ const (
 // transportNames are the suffixes of CloudWatch's metrics.
 var transportNames = [transports]string{"TCP", "TLS", "UDP", "QUIC"}
 
-// network is the protocol that security groups know the transport as.
-func (t transport) network() string {
-	if t == overTCP || t == overTLS {
-		return "tcp"
-	}
-	return "udp"
-}
-
 // flowMetric is an index into flowCounters.
 type flowMetric int
 

@@ -17,7 +17,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -285,12 +284,8 @@ func TestTLSConnectionsOfAnNLBAreLogged(t *testing.T) {
 	logs := accesslog.New(accesslog.Options{Directory: folder, Account: "123456789012", Region: "us-west-2"})
 	w := newWorld(t, func(o *dataplane.Options) { o.Logs = logs })
 	inner := certificate(t, "inner")
-	var served sync.WaitGroup
 	w.server("10.0.1.5", 8080, func(c net.Conn) {
-		served.Go(func() {
-			greet("a")(tls.Server(c, &tls.Config{Certificates: []tls.Certificate{inner.TLS}, NextProtos: []string{"h2"}}))
-		})
-		served.Wait()
+		greet("a")(tls.Server(c, &tls.Config{Certificates: []tls.Certificate{inner.TLS}, NextProtos: []string{"h2"}}))
 	})
 	w.group("a", "TLS", "10.0.1.5")
 	l := listener(443, "TLS", forward("a"))

@@ -182,8 +182,8 @@ func TestQUICPacketsWithAnUnknownServerIDAreDroppedAndCounted(t *testing.T) {
 		{0xc0, 0x6b, 0x33, 0x43, 0xcf, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0}, // initial of version 2
 		{0x80, 0, 0, 0, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 1}, // version negotiation
 		{0xc0, 0, 0, 0, 1, 21}, {0xc0}, {}, {0x40, 1, 2, 3, 4, 5, 6}, // cut short
-		append([]byte{0x40, 1}, make([]byte, 30)...),                 // short header, server id 0
-		{0xe0, 0, 0, 0, 1, 9, 1, 9, 9, 9, 9, 9, 9, 9, 9, 0},          // handshake of an unknown server
+		append([]byte{0x40, 1}, make([]byte, 30)...),        // short header, server id 0
+		{0xe0, 0, 0, 0, 1, 9, 1, 9, 9, 9, 9, 9, 9, 9, 9, 0}, // handshake of an unknown server
 	} {
 		if _, err := c.Write(p); err != nil {
 			t.Fatal(err)
