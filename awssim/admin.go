@@ -28,6 +28,8 @@ GET    /_sim/topology    where each load balancer listens on this machine
 GET    /_sim/resolve     ?name=  addresses of a load balancer's DNS name
 GET    /_sim/metrics     counters of load balancers and target groups under CloudWatch's names, for Prometheus
 GET    /_sim/ca.pem      the authority that signs the simulator's certificates
+GET    /_sim/idp         the identity provider's users, knobs and counts; POST its knobs, DELETE what it remembers
+GET    /_sim/public-keys/ID  the key that signs x-amzn-oidc-data
 GET    /_sim/settings    clock, latency, throttling; POST {"latency":"50ms","throttle":true,"advance":"5m"} to change
 `
 
@@ -68,6 +70,7 @@ func (s *Simulator) administration() http.Handler {
 	})
 	mux.HandleFunc("GET /_sim/settings", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.settings()) })
 	mux.HandleFunc("POST /_sim/settings", s.postSettings)
+	s.identityPaths(mux)
 	return mux
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/ec2"
 	"github.com/k8s-lbc/lbc/awssim/elbv2"
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/awssim/idp"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/awssim/shield"
 	"github.com/k8s-lbc/lbc/awssim/sts"
@@ -64,6 +65,9 @@ type Options struct {
 	// DNS is the address of the DNS server, UDP and TCP; "" is a free port of 127.0.0.1. Only for the data plane.
 	DNS string
 
+	// IdentityProvider is the address of an OpenID provider to run, on loopback, such as "127.0.0.1:0"; "" runs none.
+	IdentityProvider string
+
 	// Logf gets what goes wrong inside the simulator; nil drops it.
 	Logf func(format string, args ...any)
 }
@@ -82,12 +86,15 @@ type Simulator struct {
 	Shield    *shield.Service
 	Network   *vnet.Network    // nil without a data plane
 	Plane     *dataplane.Plane // nil without a data plane
+	Provider  *idp.Provider    // nil without an identity provider
 
-	seed    seed.File
-	handler http.Handler
-	dns     *dns.Server // nil without a data plane
-	logs    *accesslog.Writer
-	logf    func(string, ...any)
+	seed     seed.File
+	handler  http.Handler
+	dns      *dns.Server     // nil without a data plane
+	toIDP    *http.Transport // nil without a data plane
+	identity *identityServer // nil without an identity provider
+	logs     *accesslog.Writer
+	logf     func(string, ...any)
 
 	changes changes
 }
@@ -142,9 +149,14 @@ func New(o Options) (*Simulator, error) {
 	mux.Handle("/", face)
 	mux.Handle("/_sim/", s.administration())
 	s.handler = mux
+	if o.IdentityProvider != "" {
+		if err := s.startProvider(o.IdentityProvider, o); err != nil {
+			return nil, fmt.Errorf("simulator: %w", err)
+		}
+	}
 	if o.DataPlane {
 		if err := s.startPlane(o); err != nil {
-			return nil, fmt.Errorf("simulator: %w", err)
+			return nil, errors.Join(fmt.Errorf("simulator: %w", err), s.Close())
 		}
 	}
 	return s, nil
@@ -187,11 +199,16 @@ func (s *Simulator) DNS() string {
 // Close stops the data plane and the DNS server. Handler calls after it still change the account.
 func (s *Simulator) Close() error {
 	s.changes.stop()
-	if s.Plane == nil {
-		return nil
+	var err error
+	if s.identity != nil {
+		err = s.identity.close()
 	}
-	err := s.dns.Close()
+	if s.dns == nil {
+		return err
+	}
+	err = errors.Join(err, s.dns.Close())
 	s.Plane.Close()
+	s.toIDP.CloseIdleConnections()
 	return errors.Join(err, s.logs.Close())
 }
 
@@ -244,14 +261,20 @@ func (s *Simulator) startPlane(o Options) error {
 			Interval: cmp.Or(o.LogInterval, logInterval(o.Profile)), Random: rand.Uint64, Logf: o.Logf,
 		})
 	}
+	transport, err := s.identityTransport()
+	if err != nil {
+		return err
+	}
+	s.toIDP = transport
 	s.Plane = dataplane.New(dataplane.Options{
-		Logs:  s.logs,
-		Clock: o.Clock, Network: s.Network, HealthInterval: o.HealthInterval, HealthTimeout: o.HealthTimeout, Logf: o.Logf,
+		Identity: transport,
+		Logs:     s.logs,
+		Clock:    o.Clock, Network: s.Network, HealthInterval: o.HealthInterval, HealthTimeout: o.HealthTimeout, Logf: o.Logf,
 		HealthSink: func(r dataplane.HealthReport) {
 			s.Account.SetTargetHealth(r.TargetGroup, r.Target, r.Port, r.Zone, r.State, r.Reason, r.Description)
 		},
 	})
-	server, err := dns.Listen(dns.Options{Address: o.DNS, Lookup: s.Plane.Resolve})
+	server, err := dns.Listen(dns.Options{Address: o.DNS, Lookup: s.lookup})
 	if err != nil {
 		s.Plane.Close()
 		return err

@@ -27,7 +27,7 @@ func (f File) Apply(a *account.Account) error {
 		return fmt.Errorf("the file describes account %s in %s, not %s in %s", f.Account, f.Region, a.ID, a.Region)
 	}
 	for _, step := range []func(*account.Account) error{
-		f.applyZones, f.applyVPC, f.applyLists, f.applyGroups, f.applyNodes, f.applyCertificates,
+		f.applyZones, f.applyVPC, f.applyLists, f.applyGroups, f.applyNodes, f.applyCertificates, f.applyUserPools,
 	} {
 		if err := step(a); err != nil {
 			return err

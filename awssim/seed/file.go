@@ -32,6 +32,9 @@ type File struct {
 	TargetGroups       []TargetGroup   `json:"targetGroups,omitempty"`
 	LoadBalancers      []LoadBalancer  `json:"loadBalancers,omitempty"`
 	ShieldSubscription string          `json:"shieldSubscription,omitempty"` // ACTIVE or INACTIVE
+
+	UserPools        []UserPool       `json:"userPools,omitempty"`
+	IdentityProvider IdentityProvider `json:"identityProvider,omitzero"`
 }
 
 // Cluster is the Kubernetes cluster that lives in the VPC.

@@ -1,6 +1,6 @@
 // Package simclient reads and steers a running simulator over its administration paths under /_sim/. It holds the client and
-// the types that go over those paths, and no simulation. It may import the standard library, awssim/gate's rule types and
-// internal/stack.
+// the types that go over those paths, and no simulation. It may import the standard library, awssim/gate's rule types,
+// awssim/idp's knobs and internal/stack.
 package simclient
 
 import (
