@@ -87,6 +87,12 @@ func TestBrokenFilesAreRefusedWithFieldAndValue(t *testing.T) {
 		{"protocol", head + "securityGroups: [{id: sg-00000001, ingress: [{protocol: tpc, port: 1, cidr: 10.0.0.0/8}]}]\n", `securityGroups[0].ingress[0].protocol: "tpc" is none of`},
 		{"node group", head + "cluster: {name: c, nodes: [{name: ip-10-0-0-5, instance: i-00000001, zone: us-west-2a}]}\n", "must hold exactly one group with the tag kubernetes.io/cluster/c"},
 		{"forward", head + "loadBalancers: [{name: a, arn: 'x:loadbalancer/app/a/1', type: application, scheme: internal, subnets: [], listeners: [{protocol: HTTP, port: 80, forward: tg}]}]\n", `loadBalancers[0].listeners[0].forward: "tg" is not a target group`},
+		{"user pool", head + "userPools: [{arn: 'arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_a', domain: shop}]\n", `userPools[0].arn: "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_a" is not the ARN`},
+		{"user pool domain", head + "userPools: [{arn: 'arn:aws:cognito-idp:us-west-2:123456789012:userpool/us-west-2_a'}]\n", `userPools[0].domain: "" is missing`},
+		{"client twice", head + "identityProvider: {clients: [{id: a}, {id: a}]}\n", `identityProvider.clients[1].id: "a" is empty or taken`},
+		{"user twice", head + "identityProvider: {users: [{name: a}, {name: a}]}\n", `identityProvider.users[1].name: "a" is empty or taken`},
+		{"automatic user", head + "identityProvider: {autoLogin: a, users: [{name: b}]}\n", `identityProvider.autoLogin: "a" is not a user`},
+		{"provider's host", head + "identityProvider: {hosts: ['https://a']}\n", `identityProvider.hosts[0]: "https://a" is not a host name`},
 		{"shield", head + "shieldSubscription: MAYBE\n", `shieldSubscription: "MAYBE" is not one of ACTIVE, INACTIVE`},
 	}
 	for _, tt := range tests {

@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 	"syscall"
@@ -35,6 +36,7 @@ type settings struct {
 	throttle    bool
 	logs        string
 	buckets     string
+	idp         string
 }
 
 func newCommand() *cobra.Command {
@@ -69,6 +71,7 @@ called, what exists and how to break it is under http://LISTEN/_sim/.`,
 	f.DurationVar(&s.latency, "latency", 0, "time added to every API call")
 	f.StringVar(&s.buckets, "buckets", "", "folder with a folder per S3 bucket in it: certificates of trust stores are read from it, and logs delivered to it unless --logs is given")
 	f.BoolVar(&s.throttle, "throttle", false, "throttle API calls by AWS's published token buckets")
+	f.StringVar(&s.idp, "idp", "", "address on loopback to serve an OpenID provider on, for authenticate actions, such as 127.0.0.1:4581; port 0 takes a free one (default: none)")
 	if err := c.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"instant", "fast", "real"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag does not exist: a mistake in this function
 	}
@@ -88,9 +91,12 @@ func (s settings) run(ctx context.Context, out, problems io.Writer) (err error) 
 	if s.latency < 0 {
 		return fmt.Errorf("--latency: %s is negative", s.latency)
 	}
+	if a, err := netip.ParseAddrPort(s.idp); s.idp != "" && (err != nil || !a.Addr().IsLoopback()) {
+		return fmt.Errorf("--idp: %q is not an address of this machine alone, such as 127.0.0.1:4581", s.idp)
+	}
 	logger := log.New(problems, "awssim: ", log.LstdFlags)
 	sim, err := awssim.New(awssim.Options{
-		Seed: &file, Profile: profile, Latency: s.latency, Throttle: s.throttle, DataPlane: !s.noDataPlane, DNS: s.dns, LogDirectory: s.logs, Buckets: s.buckets, Logf: logger.Printf,
+		Seed: &file, Profile: profile, Latency: s.latency, Throttle: s.throttle, DataPlane: !s.noDataPlane, DNS: s.dns, LogDirectory: s.logs, Buckets: s.buckets, Logf: logger.Printf, IdentityProvider: s.idp,
 	})
 	if err != nil {
 		return err
@@ -164,6 +170,9 @@ func welcome(sim *awssim.Simulator, address string) string {
 		fmt.Fprintf(&b, "# DNS             %s   (dig @%s -p %s NAME)\n", dns, host, port)
 	} else {
 		b.WriteString("# no data plane: load balancers do not listen\n")
+	}
+	if provider := sim.IdentityProvider(); provider != "" {
+		fmt.Fprintf(&b, "# sign-in         %s   (its names: %s/_sim/idp)\n", provider, url)
 	}
 	fmt.Fprintf(&b, `export AWS_ENDPOINT_URL=%s
 export AWS_REGION=%s AWS_DEFAULT_REGION=%s

@@ -85,6 +85,7 @@ func TestAMistakeInTheFlagsIsNamed(t *testing.T) {
 		"region":          {[]string{"--region", "mars"}, "--region"},
 		"listen":          {[]string{"--listen", "nowhere", "--no-data-plane"}, "--listen"},
 		"latency":         {[]string{"--latency", "-1s"}, "--latency"},
+		"idp":             {[]string{"--idp", "0.0.0.0:4581"}, "--idp"},
 		"arguments":       {[]string{"serve"}, "serve"},
 	} {
 		t.Run(name, func(t *testing.T) {
