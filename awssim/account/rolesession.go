@@ -19,10 +19,10 @@ type RoleSession struct {
 	Issued    time.Time
 	Expires   time.Time
 
-	Policy     *policy.Document  // limits the session below its role; nil: none
-	Tags       map[string]string // of the session; they come before the role's
-	Transitive []string          // keys of Tags that sessions which this one opens inherit
-	Federated  string            // ARN of the provider, when a web identity opened it
+	Policies   []*policy.Document // limit the session below its role; none: nothing does
+	Tags       map[string]string  // of the session; they come before the role's
+	Transitive []string           // keys of Tags that sessions which this one opens inherit
+	Federated  string             // ARN of the provider, when a web identity opened it
 }
 
 // NewRoleSession opens a session of the role, which is named without path and need not be one that the account has.

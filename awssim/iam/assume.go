@@ -1,0 +1,91 @@
+package iam
+
+import (
+	"net/http"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/iam/policy"
+)
+
+// Wish is somebody's wish to open a session of a role.
+type Wish struct {
+	Role    string   // ARN
+	Actions []string // all that it takes, such as sts:AssumeRole and sts:TagSession
+	// Keys are the condition keys of the request, such as sts:ExternalId.
+	Keys policy.Context
+	// Tags are those of the session.
+	Tags map[string]string
+}
+
+func (w Wish) context() policy.Context {
+	keys := requestTags(w.Tags)
+	for k, v := range w.Keys {
+		keys.Set(k, v...)
+	}
+	return keys
+}
+
+// MayAssume decides whether the holder of an access key may open a session of the role: the role's trust policy must trust
+// it, and its own policies must allow it unless the trust policy names it. A nil role is one that the account does not
+// have, which is refused where roles are kept track of: when the account has any, or its Enforced is set. The caller holds
+// the account's lock.
+func MayAssume(a *account.Account, key string, role *account.Role, w Wish) error {
+	who := callerOf(a, key)
+	if role == nil && (len(a.Roles) > 0 || a.Enforced) {
+		d := policy.Decision{By: policy.Identity}
+		return denial(a, "sts", "", who, d, &policy.Request{Action: w.Actions[0], Resource: w.Role})
+	}
+	for _, action := range w.Actions {
+		trust := policy.ByAccount
+		c := check{action: action, resource: w.Role, keys: w.context()}
+		d, r := who.decide(a, c, a.Region)
+		if !who.limited() {
+			d = policy.Decision{Allowed: true}
+		}
+		if role != nil && role.Trust != nil {
+			trust = role.Trust.Trusts(who.principal(), action, r.Context)
+		}
+		switch {
+		case trust == policy.Refused:
+			d = policy.Decision{Explicit: true, By: "resource-based policy"}
+		case trust == policy.Untrusted && !d.Explicit:
+			d = policy.Decision{By: "resource-based policy"}
+		case trust == policy.ByIdentity && !d.Explicit:
+			continue
+		}
+		if !d.Allowed {
+			return denial(a, "sts", "", who, d, r)
+		}
+	}
+	return nil
+}
+
+// MayAssumeByToken decides whether the bearer of a token that the provider (an ARN) vouches for may open a session of the
+// role. A nil role is as for MayAssume. The caller holds the account's lock.
+func MayAssumeByToken(a *account.Account, provider string, role *account.Role, w Wish) error {
+	keys := w.context()
+	keys.Set("aws:FederatedProvider", provider)
+	return trusted(a, policy.Principal{Federated: provider}, role, w.Actions, keys)
+}
+
+// MayAssumeForPod decides whether EKS may open a session of the role for a pod. A nil role is as for MayAssume. The caller
+// holds the account's lock.
+func MayAssumeForPod(a *account.Account, role *account.Role, w Wish) error {
+	keys := w.context()
+	keys.Set("aws:SourceAccount", a.ID)
+	return trusted(a, policy.Principal{Service: "pods.eks.amazonaws.com"}, role, w.Actions, keys)
+}
+
+func trusted(a *account.Account, p policy.Principal, role *account.Role, actions []string, keys policy.Context) error {
+	for _, action := range actions {
+		switch {
+		case role == nil && len(a.Roles) == 0 && !a.Enforced:
+		case role != nil && role.Trust == nil && !a.Enforced:
+		case role != nil && role.Trust != nil && role.Trust.Trusts(p, action, keys) >= policy.ByAccount:
+		default:
+			return apierr.WithStatus(http.StatusForbidden, "AccessDenied", "Not authorized to perform %s", action)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package iam
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/shield"
+	shieldtypes "github.com/aws/aws-sdk-go-v2/service/shield/types"
+	"github.com/aws/aws-sdk-go-v2/service/wafregional"
+	"github.com/aws/aws-sdk-go-v2/service/wafv2"
+	firewalltypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/iam/policy"
+)
+
+// firewallMappings are WAFv2's. Associations are authorised on both ends, and for load balancers with Elastic Load
+// Balancing's permission-only SetWebAcl. Service Authorization Reference, "Actions, resources, and condition keys for AWS
+// WAF V2".
+var firewallMappings = map[string]mapping{
+	"AssociateWebACL": on(func(_ *account.Account, in *wafv2.AssociateWebACLInput) []check {
+		list := append(one(in.WebACLArn), check{resource: aws.ToString(in.ResourceArn)},
+			check{action: "wafv2:GetWebACL", resource: aws.ToString(in.WebACLArn)})
+		return append(list, setWebACL(in.ResourceArn)...)
+	}),
+	"DisassociateWebACL": on(func(_ *account.Account, in *wafv2.DisassociateWebACLInput) []check {
+		return append(one(in.ResourceArn), setWebACL(in.ResourceArn)...)
+	}),
+	"GetWebACLForResource": target(func(in *wafv2.GetWebACLForResourceInput) *string { return in.ResourceArn }),
+	"GetWebACL": on(func(a *account.Account, in *wafv2.GetWebACLInput) []check {
+		if in.ARN != nil {
+			return one(in.ARN)
+		}
+		return webACL(a, in.Scope, in.Name, in.Id)
+	}),
+	"CreateWebACL": on(func(a *account.Account, in *wafv2.CreateWebACLInput) []check {
+		list := webACL(a, in.Scope, in.Name, aws.String("*"))
+		list[0].keys = requestTags(firewallTags(in.Tags))
+		return list
+	}),
+	"UpdateWebACL": on(func(a *account.Account, in *wafv2.UpdateWebACLInput) []check {
+		return webACL(a, in.Scope, in.Name, in.Id)
+	}),
+	"DeleteWebACL": on(func(a *account.Account, in *wafv2.DeleteWebACLInput) []check {
+		return webACL(a, in.Scope, in.Name, in.Id)
+	}),
+	"TagResource": on(func(_ *account.Account, in *wafv2.TagResourceInput) []check {
+		return []check{{resource: aws.ToString(in.ResourceARN), keys: requestTags(firewallTags(in.Tags))}}
+	}),
+	"UntagResource": on(func(_ *account.Account, in *wafv2.UntagResourceInput) []check {
+		return untagging(in.ResourceARN, in.TagKeys)
+	}),
+	"ListTagsForResource":    target(func(in *wafv2.ListTagsForResourceInput) *string { return in.ResourceARN }),
+	"ListResourcesForWebACL": target(func(in *wafv2.ListResourcesForWebACLInput) *string { return in.WebACLArn }),
+}
+
+// classicFirewallMappings are WAF Regional's.
+var classicFirewallMappings = map[string]mapping{
+	"AssociateWebACL": on(func(a *account.Account, in *wafregional.AssociateWebACLInput) []check {
+		acl := classicACL(a, in.WebACLId)
+		list := []check{{resource: acl}, {resource: aws.ToString(in.ResourceArn)}, {action: "waf-regional:GetWebACL", resource: acl}}
+		return append(list, setWebACL(in.ResourceArn)...)
+	}),
+	"DisassociateWebACL": on(func(_ *account.Account, in *wafregional.DisassociateWebACLInput) []check {
+		return append(one(in.ResourceArn), setWebACL(in.ResourceArn)...)
+	}),
+	"GetWebACLForResource": target(func(in *wafregional.GetWebACLForResourceInput) *string { return in.ResourceArn }),
+	"GetWebACL": on(func(a *account.Account, in *wafregional.GetWebACLInput) []check {
+		return []check{{resource: classicACL(a, in.WebACLId)}}
+	}),
+}
+
+// shieldMappings are Shield's. Protections have no region.
+var shieldMappings = map[string]mapping{
+	"CreateProtection": on(func(a *account.Account, in *shield.CreateProtectionInput) []check {
+		return []check{{resource: protection(a, nil), keys: requestTags(shieldTags(in.Tags))}}
+	}),
+	"DescribeProtection": on(func(a *account.Account, in *shield.DescribeProtectionInput) []check {
+		return []check{{resource: protection(a, in.ProtectionId)}}
+	}),
+	"DeleteProtection": on(func(a *account.Account, in *shield.DeleteProtectionInput) []check {
+		return []check{{resource: protection(a, in.ProtectionId)}}
+	}),
+	"TagResource": on(func(_ *account.Account, in *shield.TagResourceInput) []check {
+		return []check{{resource: aws.ToString(in.ResourceARN), keys: requestTags(shieldTags(in.Tags))}}
+	}),
+	"UntagResource": on(func(_ *account.Account, in *shield.UntagResourceInput) []check {
+		return untagging(in.ResourceARN, in.TagKeys)
+	}),
+	"ListTagsForResource": target(func(in *shield.ListTagsForResourceInput) *string { return in.ResourceARN }),
+}
+
+// setWebACL is what giving a resource a web ACL, or taking it, needs if it is a load balancer.
+func setWebACL(arn *string) []check {
+	if !strings.Contains(aws.ToString(arn), ":loadbalancer/") {
+		return nil
+	}
+	return also("elasticloadbalancing:SetWebAcl")
+}
+
+func webACL(a *account.Account, scope firewalltypes.Scope, name, id *string) []check {
+	region, path := a.Region, "regional"
+	if scope == firewalltypes.ScopeCloudfront {
+		region, path = "us-east-1", "global"
+	}
+	return []check{{resource: fmt.Sprintf("arn:%s:wafv2:%s:%s:%s/webacl/%s/%s", a.Partition, region, a.ID, path, aws.ToString(name), aws.ToString(id))}}
+}
+
+func classicACL(a *account.Account, id *string) string {
+	return fmt.Sprintf("arn:%s:waf-regional:%s:%s:webacl/%s", a.Partition, a.Region, a.ID, aws.ToString(id))
+}
+
+// protection is the ARN of a protection by its id, or of any.
+func protection(a *account.Account, id *string) string {
+	path := "*"
+	if id != nil {
+		path = *id
+	}
+	return fmt.Sprintf("arn:%s:shield::%s:protection/%s", a.Partition, a.ID, path)
+}
+
+func untagging(arn *string, names []string) []check {
+	keys := policy.Context{}
+	keys.Set("aws:TagKeys", names...)
+	return []check{{resource: aws.ToString(arn), keys: keys}}
+}
+
+func firewallTags(tags []firewalltypes.Tag) map[string]string {
+	m := make(map[string]string, len(tags))
+	for _, t := range tags {
+		m[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	return m
+}
+
+func shieldTags(tags []shieldtypes.Tag) map[string]string {
+	m := make(map[string]string, len(tags))
+	for _, t := range tags {
+		m[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	return m
+}
