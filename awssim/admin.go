@@ -30,6 +30,9 @@ GET    /_sim/metrics     counters of load balancers and target groups under Clou
 GET    /_sim/ca.pem      the authority that signs the simulator's certificates
 GET    /_sim/idp         the identity provider's users, knobs and counts; POST its knobs, DELETE what it remembers
 GET    /_sim/public-keys/ID  the key that signs x-amzn-oidc-data
+GET    /_sim/iam         users, roles, policies; POST {"enforced":true,"attach":[{"policy":"P","role":"R"}],"detach":[…]} to change
+                         (user, role or accessKey); GET, PUT, DELETE /_sim/iam/policies/NAME for a document
+GET    /_sim/instances/ID/latest/…  metadata of an instance, for AWS_EC2_METADATA_SERVICE_ENDPOINT
 GET    /_sim/settings    clock, latency, throttling; POST {"latency":"50ms","throttle":true,"advance":"5m"} to change
 `
 

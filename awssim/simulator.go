@@ -22,6 +22,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/ec2"
 	"github.com/k8s-lbc/lbc/awssim/elbv2"
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/awssim/iam"
 	"github.com/k8s-lbc/lbc/awssim/idp"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/awssim/shield"
@@ -42,10 +43,17 @@ type Options struct {
 
 	Latency      time.Duration                              // added to every call
 	Throttle     bool                                       // AWS's token buckets
-	Authorize    gate.Authorizer                            // nil: everything is allowed
+	Authorize    gate.Authorizer                            // nil: what the account's policies say, see Enforce
 	Authenticate func(accessKey, token string) wire.Verdict // nil: sessions of roles until they expire, and every other key
-	Random       uint64                                     // seed of the faults' chances and of request ids
-	KeepCalls    int                                        // recorded calls; 0: 10,000
+	// Enforce refuses callers that the account does not know, and lets those without policies do nothing; else both may do
+	// everything. An account file can ask for it, too.
+	Enforce bool
+	// Verify verifies signatures by the secrets of sessions and of users' access keys, and refuses other keys.
+	Verify bool
+	// Instance is the id of the instance whose metadata is under /latest/; "" is the cluster's first node.
+	Instance  string
+	Random    uint64 // seed of the faults' chances and of request ids
+	KeepCalls int    // recorded calls; 0: 10,000
 
 	// Buckets is a directory with a folder for each S3 bucket: bundles of trust stores are read from it, and load balancers
 	// can log to the buckets that it has, which is where the logs are delivered unless LogDirectory says otherwise. "" has
@@ -117,6 +125,9 @@ func New(o Options) (*Simulator, error) {
 	s := &Simulator{seed: *o.Seed, logf: o.Logf}
 	s.Account = account.New(o.Seed.Account, o.Seed.Region, o.Clock, o.Profile)
 	s.Account.Buckets.Directory = o.Buckets
+	if o.Authorize == nil {
+		o.Authorize = iam.Authorizer(s.Account)
+	}
 	o.LogDirectory = cmp.Or(o.LogDirectory, o.Buckets)
 	s.Gate = gate.New(gate.Options{
 		Clock: o.Clock, Seed: o.Random, Keep: o.KeepCalls, Latency: o.Latency, Throttle: o.Throttle, Authorize: o.Authorize,
@@ -132,11 +143,17 @@ func New(o Options) (*Simulator, error) {
 	if err := s.plant(*o.Seed); err != nil {
 		return nil, fmt.Errorf("simulator: seed: %w", err)
 	}
+	s.Account.Enforced = s.Account.Enforced || o.Enforce
 	if o.Authenticate == nil {
 		o.Authenticate = s.authenticate
 	}
+	var secret func(string) (string, bool)
+	if o.Verify {
+		secret = s.secret
+	}
 	face, err := wire.New(wire.Options{
 		Region: s.Account.Region, NewRequestID: s.Gate.NewRequestID, Authenticate: o.Authenticate, Refused: s.Gate.Refuse, Logf: o.Logf,
+		Secret: secret, Now: o.Clock.Now,
 		Services: map[string]any{
 			"elasticloadbalancing": s.Balancing, "ec2": s.Compute, "acm": s.Trust, "sts": s.Identity, "tagging": s.Tagging,
 			"wafv2": s.Firewall, "waf-regional": s.Classic, "shield": s.Shield,
@@ -148,6 +165,7 @@ func New(o Options) (*Simulator, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/", face)
 	mux.Handle("/_sim/", s.administration())
+	s.serveMetadata(mux, o.Instance)
 	s.handler = mux
 	if o.IdentityProvider != "" {
 		if err := s.startProvider(o.IdentityProvider, o); err != nil {
@@ -162,24 +180,8 @@ func New(o Options) (*Simulator, error) {
 	return s, nil
 }
 
-// authenticate knows the sessions that the account gave out, and believes every other key.
-func (s *Simulator) authenticate(accessKey, token string) wire.Verdict {
-	a := s.Account
-	a.Lock()
-	defer a.Unlock()
-	session, ok := a.Sessions[accessKey]
-	switch {
-	case !ok:
-		return wire.KeyValid
-	case session.Token != token:
-		return wire.KeyUnknown
-	case !a.Clock.Now().Before(session.Expires):
-		return wire.KeyExpired
-	}
-	return wire.KeyValid
-}
-
-// Handler is the HTTP face: AWS's services on "/", the administration under "/_sim/".
+// Handler is the HTTP face: AWS's services on "/", the administration under "/_sim/", an instance's metadata under
+// "/latest/", and the credentials of pods on "/v1/credentials".
 func (s *Simulator) Handler() http.Handler { return s.handler }
 
 // Seed is the description that the account began as.

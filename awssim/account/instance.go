@@ -17,6 +17,7 @@ type Instance struct {
 	Subnet       string
 	Zone         string
 	Launched     time.Time
+	Role         string    // name of the role of its instance profile; "": none
 	Terminated   time.Time // zero unless it is
 	Interfaces   []string  // ids in the order of their attachment; the first has device index 0
 	Tags         map[string]string

@@ -69,12 +69,12 @@ func MayAssumeByToken(a *account.Account, provider string, role *account.Role, w
 	return trusted(a, policy.Principal{Federated: provider}, role, w.Actions, keys)
 }
 
-// MayAssumeForPod decides whether EKS may open a session of the role for a pod. A nil role is as for MayAssume. The caller
-// holds the account's lock.
-func MayAssumeForPod(a *account.Account, role *account.Role, w Wish) error {
+// MayServiceAssume decides whether a service of AWS, such as pods.eks.amazonaws.com, may open a session of the role in the
+// account's name. A nil role is as for MayAssume. The caller holds the account's lock.
+func MayServiceAssume(a *account.Account, service string, role *account.Role, w Wish) error {
 	keys := w.context()
 	keys.Set("aws:SourceAccount", a.ID)
-	return trusted(a, policy.Principal{Service: "pods.eks.amazonaws.com"}, role, w.Actions, keys)
+	return trusted(a, policy.Principal{Service: service}, role, w.Actions, keys)
 }
 
 func trusted(a *account.Account, p policy.Principal, role *account.Role, actions []string, keys policy.Context) error {

@@ -11,7 +11,7 @@ import (
 // certificateLife is how long ACM's certificates are valid: 13 months.
 const certificateLife = 395 * 24 * time.Hour
 
-// Apply puts networks, security groups, nodes and certificates into an empty account of the same id and region (an account
+// Apply puts networks, security groups, nodes, certificates, users and roles into an empty account of the same id and region (an account
 // without them gets the file's). The caller holds the account's lock or is alone with it. Errors name the field.
 func (f File) Apply(a *account.Account) error {
 	if err := f.Validate(); err != nil {
@@ -28,6 +28,7 @@ func (f File) Apply(a *account.Account) error {
 	}
 	for _, step := range []func(*account.Account) error{
 		f.applyZones, f.applyVPC, f.applyLists, f.applyGroups, f.applyNodes, f.applyCertificates, f.applyUserPools,
+		f.applyIAM,
 	} {
 		if err := step(a); err != nil {
 			return err
@@ -173,7 +174,7 @@ func (f File) applyNodes(a *account.Account) error {
 			arch = "amd64"
 		}
 		instance := &account.Instance{
-			ID: n.Instance, Type: n.Type, Architecture: machines[arch].architecture,
+			ID: n.Instance, Type: n.Type, Role: f.Cluster.NodeRole, Architecture: machines[arch].architecture,
 			Tags: map[string]string{"Name": n.Name, "kubernetes.io/cluster/" + f.Cluster.Name: "owned"},
 		}
 		if instance.Type == "" {

@@ -31,6 +31,7 @@ type File struct {
 	HostedZones        []HostedZone    `json:"hostedZones,omitempty"`
 	TargetGroups       []TargetGroup   `json:"targetGroups,omitempty"`
 	LoadBalancers      []LoadBalancer  `json:"loadBalancers,omitempty"`
+	IAM                IAM             `json:"iam,omitzero"`
 	ShieldSubscription string          `json:"shieldSubscription,omitempty"` // ACTIVE or INACTIVE
 
 	UserPools        []UserPool       `json:"userPools,omitempty"`
@@ -41,6 +42,7 @@ type File struct {
 type Cluster struct {
 	Name     string   `json:"name,omitempty"`
 	PodCIDRs []string `json:"podCIDRs,omitempty"`
+	NodeRole string   `json:"nodeRole,omitempty"` // name of the role of the nodes' instance profile
 	Nodes    []Node   `json:"nodes,omitempty"`
 }
 

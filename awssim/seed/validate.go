@@ -104,6 +104,7 @@ func (f File) Validate() error {
 	f.validateBalancing(c)
 	f.validateFirewall(c)
 	f.validateIdentity(c)
+	f.validateIAM(c)
 	if f.ShieldSubscription != "" {
 		c.oneOf("shieldSubscription", f.ShieldSubscription, "ACTIVE", "INACTIVE")
 	}

@@ -1,6 +1,6 @@
 // Package sts is the part of AWS Security Token Service that controllers use to learn who they are and to assume roles: one
 // method per action with the SDK client's signature. Who may assume what is awssim/iam's to decide. It imports
-// awssim/account, awssim/gate, awssim/iam, awssim/apierr, the SDK's types, and go-jose for signatures of web identities.
+// awssim/account, awssim/gate, awssim/iam, awssim/token, awssim/apierr and the SDK's types.
 package sts
 
 import (

@@ -90,7 +90,7 @@ func TestBadRoleRequestsAreRefused(t *testing.T) {
 	}
 }
 
-func token(claims string) string {
+func signedToken(claims string) string {
 	part := base64.RawURLEncoding.EncodeToString
 	return part([]byte(`{"alg":"RS256"}`)) + "." + part([]byte(claims)) + "." + part([]byte("signature"))
 }
@@ -98,12 +98,12 @@ func token(claims string) string {
 func TestAWebIdentityIsReadFromItsToken(t *testing.T) {
 	t.Parallel()
 	s := newService()
-	assume := func(token string) (*sts.AssumeRoleWithWebIdentityOutput, error) {
+	assume := func(text string) (*sts.AssumeRoleWithWebIdentityOutput, error) {
 		return s.AssumeRoleWithWebIdentity(context.Background(), &sts.AssumeRoleWithWebIdentityInput{
-			RoleArn: aws.String(role), RoleSessionName: aws.String("controller"), WebIdentityToken: aws.String(token),
+			RoleArn: aws.String(role), RoleSessionName: aws.String("controller"), WebIdentityToken: aws.String(text),
 		})
 	}
-	out, err := assume(token(fmt.Sprintf(`{"sub":"system:serviceaccount:kube-system:lbc","iss":"https://oidc.example.com/id/1","aud":["sts.amazonaws.com"],"exp":%d}`, start.Unix()+60)))
+	out, err := assume(signedToken(fmt.Sprintf(`{"sub":"system:serviceaccount:kube-system:lbc","iss":"https://oidc.example.com/id/1","aud":["sts.amazonaws.com"],"exp":%d}`, start.Unix()+60)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestAWebIdentityIsReadFromItsToken(t *testing.T) {
 		*out.Provider != "arn:aws:iam::123456789012:oidc-provider/oidc.example.com/id/1" {
 		t.Errorf("got %+v", out)
 	}
-	_, err = assume(token(fmt.Sprintf(`{"exp":%d}`, start.Unix()-1)))
+	_, err = assume(signedToken(fmt.Sprintf(`{"exp":%d}`, start.Unix()-1)))
 	wantCode(t, err, "ExpiredTokenException")
 	_, err = assume("not a token")
 	wantCode(t, err, "InvalidIdentityToken")

@@ -17,11 +17,14 @@ const (
 	KeyExpired
 )
 
-// scope is what a signature says of itself. The signature is not verified.
+// scope is what a signature says of itself.
 type scope struct {
-	accessKey, token, region, service string
-	present                           bool // there is a signature
-	malformed                         bool
+	accessKey, token, date, region, service string
+	headers                                 []string // that are signed, in lower case
+	signature                               string   // hexadecimal
+	present                                 bool     // there is a signature
+	presigned                               bool     // it is in the URL
+	malformed                               bool
 }
 
 const algorithm = "AWS4-HMAC-SHA256"
@@ -33,7 +36,10 @@ func scopeOf(r *request) scope {
 	if header == "" && credential == "" {
 		return scope{}
 	}
-	s := scope{present: true, token: token}
+	s := scope{
+		present: true, presigned: header == "", token: token, signature: r.form.Get("X-Amz-Signature"),
+		headers: strings.Split(r.form.Get("X-Amz-SignedHeaders"), ";"),
+	}
 	if header != "" {
 		s.token = r.Header.Get("X-Amz-Security-Token")
 		rest, ok := strings.CutPrefix(header, algorithm)
@@ -47,6 +53,7 @@ func scopeOf(r *request) scope {
 			parts[k] = v
 		}
 		credential = parts["Credential"]
+		s.signature, s.headers = parts["Signature"], strings.Split(parts["SignedHeaders"], ";")
 		s.malformed = parts["Signature"] == "" || parts["SignedHeaders"] == ""
 	}
 	fields := strings.Split(credential, "/")
@@ -54,7 +61,7 @@ func scopeOf(r *request) scope {
 		s.malformed = true
 		return s
 	}
-	s.accessKey, s.region, s.service = fields[0], fields[2], fields[3]
+	s.accessKey, s.date, s.region, s.service = fields[0], fields[1], fields[2], fields[3]
 	return s
 }
 
@@ -64,13 +71,15 @@ type problem int
 const (
 	noProblem problem = iota
 	noCredentials
-	badSignature
+	badSignature // it is malformed
+	wrongSignature
+	skewed // too old, or from the future
 	unknownKey
 	expiredToken
 	wrongRegion
 )
 
-func (s *Server) authenticate(signed scope, d *service) problem {
+func (s *Server) authenticate(r *request, signed scope, d *service) problem {
 	switch {
 	case !signed.present:
 		return noCredentials
@@ -79,34 +88,51 @@ func (s *Server) authenticate(signed scope, d *service) problem {
 	case s.options.Region != "" && !d.takes(signed.region, s.options.Region):
 		return wrongRegion
 	}
-	if s.options.Authenticate == nil {
+	if s.options.Authenticate != nil {
+		switch s.options.Authenticate(signed.accessKey, signed.token) {
+		case KeyUnknown:
+			return unknownKey
+		case KeyExpired:
+			return expiredToken
+		case KeyValid:
+		}
+	}
+	if s.options.Secret == nil {
 		return noProblem
 	}
-	return map[Verdict]problem{KeyUnknown: unknownKey, KeyExpired: expiredToken}[s.options.Authenticate(signed.accessKey, signed.token)]
+	return s.verify(r, signed)
 }
+
+const mismatch = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
 
 // The refusals of each protocol: AWS General Reference, "Common errors".
 var (
 	queryRefusals = map[problem]apierr.Error{
-		noCredentials: {Code: "MissingAuthenticationToken", Message: "Request is missing Authentication Token", Status: http.StatusForbidden},
-		badSignature:  {Code: "IncompleteSignature", Message: "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters.", Status: http.StatusBadRequest},
-		unknownKey:    {Code: "InvalidClientTokenId", Message: "The security token included in the request is invalid.", Status: http.StatusForbidden},
-		expiredToken:  {Code: "ExpiredToken", Message: "The security token included in the request is expired", Status: http.StatusForbidden},
-		wrongRegion:   {Code: "SignatureDoesNotMatch", Message: "Credential should be scoped to a valid region.", Status: http.StatusForbidden},
+		noCredentials:  {Code: "MissingAuthenticationToken", Message: "Request is missing Authentication Token", Status: http.StatusForbidden},
+		badSignature:   {Code: "IncompleteSignature", Message: "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters.", Status: http.StatusBadRequest},
+		wrongSignature: {Code: "SignatureDoesNotMatch", Message: mismatch, Status: http.StatusForbidden},
+		skewed:         {Code: "SignatureDoesNotMatch", Message: "Signature expired: its time is more than 5 minutes from that of the service.", Status: http.StatusForbidden},
+		unknownKey:     {Code: "InvalidClientTokenId", Message: "The security token included in the request is invalid.", Status: http.StatusForbidden},
+		expiredToken:   {Code: "ExpiredToken", Message: "The security token included in the request is expired", Status: http.StatusForbidden},
+		wrongRegion:    {Code: "SignatureDoesNotMatch", Message: "Credential should be scoped to a valid region.", Status: http.StatusForbidden},
 	}
 	computeRefusals = map[problem]apierr.Error{
-		noCredentials: {Code: "AuthFailure", Message: "AWS was not able to validate the provided access credentials", Status: http.StatusUnauthorized},
-		badSignature:  {Code: "AuthFailure", Message: "AWS was not able to validate the provided access credentials", Status: http.StatusUnauthorized},
-		unknownKey:    {Code: "AuthFailure", Message: "AWS was not able to validate the provided access credentials", Status: http.StatusUnauthorized},
-		expiredToken:  {Code: "RequestExpired", Message: "Request has expired.", Status: http.StatusBadRequest},
-		wrongRegion:   {Code: "AuthFailure", Message: "Credential should be scoped to a valid region.", Status: http.StatusUnauthorized},
+		noCredentials:  {Code: "AuthFailure", Message: "AWS was not able to validate the provided access credentials", Status: http.StatusUnauthorized},
+		badSignature:   {Code: "AuthFailure", Message: "AWS was not able to validate the provided access credentials", Status: http.StatusUnauthorized},
+		wrongSignature: {Code: "AuthFailure", Message: "AWS was not able to validate the provided access credentials", Status: http.StatusUnauthorized},
+		skewed:         {Code: "RequestExpired", Message: "Request has expired.", Status: http.StatusBadRequest},
+		unknownKey:     {Code: "AuthFailure", Message: "AWS was not able to validate the provided access credentials", Status: http.StatusUnauthorized},
+		expiredToken:   {Code: "RequestExpired", Message: "Request has expired.", Status: http.StatusBadRequest},
+		wrongRegion:    {Code: "AuthFailure", Message: "Credential should be scoped to a valid region.", Status: http.StatusUnauthorized},
 	}
 	jsonRefusals = map[problem]apierr.Error{
-		noCredentials: {Code: "MissingAuthenticationTokenException", Message: "Missing Authentication Token", Status: http.StatusBadRequest},
-		badSignature:  {Code: "IncompleteSignatureException", Message: "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters.", Status: http.StatusBadRequest},
-		unknownKey:    {Code: "UnrecognizedClientException", Message: "The security token included in the request is invalid.", Status: http.StatusBadRequest},
-		expiredToken:  {Code: "ExpiredTokenException", Message: "The security token included in the request is expired", Status: http.StatusBadRequest},
-		wrongRegion:   {Code: "InvalidSignatureException", Message: "Credential should be scoped to a valid region.", Status: http.StatusBadRequest},
+		noCredentials:  {Code: "MissingAuthenticationTokenException", Message: "Missing Authentication Token", Status: http.StatusBadRequest},
+		badSignature:   {Code: "IncompleteSignatureException", Message: "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters.", Status: http.StatusBadRequest},
+		wrongSignature: {Code: "InvalidSignatureException", Message: mismatch, Status: http.StatusBadRequest},
+		skewed:         {Code: "InvalidSignatureException", Message: "Signature expired: its time is more than 5 minutes from that of the service.", Status: http.StatusBadRequest},
+		unknownKey:     {Code: "UnrecognizedClientException", Message: "The security token included in the request is invalid.", Status: http.StatusBadRequest},
+		expiredToken:   {Code: "ExpiredTokenException", Message: "The security token included in the request is expired", Status: http.StatusBadRequest},
+		wrongRegion:    {Code: "InvalidSignatureException", Message: "Credential should be scoped to a valid region.", Status: http.StatusBadRequest},
 	}
 )
 

@@ -122,7 +122,7 @@ func TestGlobalServicesAreSignedForTheirRegionOrTheAccounts(t *testing.T) {
 		{"cn-north-1", "cn-northwest-1", true}, {"cn-north-1", "us-east-1", false}, {"us-gov-east-1", "us-gov-west-1", true},
 	} {
 		s := &Server{options: Options{Region: tt.account}}
-		p := s.authenticate(scope{present: true, accessKey: "A", region: tt.signed, service: "route53"}, serviceNamed("route53"))
+		p := s.authenticate(&request{}, scope{present: true, accessKey: "A", region: tt.signed, service: "route53"}, serviceNamed("route53"))
 		if (p == noProblem) != tt.fits {
 			t.Errorf("an account in %s, signed for %s: problem %d", tt.account, tt.signed, p)
 		}

@@ -16,6 +16,7 @@ import (
 	"reflect"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/aws/smithy-go"
 
@@ -38,6 +39,11 @@ type Options struct {
 	NewRequestID func() string
 	// Authenticate judges an access key id and its session token ("" if none); nil accepts every key.
 	Authenticate func(accessKey, token string) Verdict
+	// Secret is the secret of an access key that Authenticate accepts, and whether it is known; without it signatures are
+	// not verified, with it calls of keys whose secret is not known are refused.
+	Secret func(accessKey string) (string, bool)
+	// Now is the service's time, for verification and the Date header of answers; nil is the machine's.
+	Now func() time.Time
 	// Refused hears of calls that no handler saw: unsigned, malformed or unknown ones; nil drops them.
 	Refused func(ctx context.Context, service, action string, err *apierr.Error)
 	// Logf gets what goes wrong inside the simulator; nil drops it.
@@ -57,6 +63,9 @@ func New(o Options) (*Server, error) {
 	}
 	if o.Refused == nil {
 		o.Refused = func(context.Context, string, string, *apierr.Error) {}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	if o.NewRequestID == nil {
 		o.NewRequestID = gate.New(gate.Options{Keep: 1}).NewRequestID
@@ -106,6 +115,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("X-Amzn-Requestid", id)
+	if s.options.Secret != nil { // clients set their clocks by it when their signatures are too old
+		w.Header().Set("Date", s.options.Now().UTC().Format(http.TimeFormat))
+	}
 	if err != nil {
 		e := answerable(err)
 		contentType, body := d.protocol.fail(e, id)
@@ -192,7 +204,7 @@ func (s *Server) understand(req *request, d *service, signed scope) (op operatio
 		return op, in, err
 	}
 	if !unsigned[d.name+":"+action] {
-		if problem := s.authenticate(signed, d); problem != noProblem {
+		if problem := s.authenticate(req, signed, d); problem != noProblem {
 			return op, in, d.protocol.refusal(problem)
 		}
 	}
