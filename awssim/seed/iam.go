@@ -16,7 +16,7 @@ import (
 type IAM struct {
 	Enforce       bool          `json:"enforce,omitempty"`
 	Policies      []Policy      `json:"policies,omitempty"`
-	Users         []User        `json:"users,omitempty"`
+	Users         []IAMUser     `json:"users,omitempty"`
 	Roles         []Role        `json:"roles,omitempty"`
 	Providers     []Provider    `json:"oidcProviders,omitempty"`
 	PodIdentities []PodIdentity `json:"podIdentities,omitempty"`
@@ -36,8 +36,8 @@ type Grants struct {
 	Boundary string   `json:"boundary,omitempty"` // permissions boundary
 }
 
-// User has long-lived access keys.
-type User struct {
+// IAMUser has long-lived access keys.
+type IAMUser struct {
 	Name   string            `json:"name"`
 	Path   string            `json:"path,omitempty"`
 	Keys   []AccessKey       `json:"accessKeys,omitempty"`
