@@ -10,6 +10,9 @@ KUBERNETES := $(shell awk '$$1 == "k8s.io/kubernetes" {print $$2}' playground/go
 KUBERNETES_LDFLAGS := -X k8s.io/component-base/version.gitVersion=$(KUBERNETES) -X k8s.io/component-base/version.gitMajor=$(word 1,$(subst ., ,$(KUBERNETES:v%=%))) \
 	-X k8s.io/component-base/version.gitMinor=$(word 2,$(subst ., ,$(KUBERNETES:v%=%))) -X k8s.io/component-base/version.gitCommit= -X k8s.io/component-base/version.gitTreeState=clean
 GO ?= go
+# The same for building, testing and linting, so that they share what is compiled. Inlining gains nothing in code that waits for a network, and
+# a fifth of the first build's time goes into it.
+export GOFLAGS := -trimpath -gcflags=github.com/aws/aws-sdk-go-v2/...=-l -gcflags=k8s.io/kubernetes/...=-l $(GOFLAGS)
 # The compiler collects garbage less often: a tenth less time for some more memory.
 BUILD := GOGC=$${GOGC:-200} hack/progress.sh $(GO) build
 # Test flags, such as TESTFLAGS='-run Weights -v'.
@@ -28,17 +31,17 @@ playground: build-playground ## a cluster, an AWS and the controller on this mac
 .PHONY: build
 build: ## build the controller, the command line and the simulator into bin/
 	@echo "building controller, lbc and awssim (minutes the first time, seconds later)"
-	@$(BUILD) -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+	@$(BUILD) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 .PHONY: build-controller
 build-controller:
 	@echo "building the controller (minutes the first time, seconds later)"
-	@$(BUILD) -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/controller
+	@$(BUILD) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/controller
 
 .PHONY: build-playground
 build-playground: build-controller ## build the controller and the playground (minutes the first time: it links a Kubernetes control plane)
 	@echo "building the playground (with etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl inside)"
-	@$(BUILD) -C playground -trimpath -ldflags '$(LDFLAGS) $(KUBERNETES_LDFLAGS)' -o ../bin/playground ./cmd/playground
+	@$(BUILD) -C playground -ldflags '$(LDFLAGS) $(KUBERNETES_LDFLAGS)' -o ../bin/playground ./cmd/playground
 
 ##@ Develop
 
