@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"crypto/x509"
 	"maps"
 	"net/netip"
 	"slices"
@@ -178,6 +179,7 @@ func listener(a *account.Account, l *account.Listener) dataplane.Listener {
 			served.Certificates = append(served.Certificates, dataplane.Certificate{ARN: arn, TLS: *pair})
 		}
 	}
+	served.Clients = clientAuth(a, l.MutualTLS)
 	for _, r := range l.Rules {
 		if id, ok := identification(a, r.Actions); ok {
 			if served.Identify == nil {
@@ -196,6 +198,22 @@ func listener(a *account.Account, l *account.Listener) dataplane.Listener {
 		served.Rules = append(served.Rules, stack.Rule{
 			ID: r.ARN, Order: r.Priority, Conditions: r.Conditions, Actions: r.StackActions(), Transforms: r.Transforms, Tags: maps.Clone(r.Tags),
 		})
+	}
+	return served
+}
+
+// clientAuth is how a listener authenticates its clients.
+func clientAuth(a *account.Account, m account.MutualTLS) dataplane.ClientAuth {
+	served := dataplane.ClientAuth{Mode: m.Mode, IgnoreExpiry: m.IgnoreExpiry, Advertise: m.AdvertiseName == "on"}
+	store := a.TrustStores[m.TrustStore]
+	if store == nil {
+		return served
+	}
+	served.Authorities = store.Authorities
+	if revocations := slices.Clone(store.Revocations); len(revocations) > 0 { // none of which changes
+		served.Revoked = func(c *x509.Certificate) bool {
+			return slices.ContainsFunc(revocations, func(r *account.Revocation) bool { return r.Revokes(c) })
+		}
 	}
 	return served
 }
@@ -220,7 +238,7 @@ var nowhere = netip.MustParseAddr("192.0.2.1")
 func targetGroup(a *account.Account, tg *account.TargetGroup) dataplane.TargetGroup {
 	served := dataplane.TargetGroup{
 		ARN: tg.ARN, Name: tg.Name, TargetType: tg.TargetType, Protocol: tg.Protocol, ProtocolVersion: tg.ProtocolVersion,
-		Port: tg.Port, Attributes: maps.Clone(tg.Attributes),
+		Port: tg.Port, ControlPort: tg.ControlPort, Attributes: maps.Clone(tg.Attributes),
 		HealthCheck: stack.HealthCheck{
 			Protocol: tg.HealthCheck.Protocol, Port: tg.HealthCheck.Port, Path: tg.HealthCheck.Path, Matcher: matcher(tg.HealthCheck),
 			IntervalSeconds: tg.HealthCheck.Interval, TimeoutSeconds: tg.HealthCheck.Timeout,

@@ -3,6 +3,7 @@ package dataplane
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -89,7 +90,11 @@ func (x *exchange) entry() accesslog.Request {
 		TransformedHost: x.newHost, TransformedURI: x.newURI, TransformStatus: x.transform,
 	}
 	if x.identity.action != "" {
-		e.Actions = append([]string{x.identity.action}, e.Actions...)
+		before := 0
+		if x.acts > 0 && x.actions[0] == "waf" {
+			before = 1
+		}
+		e.Actions = slices.Insert(slices.Clone(e.Actions), before, x.identity.action)
 		e.ErrorReason = string(x.identity.reason)
 	}
 	if x.head == nil {

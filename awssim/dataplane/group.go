@@ -29,6 +29,8 @@ type group struct {
 	targets map[targetKey]*target
 	user    *groupUser // nil: no active load balancer uses the group
 
+	scales scales // of weighted_random
+
 	stickiness sync.Mutex // guards what follows; taken with or without mu
 	pinned     map[pin]*target
 }
@@ -46,6 +48,7 @@ type groupUser struct {
 	port     int32 // the lowest of the listeners that lead to the group
 	filtered bool
 	egress   []Permission
+	checkLog logPlace
 }
 
 // permits reports whether the load balancer's security groups let it speak to a target.
@@ -91,7 +94,7 @@ func (g *group) update(tg *TargetGroup) {
 	g.scheduleChecks()
 	g.mu.Unlock()
 	for _, t := range gone {
-		t.end(config.settings.cutDeregistered)
+		t.end(config.settings.cutDeregistered, config.settings.drainFor)
 	}
 }
 
@@ -111,7 +114,10 @@ func (g *group) use(lb *LoadBalancer, port int32) {
 		g.rebuild()
 		return
 	}
-	g.user = &groupUser{arn: lb.ARN, zones: lb.Zones, network: lb.Type == stack.Network, port: port, filtered: lb.Filtered, egress: lb.Egress}
+	g.user = &groupUser{
+		arn: lb.ARN, zones: lb.Zones, network: lb.Type == stack.Network, port: port, filtered: lb.Filtered, egress: lb.Egress,
+		checkLog: attributes(lb.Attributes).place("health_check_logs"),
+	}
 	g.serves.Store(g.user)
 	g.scheduleChecks()
 }
@@ -258,7 +264,7 @@ func (g *group) choose(targets []*target, avoid *target) *target {
 		}
 		return best
 	case "weighted_random":
-		return targets[g.plane.random()%uint64(len(targets))]
+		return g.weighted(targets)
 	}
 	t := targets[g.turn.Add(1)%uint64(len(targets))]
 	if slow := g.config.Load().settings.slowStart; slow > 0 {

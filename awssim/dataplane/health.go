@@ -1,10 +1,14 @@
 package dataplane
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/accesslog"
 )
 
 // Target states and reasons as DescribeTargetHealth spells them.
@@ -35,7 +39,10 @@ type health struct {
 }
 
 // verdict is the outcome of one check; a passed one has no reason.
-type verdict struct{ reason, description string }
+type verdict struct {
+	reason, description string
+	status              int // of the answer; 0: none
+}
 
 func (v verdict) passed() bool { return v.reason == "" }
 
@@ -154,18 +161,20 @@ func (c *checker) check(t *target, ticket int) {
 
 	started := c.plane.clock.Now()
 	if first {
-		c.report(t, stateInitial, verdict{reasonChecking, "Initial health checks in progress"})
+		c.report(t, stateInitial, verdict{reason: reasonChecking, description: "Initial health checks in progress"})
 	}
 	hc := config.HealthCheck
 	interval := positive(c.plane.healthInterval, time.Duration(hc.IntervalSeconds)*time.Second, 30*time.Second)
 	ctx, cancel := context.WithTimeout(c.plane.ctx, positive(c.plane.healthTimeout, time.Duration(hc.TimeoutSeconds)*time.Second, 5*time.Second))
+	begun := time.Now()
 	v := probe(ctx, c.plane.network, config, user, t)
 	cancel()
+	c.log(t, config, user, v, begun)
 	if c.plane.ctx.Err() != nil {
 		return
 	}
 	if !v.passed() && user.network { // an NLB says no more than that
-		v = verdict{reasonFailed, "Health checks failed"}
+		v = verdict{reason: reasonFailed, description: "Health checks failed"}
 	}
 
 	g.mu.Lock()
@@ -192,6 +201,31 @@ func (c *checker) report(t *target, state string, v verdict) {
 		TargetGroup: t.group.arn, Target: t.key.id, Port: t.key.port, Zone: t.spec.Load().Zone,
 		State: state, Reason: v.reason, Description: v.description,
 	})
+}
+
+// log writes the health check log's entry of a check.
+func (c *checker) log(t *target, config *groupConfig, user *groupUser, v verdict, begun time.Time) {
+	if c.plane.logs == nil || user.checkLog.bucket == "" {
+		return
+	}
+	now := time.Now()
+	kind := strings.ToLower(cmp.Or(config.HealthCheck.Protocol, config.Protocol))
+	switch {
+	case config.ProtocolVersion == "HTTP2":
+		kind = "h2"
+	case config.ProtocolVersion == "GRPC" && kind == "https":
+		kind = "grpcs"
+	case config.ProtocolVersion == "GRPC":
+		kind = "grpc"
+	}
+	at := config.checkPort(t)
+	entry := accesslog.Check{
+		Type: kind, Time: now, Latency: now.Sub(begun), Target: at, TargetGroup: config.Name,
+		Passed: v.passed(), Status: v.status, Reason: strings.TrimPrefix(v.reason, "Target."),
+	}
+	b := balancer{arn: user.arn}
+	node := user.address(t.spec.Load().Zone, at.Addr())
+	c.plane.logs.Add(b.stream(user.checkLog, accesslog.Checks, node), entry.Line())
 }
 
 // positive is the first of its arguments above 0.

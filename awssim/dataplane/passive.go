@@ -36,7 +36,7 @@ func (g *group) observe(t *target, err error) {
 	ticket := t.ticket
 	g.mu.Unlock()
 	if turned {
-		g.plane.checks.turned(t, ticket, user, config, stateUnhealthy, verdict{reasonFailed, "Health checks failed"})
+		g.plane.checks.turned(t, ticket, user, config, stateUnhealthy, verdict{reason: reasonFailed, description: "Health checks failed"})
 	}
 }
 

@@ -26,13 +26,10 @@ const healthUserAgent = "ELB-HealthChecker/2.0"
 // probe does one health check of a target within ctx.
 func probe(ctx context.Context, n *vnet.Network, g *groupConfig, user *groupUser, t *target) verdict {
 	hc := g.HealthCheck
-	at := t.addrPort()
-	if port, err := strconv.ParseUint(hc.Port, 10, 16); err == nil && hc.Port != stack.TrafficPort {
-		at = netip.AddrPortFrom(at.Addr(), uint16(port))
-	}
+	at := g.checkPort(t)
 	from := user.address(t.spec.Load().Zone, at.Addr())
 	if !user.permits("tcp", at) {
-		return verdict{reasonTimeout, "Request timed out"}
+		return verdict{reason: reasonTimeout, description: "Request timed out"}
 	}
 	switch protocol := cmp.Or(hc.Protocol, g.Protocol); protocol {
 	case "HTTP", "HTTPS":
@@ -44,7 +41,7 @@ func probe(ctx context.Context, n *vnet.Network, g *groupConfig, user *groupUser
 			if !matches(cmp.Or(hc.Matcher, "12"), code) {
 				return mismatch(code)
 			}
-			return verdict{}
+			return verdict{status: code}
 		}
 		byDefault := "200"
 		if user.network {
@@ -53,7 +50,7 @@ func probe(ctx context.Context, n *vnet.Network, g *groupConfig, user *groupUser
 		if !matches(cmp.Or(hc.Matcher, byDefault), code) {
 			return mismatch(code)
 		}
-		return verdict{}
+		return verdict{status: code}
 	default:
 		c, err := user.dialer(n, from, at, g)(ctx, "", "")
 		if err != nil {
@@ -88,16 +85,25 @@ func (u *groupUser) checkTLS() *tls.Config {
 	return c
 }
 
+// checkPort is where a target is checked.
+func (g *groupConfig) checkPort(t *target) netip.AddrPort {
+	at := t.addrPort()
+	if port, err := strconv.ParseUint(g.HealthCheck.Port, 10, 16); err == nil && g.HealthCheck.Port != stack.TrafficPort {
+		at = netip.AddrPortFrom(at.Addr(), uint16(port))
+	}
+	return at
+}
+
 func mismatch(code int) verdict {
-	return verdict{reasonMismatch, fmt.Sprintf("Health checks failed with these codes: [%d]", code)}
+	return verdict{reason: reasonMismatch, description: fmt.Sprintf("Health checks failed with these codes: [%d]", code), status: code}
 }
 
 func failure(err error) verdict {
 	var timeout net.Error
 	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
-		return verdict{reasonTimeout, "Request timed out"}
+		return verdict{reason: reasonTimeout, description: "Request timed out"}
 	}
-	return verdict{reasonFailed, "Health checks failed"}
+	return verdict{reason: reasonFailed, description: "Health checks failed"}
 }
 
 // address is the load balancer's own address in a zone (any zone's, if it has none there), of the family of to.

@@ -19,7 +19,11 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 )
 
-var errIdle = errors.New("idle time-out")
+// Causes of a cancelled request to a target.
+var (
+	errIdle    = errors.New("idle time-out")
+	errDrained = errors.New("the target was deregistered and its deregistration delay is over")
+)
 
 // proxy sends the request to a target and its answer to the client. A refused connection is tried once more at another
 // target when the request may be repeated.
@@ -31,20 +35,32 @@ func (x *exchange) proxy(g *group, t *target, targets []*target, host, uri strin
 	config := g.config.Load()
 	out := x.outgoing(ctx, config.Protocol == "HTTPS", host, uri, idle)
 
-	res, err := x.send(t, out)
+	if body := x.body; body != nil {
+		idle.onExpiry(func() {
+			cancel(errIdle)
+			if !body.ended.Load() { // it may be waiting for the client
+				_ = http.NewResponseController(x.w).SetReadDeadline(time.Now())
+			}
+		})
+	}
+
+	res, err := x.send(t, out, cancel)
 	if refused(err) && repeatable(x.r.Method) {
 		if other := g.choose(targets, t); other != nil && other != t {
 			x.groupCounts(g).add(targetConnectionErrorCount, 1)
 			t = other
-			res, err = x.send(t, out)
+			res, err = x.send(t, out, cancel)
 		}
 	}
 	if err != nil {
+		t.performance.observed(0)
 		x.failed(ctx, g, out, err)
 		return
 	}
+	t.performance.observed(res.StatusCode)
 	t.inFlight.Add(1)
 	defer t.inFlight.Add(-1)
+	defer context.AfterFunc(t.gone, func() { cancel(errDrained) })()
 	defer func() { _ = res.Body.Close() }()
 	x.status, x.targetStatus, x.headAt = res.StatusCode, res.StatusCode, x.now()
 	x.groupCounts(g).answered(res.StatusCode)
@@ -58,9 +74,10 @@ func (x *exchange) proxy(g *group, t *target, targets []*target, host, uri strin
 }
 
 // send does one attempt at one target.
-func (x *exchange) send(t *target, out *http.Request) (*http.Response, error) {
+func (x *exchange) send(t *target, out *http.Request, cancel context.CancelCauseFunc) (*http.Response, error) {
 	t.inFlight.Add(1)
 	defer t.inFlight.Add(-1)
+	defer context.AfterFunc(t.gone, func() { cancel(errDrained) })()
 	to := t.addrPort()
 	x.target, x.sentAt = to, x.now()
 	out.URL.Host = to.String()
@@ -166,6 +183,8 @@ func (x *exchange) failed(ctx context.Context, g *group, out *http.Request, err 
 			return
 		}
 		x.fail(http.StatusGatewayTimeout)
+	case errors.Is(context.Cause(ctx), errDrained):
+		x.fail(http.StatusBadGateway)
 	case x.r.Context().Err() != nil && (body == nil || !body.failed.Load()): // the client is gone
 		x.status = statusClientGone
 		x.conn.counts.generated(statusClientGone)

@@ -104,6 +104,8 @@ func readBalancerSettings(lb *LoadBalancer) balancerSettings {
 type groupSettings struct {
 	crossZone        string // "true", "false" or "use_load_balancer_configuration"
 	algorithm        string
+	drainFor         time.Duration
+	mitigate         bool // weighted_random: targets that fail get less
 	slowStart        time.Duration
 	sticky           bool
 	stickyType       string // lb_cookie, app_cookie, source_ip
@@ -128,6 +130,8 @@ func readGroupSettings(tg *TargetGroup) groupSettings {
 	s := groupSettings{
 		crossZone:       a.text("load_balancing.cross_zone.enabled", "use_load_balancer_configuration"),
 		algorithm:       a.text("load_balancing.algorithm.type", "round_robin"),
+		drainFor:        a.seconds("deregistration_delay.timeout_seconds", 300),
+		mitigate:        a.text("load_balancing.algorithm.anomaly_mitigation", "off") == "on",
 		slowStart:       a.seconds("slow_start.duration_seconds", 0),
 		sticky:          a.flag("stickiness.enabled", false),
 		stickyType:      a.text("stickiness.type", "lb_cookie"),

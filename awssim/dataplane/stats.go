@@ -203,6 +203,9 @@ func (p *Plane) Stats() Stats {
 		s.TargetGroupZones[arn] = g.zoned.named(applicationNames)
 		s.Users[arn] = g.userARN()
 		healthy, unhealthy := g.hosts()
+		if anomalous, mitigated := g.oddHosts(); anomalous+mitigated > 0 {
+			s.TargetGroups[arn]["AnomalousHostCount"], s.TargetGroups[arn]["MitigatedHostCount"] = anomalous, mitigated
+		}
 		s.TargetGroups[arn]["HealthyHostCount"], s.TargetGroups[arn]["UnHealthyHostCount"] = healthy, unhealthy
 	}
 	p.flowStats(&s)

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +20,13 @@ const (
 	groupCookieCORS  = "AWSALBTGCORS"
 	targetCookie     = "AWSALB"
 	targetCookieCORS = "AWSALBCORS"
-	appCookie        = "AWSALBAPP-0"
+	appCookie        = "AWSALBAPP-" // and the number of a shard
+)
+
+const (
+	appShards   = 4
+	shardSize   = 4<<10 - 128 // bytes of value, so that a cookie with its attributes is below 4 KB
+	shardUnused = "_remove_"
 )
 
 // cookieLife is what Expires says; how long a value counts is sealed in it.
@@ -100,31 +107,79 @@ func (x *exchange) stickyGroup(f *stack.Forward) *group {
 	return nil
 }
 
+// stuck is a target that a client sticks to.
+type stuck struct{ group, id, port string }
+
+// appTargets are the targets, of all target groups, that the application's cookies name.
+func (x *exchange) appTargets() []stuck {
+	var value strings.Builder
+	for i := range appShards {
+		c, err := x.r.Cookie(appCookie + strconv.Itoa(i))
+		if err != nil || c.Value == shardUnused {
+			break
+		}
+		value.WriteString(c.Value)
+	}
+	fields, ok := x.front.balancer.plane.cookies.open(value.String(), x.now())
+	if !ok {
+		return nil
+	}
+	var out []stuck
+	for f := range slices.Chunk(fields, 3) {
+		if len(f) == 3 {
+			out = append(out, stuck{f[0], f[1], f[2]})
+		}
+	}
+	return out
+}
+
 // stickyTarget is the target that the client's cookie names, if it may be chosen.
 func (x *exchange) stickyTarget(g *group, p *pool) *target {
 	s := &g.config.Load().settings
 	if !s.sticky {
 		return nil
 	}
-	var fields []string
-	ok := false
+	var named []stuck
 	switch s.stickyType {
 	case "lb_cookie":
-		fields, ok = x.cookie(3, targetCookieCORS, targetCookie)
+		if f, ok := x.cookie(3, targetCookieCORS, targetCookie); ok {
+			named = []stuck{{f[0], f[1], f[2]}}
+		}
 	case "app_cookie":
-		if _, err := x.r.Cookie(s.appCookie); err == nil {
-			fields, ok = x.cookie(3, appCookie)
+		if _, err := x.r.Cookie(s.appCookie); err == nil { // both must come
+			named = x.appTargets()
 		}
 	}
-	if !ok || fields[0] != g.arn {
-		return nil
-	}
-	for _, t := range p.all {
-		if t.key.id == fields[1] && strconv.Itoa(int(t.key.port)) == fields[2] {
-			return t
+	for _, n := range named {
+		if n.group != g.arn {
+			continue
+		}
+		for _, t := range p.all {
+			if t.key.id == n.id && strconv.Itoa(int(t.key.port)) == n.port {
+				return t
+			}
 		}
 	}
 	return nil
+}
+
+// setAppCookies adds the target to those that the application's cookies name: target groups share them.
+func (x *exchange) setAppCookies(g *group, t *target, now time.Time) {
+	fields := []string{g.arn, t.key.id, strconv.Itoa(int(t.key.port))}
+	for _, n := range x.appTargets() {
+		if n.group != g.arn {
+			fields = append(fields, n.group, n.id, n.port)
+		}
+	}
+	value := x.front.balancer.plane.cookies.seal(now.Add(g.config.Load().settings.stickyFor), fields...)
+	for i := range appShards {
+		shard := value[:min(len(value), shardSize)]
+		value = value[len(shard):]
+		if shard == "" {
+			shard = shardUnused
+		}
+		x.addCookie(appCookie+strconv.Itoa(i), shard, now, "")
+	}
 }
 
 // setCookies adds the stickiness cookies to a target's answer.
@@ -146,7 +201,7 @@ func (x *exchange) setCookies(g *group, t *target, res *http.Response) {
 	case "app_cookie":
 		for _, c := range res.Cookies() {
 			if c.Name == s.appCookie {
-				x.addCookie(appCookie, value(), now, "")
+				x.setAppCookies(g, t, now)
 				return
 			}
 		}

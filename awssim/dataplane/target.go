@@ -2,10 +2,12 @@ package dataplane
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 type targetKey struct {
@@ -26,6 +28,11 @@ type target struct {
 	isHealthy atomic.Bool  // health.state == stateHealthy, for readers without the lock
 	rampFrom  atomic.Int64 // when it became healthy, in nanoseconds of the plane's clock, for slow start
 
+	performance performance
+	drainedAt   time.Time // when it began to drain, on the plane's clock; guarded by group.mu
+	gone        context.Context
+	cutRequests context.CancelFunc
+
 	// Guarded by group.mu.
 	scheduled bool
 	ticket    int // tells a check that was scheduled before forgetHealth from one after
@@ -38,12 +45,17 @@ type target struct {
 }
 
 func newTarget(g *group, key targetKey) *target {
-	return &target{group: g, key: key, health: health{state: stateInitial}, flows: map[*flow]bool{}}
+	t := &target{group: g, key: key, health: health{state: stateInitial}, flows: map[*flow]bool{}}
+	t.gone, t.cutRequests = context.WithCancel(context.Background())
+	return t
 }
 
 // update takes over the registration; the group's lock is held. A target that was draining or unused starts anew.
 func (t *target) update(wish Target) {
 	old := t.spec.Swap(&wish)
+	if wish.Draining && (old == nil || !old.Draining) {
+		t.drainedAt = t.group.plane.clock.Now()
+	}
 	if old == nil {
 		return
 	}
@@ -91,8 +103,12 @@ func (t *target) addrPort() netip.AddrPort {
 	return netip.AddrPortFrom(t.spec.Load().Address, uint16(t.key.port))
 }
 
-// end closes what is idle, and with cut every flow too. Requests in flight end by themselves.
-func (t *target) end(cut bool) {
+// end closes what is idle, and with cut every flow too. Requests in flight get what AWS would have given them: when the account let the
+// target drain for the whole deregistration delay they are cut, else – its profile makes time short – they end by themselves.
+func (t *target) end(cut bool, delay time.Duration) {
+	if t.spec.Load().Draining && t.group.plane.clock.Now().Sub(t.drainedAt) >= delay {
+		t.cutRequests()
+	}
 	t.mu.Lock()
 	t.ended = true
 	t.mu.Unlock()
