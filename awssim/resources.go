@@ -34,6 +34,7 @@ func (s *Simulator) Resources() simclient.Resources {
 			Ingress: describePermissions(g.Ingress), Egress: describePermissions(g.Egress),
 		})
 	}
+	a.SettleCertificates()
 	for _, arn := range account.SortedKeys(a.Certificates) {
 		c := a.Certificates[arn]
 		names := slices.Clone(c.AlternativeNames)

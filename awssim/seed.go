@@ -47,7 +47,7 @@ func (s *Simulator) plant(f seed.File) error {
 			return fmt.Errorf("loadBalancers[%d] %s: %w", i, lb.Name, err)
 		}
 	}
-	return nil
+	return plantRecords(s.Account, f)
 }
 
 // planter makes load balancers and target groups.

@@ -24,6 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/iam"
 	"github.com/k8s-lbc/lbc/awssim/idp"
+	"github.com/k8s-lbc/lbc/awssim/route53"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/awssim/shield"
 	"github.com/k8s-lbc/lbc/awssim/sts"
@@ -92,6 +93,7 @@ type Simulator struct {
 	Firewall  *wafv2.Service
 	Classic   *wafregional.Service // the firewall's older generation
 	Shield    *shield.Service
+	Names     *route53.Service
 	Network   *vnet.Network    // nil without a data plane
 	Plane     *dataplane.Plane // nil without a data plane
 	Provider  *idp.Provider    // nil without an identity provider
@@ -140,6 +142,7 @@ func New(o Options) (*Simulator, error) {
 	s.Firewall = wafv2.New(s.Account, s.Gate)
 	s.Classic = wafregional.New(s.Account, s.Gate)
 	s.Shield = shield.New(s.Account, s.Gate)
+	s.Names = route53.New(s.Account, s.Gate)
 	if err := s.plant(*o.Seed); err != nil {
 		return nil, fmt.Errorf("simulator: seed: %w", err)
 	}
@@ -157,6 +160,7 @@ func New(o Options) (*Simulator, error) {
 		Services: map[string]any{
 			"elasticloadbalancing": s.Balancing, "ec2": s.Compute, "acm": s.Trust, "sts": s.Identity, "tagging": s.Tagging,
 			"wafv2": s.Firewall, "waf-regional": s.Classic, "shield": s.Shield,
+			"route53": s.Names,
 		},
 	})
 	if err != nil {

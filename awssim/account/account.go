@@ -25,6 +25,7 @@ type Account struct {
 	Balancing // load balancers, target groups, listeners, rules: balancing.go
 	Trust     // certificates: trust.go
 	Identity  // users, roles, policies, sessions: identity.go
+	Domains   // hosted zones: hostedzone.go
 
 	UserPools map[string]*UserPool // by ARN; nil: load balancers take any
 

@@ -20,8 +20,11 @@ type Profile struct {
 	NetworkInterfaceRelease   time.Duration // network load balancer deleted → its interfaces gone
 	TargetGroupRelease        time.Duration // listener or rule deleted → its target groups deletable
 	CertificateRecord         time.Duration // certificate requested → its validation record is described
-	CertificateIssue          time.Duration // certificate requested → issued
+	CertificateIssue          time.Duration // validation records in public DNS → certificate issued
+	PrivateCertificateIssue   time.Duration // certificate of a private authority requested → issued
 	CertificateRelease        time.Duration // listener deleted → certificate no longer in use
+	RecordSync                time.Duration // record sets changed → name servers have them
+	RecordBatch               time.Duration // record sets changed → the zone takes the next batch
 	InstanceTransition        time.Duration // pending → running, stopping → stopped, shutting-down → terminated
 	TrustStoreActive          time.Duration // trust store: CREATING → ACTIVE
 	CapacityReservation       time.Duration // capacity reservation: pending → provisioned
@@ -60,7 +63,9 @@ func Fast() Profile {
 		TargetGroupRelease:        20 * ms,
 		CertificateRecord:         20 * ms,
 		CertificateIssue:          100 * ms,
+		PrivateCertificateIssue:   20 * ms,
 		CertificateRelease:        100 * ms,
+		RecordSync:                30 * ms,
 		InstanceTransition:        50 * ms,
 		TrustStoreActive:          50 * ms,
 		CapacityReservation:       100 * ms,
@@ -92,7 +97,10 @@ func Real() Profile {
 		TargetGroupRelease:        3 * time.Second,
 		CertificateRecord:         5 * time.Second,
 		CertificateIssue:          2 * time.Minute,
+		PrivateCertificateIssue:   5 * time.Second,
 		CertificateRelease:        2 * time.Minute,
+		RecordSync:                30 * time.Second,
+		RecordBatch:               200 * time.Millisecond,
 		InstanceTransition:        20 * time.Second,
 		TrustStoreActive:          20 * time.Second,
 		CapacityReservation:       10 * time.Minute,

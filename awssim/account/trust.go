@@ -10,6 +10,9 @@ import (
 // Trust is the certificates of the account, by ARN. Its methods need the account's lock, except those of Authority.
 type Trust struct {
 	Certificates map[string]*Certificate
+	// CertificateRequests and CertificateImports are when certificates were, in the last 365 days.
+	CertificateRequests, CertificateImports []time.Time
+	PrivateAuthorities                      map[string]bool // ARNs of the private authorities that exist; nil: all do
 
 	authority Authority
 }
@@ -29,7 +32,12 @@ type Certificate struct {
 	Created          time.Time
 	Issued           time.Time
 	Imported         time.Time
-	IssuesAt         time.Time // a pending certificate is issued then; zero: never by itself
+	IssuesAt         time.Time // a pending certificate of a private authority is issued then
+	TimedOut         time.Time
+	Transparency     string            // preference for logging to certificate transparency logs: ENABLED, DISABLED; "" as ENABLED
+	Export           string            // ENABLED, DISABLED; "" as DISABLED
+	ValidationDomain map[string]string // by name, for validation by mail
+	Renewed          time.Time
 	NotBefore        time.Time
 	NotAfter         time.Time
 	Tags             map[string]string
@@ -37,20 +45,6 @@ type Certificate struct {
 	// Pair is the key and chain of an imported certificate; nil for others, whose pair is made when it is first asked for.
 	Pair *tls.Certificate
 }
-
-// StatusAt is the certificate's status at that time.
-func (c *Certificate) StatusAt(now time.Time) string {
-	switch {
-	case c.Status == "PENDING_VALIDATION" && !c.IssuesAt.IsZero() && !now.Before(c.IssuesAt):
-		return "ISSUED"
-	case c.Status == "PENDING_VALIDATION" && !now.Before(c.Created.Add(validationTimeout)):
-		return "VALIDATION_TIMED_OUT"
-	}
-	return c.Status
-}
-
-// validationTimeout is how long ACM waits for a domain to be validated.
-const validationTimeout = 72 * time.Hour
 
 // CertificateUsers are the ARNs of the load balancers whose listeners serve the certificate, in ascending order.
 func (a *Account) CertificateUsers(arn string) []string {
@@ -63,9 +57,12 @@ func (a *Account) CertificateUsers(arn string) []string {
 	return SortedKeys(users)
 }
 
-// Certificate finds a certificate by ARN.
-func (t *Trust) Certificate(arn string) (*Certificate, bool) {
-	c, ok := t.Certificates[arn]
+// Certificate finds a certificate by ARN, in its state of now.
+func (a *Account) Certificate(arn string) (*Certificate, bool) {
+	c, ok := a.Certificates[arn]
+	if ok {
+		a.settle(c)
+	}
 	return c, ok
 }
 

@@ -63,25 +63,3 @@ func TestTheAuthoritySignsAddressesToo(t *testing.T) {
 		t.Error("a pair without a key was accepted")
 	}
 }
-
-func TestPendingCertificatesAreIssuedOrTimeOut(t *testing.T) {
-	t.Parallel()
-	start := time.Unix(1_700_000_000, 0)
-	c := &Certificate{Status: "PENDING_VALIDATION", Created: start, IssuesAt: start.Add(time.Minute)}
-	never := &Certificate{Status: "PENDING_VALIDATION", Created: start}
-	tests := []struct {
-		c    *Certificate
-		at   time.Duration
-		want string
-	}{
-		{c, 0, "PENDING_VALIDATION"},
-		{c, time.Minute, "ISSUED"},
-		{never, 71 * time.Hour, "PENDING_VALIDATION"},
-		{never, 72 * time.Hour, "VALIDATION_TIMED_OUT"},
-	}
-	for _, tt := range tests {
-		if got := tt.c.StatusAt(start.Add(tt.at)); got != tt.want {
-			t.Errorf("after %s: %s, want %s", tt.at, got, tt.want)
-		}
-	}
-}

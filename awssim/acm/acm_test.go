@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -199,6 +200,11 @@ func TestARequestedCertificateIsValidatedAndIssuedInTime(t *testing.T) {
 	if again, err := s.RequestCertificate(ctx, in); err != nil || *again.CertificateArn != *out.CertificateArn {
 		t.Errorf("same token: %v, %v", again, err)
 	}
+	publish(t, s.account, "example.net.", *apex.Name, *apex.Value)
+	c.Advance(s.account.Profile.RecordSync)
+	if d = describe(); d.Status != types.CertificateStatusPendingValidation || d.DomainValidationOptions[0].ValidationStatus != types.DomainStatusSuccess {
+		t.Errorf("as soon as DNS has the record: %+v", d)
+	}
 	c.Advance(s.account.Profile.CertificateIssue)
 	if d = describe(); d.Status != types.CertificateStatusIssued || d.IssuedAt == nil || d.DomainValidationOptions[0].ValidationStatus != types.DomainStatusSuccess {
 		t.Errorf("in the end: %+v", d)
@@ -207,6 +213,17 @@ func TestARequestedCertificateIsValidatedAndIssuedInTime(t *testing.T) {
 	if again, err := s.RequestCertificate(ctx, in); err != nil || *again.CertificateArn == *out.CertificateArn {
 		t.Errorf("same token after an hour: %v, %v", again, err)
 	}
+}
+
+// publish makes a public zone that has one CNAME record.
+func publish(t *testing.T, a *account.Account, zone, name, value string) *account.HostedZone {
+	t.Helper()
+	a.Lock()
+	defer a.Unlock()
+	z := &account.HostedZone{Name: zone, CallerReference: zone}
+	a.AddHostedZone(z)
+	a.SetRecords(z, append(slices.Clone(z.Records()), &account.RecordSet{Name: name, Type: "CNAME", TTL: 60, Values: []string{value}}), "")
+	return z
 }
 
 func TestBadRequestsAreRefused(t *testing.T) {

@@ -2,8 +2,6 @@ package acm
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/pem"
 	"slices"
 	"strings"
@@ -32,7 +30,7 @@ func (s *Service) describeCertificate(in *acm.DescribeCertificateInput) (*acm.De
 		CertificateArn:          aws.String(c.ARN),
 		DomainName:              aws.String(c.Domain),
 		SubjectAlternativeNames: slices.Clone(c.AlternativeNames),
-		Status:                  types.CertificateStatus(c.StatusAt(now)),
+		Status:                  types.CertificateStatus(c.Status),
 		Type:                    types.CertificateType(c.Type),
 		KeyAlgorithm:            types.KeyAlgorithm(c.KeyAlgorithm),
 		FailureReason:           types.FailureReason(c.FailureReason),
@@ -40,9 +38,9 @@ func (s *Service) describeCertificate(in *acm.DescribeCertificateInput) (*acm.De
 		Issuer:                  aws.String("Amazon"),
 		Subject:                 aws.String("CN=" + c.Domain),
 		RenewalEligibility:      renewal(c),
-		Options:                 &types.CertificateOptions{CertificateTransparencyLoggingPreference: types.CertificateTransparencyLoggingPreferenceEnabled}, //nolint:staticcheck // ACM still answers it
+		Options:                 options(c),
 		CreatedAt:               moment(c.Created),
-		IssuedAt:                moment(issuedAt(c, now)),
+		IssuedAt:                moment(c.Issued),
 		ImportedAt:              moment(c.Imported),
 		NotBefore:               moment(c.NotBefore),
 		NotAfter:                moment(c.NotAfter),
@@ -50,12 +48,27 @@ func (s *Service) describeCertificate(in *acm.DescribeCertificateInput) (*acm.De
 	if c.AuthorityARN != "" {
 		out.CertificateAuthorityArn = aws.String(c.AuthorityARN)
 	}
-	if c.Type == "IMPORTED" {
-		out.Issuer = aws.String(c.Pair.Leaf.Issuer.CommonName)
+	if c.Pair != nil && c.Type == "IMPORTED" { // a described one has no pair before somebody asks for it
+		leaf := c.Pair.Leaf
+		out.Issuer, out.Subject = aws.String(leaf.Issuer.CommonName), aws.String(leaf.Subject.String())
+		out.Serial = aws.String(serial(leaf))
+		out.SignatureAlgorithm = aws.String(strings.ReplaceAll(strings.ToUpper(leaf.SignatureAlgorithm.String()), "-", "WITH"))
+	}
+	for _, u := range keyUses(c) {
+		out.KeyUsages = append(out.KeyUsages, types.KeyUsage{Name: u})
+	}
+	for _, u := range extendedKeyUses(c) {
+		out.ExtendedKeyUsages = append(out.ExtendedKeyUsages, types.ExtendedKeyUsage{Name: u})
+	}
+	if !c.Renewed.IsZero() {
+		out.RenewalSummary = &types.RenewalSummary{RenewalStatus: types.RenewalStatusSuccess, UpdatedAt: moment(c.Renewed)}
 	}
 	if c.Type == "AMAZON_ISSUED" {
 		for _, name := range c.AlternativeNames {
 			out.DomainValidationOptions = append(out.DomainValidationOptions, s.validation(c, name, now))
+		}
+		if out.RenewalSummary != nil {
+			out.RenewalSummary.DomainValidationOptions = out.DomainValidationOptions
 		}
 	}
 	return &acm.DescribeCertificateOutput{Certificate: out}, nil
@@ -70,36 +83,28 @@ func (s *Service) validation(c *account.Certificate, name string, now time.Time)
 	if c.ValidationMethod != "" {
 		out.ValidationMethod = types.ValidationMethod(c.ValidationMethod)
 	}
-	switch c.StatusAt(now) {
+	if domain := c.ValidationDomain[name]; domain != "" {
+		out.ValidationDomain = aws.String(domain)
+	}
+	byDNS := out.ValidationMethod == types.ValidationMethodDns
+	switch c.Status {
 	case "PENDING_VALIDATION":
-		out.ValidationStatus = types.DomainStatusPendingValidation
+		if !byDNS || s.account.Trouble.CertificatesStuck || !s.account.Validated(name) {
+			out.ValidationStatus = types.DomainStatusPendingValidation
+		}
 	case "FAILED", "VALIDATION_TIMED_OUT":
 		out.ValidationStatus = types.DomainStatusFailed
 	}
-	if out.ValidationMethod == types.ValidationMethodDns && !now.Before(c.Created.Add(s.account.Profile.CertificateRecord)) {
-		out.ResourceRecord = validationRecord(s.account.ID, name)
+	if byDNS && !now.Before(c.Created.Add(s.account.Profile.CertificateRecord)) {
+		record, value := s.account.ValidationRecord(name)
+		out.ResourceRecord = &types.ResourceRecord{Name: aws.String(record), Type: types.RecordTypeCname, Value: aws.String(value)}
 	}
-	return out
-}
-
-// validationRecord depends on nothing but account and name; a wildcard has that of its apex.
-func validationRecord(accountID, name string) *types.ResourceRecord {
-	apex := strings.TrimPrefix(name, "*.")
-	digits := func(what string, n int) string {
-		sum := sha256.Sum256([]byte(what + "\x00" + accountID + "\x00" + apex))
-		return hex.EncodeToString(sum[:])[:n]
-	}
-	letters := []byte(digits("zone", 10))
-	for i, c := range letters {
-		if c <= '9' {
-			letters[i] = 'g' + c - '0'
+	if out.ValidationMethod == types.ValidationMethodEmail {
+		for _, who := range []string{"administrator", "hostmaster", "postmaster", "webmaster", "admin"} {
+			out.ValidationEmails = append(out.ValidationEmails, who+"@"+strings.TrimPrefix(*out.ValidationDomain, "*."))
 		}
 	}
-	return &types.ResourceRecord{
-		Name:  aws.String("_" + digits("name", 32) + "." + apex + "."),
-		Type:  types.RecordTypeCname,
-		Value: aws.String("_" + digits("value", 32) + "." + string(letters) + ".acm-validations.aws."),
-	}
+	return out
 }
 
 // GetCertificate returns certificate and chain in PEM.
@@ -112,7 +117,8 @@ func (s *Service) getCertificate(in *acm.GetCertificateInput) (*acm.GetCertifica
 	if err != nil {
 		return nil, err
 	}
-	if c.StatusAt(s.account.Clock.Now()) != "ISSUED" {
+	switch c.Status {
+	case "PENDING_VALIDATION", "VALIDATION_TIMED_OUT", "FAILED":
 		return nil, apierr.New("RequestInProgressException", "The certificate %s is not issued.", c.ARN)
 	}
 	pair, err := s.account.TLSCertificate(c.ARN)

@@ -47,11 +47,11 @@ func (s *Service) listCertificates(in *acm.ListCertificatesInput) (*acm.ListCert
 	if in.Includes != nil && len(in.Includes.KeyTypes) > 0 {
 		keys = in.Includes.KeyTypes
 	}
-	now := s.account.Clock.Now()
+	s.account.SettleCertificates()
 	var found []*account.Certificate
 	for _, arn := range account.AnswerOrder(s.account.Certificates) {
 		c := s.account.Certificates[arn]
-		if selected(in, keys, c, now) {
+		if selected(in, keys, c) {
 			found = append(found, c)
 		}
 	}
@@ -69,7 +69,7 @@ func (s *Service) listCertificates(in *acm.ListCertificatesInput) (*acm.ListCert
 	}
 	out := &acm.ListCertificatesOutput{NextToken: next}
 	for _, c := range found {
-		out.CertificateSummaryList = append(out.CertificateSummaryList, s.summary(c, now))
+		out.CertificateSummaryList = append(out.CertificateSummaryList, s.summary(c))
 	}
 	return out, nil
 }
@@ -90,8 +90,8 @@ func checkEnums(in *acm.ListCertificatesInput) error {
 	return nil
 }
 
-func selected(in *acm.ListCertificatesInput, keys []types.KeyAlgorithm, c *account.Certificate, now time.Time) bool {
-	if len(in.CertificateStatuses) > 0 && !slices.Contains(in.CertificateStatuses, types.CertificateStatus(c.StatusAt(now))) {
+func selected(in *acm.ListCertificatesInput, keys []types.KeyAlgorithm, c *account.Certificate) bool {
+	if len(in.CertificateStatuses) > 0 && !slices.Contains(in.CertificateStatuses, types.CertificateStatus(c.Status)) {
 		return false
 	}
 	if !slices.Contains(keys, types.KeyAlgorithm(c.KeyAlgorithm)) {
@@ -100,38 +100,39 @@ func selected(in *acm.ListCertificatesInput, keys []types.KeyAlgorithm, c *accou
 	if in.Includes == nil {
 		return c.Domain != ""
 	}
-	// What the account knows of a certificate's use is what ACM's own certificates have.
-	uses := func(name string) bool {
-		return name == "DIGITAL_SIGNATURE" || name == "KEY_ENCIPHERMENT" || name == "ANY"
+	keyUse := func(u types.KeyUsageName) bool {
+		return u == types.KeyUsageNameAny || slices.Contains(keyUses(c), u)
 	}
-	if len(in.Includes.KeyUsage) > 0 && !slices.ContainsFunc(in.Includes.KeyUsage, func(u types.KeyUsageName) bool { return uses(string(u)) }) {
+	if len(in.Includes.KeyUsage) > 0 && !slices.ContainsFunc(in.Includes.KeyUsage, keyUse) {
 		return false
 	}
-	serves := func(u types.ExtendedKeyUsageName) bool {
-		return u == types.ExtendedKeyUsageNameTlsWebServerAuthentication || u == types.ExtendedKeyUsageNameAny
+	extended := func(u types.ExtendedKeyUsageName) bool {
+		return u == types.ExtendedKeyUsageNameAny || slices.Contains(extendedKeyUses(c), u)
 	}
-	if len(in.Includes.ExtendedKeyUsage) > 0 && !slices.ContainsFunc(in.Includes.ExtendedKeyUsage, serves) {
+	if len(in.Includes.ExtendedKeyUsage) > 0 && !slices.ContainsFunc(in.Includes.ExtendedKeyUsage, extended) {
 		return false
 	}
-	return in.Includes.ManagedBy == "" && in.Includes.ExportOption != types.CertificateExportEnabled
+	export := options(c).Export
+	return in.Includes.ManagedBy == "" && (in.Includes.ExportOption == "" || in.Includes.ExportOption == export)
 }
 
-func (s *Service) summary(c *account.Certificate, now time.Time) types.CertificateSummary {
+func (s *Service) summary(c *account.Certificate) types.CertificateSummary {
 	names := c.AlternativeNames[:min(len(c.AlternativeNames), maxSummarised)]
 	out := types.CertificateSummary{
 		CertificateArn:                       aws.String(c.ARN),
 		DomainName:                           aws.String(c.Domain),
 		SubjectAlternativeNameSummaries:      slices.Clone(names),
 		HasAdditionalSubjectAlternativeNames: aws.Bool(len(c.AlternativeNames) > maxSummarised),
-		Status:                               types.CertificateStatus(c.StatusAt(now)),
+		Status:                               types.CertificateStatus(c.Status),
 		Type:                                 types.CertificateType(c.Type),
 		KeyAlgorithm:                         types.KeyAlgorithm(c.KeyAlgorithm),
-		KeyUsages:                            []types.KeyUsageName{types.KeyUsageNameDigitalSignature, types.KeyUsageNameKeyEncipherment},
-		ExtendedKeyUsages:                    []types.ExtendedKeyUsageName{types.ExtendedKeyUsageNameTlsWebServerAuthentication},
+		KeyUsages:                            keyUses(c),
+		ExtendedKeyUsages:                    extendedKeyUses(c),
 		InUse:                                aws.Bool(len(s.users(c)) > 0),
 		RenewalEligibility:                   renewal(c),
+		ExportOption:                         options(c).Export,
 		CreatedAt:                            moment(c.Created),
-		IssuedAt:                             moment(issuedAt(c, now)),
+		IssuedAt:                             moment(c.Issued),
 		ImportedAt:                           moment(c.Imported),
 		NotBefore:                            moment(c.NotBefore),
 		NotAfter:                             moment(c.NotAfter),
@@ -144,13 +145,6 @@ func renewal(c *account.Certificate) types.RenewalEligibility {
 		return types.RenewalEligibilityEligible
 	}
 	return types.RenewalEligibilityIneligible
-}
-
-func issuedAt(c *account.Certificate, now time.Time) time.Time {
-	if c.Issued.IsZero() && c.StatusAt(now) == "ISSUED" && c.Type != "IMPORTED" {
-		return c.IssuesAt
-	}
-	return c.Issued
 }
 
 // moment is a time in the precision of the API, nil for none.

@@ -2,9 +2,6 @@ package acm
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/rsa"
-	"crypto/tls"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,21 +16,27 @@ import (
 )
 
 const (
-	certificateLife  = 395 * 24 * time.Hour // 13 months
 	idempotencySpan  = time.Hour
+	year             = 365 * 24 * time.Hour
 	namesPerRequest  = 100
-	namesQuota       = 10
 	maxDomain        = 253
 	commonNameLength = 64
 )
 
 var (
-	domainForm = regexp.MustCompile(`^(\*\.)?(((?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])|[A-Za-z0-9])\.)+[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]$`)
-	tokenForm  = regexp.MustCompile(`^\w{1,32}$`)
+	domainForm    = regexp.MustCompile(`^(\*\.)?(((?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])|[A-Za-z0-9])\.)+[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]$`)
+	tokenForm     = regexp.MustCompile(`^\w{1,32}$`)
+	authorityForm = regexp.MustCompile(`^arn:[\w+=/,.@-]+:acm-pca:[\w+=/,.@-]*:[0-9]+:certificate-authority/[\w+=,.@-]+$`)
 )
 
-// RequestCertificate asks for a certificate; it is issued once the profile's time for it has passed, as if its owner had put
-// the validation record into DNS.
+// publicKeys are the algorithms of certificates that Amazon's public authority issues.
+var publicKeys = []types.KeyAlgorithm{types.KeyAlgorithmRsa2048, types.KeyAlgorithmEcPrime256v1, types.KeyAlgorithmEcSecp384r1}
+
+// reservedDomains are not in public DNS (RFC 2606, RFC 6762, ICANN's .internal): nobody can own names below them.
+var reservedDomains = []string{"test", "example", "invalid", "localhost", "local", "internal"}
+
+// RequestCertificate asks for a certificate. It is issued some time after public DNS has the validation records of all its
+// names, or by a private authority at once, as time goes.
 func (s *Service) RequestCertificate(ctx context.Context, in *acm.RequestCertificateInput, _ ...func(*acm.Options)) (*acm.RequestCertificateOutput, error) {
 	return write(ctx, s, "RequestCertificate", in, s.requestCertificate)
 }
@@ -53,39 +56,72 @@ func (s *Service) requestCertificate(in *acm.RequestCertificateInput) (*acm.Requ
 			names = append(names, n)
 		}
 	}
-	if len(names) > namesQuota {
-		return nil, apierr.New("LimitExceededException", "Error: you have reached your limit of %d domain names for a certificate.", namesQuota)
+	if quota := s.account.Quota("domains-per-certificate"); len(names) > quota {
+		return nil, apierr.New("LimitExceededException", "Error: you have reached your limit of %d domain names for a certificate.", quota)
 	}
-	now := s.account.Clock.Now()
-	token := aws.ToString(in.IdempotencyToken)
-	if token != "" {
-		for _, arn := range account.SortedKeys(s.account.Certificates) {
-			c := s.account.Certificates[arn]
-			if c.IdempotencyToken == token && now.Before(c.Created.Add(idempotencySpan)) && slices.Equal(c.AlternativeNames, names) {
-				return &acm.RequestCertificateOutput{CertificateArn: aws.String(c.ARN)}, nil
-			}
-		}
+	c := s.requested(in, names, tags)
+	if old := s.sameRequest(c); old != nil {
+		return &acm.RequestCertificateOutput{CertificateArn: aws.String(old.ARN)}, nil
 	}
-	if err := s.checkQuota(); err != nil {
+	if err := s.countNew(&s.account.CertificateRequests); err != nil {
 		return nil, err
 	}
+	c.ARN = s.newARN()
+	s.account.AddCertificate(c)
+	return &acm.RequestCertificateOutput{CertificateArn: aws.String(c.ARN)}, nil
+}
+
+// requested is the certificate that a valid request asks for, without its ARN.
+func (s *Service) requested(in *acm.RequestCertificateInput, names []string, tags map[string]string) *account.Certificate {
 	c := &account.Certificate{
-		ARN: s.newARN(), Domain: domain, AlternativeNames: names, Status: "PENDING_VALIDATION", Type: "AMAZON_ISSUED",
+		Domain: names[0], AlternativeNames: names, Status: "PENDING_VALIDATION", Type: "AMAZON_ISSUED",
 		KeyAlgorithm: string(types.KeyAlgorithmRsa2048), AuthorityARN: aws.ToString(in.CertificateAuthorityArn),
-		ValidationMethod: string(in.ValidationMethod), IdempotencyToken: token, Created: now,
-		IssuesAt: now.Add(s.account.Profile.CertificateIssue), Tags: tags,
+		ValidationMethod: string(types.ValidationMethodEmail), ValidationDomain: map[string]string{},
+		IdempotencyToken: aws.ToString(in.IdempotencyToken), Created: s.account.Clock.Now(), Tags: tags,
+	}
+	if in.ValidationMethod != "" {
+		c.ValidationMethod = string(in.ValidationMethod)
 	}
 	if in.KeyAlgorithm != "" {
 		c.KeyAlgorithm = string(in.KeyAlgorithm)
 	}
-	if c.AuthorityARN != "" {
-		c.Type, c.Status, c.Issued, c.ValidationMethod = "PRIVATE", "ISSUED", now, ""
-	} else if c.ValidationMethod == "" {
-		c.ValidationMethod = string(types.ValidationMethodEmail)
+	if in.Options != nil {
+		c.Transparency = string(in.Options.CertificateTransparencyLoggingPreference) //nolint:staticcheck // ACM still takes it
+		c.Export = string(in.Options.Export)
 	}
-	c.NotBefore, c.NotAfter = c.IssuesAt, c.IssuesAt.Add(certificateLife)
-	s.account.AddCertificate(c)
-	return &acm.RequestCertificateOutput{CertificateArn: aws.String(c.ARN)}, nil
+	for _, o := range in.DomainValidationOptions {
+		c.ValidationDomain[aws.ToString(o.DomainName)] = aws.ToString(o.ValidationDomain)
+	}
+	reserved := func(name string) bool {
+		return slices.Contains(reservedDomains, strings.ToLower(name[strings.LastIndexByte(name, '.')+1:]))
+	}
+	switch {
+	case c.AuthorityARN != "":
+		c.Type, c.ValidationMethod = "PRIVATE", ""
+		c.IssuesAt = c.Created.Add(s.account.Profile.PrivateCertificateIssue)
+		if known := s.account.PrivateAuthorities; known != nil && !known[c.AuthorityARN] {
+			c.Status, c.FailureReason = "FAILED", string(types.FailureReasonPcaResourceNotFound)
+		}
+	case slices.ContainsFunc(names, reserved):
+		c.Status, c.FailureReason = "FAILED", string(types.FailureReasonInvalidPublicDomain)
+	}
+	return c
+}
+
+// sameRequest is the certificate that the same request with the same token asked for less than an hour ago, or nil.
+func (s *Service) sameRequest(c *account.Certificate) *account.Certificate {
+	if c.IdempotencyToken == "" {
+		return nil
+	}
+	for _, arn := range account.SortedKeys(s.account.Certificates) {
+		old := s.account.Certificates[arn]
+		if old.IdempotencyToken == c.IdempotencyToken && c.Created.Before(old.Created.Add(idempotencySpan)) &&
+			slices.Equal(old.AlternativeNames, c.AlternativeNames) && old.ValidationMethod == c.ValidationMethod &&
+			old.KeyAlgorithm == c.KeyAlgorithm && old.AuthorityARN == c.AuthorityARN && old.Export == c.Export {
+			return old
+		}
+	}
+	return nil
 }
 
 func checkRequest(in *acm.RequestCertificateInput, domain string) error {
@@ -109,96 +145,48 @@ func checkRequest(in *acm.RequestCertificateInput, domain string) error {
 	if in.KeyAlgorithm != "" && !slices.Contains(in.KeyAlgorithm.Values(), in.KeyAlgorithm) {
 		return invalid("1 validation error detected: Value '%s' at 'keyAlgorithm' failed to satisfy constraint: Member must satisfy enum value set", in.KeyAlgorithm)
 	}
+	private := in.CertificateAuthorityArn != nil
+	switch {
+	case in.ValidationMethod != "" && !slices.Contains(in.ValidationMethod.Values(), in.ValidationMethod):
+		return invalid("1 validation error detected: Value '%s' at 'validationMethod' failed to satisfy constraint: Member must satisfy enum value set: [DNS, EMAIL, HTTP]", in.ValidationMethod)
+	case in.ValidationMethod == types.ValidationMethodHttp:
+		return apierr.New("InvalidParameterException", "The validation method HTTP is for certificates that CloudFront manages.")
+	case in.ManagedBy != "":
+		return apierr.New("InvalidParameterException", "Certificates that %s manages are not requested here.", in.ManagedBy)
+	case private && !authorityForm.MatchString(*in.CertificateAuthorityArn):
+		return apierr.New("InvalidArnException", "Invalid certificate authority arn %s", *in.CertificateAuthorityArn)
+	case !private && in.KeyAlgorithm != "" && !slices.Contains(publicKeys, in.KeyAlgorithm):
+		return apierr.New("InvalidParameterException", "The key algorithm %s is not supported for public certificates.", in.KeyAlgorithm)
+	}
 	for _, o := range in.DomainValidationOptions {
 		name, validation := aws.ToString(o.DomainName), aws.ToString(o.ValidationDomain)
-		if name != validation && !strings.HasSuffix(name, "."+validation) {
+		switch {
+		case name != domain && !slices.Contains(in.SubjectAlternativeNames, name):
+			return apierr.New("InvalidDomainValidationOptionsException", "The name %s is not among those of the certificate.", name)
+		case name != validation && !strings.HasSuffix(name, "."+validation):
 			return apierr.New("InvalidDomainValidationOptionsException", "The validation domain %s is no superdomain of %s.", validation, name)
 		}
 	}
 	return nil
 }
 
-func (s *Service) checkQuota() error {
-	quota := s.account.Quota("certificates")
-	if len(s.account.Certificates) >= quota {
+// countNew counts one more certificate: among all, and in the log of those made in the last year.
+func (s *Service) countNew(log *[]time.Time) error {
+	if quota := s.account.Quota("certificates"); len(s.account.Certificates) >= quota {
 		return apierr.New("LimitExceededException", "Error: you have reached your limit of %d certificates.", quota)
 	}
+	return s.countInYear(log)
+}
+
+// countInYear counts one more entry in a log of the last year.
+func (s *Service) countInYear(log *[]time.Time) error {
+	now := s.account.Clock.Now()
+	*log = slices.DeleteFunc(*log, func(t time.Time) bool { return !now.Before(t.Add(year)) })
+	if yearly := s.account.Quota("certificates-per-year"); len(*log) >= yearly {
+		return apierr.New("LimitExceededException", "Error: you have reached your limit of %d certificates in the last 365 days.", yearly)
+	}
+	*log = append(*log, now)
 	return nil
 }
 
 func (s *Service) newARN() string { return s.account.ARN("acm", "certificate/"+s.account.NewUUID()) }
-
-// ImportCertificate takes a certificate with its key, or replaces an imported one.
-func (s *Service) ImportCertificate(ctx context.Context, in *acm.ImportCertificateInput, _ ...func(*acm.Options)) (*acm.ImportCertificateOutput, error) {
-	return write(ctx, s, "ImportCertificate", in, s.importCertificate)
-}
-
-func (s *Service) importCertificate(in *acm.ImportCertificateInput) (*acm.ImportCertificateOutput, error) {
-	chain := append(append([]byte(nil), in.Certificate...), '\n')
-	chain = append(chain, in.CertificateChain...)
-	pair, err := tls.X509KeyPair(chain, in.PrivateKey)
-	if err != nil {
-		return nil, invalid("The certificate and the private key cannot be used: %v", err)
-	}
-	leaf := pair.Leaf
-	now := s.account.Clock.Now()
-	names := slices.Clone(leaf.DNSNames)
-	domain := leaf.Subject.CommonName
-	if domain == "" && len(names) > 0 {
-		domain = names[0]
-	}
-	c := &account.Certificate{
-		Domain: domain, AlternativeNames: names, Status: "ISSUED", Type: "IMPORTED", Created: now, Imported: now,
-		NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter, Pair: &pair,
-	}
-	switch key := leaf.PublicKey.(type) {
-	case *rsa.PublicKey:
-		c.KeyAlgorithm = map[int]string{1024: "RSA_1024", 2048: "RSA_2048", 3072: "RSA_3072", 4096: "RSA_4096"}[key.N.BitLen()]
-	case *ecdsa.PublicKey:
-		c.KeyAlgorithm = map[int]string{256: "EC_prime256v1", 384: "EC_secp384r1", 521: "EC_secp521r1"}[key.Params().BitSize]
-	}
-	if c.KeyAlgorithm == "" {
-		return nil, invalid("The private key's algorithm or size is not supported.")
-	}
-	if in.CertificateArn != nil {
-		old, err := s.certificate(in.CertificateArn)
-		if err != nil {
-			return nil, err
-		}
-		if old.Type != "IMPORTED" {
-			return nil, invalid("The certificate %s was not imported and cannot be imported again.", old.ARN)
-		}
-		if len(in.Tags) > 0 {
-			return nil, invalid("Tags cannot be applied when a certificate is imported again.")
-		}
-		c.ARN, c.Created, c.Tags = old.ARN, old.Created, old.Tags
-		s.account.AddCertificate(c)
-		return &acm.ImportCertificateOutput{CertificateArn: aws.String(c.ARN)}, nil
-	}
-	if c.Tags, err = parseTags(in.Tags); err != nil {
-		return nil, err
-	}
-	if err := s.checkQuota(); err != nil {
-		return nil, err
-	}
-	c.ARN = s.newARN()
-	s.account.AddCertificate(c)
-	return &acm.ImportCertificateOutput{CertificateArn: aws.String(c.ARN)}, nil
-}
-
-// DeleteCertificate deletes a certificate that no listener uses.
-func (s *Service) DeleteCertificate(ctx context.Context, in *acm.DeleteCertificateInput, _ ...func(*acm.Options)) (*acm.DeleteCertificateOutput, error) {
-	return write(ctx, s, "DeleteCertificate", in, s.deleteCertificate)
-}
-
-func (s *Service) deleteCertificate(in *acm.DeleteCertificateInput) (*acm.DeleteCertificateOutput, error) {
-	c, err := s.certificate(in.CertificateArn)
-	if err != nil {
-		return nil, err
-	}
-	if len(s.users(c)) > 0 {
-		return nil, apierr.New("ResourceInUseException", "Certificate %s in account %s is in use.", c.ARN, s.account.ID)
-	}
-	delete(s.account.Certificates, c.ARN)
-	return &acm.DeleteCertificateOutput{}, nil
-}

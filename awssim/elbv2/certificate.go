@@ -21,8 +21,7 @@ func (s *Service) checkCertificate(arn string) error {
 	if !ok {
 		return apierr.New("CertificateNotFound", "Certificate '%s' not found", arn)
 	}
-	now := s.account.Clock.Now()
-	usable := c.StatusAt(now) == "ISSUED" && (c.NotAfter.IsZero() || now.Before(c.NotAfter)) && (c.KeyAlgorithm == "" || slices.Contains(keyAlgorithms, c.KeyAlgorithm))
+	usable := c.Status == "ISSUED" && (c.KeyAlgorithm == "" || slices.Contains(keyAlgorithms, c.KeyAlgorithm))
 	return when(!usable, apierr.New("UnsupportedCertificate",
 		"The certificate '%s' must have a fully-qualified domain name, a supported signature, and a supported key size.", arn))
 }

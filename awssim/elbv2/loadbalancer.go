@@ -151,16 +151,16 @@ func (s *Service) identify(lb *account.LoadBalancer) {
 	if s.account.Partition == "aws-cn" {
 		tail = "amazonaws.com.cn"
 	}
-	zone := hostedZones[s.account.Region]
+	zoneOfApplication, zoneOfNetwork := s.account.BalancerZones()
 	switch lb.Type {
 	case application:
-		lb.HostedZone = zone.application
+		lb.HostedZone = zoneOfApplication
 		lb.DNSName = fmt.Sprintf("%s-%d.%s.elb.%s", lb.Name, dnsNumber(lb.ARN), s.account.Region, tail)
 		if lb.Scheme == "internal" {
 			lb.DNSName = "internal-" + lb.DNSName
 		}
 	case network:
-		lb.HostedZone = zone.network
+		lb.HostedZone = zoneOfNetwork
 		lb.DNSName = fmt.Sprintf("%s-%s.elb.%s.%s", lb.Name, lb.ID, s.account.Region, tail)
 	}
 }

@@ -8,9 +8,6 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 )
 
-// certificateLife is how long ACM's certificates are valid: 13 months.
-const certificateLife = 395 * 24 * time.Hour
-
 // Apply puts networks, security groups, nodes, certificates, users and roles into an empty account of the same id and region (an account
 // without them gets the file's). The caller holds the account's lock or is alone with it. Errors name the field.
 func (f File) Apply(a *account.Account) error {
@@ -27,7 +24,7 @@ func (f File) Apply(a *account.Account) error {
 		return fmt.Errorf("the file describes account %s in %s, not %s in %s", f.Account, f.Region, a.ID, a.Region)
 	}
 	for _, step := range []func(*account.Account) error{
-		f.applyZones, f.applyVPC, f.applyLists, f.applyGroups, f.applyNodes, f.applyCertificates, f.applyUserPools,
+		f.applyZones, f.applyVPC, f.applyLists, f.applyGroups, f.applyNodes, f.applyCertificates, f.applyUserPools, f.applyHostedZones,
 		f.applyIAM,
 	} {
 		if err := step(a); err != nil {
@@ -208,7 +205,7 @@ func (f File) applyCertificates(a *account.Account) error {
 	for _, c := range f.Certificates {
 		certificate := &account.Certificate{
 			ARN: c.ARN, Domain: c.Domains[0], AlternativeNames: append([]string(nil), c.Domains...), Status: c.Status, Type: c.Type,
-			KeyAlgorithm: c.KeyAlgorithm, Created: now, NotBefore: now, NotAfter: now.Add(certificateLife), Tags: clone(c.Tags),
+			KeyAlgorithm: c.KeyAlgorithm, Created: now, NotBefore: now, NotAfter: now.Add(account.CertificateLife), Tags: clone(c.Tags),
 		}
 		if certificate.Status == "" {
 			certificate.Status = "ISSUED"
@@ -226,6 +223,26 @@ func (f File) applyCertificates(a *account.Account) error {
 			certificate.Issued = now
 		}
 		a.AddCertificate(certificate)
+	}
+	return nil
+}
+
+// applyHostedZones makes the zones, without the records that the file gives them.
+func (f File) applyHostedZones(a *account.Account) error {
+	if a.Clock == nil {
+		return nil // records are of some time
+	}
+	for i, h := range f.HostedZones {
+		name, err := account.CanonicalName(h.Name)
+		if err != nil {
+			return fmt.Errorf("hostedZones[%d]: name: %w", i, err)
+		}
+		z := &account.HostedZone{ID: h.ID, Name: name, CallerReference: "account-file-" + h.ID, Private: h.Private, Tags: clone(h.Tags)}
+		if h.Private {
+			z.VPCs = []account.ZoneVPC{{ID: f.VPC.ID, Region: f.Region}}
+		}
+		a.AddHostedZone(z)
+		a.Establish(z)
 	}
 	return nil
 }

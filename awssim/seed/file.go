@@ -170,11 +170,22 @@ type Bucket struct {
 	Prefix string `json:"prefix,omitempty"`
 }
 
-// HostedZone of Route 53.
+// HostedZone of Route 53. A private one is of the VPC.
 type HostedZone struct {
-	ID      string `json:"id"`
-	Name    string `json:"name"`
-	Private bool   `json:"private"`
+	ID      string            `json:"id"`
+	Name    string            `json:"name"`
+	Private bool              `json:"private"`
+	Records []Record          `json:"records,omitempty"` // besides those that every zone has
+	Tags    map[string]string `json:"tags,omitempty"`
+}
+
+// Record set of a hosted zone, with simple routing: values or an alias.
+type Record struct {
+	Name   string   `json:"name"`
+	Type   string   `json:"type"`
+	TTL    int64    `json:"ttl,omitempty"` // seconds; default 300
+	Values []string `json:"values,omitempty"`
+	Alias  string   `json:"alias,omitempty"` // name of a load balancer of the file
 }
 
 // TargetGroup that is there from the start.

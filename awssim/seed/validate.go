@@ -101,6 +101,7 @@ func (f File) Validate() error {
 			c.complain(field+".domains", "", "is missing: a certificate needs one domain at least")
 		}
 	}
+	f.validateHostedZones(c)
 	f.validateBalancing(c)
 	f.validateFirewall(c)
 	f.validateIdentity(c)

@@ -1,10 +1,7 @@
-package elbv2
+package account
 
-// hostedZone is the Route 53 zones that own the DNS names of a region's load balancers.
-type hostedZone struct{ application, network string }
-
-// hostedZones is by region.
-var hostedZones = map[string]hostedZone{
+// balancerZones are the Route 53 zones, by region, that own the DNS names of its load balancers.
+var balancerZones = map[string]struct{ application, network string }{
 	"us-east-1":      {"Z35SXDOTRQ7X7K", "Z26RNL4JYFTOTI"},
 	"us-east-2":      {"Z3AADJGX6KTTL2", "ZLMOA37VPKANP"},
 	"us-west-1":      {"Z368ELLRRE2KJ0", "Z24FKFUX50B4VW"},
@@ -43,4 +40,10 @@ var hostedZones = map[string]hostedZone{
 	"cn-northwest-1": {"ZM7IZAIOVVDZF", "ZQEIKTCZ8352D"},
 	"us-gov-east-1":  {"Z166TLBEWOO7G0", "Z1ZSMQQ6Q24QQ8"},
 	"us-gov-west-1":  {"Z33AYJ8TM3BH4J", "ZMG1MZ2THAWF1"},
+}
+
+// BalancerZones are the Route 53 zones that own the DNS names of the region's load balancers, by their type.
+func (a *Account) BalancerZones() (application, network string) {
+	z := balancerZones[a.Region]
+	return z.application, z.network
 }

@@ -1,0 +1,117 @@
+package account
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Found is what a zone's name servers have for a name.
+type Found struct {
+	Zone     *HostedZone
+	Records  []*RecordSet // of all types; a wildcard's have the wildcard's name
+	Exists   bool         // there is a record of the name, or of a name below it
+	Referral *RecordSet   // the NS record set of a part of the zone that is delegated; nothing else is told then
+}
+
+// FindRecords looks a canonical name up as name servers know it now: the public ones when vpc is empty, else the resolver
+// of that VPC, for which a private zone hides public ones. False: no hosted zone has the name.
+func (a *Account) FindRecords(name, vpc string) (Found, bool) {
+	z := a.zoneFor(name, vpc)
+	if z == nil {
+		return Found{}, false
+	}
+	f := Found{Zone: z}
+	published, _ := a.published(z)
+	for cut := parent(name); !z.Private && WithinDomain(cut, z.Name) && cut != z.Name; cut = parent(cut) {
+		f.Referral = delegation(published, cut, f.Referral)
+	}
+	if name != z.Name {
+		f.Referral = delegation(published, name, f.Referral)
+	}
+	if f.Referral != nil {
+		f.Exists = true
+		return f, true
+	}
+	f.Records, f.Exists = recordsAt(published, name)
+	// RFC 4592: a wildcard stands for names whose closest existing ancestor is the wildcard's parent.
+	for above := parent(name); !f.Exists && WithinDomain(above, z.Name); above = parent(above) {
+		if records, _ := recordsAt(published, `\052.`+above); len(records) > 0 {
+			f.Records, f.Exists = records, true
+		}
+		if _, closest := recordsAt(published, above); closest || above == "." {
+			break
+		}
+	}
+	return f, true
+}
+
+// delegation is the NS record set of a name, or other when it has none. The one nearest to the zone's apex wins.
+func delegation(records []*RecordSet, name string, other *RecordSet) *RecordSet {
+	at, _ := recordsAt(records, name)
+	if i := slices.IndexFunc(at, func(r *RecordSet) bool { return r.Type == RecordNS }); i >= 0 && (other == nil || len(name) < len(other.Name)) {
+		return at[i]
+	}
+	return other
+}
+
+// zoneFor is the zone that answers for a name: a private one before a public one, the one with the longest name, and of
+// several of the same name one that has the name in question.
+func (a *Account) zoneFor(name, vpc string) *HostedZone {
+	var best *HostedZone
+	better := func(z *HostedZone) bool {
+		switch {
+		case best == nil:
+			return true
+		case z.Private != best.Private:
+			return z.Private
+		case len(z.Name) != len(best.Name):
+			return len(z.Name) > len(best.Name)
+		}
+		return name != z.Name && a.has(z, name) && !a.has(best, name)
+	}
+	for _, id := range SortedKeys(a.HostedZones) {
+		z := a.HostedZones[id]
+		if _, published := a.published(z); published && WithinDomain(name, z.Name) && z.answers(vpc) && better(z) {
+			best = z
+		}
+	}
+	return best
+}
+
+// answers reports whether that VPC's resolver, or the internet's for "", asks the zone.
+func (z *HostedZone) answers(vpc string) bool {
+	return !z.Private || vpc != "" && slices.ContainsFunc(z.VPCs, func(v ZoneVPC) bool { return v.ID == vpc })
+}
+
+func (a *Account) has(z *HostedZone, name string) bool {
+	published, _ := a.published(z)
+	_, has := recordsAt(published, name)
+	return has
+}
+
+func parent(name string) string {
+	if _, above, _ := strings.Cut(name, "."); above != "" {
+		return above
+	}
+	return "."
+}
+
+// ResolverOf is the VPC whose resolver a machine at that address asks, and the machine's availability zone; "" when no VPC
+// has the address, which is then one of the internet.
+func (a *Account) ResolverOf(address netip.Addr) (vpc, zone string) {
+	for _, id := range SortedKeys(a.VPCs) {
+		v := a.VPCs[id]
+		if !slices.ContainsFunc(slices.Concat(v.CIDRs, v.IPv6CIDRs), func(c CIDR) bool { return c.Prefix.Contains(address) }) {
+			continue
+		}
+		for _, s := range SortedKeys(a.Subnets) {
+			if subnet := a.Subnets[s]; subnet.VPC == id && (subnet.CIDR.Contains(address) ||
+				slices.ContainsFunc(subnet.IPv6CIDRs, func(c CIDR) bool { return c.Prefix.Contains(address) })) {
+				return id, subnet.Zone
+			}
+		}
+		return id, ""
+	}
+	return "", ""
+}
