@@ -56,7 +56,7 @@ func (a *Account) settle(c *Certificate) {
 	switch {
 	case reason != "":
 		c.Status, c.FailureReason = "FAILED", reason
-	case !at.IsZero() && !now.Before(at) && at.Before(deadline):
+	case !at.IsZero() && !now.Before(at) && (at.Before(deadline) || at.Equal(c.IssuesAt)):
 		c.Status, c.Issued = "ISSUED", at
 		c.NotBefore, c.NotAfter = at, at.Add(CertificateLife)
 	case !now.Before(deadline):
@@ -69,7 +69,7 @@ func (a *Account) issuance(c *Certificate, now time.Time) (at time.Time, reason 
 	switch {
 	case a.Trouble.CertificatesStuck:
 		return time.Time{}, ""
-	case c.Type == "PRIVATE":
+	case !c.IssuesAt.IsZero():
 		return c.IssuesAt, ""
 	case c.ValidationMethod != "DNS":
 		return time.Time{}, ""

@@ -32,7 +32,7 @@ type Certificate struct {
 	Created          time.Time
 	Issued           time.Time
 	Imported         time.Time
-	IssuesAt         time.Time // a pending certificate of a private authority is issued then
+	IssuesAt         time.Time // a pending certificate is issued then, whatever DNS has; zero: when DNS proves its owner
 	TimedOut         time.Time
 	Transparency     string            // preference for logging to certificate transparency logs: ENABLED, DISABLED; "" as ENABLED
 	Export           string            // ENABLED, DISABLED; "" as DISABLED
