@@ -1,5 +1,5 @@
-// Package standin is what simulated containers run instead of their images: small servers that tell who answered. HTTP echo,
-// a TCP server and a UDP server that say the pod's name. It knows nothing of Kubernetes or networks; it is given listeners.
+// Package standin is what simulated containers run instead of their images: small servers that tell who answered. HTTP and
+// gRPC echo, a TCP server and a UDP server that say the pod's name. It knows nothing of Kubernetes or networks; it is given listeners.
 // It imports only the standard library.
 package standin
 
@@ -41,12 +41,11 @@ type Answer struct {
 const maxDelay = 5 * time.Minute
 
 // Handler answers any path with 200 and an Answer, /health with "OK", and /status/NNN with that status (200–599). The header
-// X-Delay, a Go duration of at most five minutes, holds the answer back. A gRPC call gets status 12 (unimplemented).
+// X-Delay, a Go duration of at most five minutes, holds the answer back. gRPC calls of any method get their messages back.
 func Handler(id Identity) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
-			w.Header().Set("Content-Type", "application/grpc")
-			w.Header().Set("Grpc-Status", "12")
+		if isGRPC(r) {
+			serveGRPC(w, r, id)
 			return
 		}
 		if !delay(r) {
