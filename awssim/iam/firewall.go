@@ -24,8 +24,12 @@ var firewallMappings = map[string]mapping{
 			check{action: "wafv2:GetWebACL", resource: aws.ToString(in.WebACLArn)})
 		return append(list, setWebACL(in.ResourceArn)...)
 	}),
-	"DisassociateWebACL": on(func(_ *account.Account, in *wafv2.DisassociateWebACLInput) []check {
-		return append(one(in.ResourceArn), setWebACL(in.ResourceArn)...)
+	"DisassociateWebACL": on(func(a *account.Account, in *wafv2.DisassociateWebACLInput) []check {
+		list := append(one(in.ResourceArn), setWebACL(in.ResourceArn)...)
+		if acl := a.WebACLOf(aws.ToString(in.ResourceArn)); acl != nil {
+			list = append(list, check{resource: acl.ARN})
+		}
+		return list
 	}),
 	"GetWebACLForResource": target(func(in *wafv2.GetWebACLForResourceInput) *string { return in.ResourceArn }),
 	"GetWebACL": on(func(a *account.Account, in *wafv2.GetWebACLInput) []check {
@@ -45,6 +49,20 @@ var firewallMappings = map[string]mapping{
 	"DeleteWebACL": on(func(a *account.Account, in *wafv2.DeleteWebACLInput) []check {
 		return webACL(a, in.Scope, in.Name, in.Id)
 	}),
+	"CreateIPSet": on(func(a *account.Account, in *wafv2.CreateIPSetInput) []check {
+		list := firewall(a, "ipset", in.Scope, in.Name, aws.String("*"))
+		list[0].keys = requestTags(firewallTags(in.Tags))
+		return list
+	}),
+	"GetIPSet": on(func(a *account.Account, in *wafv2.GetIPSetInput) []check {
+		return firewall(a, "ipset", in.Scope, in.Name, in.Id)
+	}),
+	"UpdateIPSet": on(func(a *account.Account, in *wafv2.UpdateIPSetInput) []check {
+		return firewall(a, "ipset", in.Scope, in.Name, in.Id)
+	}),
+	"DeleteIPSet": on(func(a *account.Account, in *wafv2.DeleteIPSetInput) []check {
+		return firewall(a, "ipset", in.Scope, in.Name, in.Id)
+	}),
 	"TagResource": on(func(_ *account.Account, in *wafv2.TagResourceInput) []check {
 		return []check{{resource: aws.ToString(in.ResourceARN), keys: requestTags(firewallTags(in.Tags))}}
 	}),
@@ -62,11 +80,28 @@ var classicFirewallMappings = map[string]mapping{
 		list := []check{{resource: acl}, {resource: aws.ToString(in.ResourceArn)}, {action: "waf-regional:GetWebACL", resource: acl}}
 		return append(list, setWebACL(in.ResourceArn)...)
 	}),
-	"DisassociateWebACL": on(func(_ *account.Account, in *wafregional.DisassociateWebACLInput) []check {
-		return append(one(in.ResourceArn), setWebACL(in.ResourceArn)...)
+	"DisassociateWebACL": on(func(a *account.Account, in *wafregional.DisassociateWebACLInput) []check {
+		list := append(one(in.ResourceArn), setWebACL(in.ResourceArn)...)
+		if acl := a.ClassicACLOf(aws.ToString(in.ResourceArn)); acl != nil {
+			list = append(list, check{resource: classicACL(a, &acl.ID)})
+		}
+		return list
 	}),
 	"GetWebACLForResource": target(func(in *wafregional.GetWebACLForResourceInput) *string { return in.ResourceArn }),
 	"GetWebACL": on(func(a *account.Account, in *wafregional.GetWebACLInput) []check {
+		return []check{{resource: classicACL(a, in.WebACLId)}}
+	}),
+	"CreateWebACL": on(func(a *account.Account, in *wafregional.CreateWebACLInput) []check {
+		tags := map[string]string{}
+		for _, t := range in.Tags {
+			tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+		}
+		return []check{{resource: classicACL(a, aws.String("*")), keys: requestTags(tags)}}
+	}),
+	"UpdateWebACL": on(func(a *account.Account, in *wafregional.UpdateWebACLInput) []check {
+		return []check{{resource: classicACL(a, in.WebACLId)}}
+	}),
+	"DeleteWebACL": on(func(a *account.Account, in *wafregional.DeleteWebACLInput) []check {
 		return []check{{resource: classicACL(a, in.WebACLId)}}
 	}),
 }
@@ -100,11 +135,16 @@ func setWebACL(arn *string) []check {
 }
 
 func webACL(a *account.Account, scope firewalltypes.Scope, name, id *string) []check {
+	return firewall(a, "webacl", scope, name, id)
+}
+
+// firewall is the check on a resource of WAFv2 by its kind, name and id.
+func firewall(a *account.Account, kind string, scope firewalltypes.Scope, name, id *string) []check {
 	region, path := a.Region, "regional"
 	if scope == firewalltypes.ScopeCloudfront {
 		region, path = "us-east-1", "global"
 	}
-	return []check{{resource: fmt.Sprintf("arn:%s:wafv2:%s:%s:%s/webacl/%s/%s", a.Partition, region, a.ID, path, aws.ToString(name), aws.ToString(id))}}
+	return []check{{resource: fmt.Sprintf("arn:%s:wafv2:%s:%s:%s/%s/%s/%s", a.Partition, region, a.ID, path, kind, aws.ToString(name), aws.ToString(id))}}
 }
 
 func classicACL(a *account.Account, id *string) string {
