@@ -12,6 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/awssim/page"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 )
 
@@ -24,6 +25,9 @@ POST   /_sim/reset       forget calls and counts
 GET    /_sim/faults      fault rules; POST one to add or replace it, DELETE to clear
 DELETE /_sim/faults/ID   remove one
 GET    /_sim/resources   load balancers, listeners, rules, target groups, targets and health, security groups, certificates
+GET    /_sim/traffic     counters of load balancers and target groups, requests by rule
+GET    /_sim/flows       open flows of network load balancers
+GET    /_sim/ui/         all of it as a page for browsers
 GET    /_sim/topology    where each load balancer listens on this machine
 GET    /_sim/resolve     ?name=  addresses of a load balancer's DNS name
 GET    /_sim/metrics     counters of load balancers and target groups under CloudWatch's names, for Prometheus
@@ -57,6 +61,9 @@ func (s *Simulator) administration() http.Handler {
 	})
 	mux.HandleFunc("DELETE /_sim/faults/{id}", s.deleteFault)
 	mux.HandleFunc("GET /_sim/resources", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.Resources()) })
+	mux.HandleFunc("GET /_sim/traffic", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.Traffic()) })
+	mux.HandleFunc("GET /_sim/flows", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.Flows()) })
+	mux.Handle("GET /_sim/ui/", http.StripPrefix("/_sim/ui", page.Handler()))
 	mux.HandleFunc("GET /_sim/topology", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.Endpoints()) })
 	mux.HandleFunc("GET /_sim/resolve", s.getResolution)
 	mux.HandleFunc("GET /_sim/metrics", s.getMetrics)

@@ -11,9 +11,24 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Resources is a picture of the account now.
+// Resources is a picture of the account now, with what the data plane knows of it.
 func (s *Simulator) Resources() simclient.Resources {
-	a := s.Account
+	r := describeAccount(s.Account)
+	traffic := s.Traffic()
+	for i := range r.LoadBalancers {
+		lb := &r.LoadBalancers[i]
+		s.markZones(lb)
+		for j := range lb.Listeners {
+			for k := range lb.Listeners[j].Rules {
+				rule := &lb.Listeners[j].Rules[k]
+				rule.Requests = traffic.Rules[rule.ARN]
+			}
+		}
+	}
+	return r
+}
+
+func describeAccount(a *account.Account) simclient.Resources {
 	a.Lock()
 	defer a.Unlock()
 	r := simclient.Resources{
@@ -55,7 +70,7 @@ func describeLoadBalancer(a *account.Account, lb *account.LoadBalancer) simclien
 	}
 	for _, z := range lb.Zones {
 		at := zone(a, z)
-		d.Zones = append(d.Zones, simclient.Zone{Name: z.Name, Subnet: z.Subnet, Private: at.Private, Public: at.Public})
+		d.Zones = append(d.Zones, simclient.Zone{Name: z.Name, Subnet: z.Subnet, Private: at.Private, Public: at.Public, IPv6: at.IPv6})
 	}
 	for _, l := range lb.Listeners {
 		described := simclient.Listener{
@@ -103,9 +118,13 @@ func describeTargetGroup(a *account.Account, tg *account.TargetGroup) simclient.
 	}
 	for _, t := range tg.SortedTargets() {
 		h := a.TargetHealth(tg, t)
-		d.Targets = append(d.Targets, simclient.Target{
-			ID: t.ID, Port: t.Port, Zone: t.Zone, State: h.State, Reason: h.Reason, Description: h.Description,
-		})
+		described := simclient.Target{
+			ID: t.ID, Port: t.Port, Zone: t.Zone, State: h.State, Reason: h.Reason, Description: h.Description, QUICServerID: t.QUICServerID,
+		}
+		for _, c := range t.History {
+			described.History = append(described.History, simclient.HealthChange{Time: c.Time, State: c.State, Reason: c.Reason, Description: c.Description})
+		}
+		d.Targets = append(d.Targets, described)
 	}
 	return d
 }

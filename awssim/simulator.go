@@ -25,6 +25,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/iam"
 	"github.com/k8s-lbc/lbc/awssim/idp"
 	"github.com/k8s-lbc/lbc/awssim/route53"
+	"github.com/k8s-lbc/lbc/awssim/page"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/awssim/shield"
 	"github.com/k8s-lbc/lbc/awssim/sts"
@@ -167,7 +168,7 @@ func New(o Options) (*Simulator, error) {
 		return nil, fmt.Errorf("simulator: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/", face)
+	mux.Handle("/", page.Front("/_sim/ui/", face))
 	mux.Handle("/_sim/", s.administration())
 	s.serveMetadata(mux, o.Instance)
 	s.handler = mux

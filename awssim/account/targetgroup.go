@@ -55,6 +55,25 @@ type Target struct {
 	LeftAt       time.Time // when it was deregistered; zero unless draining
 	GoneAt       time.Time // when draining ends; zero unless draining
 	Reported     *Health   // what the last check said; nil: nothing yet
+	History      []HealthChange
+}
+
+// HealthChange is a report of health checks at its time.
+type HealthChange struct {
+	Time time.Time
+	Health
+}
+
+// maxHistory is how many reports a target keeps.
+const maxHistory = 20
+
+// report notes what a check said.
+func (t *Target) report(now time.Time, h Health) {
+	t.Reported = &h
+	if len(t.History) >= maxHistory {
+		t.History = append(t.History[:0:0], t.History[1:]...)
+	}
+	t.History = append(t.History, HealthChange{now, h})
 }
 
 // Health is a target's state with its reason and description, as DescribeTargetHealth spells them.

@@ -40,7 +40,7 @@ func (a *Account) SetTargetHealth(tgARN, targetID string, port int32, zone, stat
 	if t == nil || !t.GoneAt.IsZero() || zone != "" && t.Zone != "" && zone != t.Zone {
 		return
 	}
-	t.Reported = &Health{state, reason, description}
+	t.report(a.Clock.Now(), Health{state, reason, description})
 }
 
 // TargetHealth is the state of a registered target now. It needs the account's lock.

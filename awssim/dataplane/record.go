@@ -11,13 +11,16 @@ import (
 
 // Flow is a flow through an NLB that is open now.
 type Flow struct {
-	LoadBalancer, Listener, TargetGroup string // ARNs
-	Protocol                            string // TCP, TLS, UDP, QUIC
-	Client                              netip.AddrPort
-	TargetID                            string
-	Target                              netip.AddrPort
-	Since                               time.Time // on the plane's clock
-	Received, Sent                      int64     // bytes from the client and to it
+	LoadBalancer string // ARN
+	Listener     string // ARN
+	TargetGroup  string // ARN
+	Protocol     string // TCP, TLS, UDP, QUIC
+	Client       netip.AddrPort
+	TargetID     string
+	Target       netip.AddrPort
+	Since        time.Time // on the plane's clock
+	Received     int64     // bytes from the client
+	Sent         int64     // bytes to the client
 }
 
 // flowRecord counts what a flow carries, from its first packet until it ends or is forgotten.

@@ -59,6 +59,9 @@ type Zone struct {
 	Subnet  string     `json:"subnet"`
 	Private netip.Addr `json:"private,omitzero"`
 	Public  netip.Addr `json:"public,omitzero"`
+	IPv6    netip.Addr `json:"ipv6,omitzero"`
+	// InService says whether DNS answers the zone's addresses; false without a data plane.
+	InService bool `json:"inService"`
 }
 
 // Listener is one listener with its rules, the default rule last.
@@ -83,6 +86,8 @@ type Rule struct {
 	Tags       map[string]string `json:"tags,omitempty"`
 	// Text says conditions and actions in one line, with the names of target groups.
 	Text string `json:"text"`
+	// Requests is how many requests or flows the rule took since the load balancer appeared.
+	Requests int64 `json:"requests"`
 }
 
 // TargetGroup is one target group with its targets.
@@ -109,6 +114,18 @@ type Target struct {
 	State       string `json:"state"`
 	Reason      string `json:"reason,omitempty"`
 	Description string `json:"description,omitempty"`
+	// QUICServerID is by what connections of QUIC find the target.
+	QUICServerID string `json:"quicServerId,omitempty"`
+	// History is what health checks reported, oldest first, as far as it is kept.
+	History []HealthChange `json:"history,omitempty"`
+}
+
+// HealthChange is one report of health checks.
+type HealthChange struct {
+	Time        time.Time `json:"time"`
+	State       string    `json:"state"`
+	Reason      string    `json:"reason,omitempty"`
+	Description string    `json:"description,omitempty"`
 }
 
 // SecurityGroup is one security group.
@@ -137,6 +154,27 @@ type Certificate struct {
 	ARN    string   `json:"arn"`
 	Names  []string `json:"names"`
 	Status string   `json:"status"`
+}
+
+// Traffic is counts since each resource appeared, under CloudWatch's metric names, by ARN.
+type Traffic struct {
+	LoadBalancers map[string]map[string]int64 `json:"loadBalancers"`
+	TargetGroups  map[string]map[string]int64 `json:"targetGroups"`
+	Rules         map[string]int64            `json:"rules"` // requests or flows by rule, default rules included
+}
+
+// Flow is a flow through a network load balancer that is open now.
+type Flow struct {
+	LoadBalancer string         `json:"loadBalancer"` // ARN
+	Listener     string         `json:"listener"`     // ARN
+	TargetGroup  string         `json:"targetGroup"`  // ARN
+	Protocol     string         `json:"protocol"`     // TCP, TLS, UDP, QUIC
+	Client       netip.AddrPort `json:"client"`
+	TargetID     string         `json:"targetId"`
+	Target       netip.AddrPort `json:"target"`
+	Since        time.Time      `json:"since"`
+	Received     int64          `json:"received"` // bytes from the client
+	Sent         int64          `json:"sent"`     // bytes to the client
 }
 
 // Endpoint is where one load balancer can be reached on this machine.

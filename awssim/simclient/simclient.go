@@ -84,6 +84,20 @@ func (c *Client) Topology(ctx context.Context) ([]Endpoint, error) {
 	return e, err
 }
 
+// Traffic is what the data plane has counted.
+func (c *Client) Traffic(ctx context.Context) (Traffic, error) {
+	var t Traffic
+	err := c.do(ctx, http.MethodGet, "traffic", nil, &t)
+	return t, err
+}
+
+// Flows are the open flows of network load balancers, oldest first.
+func (c *Client) Flows(ctx context.Context) ([]Flow, error) {
+	var f []Flow
+	err := c.do(ctx, http.MethodGet, "flows", nil, &f)
+	return f, err
+}
+
 // Resolve looks a load balancer's DNS name up; a name that does not exist has no address.
 func (c *Client) Resolve(ctx context.Context, name string) ([]netip.Addr, error) {
 	var r Resolution
