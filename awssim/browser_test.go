@@ -1,0 +1,251 @@
+package awssim
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// browser is a headless Chromium that is driven by the DevTools protocol over a pair of pipes: it opens no port.
+type browser struct {
+	testing.TB
+	out     *os.File
+	session string
+
+	mu      sync.Mutex
+	number  int
+	answers map[int]chan reply
+	events  []event
+	ended   error
+}
+
+type reply struct {
+	Result json.RawMessage
+	Error  *struct{ Message string }
+}
+
+type event struct {
+	Method string
+	Params json.RawMessage
+}
+
+// patience is how long the browser may take for one thing.
+const patience = 60 * time.Second
+
+// browse starts a Chromium with one empty page; without one on this machine it skips the test.
+func browse(t *testing.T) *browser {
+	t.Helper()
+	var path string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	if path == "" {
+		t.Skip("no chromium on this machine: hack/install-chromium.sh installs it")
+	}
+	profile, err := os.MkdirTemp("", "awssim-chromium-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--remote-debugging-pipe", "--user-data-dir="+profile, "about:blank")
+	theirIn, ourOut := wanted2(os.Pipe())(t)
+	ourIn, theirOut := wanted2(os.Pipe())(t)
+	cmd.ExtraFiles = []*os.File{theirIn, theirOut} // descriptors 3 and 4
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var noise bytes.Buffer
+	cmd.Stderr = &noise
+	cmd.WaitDelay = time.Second
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = theirIn.Close(), theirOut.Close()
+	b := &browser{TB: t, out: ourOut, answers: map[int]chan reply{}}
+	var reading sync.WaitGroup
+	reading.Go(func() { b.read(ourIn) })
+	t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // its own group: with all its helpers
+		_ = cmd.Wait()
+		_, _ = ourOut.Close(), ourIn.Close()
+		reading.Wait()
+		for end := time.Now().Add(patience); os.RemoveAll(profile) != nil && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		}
+		if t.Failed() {
+			for line := range strings.Lines(noise.String()) {
+				if !strings.Contains(line, "dbus") { // which servers do not have
+					t.Log(strings.TrimSpace(line))
+				}
+			}
+		}
+	})
+	var target struct{ TargetID string }
+	b.do("Target.createTarget", map[string]any{"url": "about:blank"}, &target)
+	var attached struct{ SessionID string }
+	b.do("Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &attached)
+	b.session = attached.SessionID
+	for _, domain := range []string{"Page", "Runtime", "Log", "Network"} {
+		b.do(domain+".enable", nil, nil)
+	}
+	return b
+}
+
+func wanted2(r, w *os.File, err error) func(*testing.T) (*os.File, *os.File) {
+	return func(t *testing.T) (*os.File, *os.File) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r, w
+	}
+}
+
+// read takes the browser's messages, each ended by a zero byte, until it is gone.
+func (b *browser) read(in io.Reader) {
+	r := bufio.NewReader(in)
+	for {
+		text, err := r.ReadBytes(0)
+		if err != nil {
+			b.mu.Lock()
+			b.ended = fmt.Errorf("the browser is gone: %w", err)
+			for _, c := range b.answers {
+				close(c)
+			}
+			b.answers = nil
+			b.mu.Unlock()
+			return
+		}
+		var m struct {
+			ID int
+			reply
+			event
+		}
+		if json.Unmarshal(text[:len(text)-1], &m) != nil {
+			continue
+		}
+		b.mu.Lock()
+		if c := b.answers[m.ID]; c != nil {
+			delete(b.answers, m.ID)
+			c <- m.reply
+		} else if m.Method != "" {
+			b.events = append(b.events, m.event)
+		}
+		b.mu.Unlock()
+	}
+}
+
+// do calls a method of the protocol.
+func (b *browser) do(method string, params map[string]any, into any) {
+	b.Helper()
+	if err := b.call(method, params, into); err != nil {
+		b.Fatalf("%s: %v", method, err)
+	}
+}
+
+func (b *browser) call(method string, params map[string]any, into any) error {
+	b.mu.Lock()
+	if b.ended != nil {
+		b.mu.Unlock()
+		return b.ended
+	}
+	b.number++
+	message := map[string]any{"id": b.number, "method": method}
+	if params != nil {
+		message["params"] = params
+	}
+	if b.session != "" {
+		message["sessionId"] = b.session
+	}
+	answer := make(chan reply, 1)
+	b.answers[b.number] = answer
+	b.mu.Unlock()
+	text, err := json.Marshal(message)
+	if err != nil {
+		return err
+	}
+	if _, err := b.out.Write(append(text, 0)); err != nil {
+		return err
+	}
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case r, ok := <-answer:
+		switch {
+		case !ok:
+			return errors.New("the browser is gone")
+		case r.Error != nil:
+			return errors.New(r.Error.Message)
+		case into != nil:
+			return json.Unmarshal(r.Result, into)
+		}
+		return nil
+	case <-late.C:
+		return errors.New("no answer")
+	}
+}
+
+// eval runs a script in the page and reads its value.
+func (b *browser) eval(script string, into any) {
+	b.Helper()
+	if err := b.tryEval(script, into); err != nil {
+		b.Fatalf("%s: %v", script, err)
+	}
+}
+
+func (b *browser) tryEval(script string, into any) error {
+	var out struct {
+		Result           struct{ Value json.RawMessage }
+		ExceptionDetails *struct{ Exception struct{ Description string } }
+	}
+	err := b.call("Runtime.evaluate", map[string]any{"expression": script, "returnByValue": true, "awaitPromise": true}, &out)
+	switch {
+	case err != nil:
+		return err
+	case out.ExceptionDetails != nil:
+		return errors.New(out.ExceptionDetails.Exception.Description)
+	case into != nil:
+		return json.Unmarshal(out.Result.Value, into)
+	}
+	return nil
+}
+
+// until waits for a script to be true; while a page is loading it may fail.
+func (b *browser) until(script string) {
+	b.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		ok := false
+		err := b.tryEval("Boolean("+script+")", &ok)
+		if err == nil && ok {
+			return
+		}
+		if time.Now().After(end) {
+			var text string
+			b.eval("document.body.innerText", &text)
+			b.Fatalf("never true: %s (%v); the page shows:\n%s", script, err, text)
+		}
+	}
+}
+
+// seen is the events of a kind so far.
+func (b *browser) seen(method string) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var found []string
+	for _, e := range b.events {
+		if e.Method == method {
+			found = append(found, string(e.Params))
+		}
+	}
+	return found
+}
