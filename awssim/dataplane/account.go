@@ -32,6 +32,7 @@ type account struct {
 	newHost   string
 	newURI    string
 	transform string
+	trace     string // X-Amzn-Trace-Id
 	upgraded  bool
 }
 
@@ -81,11 +82,14 @@ func (x *exchange) finish() {
 // entry is the exchange as the access log has it.
 func (x *exchange) entry() accesslog.Request {
 	now := x.now()
+	if x.trace == "" {
+		x.traceID(x.r.Header.Get("X-Amzn-Trace-Id"))
+	}
 	e := accesslog.Request{
 		Type: x.kind(), Time: now, LoadBalancer: x.front.balancer.resource(), Client: x.conn.client, Target: x.target,
 		RequestTime: -1, TargetTime: -1, ResponseTime: -1, Status: x.status, TargetStatus: x.targetStatus,
 		Received: x.received, Sent: x.sent + x.headSize(), Method: x.r.Method, Protocol: x.r.Proto, UserAgent: x.r.UserAgent(),
-		TraceID: x.r.Header.Get("X-Amzn-Trace-Id"), Priority: x.priority, Created: x.begun, Actions: x.actions[:x.acts],
+		TraceID: x.trace, Priority: x.priority, Created: x.begun, Actions: x.actions[:x.acts],
 		RedirectURL: x.location, ConnectionTrace: x.conn.traceID(),
 		TransformedHost: x.newHost, TransformedURI: x.newURI, TransformStatus: x.transform,
 	}

@@ -53,6 +53,7 @@ type inspection struct {
 	begun  time.Time
 
 	method, uri, version string // as sent
+	host                 string // as sent, of a request that is refused
 	uriRewritten         bool   // net/http was shown another URI
 	dropped              int    // header lines that no HTTP library would carry, left out
 	expect               string // an Expect that net/http would refuse
@@ -95,9 +96,10 @@ func inspect(head []byte, mode string) (*inspection, []byte) {
 			i.changed = true
 		}
 	}
-	i.framing(lines)
+	host := i.framing(lines)
 	i.judge(mode)
 	if i.refuse != 0 {
+		i.host = string(host)
 		return i, refusedHead(i)
 	}
 	if !i.changed {
@@ -286,8 +288,8 @@ func isToken(b []byte) bool {
 	return len(b) > 0
 }
 
-// framing finds out how the body ends, and what is wrong with how it is said.
-func (i *inspection) framing(lines []headLine) {
+// framing finds out how the body ends, and what is wrong with how it is said. It returns the host.
+func (i *inspection) framing(lines []headLine) (host []byte) {
 	var lengths, hosts int
 	var length, encodings []byte
 	encoded := false
@@ -312,6 +314,7 @@ func (i *inspection) framing(lines []headLine) {
 			encoded = true
 		case is(l.name, "Host"):
 			hosts++
+			host = l.value
 		case is(l.name, "Expect") && !is(l.value, "100-continue"):
 			i.expect, i.changed = string(l.value), true
 		case is(l.name, "Upgrade") && is(l.value, "websocket"):
@@ -334,6 +337,7 @@ func (i *inspection) framing(lines []headLine) {
 		i.refusal(http.StatusRequestURITooLong)
 	}
 	i.upgraded = i.upgraded && i.length == 0 && !i.chunked
+	return host
 }
 
 func is[T string | []byte](b T, s string) bool {

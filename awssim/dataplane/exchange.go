@@ -118,7 +118,7 @@ func (x *exchange) splitURI() {
 func (x *exchange) refusal() int {
 	switch {
 	case x.head != nil && x.head.refuse != 0:
-		x.closes = true
+		x.closes, x.host = true, x.head.host
 		return x.head.refuse
 	case x.r.Method == http.MethodTrace || x.r.Method == http.MethodConnect:
 		return http.StatusMethodNotAllowed

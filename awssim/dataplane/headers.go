@@ -126,7 +126,8 @@ func appendForwarded(before string, client netip.AddrPort, withPort bool) string
 func (x *exchange) traceID(before string) string {
 	random := x.front.balancer.plane.random
 	id := fmt.Sprintf("1-%08x-%08x%016x", uint32(x.now().Unix()), uint32(random()), random())
-	return mergeTrace(before, id)
+	x.trace = mergeTrace(before, id)
+	return x.trace
 }
 
 func mergeTrace(before, id string) string {
