@@ -1,0 +1,152 @@
+package dataplane_test
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// withTLS adds an HTTPS listener to the only load balancer.
+func (w *world) withTLS(byDefault []stack.Action, rules ...stack.Rule) {
+	l := listener(443, "HTTPS", byDefault, rules...)
+	l.Certificates = []dataplane.Certificate{certificate(w, "a.b")}
+	w.topo.LoadBalancers[0].Listeners = append(w.topo.LoadBalancers[0].Listeners, l)
+}
+
+func TestAnHTTP2ConnectionIsGoneAfterTenThousandRequests(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.balancer("web", stack.Application)
+	w.withTLS(notFound())
+	w.update()
+	var dials int
+	var mu sync.Mutex
+	c := w.client()
+	tr := c.Transport.(*http.Transport)
+	tr.TLSClientConfig.VerifyConnection = func(tls.ConnectionState) error {
+		mu.Lock()
+		defer mu.Unlock()
+		dials++
+		return nil
+	}
+	if a := w.get(c, secureBase+"/"); a.ProtoMajor != 2 {
+		t.Fatalf("HTTP/%d", a.ProtoMajor)
+	}
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			for range 500 {
+				res, err := c.Get(secureBase + "/")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_, _ = io.Copy(io.Discard, res.Body)
+				_ = res.Body.Close()
+			}
+		})
+	}
+	all.Wait()
+	w.get(c, secureBase+"/")
+	if dials != 2 {
+		t.Errorf("10,002 requests took %d connections, want 2", dials)
+	}
+}
+
+func TestProtocolVersionsThatDoNotFitAre464(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.pod("10.0.1.5", 8080, echoHandler("a"))
+	for _, version := range []string{"HTTP1", "HTTP2", "GRPC"} {
+		g := w.group(strings.ToLower(version), "HTTP", "10.0.1.5")
+		g.ProtocolVersion = version
+	}
+	w.group("empty", "HTTP").ProtocolVersion = "GRPC"
+	rules := []stack.Rule{onPath(1, "/http1", forward("http1")), onPath(2, "/http2", forward("http2")), onPath(3, "/grpc", forward("grpc")), onPath(4, "/empty", forward("empty"))}
+	w.balancer("web", stack.Application, listener(80, "HTTP", notFound(), rules...))
+	w.withTLS(notFound(), rules...)
+	w.update()
+	w.await("10.0.1.5", "healthy")
+	grpc := setHeader("Content-Type", "application/grpc+proto")
+	for _, tc := range []struct {
+		base, method, path string
+		change             func(*http.Request)
+		want               int
+	}{
+		{base, "GET", "/http1", nil, 200}, {base, "GET", "/http2", nil, 464}, {base, "POST", "/grpc", grpc, 464}, {base, "POST", "/http1", grpc, 464},
+		{secureBase, "GET", "/http1", nil, 200}, {secureBase, "GET", "/http2", nil, 200}, {secureBase, "GET", "/grpc", nil, 464},
+		{secureBase, "POST", "/grpc", grpc, 200}, {secureBase, "POST", "/http1", grpc, 464}, {secureBase, "POST", "/empty", nil, 503},
+	} {
+		if tc.change == nil {
+			tc.change = func(*http.Request) {}
+		}
+		if got := w.do(w.client(), tc.method, tc.base+tc.path, tc.change).StatusCode; got != tc.want {
+			t.Errorf("%s %s%s: %d, want %d", tc.method, tc.base, tc.path, got, tc.want)
+		}
+	}
+	a := w.do(w.client(), "POST", secureBase+"/empty", grpc)
+	if a.StatusCode != 200 || a.Header.Get("Grpc-Status") != "14" || a.Header.Get("Content-Type") != "application/grpc" || a.body != "" {
+		t.Errorf("gRPC without targets: %d %v %q", a.StatusCode, a.Header, a.body)
+	}
+	if n := w.plane.Stats().LoadBalancers[w.topo.LoadBalancers[0].ARN]["GrpcRequestCount"]; n != 1 {
+		t.Errorf("%d gRPC requests", n)
+	}
+}
+
+func TestHTTP2IsOfferedUnlessItIsSwitchedOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.balancer("web", stack.Application)
+	w.withTLS(notFound())
+	for enabled, want := range map[string]string{"true": "h2", "false": "http/1.1"} {
+		w.topo.LoadBalancers[0].Attributes = map[string]string{"routing.http2.enabled": enabled}
+		w.update()
+		c := tls.Client(w.dialRaw("web", 443), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}})
+		if err := c.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.ConnectionState().NegotiatedProtocol; got != want {
+			t.Errorf("enabled %s: %s", enabled, got)
+		}
+		_ = c.Close()
+	}
+}
+
+func TestChecksLookLikeAWSs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	seen := make(chan *http.Request, 100)
+	note := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case seen <- r:
+		default:
+		}
+	})
+	w.pod("10.0.1.5", 8080, note)
+	w.pod("10.0.1.5", 80, note)
+	for port, want := range map[string]string{stack.TrafficPort: "10.0.1.5:8080", "80": "10.0.1.5"} {
+		g := w.group("g"+port, "HTTP", "10.0.1.5")
+		g.HealthCheck.Port, g.HealthCheck.Path = port, "/healthz?x=1"
+		w.topo.LoadBalancers = nil
+		w.balancer("web", stack.Application, listener(80, "HTTP", forward("g"+port)))
+		w.update()
+		w.await("10.0.1.5", "healthy")
+		for deadline := 0; ; deadline++ {
+			r := <-seen
+			if r.Host != want && deadline < 50 {
+				continue // a check of the group before
+			}
+			if r.Host != want || r.Method != "GET" || r.RequestURI != "/healthz?x=1" || r.UserAgent() != "ELB-HealthChecker/2.0" || r.Header.Get("Connection") != "close" || r.Proto != "HTTP/1.1" {
+				t.Errorf("%s %s %s from %s to %s, want host %s", r.Method, r.RequestURI, r.Proto, fmt.Sprint(r.Header), r.Host, want)
+			}
+			break
+		}
+	}
+}
