@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"net/netip"
 	"sort"
 	"strconv"
 )
@@ -21,8 +20,6 @@ type Balancing struct {
 
 	// Quotas replaces defaults of AWS by name ("rules-per-application-load-balancer").
 	Quotas map[string]int
-	// IPAMPools is the pools of public addresses by id ("ipam-pool-…"). Nil: every id is that of a pool of Amazon's addresses.
-	IPAMPools map[string]netip.Prefix
 	// FixedSubnets makes network load balancers keep their subnets, as they do in partitions where removing a subnet is not
 	// supported.
 	FixedSubnets bool

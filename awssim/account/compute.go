@@ -25,6 +25,10 @@ type Compute struct {
 	Instances        map[string]*Instance
 	PrefixLists      map[string]*PrefixList
 	Addresses        map[string]*ElasticAddress // by allocation id
+	NATGateways      map[string]*NATGateway
+	Peerings         map[string]*Peering
+	CustomerPools    map[string]*CustomerPool // of customer-owned addresses, by id
+	IPAMPools        map[string]*IPAMPool     // nil: every id is that of a pool of Amazon's public addresses
 
 	sequence    uint64
 	book        map[addressKey]string // address in a VPC → interface that holds it
@@ -66,9 +70,9 @@ var (
 )
 
 // put stores v under id in a map that may not exist yet.
-func put[T any](m *map[string]T, id string, v T) {
+func put[K comparable, T any](m *map[K]T, id K, v T) {
 	if *m == nil {
-		*m = make(map[string]T)
+		*m = make(map[K]T)
 	}
 	(*m)[id] = v
 }
@@ -199,6 +203,22 @@ func (c *Compute) tagField(id string) *map[string]string {
 		}
 	case "eipalloc":
 		if r, ok := c.Addresses[id]; ok {
+			return &r.Tags
+		}
+	case "nat":
+		if r, ok := c.NATGateways[id]; ok {
+			return &r.Tags
+		}
+	case "pcx":
+		if r, ok := c.Peerings[id]; ok {
+			return &r.Tags
+		}
+	case "ipv4pool":
+		if r, ok := c.CustomerPools[id]; ok {
+			return &r.Tags
+		}
+	case "ipam":
+		if r, ok := c.IPAMPools[id]; ok {
 			return &r.Tags
 		}
 	}

@@ -72,7 +72,11 @@ func (c *Compute) Interface(id string) (*NetworkInterface, bool) {
 
 // InterfaceAt is the interface that holds the address in the VPC, be it as an address of its own or within a prefix.
 func (c *Compute) InterfaceAt(vpc string, addr netip.Addr) (*NetworkInterface, bool) {
-	n, ok := c.Interfaces[c.book[addressKey{vpc, addr}]]
+	holder := c.book[addressKey{vpc, addr}]
+	if holder == "" && addr.Is6() {
+		holder = c.IPv6PrefixHolder(vpc, netip.PrefixFrom(addr, addr.BitLen()))
+	}
+	n, ok := c.Interfaces[holder]
 	return n, ok
 }
 
@@ -200,33 +204,6 @@ func (c *Compute) AssignPrefix(eni string) (netip.Prefix, error) {
 	return p, nil
 }
 
-// AssignIPv6 adds an IPv6 address of the subnet's first associated IPv6 block to the interface.
-func (c *Compute) AssignIPv6(eni string) (netip.Addr, error) {
-	n, ok := c.Interfaces[eni]
-	if !ok {
-		return netip.Addr{}, &NotFoundError{"network interface", eni}
-	}
-	s, ok := c.Subnets[n.Subnet]
-	if !ok || len(s.IPv6CIDRs) == 0 {
-		return netip.Addr{}, fmt.Errorf("%s has no IPv6 block: %w", n.Subnet, ErrAddressOutside)
-	}
-	base := s.IPv6CIDRs[0].Prefix.Masked().Addr().As16()
-	for {
-		c.sequence++
-		base[12], base[13], base[14], base[15] = byte(c.sequence>>24), byte(c.sequence>>16), byte(c.sequence>>8), byte(c.sequence)
-		addr := netip.AddrFrom16(base)
-		if _, taken := c.book[addressKey{s.VPC, addr}]; taken {
-			continue
-		}
-		if c.book == nil {
-			c.book = make(map[addressKey]string)
-		}
-		c.book[addressKey{s.VPC, addr}] = eni
-		n.IPv6Addresses = append(n.IPv6Addresses, addr)
-		return addr, nil
-	}
-}
-
 // UnassignAddress takes a secondary private address away from the interface. The primary one cannot be taken.
 func (c *Compute) UnassignAddress(eni string, addr netip.Addr) error {
 	n, ok := c.Interfaces[eni]
@@ -245,20 +222,4 @@ func (c *Compute) UnassignAddress(eni string, addr netip.Addr) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", eni, &NotFoundError{"address", addr.String()})
-}
-
-// UnassignPrefix takes a delegated prefix away from the interface.
-func (c *Compute) UnassignPrefix(eni string, prefix netip.Prefix) error {
-	n, ok := c.Interfaces[eni]
-	if !ok {
-		return &NotFoundError{"network interface", eni}
-	}
-	for i, p := range n.Prefixes {
-		if p == prefix {
-			n.Prefixes = append(n.Prefixes[:i:i], n.Prefixes[i+1:]...)
-			c.releasePrefix(c.Subnets[n.Subnet], prefix)
-			return nil
-		}
-	}
-	return fmt.Errorf("%s: %w", eni, &NotFoundError{"prefix", prefix.String()})
 }

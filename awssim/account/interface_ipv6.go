@@ -4,7 +4,28 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 )
+
+// AssignIPv6 adds a free IPv6 address of the subnet's first associated IPv6 block to the interface.
+func (c *Compute) AssignIPv6(eni string) (netip.Addr, error) {
+	_, s, err := c.inSubnet(eni)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	if len(s.IPv6CIDRs) == 0 {
+		return netip.Addr{}, fmt.Errorf("%s has no IPv6 block: %w", s.ID, ErrAddressOutside)
+	}
+	base := s.IPv6CIDRs[0].Prefix.Masked().Addr().As16()
+	for {
+		c.sequence++
+		binary.BigEndian.PutUint32(base[12:], uint32(c.sequence))
+		addr := netip.AddrFrom16(base)
+		if _, taken := c.book[addressKey{s.VPC, addr}]; !taken {
+			return addr, c.AssignIPv6Address(eni, addr)
+		}
+	}
+}
 
 // AssignIPv6Address adds that IPv6 address to the interface. It fails with *NotFoundError, *AddressInUseError, and
 // ErrAddressOutside for what is not in an IPv6 block of the subnet.
@@ -19,10 +40,7 @@ func (c *Compute) AssignIPv6Address(eni string, addr netip.Addr) error {
 	if holder, ok := c.book[addressKey{s.VPC, addr}]; ok {
 		return &AddressInUseError{addr, holder}
 	}
-	if c.book == nil {
-		c.book = make(map[addressKey]string)
-	}
-	c.book[addressKey{s.VPC, addr}] = eni
+	put(&c.book, addressKey{s.VPC, addr}, eni)
 	n.IPv6Addresses = append(n.IPv6Addresses, addr)
 	return nil
 }
@@ -80,6 +98,35 @@ func (c *Compute) freeIPv6Prefix(s *Subnet) (netip.Prefix, error) {
 		}
 	}
 	return netip.Prefix{}, fmt.Errorf("%s has no free IPv6 /80: %w", s.ID, ErrNoFreeAddress)
+}
+
+// UnassignIPv6 takes an IPv6 address away from the interface.
+func (c *Compute) UnassignIPv6(eni string, addr netip.Addr) error {
+	n, s, err := c.inSubnet(eni)
+	if err != nil {
+		return err
+	}
+	i := slices.Index(n.IPv6Addresses, addr)
+	if i < 0 {
+		return fmt.Errorf("%s: %w", eni, &NotFoundError{"address", addr.String()})
+	}
+	n.IPv6Addresses = slices.Delete(slices.Clone(n.IPv6Addresses), i, i+1)
+	c.release(s, addr)
+	return nil
+}
+
+// UnassignIPv6Prefix takes a delegated IPv6 prefix away from the interface.
+func (c *Compute) UnassignIPv6Prefix(eni string, prefix netip.Prefix) error {
+	n, _, err := c.inSubnet(eni)
+	if err != nil {
+		return err
+	}
+	i := slices.Index(n.IPv6Prefixes, prefix)
+	if i < 0 {
+		return fmt.Errorf("%s: %w", eni, &NotFoundError{"prefix", prefix.String()})
+	}
+	n.IPv6Prefixes = slices.Delete(slices.Clone(n.IPv6Prefixes), i, i+1)
+	return nil
 }
 
 // inSubnet is an interface and the subnet that it is in.

@@ -16,6 +16,7 @@ type Subnet struct {
 	IPv6Native          bool
 	MapPublicIPOnLaunch bool
 	EnableDNS64         bool
+	AssignIPv6          bool // interfaces get an IPv6 address
 	Default             bool // default subnet of its zone
 	Outpost             string
 	CustomerOwnedPool   string

@@ -14,6 +14,9 @@ type VPC struct {
 	CIDRs     []CIDR // the first is the primary one
 	IPv6CIDRs []CIDR
 	Tags      map[string]string
+
+	NoDNSSupport bool // enableDnsSupport is off
+	DNSHostnames bool // enableDnsHostnames
 }
 
 // CIDR is a block associated with a VPC or a subnet. Only those in state "associated" count.
@@ -48,6 +51,9 @@ type Route struct {
 	Destination string // an IPv4 or IPv6 CIDR, or a prefix list id
 	Gateway     string // igw-…, vgw-…, eigw-…, or "local"
 	NATGateway  string // nat-…
+	Peering     string // pcx-…
+	Interface   string // eni-…
+	Transit     string // tgw-…
 	State       string // active or blackhole
 }
 
@@ -71,16 +77,32 @@ type PrefixList struct {
 	MaxEntries int
 	Entries    []netip.Prefix
 	Tags       map[string]string
+
+	Family       string // IPv4 or IPv6; empty: that of the first entry, else IPv4
+	Version      int64  // less one: the zero value is a list that never changed
+	Descriptions map[netip.Prefix]string
+}
+
+// AddressFamily is IPv4 or IPv6.
+func (l *PrefixList) AddressFamily() string {
+	switch {
+	case l.Family != "":
+		return l.Family
+	case len(l.Entries) > 0 && l.Entries[0].Addr().Is6():
+		return "IPv6"
+	}
+	return "IPv4"
 }
 
 // ElasticAddress is a public address that the account holds.
 type ElasticAddress struct {
-	Allocation  string // eipalloc-…
-	Association string // eipassoc-… while in use
-	Public      netip.Addr
-	Interface   string // eni-… while in use
-	Private     netip.Addr
-	Tags        map[string]string
+	Allocation   string // eipalloc-…
+	CustomerPool string // that it came from, of an Outpost
+	Association  string // eipassoc-… while in use
+	Public       netip.Addr
+	Interface    string // eni-… while in use
+	Private      netip.Addr
+	Tags         map[string]string
 }
 
 // VPC finds a VPC by id.

@@ -39,7 +39,7 @@ type query struct {
 // describe finds the resources that have one of the ids (if any are given) and pass all filters, in AWS's lack of order,
 // and the token of the next page.
 func (c collection[R]) describe(a *account.Account, q query) ([]R, *string, error) {
-	conditions, err := compileFilters(q.filters, c.filters, c.tags)
+	conditions, err := compileFilters(q.filters, c.filters, c.tags != nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -47,13 +47,19 @@ func (c collection[R]) describe(a *account.Account, q query) ([]R, *string, erro
 		return nil, nil, apierr.New("InvalidParameterCombination", "The parameter %s cannot be used with the parameter maxResults", c.idParam)
 	}
 	all := c.all(a)
-	found, err := choose(c.kind, q.ids, all)
+	found, err := choose(c.kind, q.ids, all, a.Described)
 	if err != nil {
 		return nil, nil, err
 	}
-	found = slices.DeleteFunc(found, func(id string) bool { return !passes(a, all[id], conditions) })
+	found = slices.DeleteFunc(found, func(id string) bool {
+		var tags map[string]string
+		if c.tags != nil && len(conditions) > 0 {
+			tags = a.FilteredTags(id, c.tags(all[id]))
+		}
+		return !passes(a, all[id], tags, conditions)
+	})
 	account.SortForAnswer(found)
-	found, next, err := pageOf(found, q.max, q.token, c.whole)
+	found, next, err := pageOf(found, q.max, q.token, c.whole, a.Trouble.PageSize)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -61,31 +67,34 @@ func (c collection[R]) describe(a *account.Account, q query) ([]R, *string, erro
 	for i, id := range found {
 		out[i] = all[id]
 	}
+	a.Trouble.Order(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
 	return out, next, nil
 }
 
-func passes[R any](a *account.Account, r R, conditions []condition[R]) bool {
+func passes[R any](a *account.Account, r R, tags map[string]string, conditions []condition[R]) bool {
 	for _, c := range conditions {
-		if !c.holds(a, r) {
+		if !c.holds(a, r, tags) {
 			return false
 		}
 	}
 	return true
 }
 
-// choose is the ids asked for, each once, or all if none is. It fails if any does not exist.
-func choose[R any](k kind, asked []string, all map[string]R) ([]string, error) {
+// choose is the ids asked for, each once, or all if none is. It fails if any does not exist, or is not seen yet.
+func choose[R any](k kind, asked []string, all map[string]R, seen func(id string) bool) ([]string, error) {
 	if len(asked) == 0 {
 		ids := make([]string, 0, len(all))
 		for id := range all {
-			ids = append(ids, id)
+			if seen(id) {
+				ids = append(ids, id)
+			}
 		}
 		return ids, nil
 	}
 	ids := slices.Clone(asked)
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
-	unknown := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { _, ok := all[id]; return ok })
+	unknown := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { _, ok := all[id]; return ok && seen(id) })
 	if len(unknown) > 0 {
 		return nil, k.notFound(unknown)
 	}
@@ -93,8 +102,9 @@ func choose[R any](k kind, asked []string, all map[string]R) ([]string, error) {
 }
 
 // pageOf is the part of ids, which are in answer order, that follows the token. Tokens name the id that they follow, so
-// that what comes or goes between two calls makes no page skip or repeat anything.
-func pageOf(ids []string, size *int32, token *string, whole bool) ([]string, *string, error) {
+// that what comes or goes between two calls makes no page skip or repeat anything. No page is larger than most, if that is
+// not 0.
+func pageOf(ids []string, size *int32, token *string, whole bool, most int) ([]string, *string, error) {
 	limit := maxPage
 	if whole {
 		limit = len(ids)
@@ -107,6 +117,9 @@ func pageOf(ids []string, size *int32, token *string, whole bool) ([]string, *st
 			return nil, nil, invalidValue("Value ( %d ) for parameter maxResults is invalid. Expecting a value less than or equal to %d.", *size, maxPage)
 		}
 		limit = int(*size)
+	}
+	if most > 0 {
+		limit = min(limit, most)
 	}
 	if token != nil && *token != "" {
 		text, err := base64.RawURLEncoding.DecodeString(*token)

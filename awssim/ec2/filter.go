@@ -1,6 +1,8 @@
 package ec2
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -37,12 +39,19 @@ func flag[R any](f func(R) bool) accessor[R] {
 // condition is one filter, compiled.
 type condition[R any] struct {
 	read  accessor[R]
-	exact map[string]bool // values without wildcards
+	tags  func(tags map[string]string) []string // in place of read, of a filter for tags
+	exact map[string]bool                       // values without wildcards
 	globs []glob
 }
 
-func (c condition[R]) holds(a *account.Account, r R) bool {
-	for _, v := range c.read(a, r) {
+func (c condition[R]) holds(a *account.Account, r R, tags map[string]string) bool {
+	var values []string
+	if c.tags != nil {
+		values = c.tags(tags)
+	} else {
+		values = c.read(a, r)
+	}
+	for _, v := range values {
 		if c.exact[v] {
 			return true
 		}
@@ -55,8 +64,9 @@ func (c condition[R]) holds(a *account.Account, r R) bool {
 	return false
 }
 
-// compileFilters checks the filters of a call against the table of its accessors. tags is nil for resources without tags.
-func compileFilters[R any](filters []types.Filter, table map[string]accessor[R], tags func(R) map[string]string) ([]condition[R], error) {
+// compileFilters checks the filters of a call against the table of its accessors and, for resources that have tags, those of
+// tags.
+func compileFilters[R any](filters []types.Filter, table map[string]accessor[R], tagged bool) ([]condition[R], error) {
 	if len(filters) > maxFilters {
 		return nil, apierr.New("FilterLimitExceeded", "The maximum number of filters specified on a single call is %d", maxFilters)
 	}
@@ -65,10 +75,10 @@ func compileFilters[R any](filters []types.Filter, table map[string]accessor[R],
 	for _, f := range filters {
 		name := aws.ToString(f.Name)
 		c := condition[R]{read: table[name], exact: map[string]bool{}}
-		if c.read == nil && tags != nil {
-			c.read = tagAccessor(name, tags)
+		if c.read == nil && tagged {
+			c.tags = tagAccessor(name)
 		}
-		if c.read == nil {
+		if c.read == nil && c.tags == nil {
 			return nil, invalidValue("The filter '%s' is invalid", name)
 		}
 		if len(f.Values) == 0 {
@@ -89,10 +99,11 @@ func compileFilters[R any](filters []types.Filter, table map[string]accessor[R],
 	return conditions, nil
 }
 
-func tagAccessor[R any](name string, tags func(R) map[string]string) accessor[R] {
+// tagAccessor reads what a filter for tags compares, nil for other filters.
+func tagAccessor(name string) func(tags map[string]string) []string {
 	if key, ok := strings.CutPrefix(name, "tag:"); ok {
-		return func(_ *account.Account, r R) []string {
-			if v, ok := tags(r)[key]; ok {
+		return func(tags map[string]string) []string {
+			if v, ok := tags[key]; ok {
 				return []string{v}
 			}
 			return nil
@@ -100,15 +111,9 @@ func tagAccessor[R any](name string, tags func(R) map[string]string) accessor[R]
 	}
 	switch name {
 	case "tag-key":
-		return func(_ *account.Account, r R) []string { return account.SortedKeys(tags(r)) }
+		return account.SortedKeys[string]
 	case "tag-value":
-		return func(_ *account.Account, r R) []string {
-			var values []string
-			for _, v := range tags(r) {
-				values = append(values, v)
-			}
-			return values
-		}
+		return func(tags map[string]string) []string { return slices.Collect(maps.Values(tags)) }
 	}
 	return nil
 }

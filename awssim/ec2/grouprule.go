@@ -73,7 +73,7 @@ func (s *Service) authorize(g *account.SecurityGroup, dir direction, list []type
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkPeers(added); err != nil {
+	if err := s.checkPeers(g, added); err != nil {
 		return nil, err
 	}
 	tags, err := specifiedTags(specs, groupRuleKind)
@@ -257,6 +257,9 @@ func (s *Service) describeSecurityGroupRules(in *ec2.DescribeSecurityGroupRulesI
 	}
 	rules := map[string]groupRule{}
 	for _, g := range s.account.SecurityGroups {
+		if !s.account.Described(g.ID) {
+			continue
+		}
 		for _, dir := range []direction{ingress, egress} {
 			for _, p := range *rulesOf(g, dir) {
 				rules[p.ID] = groupRule{g, dir, p}

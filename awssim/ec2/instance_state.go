@@ -56,7 +56,7 @@ func (s *Service) changeState(ids []string, state string, dry *bool, allowed ...
 	if len(ids) == 0 {
 		return nil, missing("InstanceId")
 	}
-	ids, err := choose(instanceKind, ids, s.account.Instances)
+	ids, err := choose(instanceKind, ids, s.account.Instances, s.account.Usable)
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,9 @@ func (s *Service) createNetworkInterface(in *ec2.CreateNetworkInterfaceInput) (*
 	if id == "" {
 		return nil, missing("subnetId")
 	}
+	if len(s.account.Interfaces) >= s.account.Quota("network-interfaces") {
+		return nil, apierr.New("NetworkInterfaceLimitExceeded", "The maximum number of network interfaces has been reached.")
+	}
 	subnet, ok := s.account.Subnet(id)
 	if !ok {
 		return nil, subnetKind.notFound([]string{id})
@@ -63,12 +66,19 @@ func (s *Service) createNetworkInterface(in *ec2.CreateNetworkInterfaceInput) (*
 		_ = s.account.DeleteInterface(n.ID) // it was just made
 		return nil, err
 	}
-	for range aws.ToInt32(in.Ipv6AddressCount) {
-		if _, err := s.account.AssignIPv6(n.ID); err != nil {
-			_ = s.account.DeleteInterface(n.ID) // it was just made
-			return nil, wireError(err)
-		}
+	count6 := int(aws.ToInt32(in.Ipv6AddressCount))
+	if subnet.AssignIPv6 && count6 == 0 && len(in.Ipv6Addresses) == 0 {
+		count6 = 1
 	}
+	var asked6 []string
+	for _, a := range in.Ipv6Addresses {
+		asked6 = append(asked6, aws.ToString(a.Ipv6Address))
+	}
+	if _, err := s.assignIPv6(n, asked6, count6, int(aws.ToInt32(in.Ipv6PrefixCount))); err != nil {
+		_ = s.account.DeleteInterface(n.ID) // it was just made
+		return nil, err
+	}
+	s.account.CreatedCompute(n.ID)
 	out := interfaceOut(s.account, n)
 	return &ec2.CreateNetworkInterfaceOutput{NetworkInterface: &out, ClientToken: in.ClientToken}, nil
 }

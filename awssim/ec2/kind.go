@@ -26,19 +26,22 @@ var (
 	interfaceKind       = kind{"network interface", "eni", "InvalidNetworkInterfaceID.NotFound", "InvalidNetworkInterfaceId.Malformed", "networkInterface ID", "network-interface"}
 	instanceKind        = kind{"instance", "i", "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed", "instance ID", "instance"}
 	prefixListKind      = kind{"prefix list", "pl", "InvalidPrefixListID.NotFound", "InvalidPrefixListId.Malformed", "prefix list ID", "prefix-list"}
+	natGatewayKind      = kind{"NAT gateway", "nat", "NatGatewayNotFound", "NatGatewayMalformed", "NAT gateway", "natgateway"}
+	peeringKind         = kind{"peering connection", "pcx", "InvalidVpcPeeringConnectionID.NotFound", "InvalidVpcPeeringConnectionId.Malformed", "vpcPeeringConnection ID", "vpc-peering-connection"}
+	customerPoolKind    = kind{"customer-owned pool", "ipv4pool-coip", "InvalidCoipPoolId.NotFound", "InvalidCoipPoolId.Malformed", "coip pool ID", "coip-pool"}
+	ipamPoolKind        = kind{"IPAM pool", "ipam-pool", "InvalidIpamPoolId.NotFound", "InvalidIpamPoolId.Malformed", "ipam pool ID", "ipam-pool"}
 	addressKind         = kind{"elastic address", "eipalloc", "InvalidAllocationID.NotFound", "InvalidAllocationID.Malformed", "allocation ID", "elastic-ip"}
 )
 
 var kinds = []kind{
 	vpcKind, subnetKind, routeTableKind, internetGatewayKind, securityGroupKind, groupRuleKind, interfaceKind, instanceKind,
-	prefixListKind, addressKind,
+	prefixListKind, addressKind, natGatewayKind, peeringKind, customerPoolKind, ipamPoolKind,
 }
 
 // kindOf is the kind that an id is of by its prefix.
 func kindOf(id string) (kind, bool) {
-	prefix, _, _ := strings.Cut(id, "-")
 	for _, k := range kinds {
-		if k.prefix == prefix {
+		if strings.HasPrefix(id, k.prefix+"-") {
 			return k, true
 		}
 	}

@@ -3,6 +3,7 @@ package ec2
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -167,12 +168,12 @@ func checkDescription(what, text string) error {
 }
 
 // checkPeers refuses permissions for groups and prefix lists that do not exist, and completes those for groups.
-func (s *Service) checkPeers(list []account.Permission) error {
+func (s *Service) checkPeers(g *account.SecurityGroup, list []account.Permission) error {
 	for i, p := range list {
 		switch {
 		case p.Group != "" && p.Peering == "":
 			peer, ok := s.account.SecurityGroup(p.Group)
-			if !ok {
+			if !ok || !s.account.Usable(p.Group) || !s.together(g, peer) {
 				return securityGroupKind.notFound([]string{p.Group})
 			}
 			list[i].PeerOwner = peer.Owner
@@ -183,6 +184,12 @@ func (s *Service) checkPeers(list []account.Permission) error {
 		}
 	}
 	return nil
+}
+
+// together tells whether rules of g may refer to peer: it is of the same VPC, may be used in it, or is of a peered one.
+func (s *Service) together(g, peer *account.SecurityGroup) bool {
+	return peer.VPC == g.VPC || slices.Contains(peer.AssociatedVPCs, g.VPC) || slices.Contains(g.AssociatedVPCs, peer.VPC) ||
+		s.account.Peered(g.VPC, peer.VPC)
 }
 
 // checkQuota counts rules by family: a block counts in its own, a group in both, a prefix list as its maximal number of
@@ -198,7 +205,7 @@ func (s *Service) checkQuota(list []account.Permission) error {
 			if l == nil {
 				continue
 			}
-			if len(l.Entries) > 0 && l.Entries[0].Addr().Is6() {
+			if l.AddressFamily() == "IPv6" {
 				v6 += l.MaxEntries
 			} else {
 				v4 += l.MaxEntries

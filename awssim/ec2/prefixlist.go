@@ -37,15 +37,19 @@ func (s *Service) describeManagedPrefixLists(in *ec2.DescribeManagedPrefixListsI
 	}
 	out := &ec2.DescribeManagedPrefixListsOutput{NextToken: next}
 	for _, l := range found {
-		family := "IPv4"
-		if len(l.Entries) > 0 && l.Entries[0].Addr().Is6() {
-			family = "IPv6"
-		}
-		out.PrefixLists = append(out.PrefixLists, types.ManagedPrefixList{
-			PrefixListId: aws.String(l.ID), PrefixListName: aws.String(l.Name), OwnerId: aws.String(l.Owner), AddressFamily: aws.String(family),
-			MaxEntries: aws.Int32(int32(l.MaxEntries)), PrefixListArn: aws.String(s.account.ARN("ec2", "prefix-list/"+l.ID)),
-			State: types.PrefixListStateCreateComplete, Version: aws.Int64(1), Tags: tagList(l.Tags),
-		})
+		out.PrefixLists = append(out.PrefixLists, *prefixListOut(s.account, l))
 	}
 	return out, nil
+}
+
+func prefixListOut(a *account.Account, l *account.PrefixList) *types.ManagedPrefixList {
+	state := types.PrefixListStateCreateComplete
+	if l.Version > 0 {
+		state = types.PrefixListStateModifyComplete
+	}
+	return &types.ManagedPrefixList{
+		PrefixListId: aws.String(l.ID), PrefixListName: aws.String(l.Name), OwnerId: aws.String(l.Owner), AddressFamily: aws.String(l.AddressFamily()),
+		MaxEntries: aws.Int32(int32(l.MaxEntries)), PrefixListArn: aws.String(a.ARN("ec2", "prefix-list/"+l.ID)),
+		State: state, Version: aws.Int64(l.Version + 1), Tags: tagList(l.Tags),
+	}
 }

@@ -95,6 +95,9 @@ func (s *Service) createSecurityGroup(in *ec2.CreateSecurityGroupInput) (*ec2.Cr
 	if err := checkDescription("security group name", name); err != nil {
 		return nil, err
 	}
+	if name == "default" {
+		return nil, invalidValue("Cannot use reserved security group name: default")
+	}
 	if strings.HasPrefix(name, "sg-") {
 		return nil, invalidValue("Invalid value '%s' for groupName. Group names may not be in the format sg-*", name)
 	}
@@ -127,6 +130,7 @@ func (s *Service) createSecurityGroup(in *ec2.CreateSecurityGroupInput) (*ec2.Cr
 		return nil, wireError(err)
 	}
 	g.Tags = tags
+	s.account.CreatedCompute(g.ID)
 	return &ec2.CreateSecurityGroupOutput{GroupId: aws.String(g.ID), SecurityGroupArn: aws.String(groupARN(s.account, g)), Tags: tagList(tags)}, nil
 }
 
@@ -210,7 +214,7 @@ func (s *Service) deleteSecurityGroup(in *ec2.DeleteSecurityGroupInput) (*ec2.De
 func (s *Service) group(id, name *string) (*account.SecurityGroup, error) {
 	if aws.ToString(id) != "" {
 		g, ok := s.account.SecurityGroup(*id)
-		if !ok {
+		if !ok || !s.account.Usable(*id) {
 			return nil, securityGroupKind.notFound([]string{*id})
 		}
 		return g, nil

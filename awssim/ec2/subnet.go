@@ -97,7 +97,7 @@ func subnetOut(a *account.Account, s *account.Subnet) types.Subnet {
 		AvailabilityZone:            aws.String(s.Zone),
 		AvailabilityZoneId:          aws.String(zoneID(a, s.Zone)),
 		AvailableIpAddressCount:     aws.Int32(s.AvailableIPs()),
-		AssignIpv6AddressOnCreation: aws.Bool(s.IPv6Native),
+		AssignIpv6AddressOnCreation: aws.Bool(s.IPv6Native || s.AssignIPv6),
 		DefaultForAz:                aws.Bool(s.Default),
 		EnableDns64:                 aws.Bool(s.EnableDNS64),
 		Ipv6Native:                  aws.Bool(s.IPv6Native),

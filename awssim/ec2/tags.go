@@ -105,7 +105,8 @@ func (s *Service) createTags(in *ec2.CreateTagsInput) (*ec2.CreateTagsOutput, er
 	if err := dryRun(in.DryRun); err != nil {
 		return nil, err
 	}
-	for _, t := range targets {
+	for i, t := range targets {
+		s.account.RetagCompute(in.Resources[i], t)
 		maps.Copy(t, tags)
 	}
 	return &ec2.CreateTagsOutput{}, nil
@@ -130,7 +131,8 @@ func (s *Service) deleteTags(in *ec2.DeleteTagsInput) (*ec2.DeleteTagsOutput, er
 	if err := dryRun(in.DryRun); err != nil {
 		return nil, err
 	}
-	for _, target := range targets {
+	for i, target := range targets {
+		s.account.RetagCompute(in.Resources[i], target)
 		if len(in.Tags) == 0 {
 			maps.DeleteFunc(target, func(k, _ string) bool { return !strings.HasPrefix(k, "aws:") })
 		}
@@ -155,7 +157,7 @@ func (s *Service) tagTargets(ids []string) ([]map[string]string, error) {
 	var targets []map[string]string
 	for _, id := range ids {
 		tags, ok := s.account.TagsOf(id)
-		if !ok {
+		if !ok || !s.account.Usable(id) {
 			k, known := kindOf(id)
 			if !known || !k.wellFormed(id) {
 				return nil, apierr.New("InvalidID", "The ID '%s' is not valid", id)
@@ -191,6 +193,9 @@ func (s *Service) describeTags(in *ec2.DescribeTagsInput) (*ec2.DescribeTagsOutp
 	}
 	lines := map[string]taggedResource{}
 	for _, id := range s.taggableIDs() {
+		if !s.account.Described(id) {
+			continue
+		}
 		tags, _ := s.account.TagsOf(id)
 		k, _ := kindOf(id)
 		for key, value := range tags {
@@ -224,6 +229,7 @@ func (s *Service) taggableIDs() []string {
 		account.SortedKeys(c.VPCs), account.SortedKeys(c.Subnets), account.SortedKeys(c.RouteTables),
 		account.SortedKeys(c.InternetGateways), account.SortedKeys(c.SecurityGroups), account.SortedKeys(c.Interfaces),
 		account.SortedKeys(c.Instances), account.SortedKeys(c.PrefixLists), account.SortedKeys(c.Addresses),
+		account.SortedKeys(c.NATGateways), account.SortedKeys(c.Peerings), account.SortedKeys(c.CustomerPools), account.SortedKeys(c.IPAMPools),
 	} {
 		ids = append(ids, keys...)
 	}

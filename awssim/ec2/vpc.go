@@ -257,8 +257,16 @@ func routeTableOut(t *account.RouteTable) types.RouteTable {
 		} else if r.Gateway != "" {
 			route.GatewayId = aws.String(r.Gateway)
 		}
-		if r.NATGateway != "" {
-			route.NatGatewayId = aws.String(r.NATGateway)
+		for _, other := range []struct {
+			id   string
+			into **string
+		}{
+			{r.NATGateway, &route.NatGatewayId}, {r.Peering, &route.VpcPeeringConnectionId},
+			{r.Interface, &route.NetworkInterfaceId}, {r.Transit, &route.TransitGatewayId},
+		} {
+			if other.id != "" {
+				*other.into = aws.String(other.id)
+			}
 		}
 		switch {
 		case strings.HasPrefix(r.Destination, "pl-"):

@@ -15,7 +15,7 @@ var zoneFilters = map[string]accessor[*account.AvailabilityZone]{
 	"zone-name":        one(func(z *account.AvailabilityZone) string { return z.Name }),
 	"zone-id":          one(func(z *account.AvailabilityZone) string { return z.ID }),
 	"zone-type":        one(func(z *account.AvailabilityZone) string { return z.Type }),
-	"state":            one(func(z *account.AvailabilityZone) string { return z.State }),
+	"state":            func(a *account.Account, z *account.AvailabilityZone) []string { return []string{zoneState(a, z)} },
 	"group-name":       one(func(z *account.AvailabilityZone) string { return z.Group }),
 	"opt-in-status":    one(func(z *account.AvailabilityZone) string { return z.OptInStatus }),
 	"parent-zone-id":   one(func(z *account.AvailabilityZone) string { return z.ParentID }),
@@ -35,7 +35,7 @@ func (s *Service) describeAvailabilityZones(in *ec2.DescribeAvailabilityZonesInp
 	if err := dryRun(in.DryRun); err != nil {
 		return nil, err
 	}
-	conditions, err := compileFilters(in.Filters, zoneFilters, nil)
+	conditions, err := compileFilters(in.Filters, zoneFilters, false)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (s *Service) describeAvailabilityZones(in *ec2.DescribeAvailabilityZonesInp
 	for _, name := range account.AnswerOrder(byName) {
 		z := s.account.Zones[name]
 		asked := (len(in.ZoneNames) == 0 || slices.Contains(in.ZoneNames, z.Name)) && (len(in.ZoneIds) == 0 || slices.Contains(in.ZoneIds, z.ID))
-		if asked && passes(s.account, z, conditions) {
+		if asked && passes(s.account, z, nil, conditions) {
 			out.AvailabilityZones = append(out.AvailabilityZones, zoneOut(s.account, z))
 		}
 	}
@@ -71,6 +71,13 @@ func knownZones(asked []string, known map[string]bool) error {
 	return nil
 }
 
+func zoneState(a *account.Account, z *account.AvailabilityZone) string {
+	if a.Trouble.ZoneOut(z.Name) {
+		return "unavailable"
+	}
+	return z.State
+}
+
 func zoneOut(a *account.Account, z *account.AvailabilityZone) types.AvailabilityZone {
 	out := types.AvailabilityZone{
 		ZoneName:           aws.String(z.Name),
@@ -80,7 +87,7 @@ func zoneOut(a *account.Account, z *account.AvailabilityZone) types.Availability
 		NetworkBorderGroup: aws.String(z.Group),
 		OptInStatus:        types.AvailabilityZoneOptInStatus(z.OptInStatus),
 		RegionName:         aws.String(a.Region),
-		State:              types.AvailabilityZoneState(z.State),
+		State:              types.AvailabilityZoneState(zoneState(a, z)),
 	}
 	if z.ParentID != "" {
 		out.ParentZoneId, out.ParentZoneName = aws.String(z.ParentID), aws.String(z.ParentName)

@@ -32,13 +32,13 @@ func (s *Service) checkPool(id string) error {
 	if id == "" || s.account.IPAMPools == nil {
 		return nil
 	}
-	block, ok := s.account.IPAMPools[id]
-	return when(!ok || !block.Addr().Is4(), contradiction("The IPAM pool '%s' does not exist or is not a public IPv4 pool of the region", id))
+	pool, ok := s.account.IPAMPools[id]
+	return when(!ok || !pool.Public || pool.Family != "ipv4", contradiction("The IPAM pool '%s' does not exist or is not a public IPv4 pool of the region", id))
 }
 
 // publicAddress is an address of the load balancer's pool or, when it has none or the pool is exhausted, of Amazon.
 func (s *Service) publicAddress(lb *account.LoadBalancer) netip.Addr {
-	block, ok := s.account.IPAMPools[lb.IPAMPool]
+	pool, ok := s.account.IPAMPools[lb.IPAMPool]
 	if !ok {
 		return s.account.NewPublicAddress()
 	}
@@ -48,9 +48,11 @@ func (s *Service) publicAddress(lb *account.LoadBalancer) netip.Addr {
 			taken[a.Public] = true
 		}
 	}
-	for addr := block.Masked().Addr(); block.Contains(addr); addr = addr.Next() {
-		if !taken[addr] {
-			return addr
+	for _, block := range pool.CIDRs {
+		for addr := block.Masked().Addr(); block.Contains(addr); addr = addr.Next() {
+			if !taken[addr] {
+				return addr
+			}
 		}
 	}
 	return s.account.NewPublicAddress()

@@ -151,7 +151,7 @@ func TestCreateLoadBalancerRowByRow(t *testing.T) {
 		{"IPAM pool of odd form", on(publicly, pool("pool-1")), "ValidationError", "ipv4IpamPoolId"},
 		{"IPAM pool, internal", on(pool("ipam-pool-1")), "InvalidConfigurationRequest", "internet-facing"},
 		{"unknown IPAM pool", func(f *fixture) error {
-			f.account.IPAMPools = map[string]netip.Prefix{"ipam-pool-1": netip.MustParsePrefix("203.0.113.0/28")}
+			f.account.IPAMPools = map[string]*account.IPAMPool{"ipam-pool-1": {Family: "ipv4", Public: true, CIDRs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/28")}}}
 			return f.create(publicly, pool("ipam-pool-2"))
 		}, "InvalidConfigurationRequest", "ipam-pool-2"},
 		{"five groups", func(f *fixture) error { return f.create(f.groupsOf(5)) }, "", ""},
@@ -366,10 +366,10 @@ func TestChangingLoadBalancersRowByRow(t *testing.T) {
 func TestAddressesOfLoadBalancersAreThoseAskedFor(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
-	f.account.IPAMPools = map[string]netip.Prefix{"ipam-pool-1": netip.MustParsePrefix("203.0.113.0/31")}
+	f.account.IPAMPools = map[string]*account.IPAMPool{"ipam-pool-1": {Family: "ipv4", Public: true, CIDRs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/31")}}}
 	publics := func(lb types.LoadBalancer) (in int) {
 		for _, z := range f.account.LoadBalancers[*lb.LoadBalancerArn].Zones {
-			if n := f.account.Interfaces[z.Interface]; f.account.IPAMPools["ipam-pool-1"].Contains(n.Addresses[0].Public) {
+			if n := f.account.Interfaces[z.Interface]; f.account.IPAMPools["ipam-pool-1"].CIDRs[0].Contains(n.Addresses[0].Public) {
 				in++
 			} else if !n.Addresses[0].Public.IsValid() {
 				t.Errorf("%s has no public address", n.ID)
