@@ -63,6 +63,9 @@ func (a *Account) AddInstance(i *Instance, subnet string, groups []string, addr 
 	return n, nil
 }
 
+// PutInstance files an instance that has no interface yet.
+func (c *Compute) PutInstance(i *Instance) { put(&c.Instances, i.ID, i) }
+
 // AttachInterface attaches an available interface to the instance at the next device index.
 func (a *Account) AttachInterface(eni, instance string) error {
 	n, ok := a.Interfaces[eni]

@@ -86,3 +86,42 @@ func (s *Service) changeState(ids []string, state string, dry *bool, allowed ...
 func stateOut(name string, code int32) *types.InstanceState {
 	return &types.InstanceState{Name: types.InstanceStateName(name), Code: aws.Int32(code)}
 }
+
+// ModifyInstanceAttribute changes the security groups, the source/destination check or the type of an instance.
+func (s *Service) ModifyInstanceAttribute(ctx context.Context, in *ec2.ModifyInstanceAttributeInput, _ ...func(*ec2.Options)) (*ec2.ModifyInstanceAttributeOutput, error) {
+	return write(ctx, s, "ModifyInstanceAttribute", in, func(in *ec2.ModifyInstanceAttributeInput) (*ec2.ModifyInstanceAttributeOutput, error) {
+		i, err := named(s, instanceKind, "instanceId", in.InstanceId, s.account.Instances)
+		if err != nil {
+			return nil, err
+		}
+		n := primaryOf(s.account, i)
+		if n == nil {
+			return nil, apierr.New("IncorrectInstanceState", "The instance '%s' is %s.", i.ID, i.State)
+		}
+		if len(in.Groups) > 0 {
+			if len(i.Interfaces) > 1 {
+				return nil, apierr.New("InvalidInstanceID", "There are multiple interfaces attached to instance '%s'. Please specify an interface ID for the operation instead.", i.ID)
+			}
+			if _, err := s.interfaceGroups(n.VPC, in.Groups); err != nil {
+				return nil, err
+			}
+		}
+		if in.InstanceType != nil && i.State != "stopped" {
+			return nil, apierr.New("IncorrectInstanceState", "The instance '%s' is not in the 'stopped' state.", i.ID)
+		}
+		if err := dryRun(in.DryRun); err != nil {
+			return nil, err
+		}
+		if len(in.Groups) > 0 {
+			n.Groups = append([]string(nil), in.Groups...)
+		}
+		if in.SourceDestCheck != nil {
+			n.SourceDestCheck = aws.ToBool(in.SourceDestCheck.Value)
+		}
+		if in.InstanceType != nil {
+			i.Type = aws.ToString(in.InstanceType.Value)
+			i.Architecture = architectureOf(i.Type)
+		}
+		return &ec2.ModifyInstanceAttributeOutput{}, nil
+	})
+}
