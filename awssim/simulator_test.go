@@ -329,14 +329,14 @@ func TestCallsThatNobodyUnderstandsAreRecordedToo(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := s.compute.DescribeIpamPools(t.Context(), &ec2.DescribeIpamPoolsInput{}); code(err) != "InvalidAction" {
+	if _, err := s.compute.DescribeVpcEndpoints(t.Context(), &ec2.DescribeVpcEndpointsInput{}); code(err) != "InvalidAction" {
 		t.Errorf("an action that is not simulated gave %v", err)
 	}
 	var got []string
 	for _, c := range s.Gate.Calls() {
 		got = append(got, c.Service+" "+c.Action+" "+c.Code+" "+c.Caller)
 	}
-	want := []string{"ec2 DescribeVpcs AuthFailure ", "elasticloadbalancing Dance MissingAuthenticationToken ", "ec2 DescribeIpamPools InvalidAction AKIATEST"}
+	want := []string{"ec2 DescribeVpcs AuthFailure ", "elasticloadbalancing Dance MissingAuthenticationToken ", "ec2 DescribeVpcEndpoints InvalidAction AKIATEST"}
 	if !slices.Equal(got, want) {
 		t.Errorf("recorded %q, want %q", got, want)
 	}
