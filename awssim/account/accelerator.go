@@ -40,6 +40,8 @@ type Accelerator struct {
 	Tags             map[string]string
 	FlowLogs         FlowLogs
 	Listeners        []*AcceleratorListener // in the order of creation
+
+	stuck bool // changed while accelerators get stuck
 }
 
 // FlowLogs is where an accelerator would log its flows to; nothing is written.
@@ -139,20 +141,32 @@ func (c *Acceleration) Remember(action, token string, made IdempotentCall) {
 	put(&c.tokens, action+"/"+token, made)
 }
 
-// Status is DEPLOYED or IN_PROGRESS at that time.
-func (x *Accelerator) Status(now time.Time) string {
-	if now.Before(x.DeployedAt) {
-		return "IN_PROGRESS"
+// The states of an accelerator.
+const (
+	Deployed   = "DEPLOYED"
+	InProgress = "IN_PROGRESS"
+)
+
+// AcceleratorStatus is whether all changes of an accelerator are deployed now.
+func (a *Account) AcceleratorStatus(x *Accelerator) string {
+	if a.Clock.Now().Before(x.DeployedAt) || x.stuck && a.Trouble.AcceleratorsStuck {
+		return InProgress
 	}
-	return "DEPLOYED"
+	return Deployed
 }
 
-// Touch notes a change that takes d to be deployed.
-func (x *Accelerator) Touch(now time.Time, d time.Duration) {
-	x.Modified = now
-	if at := now.Add(d); at.After(x.DeployedAt) {
+// AcceleratorServes reports whether an accelerator takes traffic: its creation has been deployed and it is enabled.
+func (a *Account) AcceleratorServes(x *Accelerator) bool {
+	return x.Enabled && !a.Clock.Now().Before(x.ServesAt) && !(x.stuck && a.Trouble.AcceleratorsStuck)
+}
+
+// TouchAccelerator notes a change that takes d to be deployed.
+func (a *Account) TouchAccelerator(x *Accelerator, d time.Duration) {
+	x.Modified = a.Clock.Now()
+	if at := x.Modified.Add(d); at.After(x.DeployedAt) {
 		x.DeployedAt = at
 	}
+	x.stuck = a.Trouble.AcceleratorsStuck
 }
 
 // EndpointHealth is INITIAL, HEALTHY or UNHEALTHY with a reason. A load balancer is healthy when each of its target groups

@@ -17,9 +17,8 @@ import (
 )
 
 const (
-	maxProtections = 1000 // of one type of resource
-	defaultPage    = 20
-	maxPage        = 10_000
+	defaultPage = 20
+	maxPage     = 10_000
 )
 
 var (
@@ -93,8 +92,8 @@ func (s *Service) createProtection(in *shield.CreateProtectionInput) (*shield.Cr
 			same++
 		}
 	}
-	if same >= maxProtections {
-		return nil, apierr.New("LimitsExceededException", "The operation would exceed the limit of %d protections for %s.", maxProtections, kind)
+	if q := s.account.Quota("protections-per-resource-type"); same >= q {
+		return nil, apierr.New("LimitsExceededException", "The operation would exceed the limit of %d protections for %s.", q, kind)
 	}
 	tags, err := merge(nil, in.Tags)
 	if err != nil {
@@ -164,6 +163,9 @@ func (s *Service) listProtections(in *shield.ListProtectionsInput) (*shield.List
 		return nil, invalid("MaxResults must be between 0 and %d", maxPage)
 	} else if n > 0 {
 		size = int(n)
+	}
+	if most := s.account.Trouble.PageSize; most > 0 {
+		size = min(size, most)
 	}
 	filters := types.InclusionProtectionFilters{}
 	if in.InclusionFilters != nil {

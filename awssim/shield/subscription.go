@@ -41,6 +41,7 @@ func (s *Service) DescribeSubscription(ctx context.Context, in *shield.DescribeS
 		if sub == nil {
 			return nil, unsubscribed()
 		}
+		most := int64(s.account.Quota("protections-per-resource-type"))
 		renew := types.AutoRenewDisabled
 		if sub.AutoRenew {
 			renew = types.AutoRenewEnabled
@@ -52,8 +53,8 @@ func (s *Service) DescribeSubscription(ctx context.Context, in *shield.DescribeS
 			Limits: []types.Limit{},
 			SubscriptionLimits: &types.SubscriptionLimits{
 				ProtectionLimits: &types.ProtectionLimits{ProtectedResourceTypeLimits: []types.Limit{
-					{Type: aws.String("ELASTIC_LOAD_BALANCER"), Max: maxProtections}, {Type: aws.String("ELASTIC_IP_ADDRESS"), Max: maxProtections},
-					{Type: aws.String("GLOBAL_ACCELERATOR"), Max: maxProtections},
+					{Type: aws.String("ELASTIC_LOAD_BALANCER"), Max: most}, {Type: aws.String("ELASTIC_IP_ADDRESS"), Max: most},
+					{Type: aws.String("GLOBAL_ACCELERATOR"), Max: most},
 				}},
 				ProtectionGroupLimits: &types.ProtectionGroupLimits{
 					MaxProtectionGroups: 100, PatternTypeLimits: &types.ProtectionGroupPatternTypeLimits{

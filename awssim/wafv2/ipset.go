@@ -167,7 +167,7 @@ func (s *Service) ListIPSets(ctx context.Context, in *wafv2.ListIPSetsInput, _ .
 				all = append(all, *setSummary(set))
 			}
 		}
-		page, next, err := pageOf(all, func(set types.IPSetSummary) string { return *set.ARN }, in.Limit, in.NextMarker)
+		page, next, err := pageOf(s, all, func(set types.IPSetSummary) string { return *set.ARN }, in.Limit, in.NextMarker)
 		if err != nil {
 			return nil, err
 		}

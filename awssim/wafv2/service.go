@@ -21,7 +21,6 @@ const service = "wafv2"
 
 // Quotas of AWS WAF per region and scope (developer guide, "AWS WAF quotas").
 const (
-	maxWebACLs   = 100
 	maxIPSets    = 100
 	maxAddresses = 10_000
 	maxCapacity  = 5000
@@ -132,13 +131,16 @@ func (s *Service) arn(scope, path, id string) string {
 }
 
 // pageOf is the part of all, which ascends by key, that follows the marker. As in AWS a full page has a marker, even if it is the last.
-func pageOf[T any](all []T, key func(T) string, limit *int32, marker *string) ([]T, *string, error) {
+func pageOf[T any](s *Service, all []T, key func(T) string, limit *int32, marker *string) ([]T, *string, error) {
 	size := maxPage
 	if limit != nil {
 		if *limit < 1 || *limit > maxPage {
 			return nil, nil, invalid("LIMIT", "", "The limit must be between 1 and %d.", maxPage)
 		}
 		size = int(*limit)
+	}
+	if most := s.account.Trouble.PageSize; most > 0 {
+		size = min(size, most)
 	}
 	if m := aws.ToString(marker); m != "" {
 		text, err := base64.RawURLEncoding.DecodeString(m)

@@ -45,8 +45,8 @@ func (s *Service) createWebACL(in *wafv2.CreateWebACLInput) (*wafv2.CreateWebACL
 			same++
 		}
 	}
-	if same >= maxWebACLs {
-		return nil, beyond("web ACLs", maxWebACLs)
+	if q := s.account.Quota("web-acls"); same >= q {
+		return nil, beyond("web ACLs", q)
 	}
 	p := path(scope, "webacl", name)
 	id := s.account.UUIDFor(p)
@@ -170,7 +170,7 @@ func (s *Service) ListWebACLs(ctx context.Context, in *wafv2.ListWebACLsInput, _
 				all = append(all, *summary(w))
 			}
 		}
-		page, next, err := pageOf(all, func(w types.WebACLSummary) string { return *w.ARN }, in.Limit, in.NextMarker)
+		page, next, err := pageOf(s, all, func(w types.WebACLSummary) string { return *w.ARN }, in.Limit, in.NextMarker)
 		if err != nil {
 			return nil, err
 		}

@@ -1,0 +1,132 @@
+// Package globalaccelerator is Global Accelerator's control plane: standard accelerators with listeners, endpoint groups,
+// endpoints and tags, one method per action with the SDK client's signature, over the account's state, with AWS's
+// validations, quotas and error codes. Custom routing, cross-account attachments and changes of own address ranges are left
+// out; the traffic is the data plane's. It imports awssim/account, awssim/gate, awssim/apierr and the SDK's types.
+package globalaccelerator
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/gate"
+)
+
+// service is the name under which the gate knows the calls.
+const service = "globalaccelerator"
+
+// Limits of the API.
+const (
+	maxTags     = 50
+	defaultPage = 10
+	maxPage     = 100
+)
+
+// Service answers the actions of Global Accelerator.
+type Service struct {
+	account *account.Account
+	gate    *gate.Gate
+}
+
+// New is the service over that account; calls pass g, which may be nil.
+func New(a *account.Account, g *gate.Gate) *Service { return &Service{account: a, gate: g} }
+
+// read passes one call that changes nothing through the gate and answers it under the account's lock.
+func read[I, O any](ctx context.Context, s *Service, action string, in *I, f func(*I) (*O, error)) (*O, error) {
+	if in == nil {
+		in = new(I)
+	}
+	return gate.Do(ctx, s.gate, service, action, in, func(_ context.Context, in *I) (*O, error) {
+		s.account.Lock()
+		defer s.account.Unlock()
+		return f(in)
+	})
+}
+
+// write is read for calls that change the state: a success is announced once the lock is free.
+func write[I, O any](ctx context.Context, s *Service, action string, in *I, f func(*I) (*O, error)) (*O, error) {
+	out, err := read(ctx, s, action, in, f)
+	if err == nil {
+		s.account.Changed()
+	}
+	return out, err
+}
+
+func invalid(format string, args ...any) error {
+	return apierr.New("InvalidArgumentException", format, args...)
+}
+
+func beyond(quota int, what string) error {
+	return apierr.New("LimitExceededException", "Processing your request would cause you to exceed the quota of %d %s.", quota, what)
+}
+
+// once runs a creation that carries an idempotency token: what an earlier call with the token made is found again, as long as
+// it exists, unless its parameters were others. in is the call's input without the token.
+func once[T any](s *Service, action string, token *string, in any, find func(arn string) (T, bool), create func() (T, string, error)) (T, error) {
+	var none T
+	if token == nil || *token == "" {
+		made, _, err := create()
+		return made, err
+	}
+	if len(*token) > 255 {
+		return none, invalid("The idempotency token is longer than 255 characters.")
+	}
+	text, err := json.Marshal(in)
+	if err != nil {
+		return none, err
+	}
+	if before, ok := s.account.Idempotent(action, *token); ok {
+		if found, ok := find(before.ARN); ok {
+			if before.Parameters != string(text) {
+				return none, invalid("The idempotency token was used before with other parameters.")
+			}
+			return found, nil
+		}
+	}
+	made, arn, err := create()
+	if err != nil {
+		return none, err
+	}
+	s.account.Remember(action, *token, account.IdempotentCall{Parameters: string(text), ARN: arn})
+	return made, nil
+}
+
+// pageOf is the part of all that follows the token; all is in the order of creation, and a token names what it follows.
+func pageOf[T any](s *Service, all []T, arn func(T) string, size *int32, token *string) ([]T, *string, error) {
+	n := defaultPage
+	if size != nil {
+		if *size < 1 || *size > maxPage {
+			return nil, nil, invalid("MaxResults must be between 1 and %d, not %d.", maxPage, *size)
+		}
+		n = int(*size)
+	}
+	if most := s.account.Trouble.PageSize; most > 0 {
+		n = min(n, most)
+	}
+	start := 0
+	if t := aws.ToString(token); t != "" {
+		text, err := base64.RawURLEncoding.DecodeString(t)
+		position, after, ok := strings.Cut(string(text), " ")
+		if start, _ = strconv.Atoi(position); err != nil || !ok || start < 1 {
+			return nil, nil, apierr.New("InvalidNextTokenException", "There isn't another item to return.")
+		}
+		start = min(start, len(all))
+		// What was deleted between the calls has moved the rest forward.
+		if i := slices.IndexFunc(all, func(v T) bool { return arn(v) == after }); i >= 0 {
+			start = i + 1
+		}
+	}
+	all = all[start:]
+	if len(all) <= n {
+		return all, nil, nil
+	}
+	next := base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(start+n) + " " + arn(all[n-1])))
+	return all[:n], &next, nil
+}
