@@ -58,6 +58,7 @@ func describeAccount(a *account.Account) simclient.Resources {
 		}
 		r.Certificates = append(r.Certificates, simclient.Certificate{ARN: c.ARN, Names: names, Status: c.Status})
 	}
+	describeEdge(a, &r)
 	return r
 }
 

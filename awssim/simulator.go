@@ -22,10 +22,11 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/ec2"
 	"github.com/k8s-lbc/lbc/awssim/elbv2"
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/awssim/globalaccelerator"
 	"github.com/k8s-lbc/lbc/awssim/iam"
 	"github.com/k8s-lbc/lbc/awssim/idp"
-	"github.com/k8s-lbc/lbc/awssim/route53"
 	"github.com/k8s-lbc/lbc/awssim/page"
+	"github.com/k8s-lbc/lbc/awssim/route53"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/awssim/shield"
 	"github.com/k8s-lbc/lbc/awssim/sts"
@@ -95,6 +96,7 @@ type Simulator struct {
 	Classic   *wafregional.Service // the firewall's older generation
 	Shield    *shield.Service
 	Names     *route53.Service
+	Edge      *globalaccelerator.Service
 	Network   *vnet.Network    // nil without a data plane
 	Plane     *dataplane.Plane // nil without a data plane
 	Provider  *idp.Provider    // nil without an identity provider
@@ -144,6 +146,7 @@ func New(o Options) (*Simulator, error) {
 	s.Classic = wafregional.New(s.Account, s.Gate)
 	s.Shield = shield.New(s.Account, s.Gate)
 	s.Names = route53.New(s.Account, s.Gate)
+	s.Edge = globalaccelerator.New(s.Account, s.Gate)
 	if err := s.plant(*o.Seed); err != nil {
 		return nil, fmt.Errorf("simulator: seed: %w", err)
 	}
@@ -160,7 +163,7 @@ func New(o Options) (*Simulator, error) {
 		Secret: secret, Now: o.Clock.Now,
 		Services: map[string]any{
 			"elasticloadbalancing": s.Balancing, "ec2": s.Compute, "acm": s.Trust, "sts": s.Identity, "tagging": s.Tagging,
-			"wafv2": s.Firewall, "waf-regional": s.Classic, "shield": s.Shield,
+			"wafv2": s.Firewall, "waf-regional": s.Classic, "shield": s.Shield, "globalaccelerator": s.Edge,
 			"route53": s.Names,
 		},
 	})

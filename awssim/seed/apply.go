@@ -102,6 +102,9 @@ func (f File) applyLists(a *account.Account) error {
 		}
 		a.AddPrefixList(list)
 	}
+	for _, block := range f.AcceleratorCIDRs {
+		a.OwnAddresses = append(a.OwnAddresses, netip.MustParsePrefix(block)) // validated
+	}
 	for _, e := range f.ElasticIPs {
 		address := &account.ElasticAddress{Allocation: e.Allocation, Tags: clone(e.Tags)}
 		if e.Address != "" {

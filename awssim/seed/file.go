@@ -27,6 +27,7 @@ type File struct {
 	Certificates       []Certificate   `json:"certificates,omitempty"`
 	WebACLs            []WebACL        `json:"webACLs,omitempty"`
 	IPSets             []IPSet         `json:"ipSets,omitempty"`
+	AcceleratorCIDRs   []string        `json:"acceleratorCIDRs,omitempty"` // address ranges brought to Global Accelerator
 	Buckets            []Bucket        `json:"buckets,omitempty"`
 	HostedZones        []HostedZone    `json:"hostedZones,omitempty"`
 	TargetGroups       []TargetGroup   `json:"targetGroups,omitempty"`

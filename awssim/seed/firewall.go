@@ -18,6 +18,9 @@ func FirewallName(arn string) string {
 }
 
 func (f File) validateFirewall(c *checker) {
+	for i, block := range f.AcceleratorCIDRs {
+		c.prefix(fmt.Sprintf("acceleratorCIDRs[%d]", i), block)
+	}
 	check := func(field, arn, kind string) {
 		if m := firewallForm.FindStringSubmatch(arn); m == nil || m[1] != f.Region || m[2] != f.Account || m[3] != kind {
 			c.complain(field, arn, "is not the ARN of a %s of AWS WAF of account %s in %s", kind, f.Account, f.Region)

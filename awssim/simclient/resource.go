@@ -34,6 +34,9 @@ type Resources struct {
 	TargetGroups   []TargetGroup   `json:"targetGroups"`
 	SecurityGroups []SecurityGroup `json:"securityGroups"` // by id
 	Certificates   []Certificate   `json:"certificates"`   // by ARN
+	WebACLs        []WebACL        `json:"webAcls,omitempty"`
+	Protections    []Protection    `json:"protections,omitempty"` // of Shield Advanced
+	Accelerators   []Accelerator   `json:"accelerators,omitempty"`
 }
 
 // LoadBalancer is one load balancer with its listeners.

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
@@ -35,11 +36,27 @@ func (r resource) passes(filters []types.TagFilter) bool {
 	return true
 }
 
-// collect finds all tagged resources of the account, by ARN. The account is locked by the caller.
-func collect(a *account.Account) []resource {
+// homes are the regions from whose endpoints resources are found that belong to no region.
+var homes = map[string]string{"globalaccelerator": "us-west-2", "shield": "us-east-1"}
+
+// isIn tells whether the resource is found from a region's endpoint.
+func (r resource) isIn(region string) bool {
+	of := homes[r.service]
+	if of == "" {
+		of = strings.SplitN(r.arn, ":", 6)[3]
+	}
+	return of == region
+}
+
+// collect finds all resources of the account that are tagged or, as far as known tells, once were, by ARN; it adds to known.
+// The account is locked by the caller.
+func collect(a *account.Account, known map[string]bool) []resource {
 	all := []resource{}
 	add := func(service, kind, arn string, tags map[string]string) {
 		if len(tags) > 0 {
+			known[arn] = true
+		}
+		if known[arn] {
 			all = append(all, resource{service, kind, arn, maps.Clone(tags)})
 		}
 	}
@@ -60,6 +77,18 @@ func collect(a *account.Account) []resource {
 	}
 	for arn, c := range a.Certificates {
 		add("acm", "certificate", arn, c.Tags)
+	}
+	for arn, w := range a.WebACLs {
+		add("wafv2", "webacl", arn, w.Tags)
+	}
+	for arn, s := range a.IPSets {
+		add("wafv2", "ipset", arn, s.Tags)
+	}
+	for _, p := range a.Protections {
+		add("shield", "protection", p.ARN, p.Tags)
+	}
+	for arn, x := range a.Accelerators {
+		add("globalaccelerator", "accelerator", arn, x.Tags)
 	}
 	ec2 := func(kind, id string, tags map[string]string) { add("ec2", kind, a.ARN("ec2", kind+"/"+id), tags) }
 	for id, v := range a.VPCs {

@@ -6,10 +6,13 @@ package tagging
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
@@ -40,6 +43,8 @@ type Service struct {
 	account *account.Account
 	gate    *gate.Gate
 
+	known map[string]bool // ARNs that were seen tagged; guarded by the account's lock
+
 	mu      sync.Mutex
 	lagging bool       // the index has not caught up with the last change
 	shown   []resource // what it shows meanwhile; nil before the first change
@@ -47,17 +52,23 @@ type Service struct {
 
 // New is the service over that account; calls pass g, which may be nil. It follows the account's changes from now on.
 func New(a *account.Account, g *gate.Gate) *Service {
-	s := &Service{account: a, gate: g}
-	if a.Profile.TagIndex > 0 {
-		a.OnChange(s.changed)
-	}
+	s := &Service{account: a, gate: g, known: map[string]bool{}}
+	a.OnChange(s.changed)
 	return s
 }
 
 // changed keeps showing what was known before until the index has caught up. Changes that come meanwhile are caught up with
 // together. What the first change brings, such as what the account starts with, is known at once.
 func (s *Service) changed() {
+	s.account.Lock()
+	delay := s.account.Profile.TagIndex
+	s.account.Unlock()
 	s.mu.Lock()
+	if delay <= 0 && !s.lagging { // the index is never behind
+		s.shown = nil
+		s.mu.Unlock()
+		return
+	}
 	lagging, first := s.lagging, s.shown == nil
 	s.lagging = s.lagging || !first
 	s.mu.Unlock()
@@ -66,13 +77,13 @@ func (s *Service) changed() {
 	case first:
 		s.catchUp()
 	default:
-		s.account.Clock.AfterFunc(s.account.Profile.TagIndex, s.catchUp)
+		s.account.Clock.AfterFunc(delay, s.catchUp)
 	}
 }
 
 func (s *Service) catchUp() {
 	s.account.Lock()
-	now := collect(s.account)
+	now := collect(s.account, s.known)
 	s.account.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,7 +100,7 @@ func (s *Service) index() []resource {
 	}
 	s.account.Lock()
 	defer s.account.Unlock()
-	return collect(s.account)
+	return collect(s.account, s.known)
 }
 
 // GetResources finds tagged resources by tags and types, or by ARN.
@@ -100,12 +111,21 @@ func (s *Service) GetResources(ctx context.Context, in *resourcegroupstaggingapi
 	return gate.Do(ctx, s.gate, service, "GetResources", in, s.getResources)
 }
 
-func (s *Service) getResources(_ context.Context, in *resourcegroupstaggingapi.GetResourcesInput) (*resourcegroupstaggingapi.GetResourcesOutput, error) {
+func (s *Service) getResources(ctx context.Context, in *resourcegroupstaggingapi.GetResourcesInput) (*resourcegroupstaggingapi.GetResourcesOutput, error) {
 	if err := check(in); err != nil {
 		return nil, err
 	}
+	s.account.Lock()
+	now, trouble, region := s.account.Clock.Now(), s.account.Trouble, s.account.Region
+	s.account.Unlock()
+	if called := gate.Region(ctx); called != "" {
+		region = called
+	}
 	var found []resource
 	for _, r := range s.index() {
+		if !r.isIn(region) {
+			continue
+		}
 		if len(in.ResourceARNList) > 0 && !slices.Contains(in.ResourceARNList, r.arn) {
 			continue
 		}
@@ -114,10 +134,9 @@ func (s *Service) getResources(_ context.Context, in *resourcegroupstaggingapi.G
 		}
 	}
 	if token := aws.ToString(in.PaginationToken); token != "" {
-		text, err := base64.RawURLEncoding.DecodeString(token)
-		after, ok := strings.CutPrefix(string(text), "after:")
-		if err != nil || !ok {
-			return nil, apierr.New("PaginationTokenExpiredException", "The specified PaginationToken has expired or is not valid.")
+		after, err := parseToken(token, now)
+		if err != nil {
+			return nil, err
 		}
 		found = found[sort.Search(len(found), func(i int) bool { return found[i].arn > after }):]
 	}
@@ -127,6 +146,8 @@ func (s *Service) getResources(_ context.Context, in *resourcegroupstaggingapi.G
 	}
 	if len(in.ResourceARNList) > 0 {
 		size = maxARNs
+	} else if trouble.PageSize > 0 {
+		size = min(size, trouble.PageSize)
 	}
 	// TagsPerPage counts tags of whole resources: a page ends before the resource that would exceed it.
 	tags := 0
@@ -140,7 +161,7 @@ func (s *Service) getResources(_ context.Context, in *resourcegroupstaggingapi.G
 	}
 	out := &resourcegroupstaggingapi.GetResourcesOutput{PaginationToken: aws.String("")}
 	if n < len(found) {
-		out.PaginationToken = aws.String(base64.RawURLEncoding.EncodeToString([]byte("after:" + found[n-1].arn)))
+		out.PaginationToken = aws.String(newToken(found[n-1].arn, now))
 	}
 	for _, r := range found[:n] {
 		item := types.ResourceTagMapping{ResourceARN: aws.String(r.arn), Tags: []types.Tag{}}
@@ -150,6 +171,24 @@ func (s *Service) getResources(_ context.Context, in *resourcegroupstaggingapi.G
 		out.ResourceTagMappingList = append(out.ResourceTagMappingList, item)
 	}
 	return out, nil
+}
+
+// tokenLife is how long a pagination token is good for.
+const tokenLife = 15 * time.Minute
+
+func newToken(after string, now time.Time) string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %s", now.Unix(), after))
+}
+
+// parseToken finds what a token follows.
+func parseToken(token string, now time.Time) (string, error) {
+	text, err := base64.RawURLEncoding.DecodeString(token)
+	made, after, ok := strings.Cut(string(text), " ")
+	seconds, bad := strconv.ParseInt(made, 10, 64)
+	if err != nil || !ok || bad != nil || now.Sub(time.Unix(seconds, 0)) > tokenLife {
+		return "", apierr.New("PaginationTokenExpiredException", "The specified PaginationToken has expired or is not valid.")
+	}
+	return after, nil
 }
 
 func invalid(format string, args ...any) error {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 )
 
@@ -155,5 +156,85 @@ func TestTheIndexLagsBehindTheAccount(t *testing.T) {
 	c.Advance(a.Profile.TagIndex)
 	if got := find(t, s, in); len(got) != 1 {
 		t.Errorf("in the end: %v", got)
+	}
+}
+
+func TestResourcesAreFoundFromTheirOwnRegion(t *testing.T) {
+	t.Parallel()
+	a, _ := newAccount(t, account.Instant())
+	s := New(a, nil)
+	tags := map[string]string{"elbv2.k8s.aws/cluster": "demo"}
+	a.AddAccelerator(&account.Accelerator{ARN: "arn:aws:globalaccelerator::123456789012:accelerator/x", Tags: tags})
+	a.AddProtection(&account.Protection{ID: "p", ARN: "arn:aws:shield::123456789012:protection/p", Tags: tags})
+	a.AddWebACL(&account.WebACL{ARN: "arn:aws:wafv2:us-east-1:123456789012:global/webacl/cdn/1", Tags: tags})
+	a.AddWebACL(&account.WebACL{ARN: "arn:aws:wafv2:us-west-2:123456789012:regional/webacl/web/1", Tags: tags})
+	for _, tt := range []struct {
+		region string
+		types  []string
+		want   int
+	}{
+		{"us-west-2", []string{"globalaccelerator:accelerator"}, 1},
+		{"", []string{"globalaccelerator:accelerator"}, 1}, // the account's own
+		{"us-east-1", []string{"globalaccelerator:accelerator"}, 0},
+		{"us-east-1", nil, 2},
+		{"us-west-2", []string{"wafv2"}, 1},
+		{"eu-west-1", nil, 0},
+	} {
+		ctx := t.Context()
+		if tt.region != "" {
+			ctx = gate.WithRegion(ctx, tt.region)
+		}
+		out, err := s.GetResources(ctx, &resourcegroupstaggingapi.GetResourcesInput{
+			ResourceTypeFilters: tt.types, TagFilters: []types.TagFilter{{Key: aws.String("elbv2.k8s.aws/cluster"), Values: []string{"demo"}}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(out.ResourceTagMappingList) != tt.want {
+			t.Errorf("%v from %s: %d found, want %d", tt.types, tt.region, len(out.ResourceTagMappingList), tt.want)
+		}
+	}
+}
+
+func TestWhatWasOnceTaggedIsFoundWithoutTags(t *testing.T) {
+	t.Parallel()
+	a, _ := newAccount(t, account.Instant())
+	s := New(a, nil)
+	in := &resourcegroupstaggingapi.GetResourcesInput{ResourceARNList: []string{prefix + "targetgroup/t/4"}}
+	if got := find(t, s, in); len(got) != 1 {
+		t.Fatalf("tagged: %v", got)
+	}
+	a.Lock()
+	clear(a.TargetGroupNamed("t").Tags)
+	a.Unlock()
+	out, err := s.GetResources(t.Context(), in)
+	if err != nil || len(out.ResourceTagMappingList) != 1 || len(out.ResourceTagMappingList[0].Tags) != 0 {
+		t.Errorf("untagged: %v, %v", out, err)
+	}
+	a.Lock()
+	a.RemoveTargetGroup(a.TargetGroupNamed("t"))
+	a.Unlock()
+	if got := find(t, s, in); len(got) != 0 {
+		t.Errorf("deleted: %v", got)
+	}
+}
+
+func TestPaginationTokensExpire(t *testing.T) {
+	t.Parallel()
+	a, c := newAccount(t, account.Instant())
+	s := New(a, nil)
+	first, err := s.GetResources(t.Context(), &resourcegroupstaggingapi.GetResourcesInput{ResourcesPerPage: aws.Int32(1)})
+	if err != nil || *first.PaginationToken == "" {
+		t.Fatalf("%v, %v", first, err)
+	}
+	next := &resourcegroupstaggingapi.GetResourcesInput{ResourcesPerPage: aws.Int32(1), PaginationToken: first.PaginationToken}
+	c.Advance(tokenLife)
+	if _, err := s.GetResources(t.Context(), next); err != nil {
+		t.Errorf("in time: %v", err)
+	}
+	c.Advance(time.Second)
+	var e smithy.APIError
+	if _, err := s.GetResources(t.Context(), next); !errors.As(err, &e) || e.ErrorCode() != "PaginationTokenExpiredException" {
+		t.Errorf("too late: %v", err)
 	}
 }
