@@ -27,7 +27,20 @@ func (a *Account) BalancingFaults() []string {
 			}
 			ports[l.Port] = true
 		}
+		for _, g := range lb.SecurityGroups {
+			if sg := a.SecurityGroups[g]; sg == nil {
+				fault("load balancer %s has security group %s, which does not exist", lb.ARN, g)
+			}
+		}
+		zones := map[string]bool{}
 		for _, z := range lb.Zones {
+			if zones[z.Name] {
+				fault("load balancer %s is twice in zone %s", lb.ARN, z.Name)
+			}
+			zones[z.Name] = true
+			if e := a.Addresses[z.AllocationID]; z.AllocationID != "" && (e == nil || e.Interface != z.Interface) {
+				fault("load balancer %s has address %s, which is not that of its interface", lb.ARN, z.AllocationID)
+			}
 			if _, ok := a.Subnet(z.Subnet); !ok {
 				fault("load balancer %s is in subnet %s, which does not exist", lb.ARN, z.Subnet)
 			}
@@ -39,6 +52,9 @@ func (a *Account) BalancingFaults() []string {
 	for arn, l := range a.Listeners {
 		if arn != l.ARN || a.LoadBalancers[l.LoadBalancer.ARN] != l.LoadBalancer {
 			fault("listener %s belongs to a load balancer that does not exist", l.ARN)
+		}
+		if m := l.MutualTLS; (m.Mode == "verify") != (m.TrustStore != "") || m.TrustStore != "" && a.TrustStores[m.TrustStore] == nil {
+			fault("listener %s verifies clients with trust store %q, which does not exist", l.ARN, m.TrustStore)
 		}
 		a.ruleFaults(l, fault)
 	}
@@ -84,6 +100,13 @@ func (a *Account) ruleFaults(l *Listener, fault func(string, ...any)) {
 
 func (a *Account) targetGroupFaults(uses map[string]map[string]bool, fault func(string, ...any)) {
 	names := map[string]bool{}
+	for arn, t := range a.TrustStores {
+		if arn != t.ARN || names[t.Name] {
+			fault("trust store %s is not filed, or shares its name", t.ARN)
+		}
+		names[t.Name] = true
+	}
+	names = map[string]bool{}
 	for arn, tg := range a.TargetGroups {
 		if arn != tg.ARN || a.TargetGroupNamed(tg.Name) != tg {
 			fault("target group %s is not filed under its ARN and name", tg.ARN)

@@ -202,7 +202,7 @@ func (f *fixture) whole() {
 	f.t.Helper()
 	f.account.Lock()
 	defer f.account.Unlock()
-	for _, fault := range f.account.BalancingFaults() {
+	for _, fault := range append(f.account.BalancingFaults(), f.account.ComputeFaults()...) {
 		f.t.Error(fault)
 	}
 }

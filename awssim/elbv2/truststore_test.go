@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,6 +30,20 @@ type ca struct {
 	cert *x509.Certificate
 	pem  []byte
 }
+
+// testAuthority is one authority for all who do not care which.
+var testAuthority, testRevocations = func() (func(*testing.T) ca, func(*testing.T) []byte) {
+	var once sync.Once
+	var authority ca
+	var list []byte
+	make := func(t *testing.T) {
+		once.Do(func() {
+			authority = newCA(t)
+			list = authority.revokes(t, 1, 2)
+		})
+	}
+	return func(t *testing.T) ca { t.Helper(); make(t); return authority }, func(t *testing.T) []byte { t.Helper(); make(t); return list }
+}()
 
 func newCA(t *testing.T, change ...func(*x509.Certificate)) ca {
 	t.Helper()
