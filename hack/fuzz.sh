@@ -6,6 +6,6 @@ grep -rlE '^func Fuzz' --include='*_test.go' internal awssim | while read -r fil
 	dir=$(dirname "$file")
 	grep -oE '^func Fuzz[A-Za-z0-9_]*' "$file" | sed 's/func //' | while read -r name; do
 		echo "fuzzing $name in $dir for $time"
-		go test "./$dir" -run '^$' -fuzz "^$name\$" -fuzztime "$time"
+		go test "./$dir" -run '^$' -fuzz "^$name\$" -fuzztime "$time" -fuzzminimizetime 200x
 	done
 done

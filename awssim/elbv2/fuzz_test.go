@@ -42,15 +42,15 @@ func FuzzTrustStoreCalls(f *testing.F)   { fuzzFamily(f, "trust store") }
 
 func fuzzFamily(f *testing.F, family string) {
 	for seed := range uint64(3) {
-		f.Add(program(seed))
+		f.Add(program(seed, 600))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) { (&caller{source: source{data: data}}).run(t, families[family]) })
 }
 
 // program is random bytes that the same seed repeats.
-func program(seed uint64) []byte {
+func program(seed uint64, size int) []byte {
 	r := rand.New(rand.NewPCG(seed, 80))
-	out := make([]byte, 4096)
+	out := make([]byte, size)
 	for i := range out {
 		out[i] = byte(r.Uint32())
 	}
@@ -63,7 +63,7 @@ func TestTheFuzzersReachEveryAction(t *testing.T) {
 	reached := map[string]bool{}
 	for family, actions := range families {
 		for seed := range uint64(12) {
-			c := &caller{source: source{data: program(1000 + seed)}, reached: reached}
+			c := &caller{source: source{data: program(1000+seed, 4096)}, reached: reached}
 			c.run(t, actions)
 			if t.Failed() {
 				t.Fatalf("family %s, seed %d", family, 1000+seed)
@@ -144,7 +144,10 @@ func (c *caller) begin() {
 		f.ok(err)
 	}
 	f.nlb()
-	_, err := f.store("n0", "ca.pem")
+	store, err := f.store("n0", "ca.pem")
+	f.ok(err)
+	_, err = f.AddTrustStoreRevocations(f.ctx, &elb.AddTrustStoreRevocationsInput{TrustStoreArn: store.TrustStoreArn,
+		RevocationContents: []types.RevocationContent{{S3Bucket: aws.String("pki"), S3Key: aws.String("a.crl")}}})
 	f.ok(err)
 }
 
