@@ -9,6 +9,7 @@ const (
 	requestIDKey
 	regionKey
 	endpointKey
+	sizeKey
 )
 
 // WithCaller says who calls: an access key id over the wire, any name in-process.
@@ -53,4 +54,15 @@ func WithEndpoint(ctx context.Context, url string) context.Context {
 func Endpoint(ctx context.Context) string {
 	s, _ := ctx.Value(endpointKey).(string)
 	return s
+}
+
+// WithSize says how many bytes the request had.
+func WithSize(ctx context.Context, bytes int) context.Context {
+	return context.WithValue(ctx, sizeKey, bytes)
+}
+
+// Size is how many bytes the request had, 0 in the process.
+func Size(ctx context.Context) int {
+	n, _ := ctx.Value(sizeKey).(int)
+	return n
 }

@@ -132,7 +132,7 @@ func (g *Gate) pass(ctx context.Context, service, action string, in any, f func(
 		ctx = WithRequestID(ctx, g.NewRequestID())
 	}
 	call := Call{
-		Time: g.clock.Now(), RequestID: RequestID(ctx), Service: service, Action: action, Caller: Caller(ctx), Input: in,
+		Time: g.clock.Now(), RequestID: RequestID(ctx), Service: service, Action: action, Caller: Caller(ctx), Input: in, size: Size(ctx),
 	}
 	out, err := g.run(ctx, &call, f)
 	call.Duration = g.clock.Now().Sub(call.Time)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -447,5 +449,44 @@ func TestFirewallAssociationsAreThrottledToOneInTwoSeconds(t *testing.T) {
 	c.Advance(time.Second)
 	if err := call(); err != nil {
 		t.Errorf("two seconds later: %v", err)
+	}
+}
+
+func TestTheRecordIsBoundedWhateverCallersSend(t *testing.T) {
+	t.Parallel()
+	g := New(Options{Keep: 100})
+	for i := range 3 * maxCounts {
+		g.Refuse(context.Background(), "ec2", fmt.Sprint(strings.Repeat("x", 2*maxText), i), apierr.New("InvalidAction", "%s", strings.Repeat("y", 2*maxText)))
+	}
+	for i := range maxCounts {
+		g.Refuse(WithCaller(context.Background(), fmt.Sprint(i)), "ec2", "Explode", apierr.New("InvalidAction", "no"))
+	}
+	if n := len(g.Counts()); n > maxCounts+1 {
+		t.Errorf("%d counters", n)
+	}
+	if n := g.Total(); n != 4*maxCounts {
+		t.Errorf("%d calls counted, want %d", n, 4*maxCounts)
+	}
+	in := &struct{ Name string }{"x"}
+	for range 200 {
+		if _, err := Do(WithSize(context.Background(), maxInputs/10), g, "ec2", "Large", in, func(context.Context, *struct{ Name string }) (*int, error) { return new(int), nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept := 0
+	for _, c := range g.Calls() {
+		if c.Input != nil {
+			kept++
+		}
+	}
+	if kept < 9 || kept > 10 {
+		t.Errorf("%d large requests are kept with their parameters, want about ten", kept)
+	}
+	g.Reset()
+	if _, err := Do(context.Background(), g, "ec2", "Small", in, func(context.Context, *struct{ Name string }) (*int, error) { return new(int), nil }); err != nil {
+		t.Fatal(err)
+	}
+	if c := g.Calls(); len(c) != 1 || c[0].Input == nil {
+		t.Errorf("after a reset %v", c)
 	}
 }

@@ -25,6 +25,8 @@ type Call struct {
 	Fault     string // id of the fault rule that struck
 	Throttled bool   // refused by a token bucket
 	Dropped   bool   // the connection was cut
+
+	size int // bytes of the request
 }
 
 // Failed tells whether the caller got anything but success.
@@ -56,6 +58,13 @@ type Count struct {
 	Throttled int    `json:"throttled,omitempty"`
 }
 
+// Bounds of what hostile callers can make the record hold.
+const (
+	maxText   = 4 << 10  // bytes of a text of one call: an action, a caller, a message
+	maxInputs = 64 << 20 // bytes of the requests whose parameters are kept; the oldest lose theirs beyond it
+	maxCounts = 10_000   // counters; actions and callers beyond are counted together
+)
+
 // record is a ring of calls with counters that outlive the ring's turns.
 type record struct {
 	mu     sync.Mutex
@@ -63,6 +72,8 @@ type record struct {
 	next   uint64 // number of the next call, less one
 	oldest uint64 // number of the oldest kept call, less one
 	counts map[counted]*Count
+	inputs int    // bytes of the requests whose parameters are kept
+	bare   uint64 // number of the oldest call that may have its parameters, less one
 }
 
 type counted struct{ service, action, caller string }
@@ -75,6 +86,8 @@ func (r *record) add(c Call) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c.Number = r.next + 1
+	c.Action, c.Caller, c.Message = clipped(c.Action), clipped(c.Caller), clipped(c.Message)
+	r.bound(c.size)
 	r.ring[r.next%uint64(len(r.ring))] = c
 	r.next++
 	if r.next-r.oldest > uint64(len(r.ring)) {
@@ -82,6 +95,11 @@ func (r *record) add(c Call) {
 	}
 	key := counted{c.Service, c.Action, c.Caller}
 	n := r.counts[key]
+	if n == nil && len(r.counts) >= maxCounts {
+		key = counted{service: "others"}
+		c.Service, c.Action, c.Caller = key.service, "", ""
+		n = r.counts[key]
+	}
 	if n == nil {
 		n = &Count{Service: c.Service, Action: c.Action, Caller: c.Caller}
 		r.counts[key] = n
@@ -93,6 +111,32 @@ func (r *record) add(c Call) {
 	if c.Throttled {
 		n.Throttled++
 	}
+}
+
+// bound makes room for a request of size bytes: the oldest calls lose their parameters, first of all the one whose place the
+// new call takes. The lock is held.
+func (r *record) bound(size int) {
+	r.inputs += size
+	forget := func() {
+		c := &r.ring[r.bare%uint64(len(r.ring))]
+		r.inputs -= c.size
+		c.Input, c.size = nil, 0
+		r.bare++
+	}
+	if r.next-r.bare >= uint64(len(r.ring)) {
+		forget()
+	}
+	for r.inputs > maxInputs && r.bare < r.next {
+		forget()
+	}
+}
+
+// clipped is the beginning of a text that is too long to keep.
+func clipped(s string) string {
+	if len(s) > maxText {
+		return strings.Clone(s[:maxText])
+	}
+	return s
 }
 
 // Calls are the recorded calls that the filters select (all of them, when several are given), oldest first.
@@ -145,7 +189,7 @@ func (g *Gate) Reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	clear(r.ring)
-	r.oldest = r.next
+	r.oldest, r.bare, r.inputs = r.next, r.next, 0
 	clear(r.counts)
 }
 

@@ -33,11 +33,13 @@ var notParameters = map[string]bool{
 }
 
 func (q *computeQuery) decode(r *request, in reflect.Value) error {
-	tree := treeOf(r.form)
-	for name := range notParameters {
-		delete(tree.children, name)
+	tree, err := treeOf(r.form)
+	if err == nil {
+		for name := range notParameters {
+			delete(tree.children, name)
+		}
+		err = formDecoder{names: q.in, flat: true}.structure(tree, "", in)
 	}
-	err := formDecoder{names: q.in, flat: true}.structure(tree, "", in)
 	var m *mistake
 	if errors.As(err, &m) {
 		return apierr.New("InvalidParameterValue", "Value (%s) for parameter %s is invalid. It is not %s.", m.value, m.parameter, m.want)

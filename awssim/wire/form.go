@@ -26,9 +26,16 @@ func (n *node) child(name string) *node {
 	return n.children[name]
 }
 
-func treeOf(form url.Values) *node {
+// maxSteps is how deep a parameter's name may go; the deepest of AWS's has about a dozen steps. It bounds what a hostile name
+// costs.
+const maxSteps = 32
+
+func treeOf(form url.Values) (*node, error) {
 	root := &node{}
 	for key, values := range form {
+		if strings.Count(key, ".") >= maxSteps {
+			return nil, &mistake{key[:maxSteps] + "…", "", fmt.Sprintf("a name of at most %d steps", maxSteps)}
+		}
 		n := root
 		for step := range strings.SplitSeq(key, ".") {
 			next := n.children[step]
@@ -46,7 +53,7 @@ func treeOf(form url.Values) *node {
 			n.value = values[0]
 		}
 	}
-	return root
+	return root, nil
 }
 
 // unused is the name of a parameter that nothing asked for, "" if there is none.

@@ -25,7 +25,10 @@ func (q *query) action(r *request) (string, error) {
 }
 
 func (q *query) decode(r *request, in reflect.Value) error {
-	err := formDecoder{names: q.in}.structure(treeOf(r.form), "", in)
+	tree, err := treeOf(r.form)
+	if err == nil {
+		err = formDecoder{names: q.in}.structure(tree, "", in)
+	}
 	var m *mistake
 	if errors.As(err, &m) {
 		return apierr.New("MalformedInput", "%s", m.Error())

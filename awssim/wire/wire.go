@@ -163,7 +163,13 @@ func (s *Server) call(r *http.Request, id string) (d *service, out reflect.Value
 		caller = ""
 	}
 	ctx := gate.WithRequestID(gate.WithCaller(gate.WithEndpoint(r.Context(), endpoint(r)), caller), id)
-	ctx = gate.WithRegion(ctx, signed.region)
+	ctx = gate.WithSize(gate.WithRegion(ctx, signed.region), len(req.body))
+	defer func() {
+		if p := recover(); p != nil {
+			s.options.Logf("wire: %s %s panicked: %v\n%s", d.name, action, p, debug.Stack())
+			err = internal()
+		}
+	}()
 	var op operation
 	var in reflect.Value
 	if err == nil {
@@ -173,12 +179,6 @@ func (s *Server) call(r *http.Request, id string) (d *service, out reflect.Value
 		s.options.Refused(ctx, d.name, action, answerable(err))
 		return d, out, action, err
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			s.options.Logf("wire: %s %s panicked: %v\n%s", d.name, action, p, debug.Stack())
-			err = internal()
-		}
-	}()
 	out, err = op.call(ctx, in)
 	if err != nil && answerable(err).Code == "InternalFailure" && !dropped(err) {
 		s.options.Logf("wire: %s %s: %v", d.name, action, err)
