@@ -87,7 +87,7 @@ func newLogin(t *testing.T) *login {
 		if strings.HasPrefix(address, name+":") {
 			return s.DialContext(ctx, network, w.dnsName+":443")
 		}
-		return new(net.Dialer).DialContext(ctx, network, s.IdentityProvider())
+		return s.DialContext(ctx, network, address)
 	}
 	return &login{web: w, browser: b, name: name}
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
@@ -70,11 +71,14 @@ func (s *Simulator) Resolve(name string) ([]netip.Addr, error) {
 	return addresses, nil
 }
 
-// DialContext connects to a listener of a load balancer by "DNS name:port", for HTTP clients in the same process. It fails
-// without a data plane and for other names.
+// DialContext connects to a listener of a load balancer by "DNS name:port", and to the identity provider by its names, for HTTP
+// clients in the same process. It fails without a data plane and for other names.
 func (s *Simulator) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if s.Plane == nil {
 		return nil, errNoPlane
+	}
+	if host, _, err := net.SplitHostPort(address); err == nil && s.identity != nil && s.identity.serves(strings.ToLower(host)) {
+		return new(net.Dialer).DialContext(ctx, network, s.IdentityProvider())
 	}
 	return s.Plane.DialContext(ctx, network, address)
 }

@@ -15,11 +15,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/accesslog"
 	"github.com/k8s-lbc/lbc/awssim/authn"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/dataplane"
 	"github.com/k8s-lbc/lbc/awssim/idp"
-	"github.com/k8s-lbc/lbc/awssim/vnet"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -56,20 +56,16 @@ type guarded struct {
 	arn      string
 }
 
-func newGuarded(t *testing.T, change func(*authn.OIDC)) *guarded {
-	w := &world{TB: t, network: vnet.New(), health: map[string]dataplane.HealthReport{}, changed: make(chan struct{})}
-	g := &guarded{world: w, clock: clock.NewStepped(time.Now())}
+func newGuarded(t *testing.T, change func(*authn.OIDC), options ...func(*dataplane.Options)) *guarded {
+	g := &guarded{clock: clock.NewStepped(time.Now())}
 	g.provider = idp.New(idp.Options{Now: g.clock.Now, Knobs: idp.Knobs{AutoLogin: "alice"}, Users: []idp.User{
 		{Name: "alice", Claims: map[string]any{"email": "alice@example.com"}},
 	}})
-	w.plane = dataplane.New(dataplane.Options{
-		Network: w.network, Clock: g.clock, HealthSink: w.report, Logf: t.Logf, Random: seeded(),
-		Identity: provided{g.provider.Handler()}, IdentityTimeout: 2 * time.Second,
-	})
-	t.Cleanup(func() {
-		w.plane.Close()
-		w.pods.Wait()
-	})
+	w := newWorld(t, append(options, func(o *dataplane.Options) {
+		o.Clock, o.Identity, o.IdentityTimeout = g.clock, provided{g.provider.Handler()}, 2*time.Second
+		o.HealthInterval = 24 * time.Hour // the clock goes in long steps
+	})...)
+	g.world = w
 	g.oidc = &authn.OIDC{
 		Issuer: "https://idp.example.com", AuthorizationEndpoint: "https://idp.example.com/authorize", TokenEndpoint: "https://idp.example.com/token",
 		UserInfoEndpoint: "https://idp.example.com/userinfo", ClientID: "shop", ClientSecret: "secret", Cookie: "AWSELBAuthSessionCookie",
@@ -87,7 +83,9 @@ func newGuarded(t *testing.T, change func(*authn.OIDC)) *guarded {
 		"rule-3": {JWT: &authn.JWT{JWKSEndpoint: "https://idp.example.com/.well-known/jwks.json", Issuer: "https://idp.example.com",
 			Claims: []authn.Claim{{Name: "scope", Format: authn.SpaceSeparatedValues, Values: []string{"orders"}}}}},
 	}
-	g.arn = w.balancer("auth", stack.Application, l).ARN
+	lb := w.balancer("auth", stack.Application, l)
+	lb.Attributes = map[string]string{"access_logs.s3.enabled": "true", "access_logs.s3.bucket": "logs"}
+	g.arn = lb.ARN
 	w.update()
 	return g
 }
@@ -219,6 +217,58 @@ func TestAProvidersFailureIsTheClientsAnswer(t *testing.T) {
 				t.Errorf("metrics are %v", stats)
 			}
 		})
+	}
+}
+
+func TestALargeSessionTravelsInSeveralCookies(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t, nil)
+	if err := g.provider.Turn(idp.Knobs{AutoLogin: "alice", ClaimsBytes: 10 << 10}); err != nil {
+		t.Fatal(err)
+	}
+	b := g.browser(true)
+	if e := g.get(b, shop+"/private").echo(t); len(e.Header.Get("X-Amzn-Oidc-Data")) < 10<<10*4/3 {
+		t.Errorf("the claims take %d bytes", len(e.Header.Get("X-Amzn-Oidc-Data")))
+	}
+	u, err := url.Parse(shop)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shards := 0
+	for _, c := range b.Jar.Cookies(u) {
+		if strings.HasPrefix(c.Name, "AWSELBAuthSessionCookie-") {
+			shards++
+		}
+	}
+	if shards != 4 {
+		t.Errorf("%d shards", shards)
+	}
+}
+
+func TestTheAccessLogSaysWhyNobodySignedIn(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	logs := accesslog.New(accesslog.Options{Directory: folder, Account: "123456789012", Region: "us-west-2"})
+	g := newGuarded(t, nil, func(o *dataplane.Options) { o.Logs = logs })
+	b := g.browser(true)
+	g.get(b, shop+"/private")
+	if err := g.provider.Turn(idp.Knobs{AutoLogin: "alice", UserInfo: idp.Fault{Status: 500}}); err != nil {
+		t.Fatal(err)
+	}
+	g.get(g.browser(true), shop+"/private")
+	g.get(b, shop+"/api")
+	b.CloseIdleConnections()
+	g.plane.Close()
+	if err := logs.Close(); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Join(logged(t, folder), "\n")
+	for _, want := range []string{
+		`"authenticate" "-" "-"`, `"authenticate,forward" "-" "-"`, `"authenticate" "-" "AuthUserinfoEpRequestFailed"`, `"jwt-validation" "-" "JWTHeaderNotPresent"`,
+	} {
+		if !strings.Contains(lines, want) {
+			t.Errorf("no entry has %s:\n%s", want, lines)
+		}
 	}
 }
 

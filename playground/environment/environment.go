@@ -127,7 +127,7 @@ func (e *Environment) startSimulator() error {
 	o := e.options
 	e.Simulator, err = awssim.New(awssim.Options{
 		Seed: o.Account, Profile: o.Profile, DataPlane: true, HealthInterval: o.HealthInterval, HealthTimeout: o.HealthTimeout,
-		Logf: logger.Printf,
+		IdentityProvider: "127.0.0.1:0", Logf: logger.Printf,
 	})
 	if err != nil {
 		return err
