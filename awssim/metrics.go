@@ -15,6 +15,7 @@ import (
 var gauges = map[string]bool{
 	"ActiveConnectionCount": true, "ActiveFlowCount": true, "ActiveFlowCount_TCP": true, "ActiveFlowCount_TLS": true, "ActiveFlowCount_UDP": true, "ZonalHealthStatus": true,
 	"HealthyHostCount": true, "UnHealthyHostCount": true, "AnomalousHostCount": true, "MitigatedHostCount": true,
+	"TargetControlActiveChannelCount": true,
 }
 
 // getMetrics is a page of the data plane's counters in the text format of Prometheus. A metric is called by its CloudWatch

@@ -1,7 +1,6 @@
 package accesslog
 
 import (
-	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -28,6 +27,7 @@ func (b *builder) plain(s string) {
 
 // quoted writes a text in quotes. Quotes, backslashes and what is not visible ASCII are written as \xHH.
 func (b *builder) quoted(s string) {
+	const hex = "0123456789ABCDEF"
 	b.next()
 	if s == "" {
 		s = "-"
@@ -35,7 +35,9 @@ func (b *builder) quoted(s string) {
 	b.WriteByte('"')
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			fmt.Fprintf(b, `\x%02X`, c)
+			b.WriteString(`\x`)
+			b.WriteByte(hex[c>>4])
+			b.WriteByte(hex[c&15])
 		} else {
 			b.WriteByte(c)
 		}

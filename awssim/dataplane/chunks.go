@@ -24,17 +24,17 @@ const maxChunk = 1 << 56
 // scan returns how many of the bytes belong to the body, and whether the last of them ends it.
 func (s *chunkScanner) scan(b []byte) (n int, ended bool) {
 	for n < len(b) {
-		if s.state == inData {
+		c := b[n]
+		if s.state != inData {
+			n++
+		}
+		switch s.state {
+		case inData:
 			step := min(s.left, int64(len(b)-n))
 			n += int(step)
 			if s.left -= step; s.left == 0 {
 				s.state = inSize
 			}
-			continue
-		}
-		c := b[n]
-		n++
-		switch s.state {
 		case inSize:
 			s.size(c)
 		case inExtension:

@@ -246,6 +246,7 @@ func (x *exchange) forward(f *stack.Forward, d *traffic.Decision) {
 	}
 	p := g.pool.Load()
 	targets := p.from(x.conn.zone, config.settings.crossesZones(&x.view.settings))
+	targets = x.ready(g, config, targets)
 	t := x.stickyTarget(g, p)
 	if t == nil {
 		t = g.choose(targets, nil)

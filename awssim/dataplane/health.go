@@ -165,7 +165,8 @@ func (c *checker) check(t *target, ticket int) {
 	}
 	hc := config.HealthCheck
 	interval := positive(c.plane.healthInterval, time.Duration(hc.IntervalSeconds)*time.Second, 30*time.Second)
-	ctx, cancel := context.WithTimeout(c.plane.ctx, positive(c.plane.healthTimeout, time.Duration(hc.TimeoutSeconds)*time.Second, 5*time.Second))
+	timeout := positive(c.plane.healthTimeout, time.Duration(hc.TimeoutSeconds)*time.Second, 5*time.Second)
+	ctx, cancel := context.WithTimeout(c.plane.ctx, timeout)
 	begun := time.Now()
 	v := probe(ctx, c.plane.network, config, user, t)
 	cancel()
@@ -193,6 +194,7 @@ func (c *checker) check(t *target, ticket int) {
 	if changed {
 		c.turned(t, ticket, user, config, state, v)
 	}
+	c.control(config, user, t, timeout)
 	c.add(t, ticket, started.Add(interval))
 }
 

@@ -92,7 +92,7 @@ func TestProtocolVersionsThatDoNotFitAre464(t *testing.T) {
 		}
 	}
 	a := w.do(w.client(), "POST", secureBase+"/empty", grpc)
-	if a.StatusCode != 200 || a.Header.Get("Grpc-Status") != "14" || a.Header.Get("Content-Type") != "application/grpc" || a.body != "" {
+	if a.StatusCode != http.StatusOK || a.Header.Get("Grpc-Status") != "14" || a.Header.Get("Content-Type") != "application/grpc" || a.body != "" {
 		t.Errorf("gRPC without targets: %d %v %q", a.StatusCode, a.Header, a.body)
 	}
 	if n := w.plane.Stats().LoadBalancers[w.topo.LoadBalancers[0].ARN]["GrpcRequestCount"]; n != 1 {
@@ -143,7 +143,7 @@ func TestChecksLookLikeAWSs(t *testing.T) {
 			if r.Host != want && deadline < 50 {
 				continue // a check of the group before
 			}
-			if r.Host != want || r.Method != "GET" || r.RequestURI != "/healthz?x=1" || r.UserAgent() != "ELB-HealthChecker/2.0" || r.Header.Get("Connection") != "close" || r.Proto != "HTTP/1.1" {
+			if r.Host != want || r.Method != http.MethodGet || r.RequestURI != "/healthz?x=1" || r.UserAgent() != "ELB-HealthChecker/2.0" || r.Header.Get("Connection") != "close" || r.Proto != "HTTP/1.1" {
 				t.Errorf("%s %s %s from %s to %s, want host %s", r.Method, r.RequestURI, r.Proto, fmt.Sprint(r.Header), r.Host, want)
 			}
 			break

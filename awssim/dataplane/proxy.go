@@ -11,7 +11,6 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 	"unicode"
@@ -265,67 +264,6 @@ func (x *exchange) respond(g *group, t *target, res *http.Response, idle *watchd
 	}
 }
 
-// tunnel carries an upgraded connection until either side ends it or nothing moves for the idle time-out.
-func (x *exchange) tunnel(res *http.Response, idle *watchdog) {
-	target, ok := res.Body.(io.ReadWriteCloser)
-	if !ok || upgradeOf(x.r.Header) == "" {
-		x.upgraded = false
-		x.fail(http.StatusBadGateway)
-		return
-	}
-	client, buffered, err := http.NewResponseController(x.w).Hijack()
-	if err != nil {
-		x.fail(http.StatusBadGateway)
-		return
-	}
-	f := &flow{abort: func() { abort(client); _ = target.Close() }}
-	if !x.front.addFlow(f) {
-		f.reset()
-		return
-	}
-	defer x.front.removeFlow(f)
-	defer func() { _ = client.Close(); _ = target.Close() }()
-	idle.onExpiry(f.reset)
-
-	for _, c := range x.identity.cookies {
-		res.Header.Add("Set-Cookie", c)
-	}
-	head := &http.Response{StatusCode: res.StatusCode, ProtoMajor: 1, ProtoMinor: 1, Header: res.Header}
-	if head.Write(client) != nil {
-		return
-	}
-	var both sync.WaitGroup
-	var up, down int64
-	both.Go(func() { up, _ = pump(target, buffered.Reader, idle); _ = target.Close() })
-	both.Go(func() { down, _ = pump(client, target, idle); _ = client.Close() })
-	both.Wait()
-	x.received += up
-	x.sent += down
-}
-
-// pump copies until an end or an error and returns how much it was.
-func pump(to io.Writer, from io.Reader, idle *watchdog) (int64, error) {
-	buf := copyBuffers.Get().(*[]byte)
-	defer copyBuffers.Put(buf)
-	var total int64
-	for {
-		n, err := from.Read(*buf)
-		if n > 0 {
-			idle.feed()
-			if _, werr := to.Write((*buf)[:n]); werr != nil {
-				return total, werr
-			}
-			total += int64(n)
-		}
-		if err == io.EOF {
-			return total, nil
-		}
-		if err != nil {
-			return total, err
-		}
-	}
-}
-
 // fromKey carries the load balancer's own address to the dialer of a transport.
 type fromKey struct{}
 
@@ -357,52 +295,4 @@ func (e *dialError) Unwrap() error { return e.err }
 func (e *dialError) Timeout() bool {
 	var timeout net.Error
 	return errors.As(e.err, &timeout) && timeout.Timeout()
-}
-
-// watchdog calls a function once nothing fed it for a time.
-type watchdog struct {
-	after   time.Duration
-	timer   *time.Timer
-	last    atomic.Int64 // of feeding, in nanoseconds since start
-	start   time.Time
-	mu      sync.Mutex
-	expired func()
-	stopped bool
-}
-
-func newWatchdog(after time.Duration, expired func()) *watchdog {
-	w := &watchdog{after: after, expired: expired, start: time.Now()}
-	w.timer = time.AfterFunc(after, w.look)
-	return w
-}
-
-// feed is called for each movement; it is cheap: the timer finds out by itself.
-func (w *watchdog) feed() { w.last.Store(int64(time.Since(w.start))) }
-
-func (w *watchdog) look() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.stopped {
-		return
-	}
-	if left := w.after - (time.Since(w.start) - time.Duration(w.last.Load())); left > 0 {
-		w.timer.Reset(left)
-		return
-	}
-	w.stopped = true
-	w.expired()
-}
-
-// onExpiry replaces what is called.
-func (w *watchdog) onExpiry(f func()) {
-	w.mu.Lock()
-	w.expired = f
-	w.mu.Unlock()
-}
-
-func (w *watchdog) stop() {
-	w.mu.Lock()
-	w.stopped = true
-	w.timer.Stop()
-	w.mu.Unlock()
 }

@@ -45,6 +45,11 @@ const (
 	requestCountIPv6
 	processedBytesIPv6
 	nonStickyCount
+	controlRequestCount
+	controlRejectCount
+	controlActiveCount
+	controlNewCount
+	controlErrorCount
 	grpcRequestCount
 	target2xxCount
 	target3xxCount
@@ -78,7 +83,10 @@ var applicationNames = map[metric]string{
 	unhealthyRoutingCount: "UnhealthyRoutingRequestCount", forwardedHeaderCount: "ForwardedInvalidHeaderRequestCount",
 	desyncCount: "DesyncMitigationMode_NonCompliant_Request_Count", requestCountIPv6: "IPv6RequestCount",
 	processedBytesIPv6: "IPv6ProcessedBytes", nonStickyCount: "NonStickyRequestCount",
-	authErrorCount: "ELBAuthError", authFailureCount: "ELBAuthFailure", authLatency: "ELBAuthLatency",
+	controlRequestCount: "TargetControlRequestCount", controlRejectCount: "TargetControlRequestRejectCount",
+	controlActiveCount: "TargetControlActiveChannelCount", controlNewCount: "TargetControlNewChannelCount",
+	controlErrorCount: "TargetControlChannelErrorCount",
+	authErrorCount:    "ELBAuthError", authFailureCount: "ELBAuthFailure", authLatency: "ELBAuthLatency",
 	authRefreshCount: "ELBAuthRefreshTokenSuccess", authSuccessCount: "ELBAuthSuccess",
 	authClaimsSizeCount: "ELBAuthUserClaimsSizeExceeded",
 }

@@ -3,6 +3,7 @@ package dataplane
 import (
 	"cmp"
 	"context"
+	"net"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -42,6 +43,7 @@ type target struct {
 	ended     bool
 	transport *http.Transport
 	flows     map[*flow]bool // NLB connections
+	channel   net.Conn       // to the agent of a target optimizer
 }
 
 func newTarget(g *group, key targetKey) *target {
@@ -113,6 +115,7 @@ func (t *target) end(cut bool, delay time.Duration) {
 	t.ended = true
 	t.mu.Unlock()
 	t.dropTransport()
+	t.closeChannel()
 	if cut {
 		t.cutFlows()
 	}

@@ -170,17 +170,16 @@ func preference(a, b *tls.Certificate, hello *tls.ClientHelloInfo) int {
 	)
 }
 
+// signatureBits are the lengths of hashes in signatures.
+var signatureBits = map[x509.SignatureAlgorithm]int{
+	x509.SHA256WithRSA: 256, x509.ECDSAWithSHA256: 256, x509.SHA256WithRSAPSS: 256,
+	x509.SHA384WithRSA: 384, x509.ECDSAWithSHA384: 384, x509.SHA384WithRSAPSS: 384,
+	x509.SHA512WithRSA: 512, x509.ECDSAWithSHA512: 512, x509.SHA512WithRSAPSS: 512,
+}
+
 // hashBits is the length of the hash that a certificate is signed with; 0: an old or unknown one.
 func hashBits(c *x509.Certificate) int {
-	switch c.SignatureAlgorithm {
-	case x509.SHA256WithRSA, x509.ECDSAWithSHA256, x509.SHA256WithRSAPSS:
-		return 256
-	case x509.SHA384WithRSA, x509.ECDSAWithSHA384, x509.SHA384WithRSAPSS:
-		return 384
-	case x509.SHA512WithRSA, x509.ECDSAWithSHA512, x509.SHA512WithRSAPSS:
-		return 512
-	}
-	return 0
+	return signatureBits[c.SignatureAlgorithm]
 }
 
 // keyBits is the length of a certificate's key.

@@ -85,11 +85,11 @@ func TestGeneratedAnswersAreByteForByteAWSs(t *testing.T) {
 		}
 	}
 	c.say("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
-	if a := c.hear("HEAD"); a.StatusCode != 503 || a.ContentLength != int64(len(body)) {
+	if a := c.hear("HEAD"); a.StatusCode != http.StatusServiceUnavailable || a.ContentLength != int64(len(body)) {
 		t.Errorf("HEAD: %d, length %d", a.StatusCode, a.ContentLength)
 	}
 	c.say("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n")
-	if a := c.hear("GET"); a.StatusCode != 400 || !a.Close || !c.ended() {
+	if a := c.hear("GET"); a.StatusCode != http.StatusBadRequest || !a.Close || !c.ended() {
 		t.Errorf("a bad request: %d, headers %v", a.StatusCode, a.Header)
 	}
 }
@@ -252,12 +252,12 @@ func TestARefusedUpgradeLeavesTheConnectionToRequests(t *testing.T) {
 	c := w.raw()
 	for range 2 {
 		c.say("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-		if a := c.hear("GET"); a.StatusCode != 200 || a.Close {
+		if a := c.hear("GET"); a.StatusCode != http.StatusOK || a.Close {
 			t.Fatalf("%d, close %v", a.StatusCode, a.Close)
 		}
 	}
 	c.say("GET /then HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n")
-	if a := c.hear("GET"); a.StatusCode != 400 {
+	if a := c.hear("GET"); a.StatusCode != http.StatusBadRequest {
 		t.Errorf("requests are no longer inspected: %d", a.StatusCode)
 	}
 }
