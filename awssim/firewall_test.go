@@ -1,134 +1,136 @@
 package awssim
 
 import (
-	"net/http"
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
-	"github.com/aws/aws-sdk-go-v2/service/shield"
-	waf "github.com/aws/aws-sdk-go-v2/service/wafv2"
-	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/seed"
-	"github.com/k8s-lbc/lbc/internal/sdkhttp"
+	"github.com/k8s-lbc/lbc/awssim/vnet"
 )
 
-// config is for clients of services that served has none of.
-func (s *served) config(region string) aws.Config {
-	return aws.Config{
-		Region: region, BaseEndpoint: aws.String(s.url), HTTPClient: sdkhttp.Client(s.http),
-		Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
-		Retryer:     func() aws.Retryer { return aws.NopRetryer{} },
+func TestRulesOfTheFrontendsGroupsHoldForEveryKindOfPeer(t *testing.T) {
+	t.Parallel()
+	const list, members = "pl-0a1de0000000000f1", "sg-0a1de000000000001"
+	for _, kind := range []elbtypes.LoadBalancerTypeEnum{"network", "application"} {
+		network := vnet.New()
+		f := seed.Default()
+		f.PrefixLists = []seed.PrefixList{{ID: list, Name: "office", Entries: []string{"192.0.2.0/28", "192.0.2.128/28"}}}
+		s := serve(t, Options{Seed: &f, DataPlane: true, Network: network, HealthInterval: 20 * time.Millisecond})
+		pod(t, network, "10.0.128.77", 8080, "blue")
+		ctx := t.Context()
+		vpc := aws.String(s.description.VPC.ID)
+		group := wanted(s.compute.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("front"), Description: aws.String("front"), VpcId: vpc}))(t).GroupId
+		lb := wanted(s.balancing.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{
+			Name: aws.String("front"), Type: kind, Subnets: s.subnets(), SecurityGroups: []string{*group}, IpAddressType: "dualstack",
+		}))(t).LoadBalancers[0]
+		protocol := elbtypes.ProtocolEnum("TCP")
+		if kind == "application" {
+			protocol = "HTTP"
+		}
+		tg := wanted(s.balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String("front"), Protocol: protocol, Port: aws.Int32(8080), VpcId: vpc, TargetType: "ip"}))(t).TargetGroups[0]
+		wanted(s.balancing.CreateListener(ctx, &elb.CreateListenerInput{
+			LoadBalancerArn: lb.LoadBalancerArn, Protocol: protocol, Port: aws.Int32(80), DefaultActions: []elbtypes.Action{{Type: "forward", TargetGroupArn: tg.TargetGroupArn}},
+		}))(t)
+		w := &web{served: s, lb: *lb.LoadBalancerArn, tg: *tg.TargetGroupArn}
+		w.register(t, "10.0.128.77")
+		w.healthy(t)
+
+		member := s.member(t, members)
+		at := wanted(s.admin.Resources(ctx))(t).LoadBalancers[0].Zones[0]
+		permission := ec2types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(80), ToPort: aws.Int32(80)}
+		for name, tt := range map[string]struct {
+			grant           func(*ec2types.IpPermission)
+			inside, outside string
+			to              netip.Addr
+		}{
+			"range": {func(p *ec2types.IpPermission) {
+				p.IpRanges = []ec2types.IpRange{{CidrIp: aws.String("198.51.100.0/25")}}
+			}, "198.51.100.1", "198.51.100.129", at.Public},
+			"IPv6 range": {func(p *ec2types.IpPermission) {
+				p.Ipv6Ranges = []ec2types.Ipv6Range{{CidrIpv6: aws.String("2001:db8:1::/48")}}
+			}, "2001:db8:1::7", "2001:db8:2::7", at.IPv6},
+			"prefix list": {func(p *ec2types.IpPermission) {
+				p.PrefixListIds = []ec2types.PrefixListId{{PrefixListId: aws.String(list)}}
+			}, "192.0.2.130", "192.0.2.64", at.Public},
+			"group": {func(p *ec2types.IpPermission) {
+				p.UserIdGroupPairs = []ec2types.UserIdGroupPair{{GroupId: aws.String(members)}}
+			}, member, "10.0.128.200", at.Private},
+		} {
+			granted := permission
+			tt.grant(&granted)
+			for _, allowed := range []bool{false, true} {
+				if allowed {
+					wanted(s.compute.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group, IpPermissions: []ec2types.IpPermission{granted}}))(t)
+				}
+				for from, want := range map[string]bool{tt.inside: allowed, tt.outside: false} {
+					if err := request(network, from, netip.AddrPortFrom(tt.to, 80), want); (err == nil) != want {
+						t.Errorf("%s, %s granted: %v; from %s: %v", kind, name, allowed, from, err)
+					}
+				}
+			}
+			wanted(s.compute.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{GroupId: group, IpPermissions: []ec2types.IpPermission{granted}}))(t)
+		}
+
+		// Nothing may leave: the target is unhealthy, since checks are subject to the rules as well.
+		everything := ec2types.IpPermission{IpProtocol: aws.String("-1"), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}}}
+		wanted(s.compute.RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{GroupId: group, IpPermissions: []ec2types.IpPermission{everything}}))(t)
+		for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			h := wanted(s.balancing.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: tg.TargetGroupArn}))(t).TargetHealthDescriptions[0].TargetHealth
+			if h.State == "unhealthy" {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("%s: without outbound rules the target is %s", kind, h.State)
+			}
+		}
 	}
 }
 
-const firewallSeed = `
-ipSets:
-  - arn: arn:aws:wafv2:us-west-2:123456789012:regional/ipset/outside/00000000-0000-4000-8000-00000000000a
-    addresses: [203.0.113.0/24]
-webACLs:
-  - arn: arn:aws:wafv2:us-west-2:123456789012:regional/webacl/example-waf/12345678-1234-1234-1234-123456789012
-    block: {path: /blocked}
-  - arn: arn:aws:wafv2:us-west-2:123456789012:regional/webacl/closed/00000000-0000-4000-8000-000000000001
-    default: block
-    rules:
-      - Name: teapot
-        Priority: 0
-        Statement:
-          AndStatement:
-            Statements:
-              - IPSetReferenceStatement: {ARN: "arn:aws:wafv2:us-west-2:123456789012:regional/ipset/outside/00000000-0000-4000-8000-00000000000a"}
-              - ByteMatchStatement: {FieldToMatch: {UriPath: {}}, PositionalConstraint: STARTS_WITH, SearchString: L3RlYQ==, TextTransformations: [{Priority: 0, Type: LOWERCASE}]}
-        Action: {Block: {CustomResponse: {ResponseCode: 418, ResponseHeaders: [{Name: X-Tea, Value: green}]}}}
-      - Name: hello
-        Priority: 1
-        Statement: {ByteMatchStatement: {FieldToMatch: {SingleHeader: {Name: x-hello}}, PositionalConstraint: EXACTLY, SearchString: d29ybGQ=, TextTransformations: [{Priority: 0, Type: NONE}]}}
-        Action: {Allow: {}}
-shieldSubscription: ACTIVE
-`
-
-// firewallAccount is the built-in account with address sets, web ACLs and a subscription.
-func firewallAccount(t *testing.T) *seed.File {
+// member is the address of some interface in a security group.
+func (s *served) member(t *testing.T, group string) string {
 	t.Helper()
-	base := `account: "123456789012"
-region: us-west-2
-vpc:
-  id: vpc-0a1de000000000001
-  cidr: 10.0.0.0/16
-  internetGateway: igw-0a1de000000000001
-  subnets:
-    - {id: subnet-0a1de0000000000a1, zone: us-west-2a, cidr: 10.0.0.0/20, public: true}
-    - {id: subnet-0a1de0000000000b1, zone: us-west-2b, cidr: 10.0.16.0/20, public: true}
-`
-	f := wanted(seed.Load(strings.NewReader(base + firewallSeed)))(t)
-	return &f
-}
-
-func TestAWebACLAnswersInPlaceOfTheRules(t *testing.T) {
-	t.Parallel()
-	s := serve(t, Options{DataPlane: true, Seed: firewallAccount(t)})
-	w := s.web(t)
-	w.allow(t, 80)
-	wanted(s.balancing.CreateListener(t.Context(), &elb.CreateListenerInput{
-		LoadBalancerArn: aws.String(w.lb), Protocol: "HTTP", Port: aws.Int32(80),
-		DefaultActions: []elbtypes.Action{{Type: "fixed-response", FixedResponseConfig: &elbtypes.FixedResponseActionConfig{StatusCode: aws.String("200"), MessageBody: aws.String("ok"), ContentType: aws.String("text/plain")}}},
+	out := wanted(s.compute.DescribeNetworkInterfaces(t.Context(), &ec2.DescribeNetworkInterfacesInput{
+		Filters: []ec2types.Filter{{Name: aws.String("group-id"), Values: []string{group}}},
 	}))(t)
-	client, firewall := s.client(t), waf.NewFromConfig(s.config("us-west-2"))
-	url := "http://" + w.dnsName
-	check := func(path string, header string, want int, wantBody string) {
-		t.Helper()
-		req := wanted(http.NewRequestWithContext(t.Context(), http.MethodGet, url+path, nil))(t)
-		if header != "" {
-			req.Header.Set("X-Hello", header)
-		}
-		resp := wanted(client.Do(req))(t)
-		defer func() { _ = resp.Body.Close() }()
-		body := make([]byte, 1024)
-		n, _ := resp.Body.Read(body)
-		if resp.StatusCode != want || wantBody != "" && string(body[:n]) != wantBody {
-			t.Errorf("%s (%s): %d %q, want %d", path, header, resp.StatusCode, body[:n], want)
-		}
-		if want == http.StatusTeapot && resp.Header.Get("X-Tea") != "green" {
-			t.Errorf("headers of the custom answer: %v", resp.Header)
-		}
+	if len(out.NetworkInterfaces) == 0 {
+		t.Fatalf("no interface is in %s", group)
 	}
-	acls := map[string]string{}
-	for _, a := range wanted(firewall.ListWebACLs(t.Context(), &waf.ListWebACLsInput{Scope: waftypes.ScopeRegional}))(t).WebACLs {
-		acls[*a.Name] = *a.ARN
-	}
-	associate := func(name string) {
-		t.Helper()
-		wanted(firewall.AssociateWebACL(t.Context(), &waf.AssociateWebACLInput{WebACLArn: aws.String(acls[name]), ResourceArn: aws.String(w.lb)}))(t)
-	}
-	page403 := "<html>\r\n<head><title>403 Forbidden</title></head>\r\n<body>\r\n<center><h1>403 Forbidden</h1></center>\r\n</body>\r\n</html>\r\n"
-	check("/blocked", "", http.StatusOK, "ok")
-	associate("example-waf")
-	check("/blocked", "", http.StatusForbidden, page403)
-	check("/blocked?a=b", "", http.StatusForbidden, page403)
-	check("/blockedx", "", http.StatusOK, "ok")
-	associate("closed")
-	check("/", "", http.StatusForbidden, page403)
-	check("/", "world", http.StatusOK, "ok")
-	check("/Tea", "world", http.StatusTeapot, "")
-	wanted(firewall.DisassociateWebACL(t.Context(), &waf.DisassociateWebACLInput{ResourceArn: aws.String(w.lb)}))(t)
-	check("/", "", http.StatusOK, "ok")
-
-	protections := shield.NewFromConfig(s.config("us-east-1"))
-	if got := wanted(protections.GetSubscriptionState(t.Context(), &shield.GetSubscriptionStateInput{}))(t).SubscriptionState; got != "ACTIVE" {
-		t.Errorf("the subscription is %s", got)
-	}
-	wanted(protections.CreateProtection(t.Context(), &shield.CreateProtectionInput{Name: aws.String("managed by tests"), ResourceArn: aws.String(w.lb)}))(t)
+	return *out.NetworkInterfaces[0].PrivateIpAddress
 }
 
-func TestAWebACLOfTheFileMustFitItsARN(t *testing.T) {
-	t.Parallel()
-	f := firewallAccount(t)
-	f.WebACLs[0].ARN = "arn:aws:wafv2:us-west-2:123456789012:regional/webacl/a b/12345678-1234-1234-1234-123456789012"
-	if _, err := New(Options{Seed: f}); err == nil || !strings.Contains(err.Error(), "webACLs[0].arn") {
-		t.Errorf("got %v", err)
+// request asks a listener for a page from an address of the virtual network. It gives up soon when that is expected to be dropped on
+// the way.
+func request(n *vnet.Network, from string, to netip.AddrPort, patient bool) error {
+	limit := 50 * time.Millisecond
+	if patient {
+		limit = 10 * time.Second
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	c, err := n.DialTCP(ctx, netip.MustParseAddr(from), to)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		return err
+	}
+	line, err := bufio.NewReader(c).ReadString('\n')
+	if err == nil && !strings.HasPrefix(line, "HTTP/1.1 200") {
+		err = fmt.Errorf("answered %q", line)
+	}
+	return err
 }
