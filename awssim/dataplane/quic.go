@@ -96,7 +96,7 @@ func (p *packetFlows) quic(from net.Addr, datagram []byte) *packetFlow {
 		p.front.balancer.flows.add(unknownServers, 1)
 		return nil
 	}
-	if u := p.find(hashed); u != nil {
+	if u := p.find(hashed); u != nil && u.to.usable() { // otherwise it is a new connection's, which must not go there
 		return u
 	}
 	return p.admit(from, p.front.routeTo, func(r *route) []packetKey { return []packetKey{hashed, {peer, r.target}} })

@@ -198,7 +198,7 @@ func TestQUICPacketsWithAnUnknownServerIDAreDroppedAndCounted(t *testing.T) {
 func TestDrainingQUICServersKeepTheirConnectionsAndGetNoNewOnes(t *testing.T) {
 	t.Parallel()
 	w, to := quicWorld(t, "QUIC")
-	c, _ := w.quicClient("203.0.113.7:5000", to)
+	c, socket := w.quicClient("203.0.113.7:5000", to)
 	had := w.quicAsk(c, "x")[:1]
 	for i := range w.topo.TargetGroups[0].Targets {
 		w.topo.TargetGroups[0].Targets[i].Draining = string(rune('a'+i)) == had
@@ -206,6 +206,16 @@ func TestDrainingQUICServersKeepTheirConnectionsAndGetNoNewOnes(t *testing.T) {
 	w.update()
 	if got := w.quicAsk(c, "y"); got != had+" got y" {
 		t.Errorf("%q, want it from %s", got, had)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	again, err := socket.Dial(ctx, net.UDPAddrFromAddrPort(to), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"echo"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = again.CloseWithError(0, "") }()
+	if got := w.quicAsk(again, "z"); got[:1] == had {
+		t.Errorf("a new connection of the same client went to the draining server %s", had)
 	}
 	for i := range 6 {
 		other, _ := w.quicClient(fmt.Sprintf("203.0.113.%d:5000", 10+i), to)
