@@ -276,6 +276,7 @@ func (c *caller) fill(v reflect.Value, field, action string) {
 			return
 		}
 		v.SetString(c.text(field, action))
+	default: // inputs have no other kinds
 	}
 }
 

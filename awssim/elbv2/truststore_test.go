@@ -36,13 +36,13 @@ var testAuthority, testRevocations = func() (func(*testing.T) ca, func(*testing.
 	var once sync.Once
 	var authority ca
 	var list []byte
-	make := func(t *testing.T) {
+	issue := func(t *testing.T) {
 		once.Do(func() {
 			authority = newCA(t)
 			list = authority.revokes(t, 1, 2)
 		})
 	}
-	return func(t *testing.T) ca { t.Helper(); make(t); return authority }, func(t *testing.T) []byte { t.Helper(); make(t); return list }
+	return func(t *testing.T) ca { t.Helper(); issue(t); return authority }, func(t *testing.T) []byte { t.Helper(); issue(t); return list }
 }()
 
 func newCA(t *testing.T, change ...func(*x509.Certificate)) ca {
