@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -196,7 +197,15 @@ func (s *Simulator) getResolution(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "give the name to resolve: /_sim/resolve?name=…", http.StatusBadRequest)
 		return
 	}
-	addresses, err := s.Resolve(name)
+	var from netip.Addr
+	if text := r.FormValue("from"); text != "" {
+		var err error
+		if from, err = netip.ParseAddr(text); err != nil {
+			http.Error(w, "from: "+err.Error(), http.StatusBadRequest)
+			return
+		}
+	}
+	addresses, err := s.ResolveFrom(name, from)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusConflict)
 		return

@@ -61,13 +61,19 @@ func listenerAddrs(a dataplane.Address, protocols map[int32]string) []simclient.
 	return listeners
 }
 
-// Resolve looks a DNS name of a load balancer up, as the DNS server does; a name that does not exist has no address. It fails
+// Resolve looks a DNS name up, as the DNS server does for this machine; a name that does not exist has no address. It fails
 // without a data plane.
 func (s *Simulator) Resolve(name string) ([]netip.Addr, error) {
+	return s.ResolveFrom(name, netip.Addr{})
+}
+
+// ResolveFrom looks a DNS name up as a machine with that address is told. One of the VPC's subnets gets what the VPC's
+// resolver answers: private hosted zones, and addresses of the virtual network.
+func (s *Simulator) ResolveFrom(name string, from netip.Addr) ([]netip.Addr, error) {
 	if s.dns == nil {
 		return nil, errNoPlane
 	}
-	addresses, _ := s.dns.Lookup(name)
+	addresses, _ := s.resolver.Addresses(name, from)
 	return addresses, nil
 }
 

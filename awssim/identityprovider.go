@@ -119,11 +119,8 @@ func (s *Simulator) IdentityProvider() string {
 	return s.identity.listener.Addr().String()
 }
 
-// lookup answers for load balancers and for the names of the identity provider.
-func (s *Simulator) lookup(name string) ([]netip.Addr, bool) {
-	if addresses, ok := s.Plane.Resolve(name); ok {
-		return addresses, true
-	}
+// lookupProvider finds the names of the identity provider.
+func (s *Simulator) lookupProvider(name string) ([]netip.Addr, bool) {
 	if s.identity == nil || !s.identity.serves(name) {
 		return nil, false
 	}

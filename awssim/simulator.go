@@ -26,6 +26,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/iam"
 	"github.com/k8s-lbc/lbc/awssim/idp"
 	"github.com/k8s-lbc/lbc/awssim/page"
+	"github.com/k8s-lbc/lbc/awssim/resolver"
 	"github.com/k8s-lbc/lbc/awssim/route53"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/awssim/shield"
@@ -103,9 +104,10 @@ type Simulator struct {
 
 	seed     seed.File
 	handler  http.Handler
-	dns      *dns.Server     // nil without a data plane
-	toIDP    *http.Transport // nil without a data plane
-	identity *identityServer // nil without an identity provider
+	dns      *dns.Server        // nil without a data plane
+	resolver *resolver.Resolver // nil without a data plane
+	toIDP    *http.Transport    // nil without a data plane
+	identity *identityServer    // nil without an identity provider
 	logs     *accesslog.Writer
 	logf     func(string, ...any)
 
@@ -284,12 +286,10 @@ func (s *Simulator) startPlane(o Options) error {
 			s.Account.SetTargetHealth(r.TargetGroup, r.Target, r.Port, r.Zone, r.State, r.Reason, r.Description)
 		},
 	})
-	server, err := dns.Listen(dns.Options{Address: o.DNS, Lookup: s.lookup})
-	if err != nil {
+	if err := s.startDNS(o); err != nil {
 		s.Plane.Close()
 		return err
 	}
-	s.dns = server
 	s.Account.OnChange(s.refresh)
 	s.refresh()
 	return nil

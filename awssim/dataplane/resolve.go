@@ -98,14 +98,37 @@ func (p *Plane) Resolve(name string) ([]netip.Addr, bool) {
 	if !ok {
 		return nil, false
 	}
+	return b.families(a), true
+}
+
+// AddressesOf are the addresses on this machine, as Resolve gives them, of an active load balancer by its ARN; else none.
+func (p *Plane) AddressesOf(arn string) []netip.Addr {
+	p.mu.RLock()
+	b := p.balancers[arn]
+	p.mu.RUnlock()
+	if b == nil {
+		return nil
+	}
+	if c := b.config.Load(); c == nil || !c.Active {
+		return nil
+	}
+	a, ok := b.address()
+	if !ok {
+		return nil
+	}
+	return b.families(a)
+}
+
+// families are an address in the forms of the load balancer's IP address type.
+func (b *balancer) families(a Address) []netip.Addr {
 	mapped := netip.AddrFrom16(a.IP.As16())
 	switch b.config.Load().IPAddressType {
 	case stack.Dualstack:
-		return []netip.Addr{a.IP, mapped}, true
+		return []netip.Addr{a.IP, mapped}
 	case stack.DualstackWithoutIPv4:
-		return []netip.Addr{mapped}, true
+		return []netip.Addr{mapped}
 	}
-	return []netip.Addr{a.IP}, true
+	return []netip.Addr{a.IP}
 }
 
 // DialContext connects to "name:port", where name is a load balancer's DNS name and port one of its listeners; it serves as

@@ -1,5 +1,5 @@
-// Package dns answers the names of simulated load balancers over UDP and TCP on loopback, and in process. It knows no load
-// balancer: a lookup function does; nothing is forwarded to other servers. It imports the standard library and a DNS codec.
+// Package dns speaks DNS over UDP and TCP on loopback. What names exist it asks a function for; nothing is forwarded to other
+// servers. It imports the standard library and a DNS codec.
 package dns
 
 import (
@@ -8,58 +8,37 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/miekg/dns"
 )
 
-// Lookup finds the addresses of a name in lower case without a final dot. It reports false for a name that does not exist; a
-// name may exist without addresses.
-type Lookup func(name string) ([]netip.Addr, bool)
-
 // Options configure a Server.
 type Options struct {
 	// Address is where to listen, host:port; empty means a free port of 127.0.0.1. Only loopback hosts are accepted.
 	Address string
-	// Zones are the domains that the server is the authority for: names in them that do not exist get NXDOMAIN, others are
-	// refused. Empty means amazonaws.com.
-	Zones []string
-	// Lookup finds names, also such as are in no zone.
-	Lookup Lookup
-	// TTL of answers, in whole seconds; 0 means 1 s (a load balancer's is 60 s, which is long in a simulation).
-	TTL time.Duration
+	// Answer answers questions; it may be called by several goroutines at a time.
+	Answer func(Question) Answer
+	// MaxTTL bounds the time to live of all that is answered, in whole seconds, for clients that do not want to wait; 0: none.
+	MaxTTL time.Duration
 }
 
 // Server is a running DNS server.
 type Server struct {
-	lookup   Lookup
-	zones    []string
-	ttl      uint32
+	answer   func(Question) Answer
+	maxTTL   uint32
 	address  netip.AddrPort
 	udp, tcp *dns.Server
 	done     sync.WaitGroup
 }
 
-// maxAnswers is how many addresses of one family an answer holds at most, as with an ALB.
-const maxAnswers = 8
-
 // Listen starts a server. Close it.
 func Listen(o Options) (*Server, error) {
-	if o.Lookup == nil {
-		return nil, errors.New("dns: a lookup function is needed")
+	if o.Answer == nil {
+		return nil, errors.New("dns: a function that answers is needed")
 	}
-	s := &Server{lookup: o.Lookup, ttl: uint32(o.TTL / time.Second)}
-	if s.ttl == 0 {
-		s.ttl = 1
-	}
-	if len(o.Zones) == 0 {
-		o.Zones = []string{"amazonaws.com"}
-	}
-	for _, z := range o.Zones {
-		s.zones = append(s.zones, dns.CanonicalName(z))
-	}
+	s := &Server{answer: o.Answer, maxTTL: uint32(o.MaxTTL / time.Second)}
 	if o.Address == "" {
 		o.Address = "127.0.0.1:0"
 	}
@@ -118,11 +97,6 @@ func (s *Server) Close() error {
 	return err
 }
 
-// Lookup answers in process what the server would.
-func (s *Server) Lookup(name string) ([]netip.Addr, bool) {
-	return s.lookup(strings.ToLower(strings.TrimSuffix(name, ".")))
-}
-
 // Resolver is a resolver that asks this server, for the standard library's dialers.
 func (s *Server) Resolver() *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
@@ -133,78 +107,73 @@ func (s *Server) Resolver() *net.Resolver {
 
 // ServeDNS implements dns.Handler.
 func (s *Server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
-	m := new(dns.Msg).SetReply(q)
-	m.Authoritative = true
-	if q.Opcode != dns.OpcodeQuery || len(q.Question) != 1 {
-		m.SetRcode(q, dns.RcodeNotImplemented)
-	} else {
-		s.answer(m, q.Question[0])
+	m := s.reply(q)
+	size := dns.MinMsgSize
+	if o := q.IsEdns0(); o != nil {
+		size = max(size, int(o.UDPSize()))
 	}
 	if _, udp := w.RemoteAddr().(*net.UDPAddr); udp {
-		size := dns.MinMsgSize
-		if o := q.IsEdns0(); o != nil {
-			size = max(size, int(o.UDPSize()))
-		}
 		m.Truncate(size)
 	}
 	_ = w.WriteMsg(m) // a client that is gone asks again
 }
 
-func (s *Server) answer(m *dns.Msg, q dns.Question) {
-	name := dns.CanonicalName(q.Name)
-	zone := s.zone(name)
-	addresses, exists := s.Lookup(q.Name)
-	switch {
-	case exists:
-		m.Answer = s.records(q, addresses)
-	case name == zone:
-		if q.Qtype == dns.TypeSOA {
-			m.Answer = []dns.RR{s.soa(zone)}
-			return
-		}
-	case zone != "":
-		m.Rcode = dns.RcodeNameError
-	default:
-		m.Authoritative = false
-		m.Rcode = dns.RcodeRefused
-		return
+func (s *Server) reply(q *dns.Msg) *dns.Msg {
+	m := new(dns.Msg).SetReply(q)
+	if q.Opcode != dns.OpcodeQuery || len(q.Question) != 1 {
+		return m.SetRcode(q, dns.RcodeNotImplemented)
 	}
-	if len(m.Answer) == 0 && zone != "" {
-		m.Ns = []dns.RR{s.soa(zone)}
-	}
-}
-
-// zone is the zone of ours that a name is in, empty for none.
-func (s *Server) zone(name string) string {
-	for _, z := range s.zones {
-		if dns.IsSubDomain(z, name) {
-			return z
+	from, subnet := clientSubnet(q)
+	a := s.answer(Question{Name: canonical(q.Question[0].Name), Type: dns.TypeToString[q.Question[0].Qtype], From: from})
+	m.Rcode = a.Status.rcode()
+	m.Authoritative = a.Authoritative
+	m.Answer, m.Ns = s.records(a.Records), s.records(a.Authority)
+	if len(m.Answer) > 0 && m.Answer[0].Header().Name != q.Question[0].Name {
+		for _, r := range m.Answer { // in the spelling of the question, as clients that mix cases expect
+			if dns.CanonicalName(r.Header().Name) == dns.CanonicalName(q.Question[0].Name) {
+				r.Header().Name = q.Question[0].Name
+			}
 		}
 	}
-	return ""
+	if o := q.IsEdns0(); o != nil {
+		m.SetEdns0(o.UDPSize(), o.Do())
+		if subnet != nil {
+			e := m.IsEdns0()
+			e.Option = append(e.Option, &dns.EDNS0_SUBNET{
+				Code: dns.EDNS0SUBNET, Family: subnet.Family, SourceNetmask: subnet.SourceNetmask, SourceScope: subnet.SourceNetmask, Address: subnet.Address,
+			})
+		}
+	}
+	return m
 }
 
-func (s *Server) records(q dns.Question, addresses []netip.Addr) []dns.RR {
+// clientSubnet is where a question says that it comes from (RFC 7871).
+func clientSubnet(q *dns.Msg) (netip.Addr, *dns.EDNS0_SUBNET) {
+	o := q.IsEdns0()
+	if o == nil {
+		return netip.Addr{}, nil
+	}
+	for _, option := range o.Option {
+		if subnet, ok := option.(*dns.EDNS0_SUBNET); ok {
+			from, _ := netip.AddrFromSlice(subnet.Address)
+			return from.Unmap(), subnet
+		}
+	}
+	return netip.Addr{}, nil
+}
+
+// records puts records into wire form; what is none is left out.
+func (s *Server) records(in []Record) []dns.RR {
 	var out []dns.RR
-	for _, a := range addresses {
-		h := dns.RR_Header{Name: q.Name, Class: dns.ClassINET, Ttl: s.ttl}
-		switch {
-		case len(out) == maxAnswers:
-		case a.Is4() && (q.Qtype == dns.TypeA || q.Qtype == dns.TypeANY):
-			h.Rrtype = dns.TypeA
-			out = append(out, &dns.A{Hdr: h, A: a.AsSlice()})
-		case a.Is6() && (q.Qtype == dns.TypeAAAA || q.Qtype == dns.TypeANY):
-			h.Rrtype = dns.TypeAAAA
-			out = append(out, &dns.AAAA{Hdr: h, AAAA: a.AsSlice()})
+	for _, r := range in {
+		ttl := r.TTL
+		if s.maxTTL > 0 {
+			ttl = min(ttl, s.maxTTL)
+		}
+		rr, err := parse(r, ttl, s.maxTTL)
+		if err == nil && rr != nil {
+			out = append(out, rr)
 		}
 	}
 	return out
-}
-
-// soa is what makes negative answers cacheable, for as short as positive ones.
-func (s *Server) soa(zone string) dns.RR {
-	return &dns.SOA{
-		Hdr: dns.RR_Header{Name: zone, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: s.ttl},
-		Ns:  "ns." + zone, Mbox: "hostmaster." + zone, Serial: 1, Refresh: 7200, Retry: 900, Expire: 1209600, Minttl: s.ttl,
-	}
 }

@@ -5,7 +5,9 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	wire "github.com/miekg/dns"
 	"go.uber.org/goleak"
@@ -21,15 +23,41 @@ func start(t *testing.T) *dns.Server {
 	for i := range many {
 		many[i] = netip.AddrFrom4([4]byte{127, 70, 0, byte(i)})
 	}
-	names := map[string][]netip.Addr{
-		"web-1.us-west-2.elb.amazonaws.com":  {netip.MustParseAddr("127.70.1.2")},
-		"dual-1.us-west-2.elb.amazonaws.com": {netip.MustParseAddr("127.70.1.3"), netip.MustParseAddr("::ffff:127.70.1.3")},
-		"many-1.us-west-2.elb.amazonaws.com": many,
-		"www.example.com":                    {netip.MustParseAddr("127.70.1.2")},
+	at := func(name, kind string, values ...string) []dns.Record {
+		var out []dns.Record
+		for _, v := range values {
+			out = append(out, dns.Record{Name: name, Type: kind, TTL: 60, Value: v})
+		}
+		return out
 	}
-	s, err := dns.Listen(dns.Options{Lookup: func(name string) ([]netip.Addr, bool) {
-		a, ok := names[name]
-		return a, ok
+	var addresses []string
+	for _, a := range many {
+		addresses = append(addresses, a.String())
+	}
+	soa := at("amazonaws.com.", "SOA", "ns.amazonaws.com. hostmaster.amazonaws.com. 1 7200 900 1209600 86400")
+	records := map[string][]dns.Record{
+		"web-1.us-west-2.elb.amazonaws.com. A":     at("web-1.us-west-2.elb.amazonaws.com.", "A", "127.70.1.2"),
+		"dual-1.us-west-2.elb.amazonaws.com. AAAA": at("dual-1.us-west-2.elb.amazonaws.com.", "AAAA", "::ffff:127.70.1.3"),
+		"many-1.us-west-2.elb.amazonaws.com. A":    at("many-1.us-west-2.elb.amazonaws.com.", "A", addresses...),
+		"amazonaws.com. SOA":                       soa,
+		`\052.example.com. TXT`:                    at(`\052.example.com.`, "TXT", `"a\040b" "c"`),
+		"www.example.com. CNAME":                   at("www.example.com.", "CNAME", "web.example.net"),
+	}
+	s, err := dns.Listen(dns.Options{MaxTTL: 5 * time.Second, Answer: func(q dns.Question) dns.Answer {
+		if q.Name == "who.example.com." && q.From.IsValid() {
+			return dns.Answer{Records: at(q.Name, "A", q.From.String())}
+		}
+		found := dns.Answer{Records: records[q.Name+" "+q.Type], Authoritative: true}
+		switch {
+		case len(found.Records) > 0:
+		case strings.HasPrefix(q.Name, "web-1."), strings.HasPrefix(q.Name, "dual-1."):
+			found.Authority = soa
+		case strings.HasSuffix(q.Name, "amazonaws.com."):
+			found.Status, found.Authority = dns.NoName, soa
+		default:
+			found.Status, found.Authoritative = dns.Refused, false
+		}
+		return found
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -57,10 +85,10 @@ func TestAnswers(t *testing.T) {
 		{"WEB-1.us-west-2.ELB.amazonaws.com.", wire.TypeA, wire.RcodeSuccess, []string{"127.70.1.2"}, 1, false},
 		{"web-1.us-west-2.elb.amazonaws.com.", wire.TypeAAAA, wire.RcodeSuccess, nil, 0, true},
 		{"dual-1.us-west-2.elb.amazonaws.com.", wire.TypeAAAA, wire.RcodeSuccess, []string{"127.70.1.3"}, 1, false},
-		{"many-1.us-west-2.elb.amazonaws.com.", wire.TypeA, wire.RcodeSuccess, nil, 8, false},
+		{"many-1.us-west-2.elb.amazonaws.com.", wire.TypeA, wire.RcodeSuccess, nil, 12, false},
 		{"gone-1.us-west-2.elb.amazonaws.com.", wire.TypeA, wire.RcodeNameError, nil, 0, true},
 		{"amazonaws.com.", wire.TypeSOA, wire.RcodeSuccess, nil, 1, false},
-		{"www.example.com.", wire.TypeA, wire.RcodeSuccess, []string{"127.70.1.2"}, 1, false},
+		{"www.example.com.", wire.TypeCNAME, wire.RcodeSuccess, nil, 1, false},
 		{"example.org.", wire.TypeA, wire.RcodeRefused, nil, 0, false},
 	} {
 		for _, network := range []string{"udp", "tcp"} {
@@ -76,6 +104,9 @@ func TestAnswers(t *testing.T) {
 					got = append(got, r.A.String())
 				case *wire.AAAA:
 					got = append(got, r.AAAA.String())
+				}
+				if h := r.Header(); h.Ttl != 5 || !strings.EqualFold(h.Name, tc.name) {
+					t.Errorf("%s: TTL %d of %s", tc.name, h.Ttl, h.Name)
 				}
 			}
 			if m.Rcode != tc.rcode || len(m.Answer) != tc.records || tc.answers != nil && !slices.Equal(got, tc.answers) || (len(m.Ns) == 1) != tc.soa {
@@ -102,9 +133,59 @@ func TestTheStandardResolverUnderstandsTheServer(t *testing.T) {
 func TestOnlyLoopbackAddressesAreServed(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"0.0.0.0:0", "192.0.2.1:53", "nonsense"} {
-		if s, err := dns.Listen(dns.Options{Address: address, Lookup: func(string) ([]netip.Addr, bool) { return nil, false }}); err == nil {
+		if s, err := dns.Listen(dns.Options{Address: address, Answer: func(dns.Question) dns.Answer { return dns.Answer{} }}); err == nil {
 			_ = s.Close()
 			t.Errorf("%s was accepted", address)
 		}
+	}
+}
+
+func exchange(t *testing.T, s *dns.Server, m *wire.Msg) *wire.Msg {
+	t.Helper()
+	var c wire.Client
+	answer, _, err := c.Exchange(m, s.Address().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+func TestEscapesAreThoseOfTheCallers(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	m := exchange(t, s, new(wire.Msg).SetQuestion("*.example.com.", wire.TypeTXT))
+	if txt, ok := m.Answer[0].(*wire.TXT); !ok || !slices.Equal(txt.Txt, []string{"a b", "c"}) || txt.Hdr.Name != "*.example.com." {
+		t.Errorf("got %v", m)
+	}
+	m = exchange(t, s, new(wire.Msg).SetQuestion("www.example.com.", wire.TypeCNAME))
+	if cname, ok := m.Answer[0].(*wire.CNAME); !ok || cname.Target != "web.example.net." {
+		t.Errorf("got %v", m)
+	}
+}
+
+func TestAQuestionTellsWhereItComesFrom(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	q := new(wire.Msg).SetQuestion("who.example.com.", wire.TypeA).SetEdns0(1232, false)
+	q.IsEdns0().Option = []wire.EDNS0{&wire.EDNS0_SUBNET{Code: wire.EDNS0SUBNET, Family: 1, SourceNetmask: 32, Address: net.IPv4(10, 0, 1, 2)}}
+	m := exchange(t, s, q)
+	if a, ok := m.Answer[0].(*wire.A); !ok || a.A.String() != "10.0.1.2" || m.IsEdns0() == nil || len(m.IsEdns0().Option) != 1 {
+		t.Errorf("got %v", m)
+	}
+}
+
+func TestTheMinimumOfANegativeAnswerIsBounded(t *testing.T) {
+	t.Parallel()
+	m := exchange(t, start(t), new(wire.Msg).SetQuestion("gone.amazonaws.com.", wire.TypeA))
+	if soa, ok := m.Ns[0].(*wire.SOA); !ok || soa.Minttl != 5 || soa.Hdr.Ttl != 5 {
+		t.Errorf("got %v", m)
+	}
+}
+
+func TestOddMessagesGetAnAnswer(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	if m := exchange(t, s, new(wire.Msg).SetNotify("example.com.")); m.Rcode != wire.RcodeNotImplemented {
+		t.Errorf("got %v", m)
 	}
 }

@@ -277,7 +277,8 @@ func (s *Service) aliasTarget(r *account.RecordSet) (within, found bool) {
 	address := r.Type == "A" || r.Type == "AAAA"
 	if r.Alias.HostedZoneID == acceleratorZone {
 		within = account.WithinDomain(r.Alias.DNSName, "awsglobalaccelerator.com.")
-		return within, within && address
+		_, _, found = s.account.AcceleratorNamed(strings.TrimSuffix(r.Alias.DNSName, "."))
+		return within, found && address
 	}
 	tail := ".elb.amazonaws.com."
 	if s.account.Partition == "aws-cn" {

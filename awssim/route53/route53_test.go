@@ -117,6 +117,7 @@ func balance(s *Service) {
 	s.account.AddLoadBalancer(&account.LoadBalancer{
 		ARN: "arn:alb", Name: "web", Type: "application", DNSName: "web-1234567890.us-west-2.elb.amazonaws.com", HostedZone: application,
 	})
+	s.account.AddAccelerator(&account.Accelerator{ARN: "arn:accelerator", DNSName: "a0123456789abcdef.awsglobalaccelerator.com"})
 	s.account.AddLoadBalancer(&account.LoadBalancer{
 		ARN: "arn:nlb", Name: "net", Type: "network", DNSName: "net-0123456789abcdef.elb.us-west-2.amazonaws.com", HostedZone: network,
 	})
@@ -165,6 +166,7 @@ func TestABatchIsRefusedAsAWhole(t *testing.T) {
 		{"alias to nothing", []types.Change{alias("n.example.com", "A", "Z1H1FL5HABSF5", "gone-1.us-west-2.elb.amazonaws.com")}, "", "[Tried to create an alias that targets gone-1.us-west-2.elb.amazonaws.com., type A in zone Z1H1FL5HABSF5, but that target was not found]"},
 		{"alias by another region's zone", []types.Change{alias("n.example.com", "A", "Z35SXDOTRQ7X7K", "web-1234567890.us-west-2.elb.amazonaws.com")}, "", "[Tried to create an alias that targets web-1234567890.us-west-2.elb.amazonaws.com., type A in zone Z35SXDOTRQ7X7K, but the alias target name does not lie within the target zone]"},
 		{"alias by the other type's zone", []types.Change{alias("n.example.com", "A", "Z18D5FSROUN65G", "web-1234567890.us-west-2.elb.amazonaws.com")}, "", "[Tried to create an alias that targets web-1234567890.us-west-2.elb.amazonaws.com., type A in zone Z18D5FSROUN65G, but the alias target name does not lie within the target zone]"},
+		{"alias to no accelerator", []types.Change{alias("n.example.com", "A", acceleratorZone, "a0000000000000000.awsglobalaccelerator.com")}, "", ""},
 		{"alias of type TXT", []types.Change{alias("n.example.com", "TXT", "Z1H1FL5HABSF5", "web-1234567890.us-west-2.elb.amazonaws.com")}, "", ""},
 		{"alias to another type", []types.Change{alias("n.example.com", "AAAA", exampleZone, "there.example.com")}, "", "[Tried to create an alias that targets there.example.com., type AAAA in zone Z0A1DE00000001, but that target was not found]"},
 		{"alias to itself", []types.Change{alias("n.example.com", "A", exampleZone, "n.example.com")}, "", ""},

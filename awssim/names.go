@@ -1,0 +1,57 @@
+package awssim
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/dns"
+	"github.com/k8s-lbc/lbc/awssim/resolver"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// patience is the longest time to live of DNS answers but in real time: nobody waits for a minute in a simulation.
+const patience = time.Second
+
+// startDNS starts the DNS server. The data plane runs.
+func (s *Simulator) startDNS(o Options) error {
+	s.resolver = resolver.New(resolver.Options{
+		Account: s.Account, Nodes: s.nodes, Others: s.lookupProvider, Random: rand.IntN,
+	})
+	options := dns.Options{Address: o.DNS, Answer: s.resolver.Answer, MaxTTL: patience}
+	if o.Profile.Name == account.Real().Name {
+		options.MaxTTL = 0
+	}
+	server, err := dns.Listen(options)
+	s.dns = server
+	return err
+}
+
+// nodes are where a load balancer answers. On this machine it has one address for all of its zones; on the virtual network
+// each zone has its own.
+func (s *Simulator) nodes(arn string) []resolver.Node {
+	outside := s.Plane.AddressesOf(arn)
+	if len(outside) == 0 {
+		return nil
+	}
+	s.Account.Lock()
+	lb := s.Account.LoadBalancers[arn]
+	public, v4 := lb != nil && lb.Scheme == stack.InternetFacing, lb != nil && lb.IPAddressType != stack.DualstackWithoutIPv4
+	s.Account.Unlock()
+	var nodes []resolver.Node
+	for _, z := range s.Plane.Zones(arn) {
+		n := resolver.Node{Zone: z.Name, InService: z.InService, Outside: outside}
+		address := z.Private
+		if public {
+			address = z.Public
+		}
+		for _, a := range []netip.Addr{address, z.IPv6} {
+			if a.IsValid() && (v4 || a.Is6()) {
+				n.Inside = append(n.Inside, a)
+			}
+		}
+		nodes = append(nodes, n)
+	}
+	return nodes
+}
