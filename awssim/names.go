@@ -11,15 +11,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// patience is the longest time to live of DNS answers but in real time: nobody waits for a minute in a simulation.
-const patience = time.Second
+// shortTTL is the longest time to live of DNS answers but in real time: nobody waits for a minute in a simulation.
+const shortTTL = time.Second
 
 // startDNS starts the DNS server. The data plane runs.
 func (s *Simulator) startDNS(o Options) error {
 	s.resolver = resolver.New(resolver.Options{
 		Account: s.Account, Nodes: s.nodes, Others: s.lookupProvider, Random: rand.IntN,
 	})
-	options := dns.Options{Address: o.DNS, Answer: s.resolver.Answer, MaxTTL: patience}
+	options := dns.Options{Address: o.DNS, Answer: s.resolver.Answer, MaxTTL: shortTTL}
 	if o.Profile.Name == account.Real().Name {
 		options.MaxTTL = 0
 	}
