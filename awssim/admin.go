@@ -37,7 +37,7 @@ GET    /_sim/idp         the identity provider's users, knobs and counts; POST i
 GET    /_sim/public-keys/ID  the key that signs x-amzn-oidc-data
 GET    /_sim/iam         users, roles, policies; POST {"enforced":true,"attach":[{"policy":"P","role":"R"}],"detach":[…]} to change
                          (user, role or accessKey); GET, PUT, DELETE /_sim/iam/policies/NAME for a document
-GET    /_sim/instances/ID/latest/…  metadata of an instance, for AWS_EC2_METADATA_SERVICE_ENDPOINT
+GET    /_sim/instances/ID/latest/…  metadata of an instance, with tokens as of /latest/ itself, which is one instance's
 GET    /_sim/settings    clock, latency, throttling; POST {"latency":"50ms","throttle":true,"advance":"5m"} to change
 `
 
@@ -82,6 +82,7 @@ func (s *Simulator) administration() http.Handler {
 	mux.HandleFunc("GET /_sim/settings", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.settings()) })
 	mux.HandleFunc("POST /_sim/settings", s.postSettings)
 	s.identityPaths(mux)
+	s.administerIAM(mux)
 	return mux
 }
 

@@ -118,15 +118,15 @@ func (p *PodIdentity) open(claims token.Claims) (*podCredentials, *apierr.Error)
 	}, nil
 }
 
-// sessionName is eks-CLUSTER-POD-UUID; what is too long is cut in the middle part.
+// sessionName is eks-CLUSTER-POD-UUID; when that is too long, the longer of cluster and pod is cut.
 func sessionName(cluster, pod, uuid string) string {
 	const dashes = len("eks---")
-	room := longestSessionName - dashes - len(uuid)
-	if len(cluster) > room/2 {
-		cluster = cluster[:room/2]
-	}
-	if rest := room - len(cluster); len(pod) > rest {
-		pod = pod[:rest]
+	for len(cluster)+len(pod) > longestSessionName-dashes-len(uuid) {
+		if len(cluster) > len(pod) {
+			cluster = cluster[:len(cluster)-1]
+		} else {
+			pod = pod[:len(pod)-1]
+		}
 	}
 	return "eks-" + cluster + "-" + pod + "-" + uuid
 }

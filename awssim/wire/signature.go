@@ -15,6 +15,9 @@ import (
 // maxSkew is how far the time of a signature may be from the service's.
 const maxSkew = 5 * time.Minute
 
+// presignedLife is how long a signature in a URL is valid that does not say it.
+const presignedLife = 15 * time.Minute
+
 const signedTime = "20060102T150405Z"
 
 // verify checks a signature of version 4 by the secret of its access key. AWS General Reference, "Create a signed AWS API
@@ -34,7 +37,10 @@ func (s *Server) verify(r *request, signed scope) problem {
 	}
 	latest := maxSkew
 	if signed.presigned {
-		seconds, err := strconv.Atoi(r.form.Get("X-Amz-Expires"))
+		latest = presignedLife
+	}
+	if life := r.form.Get("X-Amz-Expires"); signed.presigned && life != "" {
+		seconds, err := strconv.Atoi(life)
 		if err != nil || seconds < 0 {
 			return badSignature
 		}

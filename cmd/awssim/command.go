@@ -37,6 +37,9 @@ type settings struct {
 	logs        string
 	buckets     string
 	idp         string
+	iam         bool
+	verify      bool
+	instance    string
 }
 
 func newCommand() *cobra.Command {
@@ -72,6 +75,9 @@ called, what exists and how to break it is under http://LISTEN/_sim/.`,
 	f.StringVar(&s.buckets, "buckets", "", "folder with a folder per S3 bucket in it: certificates of trust stores are read from it, and logs delivered to it unless --logs is given")
 	f.BoolVar(&s.throttle, "throttle", false, "throttle API calls by AWS's published token buckets")
 	f.StringVar(&s.idp, "idp", "", "address on loopback to serve an OpenID provider on, for authenticate actions, such as 127.0.0.1:4581; port 0 takes a free one (default: none)")
+	f.BoolVar(&s.iam, "iam", false, "enforce policies: refuse callers that the account file does not know, and let those without policies do nothing")
+	f.BoolVar(&s.verify, "verify-signatures", false, "verify the signatures of calls by the secrets of the account file's access keys and of sessions")
+	f.StringVar(&s.instance, "metadata-of", "", "id of the instance whose metadata is served under /latest/ (default: the first node's)")
 	if err := c.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"instant", "fast", "real"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag does not exist: a mistake in this function
 	}
@@ -94,9 +100,13 @@ func (s settings) run(ctx context.Context, out, problems io.Writer) (err error) 
 	if a, err := netip.ParseAddrPort(s.idp); s.idp != "" && (err != nil || !a.Addr().IsLoopback()) {
 		return fmt.Errorf("--idp: %q is not an address of this machine alone, such as 127.0.0.1:4581", s.idp)
 	}
+	if len(file.IAM.Users)+len(file.IAM.Roles) == 0 && (s.iam || s.verify) {
+		return errors.New("--iam, --verify-signatures: the account file describes neither users nor roles under iam, so nobody could call")
+	}
 	logger := log.New(problems, "awssim: ", log.LstdFlags)
 	sim, err := awssim.New(awssim.Options{
 		Seed: &file, Profile: profile, Latency: s.latency, Throttle: s.throttle, DataPlane: !s.noDataPlane, DNS: s.dns, LogDirectory: s.logs, Buckets: s.buckets, Logf: logger.Printf, IdentityProvider: s.idp,
+		Enforce: s.iam, Verify: s.verify, Instance: s.instance,
 	})
 	if err != nil {
 		return err
@@ -174,9 +184,20 @@ func welcome(sim *awssim.Simulator, address string) string {
 	if provider := sim.IdentityProvider(); provider != "" {
 		fmt.Fprintf(&b, "# sign-in         %s   (its names: %s/_sim/idp)\n", provider, url)
 	}
-	fmt.Fprintf(&b, `export AWS_ENDPOINT_URL=%s
-export AWS_REGION=%s AWS_DEFAULT_REGION=%s
-export AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE AWS_SECRET_ACCESS_KEY=simulated AWS_EC2_METADATA_DISABLED=true
-`, url, sim.Account.Region, sim.Account.Region)
+	fmt.Fprintf(&b, "export AWS_ENDPOINT_URL=%s\nexport AWS_REGION=%s AWS_DEFAULT_REGION=%s\n", url, sim.Account.Region, sim.Account.Region)
+	key := accessKey(sim.Seed())
+	fmt.Fprintf(&b, "export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s AWS_EC2_METADATA_DISABLED=true\n", key.ID, key.Secret)
 	return b.String()
+}
+
+// accessKey is the first one of the account whose secret is known, else one that is as good as any.
+func accessKey(f seed.File) seed.AccessKey {
+	for _, u := range f.IAM.Users {
+		for _, k := range u.Keys {
+			if k.Secret != "" {
+				return k
+			}
+		}
+	}
+	return seed.AccessKey{ID: "AKIAIOSFODNN7EXAMPLE", Secret: "simulated"}
 }

@@ -18,7 +18,7 @@ func TestTheCommandServesUntilItIsStopped(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{
 		"with a data plane": nil,
-		"APIs only":         {"--no-data-plane", "--profile", "instant", "--region", "eu-central-1", "--latency", "1ms", "--throttle"},
+		"APIs only":         {"--no-data-plane", "--profile", "instant", "--region", "eu-central-1", "--latency", "1ms", "--throttle", "--iam", "--verify-signatures"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
