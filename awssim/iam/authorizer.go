@@ -64,6 +64,13 @@ var mappings = map[string]map[string]mapping{
 	"route53":              zoneMappings,
 }
 
+func mappingOf(service, action string) mapping {
+	if m := mappings[service][action]; m != nil || service != "ec2" {
+		return m
+	}
+	return networkMappings[action]
+}
+
 // prefixes are the services whose actions policies name otherwise than their calls are signed.
 var prefixes = map[string]string{"tagging": "tag"}
 
@@ -105,7 +112,7 @@ func checksOf(a *account.Account, service, action string, in any) []check {
 		prefix = p
 	}
 	list := anything
-	if m := mappings[service][action]; m != nil {
+	if m := mappingOf(service, action); m != nil {
 		list = m(a, in)
 	}
 	named := make([]check, 0, len(list)+1)

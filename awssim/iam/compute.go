@@ -77,6 +77,7 @@ func computeARN(a *account.Account, path string) string {
 var computeKinds = map[string]string{
 	"vpc": "vpc", "subnet": "subnet", "rtb": "route-table", "igw": "internet-gateway", "sg": "security-group",
 	"sgr": "security-group-rule", "eni": "network-interface", "i": "instance", "pl": "prefix-list", "eipalloc": "elastic-ip",
+	"nat": "natgateway", "pcx": "vpc-peering-connection",
 }
 
 // resource is the check on a resource by its id.
