@@ -76,15 +76,13 @@ func (s *served) as(key, secret, token string) aws.Config {
 	}
 }
 
-func wantDenial(t *testing.T, err error, code string, status int, action string) {
+func wantDenial(t *testing.T, err error, want string, status int, action string) {
 	t.Helper()
 	var answer *awshttp.ResponseError
-	if !errors.As(err, &answer) || answer.HTTPStatusCode() != status || codeOf(err) != code || !strings.Contains(err.Error(), " is not authorized to perform: "+action+" ") {
-		t.Errorf("got %v, want %d %s for %s", err, status, code, action)
+	if !errors.As(err, &answer) || answer.HTTPStatusCode() != status || code(err) != want || !strings.Contains(err.Error(), " is not authorized to perform: "+action+" ") {
+		t.Errorf("got %v, want %d %s for %s", err, status, want, action)
 	}
 }
-
-func codeOf(err error) string { return code(err) }
 
 func TestThePublishedPolicyHoldsOverHTTP(t *testing.T) {
 	t.Parallel()
@@ -386,8 +384,11 @@ func TestTheMetadataServiceNeedsItsTokens(t *testing.T) {
 			r.Header.Set(k, v)
 		}
 		resp := wanted(s.http.Do(r))(t)
-		defer resp.Body.Close()
-		return resp.StatusCode, string(wanted(io.ReadAll(resp.Body))(t))
+		body := wanted(io.ReadAll(resp.Body))(t)
+		if err := resp.Body.Close(); err != nil {
+			t.Error(err)
+		}
+		return resp.StatusCode, string(body)
 	}
 	const token, question = "/latest/api/token", "/latest/meta-data/instance-id"
 	life := "X-aws-ec2-metadata-token-ttl-seconds"

@@ -76,7 +76,7 @@ func Verify(token string, keySet []byte) error {
 	if err := json.Unmarshal(keySet, &keys); err != nil {
 		return fmt.Errorf("keys of the issuer: %w", err)
 	}
-	signed, err := jose.ParseSigned(token, algorithms)
+	signed, err := jose.ParseSignedCompact(token, algorithms)
 	if err != nil {
 		return err
 	}

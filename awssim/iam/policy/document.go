@@ -108,7 +108,7 @@ func parse(text []byte, k kind) (*Document, error) {
 	for i, raw := range list {
 		s, err := statement(raw, k)
 		if err == nil && s.SID != "" && sids[s.SID] {
-			err = fmt.Errorf("Sid: %q is used already by another statement", s.SID)
+			err = fmt.Errorf("%s: %q is used already by another statement", "Sid", s.SID)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: Statement[%d].%w", k.name, i, err)
@@ -143,11 +143,11 @@ func statement(raw json.RawMessage, k kind) (Statement, error) {
 		return s, err
 	}
 	if effect != "Allow" && effect != "Deny" {
-		return s, fmt.Errorf("Effect: %q is neither Allow nor Deny", effect)
+		return s, fmt.Errorf("%s: %q is neither Allow nor Deny", "Effect", effect)
 	}
 	s.Deny = effect == "Deny"
 	if k.resources && !sidForm.MatchString(s.SID) {
-		return s, fmt.Errorf("Sid: %q holds more than letters and digits", s.SID)
+		return s, fmt.Errorf("%s: %q holds more than letters and digits", "Sid", s.SID)
 	}
 	return s, errors.Join(s.checkActions(), s.checkResources(k), s.checkPrincipals(k))
 }
