@@ -41,16 +41,19 @@ func (a *Account) SettleCertificates() {
 // settle makes the transitions of a certificate that are due: nothing else than time and DNS issues one.
 func (a *Account) settle(c *Certificate) {
 	now := a.Clock.Now()
+	if c.Status == "PENDING_VALIDATION" {
+		a.settlePending(c, now)
+	}
 	for c.Status == "ISSUED" && !c.NotAfter.IsZero() && !now.Before(c.NotAfter) {
-		if a.renewable(c, now) {
-			a.Renew(c, c.NotAfter)
-		} else {
+		if !a.renewable(c, now) {
 			c.Status = "EXPIRED"
+			return
 		}
+		a.Renew(c, c.NotAfter)
 	}
-	if c.Status != "PENDING_VALIDATION" {
-		return
-	}
+}
+
+func (a *Account) settlePending(c *Certificate, now time.Time) {
 	at, reason := a.issuance(c, now)
 	deadline := c.Created.Add(validationTimeout)
 	switch {
@@ -60,7 +63,7 @@ func (a *Account) settle(c *Certificate) {
 		c.Status, c.Issued = "ISSUED", at
 		c.NotBefore, c.NotAfter = at, at.Add(CertificateLife)
 	case !now.Before(deadline):
-		c.Status, c.TimedOut = "VALIDATION_TIMED_OUT", deadline
+		c.Status = "VALIDATION_TIMED_OUT"
 	}
 }
 

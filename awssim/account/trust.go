@@ -32,8 +32,7 @@ type Certificate struct {
 	Created          time.Time
 	Issued           time.Time
 	Imported         time.Time
-	IssuesAt         time.Time // a pending certificate is issued then, whatever DNS has; zero: when DNS proves its owner
-	TimedOut         time.Time
+	IssuesAt         time.Time         // a pending certificate is issued then, whatever DNS has; zero: when DNS proves its owner
 	Transparency     string            // preference for logging to certificate transparency logs: ENABLED, DISABLED; "" as ENABLED
 	Export           string            // ENABLED, DISABLED; "" as DISABLED
 	ValidationDomain map[string]string // by name, for validation by mail
