@@ -38,6 +38,12 @@ GET    /_sim/public-keys/ID  the key that signs x-amzn-oidc-data
 GET    /_sim/iam         users, roles, policies; POST {"enforced":true,"attach":[{"policy":"P","role":"R"}],"detach":[…]} to change
                          (user, role or accessKey); GET, PUT, DELETE /_sim/iam/policies/NAME for a document
 GET    /_sim/instances/ID/latest/…  metadata of an instance, with tokens as of /latest/ itself, which is one instance's
+GET    /_sim/quotas      quotas of all services; POST {"rules-per-security-group":5} to change
+GET    /_sim/timings     how long transitions take, and reads lag; POST {"load-balancer-active":"1m","stale":"5s"} to change
+GET    /_sim/trouble     what goes wrong besides fault rules; PUT to replace, DELETE to end: {"pageSize":1,"shuffle":true,
+                         "zonesOut":["us-west-2a"],"provisioning":[{"name":"k8s-*","state":"failed"}],"clockSkew":"10m",
+                         "flapping":[{"targetGroup":"web","target":"10.0.0.9","period":"10s"}],
+                         "certificatesStuck":true,"acceleratorsStuck":true,"changesStuck":true}
 GET    /_sim/settings    clock, latency, throttling; POST {"latency":"50ms","throttle":true,"advance":"5m"} to change
 `
 
@@ -79,6 +85,7 @@ func (s *Simulator) administration() http.Handler {
 		content, ok := s.Balancing.TrustStoreRevocation(r.PathValue("name")+"/"+r.PathValue("id"), id)
 		s.answerPEM(w, content, ok)
 	})
+	s.administerTrouble(mux)
 	mux.HandleFunc("GET /_sim/settings", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.settings()) })
 	mux.HandleFunc("POST /_sim/settings", s.postSettings)
 	s.identityPaths(mux)

@@ -5,6 +5,7 @@ package awssim
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -104,6 +105,7 @@ type Simulator struct {
 
 	seed     seed.File
 	handler  http.Handler
+	face     *wire.Server
 	dns      *dns.Server        // nil without a data plane
 	resolver *resolver.Resolver // nil without a data plane
 	toIDP    *http.Transport    // nil without a data plane
@@ -138,6 +140,9 @@ func New(o Options) (*Simulator, error) {
 	o.LogDirectory = cmp.Or(o.LogDirectory, o.Buckets)
 	s.Gate = gate.New(gate.Options{
 		Clock: o.Clock, Seed: o.Random, Keep: o.KeepCalls, Latency: o.Latency, Throttle: o.Throttle, Authorize: o.Authorize,
+		Foreign: func(ctx context.Context, d gate.Drift) error {
+			return s.face.Perform(ctx, d.Service, d.Action, d.Input)
+		},
 	})
 	s.Balancing = elbv2.New(s.Account, s.Gate)
 	s.Compute = ec2.New(s.Account, s.Gate)
@@ -162,7 +167,7 @@ func New(o Options) (*Simulator, error) {
 	}
 	face, err := wire.New(wire.Options{
 		Region: s.Account.Region, NewRequestID: s.Gate.NewRequestID, Authenticate: o.Authenticate, Refused: s.Gate.Refuse, Logf: o.Logf,
-		Secret: secret, Now: o.Clock.Now,
+		Secret: secret, Now: s.serviceTime,
 		Services: map[string]any{
 			"elasticloadbalancing": s.Balancing, "ec2": s.Compute, "acm": s.Trust, "sts": s.Identity, "tagging": s.Tagging,
 			"wafv2": s.Firewall, "waf-regional": s.Classic, "shield": s.Shield, "globalaccelerator": s.Edge,
@@ -172,6 +177,7 @@ func New(o Options) (*Simulator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("simulator: %w", err)
 	}
+	s.face = face
 	mux := http.NewServeMux()
 	mux.Handle("/", page.Front("/_sim/ui/", face))
 	mux.Handle("/_sim/", s.administration())
@@ -232,6 +238,9 @@ func (s *Simulator) Admits(network string, from, to netip.AddrPort) bool {
 	defer a.Unlock()
 	for id := range a.VPCs {
 		if n, ok := a.InterfaceAt(id, to.Addr()); ok {
+			if a.Trouble.ZoneOut(n.Zone) {
+				return false
+			}
 			return a.Permits(n.Groups, network, int32(to.Port()), from.Addr())
 		}
 	}

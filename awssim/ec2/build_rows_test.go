@@ -371,7 +371,9 @@ func TestPrefixListsAndPeersRefuseAsAWSDoes(t *testing.T) {
 		{"list of AWS's name", "InvalidParameterValue", create(func(in *ec2.CreateManagedPrefixListInput) { in.PrefixListName = aws.String("com.amazonaws.x") })},
 		{"list of no family", "InvalidParameterValue", create(func(in *ec2.CreateManagedPrefixListInput) { in.AddressFamily = aws.String("ipv4") })},
 		{"list of nothing", "InvalidParameterValue", create(func(in *ec2.CreateManagedPrefixListInput) { in.MaxEntries = aws.Int32(0) })},
-		{"list that is too long", "PrefixListMaxEntriesExceeded", create(func(in *ec2.CreateManagedPrefixListInput) { in.MaxEntries, in.Entries = aws.Int32(1), add("10.0.0.0/8", "11.0.0.0/8") })},
+		{"list that is too long", "PrefixListMaxEntriesExceeded", create(func(in *ec2.CreateManagedPrefixListInput) {
+			in.MaxEntries, in.Entries = aws.Int32(1), add("10.0.0.0/8", "11.0.0.0/8")
+		})},
 		{"entry of the other family", "InvalidParameterValue", create(func(in *ec2.CreateManagedPrefixListInput) { in.Entries = add("::/0") })},
 		{"too many lists", "PrefixListLimitExceeded", func(ctx context.Context, s *Service, _ built) error {
 			_ = s.account.SetQuota("prefix-lists", 0)

@@ -2,9 +2,11 @@ package gate
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/apierr"
@@ -25,8 +27,11 @@ type Fault struct {
 	Probability float64   `json:"probability,omitempty"` // of each strike; 0 means 1
 	From        time.Time `json:"from,omitzero"`         // on the simulator's clock
 	Until       time.Time `json:"until,omitzero"`
+	// For ends the rule so long after it struck first: a dependency that goes away, a key that was renewed.
+	For time.Duration `json:"for,omitempty"`
 
 	Latency time.Duration `json:"latency,omitempty"` // before the handler sees the call
+	Kind    string        `json:"kind,omitempty"`    // refuse as the service does in this case, see Kinds
 	Code    string        `json:"code,omitempty"`    // refuse with this AWS error code …
 	Message string        `json:"message,omitempty"`
 	Status  int           `json:"status,omitempty"` // … and HTTP status; 0 means 400
@@ -34,6 +39,14 @@ type Fault struct {
 	Delay   time.Duration `json:"delay,omitempty"`  // after the effect, before the answer
 	Lose    bool          `json:"lose,omitempty"`   // do it, then cut the connection instead of answering
 	Stale   time.Duration `json:"stale,omitempty"`  // answer a read as up to this long ago
+	Drift   *Drift        `json:"drift,omitempty"`  // somebody else makes this call just before
+}
+
+// Drift is a call that somebody else makes: the account changes under the caller's hands.
+type Drift struct {
+	Service string          `json:"service"`
+	Action  string          `json:"action"`
+	Input   json.RawMessage `json:"input,omitempty"` // fields as the SDK's input struct names them
 }
 
 // Validate says what is wrong with the rule, or nil.
@@ -43,19 +56,33 @@ func (f Fault) Validate() error {
 		return fmt.Errorf("fault %q: probability %v is not between 0 and 1", f.ID, f.Probability)
 	case f.Skip < 0 || f.Times < 0:
 		return fmt.Errorf("fault %q: skip and times must not be negative", f.ID)
-	case f.Latency < 0 || f.Delay < 0 || f.Stale < 0:
-		return fmt.Errorf("fault %q: latency, delay and stale must not be negative", f.ID)
+	case f.Latency < 0 || f.Delay < 0 || f.Stale < 0 || f.For < 0:
+		return fmt.Errorf("fault %q: latency, delay, stale and for must not be negative", f.ID)
+	case f.Kind != "" && kinds[f.Kind] == nil:
+		return fmt.Errorf("fault %q: kind %q does not exist, use one of %s", f.ID, f.Kind, strings.Join(Kinds(), ", "))
+	case f.Kind != "" && f.Code != "":
+		return fmt.Errorf("fault %q: give a kind or a code, not both", f.ID)
+	case f.Drift != nil && (f.Drift.Service == "" || f.Drift.Action == ""):
+		return fmt.Errorf("fault %q: drift needs a service and an action", f.ID)
 	case f.Status != 0 && (f.Status < 400 || f.Status > 599):
 		return fmt.Errorf("fault %q: status %d is not that of an error, use 400 to 599", f.ID, f.Status)
 	case f.Status != 0 && f.Code == "":
 		return fmt.Errorf("fault %q: status %d needs a code, such as InternalFailure", f.ID, f.Status)
-	case f.Code == "" && f.Latency == 0 && f.Delay == 0 && f.Stale == 0 && !f.Reset && !f.Lose:
-		return fmt.Errorf("fault %q does nothing: give a code, latency, delay, stale, reset or lose", f.ID)
+	case f.Kind+f.Code == "" && f.Latency == 0 && f.Delay == 0 && f.Stale == 0 && !f.Reset && !f.Lose && f.Drift == nil:
+		return fmt.Errorf("fault %q does nothing: give a kind, code, latency, delay, stale, drift, reset or lose", f.ID)
 	}
 	return nil
 }
 
-func (f Fault) refusal() error {
+// refusal is the answer to a call of the service that the rule refuses.
+func (f Fault) refusal(service string) error {
+	if f.Kind != "" {
+		e := *kinds[f.Kind](service)
+		if f.Message != "" {
+			e.Message = f.Message
+		}
+		return &e
+	}
 	status, message := f.Status, f.Message
 	if status == 0 {
 		status = http.StatusBadRequest
@@ -76,6 +103,7 @@ type FaultStatus struct {
 type faultState struct {
 	Fault
 	selected, struck int
+	first            time.Time             // when it struck first
 	memory           map[string]remembered // answers for stale reads
 }
 
@@ -149,8 +177,14 @@ func (g *Gate) strike(call *Call, in *parameters) Fault {
 		if s.selected <= s.Skip || (s.Times > 0 && s.struck >= s.Times) {
 			continue
 		}
+		if s.For > 0 && s.struck > 0 && call.Time.Sub(s.first) >= s.For {
+			continue
+		}
 		if s.Probability > 0 && s.Probability < 1 && g.random.Float64() >= s.Probability {
 			continue
+		}
+		if s.struck == 0 {
+			s.first = call.Time
 		}
 		s.struck++
 		return s.Fault

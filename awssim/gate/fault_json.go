@@ -16,11 +16,12 @@ type faultText struct {
 	Latency string `json:"latency,omitempty"`
 	Delay   string `json:"delay,omitempty"`
 	Stale   string `json:"stale,omitempty"`
+	For     string `json:"for,omitempty"`
 }
 
 // MarshalJSON writes durations as text.
 func (f Fault) MarshalJSON() ([]byte, error) {
-	text := faultText{faultFields: faultFields(f), Latency: durationText(f.Latency), Delay: durationText(f.Delay), Stale: durationText(f.Stale)}
+	text := faultText{faultFields: faultFields(f), Latency: durationText(f.Latency), Delay: durationText(f.Delay), Stale: durationText(f.Stale), For: durationText(f.For)}
 	return json.Marshal(text)
 }
 
@@ -43,7 +44,7 @@ func (f *Fault) UnmarshalJSON(b []byte) error {
 	for _, d := range []struct {
 		name, text string
 		into       *time.Duration
-	}{{"latency", text.Latency, &read.Latency}, {"delay", text.Delay, &read.Delay}, {"stale", text.Stale, &read.Stale}} {
+	}{{"latency", text.Latency, &read.Latency}, {"delay", text.Delay, &read.Delay}, {"stale", text.Stale, &read.Stale}, {"for", text.For, &read.For}} {
 		if d.text == "" {
 			continue
 		}

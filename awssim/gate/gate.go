@@ -28,6 +28,8 @@ type Options struct {
 	Latency   time.Duration // added to every call
 	Throttle  bool          // apply AWS's published token buckets
 	Authorize Authorizer    // nil: everything is allowed
+	// Foreign makes the calls of Fault.Drift; nil: such a rule fails the calls that it strikes.
+	Foreign func(context.Context, Drift) error
 }
 
 // Authorizer decides whether a call is allowed, after throttling and before the handler sees it. It returns the denial as
@@ -38,6 +40,7 @@ type Authorizer func(ctx context.Context, service, action, caller string, in any
 type Gate struct {
 	clock     clock.Clock
 	authorize Authorizer
+	foreign   func(context.Context, Drift) error
 	calls     *record
 
 	mu       sync.Mutex // guards what follows
@@ -59,6 +62,7 @@ func New(o Options) *Gate {
 	g := &Gate{
 		clock:     o.Clock,
 		authorize: o.Authorize,
+		foreign:   o.Foreign,
 		calls:     newRecord(o.Keep),
 		random:    rand.New(rand.NewPCG(o.Seed, 0x6c6263)),
 		latency:   o.Latency,
@@ -162,10 +166,10 @@ func (g *Gate) run(ctx context.Context, call *Call, f func(context.Context) (any
 	switch {
 	case fault.Reset:
 		return nil, ErrDropped
-	case fault.Code != "":
-		return nil, fault.refusal()
+	case fault.Kind+fault.Code != "":
+		return nil, fault.refusal(call.Service)
 	}
-	if g.authorize != nil {
+	if g.authorize != nil && !drifting(call.Caller) {
 		if err := g.authorize(ctx, call.Service, call.Action, call.Caller, call.Input); err != nil {
 			return nil, err
 		}
@@ -173,6 +177,11 @@ func (g *Gate) run(ctx context.Context, call *Call, f func(context.Context) (any
 	if fault.Stale > 0 {
 		if out, ok := g.remembered(fault.ID, fault.Stale, call, lazy); ok {
 			return out, nil
+		}
+	}
+	if fault.Drift != nil {
+		if err := g.drift(ctx, fault); err != nil {
+			return nil, err
 		}
 	}
 	out, err := f(ctx)
@@ -192,10 +201,30 @@ func (g *Gate) run(ctx context.Context, call *Call, f func(context.Context) (any
 func (g *Gate) admit(call *Call, in *parameters) (Fault, time.Duration, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if drifting(call.Caller) {
+		return Fault{}, 0, nil
+	}
 	if g.throttle != nil && !g.throttle.take(g.clock.Now(), call.Service, call.Action, in) {
 		return Fault{}, 0, throttled(call.Service)
 	}
 	return g.strike(call, in), g.latency, nil
+}
+
+// DriftCaller is who makes the calls of Fault.Drift; no fault and no bucket stops them.
+const DriftCaller = "drift"
+
+func drifting(caller string) bool { return caller == DriftCaller }
+
+// drift makes the call that a rule lets somebody else make.
+func (g *Gate) drift(ctx context.Context, f Fault) error {
+	if g.foreign == nil {
+		return fmt.Errorf("fault %s: nobody can make the call %s %s here", f.ID, f.Drift.Service, f.Drift.Action)
+	}
+	ctx = WithRequestID(WithCaller(ctx, DriftCaller), g.NewRequestID())
+	if err := g.foreign(ctx, *f.Drift); err != nil {
+		return fmt.Errorf("fault %s: the call %s %s failed: %w", f.ID, f.Drift.Service, f.Drift.Action, err)
+	}
+	return nil
 }
 
 // wait lets d pass on the gate's clock, or returns the context's error.

@@ -11,63 +11,104 @@ import (
 // rate is a token bucket's size and refill per second.
 type rate struct{ capacity, refill float64 }
 
-// The categories of the Elastic Load Balancing API (user guide, "Throttling for the Elastic Load Balancing API"). All actions
-// also share the account's bucket.
-var (
-	balancingAccount   = rate{40, 10}
-	balancingIntensive = rate{10, 0.2}
-	balancingTargets   = rate{20, 4}
-	balancingReads     = rate{40, 10}
-	balancingWrites    = rate{20, 3}
-)
+// budget is how a service charges its calls: all of them to one bucket, if it has one, and each to that of its category.
+type budget struct {
+	shared   rate                                                      // of all calls; the zero value: none
+	category func(action string, in *parameters) (name string, r rate) // nil: none
+}
 
-// The categories of the EC2 API (developer guide, "Request throttling"); each action has its own bucket of its category's size.
-var (
-	computeReads      = rate{100, 20}
-	computeUnfiltered = rate{50, 10}
-	computeWrites     = rate{50, 5}
-	computeTags       = rate{100, 10}
-	computeInterfaces = rate{100, 5}
-)
-
-// Actions that are not in the general category of reads ("Describe…", "Get…", "List…") or writes (all else).
-var (
-	balancingSpecial = map[string]string{
-		"CreateLoadBalancer": "intensive", "SetSubnets": "intensive",
-		"RegisterTargets": "targets", "DeregisterTargets": "targets",
-	}
-	balancingRates = map[string]rate{
-		"intensive": balancingIntensive, "targets": balancingTargets, "reads": balancingReads, "writes": balancingWrites,
-	}
-	computeSpecial = map[string]rate{
-		"CreateTags": computeTags, "DeleteTags": computeTags, "CreateNetworkInterface": computeInterfaces,
-	}
-	// Without a filter and without paging these cost more; ids alone count as unfiltered.
-	computeUnfilteredReads = map[string]bool{
-		"DescribeInstances": true, "DescribeNetworkInterfaces": true, "DescribeSecurityGroups": true,
-	}
-	otherRates = map[string]rate{"sts": {600, 600}, "tagging": {15, 15}}
-	trustRates = map[string]rate{
+// budgets are the published ones, and estimates where AWS publishes none.
+var budgets = map[string]budget{
+	// User guide, "Throttling for the Elastic Load Balancing API".
+	"elasticloadbalancing": {shared: rate{40, 10}, category: byCategory(balancingCategories, rate{40, 10}, rate{20, 3})},
+	// Developer guide, "Request throttling": each action has a bucket of its own, of its category's size.
+	"ec2": {category: computeCategory},
+	"acm": {category: perAction(map[string]rate{
 		"RequestCertificate": {5, 5}, "ImportCertificate": {5, 5}, "DeleteCertificate": {5, 5},
-	}
-	trustDefault = rate{10, 10}
-)
+	}, rate{10, 10}, rate{10, 10})},
+	"wafv2":             {category: perAction(firewallRates, rate{5, 5}, rate{1, 1})},
+	"waf-regional":      {category: perAction(firewallRates, rate{5, 5}, rate{1, 1})},
+	"globalaccelerator": {category: byCategory(nil, rate{10, 10}, rate{5, 2})}, // estimate
+	"route53":           {shared: rate{5, 5}},
+	"shield":            {shared: rate{5, 5}},     // estimate
+	"tagging":           {shared: rate{15, 15}},   // estimate
+	"sts":               {shared: rate{600, 600}}, // estimate
+}
 
-// The quotas of AWS WAF, both generations (developer guides, "AWS WAF quotas"): per action, as those of ACM.
+// sized is a category with its size.
+type sized struct {
+	name string
+	rate
+}
+
 var (
+	balancingIntensive = sized{"intensive", rate{10, 0.2}}
+	balancingTargets   = sized{"targets", rate{20, 4}}
+	trustStoreCreation = sized{"trust store creation", rate{10, 0.2}}
+	trustStoreWrites   = sized{"trust store writes", rate{10, 0.2}}
+	trustStoreContents = sized{"trust store contents", rate{20, 4}}
+	trustStoreReads    = sized{"trust store reads", rate{40, 10}}
+
+	balancingCategories = map[string]sized{
+		"CreateLoadBalancer": balancingIntensive, "SetSubnets": balancingIntensive,
+		"RegisterTargets": balancingTargets, "DeregisterTargets": balancingTargets,
+		"CreateTrustStore":                  trustStoreCreation,
+		"AddTrustStoreRevocations":          trustStoreWrites,
+		"DeleteTrustStore":                  trustStoreWrites,
+		"ModifyTrustStore":                  trustStoreWrites,
+		"RemoveTrustStoreRevocations":       trustStoreWrites,
+		"DeleteSharedTrustStoreAssociation": trustStoreWrites,
+		"GetResourcePolicy":                 trustStoreContents,
+		"GetTrustStoreCaCertificatesBundle": trustStoreContents,
+		"GetTrustStoreRevocationContent":    trustStoreContents,
+		"DescribeTrustStoreAssociations":    trustStoreReads,
+		"DescribeTrustStoreRevocations":     trustStoreReads,
+		"DescribeTrustStores":               trustStoreReads,
+	}
 	firewallRates = map[string]rate{
 		"AssociateWebACL": {1, 0.5}, "DisassociateWebACL": {1, 0.5}, "GetWebACLForResource": {1, 1}, "ListResourcesForWebACL": {1, 1},
 	}
-	firewallReads  = rate{5, 5}
-	firewallWrites = rate{1, 1}
+	computeRates = map[string]rate{
+		"CreateTags": {100, 10}, "DeleteTags": {100, 10}, "CreateNetworkInterface": {100, 5},
+	}
+	// computeUnfiltered cost more without a filter and without paging; ids alone count as unfiltered.
+	computeUnfiltered = map[string]bool{
+		"DescribeInstances": true, "DescribeNetworkInterfaces": true, "DescribeSecurityGroups": true,
+	}
 )
 
-// AWS publishes no rates for Shield and Global Accelerator; these are estimates, per action.
-var (
-	shieldRate       = rate{5, 5}
-	acceleratorReads = rate{20, 20}
-	acceleratorWrite = rate{5, 2}
-)
+// byCategory shares a bucket among all reads and one among all writes, but for the special actions.
+func byCategory(special map[string]sized, reads, writes rate) func(string, *parameters) (string, rate) {
+	return func(action string, _ *parameters) (string, rate) {
+		if c, ok := special[action]; ok {
+			return c.name, c.rate
+		}
+		if isRead(action) {
+			return "reads", reads
+		}
+		return "writes", writes
+	}
+}
+
+// perAction gives each action a bucket of its own.
+func perAction(special map[string]rate, reads, writes rate) func(string, *parameters) (string, rate) {
+	return func(action string, _ *parameters) (string, rate) {
+		switch r, ok := special[action]; {
+		case ok:
+			return action, r
+		case isRead(action):
+			return action, reads
+		}
+		return action, writes
+	}
+}
+
+func computeCategory(action string, in *parameters) (string, rate) {
+	if computeUnfiltered[action] && unfiltered(in) {
+		return action + " unfiltered", rate{50, 10}
+	}
+	return perAction(computeRates, rate{100, 20}, rate{50, 5})(action, in)
+}
 
 type bucket struct {
 	rate
@@ -106,51 +147,16 @@ func (b *bucket) refill(now time.Time) {
 }
 
 func (b *buckets) charged(service, action string, in *parameters) []*bucket {
-	switch service {
-	case "elasticloadbalancing":
-		category := balancingSpecial[action]
-		if category == "" {
-			category = "writes"
-			if isRead(action) {
-				category = "reads"
-			}
-		}
-		return []*bucket{b.of(service, balancingAccount), b.of(service+"/"+category, balancingRates[category])}
-	case "ec2":
-		r, unfiltered := computeRate(action, in)
-		if unfiltered {
-			action += " unfiltered"
-		}
-		return []*bucket{b.of(service+"/"+action, r)}
-	case "acm":
-		r, ok := trustRates[action]
-		if !ok {
-			r = trustDefault
-		}
-		return []*bucket{b.of(service+"/"+action, r)}
-	case "wafv2", "waf-regional":
-		r, ok := firewallRates[action]
-		switch {
-		case ok:
-		case isRead(action):
-			r = firewallReads
-		default:
-			r = firewallWrites
-		}
-		return []*bucket{b.of(service+"/"+action, r)}
-	case "shield":
-		return []*bucket{b.of(service+"/"+action, shieldRate)}
-	case "globalaccelerator":
-		r := acceleratorWrite
-		if isRead(action) {
-			r = acceleratorReads
-		}
-		return []*bucket{b.of(service+"/"+action, r)}
+	budget := budgets[service]
+	var charged []*bucket
+	if budget.shared.capacity > 0 {
+		charged = append(charged, b.of(service, budget.shared))
 	}
-	if r, ok := otherRates[service]; ok {
-		return []*bucket{b.of(service, r)}
+	if budget.category != nil {
+		name, r := budget.category(action, in)
+		charged = append(charged, b.of(service+"/"+name, r))
 	}
-	return nil
+	return charged
 }
 
 func (b *buckets) of(key string, r rate) *bucket {
@@ -160,19 +166,6 @@ func (b *buckets) of(key string, r rate) *bucket {
 		b.byKey[key] = c
 	}
 	return c
-}
-
-func computeRate(action string, in *parameters) (r rate, withoutFilter bool) {
-	if r, ok := computeSpecial[action]; ok {
-		return r, false
-	}
-	if !isRead(action) {
-		return computeWrites, false
-	}
-	if computeUnfilteredReads[action] && unfiltered(in) {
-		return computeUnfiltered, true
-	}
-	return computeReads, false
 }
 
 func unfiltered(in *parameters) bool {
@@ -192,7 +185,7 @@ func isRead(action string) bool {
 }
 
 // throttled is the service's own refusal of one call too many.
-func throttled(service string) error {
+func throttled(service string) *apierr.Error {
 	switch service {
 	case "ec2":
 		return apierr.WithStatus(http.StatusServiceUnavailable, "RequestLimitExceeded", "Request limit exceeded.")

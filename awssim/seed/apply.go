@@ -24,7 +24,7 @@ func (f File) Apply(a *account.Account) error {
 		return fmt.Errorf("the file describes account %s in %s, not %s in %s", f.Account, f.Region, a.ID, a.Region)
 	}
 	for _, step := range []func(*account.Account) error{
-		f.applyZones, f.applyVPC, f.applyLists, f.applyGroups, f.applyNodes, f.applyCertificates, f.applyUserPools, f.applyHostedZones,
+		f.applyZones, f.applyVPC, f.applyLists, f.applyGroups, f.applyNodes, f.applyCertificates, f.applyPools, f.applyUserPools, f.applyHostedZones,
 		f.applyIAM,
 	} {
 		if err := step(a); err != nil {
@@ -96,7 +96,7 @@ func (f File) applyVPC(a *account.Account) error {
 
 func (f File) applyLists(a *account.Account) error {
 	for _, l := range f.PrefixLists {
-		list := &account.PrefixList{ID: l.ID, Name: l.Name, Owner: a.ID, MaxEntries: max(l.MaxEntries, len(l.Entries))}
+		list := &account.PrefixList{ID: l.ID, Name: l.Name, Owner: listOwner(a, l.Name), MaxEntries: max(l.MaxEntries, len(l.Entries))}
 		for _, e := range l.Entries {
 			list.Entries = append(list.Entries, netip.MustParsePrefix(e)) // validated
 		}

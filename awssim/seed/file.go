@@ -33,6 +33,9 @@ type File struct {
 	TargetGroups       []TargetGroup   `json:"targetGroups,omitempty"`
 	LoadBalancers      []LoadBalancer  `json:"loadBalancers,omitempty"`
 	IAM                IAM             `json:"iam,omitzero"`
+	IPAMPools          []IPAMPool      `json:"ipamPools,omitempty"`
+	CustomerPools      []CustomerPool  `json:"customerPools,omitempty"`
+	Quotas             map[string]int  `json:"quotas,omitempty"`             // by name, in place of AWS's defaults
 	ShieldSubscription string          `json:"shieldSubscription,omitempty"` // ACTIVE or INACTIVE
 
 	UserPools        []UserPool       `json:"userPools,omitempty"`

@@ -34,6 +34,7 @@ type settings struct {
 	noDataPlane bool
 	latency     time.Duration
 	throttle    bool
+	trouble     troubleFlags
 	logs        string
 	buckets     string
 	idp         string
@@ -78,6 +79,7 @@ called, what exists and how to break it is under http://LISTEN/_sim/.`,
 	f.BoolVar(&s.iam, "iam", false, "enforce policies: refuse callers that the account file does not know, and let those without policies do nothing")
 	f.BoolVar(&s.verify, "verify-signatures", false, "verify the signatures of calls by the secrets of the account file's access keys and of sessions")
 	f.StringVar(&s.instance, "metadata-of", "", "id of the instance whose metadata is served under /latest/ (default: the first node's)")
+	s.trouble.register(f)
 	if err := c.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"instant", "fast", "real"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag does not exist: a mistake in this function
 	}
@@ -93,6 +95,9 @@ func (s settings) run(ctx context.Context, out, problems io.Writer) (err error) 
 	profile, err := account.ProfileByName(s.profile)
 	if err != nil {
 		return fmt.Errorf("--profile: %w", err)
+	}
+	if profile, err = s.trouble.timed(profile); err != nil {
+		return err
 	}
 	if s.latency < 0 {
 		return fmt.Errorf("--latency: %s is negative", s.latency)
@@ -112,6 +117,9 @@ func (s settings) run(ctx context.Context, out, problems io.Writer) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, sim.Close()) }()
+	if err := s.trouble.apply(sim); err != nil {
+		return err
+	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("--listen: %w: another simulator, or another program; choose another address, or stop that one", err)

@@ -18,7 +18,8 @@ func TestTheCommandServesUntilItIsStopped(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{
 		"with a data plane": nil,
-		"APIs only":         {"--no-data-plane", "--profile", "instant", "--region", "eu-central-1", "--latency", "1ms", "--throttle", "--iam", "--verify-signatures"},
+		"APIs only": {"--no-data-plane", "--profile", "instant", "--region", "eu-central-1", "--latency", "1ms", "--throttle", "--iam", "--verify-signatures",
+			"--quota", "vpcs=7,subnets-per-vpc=8", "--timing", "draining=3s", "--stale", "2s", "--fault", `{"id":"f","kind":"denied","service":"shield"}`, "--trouble", `{"pageSize":1}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -60,12 +61,41 @@ func TestTheCommandServesUntilItIsStopped(t *testing.T) {
 			if args != nil && (exports["AWS_REGION"] != "eu-central-1" || !settings.Throttle || settings.Latency != "1ms" || settings.Profile != "instant") {
 				t.Errorf("exports are %v, settings %+v", exports, settings)
 			}
+			if args != nil {
+				checkTrouble(t, client)
+			}
 			transport.CloseIdleConnections()
 			stop()
 			if err := <-done; err != nil {
 				t.Errorf("ended with %v", err)
 			}
 		})
+	}
+}
+
+// checkTrouble checks that the flags of the test below /_sim/ are in force.
+func checkTrouble(t *testing.T, client *simclient.Client) {
+	t.Helper()
+	ctx := t.Context()
+	quotas, err := client.Quotas(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range quotas {
+		if want, set := map[string]int{"vpcs": 7, "subnets-per-vpc": 8}[q.Name]; set && q.Value != want || !set && q.Value != q.Default {
+			t.Errorf("quota %+v", q)
+		}
+	}
+	timings, err := client.Timings(ctx)
+	if err != nil || timings["draining"] != "3s" || timings["compute-tagged"] != "2s" || timings["load-balancer-active"] != "0s" {
+		t.Errorf("timings %v, %v", timings, err)
+	}
+	faults, err := client.Faults(ctx)
+	if err != nil || len(faults) != 1 || faults[0].Rule.Kind != "denied" {
+		t.Errorf("faults %+v, %v", faults, err)
+	}
+	if trouble, err := client.Trouble(ctx); err != nil || trouble.PageSize != 1 {
+		t.Errorf("trouble %+v, %v", trouble, err)
 	}
 }
 
@@ -84,6 +114,13 @@ func TestAMistakeInTheFlagsIsNamed(t *testing.T) {
 		"account wrong":   {[]string{"--account", bad}, "acount"},
 		"region":          {[]string{"--region", "mars"}, "--region"},
 		"listen":          {[]string{"--listen", "nowhere", "--no-data-plane"}, "--listen"},
+		"quota":           {[]string{"--quota", "lunches=1", "--no-data-plane"}, "--quota"},
+		"timing":          {[]string{"--timing", "lunch=1s"}, "--timing"},
+		"timing's value":  {[]string{"--timing", "draining=long"}, "--timing"},
+		"stale":           {[]string{"--stale", "-1s"}, "--stale"},
+		"fault":           {[]string{"--fault", `{"kind":"hungry"}`, "--no-data-plane"}, "--fault"},
+		"fault's fields":  {[]string{"--fault", `{"lunch":true}`, "--no-data-plane"}, "--fault"},
+		"trouble":         {[]string{"--trouble", `{"zonesOut":["mars-1a"]}`, "--no-data-plane"}, "--trouble"},
 		"latency":         {[]string{"--latency", "-1s"}, "--latency"},
 		"idp":             {[]string{"--idp", "0.0.0.0:4581"}, "--idp"},
 		"arguments":       {[]string{"serve"}, "serve"},
