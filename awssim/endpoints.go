@@ -13,7 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 )
 
-// Endpoints are where the load balancers can be reached on this machine, by DNS name; none without a data plane.
+// Endpoints are where the load balancers can be reached on this machine, by DNS name, then the accelerators, each by two
+// addresses; none without a data plane.
 func (s *Simulator) Endpoints() []simclient.Endpoint {
 	endpoints := []simclient.Endpoint{}
 	if s.Plane == nil {
@@ -23,6 +24,9 @@ func (s *Simulator) Endpoints() []simclient.Endpoint {
 	for _, a := range s.Plane.Addresses() {
 		e := simclient.Endpoint{ARN: a.ARN, Name: a.Name, DNSName: a.DNSName, Address: a.IP, Listeners: listenerAddrs(a, protocols[a.ARN])}
 		endpoints = append(endpoints, e)
+	}
+	for _, a := range s.Plane.Accelerators() {
+		endpoints = append(endpoints, simclient.Endpoint{ARN: a.ARN, Name: a.Name, DNSName: a.DNSName, Address: a.IP, Listeners: listenerAddrs(a, nil)})
 	}
 	return endpoints
 }

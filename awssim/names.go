@@ -3,6 +3,7 @@ package awssim
 import (
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
@@ -17,7 +18,7 @@ const shortTTL = time.Second
 // startDNS starts the DNS server. The data plane runs.
 func (s *Simulator) startDNS(o Options) error {
 	s.resolver = resolver.New(resolver.Options{
-		Account: s.Account, Nodes: s.nodes, Others: s.lookupProvider, Random: rand.IntN,
+		Account: s.Account, Nodes: s.nodes, Accelerators: s.accelerator, Others: s.lookupProvider, Random: rand.IntN,
 	})
 	options := dns.Options{Address: o.DNS, Answer: s.resolver.Answer, MaxTTL: shortTTL}
 	if o.Profile.Name == account.Real().Name {
@@ -54,4 +55,21 @@ func (s *Simulator) nodes(arn string) []resolver.Node {
 		nodes = append(nodes, n)
 	}
 	return nodes
+}
+
+// accelerator is where an accelerator answers: at loopback addresses or, for the machines of a VPC, at its own.
+func (s *Simulator) accelerator(name string, inside bool) ([]netip.Addr, bool) {
+	if !inside {
+		return s.Plane.ResolveAccelerator(name)
+	}
+	s.Account.Lock()
+	defer s.Account.Unlock()
+	x, dualStack, ok := s.Account.AcceleratorNamed(name)
+	switch {
+	case !ok:
+		return nil, false
+	case dualStack:
+		return slices.Concat(x.IPv4, x.IPv6), true
+	}
+	return slices.Clone(x.IPv4), true
 }

@@ -44,6 +44,17 @@ func topology(a *account.Account) (t dataplane.Topology, next time.Time) {
 		}
 		t.TargetGroups = append(t.TargetGroups, targetGroup(a, tg))
 	}
+	for _, x := range a.AcceleratorsInOrder() {
+		soon(x.ServesAt)
+		for _, l := range x.Listeners {
+			for _, g := range l.Groups {
+				for _, e := range g.Endpoints {
+					soon(e.Added.Add(a.Profile.EndpointInitial))
+				}
+			}
+		}
+		t.Accelerators = append(t.Accelerators, accelerator(a, x))
+	}
 	soon(a.Trouble.NextFlap(now))
 	return t, next
 }

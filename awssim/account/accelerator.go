@@ -155,9 +155,10 @@ func (a *Account) AcceleratorStatus(x *Accelerator) string {
 	return Deployed
 }
 
-// AcceleratorServes reports whether an accelerator takes traffic: its creation has been deployed and it is enabled.
-func (a *Account) AcceleratorServes(x *Accelerator) bool {
-	return x.Enabled && !a.Clock.Now().Before(x.ServesAt) && !(x.stuck && a.Trouble.AcceleratorsStuck)
+// AcceleratorDeployed reports whether the creation of an accelerator has been deployed, so that its listeners are open. Later
+// changes act at once, whatever the status says.
+func (a *Account) AcceleratorDeployed(x *Accelerator) bool {
+	return !a.Clock.Now().Before(x.ServesAt) && !(x.stuck && a.Trouble.AcceleratorsStuck && x.Modified.Before(x.ServesAt))
 }
 
 // TouchAccelerator notes a change that takes d to be deployed.

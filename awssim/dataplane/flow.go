@@ -21,6 +21,7 @@ import (
 type flow struct {
 	once      sync.Once
 	abort     func()
+	door      doorKey     // through an accelerator
 	record    *flowRecord // NLB
 	cut       atomic.Bool // reset was called
 	forgotten atomic.Bool // idle for too long: who speaks next is reset

@@ -64,6 +64,7 @@ type Plane struct {
 	closed    bool
 	balancers map[string]*balancer // by ARN
 	groups    map[string]*group    // by ARN
+	edges     map[string]*edge     // by ARN
 	loopbacks loopbacks
 }
 
@@ -73,7 +74,7 @@ func New(o Options) *Plane {
 		clock: o.Clock, network: o.Network, sink: o.HealthSink,
 		healthInterval: o.HealthInterval, healthTimeout: o.HealthTimeout,
 		outside: o.OutsideClient, random: o.Random, logs: o.Logs, logf: o.Logf,
-		balancers: map[string]*balancer{}, groups: map[string]*group{},
+		balancers: map[string]*balancer{}, groups: map[string]*group{}, edges: map[string]*edge{},
 		seed: maphash.MakeSeed(),
 	}
 	if p.clock == nil {
@@ -114,6 +115,7 @@ func (p *Plane) Update(t Topology) error {
 	}
 	p.updateGroups(t)
 	gone := p.keepBalancers(t)
+	closed := p.keepEdges(t)
 	p.mu.Unlock()
 
 	for _, b := range gone {
@@ -127,6 +129,10 @@ func (p *Plane) Update(t Topology) error {
 		bad = append(bad, b.update(&t.LoadBalancers[i]))
 	}
 	p.useGroups(t)
+	for _, e := range closed {
+		e.stop()
+	}
+	bad = append(bad, p.updateEdges(t))
 	return errors.Join(bad...)
 }
 
@@ -222,12 +228,15 @@ func (p *Plane) Close() {
 		return
 	}
 	p.closed = true
-	balancers, groups := p.balancers, p.groups
-	p.balancers, p.groups = map[string]*balancer{}, map[string]*group{}
+	balancers, groups, edges := p.balancers, p.groups, p.edges
+	p.balancers, p.groups, p.edges = map[string]*balancer{}, map[string]*group{}, map[string]*edge{}
 	p.mu.Unlock()
 
 	p.cancel()
 	p.checks.stop()
+	for _, e := range edges {
+		e.stop()
+	}
 	for _, b := range balancers {
 		b.stop()
 	}

@@ -96,7 +96,7 @@ func (c *balancerConfig) hasZone(name string) bool {
 func (p *Plane) Resolve(name string) ([]netip.Addr, bool) {
 	b, a, ok := p.find(name)
 	if !ok {
-		return nil, false
+		return p.ResolveAccelerator(name)
 	}
 	return b.families(a), true
 }
@@ -138,13 +138,16 @@ func (p *Plane) DialContext(ctx context.Context, network, address string) (net.C
 	if err != nil {
 		return nil, fmt.Errorf("dial load balancer: %w", err)
 	}
-	_, a, ok := p.find(host)
-	if !ok {
-		return nil, &net.DNSError{Err: "no active load balancer has this name", Name: host, IsNotFound: true}
-	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
 		return nil, fmt.Errorf("dial load balancer %s: port %q: %w", host, port, err)
+	}
+	_, a, ok := p.find(host)
+	if !ok {
+		if e, _ := p.findEdge(host); e != nil {
+			return p.dialEdge(ctx, e, network, int32(n))
+		}
+		return nil, &net.DNSError{Err: "no active load balancer has this name", Name: host, IsNotFound: true}
 	}
 	bound := a.TCP[int32(n)]
 	if strings.HasPrefix(network, "udp") {

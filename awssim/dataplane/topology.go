@@ -14,6 +14,7 @@ import (
 type Topology struct {
 	LoadBalancers []LoadBalancer
 	TargetGroups  []TargetGroup
+	Accelerators  []Accelerator
 }
 
 // LoadBalancer is one ALB or NLB. It serves only while Active.

@@ -25,8 +25,9 @@ type Options struct {
 	Account *account.Account
 	// Nodes are those of a load balancer by its ARN, none while it does not serve. It is called without the account's lock.
 	Nodes func(arn string) []Node
-	// Accelerators finds the addresses of an accelerator by its name, without a final dot; nil: there are none.
-	Accelerators func(name string) ([]netip.Addr, bool)
+	// Accelerators finds the addresses of an accelerator by its name, without a final dot, where this machine reaches it or,
+	// inside, where the virtual network's machines do; nil: there are none.
+	Accelerators func(name string, inside bool) ([]netip.Addr, bool)
 	// Others finds names, without a final dot, that go before hosted zones; nil: there are none.
 	Others func(name string) ([]netip.Addr, bool)
 	// Random chooses a number from 0 to n-1.
@@ -159,7 +160,7 @@ func authorityOf(name string) []dns.Record {
 // target are the addresses of a load balancer, of its node in a zone, or of an accelerator, for a record of the owner.
 func (r *Resolver) target(name, owner, kind string, who client) ([]dns.Record, bool) {
 	if r.o.Accelerators != nil && account.WithinDomain(name, acceleratorDomain) {
-		addresses, ok := r.o.Accelerators(strings.TrimSuffix(name, "."))
+		addresses, ok := r.o.Accelerators(strings.TrimSuffix(name, "."), who.vpc != "")
 		return r.addressRecords(owner, kind, acceleratorTTL, addresses), ok
 	}
 	r.o.Account.Lock()

@@ -57,7 +57,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.Resolver = New(Options{
 		Account: w.account, Nodes: func(arn string) []Node { return w.nodes[arn] },
-		Accelerators: func(name string) ([]netip.Addr, bool) {
+		Accelerators: func(name string, _ bool) ([]netip.Addr, bool) {
 			return []netip.Addr{netip.MustParseAddr("127.71.0.1"), netip.MustParseAddr("127.71.0.2")}, name == "a1.awsglobalaccelerator.com"
 		},
 		Others: func(name string) ([]netip.Addr, bool) {

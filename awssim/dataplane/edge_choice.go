@@ -1,0 +1,104 @@
+package dataplane
+
+import (
+	"hash/maphash"
+	"net/netip"
+)
+
+// draws makes the random numbers of one flow's choices: the same ones for the same tuple and, with client affinity, for the
+// same client at the same address.
+func (p *Plane) draws(l *AcceleratorListener, t tuple) func() uint64 {
+	if l.Sticky {
+		t = tuple{client: netip.AddrPortFrom(t.client.Addr(), 0), local: netip.AddrPortFrom(t.local.Addr(), 0)}
+	}
+	n := uint64(0)
+	return func() uint64 {
+		n++
+		return maphash.Comparable(p.seed, struct {
+			tuple tuple
+			n     uint64
+		}{t, n})
+	}
+}
+
+// endpointFor chooses the endpoint of a flow: the nearest endpoint group that has a healthy endpoint gets the share of its dial,
+// the next one its share of the rest, and so on; what is left goes to the nearest. In a group weights decide. When no group
+// has a healthy endpoint, any endpoint of a group that is not dialled down to nothing may get the flow.
+func (p *Plane) endpointFor(l *AcceleratorListener, draw func() uint64) (*EndpointGroup, *Endpoint) {
+	var rest *EndpointGroup
+	var among []*Endpoint
+	for i := range l.Groups {
+		g := &l.Groups[i]
+		able := p.able(g)
+		if g.Dial <= 0 || len(able) == 0 {
+			continue
+		}
+		if rest == nil {
+			rest, among = g, able
+		}
+		if float64(draw()%10_000) < g.Dial*100 {
+			return g, byWeight(able, draw())
+		}
+	}
+	if rest != nil {
+		return rest, byWeight(among, draw())
+	}
+	type choice struct {
+		group    *EndpointGroup
+		endpoint *Endpoint
+	}
+	var all []choice
+	for i := range l.Groups {
+		g := &l.Groups[i]
+		for j := range g.Endpoints {
+			if g.Dial > 0 {
+				all = append(all, choice{g, &g.Endpoints[j]})
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	c := all[draw()%uint64(len(all))]
+	return c.group, c.endpoint
+}
+
+// able are the healthy endpoints of a group that have a weight, or all healthy ones when none of the group has a weight.
+func (p *Plane) able(g *EndpointGroup) []*Endpoint {
+	var healthy, weighted []*Endpoint
+	weightless := true
+	for i := range g.Endpoints {
+		e := &g.Endpoints[i]
+		weightless = weightless && e.Weight == 0
+		if !e.healthy(p) {
+			continue
+		}
+		healthy = append(healthy, e)
+		if e.Weight > 0 {
+			weighted = append(weighted, e)
+		}
+	}
+	if weightless {
+		return healthy
+	}
+	return weighted
+}
+
+// byWeight picks one of the endpoints, of which there is one at least.
+func byWeight(endpoints []*Endpoint, n uint64) *Endpoint {
+	total := uint64(0)
+	for _, e := range endpoints {
+		total += uint64(e.Weight)
+	}
+	if total == 0 {
+		return endpoints[n%uint64(len(endpoints))]
+	}
+	n %= total
+	for _, e := range endpoints {
+		if n < uint64(e.Weight) {
+			return e
+		}
+		n -= uint64(e.Weight)
+	}
+	return endpoints[0]
+}
