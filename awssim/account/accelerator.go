@@ -41,7 +41,7 @@ type Accelerator struct {
 	FlowLogs         FlowLogs
 	Listeners        []*AcceleratorListener // in the order of creation
 
-	stuck bool // changed while accelerators get stuck
+	stuck, bornStuck bool // changed, created while accelerators get stuck
 }
 
 // FlowLogs is where an accelerator would log its flows to; nothing is written.
@@ -105,7 +105,7 @@ type AcceleratorEndpoint struct {
 
 // AddAccelerator files an accelerator under its ARN.
 func (a *Account) AddAccelerator(x *Accelerator) {
-	x.Seq = a.next()
+	x.Seq, x.bornStuck = a.next(), a.Trouble.AcceleratorsStuck
 	put(&a.Accelerators, x.ARN, x)
 }
 
@@ -158,7 +158,8 @@ func (a *Account) AcceleratorStatus(x *Accelerator) string {
 // AcceleratorDeployed reports whether the creation of an accelerator has been deployed, so that its listeners are open. Later
 // changes act at once, whatever the status says.
 func (a *Account) AcceleratorDeployed(x *Accelerator) bool {
-	return !a.Clock.Now().Before(x.ServesAt) && !(x.stuck && a.Trouble.AcceleratorsStuck && x.Modified.Before(x.ServesAt))
+	held := x.bornStuck && a.Trouble.AcceleratorsStuck
+	return !held && !a.Clock.Now().Before(x.ServesAt)
 }
 
 // TouchAccelerator notes a change that takes d to be deployed.

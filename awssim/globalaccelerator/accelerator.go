@@ -136,11 +136,11 @@ func (s *Service) describe(x *account.Accelerator) *types.Accelerator {
 		AcceleratorArn: aws.String(x.ARN), Name: aws.String(x.Name), IpAddressType: types.IpAddressType(x.IPAddressType), Enabled: aws.Bool(x.Enabled),
 		DnsName: aws.String(x.DNSName), Status: types.AcceleratorStatus(s.account.AcceleratorStatus(x)), Events: []types.AcceleratorEvent{},
 		CreatedTime: aws.Time(x.Created), LastModifiedTime: aws.Time(x.Modified),
-		IpSets: []types.IpSet{{IpAddressFamily: types.IpAddressFamilyIPv4, IpFamily: aws.String("IPv4"), IpAddresses: texts(x.IPv4)}},
+		IpSets: []types.IpSet{{IpAddressFamily: types.IpAddressFamilyIPv4, IpAddresses: texts(x.IPv4)}},
 	}
 	if x.DualStackDNSName != "" {
 		d.DualStackDnsName = aws.String(x.DualStackDNSName)
-		d.IpSets = append(d.IpSets, types.IpSet{IpAddressFamily: types.IpAddressFamilyIPv6, IpFamily: aws.String("IPv6"), IpAddresses: texts(x.IPv6)})
+		d.IpSets = append(d.IpSets, types.IpSet{IpAddressFamily: types.IpAddressFamilyIPv6, IpAddresses: texts(x.IPv6)})
 	}
 	return d
 }
