@@ -94,9 +94,10 @@ func (w *world) clients() cloud.Clients {
 	return cloud.Clients{ELBV2: w.sim.Balancing, EC2: w.sim.Compute, ACM: w.sim.Trust, STS: w.sim.Identity}
 }
 
-// restart begins a new life that knows nothing.
+// restart begins a new life that knows nothing. A process takes longer to start than AWS's lists take to name what is new.
 func (w *world) restart() {
 	w.budget.Store(-1)
+	w.clock.Advance(time.Second)
 	w.inv = inventory.New(w.clients(), inventory.Config{Cluster: testCluster, VPC: testVPC, Now: w.clock.Now})
 }
 
