@@ -178,7 +178,11 @@ func (s *scenario) ask(ctx context.Context, a ask, lb simclient.LoadBalancer) er
 	switch {
 	case a.service != "":
 		ps.same("path and query that the pod saw", r.Pod.Path+"?"+r.Pod.Query, u.EscapedPath()+"?"+u.RawQuery)
-		ps.same("Host that the pod saw", r.Pod.Host, u.Host)
+		sent := u.Host
+		if lb.Type == "application" && a.port != 0 && a.port != 80 && a.port != 443 { // which an ALB adds
+			sent = fmt.Sprintf("%s:%d", sent, a.port)
+		}
+		ps.same("Host that the pod saw", r.Pod.Host, sent)
 		forwarded(&ps, r, lb, u.Scheme, a.port)
 	case r.Status == 404:
 		ps.same("answer 404", []string{r.Body, r.Header.Get("Server")}, []string{"", "awselb/2.0"})
