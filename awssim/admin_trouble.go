@@ -121,11 +121,23 @@ func Timed(p account.Profile, values map[string]time.Duration) (account.Profile,
 	return p, nil
 }
 
-// serviceTime is the time by AWS's clock, which may differ from the account's by what trouble says.
-func (s *Simulator) serviceTime() time.Time {
+// serviceTime is the time by AWS's clock, which trouble puts ahead of the account's or, where signatures are not verified and
+// callers know nothing of the account's clock, of the machine's.
+func (s *Simulator) serviceTime(verified bool) time.Time {
 	s.Account.Lock()
 	defer s.Account.Unlock()
-	return s.Account.Clock.Now().Add(s.Account.Trouble.ClockSkew)
+	now := time.Now()
+	if verified {
+		now = s.Account.Clock.Now()
+	}
+	return now.Add(s.Account.Trouble.ClockSkew)
+}
+
+// skewed tells whether AWS's clock and its callers' differ.
+func (s *Simulator) skewed() bool {
+	s.Account.Lock()
+	defer s.Account.Unlock()
+	return s.Account.Trouble.ClockSkew != 0
 }
 
 // Trouble is what goes wrong besides fault rules.

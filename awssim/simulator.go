@@ -167,7 +167,7 @@ func New(o Options) (*Simulator, error) {
 	}
 	face, err := wire.New(wire.Options{
 		Region: s.Account.Region, NewRequestID: s.Gate.NewRequestID, Authenticate: o.Authenticate, Refused: s.Gate.Refuse, Logf: o.Logf,
-		Secret: secret, Now: s.serviceTime,
+		Secret: secret, Now: func() time.Time { return s.serviceTime(o.Verify) }, CheckTime: s.skewed,
 		Services: map[string]any{
 			"elasticloadbalancing": s.Balancing, "ec2": s.Compute, "acm": s.Trust, "sts": s.Identity, "tagging": s.Tagging,
 			"wafv2": s.Firewall, "waf-regional": s.Classic, "shield": s.Shield, "globalaccelerator": s.Edge,

@@ -58,7 +58,8 @@ func (s *Service) assignIPv6(n *account.NetworkInterface, addresses []string, co
 		return wireError(err)
 	}
 	for _, addr := range asked {
-		got, err := addr, error(nil)
+		got := addr
+		var err error
 		if addr.IsValid() {
 			err = s.account.AssignIPv6Address(n.ID, addr)
 		} else {

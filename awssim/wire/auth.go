@@ -97,10 +97,14 @@ func (s *Server) authenticate(r *request, signed scope, d *service) problem {
 		case KeyValid:
 		}
 	}
-	if s.options.Secret == nil {
-		return noProblem
+	switch {
+	case s.options.Secret != nil:
+		return s.verify(r, signed)
+	case s.checksTime():
+		_, problem := s.stamp(r, signed)
+		return problem
 	}
-	return s.verify(r, signed)
+	return noProblem
 }
 
 const mismatch = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details."

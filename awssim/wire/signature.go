@@ -27,27 +27,9 @@ func (s *Server) verify(r *request, signed scope) problem {
 	if !known {
 		return unknownKey
 	}
-	stamp := r.Header.Get("X-Amz-Date")
-	if signed.presigned {
-		stamp = r.form.Get("X-Amz-Date")
-	}
-	at, err := time.Parse(signedTime, stamp)
-	if err != nil || at.Format("20060102") != signed.date {
-		return badSignature
-	}
-	latest := maxSkew
-	if signed.presigned {
-		latest = presignedLife
-	}
-	if life := r.form.Get("X-Amz-Expires"); signed.presigned && life != "" {
-		seconds, err := strconv.Atoi(life)
-		if err != nil || seconds < 0 {
-			return badSignature
-		}
-		latest = time.Duration(seconds) * time.Second
-	}
-	if age := s.options.Now().Sub(at); age > latest || age < -maxSkew {
-		return skewed
+	stamp, problem := s.stamp(r, signed)
+	if problem != noProblem {
+		return problem
 	}
 	if !slices.Contains(signed.headers, "host") {
 		return badSignature
@@ -56,6 +38,38 @@ func (s *Server) verify(r *request, signed scope) problem {
 		return wrongSignature
 	}
 	return noProblem
+}
+
+// checksTime tells whether calls must have been signed lately.
+func (s *Server) checksTime() bool {
+	return s.options.Secret != nil || s.options.CheckTime != nil && s.options.CheckTime()
+}
+
+// stamp is when the call was signed, which must not be long ago by the service's time.
+func (s *Server) stamp(r *request, signed scope) (string, problem) {
+	stamp := r.Header.Get("X-Amz-Date")
+	if signed.presigned {
+		stamp = r.form.Get("X-Amz-Date")
+	}
+	at, err := time.Parse(signedTime, stamp)
+	if err != nil || at.Format("20060102") != signed.date {
+		return stamp, badSignature
+	}
+	latest := maxSkew
+	if signed.presigned {
+		latest = presignedLife
+	}
+	if life := r.form.Get("X-Amz-Expires"); signed.presigned && life != "" {
+		seconds, err := strconv.Atoi(life)
+		if err != nil || seconds < 0 {
+			return stamp, badSignature
+		}
+		latest = time.Duration(seconds) * time.Second
+	}
+	if age := s.options.Now().Sub(at); age > latest || age < -maxSkew {
+		return stamp, skewed
+	}
+	return stamp, noProblem
 }
 
 // signature is what the signature of the request must be, in hexadecimal digits.
