@@ -108,7 +108,7 @@ func parse(text []byte, k kind) (*Document, error) {
 	for i, raw := range list {
 		s, err := statement(raw, k)
 		if err == nil && s.SID != "" && sids[s.SID] {
-			err = fmt.Errorf("%s: %q is used already by another statement", "Sid", s.SID)
+			err = at("Sid", "%q is used already by another statement", s.SID)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: Statement[%d].%w", k.name, i, err)
@@ -143,22 +143,27 @@ func statement(raw json.RawMessage, k kind) (Statement, error) {
 		return s, err
 	}
 	if effect != "Allow" && effect != "Deny" {
-		return s, fmt.Errorf("%s: %q is neither Allow nor Deny", "Effect", effect)
+		return s, at("Effect", "%q is neither Allow nor Deny", effect)
 	}
 	s.Deny = effect == "Deny"
 	if k.resources && !sidForm.MatchString(s.SID) {
-		return s, fmt.Errorf("%s: %q holds more than letters and digits", "Sid", s.SID)
+		return s, at("Sid", "%q holds more than letters and digits", s.SID)
 	}
 	return s, errors.Join(s.checkActions(), s.checkResources(k), s.checkPrincipals(k))
 }
 
+// at is an error about an element.
+func at(element, format string, args ...any) error {
+	return fmt.Errorf("%s: %w", element, fmt.Errorf(format, args...))
+}
+
 func (s *Statement) checkActions() error {
 	if (s.Actions == nil) == (s.NotActions == nil) {
-		return errors.New("Action: give either Action or NotAction")
+		return at("Action", "give either Action or NotAction")
 	}
 	for _, a := range slices.Concat(s.Actions, s.NotActions) {
 		if !actionForm.MatchString(a) {
-			return fmt.Errorf("Action: %q is neither * nor a service's prefix, a colon and an action, such as ec2:Describe*", a)
+			return at("Action", "%q is neither * nor a service's prefix, a colon and an action, such as ec2:Describe*", a)
 		}
 	}
 	return nil
@@ -167,16 +172,16 @@ func (s *Statement) checkActions() error {
 func (s *Statement) checkResources(k kind) error {
 	if !k.resources {
 		if s.Resources != nil || s.NotResources != nil {
-			return errors.New("Resource: a trust policy has none")
+			return at("Resource", "a trust policy has none")
 		}
 		return nil
 	}
 	if (s.Resources == nil) == (s.NotResources == nil) {
-		return errors.New("Resource: give either Resource or NotResource")
+		return at("Resource", "give either Resource or NotResource")
 	}
 	for _, r := range slices.Concat(s.Resources, s.NotResources) {
 		if r != "*" && (!strings.HasPrefix(r, "arn:") || strings.Count(r, ":") < 5) {
-			return fmt.Errorf("Resource: %q is neither * nor an ARN", r)
+			return at("Resource", "%q is neither * nor an ARN", r)
 		}
 	}
 	return nil
@@ -185,9 +190,9 @@ func (s *Statement) checkResources(k kind) error {
 func (s *Statement) checkPrincipals(k kind) error {
 	switch {
 	case !k.principals && (s.Principals.given() || s.NotPrincipals.given()):
-		return errors.New("Principal: an identity-based policy has none")
+		return at("Principal", "an identity-based policy has none")
 	case k.principals && s.Principals.given() == s.NotPrincipals.given():
-		return errors.New("Principal: give either Principal or NotPrincipal")
+		return at("Principal", "give either Principal or NotPrincipal")
 	}
 	return nil
 }
