@@ -19,7 +19,7 @@ type run struct {
 	outcomes map[plan.StepID]Outcome
 	outputs  map[plan.StepID]plan.Output
 	started  map[plan.StepID]bool
-	deferred map[plan.StepID]bool
+	yielded  map[plan.StepID]bool // removals that were let go first to make room
 	finished chan finished
 
 	mu     sync.Mutex
@@ -37,7 +37,7 @@ func newRun(p plan.Plan, d Deps) *run {
 	r := &run{
 		d: d, key: p.Key, steps: slices.Clone(p.Steps),
 		outcomes: map[plan.StepID]Outcome{}, outputs: map[plan.StepID]plan.Output{},
-		started: map[plan.StepID]bool{}, deferred: map[plan.StepID]bool{},
+		started: map[plan.StepID]bool{}, yielded: map[plan.StepID]bool{},
 		finished: make(chan finished),
 		values:   map[stack.Ref]string{}, fresh: map[string]bool{},
 	}
@@ -88,7 +88,8 @@ func (r *run) loop(ctx context.Context) {
 	}
 }
 
-// ready reports whether a step may start; by names a need that will not be done.
+// ready reports whether a step may start; by names a need that will not be done, or a step to follow that is put off, where
+// going on without it would be out of turn.
 func (r *run) ready(s *plan.Step) (ready bool, by plan.StepID) {
 	ready = true
 	for _, n := range s.Needs {
@@ -99,10 +100,27 @@ func (r *run) ready(s *plan.Step) (ready bool, by plan.StepID) {
 		ready = ready && ended
 	}
 	for _, n := range s.After {
-		_, ended := r.outcomes[n]
+		o, ended := r.outcomes[n]
+		if ended && inTurn[s.Op.Name()] && r.putOff(o) {
+			return false, n
+		}
 		ready = ready && ended
 	}
 	return ready, ""
+}
+
+// inTurn are the operations whose order requests notice.
+var inTurn = map[string]bool{
+	"CreateRule": true, "ModifyRule": true, "SetRulePriorities": true, "DeleteRule": true, "ModifyListener": true, "RemoveListenerCertificates": true,
+}
+
+// putOff reports whether a step is tried again soon, or waits for one that is. What AWS refuses for good is not: it must not
+// hold up those that merely come later.
+func (r *run) putOff(o Outcome) bool {
+	for o.State == Blocked {
+		o = r.outcomes[o.By]
+	}
+	return o.State == Waiting || o.State == Failed && o.Problem.Class == diag.Transient
 }
 
 // end takes the outcome of a step, unless it only needs room that other steps of the plan are about to make.
@@ -116,40 +134,50 @@ func (r *run) end(f finished) {
 	}
 }
 
-// postpone lets the removals that follow a step go first and the step once more after them: at a quota, what goes must make
-// room for what comes. It reports false if there is nothing to gain, or it was tried before.
+// postpone lets one removal of the same kind go first, and the step once more after it: at a quota, what goes must make room
+// for what comes. It reports false if nothing is left to remove.
 func (r *run) postpone(id plan.StepID) bool {
-	if r.deferred[id] {
-		return false
+	var failed *plan.Step
+	for i := range r.steps {
+		if r.steps[i].ID == id {
+			failed = &r.steps[i]
+		}
 	}
-	var room []plan.StepID
+	removal := roomFor[failed.Op.Name()]
 	for i := range r.steps {
 		s := &r.steps[i]
-		if !slices.Contains(s.After, id) || !removes(s.Op) || r.started[s.ID] {
+		if _, ended := r.outcomes[s.ID]; ended || s.Op.Name() != removal || s.Guard != nil || r.started[s.ID] || r.yielded[s.ID] {
 			continue
 		}
-		s.After = slices.DeleteFunc(slices.Clone(s.After), func(a plan.StepID) bool { return a == id })
-		room = append(room, s.ID)
-	}
-	if len(room) == 0 {
-		return false
-	}
-	for i := range r.steps {
-		if s := &r.steps[i]; s.ID == id {
-			s.After = append(slices.Clone(s.After), room...)
-		}
-	}
-	r.deferred[id], r.started[id] = true, false
-	return true
-}
-
-// removes reports whether an operation makes room for its like.
-func removes(op plan.Op) bool {
-	switch op.(type) {
-	case plan.DeleteRule, plan.RevokeIngress, plan.DeleteListener, plan.RemoveListenerCertificates, plan.DeleteTargetGroup:
+		r.release(s, id)
+		failed.After = append(slices.Clone(failed.After), s.ID)
+		r.started[id], r.yielded[s.ID] = false, true
 		return true
 	}
 	return false
+}
+
+// release frees a removal from whatever would have to wait for the step that it makes room for.
+func (r *run) release(removal *plan.Step, id plan.StepID) {
+	waits := map[plan.StepID]bool{id: true}
+	for changed := true; changed; {
+		changed = false
+		for _, s := range r.steps {
+			if s.ID != removal.ID && !waits[s.ID] && slices.ContainsFunc(slices.Concat(s.Needs, s.After), func(n plan.StepID) bool { return waits[n] }) {
+				waits[s.ID], changed = true, true
+			}
+		}
+	}
+	free := func(ids []plan.StepID) []plan.StepID {
+		return slices.DeleteFunc(slices.Clone(ids), func(n plan.StepID) bool { return waits[n] })
+	}
+	removal.Needs, removal.After = free(removal.Needs), free(removal.After)
+}
+
+// roomFor names the removal that makes room for what a quota refuses.
+var roomFor = map[string]string{
+	"CreateRule": "DeleteRule", "CreateListener": "DeleteListener", "CreateTargetGroup": "DeleteTargetGroup",
+	"AddListenerCertificates": "RemoveListenerCertificates", "AuthorizeSecurityGroupIngress": "RevokeSecurityGroupIngress",
 }
 
 // strand ends a plan that refers to steps that it does not have, which Diff never makes.

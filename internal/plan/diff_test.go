@@ -301,7 +301,7 @@ func TestCertificatesAreAttachedBeforeOthersAreDetached(t *testing.T) {
 	for _, s := range p.Steps {
 		ops = append(ops, s.Op.Name())
 	}
-	if diff := cmp.Diff([]string{"ModifyListener", "AddListenerCertificates", "RemoveListenerCertificates"}, ops); diff != "" {
+	if diff := cmp.Diff([]string{"AddListenerCertificates", "ModifyListener", "RemoveListenerCertificates"}, ops); diff != "" {
 		t.Error(diff)
 	}
 	f.converge(t, tls("c3", "c2", "c3"), Policy{})

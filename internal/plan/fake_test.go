@@ -54,26 +54,32 @@ func (f *fakeAWS) run(t failer, p Plan) {
 		if skip {
 			continue
 		}
-		resolve := func(r stack.Ref) string {
-			if r.Literal != "" {
-				return r.Literal
-			}
-			v, ok := produced[r]
-			if !ok {
-				t.Fatalf("step %q refers to %v, which nobody produced", s.ID, r)
-			}
-			return v
-		}
-		f.check(t, s, resolve)
-		f.next++
-		out := Output{ID: fmt.Sprintf("arn:%s/%03d", s.Resource.Kind, f.next), State: "active"}
-		switch s.Op.(type) {
-		case CreateSecurityGroup, CreateTargetGroup, CreateLoadBalancer, CreateListener:
-			produced[stack.Ref{Kind: s.Resource.Kind, ID: s.Resource.ID}] = out.ID
-		}
-		f.writes[s.Op.Name()]++
-		f.obs = Advance(f.obs, s.Op, out, resolve)
+		f.one(t, s, produced)
 	}
+}
+
+// one executes a step and notes what it produces.
+func (f *fakeAWS) one(t failer, s Step, produced map[stack.Ref]string) {
+	t.Helper()
+	resolve := func(r stack.Ref) string {
+		if r.Literal != "" {
+			return r.Literal
+		}
+		v, ok := produced[r]
+		if !ok {
+			t.Fatalf("step %q refers to %v, which nobody produced", s.ID, r)
+		}
+		return v
+	}
+	f.check(t, s, resolve)
+	f.next++
+	out := Output{ID: fmt.Sprintf("arn:%s/%03d", s.Resource.Kind, f.next), State: "active"}
+	switch s.Op.(type) {
+	case CreateSecurityGroup, CreateTargetGroup, CreateLoadBalancer, CreateListener, CreateRule:
+		produced[stack.Ref{Kind: s.Resource.Kind, ID: s.Resource.ID}] = out.ID
+	}
+	f.writes[s.Op.Name()]++
+	f.obs = Advance(f.obs, s.Op, out, resolve)
 }
 
 // check refuses what AWS would refuse.
@@ -100,7 +106,7 @@ func (f *fakeAWS) check(t failer, s Step, resolve func(stack.Ref) string) {
 		now := priorities(resolve(op.Listener))
 		moving := map[string]bool{}
 		for _, m := range op.Priorities {
-			moving[m.Rule.Literal] = true
+			moving[resolve(m.Rule)] = true
 		}
 		given := map[int32]bool{}
 		for _, m := range op.Priorities {

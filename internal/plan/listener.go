@@ -60,7 +60,7 @@ func (d *differ) createListener(w stack.Listener, rules []stack.Rule) StepID {
 		d.step(Create, r, Vital, AddListenerCertificates{r, c}, "attach certificate "+c)
 	}
 	d.listenerAttributes(Create, r, w, nil)
-	d.rules(r, nil, rules)
+	d.rules(r, nil, rules, false, func([]freshRule) rerouted { return rerouted{} })
 	return id
 }
 
@@ -77,21 +77,55 @@ func (d *differ) updateListener(have *Listener, w stack.Listener, rules []stack.
 	if d.kept[have.ARN] {
 		return
 	}
-	var modified StepID
-	if why := d.listenerChanges(have.Listener, w); len(why) > 0 {
+	why := d.listenerChanges(have.Listener, w)
+	reroutes := !sameActions(w.DefaultActions, have.DefaultActions, d.resolve)
+	// Certificates go in before the default one leaves its place, so that no server name is without its certificate; but only
+	// a listener with TLS takes any.
+	tls := w.SSLPolicy != "" || len(w.Certificates) > 0
+	early := tls && have.Protocol == w.Protocol
+	var attached []StepID
+	if early {
+		attached = d.attach(r, have.Listener, w)
+	}
+	modify := func() StepID {
 		op := ModifyListener{r, w}
 		op.Listener.Attributes, op.Listener.SNI, op.Listener.Tags = nil, nil, nil
 		s := d.step(Update, r, Vital, op, why...)
-		modified = s.ID
 		d.needFreed(s, w.DefaultActions)
-		d.release(have.DefaultActions, modified)
+		d.release(have.DefaultActions, s.ID)
+		s.follow(attached...)
+		return s.ID
 	}
-	if w.SSLPolicy != "" || len(w.Certificates) > 0 {
-		d.certificates(r, have.Listener, w, modified)
+	var modified StepID
+	// What the default actions answered today and a rule answers then must have its rule first; what needs another protocol
+	// cannot wait for that.
+	late := reroutes && have.Protocol == w.Protocol
+	if len(why) > 0 && !late {
+		modified = modify()
 	}
 	d.listenerAttributes(Update, r, w, have.Attributes)
 	d.tags(r, have.Tags, w.Tags)
-	d.rules(r, have, rules)
+	d.rules(r, have, rules, reroutes, func(fresh []freshRule) rerouted {
+		if late {
+			modified = modify()
+			s := &d.plan.Steps[len(d.plan.Steps)-1]
+			for _, f := range fresh {
+				if sameActions(f.actions, have.DefaultActions, d.resolve) {
+					s.need(f.id)
+				}
+			}
+		}
+		if !reroutes {
+			return rerouted{}
+		}
+		return rerouted{modified, w.DefaultActions}
+	})
+	if tls {
+		if !early {
+			attached = d.attach(r, have.Listener, w, modified)
+		}
+		d.detach(r, have.Listener, w, append(attached, modified))
+	}
 }
 
 // listenerChanges says what one ModifyListener must set.
@@ -121,27 +155,29 @@ func (d *differ) listenerChanges(have, want stack.Listener) []string {
 	return why
 }
 
-// certificates attaches what is missing before it detaches what is too much, so that no server name is without its
-// certificate in between.
-func (d *differ) certificates(r stack.Ref, have, want stack.Listener, modified StepID) {
+// attach adds the certificates that are missing.
+func (d *differ) attach(r stack.Ref, have, want stack.Listener, after ...StepID) []StepID {
 	if have.SNI == nil && want.SNI == nil {
-		return
+		return nil
 	}
 	var added []StepID
 	for _, c := range sniWanted(want) {
 		if !slices.Contains(have.SNI, c) {
 			s := d.step(Update, r, Vital, AddListenerCertificates{r, c}, "attach certificate "+c)
-			s.follow(modified)
+			s.follow(after...)
 			added = append(added, s.ID)
 		}
 	}
+	return added
+}
+
+// detach removes the certificates that are too many.
+func (d *differ) detach(r stack.Ref, have, want stack.Listener, after []StepID) {
 	old := slices.Clone(have.SNI)
 	sort.Strings(old)
 	for _, c := range old {
 		if !slices.Contains(want.SNI, c) {
-			s := d.step(Update, r, Normal, RemoveListenerCertificates{r, c}, "detach certificate "+c)
-			s.follow(modified)
-			s.follow(added...)
+			d.step(Update, r, Normal, RemoveListenerCertificates{r, c}, "detach certificate "+c).follow(after...)
 		}
 	}
 }

@@ -344,7 +344,13 @@ func Refs(op Op) []stack.Ref {
 	case ModifyRule:
 		return append(actionRefs(o.Rule.Actions), o.Ref)
 	case SetRulePriorities:
-		return []stack.Ref{o.Listener}
+		refs := []stack.Ref{o.Listener}
+		for _, p := range o.Priorities {
+			if p.Rule.Literal == "" { // one that the plan creates
+				refs = append(refs, p.Rule)
+			}
+		}
+		return refs
 	case DeleteRule:
 		return []stack.Ref{o.Rule}
 	case AddTags:

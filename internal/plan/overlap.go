@@ -8,10 +8,7 @@ import (
 
 // overlapping orders the creation of rules: a rule must not be there before one with which it shares requests and that goes
 // first, else those requests would be answered wrongly for a moment. Rules that share none may be created in any order.
-type overlapping struct {
-	earlier []createdRule
-	chained bool
-}
+type overlapping struct{ earlier []createdRule }
 
 type createdRule struct {
 	id         StepID
@@ -24,15 +21,19 @@ const mostCompared = 128
 // before lists the steps that a new rule must follow, and remembers it.
 func (o *overlapping) before(id StepID, cs []stack.Condition) []StepID {
 	defer func() { o.earlier = append(o.earlier, createdRule{id, cs}) }()
-	if n := len(o.earlier); n >= mostCompared {
-		if !o.chained {
-			o.chained = true
-			ids := make([]StepID, n)
-			for i, e := range o.earlier {
-				ids[i] = e.id
-			}
-			return ids
+	return o.sharing(cs)
+}
+
+// sharing lists the steps that whoever shares requests with their rules must follow.
+func (o *overlapping) sharing(cs []stack.Condition) []StepID {
+	switch n := len(o.earlier); {
+	case n == mostCompared:
+		ids := make([]StepID, n)
+		for i, e := range o.earlier {
+			ids[i] = e.id
 		}
+		return ids
+	case n > mostCompared:
 		return []StepID{o.earlier[n-1].id}
 	}
 	var out []StepID

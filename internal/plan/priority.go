@@ -16,9 +16,9 @@ type place struct {
 	give  int32 // the result
 }
 
-// arrange gives every place a priority: strictly ascending, none of taken, fixed ones unchanged. It reports false if the
-// free numbers between fixed places do not suffice.
-func arrange(places []place, taken map[int32]bool) bool {
+// arrange gives every place a priority: strictly ascending, less than end, none of taken, fixed ones unchanged. It reports
+// false if the free numbers between fixed places do not suffice.
+func arrange(places []place, taken map[int32]bool, end int32) bool {
 	lo := int32(0)
 	for i := 0; i < len(places); {
 		if places[i].fixed {
@@ -31,11 +31,11 @@ func arrange(places []place, taken map[int32]bool) bool {
 		for j < len(places) && !places[j].fixed {
 			j++
 		}
-		hi := int32(maxPriority + 1)
+		hi := end
 		if j < len(places) {
 			hi = places[j].have
 		}
-		if !spread(places[i:j], lo, hi, taken) {
+		if !spread(places[i:j], lo, hi, j == len(places), taken) {
 			return false
 		}
 		i = j
@@ -43,11 +43,11 @@ func arrange(places []place, taken map[int32]bool) bool {
 	return true
 }
 
-// spread gives the places numbers in (lo, hi): at the usual spacing towards an open end, evenly otherwise.
-func spread(ps []place, lo, hi int32, taken map[int32]bool) bool {
+// spread gives the places numbers in (lo, hi): at the usual spacing at most if the end is open, evenly otherwise.
+func spread(ps []place, lo, hi int32, open bool, taken map[int32]bool) bool {
 	n := int32(len(ps))
 	step := float64(hi-lo) / float64(n+1)
-	if hi > maxPriority && step > prioritySpacing {
+	if open && step > prioritySpacing {
 		step = prioritySpacing
 	}
 	last := lo
