@@ -32,6 +32,15 @@ const (
 	PrefixLists            Key = IngressPrefix + "security-group-prefix-lists"
 	LoadBalancerAttributes Key = IngressPrefix + "load-balancer-attributes"
 	Tags                   Key = IngressPrefix + "tags"
+
+	CustomerOwnedPool      Key = IngressPrefix + "customer-owned-ipv4-pool"
+	IPAMPool               Key = IngressPrefix + "ipam-ipv4-pool-id"
+	Capacity               Key = IngressPrefix + "minimum-load-balancer-capacity"
+	WebACLARN              Key = IngressPrefix + "wafv2-acl-arn"
+	WebACLName             Key = IngressPrefix + "wafv2-acl-name"
+	ClassicWebACL          Key = IngressPrefix + "waf-acl-id"
+	FormerWebACL           Key = IngressPrefix + "web-acl-id" // read only if ClassicWebACL is absent
+	Shield                 Key = IngressPrefix + "shield-advanced-protection"
 	ListenPorts            Key = IngressPrefix + "listen-ports"
 	SSLRedirect            Key = IngressPrefix + "ssl-redirect"
 	CertificateARN         Key = IngressPrefix + "certificate-arn"

@@ -136,6 +136,7 @@ func (b *build) run() {
 	b.mapSubnets()
 	b.lb.Attributes = b.settings.attributes
 	b.lb.Tags = b.tags(b.settings.tags, b.lb.ID)
+	b.chooseAddOns()
 	if b.e.Type == stack.Network {
 		b.lb.NetworkSourceNAT = b.settings.sourceNAT.Or("off")
 	}
@@ -197,6 +198,7 @@ func (b *build) traceLoadBalancer() {
 		"Name": s.name.Source, "Scheme": s.scheme.Source, "IPAddressType": s.ipAddressType.Source, "Subnets": s.subnets.Source,
 		"SecurityGroups": s.securityGroups.Source, "Mappings": s.mappings.Source, "NetworkSourceNAT": s.sourceNAT.Source,
 	})
+	b.trace(stack.KindLoadBalancer, b.lb.ID, nil, s.addOns.sources())
 	b.traceKeys(stack.KindLoadBalancer, b.lb.ID, "Attributes", s.attributesSource)
 	b.traceKeys(stack.KindLoadBalancer, b.lb.ID, "Tags", s.tagsSource)
 }

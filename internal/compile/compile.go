@@ -27,7 +27,11 @@ type Config struct {
 	ManageBackendSecurityGroupRules bool   // default of the annotation, for groups that users name
 	DisableRestrictedSecurityGroups bool   // open all ports of targets to the load balancer
 	StrictGroups                    bool   // any error of any member stops its whole group
-	Gates                           Gates
+	// Without them the annotations of the feature are not acted on, and nobody asks AWS about it.
+	EnableWAF    bool // WAF Classic
+	EnableWAFv2  bool
+	EnableShield bool
+	Gates        Gates
 }
 
 // Gates are the feature gates that change what is compiled.
@@ -40,6 +44,7 @@ type Gates struct {
 	ListenerRulesTagging          bool
 	WeightedTargetGroups          bool
 	NLBSecurityGroup              bool
+	LBCapacityReservation         bool
 }
 
 // Defaults are the values of a controller started with only its cluster's name and VPC.
@@ -51,6 +56,9 @@ func Defaults(cluster, vpc string) Config {
 		DefaultTargetType:          stack.TargetInstance,
 		DefaultSSLPolicy:           "ELBSecurityPolicy-2016-08",
 		EnableBackendSecurityGroup: true,
+		EnableWAF:                  true,
+		EnableWAFv2:                true,
+		EnableShield:               true,
 		Gates: Gates{
 			SubnetsClusterTagCheck:        true,
 			SubnetDiscoveryByReachability: true,
@@ -58,6 +66,7 @@ func Defaults(cluster, vpc string) Config {
 			ListenerRulesTagging:          true,
 			WeightedTargetGroups:          true,
 			NLBSecurityGroup:              true,
+			LBCapacityReservation:         true,
 		},
 	}
 }
@@ -85,7 +94,8 @@ type Result struct {
 type Origin struct {
 	Objects []diag.Object // members, in group order
 	// Fields has the source of single settings: "Name", "Scheme", "IPAddressType", "Subnets",
-	// "SecurityGroups", "Mappings", "Attributes", "Tags", "Certificates", "SSLPolicy", "ALPN", "DefaultActions",
+	// "SecurityGroups", "Mappings", "Attributes", "Tags", "IPAMPool", "CustomerOwnedPool", "Capacity", "WebACL",
+	// "ClassicWebACL", "Shield", "Certificates", "SSLPolicy", "ALPN", "DefaultActions",
 	// "InboundCIDRs", "Conditions", "Actions", "Backend". Single attributes and tags are under "Attributes[key]", "Tags[key]".
 	Fields map[string]intent.Source
 }

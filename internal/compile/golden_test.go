@@ -278,6 +278,8 @@ func reveal(f *facts.Facts, all facts.Facts, n facts.Need, existing *facts.LoadB
 			f.ForeignGroups = map[string]*facts.SecurityGroup{}
 		}
 		f.ForeignGroups[n.Key] = all.ForeignGroups[n.Key]
+	case facts.NeedWebACLs:
+		f.WebACLs = all.WebACLs
 	case facts.NeedCertificates:
 		f.Certificates = map[string]facts.Certificate{}
 		maps.Copy(f.Certificates, all.Certificates)

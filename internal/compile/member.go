@@ -69,7 +69,9 @@ func (m *member) remember(was intent.Member, notes diag.List) intent.Member {
 // remembered is the standing that remember has kept: one without listeners did not count, one with errors was silenced; a
 // problem of certificates alone takes nothing away from the rest.
 func remembered(m intent.Member) standing {
-	wrong := slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool { return d.Class != diag.Note && !aboutCertificates(d) })
+	wrong := slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool {
+		return d.Class != diag.Note && !aboutCertificates(d) && !aboutAddOns(d)
+	})
 	switch {
 	case !wrong:
 		return lastGood
@@ -84,7 +86,7 @@ func remembered(m intent.Member) standing {
 // (every route has actions) is answered.
 func disqualifies(m intent.Member, d diag.Diagnostic) bool {
 	switch {
-	case d.Class == diag.Note, d.Code == diag.ConflictingSettings, aboutCertificates(d):
+	case d.Class == diag.Note, d.Code == diag.ConflictingSettings, aboutCertificates(d), aboutAddOns(d):
 		return false
 	case d.Code == diag.ServiceNotFound:
 		return !answered(m)

@@ -141,6 +141,7 @@ type shared struct {
 	attributesSource map[string]intent.Source
 	tags             map[string]string
 	tagsSource       map[string]intent.Source
+	addOns           addOns
 }
 
 // owned is a settled field and its member.
@@ -179,6 +180,7 @@ func (b *build) settleShared() shared {
 		return b.members[i].Settings.Attributes
 	})
 	s.tags, s.tagsSource = keyed(b, "tag", false, all, b.userTags)
+	s.addOns = b.settleAddOns()
 	return s
 }
 

@@ -75,12 +75,12 @@ func TestCommandLinesThatCannotBeParsedAreUsageErrors(t *testing.T) {
 
 func TestAFlagWithoutEffectIsToldNotIgnored(t *testing.T) {
 	t.Parallel()
-	c, err := Parse([]string{"--cluster-name=c", "--enable-wafv2=false", "--webhook-bind-port=9999", "--enable-shield=true"})
+	c, err := Parse([]string{"--cluster-name=c", "--aws-vpc-tag-key=vpc", "--webhook-bind-port=9999", "--enable-wafv2=false"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(c.Notices) != 2 {
-		t.Errorf("notices = %q, want one for --enable-wafv2=false and one for --webhook-bind-port", c.Notices)
+		t.Errorf("notices = %q, want one for --aws-vpc-tag-key and one for --webhook-bind-port", c.Notices)
 	}
 }
 

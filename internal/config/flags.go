@@ -43,7 +43,7 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringToStringVar(&c.TargetENISecurityTags, "service-target-eni-security-group-tags", nil, "further tags that pick the one security group of a network interface with several")
 	fs.IntVar(&c.MaxTargetsPerGroup, "max-targets-per-target-group", 0, "register at most so many targets per target group; 0 = no limit")
 	fs.DurationVar(&c.BindingRequeue, "targetgroupbinding-requeue-duration", 15*time.Second, "look again after so long while a binding waits for AWS")
-	fs.DurationVar(&c.StabilizationInterval, "lb-stabilization-monitor-interval", 2*time.Minute, "poll period for a new load balancer to become active")
+	fs.DurationVar(&c.StabilizationInterval, "lb-stabilization-monitor-interval", 2*time.Minute, "poll period for a new load balancer to become active, before capacity is reserved")
 	fs.StringVar(&c.RequiredSecretsLabel, "required-secrets-label", "", "key=value that a Secret must carry to be read")
 
 	fs.IntVar(&c.IngressWorkers, "ingress-max-concurrent-reconciles", 3, "Ingress groups worked on at once; if not given, as many as help")
@@ -67,9 +67,9 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 
 	fs.StringVar(&c.LoadBalancerClass, "load-balancer-class", "service.k8s.aws/nlb", "spec.loadBalancerClass of Services that are ours")
 
-	fs.BoolVar(&c.EnableWAF, "enable-waf", true, "WAF Classic associations")
-	fs.BoolVar(&c.EnableWAFv2, "enable-wafv2", true, "WAFv2 associations")
-	fs.BoolVar(&c.EnableShield, "enable-shield", true, "Shield Advanced protections")
+	fs.BoolVar(&c.EnableWAF, "enable-waf", true, "act on waf-acl-id (WAF Classic); off: no call of WAF Classic")
+	fs.BoolVar(&c.EnableWAFv2, "enable-wafv2", true, "act on wafv2-acl-arn and wafv2-acl-name; off: no call of WAFv2")
+	fs.BoolVar(&c.EnableShield, "enable-shield", true, "act on shield-advanced-protection; off: no call of Shield")
 	fs.BoolVar(&c.EnableReadinessGates, "enable-pod-readiness-gate-inject", true, "inject readiness gates into pods at admission")
 	fs.StringVar(&s.quicVariable, "quic-environment-variable-name", "AWS_LBC_QUIC_SERVER_ID", "environment variable of QUIC server ids")
 
@@ -119,11 +119,7 @@ var inert = []struct{ flag, why string }{
 	{"nlb-gateway-max-concurrent-reconciles", "the Gateway API is not built in this version"},
 	{"globalaccelerator-max-concurrent-reconciles", "Global Accelerator is not built in this version"},
 	{"globalaccelerator-max-exponential-backoff-delay", "Global Accelerator is not built in this version"},
-	{"lb-stabilization-monitor-interval", "only capacity reservations wait for it, and they are not built in this version"},
 	{"required-secrets-label", "this version reads no Secrets"},
-	{"enable-waf", "this version makes no WAF call; its annotations are reported as not acted on"},
-	{"enable-wafv2", "this version makes no WAF call; its annotations are reported as not acted on"},
-	{"enable-shield", "this version makes no Shield call; its annotation is reported as not acted on"},
 	{"aws-vpc-tag-key", "obsolete; use --aws-vpc-tags"},
 }
 

@@ -62,7 +62,7 @@ var gateTable = []gateInfo{
 	{NLBHealthCheckAdvancedConfig, true, value(false), "health checks of NLBs without timeout and codes are not built in this version", "NLB health checks with timeout and codes"},
 	{NLBSecurityGroup, true, nil, "", "give NLBs security groups"},
 	{ALBSingleSubnet, false, nil, "", "admit an ALB with one subnet"},
-	{LBCapacityReservation, true, nil, "", "capacity reservations (the annotation is reported as not acted on in this version)"},
+	{LBCapacityReservation, true, nil, "", "act on minimum-load-balancer-capacity"},
 	{SubnetDiscoveryByReachable, true, nil, "", "without tagged subnets, tell public from private ones by route table"},
 	{NLBGatewayAPI, true, value(true), "the Gateway API is not built in this version", "serve Gateways with NLBs"},
 	{ALBGatewayAPI, true, value(true), "the Gateway API is not built in this version", "serve Gateways with ALBs"},

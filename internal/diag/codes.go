@@ -45,6 +45,8 @@ const (
 	SecurityGroupNotFound Code = "SecurityGroupNotFound"
 	CertificateNotFound   Code = "CertificateNotFound"
 	TargetGroupNotFound   Code = "TargetGroupNotFound"
+	WebACLNotFound        Code = "WebACLNotFound"
+	NotSubscribed         Code = "NotSubscribed"
 	NameTooLong           Code = "NameTooLong"
 	DeletionProtected     Code = "DeletionProtected"
 	AccessDenied          Code = "AccessDenied"
@@ -78,6 +80,8 @@ var table = map[Code]Info{
 	SecurityGroupNotFound: {NotFound, FailedBuildModel, "a security group that was named does not exist in the VPC"},
 	CertificateNotFound:   {NotFound, FailedBuildModel, "a certificate does not exist, is not issued, or none covers a host"},
 	TargetGroupNotFound:   {NotFound, FailedBuildModel, "a target group that was named does not exist"},
+	WebACLNotFound:        {NotFound, FailedBuildModel, "a web ACL that was named does not exist in the account and region; the load balancer keeps the one that it has"},
+	NotSubscribed:         {NotFound, FailedDeployModel, "the account does not subscribe to Shield Advanced, so that nothing can be protected by it"},
 	NameTooLong:           {Invalid, FailedBuildModel, "a name exceeds what AWS admits"},
 	DeletionProtected:     {Conflict, FailedDeployModel, "deletion protection keeps the load balancer"},
 	AccessDenied:          {Denied, FailedDeployModel, "the controller's role lacks a permission"},

@@ -18,6 +18,7 @@ const (
 	NeedForeignGroup    NeedKind = "security-group"  // key: a group id that is not of the VPC
 	NeedCertificates    NeedKind = "certificates"    // all issued certificates with domains
 	NeedTargetGroupName NeedKind = "target-group"    // key: name of a target group of the user
+	NeedWebACLs         NeedKind = "web-acls"        // all regional WAFv2 web ACLs by name
 	NeedStack           NeedKind = "stack"           // key: stack.Key string; the load balancer that exists for it
 )
 
@@ -37,6 +38,7 @@ type Facts struct {
 	ForeignGroups  map[string]*SecurityGroup // nil value = does not exist
 	Certificates   map[string]Certificate    // by ARN; nil = not loaded
 	TargetGroups   map[string]*TargetGroup   // by name; nil value = does not exist
+	WebACLs        map[string]string         // ARNs of regional WAFv2 web ACLs by name; nil = not loaded
 	// Existing is the load balancer that AWS holds for the stack being compiled; nil = none. Valid if ExistingKnown.
 	Existing      *LoadBalancer
 	ExistingKnown bool
@@ -104,4 +106,7 @@ type LoadBalancer struct {
 	IPAddressType  string // empty = not known
 	Subnets        []string
 	SecurityGroups []string
+	IPAMPool       string // empty = Amazon's addresses
+	// CustomerOwnedPool is the pool that it was created with.
+	CustomerOwnedPool string
 }

@@ -80,6 +80,7 @@ type Settings struct {
 	// given. AllocationID belongs to the i-th subnet; PrivateIPv4 and IPv6 to the subnet whose range contains them.
 	Mappings  Field[[]stack.SubnetMapping]
 	SourceNAT Field[string] // NLB: enable-prefix-for-ipv6-source-nat, "on" or "off"
+	AddOns    AddOns
 }
 
 // SubnetSelector is exactly one of its fields.

@@ -13,6 +13,7 @@ type Output struct {
 	DNSName    string // of load balancers
 	HostedZone string
 	State      string
+	Protection string // id of a protection of Shield Advanced
 }
 
 // Advance is the observation after an operation succeeded; resolve gives the ARN or group id behind a reference. The
@@ -37,6 +38,8 @@ func Advance(obs Observed, op Op, out Output, resolve func(stack.Ref) string) Ob
 		a.tags(op.Resource, func(t map[string]string) { dropKeys(t, op.Keys) })
 	case CreateBinding, UpdateBinding, DeleteBinding:
 		a.binding(op)
+	default:
+		a.addOn(op)
 	}
 	return o
 }
@@ -179,6 +182,7 @@ func (a advancer) loadBalancer(op Op) {
 		lb := LoadBalancer{ARN: a.out.ID, DNSName: a.out.DNSName, HostedZone: a.out.HostedZone, State: a.out.State, LoadBalancer: op.LoadBalancer}
 		lb.SecurityGroups = a.refs(op.LoadBalancer.SecurityGroups)
 		lb.Attributes, lb.Tags = map[string]string{}, merged(op.LoadBalancer.Tags, nil)
+		lb.AddOns = noAddOns()
 		a.o.LoadBalancers = added(a.o.LoadBalancers, lb, func(lb LoadBalancer) string { return lb.ARN })
 	case SetSecurityGroups:
 		with(op.LoadBalancer, func(lb *LoadBalancer) { lb.SecurityGroups = a.refs(op.Groups) })

@@ -68,12 +68,13 @@ func (d *differ) createLoadBalancer(w stack.LoadBalancer) {
 		}
 	}
 	op := CreateLoadBalancer{w}
-	op.LoadBalancer.Attributes = nil
+	op.LoadBalancer.Attributes, op.LoadBalancer.AddOns = nil, stack.AddOns{}
 	s := d.step(a, r, Vital, op, why...)
 	s.need(first)
 	s.Guard = guard
 	d.made[r] = s.ID
 	d.loadBalancerAttributes(Create, r, w, nil)
+	d.addOns(r, nil, w)
 }
 
 func (d *differ) loadBalancerAttributes(a Action, r stack.Ref, w stack.LoadBalancer, have map[string]string) {
@@ -106,6 +107,7 @@ func (d *differ) updateLoadBalancer(have *LoadBalancer, w stack.LoadBalancer) {
 			"IP address type "+or(have.IPAddressType, stack.IPv4)+" → "+w.IPAddressType).follow(moved)
 	}
 	d.loadBalancerAttributes(Update, r, w, have.Attributes)
+	d.addOns(r, have, w)
 	d.tags(r, have.Tags, w.Tags, d.legacyTags()...)
 }
 
@@ -245,6 +247,7 @@ func (d *differ) deleteLoadBalancer(old *LoadBalancer, successor *stack.Ref) Ste
 	}
 	id := s.ID
 	d.deletedBalancers[old.ARN] = id
+	d.unprotect(r, old, id)
 	for _, g := range old.SecurityGroups {
 		d.releases[g.Literal] = append(d.releases[g.Literal], id)
 	}

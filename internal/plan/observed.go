@@ -12,6 +12,10 @@ type Observed struct {
 	Listeners      []Listener      `json:",omitempty"`
 	Rules          []Rule          `json:",omitempty"` // without default rules
 	Bindings       []Binding       `json:",omitempty"` // given in by whoever reads Kubernetes
+	// Unavailable tells why nothing can be done with an add-on that is wanted, whatever load balancer it is for.
+	Unavailable map[AddOn]Guard `json:",omitempty"`
+	// Pending is set while an add-on that is wanted is still being read: another look soon tells more.
+	Pending bool `json:",omitempty"`
 }
 
 // SecurityGroup is an observed group of ours: a stack's managed one, or the shared backend group.
@@ -25,8 +29,11 @@ type SecurityGroup struct {
 type LoadBalancer struct {
 	ARN        string
 	DNSName    string
-	HostedZone string // canonical hosted zone id
-	State      string // provisioning, active, active_impaired, failed
+	HostedZone string            // canonical hosted zone id
+	State      string            // provisioning, active, active_impaired, failed
+	Protection *ShieldProtection `json:",omitempty"`
+	// Unread tells why an add-on that is wanted could not be read.
+	Unread map[AddOn]Guard `json:",omitempty"`
 	stack.LoadBalancer
 }
 

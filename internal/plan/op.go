@@ -361,10 +361,15 @@ func Refs(op Op) []stack.Ref {
 		return []stack.Ref{o.TargetGroup}
 	case DeregisterTargets:
 		return []stack.Ref{o.TargetGroup}
+	case ModifyIPPools:
+		return []stack.Ref{o.LoadBalancer}
 	case CreateBinding:
 		return bindingRefs(o.Binding)
 	case UpdateBinding:
 		return bindingRefs(o.Binding)
+	}
+	if r, _, ok := Changes(op); ok {
+		return []stack.Ref{r}
 	}
 	return nil
 }

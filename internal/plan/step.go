@@ -63,6 +63,8 @@ type Guard struct {
 	Code   diag.Code `json:"code"`
 	Text   string    `json:"text"`
 	Remedy string    `json:"remedy"`
+	// RequestID is AWS's, if AWS is the reason.
+	RequestID string `json:"requestId,omitempty"`
 }
 
 // Protection is what the owner of a stack declares about the deletion protection of its load balancer.

@@ -34,6 +34,11 @@ type LoadBalancer struct {
 	Tags       map[string]string
 	// NetworkSourceNAT is EnablePrefixForIpv6SourceNat ("on"/"off"); empty = not managed. NLB only.
 	NetworkSourceNAT string
+	// CustomerOwnedPool is the pool of an Outpost's own IPv4 addresses; used at creation only. ALB only.
+	CustomerOwnedPool string `json:",omitempty"`
+	// IPAMPool is the pool of the public IPv4 addresses; empty = Amazon's. ALB only.
+	IPAMPool string `json:",omitempty"`
+	AddOns
 }
 
 // SubnetMapping is one subnet of a load balancer; the optional addresses are for NLBs.

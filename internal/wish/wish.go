@@ -137,11 +137,13 @@ func CompileFromFlags(c *config.Config) compile.Config {
 		EnableBackendSecurityGroup: c.EnableBackendSG, BackendSecurityGroup: c.BackendSecurityGroup,
 		ManageBackendSecurityGroupRules: c.EnableManageBackendSG, DisableRestrictedSecurityGroups: c.DisableRestrictedRules,
 		StrictGroups: c.StrictGroups, AllowedAuthorities: c.AllowedCAs,
+		EnableWAF: c.EnableWAF, EnableWAFv2: c.EnableWAFv2, EnableShield: c.EnableShield,
 		Gates: compile.Gates{
 			SubnetsClusterTagCheck: on(config.SubnetsClusterTagCheck), SubnetDiscoveryByReachability: on(config.SubnetDiscoveryByReachable),
 			ALBSingleSubnet: on(config.ALBSingleSubnet), EnableDefaultTagsLowPriority: on(config.EnableDefaultTagsLowPriority),
 			EnableIPTargetType: on(config.EnableIPTargetType), ListenerRulesTagging: on(config.ListenerRulesTagging),
 			WeightedTargetGroups: on(config.WeightedTargetGroups), NLBSecurityGroup: on(config.NLBSecurityGroup),
+			LBCapacityReservation: on(config.LBCapacityReservation),
 		},
 	}
 }

@@ -25,6 +25,7 @@ func (t *translation) settings() intent.Settings {
 			t.attributes(spec.LoadBalancerAttributes), func() intent.Source { return t.params("spec.loadBalancerAttributes") }),
 		Tags:            t.tags(t.read),
 		SSLRedirectPort: t.sslRedirect(spec.SSLRedirectPort),
+		AddOns:          t.addOns(spec),
 	}
 	if spec.LoadBalancerName != "" {
 		s.Name = intent.Of(spec.LoadBalancerName, t.params("spec.loadBalancerName"))

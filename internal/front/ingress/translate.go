@@ -54,7 +54,6 @@ func translate(v *world.View, cfg Config, m member) intent.Member {
 	out.Settings = t.settings()
 	out.Listeners = t.listeners()
 	annotation.Check(f, Object(ing), annotation.OnIngress, ing.Annotations, t.secure)
-	t.unbuiltParams()
 	out.Routes = t.routes()
 	out.Diagnostics = f.List()
 	return out
@@ -68,27 +67,4 @@ func (t *translation) here(path string) intent.Source {
 // params is a source within the class parameters.
 func (t *translation) params(path string) intent.Source {
 	return intent.Source{Object: diag.Object{Kind: paramsKind, Name: t.class.Params.Name, UID: string(t.class.Params.UID)}, Path: path}
-}
-
-// unbuiltParams notes the class parameters that this version does not act on.
-func (t *translation) unbuiltParams() {
-	if t.class.Params == nil {
-		return
-	}
-	spec := t.class.Params.Spec
-	for _, p := range []struct {
-		field string
-		set   bool
-	}{
-		{"minimumLoadBalancerCapacity", spec.MinimumLoadBalancerCapacity != nil},
-		{"ipamConfiguration", spec.IPAMConfiguration != nil},
-		{"wafv2AclArn", spec.WAFv2ACLArn != ""},
-		{"wafv2AclName", spec.WAFv2ACLName != ""},
-	} {
-		if p.set {
-			t.findings.Add(diag.New(Object(t.ingress), "spec."+p.field+" of IngressClassParams "+t.class.Params.Name, diag.UnsupportedFeature,
-				p.field+" of the class parameters is kept, but this version does not act on it yet",
-				"nothing needs to be done; what it configures stays as it is"))
-		}
-	}
 }

@@ -1,0 +1,138 @@
+package compile
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+const guard = "arn:aws:wafv2:us-west-2:111122223333:regional/webacl/guard/1"
+
+func addOn(change func(*intent.AddOns, *intent.Member)) func(*intent.Member) {
+	return func(m *intent.Member) { change(&m.Settings.AddOns, m) }
+}
+
+func p[T any](v T) *T { return &v }
+
+func TestAnAddOnIsManagedOnlyWhileAMemberSetsIt(t *testing.T) {
+	t.Parallel()
+	named := func(name string) func(*intent.AddOns, *intent.Member) {
+		return func(a *intent.AddOns, m *intent.Member) { a.WebACLName = set(m, "wafv2-acl-name", name) }
+	}
+	arn := func(v string) func(*intent.AddOns, *intent.Member) {
+		return func(a *intent.AddOns, m *intent.Member) { a.WebACL = set(m, "wafv2-acl-arn", v) }
+	}
+	for name, tc := range map[string]struct {
+		members []func(*intent.AddOns, *intent.Member)
+		want    stack.AddOns
+		codes   []diag.Code
+	}{
+		"nothing set":            {nil, stack.AddOns{}, nil},
+		"an ARN":                 {[]func(*intent.AddOns, *intent.Member){arn(guard)}, stack.AddOns{WebACL: p(guard)}, nil},
+		"a name":                 {[]func(*intent.AddOns, *intent.Member){named("guard")}, stack.AddOns{WebACL: p(guard)}, nil},
+		"a name beats ARNs":      {[]func(*intent.AddOns, *intent.Member){arn(intent.None), named("guard")}, stack.AddOns{WebACL: p(guard)}, nil},
+		"no association by name": {[]func(*intent.AddOns, *intent.Member){named(intent.None), arn(guard)}, stack.AddOns{WebACL: p("")}, nil},
+		"no association by ARN":  {[]func(*intent.AddOns, *intent.Member){arn(intent.None)}, stack.AddOns{WebACL: p("")}, nil},
+		"an unknown name":        {[]func(*intent.AddOns, *intent.Member){named("gone")}, stack.AddOns{}, []diag.Code{diag.WebACLNotFound}},
+		"names that differ":      {[]func(*intent.AddOns, *intent.Member){named("guard"), named("gone")}, stack.AddOns{WebACL: p(guard)}, []diag.Code{diag.ConflictingSettings}},
+		"the rest": {[]func(*intent.AddOns, *intent.Member){func(a *intent.AddOns, m *intent.Member) {
+			a.ClassicWebACL, a.Shield, a.Capacity = set(m, "waf-acl-id", intent.None), set(m, "shield-advanced-protection", false), set(m, "minimum-load-balancer-capacity", int32(0))
+		}}, stack.AddOns{ClassicWebACL: p(""), Shield: p(false), Capacity: p(int32(0))}, nil},
+		"the class first": {[]func(*intent.AddOns, *intent.Member){
+			func(a *intent.AddOns, m *intent.Member) { a.Capacity = set(m, "minimum-load-balancer-capacity", int32(100)) },
+			func(a *intent.AddOns, _ *intent.Member) { a.Capacity = byClass(int32(500)) },
+		}, stack.AddOns{Capacity: p(int32(500))}, []diag.Code{diag.ConflictingSettings}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			members := []intent.Member{ingress("shop", "web-front")}
+			for i, f := range tc.members {
+				m := ingress("shop", string(rune('a'+i)), addOn(f))
+				m.Order = int32(i)
+				members = append(members, m)
+			}
+			f := account()
+			f.WebACLs = map[string]string{"guard": guard}
+			r := Compile(entrance(members...), f, Defaults("demo", "vpc-1"), nil)
+			if r.Stack == nil {
+				t.Fatal(r.Needs, r.Diagnostics)
+			}
+			if d := cmp.Diff(tc.want, r.Stack.LoadBalancers[0].AddOns); d != "" {
+				t.Error(d)
+			}
+			var codes []diag.Code
+			for _, d := range r.Diagnostics {
+				codes = append(codes, d.Code)
+			}
+			if d := cmp.Diff(tc.codes, codes); d != "" {
+				t.Errorf("%s\n%v", d, r.Diagnostics)
+			}
+		})
+	}
+}
+
+func TestOnlyANameAsksForTheWebACLs(t *testing.T) {
+	t.Parallel()
+	need := facts.Need{Kind: facts.NeedWebACLs}
+	for name, tc := range map[string]struct {
+		set  func(*intent.AddOns, *intent.Member)
+		asks bool
+	}{
+		"an ARN":       {func(a *intent.AddOns, m *intent.Member) { a.WebACL = set(m, "wafv2-acl-arn", guard) }, false},
+		"none by name": {func(a *intent.AddOns, m *intent.Member) { a.WebACLName = set(m, "wafv2-acl-name", intent.None) }, false},
+		"a name":       {func(a *intent.AddOns, m *intent.Member) { a.WebACLName = set(m, "wafv2-acl-name", "guard") }, true},
+	} {
+		r := Compile(entrance(ingress("shop", "web-front", addOn(tc.set))), account(), Defaults("demo", "vpc-1"), nil)
+		if asks := len(r.Needs) == 1 && r.Needs[0] == need; asks != tc.asks {
+			t.Errorf("%s: needs %v", name, r.Needs)
+		}
+	}
+}
+
+func TestWebACLsThatCannotBeListedCostNothingElse(t *testing.T) {
+	t.Parallel()
+	f := account()
+	f.Errors = map[facts.Need]error{{Kind: facts.NeedWebACLs}: diag.New(diag.Object{}, "", diag.AccessDenied, "ListWebACLs: no", "allow it")}
+	r := Compile(entrance(ingress("shop", "web-front", addOn(func(a *intent.AddOns, m *intent.Member) {
+		a.WebACLName = set(m, "wafv2-acl-name", "guard")
+	}))), f, Defaults("demo", "vpc-1"), nil)
+	if r.Stack == nil || len(r.Stack.Rules) != 1 || r.Stack.LoadBalancers[0].WebACL != nil {
+		t.Fatalf("stack %+v, diagnostics %v", r.Stack, r.Diagnostics)
+	}
+	if len(r.Diagnostics) != 1 || r.Diagnostics[0].Code != diag.AccessDenied || r.Diagnostics[0].Path == "" {
+		t.Errorf("diagnostics %v", r.Diagnostics)
+	}
+}
+
+func TestAMistakeInAnAddOnKeepsItsMemberInService(t *testing.T) {
+	t.Parallel()
+	wrong := broken("metadata.annotations[alb.ingress.kubernetes.io/minimum-load-balancer-capacity]")
+	r := Compile(entrance(ingress("shop", "web-front", wrong)), account(), Defaults("demo", "vpc-1"), nil)
+	if r.Stack == nil || len(r.Stack.TargetGroups) != 1 || len(r.Diagnostics) != 1 {
+		t.Fatalf("stack %+v, diagnostics %v", r.Stack, r.Diagnostics)
+	}
+	again := Compile(entrance(ingress("shop", "web-front", wrong)), account(), Defaults("demo", "vpc-1"), r.Good)
+	if d := cmp.Diff(r.Stack, again.Stack); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestAnAddressPoolStaysWhileItsMemberCannotBeRead(t *testing.T) {
+	t.Parallel()
+	f := account()
+	f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal, Subnets: []string{"subnet-0a2", "subnet-0b2"}, IPAMPool: "ipam-pool-1"}
+	unreadable := ingress("shop", "a", broken("spec.rules[0].http.paths[0]"))
+	r := Compile(entrance(unreadable, ingress("shop", "b")), f, Defaults("demo", "vpc-1"), nil)
+	if r.Stack == nil || r.Stack.LoadBalancers[0].IPAMPool != "ipam-pool-1" {
+		t.Errorf("stack %+v, diagnostics %v", r.Stack, r.Diagnostics)
+	}
+	r = Compile(entrance(ingress("shop", "a"), ingress("shop", "b")), f, Defaults("demo", "vpc-1"), nil)
+	if r.Stack == nil || r.Stack.LoadBalancers[0].IPAMPool != "" {
+		t.Errorf("stack %+v, diagnostics %v", r.Stack, r.Diagnostics)
+	}
+}

@@ -1,0 +1,82 @@
+package ingress
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/intent"
+)
+
+// capacityUnits is the one key of annotation.Capacity.
+const capacityUnits = "CapacityUnits"
+
+// addOns reads the optional features. A class parameter that is set hides its annotation.
+func (t *translation) addOns(spec v1beta1.IngressClassParamsSpec) intent.AddOns {
+	out := intent.AddOns{
+		CustomerOwnedPool: t.read.String(annotation.CustomerOwnedPool),
+		Shield:            t.read.Bool(annotation.Shield),
+		ClassicWebACL:     filled(t.read.String(annotation.ClassicWebACL)),
+	}
+	if out.CustomerOwnedPool.Set && out.CustomerOwnedPool.Value == "" {
+		t.read.Invalid(annotation.CustomerOwnedPool, fmt.Sprintf("cannot use empty value for %s annotation", annotation.CustomerOwnedPool),
+			"name a pool, or remove the annotation")
+		out.CustomerOwnedPool = intent.Field[string]{}
+	}
+	if _, _, ok := t.read.Raw(annotation.ClassicWebACL); !ok {
+		out.ClassicWebACL = filled(t.read.String(annotation.FormerWebACL))
+	} else {
+		t.read.Ignored(annotation.FormerWebACL, fmt.Sprintf("annotation %s has no effect beside %s", annotation.FormerWebACL, annotation.ClassicWebACL), "remove it")
+	}
+	if c := spec.MinimumLoadBalancerCapacity; c != nil {
+		out.Capacity = intent.Of(c.CapacityUnits, t.params("spec.minimumLoadBalancerCapacity.capacityUnits"))
+	} else {
+		out.Capacity = t.capacity()
+	}
+	if c := spec.IPAMConfiguration; c != nil && c.IPv4IPAMPoolId != nil && *c.IPv4IPAMPoolId != "" {
+		out.IPAMPool = intent.Of(*c.IPv4IPAMPoolId, t.params("spec.ipamConfiguration.ipv4IPAMPoolId"))
+	} else {
+		out.IPAMPool = filled(t.read.String(annotation.IPAMPool))
+	}
+	if spec.WAFv2ACLName != "" {
+		out.WebACLName = intent.Of(spec.WAFv2ACLName, t.params("spec.wafv2AclName"))
+	} else {
+		out.WebACLName = filled(t.read.String(annotation.WebACLName))
+	}
+	if spec.WAFv2ACLArn != "" {
+		out.WebACL = intent.Of(spec.WAFv2ACLArn, t.params("spec.wafv2AclArn"))
+	} else {
+		out.WebACL = filled(t.read.String(annotation.WebACLARN))
+	}
+	return out
+}
+
+// capacity reads the annotation of that name: a map with one key.
+func (t *translation) capacity() intent.Field[int32] {
+	m := t.read.Map(annotation.Capacity)
+	var out intent.Field[int32]
+	for _, k := range slices.Sorted(maps.Keys(m.Value)) {
+		if k != capacityUnits {
+			t.read.Invalid(annotation.Capacity, fmt.Sprintf("invalid key to set the capacity: %s, Expected key: %s", k, capacityUnits), "write "+capacityUnits+"=<number>")
+			return intent.Field[int32]{}
+		}
+		n, err := strconv.ParseInt(m.Value[k], 10, 32)
+		if err != nil || n < 0 {
+			t.read.Invalid(annotation.Capacity, fmt.Sprintf("invalid value to set the capacity: %q is not a number of units", m.Value[k]), "write "+capacityUnits+"=<number>; 0 resets")
+			return intent.Field[int32]{}
+		}
+		out = intent.Of(int32(n), m.Source)
+	}
+	return out
+}
+
+// filled is a field that is not set if the value is empty.
+func filled(f intent.Field[string]) intent.Field[string] {
+	if f.Value == "" {
+		return intent.Field[string]{}
+	}
+	return f
+}
