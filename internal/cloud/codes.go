@@ -13,6 +13,10 @@ const (
 	CodeNotPermitted        = "OperationNotPermitted"
 	CodeTooManyRules        = "TooManyRules"
 	CodeValidation          = "ValidationError"
+	CodeWAFUnavailable      = "WAFUnavailableEntityException"
+	CodeAlreadyExists       = "ResourceAlreadyExistsException"
+	CodePriorRequest        = "PriorRequestNotComplete"
+	CodeCapacityPending     = "CapacityReservationPending"
 )
 
 // codeClasses is the one place that knows what AWS's codes mean.
@@ -74,4 +78,13 @@ var codeClasses = map[string]diag.Class{
 	"HealthUnavailable": diag.Transient, "InsufficientCapacity": diag.Transient, "RequestExpired": diag.Transient,
 	"RequestInTheFuture": diag.Transient, "RequestTimeTooSkewed": diag.Transient, "CapacityReservationPending": diag.Transient,
 	"TrustStoreNotReady": diag.Transient,
+
+	// add-ons: AWS WAF of both generations, Shield Advanced, capacity reservations
+	"WAFNonexistentItemException": diag.NotFound, CodeWAFUnavailable: diag.NotFound,
+	"WAFInvalidParameterException": diag.Invalid, "WAFInvalidOperationException": diag.Conflict, "WAFAssociatedItemException": diag.Conflict,
+	"WAFInvalidAccountException": diag.Denied, "WAFLimitsExceededException": diag.Quota, "WAFInternalErrorException": diag.Transient,
+	"LimitsExceededException": diag.Quota, "InvalidResourceException": diag.Invalid, "InvalidParameterException": diag.Invalid,
+	"OptimisticLockException": diag.Throttled, CodeAlreadyExists: diag.Conflict, "InvalidOperationException": diag.Invalid,
+	"InternalErrorException":     diag.Transient,
+	"CapacityUnitsLimitExceeded": diag.Quota, "CapacityDecreaseRequestLimitExceeded": diag.Quota,
 }

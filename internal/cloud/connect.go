@@ -21,7 +21,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/shield"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/aws-sdk-go-v2/service/wafregional"
+	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -82,12 +85,26 @@ func httpClient() *awshttp.BuildableClient {
 
 func clients(cfg aws.Config, endpoints map[string]string) Clients {
 	base := func(service string) *string { return optional(endpoints[service]) }
-	return Clients{
-		ELBV2: elbv2.NewFromConfig(cfg, func(o *elbv2.Options) { override(&o.BaseEndpoint, base(ServiceELBV2)) }),
-		EC2:   ec2.NewFromConfig(cfg, func(o *ec2.Options) { override(&o.BaseEndpoint, base(ServiceEC2)) }),
-		ACM:   acm.NewFromConfig(cfg, func(o *acm.Options) { override(&o.BaseEndpoint, base(ServiceACM)) }),
-		STS:   sts.NewFromConfig(cfg, func(o *sts.Options) { override(&o.BaseEndpoint, base(ServiceSTS)) }),
+	out := Clients{
+		ELBV2:  elbv2.NewFromConfig(cfg, func(o *elbv2.Options) { override(&o.BaseEndpoint, base(ServiceELBV2)) }),
+		EC2:    ec2.NewFromConfig(cfg, func(o *ec2.Options) { override(&o.BaseEndpoint, base(ServiceEC2)) }),
+		ACM:    acm.NewFromConfig(cfg, func(o *acm.Options) { override(&o.BaseEndpoint, base(ServiceACM)) }),
+		STS:    sts.NewFromConfig(cfg, func(o *sts.Options) { override(&o.BaseEndpoint, base(ServiceSTS)) }),
+		WAFv2:  wafv2.NewFromConfig(cfg, func(o *wafv2.Options) { override(&o.BaseEndpoint, base(ServiceWAFv2)) }),
+		Shield: shield.NewFromConfig(cfg, func(o *shield.Options) { override(&o.BaseEndpoint, base(ServiceShield)) }),
 	}
+	classic := wafregional.NewFromConfig(cfg, func(o *wafregional.Options) { override(&o.BaseEndpoint, base(ServiceWAFRegional)) })
+	if hasClassic(classic.Options()) {
+		out.WAFRegional = classic
+	}
+	return out
+}
+
+// hasClassic reports whether the SDK knows where WAF Classic is in the region.
+func hasClassic(o wafregional.Options) bool {
+	p := wafregional.EndpointParameters{Region: aws.String(o.Region), Endpoint: o.BaseEndpoint}
+	_, err := wafregional.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(), p.WithDefaults())
+	return err == nil
 }
 
 // override keeps what the environment says (AWS_ENDPOINT_URL) where the flag says nothing.

@@ -8,6 +8,10 @@ const (
 	ServiceEC2   = "EC2"
 	ServiceACM   = "ACM"
 	ServiceSTS   = "STS"
+
+	ServiceWAFv2       = "WAFV2"
+	ServiceWAFRegional = "WAF Regional"
+	ServiceShield      = "Shield"
 )
 
 // apiFamily is a set of operations that AWS meters with one token bucket.
@@ -45,6 +49,13 @@ func familyOf(service, operation string) apiFamily {
 			return apiFamily{"ec2/" + operation, 20, 100}
 		}
 		return apiFamily{"ec2/" + operation, 5, 50}
+	case ServiceWAFv2, ServiceWAFRegional: // per operation, and slow: the developer guide's "AWS WAF quotas"
+		switch {
+		case strings.HasSuffix(operation, "ssociateWebACL"):
+			return apiFamily{service + "/" + operation, 0.5, 1}
+		case operation == "GetWebACLForResource":
+			return apiFamily{service + "/" + operation, 1, 1}
+		}
 	}
 	return apiFamily{service + "/" + operation, 5, 10}
 }

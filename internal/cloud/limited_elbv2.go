@@ -147,3 +147,15 @@ func (c limitedELBV2) SetSecurityGroups(ctx context.Context, in *elbv2.SetSecuri
 func (c limitedELBV2) SetSubnets(ctx context.Context, in *elbv2.SetSubnetsInput, opts ...func(*elbv2.Options)) (*elbv2.SetSubnetsOutput, error) {
 	return call(ctx, c.l, ServiceELBV2, "SetSubnets", in, c.inner.SetSubnets, opts)
 }
+
+func (c limitedELBV2) DescribeCapacityReservation(ctx context.Context, in *elbv2.DescribeCapacityReservationInput, opts ...func(*elbv2.Options)) (*elbv2.DescribeCapacityReservationOutput, error) {
+	return call(ctx, c.l, ServiceELBV2, "DescribeCapacityReservation", in, c.inner.DescribeCapacityReservation, opts)
+}
+
+func (c limitedELBV2) ModifyCapacityReservation(ctx context.Context, in *elbv2.ModifyCapacityReservationInput, opts ...func(*elbv2.Options)) (*elbv2.ModifyCapacityReservationOutput, error) {
+	return call(ctx, c.l, ServiceELBV2, "ModifyCapacityReservation", in, c.inner.ModifyCapacityReservation, opts)
+}
+
+func (c limitedELBV2) ModifyIpPools(ctx context.Context, in *elbv2.ModifyIpPoolsInput, opts ...func(*elbv2.Options)) (*elbv2.ModifyIpPoolsOutput, error) {
+	return call(ctx, c.l, ServiceELBV2, "ModifyIpPools", in, c.inner.ModifyIpPools, opts)
+}

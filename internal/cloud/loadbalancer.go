@@ -33,6 +33,8 @@ func (w writer) createLoadBalancer(ctx context.Context, op plan.CreateLoadBalanc
 		IpAddressType:                elbv2types.IpAddressType(lb.IPAddressType),
 		SubnetMappings:               subnetMappings(lb.Subnets),
 		EnablePrefixForIpv6SourceNat: elbv2types.EnablePrefixForIpv6SourceNatEnum(lb.NetworkSourceNAT),
+		IpamPools:                    ipamPools(lb.IPAMPool),
+		CustomerOwnedIpv4Pool:        optional(lb.CustomerOwnedPool),
 		Tags:                         balancingTags(lb.Tags),
 	}
 	if len(lb.SecurityGroups) > 0 {
@@ -96,10 +98,15 @@ func FromLoadBalancer(l elbv2types.LoadBalancer) plan.LoadBalancer {
 			Scheme:           string(l.Scheme),
 			IPAddressType:    string(l.IpAddressType),
 			NetworkSourceNAT: string(l.EnablePrefixForIpv6SourceNat),
+
+			CustomerOwnedPool: value(l.CustomerOwnedIpv4Pool),
 		},
 	}
 	if l.State != nil {
 		lb.State = string(l.State.Code)
+	}
+	if l.IpamPools != nil {
+		lb.IPAMPool = value(l.IpamPools.Ipv4IpamPoolId)
 	}
 	for _, z := range l.AvailabilityZones {
 		lb.Subnets = append(lb.Subnets, stack.SubnetMapping{Subnet: value(z.SubnetId)})

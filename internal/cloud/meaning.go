@@ -29,7 +29,7 @@ func (e Error) Missing() stack.Kind {
 var disagreements = map[string]bool{
 	CodeDuplicatePermission: true, CodePermissionNotFound: true,
 	"DuplicateListener": true, "DuplicateLoadBalancerName": true, "DuplicateTargetGroupName": true, "InvalidGroup.Duplicate": true,
-	"PriorityInUse": true, "TargetGroupAssociationLimit": true,
+	"PriorityInUse": true, "TargetGroupAssociationLimit": true, CodeAlreadyExists: true,
 }
 
 // Disagrees reports whether the account differs from what the caller believed, so that a fresh look may help.
@@ -39,6 +39,12 @@ var full = map[string]bool{
 	CodeTooManyRules: true, CodeTooManyPermissions: true, "TooManyListeners": true, "TooManyCertificates": true,
 	"TooManyUniqueTargetGroupsPerLoadBalancer": true,
 }
+
+// Propagating reports whether AWS does not know everywhere yet what was created a moment ago, and says that it will.
+func (e Error) Propagating() bool { return e.Code == CodeWAFUnavailable }
+
+// Pending reports whether an earlier change of a capacity reservation is still under way.
+func (e Error) Pending() bool { return e.Code == CodePriorRequest || e.Code == CodeCapacityPending }
 
 // Full reports whether a quota of the resource's parent is reached, so that deleting siblings makes room.
 func (e Error) Full() bool { return full[e.Code] }

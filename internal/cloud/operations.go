@@ -20,6 +20,7 @@ var Operations = map[string]Operation{
 	"DeleteRule":                     elbv2Operation("DeleteRule", "delete a rule of ours"),
 	"DeleteTargetGroup":              elbv2Operation("DeleteTargetGroup", "delete a target group of ours"),
 	"DeregisterTargets":              elbv2Operation("DeregisterTargets", "take pods or nodes out of service"),
+	"DescribeCapacityReservation":    elbv2Operation("DescribeCapacityReservation", "compare reserved capacity"),
 	"DescribeListenerAttributes":     elbv2Operation("DescribeListenerAttributes", "compare listener attributes"),
 	"DescribeListenerCertificates":   elbv2Operation("DescribeListenerCertificates", "compare certificates"),
 	"DescribeListeners":              elbv2Operation("DescribeListeners", "find our listeners"),
@@ -30,6 +31,8 @@ var Operations = map[string]Operation{
 	"DescribeTargetGroupAttributes":  elbv2Operation("DescribeTargetGroupAttributes", "compare target group attributes"),
 	"DescribeTargetGroups":           elbv2Operation("DescribeTargetGroups", "find target groups, ours and those that users name"),
 	"DescribeTargetHealth":           elbv2Operation("DescribeTargetHealth", "know what is registered and healthy"),
+	"ModifyCapacityReservation":      elbv2Operation("ModifyCapacityReservation", "reserve capacity"),
+	"ModifyIpPools":                  elbv2Operation("ModifyIpPools", "change the pool of public addresses"),
 	"ModifyListener":                 elbv2Operation("ModifyListener", "change a listener"),
 	"ModifyListenerAttributes":       elbv2Operation("ModifyListenerAttributes", "change listener attributes"),
 	"ModifyLoadBalancerAttributes":   elbv2Operation("ModifyLoadBalancerAttributes", "change load balancer attributes"),
@@ -60,6 +63,20 @@ var Operations = map[string]Operation{
 
 	"DescribeCertificate": {ServiceACM, "acm:DescribeCertificate", "read the names of a certificate that its summary leaves out"},
 	"ListCertificates":    {ServiceACM, "acm:ListCertificates", "find a certificate by host name"},
+
+	"AssociateWebACL":      {ServiceWAFv2, "wafv2:AssociateWebACL", "put a web ACL before a load balancer"},
+	"DisassociateWebACL":   {ServiceWAFv2, "wafv2:DisassociateWebACL", "take a web ACL away where none is wanted"},
+	"GetWebACLForResource": {ServiceWAFv2, "wafv2:GetWebACLForResource", "know the web ACL of a load balancer for which an annotation names one"},
+	"ListWebACLs":          {ServiceWAFv2, "wafv2:ListWebACLs", "find a web ACL by name"},
+
+	"AssociateRegionalWebACL":      {ServiceWAFRegional, "waf-regional:AssociateWebACL", "put a web ACL of WAF Classic before a load balancer"},
+	"DisassociateRegionalWebACL":   {ServiceWAFRegional, "waf-regional:DisassociateWebACL", "take a web ACL of WAF Classic away where none is wanted"},
+	"GetRegionalWebACLForResource": {ServiceWAFRegional, "waf-regional:GetWebACLForResource", "know the web ACL of WAF Classic of a load balancer for which an annotation names one"},
+
+	"CreateProtection":     {ServiceShield, "shield:CreateProtection", "have Shield Advanced protect a load balancer"},
+	"DeleteProtection":     {ServiceShield, "shield:DeleteProtection", "end a protection of ours where none is wanted"},
+	"DescribeProtection":   {ServiceShield, "shield:DescribeProtection", "know whether a load balancer is protected for which an annotation asks"},
+	"GetSubscriptionState": {ServiceShield, "shield:GetSubscriptionState", "know whether the account subscribes to Shield Advanced"},
 
 	"GetCallerIdentity": {ServiceSTS, "sts:GetCallerIdentity", "tell the account (always allowed)"},
 }

@@ -76,6 +76,11 @@ func Write(ctx context.Context, c Clients, op plan.Op, resolve Resolve) (plan.Ou
 		return none(w.addTags(ctx, op))
 	case plan.RemoveTags:
 		return none(w.removeTags(ctx, op))
+	case plan.ModifyIPPools:
+		return none(w.modifyIPPools(ctx, op))
+	}
+	if _, _, ok := plan.Changes(op); ok {
+		return w.addOn(ctx, op)
 	}
 	return plan.Output{}, fmt.Errorf("%s is not an operation of AWS", op.Name())
 }

@@ -22,6 +22,7 @@ type factShelf struct {
 	subnets        fact[map[string]facts.Subnet]
 	routes         fact[routing]
 	certificates   fact[map[string]facts.Certificate]
+	webACLs        fact[map[string]string]
 	foreignSubnets map[string]*fact[*facts.Subnet]
 	foreignGroups  map[string]*fact[*facts.SecurityGroup]
 	targetGroups   map[string]*fact[*facts.TargetGroup]
@@ -145,6 +146,7 @@ var answers = map[facts.NeedKind]func(*answer, context.Context) error{
 	facts.NeedCertificates:    (*answer).certificates,
 	facts.NeedTargetGroupName: (*answer).targetGroups,
 	facts.NeedStack:           (*answer).stack,
+	facts.NeedWebACLs:         (*answer).webACLs,
 }
 
 func (a *answer) fail(k facts.NeedKind, err error) {
@@ -200,7 +202,7 @@ func (a *answer) stack(ctx context.Context) error {
 				if lb.ID != stack.LoadBalancerIdentity || f.Existing != nil {
 					continue
 				}
-				x := &facts.LoadBalancer{ARN: lb.ARN, Type: lb.Type, Scheme: lb.Scheme}
+				x := &facts.LoadBalancer{ARN: lb.ARN, Type: lb.Type, Scheme: lb.Scheme, IPAMPool: lb.IPAMPool, CustomerOwnedPool: lb.CustomerOwnedPool}
 				for _, m := range lb.Subnets {
 					x.Subnets = append(x.Subnets, m.Subnet)
 				}
@@ -231,6 +233,8 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 			i.groups.at = time.Time{}
 		case facts.NeedCertificates:
 			s.certificates.at = time.Time{}
+		case facts.NeedWebACLs:
+			s.webACLs.at = time.Time{}
 		case facts.NeedForeignSubnet:
 			delete(s.foreignSubnets, n.Key)
 		case facts.NeedForeignGroup:

@@ -23,6 +23,8 @@ type Config struct {
 	VPC     string
 	// Now is the clock of lifetimes; nil = time.Now.
 	Now func() time.Time
+	// Patience is how long to wait, in real time, for AWS to tell of optional features; 0 = two seconds.
+	Patience time.Duration
 }
 
 // Inventory knows the AWS resources of one scope. It is safe for concurrent use.
@@ -45,6 +47,7 @@ type Inventory struct {
 	waits  map[string]int  // how often a step was put off, by stack and step
 	groups groupShelf
 	facts  factShelf
+	addOns addOnShelf
 }
 
 // entry is one stack.
@@ -64,6 +67,9 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Patience <= 0 {
+		cfg.Patience = patience
+	}
 	return &Inventory{
 		cfg: cfg, clients: clients, seq: 1,
 		stacks: map[stack.Key]*entry{},
@@ -73,6 +79,7 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 		waits:  map[string]int{},
 		groups: newGroupShelf(),
 		facts:  newFactShelf(),
+		addOns: addOnShelf{of: map[string]*addOns{}},
 	}
 }
 
@@ -106,9 +113,10 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 		i.Invalidate(key)
 	}
 	i.mu.Lock()
-	defer i.mu.Unlock()
 	out := e.obs.Clone()
 	out.SecurityGroups = append(out.SecurityGroups, i.shared...)
+	i.mu.Unlock()
+	i.observeAddOns(ctx, &out, desired)
 	return out, nil
 }
 
@@ -238,6 +246,7 @@ func (i *Inventory) Record(key stack.Key, op plan.Op, out plan.Output, resolve f
 	defer i.mu.Unlock()
 	i.writes++
 	i.groups.record(op, out, resolve, i.writes, i.cfg.VPC, i.cfg.Now())
+	i.addOns.record(op, out, resolve, i.cfg.Now())
 	e := i.stacks[key]
 	switch op := op.(type) {
 	case plan.CreateSecurityGroup:

@@ -14,8 +14,14 @@ const (
 	certificateDetailLife = time.Hour // names and authority of one certificate never change; imports may be replaced
 	targetGroupLifetime   = 20 * time.Minute
 	interfaceLifetime     = 10 * time.Minute
+	webACLLifetime        = time.Hour // names and ARNs
+	addOnLifetime         = 10 * time.Minute
+	subscribedLifetime    = 2 * time.Hour
+	unsubscribedLifetime  = 10 * time.Minute // people subscribe
 	// absentLifetime is for what was asked for by name or id and does not exist: people fix that.
 	absentLifetime = 15 * time.Second
 	// loadTimeout bounds a shared read, whoever waits for it.
 	loadTimeout = time.Minute
+	// patience is how long a pass waits for optional features of AWS; what is not read by then is there for the next pass.
+	patience = 2 * time.Second
 )

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/k8s-lbc/lbc/internal/naming"
@@ -119,20 +120,12 @@ func (d *differ) addOns(r stack.Ref, have *LoadBalancer, w stack.LoadBalancer) {
 	if have != nil && have.IPAMPool != w.IPAMPool {
 		d.step(a, r, Cosmetic, ModifyIPPools{r, w.IPAMPool}, change("IPAM pool", orNone(have.IPAMPool), orNone(w.IPAMPool)))
 	}
-	plan := func(on AddOn, op Op, why string) {
+	plan := func(on AddOn, op Op, why string) StepID {
 		s := d.step(a, r, Cosmetic, op, why)
 		s.Guard = d.unavailable(on, was.Unread)
+		return s.ID
 	}
-	if v := w.WebACL; v != nil && (was.WebACL != nil || d.unavailable(AddOnWebACL, was.Unread) != nil) {
-		if known, now := text(was.WebACL); !known || now != *v {
-			plan(AddOnWebACL, webACLOp(r, *v), change("web ACL", shown(known, now), orNone(*v)))
-		}
-	}
-	if v := w.ClassicWebACL; v != nil && (was.ClassicWebACL != nil || d.unavailable(AddOnClassicWebACL, was.Unread) != nil) {
-		if known, now := text(was.ClassicWebACL); !known || now != *v {
-			plan(AddOnClassicWebACL, classicWebACLOp(r, *v), change("WAF Classic web ACL", shown(known, now), orNone(*v)))
-		}
-	}
+	d.webACLs(plan, r, &was, w)
 	if v := w.Capacity; v != nil {
 		known, now := was.Capacity != nil, int32(0)
 		if known {
@@ -145,8 +138,38 @@ func (d *differ) addOns(r stack.Ref, have *LoadBalancer, w stack.LoadBalancer) {
 	d.shield(plan, r, &was, w)
 }
 
+// webACLs: AWS refuses the web ACL of one generation while one of the other is there, so what goes, goes first.
+func (d *differ) webACLs(plan func(AddOn, Op, string) StepID, r stack.Ref, was *LoadBalancer, w stack.LoadBalancer) {
+	type generation struct {
+		on         AddOn
+		have, want *string
+		what       string
+		op         func(stack.Ref, string) Op
+	}
+	both := []generation{
+		{AddOnWebACL, was.WebACL, w.WebACL, "web ACL", webACLOp},
+		{AddOnClassicWebACL, was.ClassicWebACL, w.ClassicWebACL, "WAF Classic web ACL", classicWebACLOp},
+	}
+	if w.ClassicWebACL != nil && *w.ClassicWebACL == "" {
+		slices.Reverse(both)
+	}
+	var first StepID
+	for _, g := range both {
+		if g.want == nil || g.have == nil && d.unavailable(g.on, was.Unread) == nil {
+			continue
+		}
+		if known, now := text(g.have); !known || now != *g.want {
+			id := plan(g.on, g.op(r, *g.want), change(g.what, shown(known, now), orNone(*g.want)))
+			d.plan.Steps[len(d.plan.Steps)-1].follow(first)
+			if *g.want == "" {
+				first = id
+			}
+		}
+	}
+}
+
 // shield: a protection that somebody else made counts, but is never taken away.
-func (d *differ) shield(plan func(AddOn, Op, string), r stack.Ref, was *LoadBalancer, w stack.LoadBalancer) {
+func (d *differ) shield(plan func(AddOn, Op, string) StepID, r stack.Ref, was *LoadBalancer, w stack.LoadBalancer) {
 	if w.Shield == nil || was.Shield == nil && d.unavailable(AddOnShield, was.Unread) == nil {
 		return
 	}

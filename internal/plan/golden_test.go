@@ -84,6 +84,8 @@ var operations = []Op{
 	CreateListener{}, ModifyListener{}, DeleteListener{}, AddListenerCertificates{}, RemoveListenerCertificates{}, ModifyListenerAttributes{},
 	CreateRule{}, ModifyRule{}, SetRulePriorities{}, DeleteRule{}, AddTags{}, RemoveTags{},
 	CreateBinding{}, UpdateBinding{}, DeleteBinding{},
+	AssociateWebACL{}, DisassociateWebACL{}, AssociateRegionalWebACL{}, DisassociateRegionalWebACL{}, CreateProtection{}, DeleteProtection{},
+	ModifyCapacityReservation{}, ModifyIPPools{},
 }
 
 func TestColourIsAnOption(t *testing.T) {

@@ -1,0 +1,102 @@
+package plan
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func guarded() *stack.Stack {
+	s := testStack("/a")
+	acl, id, shield, units := "arn:acl", "classic", true, int32(1000)
+	s.LoadBalancers[0].AddOns = stack.AddOns{WebACL: &acl, ClassicWebACL: &id, Shield: &shield, Capacity: &units}
+	s.LoadBalancers[0].IPAMPool = "ipam-pool-1"
+	return s
+}
+
+func operationsOf(p Plan) []string {
+	var out []string
+	for _, s := range p.Steps {
+		out = append(out, s.Op.Name())
+	}
+	return out
+}
+
+func TestANewLoadBalancerGetsItsAddOnsAndNothingWaitsForThem(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	p := Diff(guarded(), nil, f.obs, Policy{})
+	addOns := map[StepID]bool{}
+	for _, s := range p.Steps {
+		if c, ok := s.Op.(CreateLoadBalancer); ok && (c.LoadBalancer.IPAMPool == "" || c.LoadBalancer.WebACL != nil) {
+			t.Errorf("created with %+v; want the pool, and no more", c.LoadBalancer)
+		}
+		if _, _, ok := Changes(s.Op); !ok {
+			continue
+		}
+		addOns[s.ID] = true
+		if s.Lane != Cosmetic || !slices.Contains(s.Needs, "CreateLoadBalancer LoadBalancer") {
+			t.Errorf("%s: lane %s, needs %v", s.ID, s.Lane, s.Needs)
+		}
+	}
+	if len(addOns) != 4 {
+		t.Errorf("add-ons %v of %v", addOns, operationsOf(p))
+	}
+	for _, s := range p.Steps {
+		for _, n := range slices.Concat(s.Needs, s.After) {
+			if addOns[n] {
+				t.Errorf("%s waits for %s", s.ID, n)
+			}
+		}
+	}
+	f.run(t, p)
+	if again := Diff(guarded(), nil, f.obs, Policy{}); !again.Empty() {
+		t.Error(again.Text(TextOptions{}))
+	}
+}
+
+func TestWhatNobodyWantsManagedStays(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	f.run(t, Diff(guarded(), nil, f.obs, Policy{}))
+	want := guarded()
+	want.LoadBalancers[0].AddOns = stack.AddOns{}
+	if p := Diff(want, nil, f.obs, Policy{}); !p.Empty() {
+		t.Error(p.Text(TextOptions{}))
+	}
+	want.LoadBalancers[0].IPAMPool = "" // but the pool is taken away
+	if got := operationsOf(Diff(want, nil, f.obs, Policy{})); !slices.Equal(got, []string{"ModifyIpPools"}) {
+		t.Error(got)
+	}
+}
+
+func TestAnAddOnThatIsStillBeingReadIsLeftForTheNextLook(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	f.run(t, Diff(guarded(), nil, f.obs, Policy{}))
+	f.obs.LoadBalancers[0].AddOns, f.obs.Pending = stack.AddOns{}, true
+	if p := Diff(guarded(), nil, f.obs, Policy{}); !p.Empty() {
+		t.Error(p.Text(TextOptions{}))
+	}
+}
+
+func TestOnlyAProtectionThatAControllerMadeIsTakenAway(t *testing.T) {
+	t.Parallel()
+	for name, ours := range map[string]bool{naming.ProtectionName: true, "managed by aws-alb-ingress-controller": true, "made by hand": false} {
+		f := newFake(testKey())
+		f.run(t, Diff(guarded(), nil, f.obs, Policy{}))
+		f.obs.LoadBalancers[0].Protection = &ShieldProtection{ID: "p", Name: name}
+		want := guarded()
+		want.LoadBalancers[0].Shield = ptr(false)
+		if got := operationsOf(Diff(want, nil, f.obs, Policy{})); slices.Contains(got, "DeleteProtection") != ours {
+			t.Errorf("%s: removal plans %v", name, got)
+		}
+		p := Diff(&stack.Stack{Key: testKey()}, nil, f.obs, Policy{})
+		if got := operationsOf(p); slices.Contains(got, "DeleteProtection") != ours {
+			t.Errorf("%s: deletion of the load balancer plans %v", name, got)
+		}
+		f.run(t, p)
+	}
+}
