@@ -135,7 +135,7 @@ func (o *planOptions) run(ctx context.Context, c *config.Config, out, errOut io.
 	if c.Kubeconfig == "" && o.account == "" && o.output == "text" {
 		fmt.Fprintf(errOut, "lbc: planned in the simulator's own account (%s, cluster %s); --account or --kubeconfig choose another one\n\n", c.Region, c.ClusterName) //nolint:errcheck // a hint
 	}
-	inv := inventory.New(src.clients, inventory.Config{Cluster: c.ClusterName, VPC: c.VPC, Now: time.Now})
+	inv := inventory.New(src.clients, inventory.Config{Cluster: c.ClusterName, VPC: c.VPC, Now: time.Now, Patience: time.Minute})
 	results, broken, err := offline.Plans(ctx, v, only, inv, c, src.bindings)
 	if err != nil {
 		return err
@@ -247,8 +247,9 @@ func (o *planOptions) source(ctx context.Context, c *config.Config) (source, err
 	}
 	c.Region = file.Region
 	return source{
-		objects:  world.Snapshot{},
-		clients:  cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity},
+		objects: world.Snapshot{},
+		clients: cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity,
+			WAFv2: sim.Firewall, WAFRegional: sim.Classic, Shield: sim.Shield},
 		bindings: func(stack.Key) []plan.Binding { return nil },
 		close:    func() { _ = sim.Close() },
 	}, nil

@@ -32,6 +32,8 @@ type Deps struct {
 	Bindings  Bindings // may be nil for plans without bindings
 	// Now is the clock of the times in outcomes; nil = time.Now.
 	Now func() time.Time
+	// Stabilize is how often to look whether a new load balancer has become active, where that must be waited for; 0 = 2 min.
+	Stabilize time.Duration
 	// Concurrency bounds the steps under way at once; 0 = 8.
 	Concurrency int
 }
@@ -96,6 +98,9 @@ func Run(ctx context.Context, p plan.Plan, d Deps) Result {
 	}
 	if d.Concurrency <= 0 {
 		d.Concurrency = 8
+	}
+	if d.Stabilize <= 0 {
+		d.Stabilize = 2 * time.Minute
 	}
 	r := newRun(p, d)
 	r.loop(ctx)

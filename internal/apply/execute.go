@@ -29,6 +29,12 @@ func (r *run) execute(ctx context.Context, s plan.Step) (Outcome, plan.Output) {
 			return o, plan.Output{}
 		}
 	}
+	if o, wait := r.prepareAddOn(ctx, s); wait {
+		return o, plan.Output{}
+	}
+	if _, _, ok := plan.Changes(s.Op); ok {
+		ctx = cloud.WithPatience(ctx, patience)
+	}
 	out, err := r.write(ctx, s)
 	if err != nil {
 		return r.judge(s, err), plan.Output{}
@@ -103,7 +109,7 @@ func (r *run) wait(s plan.Step, on string, err error) Outcome {
 
 func deletes(op plan.Op) bool {
 	switch op.(type) {
-	case plan.DeleteSecurityGroup, plan.DeleteTargetGroup, plan.DeleteLoadBalancer, plan.DeleteListener, plan.DeleteRule:
+	case plan.DeleteSecurityGroup, plan.DeleteTargetGroup, plan.DeleteLoadBalancer, plan.DeleteListener, plan.DeleteRule, plan.DeleteProtection:
 		return true
 	}
 	return false

@@ -21,6 +21,9 @@ func (r *run) judge(s plan.Step, err error) Outcome {
 	}
 	e := cloud.Classify(err)
 	failed := Outcome{State: Failed, Err: err, Problem: cloud.Problem(s.Op.Name(), err)}
+	if lb, on, ok := plan.Changes(s.Op); ok {
+		return r.judgeAddOn(s, e, failed, r.resolve(lb), on)
+	}
 	switch missing := e.Missing(); {
 	case e.Protected() && deletesBalancer(s.Op):
 		g := plan.Protected(nameOf(r.resolve(plan.Refs(s.Op)[0])))

@@ -32,7 +32,7 @@ var codeClasses = map[string]diag.Class{
 	"Throttling": diag.Throttled, "ThrottlingException": diag.Throttled, "ThrottledException": diag.Throttled,
 	"RequestThrottledException": diag.Throttled, "RequestThrottled": diag.Throttled, "TooManyRequestsException": diag.Throttled,
 	"RequestLimitExceeded": diag.Throttled, "Client.RequestLimitExceeded": diag.Throttled, "SlowDown": diag.Throttled,
-	"EC2ThrottledException": diag.Throttled, "BandwidthLimitExceeded": diag.Throttled, "PriorRequestNotComplete": diag.Throttled,
+	"EC2ThrottledException": diag.Throttled, "BandwidthLimitExceeded": diag.Throttled,
 
 	// quotas
 	"TooManyActions": diag.Quota, "TooManyCertificates": diag.Quota, "TooManyListeners": diag.Quota,
@@ -86,5 +86,6 @@ var codeClasses = map[string]diag.Class{
 	"LimitsExceededException": diag.Quota, "InvalidResourceException": diag.Invalid, "InvalidParameterException": diag.Invalid,
 	"OptimisticLockException": diag.Throttled, CodeAlreadyExists: diag.Conflict, "InvalidOperationException": diag.Invalid,
 	"InternalErrorException":     diag.Transient,
+	CodePriorRequest:             diag.Conflict, // not a rate: nothing but time helps
 	"CapacityUnitsLimitExceeded": diag.Quota, "CapacityDecreaseRequestLimitExceeded": diag.Quota,
 }

@@ -22,6 +22,10 @@ type Error struct {
 // Classify reads an error of an SDK call (or of the in-process simulator).
 func Classify(err error) Error {
 	e := Error{Class: diag.Transient, Message: err.Error()}
+	if errors.Is(err, ErrBusy) {
+		e.Class = diag.Throttled
+		return e
+	}
 	var resp *awshttp.ResponseError
 	status := 0
 	if errors.As(err, &resp) {

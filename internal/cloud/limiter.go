@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"context"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"regexp"
@@ -46,6 +47,28 @@ func WithPriority(ctx context.Context, p Priority) context.Context {
 func priorityOf(ctx context.Context) Priority {
 	p, _ := ctx.Value(priorityKey{}).(Priority)
 	return p
+}
+
+// ErrBusy is the error of a call whose turn did not come within its patience; nothing was sent.
+var ErrBusy = errors.New("other calls of the same kind go first; this one has not been sent")
+
+type patienceKey struct{}
+
+// WithPatience bounds how long each call made under the returned context waits for its turn, instead of holding its caller
+// for as long as a slow service (AWS WAF takes one association in two seconds) makes it queue. See ErrBusy.
+func WithPatience(ctx context.Context, d time.Duration) context.Context {
+	return context.WithValue(ctx, patienceKey{}, d)
+}
+
+// turn is ctx as long as patience lasts.
+func (l *Limiter) turn(ctx context.Context) (context.Context, func()) {
+	d, ok := ctx.Value(patienceKey{}).(time.Duration)
+	if !ok {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := l.clock.AfterFunc(d, func() { cancel(ErrBusy) })
+	return ctx, func() { stop(); cancel(nil) }
 }
 
 // Call is one finished AWS call, for metrics.
@@ -195,7 +218,14 @@ func call[I, O, F any](ctx context.Context, l *Limiter, service, operation strin
 }
 
 // admit waits for the family's bucket and for every fixed bucket that covers the operation.
-func (l *Limiter) admit(ctx context.Context, fam *bucket, service, operation string, prio Priority) error {
+func (l *Limiter) admit(ctx context.Context, fam *bucket, service, operation string, prio Priority) (err error) {
+	ctx, done := l.turn(ctx)
+	defer func() {
+		if err != nil && errors.Is(context.Cause(ctx), ErrBusy) {
+			err = ErrBusy
+		}
+		done()
+	}()
 	for _, f := range l.fixed {
 		if f.service != service || !f.pattern.MatchString(operation) {
 			continue

@@ -44,7 +44,9 @@ func TestAnAddOnIsManagedOnlyWhileAMemberSetsIt(t *testing.T) {
 			a.ClassicWebACL, a.Shield, a.Capacity = set(m, "waf-acl-id", intent.None), set(m, "shield-advanced-protection", false), set(m, "minimum-load-balancer-capacity", int32(0))
 		}}, stack.AddOns{ClassicWebACL: p(""), Shield: p(false), Capacity: p(int32(0))}, nil},
 		"the class first": {[]func(*intent.AddOns, *intent.Member){
-			func(a *intent.AddOns, m *intent.Member) { a.Capacity = set(m, "minimum-load-balancer-capacity", int32(100)) },
+			func(a *intent.AddOns, m *intent.Member) {
+				a.Capacity = set(m, "minimum-load-balancer-capacity", int32(100))
+			},
 			func(a *intent.AddOns, _ *intent.Member) { a.Capacity = byClass(int32(500)) },
 		}, stack.AddOns{Capacity: p(int32(500))}, []diag.Code{diag.ConflictingSettings}},
 	} {

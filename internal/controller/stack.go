@@ -42,6 +42,7 @@ type stacks struct {
 	backend   *backendGroup
 	compile   compile.Config
 	external  []string // tag keys that others manage
+	stabilize time.Duration
 	now       func() time.Time
 
 	mu   sync.Mutex
@@ -101,14 +102,19 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 	var result apply.Result
 	if !p.Empty() {
 		log.Info("carrying out plan", "summary", p.Summary(), "steps", describe(&p))
-		result = apply.Run(ctx, p, apply.Deps{Clients: s.clients, Inventory: s.inventory, Bindings: s.bindings, Now: s.now})
+		result = apply.Run(ctx, p, apply.Deps{Clients: s.clients, Inventory: s.inventory, Bindings: s.bindings, Now: s.now, Stabilize: s.stabilize})
 	}
 	end := s.judge(&p, result, c.Origins, w)
 	found = append(found, end.found...)
 	if err := s.showLoadBalancer(ctx, key, c.Stack, w); err != nil {
 		return reconcile.Result{}, err
 	}
-	s.report(key, w, found, !p.Empty() && end.err == nil && end.wait.IsZero())
+	s.report(key, w, found, result.Count(apply.Done) > 0 && end.err == nil && end.wait.IsZero())
+	if !end.vital { // what is optional or cosmetic keeps nobody from leaving
+		if err := s.release(ctx, key, w); err != nil {
+			return reconcile.Result{}, err
+		}
+	}
 	switch {
 	case end.err != nil:
 		return reconcile.Result{}, end.err
@@ -116,12 +122,16 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 		return reconcile.Result{RequeueAfter: max(end.wait.Sub(s.now()), 50*time.Millisecond)}, nil
 	case end.refused:
 		return reconcile.Result{RequeueAfter: time.Minute}, nil
+	case observed.Pending:
+		n := s.inventory.PutOff(key, readingAddOns)
+		return reconcile.Result{RequeueAfter: time.Second << min(n-1, 4)}, nil
 	}
-	if err := s.release(ctx, key, w); err != nil {
-		return reconcile.Result{}, err
-	}
+	s.inventory.Settled(key, readingAddOns)
 	return s.retryLater(found)
 }
+
+// readingAddOns is the name under which the inventory counts the passes that ended before AWS told of add-ons.
+const readingAddOns plan.StepID = "reading add-ons"
 
 // retryLater looks again in a while if something was found that may become right without an edit of the objects.
 func (s *stacks) retryLater(found diag.List) (reconcile.Result, error) {
@@ -142,7 +152,7 @@ func (s *stacks) retryLater(found diag.List) (reconcile.Result, error) {
 // issued.
 func missingInAWS(d diag.Diagnostic) bool {
 	return slices.Contains([]diag.Code{
-		diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound,
+		diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound, diag.WebACLNotFound,
 	}, d.Code)
 }
 
@@ -180,12 +190,14 @@ type verdict struct {
 	wait    time.Time // the earliest time at which a waiting step may succeed
 	err     error     // failures that a retry may cure
 	refused bool
+	vital   bool // a step that is not cosmetic did not get done
 }
 
 func (s *stacks) judge(p *plan.Plan, r apply.Result, origins map[stack.Ref]compile.Origin, w wish.Wish) verdict {
 	var v verdict
 	for _, step := range p.Steps {
 		o := r.Outcomes[step.ID]
+		v.vital = v.vital || o.State != apply.Done && step.Lane != plan.Cosmetic
 		switch o.State {
 		case apply.Waiting:
 			if v.wait.IsZero() || o.Until.Before(v.wait) {
@@ -209,6 +221,8 @@ var settings = map[string]string{
 	"CreateLoadBalancer": "Subnets", "SetSubnets": "Subnets", "SetSecurityGroups": "SecurityGroups",
 	"ModifyLoadBalancerAttributes": "Attributes", "ModifyTargetGroupAttributes": "Attributes", "AddTags": "Tags",
 	"CreateRule": "Conditions", "ModifyRule": "Conditions",
+	"AssociateWebACL": "WebACL", "DisassociateWebACL": "WebACL", "AssociateRegionalWebACL": "ClassicWebACL", "DisassociateRegionalWebACL": "ClassicWebACL",
+	"CreateProtection": "Shield", "DeleteProtection": "Shield", "ModifyCapacityReservation": "Capacity", "ModifyIpPools": "IPAMPool",
 }
 
 // place puts a problem of a step on the objects that the step's resource comes from.
@@ -249,7 +263,7 @@ func (s *stacks) showLoadBalancer(ctx context.Context, key stack.Key, desired *s
 	if !w.Wanted || len(desired.LoadBalancers) == 0 {
 		return nil
 	}
-	o, err := s.inventory.Observed(ctx, key, desired)
+	o, err := s.inventory.Observed(ctx, key, withoutAddOns(desired))
 	if err != nil {
 		return err
 	}
@@ -269,6 +283,16 @@ func (s *stacks) showLoadBalancer(ctx context.Context, key stack.Key, desired *s
 		}
 	}
 	return nil
+}
+
+// withoutAddOns is a wish in whose observation add-ons do not matter.
+func withoutAddOns(desired *stack.Stack) *stack.Stack {
+	out := *desired
+	out.LoadBalancers = slices.Clone(desired.LoadBalancers)
+	for i := range out.LoadBalancers {
+		out.LoadBalancers[i].AddOns = stack.AddOns{}
+	}
+	return &out
 }
 
 func (s *stacks) patchStatus(ctx context.Context, m metav1.Object, hostname string, ports []int32) error {

@@ -27,6 +27,8 @@ type addOnShelf struct {
 	of         map[string]*addOns // by ARN of the load balancer
 	subscribed fact[bool]         // to Shield Advanced
 	trouble    trouble            // reading the subscription
+	written    int64              // always 0: nobody subscribes by the controller
+	reading    int                // reads under way
 }
 
 // addOns is what is known of one load balancer.
@@ -35,6 +37,7 @@ type addOns struct {
 	protection      fact[*plan.ShieldProtection]
 	capacity        fact[int32]
 	failures        map[plan.AddOn]*trouble
+	writes          int64 // grows with each operation, so that a read that began before does not count
 }
 
 // trouble is a read that failed a moment ago and is not worth another try yet.
@@ -69,6 +72,7 @@ func (s *addOnShelf) record(op plan.Op, out plan.Output, resolve func(stack.Ref)
 		return
 	}
 	a := s.at(resolve(r))
+	a.writes++
 	switch op := op.(type) {
 	case plan.AssociateWebACL:
 		a.webACL = known(op.WebACL, now)
@@ -102,6 +106,9 @@ func (i *Inventory) observeAddOns(ctx context.Context, o *plan.Observed, desired
 	r := addOnReader{i: i, o: o, patience: time.NewTimer(i.cfg.Patience)}
 	defer r.patience.Stop()
 	r.ctx = cloud.WithPriority(ctx, cloud.Cosmetic)
+	i.mu.Lock()
+	r.crowded = i.addOns.reading > readers && i.cfg.Patience <= patience
+	i.mu.Unlock()
 	if desired != nil {
 		for n := range desired.LoadBalancers {
 			r.read(&desired.LoadBalancers[n])
@@ -145,6 +152,7 @@ type addOnReader struct {
 	ctx      context.Context //nolint:containedctx // of one call
 	o        *plan.Observed
 	patience *time.Timer
+	crowded  bool // so many reads are under way that nobody should wait for his
 	asked    []asked
 }
 
@@ -166,7 +174,7 @@ func (r *addOnReader) refuse(on plan.AddOn, g plan.Guard) {
 func (r *addOnReader) read(w *stack.LoadBalancer) {
 	i := r.i
 	if w.Shield != nil {
-		ask(r, plan.AddOnShield, -1, "shield subscription", &i.addOns.subscribed, &i.addOns.trouble, i.subscription)
+		ask(r, plan.AddOnShield, -1, "shield subscription", place[bool]{&i.addOns.subscribed, &i.addOns.trouble, &i.addOns.written}, i.subscription)
 	}
 	if w.ClassicWebACL != nil && i.clients.WAFRegional == nil {
 		r.refuse(plan.AddOnClassicWebACL, plan.Guard{Code: diag.AWSRejected, Text: cloud.ErrNoClassic.Error(), Remedy: "use a web ACL of WAFv2 (wafv2-acl-arn)"})
@@ -185,62 +193,73 @@ func (r *addOnReader) read(w *stack.LoadBalancer) {
 		}
 		i.mu.Unlock()
 		if w.WebACL != nil {
-			ask(r, plan.AddOnWebACL, n, "web ACL of "+lb.ARN, &a.webACL, a.failures[plan.AddOnWebACL], i.webACLOf(lb.ARN))
+			ask(r, plan.AddOnWebACL, n, "web ACL of "+lb.ARN, place[string]{&a.webACL, a.failures[plan.AddOnWebACL], &a.writes}, i.webACLOf(lb.ARN))
 		}
 		if w.ClassicWebACL != nil && i.clients.WAFRegional != nil {
-			ask(r, plan.AddOnClassicWebACL, n, "classic web ACL of "+lb.ARN, &a.classic, a.failures[plan.AddOnClassicWebACL], i.classicWebACLOf(lb.ARN))
+			ask(r, plan.AddOnClassicWebACL, n, "classic web ACL of "+lb.ARN, place[string]{&a.classic, a.failures[plan.AddOnClassicWebACL], &a.writes}, i.classicWebACLOf(lb.ARN))
 		}
 		if w.Shield != nil {
-			ask(r, plan.AddOnShield, n, "protection of "+lb.ARN, &a.protection, a.failures[plan.AddOnShield], i.protectionOf(lb.ARN))
+			ask(r, plan.AddOnShield, n, "protection of "+lb.ARN, place[*plan.ShieldProtection]{&a.protection, a.failures[plan.AddOnShield], &a.writes}, i.protectionOf(lb.ARN))
 		}
 		if w.Capacity != nil {
-			ask(r, plan.AddOnCapacity, n, "capacity of "+lb.ARN, &a.capacity, a.failures[plan.AddOnCapacity], i.capacityOf(lb.ARN))
+			ask(r, plan.AddOnCapacity, n, "capacity of "+lb.ARN, place[int32]{&a.capacity, a.failures[plan.AddOnCapacity], &a.writes}, i.capacityOf(lb.ARN))
 		}
 	}
 }
 
+// place is where the answer of a read belongs.
+type place[T any] struct {
+	fact   *fact[T]
+	last   *trouble
+	writes *int64
+}
+
 // ask begins a read, unless what is known is young enough or the last try has just failed. It goes on when nobody waits.
-func ask[T any](r *addOnReader, on plan.AddOn, lb int, name string, f *fact[T], last *trouble, read func(context.Context) (T, error)) {
+func ask[T any](r *addOnReader, on plan.AddOn, lb int, name string, p place[T], read func(context.Context) (T, error)) {
 	i := r.i
-	life := func(v T) time.Duration {
-		if subscribed, ok := any(v).(bool); ok {
-			if subscribed {
-				return subscribedLifetime
-			}
-			return unsubscribedLifetime
-		}
-		return addOnLifetime
-	}
 	i.mu.Lock()
+	defer i.mu.Unlock()
 	now := i.cfg.Now()
-	young := f.known && now.Sub(f.at) <= life(f.value)
-	failed := last.err != nil && now.Sub(last.at) <= absentLifetime
-	err := last.err
-	i.mu.Unlock()
-	done := make(chan error, 1)
-	switch {
-	case young:
+	if p.fact.known && now.Sub(p.fact.at) <= lifeOf(p.fact.value) {
 		return
-	case failed:
-		done <- err
-	default:
-		go func() {
-			_, err := learn(context.WithoutCancel(r.ctx), i, name, f, life, read)
-			i.mu.Lock()
-			last.err, last.at = err, i.cfg.Now()
-			if errors.Is(err, context.DeadlineExceeded) { // it waited for its turn in vain: that says nothing
-				last.err = nil
-			}
-			i.mu.Unlock()
-			done <- err
-		}()
 	}
+	done := make(chan error, 1)
 	r.asked = append(r.asked, asked{on, lb, done})
+	if p.last.err != nil && now.Sub(p.last.at) <= absentLifetime {
+		done <- p.last.err
+		return
+	}
+	writes := *p.writes
+	i.addOns.reading++
+	ctx := context.WithoutCancel(r.ctx)
+	go func() {
+		v, err := shared(ctx, i, name, read)
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.addOns.reading--
+		switch {
+		case err == nil && *p.writes == writes:
+			*p.fact, *p.last = known(v, i.cfg.Now()), trouble{}
+		case err != nil && !errors.Is(err, context.DeadlineExceeded): // which says only that its turn did not come
+			*p.last = trouble{err, i.cfg.Now()}
+		}
+		done <- err
+	}()
+}
+
+func lifeOf(v any) time.Duration {
+	if subscribed, ok := v.(bool); ok {
+		if subscribed {
+			return subscribedLifetime
+		}
+		return unsubscribedLifetime
+	}
+	return addOnLifetime
 }
 
 // collect waits for the reads, as long as patience lasts.
 func (r *addOnReader) collect() {
-	out := false
+	out := r.crowded
 	for _, q := range r.asked {
 		var err error
 		select {
@@ -269,8 +288,17 @@ func (r *addOnReader) collect() {
 	}
 }
 
+// operations are the calls that read add-ons.
+var operations = map[plan.AddOn]string{
+	plan.AddOnWebACL: "GetWebACLForResource", plan.AddOnClassicWebACL: "GetRegionalWebACLForResource",
+	plan.AddOnShield: "DescribeProtection", plan.AddOnCapacity: "DescribeCapacityReservation",
+}
+
 func (r *addOnReader) unread(q asked, err error) {
-	d := cloud.Problem("", err)
+	d := cloud.Problem(operations[q.on], err)
+	if q.lb < 0 {
+		d = cloud.Problem("GetSubscriptionState", err)
+	}
 	g := plan.Guard{Code: d.Code, Text: d.Text, Remedy: d.Remedy, RequestID: d.RequestID}
 	if q.lb < 0 {
 		r.refuse(q.on, g)
@@ -366,7 +394,7 @@ func (a *answer) webACLs(ctx context.Context) error {
 	select {
 	case r := <-done:
 		if r.err != nil {
-			return cloud.Problem("", r.err)
+			return cloud.Problem("ListWebACLs", r.err)
 		}
 		a.set(func(f *facts.Facts) { f.WebACLs = r.names })
 		return nil

@@ -307,6 +307,20 @@ func (e *entry) prune() {
 	keep(e.certificates, listeners)
 }
 
+// State is the state of a load balancer as last seen; "" = not known.
+func (i *Inventory) State(key stack.Key, arn string) string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if e := i.stacks[key]; e != nil {
+		for _, lb := range e.obs.LoadBalancers {
+			if lb.ARN == arn {
+				return lb.State
+			}
+		}
+	}
+	return ""
+}
+
 // Refresh updates the state of a load balancer by one read, and returns it; "" = it does not exist.
 func (i *Inventory) Refresh(ctx context.Context, key stack.Key, arn string) (state string, err error) {
 	lb, err := i.describeLoadBalancer(ctx, arn)

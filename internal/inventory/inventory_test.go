@@ -52,7 +52,8 @@ func newFixture(t *testing.T) *fixture {
 		}
 	})
 	f.sim = sim
-	f.inv = inventory.New(cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity},
+	f.inv = inventory.New(cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity,
+		WAFv2: sim.Firewall, WAFRegional: sim.Classic, Shield: sim.Shield},
 		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
 	return f
 }
