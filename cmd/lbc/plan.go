@@ -127,7 +127,7 @@ func (o *planOptions) run(ctx context.Context, c *config.Config, out, errOut io.
 	for _, x := range objects {
 		snapshot.Put(x)
 	}
-	v := world.New(snapshot)
+	v := world.New(src.reader(snapshot))
 	only := func(stack.Key) bool { return true }
 	if len(objects) > 0 && c.Kubeconfig != "" {
 		only = concerning(v, c, objects)
@@ -215,6 +215,7 @@ func (o *planOptions) readOne(path string, errOut io.Writer, in io.Reader) ([]me
 // source is where objects and AWS's answers come from.
 type source struct {
 	objects  world.Snapshot
+	reader   func(world.Snapshot) world.Reader // what objects do not hold
 	clients  cloud.Clients
 	bindings func(stack.Key) []plan.Binding
 	close    func()
@@ -250,6 +251,7 @@ func (o *planOptions) source(ctx context.Context, c *config.Config) (source, err
 		objects: world.Snapshot{},
 		clients: cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity,
 			WAFv2: sim.Firewall, WAFRegional: sim.Classic, Shield: sim.Shield},
+		reader:   func(s world.Snapshot) world.Reader { return s },
 		bindings: func(stack.Key) []plan.Binding { return nil },
 		close:    func() { _ = sim.Close() },
 	}, nil

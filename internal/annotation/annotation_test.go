@@ -260,23 +260,16 @@ func TestTheTableIsSound(t *testing.T) {
 
 func TestWhatGuardsIsRefusedOnlyWhereItWouldGuard(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		value  string
-		secure bool
-		want   diag.Class
-	}{
-		{"oidc", true, diag.Invalid},
-		{"oidc", false, diag.Note},
-		{"none", true, ""},
-	} {
-		f := &Findings{}
-		Check(f, web, OnIngress, map[string]string{string(AuthType): c.value}, c.secure)
-		var got diag.Class
-		for _, d := range f.List() {
-			got = d.Class
+	for _, e := range Entries() {
+		if !e.Guards || e.Built {
+			continue
 		}
-		if got != c.want {
-			t.Errorf("%+v: %s", c, got)
+		for secure, want := range map[bool]diag.Class{true: diag.Invalid, false: diag.Note} {
+			f := &Findings{}
+			Check(f, web, OnIngress, map[string]string{string(e.Key): e.Example}, secure)
+			if got := f.List(); len(got) != 1 || got[0].Class != want {
+				t.Errorf("%s, with a secure listener %t: %v", e.Key, secure, got)
+			}
 		}
 	}
 }

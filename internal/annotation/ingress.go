@@ -139,18 +139,24 @@ func healthEntries() []Entry {
 
 func authEntries() []Entry {
 	return []Entry{
-		{Key: AuthType, Syntax: String, Scope: OnBoth, Default: "none", Guards: true, Values: []string{"none", "cognito", "oidc"}, Complaint: "unknown authType", Example: "oidc",
-			Doc: "Authentication of users at the HTTPS listeners."},
-		{Key: ingress("auth-idp-cognito"), Syntax: JSON, Scope: OnBoth, Example: `{"userPoolARN":"arn","userPoolClientID":"id","userPoolDomain":"domain"}`, Doc: "Cognito user pool."},
-		{Key: ingress("auth-idp-oidc"), Syntax: JSON, Scope: OnBoth,
+		{Key: AuthType, Syntax: String, Scope: OnBoth, Default: "none", Guards: true, Built: true, Values: []string{"none", "cognito", "oidc"}, Complaint: "unknown authType", Example: "oidc",
+			Doc: "Authentication of users at the HTTPS listeners. Values on a Service count only where a forward goes to that Service alone."},
+		{Key: AuthIDPCognito, Syntax: JSON, Scope: OnBoth, Built: true,
+			Example: `{"userPoolARN":"arn:aws:cognito-idp:us-west-2:123456789012:userpool/us-west-2_a","userPoolClientID":"id","userPoolDomain":"domain"}`,
+			Doc:     "Cognito user pool: userPoolARN, userPoolClientID, userPoolDomain, and optionally authenticationRequestExtraParams."},
+		{Key: AuthIDPOIDC, Syntax: JSON, Scope: OnBoth, Built: true,
 			Example: `{"issuer":"https://example.com","authorizationEndpoint":"https://a.example.com","tokenEndpoint":"https://t.example.com","userInfoEndpoint":"https://u.example.com","secretName":"oidc"}`,
-			Doc:     "OIDC identity provider; the Secret is in the Ingress's namespace."},
-		{Key: ingress("auth-on-unauthenticated-request"), Syntax: String, Scope: OnBoth, Default: "authenticate", Example: "deny", Doc: "What happens to requests without session: authenticate, allow or deny."},
-		{Key: ingress("auth-scope"), Syntax: String, Scope: OnBoth, Default: "openid", Example: "email openid", Doc: "Claims that are asked for."},
-		{Key: ingress("auth-session-cookie"), Syntax: String, Scope: OnBoth, Default: "AWSELBAuthSessionCookie", Example: "session", Doc: "Name of the session cookie."},
-		{Key: ingress("auth-session-timeout"), Syntax: Int64, Scope: OnBoth, Default: "604800", Example: "86400", Doc: "Seconds that a session lasts."},
-		{Key: JWTValidation, Syntax: JSON, Scope: OnIngress, Guards: true, Example: `{"jwksEndpoint":"https://example.com/jwks","issuer":"https://example.com"}`,
-			Doc: "Validation of JSON web tokens at the HTTPS listeners."},
+			Doc: "OIDC identity provider: issuer, authorizationEndpoint, tokenEndpoint, userInfoEndpoint, secretName, and optionally authenticationRequestExtraParams. " +
+				"The Secret is in the Ingress's namespace and has keys clientID (or clientId) and clientSecret."},
+		{Key: AuthUnauthenticated, Syntax: String, Scope: OnBoth, Default: "authenticate", Built: true, Values: []string{"authenticate", "allow", "deny"},
+			Complaint: "unknown auth-on-unauthenticated-request", Example: "deny", Doc: "What happens to requests without session."},
+		{Key: AuthScope, Syntax: String, Scope: OnBoth, Default: "openid", Built: true, Example: "email openid", Doc: "Claims that are asked for, separated by spaces."},
+		{Key: AuthSessionCookie, Syntax: String, Scope: OnBoth, Default: "AWSELBAuthSessionCookie", Built: true, Example: "session", Doc: "Name of the session cookie."},
+		{Key: AuthSessionTimeout, Syntax: Int64, Scope: OnBoth, Default: "604800", Min: 1, Max: 604800, Built: true, Example: "86400", Doc: "Seconds that a session lasts."},
+		{Key: JWTValidation, Syntax: JSON, Scope: OnIngress, Guards: true, Built: true, Example: `{"jwksEndpoint":"https://example.com/jwks","issuer":"https://example.com"}`,
+			Doc: "Validation of JSON web tokens at the HTTPS listeners: jwksEndpoint, issuer, and optionally additionalClaims, a list of {format, name, values}."},
+		{Key: WrittenSecrets, Syntax: Map, Scope: Written, Built: true, Example: "oidc=1f3a",
+			Doc: "Keyed fingerprints of the client secrets that load balancers were given last, by Secret; see the decisions."},
 	}
 }
 

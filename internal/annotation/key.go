@@ -67,7 +67,14 @@ const (
 	UnhealthyThreshold     Key = IngressPrefix + "unhealthy-threshold-count"
 	SuccessCodes           Key = IngressPrefix + "success-codes"
 	AuthType               Key = IngressPrefix + "auth-type"
+	AuthIDPCognito         Key = IngressPrefix + "auth-idp-cognito"
+	AuthIDPOIDC            Key = IngressPrefix + "auth-idp-oidc"
+	AuthUnauthenticated    Key = IngressPrefix + "auth-on-unauthenticated-request"
+	AuthScope              Key = IngressPrefix + "auth-scope"
+	AuthSessionCookie      Key = IngressPrefix + "auth-session-cookie"
+	AuthSessionTimeout     Key = IngressPrefix + "auth-session-timeout"
 	JWTValidation          Key = IngressPrefix + "jwt-validation"
+	WrittenSecrets         Key = IngressPrefix + "written-secrets"
 )
 
 // Keys that are read on Services of type LoadBalancer.

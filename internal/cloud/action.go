@@ -25,6 +25,8 @@ func (w writer) actions(as []stack.Action) []elbv2types.Action {
 				ContentType: optional(a.FixedResponse.ContentType),
 				MessageBody: optional(a.FixedResponse.MessageBody),
 			}
+		default:
+			guard(&e, a)
 		}
 		out[i] = e
 	}
@@ -78,6 +80,8 @@ func FromActions(as []elbv2types.Action) []stack.Action {
 			s.FixedResponse = &stack.FixedResponse{
 				StatusCode: value(f.StatusCode), ContentType: value(f.ContentType), MessageBody: value(f.MessageBody),
 			}
+		default:
+			fromGuard(&s, a)
 		}
 		out = append(out, s)
 	}

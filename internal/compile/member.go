@@ -82,11 +82,11 @@ func remembered(m intent.Member) standing {
 }
 
 // disqualifies reports whether a front end's diagnostic sets aside the member that it belongs to. Conflicts cost only the
-// losing setting. A certificate concerns only its listeners. A missing Service for which a front end found an answer
+// losing setting. A certificate concerns only its listeners, a Secret only the routes that it guards. A missing Service for which a front end found an answer
 // (every route has actions) is answered.
 func disqualifies(m intent.Member, d diag.Diagnostic) bool {
 	switch {
-	case d.Class == diag.Note, d.Code == diag.ConflictingSettings, aboutCertificates(d), aboutAddOns(d):
+	case d.Class == diag.Note, d.Code == diag.ConflictingSettings, aboutCertificates(d), aboutAddOns(d), aboutSecrets(d):
 		return false
 	case d.Code == diag.ServiceNotFound:
 		return !answered(m)
@@ -169,8 +169,4 @@ func at(s intent.Source) string {
 }
 
 // unavailable answers a request that a left-out member's rule matches.
-func unavailable() []stack.Action {
-	return []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
-		StatusCode: "503", ContentType: "text/plain", MessageBody: "Ingress rule is invalid; see its events",
-	}}}
-}
+func unavailable() []stack.Action { return stack.Unavailable() }

@@ -54,7 +54,7 @@ func (b *build) portRules(p *port, listener stack.Ref) []stack.Rule {
 			if len(route.Actions) == 0 {
 				w.rule.Actions = unavailable()
 			} else {
-				w.rule.Actions = b.actions(i, route.Actions, route.Source)
+				w.rule.Actions = b.actions(i, guarded(p, route), route.Source)
 				w.rule.Transforms = route.Transforms
 			}
 			all = append(all, w)
@@ -122,7 +122,7 @@ func overLimit(conditions []stack.Condition) string {
 func (b *build) actions(i int, in []intent.Action, source intent.Source) []stack.Action {
 	out := make([]stack.Action, 0, len(in))
 	for _, a := range in {
-		action := stack.Action{Type: a.Type, Redirect: a.Redirect, FixedResponse: a.FixedResponse}
+		action := stack.Action{Type: a.Type, Redirect: a.Redirect, FixedResponse: a.FixedResponse, OIDC: a.OIDC, Cognito: a.Cognito, JWT: a.JWT}
 		if a.Type == stack.ActionForward {
 			f, ok := b.forward(i, a, source)
 			if !ok {

@@ -119,7 +119,6 @@ var inert = []struct{ flag, why string }{
 	{"nlb-gateway-max-concurrent-reconciles", "the Gateway API is not built in this version"},
 	{"globalaccelerator-max-concurrent-reconciles", "Global Accelerator is not built in this version"},
 	{"globalaccelerator-max-exponential-backoff-delay", "Global Accelerator is not built in this version"},
-	{"required-secrets-label", "this version reads no Secrets"},
 	{"aws-vpc-tag-key", "obsolete; use --aws-vpc-tags"},
 }
 

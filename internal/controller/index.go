@@ -62,6 +62,13 @@ func (x *index[U]) update(u U, begun uint64, reads []world.Read) (stale bool) {
 	return false
 }
 
+// reading reports whether any unit has read an object.
+func (x *index[U]) reading(r world.Read) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.byName[r]) > 0
+}
+
 // forget drops a unit.
 func (x *index[U]) forget(u U) {
 	x.mu.Lock()

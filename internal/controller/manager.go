@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/utils/ptr"
@@ -164,7 +165,13 @@ func (w *wiring) setUp(ctx context.Context) error {
 		return err
 	}
 	ing := wish.IngressFromFlags(c)
-	if err := w.setUpIngress(ing, w.stacks(ing, "ingress")); err != nil {
+	core, err := kubernetes.NewForConfigAndClient(w.mgr.GetConfig(), w.mgr.GetHTTPClient())
+	if err != nil {
+		return fmt.Errorf("connecting for Secrets: %w", err)
+	}
+	groups := w.stacks(ing, "ingress")
+	groups.secrets = newSecrets(core.CoreV1(), groups.index, w.now, w.log.WithName("secrets"))
+	if err := w.setUpIngress(ing, groups); err != nil {
 		return fmt.Errorf("setting up the Ingress controller: %w", err)
 	}
 	if c.Gates.Enabled(config.EnableServiceController) {

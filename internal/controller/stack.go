@@ -39,6 +39,7 @@ type stacks struct {
 	reporter  *status.Reporter
 	metrics   *metrics
 	index     *index[stack.Key]
+	secrets   *secrets // nil = none are read
 	backend   *backendGroup
 	compile   compile.Config
 	external  []string // tag keys that others manage
@@ -57,9 +58,16 @@ var errAgain = errors.New("something that was read changed meanwhile")
 func (s *stacks) Reconcile(ctx context.Context, key stack.Key) (reconcile.Result, error) {
 	log := logf.FromContext(ctx)
 	begun := s.index.begin()
-	view := world.New(cacheReader{ctx, s.client})
+	reader := &passReader{cacheReader: cacheReader{ctx, s.client}, secrets: s.secrets}
+	view := world.New(reader)
 	w := s.front.Load(view, key.ID)
 	stale := s.index.update(key, begun, view.Reads())
+	if s.secrets != nil {
+		s.secrets.retain()
+	}
+	if reader.err != nil {
+		return reconcile.Result{}, reader.err // what is not known must not look as if it were absent
+	}
 	if w.Nothing() {
 		s.forget(key)
 		return reconcile.Result{}, nil
@@ -106,6 +114,9 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 	}
 	end := s.judge(&p, result, c.Origins, w)
 	found = append(found, end.found...)
+	if err := s.recordSecrets(ctx, c, &p, result, w.Members); err != nil {
+		return reconcile.Result{}, err
+	}
 	if err := s.showLoadBalancer(ctx, key, c.Stack, w); err != nil {
 		return reconcile.Result{}, err
 	}

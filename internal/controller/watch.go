@@ -100,7 +100,7 @@ func (y yielding[U]) Reconcile(ctx context.Context, u U) (reconcile.Result, erro
 }
 
 // add starts a controller for stacks.
-func (w *wiring) add(name string, s *stacks, workers int, sources map[client.Object]handler.TypedEventHandler[client.Object, stack.Key]) error {
+func (w *wiring) add(name string, s *stacks, workers int, sources map[client.Object]handler.TypedEventHandler[client.Object, stack.Key], more ...source.TypedSource[stack.Key]) error {
 	c, err := controller.NewTyped(name, w.mgr, controller.TypedOptions[stack.Key]{
 		Reconciler: yielding[stack.Key]{reconcile.TypedFunc[stack.Key](s.Reconcile)},
 		LogConstructor: func(key *stack.Key) logr.Logger { // so that the lines of controller-runtime name the stack, too
@@ -118,6 +118,11 @@ func (w *wiring) add(name string, s *stacks, workers int, sources map[client.Obj
 	}
 	for o, h := range sources {
 		if err := c.Watch(source.TypedKind(w.mgr.GetCache(), o, h)); err != nil {
+			return err
+		}
+	}
+	for _, m := range more {
+		if err := c.Watch(m); err != nil {
 			return err
 		}
 	}
@@ -158,7 +163,7 @@ func (w *wiring) setUpIngress(front wish.Ingress, s *stacks) error {
 		&corev1.Namespace{}:           m.classEvent(s, world.Namespace),
 		&corev1.Service{}:             wake(s, world.Service),
 		&v1beta1.TargetGroupBinding{}: owned(stack.Ingress),
-	})
+	}, source.TypedFunc[stack.Key](s.secrets.Start))
 }
 
 func (w *wiring) setUpService(front wish.Service, s *stacks) error {

@@ -59,6 +59,9 @@ const (
 	ServiceMissing        Code = "BackendServiceMissing"
 	EndpointNotResolved   Code = "EndpointNotResolved"
 	InvalidBinding        Code = "InvalidBinding"
+	SecretNotFound        Code = "SecretNotFound"
+	SecretRefused         Code = "SecretRefused"
+	InvalidSecret         Code = "InvalidSecret"
 )
 
 // Table lists every code.
@@ -94,6 +97,9 @@ var table = map[Code]Info{
 	ServiceMissing:        {NotFound, BackendNotFound, "a backend Service, or the Service of a TargetGroupBinding, does not exist; requests for it are answered by 503"},
 	EndpointNotResolved:   {NotFound, FailedNetwork, "the network interface or security group of an endpoint cannot be determined"},
 	InvalidBinding:        {Invalid, FailedReconcile, "a TargetGroupBinding contradicts itself or its target group"},
+	SecretNotFound:        {NotFound, FailedBuildModel, "the Secret of an identity provider's client does not exist; rules that stand keep their login, new ones answer 503"},
+	SecretRefused:         {Denied, FailedBuildModel, "the controller may not read the Secret of an identity provider's client, by Kubernetes' permissions or by --required-secrets-label; rules that stand keep their login, new ones answer 503"},
+	InvalidSecret:         {Invalid, FailedBuildModel, "the Secret of an identity provider's client lacks a key; rules that stand keep their login, new ones answer 503"},
 }
 
 // Lookup returns the table entry of a code; ok is false for a code that is not declared.

@@ -118,6 +118,8 @@ type Route struct {
 	Conditions []stack.Condition
 	Actions    []Action
 	Transforms []stack.Transform
+	// Guard stands in front of Actions on HTTPS listeners: it signs users in, or checks their tokens. It has no effect on others.
+	Guard []Action
 }
 
 // Action is a stack.Action before target groups have identities: Backends replaces the forward's target groups.
@@ -127,6 +129,10 @@ type Action struct {
 	Stickiness    *stack.Stickiness
 	Redirect      *stack.Redirect
 	FixedResponse *stack.FixedResponse
+
+	OIDC    *stack.AuthenticateOIDC
+	Cognito *stack.AuthenticateCognito
+	JWT     *stack.ValidateJWT
 }
 
 // Backend is one target of a forward: a Service port (TargetGroup set) or a target group of the user (ARN or Name set).

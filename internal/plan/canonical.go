@@ -57,6 +57,8 @@ func actionsText(as []stack.Action, resolve resolver, withStickiness bool) strin
 			w.text(f.StatusCode)
 			w.text(or(f.ContentType, "text/plain"))
 			w.text(f.MessageBody)
+		default:
+			w.guard(a)
 		}
 	}
 	return w.String()

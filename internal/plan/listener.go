@@ -52,10 +52,24 @@ func (d *differ) createListener(w stack.Listener, rules []stack.Rule) StepID {
 	r := listenerRef(w.ID)
 	op := CreateListener{w}
 	op.Listener.Attributes, op.Listener.SNI = nil, nil
+	w.DefaultActions = settled(w.DefaultActions, nil)
+	guarded := isGuarded(w.DefaultActions)
+	if guarded {
+		// What AWS refuses about a login, or a token's check, must not keep the rules from being served.
+		op.Listener.DefaultActions = stack.Unavailable()
+	} else {
+		op.Listener.DefaultActions = w.DefaultActions
+	}
 	s := d.step(Create, r, Vital, op, w.Protocol+" "+strconv.Itoa(int(w.Port)))
-	d.needFreed(s, w.DefaultActions)
+	d.needFreed(s, op.Listener.DefaultActions)
 	id := s.ID
 	d.made[r] = id
+	if guarded {
+		later := ModifyListener{r, w}
+		later.Listener.Attributes, later.Listener.SNI, later.Listener.Tags = nil, nil, nil
+		m := d.step(Update, r, Vital, later, "default action "+d.actionsSummary(w.DefaultActions))
+		d.needFreed(m, w.DefaultActions)
+	}
 	for _, c := range sniWanted(w) {
 		d.step(Create, r, Vital, AddListenerCertificates{r, c}, "attach certificate "+c)
 	}
@@ -77,6 +91,7 @@ func (d *differ) updateListener(have *Listener, w stack.Listener, rules []stack.
 	if d.kept[have.ARN] {
 		return
 	}
+	w.DefaultActions = settled(w.DefaultActions, have.DefaultActions)
 	why := d.listenerChanges(have.Listener, w)
 	reroutes := !sameActions(w.DefaultActions, have.DefaultActions, d.resolve)
 	// Certificates go in before the default one leaves its place, so that no server name is without its certificate; but only
@@ -136,6 +151,9 @@ func (d *differ) listenerChanges(have, want stack.Listener) []string {
 	}
 	if !sameActions(want.DefaultActions, have.DefaultActions, d.resolve) {
 		why = append(why, "default action "+d.actionsSummary(have.DefaultActions)+" → "+d.actionsSummary(want.DefaultActions))
+	}
+	if staleSecret(want.DefaultActions, have.DefaultActions) {
+		why = append(why, secretChanged)
 	}
 	first := func(c []string) string {
 		if len(c) == 0 {
@@ -249,6 +267,12 @@ func (d *differ) actionsSummary(as []stack.Action) string {
 				or(r.Port, "#{port}") + or(r.Path, "/#{path}")
 		case a.FixedResponse != nil:
 			out += "fixed response " + a.FixedResponse.StatusCode
+		case a.OIDC != nil:
+			out += "login at " + a.OIDC.Issuer
+		case a.Cognito != nil:
+			out += "login at " + a.Cognito.UserPoolDomain
+		case a.JWT != nil:
+			out += "token of " + a.JWT.Issuer
 		default:
 			out += string(a.Type)
 		}

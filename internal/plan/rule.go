@@ -40,6 +40,7 @@ func (d *differ) rules(listener stack.Ref, l *Listener, want []stack.Rule, rerou
 	want = slices.Clone(want)
 	sort.SliceStable(want, func(i, j int) bool { return want[i].Order < want[j].Order })
 
+	d.settleRules(want, have)
 	matches, left := d.matchRules(want, have)
 	surplus := left[:0]
 	for _, r := range left {
@@ -101,7 +102,8 @@ func (d *differ) matchRules(want []stack.Rule, have []*Rule) (matches []ruleMatc
 		if s {
 			key = "s" + key
 		}
-		matches[i] = ruleMatch{want: w, have: take(exact, key)}
+		r := take(exact, key)
+		matches[i] = ruleMatch{want: w, have: r, modify: r != nil && staleSecret(w.Actions, r.Actions)}
 	}
 	for i := range matches {
 		if matches[i].have == nil {
@@ -124,6 +126,9 @@ func (d *differ) ruleChanges(m *ruleMatch) []string {
 	}
 	if !sameActions(m.want.Actions, m.have.Actions, d.resolve) {
 		why = append(why, d.actionsSummary(m.have.Actions)+" → "+d.actionsSummary(m.want.Actions))
+	}
+	if staleSecret(m.want.Actions, m.have.Actions) {
+		why = append(why, secretChanged)
 	}
 	if transformsText(m.have.Transforms) != transformsText(m.want.Transforms) {
 		why = append(why, "transforms changed")

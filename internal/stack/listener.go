@@ -33,6 +33,10 @@ type Action struct {
 	Forward       *Forward       `json:",omitempty"`
 	Redirect      *Redirect      `json:",omitempty"`
 	FixedResponse *FixedResponse `json:",omitempty"`
+
+	OIDC    *AuthenticateOIDC    `json:",omitempty"`
+	Cognito *AuthenticateCognito `json:",omitempty"`
+	JWT     *ValidateJWT         `json:",omitempty"`
 }
 
 // Forward distributes over target groups.

@@ -55,6 +55,7 @@ func IngressFromFlags(c *config.Config) Ingress {
 	return Ingress{ingress.Config{
 		IngressClass: c.IngressClass, TolerateMissingService: c.TolerateMissingService, TolerateMissingAction: c.TolerateMissingAction,
 		DefaultTargetType: c.DefaultTargetType, IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType),
+		RequiredSecretsLabel: c.RequiredSecretsLabel,
 	}}
 }
 

@@ -43,6 +43,14 @@ func FillIn(objects []metav1.Object) {
 		switch o := o.(type) {
 		case *corev1.Service:
 			fillInService(o, allocate)
+		case *corev1.Secret:
+			for k, v := range o.StringData {
+				if o.Data == nil {
+					o.Data = map[string][]byte{}
+				}
+				o.Data[k] = []byte(v)
+			}
+			o.StringData = nil
 		case *corev1.Namespace:
 			metav1.SetMetaDataLabel(&o.ObjectMeta, corev1.LabelMetadataName, o.Name)
 		}

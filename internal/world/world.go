@@ -36,6 +36,12 @@ type Reader interface {
 	List(kind Kind, namespace string) []metav1.Object
 }
 
+// Explainer is a Reader that can tell why it does not show an object that may well exist.
+type Explainer interface {
+	// Why is nil if the object does not exist, as far as the Reader knows.
+	Why(kind Kind, namespace, name string) error
+}
+
 // Read is one question that was asked. An empty Name means a list: of all objects of the kind in Namespace, or of all
 // namespaces if that is empty too.
 type Read struct {
@@ -129,6 +135,14 @@ func (v *View) Namespace(name string) (*corev1.Namespace, bool) {
 // Secret gets a Secret.
 func (v *View) Secret(namespace, name string) (*corev1.Secret, bool) {
 	return get[*corev1.Secret](v, Secret, namespace, name)
+}
+
+// Why tells why a Get showed nothing although the object may exist; nil if it does not exist.
+func (v *View) Why(kind Kind, namespace, name string) error {
+	if e, ok := v.reader.(Explainer); ok {
+		return e.Why(kind, namespace, name)
+	}
+	return nil
 }
 
 // TargetGroupBinding gets a TargetGroupBinding.

@@ -71,7 +71,7 @@ func (t *translation) targetGroup(svc *corev1.Service, written, at string) *inte
 }
 
 func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at string) *intent.TargetGroup {
-	object := diag.Object{Kind: "Service", Namespace: svc.Namespace, Name: svc.Name, UID: string(svc.UID)}
+	object := serviceObject(svc)
 	annotation.Check(t.findings, object, annotation.OnBoth, svc.Annotations, t.secure)
 	read := t.read.Under(object, svc.Annotations)
 	port, ok := serviceport.Find(svc, written)

@@ -24,6 +24,8 @@ type Config struct {
 	DefaultTargetType string
 	// IPTargetTypeDisabled is the negation of gate EnableIPTargetType.
 	IPTargetTypeDisabled bool
+	// RequiredSecretsLabel is --required-secrets-label, "key=value": Secrets without it are not used. Empty = any Secret.
+	RequiredSecretsLabel string
 }
 
 // Class says whether an Ingress is ours, and by which class.

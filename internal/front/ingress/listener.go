@@ -50,7 +50,11 @@ func (t *translation) listeners() []intent.Listener {
 		if t.ingress.Spec.DefaultBackend != nil {
 			const path = "spec.defaultBackend"
 			l.DefaultSource = t.here(path)
-			l.Default = t.backend(t.ingress.Spec.DefaultBackend, path)
+			guard, actions := t.guarded(t.backend(t.ingress.Spec.DefaultBackend, path))
+			if l.Protocol == protocolHTTPS {
+				actions = slices.Concat(guard, actions)
+			}
+			l.Default = actions
 		}
 	}
 	t.noteUnusedListenerAttributes(out)

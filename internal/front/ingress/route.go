@@ -98,7 +98,8 @@ func (t *translation) route(p path, regex bool) (intent.Route, bool) {
 		return intent.Route{}, false
 	}
 	if transforms != nil {
-		r.Actions, r.Transforms = actions, *transforms
+		r.Guard, r.Actions = t.guarded(actions)
+		r.Transforms = *transforms
 	}
 	return r, true
 }

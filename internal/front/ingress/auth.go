@@ -1,0 +1,221 @@
+package ingress
+
+import (
+	"fmt"
+	"net/url"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+type cognitoJSON struct {
+	UserPoolARN      string            `json:"userPoolARN"`
+	UserPoolClientID string            `json:"userPoolClientID"`
+	UserPoolDomain   string            `json:"userPoolDomain"`
+	ExtraParams      map[string]string `json:"authenticationRequestExtraParams"`
+}
+
+type oidcJSON struct {
+	Issuer                string            `json:"issuer"`
+	AuthorizationEndpoint string            `json:"authorizationEndpoint"`
+	TokenEndpoint         string            `json:"tokenEndpoint"`
+	UserInfoEndpoint      string            `json:"userInfoEndpoint"`
+	SecretName            string            `json:"secretName"`
+	ExtraParams           map[string]string `json:"authenticationRequestExtraParams"`
+}
+
+// maxExtraParams is what AWS admits of authenticationRequestExtraParams.
+const maxExtraParams = 10
+
+// guarded are a route's actions and what stands in front of them on HTTPS listeners. A guard that cannot be made, which was
+// reported, leaves no actions: nothing is served without the protection that was asked for.
+func (t *translation) guarded(actions []intent.Action) (guard, kept []intent.Action) {
+	if len(actions) == 0 {
+		return nil, nil
+	}
+	guard, ok := t.guard(actions)
+	if !ok {
+		return nil, nil
+	}
+	return guard, actions
+}
+
+// guard makes the action in front of actions. ok is false if one is wanted and cannot be made. Settings of authentication are
+// looked at only where it is wanted.
+func (t *translation) guard(actions []intent.Action) (guard []intent.Action, ok bool) {
+	read := t.authReader(actions)
+	kind := read.String(annotation.AuthType)
+	_, _, asked := read.Raw(annotation.AuthType)
+	jwt, sound := t.jwt()
+	if asked && !kind.Set || !sound {
+		return nil, false
+	}
+	wanted := kind.Or(noAuth)
+	switch {
+	case wanted == noAuth && jwt == nil:
+		return nil, true
+	case !t.secure:
+		const remedy = "add an HTTPS listener: name a certificate, or the protocol in listen-ports"
+		if wanted != noAuth {
+			read.Ignored(annotation.AuthType, "users are authenticated at HTTPS listeners only, and the Ingress has none", remedy)
+		}
+		t.read.Ignored(annotation.JWTValidation, "tokens are validated at HTTPS listeners only, and the Ingress has none", remedy)
+		return nil, true
+	case wanted != noAuth && jwt != nil:
+		t.read.Invalid(annotation.JWTValidation, "authentication and jwt validation can't both be configured", "remove this annotation, or set auth-type to none")
+		return nil, false
+	case jwt != nil:
+		return []intent.Action{{Type: stack.ActionValidateJWT, JWT: jwt}}, true
+	case wanted == "cognito":
+		return t.cognito(read)
+	}
+	return t.oidc(read)
+}
+
+const noAuth = "none" // of auth-type
+
+// authReader reads the Ingress, under the Service if the actions are a forward to one target group that a Service names.
+func (t *translation) authReader(actions []intent.Action) annotation.Reader {
+	services := t.servicesOf(actions)
+	if len(services) == 1 && len(actions[0].Backends) == 1 {
+		return t.read.Under(serviceObject(services[0]), services[0].Annotations)
+	}
+	for _, svc := range services {
+		annotation.NewReader(t.findings, serviceObject(svc), svc.Annotations).Ignored(annotation.AuthType,
+			"authentication that a Service asks for has no effect on a forward to several target groups of Ingress "+t.ingress.Namespace+"/"+t.ingress.Name,
+			"annotate the Ingress, which counts for all of its paths")
+	}
+	return t.read
+}
+
+// servicesOf are those of a forward's target groups.
+func (t *translation) servicesOf(actions []intent.Action) (out []*corev1.Service) {
+	for _, a := range actions {
+		for _, b := range a.Backends {
+			if b.TargetGroup == nil {
+				continue
+			}
+			if svc, ok := t.view.Service(b.TargetGroup.ServiceNamespace, b.TargetGroup.ServiceName); ok {
+				out = append(out, svc)
+			}
+		}
+	}
+	return out
+}
+
+func serviceObject(svc *corev1.Service) diag.Object {
+	return diag.Object{Kind: "Service", Namespace: svc.Namespace, Name: svc.Name, UID: string(svc.UID)}
+}
+
+func (t *translation) session(read annotation.Reader) (s stack.Session, ok bool) {
+	unauthenticated, timeout := read.String(annotation.AuthUnauthenticated), read.Int64(annotation.AuthSessionTimeout)
+	_, _, saysWhat := read.Raw(annotation.AuthUnauthenticated)
+	_, _, saysHowLong := read.Raw(annotation.AuthSessionTimeout)
+	return stack.Session{
+		OnUnauthenticated: unauthenticated.Or(stack.DefaultOnUnauthenticated),
+		Scope:             read.String(annotation.AuthScope).Or(stack.DefaultScope),
+		Cookie:            read.String(annotation.AuthSessionCookie).Or(stack.DefaultSessionCookie),
+		TimeoutSeconds:    timeout.Or(stack.DefaultSessionTimeout),
+	}, saysWhat == unauthenticated.Set && saysHowLong == timeout.Set
+}
+
+// cognito signs users in with a user pool.
+func (t *translation) cognito(read annotation.Reader) (guard []intent.Action, ok bool) {
+	session, sound := t.session(read)
+	j, ok := provider(read, annotation.AuthIDPCognito, cognitoJSON.problem)
+	switch {
+	case ok && j == nil:
+		read.Invalid(annotation.AuthType, "missing IDPConfigCognito", "add annotation "+string(annotation.AuthIDPCognito))
+		return nil, false
+	case !ok || !sound:
+		return nil, false
+	}
+	session.ExtraParams = j.ExtraParams
+	return []intent.Action{{Type: stack.ActionAuthenticateCognito, Cognito: &stack.AuthenticateCognito{
+		UserPoolARN: j.UserPoolARN, UserPoolClientID: j.UserPoolClientID, UserPoolDomain: j.UserPoolDomain, Session: session,
+	}}}, true
+}
+
+func (j cognitoJSON) problem() string {
+	return firstProblem(required("userPoolARN", j.UserPoolARN), required("userPoolClientID", j.UserPoolClientID),
+		required("userPoolDomain", j.UserPoolDomain), fewParams(j.ExtraParams))
+}
+
+// oidc signs users in with an OIDC provider.
+func (t *translation) oidc(read annotation.Reader) (guard []intent.Action, ok bool) {
+	session, sound := t.session(read)
+	j, ok := provider(read, annotation.AuthIDPOIDC, oidcJSON.problem)
+	switch {
+	case ok && j == nil:
+		read.Invalid(annotation.AuthType, "missing IDPConfigOIDC", "add annotation "+string(annotation.AuthIDPOIDC))
+		return nil, false
+	case !ok || !sound:
+		return nil, false
+	}
+	session.ExtraParams = j.ExtraParams
+	a := &stack.AuthenticateOIDC{
+		Issuer: j.Issuer, AuthorizationEndpoint: j.AuthorizationEndpoint, TokenEndpoint: j.TokenEndpoint, UserInfoEndpoint: j.UserInfoEndpoint, Session: session,
+	}
+	t.credentials(read, j.SecretName, a)
+	return []intent.Action{{Type: stack.ActionAuthenticateOIDC, OIDC: a}}, true
+}
+
+func (j oidcJSON) problem() string {
+	return firstProblem(endpoint("issuer", j.Issuer), endpoint("authorizationEndpoint", j.AuthorizationEndpoint),
+		endpoint("tokenEndpoint", j.TokenEndpoint), endpoint("userInfoEndpoint", j.UserInfoEndpoint),
+		required("secretName", j.SecretName), fewParams(j.ExtraParams))
+}
+
+// provider reads one JSON annotation; ok is false if it is there and cannot be used, which is reported.
+func provider[T any](read annotation.Reader, k annotation.Key, problem func(T) string) (j *T, ok bool) {
+	if _, _, exists := read.Raw(k); !exists {
+		return nil, true
+	}
+	f := annotation.Unmarshal[T](read, k)
+	if !f.Set {
+		return nil, false
+	}
+	if p := problem(f.Value); p != "" {
+		read.Invalid(k, p, "")
+		return nil, false
+	}
+	return &f.Value, true
+}
+
+func firstProblem(all ...string) string {
+	for _, p := range all {
+		if p != "" {
+			return p
+		}
+	}
+	return ""
+}
+
+func required(name, value string) string {
+	if value == "" {
+		return "missing " + name
+	}
+	return ""
+}
+
+// endpoint: AWS refuses what is not an https URL.
+func endpoint(name, value string) string {
+	if value == "" {
+		return "missing " + name
+	}
+	if u, err := url.Parse(value); err != nil || u.Scheme != "https" || u.Host == "" {
+		return fmt.Sprintf("%s must be an https URL: %s", name, value)
+	}
+	return ""
+}
+
+func fewParams(params map[string]string) string {
+	if len(params) > maxExtraParams {
+		return fmt.Sprintf("%d authenticationRequestExtraParams, AWS admits %d", len(params), maxExtraParams)
+	}
+	return ""
+}

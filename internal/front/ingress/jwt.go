@@ -1,0 +1,94 @@
+package ingress
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+type jwtJSON struct {
+	JWKSEndpoint string      `json:"jwksEndpoint"`
+	Issuer       string      `json:"issuer"`
+	Claims       []claimJSON `json:"additionalClaims"`
+}
+
+type claimJSON struct {
+	Format string   `json:"format"`
+	Name   string   `json:"name"`
+	Values []string `json:"values"`
+}
+
+// Limits of ELB for the validation of tokens.
+const (
+	maxClaims      = 10
+	maxClaimValues = 10
+	maxClaimLength = 256 // bytes, of endpoints too
+)
+
+var (
+	claimFormats   = []string{"single-string", "string-array", "space-separated-values"}
+	reservedClaims = []string{"exp", "iss", "nbf", "iat"} // AWS checks them always
+)
+
+// jwt reads the wish for a check of tokens; nil if there is none.
+func (t *translation) jwt() (out *stack.ValidateJWT, ok bool) {
+	j, ok := provider(t.read, annotation.JWTValidation, jwtJSON.problem)
+	if j == nil {
+		return nil, ok
+	}
+	out = &stack.ValidateJWT{JWKSEndpoint: j.JWKSEndpoint, Issuer: j.Issuer}
+	for _, c := range j.Claims {
+		out.Claims = append(out.Claims, stack.Claim{Format: c.Format, Name: c.Name, Values: c.Values})
+	}
+	return out, true
+}
+
+func (j jwtJSON) problem() string {
+	switch {
+	case j.JWKSEndpoint == "":
+		return "jwksEndpoint is a required field for jwt validation"
+	case j.Issuer == "":
+		return "issuer is a required field for jwt validation"
+	case len(j.JWKSEndpoint) > maxClaimLength:
+		return fmt.Sprintf("jwksEndpoint has %d bytes, AWS admits %d", len(j.JWKSEndpoint), maxClaimLength)
+	case len(j.Issuer) > maxClaimLength:
+		return fmt.Sprintf("issuer has %d bytes, AWS admits %d", len(j.Issuer), maxClaimLength)
+	case len(j.Claims) > maxClaims:
+		return fmt.Sprintf("%d additionalClaims, AWS admits %d", len(j.Claims), maxClaims)
+	}
+	if p := endpoint("jwksEndpoint", j.JWKSEndpoint); p != "" {
+		return p
+	}
+	for _, c := range j.Claims {
+		if p := c.problem(); p != "" {
+			return p
+		}
+	}
+	return ""
+}
+
+func (c claimJSON) problem() string {
+	switch {
+	case c.Format == "":
+		return "format is a required field for additional claims for jwt validation"
+	case c.Name == "":
+		return "name is a required field for additional claims for jwt validation"
+	case len(c.Values) == 0:
+		return "values must not be empty for additional claims for jwt validation"
+	case !slices.Contains(claimFormats, c.Format):
+		return fmt.Sprintf("format of claim %s must be within [%s]: %s", c.Name, strings.Join(claimFormats, ", "), c.Format)
+	case slices.Contains(reservedClaims, c.Name):
+		return fmt.Sprintf("claim %s cannot be additional: AWS checks it always", c.Name)
+	case len(c.Values) > maxClaimValues:
+		return fmt.Sprintf("%d values of claim %s, AWS admits %d", len(c.Values), c.Name, maxClaimValues)
+	}
+	for _, v := range c.Values {
+		if len(v) > maxClaimLength {
+			return fmt.Sprintf("a value of claim %s has %d bytes, AWS admits %d", c.Name, len(v), maxClaimLength)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,88 @@
+package ingress
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+// Keys of the Secret.
+const (
+	clientIDKey     = "clientID"
+	clientIDKeyToo  = "clientId"
+	clientSecretKey = "clientSecret"
+)
+
+// withheld is what becomes of rules whose Secret cannot be read.
+const withheld = "; rules that stand keep their login, new ones answer 503"
+
+// credentials fills in what the Secret holds, which is in the Ingress's namespace also where a Service names it. Without it
+// the action stays withheld, and that is reported.
+func (t *translation) credentials(read annotation.Reader, name string, a *stack.AuthenticateOIDC) {
+	namespace := t.ingress.Namespace
+	full := namespace + "/" + name
+	a.SecretName = full
+	_, source, _ := read.Raw(annotation.AuthIDPOIDC)
+	report := func(c diag.Code, text, remedy string) {
+		if source.Object != Object(t.ingress) {
+			text += ", which " + source.Object.String() + " names"
+		}
+		t.findings.Add(diag.New(Object(t.ingress), source.Path, c, text+withheld, remedy))
+	}
+	secret, ok := t.view.Secret(namespace, name)
+	switch why := t.view.Why(world.Secret, namespace, name); {
+	case !ok && why != nil:
+		report(diag.SecretRefused, fmt.Sprintf("cannot read secret %s: %v", full, why),
+			"let the controller's service account get, list and watch this Secret, by a Role in its namespace")
+		return
+	case !ok:
+		report(diag.SecretNotFound, "secret "+full+" does not exist", "create it with keys clientID and clientSecret, or correct secretName")
+		return
+	}
+	if k, v, set := strings.Cut(t.config.RequiredSecretsLabel, "="); set && secret.Labels[k] != v {
+		report(diag.SecretRefused, fmt.Sprintf("secret %s is missing required label %s=%s; actual labels: %s", full, k, v, labelText(secret)), "add the label to the Secret")
+		return
+	}
+	id, found := secret.Data[clientIDKey]
+	if !found {
+		id = secret.Data[clientIDKeyToo]
+	}
+	clientID := strings.TrimRightFunc(string(id), unicode.IsSpace)
+	clientSecret := strings.TrimRightFunc(string(secret.Data[clientSecretKey]), unicode.IsControl)
+	switch {
+	case clientID == "":
+		report(diag.InvalidSecret, "missing clientID, secret: "+full, "add key clientID to the Secret")
+		return
+	case clientSecret == "":
+		report(diag.InvalidSecret, "missing clientSecret, secret: "+full, "add key clientSecret to the Secret")
+		return
+	}
+	a.ClientID = stack.NewSecret(clientID, "")
+	// The Secret's UID is known to those who may read the Secret, and random: nobody else can check guesses.
+	a.ClientSecret = stack.NewSecret(clientSecret, string(secret.UID))
+	last, recorded := t.written()[name]
+	a.SecretChanged = recorded && a.ClientSecret.Fingerprint() != "" && last != a.ClientSecret.Fingerprint()
+}
+
+// written are the fingerprints of the client secrets that AWS was given last, by the Secret's name. What cannot be read there
+// was not written by us, and says nothing.
+func (t *translation) written() map[string]string {
+	return annotation.NewReader(&annotation.Findings{}, Object(t.ingress), t.ingress.Annotations).Map(annotation.WrittenSecrets).Value
+}
+
+func labelText(s *corev1.Secret) string {
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(s.Labels)) {
+		out = append(out, k+"="+s.Labels[k])
+	}
+	return "[" + strings.Join(out, " ") + "]"
+}

@@ -1,0 +1,62 @@
+package stack
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+)
+
+// hidden stands for a Secret wherever values are shown.
+const hidden = "(hidden)"
+
+// Secret is a text that no plan, log, event or record may show: whatever prints or encodes it writes "(hidden)". The zero
+// value is not known. The text is behind a pointer so that not even a print of a struct's unexported fields shows it.
+type Secret struct {
+	text        *string
+	fingerprint string
+}
+
+// NewSecret hides a text. The fingerprint, by which two texts can be told apart without being known, is keyed: without the key
+// nobody can check a guess against it. Without a key there is none.
+func NewSecret(text, key string) Secret {
+	s := Secret{text: &text}
+	if key != "" {
+		mac := hmac.New(sha256.New, []byte(key))
+		mac.Write([]byte(text))
+		s.fingerprint = hex.EncodeToString(mac.Sum(nil)[:16])
+	}
+	return s
+}
+
+// Reveal is the text, for the one call that sends it; empty if it is not known.
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
+
+// Known reports whether there is a text.
+func (s Secret) Known() bool { return s.text != nil }
+
+// Fingerprint is 32 hexadecimal digits, or empty if the secret is not known or was made without a key.
+func (s Secret) Fingerprint() string { return s.fingerprint }
+
+// Equal reports whether two secrets hide the same text, or both none.
+func (s Secret) Equal(o Secret) bool { return s.Known() == o.Known() && s.Reveal() == o.Reveal() }
+
+// String implements fmt.Stringer.
+func (s Secret) String() string {
+	if !s.Known() {
+		return ""
+	}
+	return hidden
+}
+
+// Format implements fmt.Formatter, for the verbs that do not ask String.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
+
+// MarshalJSON implements json.Marshaler.
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(strconv.Quote(s.String())), nil }
