@@ -24,7 +24,13 @@ func (r *run) execute(ctx context.Context, s plan.Step) (Outcome, plan.Output) {
 		}
 	}
 	ctx = cloud.WithPriority(ctx, priorities[s.Lane])
-	if op, ok := s.Op.(plan.DeleteLoadBalancer); ok && op.Successor != nil {
+	switch op := s.Op.(type) {
+	case plan.AwaitTargets:
+		return r.awaitTargets(ctx, op, len(s.After) > 0), plan.Output{}
+	case plan.DeleteLoadBalancer:
+		if op.Successor == nil {
+			break
+		}
 		if o, wait := r.awaitSuccessor(ctx, s, op); wait {
 			return o, plan.Output{}
 		}

@@ -22,6 +22,9 @@ type run struct {
 	yielded  map[plan.StepID]bool // removals that were let go first to make room
 	finished chan finished
 
+	awaiting sync.Mutex
+	awaited  map[string]Outcome // of looks at targets, by target group; guarded by awaiting
+
 	mu     sync.Mutex
 	values map[stack.Ref]string // what references stand for
 	fresh  map[string]bool      // ARNs and ids that this run created
@@ -39,6 +42,7 @@ func newRun(p plan.Plan, d Deps) *run {
 		outcomes: map[plan.StepID]Outcome{}, outputs: map[plan.StepID]plan.Output{},
 		started: map[plan.StepID]bool{}, yielded: map[plan.StepID]bool{},
 		finished: make(chan finished),
+		awaited:  map[string]Outcome{},
 		values:   map[stack.Ref]string{}, fresh: map[string]bool{},
 	}
 	for _, k := range p.Known {

@@ -105,7 +105,8 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 	if err := s.withdraw(ctx, observed, w.Leaving); err != nil {
 		return reconcile.Result{}, err
 	}
-	p := plan.Diff(c.Stack, c.Keep, observed, plan.Policy{ExternalTags: s.external, Protection: w.Protection, ProtectedBy: w.ProtectedBy})
+	p := plan.Diff(c.Stack, c.Keep, observed, plan.Policy{ExternalTags: s.external, Protection: w.Protection, ProtectedBy: w.ProtectedBy,
+		Unweighted: !s.compile.Gates.WeightedTargetGroups})
 	s.metrics.planned(s.front.Owner(), &p)
 	var result apply.Result
 	if !p.Empty() {

@@ -97,6 +97,8 @@ type differ struct {
 	balancers    map[string]*LoadBalancer
 	oldBalancers []*LoadBalancer
 
+	uses map[string]use // of target groups, by ARN; nil = not looked at yet
+
 	deletedBalancers map[string]StepID // by ARN
 	deletedTargets   map[string]StepID // by ARN
 	deletedBindings  []StepID

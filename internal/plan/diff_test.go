@@ -63,7 +63,7 @@ func TestAChangeCostsTheWritesThatItNeeds(t *testing.T) {
 		{name: "another protocol of the targets", from: []string{"/a"}, edit: func(s *stack.Stack) {
 			s.TargetGroups[0].Protocol, s.TargetGroups[0].Name = "HTTPS", "tg/a2"
 			s.Bindings[0].Protocol, s.Bindings[0].Name = "HTTPS", "tg/a2"
-		}, writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "ModifyRule": 1, "DeleteTargetGroup": 1, "DeleteBinding": 1}},
+		}, writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "ModifyRule": 2, "DescribeTargetHealth": 1, "DeleteTargetGroup": 1, "DeleteBinding": 1}},
 		{name: "a subnet", from: []string{"/a"}, edit: func(s *stack.Stack) {
 			s.LoadBalancers[0].Subnets = append(s.LoadBalancers[0].Subnets, stack.SubnetMapping{Subnet: "subnet-c"})
 		}, writes: map[string]int{"SetSubnets": 1}},

@@ -105,7 +105,24 @@ func (d *differ) updateListener(have *Listener, w stack.Listener, rules []stack.
 	modify := func() StepID {
 		op := ModifyListener{r, w}
 		op.Listener.Attributes, op.Listener.SNI, op.Listener.Tags = nil, nil, nil
+		var up warmup
+		var cold []stack.Ref
+		if reroutes && d.application(w.LoadBalancer) {
+			var first []stack.Action
+			if first, cold = d.warming(have.DefaultActions, w.DefaultActions); first != nil {
+				staged := op
+				staged.Listener.DefaultActions = first
+				s := d.step(Update, r, Vital, staged, "default action "+d.actionsSummary(have.DefaultActions)+" → "+d.actionsSummary(first))
+				d.needFreed(s, first)
+				s.follow(attached...)
+				up.add(cold, s.ID)
+			} else {
+				up.add(cold, "")
+			}
+		}
+		awaited := d.await(&up)
 		s := d.step(Update, r, Vital, op, why...)
+		s.needAll(awaited, cold)
 		d.needFreed(s, w.DefaultActions)
 		d.release(have.DefaultActions, s.ID)
 		s.follow(attached...)
@@ -141,6 +158,15 @@ func (d *differ) updateListener(have *Listener, w stack.Listener, rules []stack.
 		}
 		d.detach(r, have.Listener, w, append(attached, modified))
 	}
+}
+
+func (d *differ) application(balancer stack.Ref) bool {
+	for _, lb := range d.want.LoadBalancers {
+		if loadBalancerRef(lb.ID) == balancer {
+			return lb.Type == stack.Application
+		}
+	}
+	return false
 }
 
 // listenerChanges says what one ModifyListener must set.

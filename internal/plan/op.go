@@ -162,8 +162,11 @@ type (
 	}
 )
 
-// Targets: planned by the fast lane, not by Diff.
+// Targets: all but the wait are planned by the fast lane, not by Diff.
 type (
+	// AwaitTargets reads the health of a target group until it is fit to serve; it writes nothing.
+	AwaitTargets struct{ TargetGroup stack.Ref }
+
 	// RegisterTargets registers at most 200 targets.
 	RegisterTargets struct {
 		TargetGroup stack.Ref
@@ -279,6 +282,9 @@ func (AddTags) Name() string { return "AddTags" }
 func (RemoveTags) Name() string { return "RemoveTags" }
 
 // Name is the AWS action.
+func (AwaitTargets) Name() string { return "DescribeTargetHealth" }
+
+// Name is the AWS action.
 func (RegisterTargets) Name() string { return "RegisterTargets" }
 
 // Name is the AWS action.
@@ -357,6 +363,8 @@ func Refs(op Op) []stack.Ref {
 		return []stack.Ref{o.Resource}
 	case RemoveTags:
 		return []stack.Ref{o.Resource}
+	case AwaitTargets:
+		return []stack.Ref{o.TargetGroup}
 	case RegisterTargets:
 		return []stack.Ref{o.TargetGroup}
 	case DeregisterTargets:

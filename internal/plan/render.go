@@ -18,6 +18,7 @@ var marks = map[Action]struct{ sign, color string }{
 	Update:  {"~", "\x1b[33m"},
 	Replace: {"±", "\x1b[35m"},
 	Delete:  {"-", "\x1b[31m"},
+	Await:   {"…", "\x1b[36m"},
 }
 
 // Text is the plan for people: a line per step with its reason, further reasons below it, and a count at the end.

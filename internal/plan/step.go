@@ -32,6 +32,7 @@ const (
 	Update  Action = "update"
 	Replace Action = "replace" // creates the successor of a resource that cannot be changed in place
 	Delete  Action = "delete"
+	Await   Action = "await" // changes nothing; what needs it goes on when the resource is ready
 )
 
 // Lane says how vital a step is: a failure of a cosmetic one blocks nothing, and vital ones go first when calls are scarce.
@@ -86,6 +87,8 @@ type Policy struct {
 	Protection   Protection
 	// ProtectedBy says where the owner declares the protection, if it does: "IngressClassParams prod, spec.loadBalancerAttributes".
 	ProtectedBy string
+	// Unweighted forbids forwards to several target groups, so that new targets cannot warm up beside the old ones.
+	Unweighted bool
 }
 
 // Empty reports whether nothing is to be done.
@@ -119,6 +122,7 @@ func (p *Plan) Summary() Summary {
 			s.Replace++
 		case Delete:
 			s.Delete++
+		case Await:
 		}
 		if st.Guard != nil {
 			s.Refused++

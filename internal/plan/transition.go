@@ -267,6 +267,7 @@ func (t *transition) write(between func([]freshRule) rerouted) {
 	if len(t.moves) > 0 {
 		w.makeRoom()
 	}
+	w.warm()
 	for i := range t.matches {
 		m := &t.matches[i]
 		switch {
@@ -301,6 +302,9 @@ type ruleWriter struct {
 	at      map[int]int32 // where new rules are created if others move, by index
 	shifted StepID        // makes room behind all others
 	moved   StepID
+
+	cold    [][]stack.Ref // target groups that a change must wait for, by index
+	awaited map[stack.Ref]StepID
 }
 
 type changedRule struct {
@@ -419,7 +423,7 @@ func (w *ruleWriter) create(i int) {
 // renameRule gives a rule other conditions; for requests, that is a new rule.
 func (w *ruleWriter) renameRule(i int) {
 	m, d := &w.matches[i], w.d
-	s := d.modifyRule(m, m.want.Actions, d.ruleChanges(m))
+	s := d.modifyRule(m, ModifyRule{ruleAt(m.have), *m.want}, d.ruleChanges(m)...)
 	s.follow(w.order.before(s.ID, m.want.Conditions)...)
 	d.release(m.have.Actions, s.ID)
 	w.fresh = append(w.fresh, freshRule{s.ID, m.want.Actions, m.want.Conditions})
@@ -428,8 +432,9 @@ func (w *ruleWriter) renameRule(i int) {
 // change gives a rule other actions.
 func (w *ruleWriter) change(i int) changedRule {
 	m, d := &w.matches[i], w.d
-	s := d.modifyRule(m, m.want.Actions, d.ruleChanges(m))
+	s := d.modifyRule(m, ModifyRule{ruleAt(m.have), *m.want}, d.ruleChanges(m)...)
 	s.need(w.moved)
+	s.needAll(w.awaited, w.cold[i])
 	if len(w.moves) == 0 {
 		s.follow(w.order.sharing(m.want.Conditions)...)
 	}
@@ -437,12 +442,10 @@ func (w *ruleWriter) change(i int) changedRule {
 	return changedRule{s.ID, m.have}
 }
 
-func (d *differ) modifyRule(m *ruleMatch, actions []stack.Action, why []string) *Step {
-	r := stack.Ref{Kind: stack.KindRule, ID: or(m.have.ID, m.want.ID), Literal: m.have.ARN}
-	op := ModifyRule{ruleAt(m.have), *m.want}
-	op.Rule.Tags, op.Rule.Actions = nil, actions
-	s := d.step(Update, r, Vital, op, why...)
-	d.needFreed(s, actions)
+func (d *differ) modifyRule(m *ruleMatch, op ModifyRule, why ...string) *Step {
+	op.Rule.Tags = nil
+	s := d.step(Update, stack.Ref{Kind: stack.KindRule, ID: or(m.have.ID, m.want.ID), Literal: m.have.ARN}, Vital, op, why...)
+	d.needFreed(s, op.Rule.Actions)
 	return s
 }
 

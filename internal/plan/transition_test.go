@@ -83,13 +83,13 @@ func (f *fakeAWS) answers(t failer) []string {
 	for _, r := range requests() {
 		d := m.Match(&r)
 		a, _ := d.Routing()
-		out = append(out, serving(a))
+		out = append(out, answerOf(a))
 	}
 	return out
 }
 
-// serving names what an action answers; target groups without weight serve nothing.
-func serving(a stack.Action) string {
+// answerOf names what an action answers; target groups without weight serve nothing.
+func answerOf(a stack.Action) string {
 	if a.Forward == nil {
 		return actionsText([]stack.Action{a}, literal, false)
 	}

@@ -1,0 +1,85 @@
+package apply
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/plan"
+)
+
+// How often a look at targets that are to take over is put off, at most. The pauses are 1, 2, 4, 8, 16, 16, … s.
+const (
+	longestWarming = 11 // two minutes: the slowest health checks that people use for web services
+	longestEmpty   = 4  // 15 s: nothing registers itself, so there is nothing to wait for
+)
+
+// awaitTargets ends when the targets of a group are fit to serve: one at least is healthy, and none is being looked at for the
+// first time. After a while it ends all the same, so that a group that never becomes healthy gets the requests that it is meant
+// to get. A read that fails for good is no reason to wait. Targets that a step of this run put to use get their first check only
+// now: they are not looked at yet.
+func (r *run) awaitTargets(ctx context.Context, op plan.AwaitTargets, begun bool) Outcome {
+	arn := r.resolve(op.TargetGroup)
+	r.awaiting.Lock() // several listeners may wait for the same group: one of them looks
+	defer r.awaiting.Unlock()
+	if o, ok := r.awaited[arn]; ok {
+		return o
+	}
+	count := plan.StepID("targets of " + arn)
+	var o Outcome
+	if begun {
+		o = r.warming(r.d.Inventory.PutOff(r.key, count), nil)
+	} else {
+		o = r.lookAtTargets(ctx, count, arn)
+	}
+	r.awaited[arn] = o
+	return o
+}
+
+func (r *run) lookAtTargets(ctx context.Context, count plan.StepID, arn string) Outcome {
+	out, err := r.d.Clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)})
+	if err != nil {
+		if class := cloud.Classify(err).Class; class != diag.Throttled && class != diag.Transient {
+			return Outcome{State: Done}
+		}
+	}
+	n := r.d.Inventory.PutOff(r.key, count)
+	fit, empty := false, false
+	if err == nil {
+		fit, empty = fitness(out.TargetHealthDescriptions)
+	}
+	if fit || n > longestWarming || empty && n > longestEmpty {
+		r.d.Inventory.Settled(r.key, count)
+		return Outcome{State: Done}
+	}
+	return r.warming(n, err)
+}
+
+func (r *run) warming(n int, err error) Outcome {
+	return Outcome{State: Waiting, Until: r.d.Now().Add(time.Second << min(n-1, 4)), On: "the targets that take over to become healthy", Err: err}
+}
+
+// fitness tells whether targets are fit to serve, and whether there are none that could become so.
+func fitness(all []elbv2types.TargetHealthDescription) (fit, empty bool) {
+	empty = true
+	for _, t := range all {
+		if t.TargetHealth == nil {
+			continue
+		}
+		switch t.TargetHealth.State {
+		case elbv2types.TargetHealthStateEnumHealthy, elbv2types.TargetHealthStateEnumUnavailable: // unavailable: not checked
+			fit, empty = true, false
+		case elbv2types.TargetHealthStateEnumInitial:
+			return false, false
+		case elbv2types.TargetHealthStateEnumUnhealthy:
+			empty = false
+		case elbv2types.TargetHealthStateEnumUnused, elbv2types.TargetHealthStateEnumDraining, elbv2types.TargetHealthStateEnumUnhealthyDraining:
+		}
+	}
+	return fit, empty
+}

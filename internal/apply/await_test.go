@@ -1,0 +1,129 @@
+package apply_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// clinic answers for the health of targets.
+type clinic struct {
+	cloud.ELBV2
+	looks  int
+	states func(look int) ([]elbv2types.TargetHealthStateEnum, error)
+}
+
+func (c *clinic) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
+	c.looks++
+	states, err := c.states(c.looks)
+	out := &elbv2.DescribeTargetHealthOutput{}
+	for _, s := range states {
+		out.TargetHealthDescriptions = append(out.TargetHealthDescriptions, elbv2types.TargetHealthDescription{TargetHealth: &elbv2types.TargetHealth{State: s}})
+	}
+	return out, err
+}
+
+// TestTheSwitchToOtherTargetsWaitsAsLongAsThatHelps looks at targets in several conditions.
+func TestTheSwitchToOtherTargetsWaitsAsLongAsThatHelps(t *testing.T) {
+	t.Parallel()
+	type states = []elbv2types.TargetHealthStateEnum
+	always := func(s ...elbv2types.TargetHealthStateEnum) func(int) (states, error) {
+		return func(int) (states, error) { return s, nil }
+	}
+	fails := func(code string) func(int) (states, error) {
+		return func(int) (states, error) { return nil, &smithy.GenericAPIError{Code: code} }
+	}
+	for _, tc := range []struct {
+		name   string
+		states func(int) (states, error)
+		looks  int
+		after  time.Duration
+	}{
+		{"healthy at once", always("healthy", "healthy"), 1, time.Second},
+		{"one is enough", always("healthy", "unhealthy"), 1, time.Second},
+		{"none may be new", func(n int) (states, error) {
+			return states{"healthy", []elbv2types.TargetHealthStateEnum{"initial", "initial", "unhealthy"}[min(n-1, 2)]}, nil
+		}, 3, 7 * time.Second},
+		{"never healthy", always("unhealthy"), 11, 127 * time.Second},
+		{"nothing is registered", always(), 4, 15 * time.Second},
+		{"not checked at all", always("unavailable"), 1, time.Second},
+		{"the read is forbidden", fails("AccessDenied"), 1, time.Second},
+		{"the read is throttled for a while", func(n int) (states, error) {
+			if n < 3 {
+				return fails("Throttling")(n)
+			}
+			return states{"healthy"}, nil
+		}, 3, 7 * time.Second},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, account.Instant())
+			w.settle(shop("web", "/a/*", "/b/*"))
+			want := shop("web", "/a/*", "/b/*")
+			want.TargetGroups[0].Protocol, want.TargetGroups[0].Name = "HTTPS", "k8s-web-a2"
+			want.Bindings[0].Protocol, want.Bindings[0].Name = "HTTPS", "k8s-web-a2"
+			c := &clinic{ELBV2: w.sim.Balancing, states: tc.states}
+			clients := w.clients()
+			clients.ELBV2 = c
+			begin := w.clock.Now()
+			for {
+				obs, err := w.inv.Observed(t.Context(), want.Key, want)
+				if err != nil {
+					t.Fatal(err)
+				}
+				obs.Bindings = w.bindings.of(want.Key)
+				p := plan.Diff(want, nil, obs, plan.Policy{})
+				if p.Empty() {
+					break
+				}
+				r := apply.Run(t.Context(), p, apply.Deps{Clients: clients, Inventory: w.inv, Bindings: w.bindings, Now: w.clock.Now})
+				until, waits := r.Wait()
+				if waits {
+					serves := func(s plan.Step) bool { return s.Op.Name() == "DeleteTargetGroup" || s.Op.Name() == "DeleteBinding" }
+					if i := slices.IndexFunc(p.Steps, serves); i < 0 || r.Outcomes[p.Steps[i].ID].State != apply.Blocked {
+						t.Fatalf("the old targets go too early:\n%s%s", p.Text(plan.TextOptions{}), outcomes(p, r))
+					}
+					w.clock.Advance(until.Sub(w.clock.Now()))
+				}
+			}
+			if took := w.clock.Now().Sub(begin); took != tc.after || c.looks != tc.looks {
+				t.Errorf("switched after %s and %d looks, want %s and %d", took, c.looks, tc.after, tc.looks)
+			}
+		})
+	}
+}
+
+// TestAtAQuotaRulesGoOneByOneToMakeRoom fills a load balancer with rules and replaces them all.
+func TestAtAQuotaRulesGoOneByOneToMakeRoom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, account.Instant())
+	numbered := func(prefix string, n int) *stack.Stack {
+		s := shop("web", "/a/*")
+		rule := s.Rules[0]
+		s.Rules = nil
+		for i := range n {
+			r := rule
+			r.Order = int32(i + 1)
+			r.ID = "443:" + string(rune('0'+i/10)) + string(rune('0'+i%10))
+			r.Conditions = []stack.Condition{{Field: stack.PathPattern, Values: []string{prefix + r.ID[4:]}}, {Field: stack.HostHeader, Values: []string{"*.test"}}}
+			s.Rules = append(s.Rules, r)
+		}
+		return s
+	}
+	w.settle(numbered("/x*/old", 100))
+	w.settle(numbered("/x*/new", 100))
+	if n := len(w.sim.Resources().LoadBalancers[0].Listeners[1].Rules); n != 101 {
+		t.Errorf("%d rules", n)
+	}
+}

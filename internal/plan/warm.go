@@ -1,0 +1,172 @@
+package plan
+
+import "github.com/k8s-lbc/lbc/internal/stack"
+
+// AWS checks the health of targets only once a listener or rule forwards to their target group; until the first check has
+// passed, requests get 503. So a rule that is to forward elsewhere first lists the new target group with weight 0 beside the
+// old one, and switches when the targets are healthy, or when there is no point in waiting any longer.
+
+const (
+	mostForwarded = 5   // target groups of one forward
+	mostAttached  = 100 // target groups of one application load balancer
+)
+
+// use is how a target group is used by what is observed.
+type use int
+
+const (
+	unused   use = iota
+	attached     // its targets are checked, but get nothing
+	serving
+)
+
+// usage tells how target groups are used, by ARN.
+func usage(o *Observed) map[string]use {
+	out := map[string]use{}
+	note := func(as []stack.Action) {
+		for _, a := range as {
+			if a.Forward == nil {
+				continue
+			}
+			for _, t := range a.Forward.TargetGroups {
+				u := serving
+				if t.Weight != nil && *t.Weight == 0 {
+					u = attached
+				}
+				out[t.TargetGroup.Literal] = max(out[t.TargetGroup.Literal], u)
+			}
+		}
+	}
+	for _, l := range o.Listeners {
+		note(l.DefaultActions)
+	}
+	for _, r := range o.Rules {
+		note(r.Actions)
+	}
+	return out
+}
+
+// warming says how to get from observed to wanted actions without a gap: the actions to set first, nil if none, and the
+// target groups whose health to await before the switch.
+func (d *differ) warming(have, want []stack.Action) (first []stack.Action, cold []stack.Ref) {
+	from, others := forwardOf(have)
+	to, rest := forwardOf(want)
+	if from == nil || to == nil || actionsText(rest, d.resolve, true) != actionsText(others, literal, true) {
+		return nil, nil
+	}
+	if d.uses == nil {
+		d.uses = usage(d.obs)
+	}
+	staged := stack.Forward{Stickiness: from.Stickiness}
+	alive := false
+	for _, t := range from.TargetGroups {
+		if t.Weight == nil || len(from.TargetGroups) == 1 && *t.Weight == 0 {
+			t.Weight = new(int32)
+			*t.Weight = 1
+		}
+		alive = alive || *t.Weight > 0
+		staged.TargetGroups = append(staged.TargetGroups, t)
+	}
+	fresh := 0
+	for _, t := range to.TargetGroups {
+		if t.Weight != nil && *t.Weight == 0 && len(to.TargetGroups) > 1 {
+			continue
+		}
+		switch d.uses[d.resolve(t.TargetGroup)] {
+		case serving:
+			continue
+		case unused:
+			staged.TargetGroups = append(staged.TargetGroups, stack.WeightedTargetGroup{TargetGroup: t.TargetGroup, Weight: new(int32)})
+			fresh++
+		case attached:
+		}
+		cold = append(cold, t.TargetGroup)
+	}
+	switch {
+	case !alive:
+		return nil, nil
+	case fresh == 0:
+		return nil, cold
+	case d.pol.Unweighted, len(staged.TargetGroups) > mostForwarded, len(d.uses)+fresh > mostAttached:
+		return nil, nil
+	}
+	for _, a := range want {
+		if a.Forward != nil {
+			a.Forward = &staged
+		}
+		first = append(first, a)
+	}
+	return first, cold
+}
+
+// forwardOf splits actions into the forward, nil if there is none, and the others.
+func forwardOf(as []stack.Action) (f *stack.Forward, others []stack.Action) {
+	for _, a := range as {
+		if a.Forward != nil {
+			f = a.Forward
+		} else {
+			others = append(others, a)
+		}
+	}
+	return f, others
+}
+
+// warmup collects what is set first, and which steps wait for which target group.
+type warmup struct {
+	staged map[stack.Ref][]StepID
+	order  []stack.Ref
+}
+
+func (w *warmup) add(cold []stack.Ref, staged StepID) {
+	if w.staged == nil {
+		w.staged = map[stack.Ref][]StepID{}
+	}
+	for _, r := range cold {
+		if _, ok := w.staged[r]; !ok {
+			w.order = append(w.order, r)
+		}
+		w.staged[r] = append(w.staged[r], staged)
+	}
+}
+
+// await makes a step per target group that ends when its targets are fit to serve.
+func (d *differ) await(w *warmup) map[stack.Ref]StepID {
+	out := map[stack.Ref]StepID{}
+	for _, r := range w.order {
+		s := d.step(Await, r, Vital, AwaitTargets{r}, "targets of "+d.label(r)+" to become healthy, before they get requests")
+		s.follow(w.staged[r]...)
+		out[r] = s.ID
+	}
+	return out
+}
+
+func (s *Step) needAll(awaited map[stack.Ref]StepID, cold []stack.Ref) {
+	for _, r := range cold {
+		s.need(awaited[r])
+	}
+}
+
+// warm sets what the rules that will change need first.
+func (w *ruleWriter) warm() {
+	var up warmup
+	w.cold = make([][]stack.Ref, len(w.matches))
+	for i := range w.matches {
+		m := &w.matches[i]
+		if !m.modify || conditionsText(m.have.Conditions) != conditionsText(m.want.Conditions) {
+			continue
+		}
+		first, cold := w.d.warming(m.have.Actions, m.want.Actions)
+		if len(cold) == 0 {
+			continue
+		}
+		w.cold[i] = cold
+		var staged StepID
+		if first != nil {
+			op := ModifyRule{ruleAt(m.have), *m.want}
+			op.Rule.Actions, op.Rule.Transforms = first, m.have.Transforms
+			staged = w.d.modifyRule(m, op, w.d.actionsSummary(m.have.Actions)+" → "+w.d.actionsSummary(first)).ID
+		}
+		up.add(cold, staged)
+	}
+	w.awaited = w.d.await(&up)
+}
