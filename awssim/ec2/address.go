@@ -38,8 +38,25 @@ func (s *Service) assignPrivateIPAddresses(in *ec2.AssignPrivateIpAddressesInput
 	return out, nil
 }
 
+// mostAssigned is how many addresses or prefixes one call can ask for by number: more than an interface of any instance type holds.
+const mostAssigned = 1000
+
+// countable refuses numbers of addresses and prefixes that no interface holds.
+func countable(addresses, prefixes int) error {
+	switch {
+	case addresses < 0 || prefixes < 0:
+		return invalidValue("Invalid value '%d' for a number of addresses", min(addresses, prefixes))
+	case addresses > mostAssigned || prefixes > mostAssigned:
+		return apierr.New("PrivateIpAddressLimitExceeded", "Number of addresses will exceed limit of %d.", mostAssigned)
+	}
+	return nil
+}
+
 // assign adds all asked for, or nothing.
 func (s *Service) assign(n *account.NetworkInterface, addresses []string, count, prefixes int) (*ec2.AssignPrivateIpAddressesOutput, error) {
+	if err := countable(count, prefixes); err != nil {
+		return nil, err
+	}
 	var asked []netip.Addr
 	for _, text := range addresses {
 		addr, err := parseAddress(text)

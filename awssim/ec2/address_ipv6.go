@@ -37,6 +37,9 @@ func (s *Service) AssignIpv6Addresses(ctx context.Context, in *ec2.AssignIpv6Add
 
 // assignIPv6 adds all asked for, or nothing.
 func (s *Service) assignIPv6(n *account.NetworkInterface, addresses []string, count, prefixes int) (*ec2.AssignIpv6AddressesOutput, error) {
+	if err := countable(count, prefixes); err != nil {
+		return nil, err
+	}
 	var asked []netip.Addr
 	for _, text := range addresses {
 		addr, err := netip.ParseAddr(text)
