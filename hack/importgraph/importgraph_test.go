@@ -15,7 +15,7 @@ const module = "github.com/k8s-lbc/lbc/"
 // pure packages decide; they are functions from values to values.
 var pure = []string{
 	"awssim/iam/policy", "internal/annotation", "internal/compile", "internal/diag", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport",
-	"internal/intent", "internal/naming", "internal/plan", "internal/stack", "internal/traffic", "internal/world",
+	"internal/intent", "internal/naming", "internal/plan", "internal/stack", "internal/stackjson", "internal/traffic", "internal/world",
 }
 
 // forbidden is what no pure package may reach.
@@ -27,7 +27,7 @@ var forbidden = []string{
 // layers lists packages from the bottom to the top; a package imports only packages of lower layers.
 var layers = [][]string{
 	{"internal/diag", "internal/stack", "internal/config", "internal/sdkhttp"},
-	{"internal/intent", "internal/facts", "internal/naming", "internal/world", "internal/traffic"},
+	{"internal/intent", "internal/facts", "internal/naming", "internal/world", "internal/traffic", "internal/stackjson"},
 	{"internal/annotation", "internal/front/serviceport"},
 	{"internal/front/ingress", "internal/front/service", "internal/compile", "internal/plan"},
 	{"internal/wish", "internal/cloud", "internal/kube"},

@@ -3,7 +3,7 @@ package annotation
 // ingressEntries are the annotations with prefix alb.ingress.kubernetes.io/.
 func ingressEntries() []Entry {
 	var out []Entry
-	for _, section := range [][]Entry{placementEntries(), listenerEntries(), routingEntries(), healthEntries(), authEntries(), frontendEntries()} {
+	for _, section := range [][]Entry{placementEntries(), rehearsalEntries(), listenerEntries(), routingEntries(), healthEntries(), authEntries(), frontendEntries()} {
 		out = append(out, section...)
 	}
 	return out
@@ -57,8 +57,6 @@ func placementEntries() []Entry {
 			Doc: "Former spelling of waf-acl-id, read only if that is absent."},
 		{Key: Shield, Syntax: Bool, Scope: OnIngress, Default: "left as it is", Merge: agree, Built: true, Example: "true",
 			Doc: "Shield Advanced protection of the load balancer, for accounts that subscribe to it. false removes a protection that the controller made, no other."},
-		{Key: ingress("dry-run-plan"), Syntax: JSON, Scope: Written, Built: true, Example: "{}",
-			Doc: "Plan of the stack, where a controller was asked to write it. Not read."},
 	}
 }
 

@@ -22,6 +22,9 @@ func (k Key) Path() string { return "metadata.annotations[" + string(k) + "]" }
 const (
 	GroupName              Key = IngressPrefix + "group.name"
 	GroupOrder             Key = IngressPrefix + "group.order"
+	DryRun                 Key = IngressPrefix + "dry-run"
+	DryRunPlan             Key = IngressPrefix + "dry-run-plan"
+	DryRunPlanGzip         Key = IngressPrefix + "dry-run-plan-gzip"
 	LoadBalancerName       Key = IngressPrefix + "load-balancer-name"
 	Scheme                 Key = IngressPrefix + "scheme"
 	IPAddressType          Key = IngressPrefix + "ip-address-type"

@@ -72,7 +72,7 @@ var gateTable = []gateInfo{
 	{EnableDefaultTagsLowPriority, false, nil, "", "tags of objects win over --default-tags"},
 	{ALBTargetControlAgent, false, value(true), "target control agents are not built in this version", "inject target control agents"},
 	{EnableCertificateManagement, false, value(true), "requesting ACM certificates is not built in this version", "request ACM certificates for Ingresses"},
-	{IngressPlanAnnotation, false, value(true), "the plan annotation is not built in this version; use lbc plan", "write the plan to an annotation"},
+	{IngressPlanAnnotation, false, nil, "", "write the stack of each Ingress group to annotation dry-run-plan of its first member"},
 }
 
 // gateAliases are names that documentation of the existing controller prints though its program refuses them.

@@ -238,7 +238,8 @@ func (w *wiring) stacks(f wish.FrontEnd, component string) *stacks {
 		front: f, client: w.mgr.GetClient(), inventory: w.inventory, clients: w.clients, bindings: w.bindings, backend: w.backend,
 		reporter: status.NewReporter(w.recorder(component), w.now), metrics: w.metrics, index: newIndex[stack.Key](),
 		compile: wish.CompileFromFlags(w.config), external: w.config.ExternalManagedTags, now: w.now, stabilize: w.config.StabilizationInterval,
-		good: map[stack.Key]map[diag.Object]intent.Member{},
+		annotate: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
+		good:     map[stack.Key]map[diag.Object]intent.Member{},
 	}
 }
 

@@ -44,6 +44,7 @@ type stacks struct {
 	compile   compile.Config
 	external  []string // tag keys that others manage
 	stabilize time.Duration
+	annotate  bool // write the stack to an annotation of the first member
 	now       func() time.Time
 
 	mu   sync.Mutex
@@ -68,6 +69,14 @@ func (s *stacks) Reconcile(ctx context.Context, key stack.Key) (reconcile.Result
 	if reader.err != nil {
 		return reconcile.Result{}, reader.err // what is not known must not look as if it were absent
 	}
+	if w.Rehearsal != nil {
+		if err := s.rehearse(ctx, key, w); err != nil {
+			return reconcile.Result{}, err
+		}
+		if w.Nothing() {
+			return again(stale)
+		}
+	}
 	if w.Nothing() {
 		s.forget(key)
 		return reconcile.Result{}, nil
@@ -79,6 +88,14 @@ func (s *stacks) Reconcile(ctx context.Context, key stack.Key) (reconcile.Result
 	return res, err
 }
 
+// again asks for another pass if what the last one rests on has changed meanwhile.
+func again(stale bool) (reconcile.Result, error) {
+	if stale {
+		return reconcile.Result{}, errAgain
+	}
+	return reconcile.Result{}, nil
+}
+
 func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wish.Wish) (reconcile.Result, error) {
 	c, err := s.compileWish(ctx, key, w)
 	if err != nil {
@@ -86,6 +103,7 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 	}
 	found := append(slices.Clone(w.Found), c.Diagnostics...)
 	if c.Stack == nil {
+		found = append(found, waitForRehearsal(w, found)...)
 		s.report(key, w, found, false)
 		// Whoever leaves must not wait for those who stay to become valid: what is left of it goes with the next plan.
 		if err := s.release(ctx, key, w); err != nil {
@@ -96,6 +114,7 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 	if err := s.addFinalizers(ctx, key.ID, w.Members); err != nil {
 		return reconcile.Result{}, err
 	}
+	found = append(found, s.showPlan(ctx, c.Stack, w)...)
 	observed, err := s.observe(ctx, key, c.Stack)
 	if err != nil {
 		found = append(found, s.refusal(err, "", c.Origins, stack.Ref{}, w))

@@ -16,6 +16,7 @@ const (
 	UnhealthyTargets  EventReason = "UnhealthyTargets"
 	UnknownKey        EventReason = "UnknownAnnotation"
 	NoteReason        EventReason = "Note"
+	DryRunReason      EventReason = "DryRun"
 	SuccessfullyDone  EventReason = "SuccessfullyReconciled"
 )
 
@@ -62,6 +63,8 @@ const (
 	SecretNotFound        Code = "SecretNotFound"
 	SecretRefused         Code = "SecretRefused"
 	InvalidSecret         Code = "InvalidSecret"
+	DryRun                Code = "DryRun"
+	PlanTooLarge          Code = "PlanTooLarge"
 )
 
 // Table lists every code.
@@ -96,6 +99,8 @@ var table = map[Code]Info{
 	NoHealthyTargets:      {Note, UnhealthyTargets, "no target of a target group passes its health check"},
 	ServiceMissing:        {NotFound, BackendNotFound, "a backend Service, or the Service of a TargetGroupBinding, does not exist; requests for it are answered by 503"},
 	EndpointNotResolved:   {NotFound, FailedNetwork, "the network interface or security group of an endpoint cannot be determined"},
+	DryRun:                {Note, DryRunReason, "the Ingress is rehearsed and not deployed"},
+	PlanTooLarge:          {Note, NoteReason, "the plan does not fit into an annotation as it is"},
 	InvalidBinding:        {Invalid, FailedReconcile, "a TargetGroupBinding contradicts itself or its target group"},
 	SecretNotFound:        {NotFound, FailedBuildModel, "the Secret of an identity provider's client does not exist; rules that stand keep their login, new ones answer 503"},
 	SecretRefused:         {Denied, FailedBuildModel, "the controller may not read the Secret of an identity provider's client, by Kubernetes' permissions or by --required-secrets-label; rules that stand keep their login, new ones answer 503"},

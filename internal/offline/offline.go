@@ -42,6 +42,7 @@ type Result struct {
 // TargetGroupBindings that exist for a stack. Objects whose class is broken are told in the second result.
 func Plans(ctx context.Context, v *world.View, only func(stack.Key) bool, a Account, c *config.Config, bindings func(stack.Key) []plan.Binding) ([]Result, diag.List, error) {
 	ing, svc := wish.IngressFromFlags(c), wish.ServiceFromFlags(c)
+	ing.Config.Rehearse = true // what a plan is for
 	keys, broken := keysOf(v, ing, svc)
 	compileConfig := wish.CompileFromFlags(c)
 	var out []Result

@@ -37,7 +37,7 @@ func EventOf(d diag.Diagnostic) Event {
 		reason = diag.FailedReconcile // a binding has neither
 	}
 	e := Event{Type: corev1.EventTypeWarning, Reason: string(reason), Message: prefixes[reason] + d.Message()}
-	if d.Class == diag.Note && reason == diag.NoteReason {
+	if d.Class == diag.Note && (reason == diag.NoteReason || reason == diag.DryRunReason) {
 		e.Type = corev1.EventTypeNormal
 	}
 	return e

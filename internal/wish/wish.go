@@ -7,6 +7,7 @@ import (
 	"context"
 	"slices"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/compile"
@@ -35,6 +36,14 @@ type Wish struct {
 	Protection plan.Protection
 	// ProtectedBy says where Protection is declared; empty if it is not.
 	ProtectedBy string
+	// Rehearsal is there if objects are under dry run.
+	Rehearsal *Rehearsal
+}
+
+// Rehearsal is what would be wished if the objects under dry run were not.
+type Rehearsal struct {
+	Entrance intent.Entrance
+	Objects  []metav1.Object // those under dry run, sorted by namespace and name
 }
 
 // Nothing reports that neither a load balancer nor a cleanup is asked for.
@@ -69,6 +78,9 @@ func (Ingress) Finalizer(id stack.ID) string { return naming.GroupFinalizer(id) 
 func (f Ingress) Load(v *world.View, id stack.ID) Wish {
 	g := ingress.Load(v, f.Config, id)
 	w := Wish{Wanted: len(g.Active)+len(g.Held) > 0}
+	if len(g.DryRun) > 0 {
+		w.Rehearsal = f.rehearse(v, id, g.DryRun)
+	}
 	for _, i := range slices.Concat(g.Active, g.Held) {
 		w.Members = append(w.Members, i)
 	}
@@ -82,6 +94,16 @@ func (f Ingress) Load(v *world.View, id stack.ID) Wish {
 	w.Found = g.Diagnostics
 	w.Protection, w.ProtectedBy = declared(ingress.DeletionProtection(v, g))
 	return w
+}
+
+func (f Ingress) rehearse(v *world.View, id stack.ID, under []*networkingv1.Ingress) *Rehearsal {
+	cfg := f.Config
+	cfg.Rehearse = true
+	r := &Rehearsal{Entrance: ingress.Translate(v, cfg, ingress.Load(v, cfg, id))}
+	for _, i := range under {
+		r.Objects = append(r.Objects, i)
+	}
+	return r
 }
 
 // Service is the front end of Services.

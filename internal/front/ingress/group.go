@@ -99,7 +99,26 @@ func Load(v *world.View, cfg Config, id stack.ID) Group {
 			current, d = groupOf(class, ing)
 		}
 		m := member{ingress: ing, class: class}
+		if rehearsed(cfg, ing) && (d != nil || class.Managed) {
+			ours := d == nil && current == id
+			if ours {
+				v.Adopt(fork)
+				g.DryRun = append(g.DryRun, ing)
+			}
+			if !carries {
+				continue // it is nowhere yet, and stays so
+			}
+			m.held = true // whatever it has become: what was deployed of it stays
+			if !ours {
+				m.found = append(m.found, diag.New(Object(ing), annotation.DryRun.Path(), diag.DryRun,
+					fmt.Sprintf("dry run: what was deployed of this Ingress in group %s stays as it is", id), "remove the annotation to deploy the Ingress as it is now"))
+			}
+		}
 		switch {
+		case m.held:
+			if d != nil {
+				m.found = append(m.found, *d)
+			}
 		case d == nil && class.Managed && current == id:
 		case d != nil && carries && ing.DeletionTimestamp == nil:
 			m.held = true
@@ -125,6 +144,7 @@ func Load(v *world.View, cfg Config, id stack.ID) Group {
 		return cmp.Or(cmp.Compare(a.order, b.order), byName(a.ingress, b.ingress))
 	})
 	slices.SortFunc(g.Inactive, byName)
+	slices.SortFunc(g.DryRun, byName)
 	for _, m := range g.members {
 		g.Diagnostics = append(g.Diagnostics, m.found...)
 		if m.held {

@@ -26,6 +26,8 @@ type Config struct {
 	IPTargetTypeDisabled bool
 	// RequiredSecretsLabel is --required-secrets-label, "key=value": Secrets without it are not used. Empty = any Secret.
 	RequiredSecretsLabel string
+	// Rehearse takes Ingresses under dry run as if they were not: what would be wished of them.
+	Rehearse bool
 }
 
 // Class says whether an Ingress is ours, and by which class.
@@ -44,6 +46,9 @@ type Group struct {
 	Held []*networkingv1.Ingress
 	// Inactive carry the group's finalizer and left: deleted, moved to another group, or of a class of somebody else.
 	Inactive []*networkingv1.Ingress
+	// DryRun are Ingresses that would be active, but annotation dry-run keeps them from being deployed. Those that carry the
+	// group's finalizer, because they were deployed before, are among Held too.
+	DryRun []*networkingv1.Ingress
 	// Diagnostics of membership; those of active and held members are repeated in their intent.Member.
 	Diagnostics diag.List
 

@@ -27,6 +27,7 @@ type groupOutcome struct {
 	Group    string
 	Held     []string
 	Inactive []string
+	DryRun   []string
 	Members  []intent.Member
 }
 
@@ -57,6 +58,9 @@ func run(t *testing.T, name string) outcome {
 			}
 			for _, h := range g.Inactive {
 				one.Inactive = append(one.Inactive, h.Namespace+"/"+h.Name)
+			}
+			for _, h := range g.DryRun {
+				one.DryRun = append(one.DryRun, h.Namespace+"/"+h.Name)
 			}
 			out.Groups = append(out.Groups, one)
 		}

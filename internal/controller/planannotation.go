@@ -1,0 +1,209 @@
+package controller
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"slices"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/stackjson"
+	"github.com/k8s-lbc/lbc/internal/wish"
+)
+
+// annotationLimit is what Kubernetes admits for the keys and values of all annotations of an object together, in bytes.
+const annotationLimit = 256 << 10
+
+// planKeys are the annotations that carry plans.
+var planKeys = []string{string(annotation.DryRunPlan), string(annotation.DryRunPlanGzip)}
+
+// rehearse shows what would be done if the objects under dry run were deployed: the stack goes into an annotation, an event
+// counts the steps. It writes nothing to AWS.
+func (s *stacks) rehearse(ctx context.Context, key stack.Key, w wish.Wish) error {
+	s.mu.Lock()
+	good := s.good[key]
+	s.mu.Unlock()
+	r := w.Rehearsal
+	c, _, err := wish.Compile(ctx, s.inventory, key, wish.Wish{Entrance: r.Entrance, Wanted: true}, s.compile, good)
+	if err != nil {
+		return fmt.Errorf("rehearsing %s: %w", key, err)
+	}
+	outcome := "it cannot be built as it is"
+	var shown diag.List
+	if c.Stack == nil {
+		for _, o := range r.Objects {
+			s.writePlan(ctx, o, nil)
+		}
+	} else {
+		observed, err := s.observe(ctx, key, c.Stack)
+		if err != nil {
+			return fmt.Errorf("rehearsing %s: %w", key, err)
+		}
+		p := plan.Diff(c.Stack, c.Keep, observed, plan.Policy{ExternalTags: s.external})
+		outcome = "deploying it has nothing to do"
+		if !p.Empty() {
+			outcome = "deploying it has " + p.Summary().String()
+		}
+		for _, o := range r.Objects {
+			shown = append(shown, s.writePlan(ctx, o, c.Stack)...)
+		}
+	}
+	var found diag.List
+	for _, o := range r.Objects {
+		text := "dry run: nothing of this Ingress is deployed"
+		if slices.ContainsFunc(w.Members, func(m metav1.Object) bool { return objectOf(m) == objectOf(o) }) {
+			text = "dry run: what was deployed of this Ingress stays as it is"
+		}
+		found = append(found, diag.New(objectOf(o), annotation.DryRun.Path(), diag.DryRun, text+"; "+outcome,
+			"see annotation dry-run-plan, or lbc plan; remove annotation dry-run to deploy it"))
+		for _, d := range c.Diagnostics {
+			if d.Object == objectOf(o) {
+				found = append(found, d)
+			}
+		}
+	}
+	found = append(found, shown...)
+	s.metrics.found(s.front.Owner(), found)
+	s.reporter.Report(key.String()+" dry run", nil, found, false)
+	return nil
+}
+
+// waitForRehearsal tells the members that found nothing wrong with themselves why nothing is built: what a member under dry run
+// had before is not known any more since the controller restarted.
+func waitForRehearsal(w wish.Wish, found diag.List) diag.List {
+	if w.Rehearsal == nil || found.HasErrors() {
+		return nil
+	}
+	under := objectOf(w.Rehearsal.Objects[0])
+	var out diag.List
+	for _, m := range w.Members {
+		if objectOf(m) != under {
+			out = append(out, diag.New(objectOf(m), "", diag.GroupWaits,
+				fmt.Sprintf("nothing of the group is built or changed while %s is under dry run: what is deployed of it must stay, and the controller has not seen it since it started", under),
+				"remove annotation dry-run there, or take it out of the group"))
+		}
+	}
+	return out
+}
+
+// showPlan writes the stack to the first active member if that is asked for, and takes what earlier passes wrote off the others.
+// Members under dry run show their rehearsal instead.
+func (s *stacks) showPlan(ctx context.Context, desired *stack.Stack, w wish.Wish) diag.List {
+	var found diag.List
+	first := true
+	for _, m := range w.Members {
+		if w.Rehearsal != nil && slices.ContainsFunc(w.Rehearsal.Objects, func(o metav1.Object) bool { return objectOf(o) == objectOf(m) }) {
+			continue
+		}
+		if s.annotate && first {
+			found = append(found, s.writePlan(ctx, m, desired)...)
+			first = false
+			continue
+		}
+		s.writePlan(ctx, m, nil)
+	}
+	return found
+}
+
+// writePlan writes a stack to an object's annotations; nil removes it. A failure is logged and changes nothing else: the plan
+// is for reading.
+func (s *stacks) writePlan(ctx context.Context, m metav1.Object, desired *stack.Stack) diag.List {
+	o, ok := m.(*networkingv1.Ingress)
+	if !ok {
+		return nil
+	}
+	want, found, err := planAnnotations(o, desired)
+	if err == nil {
+		err = s.patchAnnotations(ctx, o, want)
+	}
+	if err != nil {
+		logf.FromContext(ctx).Error(err, "the plan is not written", "object", objectOf(o).String())
+	}
+	return found
+}
+
+func (s *stacks) patchAnnotations(ctx context.Context, o *networkingv1.Ingress, want map[string]string) error {
+	updated := o.DeepCopy()
+	changed := false
+	for _, k := range planKeys {
+		v, wanted := want[k]
+		have, there := o.Annotations[k]
+		if wanted == there && v == have {
+			continue
+		}
+		changed = true
+		if !wanted {
+			delete(updated.Annotations, k)
+			continue
+		}
+		if updated.Annotations == nil {
+			updated.Annotations = map[string]string{}
+		}
+		updated.Annotations[k] = v
+	}
+	if !changed {
+		return nil
+	}
+	return client.IgnoreNotFound(s.client.Patch(ctx, updated, client.MergeFrom(o)))
+}
+
+// planAnnotations are the annotations that show a stack on an Ingress: as plain JSON, compressed if that does not fit, and none
+// if even that does not.
+func planAnnotations(o *networkingv1.Ingress, desired *stack.Stack) (map[string]string, diag.List, error) {
+	if desired == nil {
+		return nil, nil, nil
+	}
+	text, err := stackjson.Marshal(desired)
+	if err != nil {
+		return nil, nil, err
+	}
+	room := annotationLimit
+	for k, v := range o.Annotations {
+		if !slices.Contains(planKeys, k) {
+			room -= len(k) + len(v)
+		}
+	}
+	plain, packed := string(annotation.DryRunPlan), string(annotation.DryRunPlanGzip)
+	if len(plain)+len(text) <= room {
+		return map[string]string{plain: string(text)}, nil, nil
+	}
+	short, err := compress(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	d := diag.New(objectOf(o), annotation.DryRunPlan.Path(), diag.PlanTooLarge,
+		fmt.Sprintf("the plan has %d bytes, and Kubernetes admits %d for all annotations of an object; it is in annotation %s instead", len(text), annotationLimit, packed),
+		"decode it with base64 -d | gunzip, or use lbc plan")
+	if len(packed)+len(short) > room {
+		d.Text = fmt.Sprintf("the plan has %d bytes, %d when compressed, and does not fit into an annotation; none is written", len(text), len(short))
+		d.Remedy = "use lbc plan"
+		return nil, diag.List{d}, nil
+	}
+	return map[string]string{packed: short}, diag.List{d}, nil
+}
+
+// compress is gzip in base64; the same text gives the same result.
+func compress(text []byte) (string, error) {
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		return "", err
+	}
+	if _, err := z.Write(text); err != nil {
+		return "", err
+	}
+	if err := z.Close(); err != nil {
+		return "", err
+	}
+	return base64.StdEncoding.EncodeToString(b.Bytes()), nil
+}

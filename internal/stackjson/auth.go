@@ -1,0 +1,64 @@
+package stackjson
+
+import "github.com/k8s-lbc/lbc/internal/stack"
+
+// redacted stands for what no plan may show.
+const redacted = "[REDACTED]"
+
+// session is what the two ways of signing users in share.
+type session struct {
+	ExtraParams       map[string]string `json:"authenticationRequestExtraParams,omitempty"`
+	OnUnauthenticated string            `json:"onUnauthenticatedRequest,omitempty"`
+	Scope             string            `json:"scope,omitempty"`
+	Cookie            string            `json:"sessionCookieName,omitempty"`
+	Timeout           int64             `json:"sessionTimeout,omitempty"`
+}
+
+type cognito struct {
+	session
+	UserPoolARN      string `json:"userPoolARN"`
+	UserPoolClientID string `json:"userPoolClientID"`
+	UserPoolDomain   string `json:"userPoolDomain"`
+}
+
+type oidc struct {
+	session
+	Issuer                string `json:"issuer"`
+	AuthorizationEndpoint string `json:"authorizationEndpoint"`
+	TokenEndpoint         string `json:"tokenEndpoint"`
+	UserInfoEndpoint      string `json:"userInfoEndpoint"`
+	ClientID              string `json:"clientID"`
+	ClientSecret          string `json:"clientSecret"`
+}
+
+type jwt struct {
+	JWKSEndpoint string  `json:"jwksEndpoint"`
+	Issuer       string  `json:"issuer"`
+	Claims       []claim `json:"additionalClaims,omitempty"`
+}
+
+type claim struct {
+	Format string   `json:"format"`
+	Name   string   `json:"name"`
+	Values []string `json:"values"`
+}
+
+func ofSession(s stack.Session) session {
+	return session{s.ExtraParams, s.OnUnauthenticated, s.Scope, s.Cookie, s.TimeoutSeconds}
+}
+
+// authenticate fills in the part of an action that stands in front of another one.
+func (x *action) authenticate(a stack.Action) {
+	if c := a.Cognito; c != nil {
+		x.Cognito = &cognito{ofSession(c.Session), c.UserPoolARN, c.UserPoolClientID, c.UserPoolDomain}
+	}
+	if o := a.OIDC; o != nil {
+		x.OIDC = &oidc{ofSession(o.Session), o.Issuer, o.AuthorizationEndpoint, o.TokenEndpoint, o.UserInfoEndpoint, redacted, redacted}
+	}
+	if j := a.JWT; j != nil {
+		x.JWT = &jwt{JWKSEndpoint: j.JWKSEndpoint, Issuer: j.Issuer}
+		for _, c := range j.Claims {
+			x.JWT.Claims = append(x.JWT.Claims, claim{c.Format, c.Name, c.Values})
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package stackjson
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+type listener struct {
+	LoadBalancerARN any               `json:"loadBalancerARN"`
+	Port            int32             `json:"port"`
+	Protocol        string            `json:"protocol"`
+	DefaultActions  []action          `json:"defaultActions,omitempty"`
+	Certificates    []certificate     `json:"certificates,omitempty"`
+	SSLPolicy       string            `json:"sslPolicy,omitempty"`
+	ALPNPolicy      string            `json:"alpnPolicy,omitempty"`
+	Tags            map[string]string `json:"tags,omitempty"`
+	Attributes      []listenerValue   `json:"listenerAttributes,omitempty"`
+}
+
+type certificate struct {
+	CertificateARN string `json:"certificateARN"`
+}
+
+// listenerValue is an attribute of a listener. Those who read plans expect its capitals.
+type listenerValue struct{ Key, Value string }
+
+func ofListener(l stack.Listener) listener {
+	out := listener{
+		LoadBalancerARN: reference(l.LoadBalancer), Port: l.Port, Protocol: l.Protocol, DefaultActions: ofActions(l.DefaultActions),
+		SSLPolicy: l.SSLPolicy, ALPNPolicy: l.ALPN, Tags: l.Tags,
+	}
+	seen := map[string]bool{}
+	for _, arn := range slices.Concat(l.Certificates, l.SNI) {
+		if !seen[arn] {
+			seen[arn] = true
+			out.Certificates = append(out.Certificates, certificate{arn})
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(l.Attributes)) {
+		out.Attributes = append(out.Attributes, listenerValue{k, l.Attributes[k]})
+	}
+	return out
+}
+
+type action struct {
+	Type          string         `json:"type"`
+	Cognito       *cognito       `json:"authenticateCognitoConfig,omitempty"`
+	OIDC          *oidc          `json:"authenticateOIDCConfig,omitempty"`
+	JWT           *jwt           `json:"jwtValidationConfig,omitempty"`
+	FixedResponse *fixedResponse `json:"fixedResponseConfig,omitempty"`
+	Redirect      *redirect      `json:"redirectConfig,omitempty"`
+	Forward       *forward       `json:"forwardConfig,omitempty"`
+}
+
+type fixedResponse struct {
+	ContentType string `json:"contentType,omitempty"`
+	MessageBody string `json:"messageBody,omitempty"`
+	StatusCode  string `json:"statusCode"`
+}
+
+type redirect struct {
+	Host       string `json:"host,omitempty"`
+	Path       string `json:"path,omitempty"`
+	Port       string `json:"port,omitempty"`
+	Protocol   string `json:"protocol,omitempty"`
+	Query      string `json:"query,omitempty"`
+	StatusCode string `json:"statusCode"`
+}
+
+type forward struct {
+	TargetGroups []weighted  `json:"targetGroups"`
+	Stickiness   *stickiness `json:"targetGroupStickinessConfig,omitempty"`
+}
+
+type weighted struct {
+	TargetGroupARN any    `json:"targetGroupARN"`
+	Weight         *int32 `json:"weight,omitempty"`
+}
+
+type stickiness struct {
+	Enabled         bool  `json:"enabled"`
+	DurationSeconds int32 `json:"durationSeconds,omitempty"`
+}
+
+func ofActions(as []stack.Action) []action {
+	out := make([]action, 0, len(as))
+	for _, a := range as {
+		x := action{Type: string(a.Type)}
+		x.authenticate(a)
+		if f := a.FixedResponse; f != nil {
+			x.FixedResponse = &fixedResponse{f.ContentType, f.MessageBody, f.StatusCode}
+		}
+		if r := a.Redirect; r != nil {
+			x.Redirect = &redirect{r.Host, r.Path, r.Port, r.Protocol, r.Query, r.StatusCode}
+		}
+		if f := a.Forward; f != nil {
+			x.Forward = ofForward(f)
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+func ofForward(f *stack.Forward) *forward {
+	out := &forward{TargetGroups: make([]weighted, 0, len(f.TargetGroups))}
+	for _, t := range f.TargetGroups {
+		out.TargetGroups = append(out.TargetGroups, weighted{reference(t.TargetGroup), t.Weight})
+	}
+	if s := f.Stickiness; s != nil {
+		out.Stickiness = &stickiness{s.Enabled, s.DurationSeconds}
+	}
+	return out
+}
