@@ -79,8 +79,11 @@ fuzz: ## run every fuzz test for FUZZTIME (default 30s) each
 	@hack/fuzz.sh $${FUZZTIME:-30s}
 
 .PHONY: bench
-bench: build-playground ## the budget table, measured; CONTROLLER=path measures another binary, ENDPOINT=url another AWS mock
+bench: build-playground ## the budget table and the simulator, measured; CONTROLLER=path measures another binary, ENDPOINT=url another AWS mock
 	@bin/playground bench --controller $${CONTROLLER:-bin/controller} $${ENDPOINT:+--endpoint $$ENDPOINT}
+	@echo "the simulator (goals: 100,000 reads/s in the process, 50 ms for all of 1,000 load balancers over HTTP, 20 KB each, 10,000 requests/s)"
+	@$(GO) test -run '^$$' -bench 'ThousandLoadBalancers|MemoryOfALoadBalancer' ./awssim
+	@$(GO) test -run '^$$' -bench 'BenchmarkALB' ./awssim/dataplane
 
 .PHONY: clean
 clean: ## remove bin/
