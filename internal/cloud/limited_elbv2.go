@@ -96,6 +96,10 @@ func (c limitedELBV2) DescribeTargetHealth(ctx context.Context, in *elbv2.Descri
 	return call(ctx, c.l, ServiceELBV2, "DescribeTargetHealth", in, c.inner.DescribeTargetHealth, opts)
 }
 
+func (c limitedELBV2) DescribeTrustStores(ctx context.Context, in *elbv2.DescribeTrustStoresInput, opts ...func(*elbv2.Options)) (*elbv2.DescribeTrustStoresOutput, error) {
+	return call(ctx, c.l, ServiceELBV2, "DescribeTrustStores", in, c.inner.DescribeTrustStores, opts)
+}
+
 func (c limitedELBV2) ModifyListener(ctx context.Context, in *elbv2.ModifyListenerInput, opts ...func(*elbv2.Options)) (*elbv2.ModifyListenerOutput, error) {
 	return call(ctx, c.l, ServiceELBV2, "ModifyListener", in, c.inner.ModifyListener, opts)
 }

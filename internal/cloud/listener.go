@@ -26,6 +26,32 @@ func alpn(l stack.Listener) []string {
 	return []string{l.ALPN}
 }
 
+func mutual(l stack.Listener) *elbv2types.MutualAuthenticationAttributes {
+	m := l.Mutual
+	if m == nil {
+		return nil
+	}
+	out := &elbv2types.MutualAuthenticationAttributes{Mode: aws.String(m.Mode)}
+	if m.Mode == stack.MutualVerify { // AWS refuses the rest for other modes
+		out.TrustStoreArn, out.IgnoreClientCertificateExpiry = aws.String(m.TrustStore), aws.Bool(m.IgnoreExpiry)
+		out.AdvertiseTrustStoreCaNames = elbv2types.AdvertiseTrustStoreCaNamesEnumOff
+		if m.AdvertiseNames {
+			out.AdvertiseTrustStoreCaNames = elbv2types.AdvertiseTrustStoreCaNamesEnumOn
+		}
+	}
+	return out
+}
+
+func fromMutual(m *elbv2types.MutualAuthenticationAttributes) *stack.MutualAuthentication {
+	if m == nil || value(m.Mode) == "" {
+		return nil
+	}
+	return &stack.MutualAuthentication{
+		Mode: *m.Mode, TrustStore: value(m.TrustStoreArn), IgnoreExpiry: value(m.IgnoreClientCertificateExpiry),
+		AdvertiseNames: m.AdvertiseTrustStoreCaNames == elbv2types.AdvertiseTrustStoreCaNamesEnumOn,
+	}
+}
+
 func (w writer) createListener(ctx context.Context, op plan.CreateListener) (plan.Output, error) {
 	l := op.Listener
 	out, err := w.c.ELBV2.CreateListener(ctx, &elbv2.CreateListenerInput{
@@ -37,6 +63,8 @@ func (w writer) createListener(ctx context.Context, op plan.CreateListener) (pla
 		SslPolicy:       optional(l.SSLPolicy),
 		AlpnPolicy:      alpn(l),
 		Tags:            balancingTags(l.Tags),
+
+		MutualAuthentication: mutual(l),
 	})
 	if err != nil {
 		return plan.Output{}, err
@@ -57,6 +85,8 @@ func (w writer) modifyListener(ctx context.Context, op plan.ModifyListener) erro
 		Certificates:   defaultCertificate(l),
 		SslPolicy:      optional(l.SSLPolicy),
 		AlpnPolicy:     alpn(l),
+
+		MutualAuthentication: mutual(l),
 	})
 	return err
 }
@@ -101,6 +131,7 @@ func FromListener(l elbv2types.Listener) plan.Listener {
 		Protocol:       string(l.Protocol),
 		DefaultActions: FromActions(l.DefaultActions),
 		SSLPolicy:      value(l.SslPolicy),
+		Mutual:         fromMutual(l.MutualAuthentication),
 	}}
 	for _, c := range l.Certificates {
 		out.Certificates = append(out.Certificates, value(c.CertificateArn))

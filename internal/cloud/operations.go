@@ -33,6 +33,7 @@ var Operations = map[string]Operation{
 	"DescribeTargetHealth":           elbv2Operation("DescribeTargetHealth", "know what is registered and healthy"),
 	"ModifyCapacityReservation":      elbv2Operation("ModifyCapacityReservation", "reserve capacity"),
 	"ModifyIpPools":                  elbv2Operation("ModifyIpPools", "change the pool of public addresses"),
+	"DescribeTrustStores":            elbv2Operation("DescribeTrustStores", "find trust stores that users name"),
 	"ModifyListener":                 elbv2Operation("ModifyListener", "change a listener"),
 	"ModifyListenerAttributes":       elbv2Operation("ModifyListenerAttributes", "change listener attributes"),
 	"ModifyLoadBalancerAttributes":   elbv2Operation("ModifyLoadBalancerAttributes", "change load balancer attributes"),

@@ -43,6 +43,7 @@ type Gates struct {
 	EnableIPTargetType            bool
 	ListenerRulesTagging          bool
 	WeightedTargetGroups          bool
+	EnhancedDefaultBehavior       bool // removing mutual authentication from all members switches it off
 	NLBSecurityGroup              bool
 	LBCapacityReservation         bool
 }

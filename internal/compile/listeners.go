@@ -43,11 +43,15 @@ func (b *build) buildListener(p *port, redirect int32) {
 		fields["SSLPolicy"] = p.sslPolicy.Source
 		l.Certificates, fields["Certificates"] = b.certificates(p)
 		l.SNI = unique(l.Certificates)
+		var safe bool
+		if l.Mutual, safe = b.mutual(p); l.Mutual != nil {
+			fields["Mutual"] = p.mutual.Source
+		}
 		if p.protocol == "TLS" {
 			l.ALPN = p.alpn.Value
 			fields["ALPN"] = p.alpn.Source
 		}
-		if len(l.Certificates) == 0 {
+		if len(l.Certificates) == 0 || !safe {
 			// Its target groups stand, so that a listener that exists goes on serving, and one that does not is soon made.
 			b.keep = append(b.keep, ref)
 			for _, r := range rules {

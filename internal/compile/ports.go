@@ -7,6 +7,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // port is one listener as merged over members.
@@ -17,6 +18,7 @@ type port struct {
 	wishes      []intent.Listener // of the members; the zero value for shunned ones
 	sslPolicy   owned[string]
 	alpn        owned[string]
+	mutual      owned[stack.MutualAuthentication] // trust stores by ARN, as far as known
 	cidrs       owned[[]string]
 	prefixLists owned[[]string]
 	icmp        bool
@@ -85,6 +87,7 @@ func (b *build) mergePort(number int32, claims []claim[intent.Listener]) *port {
 	p.sslPolicy = merged(b, p, text, func(l *intent.Listener) intent.Field[string] { return l.SSLPolicy })
 	text.what = "ALPN policy" + on
 	p.alpn = merged(b, p, text, func(l *intent.Listener) intent.Field[string] { return l.ALPN })
+	p.mutual = b.mergeMutual(p, on)
 	set.what = "inbound CIDRs" + on
 	p.cidrs = merged(b, p, set, func(l *intent.Listener) intent.Field[[]string] { return nonEmpty(l.InboundCIDRs) })
 	set.what = "prefix lists" + on

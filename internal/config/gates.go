@@ -68,7 +68,7 @@ var gateTable = []gateInfo{
 	{ALBGatewayAPI, true, value(true), "the Gateway API is not built in this version", "serve Gateways with ALBs"},
 	{GatewayListenerSet, true, value(true), "the Gateway API is not built in this version", "ListenerSets of Gateways"},
 	{GlobalAcceleratorController, false, value(true), "Global Accelerator is not built in this version", "serve GlobalAccelerators"},
-	{EnhancedDefaultBehavior, false, value(true), "resetting removed capacity and mutual TLS settings is not built in this version", "removing an annotation resets the setting"},
+	{EnhancedDefaultBehavior, false, nil, "", "removing the annotations of mutual authentication or reserved capacity resets what they set"},
 	{EnableDefaultTagsLowPriority, false, nil, "", "tags of objects win over --default-tags"},
 	{ALBTargetControlAgent, false, value(true), "target control agents are not built in this version", "inject target control agents"},
 	{EnableCertificateManagement, false, value(true), "requesting ACM certificates is not built in this version", "request ACM certificates for Ingresses"},

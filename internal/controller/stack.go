@@ -183,7 +183,7 @@ func (s *stacks) retryLater(found diag.List) (reconcile.Result, error) {
 // issued.
 func missingInAWS(d diag.Diagnostic) bool {
 	return slices.Contains([]diag.Code{
-		diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound, diag.WebACLNotFound,
+		diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound, diag.TrustStoreNotFound, diag.WebACLNotFound,
 	}, d.Code)
 }
 

@@ -48,6 +48,7 @@ const (
 	TargetGroupNotFound   Code = "TargetGroupNotFound"
 	WebACLNotFound        Code = "WebACLNotFound"
 	NotSubscribed         Code = "NotSubscribed"
+	TrustStoreNotFound    Code = "TrustStoreNotFound"
 	NameTooLong           Code = "NameTooLong"
 	DeletionProtected     Code = "DeletionProtected"
 	AccessDenied          Code = "AccessDenied"
@@ -88,6 +89,7 @@ var table = map[Code]Info{
 	TargetGroupNotFound:   {NotFound, FailedBuildModel, "a target group that was named does not exist"},
 	WebACLNotFound:        {NotFound, FailedBuildModel, "a web ACL that was named does not exist in the account and region; the load balancer keeps the one that it has"},
 	NotSubscribed:         {NotFound, FailedDeployModel, "the account does not subscribe to Shield Advanced, so that nothing can be protected by it"},
+	TrustStoreNotFound:    {NotFound, FailedBuildModel, "a trust store that was named does not exist"},
 	NameTooLong:           {Invalid, FailedBuildModel, "a name exceeds what AWS admits"},
 	DeletionProtected:     {Conflict, FailedDeployModel, "deletion protection keeps the load balancer"},
 	AccessDenied:          {Denied, FailedDeployModel, "the controller's role lacks a permission"},

@@ -19,6 +19,7 @@ const (
 	NeedCertificates    NeedKind = "certificates"    // all issued certificates with domains
 	NeedTargetGroupName NeedKind = "target-group"    // key: name of a target group of the user
 	NeedWebACLs         NeedKind = "web-acls"        // all regional WAFv2 web ACLs by name
+	NeedTrustStore      NeedKind = "trust-store"     // key: name of a trust store
 	NeedStack           NeedKind = "stack"           // key: stack.Key string; the load balancer that exists for it
 )
 
@@ -38,6 +39,7 @@ type Facts struct {
 	ForeignGroups  map[string]*SecurityGroup // nil value = does not exist
 	Certificates   map[string]Certificate    // by ARN; nil = not loaded
 	TargetGroups   map[string]*TargetGroup   // by name; nil value = does not exist
+	TrustStores    map[string]string         // ARN by name; empty = does not exist
 	WebACLs        map[string]string         // ARNs of regional WAFv2 web ACLs by name; nil = not loaded
 	// Existing is the load balancer that AWS holds for the stack being compiled; nil = none. Valid if ExistingKnown.
 	Existing      *LoadBalancer

@@ -98,6 +98,7 @@ type Listener struct {
 	// DiscoverHosts asks compile to find certificates for these hosts when Certificates is not set.
 	DiscoverHosts []string
 	SSLPolicy     Field[string]
+	Mutual        Field[stack.MutualAuthentication] // HTTPS; the trust store by ARN or name
 	ALPN          Field[string]
 	InboundCIDRs  Field[[]string]
 	PrefixLists   Field[[]string]

@@ -23,6 +23,7 @@ type factShelf struct {
 	routes         fact[routing]
 	certificates   fact[map[string]facts.Certificate]
 	webACLs        fact[map[string]string]
+	trustStores    fact[map[string]string]
 	foreignSubnets map[string]*fact[*facts.Subnet]
 	foreignGroups  map[string]*fact[*facts.SecurityGroup]
 	targetGroups   map[string]*fact[*facts.TargetGroup]
@@ -145,6 +146,7 @@ var answers = map[facts.NeedKind]func(*answer, context.Context) error{
 	facts.NeedForeignGroup:    (*answer).foreignGroups,
 	facts.NeedCertificates:    (*answer).certificates,
 	facts.NeedTargetGroupName: (*answer).targetGroups,
+	facts.NeedTrustStore:      (*answer).trustStores,
 	facts.NeedStack:           (*answer).stack,
 	facts.NeedWebACLs:         (*answer).webACLs,
 }
@@ -241,6 +243,8 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 			delete(s.foreignGroups, n.Key)
 		case facts.NeedTargetGroupName:
 			delete(s.targetGroups, n.Key)
+		case facts.NeedTrustStore:
+			s.trustStores.at = time.Time{}
 		case facts.NeedStack:
 			if e := i.stacks[parseKey(n.Key)]; e != nil {
 				i.seq++

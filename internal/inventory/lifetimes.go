@@ -13,6 +13,7 @@ const (
 	certificateLifetime   = time.Minute
 	certificateDetailLife = time.Hour // names and authority of one certificate never change; imports may be replaced
 	targetGroupLifetime   = 20 * time.Minute
+	trustStoreLifetime    = 10 * time.Minute
 	interfaceLifetime     = 10 * time.Minute
 	webACLLifetime        = time.Hour // names and ARNs
 	addOnLifetime         = 10 * time.Minute

@@ -238,8 +238,11 @@ func (a advancer) listener(op Op) {
 			l.Protocol, l.DefaultActions = w.Protocol, a.actions(w.DefaultActions)
 			l.SSLPolicy, l.Certificates = w.SSLPolicy, slices.Clone(firstOf(w.Certificates))
 			l.ALPN = or(w.ALPN, l.ALPN)
+			if w.Mutual != nil {
+				l.Mutual = w.Mutual
+			}
 			if w.Protocol != "HTTPS" && w.Protocol != "TLS" { // AWS drops what belongs to TLS
-				l.SSLPolicy, l.Certificates, l.SNI, l.ALPN = "", nil, nil, ""
+				l.SSLPolicy, l.Certificates, l.SNI, l.ALPN, l.Mutual = "", nil, nil, "", nil
 			}
 		})
 	case DeleteListener:

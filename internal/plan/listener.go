@@ -105,6 +105,9 @@ func (d *differ) updateListener(have *Listener, w stack.Listener, rules []stack.
 	modify := func() StepID {
 		op := ModifyListener{r, w}
 		op.Listener.Attributes, op.Listener.SNI, op.Listener.Tags = nil, nil, nil
+		if w.Protocol == "TLS" && w.ALPN != have.ALPN {
+			op.Listener.ALPN = alpnOf(w) // none must be said
+		}
 		var up warmup
 		var cold []stack.Ref
 		if reroutes && d.application(w.LoadBalancer) {
@@ -160,6 +163,26 @@ func (d *differ) updateListener(have *Listener, w stack.Listener, rules []stack.
 	}
 }
 
+func alpnOf(l stack.Listener) string { return or(l.ALPN, "None") }
+
+// mutualText is what a listener does with client certificates: the canonical text, and the one for people.
+func mutualText(m *stack.MutualAuthentication) string {
+	if m == nil || m.Mode == "" {
+		return stack.MutualOff
+	}
+	if m.Mode != stack.MutualVerify {
+		return m.Mode
+	}
+	out := m.Mode + " " + m.TrustStore
+	if m.IgnoreExpiry {
+		out += ", ignoring expiry"
+	}
+	if m.AdvertiseNames {
+		out += ", advertising its authorities"
+	}
+	return out
+}
+
 func (d *differ) application(balancer stack.Ref) bool {
 	for _, lb := range d.want.LoadBalancers {
 		if loadBalancerRef(lb.ID) == balancer {
@@ -193,8 +216,11 @@ func (d *differ) listenerChanges(have, want stack.Listener) []string {
 	if want.SSLPolicy != "" && have.SSLPolicy != want.SSLPolicy {
 		why = append(why, "TLS policy "+quoteEmpty(have.SSLPolicy)+" → "+want.SSLPolicy)
 	}
-	if want.ALPN != "" && or(have.ALPN, "None") != want.ALPN {
-		why = append(why, "ALPN policy "+or(have.ALPN, "None")+" → "+want.ALPN)
+	if h, w := alpnOf(have), alpnOf(want); want.Protocol == "TLS" && h != w {
+		why = append(why, "ALPN policy "+h+" → "+w)
+	}
+	if h, w := mutualText(have.Mutual), mutualText(want.Mutual); want.Mutual != nil && h != w {
+		why = append(why, "mutual authentication "+h+" → "+w)
 	}
 	return why
 }

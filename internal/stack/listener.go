@@ -11,6 +11,7 @@ type Listener struct {
 	Certificates   []string // ARNs; [0] is the default certificate; every ARN of the list is also an SNI certificate when ExtraCertificates
 	ALPN           string   // TLS only; empty = not managed
 	Attributes     map[string]string
+	Mutual         *MutualAuthentication `json:",omitempty"` // HTTPS only; nil = not managed
 	Tags           map[string]string
 	// SNI lists the certificates to attach through AddListenerCertificates (may contain the default one, as the existing
 	// controller does for ALBs).

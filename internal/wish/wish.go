@@ -166,7 +166,7 @@ func CompileFromFlags(c *config.Config) compile.Config {
 			ALBSingleSubnet: on(config.ALBSingleSubnet), EnableDefaultTagsLowPriority: on(config.EnableDefaultTagsLowPriority),
 			EnableIPTargetType: on(config.EnableIPTargetType), ListenerRulesTagging: on(config.ListenerRulesTagging),
 			WeightedTargetGroups: on(config.WeightedTargetGroups), NLBSecurityGroup: on(config.NLBSecurityGroup),
-			LBCapacityReservation: on(config.LBCapacityReservation),
+			LBCapacityReservation: on(config.LBCapacityReservation), EnhancedDefaultBehavior: on(config.EnhancedDefaultBehavior),
 		},
 	}
 }

@@ -34,6 +34,7 @@ func (t *translation) listeners() []intent.Listener {
 	if spec.SSLPolicy != "" {
 		policy = intent.Of(spec.SSLPolicy, t.params("spec.sslPolicy"))
 	}
+	mutual, understood := t.mutualAuthentication()
 	out := t.listenPorts(certificates.Set)
 	t.secure = slices.ContainsFunc(out, func(l intent.Listener) bool { return l.Protocol == protocolHTTPS })
 	for i := range out {
@@ -42,7 +43,7 @@ func (t *translation) listeners() []intent.Listener {
 		l.Attributes = overlay(t.read.Map(attributesKey(*l)), t.classListenerAttributes(spec, *l),
 			func() intent.Source { return t.params("spec.listeners") })
 		if l.Protocol == protocolHTTPS {
-			l.Certificates, l.SSLPolicy = certificates, policy
+			l.Certificates, l.SSLPolicy, l.Mutual = certificates, policy, mutual[l.Port]
 			if !certificates.Set {
 				l.DiscoverHosts = t.hosts()
 			}
@@ -58,6 +59,9 @@ func (t *translation) listeners() []intent.Listener {
 		}
 	}
 	t.noteUnusedListenerAttributes(out)
+	if understood {
+		t.noteUnusedMutual(mutual, out)
+	}
 	return out
 }
 

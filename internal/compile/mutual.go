@@ -1,0 +1,70 @@
+package compile
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// mergeMutual settles what a port does with client certificates; a trust store by name equals the same one by ARN.
+func (b *build) mergeMutual(p *port, on string) owned[stack.MutualAuthentication] {
+	return merged(b, p, settling[stack.MutualAuthentication]{
+		what: "mTLS Attributes" + on,
+		same: func(x, y stack.MutualAuthentication) bool {
+			x.TrustStore, y.TrustStore = b.trustStore(x.TrustStore), b.trustStore(y.TrustStore)
+			return x == y
+		},
+		show: func(m stack.MutualAuthentication) string { return strings.TrimSpace(m.Mode + " " + m.TrustStore) },
+	}, func(l *intent.Listener) intent.Field[stack.MutualAuthentication] { return l.Mutual })
+}
+
+// trustStore is the ARN behind a name, as far as it is known.
+func (b *build) trustStore(name string) string {
+	if name == "" || strings.HasPrefix(name, "arn:") {
+		return name
+	}
+	if b.f.TrustStores == nil {
+		if b.f.Unanswered(facts.Need{Kind: facts.NeedTrustStore, Key: name}) == nil {
+			b.need(facts.NeedTrustStore, name)
+		}
+		return name
+	}
+	if arn, asked := b.f.TrustStores[name]; !asked {
+		b.need(facts.NeedTrustStore, name)
+	} else if arn != "" {
+		return arn
+	}
+	return name
+}
+
+// mutual is what a port does with client certificates; nil = not managed. It is safe to build the listener unless clients
+// should be verified and the trust store is not known: then the listener stays as it is, or is not opened.
+func (b *build) mutual(p *port) (m *stack.MutualAuthentication, safe bool) {
+	if p.protocol != "HTTPS" {
+		return nil, true
+	}
+	if !p.mutual.Set {
+		if b.cfg.Gates.EnhancedDefaultBehavior {
+			return &stack.MutualAuthentication{Mode: stack.MutualOff}, true
+		}
+		return nil, true
+	}
+	out := p.mutual.Value
+	name := out.TrustStore
+	if out.TrustStore = b.trustStore(name); name == "" || strings.HasPrefix(out.TrustStore, "arn:") {
+		return &out, true
+	}
+	o := b.members[p.mutual.member].Object
+	need := facts.Need{Kind: facts.NeedTrustStore, Key: name}
+	if problem := b.f.Unanswered(need); problem != nil {
+		b.problem(-1, p.mutual.Source, problem)
+	} else if _, asked := b.f.TrustStores[name]; asked {
+		b.fail(p.mutual.member, diag.New(o, at(p.mutual.Source), diag.TrustStoreNotFound, fmt.Sprintf("couldn't find TrustStore with name %s", name),
+			"create the trust store in the load balancer's region, or name one that exists, by name or ARN"))
+	}
+	return nil, false
+}

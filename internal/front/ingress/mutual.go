@@ -1,0 +1,96 @@
+package ingress
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+type mutualJSON struct {
+	Port         int32   `json:"port"`
+	Mode         string  `json:"mode"`
+	TrustStore   *string `json:"trustStore"`
+	IgnoreExpiry *bool   `json:"ignoreClientCertificateExpiry"`
+	Advertise    *string `json:"advertiseTrustStoreCaNames"`
+}
+
+// mutualAuthentication is what HTTPS listeners do with client certificates, by port; of several entries for one port the last
+// counts. Trust stores are named or given by ARN. ok is false if the annotation cannot be understood.
+func (t *translation) mutualAuthentication() (byPort map[int32]intent.Field[stack.MutualAuthentication], ok bool) {
+	const k = annotation.MutualAuthentication
+	raw, source, exists := t.read.Raw(k)
+	if !exists {
+		return nil, true
+	}
+	list := annotation.Unmarshal[[]mutualJSON](t.read, k)
+	if !list.Set {
+		return nil, false
+	}
+	if len(list.Value) == 0 {
+		t.read.Invalid(k, fmt.Sprintf("empty mutualAuthentication configuration from ingress annotation: `%s`", raw), "")
+		return nil, false
+	}
+	byPort, ok = map[int32]intent.Field[stack.MutualAuthentication]{}, true
+	for _, j := range list.Value {
+		if problem := j.problem(); problem != "" {
+			t.read.Invalid(k, problem, "")
+			ok = false
+			continue
+		}
+		byPort[j.Port] = intent.Of(j.mutual(), source)
+	}
+	return byPort, ok
+}
+
+func (j mutualJSON) problem() string {
+	on := fmt.Sprintf(" for port %d", j.Port)
+	unsupported := func(name string, set bool) string {
+		if set {
+			return fmt.Sprintf("Mutual Authentication mode %s does not support %s%s", j.Mode, name, on)
+		}
+		return ""
+	}
+	switch {
+	case j.Port < 1 || j.Port > 65535:
+		return fmt.Sprintf("listen port must be within [1, 65535]: %d", j.Port)
+	case j.Mode == "":
+		return "mutualAuthentication mode cannot be empty" + on
+	case !slices.Contains([]string{stack.MutualOff, stack.MutualPassthrough, stack.MutualVerify}, j.Mode):
+		return fmt.Sprintf("mutualAuthentication mode value must be among [off, passthrough, verify]%s : %s", on, j.Mode)
+	case j.Mode != stack.MutualVerify:
+		return unsupported("trustStore", j.TrustStore != nil) + unsupported("ignoreClientCertificateExpiry", j.IgnoreExpiry != nil) +
+			unsupported("advertiseTrustStoreCaNames", j.Advertise != nil)
+	case j.TrustStore == nil || *j.TrustStore == "":
+		return "trustStore is required when mutualAuthentication mode is verify" + on
+	case j.Advertise != nil && *j.Advertise != "on" && *j.Advertise != "off":
+		return fmt.Sprintf("advertiseTrustStoreCaNames must be on or off%s: %s", on, *j.Advertise)
+	}
+	return ""
+}
+
+func (j mutualJSON) mutual() stack.MutualAuthentication {
+	out := stack.MutualAuthentication{Mode: j.Mode}
+	if j.TrustStore != nil {
+		out.TrustStore = *j.TrustStore
+	}
+	out.IgnoreExpiry = j.IgnoreExpiry != nil && *j.IgnoreExpiry
+	out.AdvertiseNames = j.Advertise != nil && *j.Advertise == "on"
+	return out
+}
+
+// noteUnusedMutual tells of entries for ports that are no HTTPS listeners of the Ingress.
+func (t *translation) noteUnusedMutual(byPort map[int32]intent.Field[stack.MutualAuthentication], listeners []intent.Listener) {
+	for _, l := range listeners {
+		if l.Protocol == protocolHTTPS {
+			delete(byPort, l.Port)
+		}
+	}
+	for _, port := range slices.Sorted(maps.Keys(byPort)) {
+		t.read.Ignored(annotation.MutualAuthentication, fmt.Sprintf("mutual authentication of port %d has no effect: the Ingress has no HTTPS listener there", port),
+			"name ports of HTTPS listeners in "+string(annotation.ListenPorts))
+	}
+}
