@@ -280,6 +280,11 @@ func reveal(f *facts.Facts, all facts.Facts, n facts.Need, existing *facts.LoadB
 		f.ForeignGroups[n.Key] = all.ForeignGroups[n.Key]
 	case facts.NeedWebACLs:
 		f.WebACLs = all.WebACLs
+	case facts.NeedTrustStore:
+		if f.TrustStores == nil {
+			f.TrustStores = map[string]string{}
+		}
+		f.TrustStores[n.Key] = all.TrustStores[n.Key]
 	case facts.NeedCertificates:
 		f.Certificates = map[string]facts.Certificate{}
 		maps.Copy(f.Certificates, all.Certificates)
