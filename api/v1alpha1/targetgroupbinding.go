@@ -2,13 +2,9 @@ package v1alpha1
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 )
-
-// GroupVersion of this package.
-var GroupVersion = schema.GroupVersion{Group: "elbv2.k8s.aws", Version: "v1alpha1"}
 
 // TargetGroupBindingSpec binds the endpoints of a Service to a target group.
 type TargetGroupBindingSpec struct {

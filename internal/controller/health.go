@@ -20,6 +20,7 @@ import (
 type healthWatch struct {
 	registry *targets.Registry
 	record   status.Record
+	seen     func(arn string, health []targets.Health)
 	now      func() time.Time
 
 	mu  sync.Mutex
@@ -39,8 +40,8 @@ const (
 	lookTick    = time.Second
 )
 
-func newHealthWatch(r *targets.Registry, record status.Record, now func() time.Time) *healthWatch {
-	return &healthWatch{registry: r, record: record, now: now, due: map[string]*look{}}
+func newHealthWatch(r *targets.Registry, record status.Record, seen func(string, []targets.Health), now func() time.Time) *healthWatch {
+	return &healthWatch{registry: r, record: record, seen: seen, now: now, due: map[string]*look{}}
 }
 
 // expect asks for a look at a target group whose targets changed.
@@ -89,6 +90,7 @@ func (h *healthWatch) lookAtOne(ctx context.Context) {
 	if err != nil {
 		return // the next look may work
 	}
+	h.seen(arn, health)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.due[arn]
@@ -97,13 +99,16 @@ func (h *healthWatch) lookAtOne(ctx context.Context) {
 	}
 	sick := unhealthy(health)
 	switch {
+	case len(health) == 0 && l.telling: // nothing got well: the sick targets are gone, and the next ones are another story
+		delete(h.due, arn)
+	case settling(health): // the next look tells more
 	case sick != "":
 		if !l.telling {
 			d := diag.New(binding, "spec.serviceRef", diag.NoHealthyTargets, sick, "compare the health check with what the pods answer, and the target port with what they listen on")
 			h.record(binding, status.EventOf(d))
 		}
 		l.telling = true
-	case l.telling:
+	case l.telling && slices.ContainsFunc(health, func(t targets.Health) bool { return t.State == "healthy" }):
 		h.record(binding, status.Event{Type: "Normal", Reason: string(diag.SuccessfullyDone), Message: "targets are healthy again"})
 		delete(h.due, arn)
 	default:
@@ -127,6 +132,21 @@ func (h *healthWatch) next() (arn string, binding diag.Object) {
 	first.pause = min(first.pause*2, longestLook)
 	first.at = now.Add(first.pause)
 	return arn, first.binding
+}
+
+// settling reports that targets have not answered enough checks yet, or are all on their way out.
+func settling(all []targets.Health) bool {
+	on := false
+	for _, t := range all {
+		switch t.State {
+		case "initial":
+			return true
+		case "draining", "unhealthy.draining":
+		default:
+			on = true
+		}
+	}
+	return len(all) > 0 && !on
 }
 
 // unhealthy tells why no target is healthy; empty if one is, or if nothing can be told yet.

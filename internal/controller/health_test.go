@@ -16,12 +16,17 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// health answers with one target in the given state.
+// health answers with one target in the given state, or with none.
 type health struct {
 	state elbtypes.TargetHealthStateEnum
 }
 
+func unseen(string, []targets.Health) {}
+
 func (h *health) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
+	if h.state == "" {
+		return &elbv2.DescribeTargetHealthOutput{}, nil
+	}
 	return &elbv2.DescribeTargetHealthOutput{TargetHealthDescriptions: []elbtypes.TargetHealthDescription{{
 		Target:       &elbtypes.TargetDescription{Id: aws.String("10.0.0.1"), Port: aws.Int32(80)},
 		TargetHealth: &elbtypes.TargetHealth{State: h.state, Reason: elbtypes.TargetHealthReasonEnumTimeout},
@@ -35,7 +40,7 @@ func TestUnhealthyTargetsAreToldOnTheBindingWhereDescribeShowsThem(t *testing.T)
 	type event struct{ UID, Type, Reason string }
 	var events []event
 	h := newHealthWatch(targets.NewRegistry(aws, nil, nil),
-		func(o diag.Object, e status.Event) { events = append(events, event{o.UID, e.Type, e.Reason}) }, func() time.Time { return now })
+		func(o diag.Object, e status.Event) { events = append(events, event{o.UID, e.Type, e.Reason}) }, unseen, func() time.Time { return now })
 	h.expect("arn", diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
 	look := func(after time.Duration) {
 		now = now.Add(after)
@@ -55,5 +60,45 @@ func TestUnhealthyTargetsAreToldOnTheBindingWhereDescribeShowsThem(t *testing.T)
 	h.forget(client.ObjectKey{Namespace: "shop", Name: "web"})
 	if arn, _ := h.next(); arn != "" || len(h.due) != 0 {
 		t.Errorf("a deleted binding's group is still looked at: %v", h.due)
+	}
+}
+
+func TestASickGroupThatLosesAllItsTargetsIsNotCalledHealthy(t *testing.T) {
+	t.Parallel()
+	for _, after := range []elbtypes.TargetHealthStateEnum{"", elbtypes.TargetHealthStateEnumDraining, elbtypes.TargetHealthStateEnumUnused} {
+		now := time.Unix(0, 0)
+		aws := &health{state: elbtypes.TargetHealthStateEnumUnhealthy}
+		var events []string
+		h := newHealthWatch(targets.NewRegistry(aws, nil, nil), func(_ diag.Object, e status.Event) { events = append(events, e.Reason) }, unseen, func() time.Time { return now })
+		h.expect("arn", diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web"})
+		for _, state := range []elbtypes.TargetHealthStateEnum{aws.state, after, ""} {
+			aws.state = state
+			now = now.Add(longestLook)
+			h.lookAtOne(t.Context())
+		}
+		if d := cmp.Diff([]string{"UnhealthyTargets"}, events); d != "" {
+			t.Errorf("unhealthy, then %q: %s", after, d)
+		}
+		if len(h.due) != 0 {
+			t.Errorf("unhealthy, then %q, then no targets: still looked at", after)
+		}
+	}
+}
+
+func TestNewTargetsAreLookedAtUntilTheyHaveAnsweredTheirChecks(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(0, 0)
+	aws := &health{state: elbtypes.TargetHealthStateEnumInitial}
+	var seen []string
+	h := newHealthWatch(targets.NewRegistry(aws, nil, nil), func(diag.Object, status.Event) {},
+		func(_ string, all []targets.Health) { seen = append(seen, all[0].State) }, func() time.Time { return now })
+	h.expect("arn", diag.Object{Name: "web"})
+	for _, state := range []elbtypes.TargetHealthStateEnum{"initial", "healthy", "healthy"} {
+		aws.state = state
+		now = now.Add(longestLook)
+		h.lookAtOne(t.Context())
+	}
+	if d := cmp.Diff([]string{"initial", "healthy"}, seen); d != "" {
+		t.Error(d)
 	}
 }

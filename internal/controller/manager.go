@@ -145,6 +145,7 @@ type wiring struct {
 	inventory *inventory.Inventory
 	bindings  *bindings
 	backend   *backendGroup
+	board     *board
 }
 
 func (w *wiring) setUp(ctx context.Context) error {
@@ -152,7 +153,8 @@ func (w *wiring) setUp(ctx context.Context) error {
 	w.inventory = inventory.New(w.clients, inventory.Config{Cluster: c.ClusterName, VPC: c.VPC, Now: w.now})
 	w.bindings = newBindings(w.mgr.GetClient(), w.now)
 	w.backend = newBackendGroup(w.mgr.GetClient(), w.inventory, w.run, c.ClusterName, w.log.WithName("backend-sg"))
-	if err := errors.Join(w.mgr.Add(w.backend), w.mgr.Add(loader{w.inventory, w.log})); err != nil {
+	w.board = newBoard(w.mgr.GetClient(), w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("status"))
+	if err := errors.Join(w.mgr.Add(w.backend), w.mgr.Add(loader{w.inventory, w.log}), w.mgr.Add(w.board)); err != nil {
 		return err
 	}
 	if err := w.warm(ctx); err != nil {
@@ -235,7 +237,7 @@ func (l loader) Start(ctx context.Context) error {
 
 func (w *wiring) stacks(f wish.FrontEnd, component string) *stacks {
 	return &stacks{
-		front: f, client: w.mgr.GetClient(), inventory: w.inventory, clients: w.clients, bindings: w.bindings, backend: w.backend,
+		front: f, client: w.mgr.GetClient(), inventory: w.inventory, clients: w.clients, bindings: w.bindings, backend: w.backend, board: w.board,
 		reporter: status.NewReporter(w.recorder(component), w.now), metrics: w.metrics, index: newIndex[stack.Key](),
 		compile: wish.CompileFromFlags(w.config), external: w.config.ExternalManagedTags, now: w.now, stabilize: w.config.StabilizationInterval,
 		annotate: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
@@ -266,7 +268,7 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 	c := w.config
 	registry := targets.NewRegistry(w.clients.ELBV2, w.run, w.inventory.Fresh)
 	tell := w.recorder("targetGroupBinding")
-	health := newHealthWatch(registry, tell, w.now)
+	health := newHealthWatch(registry, tell, w.board.targets, w.now)
 	if err := w.mgr.Add(health); err != nil {
 		return err
 	}

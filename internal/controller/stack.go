@@ -41,6 +41,7 @@ type stacks struct {
 	index     *index[stack.Key]
 	secrets   *secrets // nil = none are read
 	backend   *backendGroup
+	board     *board
 	compile   compile.Config
 	external  []string // tag keys that others manage
 	stabilize time.Duration
@@ -97,32 +98,36 @@ func again(stale bool) (reconcile.Result, error) {
 }
 
 func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wish.Wish) (reconcile.Result, error) {
+	t := tale{key: key, wish: w, found: slices.Clone(w.Found)}
 	c, err := s.compileWish(ctx, key, w)
 	if err != nil {
+		t.found = append(t.found, s.refusal(err, "", nil, stack.Ref{}, w))
+		s.tell(t)
 		return reconcile.Result{}, err
 	}
-	found := append(slices.Clone(w.Found), c.Diagnostics...)
+	t.compiled = c
+	t.found = append(t.found, c.Diagnostics...)
 	if c.Stack == nil {
-		found = append(found, waitForRehearsal(w, found)...)
-		s.report(key, w, found, false)
+		t.found = append(t.found, waitForRehearsal(w, t.found)...)
+		s.tell(t)
 		// Whoever leaves must not wait for those who stay to become valid: what is left of it goes with the next plan.
 		if err := s.release(ctx, key, w); err != nil {
 			return reconcile.Result{}, err
 		}
-		return s.retryLater(found)
+		return s.retryLater(t.found)
 	}
 	if err := s.addFinalizers(ctx, key.ID, w.Members); err != nil {
-		return reconcile.Result{}, err
+		return s.unwritten(t, diag.FinalizerNotAdded, err)
 	}
-	found = append(found, s.showPlan(ctx, c.Stack, w)...)
+	t.found = append(t.found, s.showPlan(ctx, c.Stack, w)...)
 	observed, err := s.observe(ctx, key, c.Stack)
 	if err != nil {
-		found = append(found, s.refusal(err, "", c.Origins, stack.Ref{}, w))
-		s.report(key, w, found, false)
+		t.found = append(t.found, s.refusal(err, "", c.Origins, stack.Ref{}, w))
+		s.tell(t)
 		return reconcile.Result{}, err
 	}
 	if err := s.withdraw(ctx, observed, w.Leaving); err != nil {
-		return reconcile.Result{}, err
+		return s.unwritten(t, diag.StatusNotWritten, err)
 	}
 	p := plan.Diff(c.Stack, c.Keep, observed, plan.Policy{ExternalTags: s.external, Protection: w.Protection, ProtectedBy: w.ProtectedBy,
 		Unweighted: !s.compile.Gates.WeightedTargetGroups})
@@ -133,17 +138,18 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 		result = apply.Run(ctx, p, apply.Deps{Clients: s.clients, Inventory: s.inventory, Bindings: s.bindings, Now: s.now, Stabilize: s.stabilize})
 	}
 	end := s.judge(&p, result, c.Origins, w)
-	found = append(found, end.found...)
+	t.found, t.plan, t.result = append(t.found, end.found...), &p, result
+	t.changed = result.Count(apply.Done) > 0 && end.err == nil && end.wait.IsZero()
 	if err := s.recordSecrets(ctx, c, &p, result, w.Members); err != nil {
 		return reconcile.Result{}, err
 	}
-	if err := s.showLoadBalancer(ctx, key, c.Stack, w); err != nil {
-		return reconcile.Result{}, err
+	if t.observed, err = s.showLoadBalancer(ctx, key, c.Stack, w); err != nil {
+		return s.unwritten(t, diag.StatusNotWritten, err)
 	}
-	s.report(key, w, found, result.Count(apply.Done) > 0 && end.err == nil && end.wait.IsZero())
+	s.tell(t)
 	if !end.vital { // what is optional or cosmetic keeps nobody from leaving
 		if err := s.release(ctx, key, w); err != nil {
-			return reconcile.Result{}, err
+			return s.unwritten(t, diag.FinalizerNotRemoved, err)
 		}
 	}
 	switch {
@@ -158,7 +164,7 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 		return reconcile.Result{RequeueAfter: time.Second << min(n-1, 4)}, nil
 	}
 	s.inventory.Settled(key, readingAddOns)
-	return s.retryLater(found)
+	return s.retryLater(t.found)
 }
 
 // readingAddOns is the name under which the inventory counts the passes that ended before AWS told of add-ons.
@@ -290,17 +296,17 @@ func (s *stacks) refusal(err error, operation string, origins map[stack.Ref]comp
 
 // showLoadBalancer writes the name of the load balancer into the status of the members as soon as it is known, whatever else
 // may have failed.
-func (s *stacks) showLoadBalancer(ctx context.Context, key stack.Key, desired *stack.Stack, w wish.Wish) error {
-	if !w.Wanted || len(desired.LoadBalancers) == 0 {
-		return nil
-	}
+func (s *stacks) showLoadBalancer(ctx context.Context, key stack.Key, desired *stack.Stack, w wish.Wish) (*plan.Observed, error) {
 	o, err := s.inventory.Observed(ctx, key, withoutAddOns(desired))
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if !w.Wanted || len(desired.LoadBalancers) == 0 {
+		return &o, nil
 	}
 	lb := o.LoadBalancer(desired.LoadBalancers[0])
 	if lb == nil || lb.DNSName == "" {
-		return nil
+		return &o, nil
 	}
 	var ports []int32
 	for _, l := range o.Listeners {
@@ -310,10 +316,10 @@ func (s *stacks) showLoadBalancer(ctx context.Context, key stack.Key, desired *s
 	}
 	for _, m := range w.Members {
 		if err := s.patchStatus(ctx, m, lb.DNSName, ports); err != nil {
-			return err
+			return &o, err
 		}
 	}
-	return nil
+	return &o, nil
 }
 
 // withoutAddOns is a wish in whose observation add-ons do not matter.
@@ -388,15 +394,7 @@ func (s *stacks) forget(key stack.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.good, key)
-}
-
-func (s *stacks) report(key stack.Key, w wish.Wish, found diag.List, changed bool) {
-	var members []diag.Object
-	for _, m := range w.Members {
-		members = append(members, objectOf(m))
-	}
-	s.metrics.found(s.front.Owner(), found)
-	s.reporter.Report(key.String(), members, found, changed)
+	s.board.remove(key)
 }
 
 // describe lists a plan's steps for the log, one short text each.

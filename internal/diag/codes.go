@@ -13,6 +13,9 @@ const (
 	FailedNetwork     EventReason = "FailedNetworkReconcile"
 	BackendNotFound   EventReason = "BackendNotFound"
 	FailedCleanup     EventReason = "FailedCleanup"
+	FailedAdd         EventReason = "FailedAddFinalizer"
+	FailedRemove      EventReason = "FailedRemoveFinalizer"
+	FailedStatus      EventReason = "FailedUpdateStatus"
 	UnhealthyTargets  EventReason = "UnhealthyTargets"
 	UnknownKey        EventReason = "UnknownAnnotation"
 	NoteReason        EventReason = "Note"
@@ -66,6 +69,9 @@ const (
 	InvalidSecret         Code = "InvalidSecret"
 	DryRun                Code = "DryRun"
 	PlanTooLarge          Code = "PlanTooLarge"
+	FinalizerNotAdded     Code = "FinalizerNotAdded"
+	FinalizerNotRemoved   Code = "FinalizerNotRemoved"
+	StatusNotWritten      Code = "StatusNotWritten"
 )
 
 // Table lists every code.
@@ -107,6 +113,9 @@ var table = map[Code]Info{
 	SecretNotFound:        {NotFound, FailedBuildModel, "the Secret of an identity provider's client does not exist; rules that stand keep their login, new ones answer 503"},
 	SecretRefused:         {Denied, FailedBuildModel, "the controller may not read the Secret of an identity provider's client, by Kubernetes' permissions or by --required-secrets-label; rules that stand keep their login, new ones answer 503"},
 	InvalidSecret:         {Invalid, FailedBuildModel, "the Secret of an identity provider's client lacks a key; rules that stand keep their login, new ones answer 503"},
+	FinalizerNotAdded:     {Transient, FailedAdd, "the API server did not take our finalizer; nothing is made in AWS before it does"},
+	FinalizerNotRemoved:   {Transient, FailedRemove, "the API server did not let us take our finalizer off; nothing is left in AWS"},
+	StatusNotWritten:      {Transient, FailedStatus, "the API server did not take the status; the load balancer works"},
 }
 
 // Lookup returns the table entry of a code; ok is false for a code that is not declared.

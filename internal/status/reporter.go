@@ -21,6 +21,9 @@ var prefixes = map[diag.EventReason]string{
 	diag.FailedDeployModel: "Failed deploy model due to ",
 	diag.FailedReconcile:   "Failed reconcile due to ",
 	diag.FailedCleanup:     "Failed cleanup due to ",
+	diag.FailedAdd:         "Failed add finalizer due to ",
+	diag.FailedRemove:      "Failed remove finalizer due to ",
+	diag.FailedStatus:      "Failed update status due to ",
 }
 
 // Event is one event to record.

@@ -1,0 +1,227 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/targets"
+)
+
+// wall is a board over a fake API server that counts writes, and may refuse some.
+type wall struct {
+	*board
+	t      *testing.T
+	client client.Client
+	writes []string
+	refuse error
+	now    time.Time
+}
+
+func newWall(t *testing.T) *wall {
+	t.Helper()
+	scheme, err := kube.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &wall{t: t, now: time.Unix(100, 0)}
+	count := func(what string, o client.Object) error {
+		w.writes = append(w.writes, what+" "+o.GetNamespace()+"/"+o.GetName())
+		return w.refuse
+	}
+	w.client = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.LoadBalancer{}).WithInterceptorFuncs(interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			return errors.Join(count("create", o), c.Create(ctx, o, opts...))
+		},
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+			return errors.Join(count("patch", o), c.Patch(ctx, o, p, opts...))
+		},
+		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
+			return errors.Join(count("delete", o), c.Delete(ctx, o, opts...))
+		},
+		SubResourcePatch: func(ctx context.Context, c client.Client, _ string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+			if err := count("status", o); err != nil {
+				return err
+			}
+			return c.SubResource("status").Patch(ctx, o, p, opts...)
+		},
+	}).Build()
+	w.board = newBoard(w.client, w.client, "", func() time.Time { return w.now }, logr.Discard())
+	return w
+}
+
+// pass is one over a group with an Ingress in each namespace.
+func groupPass(namespaces ...string) status.Pass {
+	p := status.Pass{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}, Now: time.Unix(100, 0), Observed: &plan.Observed{
+		LoadBalancers: []plan.LoadBalancer{{ARN: "arn:lb", DNSName: "lb.example", State: "active", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}},
+		TargetGroups:  []plan.TargetGroup{{ARN: "arn:tg", TargetGroup: stack.TargetGroup{ID: "x", Name: "k8s-x"}}},
+	}}
+	for _, ns := range namespaces {
+		p.Members = append(p.Members, status.Member{Object: diag.Object{Kind: "Ingress", Namespace: ns, Name: "web", UID: "uid-" + ns}})
+	}
+	return p
+}
+
+func (w *wall) expect(step string, want ...string) {
+	w.t.Helper()
+	w.flush(w.t.Context())
+	if d := cmp.Diff(want, w.writes); d != "" {
+		w.t.Errorf("%s: writes: %s", step, d)
+	}
+	w.writes = nil
+}
+
+func (w *wall) get(namespace string) *v1alpha1.LoadBalancer {
+	w.t.Helper()
+	o := &v1alpha1.LoadBalancer{}
+	if err := w.client.Get(w.t.Context(), client.ObjectKey{Namespace: namespace, Name: "group-front"}, o); err != nil {
+		w.t.Fatal(err)
+	}
+	return o
+}
+
+func TestAStackIsShownAndOnlyChangesAreWritten(t *testing.T) {
+	t.Parallel()
+	w := newWall(t)
+	w.show(groupPass("shop", "blog")) // before the first look
+	w.expect("nothing is known yet")
+	w.list(t.Context())
+	w.expect("first", "create shop/group-front", "status shop/group-front")
+	o := w.get("shop")
+	if o.Status.ARN != "arn:lb" || len(o.OwnerReferences) != 1 || o.OwnerReferences[0].UID != "uid-shop" {
+		t.Errorf("object = %+v", o)
+	}
+	w.show(groupPass("shop", "blog"))
+	w.expect("the same again")
+	w.list(t.Context())
+	w.expect("listed, and nobody touched it")
+	w.targets("arn:tg", []targets.Health{{State: "healthy"}, {State: "unhealthy"}})
+	w.expect("health", "status shop/group-front")
+	w.targets("arn:tg", []targets.Health{{State: "unhealthy"}, {State: "healthy"}})
+	w.expect("the same health")
+	if got := w.get("shop").Status.Targets; got != "1/2" {
+		t.Errorf("targets = %s", got)
+	}
+	w.show(groupPass("blog", "shop"))
+	w.expect("another order of members: it stays where it is", "status shop/group-front")
+	w.show(groupPass("blog"))
+	w.expect("it moves with its last member there", "delete shop/group-front", "create blog/group-front", "status blog/group-front")
+	w.show(groupPass())
+	w.expect("deleting", "status blog/group-front")
+	w.remove(groupPass().Key)
+	w.expect("gone", "delete blog/group-front")
+	w.show(groupPass())
+	w.expect("what nobody saw is not created to be deleted")
+}
+
+func TestAnObjectThatSomebodyDeletesOrEditsComesBack(t *testing.T) {
+	t.Parallel()
+	w := newWall(t)
+	w.list(t.Context())
+	w.show(groupPass("shop"))
+	w.expect("first", "create shop/group-front", "status shop/group-front")
+	if err := w.client.Delete(t.Context(), w.get("shop")); err != nil {
+		t.Fatal(err)
+	}
+	w.writes = nil
+	w.list(t.Context())
+	w.expect("deleted by hand", "create shop/group-front", "status shop/group-front")
+	o := w.get("shop")
+	o.Status.ARN = "nonsense"
+	if err := w.client.Status().Update(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	w.writes = nil
+	w.list(t.Context())
+	w.expect("edited by hand", "status shop/group-front")
+	if got := w.get("shop").Status.ARN; got != "arn:lb" {
+		t.Errorf("ARN = %s", got)
+	}
+}
+
+func TestARestartGoesOnFromWhatTheObjectSays(t *testing.T) {
+	t.Parallel()
+	w := newWall(t)
+	w.list(t.Context())
+	p := groupPass("shop")
+	p.Summary, p.Steps = "1 to create, 0 to change, 0 to replace, 0 to delete", []string{"CreateLoadBalancer LoadBalancer"}
+	w.show(p)
+	w.targets("arn:tg", []targets.Health{{State: "healthy"}})
+	w.expect("first", "create shop/group-front", "status shop/group-front")
+
+	w.board = newBoard(w.client, w.client, "", func() time.Time { return w.now.Add(time.Hour) }, logr.Discard())
+	again := groupPass("shop")
+	again.Now = again.Now.Add(time.Hour)
+	w.show(again)
+	w.list(t.Context())
+	w.expect("a restart changes nothing")
+	if o := w.get("shop"); o.Status.LastPlan == nil || o.Status.Targets != "1/1" {
+		t.Errorf("status = %+v", o.Status)
+	}
+	w.remove(again.Key)
+	w.expect("gone", "delete shop/group-front")
+}
+
+func TestAWriteThatFailsIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWall(t)
+	w.list(t.Context())
+	w.show(groupPass("shop"))
+	w.refuse = errors.New("no")
+	w.flush(t.Context())
+	w.refuse, w.writes = nil, nil
+	w.expect("again; it had been created in spite of the error", "create shop/group-front", "status shop/group-front")
+	w.expect("nothing is left to do")
+	if w.get("shop").Status.ARN != "arn:lb" {
+		t.Error("the status was not written")
+	}
+}
+
+// kindless is an API server without the kind.
+type kindless struct {
+	client.Reader
+	gone bool
+}
+
+func (k *kindless) List(ctx context.Context, l client.ObjectList, o ...client.ListOption) error {
+	if k.gone {
+		return apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "loadbalancers"}, "", errors.New("no rule allows it"))
+	}
+	return k.Reader.List(ctx, l, o...)
+}
+
+func TestWithoutTheKindNothingIsWrittenUntilItComes(t *testing.T) {
+	t.Parallel()
+	w := newWall(t)
+	reader := &kindless{w.client, true}
+	w.reader = reader
+	appeared := make(chan bool, 1)
+	w.appeared = func() { appeared <- true }
+	w.show(groupPass("shop"))
+	w.list(t.Context())
+	w.show(groupPass("shop"))
+	w.expect("without the kind")
+	if len(w.posts)+len(w.pending) != 0 {
+		t.Error("what cannot be written is kept")
+	}
+	reader.gone = false
+	w.list(t.Context())
+	<-appeared
+	w.show(groupPass("shop"))
+	w.expect("with it", "create shop/group-front", "status shop/group-front")
+}

@@ -1,0 +1,84 @@
+package controller
+
+import (
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/wish"
+)
+
+// tale is what there is to tell of a pass, as far as it came.
+type tale struct {
+	key      stack.Key
+	wish     wish.Wish
+	compiled compile.Result
+	observed *plan.Observed // nil = not known
+	plan     *plan.Plan     // nil = none was made
+	result   apply.Result
+	found    diag.List
+	changed  bool // something was changed, and all of it succeeded
+}
+
+// tell ends a pass: events on the objects concerned, metrics, and the LoadBalancer object.
+func (s *stacks) tell(t tale) {
+	var members []diag.Object
+	for _, m := range t.wish.Members {
+		members = append(members, objectOf(m))
+	}
+	s.metrics.found(s.front.Owner(), t.found)
+	s.reporter.Report(t.key.String(), members, t.found, t.changed)
+	s.board.show(passOf(t, s.now))
+}
+
+func passOf(t tale, now func() time.Time) status.Pass {
+	p := status.Pass{Key: t.key, Observed: t.observed, Desired: t.compiled.Stack, Found: t.found, Now: now()}
+	for _, m := range t.wish.Members {
+		p.Members = append(p.Members, status.Member{Object: objectOf(m), Generation: m.GetGeneration()})
+	}
+	p.Origins = make(map[stack.Ref][]diag.Object, len(t.compiled.Origins))
+	for ref, o := range t.compiled.Origins {
+		p.Origins[ref] = o.Objects
+	}
+	if t.plan == nil || t.plan.Empty() {
+		return p
+	}
+	p.Summary, p.Steps = t.plan.Summary().String(), describe(t.plan)
+	for _, step := range t.plan.Steps {
+		switch o := t.result.Outcomes[step.ID]; o.State {
+		case apply.Failed, apply.Refused:
+			p.Failed = true
+		case apply.Waiting:
+			text := string(step.ID)
+			if o.On != "" {
+				text += " waits for " + o.On
+			}
+			if !slices.Contains(p.Waiting, text) {
+				p.Waiting = append(p.Waiting, text)
+			}
+		case apply.Done, apply.Blocked:
+		}
+	}
+	return p
+}
+
+// unwritten tells that the API server refused a write to the members, and has the pass tried again. That somebody else wrote
+// at the same time is no failure.
+func (s *stacks) unwritten(t tale, code diag.Code, err error) (reconcile.Result, error) {
+	if !apierrors.IsConflict(err) {
+		for _, m := range slices.Concat(t.wish.Members, t.wish.Leaving) {
+			t.found = append(t.found, diag.New(objectOf(m), "", code, err.Error(), "it is tried again; if it stays, look whether the controller's role in Kubernetes allows it"))
+		}
+		t.changed = false
+		s.tell(t)
+	}
+	return reconcile.Result{}, err
+}
