@@ -317,7 +317,9 @@ func (b *board) flush(ctx context.Context) {
 		switch {
 		case err != nil:
 			e.dirty = true
-			if ctx.Err() == nil {
+			if have == nil && job.have != nil {
+				b.wake() // it was deleted by hand
+			} else if ctx.Err() == nil {
 				b.log.Info("showing a load balancer failed; trying again", "stack", key.String(), "cause", err.Error())
 			}
 		case e.want == nil && have == nil:

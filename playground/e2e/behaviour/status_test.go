@@ -1,0 +1,72 @@
+package behaviour
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
+)
+
+// shown is the LoadBalancer object of a stack.
+func shown(t *testing.T, c *harness.Cluster, namespace, name string) v1alpha1.LoadBalancer {
+	t.Helper()
+	var lb v1alpha1.LoadBalancer
+	if err := json.Unmarshal([]byte(c.Kubectl(t, "get", "lb", name, "-n", namespace, "-o", "json")), &lb); err != nil {
+		t.Fatal(err)
+	}
+	return lb
+}
+
+func TestAStatusObjectTellsHowALoadBalancerIsDoing(t *testing.T) {
+	t.Parallel()
+	c := cluster(t)
+	const ns = "shown"
+	ingress := func(more scene.Annotations) string {
+		return scene.Ingress(ns, "web", scene.Class, public(more), scene.Path{Path: "/a"}, scene.Path{Path: "/b"})
+	}
+	c.Apply(t, scene.Namespace(ns, 2)+ingress(nil))
+	lb := serve(t, c, ns, "web", "/a")
+	c.Kubectl(t, "wait", "--for=condition=Ready", "lb/ingress-web", "-n", ns, "--timeout=120s")
+
+	o := shown(t, c, ns, "ingress-web")
+	if s := o.Status; s.ARN != lb.ARN || s.DNSName != strings.ToLower(lb.DNSName) || len(s.Rules) != 2 || s.Rules[0].Owner == nil || s.Rules[0].Owner.Name != "web" ||
+		s.LastPlan == nil || s.LastPlan.Result != "Done" || len(s.Findings) != 0 {
+		t.Errorf("status: %+v", s)
+	}
+	if table := c.Kubectl(t, "get", "lb", "-n", ns); !strings.Contains(table, "READY") || !strings.Contains(table, "Reconciled") || !strings.Contains(table, "application") {
+		t.Errorf("kubectl get lb:\n%s", table)
+	}
+
+	// A mistake shows, and so does its correction; nothing is written in between.
+	scene.Change(t, c, ingress(scene.Annotations{"scheme": "nonsense"}))
+	c.Kubectl(t, "wait", "--for=condition=Stalled", "lb/ingress-web", "-n", ns, "--timeout=60s")
+	o = shown(t, c, ns, "ingress-web")
+	if s := o.Status; s.LastError == nil || s.LastError.Code != "InvalidAnnotation" || !strings.Contains(s.LastError.Field, "scheme") || s.Members[0].Accepted || s.State != "active" {
+		t.Errorf("status: %+v, last error %+v", s, s.LastError)
+	}
+	scene.Change(t, c, ingress(nil))
+	c.Kubectl(t, "wait", "--for=condition=Ready", "lb/ingress-web", "-n", ns, "--timeout=60s")
+	c.WaitEvent(t, "Ingress", ns, "web", "SuccessfullyReconciled")
+
+	// Who deletes it gets it back with the next change, and it goes with its Ingress.
+	c.Kubectl(t, "delete", "lb", "ingress-web", "-n", ns)
+	scene.Change(t, c, ingress(scene.Annotations{"tags": "a=b"}))
+	c.WaitFor(t, "the object", func(context.Context) error {
+		if table := c.Kubectl(t, "get", "lb", "-n", ns); !strings.Contains(table, "Reconciled") {
+			return fmt.Errorf("kubectl get lb:\n%s", table)
+		}
+		return nil
+	})
+	c.Kubectl(t, "delete", "ingress", "web", "-n", ns)
+	c.WaitFor(t, "the object to go", func(context.Context) error {
+		if left := c.Kubectl(t, "get", "lb", "-n", ns, "-o", "name"); left != "" {
+			return fmt.Errorf("left: %s", left)
+		}
+		return nil
+	})
+}
