@@ -35,7 +35,7 @@ const (
 
 // board shows in LoadBalancer objects how stacks are doing. Passes only hang up what they found; writing happens beside them,
 // in batches, and only what changed. Where the kind is not installed, or the controller may not write it, nothing else is
-// missing: that is told once, and looked for again.
+// missing: that is told once, and looked for again. A nil board shows nothing.
 type board struct {
 	client    client.Client
 	reader    client.Reader // past the cache: an informer would complain for ever where the kind is missing
@@ -80,6 +80,9 @@ func newBoard(c client.Client, r client.Reader, namespace string, now func() tim
 
 // show takes over what a pass found.
 func (b *board) show(p status.Pass) {
+	if b == nil {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch b.state {
@@ -154,6 +157,9 @@ func place(p status.Pass, e *post) string {
 
 // remove takes the object of a stack down.
 func (b *board) remove(key stack.Key) {
+	if b == nil {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.pending = slices.DeleteFunc(b.pending, func(p status.Pass) bool { return p.Key == key })
@@ -175,6 +181,9 @@ func (b *board) remove(key stack.Key) {
 
 // targets takes over the health of a target group.
 func (b *board) targets(arn string, health []targets.Health) {
+	if b == nil {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.state == absent {
