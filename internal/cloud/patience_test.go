@@ -1,0 +1,64 @@
+package cloud_test
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/wafv2"
+
+	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/diag"
+)
+
+// countingWAF counts associations.
+type countingWAF struct {
+	cloud.WAFv2
+	associations int
+}
+
+func (w *countingWAF) AssociateWebACL(context.Context, *wafv2.AssociateWebACLInput, ...func(*wafv2.Options)) (*wafv2.AssociateWebACLOutput, error) {
+	w.associations++
+	return &wafv2.AssociateWebACLOutput{}, nil
+}
+
+func TestACallThatMayNotWaitLongIsNotSentOutOfTurn(t *testing.T) {
+	t.Parallel()
+	ticks := clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	const perCall = time.Hour // so rare that the test cannot overtake it
+	throttles := []cloud.Throttle{{Service: cloud.ServiceWAFv2, Operation: regexp.MustCompile("^AssociateWebACL"), Rate: 1 / perCall.Seconds(), Burst: 1}}
+	waf := &countingWAF{}
+	limited := cloud.NewLimiter(cloud.LimiterOptions{Clock: ticks, Throttle: throttles}).Wrap(cloud.Clients{WAFv2: waf}).WAFv2
+	associate := func(ctx context.Context) error {
+		_, err := limited.AssociateWebACL(ctx, &wafv2.AssociateWebACLInput{})
+		return err
+	}
+	hurried := cloud.WithPatience(t.Context(), time.Second)
+	if err := associate(hurried); err != nil {
+		t.Fatal(err)
+	}
+	// The next one may be sent an hour later.
+	var err error
+	done := make(chan error, 1)
+	go func() { done <- associate(hurried) }()
+	for err = nil; err == nil; {
+		ticks.Advance(100 * time.Millisecond)
+		select {
+		case err = <-done:
+			if err == nil {
+				t.Fatal("it was sent")
+			}
+		case <-time.After(time.Millisecond):
+		}
+	}
+	if !errors.Is(err, cloud.ErrBusy) || cloud.Classify(err).Class != diag.Throttled {
+		t.Errorf("error %v", err)
+	}
+	ticks.Advance(2 * perCall)
+	if err := associate(hurried); err != nil || waf.associations != 2 {
+		t.Errorf("error %v, %d associations", err, waf.associations)
+	}
+}
