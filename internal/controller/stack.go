@@ -157,6 +157,8 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 		return reconcile.Result{}, end.err
 	case !end.wait.IsZero():
 		return reconcile.Result{RequeueAfter: max(end.wait.Sub(s.now()), 50*time.Millisecond)}, nil
+	case end.refused && !end.vital: // what could not be read may be readable soon
+		return reconcile.Result{RequeueAfter: 20 * time.Second}, nil
 	case end.refused:
 		return reconcile.Result{RequeueAfter: time.Minute}, nil
 	case observed.Pending:

@@ -119,6 +119,12 @@ func (e *Environment) progress(what string, after time.Duration) {
 	}
 }
 
+// buckets is where the load balancers' logs are delivered, a folder per S3 bucket.
+func (e *Environment) buckets() string { return filepath.Join(e.Dir, "buckets") }
+
+// BucketDir is the folder of an S3 bucket; it is there once a load balancer has delivered a log.
+func (e *Environment) BucketDir(name string) string { return filepath.Join(e.buckets(), name) }
+
 func (e *Environment) startSimulator() error {
 	logger, err := e.openLog("simulator")
 	if err != nil {
@@ -127,7 +133,7 @@ func (e *Environment) startSimulator() error {
 	o := e.options
 	e.Simulator, err = awssim.New(awssim.Options{
 		Seed: o.Account, Profile: o.Profile, DataPlane: true, HealthInterval: o.HealthInterval, HealthTimeout: o.HealthTimeout,
-		IdentityProvider: "127.0.0.1:0", Logf: logger.Printf,
+		IdentityProvider: "127.0.0.1:0", Logf: logger.Printf, LogDirectory: e.buckets(),
 	})
 	if err != nil {
 		return err

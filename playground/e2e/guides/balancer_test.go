@@ -55,11 +55,30 @@ func (b balancer) check(p *picture, namespace string, defaults map[string]map[st
 	ps.same("subnets", have, subnets)
 	ps.same("attributes that are not defaults", differing(lb.Attributes, defaults[kind+" "+scheme]), orEmpty(b.attributes))
 	ps.tags("the load balancer", lb.Tags, b.tags(namespace, "LoadBalancer"))
+	ps.same("web ACLs", p.webACLs(lb.ARN), named(b.webACL))
 	b.checkGroups(&ps, p, lb, namespace)
 	names := b.checkTargetGroups(&ps, p, lb, namespace)
 	b.checkListeners(&ps, lb, namespace, names)
 	b.checkStatus(&ps, p, lb)
 	return ps
+}
+
+// webACLs are the names of the web ACLs in front of a load balancer, of both generations.
+func (p *picture) webACLs(arn string) []string {
+	names := []string{}
+	for _, w := range p.aws.WebACLs {
+		if slices.Contains(w.LoadBalancers, arn) {
+			names = append(names, w.Name)
+		}
+	}
+	return names
+}
+
+func named(name string) []string {
+	if name == "" {
+		return []string{}
+	}
+	return []string{name}
 }
 
 func matches(ps *problems, what, have, pattern string) {

@@ -35,6 +35,7 @@ type balancer struct {
 	managed    string
 	own        []string
 	attributes map[string]string // that are not AWS's defaults
+	webACL     string            // name of the web ACL in front of it; "" for none
 	listeners  []listener
 	groups     []targetGroup
 	// edited: rules went since the others were made, which keep the tags that they were made with.

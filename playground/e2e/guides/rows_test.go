@@ -175,6 +175,36 @@ var rows = []row{
 		story: onlyFromInside,
 	},
 	{
+		file: "13-waf.yaml", namespace: "waf",
+		balancers: []balancer{{
+			objects: []string{"waf-protected-ingress"}, name: "k8s-waf-wafprote-2669678a0e", managed: "k8s-waf-wafprote-c4bfbf5e41", webACL: "example-waf",
+			listeners: []listener{{port: 80, protocol: "HTTP", rules: []string{
+				"if host-header is protected.example.com and path-pattern is /*, forward to protected-service:80",
+			}}},
+			groups: []targetGroup{{service: "protected-service:80", port: 8080, targets: 2}},
+		}},
+		asks: []ask{
+			{url: "http://protected.example.com/", status: 200, service: "protected-service"},
+			{url: "http://protected.example.com/blocked", status: 403},
+		},
+		story: letGoOfWebACL,
+	},
+	{
+		file: "14-access-logs.yaml", namespace: "access-logs",
+		balancers: []balancer{{
+			objects: []string{"logged-ingress"}, name: "k8s-accesslo-loggedin-32727ffef6", managed: "k8s-accesslo-loggedin-d8260b96d6",
+			attributes: map[string]string{
+				"access_logs.s3.enabled": "true", "access_logs.s3.bucket": "my-access-logs-bucket", "access_logs.s3.prefix": "alb-logs",
+			},
+			listeners: []listener{{port: 80, protocol: "HTTP", rules: []string{
+				"if host-header is monitored.example.com and path-pattern is /*, forward to monitored-service:80",
+			}}},
+			groups: []targetGroup{{service: "monitored-service:80", port: 8080, targets: 2}},
+		}},
+		asks:  []ask{{url: "http://monitored.example.com/a", status: 200, service: "monitored-service"}},
+		story: readAndStopLogs,
+	},
+	{
 		file: "15-ingress-class-params.yaml", namespace: "dev",
 		balancers: []balancer{{
 			objects: []string{"dev-app"}, name: "k8s-dev-devapp-8b156b70e5", managed: "k8s-dev-devapp-5a3753afe8",
@@ -210,7 +240,7 @@ var rows = []row{
 		file: "17-ecommerce.yaml", namespace: "ecommerce",
 		balancers: []balancer{
 			{
-				objects: []string{"ecommerce-web"}, name: "k8s-ecommerc-ecommerc-2bc890a5fb", managed: "k8s-ecommerc-ecommerc-1280082d98",
+				objects: []string{"ecommerce-web"}, name: "k8s-ecommerc-ecommerc-2bc890a5fb", managed: "k8s-ecommerc-ecommerc-1280082d98", webACL: "ecommerce-waf",
 				listeners: []listener{{port: 443, protocol: "HTTPS", certificates: []string{"4"}, rules: []string{
 					"if host-header is shop.example.com and path-pattern is /api or /api/*, forward to api-service:8080",
 					"if host-header is shop.example.com and path-pattern is /*, forward to frontend-service:80",
@@ -226,6 +256,7 @@ var rows = []row{
 		asks: []ask{
 			{url: "https://shop.example.com/", status: 200, service: "frontend-service", certificate: "shop.example.com"},
 			{url: "https://shop.example.com/api/x", status: 200, service: "api-service"},
+			{url: "https://shop.example.com/blocked", status: 403},
 			{url: "http://shop.example.com/"},
 		},
 		story: readPodName,

@@ -1,0 +1,93 @@
+package behaviour
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/wafv2"
+	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
+
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
+)
+
+// webACL makes a web ACL that lets everything through.
+func webACL(t *testing.T, c *harness.Cluster, name string) string {
+	t.Helper()
+	out, err := c.Simulator.Firewall.CreateWebACL(t.Context(), &wafv2.CreateWebACLInput{
+		Name: aws.String(name), Scope: waftypes.ScopeRegional, DefaultAction: &waftypes.DefaultAction{Allow: &waftypes.AllowAction{}},
+		VisibilityConfig: &waftypes.VisibilityConfig{MetricName: aws.String(name)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return aws.ToString(out.Summary.ARN)
+}
+
+// guards lists the web ACLs in front of a load balancer, by name.
+func guards(c *harness.Cluster, arn string) []string {
+	names := []string{}
+	for _, w := range c.Simulator.Resources().WebACLs {
+		if slices.Contains(w.LoadBalancers, arn) {
+			names = append(names, w.Name)
+		}
+	}
+	return names
+}
+
+func TestAnOutageOfAWSWAFLeavesTrafficTargetsAndRulesWorking(t *testing.T) {
+	t.Parallel()
+	c := cluster(t)
+	const ns, name = "wafout", "guard-of-wafout"
+	arn := webACL(t, c, name)
+	outage, err := c.Simulator.Gate.AddFault(gate.Fault{Service: "wafv2", Resource: "loadbalancer/app/k8s-wafout", Code: "WAFInternalErrorException", Status: 500, Message: "AWS WAF is out"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := func() { c.Simulator.Gate.RemoveFault(outage) }
+	t.Cleanup(end)
+	ingress := func(annotations scene.Annotations, paths ...scene.Path) string {
+		return scene.Ingress(ns, "web", scene.Class, public(annotations), paths...)
+	}
+	guarded := scene.Annotations{"wafv2-acl-arn": arn}
+	c.Apply(t, scene.Namespace(ns, 1)+ingress(guarded))
+	lb := serve(t, c, ns, "web", "/")
+	e := c.WaitEvent(t, "Ingress", ns, "web", "FailedDeployModel")
+	if !strings.Contains(e.Message, "AWS WAF is out") || !strings.Contains(e.Message, "wafv2-acl-arn") {
+		t.Errorf("told: %s", e.Message)
+	}
+
+	// What matters goes on: targets come, rules change, a member of the group leaves.
+	c.Kubectl(t, "scale", "deployment", "web", "-n", ns, "--replicas=3")
+	wait(t, c, "three healthy targets", func() string {
+		healthy := 0
+		for _, tg := range c.TargetGroups(c.LoadBalancer(t, lb.Name)) {
+			for _, x := range tg.Targets {
+				if x.State == "healthy" {
+					healthy++
+				}
+			}
+		}
+		return differs("healthy targets", healthy, 3)
+	})
+	scene.Change(t, c, ingress(guarded, scene.Path{Path: "/only"}))
+	c.WaitGet(t, url(lb, "/only"), "", 200, "web")
+	c.WaitGet(t, url(lb, "/other"), "", 404, "")
+	if have := guards(c, lb.ARN); len(have) > 0 {
+		t.Errorf("guarded by %v during the outage", have)
+	}
+
+	end()
+	wait(t, c, "the web ACL", func() string { return differs("web ACLs", guards(c, lb.ARN), []string{name}) })
+	mark := c.Mark()
+	scene.Change(t, c, ingress(scene.Annotations{"wafv2-acl-name": "none"}, scene.Path{Path: "/only"}))
+	wait(t, c, "the end of the association", func() string { return differs("web ACLs", guards(c, lb.ARN), []string{}) })
+	if w := c.Writes(mark); !slices.Contains(w, "wafv2 DisassociateWebACL") {
+		t.Errorf("written: %v", w)
+	}
+	c.Kubectl(t, "delete", "namespace", ns, "--wait=false")
+	scene.WaitGone(t, c, scene.Marks(ns)...)
+}
