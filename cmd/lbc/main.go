@@ -1,4 +1,5 @@
-// Command lbc shows what the controller would do, before it does it. It is also a kubectl plugin under the name kubectl-lbc.
+// Command lbc shows what the controller would do, before it does it, and why. It is also a kubectl plugin under the name
+// kubectl-lbc.
 package main
 
 import (
@@ -15,18 +16,15 @@ import (
 // version is set by the linker.
 var version = "v0.0.0-dev"
 
+const rootHelp = `See what the AWS Load Balancer Controller would do with your manifests, before it does it, and why.
+
+lbc reads manifests, a cluster, or both, and writes to neither; of AWS it only reads. Without a cluster and without an account it
+works in a simulated account, so that nothing is needed but the manifests.`
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	root := &cobra.Command{
-		Use:           "lbc",
-		Short:         "See what the AWS Load Balancer Controller would do",
-		Version:       version,
-		SilenceUsage:  true,
-		SilenceErrors: true,
-	}
-	root.AddCommand(planCommand())
-	if err := root.ExecuteContext(ctx); err != nil {
+	if err := rootCommand().ExecuteContext(ctx); err != nil {
 		var code exitCode
 		if errors.As(err, &code) {
 			stop()
@@ -38,7 +36,27 @@ func main() {
 	}
 }
 
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "lbc",
+		Short:         "See what the AWS Load Balancer Controller would do",
+		Long:          rootHelp,
+		Example:       "  lbc lint shop.yaml\n  lbc plan -f shop.yaml\n  lbc explain ingress shop --request 'GET https://shop.example.com/cart' -f shop.yaml",
+		Version:       version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(planCommand(), explainCommand(), lintCommand(), recordCommand())
+	return root
+}
+
 // exitCode ends the program without a further message.
 type exitCode int
+
+// The exit codes besides 0 and 1, which is any other failure.
+const (
+	exitInvalid exitCode = 2 // an object is invalid
+	exitChanges exitCode = 3 // plan --exit-code: something would be changed
+)
 
 func (exitCode) Error() string { return "" }

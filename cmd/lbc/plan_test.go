@@ -107,7 +107,7 @@ func TestWrongUseIsExplained(t *testing.T) {
 	}{
 		{"", "", "give manifests with -f, or a cluster with --kubeconfig"},
 		{"-f /nonexistent.yaml", "", "no such file"},
-		{"-f - -o yaml", badIngress, "must be text or json"},
+		{"-f - -o toml", badIngress, "must be text, json, yaml or stack"},
 		{"-f - --color red", badIngress, "must be auto, always or never"},
 		{"-f -", "kind: [", "document 1"},
 		{"-f -", "just text", "-: document 1: this is not a Kubernetes object"},
@@ -116,7 +116,7 @@ func TestWrongUseIsExplained(t *testing.T) {
 		{"-f -", "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspek: {}\n", `document 1: v1 Service x: unknown field "spek"`},
 		{"-f - --account /nonexistent.yaml", badIngress, "--account: open /nonexistent.yaml: no such file"},
 		{"-f - --default-target-type=pod", badIngress, "invalid value pod"},
-		{"-f - --account a --kubeconfig b", badIngress, "[account kubeconfig]"},
+		{"-f - --kubeconfig /nonexistent", badIngress, "--kubeconfig: "},
 	} {
 		_, _, err := lbcPlan(t, tc.stdin, strings.Fields(tc.args)...)
 		if err == nil || !strings.Contains(err.Error(), tc.want) {

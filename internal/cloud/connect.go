@@ -42,6 +42,10 @@ type ConnectOptions struct {
 	MaxAttempts int               // of a call of the instance metadata service
 	Endpoints   map[string]string // SDK service id → base URL
 	Version     string            // for the User-Agent
+	// Transport stands between the SDK and the network, if it is given.
+	Transport func(sdkhttp.Doer) sdkhttp.Doer
+	// Anonymous requests are not signed, and no credentials are looked for: for a Transport that reaches no AWS.
+	Anonymous bool
 }
 
 // Connect builds the clients and finds region and VPC. The clients make one attempt per call: the Limiter retries.
@@ -69,6 +73,12 @@ func Connect(ctx context.Context, o ConnectOptions) (Clients, Scope, error) {
 		return Clients{}, Scope{}, fmt.Errorf("loading AWS configuration: %w", err)
 	}
 	cfg.HTTPClient = sdkhttp.Client(cfg.HTTPClient) // after loading, which adds AWS_CA_BUNDLE to a client of the SDK only
+	if o.Transport != nil {
+		cfg.HTTPClient = o.Transport(cfg.HTTPClient)
+	}
+	if o.Anonymous {
+		cfg.Credentials = aws.AnonymousCredentials{}
+	}
 	c := clients(cfg, o.Endpoints)
 	if scope.VPC == "" {
 		if scope.VPC, err = findVPC(ctx, c.EC2, meta, o.VPCTags); err != nil {

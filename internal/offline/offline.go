@@ -13,6 +13,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
@@ -36,11 +37,27 @@ type Result struct {
 	Diagnostics diag.List `json:"diagnostics,omitempty"`
 	// Unbuildable says that the wish cannot be built as it is; nothing would be touched.
 	Unbuildable bool `json:"unbuildable,omitempty"`
+	// Wish, Compiled and Observed are what the plan comes from.
+	Wish     wish.Wish      `json:"-"`
+	Compiled compile.Result `json:"-"`
+	Observed plan.Observed  `json:"-"`
+}
+
+// Outcome is what would happen to all stacks.
+type Outcome struct {
+	Stacks []Result `json:"stacks"`
+	// Diagnostics are about objects that belong to no stack because their class or group is invalid.
+	Diagnostics diag.List `json:"diagnostics,omitempty"`
+}
+
+// Invalid reports whether an object is.
+func (o Outcome) Invalid() bool {
+	return len(o.Diagnostics) > 0 || slices.ContainsFunc(o.Stacks, func(r Result) bool { return r.Diagnostics.HasErrors() })
 }
 
 // Plans plans every stack that the objects of the view ask for, or that only admits, sorted by key. bindings lists the
-// TargetGroupBindings that exist for a stack. Objects whose class is broken are told in the second result.
-func Plans(ctx context.Context, v *world.View, only func(stack.Key) bool, a Account, c *config.Config, bindings func(stack.Key) []plan.Binding) ([]Result, diag.List, error) {
+// TargetGroupBindings that exist for a stack.
+func Plans(ctx context.Context, v *world.View, only func(stack.Key) bool, a Account, c *config.Config, bindings func(stack.Key) []plan.Binding) (Outcome, error) {
 	ing, svc := wish.IngressFromFlags(c), wish.ServiceFromFlags(c)
 	ing.Config.Rehearse = true // what a plan is for
 	keys, broken := keysOf(v, ing, svc)
@@ -57,9 +74,9 @@ func Plans(ctx context.Context, v *world.View, only func(stack.Key) bool, a Acco
 		w := front.Load(v, key.ID)
 		r, _, err := wish.Compile(ctx, a, key, w, compileConfig, nil)
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", key, err)
+			return Outcome{}, fmt.Errorf("%s: %w", key, err)
 		}
-		res := Result{Key: key, Plan: plan.Plan{Key: key}, Diagnostics: append(slices.Clone(w.Found), r.Diagnostics...)}
+		res := Result{Key: key, Plan: plan.Plan{Key: key}, Diagnostics: append(slices.Clone(w.Found), r.Diagnostics...), Wish: w, Compiled: r}
 		if r.Stack == nil {
 			res.Unbuildable = true
 			out = append(out, res)
@@ -67,13 +84,14 @@ func Plans(ctx context.Context, v *world.View, only func(stack.Key) bool, a Acco
 		}
 		o, err := a.Observed(ctx, key, r.Stack)
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s: reading what AWS holds: %w", key, err)
+			return Outcome{}, fmt.Errorf("%s: reading what AWS holds: %w", key, err)
 		}
 		o.Bindings = bindings(key)
+		res.Observed = o
 		res.Plan = plan.Diff(r.Stack, r.Keep, o, plan.Policy{ExternalTags: c.ExternalManagedTags, Protection: w.Protection, ProtectedBy: w.ProtectedBy})
 		out = append(out, res)
 	}
-	return out, broken, nil
+	return Outcome{out, broken}, nil
 }
 
 // KeysOf are the stacks that have to look at an object.
@@ -110,4 +128,19 @@ func keysOf(v *world.View, ing wish.Ingress, svc wish.Service) ([]stack.Key, dia
 	}
 	slices.SortFunc(keys, func(a, b stack.Key) int { return cmp.Compare(a.String(), b.String()) })
 	return slices.Compact(keys), broken
+}
+
+// Only admits one stack.
+func Only(key stack.Key) func(stack.Key) bool { return func(k stack.Key) bool { return k == key } }
+
+// KeyOf is the stack that an object belongs to now; ok is false if it is not ours, and d tells if its class or group is invalid.
+func KeyOf(v *world.View, c *config.Config, o metav1.Object) (key stack.Key, d *diag.Diagnostic, ok bool) {
+	switch x := o.(type) {
+	case *networkingv1.Ingress:
+		id, ok, d := ingress.GroupOf(v, wish.IngressFromFlags(c).Config, x)
+		return stack.Key{Owner: stack.Ingress, ID: id}, d, ok
+	case *corev1.Service:
+		return service.Key(x), nil, service.Supported(wish.ServiceFromFlags(c).Config, x)
+	}
+	return stack.Key{}, nil, false
 }

@@ -51,7 +51,7 @@ func everything() *stack.Stack {
 			}}, {Type: stack.ActionAuthenticateCognito, Cognito: &stack.AuthenticateCognito{UserPoolARN: "arn:pool", UserPoolClientID: "id", UserPoolDomain: "d"}},
 				{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{JWKSEndpoint: "https://j", Issuer: "https://i", Claims: []stack.Claim{{Format: "single-string", Name: "aud", Values: []string{"x"}}}}},
 				{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "404", ContentType: "text/plain"}}},
-			SSLPolicy:      "ELBSecurityPolicy-2016-08", Certificates: []string{"arn:aws:acm:us-west-2:1:certificate/c1"},
+			SSLPolicy: "ELBSecurityPolicy-2016-08", Certificates: []string{"arn:aws:acm:us-west-2:1:certificate/c1"},
 			SNI: []string{"arn:aws:acm:us-west-2:1:certificate/c1", "arn:aws:acm:us-west-2:1:certificate/c2"}, ALPN: "HTTP2Only",
 			Attributes: map[string]string{"b": "2", "a": "1"}, Tags: tags,
 		}},

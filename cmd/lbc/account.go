@@ -1,0 +1,159 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/awssim"
+	"github.com/k8s-lbc/lbc/awssim/seed"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/recording"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+// cluster reads every object that front ends may look at; Secrets only when they are asked for.
+func cluster(ctx context.Context, kubeconfig string) (world.Snapshot, func(namespace, name string) (*corev1.Secret, error), error) {
+	rc, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--kubeconfig: %w", err)
+	}
+	scheme, err := kube.Scheme()
+	if err != nil {
+		return nil, nil, err
+	}
+	k, err := client.New(rc, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, nil, fmt.Errorf("connecting to the cluster: %w", err)
+	}
+	objects := world.Snapshot{}
+	for _, list := range kube.Lists() {
+		if err := k.List(ctx, list); err != nil {
+			return nil, nil, fmt.Errorf("reading %T: %w", list, err)
+		}
+		if err := meta.EachListItem(list, func(o runtime.Object) error { objects.Put(o); return nil }); err != nil {
+			return nil, nil, err
+		}
+	}
+	return objects, func(namespace, name string) (*corev1.Secret, error) {
+		secret := &corev1.Secret{}
+		err := k.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret)
+		return secret, err
+	}, nil
+}
+
+// adopt gives objects of files what the cluster has given to those that they would replace: UIDs, finalizers, and the node
+// ports of Services, which an apply would keep too.
+func adopt(s world.Snapshot, objects []metav1.Object) {
+	for _, o := range objects {
+		kind, _ := world.KindOf(o)
+		have, ok := s.Get(kind, o.GetNamespace(), o.GetName())
+		if !ok {
+			continue
+		}
+		o.SetUID(have.GetUID())
+		o.SetCreationTimestamp(have.GetCreationTimestamp())
+		if len(o.GetFinalizers()) == 0 {
+			o.SetFinalizers(have.GetFinalizers())
+		}
+		svc, isService := o.(*corev1.Service)
+		if old, ok := have.(*corev1.Service); ok && isService {
+			adoptPorts(svc, old)
+		}
+	}
+}
+
+func adoptPorts(svc, old *corev1.Service) {
+	svc.Spec.Type = cmp.Or(svc.Spec.Type, corev1.ServiceTypeClusterIP)
+	if svc.Spec.Type == corev1.ServiceTypeClusterIP {
+		return
+	}
+	svc.Spec.HealthCheckNodePort = cmp.Or(svc.Spec.HealthCheckNodePort, old.Spec.HealthCheckNodePort)
+	for i := range svc.Spec.Ports {
+		p := &svc.Spec.Ports[i]
+		for _, q := range old.Spec.Ports {
+			if p.NodePort == 0 && q.Port == p.Port && cmp.Or(p.Protocol, corev1.ProtocolTCP) == q.Protocol {
+				p.NodePort = q.NodePort
+			}
+		}
+	}
+}
+
+// bindingsOf are the TargetGroupBindings of a stack among the objects of a cluster.
+func bindingsOf(s world.Snapshot) func(stack.Key) []plan.Binding {
+	return func(key stack.Key) []plan.Binding { return kube.BindingsOf(s, key) }
+}
+
+// connect finds out who answers for AWS, and completes the configuration from it.
+func (i *inputs) connect(ctx context.Context, s *source) error {
+	s.close = func() {}
+	c := &i.config
+	if i.account == "" && c.Kubeconfig != "" {
+		s.live = true
+		clients, err := liveClients(ctx, c, nil)
+		s.clients = clients
+		return err
+	}
+	file := seed.Default()
+	if i.account != "" {
+		content, err := os.ReadFile(i.account) //nolint:gosec // the user names the file
+		if err != nil {
+			return fmt.Errorf("--account: %w", err)
+		}
+		if recording.Is(content) {
+			return replay(ctx, c, i.account, content, s)
+		}
+		if file, err = seed.Load(bytes.NewReader(content)); err != nil {
+			return fmt.Errorf("--account: %s: %w", i.account, err)
+		}
+	}
+	sim, err := awssim.New(awssim.Options{Seed: &file})
+	if err != nil {
+		return fmt.Errorf("simulating the account: %w", err)
+	}
+	s.builtIn = i.account == ""
+	c.ClusterName, c.VPC, c.Region = cmp.Or(c.ClusterName, file.Cluster.Name), cmp.Or(c.VPC, file.VPC.ID), file.Region
+	s.clients = cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity,
+		WAFv2: sim.Firewall, WAFRegional: sim.Classic, Shield: sim.Shield}
+	s.close = func() { _ = sim.Close() }
+	return nil
+}
+
+// liveClients are clients of the account that the credentials of the environment give; wrap may be nil.
+func liveClients(ctx context.Context, c *config.Config, wrap recording.Wrap) (cloud.Clients, error) {
+	clients, scope, err := cloud.Connect(ctx, cloud.ConnectOptions{
+		Region: c.Region, VPC: c.VPC, VPCTags: c.VPCTags, MaxAttempts: c.MaxRetries, Endpoints: c.APIEndpoints, Version: version, Transport: wrap,
+	})
+	if err != nil {
+		return cloud.Clients{}, err
+	}
+	c.Region, c.VPC = scope.Region, scope.VPC
+	return cloud.NewLimiter(cloud.LimiterOptions{Attempts: c.MaxRetries}).Wrap(clients), nil
+}
+
+// replay answers from a recording.
+func replay(ctx context.Context, c *config.Config, path string, content []byte, s *source) error {
+	r, err := recording.Load(bytes.NewReader(content))
+	if err != nil {
+		return fmt.Errorf("--account: %s: %w", path, err)
+	}
+	c.ClusterName, c.VPC, c.Region = cmp.Or(c.ClusterName, r.Cluster), cmp.Or(c.VPC, r.VPC), r.Region
+	clients, _, err := cloud.Connect(ctx, cloud.ConnectOptions{
+		Region: c.Region, VPC: c.VPC, MaxAttempts: 1, Version: version, Transport: r.Replay, Anonymous: true,
+	})
+	s.clients = clients
+	return err
+}

@@ -1,0 +1,331 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+const lintHelp = `Check manifests without a cluster and without AWS: spelling and values of annotations, rules, classes, groups, what is beyond AWS's
+limits. Each finding names file and line, object, field, what is wrong, and what to do; its code is explained in the page on
+findings.
+
+What only a cluster or an account can tell is left out: whether certificates, subnets, security groups and target groups exist.
+A Service or Secret that is in none of the files is a warning. --account (an account file, or a recording that lbc record made)
+and --kubeconfig check the rest as well.
+
+An IngressClass that is in none of the files is taken to be ours if the Ingress has annotations of ours.
+
+Exit status: 0 no errors; 1 something failed; 2 there are errors, or with --strict warnings.`
+
+const lintExample = `  lbc lint shop.yaml deploy/
+  helm template . | lbc lint -
+
+  # As annotations of a pull request
+  lbc lint -o github deploy/`
+
+// finding is a diagnostic at its place.
+type finding struct {
+	File     string `json:"file,omitempty"`
+	Line     int    `json:"line,omitempty"`
+	Severity string `json:"severity"`
+	Object   string `json:"object,omitempty"`
+	Field    string `json:"field,omitempty"`
+	Code     string `json:"code"`
+	Text     string `json:"text"`
+	Remedy   string `json:"remedy,omitempty"`
+}
+
+// Severities, the worst first.
+const (
+	severityError   = "error"
+	severityWarning = "warning"
+	severityNote    = "note"
+)
+
+// accountCodes are those of what only an account can tell.
+var accountCodes = []diag.Code{
+	diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound, diag.AccessDenied,
+	diag.NotSubscribed, diag.AWSRejected, diag.AWSUnavailable,
+}
+
+type lintOptions struct {
+	inputs
+	outputs
+	strict bool
+	stdin  []byte // read once, looked at twice
+}
+
+func lintCommand() *cobra.Command {
+	var o lintOptions
+	cmd := &cobra.Command{
+		Use:     "lint FILE...",
+		Short:   "Check manifests without a cluster and without AWS",
+		Long:    lintHelp,
+		Example: lintExample,
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.files = append(o.files, args...)
+			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), cmd.InOrStdin())
+		},
+	}
+	o.inputs.flags(cmd)
+	o.outputs.flags(cmd, "text", "json", "yaml", "github")
+	cmd.Flags().BoolVar(&o.strict, "strict", false, "end with status 2 for warnings too")
+	return cmd
+}
+
+func (o *lintOptions) run(ctx context.Context, out, errOut io.Writer, in io.Reader) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	if len(o.files) == 0 {
+		return errors.New("name the files to check, - for standard input")
+	}
+	found, err := o.check(ctx, errOut, in)
+	if err != nil {
+		return err
+	}
+	if err := o.show(out, found); err != nil {
+		return err
+	}
+	if count(found, severityError) > 0 || o.strict && count(found, severityWarning) > 0 {
+		return exitInvalid
+	}
+	return nil
+}
+
+func count(all []finding, severity string) int {
+	n := 0
+	for _, f := range all {
+		if f.Severity == severity {
+			n++
+		}
+	}
+	return n
+}
+
+func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader) ([]finding, error) {
+	if slices.Contains(o.files, "-") {
+		content, err := io.ReadAll(in)
+		if err != nil {
+			return nil, err
+		}
+		o.stdin = content
+	}
+	found, err := o.readable()
+	if err != nil || len(found) > 0 {
+		return found, err // what cannot be read hides too much to go on
+	}
+	src, err := o.open(ctx, errOut, bytes.NewReader(o.stdin))
+	if err != nil {
+		return nil, err
+	}
+	defer src.close()
+	offAccount := src.builtIn
+	if o.config.Kubeconfig == "" {
+		found = append(found, assumeClasses(src)...)
+	}
+	got, err := o.plans(ctx, src)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Clone(got.Diagnostics)
+	for _, r := range got.Stacks {
+		all = append(all, r.Diagnostics...)
+	}
+	for _, d := range all {
+		if offAccount && slices.Contains(accountCodes, d.Code) {
+			continue
+		}
+		f := finding{Severity: o.severity(d), Object: d.Object.String(), Field: d.Path, Code: string(d.Code), Text: d.Text, Remedy: d.Remedy}
+		if p, ok := find(src.fromFiles, d.Object); ok {
+			path, _, _ := strings.Cut(d.Path, " of ")
+			f.File, f.Line = p.file, p.line(path)
+		} else if len(src.fromFiles) > 0 {
+			continue // it is about an object of the cluster that nobody asked about
+		}
+		if !slices.Contains(found, f) {
+			found = append(found, f)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b finding) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Code, b.Code))
+	})
+	return found, nil
+}
+
+// severity of a diagnostic. Without a cluster, what does not exist may just be in another file.
+func (o *lintOptions) severity(d diag.Diagnostic) string {
+	switch {
+	case d.Code == diag.UnknownAnnotation, d.Class == diag.NotFound && o.config.Kubeconfig == "":
+		return severityWarning
+	case d.Class == diag.Note:
+		return severityNote
+	}
+	return severityError
+}
+
+// assumeClasses makes the classes that Ingresses name and no file brings, for Ingresses that surely are meant for us.
+func assumeClasses(src *source) []finding {
+	var out []finding
+	for _, p := range src.fromFiles {
+		ing, ok := p.object.(*networkingv1.Ingress)
+		if !ok || ing.Spec.IngressClassName == nil {
+			continue
+		}
+		name := *ing.Spec.IngressClassName
+		if c, ok := src.snapshot.Get(world.IngressClass, "", name); ok {
+			if c.GetAnnotations()[assumed] != "" {
+				out = append(out, classNote(p, name))
+			}
+			continue
+		}
+		controller := "example.com/unknown"
+		for k := range ing.Annotations {
+			if strings.HasPrefix(k, annotation.IngressPrefix) {
+				controller = ingress.Controller
+			}
+		}
+		class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: networkingv1.IngressClassSpec{Controller: controller}}
+		if controller == ingress.Controller {
+			class.Annotations = map[string]string{assumed: "true"}
+			out = append(out, classNote(p, name))
+		}
+		src.snapshot.Put(class)
+	}
+	return out
+}
+
+// assumed marks a class that lint made up.
+const assumed = "lbc/assumed"
+
+func classNote(p placed, name string) finding {
+	kind, _ := world.KindOf(p.object)
+	o := diag.Object{Kind: string(kind), Namespace: p.object.GetNamespace(), Name: p.object.GetName()}
+	return finding{
+		File: p.file, Line: p.line("spec.ingressClassName"), Severity: severityNote, Object: o.String(), Field: "spec.ingressClassName", Code: string(diag.InvalidIngressClass),
+		Text:   fmt.Sprintf("IngressClass %s is in none of the files; it is taken to be ours, without parameters", name),
+		Remedy: "check the file of the IngressClass along with this one",
+	}
+}
+
+// readable decodes each file by itself; one that cannot be decoded is a finding. A file that is not there is an error.
+func (o *lintOptions) readable() ([]finding, error) {
+	var out []finding
+	one := o.inputs
+	for _, f := range o.files {
+		one.files = []string{f}
+		_, err := one.read(io.Discard, bytes.NewReader(o.stdin))
+		var path *fs.PathError
+		switch {
+		case errors.As(err, &path):
+			return nil, err
+		case err != nil:
+			text := strings.TrimPrefix(err.Error(), f+": ")
+			out = append(out, finding{File: f, Line: yamlLine(text), Severity: severityError, Code: "InvalidManifest", Text: text, Remedy: "correct the manifest"})
+		}
+	}
+	return out, nil
+}
+
+func (o *lintOptions) show(out io.Writer, found []finding) error {
+	switch o.format {
+	case "json", "yaml":
+		return o.encode(out, struct {
+			Findings []finding `json:"findings"`
+			Errors   int       `json:"errors"`
+			Warnings int       `json:"warnings"`
+		}{append([]finding{}, found...), count(found, severityError), count(found, severityWarning)})
+	}
+	var b strings.Builder
+	for _, f := range found {
+		if o.format == "github" {
+			b.WriteString(f.github())
+		} else {
+			b.WriteString(f.text(o.colored(out)))
+		}
+	}
+	if o.format == "text" {
+		fmt.Fprintf(&b, "%s, %s, %s\n", number(count(found, severityError), "error"), number(count(found, severityWarning), "warning"), number(count(found, severityNote), "note"))
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+func number(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// text is "file:line: error: Ingress default/shop: what is wrong (field) [Code]", and what to do on the next line.
+func (f finding) text(color bool) string {
+	where := f.File
+	if f.Line > 0 {
+		where += fmt.Sprintf(":%d", f.Line)
+	}
+	if where != "" {
+		where += ": "
+	}
+	severity := f.Severity
+	if color {
+		severity = map[string]string{severityError: "\x1b[31m", severityWarning: "\x1b[33m", severityNote: "\x1b[36m"}[f.Severity] + severity + "\x1b[0m"
+	}
+	line := where + severity + ": "
+	if f.Object != "" {
+		line += f.Object + ": "
+	}
+	line += f.Text
+	if f.Field != "" {
+		line += " (" + f.Field + ")"
+	}
+	line += " [" + f.Code + "]\n"
+	if f.Remedy != "" {
+		line += "  → " + f.Remedy + "\n"
+	}
+	return line
+}
+
+// escapes of GitHub's workflow commands; properties escape more than messages.
+var (
+	escapeMessage  = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	escapeProperty = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+)
+
+// github is a workflow command that annotates the line.
+func (f finding) github() string {
+	level := map[string]string{severityError: "error", severityWarning: "warning", severityNote: "notice"}[f.Severity]
+	properties := []string{}
+	if f.File != "" && f.File != "-" {
+		properties = append(properties, "file="+escapeProperty.Replace(f.File))
+		if f.Line > 0 {
+			properties = append(properties, fmt.Sprintf("line=%d", f.Line))
+		}
+	}
+	properties = append(properties, "title="+escapeProperty.Replace(f.Code))
+	message := f.Text
+	if f.Object != "" {
+		message = f.Object + ": " + message
+	}
+	if f.Remedy != "" {
+		message += "; " + f.Remedy
+	}
+	return "::" + level + " " + strings.Join(properties, ",") + "::" + escapeMessage.Replace(message) + "\n"
+}

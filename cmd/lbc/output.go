@@ -1,0 +1,81 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+)
+
+// outputs are the flags about form.
+type outputs struct {
+	format  string
+	color   string // auto, always or never
+	formats []string
+}
+
+func (o *outputs) flags(cmd *cobra.Command, formats ...string) {
+	o.formats = formats
+	f := cmd.Flags()
+	f.StringVarP(&o.format, "output", "o", "text", list(formats))
+	f.StringVar(&o.color, "color", "auto", "auto, always or never")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func list(words []string) string {
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+}
+
+func (o *outputs) validate() error {
+	if !slices.Contains(o.formats, o.format) {
+		return fmt.Errorf("--output %q: must be %s", o.format, list(o.formats))
+	}
+	if !slices.Contains([]string{"auto", "always", "never"}, o.color) {
+		return fmt.Errorf("--color %q: must be auto, always or never", o.color)
+	}
+	return nil
+}
+
+// colored reports whether to colour what goes to w.
+func (o *outputs) colored(w io.Writer) bool {
+	return o.color == "always" || o.color == "auto" && isTerminal(w) && os.Getenv("NO_COLOR") == ""
+}
+
+// encode writes a value as JSON or YAML, the fields of both under the same names.
+func (o *outputs) encode(w io.Writer, v any) error {
+	if o.format == "yaml" {
+		text, err := yaml.Marshal(v)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(text)
+		return err
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+func mark(d diag.Diagnostic) string {
+	if d.Class == diag.Note {
+		return "note:"
+	}
+	return "error:"
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bytes"
+	"regexp"
+	"strconv"
+
+	"go.yaml.in/yaml/v3"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+// placed is an object and where it is written.
+type placed struct {
+	object metav1.Object
+	file   string
+	node   *yaml.Node // nil = not known
+}
+
+// place finds the objects of a file in its text.
+func place(file string, content []byte, namespace string, objects []metav1.Object) []placed {
+	type name struct{ kind, namespace, name string }
+	nodes := map[name]*yaml.Node{}
+	for d := yaml.NewDecoder(bytes.NewReader(content)); ; {
+		var doc yaml.Node
+		if d.Decode(&doc) != nil {
+			break // the end; or it is no YAML, and then whoever decodes objects has said so
+		}
+		for _, n := range manifests(&doc) {
+			ns := text(child(child(n, "metadata"), "namespace"))
+			if ns == "" {
+				ns = namespace
+			}
+			nodes[name{text(child(n, "kind")), ns, text(child(child(n, "metadata"), "name"))}] = n
+		}
+	}
+	out := make([]placed, 0, len(objects))
+	for _, o := range objects {
+		kind, _ := world.KindOf(o)
+		ns := o.GetNamespace()
+		if ns == "" {
+			ns = namespace
+		}
+		out = append(out, placed{o, file, nodes[name{string(kind), ns, o.GetName()}]})
+	}
+	return out
+}
+
+// manifests are the objects of a document: itself, or the items of a list.
+func manifests(doc *yaml.Node) []*yaml.Node {
+	if doc.Kind == yaml.DocumentNode && len(doc.Content) == 1 {
+		doc = doc.Content[0]
+	}
+	if items := child(doc, "items"); items != nil && items.Kind == yaml.SequenceNode {
+		return items.Content
+	}
+	return []*yaml.Node{doc}
+}
+
+func text(n *yaml.Node) string {
+	if n == nil {
+		return ""
+	}
+	return n.Value
+}
+
+// child is the value of a key of a mapping.
+func child(n *yaml.Node, key string) *yaml.Node {
+	if _, v := entry(n, key); v != nil {
+		return v
+	}
+	return nil
+}
+
+func entry(n *yaml.Node, key string) (k, v *yaml.Node) {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return nil, nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i], n.Content[i+1]
+		}
+	}
+	return nil, nil
+}
+
+// steps are the parts of a field path: a name, an index, or a key of annotations in brackets.
+var steps = regexp.MustCompile(`[^.\[\]\s]+|\[[^\]]*\]`)
+
+// line is the line of a field, or of the nearest thing around it that is written; 0 = not known.
+func (p placed) line(path string) int {
+	if p.node == nil {
+		return 0
+	}
+	at, line := p.node, p.node.Line
+	for _, step := range steps.FindAllString(path, -1) {
+		var key *yaml.Node
+		next := at
+		if step[0] == '[' {
+			step = step[1 : len(step)-1]
+		}
+		if n, err := strconv.Atoi(step); err == nil && at.Kind == yaml.SequenceNode {
+			if n >= len(at.Content) {
+				return line
+			}
+			next = at.Content[n]
+			key = next
+		} else {
+			key, next = entry(at, step)
+		}
+		if next == nil {
+			return line
+		}
+		at, line = next, key.Line
+	}
+	return line
+}
+
+// yamlLine is the line that an error of the YAML decoder names; 0 = none.
+func yamlLine(text string) int {
+	if m := lineNumber.FindStringSubmatch(text); m != nil {
+		n, _ := strconv.Atoi(m[1]) // digits
+		return n
+	}
+	return 0
+}
+
+var lineNumber = regexp.MustCompile(`\bline (\d+):`)
+
+// find is the place of the object that a diagnostic is about.
+func find(all []placed, o diag.Object) (placed, bool) {
+	for _, p := range all {
+		kind, _ := world.KindOf(p.object)
+		if string(kind) == o.Kind && p.object.GetName() == o.Name && p.object.GetNamespace() == o.Namespace {
+			return p, true
+		}
+	}
+	return placed{}, false
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/spf13/cobra"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/recording"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+const recordHelp = `Record what the AWS account holds of a cluster, so that plans can be made without AWS: lbc plan --account FILE.
+
+Recorded are the answers to the reads that plans need: the VPC, its subnets, route tables and security groups, the certificates
+and web ACLs of the region, the cluster's load balancers with all that belongs to them, and the health of their targets. With -f
+or --kubeconfig, also what plans of these objects ask besides. Only reads are made, with the credentials of your environment; a
+file has no credentials in it, but ARNs, names, tags and addresses.
+
+The file is JSON; - writes to standard output.`
+
+const recordExample = `  lbc record recorded.json --cluster-name prod --aws-region us-west-2 --aws-vpc-id vpc-0123456789abcdef0
+  lbc plan -f shop.yaml --account recorded.json`
+
+func recordCommand() *cobra.Command {
+	var i inputs
+	cmd := &cobra.Command{
+		Use:     "record FILE",
+		Short:   "Record what AWS holds of a cluster, for plans without AWS",
+		Long:    recordHelp,
+		Example: recordExample,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return i.record(cmd.Context(), args[0], cmd.OutOrStdout(), cmd.ErrOrStderr(), cmd.InOrStdin())
+		},
+	}
+	i.flags(cmd)
+	_ = cmd.Flags().MarkHidden("account")
+	return cmd
+}
+
+func (i *inputs) record(ctx context.Context, path string, out, errOut io.Writer, in io.Reader) error {
+	if i.account != "" {
+		return fmt.Errorf("--account: a file cannot be recorded; leave it out to record the account of your credentials")
+	}
+	recorder := recording.NewRecorder()
+	clients, err := liveClients(ctx, &i.config, recorder.Wrap)
+	if err != nil {
+		return err
+	}
+	if err := i.config.Validate(); err != nil {
+		return err
+	}
+	inv := inventory.New(clients, inventory.Config{Cluster: i.config.ClusterName, VPC: i.config.VPC, Now: time.Now, Patience: time.Minute})
+	if err := readAll(ctx, inv, clients); err != nil {
+		return err
+	}
+	if len(i.files) > 0 || i.config.Kubeconfig != "" {
+		if err := i.recordPlans(ctx, clients, inv, errOut, in); err != nil {
+			return err
+		}
+	}
+	r := recording.Recording{
+		Recording: recording.Format, Made: time.Now().UTC().Format(time.RFC3339), Region: i.config.Region, VPC: i.config.VPC,
+		Cluster: i.config.ClusterName, Exchanges: recorder.Exchanges(),
+	}
+	if path == "-" {
+		return r.Write(out)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // the user names the file
+	if err != nil {
+		return err
+	}
+	err = cmp.Or(r.Write(f), f.Close())
+	if err == nil {
+		fmt.Fprintf(errOut, "lbc: recorded %d answers of AWS in %s\n", len(r.Exchanges), path) //nolint:errcheck // a hint
+	}
+	return err
+}
+
+// recordPlans makes the plans of the objects that are given, for the sake of what they ask.
+func (i *inputs) recordPlans(ctx context.Context, clients cloud.Clients, inv *inventory.Inventory, errOut io.Writer, in io.Reader) error {
+	objects := *i
+	src, err := objects.objects(ctx, errOut, in)
+	if err != nil {
+		return err
+	}
+	src.clients, src.inventory = clients, inv
+	_, err = objects.plans(ctx, src)
+	return err
+}
+
+// readAll asks everything that any plan of the cluster may ask.
+func readAll(ctx context.Context, inv *inventory.Inventory, clients cloud.Clients) error {
+	if err := inv.Load(ctx); err != nil {
+		return err
+	}
+	keys, err := inv.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	needs := []facts.Need{{Kind: facts.NeedVPC}, {Kind: facts.NeedSubnets}, {Kind: facts.NeedRoutes}, {Kind: facts.NeedSecurityGroups}, {Kind: facts.NeedCertificates}, {Kind: facts.NeedWebACLs}}
+	for _, k := range keys {
+		needs = append(needs, facts.Need{Kind: facts.NeedStack, Key: k.String()})
+	}
+	if _, err := inv.Answer(ctx, needs); err != nil {
+		return err
+	}
+	for _, k := range keys {
+		o, err := inv.Observed(ctx, k, managing(k, plan.Observed{}))
+		for range 3 { // what is known of a level tells what to ask of the next
+			if err == nil {
+				o, err = inv.Observed(ctx, k, managing(k, o))
+			}
+		}
+		if err != nil {
+			return err
+		}
+		for _, tg := range o.TargetGroups {
+			if _, err := clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(tg.ARN)}); err != nil {
+				return fmt.Errorf("describing targets of %s: %w", tg.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// managing is a stack that manages every setting of what exists, so that every setting is read.
+func managing(key stack.Key, o plan.Observed) *stack.Stack {
+	any := map[string]string{"": ""}
+	s := &stack.Stack{Key: key, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity}}}
+	for _, lb := range o.LoadBalancers {
+		s.LoadBalancers = append(s.LoadBalancers, stack.LoadBalancer{ID: lb.ID, Type: lb.Type, Scheme: lb.Scheme, Attributes: any, AddOns: stack.AddOns{
+			WebACL: aws.String(""), Shield: aws.Bool(false), Capacity: aws.Int32(0),
+		}})
+	}
+	for _, tg := range o.TargetGroups {
+		s.TargetGroups = append(s.TargetGroups, stack.TargetGroup{ID: tg.ID, Attributes: any})
+	}
+	for _, l := range o.Listeners {
+		s.Listeners = append(s.Listeners, stack.Listener{ID: l.ID, Port: l.Port, Attributes: any})
+	}
+	return s
+}

@@ -1,0 +1,330 @@
+// Package explain tells a person what becomes of an Ingress or Service: its load balancer field by field with the place where
+// each was written, the rules of its listeners in the order in which they are tried, and which of them a request gets and why.
+// It renders what compile made and inventory observed, and decides nothing. It imports pure packages only.
+package explain
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Input is what is known of an object's load balancer.
+type Input struct {
+	Object  diag.Object
+	Members []diag.Object // of the entrance, in group order
+	// Stack is the wish; nil = it cannot be built, and Diagnostics tell why.
+	Stack       *stack.Stack
+	Origins     map[stack.Ref]compile.Origin
+	Observed    plan.Observed
+	Diagnostics diag.List
+	// Annotations are those of an Ingress or Service; nil if it is not known.
+	Annotations func(diag.Object) map[string]string
+	// Targets are those of a target group by its ARN; nil if nobody looked.
+	Targets map[string][]Target
+}
+
+// Target is one target as the load balancer sees it.
+type Target struct {
+	ID     string `json:"id"`
+	Port   int32  `json:"port"`
+	Health string `json:"health"` // healthy, unhealthy, initial, draining, unused, unavailable
+	Reason string `json:"reason,omitempty"`
+}
+
+// Explanation is what is told; its JSON form is for programs.
+type Explanation struct {
+	Object       string        `json:"object"`
+	Stack        string        `json:"stack"`
+	Members      []string      `json:"members"`
+	LoadBalancer *LoadBalancer `json:"loadBalancer,omitempty"` // none if nothing can be built
+	Listeners    []Listener    `json:"listeners,omitempty"`
+	TargetGroups []TargetGroup `json:"targetGroups,omitempty"`
+	Findings     []Finding     `json:"findings,omitempty"`
+	Request      *Walk         `json:"request,omitempty"`
+}
+
+// Field is a setting, its value, and where it was written.
+type Field struct {
+	Name   string `json:"name"`
+	Value  string `json:"value"`
+	Source string `json:"source"` // "" = nobody wrote it: a default, or found out
+}
+
+// LoadBalancer is the load balancer as it is to be; State and DNSName are those of the one that exists.
+type LoadBalancer struct {
+	Name    string  `json:"name"`
+	Type    string  `json:"type"`
+	ARN     string  `json:"arn,omitempty"`
+	DNSName string  `json:"dnsName,omitempty"`
+	State   string  `json:"state,omitempty"`
+	Fields  []Field `json:"fields"`
+}
+
+// Listener is one port, its settings and rules.
+type Listener struct {
+	Port     int32   `json:"port"`
+	Protocol string  `json:"protocol"`
+	Exists   bool    `json:"exists"`
+	Fields   []Field `json:"fields"`
+	Default  string  `json:"default"` // what a request gets that no rule matches
+	Rules    []Rule  `json:"rules,omitempty"`
+}
+
+// Rule is one rule of a listener.
+type Rule struct {
+	Order      int32  `json:"order"`
+	Priority   int32  `json:"priority,omitempty"` // in AWS; 0 = it is not there yet
+	Conditions string `json:"conditions"`
+	Action     string `json:"action"`
+	Owner      string `json:"owner"`
+	Source     string `json:"source"`
+	Mine       bool   `json:"mine"` // it comes from the object that is explained
+}
+
+// TargetGroup is one target group.
+type TargetGroup struct {
+	ID      string   `json:"id"`
+	Name    string   `json:"name"`
+	ARN     string   `json:"arn,omitempty"`
+	Mine    bool     `json:"mine"`
+	Fields  []Field  `json:"fields"`
+	Targets []Target `json:"targets,omitempty"`
+}
+
+// Finding is a diagnostic.
+type Finding struct {
+	Object string `json:"object"`
+	Field  string `json:"field,omitempty"`
+	Code   string `json:"code"`
+	Class  string `json:"class"`
+	Text   string `json:"text"`
+	Remedy string `json:"remedy,omitempty"`
+}
+
+// Explain explains an object.
+func Explain(in Input) Explanation {
+	e := Explanation{Object: in.Object.String(), Findings: Findings(in.Diagnostics)}
+	for _, m := range in.Members {
+		e.Members = append(e.Members, m.String())
+	}
+	if in.Stack == nil {
+		return e
+	}
+	e.Stack = in.Stack.Key.String()
+	x := explainer{in: in, resolve: map[string]string{}}
+	for _, tg := range in.Observed.TargetGroups {
+		x.resolve[tg.ID] = tg.ARN
+	}
+	for _, lb := range in.Stack.LoadBalancers {
+		b := x.loadBalancer(lb)
+		e.LoadBalancer = &b
+	}
+	for _, l := range in.Stack.Listeners {
+		e.Listeners = append(e.Listeners, x.listener(l))
+	}
+	slices.SortFunc(e.Listeners, func(a, b Listener) int { return cmp.Compare(a.Port, b.Port) })
+	for _, tg := range in.Stack.TargetGroups {
+		e.TargetGroups = append(e.TargetGroups, x.targetGroup(tg))
+	}
+	return e
+}
+
+// Findings is the JSON form of diagnostics.
+func Findings(l diag.List) []Finding {
+	var out []Finding
+	for _, d := range l {
+		out = append(out, Finding{d.Object.String(), d.Path, string(d.Code), string(d.Class), d.Text, d.Remedy})
+	}
+	return out
+}
+
+// explainer is the work on one Input.
+type explainer struct {
+	in      Input
+	resolve map[string]string // ARNs of target groups that exist, by identity
+}
+
+func (x *explainer) origin(kind stack.Kind, id string) compile.Origin {
+	return x.in.Origins[stack.Ref{Kind: kind, ID: id}]
+}
+
+// source is where a field of a resource was written; empty if nowhere.
+func source(o compile.Origin, field string) string {
+	s, ok := o.Fields[field]
+	if !ok {
+		return ""
+	}
+	return written(s)
+}
+
+func written(s intent.Source) string {
+	if s.Path == "" {
+		return ""
+	}
+	return s.Path + " of " + s.Object.String()
+}
+
+func (x *explainer) loadBalancer(lb stack.LoadBalancer) LoadBalancer {
+	o := x.origin(stack.KindLoadBalancer, lb.ID)
+	out := LoadBalancer{Name: lb.Name, Type: string(lb.Type)}
+	if have := x.in.Observed.LoadBalancer(lb); have != nil {
+		out.Name, out.ARN, out.DNSName, out.State = cmp.Or(have.Name, lb.Name), have.ARN, have.DNSName, have.State
+	}
+	add := func(name, value, field string) {
+		if value != "" {
+			out.Fields = append(out.Fields, Field{name, value, source(o, field)})
+		}
+	}
+	add("name", out.Name, "Name")
+	add("scheme", lb.Scheme, "Scheme")
+	add("address type", lb.IPAddressType, "IPAddressType")
+	var subnets []string
+	for _, s := range lb.Subnets {
+		subnets = append(subnets, strings.Join(slices.DeleteFunc([]string{s.Subnet, s.AllocationID, s.PrivateIPv4, s.IPv6}, func(t string) bool { return t == "" }), "="))
+	}
+	add("subnets", strings.Join(subnets, ", "), "Subnets")
+	var groups []string
+	for _, g := range lb.SecurityGroups {
+		groups = append(groups, cmp.Or(g.Literal, x.group(g.ID)))
+	}
+	add("security groups", strings.Join(groups, ", "), "SecurityGroups")
+	add("customer-owned pool", lb.CustomerOwnedPool, "CustomerOwnedPool")
+	add("IPAM pool", lb.IPAMPool, "IPAMPool")
+	if lb.WebACL != nil {
+		add("web ACL", cmp.Or(*lb.WebACL, "none"), "WebACL")
+	}
+	if lb.ClassicWebACL != nil {
+		add("classic web ACL", cmp.Or(*lb.ClassicWebACL, "none"), "ClassicWebACL")
+	}
+	if lb.Shield != nil {
+		add("Shield Advanced", strconv.FormatBool(*lb.Shield), "Shield")
+	}
+	if lb.Capacity != nil {
+		add("reserved capacity", fmt.Sprintf("%d units", *lb.Capacity), "Capacity")
+	}
+	for _, k := range slices.Sorted(maps.Keys(lb.Attributes)) {
+		add("attribute "+k, lb.Attributes[k], "Attributes["+k+"]")
+	}
+	out.Fields = append(out.Fields, x.tags(o, lb.Tags)...)
+	return out
+}
+
+// group is a security group in words.
+func (x *explainer) group(id string) string {
+	for _, g := range x.in.Observed.SecurityGroups {
+		if g.ID == id {
+			return g.GroupID + " (" + groupNames[id] + ")"
+		}
+	}
+	return groupNames[id]
+}
+
+var groupNames = map[string]string{stack.ManagedSecurityGroup: "managed", stack.BackendSecurityGroup: "shared backend group"}
+
+// tags are those that somebody wrote; tracking tags say nothing to people.
+func (x *explainer) tags(o compile.Origin, tags map[string]string) []Field {
+	var out []Field
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
+		if s := source(o, "Tags["+k+"]"); s != "" {
+			out = append(out, Field{"tag " + k, tags[k], s})
+		}
+	}
+	return out
+}
+
+func (x *explainer) listener(l stack.Listener) Listener {
+	o := x.origin(stack.KindListener, l.ID)
+	out := Listener{Port: l.Port, Protocol: l.Protocol, Default: x.actions(l.DefaultActions)}
+	arn := ""
+	for _, have := range x.in.Observed.Listeners {
+		if have.Port == l.Port {
+			out.Exists, arn = true, have.ARN
+		}
+	}
+	add := func(name, value, field string) {
+		if value != "" {
+			out.Fields = append(out.Fields, Field{name, value, source(o, field)})
+		}
+	}
+	var all []string
+	for _, c := range slices.Concat(l.Certificates, l.SNI) {
+		if !slices.Contains(all, c) {
+			all = append(all, c)
+		}
+	}
+	add("certificates", strings.Join(all, ", "), "Certificates")
+	add("TLS policy", l.SSLPolicy, "SSLPolicy")
+	add("ALPN", l.ALPN, "ALPN")
+	add("open to", x.openTo(l.Port), "InboundCIDRs")
+	for _, k := range slices.Sorted(maps.Keys(l.Attributes)) {
+		add("attribute "+k, l.Attributes[k], "Attributes["+k+"]")
+	}
+	add("unmatched requests", out.Default, "DefaultActions")
+	for _, r := range x.rules(l.Port) {
+		out.Rules = append(out.Rules, x.rule(r, arn))
+	}
+	return out
+}
+
+// rules are those of a port, in order.
+func (x *explainer) rules(port int32) []stack.Rule {
+	var out []stack.Rule
+	for _, r := range x.in.Stack.Rules {
+		if r.Listener.ID == strconv.Itoa(int(port)) {
+			out = append(out, r)
+		}
+	}
+	slices.SortFunc(out, func(a, b stack.Rule) int { return cmp.Compare(a.Order, b.Order) })
+	return out
+}
+
+func (x *explainer) rule(r stack.Rule, listenerARN string) Rule {
+	o := x.origin(stack.KindRule, r.ID)
+	out := Rule{Order: r.Order, Conditions: Conditions(r.Conditions), Action: x.actions(r.Actions)}
+	if len(r.Transforms) > 0 {
+		out.Action = transforms(r.Transforms) + ", then " + out.Action
+	}
+	for _, who := range o.Objects {
+		out.Owner = who.String()
+		out.Mine = out.Mine || same(who, x.in.Object)
+	}
+	if s, ok := o.Fields["Conditions"]; ok {
+		out.Source = s.Path
+	}
+	for _, have := range x.in.Observed.Rules {
+		if have.ID == r.ID && have.Listener.Literal == listenerARN {
+			out.Priority = have.Priority
+		}
+	}
+	return out
+}
+
+func same(a, b diag.Object) bool {
+	return a.Kind == b.Kind && a.Namespace == b.Namespace && a.Name == b.Name
+}
+
+// openTo is what the managed security group admits to a port; empty if the user manages the groups.
+func (x *explainer) openTo(port int32) string {
+	var out []string
+	for _, g := range x.in.Stack.SecurityGroups {
+		if g.ID != stack.ManagedSecurityGroup {
+			continue
+		}
+		for _, p := range g.Ingress {
+			if p.FromPort <= port && port <= p.ToPort && (p.Protocol == "tcp" || p.Protocol == "udp") {
+				out = append(out, cmp.Or(p.CIDR, p.IPv6CIDR, p.PrefixList, p.Group.Literal))
+			}
+		}
+	}
+	return strings.Join(out, ", ")
+}

@@ -1,0 +1,199 @@
+package explain
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Text is the explanation for people. color adds ANSI colours.
+func (e *Explanation) Text(color bool) string {
+	t := &page{color: color}
+	t.line("%s", t.bold(e.Object))
+	if e.LoadBalancer == nil {
+		t.line("  cannot be built as it is; nothing that exists is touched")
+	} else {
+		e.overview(t)
+		for i := range e.Listeners {
+			e.Listeners[i].text(t)
+		}
+		for i := range e.TargetGroups {
+			if e.TargetGroups[i].Mine {
+				e.TargetGroups[i].text(t)
+			}
+		}
+	}
+	if len(e.Findings) > 0 {
+		t.line("")
+		t.line("%s", t.bold("Findings"))
+	}
+	for _, f := range e.Findings {
+		t.line("  %s %s: %s", cmp.Or(map[string]string{"note": "note:"}[f.Class], "error:"), f.Object, f.message())
+	}
+	if e.Request != nil {
+		t.line("")
+		e.Request.text(t)
+	}
+	return t.String()
+}
+
+// message is a finding on one line, as events have it.
+func (f Finding) message() string {
+	out := f.Text
+	if f.Field != "" {
+		out += " (" + f.Field + ")"
+	}
+	if f.Remedy != "" {
+		out += "; " + f.Remedy
+	}
+	return out + " [" + f.Code + "]"
+}
+
+func (e *Explanation) overview(t *page) {
+	if len(e.Members) > 1 {
+		t.line("  shares its load balancer with, in the order of their rules: %s", strings.Join(e.Members, ", "))
+	}
+	lb := e.LoadBalancer
+	state := "does not exist yet"
+	if lb.ARN != "" {
+		state = lb.DNSName + ", " + cmp.Or(lb.State, "state unknown")
+	}
+	t.line("")
+	t.line("%s (%s)", t.bold("Load balancer "+lb.Name), state)
+	t.fields(lb.Fields)
+}
+
+func (l *Listener) text(t *page) {
+	t.line("")
+	state := ""
+	if !l.Exists {
+		state = " (does not exist yet)"
+	}
+	t.line("%s%s", t.bold(fmt.Sprintf("Listener %s %d", l.Protocol, l.Port)), state)
+	t.fields(l.Fields)
+	if len(l.Rules) == 0 {
+		return
+	}
+	t.line("  rules, tried from the top:")
+	wide, owner := 0, 0
+	for _, r := range l.Rules {
+		wide, owner = max(wide, width(r.Conditions)), max(owner, width(r.Owner))
+	}
+	wide = min(wide, 60)
+	for _, r := range l.Rules {
+		at := "new"
+		if r.Priority > 0 {
+			at = fmt.Sprint(r.Priority)
+		}
+		text := fmt.Sprintf("  %3d  %-5s  %s  → %s", r.Order, at, pad(r.Conditions, wide), r.Action)
+		if r.Mine {
+			text = t.green(text)
+		}
+		t.line("%s", text)
+		t.line("              %s", t.dim(strings.TrimSpace(r.Owner+" "+r.Source)))
+	}
+}
+
+func (g *TargetGroup) text(t *page) {
+	t.line("")
+	state := " (does not exist yet)"
+	if g.ARN != "" {
+		state = ""
+	}
+	t.line("%s%s", t.bold("Target group "+g.ID+", "+g.Name), state)
+	t.fields(g.Fields)
+	if g.Targets != nil {
+		t.line("  targets: %s", cmp.Or(health(g.Targets), "none"))
+	}
+	for _, x := range slices.DeleteFunc(slices.Clone(g.Targets), func(x Target) bool { return x.Health == "healthy" }) {
+		t.line("    %s:%d %s %s", x.ID, x.Port, x.Health, x.Reason)
+	}
+}
+
+func (w *Walk) text(t *page) {
+	t.line("%s", t.bold(w.Request))
+	if w.Listener != "" {
+		t.line("  reaches listener %s", w.Listener)
+	}
+	if w.Problem != "" {
+		t.line("  %s", w.Problem)
+		return
+	}
+	for _, r := range w.Tried {
+		name := "rule " + r.Rule
+		if r.Rule == "default" {
+			name = "no rule matches: the default of the listener"
+		}
+		if r.Failed != "" {
+			t.line("  %s %s (%s): %s", t.dim("✗"), name, r.Owner, r.Failed)
+			continue
+		}
+		text := name
+		if r.Rule != "default" {
+			text += ": " + r.Conditions
+		}
+		t.line("  %s %s", t.green("✓"), text)
+		if where := strings.TrimSpace(r.Owner + " " + r.Source); where != "" {
+			t.line("    %s", t.dim(where))
+		}
+	}
+	t.line("  → %s", w.Result)
+	for _, s := range w.TargetGroups {
+		text := s.ID
+		if len(w.TargetGroups) > 1 {
+			text = s.Chance + " " + text
+		}
+		if s.Health != "" {
+			text += ": " + s.Health
+		}
+		t.line("    %s", text)
+	}
+}
+
+// page is text under way.
+type page struct {
+	strings.Builder
+	color bool
+}
+
+func (p *page) line(format string, args ...any) {
+	p.WriteString(strings.TrimRight(fmt.Sprintf(format, args...), " ") + "\n")
+}
+
+func (p *page) fields(fs []Field) {
+	name, value := 0, 0
+	for _, f := range fs {
+		name, value = max(name, width(f.Name)), max(value, width(f.Value))
+	}
+	value = min(value, 40)
+	for _, f := range fs {
+		where := ""
+		if f.Source != "" {
+			where = p.dim("← " + f.Source)
+		}
+		p.line("  %s  %s  %s", pad(f.Name, name), pad(f.Value, value), where)
+	}
+}
+
+func (p *page) style(code, s string) string {
+	if !p.color {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+func (p *page) bold(s string) string  { return p.style("1", s) }
+func (p *page) dim(s string) string   { return p.style("2", s) }
+func (p *page) green(s string) string { return p.style("32", s) }
+
+func width(s string) int { return len([]rune(s)) }
+
+func pad(s string, to int) string { return s + strings.Repeat(" ", max(0, to-width(s))) }
+
+// Text is the walk for people.
+func (w *Walk) Text(color bool) string {
+	t := &page{color: color}
+	w.text(t)
+	return t.String()
+}

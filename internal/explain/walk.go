@@ -1,0 +1,230 @@
+package explain
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/textproto"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/traffic"
+)
+
+// Walk is the way of one request through a listener.
+type Walk struct {
+	Request  string `json:"request"`
+	Listener string `json:"listener,omitempty"`
+	// Problem is why the request reaches no rule: nobody listens, or a security group is in the way.
+	Problem string  `json:"problem,omitempty"`
+	Tried   []Tried `json:"tried,omitempty"`
+	// Result is what the request gets, in words.
+	Result       string  `json:"result,omitempty"`
+	TargetGroups []Share `json:"targetGroups,omitempty"`
+}
+
+// Tried is one rule, in order.
+type Tried struct {
+	Rule       string `json:"rule"` // "default" for the listener's default actions
+	Owner      string `json:"owner,omitempty"`
+	Source     string `json:"source,omitempty"`
+	Conditions string `json:"conditions"`
+	Failed     string `json:"failed,omitempty"` // the first condition that does not hold; empty = the rule wins
+}
+
+// Share is a target group that the request may go to.
+type Share struct {
+	ID     string `json:"id"`
+	Chance string `json:"chance"`
+	Health string `json:"health,omitempty"` // of its targets, if somebody looked
+}
+
+// ParseRequest reads "METHOD URL", or a URL alone for a GET. headers are "Name: value", of which Host counts over the URL's
+// host; from is the client's address.
+func ParseRequest(text string, headers []string, from netip.Addr) (traffic.Request, error) {
+	method, raw, ok := strings.Cut(strings.TrimSpace(text), " ")
+	if !ok {
+		method, raw = "GET", method
+	}
+	u, err := url.Parse(strings.TrimSpace(raw))
+	if err != nil {
+		return traffic.Request{}, fmt.Errorf("request %q: %w", text, err)
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return traffic.Request{}, fmt.Errorf("request %q: write it as 'GET https://shop.example.com/path'", text)
+	}
+	r := traffic.Request{Scheme: u.Scheme, Host: u.Host, Method: method, Path: u.EscapedPath(), RawQuery: u.RawQuery, Header: map[string][]string{}, SourceIP: from}
+	if r.Path == "" {
+		r.Path = "/"
+	}
+	r.Port = map[string]int32{"http": 80, "https": 443}[u.Scheme]
+	if p := u.Port(); p != "" {
+		n, err := strconv.ParseUint(p, 10, 16)
+		if err != nil {
+			return traffic.Request{}, fmt.Errorf("request %q: port %q: %w", text, p, errors.Unwrap(err))
+		}
+		r.Port = int32(n) //nolint:gosec // 16 bits
+	}
+	for _, h := range headers {
+		name, value, ok := strings.Cut(h, ":")
+		if !ok || strings.TrimSpace(name) == "" {
+			return traffic.Request{}, fmt.Errorf("header %q: write it as 'Name: value'", h)
+		}
+		name, value = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name)), strings.TrimSpace(value)
+		if name == "Host" {
+			r.Host = value
+			continue
+		}
+		r.Header[name] = append(r.Header[name], value)
+	}
+	return r, nil
+}
+
+// Ask walks a request through the load balancer of the input, which must be buildable.
+func Ask(in Input, r traffic.Request) Walk {
+	x := explainer{in: in, resolve: map[string]string{}}
+	for _, tg := range in.Observed.TargetGroups {
+		x.resolve[tg.ID] = tg.ARN
+	}
+	query := ""
+	if r.RawQuery != "" {
+		query = "?" + r.RawQuery
+	}
+	w := Walk{Request: fmt.Sprintf("%s %s://%s%s%s", r.Method, r.Scheme, r.Host, r.Path, query)}
+	l, ok := x.listening(r.Port)
+	if !ok {
+		w.Problem = fmt.Sprintf("nobody listens on port %d: the connection is refused%s", r.Port, x.ports())
+		return w
+	}
+	w.Listener = fmt.Sprintf("%s %d", l.Protocol, l.Port)
+	if secure := l.Protocol == "HTTPS"; secure != (r.Scheme == "https") {
+		w.Problem = fmt.Sprintf("port %d speaks %s, not %s", l.Port, l.Protocol, strings.ToUpper(r.Scheme))
+		return w
+	}
+	if p := x.shut(r); p != "" {
+		w.Problem = p
+		return w
+	}
+	m, _ := traffic.NewMatcher(x.rules(r.Port), l.DefaultActions) // what can never match does not
+	for _, a := range m.Trace(&r) {
+		w.Tried = append(w.Tried, x.tried(a))
+	}
+	d := m.Match(&r)
+	if d.Rule == nil {
+		w.Tried = append(w.Tried, Tried{Rule: "default", Conditions: "any request", Source: source(x.origin(stack.KindListener, l.ID), "DefaultActions")})
+	}
+	x.result(&w, d, r)
+	return w
+}
+
+func (x *explainer) listening(port int32) (stack.Listener, bool) {
+	for _, l := range x.in.Stack.Listeners {
+		if l.Port == port {
+			return l, true
+		}
+	}
+	return stack.Listener{}, false
+}
+
+func (x *explainer) ports() string {
+	var out []string
+	for _, l := range x.in.Stack.Listeners {
+		out = append(out, fmt.Sprintf("%s %d", l.Protocol, l.Port))
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return "; there is " + strings.Join(out, ", ")
+}
+
+// shut tells that the managed security group does not let the client in; empty if it does, or if that cannot be told.
+func (x *explainer) shut(r traffic.Request) string {
+	open := x.openTo(r.Port)
+	if open == "" || !r.SourceIP.IsValid() {
+		return ""
+	}
+	for _, o := range strings.Split(open, ", ") {
+		p, err := netip.ParsePrefix(o)
+		if err != nil || p.Masked().Contains(r.SourceIP.Unmap()) {
+			return "" // a prefix list's entries are not known here
+		}
+	}
+	return fmt.Sprintf("the security group lets only %s reach port %d, not %s: the connection times out", open, r.Port, r.SourceIP)
+}
+
+func (x *explainer) tried(a traffic.Attempt) Tried {
+	o := x.origin(stack.KindRule, a.Rule.ID)
+	t := Tried{Rule: a.Rule.ID, Conditions: Conditions(a.Rule.Conditions)}
+	for _, who := range o.Objects {
+		t.Owner = who.String()
+	}
+	if s, ok := o.Fields["Conditions"]; ok {
+		t.Source = s.Path
+	}
+	if f := a.Failed; f != nil {
+		what := a.Got
+		if what == "" {
+			what = "absent"
+		} else {
+			what = strconv.Quote(what)
+		}
+		t.Failed = fmt.Sprintf("%s is %s, not %s", conditionName(f), what, strings.Join(conditionValues(f), " or "))
+	}
+	return t
+}
+
+func (x *explainer) result(w *Walk, d traffic.Decision, r traffic.Request) {
+	w.Result = x.actions(d.Actions)
+	a, ok := d.Routing()
+	switch {
+	case !ok:
+	case a.Redirect != nil:
+		w.Result = fmt.Sprintf("answer %d, Location: %s", traffic.RedirectStatus(*a.Redirect), traffic.Location(*a.Redirect, &r))
+		if before := len(d.Actions); before > 1 {
+			w.Result = x.actions(d.Actions[:before-1]) + ", then " + w.Result
+		}
+	case a.Forward != nil:
+		x.shares(w, a.Forward)
+		uri := r.Path
+		if r.RawQuery != "" {
+			uri += "?" + r.RawQuery
+		}
+		host, to, err := d.Rewrite(r.Host, uri)
+		switch {
+		case err != nil:
+			w.Result = "answer 500: " + err.Error()
+			w.TargetGroups = nil
+		case host != r.Host || to != uri:
+			w.Result += fmt.Sprintf(", as %s%s", host, to)
+		}
+	}
+}
+
+func (x *explainer) shares(w *Walk, f *stack.Forward) {
+	total := traffic.TotalWeight(f)
+	if total == 0 {
+		w.Result = "answer 503: every target group has weight 0"
+		return
+	}
+	for _, t := range f.TargetGroups {
+		s := Share{ID: label(t.TargetGroup), Chance: fmt.Sprintf("%.3g%%", 100*float64(weight(t))/float64(total))}
+		arn := t.TargetGroup.Literal
+		if arn == "" {
+			arn = x.resolve[t.TargetGroup.ID]
+		}
+		if x.in.Targets != nil {
+			ts, looked := x.in.Targets[arn]
+			switch {
+			case arn == "":
+				s.Health = "not created yet"
+			case looked && len(ts) == 0:
+				s.Health = "no targets: requests are answered with 503"
+			case looked:
+				s.Health = health(ts)
+			}
+		}
+		w.TargetGroups = append(w.TargetGroups, s)
+	}
+}
