@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -66,6 +67,70 @@ func disjoint(a, b []stack.Condition) bool {
 		}
 	}
 	return false
+}
+
+// covers reports whether certainly every request that meets b meets a.
+func covers(a, b []stack.Condition) bool {
+	for _, x := range a {
+		if x.Field == stack.PathPattern && slices.Contains(x.Values, "/*") {
+			continue
+		}
+		if !slices.ContainsFunc(b, func(y stack.Condition) bool { return implied(x, y) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// implied reports whether whoever meets y meets x.
+func implied(x, y stack.Condition) bool {
+	if x.Field != y.Field || !strings.EqualFold(x.HeaderName, y.HeaderName) {
+		return false
+	}
+	within := func(v string, all []string, same func(pattern, v string) bool) bool {
+		return slices.ContainsFunc(all, func(p string) bool { return same(p, v) })
+	}
+	equal := func(p, v string) bool { return p == v }
+	for _, v := range y.Regex {
+		if !within(v, x.Regex, equal) {
+			return false
+		}
+	}
+	for _, q := range y.Query {
+		if !slices.Contains(x.Query, q) {
+			return false
+		}
+	}
+	same := equal
+	switch x.Field {
+	case stack.HostHeader:
+		same = func(p, v string) bool { return wider(strings.ToLower(p), strings.ToLower(v)) }
+	case stack.PathPattern:
+		same = wider
+	case stack.HTTPHeader, stack.RequestMethod, stack.QueryString, stack.SourceIP:
+	}
+	for _, v := range y.Values {
+		if !within(v, x.Values, same) {
+			return false
+		}
+	}
+	return true
+}
+
+// wider reports whether pattern p matches whatever pattern q matches. Patterns with backslashes are only equal to themselves.
+func wider(p, q string) bool {
+	if p == q || strings.Contains(p+q, `\`) {
+		return p == q
+	}
+	switch {
+	case p == "":
+		return q == ""
+	case p[0] == '*':
+		return wider(p[1:], q) || q != "" && wider(p, q[1:])
+	case q == "":
+		return false
+	}
+	return (p[0] == q[0] || p[0] == '?' && q[0] != '*') && wider(p[1:], q[1:])
 }
 
 // apart reports whether no value of a and no value of b can match the same text.

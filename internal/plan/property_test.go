@@ -153,6 +153,46 @@ func TestDisjointnessIsNeverClaimedWrongly(t *testing.T) {
 	})
 }
 
+// TestCoverageIsNeverClaimedWrongly compares with brute force over short texts.
+func TestCoverageIsNeverClaimedWrongly(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		gen := rapid.StringMatching(`/[ab*?]{0,4}`)
+		x, y := gen.Draw(rt, "x"), gen.Draw(rt, "y")
+		if !wider(x, y) {
+			return
+		}
+		for _, s := range texts {
+			if wildcard(y, s) && !wildcard(x, s) {
+				rt.Fatalf("%q matches %q and %q does not", y, s, x)
+			}
+		}
+	})
+	host := func(v ...string) stack.Condition { return stack.Condition{Field: stack.HostHeader, Values: v} }
+	path := func(v ...string) stack.Condition { return stack.Condition{Field: stack.PathPattern, Values: v} }
+	post := stack.Condition{Field: stack.RequestMethod, Values: []string{"POST"}}
+	for _, tc := range []struct {
+		a, b []stack.Condition
+		want bool
+	}{
+		{[]stack.Condition{path("/*")}, []stack.Condition{host("a.test"), path("/x")}, true},
+		{[]stack.Condition{path("/*")}, []stack.Condition{host("a.test")}, true},
+		{[]stack.Condition{host("*.TEST"), path("/*")}, []stack.Condition{host("a.test"), path("/x", "/x/*")}, true},
+		{[]stack.Condition{path("/x", "/x/*")}, []stack.Condition{path("/x/y/*")}, true},
+		{[]stack.Condition{path("/x", "/x/*")}, []stack.Condition{path("/x*")}, false},
+		{[]stack.Condition{path("/*"), post}, []stack.Condition{path("/x")}, false},
+		{[]stack.Condition{path("/*")}, []stack.Condition{path("/x"), post}, true},
+		{[]stack.Condition{host("a.test")}, []stack.Condition{host("a.test", "b.test")}, false},
+		{[]stack.Condition{{Field: stack.PathPattern, Regex: []string{"^/a"}}}, []stack.Condition{path("/a")}, false},
+		{[]stack.Condition{{Field: stack.PathPattern, Values: []string{"/a"}}}, []stack.Condition{{Field: stack.PathPattern, Regex: []string{"^/a"}}}, false},
+		{[]stack.Condition{{Field: stack.HTTPHeader, HeaderName: "X-A", Values: []string{"1"}}}, []stack.Condition{{Field: stack.HTTPHeader, HeaderName: "X-B", Values: []string{"1"}}}, false},
+	} {
+		if got := covers(tc.a, tc.b); got != tc.want {
+			t.Errorf("covers(%s, %s) = %v", conditionsSummary(tc.a), conditionsSummary(tc.b), got)
+		}
+	}
+}
+
 // texts are all texts of "/" and at most five of a and b.
 var texts = func() []string {
 	out := []string{"/"}

@@ -50,7 +50,7 @@ func (d *differ) rules(listener stack.Ref, l *Listener, want []stack.Rule, rerou
 			taken[r.Priority] = true
 		}
 	}
-	t := transition{d: d, listener: listener, matches: matches, surplus: surplus, foreign: taken}
+	t := transition{d: d, listener: listener, observed: l, matches: matches, surplus: surplus, foreign: taken}
 	t.settle(!reroutes)
 	t.write(between)
 }

@@ -20,6 +20,7 @@ import (
 type transition struct {
 	d        *differ
 	listener stack.Ref
+	observed *Listener   // nil for a new one
 	matches  []ruleMatch // in the wanted order
 	surplus  []*Rule     // by priority
 	foreign  map[int32]bool
@@ -135,6 +136,9 @@ func (t *transition) rename() {
 		for j := range t.matches {
 			o := &t.matches[j]
 			apart = apart && (j == i || !changing(o) || disjoint(o.want.Conditions, old))
+		}
+		if _, cold := t.d.warming(m.have.Actions, m.want.Actions); len(cold) > 0 && !disjoint(m.want.Conditions, old) {
+			apart = false // what it answered before it answers on, until its new targets are healthy
 		}
 		if !apart {
 			surplus = append(surplus, m.have)
@@ -287,6 +291,7 @@ func (t *transition) write(between func([]freshRule) rerouted) {
 			}
 		}
 	}
+	w.unstage()
 	for i := range t.matches {
 		t.d.ruleTags(&t.matches[i])
 	}
@@ -303,6 +308,8 @@ type ruleWriter struct {
 	shifted StepID        // makes room behind all others
 	moved   StepID
 
+	today   []*Rule // what is there before the plan, by priority; nil = not looked at
+	staged  []stagedRule
 	cold    [][]stack.Ref // target groups that a change must wait for, by index
 	awaited map[stack.Ref]StepID
 }
@@ -412,10 +419,15 @@ func (w *ruleWriter) create(i int) {
 	if p, ok := w.at[i]; ok {
 		at = p
 	}
-	s := d.step(Create, newRule(m.want), Vital, CreateRule{*m.want, at}, fmt.Sprintf("at %d: %s", at, d.ruleSummary(*m.want)))
+	rule := *m.want
+	if first, transforms, staged := w.likeBefore(&rule); first != nil {
+		rule.Actions, rule.Transforms, staged.want = first, transforms, m.want
+		w.staged = append(w.staged, staged)
+	}
+	s := d.step(Create, newRule(m.want), Vital, CreateRule{rule, at}, fmt.Sprintf("at %d: %s", at, d.ruleSummary(rule)))
 	s.need(w.shifted)
 	s.follow(w.order.before(s.ID, m.want.Conditions)...)
-	d.needFreed(s, m.want.Actions)
+	d.needFreed(s, rule.Actions)
 	d.made[newRule(m.want)] = s.ID
 	w.fresh = append(w.fresh, freshRule{s.ID, m.want.Actions, m.want.Conditions})
 }

@@ -19,10 +19,14 @@ func drawRules(t *rapid.T, label string) *stack.Stack {
 	paths := []string{"", "/a", "/a/*", "/b", "/b/*", "/*", "/a/x"}
 	answers := []string{"200", "201", "202", "404"}
 	answer := func(what string) []stack.Action {
+		if to := rapid.SampledFrom([]string{"", "/1", "/2", "/3"}).Draw(t, label+what+" target"); to != "" {
+			return []stack.Action{forwardTo(to)}
+		}
 		return []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
 			StatusCode: rapid.SampledFrom(answers).Draw(t, label+what), ContentType: "text/plain"}}}
 	}
-	s := testStack()
+	s := testStack("/1", "/2", "/3")
+	s.Rules = nil
 	s.Listeners[0].DefaultActions = answer(" default")
 	for i := range rapid.IntRange(0, 7).Draw(t, label+" rules") {
 		name := fmt.Sprintf("%s %d ", label, i)

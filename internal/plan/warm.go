@@ -170,3 +170,55 @@ func (w *ruleWriter) warm() {
 	}
 	w.awaited = w.d.await(&up)
 }
+
+// stagedRule is a new rule that answers as its requests were answered before, until its own targets are healthy.
+type stagedRule struct {
+	want  *stack.Rule
+	cold  []stack.Ref
+	today []stack.Action
+}
+
+// likeBefore gives the actions and transforms with which a new rule changes nothing for its requests while its targets become
+// healthy: those of the rule that answers all of its requests today, with the new targets beside. Nil if nobody forwards
+// them, or more than one does.
+func (w *ruleWriter) likeBefore(want *stack.Rule) (first []stack.Action, transforms []stack.Transform, staged stagedRule) {
+	if w.observed == nil {
+		return nil, nil, stagedRule{}
+	}
+	if w.today == nil {
+		w.today = w.existing()
+	}
+	today := &stack.Rule{Actions: w.observed.DefaultActions}
+	for _, r := range w.today {
+		if disjoint(r.Conditions, want.Conditions) {
+			continue
+		}
+		if !covers(r.Conditions, want.Conditions) {
+			return nil, nil, stagedRule{}
+		}
+		today = &r.Rule
+		break
+	}
+	first, cold := w.d.warming(today.Actions, want.Actions)
+	if first == nil {
+		return nil, nil, stagedRule{}
+	}
+	return first, today.Transforms, stagedRule{cold: cold, today: today.Actions}
+}
+
+// unstage gives staged rules what is wanted of them.
+func (w *ruleWriter) unstage() {
+	var up warmup
+	for _, s := range w.staged {
+		up.add(s.cold, w.d.made[newRule(s.want)])
+	}
+	awaited := w.d.await(&up)
+	for _, s := range w.staged {
+		op := ModifyRule{newRule(s.want), *s.want}
+		op.Rule.Tags = nil
+		step := w.d.step(Update, newRule(s.want), Vital, op, w.d.ruleSummary(*s.want))
+		step.needAll(awaited, s.cold)
+		step.follow(w.moved)
+		w.d.release(s.today, step.ID) // until then its requests go there
+	}
+}

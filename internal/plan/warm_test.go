@@ -119,3 +119,53 @@ func TestAReplacedTargetGroupServesUntilItsSuccessorIsHealthy(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestANewPathIsAnsweredAsBeforeUntilItsTargetsAreHealthy puts paths in front of others and says what is created first.
+func TestANewPathIsAnsweredAsBeforeUntilItsTargetsAreHealthy(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name     string
+		from, to []string
+		target   string // of the new path; empty = one of its own
+		first    string
+		modified int
+	}{
+		{name: "in front of a catch-all", from: []string{"/*"}, to: []string{"/new", "/*"}, first: "forward to /*×1 + /new×0", modified: 1},
+		{name: "to targets that serve already", from: []string{"/*"}, to: []string{"/new", "/*"}, target: "/*", first: "forward to /*"},
+		{name: "nobody answers it yet", from: []string{"/other"}, to: []string{"/new", "/other"}, first: "forward to /new"},
+		{name: "several answer it", from: []string{"/new/a", "/*"}, to: []string{"/new/a", "/new/*", "/*"}, first: "forward to /new/*"},
+		{name: "the narrower one answers it", from: []string{"/n*", "/*"}, to: []string{"/new", "/n*", "/*"}, first: "forward to /n*×1 + /new×0", modified: 1},
+		{name: "its rule is not wanted any more", from: []string{"/n*"}, to: []string{"/new", "/z"}, first: "forward to /n*×1 + /new×0", modified: 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(testKey())
+			f.converge(t, testStack(tc.from...), Policy{})
+			want := testStack(tc.to...)
+			fresh := slices.IndexFunc(tc.to, func(p string) bool { return !slices.Contains(tc.from, p) })
+			if tc.target != "" {
+				want.Rules[fresh].Actions = []stack.Action{forwardTo(tc.target)}
+			}
+			p := Diff(want, nil, f.obs, Policy{})
+			d := &differ{identities: map[string]string{}}
+			for _, tg := range f.obs.TargetGroups {
+				d.identities[tg.ARN] = tg.ID
+			}
+			got, modified := "", 0
+			for _, s := range p.Steps {
+				switch op := s.Op.(type) {
+				case CreateRule:
+					if op.Rule.Conditions[0].Values[0] == tc.to[fresh] {
+						got = d.actionsSummary(op.Rule.Actions)
+					}
+				case ModifyRule:
+					modified++
+				}
+			}
+			if got != tc.first || modified != tc.modified {
+				t.Errorf("created %q and modified %d, want %q and %d:\n%s", got, modified, tc.first, tc.modified, p.Text(TextOptions{}))
+			}
+			f.converge(t, want, Policy{})
+		})
+	}
+}
