@@ -145,7 +145,7 @@ func (d *differ) updateListener(have *Listener, w stack.Listener, rules []stack.
 			modified = modify()
 			s := &d.plan.Steps[len(d.plan.Steps)-1]
 			for _, f := range fresh {
-				if sameActions(f.actions, have.DefaultActions, d.resolve) {
+				if sameAnswer(f.actions, have.DefaultActions, d.resolve) {
 					s.need(f.id)
 				}
 			}

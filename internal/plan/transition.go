@@ -503,7 +503,7 @@ func (w *ruleWriter) remove(rerouted rerouted) {
 		r := stack.Ref{Kind: stack.KindRule, ID: old.ID, Literal: old.ARN}
 		s := d.step(Delete, r, Normal, DeleteRule{ruleAt(old)}, d.ruleSummary(old.Rule)+" is not wanted any more")
 		s.need(w.moved)
-		if rerouted.id != "" && sameActions(rerouted.actions, old.Actions, d.resolve) {
+		if rerouted.id != "" && sameAnswer(rerouted.actions, old.Actions, d.resolve) {
 			s.need(rerouted.id)
 		}
 		for _, f := range w.fresh {

@@ -1,6 +1,10 @@
 package plan
 
-import "github.com/k8s-lbc/lbc/internal/stack"
+import (
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
 
 // AWS checks the health of targets only once a listener or rule forwards to their target group; until the first check has
 // passed, requests get 503. So a rule that is to forward elsewhere first lists the new target group with weight 0 beside the
@@ -221,4 +225,21 @@ func (w *ruleWriter) unstage() {
 		step.follow(w.moved)
 		w.d.release(s.today, step.ID) // until then its requests go there
 	}
+}
+
+// sameAnswer reports whether wanted and observed actions answer alike; target groups without weight answer nothing.
+func sameAnswer(want, have []stack.Action, resolve resolver) bool {
+	return actionsText(answering(want), resolve, false) == actionsText(answering(have), literal, false)
+}
+
+func answering(as []stack.Action) []stack.Action {
+	out := slices.Clone(as)
+	for i := range out {
+		if f := out[i].Forward; f != nil && len(f.TargetGroups) > 1 {
+			c := *f
+			c.TargetGroups = slices.DeleteFunc(slices.Clone(f.TargetGroups), func(t stack.WeightedTargetGroup) bool { return t.Weight != nil && *t.Weight == 0 })
+			out[i].Forward = &c
+		}
+	}
+	return out
 }
