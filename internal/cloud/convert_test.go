@@ -21,9 +21,39 @@ func TestActionsSurviveTheWayToAWSAndBack(t *testing.T) {
 			Stickiness: &stack.Stickiness{Enabled: true, DurationSeconds: 60}}},
 		{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Host: "h", Path: "/p", Port: "443", Protocol: "HTTPS", Query: "q", StatusCode: "HTTP_301"}},
 		{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "404", ContentType: "text/plain", MessageBody: "no"}},
+		{Type: stack.ActionAuthenticateCognito, Cognito: &stack.AuthenticateCognito{UserPoolARN: "arn:p", UserPoolClientID: "c", UserPoolDomain: "d", Session: session()}},
+		{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{JWKSEndpoint: "https://a.example.com/k", Issuer: "a",
+			Claims: []stack.Claim{{Format: "string-array", Name: "groups", Values: []string{"a", "b"}}}}},
 	}
 	if diff := cmp.Diff(as, FromActions(writer{resolve: byLiteral}.actions(as))); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func session() stack.Session {
+	return stack.Session{OnUnauthenticated: "deny", Scope: "email", Cookie: "c", TimeoutSeconds: 60, ExtraParams: map[string]string{"k": "v"}}
+}
+
+func TestALoginSurvivesTheWayToAWSAndBackButForItsSecret(t *testing.T) {
+	t.Parallel()
+	o := stack.AuthenticateOIDC{
+		Issuer: "https://a.example.com", AuthorizationEndpoint: "https://a.example.com/a", TokenEndpoint: "https://a.example.com/t", UserInfoEndpoint: "https://a.example.com/u",
+		Session: session(), ClientID: stack.NewSecret("id", ""), ClientSecret: stack.NewSecret("s3cret", "key"), SecretName: "shop/idp",
+	}
+	sent := writer{resolve: byLiteral}.actions([]stack.Action{{Type: stack.ActionAuthenticateOIDC, OIDC: &o}})
+	if c := sent[0].AuthenticateOidcConfig; value(c.ClientSecret) != "s3cret" || c.UseExistingClientSecret != nil {
+		t.Errorf("sent %v, %v", value(c.ClientSecret), c.UseExistingClientSecret)
+	}
+	told := o
+	told.ClientSecret, told.SecretName = stack.Secret{}, ""
+	got := FromActions(sent)
+	if diff := cmp.Diff([]stack.Action{{Type: stack.ActionAuthenticateOIDC, OIDC: &told}}, got); diff != "" {
+		t.Error(diff)
+	}
+	// What was read can be written again: AWS keeps the secret that it has.
+	sent = writer{resolve: byLiteral}.actions(got)
+	if c := sent[0].AuthenticateOidcConfig; c.ClientSecret != nil || !value(c.UseExistingClientSecret) || value(c.ClientId) != "id" {
+		t.Errorf("sent again: %v, %v", c.ClientSecret, c.UseExistingClientSecret)
 	}
 }
 
