@@ -132,3 +132,45 @@ func TestAFileWithoutLoadBalancersSaysWhatIsNeeded(t *testing.T) {
 		t.Errorf("%v: %s", err, out)
 	}
 }
+
+func TestAPlanShowsALoginButNotItsSecret(t *testing.T) {
+	t.Parallel()
+	const manifest = `apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: web
+  namespace: shop
+  annotations:
+    alb.ingress.kubernetes.io/scheme: internet-facing
+    alb.ingress.kubernetes.io/target-type: ip
+    alb.ingress.kubernetes.io/certificate-arn: arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001
+    alb.ingress.kubernetes.io/auth-type: oidc
+    alb.ingress.kubernetes.io/auth-idp-oidc: '{"issuer":"https://idp.example.com","authorizationEndpoint":"https://idp.example.com/authorize","tokenEndpoint":"https://idp.example.com/token","userInfoEndpoint":"https://idp.example.com/userinfo","secretName":"idp"}'
+spec:
+  ingressClassName: alb
+  defaultBackend: {service: {name: web, port: {number: 80}}}
+  rules: [{http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: idp, namespace: shop}
+stringData: {clientID: s3cret-id, clientSecret: s3cret-text}
+`
+	for _, form := range []string{"text", "json"} {
+		out, errOut, err := lbcPlan(t, manifest, "-f", "-", "-o", form)
+		if err != nil || strings.Contains(out+errOut, "s3cret") || !strings.Contains(out, "login at https://idp.example.com") {
+			t.Errorf("%s: %v\n%s%s", form, err, out, errOut)
+		}
+	}
+	// Without the Secret the plan says so, and what would answer meanwhile.
+	without, _, _ := strings.Cut(manifest, "---\napiVersion: v1\nkind: Secret")
+	out, _, err := lbcPlan(t, without, "-f", "-")
+	if err == nil || !strings.Contains(out, "secret shop/idp does not exist") || !strings.Contains(out, "fixed response 503") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

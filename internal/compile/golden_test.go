@@ -140,7 +140,7 @@ func object(t *testing.T, file string, doc []byte) any {
 	}
 	kinds := map[string]metav1.Object{
 		"Ingress": &networkingv1.Ingress{}, "IngressClass": &networkingv1.IngressClass{}, "Service": &corev1.Service{},
-		"Namespace": &corev1.Namespace{}, "IngressClassParams": &v1beta1.IngressClassParams{},
+		"Namespace": &corev1.Namespace{}, "Secret": &corev1.Secret{}, "IngressClassParams": &v1beta1.IngressClassParams{},
 	}
 	o, ok := kinds[kind.Kind]
 	if !ok {

@@ -54,7 +54,7 @@ func (b *build) portRules(p *port, listener stack.Ref) []stack.Rule {
 			if len(route.Actions) == 0 {
 				w.rule.Actions = unavailable()
 			} else {
-				w.rule.Actions = b.actions(i, guarded(p, route), route.Source)
+				w.rule.Actions = b.actions(i, b.guarded(p, i, route), route.Source)
 				w.rule.Transforms = route.Transforms
 			}
 			all = append(all, w)
