@@ -172,7 +172,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 		return fmt.Errorf("connecting for Secrets: %w", err)
 	}
 	groups := w.stacks(ing, "ingress")
-	groups.secrets = newSecrets(core.CoreV1(), groups.index, w.now, w.log.WithName("secrets"))
+	groups.secrets = newSecrets(core, groups.index, w.now, w.log.WithName("secrets"))
 	if err := w.setUpIngress(ing, groups); err != nil {
 		return fmt.Errorf("setting up the Ingress controller: %w", err)
 	}

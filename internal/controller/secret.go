@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
-	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -29,10 +29,10 @@ const unreadSecretLife = 10 * time.Minute
 // secrets reads the Secrets that stacks ask for, and no others: each is watched by its name from the first question on, so that
 // a Role for just these Secrets is enough and nothing of others is ever in memory.
 type secrets struct {
-	core  corev1client.SecretsGetter
-	index *index[stack.Key]
-	now   func() time.Time
-	log   logr.Logger
+	client kubernetes.Interface
+	index  *index[stack.Key]
+	now    func() time.Time
+	log    logr.Logger
 
 	mu      sync.Mutex
 	ctx     context.Context //nolint:containedctx // of the queue: watches live as long as it does
@@ -49,8 +49,8 @@ type secretWatch struct {
 	warned  bool
 }
 
-func newSecrets(core corev1client.SecretsGetter, x *index[stack.Key], now func() time.Time, log logr.Logger) *secrets {
-	return &secrets{core: core, index: x, now: now, log: log, watched: map[types.NamespacedName]*secretWatch{}}
+func newSecrets(client kubernetes.Interface, x *index[stack.Key], now func() time.Time, log logr.Logger) *secrets {
+	return &secrets{client: client, index: x, now: now, log: log, watched: map[types.NamespacedName]*secretWatch{}}
 }
 
 // Start implements source.TypedFunc: events go to the queue until ctx ends.
@@ -73,7 +73,7 @@ func (s *secrets) get(ctx context.Context, key types.NamespacedName) (*corev1.Se
 		return secret, nil
 	}
 	// The watch begins only now, or is refused: the first may read what others may not watch.
-	secret, err := s.core.Secrets(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+	secret, err := s.client.CoreV1().Secrets(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
@@ -95,8 +95,8 @@ func (s *secrets) watch(key types.NamespacedName) *secretWatch {
 		return w
 	}
 	only := fields.OneTermEqualSelector(metav1.ObjectNameField, key.Name).String()
-	client := s.core.Secrets(key.Namespace)
-	w := &secretWatch{read: s.now(), informer: cache.NewSharedInformer(&cache.ListWatch{
+	client := s.client.CoreV1().Secrets(key.Namespace)
+	w := &secretWatch{read: s.now(), informer: cache.NewSharedInformer(cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			o.FieldSelector = only
 			return client.List(ctx, o)
@@ -105,7 +105,7 @@ func (s *secrets) watch(key types.NamespacedName) *secretWatch {
 			o.FieldSelector = only
 			return client.Watch(ctx, o)
 		},
-	}, &corev1.Secret{}, 0)}
+	}, s.client), &corev1.Secret{}, 0)}
 	s.watched[key] = w
 	// Both fail only on an informer that runs already.
 	_ = w.informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) { s.unwatched(key, w, err) })
