@@ -78,6 +78,24 @@ const (
 	AuthSessionTimeout     Key = IngressPrefix + "auth-session-timeout"
 	JWTValidation          Key = IngressPrefix + "jwt-validation"
 	WrittenSecrets         Key = IngressPrefix + "written-secrets"
+
+	// A network load balancer in front of the ALB.
+	Frontend                    Key = IngressPrefix + "enable-frontend-nlb"
+	FrontendScheme              Key = IngressPrefix + "frontend-nlb-scheme"
+	FrontendSubnets             Key = IngressPrefix + "frontend-nlb-subnets"
+	FrontendSecurityGroups      Key = IngressPrefix + "frontend-nlb-security-groups"
+	FrontendPorts               Key = IngressPrefix + "frontend-nlb-listener-port-mapping"
+	FrontendEIPAllocations      Key = IngressPrefix + "frontend-nlb-eip-allocations"
+	FrontendAttributes          Key = IngressPrefix + "frontend-nlb-attributes"
+	FrontendTags                Key = IngressPrefix + "frontend-nlb-tags"
+	FrontendHealthCheckPort     Key = IngressPrefix + "frontend-nlb-healthcheck-port"
+	FrontendHealthCheckProtocol Key = IngressPrefix + "frontend-nlb-healthcheck-protocol"
+	FrontendHealthCheckPath     Key = IngressPrefix + "frontend-nlb-healthcheck-path"
+	FrontendHealthCheckInterval Key = IngressPrefix + "frontend-nlb-healthcheck-interval-seconds"
+	FrontendHealthCheckTimeout  Key = IngressPrefix + "frontend-nlb-healthcheck-timeout-seconds"
+	FrontendHealthyThreshold    Key = IngressPrefix + "frontend-nlb-healthcheck-healthy-threshold-count"
+	FrontendUnhealthyThreshold  Key = IngressPrefix + "frontend-nlb-healthcheck-unhealthy-threshold-count"
+	FrontendSuccessCodes        Key = IngressPrefix + "frontend-nlb-healthcheck-success-codes"
 )
 
 // Keys that are read on Services of type LoadBalancer.

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -27,12 +26,11 @@ func (r *run) execute(ctx context.Context, s plan.Step) (Outcome, plan.Output) {
 	switch op := s.Op.(type) {
 	case plan.AwaitTargets:
 		return r.awaitTargets(ctx, op, len(s.After) > 0), plan.Output{}
-	case plan.DeleteLoadBalancer:
-		if op.Successor == nil {
-			break
-		}
-		if o, wait := r.awaitSuccessor(ctx, s, op); wait {
-			return o, plan.Output{}
+	default:
+		if ref, ok := plan.MustBeActive(op); ok {
+			if o, wait := r.awaitActive(ctx, s, ref); wait {
+				return o, plan.Output{}
+			}
 		}
 	}
 	if o, wait := r.prepareAddOn(ctx, s); wait {
@@ -92,19 +90,23 @@ func (r *run) literalBinding(b stack.Binding) stack.Binding {
 	return b
 }
 
-// awaitSuccessor puts off the deletion of a load balancer until its successor carries traffic.
-func (r *run) awaitSuccessor(ctx context.Context, s plan.Step, op plan.DeleteLoadBalancer) (Outcome, bool) {
-	state, err := r.d.Inventory.Refresh(ctx, r.key, r.resolve(*op.Successor))
+// awaitActive puts a step off until the load balancer that it relies on carries traffic.
+func (r *run) awaitActive(ctx context.Context, s plan.Step, ref stack.Ref) (Outcome, bool) {
+	state, err := r.d.Inventory.Refresh(ctx, r.key, r.resolve(ref))
+	role := "that takes over"
+	if _, ok := s.Op.(plan.RegisterLoadBalancer); ok {
+		role = "behind the frontend"
+	}
 	switch {
 	case err != nil:
 		return r.judge(s, err), true
 	case state == "active" || state == "active_impaired":
 		return Outcome{}, false
 	case state == "failed":
-		err := errors.New("the load balancer that should take over failed to start; AWS tells why in its state")
+		err := fmt.Errorf("the load balancer %s failed to start; AWS tells why in its state", role)
 		return Outcome{State: Failed, Err: err, Problem: diag.New(diag.Object{}, "", diag.AWSRejected, err.Error(), "look at the new load balancer in AWS, usually its subnets lack addresses")}, true
 	}
-	return r.wait(s, "the load balancer that takes over to become active", nil), true
+	return r.wait(s, "the load balancer "+role+" to become active", nil), true
 }
 
 // wait puts a step off, the longer the more often it was put off before: 1 s, 2 s, 4 s, … 16 s.
@@ -113,9 +115,10 @@ func (r *run) wait(s plan.Step, on string, err error) Outcome {
 	return Outcome{State: Waiting, Until: r.d.Now().Add(time.Second << min(n-1, 4)), On: on, Err: err}
 }
 
+// deletes reports whether an operation only takes something away.
 func deletes(op plan.Op) bool {
 	switch op.(type) {
-	case plan.DeleteSecurityGroup, plan.DeleteTargetGroup, plan.DeleteLoadBalancer, plan.DeleteListener, plan.DeleteRule, plan.DeleteProtection:
+	case plan.DeregisterLoadBalancer, plan.DeleteSecurityGroup, plan.DeleteTargetGroup, plan.DeleteLoadBalancer, plan.DeleteListener, plan.DeleteRule, plan.DeleteProtection:
 		return true
 	}
 	return false

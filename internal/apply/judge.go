@@ -34,7 +34,7 @@ func (r *run) judge(s plan.Step, err error) Outcome {
 		return r.wait(s, lettingGo(s.Op), err)
 	case e.Class == diag.Throttled:
 		return r.wait(s, "AWS to accept calls again", err)
-	case missing != "" && r.young(s.Op, missing):
+	case missing != "" && r.young(s.Op, missing), e.Code == cloud.CodeInvalidTarget && registersBalancer(s.Op):
 		// AWS answers from replicas: what was created a moment ago may not be known everywhere.
 		if o := r.wait(s, "what was just created to be known everywhere in AWS", err); o.Until.Sub(r.d.Now()) <= longest {
 			return o
@@ -53,6 +53,12 @@ func (r *run) judge(s plan.Step, err error) Outcome {
 	return failed
 }
 
+// registersBalancer reports whether an operation relies on a load balancer and its listener, which may be new.
+func registersBalancer(op plan.Op) bool {
+	_, ok := op.(plan.RegisterLoadBalancer)
+	return ok
+}
+
 func deletesBalancer(op plan.Op) bool {
 	_, ok := op.(plan.DeleteLoadBalancer)
 	return ok
@@ -63,6 +69,8 @@ func lettingGo(op plan.Op) string {
 	switch op.(type) {
 	case plan.DeleteSecurityGroup:
 		return "the network interfaces and rules that use the security group to go"
+	case plan.DeleteLoadBalancer, plan.DeleteListener:
+		return "AWS to notice that the load balancer is nobody's target any more"
 	case plan.DeleteTargetGroup:
 		return "AWS to notice that nothing forwards to the target group any more"
 	}

@@ -17,6 +17,7 @@ const (
 	CodeAlreadyExists       = "ResourceAlreadyExistsException"
 	CodePriorRequest        = "PriorRequestNotComplete"
 	CodeCapacityPending     = "CapacityReservationPending"
+	CodeInvalidTarget       = "InvalidTarget"
 )
 
 // codeClasses is the one place that knows what AWS's codes mean.
@@ -67,7 +68,7 @@ var codeClasses = map[string]diag.Class{
 	"InvalidParameterValue": diag.Invalid, "InvalidParameterCombination": diag.Invalid, "InvalidScheme": diag.Invalid,
 	"InvalidSubnet": diag.Invalid, "IncompatibleProtocols": diag.Invalid, "UnsupportedCertificate": diag.Invalid,
 	"UnsupportedProtocol": diag.Invalid, "AvailabilityZoneNotSupported": diag.Invalid, "DuplicateTagKeys": diag.Invalid,
-	"MissingParameter": diag.Invalid, "MissingAction": diag.Invalid, "InvalidAction": diag.Invalid, "InvalidTarget": diag.Invalid,
+	"MissingParameter": diag.Invalid, "MissingAction": diag.Invalid, "InvalidAction": diag.Invalid, CodeInvalidTarget: diag.Invalid,
 	"InvalidGroupId.Malformed": diag.Invalid, "InvalidSubnetId.Malformed": diag.Invalid, "InvalidVpcId.Malformed": diag.Invalid,
 	"InvalidPermission.Malformed": diag.Invalid, "VPCIdNotSpecified": diag.Invalid, "InvalidArnException": diag.Invalid,
 	"ValidationException": diag.Invalid,

@@ -72,6 +72,10 @@ func Write(ctx context.Context, c Clients, op plan.Op, resolve Resolve) (plan.Ou
 		return none(w.registerTargets(ctx, op))
 	case plan.DeregisterTargets:
 		return none(w.deregisterTargets(ctx, op))
+	case plan.RegisterLoadBalancer:
+		return none(w.registerTargets(ctx, plan.RegisterTargets{TargetGroup: op.TargetGroup, Targets: []plan.Target{{ID: w.resolve(op.LoadBalancer), Port: op.Port}}}))
+	case plan.DeregisterLoadBalancer:
+		return none(w.deregisterTargets(ctx, plan.DeregisterTargets{TargetGroup: op.TargetGroup, Targets: []plan.Target{{ID: w.resolve(op.LoadBalancer), Port: op.Port}}}))
 	case plan.AddTags:
 		return none(w.addTags(ctx, op))
 	case plan.RemoveTags:

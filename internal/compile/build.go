@@ -31,6 +31,7 @@ type build struct {
 	noGroups bool       // a network load balancer without security groups
 	groups   []stack.SecurityGroup
 	ports    []*port
+	front    frontend
 	targets  map[string]stack.Ref // by identity; the zero Ref marks one that cannot be built
 	tgs      []stack.TargetGroup
 	bindings []stack.Binding
@@ -140,8 +141,10 @@ func (b *build) run() {
 	if b.e.Type == stack.Network {
 		b.lb.NetworkSourceNAT = b.settings.sourceNAT.Or("off")
 	}
+	b.settleFrontend()
 	b.managedGroup()
 	b.buildListeners()
+	b.buildFrontend()
 	b.traceLoadBalancer()
 }
 
@@ -150,8 +153,8 @@ func (b *build) stack() *stack.Stack {
 	s := &stack.Stack{Key: b.e.Key, Cluster: b.cfg.Cluster, VPC: b.cfg.VPC}
 	s.SecurityGroups = b.groups
 	s.TargetGroups = b.tgs
-	s.LoadBalancers = []stack.LoadBalancer{b.lb}
-	s.Listeners = b.listen
+	s.LoadBalancers = append([]stack.LoadBalancer{b.lb}, b.front.balancers...)
+	s.Listeners = slices.Concat(b.listen, b.front.listeners)
 	s.Rules = b.rules
 	s.Bindings = b.bindings
 	slices.SortFunc(s.SecurityGroups, func(x, y stack.SecurityGroup) int { return compare(x.ID, y.ID) })

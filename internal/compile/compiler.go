@@ -201,8 +201,11 @@ func (c *compiler) diagnose(b *build, consequence string) diag.List {
 		}
 		var list diag.List
 		for _, d := range m.Diagnostics {
-			if disqualifies(m, d) {
+			switch {
+			case disqualifies(m, d):
 				d.Text += after
+			case consequence == "" && d.Code == diag.InvalidAnnotation && aboutFrontend(d):
+				d.Text += frontendWaits
 			}
 			list = appendOnce(list, d)
 		}

@@ -39,6 +39,7 @@ type scenario struct {
 	Account string                         // testdata/<account>.account.yaml
 	Config  json.RawMessage                // over compile.Defaults
 	Exists  map[string]*facts.LoadBalancer // by stack key
+	Fronts  map[string]*facts.LoadBalancer // likewise, the network load balancers in front of them
 	// Differences from what the existing controller makes of the same objects (testdata/<case>.today.json), one per path,
 	// each with its reason.
 	Differences map[string]string
@@ -240,7 +241,7 @@ func (s scenario) compile(t *testing.T, e intent.Entrance, all facts.Facts, cfg 
 		if len(r.Needs) > 0 {
 			for _, n := range r.Needs {
 				o.Needs = append(o.Needs, strings.TrimSpace(string(n.Kind)+" "+n.Key))
-				reveal(&f, all, n, s.Exists[n.Key])
+				reveal(&f, all, n, s.Exists[n.Key], s.Fronts[n.Key])
 			}
 			continue
 		}
@@ -257,7 +258,7 @@ func (s scenario) compile(t *testing.T, e intent.Entrance, all facts.Facts, cfg 
 	return o, nil
 }
 
-func reveal(f *facts.Facts, all facts.Facts, n facts.Need, existing *facts.LoadBalancer) {
+func reveal(f *facts.Facts, all facts.Facts, n facts.Need, existing, frontend *facts.LoadBalancer) {
 	switch n.Kind {
 	case facts.NeedVPC:
 		f.VPC = all.VPC
@@ -294,7 +295,7 @@ func reveal(f *facts.Facts, all facts.Facts, n facts.Need, existing *facts.LoadB
 		}
 		f.TargetGroups[n.Key] = all.TargetGroups[n.Key]
 	case facts.NeedStack:
-		f.ExistingKnown, f.Existing = true, existing
+		f.ExistingKnown, f.Existing, f.ExistingFrontend = true, existing, frontend
 	}
 }
 

@@ -82,11 +82,12 @@ func remembered(m intent.Member) standing {
 }
 
 // disqualifies reports whether a front end's diagnostic sets aside the member that it belongs to. Conflicts cost only the
-// losing setting. A certificate concerns only its listeners, a Secret only the routes that it guards. A missing Service for which a front end found an answer
+// losing setting. A certificate concerns only its listeners, a Secret only the routes that it guards, a setting of the frontend
+// only that. A missing Service for which a front end found an answer
 // (every route has actions) is answered.
 func disqualifies(m intent.Member, d diag.Diagnostic) bool {
 	switch {
-	case d.Class == diag.Note, d.Code == diag.ConflictingSettings, aboutCertificates(d), aboutAddOns(d), aboutSecrets(d):
+	case d.Class == diag.Note, d.Code == diag.ConflictingSettings, aboutCertificates(d), aboutAddOns(d), aboutSecrets(d), aboutFrontend(d):
 		return false
 	case d.Code == diag.ServiceNotFound:
 		return !answered(m)
@@ -112,6 +113,9 @@ func aboutCertificates(d diag.Diagnostic) bool {
 	return d.Code == diag.CertificateNotFound || strings.Contains(d.Path, "certificate-arn") || strings.Contains(d.Path, "spec.certificateArn") ||
 		strings.Contains(d.Path, "aws-load-balancer-ssl-cert")
 }
+
+// aboutFrontend reports whether a diagnostic concerns only the network load balancer in front of the ALB.
+func aboutFrontend(d diag.Diagnostic) bool { return strings.Contains(d.Path, "frontend-nlb") }
 
 // own are the parts of diagnostic paths that concern only the member's own routes and target groups. Everything else may
 // change what the load balancer does for others.

@@ -159,6 +159,11 @@ func (b *build) managedGroup() {
 			fields["InboundCIDRs"] = p.cidrs.Source
 		}
 	}
+	for _, permission := range b.frontendPermissions() {
+		if !slices.Contains(g.Ingress, permission) {
+			g.Ingress = append(g.Ingress, permission)
+		}
+	}
 	b.groups = append(b.groups, g)
 	b.trace(stack.KindSecurityGroup, g.ID, b.every(), fields)
 	b.traceKeys(stack.KindSecurityGroup, g.ID, "Tags", b.settings.tagsSource)

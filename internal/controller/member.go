@@ -15,12 +15,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/status"
 )
 
-// withStatus is a copy of a member that shows the load balancer; changed is false if it does so already. An empty hostname takes
+// withStatus is a copy of a member that shows the load balancer, and the one in front of it if there is one; changed is false if it does so already. An empty hostname takes
 // the load balancer off a Service; of Ingresses that leave see withdraw.
-func withStatus(member metav1.Object, hostname string, ports []int32) (before, after client.Object, changed bool) {
+func withStatus(member metav1.Object, hostname string, ports []int32, frontend string) (before, after client.Object, changed bool) {
 	switch o := member.(type) {
 	case *networkingv1.Ingress:
-		want, changed := status.Ingress(o.Status.LoadBalancer, hostname, ports)
+		want, changed := status.Ingress(o.Status.LoadBalancer, hostname, ports, frontend)
 		if hostname == "" || !changed {
 			return nil, nil, false
 		}

@@ -129,8 +129,7 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 	if err := s.withdraw(ctx, observed, w.Leaving); err != nil {
 		return s.unwritten(t, diag.StatusNotWritten, err)
 	}
-	p := plan.Diff(c.Stack, c.Keep, observed, plan.Policy{ExternalTags: s.external, Protection: w.Protection, ProtectedBy: w.ProtectedBy,
-		Unweighted: !s.compile.Gates.WeightedTargetGroups})
+	p := plan.Diff(c.Stack, c.Keep, observed, w.Policy(s.external, !s.compile.Gates.WeightedTargetGroups))
 	s.metrics.planned(s.front.Owner(), &p)
 	var result apply.Result
 	if !p.Empty() {
@@ -143,7 +142,7 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 	if err := s.recordSecrets(ctx, c, &p, result, w.Members); err != nil {
 		return reconcile.Result{}, err
 	}
-	if t.observed, err = s.showLoadBalancer(ctx, key, c.Stack, w); err != nil {
+	if t.observed, err = s.showLoadBalancer(ctx, key, c.Stack, c.Keep, w); err != nil {
 		return s.unwritten(t, diag.StatusNotWritten, err)
 	}
 	s.tell(t)
@@ -298,7 +297,7 @@ func (s *stacks) refusal(err error, operation string, origins map[stack.Ref]comp
 
 // showLoadBalancer writes the name of the load balancer into the status of the members as soon as it is known, whatever else
 // may have failed.
-func (s *stacks) showLoadBalancer(ctx context.Context, key stack.Key, desired *stack.Stack, w wish.Wish) (*plan.Observed, error) {
+func (s *stacks) showLoadBalancer(ctx context.Context, key stack.Key, desired *stack.Stack, keep []stack.Ref, w wish.Wish) (*plan.Observed, error) {
 	o, err := s.inventory.Observed(ctx, key, withoutAddOns(desired))
 	if err != nil {
 		return nil, err
@@ -316,8 +315,9 @@ func (s *stacks) showLoadBalancer(ctx context.Context, key stack.Key, desired *s
 			ports = append(ports, l.Port)
 		}
 	}
+	frontend := frontendName(o, desired, keep)
 	for _, m := range w.Members {
-		if err := s.patchStatus(ctx, m, lb.DNSName, ports); err != nil {
+		if err := s.patchStatus(ctx, m, lb.DNSName, ports, frontend); err != nil {
 			return &o, err
 		}
 	}
@@ -334,8 +334,20 @@ func withoutAddOns(desired *stack.Stack) *stack.Stack {
 	return &out
 }
 
-func (s *stacks) patchStatus(ctx context.Context, m metav1.Object, hostname string, ports []int32) error {
-	before, after, changed := withStatus(m, hostname, ports)
+// frontendName is the name of the network load balancer in front of the ALB, if there is one that is wanted or kept.
+func frontendName(o plan.Observed, desired *stack.Stack, keep []stack.Ref) string {
+	for _, lb := range o.LoadBalancers {
+		wanted := func(w stack.LoadBalancer) bool { return w.ID == lb.ID && w.Scheme == lb.Scheme }
+		held := stack.Ref{Kind: stack.KindLoadBalancer, ID: lb.ID}
+		if lb.ID == stack.FrontendIdentity && (slices.ContainsFunc(desired.LoadBalancers, wanted) || slices.Contains(keep, held)) {
+			return lb.DNSName
+		}
+	}
+	return ""
+}
+
+func (s *stacks) patchStatus(ctx context.Context, m metav1.Object, hostname string, ports []int32, frontend string) error {
+	before, after, changed := withStatus(m, hostname, ports, frontend)
 	if !changed {
 		return nil
 	}
@@ -376,7 +388,7 @@ func (s *stacks) release(ctx context.Context, key stack.Key, w wish.Wish) error 
 		if !ok {
 			continue
 		}
-		if err := s.patchStatus(ctx, m, "", nil); err != nil {
+		if err := s.patchStatus(ctx, m, "", nil, ""); err != nil {
 			return err
 		}
 		if err := patchFinalizer(ctx, s.client, o, func(o client.Object) bool { return controllerutil.RemoveFinalizer(o, name) }); err != nil {

@@ -44,6 +44,8 @@ type Facts struct {
 	// Existing is the load balancer that AWS holds for the stack being compiled; nil = none. Valid if ExistingKnown.
 	Existing      *LoadBalancer
 	ExistingKnown bool
+	// ExistingFrontend is the network load balancer in front of Existing, nil = none. Valid if ExistingKnown.
+	ExistingFrontend *LoadBalancer
 	// Errors tells why a need could not be answered (denied, throttled); compile turns it into a diagnostic of whoever needs it.
 	Errors map[Need]error
 }

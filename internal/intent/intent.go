@@ -81,6 +81,7 @@ type Settings struct {
 	Mappings  Field[[]stack.SubnetMapping]
 	SourceNAT Field[string] // NLB: enable-prefix-for-ipv6-source-nat, "on" or "off"
 	AddOns    AddOns
+	Frontend  Frontend
 }
 
 // SubnetSelector is exactly one of its fields.

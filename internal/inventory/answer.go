@@ -201,7 +201,8 @@ func (a *answer) stack(ctx context.Context) error {
 		a.set(func(f *facts.Facts) {
 			f.ExistingKnown = true
 			for _, lb := range o.LoadBalancers {
-				if lb.ID != stack.LoadBalancerIdentity || f.Existing != nil {
+				place := map[string]**facts.LoadBalancer{stack.LoadBalancerIdentity: &f.Existing, stack.FrontendIdentity: &f.ExistingFrontend}[lb.ID]
+				if place == nil || *place != nil {
 					continue
 				}
 				x := &facts.LoadBalancer{ARN: lb.ARN, Type: lb.Type, Scheme: lb.Scheme, IPAMPool: lb.IPAMPool, CustomerOwnedPool: lb.CustomerOwnedPool}
@@ -211,7 +212,7 @@ func (a *answer) stack(ctx context.Context) error {
 				for _, g := range lb.SecurityGroups {
 					x.SecurityGroups = append(x.SecurityGroups, g.Literal)
 				}
-				f.Existing = x
+				*place = x
 			}
 		})
 	}

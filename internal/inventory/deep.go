@@ -21,13 +21,19 @@ const readers = 8
 // deepen reads what a diff with desired needs beyond the bulk listing and is not known yet. A stack that this process
 // created is known to the bottom.
 func (i *Inventory) deepen(ctx context.Context, e *entry, desired *stack.Stack) error {
-	if desired == nil || desired.Empty() { // deletion needs no more than the listing
+	if desired == nil {
 		return nil
 	}
 	i.mu.Lock()
 	d := deepRead{i: i, obs: e.obs.Clone()}
-	d.plan(e, desired)
+	d.planTargets()
+	if !desired.Empty() { // deletion needs no more
+		d.plan(e, desired)
+	}
 	i.mu.Unlock()
+	if err := d.readTargets(ctx); err != nil {
+		return err
+	}
 	if err := d.run(ctx, desired); err != nil {
 		return err
 	}
@@ -44,11 +50,13 @@ type deepRead struct {
 
 	listenersOf, loadBalancerAttributes, targetGroupAttributes []string // ARNs
 	rulesOf, certificatesOf, listenerAttributes                []string
+	targetsOf                                                  []string
 
 	listeners  []plan.Listener
 	rules      []plan.Rule
 	sni        map[string][]string
 	attributes map[string]map[string]string
+	targets    map[string][]plan.Target
 }
 
 // plan decides what to read of what is known.
@@ -83,7 +91,7 @@ func (d *deepRead) planListener(l plan.Listener, rulesKnown, certificatesKnown b
 	if !certificatesKnown && (l.Protocol == "HTTPS" || l.Protocol == "TLS") {
 		d.certificatesOf = append(d.certificatesOf, l.ARN)
 	}
-	managed := slices.ContainsFunc(desired.Listeners, func(w stack.Listener) bool { return w.Port == l.Port && len(w.Attributes) > 0 })
+	managed := slices.ContainsFunc(desired.Listeners, func(w stack.Listener) bool { return w.ID == l.ID && len(w.Attributes) > 0 })
 	if l.Attributes == nil && managed {
 		d.listenerAttributes = append(d.listenerAttributes, l.ARN)
 	}
@@ -120,7 +128,14 @@ func each[T any](ctx context.Context, arns []string, read func(context.Context, 
 }
 
 func (d *deepRead) readListeners(ctx context.Context) error {
-	return each(ctx, d.listenersOf, d.i.describeListeners, func(_ string, ls []plan.Listener) { d.listeners = append(d.listeners, ls...) })
+	return each(ctx, d.listenersOf, d.i.describeListeners, func(arn string, ls []plan.Listener) {
+		for n := range ls {
+			if d.isFrontend(arn) {
+				ls[n].ID = naming.FrontendListenerID(ls[n].Port)
+			}
+		}
+		d.listeners = append(d.listeners, ls...)
+	})
 }
 
 func (d *deepRead) readDetails(ctx context.Context) error {
@@ -208,6 +223,9 @@ func (d *deepRead) take(e *entry) {
 	for n := range o.TargetGroups {
 		if a, ok := d.attributes[o.TargetGroups[n].ARN]; ok {
 			o.TargetGroups[n].Attributes = a
+		}
+		if ts, ok := d.targets[o.TargetGroups[n].ARN]; ok {
+			o.TargetGroups[n].Targets = ts
 		}
 	}
 	e.obs = o

@@ -321,9 +321,13 @@ func (i *Inventory) State(key stack.Key, arn string) string {
 	return ""
 }
 
-// Refresh updates the state of a load balancer by one read, and returns it; "" = it does not exist.
+// Refresh updates the state of a load balancer by one read, and returns it; "" = it does not exist. One that is known to be
+// active stays so, and is not read.
 func (i *Inventory) Refresh(ctx context.Context, key stack.Key, arn string) (state string, err error) {
-	lb, err := i.describeLoadBalancer(ctx, arn)
+	if i.State(key, arn) == "active" {
+		return "active", nil
+	}
+	lb, err := shared(ctx, i, "load balancer "+arn, func(ctx context.Context) (plan.LoadBalancer, error) { return i.describeLoadBalancer(ctx, arn) })
 	if err != nil {
 		return "", err
 	}

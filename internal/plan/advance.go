@@ -24,7 +24,7 @@ func Advance(obs Observed, op Op, out Output, resolve func(stack.Ref) string) Ob
 	switch op := op.(type) {
 	case CreateSecurityGroup, AuthorizeIngress, RevokeIngress, DeleteSecurityGroup, TagSecurityGroup, UntagSecurityGroup:
 		a.securityGroup(op)
-	case CreateTargetGroup, ModifyTargetGroup, ModifyTargetGroupAttributes, DeleteTargetGroup:
+	case CreateTargetGroup, ModifyTargetGroup, ModifyTargetGroupAttributes, DeleteTargetGroup, RegisterLoadBalancer, DeregisterLoadBalancer:
 		a.targetGroup(op)
 	case CreateLoadBalancer, SetSecurityGroups, SetSubnets, SetIPAddressType, ModifyLoadBalancerAttributes, DeleteLoadBalancer:
 		a.loadBalancer(op)
@@ -150,7 +150,10 @@ func (a advancer) targetGroup(op Op) {
 	switch op := op.(type) {
 	case CreateTargetGroup:
 		tg := TargetGroup{ARN: a.out.ID, TargetGroup: op.TargetGroup}
-		tg.Attributes, tg.Tags = map[string]string{}, merged(op.TargetGroup.Tags, nil)
+		tg.Attributes, tg.Tags, tg.Balancer = map[string]string{}, merged(op.TargetGroup.Tags, nil), stack.Ref{}
+		if tg.TargetType == stack.TargetALB {
+			tg.Targets = []Target{}
+		}
 		a.o.TargetGroups = added(a.o.TargetGroups, tg, func(tg TargetGroup) string { return tg.ARN })
 	case ModifyTargetGroup:
 		with(op.TargetGroup, func(tg *TargetGroup) {
@@ -162,6 +165,15 @@ func (a advancer) targetGroup(op Op) {
 		})
 	case ModifyTargetGroupAttributes:
 		with(op.TargetGroup, func(tg *TargetGroup) { tg.Attributes = merged(tg.Attributes, op.Attributes) })
+	case RegisterLoadBalancer:
+		with(op.TargetGroup, func(tg *TargetGroup) {
+			tg.Targets = append(slices.Clone(tg.Targets), Target{ID: a.resolve(op.LoadBalancer), Port: op.Port})
+		})
+	case DeregisterLoadBalancer:
+		with(op.TargetGroup, func(tg *TargetGroup) {
+			gone := Target{ID: a.resolve(op.LoadBalancer), Port: op.Port}
+			tg.Targets = slices.DeleteFunc(slices.Clone(tg.Targets), func(t Target) bool { return t == gone })
+		})
 	case DeleteTargetGroup:
 		arn := a.resolve(op.TargetGroup)
 		a.o.TargetGroups = slices.DeleteFunc(a.o.TargetGroups, func(tg TargetGroup) bool { return tg.ARN == arn })

@@ -37,6 +37,8 @@ func Diff(desired *stack.Stack, keep []stack.Ref, obs Observed, pol Policy) Plan
 		deletedBalancers: map[string]StepID{},
 		deletedTargets:   map[string]StepID{},
 		handledBindings:  map[string]bool{},
+		registered:       map[stack.Ref]StepID{},
+		deregistered:     map[string]StepID{},
 	}
 	d.plan.Key = desired.Key
 	if d.plan.Key == (stack.Key{}) {
@@ -103,6 +105,10 @@ type differ struct {
 	deletedTargets   map[string]StepID // by ARN
 	deletedBindings  []StepID
 	handledBindings  map[string]bool // "namespace/name" of objects that are wanted, or deleted early
+
+	registered       map[stack.Ref]StepID // by target group: its load balancer becomes its target
+	deregistered     map[string]StepID    // by target group, load balancer and port: it ceases to be
+	deletedFrontends []StepID
 }
 
 // resolve is the ARN or group id behind a reference, or a text that equals none.

@@ -94,6 +94,7 @@ func (f *fakeAWS) check(t failer, s Step, resolve func(stack.Ref) string) {
 		}
 		return out
 	}
+	f.checkTargets(t, s, resolve)
 	switch op := s.Op.(type) {
 	case CreateRule:
 		if op.Priority < 1 || op.Priority > 50000 {

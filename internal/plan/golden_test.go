@@ -86,6 +86,7 @@ var operations = []Op{
 	CreateBinding{}, UpdateBinding{}, DeleteBinding{},
 	AssociateWebACL{}, DisassociateWebACL{}, AssociateRegionalWebACL{}, DisassociateRegionalWebACL{}, CreateProtection{}, DeleteProtection{},
 	ModifyCapacityReservation{}, ModifyIPPools{},
+	RegisterLoadBalancer{}, DeregisterLoadBalancer{},
 }
 
 func TestColourIsAnOption(t *testing.T) {

@@ -26,24 +26,29 @@ func (d *differ) listeners() {
 		}
 		m[l.Port] = l
 	}
-	for _, w := range d.want.LoadBalancers {
+	fresh, wanted := map[string][]StepID{}, map[string]map[int32]bool{} // by identity of the load balancer
+	for n, w := range d.want.LoadBalancers {
 		arn := d.known[loadBalancerRef(w.ID)]
-		var fresh []StepID
-		wanted := map[int32]bool{}
+		wanted[w.ID] = map[int32]bool{}
 		for _, l := range d.want.Listeners {
 			if l.LoadBalancer != loadBalancerRef(w.ID) {
 				continue
 			}
-			wanted[l.Port] = true
+			wanted[w.ID][l.Port] = true
 			old := have[arn][l.Port]
 			if arn == "" || old == nil {
-				fresh = append(fresh, d.createListener(l, rules[listenerRef(l.ID)]))
+				fresh[w.ID] = append(fresh[w.ID], d.createListener(l, rules[listenerRef(l.ID)]))
 				continue
 			}
 			d.updateListener(old, l, rules[listenerRef(l.ID)])
 		}
-		if arn != "" {
-			d.deleteListeners(have[arn], wanted, fresh)
+		if n == 0 {
+			d.registrations() // before the listeners of a frontend turn to them
+		}
+	}
+	for _, w := range slices.Backward(d.want.LoadBalancers) { // a frontend lets go of what is behind it
+		if arn := d.known[loadBalancerRef(w.ID)]; arn != "" {
+			d.deleteListeners(have[arn], wanted[w.ID], fresh[w.ID])
 		}
 	}
 }
@@ -127,6 +132,7 @@ func (d *differ) updateListener(have *Listener, w stack.Listener, rules []stack.
 		s := d.step(Update, r, Vital, op, why...)
 		s.needAll(awaited, cold)
 		d.needFreed(s, w.DefaultActions)
+		d.needRegistered(s, w.DefaultActions)
 		d.release(have.DefaultActions, s.ID)
 		s.follow(attached...)
 		return s.ID
@@ -281,8 +287,11 @@ func (d *differ) deleteListeners(have map[int32]*Listener, wanted map[int32]bool
 		if wanted[p] || !d.mayDelete(l.ARN) || d.tagged() && !d.ours(l.Tags) {
 			continue
 		}
+		why := "port " + strconv.Itoa(int(p)) + " is not wanted any more"
+		released := d.letGo(l.LoadBalancer.Literal, p, nil, why)
 		r := stack.Ref{Kind: stack.KindListener, ID: l.ID, Literal: l.ARN}
-		s := d.step(Delete, r, Normal, DeleteListener{stack.Literal(stack.KindListener, l.ARN)}, "port "+strconv.Itoa(int(p))+" is not wanted any more")
+		s := d.step(Delete, r, Normal, DeleteListener{stack.Literal(stack.KindListener, l.ARN)}, why)
+		s.need(released...)
 		s.follow(fresh...)
 		d.release(l.DefaultActions, s.ID)
 		for _, rule := range d.obs.Rules {

@@ -29,6 +29,7 @@ func (d *differ) matchLoadBalancers() {
 }
 
 func (d *differ) loadBalancers() {
+	d.deleteFrontends()
 	for _, w := range d.want.LoadBalancers {
 		if have := d.balancers[w.ID]; have != nil {
 			d.updateLoadBalancer(have, w)
@@ -195,7 +196,8 @@ func (d *differ) successor(old *LoadBalancer) *stack.LoadBalancer {
 func (d *differ) protection(old *LoadBalancer) Protection {
 	w := d.successor(old)
 	if w == nil {
-		return d.pol.Protection
+		p, _ := d.pol.of(old)
+		return p
 	}
 	switch w.Attributes[deletionProtection] {
 	case "true":
@@ -204,6 +206,14 @@ func (d *differ) protection(old *LoadBalancer) Protection {
 		return ProtectionLifted
 	}
 	return ProtectionAsFound
+}
+
+// of is what is declared for a load balancer without successor, and where.
+func (p *Policy) of(old *LoadBalancer) (protection Protection, by string) {
+	if old.ID != stack.FrontendIdentity || p.Protection == ProtectionDeclared && p.Frontend != ProtectionDeclared {
+		return p.Protection, p.ProtectedBy
+	}
+	return p.Frontend, p.FrontendBy
 }
 
 // protected reports whether an old load balancer must not be deleted. What the owner declares for a successor says nothing
@@ -236,10 +246,15 @@ func (d *differ) deleteLoadBalancer(old *LoadBalancer, successor *stack.Ref) Ste
 		lifted = d.step(Update, r, Normal, ModifyLoadBalancerAttributes{at, map[string]string{deletionProtection: "false"}},
 			deletionProtection+" true → false").ID
 	}
+	var released []StepID
+	if old.Type == stack.Application && !d.protected(old) {
+		released = d.letGo(old.ARN, 0, successor, "load balancer "+old.Name+" "+why)
+	}
 	s := d.step(Delete, r, Normal, DeleteLoadBalancer{at, successor}, why)
 	s.need(lifted)
+	s.need(released...)
 	if d.protected(old) {
-		by := d.pol.ProtectedBy
+		_, by := d.pol.of(old)
 		if d.successor(old) != nil {
 			by = ""
 		}

@@ -40,6 +40,8 @@ type LoadBalancer struct {
 // TargetGroup is an observed target group.
 type TargetGroup struct {
 	ARN string
+	// Targets are those of a group of type alb, which its stack registers; nil = never read.
+	Targets []Target `json:",omitempty"`
 	stack.TargetGroup
 }
 

@@ -185,6 +185,24 @@ type (
 	}
 )
 
+// A load balancer as target.
+type (
+	// RegisterLoadBalancer makes a load balancer the target of a group of type alb. It must be active, with a listener there.
+	RegisterLoadBalancer struct {
+		TargetGroup  stack.Ref
+		LoadBalancer stack.Ref
+		Port         int32
+	}
+	// DeregisterLoadBalancer ends that.
+	DeregisterLoadBalancer struct {
+		TargetGroup  stack.Ref
+		LoadBalancer stack.Ref
+		Port         int32
+		// Successor is the load balancer that takes over; it must be active first. Nil = none.
+		Successor *stack.Ref `json:",omitempty"`
+	}
+)
+
 // TargetGroupBinding objects.
 type (
 	// CreateBinding creates the object.
@@ -290,6 +308,12 @@ func (RegisterTargets) Name() string { return "RegisterTargets" }
 // Name is the AWS action.
 func (DeregisterTargets) Name() string { return "DeregisterTargets" }
 
+// Name is the AWS action.
+func (RegisterLoadBalancer) Name() string { return "RegisterTargets" }
+
+// Name is the AWS action.
+func (DeregisterLoadBalancer) Name() string { return "DeregisterTargets" }
+
 // Name is the Kubernetes write.
 func (CreateBinding) Name() string { return "CreateBinding" }
 
@@ -371,6 +395,13 @@ func Refs(op Op) []stack.Ref {
 		return []stack.Ref{o.TargetGroup}
 	case ModifyIPPools:
 		return []stack.Ref{o.LoadBalancer}
+	case RegisterLoadBalancer:
+		return []stack.Ref{o.TargetGroup, o.LoadBalancer}
+	case DeregisterLoadBalancer:
+		if o.Successor != nil {
+			return []stack.Ref{o.TargetGroup, o.LoadBalancer, *o.Successor}
+		}
+		return []stack.Ref{o.TargetGroup, o.LoadBalancer}
 	case CreateBinding:
 		return bindingRefs(o.Binding)
 	case UpdateBinding:
@@ -411,4 +442,21 @@ func bindingRefs(b stack.Binding) []stack.Ref {
 		out = append(out, n.FromGroups...)
 	}
 	return out
+}
+
+// MustBeActive is the load balancer that an operation waits for to be active; ok is false if there is none.
+func MustBeActive(op Op) (r stack.Ref, ok bool) {
+	var successor *stack.Ref
+	switch o := op.(type) {
+	case RegisterLoadBalancer:
+		return o.LoadBalancer, true
+	case DeleteLoadBalancer:
+		successor = o.Successor
+	case DeregisterLoadBalancer:
+		successor = o.Successor
+	}
+	if successor == nil {
+		return stack.Ref{}, false
+	}
+	return *successor, true
 }

@@ -52,6 +52,14 @@ func drawStack(t *rapid.T, label string) *stack.Stack {
 			s.Rules[i].Listener, s.Rules[i].ID = listenerRef("8080"), fmt.Sprintf("8080:%d", i+1)
 		}
 	}
+	if rapid.Bool().Draw(t, label+" frontend") {
+		scheme := rapid.SampledFrom([]string{stack.Internal, stack.InternetFacing}).Draw(t, label+" frontend scheme")
+		ports := map[int32]int32{}
+		for _, p := range rapid.SliceOfDistinct(rapid.SampledFrom([]int32{80, 8080, 9000}), rapid.ID[int32]).Draw(t, label+" frontend ports") {
+			ports[p] = s.Listeners[0].Port
+		}
+		withFrontend(s, scheme, ports)
+	}
 	return s
 }
 
@@ -76,8 +84,9 @@ func addForeignRule(t *rapid.T, f *fakeAWS) {
 	if slices.ContainsFunc(f.obs.Rules, func(r Rule) bool { return r.Priority == p }) {
 		return
 	}
+	at := slices.IndexFunc(f.obs.Listeners, func(l Listener) bool { return strings.HasPrefix(l.Protocol, "HTTP") })
 	f.obs.Rules = append(f.obs.Rules, Rule{ARN: fmt.Sprintf("arn:foreign/%d", p), Priority: p, Rule: stack.Rule{
-		Listener: stack.Literal(stack.KindListener, f.obs.Listeners[0].ARN), Tags: map[string]string{"mine": "1"},
+		Listener: stack.Literal(stack.KindListener, f.obs.Listeners[at].ARN), Tags: map[string]string{"mine": "1"},
 		Conditions: []stack.Condition{{Field: stack.PathPattern, Values: []string{"/theirs"}}},
 	}})
 }

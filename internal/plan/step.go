@@ -89,6 +89,10 @@ type Policy struct {
 	ProtectedBy string
 	// Unweighted forbids forwards to several target groups, so that new targets cannot warm up beside the old ones.
 	Unweighted bool
+	// Frontend and FrontendBy are the same for the load balancer in front of the other. What is declared for one that stays
+	// behind keeps the frontend too.
+	Frontend   Protection
+	FrontendBy string
 }
 
 // Empty reports whether nothing is to be done.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sort"
 
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -19,7 +20,7 @@ func (d *differ) matchTargetGroups() {
 	}
 	for _, w := range d.want.TargetGroups {
 		for _, tg := range byID[w.ID] {
-			if d.targets[w.ID] == nil && replacementReason(tg.TargetGroup, w) == "" {
+			if d.targets[w.ID] == nil && replacementReason(tg, w) == "" {
 				d.targets[w.ID] = tg
 				d.known[targetGroupRef(w.ID)] = tg.ARN
 			}
@@ -29,7 +30,7 @@ func (d *differ) matchTargetGroups() {
 
 // replacementReason says why an observed target group cannot become the wanted one; empty = it can. The IP address type
 // counts only if the successor has another name: AWS admits no second target group of the same name beside the first.
-func replacementReason(have, want stack.TargetGroup) string {
+func replacementReason(have *TargetGroup, want stack.TargetGroup) string {
 	version := func(tg stack.TargetGroup) string {
 		if tg.ProtocolVersion == "" && (tg.Protocol == "HTTP" || tg.Protocol == "HTTPS") {
 			return "HTTP1"
@@ -41,12 +42,14 @@ func replacementReason(have, want stack.TargetGroup) string {
 		return "target type " + have.TargetType + " → " + want.TargetType
 	case have.Protocol != want.Protocol:
 		return "protocol " + have.Protocol + " → " + want.Protocol
-	case version(have) != version(want):
-		return "protocol version " + version(have) + " → " + version(want)
+	case version(have.TargetGroup) != version(want):
+		return "protocol version " + version(have.TargetGroup) + " → " + version(want)
 	case have.ControlPort != want.ControlPort:
 		return fmt.Sprintf("target control port %d → %d", have.ControlPort, want.ControlPort)
 	case or(have.IPAddressType, stack.IPv4) != or(want.IPAddressType, stack.IPv4) && have.Name != want.Name:
 		return "IP address type " + or(have.IPAddressType, stack.IPv4) + " → " + or(want.IPAddressType, stack.IPv4)
+	case want.TargetType == stack.TargetALB && !have.reaches(want.Port):
+		return fmt.Sprintf("port %d → %d", have.Port, want.Port)
 	}
 	return ""
 }
@@ -58,12 +61,15 @@ func (d *differ) targetGroups() {
 		def := func(k string) (string, bool) { return targetGroupDefault(w, k) }
 		if have == nil {
 			a, why := Create, w.Name
-			for _, old := range d.obs.TargetGroups {
-				if old.ID == w.ID {
-					a, why = Replace, replacementReason(old.TargetGroup, w)
+			op := CreateTargetGroup{VPC: d.want.VPC, TargetGroup: w}
+			for i := range d.obs.TargetGroups {
+				if old := &d.obs.TargetGroups[i]; old.ID == w.ID {
+					a, why = Replace, replacementReason(old, w)
+					if w.TargetType == stack.TargetALB && old.Name == w.Name { // whose name does not tell its port
+						op.TargetGroup.Name = naming.Successor(w.Name, w.Port)
+					}
 				}
 			}
-			op := CreateTargetGroup{VPC: d.want.VPC, TargetGroup: w}
 			op.TargetGroup.Attributes = nil
 			d.made[r] = d.step(a, r, Vital, op, why).ID
 			d.targetGroupAttributes(Create, r, w, nil, def)

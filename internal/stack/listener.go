@@ -1,8 +1,8 @@
 package stack
 
-// Listener is the wish for one listener; its identity is the decimal port.
+// Listener is the wish for one listener; its identity is the decimal port (of a frontend: naming.FrontendListenerID).
 type Listener struct {
-	ID             string // decimal port
+	ID             string // decimal port, or that of a frontend
 	LoadBalancer   Ref
 	Port           int32
 	Protocol       string // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP

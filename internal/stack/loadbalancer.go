@@ -18,11 +18,12 @@ const (
 	Dualstack            = "dualstack"
 	DualstackWithoutIPv4 = "dualstack-without-public-ipv4"
 	LoadBalancerIdentity = "LoadBalancer"
+	FrontendIdentity     = "FrontendNlb" // the network load balancer in front of an ALB
 )
 
 // LoadBalancer is the wish for one ELBv2 load balancer.
 type LoadBalancer struct {
-	ID             string // identity: LoadBalancerIdentity
+	ID             string // identity: LoadBalancerIdentity or FrontendIdentity
 	Name           string // used at creation only
 	Type           LoadBalancerType
 	Scheme         string

@@ -61,7 +61,7 @@ type Ref struct {
 func Literal(k Kind, v string) Ref { return Ref{Kind: k, Literal: v} }
 
 // Stack is the desired state of one load balancer (none at all when every slice is empty). Slices are sorted by identity
-// (rules: by listener port, then order).
+// (rules: by listener port, then order), but for a load balancer and its listeners, which come before those in front of it.
 type Stack struct {
 	Key            Key
 	Cluster        string

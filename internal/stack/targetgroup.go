@@ -4,12 +4,13 @@ package stack
 const (
 	TargetInstance = "instance"
 	TargetIP       = "ip"
+	TargetALB      = "alb" // one application load balancer
 	TrafficPort    = "traffic-port"
 )
 
 // TargetGroup is the wish for one target group.
 type TargetGroup struct {
-	ID              string // identity: "<ns>/<ingress>-<service>:<port>" or "<ns>/<service>:<port>"
+	ID              string // identity: "<ns>/<ingress>-<service>:<port>", "<ns>/<service>:<port>", or that of a frontend
 	Name            string // used at creation only
 	TargetType      string
 	Port            int32
@@ -20,6 +21,8 @@ type TargetGroup struct {
 	HealthCheck     HealthCheck
 	Attributes      map[string]string // only what is set
 	Tags            map[string]string
+	// Balancer is the load balancer that is the one target, at Port; target type alb only, whose target no binding registers.
+	Balancer Ref `json:",omitzero"`
 }
 
 // HealthCheck fields; zero values are "not managed" for the optional ones.

@@ -73,7 +73,7 @@ func Marshal(s *stack.Stack) ([]byte, error) {
 		put(typeBinding, b.ID, ofBinding(b))
 	}
 	if s.Key.Owner == stack.Ingress && !s.Empty() {
-		d.Resources[typeFrontend] = map[string]resource{typeFrontend: {TargetGroups: map[string]any{}}}
+		d.Resources[typeFrontend] = map[string]resource{typeFrontend: {TargetGroups: frontends(s)}}
 	}
 	text, err := json.Marshal(d)
 	if err != nil {

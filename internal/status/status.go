@@ -11,25 +11,30 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 )
 
-// Ingress is the status of every member of a group: one entry with the load balancer's name in lower case and all listener
-// ports of the group, ascending. changed is false if the current status says so already.
-func Ingress(current networkingv1.IngressLoadBalancerStatus, hostname string, ports []int32) (want networkingv1.IngressLoadBalancerStatus, changed bool) {
-	hostname = strings.ToLower(hostname)
-	ports = slices.Compact(slices.Sorted(slices.Values(ports)))
-	entry := networkingv1.IngressLoadBalancerIngress{Hostname: hostname}
-	for _, p := range ports {
+// Ingress is the status of every member of a group: an entry with the load balancer's name in lower case and all listener
+// ports of the group, ascending; and one with the name of the network load balancer in front of it, if there is one. changed is
+// false if the current status says so already.
+func Ingress(current networkingv1.IngressLoadBalancerStatus, hostname string, ports []int32, frontend string) (want networkingv1.IngressLoadBalancerStatus, changed bool) {
+	entry := networkingv1.IngressLoadBalancerIngress{Hostname: strings.ToLower(hostname)}
+	for _, p := range slices.Compact(slices.Sorted(slices.Values(ports))) {
 		entry.Ports = append(entry.Ports, networkingv1.IngressPortStatus{Port: p})
 	}
 	want.Ingress = []networkingv1.IngressLoadBalancerIngress{entry}
-	if len(current.Ingress) != 1 || current.Ingress[0].IP != "" || current.Ingress[0].Hostname != hostname {
-		return want, true
+	if frontend != "" {
+		want.Ingress = append(want.Ingress, networkingv1.IngressLoadBalancerIngress{Hostname: strings.ToLower(frontend)})
 	}
-	var have []int32
-	for _, p := range current.Ingress[0].Ports {
-		have = append(have, p.Port)
+	return want, !slices.EqualFunc(current.Ingress, want.Ingress, func(a, b networkingv1.IngressLoadBalancerIngress) bool {
+		return a.IP == b.IP && a.Hostname == b.Hostname && slices.Equal(portsOf(a), portsOf(b))
+	})
+}
+
+func portsOf(e networkingv1.IngressLoadBalancerIngress) []int32 {
+	var out []int32
+	for _, p := range e.Ports {
+		out = append(out, p.Port)
 	}
-	slices.Sort(have)
-	return want, !slices.Equal(have, ports)
+	slices.Sort(out)
+	return out
 }
 
 // Service is the status of a Service: one entry with the load balancer's name in lower case and the Service's ports in order.

@@ -36,6 +36,9 @@ type Wish struct {
 	Protection plan.Protection
 	// ProtectedBy says where Protection is declared; empty if it is not.
 	ProtectedBy string
+	// Frontend and FrontendBy are the same for the network load balancer in front of an ALB.
+	Frontend   plan.Protection
+	FrontendBy string
 	// Rehearsal is there if objects are under dry run.
 	Rehearsal *Rehearsal
 }
@@ -48,6 +51,13 @@ type Rehearsal struct {
 
 // Nothing reports that neither a load balancer nor a cleanup is asked for.
 func (w Wish) Nothing() bool { return !w.Wanted && len(w.Leaving) == 0 }
+
+// Policy is that of the wish's plan; others manage the tags of those keys. Unweighted: see plan.Policy.
+func (w Wish) Policy(externalTags []string, unweighted bool) plan.Policy {
+	return plan.Policy{
+		ExternalTags: externalTags, Protection: w.Protection, ProtectedBy: w.ProtectedBy, Frontend: w.Frontend, FrontendBy: w.FrontendBy, Unweighted: unweighted,
+	}
+}
 
 // FrontEnd is one kind of owner of stacks.
 type FrontEnd interface {
@@ -93,6 +103,7 @@ func (f Ingress) Load(v *world.View, id stack.ID) Wish {
 	}
 	w.Found = g.Diagnostics
 	w.Protection, w.ProtectedBy = declared(ingress.DeletionProtection(v, g))
+	w.Frontend, w.FrontendBy = declared(ingress.FrontendProtection(g))
 	return w
 }
 

@@ -107,6 +107,7 @@ func TestEveryBuiltAnnotationIsInACaseValidAndInvalid(t *testing.T) {
 		annotation.PrefixLists: true, annotation.CertificateARN: true, annotation.SSLPolicy: true,
 		annotation.IPAMPool: true, annotation.WebACLARN: true, annotation.WebACLName: true, annotation.ClassicWebACL: true, annotation.FormerWebACL: true,
 		annotation.AuthScope: true, annotation.AuthSessionCookie: true,
+		annotation.FrontendSecurityGroups: true, annotation.FrontendEIPAllocations: true,
 	}
 	for _, e := range annotation.Entries() {
 		if !e.Built || e.Scope != annotation.OnIngress && e.Scope != annotation.OnBoth {

@@ -17,12 +17,23 @@ const deletionProtection = "deletion_protection.enabled"
 // would go with the last of them: the class parameters' word counts over the annotation's, and true over false. It is not set
 // if nobody says anything. Only deleting members can hold the load balancer; one that moved away cannot.
 func DeletionProtection(v *world.View, g Group) intent.Field[bool] {
+	return declaredBy(g, func(ing *networkingv1.Ingress) intent.Field[bool] { return protection(v, ing) })
+}
+
+// FrontendProtection is the same for the network load balancer in front of the group's load balancer.
+func FrontendProtection(g Group) intent.Field[bool] {
+	return declaredBy(g, func(ing *networkingv1.Ingress) intent.Field[bool] {
+		return annotated(ing, annotation.FrontendAttributes)
+	})
+}
+
+func declaredBy(g Group, read func(*networkingv1.Ingress) intent.Field[bool]) intent.Field[bool] {
 	var out intent.Field[bool]
 	for _, ing := range g.Inactive {
 		if ing.DeletionTimestamp == nil {
 			continue
 		}
-		if f := protection(v, ing); f.Set && (!out.Set || f.Value) {
+		if f := read(ing); f.Set && (!out.Set || f.Value) {
 			out = f
 		}
 	}
@@ -37,8 +48,11 @@ func protection(v *world.View, ing *networkingv1.Ingress) intent.Field[bool] {
 			}
 		}
 	}
-	read := annotation.NewReader(&annotation.Findings{}, Object(ing), ing.Annotations)
-	attributes := read.Map(annotation.LoadBalancerAttributes)
+	return annotated(ing, annotation.LoadBalancerAttributes)
+}
+
+func annotated(ing *networkingv1.Ingress, k annotation.Key) intent.Field[bool] {
+	attributes := annotation.NewReader(&annotation.Findings{}, Object(ing), ing.Annotations).Map(k)
 	return parseProtection(attributes.Value[deletionProtection], attributes.Source)
 }
 

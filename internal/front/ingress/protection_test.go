@@ -52,3 +52,16 @@ func TestDeletionProtectionIsDeclaredByClassThenAnnotation(t *testing.T) {
 		})
 	}
 }
+
+func TestTheFrontendsDeletionProtectionIsDeclaredByItsOwnAttributes(t *testing.T) {
+	t.Parallel()
+	leaving := &networkingv1.Ingress{}
+	leaving.DeletionTimestamp = &metav1.Time{}
+	leaving.Annotations = map[string]string{
+		string(annotation.LoadBalancerAttributes): "deletion_protection.enabled=false", string(annotation.FrontendAttributes): "deletion_protection.enabled=true",
+	}
+	f := FrontendProtection(Group{Inactive: []*networkingv1.Ingress{leaving}})
+	if !f.Set || !f.Value || f.Source.Path != annotation.FrontendAttributes.Path() {
+		t.Errorf("%+v", f)
+	}
+}

@@ -26,6 +26,7 @@ func (t *translation) settings() intent.Settings {
 		Tags:            t.tags(t.read),
 		SSLRedirectPort: t.sslRedirect(spec.SSLRedirectPort),
 		AddOns:          t.addOns(spec),
+		Frontend:        t.frontend(),
 	}
 	if spec.LoadBalancerName != "" {
 		s.Name = intent.Of(spec.LoadBalancerName, t.params("spec.loadBalancerName"))
