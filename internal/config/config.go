@@ -40,6 +40,7 @@ type Config struct {
 	EnableShield           bool
 	EnableReadinessGates   bool
 	StrictGroups           bool
+	DriftInterval          time.Duration // 0 = no background sweep
 	// Passes at once. The flags' default, 3, is from the time when a pass did its AWS calls one after the other: who leaves
 	// it gets as many as defaultWorkers tells.
 	IngressWorkers, ServiceWorkers, BindingWorkers int
@@ -136,6 +137,9 @@ var checks = []check{
 	}},
 	{func(c *Config) (string, bool) {
 		return fmt.Sprintf("invalid value %d for --max-targets-per-target-group: must be 0 (no limit) or more", c.MaxTargetsPerGroup), c.MaxTargetsPerGroup < 0
+	}},
+	{func(c *Config) (string, bool) {
+		return fmt.Sprintf("invalid value %s for --drift-check-interval: must be 0 (off) or at least 10s", c.DriftInterval), c.DriftInterval != 0 && c.DriftInterval < 10*time.Second
 	}},
 	{func(c *Config) (string, bool) {
 		for _, w := range []struct {

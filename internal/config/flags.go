@@ -24,7 +24,8 @@ type spare struct {
 	vpcTagKey                                       string
 }
 
-// bind declares every flag. Names, types and defaults are those of the existing controller; --strict-groups is ours.
+// bind declares every flag. Names, types and defaults are those of the existing controller;
+// --strict-groups and --drift-check-interval are ours.
 func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	c.Throttle = DefaultThrottle()
 
@@ -93,6 +94,7 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringVar(&c.LeaderElectionID, "leader-election-id", "aws-load-balancer-controller-leader", "name of the Lease")
 	fs.StringVar(&c.LeaderElectionNamespace, "leader-election-namespace", "", "namespace of the Lease; empty: the pod's")
 	fs.StringVar(&c.WatchNamespace, "watch-namespace", "", "serve this namespace only; empty = all")
+	fs.DurationVar(&c.DriftInterval, "drift-check-interval", time.Hour, "look at each load balancer and target group about so often for what was changed in AWS by hand, slowly and one by one; 0 = only with --sync-period")
 	fs.DurationVar(&c.SyncPeriod, "sync-period", 10*time.Hour, "look at every object again after so long")
 	fs.Var(&c.Gates, "feature-gates", gateHelp())
 }

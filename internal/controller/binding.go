@@ -47,6 +47,7 @@ type targetBindings struct {
 	reporter   *status.Reporter
 	metrics    *metrics
 	health     *healthWatch
+	waker      waker[reconcile.Request]
 	failOpen   bool
 	max        int
 	requeue    time.Duration

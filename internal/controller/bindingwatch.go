@@ -51,7 +51,7 @@ func (w *wiring) watchBindings(ctx context.Context, b *targetBindings) error {
 			return err
 		}
 	}
-	return nil
+	return c.Watch(b.waker.source())
 }
 
 func requestFor(o client.Object) reconcile.Request {
@@ -69,7 +69,11 @@ func (b *targetBindings) bindingEvent() handler.TypedEventHandler[client.Object,
 		if t, ok := after.(*v1beta1.TargetGroupBinding); ok && resync(before, after) {
 			b.registry.Distrust(t.Spec.TargetGroupARN)
 		}
-		q.Add(requestFor(after))
+		if resync(before, after) {
+			q.Add(requestFor(after)) // as urgent as resyncs are
+			return
+		}
+		enqueue(q, 0, urgent, requestFor(after))
 	})
 }
 
@@ -123,7 +127,7 @@ func (b *targetBindings) nodeEvent() handler.TypedEventHandler[client.Object, re
 		}
 		for i := range list.Items {
 			if t := list.Items[i].Spec.TargetType; t != nil && *t == v1beta1.TargetTypeInstance {
-				q.AddAfter(requestFor(&list.Items[i]), coalesce)
+				enqueue(q, coalesce, bulk, requestFor(&list.Items[i]))
 			}
 		}
 	})

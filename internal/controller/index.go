@@ -109,3 +109,14 @@ func (x *index[U]) happened(kind world.Kind, namespace, name string) []U {
 	}
 	return out
 }
+
+// units are those that are known, unordered.
+func (x *index[U]) units() []U {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	out := make([]U, 0, len(x.reads))
+	for u := range x.reads {
+		out = append(out, u)
+	}
+	return out
+}

@@ -176,14 +176,26 @@ func (w *wiring) setUp(ctx context.Context) error {
 	if err := w.setUpIngress(ing, groups); err != nil {
 		return fmt.Errorf("setting up the Ingress controller: %w", err)
 	}
+	all := []*stacks{groups}
 	if c.Gates.Enabled(config.EnableServiceController) {
 		svc := wish.ServiceFromFlags(c)
-		if err := w.setUpService(svc, w.stacks(svc, "service")); err != nil {
+		services := w.stacks(svc, "service")
+		if err := w.setUpService(svc, services); err != nil {
 			return fmt.Errorf("setting up the Service controller: %w", err)
 		}
+		all = append(all, services)
 	}
-	if err := w.setUpBindings(ctx); err != nil {
+	w.board.appeared = func() {
+		for _, s := range all {
+			s.waker.wake(drift, s.index.units()...)
+		}
+	}
+	b, err := w.setUpBindings(ctx)
+	if err != nil {
 		return fmt.Errorf("setting up the TargetGroupBinding controller: %w", err)
+	}
+	if c.DriftInterval > 0 {
+		return w.mgr.Add(w.newSweep(all, b))
 	}
 	return nil
 }
@@ -264,13 +276,13 @@ func (w *wiring) recorder(component string) status.Record {
 }
 
 // setUpBindings starts the fast lane.
-func (w *wiring) setUpBindings(ctx context.Context) error {
+func (w *wiring) setUpBindings(ctx context.Context) (*targetBindings, error) {
 	c := w.config
 	registry := targets.NewRegistry(w.clients.ELBV2, w.run, w.inventory.Fresh)
 	tell := w.recorder("targetGroupBinding")
 	health := newHealthWatch(registry, tell, w.board.targets, w.now)
 	if err := w.mgr.Add(health); err != nil {
-		return err
+		return nil, err
 	}
 	b := &targetBindings{
 		client: w.mgr.GetClient(), elbv2: w.clients.ELBV2, inventory: w.inventory, interfaces: inventory.NewInterfaces(w.clients.EC2, w.now),
@@ -278,5 +290,5 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 		reporter: status.NewReporter(tell, w.now), metrics: w.metrics, health: health, failOpen: c.Gates.Enabled(config.EndpointsFailOpen),
 		max: c.MaxTargetsPerGroup, requeue: c.BindingRequeue, gone: w.inventory.Gone, left: w.backend.check,
 	}
-	return w.watchBindings(ctx, b)
+	return b, w.watchBindings(ctx, b)
 }

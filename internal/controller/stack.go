@@ -39,6 +39,7 @@ type stacks struct {
 	reporter  *status.Reporter
 	metrics   *metrics
 	index     *index[stack.Key]
+	waker     waker[stack.Key]
 	secrets   *secrets // nil = none are read
 	backend   *backendGroup
 	board     *board

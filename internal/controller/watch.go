@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -14,6 +15,7 @@ import (
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -35,7 +37,28 @@ const (
 	longestRetry = 2 * time.Minute
 )
 
+// Priorities of queued work, most urgent first. What was there when the controller started, and the periodic resync, come last:
+// controller-runtime gives them handler.LowPriority.
+const (
+	urgent = 10                      // an edit of the object itself, where others are queued with it
+	normal = 0                       // any other event
+	bulk   = -10                     // an event that concerns many at once, such as one of a node
+	drift  = handler.LowPriority / 2 // somebody may have changed something in AWS
+)
+
 type queueOf[U comparable] = workqueue.TypedRateLimitingInterface[U]
+
+// enqueue queues work by its urgency. Work that is queued already becomes as urgent and as early as the more urgent and earlier
+// of both.
+func enqueue[U comparable](q queueOf[U], after time.Duration, priority int, units ...U) {
+	if pq, ok := q.(priorityqueue.PriorityQueue[U]); ok {
+		pq.AddWithOpts(priorityqueue.AddOpts{After: after, Priority: &priority}, units...)
+		return
+	}
+	for _, u := range units {
+		q.AddAfter(u, after)
+	}
+}
 
 // on makes a handler from one function: before is nil for creations, after for deletions.
 func on[U comparable](f func(ctx context.Context, before, after client.Object, q queueOf[U])) handler.TypedFuncs[client.Object, U] {
@@ -126,7 +149,31 @@ func (w *wiring) add(name string, s *stacks, workers int, sources map[client.Obj
 			return err
 		}
 	}
-	return nil
+	return c.Watch(s.waker.source())
+}
+
+// waker puts work into a controller's queue without an event.
+type waker[U comparable] struct {
+	mu sync.Mutex
+	q  queueOf[U] // nil until the controller runs
+}
+
+func (w *waker[U]) source() source.TypedSource[U] {
+	return source.TypedFunc[U](func(_ context.Context, q queueOf[U]) error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.q = q
+		return nil
+	})
+}
+
+func (w *waker[U]) wake(priority int, units ...U) {
+	w.mu.Lock()
+	q := w.q
+	w.mu.Unlock()
+	if q != nil {
+		enqueue(q, 0, priority, units...)
+	}
 }
 
 // wake is the handler of objects that stacks read: it wakes exactly those that did.

@@ -173,7 +173,7 @@ func (r *Registry) learn(ctx context.Context, g *group, arn string) error {
 		return err
 	}
 	for _, h := range health {
-		if h.State != string(types.TargetHealthStateEnumDraining) && h.State != string(types.TargetHealthStateEnumUnhealthyDraining) {
+		if !draining(h.State) {
 			g.members[h.Key()] = h.Target
 		}
 	}
@@ -204,6 +204,40 @@ func (r *Registry) Health(ctx context.Context, arn string) ([]Health, error) {
 		})
 	}
 	return all, nil
+}
+
+// Recheck reads a group again and compares: drifted tells that somebody else registered or deregistered targets, and that the
+// next Sync of the group will read it again. It does not hold up those who write meanwhile; a write makes it see a drift that
+// is none, at the cost of that read.
+func (r *Registry) Recheck(ctx context.Context, arn string) (health []Health, drifted bool, err error) {
+	health, err = r.Health(ctx, arn)
+	if err != nil {
+		return nil, false, err
+	}
+	g := r.group(arn)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.known {
+		return health, false, nil
+	}
+	n := 0
+	for _, h := range health {
+		if draining(h.State) {
+			continue
+		}
+		n++
+		if _, ok := g.members[h.Key()]; !ok {
+			drifted = true
+		}
+	}
+	if drifted = drifted || n != len(g.members); drifted {
+		g.known = false
+	}
+	return health, drifted, nil
+}
+
+func draining(state string) bool {
+	return state == string(types.TargetHealthStateEnumDraining) || state == string(types.TargetHealthStateEnumUnhealthyDraining)
 }
 
 // Clear deregisters every target of a group, except where the group is gone: then there is nothing to do.

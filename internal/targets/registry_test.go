@@ -149,3 +149,38 @@ func TestTargetsThatOthersRegisteredAreKeptOnRequest(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestTargetsThatSomebodyElseChangedAreNoticedAndPutRight(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		held    []types.TargetHealthDescription
+		drifted bool
+		steps   []string
+	}{
+		"as it was":             {[]types.TargetHealthDescription{held("10.0.0.1", "unhealthy"), held("10.0.0.2", "healthy"), held("10.0.0.9", "draining")}, false, nil},
+		"one was deregistered":  {[]types.TargetHealthDescription{held("10.0.0.1", "draining"), held("10.0.0.2", "healthy")}, true, []string{"register 1 from 10.0.0.1"}},
+		"one was registered":    {[]types.TargetHealthDescription{held("10.0.0.1", "healthy"), held("10.0.0.2", "healthy"), held("10.0.0.3", "healthy")}, true, []string{"deregister 1 from 10.0.0.3"}},
+		"one was put for other": {[]types.TargetHealthDescription{held("10.0.0.1", "healthy"), held("10.0.0.3", "healthy")}, true, []string{"register 1 from 10.0.0.2", "deregister 1 from 10.0.0.3"}},
+	} {
+		b := &balancing{}
+		r := NewRegistry(b, b.run, func(string) bool { return true })
+		q := Request{ARN: arn, Want: want("10.0.0.1", "10.0.0.2")}
+		if _, drifted, err := r.Recheck(t.Context(), arn); err != nil || drifted {
+			t.Errorf("%s: before anything is known: %t, %v", name, drifted, err)
+		}
+		if _, err := r.Sync(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+		b.held, b.steps = test.held, nil
+		health, drifted, err := r.Recheck(t.Context(), arn)
+		if err != nil || drifted != test.drifted || len(health) != len(test.held) {
+			t.Errorf("%s: drifted %t, %v", name, drifted, err)
+		}
+		if _, err := r.Sync(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(test.steps, b.steps); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
