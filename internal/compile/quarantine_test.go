@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -108,8 +109,10 @@ func TestErrorsThatOnlyCompileFindsSetTheMemberAside(t *testing.T) {
 		}, diag.WrongServiceType, "NodePort"},
 		"IPv6 behind IPv4": {func(m *intent.Member) { m.Routes[0].Actions[0].Backends[0].TargetGroup.IPv6 = true }, diag.InvalidAnnotation, "dual-stack"},
 		"too many values": {func(m *intent.Member) {
-			m.Routes[0].Conditions[0].Values = []string{"a.b", "b.b", "c.b", "d.b", "e.b"}
-		}, diag.InvalidRule, "6 condition values"},
+			for i := range 5 { // a request must have them all: no splitting helps
+				m.Routes[0].Conditions = append(m.Routes[0].Conditions, stack.Condition{Field: stack.HTTPHeader, HeaderName: fmt.Sprint("X-", i), Values: []string{"1"}})
+			}
+		}, diag.InvalidRule, "7 condition values"},
 		"two host conditions": {func(m *intent.Member) {
 			m.Routes[0].Conditions[1].Field = stack.HostHeader
 		}, diag.InvalidRule, "only one host-header"},
@@ -167,7 +170,7 @@ func TestStrictGroupsStopAtAnyError(t *testing.T) {
 	a := ingress("n", "a", scheme(stack.Internal))
 	for name, m := range map[string]intent.Member{
 		"front":    ingress("n", "b", broken("spec.rules[0]")),
-		"compile":  ingress("n", "b", func(m *intent.Member) { m.Routes[0].Conditions[0].Values = make([]string, 9) }),
+		"compile":  ingress("n", "b", func(m *intent.Member) { m.Routes[0].Conditions[1].Field = stack.HostHeader }),
 		"conflict": ingress("n", "b", scheme(stack.InternetFacing)),
 	} {
 		r := Compile(entrance(a, m), account(), cfg, remember(a, ingress("n", "b")))
@@ -233,7 +236,7 @@ func TestSoundMembersBeatThoseThatAreLeftOut(t *testing.T) {
 func TestRulesOfLeftOutMembersAreSplitWhereTheyExceedLimits(t *testing.T) {
 	t.Parallel()
 	hosts := []string{"a.b", "b.b", "c.b", "d.b", "e.b", "f.b", "g.b"}
-	bad := ingress("n", "b", func(m *intent.Member) { m.Routes[0].Conditions[0].Values = hosts })
+	bad := ingress("n", "b", broken("spec.rules[0]"), func(m *intent.Member) { m.Routes[0].Conditions[0].Values = hosts })
 	s := mustBuild(t, Compile(entrance(ingress("n", "a"), bad), account(), config(), nil))
 	same(t, "rules", table(s), []string{"80 a.example.com /* → n/a-a:80", "80 a.b,b.b,c.b /* → 503", "80 d.b,e.b,f.b,g.b /* → 503"})
 }

@@ -17,6 +17,8 @@ const (
 	maxConditionValues = 5
 	maxWildcards       = 6
 	maxForwardTargets  = 5
+	// maxParts bounds the rules that one route becomes; AWS admits that many rules on a load balancer by default.
+	maxParts = 100
 )
 
 // wanted is a rule before it has a place.
@@ -45,19 +47,23 @@ func (b *build) portRules(p *port, listener stack.Ref) []stack.Rule {
 				}
 				continue
 			}
-			if problem := overLimit(route.Conditions); problem != "" {
-				b.fail(i, diag.New(m.Object, at(route.Source), diag.InvalidRule, problem,
-					"split the rule into several with fewer values; a Prefix path counts as two"))
+			parts := split(route.Conditions)
+			if len(parts) == 0 {
+				b.fail(i, diag.New(m.Object, at(route.Source), diag.InvalidRule, overLimit(route.Conditions),
+					"split the rule into several with fewer values or conditions; a Prefix path counts as two values"))
 				continue
 			}
-			w := wanted{i, route, stack.Rule{Listener: listener, Conditions: route.Conditions}}
+			w := wanted{i, route, stack.Rule{Listener: listener}}
 			if len(route.Actions) == 0 {
 				w.rule.Actions = unavailable()
 			} else {
 				w.rule.Actions = b.actions(i, b.guarded(p, i, route), route.Source)
 				w.rule.Transforms = route.Transforms
 			}
-			all = append(all, w)
+			for _, part := range parts {
+				w.rule.Conditions = part
+				all = append(all, w)
+			}
 		}
 	}
 	all = optimise(all, p)

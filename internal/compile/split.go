@@ -2,10 +2,19 @@ package compile
 
 import "github.com/k8s-lbc/lbc/internal/stack"
 
-// split distributes conditions over as many rules as ELB's limits demand; together they match the same requests. It is empty
-// if even single values are too many.
+// split distributes conditions over as many rules as ELB's limits demand; together they match the same requests, so that with
+// the same actions side by side they answer as one rule would. It is empty if even single values are too many, or too many
+// rules would be needed.
 func split(conditions []stack.Condition) [][]stack.Condition {
+	room := maxParts
+	return splitInto(conditions, &room)
+}
+
+func splitInto(conditions []stack.Condition, room *int) [][]stack.Condition {
 	if overLimit(conditions) == "" {
+		if *room--; *room < 0 {
+			return nil
+		}
 		return [][]stack.Condition{conditions}
 	}
 	widest, most := -1, 1
@@ -21,23 +30,27 @@ func split(conditions []stack.Condition) [][]stack.Condition {
 	for _, half := range halves(conditions[widest]) {
 		part := append([]stack.Condition(nil), conditions...)
 		part[widest] = half
-		out = append(out, split(part)...)
+		parts := splitInto(part, room)
+		if len(parts) == 0 {
+			return nil
+		}
+		out = append(out, parts...)
 	}
 	return out
 }
 
-// halves divides the alternatives of a condition.
+// halves divides the alternatives of a condition that has several.
 func halves(c stack.Condition) []stack.Condition {
 	a, b := c, c
 	switch {
+	case len(c.Values) > 0 && len(c.Regex) > 0: // alternatives like any others
+		a.Regex, b.Values = nil, nil
 	case len(c.Values) > 1:
 		a.Values, b.Values = c.Values[:len(c.Values)/2], c.Values[len(c.Values)/2:]
 	case len(c.Regex) > 1:
 		a.Regex, b.Regex = c.Regex[:len(c.Regex)/2], c.Regex[len(c.Regex)/2:]
 	case len(c.Query) > 1:
 		a.Query, b.Query = c.Query[:len(c.Query)/2], c.Query[len(c.Query)/2:]
-	default:
-		return nil
 	}
 	return []stack.Condition{a, b}
 }

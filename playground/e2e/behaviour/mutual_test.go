@@ -1,0 +1,152 @@
+package behaviour
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+
+	"github.com/k8s-lbc/lbc/playground/curl"
+	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
+)
+
+// issuer signs certificates of clients.
+type issuer struct {
+	key  *ecdsa.PrivateKey
+	cert *x509.Certificate
+}
+
+func newIssuer(t *testing.T) issuer {
+	t.Helper()
+	var i issuer
+	i.key, i.cert = i.sign(t, "clients' authority", true)
+	return i
+}
+
+func (i issuer) sign(t *testing.T, name string, authority bool) (*ecdsa.PrivateKey, *x509.Certificate) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: authority, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
+	parent, signer := i.cert, i.key
+	if authority {
+		template.KeyUsage, template.ExtKeyUsage = x509.KeyUsageCertSign|x509.KeyUsageCRLSign, nil
+		parent, signer = template, key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key, cert
+}
+
+// client is a caller with a certificate of the issuer.
+func (i issuer) client(t *testing.T) *tls.Certificate {
+	t.Helper()
+	key, cert := i.sign(t, "client", false)
+	return &tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key}
+}
+
+// getAs makes one request by HTTPS with a client certificate, or without; the server's certificate is not looked at.
+func getAs(ctx context.Context, c *harness.Cluster, client *tls.Certificate, host string, port int) (int, error) {
+	config := &tls.Config{InsecureSkipVerify: true, ServerName: "www.example.com"} //nolint:gosec // the client is what is tested
+	if client != nil {
+		config.Certificates = []tls.Certificate{*client}
+	}
+	transport := &http.Transport{TLSClientConfig: config, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return curl.Endpoints(c.Env.Endpoints).Dial(ctx, network, fmt.Sprintf("%s:%d", host, port))
+	}}
+	defer transport.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("https://%s:%d/", host, port), nil)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := (&http.Client{Transport: transport, Timeout: 10 * time.Second}).Do(req)
+	if err != nil {
+		return 0, err
+	}
+	return resp.StatusCode, resp.Body.Close()
+}
+
+// TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames has one port verify clients and one pass certificates on, then
+// takes the annotation away, which changes nothing, and then says off.
+func TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames(t *testing.T) {
+	t.Parallel()
+	c := cluster(t)
+	const ns = "mutual"
+	ours, others := newIssuer(t), newIssuer(t)
+	c.Simulator.Account.Lock()
+	err := c.Simulator.Account.Buckets.Put("mutual-pki", "ca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ours.cert.Raw}))
+	c.Simulator.Account.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Simulator.Balancing.CreateTrustStore(t.Context(), &elb.CreateTrustStoreInput{
+		Name: aws.String("clients"), CaCertificatesBundleS3Bucket: aws.String("mutual-pki"), CaCertificatesBundleS3Key: aws.String("ca.pem"),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	ports := scene.Annotations{"listen-ports": `[{"HTTPS":443},{"HTTPS":8443}]`, "certificate-arn": certificate}
+	with := func(mutual string) scene.Annotations {
+		a := public(ports)
+		if mutual != "" {
+			a["mutual-authentication"] = mutual
+		}
+		return a
+	}
+	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, with(`[{"port":443,"mode":"verify","trustStore":"clients"},{"port":8443,"mode":"passthrough"}]`)))
+	host := c.IngressAddress(t, ns, "web")
+	c.WaitFor(t, "an answer to a client with a certificate", func(ctx context.Context) error {
+		status, err := getAs(ctx, c, ours.client(t), host, 443)
+		if err == nil && status != 200 {
+			err = fmt.Errorf("status %d", status)
+		}
+		return err
+	})
+	expect := func(when string, port int, client *tls.Certificate, admitted bool) {
+		t.Helper()
+		if status, err := getAs(t.Context(), c, client, host, port); (err == nil && status == 200) != admitted {
+			t.Errorf("%s, port %d: status %d, %v, want admitted=%v", when, port, status, err, admitted)
+		}
+	}
+	expect("without a certificate", 443, nil, false)
+	expect("with somebody else's certificate", 443, others.client(t), false)
+	expect("without a certificate", 8443, nil, true)
+	expect("with somebody else's certificate", 8443, others.client(t), true)
+
+	mark := c.Mark()
+	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, with("")))
+	expect("after the annotation was removed", 443, nil, false)
+	if w := scene.Writes(c, mark, scene.Marks(ns)...); len(w) > 0 {
+		t.Errorf("removing the annotation writes %v", w)
+	}
+	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, with(`[{"port":443,"mode":"off"}]`)))
+	c.WaitFor(t, "an answer to a client without a certificate", func(ctx context.Context) error {
+		_, err := getAs(ctx, c, nil, host, 443)
+		return err
+	})
+	expectNoWarnings(t, c, ns)
+}
