@@ -63,6 +63,14 @@ func TestADenialNamesTheMissingPermission(t *testing.T) {
 	}
 }
 
+func TestADenialNamesTheActionThatAWSNames(t *testing.T) {
+	t.Parallel()
+	d := Problem("CreateRule", answered(403, "AccessDenied", "User: arn:aws:sts::1:assumed-role/lbc is not authorized to perform: cognito-idp:DescribeUserPoolClient on resource: arn:pool"))
+	if d.Code != diag.AccessDenied || !strings.Contains(d.Remedy, "cognito-idp:DescribeUserPoolClient") {
+		t.Errorf("%+v", d)
+	}
+}
+
 func TestAProblemOfAnUnnamedCallTakesTheNameFromTheSDK(t *testing.T) {
 	t.Parallel()
 	err := fmt.Errorf("targets: %w", &smithy.OperationError{ServiceID: ServiceELBV2, OperationName: "RegisterTargets", Err: answered(403, "AccessDenied", "no")})

@@ -7,7 +7,7 @@ type Operation struct {
 	Purpose    string // for the documentation of permissions
 }
 
-// Operations lists every AWS call of the controller by name.
+// Operations lists every AWS call of the controller by name, and those that AWS asks permission for on the way.
 var Operations = map[string]Operation{
 	"AddListenerCertificates":        elbv2Operation("AddListenerCertificates", "attach certificates that clients choose by server name"),
 	"AddTags":                        elbv2Operation("AddTags", "tag load balancers, target groups, listeners and rules"),
@@ -78,6 +78,8 @@ var Operations = map[string]Operation{
 	"DeleteProtection":     {ServiceShield, "shield:DeleteProtection", "end a protection of ours where none is wanted"},
 	"DescribeProtection":   {ServiceShield, "shield:DescribeProtection", "know whether a load balancer is protected for which an annotation asks"},
 	"GetSubscriptionState": {ServiceShield, "shield:GetSubscriptionState", "know whether the account subscribes to Shield Advanced"},
+
+	"DescribeUserPoolClient": {"Cognito Identity Provider", "cognito-idp:DescribeUserPoolClient", "sign users in with Cognito: AWS asks for it when it is given such a rule or listener"},
 
 	"GetCallerIdentity": {ServiceSTS, "sts:GetCallerIdentity", "tell the account (always allowed)"},
 }

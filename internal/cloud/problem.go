@@ -3,6 +3,7 @@ package cloud
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/aws/smithy-go"
@@ -68,14 +69,21 @@ func Problem(operation string, err error) diag.Diagnostic {
 	}
 	remedy := remedies[code]
 	if code == diag.AccessDenied {
-		remedy = deniedRemedy(operation)
+		remedy = deniedRemedy(operation, e.Message)
 	}
 	d := diag.New(diag.Object{}, "", code, strings.TrimRight(text, ". "), remedy)
 	d.Class, d.RequestID = e.Class, e.RequestID
 	return d
 }
 
-func deniedRemedy(operation string) string {
+// denied is how AWS names the action that it denies, which may be another one than that of the call: a rule with a Cognito login
+// needs cognito-idp:DescribeUserPoolClient.
+var denied = regexp.MustCompile(`not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)`)
+
+func deniedRemedy(operation, message string) string {
+	if m := denied.FindStringSubmatch(message); m != nil {
+		return "allow the controller's role the action " + m[1]
+	}
 	if o, ok := Operations[operation]; ok {
 		return fmt.Sprintf("allow the controller's role the action %s", o.Permission)
 	}
