@@ -170,6 +170,8 @@ func table(s *stack.Stack) []string {
 				b.WriteString(a.FixedResponse.StatusCode)
 			case stack.ActionRedirect:
 				b.WriteString("redirect")
+			case stack.ActionAuthenticateOIDC, stack.ActionAuthenticateCognito, stack.ActionValidateJWT:
+				b.WriteString(string(a.Type) + " ")
 			}
 		}
 		out = append(out, b.String())

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
@@ -189,6 +190,14 @@ func TestALoginServesNothingWithoutItsSecretAndFollowsItsEdits(t *testing.T) {
 	await(t, c, lb, "/login", 561, "")
 	mark := c.Mark()
 	scene.Change(t, c, secret(ns, rightSecret))
+	edited := time.Now()
+	c.WaitFor(t, "the edit in AWS", func(context.Context) error {
+		if len(written(c, mark)) == 0 {
+			return errors.New("nothing was written")
+		}
+		return nil
+	})
+	t.Logf("the edit was in AWS after %v", time.Since(edited))
 	await(t, c, lb, "/login", 200, `"X-Amzn-Oidc-Identity"`)
 	if got := written(c, mark); len(got) != 1 || got[0] != rightSecret {
 		t.Errorf("the edit brought %d secrets to AWS", len(got))
@@ -273,12 +282,13 @@ func nowhere(t *testing.T, c *harness.Cluster, ns string) {
 func TestTokensAreCheckedAndUserPoolsAsked(t *testing.T) {
 	c := cluster(t)
 	const ns = "tokens"
-	c.Apply(t, scene.Namespace(ns, 1)+
-		scene.Ingress(ns, "jwt", scene.Class, secure(scene.Annotations{"group.name": "tokens",
-			"jwt-validation": `{"jwksEndpoint":"https://idp.example.com/.well-known/jwks.json","issuer":"https://idp.example.com",` +
-				`"additionalClaims":[{"format":"string-array","name":"groups","values":["admins","staff"]}]}`}), scene.Path{Path: "/jwt"})+
+	jwt, pool := scene.Ingress(ns, "jwt", scene.Class, secure(scene.Annotations{"group.name": "tokens",
+		"jwt-validation": `{"jwksEndpoint":"https://idp.example.com/.well-known/jwks.json","issuer":"https://idp.example.com",` +
+			`"additionalClaims":[{"format":"string-array","name":"groups","values":["admins","staff"]}]}`}), scene.Path{Path: "/jwt"}),
 		scene.Ingress(ns, "pool", scene.Class, secure(scene.Annotations{"group.name": "tokens", "auth-type": "cognito",
-			"auth-idp-cognito": `{"userPoolARN":"` + userPool + `","userPoolClientID":"web","userPoolDomain":"shop"}`}), scene.Path{Path: "/pool"}))
+			"auth-idp-cognito": `{"userPoolARN":"` + userPool + `","userPoolClientID":"web","userPoolDomain":"shop"}`}), scene.Path{Path: "/pool"})
+	pool = strings.Replace(pool, "  rules:\n", "  defaultBackend: {service: {name: web, port: {name: http}}}\n  rules:\n", 1)
+	c.Apply(t, scene.Namespace(ns, 1)+jwt+pool)
 	lb := c.LoadBalancer(t, c.IngressAddress(t, ns, "jwt"))
 	token := func(groups ...any) string {
 		text, err := c.Simulator.Provider.Token("idp.example.com", map[string]any{"sub": "machine", "groups": groups})
@@ -294,6 +304,23 @@ func TestTokensAreCheckedAndUserPoolsAsked(t *testing.T) {
 		}
 	}
 	await(t, c, lb, "/pool", 200, `"X-Amzn-Oidc-Identity"`)
+	await(t, c, lb, "/anything", 200, `"X-Amzn-Oidc-Identity"`)
+
+	// What AWS tells about all this is what is wanted: another controller finds nothing to write but what is new.
+	mark := c.Mark()
+	c.RestartController(t, alone)
+	scene.Change(t, c, strings.Replace(jwt, "  rules:\n", "  rules:\n  - http: {paths: [{path: /new, pathType: Exact, backend: {service: {name: web, port: {name: http}}}}]}\n", 1))
+	c.WaitFor(t, "the new rule", func(context.Context) error {
+		if scene.Count(c, mark, "CreateRule", "/new") == 0 {
+			return errors.New("not there")
+		}
+		return nil
+	})
+	for _, call := range c.Calls(mark) {
+		if call.Action == "ModifyRule" || call.Action == "ModifyListener" {
+			t.Errorf("%s after a restart: %+v", call.Action, call.Input)
+		}
+	}
 	if w := scene.Warnings(t, c, ns); len(w) > 0 {
 		t.Errorf("warnings:\n%s", strings.Join(w, "\n"))
 	}
