@@ -107,6 +107,21 @@ func TestAControllerThatDiesAtAnyWriteConvergesAfterwards(t *testing.T) {
 			s.LoadBalancers[0].Subnets = []stack.SubnetMapping{{Subnet: "subnet-0a1de0000000000a2"}, {Subnet: "subnet-0a1de0000000000b2"}}
 			return s
 		}},
+		{"a frontend", func() *stack.Stack { return shop("web", "/a/*") }, func() *stack.Stack {
+			return fronted(shop("web", "/a/*"), map[int32]int32{80: 80, 8443: 443})
+		}},
+		{"other ports of a frontend", func() *stack.Stack { return fronted(shop("web", "/a/*"), map[int32]int32{80: 80, 8443: 443}) }, func() *stack.Stack {
+			return fronted(shop("web", "/a/*"), map[int32]int32{80: 443})
+		}},
+		{"another scheme behind a frontend", func() *stack.Stack { return fronted(shop("web", "/a/*"), map[int32]int32{80: 80}) }, func() *stack.Stack {
+			s := fronted(shop("web", "/a/*"), map[int32]int32{80: 80})
+			s.LoadBalancers[0].Scheme, s.LoadBalancers[0].Name = stack.Internal, "k8s-shop-web-internal"
+			s.LoadBalancers[0].Subnets = []stack.SubnetMapping{{Subnet: "subnet-0a1de0000000000a2"}, {Subnet: "subnet-0a1de0000000000b2"}}
+			return s
+		}},
+		{"delete a frontend with its ALB", func() *stack.Stack { return fronted(shop("web", "/a/*"), map[int32]int32{80: 80}) }, func() *stack.Stack {
+			return &stack.Stack{Key: shop("web").Key, Cluster: testCluster, VPC: testVPC}
+		}},
 		{"delete", func() *stack.Stack { return shop("web", "/a/*", "/b/*") }, func() *stack.Stack {
 			return &stack.Stack{Key: shop("web").Key, Cluster: testCluster, VPC: testVPC}
 		}},

@@ -197,6 +197,7 @@ func sum(m map[string]int) int {
 func (w *world) picture() string {
 	var b strings.Builder
 	r := w.sim.Resources()
+	slices.SortFunc(r.LoadBalancers, func(a, b simclient.LoadBalancer) int { return strings.Compare(a.Name, b.Name) })
 	for _, lb := range r.LoadBalancers {
 		fmt.Fprintf(&b, "load balancer %s %s %s groups=%d attributes=%v tags=%v\n", lb.Name, lb.Type, lb.Scheme, len(lb.SecurityGroups), lb.Attributes["idle_timeout.timeout_seconds"], lb.Tags)
 		slices.SortFunc(lb.Listeners, func(a, b simclient.Listener) int { return int(a.Port - b.Port) })
