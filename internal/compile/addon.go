@@ -61,8 +61,11 @@ func (b *build) chooseAddOns() {
 	}
 	s := &b.settings.addOns
 	b.chooseAddressPools(s)
-	if s.capacity.Set && allowed(b, s.capacity, b.cfg.Gates.LBCapacityReservation, "the feature gate LBCapacityReservation is off") {
+	switch {
+	case s.capacity.Set && allowed(b, s.capacity, b.cfg.Gates.LBCapacityReservation, "the feature gate LBCapacityReservation is off"):
 		b.lb.Capacity = &s.capacity.Value
+	case !s.capacity.Set && b.cfg.Gates.EnhancedDefaultBehavior && b.cfg.Gates.LBCapacityReservation && !b.undecided():
+		b.lb.Capacity = new(int32)
 	}
 	if s.webACLName.Set || s.webACL.Set {
 		b.chooseWebACL(s)

@@ -138,3 +138,18 @@ func TestAnAddressPoolStaysWhileItsMemberCannotBeRead(t *testing.T) {
 		t.Errorf("stack %+v, diagnostics %v", r.Stack, r.Diagnostics)
 	}
 }
+
+func TestReservedCapacityThatNobodyAsksForIsGivenBackOnlyIfTheGateSaysSo(t *testing.T) {
+	t.Parallel()
+	cfg := Defaults("demo", "vpc-1")
+	cfg.Gates.EnhancedDefaultBehavior = true
+	r := Compile(entrance(ingress("shop", "web-front")), account(), cfg, nil)
+	if d := cmp.Diff(stack.AddOns{Capacity: p(int32(0))}, r.Stack.LoadBalancers[0].AddOns); d != "" {
+		t.Error(d)
+	}
+	cfg.Gates.LBCapacityReservation = false
+	r = Compile(entrance(ingress("shop", "web-front")), account(), cfg, nil)
+	if d := cmp.Diff(stack.AddOns{}, r.Stack.LoadBalancers[0].AddOns); d != "" {
+		t.Error(d)
+	}
+}

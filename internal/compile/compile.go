@@ -43,7 +43,7 @@ type Gates struct {
 	EnableIPTargetType            bool
 	ListenerRulesTagging          bool
 	WeightedTargetGroups          bool
-	EnhancedDefaultBehavior       bool // removing mutual authentication from all members switches it off
+	EnhancedDefaultBehavior       bool // removing mutual authentication or capacity from all members resets it
 	NLBSecurityGroup              bool
 	LBCapacityReservation         bool
 }

@@ -35,6 +35,14 @@ func drawMember(t *rapid.T, i int) intent.Member {
 	if maybe("tags?") {
 		m.Settings.Tags = one(&m, "Team", pick("team", "a", "b"))
 	}
+	if maybe("web ACL?") {
+		m.Settings.AddOns.WebACLName = set(&m, "wafv2-acl-name", pick("name", "guard", "gone", intent.None))
+	}
+	if maybe("add-ons?") {
+		m.Settings.AddOns.Capacity = set(&m, "minimum-load-balancer-capacity", rapid.Int32Range(0, 1).Draw(t, "units"))
+		m.Settings.AddOns.IPAMPool = set(&m, "ipam-ipv4-pool-id", pick("pool", "ipam-pool-1", "ipam-pool-2"))
+		m.Settings.AddOns.CustomerOwnedPool = set(&m, "customer-owned-ipv4-pool", pick("owned", "ipv4pool-coip-1", "ipv4pool-coip-2"))
+	}
 	if maybe("https?") {
 		https(pick("certificate", certificate1, malformed))(&m)
 	}
@@ -108,6 +116,10 @@ func answer(f facts.Facts, needs []facts.Need) facts.Facts {
 			f.ForeignGroups = with(f.ForeignGroups, n.Key, nil)
 		case facts.NeedCertificates:
 			f.Certificates = full.Certificates
+		case facts.NeedWebACLs:
+			f.WebACLs = map[string]string{"guard": guard}
+		case facts.NeedTrustStore:
+			f.TrustStores = map[string]string{n.Key: "arn:" + n.Key}
 		case facts.NeedTargetGroupName:
 			f.TargetGroups = with(f.TargetGroups, n.Key, nil)
 		case facts.NeedStack:

@@ -1,6 +1,6 @@
 package intent
 
-// None, as the name, ARN or id of a web ACL, asks for the association to be removed.
+// None is the name, ARN or id of a web ACL that asks for the association to be removed.
 const None = "none"
 
 // AddOns are the optional features of a load balancer that carry no traffic. What nobody sets stays as AWS holds it.

@@ -159,8 +159,9 @@ type addOnReader struct {
 // asked is a read under way.
 type asked struct {
 	on   plan.AddOn
-	lb   int          // index of the load balancer, -1 = the account
-	done <-chan error // closed without error
+	lb   int // index of the load balancer, -1 = the account
+	done <-chan error
+	last error // why an earlier try failed, if it did
 }
 
 func (r *addOnReader) refuse(on plan.AddOn, g plan.Guard) {
@@ -224,14 +225,14 @@ func ask[T any](r *addOnReader, on plan.AddOn, lb int, name string, p place[T], 
 		return
 	}
 	done := make(chan error, 1)
-	r.asked = append(r.asked, asked{on, lb, done})
+	r.asked = append(r.asked, asked{on, lb, done, p.last.err})
 	if p.last.err != nil && now.Sub(p.last.at) <= absentLifetime {
 		done <- p.last.err
 		return
 	}
 	writes := *p.writes
 	i.addOns.reading++
-	ctx := context.WithoutCancel(r.ctx)
+	ctx := cloud.WithPatience(context.WithoutCancel(r.ctx), turnTimeout)
 	go func() {
 		v, err := shared(ctx, i, name, read)
 		i.mu.Lock()
@@ -240,7 +241,7 @@ func ask[T any](r *addOnReader, on plan.AddOn, lb int, name string, p place[T], 
 		switch {
 		case err == nil && *p.writes == writes:
 			*p.fact, *p.last = known(v, i.cfg.Now()), trouble{}
-		case err != nil && !errors.Is(err, context.DeadlineExceeded): // which says only that its turn did not come
+		case err != nil && !errors.Is(err, cloud.ErrBusy): // which says only that its turn did not come
 			*p.last = trouble{err, i.cfg.Now()}
 		}
 		done <- err
@@ -275,14 +276,13 @@ func (r *addOnReader) collect() {
 				}
 			}
 			if out {
-				r.o.Pending = true
-				continue
+				err = cloud.ErrBusy
 			}
 		}
-		switch {
-		case errors.Is(err, context.DeadlineExceeded):
-			r.o.Pending = true
-		case err != nil:
+		if errors.Is(err, cloud.ErrBusy) {
+			r.o.Pending, err = true, q.last // what was told stays true until more is known
+		}
+		if err != nil {
 			r.unread(q, err)
 		}
 	}

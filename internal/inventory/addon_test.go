@@ -212,3 +212,41 @@ func TestWebACLsAreListedOnceAnHourInPages(t *testing.T) {
 		t.Errorf("reads %v", got)
 	}
 }
+
+// stuckWAF refuses once and then hangs until it is let.
+type stuckWAF struct {
+	cloud.WAFv2
+	calls chan struct{}
+	let   chan struct{}
+}
+
+func (w stuckWAF) GetWebACLForResource(context.Context, *wafv2.GetWebACLForResourceInput, ...func(*wafv2.Options)) (*wafv2.GetWebACLForResourceOutput, error) {
+	select {
+	case w.calls <- struct{}{}:
+	default:
+		<-w.let
+	}
+	return nil, errors.New("no route to AWS WAF")
+}
+
+func TestWhatCouldNotBeReadIsSaidWhileItIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	stuck := stuckWAF{f.sim.Firewall, make(chan struct{}, 1), make(chan struct{})}
+	defer close(stuck.let)
+	f.inv = inventory.New(cloud.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, WAFv2: stuck},
+		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, Patience: 20 * time.Millisecond})
+	none := ""
+	want := guarded(f, "web", stack.AddOns{WebACL: &none})
+	var first plan.Observed
+	for deadline := time.Now().Add(time.Minute); len(first.LoadBalancers) == 0 || first.LoadBalancers[0].Unread == nil; {
+		if first = f.observed(want); time.Now().After(deadline) {
+			t.Fatal("not told")
+		}
+	}
+	f.clock.Advance(time.Minute)
+	again := f.observed(want)
+	if !again.Pending || again.LoadBalancers[0].Unread[plan.AddOnWebACL] != first.LoadBalancers[0].Unread[plan.AddOnWebACL] {
+		t.Errorf("pending %v, unread %+v; before: %+v", again.Pending, again.LoadBalancers[0].Unread, first.LoadBalancers[0].Unread)
+	}
+}

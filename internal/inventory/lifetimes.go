@@ -23,6 +23,8 @@ const (
 	absentLifetime = 15 * time.Second
 	// loadTimeout bounds a shared read, whoever waits for it.
 	loadTimeout = time.Minute
+	// turnTimeout is how much of that a read of an optional feature may wait for its turn.
+	turnTimeout = 45 * time.Second
 	// patience is how long a pass waits for optional features of AWS; what is not read by then is there for the next pass.
 	patience = 2 * time.Second
 )
