@@ -28,6 +28,12 @@ func drawStack(t *rapid.T, label string) *stack.Stack {
 	s.LoadBalancers[0].Attributes = rapid.MapOf(
 		rapid.SampledFrom([]string{"idle_timeout.timeout_seconds", "routing.http2.enabled", "some.thing"}),
 		rapid.SampledFrom([]string{"60", "75", "true", ""})).Draw(t, label+" attributes")
+	if rapid.Bool().Draw(t, label+" add-ons") {
+		acl, classic := rapid.SampledFrom([]string{"", "arn:acl1", "arn:acl2"}).Draw(t, label+" web ACL"), rapid.SampledFrom([]string{"", "id1"}).Draw(t, label+" classic")
+		shield, units := rapid.Bool().Draw(t, label+" shield"), rapid.Int32Range(0, 2).Draw(t, label+" units")
+		s.LoadBalancers[0].AddOns = stack.AddOns{WebACL: &acl, ClassicWebACL: &classic, Shield: &shield, Capacity: &units}
+		s.LoadBalancers[0].IPAMPool = rapid.SampledFrom([]string{"", "ipam-pool-1"}).Draw(t, label+" pool")
+	}
 	if rapid.Bool().Draw(t, label+" own group") {
 		s.SecurityGroups = s.SecurityGroups[1:]
 		s.LoadBalancers[0].SecurityGroups = []stack.Ref{stack.Literal(stack.KindSecurityGroup, "sg-user"), groupRef(stack.BackendSecurityGroup)}
