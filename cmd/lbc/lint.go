@@ -60,9 +60,12 @@ const (
 
 // accountCodes are those of what only an account can tell.
 var accountCodes = []diag.Code{
-	diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound, diag.AccessDenied,
-	diag.NotSubscribed, diag.AWSRejected, diag.AWSUnavailable,
+	diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound, diag.WebACLNotFound,
+	diag.TrustStoreNotFound, diag.AccessDenied, diag.NotSubscribed, diag.AWSRejected, diag.AWSUnavailable,
 }
+
+// elsewhereCodes are those of objects that may be in other files, or in the cluster.
+var elsewhereCodes = []diag.Code{diag.ServiceNotFound, diag.ServiceMissing, diag.SecretNotFound}
 
 type lintOptions struct {
 	inputs
@@ -173,7 +176,7 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 // severity of a diagnostic. Without a cluster, what does not exist may just be in another file.
 func (o *lintOptions) severity(d diag.Diagnostic) string {
 	switch {
-	case d.Code == diag.UnknownAnnotation, d.Class == diag.NotFound && o.config.Kubeconfig == "":
+	case d.Code == diag.UnknownAnnotation, d.Code == diag.ServiceMissing, o.config.Kubeconfig == "" && slices.Contains(elsewhereCodes, d.Code):
 		return severityWarning
 	case d.Class == diag.Note:
 		return severityNote

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -171,6 +172,77 @@ stringData: {clientID: s3cret-id, clientSecret: s3cret-text}
 	without, _, _ := strings.Cut(manifest, "---\napiVersion: v1\nkind: Secret")
 	out, _, err := lbcPlan(t, without, "-f", "-")
 	if err == nil || !strings.Contains(out, "secret shop/idp does not exist") || !strings.Contains(out, "fixed response 503") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestThePlanAsYAMLHasTheFieldsOfTheJSON(t *testing.T) {
+	t.Parallel()
+	asYAML, _, err := lbcPlan(t, "", "-f", "../../examples/nlb.yaml", "-o", "yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asJSON, _, err := lbcPlan(t, "", "-f", "../../examples/nlb.yaml", "-o", "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	converted, err := yaml.YAMLToJSON([]byte(asYAML))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a, b any
+	if err := errors.Join(json.Unmarshal(converted, &a), json.Unmarshal([]byte(asJSON), &b)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(a, b); diff != "" {
+		t.Errorf("(-yaml +json)\n%s", diff)
+	}
+}
+
+func TestChangesEndWithStatusThreeIfThatIsAskedFor(t *testing.T) {
+	t.Parallel()
+	var code exitCode
+	if _, _, err := lbcPlan(t, "", "-f", "../../examples/nlb.yaml", "--exit-code"); !errors.As(err, &code) || code != exitChanges {
+		t.Errorf("error = %v, want exit status 3", err)
+	}
+	if _, _, err := lbcPlan(t, badIngress, "-f", "-", "--exit-code"); !errors.As(err, &code) || code != exitInvalid {
+		t.Errorf("error = %v, want exit status 2", err)
+	}
+	if _, _, err := lbcPlan(t, "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: 80}]}\n", "-f", "-", "--exit-code"); err != nil {
+		t.Errorf("nothing to do: %v", err)
+	}
+}
+
+func TestStacksAreOneJSONTextPerLine(t *testing.T) {
+	t.Parallel()
+	out, _, err := lbcPlan(t, "", "-f", "../../examples", "-o", "stack")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	ids := make([]string, 0, len(lines))
+	for _, l := range lines {
+		var s struct{ ID string }
+		if err := json.Unmarshal([]byte(l), &s); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, s.ID)
+	}
+	if got := strings.Join(ids, " "); got != "game-2048/game shop nlb/echo" {
+		t.Errorf("stacks %s", got)
+	}
+}
+
+func TestAnIngressUnderDryRunIsPlannedAndThatIsTold(t *testing.T) {
+	t.Parallel()
+	const manifest = `
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: shop, annotations: {alb.ingress.kubernetes.io/dry-run: "true"}}
+spec: {ingressClassName: alb, rules: [{host: a.example.com}]}
+`
+	out, _, err := lbcPlan(t, manifest, "-f", "-")
+	if err != nil || !strings.Contains(out, "CreateLoadBalancer") || !strings.Contains(out, "note: Ingress default/shop: annotation dry-run keeps this from being deployed") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -29,7 +29,7 @@ func (b *build) buildListener(p *port, redirect int32) {
 		ID: id, LoadBalancer: stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.LoadBalancerIdentity},
 		Port: p.number, Protocol: p.protocol, Attributes: p.attributes,
 	}
-	fields := map[string]intent.Source{}
+	fields := map[string]intent.Source{"InboundCIDRs": p.cidrs.Source, "PrefixLists": p.prefixLists.Source}
 	var rules []stack.Rule
 	if redirect != 0 && p.protocol == "HTTP" {
 		l.DefaultActions = redirectTo(redirect)

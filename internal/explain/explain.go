@@ -265,11 +265,19 @@ func (x *explainer) listener(l stack.Listener) Listener {
 	add("certificates", strings.Join(all, ", "), "Certificates")
 	add("TLS policy", l.SSLPolicy, "SSLPolicy")
 	add("ALPN", l.ALPN, "ALPN")
-	add("open to", x.openTo(l.Port), "InboundCIDRs")
+	open := "InboundCIDRs"
+	if source(o, open) == "" {
+		open = "PrefixLists"
+	}
+	add("open to", x.openTo(l.Port), open)
 	for _, k := range slices.Sorted(maps.Keys(l.Attributes)) {
 		add("attribute "+k, l.Attributes[k], "Attributes["+k+"]")
 	}
-	add("unmatched requests", out.Default, "DefaultActions")
+	what := "unmatched requests"
+	if l.Protocol != "HTTP" && l.Protocol != "HTTPS" {
+		what = "connections"
+	}
+	add(what, out.Default, "DefaultActions")
 	for _, r := range x.rules(l.Port) {
 		out.Rules = append(out.Rules, x.rule(r, arn))
 	}

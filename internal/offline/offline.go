@@ -13,6 +13,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -77,6 +78,7 @@ func Plans(ctx context.Context, v *world.View, only func(stack.Key) bool, a Acco
 			return Outcome{}, fmt.Errorf("%s: %w", key, err)
 		}
 		res := Result{Key: key, Plan: plan.Plan{Key: key}, Diagnostics: append(slices.Clone(w.Found), r.Diagnostics...), Wish: w, Compiled: r}
+		res.Diagnostics = append(res.Diagnostics, underDryRun(w)...)
 		if r.Stack == nil {
 			res.Unbuildable = true
 			out = append(out, res)
@@ -92,6 +94,18 @@ func Plans(ctx context.Context, v *world.View, only func(stack.Key) bool, a Acco
 		out = append(out, res)
 	}
 	return Outcome{out, broken}, nil
+}
+
+// underDryRun notes the objects that the controller would not deploy yet.
+func underDryRun(w wish.Wish) diag.List {
+	var out diag.List
+	for _, m := range w.Members {
+		if i, ok := m.(*networkingv1.Ingress); ok && ingress.DryRun(i) {
+			out = append(out, diag.New(ingress.Object(i), annotation.DryRun.Path(), diag.DryRun,
+				"annotation dry-run keeps this from being deployed; the plan tells what would be done without it", "remove the annotation to deploy it"))
+		}
+	}
+	return out
 }
 
 // KeysOf are the stacks that have to look at an object.

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// lbc runs the program and returns what it prints.
+func lbc(t *testing.T, stdin string, args ...string) (out, errOut string, err error) {
+	t.Helper()
+	var o, e bytes.Buffer
+	cmd := rootCommand()
+	cmd.SetArgs(args)
+	cmd.SetIn(strings.NewReader(stdin))
+	cmd.SetOut(&o)
+	cmd.SetErr(&e)
+	err = cmd.ExecuteContext(t.Context())
+	return o.String(), e.String(), err
+}
+
+// compare compares with a golden file.
+func compare(t *testing.T, name, got string) {
+	t.Helper()
+	golden := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden) //nolint:gosec // ours
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestEveryCommandHelpsWithExamples(t *testing.T) {
+	t.Parallel()
+	for _, c := range rootCommand().Commands() {
+		if c.Name() == "completion" || c.Name() == "help" {
+			continue
+		}
+		out, _, err := lbc(t, "", c.Name(), "--help")
+		if err != nil || !strings.Contains(out, "Examples:\n  ") || !strings.Contains(out, "lbc "+c.Name()) {
+			t.Errorf("%s: %v\n%s", c.Name(), err, out)
+		}
+	}
+}

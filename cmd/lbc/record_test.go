@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/k8s-lbc/lbc/awssim"
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/offline"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+// noBindings pretends to write TargetGroupBindings.
+type noBindings struct{}
+
+func (noBindings) CreateBinding(context.Context, stack.Binding) error  { return nil }
+func (noBindings) UpdateBinding(context.Context, stack.Binding) error  { return nil }
+func (noBindings) DeleteBinding(context.Context, string, string) error { return nil }
+
+// deploy carries out the plans of a file in a simulated account.
+func deploy(t *testing.T, clients cloud.Clients, file string) {
+	t.Helper()
+	var i inputs
+	i.flags(&cobra.Command{}) // for the defaults
+	i.files = []string{file}
+	src, err := i.open(t.Context(), os.Stderr, strings.NewReader(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.close()
+	inv := inventory.New(clients, inventory.Config{Cluster: i.config.ClusterName, VPC: i.config.VPC, Now: time.Now, Patience: time.Minute})
+	got, err := offline.Plans(t.Context(), world.New(src.reader), func(stack.Key) bool { return true }, inv, &i.config, func(stack.Key) []plan.Binding { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range got.Stacks {
+		res := apply.Run(t.Context(), r.Plan, apply.Deps{Clients: clients, Inventory: inv, Bindings: noBindings{}, Now: time.Now})
+		for id, o := range res.Outcomes {
+			if o.State == apply.Failed {
+				t.Fatalf("%s: %v", id, o.Err)
+			}
+		}
+	}
+}
+
+func TestARecordingAnswersLikeTheAccount(t *testing.T) {
+	sim, err := awssim.New(awssim.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sim.Close() })
+	deploy(t, cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity,
+		WAFv2: sim.Firewall, WAFRegional: sim.Classic, Shield: sim.Shield}, "testdata/settings.yaml")
+	server := httptest.NewServer(sim.Handler())
+	for k, v := range map[string]string{
+		"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "the-secret-key", "AWS_ENDPOINT_URL": server.URL, "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+	} {
+		t.Setenv(k, v)
+	}
+	file := filepath.Join(t.TempDir(), "recorded.json")
+	out, errOut, err := lbc(t, "", "record", file, "--cluster-name", "demo-cluster", "--aws-region", "us-west-2", "--aws-vpc-id", "vpc-0a1de000000000001")
+	if err != nil {
+		t.Fatalf("%v %s %s", err, out, errOut)
+	}
+	server.Close()
+	for _, k := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {
+		t.Setenv(k, "")
+	}
+	content, err := os.ReadFile(file) //nolint:gosec // ours
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(content), "AKIDEXAMPLE") || strings.Contains(string(content), "the-secret-key") {
+		t.Error("the recording holds credentials")
+	}
+
+	// What was deployed needs nothing of AWS any more; bindings are the cluster's, which is not there.
+	out, _, err = lbc(t, "", "plan", "-f", "testdata/settings.yaml", "--account", file)
+	if err != nil || !strings.Contains(out, "2 to create, 0 to change, 0 to replace, 0 to delete") || strings.Count(out, "CreateBinding") != 2 {
+		t.Errorf("%v\n%s", err, out)
+	}
+
+	// An edit asks for more than what was managed before, and is answered.
+	edited, err := os.ReadFile("testdata/settings.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(edited), "success-codes: 200-299", "success-codes: 200-399\n    alb.ingress.kubernetes.io/target-group-attributes: deregistration_delay.timeout_seconds=10"+
+		"\n    alb.ingress.kubernetes.io/listener-attributes.HTTP-80: routing.http.response.server.enabled=false", 1)
+	out, _, err = lbc(t, text, "plan", "-f", "-", "--account", file, "--exit-code")
+	if err == nil || err.Error() != "" {
+		t.Fatalf("error = %v\n%s", err, out)
+	}
+	for _, want := range []string{"ModifyTargetGroupAttributes", "deregistration_delay.timeout_seconds 300 → 10", "ModifyListenerAttributes", "200-299 → 200-399"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in:\n%s", want, out)
+		}
+	}
+
+	out, _, err = lbc(t, "", "explain", "ingress", "web/settings", "-f", "testdata/settings.yaml", "--account", file, "--request", "http://api.example.com/v1/y")
+	if err != nil || !strings.Contains(out, "no targets: requests are answered with 503") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	out, _, err = lbc(t, "", "plan", "-f", "testdata/settings.yaml", "--account", file, "--cluster-name", "other", "--aws-vpc-id", "vpc-other")
+	if err == nil || !strings.Contains(out, "does not have this answer of AWS to ") {
+		t.Errorf("a question that was not recorded: %v\n%s", err, out)
+	}
+}
