@@ -96,8 +96,7 @@ func (p placed) line(path string) int {
 	}
 	at, line := p.node, p.node.Line
 	for _, step := range steps.FindAllString(path, -1) {
-		var key *yaml.Node
-		next := at
+		var key, next *yaml.Node
 		if step[0] == '[' {
 			step = step[1 : len(step)-1]
 		}

@@ -137,18 +137,18 @@ func readAll(ctx context.Context, inv *inventory.Inventory, clients cloud.Client
 
 // managing is a stack that manages every setting of what exists, so that every setting is read.
 func managing(key stack.Key, o plan.Observed) *stack.Stack {
-	any := map[string]string{"": ""}
+	some := map[string]string{"": ""}
 	s := &stack.Stack{Key: key, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity}}}
 	for _, lb := range o.LoadBalancers {
-		s.LoadBalancers = append(s.LoadBalancers, stack.LoadBalancer{ID: lb.ID, Type: lb.Type, Scheme: lb.Scheme, Attributes: any, AddOns: stack.AddOns{
+		s.LoadBalancers = append(s.LoadBalancers, stack.LoadBalancer{ID: lb.ID, Type: lb.Type, Scheme: lb.Scheme, Attributes: some, AddOns: stack.AddOns{
 			WebACL: aws.String(""), Shield: aws.Bool(false), Capacity: aws.Int32(0),
 		}})
 	}
 	for _, tg := range o.TargetGroups {
-		s.TargetGroups = append(s.TargetGroups, stack.TargetGroup{ID: tg.ID, Attributes: any})
+		s.TargetGroups = append(s.TargetGroups, stack.TargetGroup{ID: tg.ID, Attributes: some})
 	}
 	for _, l := range o.Listeners {
-		s.Listeners = append(s.Listeners, stack.Listener{ID: l.ID, Port: l.Port, Attributes: any})
+		s.Listeners = append(s.Listeners, stack.Listener{ID: l.ID, Port: l.Port, Attributes: some})
 	}
 	return s
 }

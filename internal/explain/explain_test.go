@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
@@ -97,11 +98,11 @@ func TestRequestsAreReadAsPeopleWriteThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Method != "POST" || r.Scheme != "https" || r.Port != 8443 || r.Path != "/a%20b" || r.RawQuery != "x=1" || r.Host != "other.example.com" ||
+	if r.Method != http.MethodPost || r.Scheme != "https" || r.Port != 8443 || r.Path != "/a%20b" || r.RawQuery != "x=1" || r.Host != "other.example.com" ||
 		strings.Join(r.Header["X-Env"], ",") != "dev,test" || r.SourceIP != client {
 		t.Errorf("%+v", r)
 	}
-	if r, err := ParseRequest("http://x", nil, client); err != nil || r.Method != "GET" || r.Path != "/" || r.Port != 80 {
+	if r, err := ParseRequest("http://x", nil, client); err != nil || r.Method != http.MethodGet || r.Path != "/" || r.Port != 80 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	for _, bad := range []string{"", "/cart", "GET /cart", "ftp://x/", "http://x:99999/", "http://%zz/"} {

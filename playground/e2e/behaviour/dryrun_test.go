@@ -16,7 +16,7 @@ func planOf(t *testing.T, c *harness.Cluster, ns, name, want string) string {
 	t.Helper()
 	var text string
 	wait(t, c, "the plan of "+name, func() string {
-		text = c.Kubectl(t, "get", "ingress", name, "-n", ns, "-o", planKey)
+		text = scene.Query(t, c, "get", "ingress", name, "-n", ns, "-o", planKey)
 		if !strings.Contains(text, want) {
 			return want + " is not in the plan: " + text
 		}
@@ -44,7 +44,7 @@ func TestADryRunIsPlannedAndNotDeployedUntilItEnds(t *testing.T) {
 		t.Errorf("event: %s %s", e.Type, e.Message)
 	}
 	planOf(t, c, ns, "web", `"scheme":"internet-facing"`)
-	if f := c.Kubectl(t, "get", "ingress", "web", "-n", ns, "-o", "jsonpath={.metadata.finalizers}{.status.loadBalancer}"); f != "{}" {
+	if f := scene.Query(t, c, "get", "ingress", "web", "-n", ns, "-o", "jsonpath={.metadata.finalizers}{.status.loadBalancer}"); f != "{}" {
 		t.Errorf("finalizers and status: %s", f)
 	}
 	if w := scene.Writes(c, mark, scene.Marks(ns)...); len(w) > 0 {
@@ -54,13 +54,13 @@ func TestADryRunIsPlannedAndNotDeployedUntilItEnds(t *testing.T) {
 	// The end of the dry run deploys, and the plan goes.
 	c.Kubectl(t, "annotate", "ingress", "web", "-n", ns, "alb.ingress.kubernetes.io/dry-run-")
 	lb := serve(t, c, ns, "web", "/")
-	wait(t, c, "the end of the plan", func() string { return c.Kubectl(t, "get", "ingress", "web", "-n", ns, "-o", planKey) })
+	wait(t, c, "the end of the plan", func() string { return scene.Query(t, c, "get", "ingress", "web", "-n", ns, "-o", planKey) })
 
 	// Of what is deployed, an edit under dry run is planned and changes nothing.
 	mark = c.Mark()
 	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, public(dry), scene.Path{Path: "/"}, scene.Path{Path: "/new"}))
 	wait(t, c, "the new path", func() string {
-		if !strings.Contains(c.Kubectl(t, "get", "ingress", "web", "-n", ns, "-o", planKey), `"/new"`) {
+		if !strings.Contains(scene.Query(t, c, "get", "ingress", "web", "-n", ns, "-o", planKey), `"/new"`) {
 			return "is not in the plan"
 		}
 		return ""
@@ -98,7 +98,7 @@ func TestADryRunInAGroupDoesNotHoldTheOthersBack(t *testing.T) {
 	lb := serve(t, c, ns, "live", "/live")
 	planOf(t, c, ns, "newcomer", `"/newcomer"`)
 	c.WaitGet(t, url(lb, "/newcomer"), "", 404, "")
-	if plan := c.Kubectl(t, "get", "ingress", "live", "-n", ns, "-o", planKey); plan != "" {
+	if plan := scene.Query(t, c, "get", "ingress", "live", "-n", ns, "-o", planKey); plan != "" {
 		t.Errorf("the live member has a plan: %s", plan)
 	}
 }
