@@ -310,12 +310,7 @@ func (s *stacks) showLoadBalancer(ctx context.Context, key stack.Key, desired *s
 	if lb == nil || lb.DNSName == "" {
 		return &o, nil
 	}
-	var ports []int32
-	for _, l := range o.Listeners {
-		if l.LoadBalancer.Literal == lb.ARN {
-			ports = append(ports, l.Port)
-		}
-	}
+	lb, ports := serving(&o, lb)
 	frontend := frontendName(o, desired, keep)
 	for _, m := range w.Members {
 		if err := s.patchStatus(ctx, m, lb.DNSName, ports, frontend); err != nil {
@@ -323,6 +318,23 @@ func (s *stacks) showLoadBalancer(ctx context.Context, key stack.Key, desired *s
 		}
 	}
 	return &o, nil
+}
+
+// serving is the load balancer whose name to show, with its ports: a new one from the beginning, but one that replaces another
+// only once it has listeners, because until then the other one serves.
+func serving(o *plan.Observed, lb *plan.LoadBalancer) (*plan.LoadBalancer, []int32) {
+	ports := map[string][]int32{}
+	for _, l := range o.Listeners {
+		ports[l.LoadBalancer.Literal] = append(ports[l.LoadBalancer.Literal], l.Port)
+	}
+	if len(ports[lb.ARN]) == 0 {
+		for i := range o.LoadBalancers {
+			if old := &o.LoadBalancers[i]; old.ID == lb.ID && old.DNSName != "" && len(ports[old.ARN]) > 0 {
+				return old, ports[old.ARN]
+			}
+		}
+	}
+	return lb, ports[lb.ARN]
 }
 
 // withoutAddOns is a wish in whose observation add-ons do not matter.

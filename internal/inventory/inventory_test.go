@@ -495,3 +495,51 @@ func TestAGroupOfTheClusterIsFoundAfterARestart(t *testing.T) {
 		t.Errorf("%q %v", id, ok)
 	}
 }
+
+func TestTrustStoresAreFoundByNameWithOneRead(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	create := func(name string) string {
+		f.sim.Account.Lock()
+		err := f.sim.Account.Buckets.Put("pki", "ca.pem", f.authority())
+		f.sim.Account.Unlock()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := f.sim.Balancing.CreateTrustStore(t.Context(), &elbv2.CreateTrustStoreInput{
+			Name: aws.String(name), CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("ca.pem")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *out.TrustStores[0].TrustStoreArn
+	}
+	need := func(name string) facts.Need { return facts.Need{Kind: facts.NeedTrustStore, Key: name} }
+	a, b := create("a"), create("b")
+	f.reads()
+	for range 2 {
+		got := f.answer(need("a"), need("b")).TrustStores
+		if d := cmp.Diff(map[string]string{"a": a, "b": b}, got); d != "" {
+			t.Error(d)
+		}
+	}
+	if d := cmp.Diff(map[string]int{"DescribeTrustStores": 1}, f.reads()); d != "" {
+		t.Error(d)
+	}
+	if got := f.answer(need("later")).TrustStores; got["later"] != "" {
+		t.Errorf("%v", got)
+	}
+	later := create("later")
+	f.clock.Advance(16 * time.Second) // an absence is believed briefly
+	if got := f.answer(need("later"), need("a")).TrustStores; got["later"] != later || got["a"] != a {
+		t.Errorf("%v", got)
+	}
+}
+
+func (f *fixture) authority() []byte {
+	f.Helper()
+	text, err := f.sim.Account.Authority().PEM()
+	if err != nil {
+		f.Fatal(err)
+	}
+	return text
+}

@@ -1,0 +1,41 @@
+package controller
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func TestTheNameThatIsShownIsTheOneThatServes(t *testing.T) {
+	t.Parallel()
+	balancer := func(arn, id string) plan.LoadBalancer {
+		return plan.LoadBalancer{ARN: arn, DNSName: arn + ".test", LoadBalancer: stack.LoadBalancer{ID: id}}
+	}
+	on := func(arn string, port int32) plan.Listener {
+		return plan.Listener{Listener: stack.Listener{LoadBalancer: stack.Literal(stack.KindLoadBalancer, arn), Port: port}}
+	}
+	fresh, old, other := balancer("new", "LoadBalancer"), balancer("old", "LoadBalancer"), balancer("front", "FrontendNlb")
+	for name, tc := range map[string]struct {
+		balancers []plan.LoadBalancer
+		listeners []plan.Listener
+		want      string
+		ports     []int32
+	}{
+		"the first":                      {[]plan.LoadBalancer{fresh}, nil, "new", nil},
+		"one that has listeners":         {[]plan.LoadBalancer{fresh}, []plan.Listener{on("new", 80), on("new", 443)}, "new", []int32{80, 443}},
+		"a successor without listeners":  {[]plan.LoadBalancer{fresh, old}, []plan.Listener{on("old", 80)}, "old", []int32{80}},
+		"a successor with listeners":     {[]plan.LoadBalancer{fresh, old}, []plan.Listener{on("old", 80), on("new", 443)}, "new", []int32{443}},
+		"both without listeners":         {[]plan.LoadBalancer{fresh, old}, nil, "new", nil},
+		"another beside, not before, it": {[]plan.LoadBalancer{fresh, other}, []plan.Listener{on("front", 80)}, "new", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			lb, ports := serving(&plan.Observed{LoadBalancers: tc.balancers, Listeners: tc.listeners}, &tc.balancers[0])
+			if lb.ARN != tc.want || !slices.Equal(ports, tc.ports) {
+				t.Errorf("%s %v, want %s %v", lb.ARN, ports, tc.want, tc.ports)
+			}
+		})
+	}
+}
