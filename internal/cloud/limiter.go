@@ -97,6 +97,7 @@ type Limiter struct {
 	clock    Clock
 	attempts int
 	observe  func(Call)
+	attempt  func(Call)
 	random   func() float64
 
 	mu       sync.Mutex
@@ -116,12 +117,13 @@ type LimiterOptions struct {
 	Attempts int            // of a call including the first; 0 = 10
 	Throttle []Throttle     // always-on buckets
 	Observe  func(Call)     // called after each call; may be nil
+	Attempt  func(Call)     // called after each request of a call, with its own duration and error; may be nil
 	Random   func() float64 // in [0,1), for jitter; nil = math/rand
 }
 
 // NewLimiter makes a limiter for one scope.
 func NewLimiter(o LimiterOptions) *Limiter {
-	l := &Limiter{clock: o.Clock, attempts: o.Attempts, observe: o.Observe, random: o.Random, families: map[string]*bucket{}}
+	l := &Limiter{clock: o.Clock, attempts: o.Attempts, observe: o.Observe, attempt: o.Attempt, random: o.Random, families: map[string]*bucket{}}
 	if l.clock == nil {
 		l.clock = WallClock{}
 	}
@@ -185,7 +187,11 @@ func call[I, O, F any](ctx context.Context, l *Limiter, service, operation strin
 		}
 		rec.Waited += l.clock.Now().Sub(waitFrom)
 		rec.Attempts++
+		sent := l.clock.Now()
 		out, err = f(ctx, in, opts...)
+		if l.attempt != nil {
+			l.attempt(Call{Service: service, Operation: operation, Attempts: 1, Duration: l.clock.Now().Sub(sent), Err: err})
+		}
 		if err == nil {
 			fam.succeeded()
 			break

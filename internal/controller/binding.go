@@ -57,6 +57,8 @@ type targetBindings struct {
 
 // Reconcile makes one pass over a binding.
 func (b *targetBindings) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	b.metrics.passed(bindingControllerLabel, req.Namespace, req.Name)
+	defer b.metrics.spentIn(bindingControllerLabel, stageBindingReconcile)()
 	o := &v1beta1.TargetGroupBinding{}
 	if err := b.client.Get(ctx, req.NamespacedName, o); err != nil {
 		if apierrors.IsNotFound(err) {
@@ -339,6 +341,7 @@ func (b *targetBindings) zones(ctx context.Context, o *v1beta1.TargetGroupBindin
 
 // writeStatus says which generation was carried out, and whether the binding is ready.
 func (b *targetBindings) writeStatus(ctx context.Context, o *v1beta1.TargetGroupBinding, found diag.List) error {
+	defer b.metrics.spentIn(bindingControllerLabel, stageBindingStatus)()
 	before := o.DeepCopy()
 	ready := metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Reconciled", ObservedGeneration: o.Generation}
 	for _, d := range found {

@@ -50,7 +50,7 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, clients cloud.C
 		return fmt.Errorf("building scheme: %w", err)
 	}
 	m := newMetrics(ctrlmetrics.Registry)
-	limiter := cloud.NewLimiter(cloud.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: m.called})
+	limiter := cloud.NewLimiter(cloud.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: m.called, Attempt: m.attempted})
 	clients = limiter.Wrap(clients)
 	rc = rest.CopyConfig(rc)
 	rc.QPS, rc.Burst = -1, -1 // the API server has its own fairness
@@ -154,7 +154,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 	w.bindings = newBindings(w.mgr.GetClient(), w.now)
 	w.backend = newBackendGroup(w.mgr.GetClient(), w.inventory, w.run, c.ClusterName, w.log.WithName("backend-sg"))
 	w.board = newBoard(w.mgr.GetClient(), w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("status"))
-	if err := errors.Join(w.mgr.Add(w.backend), w.mgr.Add(loader{w.inventory, w.log}), w.mgr.Add(w.board)); err != nil {
+	if err := errors.Join(w.mgr.Add(w.backend), w.mgr.Add(loader{w.inventory, w.log}), w.mgr.Add(w.board), w.mgr.Add(sampler{w.metrics, w.mgr.GetClient()})); err != nil {
 		return err
 	}
 	if err := w.warm(ctx); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"sync"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,6 +23,12 @@ type metrics struct {
 	targetGroups                               *prometheus.GaugeVec
 	steps, findings                            *prometheus.CounterVec
 	errors                                     *prometheus.CounterVec
+	requests                                   *prometheus.CounterVec
+	requestDuration, stages                    *prometheus.HistogramVec
+	cached, talkers                            *prometheus.GaugeVec
+
+	mu     sync.Mutex
+	talked map[talker]int // passes since the last window ended
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -44,25 +51,32 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		steps:    counter("lbc_plan_steps_total", "Steps of executed plans.", "owner", "operation", "action"),
 		findings: counter("lbc_findings_total", "Diagnostics found while reconciling.", "owner", "code", "class"),
 		errors:   counter("awslbc_controller_reconcile_errors_total", "Failures of reconciling by category.", "controller", "error_category"),
+		requests: counter("aws_api_requests_total", "HTTP requests of AWS calls, retries included.", outcome...),
+		requestDuration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "aws_api_request_duration_seconds",
+			Help: "Duration of single HTTP requests of AWS calls.", Buckets: prometheus.DefBuckets}, []string{"service", "operation"}),
+		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "awslbc_controller_reconcile_stage_duration",
+			Help: "Seconds that the stages of a pass take.", Buckets: prometheus.DefBuckets}, []string{"controller", "reconcile_stage"}),
+		cached: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "awslbc_controller_cache_object_total",
+			Help: "Objects in the informer caches."}, []string{"resource"}),
+		talkers: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "awslbc_controller_top_talkers",
+			Help: "Passes over the three objects of each kind that had most of them in the last window of three minutes."}, []string{"controller", "namespace", "name"}),
+		talked: map[talker]int{},
 	}
-	r.MustRegister(m.calls, m.denied, m.limited, m.throttled, m.invalid, m.duration, m.retries, m.targetGroups, m.steps, m.findings, m.errors)
+	r.MustRegister(m.requests, m.requestDuration, m.stages, m.cached, m.talkers,
+		m.calls, m.denied, m.limited, m.throttled, m.invalid, m.duration, m.retries, m.targetGroups, m.steps, m.findings, m.errors)
 	return m
+}
+
+// attempted counts one HTTP request.
+func (m *metrics) attempted(c cloud.Call) {
+	status, code, _ := outcomeOf(c)
+	m.requests.WithLabelValues(c.Service, c.Operation, status, code).Inc()
+	m.requestDuration.WithLabelValues(c.Service, c.Operation).Observe(c.Duration.Seconds())
 }
 
 // called counts one AWS call.
 func (m *metrics) called(c cloud.Call) {
-	status, code, class := "200", "", diag.Class("")
-	if c.Err != nil {
-		e := cloud.Classify(c.Err)
-		status, code, class = "0", e.Code, e.Class
-		if code == "" {
-			code = "internal"
-		}
-		var resp *awshttp.ResponseError
-		if errors.As(c.Err, &resp) {
-			status = strconv.Itoa(resp.HTTPStatusCode())
-		}
-	}
+	status, code, class := outcomeOf(c)
 	labels := []string{c.Service, c.Operation, status, code}
 	m.calls.WithLabelValues(labels...).Inc()
 	m.duration.WithLabelValues(c.Service, c.Operation).Observe(c.Duration.Seconds())
@@ -80,6 +94,23 @@ func (m *metrics) called(c cloud.Call) {
 	}
 }
 
+// outcomeOf are the labels of an answer: status 0 where there was none, code "internal" where AWS named none.
+func outcomeOf(c cloud.Call) (status, code string, class diag.Class) {
+	status, code, class = "200", "", diag.Class("")
+	if c.Err != nil {
+		e := cloud.Classify(c.Err)
+		status, code, class = "0", e.Code, e.Class
+		if code == "" {
+			code = "internal"
+		}
+		var resp *awshttp.ResponseError
+		if errors.As(c.Err, &resp) {
+			status = strconv.Itoa(resp.HTTPStatusCode())
+		}
+	}
+	return status, code, class
+}
+
 func (m *metrics) planned(owner stack.Owner, p *plan.Plan) {
 	for _, s := range p.Steps {
 		m.steps.WithLabelValues(string(owner), s.Op.Name(), string(s.Action)).Inc()
@@ -94,7 +125,7 @@ var categories = map[diag.EventReason]string{
 }
 
 func (m *metrics) found(owner stack.Owner, found diag.List) {
-	controller := strings.TrimSuffix(string(owner), ".k8s.aws")
+	controller := controllerOf(owner)
 	for _, d := range found {
 		m.findings.WithLabelValues(string(owner), string(d.Code), string(d.Class)).Inc()
 		if c, ok := categories[d.Reason()]; ok && d.Class != diag.Note {

@@ -63,12 +63,17 @@ func (s *stacks) Reconcile(ctx context.Context, key stack.Key) (reconcile.Result
 	begun := s.index.begin()
 	reader := &passReader{cacheReader: cacheReader{ctx, s.client}, secrets: s.secrets}
 	view := world.New(reader)
+	owner := s.front.Owner()
+	s.metrics.passed(controllerOf(owner), key.ID.Namespace, key.ID.Name)
+	end := s.metrics.spent(owner, stageLoad)
 	w := s.front.Load(view, key.ID)
+	end()
 	stale := s.index.update(key, begun, view.Reads())
 	if s.secrets != nil {
 		s.secrets.retain()
 	}
 	if reader.err != nil {
+		s.tellUnread(ctx, key, w, reader.err)
 		return reconcile.Result{}, reader.err // what is not known must not look as if it were absent
 	}
 	if w.Rehearsal != nil {
@@ -100,7 +105,9 @@ func again(stale bool) (reconcile.Result, error) {
 
 func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wish.Wish) (reconcile.Result, error) {
 	t := tale{key: key, wish: w, found: slices.Clone(w.Found)}
+	spent := s.metrics.spent(s.front.Owner(), stageBuild)
 	c, err := s.compileWish(ctx, key, w)
+	spent()
 	if err != nil {
 		t.found = append(t.found, s.refusal(err, "", nil, stack.Ref{}, w))
 		s.tell(t)
@@ -117,10 +124,14 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 		}
 		return s.retryLater(t.found)
 	}
-	if err := s.addFinalizers(ctx, key.ID, w.Members); err != nil {
+	spent = s.metrics.spent(s.front.Owner(), stageFinalizer)
+	err = s.addFinalizers(ctx, key.ID, w.Members)
+	spent()
+	if err != nil {
 		return s.unwritten(t, diag.FinalizerNotAdded, err)
 	}
 	t.found = append(t.found, s.showPlan(ctx, c.Stack, w)...)
+	spent = s.metrics.spent(s.front.Owner(), stageDeploy)
 	observed, err := s.observe(ctx, key, c.Stack)
 	if err != nil {
 		t.found = append(t.found, s.refusal(err, "", c.Origins, stack.Ref{}, w))
@@ -137,18 +148,25 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 		log.Info("carrying out plan", "summary", p.Summary(), "steps", describe(&p))
 		result = apply.Run(ctx, p, apply.Deps{Clients: s.clients, Inventory: s.inventory, Bindings: s.bindings, Now: s.now, Stabilize: s.stabilize})
 	}
+	spent()
 	end := s.judge(&p, result, c.Origins, w)
 	t.found, t.plan, t.result = append(t.found, end.found...), &p, result
 	t.changed = result.Count(apply.Done) > 0 && end.err == nil && end.wait.IsZero()
 	if err := s.recordSecrets(ctx, c, &p, result, w.Members); err != nil {
 		return reconcile.Result{}, err
 	}
-	if t.observed, err = s.showLoadBalancer(ctx, key, c.Stack, c.Keep, w); err != nil {
+	spent = s.metrics.spent(s.front.Owner(), stageStatus)
+	t.observed, err = s.showLoadBalancer(ctx, key, c.Stack, c.Keep, w)
+	spent()
+	if err != nil {
 		return s.unwritten(t, diag.StatusNotWritten, err)
 	}
 	s.tell(t)
 	if !end.vital { // what is optional or cosmetic keeps nobody from leaving
-		if err := s.release(ctx, key, w); err != nil {
+		spent = s.metrics.spent(s.front.Owner(), stageRelease)
+		err := s.release(ctx, key, w)
+		spent()
+		if err != nil {
 			return s.unwritten(t, diag.FinalizerNotRemoved, err)
 		}
 	}

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -81,4 +82,16 @@ func (s *stacks) unwritten(t tale, code diag.Code, err error) (reconcile.Result,
 		s.tell(t)
 	}
 	return reconcile.Result{}, err
+}
+
+// tellUnread tells the objects of a stack that others could not be read.
+func (s *stacks) tellUnread(ctx context.Context, key stack.Key, w wish.Wish, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	t := tale{key: key, wish: w}
+	for _, m := range slices.Concat(w.Members, w.Leaving) {
+		t.found = append(t.found, diag.New(objectOf(m), "", diag.ObjectsUnread, err.Error(), "it is tried again; if it stays, look whether the controller's role in Kubernetes allows it"))
+	}
+	s.tell(t)
 }

@@ -69,6 +69,7 @@ const (
 	InvalidSecret         Code = "InvalidSecret"
 	DryRun                Code = "DryRun"
 	PlanTooLarge          Code = "PlanTooLarge"
+	ObjectsUnread         Code = "ObjectsUnread"
 	FinalizerNotAdded     Code = "FinalizerNotAdded"
 	FinalizerNotRemoved   Code = "FinalizerNotRemoved"
 	StatusNotWritten      Code = "StatusNotWritten"
@@ -113,6 +114,7 @@ var table = map[Code]Info{
 	SecretNotFound:        {NotFound, FailedBuildModel, "the Secret of an identity provider's client does not exist; rules that stand keep their login, new ones answer 503"},
 	SecretRefused:         {Denied, FailedBuildModel, "the controller may not read the Secret of an identity provider's client, by Kubernetes' permissions or by --required-secrets-label; rules that stand keep their login, new ones answer 503"},
 	InvalidSecret:         {Invalid, FailedBuildModel, "the Secret of an identity provider's client lacks a key; rules that stand keep their login, new ones answer 503"},
+	ObjectsUnread:         {Transient, FailedLoadGroupID, "the API server did not tell of an object that decides about the load balancer; nothing is changed until it does"},
 	FinalizerNotAdded:     {Transient, FailedAdd, "the API server did not take our finalizer; nothing is made in AWS before it does"},
 	FinalizerNotRemoved:   {Transient, FailedRemove, "the API server did not let us take our finalizer off; nothing is left in AWS"},
 	StatusNotWritten:      {Transient, FailedStatus, "the API server did not take the status; the load balancer works"},

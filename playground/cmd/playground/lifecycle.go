@@ -142,6 +142,13 @@ func printStatus(ctx context.Context, out io.Writer, dir state.Dir, e state.Endp
 			row("", lb.DNSName+" "+lb.State)
 		}
 	}
+	for i, text := range balancerRows(ctx, e.Kubeconfig) {
+		name := ""
+		if i == 0 {
+			name = "kubectl get lb"
+		}
+		row(name, text)
+	}
 	_, err := io.WriteString(out, b.String())
 	return err
 }

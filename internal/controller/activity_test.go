@@ -1,0 +1,102 @@
+package controller
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// page is what a scrape shows of a metric: its labels' values and, but for histograms, its value.
+func page(t *testing.T, r *prometheus.Registry, name string) []string {
+	t.Helper()
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			var parts []string
+			for _, l := range m.GetLabel() {
+				parts = append(parts, l.GetName()+"="+l.GetValue())
+			}
+			if m.GetHistogram() == nil {
+				parts = append(parts, strconv.FormatFloat(m.GetGauge().GetValue()+m.GetCounter().GetValue(), 'g', -1, 64))
+			}
+			out = append(out, strings.Join(parts, " "))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestTheTopTalkersOfAWindowReplaceThoseBefore(t *testing.T) {
+	t.Parallel()
+	r := prometheus.NewRegistry()
+	m := newMetrics(r)
+	for n, name := range []string{"once", "twice", "thrice", "four"} {
+		for range n + 1 {
+			m.passed("ingress", "shop", name)
+		}
+	}
+	m.passed("targetGroupBinding", "shop", "web")
+	m.window()
+	want := []string{
+		"controller=ingress name=four namespace=shop 4", "controller=ingress name=thrice namespace=shop 3", "controller=ingress name=twice namespace=shop 2",
+		"controller=targetgroupbinding name=web namespace=shop 1",
+	}
+	if d := cmp.Diff(want, page(t, r, "awslbc_controller_top_talkers")); d != "" {
+		t.Error(d)
+	}
+	m.window()
+	if left := page(t, r, "awslbc_controller_top_talkers"); len(left) != 0 {
+		t.Errorf("after a silent window: %v", left)
+	}
+}
+
+func TestStagesRequestsAndCachesAreMeasured(t *testing.T) {
+	t.Parallel()
+	r := prometheus.NewRegistry()
+	m := newMetrics(r)
+	m.spent(stack.Ingress, stageDeploy)()
+	m.spent(stack.Service, stageRelease)()
+	m.spentIn(bindingControllerLabel, stageBindingStatus)()
+	m.attempted(cloud.Call{Service: "EC2", Operation: "DescribeVpcs", Duration: time.Second})
+	m.attempted(cloud.Call{Service: "EC2", Operation: "DescribeVpcs", Duration: time.Second, Err: errors.New("no answer")})
+	scheme, err := kube.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}).Build()
+	sampler{m, c}.count(t.Context())
+	for name, want := range map[string][]string{
+		"awslbc_controller_reconcile_stage_duration": {
+			"controller=ingress reconcile_stage=deploy_model", "controller=service reconcile_stage=cleanup_load_balancer", "controller=targetGroupBinding reconcile_stage=update_status",
+		},
+		"aws_api_requests_total": {
+			"error_code= operation=DescribeVpcs service=EC2 status_code=200 1", "error_code=internal operation=DescribeVpcs service=EC2 status_code=0 1",
+		},
+		"aws_api_request_duration_seconds":     {"operation=DescribeVpcs service=EC2"},
+		"awslbc_controller_cache_object_total": {"resource=ingress 0", "resource=service 1", "resource=targetgroupbinding 0"},
+	} {
+		if d := cmp.Diff(want, page(t, r, name)); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}

@@ -1,0 +1,184 @@
+package controller
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/wish"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+// reach is a cluster of two Ingresses of class "ours", whose parameters select namespaces, one of class "plain", and one of the
+// default class. Every stack has been read once.
+type reach struct {
+	client   client.Client
+	handlers map[string]handler.TypedEventHandler[client.Object, stack.Key]
+}
+
+type ignored struct{}
+
+func (ignored) Invalidate(stack.Key) {}
+
+func newReach(t *testing.T) *reach {
+	t.Helper()
+	scheme, err := kube.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	group, kind := "elbv2.k8s.aws", "IngressClassParams"
+	class := func(name string, params bool) *networkingv1.IngressClass {
+		c := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: name, Generation: 1}, Spec: networkingv1.IngressClassSpec{Controller: ingress.Controller}}
+		if params {
+			c.Spec.Parameters = &networkingv1.IngressClassParametersReference{APIGroup: &group, Kind: kind, Name: name}
+		}
+		return c
+	}
+	prefix := networkingv1.PathTypePrefix
+	ing := func(ns, name string, class *string) *networkingv1.Ingress {
+		return &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name, Generation: 1}, Spec: networkingv1.IngressSpec{IngressClassName: class, Rules: []networkingv1.IngressRule{{
+			IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{{
+				Path: "/", PathType: &prefix, Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "web", Port: networkingv1.ServiceBackendPort{Number: 80}}},
+			}}}}}}}}
+	}
+	svc := func(ns, name string) *corev1.Service {
+		return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name, Generation: 1}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}
+	}
+	ours, plain := "ours", "plain"
+	deflt := class("default", false)
+	deflt.Annotations = map[string]string{"ingressclass.kubernetes.io/is-default-class": "true"}
+	objects := []client.Object{
+		class(ours, true), class(plain, false), deflt,
+		&v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: ours, Generation: 1}, Spec: v1beta1.IngressClassParamsSpec{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "a"}}}},
+		&v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "unused", Generation: 1}},
+		ing("shop", "web", &ours), ing("blog", "web", &ours), ing("shop", "plain", &plain), ing("blog", "default", nil),
+		svc("shop", "web"), svc("blog", "web"), svc("blog", "unused"),
+	}
+	for _, ns := range []string{"shop", "blog"} {
+		objects = append(objects, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns, Labels: map[string]string{"team": "a"}}})
+	}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
+	front := wish.Ingress{Config: ingress.Config{IngressClass: "alb", TolerateMissingService: true, DefaultTargetType: "ip"}}
+	s := &stacks{front: front, index: newIndex[stack.Key]()}
+	m := &memberships{front: front, reader: c, inv: ignored{}, classes: newIndex[client.ObjectKey](), reporter: status.NewReporter(func(diag.Object, status.Event) {}, time.Now)}
+	r := &reach{client: c, handlers: map[string]handler.TypedEventHandler[client.Object, stack.Key]{
+		"Ingress": m.ingressEvent(s), "IngressClass": m.classEvent(s, world.IngressClass), "IngressClassParams": m.classEvent(s, world.IngressClassParams),
+		"Namespace": m.classEvent(s, world.Namespace), "Service": wake(s, world.Service), "TargetGroupBinding": owned(stack.Ingress),
+	}}
+	for _, o := range objects { // as the informers tell at the start
+		if i, ok := o.(*networkingv1.Ingress); ok {
+			m.groups(t.Context(), i)
+			key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: i.Namespace, Name: i.Name}}
+			begun := s.index.begin()
+			v := world.New(cacheReader{t.Context(), c})
+			front.Load(v, key.ID)
+			s.index.update(key, begun, v.Reads())
+		}
+	}
+	return r
+}
+
+// edit changes an object in the cluster and returns the stacks that hear of it, sorted, once each.
+func (r *reach) edit(t *testing.T, kind string, o client.Object, change func()) []string {
+	t.Helper()
+	if err := r.client.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+		t.Fatal(err)
+	}
+	before, ok := o.DeepCopyObject().(client.Object)
+	if !ok {
+		t.Fatal("no object")
+	}
+	change()
+	if kind != "Namespace" && kind != "Service" && kind != "Ingress" {
+		o.SetGeneration(o.GetGeneration() + 1)
+	}
+	if err := r.client.Update(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	q := &heard{t: t}
+	r.handlers[kind].Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: o}, q)
+	slices.Sort(q.stacks)
+	return slices.Compact(q.stacks)
+}
+
+// heard is a queue that remembers who was woken. Everybody is to wait a moment for further events.
+type heard struct {
+	queueOf[stack.Key]
+	t      *testing.T
+	stacks []string
+}
+
+func (h *heard) AddAfter(key stack.Key, after time.Duration) {
+	if after != coalesce {
+		h.t.Errorf("%s is woken after %s: a burst of edits would be as many passes", key, after)
+	}
+	h.stacks = append(h.stacks, key.ID.String())
+}
+
+func TestAnEditOfAnyKindReachesExactlyTheStacksThatDependOnIt(t *testing.T) {
+	t.Parallel()
+	named := func(ns, name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: ns, Name: name} }
+	port := func(s *corev1.Service) func() { return func() { s.Spec.Ports[0].Port++ } }
+	annotate := func(o client.Object, key, value string) func() {
+		return func() { o.SetAnnotations(map[string]string{key: value}) }
+	}
+	shopWeb, blogUnused := &corev1.Service{ObjectMeta: named("shop", "web")}, &corev1.Service{ObjectMeta: named("blog", "unused")}
+	web, toGroup := &networkingv1.Ingress{ObjectMeta: named("shop", "web")}, &networkingv1.Ingress{ObjectMeta: named("blog", "default")}
+	ours, plain, deflt := &networkingv1.IngressClass{ObjectMeta: named("", "ours")}, &networkingv1.IngressClass{ObjectMeta: named("", "plain")}, &networkingv1.IngressClass{ObjectMeta: named("", "default")}
+	params, unused := &v1beta1.IngressClassParams{ObjectMeta: named("", "ours")}, &v1beta1.IngressClassParams{ObjectMeta: named("", "unused")}
+	shop := &corev1.Namespace{ObjectMeta: named("", "shop")}
+	for _, test := range []struct {
+		name   string
+		kind   string
+		object client.Object
+		change func()
+		want   []string
+	}{
+		{"a Service that two Ingresses of its namespace name", "Service", shopWeb, port(shopWeb), []string{"shop/plain", "shop/web"}},
+		{"a Service that nobody names", "Service", blogUnused, port(blogUnused), nil},
+		{"labels of a Service", "Service", shopWeb, func() { shopWeb.Labels = map[string]string{"a": "b"} }, nil},
+		{"an Ingress", "Ingress", web, annotate(web, "alb.ingress.kubernetes.io/scheme", "internal"), []string{"shop/web"}},
+		{"an Ingress that goes into a group", "Ingress", toGroup, annotate(toGroup, "alb.ingress.kubernetes.io/group.name", "front"), []string{"blog/default", "front"}},
+		{"the status of an Ingress", "Ingress", web, func() { web.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{Hostname: "x"}} }, nil},
+		{"a class of two Ingresses", "IngressClass", ours, func() { ours.Spec.Controller = "another" }, []string{"blog/default", "blog/web", "shop/web"}}, // any class may be the default one now
+		{"a class of one Ingress", "IngressClass", plain, func() { plain.Spec.Controller = "another" }, []string{"blog/default", "shop/plain"}},
+		{"the default class", "IngressClass", deflt, annotate(deflt, "ingressclass.kubernetes.io/is-default-class", "false"), []string{"blog/default"}},
+		{"parameters of a class", "IngressClassParams", params, func() { params.Spec.SSLPolicy = "x" }, []string{"blog/web", "shop/web"}},
+		{"parameters of no class", "IngressClassParams", unused, func() { unused.Spec.SSLPolicy = "x" }, nil},
+		{"labels of a namespace that a class selects", "Namespace", shop, func() { shop.Labels = map[string]string{"team": "b"} }, []string{"shop/web"}},
+	} {
+		r := newReach(t) // each edit is the first one
+		if d := cmp.Diff(test.want, r.edit(t, test.kind, test.object, test.change)); d != "" {
+			t.Errorf("%s: %s", test.name, d)
+		}
+	}
+}
+
+func TestABindingThatSomebodyEditsWakesItsStack(t *testing.T) {
+	t.Parallel()
+	b := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "k8s-x", Generation: 1, ResourceVersion: "1", Labels: map[string]string{"ingress.k8s.aws/stack-namespace": "shop", "ingress.k8s.aws/stack-name": "web"}}}
+	edited := b.DeepCopy()
+	edited.Generation, edited.ResourceVersion = 2, "2"
+	q := &heard{t: t}
+	owned(stack.Ingress).Update(t.Context(), event.UpdateEvent{ObjectOld: b, ObjectNew: edited}, q)
+	owned(stack.Service).Update(t.Context(), event.UpdateEvent{ObjectOld: b, ObjectNew: edited}, q)
+	owned(stack.Ingress).Delete(t.Context(), event.DeleteEvent{Object: edited}, q)
+	if d := cmp.Diff([]string{"shop/web", "shop/web"}, q.stacks); d != "" {
+		t.Error(d)
+	}
+}
