@@ -145,7 +145,7 @@ func printStatus(ctx context.Context, out io.Writer, dir state.Dir, e state.Endp
 	for i, text := range balancerRows(ctx, e.Kubeconfig) {
 		name := ""
 		if i == 0 {
-			name = "kubectl get lb"
+			name = "status"
 		}
 		row(name, text)
 	}
