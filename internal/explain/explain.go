@@ -47,6 +47,7 @@ type Explanation struct {
 	Stack        string        `json:"stack"`
 	Members      []string      `json:"members"`
 	LoadBalancer *LoadBalancer `json:"loadBalancer,omitempty"` // none if nothing can be built
+	Frontend     *LoadBalancer `json:"frontend,omitempty"`     // the network load balancer in front of it
 	Listeners    []Listener    `json:"listeners,omitempty"`
 	TargetGroups []TargetGroup `json:"targetGroups,omitempty"`
 	Findings     []Finding     `json:"findings,omitempty"`
@@ -74,6 +75,7 @@ type LoadBalancer struct {
 type Listener struct {
 	Port     int32   `json:"port"`
 	Protocol string  `json:"protocol"`
+	Frontend bool    `json:"frontend,omitempty"` // it is one of the network load balancer in front
 	Exists   bool    `json:"exists"`
 	Fields   []Field `json:"fields"`
 	Default  string  `json:"default"` // what a request gets that no rule matches
@@ -127,16 +129,30 @@ func Explain(in Input) Explanation {
 	}
 	for _, lb := range in.Stack.LoadBalancers {
 		b := x.loadBalancer(lb)
-		e.LoadBalancer = &b
+		if lb.ID == stack.FrontendIdentity {
+			e.Frontend = &b
+		} else {
+			e.LoadBalancer = &b
+		}
 	}
 	for _, l := range in.Stack.Listeners {
 		e.Listeners = append(e.Listeners, x.listener(l))
 	}
-	slices.SortFunc(e.Listeners, func(a, b Listener) int { return cmp.Compare(a.Port, b.Port) })
+	slices.SortStableFunc(e.Listeners, func(a, b Listener) int {
+		return cmp.Or(cmp.Compare(order(a), order(b)), cmp.Compare(a.Port, b.Port))
+	})
 	for _, tg := range in.Stack.TargetGroups {
 		e.TargetGroups = append(e.TargetGroups, x.targetGroup(tg))
 	}
 	return e
+}
+
+// order puts the listeners of a frontend behind those that it forwards to.
+func order(l Listener) int {
+	if l.Frontend {
+		return 1
+	}
+	return 0
 }
 
 // Findings is the JSON form of diagnostics.
@@ -244,10 +260,10 @@ func (x *explainer) tags(o compile.Origin, tags map[string]string) []Field {
 
 func (x *explainer) listener(l stack.Listener) Listener {
 	o := x.origin(stack.KindListener, l.ID)
-	out := Listener{Port: l.Port, Protocol: l.Protocol, Default: x.actions(l.DefaultActions)}
+	out := Listener{Port: l.Port, Protocol: l.Protocol, Frontend: l.LoadBalancer.ID == stack.FrontendIdentity, Default: x.actions(l.DefaultActions)}
 	arn := ""
 	for _, have := range x.in.Observed.Listeners {
-		if have.Port == l.Port {
+		if have.Port == l.Port && x.balancer(have.LoadBalancer.Literal) == l.LoadBalancer.ID {
 			out.Exists, arn = true, have.ARN
 		}
 	}
@@ -265,11 +281,16 @@ func (x *explainer) listener(l stack.Listener) Listener {
 	add("certificates", strings.Join(all, ", "), "Certificates")
 	add("TLS policy", l.SSLPolicy, "SSLPolicy")
 	add("ALPN", l.ALPN, "ALPN")
+	if m := l.Mutual; m != nil {
+		add("client certificates", strings.TrimSpace(m.Mode+" "+m.TrustStore), "Mutual")
+	}
 	open := "InboundCIDRs"
 	if source(o, open) == "" {
 		open = "PrefixLists"
 	}
-	add("open to", x.openTo(l.Port), open)
+	if !out.Frontend {
+		add("open to", x.openTo(l.Port), open)
+	}
 	for _, k := range slices.Sorted(maps.Keys(l.Attributes)) {
 		add("attribute "+k, l.Attributes[k], "Attributes["+k+"]")
 	}
@@ -278,17 +299,27 @@ func (x *explainer) listener(l stack.Listener) Listener {
 		what = "connections"
 	}
 	add(what, out.Default, "DefaultActions")
-	for _, r := range x.rules(l.Port) {
+	for _, r := range x.rules(l.ID) {
 		out.Rules = append(out.Rules, x.rule(r, arn))
 	}
 	return out
 }
 
-// rules are those of a port, in order.
-func (x *explainer) rules(port int32) []stack.Rule {
+// balancer is the identity of the load balancer with an ARN; empty if it is not one of ours.
+func (x *explainer) balancer(arn string) string {
+	for _, lb := range x.in.Observed.LoadBalancers {
+		if lb.ARN == arn {
+			return lb.ID
+		}
+	}
+	return ""
+}
+
+// rules are those of a listener, in order.
+func (x *explainer) rules(listener string) []stack.Rule {
 	var out []stack.Rule
 	for _, r := range x.in.Stack.Rules {
-		if r.Listener.ID == strconv.Itoa(int(port)) {
+		if r.Listener.ID == listener {
 			out = append(out, r)
 		}
 	}

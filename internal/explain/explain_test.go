@@ -29,6 +29,7 @@ func path(p string) []stack.Condition {
 // input is an HTTP and an HTTPS listener, open to 192.0.2.0/24.
 func input() Input {
 	listener := stack.Ref{Kind: stack.KindListener, ID: "80"}
+	front := stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.FrontendIdentity}
 	url := func(to string) []stack.Transform {
 		return []stack.Transform{{Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: "^/.*$", Replace: to}}}}
 	}
@@ -38,7 +39,9 @@ func input() Input {
 			Listeners: []stack.Listener{
 				{ID: "80", Port: 80, Protocol: "HTTP", DefaultActions: []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "404", MessageBody: "gone"}}}},
 				{ID: "443", Port: 443, Protocol: "HTTPS"},
+				{ID: "FrontendNlb-ls-TCP-80", Port: 80, Protocol: "TCP", LoadBalancer: front}, {ID: "FrontendNlb-ls-TCP-81", Port: 81, Protocol: "TCP", LoadBalancer: front},
 			},
+			LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity, Name: "the-alb"}, {ID: stack.FrontendIdentity, Name: "the-nlb"}},
 			SecurityGroups: []stack.SecurityGroup{{ID: stack.ManagedSecurityGroup, Ingress: []stack.Permission{
 				{Protocol: "tcp", FromPort: 80, ToPort: 80, CIDR: "192.0.2.0/24"}, {Protocol: "tcp", FromPort: 443, ToPort: 443, PrefixList: "pl-1"},
 			}}},
@@ -48,7 +51,7 @@ func input() Input {
 				{ID: "80:3", Listener: listener, Order: 3, Conditions: path("/rewrite"), Actions: forward(1), Transforms: url("/new?y=2")},
 				{ID: "80:4", Listener: listener, Order: 4, Conditions: path("/broken"), Actions: forward(1), Transforms: url("new")},
 				{ID: "80:5", Listener: listener, Order: 5, Conditions: path("/away"), Actions: []stack.Action{
-					{Type: "authenticate-oidc"}, {Type: stack.ActionRedirect, Redirect: &stack.Redirect{Protocol: "HTTPS", Port: "443", StatusCode: "HTTP_302"}}}},
+					{Type: stack.ActionAuthenticateOIDC, OIDC: &stack.AuthenticateOIDC{Issuer: "https://idp.example.com"}}, {Type: stack.ActionRedirect, Redirect: &stack.Redirect{Protocol: "HTTPS", Port: "443", StatusCode: "HTTP_302"}}}},
 			},
 		},
 		Targets: map[string][]Target{
@@ -72,7 +75,7 @@ func TestARequestIsWalkedToItsResult(t *testing.T) {
 		{"weights of nothing", "http://x/none", "", "answer 503: every target group has weight 0"},
 		{"a rewrite", "http://x/rewrite?x=1", "", "→ forward to tga, as x/new?y=2"},
 		{"a rewrite that fails", "http://x/broken", "", "→ answer 500: rewritten URL"},
-		{"a redirect behind another action", "http://x/away", "", "→ authenticate-oidc, then answer 302, Location: https://x:443/away"},
+		{"a redirect behind another action", "http://x/away", "", "→ log in at https://idp.example.com, then answer 302, Location: https://x:443/away"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -109,6 +112,20 @@ func TestRequestsAreReadAsPeopleWriteThem(t *testing.T) {
 		if _, err := ParseRequest(bad, nil, client); err == nil {
 			t.Errorf("%q is accepted", bad)
 		}
+	}
+}
+
+func TestALoadBalancerInFrontIsToldApart(t *testing.T) {
+	t.Parallel()
+	e := Explain(input())
+	text := e.Text(false)
+	for _, want := range []string{"Load balancer the-alb (does not exist yet)", "Network load balancer in front the-nlb", "Listener HTTP 80", "Listener in front, TCP 81"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in:\n%s", want, text)
+		}
+	}
+	if at := strings.Index(text, "Listener in front"); at < strings.Index(text, "Listener HTTPS 443") {
+		t.Errorf("the listeners in front come first:\n%s", text)
 	}
 }
 

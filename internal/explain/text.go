@@ -54,13 +54,19 @@ func (e *Explanation) overview(t *page) {
 	if len(e.Members) > 1 {
 		t.line("  shares its load balancer with, in the order of their rules: %s", strings.Join(e.Members, ", "))
 	}
-	lb := e.LoadBalancer
+	e.LoadBalancer.text(t, "Load balancer")
+	if e.Frontend != nil {
+		e.Frontend.text(t, "Network load balancer in front")
+	}
+}
+
+func (lb *LoadBalancer) text(t *page, what string) {
 	state := "does not exist yet"
 	if lb.ARN != "" {
 		state = lb.DNSName + ", " + cmp.Or(lb.State, "state unknown")
 	}
 	t.line("")
-	t.line("%s (%s)", t.bold("Load balancer "+lb.Name), state)
+	t.line("%s (%s)", t.bold(what+" "+lb.Name), state)
 	t.fields(lb.Fields)
 }
 
@@ -70,7 +76,11 @@ func (l *Listener) text(t *page) {
 	if !l.Exists {
 		state = " (does not exist yet)"
 	}
-	t.line("%s%s", t.bold(fmt.Sprintf("Listener %s %d", l.Protocol, l.Port)), state)
+	what := "Listener"
+	if l.Frontend {
+		what = "Listener in front,"
+	}
+	t.line("%s%s", t.bold(fmt.Sprintf("%s %s %d", what, l.Protocol, l.Port)), state)
 	t.fields(l.Fields)
 	if len(l.Rules) == 0 {
 		return

@@ -107,7 +107,7 @@ func Ask(in Input, r traffic.Request) Walk {
 		w.Problem = p
 		return w
 	}
-	m, _ := traffic.NewMatcher(x.rules(r.Port), l.DefaultActions) // what can never match does not
+	m, _ := traffic.NewMatcher(x.rules(l.ID), l.DefaultActions) // what can never match does not
 	for _, a := range m.Trace(&r) {
 		w.Tried = append(w.Tried, x.tried(a))
 	}
@@ -121,7 +121,7 @@ func Ask(in Input, r traffic.Request) Walk {
 
 func (x *explainer) listening(port int32) (stack.Listener, bool) {
 	for _, l := range x.in.Stack.Listeners {
-		if l.Port == port {
+		if l.Port == port && l.LoadBalancer.ID != stack.FrontendIdentity {
 			return l, true
 		}
 	}
@@ -131,7 +131,9 @@ func (x *explainer) listening(port int32) (stack.Listener, bool) {
 func (x *explainer) ports() string {
 	var out []string
 	for _, l := range x.in.Stack.Listeners {
-		out = append(out, fmt.Sprintf("%s %d", l.Protocol, l.Port))
+		if l.LoadBalancer.ID != stack.FrontendIdentity {
+			out = append(out, fmt.Sprintf("%s %d", l.Protocol, l.Port))
+		}
 	}
 	if len(out) == 0 {
 		return ""

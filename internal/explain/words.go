@@ -65,6 +65,12 @@ func (x *explainer) actions(as []stack.Action) string {
 
 func (x *explainer) action(a stack.Action) string {
 	switch {
+	case a.OIDC != nil:
+		return "log in at " + a.OIDC.Issuer
+	case a.Cognito != nil:
+		return "log in with the Cognito domain " + a.Cognito.UserPoolDomain
+	case a.JWT != nil:
+		return "check the token of " + a.JWT.Issuer
 	case a.Forward != nil:
 		return "forward to " + x.forward(a.Forward)
 	case a.Redirect != nil:

@@ -62,3 +62,24 @@ func (x *action) authenticate(a stack.Action) {
 		}
 	}
 }
+
+type mutual struct {
+	Mode           string `json:"mode"`
+	TrustStoreARN  string `json:"trustStoreArn,omitempty"`
+	IgnoreExpiry   *bool  `json:"ignoreClientCertificateExpiry,omitempty"`
+	AdvertiseNames string `json:"advertiseTrustStoreCaNames,omitempty"`
+}
+
+func ofMutual(m *stack.MutualAuthentication) *mutual {
+	if m == nil {
+		return nil
+	}
+	out := &mutual{Mode: m.Mode, TrustStoreARN: m.TrustStore}
+	if m.Mode == stack.MutualVerify {
+		out.IgnoreExpiry, out.AdvertiseNames = &m.IgnoreExpiry, "off"
+		if m.AdvertiseNames {
+			out.AdvertiseNames = "on"
+		}
+	}
+	return out
+}

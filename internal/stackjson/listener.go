@@ -15,6 +15,7 @@ type listener struct {
 	Certificates    []certificate     `json:"certificates,omitempty"`
 	SSLPolicy       string            `json:"sslPolicy,omitempty"`
 	ALPNPolicy      string            `json:"alpnPolicy,omitempty"`
+	Mutual          *mutual           `json:"mutualAuthentication,omitempty"`
 	Tags            map[string]string `json:"tags,omitempty"`
 	Attributes      []listenerValue   `json:"listenerAttributes,omitempty"`
 }
@@ -29,7 +30,7 @@ type listenerValue struct{ Key, Value string }
 func ofListener(l stack.Listener) listener {
 	out := listener{
 		LoadBalancerARN: reference(l.LoadBalancer), Port: l.Port, Protocol: l.Protocol, DefaultActions: ofActions(l.DefaultActions),
-		SSLPolicy: l.SSLPolicy, ALPNPolicy: l.ALPN, Tags: l.Tags,
+		SSLPolicy: l.SSLPolicy, ALPNPolicy: l.ALPN, Mutual: ofMutual(l.Mutual), Tags: l.Tags,
 	}
 	seen := map[string]bool{}
 	for _, arn := range slices.Concat(l.Certificates, l.SNI) {

@@ -54,6 +54,7 @@ func everything() *stack.Stack {
 			SSLPolicy: "ELBSecurityPolicy-2016-08", Certificates: []string{"arn:aws:acm:us-west-2:1:certificate/c1"},
 			SNI: []string{"arn:aws:acm:us-west-2:1:certificate/c1", "arn:aws:acm:us-west-2:1:certificate/c2"}, ALPN: "HTTP2Only",
 			Attributes: map[string]string{"b": "2", "a": "1"}, Tags: tags,
+			Mutual: &stack.MutualAuthentication{Mode: stack.MutualVerify, TrustStore: "arn:aws:truststore", AdvertiseNames: true},
 		}},
 		Rules: []stack.Rule{{
 			ID: "443:1", Listener: stack.Ref{Kind: stack.KindListener, ID: "443"}, Order: 1,
@@ -87,6 +88,9 @@ func everything() *stack.Stack {
 		}, {
 			ID: "shop/web-front-site:http", Name: "k8s-shop-site-0000000000", TargetType: stack.TargetInstance, Port: 30080, Protocol: "HTTP", ProtocolVersion: "HTTP1",
 			HealthCheck: stack.HealthCheck{Protocol: "HTTP", Port: "8081", Matcher: "200"},
+		}, {
+			ID: "FrontendNlb-tg-TCP-443", Name: "k8s-shop-webfront-840b59972c", TargetType: stack.TargetALB, Port: 443, Protocol: "TCP",
+			Balancer: stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.LoadBalancerIdentity},
 		}},
 		Bindings: []stack.Binding{{
 			ID: "shop/web-front-api:80", Name: "k8s-shop-api-ef5ede8cb0", Namespace: "shop", Labels: map[string]string{"ingress.k8s.aws/stack-name": "web-front", "ingress.k8s.aws/stack-namespace": "shop"},
