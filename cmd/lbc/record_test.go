@@ -109,9 +109,9 @@ func TestARecordingAnswersLikeTheAccount(t *testing.T) {
 		}
 	}
 
-	out, _, err = lbc(t, "", "explain", "ingress", "web/settings", "-f", "testdata/settings.yaml", "--account", file, "--request", "http://api.example.com/v1/y")
+	out, errOut, err = lbc(t, "", "explain", "ingress", "web/settings", "-f", "testdata/settings.yaml", "--account", file, "--request", "http://api.example.com/v1/y")
 	if err != nil || !strings.Contains(out, "no targets: requests are answered with 503") {
-		t.Errorf("%v\n%s", err, out)
+		t.Errorf("%v\n%s%s", err, out, errOut)
 	}
 	out, _, err = lbc(t, "", "plan", "-f", "testdata/settings.yaml", "--account", file, "--cluster-name", "other", "--aws-vpc-id", "vpc-other")
 	if err == nil || !strings.Contains(out, "does not have this answer of AWS to ") {

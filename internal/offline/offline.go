@@ -89,7 +89,7 @@ func Plans(ctx context.Context, v *world.View, only func(stack.Key) bool, a Acco
 			return Outcome{}, fmt.Errorf("%s: reading what AWS holds: %w", key, err)
 		}
 		o.Bindings = bindings(key)
-		res.Observed = o
+		res.Observed = o.Clone() // a diff sorts in place
 		res.Plan = plan.Diff(r.Stack, r.Keep, o, w.Policy(c.ExternalManagedTags, !c.Gates.Enabled(config.WeightedTargetGroups)))
 		out = append(out, res)
 	}
