@@ -43,6 +43,9 @@ type ListenerProtocol string
 type SubnetID string
 
 // SubnetSelector chooses subnets by id or by tags: precisely one of them.
+// +kubebuilder:validation:XValidation:rule="has(self.ids) || has(self.tags)",message="must have either `ids` or `tags`"
+// +kubebuilder:validation:XValidation:rule="!(has(self.ids) && has(self.tags))",message="may not have both `ids` and `tags` set"
+// +kubebuilder:validation:XValidation:rule="!has(self.tags) || size(self.tags) > 0",message="must have at least one tag key"
 type SubnetSelector struct {
 	// IDs of the subnets.
 	// +kubebuilder:validation:MinItems=1

@@ -96,7 +96,13 @@ type TargetGroupBindingNetworking struct {
 }
 
 // TargetGroupBindingSpec binds the endpoints of a Service to a target group. The order of the fields is part of the
-// checkpoint format of the existing controller.
+// checkpoint format of the existing controller. What describes the target group may not change once the controller has matched
+// the binding with it, which is when all of it is filled in.
+// +kubebuilder:validation:XValidation:rule="!(has(self.targetType) && self.targetType == 'ip' && has(self.nodeSelector))",message="TargetGroupBinding cannot set NodeSelector when TargetType is ip; remove nodeSelector, or bind a target group of type instance"
+// +kubebuilder:validation:XValidation:rule="!(has(oldSelf.targetGroupARN) && size(oldSelf.targetGroupARN) > 0 && has(oldSelf.targetType) && has(oldSelf.targetGroupProtocol)) || (has(self.targetGroupARN) && self.targetGroupARN == oldSelf.targetGroupARN)",message="TargetGroupBinding update may not change these immutable fields: spec.targetGroupARN"
+// +kubebuilder:validation:XValidation:rule="!(has(oldSelf.targetGroupARN) && size(oldSelf.targetGroupARN) > 0 && has(oldSelf.targetType) && has(oldSelf.targetGroupProtocol)) || (has(self.targetType) && self.targetType == oldSelf.targetType)",message="TargetGroupBinding update may not change these immutable fields: spec.targetType"
+// +kubebuilder:validation:XValidation:rule="!(has(oldSelf.targetGroupARN) && size(oldSelf.targetGroupARN) > 0 && has(oldSelf.targetType) && has(oldSelf.targetGroupProtocol) && has(oldSelf.ipAddressType)) || (has(self.ipAddressType) && self.ipAddressType == oldSelf.ipAddressType)",message="TargetGroupBinding update may not change these immutable fields: spec.ipAddressType"
+// +kubebuilder:validation:XValidation:rule="!(has(oldSelf.targetGroupARN) && size(oldSelf.targetGroupARN) > 0 && has(oldSelf.targetType) && has(oldSelf.targetGroupProtocol) && has(oldSelf.vpcID) && size(oldSelf.vpcID) > 0) || (has(self.vpcID) && self.vpcID == oldSelf.vpcID)",message="TargetGroupBinding update may not change these immutable fields: spec.vpcID"
 type TargetGroupBindingSpec struct {
 	// TargetGroupARN is the Amazon Resource Name of the target group. Either it or targetGroupName must be given.
 	// +optional

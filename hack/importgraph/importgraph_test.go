@@ -14,6 +14,7 @@ const module = "github.com/k8s-lbc/lbc/"
 
 // pure packages decide; they are functions from values to values.
 var pure = []string{
+	"internal/admission",
 	"awssim/iam/policy", "internal/annotation", "internal/compile", "internal/diag", "internal/explain", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport",
 	"internal/intent", "internal/naming", "internal/plan", "internal/stack", "internal/stackjson", "internal/traffic", "internal/world",
 }
@@ -30,12 +31,13 @@ var layers = [][]string{
 	{"internal/intent", "internal/facts", "internal/naming", "internal/world", "internal/traffic", "internal/stackjson"},
 	{"internal/annotation", "internal/front/serviceport"},
 	{"internal/front/ingress", "internal/front/service", "internal/compile", "internal/plan"},
+	{"internal/admission", "internal/servingcert"},
 	{"internal/wish", "internal/cloud", "internal/kube", "internal/explain", "internal/recording"},
 	{"internal/inventory"},
 	{"internal/apply"},
 	{"internal/secgroup"},
 	{"internal/targets"},
-	{"internal/status"},
+	{"internal/status", "internal/webhook"},
 	{"internal/controller", "internal/offline"},
 }
 

@@ -60,6 +60,7 @@ type Config struct {
 	LeaderElectionNamespace string
 	WatchNamespace          string
 	SyncPeriod              time.Duration
+	Webhooks                Webhooks
 
 	Gates Gates
 
@@ -155,6 +156,10 @@ var checks = []check{
 			}
 		}
 		return "", false
+	}},
+	{func(c *Config) (string, bool) {
+		text := c.Webhooks.check()
+		return text, text != ""
 	}},
 }
 

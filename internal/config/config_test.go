@@ -38,7 +38,9 @@ func TestSettingsThatAreRefusedSayWhy(t *testing.T) {
 		{"log level", "--cluster-name=c --log-level=trace", "invalid value trace for log level"},
 		{"gateway gate asked for", "--cluster-name=c --feature-gates=ALBGatewayAPI=true", "the Gateway API is not built"},
 		{"certificate gate asked for", "--cluster-name=c --feature-gates=EnableCertificateManagement=true", "requesting ACM certificates is not built"},
-		{"webhook annotation refusal", "--cluster-name=c --disable-ingress-class-annotation", "admission webhooks are not built"},
+		{"webhook port", "--cluster-name=c --webhook-bind-port=70000", "invalid value 70000 for --webhook-bind-port"},
+		{"two certificates of webhooks", "--cluster-name=c --webhook-cert-secret=s --webhook-cert-dir=/d", "cannot both be given"},
+		{"short-lived certificate of webhooks", "--cluster-name=c --webhook-cert-lifetime=1s", "invalid value 1s for --webhook-cert-lifetime"},
 		{"private authority", "--cluster-name=c --default-pca-arn=arn:aws:acm-pca:x", "requesting ACM certificates is not built"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -75,12 +77,12 @@ func TestCommandLinesThatCannotBeParsedAreUsageErrors(t *testing.T) {
 
 func TestAFlagWithoutEffectIsToldNotIgnored(t *testing.T) {
 	t.Parallel()
-	c, err := Parse([]string{"--cluster-name=c", "--aws-vpc-tag-key=vpc", "--webhook-bind-port=9999", "--enable-wafv2=false"})
+	c, err := Parse([]string{"--cluster-name=c", "--aws-vpc-tag-key=vpc", "--lb-stabilization-monitor-interval=1m", "--gateway-class-max-concurrent-reconciles=5", "--enable-wafv2=false"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(c.Notices) != 2 {
-		t.Errorf("notices = %q, want one for --aws-vpc-tag-key and one for --webhook-bind-port", c.Notices)
+		t.Errorf("notices = %q, want one for --aws-vpc-tag-key and one for --gateway-class-max-concurrent-reconciles", c.Notices)
 	}
 }
 

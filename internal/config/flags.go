@@ -14,18 +14,15 @@ var ErrHelp = pflag.ErrHelp
 
 // spare holds flags whose only effect is in features that this version does not have.
 type spare struct {
-	disableClassAnnotation, disableGroupAnnotation  bool
-	defaultPCA, quicVariable                        string
-	gatewayClassWorkers, albWorkers, nlbWorkers     int
-	acceleratorWorkers                              int
-	acceleratorBackoff                              time.Duration
-	webhookPort                                     int
-	webhookCertDir, webhookCert, webhookKey, kubeCA string
-	vpcTagKey                                       string
+	defaultPCA, quicVariable                    string
+	gatewayClassWorkers, albWorkers, nlbWorkers int
+	acceleratorWorkers                          int
+	acceleratorBackoff                          time.Duration
+	vpcTagKey                                   string
 }
 
-// bind declares every flag. Names, types and defaults are those of the existing controller;
-// --strict-groups and --drift-check-interval are ours.
+// bind declares every flag. Names, types and defaults are those of the existing controller; some, such as
+// --strict-groups, are ours.
 func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	c.Throttle = DefaultThrottle()
 
@@ -58,8 +55,8 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.DurationVar(&s.acceleratorBackoff, "globalaccelerator-max-exponential-backoff-delay", 1000*time.Second, "longest pause between retries of an accelerator")
 
 	fs.StringVar(&c.IngressClass, "ingress-class", "alb", "value of the annotation kubernetes.io/ingress.class that is ours; empty: alb, and Ingresses without any class")
-	fs.BoolVar(&s.disableClassAnnotation, "disable-ingress-class-annotation", false, "refuse new use of the annotation kubernetes.io/ingress.class at admission")
-	fs.BoolVar(&s.disableGroupAnnotation, "disable-ingress-group-name-annotation", false, "refuse new use of the annotation group.name at admission")
+	fs.BoolVar(&c.Webhooks.DisableClassAnnotation, "disable-ingress-class-annotation", false, "refuse new use of the annotation kubernetes.io/ingress.class at admission")
+	fs.BoolVar(&c.Webhooks.DisableGroupAnnotation, "disable-ingress-group-name-annotation", false, "refuse new use of the annotation group.name at admission")
 	fs.BoolVar(&c.TolerateMissingService, "tolerate-non-existent-backend-service", true, "a missing backend Service answers 503 instead of failing its Ingress")
 	fs.BoolVar(&c.TolerateMissingAction, "tolerate-non-existent-backend-action", true, "a missing actions annotation answers 503 instead of failing its Ingress")
 	fs.StringSliceVar(&c.AllowedCAs, "allowed-certificate-authority-arns", nil, "consider only certificates of these authorities in discovery; empty = all")
@@ -85,11 +82,7 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringVar(&c.Kubeconfig, "kubeconfig", "", "kubeconfig file; empty: the pod's service account")
 	fs.StringVar(&c.MetricsAddr, "metrics-bind-addr", ":8080", "address of /metrics; 0 = none")
 	fs.StringVar(&c.HealthAddr, "health-probe-bind-addr", ":61779", "address of /healthz and /readyz; 0 = none")
-	fs.IntVar(&s.webhookPort, "webhook-bind-port", 9443, "port of the admission webhooks")
-	fs.StringVar(&s.webhookCertDir, "webhook-cert-dir", "", "directory of the webhooks' certificate")
-	fs.StringVar(&s.webhookCert, "webhook-cert-file", "", "certificate file name (default tls.crt)")
-	fs.StringVar(&s.webhookKey, "webhook-key-file", "", "key file name (default tls.key)")
-	fs.StringVar(&s.kubeCA, "kube-ca-pem-filepath", "", "CA of the clients that webhooks admit")
+	bindWebhooks(fs, c)
 	fs.BoolVar(&c.LeaderElection, "enable-leader-election", true, "let one replica work at a time")
 	fs.StringVar(&c.LeaderElectionID, "leader-election-id", "aws-load-balancer-controller-leader", "name of the Lease")
 	fs.StringVar(&c.LeaderElectionNamespace, "leader-election-namespace", "", "namespace of the Lease; empty: the pod's")
@@ -101,21 +94,14 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 
 // missing lists flags that ask for a feature which this version does not have: changed values are refused at start.
 var missing = []struct{ flag, asks string }{
-	{"disable-ingress-class-annotation", "admission webhooks are"},
-	{"disable-ingress-group-name-annotation", "admission webhooks are"},
 	{"default-pca-arn", "requesting ACM certificates is"},
 	{"quic-environment-variable-name", "QUIC is"},
-	{"webhook-cert-dir", "the admission webhook server is"},
-	{"webhook-cert-file", "the admission webhook server is"},
-	{"webhook-key-file", "the admission webhook server is"},
-	{"kube-ca-pem-filepath", "the admission webhook server is"},
 	{"enable-endpoint-slices", "reading Endpoints instead of EndpointSlices is"},
 }
 
 // inert lists flags whose value cannot matter in this version; a changed value is told in the log.
 var inert = []struct{ flag, why string }{
-	{"webhook-bind-port", "no admission webhook is served in this version"},
-	{"enable-pod-readiness-gate-inject", "no admission webhook is served in this version; gates that pods already have are honoured by Kubernetes, not yet set by us"},
+	{"enable-pod-readiness-gate-inject", "no webhook for pods is served in this version; gates that pods already have are honoured by Kubernetes, not yet set by us"},
 	{"gateway-class-max-concurrent-reconciles", "the Gateway API is not built in this version"},
 	{"alb-gateway-max-concurrent-reconciles", "the Gateway API is not built in this version"},
 	{"nlb-gateway-max-concurrent-reconciles", "the Gateway API is not built in this version"},

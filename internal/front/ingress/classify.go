@@ -15,7 +15,9 @@ const (
 	// Controller is the spec.controller of the IngressClasses that are ours.
 	Controller = "ingress.k8s.aws/alb"
 
-	legacyClassAnnotation  = "kubernetes.io/ingress.class"
+	// LegacyClassAnnotation decides alone, where it exists.
+	LegacyClassAnnotation = "kubernetes.io/ingress.class"
+
 	defaultClassAnnotation = "ingressclass.kubernetes.io/is-default-class"
 	paramsGroup            = "elbv2.k8s.aws"
 	paramsKind             = "IngressClassParams"
@@ -33,7 +35,7 @@ func Classify(v *world.View, cfg Config, ing *networkingv1.Ingress) (Class, *dia
 	if ing.DeletionTimestamp != nil {
 		return Class{}, nil
 	}
-	if value, ok := ing.Annotations[legacyClassAnnotation]; ok {
+	if value, ok := ing.Annotations[LegacyClassAnnotation]; ok {
 		if cfg.IngressClass != "" {
 			return Class{Managed: value == cfg.IngressClass}, nil
 		}
@@ -87,6 +89,16 @@ func classNamed(v *world.View, ing *networkingv1.Ingress, name string) (Class, *
 	}
 	class.Params = params
 	return class, nil
+}
+
+// ParamsMissing reports that a class is ours and names class parameters that do not exist, or not yet.
+func ParamsMissing(v *world.View, c *networkingv1.IngressClass) bool {
+	ref := c.Spec.Parameters
+	if c.Spec.Controller != Controller || ref == nil || ref.APIGroup == nil || *ref.APIGroup != paramsGroup || ref.Kind != paramsKind {
+		return false
+	}
+	_, ok := v.IngressClassParams(ref.Name)
+	return !ok
 }
 
 // excludes tells why a namespace is not selected; empty if it is. A nil or empty selector selects every namespace.

@@ -50,18 +50,22 @@ func groupOf(class Class, ing *networkingv1.Ingress) (stack.ID, *diag.Diagnostic
 	if !ok {
 		return stack.ID{Namespace: ing.Namespace, Name: ing.Name}, nil
 	}
-	text := ""
-	switch {
-	case !groupName.MatchString(name):
-		text = "groupName must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character"
-	case len(name) > 63:
-		text = "groupName must be no more than 63 characters"
-	}
-	if text != "" {
+	if text := GroupNameProblem(name); text != "" {
 		d := diag.New(o, path, diag.InvalidGroup, fmt.Sprintf("invalid ingress group: %s: %q", text, name), "correct the group name")
 		return stack.ID{}, &d
 	}
 	return stack.ID{Name: name}, nil
+}
+
+// GroupNameProblem tells what is wrong with the name of a group; empty if nothing is.
+func GroupNameProblem(name string) string {
+	switch {
+	case !groupName.MatchString(name):
+		return "groupName must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character"
+	case len(name) > 63:
+		return "groupName must be no more than 63 characters"
+	}
+	return ""
 }
 
 // Groups are the groups that have to look at an Ingress: those that its finalizers name, and its current one. Sorted.

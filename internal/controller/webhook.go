@@ -1,0 +1,146 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/k8s-lbc/lbc/internal/admission"
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/webhook"
+	"github.com/k8s-lbc/lbc/internal/wish"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+// setUpWebhooks serves admission on every replica, whether it leads or not, if there is a certificate to serve with: one that
+// the leader keeps in a Secret, or files. Without, nothing is refused at admission, and events tell what is wrong.
+func (w *wiring) setUpWebhooks() error {
+	c := w.config.Webhooks
+	o := webhook.ServerOptions{Host: c.Host, Port: c.Port, Files: webhook.Files{Dir: c.CertDir, Cert: c.CertFile, Key: c.KeyFile}, ClientCA: c.ClientCA}
+	log := w.log.WithName("webhook")
+	switch {
+	case c.CertSecret != "":
+		namespace, err := ownNamespace(w.config.LeaderElectionNamespace)
+		if err != nil {
+			return err
+		}
+		secret := types.NamespacedName{Namespace: namespace, Name: c.CertSecret}
+		source := &webhook.Source{Reader: w.mgr.GetAPIReader(), Secret: secret, Lifetime: c.CertLifetime, Log: log}
+		keeper := &webhook.Keeper{
+			Reader: w.mgr.GetAPIReader(), Writer: w.mgr.GetClient(), Secret: secret, Configurations: c.Configurations,
+			Lifetime: c.CertLifetime, Now: w.now, Log: log,
+		}
+		if err := errors.Join(w.mgr.Add(source), w.mgr.Add(keeper)); err != nil {
+			return err
+		}
+		o.Certificate = source.Certificate
+	case !c.FilesGiven() && !o.Files.Exist():
+		log.Info("no admission webhooks are served: there is neither a certificate in " + o.Files.Complete().Dir + " nor --webhook-cert-secret")
+		for _, d := range []struct {
+			set  bool
+			flag string
+		}{{c.DisableClassAnnotation, "disable-ingress-class-annotation"}, {c.DisableGroupAnnotation, "disable-ingress-group-name-annotation"}} {
+			if d.set {
+				log.Info("notice: --" + d.flag + " has no effect: it acts at admission only")
+			}
+		}
+		return nil
+	}
+	server, err := webhook.NewServer(o)
+	if err != nil {
+		return err
+	}
+	for path, h := range webhook.Handlers(w.webhookOptions()) {
+		server.Register(path, h)
+	}
+	if err := w.mgr.AddReadyzCheck("ready-webhook", server.StartedChecker()); err != nil {
+		return err
+	}
+	return w.mgr.Add(server)
+}
+
+func (w *wiring) webhookOptions() webhook.Options {
+	c := w.config
+	o := webhook.Options{
+		Ingress: admission.IngressConfig{
+			Config: wish.IngressFromFlags(c).Config, ForbidClassAnnotation: c.Webhooks.DisableClassAnnotation, ForbidGroupName: c.Webhooks.DisableGroupAnnotation,
+		},
+		VPC: c.VPC,
+		Cached: func(ctx context.Context) *world.View {
+			return world.New(cacheReader{ctx, w.mgr.GetClient()})
+		},
+		Live: func(ctx context.Context) (*world.View, func() error) {
+			r := &strictReader{Reader: w.mgr.GetAPIReader()}
+			return world.New(cacheReader{ctx, r}), r.failed
+		},
+		Refused: refusals(ctrlmetrics.Registry),
+		Log:     w.log.WithName("webhook"),
+	}
+	if c.Gates.Enabled(config.EnableServiceController) {
+		o.LoadBalancerClass = c.LoadBalancerClass
+	}
+	return o
+}
+
+// refusals counts what webhooks do not admit, under the names of the existing controller.
+func refusals(r prometheus.Registerer) func(path, check string, mutating bool) {
+	labels := []string{"webhook_name", "error_category"}
+	validation := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "awslbc_webhook_validation_failure_total", Help: "Refusals of validating webhooks, by path and check."}, labels)
+	mutation := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "awslbc_webhook_mutation_failure_total", Help: "Refusals of mutating webhooks, by path and check."}, labels)
+	r.MustRegister(validation, mutation)
+	return func(path, check string, mutating bool) {
+		if mutating {
+			mutation.WithLabelValues(path, check).Inc()
+			return
+		}
+		validation.WithLabelValues(path, check).Inc()
+	}
+}
+
+// strictReader remembers the first read that failed for another reason than that the object does not exist.
+type strictReader struct {
+	client.Reader
+	once sync.Once
+	err  error
+}
+
+func (r *strictReader) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	return r.note(r.Reader.Get(ctx, key, o, opts...))
+}
+
+func (r *strictReader) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	return r.note(r.Reader.List(ctx, list, opts...))
+}
+
+func (r *strictReader) note(err error) error {
+	if err != nil && !apierrors.IsNotFound(err) {
+		r.once.Do(func() { r.err = err })
+	}
+	return err
+}
+
+func (r *strictReader) failed() error { return r.err }
+
+// namespaceFile tells a pod its namespace.
+const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+// ownNamespace is the namespace of the Lease, where the controller may keep its own Secret too.
+func ownNamespace(given string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	content, err := os.ReadFile(namespaceFile)
+	if err != nil {
+		return "", fmt.Errorf("finding the namespace of --webhook-cert-secret: not in a pod; set --leader-election-namespace: %w", err)
+	}
+	return strings.TrimSpace(string(content)), nil
+}

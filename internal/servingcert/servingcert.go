@@ -1,0 +1,239 @@
+// Package servingcert makes and renews the certificate of the admission webhooks: a private authority and a serving certificate
+// that it signed. It holds no connection and knows no cluster; whoever keeps the Bundle stores it and publishes its CA.
+// It imports the standard library only; clock and randomness are the caller's.
+package servingcert
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"slices"
+	"time"
+)
+
+// Bundle is what is stored, all PEM. CA holds the newest authority first and then older ones whose certificates may still be
+// served; CAKey is the newest one's.
+type Bundle struct {
+	CA, CAKey, Cert, Key []byte
+}
+
+// Policy tells how long things live.
+type Policy struct {
+	// Lifetime of a serving certificate. It is renewed when two thirds of it are over. An authority lives ten times as long and
+	// is replaced at the same part of its life.
+	Lifetime time.Duration
+	// Settle is how long a new authority is published before a certificate of it replaces one that is still good: API servers
+	// and other replicas learn of it in the meantime.
+	Settle time.Duration
+	// Hosts are the names and addresses that clients use, at least one.
+	Hosts []string
+}
+
+const (
+	authorityName = "aws-load-balancer-controller-ca"
+	// authorities live so many lifetimes of a serving certificate.
+	authorityLives = 10
+	// early is how long before now what is issued is valid already, for clocks that differ, but no more than its lifetime.
+	early = time.Hour
+)
+
+// Renew returns b with what is missing, unreadable, due or for other hosts made anew, and whether anything is. A certificate that
+// is still good is not exchanged for one of a new authority before that had its time to settle; call again then.
+func Renew(b Bundle, p Policy, now time.Time) (Bundle, bool, error) {
+	if len(p.Hosts) == 0 {
+		return b, false, errors.New("no host to make a certificate for: the webhook configurations name none")
+	}
+	changed := false
+	authorities := b.authorities(now)
+	if _, err := b.signer(authorities); err != nil || due(authorities[0], now) {
+		fresh, key, err := authority(p, now)
+		if err != nil {
+			return b, false, fmt.Errorf("making a certificate authority: %w", err)
+		}
+		authorities = append([]*x509.Certificate{fresh}, authorities...)
+		b.CA, b.CAKey, changed = encode(authorities...), key, true
+	} else if ca := encode(authorities...); !bytes.Equal(ca, b.CA) {
+		b.CA, changed = ca, true // an expired one goes
+	}
+	newest := authorities[0]
+	leaf, err := b.leaf()
+	good := err == nil && now.Before(leaf.NotAfter) && verifies(leaf, authorities, now) && covers(leaf, p.Hosts)
+	current := good && leaf.CheckSignatureFrom(newest) == nil && !due(leaf, now)
+	settled := now.Sub(issued(newest)) >= p.Settle
+	if current || good && !settled {
+		return b, changed, nil
+	}
+	signer, err := b.signer(authorities)
+	if err != nil {
+		return b, false, err
+	}
+	if b.Cert, b.Key, err = serving(p, newest, signer, now); err != nil {
+		return b, false, fmt.Errorf("making a serving certificate: %w", err)
+	}
+	return b, true, nil
+}
+
+// Certificate is the serving certificate for a TLS server.
+func (b Bundle) Certificate() (*tls.Certificate, error) {
+	c, err := tls.X509KeyPair(b.Cert, b.Key)
+	if err != nil {
+		return nil, fmt.Errorf("reading the serving certificate: %w", err)
+	}
+	return &c, nil
+}
+
+// authorities are those that have not expired, newest first.
+func (b Bundle) authorities(now time.Time) []*x509.Certificate {
+	var all []*x509.Certificate
+	for rest := b.CA; ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return all
+		}
+		if c, err := x509.ParseCertificate(block.Bytes); err == nil && c.IsCA && now.Before(c.NotAfter) {
+			all = append(all, c)
+		}
+	}
+}
+
+// signer is the key of the newest authority.
+func (b Bundle) signer(authorities []*x509.Certificate) (crypto.Signer, error) {
+	block, _ := pem.Decode(b.CAKey)
+	if block == nil || len(authorities) == 0 {
+		return nil, errors.New("there is no certificate authority")
+	}
+	k, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("reading the key of the certificate authority: %w", err)
+	}
+	key, ok := k.(*ecdsa.PrivateKey)
+	if !ok || !key.PublicKey.Equal(authorities[0].PublicKey) {
+		return nil, errors.New("the key is not that of the newest certificate authority")
+	}
+	return key, nil
+}
+
+func (b Bundle) leaf() (*x509.Certificate, error) {
+	c, err := b.Certificate()
+	if err != nil {
+		return nil, err
+	}
+	return x509.ParseCertificate(c.Certificate[0])
+}
+
+func verifies(leaf *x509.Certificate, authorities []*x509.Certificate, now time.Time) bool {
+	pool := x509.NewCertPool()
+	for _, a := range authorities {
+		pool.AddCert(a)
+	}
+	_, err := leaf.Verify(x509.VerifyOptions{Roots: pool, CurrentTime: now})
+	return err == nil
+}
+
+func covers(leaf *x509.Certificate, hosts []string) bool {
+	return !slices.ContainsFunc(hosts, func(h string) bool { return leaf.VerifyHostname(h) != nil })
+}
+
+// due reports that two thirds of a certificate's life are over.
+func due(c *x509.Certificate, now time.Time) bool {
+	from := issued(c)
+	return !now.Before(from.Add(c.NotAfter.Sub(from) * 2 / 3))
+}
+
+// issued is when a certificate was made, which is a while after its validity begins: both limits are given the same slack.
+func issued(c *x509.Certificate) time.Time {
+	return c.NotBefore.Add(slack(c.NotAfter.Sub(c.NotBefore) / 2))
+}
+
+// slack is how long before its making a certificate of that lifetime is valid; for a validity of twice its lifetime or less it is
+// its half.
+func slack(lifetime time.Duration) time.Duration { return min(early, lifetime) }
+
+func authority(p Policy, now time.Time) (c *x509.Certificate, keyPEM []byte, err error) {
+	key, keyPEM, err := newKey()
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := template(authorityName, p.Lifetime*authorityLives, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	t.IsCA, t.BasicConstraintsValid = true, true
+	t.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature
+	der, err := x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err = x509.ParseCertificate(der)
+	return c, keyPEM, err
+}
+
+func serving(p Policy, ca *x509.Certificate, signer crypto.Signer, now time.Time) (certPEM, keyPEM []byte, err error) {
+	key, keyPEM, err := newKey()
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := template(p.Hosts[0], p.Lifetime, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	t.KeyUsage, t.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	for _, h := range p.Hosts {
+		if ip := net.ParseIP(h); ip != nil {
+			t.IPAddresses = append(t.IPAddresses, ip)
+		} else {
+			t.DNSNames = append(t.DNSNames, h)
+		}
+	}
+	if t.NotAfter.After(ca.NotAfter) {
+		t.NotAfter = ca.NotAfter
+	}
+	der, err := x509.CreateCertificate(rand.Reader, t, ca, key.Public(), signer)
+	if err != nil {
+		return nil, nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), keyPEM, nil
+}
+
+func template(name string, lifetime time.Duration, now time.Time) (*x509.Certificate, error) {
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err != nil {
+		return nil, err
+	}
+	if len(name) > 64 { // the longest common name
+		name = name[:64]
+	}
+	return &x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: name}, NotBefore: now.Add(-slack(lifetime)), NotAfter: now.Add(lifetime),
+	}, nil
+}
+
+func newKey() (*ecdsa.PrivateKey, []byte, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, nil, err
+	}
+	return key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
+}
+
+func encode(certs ...*x509.Certificate) []byte {
+	var b bytes.Buffer
+	for _, c := range certs {
+		b.Write(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
+	}
+	return b.Bytes()
+}

@@ -1,0 +1,84 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Source gives the server of every replica the certificate that the Keeper stores.
+type Source struct {
+	Reader   client.Reader // not cached
+	Secret   types.NamespacedName
+	Lifetime time.Duration // as the Keeper's
+	Log      logr.Logger
+
+	mu          sync.RWMutex
+	pem         []byte
+	certificate *tls.Certificate
+}
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable.
+func (*Source) NeedLeaderElection() bool { return false }
+
+// Start implements manager.Runnable; it looks at the Secret until ctx ends.
+func (s *Source) Start(ctx context.Context) error {
+	for {
+		wait := pause(s.Lifetime)
+		if err := s.read(ctx); err != nil || !s.ready() {
+			wait = retry
+		}
+		if !sleep(ctx, wait) {
+			return nil
+		}
+	}
+}
+
+func (s *Source) ready() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.certificate != nil
+}
+
+// read takes over what the Secret holds. One that cannot be used leaves the last certificate in place.
+func (s *Source) read(ctx context.Context) error {
+	o := &corev1.Secret{}
+	if err := s.Reader.Get(ctx, s.Secret, o); err != nil {
+		return fmt.Errorf("reading Secret %s: %w", s.Secret, err)
+	}
+	b := bundleOf(o)
+	s.mu.RLock()
+	known := bytes.Equal(s.pem, b.Cert)
+	s.mu.RUnlock()
+	if known {
+		return nil
+	}
+	c, err := b.Certificate()
+	if err != nil {
+		return fmt.Errorf("secret %s: %w", s.Secret, err)
+	}
+	s.mu.Lock()
+	s.pem, s.certificate = b.Cert, c
+	s.mu.Unlock()
+	s.Log.Info("serving the webhooks with a new certificate", "secret", s.Secret.String())
+	return nil
+}
+
+// Certificate is a tls.Config.GetCertificate. Until the first certificate is there handshakes fail.
+func (s *Source) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.certificate == nil {
+		return nil, errors.New("the leader has not made the webhooks' certificate yet")
+	}
+	return s.certificate, nil
+}
