@@ -61,6 +61,7 @@ func (e *Environment) StartController(args ...string) error {
 		"--health-probe-bind-addr=" + health,
 		"--metrics-bind-addr=" + metrics,
 	}
+	all = append(all, e.webhooks.args()...)
 	all = append(append(all, e.options.ControllerArgs...), args...)
 	c := &e.control
 	c.mu.Lock()

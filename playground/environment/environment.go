@@ -56,6 +56,8 @@ type Environment struct {
 	served  chan struct{}
 	logs    []*os.File
 	control controller
+
+	webhooks webhooks
 }
 
 // Start starts everything. An error leaves nothing running.
@@ -102,6 +104,9 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 	}
 	if o.Controller == "" {
 		return e, nil
+	}
+	if err := e.InstallWebhooks(ctx); err != nil {
+		return nil, err
 	}
 	if err := e.StartController(o.FirstArgs...); err != nil {
 		return nil, err

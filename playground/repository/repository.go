@@ -52,6 +52,9 @@ func FindFromProcess() (Root, error) {
 // CRDs is the directory of our CustomResourceDefinitions.
 func (r Root) CRDs() string { return filepath.Join(string(r), "config", "crd") }
 
+// Webhooks is the directory of the admission webhooks' manifests.
+func (r Root) Webhooks() string { return filepath.Join(string(r), "config", "webhook") }
+
 // Example is an example's path.
 func (r Root) Example(name string) string { return filepath.Join(string(r), "examples", name) }
 
