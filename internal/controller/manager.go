@@ -166,6 +166,9 @@ func (w *wiring) setUp(ctx context.Context) error {
 	if err := w.mgr.AddReadyzCheck("caches", w.cachesReady); err != nil {
 		return err
 	}
+	if err := w.setUpWebhooks(); err != nil {
+		return fmt.Errorf("setting up the admission webhooks: %w", err)
+	}
 	ing := wish.IngressFromFlags(c)
 	core, err := kubernetes.NewForConfigAndClient(w.mgr.GetConfig(), w.mgr.GetHTTPClient())
 	if err != nil {

@@ -96,9 +96,14 @@ func (e *Environment) controllerEnvironment() []string {
 	)
 }
 
-// WaitController returns when the controller says that it is healthy; leadership and caches may still be to come.
+// WaitController returns when the controller says that it is healthy and serves admission, if it is to; leadership and caches may
+// still be to come.
 func (e *Environment) WaitController(ctx context.Context) error {
 	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	path := "/healthz"
+	if e.webhooks.address != "" {
+		path = "/readyz/ready-webhook"
+	}
 	for {
 		if err := e.control.failed(); err != nil {
 			return err
@@ -106,13 +111,13 @@ func (e *Environment) WaitController(ctx context.Context) error {
 		e.control.mu.Lock()
 		address := e.control.health
 		e.control.mu.Unlock()
-		resp, err := client.Get("http://" + address + "/healthz")
+		resp, err := client.Get("http://" + address + path)
 		if err == nil {
 			_ = resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
 				return nil
 			}
-			err = fmt.Errorf("/healthz answers %s", resp.Status)
+			err = fmt.Errorf("%s answers %s", path, resp.Status)
 		}
 		t := time.NewTimer(25 * time.Millisecond)
 		select {

@@ -20,6 +20,12 @@ func (c *Cluster) Kubectl(t testing.TB, args ...string) string {
 	return out
 }
 
+// TryKubectl runs kubectl with all rights and returns what it printed and how it ended.
+func (c *Cluster) TryKubectl(t testing.TB, args ...string) (string, error) {
+	t.Helper()
+	return c.trial.Kubectl(t.Context(), args...)
+}
+
 // ApplyFile applies a file as "kubectl apply -f" does, and deletes it at the end of the test if the test did not. Files may
 // overlap with those of other tests only if these do not run at the same time.
 func (c *Cluster) ApplyFile(t testing.TB, path string) {
@@ -41,6 +47,21 @@ func (c *Cluster) Apply(t testing.TB, manifests string) {
 		t.Fatal(err)
 	}
 	c.ApplyFile(t, path)
+}
+
+// ApplyRefused applies YAML text of which something must be refused, and returns what kubectl printed, errors included. What was
+// not refused stays until somebody deletes it.
+func (c *Cluster) ApplyRefused(t testing.TB, manifests string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "refused.yaml")
+	if err := os.WriteFile(path, []byte(manifests), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.trial.Kubectl(t.Context(), "apply", "-f", path)
+	if err == nil {
+		t.Fatalf("nothing was refused:\n%s", out)
+	}
+	return out + err.Error()
 }
 
 // DeleteFile deletes a file's objects as "kubectl delete -f" does and waits until they are gone.

@@ -41,6 +41,7 @@ type mistake struct {
 	kind, object string // that the event is about; empty: Ingress web
 	reason       string // of the event
 	warning      bool   // else the event is only a note
+	refused      bool   // at admission: there is no event; bad is applied again after good
 	says         []string
 	serves       bool // the mistake does not keep the Ingress from answering 200
 	status       int  // that the Ingress answers while the mistake lasts, 0: nothing asked
@@ -104,6 +105,10 @@ func (m mistake) play(t *testing.T, c *harness.Cluster) {
 	if m.kind == "" {
 		m.kind, m.object = "Ingress", "web"
 	}
+	if m.refused {
+		m.playRefused(t, c)
+		return
+	}
 	c.Apply(t, scene.Namespace(m.name, 1)+m.bad(m.name))
 	want := corev1.EventTypeNormal
 	if m.warning {
@@ -131,6 +136,24 @@ func (m mistake) play(t *testing.T, c *harness.Cluster) {
 	scene.Change(t, c, m.good(m.name))
 	served(t, c, m.name)
 	c.WaitEvent(t, m.kind, m.name, m.object, "SuccessfullyReconciled")
+}
+
+func (m mistake) playRefused(t *testing.T, c *harness.Cluster) {
+	t.Helper()
+	c.Apply(t, scene.Namespace(m.name, 1))
+	out := c.ApplyRefused(t, m.bad(m.name))
+	t.Log(out)
+	for _, s := range m.says {
+		if !strings.Contains(out, s) {
+			t.Errorf("it does not say %q", s)
+		}
+	}
+	scene.Change(t, c, m.good(m.name))
+	c.Apply(t, m.bad(m.name))
+	served(t, c, m.name)
+	if all := scene.Warnings(t, c, m.name); len(all) != 0 {
+		t.Errorf("there are warnings:\n%s", strings.Join(all, "\n"))
+	}
 }
 
 // served waits until what the row calls web, an Ingress or a Service of type LoadBalancer, answers 200.

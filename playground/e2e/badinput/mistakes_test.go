@@ -116,13 +116,13 @@ var mistakes = []mistake{
 		says: []string{`ingressclassparams.elbv2.k8s.aws "noparams"`, "spec.ingressClassName", "create the IngressClassParams"},
 	},
 	{
-		name: "noclass", reason: "FailedLoadGroupID", warning: true,
+		name: "noclass", refused: true,
 		bad:  ofClass(func(string) string { return "" }),
 		good: func(ns string) string { return scene.IngressClass(ns, "{scheme: internal}") },
 		says: []string{`ingressclasses.networking.k8s.io "noclass" not found`, "spec.ingressClassName", "create the IngressClass"},
 	},
 	{
-		name: "selector", reason: "FailedLoadGroupID", warning: true,
+		name: "selector", refused: true,
 		bad: ofClass(func(ns string) string {
 			return scene.IngressClass(ns, "{namespaceSelector: {matchLabels: {team: shop}}}")
 		}),

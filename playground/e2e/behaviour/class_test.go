@@ -26,14 +26,14 @@ func TestAClassHasTheLastWord(t *testing.T) {
 		"tags": "team=mine,mine=yes", "target-type": "instance", "load-balancer-attributes": "idle_timeout.timeout_seconds=30",
 	}
 	first := scene.Ingress(ns, "first", ns, contrary, scene.Path{Path: "/first"})
-	c.Apply(t, scene.IngressClass(ns, params("ELBSecurityPolicy-TLS13-1-2-2021-06", "platform"))+scene.Namespace(ns, 1)+first)
+	c.Apply(t, scene.IngressClass(ns, params("ELBSecurityPolicy-TLS13-1-2-2021-06", "platform"))+scene.Namespace(ns, 1))
 
 	// The namespace is not admitted until it has the label.
-	e := c.WaitEvent(t, "Ingress", ns, "first", "FailedLoadGroupID")
-	if !strings.Contains(e.Message, "namespaceSelector") {
-		t.Errorf("event: %s", e.Message)
+	if out := c.ApplyRefused(t, first); !strings.Contains(out, "namespaceSelector of IngressClassParams "+ns+" mismatch") {
+		t.Errorf("refused with: %s", out)
 	}
 	c.Kubectl(t, "label", "namespace", ns, "team=platform")
+	c.Apply(t, first)
 	host := c.IngressAddress(t, ns, "first")
 	c.WaitGet(t, "https://"+host+"/first", "www.example.com", 200, "web")
 

@@ -55,6 +55,20 @@ func (s *scenario) apply(t *testing.T) {
 	s.kubectl(t, "apply", "-f", s.path())
 }
 
+// refused applies a file of which something must be refused with these words.
+func (s *scenario) refused(t *testing.T, path string, says ...string) {
+	t.Helper()
+	out, err := s.trial.Kubectl(t.Context(), "apply", "-f", path)
+	if err == nil {
+		t.Fatalf("nothing of %s was refused:\n%s", path, out)
+	}
+	for _, text := range says {
+		if !strings.Contains(out+err.Error(), text) {
+			t.Errorf("it does not say %q:\n%s%v", text, out, err)
+		}
+	}
+}
+
 // settled waits until everything is as the row says, and checks that nobody was warned on the way.
 func (s *scenario) settled(t *testing.T) {
 	t.Helper()

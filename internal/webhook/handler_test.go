@@ -1,0 +1,145 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/go-logr/logr"
+	"github.com/google/go-cmp/cmp"
+	admissionv1 "k8s.io/api/admission/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/yaml"
+
+	"github.com/k8s-lbc/lbc/internal/admission"
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+func raw(t *testing.T, text string) runtime.RawExtension {
+	t.Helper()
+	if text == "" {
+		return runtime.RawExtension{}
+	}
+	j, err := yaml.YAMLToJSON([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return runtime.RawExtension{Raw: j}
+}
+
+// options are those of a cluster whose caches hold cached, and whose API server holds live.
+func options(cached, live []metav1.Object, liveErr error, refused *[]string) Options {
+	return Options{
+		Ingress:           admission.IngressConfig{Config: ingress.Config{IngressClass: "alb"}},
+		LoadBalancerClass: "service.k8s.aws/nlb", VPC: "vpc-01234567",
+		Cached:  func(context.Context) *world.View { return world.FromObjects(cached) },
+		Live:    func(context.Context) (*world.View, func() error) { return world.FromObjects(live), func() error { return liveErr } },
+		Refused: func(path, check string, _ bool) { *refused = append(*refused, path+" "+check) },
+		Log:     logr.Discard(),
+	}
+}
+
+func post(t *testing.T, h http.Handler, r admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
+	t.Helper()
+	r.UID = "u-1"
+	body, err := json.Marshal(admissionv1.AdmissionReview{TypeMeta: metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"}, Request: &r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", bytes.NewReader(body)))
+	var review admissionv1.AdmissionReview
+	if err := json.Unmarshal(w.Body.Bytes(), &review); err != nil || w.Code != http.StatusOK {
+		t.Fatalf("%d %s %v", w.Code, w.Body, err)
+	}
+	if review.Kind != "AdmissionReview" || review.Response.UID != "u-1" {
+		t.Errorf("the answer is %+v", review)
+	}
+	return review.Response
+}
+
+const (
+	absentClass = "metadata: {name: web, annotations: {alb.ingress.kubernetes.io/scheme: internal}}\nspec: {ingressClassName: fresh}"
+	balancer    = "metadata: {name: web}\nspec: {type: LoadBalancer}"
+)
+
+func TestRequestsAreAnsweredAsTheAPIServerAsks(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, path, operation, old, object string
+		allowed                            bool
+		code                               int32
+		says, patch, refused               string
+	}{
+		{name: "a refusal", path: IngressPath, operation: "CREATE", object: absentClass, code: 403, says: `"fresh" not found`, refused: IngressPath + " checkIngressClass"},
+		{name: "a deletion", path: IngressPath, operation: "DELETE", old: absentClass, allowed: true},
+		{name: "an update that changes nothing", path: IngressPath, operation: "UPDATE", old: absentClass, object: absentClass, allowed: true},
+		{name: "a patch", path: ServicePath, operation: "CREATE", object: balancer, allowed: true, patch: `[{"op":"add","path":"/spec/loadBalancerClass","value":"service.k8s.aws/nlb"}]`},
+		{name: "a kind that does not fit", path: ServicePath, operation: "CREATE", object: "spec: []", code: 400, says: "the object cannot be read"},
+		{name: "class parameters", path: ClassParamsPath, operation: "CREATE", object: "spec: {inboundCIDRs: [x]}", code: 403, says: "Could not be parsed as a CIDR", refused: ClassParamsPath + " checkInboundCIDRs"},
+		{name: "a binding", path: BindingPath, operation: "CREATE", object: "spec: {targetGroupARN: x, targetType: ip, nodeSelector: {}}", code: 403, says: "cannot set NodeSelector", refused: BindingPath + " checkNodeSelector"},
+		{name: "a binding to complete", path: CompleteBindingPath, operation: "CREATE", object: "spec: {}", code: 403, says: "must provide either TargetGroupARN or TargetGroupName", refused: CompleteBindingPath + " checkTargetGroupArnOrName"},
+		{name: "a feature that is not there", path: "/", operation: "CREATE", object: "spec: {}", allowed: true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			var refused []string
+			r := post(t, Handlers(options(nil, nil, nil, &refused))[tc.path], admissionv1.AdmissionRequest{
+				Operation: admissionv1.Operation(tc.operation), Namespace: "ns", Object: raw(t, tc.object), OldObject: raw(t, tc.old),
+			})
+			if r.Allowed != tc.allowed || string(r.Patch) != tc.patch || strings.Join(refused, ";") != tc.refused {
+				t.Errorf("allowed %v, patch %s, refused %q", r.Allowed, r.Patch, refused)
+			}
+			if !tc.allowed && (r.Result.Code != tc.code || !strings.Contains(r.Result.Message, tc.says)) {
+				t.Errorf("%+v, want %d %q", r.Result, tc.code, tc.says)
+			}
+		})
+	}
+}
+
+func TestWhatTheCachesHaveNotHeardOfIsLookedUpBeforeARefusal(t *testing.T) {
+	t.Parallel()
+	fresh := []metav1.Object{&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "fresh"}, Spec: networkingv1.IngressClassSpec{Controller: ingress.Controller}}}
+	create := admissionv1.AdmissionRequest{Operation: admissionv1.Create, Namespace: "ns", Object: raw(t, absentClass)}
+	var refused []string
+	if r := post(t, Handlers(options(nil, fresh, nil, &refused))[IngressPath], create); !r.Allowed {
+		t.Errorf("an Ingress whose class is a moment old: %+v", r.Result)
+	}
+	if r := post(t, Handlers(options(nil, nil, errors.New("timeout"), &refused))[IngressPath], create); !r.Allowed {
+		t.Errorf("while nobody can make sure: %+v", r.Result)
+	}
+	if len(refused) > 0 {
+		t.Errorf("counted %q", refused)
+	}
+}
+
+func TestAJudgeThatPanicsHarmsNobody(t *testing.T) {
+	t.Parallel()
+	var refused []string
+	o := options(nil, nil, nil, &refused)
+	o.Cached = func(context.Context) *world.View { panic("a defect") }
+	r := post(t, Handlers(o)[IngressPath], admissionv1.AdmissionRequest{Operation: admissionv1.Create, Object: raw(t, absentClass)})
+	if !r.Allowed || cmp.Diff([]string{IngressPath + " panic"}, refused) != "" {
+		t.Errorf("%+v, counted %q", r, refused)
+	}
+}
+
+func TestWhatIsNoReviewIsABadRequest(t *testing.T) {
+	t.Parallel()
+	var refused []string
+	for _, body := range []string{"", "{", "{}"} {
+		w := httptest.NewRecorder()
+		Handlers(options(nil, nil, nil, &refused))["/"].ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body)))
+		if w.Code != http.StatusBadRequest {
+			t.Errorf("%q: %d", body, w.Code)
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package webhook
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+)
+
+var secret = types.NamespacedName{Namespace: "kube-system", Name: "hook-tls"}
+
+func configurations() (*admissionregistrationv1.MutatingWebhookConfiguration, *admissionregistrationv1.ValidatingWebhookConfiguration) {
+	service := admissionregistrationv1.WebhookClientConfig{Service: &admissionregistrationv1.ServiceReference{Namespace: "kube-system", Name: "hook"}}
+	byURL := admissionregistrationv1.WebhookClientConfig{URL: ptr.To("https://127.0.0.1:9443/x"), CABundle: []byte("old")}
+	return &admissionregistrationv1.MutatingWebhookConfiguration{
+			ObjectMeta: metav1.ObjectMeta{Name: "hooks"},
+			Webhooks:   []admissionregistrationv1.MutatingWebhook{{Name: "m.x.y", ClientConfig: service}},
+		}, &admissionregistrationv1.ValidatingWebhookConfiguration{
+			ObjectMeta: metav1.ObjectMeta{Name: "hooks"},
+			Webhooks:   []admissionregistrationv1.ValidatingWebhook{{Name: "v.x.y", ClientConfig: byURL}, {Name: "w.x.y", ClientConfig: service}},
+		}
+}
+
+func newKeeper(t *testing.T, now *time.Time, objects ...client.Object) (*Keeper, client.Client) {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := admissionregistrationv1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	if err := corev1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
+	return &Keeper{
+		Reader: c, Writer: c, Secret: secret, Configurations: "hooks", Lifetime: 24 * time.Hour,
+		Now: func() time.Time { return *now }, Log: logr.Discard(),
+	}, c
+}
+
+// bundles are the CA bundles that API servers are told, each once.
+func bundles(t *testing.T, c client.Client) []string {
+	t.Helper()
+	m, v := configurations()
+	for _, o := range []client.Object{m, v} {
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var all []string
+	for _, w := range m.Webhooks {
+		all = append(all, string(w.ClientConfig.CABundle))
+	}
+	for _, w := range v.Webhooks {
+		all = append(all, string(w.ClientConfig.CABundle))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func TestTheLeaderMakesACertificateThatEveryReplicaServesAndAPIServersTrust(t *testing.T) {
+	t.Parallel()
+	m, v := configurations()
+	now := time.Now()
+	k, c := newKeeper(t, &now, m, v)
+	s := &Source{Reader: c, Secret: secret, Lifetime: k.Lifetime, Log: logr.Discard()}
+	if _, err := s.Certificate(nil); err == nil {
+		t.Error("there is a certificate before there is one")
+	}
+	versions := map[string]bool{}
+	for i, at := range []time.Duration{0, time.Minute, 17 * time.Hour, 17*time.Hour + time.Minute} {
+		now = now.Add(at)
+		if err := k.Sync(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.read(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		served, err := s.Certificate(&tls.ClientHelloInfo{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaf, err := x509.ParseCertificate(served.Certificate[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := bundles(t, c)
+		if len(all) != 1 {
+			t.Fatalf("look %d: the webhooks have %d different CA bundles", i, len(all))
+		}
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM([]byte(all[0]))
+		for _, host := range []string{"hook.kube-system.svc", "127.0.0.1"} {
+			if _, err := leaf.Verify(x509.VerifyOptions{Roots: pool, DNSName: host, CurrentTime: now}); err != nil {
+				t.Errorf("look %d: %s: %v", i, host, err)
+			}
+		}
+		versions[string(leaf.Raw)] = true
+	}
+	if len(versions) < 2 || len(versions) > 3 {
+		t.Errorf("%d certificates in a day and a half of one-day certificates", len(versions))
+	}
+	o := &corev1.Secret{}
+	if err := c.Get(t.Context(), secret, o); err != nil || o.Type != corev1.SecretTypeTLS {
+		t.Errorf("the Secret is of type %s, %v", o.Type, err)
+	}
+}
+
+func TestNothingIsWrittenWhileNothingIsDue(t *testing.T) {
+	t.Parallel()
+	m, v := configurations()
+	now := time.Now()
+	k, c := newKeeper(t, &now, m, v)
+	if err := k.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	version := func() string {
+		s := &corev1.Secret{}
+		if err := c.Get(t.Context(), secret, s); err != nil {
+			t.Fatal(err)
+		}
+		m, v := configurations()
+		for _, o := range []client.Object{m, v} {
+			if err := c.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return s.ResourceVersion + " " + m.ResourceVersion + " " + v.ResourceVersion
+	}
+	before := version()
+	now = now.Add(time.Hour)
+	if err := k.Sync(t.Context()); err != nil || version() != before {
+		t.Errorf("%v; versions %s, before %s", err, version(), before)
+	}
+}
+
+func TestConfigurationsOfOthersAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	m, v := configurations()
+	v.Annotations = map[string]string{"cert-manager.io/inject-ca-from": "kube-system/serving-cert"}
+	k, c := newKeeper(t, &now, m, v)
+	if err := k.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(v), v); err != nil || string(v.Webhooks[0].ClientConfig.CABundle) != "old" {
+		t.Errorf("cert-manager's bundle is %q, %v", v.Webhooks[0].ClientConfig.CABundle, err)
+	}
+	k, _ = newKeeper(t, &now)
+	if err := k.Sync(t.Context()); err == nil || !strings.Contains(err.Error(), "no webhook configuration hooks") {
+		t.Errorf("without configurations: %v", err)
+	}
+}
