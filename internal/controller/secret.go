@@ -26,6 +26,10 @@ import (
 // unreadSecretLife is how long a Secret is watched that no stack reads any more.
 const unreadSecretLife = 10 * time.Minute
 
+// refusedSecretRetry is when a Secret that may not be read is asked for again: no event tells that a Role was granted, and the
+// question costs no AWS call.
+const refusedSecretRetry = 10 * time.Second
+
 // secrets reads the Secrets that stacks ask for, and no others: each is watched by its name from the first question on, so that
 // a Role for just these Secrets is enough and nothing of others is ever in memory.
 type secrets struct {

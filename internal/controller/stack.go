@@ -192,6 +192,9 @@ const readingAddOns plan.StepID = "reading add-ons"
 
 // retryLater looks again in a while if something was found that may become right without an edit of the objects.
 func (s *stacks) retryLater(found diag.List) (reconcile.Result, error) {
+	if slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == diag.SecretRefused }) {
+		return reconcile.Result{RequeueAfter: refusedSecretRetry}, nil
+	}
 	for _, d := range found {
 		switch d.Class {
 		case diag.Denied, diag.Quota, diag.Transient, diag.Throttled:
