@@ -96,12 +96,17 @@ func httpClient() *awshttp.BuildableClient {
 func clients(cfg aws.Config, endpoints map[string]string) Clients {
 	base := func(service string) *string { return optional(endpoints[service]) }
 	out := Clients{
-		ELBV2:  elbv2.NewFromConfig(cfg, func(o *elbv2.Options) { override(&o.BaseEndpoint, base(ServiceELBV2)) }),
-		EC2:    ec2.NewFromConfig(cfg, func(o *ec2.Options) { override(&o.BaseEndpoint, base(ServiceEC2)) }),
-		ACM:    acm.NewFromConfig(cfg, func(o *acm.Options) { override(&o.BaseEndpoint, base(ServiceACM)) }),
-		STS:    sts.NewFromConfig(cfg, func(o *sts.Options) { override(&o.BaseEndpoint, base(ServiceSTS)) }),
-		WAFv2:  wafv2.NewFromConfig(cfg, func(o *wafv2.Options) { override(&o.BaseEndpoint, base(ServiceWAFv2)) }),
-		Shield: shield.NewFromConfig(cfg, func(o *shield.Options) { override(&o.BaseEndpoint, base(ServiceShield)) }),
+		ELBV2: elbv2.NewFromConfig(cfg, func(o *elbv2.Options) { override(&o.BaseEndpoint, base(ServiceELBV2)) }),
+		EC2:   ec2.NewFromConfig(cfg, func(o *ec2.Options) { override(&o.BaseEndpoint, base(ServiceEC2)) }),
+		ACM:   acm.NewFromConfig(cfg, func(o *acm.Options) { override(&o.BaseEndpoint, base(ServiceACM)) }),
+		STS:   sts.NewFromConfig(cfg, func(o *sts.Options) { override(&o.BaseEndpoint, base(ServiceSTS)) }),
+		WAFv2: wafv2.NewFromConfig(cfg, func(o *wafv2.Options) { override(&o.BaseEndpoint, base(ServiceWAFv2)) }),
+		Shield: shield.NewFromConfig(cfg, func(o *shield.Options) {
+			override(&o.BaseEndpoint, base(ServiceShield))
+			if partitionOf(o.Region) == "aws" { // one service for all regions, which the SDK forgets where an endpoint is given
+				o.Region = "us-east-1"
+			}
+		}),
 	}
 	classic := wafregional.NewFromConfig(cfg, func(o *wafregional.Options) { override(&o.BaseEndpoint, base(ServiceWAFRegional)) })
 	if hasClassic(classic.Options()) {
