@@ -59,8 +59,8 @@ func classicWebACL(t *testing.T, c *harness.Cluster, name string) string {
 	return aws.ToString(out.WebACL.WebACLId)
 }
 
-// protections counts the Shield protections of a load balancer.
-func protections(c *harness.Cluster, arn string) int {
+// shielded counts the Shield protections of a load balancer.
+func shielded(c *harness.Cluster, arn string) int {
 	n := 0
 	for _, p := range c.Simulator.Resources().Protections {
 		if p.Resource == arn {
@@ -104,7 +104,7 @@ func TestShieldCapacityAndWAFClassicFollowTheirAnnotations(t *testing.T) {
 	lb := serve(t, c, ns, "web", "/")
 	is := func(guard []string, protected int, units int32) func() string {
 		return func() string {
-			return differs("web ACLs", guards(c, lb.ARN), guard) + differs("protections", protections(c, lb.ARN), protected) +
+			return differs("web ACLs", guards(c, lb.ARN), guard) + differs("protections", shielded(c, lb.ARN), protected) +
 				differs("capacity", reserved(t, c, lb.ARN), units)
 		}
 	}
