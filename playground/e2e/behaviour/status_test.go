@@ -22,6 +22,13 @@ func shown(t *testing.T, c *harness.Cluster, namespace, name string) v1alpha1.Lo
 	return lb
 }
 
+// ready waits for the object of Ingress web, and until it says that all is well.
+func ready(t *testing.T, c *harness.Cluster, namespace string) {
+	t.Helper()
+	c.Kubectl(t, "wait", "--for=create", "lb/ingress-web", "-n", namespace, "--timeout=60s")
+	c.Kubectl(t, "wait", "--for=condition=Ready", "lb/ingress-web", "-n", namespace, "--timeout=120s")
+}
+
 func TestAStatusObjectTellsHowALoadBalancerIsDoing(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -31,7 +38,7 @@ func TestAStatusObjectTellsHowALoadBalancerIsDoing(t *testing.T) {
 	}
 	c.Apply(t, scene.Namespace(ns, 2)+ingress(nil))
 	lb := serve(t, c, ns, "web", "/a")
-	c.Kubectl(t, "wait", "--for=condition=Ready", "lb/ingress-web", "-n", ns, "--timeout=120s")
+	ready(t, c, ns)
 
 	o := shown(t, c, ns, "ingress-web")
 	if s := o.Status; s.ARN != lb.ARN || s.DNSName != strings.ToLower(lb.DNSName) || len(s.Rules) != 2 || s.Rules[0].Owner == nil || s.Rules[0].Owner.Name != "web" ||
@@ -69,4 +76,27 @@ func TestAStatusObjectTellsHowALoadBalancerIsDoing(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+func TestANamespaceGoesThoughTheClassOfItsIngressesIsGone(t *testing.T) {
+	t.Parallel()
+	c := cluster(t)
+	const ns = "classless"
+	c.Apply(t, scene.IngressClass(ns, "{scheme: internet-facing, targetType: ip}")+scene.Namespace(ns, 1)+scene.Ingress(ns, "web", ns, nil))
+	lb := serve(t, c, ns, "web", "/")
+	ready(t, c, ns)
+
+	// Without its class nobody can tell what the Ingress wishes: it keeps its load balancer, and an event says why.
+	c.Kubectl(t, "delete", "ingressclass", ns)
+	c.WaitEvent(t, "Ingress", ns, "web", "FailedLoadGroupID")
+	c.Kubectl(t, "wait", "--for=condition=Stalled", "lb/ingress-web", "-n", ns, "--timeout=60s")
+	c.WaitGet(t, url(lb, "/"), "", 200, "web")
+
+	c.Kubectl(t, "delete", "namespace", ns, "--timeout=240s")
+	for _, left := range c.Simulator.Resources().LoadBalancers {
+		if left.ARN == lb.ARN {
+			t.Error("the load balancer is left")
+		}
+	}
+	c.Kubectl(t, "delete", "ingressclassparams", ns)
 }
