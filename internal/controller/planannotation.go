@@ -50,9 +50,9 @@ func (s *stacks) rehearse(ctx context.Context, key stack.Key, w wish.Wish) error
 			return fmt.Errorf("rehearsing %s: %w", key, err)
 		}
 		p := plan.Diff(c.Stack, c.Keep, observed, plan.Policy{ExternalTags: s.external})
-		outcome = "deploying it has nothing to do"
+		outcome = "deploying it would change nothing"
 		if !p.Empty() {
-			outcome = "deploying it has " + p.Summary().String()
+			outcome = "deploying it means " + p.Summary().String()
 		}
 		for _, o := range r.Objects {
 			shown = append(shown, s.writePlan(ctx, o, c.Stack)...)

@@ -103,7 +103,7 @@ func TestAnIngressUnderDryRunGetsItsPlanAndNothingElse(t *testing.T) {
 		t.Errorf("AWS holds %v, %v", keys, err)
 	}
 	all := strings.Join(*events, "\n")
-	if !strings.Contains(all, "Normal DryRun web: dry run: nothing of this Ingress is deployed; deploying it has ") || strings.Contains(all, "Successfully") {
+	if !strings.Contains(all, "Normal DryRun web: dry run: nothing of this Ingress is deployed; deploying it means ") || strings.Contains(all, "Successfully") {
 		t.Errorf("events:\n%s", all)
 	}
 	if n := strings.Count(all, " DryRun web"); n != 1 {

@@ -40,7 +40,7 @@ func TestADryRunIsPlannedAndNotDeployedUntilItEnds(t *testing.T) {
 	dry := scene.Annotations{"dry-run": "true"}
 	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, public(dry), scene.Path{Path: "/"}))
 	e := c.WaitEvent(t, "Ingress", ns, "web", "DryRun")
-	if e.Type != "Normal" || !strings.Contains(e.Message, "nothing of this Ingress is deployed; deploying it has ") || !strings.Contains(e.Message, "to create") {
+	if e.Type != "Normal" || !strings.Contains(e.Message, "nothing of this Ingress is deployed; deploying it means ") || !strings.Contains(e.Message, "to create") {
 		t.Errorf("event: %s %s", e.Type, e.Message)
 	}
 	planOf(t, c, ns, "web", `"scheme":"internet-facing"`)
