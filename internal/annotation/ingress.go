@@ -106,7 +106,7 @@ func routingEntries() []Entry {
 			Doc: "Attributes of the target groups. The map of a Service replaces the one of the Ingress."},
 		{Key: TargetNodeLabels, Syntax: Map, Scope: OnBoth, Default: "all nodes", Built: true, Example: "pool=web",
 			Doc: "Labels of the nodes that become instance targets."},
-		{Key: MultiCluster, Syntax: Bool, Scope: OnBoth, Default: "false", Example: "true",
+		{Key: MultiCluster, Syntax: Bool, Scope: OnBoth, Default: "false", Built: true, Example: "true",
 			Doc: "Whether other clusters register targets in the same target group; true on either object counts."},
 		{Key: TargetControlPort, Family: "<Service name>.<Service port>", Syntax: Int32, Scope: OnBoth, Min: 1, Max: 65535, Built: true, Example: "3000",
 			Doc: "Port of the target control agent; needs ip targets. A change replaces the target group."},

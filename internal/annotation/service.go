@@ -91,7 +91,7 @@ func serviceTargetEntries() []Entry {
 			Complaint: "invalid value for Load Balancer proxy protocol v2 annotation, only value currently supported is *", Example: "*", Doc: "Proxy protocol v2 towards all targets."},
 		{Key: ServiceProxyProtocolPorts, Syntax: List, Scope: OnService, Built: true, Example: "80, 443", Doc: "Service ports, by number, with proxy protocol v2; off for the others."},
 		{Key: ServiceNodeLabels, Syntax: Map, Scope: OnService, Default: "all nodes", Built: true, Example: "pool=web", Doc: "Labels of the nodes that become instance targets."},
-		{Key: ServiceMultiCluster, Syntax: Bool, Scope: OnService, Default: "false", Example: "true", Doc: "Whether other clusters register targets in the same target groups."},
+		{Key: ServiceMultiCluster, Syntax: Bool, Scope: OnService, Default: "false", Built: true, Example: "true", Doc: "Whether other clusters register targets in the same target groups."},
 		{Key: service("quic-enabled-containers"), Syntax: List, Scope: OnPod, Example: "server", Doc: "Containers that get a QUIC server id."},
 	}
 }

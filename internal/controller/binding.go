@@ -51,6 +51,7 @@ type targetBindings struct {
 	failOpen   bool
 	max        int
 	requeue    time.Duration
+	claims     *claimMaps
 	gone       func(arn string) bool // the target group was deleted by this process
 	left       func()                // a binding is gone, and its rules with it
 }
@@ -212,13 +213,18 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 	found = append(found, ds...)
 	id := stack.ID{Namespace: o.Namespace, Name: o.Name}
 
+	if !o.Spec.MultiClusterTargetGroup && b.claims.kept(id) { // it was shared until now
+		if err := b.claims.drop(ctx, id); err != nil {
+			return reconcile.Result{}, err
+		}
+	}
 	network := make(chan error, 1)
 	go func() { network <- b.admit(ctx, o, endpoints) }() // beside registration: neither waits for the other
 
 	change, err := b.registry.Sync(ctx, targets.Request{
 		Binding: id, ARN: o.Spec.TargetGroupARN, Want: endpoints, Max: b.max,
-		Keep: o.Spec.MultiClusterTargetGroup,
-		Zone: b.zones(ctx, o),
+		Claims: b.claimsOf(o),
+		Zone:   b.zones(ctx, o),
 	})
 	networkErr := <-network
 	if err != nil && (b.gone(o.Spec.TargetGroupARN) || len(endpoints) == 0 && cloud.Classify(err).Code == "TargetGroupNotFound") {
@@ -246,6 +252,14 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 		return reconcile.Result{RequeueAfter: b.requeue}, b.writeStatus(ctx, o, found)
 	}
 	return reconcile.Result{}, b.writeStatus(ctx, o, found)
+}
+
+// claimsOf are the claims of a binding whose target group is shared among clusters; nil if it is not.
+func (b *targetBindings) claimsOf(o *v1beta1.TargetGroupBinding) targets.Claims {
+	if !o.Spec.MultiClusterTargetGroup {
+		return nil
+	}
+	return b.claims
 }
 
 func (b *targetBindings) problem(o *v1beta1.TargetGroupBinding, path string, err error) diag.Diagnostic {
@@ -367,8 +381,11 @@ func (b *targetBindings) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBind
 	}
 	id, arn := stack.ID{Namespace: o.Namespace, Name: o.Name}, o.Spec.TargetGroupARN
 	var err error
-	if arn != "" && !b.gone(arn) && !o.Spec.MultiClusterTargetGroup {
-		err = b.registry.Clear(ctx, id, arn)
+	if arn != "" && !b.gone(arn) {
+		err = b.registry.Clear(ctx, id, arn, b.claimsOf(o))
+	}
+	if err == nil && (o.Spec.MultiClusterTargetGroup || b.claims.kept(id)) {
+		err = b.claims.drop(ctx, id)
 	}
 	if err == nil {
 		err = b.keeper.Set(ctx, id.String(), nil, b.allSeen(ctx))

@@ -291,7 +291,7 @@ func (w *wiring) setUpBindings(ctx context.Context) (*targetBindings, error) {
 		client: w.mgr.GetClient(), elbv2: w.clients.ELBV2, inventory: w.inventory, interfaces: inventory.NewInterfaces(w.clients.EC2, w.now),
 		registry: registry, keeper: secgroup.NewKeeper(w.inventory, w.run), chooser: secgroup.Chooser{Cluster: c.ClusterName, ExtraTags: c.TargetENISecurityTags},
 		reporter: status.NewReporter(tell, w.now), metrics: w.metrics, health: health, failOpen: c.Gates.Enabled(config.EndpointsFailOpen),
-		max: c.MaxTargetsPerGroup, requeue: c.BindingRequeue, gone: w.inventory.Gone, left: w.backend.check,
+		max: c.MaxTargetsPerGroup, requeue: c.BindingRequeue, claims: &claimMaps{read: w.mgr.GetAPIReader(), write: w.mgr.GetClient()}, gone: w.inventory.Gone, left: w.backend.check,
 	}
 	return b, w.watchBindings(ctx, b)
 }

@@ -45,6 +45,8 @@ type group struct {
 	known   bool
 	written bool              // something was sent, so that a group of our own making is no longer empty for certain
 	members map[string]Target // without draining ones
+	// claims are the targets that a binding may have registered in a group that it shares with other clusters; none = not read.
+	claims map[stack.ID]map[string]bool
 }
 
 // NewRegistry makes an empty registry. fresh tells whether a target group was created in this process, so that nothing can be
@@ -58,8 +60,8 @@ type Request struct {
 	Binding stack.ID // namespace and name of the binding
 	ARN     string
 	Want    []Endpoint
-	// Keep leaves registered what is not wanted: other clusters may have registered it.
-	Keep bool
+	// Claims is there if other clusters register targets in the same group: only what is claimed is deregistered.
+	Claims Claims
 	// Max limits how many targets are registered; 0 = no limit.
 	Max int
 	// Zone tells the zone to send with an address; nil = none.
@@ -90,8 +92,16 @@ func (r *Registry) Sync(ctx context.Context, q Request) (Change, error) {
 	}
 	slices.SortFunc(have, func(a, b Target) int { return cmp.Compare(a.Key(), b.Key()) })
 	register, deregister := Diff(have, q.Want)
-	if q.Keep {
-		deregister = nil
+	var claims map[string]bool
+	if q.Claims != nil {
+		known, err := g.claimed(ctx, q)
+		if err != nil {
+			return Change{}, err
+		}
+		deregister = slices.DeleteFunc(deregister, func(t Target) bool { return !known[t.Key()] })
+		if claims, err = g.claim(ctx, q, known); err != nil {
+			return Change{}, err
+		}
 	}
 	var c Change
 	if room := q.Max - (len(have) - len(deregister)); q.Max > 0 && len(register) > max(room, 0) {
@@ -105,7 +115,11 @@ func (r *Registry) Sync(ctx context.Context, q Request) (Change, error) {
 		}
 		added = append(added, e.Target)
 	}
-	return r.write(ctx, g, q, added, deregister, c)
+	c, err := r.write(ctx, g, q, added, deregister, c)
+	if err == nil && q.Claims != nil {
+		err = g.disclaim(ctx, q, claims)
+	}
+	return c, err
 }
 
 func (r *Registry) write(ctx context.Context, g *group, q Request, register, deregister []Target, c Change) (Change, error) {
@@ -240,9 +254,10 @@ func draining(state string) bool {
 	return state == string(types.TargetHealthStateEnumDraining) || state == string(types.TargetHealthStateEnumUnhealthyDraining)
 }
 
-// Clear deregisters every target of a group, except where the group is gone: then there is nothing to do.
-func (r *Registry) Clear(ctx context.Context, binding stack.ID, arn string) error {
-	_, err := r.Sync(ctx, Request{Binding: binding, ARN: arn})
+// Clear deregisters every target of a group, of a shared one (claims not nil) those that the binding registered, except where
+// the group is gone: then there is nothing to do.
+func (r *Registry) Clear(ctx context.Context, binding stack.ID, arn string, claims Claims) error {
+	_, err := r.Sync(ctx, Request{Binding: binding, ARN: arn, Claims: claims})
 	if code := codeOf(err); code == "TargetGroupNotFound" || code == cloud.CodeValidation {
 		err = nil
 	}

@@ -138,18 +138,6 @@ func TestAfterAFailureTheGroupIsReadAgain(t *testing.T) {
 	}
 }
 
-func TestTargetsThatOthersRegisteredAreKeptOnRequest(t *testing.T) {
-	t.Parallel()
-	b := &balancing{held: []types.TargetHealthDescription{held("other-cluster", "healthy")}}
-	r := NewRegistry(b, b.run, func(string) bool { return false })
-	if _, err := r.Sync(context.Background(), Request{ARN: arn, Want: want("1"), Keep: true}); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]string{"register 1 from 1"}, b.steps); diff != "" {
-		t.Error(diff)
-	}
-}
-
 func TestTargetsThatSomebodyElseChangedAreNoticedAndPutRight(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

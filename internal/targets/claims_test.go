@@ -1,0 +1,101 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// claims fakes what is remembered; what is done is told among the steps of the balancing.
+type claims struct {
+	b     *balancing
+	keys  []string
+	known bool
+	loads int
+	fail  error
+}
+
+func (c *claims) Load(context.Context, stack.ID) ([]string, bool, error) {
+	c.loads++
+	return c.keys, c.known, c.fail
+}
+
+func (c *claims) Save(_ context.Context, _ stack.ID, keys []string) error {
+	if c.fail != nil {
+		return c.fail
+	}
+	c.b.steps = append(c.b.steps, "save "+strings.Join(keys, ","))
+	c.keys, c.known = slices.Clone(keys), true
+	return nil
+}
+
+func TestOnlyWhatThisClusterRegisteredLeavesASharedGroup(t *testing.T) {
+	t.Parallel()
+	both := []types.TargetHealthDescription{held("ours", "healthy"), held("theirs", "healthy")}
+	for name, c := range map[string]struct {
+		held  []types.TargetHealthDescription
+		saved []string // nil = nothing was ever saved
+		want  []string
+		steps []string
+	}{
+		"the first pass claims and takes nothing out": {both, nil, []string{"new"}, []string{"save new:80", "register 1 from new"}},
+		"nothing to do":                                    {both, []string{"ours:80"}, []string{"ours"}, nil},
+		"a restart finds what is its own":                  {both, []string{"ours:80"}, nil, []string{"deregister 1 from ours", "save "}},
+		"claimed before registered, disclaimed afterwards": {both, []string{"ours:80"}, []string{"new"}, []string{"save new:80,ours:80", "register 1 from new", "deregister 1 from ours", "save new:80"}},
+		"a claim without target is dropped":                {both[1:], []string{"gone:80"}, []string{"new"}, []string{"save gone:80,new:80", "register 1 from new", "save new:80"}},
+		"enabling notes what is registered already":        {both, nil, []string{"ours"}, []string{"save ours:80"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := &balancing{held: c.held}
+			mine := &claims{b: b, keys: c.saved, known: c.saved != nil}
+			r := NewRegistry(b, b.run, func(string) bool { return false })
+			q := Request{Binding: stack.ID{Name: "b"}, ARN: arn, Want: want(c.want...), Claims: mine}
+			for range 2 { // the second time nothing is left to do, or to ask
+				if _, err := r.Sync(context.Background(), q); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(c.steps, b.steps); diff != "" || mine.loads != 1 {
+				t.Errorf("%d loads; %s", mine.loads, diff)
+			}
+		})
+	}
+}
+
+func TestAClaimThatCannotBeSavedRegistersNothing(t *testing.T) {
+	t.Parallel()
+	b := &balancing{}
+	mine := &claims{b: b, known: true}
+	r := NewRegistry(b, b.run, func(string) bool { return true })
+	q := Request{ARN: arn, Want: want("1"), Claims: mine}
+	mine.fail = errors.New("no")
+	if _, err := r.Sync(context.Background(), q); err == nil || len(b.steps) > 0 {
+		t.Fatalf("%v, steps %v", err, b.steps)
+	}
+	mine.fail = nil
+	if _, err := r.Sync(context.Background(), q); err != nil || !slices.Equal(b.steps, []string{"save 1:80", "register 1 from 1"}) {
+		t.Errorf("%v, steps %v", err, b.steps)
+	}
+}
+
+func TestAFailedDeregistrationStaysClaimed(t *testing.T) {
+	t.Parallel()
+	b := &balancing{held: []types.TargetHealthDescription{held("ours", "healthy")}, fail: errors.New("lost")}
+	mine := &claims{b: b, keys: []string{"ours:80"}, known: true}
+	r := NewRegistry(b, b.run, func(string) bool { return false })
+	if _, err := r.Sync(context.Background(), Request{ARN: arn, Claims: mine}); err == nil || !slices.Equal(mine.keys, []string{"ours:80"}) {
+		t.Fatalf("%v, claimed %v", err, mine.keys)
+	}
+	b.fail = nil
+	if err := r.Clear(context.Background(), stack.ID{}, arn, mine); err != nil || len(mine.keys) > 0 {
+		t.Errorf("%v, claimed %v", err, mine.keys)
+	}
+}
