@@ -101,7 +101,9 @@ func (i *inputs) open(ctx context.Context, errOut io.Writer, in io.Reader) (*sou
 		s.close()
 		return nil, err
 	}
-	s.inventory = inventory.New(s.clients, inventory.Config{Cluster: i.config.ClusterName, VPC: i.config.VPC, Now: time.Now, Patience: time.Minute})
+	scope := inventory.FromFlags(&i.config)
+	scope.Now, scope.Patience = time.Now, time.Minute
+	s.inventory = inventory.New(s.clients, scope)
 	return s, nil
 }
 

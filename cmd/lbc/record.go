@@ -61,7 +61,9 @@ func (i *inputs) record(ctx context.Context, path string, out, errOut io.Writer,
 	if err := i.config.Validate(); err != nil {
 		return err
 	}
-	inv := inventory.New(clients, inventory.Config{Cluster: i.config.ClusterName, VPC: i.config.VPC, Now: time.Now, Patience: time.Minute})
+	scope := inventory.FromFlags(&i.config)
+	scope.Now, scope.Patience = time.Now, time.Minute
+	inv := inventory.New(clients, scope)
 	if err := readAll(ctx, inv, clients); err != nil {
 		return err
 	}

@@ -74,9 +74,11 @@ func listenerEntries() []Entry {
 			Example: `[{"port":443,"mode":"verify","trustStore":"corp-ca"}]`, Doc: "What HTTPS listeners do with client certificates, per port: off, passthrough (to the targets, in headers), or verify against a trust store by name or ARN; then also ignoreClientCertificateExpiry (true or false) and advertiseTrustStoreCaNames (on or off). Removed, the setting stays, unless the feature gate EnhancedDefaultBehavior is on; to end it, set mode off."},
 		{Key: ListenerAttributes, Family: "<protocol>-<port>", Syntax: Map, Scope: OnIngress, Class: "listeners", Merge: perKey, Built: true,
 			Example: "routing.http.response.server.enabled=false", Doc: "Attributes of the listener with that protocol and port, e.g. listener-attributes.HTTPS-443."},
-		{Key: ingress("create-acm-cert"), Syntax: Bool, Scope: OnIngress, Default: "false", Example: "true", Doc: "Whether a certificate is requested from ACM for the hosts."},
-		{Key: ingress("acm-pca-arn"), Syntax: String, Scope: OnIngress, Default: "--default-pca-arn", Example: "arn:aws:acm-pca:us-west-2:123456789012:certificate-authority/0123",
-			Doc: "Private certificate authority of requested certificates."},
+		{Key: CreateCertificate, Syntax: Bool, Scope: OnIngress, Default: "false", Built: true, Example: "true",
+			Doc: "Whether a certificate is requested from ACM for the hosts of rules and spec.tls, validated in Route 53, attached once it is issued, and deleted with the Ingress. Needs feature gate EnableCertificateManagement; not read beside certificate-arn."},
+		{Key: CertificateAuthority, Syntax: String, Scope: OnIngress, Default: "--default-pca-arn", Built: true,
+			Example: "arn:aws:acm-pca:us-west-2:123456789012:certificate-authority/00000000-0000-4000-8000-000000000001",
+			Doc:     "Private certificate authority that issues the requested certificate; without any it is a public one of Amazon's."},
 	}
 }
 

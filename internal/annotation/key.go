@@ -47,6 +47,8 @@ const (
 	ListenPorts            Key = IngressPrefix + "listen-ports"
 	SSLRedirect            Key = IngressPrefix + "ssl-redirect"
 	CertificateARN         Key = IngressPrefix + "certificate-arn"
+	CreateCertificate      Key = IngressPrefix + "create-acm-cert"
+	CertificateAuthority   Key = IngressPrefix + "acm-pca-arn"
 	SSLPolicy              Key = IngressPrefix + "ssl-policy"
 	MutualAuthentication   Key = IngressPrefix + "mutual-authentication"
 	ListenerAttributes     Key = IngressPrefix + "listener-attributes."

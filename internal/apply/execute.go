@@ -118,7 +118,8 @@ func (r *run) wait(s plan.Step, on string, err error) Outcome {
 // deletes reports whether an operation only takes something away.
 func deletes(op plan.Op) bool {
 	switch op.(type) {
-	case plan.DeregisterLoadBalancer, plan.DeleteSecurityGroup, plan.DeleteTargetGroup, plan.DeleteLoadBalancer, plan.DeleteListener, plan.DeleteRule, plan.DeleteProtection:
+	case plan.DeregisterLoadBalancer, plan.DeleteSecurityGroup, plan.DeleteTargetGroup, plan.DeleteLoadBalancer, plan.DeleteListener, plan.DeleteRule, plan.DeleteProtection,
+		plan.DeleteCertificate:
 		return true
 	}
 	return false

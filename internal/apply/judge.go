@@ -31,7 +31,10 @@ func (r *run) judge(s plan.Step, err error) Outcome {
 		d.RequestID = e.RequestID
 		return Outcome{State: Refused, Problem: d, Err: err}
 	case e.InUse() && lettingGo(s.Op) != "":
-		return r.wait(s, lettingGo(s.Op), err)
+		if o := r.wait(s, lettingGo(s.Op), err); !usedElsewhere(s.Op, o.Until.Sub(r.d.Now())) {
+			return o
+		}
+		failed.Problem.Remedy = "detach the certificate from whatever uses it, as its description in ACM tells; then it is deleted"
 	case e.Class == diag.Throttled:
 		return r.wait(s, "AWS to accept calls again", err)
 	case missing != "" && r.young(s.Op, missing), e.Code == cloud.CodeInvalidTarget && registersBalancer(s.Op):
@@ -73,8 +76,17 @@ func lettingGo(op plan.Op) string {
 		return "AWS to notice that the load balancer is nobody's target any more"
 	case plan.DeleteTargetGroup:
 		return "AWS to notice that nothing forwards to the target group any more"
+	case plan.DeleteCertificate:
+		return "the listeners to let go of the certificate"
 	}
 	return ""
+}
+
+// usedElsewhere reports whether so long a wait for a certificate means that not our listeners hold it, but somebody else's
+// resource: users may attach our certificates where they like.
+func usedElsewhere(op plan.Op, wait time.Duration) bool {
+	_, ok := op.(plan.DeleteCertificate)
+	return ok && wait > longest
 }
 
 // ours reports whether a missing resource is one that we manage. What users name (target groups, security groups) may not

@@ -41,6 +41,8 @@ type world struct {
 	inv      *inventory.Inventory
 	budget   atomic.Int64 // writes until the process dies; negative = it lives
 	perStack map[stack.Key]*stack.Stack
+	// ownCertificates lets stacks own certificates, from the next life on.
+	ownCertificates bool
 }
 
 var errDead = errors.New("the process is dead")
@@ -92,14 +94,15 @@ func (w *world) spend() error {
 
 func (w *world) clients() cloud.Clients {
 	return cloud.Clients{ELBV2: w.sim.Balancing, EC2: w.sim.Compute, ACM: w.sim.Trust, STS: w.sim.Identity,
-		WAFv2: w.sim.Firewall, WAFRegional: w.sim.Classic, Shield: w.sim.Shield}
+		WAFv2: w.sim.Firewall, WAFRegional: w.sim.Classic, Shield: w.sim.Shield, Route53: w.sim.Names}
 }
 
 // restart begins a new life that knows nothing. A process takes longer to start than AWS's lists take to name what is new.
 func (w *world) restart() {
 	w.budget.Store(-1)
 	w.clock.Advance(time.Second)
-	w.inv = inventory.New(w.clients(), inventory.Config{Cluster: testCluster, VPC: testVPC, Now: w.clock.Now})
+	w.inv = inventory.New(w.clients(), inventory.Config{Cluster: testCluster, VPC: testVPC, Now: w.clock.Now,
+		RequestCertificates: w.ownCertificates, ImportCertificates: w.ownCertificates})
 }
 
 // pass makes one pass over a stack.

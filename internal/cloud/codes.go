@@ -10,6 +10,7 @@ const (
 	CodeDependencyViolation = "DependencyViolation"
 	CodeGroupNotFound       = "InvalidGroup.NotFound"
 	CodeResourceInUse       = "ResourceInUse"
+	CodeCertificateInUse    = "ResourceInUseException"
 	CodeNotPermitted        = "OperationNotPermitted"
 	CodeTooManyRules        = "TooManyRules"
 	CodeValidation          = "ValidationError"
@@ -42,14 +43,14 @@ var codeClasses = map[string]diag.Class{
 	"TooManyUniqueTargetGroupsPerLoadBalancer": diag.Quota, "SecurityGroupLimitExceeded": diag.Quota,
 	CodeTooManyPermissions: diag.Quota, "SecurityGroupsPerInterfaceLimitExceeded": diag.Quota,
 	"FilterLimitExceeded": diag.Quota, "LimitExceededException": diag.Quota, "ResourceLimitExceeded": diag.Quota,
-	"AddressLimitExceeded": diag.Quota,
+	"AddressLimitExceeded": diag.Quota, "TooManyTagsException": diag.Quota,
 
 	// the account disagrees with what we believe, or with what we want
 	CodeDuplicatePermission: diag.Conflict, CodePermissionNotFound: diag.Conflict,
 	CodeDependencyViolation: diag.Conflict, CodeResourceInUse: diag.Conflict, CodeNotPermitted: diag.Conflict,
 	"DuplicateListener": diag.Conflict, "DuplicateLoadBalancerName": diag.Conflict, "DuplicateTargetGroupName": diag.Conflict,
 	"InvalidGroup.Duplicate": diag.Conflict, "PriorityInUse": diag.Conflict, "TargetGroupAssociationLimit": diag.Conflict,
-	"InvalidGroup.InUse": diag.Conflict, "InvalidGroup.Reserved": diag.Conflict, "ResourceInUseException": diag.Conflict,
+	"InvalidGroup.InUse": diag.Conflict, "InvalidGroup.Reserved": diag.Conflict, CodeCertificateInUse: diag.Conflict,
 	"ConflictException": diag.Conflict,
 
 	// not there (yet)
@@ -61,7 +62,7 @@ var codeClasses = map[string]diag.Class{
 	"InvalidNetworkInterfaceID.NotFound": diag.NotFound, "InvalidInstanceID.NotFound": diag.NotFound,
 	"InvalidPrefixListID.NotFound": diag.NotFound, "InvalidPrefixListId.NotFound": diag.NotFound,
 	"InvalidAllocationID.NotFound": diag.NotFound, "ResourceNotFoundException": diag.NotFound,
-	"InvalidSecurityGroup": diag.NotFound, "InvalidSecurityGroupID.NotFound": diag.NotFound,
+	"NoSuchHostedZone": diag.NotFound, "InvalidSecurityGroup": diag.NotFound, "InvalidSecurityGroupID.NotFound": diag.NotFound,
 
 	// refused as wrong
 	CodeValidation: diag.Invalid, "InvalidConfigurationRequest": diag.Invalid, "InvalidLoadBalancerAction": diag.Invalid,
@@ -73,8 +74,12 @@ var codeClasses = map[string]diag.Class{
 	"InvalidPermission.Malformed": diag.Invalid, "VPCIdNotSpecified": diag.Invalid, "InvalidArnException": diag.Invalid,
 	"ValidationException": diag.Invalid,
 
+	"InvalidChangeBatch": diag.Invalid, "InvalidDomainValidationOptionsException": diag.Invalid,
+	"InvalidTagException": diag.Invalid, "InvalidInput": diag.Invalid,
+
 	// may pass by itself
-	"InternalFailure": diag.Transient, "InternalError": diag.Transient, "ServiceUnavailable": diag.Transient,
+	"RequestInProgressException": diag.Transient,
+	"InternalFailure":            diag.Transient, "InternalError": diag.Transient, "ServiceUnavailable": diag.Transient,
 	"Unavailable": diag.Transient, "RequestTimeout": diag.Transient, "RequestTimeoutException": diag.Transient,
 	"HealthUnavailable": diag.Transient, "InsufficientCapacity": diag.Transient, "RequestExpired": diag.Transient,
 	"RequestInTheFuture": diag.Transient, "RequestTimeTooSkewed": diag.Transient, "CapacityReservationPending": diag.Transient,

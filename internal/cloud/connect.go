@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/shield"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/wafregional"
@@ -104,6 +105,12 @@ func clients(cfg aws.Config, endpoints map[string]string) Clients {
 		Shield: shield.NewFromConfig(cfg, func(o *shield.Options) {
 			override(&o.BaseEndpoint, base(ServiceShield))
 			if partitionOf(o.Region) == "aws" { // one service for all regions, which the SDK forgets where an endpoint is given
+				o.Region = "us-east-1"
+			}
+		}),
+		Route53: route53.NewFromConfig(cfg, func(o *route53.Options) {
+			override(&o.BaseEndpoint, base(ServiceRoute53))
+			if partitionOf(o.Region) == "aws" { // as for Shield
 				o.Region = "us-east-1"
 			}
 		}),

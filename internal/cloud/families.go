@@ -12,6 +12,7 @@ const (
 	ServiceWAFv2       = "WAFV2"
 	ServiceWAFRegional = "WAF Regional"
 	ServiceShield      = "Shield"
+	ServiceRoute53     = "Route 53"
 )
 
 // apiFamily is a set of operations that AWS meters with one token bucket.
@@ -56,6 +57,9 @@ func familyOf(service, operation string) apiFamily {
 		case operation == "GetWebACLForResource":
 			return apiFamily{service + "/" + operation, 1, 1}
 		}
+	}
+	if service == ServiceRoute53 { // five calls per second and account, whatever they do
+		return apiFamily{"route53", 5, 5}
 	}
 	return apiFamily{service + "/" + operation, 5, 10}
 }

@@ -146,12 +146,13 @@ func NewLimiter(o LimiterOptions) *Limiter {
 // Wrap returns clients whose calls pass the limiter.
 func (l *Limiter) Wrap(c Clients) Clients {
 	out := Clients{
-		ELBV2:  limitedELBV2{c.ELBV2, l},
-		EC2:    limitedEC2{c.EC2, l},
-		ACM:    limitedACM{c.ACM, l},
-		STS:    limitedSTS{c.STS, l},
-		WAFv2:  limitedWAFv2{c.WAFv2, l},
-		Shield: limitedShield{c.Shield, l},
+		ELBV2:   limitedELBV2{c.ELBV2, l},
+		EC2:     limitedEC2{c.EC2, l},
+		ACM:     limitedACM{c.ACM, l},
+		STS:     limitedSTS{c.STS, l},
+		WAFv2:   limitedWAFv2{c.WAFv2, l},
+		Shield:  limitedShield{c.Shield, l},
+		Route53: limitedRoute53{c.Route53, l},
 	}
 	if c.WAFRegional != nil {
 		out.WAFRegional = limitedWAFRegional{c.WAFRegional, l}

@@ -55,4 +55,6 @@ func (e Error) Protected() bool {
 }
 
 // InUse reports whether something still uses the resource, which therefore cannot be deleted yet.
-func (e Error) InUse() bool { return e.Code == CodeDependencyViolation || e.Code == CodeResourceInUse }
+func (e Error) InUse() bool {
+	return e.Code == CodeDependencyViolation || e.Code == CodeResourceInUse || e.Code == CodeCertificateInUse
+}

@@ -74,10 +74,18 @@ var Operations = map[string]Operation{
 	"DisassociateRegionalWebACL":   {ServiceWAFRegional, "waf-regional:DisassociateWebACL", "take a web ACL of WAF Classic away where none is wanted"},
 	"GetRegionalWebACLForResource": {ServiceWAFRegional, "waf-regional:GetWebACLForResource", "know the web ACL of WAF Classic of a load balancer for which an annotation names one"},
 
-	"CreateProtection":     {ServiceShield, "shield:CreateProtection", "have Shield Advanced protect a load balancer"},
-	"DeleteProtection":     {ServiceShield, "shield:DeleteProtection", "end a protection of ours where none is wanted"},
-	"DescribeProtection":   {ServiceShield, "shield:DescribeProtection", "know whether a load balancer is protected for which an annotation asks"},
-	"GetSubscriptionState": {ServiceShield, "shield:GetSubscriptionState", "know whether the account subscribes to Shield Advanced"},
+	"CreateProtection":       {ServiceShield, "shield:CreateProtection", "have Shield Advanced protect a load balancer"},
+	"DeleteProtection":       {ServiceShield, "shield:DeleteProtection", "end a protection of ours where none is wanted"},
+	"DescribeProtection":     {ServiceShield, "shield:DescribeProtection", "know whether a load balancer is protected for which an annotation asks"},
+	"GetSubscriptionState":   {ServiceShield, "shield:GetSubscriptionState", "know whether the account subscribes to Shield Advanced"},
+	"AddTagsToCertificate":   {ServiceACM, "acm:AddTagsToCertificate", "tag certificates that were requested or imported"},
+	"DeleteCertificate":      {ServiceACM, "acm:DeleteCertificate", "delete certificates of ours that nobody wants any more"},
+	"ImportCertificate":      {ServiceACM, "acm:ImportCertificate", "import TLS Secrets, only with --enable-tls-secret-import"},
+	"ListTagsForCertificate": {ServiceACM, "acm:ListTagsForCertificate", "tell our certificates, only with gate EnableCertificateManagement or --enable-tls-secret-import"},
+	"RequestCertificate":     {ServiceACM, "acm:RequestCertificate", "request certificates, only with gate EnableCertificateManagement"},
+
+	"ChangeResourceRecordSets": {ServiceRoute53, "route53:ChangeResourceRecordSets", "prove to ACM who owns a name, only with gate EnableCertificateManagement"},
+	"ListHostedZones":          {ServiceRoute53, "route53:ListHostedZones", "find the zone of a name, only with gate EnableCertificateManagement"},
 
 	"DescribeUserPoolClient": {"Cognito Identity Provider", "cognito-idp:DescribeUserPoolClient", "sign users in with Cognito: AWS asks for it when it is given such a rule or listener"},
 

@@ -86,6 +86,9 @@ func Write(ctx context.Context, c Clients, op plan.Op, resolve Resolve) (plan.Ou
 	if _, _, ok := plan.Changes(op); ok {
 		return w.addOn(ctx, op)
 	}
+	if out, ok, err := w.certificate(ctx, op); ok {
+		return out, err
+	}
 	return plan.Output{}, fmt.Errorf("%s is not an operation of AWS", op.Name())
 }
 

@@ -38,7 +38,9 @@ type build struct {
 	listen   []stack.Listener
 	rules    []stack.Rule
 	keep     []stack.Ref
-	origins  map[stack.Ref]Origin
+	// certificatesOwned are those that the stack is to have in ACM.
+	certificatesOwned []stack.Certificate
+	origins           map[stack.Ref]Origin
 }
 
 func (b *build) every() []int {
@@ -145,6 +147,7 @@ func (b *build) run() {
 	b.managedGroup()
 	b.buildListeners()
 	b.buildFrontend()
+	b.keepOfLeftOut()
 	b.traceLoadBalancer()
 }
 
@@ -157,8 +160,10 @@ func (b *build) stack() *stack.Stack {
 	s.Listeners = slices.Concat(b.listen, b.front.listeners)
 	s.Rules = b.rules
 	s.Bindings = b.bindings
+	s.Certificates = b.certificatesOwned
 	slices.SortFunc(s.SecurityGroups, func(x, y stack.SecurityGroup) int { return compare(x.ID, y.ID) })
 	slices.SortFunc(s.TargetGroups, func(x, y stack.TargetGroup) int { return compare(x.ID, y.ID) })
+	slices.SortFunc(s.Certificates, func(x, y stack.Certificate) int { return compare(x.ID, y.ID) })
 	slices.SortFunc(s.Bindings, func(x, y stack.Binding) int { return compare(x.ID, y.ID) })
 	return s
 }

@@ -26,10 +26,10 @@ func (b *build) certificates(p *port) ([]string, intent.Source) {
 			continue
 		}
 		asked = true
-		arns, problems := b.memberCertificates(i, p.wishes[at])
+		arns, problems := b.memberCertificates(i, &b.members[i].Member, p.wishes[at])
 		if len(problems) > 0 {
 			wrong[i] = problems
-			if last, ok := b.lastCertificates(i, p); ok {
+			if last, ok := b.lastCertificates(i, p); ok && problems.HasErrors() {
 				arns = last
 			}
 		}
@@ -63,9 +63,9 @@ func (b *build) certificates(p *port) ([]string, intent.Source) {
 	return nil, source
 }
 
-// memberCertificates are the certificates that a member names, else those found for its hosts.
-func (b *build) memberCertificates(i int, l intent.Listener) (arns []string, problems diag.List) {
-	o := b.members[i].Object
+// memberCertificates are the certificates that a member names, else those that it owns, and those found for its hosts.
+func (b *build) memberCertificates(i int, m *intent.Member, l intent.Listener) (arns []string, problems diag.List) {
+	o := m.Object
 	if l.Certificates.Set && len(l.Certificates.Value) > 0 {
 		for _, arn := range l.Certificates.Value {
 			if certificateARN.MatchString(arn) {
@@ -78,23 +78,26 @@ func (b *build) memberCertificates(i int, l intent.Listener) (arns []string, pro
 		}
 		return arns, problems
 	}
+	if len(l.Owned) > 0 {
+		arns, problems = b.ownCertificates(i, m, l)
+	}
 	if len(l.DiscoverHosts) == 0 {
-		return nil, nil
+		return arns, problems
 	}
 	if need := (facts.Need{Kind: facts.NeedCertificates}); b.f.Certificates == nil {
 		if p := b.f.Unanswered(need); p != nil {
-			return nil, diag.List{p.Diagnostic(o, "")}
+			return arns, append(problems, p.Diagnostic(o, ""))
 		}
 		b.want(need)
-		return nil, nil
+		return arns, problems
 	}
-	arns, uncovered := facts.DiscoverCertificates(b.f, l.DiscoverHosts, b.cfg.AllowedAuthorities)
+	found, uncovered := facts.DiscoverCertificates(b.f, l.DiscoverHosts, b.cfg.AllowedAuthorities)
 	if len(uncovered) > 0 {
-		problems = diag.List{diag.New(o, hostsPath(l), diag.CertificateNotFound,
+		problems = append(problems, diag.New(o, hostsPath(l), diag.CertificateNotFound,
 			"no certificate found for host: "+strings.Join(uncovered, ", "),
-			"request or import a certificate that covers it in ACM, in the load balancer's region, or set certificate-arn")}
+			"request or import a certificate that covers it in ACM, in the load balancer's region, or set certificate-arn"))
 	}
-	return arns, problems
+	return append(arns, found...), problems
 }
 
 // hostsPath is where hosts are written.
@@ -113,7 +116,7 @@ func (b *build) lastCertificates(i int, p *port) ([]string, bool) {
 	}
 	for _, l := range last.Listeners {
 		if l.Port == p.number && l.Protocol == p.protocol {
-			arns, problems := b.memberCertificates(i, l)
+			arns, problems := b.memberCertificates(i, &last, l)
 			return arns, len(arns) > 0 && len(problems) == 0
 		}
 	}

@@ -59,7 +59,7 @@ func TestCertificatesOfAGroupAreAnOrderedUnion(t *testing.T) {
 	s := mustBuild(t, Compile(entrance(y, x), account(), config(), nil))
 	l := s.Listeners[1]
 	same(t, "certificates", l.Certificates, []string{c2, certificate1})
-	same(t, "SNI", l.SNI, []string{c2, certificate1})
+	same(t, "SNI", l.SNI, []string{certificate1}) // the default one needs no further attachment
 }
 
 func TestCertificatesAreFoundForHosts(t *testing.T) {

@@ -21,6 +21,8 @@ type Config struct {
 	DefaultSSLPolicy    string // empty = ELBSecurityPolicy-2016-08
 	// AllowedAuthorities restricts the discovery of certificates to those of these authorities; empty = all.
 	AllowedAuthorities []string
+	// OwnCertificates tells that stacks may own certificates in ACM, requested or imported.
+	OwnCertificates bool
 
 	EnableBackendSecurityGroup      bool
 	BackendSecurityGroup            string // id of a group of the user; empty = the cluster's shared one
@@ -87,7 +89,8 @@ type Result struct {
 	// Origins tells which objects and settings each resource comes from, for reporting AWS's refusals where they belong.
 	Origins map[stack.Ref]Origin
 	// Keep names resources that must be neither deleted nor modified although the stack lacks them, because an error hides
-	// what they should be. A kept listener keeps its rules too.
+	// what they should be. A kept listener keeps its rules too. A reference of kind Certificate without identity means all
+	// certificates of the stack.
 	Keep []stack.Ref
 }
 

@@ -42,7 +42,9 @@ func (b *build) buildListener(p *port, redirect int32) {
 		l.SSLPolicy = p.sslPolicy.Or(orElse(b.cfg.DefaultSSLPolicy, defaultSSLPolicy))
 		fields["SSLPolicy"] = p.sslPolicy.Source
 		l.Certificates, fields["Certificates"] = b.certificates(p)
-		l.SNI = unique(l.Certificates)
+		if len(l.Certificates) > 1 { // the default one needs no further attachment
+			l.SNI = l.Certificates[1:]
+		}
 		var safe bool
 		if l.Mutual, safe = b.mutual(p); l.Mutual != nil {
 			fields["Mutual"] = p.mutual.Source

@@ -34,6 +34,8 @@ type Config struct {
 	TolerateMissingService bool
 	TolerateMissingAction  bool
 	AllowedCAs             []string
+	DefaultPCA             string
+	ImportTLSSecrets       bool
 	LoadBalancerClass      string
 	EnableWAF              bool
 	EnableWAFv2            bool

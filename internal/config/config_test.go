@@ -37,11 +37,9 @@ func TestSettingsThatAreRefusedSayWhy(t *testing.T) {
 		{"secrets label", "--cluster-name=c --required-secrets-label=x", `invalid value "x" for --required-secrets-label`},
 		{"log level", "--cluster-name=c --log-level=trace", "invalid value trace for log level"},
 		{"gateway gate asked for", "--cluster-name=c --feature-gates=ALBGatewayAPI=true", "the Gateway API is not built"},
-		{"certificate gate asked for", "--cluster-name=c --feature-gates=EnableCertificateManagement=true", "requesting ACM certificates is not built"},
 		{"webhook port", "--cluster-name=c --webhook-bind-port=70000", "invalid value 70000 for --webhook-bind-port"},
 		{"two certificates of webhooks", "--cluster-name=c --webhook-cert-secret=s --webhook-cert-dir=/d", "cannot both be given"},
 		{"short-lived certificate of webhooks", "--cluster-name=c --webhook-cert-lifetime=1s", "invalid value 1s for --webhook-cert-lifetime"},
-		{"private authority", "--cluster-name=c --default-pca-arn=arn:aws:acm-pca:x", "requesting ACM certificates is not built"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -14,7 +14,7 @@ var ErrHelp = pflag.ErrHelp
 
 // spare holds flags whose only effect is in features that this version does not have.
 type spare struct {
-	defaultPCA, quicVariable                    string
+	quicVariable                                string
 	gatewayClassWorkers, albWorkers, nlbWorkers int
 	acceleratorWorkers                          int
 	acceleratorBackoff                          time.Duration
@@ -60,7 +60,8 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.BoolVar(&c.TolerateMissingService, "tolerate-non-existent-backend-service", true, "a missing backend Service answers 503 instead of failing its Ingress")
 	fs.BoolVar(&c.TolerateMissingAction, "tolerate-non-existent-backend-action", true, "a missing actions annotation answers 503 instead of failing its Ingress")
 	fs.StringSliceVar(&c.AllowedCAs, "allowed-certificate-authority-arns", nil, "consider only certificates of these authorities in discovery; empty = all")
-	fs.StringVar(&s.defaultPCA, "default-pca-arn", "", "private authority for certificates that the controller requests")
+	fs.StringVar(&c.DefaultPCA, "default-pca-arn", "", "private authority for certificates that the controller requests, where acm-pca-arn names none; empty: a public one of Amazon's")
+	fs.BoolVar(&c.ImportTLSSecrets, "enable-tls-secret-import", false, "admit the annotation import-tls-secrets: Secrets of spec.tls are imported into ACM; needs further permissions, in AWS and on Secrets")
 	fs.BoolVar(&c.StrictGroups, "strict-groups", false, "an invalid member stops its whole Ingress group, as in the existing controller")
 
 	fs.StringVar(&c.LoadBalancerClass, "load-balancer-class", "service.k8s.aws/nlb", "spec.loadBalancerClass of Services that are ours")
@@ -94,7 +95,6 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 
 // missing lists flags that ask for a feature which this version does not have: changed values are refused at start.
 var missing = []struct{ flag, asks string }{
-	{"default-pca-arn", "requesting ACM certificates is"},
 	{"quic-environment-variable-name", "QUIC is"},
 	{"enable-endpoint-slices", "reading Endpoints instead of EndpointSlices is"},
 }

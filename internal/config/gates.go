@@ -71,7 +71,7 @@ var gateTable = []gateInfo{
 	{EnhancedDefaultBehavior, false, nil, "", "removing the annotations of mutual authentication or reserved capacity resets what they set"},
 	{EnableDefaultTagsLowPriority, false, nil, "", "tags of objects win over --default-tags"},
 	{ALBTargetControlAgent, false, value(true), "target control agents are not built in this version", "inject target control agents"},
-	{EnableCertificateManagement, false, value(true), "requesting ACM certificates is not built in this version", "request ACM certificates for Ingresses"},
+	{EnableCertificateManagement, false, nil, "", "request, validate and delete ACM certificates of Ingresses with create-acm-cert; needs further permissions"},
 	{IngressPlanAnnotation, false, nil, "", "write the stack of each Ingress group to annotation dry-run-plan of its first member"},
 }
 

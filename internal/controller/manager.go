@@ -150,7 +150,9 @@ type wiring struct {
 
 func (w *wiring) setUp(ctx context.Context) error {
 	c := w.config
-	w.inventory = inventory.New(w.clients, inventory.Config{Cluster: c.ClusterName, VPC: c.VPC, Now: w.now})
+	scope := inventory.FromFlags(c)
+	scope.Now = w.now
+	w.inventory = inventory.New(w.clients, scope)
 	w.bindings = newBindings(w.mgr.GetClient(), w.now)
 	w.backend = newBackendGroup(w.mgr.GetClient(), w.inventory, w.run, c.ClusterName, w.log.WithName("backend-sg"))
 	w.board = newBoard(w.mgr.GetClient(), w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("status"))

@@ -184,7 +184,21 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 		return reconcile.Result{RequeueAfter: time.Second << min(n-1, 4)}, nil
 	}
 	s.inventory.Settled(key, readingAddOns)
+	if imported(&p, result) {
+		return reconcile.Result{}, errAgain // now that it has an ARN, listeners can name it
+	}
+	if wait := s.inventory.CertificateWait(key); wait > 0 {
+		return reconcile.Result{RequeueAfter: wait}, nil
+	}
 	return s.retryLater(t.found)
+}
+
+// imported reports whether a certificate came to be that no listener could name before.
+func imported(p *plan.Plan, r apply.Result) bool {
+	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
+		op, ok := step.Op.(plan.ImportCertificate)
+		return ok && op.At == (stack.Ref{}) && r.Outcomes[step.ID].State == apply.Done
+	})
 }
 
 // readingAddOns is the name under which the inventory counts the passes that ended before AWS told of add-ons.
@@ -213,6 +227,7 @@ func (s *stacks) retryLater(found diag.List) (reconcile.Result, error) {
 func missingInAWS(d diag.Diagnostic) bool {
 	return slices.Contains([]diag.Code{
 		diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound, diag.TrustStoreNotFound, diag.WebACLNotFound,
+		diag.HostedZoneNotFound,
 	}, d.Code)
 }
 
@@ -280,6 +295,7 @@ var settings = map[string]string{
 	"CreateListener": "Certificates", "ModifyListener": "Certificates", "AddListenerCertificates": "Certificates",
 	"CreateLoadBalancer": "Subnets", "SetSubnets": "Subnets", "SetSecurityGroups": "SecurityGroups",
 	"ModifyLoadBalancerAttributes": "Attributes", "ModifyTargetGroupAttributes": "Attributes", "AddTags": "Tags",
+	"RequestCertificate": "Certificates", "ImportCertificate": "Certificates", "ChangeResourceRecordSets": "Certificates",
 	"CreateRule": "Conditions", "ModifyRule": "Conditions",
 	"AssociateWebACL": "WebACL", "DisassociateWebACL": "WebACL", "AssociateRegionalWebACL": "ClassicWebACL", "DisassociateRegionalWebACL": "ClassicWebACL",
 	"CreateProtection": "Shield", "DeleteProtection": "Shield", "ModifyCapacityReservation": "Capacity", "ModifyIpPools": "IPAMPool",

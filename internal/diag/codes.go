@@ -48,6 +48,9 @@ const (
 	InvalidSubnets        Code = "InvalidSubnets"
 	SecurityGroupNotFound Code = "SecurityGroupNotFound"
 	CertificateNotFound   Code = "CertificateNotFound"
+	CertificatePending    Code = "CertificatePending"
+	CertificateFailed     Code = "CertificateFailed"
+	HostedZoneNotFound    Code = "HostedZoneNotFound"
 	TargetGroupNotFound   Code = "TargetGroupNotFound"
 	WebACLNotFound        Code = "WebACLNotFound"
 	NotSubscribed         Code = "NotSubscribed"
@@ -93,6 +96,9 @@ var table = map[Code]Info{
 	InvalidSubnets:        {Invalid, FailedBuildModel, "the subnets that were named cannot carry the load balancer"},
 	SecurityGroupNotFound: {NotFound, FailedBuildModel, "a security group that was named does not exist in the VPC"},
 	CertificateNotFound:   {NotFound, FailedBuildModel, "a certificate does not exist, is not issued, or none covers a host"},
+	CertificatePending:    {Note, NoteReason, "a certificate is requested and not issued yet; its listener is made or changed as soon as it is"},
+	CertificateFailed:     {NotFound, FailedDeployModel, "ACM did not issue a certificate that was requested"},
+	HostedZoneNotFound:    {NotFound, FailedBuildModel, "no public hosted zone of Route 53 can hold the record that proves to ACM who owns a host"},
 	TargetGroupNotFound:   {NotFound, FailedBuildModel, "a target group that was named does not exist"},
 	WebACLNotFound:        {NotFound, FailedBuildModel, "a web ACL that was named does not exist in the account and region; the load balancer keeps the one that it has"},
 	NotSubscribed:         {NotFound, FailedDeployModel, "the account does not subscribe to Shield Advanced, so that nothing can be protected by it"},

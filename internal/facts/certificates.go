@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// issued is the status of a certificate that a listener takes.
+const issued = "ISSUED"
+
 // Covers reports whether a certificate's domain covers a host: they are equal, or the domain is a wildcard for exactly one
 // label. Case matters.
 func Covers(domain, host string) bool {
@@ -17,26 +20,74 @@ func Covers(domain, host string) bool {
 	return wild && dotted && rest == parent
 }
 
+// CertificateIndex finds certificates by name, without a look at every one. It never changes.
+type CertificateIndex struct {
+	byName map[string][]string // ARNs, ascending
+}
+
+// IndexCertificates makes an index.
+func IndexCertificates(all map[string]Certificate) *CertificateIndex {
+	x := &CertificateIndex{byName: make(map[string][]string, len(all))}
+	for _, arn := range slices.Sorted(maps.Keys(all)) {
+		for _, name := range all[arn].Domains {
+			if arns := x.byName[name]; len(arns) == 0 || arns[len(arns)-1] != arn {
+				x.byName[name] = append(arns, arn)
+			}
+		}
+	}
+	return x
+}
+
+// Covering lists the certificates one of whose names covers a host, ascending.
+func (x *CertificateIndex) Covering(host string) []string {
+	out := slices.Clone(x.byName[host])
+	if _, parent, dotted := strings.Cut(host, "."); dotted {
+		out = append(out, x.byName["*."+parent]...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // DiscoverCertificates returns the ARNs of all issued certificates that cover any of the hosts, ascending, and the hosts
-// that none covers. With authorities, only certificates of these count. f.Certificates must be loaded.
+// that none covers. With authorities, only certificates of these count. Those that stacks own never count. f.Certificates
+// must be loaded.
 func DiscoverCertificates(f Facts, hosts, authorities []string) (arns, uncovered []string) {
-	all := slices.Sorted(maps.Keys(f.Certificates))
-	found := map[string]bool{}
+	index := f.Index
+	if index == nil {
+		index = IndexCertificates(f.Certificates)
+	}
 	for _, host := range hosts {
 		covered := false
-		for _, arn := range all {
+		for _, arn := range index.Covering(host) {
 			c := f.Certificates[arn]
-			if c.Status != "" && c.Status != "ISSUED" || len(authorities) > 0 && !slices.Contains(authorities, c.CA) {
+			if c.Status != "" && c.Status != issued || c.Owned || len(authorities) > 0 && !slices.Contains(authorities, c.CA) {
 				continue
 			}
-			if slices.ContainsFunc(c.Domains, func(d string) bool { return Covers(d, host) }) {
-				covered = true
-				found[arn] = true
-			}
+			covered = true
+			arns = append(arns, arn)
 		}
 		if !covered {
 			uncovered = append(uncovered, host)
 		}
 	}
-	return slices.Sorted(maps.Keys(found)), uncovered
+	slices.Sort(arns)
+	return slices.Compact(arns), uncovered
+}
+
+// Issued reports whether a listener takes the certificate.
+func (c OwnCertificate) Issued() bool { return c.Status == issued }
+
+// ZoneOf is the hosted zone that a record of a name belongs to: the one with the longest name that is the name itself or ends it.
+// Of zones with equal names the one with the lowest id counts. ok is false if there is none.
+func ZoneOf(zones []HostedZone, name string) (zone HostedZone, ok bool) {
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	for _, z := range zones {
+		if name != z.Name && !strings.HasSuffix(name, "."+z.Name) {
+			continue
+		}
+		if !ok || len(z.Name) > len(zone.Name) || len(z.Name) == len(zone.Name) && z.ID < zone.ID {
+			zone, ok = z, true
+		}
+	}
+	return zone, ok
 }

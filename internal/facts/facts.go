@@ -3,24 +3,30 @@
 // It imports only the standard library, diag and stack.
 package facts
 
-import "github.com/k8s-lbc/lbc/internal/stack"
+import (
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
 
 // NeedKind is a kind of knowledge; the inventory loads each kind in bulk.
 type NeedKind string
 
 // The kinds of needs; keys are unused where nothing is said.
 const (
-	NeedVPC             NeedKind = "vpc"             // key unused
-	NeedSubnets         NeedKind = "subnets"         // all subnets of the VPC with zones
-	NeedRoutes          NeedKind = "routes"          // Subnet.Public of all subnets (route tables)
-	NeedForeignSubnet   NeedKind = "subnet"          // key: a subnet id that is not of the VPC
-	NeedSecurityGroups  NeedKind = "security-groups" // all groups of the VPC
-	NeedForeignGroup    NeedKind = "security-group"  // key: a group id that is not of the VPC
-	NeedCertificates    NeedKind = "certificates"    // all issued certificates with domains
-	NeedTargetGroupName NeedKind = "target-group"    // key: name of a target group of the user
-	NeedWebACLs         NeedKind = "web-acls"        // all regional WAFv2 web ACLs by name
-	NeedTrustStore      NeedKind = "trust-store"     // key: name of a trust store
-	NeedStack           NeedKind = "stack"           // key: stack.Key string; the load balancer that exists for it
+	NeedVPC             NeedKind = "vpc"              // key unused
+	NeedSubnets         NeedKind = "subnets"          // all subnets of the VPC with zones
+	NeedRoutes          NeedKind = "routes"           // Subnet.Public of all subnets (route tables)
+	NeedForeignSubnet   NeedKind = "subnet"           // key: a subnet id that is not of the VPC
+	NeedSecurityGroups  NeedKind = "security-groups"  // all groups of the VPC
+	NeedForeignGroup    NeedKind = "security-group"   // key: a group id that is not of the VPC
+	NeedCertificates    NeedKind = "certificates"     // all issued certificates with domains
+	NeedTargetGroupName NeedKind = "target-group"     // key: name of a target group of the user
+	NeedOwnCertificates NeedKind = "own-certificates" // key: stack.Key string; the certificates in ACM that it owns
+	NeedHostedZones     NeedKind = "hosted-zones"     // the public hosted zones of Route 53
+	NeedTrustStore      NeedKind = "trust-store"      // key: name of a trust store
+	NeedWebACLs         NeedKind = "web-acls"         // all regional WAFv2 web ACLs by name
+	NeedStack           NeedKind = "stack"            // key: stack.Key string; the load balancer that exists for it
 )
 
 // Need is one unanswered query.
@@ -41,6 +47,13 @@ type Facts struct {
 	TargetGroups   map[string]*TargetGroup   // by name; nil value = does not exist
 	TrustStores    map[string]string         // ARN by name; empty = does not exist
 	WebACLs        map[string]string         // ARNs of regional WAFv2 web ACLs by name; nil = not loaded
+	// Own are the certificates that the stack being compiled owns, whatever their status. Valid if OwnKnown.
+	Own      []OwnCertificate
+	OwnKnown bool
+	// HostedZones are the public ones; nil = not loaded.
+	HostedZones []HostedZone
+	// Index finds Certificates by host; nil = it is made of them when it is needed.
+	Index *CertificateIndex
 	// Existing is the load balancer that AWS holds for the stack being compiled; nil = none. Valid if ExistingKnown.
 	Existing      *LoadBalancer
 	ExistingKnown bool
@@ -97,6 +110,25 @@ type Certificate struct {
 	Type    string // IMPORTED, AMAZON_ISSUED, PRIVATE
 	CA      string // certificate authority ARN of private ones
 	Tags    map[string]string
+	// Owned marks one that some stack of some cluster owns: discovery passes it over.
+	Owned bool
+}
+
+// OwnCertificate is a certificate of ACM that a stack owns.
+type OwnCertificate struct {
+	ARN       string
+	ID        string // identity: value of the resource tag
+	Status    string // PENDING_VALIDATION, ISSUED, FAILED, VALIDATION_TIMED_OUT, …
+	Reason    string // why it failed, as ACM says
+	Names     []string
+	Authority string // ARN of the private authority; empty = Amazon, or imported
+	Since     time.Time
+}
+
+// HostedZone is a public hosted zone of Route 53.
+type HostedZone struct {
+	ID   string // without the prefix /hostedzone/
+	Name string // without final dot, in lower case
 }
 
 // TargetGroup of a user, found by name.

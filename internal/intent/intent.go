@@ -55,6 +55,8 @@ type Member struct {
 	Settings  Settings
 	Listeners []Listener
 	Routes    []Route // in rule order
+	// Certificates are to be had in ACM for this member; its listeners name them by identity.
+	Certificates []Certificate
 	// Diagnostics of translation. A member with errors among them is quarantined by compile: its last good version is
 	// used if there is one, else it is left out and its matches answer 503.
 	Diagnostics diag.List
@@ -96,6 +98,8 @@ type Listener struct {
 	Port         int32
 	Protocol     string          // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP
 	Certificates Field[[]string] // explicit ARNs, first = default
+	// Owned are identities of the member's own certificates, where no ARN is given; the first is the default one.
+	Owned []string
 	// DiscoverHosts asks compile to find certificates for these hosts when Certificates is not set.
 	DiscoverHosts []string
 	SSLPolicy     Field[string]

@@ -21,13 +21,12 @@ type factShelf struct {
 	zones          fact[map[string]facts.Locale]
 	subnets        fact[map[string]facts.Subnet]
 	routes         fact[routing]
-	certificates   fact[map[string]facts.Certificate]
 	webACLs        fact[map[string]string]
 	trustStores    fact[map[string]string]
+	zonesOfDNS     fact[[]facts.HostedZone]
 	foreignSubnets map[string]*fact[*facts.Subnet]
 	foreignGroups  map[string]*fact[*facts.SecurityGroup]
 	targetGroups   map[string]*fact[*facts.TargetGroup]
-	details        map[string]certificateDetail
 }
 
 func newFactShelf() factShelf {
@@ -35,7 +34,6 @@ func newFactShelf() factShelf {
 		foreignSubnets: map[string]*fact[*facts.Subnet]{},
 		foreignGroups:  map[string]*fact[*facts.SecurityGroup]{},
 		targetGroups:   map[string]*fact[*facts.TargetGroup]{},
-		details:        map[string]certificateDetail{},
 	}
 }
 
@@ -145,6 +143,8 @@ var answers = map[facts.NeedKind]func(*answer, context.Context) error{
 	facts.NeedSecurityGroups:  (*answer).securityGroups,
 	facts.NeedForeignGroup:    (*answer).foreignGroups,
 	facts.NeedCertificates:    (*answer).certificates,
+	facts.NeedOwnCertificates: (*answer).ownCertificates,
+	facts.NeedHostedZones:     (*answer).hostedZones,
 	facts.NeedTargetGroupName: (*answer).targetGroups,
 	facts.NeedTrustStore:      (*answer).trustStores,
 	facts.NeedStack:           (*answer).stack,
@@ -235,9 +235,12 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 		case facts.NeedSecurityGroups:
 			i.groups.at = time.Time{}
 		case facts.NeedCertificates:
-			s.certificates.at = time.Time{}
+			i.certs.at = time.Time{}
 		case facts.NeedWebACLs:
 			s.webACLs.at = time.Time{}
+		case facts.NeedHostedZones:
+			s.zonesOfDNS.at = time.Time{}
+		case facts.NeedOwnCertificates: // pending ones are read again by themselves
 		case facts.NeedForeignSubnet:
 			delete(s.foreignSubnets, n.Key)
 		case facts.NeedForeignGroup:

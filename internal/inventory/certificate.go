@@ -3,51 +3,109 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	acmtypes "github.com/aws/aws-sdk-go-v2/service/acm/types"
-	"golang.org/x/sync/errgroup"
 
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// keyTypes must be listed: without them ACM leaves out all but two kinds of RSA keys.
-var keyTypes = []acmtypes.KeyAlgorithm{
-	acmtypes.KeyAlgorithmRsa1024, acmtypes.KeyAlgorithmRsa2048, acmtypes.KeyAlgorithmRsa3072, acmtypes.KeyAlgorithmRsa4096,
-	acmtypes.KeyAlgorithmEcPrime256v1, acmtypes.KeyAlgorithmEcSecp384r1, acmtypes.KeyAlgorithmEcSecp521r1,
+// certificateShelf is what is known of the certificates in ACM. It is guarded by Inventory.mu.
+type certificateShelf struct {
+	records map[string]*certificateRecord // by ARN
+	at      time.Time                     // of the newest listing
+	known   bool
+
+	// all and index are made of the records, and never change: those who asked hold them.
+	all   map[string]facts.Certificate
+	index *facts.CertificateIndex
+
+	denied   error // why tags cannot be read
+	deniedAt time.Time
+	asked    map[string]int // how often this process asked for a certificate, by stack and identity
 }
 
-// certificateDetail is what only DescribeCertificate tells.
-type certificateDetail struct {
-	domains []string
-	ca      string
-	at      time.Time
+// certificateRecord is one certificate.
+type certificateRecord struct {
+	facts.Certificate
+	listed  facts.Certificate // as the listing said
+	created time.Time
+	wrote   int64 // value of writes when this process made it; a listing that began before cannot know it
+
+	detail   *plan.Certificate // what only DescribeCertificate tells
+	detailAt time.Time
+
+	tagsAt    time.Time // zero = never read
+	content   string    // hash of what this process imported last
+	published []string  // zones into which this process wrote its validation records
+	watched   time.Time // since when this process waits for it
 }
 
+// issuedOnly and every are the statuses that are listed.
+var issuedOnly = []acmtypes.CertificateStatus{acmtypes.CertificateStatusIssued}
+
+func everyStatus() []acmtypes.CertificateStatus { return acmtypes.CertificateStatus("").Values() }
+
+// certificates answers what discovery asks.
 func (a *answer) certificates(ctx context.Context) error {
 	i := a.i
-	c, err := learn(ctx, i, "certificates", &i.facts.certificates, always[map[string]facts.Certificate](certificateLifetime), i.listCertificates)
-	if err == nil {
-		a.set(func(f *facts.Facts) { f.Certificates = c })
+	if err := i.listCertificates(ctx, certificateLifetime); err != nil {
+		return err
+	}
+	// Whose they are matters only if stacks may own some; that it cannot be told must not end discovery.
+	if i.cfg.ownCertificates() {
+		if err := i.readCertificateTags(ctx); err != nil && !denied(err) {
+			return err
+		}
+	}
+	i.mu.Lock()
+	all, index := i.certs.all, i.certs.index
+	i.mu.Unlock()
+	a.set(func(f *facts.Facts) { f.Certificates, f.Index = all, index })
+	return nil
+}
+
+// listCertificates makes sure that a listing is known that is not older than that. If listing fails for a passing reason, the
+// old one serves on.
+func (i *Inventory) listCertificates(ctx context.Context, age time.Duration) error {
+	i.mu.Lock()
+	enough, known := i.certs.known && i.cfg.Now().Sub(i.certs.at) <= age, i.certs.known
+	i.mu.Unlock()
+	if enough {
+		return nil
+	}
+	_, err := shared(ctx, i, "certificates", func(ctx context.Context) (struct{}, error) { return struct{}{}, i.readCertificates(ctx) })
+	if err != nil && known && passing(err) {
+		return nil
 	}
 	return err
 }
 
-// listCertificates lists the issued certificates. The summaries suffice, except for private ones (whose authority they leave
-// out) and those with very many names.
-func (i *Inventory) listCertificates(ctx context.Context) (map[string]facts.Certificate, error) {
-	out := map[string]facts.Certificate{}
-	var more []string
-	in := &acm.ListCertificatesInput{
-		CertificateStatuses: []acmtypes.CertificateStatus{acmtypes.CertificateStatusIssued},
-		Includes:            &acmtypes.Filters{KeyTypes: keyTypes},
+// readCertificates lists the certificates. The summaries suffice, except for those with very many names, and for private ones
+// if their authority, which summaries leave out, is asked for. What was read of a certificate before is not read again.
+func (i *Inventory) readCertificates(ctx context.Context) error {
+	i.mu.Lock()
+	began, writes := i.cfg.Now(), i.writes
+	i.mu.Unlock()
+	in := &acm.ListCertificatesInput{CertificateStatuses: issuedOnly, Includes: &acmtypes.Filters{KeyTypes: acmtypes.KeyAlgorithm("").Values()}}
+	if i.cfg.ownCertificates() {
+		in.CertificateStatuses = everyStatus()
 	}
+	listed := map[string]certificateRecord{}
+	var more []string
 	for p := acm.NewListCertificatesPaginator(i.clients.ACM, in); p.HasMorePages(); {
 		page, err := p.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("listing certificates: %w", err)
+			return fmt.Errorf("listing certificates: %w", err)
 		}
 		for n := range page.CertificateSummaryList {
 			s := &page.CertificateSummaryList[n]
@@ -55,22 +113,64 @@ func (i *Inventory) listCertificates(ctx context.Context) (map[string]facts.Cert
 				ARN: aws.ToString(s.CertificateArn), Status: string(s.Status), Type: string(s.Type),
 				Domains: domains(aws.ToString(s.DomainName), s.SubjectAlternativeNameSummaries),
 			}
-			out[c.ARN] = c
-			if s.Type == acmtypes.CertificateTypePrivate || aws.ToBool(s.HasAdditionalSubjectAlternativeNames) || len(s.SubjectAlternativeNameSummaries) == 0 {
+			listed[c.ARN] = certificateRecord{Certificate: c, listed: c, created: aws.ToTime(s.CreatedAt)}
+			if s.Type == acmtypes.CertificateTypePrivate && i.cfg.Authorities || aws.ToBool(s.HasAdditionalSubjectAlternativeNames) ||
+				len(s.SubjectAlternativeNameSummaries) == 0 {
 				more = append(more, c.ARN)
 			}
 		}
 	}
-	details, err := i.certificateDetails(ctx, more)
+	details, err := i.details(ctx, more, certificateDetailLife)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for arn, d := range details {
-		c := out[arn]
-		c.Domains, c.CA = d.domains, d.ca
-		out[arn] = c
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.certs.merge(listed, details, began, writes)
+	return nil
+}
+
+// merge takes a listing over: certificates that are new or changed, and those that are gone. i.mu is held.
+func (s *certificateShelf) merge(listed map[string]certificateRecord, details map[string]*plan.Certificate, began time.Time, writes int64) {
+	changed := !s.known
+	for arn, r := range s.records {
+		if _, there := listed[arn]; !there && r.wrote <= writes && (r.wrote == 0 || began.Sub(r.created) > time.Minute) { // lists lag behind creations
+			delete(s.records, arn)
+			changed = true
+		}
 	}
-	return out, nil
+	for arn, n := range listed {
+		if d := details[arn]; d != nil {
+			n.Domains, n.CA = domains(d.Domain, d.Names), d.Authority
+		}
+		old := s.records[arn]
+		switch {
+		case old == nil:
+			s.records[arn] = &n
+			changed = true
+		case !sameListing(old.listed, n.listed) || !slices.Equal(old.Domains, n.Domains) || old.CA != n.CA:
+			old.Status, old.Type, old.Domains, old.CA, old.listed = n.Status, n.Type, n.Domains, n.CA, n.listed
+			old.detail = nil
+			changed = true
+		}
+	}
+	s.at, s.known = began, true
+	if changed {
+		s.publish()
+	}
+}
+
+// publish makes new answers of the records. i.mu is held.
+func (s *certificateShelf) publish() {
+	s.all = make(map[string]facts.Certificate, len(s.records))
+	for arn, r := range s.records {
+		s.all[arn] = r.Certificate
+	}
+	s.index = facts.IndexCertificates(s.all)
+}
+
+func sameListing(a, b facts.Certificate) bool {
+	return a.Status == b.Status && a.Type == b.Type && slices.Equal(a.Domains, b.Domains)
 }
 
 func domains(first string, others []string) []string {
@@ -86,46 +186,118 @@ func domains(first string, others []string) []string {
 	return out
 }
 
-func (i *Inventory) certificateDetails(ctx context.Context, arns []string) (map[string]certificateDetail, error) {
-	out := map[string]certificateDetail{}
+// details describes certificates of which nothing is known that is young enough. One that vanished is nil.
+func (i *Inventory) details(ctx context.Context, arns []string, age time.Duration) (map[string]*plan.Certificate, error) {
+	out := map[string]*plan.Certificate{}
 	var ask []string
 	i.mu.Lock()
 	for _, arn := range arns {
-		if d, ok := i.facts.details[arn]; ok && i.cfg.Now().Sub(d.at) <= certificateDetailLife {
-			out[arn] = d
+		if r := i.certs.records[arn]; r != nil && r.detail != nil && i.cfg.Now().Sub(r.detailAt) <= age {
+			out[arn] = r.detail
 		} else {
 			ask = append(ask, arn)
 		}
 	}
 	i.mu.Unlock()
-	results := make([]certificateDetail, len(ask))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(readers)
-	for n, arn := range ask {
-		g.Go(func() error {
-			got, err := i.clients.ACM.DescribeCertificate(ctx, &acm.DescribeCertificateInput{CertificateArn: aws.String(arn)})
-			if err != nil && vanished(err) {
-				return nil
-			}
-			if err != nil {
-				return fmt.Errorf("describing certificate %s: %w", arn, err)
-			}
-			if c := got.Certificate; c != nil {
-				results[n] = certificateDetail{
-					domains: domains(aws.ToString(c.DomainName), c.SubjectAlternativeNames), ca: aws.ToString(c.CertificateAuthorityArn), at: i.cfg.Now(),
-				}
-			}
-			return nil
-		})
+	return out, each(ctx, ask, i.describeCertificate, func(arn string, c *plan.Certificate) { out[arn] = c })
+}
+
+func (i *Inventory) describeCertificate(ctx context.Context, arn string) (*plan.Certificate, error) {
+	at := i.cfg.Now()
+	got, err := i.clients.ACM.DescribeCertificate(ctx, &acm.DescribeCertificateInput{CertificateArn: aws.String(arn)})
+	if err != nil && vanished(err) {
+		return nil, nil
 	}
-	if err := g.Wait(); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, fmt.Errorf("describing certificate %s: %w", arn, err)
+	}
+	if got.Certificate == nil {
+		return nil, nil
+	}
+	c := cloud.FromCertificate(got.Certificate)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if r := i.certs.records[arn]; r != nil {
+		r.detail, r.detailAt = &c, at
+		if r.Status != c.Status {
+			r.Status, r.listed.Status = c.Status, c.Status
+			i.certs.publish()
+		}
+	}
+	return &c, nil
+}
+
+// readCertificateTags reads the tags of certificates that stacks may own, each once in a long while.
+func (i *Inventory) readCertificateTags(ctx context.Context) error {
+	for {
+		ask, err := i.untagged()
+		if err != nil || len(ask) == 0 {
+			return err
+		}
+		_, err = shared(ctx, i, "certificate tags", func(ctx context.Context) (struct{}, error) {
+			return struct{}{}, each(ctx, ask, i.describeCertificateTags, func(string, struct{}) {})
+		})
+		i.mu.Lock()
+		if err != nil && denied(err) {
+			i.certs.denied, i.certs.deniedAt = err, i.cfg.Now()
+		}
+		i.certs.publish()
+		i.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// untagged lists the certificates whose tags are to be read, or tells why they cannot be read.
+func (i *Inventory) untagged() (arns []string, err error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	now := i.cfg.Now()
+	if i.certs.denied != nil && now.Sub(i.certs.deniedAt) <= deniedLifetime {
+		return nil, i.certs.denied
+	}
+	i.certs.denied = nil
+	for arn, r := range i.certs.records {
+		if i.cfg.mayOwn(r.Type) && (r.tagsAt.IsZero() || now.Sub(r.tagsAt) > certificateTagLifetime) {
+			arns = append(arns, arn)
+		}
+	}
+	slices.Sort(arns)
+	return arns, nil
+}
+
+// describeCertificateTags keeps what it reads at once, so that a long reading that is cut off need not begin anew.
+func (i *Inventory) describeCertificateTags(ctx context.Context, arn string) (struct{}, error) {
+	got, err := i.clients.ACM.ListTagsForCertificate(ctx, &acm.ListTagsForCertificateInput{CertificateArn: aws.String(arn)})
+	if err != nil && !vanished(err) {
+		return struct{}{}, fmt.Errorf("reading the tags of certificate %s: %w", arn, err)
+	}
+	tags := map[string]string{}
+	if err == nil {
+		for _, t := range got.Tags {
+			tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+		}
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	for n, arn := range ask {
-		i.facts.details[arn] = results[n]
-		out[arn] = results[n]
+	if r := i.certs.records[arn]; r != nil {
+		r.setTags(tags, i.cfg.Now())
 	}
-	return out, nil
+	return struct{}{}, nil
+}
+
+// setTags replaces the tags; those with all keys of the tracking tags mark what some stack of some cluster owns.
+func (r *certificateRecord) setTags(tags map[string]string, at time.Time) {
+	_, cluster := tags[naming.ClusterTag]
+	_, owner := tags[naming.StackTag(stack.Ingress)]
+	r.Tags, r.Owned, r.tagsAt = maps.Clone(tags), cluster && owner, at
+}
+
+func denied(err error) bool { return cloud.Classify(err).Class == diag.Denied }
+
+// passing reports whether an error may be gone at the next attempt.
+func passing(err error) bool {
+	c := cloud.Classify(err).Class
+	return c == diag.Throttled || c == diag.Transient
 }

@@ -25,6 +25,11 @@ type Config struct {
 	Now func() time.Time
 	// Patience is how long to wait, in real time, for AWS to tell of optional features; 0 = two seconds.
 	Patience time.Duration
+	// RequestCertificates and ImportCertificates tell that stacks may own certificates of these kinds; else nobody asks whose
+	// they are.
+	RequestCertificates, ImportCertificates bool
+	// Authorities tells that somebody asks for the authorities of private certificates.
+	Authorities bool
 }
 
 // Inventory knows the AWS resources of one scope. It is safe for concurrent use.
@@ -48,6 +53,7 @@ type Inventory struct {
 	groups groupShelf
 	facts  factShelf
 	addOns addOnShelf
+	certs  certificateShelf
 }
 
 // entry is one stack.
@@ -80,6 +86,7 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 		groups: newGroupShelf(),
 		facts:  newFactShelf(),
 		addOns: addOnShelf{of: map[string]*addOns{}},
+		certs:  certificateShelf{records: map[string]*certificateRecord{}, asked: map[string]int{}},
 	}
 }
 
@@ -112,10 +119,15 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 		}
 		i.Invalidate(key)
 	}
+	certificates, err := i.certificatesOf(ctx, key, desired)
+	if err != nil && !denied(err) { // without the permission everything else goes on
+		return plan.Observed{}, fmt.Errorf("reading the certificates of %s: %w", key, err)
+	}
 	i.mu.Lock()
 	out := e.obs.Clone()
 	out.SecurityGroups = append(out.SecurityGroups, i.shared...)
 	i.mu.Unlock()
+	out.Certificates, out.CertificatesUnknown = certificates, err != nil
 	i.observeAddOns(ctx, &out, desired)
 	return out, nil
 }
@@ -187,6 +199,9 @@ func (i *Inventory) Invalidate(key stack.Key) {
 	if e := i.stacks[key]; e != nil {
 		e.stale = i.seq
 	}
+	if key.Owner == stack.Ingress && i.cfg.ownCertificates() {
+		i.certs.at = time.Time{}
+	}
 }
 
 // Fresh reports whether this process created a target group, so that nobody else registered anything in it.
@@ -247,6 +262,7 @@ func (i *Inventory) Record(key stack.Key, op plan.Op, out plan.Output, resolve f
 	i.writes++
 	i.groups.record(op, out, resolve, i.writes, i.cfg.VPC, i.cfg.Now())
 	i.addOns.record(op, out, resolve, i.cfg.Now())
+	i.recordCertificate(key, op, out, resolve)
 	e := i.stacks[key]
 	switch op := op.(type) {
 	case plan.CreateSecurityGroup:

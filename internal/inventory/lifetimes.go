@@ -19,6 +19,20 @@ const (
 	addOnLifetime         = 10 * time.Minute
 	subscribedLifetime    = 2 * time.Hour
 	unsubscribedLifetime  = 10 * time.Minute // people subscribe
+	// certificateTagLifetime is for tags and details of issued certificates: nobody changes ours but ourselves.
+	certificateTagLifetime = 10 * time.Hour
+	// ownListingLifetime is for the listing that tells which certificates stacks own; new ones are written through.
+	ownListingLifetime = 10 * time.Hour
+	// pendingLifetime is for a certificate that is being issued.
+	pendingLifetime    = 500 * time.Millisecond
+	hostedZoneLifetime = 5 * time.Minute
+	// deniedLifetime is for a permission that is missing.
+	deniedLifetime = time.Minute
+	// certificatePatience is how long a certificate that nobody waited for may be pending, and a failed one stays, before it is asked for
+	// anew; longestCertificateWait how long this process waits for one.
+	certificatePatience    = 5 * time.Minute
+	longestCertificateWait = 30 * time.Minute
+
 	// absentLifetime is for what was asked for by name or id and does not exist: people fix that.
 	absentLifetime = 15 * time.Second
 	// loadTimeout bounds a shared read, whoever waits for it.

@@ -38,6 +38,8 @@ func Advance(obs Observed, op Op, out Output, resolve func(stack.Ref) string) Ob
 		a.tags(op.Resource, func(t map[string]string) { dropKeys(t, op.Keys) })
 	case CreateBinding, UpdateBinding, DeleteBinding:
 		a.binding(op)
+	case RequestCertificate, ImportCertificate, TagCertificate, DeleteCertificate, PublishValidation:
+		a.certificate(op)
 	default:
 		a.addOn(op)
 	}

@@ -39,6 +39,8 @@ func Diff(desired *stack.Stack, keep []stack.Ref, obs Observed, pol Policy) Plan
 		handledBindings:  map[string]bool{},
 		registered:       map[stack.Ref]StepID{},
 		deregistered:     map[string]StepID{},
+		ownCertificates:  map[string]bool{},
+		renewed:          map[string]StepID{},
 	}
 	d.plan.Key = desired.Key
 	if d.plan.Key == (stack.Key{}) {
@@ -60,11 +62,13 @@ func Diff(desired *stack.Stack, keep []stack.Ref, obs Observed, pol Policy) Plan
 	d.bindings()
 	d.loadBalancers()
 	d.listeners()
+	d.wantedCertificates()
 
 	d.deleteLoadBalancers()
 	d.deleteTargetGroups()
 	d.deleteBindings()
 	d.deleteSecurityGroups()
+	d.deleteCertificates(keep)
 
 	refs := slices.SortedFunc(maps.Keys(d.known), compareRefs)
 	for _, r := range refs {
@@ -109,6 +113,8 @@ type differ struct {
 	registered       map[stack.Ref]StepID // by target group: its load balancer becomes its target
 	deregistered     map[string]StepID    // by target group, load balancer and port: it ceases to be
 	deletedFrontends []StepID
+	ownCertificates  map[string]bool   // ARNs of those that are what is wanted
+	renewed          map[string]StepID // imports of new content, by ARN
 }
 
 // resolve is the ARN or group id behind a reference, or a text that equals none.

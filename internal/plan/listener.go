@@ -252,7 +252,7 @@ func (d *differ) detach(r stack.Ref, have, want stack.Listener, after []StepID) 
 	old := slices.Clone(have.SNI)
 	sort.Strings(old)
 	for _, c := range old {
-		if !slices.Contains(want.SNI, c) {
+		if !slices.Contains(want.SNI, c) && !slices.Contains(firstOf(want.Certificates), c) { // beside the default one it does no harm
 			d.step(Update, r, Normal, RemoveListenerCertificates{r, c}, "detach certificate "+c).follow(after...)
 		}
 	}

@@ -15,7 +15,10 @@ type Observed struct {
 	// Unavailable tells why nothing can be done with an add-on that is wanted, whatever load balancer it is for.
 	Unavailable map[AddOn]Guard `json:",omitempty"`
 	// Pending is set while an add-on that is wanted is still being read: another look soon tells more.
-	Pending bool `json:",omitempty"`
+	Pending      bool          `json:",omitempty"`
+	Certificates []Certificate `json:",omitempty"` // in ACM, owned by the stack
+	// CertificatesUnknown tells that Certificates could not be read: nothing about them is planned.
+	CertificatesUnknown bool `json:",omitempty"`
 }
 
 // SecurityGroup is an observed group of ours: a stack's managed one, or the shared backend group.
@@ -97,5 +100,6 @@ func (o *Observed) Clone() Observed {
 	c.Listeners = append([]Listener(nil), o.Listeners...)
 	c.Rules = append([]Rule(nil), o.Rules...)
 	c.Bindings = append([]Binding(nil), o.Bindings...)
+	c.Certificates = append([]Certificate(nil), o.Certificates...)
 	return c
 }

@@ -406,6 +406,16 @@ func Refs(op Op) []stack.Ref {
 		return bindingRefs(o.Binding)
 	case UpdateBinding:
 		return bindingRefs(o.Binding)
+	case ImportCertificate:
+		if o.At != (stack.Ref{}) {
+			return []stack.Ref{o.At}
+		}
+	case TagCertificate:
+		return []stack.Ref{o.Certificate}
+	case DeleteCertificate:
+		return []stack.Ref{o.Certificate}
+	case PublishValidation:
+		return []stack.Ref{o.Certificate}
 	}
 	if r, _, ok := Changes(op); ok {
 		return []stack.Ref{r}

@@ -8,13 +8,13 @@ type Listener struct {
 	Protocol       string // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP
 	DefaultActions []Action
 	SSLPolicy      string   // HTTPS and TLS; empty otherwise
-	Certificates   []string // ARNs; [0] is the default certificate; every ARN of the list is also an SNI certificate when ExtraCertificates
+	Certificates   []string // ARNs; [0] is the default certificate
 	ALPN           string   // TLS only; empty = not managed
 	Attributes     map[string]string
 	Mutual         *MutualAuthentication `json:",omitempty"` // HTTPS only; nil = not managed
 	Tags           map[string]string
-	// SNI lists the certificates to attach through AddListenerCertificates (may contain the default one, as the existing
-	// controller does for ALBs).
+	// SNI lists the certificates to attach through AddListenerCertificates. The default one is not among them; in an
+	// observation it may be, because the existing controller attaches it once more.
 	SNI []string
 }
 

@@ -47,6 +47,7 @@ const (
 	KindListener      Kind = "Listener"
 	KindRule          Kind = "Rule"
 	KindBinding       Kind = "TargetGroupBinding"
+	KindCertificate   Kind = "Certificate"
 )
 
 // Ref points at another resource of the same stack by kind and identity, or carries a literal AWS id or ARN.
@@ -72,9 +73,10 @@ type Stack struct {
 	Listeners      []Listener      `json:"listeners,omitempty"`
 	Rules          []Rule          `json:"rules,omitempty"`
 	Bindings       []Binding       `json:"bindings,omitempty"`
+	Certificates   []Certificate   `json:"certificates,omitempty"` // those that the stack owns
 }
 
 // Empty reports whether nothing is wanted.
 func (s *Stack) Empty() bool {
-	return len(s.SecurityGroups)+len(s.TargetGroups)+len(s.LoadBalancers)+len(s.Listeners)+len(s.Rules)+len(s.Bindings) == 0
+	return len(s.SecurityGroups)+len(s.TargetGroups)+len(s.LoadBalancers)+len(s.Listeners)+len(s.Rules)+len(s.Bindings)+len(s.Certificates) == 0
 }

@@ -75,6 +75,7 @@ func IngressFromFlags(c *config.Config) Ingress {
 		IngressClass: c.IngressClass, TolerateMissingService: c.TolerateMissingService, TolerateMissingAction: c.TolerateMissingAction,
 		DefaultTargetType: c.DefaultTargetType, IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType),
 		RequiredSecretsLabel: c.RequiredSecretsLabel,
+		RequestCertificates:  c.Gates.Enabled(config.EnableCertificateManagement), DefaultAuthority: c.DefaultPCA,
 	}}
 }
 
@@ -172,6 +173,7 @@ func CompileFromFlags(c *config.Config) compile.Config {
 		ManageBackendSecurityGroupRules: c.EnableManageBackendSG, DisableRestrictedSecurityGroups: c.DisableRestrictedRules,
 		StrictGroups: c.StrictGroups, AllowedAuthorities: c.AllowedCAs,
 		EnableWAF: c.EnableWAF, EnableWAFv2: c.EnableWAFv2, EnableShield: c.EnableShield,
+		OwnCertificates: on(config.EnableCertificateManagement) || c.ImportTLSSecrets,
 		Gates: compile.Gates{
 			SubnetsClusterTagCheck: on(config.SubnetsClusterTagCheck), SubnetDiscoveryByReachability: on(config.SubnetDiscoveryByReachable),
 			ALBSingleSubnet: on(config.ALBSingleSubnet), EnableDefaultTagsLowPriority: on(config.EnableDefaultTagsLowPriority),

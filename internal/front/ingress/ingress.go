@@ -28,6 +28,10 @@ type Config struct {
 	RequiredSecretsLabel string
 	// Rehearse takes Ingresses under dry run as if they were not: what would be wished of them.
 	Rehearse bool
+	// RequestCertificates is gate EnableCertificateManagement.
+	RequestCertificates bool
+	// DefaultAuthority is --default-pca-arn: the private authority of requested certificates where no annotation names one.
+	DefaultAuthority string
 }
 
 // Class says whether an Ingress is ours, and by which class.

@@ -20,13 +20,14 @@ const (
 	protocolHTTPS = "HTTPS"
 )
 
-// listeners are the listeners of the member, ascending by port. There are none if listen-ports cannot be understood.
-func (t *translation) listeners() []intent.Listener {
+// listeners are the listeners of the member, ascending by port, and the certificates that they need. There are none if
+// listen-ports cannot be understood.
+func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 	var spec v1beta1.IngressClassParamsSpec
 	if t.class.Params != nil {
 		spec = t.class.Params.Spec
 	}
-	certificates := t.listOf(spec.CertificateArn, "spec.certificateArn", annotation.CertificateARN)
+	certificates := t.certificates(spec)
 	cidrs := t.listOf(spec.InboundCIDRs, "spec.inboundCIDRs", annotation.InboundCIDRs)
 	t.checkCIDRs(cidrs)
 	prefixLists := t.listOf(slices.Concat(spec.PrefixListsIDs, legacy(spec)), "spec.prefixListsIDs", annotation.PrefixLists)
@@ -35,7 +36,7 @@ func (t *translation) listeners() []intent.Listener {
 		policy = intent.Of(spec.SSLPolicy, t.params("spec.sslPolicy"))
 	}
 	mutual, understood := t.mutualAuthentication()
-	out := t.listenPorts(certificates.Set)
+	out := t.listenPorts(certificates.secure)
 	t.secure = slices.ContainsFunc(out, func(l intent.Listener) bool { return l.Protocol == protocolHTTPS })
 	for i := range out {
 		l := &out[i]
@@ -43,10 +44,7 @@ func (t *translation) listeners() []intent.Listener {
 		l.Attributes = overlay(t.read.Map(attributesKey(*l)), t.classListenerAttributes(spec, *l),
 			func() intent.Source { return t.params("spec.listeners") })
 		if l.Protocol == protocolHTTPS {
-			l.Certificates, l.SSLPolicy, l.Mutual = certificates, policy, mutual[l.Port]
-			if !certificates.Set {
-				l.DiscoverHosts = t.hosts()
-			}
+			l.Mutual = mutual[l.Port]
 		}
 		if t.ingress.Spec.DefaultBackend != nil {
 			const path = "spec.defaultBackend"
@@ -62,7 +60,7 @@ func (t *translation) listeners() []intent.Listener {
 	if understood {
 		t.noteUnusedMutual(mutual, out)
 	}
-	return out
+	return out, t.secureListeners(out, certificates, policy)
 }
 
 // legacy is the former spelling of prefixListsIDs, read only beside an empty new one.
@@ -168,21 +166,6 @@ func (t *translation) noteUnusedListenerAttributes(listeners []intent.Listener) 
 				"name protocol and port as in "+string(annotation.ListenPorts))
 		}
 	}
-}
-
-// hosts are the host names for which certificates are looked for: those of rules and of spec.tls, sorted.
-func (t *translation) hosts() []string {
-	var out []string
-	for _, r := range t.ingress.Spec.Rules {
-		if r.Host != "" {
-			out = append(out, r.Host)
-		}
-	}
-	for _, tls := range t.ingress.Spec.TLS {
-		out = append(out, tls.Hosts...)
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
 func sortedKeys[V any](m map[string]V) []string {

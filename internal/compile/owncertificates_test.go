@@ -1,0 +1,164 @@
+package compile
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+const ownARN = "arn:aws:acm:us-west-2:111122223333:certificate/own"
+
+// requesting gives a member an HTTPS listener with a requested certificate.
+func requesting(ca string, names ...string) func(*intent.Member) {
+	return func(m *intent.Member) {
+		c := intent.Certificate{
+			ID: naming.CertificateID(ca != "", names[0], m.Object.Namespace, m.Object.Name), Names: names, Authority: ca,
+			Source: intent.Source{Object: m.Object, Path: "metadata.annotations[alb.ingress.kubernetes.io/create-acm-cert]"},
+		}
+		m.Certificates = []intent.Certificate{c}
+		m.Listeners = append(m.Listeners, intent.Listener{Port: 443, Protocol: "HTTPS", Owned: []string{c.ID}})
+	}
+}
+
+// owning is an account in which the stack's certificates are known, with a zone example.com.
+func owning(own ...facts.OwnCertificate) facts.Facts {
+	f := account()
+	f.Own, f.OwnKnown, f.HostedZones = own, true, []facts.HostedZone{{ID: "Z1", Name: "example.com"}}
+	return f
+}
+
+func ownCertificate(arn, status string, names ...string) facts.OwnCertificate {
+	return facts.OwnCertificate{ARN: arn, ID: naming.CertificateID(false, names[0], "n", "a"), Status: status, Names: names, Since: time.Unix(100, 0)}
+}
+
+func TestARequestedCertificateIsWishedForAndItsListenerComesOnceItIsIssued(t *testing.T) {
+	t.Parallel()
+	m := ingress("n", "a", requesting("", "a.example.com", "b.example.com"))
+	r := Compile(entrance(m), owning(), config(), nil)
+	s := mustBuild(t, r)
+	if len(s.Certificates) != 1 || s.Certificates[0].Tags[naming.ResourceTag(stack.Ingress)] != s.Certificates[0].ID {
+		t.Fatalf("certificates %+v", s.Certificates)
+	}
+	if len(s.Listeners) != 1 || !slices.Contains(r.Keep, stack.Ref{Kind: stack.KindListener, ID: "443"}) || len(s.TargetGroups) != 1 {
+		t.Errorf("the rest must not wait: listeners %v, keep %v", s.Listeners, r.Keep)
+	}
+	same(t, "diagnostics", codes(r.Diagnostics), []string{"a CertificatePending"})
+	if r.Diagnostics.HasErrors() {
+		t.Error("waiting is no error")
+	}
+
+	r = Compile(entrance(m), owning(ownCertificate(ownARN, "ISSUED", "a.example.com", "b.example.com")), config(), nil)
+	s = mustBuild(t, r)
+	if len(s.Listeners) != 2 || len(r.Diagnostics) != 0 {
+		t.Fatalf("listeners %v, diagnostics %v", s.Listeners, r.Diagnostics)
+	}
+	same(t, "certificates", s.Listeners[1].Certificates, []string{ownARN})
+	if len(s.Listeners[1].SNI) != 0 {
+		t.Errorf("SNI %v", s.Listeners[1].SNI)
+	}
+}
+
+func TestAFormerCertificateServesUntilItsSuccessorIsIssued(t *testing.T) {
+	t.Parallel()
+	former := ownCertificate(ownARN, "ISSUED", "a.example.com")
+	pending := ownCertificate(ownARN+"2", "PENDING_VALIDATION", "b.example.com")
+	s := mustBuild(t, Compile(entrance(ingress("n", "a", requesting("", "b.example.com"))), owning(former, pending), config(), nil))
+	if len(s.Listeners) != 2 {
+		t.Fatalf("listeners %v", s.Listeners)
+	}
+	same(t, "certificates", s.Listeners[1].Certificates, []string{ownARN})
+
+	failed := pending
+	failed.Status, failed.Reason = "FAILED", "CAA_ERROR"
+	r := Compile(entrance(ingress("n", "a", requesting("", "b.example.com"))), owning(former, failed), config(), nil)
+	s = mustBuild(t, r)
+	same(t, "certificates", s.Listeners[1].Certificates, []string{ownARN})
+	same(t, "diagnostics", codes(r.Diagnostics), []string{"a CertificateFailed"})
+	if !strings.Contains(r.Diagnostics[0].Text, "CAA_ERROR") {
+		t.Errorf("%v", r.Diagnostics[0])
+	}
+}
+
+func TestWithoutAHostedZoneNothingIsRequested(t *testing.T) {
+	t.Parallel()
+	m := ingress("n", "a", requesting("", "*.example.com", "a.example.org"))
+	r := Compile(entrance(m), owning(), config(), nil)
+	if s := mustBuild(t, r); len(s.Certificates) != 0 {
+		t.Errorf("requested: %v", s.Certificates)
+	}
+	i := slices.IndexFunc(r.Diagnostics, func(d diag.Diagnostic) bool { return d.Code == diag.HostedZoneNotFound })
+	if i < 0 || !strings.Contains(r.Diagnostics[i].Text, `pre-check failed for domain "a.example.org": no hosted zone found`) {
+		t.Errorf("diagnostics %v", r.Diagnostics)
+	}
+	// A private authority needs none, and nobody asks Route 53.
+	f := owning()
+	f.HostedZones = nil
+	if r := Compile(entrance(ingress("n", "a", requesting("ca", "a.example.org"))), f, config(), nil); len(r.Needs) != 0 || len(mustBuild(t, r).Certificates) != 1 {
+		t.Errorf("needs %v", r.Needs)
+	}
+	// Nor once it was requested.
+	f.Own = []facts.OwnCertificate{ownCertificate(ownARN, "PENDING_VALIDATION", "a.example.com")}
+	if r := Compile(entrance(ingress("n", "a", requesting("", "a.example.com"))), f, config(), nil); len(r.Needs) != 0 {
+		t.Errorf("needs %v", r.Needs)
+	}
+}
+
+func TestCertificatesAreAskedForOnlyWhereSomebodyOwnsSome(t *testing.T) {
+	t.Parallel()
+	f := account()
+	r := Compile(entrance(ingress("n", "a", requesting("", "a.example.com"))), f, config(), nil)
+	if r.Stack != nil || len(r.Needs) != 1 || r.Needs[0].Kind != facts.NeedOwnCertificates {
+		t.Errorf("needs %v", r.Needs)
+	}
+	if r := Compile(entrance(ingress("n", "a", https(certificate1))), f, config(), nil); r.Stack == nil || len(r.Needs) != 0 {
+		t.Errorf("needs %v", r.Needs)
+	}
+}
+
+func TestAMissingPermissionCostsOnlyTheListenerOfTheFeature(t *testing.T) {
+	t.Parallel()
+	f := account()
+	e := entrance(ingress("n", "a", requesting("", "a.example.com")), ingress("n", "b"))
+	f.Errors = map[facts.Need]error{{Kind: facts.NeedOwnCertificates, Key: e.Key.String()}: errors.New("no permission")}
+	r := Compile(e, f, config(), nil)
+	s := mustBuild(t, r)
+	if len(s.Listeners) != 1 || len(s.TargetGroups) != 2 || len(s.Certificates) != 0 {
+		t.Errorf("stack %+v", s)
+	}
+	if !slices.Contains(r.Keep, stack.Ref{Kind: stack.KindCertificate}) {
+		t.Errorf("certificates that nobody can see are not kept: %v", r.Keep)
+	}
+}
+
+func TestCertificatesOfALeftOutMemberAreKept(t *testing.T) {
+	t.Parallel()
+	cfg := config()
+	cfg.OwnCertificates = true
+	r := Compile(entrance(ingress("n", "a", requesting("", "a.example.com"), broken("spec.rules[0]")), ingress("n", "b")), owning(), cfg, nil)
+	mustBuild(t, r)
+	if !slices.Contains(r.Keep, stack.Ref{Kind: stack.KindCertificate}) {
+		t.Errorf("keep %v", r.Keep)
+	}
+}
+
+func TestCertificatesOfAGroupAreThoseOfAllWhoWishForSome(t *testing.T) {
+	t.Parallel()
+	a := ownCertificate(ownARN+"a", "ISSUED", "a.example.com")
+	b := a
+	b.ARN, b.ID, b.Names = ownARN+"b", naming.CertificateID(false, "b.example.com", "n", "b"), []string{"b.example.com"}
+	e := entrance(ingress("n", "a", requesting("", "a.example.com")), ingress("n", "b", requesting("", "b.example.com")), ingress("n", "c", https(certificate1, a.ARN)))
+	s := mustBuild(t, Compile(e, owning(a, b), config(), nil))
+	same(t, "certificates", s.Listeners[1].Certificates, []string{a.ARN, b.ARN, certificate1})
+	same(t, "SNI", s.Listeners[1].SNI, []string{b.ARN, certificate1})
+	if len(s.Certificates) != 2 {
+		t.Errorf("%v", s.Certificates)
+	}
+}

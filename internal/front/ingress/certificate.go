@@ -1,0 +1,135 @@
+package ingress
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+)
+
+// authorityARN is what ACM takes as the authority of a request (API reference, RequestCertificate).
+var authorityARN = regexp.MustCompile(`^arn:[\w+=/,.@-]+:acm-pca:[\w+=/,.@-]*:[0-9]+:certificate-authority/[\w+=,.@-]+$`)
+
+// certificates are where the HTTPS listeners of the member get theirs from, the first that is given: ARNs of the class or the
+// annotation, a certificate to request, Secrets to import, and at last what ACM has for the hosts.
+type certificates struct {
+	arns  intent.Field[[]string]
+	owned []intent.Certificate
+	// discover are the hosts to find certificates for.
+	discover []string
+	// secure: they are given, so that a listener without listen-ports is HTTPS.
+	secure bool
+}
+
+func (t *translation) certificates(spec v1beta1.IngressClassParamsSpec) certificates {
+	c := certificates{arns: t.listOf(spec.CertificateArn, "spec.certificateArn", annotation.CertificateARN)}
+	wanted := t.requested()
+	switch {
+	case c.arns.Set:
+		c.secure = true
+		if wanted {
+			t.read.Ignored(annotation.CreateCertificate,
+				fmt.Sprintf("no certificate is requested, because %s names certificates", pathOf(c.arns.Source)), "remove the one or the other")
+		}
+	case wanted:
+		c.secure = true
+		if request, ok := t.request(); ok {
+			c.owned = []intent.Certificate{request}
+		}
+	default:
+		c.discover = t.hosts()
+	}
+	return c
+}
+
+// pathOf names a source for people.
+func pathOf(s intent.Source) string {
+	if s.Object.Kind == paramsKind {
+		return s.Path + " of " + s.Object.String()
+	}
+	return s.Path
+}
+
+// requested reports whether the Ingress asks for a certificate. A value that is no bool means false, as it always did.
+func (t *translation) requested() bool {
+	raw, _, ok := t.read.Raw(annotation.CreateCertificate)
+	if !ok {
+		return false
+	}
+	wanted, err := strconv.ParseBool(raw)
+	if err != nil {
+		t.read.Ignored(annotation.CreateCertificate, fmt.Sprintf("%q is neither true nor false, and counts as false", raw), "write true or false")
+		return false
+	}
+	if wanted && !t.config.RequestCertificates {
+		t.read.Ignored(annotation.CreateCertificate, "no certificate is requested: the controller runs without feature gate EnableCertificateManagement",
+			"run the controller with --feature-gates=EnableCertificateManagement=true, or remove the annotation")
+		return false
+	}
+	return wanted
+}
+
+// request is the certificate that the Ingress asks for; ok is false if it cannot be asked for, and that was reported.
+func (t *translation) request() (c intent.Certificate, ok bool) {
+	_, source, _ := t.read.Raw(annotation.CreateCertificate)
+	names := t.hosts()
+	if len(names) == 0 {
+		t.read.Invalid(annotation.CreateCertificate, fmt.Sprintf("ingress %s/%s has create-acm-cert enabled but no hostnames defined in "+
+			"spec.rules[].host or spec.tls[].hosts — cannot create a certificate without at least one hostname", t.ingress.Namespace, t.ingress.Name),
+			"give the rules hosts, or list hosts in spec.tls")
+		return intent.Certificate{}, false
+	}
+	authority := t.config.DefaultAuthority
+	if own := t.read.String(annotation.CertificateAuthority); own.Value != "" {
+		if !authorityARN.MatchString(own.Value) {
+			t.read.Invalid(annotation.CertificateAuthority, fmt.Sprintf("%q is not the ARN of a private certificate authority", own.Value), "")
+			return intent.Certificate{}, false
+		}
+		authority = own.Value
+	}
+	return intent.Certificate{
+		ID:     naming.CertificateID(authority != "", names[0], t.ingress.Namespace, t.ingress.Name),
+		Source: source, Names: names, Authority: authority,
+	}, true
+}
+
+// secureListeners gives the HTTPS listeners their certificates, and returns those that the member needs for them.
+func (t *translation) secureListeners(listeners []intent.Listener, c certificates, policy intent.Field[string]) []intent.Certificate {
+	var ids []string
+	for _, o := range c.owned {
+		ids = append(ids, o.ID)
+	}
+	for i := range listeners {
+		l := &listeners[i]
+		if l.Protocol == protocolHTTPS {
+			l.Certificates, l.SSLPolicy, l.Owned, l.DiscoverHosts = c.arns, policy, ids, c.discover
+		}
+	}
+	if t.secure {
+		return c.owned
+	}
+	for _, o := range c.owned {
+		t.findings.Add(diag.New(Object(t.ingress), o.Source.Path, diag.IgnoredSetting,
+			"no certificate is made: the Ingress has no HTTPS listener to use it", "add one to listen-ports, or remove the setting"))
+	}
+	return nil
+}
+
+// hosts are the host names for which certificates are looked for or requested: those of rules and of spec.tls, sorted.
+func (t *translation) hosts() []string {
+	var out []string
+	for _, r := range t.ingress.Spec.Rules {
+		out = append(out, r.Host)
+	}
+	for _, tls := range t.ingress.Spec.TLS {
+		out = append(out, tls.Hosts...)
+	}
+	slices.Sort(out)
+	return slices.DeleteFunc(slices.Compact(out), func(h string) bool { return h == "" })
+}

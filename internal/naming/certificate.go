@@ -1,0 +1,45 @@
+package naming
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+)
+
+// ContentTag is the tag of an imported certificate whose value tells which content was imported.
+const ContentTag = "ingress.k8s.aws/content-hash"
+
+// CertificateID is the identity of the certificate that is requested for an Ingress: its type in lower case, its domain with
+// "wildcard" for each asterisk, and 8 hexadecimal digits of the Ingress.
+func CertificateID(private bool, domain, namespace, name string) string {
+	kind := "amazon_issued"
+	if private {
+		kind = "private"
+	}
+	return kind + "/" + strings.ReplaceAll(domain, "*", "wildcard") + "-" + certificateOwner(namespace, name)
+}
+
+func certificateOwner(namespace, name string) string {
+	sum := sha256.Sum256([]byte(namespace + "/" + name))
+	return hex.EncodeToString(sum[:])[:8]
+}
+
+// ImportedCertificateID is the identity of the certificate that is imported from a Secret.
+func ImportedCertificateID(namespace, secret string) string {
+	return "imported/" + namespace + "/" + secret
+}
+
+// SameCertificateOwner reports whether two identities are of certificates for one and the same Ingress or Secret: of one whose
+// hosts or type changed, the former certificate serves until the new one is issued.
+func SameCertificateOwner(a, b string) bool {
+	if a == b {
+		return true
+	}
+	owner := func(id string) string {
+		if strings.HasPrefix(id, "imported/") {
+			return id
+		}
+		return id[strings.LastIndexByte(id, '-')+1:]
+	}
+	return owner(a) == owner(b)
+}
