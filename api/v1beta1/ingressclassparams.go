@@ -86,6 +86,9 @@ type IngressClassParamsSpec struct {
 	// CertificateArn lists certificates of the HTTPS listeners; the first is the default one.
 	// +optional
 	CertificateArn []string `json:"certificateArn,omitempty"`
+	// ImportTLSSecrets tells whether the Secrets that spec.tls names are imported into ACM.
+	// +optional
+	ImportTLSSecrets *bool `json:"importTLSSecrets,omitempty"`
 	// NamespaceSelector restricts the namespaces whose Ingresses may use the class. All if absent or empty.
 	// +optional
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`

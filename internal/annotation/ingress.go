@@ -76,6 +76,8 @@ func listenerEntries() []Entry {
 			Example: "routing.http.response.server.enabled=false", Doc: "Attributes of the listener with that protocol and port, e.g. listener-attributes.HTTPS-443."},
 		{Key: CreateCertificate, Syntax: Bool, Scope: OnIngress, Default: "false", Built: true, Example: "true",
 			Doc: "Whether a certificate is requested from ACM for the hosts of rules and spec.tls, validated in Route 53, attached once it is issued, and deleted with the Ingress. Needs feature gate EnableCertificateManagement; not read beside certificate-arn."},
+		{Key: ImportTLSSecrets, Syntax: Bool, Scope: OnIngress, Class: "importTLSSecrets", Default: "false", Built: true, Example: "true",
+			Doc: "Whether the Secrets that spec.tls names are imported into ACM, kept as they are renewed, and deleted with the Ingress. Needs --enable-tls-secret-import; not read beside certificate-arn and create-acm-cert. Not an annotation of the existing controller."},
 		{Key: CertificateAuthority, Syntax: String, Scope: OnIngress, Default: "--default-pca-arn", Built: true,
 			Example: "arn:aws:acm-pca:us-west-2:123456789012:certificate-authority/00000000-0000-4000-8000-000000000001",
 			Doc:     "Private certificate authority that issues the requested certificate; without any it is a public one of Amazon's."},

@@ -48,6 +48,7 @@ const (
 	SSLRedirect            Key = IngressPrefix + "ssl-redirect"
 	CertificateARN         Key = IngressPrefix + "certificate-arn"
 	CreateCertificate      Key = IngressPrefix + "create-acm-cert"
+	ImportTLSSecrets       Key = IngressPrefix + "import-tls-secrets"
 	CertificateAuthority   Key = IngressPrefix + "acm-pca-arn"
 	SSLPolicy              Key = IngressPrefix + "ssl-policy"
 	MutualAuthentication   Key = IngressPrefix + "mutual-authentication"

@@ -111,7 +111,8 @@ func answered(m intent.Member) bool {
 
 func aboutCertificates(d diag.Diagnostic) bool {
 	return d.Code == diag.CertificateNotFound || d.Code == diag.CertificateFailed || d.Code == diag.HostedZoneNotFound ||
-		strings.Contains(d.Path, "/create-acm-cert") || strings.Contains(d.Path, "/acm-pca-arn") || strings.Contains(d.Path, "certificate-arn") || strings.Contains(d.Path, "spec.certificateArn") ||
+		strings.Contains(d.Path, "/create-acm-cert") || strings.Contains(d.Path, "/acm-pca-arn") ||
+		strings.Contains(d.Path, "/import-tls-secrets") || strings.Contains(d.Path, "spec.importTLSSecrets") || strings.Contains(d.Path, "spec.tls[") || strings.Contains(d.Path, "certificate-arn") || strings.Contains(d.Path, "spec.certificateArn") ||
 		strings.Contains(d.Path, "aws-load-balancer-ssl-cert")
 }
 

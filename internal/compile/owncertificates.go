@@ -31,6 +31,14 @@ func (b *build) ownCertificates(i int, m *intent.Member, l intent.Listener) (arn
 			continue
 		}
 		c := m.Certificates[at]
+		if c.Broken {
+			for _, o := range b.f.Own {
+				if o.ID == c.ID && o.Issued() {
+					arns = append(arns, o.ARN)
+				}
+			}
+			continue
+		}
 		d, wished := b.wishCertificate(i, c)
 		problems = append(problems, d...)
 		arn, note := b.serving(c)

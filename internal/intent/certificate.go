@@ -11,4 +11,6 @@ type Certificate struct {
 	Authority string
 	// Import is the content of a Secret; nil = the certificate is requested.
 	Import *stack.KeyPair
+	// Broken marks a Secret that cannot be used: what was imported from it before serves on.
+	Broken bool
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 )
@@ -29,7 +30,7 @@ type certificates struct {
 
 func (t *translation) certificates(spec v1beta1.IngressClassParamsSpec) certificates {
 	c := certificates{arns: t.listOf(spec.CertificateArn, "spec.certificateArn", annotation.CertificateARN)}
-	wanted := t.requested()
+	wanted, importing := t.requested(), t.imports(spec)
 	switch {
 	case c.arns.Set:
 		c.secure = true
@@ -43,7 +44,14 @@ func (t *translation) certificates(spec v1beta1.IngressClassParamsSpec) certific
 			c.owned = []intent.Certificate{request}
 		}
 	default:
-		c.discover = t.hosts()
+		var stood []string
+		if importing {
+			c.owned, stood = t.imported()
+			c.secure = len(c.owned) > 0
+		}
+		c.discover = slices.DeleteFunc(t.hosts(), func(h string) bool {
+			return slices.ContainsFunc(stood, func(name string) bool { return facts.Covers(name, h) })
+		})
 	}
 	return c
 }

@@ -4,6 +4,8 @@
 package ingress
 
 import (
+	"time"
+
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
@@ -32,6 +34,10 @@ type Config struct {
 	RequestCertificates bool
 	// DefaultAuthority is --default-pca-arn: the private authority of requested certificates where no annotation names one.
 	DefaultAuthority string
+	// ImportSecrets is --enable-tls-secret-import.
+	ImportSecrets bool
+	// Now is the clock by which certificates of Secrets are valid; nil = nobody looks.
+	Now func() time.Time `json:"-"`
 }
 
 // Class says whether an Ingress is ours, and by which class.
