@@ -1,0 +1,194 @@
+package behaviour
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/acm"
+	acmtypes "github.com/aws/aws-sdk-go-v2/service/acm/types"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+
+	"github.com/k8s-lbc/lbc/playground/curl"
+	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
+)
+
+// certifying is a controller that requests and imports certificates.
+func certifying(t *testing.T) *harness.Cluster {
+	t.Helper()
+	return harness.Start(t, harness.Options{ExtraArgs: []string{"--feature-gates=EnableCertificateManagement=true", "--enable-tls-secret-import"}})
+}
+
+// owned lists the certificates of ACM whose tags name the stack.
+func owned(t *testing.T, c *harness.Cluster, stack string) []acmtypes.CertificateDetail {
+	t.Helper()
+	list, err := c.Simulator.Trust.ListCertificates(t.Context(), &acm.ListCertificatesInput{Includes: &acmtypes.Filters{KeyTypes: acmtypes.KeyAlgorithm("").Values()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []acmtypes.CertificateDetail
+	for _, s := range list.CertificateSummaryList {
+		tags, err := c.Simulator.Trust.ListTagsForCertificate(t.Context(), &acm.ListTagsForCertificateInput{CertificateArn: s.CertificateArn})
+		if err != nil {
+			continue // deleted meanwhile
+		}
+		if !slices.ContainsFunc(tags.Tags, func(tag acmtypes.Tag) bool {
+			return *tag.Key == "ingress.k8s.aws/stack" && aws.ToString(tag.Value) == stack
+		}) {
+			continue
+		}
+		if d, err := c.Simulator.Trust.DescribeCertificate(t.Context(), &acm.DescribeCertificateInput{CertificateArn: s.CertificateArn}); err == nil {
+			out = append(out, *d.Certificate)
+		}
+	}
+	return out
+}
+
+// acceptance list of ACM: created, issued through Route 53, in use, HTTPS 200, the wildcard as domain, gone with the Ingress.
+func TestARequestedCertificateIsIssuedThroughRoute53AndServes(t *testing.T) {
+	c := certifying(t)
+	const ns, zone = "requested", "requested.dev"
+	if _, err := c.Simulator.Names.CreateHostedZone(t.Context(), &route53.CreateHostedZoneInput{Name: aws.String(zone), CallerReference: aws.String(ns)}); err != nil {
+		t.Fatal(err)
+	}
+	annotations := public(scene.Annotations{"create-acm-cert": "true", "listen-ports": `[{"HTTP":80},{"HTTPS":443}]`})
+	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, annotations, scene.Path{Host: "*." + zone, Path: "/"}, scene.Path{Host: zone, Path: "/"}))
+	host := c.IngressAddress(t, ns, "web")
+	for _, name := range []string{zone, "www." + zone} {
+		if r := c.WaitGet(t, "https://"+host+"/", name, 200, "web"); !slices.Contains(r.TLS, "*."+zone) {
+			t.Errorf("%s is served with %v", name, r.TLS)
+		}
+	}
+	all := owned(t, c, ns+"/web")
+	if len(all) != 1 || all[0].Status != acmtypes.CertificateStatusIssued || len(all[0].InUseBy) != 1 || *all[0].DomainName != "*."+zone {
+		t.Errorf("certificates: %+v", all)
+	}
+	expectNoWarnings(t, c, ns)
+	c.Kubectl(t, "delete", "namespace", ns, "--wait=false")
+	scene.WaitGone(t, c, scene.Marks(ns)...)
+	wait(t, c, "the end of the certificate", func() string {
+		if n := len(owned(t, c, ns+"/web")); n > 0 {
+			return fmt.Sprint(n, " left")
+		}
+		return ""
+	})
+}
+
+func TestATLSSecretIsImportedRenewedUnderItsARNAndDeleted(t *testing.T) {
+	c := certifying(t)
+	const ns, host = "imported", "www.imported.dev"
+	rights := fmt.Sprintf(`apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: secrets, namespace: %[1]s}
+rules: [{apiGroups: [""], resources: [secrets], verbs: [get, list, watch]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: secrets, namespace: %[1]s}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: secrets}
+subjects: [{kind: ServiceAccount, name: aws-load-balancer-controller, namespace: kube-system}]
+---
+`, ns)
+	ingress := scene.Ingress(ns, "web", scene.Class, public(scene.Annotations{"import-tls-secrets": "true"}), scene.Path{Host: host, Path: "/"}) // listens on 443
+	ingress = strings.TrimSuffix(ingress, "---\n") + "  tls: [{secretName: web-tls, hosts: [" + host + "]}]\n---\n"
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Apply(t, scene.Namespace(ns, 1)+rights+secretManifest(t, key, ns, host, 1)+ingress)
+	lb := c.IngressAddress(t, ns, "web")
+	waitSerial(t, c, lb, host, 1)
+	first := owned(t, c, ns+"/web")
+	if len(first) != 1 || first[0].Type != acmtypes.CertificateTypeImported {
+		t.Fatalf("certificates: %+v", first)
+	}
+	expectNoWarnings(t, c, ns)
+
+	scene.Change(t, c, secretManifest(t, key, ns, host, 2))
+	waitSerial(t, c, lb, host, 2)
+	if now := owned(t, c, ns+"/web"); len(now) != 1 || *now[0].CertificateArn != *first[0].CertificateArn {
+		t.Errorf("renewed under another ARN: %+v", now)
+	}
+
+	// What cannot be imported is told, and what was imported serves on.
+	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := secretManifest(t, key, ns, host, 3)
+	at := strings.Index(broken, "  tls.key: ")
+	scene.Change(t, c, broken[:at]+"  tls.key: "+base64.StdEncoding.EncodeToString(privateKey(t, other))+"\n---\n")
+	if e := c.WaitEvent(t, "Ingress", ns, "web", "FailedBuildModel"); !strings.Contains(e.Message, "not the key of the certificate") {
+		t.Errorf("event: %s", e.Message)
+	}
+	waitSerial(t, c, lb, host, 2)
+
+	c.Kubectl(t, "delete", "ingress", "-n", ns, "web")
+	wait(t, c, "the end of the certificate", func() string {
+		if n := len(owned(t, c, ns+"/web")); n > 0 {
+			return fmt.Sprint(n, " left")
+		}
+		return ""
+	})
+	c.Kubectl(t, "delete", "namespace", ns, "--wait=false")
+	scene.WaitGone(t, c, scene.Marks(ns)...)
+}
+
+func privateKey(t *testing.T, key *ecdsa.PrivateKey) []byte {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+}
+
+// secretManifest is a Secret with a certificate of its own signature for the host.
+func secretManifest(t *testing.T, key *ecdsa.PrivateKey, ns, host string, serial int64) string {
+	t.Helper()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: web-tls, namespace: %s}\ntype: kubernetes.io/tls\ndata:\n  tls.crt: %s\n  tls.key: %s\n---\n", ns,
+		base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), base64.StdEncoding.EncodeToString(privateKey(t, key)))
+}
+
+// waitSerial waits until a client that asks for the host gets the certificate with the serial number.
+func waitSerial(t *testing.T, c *harness.Cluster, lb, host string, serial int64) {
+	t.Helper()
+	c.WaitFor(t, fmt.Sprintf("certificate %d for %s", serial, host), func(ctx context.Context) error {
+		conn, err := curl.Endpoints(c.Env.Endpoints).Dial(ctx, "tcp", net.JoinHostPort(lb, "443"))
+		if err != nil {
+			return err
+		}
+		defer conn.Close()                                                                  //nolint:errcheck // only looked at
+		client := tls.Client(conn, &tls.Config{ServerName: host, InsecureSkipVerify: true}) //nolint:gosec // the certificate is looked at
+		if err := client.HandshakeContext(ctx); err != nil {
+			return err
+		}
+		if got := client.ConnectionState().PeerCertificates[0].SerialNumber; got.Int64() != serial {
+			return fmt.Errorf("got certificate %s", got)
+		}
+		return nil
+	})
+}
