@@ -56,6 +56,7 @@ func translate(v *world.View, cfg Config, m member) intent.Member {
 	annotation.Check(f, Object(ing), annotation.OnIngress, ing.Annotations, t.secure)
 	t.read.Bool(annotation.DryRun) // decided while the group was loaded; a value that is no boolean is told here
 	out.Routes = t.routes()
+	t.noteUnused()
 	out.Diagnostics = f.List()
 	return out
 }
