@@ -48,7 +48,8 @@ func Ingress(v *world.View, cfg IngressConfig, old, ing *networkingv1.Ingress) V
 		}
 		return brokenClass(v, old, ing, found[0])
 	}
-	if cfg.ForbidClassAnnotation && byAnnotation(ing) && !(old != nil && byAnnotation(old) && classified(v, cfg, old)) {
+	hadOurs := old != nil && byAnnotation(old) && classified(v, cfg, old)
+	if cfg.ForbidClassAnnotation && byAnnotation(ing) && !hadOurs {
 		return denied(checkClassAnnotation, "new usage of `kubernetes.io/ingress.class` annotation is forbidden")
 	}
 	if name, ok := ing.Annotations[string(annotation.GroupName)]; cfg.ForbidGroupName && ok {

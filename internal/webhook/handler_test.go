@@ -40,8 +40,10 @@ func options(cached, live []metav1.Object, liveErr error, refused *[]string) Opt
 	return Options{
 		Ingress:           admission.IngressConfig{Config: ingress.Config{IngressClass: "alb"}},
 		LoadBalancerClass: "service.k8s.aws/nlb", VPC: "vpc-01234567",
-		Cached:  func(context.Context) *world.View { return world.FromObjects(cached) },
-		Live:    func(context.Context) (*world.View, func() error) { return world.FromObjects(live), func() error { return liveErr } },
+		Cached: func(context.Context) *world.View { return world.FromObjects(cached) },
+		Live: func(context.Context) (*world.View, func() error) {
+			return world.FromObjects(live), func() error { return liveErr }
+		},
 		Refused: func(path, check string, _ bool) { *refused = append(*refused, path+" "+check) },
 		Log:     logr.Discard(),
 	}

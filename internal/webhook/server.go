@@ -67,7 +67,7 @@ func NewServer(o ServerOptions) (ctrlwebhook.Server, error) {
 			return nil, fmt.Errorf("reading the authorities of webhook clients (--kube-ca-pem-filepath): %w", err)
 		}
 		if clients = x509.NewCertPool(); !clients.AppendCertsFromPEM(pem) {
-			return nil, errors.New("Unable to append CA PEM to pool: " + o.ClientCA + " (--kube-ca-pem-filepath) holds no certificate") //nolint:staticcheck,revive // the text is known
+			return nil, errors.New("Unable to append CA PEM to pool: " + o.ClientCA + " (--kube-ca-pem-filepath) holds no certificate")
 		}
 	}
 	f := o.Files.Complete()
