@@ -89,6 +89,7 @@ func (d *Decision) Routing() (stack.Action, bool) {
 		switch a.Type {
 		case stack.ActionForward, stack.ActionRedirect, stack.ActionFixedResponse:
 			return a, true
+		case stack.ActionAuthenticateOIDC, stack.ActionAuthenticateCognito, stack.ActionValidateJWT: // stand in front of it
 		}
 	}
 	return stack.Action{}, false
