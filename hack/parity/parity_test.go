@@ -1,0 +1,139 @@
+package parity
+
+import (
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+	"sigs.k8s.io/yaml"
+
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// difference is one on purpose.
+type difference struct {
+	Cases  string // pattern of cases, as path.Match takes it
+	Path   string // pattern of paths in the picture
+	Reason string // as docs/differences.md gives it
+}
+
+// differences are the listed ones; it keeps account of those that occur.
+type differences struct {
+	list []difference
+	mu   sync.Mutex
+	met  map[int]bool
+}
+
+func readDifferences(t *testing.T) *differences {
+	t.Helper()
+	raw, err := os.ReadFile("testdata/differences.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &differences{met: map[int]bool{}}
+	if err := yaml.UnmarshalStrict(raw, &d.list); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// listed reports whether a difference is on purpose.
+func (d *differences) listed(t *testing.T, name, at string) bool {
+	t.Helper()
+	for i, l := range d.list {
+		inCase, err := path.Match(l.Cases, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		here, err := path.Match(l.Path, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if inCase && here {
+			d.mu.Lock()
+			d.met[i] = true
+			d.mu.Unlock()
+			return true
+		}
+	}
+	return false
+}
+
+// TestEveryRecordedCaseEndsInTheSameAccount takes objects and their edits through to the account. Whatever differs from what the
+// existing controller left there is listed, and what is listed occurs.
+func TestEveryRecordedCaseEndsInTheSameAccount(t *testing.T) {
+	t.Parallel()
+	d := readDifferences(t)
+	t.Run("cases", func(t *testing.T) {
+		for _, r := range cases(t) {
+			t.Run(r.name, func(t *testing.T) {
+				t.Parallel()
+				l := newLab(t)
+				for i, e := range r.edits {
+					r.apply(t, e)
+					l.settle(&r)
+					found := map[string]string{}
+					compareTrees("", recordedPicture(r.after[i]), l.picture(), found)
+					for _, at := range slices.Sorted(maps.Keys(found)) {
+						if !d.listed(t, r.name, at) {
+							t.Errorf("after %q: %s: %s", e.Step, at, found[at])
+						}
+					}
+					if got, want := finalizers(l, l.plans(&r)), recordedFinalizers(r.after[i]); !slices.Equal(got, want) {
+						t.Errorf("after %q: finalizers %q, today %q", e.Step, got, want)
+					}
+					r.finalize(t, l, false)
+				}
+				l.empty(&r)
+			})
+		}
+	})
+	for i, l := range d.list {
+		if !d.met[i] {
+			t.Errorf("%s of %s is listed as a difference but is none", l.Path, l.Cases)
+		}
+	}
+}
+
+// empty deletes the objects of a case, and expects nothing to be left.
+func (l *lab) empty(r *recorded) {
+	l.t.Helper()
+	r.finalize(l.t, l, true)
+	key := l.plans(r)[0].Key
+	l.settle(r)
+	o, err := l.inv.Observed(l.t.Context(), key, &stack.Stack{Key: key, Cluster: "lab", VPC: vpc})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, g := range o.SecurityGroups { // the shared one goes with the last stack
+		res := apply.Run(l.t.Context(), plan.DeleteShared(key, g), apply.Deps{Clients: l.clients(), Inventory: l.inv, Now: l.clock.Now})
+		if res.Count(apply.Done) != 1 {
+			l.t.Errorf("deleting the shared group: %+v", res.Outcomes)
+		}
+	}
+	if left := l.picture(); len(left) > 0 {
+		l.t.Errorf("left after deletion: %s", text(left))
+	}
+}
+
+func TestReasonsForDifferencesAreThoseOfTheDocumentation(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("../../docs/differences.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range readDifferences(t).list {
+		if l.Reason == "" || !strings.Contains(string(raw), l.Reason) {
+			t.Errorf("%s of %s: docs/differences.md does not say %q", l.Path, l.Cases, l.Reason)
+		}
+	}
+}
