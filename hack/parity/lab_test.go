@@ -40,6 +40,9 @@ type lab struct {
 	// defaults are the attributes of new load balancers by type and scheme, and of new target groups by protocol.
 	defaults map[string]map[string]string
 
+	// attachDefault has put attach the default certificate of a listener as a further one, too.
+	attachDefault bool
+
 	mu       sync.Mutex
 	bindings map[string]*v1beta1.TargetGroupBinding // by namespace/name
 }

@@ -80,7 +80,7 @@ func (d *differ) bindingChanges(have, want stack.Binding) []string {
 	return why
 }
 
-// networkingText is comparable: nil stays nil, order of rules is kept, sources and ports within a rule are sorted.
+// networkingText is comparable: nil stays nil; rules, and sources and ports within a rule, are sorted.
 func networkingText(rules []stack.NetworkingRule, resolve resolver) []string {
 	if rules == nil {
 		return nil
@@ -99,6 +99,7 @@ func networkingText(rules []stack.NetworkingRule, resolve resolver) []string {
 		sort.Strings(ports)
 		out = append(out, strings.Join(from, ",")+" "+strings.Join(ports, ","))
 	}
+	sort.Strings(out)
 	return out
 }
 

@@ -286,6 +286,42 @@ func TestExternalAndLegacyTagsAreLeftAlone(t *testing.T) {
 	}
 }
 
+// TestTheDefaultCertificateIsNotAttachedOnceMore keeps what others made of it, too: the existing controller attaches it.
+func TestTheDefaultCertificateIsNotAttachedOnceMore(t *testing.T) {
+	t.Parallel()
+	s := testStack("/a")
+	s.Listeners[0].Protocol, s.Listeners[0].SSLPolicy = "HTTPS", "ELBSecurityPolicy-2016-08"
+	s.Listeners[0].Certificates, s.Listeners[0].SNI = []string{"c1"}, []string{"c1", "c2"}
+	f := newFake(testKey())
+	if got := f.converge(t, s, Policy{}); got["AddListenerCertificates"] != 1 {
+		t.Errorf("creation writes %v", got)
+	}
+	f.obs.Listeners[0].SNI = []string{"c1", "c2"}
+	if p := Diff(s, nil, f.obs, Policy{}); !p.Empty() {
+		t.Errorf("what the existing controller attached is changed:\n%s", p.Text(TextOptions{}))
+	}
+}
+
+// TestTheOrderOfABindingsNetworkingRulesHasNoMeaning compares with another order.
+func TestTheOrderOfABindingsNetworkingRulesHasNoMeaning(t *testing.T) {
+	t.Parallel()
+	s := testStack("/a")
+	rule := func(port string) stack.NetworkingRule {
+		return stack.NetworkingRule{FromCIDRs: []string{"10.0.0.0/8"}, Ports: []stack.NetworkingPort{{Protocol: "TCP", Port: port}}}
+	}
+	s.Bindings[0].Networking = []stack.NetworkingRule{rule("8080"), rule("7000")}
+	f := newFake(testKey())
+	f.converge(t, s, Policy{})
+	s.Bindings[0].Networking = []stack.NetworkingRule{rule("7000"), rule("8080")}
+	if p := Diff(s, nil, f.obs, Policy{}); !p.Empty() {
+		t.Errorf("plan:\n%s", p.Text(TextOptions{}))
+	}
+	s.Bindings[0].Networking = []stack.NetworkingRule{rule("7000"), rule("8081")}
+	if p := Diff(s, nil, f.obs, Policy{}); p.Empty() {
+		t.Error("another port is no difference")
+	}
+}
+
 func TestCertificatesAreAttachedBeforeOthersAreDetached(t *testing.T) {
 	t.Parallel()
 	tls := func(def string, sni ...string) *stack.Stack {
@@ -296,7 +332,7 @@ func TestCertificatesAreAttachedBeforeOthersAreDetached(t *testing.T) {
 	}
 	f := newFake(testKey())
 	f.converge(t, tls("c1", "c1", "c2"), Policy{})
-	p := Diff(tls("c3", "c2", "c3"), nil, f.obs, Policy{})
+	p := Diff(tls("c3", "c3", "c4"), nil, f.obs, Policy{})
 	var ops []string
 	for _, s := range p.Steps {
 		ops = append(ops, s.Op.Name())

@@ -258,9 +258,13 @@ func (d *differ) detach(r stack.Ref, have, want stack.Listener, after []StepID) 
 	}
 }
 
-// sniWanted is the sorted set of further certificates.
+// sniWanted is the sorted set of further certificates to attach. The default one serves its names anyway: it is not attached once
+// more, and stays where the existing controller has done so.
 func sniWanted(w stack.Listener) []string {
 	out := slices.Clone(w.SNI)
+	if len(w.Certificates) > 0 {
+		out = slices.DeleteFunc(out, func(c string) bool { return c == w.Certificates[0] })
+	}
 	sort.Strings(out)
 	return slices.Compact(out)
 }
