@@ -53,6 +53,39 @@ func adopt(t *testing.T, r *recorded, step int, attach bool) {
 	}
 }
 
+// TestEditsAfterAdoptionEndWhereTheExistingControllersDo takes over between two recorded steps: what the edit makes of an account
+// that the existing controller filled is what that controller would have made, but for what is listed.
+func TestEditsAfterAdoptionEndWhereTheExistingControllersDo(t *testing.T) {
+	t.Parallel()
+	d := readDifferences(t)
+	for _, r := range cases(t) {
+		if len(r.edits) == 1 {
+			continue
+		}
+		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
+			for i, e := range r.edits[1:] {
+				l := newLab(t)
+				l.put(&r, r.after[i])
+				r.apply(t, e)
+				l.settle(&r)
+				found := map[string]string{}
+				compareTrees("", recordedPicture(r.after[i+1]), l.picture(), found)
+				for _, at := range slices.Sorted(maps.Keys(found)) {
+					if !d.listed(t, r.name, at) {
+						t.Errorf("after %q: %s: %s", e.Step, at, found[at])
+					}
+				}
+				for _, what := range (&existing{}).reconcile(l.picture(), recordedPicture(r.after[i+1])) {
+					if !slices.ContainsFunc(allowed, func(p string) bool { return strings.HasPrefix(what, p) }) {
+						t.Errorf("after %q the existing controller would %s", e.Step, what)
+					}
+				}
+			}
+		})
+	}
+}
+
 // TestWhatAnEarlierControllerTaggedIsAdoptedAsItIs has the tag of the cluster as version 1 wrote it on load balancers, target
 // groups and security groups. They are taken over with new tags and nothing else; the old tags stay.
 func TestWhatAnEarlierControllerTaggedIsAdoptedAsItIs(t *testing.T) {
