@@ -55,7 +55,9 @@ func cases(t *testing.T) []recorded {
 	}
 	var out []recorded
 	for _, f := range files {
-		out = append(out, read(t, f))
+		if !strings.HasPrefix(f, filepath.Join("testdata", "tgb")) { // bindings without a load balancer: see nodes_test.go
+			out = append(out, read(t, f))
+		}
 	}
 	return out
 }

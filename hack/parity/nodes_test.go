@@ -1,0 +1,140 @@
+package parity
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/secgroup"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// TestRulesOfNodesAreThoseOfTheExistingController compares what the recorded bindings open on the nodes' security group: rules
+// that are there stay as they are; where there are none, only the ports that were asked for are opened.
+func TestRulesOfNodesAreThoseOfTheExistingController(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	d := readDifferences(t)
+	for _, file := range files {
+		name := filepath.Base(filepath.Dir(file)) + "/" + strings.TrimSuffix(filepath.Base(file), ".json")
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r struct {
+			Steps map[string]struct {
+				AWS struct {
+					SecurityGroups map[string]struct{ Ingress []string }
+				}
+				Kube map[string]struct {
+					Spec v1beta1.TargetGroupBindingSpec
+				}
+			}
+		}
+		if err := json.Unmarshal(raw, &r); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		for step, s := range r.Steps {
+			current := s.AWS.SecurityGroups["lab-nodes"].Ingress
+			var held, wanted []stack.Permission
+			for _, rule := range current {
+				held = append(held, permission(t, rule))
+			}
+			for ref, o := range s.Kube {
+				if strings.HasPrefix(ref, "TargetGroupBinding/") {
+					wanted = append(wanted, opened(t, o.Spec.Networking)...)
+				}
+			}
+			grant, revoke := secgroup.Diff(held, secgroup.Pack(wanted, held))
+			if len(grant)+len(revoke) > 0 {
+				t.Errorf("%s %s: adoption grants %v and revokes %v", name, step, grant, revoke)
+			}
+			var fresh []string
+			for _, p := range secgroup.Pack(wanted, nil) {
+				fresh = append(fresh, fmt.Sprintf("%s %d-%d from %s '%s'", p.Protocol, p.FromPort, p.ToPort, p.CIDR+p.IPv6CIDR+p.Group.Literal, p.Description))
+			}
+			slices.Sort(fresh)
+			if !slices.Equal(fresh, current) && !d.listed(t, name, "aws/securityGroups/lab-nodes/ingress") {
+				t.Errorf("%s %s: rules\n%s\ntoday\n%s", name, step, strings.Join(fresh, "\n"), strings.Join(current, "\n"))
+			}
+		}
+	}
+	for i, l := range d.list {
+		if strings.Contains(l.Path, "lab-nodes") && !d.met[i] {
+			t.Errorf("%s of %s is listed as a difference but is none", l.Path, l.Cases)
+		}
+	}
+}
+
+// opened are the rules that a binding's networking asks for.
+func opened(t *testing.T, n *v1beta1.TargetGroupBindingNetworking) []stack.Permission {
+	t.Helper()
+	if n == nil {
+		return nil
+	}
+	var out []stack.Permission
+	for _, rule := range n.Ingress {
+		for _, p := range rule.Ports {
+			ports := secgroup.Ports{From: 0, To: 65535}
+			if p.Port != nil {
+				number := p.Port.IntVal
+				if number == 0 {
+					t.Fatalf("no recorded case has a port by name: %s", p.Port)
+				}
+				ports = secgroup.Ports{From: number, To: number}
+			}
+			for _, from := range rule.From {
+				var peer secgroup.Peer
+				if from.SecurityGroup != nil {
+					peer.Group = from.SecurityGroup.GroupID
+				} else {
+					peer.CIDR = from.IPBlock.CIDR
+				}
+				permissions, err := secgroup.Permissions(peer, strings.ToLower(string(*p.Protocol)), []secgroup.Ports{ports})
+				if err != nil {
+					t.Fatal(err)
+				}
+				out = append(out, permissions...)
+			}
+		}
+	}
+	return out
+}
+
+// permission reads "tcp 80-80 from SOURCE 'description'".
+func permission(t *testing.T, rule string) stack.Permission {
+	t.Helper()
+	words := strings.Fields(rule)
+	if len(words) != 5 {
+		t.Fatalf("rule %q is not understood", rule)
+	}
+	from, to, _ := strings.Cut(words[1], "-")
+	p := stack.Permission{Protocol: words[0], FromPort: number(t, from), ToPort: number(t, to), Description: strings.Trim(words[4], "'")}
+	switch source := words[3]; {
+	case strings.HasPrefix(source, "{sg:"):
+		p.Group = stack.Literal(stack.KindSecurityGroup, source)
+	case strings.Contains(source, ":"):
+		p.IPv6CIDR = source
+	default:
+		p.CIDR = source
+	}
+	return p
+}
+
+func number(t *testing.T, s string) int32 {
+	t.Helper()
+	n, err := strconv.ParseInt(s, 10, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int32(n)
+}
