@@ -61,7 +61,7 @@ func (l *lab) written(v any) any {
 	return out
 }
 
-var placeholder = regexp.MustCompile(`\{[a-z]+(:[^{}"]+)?\}`)
+var placeholder = regexp.MustCompile(`"\{[a-z]+(:[^{}"]+)?\}"`)
 
 // meant is the reverse of written: a part of a recorded case with what its placeholders stand for here.
 func (l *lab) meant(v, into any) {
@@ -72,7 +72,7 @@ func (l *lab) meant(v, into any) {
 	}
 	ids := map[string]string{}
 	for id, name := range l.names() {
-		ids[name] = id
+		ids[`"`+name+`"`] = `"` + id + `"`
 	}
 	s := placeholder.ReplaceAllStringFunc(string(text), func(name string) string {
 		if ids[name] == "" {
@@ -315,7 +315,9 @@ func tidy(v any, key string) any {
 			delete(v, "Values")
 			delete(v, "RegexValues")
 		}
-		delete(v, "TargetGroupStickinessConfig")
+		if sub(v, "TargetGroupStickinessConfig")["Enabled"] != true {
+			delete(v, "TargetGroupStickinessConfig") // AWS answers one that is off
+		}
 		for k, e := range v {
 			if e = tidy(e, k); empty(e) {
 				delete(v, k)

@@ -108,25 +108,35 @@ func sameActions(want, have []stack.Action, resolve resolver) bool {
 	return actionsText(want, resolve, s) == actionsText(have, literal, s)
 }
 
-// conditionsText is the canonical text of conditions: order among different fields does not matter, that of values does.
+// conditionsText is the canonical text of conditions. All of them must hold, and one value of each: no order has a meaning.
 func conditionsText(cs []stack.Condition) string {
-	if len(cs) > 1 {
-		cs = slices.Clone(cs)
-		sort.SliceStable(cs, func(i, j int) bool { return cs[i].Field < cs[j].Field })
-	}
-	var w writer
-	for _, c := range cs {
+	texts := make([]string, len(cs))
+	for i, c := range cs {
+		var w writer
 		w.text(string(c.Field))
 		w.text(strings.ToLower(c.HeaderName))
-		w.list('v', c.Values)
-		w.list('r', c.Regex)
-		for _, q := range c.Query {
-			w.WriteByte('q')
-			w.text(q.Key)
-			w.text(q.Value)
+		w.list('v', inOrder(c.Values))
+		w.list('r', inOrder(c.Regex))
+		pairs := make([]string, len(c.Query))
+		for k, q := range c.Query {
+			var p writer
+			p.text(q.Key)
+			p.text(q.Value)
+			pairs[k] = p.String()
 		}
+		w.list('q', inOrder(pairs))
+		texts[i] = w.String()
 	}
-	return w.String()
+	sort.Strings(texts)
+	return strings.Join(texts, "")
+}
+
+// inOrder is a sorted copy; what is sorted is not copied.
+func inOrder(vs []string) []string {
+	if slices.IsSorted(vs) {
+		return vs
+	}
+	return slices.Sorted(slices.Values(vs))
 }
 
 func (w *writer) list(mark byte, vs []string) {

@@ -302,6 +302,31 @@ func TestTheDefaultCertificateIsNotAttachedOnceMore(t *testing.T) {
 	}
 }
 
+// TestTheOrderOfConditionsAndTheirValuesHasNoMeaning compares with other orders, and with other values.
+func TestTheOrderOfConditionsAndTheirValuesHasNoMeaning(t *testing.T) {
+	t.Parallel()
+	header := func(name string, values ...string) stack.Condition {
+		return stack.Condition{Field: stack.HTTPHeader, HeaderName: name, Values: values}
+	}
+	query := func(pairs ...stack.QueryValue) stack.Condition {
+		return stack.Condition{Field: stack.QueryString, Query: pairs}
+	}
+	a, b := stack.QueryValue{Key: "a", Value: "1"}, stack.QueryValue{Key: "b", Value: "2"}
+	as := conditionsText([]stack.Condition{header("X-A", "1", "2"), header("X-B", "3"), query(a, b)})
+	if got := conditionsText([]stack.Condition{query(b, a), header("x-b", "3"), header("X-A", "2", "1")}); got != as {
+		t.Errorf("%q is not %q", got, as)
+	}
+	for _, other := range [][]stack.Condition{
+		{header("X-A", "1", "3"), header("X-B", "2"), query(a, b)},
+		{header("X-A", "1", "2"), header("X-B", "3"), query(a), query(b)},
+		{header("X-A", "1", "2"), header("X-B", "3")},
+	} {
+		if conditionsText(other) == as {
+			t.Errorf("%v is taken for the same", other)
+		}
+	}
+}
+
 // TestTheOrderOfABindingsNetworkingRulesHasNoMeaning compares with another order.
 func TestTheOrderOfABindingsNetworkingRulesHasNoMeaning(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,100 @@
+package parity
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"testing"
+)
+
+// TestGeneratedGroupsOfTheExistingControllerAreAdoptedWithAnEmptyPlan makes groups by chance, lets them be deployed, writes down the
+// account with the numbers and tags that the existing controller gives rules, puts that into a new account and asks what is to do.
+func TestGeneratedGroupsOfTheExistingControllerAreAdoptedWithAnEmptyPlan(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(12) {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			t.Parallel()
+			r := generate(rand.New(rand.NewPCG(seed, 1)))
+			made := newLab(t)
+			made.settle(r)
+			after := renumbered(made.picture())
+			if len(sub(sub(after, "aws"), "loadBalancers")) == 0 {
+				t.Fatal("nothing was made")
+			}
+			if would := (&existing{}).reconcile(after, after); len(would) > 0 {
+				t.Fatalf("the picture is not one of the existing controller, which would %q", would)
+			}
+			taken := newLab(t)
+			taken.attachDefault = seed%2 == 0
+			taken.put(r, after)
+			for _, s := range taken.plans(r) {
+				for _, step := range s.Plan.Steps {
+					t.Errorf("%s would be changed: %s %s %v", s.Key, step.Op.Name(), step.Resource, step.Why)
+				}
+			}
+		})
+	}
+}
+
+// renumbered gives rules priorities from 1 and tags that tell them, as the existing controller does.
+func renumbered(p tree) tree {
+	for _, lb := range sub(sub(p, "aws"), "loadBalancers") {
+		for port, l := range sub(lb.(tree), "listeners") {
+			rules, _ := l.(tree)["rules"].([]any)
+			for i, r := range rules {
+				r.(tree)["priority"] = float64(i + 1)
+				sub(r.(tree), "tags")["ingress.k8s.aws/resource"] = fmt.Sprintf("%s:%d", port, i+1)
+			}
+		}
+	}
+	return p
+}
+
+// generate makes up to four Ingresses, of one group or each alone, in front of two Services.
+func generate(r *rand.Rand) *recorded {
+	c := &recorded{name: "generated", namespace: "shop"}
+	c.objects = []tree{{"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": tree{"name": "alb"}, "spec": tree{"controller": "ingress.k8s.aws/alb"}}}
+	one := func(of ...string) string { return of[r.IntN(len(of))] }
+	for _, name := range []string{"web", "api"} {
+		c.objects = append(c.objects, tree{"apiVersion": "v1", "kind": "Service", "metadata": tree{"name": name, "namespace": c.namespace}, "spec": tree{
+			"type": "NodePort", "ports": []any{
+				tree{"name": "http", "port": 80, "targetPort": 8080, "nodePort": 30000 + r.IntN(1000), "protocol": "TCP"},
+				tree{"name": "admin", "port": 9000, "targetPort": "admin", "nodePort": 31000 + r.IntN(1000), "protocol": "TCP"},
+			}}})
+	}
+	group, scheme := one("", "shop.front"), one("internal", "internet-facing")
+	for i := range 1 + r.IntN(4) {
+		annotations := tree{
+			"target-type": one("ip", "instance"), "scheme": scheme, "listen-ports": one(`[{"HTTP":80}]`, `[{"HTTP":80},{"HTTPS":443}]`, `[{"HTTP":8080}]`),
+			"healthcheck-path": one("/", "/healthz"), "success-codes": one("200", "200-299,301"), "tags": fmt.Sprintf("team=t%d", i),
+			"actions.moved":     `{"type":"redirect","redirectConfig":{"host":"new.example.com","path":"/x/#{path}","statusCode":"HTTP_301"}}`,
+			"actions.teapot":    `{"type":"fixed-response","fixedResponseConfig":{"contentType":"text/plain","statusCode":"418","messageBody":"tea"}}`,
+			"actions.split":     `{"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":"web","servicePort":"80","weight":20},{"serviceName":"api","servicePort":"http","weight":80}],"targetGroupStickinessConfig":{"enabled":true,"durationSeconds":200}}}`,
+			"conditions.teapot": `[{"field":"http-header","httpHeaderConfig":{"httpHeaderName":"X-Tea","values":["green","bl*"]}},{"field":"query-string","queryStringConfig":{"values":[{"key":"a","value":"1"}]}}]`,
+			"conditions.split":  `[{"field":"source-ip","sourceIpConfig":{"values":["192.0.2.0/24"]}}]`,
+		}
+		if group != "" {
+			annotations["group.name"], annotations["group.order"] = group, strconv.Itoa(r.IntN(3))
+			annotations["tags"] = "team=shop" // members agree
+		}
+		full := tree{}
+		for k, v := range annotations {
+			full["alb.ingress.kubernetes.io/"+k] = v
+		}
+		var rules []any
+		for range 1 + r.IntN(2) {
+			var paths []any
+			for range 1 + r.IntN(4) {
+				backend := tree{"service": tree{"name": one("web", "api"), "port": tree{"name": one("http", "admin")}}}
+				if r.IntN(3) == 0 {
+					backend = tree{"service": tree{"name": one("moved", "teapot", "split"), "port": tree{"name": "use-annotation"}}}
+				}
+				paths = append(paths, tree{"path": one("/", "/a", "/a/b", "/shop"), "pathType": one("Prefix", "Exact"), "backend": backend})
+			}
+			rules = append(rules, tree{"host": one("app.example.com", "www.example.com", "api.example.org"), "http": tree{"paths": paths}})
+		}
+		c.objects = append(c.objects, tree{"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+			"metadata": tree{"name": fmt.Sprintf("i%d", i), "namespace": c.namespace, "annotations": full}, "spec": tree{"ingressClassName": "alb", "rules": rules}})
+	}
+	return c
+}
