@@ -280,7 +280,8 @@ func reveal(f *facts.Facts, all facts.Facts, n facts.Need, existing, frontend *f
 		}
 		f.ForeignGroups[n.Key] = all.ForeignGroups[n.Key]
 	case facts.NeedWebACLs:
-		f.WebACLs = all.WebACLs
+		f.WebACLs = map[string]string{}
+		maps.Copy(f.WebACLs, all.WebACLs)
 	case facts.NeedTrustStore:
 		if f.TrustStores == nil {
 			f.TrustStores = map[string]string{}

@@ -10,22 +10,58 @@ import (
 // optimise drops redirects to themselves, then rules that a redirect in front of them hides entirely.
 func optimise(in []wanted, p *port) []wanted {
 	out := in[:0:0]
-	var redirects []int // positions in out
+	front := redirects{}
 	for _, w := range in {
 		r := firstRedirect(w.rule.Actions)
-		if r != nil && loops(w.rule.Conditions, r, p) {
-			continue
-		}
-		hidden := slices.ContainsFunc(redirects, func(at int) bool { return hides(out[at].rule.Conditions, w.rule.Conditions) })
-		if hidden {
+		if r != nil && loops(w.rule.Conditions, r, p) || front.hide(w.rule.Conditions) {
 			continue
 		}
 		if r != nil {
-			redirects = append(redirects, len(out))
+			front.add(w.rule.Conditions)
 		}
 		out = append(out, w)
 	}
 	return out
+}
+
+// redirects are the conditions of redirects by host and path, so that a rule is compared only with the few that may hide it:
+// groups have thousands of rules. An empty host or path stands for any.
+type redirects map[[2]string][][]stack.Condition
+
+func (f redirects) add(conditions []stack.Condition) {
+	hosts, paths := keysOf(conditions)
+	if len(hosts) == 0 {
+		hosts = []string{""}
+	}
+	if len(paths) == 0 || slices.Contains(paths, "/*") {
+		paths = []string{""}
+	}
+	for _, h := range hosts {
+		for _, p := range paths {
+			f[[2]string{h, p}] = append(f[[2]string{h, p}], conditions)
+		}
+	}
+}
+
+// hide reports whether one of the redirects hides the rule. One that does has all of the rule's hosts and paths, so the first
+// of each finds it.
+func (f redirects) hide(conditions []stack.Condition) bool {
+	hosts, paths := keysOf(conditions)
+	for _, h := range append([]string{""}, hosts[:min(1, len(hosts))]...) {
+		for _, p := range append([]string{""}, paths[:min(1, len(paths))]...) {
+			if slices.ContainsFunc(f[[2]string{h, p}], func(l []stack.Condition) bool { return hides(l, conditions) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// keysOf are the hosts, and the paths and regular expressions of paths.
+func keysOf(conditions []stack.Condition) (hosts, paths []string) {
+	hosts, _ = valuesOf(conditions, stack.HostHeader)
+	values, regex := valuesOf(conditions, stack.PathPattern)
+	return hosts, append(values, regex...)
 }
 
 func firstRedirect(actions []stack.Action) *stack.Redirect {

@@ -1,5 +1,7 @@
 package diag
 
+import "strings"
+
 // EventReason is the reason under which a diagnostic appears as a Kubernetes event; the values are those that users of
 // the existing controller know.
 type EventReason string
@@ -143,8 +145,24 @@ func Codes() []Code {
 
 // New builds a diagnostic with the class of its code.
 func New(o Object, path string, c Code, text, remedy string) Diagnostic {
-	return Diagnostic{Object: o, Path: path, Code: c, Class: table[c].Class, Text: text, Remedy: remedy}
+	return Diagnostic{Object: o, Path: strings.ToValidUTF8(path, "\uFFFD"), Code: c, Class: table[c].Class, Text: brief(text), Remedy: brief(remedy)}
 }
+
+// maxText bounds, in bytes, what a diagnostic says: texts quote what users wrote, which may be a megabyte, and end up in events,
+// conditions and HTTP headers.
+const maxText = 1024
+
+// brief leaves out the middle of a text that is too long: it begins with the complaint and ends with the cause. The result is
+// valid UTF-8, as the API server demands.
+func brief(s string) string {
+	if len(s) > maxText {
+		const half = (maxText - len(ellipsis)) / 2
+		s = s[:half] + ellipsis + s[len(s)-half:]
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+const ellipsis = " […] "
 
 // Reason is the event reason of the diagnostic.
 func (d Diagnostic) Reason() EventReason { return table[d.Code].Reason }

@@ -49,6 +49,9 @@ type queryJSON struct {
 	} `json:"values"`
 }
 
+// maxUnknown is how many unknown conditions of an annotation are told: nobody reads more, and there may be as many as fit into it.
+const maxUnknown = 10
+
 // conditionsOf are the conditions that the annotation of a Service name adds; nil if it is malformed.
 func (t *translation) conditionsOf(service string) *conditions {
 	if c, ok := t.conditions[service]; ok {
@@ -61,6 +64,7 @@ func (t *translation) conditionsOf(service string) *conditions {
 		if !field.Set {
 			c = nil
 		}
+		unknown := 0
 		for i, j := range field.Value {
 			if problem := c.add(j); problem != "" {
 				t.read.Invalid(k, fmt.Sprintf("condition %d: %s", i, problem), "")
@@ -68,6 +72,9 @@ func (t *translation) conditionsOf(service string) *conditions {
 				break
 			}
 			if !knownFields[j.Field] {
+				if unknown++; unknown > maxUnknown {
+					continue
+				}
 				t.findings.Add(diag.New(Object(t.ingress), k.Path(), diag.IgnoredSetting,
 					fmt.Sprintf("condition %d: field %q is unknown, so the condition is left out and the rule matches more", i, j.Field),
 					"use host-header, path-pattern, http-header, http-request-method, query-string or source-ip"))

@@ -1,0 +1,192 @@
+package compile_test
+
+import (
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+)
+
+const (
+	all  = "a.example.com Prefix / web:80"
+	more = "a.example.com Prefix /api api:80"
+)
+
+func group(name string) notes { return notes{"group.name": name} }
+
+func and(n notes, more notes) notes {
+	out := notes{}
+	for _, m := range []notes{n, more} {
+		for k, v := range m {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// params are a class "team" with parameters.
+func params(spec v1beta1.IngressClassParamsSpec) []any {
+	apiGroup := "elbv2.k8s.aws"
+	return []any{
+		&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "team"}, Spec: networkingv1.IngressClassSpec{
+			Controller: "ingress.k8s.aws/alb", Parameters: &networkingv1.IngressClassParametersReference{APIGroup: &apiGroup, Kind: "IngressClassParams", Name: "team"}}},
+		&v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "team"}, Spec: spec},
+	}
+}
+
+func ofTeam(i *networkingv1.Ingress) { class := "team"; i.Spec.IngressClassName = &class }
+
+func groupBehaviours() []behaviour {
+	return []behaviour{
+		{1, "a group's name has lower-case letters, digits, - and dots", []any{ing("x", group("aaaa-.cc-c.c"), all)}, "", []string{"stack ingress.k8s.aws:aaaa-.cc-c.c"}, []string{"finding"}},
+		{1, "a group's name has no capitals", []any{ing("x", group("GROUP"), all)}, "", nil, []string{"stack"}},
+		{1, "a group's name does not begin with a dash", []any{ing("x", group("-abc"), all)}, "", nil, []string{"stack"}},
+		{1, "a group's name has 63 characters at most", []any{ing("x", group(strings.Repeat("a", 64)), all)}, "", nil, []string{"stack"}},
+		{2, "the group of the class beats the annotation's",
+			append(params(v1beta1.IngressClassParamsSpec{Group: &v1beta1.IngressGroup{Name: "ofclass"}}), with(ing("x", group("mine"), all), ofTeam)), "",
+			[]string{"stack ingress.k8s.aws:ofclass"}, []string{"ingress.k8s.aws:mine"}},
+		{4, "without a name the group is namespace and name", []any{ing("x", nil, all)}, "", []string{"stack ingress.k8s.aws:shop/x"}, nil},
+		{5, "members go by order, then by namespace and name", []any{
+			ing("b", and(group("g"), notes{"group.order": "1"}), "b Exact /b web:80"), ing("a", group("g"), "a Exact /a web:80"), ing("z", and(group("g"), notes{"group.order": "-5"}), "z Exact /z web:80")}, "",
+			[]string{"80:1 host-header=z ", "80:2 host-header=a ", "80:3 host-header=b "}, []string{"finding"}},
+		{6, "an order that is no number costs only its member", []any{ing("b", and(group("g"), notes{"group.order": "ten"}), "b Exact /b web:80"), ing("a", group("g"), "a Exact /a web:80")}, "",
+			[]string{"finding Ingress shop/b invalid", "host-header=a path-pattern=/a → forward"}, []string{"path-pattern=/b → forward"}},
+	}
+}
+
+func routingBehaviours() []behaviour {
+	fixed := func(code string) string {
+		return `{"type":"fixed-response","fixedResponseConfig":{"statusCode":"` + code + `","contentType":"text/plain"}}`
+	}
+	redirect := func(config string) string { return `{"type":"redirect","redirectConfig":{` + config + `}}` }
+	one := func(n notes, paths ...string) []any { return []any{ing("x", n, paths...)} }
+	return []behaviour{
+		{15, "a prefix / is every path", one(nil, all), "", []string{"path-pattern=/* → forward"}, nil},
+		{15, "a prefix is the path and all below, with and without a slash at its end", one(nil, "a Prefix /abc web:80", "b Prefix /abc/ web:80"), "", []string{"host-header=a path-pattern=/abc,/abc/* →", "host-header=b path-pattern=/abc,/abc/* →"}, nil},
+		{16, "an exact path is kept", one(nil, "a Exact /abc/ web:80"), "", []string{"path-pattern=/abc/ →"}, nil},
+		{16, "an exact path has no wildcards", one(nil, "a Exact /a*c web:80"), "", []string{"shouldn't contain wildcards"}, []string{"path-pattern=/a*c →"}},
+		{16, "a prefix has no wildcards", one(nil, "a Prefix /a?c web:80"), "", []string{"shouldn't contain wildcards"}, nil},
+		{17, "a path of the implementation's kind is taken as it is", one(nil, "a ImplementationSpecific /a*/?x web:80"), "", []string{"path-pattern=/a*/?x →"}, []string{"finding"}},
+		{18, "with use-regex-path-match it is a slash and a regular expression", one(notes{"use-regex-path-match": "true"}, "a ImplementationSpecific /^/api/.+$ web:80"), "", []string{"path-pattern=~^/api/.+$ →"}, []string{"finding"}},
+		{19, "a path of another kind is refused", one(nil, "a Glob /x web:80"), "", []string{"unknown pathType for path /x"}, nil},
+		{20, "exact paths come first, then prefixes from long to short, then others as written",
+			one(nil, "a ImplementationSpecific /i web:80", "a Prefix /p web:80", "a Prefix /p/long web:80", "a Exact /e web:80", "a ImplementationSpecific /h web:80"), "",
+			[]string{"80:1 host-header=a path-pattern=/e ", "80:2 host-header=a path-pattern=/p/long,", "80:3 host-header=a path-pattern=/p,", "80:4 host-header=a path-pattern=/i ", "80:5 host-header=a path-pattern=/h "}, nil},
+		{21, "a rule's host and a condition's become one condition", one(notes{"conditions.web": `[{"field":"host-header","hostHeaderConfig":{"values":["b.example.com"]}}]`}, all), "", []string{"host-header=a.example.com,b.example.com path"}, []string{"finding"}},
+		{21, "a host that is a value and one that is a regular expression do not mix", one(notes{"conditions.web": `[{"field":"host-header","hostHeaderConfig":{"regexValues":["^b"]}}]`}, all), "", []string{"must specify exactly one of"}, nil},
+		{22, "a rule's path and a condition's become one condition", one(notes{"conditions.web": `[{"field":"path-pattern","pathPatternConfig":{"values":["/more"]}}]`}, "a Exact /e web:80"), "", []string{"path-pattern=/e,/more →"}, []string{"finding"}},
+		{23, "a condition has values or regular expressions", one(notes{"conditions.web": `[{"field":"http-header","httpHeaderConfig":{"httpHeaderName":"X"}}]`}, all), "", []string{"values or regexValues must be specified"}, nil},
+		{23, "a condition does not have both", one(notes{"conditions.web": `[{"field":"http-header","httpHeaderConfig":{"httpHeaderName":"X","values":["a"],"regexValues":["b"]}}]`}, all), "", []string{"precisely one of values and regexValues can be specified"}, nil},
+		{24, "names in JSON may begin with a capital", one(notes{"actions.go": `{"Type":"redirect","RedirectConfig":{"Host":"h.example.com","StatusCode":"HTTP_302"}}`,
+			"conditions.go": `[{"Field":"http-request-method","HttpRequestMethodConfig":{"Values":["GET"]}}]`}, "a Prefix / go:use-annotation"), "",
+			[]string{" http-request-method=GET host-header=a path-pattern=/* → redirect ://h.example.com:? HTTP_302"}, []string{"finding"}},
+		{25, "a redirect to itself is dropped", one(notes{"actions.go": redirect(`"statusCode":"HTTP_301"`)}, "a Prefix / go:use-annotation"), "", nil, []string{"→ redirect"}},
+		{26, "a redirect to another port is kept", one(notes{"actions.go": redirect(`"port":"8080","statusCode":"HTTP_301"`)}, "a Prefix / go:use-annotation"), "", []string{"→ redirect"}, nil},
+		{26, "a redirect to another path is kept", one(notes{"actions.go": redirect(`"path":"/new","statusCode":"HTTP_301"`)}, "a Prefix / go:use-annotation"), "", []string{"→ redirect"}, nil},
+		{26, "a redirect to another query is kept", one(notes{"actions.go": redirect(`"query":"a=b","statusCode":"HTTP_301"`)}, "a Prefix / go:use-annotation"), "", []string{"→ redirect"}, nil},
+		{27, "what a kept redirect covers is dropped", one(notes{"actions.go": redirect(`"host":"b","statusCode":"HTTP_301"`)}, "a ImplementationSpecific /* go:use-annotation", "a ImplementationSpecific /x web:80"), "", []string{"→ redirect"}, []string{"path-pattern=/x"}},
+		{27, "a forward hides nothing", one(nil, "a ImplementationSpecific /* web:80", "a ImplementationSpecific /x web:80"), "", []string{"path-pattern=/x"}, nil},
+		{27, "a fixed response hides nothing", one(notes{"actions.no": fixed("404")}, "a ImplementationSpecific /* no:use-annotation", "a ImplementationSpecific /x web:80"), "", []string{"path-pattern=/x"}, nil},
+		{28, "a redirect of every path by regular expression does not hide another", one(notes{"use-regex-path-match": "true", "actions.go": redirect(`"host":"b","statusCode":"HTTP_301"`)},
+			"a ImplementationSpecific /.* go:use-annotation", "a ImplementationSpecific /^/x$ web:80"), "", []string{"→ redirect", "path-pattern=~^/x$ →"}, nil},
+		{28, "a redirect by regular expression hides the same one", one(notes{"use-regex-path-match": "true", "actions.go": redirect(`"host":"b","statusCode":"HTTP_301"`)},
+			"a ImplementationSpecific /^/x$ go:use-annotation", "a ImplementationSpecific /^/x$ web:80"), "", []string{"path-pattern=~^/x$ → redirect"}, []string{"→ forward"}},
+		{29, "a redirect of one method does not hide the others", one(notes{"actions.go": redirect(`"host":"b","statusCode":"HTTP_301"`), "conditions.go": `[{"field":"http-request-method","httpRequestMethodConfig":{"values":["GET"]}}]`},
+			"a ImplementationSpecific /* go:use-annotation", "a ImplementationSpecific /x web:80"), "", []string{"→ redirect", "path-pattern=/x"}, nil},
+		{30, "a redirect of one host does not hide a rule without host", one(notes{"actions.go": redirect(`"host":"b","statusCode":"HTTP_301"`)}, "a ImplementationSpecific /* go:use-annotation", "- ImplementationSpecific /x web:80"), "", []string{"→ redirect", "path-pattern=/x"}, nil},
+		{31, "a missing Service answers 503", one(nil, "a Prefix / gone:80"), "", []string{"fixed-response 503 Backend service does not exist"}, nil},
+		{31, "a missing action answers 503", one(nil, "a Prefix / gone:use-annotation"), "", []string{"fixed-response 503 Backend action does not exist"}, nil},
+		{32, "a backend that is a resource is refused", []any{with(ing("x", nil, all), func(i *networkingv1.Ingress) { i.Spec.Rules[0].HTTP.Paths[0].Backend.Service = nil })}, "", []string{"finding"}, []string{"→ forward"}},
+		{34, "a Service's port may be a text or a number", one(notes{"actions.t": `{"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":"web","servicePort":"80"}]}}`,
+			"actions.n": `{"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":"web","servicePort":80}]}}`}, "a Exact /t t:use-annotation", "a Exact /n n:use-annotation"), "",
+			[]string{"path-pattern=/t → forward shop/x-web:80", "path-pattern=/n → forward shop/x-web:80"}, []string{"finding"}},
+		{34, "a forward in short names a target group", one(notes{"actions.arn": `{"type":"forward","targetGroupARN":"arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/mine/0123456789abcdef"}`}, "a Exact /t arn:use-annotation"), "",
+			[]string{"→ forward arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/mine/0123456789abcdef"}, []string{"finding"}},
+		{35, "a transform of unknown kind is refused", one(notes{"transforms.web": `[{"type":"path-rewrite"}]`}, all), "", []string{"unknown transform type"}, nil},
+		{35, "a transform needs its object", one(notes{"transforms.web": `[{"type":"url-rewrite"}]`}, all), "", []string{"finding", "transforms.web"}, nil},
+		{36, "a token's validation needs its endpoint", one(notes{"jwt-validation": `{"issuer":"https://example.com"}`, "listen-ports": `[{"HTTPS":443}]`}, all), "", []string{"finding", "jwt-validation"}, []string{"→ forward"}},
+		{37, "one port by number and by name is one target group", one(nil, "a Exact /n web:80", "a Exact /m web:http"), "", []string{"path-pattern=/n → forward", "path-pattern=/m → forward"}, nil},
+		{38, "without default backend a listener answers 404", one(nil, all), "", []string{"listener HTTP 80 → fixed-response 404"}, nil},
+	}
+}
+
+func listenerBehaviours() []behaviour {
+	const arn = "arn:aws:acm:us-west-2:123456789012:certificate/11111111-1111-4111-8111-111111111111"
+	const other = "arn:aws:acm:us-west-2:123456789012:certificate/22222222-2222-4222-8222-222222222222"
+	secure := notes{"certificate-arn": arn}
+	both := notes{"certificate-arn": arn, "listen-ports": `[{"HTTP":80},{"HTTPS":443}]`}
+	two := func(a, b notes) []any {
+		return []any{ing("a", and(group("g"), a), "a Prefix / web:80"), ing("b", and(group("g"), b), "b Prefix / web:80")}
+	}
+	mutual := func(v string) []any { return []any{ing("x", and(secure, notes{"mutual-authentication": v}), all)} }
+	return []behaviour{
+		{39, "without listen-ports it is HTTP 80", []any{ing("x", nil, all)}, "", []string{"listener HTTP 80"}, []string{"listener HTTPS"}},
+		{39, "with a certificate it is HTTPS 443", []any{ing("x", secure, all)}, "", []string{"listener HTTPS 443"}, []string{"listener HTTP 80"}},
+		{40, "the certificates of the class beat the annotation's", append(params(v1beta1.IngressClassParamsSpec{CertificateArn: []string{other}}), with(ing("x", secure, all), ofTeam)), "", []string{other}, []string{arn}},
+		{41, "certificates of members are joined, each once, the first member's first", two(secure, notes{"certificate-arn": other + "," + arn}), "", []string{"certificates [" + arn + " " + other + " "}, []string{"finding"}},
+		{42, "a redirect to a port without listener is told", []any{ing("x", and(both, notes{"ssl-redirect": "8443"}), all)}, "", []string{"listener does not exist for SSLRedirect port"}, nil},
+		{42, "a redirect to HTTP is told", []any{ing("x", and(both, notes{"ssl-redirect": "80"}), all)}, "", []string{"listener protocol non-SSL"}, nil},
+		{42, "two ports to redirect to conflict", two(and(both, notes{"ssl-redirect": "443"}), and(both, notes{"ssl-redirect": "8443"})), "", []string{"conflicting SSL redirect port"}, nil},
+		{43, "with ssl-redirect HTTP listeners do nothing else", []any{ing("x", and(both, notes{"ssl-redirect": "443"}), all)}, "", []string{"listener HTTP 80 → redirect HTTPS://", "HTTP_301", "443:1 "}, []string{"80:1 "}},
+		{44, "members disagree on the policy", two(and(secure, notes{"ssl-policy": "p1"}), and(secure, notes{"ssl-policy": "p2"})), "", []string{"conflicting ssl policy of port 443"}, nil},
+		{44, "members disagree on the protocol", two(notes{"listen-ports": `[{"HTTP":8443}]`}, and(secure, notes{"listen-ports": `[{"HTTPS":8443}]`})), "", []string{"conflicting protocol of port 8443"}, nil},
+		{44, "members disagree on addresses", two(notes{"inbound-cidrs": "10.0.0.0/8"}, notes{"inbound-cidrs": "11.0.0.0/8"}), "", []string{"conflicting inbound CIDRs of port 80"}, nil},
+		{44, "members disagree on prefix lists", two(notes{"security-group-prefix-lists": "pl-1"}, notes{"security-group-prefix-lists": "pl-2"}), "", []string{"conflicting prefix lists"}, nil},
+		{45, "attributes of a listener are joined", two(notes{"listener-attributes.HTTP-80": "a=1"}, notes{"listener-attributes.HTTP-80": "b=2"}), "", []string{"attributes map[a:1 b:2]"}, []string{"finding"}},
+		{45, "an attribute of a listener with two values is told", two(notes{"listener-attributes.HTTP-80": "a=1"}, notes{"listener-attributes.HTTP-80": "a=2"}), "", []string{"conflicting listener attribute"}, nil},
+		{46, "what is done with client certificates must be said", mutual(`[{"port":443}]`), "", []string{"finding", "mutual-authentication"}, nil},
+		{46, "only three things are done with client certificates", mutual(`[{"port":443,"mode":"maybe"}]`), "", []string{"finding", "mutual-authentication"}, nil},
+		{46, "verifying needs a trust store", mutual(`[{"port":443,"mode":"verify"}]`), "", []string{"finding", "mutual-authentication"}, nil},
+		{46, "a trust store is for verifying only", mutual(`[{"port":443,"mode":"off","trustStore":"ca"}]`), "", []string{"finding", "mutual-authentication"}, nil},
+		{46, "names are advertised or not", mutual(`[{"port":443,"mode":"verify","trustStore":"arn:aws:elasticloadbalancing:us-west-2:123456789012:truststore/ca/0123456789abcdef","advertiseTrustStoreCaNames":"yes"}]`), "", []string{"finding", "mutual-authentication"}, nil},
+		{46, "a port ends at 65535", mutual(`[{"port":65536,"mode":"off"}]`), "", []string{"finding", "mutual-authentication"}, nil},
+		{51, "a host without certificate is told", []any{ing("x", notes{"listen-ports": `[{"HTTPS":443}]`}, "nobody.example.net Prefix / web:80")}, "", []string{"no certificate found for host"}, nil},
+	}
+}
+
+func networkBehaviours() []behaviour {
+	two := func(a, b notes) []any {
+		return []any{ing("a", and(group("g"), a), "a Prefix / web:80"), ing("b", and(group("g"), b), "b Prefix / web:80")}
+	}
+	one := func(n notes, paths ...string) []any { return []any{ing("x", n, paths...)} }
+	return []behaviour{
+		{55, "a name of 33 characters is refused", one(notes{"load-balancer-name": strings.Repeat("n", 33)}, all), "", []string{"finding", "load-balancer-name"}, nil},
+		{55, "two names in a group conflict", two(notes{"load-balancer-name": "n1"}, notes{"load-balancer-name": "n2"}), "", []string{"conflicting load balancer name"}, nil},
+		{61, "two subnets of one zone are refused", one(notes{"subnets": "subnet-0a,subnet-0a"}, all), "", []string{"finding"}, nil},
+		{63, "subnets of the class and of the annotation", append(params(v1beta1.IngressClassParamsSpec{Subnets: &v1beta1.SubnetSelector{IDs: []v1beta1.SubnetID{"subnet-0a", "subnet-0b"}}}), with(ing("x", notes{"subnets": "subnet-0c,subnet-0d"}, all), ofTeam)), "",
+			[]string{"{subnet-0a   } {subnet-0b   }"}, []string{"{subnet-0c   }"}},
+		{64, "rules of targets are not managed without the backend group", one(notes{"security-groups": "sg-0a", "manage-backend-security-group-rules": "true"}, all), `{"EnableBackendSecurityGroup":false}`, []string{"finding", "backend"}, nil},
+		{66, "a Service of IPv6 needs a balancer of both families", []any{ing("x", nil, "a Prefix / six:80"),
+			with(offer("six", port("", intstr.FromInt32(8080), 30120)), func(s *corev1.Service) { s.Spec.IPFamilies = []corev1.IPFamily{corev1.IPv6Protocol} })}, "", []string{"unsupported IPv6 configuration, lb not dual-stack"}, []string{"→ forward"}},
+		{67, "without addresses everyone of both families comes in", one(notes{"ip-address-type": "dualstack"}, all), "", []string{"admit 80-80 0.0.0.0/0", "admit 80-80 ::/0"}, nil},
+		{67, "a prefix list alone keeps others out", one(notes{"security-group-prefix-lists": "pl-1"}, all), "", []string{"admit 80-80 pl-1"}, []string{"0.0.0.0/0"}},
+		{68, "prefix lists of the class, as they are written now", append(params(v1beta1.IngressClassParamsSpec{PrefixListsIDs: []string{"pl-9"}}), with(ing("x", nil, all), ofTeam)), "", []string{"admit 80-80 pl-9"}, []string{"0.0.0.0/0"}},
+		{68, "prefix lists of the class, as they were written before", append(params(v1beta1.IngressClassParamsSpec{PrefixListsIDsLegacy: []string{"pl-8"}}), with(ing("x", nil, all), ofTeam)), "", []string{"admit 80-80 pl-8"}, []string{"0.0.0.0/0"}},
+		{70, "an empty customer-owned pool is refused", one(notes{"customer-owned-ipv4-pool": ""}, all), "", []string{"finding", "customer-owned-ipv4-pool"}, nil},
+		{70, "two customer-owned pools conflict", two(notes{"customer-owned-ipv4-pool": "ipv4pool-coip-1"}, notes{"customer-owned-ipv4-pool": "ipv4pool-coip-2"}), "", []string{"conflicting", "customer-owned"}, nil},
+		{71, "a tag with two values conflicts", two(notes{"tags": "k=1"}, notes{"tags": "k=2"}), "", []string{"conflicting tag k"}, nil},
+		{71, "a tag of somebody else is refused, and the Ingress named", one(notes{"tags": "k=1"}, all), `{"ExternalManagedTags":["k"]}`, []string{"finding Ingress shop/x"}, nil},
+		{72, "default tags win", one(notes{"tags": "k=mine"}, all), `{"DefaultTags":{"k":"default"}}`, []string{"k:default"}, []string{"k:mine"}},
+		{72, "default tags give way behind the gate", one(notes{"tags": "k=mine"}, all), `{"DefaultTags":{"k":"default"},"Gates":{"EnableDefaultTagsLowPriority":true}}`, []string{"k:mine"}, []string{"k:default"}},
+		{82, "instances listen on the node port", one(notes{"target-type": "instance"}, all), "", []string{"group shop/x-web:80 instance HTTP:30080"}, nil},
+		{82, "pods listen on the target port", one(nil, all), "", []string{"group shop/x-web:80 ip HTTP:8080"}, nil},
+		{82, "a named target port is 1", one(nil, "a Prefix / named:80"), "", []string{"group shop/x-named:80 ip HTTP:1 "}, nil},
+		{83, "instances have no control port", one(notes{"target-type": "instance", "target-control-port.web.80": "3000"}, all), "", []string{"finding", "target control port"}, nil},
+		{84, "a check is / and 200", one(nil, all), "", []string{"check HTTP traffic-port / 200 15/5 2/2"}, nil},
+		{84, "a check of gRPC has its own path and code", one(notes{"backend-protocol-version": "GRPC"}, all), "", []string{"check HTTP traffic-port /AWS.ALB/healthcheck 12"}, nil},
+		{86, "a check's port that is nothing is refused", one(notes{"healthcheck-port": "nosuch"}, all), "", []string{"finding", "healthcheck-port"}, nil},
+		{86, "a check's port by name is the node port of instances", one(notes{"target-type": "instance", "healthcheck-port": "http"}, all), "", []string{"check HTTP 30080 "}, nil},
+		{86, "a check's port by name is the target port of pods", one(notes{"healthcheck-port": "http"}, all), "", []string{"check HTTP 8080 "}, nil},
+		{87, "attributes that do not parse are refused", one(notes{"target-group-attributes": "k1=v1, malformed"}, all), "", []string{"finding", "target-group-attributes"}, nil},
+		{92, "the Service's node labels beat the Ingress's", []any{ing("x", notes{"target-type": "instance", "target-node-labels": "a=ingress"}, "a Prefix / labelled:80"),
+			with(offer("labelled", port("", intstr.FromInt32(8080), 30110)), func(s *corev1.Service) {
+				s.Annotations = map[string]string{"alb.ingress.kubernetes.io/target-node-labels": "a=service"}
+			})}, "",
+			[]string{"nodes map[a:service]"}, []string{"a:ingress"}},
+		{93, "pods admit the balancer at the target port, and at the check's if that is another", one(notes{"healthcheck-port": "9999"}, all), "", []string{"ports [{TCP 8080}] ports [{TCP 9999}]"}, nil},
+	}
+}

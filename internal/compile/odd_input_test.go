@@ -1,0 +1,165 @@
+package compile_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// patience is far more than any compilation below takes, on a busy machine too.
+const patience = 30 * time.Second
+
+// within fails if the work takes longer than anybody should wait.
+func within(t *testing.T, what string, work func()) {
+	t.Helper()
+	start := time.Now()
+	work()
+	if d := time.Since(start); d > patience {
+		t.Errorf("%s took %s", what, d)
+	}
+}
+
+// TestAnAnnotationOfAMegabyteIsAnsweredInTime gives each annotation a value of a megabyte, of a few shapes.
+func TestAnAnnotationOfAMegabyteIsAnsweredInTime(t *testing.T) {
+	t.Parallel()
+	const megabyte = 1 << 20
+	shapes := []string{
+		strings.Repeat("x", megabyte), strings.Repeat("a,", megabyte/2), strings.Repeat("k=v,", megabyte/4), strings.Repeat("[", megabyte),
+		"[" + strings.Repeat(`{"HTTP":80},`, megabyte/12) + `{"HTTP":80}]`, strings.Repeat(`\`, megabyte), strings.Repeat("10.0.0.0/8,", megabyte/11),
+	}
+	s := scenario{Account: "lab"}
+	for _, e := range annotation.Entries() {
+		if e.Scope != annotation.OnIngress && e.Scope != annotation.OnBoth {
+			continue
+		}
+		suffix := strings.TrimPrefix(string(e.Key), annotation.IngressPrefix)
+		if e.Family != "" {
+			suffix += map[annotation.Key]string{annotation.ListenerAttributes: "HTTP-80", annotation.TargetControlPort: "web.80", annotation.Actions: "go"}[e.Key]
+			suffix = strings.TrimSuffix(suffix+"web", "webweb")
+		}
+		t.Run(suffix, func(t *testing.T) {
+			t.Parallel()
+			for _, value := range shapes {
+				within(t, suffix, func() {
+					for _, o := range s.run(t, append(surroundings(), ing("x", notes{suffix: value}, all, "b Prefix / go:use-annotation"))) {
+						for _, d := range o.Diagnostics {
+							if len(d) > 4096 {
+								t.Errorf("a finding has %d bytes: %.200s", len(d), d)
+							}
+						}
+					}
+				})
+			}
+		})
+	}
+}
+
+func TestTenThousandRulesAreCompiledInTime(t *testing.T) {
+	t.Parallel()
+	const members, paths = 100, 100
+	objects := surroundings()
+	for i := range members {
+		var p []string
+		for j := range paths {
+			p = append(p, fmt.Sprintf("h%d.example.com Exact /p%d web:80", i, j))
+		}
+		objects = append(objects, ing(fmt.Sprintf("m%03d", i), group("g"), p...))
+	}
+	within(t, "compiling", func() {
+		out := scenario{Account: "lab"}.run(t, objects)
+		if len(out) != 1 || out[0].Wish == nil || len(out[0].Wish.Rules) != members*paths {
+			t.Errorf("not all rules: %.2000s", tell(out))
+		}
+	})
+}
+
+// TestTenThousandRedirectsAreComparedInTime has every rule be one that might hide all later ones.
+func TestTenThousandRedirectsAreComparedInTime(t *testing.T) {
+	t.Parallel()
+	const members, paths = 100, 100
+	objects := surroundings()
+	for i := range members {
+		var p []string
+		for j := range paths {
+			p = append(p, fmt.Sprintf("h%d.example.com Exact /p%d go:use-annotation", i, j))
+		}
+		objects = append(objects, ing(fmt.Sprintf("m%03d", i),
+			and(group("g"), notes{"actions.go": `{"type":"redirect","redirectConfig":{"host":"else.example.com","statusCode":"HTTP_301"}}`}), p...))
+	}
+	within(t, "compiling", func() {
+		out := scenario{Account: "lab"}.run(t, objects)
+		if len(out) != 1 || out[0].Wish == nil || len(out[0].Wish.Rules) != members*paths {
+			t.Errorf("not all rules: %.2000s", tell(out))
+		}
+	})
+}
+
+// FuzzAnyIngressCompiles gives an Ingress any text in an annotation, a host, a path and a port's name, in a group with a sound
+// member: nothing panics, whoever wants nothing is told why, and the sound member is served.
+func FuzzAnyIngressCompiles(f *testing.F) {
+	for i, e := range annotation.Entries() {
+		f.Add(uint8(i), "web", e.Example, "a.example.com", "/x", "http")
+	}
+	for _, odd := range []string{"", "\xff\xfe", "\x00", "*", "?", "\\", "{}", "[]", "[null]", "null", `[{"HTTP":null}]`, `{"type":"forward","forwardConfig":{"targetGroups":[null]}}`, `{"type":"redirect"}`,
+		`[{"field":"host-header"}]`, `[{"type":"url-rewrite","urlRewriteConfig":{"rewrites":[{"regex":"(","replace":"$9"}]}}]`, "ｓｔｒａｎｇｅ", "a=b,=c,", "0x10", "+1", "-0", "1e3", "1_000"} {
+		for _, k := range []uint8{0, 19, 30, 31, 32, 60} {
+			f.Add(k, odd, odd, odd, odd, odd)
+		}
+	}
+	entries := annotation.Entries()
+	f.Fuzz(func(t *testing.T, which uint8, rest, value, host, path, portName string) {
+		e := entries[int(which)%len(entries)]
+		key := string(e.Key)
+		if e.Family != "" {
+			key += rest
+		}
+		kind := networkingv1.PathTypeImplementationSpecific
+		odd := ing("odd", group("g"), all, "b Exact /b go:use-annotation", "c Exact /c web:http")
+		odd.Annotations[key] = value
+		odd.Spec.Rules[0].Host = host
+		odd.Spec.Rules[0].HTTP.Paths[0].Path, odd.Spec.Rules[0].HTTP.Paths[0].PathType = path, &kind
+		odd.Spec.Rules[2].HTTP.Paths[0].Backend.Service.Port.Name = portName
+		sound := ing("sound", and(group("g"), notes{"group.order": "-1000"}), "sound.example.com Prefix / web:80")
+		out := scenario{Account: "lab"}.run(t, append(surroundings(), sound, odd))
+		served := false
+		for _, o := range out {
+			if o.Wish == nil && len(o.Diagnostics) == 0 {
+				t.Errorf("%s wants nothing and nobody says why", o.Stack)
+			}
+			for _, d := range o.Diagnostics {
+				if !utf8.ValidString(d) {
+					t.Errorf("a finding is no text: %q", d)
+				}
+			}
+			if o.Wish != nil {
+				served = served || strings.Contains(tell([]outcome{o}), "host-header=sound.example.com path-pattern=/* → forward shop/sound-web:80")
+				check(t, o.Wish)
+			}
+		}
+		if !served {
+			t.Errorf("the sound member is not served:\n%s", tell(out))
+		}
+	})
+}
+
+// check is what AWS would otherwise be the first to say.
+func check(t *testing.T, s *stack.Stack) {
+	t.Helper()
+	for _, l := range s.Listeners {
+		if l.Port < 1 || len(l.DefaultActions) == 0 {
+			t.Errorf("listener %s on port %d with %d default actions", l.ID, l.Port, len(l.DefaultActions))
+		}
+	}
+	for _, r := range s.Rules {
+		if len(r.Actions) == 0 || len(r.Conditions) == 0 {
+			t.Errorf("rule %s has %d conditions and %d actions", r.ID, len(r.Conditions), len(r.Actions))
+		}
+	}
+}
