@@ -146,6 +146,8 @@ func (cp *ControlPlane) config(u user) *rest.Config {
 		UserAgent:       "playground/" + u.short,
 		QPS:             -1, // API priority and fairness is the limit that matters
 		TLSClientConfig: rest.TLSClientConfig{CAData: cp.creds.caPEM},
+		// Else what the components are warned of, such as the old kind Endpoints, goes wherever a kubectl in this process prints.
+		WarningHandler: rest.NoWarnings{},
 	}
 }
 

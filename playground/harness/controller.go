@@ -16,7 +16,7 @@ func (c *Cluster) RestartController(t testing.TB, args ...string) {
 		t.Fatal(err)
 	}
 	c.args = args
-	ctx, cancel := context.WithTimeout(t.Context(), Timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout) // a clean-up may restart it, too
 	defer cancel()
 	if err := c.Env.WaitController(ctx); err != nil {
 		t.Fatal(err)
