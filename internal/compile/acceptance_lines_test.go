@@ -115,10 +115,7 @@ func routingBehaviours() []behaviour {
 }
 
 func listenerBehaviours() []behaviour {
-	const arn = "arn:aws:acm:us-west-2:123456789012:certificate/11111111-1111-4111-8111-111111111111"
-	const other = "arn:aws:acm:us-west-2:123456789012:certificate/22222222-2222-4222-8222-222222222222"
-	secure := notes{"certificate-arn": arn}
-	both := notes{"certificate-arn": arn, "listen-ports": `[{"HTTP":80},{"HTTPS":443}]`}
+	secure := notes{"certificate-arn": arn1}
 	two := func(a, b notes) []any {
 		return []any{ing("a", and(group("g"), a), "a Prefix / web:80"), ing("b", and(group("g"), b), "b Prefix / web:80")}
 	}
@@ -126,8 +123,8 @@ func listenerBehaviours() []behaviour {
 	return []behaviour{
 		{39, "without listen-ports it is HTTP 80", []any{ing("x", nil, all)}, "", []string{"listener HTTP 80"}, []string{"listener HTTPS"}},
 		{39, "with a certificate it is HTTPS 443", []any{ing("x", secure, all)}, "", []string{"listener HTTPS 443"}, []string{"listener HTTP 80"}},
-		{40, "the certificates of the class beat the annotation's", append(params(v1beta1.IngressClassParamsSpec{CertificateArn: []string{other}}), with(ing("x", secure, all), ofTeam)), "", []string{other}, []string{arn}},
-		{41, "certificates of members are joined, each once, the first member's first", two(secure, notes{"certificate-arn": other + "," + arn}), "", []string{"certificates [" + arn + " " + other + " "}, []string{"finding"}},
+		{40, "the certificates of the class beat the annotation's", append(params(v1beta1.IngressClassParamsSpec{CertificateArn: []string{arn2}}), with(ing("x", secure, all), ofTeam)), "", []string{arn2}, []string{arn1}},
+		{41, "certificates of members are joined, each once, the first member's first", two(secure, notes{"certificate-arn": arn2 + "," + arn1}), "", []string{"certificates [" + arn1 + " " + arn2 + " "}, []string{"finding"}},
 		{42, "a redirect to a port without listener is told", []any{ing("x", and(both, notes{"ssl-redirect": "8443"}), all)}, "", []string{"listener does not exist for SSLRedirect port"}, nil},
 		{42, "a redirect to HTTP is told", []any{ing("x", and(both, notes{"ssl-redirect": "80"}), all)}, "", []string{"listener protocol non-SSL"}, nil},
 		{42, "two ports to redirect to conflict", two(and(both, notes{"ssl-redirect": "443"}), and(both, notes{"ssl-redirect": "8443"})), "", []string{"conflicting SSL redirect port"}, nil},
@@ -184,7 +181,9 @@ func networkBehaviours() []behaviour {
 		{87, "attributes that do not parse are refused", one(notes{"target-group-attributes": "k1=v1, malformed"}, all), "", []string{"finding", "target-group-attributes"}, nil},
 		{91, "a target group is shared among clusters if the Ingress says so", one(notes{"multi-cluster-target-group": "true"}, all), "", []string{"shared true"}, nil},
 		{91, "a target group is shared among clusters if the Service says so", []any{ing("x", notes{"multi-cluster-target-group": "false"}, "a Prefix / shared:80"),
-			with(offer("shared", port("", intstr.FromInt32(8080), 30130)), func(s *corev1.Service) { s.Annotations = map[string]string{"alb.ingress.kubernetes.io/multi-cluster-target-group": "true"} })}, "", []string{"shared true"}, nil},
+			with(offer("shared", port("", intstr.FromInt32(8080), 30130)), func(s *corev1.Service) {
+				s.Annotations = map[string]string{"alb.ingress.kubernetes.io/multi-cluster-target-group": "true"}
+			})}, "", []string{"shared true"}, nil},
 		{91, "whether a target group is shared is true or false", one(notes{"multi-cluster-target-group": "2"}, all), "", []string{"finding", "multi-cluster-target-group"}, nil},
 		{92, "the Service's node labels beat the Ingress's", []any{ing("x", notes{"target-type": "instance", "target-node-labels": "a=ingress"}, "a Prefix / labelled:80"),
 			with(offer("labelled", port("", intstr.FromInt32(8080), 30110)), func(s *corev1.Service) {

@@ -1,0 +1,103 @@
+package compile_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+)
+
+// meetings are what comes of two members of a group with different values of an annotation that they share.
+var meetings = map[annotation.Key]struct {
+	first, second string
+	beside        notes
+	want          []string // that the second is told, or what comes of both
+}{
+	annotation.LoadBalancerName:       {first: "one", second: "two", want: []string{"finding Ingress shop/b conflict: conflicting load balancer name", "balancer one "}},
+	annotation.Scheme:                 {first: "internal", second: "internet-facing", want: []string{"finding Ingress shop/b conflict: conflicting scheme"}},
+	annotation.IPAddressType:          {first: "ipv4", second: "dualstack", want: []string{"finding Ingress shop/b conflict: conflicting IP address type"}},
+	annotation.Subnets:                {first: "subnet-0a,subnet-0b", second: "subnet-0c,subnet-0d", want: []string{"finding Ingress shop/b conflict: conflicting subnets", "[{subnet-0a   } {subnet-0b   }]"}},
+	annotation.CustomerOwnedPool:      {first: "ipv4pool-coip-1", second: "ipv4pool-coip-2", want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.IPAMPool:               {first: "ipam-pool-1", second: "ipam-pool-2", want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.SecurityGroups:         {first: "sg-0a", second: "sg-0b", want: []string{"finding Ingress shop/b conflict: conflicting security groups"}},
+	annotation.ManageBackend:          {first: "true", second: "false", beside: notes{"security-groups": "sg-0a"}, want: []string{"finding Ingress shop/b conflict: conflicting management"}},
+	annotation.InboundCIDRs:           {first: "10.0.0.0/8", second: "11.0.0.0/8", want: []string{"finding Ingress shop/b conflict: conflicting inbound CIDRs of port 80", "admit 80-80 10.0.0.0/8"}},
+	annotation.PrefixLists:            {first: "pl-1", second: "pl-2", want: []string{"finding Ingress shop/b conflict: conflicting prefix lists", "admit 80-80 pl-1"}},
+	annotation.LoadBalancerAttributes: {first: "a=1,same=x", second: "a=2,b=3,same=x", want: []string{"finding Ingress shop/b conflict: conflicting load balancer attribute a", "map[a:1 b:3 same:x]"}},
+	annotation.Capacity:               {first: "CapacityUnits=100", second: "CapacityUnits=200", want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.Tags:                   {first: "k=1,same=x", second: "k=2,l=3,same=x", want: []string{"finding Ingress shop/b conflict: conflicting tag k", "k:1 l:3 same:x"}},
+	annotation.WebACLARN: {first: "arn:aws:wafv2:us-west-2:123456789012:regional/webacl/a/00000000-0000-4000-8000-000000000001",
+		second: "arn:aws:wafv2:us-west-2:123456789012:regional/webacl/b/00000000-0000-4000-8000-000000000002", want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.WebACLName:         {first: "a", second: "b", want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.ClassicWebACL:      {first: "00000000-0000-4000-8000-000000000001", second: "00000000-0000-4000-8000-000000000002", want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FormerWebACL:       {first: "00000000-0000-4000-8000-000000000001", second: "00000000-0000-4000-8000-000000000002", want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.Shield:             {first: "true", second: "false", want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.ListenPorts:        {first: `[{"HTTP":80},{"HTTP":81}]`, second: `[{"HTTP":81},{"HTTP":82}]`, want: []string{"80:1 host-header=a ", "81:1 host-header=a ", "81:2 host-header=b ", "82:1 host-header=b "}},
+	annotation.SSLRedirect:        {first: "443", second: "8443", beside: both, want: []string{"finding Ingress shop/b conflict: conflicting SSL redirect port"}},
+	annotation.CertificateARN:     {first: arn1, second: arn2, want: []string{"certificates [" + arn1 + " " + arn2 + " "}},
+	annotation.SSLPolicy:          {first: "p1", second: "p2", beside: both, want: []string{"finding Ingress shop/b conflict: conflicting ssl policy of port 443", "listener HTTPS 443 → fixed-response 404 p1 "}},
+	annotation.ListenerAttributes: {first: "a=1", second: "a=2,b=3", want: []string{"finding Ingress shop/b conflict: conflicting listener attribute", "attributes map[a:1 b:3]"}},
+	annotation.MutualAuthentication: {first: `[{"port":443,"mode":"off"}]`, second: `[{"port":443,"mode":"passthrough"}]`, beside: both,
+		want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.Frontend:                    {first: "true", second: "false", want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendScheme:              {first: "internal", second: "internet-facing", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendSubnets:             {first: "subnet-0a,subnet-0b", second: "subnet-0c,subnet-0d", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendSecurityGroups:      {first: "sg-0a", second: "sg-0b", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendPorts:               {first: "8080=80", second: "8080=81", beside: and(front, notes{"listen-ports": `[{"HTTP":80},{"HTTP":81}]`}), want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendEIPAllocations:      {first: "eipalloc-1,eipalloc-2", second: "eipalloc-3,eipalloc-4", beside: and(front, notes{"frontend-nlb-scheme": "internet-facing", "frontend-nlb-subnets": "subnet-0a,subnet-0b"}), want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendAttributes:          {first: "a=1", second: "a=2", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendTags:                {first: "a=1", second: "a=2", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendHealthCheckPort:     {first: "80", second: "traffic-port", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendHealthCheckProtocol: {first: "HTTP", second: "HTTPS", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendHealthCheckPath:     {first: "/a", second: "/b", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendHealthCheckInterval: {first: "20", second: "30", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendHealthCheckTimeout:  {first: "5", second: "6", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendHealthyThreshold:    {first: "2", second: "3", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendUnhealthyThreshold:  {first: "2", second: "3", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.FrontendSuccessCodes:        {first: "200", second: "201", beside: front, want: []string{"finding Ingress shop/b conflict: conflicting"}},
+}
+
+const (
+	arn1 = "arn:aws:acm:us-west-2:123456789012:certificate/11111111-1111-4111-8111-111111111111"
+	arn2 = "arn:aws:acm:us-west-2:123456789012:certificate/22222222-2222-4222-8222-222222222222"
+)
+
+var (
+	both  = notes{"certificate-arn": arn1, "listen-ports": `[{"HTTP":80},{"HTTPS":443}]`}
+	front = notes{"enable-frontend-nlb": "true"}
+)
+
+// TestEveryAnnotationThatMembersShareIsMerged fails as well for an annotation that has a rule of merging and no row above.
+func TestEveryAnnotationThatMembersShareIsMerged(t *testing.T) {
+	t.Parallel()
+	for _, e := range annotation.Entries() {
+		if e.Merge == "" || !e.Built || e.Scope != annotation.OnIngress && e.Scope != annotation.OnBoth {
+			continue
+		}
+		suffix := strings.TrimPrefix(string(e.Key), annotation.IngressPrefix)
+		if e.Key == annotation.ListenerAttributes {
+			suffix += "HTTP-80"
+		}
+		t.Run(suffix, func(t *testing.T) {
+			t.Parallel()
+			m, ok := meetings[e.Key]
+			if !ok {
+				t.Fatal("no row tells what comes of two members with different values")
+			}
+			together := func(a, b string) string {
+				beside := and(group("g"), m.beside)
+				return tell(scenario{Account: "lab"}.run(t, append(surroundings(),
+					ing("a", and(beside, notes{suffix: a}), "a Prefix / web:80"), ing("b", and(beside, notes{suffix: b}), "b Prefix / web:80"))))
+			}
+			text := together(m.first, m.second)
+			for _, w := range m.want {
+				if !strings.Contains(text, w) {
+					t.Errorf("it does not tell %q:\n%s", w, text)
+				}
+			}
+			if same := together(m.first, m.first); strings.Contains(same, "conflicting") {
+				t.Errorf("members that agree conflict:\n%s", same)
+			}
+		})
+	}
+}
