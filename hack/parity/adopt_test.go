@@ -5,7 +5,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -179,12 +178,14 @@ func (l *lab) putGroup(name string, g tree) {
 		if m == nil {
 			l.t.Fatalf("%s: rule %q is not understood", name, rule)
 		}
-		from, _ := strconv.Atoi(m[2])
-		to, _ := strconv.Atoi(m[3])
-		_, err := l.sim.Compute.AuthorizeSecurityGroupIngress(l.t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: made.GroupId,
-			IpPermissions: []ec2types.IpPermission{{IpProtocol: &m[1], FromPort: aws.Int32(int32(from)), ToPort: aws.Int32(int32(to)),
-				IpRanges: []ec2types.IpRange{{CidrIp: &m[4]}}}}})
-		if err != nil {
+		p := ec2types.IpPermission{IpProtocol: &m[1], FromPort: aws.Int32(number(l.t, m[2])), ToPort: aws.Int32(number(l.t, m[3]))}
+		if strings.Contains(m[4], ":") {
+			p.Ipv6Ranges = []ec2types.Ipv6Range{{CidrIpv6: &m[4]}}
+		} else {
+			p.IpRanges = []ec2types.IpRange{{CidrIp: &m[4]}}
+		}
+		if _, err := l.sim.Compute.AuthorizeSecurityGroupIngress(l.t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
+			GroupId: made.GroupId, IpPermissions: []ec2types.IpPermission{p}}); err != nil {
 			l.t.Fatal(err)
 		}
 	}
@@ -195,12 +196,24 @@ func (l *lab) putTargetGroup(name string, g tree) {
 	in := &elb.CreateTargetGroupInput{}
 	l.meant(g["healthCheck"], in)
 	rest := maps.Clone(g)
-	for _, k := range []string{"healthCheck", "loadBalancers", "targets", "tags"} {
+	for _, k := range []string{"healthCheck", "loadBalancers", "targets", "tags", "attributes"} {
 		delete(rest, k)
 	}
 	l.meant(rest, in) // names are the API's, but for case
 	in.Name, in.Tags = &name, l.tagList(g)
-	if _, err := l.sim.Balancing.CreateTargetGroup(l.t.Context(), in); err != nil {
+	made, err := l.sim.Balancing.CreateTargetGroup(l.t.Context(), in)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	var attributes []types.TargetGroupAttribute
+	for k, v := range sub(g, "attributes") {
+		attributes = append(attributes, types.TargetGroupAttribute{Key: &k, Value: aws.String(v.(string))})
+	}
+	if attributes == nil {
+		return
+	}
+	if _, err := l.sim.Balancing.ModifyTargetGroupAttributes(l.t.Context(), &elb.ModifyTargetGroupAttributesInput{
+		TargetGroupArn: made.TargetGroups[0].TargetGroupArn, Attributes: attributes}); err != nil {
 		l.t.Fatal(err)
 	}
 }
@@ -237,11 +250,7 @@ func (l *lab) putLoadBalancer(name string, lb tree) {
 
 func (l *lab) putListener(lb, port string, n tree) {
 	l.t.Helper()
-	number, err := strconv.Atoi(port)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	in := &elb.CreateListenerInput{LoadBalancerArn: &lb, Port: aws.Int32(int32(number)), Protocol: types.ProtocolEnum(n["protocol"].(string)), Tags: l.tagList(n)}
+	in := &elb.CreateListenerInput{LoadBalancerArn: &lb, Port: aws.Int32(number(l.t, port)), Protocol: types.ProtocolEnum(n["protocol"].(string)), Tags: l.tagList(n)}
 	l.meant(n["defaultActions"], &in.DefaultActions)
 	l.meant(n["alpn"], &in.AlpnPolicy)
 	l.meant(n["sslPolicy"], &in.SslPolicy)
