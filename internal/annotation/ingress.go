@@ -9,8 +9,6 @@ func ingressEntries() []Entry {
 	return out
 }
 
-func ingress(suffix string) Key { return IngressPrefix + Key(suffix) }
-
 func placementEntries() []Entry {
 	return []Entry{
 		{Key: GroupName, Syntax: String, Scope: OnIngress, Class: "group.name", Built: true, Example: "shared-alb",

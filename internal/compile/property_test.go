@@ -124,6 +124,10 @@ func answer(f facts.Facts, needs []facts.Need) facts.Facts {
 			f.TargetGroups = with(f.TargetGroups, n.Key, nil)
 		case facts.NeedStack:
 			f.ExistingKnown = true
+		case facts.NeedOwnCertificates:
+			f.OwnKnown = true
+		case facts.NeedHostedZones:
+			f.HostedZones = []facts.HostedZone{}
 		}
 	}
 	return f
