@@ -139,8 +139,11 @@ func await(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, path str
 	t.Helper()
 	c.WaitFor(t, fmt.Sprintf("%d %s from %s", status, text, path), func(context.Context) error {
 		got, body, err := visit(t, c, lb, path, header...)
-		if err != nil || got != status || !strings.Contains(body, text) {
-			return fmt.Errorf("got %d, %v: %s", got, err, body)
+		if err == nil && (got != status || !strings.Contains(body, text)) {
+			err = fmt.Errorf("got %d: %s", got, body)
+		}
+		if err != nil {
+			return err
 		}
 		return nil
 	})
