@@ -32,6 +32,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
@@ -259,6 +260,7 @@ func (w *wiring) stacks(f wish.FrontEnd, component string) *stacks {
 		compile: wish.CompileFromFlags(w.config), external: w.config.ExternalManagedTags, now: w.now, stabilize: w.config.StabilizationInterval,
 		annotate: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
 		good:     map[stack.Key]map[diag.Object]intent.Member{},
+		missed:   map[stack.Key][]facts.Need{},
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/inventory"
@@ -67,7 +68,7 @@ func planner(t *testing.T, objects ...client.Object) (*stacks, *[]string) {
 	return &stacks{
 		front: wish.Ingress{Config: ingress.Config{IngressClass: "alb", TolerateMissingService: true}}, client: c, clients: clients, inventory: inv,
 		bindings: newBindings(c, time.Now), metrics: newMetrics(prometheus.NewRegistry()), index: newIndex[stack.Key](),
-		compile: compile.Defaults("demo-cluster", "vpc-0a1de000000000001"), now: time.Now, good: map[stack.Key]map[diag.Object]intent.Member{},
+		compile: compile.Defaults("demo-cluster", "vpc-0a1de000000000001"), now: time.Now, good: map[stack.Key]map[diag.Object]intent.Member{}, missed: map[stack.Key][]facts.Need{},
 		reporter: status.NewReporter(func(o diag.Object, e status.Event) {
 			events = append(events, fmt.Sprintf("%s %s %s: %s", e.Type, e.Reason, o.Name, e.Message))
 		}, time.Now),

@@ -49,8 +49,9 @@ type stacks struct {
 	annotate  bool // write the stack to an annotation of the first member
 	now       func() time.Time
 
-	mu   sync.Mutex
-	good map[stack.Key]map[diag.Object]intent.Member
+	mu     sync.Mutex
+	good   map[stack.Key]map[diag.Object]intent.Member
+	missed map[stack.Key][]facts.Need // what was asked in vain in the last pass
 }
 
 // errAgain asks for another pass at once.
@@ -234,18 +235,20 @@ func missingInAWS(d diag.Diagnostic) bool {
 // compileWish compiles a wish and keeps the members that came out well for the next time.
 func (s *stacks) compileWish(ctx context.Context, key stack.Key, w wish.Wish) (compile.Result, error) {
 	s.mu.Lock()
-	good := s.good[key]
+	good, missed := s.good[key], s.missed[key]
+	delete(s.missed, key)
 	s.mu.Unlock()
+	// It may be there now. (Forgotten any earlier, it would be read again for another stack before it is there, and believed.)
+	s.inventory.InvalidateFacts(missed...)
 	c, needs, err := wish.Compile(ctx, s.inventory, key, w, s.compile, good)
 	if err != nil || !w.Wanted {
 		return c, err
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.good[key] = c.Good
-	s.mu.Unlock()
 	if slices.ContainsFunc(c.Diagnostics, missingInAWS) {
-		needs = slices.DeleteFunc(needs, func(n facts.Need) bool { return n.Kind == facts.NeedStack })
-		s.inventory.InvalidateFacts(needs...) // it may be there at the next look
+		s.missed[key] = slices.DeleteFunc(needs, func(n facts.Need) bool { return n.Kind == facts.NeedStack })
 	}
 	return c, nil
 }
@@ -458,6 +461,7 @@ func (s *stacks) forget(key stack.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.good, key)
+	delete(s.missed, key)
 	s.board.remove(key)
 }
 
