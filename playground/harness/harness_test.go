@@ -197,15 +197,15 @@ func TestALoadBalancerReachesPodsByAddressAndByNodePort(t *testing.T) {
 		}
 		c.WaitHealthy(t, c.LoadBalancer(t, host))
 		seen := map[string]bool{}
-		for range 60 {
-			r, err := c.Get(t.Context(), "http://"+host+"/", "")
+		c.WaitFor(t, name+": three pods to answer", func(ctx context.Context) error { // a node's proxy may hear of a pod a little later
+			r, err := c.Get(ctx, "http://"+host+"/", "")
 			if err != nil || r.Status != http.StatusOK {
 				t.Fatalf("%s: %d, %v", name, r.Status, err)
 			}
-			seen[r.Pod.Pod] = true
-		}
-		if len(seen) != 3 {
-			t.Errorf("%s: %d pods answered", name, len(seen))
-		}
+			if seen[r.Pod.Pod] = true; len(seen) != 3 {
+				return fmt.Errorf("%d pods answered", len(seen))
+			}
+			return nil
+		})
 	}
 }

@@ -80,9 +80,9 @@ func TestAMemberThatChangesItsGroupMovesAndLeavesNothingBehind(t *testing.T) {
 		return ""
 	})
 	second := serve(t, c, ns, "moves", "/moves")
-	if finalizers := scene.Query(t, c, "get", "ingress", "-n", ns, "moves", "-o", "jsonpath={.metadata.finalizers}"); finalizers != `["group.ingress.k8s.aws/`+other+`"]` {
-		t.Errorf("finalizers of the member that moved: %s", finalizers)
-	}
+	wait(t, c, "the old group to let it go", func() string {
+		return differs("finalizers of the member that moved", scene.Query(t, c, "get", "ingress", "-n", ns, "moves", "-o", "jsonpath={.metadata.finalizers}"), `["group.ingress.k8s.aws/`+other+`"]`)
+	})
 
 	// And on to a load balancer of its own; the group that it leaves has no members any more.
 	scene.Change(t, c, scene.Ingress(ns, "moves", scene.Class, public(nil), scene.Path{Path: "/moves"}))
