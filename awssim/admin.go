@@ -30,6 +30,8 @@ GET    /_sim/traffic     counters of load balancers and target groups, requests 
 GET    /_sim/flows       open flows of network load balancers
 GET    /_sim/ui/         all of it as a page for browsers
 GET    /_sim/topology    where each load balancer listens on this machine
+GET    /_sim/backends    servers of this machine behind targets; POST {"10.0.128.10:8080":"127.0.0.1:9000"} to add one ("" removes it),
+                         for TCP and UDP, by address or instance ID
 GET    /_sim/resolve     ?name=  addresses of a load balancer's DNS name
 GET    /_sim/metrics     counters of load balancers and target groups under CloudWatch's names, for Prometheus
 GET    /_sim/ca.pem      the authority that signs the simulator's certificates
@@ -41,9 +43,10 @@ GET    /_sim/instances/ID/latest/…  metadata of an instance, with tokens as of
 GET    /_sim/quotas      quotas of all services; POST {"rules-per-security-group":5} to change
 GET    /_sim/timings     how long transitions take, and reads lag; POST {"load-balancer-active":"1m","stale":"5s"} to change
 GET    /_sim/trouble     what goes wrong besides fault rules; PUT to replace, DELETE to end: {"pageSize":1,"shuffle":true,
-                         "zonesOut":["us-west-2a"],"provisioning":[{"name":"k8s-*","state":"failed"}],"clockSkew":"10m",
+                         "zonesOut":["us-west-2a"],"shifts":[{"loadBalancer":"web","zone":"us-west-2a"}],
+                         "provisioning":[{"name":"k8s-*","state":"failed"}],"clockSkew":"10m",
                          "flapping":[{"targetGroup":"web","target":"10.0.0.9","period":"10s"}],
-                         "certificatesStuck":true,"acceleratorsStuck":true,"changesStuck":true}
+                         "certificatesStuck":true,"acceleratorsStuck":true,"changesStuck":true,"firewallOut":true}
 GET    /_sim/settings    clock, latency, throttling; POST {"latency":"50ms","throttle":true,"advance":"5m"} to change
 `
 
@@ -86,6 +89,7 @@ func (s *Simulator) administration() http.Handler {
 		s.answerPEM(w, content, ok)
 	})
 	s.administerTrouble(mux)
+	s.administerBackends(mux)
 	mux.HandleFunc("GET /_sim/settings", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.settings()) })
 	mux.HandleFunc("POST /_sim/settings", s.postSettings)
 	s.identityPaths(mux)

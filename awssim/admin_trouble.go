@@ -147,10 +147,13 @@ func (s *Simulator) Trouble() simclient.Trouble {
 	t := &s.Account.Trouble
 	out := simclient.Trouble{
 		PageSize: t.PageSize, Shuffle: t.Shuffle, ZonesOut: slices.Clone(t.ZonesOut), CertificatesStuck: t.CertificatesStuck,
-		AcceleratorsStuck: t.AcceleratorsStuck, ChangesStuck: t.ChangesStuck,
+		AcceleratorsStuck: t.AcceleratorsStuck, ChangesStuck: t.ChangesStuck, FirewallOut: t.FirewallOut,
 	}
 	if t.ClockSkew != 0 {
 		out.ClockSkew = t.ClockSkew.String()
+	}
+	for _, shift := range t.Shifts {
+		out.Shifts = append(out.Shifts, simclient.Shift(shift))
 	}
 	for _, o := range t.Provisioning {
 		out.Provisioning = append(out.Provisioning, simclient.Outcome(o))
@@ -165,7 +168,10 @@ func (s *Simulator) Trouble() simclient.Trouble {
 func (s *Simulator) SetTrouble(asked simclient.Trouble) error {
 	t := account.Trouble{
 		PageSize: asked.PageSize, Shuffle: asked.Shuffle, ZonesOut: asked.ZonesOut, CertificatesStuck: asked.CertificatesStuck,
-		AcceleratorsStuck: asked.AcceleratorsStuck, ChangesStuck: asked.ChangesStuck,
+		AcceleratorsStuck: asked.AcceleratorsStuck, ChangesStuck: asked.ChangesStuck, FirewallOut: asked.FirewallOut,
+	}
+	for _, shift := range asked.Shifts {
+		t.Shifts = append(t.Shifts, account.Shift(shift))
 	}
 	for _, o := range asked.Provisioning {
 		t.Provisioning = append(t.Provisioning, account.Outcome(o))
@@ -200,6 +206,11 @@ func (s *Simulator) putTrouble(t account.Trouble) error {
 	for _, z := range t.ZonesOut {
 		if _, ok := a.Zones[z]; !ok {
 			return fmt.Errorf("zonesOut: there is no zone %q, use one of %v", z, account.SortedKeys(a.Zones))
+		}
+	}
+	for _, shift := range t.Shifts {
+		if _, ok := a.Zones[shift.Zone]; !ok {
+			return fmt.Errorf("shifts: there is no zone %q, use one of %v", shift.Zone, account.SortedKeys(a.Zones))
 		}
 	}
 	a.Trouble = t

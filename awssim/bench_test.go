@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,10 +19,11 @@ import (
 )
 
 // thousand is an account with a thousand load balancers, each with a listener and a target group, and the ARNs of both.
-func thousand(b *testing.B) (s *Simulator, balancers, groups []string) {
+func thousand(b testing.TB, o Options) (s *Simulator, balancers, groups []string) {
 	b.Helper()
 	const n = 1000
-	s, err := New(Options{KeepCalls: 100})
+	o.KeepCalls = 100
+	s, err := New(o)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -40,30 +42,41 @@ func thousand(b *testing.B) (s *Simulator, balancers, groups []string) {
 		}
 	}
 	ctx := context.Background()
-	for i := range n {
+	balancers, groups = make([]string, n), make([]string, n)
+	create := func(i int) error {
 		lb, err := s.Balancing.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String(fmt.Sprint("lb", i)), Type: "network", Scheme: "internal", Subnets: subnets,
 			Tags: []elbtypes.Tag{{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String("bench")}}})
 		if err != nil {
-			b.Fatal(err)
+			return err
 		}
 		tg, err := s.Balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String(fmt.Sprint("tg", i)), TargetType: "ip", Protocol: "TCP", Port: aws.Int32(80), VpcId: aws.String(s.Seed().VPC.ID)})
 		if err != nil {
-			b.Fatal(err)
+			return err
 		}
-		_, err = s.Balancing.CreateListener(ctx, &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancers[0].LoadBalancerArn, Protocol: "TCP", Port: aws.Int32(80),
-			DefaultActions: []elbtypes.Action{{Type: "forward", TargetGroupArn: tg.TargetGroups[0].TargetGroupArn}}})
-		if err != nil {
-			b.Fatal(err)
-		}
-		balancers = append(balancers, *lb.LoadBalancers[0].LoadBalancerArn)
-		groups = append(groups, *tg.TargetGroups[0].TargetGroupArn)
+		balancers[i], groups[i] = *lb.LoadBalancers[0].LoadBalancerArn, *tg.TargetGroups[0].TargetGroupArn
+		_, err = s.Balancing.CreateListener(ctx, &elb.CreateListenerInput{LoadBalancerArn: &balancers[i], Protocol: "TCP", Port: aws.Int32(80),
+			DefaultActions: []elbtypes.Action{{Type: "forward", TargetGroupArn: &groups[i]}}})
+		return err
 	}
+	const callers = 50 // whose changes the data plane takes over at once
+	var all sync.WaitGroup
+	for caller := range callers {
+		all.Go(func() {
+			for i := caller; i < n; i += callers {
+				if err := create(i); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
 	return s, balancers, groups
 }
 
 // BenchmarkReadsAmongAThousandLoadBalancers makes simple reads in the process; 10 µs each are 100,000 a second and core.
 func BenchmarkReadsAmongAThousandLoadBalancers(b *testing.B) {
-	s, balancers, groups := thousand(b)
+	s, balancers, groups := thousand(b, Options{})
 	ctx := context.Background()
 	for name, read := range map[string]func(i int) error{
 		"DescribeLoadBalancers by ARN": func(i int) error {
@@ -105,7 +118,7 @@ func BenchmarkReadsAmongAThousandLoadBalancers(b *testing.B) {
 
 // BenchmarkDescribingAThousandLoadBalancersOverHTTP pages through all load balancers with the SDK's client: 50 ms is the aim.
 func BenchmarkDescribingAThousandLoadBalancersOverHTTP(b *testing.B) {
-	s, balancers, _ := thousand(b)
+	s, balancers, _ := thousand(b, Options{})
 	server := httptest.NewServer(s.Handler())
 	defer server.Close()
 	client := elb.NewFromConfig(aws.Config{
@@ -130,7 +143,7 @@ func BenchmarkDescribingAThousandLoadBalancersOverHTTP(b *testing.B) {
 
 // BenchmarkServingAThousandLoadBalancers is the same without the SDK's part of it: the server alone.
 func BenchmarkServingAThousandLoadBalancers(b *testing.B) {
-	s, _, _ := thousand(b)
+	s, _, _ := thousand(b, Options{})
 	b.ReportAllocs()
 	for b.Loop() {
 		r := httptest.NewRequest(http.MethodGet, "/?Action=DescribeLoadBalancers&Version=2015-12-01&PageSize=400", nil)
@@ -156,8 +169,33 @@ func BenchmarkMemoryOfALoadBalancer(b *testing.B) {
 	}
 	for b.Loop() {
 		before := heap()
-		s, balancers, _ := thousand(b)
+		s, balancers, _ := thousand(b, Options{})
 		b.ReportMetric(float64(heap()-before)/float64(len(balancers)), "B/load-balancer")
 		runtime.KeepAlive(s)
 	}
+}
+
+// TestAThousandLoadBalancersAtRestCostAGoroutineAndTwentyKilobytesEach has a whole simulator serve a thousand load balancers that nobody
+// uses: what they cost in the account, in the data plane and in the kernel's listening sockets of this process.
+func TestAThousandLoadBalancersAtRestCostAGoroutineAndTwentyKilobytesEach(t *testing.T) {
+	measure := func() (goroutines int, bytes uint64) {
+		for range 3 {
+			runtime.GC()
+		}
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return runtime.NumGoroutine(), m.HeapAlloc + m.StackInuse
+	}
+	before, held := measure()
+	s, balancers, _ := thousand(t, Options{DataPlane: true, Logf: func(string, ...any) {}})
+	until(t, func() bool { return len(s.Plane.Addresses()) == len(balancers) })
+	after, now := measure()
+	if more := after - before; more > len(balancers)+20 {
+		t.Errorf("%d goroutines for %d load balancers", more, len(balancers))
+	}
+	each := (int64(now)-int64(held))/int64(len(balancers)) - detected
+	if each > 20<<10 {
+		t.Errorf("%d bytes for each load balancer, at most 20 KB are wanted", each)
+	}
+	t.Logf("%d bytes, %.2f goroutines for each load balancer", each, float64(after-before)/float64(len(balancers)))
 }

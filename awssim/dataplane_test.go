@@ -29,15 +29,19 @@ import (
 // pod serves name on an address and port of the network until the test ends.
 func pod(t *testing.T, n *vnet.Network, address string, port uint16, name string) {
 	t.Helper()
+	podOf(t, n, address, port, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, name) })
+}
+
+// podOf serves a handler on an address and port of the network until the test ends.
+func podOf(t *testing.T, n *vnet.Network, address string, port uint16, handler http.HandlerFunc) {
+	t.Helper()
 	ip := netip.MustParseAddr(address)
 	n.AddAddress(ip)
 	l, err := n.ListenTCP(ip, port)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, name)
-	})}
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: handler}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -183,6 +187,48 @@ func TestWhatIsCreatedThroughTheAPICarriesTraffic(t *testing.T) {
 	}
 	if endpoints := s.Endpoints(); len(endpoints) != 0 {
 		t.Errorf("endpoints are left: %+v", endpoints)
+	}
+}
+
+func TestATargetThatFailsMoreThanItsPeersIsDescribedAsAnomalous(t *testing.T) {
+	t.Parallel()
+	network := vnet.New()
+	c := clock.NewStepped(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+	s := serve(t, Options{DataPlane: true, Network: network, Clock: c})
+	w := s.web(t)
+	w.allow(t, 80)
+	w.listen(t, elb.CreateListenerInput{Protocol: "HTTP", Port: aws.Int32(80)})
+	const bad = "10.0.128.73"
+	targets := []string{"10.0.128.71", "10.0.128.72", bad}
+	for _, target := range targets {
+		podOf(t, network, target, 8080, func(rw http.ResponseWriter, r *http.Request) {
+			if target == bad && r.URL.Path != "/" {
+				rw.WriteHeader(http.StatusInternalServerError)
+			}
+		})
+	}
+	wanted(s.balancing.ModifyTargetGroupAttributes(t.Context(), &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: aws.String(w.tg), Attributes: []elbtypes.TargetGroupAttribute{
+		{Key: aws.String("load_balancing.algorithm.type"), Value: aws.String("weighted_random")},
+		{Key: aws.String("load_balancing.algorithm.anomaly_mitigation"), Value: aws.String("on")},
+	}}))(t)
+	w.register(t, targets...)
+	c.Advance(time.Second) // the first checks are due
+	w.healthy(t)
+	client := s.client(t)
+	for range 60 {
+		get(t, client, "http://"+w.dnsName+"/work", "")
+	}
+	c.Advance(5 * time.Second)
+	get(t, client, "http://"+w.dnsName+"/work", "")
+	out := wanted(s.balancing.DescribeTargetHealth(t.Context(), &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(w.tg), Include: []elbtypes.DescribeTargetHealthInputIncludeEnum{"AnomalyDetection"}}))(t)
+	for _, d := range out.TargetHealthDescriptions {
+		want := elbtypes.AnomalyDetection{Result: "normal", MitigationInEffect: "no"}
+		if *d.Target.Id == bad {
+			want = elbtypes.AnomalyDetection{Result: "anomalous", MitigationInEffect: "yes"}
+		}
+		if got := d.AnomalyDetection; got == nil || got.Result != want.Result || got.MitigationInEffect != want.MitigationInEffect {
+			t.Errorf("target %s: %+v, want %+v", *d.Target.Id, got, want)
+		}
 	}
 }
 

@@ -16,6 +16,11 @@ var gauges = map[string]bool{
 	"ActiveConnectionCount": true, "ActiveFlowCount": true, "ActiveFlowCount_TCP": true, "ActiveFlowCount_TLS": true, "ActiveFlowCount_UDP": true, "ZonalHealthStatus": true,
 	"HealthyHostCount": true, "UnHealthyHostCount": true, "AnomalousHostCount": true, "MitigatedHostCount": true,
 	"TargetControlActiveChannelCount": true,
+	"HealthyStateDNS":                 true, "HealthyStateRouting": true, "UnhealthyStateDNS": true, "UnhealthyStateRouting": true,
+	"ZonalShiftedHostCount": true, "ActiveZonalShiftHostCount": true,
+	"HealthyEndpointCount": true, "UnhealthyEndpointCount": true,
+	"ConsumedLCUs": true, "ConsumedLCUs_TCP": true, "ConsumedLCUs_TLS": true, "ConsumedLCUs_UDP": true, "PeakLCUs": true, "ReservedLCUs": true,
+	"PeakBytesPerSecond": true, "PeakPacketsPerSecond": true, "RequestCountPerTarget": true,
 }
 
 // getMetrics is a page of the data plane's counters in the text format of Prometheus. A metric is called by its CloudWatch
@@ -28,53 +33,84 @@ func (s *Simulator) getMetrics(w http.ResponseWriter, _ *http.Request) {
 	s.answerText(w, "text/plain; version=0.0.4; charset=utf-8", exposition(s.Plane.Stats()))
 }
 
-// exposition writes counters metric by metric, in alphabetic order.
+// exposition writes metrics one by one, in alphabetic order.
 func exposition(stats dataplane.Stats) string {
 	p := metricPage{}
 	for arn, counts := range stats.LoadBalancers {
-		p.add(namespace(arn), counts, label("LoadBalancer", dimension(arn)))
+		at := label("LoadBalancer", dimension(arn))
+		add(p, namespace(arn), counts, at)
+		add(p, namespace(arn), stats.Measures[arn], at)
 	}
 	for arn, zones := range stats.LoadBalancerZones {
 		for zone, counts := range zones {
-			p.add(namespace(arn), counts, label("AvailabilityZone", zone)+","+label("LoadBalancer", dimension(arn)))
+			add(p, namespace(arn), counts, label("AvailabilityZone", zone)+","+label("LoadBalancer", dimension(arn)))
 		}
 	}
 	for arn, counts := range stats.TargetGroups {
 		user := stats.Users[arn]
-		p.add(namespace(user), counts, label("LoadBalancer", dimension(user))+","+label("TargetGroup", dimension(arn)))
+		at := label("LoadBalancer", dimension(user)) + "," + label("TargetGroup", dimension(arn))
+		add(p, namespace(user), counts, at)
+		add(p, namespace(user), stats.Measures[arn], at)
 	}
 	for arn, zones := range stats.TargetGroupZones {
 		user := stats.Users[arn]
 		for zone, counts := range zones {
-			p.add(namespace(user), counts, label("AvailabilityZone", zone)+","+label("LoadBalancer", dimension(user))+","+label("TargetGroup", dimension(arn)))
+			at := label("AvailabilityZone", zone) + "," + label("LoadBalancer", dimension(user)) + "," + label("TargetGroup", dimension(arn))
+			add(p, namespace(user), counts, at)
+			add(p, namespace(user), stats.ZoneMeasures[arn][zone], at)
 		}
 	}
-	var b strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(p)) {
-		_, metric, _ := strings.Cut(strings.TrimPrefix(name, "AWS_"), "_")
-		kind := "counter"
-		if gauges[metric] {
-			kind = "gauge"
+	for path, counts := range stats.Accelerators {
+		at := label("Accelerator", path.Accelerator[strings.LastIndexByte(path.Accelerator, '/')+1:])
+		if path.Region != "" {
+			at += "," + label("EndpointGroup", path.Region)
 		}
-		fmt.Fprintf(&b, "# TYPE %s %s\n", name, kind)
-		for _, labels := range slices.Sorted(maps.Keys(p[name])) {
-			fmt.Fprintf(&b, "%s{%s} %d\n", name, labels, p[name][labels])
+		if path.Listener != "" {
+			at += "," + label("Listener", path.Listener[strings.LastIndexByte(path.Listener, '/')+1:])
 		}
+		add(p, "GlobalAccelerator", counts, at)
 	}
-	return b.String()
+	return p.String()
 }
 
 // metricPage is values by metric and labels.
-type metricPage map[string]map[string]int64
+type metricPage map[string]map[string]string
 
-func (p metricPage) add(space string, counts map[string]int64, labels string) {
-	for name, n := range counts {
+// add takes values of a namespace that have the same labels.
+func add[N int64 | float64](p metricPage, space string, values map[string]N, labels string) {
+	for name, n := range values {
 		name = "AWS_" + space + "_" + name
 		if p[name] == nil {
-			p[name] = map[string]int64{}
+			p[name] = map[string]string{}
 		}
-		p[name][labels] = n
+		p[name][labels] = strconv.FormatFloat(float64(n), 'f', -1, 64)
 	}
+}
+
+// String is the page: metrics, and labels of each, in alphabetic order.
+func (p metricPage) String() string {
+	var b strings.Builder
+	summary := ""
+	for _, name := range slices.Sorted(maps.Keys(p)) {
+		_, metric, _ := strings.Cut(strings.TrimPrefix(name, "AWS_"), "_")
+		base, isSum := strings.CutSuffix(name, "_sum")
+		base, isCount := strings.CutSuffix(base, "_count")
+		switch {
+		case isSum || isCount:
+			if base != summary {
+				fmt.Fprintf(&b, "# TYPE %s summary\n", base)
+			}
+			summary = base
+		case gauges[metric]:
+			fmt.Fprintf(&b, "# TYPE %s gauge\n", name)
+		default:
+			fmt.Fprintf(&b, "# TYPE %s counter\n", name)
+		}
+		for _, labels := range slices.Sorted(maps.Keys(p[name])) {
+			fmt.Fprintf(&b, "%s{%s} %s\n", name, labels, p[name][labels])
+		}
+	}
+	return b.String()
 }
 
 func label(name, value string) string { return name + "=" + strconv.Quote(value) }

@@ -37,6 +37,10 @@ func TestTheMetricsPageCountsUnderCloudWatchsNames(t *testing.T) {
 		"# TYPE AWS_ApplicationELB_HealthyHostCount gauge\n",
 		"AWS_ApplicationELB_HealthyHostCount{" + lb + "," + tg + "} 1\n",
 		"AWS_ApplicationELB_RequestCount{" + `AvailabilityZone="`,
+		"# TYPE AWS_ApplicationELB_TargetResponseTime summary\nAWS_ApplicationELB_TargetResponseTime_count{",
+		"AWS_ApplicationELB_TargetResponseTime_count{" + lb + "," + tg + "} 3\n",
+		"# TYPE AWS_ApplicationELB_HealthyStateRouting gauge\n",
+		"AWS_ApplicationELB_RequestCountPerTarget{" + lb + "," + tg + "} 3\n",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q:\n%s", want, page)

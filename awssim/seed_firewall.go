@@ -51,6 +51,7 @@ func plantFirewall(a *account.Account, f seed.File) error {
 		}
 		a.Lock()
 		a.WebACLs[w.ARN].Created = a.WebACLs[w.ARN].Created.Add(-a.Profile.WebACLKnown) // it was there before
+		a.WebACLs[w.ARN].Central = w.Central
 		a.Unlock()
 	}
 	if f.ShieldSubscription == "ACTIVE" {

@@ -295,6 +295,9 @@ func (s *Simulator) startPlane(o Options) error {
 			s.Account.SetTargetHealth(r.TargetGroup, r.Target, r.Port, r.Zone, r.State, r.Reason, r.Description)
 		},
 	})
+	s.Account.Lock()
+	s.Account.Anomaly = s.Plane.Anomaly
+	s.Account.Unlock()
 	if err := s.startDNS(o); err != nil {
 		s.Plane.Close()
 		return err

@@ -29,6 +29,7 @@ func topology(a *account.Account) (t dataplane.Topology, next time.Time) {
 	groups := firewalls(a)
 	for _, lb := range a.LoadBalancersInOrder() {
 		soon(lb.ActiveAt.Add(-lead))
+		soon(lb.Capacity.ReadyAt)
 		served := loadBalancer(a, lb, now, groups)
 		var change time.Time
 		served.Firewall, change = a.Firewall(lb.ARN)
@@ -64,18 +65,22 @@ func loadBalancer(a *account.Account, lb *account.LoadBalancer, now time.Time, g
 	served := dataplane.LoadBalancer{
 		ARN: lb.ARN, Name: lb.Name, DNSName: lb.DNSName, Type: stack.LoadBalancerType(lb.Type), Scheme: lb.Scheme,
 		IPAddressType: lb.IPAddressType, Active: state == "active" || state == "active_impaired",
-		Filtered: lb.SecurityGroups != nil, Attributes: maps.Clone(lb.Attributes),
+		Filtered: lb.SecurityGroups != nil, Attributes: maps.Clone(lb.Attributes), FirewallOut: a.Trouble.FirewallOut,
 	}
 	if v, ok := a.VPC(lb.VPC); ok {
 		for _, c := range slices.Concat(v.CIDRs, v.IPv6CIDRs) {
 			served.VPC = append(served.VPC, c.Prefix)
 		}
 	}
+	if !now.Before(lb.Capacity.ReadyAt) {
+		served.ReservedUnits = lb.Capacity.Units
+	}
 	for _, z := range lb.Zones {
 		if a.Trouble.ZoneOut(z.Name) {
 			continue
 		}
 		served.Zones = append(served.Zones, zone(a, z))
+		served.Zones[len(served.Zones)-1].Shifted = a.Trouble.Shifted(lb, z.Name)
 	}
 	switch len(lb.SecurityGroups) {
 	case 1: // shared: a group may have many members and many load balancers

@@ -16,12 +16,12 @@ func accelerator(a *account.Account, x *account.Accelerator) dataplane.Accelerat
 		Deployed: a.AcceleratorDeployed(x), Enabled: x.Enabled, Addresses: slices.Concat(x.IPv4, x.IPv6),
 	}
 	for _, l := range x.Listeners {
-		listener := dataplane.AcceleratorListener{Protocol: l.Protocol, Sticky: l.Affinity == "SOURCE_IP"}
+		listener := dataplane.AcceleratorListener{ARN: l.ARN, Protocol: l.Protocol, Sticky: l.Affinity == "SOURCE_IP"}
 		for _, r := range l.Ports {
 			listener.Ports = append(listener.Ports, dataplane.PortRange{From: r.From, To: r.To})
 		}
 		for _, g := range l.Groups {
-			group := dataplane.EndpointGroup{Dial: float64(g.Dial), Overrides: map[int32]int32{}}
+			group := dataplane.EndpointGroup{Region: g.Region, Dial: float64(g.Dial), Overrides: map[int32]int32{}}
 			for _, o := range g.Overrides {
 				group.Overrides[o.Listener] = o.Endpoint
 			}

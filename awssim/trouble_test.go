@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/clock"
@@ -129,6 +130,63 @@ func TestAZoneGoesDownAndComesBack(t *testing.T) {
 	until(t, func() bool { return answer() == "zone a" })
 	if err := s.admin.SetTrouble(ctx, simclient.Trouble{ZonesOut: []string{"mars-1a"}}); err == nil {
 		t.Error("a zone that does not exist went down")
+	}
+}
+
+func TestAZonalShiftIsToldOfWhereTheLoadBalancerAllowsIt(t *testing.T) {
+	t.Parallel()
+	network := vnet.New()
+	s := serve(t, Options{DataPlane: true, Network: network, HealthInterval: 20 * time.Millisecond})
+	pod(t, network, "10.0.128.77", 8080, "zone a")
+	pod(t, network, "10.0.144.77", 8080, "zone b")
+	w, ctx := s.web(t), t.Context()
+	w.allow(t, 80)
+	w.listen(t, elb.CreateListenerInput{Protocol: "HTTP", Port: aws.Int32(80)})
+	w.register(t, "10.0.128.77", "10.0.144.77")
+	w.healthy(t)
+	shift := simclient.Trouble{Shifts: []simclient.Shift{{LoadBalancer: "we*", Zone: "us-west-2a"}}}
+	overrides := func() string {
+		states := map[string]string{}
+		for _, d := range wanted(s.balancing.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{
+			TargetGroupArn: aws.String(w.tg), Include: []elbtypes.DescribeTargetHealthInputIncludeEnum{elbtypes.DescribeTargetHealthInputIncludeEnumAll},
+		}))(t).TargetHealthDescriptions {
+			states[*d.Target.Id] = string(d.AdministrativeOverride.State)
+		}
+		return states["10.0.128.77"] + " " + states["10.0.144.77"]
+	}
+	if err := s.admin.SetTrouble(ctx, shift); err != nil {
+		t.Fatal(err)
+	}
+	if got := overrides(); got != "no_override no_override" {
+		t.Errorf("the load balancer does not allow shifts: %s", got)
+	}
+	wanted(s.balancing.ModifyLoadBalancerAttributes(ctx, &elb.ModifyLoadBalancerAttributesInput{
+		LoadBalancerArn: aws.String(w.lb), Attributes: []elbtypes.LoadBalancerAttribute{{Key: aws.String("zonal_shift.config.enabled"), Value: aws.String("true")}},
+	}))(t)
+	if got := overrides(); got != "zonal_shift_active no_override" {
+		t.Errorf("the load balancer allows shifts: %s", got)
+	}
+	wanted(s.balancing.ModifyTargetGroupAttributes(ctx, &elb.ModifyTargetGroupAttributesInput{
+		TargetGroupArn: aws.String(w.tg), Attributes: []elbtypes.TargetGroupAttribute{{Key: aws.String("load_balancing.cross_zone.enabled"), Value: aws.String("false")}},
+	}))(t)
+	if got := overrides(); got != "zonal_shift_delegated_to_dns no_override" {
+		t.Errorf("without cross-zone balancing: %s", got)
+	}
+	until(t, func() bool {
+		for range 4 {
+			if _, body := get(t, s.client(t), "http://"+w.dnsName+"/", ""); body != "zone b" {
+				return false
+			}
+		}
+		return true
+	})
+	if got, err := s.admin.Trouble(ctx); err != nil || len(got.Shifts) != 1 || got.Shifts[0] != shift.Shifts[0] {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, wrong := range []simclient.Shift{{LoadBalancer: "web", Zone: "mars-1a"}, {Zone: "us-west-2a"}, {LoadBalancer: "[", Zone: "us-west-2a"}} {
+		if err := s.admin.SetTrouble(ctx, simclient.Trouble{Shifts: []simclient.Shift{wrong}}); err == nil {
+			t.Errorf("%+v was taken", wrong)
+		}
 	}
 }
 

@@ -5,7 +5,10 @@ start=$SECONDS
 "$@" &
 child=$!
 trap 'kill -TERM "$child" 2>/dev/null' INT TERM
-( while sleep 20; do kill -0 "$child" 2>/dev/null || exit; echo "  … still at work after $((SECONDS - start)) s" >&2; done ) &
+( # who reads the output must not wait for a last nap
+  trap 'kill "$nap" 2>/dev/null; exit' TERM
+  while sleep 20 & nap=$!; wait "$nap"; do kill -0 "$child" 2>/dev/null || exit; echo "  … still at work after $((SECONDS - start)) s" >&2; done
+) &
 ticker=$!
 wait "$child"
 code=$?

@@ -13,7 +13,8 @@ var GroupVersion = schema.GroupVersion{Group: "elbv2.k8s.aws", Version: "v1beta1
 func AddToScheme(s *runtime.Scheme) error {
 	s.AddKnownTypes(GroupVersion,
 		&TargetGroupBinding{}, &TargetGroupBindingList{},
-		&IngressClassParams{}, &IngressClassParamsList{})
+		&IngressClassParams{}, &IngressClassParamsList{},
+		&ALBTargetControlConfig{}, &ALBTargetControlConfigList{})
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil
 }

@@ -36,6 +36,7 @@ type Accelerator struct {
 	Modified         time.Time
 	ServesAt         time.Time // until then its creation is being deployed
 	DeployedAt       time.Time // until then it is IN_PROGRESS
+	BusyUntil        time.Time // until then it takes no further change
 	Seq              uint64
 	Tags             map[string]string
 	FlowLogs         FlowLogs

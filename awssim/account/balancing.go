@@ -28,6 +28,9 @@ type Balancing struct {
 	// HealthReported says that something checks the targets and calls SetTargetHealth: targets then stay "initial" until it
 	// does. Without it, they become healthy by themselves.
 	HealthReported bool
+	// Anomaly tells whether a target fails more often than its peers, and whether it gets less traffic for it. It must not take
+	// the account's lock. Nil: no target ever does.
+	Anomaly func(targetGroup, target string, port int32) (anomalous, mitigated bool)
 	// Buckets is where certificates of trust stores are read from and logs are written to.
 	Buckets Buckets
 

@@ -51,21 +51,6 @@ func CanonicalName(name string) (string, error) {
 	return b.String(), nil
 }
 
-// CanonicalLabels is CanonicalName for labels as they are on the wire.
-func CanonicalLabels(labels [][]byte) string {
-	var b strings.Builder
-	for _, label := range labels {
-		for _, c := range label {
-			b.WriteString(escaped(c))
-		}
-		b.WriteByte('.')
-	}
-	if b.Len() == 0 {
-		return "."
-	}
-	return b.String()
-}
-
 func escaped(c byte) string {
 	switch {
 	case 'A' <= c && c <= 'Z':

@@ -30,15 +30,18 @@ type Profile struct {
 	CapacityReservation       time.Duration // capacity reservation: pending → provisioned
 	TagIndex                  time.Duration // tags changed → seen by the resource groups tagging index
 	ComputeDescribed          time.Duration // EC2 resource created → found by Describe calls
+	ComputeChanged            time.Duration // security group or network interface changed or deleted → Describe calls show it so
 	ComputeUsable             time.Duration // security group created → found by calls that change it
 	ComputeTagged             time.Duration // tags of an EC2 resource changed → seen by filters
 	BalancingListed           time.Duration // ELB resource created → in lists that are not asked for by ARN or name
+	BalancingChanged          time.Duration // ELB resource changed or deleted → lists that are not asked for by ARN or name show it so
 	TargetTerminated          time.Duration // instance terminated → its targets gone
 	NetworkDeregister         time.Duration // target of a network load balancer deregistered → no new flows
 	WebACLKnown               time.Duration // web ACL or load balancer created → AWS WAF can associate it
 	WebACLEffective           time.Duration // web ACL associated → in effect
 	AcceleratorDeploy         time.Duration // accelerator created → deployed
 	AcceleratorChange         time.Duration // accelerator or what is below it changed → deployed
+	AcceleratorTransaction    time.Duration // accelerator or what is below it changed → it takes the next change
 	EndpointInitial           time.Duration // endpoint added to an accelerator → first verdict on its health
 }
 
@@ -71,8 +74,10 @@ func Fast() Profile {
 		CapacityReservation:       100 * ms,
 		TagIndex:                  50 * ms,
 		ComputeDescribed:          5 * ms,
+		ComputeChanged:            5 * ms,
 		ComputeTagged:             5 * ms,
 		BalancingListed:           5 * ms,
+		BalancingChanged:          5 * ms,
 		TargetTerminated:          50 * ms,
 		NetworkDeregister:         20 * ms,
 		WebACLKnown:               20 * ms,
@@ -107,14 +112,17 @@ func Real() Profile {
 		TagIndex:                  10 * time.Second,
 		ComputeDescribed:          time.Second,
 		ComputeUsable:             500 * time.Millisecond,
+		ComputeChanged:            time.Second,
 		ComputeTagged:             3 * time.Second,
 		BalancingListed:           2 * time.Second,
+		BalancingChanged:          2 * time.Second,
 		TargetTerminated:          2 * time.Minute,
 		NetworkDeregister:         time.Minute,
 		WebACLKnown:               15 * time.Second,
 		WebACLEffective:           30 * time.Second,
 		AcceleratorDeploy:         2 * time.Minute,
 		AcceleratorChange:         30 * time.Second,
+		AcceleratorTransaction:    200 * time.Millisecond,
 		EndpointInitial:           30 * time.Second,
 	}
 }

@@ -29,13 +29,6 @@ type Action struct {
 	JWT     *JWT
 }
 
-// Types of actions that come before the one which answers.
-const (
-	AuthenticateOIDC    stack.ActionType = "authenticate-oidc"
-	AuthenticateCognito stack.ActionType = "authenticate-cognito"
-	ValidateJWT         stack.ActionType = "jwt-validation"
-)
-
 // Session is what both ways to authenticate have in common.
 type Session struct {
 	Cookie            string

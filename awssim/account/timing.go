@@ -32,18 +32,21 @@ var timings = []struct {
 	{"web-acl-effective", func(p *Profile) *time.Duration { return &p.WebACLEffective }},
 	{"accelerator-deploy", func(p *Profile) *time.Duration { return &p.AcceleratorDeploy }},
 	{"accelerator-change", func(p *Profile) *time.Duration { return &p.AcceleratorChange }},
+	{"accelerator-transaction", func(p *Profile) *time.Duration { return &p.AcceleratorTransaction }},
 	{"endpoint-initial", func(p *Profile) *time.Duration { return &p.EndpointInitial }},
 	{"tag-index", func(p *Profile) *time.Duration { return &p.TagIndex }},
 	{"compute-described", func(p *Profile) *time.Duration { return &p.ComputeDescribed }},
+	{"compute-changed", func(p *Profile) *time.Duration { return &p.ComputeChanged }},
 	{"compute-usable", func(p *Profile) *time.Duration { return &p.ComputeUsable }},
 	{"compute-tagged", func(p *Profile) *time.Duration { return &p.ComputeTagged }},
 	{"balancing-listed", func(p *Profile) *time.Duration { return &p.BalancingListed }},
+	{"balancing-changed", func(p *Profile) *time.Duration { return &p.BalancingChanged }},
 	{"target-terminated", func(p *Profile) *time.Duration { return &p.TargetTerminated }},
 	{"network-deregister", func(p *Profile) *time.Duration { return &p.NetworkDeregister }},
 }
 
 // staleTimings are those that make reads miss what was just written.
-var staleTimings = []string{"compute-described", "compute-usable", "compute-tagged", "balancing-listed", "target-group-release", "tag-index"}
+var staleTimings = []string{"compute-described", "compute-changed", "compute-usable", "compute-tagged", "balancing-listed", "balancing-changed", "target-group-release", "tag-index"}
 
 // Timing is the duration of that name, such as "load-balancer-active".
 func (p Profile) Timing(name string) (time.Duration, error) {

@@ -40,7 +40,7 @@ func TestEveryDurationOfAProfileCanBeSetByName(t *testing.T) {
 
 func TestOnlyTheInstantProfileShowsEverythingAtOnce(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"compute-described", "compute-tagged", "balancing-listed"} {
+	for _, name := range []string{"compute-described", "compute-changed", "compute-tagged", "balancing-listed"} {
 		instant, _ := Instant().Timing(name)
 		fast, _ := Fast().Timing(name)
 		slow, _ := Real().Timing(name)

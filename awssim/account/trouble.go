@@ -15,6 +15,8 @@ type Trouble struct {
 	Shuffle bool
 	// ZonesOut are the names of zones that are down: their targets fail, load balancers do not answer there.
 	ZonesOut []string
+	// Shifts are zonal shifts: traffic of a load balancer that allows them is kept away from a zone.
+	Shifts []Shift
 	// Provisioning is how the provisioning of load balancers ends whose name fits, instead of with active.
 	Provisioning []Outcome
 	// Flapping are targets that fall ill and recover in turn.
@@ -22,6 +24,8 @@ type Trouble struct {
 	// CertificatesStuck keeps certificates from being issued, AcceleratorsStuck accelerators from being deployed, and
 	// ChangesStuck changes of DNS from being in sync. They hold what was requested while they are set, and let it go after.
 	CertificatesStuck, AcceleratorsStuck, ChangesStuck bool
+	// FirewallOut keeps AWS WAF from answering load balancers that ask it about a request.
+	FirewallOut bool
 	// ClockSkew is how far AWS's clock is ahead of the caller's. It counts for the age of signatures.
 	ClockSkew time.Duration
 
@@ -33,6 +37,12 @@ type Outcome struct {
 	Name   string // of the load balancer; * and ? as in file names
 	State  string // failed or active_impaired
 	Reason string
+}
+
+// Shift keeps the traffic of a load balancer away from one of its zones.
+type Shift struct {
+	LoadBalancer string // name; * and ? as in file names
+	Zone         string // name
 }
 
 // Flap is a target that is unhealthy in every other half of a period.
@@ -58,6 +68,11 @@ func (t Trouble) Validate() error {
 			return fmt.Errorf("provisioning: name %q: %w", o.Name, err)
 		}
 	}
+	for _, s := range t.Shifts {
+		if _, err := path.Match(s.LoadBalancer, ""); err != nil || s.LoadBalancer == "" || s.Zone == "" {
+			return fmt.Errorf("shift of %q away from %q: give the name of a load balancer and a zone", s.LoadBalancer, s.Zone)
+		}
+	}
 	for _, f := range t.Flapping {
 		if f.Period <= 0 || f.TargetGroup == "" {
 			return fmt.Errorf("flapping target %q of %q: give the target group and a period, such as 10s", f.Target, f.TargetGroup)
@@ -70,6 +85,29 @@ func (t Trouble) Validate() error {
 func (t *Trouble) ZoneOut(name string) bool {
 	for _, z := range t.ZonesOut {
 		if z == name {
+			return true
+		}
+	}
+	return false
+}
+
+// Shifted tells whether a zonal shift keeps the load balancer's traffic away from a zone, which its attribute must allow.
+func (t *Trouble) Shifted(lb *LoadBalancer, zone string) bool {
+	if lb.Attributes["zonal_shift.config.enabled"] != "true" {
+		return false
+	}
+	for _, s := range t.Shifts {
+		if ok, _ := path.Match(s.LoadBalancer, lb.Name); ok && s.Zone == zone { // validated
+			return true
+		}
+	}
+	return false
+}
+
+// TargetShifted tells whether a zonal shift keeps the traffic of a load balancer that uses the target group away from the target.
+func (a *Account) TargetShifted(tg *TargetGroup, target *Target) bool {
+	for _, r := range tg.UsedBy() {
+		if lb := r.Listener.LoadBalancer; a.Trouble.Shifted(lb, target.Zone) {
 			return true
 		}
 	}

@@ -8,9 +8,11 @@ import (
 // visibility is what reads do not see yet: AWS's services answer from replicas that lag behind what was written. It holds
 // only what still lags; the instant profile leaves it empty. Keys are ids and ARNs.
 type visibility struct {
-	describedAt map[string]time.Time // found by Describe calls from then on
-	usableAt    map[string]time.Time // found by calls that name it to change it
-	oldTags     map[string]oldTags   // what filters see
+	describedAt   map[string]time.Time     // found by Describe calls from then on
+	usableAt      map[string]time.Time     // found by calls that name it to change it
+	oldTags       map[string]oldTags       // what filters see
+	former        map[string]Former        // what lists of load balancing show
+	formerCompute map[string]formerCompute // what Describe calls show in place of what is there
 }
 
 // sweepEvery is how many more entries a map may get before those that are over are dropped.
@@ -31,6 +33,42 @@ func (a *Account) CreatedCompute(id string) {
 // are not asked for by ARN or name.
 func (a *Account) CreatedBalancing(arn string) {
 	a.hide(&a.visibility.describedAt, arn, a.Profile.BalancingListed)
+}
+
+// Former is a resource of Elastic Load Balancing as lists show it that do not know of its latest change.
+type Former struct {
+	Seq   uint64 // of its creation
+	Value any    // what the list shows, as the caller of ChangingBalancing gave it
+	until time.Time
+}
+
+// ChangingBalancing says that a resource of Elastic Load Balancing, which lists now show as present, is about to change or to go:
+// for a while those that are not asked for by ARN or name go on showing it so. Of several changes in that time the first counts.
+// present is called at most once.
+func (a *Account) ChangingBalancing(arn string, seq uint64, present func() any) {
+	d := a.Profile.BalancingChanged
+	if d <= 0 {
+		return
+	}
+	now := a.Clock.Now()
+	if old, ok := a.visibility.former[arn]; ok && now.Before(old.until) {
+		return
+	}
+	put(&a.visibility.former, arn, Former{seq, present(), now.Add(d)})
+	if len(a.visibility.former)%sweepEvery == 0 {
+		maps.DeleteFunc(a.visibility.former, func(_ string, old Former) bool { return !now.Before(old.until) })
+	}
+}
+
+// FormerBalancing is what lists still show in place of what is there, by ARN. Resources that lists do not show yet are not in it.
+func (a *Account) FormerBalancing() map[string]Former {
+	var out map[string]Former
+	for arn, old := range a.visibility.former {
+		if a.Clock.Now().Before(old.until) && a.Described(arn) {
+			put(&out, arn, old)
+		}
+	}
+	return out
 }
 
 func (a *Account) hide(m *map[string]time.Time, id string, d time.Duration) {

@@ -37,6 +37,7 @@ type WebACL struct {
 	LockToken   string
 	Created     time.Time
 	Tags        map[string]string
+	Central     bool // made by Firewall Manager for the whole organization
 
 	// Rules is what it does; replaced, never changed.
 	Rules *webacl.ACL

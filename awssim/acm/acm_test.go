@@ -242,6 +242,14 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		{"no domain name", acm.RequestCertificateInput{DomainName: aws.String("-")}, "ValidationException"},
 		{"long common name", acm.RequestCertificateInput{DomainName: aws.String(strings.Repeat("a", 60) + ".example.net")}, "ValidationException"},
 		{"wildcard in the middle", acm.RequestCertificateInput{DomainName: aws.String("a.*.example.net")}, "ValidationException"},
+		{"51 tags", acm.RequestCertificateInput{DomainName: aws.String("example.net"), Tags: tags(51)}, "TooManyTagsException"},
+		{"50 tags", acm.RequestCertificateInput{DomainName: aws.String("example.net"), Tags: tags(50)}, ""},
+		{"101 alternative names", acm.RequestCertificateInput{DomainName: aws.String("example.net"), SubjectAlternativeNames: make([]string, 101)}, "ValidationException"},
+		{"alternative name of 254 characters", acm.RequestCertificateInput{DomainName: aws.String("example.net"), SubjectAlternativeNames: []string{strings.Repeat("a.", 121) + "example.netx"}}, "ValidationException"},
+		{"common name of 64 bytes", acm.RequestCertificateInput{DomainName: aws.String(strings.Repeat("a", 52) + ".example.net")}, ""},
+		{"long alternative name", acm.RequestCertificateInput{DomainName: aws.String("example.net"), SubjectAlternativeNames: []string{strings.Repeat("a", 60) + ".example.net"}}, ""},
+		{"key that no public authority signs", acm.RequestCertificateInput{DomainName: aws.String("example.net"), KeyAlgorithm: types.KeyAlgorithmRsa4096}, "InvalidParameterException"},
+		{"token of 33 characters", acm.RequestCertificateInput{DomainName: aws.String("example.net"), IdempotencyToken: aws.String(strings.Repeat("t", 33))}, "ValidationException"},
 		{"eleven names", acm.RequestCertificateInput{DomainName: aws.String("example.net"), SubjectAlternativeNames: many}, "LimitExceededException"},
 		{"bad token", acm.RequestCertificateInput{DomainName: aws.String("example.net"), IdempotencyToken: aws.String("a-b")}, "ValidationException"},
 		{"reserved tag", acm.RequestCertificateInput{DomainName: aws.String("example.net"), Tags: []types.Tag{{Key: aws.String("aws:a")}}}, "InvalidTagException"},
@@ -255,6 +263,51 @@ func TestBadRequestsAreRefused(t *testing.T) {
 			_, err := s.RequestCertificate(ctx, &tt.in)
 			wantCode(t, err, tt.code)
 		})
+	}
+}
+
+func tags(n int) []types.Tag {
+	var out []types.Tag
+	for i := range n {
+		out = append(out, types.Tag{Key: aws.String(fmt.Sprint("k", i)), Value: aws.String("")})
+	}
+	return out
+}
+
+func TestASummaryHoldsAHundredNames(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t)
+	if err := s.account.SetQuota("domains-per-certificate", 100); err != nil {
+		t.Fatal(err)
+	}
+	request := func(token string, names ...string) *string {
+		out, err := s.RequestCertificate(ctx, &acm.RequestCertificateInput{DomainName: aws.String("many.example.net"), SubjectAlternativeNames: names, ValidationMethod: "DNS", IdempotencyToken: aws.String(token)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.CertificateArn
+	}
+	var names []string
+	for i := range 99 {
+		names = append(names, fmt.Sprintf("n%d.example.net", i))
+	}
+	arn := request("t", names...)
+	if other := request("t", names[:98]...); *other == *arn {
+		t.Error("the same token with other parameters finds the same certificate")
+	}
+	more := s.account.Certificates[*arn]
+	more.AlternativeNames = append(more.AlternativeNames, "last.example.net")
+	out, err := s.ListCertificates(ctx, &acm.ListCertificatesInput{CertificateStatuses: []types.CertificateStatus{types.CertificateStatusPendingValidation}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range out.CertificateSummaryList {
+		if *c.CertificateArn == *arn && (len(c.SubjectAlternativeNameSummaries) != 100 || !*c.HasAdditionalSubjectAlternativeNames || c.Type != types.CertificateTypeAmazonIssued || c.KeyAlgorithm != types.KeyAlgorithmRsa2048 || c.CreatedAt == nil) {
+			t.Errorf("%d names, %+v", len(c.SubjectAlternativeNameSummaries), c)
+		}
+	}
+	if d := s.detail(t, arn); d.SubjectAlternativeNames[0] != "many.example.net" {
+		t.Errorf("the names do not begin with the certificate's own: %v", d.SubjectAlternativeNames[:2])
 	}
 }
 

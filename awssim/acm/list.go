@@ -1,6 +1,7 @@
 package acm
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"slices"
@@ -75,19 +76,34 @@ func (s *Service) listCertificates(in *acm.ListCertificatesInput) (*acm.ListCert
 }
 
 func checkEnums(in *acm.ListCertificatesInput) error {
-	for _, status := range in.CertificateStatuses {
-		if !slices.Contains(status.Values(), status) {
-			return invalid("1 validation error detected: Value '%s' at 'certificateStatuses' failed to satisfy constraint: Member must satisfy enum value set", status)
-		}
+	f := in.Includes
+	if f == nil {
+		f = &types.Filters{}
 	}
-	if in.Includes != nil {
-		for _, key := range in.Includes.KeyTypes {
-			if !slices.Contains(key.Values(), key) {
-				return invalid("1 validation error detected: Value '%s' at 'includes.keyTypes' failed to satisfy constraint: Member must satisfy enum value set", key)
-			}
+	return cmp.Or(oneOf("certificateStatuses", in.CertificateStatuses...), oneOf("sortBy", given(in.SortBy)...), oneOf("sortOrder", given(in.SortOrder)...),
+		oneOf("includes.keyTypes", f.KeyTypes...), oneOf("includes.keyUsage", f.KeyUsage...), oneOf("includes.extendedKeyUsage", f.ExtendedKeyUsage...),
+		oneOf("includes.exportOption", given(f.ExportOption)...), oneOf("includes.managedBy", given(f.ManagedBy)...))
+}
+
+// oneOf refuses values that the model does not list.
+func oneOf[T interface {
+	~string
+	Values() []T
+}](field string, values ...T) error {
+	for _, v := range values {
+		if !slices.Contains(v.Values(), v) {
+			return invalid("1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must satisfy enum value set", v, field)
 		}
 	}
 	return nil
+}
+
+// given is a value as a list, which is empty if the value is.
+func given[T ~string](v T) []T {
+	if v == "" {
+		return nil
+	}
+	return []T{v}
 }
 
 func selected(in *acm.ListCertificatesInput, keys []types.KeyAlgorithm, c *account.Certificate) bool {

@@ -79,6 +79,24 @@ func (x *exchange) finish() {
 	}
 }
 
+// abandoned logs the beginning of a request whose client went before all of its head was there.
+func (c *clientConn) abandoned(received int, begun time.Time) {
+	b := c.front.balancer
+	config := b.config.Load()
+	place := config.settings.accessLog
+	if b.plane.logs == nil || place.bucket == "" {
+		return
+	}
+	e := accesslog.Request{
+		Type: "http", Time: time.Now(), LoadBalancer: b.resource(), Client: c.client, RequestTime: -1, TargetTime: -1, ResponseTime: -1,
+		Received: int64(received), Priority: accesslog.NoRule, Created: begun, ConnectionTrace: c.traceID(),
+	}
+	if c.tls != nil {
+		e.Type = "https"
+	}
+	b.plane.logs.Add(b.stream(place, accesslog.Access, config.privateAddress(c.zone, false)), e.Line())
+}
+
 // entry is the exchange as the access log has it.
 func (x *exchange) entry() accesslog.Request {
 	now := x.now()
@@ -95,7 +113,7 @@ func (x *exchange) entry() accesslog.Request {
 	}
 	if x.identity.action != "" {
 		before := 0
-		if x.acts > 0 && x.actions[0] == "waf" {
+		if x.acts > 0 && strings.HasPrefix(x.actions[0], "waf") {
 			before = 1
 		}
 		e.Actions = slices.Insert(slices.Clone(e.Actions), before, x.identity.action)

@@ -227,15 +227,16 @@ func TestRoundRobinVisitsEveryTarget(t *testing.T) {
 		w.pod(ips[i], 8080, echoHandler(ips[i]))
 	}
 	w.group("a", "HTTP", ips...)
-	w.balancer("web", stack.Application, listener(80, "HTTP", forward("a")))
+	lb := w.balancer("web", stack.Application, listener(80, "HTTP", forward("a")))
 	w.update()
 	for _, ip := range ips {
 		w.await(ip, "healthy")
 	}
 	seen := map[string]int{}
-	c := w.client()
+	c := w.client() // always at the same node
+	c.Transport.(*http.Transport).DialContext = w.from("10.0.9.9")
 	for range 300 {
-		seen[w.get(c, base+"/").echo(t).Pod]++
+		seen[w.get(c, fmt.Sprintf("http://%s/", lb.Zones[0].Private)).echo(t).Pod]++
 	}
 	for _, ip := range ips {
 		if seen[ip] != 100 {

@@ -102,6 +102,20 @@ func share(part, whole int64) float64 {
 	return float64(part) / float64(whole)
 }
 
+// Anomaly tells whether a target fails more often than its peers, and whether it gets less because it did.
+func (p *Plane) Anomaly(targetGroup, target string, port int32) (anomalous, mitigated bool) {
+	g := p.group(targetGroup)
+	if g == nil {
+		return false, false
+	}
+	for _, t := range g.pool.Load().registered {
+		if t.key == (targetKey{target, port}) {
+			return t.performance.anomalous.Load(), t.performance.lightness.Load() > 0
+		}
+	}
+	return false, false
+}
+
 // oddHosts counts the targets that fail more often than their peers, and those that get less because they did.
 func (g *group) oddHosts() (anomalous, mitigated int64) {
 	for _, t := range g.pool.Load().registered {

@@ -22,7 +22,7 @@ func TestAnomalyMitigationTakesTrafficFromTheTargetThatFails(t *testing.T) {
 		g.pool.Store(&pool{registered: targets})
 		round := func(status int) (bad int) {
 			for range 300 {
-				chosen := g.choose(targets, nil)
+				chosen := g.choose("", targets, nil)
 				if chosen == targets[2] {
 					bad++
 					chosen.performance.observed(status)
@@ -65,7 +65,7 @@ func TestTwoTargetsShowNoAnomaly(t *testing.T) {
 		targets[1].performance.observed(200)
 	}
 	c.Advance(weighInterval)
-	g.choose(targets, nil)
+	g.choose("", targets, nil)
 	if targets[0].performance.anomalous.Load() || targets[0].performance.weight() != fullWeight {
 		t.Error("one of two targets was found anomalous")
 	}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/awssim/authn"
 )
@@ -77,6 +78,20 @@ func replaceErrorPage(p []byte) ([]byte, bool) {
 	return rawAnswer(status, page(status)), true
 }
 
+// retitled is the beginning of an answer with the load balancer's words for its status, where net/http has others or makes some up.
+func retitled(p []byte, status int) ([]byte, bool) {
+	line, rest, ok := bytes.Cut(p, []byte("\r\n"))
+	version, _, is := bytes.Cut(line, []byte{' '})
+	if !ok || !is || !bytes.HasPrefix(version, []byte("HTTP/1.")) {
+		return nil, false
+	}
+	words := title(status)
+	if !strings.Contains(words, " ") {
+		words += " " // which ends the status also where no words follow (RFC 9112 §4)
+	}
+	return fmt.Appendf(make([]byte, 0, len(p)+len(words)), "%s %s\r\n%s", version, words, rest), true
+}
+
 func rawAnswer(status int, body string) []byte {
 	return fmt.Appendf(nil, "HTTP/1.1 %s\r\nServer: %s\r\nContent-Type: text/html\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
 		title(status), balancerServer, len(body), body)
@@ -101,8 +116,8 @@ func (x *exchange) generate(status int, contentType, body string) {
 	} else {
 		body = ""
 	}
-	if x.r.ProtoMajor == 1 && !x.closes {
-		h["Connection"] = keepAlive
+	if x.conn.wire != nil {
+		x.conn.wire.generated.Store(int32(status))
 	}
 	x.w.WriteHeader(status)
 	if x.r.Method != http.MethodHead && body != "" {
@@ -131,8 +146,11 @@ func (x *exchange) insertHeaders() {
 	if x.head != nil && x.head.upgraded && !x.upgraded && !x.conn.wire.stay() {
 		x.closes = true
 	}
-	if x.closes {
+	switch {
+	case x.closes:
 		h["Connection"] = closing // for HTTP/2 net/http says GOAWAY
+	case x.r.ProtoMajor == 1:
+		h["Connection"] = keepAlive
 	}
 }
 

@@ -21,6 +21,7 @@ type balancer struct {
 	counters balancerCounters
 	zoned    zoneCounters
 	rules    ruleCounters
+	meter    meter
 	flows    zonedFlows // NLB
 	open     openFlows  // NLB
 
@@ -55,7 +56,9 @@ func (b *balancer) update(lb *LoadBalancer) error {
 	if b.stopped {
 		return nil
 	}
-	b.config.Store(&balancerConfig{LoadBalancer: *lb, settings: readBalancerSettings(lb), inside: insideAddress(lb), groups: b.groupsOf(lb)})
+	config := &balancerConfig{LoadBalancer: *lb, settings: readBalancerSettings(lb), inside: insideAddress(lb), groups: b.groupsOf(lb)}
+	config.Attributes = nil // what counts of them is in settings
+	b.config.Store(config)
 	if !lb.Active {
 		b.closeFronts(func(frontKey) bool { return true })
 		b.setAddresses(nil)
@@ -77,12 +80,16 @@ func (b *balancer) update(lb *LoadBalancer) error {
 		key := frontKey{l.Port, l.Protocol}
 		view := b.newView(l)
 		f := b.fronts[key]
-		if f == nil {
+		fresh := f == nil
+		if fresh {
 			f = newFront(b, key, view)
 			b.fronts[key] = f
 		}
 		if err := f.update(view, b.loopback, b.addresses); err != nil {
 			bad = append(bad, fmt.Errorf("load balancer %s, listener %d: %w", lb.Name, l.Port, err))
+		}
+		if fresh && l.Protocol == "TLS" {
+			b.plane.spawn(func() { f.tryTargets(view) })
 		}
 	}
 	return errors.Join(bad...)

@@ -243,8 +243,10 @@ func TestWebSocketsAreTunnelled(t *testing.T) {
 		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 		_, _ = io.Copy(c, rest)
 	}))
-	w.group("a", "HTTP", "10.0.1.5")
-	w.balancer("web", stack.Application, listener(80, "HTTP", forward("a")))
+	w.group("a", "HTTP", "10.0.1.5").Attributes = map[string]string{"stickiness.enabled": "true", "stickiness.type": "lb_cookie"}
+	l := listener(80, "HTTP", forward("a"))
+	l.Attributes = map[string]string{"routing.http.response.x_frame_options.header_value": "DENY"}
+	w.balancer("web", stack.Application, l)
 	w.update()
 	w.await("10.0.1.5", "healthy")
 	c := w.dialRaw("web", 80)
@@ -253,6 +255,9 @@ func TestWebSocketsAreTunnelled(t *testing.T) {
 	res, err := http.ReadResponse(in, nil)
 	if err != nil || res.StatusCode != http.StatusSwitchingProtocols || res.Header.Get("Upgrade") != "websocket" {
 		t.Fatalf("%+v, %v", res, err)
+	}
+	if cookies := res.Cookies(); len(cookies) != 2 || cookies[0].Name != "AWSALB" || res.Header.Get("X-Frame-Options") != "DENY" {
+		t.Errorf("the answer lacks what every answer has: %v", res.Header)
 	}
 	for _, line := range []string{"one\n", "two\n"} {
 		_, _ = io.WriteString(c, line)

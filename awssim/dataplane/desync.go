@@ -82,6 +82,9 @@ func inspect(head []byte, mode string) (*inspection, []byte) {
 	i := &inspection{size: len(head)}
 	first, rest := cutLine(head)
 	i.requestLine(first)
+	if len(rest) > maxHeaderBytes {
+		i.refusal(http.StatusBadRequest)
+	}
 	lines := make([]headLine, 0, 16)
 	for len(rest) > 0 {
 		var line []byte

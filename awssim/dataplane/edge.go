@@ -31,6 +31,7 @@ type edge struct {
 	plane  *Plane
 	arn    string
 	config atomic.Pointer[Accelerator]
+	counts edgeCounts
 	loops  []*loopback // two
 
 	mu        sync.Mutex // guards what follows
@@ -157,7 +158,13 @@ func (e *edge) setAddresses(wanted []netip.Addr) {
 }
 
 // admits drops what arrives at a disabled accelerator, as a guard of the virtual network.
-func (e *edge) admits(string, netip.AddrPort, netip.AddrPort) bool { return e.config.Load().Enabled }
+func (e *edge) admits(string, netip.AddrPort, netip.AddrPort) bool {
+	if e.config.Load().Enabled {
+		return true
+	}
+	e.along(nil, nil).add(edgeDrops, 1)
+	return false
+}
 
 // forward carries flows from the virtual network to an endpoint.
 func (e *edge) forward(ctx context.Context, network string, from, to netip.AddrPort) (net.Conn, error) {
@@ -252,7 +259,7 @@ func (e *edge) serve(client net.Conn, key doorKey) {
 		return
 	}
 	defer e.removeFlow(fl)
-	if !e.config.Load().Enabled { // dropped packets: silence, until the client gives up
+	if !e.admits("tcp", netip.AddrPort{}, netip.AddrPort{}) { // dropped packets: silence, until the client gives up
 		_, _ = io.Copy(io.Discard, client)
 		_ = client.Close()
 		return
@@ -354,11 +361,13 @@ func (e *edge) dial(ctx context.Context, t tuple, port int32) (net.Conn, error) 
 	draw := e.plane.draws(l, t)
 	g, endpoint := e.plane.endpointFor(l, draw)
 	if endpoint == nil {
+		e.along(l, nil).add(edgeNoEndpoint, 1)
 		return nil, os.NewSyscallError("connect", syscall.ENETUNREACH)
 	}
 	v6 := t.client.Addr().Is6()
 	node, ok := endpoint.reach(e.plane, draw, v6)
 	if !ok {
+		e.along(l, g).add(edgeNoEndpoint, 1)
 		return nil, os.NewSyscallError("connect", syscall.EHOSTUNREACH)
 	}
 	if other, ok := g.Overrides[port]; ok {
@@ -369,8 +378,13 @@ func (e *edge) dial(ctx context.Context, t tuple, port int32) (net.Conn, error) 
 		from = t.client
 	}
 	to := netip.AddrPortFrom(node, uint16(port))
+	connect := e.plane.network.DialTCPFrom
 	if protocol == "UDP" {
-		return e.plane.network.DialUDPFrom(ctx, from, to)
+		connect = e.plane.network.DialUDPFrom
 	}
-	return e.plane.network.DialTCPFrom(ctx, from, to)
+	c, err := connect(ctx, from, to)
+	if err != nil {
+		return nil, err
+	}
+	return newEdgeConn(c, e.along(l, g)), nil
 }

@@ -326,3 +326,46 @@ func TestAnAcceleratorCarriesDatagramsBothWays(t *testing.T) {
 		t.Error("a UDP listener takes TCP")
 	}
 }
+
+func TestAnIdleFlowThroughAnAcceleratorEnds(t *testing.T) {
+	t.Parallel()
+	w, c := stepped(t)
+	w.server("10.0.1.5", 8080, func(c net.Conn) {
+		_, _ = io.WriteString(c, "a\n")
+		_, _ = io.Copy(io.Discard, c)
+	})
+	w.group("a", "TCP", "10.0.1.5")
+	l := listener(80, "TCP", forward("a"))
+	l.Attributes = map[string]string{"tcp.idle_timeout.seconds": "6000"}
+	lb := w.balancer("web", stack.Network, l)
+	w.topo.Accelerators = []dataplane.Accelerator{{
+		ARN: "arn:aws:globalaccelerator::123456789012:accelerator/idle", Name: "edge", DNSName: edgeName, Deployed: true, Enabled: true,
+		Addresses: []netip.Addr{netip.MustParseAddr("75.2.0.1")},
+		Listeners: []dataplane.AcceleratorListener{{Protocol: "TCP", Ports: []dataplane.PortRange{{From: 80, To: 80}}, Groups: []dataplane.EndpointGroup{{
+			Dial: 100, Endpoints: []dataplane.Endpoint{{LoadBalancer: lb.ARN, Weight: 1, PreserveClientIP: true}},
+		}}}},
+	}}
+	w.update()
+	c.Advance(0)
+	w.await("10.0.1.5", "healthy")
+	conn, err := w.plane.DialContext(t.Context(), "tcp", edgeName+":80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || line != "a\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	w.within("the flow is carried", func() bool { return len(w.plane.Flows()) == 1 })
+	c.Advance(339 * time.Second)
+	if n := len(w.plane.Flows()); n != 1 {
+		t.Errorf("%d flows after 339 s", n)
+	}
+	c.Advance(time.Second)
+	var timeout net.Error
+	if _, err := conn.Read(make([]byte, 1)); err == nil || errors.As(err, &timeout) && timeout.Timeout() {
+		t.Errorf("after 340 s: %v", err)
+	}
+	w.within("the load balancer's flow ends with it", func() bool { return len(w.plane.Flows()) == 0 })
+}

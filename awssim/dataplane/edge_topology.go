@@ -20,6 +20,7 @@ type Accelerator struct {
 
 // AcceleratorListener takes flows on ranges of ports.
 type AcceleratorListener struct {
+	ARN      string
 	Protocol string          // TCP or UDP
 	Ports    []PortRange     // of which the lowest maxDoors are open on loopback; the virtual network has all
 	Sticky   bool            // flows of a client go to the same endpoint
@@ -31,6 +32,7 @@ type PortRange struct{ From, To int32 }
 
 // EndpointGroup is the endpoints in one region.
 type EndpointGroup struct {
+	Region    string
 	Dial      float64         // percentage of the flows that come this way
 	Overrides map[int32]int32 // listener's port → endpoint's
 	Endpoints []Endpoint
@@ -99,12 +101,16 @@ func (e *Endpoint) reach(p *Plane, draw func() uint64, v6 bool) (netip.Addr, boo
 // healthy reports whether the endpoint is: a load balancer when each of its target groups that has targets has a healthy one,
 // and one has.
 func (e *Endpoint) healthy(p *Plane) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return e.healthyAmong(p.balancers)
+}
+
+func (e *Endpoint) healthyAmong(balancers map[string]*balancer) bool {
 	if e.LoadBalancer == "" {
 		return e.Running
 	}
-	p.mu.RLock()
-	b := p.balancers[e.LoadBalancer]
-	p.mu.RUnlock()
+	b := balancers[e.LoadBalancer]
 	if b == nil {
 		return false
 	}

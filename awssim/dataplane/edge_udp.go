@@ -8,30 +8,24 @@ import (
 
 // receive carries the datagrams of one socket: each client address and port is a flow with an endpoint of its own until nothing
 // moved for the idle time.
-func (e *edge) receive(socket net.PacketConn, key doorKey) {
+func (e *edge) receive(socket *net.UDPConn, key doorKey) {
 	var mu sync.Mutex
 	flows := map[netip.AddrPort]*edgePackets{}
-	buf := make([]byte, maxPacket)
-	for {
-		n, from, err := socket.ReadFrom(buf)
-		if err != nil {
-			return // closed; an unconnected socket has no other errors
+	receiveAll(socket, func(datagram []byte, peer netip.AddrPort) {
+		if !e.admits("udp", netip.AddrPort{}, netip.AddrPort{}) {
+			return
 		}
-		if !e.config.Load().Enabled {
-			continue
-		}
-		peer := addrPort(from)
 		mu.Lock()
 		p := flows[peer]
 		mu.Unlock()
 		if p == nil {
-			p = e.newPackets(socket, from, key, func() {
+			p = e.newPackets(socket, net.UDPAddrFromAddrPort(peer), key, func() {
 				mu.Lock()
 				defer mu.Unlock()
 				delete(flows, peer)
 			})
 			if p == nil {
-				continue
+				return
 			}
 			mu.Lock()
 			flows[peer] = p
@@ -41,8 +35,8 @@ func (e *edge) receive(socket net.PacketConn, key doorKey) {
 			}
 		}
 		p.idle.feed()
-		_, _ = p.target.Write(buf[:n]) // a datagram may be lost
-	}
+		_, _ = p.target.Write(datagram) // a datagram may be lost
+	})
 }
 
 // edgePackets is the datagrams of one client.

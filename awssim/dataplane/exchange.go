@@ -44,6 +44,7 @@ type exchange struct {
 	closes      bool // both connections end with the exchange
 
 	groupStickiness *stack.Stickiness // when enabled for the forward that was chosen
+	shared          bool              // the forward that was chosen has several target groups
 	identity        identity
 
 	account
@@ -51,6 +52,11 @@ type exchange struct {
 
 // ServeHTTP implements http.Handler.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	plane := f.balancer.plane
+	if !plane.begin() {
+		panic(http.ErrAbortHandler)
+	}
+	defer plane.work.Done() // once the exchange is logged
 	conn := connOf(r)
 	x := exchange{front: f, view: f.view.Load(), conn: conn, w: w, r: r, host: r.Host, secure: conn.tls != nil, account: newAccount()}
 	defer x.finish()
@@ -125,9 +131,11 @@ func (x *exchange) refusal() int {
 	case len(x.r.RequestURI) > maxURI:
 		return http.StatusRequestURITooLong
 	}
+	all := 0 // of HTTP/1 it was measured as sent
 	for name, lines := range x.r.Header {
 		for _, line := range lines {
-			if len(name)+len(line) > maxHeader {
+			all += len(name) + len(line)
+			if len(name)+len(line) > maxHeader || all > maxHeaderBytes {
 				return http.StatusBadRequest
 			}
 		}
@@ -156,6 +164,7 @@ func (x *exchange) route() {
 		Path: x.path, RawQuery: x.query, Header: x.r.Header, SourceIP: x.conn.client.Addr(),
 	}
 	d := x.view.matcher().Match(&request)
+	x.conn.counts.evaluated(d.Evaluated)
 	x.priority = accesslog.DefaultOne
 	if d.Rule != nil {
 		x.priority = accesslog.Priority(d.Rule.Order)
@@ -223,7 +232,7 @@ func (x *exchange) forward(f *stack.Forward, d *traffic.Decision) {
 		x.fail(http.StatusServiceUnavailable)
 		return
 	}
-	x.group = g
+	x.group, x.shared = g, len(f.TargetGroups) > 1
 	config := g.config.Load()
 	if !speaks(x.r, config.ProtocolVersion) {
 		x.fail(statusVersionMismatch)
@@ -249,8 +258,8 @@ func (x *exchange) forward(f *stack.Forward, d *traffic.Decision) {
 	targets = x.ready(g, config, targets)
 	t := x.stickyTarget(g, p)
 	if t == nil {
-		t = g.choose(targets, nil)
-		if config.settings.sticky {
+		t = g.choose(x.conn.zone, targets, nil)
+		if x.sticks(&config.settings) {
 			x.groupCounts(g).add(nonStickyCount, 1)
 		}
 	}

@@ -14,6 +14,14 @@ func (x *exchange) blocked() bool {
 	if acl == nil {
 		return false
 	}
+	if x.view.FirewallOut {
+		x.acted("waf-failed")
+		if x.view.settings.failOpen {
+			return false
+		}
+		x.fail(http.StatusInternalServerError)
+		return true
+	}
 	x.acted("waf")
 	action, _ := acl.Decide(&webacl.Request{
 		Client: x.conn.client.Addr(), Method: x.r.Method, Path: x.path, Query: x.query, Header: x.r.Header, Host: x.host,

@@ -158,7 +158,7 @@ func (g *group) leaves(ctx context.Context, network string, to netip.AddrPort) e
 	if g.serves.Load().permits(network, to) {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	ctx, cancel := context.WithTimeout(ctx, g.plane.connectTimeout)
 	defer cancel()
 	<-ctx.Done()
 	return errBlocked
@@ -167,7 +167,7 @@ func (g *group) leaves(ctx context.Context, network string, to netip.AddrPort) e
 // connect opens the target's side of a flow, with what the target group wants said first.
 func (f *front) connect(r *route, client netip.AddrPort, protocol string) (net.Conn, error) {
 	plane := f.balancer.plane
-	ctx, cancel := context.WithTimeout(plane.ctx, connectTimeout)
+	ctx, cancel := context.WithTimeout(plane.ctx, plane.connectTimeout)
 	defer cancel()
 	if err := r.group.leaves(ctx, "tcp", r.to); err != nil {
 		r.counts(f.balancer).blockedOut("tcp")

@@ -98,7 +98,9 @@ func (f *front) openLoopback(loop *loopback) error {
 		if err == nil {
 			f.udpPort = int32(c.LocalAddr().(*net.UDPAddr).Port)
 			f.loopback = append(f.loopback, c)
-			f.balancer.plane.spawn(func() { f.receive(c) })
+			flows, take := f.flowsOf(loop.address)
+			flows.socket = c
+			f.balancer.plane.spawn(func() { receiveAll(c, take) })
 		}
 		bad = append(bad, err)
 	}
@@ -109,18 +111,22 @@ func (f *front) openVirtual(a netip.Addr) error {
 	n := f.balancer.plane.network
 	var bad []error
 	if f.tcp() {
-		l, err := n.ListenTCP(a, uint16(f.key.port))
+		l, err := n.HandleTCP(a, uint16(f.key.port), f.take)
 		if err == nil {
 			f.virtual[a] = append(f.virtual[a], l)
-			f.balancer.plane.spawn(func() { f.accept(l) })
 		}
 		bad = append(bad, err)
 	}
 	if f.udp() {
-		c, err := n.ListenUDP(a, uint16(f.key.port))
+		flows, take := f.flowsOf(a)
+		c, err := n.HandleUDP(a, uint16(f.key.port), f.balancer.plane.spawn, func(answers net.PacketConn, datagram []byte, from netip.AddrPort) {
+			if flows.socket == nil { // flows that read it begin later
+				flows.socket = answers
+			}
+			take(datagram, from)
+		})
 		if err == nil {
 			f.virtual[a] = append(f.virtual[a], c)
-			f.balancer.plane.spawn(func() { f.receive(c) })
 		}
 		bad = append(bad, err)
 	}

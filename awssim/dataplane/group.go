@@ -18,7 +18,7 @@ type group struct {
 	arn      string
 	config   atomic.Pointer[groupConfig]
 	pool     atomic.Pointer[pool]
-	turn     atomic.Uint64 // round robin
+	turns    sync.Map // round robin: zone of the node → *atomic.Uint64
 	counters groupCounters
 	zoned    zoneCounters
 	flows    zonedFlows
@@ -67,6 +67,7 @@ func newGroup(p *Plane, arn string) *group {
 func (g *group) update(tg *TargetGroup) {
 	g.mu.Lock()
 	config := &groupConfig{TargetGroup: *tg, settings: readGroupSettings(tg)}
+	config.Attributes = nil // what counts of them is in settings
 	if old := g.config.Swap(config); old.Protocol != tg.Protocol || old.ProtocolVersion != tg.ProtocolVersion {
 		for _, t := range g.targets {
 			t.dropTransport()
@@ -114,11 +115,15 @@ func (g *group) use(lb *LoadBalancer, port int32) {
 		g.rebuild()
 		return
 	}
+	before := g.user
 	g.user = &groupUser{
 		arn: lb.ARN, zones: lb.Zones, network: lb.Type == stack.Network, port: port, filtered: lb.Filtered, egress: lb.Egress,
 		checkLog: attributes(lb.Attributes).place("health_check_logs"),
 	}
 	g.serves.Store(g.user)
+	if before == nil || !slices.Equal(before.zones, g.user.zones) {
+		g.rebuild() // zonal shifts
+	}
 	g.scheduleChecks()
 }
 
@@ -172,13 +177,32 @@ func (g *group) rebuild() {
 		}
 	}
 	s := &g.config.Load().settings
-	p.all = s.eligible(p.registered)
+	p.all = s.eligible(g.unshifted(p.registered))
 	for zone, targets := range byZone {
 		p.zones[zone] = s.eligible(append(targets, p.everywhere...))
 	}
 	p.everywhere = s.eligible(p.everywhere)
 	g.pool.Store(p)
 	g.servers.Store(&servers)
+}
+
+// unshifted leaves out the targets in zones that a zonal shift leads away from, unless no others are left; the lock is held.
+// A node of such a zone still serves its own without cross-zone balancing: it is DNS that leads away from it then.
+func (g *group) unshifted(targets []*target) []*target {
+	if g.user == nil || !slices.ContainsFunc(g.user.zones, func(z Zone) bool { return z.Shifted }) {
+		return targets
+	}
+	left := slices.DeleteFunc(slices.Clone(targets), g.user.shifted)
+	if len(left) == 0 {
+		return targets
+	}
+	return left
+}
+
+// shifted reports whether a zonal shift leads away from the target's zone.
+func (u *groupUser) shifted(t *target) bool {
+	zone := t.spec.Load().Zone
+	return slices.ContainsFunc(u.zones, func(z Zone) bool { return z.Shifted && z.Name == zone })
 }
 
 // eligible is the healthy ones, or all of them when fewer are healthy than unhealthy-state routing asks for (fail open).
@@ -189,7 +213,7 @@ func (s *groupSettings) eligible(registered []*target) []*target {
 			healthy = append(healthy, t)
 		}
 	}
-	if len(healthy) < s.minHealthy || len(healthy)*100 < s.minHealthyShare*len(registered) {
+	if !s.routable(hostCount{len(healthy), len(registered)}) {
 		return registered
 	}
 	return healthy
@@ -245,8 +269,17 @@ func (p *pool) healthyIn(zone string) bool {
 // registeredIn reports whether a zone has a target of its own.
 func (p *pool) registeredIn(zone string) bool { return len(p.zones[zone]) > 0 }
 
-// choose picks by the group's algorithm, avoiding one target (nil: none) when there is another.
-func (g *group) choose(targets []*target, avoid *target) *target {
+// turn is the next number of a node: each goes round by itself.
+func (g *group) turn(zone string) uint64 {
+	n, ok := g.turns.Load(zone)
+	if !ok {
+		n, _ = g.turns.LoadOrStore(zone, new(atomic.Uint64))
+	}
+	return n.(*atomic.Uint64).Add(1)
+}
+
+// choose picks by the group's algorithm for the node of a zone, avoiding one target (nil: none) when there is another.
+func (g *group) choose(zone string, targets []*target, avoid *target) *target {
 	if avoid != nil && len(targets) > 1 {
 		targets = slices.DeleteFunc(slices.Clone(targets), func(t *target) bool { return t == avoid })
 	}
@@ -255,7 +288,7 @@ func (g *group) choose(targets []*target, avoid *target) *target {
 	}
 	switch g.config.Load().settings.algorithm {
 	case "least_outstanding_requests":
-		start := int(g.turn.Add(1) % uint64(len(targets)))
+		start := int(g.turn(zone) % uint64(len(targets)))
 		best := targets[start]
 		for i := range targets {
 			if t := targets[(start+i)%len(targets)]; t.inFlight.Load() < best.inFlight.Load() {
@@ -266,7 +299,7 @@ func (g *group) choose(targets []*target, avoid *target) *target {
 	case "weighted_random":
 		return g.weighted(targets)
 	}
-	t := targets[g.turn.Add(1)%uint64(len(targets))]
+	t := targets[g.turn(zone)%uint64(len(targets))]
 	if slow := g.config.Load().settings.slowStart; slow > 0 {
 		return g.rampUp(t, targets, slow)
 	}

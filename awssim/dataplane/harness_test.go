@@ -145,7 +145,7 @@ func (w *world) pod(ip string, port uint16, h http.Handler) (stop func()) {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
-	s := &http.Server{Handler: h, Protocols: protocols}
+	s := &http.Server{Handler: h, Protocols: protocols, DisableGeneralOptionsHandler: true}
 	w.pods.Go(func() { _ = s.Serve(l) })
 	stop = sync.OnceFunc(func() { _ = s.Close() })
 	w.Cleanup(stop)

@@ -49,7 +49,7 @@ func (x *exchange) requestHeaders() http.Header {
 		x.conn.counts.add(forwardedHeaderCount, 1)
 	}
 	upgrade := upgradeOf(in)
-	trailers := strings.Contains(strings.ToLower(in.Get("Te")), "trailers")
+	trailers := isGRPC(x.r) && strings.Contains(strings.ToLower(in.Get("Te")), "trailers")
 	dropHopByHop(out)
 	if upgrade != "" {
 		out["Connection"] = []string{"Upgrade"}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"container/heap"
 	"context"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -167,10 +168,8 @@ func (c *checker) check(t *target, ticket int) {
 	interval := positive(c.plane.healthInterval, time.Duration(hc.IntervalSeconds)*time.Second, 30*time.Second)
 	timeout := positive(c.plane.healthTimeout, time.Duration(hc.TimeoutSeconds)*time.Second, 5*time.Second)
 	ctx, cancel := context.WithTimeout(c.plane.ctx, timeout)
-	begun := time.Now()
-	v := probe(ctx, c.plane.network, config, user, t)
+	v := c.round(ctx, config, user, t)
 	cancel()
-	c.log(t, config, user, v, begun)
 	if c.plane.ctx.Err() != nil {
 		return
 	}
@@ -198,6 +197,44 @@ func (c *checker) check(t *target, ticket int) {
 	c.add(t, ticket, started.Add(interval))
 }
 
+// round is one check by the node of every zone at once. What they make of it is told of as one verdict: a target passes when more
+// than half of the nodes say so.
+func (c *checker) round(ctx context.Context, config *groupConfig, user *groupUser, t *target) verdict {
+	nodes := user.nodes(config.checkPort(t).Addr())
+	verdicts := make([]verdict, len(nodes))
+	var all sync.WaitGroup
+	look := func(i int) {
+		begun := time.Now()
+		verdicts[i] = probe(ctx, c.plane.network, config, user, nodes[i], t)
+		c.log(t, config, user, nodes[i], verdicts[i], begun)
+	}
+	for i := range nodes[1:] {
+		all.Go(func() { look(i + 1) })
+	}
+	look(0)
+	all.Wait()
+	return consensus(verdicts)
+}
+
+// consensus is what most nodes found, and the first objection if not more than half of them found a target well.
+func consensus(verdicts []verdict) verdict {
+	var pass, objection verdict
+	passed := 0
+	for _, v := range verdicts {
+		switch {
+		case v.passed():
+			pass = v
+			passed++
+		case objection.passed():
+			objection = v
+		}
+	}
+	if 2*passed > len(verdicts) {
+		return pass
+	}
+	return objection
+}
+
 func (c *checker) report(t *target, state string, v verdict) {
 	c.plane.sink(HealthReport{
 		TargetGroup: t.group.arn, Target: t.key.id, Port: t.key.port, Zone: t.spec.Load().Zone,
@@ -205,8 +242,8 @@ func (c *checker) report(t *target, state string, v verdict) {
 	})
 }
 
-// log writes the health check log's entry of a check.
-func (c *checker) log(t *target, config *groupConfig, user *groupUser, v verdict, begun time.Time) {
+// log writes the health check log's entry of a node's check.
+func (c *checker) log(t *target, config *groupConfig, user *groupUser, node netip.Addr, v verdict, begun time.Time) {
 	if c.plane.logs == nil || user.checkLog.bucket == "" {
 		return
 	}
@@ -226,7 +263,6 @@ func (c *checker) log(t *target, config *groupConfig, user *groupUser, v verdict
 		Passed: v.passed(), Status: v.status, Reason: strings.TrimPrefix(v.reason, "Target."),
 	}
 	b := balancer{arn: user.arn}
-	node := user.address(t.spec.Load().Zone, at.Addr())
 	c.plane.logs.Add(b.stream(user.checkLog, accesslog.Checks, node), entry.Line())
 }
 

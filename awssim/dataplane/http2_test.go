@@ -1,6 +1,7 @@
 package dataplane_test
 
 import (
+	"bytes"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -97,6 +98,62 @@ func TestProtocolVersionsThatDoNotFitAre464(t *testing.T) {
 	}
 	if n := w.plane.Stats().LoadBalancers[w.topo.LoadBalancers[0].ARN]["GrpcRequestCount"]; n != 1 {
 		t.Errorf("%d gRPC requests", n)
+	}
+}
+
+func TestAnHTTP2ConnectionMayHave128StreamsAtATime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.balancer("web", stack.Application)
+	w.withTLS(notFound())
+	w.update()
+	c := tls.Client(w.dialRaw("web", 443), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+	_, _ = io.WriteString(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+	head := make([]byte, 9) // of the first frame, which holds the settings (RFC 9113 §6.5)
+	if _, err := io.ReadFull(c, head); err != nil || head[3] != 4 {
+		t.Fatalf("%x, %v", head, err)
+	}
+	settings := make([]byte, int(head[1])<<8|int(head[2]))
+	if _, err := io.ReadFull(c, settings); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(settings, []byte{0, 3, 0, 0, 0, 128}) {
+		t.Errorf("settings %x", settings)
+	}
+}
+
+func TestAnHTTP2ConnectionEndsAfterItsLifetime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.balancer("web", stack.Application).Attributes = map[string]string{"client_keep_alive.seconds": "1"}
+	w.withTLS(notFound())
+	w.update()
+	c := w.client()
+	connections := func() int64 { return w.count("NewConnectionCount") }
+	w.get(c, secureBase+"/")
+	w.within("the connection is replaced", func() bool {
+		if a := w.get(c, secureBase+"/"); a.StatusCode != http.StatusNotFound {
+			t.Fatalf("%d", a.StatusCode)
+		}
+		return connections() == 2
+	})
+}
+
+func TestRulesSeeTheAuthorityOfHTTP2AsHost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.pod("10.0.1.5", 8080, echoHandler("a"))
+	w.group("a", "HTTP", "10.0.1.5")
+	rule := onPath(1, "/x", forward("a"))
+	rule.Conditions = append(rule.Conditions, stack.Condition{Field: stack.HostHeader, Values: []string{"app.example.com"}})
+	w.balancer("web", stack.Application)
+	w.withTLS(notFound(), rule)
+	w.update()
+	w.await("10.0.1.5", "healthy")
+	for host, want := range map[string]int{"APP.example.com:8443": 200, "other.example.com": 404} {
+		if a := w.get(w.client(), secureBase+"/x", setHost(host)); a.StatusCode != want || a.ProtoMajor != 2 {
+			t.Errorf("%s: HTTP/%d %d, want %d", host, a.ProtoMajor, a.StatusCode, want)
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
 	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/webacl"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -203,6 +204,48 @@ func TestConnectionsAndChecksAreLogged(t *testing.T) {
 	checks := lines("health_check_log_")
 	if len(checks) == 0 || !regexp.MustCompile(`^http \S+Z 0\.\d{3} 10\.0\.1\.5:8080 a PASS 204 -$`).MatchString(checks[0]) {
 		t.Errorf("%q", checks)
+	}
+}
+
+func TestAClientThatGoesWithinItsHeadIsLoggedAs000(t *testing.T) {
+	t.Parallel()
+	option, lines := withLogs(t)
+	w := newWorld(t, option)
+	w.balancer("web", stack.Application, listener(80, "HTTP", notFound())).Attributes = bucket("access_logs")
+	w.update()
+	c := w.raw()
+	c.say("GET /slow HTTP/1.1\r\nHost:")
+	_ = c.Close()
+	w.within("the connection is over", func() bool { return w.count("NewConnectionCount") == 1 && w.count("ActiveConnectionCount") == 0 })
+	w.plane.Close()
+	got := lines("123456789012_")
+	if len(got) != 1 {
+		t.Fatalf("%q", got)
+	}
+	if f := fieldsOf(got[0]); len(f) != 33 || f[8] != "000" || f[9] != "-" || f[10] != "25" || f[12] != "- - - " || f[20] != "-" {
+		t.Errorf("%q", f)
+	}
+}
+
+func TestAFirewallThatFailsClosesOrLetsPass(t *testing.T) {
+	t.Parallel()
+	for open, want := range map[string]string{"false": "500 waf-failed", "true": "404 waf-failed,fixed-response"} {
+		option, lines := withLogs(t)
+		w := newWorld(t, option)
+		lb := w.balancer("web", stack.Application, listener(80, "HTTP", notFound()))
+		lb.Firewall, lb.FirewallOut = &webacl.ACL{}, true
+		lb.Attributes = bucket("access_logs")
+		lb.Attributes["waf.fail_open.enabled"] = open
+		w.update()
+		w.get(w.fresh(), base+"/")
+		w.plane.Close()
+		got := lines("123456789012_")
+		if len(got) != 1 {
+			t.Fatalf("%q", got)
+		}
+		if f := fieldsOf(got[0]); f[8]+" "+f[22] != want {
+			t.Errorf("fail open %s: %s %s, want %s", open, f[8], f[22], want)
+		}
 	}
 }
 

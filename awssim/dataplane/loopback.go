@@ -101,10 +101,10 @@ func (b *loopback) listenTCP(port int32) (net.Listener, error) {
 }
 
 // listenUDP binds a listener's port.
-func (b *loopback) listenUDP(port int32) (net.PacketConn, error) {
+func (b *loopback) listenUDP(port int32) (*net.UDPConn, error) {
 	var bad []error
 	for _, p := range b.ports(port) {
-		c, err := net.ListenPacket("udp4", b.at(p))
+		c, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(b.address, uint16(p))))
 		if err == nil {
 			return c, nil
 		}

@@ -134,8 +134,9 @@ func TestChecksOfAnNLBNameItsNodeAndAnnounceThemselves(t *testing.T) {
 		if err != nil {
 			return
 		}
+		from := c.RemoteAddr().(*net.TCPAddr).IP
 		select {
-		case heads <- hex.EncodeToString(head[:19]) + " " + req.Method + " " + req.Host + " " + req.UserAgent():
+		case heads <- fmt.Sprintf("%x %s from %s to %s by %s", head[:19], req.Method, from, req.Host, req.UserAgent()):
 		default:
 		}
 		_, _ = io.WriteString(c, "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n")
@@ -146,9 +147,20 @@ func TestChecksOfAnNLBNameItsNodeAndAnnounceThemselves(t *testing.T) {
 	lb := w.balancer("web", stack.Network, listener(8443, "TCP", forward("a")), listener(444, "TCP", forward("a")))
 	w.update()
 	w.await("10.0.1.5", "healthy")
-	want := "0d0a0d0a000d0a515549540a20000007030004 GET " + lb.Zones[0].Private.String() + ":444 ELB-HealthChecker/2.0"
-	if got := <-heads; got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
+	seen := map[string]bool{}
+	for deadline := time.After(10 * time.Second); len(seen) < len(lb.Zones); {
+		select {
+		case got := <-heads:
+			seen[got] = true
+		case <-deadline:
+			t.Fatalf("checks of both nodes are awaited, seen: %v", seen)
+		}
+	}
+	for _, z := range lb.Zones {
+		want := fmt.Sprintf("0d0a0d0a000d0a515549540a20000007030004 GET from %[1]s to %[1]s:444 by ELB-HealthChecker/2.0", z.Private)
+		if !seen[want] {
+			t.Errorf("no check looks like %s: %v", want, seen)
+		}
 	}
 }
 

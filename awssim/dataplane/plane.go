@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"hash/maphash"
@@ -16,6 +17,9 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 )
 
+// connectTimeout is AWS's for connections to targets and for TLS handshakes.
+const connectTimeout = 10 * time.Second
+
 // Options configure a Plane; every zero value means a sensible default.
 type Options struct {
 	// Clock schedules health checks. Time-outs of connections are in real time, since connections are real.
@@ -26,6 +30,8 @@ type Options struct {
 	HealthSink func(HealthReport)
 	// HealthInterval and HealthTimeout replace those of every target group when not 0.
 	HealthInterval, HealthTimeout time.Duration
+	// ConnectTimeout is how long a target may take to accept a connection, and then for the TLS handshake: 10 s.
+	ConnectTimeout time.Duration
 	// OutsideClient is what a client on loopback counts as at an internet-facing load balancer: 203.0.113.1.
 	OutsideClient netip.Addr
 	// Random gives uniformly random bits; it must be safe for concurrent use.
@@ -46,6 +52,7 @@ type Plane struct {
 	sink           func(HealthReport)
 	healthInterval time.Duration
 	healthTimeout  time.Duration
+	connectTimeout time.Duration
 	outside        netip.Addr
 	random         func() uint64
 	logs           *accesslog.Writer
@@ -65,6 +72,7 @@ type Plane struct {
 	balancers map[string]*balancer // by ARN
 	groups    map[string]*group    // by ARN
 	edges     map[string]*edge     // by ARN
+	measuring func() bool          // stops the timer of the next look at the meters; nil: nothing to measure
 	loopbacks loopbacks
 }
 
@@ -72,7 +80,7 @@ type Plane struct {
 func New(o Options) *Plane {
 	p := &Plane{
 		clock: o.Clock, network: o.Network, sink: o.HealthSink,
-		healthInterval: o.HealthInterval, healthTimeout: o.HealthTimeout,
+		healthInterval: o.HealthInterval, healthTimeout: o.HealthTimeout, connectTimeout: cmp.Or(o.ConnectTimeout, connectTimeout),
 		outside: o.OutsideClient, random: o.Random, logs: o.Logs, logf: o.Logf,
 		balancers: map[string]*balancer{}, groups: map[string]*group{}, edges: map[string]*edge{},
 		seed: maphash.MakeSeed(),
@@ -116,6 +124,7 @@ func (p *Plane) Update(t Topology) error {
 	p.updateGroups(t)
 	gone := p.keepBalancers(t)
 	closed := p.keepEdges(t)
+	p.keepMeasuring()
 	p.mu.Unlock()
 
 	for _, b := range gone {
@@ -218,6 +227,17 @@ func (p *Plane) spawn(f func()) bool {
 	return true
 }
 
+// begin makes Close wait until the caller says p.work.Done(). It reports false when the plane is closed.
+func (p *Plane) begin() bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if p.closed {
+		return false
+	}
+	p.work.Add(1)
+	return true
+}
+
 // Close cuts every connection, releases the addresses and waits for all goroutines of the plane.
 func (p *Plane) Close() {
 	p.updating.Lock()
@@ -228,6 +248,9 @@ func (p *Plane) Close() {
 		return
 	}
 	p.closed = true
+	if p.measuring != nil {
+		p.measuring()
+	}
 	balancers, groups, edges := p.balancers, p.groups, p.edges
 	p.balancers, p.groups, p.edges = map[string]*balancer{}, map[string]*group{}, map[string]*edge{}
 	p.mu.Unlock()

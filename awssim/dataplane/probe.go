@@ -23,11 +23,10 @@ import (
 // healthUserAgent is what targets see in checks.
 const healthUserAgent = "ELB-HealthChecker/2.0"
 
-// probe does one health check of a target within ctx.
-func probe(ctx context.Context, n *vnet.Network, g *groupConfig, user *groupUser, t *target) verdict {
+// probe does one health check of a target within ctx, by the node with the address from.
+func probe(ctx context.Context, n *vnet.Network, g *groupConfig, user *groupUser, from netip.Addr, t *target) verdict {
 	hc := g.HealthCheck
 	at := g.checkPort(t)
-	from := user.address(t.spec.Load().Zone, at.Addr())
 	if !user.permits("tcp", at) {
 		return verdict{reason: reasonTimeout, description: "Request timed out"}
 	}
@@ -120,6 +119,24 @@ func (u *groupUser) address(zone string, to netip.Addr) netip.Addr {
 	}
 	if !found.IsValid() {
 		return netip.IPv4Unspecified()
+	}
+	return found
+}
+
+// nodes are the load balancer's own addresses of the family of to, zone by zone: what checks come from. There is one at least.
+func (u *groupUser) nodes(to netip.Addr) []netip.Addr {
+	var found []netip.Addr
+	for _, z := range u.zones {
+		a := z.Private
+		if to.Is6() {
+			a = z.IPv6
+		}
+		if a.IsValid() {
+			found = append(found, a)
+		}
+	}
+	if found == nil {
+		return []netip.Addr{netip.IPv4Unspecified()}
 	}
 	return found
 }

@@ -8,14 +8,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/netip"
 	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
 	"unicode"
-
-	"github.com/k8s-lbc/lbc/awssim/vnet"
 )
 
 // Causes of a cancelled request to a target.
@@ -35,6 +34,9 @@ func (x *exchange) proxy(g *group, t *target, targets []*target, host, uri strin
 	out := x.outgoing(ctx, config.Protocol == "HTTPS", host, uri, idle)
 
 	if body := x.body; body != nil {
+		if x.r.ProtoMajor == 1 { // the answer may begin before the body ends
+			_ = http.NewResponseController(x.w).EnableFullDuplex()
+		}
 		idle.onExpiry(func() {
 			cancel(errIdle)
 			if !body.ended.Load() { // it may be waiting for the client
@@ -45,7 +47,7 @@ func (x *exchange) proxy(g *group, t *target, targets []*target, host, uri strin
 
 	res, err := x.send(t, out, cancel)
 	if refused(err) && repeatable(x.r.Method) {
-		if other := g.choose(targets, t); other != nil && other != t {
+		if other := g.choose(x.conn.zone, targets, t); other != nil && other != t {
 			x.groupCounts(g).add(targetConnectionErrorCount, 1)
 			t = other
 			res, err = x.send(t, out, cancel)
@@ -61,15 +63,42 @@ func (x *exchange) proxy(g *group, t *target, targets []*target, host, uri strin
 	defer t.inFlight.Add(-1)
 	defer context.AfterFunc(t.gone, func() { cancel(errDrained) })()
 	defer func() { _ = res.Body.Close() }()
-	x.status, x.targetStatus, x.headAt = res.StatusCode, res.StatusCode, x.now()
+	x.targetStatus, x.headAt = res.StatusCode, x.now()
+	buf := copyBuffers.Get().(*[]byte)
+	defer copyBuffers.Put(buf)
+	held, err := x.hold(res, *buf, idle)
+	if err != nil {
+		x.failed(ctx, g, out, err)
+		return
+	}
+	x.status = res.StatusCode
 	x.groupCounts(g).answered(res.StatusCode)
+	x.groupCounts(g).add(responseMicros, x.headAt.Sub(x.sentAt).Microseconds())
 	x.conn.counts.answered(res.StatusCode)
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		x.upgraded = true
-		x.tunnel(res, idle)
+		x.tunnel(g, t, res, idle)
 		return
 	}
-	x.respond(g, t, res, idle)
+	x.respond(g, t, res, *buf, held, idle)
+}
+
+// hold reads an answer's body whose announced length fits into buf, so that a target which sends less than it announced is told
+// apart while another status may still be sent. It returns how much it read: nothing of other answers.
+func (x *exchange) hold(res *http.Response, buf []byte, idle *watchdog) (held int, err error) {
+	if x.r.Method == http.MethodHead || res.ContentLength <= 0 || res.ContentLength > int64(len(buf)) {
+		return 0, nil
+	}
+	for int64(held) < res.ContentLength && err == nil {
+		var n int
+		n, err = res.Body.Read(buf[held:res.ContentLength])
+		idle.feed()
+		held += n
+	}
+	if int64(held) == res.ContentLength {
+		return held, nil
+	}
+	return held, err
 }
 
 // send does one attempt at one target.
@@ -80,6 +109,13 @@ func (x *exchange) send(t *target, out *http.Request, cancel context.CancelCause
 	to := t.addrPort()
 	x.target, x.sentAt = to, x.now()
 	out.URL.Host = to.String()
+	if out.URL.Scheme == "https" {
+		out = out.WithContext(httptrace.WithClientTrace(out.Context(), &httptrace.ClientTrace{TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+			if err != nil {
+				x.groupCounts(t.group).add(targetTLSErrorCount, 1)
+			}
+		}}))
+	}
 	return t.transportTo().RoundTrip(out)
 }
 
@@ -200,22 +236,12 @@ func (x *exchange) failed(ctx context.Context, g *group, out *http.Request, err 
 	case errors.As(err, &timeout) && timeout.Timeout():
 		x.fail(http.StatusGatewayTimeout)
 	default:
-		if isTLSError(err) {
-			x.groupCounts(g).add(targetTLSErrorCount, 1)
-		}
 		x.fail(http.StatusBadGateway)
 	}
 }
 
-// isTLSError reports whether a target could not be spoken to securely.
-func isTLSError(err error) bool {
-	var record tls.RecordHeaderError
-	var alert tls.AlertError
-	return errors.As(err, &record) || errors.As(err, &alert)
-}
-
-// respond passes a target's answer on. It breaks the client's connection when the target breaks off.
-func (x *exchange) respond(g *group, t *target, res *http.Response, idle *watchdog) {
+// respond passes a target's answer on, of whose body the first held bytes are in buf. It breaks the client's connection when the target breaks off.
+func (x *exchange) respond(g *group, t *target, res *http.Response, buf []byte, held int, idle *watchdog) {
 	h := x.w.Header()
 	copyHeaders(h, res.Header)
 	if _, ok := h["Content-Type"]; !ok {
@@ -229,21 +255,24 @@ func (x *exchange) respond(g *group, t *target, res *http.Response, idle *watchd
 	x.insertHeaders()
 	x.w.WriteHeader(res.StatusCode)
 
-	flush := func() {}
+	c, flush := http.NewResponseController(x.w), func() {}
 	if res.ContentLength < 0 {
-		c := http.NewResponseController(x.w)
 		flush = func() { _ = c.Flush() }
-		if announced > 0 || isGRPC(x.r) {
-			flush()
-		}
 	}
-	buf := copyBuffers.Get().(*[]byte)
-	defer copyBuffers.Put(buf)
+	if int64(held) != res.ContentLength { // the head does not wait for a body that is not here
+		_ = c.Flush()
+	}
+	if held > 0 {
+		if _, err := x.w.Write(buf[:held]); err != nil {
+			return
+		}
+		x.sent += int64(held)
+	}
 	for {
-		n, err := res.Body.Read(*buf)
+		n, err := res.Body.Read(buf)
 		idle.feed()
 		if n > 0 {
-			if _, werr := x.w.Write((*buf)[:n]); werr != nil {
+			if _, werr := x.w.Write(buf[:n]); werr != nil {
 				return
 			}
 			x.sent += int64(n)
@@ -268,14 +297,14 @@ func (x *exchange) respond(g *group, t *target, res *http.Response, idle *watchd
 type fromKey struct{}
 
 // dialTarget connects to a target from the load balancer's address.
-func dialTarget(ctx context.Context, n *vnet.Network, to netip.AddrPort) (net.Conn, error) {
+func (p *Plane) dialTarget(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 	from, ok := ctx.Value(fromKey{}).(netip.Addr)
 	if !ok {
 		from = netip.IPv4Unspecified()
 	}
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	ctx, cancel := context.WithTimeout(ctx, p.connectTimeout)
 	defer cancel()
-	c, err := n.DialTCP(ctx, from, to)
+	c, err := p.network.DialTCP(ctx, from, to)
 	if err != nil {
 		return nil, &dialError{err}
 	}

@@ -156,7 +156,7 @@ func TestSlowStartRampsATargetUp(t *testing.T) {
 	share := func() int {
 		n := 0
 		for range 1000 {
-			if g.choose([]*target{old, fresh}, nil) == fresh {
+			if g.choose("", []*target{old, fresh}, nil) == fresh {
 				n++
 			}
 		}

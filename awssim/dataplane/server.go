@@ -24,7 +24,7 @@ type servers struct {
 
 	mu       sync.Mutex
 	settings serverSettings
-	queue    *connQueue // of the current server
+	queue    *connQueue // of the current server; nil: nobody came yet
 	all      []*http.Server
 	stopped  bool
 }
@@ -36,56 +36,81 @@ type serverSettings struct {
 
 func newServers(f *front) *servers { return &servers{front: f} }
 
+// update makes further connections be served as v says.
 func (s *servers) update(v *view) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	wanted := serverSettings{idle: v.settings.idle, http2: v.settings.http2 && v.secure()}
-	if s.stopped || s.queue != nil && s.settings == wanted {
+	if s.settings == wanted {
 		return
+	}
+	s.settings = wanted
+	if s.queue != nil {
+		s.queue.release() // its connections live on
+		s.queue = nil
+	}
+}
+
+// current is the queue of the server for new connections, which begins with the first of them; nil when there is to be none.
+func (s *servers) current() *connQueue {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped || s.queue != nil {
+		return s.queue
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(wanted.http2)
+	protocols.SetHTTP2(s.settings.http2)
 	server := &http.Server{
 		Handler:           s.front,
-		ReadHeaderTimeout: wanted.idle,
-		IdleTimeout:       wanted.idle,
+		ReadHeaderTimeout: s.settings.idle,
+		IdleTimeout:       s.settings.idle,
 		MaxHeaderBytes:    2 * maxHead, // wireConn refuses before
 		Protocols:         protocols,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ErrorLog:          log.New(io.Discard, "", 0),
-		ConnContext:       withConn,
-		BaseContext:       func(net.Listener) context.Context { return s.front.balancer.plane.ctx },
+		// OPTIONS * is for targets, too, and each request that wireConn inspects must reach the handler.
+		DisableGeneralOptionsHandler: true,
+		ConnContext:                  withConn,
+		BaseContext:                  func(net.Listener) context.Context { return s.front.balancer.plane.ctx },
 	}
 	queue := newConnQueue()
-	if !s.front.balancer.plane.spawn(func() { _ = server.Serve(queue) }) {
-		return
+	if s.front.balancer.plane.spawn(func() { _ = server.Serve(queue) }) {
+		s.queue, s.all = queue, append(s.all, server)
 	}
-	if s.queue != nil {
-		s.queue.release() // its connections live on
-	}
-	s.settings, s.queue, s.all = wanted, queue, append(s.all, server)
+	return s.queue
 }
 
 // serve hands a connection to the current server.
 func (s *servers) serve(c *clientConn) {
-	s.mu.Lock()
-	queue := s.queue
-	s.mu.Unlock()
 	if s.front.key.protocol != "HTTPS" {
 		c.wire = newWireConn(c, c)
-		if queue == nil || !queue.put(c.wire) {
-			abort(c)
-		}
+		s.hand(c.wire)
 		return
 	}
-	if queue == nil || !s.front.balancer.plane.spawn(func() { s.secure(queue, c) }) {
+	if !s.front.balancer.plane.spawn(func() { s.secure(c) }) {
 		abort(c)
 	}
 }
 
+// hand gives a connection to the current server, also if another takes its place meanwhile.
+func (s *servers) hand(c net.Conn) {
+	var before *connQueue
+	for {
+		queue := s.current()
+		if queue == nil || queue == before {
+			abort(netConn(c))
+			return
+		}
+		if queue.put(c) {
+			return
+		}
+		before = queue
+	}
+}
+
 // secure does the TLS handshake of a connection and hands it on by the protocol that was agreed.
-func (s *servers) secure(queue *connQueue, c *clientConn) {
+func (s *servers) secure(c *clientConn) {
 	conn := s.front.handshake(c)
 	if conn == nil {
 		return
@@ -95,9 +120,7 @@ func (s *servers) secure(queue *connQueue, c *clientConn) {
 		c.wire = newWireConn(conn, c)
 		served = c.wire
 	}
-	if !queue.put(served) {
-		abort(c)
-	}
+	s.hand(served)
 }
 
 // stop ends all servers: idle connections at once, others after their request or the grace.

@@ -40,6 +40,23 @@ func (f *front) openSession(conn *clientConn, record *flowRecord) (*session, err
 	return s, nil
 }
 
+// tryTargets connects to each target of a new listener and says nothing, as NLBs do.
+func (f *front) tryTargets(v *view) {
+	for _, g := range v.groups {
+		for _, t := range g.pool.Load().registered {
+			to := t.addrPort()
+			if !to.IsValid() || !g.serves.Load().permits("tcp", to) {
+				continue
+			}
+			from := v.privateAddress(t.spec.Load().Zone, to.Addr().Is6())
+			c, err := f.balancer.plane.dialTarget(context.WithValue(f.balancer.plane.ctx, fromKey{}, from), to)
+			if err == nil {
+				_ = c.Close()
+			}
+		}
+	}
+}
+
 // alertIn is the alert by which the client ended a handshake, -1 for other errors. The standard library tells it by its text
 // alone.
 func alertIn(err error) int {

@@ -61,6 +61,7 @@ type balancerSettings struct {
 	xffMode     string // append, preserve, remove
 	xffPort     bool
 	crossZone   bool
+	failOpen    bool // where the firewall fails
 
 	desync       string // monitor, defensive, strictest
 	preserveHost bool
@@ -90,6 +91,7 @@ func readBalancerSettings(lb *LoadBalancer) balancerSettings {
 		tlsHeaders:  a.flag("routing.http.x_amzn_tls_version_and_cipher_suite.enabled", false),
 		xffMode:     a.text("routing.http.xff_header_processing.mode", "append"),
 		xffPort:     a.flag("routing.http.xff_client_port.enabled", false),
+		failOpen:    a.flag("waf.fail_open.enabled", false),
 		crossZone:   a.flag("load_balancing.cross_zone.enabled", lb.Type == stack.Application),
 
 		desync:       a.text("routing.http.desync_mitigation_mode", "defensive"),

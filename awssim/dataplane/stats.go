@@ -14,6 +14,10 @@ type Stats struct {
 	LoadBalancerZones map[string]map[string]map[string]int64
 	TargetGroupZones  map[string]map[string]map[string]int64
 	Users             map[string]string // the load balancer of each target group, by ARN
+	// Measures are the metrics that are no counts, by ARN of load balancer or target group; ZoneMeasures are by zone, too.
+	Measures     map[string]map[string]float64
+	ZoneMeasures map[string]map[string]map[string]float64
+	Accelerators map[EdgePath]map[string]int64
 	// Rules counts the requests that each rule took, by Rule.ID. Requests that met a listener's default actions are counted
 	// under the listener's ARN. (CloudWatch has no such metric.)
 	Rules map[string]int64
@@ -64,6 +68,9 @@ const (
 	authRefreshCount
 	authSuccessCount
 	authClaimsSizeCount
+	ruleEvaluations
+	billedEvaluations // of them, those beyond the free ones of each request
+	responseMicros    // of targets, in sum
 	metrics
 )
 
@@ -88,7 +95,7 @@ var applicationNames = map[metric]string{
 	controlErrorCount: "TargetControlChannelErrorCount",
 	authErrorCount:    "ELBAuthError", authFailureCount: "ELBAuthFailure", authLatency: "ELBAuthLatency",
 	authRefreshCount: "ELBAuthRefreshTokenSuccess", authSuccessCount: "ELBAuthSuccess",
-	authClaimsSizeCount: "ELBAuthUserClaimsSizeExceeded",
+	authClaimsSizeCount: "ELBAuthUserClaimsSizeExceeded", ruleEvaluations: "RuleEvaluations",
 }
 
 // counters count for one load balancer or one target group.
@@ -130,6 +137,22 @@ func (t tally) answered(status int) {
 	for _, c := range t {
 		c.answered(status)
 	}
+}
+
+// evaluated counts the rules that a request was compared with.
+func (t tally) evaluated(rules int) {
+	t.add(ruleEvaluations, int64(rules))
+	t.add(billedEvaluations, int64(max(rules-freeRules, 0)))
+}
+
+// responseTime is what targets took to answer: in seconds in sum, and of how many answers.
+func (c *counters) responseTime(out map[string]float64) {
+	answers := int64(0)
+	for m := target2xxCount; m <= target5xxCount; m++ {
+		answers += c[m].Load()
+	}
+	put(out, "TargetResponseTime_sum", float64(c[responseMicros].Load())/1e6)
+	put(out, "TargetResponseTime_count", float64(answers))
 }
 
 // generated counts an answer that the load balancer made itself.
@@ -196,11 +219,14 @@ func (p *Plane) Stats() Stats {
 	s := Stats{
 		LoadBalancers: map[string]map[string]int64{}, TargetGroups: map[string]map[string]int64{}, Rules: map[string]int64{},
 		LoadBalancerZones: map[string]map[string]map[string]int64{}, TargetGroupZones: map[string]map[string]map[string]int64{},
-		Users: map[string]string{},
+		Users: map[string]string{}, Measures: map[string]map[string]float64{}, ZoneMeasures: map[string]map[string]map[string]float64{},
+		Accelerators: p.edgeStats(),
 	}
 	for arn, b := range p.balancers {
 		s.LoadBalancers[arn] = b.counters.named(applicationNames)
 		s.LoadBalancerZones[arn] = b.zoned.named(applicationNames)
+		s.Measures[arn] = map[string]float64{}
+		b.capacity(s.Measures[arn])
 		b.rules.counts.Range(func(id, n any) bool {
 			s.Rules[id.(string)] = n.(*atomic.Int64).Load()
 			return true
@@ -215,9 +241,27 @@ func (p *Plane) Stats() Stats {
 			s.TargetGroups[arn]["AnomalousHostCount"], s.TargetGroups[arn]["MitigatedHostCount"] = anomalous, mitigated
 		}
 		s.TargetGroups[arn]["HealthyHostCount"], s.TargetGroups[arn]["UnHealthyHostCount"] = healthy, unhealthy
+		p.states(g, s.TargetGroups[arn])
+		g.shiftedHosts(s.TargetGroups[arn])
+		g.measures(&s, healthy+unhealthy)
 	}
 	p.flowStats(&s)
 	return s
+}
+
+// measures adds how fast the targets answer, and how many requests come upon each.
+func (g *group) measures(s *Stats, hosts int64) {
+	whole := map[string]float64{}
+	s.Measures[g.arn], s.ZoneMeasures[g.arn] = whole, map[string]map[string]float64{}
+	g.counters.responseTime(whole)
+	if hosts > 0 {
+		put(whole, "RequestCountPerTarget", float64(g.counters[requestCount].Load())/float64(hosts))
+	}
+	for zone, c := range g.zoned.zones.Range {
+		part := map[string]float64{}
+		c.(*counters).responseTime(part)
+		s.ZoneMeasures[g.arn][zone.(string)] = part
+	}
 }
 
 // hosts counts the registered targets by health.

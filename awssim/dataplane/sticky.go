@@ -133,10 +133,16 @@ func (x *exchange) appTargets() []stuck {
 	return out
 }
 
+// sticks reports whether clients stick to targets of the chosen group. Application cookies do not work where several target
+// groups share the requests.
+func (x *exchange) sticks(s *groupSettings) bool {
+	return s.sticky && (s.stickyType != "app_cookie" || !x.shared)
+}
+
 // stickyTarget is the target that the client's cookie names, if it may be chosen.
 func (x *exchange) stickyTarget(g *group, p *pool) *target {
 	s := &g.config.Load().settings
-	if !s.sticky {
+	if !x.sticks(s) {
 		return nil
 	}
 	var named []stuck
@@ -188,16 +194,16 @@ func (x *exchange) setCookies(g *group, t *target, res *http.Response) {
 	seal := x.front.balancer.plane.cookies.seal
 	if x.groupStickiness != nil {
 		until := now.Add(time.Duration(x.groupStickiness.DurationSeconds) * time.Second)
-		x.setTwins(groupCookie, groupCookieCORS, seal(until, g.arn), now)
+		x.setTwins(groupCookie, groupCookieCORS, seal(until, g.arn), now, true)
 	}
 	s := &g.config.Load().settings
-	if !s.sticky {
+	if !x.sticks(s) {
 		return
 	}
 	value := func() string { return seal(now.Add(s.stickyFor), g.arn, t.key.id, strconv.Itoa(int(t.key.port))) }
 	switch s.stickyType {
 	case "lb_cookie":
-		x.setTwins(targetCookie, targetCookieCORS, value(), now)
+		x.setTwins(targetCookie, targetCookieCORS, value(), now, x.secure)
 	case "app_cookie":
 		for _, c := range res.Cookies() {
 			if c.Name == s.appCookie {
@@ -208,10 +214,11 @@ func (x *exchange) setCookies(g *group, t *target, res *http.Response) {
 	}
 }
 
-func (x *exchange) setTwins(name, cors, value string, now time.Time) {
+// setTwins adds a cookie and its CORS twin.
+func (x *exchange) setTwins(name, cors, value string, now time.Time, secure bool) {
 	x.addCookie(name, value, now, "")
 	suffix := "; SameSite=None"
-	if x.secure {
+	if secure {
 		suffix += "; Secure"
 	}
 	x.addCookie(cors, value, now, suffix)

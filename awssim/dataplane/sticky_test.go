@@ -140,6 +140,79 @@ func TestApplicationCookiesStickPerTargetGroupWhenBothCookiesCome(t *testing.T) 
 	}
 }
 
+func TestGroupStickinessHoldsAtWeightZeroAndEndsWithTheRule(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.podsIn("blue", nil, echoes, "10.0.1.5")
+	w.podsIn("green", nil, echoes, "10.0.1.6")
+	sticky := func(weights map[string]int32) []stack.Action {
+		actions := weighted(weights)
+		actions[0].Forward.Stickiness = &stack.Stickiness{Enabled: true, DurationSeconds: 60}
+		return actions
+	}
+	w.balancer("web", stack.Application, listener(80, "HTTP", sticky(map[string]int32{"blue": 1, "green": 0})))
+	w.update()
+	w.await("10.0.1.5", "healthy")
+	w.await("10.0.1.6", "healthy")
+	first := w.get(w.client(), base+"/")
+	cookies := jar{}
+	cookies.take(first)
+	set := first.Header["Set-Cookie"]
+	if len(set) != 2 || !strings.HasPrefix(set[0], "AWSALBTG=") || !strings.HasSuffix(set[0], "; Path=/") ||
+		!strings.HasPrefix(set[1], "AWSALBTGCORS=") || !strings.HasSuffix(set[1], "; Path=/; SameSite=None; Secure") {
+		t.Errorf("cookies %q", set)
+	}
+	set8 := func(actions []stack.Action) map[string]bool {
+		w.topo.LoadBalancers[0].Listeners[0].Default = actions
+		w.update()
+		seen := map[string]bool{}
+		for range 8 {
+			seen[w.get(w.client(), base+"/", cookies.give()).echo(t).Pod] = true
+		}
+		return seen
+	}
+	if got := set8(sticky(map[string]int32{"blue": 0, "green": 1})); len(got) != 1 || !got["10.0.1.5"] {
+		t.Errorf("at weight 0 the client of blue is served by %v", got)
+	}
+	if got := set8(sticky(map[string]int32{"green": 1})); len(got) != 1 || !got["10.0.1.6"] {
+		t.Errorf("without blue the client is served by %v", got)
+	}
+}
+
+func TestApplicationCookiesDoNotWorkWithSeveralTargetGroups(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	app := map[string]string{"stickiness.enabled": "true", "stickiness.type": "app_cookie", "stickiness.app_cookie.cookie_name": "SESSION"}
+	w.podsIn("a", app, func(ip string) http.Handler {
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			http.SetCookie(rw, &http.Cookie{Name: "SESSION", Value: "1"})
+			echoHandler(ip)(rw, r)
+		})
+	}, "10.0.1.5", "10.0.1.6")
+	w.podsIn("b", nil, echoes, "10.0.2.5")
+	w.balancer("web", stack.Application, listener(80, "HTTP", forward("a"), onPath(1, "/both", weighted(map[string]int32{"a": 1, "b": 0}))))
+	w.update()
+	w.await("10.0.1.5", "healthy")
+	w.await("10.0.1.6", "healthy")
+	c, cookies := w.client(), jar{}
+	alone := w.get(c, base+"/")
+	cookies.take(alone)
+	if cookies["AWSALBAPP-0"] == "" {
+		t.Fatalf("cookies %v", cookies)
+	}
+	seen := map[string]bool{}
+	for range 10 {
+		a := w.get(c, base+"/both", cookies.give())
+		seen[a.echo(t).Pod] = true
+		if n := len(a.Cookies()); n != 1 {
+			t.Fatalf("%d cookies where the load balancer's do not work", n)
+		}
+	}
+	if len(seen) != 2 {
+		t.Errorf("the client sticks to %v", seen)
+	}
+}
+
 func TestAStickyTargetThatBecameUnhealthyIsLeft(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,6 +44,7 @@ func (f *front) newTLSConfig() *tls.Config {
 				return v.certs().all[i], nil
 			}}
 			applyPolicy(c, v.listener.SSLPolicy)
+			c.CipherSuites = preferred(c, hello)
 			v.authenticateClients(c, conn)
 			switch {
 			case v.listener.Protocol == "TLS":
@@ -74,6 +76,30 @@ func applyPolicy(c *tls.Config, name string) {
 		c.CurvePreferences = []tls.CurveID{tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024}
 	}
 	c.CurvePreferences = append(c.CurvePreferences, tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521)
+}
+
+// preferred keeps, of a policy's cipher suites that a client offers, the first for each kind of certificate: the order is the
+// policy's, while crypto/tls has one of its own. That of TLS 1.3 stays.
+func preferred(c *tls.Config, hello *tls.ClientHelloInfo) []uint16 {
+	curves := slices.ContainsFunc(c.CurvePreferences, func(id tls.CurveID) bool { return slices.Contains(hello.SupportedCurves, id) })
+	var out []uint16
+	found := map[string]bool{}
+	for _, id := range c.CipherSuites {
+		name := tls.CipherSuiteName(id)
+		kind := "RSA"
+		if strings.Contains(name, "_ECDSA_") {
+			kind = "ECDSA"
+		}
+		if found[kind] || !slices.Contains(hello.CipherSuites, id) || strings.Contains(name, "_ECDHE_") && !curves {
+			continue
+		}
+		found[kind] = true
+		out = append(out, id)
+	}
+	if out == nil {
+		return c.CipherSuites // none fits: crypto/tls says so
+	}
+	return out
 }
 
 // overlap keeps of the server's protocols what the client offers: without any, a load balancer goes on without ALPN where

@@ -37,7 +37,11 @@ type LoadBalancer struct {
 	Egress     []Permission
 	Attributes map[string]string // as DescribeLoadBalancerAttributes spells them; absent means AWS's default
 	Firewall   *webacl.ACL       // nil: lets everything through
-	Listeners  []Listener
+	// FirewallOut makes the firewall fail: waf.fail_open.enabled says what becomes of requests.
+	FirewallOut bool
+	// ReservedUnits is the reserved capacity, in load balancer capacity units.
+	ReservedUnits int32
+	Listeners     []Listener
 }
 
 // Zone is one enabled availability zone with the addresses of the load balancer's interface in it. Invalid addresses are
@@ -47,6 +51,7 @@ type Zone struct {
 	Private netip.Addr
 	Public  netip.Addr // internet-facing load balancers
 	IPv6    netip.Addr // dual-stack load balancers
+	Shifted bool       // a zonal shift keeps traffic away from it
 }
 
 // Permission admits peers of one address range: clients, or targets. References to security groups and prefix lists are resolved by the

@@ -9,7 +9,6 @@ import (
 )
 
 const (
-	connectTimeout    = 10 * time.Second // also for the TLS handshake with a target
 	maxResponseHeader = 32 << 10
 	copyBuffer        = 32 << 10
 	idlePerTarget     = 512 // connections kept for reuse
@@ -26,16 +25,15 @@ func (t *target) transportTo() *http.Transport {
 	if t.transport != nil {
 		return t.transport
 	}
-	network := t.group.plane.network
 	tr := &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			if err := t.group.leaves(ctx, "tcp", t.addrPort()); err != nil {
 				return nil, &dialError{err}
 			}
-			return dialTarget(ctx, network, t.addrPort())
+			return t.group.plane.dialTarget(ctx, t.addrPort())
 		},
 		TLSClientConfig:        targetTLS(),
-		TLSHandshakeTimeout:    connectTimeout,
+		TLSHandshakeTimeout:    t.group.plane.connectTimeout,
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    idlePerTarget,
 		IdleConnTimeout:        idleTarget,

@@ -7,7 +7,7 @@ import (
 )
 
 // tunnel carries an upgraded connection until either side ends it or nothing moves for the idle time-out.
-func (x *exchange) tunnel(res *http.Response, idle *watchdog) {
+func (x *exchange) tunnel(g *group, t *target, res *http.Response, idle *watchdog) {
 	target, ok := res.Body.(io.ReadWriteCloser)
 	if !ok || upgradeOf(x.r.Header) == "" {
 		x.upgraded = false
@@ -28,8 +28,12 @@ func (x *exchange) tunnel(res *http.Response, idle *watchdog) {
 	defer func() { _ = client.Close(); _ = target.Close() }()
 	idle.onExpiry(f.reset)
 
-	for _, c := range x.identity.cookies {
+	x.setCookies(g, t, res)
+	for _, c := range append(x.w.Header()["Set-Cookie"], x.identity.cookies...) {
 		res.Header.Add("Set-Cookie", c)
+	}
+	for name, value := range x.view.inserted {
+		res.Header.Set(name, value)
 	}
 	head := &http.Response{StatusCode: res.StatusCode, ProtoMajor: 1, ProtoMinor: 1, Header: res.Header}
 	if head.Write(client) != nil {

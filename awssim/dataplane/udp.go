@@ -33,23 +33,17 @@ type packetFlows struct {
 	open map[packetKey]*packetFlow
 }
 
-// receive carries the datagrams of one socket: each client address and port is a flow with a target of its own until nothing
-// moved for the idle time.
-func (f *front) receive(socket net.PacketConn) {
-	at := socket.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
-	flows := &packetFlows{front: f, socket: socket, local: netip.AddrPortFrom(at, uint16(f.key.port)), open: map[packetKey]*packetFlow{}}
+// flowsOf carries the datagrams that come to an address: each client address and port is a flow with a target of its own until
+// nothing moved for the idle time. Take is given one datagram at a time; answers leave by the socket, which may be set before the first.
+func (f *front) flowsOf(at netip.Addr) (flows *packetFlows, take func(datagram []byte, from netip.AddrPort)) {
+	flows = &packetFlows{front: f, local: netip.AddrPortFrom(at.Unmap(), uint16(f.key.port)), open: map[packetKey]*packetFlow{}}
 	deliver := flows.udp
 	if f.key.protocol == "QUIC" || f.key.protocol == "TCP_QUIC" {
 		deliver = flows.quic
 	}
-	buf := make([]byte, maxPacket)
-	for {
-		n, from, err := socket.ReadFrom(buf)
-		if err != nil {
-			return // closed; an unconnected socket has no other errors
-		}
-		if u := deliver(from, buf[:n]); u != nil {
-			u.send(buf[:n])
+	return flows, func(datagram []byte, from netip.AddrPort) {
+		if u := deliver(net.UDPAddrFromAddrPort(from), datagram); u != nil {
+			u.send(datagram)
 		}
 	}
 }

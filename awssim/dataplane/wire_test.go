@@ -76,7 +76,7 @@ func TestGeneratedAnswersAreByteForByteAWSs(t *testing.T) {
 	a := c.hear("GET")
 	const body = "<html>\r\n<head><title>503 Service Temporarily Unavailable</title></head>\r\n<body>\r\n" +
 		"<center><h1>503 Service Temporarily Unavailable</h1></center>\r\n</body>\r\n</html>\r\n"
-	if a.body != body || a.Status != "503 Service Unavailable" && a.Status != "503 Service Temporarily Unavailable" {
+	if a.body != body || a.Status != "503 Service Temporarily Unavailable" {
 		t.Errorf("%s\n%q", a.Status, a.body)
 	}
 	for name, want := range map[string]string{"Server": "awselb/2.0", "Content-Type": "text/html", "Connection": "keep-alive", "Content-Length": fmt.Sprint(len(body))} {
@@ -87,6 +87,14 @@ func TestGeneratedAnswersAreByteForByteAWSs(t *testing.T) {
 	c.say("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
 	if a := c.hear("HEAD"); a.StatusCode != http.StatusServiceUnavailable || a.ContentLength != int64(len(body)) {
 		t.Errorf("HEAD: %d, length %d", a.StatusCode, a.ContentLength)
+	}
+	c.say("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: " + strings.Repeat("1.1.1.1, ", 30) + "1.1.1.1\r\n\r\n")
+	if a := c.hear("GET"); a.Status != "463 " {
+		t.Errorf("a status without words is %q", a.Status)
+	}
+	c.say("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n")
+	if a := c.hear("TRACE"); a.Status != "405 Not Allowed" {
+		t.Errorf("TRACE: %q", a.Status)
 	}
 	c.say("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n")
 	if a := c.hear("GET"); a.StatusCode != http.StatusBadRequest || !a.Close || !c.ended() {
@@ -111,6 +119,18 @@ func TestRequestsOnOneConnectionKeepTheirOrderAndBodies(t *testing.T) {
 	}
 	if got := c.hear("GET").echo(t).Path; got != "/slowly" {
 		t.Errorf("byte by byte: %s", got)
+	}
+}
+
+func TestOptionsOfTheServerItselfAreTheTargetsToTell(t *testing.T) {
+	t.Parallel()
+	w := plainWeb(t, echoHandler("a"), nil)
+	c := w.raw()
+	c.say("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\nGET /after?a=%zz HTTP/1.1\r\nHost: a\r\n\r\n")
+	for _, want := range []echo{{Method: "OPTIONS", Path: "*"}, {Method: "GET", Path: "/after?a=%zz"}} {
+		if got := c.hear(want.Method).echo(t); got.Method != want.Method || got.Path != want.Path {
+			t.Errorf("the target got %s %s, want %s %s", got.Method, got.Path, want.Method, want.Path)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -32,6 +33,8 @@ type wireConn struct {
 	begun time.Time
 	left  int64 // of a body with a length
 	chunk chunkScanner
+
+	generated atomic.Int32 // status of an answer of the load balancer's own that is about to be written; 0: none
 
 	mu       sync.Mutex // guards what follows
 	state    wireState
@@ -185,6 +188,10 @@ func (c *wireConn) readHead() error {
 			c.refuse(http.StatusRequestTimeout)
 			return nil
 		default:
+			if len(c.in) > 0 && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, net.ErrClosed) {
+				c.client.abandoned(len(c.in), c.begun)
+				c.in = nil
+			}
 			return err
 		}
 	}
@@ -300,7 +307,7 @@ func (c *wireConn) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
-// Write implements net.Conn; the HTTP server's own error pages become the load balancer's.
+// Write implements net.Conn; the HTTP server's own error pages become the load balancer's, and so do its status lines.
 func (c *wireConn) Write(p []byte) (int, error) {
 	if page, ok := replaceErrorPage(p); ok {
 		c.client.counts.generated(http.StatusBadRequest)
@@ -308,6 +315,14 @@ func (c *wireConn) Write(p []byte) (int, error) {
 			return 0, err
 		}
 		return len(p), nil
+	}
+	if c.generated.Load() != 0 {
+		if page, ok := retitled(p, int(c.generated.Swap(0))); ok {
+			if _, err := c.Conn.Write(page); err != nil {
+				return 0, err
+			}
+			return len(p), nil
+		}
 	}
 	return c.Conn.Write(p)
 }

@@ -5,8 +5,8 @@ type ZoneState struct {
 	Zone
 	// Healthy says that every target group in use has, in this zone, the healthy targets that DNS failover asks for.
 	Healthy bool
-	// InService says whether the zone's addresses belong into an answer: it is healthy, or no zone is (then all are in
-	// service, lest the name vanish).
+	// InService says whether the zone's addresses belong into an answer: it is healthy and no zonal shift leads away from it, or
+	// that holds for no zone (then all are in service, lest the name vanish).
 	InService bool
 }
 
@@ -28,13 +28,14 @@ func (p *Plane) Zones(arn string) []ZoneState {
 func (b *balancer) zoneStates() []ZoneState {
 	c := b.config.Load()
 	states := make([]ZoneState, len(c.Zones))
-	healthy := false
+	served := false
 	for i, z := range c.Zones {
-		states[i] = ZoneState{Zone: z, Healthy: c.healthyIn(z.Name)}
-		healthy = healthy || states[i].Healthy
+		healthy := c.healthyIn(z.Name)
+		states[i] = ZoneState{Zone: z, Healthy: healthy, InService: healthy && !z.Shifted}
+		served = served || states[i].InService
 	}
 	for i := range states {
-		states[i].InService = states[i].Healthy || !healthy
+		states[i].InService = states[i].InService || !served
 	}
 	return states
 }

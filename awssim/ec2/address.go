@@ -30,6 +30,7 @@ func (s *Service) assignPrivateIPAddresses(in *ec2.AssignPrivateIpAddressesInput
 	if len(in.PrivateIpAddresses) == 0 && count == 0 && prefixes == 0 {
 		return nil, missing("privateIpAddresses or secondaryPrivateIpAddressCount")
 	}
+	s.account.ChangingInterface(n)
 	out, err := s.assign(n, in.PrivateIpAddresses, count, prefixes)
 	if err != nil {
 		return nil, err
@@ -133,6 +134,7 @@ func (s *Service) unassignPrivateIPAddresses(in *ec2.UnassignPrivateIpAddressesI
 			return nil, invalidValue("Some of [%s] are not assigned to interface %s", text, n.ID)
 		}
 	}
+	s.account.ChangingInterface(n)
 	for _, text := range in.PrivateIpAddresses {
 		if err := s.account.UnassignAddress(n.ID, held[text]); err != nil {
 			return nil, wireError(err)

@@ -93,6 +93,7 @@ func (s *Service) authorize(g *account.SecurityGroup, dir direction, list []type
 	if err := dryRun(dry); err != nil {
 		return nil, err
 	}
+	s.account.ChangingGroup(g)
 	var out []types.SecurityGroupRule
 	for _, p := range added {
 		p.ID = s.account.NewID("sgr")
@@ -185,6 +186,7 @@ func (s *Service) revoke(g *account.SecurityGroup, dir direction, list []types.I
 	if err := dryRun(dry); err != nil {
 		return nil, nil, err
 	}
+	s.account.ChangingGroup(g)
 	var kept []account.Permission
 	for _, p := range *rules {
 		if !gone[p.ID] {
@@ -256,7 +258,7 @@ func (s *Service) describeSecurityGroupRules(in *ec2.DescribeSecurityGroupRulesI
 		return nil, err
 	}
 	rules := map[string]groupRule{}
-	for _, g := range s.account.SecurityGroups {
+	for _, g := range s.account.DescribedGroups() {
 		if !s.account.Described(g.ID) {
 			continue
 		}

@@ -19,7 +19,7 @@ func (s *Service) UpdateSecurityGroupRuleDescriptionsIngress(ctx context.Context
 		if err != nil {
 			return nil, err
 		}
-		if err := describeRules(g, ingress, in.IpPermissions, in.SecurityGroupRuleDescriptions, in.DryRun); err != nil {
+		if err := s.describeRules(g, ingress, in.IpPermissions, in.SecurityGroupRuleDescriptions, in.DryRun); err != nil {
 			return nil, err
 		}
 		return &ec2.UpdateSecurityGroupRuleDescriptionsIngressOutput{Return: aws.Bool(true)}, nil
@@ -33,7 +33,7 @@ func (s *Service) UpdateSecurityGroupRuleDescriptionsEgress(ctx context.Context,
 		if err != nil {
 			return nil, err
 		}
-		if err := describeRules(g, egress, in.IpPermissions, in.SecurityGroupRuleDescriptions, in.DryRun); err != nil {
+		if err := s.describeRules(g, egress, in.IpPermissions, in.SecurityGroupRuleDescriptions, in.DryRun); err != nil {
 			return nil, err
 		}
 		return &ec2.UpdateSecurityGroupRuleDescriptionsEgressOutput{Return: aws.Bool(true)}, nil
@@ -41,7 +41,7 @@ func (s *Service) UpdateSecurityGroupRuleDescriptionsEgress(ctx context.Context,
 }
 
 // describeRules sets the descriptions of rules, named by what they permit or by id.
-func describeRules(g *account.SecurityGroup, dir direction, list []types.IpPermission, byID []types.SecurityGroupRuleDescription, dry *bool) error {
+func (s *Service) describeRules(g *account.SecurityGroup, dir direction, list []types.IpPermission, byID []types.SecurityGroupRuleDescription, dry *bool) error {
 	if len(list) > 0 && len(byID) > 0 {
 		return apierr.New("InvalidParameterCombination", "You can't specify both ipPermissions and securityGroupRuleDescriptions")
 	}
@@ -74,6 +74,7 @@ func describeRules(g *account.SecurityGroup, dir direction, list []types.IpPermi
 	if err := dryRun(dry); err != nil {
 		return err
 	}
+	s.account.ChangingGroup(g)
 	for i, text := range words {
 		rules[i].Description = text
 	}
@@ -130,6 +131,7 @@ func (s *Service) modifySecurityGroupRules(in *ec2.ModifySecurityGroupRulesInput
 	if err := dryRun(in.DryRun); err != nil {
 		return nil, err
 	}
+	s.account.ChangingGroup(g)
 	g.Ingress, g.Egress = changed[ingress], changed[egress]
 	return &ec2.ModifySecurityGroupRulesOutput{Return: aws.Bool(true)}, nil
 }

@@ -16,7 +16,7 @@ import (
 var interfaces = collection[*account.NetworkInterface]{
 	kind:    interfaceKind,
 	idParam: "networkInterfaceIds",
-	all:     func(a *account.Account) map[string]*account.NetworkInterface { return a.Interfaces },
+	all:     (*account.Account).DescribedInterfaces,
 	tags:    func(n *account.NetworkInterface) map[string]string { return n.Tags },
 	filters: map[string]accessor[*account.NetworkInterface]{
 		"network-interface-id": one(func(n *account.NetworkInterface) string { return n.ID }),

@@ -42,6 +42,7 @@ func (s *Service) AttachNetworkInterface(ctx context.Context, in *ec2.AttachNetw
 		if err := dryRun(in.DryRun); err != nil {
 			return nil, err
 		}
+		s.account.ChangingInterface(n)
 		if err := s.account.AttachInterface(n.ID, i.ID); err != nil {
 			return nil, wireError(err)
 		}
@@ -69,6 +70,7 @@ func (s *Service) DetachNetworkInterface(ctx context.Context, in *ec2.DetachNetw
 		if i, ok := s.account.Instance(n.Attachment.Instance); ok {
 			i.Interfaces = slices.DeleteFunc(i.Interfaces, func(eni string) bool { return eni == n.ID })
 		}
+		s.account.ChangingInterface(n)
 		n.Attachment = nil
 		return &ec2.DetachNetworkInterfaceOutput{}, nil
 	})

@@ -134,6 +134,7 @@ func (s *Service) modifyNetworkInterfaceAttribute(in *ec2.ModifyNetworkInterface
 	if err := dryRun(in.DryRun); err != nil {
 		return nil, err
 	}
+	s.account.ChangingInterface(n)
 	n.Groups = append([]string(nil), groups...)
 	if in.Description != nil {
 		n.Description = aws.ToString(in.Description.Value)
@@ -175,6 +176,7 @@ func (s *Service) deleteNetworkInterface(in *ec2.DeleteNetworkInterfaceInput) (*
 	if err := dryRun(in.DryRun); err != nil {
 		return nil, err
 	}
+	s.account.ChangingInterface(n)
 	if err := s.account.DeleteInterface(n.ID); err != nil {
 		return nil, wireError(err)
 	}

@@ -16,7 +16,7 @@ import (
 var securityGroups = collection[*account.SecurityGroup]{
 	kind:    securityGroupKind,
 	idParam: "groupIds",
-	all:     func(a *account.Account) map[string]*account.SecurityGroup { return a.SecurityGroups },
+	all:     (*account.Account).DescribedGroups,
 	tags:    func(g *account.SecurityGroup) map[string]string { return g.Tags },
 	filters: groupFilters(),
 }
@@ -204,6 +204,7 @@ func (s *Service) deleteSecurityGroup(in *ec2.DeleteSecurityGroupInput) (*ec2.De
 	if err := dryRun(in.DryRun); err != nil {
 		return nil, err
 	}
+	s.account.ChangingGroup(g)
 	if err := s.account.DeleteSecurityGroup(g.ID); err != nil {
 		return nil, wireError(err)
 	}
@@ -251,6 +252,7 @@ func (s *Service) getSecurityGroupsForVpc(in *ec2.GetSecurityGroupsForVpcInput) 
 	}
 	usable := securityGroups
 	usable.all = func(a *account.Account) map[string]*account.SecurityGroup { return groupsOf(a, vpc) }
+	usable.tags = nil // the call has no filters by tag
 	usable.filters = map[string]accessor[*account.SecurityGroup]{
 		"group-id":       securityGroups.filters["group-id"],
 		"group-name":     securityGroups.filters["group-name"],
@@ -274,7 +276,7 @@ func (s *Service) getSecurityGroupsForVpc(in *ec2.GetSecurityGroupsForVpcInput) 
 
 func groupsOf(a *account.Account, vpc string) map[string]*account.SecurityGroup {
 	groups := map[string]*account.SecurityGroup{}
-	for id, g := range a.SecurityGroups {
+	for id, g := range a.DescribedGroups() {
 		usable := g.VPC == vpc
 		for _, other := range g.AssociatedVPCs {
 			usable = usable || other == vpc

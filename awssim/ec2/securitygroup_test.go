@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/clock"
 )
 
 func TestCreateSecurityGroupValidatesAsAWSDoes(t *testing.T) {
@@ -317,4 +319,82 @@ func TestGroupsForAVPCIncludeAssociatedOnes(t *testing.T) {
 	}
 	_, err = s.GetSecurityGroupsForVpc(context.Background(), &ec2.GetSecurityGroupsForVpcInput{VpcId: aws.String("vpc-deadbeef")})
 	wantCode(t, err, "InvalidVpcID.NotFound")
+}
+
+func TestDescribesShowChangesOfGroupsAndInterfacesLater(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.account.Profile.ComputeChanged = time.Second
+	steps := s.account.Clock.(*clock.Stepped)
+	ctx := t.Context()
+	g := newGroup(t, s, "g")
+	rules := func() int { return len(describeGroup(t, s, g).IpPermissions) }
+	oneByOne := func() (n int) {
+		out, err := s.DescribeSecurityGroupRules(ctx, &ec2.DescribeSecurityGroupRulesInput{Filters: []types.Filter{filter("group-id", g)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range out.SecurityGroupRules {
+			if !*r.IsEgress {
+				n++
+			}
+		}
+		return n
+	}
+	expect := func(step string, want int) {
+		t.Helper()
+		if rules() != want || oneByOne() != want {
+			t.Errorf("%s: %d rules, one by one %d, want %d", step, rules(), oneByOne(), want)
+		}
+	}
+	wantCode(t, authorize(s, g, tcp(80, "10.0.0.0/8")), "")
+	expect("authorised", 0)
+	wantCode(t, authorize(s, g, tcp(80, "10.0.0.0/8")), "InvalidPermission.Duplicate") // writes know
+	steps.Advance(time.Second)
+	expect("a second later", 1)
+	wantCode(t, revoke(s, g, tcp(80, "10.0.0.0/8")), "")
+	wantCode(t, authorize(s, g, tcp(81, "10.0.0.0/8"), tcp(82, "10.0.0.0/8")), "")
+	expect("replaced", 1)
+	steps.Advance(time.Second)
+	expect("a second after", 2)
+
+	exists := func() string {
+		_, err := s.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: []string{g}})
+		if e := apierr.As(err); e != nil {
+			return e.Code
+		}
+		usable, err := s.GetSecurityGroupsForVpc(ctx, &ec2.GetSecurityGroupsForVpcInput{VpcId: aws.String(vpcID), Filters: []types.Filter{filter("group-id", g)}})
+		if err != nil || len(usable.SecurityGroupForVpcs) != 1 {
+			t.Errorf("usable in the VPC: %+v, %v", usable, err)
+		}
+		return ""
+	}
+	_, err := s.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: aws.String(g)})
+	wantCode(t, err, "")
+	if got := exists(); got != "" {
+		t.Errorf("just deleted: %s", got)
+	}
+	wantCode(t, authorize(s, g, tcp(83, "10.0.0.0/8")), "InvalidGroup.NotFound")
+	steps.Advance(time.Second)
+	if got := exists(); got != "InvalidGroup.NotFound" {
+		t.Errorf("a second later: %q", got)
+	}
+
+	eni := s.account.Instances[nodeA].Interfaces[0]
+	groups := func() string {
+		out, err := s.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{eni}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *out.NetworkInterfaces[0].Groups[0].GroupId
+	}
+	_, err = s.ModifyNetworkInterfaceAttribute(ctx, &ec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: aws.String(eni), Groups: []string{webGroup}})
+	wantCode(t, err, "")
+	if groups() != nodeGroup {
+		t.Error("the interface's new group is described at once")
+	}
+	steps.Advance(time.Second)
+	if groups() != webGroup {
+		t.Error("the interface's new group is not described")
+	}
 }

@@ -29,12 +29,12 @@ var vpcs = collection[*account.VPC]{
 		"state":           one(func(*account.VPC) string { return "available" }),
 		"dhcp-options-id": one(func(*account.VPC) string { return dhcpOptions }),
 
-		"cidr-block-association.cidr-block":          blocks(ipv4Blocks, blockText),
-		"cidr-block-association.association-id":      blocks(ipv4Blocks, blockAssociation),
-		"cidr-block-association.state":               blocks(ipv4Blocks, blockState),
-		"ipv6-cidr-block-association.cidr-block":     blocks(ipv6Blocks, blockText),
-		"ipv6-cidr-block-association.association-id": blocks(ipv6Blocks, blockAssociation),
-		"ipv6-cidr-block-association.state":          blocks(ipv6Blocks, blockState),
+		"cidr-block-association.cidr-block":           blocks(ipv4Blocks, blockText),
+		"cidr-block-association.association-id":       blocks(ipv4Blocks, blockAssociation),
+		"cidr-block-association.state":                blocks(ipv4Blocks, blockState),
+		"ipv6-cidr-block-association.ipv6-cidr-block": blocks(ipv6Blocks, blockText),
+		"ipv6-cidr-block-association.association-id":  blocks(ipv6Blocks, blockAssociation),
+		"ipv6-cidr-block-association.state":           blocks(ipv6Blocks, blockState),
 	},
 }
 

@@ -199,7 +199,7 @@ func TestTargetGroupsHaveTheAttributesOfTheirProtocol(t *testing.T) {
 }
 
 var listenerRows = []attributeRow{
-	{"tcp.idle_timeout.seconds", "tcp=350 tcpudp=350 gwlb=350", "60 6000", "59 6001"},
+	{"tcp.idle_timeout.seconds", "tcp=350 tcpudp=350 tcpquic=350 gwlb=350", "60 6000", "59 6001"},
 	{requestHeader + "x_amzn_mtls_clientcert_serial_number.header_name", "https=X-Amzn-Mtls-Clientcert-Serial-Number", "X-A", "a:b a,b"},
 	{requestHeader + "x_amzn_mtls_clientcert_issuer.header_name", "https=X-Amzn-Mtls-Clientcert-Issuer", "X-A", "a:b"},
 	{requestHeader + "x_amzn_mtls_clientcert_subject.header_name", "https=X-Amzn-Mtls-Clientcert-Subject", "X-A", "a:b"},
@@ -232,7 +232,7 @@ func TestListenersHaveTheAttributesOfTheirProtocol(t *testing.T) {
 		"http": f.listen(alb, "HTTP", 80, respond("200")), "https": f.listen(alb, "HTTPS", 443, respond("200")),
 		"tcp": f.listen(nlb, "TCP", 1, forwardTo(f.group("TCP"))), "tcpudp": f.listen(nlb, "TCP_UDP", 2, forwardTo(f.group("TCP_UDP"))),
 		"tls": f.listen(nlb, "TLS", 3, forwardTo(f.group("TCP"))), "udp": f.listen(nlb, "UDP", 4, forwardTo(f.group("UDP"))),
-		"quic": f.listen(nlb, "QUIC", 5, forwardTo(f.group("QUIC"))), "gwlb": gateway.Listeners[0],
+		"quic": f.listen(nlb, "QUIC", 5, forwardTo(f.group("QUIC"))), "tcpquic": f.listen(nlb, "TCP_QUIC", 6, forwardTo(f.group("TCP_QUIC"))), "gwlb": gateway.Listeners[0],
 	}
 	set := func(l types.Listener, key, value string) error {
 		_, err := f.ModifyListenerAttributes(f.ctx, &elb.ModifyListenerAttributesInput{ListenerArn: l.ListenerArn, Attributes: []types.ListenerAttribute{{Key: &key, Value: &value}}})
@@ -254,6 +254,33 @@ func TestListenersHaveTheAttributesOfTheirProtocol(t *testing.T) {
 			if _, has := r.of()[kind]; !has {
 				f.refused(set(l, r.key, "x"), "InvalidConfigurationRequest", "is not supported on listeners")
 			}
+		}
+	}
+}
+
+// TestDefaultsOfTargetGroupsFollowTheirTargets is what depends on protocol and target type together: whether clients keep their addresses,
+// and whether connections end when a target leaves.
+func TestDefaultsOfTargetGroupsFollowTheirTargets(t *testing.T) {
+	t.Parallel()
+	f := instant(t)
+	for _, c := range []struct {
+		protocol       types.ProtocolEnum
+		typ            types.TargetTypeEnum
+		preserve, ends string
+	}{
+		{"TCP", "instance", "true", "false"}, {"TCP", "ip", "false", "false"}, {"TCP", "alb", "true", "false"},
+		{"TLS", "instance", "true", "false"}, {"TLS", "ip", "false", "false"},
+		{"UDP", "instance", "true", "true"}, {"UDP", "ip", "true", "true"},
+		{"TCP_UDP", "instance", "true", "true"}, {"TCP_UDP", "ip", "true", "true"},
+		{"QUIC", "instance", "true", "false"}, {"QUIC", "ip", "true", "false"},
+		{"TCP_QUIC", "instance", "true", "false"}, {"TCP_QUIC", "ip", "true", "false"},
+	} {
+		a := f.account.TargetGroups[f.group(c.protocol, ofTargets(c.typ))].Attributes
+		if a[preserveClient] != c.preserve || a["deregistration_delay.connection_termination.enabled"] != c.ends {
+			t.Errorf("%s to %s: addresses preserved %q, connections ended %q", c.protocol, c.typ, a[preserveClient], a["deregistration_delay.connection_termination.enabled"])
+		}
+		if isQUIC(string(c.protocol)) != (a["proxy_protocol_v2.enabled"] == "") && c.typ != "alb" {
+			t.Errorf("%s to %s: proxy protocol %q", c.protocol, c.typ, a["proxy_protocol_v2.enabled"])
 		}
 	}
 }

@@ -57,27 +57,35 @@ func (k *attributeKind[S]) list(have map[string]string) []setting {
 	return out
 }
 
-// change is what have becomes by the settings; have itself is left alone, so that a refused call changes nothing.
-func (k *attributeKind[S]) change(subject S, have map[string]string, settings []setting) (map[string]string, error) {
+// check refuses settings that are wrong for every subject, which is told before whether the subject exists.
+func (k *attributeKind[S]) check(settings []setting) error {
 	if err := some("attributes", settings); err != nil {
-		return nil, err
+		return err
 	}
 	if len(settings) > maxAttributes {
-		return nil, invalid("You cannot specify more than '%d' attributes", maxAttributes)
+		return invalid("You cannot specify more than '%d' attributes", maxAttributes)
 	}
-	out := k.complete(subject, have)
 	seen := map[string]bool{}
 	for _, s := range settings {
-		i := slices.IndexFunc(k.table, func(a attribute[S]) bool { return a.key == s.key })
 		switch {
-		case i < 0:
-			return nil, invalid("%s attribute key '%s' is not recognized", k.noun, s.key)
+		case !slices.ContainsFunc(k.table, func(a attribute[S]) bool { return a.key == s.key }):
+			return invalid("%s attribute key '%s' is not recognized", k.noun, s.key)
 		case seen[s.key]:
-			return nil, invalid("%s attribute key '%s' was specified more than once", k.noun, s.key)
-		case !k.table[i].applies(subject):
-			return nil, contradiction("%s attribute key '%s' is not supported on %s", k.noun, s.key, k.unsupported(subject))
+			return invalid("%s attribute key '%s' was specified more than once", k.noun, s.key)
 		}
 		seen[s.key] = true
+	}
+	return nil
+}
+
+// change is what have becomes by settings that check accepts; have itself is left alone, so that a refused call changes nothing.
+func (k *attributeKind[S]) change(subject S, have map[string]string, settings []setting) (map[string]string, error) {
+	out := k.complete(subject, have)
+	for _, s := range settings {
+		i := slices.IndexFunc(k.table, func(a attribute[S]) bool { return a.key == s.key })
+		if !k.table[i].applies(subject) {
+			return nil, contradiction("%s attribute key '%s' is not supported on %s", k.noun, s.key, k.unsupported(subject))
+		}
 		if k.resets && s.value == "" {
 			out[s.key] = k.table[i].initial(subject)
 			continue

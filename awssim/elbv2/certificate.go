@@ -65,8 +65,7 @@ func (s *Service) AddListenerCertificates(ctx context.Context, in *elb.AddListen
 
 // secureListener is the listener of a call that changes its certificates.
 func (s *Service) secureListener(arn *string, certificates []types.Certificate) (*account.Listener, error) {
-	l, err := s.listener(arn)
-	if err := first(err, some("certificates", certificates)); err != nil {
+	if err := first(present("listenerArn", arn), some("certificates", certificates)); err != nil {
 		return nil, err
 	}
 	for _, c := range certificates {
@@ -74,6 +73,10 @@ func (s *Service) secureListener(arn *string, certificates []types.Certificate) 
 			when(c.IsDefault != nil, invalid("IsDefault cannot be specified for certificates of a listener"))); err != nil {
 			return nil, err
 		}
+	}
+	l, err := s.listener(arn)
+	if err != nil {
+		return nil, err
 	}
 	return l, when(!secure(l.Protocol), invalid("A certificate cannot be specified for %s listeners", l.Protocol))
 }

@@ -82,7 +82,7 @@ func fitGroup(lb *account.LoadBalancer, protocol string, tg *account.TargetGroup
 		return contradiction("The following target groups are not in the same VPC as the load balancer: '%s'", tg.ARN)
 	case tg.IPAddressType == "ipv6" && lb.IPAddressType == "ipv4":
 		return contradiction("The following target groups have the IP address type 'ipv6', which a load balancer with the IP address type 'ipv4' does not support: '%s'", tg.ARN)
-	case isUDP(protocol) && lb.IPAddressType == "dualstack" && lb.SourceNAT != "on":
+	case (isUDP(protocol) || isQUIC(protocol)) && lb.IPAddressType == "dualstack" && lb.SourceNAT != "on":
 		return contradiction("%s listeners of dualstack load balancers require EnablePrefixForIpv6SourceNat to be 'on'", protocol)
 	case isUDP(protocol) && lb.IPAddressType == "dualstack" && tg.IPAddressType != "ipv6":
 		return contradiction("%s listeners of dualstack load balancers support target groups with the IP address type 'ipv6' only: '%s'", protocol, tg.ARN)

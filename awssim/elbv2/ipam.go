@@ -90,6 +90,7 @@ func (s *Service) ModifyIpPools(ctx context.Context, in *elb.ModifyIpPoolsInput,
 		if pool == lb.IPAMPool {
 			return out, nil
 		}
+		s.changing(lb)
 		lb.IPAMPool = pool
 		for _, z := range lb.Zones {
 			if n, ok := s.account.Interface(z.Interface); ok {

@@ -281,6 +281,9 @@ func (s *Service) modifyListener(in *elb.ModifyListenerInput) (*elb.ModifyListen
 // DescribeListeners answers the listeners of a load balancer, or those of the given ARNs.
 func (s *Service) DescribeListeners(ctx context.Context, in *elb.DescribeListenersInput, _ ...func(*elb.Options)) (*elb.DescribeListenersOutput, error) {
 	return read(ctx, s, "DescribeListeners", in, func(in *elb.DescribeListenersInput) (*elb.DescribeListenersOutput, error) {
+		if err := pageSize(in.PageSize); err != nil {
+			return nil, err
+		}
 		if (in.LoadBalancerArn != nil) == (len(in.ListenerArns) > 0) {
 			return nil, invalid("You must specify either listener ARNs or a load balancer ARN")
 		}

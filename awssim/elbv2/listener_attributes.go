@@ -98,11 +98,14 @@ func (s *Service) DescribeListenerAttributes(ctx context.Context, in *elb.Descri
 // ModifyListenerAttributes sets attributes, all or none.
 func (s *Service) ModifyListenerAttributes(ctx context.Context, in *elb.ModifyListenerAttributesInput, _ ...func(*elb.Options)) (*elb.ModifyListenerAttributesOutput, error) {
 	return write(ctx, s, "ModifyListenerAttributes", in, func(in *elb.ModifyListenerAttributesInput) (*elb.ModifyListenerAttributesOutput, error) {
+		settings := settingsOf(in.Attributes, func(a types.ListenerAttribute) (*string, *string) { return a.Key, a.Value })
+		if err := first(present("listenerArn", in.ListenerArn), listenerAttributes.check(settings)); err != nil {
+			return nil, err
+		}
 		l, err := s.listener(in.ListenerArn)
 		if err != nil {
 			return nil, err
 		}
-		settings := settingsOf(in.Attributes, func(a types.ListenerAttribute) (*string, *string) { return a.Key, a.Value })
 		after, err := listenerAttributes.change(l, l.Attributes, settings)
 		if err != nil {
 			return nil, err

@@ -239,6 +239,26 @@ func TestSecurityPoliciesAreKnownWithTheirVersionsAndCiphers(t *testing.T) {
 	f.refused(err, "SSLPolicyNotFound", "'x'")
 }
 
+func TestSecurityPoliciesAreDescribedByNameAndType(t *testing.T) {
+	t.Parallel()
+	f := instant(t)
+	for typ, want := range map[types.LoadBalancerTypeEnum]int{"": 39, "application": 39, "network": 39, "gateway": 0} {
+		out, err := f.DescribeSSLPolicies(f.ctx, &elb.DescribeSSLPoliciesInput{LoadBalancerType: typ})
+		f.ok(err)
+		if len(out.SslPolicies) != want {
+			t.Errorf("%d policies of type %q, want %d", len(out.SslPolicies), typ, want)
+		}
+	}
+	out, err := f.DescribeSSLPolicies(f.ctx, &elb.DescribeSSLPoliciesInput{Names: []string{"ELBSecurityPolicy-FS-2018-06", "ELBSecurityPolicy-2015-05"}})
+	f.ok(err)
+	p := out.SslPolicies
+	if len(p) != 2 || *p[0].Name != "ELBSecurityPolicy-FS-2018-06" || !slices.Equal(p[0].SslProtocols, []string{"TLSv1.2", "TLSv1.1", "TLSv1"}) || !slices.Equal(p[0].SupportedLoadBalancerTypes, []string{"application", "network"}) || *p[0].Ciphers[0].Priority != 1 {
+		t.Errorf("policies %+v", p)
+	}
+	_, err = f.DescribeSSLPolicies(f.ctx, &elb.DescribeSSLPoliciesInput{LoadBalancerType: "classic"})
+	f.refused(err, "ValidationError", "'loadBalancerType'")
+}
+
 func TestRepeatedListenersWithAuthenticationAreTheSameOnlyIfAllOfItIs(t *testing.T) {
 	t.Parallel()
 	f := instant(t)

@@ -199,6 +199,9 @@ func (s *Service) DescribeLoadBalancers(ctx context.Context, in *elb.DescribeLoa
 
 func (s *Service) describeLoadBalancers(in *elb.DescribeLoadBalancersInput) (*elb.DescribeLoadBalancersOutput, error) {
 	arns, names := in.LoadBalancerArns, in.Names
+	if err := pageSize(in.PageSize); err != nil {
+		return nil, err
+	}
 	if len(arns) > 0 && len(names) > 0 {
 		return nil, invalid("Load balancer names and load balancer ARNs cannot be specified at the same time")
 	}
@@ -206,7 +209,6 @@ func (s *Service) describeLoadBalancers(in *elb.DescribeLoadBalancersInput) (*el
 		return nil, invalid("You cannot specify more than '%d' load balancers", maxNamed)
 	}
 	var list []*account.LoadBalancer
-	var next *string
 	var err error
 	switch {
 	case len(arns) > 0:
@@ -219,17 +221,26 @@ func (s *Service) describeLoadBalancers(in *elb.DescribeLoadBalancersInput) (*el
 			}
 			list = append(list, lb)
 		}
-	default:
-		list, next, err = page(listed(s, s.account.LoadBalancersInOrder(), func(lb *account.LoadBalancer) string { return lb.ARN }), func(lb *account.LoadBalancer) uint64 { return lb.Seq }, in.Marker, in.PageSize, s.pages(largePage))
+	}
+	out := &elb.DescribeLoadBalancersOutput{}
+	entries := current[types.LoadBalancer](list)
+	if len(arns)+len(names) == 0 {
+		entries = listed[account.LoadBalancer, types.LoadBalancer](s, s.account.LoadBalancersInOrder(), func(lb *account.LoadBalancer) (string, uint64) { return lb.ARN, lb.Seq })
+		entries, out.NextMarker, err = page(entries, func(e entry[account.LoadBalancer, types.LoadBalancer]) uint64 { return e.seq }, in.Marker, in.PageSize, s.pages(largePage))
 	}
 	if err != nil {
 		return nil, err
 	}
-	out := &elb.DescribeLoadBalancersOutput{NextMarker: next, LoadBalancers: make([]types.LoadBalancer, len(list))}
-	for i, lb := range list {
-		out.LoadBalancers[i] = s.describeLoadBalancer(lb)
+	out.LoadBalancers = make([]types.LoadBalancer, len(entries))
+	for i, e := range entries {
+		out.LoadBalancers[i] = e.show(s.describeLoadBalancer)
 	}
 	return out, nil
+}
+
+// changing says that the load balancer is about to change or to go, which lists show later.
+func (s *Service) changing(lb *account.LoadBalancer) {
+	s.account.ChangingBalancing(lb.ARN, lb.Seq, func() any { return s.describeLoadBalancer(lb) })
 }
 
 // describeLoadBalancer converts to the SDK's form.
@@ -298,6 +309,7 @@ func (s *Service) DeleteLoadBalancer(ctx context.Context, in *elb.DeleteLoadBala
 		if len(lb.Associated) > 0 || s.targetedBy(lb, 0) != nil {
 			return nil, apierr.New("ResourceInUse", "Load balancer '%s' cannot be deleted because it is currently associated with another service", lb.ARN)
 		}
+		s.changing(lb)
 		s.account.RemoveLoadBalancer(lb)
 		s.release(lb, lb.Zones)
 		return &elb.DeleteLoadBalancerOutput{}, nil

@@ -159,11 +159,14 @@ func (s *Service) DescribeLoadBalancerAttributes(ctx context.Context, in *elb.De
 // ModifyLoadBalancerAttributes sets attributes, all or none.
 func (s *Service) ModifyLoadBalancerAttributes(ctx context.Context, in *elb.ModifyLoadBalancerAttributesInput, _ ...func(*elb.Options)) (*elb.ModifyLoadBalancerAttributesOutput, error) {
 	return write(ctx, s, "ModifyLoadBalancerAttributes", in, func(in *elb.ModifyLoadBalancerAttributesInput) (*elb.ModifyLoadBalancerAttributesOutput, error) {
+		settings := settingsOf(in.Attributes, func(a types.LoadBalancerAttribute) (*string, *string) { return a.Key, a.Value })
+		if err := first(present("loadBalancerArn", in.LoadBalancerArn), loadBalancerAttributes.check(settings)); err != nil {
+			return nil, err
+		}
 		lb, err := s.loadBalancer(in.LoadBalancerArn)
 		if err != nil {
 			return nil, err
 		}
-		settings := settingsOf(in.Attributes, func(a types.LoadBalancerAttribute) (*string, *string) { return a.Key, a.Value })
 		after, err := loadBalancerAttributes.change(lb, lb.Attributes, settings)
 		if err != nil {
 			return nil, err

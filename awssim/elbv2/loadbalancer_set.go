@@ -58,6 +58,7 @@ func (s *Service) setSubnets(in *elb.SetSubnetsInput) (*elb.SetSubnetsOutput, er
 	if err := s.attach(&want, where.zones); err != nil {
 		return nil, err
 	}
+	s.changing(lb)
 	gone := slices.DeleteFunc(slices.Clone(lb.Zones), func(z account.Zone) bool {
 		return slices.ContainsFunc(where.zones, func(kept account.Zone) bool { return kept.Interface == z.Interface })
 	})
@@ -127,6 +128,7 @@ func (s *Service) SetSecurityGroups(ctx context.Context, in *elb.SetSecurityGrou
 		if err := s.checkGroups(lb.VPC, groups, "InvalidSecurityGroup"); err != nil {
 			return nil, err
 		}
+		s.changing(lb)
 		lb.SecurityGroups = groups
 		lb.EnforceInbound = cmp.Or(string(enforce), lb.EnforceInbound)
 		for _, z := range lb.Zones {
@@ -162,6 +164,7 @@ func (s *Service) SetIpAddressType(ctx context.Context, in *elb.SetIpAddressType
 				return nil, contradiction("You must specify subnets with an associated IPv6 CIDR block.")
 			}
 		}
+		s.changing(lb)
 		if err := s.readdress(lb, want.IPAddressType); err != nil {
 			return nil, err
 		}

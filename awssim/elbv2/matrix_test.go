@@ -9,8 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
-
-	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
 // kindsOfGroups are one target group of each kind that differs for some listener.
@@ -37,54 +35,78 @@ var kindsOfGroups = map[string]func(*elb.CreateTargetGroupInput){
 	"elsewhere": func(in *elb.CreateTargetGroupInput) { in.Protocol, in.VpcId = "HTTP", aws.String(vpc2) },
 }
 
+// misfit is the error of a pair that does not fit, by what is wrong with it first.
+func misfit(protocol types.ProtocolEnum, kind string) string {
+	of := map[string]string{"HTTP2": "HTTP", "GRPC": "HTTP", "HTTP6": "HTTP", "elsewhere": "HTTP", "TCP6": "TCP", "UDP6": "UDP", "TCP_UDP6": "TCP_UDP", "alb": "TCP", "lambda": ""}
+	group, other := of[kind]
+	if !other {
+		group = kind
+	}
+	switch {
+	case !slices.Contains(targetProtocols[string(protocol)], group), kind == "alb" && protocol != "TCP":
+		return "IncompatibleProtocols"
+	case (kind == "HTTP2" || kind == "GRPC") && protocol == "HTTP":
+		return "InvalidLoadBalancerAction"
+	}
+	return "InvalidConfigurationRequest" // its VPC or its addresses
+}
+
 // TestListenersAndTargetGroupsFitAsInTheUserGuide tries every pair: what is not named fits must be refused.
 func TestListenersAndTargetGroupsFitAsInTheUserGuide(t *testing.T) {
 	t.Parallel()
-	dual := func(in *elb.CreateLoadBalancerInput) { in.IpAddressType = "dualstack" }
-	nat := func(in *elb.CreateLoadBalancerInput) { in.EnablePrefixForIpv6SourceNat = "on" }
 	public := func(in *elb.CreateLoadBalancerInput) { in.Scheme = "" }
 	none := func(*elb.CreateLoadBalancerInput) {}
 	for _, c := range []struct {
+		name     string
 		typ      types.LoadBalancerTypeEnum
-		change   []func(*elb.CreateLoadBalancerInput)
+		change   []changeLB
 		protocol types.ProtocolEnum
 		fits     string
 	}{
-		{"application", nil, "HTTP", "HTTP HTTPS lambda"},
-		{"application", nil, "HTTPS", "HTTP HTTPS HTTP2 GRPC lambda"},
-		{"application", []func(*elb.CreateLoadBalancerInput){dual}, "HTTP", "HTTP HTTPS lambda HTTP6"},
-		{"application", []func(*elb.CreateLoadBalancerInput){dual}, "HTTPS", "HTTP HTTPS HTTP2 GRPC lambda HTTP6"},
-		{"network", nil, "TCP", "TCP TCP_UDP TCP_QUIC alb"},
-		{"network", nil, "TLS", "TCP TLS"},
-		{"network", nil, "UDP", "UDP TCP_UDP"},
-		{"network", nil, "TCP_UDP", "TCP_UDP"},
-		{"network", nil, "QUIC", "QUIC TCP_QUIC"},
-		{"network", nil, "TCP_QUIC", "TCP_QUIC"},
-		{"network", []func(*elb.CreateLoadBalancerInput){dual}, "TCP", "TCP TCP_UDP TCP_QUIC alb TCP6 TCP_UDP6"},
-		{"network", []func(*elb.CreateLoadBalancerInput){dual}, "TLS", "TCP TLS TCP6"},
-		{"network", []func(*elb.CreateLoadBalancerInput){dual}, "UDP", ""},
-		{"network", []func(*elb.CreateLoadBalancerInput){dual, nat}, "UDP", "UDP6 TCP_UDP6"},
-		{"network", []func(*elb.CreateLoadBalancerInput){dual, nat}, "TCP_UDP", "TCP_UDP6"},
-		{"gateway", []func(*elb.CreateLoadBalancerInput){public}, "", "GENEVE"},
+		{"ALB, HTTP", "application", nil, "HTTP", "HTTP HTTPS lambda"},
+		{"ALB, HTTPS", "application", nil, "HTTPS", "HTTP HTTPS HTTP2 GRPC lambda"},
+		{"dualstack ALB, HTTP", "application", []changeLB{dualstack}, "HTTP", "HTTP HTTPS lambda HTTP6"},
+		{"dualstack ALB, HTTPS", "application", []changeLB{dualstack}, "HTTPS", "HTTP HTTPS HTTP2 GRPC lambda HTTP6"},
+		{"NLB, TCP", "network", nil, "TCP", "TCP TCP_UDP TCP_QUIC alb"},
+		{"NLB, TLS", "network", nil, "TLS", "TCP TLS"},
+		{"NLB, UDP", "network", nil, "UDP", "UDP TCP_UDP"},
+		{"NLB, TCP_UDP", "network", nil, "TCP_UDP", "TCP_UDP"},
+		{"NLB, QUIC", "network", nil, "QUIC", "QUIC TCP_QUIC"},
+		{"NLB, TCP_QUIC", "network", nil, "TCP_QUIC", "TCP_QUIC"},
+		{"dualstack NLB, TCP", "network", []changeLB{dualstack}, "TCP", "TCP TCP_UDP TCP_QUIC alb TCP6 TCP_UDP6"},
+		{"dualstack NLB, TLS", "network", []changeLB{dualstack}, "TLS", "TCP TLS TCP6"},
+		{"dualstack NLB, UDP", "network", []changeLB{dualstack}, "UDP", ""},
+		{"dualstack with source NAT NLB, UDP", "network", []changeLB{dualstack, withNAT}, "UDP", "UDP6 TCP_UDP6"},
+		{"dualstack with source NAT NLB, TCP_UDP", "network", []changeLB{dualstack, withNAT}, "TCP_UDP", "TCP_UDP6"},
+		{"dualstack NLB, QUIC", "network", []changeLB{dualstack}, "QUIC", ""},
+		{"dualstack with source NAT NLB, QUIC", "network", []changeLB{dualstack, withNAT}, "QUIC", "QUIC TCP_QUIC"},
+		{"dualstack with source NAT NLB, TCP_QUIC", "network", []changeLB{dualstack, withNAT}, "TCP_QUIC", "TCP_QUIC"},
+		{"GWLB", "gateway", []changeLB{public}, "", "GENEVE"},
 	} {
-		for name, change := range kindsOfGroups {
-			f := instant(t)
-			lb := f.balancer(c.typ, append(c.change, none)...)
-			arn := f.group("", change)
-			in := &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: c.protocol, DefaultActions: forwardTo(arn)}
-			if c.protocol != "" {
-				in.Port = aws.Int32(443)
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for kind, change := range kindsOfGroups {
+				f := instant(t)
+				lb := f.balancer(c.typ, append(c.change, none)...)
+				in := &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: c.protocol, DefaultActions: forwardTo(f.group("", change))}
+				if c.protocol != "" {
+					in.Port = aws.Int32(443)
+				}
+				if secure(string(c.protocol)) {
+					in.Certificates = []types.Certificate{{CertificateArn: aws.String(cert1)}}
+				}
+				_, err := f.CreateListener(f.ctx, in)
+				if slices.Contains(strings.Fields(c.fits), kind) {
+					if err != nil {
+						t.Errorf("a %s target group does not fit: %v", kind, err)
+					}
+				} else {
+					t.Log(kind)
+					f.refused(err, misfit(c.protocol, kind), "")
+				}
+				f.whole()
 			}
-			if secure(string(c.protocol)) {
-				in.Certificates = []types.Certificate{{CertificateArn: aws.String(cert1)}}
-			}
-			_, err := f.CreateListener(f.ctx, in)
-			fits := slices.Contains(strings.Fields(c.fits), name)
-			if e := apierr.As(err); (err == nil) != fits || err != nil && e == nil {
-				t.Errorf("%s listener of a load balancer with type %s (%d settings) and a %s target group: %v, fits: %v", c.protocol, c.typ, len(c.change), name, err, fits)
-			}
-			f.whole()
-		}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package elbv2
 
 import (
+	"cmp"
 	"encoding/base64"
 	"slices"
 	"sort"
@@ -19,7 +20,7 @@ const (
 // page is the part of all that follows marker, and the marker of the next part. all ascends by key; a marker names the key
 // that it follows, so that what is deleted or created between two calls makes no page skip or repeat anything.
 func page[T any](all []T, key func(T) uint64, marker *string, size *int32, p pages) ([]T, *string, error) {
-	if err := between("pageSize", size, 1, largePage); err != nil {
+	if err := pageSize(size); err != nil {
 		return nil, nil, err
 	}
 	limit := p.normal
@@ -54,10 +55,61 @@ func (s *Service) pages(normal int) pages {
 	return pages{normal: normal, most: s.account.Trouble.PageSize, order: &s.account.Trouble}
 }
 
-// listed is what lists show already of all.
-func listed[T any](s *Service, all []T, arn func(T) string) []T {
-	return slices.DeleteFunc(all, func(v T) bool { return !s.account.Described(arn(v)) })
+// entry is a resource R in a list of everything, shown as T.
+type entry[R, T any] struct {
+	seq   uint64
+	now   *R // nil: it is gone
+	stale *T // as the list shows it that does not know of its latest change; nil: as it is
 }
+
+// listed is what a list of everything shows of all, which ascends by creation: not what was just made, what was just changed as it
+// was, and what was just deleted.
+func listed[R, T any](s *Service, all []*R, id func(*R) (arn string, seq uint64)) []entry[R, T] {
+	former := s.account.FormerBalancing()
+	out := make([]entry[R, T], 0, len(all))
+	for _, r := range all {
+		arn, seq := id(r)
+		if !s.account.Described(arn) {
+			continue
+		}
+		e := entry[R, T]{seq: seq, now: r}
+		if old, ok := former[arn].Value.(T); ok {
+			e.stale = &old
+			delete(former, arn)
+		}
+		out = append(out, e)
+	}
+	if len(former) == 0 {
+		return out
+	}
+	for _, old := range former {
+		if v, ok := old.Value.(T); ok {
+			out = append(out, entry[R, T]{seq: old.Seq, stale: &v})
+		}
+	}
+	slices.SortFunc(out, func(a, b entry[R, T]) int { return cmp.Compare(a.seq, b.seq) })
+	return out
+}
+
+// show is the entry as the list shows it.
+func (e entry[R, T]) show(describe func(*R) T) T {
+	if e.stale != nil {
+		return *e.stale
+	}
+	return describe(e.now)
+}
+
+// current are entries of resources that were asked for by ARN or name, which are shown as they are.
+func current[T, R any](list []*R) []entry[R, T] {
+	out := make([]entry[R, T], len(list))
+	for i, r := range list {
+		out[i].now = r
+	}
+	return out
+}
+
+// pageSize refuses the size of a page outside of what any list has, also where it counts for nothing.
+func pageSize(n *int32) error { return between("pageSize", n, 1, largePage) }
 
 // ordered is a page in the order that trouble gives it.
 func ordered[T any](p pages, part []T) []T {

@@ -88,20 +88,24 @@ func (s *Service) ModifyRule(ctx context.Context, in *elb.ModifyRuleInput, _ ...
 }
 
 func (s *Service) modifyRule(in *elb.ModifyRuleInput) (*elb.ModifyRuleOutput, error) {
-	r, err := s.rule(in.RuleArn)
-	if err != nil {
+	if err := present("ruleArn", in.RuleArn); err != nil {
 		return nil, err
 	}
 	reset := aws.ToBool(in.ResetTransforms)
 	switch {
 	case in.Conditions != nil && len(in.Conditions) == 0:
 		return nil, invalid("A condition must be specified")
-	case r.Default:
-		return nil, apierr.New("OperationNotPermitted", "Default rule '%s' cannot be modified", r.ARN)
 	case len(in.Conditions)+len(in.Actions)+len(in.Transforms) == 0 && !reset:
 		return nil, invalid("Either conditions or actions must be specified")
 	case reset && len(in.Transforms) > 0:
 		return nil, invalid("You cannot specify both transforms and ResetTransforms")
+	}
+	r, err := s.rule(in.RuleArn)
+	if err != nil {
+		return nil, err
+	}
+	if r.Default {
+		return nil, apierr.New("OperationNotPermitted", "Default rule '%s' cannot be modified", r.ARN)
 	}
 	lb, want := r.Listener.LoadBalancer, *r
 	if len(in.Conditions) > 0 {
@@ -189,6 +193,9 @@ func (s *Service) setRulePriorities(in *elb.SetRulePrioritiesInput) (*elb.SetRul
 // DescribeRules answers the rules of a listener by priority, the default one last, or those of the given ARNs.
 func (s *Service) DescribeRules(ctx context.Context, in *elb.DescribeRulesInput, _ ...func(*elb.Options)) (*elb.DescribeRulesOutput, error) {
 	return read(ctx, s, "DescribeRules", in, func(in *elb.DescribeRulesInput) (*elb.DescribeRulesOutput, error) {
+		if err := pageSize(in.PageSize); err != nil {
+			return nil, err
+		}
 		if (in.ListenerArn != nil) == (len(in.RuleArns) > 0) {
 			return nil, invalid("You must specify either listener rule ARNs or a listener ARN")
 		}

@@ -157,6 +157,7 @@ func (s *Service) ModifyTargetGroup(ctx context.Context, in *elb.ModifyTargetGro
 		if err != nil {
 			return nil, err
 		}
+		s.changingGroup(tg)
 		tg.HealthCheck = h
 		return &elb.ModifyTargetGroupOutput{TargetGroups: []types.TargetGroup{s.describeTargetGroup(tg)}}, nil
 	})
@@ -168,6 +169,9 @@ func (s *Service) DescribeTargetGroups(ctx context.Context, in *elb.DescribeTarg
 }
 
 func (s *Service) describeTargetGroups(in *elb.DescribeTargetGroupsInput) (*elb.DescribeTargetGroupsOutput, error) {
+	if err := pageSize(in.PageSize); err != nil {
+		return nil, err
+	}
 	ways := 0
 	for _, given := range []bool{in.LoadBalancerArn != nil, len(in.TargetGroupArns) > 0, len(in.Names) > 0} {
 		if given {
@@ -181,9 +185,8 @@ func (s *Service) describeTargetGroups(in *elb.DescribeTargetGroupsInput) (*elb.
 		return nil, invalid("You cannot specify more than '%d' target groups", maxNamed)
 	}
 	var list []*account.TargetGroup
-	var next *string
 	var err error
-	seq := func(tg *account.TargetGroup) uint64 { return tg.Seq }
+	out := &elb.DescribeTargetGroupsOutput{}
 	switch {
 	case len(in.TargetGroupArns) > 0:
 		list, err = findAll(s, kindTargetGroup, s.account.TargetGroups, in.TargetGroupArns)
@@ -204,20 +207,28 @@ func (s *Service) describeTargetGroups(in *elb.DescribeTargetGroupsInput) (*elb.
 			list = append(list, s.account.TargetGroups[arn])
 		}
 		slices.SortFunc(list, func(x, y *account.TargetGroup) int { return cmp.Compare(x.Seq, y.Seq) })
-		if list, next, err = page(list, seq, in.Marker, in.PageSize, s.pages(largePage)); err != nil {
+		if list, out.NextMarker, err = page(list, func(tg *account.TargetGroup) uint64 { return tg.Seq }, in.Marker, in.PageSize, s.pages(largePage)); err != nil {
 			return nil, err
 		}
-	default:
-		list, next, err = page(listed(s, s.account.TargetGroupsInOrder(), func(tg *account.TargetGroup) string { return tg.ARN }), seq, in.Marker, in.PageSize, s.pages(largePage))
+	}
+	entries := current[types.TargetGroup](list)
+	if ways == 0 {
+		entries = listed[account.TargetGroup, types.TargetGroup](s, s.account.TargetGroupsInOrder(), func(tg *account.TargetGroup) (string, uint64) { return tg.ARN, tg.Seq })
+		entries, out.NextMarker, err = page(entries, func(e entry[account.TargetGroup, types.TargetGroup]) uint64 { return e.seq }, in.Marker, in.PageSize, s.pages(largePage))
 	}
 	if err != nil {
 		return nil, err
 	}
-	out := &elb.DescribeTargetGroupsOutput{NextMarker: next, TargetGroups: make([]types.TargetGroup, len(list))}
-	for i, tg := range list {
-		out.TargetGroups[i] = s.describeTargetGroup(tg)
+	out.TargetGroups = make([]types.TargetGroup, len(entries))
+	for i, e := range entries {
+		out.TargetGroups[i] = e.show(s.describeTargetGroup)
 	}
 	return out, nil
+}
+
+// changingGroup says that the target group is about to change or to go, which lists show later.
+func (s *Service) changingGroup(tg *account.TargetGroup) {
+	s.account.ChangingBalancing(tg.ARN, tg.Seq, func() any { return s.describeTargetGroup(tg) })
 }
 
 // describeTargetGroup converts to the SDK's form.
@@ -262,6 +273,7 @@ func (s *Service) DeleteTargetGroup(ctx context.Context, in *elb.DeleteTargetGro
 		if tg.Used() || !tg.ReleasedAt.IsZero() && s.account.Clock.Now().Before(settled) {
 			return nil, apierr.New("ResourceInUse", "Target group '%s' is currently in use by a listener or a rule", tg.ARN)
 		}
+		s.changingGroup(tg)
 		s.account.RemoveTargetGroup(tg)
 		return &elb.DeleteTargetGroupOutput{}, nil
 	})

@@ -224,11 +224,14 @@ func (s *Service) DescribeTargetGroupAttributes(ctx context.Context, in *elb.Des
 // ModifyTargetGroupAttributes sets attributes, all or none.
 func (s *Service) ModifyTargetGroupAttributes(ctx context.Context, in *elb.ModifyTargetGroupAttributesInput, _ ...func(*elb.Options)) (*elb.ModifyTargetGroupAttributesOutput, error) {
 	return write(ctx, s, "ModifyTargetGroupAttributes", in, func(in *elb.ModifyTargetGroupAttributesInput) (*elb.ModifyTargetGroupAttributesOutput, error) {
+		settings := settingsOf(in.Attributes, func(a types.TargetGroupAttribute) (*string, *string) { return a.Key, a.Value })
+		if err := first(present("targetGroupArn", in.TargetGroupArn), targetGroupAttributes.check(settings)); err != nil {
+			return nil, err
+		}
 		tg, err := s.targetGroup(in.TargetGroupArn)
 		if err != nil {
 			return nil, err
 		}
-		settings := settingsOf(in.Attributes, func(a types.TargetGroupAttribute) (*string, *string) { return a.Key, a.Value })
 		after, err := targetGroupAttributes.change(tg, tg.Attributes, settings)
 		if err != nil {
 			return nil, err

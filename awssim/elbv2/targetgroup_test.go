@@ -67,18 +67,32 @@ func TestHealthChecksHaveAWSDefaults(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
 	for _, c := range []struct {
+		name                     string
 		protocol, version, check types.ProtocolEnum
 		typ                      types.TargetTypeEnum
 		want                     account.HealthCheck
 	}{
-		{protocol: "HTTP", want: checked("HTTP", "traffic-port", "/", "200", "", 30, 5)},
-		{protocol: "HTTPS", check: "HTTPS", want: checked("HTTPS", "traffic-port", "/", "200", "", 30, 5)},
-		{protocol: "HTTP", version: "GRPC", want: checked("HTTP", "traffic-port", "/AWS.ALB/healthcheck", "", "12", 30, 5)},
-		{protocol: "TCP", want: checked("TCP", "traffic-port", "", "", "", 30, 10)},
-		{protocol: "UDP", check: "HTTP", want: checked("HTTP", "traffic-port", "/", "200-399", "", 30, 6)},
-		{protocol: "TLS", check: "HTTPS", want: checked("HTTPS", "traffic-port", "/", "200-399", "", 30, 10)},
-		{protocol: "TCP", typ: "alb", want: checked("HTTP", "traffic-port", "/", "200-399", "", 30, 6)},
-		{protocol: "", typ: "lambda", want: checked("", "", "/", "200", "", 35, 30)},
+		{name: "HTTP", protocol: "HTTP", want: checked("HTTP", "traffic-port", "/", "200", "", 30, 5)},
+		{name: "HTTPS by HTTPS", protocol: "HTTPS", check: "HTTPS", want: checked("HTTPS", "traffic-port", "/", "200", "", 30, 5)},
+		{name: "HTTP GRPC", protocol: "HTTP", version: "GRPC", want: checked("HTTP", "traffic-port", "/AWS.ALB/healthcheck", "", "12", 30, 5)},
+		{name: "TCP", protocol: "TCP", want: checked("TCP", "traffic-port", "", "", "", 30, 10)},
+		{name: "UDP by HTTP", protocol: "UDP", check: "HTTP", want: checked("HTTP", "traffic-port", "/", "200-399", "", 30, 6)},
+		{name: "TLS by HTTPS", protocol: "TLS", check: "HTTPS", want: checked("HTTPS", "traffic-port", "/", "200-399", "", 30, 10)},
+		{name: "TCP to alb", protocol: "TCP", typ: "alb", want: checked("HTTP", "traffic-port", "/", "200-399", "", 30, 6)},
+		{name: "lambda", protocol: "", typ: "lambda", want: checked("", "", "/", "200", "", 35, 30)},
+		{name: "HTTPS", protocol: "HTTPS", want: checked("HTTP", "traffic-port", "/", "200", "", 30, 5)},
+		{name: "HTTP HTTP2", protocol: "HTTP", version: "HTTP2", want: checked("HTTP", "traffic-port", "/", "200", "", 30, 5)},
+		{name: "HTTPS GRPC by HTTPS", protocol: "HTTPS", version: "GRPC", check: "HTTPS", want: checked("HTTPS", "traffic-port", "/AWS.ALB/healthcheck", "", "12", 30, 5)},
+		{name: "TCP by HTTP", protocol: "TCP", check: "HTTP", want: checked("HTTP", "traffic-port", "/", "200-399", "", 30, 6)},
+		{name: "TCP by HTTPS", protocol: "TCP", check: "HTTPS", want: checked("HTTPS", "traffic-port", "/", "200-399", "", 30, 10)},
+		{name: "TLS", protocol: "TLS", want: checked("TCP", "traffic-port", "", "", "", 30, 10)},
+		{name: "UDP", protocol: "UDP", want: checked("TCP", "traffic-port", "", "", "", 30, 10)},
+		{name: "TCP_UDP", protocol: "TCP_UDP", want: checked("TCP", "traffic-port", "", "", "", 30, 10)},
+		{name: "QUIC", protocol: "QUIC", want: checked("TCP", "traffic-port", "", "", "", 30, 10)},
+		{name: "TCP_QUIC", protocol: "TCP_QUIC", want: checked("TCP", "traffic-port", "", "", "", 30, 10)},
+		{name: "TCP to alb by HTTPS", protocol: "TCP", typ: "alb", check: "HTTPS", want: checked("HTTPS", "traffic-port", "/", "200-399", "", 30, 10)},
+		{name: "GENEVE", protocol: "GENEVE", want: checked("TCP", "80", "", "", "", 10, 5)},
+		{name: "GENEVE by HTTP", protocol: "GENEVE", check: "HTTP", want: checked("HTTP", "80", "/", "200-399", "", 10, 5)},
 	} {
 		arn := f.group(c.protocol, func(in *elb.CreateTargetGroupInput) {
 			in.HealthCheckProtocol, in.ProtocolVersion = c.check, optional(string(c.version))
@@ -88,9 +102,12 @@ func TestHealthChecksHaveAWSDefaults(t *testing.T) {
 			if c.typ == "lambda" {
 				in.Port, in.VpcId = nil, nil
 			}
+			if c.protocol == "GENEVE" {
+				in.Port = aws.Int32(6081)
+			}
 		})
 		if got := f.account.TargetGroups[arn].HealthCheck; got != c.want {
-			t.Errorf("%s %s %s: %+v, want %+v", c.protocol, c.version, c.typ, got, c.want)
+			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
 		}
 	}
 }

@@ -99,6 +99,9 @@ func (s *Service) ModifyTrustStore(ctx context.Context, in *elb.ModifyTrustStore
 // DescribeTrustStores answers all trust stores, in pages, or those of the given ARNs or names.
 func (s *Service) DescribeTrustStores(ctx context.Context, in *elb.DescribeTrustStoresInput, _ ...func(*elb.Options)) (*elb.DescribeTrustStoresOutput, error) {
 	return read(ctx, s, "DescribeTrustStores", in, func(in *elb.DescribeTrustStoresInput) (*elb.DescribeTrustStoresOutput, error) {
+		if err := pageSize(in.PageSize); err != nil {
+			return nil, err
+		}
 		if len(in.TrustStoreArns) > 0 && len(in.Names) > 0 {
 			return nil, invalid("Trust store names and trust store ARNs cannot be specified at the same time")
 		}

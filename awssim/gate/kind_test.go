@@ -217,3 +217,28 @@ func TestBucketsAreSharedAsPublished(t *testing.T) {
 		t.Errorf("another action of EC2: %v", err)
 	}
 }
+
+func TestEachServiceThrottlesInItsOwnWords(t *testing.T) {
+	t.Parallel()
+	for service, want := range map[string]string{
+		"elasticloadbalancing": "400 Throttling Rate exceeded",
+		"ec2":                  "503 RequestLimitExceeded Request limit exceeded.",
+		"sts":                  "400 Throttling Rate exceeded",
+		"acm":                  "400 ThrottlingException Rate exceeded",
+		"wafv2":                "400 ThrottlingException Rate exceeded",
+		"waf-regional":         "400 ThrottlingException Rate exceeded",
+		"shield":               "400 ThrottlingException Rate exceeded",
+		"globalaccelerator":    "400 ThrottlingException Rate exceeded",
+		"tagging":              "400 ThrottledException Rate exceeded",
+		"route53":              "400 Throttling Rate exceeded",
+	} {
+		b := newBench(t, Options{Throttle: true})
+		var err error
+		for i := 0; err == nil && i < 1000; i++ {
+			_, err = b.call(service, "DescribeThings", "")
+		}
+		if e := apierr.As(err); e == nil || fmt.Sprint(e.Status, " ", e.Code, " ", e.Message) != want {
+			t.Errorf("%s: %+v, want %s", service, e, want)
+		}
+	}
+}

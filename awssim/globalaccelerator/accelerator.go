@@ -156,7 +156,7 @@ func texts(list []netip.Addr) []string {
 // UpdateAccelerator changes name, type, addresses, or whether the accelerator takes traffic.
 func (s *Service) UpdateAccelerator(ctx context.Context, in *globalaccelerator.UpdateAcceleratorInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.UpdateAcceleratorOutput, error) {
 	return write(ctx, s, "UpdateAccelerator", in, func(in *globalaccelerator.UpdateAcceleratorInput) (*globalaccelerator.UpdateAcceleratorOutput, error) {
-		x, err := s.accelerator(in.AcceleratorArn)
+		x, err := s.changing(s.accelerator(in.AcceleratorArn))
 		if err != nil {
 			return nil, err
 		}
@@ -219,6 +219,7 @@ func (s *Service) checkDualStack(x *account.Accelerator, kind types.IpAddressTyp
 // changed starts the deployment of a change of the accelerator or of what is below it.
 func (s *Service) changed(x *account.Accelerator) {
 	s.account.TouchAccelerator(x, s.account.Profile.AcceleratorChange)
+	x.BusyUntil = x.Modified.Add(s.account.Profile.AcceleratorTransaction)
 }
 
 // DescribeAccelerator describes an accelerator.
@@ -251,7 +252,7 @@ func (s *Service) ListAccelerators(ctx context.Context, in *globalaccelerator.Li
 // good.
 func (s *Service) DeleteAccelerator(ctx context.Context, in *globalaccelerator.DeleteAcceleratorInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.DeleteAcceleratorOutput, error) {
 	return write(ctx, s, "DeleteAccelerator", in, func(in *globalaccelerator.DeleteAcceleratorInput) (*globalaccelerator.DeleteAcceleratorOutput, error) {
-		x, err := s.accelerator(in.AcceleratorArn)
+		x, err := s.changing(s.accelerator(in.AcceleratorArn))
 		if err != nil {
 			return nil, err
 		}
@@ -288,7 +289,7 @@ func flowLogs(x *account.Accelerator) *types.AcceleratorAttributes {
 // UpdateAcceleratorAttributes changes where flow logs go; with flow logs a bucket and a prefix are required.
 func (s *Service) UpdateAcceleratorAttributes(ctx context.Context, in *globalaccelerator.UpdateAcceleratorAttributesInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.UpdateAcceleratorAttributesOutput, error) {
 	return write(ctx, s, "UpdateAcceleratorAttributes", in, func(in *globalaccelerator.UpdateAcceleratorAttributesInput) (*globalaccelerator.UpdateAcceleratorAttributesOutput, error) {
-		x, err := s.accelerator(in.AcceleratorArn)
+		x, err := s.changing(s.accelerator(in.AcceleratorArn))
 		if err != nil {
 			return nil, err
 		}

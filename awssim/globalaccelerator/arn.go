@@ -58,6 +58,15 @@ func (s *Service) group(arn *string) (*account.Accelerator, *account.Accelerator
 	return nil, nil, nil, apierr.New("EndpointGroupNotFoundException", "The endpoint group %s does not exist.", name)
 }
 
+// changing is the finders' answer for calls that change the accelerator, or what is below it: while another change of it is under
+// way they are refused, as the SDK expects and retries.
+func (s *Service) changing(x *account.Accelerator, err error) (*account.Accelerator, error) {
+	if err == nil && s.account.Clock.Now().Before(x.BusyUntil) {
+		return nil, apierr.New("TransactionInProgressException", "There's already a transaction in progress for the accelerator %s. Another transaction can't be processed.", x.ARN)
+	}
+	return x, err
+}
+
 // addresses are two addresses of Global Accelerator's own: of two network zones for IPv4, and of one range for IPv6. No other
 // accelerator of the account has them.
 func (s *Service) addresses(seed string) (v4, v6 []netip.Addr) {

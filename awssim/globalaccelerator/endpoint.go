@@ -157,7 +157,7 @@ func (s *Service) describeEndpoints(list []*account.AcceleratorEndpoint) []types
 func (s *Service) AddEndpoints(ctx context.Context, in *globalaccelerator.AddEndpointsInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.AddEndpointsOutput, error) {
 	return write(ctx, s, "AddEndpoints", in, func(in *globalaccelerator.AddEndpointsInput) (*globalaccelerator.AddEndpointsOutput, error) {
 		x, _, g, err := s.group(in.EndpointGroupArn)
-		if err != nil {
+		if _, err = s.changing(x, err); err != nil {
 			return nil, err
 		}
 		if len(in.EndpointConfigurations) == 0 {
@@ -184,7 +184,7 @@ func (s *Service) AddEndpoints(ctx context.Context, in *globalaccelerator.AddEnd
 func (s *Service) RemoveEndpoints(ctx context.Context, in *globalaccelerator.RemoveEndpointsInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.RemoveEndpointsOutput, error) {
 	return write(ctx, s, "RemoveEndpoints", in, func(in *globalaccelerator.RemoveEndpointsInput) (*globalaccelerator.RemoveEndpointsOutput, error) {
 		x, _, g, err := s.group(in.EndpointGroupArn)
-		if err != nil {
+		if _, err = s.changing(x, err); err != nil {
 			return nil, err
 		}
 		if len(in.EndpointIdentifiers) == 0 {

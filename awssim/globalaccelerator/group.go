@@ -43,7 +43,7 @@ func (s *Service) CreateEndpointGroup(ctx context.Context, in *globalaccelerator
 
 func (s *Service) createGroup(in *globalaccelerator.CreateEndpointGroupInput) (*account.EndpointGroup, error) {
 	x, l, err := s.listener(in.ListenerArn)
-	if err != nil {
+	if _, err = s.changing(x, err); err != nil {
 		return nil, err
 	}
 	region := aws.ToString(in.EndpointGroupRegion)
@@ -189,7 +189,7 @@ func (s *Service) describeGroup(g *account.EndpointGroup) *types.EndpointGroup {
 func (s *Service) UpdateEndpointGroup(ctx context.Context, in *globalaccelerator.UpdateEndpointGroupInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.UpdateEndpointGroupOutput, error) {
 	return write(ctx, s, "UpdateEndpointGroup", in, func(in *globalaccelerator.UpdateEndpointGroupInput) (*globalaccelerator.UpdateEndpointGroupOutput, error) {
 		x, l, g, err := s.group(in.EndpointGroupArn)
-		if err != nil {
+		if _, err = s.changing(x, err); err != nil {
 			return nil, err
 		}
 		changed := *g
@@ -241,7 +241,7 @@ func (s *Service) ListEndpointGroups(ctx context.Context, in *globalaccelerator.
 func (s *Service) DeleteEndpointGroup(ctx context.Context, in *globalaccelerator.DeleteEndpointGroupInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.DeleteEndpointGroupOutput, error) {
 	return write(ctx, s, "DeleteEndpointGroup", in, func(in *globalaccelerator.DeleteEndpointGroupInput) (*globalaccelerator.DeleteEndpointGroupOutput, error) {
 		x, l, g, err := s.group(in.EndpointGroupArn)
-		if err != nil {
+		if _, err = s.changing(x, err); err != nil {
 			return nil, err
 		}
 		l.Groups = slices.DeleteFunc(l.Groups, func(other *account.EndpointGroup) bool { return other == g })

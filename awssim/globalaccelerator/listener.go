@@ -36,7 +36,7 @@ func (s *Service) CreateListener(ctx context.Context, in *globalaccelerator.Crea
 }
 
 func (s *Service) createListener(in *globalaccelerator.CreateListenerInput) (*account.AcceleratorListener, error) {
-	x, err := s.accelerator(in.AcceleratorArn)
+	x, err := s.changing(s.accelerator(in.AcceleratorArn))
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func describeListener(l *account.AcceleratorListener) *types.Listener {
 func (s *Service) UpdateListener(ctx context.Context, in *globalaccelerator.UpdateListenerInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.UpdateListenerOutput, error) {
 	return write(ctx, s, "UpdateListener", in, func(in *globalaccelerator.UpdateListenerInput) (*globalaccelerator.UpdateListenerOutput, error) {
 		x, l, err := s.listener(in.ListenerArn)
-		if err != nil {
+		if _, err = s.changing(x, err); err != nil {
 			return nil, err
 		}
 		changed := *l
@@ -176,7 +176,7 @@ func (s *Service) ListListeners(ctx context.Context, in *globalaccelerator.ListL
 func (s *Service) DeleteListener(ctx context.Context, in *globalaccelerator.DeleteListenerInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.DeleteListenerOutput, error) {
 	return write(ctx, s, "DeleteListener", in, func(in *globalaccelerator.DeleteListenerInput) (*globalaccelerator.DeleteListenerOutput, error) {
 		x, l, err := s.listener(in.ListenerArn)
-		if err != nil {
+		if _, err = s.changing(x, err); err != nil {
 			return nil, err
 		}
 		if len(l.Groups) > 0 {

@@ -40,6 +40,10 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		user = p.sessions[c.Value]
 	}
 	p.mu.Unlock()
+	if _, err := p.key(); err != nil { // made here rather than while a load balancer waits for tokens, for a few seconds at most
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
 	prompt := strings.Fields(q.Get("prompt"))
 	if slices.Contains(prompt, "login") && knobs.AutoLogin == "" {
 		user = ""

@@ -154,7 +154,8 @@ type WebACL struct {
 	ARN     string          `json:"arn"`
 	Default string          `json:"default,omitempty"` // allow (default) or block
 	Block   Block           `json:"block,omitzero"`
-	Rules   json.RawMessage `json:"rules,omitempty"` // as in the API; byte strings in base64
+	Rules   json.RawMessage `json:"rules,omitempty"`           // as in the API; byte strings in base64
+	Central bool            `json:"firewallManager,omitempty"` // Firewall Manager made it for the organization
 }
 
 // Block is what a web ACL refuses.

@@ -3,6 +3,7 @@ package shield
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -151,5 +152,30 @@ func TestProtectionsAreListedByPagesAndFilters(t *testing.T) {
 	tags, err := s.ListTagsForResource(t.Context(), &shield.ListTagsForResourceInput{ResourceARN: arn})
 	if err != nil || len(tags.Tags) != 1 {
 		t.Errorf("%v, %v", tags, err)
+	}
+}
+
+func TestBoundsOfProtections(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t)
+	s.account.Subscription = &account.ShieldSubscription{}
+	if err := s.account.SetQuota("protections-per-resource-type", 1); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/web/1"
+	zone := "arn:aws:route53:::hostedzone/Z1"
+	for _, tt := range []struct{ row, name, arn, want string }{
+		{"no name", "", elsewhere, "InvalidParameterException"},
+		{"a name of 129 characters", strings.Repeat("n", 129), elsewhere, "InvalidParameterException"},
+		{"a name of 128 characters", strings.Repeat("n", 125) + " .-", elsewhere, ""},
+		{"one too many of a type", "n", prefix + "app/web/1", "LimitsExceededException"},
+		{"one of another type", "n", zone, ""},
+	} {
+		if _, err := s.CreateProtection(t.Context(), &shield.CreateProtectionInput{Name: aws.String(tt.name), ResourceArn: aws.String(tt.arn)}); code(err) != tt.want {
+			t.Errorf("%s: %v, want %q", tt.row, err, tt.want)
+		}
+	}
+	if _, err := s.DeleteProtection(t.Context(), &shield.DeleteProtectionInput{ProtectionId: aws.String("a/b")}); code(err) != "InvalidParameterException" {
+		t.Errorf("deleting what is no id: %v", err)
 	}
 }

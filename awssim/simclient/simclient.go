@@ -98,6 +98,19 @@ func (c *Client) Flows(ctx context.Context) ([]Flow, error) {
 	return f, err
 }
 
+// Backends are the ports of targets that sockets of this machine stand behind, with those sockets' addresses.
+func (c *Client) Backends(ctx context.Context) (map[string]string, error) {
+	var b map[string]string
+	err := c.do(ctx, http.MethodGet, "backends", nil, &b)
+	return b, err
+}
+
+// SetBackends puts sockets of this machine such as "127.0.0.1:9000" behind targets such as "10.0.128.10:8080" or
+// "i-0a1de0000000000a1:8080", all or none; "" removes one.
+func (c *Client) SetBackends(ctx context.Context, sockets map[string]string) error {
+	return c.do(ctx, http.MethodPost, "backends", sockets, nil)
+}
+
 // Resolve looks a load balancer's DNS name up; a name that does not exist has no address.
 func (c *Client) Resolve(ctx context.Context, name string) ([]netip.Addr, error) {
 	var r Resolution

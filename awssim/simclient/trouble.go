@@ -19,12 +19,14 @@ type Trouble struct {
 	PageSize          int       `json:"pageSize,omitempty"` // largest page of any list
 	Shuffle           bool      `json:"shuffle,omitempty"`  // lists come in another order each time
 	ZonesOut          []string  `json:"zonesOut,omitempty"`
+	Shifts            []Shift   `json:"shifts,omitempty"` // zonal shifts
 	Provisioning      []Outcome `json:"provisioning,omitempty"`
 	Flapping          []Flap    `json:"flapping,omitempty"`
 	CertificatesStuck bool      `json:"certificatesStuck,omitempty"`
 	AcceleratorsStuck bool      `json:"acceleratorsStuck,omitempty"`
 	ChangesStuck      bool      `json:"changesStuck,omitempty"`
-	ClockSkew         string    `json:"clockSkew,omitempty"` // AWS's clock is so far ahead
+	FirewallOut       bool      `json:"firewallOut,omitempty"` // AWS WAF does not answer load balancers
+	ClockSkew         string    `json:"clockSkew,omitempty"`   // AWS's clock is so far ahead
 }
 
 // Outcome is how the provisioning of load balancers ends whose name fits.
@@ -32,6 +34,13 @@ type Outcome struct {
 	Name   string `json:"name"`  // * and ? as in file names
 	State  string `json:"state"` // failed or active_impaired
 	Reason string `json:"reason,omitempty"`
+}
+
+// Shift is a zonal shift: traffic of load balancers that allow it, by the attribute zonal_shift.config.enabled, is kept away from
+// a zone.
+type Shift struct {
+	LoadBalancer string `json:"loadBalancer"` // name; * and ? as in file names
+	Zone         string `json:"zone"`
 }
 
 // Flap is a target that is unhealthy in every other half of a period.

@@ -118,3 +118,52 @@ func TestAWebIdentityIsReadFromItsToken(t *testing.T) {
 	_, err = assume("x")
 	wantCode(t, err, "ValidationError")
 }
+
+func TestBoundsOfRoleRequests(t *testing.T) {
+	t.Parallel()
+	assume := func(change func(*sts.AssumeRoleInput)) func(*Service) error {
+		return func(s *Service) error {
+			in := &sts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String("ok")}
+			change(in)
+			_, err := s.AssumeRole(context.Background(), in)
+			return err
+		}
+	}
+	session := func(name string) func(*Service) error {
+		return assume(func(in *sts.AssumeRoleInput) { in.RoleSessionName = aws.String(name) })
+	}
+	external := func(id string) func(*Service) error {
+		return assume(func(in *sts.AssumeRoleInput) { in.ExternalId = aws.String(id) })
+	}
+	lasting := func(seconds int32) func(*Service) error {
+		return assume(func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(seconds) })
+	}
+	web := func(token string) func(*Service) error {
+		return func(s *Service) error {
+			_, err := s.AssumeRoleWithWebIdentity(context.Background(), &sts.AssumeRoleWithWebIdentityInput{RoleArn: aws.String(role), RoleSessionName: aws.String("ok"), WebIdentityToken: aws.String(token)})
+			return err
+		}
+	}
+	for row, tt := range map[string]struct {
+		do   func(*Service) error
+		code string
+	}{
+		"session name of 64 characters":           {session(strings.Repeat("n", 64)), ""},
+		"session name of 65 characters":           {session(strings.Repeat("n", 65)), "ValidationError"},
+		"session name with every character":       {session("aZ0_+=,.@-"), ""},
+		"external id of 1 character":              {external("x"), "ValidationError"},
+		"external id of 1,224 characters":         {external(strings.Repeat("x", 1224)), ""},
+		"external id of 1,225 characters":         {external(strings.Repeat("x", 1225)), "ValidationError"},
+		"external id with every character":        {external("aZ0_+=,.@:/-"), ""},
+		"session of 12 hours":                     {lasting(43200), ""},
+		"session of more than 12 hours":           {lasting(43201), "ValidationError"},
+		"session of 15 minutes":                   {lasting(900), ""},
+		"web identity token of 3 characters":      {web("x.y"), "ValidationError"},
+		"web identity token of 20,001 characters": {web(strings.Repeat("x", 20001)), "ValidationError"},
+	} {
+		t.Run(row, func(t *testing.T) {
+			t.Parallel()
+			wantCode(t, tt.do(newService()), tt.code)
+		})
+	}
+}

@@ -3,6 +3,7 @@ package tagging
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -115,6 +116,18 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		{"bad type", resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: []string{"EC2:Instance"}}, "InvalidParameterException"},
 		{"no key", resourcegroupstaggingapi.GetResourcesInput{TagFilters: []types.TagFilter{{}}}, "InvalidParameterException"},
 		{"21 values", resourcegroupstaggingapi.GetResourcesInput{TagFilters: []types.TagFilter{{Key: aws.String("k"), Values: make([]string, 21)}}}, "InvalidParameterException"},
+		{"51 keys", resourcegroupstaggingapi.GetResourcesInput{TagFilters: keys(51)}, "InvalidParameterException"},
+		{"50 keys", resourcegroupstaggingapi.GetResourcesInput{TagFilters: keys(50)}, ""},
+		{"20 values", resourcegroupstaggingapi.GetResourcesInput{TagFilters: []types.TagFilter{{Key: aws.String("k"), Values: make([]string, 20)}}}, ""},
+		{"101 types", resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: many(101, "ec2")}, "InvalidParameterException"},
+		{"100 types", resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: many(100, "ec2")}, ""},
+		{"101 ARNs", resourcegroupstaggingapi.GetResourcesInput{ResourceARNList: many(101, prefix+"targetgroup/t/4")}, "InvalidParameterException"},
+		{"100 ARNs", resourcegroupstaggingapi.GetResourcesInput{ResourceARNList: many(100, prefix+"targetgroup/t/4")}, ""},
+		{"none per page", resourcegroupstaggingapi.GetResourcesInput{ResourcesPerPage: aws.Int32(0)}, "InvalidParameterException"},
+		{"100 per page", resourcegroupstaggingapi.GetResourcesInput{ResourcesPerPage: aws.Int32(100)}, ""},
+		{"fewer than 100 tags per page", resourcegroupstaggingapi.GetResourcesInput{TagsPerPage: aws.Int32(0)}, "InvalidParameterException"},
+		{"500 tags per page", resourcegroupstaggingapi.GetResourcesInput{TagsPerPage: aws.Int32(500)}, ""},
+		{"600 tags per page", resourcegroupstaggingapi.GetResourcesInput{TagsPerPage: aws.Int32(600)}, "InvalidParameterException"},
 		{"token", resourcegroupstaggingapi.GetResourcesInput{PaginationToken: aws.String("?")}, "PaginationTokenExpiredException"},
 	}
 	for _, tt := range tests {
@@ -122,10 +135,39 @@ func TestBadRequestsAreRefused(t *testing.T) {
 			t.Parallel()
 			_, err := s.GetResources(context.Background(), &tt.in)
 			var e smithy.APIError
-			if !errors.As(err, &e) || e.ErrorCode() != tt.code {
+			if (err != nil || tt.code != "") && (!errors.As(err, &e) || e.ErrorCode() != tt.code) {
 				t.Errorf("got %v, want %s", err, tt.code)
 			}
 		})
+	}
+}
+
+// keys are filters by n keys.
+func keys(n int) []types.TagFilter {
+	var out []types.TagFilter
+	for i := range n {
+		out = append(out, types.TagFilter{Key: aws.String(fmt.Sprint("k", i))})
+	}
+	return out
+}
+
+func many(n int, text string) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = text
+	}
+	return out
+}
+
+func TestAPageHasFiftyResourcesUnlessAskedOtherwise(t *testing.T) {
+	t.Parallel()
+	a, _ := newAccount(t, account.Instant())
+	for i := range 60 {
+		a.AddTargetGroup(&account.TargetGroup{ARN: fmt.Sprint(prefix, "targetgroup/many/", i), Name: fmt.Sprint("many", i), Tags: map[string]string{"many": "1"}})
+	}
+	out, err := New(a, nil).GetResources(t.Context(), &resourcegroupstaggingapi.GetResourcesInput{TagFilters: []types.TagFilter{{Key: aws.String("many")}}})
+	if err != nil || len(out.ResourceTagMappingList) != 50 || *out.PaginationToken == "" {
+		t.Errorf("%d on the first page, %v", len(out.ResourceTagMappingList), err)
 	}
 }
 

@@ -15,6 +15,7 @@ const backlog = 64
 type listener struct {
 	network *Network
 	address netip.AddrPort
+	take    func(net.Conn) // nil: connections wait in queue for Accept
 	queue   chan *Conn
 	done    chan struct{}
 	once    sync.Once
@@ -68,6 +69,15 @@ func (l *listener) Addr() net.Addr { return net.TCPAddrFromAddrPort(l.address) }
 // connect queues a new connection and returns the client's end.
 func (l *listener) connect(ctx context.Context, from netip.AddrPort) (net.Conn, error) {
 	client, server := newConnPair(from, l.address)
+	if l.take != nil {
+		select {
+		case <-l.done:
+			return nil, syscall.ECONNREFUSED
+		default:
+			l.take(server)
+			return client, nil
+		}
+	}
 	select {
 	case l.queue <- server:
 	case <-l.done:

@@ -3,6 +3,7 @@ package vnet
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -25,7 +26,7 @@ const (
 // network is "tcp" or "udp". It returns an error wrapping syscall.ECONNREFUSED (see ErrRefused) for a closed port.
 type Forwarder func(ctx context.Context, network string, from, to netip.AddrPort) (net.Conn, error)
 
-// Guard is a firewall in front of an address: what it does not admit is dropped without an answer.
+// Guard is a firewall in front of an address: what it does not admit is dropped without an answer. An address always reaches itself.
 type Guard func(network string, from, to netip.AddrPort) bool
 
 type senderKey struct{}
@@ -56,6 +57,7 @@ type Network struct {
 	ephemeral atomic.Uint32
 }
 
+// host is an address; its maps are made when something is put in.
 type host struct {
 	tcp     map[uint16]*listener
 	udp     map[uint16]*packetConn
@@ -85,7 +87,7 @@ func (n *Network) AddAddress(ip netip.Addr) {
 	defer n.mu.Unlock()
 	ip = ip.Unmap()
 	if n.hosts[ip] == nil {
-		n.hosts[ip] = &host{tcp: map[uint16]*listener{}, udp: map[uint16]*packetConn{}, mapped: map[portKey]netip.AddrPort{}}
+		n.hosts[ip] = &host{}
 	}
 }
 
@@ -135,8 +137,24 @@ func (n *Network) MapToLoopback(network string, address, backing netip.AddrPort)
 			delete(h.mapped, key)
 			return
 		}
+		if h.mapped == nil {
+			h.mapped = map[portKey]netip.AddrPort{}
+		}
 		h.mapped[key] = backing
 	})
+}
+
+// Mapped are the ports that sockets of this machine back, of TCP or UDP, with those sockets' addresses.
+func (n *Network) Mapped() map[netip.AddrPort]netip.AddrPort {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	all := map[netip.AddrPort]netip.AddrPort{}
+	for ip, h := range n.hosts {
+		for key, backing := range h.mapped {
+			all[netip.AddrPortFrom(ip, key.port)] = backing
+		}
+	}
+	return all
 }
 
 func (n *Network) change(ip netip.Addr, f func(*host)) error {
@@ -152,17 +170,38 @@ func (n *Network) change(ip netip.Addr, f func(*host)) error {
 
 // ListenTCP listens on a port of an existing address; port 0 picks a free one.
 func (n *Network) ListenTCP(ip netip.Addr, port uint16) (net.Listener, error) {
-	ip = ip.Unmap()
 	l := &listener{network: n, queue: make(chan *Conn, backlog), done: make(chan struct{})}
+	if err := n.listenTCP(l, ip, port); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// HandleTCP gives connections to a port of an existing address to take, without a goroutine that waits for them: it runs before
+// the dialer's call returns, on its goroutine, and must not wait for what the dialer does next. Closing ends it as it ends a listener.
+func (n *Network) HandleTCP(ip netip.Addr, port uint16, take func(net.Conn)) (io.Closer, error) {
+	l := &listener{network: n, take: take, done: make(chan struct{})}
+	if err := n.listenTCP(l, ip, port); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func (n *Network) listenTCP(l *listener, ip netip.Addr, port uint16) error {
+	ip = ip.Unmap()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	port, err := claim(n, ip, port, func(h *host, p uint16) bool { return h.tcp[p] == nil })
 	if err != nil {
-		return nil, listenError("tcp", netip.AddrPortFrom(ip, port), err)
+		return listenError("tcp", netip.AddrPortFrom(ip, port), err)
 	}
 	l.address = netip.AddrPortFrom(ip, port)
-	n.hosts[ip].tcp[port] = l
-	return l, nil
+	h := n.hosts[ip]
+	if h.tcp == nil {
+		h.tcp = map[uint16]*listener{}
+	}
+	h.tcp[port] = l
+	return nil
 }
 
 // claim chooses the port to listen on; the lock is held.
@@ -239,7 +278,7 @@ func (n *Network) dialTCP(ctx context.Context, from, to netip.AddrPort) (net.Con
 	guard, l, mapped, forward := h.guard, h.tcp[to.Port()], h.mapped[portKey{"tcp", to.Port()}], h.forward
 	n.mu.RUnlock()
 	switch {
-	case !guard.admits(ctx, "tcp", from, to):
+	case from.Addr() != to.Addr() && !guard.admits(ctx, "tcp", from, to): // an address reaches itself
 		return nil, silence(ctx)
 	case l != nil:
 		return l.connect(ctx, from)

@@ -5,9 +5,11 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -294,6 +296,61 @@ func TestDatagrams(t *testing.T) {
 	_ = c.SetReadDeadline(time.Now().Add(-time.Second))
 	if _, err := c.Read(buf); err == nil {
 		t.Fatal("a passed deadline did not end the read")
+	}
+}
+
+func TestHandlersNeedNoGoroutineThatWaits(t *testing.T) {
+	n := vnet.New()
+	address := netip.MustParseAddr("10.0.0.1")
+	n.AddAddress(address)
+	before := runtime.NumGoroutine()
+	taken := make(chan net.Conn, 1)
+	tcp, err := n.HandleTCP(address, 80, func(c net.Conn) { taken <- c })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	spawn := func(f func()) bool { running.Go(f); return true }
+	udp, err := n.HandleUDP(address, 53, spawn, func(answers net.PacketConn, datagram []byte, from netip.AddrPort) {
+		_, _ = answers.WriteTo(append([]byte("you said "), datagram...), net.UDPAddrFromAddrPort(from))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after := runtime.NumGoroutine(); after > before {
+		t.Errorf("%d goroutines wait", after-before)
+	}
+	c, err := n.DialTCP(t.Context(), netip.MustParseAddr("10.0.0.9"), netip.AddrPortFrom(address, 80))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := <-taken
+	_, _ = server.Write([]byte("x"))
+	if _, err := c.Read(make([]byte, 1)); err != nil {
+		t.Error(err)
+	}
+	_, _ = c.Close(), server.Close()
+	u, err := n.DialUDP(t.Context(), netip.MustParseAddr("10.0.0.9"), netip.AddrPortFrom(address, 53))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = u.Close() }()
+	_ = u.SetDeadline(time.Now().Add(10 * time.Second))
+	for i := range 100 { // in their order
+		_, _ = fmt.Fprint(u, i)
+	}
+	buf := make([]byte, 100)
+	for i := range 100 {
+		if k, err := u.Read(buf); string(buf[:k]) != fmt.Sprint("you said ", i) {
+			t.Fatalf("%q, %v", buf[:k], err)
+		}
+	}
+	if err := errors.Join(tcp.Close(), udp.Close()); err != nil {
+		t.Error(err)
+	}
+	running.Wait()
+	if _, err := n.DialTCP(t.Context(), netip.MustParseAddr("10.0.0.9"), netip.AddrPortFrom(address, 80)); !errors.Is(err, vnet.ErrRefused) {
+		t.Errorf("after closing: %v", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package vnet
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -31,6 +32,14 @@ type packetConn struct {
 	refused  bool // the last datagram met a closed port
 	closed   bool
 	read     deadline
+	handler  *handler // nil: datagrams wait for ReadFrom
+}
+
+// handler takes the datagrams of a socket one at a time, in a goroutine that there is only while some wait.
+type handler struct {
+	spawn func(func()) bool
+	take  func(answers net.PacketConn, datagram []byte, from netip.AddrPort)
+	busy  bool // guarded by the socket's lock
 }
 
 func newPacketConn(n *Network, address, peer netip.AddrPort) *packetConn {
@@ -41,6 +50,14 @@ func newPacketConn(n *Network, address, peer netip.AddrPort) *packetConn {
 
 // ListenUDP binds a UDP socket to a port of an existing address; port 0 picks a free one.
 func (n *Network) ListenUDP(ip netip.Addr, port uint16) (net.PacketConn, error) {
+	c, err := n.listenUDP(ip, port, nil)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (n *Network) listenUDP(ip netip.Addr, port uint16, by *handler) (*packetConn, error) {
 	ip = ip.Unmap()
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -49,8 +66,34 @@ func (n *Network) ListenUDP(ip netip.Addr, port uint16) (net.PacketConn, error) 
 		return nil, listenError("udp", netip.AddrPortFrom(ip, port), err)
 	}
 	c := newPacketConn(n, netip.AddrPortFrom(ip, port), netip.AddrPort{})
-	n.hosts[ip].udp[port] = c
+	c.handler = by
+	h := n.hosts[ip]
+	if h.udp == nil {
+		h.udp = map[uint16]*packetConn{}
+	}
+	h.udp[port] = c
 	return c, nil
+}
+
+// HandleUDP gives the datagrams to a port of an existing address to take, one at a time, without a goroutine that waits for them: spawn
+// runs one while there are some and reports false when it will not. Take answers by the socket it is given, and must not keep the
+// datagram. Closing ends it.
+func (n *Network) HandleUDP(ip netip.Addr, port uint16, spawn func(func()) bool, take func(answers net.PacketConn, datagram []byte, from netip.AddrPort)) (io.Closer, error) {
+	return n.listenUDP(ip, port, &handler{spawn: spawn, take: take})
+}
+
+// handle takes what waits in the queue until nothing does.
+func (c *packetConn) handle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.queue) > 0 {
+		first := c.queue[0]
+		c.queue = c.queue[1:]
+		c.mu.Unlock()
+		c.handler.take(c, first.data, first.from)
+		c.mu.Lock()
+	}
+	c.queue, c.handler.busy = nil, false
 }
 
 // DialUDP makes a socket connected to a port, from an address that need not exist. Datagrams to an address that does not
@@ -120,7 +163,11 @@ func (c *packetConn) deliver(p packet) {
 		return
 	}
 	c.queue = append(c.queue, p)
-	c.readable.Signal()
+	if h := c.handler; h == nil {
+		c.readable.Signal()
+	} else if !h.busy {
+		h.busy = h.spawn(c.handle)
+	}
 }
 
 func (c *packetConn) receive(p []byte) (int, netip.AddrPort, error) {

@@ -87,3 +87,36 @@ func TestARegionWithoutTheServiceDoesNotAnswer(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAFreshLoadBalancerOrOneOfTheNewerFirewallIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newService("us-west-2")
+	s.account.AddClassicACL(&account.ClassicACL{ID: "old"})
+	associate := func() string {
+		_, err := s.AssociateWebACL(t.Context(), &wafregional.AssociateWebACLInput{WebACLId: aws.String("old"), ResourceArn: aws.String(alb)})
+		return code(err)
+	}
+	get := func(arn string) (*wafregional.GetWebACLForResourceOutput, error) {
+		return s.GetWebACLForResource(t.Context(), &wafregional.GetWebACLForResourceInput{ResourceArn: aws.String(arn)})
+	}
+	if out, err := get(alb); err != nil || out.WebACLSummary != nil {
+		t.Errorf("without a web ACL: %+v, %v", out, err)
+	}
+	if _, err := get(alb + "0"); code(err) != "WAFNonexistentItemException" {
+		t.Errorf("of an unknown load balancer: %v", err)
+	}
+	s.account.Profile, s.account.LoadBalancers[alb].Created = account.Real(), s.account.Clock.Now()
+	if got := associate(); got != "WAFUnavailableEntityException" {
+		t.Errorf("fresh: %q", got)
+	}
+	s.account.Clock.(*clock.Stepped).Advance(account.Real().WebACLKnown)
+	s.account.AddWebACL(&account.WebACL{ARN: "arn:new"})
+	s.account.Guard(alb, "arn:new")
+	if got := associate(); got != "WAFInvalidOperationException" {
+		t.Errorf("beside the newer firewall: %q", got)
+	}
+	s.account.Guard(alb, "")
+	if got := associate(); got != "" {
+		t.Errorf("in the end: %q", got)
+	}
+}

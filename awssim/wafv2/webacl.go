@@ -71,6 +71,7 @@ func (s *Service) define(w *account.WebACL, d types.WebACL) {
 
 func describe(w *account.WebACL) *types.WebACL {
 	d, _ := w.Definition.(types.WebACL)
+	d.ManagedByFirewallManager = w.Central
 	return &d
 }
 

@@ -48,11 +48,12 @@ var services = []*service{
 	},
 	{name: "wafv2", target: "AWSWAF_20190729", abroad: []string{"us-east-1"}, protocol: &json11{names: newNaming(firewallNames, same)}}, // us-east-1: CloudFront's
 	{name: "waf-regional", target: "AWSWAF_Regional_20161128", protocol: &json11{names: newNaming(classicFirewallNames, same)}},
-	{name: "shield", target: "AWSShield_20160616", home: "us-east-1", protocol: &json11{names: newNaming(shieldNames, same)}},
+	// Shield and Route 53 have one endpoint in each partition. Clients that find it, whatever region they are told, sign for its
+	// region; those that are given another endpoint, such as a simulator's, sign for their own.
+	{name: "shield", target: "AWSShield_20160616", abroad: []string{"us-east-1"}, protocol: &json11{names: newNaming(shieldNames, same)}},
+	// Clients choose their region for accelerators; there is no endpoint elsewhere.
 	{name: "globalaccelerator", target: "GlobalAccelerator_V20180706", home: "us-west-2", protocol: &json11{names: newNaming(acceleratorNames, same)}},
 	{
-		// There is one endpoint in each partition. Clients that find it sign for its region; those that are told of
-		// another one, such as a simulator, for their own.
 		name: "route53", prefix: "/2013-04-01", abroad: []string{"us-east-1", "cn-northwest-1", "us-gov-west-1"},
 		protocol: newRESTXML("https://route53.amazonaws.com/doc/2013-04-01/", "/2013-04-01", zoneRoutes, zoneNames, zoneItemNames),
 	},
@@ -63,6 +64,9 @@ var (
 	unknownQuery = &service{name: "unknown", protocol: serviceNamed("elasticloadbalancing").protocol}
 	unknownJSON  = &service{name: "unknown", protocol: serviceNamed("acm").protocol}
 )
+
+// served reports whether the service is one of services.
+func served(d *service) bool { return d != unknownQuery && d != unknownJSON }
 
 // unsigned are the calls that carry no signature.
 var unsigned = map[string]bool{"sts:AssumeRoleWithWebIdentity": true, "sts:AssumeRoleWithSAML": true}

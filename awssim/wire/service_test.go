@@ -8,12 +8,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/globalaccelerator"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/shield"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/wafregional"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 )
 
-func TestGlobalServicesTakeCallsSignedForTheirHomeRegionOnly(t *testing.T) {
+func TestServicesOfAllRegionsTakeCallsSignedWhereClientsSignThem(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, Options{Region: "eu-west-1"})
 	var seen string
@@ -37,6 +38,10 @@ func TestGlobalServicesTakeCallsSignedForTheirHomeRegionOnly(t *testing.T) {
 				GetResources(t.Context(), &resourcegroupstaggingapi.GetResourcesInput{})
 			return err
 		},
+		"sts": func(region string) error {
+			_, err := sts.NewFromConfig(r.config(), func(o *sts.Options) { o.Region = region }).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
+			return err
+		},
 		"waf-regional": func(region string) error {
 			_, err := wafregional.NewFromConfig(r.config(), func(o *wafregional.Options) { o.Region = region }).
 				GetWebACLForResource(t.Context(), &wafregional.GetWebACLForResourceInput{ResourceArn: aws.String("arn")})
@@ -47,9 +52,10 @@ func TestGlobalServicesTakeCallsSignedForTheirHomeRegionOnly(t *testing.T) {
 		service, region string
 		taken           bool
 	}{
-		{"shield", "us-east-1", true}, {"shield", "eu-west-1", false}, {"shield", "us-west-2", false},
+		{"shield", "us-east-1", true}, {"shield", "eu-west-1", true}, {"shield", "us-west-2", false},
 		{"globalaccelerator", "us-west-2", true}, {"globalaccelerator", "eu-west-1", false},
 		{"tagging", "eu-west-1", true}, {"tagging", "us-west-2", true}, {"tagging", "us-east-1", true}, {"tagging", "eu-west-2", false},
+		{"sts", "eu-west-1", true}, {"sts", "us-east-1", true}, {"sts", "us-west-2", false},
 		{"waf-regional", "eu-west-1", true}, {"waf-regional", "us-east-1", false},
 	} {
 		seen = ""

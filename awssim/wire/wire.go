@@ -198,6 +198,9 @@ func endpoint(r *http.Request) string {
 
 // understand checks the signature and finds the action and its input.
 func (s *Server) understand(req *request, d *service, signed scope) (op operation, in reflect.Value, err error) {
+	if !served(d) && signed.service != "" {
+		return op, in, apierr.New(d.protocol.unknownAction("").Code, "the simulator does not have the service %q", signed.service)
+	}
 	if d.prefix == "" && req.Method != http.MethodPost && req.Method != http.MethodGet {
 		return op, in, apierr.WithStatus(http.StatusMethodNotAllowed, "InvalidMethod", "use POST, not %s", req.Method)
 	}

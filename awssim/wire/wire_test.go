@@ -108,6 +108,14 @@ func TestRequestsAsStockClientsSendThemAreUnderstood(t *testing.T) {
 			raw{service: "elasticloadbalancing", body: "Action=SetSecurityGroups&Version=2015-12-01&LoadBalancerArn=lb&SecurityGroups="},
 			&elbv2.SetSecurityGroupsInput{LoadBalancerArn: aws.String("lb"), SecurityGroups: []string{}},
 		},
+		"no list at all": {
+			raw{service: "elasticloadbalancing", body: "Action=SetSecurityGroups&Version=2015-12-01&LoadBalancerArn=lb"},
+			&elbv2.SetSecurityGroupsInput{LoadBalancerArn: aws.String("lb")},
+		},
+		"scalars": {
+			raw{service: "elasticloadbalancing", body: "Action=CreateRule&Priority=007&Actions.member.1.AuthenticateOidcConfig.UseExistingClientSecret=true&Actions.member.1.AuthenticateOidcConfig.SessionTimeout=604800&ListenerArn=a%20b%26c"},
+			&elbv2.CreateRuleInput{Priority: aws.Int32(7), ListenerArn: aws.String("a b&c"), Actions: []elbv2types.Action{{AuthenticateOidcConfig: &elbv2types.AuthenticateOidcActionConfig{UseExistingClientSecret: aws.Bool(true), SessionTimeout: aws.Int64(604800)}}}},
+		},
 		"a map": {
 			raw{service: "elasticloadbalancing", body: "Action=CreateRule&Version=2015-12-01&Actions.member.1.AuthenticateOidcConfig.AuthenticationRequestExtraParams.entry.1.key=display&Actions.member.1.AuthenticateOidcConfig.AuthenticationRequestExtraParams.entry.1.value=page"},
 			&elbv2.CreateRuleInput{Actions: []elbv2types.Action{{AuthenticateOidcConfig: &elbv2types.AuthenticateOidcActionConfig{AuthenticationRequestExtraParams: map[string]string{"display": "page"}}}}},
@@ -287,8 +295,9 @@ func TestCallsThatCannotBeServedGetAWSsOwnErrors(t *testing.T) {
 		"an unknown action":          {raw{service: "elasticloadbalancing", body: "Action=Dance"}, 400, "<Type>Sender</Type><Code>InvalidAction</Code>"},
 		"an unknown compute action":  {raw{service: "ec2", body: "Action=Dance"}, 400, "<Code>InvalidAction</Code><Message>The action Dance is not valid for this web service.</Message>"},
 		"an unknown target":          {raw{service: "acm", target: "CertificateManager.Dance", body: "{}"}, 400, "UnknownOperationException"},
-		"an unknown service":         {raw{service: "s3", body: "Action=Dance"}, 400, "<Code>InvalidAction</Code>"},
-		"an unknown JSON service":    {raw{service: "dynamodb", target: "DynamoDB_20120810.Query", body: "{}"}, 400, "UnknownOperationException"},
+		"an unknown service":         {raw{service: "s3", body: "Action=Dance"}, 400, "<Code>InvalidAction</Code><Message>the simulator does not have the service &#34;s3&#34;</Message>"},
+		"an unknown REST service":    {raw{service: "eks", method: http.MethodPut}, 400, "the simulator does not have the service &#34;eks&#34;"},
+		"an unknown JSON service":    {raw{service: "dynamodb", target: "DynamoDB_20120810.Query", body: "{}"}, 400, `{"__type":"UnknownOperationException","message":"the simulator does not have the service \"dynamodb\""}`},
 		"an old version":             {raw{service: "elasticloadbalancing", body: "Action=DescribeLoadBalancers&Version=2012-06-01"}, 400, "<Code>InvalidAction</Code>"},
 		"a bad number":               {raw{service: "elasticloadbalancing", body: "Action=CreateListener&Port=http"}, 400, "<Code>MalformedInput</Code>"},
 		"a number too large":         {raw{service: "elasticloadbalancing", body: "Action=CreateListener&Port=4294967376"}, 400, "<Code>MalformedInput</Code>"},

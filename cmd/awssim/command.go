@@ -41,6 +41,7 @@ type settings struct {
 	iam         bool
 	verify      bool
 	instance    string
+	backends    map[string]string
 }
 
 func newCommand() *cobra.Command {
@@ -48,12 +49,14 @@ func newCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "awssim",
 		Short: "Serve a simulated AWS account with load balancers that carry traffic",
-		Long: `awssim serves the APIs of Elastic Load Balancing v2, EC2 (networks, security groups, instances), ACM, STS and
-Resource Groups Tagging to any AWS client, over one simulated account that lives in memory.
+		Long: `awssim serves the APIs of Elastic Load Balancing v2, EC2 (networks, security groups, instances), ACM, Route 53, WAFv2, WAF Classic,
+Shield, Global Accelerator, STS and Resource Groups Tagging to any AWS client, over one simulated account that lives in memory.
 
-Load balancers listen on loopback addresses of their own and proxy for real; a DNS server answers their names. What was
-called, what exists and how to break it is under http://LISTEN/_sim/.`,
+Load balancers listen on loopback addresses of their own and proxy for real; a DNS server answers their names. Targets are
+addresses of a VPC that exists in this process only: --backend puts servers of this machine behind them. What was called,
+what exists and how to break it is under http://LISTEN/_sim/.`,
 		Example: `  awssim
+  awssim --backend 10.0.128.10:8080=127.0.0.1:9000
   awssim --account account.yaml --profile real --region eu-west-1
   awssim --listen 127.0.0.1:4580 --no-data-plane --throttle --latency 30ms`,
 		Args:          cobra.NoArgs,
@@ -78,6 +81,7 @@ called, what exists and how to break it is under http://LISTEN/_sim/.`,
 	f.StringVar(&s.idp, "idp", "", "address on loopback to serve an OpenID provider on, for authenticate actions, such as 127.0.0.1:4581; port 0 takes a free one (default: none)")
 	f.BoolVar(&s.iam, "iam", false, "enforce policies: refuse callers that the account file does not know, and let those without policies do nothing")
 	f.BoolVar(&s.verify, "verify-signatures", false, "verify the signatures of calls by the secrets of the account file's access keys and of sessions")
+	f.StringToStringVar(&s.backends, "backend", nil, "servers of this machine behind targets, TARGET:PORT=127.0.0.1:PORT, where the target is an address or an instance's id; may be repeated")
 	f.StringVar(&s.instance, "metadata-of", "", "id of the instance whose metadata is served under /latest/ (default: the first node's)")
 	s.trouble.register(f)
 	if err := c.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"instant", "fast", "real"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
@@ -108,10 +112,11 @@ func (s settings) run(ctx context.Context, out, problems io.Writer) (err error) 
 	if len(file.IAM.Users)+len(file.IAM.Roles) == 0 && (s.iam || s.verify) {
 		return errors.New("--iam, --verify-signatures: the account file describes neither users nor roles under iam, so nobody could call")
 	}
+	interval, timeout := checks(profile.Name)
 	logger := log.New(problems, "awssim: ", log.LstdFlags)
 	sim, err := awssim.New(awssim.Options{
 		Seed: &file, Profile: profile, Latency: s.latency, Throttle: s.throttle, DataPlane: !s.noDataPlane, DNS: s.dns, LogDirectory: s.logs, Buckets: s.buckets, Logf: logger.Printf, IdentityProvider: s.idp,
-		Enforce: s.iam, Verify: s.verify, Instance: s.instance,
+		HealthInterval: interval, HealthTimeout: timeout, Enforce: s.iam, Verify: s.verify, Instance: s.instance,
 	})
 	if err != nil {
 		return err
@@ -119,6 +124,11 @@ func (s settings) run(ctx context.Context, out, problems io.Writer) (err error) 
 	defer func() { err = errors.Join(err, sim.Close()) }()
 	if err := s.trouble.apply(sim); err != nil {
 		return err
+	}
+	if len(s.backends) > 0 {
+		if err := sim.SetBackends(s.backends); err != nil {
+			return fmt.Errorf("--backend: %w", err)
+		}
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -131,6 +141,18 @@ func (s settings) run(ctx context.Context, out, problems io.Writer) (err error) 
 		return errors.Join(err, listener.Close())
 	}
 	return serve(ctx, listener, sim.Handler(), logger)
+}
+
+// checks are how often targets are checked and for how long, in place of what their groups say, lest people wait for minutes
+// until a target that they started is healthy; 0: as the groups say.
+func checks(profile string) (interval, timeout time.Duration) {
+	switch profile {
+	case "instant":
+		return 100 * time.Millisecond, time.Second
+	case "fast":
+		return time.Second, time.Second
+	}
+	return 0, 0
 }
 
 // seed is the account to begin with.

@@ -5,49 +5,69 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 )
 
+// start runs the command; it returns the variables that it prints, and what stops it and waits for its end.
+func start(t *testing.T, args ...string) (exports map[string]string, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	out, in := io.Pipe()
+	c := newCommand()
+	c.SetArgs(append([]string{"--listen", "127.0.0.1:0"}, args...))
+	c.SetOut(in)
+	c.SetErr(io.Discard)
+	done := make(chan error, 1)
+	go func() {
+		err := c.ExecuteContext(ctx)
+		done <- err
+		_ = in.CloseWithError(err) // ends the scan below if the command fails early
+	}()
+	exports = map[string]string{}
+	lines := bufio.NewScanner(out)
+	for exports["AWS_ACCESS_KEY_ID"] == "" && lines.Scan() {
+		for _, word := range strings.Fields(lines.Text()) {
+			if k, v, ok := strings.Cut(word, "="); ok {
+				exports[k] = v
+			}
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return exports, func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("ended with %v", err)
+		}
+	}
+}
+
 func TestTheCommandServesUntilItIsStopped(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{
-		"with a data plane": nil,
+		"with a data plane": {"--backend", "10.0.128.10:8080=127.0.0.1:9000,i-0a1de0000000000b1:80=127.0.0.1:9001"},
 		"APIs only": {"--no-data-plane", "--profile", "instant", "--region", "eu-central-1", "--latency", "1ms", "--throttle", "--iam", "--verify-signatures",
 			"--quota", "vpcs=7,subnets-per-vpc=8", "--timing", "draining=3s", "--stale", "2s", "--fault", `{"id":"f","kind":"denied","service":"shield"}`, "--trouble", `{"pageSize":1}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, stop := context.WithCancel(t.Context())
-			defer stop()
-			out, in := io.Pipe()
-			c := newCommand()
-			c.SetArgs(append([]string{"--listen", "127.0.0.1:0"}, args...))
-			c.SetOut(in)
-			c.SetErr(io.Discard)
-			done := make(chan error, 1)
-			go func() {
-				err := c.ExecuteContext(ctx)
-				done <- err
-				_ = in.CloseWithError(err) // ends the scan below if the command fails early
-			}()
-			exports := map[string]string{}
-			lines := bufio.NewScanner(out)
-			for exports["AWS_ACCESS_KEY_ID"] == "" && lines.Scan() {
-				for _, word := range strings.Fields(lines.Text()) {
-					if k, v, ok := strings.Cut(word, "="); ok {
-						exports[k] = v
-					}
-				}
-			}
-			if err := lines.Err(); err != nil {
-				t.Fatal(err)
-			}
+			ctx := t.Context()
+			exports, stop := start(t, args...)
 			transport := &http.Transport{}
 			defer transport.CloseIdleConnections()
 			client := simclient.New(exports["AWS_ENDPOINT_URL"], &http.Client{Transport: transport})
@@ -55,21 +75,68 @@ func TestTheCommandServesUntilItIsStopped(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if settings.DataPlane != (args == nil) || (settings.DNS != "") != (args == nil) {
+			dataPlane := name == "with a data plane"
+			if settings.DataPlane != dataPlane || (settings.DNS != "") != dataPlane {
 				t.Errorf("settings are %+v", settings)
 			}
-			if args != nil && (exports["AWS_REGION"] != "eu-central-1" || !settings.Throttle || settings.Latency != "1ms" || settings.Profile != "instant") {
+			if !dataPlane && (exports["AWS_REGION"] != "eu-central-1" || !settings.Throttle || settings.Latency != "1ms" || settings.Profile != "instant") {
 				t.Errorf("exports are %v, settings %+v", exports, settings)
 			}
-			if args != nil {
+			if !dataPlane {
 				checkTrouble(t, client)
+			} else if backends, err := client.Backends(ctx); err != nil || len(backends) != 2 || backends["10.0.128.10:8080"] != "127.0.0.1:9000" {
+				t.Errorf("backends are %v, %v", backends, err)
 			}
 			transport.CloseIdleConnections()
 			stop()
-			if err := <-done; err != nil {
-				t.Errorf("ended with %v", err)
-			}
 		})
+	}
+}
+
+func TestHealthChecksKeepUpWithTheProfile(t *testing.T) {
+	t.Parallel()
+	closed, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := closed.Addr().String()
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	exports, stop := start(t, "--profile", "instant", "--backend", "10.0.128.77:8080="+at)
+	defer stop()
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	balancing := elb.New(elb.Options{
+		Region: exports["AWS_REGION"], BaseEndpoint: aws.String(exports["AWS_ENDPOINT_URL"]), HTTPClient: &http.Client{Transport: transport},
+		Credentials: credentials.NewStaticCredentialsProvider(exports["AWS_ACCESS_KEY_ID"], exports["AWS_SECRET_ACCESS_KEY"], ""),
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	defer cancel()
+	tg, err := balancing.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String("web"), Protocol: "HTTP", Port: aws.Int32(8080), TargetType: "ip", VpcId: aws.String("vpc-0a1de000000000001")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	arn := tg.TargetGroups[0].TargetGroupArn
+	lb, err := balancing.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String("web"), Subnets: []string{"subnet-0a1de0000000000a1", "subnet-0a1de0000000000b1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := balancing.CreateListener(ctx, &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancers[0].LoadBalancerArn, Protocol: "HTTP", Port: aws.Int32(80), DefaultActions: []types.Action{{Type: "forward", TargetGroupArn: arn}}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := balancing.RegisterTargets(ctx, &elb.RegisterTargetsInput{TargetGroupArn: arn, Targets: []types.TargetDescription{{Id: aws.String("10.0.128.77")}}}); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		h, err := balancing.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: arn})
+		if err != nil {
+			t.Fatal(err) // out of time: the group's own interval is 30 s
+		}
+		if h.TargetHealthDescriptions[0].TargetHealth.State == "unhealthy" {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 
@@ -123,6 +190,7 @@ func TestAMistakeInTheFlagsIsNamed(t *testing.T) {
 		"trouble":         {[]string{"--trouble", `{"zonesOut":["mars-1a"]}`, "--no-data-plane"}, "--trouble"},
 		"latency":         {[]string{"--latency", "-1s"}, "--latency"},
 		"idp":             {[]string{"--idp", "0.0.0.0:4581"}, "--idp"},
+		"backend":         {[]string{"--backend", "10.0.128.10:80=192.0.2.1:80"}, "--backend"},
 		"arguments":       {[]string{"serve"}, "serve"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -24,6 +24,10 @@ import (
 // version is set by the linker; commit and date come from the build information.
 var version = "v0.0.0-dev"
 
+// collectAt is by how many percent the heap may grow before garbage is collected; the runtime's own default is 100. What is in use
+// is mostly the informers' caches, so that less garbage beside them means a smaller pod, for little processor time.
+const collectAt = 60
+
 func main() {
 	c, err := config.Parse(os.Args[1:])
 	var usage config.UsageError
@@ -55,6 +59,9 @@ func run(c *config.Config, l logr.Logger) error {
 	l.Info("version", "GitVersion", version, "GitCommit", commit, "BuildDate", date)
 	for _, n := range c.Notices {
 		l.Info("notice: " + n)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
 	}
 	ctx := ctrl.SetupSignalHandler()
 	clients, scope, err := cloud.Connect(ctx, cloud.ConnectOptions{

@@ -6,28 +6,32 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/spf13/cobra"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/explain"
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/offline"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/wish"
 	"github.com/k8s-lbc/lbc/internal/world"
 )
 
-const explainHelp = `Explain an Ingress or Service: its load balancer field by field, with the annotation or class parameter that set each (← …; no arrow
-means a default, or that it was found out), the listeners with all their rules in the order in which they are tried and the
+const explainHelp = `Explain an Ingress or Service: its load balancer field by field, with the annotation or class parameter that set each (← …) or
+else the flag, the default or the search that it comes from (in parentheses), the listeners with all their rules in the order in which they are tried and the
 Ingress that each comes from, the target groups, and what is wrong.
+
+The name may be left out if there is only one. Without a namespace, it is looked for in that of -n, then in all files.
 
 With --request, tell which rule of an Ingress's load balancer a request gets: each rule that is tried and the first of its
 conditions that does not hold, the rule that wins, its action, and the health of the targets behind it if the load balancer
-exists. Other Ingresses of the same group take part as they do in the cluster.
+exists. Other Ingresses of the same group take part as they do in the cluster. -L follows redirects as long as they stay on the
+load balancer, and tells loops.
 
 ` + inputHelp + `
 
@@ -37,7 +41,10 @@ const explainExample = `  lbc explain ingress shop -f shop.yaml
   lbc explain ingress shop -n web --kubeconfig ~/.kube/config --cluster-name prod
 
   # Why does this request not reach my Service?
-  lbc explain ingress shop -f shop.yaml --request 'GET https://shop.example.com/cart?x=1' -H 'X-Env: dev'`
+  lbc explain ingress shop -f shop.yaml --request 'GET https://shop.example.com/cart?x=1' -H 'X-Env: dev'
+
+  # Where does it end up?
+  lbc explain ingress shop -f shop.yaml --request http://shop.example.com/ -L`
 
 type explainOptions struct {
 	inputs
@@ -45,23 +52,19 @@ type explainOptions struct {
 	request string
 	headers []string
 	from    string
-}
-
-// explained are the kinds that can be explained, by what people write.
-var explained = map[string]world.Kind{
-	"ingress": world.Ingress, "ingresses": world.Ingress, "ing": world.Ingress,
-	"service": world.Service, "services": world.Service, "svc": world.Service,
+	follow  bool
 }
 
 func explainCommand() *cobra.Command {
 	var o explainOptions
 	cmd := &cobra.Command{
-		Use:     "explain (ingress|service) NAME [--request 'METHOD URL']",
+		Use:     "explain [(ingress|service) [NAMESPACE/]NAME] [--request 'METHOD URL' [-L]]",
 		Short:   "Tell where each setting comes from, and which rule a request gets",
 		Long:    explainHelp,
 		Example: explainExample,
-		Args:    cobra.RangeArgs(1, 2),
+		Args:    cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			o.namespaceGiven = cmd.Flags().Changed("namespace")
 			return o.run(cmd.Context(), args, cmd.OutOrStdout(), cmd.ErrOrStderr(), cmd.InOrStdin())
 		},
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
@@ -73,59 +76,17 @@ func explainCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.request, "request", "", "request to walk through the rules, such as 'GET https://shop.example.com/cart'")
 	f.StringArrayVarP(&o.headers, "header", "H", nil, "header of the request, 'Name: value'; may be repeated")
+	f.BoolVarP(&o.follow, "follow", "L", false, fmt.Sprintf("follow redirects of the request, at most %d", explain.MaxRedirects))
 	f.StringVar(&o.from, "from", "198.51.100.7", "address of the client, for source-ip conditions and security groups")
 	return cmd
-}
-
-// complete offers kinds, then the names of objects.
-func (o *explainOptions) complete(cmd *cobra.Command, args []string) []string {
-	if len(args) == 0 {
-		return []string{"ingress", "service"}
-	}
-	kind, ok := explained[args[0]]
-	if !ok || len(args) > 1 {
-		return nil
-	}
-	src, err := o.open(cmd.Context(), io.Discard, strings.NewReader(""))
-	if err != nil {
-		return nil
-	}
-	defer src.close()
-	var out []string
-	for _, x := range src.snapshot.List(kind, o.namespace) {
-		out = append(out, x.GetName())
-	}
-	slices.Sort(out)
-	return out
-}
-
-// subject reads "ingress NAME" or "ingress/NAME"; NAME may be namespace/name.
-func (o *explainOptions) subject(args []string) (kind world.Kind, namespace, name string, err error) {
-	if len(args) == 1 {
-		before, after, ok := strings.Cut(args[0], "/")
-		if !ok {
-			return "", "", "", fmt.Errorf("%q: name the kind and the object, as in: lbc explain ingress shop", args[0])
-		}
-		args = []string{before, after}
-	}
-	kind, ok := explained[strings.ToLower(args[0])]
-	if !ok {
-		return "", "", "", fmt.Errorf("%q cannot be explained: write ingress or service", args[0])
-	}
-	namespace, name = o.namespace, args[1]
-	if before, after, ok := strings.Cut(name, "/"); ok {
-		namespace, name = before, after
-	}
-	return kind, namespace, name, nil
 }
 
 func (o *explainOptions) run(ctx context.Context, args []string, out, errOut io.Writer, in io.Reader) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
-	kind, namespace, name, err := o.subject(args)
-	if err != nil {
-		return err
+	if o.request == "" && (o.follow || len(o.headers) > 0) {
+		return errors.New("--follow and --header are about a request: name one with --request 'GET https://shop.example.com/path'")
 	}
 	from, err := netip.ParseAddr(o.from)
 	if err != nil {
@@ -136,9 +97,9 @@ func (o *explainOptions) run(ctx context.Context, args []string, out, errOut io.
 		return err
 	}
 	defer src.close()
-	object, ok := src.snapshot.Get(kind, namespace, name)
-	if !ok {
-		return missing(src.snapshot, kind, namespace, name)
+	kind, object, err := o.subject(src, args)
+	if err != nil {
+		return err
 	}
 	r, err := o.one(ctx, src, object)
 	if err != nil {
@@ -161,6 +122,7 @@ func (o *explainOptions) run(ctx context.Context, args []string, out, errOut io.
 		_, err = io.WriteString(out, text)
 	}
 	if err == nil && input.Diagnostics.HasErrors() {
+		o.tellOfQuarantine(errOut)
 		return exitInvalid
 	}
 	return err
@@ -177,7 +139,11 @@ func (o *explainOptions) ask(e *explain.Explanation, input explain.Input, from n
 	if input.Object.Kind != string(world.Ingress) {
 		return errors.New("--request: a network load balancer has no rules; leave the flag out")
 	}
-	w := explain.Ask(input, request)
+	walk := explain.Ask
+	if o.follow {
+		walk = explain.Follow
+	}
+	w := walk(input, request)
 	e.Request = &w
 	return nil
 }
@@ -189,20 +155,6 @@ func first(l diag.List) string {
 		}
 	}
 	return "its diagnostics tell why"
-}
-
-// missing tells what there is instead.
-func missing(s world.Snapshot, kind world.Kind, namespace, name string) error {
-	var there []string
-	for _, x := range s.List(kind, "") {
-		there = append(there, x.GetNamespace()+"/"+x.GetName())
-	}
-	slices.Sort(there)
-	hint := fmt.Sprintf("there is no %s at all; name a file with -f or a cluster with --kubeconfig", kind)
-	if len(there) > 0 {
-		hint = "there is " + strings.Join(there[:min(len(there), 8)], ", ") + "; -n chooses the namespace"
-	}
-	return fmt.Errorf("%s %s/%s is not found: %s", kind, namespace, name, hint)
 }
 
 // one plans the stack that an object is in now.
@@ -237,6 +189,8 @@ func (o *explainOptions) input(ctx context.Context, src *source, kind world.Kind
 			return nil
 		},
 	}
+	input.DefaultTags = o.config.DefaultTags
+	input.ClassTargetType = classTargetType(src, wish.IngressFromFlags(&o.config).Config)
 	for _, m := range r.Wish.Entrance.Members {
 		input.Members = append(input.Members, m.Object)
 	}
@@ -245,6 +199,23 @@ func (o *explainOptions) input(ctx context.Context, src *source, kind world.Kind
 		fmt.Fprintf(errOut, "lbc: the health of targets is not known: %v\n", err) //nolint:errcheck // a hint
 	}
 	return input
+}
+
+// classTargetType tells where the class of an Ingress sets the target type.
+func classTargetType(src *source, c ingress.Config) func(diag.Object) string {
+	v := world.New(src.reader)
+	return func(o diag.Object) string {
+		x, ok := src.snapshot.Get(world.Kind(o.Kind), o.Namespace, o.Name)
+		i, isIngress := x.(*networkingv1.Ingress)
+		if !ok || !isIngress {
+			return ""
+		}
+		class, d := ingress.Classify(v, c, i)
+		if d != nil || class.Params == nil || class.Params.Spec.TargetType == "" {
+			return ""
+		}
+		return "spec.targetType of IngressClassParams " + class.Params.Name
+	}
 }
 
 // healthOf asks for the targets of the target groups that exist.

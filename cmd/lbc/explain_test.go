@@ -17,6 +17,7 @@ func TestExplanationsAreAsRecorded(t *testing.T) {
 		"explain-settings": "explain ingress web/settings -f testdata/settings.yaml",
 		"request-forward":  "explain ingress shop/front -f ../../examples/shop.yaml --request https://shop.example.com/cart",
 		"request-redirect": "explain ing shop/front -f ../../examples/shop.yaml --request http://shop.example.com/cart?x=1",
+		"request-follow":   "explain ing shop/front -f ../../examples/shop.yaml --request http://shop.example.com/cart?x=1 -L",
 		"request-default":  "explain ingress/web/settings -f testdata/settings.yaml --request http://api.example.com/none",
 		"request-header":   "explain ingress/web/settings -f testdata/settings.yaml --request http://api.example.com/v1/x -H X-Env:dev",
 		"request-refused":  "explain ingress/web/settings -f testdata/settings.yaml --request http://api.example.com:8081/",
@@ -77,6 +78,10 @@ func TestWrongUseOfExplainIsExplained(t *testing.T) {
 		{"explain ingress shop/front -f ../../examples/shop.yaml --request /cart", "write it as 'GET https://shop.example.com/path'"},
 		{"explain ingress shop/front -f ../../examples/shop.yaml --request http://x/ -H nonsense", "write it as 'Name: value'"},
 		{"explain ingress shop/front -f ../../examples/shop.yaml --from nowhere", "--from: "},
+		{"explain ingress shop/front -f ../../examples/shop.yaml -L", "are about a request: name one with --request"},
+		{"explain -f ../../examples/shop.yaml", "name one of: ingress shop/front, ingress shop/preview"},
+		{"explain svc -f ../../examples/shop.yaml", "there is nothing to explain: no Ingress, and no Service of type LoadBalancer"},
+		{"explain ingress front -n nowhere -f ../../examples/shop.yaml", "Ingress nowhere/front is not found: there is shop/front"},
 	} {
 		_, _, err := lbc(t, "", strings.Fields(c.args)...)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -126,5 +131,84 @@ func TestShellsCompleteObjectsAndFormats(t *testing.T) {
 		if err != nil || !strings.Contains(out, "lbc") {
 			t.Errorf("%s: %v", shell, err)
 		}
+	}
+}
+
+func TestWhatIsMeantNeedsNoFullName(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"explain -f ../../examples/nlb.yaml":                                 "Service nlb/echo\n",
+		"explain ingress -f testdata/settings.yaml":                          "Ingress web/settings\n",
+		"explain ingress preview -f ../../examples/shop.yaml":                "Ingress shop/preview\n",
+		"explain -f testdata/settings.yaml --request http://api.example.com": "GET http://api.example.com/\n",
+	} {
+		out, _, err := lbc(t, "", strings.Fields(args)...)
+		if err != nil || !strings.HasPrefix(out, want) {
+			t.Errorf("lbc %s: %v\n%s", args, err, out)
+		}
+	}
+}
+
+const classSetsTargets = `
+apiVersion: elbv2.k8s.aws/v1beta1
+kind: IngressClassParams
+metadata: {name: ips}
+spec: {targetType: ip}
+---
+apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {name: ips}
+spec: {controller: ingress.k8s.aws/alb, parameters: {apiGroup: elbv2.k8s.aws, kind: IngressClassParams, name: ips}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: api}
+spec: {ports: [{port: 80, targetPort: http}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: shop
+  annotations: {alb.ingress.kubernetes.io/target-type: instance, alb.ingress.kubernetes.io/listen-ports: '[{"HTTPS": 443}]'}
+spec: {ingressClassName: ips, rules: [{host: shop.example.com}], defaultBackend: {service: {name: api, port: {number: 80}}}}
+`
+
+func TestEveryFieldTellsWhatSetIt(t *testing.T) {
+	t.Parallel()
+	out, _, err := lbc(t, classSetsTargets, "explain", "-f", "-", "-o", "json", "--default-tags", "cost=42", "--default-load-balancer-scheme", "internet-facing")
+	if err != nil {
+		t.Fatal(err)
+	}
+	type fields []struct{ Name, Value, Source, Default string }
+	var got struct {
+		LoadBalancer struct{ Fields fields }
+		Listeners    []struct{ Fields fields }
+		TargetGroups []struct{ Fields fields }
+	}
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatal(err)
+	}
+	where := map[string]string{}
+	for _, f := range append(append(got.LoadBalancer.Fields, got.Listeners[0].Fields...), got.TargetGroups[0].Fields...) {
+		if f.Source == "" && f.Default == "" {
+			t.Errorf("nothing tells where %q comes from", f.Name)
+		}
+		where[f.Name] = f.Value + " " + f.Source + f.Default
+	}
+	for name, want := range map[string]string{
+		"scheme":       "internet-facing --default-load-balancer-scheme",
+		"tag cost":     "42 --default-tags",
+		"TLS policy":   "ELBSecurityPolicy-2016-08 --default-ssl-policy",
+		"targets":      "ip spec.targetType of IngressClassParams ips",
+		"port":         "1 each target has its own: the target port of Service default/api is a name",
+		"address type": "ipv4 default",
+		"backend":      "Service default/api port 80 spec.defaultBackend of Ingress default/shop",
+	} {
+		if where[name] != want {
+			t.Errorf("%s: %q, want %q", name, where[name], want)
+		}
+	}
+	if !strings.HasSuffix(where["certificates"], "found in ACM for the hosts") {
+		t.Errorf("certificates: %q", where["certificates"])
 	}
 }

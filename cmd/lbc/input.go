@@ -45,7 +45,9 @@ type inputs struct {
 	files     []string
 	account   string
 	namespace string
-	config    config.Config
+	// namespaceGiven: -n is on the command line.
+	namespaceGiven bool
+	config         config.Config
 }
 
 // flags declares them on a command.
@@ -174,27 +176,43 @@ func (i *inputs) plans(ctx context.Context, s *source) (offline.Outcome, error) 
 }
 
 func (i *inputs) read(errOut io.Writer, in io.Reader) ([]placed, error) {
+	paths, err := i.paths()
+	if err != nil {
+		return nil, err
+	}
 	var all []placed
-	for _, name := range i.files {
-		paths := []string{name}
-		if info, err := os.Stat(name); err == nil && info.IsDir() {
-			paths = nil
-			for _, pattern := range []string{"*.yaml", "*.yml", "*.json"} {
-				found, err := filepath.Glob(filepath.Join(name, pattern))
-				if err != nil {
-					return nil, err
-				}
-				paths = append(paths, found...)
-			}
-			slices.Sort(paths)
+	for _, p := range paths {
+		objects, err := i.readOne(p, errOut, in)
+		if err != nil {
+			return nil, err
 		}
-		for _, p := range paths {
-			objects, err := i.readOne(p, errOut, in)
+		all = append(all, objects...)
+	}
+	return all, nil
+}
+
+// paths are the files to read: those that are named, and those of the directories that are.
+func (i *inputs) paths() ([]string, error) {
+	var all []string
+	for _, name := range i.files {
+		info, err := os.Stat(name)
+		if err != nil || !info.IsDir() {
+			all = append(all, name) // reading it tells what is wrong
+			continue
+		}
+		var inside []string
+		for _, pattern := range []string{"*.yaml", "*.yml", "*.json"} {
+			found, err := filepath.Glob(filepath.Join(name, pattern))
 			if err != nil {
 				return nil, err
 			}
-			all = append(all, objects...)
+			inside = append(inside, found...)
 		}
+		if len(inside) == 0 { // or else a check of nothing would pass
+			return nil, fmt.Errorf("directory %s has no manifests (*.yaml, *.yml, *.json); directories in it are not looked at", name)
+		}
+		slices.Sort(inside)
+		all = append(all, inside...)
 	}
 	return all, nil
 }
@@ -218,4 +236,11 @@ func (i *inputs) readOne(path string, errOut io.Writer, in io.Reader) ([]placed,
 		fmt.Fprintf(errOut, "lbc: %s has nothing that a load balancer depends on (%s)\n", path, strings.Join(skipped, ", ")) //nolint:errcheck // a hint
 	}
 	return place(path, content, i.namespace, objects), nil
+}
+
+// tellOfQuarantine says what this command cannot know of a cluster with invalid objects.
+func (i *inputs) tellOfQuarantine(errOut io.Writer) {
+	if i.config.Kubeconfig != "" {
+		fmt.Fprintln(errOut, "\nlbc: this is what the objects say now; a running controller keeps the last good version of an object that became invalid, which only it knows") //nolint:errcheck // a hint
+	}
 }

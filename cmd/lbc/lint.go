@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/offline"
 	"github.com/k8s-lbc/lbc/internal/world"
 )
 
@@ -26,7 +27,7 @@ limits. Each finding names file and line, object, field, what is wrong, and what
 findings.
 
 What only a cluster or an account can tell is left out: whether certificates, subnets, security groups and target groups exist.
-A Service or Secret that is in none of the files is a warning. --account (an account file, or a recording that lbc record made)
+A Service or Secret that is in none of the files is a warning; what an Ingress says about its target groups is checked all the same. --account (an account file, or a recording that lbc record made)
 and --kubeconfig check the rest as well.
 
 An IngressClass that is in none of the files is taken to be ours if the Ingress has annotations of ours.
@@ -62,6 +63,7 @@ const (
 var accountCodes = []diag.Code{
 	diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound, diag.WebACLNotFound,
 	diag.TrustStoreNotFound, diag.AccessDenied, diag.NotSubscribed, diag.AWSRejected, diag.AWSUnavailable,
+	diag.HostedZoneNotFound, diag.CertificateFailed,
 }
 
 // elsewhereCodes are those of objects that may be in other files, or in the cluster.
@@ -144,13 +146,23 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 	if o.config.Kubeconfig == "" {
 		found = append(found, assumeClasses(src)...)
 	}
+	found = append(found, unstorable(src)...)
+	found = append(found, refusals(src, o.config.VPC)...)
 	got, err := o.plans(ctx, src)
 	if err != nil {
 		return nil, err
 	}
-	all := slices.Clone(got.Diagnostics)
-	for _, r := range got.Stacks {
-		all = append(all, r.Diagnostics...)
+	all := everything(got)
+	if o.config.Kubeconfig == "" {
+		more, err := o.besideServices(ctx, src)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range more {
+			if !slices.ContainsFunc(all, func(x diag.Diagnostic) bool { return x.Object == d.Object && x.Path == d.Path && x.Code == d.Code }) {
+				all = append(all, d)
+			}
+		}
 	}
 	for _, d := range all {
 		if offAccount && slices.Contains(accountCodes, d.Code) {
@@ -171,6 +183,14 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Code, b.Code))
 	})
 	return found, nil
+}
+
+func everything(got offline.Outcome) diag.List {
+	all := slices.Clone(got.Diagnostics)
+	for _, r := range got.Stacks {
+		all = append(all, r.Diagnostics...)
+	}
+	return all
 }
 
 // severity of a diagnostic. Without a cluster, what does not exist may just be in another file.
@@ -230,18 +250,26 @@ func classNote(p placed, name string) finding {
 
 // readable decodes each file by itself; one that cannot be decoded is a finding. A file that is not there is an error.
 func (o *lintOptions) readable() ([]finding, error) {
+	paths, err := o.paths()
+	if err != nil {
+		return nil, err
+	}
 	var out []finding
-	one := o.inputs
-	for _, f := range o.files {
-		one.files = []string{f}
-		_, err := one.read(io.Discard, bytes.NewReader(o.stdin))
+	for _, f := range paths {
+		_, err := o.readOne(f, io.Discard, bytes.NewReader(o.stdin))
 		var path *fs.PathError
 		switch {
 		case errors.As(err, &path):
 			return nil, err
 		case err != nil:
 			text := strings.TrimPrefix(err.Error(), f+": ")
-			out = append(out, finding{File: f, Line: yamlLine(text), Severity: severityError, Code: "InvalidManifest", Text: text, Remedy: "correct the manifest"})
+			line := yamlLine(text)
+			var document *world.MalformedError
+			if errors.As(err, &document) && document.Line > 0 { // the decoder counts from where the document begins
+				text = strings.Replace(text, fmt.Sprintf("line %d: ", line), "", 1)
+				line = document.Line + max(line-1, 0)
+			}
+			out = append(out, finding{File: f, Line: line, Severity: severityError, Code: "InvalidManifest", Text: text, Remedy: "correct the manifest"})
 		}
 	}
 	return out, nil

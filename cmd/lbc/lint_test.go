@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -100,5 +102,146 @@ spec: {ingressClassName: alb, rules: [{host: a.example.com}]}
 	var code exitCode
 	if !errors.As(err, &code) || !strings.Contains(out, "[InvalidSubnets]") {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestWhatIsMalformedInItselfNeedsNoAccount(t *testing.T) {
+	t.Parallel()
+	const ingress = `
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: shop
+  annotations: {alb.ingress.kubernetes.io/%s}
+spec: {ingressClassName: alb, rules: [{host: a.example.com}]}
+`
+	for _, c := range []struct{ manifest, want string }{
+		{fmt.Sprintf(ingress, `certificate-arn: "arn:aws:acm:region:account:certificate/cert-id"`), "-:6: error: Ingress default/shop: \"arn:aws:acm:region:account:certificate/cert-id\" is not the ARN of a certificate"},
+		{fmt.Sprintf(ingress, `security-groups: sg-frontend-12345678`), "-:6: error: Ingress default/shop: couldn't find all security groups: sg-frontend-12345678 is not a security group id"},
+		{fmt.Sprintf(ingress, `subnets: "subnet-front, subnet-2"`), "-:6: error: Ingress default/shop: couldn't find all subnets: subnet-front is not a subnet id"},
+		{`
+apiVersion: elbv2.k8s.aws/v1beta1
+kind: TargetGroupBinding
+metadata: {name: web}
+spec:
+  targetGroupARN: arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/web/1234567890abcdef
+  targetType: ip
+  serviceRef: {name: web, port: 80}
+  nodeSelector: {matchLabels: {pool: web}}
+`, "-:9: error: TargetGroupBinding default/web: TargetGroupBinding cannot set NodeSelector when TargetType is ip"},
+		{`
+apiVersion: elbv2.k8s.aws/v1beta1
+kind: IngressClassParams
+metadata: {name: strict}
+spec:
+  scheme: internal
+  inboundCIDRs: [198.51.100.0/24, 10.0.0.1]
+`, "-:7: error: IngressClassParams strict: spec.inboundCIDRs[1]: Invalid value: \"10.0.0.1\": Could not be parsed as a CIDR (did you mean \"10.0.0.1/32\")"},
+		{`
+apiVersion: elbv2.k8s.aws/v1beta1
+kind: IngressClassParams
+metadata: {name: strict}
+spec: {sslRedirectPort: https}
+`, "-:5: warning: IngressClassParams strict: spec.sslRedirectPort"},
+	} {
+		out, _, err := lbc(t, c.manifest, "lint", "--strict", "-")
+		var code exitCode
+		if !errors.As(err, &code) || code != exitInvalid || !strings.Contains(out, c.want) {
+			t.Errorf("%v\n%q is missing in:\n%s", err, c.want, out)
+		}
+	}
+}
+
+func TestADocumentThatCannotBeReadIsNamedByItsLineInTheFile(t *testing.T) {
+	t.Parallel()
+	const first = "# a comment\napiVersion: v1\nkind: Service\nmetadata: {name: x}\n---\n"
+	for more, want := range map[string]string{
+		"apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspek: {}\n": `-:6: error: document 2: v1 Service web: unknown field "spek"`,
+		"a:\n  b: [\n": "-:7: error: document 2: yaml: did not find",
+	} {
+		if out, _, _ := lbc(t, first+more, "lint", "-"); !strings.Contains(out, want) {
+			t.Errorf("%s, want %s", out, want)
+		}
+	}
+}
+
+func TestEveryUnreadableFileOfADirectoryIsNamed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"a.yaml": "kind: [", "b.json": `{"Version": "2012-10-17"}`, "c.yaml": misspelt, "d.txt": "kind: ["} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, _, err := lbc(t, "", "lint", dir)
+	var code exitCode
+	if !errors.As(err, &code) || strings.Count(out, "[InvalidManifest]") != 2 ||
+		!strings.Contains(out, filepath.Join(dir, "a.yaml")+":1: error: ") || !strings.Contains(out, filepath.Join(dir, "b.json")+":1: error: document 1: this is not a Kubernetes object") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestWhatIsSaidOfTargetGroupsIsCheckedThoughTheServiceIsElsewhere lints Ingresses whose Services are in other files.
+func TestWhatIsSaidOfTargetGroupsIsCheckedThoughTheServiceIsElsewhere(t *testing.T) {
+	t.Parallel()
+	const alone = `
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: shop
+  annotations:
+    alb.ingress.kubernetes.io/healthcheck-interval-seconds: %q
+    alb.ingress.kubernetes.io/healthcheck-port: metrics
+    alb.ingress.kubernetes.io/actions.split: '{"type": "forward", "forwardConfig": {"targetGroups": [{"serviceName": "blue", "servicePort": "http", "weight": 1}, {"serviceName": "green", "servicePort": 80, "weight": 1}]}}'
+spec: {ingressClassName: alb, %s}
+`
+	for name, backend := range map[string]string{
+		"path":            `rules: [{http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: front, port: {number: 80}}}}]}}]`,
+		"default backend": `defaultBackend: {service: {name: front, port: {name: http}}}`,
+		"action":          `rules: [{http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: split, port: {name: use-annotation}}}}]}}]`,
+	} {
+		var code exitCode
+		out, _, err := lbc(t, fmt.Sprintf(alone, "15s", backend), "lint", "-")
+		if !errors.As(err, &code) || code != exitInvalid || strings.Count(out, " error: ") != 1 ||
+			!strings.Contains(out, "-:7: error: Ingress default/shop: failed to parse int32 annotation, alb.ingress.kubernetes.io/healthcheck-interval-seconds: 15s") {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+		out, _, err = lbc(t, fmt.Sprintf(alone, "15", backend), "lint", "-")
+		if err != nil || !strings.Contains(out, "does not exist") {
+			t.Errorf("%s, when all is well but for the Service: %v\n%s", name, err, out)
+		}
+	}
+}
+
+// TestWhatNoAPIServerStoresIsAnError has one Ingress per rule of the API server.
+func TestWhatNoAPIServerStoresIsAnError(t *testing.T) {
+	t.Parallel()
+	const good = `{path: /, pathType: Prefix, backend: {service: {name: s, port: {number: 80}}}}`
+	for name, tc := range map[string]struct{ host, path, want string }{
+		"all is well":            {`"*.example.com"`, good, ""},
+		"no host":                {`""`, `{pathType: ImplementationSpecific, backend: {service: {name: s, port: {name: http}}}}`, ""},
+		"two wildcards":          {`"*.*.example.com"`, good, `spec.rules[0].host`},
+		"capitals":               {`Shop.example.com`, good, `spec.rules[0].host`},
+		"an address":             {`192.0.2.1`, good, `host "192.0.2.1" is an address`},
+		"no pathType":            {`a.test`, `{path: /, backend: {service: {name: s, port: {number: 80}}}}`, "pathType is missing"},
+		"a relative path":        {`a.test`, `{path: shop, pathType: Prefix, backend: {service: {name: s, port: {number: 80}}}}`, `path "shop" does not begin with /`},
+		"a path with two //":     {`a.test`, `{path: /a//b, pathType: Exact, backend: {service: {name: s, port: {number: 80}}}}`, `spec.rules[0].http.paths[0].path`},
+		"// in a pattern":        {`a.test`, `{path: /a//b, pathType: ImplementationSpecific, backend: {service: {name: s, port: {number: 80}}}}`, ""},
+		"no port":                {`a.test`, `{path: /, pathType: Prefix, backend: {service: {name: s}}}`, "either a name or a number"},
+		"name and number":        {`a.test`, `{path: /, pathType: Prefix, backend: {service: {name: s, port: {name: http, number: 80}}}}`, "either a name or a number"},
+		"a port that is none":    {`a.test`, `{path: /, pathType: Prefix, backend: {service: {name: s, port: {number: 70000}}}}`, "70000 is not a port"},
+		"no Service":             {`a.test`, `{path: /, pathType: Prefix, backend: {}}`, "there is no backend"},
+		"a Service without name": {`a.test`, `{path: /, pathType: Prefix, backend: {service: {port: {number: 80}}}}`, "the Service has no name"},
+	} {
+		out, _, err := lbc(t, fmt.Sprintf(`
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: shop}
+spec: {ingressClassName: alb, rules: [{host: %s, http: {paths: [%s]}}]}
+`, tc.host, tc.path), "lint", "-")
+		told := strings.Contains(out, "the API server refuses it: ") && strings.Contains(out, "[InvalidManifest]")
+		if (tc.want != "") != told || !strings.Contains(out, tc.want) || (tc.want != "") != (err != nil) {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
 	}
 }

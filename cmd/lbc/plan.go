@@ -48,12 +48,13 @@ type planOptions struct {
 func planCommand() *cobra.Command {
 	var o planOptions
 	cmd := &cobra.Command{
-		Use:     "plan [-f FILE]... [--kubeconfig FILE] [--account FILE]",
+		Use:     "plan [FILE]... [--kubeconfig FILE] [--account FILE]",
 		Short:   "Show what would be created, changed and deleted in AWS, and why",
 		Long:    planHelp,
 		Example: planExample,
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.files = append(o.files, args...)
 			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), cmd.InOrStdin())
 		},
 	}
@@ -84,6 +85,7 @@ func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Read
 	}
 	switch {
 	case got.Invalid():
+		o.tellOfQuarantine(errOut)
 		return exitInvalid
 	case o.exitCode && slices.ContainsFunc(got.Stacks, func(r offline.Result) bool { return !r.Plan.Empty() }):
 		return exitChanges

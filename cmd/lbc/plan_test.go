@@ -246,3 +246,37 @@ spec: {ingressClassName: alb, rules: [{host: a.example.com}]}
 		t.Errorf("%v\n%s", err, out)
 	}
 }
+
+const ownCertificate = `
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: shop
+  annotations:
+    alb.ingress.kubernetes.io/create-acm-cert: "true"
+spec: {ingressClassName: alb, rules: [{host: shop.example.com}]}
+`
+
+func TestPlansTellTheCertificatesThatAreRequested(t *testing.T) {
+	t.Parallel()
+	const gate = "EnableCertificateManagement=true"
+	private := strings.Replace(ownCertificate, "spec:", `    alb.ingress.kubernetes.io/acm-pca-arn: "arn:aws:acm-pca:us-west-2:123456789012:certificate-authority/0a1de001-0000-4000-8000-000000000001"`+"\nspec:", 1)
+	out, _, err := lbc(t, private, "plan", "-", "-o", "stack", "--feature-gates", gate)
+	if err != nil || !strings.Contains(out, `"AWS::ACM::Certificate":{"private/shop.example.com-5be479ca":{"spec":{"type":"PRIVATE",`) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	out, _, err = lbc(t, private, "plan", "-", "--feature-gates", gate)
+	if err != nil || !strings.Contains(out, "RequestCertificate") || !strings.Contains(out, "[CertificatePending]") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	// Amazon's need a hosted zone; the simulator's own account has one for example.com.
+	elsewhere := strings.Replace(ownCertificate, "shop.example.com", "shop.example.net", 1)
+	out, _, err = lbc(t, elsewhere, "plan", "-", "--feature-gates", gate)
+	var code exitCode
+	if !errors.As(err, &code) || code != exitInvalid || !strings.Contains(out, "[HostedZoneNotFound]") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, _, err = lbc(t, elsewhere, "lint", "-", "--feature-gates", gate); err != nil {
+		t.Errorf("lint cannot know the zones: %v\n%s", err, out)
+	}
+}

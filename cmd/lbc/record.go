@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/recording"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/wish"
 )
 
 const recordHelp = `Record what the AWS account holds of a cluster, so that plans can be made without AWS: lbc plan --account FILE.
@@ -64,7 +65,7 @@ func (i *inputs) record(ctx context.Context, path string, out, errOut io.Writer,
 	scope := inventory.FromFlags(&i.config)
 	scope.Now, scope.Patience = time.Now, time.Minute
 	inv := inventory.New(clients, scope)
-	if err := readAll(ctx, inv, clients); err != nil {
+	if err := readAll(ctx, inv, clients, wish.CompileFromFlags(&i.config).OwnCertificates); err != nil {
 		return err
 	}
 	if len(i.files) > 0 || i.config.Kubeconfig != "" {
@@ -102,8 +103,8 @@ func (i *inputs) recordPlans(ctx context.Context, clients cloud.Clients, inv *in
 	return err
 }
 
-// readAll asks everything that any plan of the cluster may ask.
-func readAll(ctx context.Context, inv *inventory.Inventory, clients cloud.Clients) error {
+// readAll asks everything that any plan of the cluster may ask; ownCertificates: so may plans that make certificates.
+func readAll(ctx context.Context, inv *inventory.Inventory, clients cloud.Clients, ownCertificates bool) error {
 	if err := inv.Load(ctx); err != nil {
 		return err
 	}
@@ -112,8 +113,14 @@ func readAll(ctx context.Context, inv *inventory.Inventory, clients cloud.Client
 		return err
 	}
 	needs := []facts.Need{{Kind: facts.NeedVPC}, {Kind: facts.NeedSubnets}, {Kind: facts.NeedRoutes}, {Kind: facts.NeedSecurityGroups}, {Kind: facts.NeedCertificates}, {Kind: facts.NeedWebACLs}}
+	if ownCertificates {
+		needs = append(needs, facts.Need{Kind: facts.NeedHostedZones})
+	}
 	for _, k := range keys {
 		needs = append(needs, facts.Need{Kind: facts.NeedStack, Key: k.String()})
+		if ownCertificates {
+			needs = append(needs, facts.Need{Kind: facts.NeedOwnCertificates, Key: k.String()})
+		}
 	}
 	if _, err := inv.Answer(ctx, needs); err != nil {
 		return err

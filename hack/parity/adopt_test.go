@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/hack/parity/recorded"
 )
 
 // TestWhatTheExistingControllerLeftIsAdoptedWithAnEmptyPlan puts every recorded state into an account as it was, with its tags,
@@ -24,9 +25,9 @@ func TestWhatTheExistingControllerLeftIsAdoptedWithAnEmptyPlan(t *testing.T) {
 	// The existing controller attaches the default certificate as a further one, too; the record does not tell.
 	for name, attach := range map[string]bool{"as recorded": false, "default certificate attached": true} {
 		for _, r := range cases(t) {
-			t.Run(r.name+" "+name, func(t *testing.T) {
+			t.Run(r.Name+" "+name, func(t *testing.T) {
 				t.Parallel()
-				for i, e := range r.edits {
+				for i, e := range r.Edits {
 					r.apply(t, e)
 					adopt(t, &r, i, attach)
 				}
@@ -35,13 +36,12 @@ func TestWhatTheExistingControllerLeftIsAdoptedWithAnEmptyPlan(t *testing.T) {
 	}
 }
 
-func adopt(t *testing.T, r *recorded, step int, attach bool) {
+func adopt(t *testing.T, r *cluster, step int, attach bool) {
 	t.Helper()
 	l := newLab(t)
 	l.attachDefault = attach
 	l.put(r, r.after[step])
-	found := map[string]string{}
-	compareTrees("", recordedPicture(r.after[step]), l.picture(), found)
+	found := recorded.Differ(recordedPicture(r.after[step]), l.picture())
 	for at, how := range found {
 		t.Fatalf("step %d: the account does not hold what was recorded: %s: %s", step, at, how)
 	}
@@ -58,20 +58,19 @@ func TestEditsAfterAdoptionEndWhereTheExistingControllersDo(t *testing.T) {
 	t.Parallel()
 	d := readDifferences(t)
 	for _, r := range cases(t) {
-		if len(r.edits) == 1 {
+		if len(r.Edits) == 1 {
 			continue
 		}
-		t.Run(r.name, func(t *testing.T) {
+		t.Run(r.Name, func(t *testing.T) {
 			t.Parallel()
-			for i, e := range r.edits[1:] {
+			for i, e := range r.Edits[1:] {
 				l := newLab(t)
 				l.put(&r, r.after[i])
 				r.apply(t, e)
 				l.settle(&r)
-				found := map[string]string{}
-				compareTrees("", recordedPicture(r.after[i+1]), l.picture(), found)
+				found := recorded.Differ(recordedPicture(r.after[i+1]), l.picture())
 				for _, at := range slices.Sorted(maps.Keys(found)) {
-					if !d.listed(t, r.name, at) {
+					if !d.listed(t, r.Name, at) {
 						t.Errorf("after %q: %s: %s", e.Step, at, found[at])
 					}
 				}
@@ -90,10 +89,10 @@ func TestEditsAfterAdoptionEndWhereTheExistingControllersDo(t *testing.T) {
 func TestWhatAnEarlierControllerTaggedIsAdoptedAsItIs(t *testing.T) {
 	t.Parallel()
 	for _, r := range cases(t) {
-		if !strings.HasPrefix(r.name, "ingress/") {
+		if !strings.HasPrefix(r.Name, "ingress/") {
 			continue
 		}
-		t.Run(r.name, func(t *testing.T) {
+		t.Run(r.Name, func(t *testing.T) {
 			t.Parallel()
 			after := r.after[0]
 			for _, kind := range []string{"loadBalancers", "targetGroups", "securityGroups"} {
@@ -131,7 +130,7 @@ func TestWhatAnEarlierControllerTaggedIsAdoptedAsItIs(t *testing.T) {
 }
 
 // put makes in the account, and among the bindings, what a record tells.
-func (l *lab) put(r *recorded, after tree) {
+func (l *lab) put(r *cluster, after tree) {
 	l.t.Helper()
 	held := sub(after, "aws")
 	for _, name := range slices.Sorted(maps.Keys(sub(held, "securityGroups"))) {
@@ -153,7 +152,7 @@ func (l *lab) put(r *recorded, after tree) {
 		b := &v1beta1.TargetGroupBinding{}
 		l.meant(o.(tree)["spec"], &b.Spec)
 		l.meant(o.(tree)["labels"], &b.Labels)
-		b.Namespace, b.Name = r.namespace, name
+		b.Namespace, b.Name = r.Namespace, name
 		l.bindings[b.Namespace+"/"+b.Name] = b
 	}
 	l.restart()

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/k8s-lbc/lbc/hack/parity/recorded"
 )
 
 // existing tells what the existing controller would do to an account, given what it wants: how it finds what is its own, what it
@@ -26,7 +28,7 @@ func (x *existing) reconcile(have, want tree) []string {
 	})
 	x.each("target group", sub(sub(have, "aws"), "targetGroups"), sub(sub(want, "aws"), "targetGroups"), func(name string, h, w tree) {
 		for _, k := range []string{"targetType", "protocol", "protocolVersion"} {
-			if text(h[k]) != text(w[k]) {
+			if recorded.Text(h[k]) != recorded.Text(w[k]) {
 				x.do("replace target group %s: %s", name, k)
 				return
 			}
@@ -92,7 +94,7 @@ func (x *existing) tags(what string, have, want tree) {
 }
 
 func (x *existing) compare(what string, have, want any) {
-	if text(have) != text(want) {
+	if recorded.Text(have) != recorded.Text(want) {
 		x.do("change %s", what)
 	}
 }
@@ -158,7 +160,7 @@ func (x *existing) listener(port string, have, want tree) {
 // rules pairs by content, then by priority. What has another priority moves; a rule's tag tells its priority.
 func (x *existing) rules(port string, have, want []any) {
 	content := func(r any) string {
-		return text([]any{r.(tree)["conditions"], r.(tree)["actions"], r.(tree)["transforms"]})
+		return recorded.Text([]any{r.(tree)["conditions"], r.(tree)["actions"], r.(tree)["transforms"]})
 	}
 	have = slices.Clone(have)
 	var left []tree
@@ -170,13 +172,13 @@ func (x *existing) rules(port string, have, want []any) {
 		}
 		h := have[i].(tree)
 		have = slices.Delete(have, i, i+1)
-		if text(h["priority"]) != text(w.(tree)["priority"]) {
+		if recorded.Text(h["priority"]) != recorded.Text(w.(tree)["priority"]) {
 			x.do("move rule %v of listener %s to %v", h["priority"], port, w.(tree)["priority"])
 		}
 		x.tags(fmt.Sprintf("rule %v of listener %s", h["priority"], port), h, w.(tree))
 	}
 	for _, w := range left {
-		i := slices.IndexFunc(have, func(h any) bool { return text(h.(tree)["priority"]) == text(w["priority"]) })
+		i := slices.IndexFunc(have, func(h any) bool { return recorded.Text(h.(tree)["priority"]) == recorded.Text(w["priority"]) })
 		if i < 0 {
 			x.do("create rule %v of listener %s", w["priority"], port)
 			continue
@@ -203,7 +205,7 @@ func (x *existing) bindings(have, want tree) {
 		switch {
 		case !ok:
 			x.do("create %s", name)
-		case text(h) != text(w):
+		case recorded.Text(h) != recorded.Text(w):
 			x.do("change %s", name)
 		}
 	}
@@ -220,10 +222,10 @@ var allowed = []string{"move rule ", "tag rule "}
 func TestTheExistingControllerWouldAdoptWhatWeMake(t *testing.T) {
 	t.Parallel()
 	for _, r := range cases(t) {
-		t.Run(r.name, func(t *testing.T) {
+		t.Run(r.Name, func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t)
-			for i, e := range r.edits {
+			for i, e := range r.Edits {
 				r.apply(t, e)
 				l.settle(&r)
 				for _, what := range (&existing{}).reconcile(l.picture(), recordedPicture(r.after[i])) {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/k8s-lbc/lbc/hack/parity/recorded"
 )
 
 // TestGeneratedGroupsOfTheExistingControllerAreAdoptedWithAnEmptyPlan makes groups by chance, lets them be deployed, writes down the
@@ -61,12 +63,11 @@ func renumbered(p tree) tree {
 }
 
 // generate makes up to four Ingresses, of one group or each alone, in front of two Services.
-func generate(r *rand.Rand) *recorded {
-	c := &recorded{name: "generated", namespace: "shop"}
-	c.objects = []tree{{"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": tree{"name": "alb"}, "spec": tree{"controller": "ingress.k8s.aws/alb"}}}
+func generate(r *rand.Rand) *cluster {
+	c := &cluster{Case: recorded.Case{Name: "generated", Namespace: "shop", Objects: []tree{class()}}}
 	one := func(of ...string) string { return of[r.IntN(len(of))] }
 	for _, name := range []string{"web", "api"} {
-		c.objects = append(c.objects, tree{"apiVersion": "v1", "kind": "Service", "metadata": tree{"name": name, "namespace": c.namespace}, "spec": tree{
+		c.Objects = append(c.Objects, tree{"apiVersion": "v1", "kind": "Service", "metadata": tree{"name": name, "namespace": c.Namespace}, "spec": tree{
 			"type": "NodePort", "ports": []any{
 				tree{"name": "http", "port": 80, "targetPort": 8080, "nodePort": 30000 + r.IntN(1000), "protocol": "TCP"},
 				tree{"name": "admin", "port": 9000, "targetPort": "admin", "nodePort": 31000 + r.IntN(1000), "protocol": "TCP"},
@@ -130,8 +131,8 @@ func generate(r *rand.Rand) *recorded {
 			}
 			rules = append(rules, tree{"host": one("app.example.com", "www.example.com", "api.example.org"), "http": tree{"paths": paths}})
 		}
-		c.objects = append(c.objects, tree{"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
-			"metadata": tree{"name": fmt.Sprintf("i%d", i), "namespace": c.namespace, "annotations": full}, "spec": tree{"ingressClassName": "alb", "rules": rules}})
+		c.Objects = append(c.Objects, tree{"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+			"metadata": tree{"name": fmt.Sprintf("i%d", i), "namespace": c.Namespace, "annotations": full}, "spec": tree{"ingressClassName": "alb", "rules": rules}})
 	}
 	return c
 }

@@ -87,7 +87,7 @@ func (l *lab) clients() cloud.Clients {
 }
 
 // plans is what a controller would do now.
-func (l *lab) plans(r *recorded) []offline.Result {
+func (l *lab) plans(r *cluster) []offline.Result {
 	l.t.Helper()
 	out, err := offline.Plans(l.t.Context(), world.FromObjects(r.typed(l.t, l.names())), func(stack.Key) bool { return true }, l.inv, l.config, l.of)
 	if err != nil {
@@ -100,7 +100,7 @@ func (l *lab) plans(r *recorded) []offline.Result {
 }
 
 // settle makes passes until nothing is left to do. It tells the steps that were done, one line each.
-func (l *lab) settle(r *recorded) []string {
+func (l *lab) settle(r *cluster) []string {
 	l.t.Helper()
 	var done []string
 	for range 40 {

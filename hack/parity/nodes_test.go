@@ -3,14 +3,13 @@ package parity
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/hack/parity/recorded"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -19,19 +18,19 @@ import (
 // that are there stay as they are; where there are none, only the ports that were asked for are opened.
 func TestRulesOfNodesAreThoseOfTheExistingController(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/*/*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no cases: %v", err)
+	files, err := recorded.Files("testdata")
+	if err != nil {
+		t.Fatal(err)
 	}
 	d := readDifferences(t)
 	for _, file := range files {
-		name := filepath.Base(filepath.Dir(file)) + "/" + strings.TrimSuffix(filepath.Base(file), ".json")
-		raw, err := os.ReadFile(file)
+		r, err := recorded.Read(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var r struct {
-			Steps map[string]struct {
+		for i, raw := range r.After {
+			name, step := r.Name, r.Edits[i].Step
+			var s struct {
 				AWS struct {
 					SecurityGroups map[string]struct{ Ingress []string }
 				}
@@ -39,11 +38,9 @@ func TestRulesOfNodesAreThoseOfTheExistingController(t *testing.T) {
 					Spec v1beta1.TargetGroupBindingSpec
 				}
 			}
-		}
-		if err := json.Unmarshal(raw, &r); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		for step, s := range r.Steps {
+			if err := json.Unmarshal(raw, &s); err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
 			current := s.AWS.SecurityGroups["lab-nodes"].Ingress
 			var held, wanted []stack.Permission
 			for _, rule := range current {

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 	"sigs.k8s.io/yaml"
 
+	"github.com/k8s-lbc/lbc/hack/parity/recorded"
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -75,16 +76,15 @@ func TestEveryRecordedCaseEndsInTheSameAccount(t *testing.T) {
 	d := readDifferences(t)
 	t.Run("cases", func(t *testing.T) {
 		for _, r := range cases(t) {
-			t.Run(r.name, func(t *testing.T) {
+			t.Run(r.Name, func(t *testing.T) {
 				t.Parallel()
 				l := newLab(t)
-				for i, e := range r.edits {
+				for i, e := range r.Edits {
 					r.apply(t, e)
 					l.settle(&r)
-					found := map[string]string{}
-					compareTrees("", recordedPicture(r.after[i]), l.picture(), found)
+					found := recorded.Differ(recordedPicture(r.after[i]), l.picture())
 					for _, at := range slices.Sorted(maps.Keys(found)) {
-						if !d.listed(t, r.name, at) {
+						if !d.listed(t, r.Name, at) {
 							t.Errorf("after %q: %s: %s", e.Step, at, found[at])
 						}
 					}
@@ -105,7 +105,7 @@ func TestEveryRecordedCaseEndsInTheSameAccount(t *testing.T) {
 }
 
 // empty deletes the objects of a case, and expects nothing to be left.
-func (l *lab) empty(r *recorded) {
+func (l *lab) empty(r *cluster) {
 	l.t.Helper()
 	r.finalize(l.t, l, true)
 	key := l.plans(r)[0].Key
@@ -121,7 +121,7 @@ func (l *lab) empty(r *recorded) {
 		}
 	}
 	if left := l.picture(); len(left) > 0 {
-		l.t.Errorf("left after deletion: %s", text(left))
+		l.t.Errorf("left after deletion: %s", recorded.Text(left))
 	}
 }
 

@@ -9,16 +9,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/offline"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/wish"
+	"github.com/k8s-lbc/lbc/hack/parity/recorded"
 )
 
 // names are the placeholders of recorded cases, {kind:name}, by what they stand for.
@@ -93,7 +89,7 @@ func (l *lab) picture() tree {
 	for _, b := range l.bindings {
 		kube["TargetGroupBinding/"+b.Name] = tree{"labels": b.Labels, "spec": b.Spec}
 	}
-	return tidy(l.written(tree{"aws": aws, "kube": kube}), "").(tree)
+	return recorded.Sorted(tidy(l.written(tree{"aws": aws, "kube": kube}))).(tree)
 }
 
 // recordedPicture is the part of a record that picture shows: without what the reconciler of bindings does (targets, rules of
@@ -119,7 +115,7 @@ func recordedPicture(after tree) tree {
 		delete(o.(tree), "finalizers")
 		delete(o.(tree), "annotations")
 	}
-	return tidy(out, "").(tree)
+	return recorded.Sorted(tidy(out)).(tree)
 }
 
 // sub is a tree in a tree; an empty one if there is none.
@@ -304,8 +300,8 @@ func changed(have, defaults map[string]string) map[string]string {
 	return out
 }
 
-// tidy drops what is empty and what AWS says twice, and sorts lists whose order has no meaning: all but rules.
-func tidy(v any, key string) any {
+// tidy drops what is empty and what AWS says twice.
+func tidy(v any) any {
 	switch v := v.(type) {
 	case tree:
 		if v["ForwardConfig"] != nil {
@@ -319,7 +315,7 @@ func tidy(v any, key string) any {
 			delete(v, "TargetGroupStickinessConfig") // AWS answers one that is off
 		}
 		for k, e := range v {
-			if e = tidy(e, k); empty(e) {
+			if e = tidy(e); empty(e) {
 				delete(v, k)
 			} else {
 				v[k] = e
@@ -330,10 +326,7 @@ func tidy(v any, key string) any {
 		}
 	case []any:
 		for i := range v {
-			v[i] = tidy(v[i], "")
-		}
-		if key != "rules" {
-			slices.SortStableFunc(v, func(a, b any) int { return strings.Compare(text(a), text(b)) })
+			v[i] = tidy(v[i])
 		}
 	}
 	return v
@@ -353,85 +346,4 @@ func empty(v any) bool {
 		return !v
 	}
 	return false
-}
-
-func text(v any) string {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return err.Error()
-	}
-	return string(raw)
-}
-
-// compareTrees records the paths at which two trees differ.
-func compareTrees(path string, today, ours any, found map[string]string) {
-	a, aTree := today.(tree)
-	b, bTree := ours.(tree)
-	if aTree && bTree {
-		keys := maps.Clone(a)
-		maps.Copy(keys, b)
-		for k := range keys {
-			compareTrees(strings.TrimPrefix(path+"/"+strings.ReplaceAll(k, "/", "~"), "/"), a[k], b[k], found)
-		}
-		return
-	}
-	x, xList := today.([]any)
-	y, yList := ours.([]any)
-	if xList && yList && len(x) == len(y) {
-		for i := range x {
-			compareTrees(fmt.Sprintf("%s/%d", path, i), x[i], y[i], found)
-		}
-		return
-	}
-	if text(today) != text(ours) {
-		found[path] = fmt.Sprintf("\n\ttoday %s\n\tours  %s", text(today), text(ours))
-	}
-}
-
-// finalizers are those that the objects of a case get, as "Kind/name finalizer".
-func finalizers(l *lab, stacks []offline.Result) []string {
-	var out []string
-	for _, s := range stacks {
-		for _, m := range s.Wish.Members {
-			kind, front := "Ingress", wish.FrontEnd(wish.IngressFromFlags(l.config))
-			if s.Key.Owner == stack.Service {
-				kind, front = "Service", wish.ServiceFromFlags(l.config)
-			}
-			out = append(out, fmt.Sprintf("%s/%s %s", kind, m.GetName(), front.Finalizer(s.Key.ID)))
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-func recordedFinalizers(after tree) []string {
-	var out []string
-	for k, o := range sub(after, "kube") {
-		if strings.HasPrefix(k, "TargetGroupBinding/") {
-			continue
-		}
-		list, _ := o.(tree)["finalizers"].([]any)
-		for _, f := range list {
-			out = append(out, fmt.Sprintf("%s %s", k, f))
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-// finalize gives the objects of a case their finalizers and, if asked, has them deleted.
-func (r *recorded) finalize(t *testing.T, l *lab, deleted bool) {
-	t.Helper()
-	for _, line := range finalizers(l, l.plans(r)) {
-		ref, finalizer, _ := strings.Cut(line, " ")
-		r.object(t, ref)["metadata"].(tree)["finalizers"] = []any{finalizer}
-	}
-	if !deleted {
-		return
-	}
-	for _, o := range r.objects {
-		if m := o["metadata"].(tree); m["finalizers"] != nil {
-			m["deletionTimestamp"] = metav1.NewTime(l.clock.Now())
-		}
-	}
 }

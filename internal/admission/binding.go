@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -97,20 +98,38 @@ func Binding(v *world.View, vpc string, old, b *v1beta1.TargetGroupBinding) Verd
 	case isType(v1beta1.TargetTypeInstance) && s.TargetGroupProtocol != nil && (*s.TargetGroupProtocol == "QUIC" || *s.TargetGroupProtocol == "TCP_QUIC"):
 		return denied(checkProtocol, "QUIC protocol is not supported for Instance target types.")
 	}
-	if old == nil || old.Spec.TargetGroupARN != s.TargetGroupARN || old.Spec.MultiClusterTargetGroup != s.MultiClusterTargetGroup {
+	// That the controller writes the ARN beside the name brings nothing: of two that got in, it tells the younger one.
+	if old == nil || !sameGroup(&old.Spec, s) || old.Spec.MultiClusterTargetGroup != s.MultiClusterTargetGroup {
 		return shared(v, b)
 	}
 	return Verdict{}
 }
 
+// sameGroup reports whether two bindings mean one target group. If either gives only its name, that decides: names are unique where
+// one role leads.
+func sameGroup(a, b *v1beta1.TargetGroupBindingSpec) bool {
+	if a.TargetGroupARN != "" && b.TargetGroupARN != "" {
+		return a.TargetGroupARN == b.TargetGroupARN
+	}
+	name := groupName(a)
+	return name != "" && name == groupName(b) && a.IamRoleArnToAssume == b.IamRoleArnToAssume
+}
+
+// groupName is the name of a binding's target group, from its ARN (…:targetgroup/NAME/ID) if there is one.
+func groupName(s *v1beta1.TargetGroupBindingSpec) string {
+	if s.TargetGroupARN == "" {
+		return s.TargetGroupName
+	}
+	_, rest, _ := strings.Cut(s.TargetGroupARN, ":targetgroup/")
+	name, _, _ := strings.Cut(rest, "/")
+	return name
+}
+
 // shared refuses a target group that other bindings serve, unless all of them leave the targets of others alone.
 func shared(v *world.View, b *v1beta1.TargetGroupBinding) Verdict {
-	if b.Spec.TargetGroupARN == "" {
-		return Verdict{}
-	}
 	multi, others := b.Spec.MultiClusterTargetGroup, []string(nil)
 	for _, o := range v.TargetGroupBindings("") {
-		if o.Spec.TargetGroupARN != b.Spec.TargetGroupARN || o.Namespace == b.Namespace && o.Name == b.Name || b.UID != "" && o.UID == b.UID {
+		if !sameGroup(&o.Spec, &b.Spec) || o.Namespace == b.Namespace && o.Name == b.Name || b.UID != "" && o.UID == b.UID {
 			continue
 		}
 		multi = multi && o.Spec.MultiClusterTargetGroup
@@ -120,9 +139,9 @@ func shared(v *world.View, b *v1beta1.TargetGroupBinding) Verdict {
 		return Verdict{}
 	}
 	slices.Sort(others)
-	arn := b.Spec.TargetGroupARN
+	group := cmp.Or(b.Spec.TargetGroupARN, b.Spec.TargetGroupName)
 	return Verdict{Check: checkExistingGroups, Doubtful: true, Denied: fmt.Sprintf(
-		"TargetGroup %[1]s is already bound to following TargetGroupBindings %[2]v. Please enable MultiCluster mode on all TargetGroupBindings referencing %[1]s or choose a different Target Group ARN.", arn, others)}
+		"TargetGroup %[1]s is already bound to following TargetGroupBindings %[2]v. Please enable MultiCluster mode on all TargetGroupBindings referencing %[1]s or choose a different Target Group ARN.", group, others)}
 }
 
 // immutable lists the fields that an update changes and must not, once the binding is complete.

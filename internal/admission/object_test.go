@@ -62,6 +62,7 @@ const complete = "targetGroupARN: arn:tg, targetType: ip, targetGroupProtocol: H
 func TestBindingsAreRefusedForContradictionsAndForChangesOfTheirTargetGroup(t *testing.T) {
 	t.Parallel()
 	const ref = "serviceRef: {name: web, port: 80}"
+	const arn = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/tg/0123456789abcdef"
 	other := func(arn, multi string) string {
 		return "{apiVersion: elbv2.k8s.aws/v1beta1, kind: TargetGroupBinding, metadata: {name: other, namespace: elsewhere}, spec: {targetGroupARN: '" + arn + "', multiClusterTargetGroup: " + multi + "}}"
 	}
@@ -77,6 +78,12 @@ func TestBindingsAreRefusedForContradictionsAndForChangesOfTheirTargetGroup(t *t
 		{name: "another's target group", others: other("arn:tg", "false"), new: "{targetGroupARN: arn:tg, " + ref + "}", check: checkExistingGroups, says: "TargetGroup arn:tg is already bound to following TargetGroupBindings [elsewhere/other]. Please enable MultiCluster mode"},
 		{name: "another's target group, shared by one side", others: other("arn:tg", "false"), new: "{targetGroupARN: arn:tg, multiClusterTargetGroup: true, " + ref + "}", check: checkExistingGroups, says: "already bound"},
 		{name: "another's target group, shared by both", others: other("arn:tg", "true"), new: "{targetGroupARN: arn:tg, multiClusterTargetGroup: true, " + ref + "}"},
+		{name: "another's target group, by name", others: other(arn, "false"), new: "{targetGroupName: tg, " + ref + "}", check: checkExistingGroups, says: "TargetGroup tg is already bound to following TargetGroupBindings [elsewhere/other]"},
+		{name: "a target group that another names", others: strings.Replace(other("", "false"), "targetGroupARN", "targetGroupName: tg, targetGroupARN", 1), new: "{targetGroupARN: '" + arn + "', " + ref + "}", check: checkExistingGroups, says: "TargetGroup " + arn + " is already bound"},
+		{name: "a name that another names", others: strings.Replace(other("", "false"), "targetGroupARN", "targetGroupName: tg, targetGroupARN", 1), new: "{targetGroupName: tg, " + ref + "}", check: checkExistingGroups, says: "TargetGroup tg is already bound"},
+		{name: "the same name in another account", others: other(arn, "false"), new: "{targetGroupName: tg, iamRoleArnToAssume: r, " + ref + "}"},
+		{name: "another's target group, by name, before the controller came", others: other(arn, "false"), old: "{targetGroupName: x, " + ref + "}", new: "{targetGroupName: tg, " + ref + "}", check: checkExistingGroups, says: "already bound"},
+		{name: "completion by the controller of one of two that name a group", others: other(arn, "false"), old: "{targetGroupName: tg, " + ref + "}", new: "{targetGroupName: tg, " + strings.Replace(complete, "arn:tg", "'"+arn+"'", 1) + "}"},
 		{name: "another target group", others: other("arn:x", "false"), new: "{targetGroupARN: arn:tg, " + ref + "}"},
 		{name: "end of sharing", others: other("arn:tg", "true"), old: "{multiClusterTargetGroup: true, " + complete + "}", new: "{" + complete + "}", check: checkExistingGroups, says: "already bound"},
 		{name: "edit beside a pair that is wrong already", others: other("arn:tg", "false"), old: "{" + complete + "}", new: "{networking: {}, " + complete + "}"},

@@ -23,9 +23,8 @@ var foreign = map[Key]bool{
 
 // Check examines the keys of one object: those that are not ours but look like it, those that this version does not act on,
 // and those that have no effect on a kind of object. on is OnIngress for an Ingress, OnBoth for a backend Service of an
-// Ingress, OnService for a Service that is a load balancer. secure tells whether there is a TLS listener: what guards only those
-// guards nothing without one.
-func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string, secure bool) {
+// Ingress, OnService for a Service that is a load balancer.
+func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) {
 	keys := make([]string, 0, len(annotations))
 	for k := range annotations {
 		if claims(on, k) {
@@ -45,12 +44,6 @@ func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string, 
 		case !applies(e.Scope, on):
 			f.Add(diag.New(o, key.Path(), diag.IgnoredSetting,
 				fmt.Sprintf("annotation %s has no effect on this object; it is read on: %s", k, e.Scope), "move it there, or remove it"))
-		case e.Guards && !e.Built && secure && !harmless(e, annotations[k]):
-			d := diag.New(o, key.Path(), diag.UnsupportedFeature,
-				fmt.Sprintf("annotation %s protects what is behind the load balancer, and this version does not act on it yet; nothing is served without that protection", k),
-				"use a version that supports it, or remove the annotation if the protection is not needed")
-			d.Class = diag.Invalid
-			f.Add(d)
 		case !e.Built && !harmless(e, annotations[k]):
 			f.Add(diag.New(o, key.Path(), diag.UnsupportedFeature,
 				fmt.Sprintf("annotation %s is parsed and kept, but this version does not act on it yet", k),
@@ -73,7 +66,7 @@ func applies(scope, on Scope) bool {
 
 // harmless values switch off what an annotation would switch on.
 func harmless(e Entry, value string) bool {
-	return e.Key == AuthType && value == "none" || e.Syntax == Bool && slices.Contains([]string{"false", "0", "f", "F", "FALSE", "False"}, value)
+	return e.Syntax == Bool && slices.Contains([]string{"false", "0", "f", "F", "FALSE", "False"}, value)
 }
 
 func unknown(o diag.Object, k Key) diag.Diagnostic {
@@ -84,9 +77,15 @@ func unknown(o diag.Object, k Key) diag.Diagnostic {
 	return diag.New(o, k.Path(), diag.UnknownAnnotation, fmt.Sprintf("annotation %s is unknown and has no effect", k), remedy)
 }
 
+// longestName is how long the name of an annotation, what follows the slash, can be (Kubernetes, "Annotations": 63 characters).
+const longestName = 63
+
 // Nearest is the known key that a misspelt one most likely stands for; empty if none is near. Of a family, the rest of the key
-// is kept.
+// is kept. A name that no API server takes, only a file can have, stands for nothing: comparing it could take seconds.
 func Nearest(k Key) Key {
+	if len(suffix(k)) > longestName {
+		return ""
+	}
 	var best Key
 	bestDistance := 3 + len(suffix(k))/10
 	for _, e := range entries {

@@ -52,9 +52,6 @@ type Entry struct {
 	Example  string
 	// Built tells whether this version acts on the annotation.
 	Built bool
-	// Guards marks an annotation that protects what is behind the load balancer. While it is not built, an object that uses it
-	// is refused rather than served without protection.
-	Guards bool
 }
 
 // Merge rules.

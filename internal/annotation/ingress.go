@@ -68,7 +68,7 @@ func listenerEntries() []Entry {
 			Example: "arn:aws:acm:us-west-2:123456789012:certificate/0123", Doc: "Certificates of the HTTPS listeners; the first is the default one."},
 		{Key: SSLPolicy, Syntax: String, Scope: OnIngress, Class: "sslPolicy", Default: "--default-ssl-policy (ELBSecurityPolicy-2016-08)", Merge: perPort, Built: true,
 			Example: "ELBSecurityPolicy-TLS13-1-2-2021-06", Doc: "Protocols and ciphers of the HTTPS listeners."},
-		{Key: MutualAuthentication, Syntax: JSON, Scope: OnIngress, Merge: perPort, Guards: true, Built: true,
+		{Key: MutualAuthentication, Syntax: JSON, Scope: OnIngress, Merge: perPort, Built: true,
 			Example: `[{"port":443,"mode":"verify","trustStore":"corp-ca"}]`, Doc: "What HTTPS listeners do with client certificates, per port: off, passthrough (to the targets, in headers), or verify against a trust store by name or ARN; then also ignoreClientCertificateExpiry (true or false) and advertiseTrustStoreCaNames (on or off). Removed, the setting stays, unless the feature gate EnhancedDefaultBehavior is on; to end it, set mode off."},
 		{Key: ListenerAttributes, Family: "<protocol>-<port>", Syntax: Map, Scope: OnIngress, Class: "listeners", Merge: perKey, Built: true,
 			Example: "routing.http.response.server.enabled=false", Doc: "Attributes of the listener with that protocol and port, e.g. listener-attributes.HTTPS-443."},
@@ -139,7 +139,7 @@ func healthEntries() []Entry {
 
 func authEntries() []Entry {
 	return []Entry{
-		{Key: AuthType, Syntax: String, Scope: OnBoth, Default: "none", Guards: true, Built: true, Values: []string{"none", "cognito", "oidc"}, Complaint: "unknown authType", Example: "oidc",
+		{Key: AuthType, Syntax: String, Scope: OnBoth, Default: "none", Built: true, Values: []string{"none", "cognito", "oidc"}, Complaint: "unknown authType", Example: "oidc",
 			Doc: "Authentication of users at the HTTPS listeners. Values on a Service count only where a forward goes to that Service alone."},
 		{Key: AuthIDPCognito, Syntax: JSON, Scope: OnBoth, Built: true,
 			Example: `{"userPoolARN":"arn:aws:cognito-idp:us-west-2:123456789012:userpool/us-west-2_a","userPoolClientID":"id","userPoolDomain":"domain"}`,
@@ -153,7 +153,7 @@ func authEntries() []Entry {
 		{Key: AuthScope, Syntax: String, Scope: OnBoth, Default: "openid", Built: true, Example: "email openid", Doc: "Claims that are asked for, separated by spaces."},
 		{Key: AuthSessionCookie, Syntax: String, Scope: OnBoth, Default: "AWSELBAuthSessionCookie", Built: true, Example: "session", Doc: "Name of the session cookie."},
 		{Key: AuthSessionTimeout, Syntax: Int64, Scope: OnBoth, Default: "604800", Min: 1, Max: 604800, Built: true, Example: "86400", Doc: "Seconds that a session lasts."},
-		{Key: JWTValidation, Syntax: JSON, Scope: OnIngress, Guards: true, Built: true, Example: `{"jwksEndpoint":"https://example.com/jwks","issuer":"https://example.com"}`,
+		{Key: JWTValidation, Syntax: JSON, Scope: OnIngress, Built: true, Example: `{"jwksEndpoint":"https://example.com/jwks","issuer":"https://example.com"}`,
 			Doc: "Validation of JSON web tokens at the HTTPS listeners: jwksEndpoint, issuer, and optionally additionalClaims, a list of {format, name, values}."},
 		{Key: WrittenSecrets, Syntax: Map, Scope: Written, Built: true, Example: "oidc=1f3a",
 			Doc: "Keyed fingerprints of the client secrets that load balancers were given last, by Secret; see the decisions."},

@@ -10,7 +10,7 @@ func Reference() string {
 	var b strings.Builder
 	b.WriteString(`# Annotations
 
-This page is generated from the table that the controller itself reads (` + "`internal/annotation`" + `); ` + "`go run ./hack/gendocs`" + ` writes it.
+This page is generated from the table that the controller itself reads (` + "`internal/annotation`" + `); ` + "`make generate`" + ` writes it.
 
 How values are written:
 
@@ -29,8 +29,7 @@ similar known key.
 
 "Class field" is the field of IngressClassParams that takes precedence: if it is set, the annotation is not read (attributes and
 tags: per key). "In a group" tells how the values of several Ingresses of a group combine. "Not yet" marks annotations that are
-understood but not acted on by this version; using one gives a note. The ones marked "refused" protect what is behind the load
-balancer: until they are acted on, an object that uses one is not served without that protection.
+understood but not acted on by this version; using one gives a note.
 `)
 	section := func(title string, entries []Entry) {
 		fmt.Fprintf(&b, "\n## %s\n\n| Annotation | Syntax | Read on | Default | Class field | In a group | |\n|---|---|---|---|---|---|---|\n", title)
@@ -62,10 +61,7 @@ func syntax(e Entry) string {
 
 func description(e Entry) string {
 	d := cell(e.Doc) + " Example: " + code(e.Example)
-	switch {
-	case e.Guards && !e.Built:
-		return "**Not yet, refused.** " + d
-	case !e.Built:
+	if !e.Built {
 		return "**Not yet.** " + d
 	}
 	return d

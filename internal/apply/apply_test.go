@@ -373,3 +373,32 @@ func TestStacksThatStartTogetherShareOneBackendGroup(t *testing.T) {
 		t.Errorf("reads %v", reads)
 	}
 }
+
+func TestARuleThatLosesItsTransformsKeepsNone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, account.Instant())
+	rewriting, plain := shop("web", "/a/*"), shop("web", "/a/*")
+	rewriting.Rules[0].Transforms = []stack.Transform{{Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: "^/a/(.*)$", Replace: "/$1"}}}}
+	for _, c := range []struct {
+		want       *stack.Stack
+		transforms int
+		writes     int
+	}{{rewriting, 1, -1}, {plain, 0, 1}, {plain, 0, 0}} {
+		mark := w.mark()
+		w.settle(c.want)
+		if _, writes := w.calls(mark); c.writes >= 0 && sum(writes) != c.writes {
+			t.Errorf("%d transforms: writes %v", c.transforms, writes)
+		}
+		found := 0
+		for _, lb := range w.sim.Resources().LoadBalancers {
+			for _, l := range lb.Listeners {
+				for _, r := range l.Rules {
+					found += len(r.Transforms)
+				}
+			}
+		}
+		if found != c.transforms {
+			t.Errorf("there are %d transforms, want %d", found, c.transforms)
+		}
+	}
+}

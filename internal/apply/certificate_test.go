@@ -16,6 +16,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -273,7 +274,7 @@ func TestACertificateThatSomebodyElseUsesStaysAndIsTold(t *testing.T) {
 	w.settle(want)
 	w.useElsewhere(*w.one(want).CertificateArn)
 	failed := false
-	for range 8 {
+	for i := range 8 {
 		p, r, err := w.pass(wish("web", ""), plan.Policy{}, 1)
 		if err != nil {
 			t.Fatal(err)
@@ -281,6 +282,9 @@ func TestACertificateThatSomebodyElseUsesStaysAndIsTold(t *testing.T) {
 		for _, s := range p.Steps {
 			if o := r.Outcomes[s.ID]; o.Problem.Remedy != "" {
 				failed = strings.Contains(o.Problem.Remedy, "detach the certificate")
+			}
+			if _, ok := s.Op.(plan.DeleteCertificate); ok && i == 0 && r.Outcomes[s.ID].State != apply.Waiting {
+				t.Errorf("%+v: a listener of ours may still be letting go of it", r.Outcomes[s.ID])
 			}
 		}
 		w.clock.Advance(16 * time.Second)

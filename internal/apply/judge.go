@@ -50,7 +50,7 @@ func (r *run) judge(s plan.Step, err error) Outcome {
 		}
 	case e.Class == diag.Transient:
 		// Whether it had an effect is unknown; only a fresh look tells.
-		r.d.Inventory.Invalidate(r.key)
+		r.d.Inventory.Doubt(r.key)
 	}
 	r.d.Inventory.Settled(r.key, s.ID)
 	return failed

@@ -110,5 +110,4 @@ type Scope struct {
 	Partition string // aws, aws-cn, aws-us-gov
 	Region    string
 	VPC       string
-	Role      string // assumed role; empty = the controller's own
 }

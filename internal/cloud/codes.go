@@ -19,6 +19,7 @@ const (
 	CodePriorRequest        = "PriorRequestNotComplete"
 	CodeCapacityPending     = "CapacityReservationPending"
 	CodeInvalidTarget       = "InvalidTarget"
+	CodeTargetGroupNotFound = "TargetGroupNotFound"
 )
 
 // codeClasses is the one place that knows what AWS's codes mean.

@@ -74,30 +74,33 @@ func TestEveryAnnotationThatMembersShareIsMerged(t *testing.T) {
 		if e.Merge == "" || !e.Built || e.Scope != annotation.OnIngress && e.Scope != annotation.OnBoth {
 			continue
 		}
-		suffix := strings.TrimPrefix(string(e.Key), annotation.IngressPrefix)
-		if e.Key == annotation.ListenerAttributes {
-			suffix += "HTTP-80"
-		}
-		t.Run(suffix, func(t *testing.T) {
+		t.Run(string(e.Key), func(t *testing.T) {
 			t.Parallel()
 			m, ok := meetings[e.Key]
 			if !ok {
 				t.Fatal("no row tells what comes of two members with different values")
 			}
-			together := func(a, b string) string {
-				beside := and(group("g"), m.beside)
-				return tell(scenario{Account: "lab"}.run(t, append(surroundings(),
-					ing("a", and(beside, notes{suffix: a}), "a Prefix / web:80"), ing("b", and(beside, notes{suffix: b}), "b Prefix / web:80"))))
-			}
-			text := together(m.first, m.second)
+			text := meet(t, e.Key, m.first, m.second)
 			for _, w := range m.want {
 				if !strings.Contains(text, w) {
 					t.Errorf("it does not tell %q:\n%s", w, text)
 				}
 			}
-			if same := together(m.first, m.first); strings.Contains(same, "conflicting") {
+			if same := meet(t, e.Key, m.first, m.first); strings.Contains(same, "conflicting") {
 				t.Errorf("members that agree conflict:\n%s", same)
 			}
 		})
 	}
+}
+
+// meet tells what comes of two members of a group that set an annotation of meetings.
+func meet(t *testing.T, key annotation.Key, first, second string) string {
+	t.Helper()
+	suffix := strings.TrimPrefix(string(key), annotation.IngressPrefix)
+	if key == annotation.ListenerAttributes {
+		suffix += "HTTP-80"
+	}
+	beside := and(group("g"), meetings[key].beside)
+	return tell(scenario{Account: "lab"}.run(t, append(surroundings(),
+		ing("a", and(beside, notes{suffix: first}), "a Prefix / web:80"), ing("b", and(beside, notes{suffix: second}), "b Prefix / web:80"))))
 }

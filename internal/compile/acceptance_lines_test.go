@@ -38,6 +38,20 @@ func params(spec v1beta1.IngressClassParamsSpec) []any {
 	}
 }
 
+// backend sets the default backend.
+func backend(service string) func(*networkingv1.Ingress) {
+	return func(i *networkingv1.Ingress) {
+		i.Spec.DefaultBackend = &networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: service, Port: networkingv1.ServiceBackendPort{Number: 80}}}
+	}
+}
+
+// renamed gives a class and its parameters another name.
+func renamed(name string, class []any) []any {
+	c, p := class[0].(*networkingv1.IngressClass), class[1].(*v1beta1.IngressClassParams)
+	c.Name, c.Spec.Parameters.Name, p.Name = name, name, name
+	return class
+}
+
 func ofTeam(i *networkingv1.Ingress) { class := "team"; i.Spec.IngressClassName = &class }
 
 func groupBehaviours() []behaviour {
@@ -71,7 +85,9 @@ func routingBehaviours() []behaviour {
 		{16, "an exact path has no wildcards", one(nil, "a Exact /a*c web:80"), "", []string{"shouldn't contain wildcards"}, []string{"path-pattern=/a*c →"}},
 		{16, "a prefix has no wildcards", one(nil, "a Prefix /a?c web:80"), "", []string{"shouldn't contain wildcards"}, nil},
 		{17, "a path of the implementation's kind is taken as it is", one(nil, "a ImplementationSpecific /a*/?x web:80"), "", []string{"path-pattern=/a*/?x →"}, []string{"finding"}},
+		{17, "a path without kind is taken as it is", []any{with(ing("x", nil, "a Prefix /a*/?x web:80"), func(i *networkingv1.Ingress) { i.Spec.Rules[0].HTTP.Paths[0].PathType = nil })}, "", []string{"path-pattern=/a*/?x →"}, []string{"finding"}},
 		{18, "with use-regex-path-match it is a slash and a regular expression", one(notes{"use-regex-path-match": "true"}, "a ImplementationSpecific /^/api/.+$ web:80"), "", []string{"path-pattern=~^/api/.+$ →"}, []string{"finding"}},
+		{18, "use-regex-path-match that is neither true nor false counts as false", one(notes{"use-regex-path-match": "on"}, "a ImplementationSpecific /^/api/.+$ web:80"), "", []string{"path-pattern=/^/api/.+$ →", "finding Ingress shop/x note: \"on\" is neither true nor false"}, nil},
 		{19, "a path of another kind is refused", one(nil, "a Glob /x web:80"), "", []string{"unknown pathType for path /x"}, nil},
 		{20, "exact paths come first, then prefixes from long to short, then others as written",
 			one(nil, "a ImplementationSpecific /i web:80", "a Prefix /p web:80", "a Prefix /p/long web:80", "a Exact /e web:80", "a ImplementationSpecific /h web:80"), "",
@@ -79,6 +95,7 @@ func routingBehaviours() []behaviour {
 		{21, "a rule's host and a condition's become one condition", one(notes{"conditions.web": `[{"field":"host-header","hostHeaderConfig":{"values":["b.example.com"]}}]`}, all), "", []string{"host-header=a.example.com,b.example.com path"}, []string{"finding"}},
 		{21, "a host that is a value and one that is a regular expression do not mix", one(notes{"conditions.web": `[{"field":"host-header","hostHeaderConfig":{"regexValues":["^b"]}}]`}, all), "", []string{"must specify exactly one of"}, nil},
 		{22, "a rule's path and a condition's become one condition", one(notes{"conditions.web": `[{"field":"path-pattern","pathPatternConfig":{"values":["/more"]}}]`}, "a Exact /e web:80"), "", []string{"path-pattern=/e,/more →"}, []string{"finding"}},
+		{22, "a path that is a value and one that is a regular expression do not mix", one(notes{"conditions.web": `[{"field":"path-pattern","pathPatternConfig":{"regexValues":["^/b"]}}]`}, "a Exact /e web:80"), "", []string{"path condition must specify exactly one of Values and RegexValues"}, []string{"→ forward"}},
 		{23, "a condition has values or regular expressions", one(notes{"conditions.web": `[{"field":"http-header","httpHeaderConfig":{"httpHeaderName":"X"}}]`}, all), "", []string{"values or regexValues must be specified"}, nil},
 		{23, "a condition does not have both", one(notes{"conditions.web": `[{"field":"http-header","httpHeaderConfig":{"httpHeaderName":"X","values":["a"],"regexValues":["b"]}}]`}, all), "", []string{"precisely one of values and regexValues can be specified"}, nil},
 		{24, "names in JSON may begin with a capital", one(notes{"actions.go": `{"Type":"redirect","RedirectConfig":{"Host":"h.example.com","StatusCode":"HTTP_302"}}`,
@@ -95,6 +112,8 @@ func routingBehaviours() []behaviour {
 			"a ImplementationSpecific /.* go:use-annotation", "a ImplementationSpecific /^/x$ web:80"), "", []string{"→ redirect", "path-pattern=~^/x$ →"}, nil},
 		{28, "a redirect by regular expression hides the same one", one(notes{"use-regex-path-match": "true", "actions.go": redirect(`"host":"b","statusCode":"HTTP_301"`)},
 			"a ImplementationSpecific /^/x$ go:use-annotation", "a ImplementationSpecific /^/x$ web:80"), "", []string{"path-pattern=~^/x$ → redirect"}, []string{"→ forward"}},
+		{28, "a redirect of one path does not hide a regular expression of the same text", one(notes{"use-regex-path-match": "true", "actions.go": redirect(`"host":"b","statusCode":"HTTP_301"`)},
+			"a Exact /x go:use-annotation", "a ImplementationSpecific //x web:80"), "", []string{"path-pattern=/x → redirect", "path-pattern=~/x → forward"}, nil},
 		{29, "a redirect of one method does not hide the others", one(notes{"actions.go": redirect(`"host":"b","statusCode":"HTTP_301"`), "conditions.go": `[{"field":"http-request-method","httpRequestMethodConfig":{"values":["GET"]}}]`},
 			"a ImplementationSpecific /* go:use-annotation", "a ImplementationSpecific /x web:80"), "", []string{"→ redirect", "path-pattern=/x"}, nil},
 		{30, "a redirect of one host does not hide a rule without host", one(notes{"actions.go": redirect(`"host":"b","statusCode":"HTTP_301"`)}, "a ImplementationSpecific /* go:use-annotation", "- ImplementationSpecific /x web:80"), "", []string{"→ redirect", "path-pattern=/x"}, nil},
@@ -106,11 +125,24 @@ func routingBehaviours() []behaviour {
 			[]string{"path-pattern=/t → forward shop/x-web:80", "path-pattern=/n → forward shop/x-web:80"}, []string{"finding"}},
 		{34, "a forward in short names a target group", one(notes{"actions.arn": `{"type":"forward","targetGroupARN":"arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/mine/0123456789abcdef"}`}, "a Exact /t arn:use-annotation"), "",
 			[]string{"→ forward arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/mine/0123456789abcdef"}, []string{"finding"}},
+		{33, "a forward to several groups cannot have weights without the gate", one(notes{"actions.t": `{"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":"web","servicePort":80,"weight":1},{"serviceName":"api","servicePort":80,"weight":1}]}}`}, "a Exact /t t:use-annotation"),
+			`{"Gates":{"WeightedTargetGroups":false}}`, []string{"weighted target groups feature is disabled"}, []string{"→ forward"}},
+		{34, "a forward by name is to the group of that name", one(notes{"actions.named": `{"type":"forward","targetGroupName":"nobody"}`}, "a Exact /t named:use-annotation"), "", []string{"searching TargetGroup with name"}, []string{"→ forward"}},
+		{35, "transforms are those of the rule", one(notes{"transforms.web": `[{"type":"url-rewrite","urlRewriteConfig":{"rewrites":[{"regex":"^/a/(.*)","replace":"/$1"}]}},{"type":"host-header-rewrite","hostHeaderRewriteConfig":{"rewrites":[{"regex":"^a","replace":"b"}]}}]`}, all), "",
+			[]string{"→ forward shop/x-web:80 url-rewrite [{^/a/(.*) /$1}] host-header-rewrite [{^a b}]"}, []string{"finding"}},
 		{35, "a transform of unknown kind is refused", one(notes{"transforms.web": `[{"type":"path-rewrite"}]`}, all), "", []string{"unknown transform type"}, nil},
 		{35, "a transform needs its object", one(notes{"transforms.web": `[{"type":"url-rewrite"}]`}, all), "", []string{"finding", "transforms.web"}, nil},
 		{36, "a token's validation needs its endpoint", one(notes{"jwt-validation": `{"issuer":"https://example.com"}`, "listen-ports": `[{"HTTPS":443}]`}, all), "", []string{"finding", "jwt-validation"}, []string{"→ forward"}},
-		{37, "one port by number and by name is one target group", one(nil, "a Exact /n web:80", "a Exact /m web:http"), "", []string{"path-pattern=/n → forward", "path-pattern=/m → forward"}, nil},
+		{36, "a token's validation needs its issuer", one(notes{"jwt-validation": `{"jwksEndpoint":"https://example.com/jwks"}`, "certificate-arn": arn1}, all), "", []string{"issuer is a required field for jwt validation"}, []string{"→ forward"}},
+		{36, "a token's validation is an object", one(notes{"jwt-validation": `{`, "certificate-arn": arn1}, all), "", []string{"failed to parse json annotation, alb.ingress.kubernetes.io/jwt-validation"}, []string{"→ forward"}},
+		{36, "a claim has a format", one(notes{"jwt-validation": `{"jwksEndpoint":"https://example.com/jwks","issuer":"i","additionalClaims":[{"name":"n","values":["v"]}]}`, "certificate-arn": arn1}, all), "", []string{"format is a required field"}, []string{"→ forward"}},
+		{36, "a claim has a name", one(notes{"jwt-validation": `{"jwksEndpoint":"https://example.com/jwks","issuer":"i","additionalClaims":[{"format":"single-string","values":["v"]}]}`, "certificate-arn": arn1}, all), "", []string{"name is a required field"}, []string{"→ forward"}},
+		{36, "a claim has values", one(notes{"jwt-validation": `{"jwksEndpoint":"https://example.com/jwks","issuer":"i","additionalClaims":[{"format":"single-string","name":"n"}]}`, "certificate-arn": arn1}, all), "", []string{"values must not be empty"}, []string{"→ forward"}},
+		{37, "one port is a target group for each way to write it, whose tag has it as written", one(nil, "a Exact /n web:80", "a Exact /m web:http", "a Exact /o web:80"), "",
+			[]string{"path-pattern=/n → forward shop/x-web:80", "path-pattern=/m → forward shop/x-web:http", "path-pattern=/o → forward shop/x-web:80"}, nil},
 		{38, "without default backend a listener answers 404", one(nil, all), "", []string{"listener HTTP 80 → fixed-response 404"}, nil},
+		{38, "of two default backends the first is taken, and the second told", []any{with(ing("a", group("g"), all), backend("web")), with(ing("b", group("g"), more), backend("api"))}, "",
+			[]string{"listener HTTP 80 → forward shop/a-web:80", "finding Ingress shop/b conflict: conflicting default backend of port 80"}, nil},
 	}
 }
 
@@ -123,11 +155,15 @@ func listenerBehaviours() []behaviour {
 	return []behaviour{
 		{39, "without listen-ports it is HTTP 80", []any{ing("x", nil, all)}, "", []string{"listener HTTP 80"}, []string{"listener HTTPS"}},
 		{39, "with a certificate it is HTTPS 443", []any{ing("x", secure, all)}, "", []string{"listener HTTPS 443"}, []string{"listener HTTP 80"}},
+		{39, "listen-ports without a port is refused", []any{ing("x", notes{"listen-ports": "[{}]"}, all)}, "", []string{"empty listen-ports configuration: `[{}]`"}, []string{"balancer"}},
+		{39, "listen-ports without an object is refused", []any{ing("x", notes{"listen-ports": "[null]"}, all)}, "", []string{"empty listen-ports configuration: `[null]`"}, []string{"balancer"}},
 		{40, "the certificates of the class beat the annotation's", append(params(v1beta1.IngressClassParamsSpec{CertificateArn: []string{arn2}}), with(ing("x", secure, all), ofTeam)), "", []string{arn2}, []string{arn1}},
 		{41, "certificates of members are joined, each once, the first member's first", two(secure, notes{"certificate-arn": arn2 + "," + arn1}), "", []string{"certificates [" + arn1 + " " + arn2 + " "}, []string{"finding"}},
 		{42, "a redirect to a port without listener is told", []any{ing("x", and(both, notes{"ssl-redirect": "8443"}), all)}, "", []string{"listener does not exist for SSLRedirect port"}, nil},
 		{42, "a redirect to HTTP is told", []any{ing("x", and(both, notes{"ssl-redirect": "80"}), all)}, "", []string{"listener protocol non-SSL"}, nil},
 		{42, "two ports to redirect to conflict", two(and(both, notes{"ssl-redirect": "443"}), and(both, notes{"ssl-redirect": "8443"})), "", []string{"conflicting SSL redirect port"}, nil},
+		{42, "the port of the class beats the annotation's", append(params(v1beta1.IngressClassParamsSpec{SSLRedirectPort: "443"}), with(ing("x", and(both, notes{"ssl-redirect": "8443"}), all), ofTeam)), "",
+			[]string{"listener HTTP 80 → redirect HTTPS://:443? HTTP_301"}, []string{"finding"}},
 		{43, "with ssl-redirect HTTP listeners do nothing else", []any{ing("x", and(both, notes{"ssl-redirect": "443"}), all)}, "", []string{"listener HTTP 80 → redirect HTTPS://", "HTTP_301", "443:1 "}, []string{"80:1 "}},
 		{44, "members disagree on the policy", two(and(secure, notes{"ssl-policy": "p1"}), and(secure, notes{"ssl-policy": "p2"})), "", []string{"conflicting ssl policy of port 443"}, nil},
 		{44, "members disagree on the protocol", two(notes{"listen-ports": `[{"HTTP":8443}]`}, and(secure, notes{"listen-ports": `[{"HTTPS":8443}]`})), "", []string{"conflicting protocol of port 8443"}, nil},
@@ -135,10 +171,19 @@ func listenerBehaviours() []behaviour {
 		{44, "members disagree on prefix lists", two(notes{"security-group-prefix-lists": "pl-1"}, notes{"security-group-prefix-lists": "pl-2"}), "", []string{"conflicting prefix lists"}, nil},
 		{45, "attributes of a listener are joined", two(notes{"listener-attributes.HTTP-80": "a=1"}, notes{"listener-attributes.HTTP-80": "b=2"}), "", []string{"attributes map[a:1 b:2]"}, []string{"finding"}},
 		{45, "an attribute of a listener with two values is told", two(notes{"listener-attributes.HTTP-80": "a=1"}, notes{"listener-attributes.HTTP-80": "a=2"}), "", []string{"conflicting listener attribute"}, nil},
+		{45, "unless the class says which", append(params(v1beta1.IngressClassParamsSpec{Listeners: []v1beta1.Listener{{Protocol: "HTTP", Port: 80, ListenerAttributes: []v1beta1.Attribute{{Key: "a", Value: "9"}}}}}),
+			with(ing("x", and(group("g"), notes{"listener-attributes.HTTP-80": "a=1"}), "a Prefix / web:80"), ofTeam), with(ing("y", and(group("g"), notes{"listener-attributes.HTTP-80": "a=2"}), "b Prefix / web:80"), ofTeam)), "",
+			[]string{"attributes map[a:9]"}, []string{"finding"}},
+		{45, "the class's entry for the protocol and port counts, the first of them", append(params(v1beta1.IngressClassParamsSpec{Listeners: []v1beta1.Listener{
+			{Protocol: "HTTP", Port: 81, ListenerAttributes: []v1beta1.Attribute{{Key: "a", Value: "port"}}}, {Protocol: "HTTPS", Port: 80, ListenerAttributes: []v1beta1.Attribute{{Key: "a", Value: "protocol"}}},
+			{Protocol: "HTTP", Port: 80, ListenerAttributes: []v1beta1.Attribute{{Key: "a", Value: "first"}}}, {Protocol: "HTTP", Port: 80, ListenerAttributes: []v1beta1.Attribute{{Key: "b", Value: "second"}}}}}),
+			with(ing("x", nil, all), ofTeam)), "", []string{"attributes map[a:first]"}, nil},
 		{46, "what is done with client certificates must be said", mutual(`[{"port":443}]`), "", []string{"finding", "mutual-authentication"}, nil},
 		{46, "only three things are done with client certificates", mutual(`[{"port":443,"mode":"maybe"}]`), "", []string{"finding", "mutual-authentication"}, nil},
 		{46, "verifying needs a trust store", mutual(`[{"port":443,"mode":"verify"}]`), "", []string{"finding", "mutual-authentication"}, nil},
 		{46, "a trust store is for verifying only", mutual(`[{"port":443,"mode":"off","trustStore":"ca"}]`), "", []string{"finding", "mutual-authentication"}, nil},
+		{46, "expired certificates are ignored when verifying only", mutual(`[{"port":443,"mode":"passthrough","ignoreClientCertificateExpiry":true}]`), "", []string{"Mutual Authentication mode passthrough does not support"}, nil},
+		{46, "names are advertised when verifying only", mutual(`[{"port":443,"mode":"off","advertiseTrustStoreCaNames":"on"}]`), "", []string{"Mutual Authentication mode off does not support"}, nil},
 		{46, "names are advertised or not", mutual(`[{"port":443,"mode":"verify","trustStore":"arn:aws:elasticloadbalancing:us-west-2:123456789012:truststore/ca/0123456789abcdef","advertiseTrustStoreCaNames":"yes"}]`), "", []string{"finding", "mutual-authentication"}, nil},
 		{46, "a port ends at 65535", mutual(`[{"port":65536,"mode":"off"}]`), "", []string{"finding", "mutual-authentication"}, nil},
 		{51, "a host without certificate is told", []any{ing("x", notes{"listen-ports": `[{"HTTPS":443}]`}, "nobody.example.net Prefix / web:80")}, "", []string{"no certificate found for host"}, nil},
@@ -146,6 +191,9 @@ func listenerBehaviours() []behaviour {
 }
 
 func networkBehaviours() []behaviour {
+	tagged := with(offer("tagged", port("", intstr.FromInt32(8080), 30140)), func(s *corev1.Service) {
+		s.Annotations = map[string]string{"alb.ingress.kubernetes.io/tags": "k=service"}
+	})
 	two := func(a, b notes) []any {
 		return []any{ing("a", and(group("g"), a), "a Prefix / web:80"), ing("b", and(group("g"), b), "b Prefix / web:80")}
 	}
@@ -153,28 +201,48 @@ func networkBehaviours() []behaviour {
 	return []behaviour{
 		{55, "a name of 33 characters is refused", one(notes{"load-balancer-name": strings.Repeat("n", 33)}, all), "", []string{"finding", "load-balancer-name"}, nil},
 		{55, "two names in a group conflict", two(notes{"load-balancer-name": "n1"}, notes{"load-balancer-name": "n2"}), "", []string{"conflicting load balancer name"}, nil},
+		{55, "the name of the class beats the annotation's", append(params(v1beta1.IngressClassParamsSpec{LoadBalancerName: "ofclass"}), with(ing("x", notes{"load-balancer-name": "mine"}, all), ofTeam)), "", []string{"balancer ofclass "}, []string{"finding", "mine"}},
 		{61, "two subnets of one zone are refused", one(notes{"subnets": "subnet-0a,subnet-0a"}, all), "", []string{"finding"}, nil},
+		{61, "two subnets of one zone are refused, by name as well", one(notes{"subnets": "subnet-0a,fx-private-a"}, all), "", []string{"multiple subnets in same Availability Zone us-west-2a"}, []string{"balancer"}},
+		{60, "a name cannot be used more often than there are subnets", one(notes{"subnets": "fx-private-a,fx-private-a,fx-private-b"}, all), "", []string{"is listed 2 times but only 1"}, []string{"balancer"}},
+		{60, "a name that no subnet has is told", one(notes{"subnets": "nosuch-name,subnet-0a"}, all), "", []string{"finding", "nosuch-name"}, nil},
+		{62, "one subnet is too few", one(notes{"subnets": "subnet-0a"}, all), "", []string{"subnets count less than minimal required count: 1 < 2"}, nil},
 		{63, "subnets of the class and of the annotation", append(params(v1beta1.IngressClassParamsSpec{Subnets: &v1beta1.SubnetSelector{IDs: []v1beta1.SubnetID{"subnet-0a", "subnet-0b"}}}), with(ing("x", notes{"subnets": "subnet-0c,subnet-0d"}, all), ofTeam)), "",
 			[]string{"{subnet-0a   } {subnet-0b   }"}, []string{"{subnet-0c   }"}},
+		{63, "subnets of two classes conflict", append(append(params(v1beta1.IngressClassParamsSpec{Subnets: &v1beta1.SubnetSelector{IDs: []v1beta1.SubnetID{"subnet-0a", "subnet-0b"}}}), renamed("other",
+			params(v1beta1.IngressClassParamsSpec{Subnets: &v1beta1.SubnetSelector{IDs: []v1beta1.SubnetID{"subnet-0c", "subnet-0d"}}}))...),
+			with(ing("a", group("g"), "a Prefix / web:80"), ofTeam), with(ing("b", group("g"), "b Prefix / web:80"), func(i *networkingv1.Ingress) { class := "other"; i.Spec.IngressClassName = &class })), "",
+			[]string{"finding Ingress shop/b conflict: conflicting subnets", "{subnet-0a   } {subnet-0b   }"}, nil},
+		{63, "subnets of one member's class and of another's annotation conflict", append(params(v1beta1.IngressClassParamsSpec{Subnets: &v1beta1.SubnetSelector{IDs: []v1beta1.SubnetID{"subnet-0a", "subnet-0b"}}}),
+			with(ing("a", group("g"), "a Prefix / web:80"), ofTeam), ing("b", and(group("g"), notes{"subnets": "subnet-0c,subnet-0d"}), "b Prefix / web:80")), "", []string{"conflicting subnets", "{subnet-0a   } {subnet-0b   }"}, nil},
 		{64, "rules of targets are not managed without the backend group", one(notes{"security-groups": "sg-0a", "manage-backend-security-group-rules": "true"}, all), `{"EnableBackendSecurityGroup":false}`, []string{"finding", "backend"}, nil},
 		{66, "a Service of IPv6 needs a balancer of both families", []any{ing("x", nil, "a Prefix / six:80"),
 			with(offer("six", port("", intstr.FromInt32(8080), 30120)), func(s *corev1.Service) { s.Spec.IPFamilies = []corev1.IPFamily{corev1.IPv6Protocol} })}, "", []string{"unsupported IPv6 configuration, lb not dual-stack"}, []string{"→ forward"}},
+		{66, "a Service of both families needs one, too", []any{ing("x", nil, "a Prefix / two:80"),
+			with(offer("two", port("", intstr.FromInt32(8080), 30150)), func(s *corev1.Service) {
+				s.Spec.IPFamilies = []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}
+			})}, "", []string{"unsupported IPv6 configuration, lb not dual-stack"}, []string{"→ forward"}},
 		{67, "without addresses everyone of both families comes in", one(notes{"ip-address-type": "dualstack"}, all), "", []string{"admit 80-80 0.0.0.0/0", "admit 80-80 ::/0"}, nil},
 		{67, "a prefix list alone keeps others out", one(notes{"security-group-prefix-lists": "pl-1"}, all), "", []string{"admit 80-80 pl-1"}, []string{"0.0.0.0/0"}},
 		{68, "prefix lists of the class, as they are written now", append(params(v1beta1.IngressClassParamsSpec{PrefixListsIDs: []string{"pl-9"}}), with(ing("x", nil, all), ofTeam)), "", []string{"admit 80-80 pl-9"}, []string{"0.0.0.0/0"}},
 		{68, "prefix lists of the class, as they were written before", append(params(v1beta1.IngressClassParamsSpec{PrefixListsIDsLegacy: []string{"pl-8"}}), with(ing("x", nil, all), ofTeam)), "", []string{"admit 80-80 pl-8"}, []string{"0.0.0.0/0"}},
+		{68, "of both spellings the new one counts", append(params(v1beta1.IngressClassParamsSpec{PrefixListsIDs: []string{"pl-9"}, PrefixListsIDsLegacy: []string{"pl-8"}}), with(ing("x", nil, all), ofTeam)), "", []string{"admit 80-80 pl-9"}, []string{"pl-8"}},
 		{70, "an empty customer-owned pool is refused", one(notes{"customer-owned-ipv4-pool": ""}, all), "", []string{"finding", "customer-owned-ipv4-pool"}, nil},
 		{70, "two customer-owned pools conflict", two(notes{"customer-owned-ipv4-pool": "ipv4pool-coip-1"}, notes{"customer-owned-ipv4-pool": "ipv4pool-coip-2"}), "", []string{"conflicting", "customer-owned"}, nil},
 		{71, "a tag with two values conflicts", two(notes{"tags": "k=1"}, notes{"tags": "k=2"}), "", []string{"conflicting tag k"}, nil},
 		{71, "a tag of somebody else is refused, and the Ingress named", one(notes{"tags": "k=1"}, all), `{"ExternalManagedTags":["k"]}`, []string{"finding Ingress shop/x"}, nil},
 		{72, "default tags win", one(notes{"tags": "k=mine"}, all), `{"DefaultTags":{"k":"default"}}`, []string{"k:default"}, []string{"k:mine"}},
 		{72, "default tags give way behind the gate", one(notes{"tags": "k=mine"}, all), `{"DefaultTags":{"k":"default"},"Gates":{"EnableDefaultTagsLowPriority":true}}`, []string{"k:mine"}, []string{"k:default"}},
+		{72, "a Service's tags beat the Ingress's on its target group", []any{ing("x", notes{"tags": "k=ingress,l=ingress"}, "a Prefix / tagged:80"), tagged}, "", []string{"k:service l:ingress]"}, nil},
+		{72, "tags of the class beat both", append(params(v1beta1.IngressClassParamsSpec{Tags: []v1beta1.Tag{{Key: "k", Value: "class"}}}), with(ing("x", notes{"tags": "k=ingress"}, "a Prefix / tagged:80"), ofTeam), tagged), "", []string{"k:class"}, []string{"k:service", "k:ingress"}},
 		{82, "instances listen on the node port", one(notes{"target-type": "instance"}, all), "", []string{"group shop/x-web:80 instance HTTP:30080"}, nil},
 		{82, "pods listen on the target port", one(nil, all), "", []string{"group shop/x-web:80 ip HTTP:8080"}, nil},
 		{82, "a named target port is 1", one(nil, "a Prefix / named:80"), "", []string{"group shop/x-named:80 ip HTTP:1 "}, nil},
 		{83, "instances have no control port", one(notes{"target-type": "instance", "target-control-port.web.80": "3000"}, all), "", []string{"finding", "target control port"}, nil},
 		{84, "a check is / and 200", one(nil, all), "", []string{"check HTTP traffic-port / 200 15/5 2/2"}, nil},
 		{84, "a check of gRPC has its own path and code", one(notes{"backend-protocol-version": "GRPC"}, all), "", []string{"check HTTP traffic-port /AWS.ALB/healthcheck 12"}, nil},
+		{84, "a check speaks what the targets speak", one(notes{"backend-protocol": "HTTPS"}, all), "", []string{"HTTPS:8080 HTTP1 control 0 check HTTPS traffic-port"}, []string{"finding"}},
+		{84, "a check speaks what it is told to", one(notes{"backend-protocol": "HTTPS", "healthcheck-protocol": "HTTP"}, all), "", []string{"HTTPS:8080 HTTP1 control 0 check HTTP traffic-port"}, []string{"finding"}},
 		{86, "a check's port that is nothing is refused", one(notes{"healthcheck-port": "nosuch"}, all), "", []string{"finding", "healthcheck-port"}, nil},
 		{86, "a check's port by name is the node port of instances", one(notes{"target-type": "instance", "healthcheck-port": "http"}, all), "", []string{"check HTTP 30080 "}, nil},
 		{86, "a check's port by name is the target port of pods", one(notes{"healthcheck-port": "http"}, all), "", []string{"check HTTP 8080 "}, nil},
@@ -190,6 +258,7 @@ func networkBehaviours() []behaviour {
 				s.Annotations = map[string]string{"alb.ingress.kubernetes.io/target-node-labels": "a=service"}
 			})}, "",
 			[]string{"nodes map[a:service]"}, []string{"a:ingress"}},
+		{92, "pods have no node labels", one(notes{"target-node-labels": "a=b"}, all), "", []string{"nodes map[] shared"}, nil},
 		{93, "pods admit the balancer at the target port, and at the check's if that is another", one(notes{"healthcheck-port": "9999"}, all), "", []string{"ports [{TCP 8080}] ports [{TCP 9999}]"}, nil},
 	}
 }

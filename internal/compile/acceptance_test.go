@@ -3,13 +3,7 @@ package compile_test
 import (
 	"encoding/json"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,7 +14,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/k8s-lbc/lbc/hack/testlist"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // behaviour is a sentence about what users of the existing controller know; numbers are those of the list in
@@ -81,7 +77,7 @@ func with[T any](o T, change func(T)) T {
 
 func offer(name string, ports ...corev1.ServicePort) *corev1.Service {
 	return &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: uidOf("shop/" + name)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: world.UID("shop", name)},
 		Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeNodePort, Ports: ports},
 	}
 }
@@ -215,35 +211,40 @@ func tellTransforms(transforms []stack.Transform) string {
 	return b.String()
 }
 
-// TestEveryLineOfTheAcceptanceListLeadsToATest reads testdata/acceptance.txt: a line is a number, what shows it, and the
-// sentence in short. What shows it is "here", meaning the table of behaviours, a test as "directory.TestName", or "unbuilt".
+// TestEveryLineOfTheAcceptanceListLeadsToATest reads testdata/acceptance.txt: "NUMBER | SENTENCE | PROOF | PROOF…". A proof is
+// "here", meaning the table of behaviours, or a test as hack/testlist finds it; one that runs golden cases names the case.
 func TestEveryLineOfTheAcceptanceListLeadsToATest(t *testing.T) {
 	t.Parallel()
 	here := map[int]bool{}
 	for _, b := range slices.Concat(groupBehaviours(), routingBehaviours(), listenerBehaviours(), networkBehaviours()) {
 		here[b.number] = true
 	}
-	tests := testsOf(t, "../..")
+	tests := testlist.Under("../..")
 	seen := map[string]bool{}
-	for _, line := range acceptanceList(t) {
-		number, by, says := line[0], line[1], line[2]
-		if seen[number] || says == "" {
-			t.Errorf("%s is listed twice, or without its sentence", number)
-		}
-		seen[number] = true
-		if by == "unbuilt" {
+	lines, err := testlist.Read("testdata/acceptance.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range lines {
+		number := line.Fact
+		if len(line.Proofs) < 2 || line.Proofs[0] == "" || seen[number] {
+			t.Errorf("%s is listed twice, or without its sentence or proof", number)
 			continue
 		}
-		for one := range strings.SplitSeq(by, ",") {
-			n, _ := strconv.Atoi(number)
+		seen[number] = true
+		n, _ := strconv.Atoi(number)
+		for _, one := range line.Proofs[1:] {
 			switch {
 			case one == "here" && !here[n]:
 				t.Errorf("%s is not among the behaviours", number)
-			case one != "here" && !tests[one]:
-				t.Errorf("%s: there is no test %s", number, one)
-			}
-			if one == "here" {
+			case one == "here":
 				delete(here, n)
+			case strings.HasSuffix(one, "Golden"), strings.HasSuffix(one, "GoldenCases"):
+				t.Errorf("%s: %s runs many cases: name the one that shows it, as %s/case, or with what the case expects, as %s/case: text", number, one, one, one)
+			default:
+				if err := tests.Find(one); err != nil {
+					t.Errorf("%s: %v", number, err)
+				}
 			}
 		}
 	}
@@ -255,51 +256,4 @@ func TestEveryLineOfTheAcceptanceListLeadsToATest(t *testing.T) {
 	if len(here) > 0 {
 		t.Errorf("behaviours that the list does not know: %v", slices.Sorted(maps.Keys(here)))
 	}
-}
-
-// acceptanceList has number, proof and sentence of each line.
-func acceptanceList(t *testing.T) [][3]string {
-	t.Helper()
-	raw, err := os.ReadFile("testdata/acceptance.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out [][3]string
-	for line := range strings.Lines(string(raw)) {
-		if f := strings.SplitN(strings.TrimSpace(line), " ", 3); !strings.HasPrefix(line, "#") && len(f) == 3 {
-			out = append(out, [3]string(f))
-		}
-	}
-	return out
-}
-
-// testsOf lists the top-level tests of a module as "directory.TestName".
-func testsOf(t *testing.T, root string) map[string]bool {
-	t.Helper()
-	out := map[string]bool{}
-	for _, dir := range []string{"internal", "cmd", "playground/e2e"} {
-		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, _ fs.DirEntry, err error) error {
-			if err != nil || !strings.HasSuffix(path, "_test.go") {
-				return err
-			}
-			f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-			if err != nil {
-				return err
-			}
-			in, err := filepath.Rel(root, filepath.Dir(path))
-			if err != nil {
-				return err
-			}
-			for _, d := range f.Decls {
-				if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil {
-					out[filepath.ToSlash(in)+"."+f.Name.Name] = true
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return out
 }

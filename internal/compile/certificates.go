@@ -3,6 +3,7 @@ package compile
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -67,14 +68,21 @@ func (b *build) certificates(p *port) ([]string, intent.Source) {
 func (b *build) memberCertificates(i int, m *intent.Member, l intent.Listener) (arns []string, problems diag.List) {
 	o := m.Object
 	if l.Certificates.Set && len(l.Certificates.Value) > 0 {
-		for _, arn := range l.Certificates.Value {
+		var malformed []string
+		for _, arn := range unique(l.Certificates.Value) {
 			if certificateARN.MatchString(arn) {
 				arns = append(arns, arn)
-				continue
+			} else {
+				malformed = append(malformed, strconv.Quote(arn))
 			}
-			problems = append(problems, diag.New(o, at(l.Certificates.Source), diag.CertificateNotFound,
-				fmt.Sprintf("%q is not the ARN of a certificate", arn),
-				"use the ARN that ACM shows, like arn:aws:acm:REGION:ACCOUNT:certificate/ID, of the load balancer's region"))
+		}
+		text := "%s is not the ARN of a certificate"
+		if len(malformed) > 1 { // one finding, however many there are
+			text = "%s are not ARNs of certificates"
+		}
+		if len(malformed) > 0 {
+			problems = diag.List{diag.New(o, at(l.Certificates.Source), diag.InvalidAnnotation, fmt.Sprintf(text, strings.Join(malformed, ", ")),
+				"use the ARN that ACM shows, like arn:aws:acm:REGION:ACCOUNT:certificate/ID, of the load balancer's region")}
 		}
 		return arns, problems
 	}

@@ -28,7 +28,7 @@ func TestAMalformedCertificateCostsOnlyItsListener(t *testing.T) {
 	if len(s.SecurityGroups[0].Ingress) != 2 {
 		t.Errorf("the kept listener's port is closed: %+v", s.SecurityGroups[0].Ingress)
 	}
-	same(t, "diagnostics", codes(r.Diagnostics), []string{"a CertificateNotFound"})
+	same(t, "diagnostics", codes(r.Diagnostics), []string{"a InvalidAnnotation"})
 	d := r.Diagnostics[0]
 	if !strings.Contains(d.Text, malformed) || !strings.Contains(d.Path, "certificate-arn") || !strings.Contains(d.Text, "listener 443") {
 		t.Errorf("the diagnostic is not clear: %v", d)
@@ -86,5 +86,18 @@ func TestCertificatesAreFoundForHosts(t *testing.T) {
 	f.Certificates = nil
 	if r := Compile(entrance(tls("a.example.com")), f, config(), nil); len(r.Needs) != 1 || r.Stack != nil {
 		t.Errorf("the certificates were not asked for: %+v", r)
+	}
+}
+
+func TestManyMalformedCertificatesAreOneFinding(t *testing.T) {
+	t.Parallel()
+	several := func(m *intent.Member) {
+		https(malformed)(m)
+		m.Listeners[len(m.Listeners)-1].Certificates.Value = []string{"one", certificate1, "two", "one"}
+	}
+	r := Compile(entrance(ingress("n", "a", several)), account(), config(), nil)
+	same(t, "diagnostics", codes(r.Diagnostics), []string{"a InvalidAnnotation"})
+	if text := r.Diagnostics[0].Text; !strings.HasPrefix(text, `"one", "two" are not ARNs of certificates`) {
+		t.Error(text)
 	}
 }

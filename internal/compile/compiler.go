@@ -205,7 +205,7 @@ func (c *compiler) diagnose(b *build, consequence string) diag.List {
 			case disqualifies(m, d):
 				d.Text += after
 			case consequence == "" && d.Code == diag.InvalidAnnotation && aboutFrontend(d):
-				d.Text += frontendWaits
+				d.Text += b.frontendConsequence()
 			}
 			list = appendOnce(list, d)
 		}
@@ -227,6 +227,8 @@ func after503(o diag.Object, s standing) string {
 	switch {
 	case s == lastGood:
 		return fmt.Sprintf("; the last good version of %s keeps serving", o)
+	case s == silenced:
+		return "; rules of it that stand in AWS stay as they are, its other hosts and paths are answered with 503 until this is fixed"
 	case s.leftOut():
 		return "; requests for its hosts and paths are answered with 503 until this is fixed"
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
@@ -17,6 +18,7 @@ import (
 type frontend struct {
 	wanted      bool
 	held        bool // something is wrong: it is left as it is
+	stays       bool // it exists, nobody wants it, and it is held
 	enabled     owned[bool]
 	scheme      owned[string]
 	subnets     owned[[]string]
@@ -31,14 +33,10 @@ type frontend struct {
 	listeners []stack.Listener
 }
 
-// frontendPort is one port of the frontend, which leads to one of the ALB.
-type frontendPort struct {
-	number, target int32
-	members        []int
-	source         intent.Source // where the port was mapped; the zero Source for one that was not
-}
-
-const frontendWaits = "; the network load balancer in front of the ALB is neither made nor changed until this is fixed"
+const (
+	frontendWaits = "; the network load balancer in front of the ALB is neither made nor changed until this is fixed"
+	frontendStays = "; the network load balancer in front of the ALB, which no member validly asks for, is not deleted until this is fixed"
+)
 
 var frontendRef = stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.FrontendIdentity}
 
@@ -59,6 +57,9 @@ func (b *build) settleFrontend() {
 	f.enabled = frontendSetting(b, "enabling", equal[bool], func(f *intent.Frontend) intent.Field[bool] { return f.Enabled })
 	if !f.enabled.Value {
 		b.noteIdleFrontend()
+		if f.held {
+			b.noteStayingFrontend()
+		}
 		return
 	}
 	f.wanted = true
@@ -92,6 +93,43 @@ func (b *build) noteIdleFrontend() {
 	}
 }
 
+// noteStayingFrontend tells the other members, one of which may have switched the frontend off, whose errors keep it: the load
+// balancer that they expect to go costs money and admits clients.
+func (b *build) noteStayingFrontend() {
+	if !b.f.ExistingKnown {
+		if need := (facts.Need{Kind: facts.NeedStack, Key: b.e.Key.String()}); b.f.Unanswered(need) == nil {
+			b.want(need)
+		}
+		return
+	}
+	if b.f.ExistingFrontend == nil {
+		return
+	}
+	b.front.stays = true
+	var broken []string
+	for _, m := range b.members {
+		if m.standing != shunned && m.Settings.Frontend.Broken {
+			broken = append(broken, m.Object.String())
+		}
+	}
+	for i, m := range b.members {
+		if m.standing.leftOut() || m.Settings.Frontend.Broken {
+			continue
+		}
+		b.note(i, diag.New(m.Object, at(m.Settings.Frontend.Enabled.Source), diag.IgnoredSetting,
+			fmt.Sprintf("the network load balancer in front of the ALB, which no member validly asks for, is not deleted until settings of it on %s are corrected",
+				strings.Join(broken, ", ")), "see the events there"))
+	}
+}
+
+// frontendConsequence is what comes of a setting of the frontend that cannot be understood.
+func (b *build) frontendConsequence() string {
+	if b.front.stays {
+		return frontendStays
+	}
+	return frontendWaits
+}
+
 // refuseFrontend tells what is wrong and leaves the frontend as it is. Nobody (-1) is everybody.
 func (b *build) refuseFrontend(i int, d diag.Diagnostic) {
 	b.front.held = true
@@ -109,125 +147,6 @@ func (b *build) refuseFrontendProblem(i int, source intent.Source, p *facts.Prob
 		i, source = -1, intent.Source{}
 	}
 	b.refuseFrontend(i, p.Diagnostic(diag.Object{}, at(source)))
-}
-
-// settleFrontendPorts finds the ports: those that members map, of members that map none all of theirs.
-func (b *build) settleFrontendPorts() {
-	claims := map[int32][]claim[int32]{}
-	for i := range b.members {
-		m := &b.members[i]
-		if m.standing == shunned {
-			continue
-		}
-		listens := func(number int32) bool {
-			return slices.ContainsFunc(b.ports, func(p *port) bool { return p.number == number && p.wish(i).Port == number })
-		}
-		mapping := m.Settings.Frontend.Ports
-		if !mapping.Set {
-			for _, p := range b.ports {
-				if listens(p.number) {
-					claims[p.number] = append(claims[p.number], claim[int32]{i, intent.Of(p.number, intent.Source{Object: m.Object})})
-				}
-			}
-			continue
-		}
-		for _, from := range slices.Sorted(maps.Keys(mapping.Value)) {
-			to := mapping.Value[from]
-			if !listens(to) {
-				b.note(i, diag.New(m.Object, at(mapping.Source), diag.IgnoredSetting,
-					fmt.Sprintf("port %d of the frontend NLB is not opened: the Ingress has no listener on port %d", from, to),
-					"name a port of listen-ports"))
-				continue
-			}
-			claims[from] = append(claims[from], claim[int32]{i, intent.Of(to, mapping.Source)})
-		}
-	}
-	for _, number := range slices.Sorted(maps.Keys(claims)) {
-		winner, _ := settle(b, claims[number], settling[int32]{
-			what: fmt.Sprintf("target of port %d of the frontend NLB", number), same: equal[int32], show: printed[int32],
-		})
-		p := &frontendPort{number: number, target: winner.field.Value}
-		if winner.field.Source.Path != "" {
-			p.source = winner.field.Source
-		}
-		for _, c := range claims[number] {
-			if c.field.Value == p.target {
-				p.members = append(p.members, c.member)
-			}
-		}
-		b.front.ports = append(b.front.ports, p)
-	}
-}
-
-// resolveFrontendGroups finds the security groups that users name.
-func (b *build) resolveFrontendGroups() {
-	f := &b.front
-	if !f.groups.Set {
-		return
-	}
-	c := facts.ResolveSecurityGroups(b.f, b.cfg.VPC, f.groups.Value)
-	b.want(c.Needs...)
-	if c.Problem != nil {
-		b.refuseFrontendProblem(f.groups.member, f.groups.Source, c.Problem)
-		return
-	}
-	for _, id := range c.IDs {
-		f.resolved = append(f.resolved, stack.Literal(stack.KindSecurityGroup, id))
-	}
-}
-
-// frontendPermissions are the rules that the managed group of the ALB needs because of the frontend: for the clients of ports
-// that the ALB does not have, if the frontend shares the group; and for the frontend's health checks, which come from its own
-// addresses, where only some clients are admitted.
-func (b *build) frontendPermissions() []stack.Permission {
-	f := &b.front
-	var out []stack.Permission
-	if !f.wanted {
-		return nil
-	}
-	for _, p := range f.ports {
-		target := b.portNumbered(p.target)
-		if !f.groups.Set && b.portNumbered(p.number) == nil {
-			for _, permission := range b.permissions(target) {
-				if permission.Protocol == "tcp" {
-					permission.FromPort, permission.ToPort = p.number, p.number
-					out = append(out, permission)
-				}
-			}
-		}
-		out = append(out, b.healthPermissions(target)...)
-		for _, i := range p.members {
-			if checked := b.portNumbered(number(b.members[i].Settings.Frontend.HealthCheck.Port.Value)); checked != nil {
-				out = append(out, b.healthPermissions(checked)...)
-			}
-		}
-	}
-	return out
-}
-
-// healthPermissions admit the frontend's health checks at a port of the ALB that not everybody may reach.
-func (b *build) healthPermissions(p *port) []stack.Permission {
-	if !p.cidrs.Set && !p.prefixLists.Set || slices.Contains(p.cidrs.Value, "0.0.0.0/0") {
-		return nil
-	}
-	sources := b.front.resolved
-	if !b.front.groups.Set {
-		sources = []stack.Ref{{Kind: stack.KindSecurityGroup, ID: stack.ManagedSecurityGroup}}
-	}
-	var out []stack.Permission
-	for _, from := range sources {
-		out = append(out, stack.Permission{Protocol: "tcp", FromPort: p.number, ToPort: p.number, Group: from})
-	}
-	return out
-}
-
-func (b *build) portNumbered(number int32) *port {
-	for _, p := range b.ports {
-		if p.number == number {
-			return p
-		}
-	}
-	return nil
 }
 
 // buildFrontend makes the load balancer, and per port a listener and a target group whose target is the ALB. It needs the
@@ -288,128 +207,4 @@ func (b *build) frontendTags(resource string) map[string]string {
 		return out
 	}
 	return b.tags(b.settings.tags, resource)
-}
-
-// chooseFrontendSubnets: as named, else those that it has, else discovery; Elastic IP addresses by position.
-func (b *build) chooseFrontendSubnets(lb *stack.LoadBalancer) {
-	f := &b.front
-	q := b.subnetQuery()
-	q.Type, q.Scheme, q.IPAddressType = lb.Type, lb.Scheme, lb.IPAddressType
-	if f.subnets.Set {
-		q.IDsOrNames = f.subnets.Value
-		b.takeFrontendSubnets(lb, q, f.subnets.member, f.subnets.Source)
-	} else {
-		if _, known := b.existing(); !known {
-			return
-		}
-		if old := b.f.ExistingFrontend; old != nil && old.Type == lb.Type && old.Scheme == lb.Scheme && len(old.Subnets) > 0 {
-			for _, id := range old.Subnets {
-				lb.Subnets = append(lb.Subnets, stack.SubnetMapping{Subnet: id})
-			}
-		} else {
-			b.takeFrontendSubnets(lb, q, -1, intent.Source{})
-		}
-	}
-	if !f.allocations.Set || len(lb.Subnets) == 0 {
-		return
-	}
-	refuse := func(remedy, format string, args ...any) {
-		b.refuseFrontend(f.allocations.member, diag.New(diag.Object{}, at(f.allocations.Source), diag.InvalidSubnets, fmt.Sprintf(format, args...), remedy))
-	}
-	switch a := f.allocations.Value; {
-	case lb.Scheme != stack.InternetFacing:
-		refuse("remove them, or set frontend-nlb-scheme to internet-facing", "EIP allocations can only be set for internet facing load balancers")
-	case len(a) != len(lb.Subnets):
-		refuse("give one per subnet", "count of EIP allocations (%d) and subnets (%d) must match", len(a), len(lb.Subnets))
-	default:
-		for i := range lb.Subnets {
-			lb.Subnets[i].AllocationID = a[i]
-		}
-	}
-}
-
-func (b *build) takeFrontendSubnets(lb *stack.LoadBalancer, q facts.SubnetQuery, member int, source intent.Source) {
-	c := facts.ChooseSubnets(b.f, q)
-	b.want(c.Needs...)
-	if c.Problem != nil {
-		b.refuseFrontendProblem(member, source, c.Problem)
-		return
-	}
-	for _, s := range c.Subnets {
-		lb.Subnets = append(lb.Subnets, stack.SubnetMapping{Subnet: s.ID})
-	}
-}
-
-func (b *build) buildFrontendPort(p *frontendPort) {
-	id := naming.FrontendListenerID(p.number)
-	if !slices.ContainsFunc(b.listen, func(l stack.Listener) bool { return l.ID == naming.ListenerID(p.target) }) {
-		b.keep = append(b.keep, stack.Ref{Kind: stack.KindListener, ID: id}) // as the ALB's own listener is
-		return
-	}
-	check, ok := b.frontendHealthCheck(p)
-	if !ok {
-		b.keep = append(b.keep, stack.Ref{Kind: stack.KindListener, ID: id})
-		return
-	}
-	tg := stack.TargetGroup{
-		ID: naming.FrontendTargetGroupID(p.number), Name: naming.FrontendTargetGroup(b.cfg.Cluster, b.e.Key.ID, p.number, check.Port, check.Protocol),
-		TargetType: stack.TargetALB, Port: p.target, Protocol: "TCP", IPAddressType: stack.IPv4, HealthCheck: check,
-		Balancer: stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.LoadBalancerIdentity},
-	}
-	tg.Tags = b.frontendTags(tg.ID)
-	l := stack.Listener{
-		ID: id, LoadBalancer: frontendRef, Port: p.number, Protocol: "TCP",
-		DefaultActions: []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{
-			TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID}}},
-		}}},
-	}
-	if b.cfg.Gates.ListenerRulesTagging {
-		l.Tags = b.frontendTags(id)
-	}
-	b.tgs = append(b.tgs, tg)
-	b.front.listeners = append(b.front.listeners, l)
-	b.trace(stack.KindTargetGroup, tg.ID, p.members, map[string]intent.Source{"Tags": b.front.tags.Source})
-	b.trace(stack.KindListener, id, p.members, map[string]intent.Source{"DefaultActions": p.source, "Tags": b.front.tags.Source})
-}
-
-// frontendHealthCheck settles the check of one port: what a member says beats what others leave to the defaults. ok is false if
-// the outcome contradicts itself.
-func (b *build) frontendHealthCheck(p *frontendPort) (h stack.HealthCheck, ok bool) {
-	type health = intent.FrontendHealthCheck
-	text := func(what, def string, get func(*health) intent.Field[string]) string {
-		return frontendHealth(b, p, what, get).Or(def)
-	}
-	number := func(what string, def int32, get func(*health) intent.Field[int32]) int32 {
-		return frontendHealth(b, p, what, get).Or(def)
-	}
-	h = stack.HealthCheck{
-		Protocol:           text("protocol", "HTTP", func(h *health) intent.Field[string] { return h.Protocol }),
-		Port:               text("port", stack.TrafficPort, func(h *health) intent.Field[string] { return h.Port }),
-		Path:               text("path", "/", func(h *health) intent.Field[string] { return h.Path }),
-		Matcher:            text("success codes", "200", func(h *health) intent.Field[string] { return h.Matcher }),
-		IntervalSeconds:    number("interval", 15, func(h *health) intent.Field[int32] { return h.IntervalSeconds }),
-		HealthyThreshold:   number("healthy threshold", 2, func(h *health) intent.Field[int32] { return h.HealthyThreshold }),
-		UnhealthyThreshold: number("unhealthy threshold", 2, func(h *health) intent.Field[int32] { return h.UnhealthyThreshold }),
-	}
-	timeout := frontendHealth(b, p, "timeout", func(h *health) intent.Field[int32] { return h.TimeoutSeconds })
-	h.TimeoutSeconds = timeout.Or(5)
-	if h.TimeoutSeconds <= h.IntervalSeconds {
-		return h, true
-	}
-	b.note(max(timeout.member, 0), diag.New(b.members[max(timeout.member, 0)].Object, at(timeout.Source), diag.InvalidAnnotation,
-		fmt.Sprintf("health check timeout '%d' of port %d of the frontend NLB must not be longer than the interval '%d'; the port stays as it is",
-			h.TimeoutSeconds, p.number, h.IntervalSeconds), "lower the timeout, or raise the interval"))
-	return h, false
-}
-
-// frontendHealth settles one setting of the check of a port over the members that have the port.
-func frontendHealth[T comparable](b *build, p *frontendPort, what string, get func(*intent.FrontendHealthCheck) intent.Field[T]) owned[T] {
-	var claims []claim[T]
-	for _, i := range p.members {
-		if f := get(&b.members[i].Settings.Frontend.HealthCheck); f.Set {
-			claims = append(claims, claim[T]{i, f})
-		}
-	}
-	c, _ := settle(b, claims, settling[T]{what: fmt.Sprintf("health check %s of port %d of the frontend NLB", what, p.number), same: equal[T], show: printed[T]})
-	return hold(c.field, c.member)
 }

@@ -2,7 +2,6 @@ package compile_test
 
 import (
 	"bytes"
-	"crypto/sha1"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -16,7 +15,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
@@ -40,9 +38,6 @@ type scenario struct {
 	Config  json.RawMessage                // over compile.Defaults
 	Exists  map[string]*facts.LoadBalancer // by stack key
 	Fronts  map[string]*facts.LoadBalancer // likewise, the network load balancers in front of them
-	// Differences from what the existing controller makes of the same objects (testdata/<case>.today.json), one per path,
-	// each with its reason.
-	Differences map[string]string
 
 	objects, before []any
 }
@@ -151,18 +146,9 @@ func object(t *testing.T, file string, doc []byte) any {
 		t.Fatalf("%s: %v", file, err)
 	}
 	if svc, ok := o.(*corev1.Service); ok && svc.UID == "" {
-		svc.SetUID(uidOf(svc.Namespace + "/" + svc.Name))
+		svc.SetUID(world.UID(svc.Namespace, svc.Name))
 	}
 	return o
-}
-
-// uidOf is the version 5 UUID of a name in the DNS namespace.
-func uidOf(name string) types.UID {
-	space := []byte{0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8}
-	h := sha1.Sum(append(space, name...))
-	b := h[:16]
-	b[6], b[8] = b[6]&0x0f|0x50, b[8]&0x3f|0x80
-	return types.UID(fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]))
 }
 
 func (s scenario) config(t *testing.T) (compile.Config, facts.Facts) {

@@ -2,7 +2,6 @@ package compile
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -35,8 +34,13 @@ func (b *build) buildListener(p *port, redirect int32) {
 		l.DefaultActions = redirectTo(redirect)
 		fields["DefaultActions"] = b.settings.sslRedirect.Source
 	} else {
-		l.DefaultActions, fields["DefaultActions"] = b.defaultActions(p)
+		l.DefaultActions, l.Standing, fields["DefaultActions"] = b.defaultActions(p)
 		rules = b.portRules(p, ref)
+	}
+	for _, i := range p.members {
+		if o := b.members[i].Object; b.members[i].standing == silenced {
+			l.KeepRules = append(l.KeepRules, naming.IngressTargetGroups(o.Namespace, o.Name))
+		}
 	}
 	if p.secure() {
 		l.SSLPolicy = p.sslPolicy.Or(orElse(b.cfg.DefaultSSLPolicy, defaultSSLPolicy))
@@ -100,8 +104,9 @@ func redirectTo(port int32) []stack.Action {
 	}}}
 }
 
-// defaultActions are those of the one member that sets some; else an ALB answers 404.
-func (b *build) defaultActions(p *port) ([]stack.Action, intent.Source) {
+// defaultActions are those of the one member that sets some; else an ALB answers 404. standing tells that those which AWS holds
+// are to stay.
+func (b *build) defaultActions(p *port) (actions []stack.Action, standing bool, source intent.Source) {
 	var claims []claim[[]intent.Action]
 	for at, i := range p.members {
 		l := p.wishes[at]
@@ -118,20 +123,22 @@ func (b *build) defaultActions(p *port) ([]stack.Action, intent.Source) {
 	case !ok && b.e.Type == stack.Application:
 		return []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
 			StatusCode: "404", ContentType: "text/plain",
-		}}}, intent.Source{}
+		}}}, false, intent.Source{}
 	case !ok:
-		return nil, intent.Source{}
+		return nil, false, intent.Source{}
 	case b.e.Type == stack.Application && (b.members[c.member].standing.leftOut() || len(c.field.Value) == 0):
-		return unavailable(), c.field.Source
+		return unavailable(), b.members[c.member].standing == silenced, c.field.Source
 	}
-	return b.actions(c.member, c.field.Value, c.field.Source), c.field.Source
+	return b.actions(c.member, c.field.Value, c.field.Source), false, c.field.Source
 }
 
 // unique drops repetitions and keeps the order.
 func unique(in []string) []string {
 	var out []string
+	met := make(map[string]bool, len(in))
 	for _, s := range in {
-		if !slices.Contains(out, s) {
+		if !met[s] {
+			met[s] = true
 			out = append(out, s)
 		}
 	}

@@ -138,10 +138,24 @@ func (b *build) subnetsInFull() bool {
 func (b *build) nameLoadBalancer() {
 	if s := b.settings.name; s.Set && s.Value != "" {
 		b.lb.Name = s.Value
-		if d, bad := badName(s.Value); bad {
-			d.Object, d.Path = b.members[s.member].Object, at(s.Source)
-			b.failShared(s.member, d)
+		d, bad := badName(s.Value)
+		if !bad {
+			return
 		}
+		d.Object, d.Path = b.members[s.member].Object, at(s.Source)
+		if d.Code == diag.InvalidAnnotation { // the existing controller never looks at such a name again, either
+			lb, known := b.existing()
+			if !known {
+				return
+			}
+			if lb != nil && lb.Scheme == b.lb.Scheme {
+				d.Code, d.Class = diag.IgnoredSetting, diag.Note
+				d.Text += "; the load balancer, which exists, keeps the name that it has"
+				b.note(s.member, d)
+				return
+			}
+		}
+		b.failShared(s.member, d)
 		return
 	}
 	if b.e.Type == stack.Network {

@@ -125,6 +125,9 @@ func TestSecurityGroupsByWhoNamesThem(t *testing.T) {
 		{"named", []func(*intent.Member){named}, nil, []string{"sg-0b", "sg-0c", "sg-0a"}, ""},
 		{"named, managed rules", []func(*intent.Member){named, manage}, nil, []string{"sg-0b", "sg-0c", "sg-0a", backend}, backend},
 		{"named, managed by flag", []func(*intent.Member){named}, func(c *Config) { c.ManageBackendSecurityGroupRules = true }, []string{"sg-0b", "sg-0c", "sg-0a", backend}, backend},
+		{"named, managed by flag and not by annotation", []func(*intent.Member){named, func(m *intent.Member) {
+			m.Settings.ManageBackend = set(m, "manage-backend-security-group-rules", false)
+		}}, func(c *Config) { c.ManageBackendSecurityGroupRules = true }, []string{"sg-0b", "sg-0c", "sg-0a"}, ""},
 		{"named, managed rules, backend group off", []func(*intent.Member){named, manage}, func(c *Config) { c.EnableBackendSecurityGroup = false }, nil, ""},
 	}
 	for _, c := range cases {
@@ -195,6 +198,29 @@ func TestManagedRulesAdmitEveryoneOrTheRangesOfThePort(t *testing.T) {
 			}
 		}
 		same(t, name, got, c.want)
+	}
+}
+
+func TestANameThatAWSWouldRefuseMattersOnlyForANewLoadBalancer(t *testing.T) {
+	t.Parallel()
+	same := &facts.LoadBalancer{Type: stack.Application, Scheme: stack.Internal, Subnets: []string{"subnet-0a2", "subnet-0b2"}}
+	other := &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing, Subnets: []string{"subnet-0a1", "subnet-0b1"}}
+	for name, c := range map[string]struct {
+		name    string
+		exists  *facts.LoadBalancer
+		refused bool
+	}{
+		"there is none":               {"my_alb", nil, true},
+		"there is one":                {"my_alb", same, false},
+		"there is one to be replaced": {"my_alb", other, true},
+		"a name that is too long":     {strings.Repeat("n", 33), same, true}, // which the existing controller refuses always
+	} {
+		f := account()
+		f.Existing = c.exists
+		r := Compile(entrance(ingress("n", "a", func(m *intent.Member) { m.Settings.Name = set(m, "load-balancer-name", c.name) })), f, config(), nil)
+		if refused := r.Stack == nil; refused != c.refused || len(r.Diagnostics) != 1 || r.Diagnostics.HasErrors() != c.refused {
+			t.Errorf("%s: refused %t, %v", name, refused, r.Diagnostics)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -16,11 +17,11 @@ type standing int
 const (
 	current  standing = iota // as it is
 	lastGood                 // by its last version that compiled cleanly
-	silenced                 // its routes answer 503; its settings and listeners still count, because live traffic depends on them
+	silenced                 // what stands of its routes stays, the others answer 503; its settings and listeners still count, because live traffic depends on them
 	shunned                  // its routes answer 503 on the listeners of others; nothing else of it counts: it never was good
 )
 
-// leftOut reports whether the member's routes answer 503.
+// leftOut reports whether nothing is made of the member's routes.
 func (s standing) leftOut() bool { return s == silenced || s == shunned }
 
 // member is one object of the entrance in the version that is compiled.
@@ -148,20 +149,20 @@ func newcomer(m intent.Member, f facts.Facts, good map[diag.Object]intent.Member
 }
 
 // before reports whether member i's claim beats member j's: a sound member's, then class parameters, then group order, then
-// age, then name.
-func (b *build) before(i int, iClass bool, j int, jClass bool) bool {
+// age, then name. why is the rule that decided, as a reason after "and".
+func (b *build) before(i int, iClass bool, j int, jClass bool) (first bool, why string) {
 	x, y := &b.members[i], &b.members[j]
 	switch {
 	case x.standing.leftOut() != y.standing.leftOut():
-		return y.standing.leftOut()
+		return y.standing.leftOut(), "a valid member comes before one that is not"
 	case iClass != jClass:
-		return iClass
+		return iClass, "class parameters come before annotations"
 	case x.Order != y.Order:
-		return x.Order < y.Order
+		return x.Order < y.Order, fmt.Sprintf("the lower group.order comes first (%d before %d)", min(x.Order, y.Order), max(x.Order, y.Order))
 	case x.Created != y.Created:
-		return x.Created < y.Created
+		return x.Created < y.Created, "of equal group.order the older one comes first"
 	}
-	return x.Object.String() < y.Object.String()
+	return x.Object.String() < y.Object.String(), "of equal group.order and age the first by name comes first"
 }
 
 func ofClass(s intent.Source) bool { return s.Object.Kind == "IngressClassParams" }

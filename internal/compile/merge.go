@@ -25,14 +25,15 @@ type settling[T any] struct {
 	quiet bool
 }
 
-// settle finds the claim that holds; every member with a different value is told that its own is ignored.
+// settle finds the claim that holds; every member with a different value is told that its own is ignored, which one holds,
+// whose it is, and by which rule.
 func settle[T any](b *build, claims []claim[T], s settling[T]) (claim[T], bool) {
 	if len(claims) == 0 {
 		return claim[T]{member: -1}, false
 	}
 	best := claims[0]
 	for _, c := range claims[1:] {
-		if b.before(c.member, ofClass(c.field.Source), best.member, ofClass(best.field.Source)) {
+		if first, _ := b.before(c.member, ofClass(c.field.Source), best.member, ofClass(best.field.Source)); first {
 			best = c
 		}
 	}
@@ -45,8 +46,9 @@ func settle[T any](b *build, claims []claim[T], s settling[T]) (claim[T], bool) 
 			code = diag.IgnoredSetting
 		}
 		o := b.members[c.member].Object
-		text := fmt.Sprintf("conflicting %s: %s of %s is ignored, because %s has %s", s.what, s.show(c.field.Value), o,
-			b.members[best.member].Object, s.show(best.field.Value))
+		_, why := b.before(best.member, ofClass(best.field.Source), c.member, ofClass(c.field.Source))
+		text := fmt.Sprintf("conflicting %s: %s of %s is ignored, because %s has %s, and %s", s.what, s.show(c.field.Value), o,
+			b.members[best.member].Object, s.show(best.field.Value), why)
 		b.note(c.member, diag.New(o, at(c.field.Source), code, text, "set the same value on both, or leave it to one of them"))
 	}
 	return best, true

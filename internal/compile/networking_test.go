@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -106,6 +107,12 @@ func TestWhatTargetsAdmitFromAnNLBWithoutSecurityGroups(t *testing.T) {
 	preserve := func(_ *intent.Member, g *intent.TargetGroup) {
 		g.Attributes = map[string]string{"preserve_client_ip.enabled": "true"}
 	}
+	nodes := func(_ *intent.Member, g *intent.TargetGroup) {
+		g.TargetType, g.Port, g.TargetPort = stack.TargetInstance, 30080, "30080"
+	}
+	hide := func(_ *intent.Member, g *intent.TargetGroup) {
+		g.Attributes = map[string]string{"preserve_client_ip.enabled": "false"}
+	}
 	check := func(_ *intent.Member, g *intent.TargetGroup) { g.HealthCheck.Port = "9000" }
 	public := func(m *intent.Member, _ *intent.TargetGroup) {
 		m.Settings.Scheme = set(m, "scheme", stack.InternetFacing)
@@ -121,6 +128,8 @@ func TestWhatTargetsAdmitFromAnNLBWithoutSecurityGroups(t *testing.T) {
 		"clients of the VPC":                {"TCP", []change{preserve}, []string{"10.0.0.0/16 → TCP 8080"}},
 		"clients of the world":              {"TCP", []change{preserve, public}, []string{"0.0.0.0/0 → TCP 8080"}},
 		"restricted clients":                {"TCP", []change{preserve, ranges}, []string{"192.0.2.0/24 → TCP 8080", subnets + " → TCP 8080"}},
+		"nodes see their clients":           {"TCP", []change{nodes}, []string{"10.0.0.0/16 → TCP 30080"}},
+		"nodes that do not":                 {"TCP", []change{nodes, hide}, []string{subnets + " → TCP 30080"}},
 		"datagrams":                         {"UDP", nil, []string{"10.0.0.0/16 → UDP 8080", subnets + " → TCP 8080"}},
 		"both":                              {"TCP_UDP", []change{ranges}, []string{"192.0.2.0/24 → TCP 8080,UDP 8080", subnets + " → TCP 8080"}},
 		"unmanaged":                         {"TCP", []change{unmanaged}, nil},
@@ -183,5 +192,43 @@ func TestFixedAddressesOfAnNLB(t *testing.T) {
 		if r := Compile(e, account(), config(), nil); r.Stack != nil || !strings.Contains(r.Diagnostics[0].Text, text) {
 			t.Errorf("%s: %+v", text, r.Diagnostics)
 		}
+	}
+}
+
+func TestPathMTUMessagesComeInFromWhereverTrafficDoes(t *testing.T) {
+	t.Parallel()
+	f := account()
+	for id, s := range f.Subnets {
+		s.IPv6CIDRs = []string{"2001:db8::/64"}
+		f.Subnets[id] = s
+	}
+	for name, c := range map[string]struct {
+		on        string
+		dualstack bool
+		ranges    []string
+		want      []string
+	}{
+		"off":                 {"", false, []string{"10.0.0.0/8"}, []string{"tcp 80-80 10.0.0.0/8"}},
+		"per range":           {"on", false, []string{"10.0.0.0/8", "192.0.2.0/24"}, []string{"icmp 3-4 10.0.0.0/8", "icmp 3-4 192.0.2.0/24", "tcp 80-80 10.0.0.0/8", "tcp 80-80 192.0.2.0/24"}},
+		"both families":       {"on", true, []string{"10.0.0.0/8", "2001:db8::/32"}, []string{"icmp 3-4 10.0.0.0/8", "icmpv6 2-0 2001:db8::/32", "tcp 80-80 10.0.0.0/8", "tcp 80-80 2001:db8::/32"}},
+		"both, from everyone": {"on", true, nil, []string{"icmp 3-4 0.0.0.0/0", "icmpv6 2-0 ::/0", "tcp 80-80 0.0.0.0/0", "tcp 80-80 ::/0"}},
+	} {
+		s := mustBuild(t, Compile(service("TCP", func(m *intent.Member, _ *intent.TargetGroup) {
+			if c.ranges != nil {
+				m.Listeners[0].InboundCIDRs = set(m, "source-ranges", c.ranges)
+			}
+			if c.on != "" {
+				m.Listeners[0].ICMP = set(m, "icmp", c.on)
+			}
+			if c.dualstack {
+				m.Settings.IPAddressType = set(m, "ip-address-type", stack.Dualstack)
+			}
+		}), f, config(), nil))
+		var got []string
+		for _, p := range s.SecurityGroups[0].Ingress {
+			got = append(got, fmt.Sprintf("%s %d-%d %s%s", p.Protocol, p.FromPort, p.ToPort, p.CIDR, p.IPv6CIDR))
+		}
+		slices.Sort(got)
+		same(t, name, got, c.want)
 	}
 }

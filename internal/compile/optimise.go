@@ -12,7 +12,7 @@ func optimise(in []wanted, p *port) []wanted {
 	out := in[:0:0]
 	front := redirects{}
 	for _, w := range in {
-		r := firstRedirect(w.rule.Actions)
+		r := w.redirect()
 		if r != nil && loops(w.rule.Conditions, r, p) || front.hide(w.rule.Conditions) {
 			continue
 		}
@@ -60,12 +60,29 @@ func (f redirects) hide(conditions []stack.Condition) bool {
 // keysOf are the hosts, and the paths and regular expressions of paths.
 func keysOf(conditions []stack.Condition) (hosts, paths []string) {
 	hosts, _ = valuesOf(conditions, stack.HostHeader)
-	values, regex := valuesOf(conditions, stack.PathPattern)
-	return hosts, append(values, regex...)
+	return hosts, pathsOf(conditions)
 }
 
-func firstRedirect(actions []stack.Action) *stack.Redirect {
-	for _, a := range actions {
+// pathsOf are the patterns and regular expressions of paths, marked so that the one is not taken for the other.
+func pathsOf(conditions []stack.Condition) []string {
+	paths, regex := valuesOf(conditions, stack.PathPattern)
+	for _, r := range regex {
+		paths = append(paths, "~"+r)
+	}
+	return paths
+}
+
+// redirect is where a rule sends its requests; nil = nowhere else. A rule that is to stay as it stands was made of its route.
+func (w *wanted) redirect() *stack.Redirect {
+	if w.rule.Standing {
+		for _, a := range w.route.Actions {
+			if a.Redirect != nil {
+				return a.Redirect
+			}
+		}
+		return nil
+	}
+	for _, a := range w.rule.Actions {
 		if a.Type == stack.ActionRedirect && a.Redirect != nil {
 			return a.Redirect
 		}
@@ -97,12 +114,10 @@ func hides(l, r []stack.Condition) bool {
 	}
 	lHosts, lHostRegex := valuesOf(l, stack.HostHeader)
 	rHosts, rHostRegex := valuesOf(r, stack.HostHeader)
-	lPaths, lRegex := valuesOf(l, stack.PathPattern)
-	rPaths, rRegex := valuesOf(r, stack.PathPattern)
+	lPaths, rPaths := pathsOf(l), pathsOf(r)
 	if len(lHostRegex) > 0 && !slices.Equal(lHostRegex, rHostRegex) {
 		return false // a redirect for some hosts must not hide rules of all
 	}
-	lPaths, rPaths = append(slices.Clone(lPaths), lRegex...), append(slices.Clone(rPaths), rRegex...)
 	return (len(lHosts) == 0 || len(rHosts) > 0 && contains(lHosts, rHosts)) &&
 		(len(lPaths) == 0 || slices.Contains(lPaths, "/*") || len(rPaths) > 0 && contains(lPaths, rPaths))
 }

@@ -86,7 +86,12 @@ func (b *build) wishCertificate(i int, c intent.Certificate) (problems diag.List
 		b.traceKeys(stack.KindCertificate, c.ID, "Tags", sources)
 	}
 	b.trace(stack.KindCertificate, c.ID, []int{i}, map[string]intent.Source{"Certificates": c.Source})
-	return nil, true
+	if most := facts.ImportsPerYear * 4 / 5; c.Import != nil && b.f.ImportsLastYear >= most {
+		problems = diag.List{diag.New(b.members[i].Object, c.Source.Path, diag.ImportsNearQuota,
+			fmt.Sprintf("the account has made at least %d imports into ACM in this region within 365 days; AWS admits %d unless it has raised that", most, facts.ImportsPerYear),
+			"find out what imports so often (metric lbc_certificate_imports_last_year, CloudTrail's ImportCertificate), or have the quota raised in Service Quotas")}
+	}
+	return problems, true
 }
 
 // asWished reports whether a certificate is the one that is wished for, issued or not.

@@ -162,3 +162,31 @@ func TestCertificatesOfAGroupAreThoseOfAllWhoWishForSome(t *testing.T) {
 		t.Errorf("%v", s.Certificates)
 	}
 }
+
+func TestAnImportNearTheYearlyQuotaIsNotedAndStillMade(t *testing.T) {
+	t.Parallel()
+	importing := func(m *intent.Member) {
+		c := intent.Certificate{ID: naming.ImportedCertificateID("n", "tls"), Names: []string{"a.example.com"}, Import: &stack.KeyPair{Hash: "h"},
+			Source: intent.Source{Object: m.Object, Path: "spec.tls[0].secretName"}}
+		m.Certificates = []intent.Certificate{c}
+		m.Listeners = append(m.Listeners, intent.Listener{Port: 443, Protocol: "HTTPS", Owned: []string{c.ID}})
+	}
+	for n, want := range map[int][]string{3999: {"a CertificatePending"}, 4000: {"a CertificatePending", "a ImportsNearQuota"}} {
+		f := owning()
+		f.ImportsLastYear = n
+		r := Compile(entrance(ingress("n", "a", importing)), f, config(), nil)
+		if s := mustBuild(t, r); len(s.Certificates) != 1 {
+			t.Errorf("%d imports: certificates %v", n, s.Certificates)
+		}
+		got := codes(r.Diagnostics)
+		slices.Sort(got)
+		same(t, "diagnostics", got, want)
+		if r.Diagnostics.HasErrors() {
+			t.Errorf("%d imports: a note is no error", n)
+		}
+	}
+	requested := owning()
+	requested.ImportsLastYear = 4999
+	r := Compile(entrance(ingress("n", "a", requesting("", "a.example.com"))), requested, config(), nil)
+	same(t, "diagnostics of a request", codes(r.Diagnostics), []string{"a CertificatePending"})
+}

@@ -63,6 +63,67 @@ func TestAfterARestartABrokenMembersListenersAndSettingsStay(t *testing.T) {
 		t.Errorf("scheme %s, listeners %v", s.LoadBalancers[0].Scheme, s.Listeners)
 	}
 	same(t, "rules", table(s), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → 503", "443 b.example.com /* → 503"})
+	for _, r := range s.Rules {
+		if ofB := r.Conditions[0].Values[0] == "b.example.com"; r.Standing != ofB {
+			t.Errorf("the rule %v %s: stays as it stands in AWS: %t", r.Conditions[0].Values, r.ID, r.Standing)
+		}
+	}
+}
+
+func TestAfterARestartWhateverMayBeABrokenMembersStays(t *testing.T) {
+	t.Parallel()
+	f := account()
+	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.Internal, Subnets: []string{"subnet-0a2", "subnet-0b2"}}
+	bad := ingress("n", "b", broken("metadata.annotations[alb.ingress.kubernetes.io/conditions.b]"), https(certificate1))
+	bad.Listeners, bad.Routes = bad.Listeners[1:], nil
+	for name, c := range map[string]struct {
+		good map[diag.Object]intent.Member
+		want []string // of port 443, where it listens
+	}{
+		"after a restart":             {nil, []string{"n/b-"}},
+		"with its last good version":  {remember(ingress("n", "a"), ingress("n", "b", https(certificate1))), nil},
+		"a newcomer is no such thing": {remember(ingress("n", "a", https(certificate1))), nil},
+	} {
+		for _, l := range mustBuild(t, Compile(entrance(ingress("n", "a"), bad), f, config(), c.good)).Listeners {
+			want := c.want
+			if l.Port == 80 {
+				want = nil
+			}
+			same(t, fmt.Sprintf("%s: rules to keep on port %d", name, l.Port), l.KeepRules, want)
+		}
+	}
+}
+
+func TestAfterARestartABrokenMembersDefaultBackendStays(t *testing.T) {
+	t.Parallel()
+	f := account()
+	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.Internal, Subnets: []string{"subnet-0a2", "subnet-0b2"}}
+	bad := ingress("n", "b", broken("spec.rules[0]"))
+	bad.Listeners[0].Default, bad.Listeners[0].DefaultSource = bad.Routes[0].Actions, intent.Source{Object: bad.Object, Path: "spec.defaultBackend"}
+	for name, c := range map[string]struct {
+		good map[diag.Object]intent.Member
+		want bool
+	}{"after a restart": {nil, true}, "a newcomer": {remember(ingress("n", "a")), false}} {
+		s := mustBuild(t, Compile(entrance(ingress("n", "a"), bad), f, config(), c.good))
+		if s.Listeners[0].Standing != c.want {
+			t.Errorf("%s: %+v", name, s.Listeners[0])
+		}
+	}
+}
+
+// TestWhatABrokenMemberRedirectedHasNoRuleOfItsOwnAgain: a redirect that leads back to itself was never a rule, so that nothing
+// stands there, and 503 in its place would hide the rules behind it.
+func TestWhatABrokenMemberRedirectedHasNoRuleOfItsOwnAgain(t *testing.T) {
+	t.Parallel()
+	f := account()
+	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.Internal, Subnets: []string{"subnet-0a2", "subnet-0b2"}}
+	bad := ingress("n", "b", broken("spec.rules[0]"), https(certificate1))
+	toHTTPS := bad.Routes[0]
+	toHTTPS.Actions = []intent.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Protocol: "HTTPS", Port: "443", StatusCode: "HTTP_301"}}}
+	api := route(bad.Object, "b.example.com", "/api", "b")
+	bad.Routes = []intent.Route{toHTTPS, api}
+	s := mustBuild(t, Compile(entrance(ingress("n", "a"), bad), f, config(), nil))
+	same(t, "rules", table(s), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → 503", "443 b.example.com /api → 503"})
 }
 
 func TestAfterARestartAnUnreadableSharedSettingHoldsTheGroupBack(t *testing.T) {

@@ -42,8 +42,10 @@ func (b *build) portRules(p *port, listener stack.Ref) []stack.Rule {
 				continue
 			}
 			if m.standing.leftOut() {
+				// What a member had before the controller started stays as it stands: an error takes nothing away from live traffic.
+				standing := m.standing == silenced
 				for _, part := range split(route.Conditions) {
-					all = append(all, wanted{i, route, stack.Rule{Listener: listener, Conditions: part, Actions: unavailable()}})
+					all = append(all, wanted{i, route, stack.Rule{Listener: listener, Conditions: part, Actions: unavailable(), Standing: standing}})
 				}
 				continue
 			}

@@ -67,10 +67,16 @@ func TestRulesBehindARedirectOfAllTheirRequestsAreDropped(t *testing.T) {
 
 func TestSSLRedirectTakesTheRulesOfAllHTTPListeners(t *testing.T) {
 	t.Parallel()
-	s := mustBuild(t, Compile(entrance(ingress("n", "a", https(certificate1), redirecting), ingress("n", "b", https(certificate1))), account(), config(), nil))
+	another := func(m *intent.Member) {
+		m.Listeners = append(m.Listeners, intent.Listener{Port: 8080, Protocol: "HTTP"})
+	}
+	s := mustBuild(t, Compile(entrance(ingress("n", "a", https(certificate1), redirecting), ingress("n", "b", https(certificate1), another)), account(), config(), nil))
 	same(t, "rules", table(s), []string{"443 a.example.com /* → n/a-a:80", "443 b.example.com /* → n/b-b:80"})
-	if r := s.Listeners[0].DefaultActions[0].Redirect; r == nil || *r != (stack.Redirect{Port: "443", Protocol: "HTTPS", StatusCode: "HTTP_301"}) {
-		t.Errorf("port 80: %+v", s.Listeners[0].DefaultActions)
+	for _, l := range s.Listeners {
+		want := stack.Redirect{Port: "443", Protocol: "HTTPS", StatusCode: "HTTP_301"}
+		if r := l.DefaultActions[0].Redirect; (l.Protocol == "HTTP") != (r != nil) || r != nil && *r != want {
+			t.Errorf("port %d: %+v", l.Port, l.DefaultActions)
+		}
 	}
 }
 

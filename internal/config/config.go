@@ -145,6 +145,21 @@ var checks = []check{
 		return fmt.Sprintf("invalid value %s for --drift-check-interval: must be 0 (off) or at least 10s", c.DriftInterval), c.DriftInterval != 0 && c.DriftInterval < 10*time.Second
 	}},
 	{func(c *Config) (string, bool) {
+		for _, d := range []struct {
+			flag string
+			d    time.Duration
+		}{
+			{"--targetgroupbinding-requeue-duration", c.BindingRequeue},
+			{"--targetgroupbinding-max-exponential-backoff-delay", c.BindingMaxBackoff},
+			{"--lb-stabilization-monitor-interval", c.StabilizationInterval},
+		} {
+			if d.d <= 0 {
+				return fmt.Sprintf("invalid value %s for %s: must be more than 0", d.d, d.flag), true
+			}
+		}
+		return fmt.Sprintf("invalid value %s for --sync-period: must be 0 (never) or more", c.SyncPeriod), c.SyncPeriod < 0
+	}},
+	{func(c *Config) (string, bool) {
 		for _, w := range []struct {
 			flag string
 			n    int

@@ -36,6 +36,10 @@ func TestSettingsThatAreRefusedSayWhy(t *testing.T) {
 		{"backend rules without backend group", "--cluster-name=c --enable-manage-backend-security-group-rules --enable-backend-security-group=false", "backend security group must be enabled"},
 		{"secrets label", "--cluster-name=c --required-secrets-label=x", `invalid value "x" for --required-secrets-label`},
 		{"log level", "--cluster-name=c --log-level=trace", "invalid value trace for log level"},
+		{"bindings that are never looked at again", "--cluster-name=c --targetgroupbinding-requeue-duration=0s", "invalid value 0s for --targetgroupbinding-requeue-duration"},
+		{"retries without a pause", "--cluster-name=c --targetgroupbinding-max-exponential-backoff-delay=0", "invalid value 0s for --targetgroupbinding-max-exponential-backoff-delay"},
+		{"a load balancer that is polled all the time", "--cluster-name=c --lb-stabilization-monitor-interval=-1s", "invalid value -1s for --lb-stabilization-monitor-interval"},
+		{"a period in the past", "--cluster-name=c --sync-period=-1h", "invalid value -1h0m0s for --sync-period"},
 		{"gateway gate asked for", "--cluster-name=c --feature-gates=ALBGatewayAPI=true", "the Gateway API is not built"},
 		{"webhook port", "--cluster-name=c --webhook-bind-port=70000", "invalid value 70000 for --webhook-bind-port"},
 		{"two certificates of webhooks", "--cluster-name=c --webhook-cert-secret=s --webhook-cert-dir=/d", "cannot both be given"},
@@ -63,6 +67,8 @@ func TestCommandLinesThatCannotBeParsedAreUsageErrors(t *testing.T) {
 		{"--aws-api-throttle=EC2:Describe=x:1", "must be valid float number"},
 		{"--aws-api-throttle=EC2:Describe=1:x", "must be valid integer"},
 		{"--aws-api-throttle=EC2:(=1:1", "must be valid regex"},
+		{"--aws-api-throttle=EC2:Describe=0:5", "0 must be more than 0 as rate"},
+		{"--aws-api-throttle=EC2:Describe=NaN:5", "NaN must be more than 0 as rate"},
 		{"--default-tags=", "must be formatted as key=value"},
 	} {
 		_, err := Parse([]string{"--cluster-name=c", tc.args})
@@ -158,5 +164,25 @@ func TestDocumentedGateSpellingsAreAccepted(t *testing.T) {
 	}
 	if !c.Gates.Enabled(NLBHealthCheckAdvancedConfig) || !c.Gates.Enabled(ALBSingleSubnet) || c.Gates.Enabled(EnableRGTAPI) {
 		t.Errorf("gates = %s", c.Gates)
+	}
+}
+
+func TestAnEndpointThatNothingCallsIsTold(t *testing.T) {
+	t.Parallel()
+	c, err := Parse([]string{"--cluster-name=c", "--aws-api-endpoints=EC2=http://a,elbv2=http://b,Elastic Load Balancing v2=http://c,Global Accelerator=http://d"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Notices) != 2 || !strings.Contains(c.Notices[0], "Global Accelerator=http://d has no effect") || !strings.Contains(c.Notices[1], "elbv2=http://b has no effect") {
+		t.Errorf("notices %q", c.Notices)
+	}
+}
+
+func TestNoAttemptsAreTheSDKsDefault(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]int{"": 10, "--aws-max-retries=0": 3, "--aws-max-retries=-1": 3, "--aws-max-retries=1": 1} {
+		if c, err := Parse(strings.Fields("--cluster-name=c " + args)); err != nil || c.MaxRetries != want {
+			t.Errorf("%q: %+v, %v; want %d attempts", args, c, err, want)
+		}
 	}
 }

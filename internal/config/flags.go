@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -101,7 +102,6 @@ var missing = []struct{ flag, asks string }{
 
 // inert lists flags whose value cannot matter in this version; a changed value is told in the log.
 var inert = []struct{ flag, why string }{
-	{"enable-pod-readiness-gate-inject", "no webhook for pods is served in this version; gates that pods already have are honoured by Kubernetes, not yet set by us"},
 	{"gateway-class-max-concurrent-reconciles", "the Gateway API is not built in this version"},
 	{"alb-gateway-max-concurrent-reconciles", "the Gateway API is not built in this version"},
 	{"nlb-gateway-max-concurrent-reconciles", "the Gateway API is not built in this version"},
@@ -171,7 +171,28 @@ func Parse(args []string) (*Config, error) {
 			c.Notices = append(c.Notices, fmt.Sprintf("--%s=%s has no effect: %s", i.flag, f.Value, i.why))
 		}
 	}
+	c.Notices = append(c.Notices, endpointNotices(c.APIEndpoints)...)
+	if c.MaxRetries <= 0 {
+		c.MaxRetries = sdkAttempts
+	}
 	return c, nil
+}
+
+// sdkAttempts is what the SDK takes for a number of attempts that is none.
+const sdkAttempts = 3
+
+// endpointServices are the keys of --aws-api-endpoints with which something is called, as the SDK spells the ids of services.
+var endpointServices = []string{"EC2", "Elastic Load Balancing v2", "ACM", "WAFV2", "WAF Regional", "Shield", "STS", "Route 53", "ec2imds"}
+
+// endpointNotices tell of endpoints that nothing calls: who mistypes an id would talk to AWS without knowing it.
+func endpointNotices(endpoints map[string]string) []string {
+	var out []string
+	for _, service := range sortedKeys(endpoints) {
+		if !slices.Contains(endpointServices, service) {
+			out = append(out, fmt.Sprintf("--aws-api-endpoints: %s=%s has no effect: the services that are called are %s, spelled so", service, endpoints[service], strings.Join(endpointServices, ", ")))
+		}
+	}
+	return out
 }
 
 // changed reports whether a flag was given a value other than its default.

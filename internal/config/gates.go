@@ -59,7 +59,7 @@ var gateTable = []gateInfo{
 	{EnableTCPUDPListener, false, nil, "", "merge TCP and UDP on one port into a TCP_UDP listener"},
 	{EnableRGTAPI, false, value(true), "listing through the Resource Groups Tagging API is not built in this version; the bulk describe calls need no such permission", "find tagged resources by tag:GetResources"},
 	{SubnetsClusterTagCheck, true, nil, "", "drop subnets that are tagged for other clusters only"},
-	{NLBHealthCheckAdvancedConfig, true, value(false), "health checks of NLBs without timeout and codes are not built in this version", "NLB health checks with timeout and codes"},
+	{NLBHealthCheckAdvancedConfig, true, nil, "", "NLB health checks with timeout and codes, which change in place; off: a change of protocol, codes or times replaces the target group"},
 	{NLBSecurityGroup, true, nil, "", "give NLBs security groups"},
 	{ALBSingleSubnet, false, nil, "", "admit an ALB with one subnet"},
 	{LBCapacityReservation, true, nil, "", "act on minimum-load-balancer-capacity"},
@@ -70,7 +70,7 @@ var gateTable = []gateInfo{
 	{GlobalAcceleratorController, false, value(true), "Global Accelerator is not built in this version", "serve GlobalAccelerators"},
 	{EnhancedDefaultBehavior, false, nil, "", "removing the annotations of mutual authentication or reserved capacity resets what they set"},
 	{EnableDefaultTagsLowPriority, false, nil, "", "tags of objects win over --default-tags"},
-	{ALBTargetControlAgent, false, value(true), "target control agents are not built in this version", "inject target control agents"},
+	{ALBTargetControlAgent, false, nil, "", "inject target control agents into pods at admission"},
 	{EnableCertificateManagement, false, nil, "", "request, validate and delete ACM certificates of Ingresses with create-acm-cert; needs further permissions"},
 	{IngressPlanAnnotation, false, nil, "", "write the stack of each Ingress group to annotation dry-run-plan of its first member"},
 }

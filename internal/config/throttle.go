@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -104,6 +105,9 @@ func parseThrottle(part string) (string, ThrottleRule, error) {
 	burst, err := strconv.Atoi(right[1])
 	if err != nil {
 		return fail("%s must be valid integer as burst for operations", right[1])
+	}
+	if burst > 0 && (rate <= 0 || math.IsNaN(rate)) {
+		return fail("%s must be more than 0 as rate for operations per second: no call would ever be made; a burst of 0 is no limit", right[0])
 	}
 	return left[0], ThrottleRule{Operation: op, Rate: rate, Burst: burst}, nil
 }

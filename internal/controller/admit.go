@@ -2,25 +2,18 @@ package controller
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
-
-// podENIAnnotation lists the branch interfaces of a pod that has security groups of its own.
-const podENIAnnotation = "vpc.amazonaws.com/pod-eni"
 
 // admit has the security groups of the endpoints let the binding's sources in. A binding without networking touches none.
 func (b *targetBindings) admit(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) error {
@@ -31,16 +24,43 @@ func (b *targetBindings) admit(ctx context.Context, o *v1beta1.TargetGroupBindin
 		}
 		return b.keeper.Set(ctx, id, nil, b.allSeen(ctx))
 	}
-	byGroup, resolveErr := b.groupsOf(ctx, o, endpoints)
+	byGroup, lost, resolveErr := b.groupsOf(ctx, o, endpoints)
 	need := map[string][]stack.Permission{}
-	for group, members := range byGroup {
-		perms, err := b.permissions(ctx, o, members)
-		if err != nil {
-			return err
-		}
-		need[group] = perms
+	var unclear []stack.Permission
+	mistakes := []error{resolveErr}
+	if resolveErr != nil || len(byGroup) == 0 { // wherever the others are, these may be their rules
+		unplaced, more, err := b.permissions(ctx, o, lost)
+		unclear, mistakes = append(unplaced, more...), append(mistakes, err)
 	}
-	return errors.Join(resolveErr, b.keeper.Set(ctx, id, need, b.allSeen(ctx)))
+	for group, members := range byGroup {
+		perms, more, err := b.permissions(ctx, o, members)
+		need[group], unclear, mistakes = perms, append(unclear, more...), append(mistakes, err)
+	}
+	if err := joinOnce(mistakes); err != nil {
+		return errors.Join(err, b.keeper.Extend(ctx, id, need, unclear, b.allSeen(ctx)))
+	}
+	return b.keeper.Set(ctx, id, need, b.allSeen(ctx))
+}
+
+// joinOnce joins errors, those of one text once.
+func joinOnce(errs []error) error {
+	var out []error
+	for _, err := range errs {
+		if err != nil && !slices.ContainsFunc(out, func(x error) bool { return x.Error() == err.Error() }) {
+			out = append(out, err)
+		}
+	}
+	return errors.Join(out...)
+}
+
+// holdAccess has the rules stay that endpoints of a binding may need of which nobody knows what they are. What is wrong with its
+// networking is told when that comes to matter.
+func (b *targetBindings) holdAccess(ctx context.Context, o *v1beta1.TargetGroupBinding) error {
+	if o.Spec.Networking == nil {
+		return nil
+	}
+	unplaced, unclear, _ := b.permissions(ctx, o, nil)
+	return b.keeper.Extend(ctx, stack.ID{Namespace: o.Namespace, Name: o.Name}.String(), nil, append(unplaced, unclear...), b.allSeen(ctx))
 }
 
 // allSeen tells whether every binding with networking was worked on since the start: only then may rules be revoked.
@@ -60,118 +80,10 @@ func (b *targetBindings) allSeen(ctx context.Context) func() bool {
 	}
 }
 
-// groupsOf finds the security group of each endpoint. Endpoints that cannot be resolved are told in the error; the others count.
-func (b *targetBindings) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) (map[string][]targets.Endpoint, error) {
-	instances := map[string]string{} // node → instance
-	for _, e := range endpoints {
-		if _, ok := instances[e.Node]; ok {
-			continue
-		}
-		if *o.Spec.TargetType == v1beta1.TargetTypeInstance {
-			instances[e.Node] = e.ID
-			continue
-		}
-		n := &corev1.Node{}
-		if err := b.client.Get(ctx, client.ObjectKey{Name: e.Node}, n); err == nil {
-			instances[e.Node], _ = targets.InstanceID(n)
-		}
-	}
-	ids := make([]string, 0, len(instances))
-	for _, id := range instances {
-		if id != "" {
-			ids = append(ids, id)
-		}
-	}
-	of, err := b.interfaces.OfInstances(ctx, ids, false)
-	if err != nil {
-		return nil, err
-	}
-	tags, err := b.groupTags(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := map[string][]targets.Endpoint{}
-	var errs []error
-	for _, e := range endpoints {
-		group, err := b.groupOf(ctx, o, e, instances[e.Node], of, tags)
-		if err != nil {
-			if !slices.ContainsFunc(errs, func(x error) bool { return x.Error() == err.Error() }) {
-				errs = append(errs, err)
-			}
-			continue
-		}
-		out[group] = append(out[group], e)
-	}
-	return out, errors.Join(errs...)
-}
-
-func (b *targetBindings) groupTags(ctx context.Context) (func(string) map[string]string, error) {
-	f, err := b.inventory.Answer(ctx, []facts.Need{{Kind: facts.NeedSecurityGroups}})
-	if err != nil {
-		return nil, err
-	}
-	return func(group string) map[string]string { return f.SecurityGroups[group].Tags }, nil
-}
-
-func (b *targetBindings) groupOf(ctx context.Context, o *v1beta1.TargetGroupBinding, e targets.Endpoint, instance string,
-	of map[string][]inventory.Interface, tags func(string) map[string]string) (string, error) {
-	if *o.Spec.TargetType == v1beta1.TargetTypeInstance {
-		i, ok := secgroup.ForNode(of[instance])
-		if !ok {
-			return "", fmt.Errorf("cannot resolve node ENI for node %s: instance %s has no primary network interface", e.Node, instance)
-		}
-		return b.chooser.Choose(i, tags)
-	}
-	addr, err := netip.ParseAddr(e.ID)
-	if err != nil {
-		return "", fmt.Errorf("pod %s/%s has no usable address: %w", e.Namespace, e.Pod, err)
-	}
-	if eni := b.branchInterface(ctx, e); eni != "" {
-		byID, err := b.interfaces.ByID(ctx, []string{eni})
-		if err != nil {
-			return "", err
-		}
-		return b.chooser.Choose(byID[eni], tags)
-	}
-	i, ok := secgroup.ForPod(of[instance], addr)
-	if !ok && instance != "" {
-		again, err := b.interfaces.OfInstances(ctx, []string{instance}, true) // the address is newer than what we know
-		if err != nil {
-			return "", err
-		}
-		i, ok = secgroup.ForPod(again[instance], addr)
-	}
-	if !ok {
-		return "", fmt.Errorf("cannot resolve pod ENI for pods: %s/%s (%s) on node %s", e.Namespace, e.Pod, e.ID, e.Node)
-	}
-	return b.chooser.Choose(i, tags)
-}
-
-// branchInterface is the interface that a pod with security groups of its own has; empty for other pods.
-func (b *targetBindings) branchInterface(ctx context.Context, e targets.Endpoint) string {
-	pod, ok := clusterCache{ctx, b.client}.Pod(e.Namespace, e.Pod)
-	if !ok {
-		return ""
-	}
-	var list []struct {
-		ENI  string `json:"eniId"`
-		IPv4 string `json:"privateIp"`
-		IPv6 string `json:"ipv6Addr"`
-	}
-	if json.Unmarshal([]byte(pod.Annotations[podENIAnnotation]), &list) != nil {
-		return ""
-	}
-	for _, l := range list {
-		if l.IPv4 == e.ID || l.IPv6 != "" && l.IPv6 == e.ID {
-			return l.ENI
-		}
-	}
-	return ""
-}
-
-// permissions are the rules that the binding's networking asks of one group, for the endpoints behind it.
-func (b *targetBindings) permissions(ctx context.Context, o *v1beta1.TargetGroupBinding, members []targets.Endpoint) ([]stack.Permission, error) {
-	var out []stack.Permission
+// permissions are the rules that the binding's networking asks of one group, for the endpoints behind it. Of what cannot be told,
+// because of a mistake or as the port is one by name and no endpoint is known, unclear are all rules that it may stand for.
+func (b *targetBindings) permissions(ctx context.Context, o *v1beta1.TargetGroupBinding, members []targets.Endpoint) (perms, unclear []stack.Permission, err error) {
+	var mistakes []error
 	for _, rule := range o.Spec.Networking.Ingress {
 		ports := rule.Ports
 		if len(ports) == 0 {
@@ -179,19 +91,37 @@ func (b *targetBindings) permissions(ctx context.Context, o *v1beta1.TargetGroup
 		}
 		for _, port := range ports {
 			spans, err := b.portNumbers(ctx, o, port, members)
-			if err != nil {
-				return nil, err
+			mistakes = append(mistakes, err)
+			unknown, may := err != nil || len(spans) == 0, spans
+			if unknown {
+				may = []secgroup.Ports{{From: 0, To: 65535}}
 			}
-			for _, peer := range rule.From {
-				perms, err := secgroup.Permissions(peerOf(peer), protocolOf(port), spans)
-				if err != nil {
-					return nil, fmt.Errorf("spec.networking: %w", err)
+			for _, from := range rule.From {
+				peer, protocol := peerOf(from), protocolOf(port)
+				all, err := secgroup.Permissions(peer, protocol, may)
+				switch {
+				case err != nil:
+					mistakes = append(mistakes, fmt.Errorf("spec.networking: %w", err))
+					unclear = append(unclear, fromAnybody(protocol, may)...)
+					continue
+				case unknown:
+					unclear = append(unclear, all...)
 				}
-				out = append(out, perms...)
+				known, _ := secgroup.Permissions(peer, protocol, spans)
+				perms = append(perms, known...)
 			}
 		}
 	}
-	return out, nil
+	return perms, unclear, joinOnce(mistakes)
+}
+
+// fromAnybody stands for rules whose source nobody knows.
+func fromAnybody(protocol string, ports []secgroup.Ports) []stack.Permission {
+	out := make([]stack.Permission, 0, len(ports))
+	for _, p := range ports {
+		out = append(out, stack.Permission{Protocol: protocol, FromPort: p.From, ToPort: p.To})
+	}
+	return out
 }
 
 func peerOf(p v1beta1.NetworkingPeer) secgroup.Peer {
@@ -211,17 +141,18 @@ func protocolOf(p v1beta1.NetworkingPort) string {
 	return "tcp"
 }
 
-// portNumbers are the ports that a networking port stands for: itself, all, or what the pods call by that name.
+// portNumbers are the ports that a networking port stands for: itself, all, or what the pods call by that name, as far as they do.
 func (b *targetBindings) portNumbers(ctx context.Context, o *v1beta1.TargetGroupBinding, p v1beta1.NetworkingPort, members []targets.Endpoint) ([]secgroup.Ports, error) {
 	switch {
 	case p.Port == nil:
 		return []secgroup.Ports{{From: 0, To: 65535}}, nil
 	case p.Port.StrVal == "":
 		return []secgroup.Ports{{From: p.Port.IntVal, To: p.Port.IntVal}}, nil
-	case *o.Spec.TargetType == v1beta1.TargetTypeInstance:
+	case o.Spec.TargetType != nil && *o.Spec.TargetType == v1beta1.TargetTypeInstance:
 		return nil, fmt.Errorf("named ports can only be used with pod endpoints: %q", p.Port.StrVal)
 	}
 	var out []secgroup.Ports
+	var missing []error
 	for _, e := range members {
 		pod, ok := clusterCache{ctx, b.client}.Pod(e.Namespace, e.Pod)
 		if !ok {
@@ -229,13 +160,14 @@ func (b *targetBindings) portNumbers(ctx context.Context, o *v1beta1.TargetGroup
 		}
 		n, ok := containerPort(pod, p.Port.StrVal)
 		if !ok {
-			return nil, fmt.Errorf("unable to find port %s on pod %s/%s", p.Port.StrVal, e.Namespace, e.Pod)
+			missing = append(missing, fmt.Errorf("unable to find port %s on pod %s/%s", p.Port.StrVal, e.Namespace, e.Pod))
+			continue
 		}
 		if s := (secgroup.Ports{From: n, To: n}); !slices.Contains(out, s) {
 			out = append(out, s)
 		}
 	}
-	return out, nil
+	return out, errors.Join(missing...)
 }
 
 // containerPort finds a named port among the containers and the sidecars of a pod.

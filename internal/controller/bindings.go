@@ -3,6 +3,7 @@ package controller
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -49,14 +50,31 @@ func (b *bindings) CreateBinding(ctx context.Context, want stack.Binding) error 
 	o := &v1beta1.TargetGroupBinding{}
 	o.Namespace, o.Name, o.Labels = want.Namespace, want.Name, maps.Clone(want.Labels)
 	o.Spec = kube.BindingSpec(want)
-	if err := b.client.Create(ctx, o); err != nil {
+	made := o.DeepCopy()
+	err := b.client.Create(ctx, o)
+	if status := apierrors.APIStatus(nil); err != nil && !errors.As(err, &status) && ctx.Err() == nil {
+		// The answer was lost, and the object may be there: one that nobody remembers would stay when its stack goes.
+		o = made
+		err = b.client.Create(ctx, o)
+	}
+	if err != nil {
 		if apierrors.IsAlreadyExists(err) {
+			if b.strayed(ctx, want) {
+				return b.UpdateBinding(ctx, want)
+			}
 			return fmt.Errorf("%w: %s/%s", apply.ErrBindingExists, want.Namespace, want.Name)
 		}
 		return err
 	}
 	b.wrote(client.ObjectKeyFromObject(o), o)
 	return nil
+}
+
+// strayed reports whether the object in the way is ours and only lost its labels: it binds the very target group.
+func (b *bindings) strayed(ctx context.Context, want stack.Binding) bool {
+	o := &v1beta1.TargetGroupBinding{}
+	err := b.client.Get(ctx, client.ObjectKey{Namespace: want.Namespace, Name: want.Name}, o)
+	return err == nil && o.DeletionTimestamp == nil && o.Spec.TargetGroupARN == want.TargetGroup.Literal
 }
 
 // UpdateBinding implements apply.Bindings.
@@ -96,6 +114,16 @@ func (b *bindings) wrote(key client.ObjectKey, o *v1beta1.TargetGroupBinding) {
 	b.written[key] = written{b.now(), o}
 }
 
+// vanished forgets what was written to an object that the cache has seen go: whoever deleted it, it is not there any more.
+func (b *bindings) vanished(o client.Object) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	key := client.ObjectKeyFromObject(o)
+	if w, ok := b.written[key]; ok && (w.object == nil || w.object.UID == o.GetUID()) {
+		delete(b.written, key)
+	}
+}
+
 // of lists the bindings of a stack for its observation.
 func (b *bindings) of(ctx context.Context, key stack.Key) ([]plan.Binding, error) {
 	labels := naming.Labels(key)
@@ -131,8 +159,8 @@ func (b *bindings) overlay(found map[client.ObjectKey]*v1beta1.TargetGroupBindin
 			gone := cached.DeepCopy()
 			gone.DeletionTimestamp = cmp.Or(gone.DeletionTimestamp, &metav1.Time{Time: w.at})
 			found[key] = gone
-		case w.object != nil && kube.HasLabels(w.object.Labels, labels) && (cached == nil || cached.Generation < w.object.Generation):
-			found[key] = w.object
+		case w.object != nil && kube.HasLabels(w.object.Labels, labels) && (cached == nil || cached.UID != w.object.UID || cached.Generation < w.object.Generation):
+			found[key] = w.object // of two of one name, ours took the place of the other
 		}
 	}
 }

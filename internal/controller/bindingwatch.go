@@ -2,8 +2,6 @@ package controller
 
 import (
 	"context"
-	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -17,10 +15,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/readiness"
 )
 
 // bindingsByService is the cache index of bindings by the Service that they name.
 const bindingsByService = "spec.serviceRef.name"
+
+// podsByGate is the cache index of pods by the bindings that their readiness gates name.
+const podsByGate = "spec.readinessGates"
 
 func (w *wiring) watchBindings(ctx context.Context, b *targetBindings) error {
 	err := w.mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, bindingsByService, func(o client.Object) []string {
@@ -32,9 +34,22 @@ func (w *wiring) watchBindings(ctx context.Context, b *targetBindings) error {
 	if err != nil {
 		return err
 	}
+	if err := w.mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, bindingsByTargetGroup, targetGroupOf); err != nil {
+		return err
+	}
+	if err := w.mgr.GetFieldIndexer().IndexField(ctx, &corev1.Pod{}, podsByGate, func(o client.Object) []string {
+		if p, ok := o.(*corev1.Pod); ok {
+			return readiness.Bindings(p)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	l := newLanes(yielding[reconcile.Request]{b}, w.config.BindingWorkers, slowAfter)
 	c, err := controller.New("targetGroupBinding", w.mgr, controller.Options{
-		Reconciler:              yielding[reconcile.Request]{b},
-		MaxConcurrentReconciles: w.config.BindingWorkers,
+		Reconciler:              l,
+		MaxConcurrentReconciles: l.passes(),
+		NewQueue:                l.queue(w.mgr.GetLogger()),
 		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, w.config.BindingMaxBackoff),
 	})
 	if err != nil {
@@ -59,14 +74,20 @@ func requestFor(o client.Object) reconcile.Request {
 }
 
 func (b *targetBindings) bindingEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
-	return on(func(_ context.Context, before, after client.Object, q queueOf[reconcile.Request]) {
+	return on(func(ctx context.Context, before, after client.Object, q queueOf[reconcile.Request]) {
+		if resharing(before, after) {
+			var list v1beta1.TargetGroupBindingList
+			if b.client.List(ctx, &list, client.MatchingFields{bindingsByTargetGroup: targetGroupOf(after)[0]}, client.UnsafeDisableDeepCopy) == nil {
+				b.handOver(list.Items)
+			}
+		}
 		if after == nil || !resync(before, after) && !matters(before, after) {
 			if after == nil {
 				q.Add(requestFor(before))
 			}
 			return
 		}
-		if t, ok := after.(*v1beta1.TargetGroupBinding); ok && resync(before, after) {
+		if t, ok := after.(*v1beta1.TargetGroupBinding); ok && b.rereads && resync(before, after) {
 			b.registry.Distrust(t.Spec.TargetGroupARN)
 		}
 		if resync(before, after) {
@@ -113,7 +134,8 @@ func endpointsChanged(before, after client.Object) bool {
 	return !okO || !okN || !equality.Semantic.DeepEqual(o.Ports, n.Ports) || !equality.Semantic.DeepEqual(o.Endpoints, n.Endpoints)
 }
 
-// nodeEvent wakes the bindings whose choice of nodes may change: all of type instance.
+// nodeEvent wakes the bindings whose choice of endpoints may change: all of type instance, and if the node became ready or stopped
+// being so, those of type ip, too, whose pods that wait for a gate count by their node.
 func (b *targetBindings) nodeEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
 	return on(func(ctx context.Context, before, after client.Object, q queueOf[reconcile.Request]) {
 		o, okO := before.(*corev1.Node)
@@ -121,12 +143,13 @@ func (b *targetBindings) nodeEvent() handler.TypedEventHandler[client.Object, re
 		if okO && okN && sameForTargets(o, n) {
 			return
 		}
+		turned := okO && okN && readyCondition(o) != readyCondition(n)
 		var list v1beta1.TargetGroupBindingList
 		if b.client.List(ctx, &list, client.UnsafeDisableDeepCopy) != nil {
 			return
 		}
 		for i := range list.Items {
-			if t := list.Items[i].Spec.TargetType; t != nil && *t == v1beta1.TargetTypeInstance {
+			if t := list.Items[i].Spec.TargetType; turned || t != nil && *t == v1beta1.TargetTypeInstance {
 				enqueue(q, coalesce, bulk, requestFor(&list.Items[i]))
 			}
 		}
@@ -134,35 +157,38 @@ func (b *targetBindings) nodeEvent() handler.TypedEventHandler[client.Object, re
 }
 
 func sameForTargets(o, n *corev1.Node) bool {
-	ready := func(x *corev1.Node) corev1.ConditionStatus {
-		for _, c := range x.Status.Conditions {
-			if c.Type == corev1.NodeReady {
-				return c.Status
-			}
-		}
-		return corev1.ConditionFalse
-	}
-	return o.Spec.ProviderID == n.Spec.ProviderID && ready(o) == ready(n) &&
+	return o.Spec.ProviderID == n.Spec.ProviderID && readyCondition(o) == readyCondition(n) &&
 		equality.Semantic.DeepEqual(o.Labels, n.Labels) && equality.Semantic.DeepEqual(o.Spec.Taints, n.Spec.Taints)
 }
 
+func readyCondition(n *corev1.Node) corev1.ConditionStatus {
+	for _, c := range n.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			return c.Status
+		}
+	}
+	return corev1.ConditionFalse
+}
+
 // podEvent wakes the bindings that a pod's readiness gates name, when its containers become ready or stop being so: an
-// endpoint that only waits for a gate is registered already.
+// endpoint that only waits for a gate is registered already. What we write ourselves wakes nobody, unless somebody takes it back.
 func (b *targetBindings) podEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
 	return on(func(_ context.Context, before, after client.Object, q queueOf[reconcile.Request]) {
 		p, ok := either(before, after).(*corev1.Pod)
 		if !ok || len(p.Spec.ReadinessGates) == 0 {
 			return
 		}
-		if o, ok := before.(*corev1.Pod); ok && after != nil && slices.EqualFunc(o.Status.Conditions, p.Status.Conditions, func(a, b corev1.PodCondition) bool {
-			return a.Type == b.Type && a.Status == b.Status
-		}) {
-			return
-		}
-		for _, g := range p.Spec.ReadinessGates {
-			if name, ok := strings.CutPrefix(string(g.ConditionType), string(v1beta1.PodConditionPrefix)); ok {
+		was, _ := before.(*corev1.Pod)
+		for _, name := range readiness.Bindings(p) {
+			if was == nil || after == nil || gateMatters(was, p, readiness.Gate(name)) {
 				q.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: p.Namespace, Name: name}}, coalesce)
 			}
 		}
 	})
+}
+
+// gateMatters reports whether an update of a pod can change what its gate waits for.
+func gateMatters(was, is *corev1.Pod, gate corev1.PodConditionType) bool {
+	return readiness.Of(was, corev1.ContainersReady).Status != readiness.Of(is, corev1.ContainersReady).Status ||
+		readiness.Of(was, gate).Status == corev1.ConditionTrue && readiness.Waits(is, gate)
 }

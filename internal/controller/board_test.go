@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -224,4 +225,47 @@ func TestWithoutTheKindNothingIsWrittenUntilItComes(t *testing.T) {
 	<-appeared
 	w.show(groupPass("shop"))
 	w.expect("with it", "create shop/group-front", "status shop/group-front")
+}
+
+func TestCountsOfTargetGroupsThatNobodyShowsAreDropped(t *testing.T) {
+	t.Parallel()
+	w := newWall(t)
+	w.list(t.Context())
+	w.show(groupPass("shop"))
+	for _, arn := range []string{"arn:tg", "arn:of-a-user"} {
+		w.targets(arn, []targets.Health{{State: "healthy"}})
+	}
+	if w.list(t.Context()); len(w.counts) != 2 {
+		t.Errorf("dropped too early: %v", w.counts)
+	}
+	w.now = w.now.Add(relistEvery + time.Second)
+	if w.list(t.Context()); len(w.counts) != 1 || w.counts["arn:tg"].Healthy != 1 {
+		t.Errorf("counts %v", w.counts)
+	}
+}
+
+// TestARightToWriteThatIsMissingIsLoggedOnce forbids the status: the object itself was made before.
+func TestARightToWriteThatIsMissingIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWall(t)
+	var lines []string
+	w.log = funcr.New(func(_, line string) { lines = append(lines, line) }, funcr.Options{})
+	w.list(t.Context())
+	w.show(groupPass("shop"))
+	w.flush(t.Context())
+	w.refuse = apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "loadbalancers/status"}, "group-front", errors.New("no rule allows it"))
+	again := groupPass("shop")
+	again.Observed.LoadBalancers[0].State = "failed"
+	w.show(again)
+	for range 5 {
+		w.flush(t.Context())
+	}
+	if len(lines) != 1 {
+		t.Errorf("log: %q", lines)
+	}
+	w.refuse = nil
+	w.flush(t.Context())
+	if w.get("shop").Status.State != "failed" {
+		t.Error("it is not written when the right is there")
+	}
 }

@@ -48,16 +48,8 @@ type swept struct {
 
 // Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only.
 func (s *sweep) Start(ctx context.Context) error {
-	t := time.NewTicker(driftPace)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-t.C:
-			s.tick(ctx)
-		}
-	}
+	every(ctx, driftPace, nil, s.tick)
+	return nil
 }
 
 // tick looks at what was not looked at for longest, if it is time.
@@ -131,11 +123,7 @@ func (s *sweep) look(ctx context.Context, x swept) {
 }
 
 // newSweep wires the sweep to the controllers.
-func (w *wiring) newSweep(all []*stacks, b *targetBindings) *sweep {
-	of := map[stack.Owner]*stacks{}
-	for _, s := range all {
-		of[s.front.Owner()] = s
-	}
+func (w *wiring) newSweep(all []*stacks, b *targetBindings, wake func(key stack.Key)) *sweep {
 	return &sweep{
 		every: w.config.DriftInterval, now: w.now, log: w.log.WithName("drift"),
 		jitter: func() float64 { return 0.5 + rand.Float64() }, //nolint:gosec // spreads load
@@ -149,7 +137,7 @@ func (w *wiring) newSweep(all []*stacks, b *targetBindings) *sweep {
 		targets: b.served,
 		reread:  w.inventory.Reread,
 		recheck: b.registry.Recheck,
-		wake:    func(key stack.Key) { of[key.Owner].waker.wake(drift, key) },
+		wake:    wake,
 		rebind:  func(n types.NamespacedName) { b.waker.wake(drift, reconcile.Request{NamespacedName: n}) },
 		seen:    w.board.targets,
 	}

@@ -68,16 +68,8 @@ func (h *healthWatch) forget(binding client.ObjectKey) {
 
 // Start runs until ctx ends; it implements manager.Runnable.
 func (h *healthWatch) Start(ctx context.Context) error {
-	t := time.NewTicker(lookTick)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-t.C:
-			h.lookAtOne(ctx)
-		}
-	}
+	every(ctx, lookTick, nil, h.lookAtOne)
+	return nil
 }
 
 // lookAtOne reads the health of the group that has been due the longest.

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,7 +41,12 @@ func TestUnhealthyTargetsAreToldOnTheBindingWhereDescribeShowsThem(t *testing.T)
 	type event struct{ UID, Type, Reason string }
 	var events []event
 	h := newHealthWatch(targets.NewRegistry(aws, nil, nil),
-		func(o diag.Object, e status.Event) { events = append(events, event{o.UID, e.Type, e.Reason}) }, unseen, func() time.Time { return now })
+		func(o diag.Object, e status.Event) {
+			events = append(events, event{o.UID, e.Type, e.Reason})
+			if e.Type == "Warning" && !strings.HasSuffix(e.Message, "["+string(diag.NoHealthyTargets)+"]") {
+				t.Errorf("message: %s", e.Message)
+			}
+		}, unseen, func() time.Time { return now })
 	h.expect("arn", diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
 	look := func(after time.Duration) {
 		now = now.Add(after)

@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/apply"
@@ -147,13 +148,19 @@ type wiring struct {
 	bindings  *bindings
 	backend   *backendGroup
 	board     *board
+	// certificates hears of certificates that came or went; nobody reads any before it is set.
+	certificates func(names []string)
 }
 
 func (w *wiring) setUp(ctx context.Context) error {
 	c := w.config
 	scope := inventory.FromFlags(c)
 	scope.Now = w.now
+	scope.CertificatesChanged = func(names []string) { w.certificates(names) }
 	w.inventory = inventory.New(w.clients, scope)
+	if c.ImportTLSSecrets {
+		ctrlmetrics.Registry.MustRegister(importGauge(w.inventory.ImportsLastYear))
+	}
 	w.bindings = newBindings(w.mgr.GetClient(), w.now)
 	w.backend = newBackendGroup(w.mgr.GetClient(), w.inventory, w.run, c.ClusterName, w.log.WithName("backend-sg"))
 	w.board = newBoard(w.mgr.GetClient(), w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("status"))
@@ -182,6 +189,11 @@ func (w *wiring) setUp(ctx context.Context) error {
 	if err := w.setUpIngress(ing, groups); err != nil {
 		return fmt.Errorf("setting up the Ingress controller: %w", err)
 	}
+	w.certificates = groups.certificatesChanged
+	watch := &certificateWatch{read: w.inventory.ReadCertificates, stacks: groups, others: c.DriftInterval > 0, log: w.log.WithName("certificates")}
+	if err := w.mgr.Add(watch); err != nil {
+		return err
+	}
 	all := []*stacks{groups}
 	if c.Gates.Enabled(config.EnableServiceController) {
 		svc := wish.ServiceFromFlags(c)
@@ -196,12 +208,28 @@ func (w *wiring) setUp(ctx context.Context) error {
 			s.waker.wake(drift, s.index.units()...)
 		}
 	}
-	b, err := w.setUpBindings(ctx)
+	wake := func(priority int, key stack.Key) {
+		for _, s := range all {
+			if s.front.Owner() == key.Owner {
+				s.waker.wake(priority, key)
+			}
+		}
+	}
+	b, err := w.setUpBindings(ctx, func(key stack.Key, arn string) {
+		if w.inventory.Lost(key, arn) {
+			wake(normal, key)
+		}
+	})
 	if err != nil {
 		return fmt.Errorf("setting up the TargetGroupBinding controller: %w", err)
 	}
+	birth := &birthWatch{starting: w.inventory.Starting, refresh: w.inventory.RefreshStates, now: w.now, log: w.log.WithName("balancers"),
+		wake: func(key stack.Key) { wake(normal, key) }}
+	if err := w.mgr.Add(birth); err != nil {
+		return err
+	}
 	if c.DriftInterval > 0 {
-		return w.mgr.Add(w.newSweep(all, b))
+		return w.mgr.Add(w.newSweep(all, b, func(key stack.Key) { wake(drift, key) }))
 	}
 	return nil
 }
@@ -257,17 +285,17 @@ func (w *wiring) stacks(f wish.FrontEnd, component string) *stacks {
 	return &stacks{
 		front: f, client: w.mgr.GetClient(), inventory: w.inventory, clients: w.clients, bindings: w.bindings, backend: w.backend, board: w.board,
 		reporter: status.NewReporter(w.recorder(component), w.now), metrics: w.metrics, index: newIndex[stack.Key](),
-		compile: wish.CompileFromFlags(w.config), external: w.config.ExternalManagedTags, now: w.now, stabilize: w.config.StabilizationInterval,
+		compile: wish.CompileFromFlags(w.config), policy: wish.PolicyFromFlags(w.config), now: w.now, stabilize: w.config.StabilizationInterval,
 		annotate: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
 		good:     map[stack.Key]map[diag.Object]intent.Member{},
-		missed:   map[stack.Key][]facts.Need{},
+		missed:   map[stack.Key][]facts.Need{}, discoveries: map[stack.Key]discovery{},
 	}
 }
 
 // recorder sends events under the component names that users know.
 func (w *wiring) recorder(component string) status.Record {
 	var r record.EventRecorder = w.mgr.GetEventRecorderFor(component) //nolint:staticcheck // users filter by reason and component of the core/v1 events
-	apiVersions := map[string]string{"Ingress": networkingv1.SchemeGroupVersion.String(), "Service": "v1", "TargetGroupBinding": v1beta1.GroupVersion.String()}
+	apiVersions := map[string]string{"Ingress": networkingv1.SchemeGroupVersion.String(), "Service": "v1", "TargetGroupBinding": v1beta1.GroupVersion.String(), "IngressClassParams": v1beta1.GroupVersion.String()}
 	log := w.log.WithName(component)
 	return func(o diag.Object, e status.Event) {
 		ref := &corev1.ObjectReference{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, APIVersion: apiVersions[o.Kind], UID: types.UID(o.UID)}
@@ -282,8 +310,8 @@ func (w *wiring) recorder(component string) status.Record {
 	}
 }
 
-// setUpBindings starts the fast lane.
-func (w *wiring) setUpBindings(ctx context.Context) (*targetBindings, error) {
+// setUpBindings starts the fast lane. lost hears which target group of a stack does not exist any more.
+func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn string)) (*targetBindings, error) {
 	c := w.config
 	registry := targets.NewRegistry(w.clients.ELBV2, w.run, w.inventory.Fresh)
 	tell := w.recorder("targetGroupBinding")
@@ -291,11 +319,19 @@ func (w *wiring) setUpBindings(ctx context.Context) (*targetBindings, error) {
 	if err := w.mgr.Add(health); err != nil {
 		return nil, err
 	}
+	gates := w.newGateKeeper(registry, tell)
+	if err := w.mgr.Add(gates); err != nil {
+		return nil, err
+	}
 	b := &targetBindings{
 		client: w.mgr.GetClient(), elbv2: w.clients.ELBV2, inventory: w.inventory, interfaces: inventory.NewInterfaces(w.clients.EC2, w.now),
-		registry: registry, keeper: secgroup.NewKeeper(w.inventory, w.run), chooser: secgroup.Chooser{Cluster: c.ClusterName, ExtraTags: c.TargetENISecurityTags},
-		reporter: status.NewReporter(tell, w.now), metrics: w.metrics, health: health, failOpen: c.Gates.Enabled(config.EndpointsFailOpen),
-		max: c.MaxTargetsPerGroup, requeue: c.BindingRequeue, claims: &claimMaps{read: w.mgr.GetAPIReader(), write: w.mgr.GetClient()}, gone: w.inventory.Gone, left: w.backend.check,
+		registry: registry, keeper: secgroup.NewKeeper(w.inventory, ruleLog(w.log.WithName("rules"), w.run)), chooser: secgroup.Chooser{Cluster: c.ClusterName, ExtraTags: c.TargetENISecurityTags},
+		reporter: status.NewReporter(tell, w.now), metrics: w.metrics, health: health, gates: gates, vpc: c.VPC, failOpen: c.Gates.Enabled(config.EndpointsFailOpen),
+		max: c.MaxTargetsPerGroup, requeue: c.BindingRequeue, rereads: rereadAtResync(c), claims: &claimMaps{read: w.mgr.GetAPIReader(), write: w.mgr.GetClient()}, gone: w.inventory.Gone, left: w.backend.check, lost: lost,
+	}
+	gates.lost = func(binding types.NamespacedName, arn string) {
+		registry.Distrust(arn)
+		b.waker.wake(normal, reconcile.Request{NamespacedName: binding})
 	}
 	return b, w.watchBindings(ctx, b)
 }

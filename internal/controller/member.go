@@ -42,6 +42,14 @@ func withStatus(member metav1.Object, hostname string, ports []int32, frontend s
 	return nil, nil, false
 }
 
+func objectsOf(members []metav1.Object) []diag.Object {
+	out := make([]diag.Object, 0, len(members))
+	for _, m := range members {
+		out = append(out, objectOf(m))
+	}
+	return out
+}
+
 // objectOf names a member in diagnostics.
 func objectOf(o metav1.Object) diag.Object {
 	switch x := o.(type) {

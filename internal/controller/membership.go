@@ -20,8 +20,8 @@ import (
 type memberships struct {
 	front    wish.Ingress
 	reader   client.Reader
-	inv      interface{ Invalidate(stack.Key) }
-	classes  *index[types.NamespacedName] // what decided about each Ingress
+	inv      interface{ Invalidate(stack.Key) } // nil = what AWS holds is not read again at resyncs
+	classes  *index[types.NamespacedName]       // what decided about each Ingress
 	reporter *status.Reporter
 }
 
@@ -34,9 +34,9 @@ func (m *memberships) groups(ctx context.Context, ing *networkingv1.Ingress) []s
 	_, _, broken := ingress.GroupOf(v, m.front.Config, ing)
 	stale := m.classes.update(name, begun, v.Reads())
 	if broken != nil {
-		m.reporter.Report("class of "+name.String(), nil, diag.List{*broken}, false)
+		m.reporter.Report(classOf(name), status.Account{Found: diag.List{*broken}, Partial: true})
 	} else {
-		m.reporter.Forget("class of "+name.String(), ingress.Object(ing))
+		m.reporter.End(classOf(name))
 	}
 	if stale {
 		return m.groups(ctx, ing)
@@ -59,28 +59,31 @@ func (m *memberships) ingressEvent(s *stacks) handler.TypedEventHandler[client.O
 		}
 		if !again {
 			for _, key := range s.index.happened(world.Ingress, o.GetNamespace(), o.GetName()) {
-				if key.ID.Namespace != "" { // a group lists all Ingresses, and does not depend on those that are no members
-					q.AddAfter(key, coalesce)
-				}
+				q.AddAfter(key, coalesce) // also a group that it was a member of and that nothing in it names any more
 			}
-		}
-		if after == nil {
-			m.classes.forget(client.ObjectKeyFromObject(o))
 		}
 		for _, x := range []client.Object{before, after} {
 			ing, ok := x.(*networkingv1.Ingress)
 			if !ok {
 				continue
 			}
-			if again {
+			if again && m.inv != nil {
 				for _, id := range m.groups(ctx, ing) {
 					m.inv.Invalidate(stack.Key{Owner: stack.Ingress, ID: id})
 				}
 			}
 			m.enqueue(ctx, ing, q)
 		}
+		if after == nil {
+			name := client.ObjectKeyFromObject(o)
+			m.classes.forget(name)
+			m.reporter.End(classOf(name))
+		}
 	})
 }
+
+// classOf names what decides about the class of an Ingress as a unit that tells.
+func classOf(name types.NamespacedName) string { return "class of " + name.String() }
 
 // classEvent wakes the Ingresses whose membership was decided by an object, and the stacks that read it.
 func (m *memberships) classEvent(s *stacks, kind world.Kind) handler.TypedEventHandler[client.Object, stack.Key] {

@@ -5,9 +5,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/cloud"
@@ -26,6 +28,7 @@ type metrics struct {
 	requests                                   *prometheus.CounterVec
 	requestDuration, stages                    *prometheus.HistogramVec
 	cached, talkers                            *prometheus.GaugeVec
+	gates                                      *prometheus.HistogramVec
 
 	mu     sync.Mutex
 	talked map[talker]int // passes since the last window ended
@@ -60,11 +63,20 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Objects in the informer caches."}, []string{"resource"}),
 		talkers: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "awslbc_controller_top_talkers",
 			Help: "Passes over the three objects of each kind that had most of them in the last window of three minutes."}, []string{"controller", "namespace", "name"}),
+		gates: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "awslbc_readiness_gate_ready_seconds",
+			Help: "Seconds from the registration of a pod's targets to the opening of its readiness gate.", Buckets: []float64{10, 30, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600}},
+			[]string{"namespace", "name"}),
 		talked: map[talker]int{},
 	}
-	r.MustRegister(m.requests, m.requestDuration, m.stages, m.cached, m.talkers,
+	r.MustRegister(m.gates, m.requests, m.requestDuration, m.stages, m.cached, m.talkers,
 		m.calls, m.denied, m.limited, m.throttled, m.invalid, m.duration, m.retries, m.targetGroups, m.steps, m.findings, m.errors)
 	return m
+}
+
+// importGauge shows how much of ACM's yearly quota of imports is used.
+func importGauge(count func() int) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "lbc_certificate_imports_last_year",
+		Help: "Imports into ACM within 365 days that are known of, whoever made them."}, func() float64 { return float64(count()) })
 }
 
 // attempted counts one HTTP request.
@@ -140,6 +152,11 @@ func (m *metrics) bound(o *v1beta1.TargetGroupBinding) {
 
 func (m *metrics) unbound(o *v1beta1.TargetGroupBinding) {
 	m.targetGroups.DeleteLabelValues(o.Namespace, o.Spec.ServiceRef.Name, dimension(o))
+	m.gates.DeleteLabelValues(o.Namespace, o.Name)
+}
+
+func (m *metrics) gateOpened(binding types.NamespacedName, after time.Duration) {
+	m.gates.WithLabelValues(binding.Namespace, binding.Name).Observe(after.Seconds())
 }
 
 // dimension is the CloudWatch dimension of a target group: its ARN after the last colon.

@@ -6,7 +6,9 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,9 +17,11 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/stackjson"
+	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/wish"
 )
 
@@ -49,10 +53,12 @@ func (s *stacks) rehearse(ctx context.Context, key stack.Key, w wish.Wish) error
 		if err != nil {
 			return fmt.Errorf("rehearsing %s: %w", key, err)
 		}
-		p := plan.Diff(c.Stack, c.Keep, observed, plan.Policy{ExternalTags: s.external})
+		p := plan.Diff(c.Stack, c.Keep, observed, s.policy)
 		outcome = "deploying it would change nothing"
 		if !p.Empty() {
 			outcome = "deploying it means " + p.Summary().String()
+		} else if len(c.Keep) == 0 {
+			s.recall(key, r.Objects, c.Good)
 		}
 		for _, o := range r.Objects {
 			shown = append(shown, s.writePlan(ctx, o, c.Stack)...)
@@ -74,16 +80,59 @@ func (s *stacks) rehearse(ctx context.Context, key stack.Key, w wish.Wish) error
 	}
 	found = append(found, shown...)
 	s.metrics.found(s.front.Owner(), found)
-	s.reporter.Report(key.String()+" dry run", nil, found, false)
+	s.reporter.Report(dryRunOf(key), status.Account{Waiting: objectsOf(r.Objects), Found: found})
 	return nil
 }
 
-// waitForRehearsal tells the members that found nothing wrong with themselves why nothing is built: what a member under dry run
-// had before is not known any more since the controller restarted.
-func waitForRehearsal(w wish.Wish, found diag.List) diag.List {
-	if w.Rehearsal == nil || found.HasErrors() {
-		return nil
+// dryRunOf names the rehearsal of a stack as a unit that tells.
+func dryRunOf(key stack.Key) string { return key.String() + " dry run" }
+
+// recall takes what objects under dry run are for what was deployed of them, where that is not known since the start: deploying
+// them would change nothing. So their group need not wait for them.
+func (s *stacks) recall(key stack.Key, under []metav1.Object, deployed map[diag.Object]intent.Member) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	good := maps.Clone(s.good[key])
+	if good == nil {
+		good = map[diag.Object]intent.Member{}
 	}
+	for _, o := range under {
+		m, ok := deployed[objectOf(o)]
+		if _, known := good[objectOf(o)]; ok && !known && !m.Diagnostics.HasErrors() {
+			good[objectOf(o)] = m
+		}
+	}
+	s.good[key] = good
+}
+
+// waitForOthers tells the members that found nothing wrong with themselves why nothing is built.
+func waitForOthers(w wish.Wish, found diag.List) diag.List {
+	if w.Rehearsal != nil && !found.HasErrors() {
+		return waitForRehearsal(w)
+	}
+	var wrong []string
+	for _, d := range found {
+		if d.Code == diag.GroupWaits {
+			return nil // compile has told everybody
+		}
+		if name := d.Object.String(); d.Class != diag.Note && !slices.Contains(wrong, name) {
+			wrong = append(wrong, name)
+		}
+	}
+	var out diag.List
+	for _, m := range w.Members {
+		if len(wrong) > 0 && !slices.Contains(wrong, objectOf(m).String()) {
+			out = append(out, diag.New(objectOf(m), "", diag.GroupWaits,
+				fmt.Sprintf("nothing of the group is built or changed until %s is corrected, because what is deployed of it cannot be told", strings.Join(wrong, ", ")),
+				"see the events there, or take it out of the group"))
+		}
+	}
+	return out
+}
+
+// waitForRehearsal tells the members that wait for one under dry run: what that one had before is not known any more since the
+// controller restarted.
+func waitForRehearsal(w wish.Wish) diag.List {
 	under := objectOf(w.Rehearsal.Objects[0])
 	var out diag.List
 	for _, m := range w.Members {

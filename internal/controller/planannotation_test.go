@@ -68,7 +68,7 @@ func planner(t *testing.T, objects ...client.Object) (*stacks, *[]string) {
 	return &stacks{
 		front: wish.Ingress{Config: ingress.Config{IngressClass: "alb", TolerateMissingService: true}}, client: c, clients: clients, inventory: inv,
 		bindings: newBindings(c, time.Now), metrics: newMetrics(prometheus.NewRegistry()), index: newIndex[stack.Key](),
-		compile: compile.Defaults("demo-cluster", "vpc-0a1de000000000001"), now: time.Now, good: map[stack.Key]map[diag.Object]intent.Member{}, missed: map[stack.Key][]facts.Need{},
+		compile: compile.Defaults("demo-cluster", "vpc-0a1de000000000001"), now: time.Now, good: map[stack.Key]map[diag.Object]intent.Member{}, missed: map[stack.Key][]facts.Need{}, discoveries: map[stack.Key]discovery{},
 		reporter: status.NewReporter(func(o diag.Object, e status.Event) {
 			events = append(events, fmt.Sprintf("%s %s %s: %s", e.Type, e.Reason, o.Name, e.Message))
 		}, time.Now),
@@ -189,7 +189,7 @@ func TestAPlanThatDoesNotFitIsCompressedOrLeftOut(t *testing.T) {
 			if _, ok := got[c.key]; ok != (c.key != "") || len(got) > 1 {
 				t.Errorf("%d annotations, %s is there: %v", len(got), c.key, ok)
 			}
-			if (c.told == "") != (len(found) == 0) || c.told != "" && !strings.Contains(found[0].Text, c.told) {
+			if (c.told == "") != (len(found) == 0) || c.told != "" && (!strings.Contains(found[0].Text, c.told) || found[0].Code != diag.PlanTooLarge) {
 				t.Errorf("told: %v", found)
 			}
 			if packed, ok := got[packedPlan]; ok {

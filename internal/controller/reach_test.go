@@ -2,6 +2,7 @@ package controller
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,12 +10,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/kube"
@@ -28,6 +31,8 @@ import (
 // default class. Every stack has been read once.
 type reach struct {
 	client   client.Client
+	members  *memberships
+	events   []string
 	handlers map[string]handler.TypedEventHandler[client.Object, stack.Key]
 }
 
@@ -75,10 +80,11 @@ func newReach(t *testing.T) *reach {
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
 	front := wish.Ingress{Config: ingress.Config{IngressClass: "alb", TolerateMissingService: true, DefaultTargetType: "ip"}}
 	s := &stacks{front: front, index: newIndex[stack.Key]()}
-	m := &memberships{front: front, reader: c, inv: ignored{}, classes: newIndex[client.ObjectKey](), reporter: status.NewReporter(func(diag.Object, status.Event) {}, time.Now)}
-	r := &reach{client: c, handlers: map[string]handler.TypedEventHandler[client.Object, stack.Key]{
+	r := &reach{}
+	m := &memberships{front: front, reader: c, inv: ignored{}, classes: newIndex[client.ObjectKey](), reporter: status.NewReporter(func(o diag.Object, e status.Event) { r.events = append(r.events, o.Name+" "+e.Reason) }, time.Now)}
+	*r = reach{client: c, members: m, handlers: map[string]handler.TypedEventHandler[client.Object, stack.Key]{
 		"Ingress": m.ingressEvent(s), "IngressClass": m.classEvent(s, world.IngressClass), "IngressClassParams": m.classEvent(s, world.IngressClassParams),
-		"Namespace": m.classEvent(s, world.Namespace), "Service": wake(s, world.Service), "TargetGroupBinding": owned(stack.Ingress),
+		"Namespace": m.classEvent(s, world.Namespace), "Service": wake(s, world.Service), "TargetGroupBinding": owned(stack.Ingress, func(client.Object) {}),
 	}}
 	for _, o := range objects { // as the informers tell at the start
 		if i, ok := o.(*networkingv1.Ingress); ok {
@@ -175,10 +181,89 @@ func TestABindingThatSomebodyEditsWakesItsStack(t *testing.T) {
 	edited := b.DeepCopy()
 	edited.Generation, edited.ResourceVersion = 2, "2"
 	q := &heard{t: t}
-	owned(stack.Ingress).Update(t.Context(), event.UpdateEvent{ObjectOld: b, ObjectNew: edited}, q)
-	owned(stack.Service).Update(t.Context(), event.UpdateEvent{ObjectOld: b, ObjectNew: edited}, q)
-	owned(stack.Ingress).Delete(t.Context(), event.DeleteEvent{Object: edited}, q)
+	owned(stack.Ingress, func(client.Object) {}).Update(t.Context(), event.UpdateEvent{ObjectOld: b, ObjectNew: edited}, q)
+	owned(stack.Service, func(client.Object) {}).Update(t.Context(), event.UpdateEvent{ObjectOld: b, ObjectNew: edited}, q)
+	owned(stack.Ingress, func(client.Object) {}).Delete(t.Context(), event.DeleteEvent{Object: edited}, q)
 	if d := cmp.Diff([]string{"shop/web", "shop/web"}, q.stacks); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestADeletedIngressLeavesNothingBehind deletes Ingresses whose class is good and is gone; the finalizer was taken off by hand.
+func TestADeletedIngressLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	r := newReach(t)
+	for _, name := range []client.ObjectKey{{Namespace: "shop", Name: "web"}, {Namespace: "blog", Name: "web"}, {Namespace: "shop", Name: "plain"}, {Namespace: "blog", Name: "default"}} {
+		i := &networkingv1.Ingress{}
+		if err := r.client.Get(t.Context(), name, i); err != nil {
+			t.Fatal(err)
+		}
+		if name.Name == "plain" {
+			i.Spec.IngressClassName = ptr.To("gone")
+			r.members.groups(t.Context(), i)
+		}
+		r.handlers["Ingress"].Delete(t.Context(), event.DeleteEvent{Object: i}, &heard{t: t})
+	}
+	if left := r.members.classes.units(); len(left) > 0 {
+		t.Errorf("still indexed: %v", left)
+	}
+	if n := len(r.events); n != 1 {
+		t.Errorf("events %v", r.events)
+	}
+}
+
+// TestAMemberThatIsForcedAwayWakesItsGroup takes the finalizer off by hand, so that the object goes without its group's doing.
+func TestAMemberThatIsForcedAwayWakesItsGroup(t *testing.T) {
+	t.Parallel()
+	s := &stacks{front: wish.Ingress{Config: ingress.Config{IngressClass: "alb"}}, index: newIndex[stack.Key]()}
+	i := labIngress("web", map[string]string{"group.name": "front"})
+	i.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
+	c := fake.NewClientBuilder().WithObjects(labClass()).Build()
+	m := &memberships{front: wish.Ingress{Config: ingress.Config{IngressClass: "alb"}}, reader: c, inv: ignored{}, classes: newIndex[client.ObjectKey](), reporter: status.NewReporter(func(diag.Object, status.Event) {}, time.Now)}
+	front := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}
+	s.index.update(front, s.index.begin(), []world.Read{{Kind: world.Ingress, Namespace: "shop", Name: "web"}})
+	q := &heard{t: t}
+	m.ingressEvent(s).Delete(t.Context(), event.DeleteEvent{Object: i}, q)
+	if d := cmp.Diff([]string{"front"}, q.stacks); d != "" {
+		t.Error(d)
+	}
+}
+
+// invalidated counts the stacks that are to be read again.
+type invalidated map[string]int
+
+func (i invalidated) Invalidate(key stack.Key) { i[key.ID.String()]++ }
+
+func TestAResyncReadsAWSAgainOnlyWhereNothingElseDoes(t *testing.T) {
+	t.Parallel()
+	for flags, want := range map[string]bool{
+		"":                         false,
+		"--drift-check-interval=0": true,
+		"--sync-period=10m":        true,
+		"--sync-period=2h":         false,
+	} {
+		c, err := config.Parse(append([]string{"--cluster-name=c", "--aws-vpc-id=vpc-0a1de000000000001", "--aws-region=us-west-2"}, strings.Fields(flags)...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := rereadAtResync(c); got != want {
+			t.Errorf("%q: %v", flags, got)
+		}
+	}
+	r, all := newReach(t), invalidated{}
+	i := &networkingv1.Ingress{}
+	if err := r.client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "web"}, i); err != nil {
+		t.Fatal(err)
+	}
+	for _, inv := range []interface{ Invalidate(stack.Key) }{nil, all} {
+		r.members.inv = inv
+		q := &heard{t: t}
+		r.handlers["Ingress"].Update(t.Context(), event.UpdateEvent{ObjectOld: i, ObjectNew: i}, q)
+		if len(q.stacks) == 0 {
+			t.Error("a resync makes no pass")
+		}
+		if (len(all) > 0) != (inv != nil) {
+			t.Errorf("read again: %v", all)
+		}
 	}
 }

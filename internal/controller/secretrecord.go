@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -74,7 +73,8 @@ func unwritten(p *plan.Plan, r apply.Result) map[string]bool {
 
 // recordSecrets writes down on each Ingress which client secrets AWS was given, by their fingerprints: AWS never tells, and after
 // a restart nobody else knows whether a Secret was edited meanwhile. A failed write leaves a mark that equals no fingerprint.
-func (s *stacks) recordSecrets(ctx context.Context, c compile.Result, p *plan.Plan, r apply.Result, members []metav1.Object) error {
+func (s *stacks) recordSecrets(ctx context.Context, c compile.Result, p *plan.Plan, r apply.Result, members []metav1.Object) refusedWrites {
+	var refused refusedWrites
 	failed, all := unwritten(p, r), logins(c)
 	for _, m := range members {
 		o, ok := m.(client.Object)
@@ -103,10 +103,10 @@ func (s *stacks) recordSecrets(ctx context.Context, c compile.Result, p *plan.Pl
 			}
 		}
 		if err := s.annotateWritten(ctx, o, now); err != nil {
-			return err
+			refused.add(m, "recording the secrets of", err)
 		}
 	}
-	return nil
+	return refused
 }
 
 func (s *stacks) annotateWritten(ctx context.Context, o client.Object, written map[string]string) error {
@@ -131,8 +131,5 @@ func (s *stacks) annotateWritten(ctx context.Context, o client.Object, written m
 		annotations[key] = text
 	}
 	updated.SetAnnotations(annotations)
-	if err := s.client.Patch(ctx, updated, client.MergeFrom(o)); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("recording the secrets of %s: %w", objectOf(o), err)
-	}
-	return nil
+	return client.IgnoreNotFound(s.client.Patch(ctx, updated, client.MergeFrom(o)))
 }

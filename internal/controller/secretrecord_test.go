@@ -70,7 +70,7 @@ func TestTheRecordTellsWhichSecretsAWSWasGiven(t *testing.T) {
 				p.Steps = []plan.Step{{ID: "ModifyRule 443:1", Op: plan.ModifyRule{Rule: rule}}}
 				result.Outcomes["ModifyRule 443:1"] = apply.Outcome{State: c.outcome, Err: errors.New("refused")}
 			}
-			if err := (&stacks{client: k}).recordSecrets(t.Context(), r, &p, result, []metav1.Object{ing}); err != nil {
+			if err := (&stacks{client: k}).recordSecrets(t.Context(), r, &p, result, []metav1.Object{ing}).err(); err != nil {
 				t.Fatal(err)
 			}
 			got := &networkingv1.Ingress{}

@@ -3,7 +3,6 @@ package controller
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -44,7 +42,7 @@ type stacks struct {
 	backend   *backendGroup
 	board     *board
 	compile   compile.Config
-	external  []string // tag keys that others manage
+	policy    plan.Policy // of all plans
 	stabilize time.Duration
 	annotate  bool // write the stack to an annotation of the first member
 	now       func() time.Time
@@ -52,6 +50,8 @@ type stacks struct {
 	mu     sync.Mutex
 	good   map[stack.Key]map[diag.Object]intent.Member
 	missed map[stack.Key][]facts.Need // what was asked in vain in the last pass
+	// discoveries are what stacks asked of the list of certificates; those that name their certificates are not in it.
+	discoveries map[stack.Key]discovery
 }
 
 // errAgain asks for another pass at once.
@@ -77,7 +77,9 @@ func (s *stacks) Reconcile(ctx context.Context, key stack.Key) (reconcile.Result
 		s.tellUnread(ctx, key, w, reader.err)
 		return reconcile.Result{}, reader.err // what is not known must not look as if it were absent
 	}
-	if w.Rehearsal != nil {
+	if w.Rehearsal == nil {
+		s.reporter.End(dryRunOf(key))
+	} else {
 		if err := s.rehearse(ctx, key, w); err != nil {
 			return reconcile.Result{}, err
 		}
@@ -89,7 +91,7 @@ func (s *stacks) Reconcile(ctx context.Context, key stack.Key) (reconcile.Result
 		s.forget(key)
 		return reconcile.Result{}, nil
 	}
-	res, err := s.pass(ctx, log, key, w)
+	res, err := s.pass(ctx, log, key, w, s.addFinalizers)
 	if err == nil && stale {
 		err = errAgain
 	}
@@ -104,94 +106,145 @@ func again(stale bool) (reconcile.Result, error) {
 	return reconcile.Result{}, nil
 }
 
-func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wish.Wish) (reconcile.Result, error) {
+// pass makes one over a wish. mark puts our finalizer on its members before anything of theirs is made.
+func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wish.Wish,
+	mark func(context.Context, stack.ID, []metav1.Object) refusedWrites) (reconcile.Result, error) {
 	t := tale{key: key, wish: w, found: slices.Clone(w.Found)}
 	spent := s.metrics.spent(s.front.Owner(), stageBuild)
 	c, err := s.compileWish(ctx, key, w)
 	spent()
 	if err != nil {
-		t.found = append(t.found, s.refusal(err, "", nil, stack.Ref{}, w))
+		t.found, t.partial = append(t.found, refusal(err, w)...), true
 		s.tell(t)
 		return reconcile.Result{}, err
 	}
 	t.compiled = c
 	t.found = append(t.found, c.Diagnostics...)
 	if c.Stack == nil {
-		t.found = append(t.found, waitForRehearsal(w, t.found)...)
+		t.found = append(t.found, waitForOthers(w, t.found)...)
 		s.tell(t)
 		// Whoever leaves must not wait for those who stay to become valid: what is left of it goes with the next plan.
-		if err := s.release(ctx, key, w); err != nil {
-			return reconcile.Result{}, err
+		if refused := s.release(ctx, key, w, nil); len(refused) > 0 {
+			return reconcile.Result{}, refused.err()
 		}
-		return s.retryLater(t.found)
+		return s.retryLater(key, t.found)
 	}
 	spent = s.metrics.spent(s.front.Owner(), stageFinalizer)
-	err = s.addFinalizers(ctx, key.ID, w.Members)
+	refused := mark(ctx, key.ID, w.Members)
 	spent()
-	if err != nil {
-		return s.unwritten(t, diag.FinalizerNotAdded, err)
+	switch {
+	case len(refused) == 0:
+	case len(refused) == len(w.Members) || refused.raced():
+		return s.unwritten(t, diag.FinalizerNotAdded, refused)
+	default: // of those that have none, nothing is in AWS yet; the others go on without them
+		w.Found = append(slices.Clone(w.Found), refused.found(diag.FinalizerNotAdded)...)
+		marked := func(context.Context, stack.ID, []metav1.Object) refusedWrites { return nil }
+		res, err := s.pass(ctx, log, key, refused.without(w), marked)
+		return s.soonest(key, res.RequeueAfter, errors.Join(err, refused.err()))
 	}
 	t.found = append(t.found, s.showPlan(ctx, c.Stack, w)...)
 	spent = s.metrics.spent(s.front.Owner(), stageDeploy)
 	observed, err := s.observe(ctx, key, c.Stack)
 	if err != nil {
-		t.found = append(t.found, s.refusal(err, "", c.Origins, stack.Ref{}, w))
+		t.found, t.partial = append(t.found, refusal(err, w)...), true
 		s.tell(t)
 		return reconcile.Result{}, err
 	}
-	if err := s.withdraw(ctx, observed, w.Leaving); err != nil {
-		return s.unwritten(t, diag.StatusNotWritten, err)
+	unwritten := s.withdraw(ctx, observed, w.Leaving)
+	if unwritten.raced() {
+		return s.unwritten(t, diag.StatusNotWritten, unwritten)
 	}
-	p := plan.Diff(c.Stack, c.Keep, observed, w.Policy(s.external, !s.compile.Gates.WeightedTargetGroups))
+	p := plan.Diff(c.Stack, c.Keep, observed, w.Policy(s.policy))
 	s.metrics.planned(s.front.Owner(), &p)
 	var result apply.Result
-	if !p.Empty() {
+	if p.Empty() {
+		s.inventory.Calm(key, readingAddOns, readingFacts)
+	} else {
 		log.Info("carrying out plan", "summary", p.Summary(), "steps", describe(&p))
 		result = apply.Run(ctx, p, apply.Deps{Clients: s.clients, Inventory: s.inventory, Bindings: s.bindings, Now: s.now, Stabilize: s.stabilize})
 	}
 	spent()
 	end := s.judge(&p, result, c.Origins, w)
-	t.found, t.plan, t.result = append(t.found, end.found...), &p, result
+	t.found, t.plan, t.result, t.waiting = append(t.found, end.found...), &p, result, end.waiting
 	t.changed = result.Count(apply.Done) > 0 && end.err == nil && end.wait.IsZero()
-	if err := s.recordSecrets(ctx, c, &p, result, w.Members); err != nil {
-		return reconcile.Result{}, err
-	}
+	unwritten = append(unwritten, s.recordSecrets(ctx, c, &p, result, w.Members)...)
 	spent = s.metrics.spent(s.front.Owner(), stageStatus)
-	t.observed, err = s.showLoadBalancer(ctx, key, c.Stack, c.Keep, w)
+	after, unshown, err := s.showLoadBalancer(ctx, key, c.Stack, c.Keep, w)
 	spent()
 	if err != nil {
-		return s.unwritten(t, diag.StatusNotWritten, err)
+		t.found, t.partial, t.changed = append(t.found, refusal(err, w)...), true, false
+		s.tell(t)
+		return reconcile.Result{}, err
+	}
+	t.observed = &after
+	unwritten = append(unwritten, unshown...)
+	if unwritten.raced() {
+		return s.unwritten(t, diag.StatusNotWritten, unwritten)
+	}
+	if len(unwritten) > 0 {
+		t.found, t.changed, t.partial = append(t.found, unwritten.found(diag.StatusNotWritten)...), false, true
 	}
 	s.tell(t)
-	if !end.vital { // what is optional or cosmetic keeps nobody from leaving
-		spent = s.metrics.spent(s.front.Owner(), stageRelease)
-		err := s.release(ctx, key, w)
-		spent()
-		if err != nil {
-			return s.unwritten(t, diag.FinalizerNotRemoved, err)
+	if !end.vital && !w.Wanted {
+		if wait, err := s.inventory.Certain(ctx, key, oldest(w.Leaving)); err != nil || wait > 0 {
+			return s.soonest(key, wait, errors.Join(err, unwritten.err()))
 		}
 	}
+	if !end.vital { // what is optional or cosmetic keeps nobody from leaving
+		spent = s.metrics.spent(s.front.Owner(), stageRelease)
+		refused := s.release(ctx, key, w, unwritten)
+		spent()
+		if len(refused) > 0 {
+			return s.unwritten(t, diag.FinalizerNotRemoved, refused)
+		}
+	}
+	res, err := s.next(t, end, observed.Pending)
+	if len(unwritten) == 0 {
+		return res, err
+	}
+	return s.soonest(key, res.RequeueAfter, errors.Join(err, unwritten.err()))
+}
+
+// next tells when to make another pass after one that came to its end. pending tells that add-ons were still being read.
+func (s *stacks) next(t tale, end verdict, pending bool) (reconcile.Result, error) {
+	key := t.key
+	var wait time.Duration
+	if !end.wait.IsZero() {
+		wait = max(end.wait.Sub(s.now()), 50*time.Millisecond)
+	}
 	switch {
-	case end.err != nil:
-		return reconcile.Result{}, end.err
-	case !end.wait.IsZero():
-		return reconcile.Result{RequeueAfter: max(end.wait.Sub(s.now()), 50*time.Millisecond)}, nil
+	case end.err != nil || wait > 0:
+		return s.soonest(key, wait, end.err)
 	case end.refused && !end.vital: // what could not be read may be readable soon
 		return reconcile.Result{RequeueAfter: 20 * time.Second}, nil
 	case end.refused:
 		return reconcile.Result{RequeueAfter: time.Minute}, nil
-	case observed.Pending:
+	case pending:
 		n := s.inventory.PutOff(key, readingAddOns)
 		return reconcile.Result{RequeueAfter: time.Second << min(n-1, 4)}, nil
 	}
 	s.inventory.Settled(key, readingAddOns)
-	if imported(&p, result) {
+	if imported(t.plan, t.result) {
 		return reconcile.Result{}, errAgain // now that it has an ARN, listeners can name it
 	}
 	if wait := s.inventory.CertificateWait(key); wait > 0 {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
-	return s.retryLater(t.found)
+	return s.retryLater(key, t.found)
+}
+
+// failingBesideWaiting is the name under which the inventory counts the passes of which a part failed while another waited.
+const failingBesideWaiting plan.StepID = "failing beside waiting"
+
+// soonest has a pass made again that failed, or in which something waits for AWS. What fails on and on must not keep off for minutes
+// what only waits a moment, but neither may it be tried each moment.
+func (s *stacks) soonest(key stack.Key, wait time.Duration, err error) (reconcile.Result, error) {
+	if err == nil || wait == 0 {
+		s.inventory.Settled(key, failingBesideWaiting)
+		return reconcile.Result{RequeueAfter: wait}, err
+	}
+	n := s.inventory.PutOff(key, failingBesideWaiting)
+	return reconcile.Result{RequeueAfter: max(wait, firstRetry<<min(n-1, 6))}, nil
 }
 
 // imported reports whether a certificate came to be that no listener could name before.
@@ -205,16 +258,24 @@ func imported(p *plan.Plan, r apply.Result) bool {
 // readingAddOns is the name under which the inventory counts the passes that ended before AWS told of add-ons.
 const readingAddOns plan.StepID = "reading add-ons"
 
+// readingFacts is the name under which it counts those in which AWS did not answer a question.
+const readingFacts plan.StepID = "reading facts"
+
 // retryLater looks again in a while if something was found that may become right without an edit of the objects.
-func (s *stacks) retryLater(found diag.List) (reconcile.Result, error) {
+func (s *stacks) retryLater(key stack.Key, found diag.List) (reconcile.Result, error) {
+	if slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Class == diag.Transient && d.Code != diag.FinalizerNotAdded }) {
+		n := s.inventory.PutOff(key, readingFacts)
+		return reconcile.Result{RequeueAfter: min(time.Second<<min(n-1, 6), time.Minute)}, nil
+	}
+	s.inventory.Settled(key, readingFacts)
 	if slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == diag.SecretRefused }) {
 		return reconcile.Result{RequeueAfter: refusedSecretRetry}, nil
 	}
 	for _, d := range found {
 		switch d.Class {
-		case diag.Denied, diag.Quota, diag.Transient, diag.Throttled:
+		case diag.Denied, diag.Quota, diag.Throttled:
 			return reconcile.Result{RequeueAfter: time.Minute}, nil
-		case diag.NotFound, diag.Invalid, diag.Conflict, diag.Note:
+		case diag.NotFound, diag.Invalid, diag.Conflict, diag.Note, diag.Transient: // FinalizerNotAdded: that pass is made again as a failed one
 			if missingInAWS(d) {
 				return reconcile.Result{RequeueAfter: time.Minute}, nil
 			}
@@ -247,8 +308,15 @@ func (s *stacks) compileWish(ctx context.Context, key stack.Key, w wish.Wish) (c
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.good[key] = c.Good
+	if d := discoveryOf(w.Entrance, c.Good, c.Diagnostics); len(d.hosts) > 0 {
+		s.discoveries[key] = d
+	} else {
+		delete(s.discoveries, key)
+	}
 	if slices.ContainsFunc(c.Diagnostics, missingInAWS) {
-		s.missed[key] = slices.DeleteFunc(needs, func(n facts.Need) bool { return n.Kind == facts.NeedStack })
+		s.missed[key] = slices.DeleteFunc(needs, func(n facts.Need) bool {
+			return n.Kind == facts.NeedStack || n.Kind == facts.NeedCertificates // for these, see certificateWatch
+		})
 	}
 	return c, nil
 }
@@ -262,206 +330,15 @@ func (s *stacks) observe(ctx context.Context, key stack.Key, desired *stack.Stac
 	return o, err
 }
 
-// verdict sums up the outcomes of a plan.
-type verdict struct {
-	found   diag.List
-	wait    time.Time // the earliest time at which a waiting step may succeed
-	err     error     // failures that a retry may cure
-	refused bool
-	vital   bool // a step that is not cosmetic did not get done
-}
-
-func (s *stacks) judge(p *plan.Plan, r apply.Result, origins map[stack.Ref]compile.Origin, w wish.Wish) verdict {
-	var v verdict
-	for _, step := range p.Steps {
-		o := r.Outcomes[step.ID]
-		v.vital = v.vital || o.State != apply.Done && step.Lane != plan.Cosmetic
-		switch o.State {
-		case apply.Waiting:
-			if v.wait.IsZero() || o.Until.Before(v.wait) {
-				v.wait = o.Until
-			}
-		case apply.Failed:
-			v.found = append(v.found, s.place(o.Problem, origins, step, w)...)
-			v.err = errors.Join(v.err, fmt.Errorf("%s: %w", step.ID, o.Err))
-		case apply.Refused:
-			v.found = append(v.found, s.place(o.Problem, origins, step, w)...)
-			v.refused = true
-		case apply.Done, apply.Blocked:
-		}
-	}
-	return v
-}
-
-// settings names, per operation, the setting that AWS's refusal most likely concerns.
-var settings = map[string]string{
-	"CreateListener": "Certificates", "ModifyListener": "Certificates", "AddListenerCertificates": "Certificates",
-	"CreateLoadBalancer": "Subnets", "SetSubnets": "Subnets", "SetSecurityGroups": "SecurityGroups",
-	"ModifyLoadBalancerAttributes": "Attributes", "ModifyTargetGroupAttributes": "Attributes", "AddTags": "Tags",
-	"RequestCertificate": "Certificates", "ImportCertificate": "Certificates", "ChangeResourceRecordSets": "Certificates",
-	"CreateRule": "Conditions", "ModifyRule": "Conditions",
-	"AssociateWebACL": "WebACL", "DisassociateWebACL": "WebACL", "AssociateRegionalWebACL": "ClassicWebACL", "DisassociateRegionalWebACL": "ClassicWebACL",
-	"CreateProtection": "Shield", "DeleteProtection": "Shield", "ModifyCapacityReservation": "Capacity", "ModifyIpPools": "IPAMPool",
-}
-
-// place puts a problem of a step on the objects that the step's resource comes from.
-func (s *stacks) place(d diag.Diagnostic, origins map[stack.Ref]compile.Origin, step plan.Step, w wish.Wish) diag.List {
-	origin := origins[step.Resource]
-	if src, ok := origin.Fields[settings[step.Op.Name()]]; ok {
-		d.Object, d.Path = src.Object, src.Path
-		return diag.List{d}
-	}
-	objects := origin.Objects
-	if len(objects) == 0 {
-		for _, o := range slices.Concat(w.Members, w.Leaving) {
-			objects = append(objects, objectOf(o))
-		}
-	}
-	var out diag.List
-	for _, o := range objects {
-		d.Object = o
-		out = append(out, d)
-	}
-	return out
-}
-
-// refusal is the diagnostic of a read that failed.
-func (s *stacks) refusal(err error, operation string, origins map[stack.Ref]compile.Origin, ref stack.Ref, w wish.Wish) diag.Diagnostic {
-	d := cloud.Problem(operation, err)
-	if objects := origins[ref].Objects; len(objects) > 0 {
-		d.Object = objects[0]
-	} else if all := slices.Concat(w.Members, w.Leaving); len(all) > 0 {
-		d.Object = objectOf(all[0])
-	}
-	return d
-}
-
-// showLoadBalancer writes the name of the load balancer into the status of the members as soon as it is known, whatever else
-// may have failed.
-func (s *stacks) showLoadBalancer(ctx context.Context, key stack.Key, desired *stack.Stack, keep []stack.Ref, w wish.Wish) (*plan.Observed, error) {
-	o, err := s.inventory.Observed(ctx, key, withoutAddOns(desired))
-	if err != nil {
-		return nil, err
-	}
-	if !w.Wanted || len(desired.LoadBalancers) == 0 {
-		return &o, nil
-	}
-	lb := o.LoadBalancer(desired.LoadBalancers[0])
-	if lb == nil || lb.DNSName == "" {
-		return &o, nil
-	}
-	lb, ports := serving(&o, lb)
-	frontend := frontendName(o, desired, keep)
-	for _, m := range w.Members {
-		if err := s.patchStatus(ctx, m, lb.DNSName, ports, frontend); err != nil {
-			return &o, err
-		}
-	}
-	return &o, nil
-}
-
-// serving is the load balancer whose name to show, with its ports: a new one from the beginning, but one that replaces another
-// only once it has listeners, because until then the other one serves.
-func serving(o *plan.Observed, lb *plan.LoadBalancer) (*plan.LoadBalancer, []int32) {
-	ports := map[string][]int32{}
-	for _, l := range o.Listeners {
-		ports[l.LoadBalancer.Literal] = append(ports[l.LoadBalancer.Literal], l.Port)
-	}
-	if len(ports[lb.ARN]) == 0 {
-		for i := range o.LoadBalancers {
-			if old := &o.LoadBalancers[i]; old.ID == lb.ID && old.DNSName != "" && len(ports[old.ARN]) > 0 {
-				return old, ports[old.ARN]
-			}
-		}
-	}
-	return lb, ports[lb.ARN]
-}
-
-// withoutAddOns is a wish in whose observation add-ons do not matter.
-func withoutAddOns(desired *stack.Stack) *stack.Stack {
-	out := *desired
-	out.LoadBalancers = slices.Clone(desired.LoadBalancers)
-	for i := range out.LoadBalancers {
-		out.LoadBalancers[i].AddOns = stack.AddOns{}
-	}
-	return &out
-}
-
-// frontendName is the name of the network load balancer in front of the ALB, if there is one that is wanted or kept.
-func frontendName(o plan.Observed, desired *stack.Stack, keep []stack.Ref) string {
-	for _, lb := range o.LoadBalancers {
-		wanted := func(w stack.LoadBalancer) bool { return w.ID == lb.ID && w.Scheme == lb.Scheme }
-		held := stack.Ref{Kind: stack.KindLoadBalancer, ID: lb.ID}
-		if lb.ID == stack.FrontendIdentity && (slices.ContainsFunc(desired.LoadBalancers, wanted) || slices.Contains(keep, held)) {
-			return lb.DNSName
-		}
-	}
-	return ""
-}
-
-func (s *stacks) patchStatus(ctx context.Context, m metav1.Object, hostname string, ports []int32, frontend string) error {
-	before, after, changed := withStatus(m, hostname, ports, frontend)
-	if !changed {
-		return nil
-	}
-	if err := s.client.Status().Patch(ctx, after, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("status of %s: %w", objectOf(m), err)
-	}
-	return nil
-}
-
-func (s *stacks) addFinalizers(ctx context.Context, id stack.ID, members []metav1.Object) error {
-	name := s.front.Finalizer(id)
-	for _, m := range members {
-		o, ok := m.(client.Object)
-		if !ok || o.GetDeletionTimestamp() != nil {
-			continue
-		}
-		if err := patchFinalizer(ctx, s.client, o, func(o client.Object) bool { return controllerutil.AddFinalizer(o, name) }); err != nil {
-			return fmt.Errorf("adding finalizer to %s: %w", objectOf(m), err)
-		}
-	}
-	return nil
-}
-
-// patchFinalizer changes the finalizers of the newest version of an object; an object that is gone needs no change.
-func patchFinalizer(ctx context.Context, c client.Client, o client.Object, change func(client.Object) bool) error {
-	updated, ok := o.DeepCopyObject().(client.Object)
-	if !ok || !change(updated) {
-		return nil
-	}
-	return client.IgnoreNotFound(c.Patch(ctx, updated, client.MergeFromWithOptions(o, client.MergeFromWithOptimisticLock{})))
-}
-
-// release lets go of the objects that left, now that nothing of theirs exists any more.
-func (s *stacks) release(ctx context.Context, key stack.Key, w wish.Wish) error {
-	name := s.front.Finalizer(key.ID)
-	for _, m := range w.Leaving {
-		o, ok := m.(client.Object)
-		if !ok {
-			continue
-		}
-		if err := s.patchStatus(ctx, m, "", nil, ""); err != nil {
-			return err
-		}
-		if err := patchFinalizer(ctx, s.client, o, func(o client.Object) bool { return controllerutil.RemoveFinalizer(o, name) }); err != nil {
-			return fmt.Errorf("removing finalizer from %s: %w", objectOf(o), err)
-		}
-		s.reporter.Forget(key.String(), objectOf(o))
-	}
-	if !w.Wanted {
-		s.forget(key)
-		s.backend.check()
-	}
-	return nil
-}
-
 func (s *stacks) forget(key stack.Key) {
 	s.index.forget(key)
+	s.reporter.End(key.String())
+	s.inventory.Forget(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.good, key)
 	delete(s.missed, key)
+	delete(s.discoveries, key)
 	s.board.remove(key)
 }
 

@@ -5,9 +5,6 @@ import (
 	"slices"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -27,16 +24,23 @@ type tale struct {
 	result   apply.Result
 	found    diag.List
 	changed  bool // something was changed, and all of it succeeded
+	partial  bool // the pass ended before everything was looked at
+	// waiting are the members whose wishes are not in effect though nothing is wrong with themselves.
+	waiting []diag.Object
 }
 
 // tell ends a pass: events on the objects concerned, metrics, and the LoadBalancer object.
 func (s *stacks) tell(t tale) {
-	var members []diag.Object
-	for _, m := range t.wish.Members {
-		members = append(members, objectOf(m))
+	account := status.Account{Found: t.found, Changed: t.changed, Partial: t.partial}
+	for _, o := range objectsOf(t.wish.Members) {
+		if t.compiled.Stack == nil || slices.Contains(t.waiting, o) { // without a stack nothing was done for anybody
+			account.Waiting = append(account.Waiting, o)
+		} else {
+			account.Objects = append(account.Objects, o)
+		}
 	}
 	s.metrics.found(s.front.Owner(), t.found)
-	s.reporter.Report(t.key.String(), members, t.found, t.changed)
+	s.reporter.Report(t.key.String(), account)
 	s.board.show(passOf(t, s.now))
 }
 
@@ -71,27 +75,14 @@ func passOf(t tale, now func() time.Time) status.Pass {
 	return p
 }
 
-// unwritten tells that the API server refused a write to the members, and has the pass tried again. That somebody else wrote
-// at the same time is no failure.
-func (s *stacks) unwritten(t tale, code diag.Code, err error) (reconcile.Result, error) {
-	if !apierrors.IsConflict(err) {
-		for _, m := range slices.Concat(t.wish.Members, t.wish.Leaving) {
-			t.found = append(t.found, diag.New(objectOf(m), "", code, err.Error(), "it is tried again; if it stays, look whether the controller's role in Kubernetes allows it"))
-		}
-		t.changed = false
-		s.tell(t)
-	}
-	return reconcile.Result{}, err
-}
-
 // tellUnread tells the objects of a stack that others could not be read.
 func (s *stacks) tellUnread(ctx context.Context, key stack.Key, w wish.Wish, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	t := tale{key: key, wish: w}
+	t := tale{key: key, wish: w, partial: true}
 	for _, m := range slices.Concat(w.Members, w.Leaving) {
-		t.found = append(t.found, diag.New(objectOf(m), "", diag.ObjectsUnread, err.Error(), "it is tried again; if it stays, look whether the controller's role in Kubernetes allows it"))
+		t.found = append(t.found, refusedByAPI(objectOf(m), diag.ObjectsUnread, err))
 	}
 	s.tell(t)
 }

@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/front/service"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/wish"
@@ -124,8 +125,9 @@ func (y yielding[U]) Reconcile(ctx context.Context, u U) (reconcile.Result, erro
 
 // add starts a controller for stacks.
 func (w *wiring) add(name string, s *stacks, workers int, sources map[client.Object]handler.TypedEventHandler[client.Object, stack.Key], more ...source.TypedSource[stack.Key]) error {
+	l := newLanes(yielding[stack.Key]{reconcile.TypedFunc[stack.Key](s.Reconcile)}, workers, slowAfter)
 	c, err := controller.NewTyped(name, w.mgr, controller.TypedOptions[stack.Key]{
-		Reconciler: yielding[stack.Key]{reconcile.TypedFunc[stack.Key](s.Reconcile)},
+		Reconciler: l,
 		LogConstructor: func(key *stack.Key) logr.Logger { // so that the lines of controller-runtime name the stack, too
 			log := w.mgr.GetLogger().WithValues("controller", name)
 			if key != nil {
@@ -133,7 +135,8 @@ func (w *wiring) add(name string, s *stacks, workers int, sources map[client.Obj
 			}
 			return log
 		},
-		MaxConcurrentReconciles: workers,
+		MaxConcurrentReconciles: l.passes(),
+		NewQueue:                l.queue(w.mgr.GetLogger()),
 		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[stack.Key](firstRetry, longestRetry),
 	})
 	if err != nil {
@@ -189,11 +192,15 @@ func wake(s *stacks, kind world.Kind) handler.TypedEventHandler[client.Object, s
 	})
 }
 
-// owned wakes the stack whose labels a binding carries, for what others do to it.
-func owned(owner stack.Owner) handler.TypedEventHandler[client.Object, stack.Key] {
+// owned wakes the stack whose labels a binding carries, for what others do to it. gone hears of each one that is no more,
+// before its stack does.
+func owned(owner stack.Owner, gone func(client.Object)) handler.TypedEventHandler[client.Object, stack.Key] {
 	return on(func(_ context.Context, before, after client.Object, q queueOf[stack.Key]) {
 		if resync(before, after) || before == nil || (after != nil && !matters(before, after)) {
 			return
+		}
+		if after == nil {
+			gone(before)
 		}
 		if key, ok := ownerOfBinding(either(before, after).GetLabels()); ok && key.Owner == owner {
 			q.AddAfter(key, coalesce)
@@ -201,15 +208,24 @@ func owned(owner stack.Owner) handler.TypedEventHandler[client.Object, stack.Key
 	})
 }
 
+// rereadAtResync reports whether the periodic resync has everything read from AWS again, thousands of calls at once in a large
+// account: only where the sweep, which looks at one after the other, is off or was meant to be less often.
+func rereadAtResync(c *config.Config) bool {
+	return c.DriftInterval == 0 || c.SyncPeriod < c.DriftInterval
+}
+
 func (w *wiring) setUpIngress(front wish.Ingress, s *stacks) error {
-	m := &memberships{front: front, reader: w.mgr.GetClient(), inv: w.inventory, classes: newIndex[types.NamespacedName](), reporter: s.reporter}
+	m := &memberships{front: front, reader: w.mgr.GetClient(), classes: newIndex[types.NamespacedName](), reporter: s.reporter}
+	if rereadAtResync(w.config) {
+		m.inv = w.inventory
+	}
 	return w.add("ingress", s, w.config.IngressWorkers, map[client.Object]handler.TypedEventHandler[client.Object, stack.Key]{
 		&networkingv1.Ingress{}:       m.ingressEvent(s),
 		&networkingv1.IngressClass{}:  m.classEvent(s, world.IngressClass),
 		&v1beta1.IngressClassParams{}: m.classEvent(s, world.IngressClassParams),
 		&corev1.Namespace{}:           m.classEvent(s, world.Namespace),
 		&corev1.Service{}:             wake(s, world.Service),
-		&v1beta1.TargetGroupBinding{}: owned(stack.Ingress),
+		&v1beta1.TargetGroupBinding{}: owned(stack.Ingress, w.bindings.vanished),
 	}, source.TypedFunc[stack.Key](s.secrets.Start))
 }
 
@@ -229,7 +245,7 @@ func (w *wiring) setUpService(front wish.Service, s *stacks) error {
 				continue
 			}
 			key := stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: svc.Namespace, Name: svc.Name}}
-			if again {
+			if again && rereadAtResync(w.config) {
 				w.inventory.Invalidate(key)
 			}
 			q.AddAfter(key, coalesce)
@@ -237,6 +253,6 @@ func (w *wiring) setUpService(front wish.Service, s *stacks) error {
 	})
 	return w.add("service", s, w.config.ServiceWorkers, map[client.Object]handler.TypedEventHandler[client.Object, stack.Key]{
 		&corev1.Service{}:             events,
-		&v1beta1.TargetGroupBinding{}: owned(stack.Service),
+		&v1beta1.TargetGroupBinding{}: owned(stack.Service, w.bindings.vanished),
 	})
 }

@@ -10,10 +10,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/webhook"
@@ -82,13 +84,35 @@ func (w *wiring) webhookOptions() webhook.Options {
 			r := &strictReader{Reader: w.mgr.GetAPIReader()}
 			return world.New(cacheReader{ctx, r}), r.failed
 		},
-		Refused: refusals(ctrlmetrics.Registry),
-		Log:     w.log.WithName("webhook"),
+		ReadinessGates: c.EnableReadinessGates,
+		Refused:        refusals(ctrlmetrics.Registry),
+		Log:            w.log.WithName("webhook"),
 	}
 	if c.Gates.Enabled(config.EnableServiceController) {
 		o.LoadBalancerClass = c.LoadBalancerClass
 	}
+	if c.Gates.Enabled(config.ALBTargetControlAgent) {
+		o.AgentConfig = agentConfig(w.mgr.GetAPIReader())
+	}
 	return o
+}
+
+// agentConfig reads the configuration of target control agents from the API server, for existing installations may read single
+// objects of it only: with an edit, the next pod is already another one.
+func agentConfig(r client.Reader) func(ctx context.Context, namespace string) (*v1beta1.ALBTargetControlConfig, error) {
+	return func(ctx context.Context, namespace string) (*v1beta1.ALBTargetControlConfig, error) {
+		for _, ns := range []string{namespace, admission.AgentConfigNamespace} {
+			o := &v1beta1.ALBTargetControlConfig{}
+			err := r.Get(ctx, types.NamespacedName{Namespace: ns, Name: admission.AgentConfigName}, o)
+			switch {
+			case err == nil:
+				return o, nil
+			case !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err): // the definition is optional
+				return nil, err
+			}
+		}
+		return nil, nil //nolint:nilnil // none is an answer
+	}
 }
 
 // refusals counts what webhooks do not admit, under the names of the existing controller.

@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -16,7 +15,8 @@ import (
 // withdraw takes the names of a stack's load balancers off the Ingresses that leave it for another group or another controller,
 // so that nobody sends traffic where it is not served any more. One that shows another name has arrived elsewhere, and one that
 // is being deleted keeps its status until it is gone.
-func (s *stacks) withdraw(ctx context.Context, o plan.Observed, leaving []metav1.Object) error {
+func (s *stacks) withdraw(ctx context.Context, o plan.Observed, leaving []metav1.Object) refusedWrites {
+	var refused refusedWrites
 	var names []string
 	for _, lb := range o.LoadBalancers {
 		if lb.DNSName != "" {
@@ -35,8 +35,8 @@ func (s *stacks) withdraw(ctx context.Context, o plan.Observed, leaving []metav1
 		// With a lock: its new group may have written another name that we have not seen yet.
 		patch := client.MergeFromWithOptions(ing, client.MergeFromWithOptimisticLock{})
 		if err := s.client.Status().Patch(ctx, updated, patch); client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("status of %s: %w", objectOf(ing), err)
+			refused.add(ing, "status of", err)
 		}
 	}
-	return nil
+	return refused
 }

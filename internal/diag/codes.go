@@ -52,6 +52,8 @@ const (
 	CertificateNotFound   Code = "CertificateNotFound"
 	CertificatePending    Code = "CertificatePending"
 	CertificateFailed     Code = "CertificateFailed"
+	ImportsHeld           Code = "ImportsHeld"
+	ImportsNearQuota      Code = "ImportsNearQuota"
 	HostedZoneNotFound    Code = "HostedZoneNotFound"
 	TargetGroupNotFound   Code = "TargetGroupNotFound"
 	WebACLNotFound        Code = "WebACLNotFound"
@@ -66,9 +68,12 @@ const (
 	AWSRejected           Code = "AWSRejected"
 	AWSUnavailable        Code = "AWSUnavailable"
 	NoHealthyTargets      Code = "NoHealthyTargets"
+	ReadinessGateClosed   Code = "ReadinessGateClosed"
 	ServiceMissing        Code = "BackendServiceMissing"
 	EndpointNotResolved   Code = "EndpointNotResolved"
+	CleanupFailed         Code = "FailedCleanup" // the reason of condition Ready, which users know
 	InvalidBinding        Code = "InvalidBinding"
+	BindingNotCompleted   Code = "BindingNotCompleted"
 	SecretNotFound        Code = "SecretNotFound"
 	SecretRefused         Code = "SecretRefused"
 	InvalidSecret         Code = "InvalidSecret"
@@ -89,7 +94,7 @@ var table = map[Code]Info{
 	UnsupportedFeature:    {Note, NoteReason, "a setting is understood but not acted on by this version"},
 	IgnoredSetting:        {Note, NoteReason, "a setting has no effect beside another one"},
 	ConflictingSettings:   {Conflict, FailedBuildModel, "two members of a group claim different values for one setting of the shared load balancer"},
-	GroupWaits:            {Conflict, FailedBuildModel, "with --strict-groups, an Ingress waits until every member of its group is valid"},
+	GroupWaits:            {Conflict, FailedBuildModel, "an Ingress waits for another member of its group: with --strict-groups until all are valid, else while it cannot be told what is deployed of that one"},
 	InvalidRule:           {Invalid, FailedBuildModel, "a rule of the Ingress cannot be expressed as a listener rule"},
 	ServiceNotFound:       {NotFound, FailedBuildModel, "a Service that an action names does not exist"},
 	ServicePortNotFound:   {NotFound, FailedBuildModel, "a backend Service has no such port"},
@@ -100,6 +105,8 @@ var table = map[Code]Info{
 	CertificateNotFound:   {NotFound, FailedBuildModel, "a certificate does not exist, is not issued, or none covers a host"},
 	CertificatePending:    {Note, NoteReason, "a certificate is requested and not issued yet; its listener is made or changed as soon as it is"},
 	CertificateFailed:     {NotFound, FailedDeployModel, "ACM did not issue a certificate that was requested"},
+	ImportsHeld:           {Quota, FailedDeployModel, "a Secret of spec.tls changes so often that its next import into ACM waits; what was imported last serves on"},
+	ImportsNearQuota:      {Note, NoteReason, "the account has nearly used up the imports into ACM that AWS admits within a year"},
 	HostedZoneNotFound:    {NotFound, FailedBuildModel, "no public hosted zone of Route 53 can hold the record that proves to ACM who owns a host"},
 	TargetGroupNotFound:   {NotFound, FailedBuildModel, "a target group that was named does not exist"},
 	WebACLNotFound:        {NotFound, FailedBuildModel, "a web ACL that was named does not exist in the account and region; the load balancer keeps the one that it has"},
@@ -114,11 +121,14 @@ var table = map[Code]Info{
 	AWSRejected:           {Invalid, FailedDeployModel, "AWS refuses a request as invalid"},
 	AWSUnavailable:        {Transient, FailedDeployModel, "AWS did not answer, or answered with a server error"},
 	NoHealthyTargets:      {Note, UnhealthyTargets, "no target of a target group passes its health check"},
+	ReadinessGateClosed:   {Note, UnhealthyTargets, "pods have waited for minutes for their targets to become healthy"},
 	ServiceMissing:        {NotFound, BackendNotFound, "a backend Service, or the Service of a TargetGroupBinding, does not exist; requests for it are answered by 503"},
+	CleanupFailed:         {Transient, FailedCleanup, "the targets or rules of a TargetGroupBinding that is deleted could not be taken away; it stays until they are"},
 	EndpointNotResolved:   {NotFound, FailedNetwork, "the network interface or security group of an endpoint cannot be determined"},
 	DryRun:                {Note, DryRunReason, "the Ingress is rehearsed and not deployed"},
 	PlanTooLarge:          {Note, NoteReason, "the plan does not fit into an annotation as it is"},
 	InvalidBinding:        {Invalid, FailedReconcile, "a TargetGroupBinding contradicts itself or its target group"},
+	BindingNotCompleted:   {Transient, FailedReconcile, "the API server did not take what a TargetGroupBinding leaves to its target group; nothing is registered before it does"},
 	SecretNotFound:        {NotFound, FailedBuildModel, "a Secret does not exist: of an identity provider's client, so that rules that stand keep their login and new ones answer 503, or of spec.tls, so that what was imported before serves on"},
 	SecretRefused:         {Denied, FailedBuildModel, "the controller may not read a Secret, by Kubernetes' permissions or by --required-secrets-label; what it was used for before stays, new rules with login answer 503"},
 	InvalidSecret:         {Invalid, FailedBuildModel, "a Secret lacks a key or holds what cannot be used, as an expired certificate; what it was used for before stays, new rules with login answer 503"},

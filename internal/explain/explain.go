@@ -29,6 +29,11 @@ type Input struct {
 	Diagnostics diag.List
 	// Annotations are those of an Ingress or Service; nil if it is not known.
 	Annotations func(diag.Object) map[string]string
+	// ClassTargetType is where the class of an Ingress sets the target type, whatever annotations say; empty if it does not.
+	// It may be nil.
+	ClassTargetType func(diag.Object) string
+	// DefaultTags are those of --default-tags.
+	DefaultTags map[string]string
 	// Targets are those of a target group by its ARN; nil if nobody looked.
 	Targets map[string][]Target
 }
@@ -58,7 +63,24 @@ type Explanation struct {
 type Field struct {
 	Name   string `json:"name"`
 	Value  string `json:"value"`
-	Source string `json:"source"` // "" = nobody wrote it: a default, or found out
+	Source string `json:"source"` // "" = nobody wrote it
+	// Default is where the value comes from if nobody wrote it: a flag of the controller, "default", or how it was found.
+	Default string `json:"default,omitempty"`
+}
+
+// field is one with its source, or else with where its value comes from.
+func field(name, value, source string) Field {
+	f := Field{Name: name, Value: value, Source: source}
+	if source == "" {
+		f.Default = cmp.Or(unwritten[name], "default")
+	}
+	return f
+}
+
+// unwritten tells of fields that nobody wrote where their values come from; the others are constants.
+var unwritten = map[string]string{
+	"name": "generated", "scheme": "--default-load-balancer-scheme", "subnets": "found in the VPC", "security groups": "made for it",
+	"certificates": "found in ACM for the hosts", "TLS policy": "--default-ssl-policy", "targets": "--default-target-type", "port": "of the Service",
 }
 
 // LoadBalancer is the load balancer as it is to be; State and DNSName are those of the one that exists.
@@ -123,6 +145,7 @@ func Explain(in Input) Explanation {
 		return e
 	}
 	e.Stack = in.Stack.Key.String()
+	in.Stack = plan.Stand(in.Stack, in.Observed)
 	x := explainer{in: in, resolve: map[string]string{}}
 	for _, tg := range in.Observed.TargetGroups {
 		x.resolve[tg.ID] = tg.ARN
@@ -196,9 +219,9 @@ func (x *explainer) loadBalancer(lb stack.LoadBalancer) LoadBalancer {
 	if have := x.in.Observed.LoadBalancer(lb); have != nil {
 		out.Name, out.ARN, out.DNSName, out.State = cmp.Or(have.Name, lb.Name), have.ARN, have.DNSName, have.State
 	}
-	add := func(name, value, field string) {
+	add := func(name, value, key string) {
 		if value != "" {
-			out.Fields = append(out.Fields, Field{name, value, source(o, field)})
+			out.Fields = append(out.Fields, field(name, value, source(o, key)))
 		}
 	}
 	add("name", out.Name, "Name")
@@ -251,8 +274,10 @@ var groupNames = map[string]string{stack.ManagedSecurityGroup: "managed", stack.
 func (x *explainer) tags(o compile.Origin, tags map[string]string) []Field {
 	var out []Field
 	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		if s := source(o, "Tags["+k+"]"); s != "" {
-			out = append(out, Field{"tag " + k, tags[k], s})
+		if v, ok := x.in.DefaultTags[k]; ok && v == tags[k] {
+			out = append(out, Field{Name: "tag " + k, Value: v, Default: "--default-tags"})
+		} else if s := source(o, "Tags["+k+"]"); s != "" {
+			out = append(out, Field{Name: "tag " + k, Value: tags[k], Source: s})
 		}
 	}
 	return out
@@ -267,9 +292,9 @@ func (x *explainer) listener(l stack.Listener) Listener {
 			out.Exists, arn = true, have.ARN
 		}
 	}
-	add := func(name, value, field string) {
+	add := func(name, value, key string) {
 		if value != "" {
-			out.Fields = append(out.Fields, Field{name, value, source(o, field)})
+			out.Fields = append(out.Fields, field(name, value, source(o, key)))
 		}
 	}
 	var all []string

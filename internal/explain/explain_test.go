@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -135,5 +136,31 @@ func TestColoursAreOnlyAddedToTheText(t *testing.T) {
 	plain, colored := e.Text(false), e.Text(true)
 	if strings.Contains(plain, "\x1b") || !strings.Contains(colored, "\x1b[1m") {
 		t.Errorf("plain:\n%q\ncolored:\n%q", plain, colored)
+	}
+}
+
+// TestWhatStandsIsExplainedAsItStands has a rule of an Ingress that was broken before the controller started.
+func TestWhatStandsIsExplainedAsItStands(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		conditions []stack.Condition // of the rule in AWS
+		want       string
+	}{"a rule that stands": {path("/split"), "forward"}, "a rule that never stood": {path("/else"), "answer 503"}} {
+		in := input()
+		in.Stack.Rules[0].Standing, in.Stack.Rules[0].Actions = true, stack.Unavailable()
+		in.Observed = plan.Observed{
+			Listeners: []plan.Listener{{ARN: "arn:l", Listener: stack.Listener{Port: 80}}},
+			Rules:     []plan.Rule{{ARN: "arn:r", Priority: 7, Rule: stack.Rule{Listener: stack.Literal(stack.KindListener, "arn:l"), Conditions: c.conditions, Actions: forward(1)}}},
+		}
+		r, err := ParseRequest("http://x/split", nil, client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Ask(in, r).Result; !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s: the request gets %q, want %q", what, got, c.want)
+		}
+		if got := Explain(in).Listeners[0].Rules[0].Action; !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s: the rule does %q, want %q", what, got, c.want)
+		}
 	}
 }

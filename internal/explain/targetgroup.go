@@ -24,13 +24,23 @@ func (x *explainer) targetGroup(tg stack.TargetGroup) TargetGroup {
 	}
 	add := func(name, value string, keys ...annotation.Key) {
 		if value != "" && value != "0" {
-			out.Fields = append(out.Fields, Field{name, value, x.annotated(tg.ID, o, keys)})
+			out.Fields = append(out.Fields, field(name, value, x.annotated(tg.ID, o, keys)))
 		}
 	}
-	out.Fields = append(out.Fields, Field{"backend", x.service(tg.ID), source(o, "Backend")})
+	out.Fields = append(out.Fields, Field{Name: "backend", Value: x.service(tg.ID), Source: source(o, "Backend")})
 	h := tg.HealthCheck
-	add("targets", tg.TargetType, annotation.TargetType, annotation.ServiceTargetType)
-	out.Fields = append(out.Fields, Field{"port", strconv.Itoa(int(tg.Port)), ""})
+	targets := x.annotated(tg.ID, o, []annotation.Key{annotation.TargetType, annotation.ServiceTargetType})
+	for _, w := range o.Objects {
+		if x.in.ClassTargetType != nil {
+			targets = cmp.Or(x.in.ClassTargetType(w), targets)
+		}
+	}
+	out.Fields = append(out.Fields, field("targets", tg.TargetType, targets))
+	port := field("port", strconv.Itoa(int(tg.Port)), "")
+	if b, ok := x.binding(tg.ID); ok && tg.Port == 1 && tg.TargetType == stack.TargetIP {
+		port.Default = "each target has its own: the target port of Service " + b.Namespace + "/" + b.ServiceName + " is a name"
+	}
+	out.Fields = append(out.Fields, port)
 	add("protocol", tg.Protocol, annotation.BackendProtocol, annotation.ServiceBackendProtocol)
 	add("protocol version", tg.ProtocolVersion, annotation.BackendProtocolVersion)
 	add("health check protocol", h.Protocol, annotation.HealthCheckProtocol, annotation.ServiceHCProtocol)

@@ -159,6 +159,12 @@ func (w *Walk) text(t *page) {
 		}
 		t.line("    %s", text)
 	}
+	if w.Stopped != "" {
+		t.line("    %s", w.Stopped)
+	}
+	if w.Next != nil {
+		w.Next.text(t)
+	}
 }
 
 // page is text under way.
@@ -179,8 +185,11 @@ func (p *page) fields(fs []Field) {
 	value = min(value, 40)
 	for _, f := range fs {
 		where := ""
-		if f.Source != "" {
+		switch {
+		case f.Source != "":
 			where = p.dim("← " + f.Source)
+		case f.Default != "":
+			where = p.dim("(" + f.Default + ")")
 		}
 		p.line("  %s  %s  %s", pad(f.Name, name), pad(f.Value, value), where)
 	}

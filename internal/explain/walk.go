@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
@@ -23,6 +24,12 @@ type Walk struct {
 	// Result is what the request gets, in words.
 	Result       string  `json:"result,omitempty"`
 	TargetGroups []Share `json:"targetGroups,omitempty"`
+	// Next is where a redirect leads, if it is followed.
+	Next *Walk `json:"next,omitempty"`
+	// Stopped is why a redirect leads nowhere: in circles, or away from the load balancer.
+	Stopped string `json:"stopped,omitempty"`
+
+	location *url.URL // of a redirect that clients can read
 }
 
 // Tried is one rule, in order.
@@ -52,20 +59,9 @@ func ParseRequest(text string, headers []string, from netip.Addr) (traffic.Reque
 	if err != nil {
 		return traffic.Request{}, fmt.Errorf("request %q: %w", text, err)
 	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return traffic.Request{}, fmt.Errorf("request %q: write it as 'GET https://shop.example.com/path'", text)
-	}
-	r := traffic.Request{Scheme: u.Scheme, Host: u.Host, Method: method, Path: u.EscapedPath(), RawQuery: u.RawQuery, Header: map[string][]string{}, SourceIP: from}
-	if r.Path == "" {
-		r.Path = "/"
-	}
-	r.Port = map[string]int32{"http": 80, "https": 443}[u.Scheme]
-	if p := u.Port(); p != "" {
-		n, err := strconv.ParseUint(p, 10, 16)
-		if err != nil {
-			return traffic.Request{}, fmt.Errorf("request %q: port %q: %w", text, p, errors.Unwrap(err))
-		}
-		r.Port = int32(n) //nolint:gosec // 16 bits
+	r := traffic.Request{Method: method, Header: map[string][]string{}, SourceIP: from}
+	if err := address(&r, u); err != nil {
+		return traffic.Request{}, fmt.Errorf("request %q: %w", text, err)
 	}
 	for _, h := range headers {
 		name, value, ok := strings.Cut(h, ":")
@@ -82,8 +78,33 @@ func ParseRequest(text string, headers []string, from netip.Addr) (traffic.Reque
 	return r, nil
 }
 
+// address fills in what a URL says about a request: all but method, headers and client. A port that goes without saying is left
+// out of the host, as clients do.
+func address(r *traffic.Request, u *url.URL) error {
+	usual := map[string]int32{"http": 80, "https": 443}[u.Scheme]
+	if usual == 0 || u.Hostname() == "" {
+		return errors.New("write it as 'GET https://shop.example.com/path'")
+	}
+	r.Scheme, r.Host, r.Port, r.Path, r.RawQuery = u.Scheme, u.Host, usual, u.EscapedPath(), u.RawQuery
+	if r.Path == "" {
+		r.Path = "/"
+	}
+	if p := u.Port(); p != "" {
+		n, err := strconv.ParseUint(p, 10, 16)
+		if err != nil {
+			return fmt.Errorf("port %q: %w", p, errors.Unwrap(err))
+		}
+		r.Port = int32(n) //nolint:gosec // 16 bits
+	}
+	if r.Port == usual {
+		r.Host = strings.TrimSuffix(u.Host, ":"+u.Port())
+	}
+	return nil
+}
+
 // Ask walks a request through the load balancer of the input, which must be buildable.
 func Ask(in Input, r traffic.Request) Walk {
+	in.Stack = plan.Stand(in.Stack, in.Observed)
 	x := explainer{in: in, resolve: map[string]string{}}
 	for _, tg := range in.Observed.TargetGroups {
 		x.resolve[tg.ID] = tg.ARN
@@ -183,7 +204,9 @@ func (x *explainer) result(w *Walk, d traffic.Decision, r traffic.Request) {
 	switch {
 	case !ok:
 	case a.Redirect != nil:
-		w.Result = fmt.Sprintf("answer %d, Location: %s", traffic.RedirectStatus(*a.Redirect), traffic.Location(*a.Redirect, &r))
+		to := traffic.Location(*a.Redirect, &r)
+		w.Result = fmt.Sprintf("answer %d, Location: %s", traffic.RedirectStatus(*a.Redirect), to)
+		w.aim(&r, to)
 		if before := len(d.Actions); before > 1 {
 			w.Result = x.actions(d.Actions[:before-1]) + ", then " + w.Result
 		}
@@ -201,6 +224,24 @@ func (x *explainer) result(w *Walk, d traffic.Decision, r traffic.Request) {
 		case host != r.Host || to != uri:
 			w.Result += fmt.Sprintf(", as %s%s", host, to)
 		}
+	}
+}
+
+// aim keeps where a redirect leads, and tells at once if it leads nowhere.
+func (w *Walk) aim(r *traffic.Request, to string) {
+	u, err := location(to)
+	if err != nil {
+		w.Stopped = err.Error()
+		return
+	}
+	next, err := redirected(r, u)
+	switch {
+	case err != nil:
+		w.Stopped = "leads to what is not HTTP"
+	case identity(&next) == identity(r):
+		w.Stopped = "leads to the same request again: clients give up on the loop"
+	default:
+		w.location = u
 	}
 }
 

@@ -66,9 +66,9 @@ func (x *explainer) actions(as []stack.Action) string {
 func (x *explainer) action(a stack.Action) string {
 	switch {
 	case a.OIDC != nil:
-		return "log in at " + a.OIDC.Issuer
+		return login(a.OIDC.OnUnauthenticated, "at "+a.OIDC.Issuer)
 	case a.Cognito != nil:
-		return "log in with the Cognito domain " + a.Cognito.UserPoolDomain
+		return login(a.Cognito.OnUnauthenticated, "with the Cognito domain "+a.Cognito.UserPoolDomain)
 	case a.JWT != nil:
 		return "check the token of " + a.JWT.Issuer
 	case a.Forward != nil:
@@ -85,6 +85,17 @@ func (x *explainer) action(a stack.Action) string {
 		return text
 	}
 	return string(a.Type)
+}
+
+// login is what happens to a request without session: it is sent to log in, refused, or let through.
+func login(unauthenticated, where string) string {
+	switch unauthenticated {
+	case "deny":
+		return "answer 401 without a login " + where
+	case "allow":
+		return "take along a login " + where + ", if there is one"
+	}
+	return "log in " + where
 }
 
 func (x *explainer) forward(f *stack.Forward) string {

@@ -60,7 +60,7 @@ func DiscoverCertificates(f Facts, hosts, authorities []string) (arns, uncovered
 		covered := false
 		for _, arn := range index.Covering(host) {
 			c := f.Certificates[arn]
-			if c.Status != "" && c.Status != issued || c.Owned || len(authorities) > 0 && !slices.Contains(authorities, c.CA) {
+			if !c.Discoverable() || len(authorities) > 0 && !slices.Contains(authorities, c.CA) {
 				continue
 			}
 			covered = true
@@ -73,6 +73,9 @@ func DiscoverCertificates(f Facts, hosts, authorities []string) (arns, uncovered
 	slices.Sort(arns)
 	return slices.Compact(arns), uncovered
 }
+
+// Discoverable reports whether a listener of any stack takes the certificate: it is issued, and no stack owns it.
+func (c Certificate) Discoverable() bool { return (c.Status == "" || c.Status == issued) && !c.Owned }
 
 // Issued reports whether a listener takes the certificate.
 func (c OwnCertificate) Issued() bool { return c.Status == issued }

@@ -50,6 +50,8 @@ type Facts struct {
 	// Own are the certificates that the stack being compiled owns, whatever their status. Valid if OwnKnown.
 	Own      []OwnCertificate
 	OwnKnown bool
+	// ImportsLastYear is how many imports into ACM are known of in the account and region, within 365 days. Valid if OwnKnown.
+	ImportsLastYear int
 	// HostedZones are the public ones; nil = not loaded.
 	HostedZones []HostedZone
 	// Index finds Certificates by host; nil = it is made of them when it is needed.
@@ -124,6 +126,10 @@ type OwnCertificate struct {
 	Authority string // ARN of the private authority; empty = Amazon, or imported
 	Since     time.Time
 }
+
+// ImportsPerYear is how many imports into ACM an account and region has within 365 days unless AWS raises it: twice the 2,500
+// imported certificates (ACM user guide, quotas).
+const ImportsPerYear = 5000
 
 // HostedZone is a public hosted zone of Route 53.
 type HostedZone struct {

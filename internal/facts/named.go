@@ -19,7 +19,7 @@ func named(f Facts, q SubnetQuery) SubnetChoice {
 	}
 	used := map[string]int{}
 	seen := map[string]bool{}
-	var missing, foreign []string
+	var missing, malformed, foreign []string
 	for _, want := range q.IDsOrNames {
 		if !strings.HasPrefix(want, "subnet-") {
 			n := used[want]
@@ -44,7 +44,7 @@ func named(f Facts, q SubnetQuery) SubnetChoice {
 			continue
 		}
 		if !hexadecimal(strings.TrimPrefix(want, "subnet-")) {
-			missing = append(missing, fmt.Sprintf("%s is not a subnet id (InvalidSubnetID.Malformed)", want))
+			malformed = append(malformed, fmt.Sprintf("%s is not a subnet id (InvalidSubnetID.Malformed)", want))
 			continue
 		}
 		s, asked := f.ForeignSubnets[want]
@@ -62,6 +62,10 @@ func named(f Facts, q SubnetQuery) SubnetChoice {
 			c.Needs = append(c.Needs, need)
 		}
 	}
+	const remedy = "name existing subnets of the cluster's VPC by id or Name tag, or none to have them discovered"
+	if len(malformed) > 0 { // whatever AWS holds
+		return SubnetChoice{Problem: &Problem{Code: diag.InvalidAnnotation, Text: "couldn't find all subnets: " + strings.Join(malformed, ", "), Remedy: remedy}}
+	}
 	if len(c.Needs) > 0 {
 		return SubnetChoice{Needs: c.Needs}
 	}
@@ -71,7 +75,7 @@ func named(f Facts, q SubnetQuery) SubnetChoice {
 	switch {
 	case len(missing) > 0:
 		c.Problem = &Problem{Code: diag.InvalidSubnets, Class: diag.NotFound, Text: "couldn't find all subnets: " + strings.Join(missing, ", "),
-			Remedy: "name existing subnets of the cluster's VPC by id or Name tag, or none to have them discovered"}
+			Remedy: remedy}
 	case len(foreign) > 0:
 		c.Problem = &Problem{Code: diag.InvalidSubnets, Text: fmt.Sprintf("subnets outside the cluster's VPC %s: %s", q.VPC, strings.Join(foreign, ", ")),
 			Remedy: "name subnets of the cluster's VPC"}

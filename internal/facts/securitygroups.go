@@ -32,7 +32,7 @@ func ResolveSecurityGroups(f Facts, vpc string, want []string) GroupChoice {
 		}
 	}
 	var c GroupChoice
-	var missing []string
+	var missing, malformed []string
 	add := func(ids ...string) {
 		for _, id := range ids {
 			if !slices.Contains(c.IDs, id) {
@@ -53,7 +53,7 @@ func ResolveSecurityGroups(f Facts, vpc string, want []string) GroupChoice {
 			continue
 		}
 		if !hexadecimal(strings.TrimPrefix(w, "sg-")) {
-			missing = append(missing, w+" is not a security group id (InvalidGroupId.Malformed)")
+			malformed = append(malformed, w+" is not a security group id (InvalidGroupId.Malformed)")
 			continue
 		}
 		g, asked := f.ForeignGroups[w]
@@ -69,13 +69,17 @@ func ResolveSecurityGroups(f Facts, vpc string, want []string) GroupChoice {
 			c.Needs = append(c.Needs, need)
 		}
 	}
+	const remedy = "name existing groups by id (sg-…) or by the value of their Name tag"
+	if len(malformed) > 0 { // whatever AWS holds
+		return GroupChoice{Problem: &Problem{Code: diag.InvalidAnnotation, Text: "couldn't find all security groups: " + strings.Join(malformed, ", "), Remedy: remedy}}
+	}
 	if len(c.Needs) > 0 {
 		return GroupChoice{Needs: c.Needs}
 	}
 	if len(missing) > 0 {
 		return GroupChoice{Problem: &Problem{Code: diag.SecurityGroupNotFound,
 			Text:   "couldn't find all security groups: " + strings.Join(missing, ", "),
-			Remedy: "name existing groups by id (sg-…) or by the value of their Name tag"}}
+			Remedy: remedy}}
 	}
 	return c
 }

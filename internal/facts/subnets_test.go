@@ -250,6 +250,20 @@ func TestDiscoveryCountsOnlyCertificatesOfAllowedAuthorities(t *testing.T) {
 	}
 }
 
+func TestEveryFailedLookUpSaysWhatWasLookedFor(t *testing.T) {
+	t.Parallel()
+	for _, k := range []NeedKind{
+		NeedVPC, NeedSubnets, NeedRoutes, NeedForeignSubnet, NeedSecurityGroups, NeedForeignGroup, NeedCertificates, NeedTargetGroupName,
+		NeedOwnCertificates, NeedHostedZones, NeedTrustStore, NeedWebACLs, NeedStack,
+	} {
+		n := Need{Kind: k, Key: "x"}
+		f := Facts{Errors: map[Need]error{n: errors.New("timeout")}}
+		if text := f.Unanswered(n).Text; strings.HasPrefix(text, "cannot look up  ") || !strings.HasSuffix(text, " x: timeout") {
+			t.Errorf("%s: %q", k, text)
+		}
+	}
+}
+
 func TestAProblemKeepsWhatAWSSaid(t *testing.T) {
 	t.Parallel()
 	cause := diag.New(diag.Object{}, "", diag.AccessDenied, "not allowed", "allow it")

@@ -18,6 +18,7 @@ import (
 // factShelf holds the answers that were read. It is guarded by Inventory.mu.
 type factShelf struct {
 	vpc            fact[*facts.VPC]
+	foreignVPCs    map[string]*fact[*facts.VPC]
 	zones          fact[map[string]facts.Locale]
 	subnets        fact[map[string]facts.Subnet]
 	routes         fact[routing]
@@ -31,6 +32,7 @@ type factShelf struct {
 
 func newFactShelf() factShelf {
 	return factShelf{
+		foreignVPCs:    map[string]*fact[*facts.VPC]{},
 		foreignSubnets: map[string]*fact[*facts.Subnet]{},
 		foreignGroups:  map[string]*fact[*facts.SecurityGroup]{},
 		targetGroups:   map[string]*fact[*facts.TargetGroup]{},
@@ -151,7 +153,12 @@ var answers = map[facts.NeedKind]func(*answer, context.Context) error{
 	facts.NeedWebACLs:         (*answer).webACLs,
 }
 
+// fail keeps why a kind of need is not answered. What AWS refuses for good is kept as the diagnostic that it is, so that whoever
+// tells it names the missing permission.
 func (a *answer) fail(k facts.NeedKind, err error) {
+	if d := cloud.Problem("", err); d.Class != diag.Transient {
+		err = d
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.f.Errors == nil {

@@ -29,9 +29,12 @@ type certificateShelf struct {
 	all   map[string]facts.Certificate
 	index *facts.CertificateIndex
 
+	news []string // names of certificates of which discovery would say something else now; nobody was told yet
+
 	denied   error // why tags cannot be read
 	deniedAt time.Time
 	asked    map[string]int // how often this process asked for a certificate, by stack and identity
+	imports  importLog
 }
 
 // certificateRecord is one certificate.
@@ -48,6 +51,7 @@ type certificateRecord struct {
 	content   string    // hash of what this process imported last
 	published []string  // zones into which this process wrote its validation records
 	watched   time.Time // since when this process waits for it
+	imports   []time.Time
 }
 
 // issuedOnly and every are the statuses that are listed.
@@ -58,7 +62,20 @@ func everyStatus() []acmtypes.CertificateStatus { return acmtypes.CertificateSta
 // certificates answers what discovery asks.
 func (a *answer) certificates(ctx context.Context) error {
 	i := a.i
-	if err := i.listCertificates(ctx, certificateLifetime); err != nil {
+	if err := i.ReadCertificates(ctx, certificateLifetime); err != nil {
+		return err
+	}
+	i.mu.Lock()
+	all, index := i.certs.all, i.certs.index
+	i.mu.Unlock()
+	a.set(func(f *facts.Facts) { f.Certificates, f.Index = all, index })
+	return nil
+}
+
+// ReadCertificates makes sure that the certificates that listeners may take are known as they were that long ago, and tells
+// Config.CertificatesChanged what is new.
+func (i *Inventory) ReadCertificates(ctx context.Context, age time.Duration) error {
+	if err := i.listCertificates(ctx, age); err != nil {
 		return err
 	}
 	// Whose they are matters only if stacks may own some; that it cannot be told must not end discovery.
@@ -68,9 +85,13 @@ func (a *answer) certificates(ctx context.Context) error {
 		}
 	}
 	i.mu.Lock()
-	all, index := i.certs.all, i.certs.index
+	news := i.certs.news
+	i.certs.news = nil
 	i.mu.Unlock()
-	a.set(func(f *facts.Facts) { f.Certificates, f.Index = all, index })
+	if len(news) > 0 && i.cfg.CertificatesChanged != nil {
+		slices.Sort(news)
+		i.cfg.CertificatesChanged(slices.Compact(news))
+	}
 	return nil
 }
 
@@ -113,7 +134,9 @@ func (i *Inventory) readCertificates(ctx context.Context) error {
 				ARN: aws.ToString(s.CertificateArn), Status: string(s.Status), Type: string(s.Type),
 				Domains: domains(aws.ToString(s.DomainName), s.SubjectAlternativeNameSummaries),
 			}
-			listed[c.ARN] = certificateRecord{Certificate: c, listed: c, created: aws.ToTime(s.CreatedAt)}
+			r := certificateRecord{Certificate: c, listed: c, created: aws.ToTime(s.CreatedAt)}
+			r.noticed(aws.ToTime(s.ImportedAt))
+			listed[c.ARN] = r
 			if s.Type == acmtypes.CertificateTypePrivate && i.cfg.Authorities || aws.ToBool(s.HasAdditionalSubjectAlternativeNames) ||
 				len(s.SubjectAlternativeNameSummaries) == 0 {
 				more = append(more, c.ARN)
@@ -135,7 +158,7 @@ func (s *certificateShelf) merge(listed map[string]certificateRecord, details ma
 	changed := !s.known
 	for arn, r := range s.records {
 		if _, there := listed[arn]; !there && r.wrote <= writes && (r.wrote == 0 || began.Sub(r.created) > time.Minute) { // lists lag behind creations
-			delete(s.records, arn)
+			s.forget(arn, began)
 			changed = true
 		}
 	}
@@ -144,6 +167,11 @@ func (s *certificateShelf) merge(listed map[string]certificateRecord, details ma
 			n.Domains, n.CA = domains(d.Domain, d.Names), d.Authority
 		}
 		old := s.records[arn]
+		if old != nil {
+			for _, at := range n.imports {
+				old.noticed(at)
+			}
+		}
 		switch {
 		case old == nil:
 			s.records[arn] = &n
@@ -162,11 +190,27 @@ func (s *certificateShelf) merge(listed map[string]certificateRecord, details ma
 
 // publish makes new answers of the records. i.mu is held.
 func (s *certificateShelf) publish() {
+	before := s.all
 	s.all = make(map[string]facts.Certificate, len(s.records))
 	for arn, r := range s.records {
 		s.all[arn] = r.Certificate
 	}
 	s.index = facts.IndexCertificates(s.all)
+	if before == nil {
+		return // nobody has asked yet
+	}
+	for arn, c := range s.all {
+		was, there := before[arn]
+		fit, wasFit := c.Discoverable(), there && was.Discoverable()
+		if fit != wasFit || fit && (was.CA != c.CA || !slices.Equal(was.Domains, c.Domains)) {
+			s.news = append(append(s.news, was.Domains...), c.Domains...)
+		}
+	}
+	for arn, was := range before {
+		if _, still := s.all[arn]; !still && was.Discoverable() {
+			s.news = append(s.news, was.Domains...)
+		}
+	}
 }
 
 func sameListing(a, b facts.Certificate) bool {

@@ -207,6 +207,16 @@ func (i *Inventory) InvalidateGroup(id string) {
 	}
 }
 
+// OfAnotherCluster reports whether the controller of another cluster made a group; false if nobody can tell.
+func (i *Inventory) OfAnotherCluster(ctx context.Context, id string) bool {
+	groups, err := i.vpcGroups(ctx)
+	if err != nil {
+		return false
+	}
+	owner := groups[id].Tags[naming.ClusterTag]
+	return owner != "" && owner != i.cfg.Cluster
+}
+
 // ClusterGroups lists the groups of the VPC that carry the cluster's tag, sorted.
 func (i *Inventory) ClusterGroups(ctx context.Context) ([]string, error) {
 	groups, err := i.vpcGroups(ctx)

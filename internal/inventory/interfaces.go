@@ -29,7 +29,7 @@ func (i Interface) Carries(a netip.Addr) bool {
 	return slices.Contains(i.Addresses, a) || slices.ContainsFunc(i.Prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// Interfaces caches the network interfaces of instances and those asked for by id. It is safe for concurrent use.
+// Interfaces caches the network interfaces of instances and those asked for by id or address. It is safe for concurrent use.
 type Interfaces struct {
 	ec2 cloud.EC2
 	now func() time.Time
@@ -37,6 +37,7 @@ type Interfaces struct {
 	mu        sync.Mutex // held during reads, so that callers who miss the same thing cause one call
 	instances map[string]cachedInterfaces
 	byID      map[string]cachedInterfaces
+	byAddress map[Address]cachedInterfaces // of one each
 }
 
 type cachedInterfaces struct {
@@ -46,7 +47,7 @@ type cachedInterfaces struct {
 
 // NewInterfaces makes an empty cache.
 func NewInterfaces(client cloud.EC2, now func() time.Time) *Interfaces {
-	return &Interfaces{ec2: client, now: now, instances: map[string]cachedInterfaces{}, byID: map[string]cachedInterfaces{}}
+	return &Interfaces{ec2: client, now: now, instances: map[string]cachedInterfaces{}, byID: map[string]cachedInterfaces{}, byAddress: map[Address]cachedInterfaces{}}
 }
 
 // OfInstances returns the interfaces of each instance; one that does not exist is missing from the result. fresh reads again

@@ -28,6 +28,9 @@ type Config struct {
 	// RequestCertificates and ImportCertificates tell that stacks may own certificates of these kinds; else nobody asks whose
 	// they are.
 	RequestCertificates, ImportCertificates bool
+	// CertificatesChanged is told, after a listing, the names of the certificates that came, went, or became fit or unfit for
+	// listeners since the one before. It must not wait for anything. Nil = nobody wants to know.
+	CertificatesChanged func(names []string)
 	// Authorities tells that somebody asks for the authorities of private certificates.
 	Authorities bool
 }
@@ -41,15 +44,18 @@ type Inventory struct {
 	mu      sync.Mutex
 	sharing sync.Mutex // held while the shared group is created
 
-	seq    int64 // grows with each invalidation
-	listed int64 // value of seq when the newest complete listing began; 0 = none yet
-	writes int64 // grows with each write-through
+	seq    int64     // grows with each invalidation
+	listed int64     // value of seq when the newest complete listing began; 0 = none yet
+	at     time.Time // when that was
+	born   time.Time // when the first listing began
+	writes int64     // grows with each write-through
+	lists  int       // listings under way
 	stacks map[stack.Key]*entry
 	tags   map[string]map[string]string // by ARN, of every load balancer and target group of the VPC
 	shared []plan.SecurityGroup
-	made   map[string]bool // target groups that this process created
-	gone   map[string]bool // target groups that this process deleted
-	waits  map[string]int  // how often a step was put off, by stack and step
+	made   map[string]time.Time // target groups that this process created, and when
+	gone   map[string]time.Time // target groups that this process deleted lately, and when
+	waits  map[string]int       // how often a step was put off, by stack and step
 	groups groupShelf
 	facts  factShelf
 	addOns addOnShelf
@@ -62,8 +68,10 @@ type entry struct {
 
 	// The rest is guarded by Inventory.mu.
 	obs   plan.Observed
-	stale int64 // value of seq at the newest invalidation; 0 = trustworthy
-	wrote int64 // value of writes at the newest write-through
+	stale int64     // value of seq at the newest invalidation; 0 = trustworthy
+	wrote int64     // value of writes at the newest write-through
+	at    time.Time // when the newest listing began that it rests on
+	doubt time.Time // when a write of unknown outcome was made; zero = never
 	// What was read below the level of the bulk listing, by ARN of the load balancer or listener.
 	listeners, rules, certificates map[string]bool
 }
@@ -80,13 +88,13 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 		cfg: cfg, clients: clients, seq: 1,
 		stacks: map[stack.Key]*entry{},
 		tags:   map[string]map[string]string{},
-		made:   map[string]bool{},
-		gone:   map[string]bool{},
+		made:   map[string]time.Time{},
+		gone:   map[string]time.Time{},
 		waits:  map[string]int{},
 		groups: newGroupShelf(),
 		facts:  newFactShelf(),
 		addOns: addOnShelf{of: map[string]*addOns{}},
-		certs:  certificateShelf{records: map[string]*certificateRecord{}, asked: map[string]int{}},
+		certs:  certificateShelf{records: map[string]*certificateRecord{}, asked: map[string]int{}, imports: importLog{own: map[string][]time.Time{}}},
 	}
 }
 
@@ -126,6 +134,7 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 	i.mu.Lock()
 	out := e.obs.Clone()
 	out.SecurityGroups = append(out.SecurityGroups, i.shared...)
+	out.ImportsHeld = i.certs.held(key, desired, i.cfg.Now())
 	i.mu.Unlock()
 	out.Certificates, out.CertificatesUnknown = certificates, err != nil
 	i.observeAddOns(ctx, &out, desired)
@@ -154,6 +163,7 @@ func (i *Inventory) entry(key stack.Key) *entry {
 	e := i.stacks[key]
 	if e == nil {
 		e = newEntry(key)
+		e.at = i.at // which had nothing of it
 		if i.listed == 0 {
 			e.stale = i.seq
 		}
@@ -204,18 +214,34 @@ func (i *Inventory) Invalidate(key stack.Key) {
 	}
 }
 
+// Lost takes note that a target group of a stack does not exist any more, and reports whether that is news: then the stack is
+// read again. Of one that this process has just created it is not believed: AWS may not know it everywhere.
+func (i *Inventory) Lost(key stack.Key, arn string) bool {
+	i.mu.Lock()
+	e := i.stacks[key]
+	at, made := i.made[arn]
+	news := e != nil && e.stale == 0 && (!made || i.cfg.Now().Sub(at) > listLag) && slices.ContainsFunc(e.obs.TargetGroups, func(tg plan.TargetGroup) bool { return tg.ARN == arn })
+	i.mu.Unlock()
+	if news {
+		i.Invalidate(key)
+	}
+	return news
+}
+
 // Fresh reports whether this process created a target group, so that nobody else registered anything in it.
 func (i *Inventory) Fresh(arn string) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.made[arn]
+	_, ok := i.made[arn]
+	return ok
 }
 
-// Gone reports whether this process deleted a target group.
+// Gone reports whether this process deleted a target group lately.
 func (i *Inventory) Gone(arn string) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.gone[arn]
+	_, ok := i.gone[arn]
+	return ok
 }
 
 // SharedGroup is the cluster's backend security group, if it is known to exist.
@@ -275,7 +301,7 @@ func (i *Inventory) Record(key stack.Key, op plan.Op, out plan.Output, resolve f
 		id := resolve(op.Group)
 		i.shared = slices.DeleteFunc(i.shared, func(g plan.SecurityGroup) bool { return g.GroupID == id })
 	case plan.CreateTargetGroup:
-		i.made[out.ID] = true
+		i.made[out.ID] = i.cfg.Now()
 		i.tags[out.ID] = maps.Clone(op.TargetGroup.Tags)
 	case plan.CreateLoadBalancer:
 		i.tags[out.ID] = maps.Clone(op.LoadBalancer.Tags)
@@ -290,7 +316,8 @@ func (i *Inventory) Record(key stack.Key, op plan.Op, out plan.Output, resolve f
 		arn := resolve(op.TargetGroup)
 		delete(i.made, arn)
 		delete(i.tags, arn)
-		i.gone[arn] = true
+		maps.DeleteFunc(i.gone, func(_ string, at time.Time) bool { return i.cfg.Now().Sub(at) > goneLifetime })
+		i.gone[arn] = i.cfg.Now()
 	case plan.DeleteLoadBalancer:
 		delete(i.tags, resolve(op.LoadBalancer))
 	case plan.AddTags, plan.RemoveTags:
@@ -347,15 +374,6 @@ func (i *Inventory) Refresh(ctx context.Context, key stack.Key, arn string) (sta
 	if err != nil {
 		return "", err
 	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if e := i.stacks[key]; e != nil {
-		e.obs = e.obs.Clone()
-		for n := range e.obs.LoadBalancers {
-			if e.obs.LoadBalancers[n].ARN == arn {
-				e.obs.LoadBalancers[n].State = lb.State
-			}
-		}
-	}
+	i.setState(key, arn, lb.State)
 	return lb.State, nil
 }

@@ -33,6 +33,18 @@ const (
 	certificatePatience    = 5 * time.Minute
 	longestCertificateWait = 30 * time.Minute
 
+	// goneLifetime is for a target group that this process deleted: its binding goes within seconds.
+	goneLifetime = time.Hour
+
+	// listLag is how long after a write AWS's lists may still miss it. AWS promises no bound: its API references say that EC2's
+	// and Elastic Load Balancing's reads are eventually consistent, and what people measure is up to a few seconds.
+	listLag = 5 * time.Second
+
+	// AwaitedCertificate is how often to look for a certificate that some stack misses, OtherCertificates how often for those
+	// that came or went while nobody was in want of one.
+	AwaitedCertificate = 10 * time.Second
+	OtherCertificates  = 10 * time.Minute
+
 	// absentLifetime is for what was asked for by name or id and does not exist: people fix that.
 	absentLifetime = 15 * time.Second
 	// loadTimeout bounds a shared read, whoever waits for it.

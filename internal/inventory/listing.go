@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -69,7 +70,16 @@ type listing struct {
 
 func (i *Inventory) readList(ctx context.Context) error {
 	i.mu.Lock()
-	began, writes := i.seq, i.writes
+	began, writes, at := i.seq, i.writes, i.cfg.Now()
+	i.lists++
+	defer func() {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.lists--
+	}()
+	if i.born.IsZero() {
+		i.born = at
+	}
 	l := listing{tags: map[string]map[string]string{}}
 	for arn, t := range i.tags {
 		l.tags[arn] = t
@@ -112,12 +122,12 @@ func (i *Inventory) readList(ctx context.Context) error {
 	for arn, t := range read {
 		l.tags[arn] = t
 	}
-	i.merge(&l, began, writes)
+	i.merge(&l, began, writes, at)
 	return nil
 }
 
 // merge takes a listing over: for stacks that are stale or new. Others are written through and need none.
-func (i *Inventory) merge(l *listing, began, writes int64) {
+func (i *Inventory) merge(l *listing, began, writes int64, at time.Time) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	found := map[stack.Key]*plan.Observed{}
@@ -157,6 +167,10 @@ func (i *Inventory) merge(l *listing, began, writes int64) {
 		i.shared = backend
 	}
 	for k, e := range i.stacks {
+		if e.stale == 0 && e.wrote <= writes {
+			i.confirm(e, found[k], at)
+			continue
+		}
 		if e.stale == 0 || e.stale > began {
 			continue
 		}
@@ -166,12 +180,13 @@ func (i *Inventory) merge(l *listing, began, writes int64) {
 			continue
 		}
 		e.shallow(*of(k))
-		e.stale = 0
+		e.stale, e.at = 0, at
 	}
 	for k, o := range found {
 		if i.stacks[k] == nil {
 			e := newEntry(k)
 			e.shallow(*o)
+			e.at = at
 			i.stacks[k] = e
 		}
 	}
@@ -182,7 +197,7 @@ func (i *Inventory) merge(l *listing, began, writes int64) {
 	for _, tg := range l.targets {
 		i.tags[tg.ARN] = l.tags[tg.ARN]
 	}
-	i.listed = began
+	i.listed, i.at = began, at
 }
 
 // identify tells by tags which stack's which resource something is.

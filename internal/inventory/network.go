@@ -21,15 +21,34 @@ func filter(name string, values ...string) []ec2types.Filter {
 }
 
 func (i *Inventory) vpc(ctx context.Context) (*facts.VPC, error) {
-	return learn(ctx, i, "vpc", &i.facts.vpc, always[*facts.VPC](vpcLifetime), func(ctx context.Context) (*facts.VPC, error) {
-		out, err := i.clients.EC2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{i.cfg.VPC}})
+	return i.learnVPC(ctx, i.cfg.VPC, &i.facts.vpc)
+}
+
+// VPC is the cluster's or another one, such as that of a target group in a peered VPC.
+func (i *Inventory) VPC(ctx context.Context, id string) (*facts.VPC, error) {
+	if id == i.cfg.VPC {
+		return i.vpc(ctx)
+	}
+	i.mu.Lock()
+	f := i.facts.foreignVPCs[id]
+	if f == nil {
+		f = &fact[*facts.VPC]{}
+		i.facts.foreignVPCs[id] = f
+	}
+	i.mu.Unlock()
+	return i.learnVPC(ctx, id, f)
+}
+
+func (i *Inventory) learnVPC(ctx context.Context, id string, f *fact[*facts.VPC]) (*facts.VPC, error) {
+	return learn(ctx, i, "vpc "+id, f, always[*facts.VPC](vpcLifetime), func(ctx context.Context) (*facts.VPC, error) {
+		out, err := i.clients.EC2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{id}})
 		if err != nil {
-			return nil, fmt.Errorf("describing VPC %s: %w", i.cfg.VPC, err)
+			return nil, fmt.Errorf("describing VPC %s: %w", id, err)
 		}
 		if len(out.Vpcs) == 0 {
-			return nil, fmt.Errorf("describing VPC %s: no such VPC in the answer", i.cfg.VPC)
+			return nil, fmt.Errorf("describing VPC %s: no such VPC in the answer", id)
 		}
-		v := &facts.VPC{ID: i.cfg.VPC}
+		v := &facts.VPC{ID: id}
 		for _, a := range out.Vpcs[0].CidrBlockAssociationSet {
 			if a.CidrBlockState != nil && a.CidrBlockState.State == associated {
 				v.CIDRs = append(v.CIDRs, aws.ToString(a.CidrBlock))

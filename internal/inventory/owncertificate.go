@@ -147,7 +147,7 @@ func (i *Inventory) ownCertificate(key stack.Key, c plan.Certificate) plan.Certi
 // minutes is asked for anew, as is one that this process has waited for in vain for long, or that ACM has given up. Each further
 // attempt takes twice as long, because the number of requests in a year is limited.
 func (s *certificateShelf) overdue(key stack.Key, c plan.Certificate, r *certificateRecord, now time.Time) bool {
-	longer := time.Duration(1) << min(max(s.asked[key.String()+" "+c.ID]-1, 0), 8)
+	longer := time.Duration(1) << min(max(s.asked[certificateOwner(key, c.ID)]-1, 0), 8)
 	switch {
 	case c.Imported || c.Status == "ISSUED":
 		return false
@@ -175,7 +175,7 @@ func (s *certificateShelf) needed(domain, except string) bool {
 func (i *Inventory) dropCertificate(arn string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	delete(i.certs.records, arn)
+	i.certs.forget(arn, i.cfg.Now())
 	i.certs.publish()
 }
 
@@ -233,7 +233,7 @@ func (a *answer) ownCertificates(ctx context.Context) error {
 			return err
 		}
 		a.set(func(f *facts.Facts) {
-			f.OwnKnown, f.Own = true, nil
+			f.OwnKnown, f.Own, f.ImportsLastYear = true, nil, a.i.ImportsLastYear()
 			for _, c := range cs {
 				f.Own = append(f.Own, facts.OwnCertificate{
 					ARN: c.ARN, ID: c.ID, Status: c.Status, Reason: c.Reason, Names: c.Names, Authority: c.Authority, Since: a.i.createdAt(c.ARN),
@@ -273,7 +273,7 @@ func (i *Inventory) recordCertificate(key stack.Key, op plan.Op, out plan.Output
 			kind = "PRIVATE"
 		}
 		add(op.Certificate, kind, plan.Pending, nil)
-		s.asked[key.String()+" "+op.Certificate.ID]++
+		s.asked[certificateOwner(key, op.Certificate.ID)]++
 	case plan.ImportCertificate:
 		pair := op.Certificate.Import
 		d := plan.Certificate{ARN: out.ID, Status: "ISSUED", Imported: true, Algorithm: pair.Algorithm, Certificate: op.Certificate}
@@ -281,9 +281,11 @@ func (i *Inventory) recordCertificate(key stack.Key, op plan.Op, out plan.Output
 		if op.At == (stack.Ref{}) {
 			add(op.Certificate, "IMPORTED", "ISSUED", &d)
 			s.records[out.ID].content = pair.Hash
+			s.imported(certificateOwner(key, op.Certificate.ID), out.ID, now)
 			return
 		}
 		d.ARN = resolve(op.At)
+		s.imported(certificateOwner(key, op.Certificate.ID), d.ARN, now)
 		if r := s.records[d.ARN]; r != nil {
 			r.Status, r.Domains = "ISSUED", domains(op.Certificate.Domain, op.Certificate.Names)
 			r.listed = r.Certificate
@@ -306,7 +308,7 @@ func (i *Inventory) recordCertificate(key stack.Key, op plan.Op, out plan.Output
 			r.published, r.watched = append(slices.Clone(r.published), op.Zone), now
 		}
 	case plan.DeleteCertificate:
-		delete(s.records, resolve(op.Certificate))
+		s.forget(resolve(op.Certificate), now)
 		s.publish()
 	}
 }

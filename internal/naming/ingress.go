@@ -58,8 +58,11 @@ func (t IngressTargetGroup) Name() string {
 
 // IngressTargetGroupID is the identity of a target group: one per Ingress, Service and spelling of the port.
 func IngressTargetGroupID(ingressNamespace, ingressName, serviceName, servicePort string) string {
-	return ingressNamespace + "/" + ingressName + "-" + serviceName + ":" + servicePort
+	return IngressTargetGroups(ingressNamespace, ingressName) + serviceName + ":" + servicePort
 }
+
+// IngressTargetGroups begins the identity of every target group of an Ingress; and of those of another one whose name begins so.
+func IngressTargetGroups(namespace, name string) string { return namespace + "/" + name + "-" }
 
 // ListenerID is the identity of a listener: its decimal port.
 func ListenerID(port int32) string { return decimal(port) }

@@ -76,6 +76,32 @@ func TestIngressTargetGroupNamesAreThoseOfTheDocumentedExamples(t *testing.T) {
 	}
 }
 
+func TestATargetGroupHasAnotherNameWhenWhatAWSCannotChangeDiffers(t *testing.T) {
+	t.Parallel()
+	of := func(change func(*IngressTargetGroup)) string {
+		g := IngressTargetGroup{
+			Cluster: "demo-cluster", Group: webFront, IngressNamespace: "shop", IngressName: "web-front", ServiceNamespace: "ns-1", ServiceName: "name-1", ServiceUID: "uid-1",
+			ServicePort: "80", Port: 8080, TargetType: "ip", Protocol: "HTTP", ProtocolVersion: "HTTP1",
+		}
+		change(&g)
+		return g.Name()
+	}
+	names := map[string]string{of(func(*IngressTargetGroup) {}): "as it is"}
+	for what, change := range map[string]func(*IngressTargetGroup){
+		"port of the Service": func(g *IngressTargetGroup) { g.ServicePort = "http" }, "port of the targets": func(g *IngressTargetGroup) { g.Port = 9090 },
+		"type": func(g *IngressTargetGroup) { g.TargetType = "instance" }, "protocol": func(g *IngressTargetGroup) { g.Protocol = "HTTPS" },
+		"version": func(g *IngressTargetGroup) { g.ProtocolVersion = "HTTP2" }, "control port": func(g *IngressTargetGroup) { g.ControlPort = 3000 },
+		"Service": func(g *IngressTargetGroup) { g.ServiceUID = "uid-2" }, "Ingress": func(g *IngressTargetGroup) { g.IngressName = "other" },
+		"cluster": func(g *IngressTargetGroup) { g.Cluster = "other" },
+	} {
+		name := of(change)
+		if same, ok := names[name]; ok || !strings.HasPrefix(name, "k8s-ns1-name1-") || len(name) != len("k8s-ns1-name1-")+10 {
+			t.Errorf("another %s: %s, like %q", what, name, same)
+		}
+		names[name] = what
+	}
+}
+
 func TestServiceNamesAreThoseOfTheDocumentedExamples(t *testing.T) {
 	t.Parallel()
 	const uid = "11111111-2222-3333-4444-555555555555"
@@ -157,19 +183,6 @@ func TestBackendSecurityGroupNamesFitWhatEC2Admits(t *testing.T) {
 	}
 	if got := BackendSecurityGroup(strings.Repeat("c", 300)); len(got) != 255 {
 		t.Errorf("%d characters, want 255", len(got))
-	}
-}
-
-func TestRoleSessionNamesAreLegalForSTS(t *testing.T) {
-	t.Parallel()
-	for cluster, want := range map[string]string{
-		"my cluster/1":           "AWS-LBC-mycluster1",
-		"prod/eu west:1_blue":    "AWS-LBC-prodeuwest1_blue",
-		strings.Repeat("x", 100): "AWS-LBC-" + strings.Repeat("x", 56),
-	} {
-		if got := RoleSession(cluster); got != want {
-			t.Errorf("%s: %s, want %s", cluster, got, want)
-		}
 	}
 }
 

@@ -90,7 +90,7 @@ func Plans(ctx context.Context, v *world.View, only func(stack.Key) bool, a Acco
 		}
 		o.Bindings = bindings(key)
 		res.Observed = o.Clone() // a diff sorts in place
-		res.Plan = plan.Diff(r.Stack, r.Keep, o, w.Policy(c.ExternalManagedTags, !c.Gates.Enabled(config.WeightedTargetGroups)))
+		res.Plan = plan.Diff(r.Stack, r.Keep, o, w.Policy(wish.PolicyFromFlags(c)))
 		out = append(out, res)
 	}
 	return Outcome{out, broken}, nil

@@ -33,6 +33,7 @@ func (d *differ) bindings() {
 		}
 		switch {
 		case have == nil:
+			w.Name = d.bindingName(w, byName)
 			var gone StepID
 			if old := byName[bindingKey(w)]; old != nil && !old.Deleting && !d.kept[bindingKey(w)] {
 				// Its target group was deleted by someone else and is created again under the same name.
@@ -52,6 +53,17 @@ func (d *differ) bindings() {
 			d.handledBindings[bindingKey(have.Binding)] = true
 		}
 	}
+}
+
+// bindingName is the wanted name of a new binding, unless it belongs to the binding of a target group that is about to be
+// replaced and serves until then: then it is the name of the successor, which the binding of a target group has anyway.
+func (d *differ) bindingName(w stack.Binding, byName map[string]*Binding) string {
+	old := byName[bindingKey(w)]
+	name := d.names[w.TargetGroup.ID]
+	if old == nil || name == "" || d.obs.TargetGroup(old.TargetGroup.Literal) == nil {
+		return w.Name
+	}
+	return name
 }
 
 // bindingChanges says what differs of the fields that can change; labels and annotations of others are not looked at.

@@ -180,7 +180,9 @@ func (d *differ) makeCertificate(w stack.Certificate) {
 		a, replaced, why = Replace, c.ARN, reasons
 	}
 	if w.Import != nil {
-		d.made[r] = d.step(a, r, Normal, ImportCertificate{Certificate: w}, why...).ID
+		s := d.step(a, r, Normal, ImportCertificate{Certificate: w}, why...)
+		s.Guard = d.held(w)
+		d.made[r] = s.ID
 		return
 	}
 	d.made[r] = d.step(a, r, Normal, RequestCertificate{w, token(d.plan.Key, w, replaced)}, why...).ID
@@ -202,7 +204,16 @@ func (d *differ) renewImport(have *Certificate, w stack.Certificate) {
 	op.Certificate.Tags = nil
 	why := fmt.Sprintf("content %s → %s", cmp.Or(have.Content, "unknown"), w.Import.Hash)
 	s := d.step(Update, r, Normal, op, why)
+	s.Guard = d.held(w)
 	d.renewed[have.ARN] = s.ID
+}
+
+// held is why a Secret must not be imported now, nil if it may.
+func (d *differ) held(w stack.Certificate) *Guard {
+	if g, ok := d.obs.ImportsHeld[w.ID]; ok {
+		return &g
+	}
+	return nil
 }
 
 // publish writes the validation records, zone by zone.

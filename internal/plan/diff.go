@@ -33,6 +33,7 @@ func Diff(desired *stack.Stack, keep []stack.Ref, obs Observed, pol Policy) Plan
 		identities:       map[string]string{},
 		groups:           map[string]*SecurityGroup{},
 		targets:          map[string]*TargetGroup{},
+		names:            map[string]string{},
 		balancers:        map[string]*LoadBalancer{},
 		deletedBalancers: map[string]StepID{},
 		deletedTargets:   map[string]StepID{},
@@ -100,6 +101,7 @@ type differ struct {
 
 	groups       map[string]*SecurityGroup // matches of wanted resources, by identity
 	targets      map[string]*TargetGroup
+	names        map[string]string // of wanted target groups, as they are or will be, by identity
 	balancers    map[string]*LoadBalancer
 	oldBalancers []*LoadBalancer
 

@@ -60,10 +60,29 @@ func TestAChangeCostsTheWritesThatItNeeds(t *testing.T) {
 		}, writes: map[string]int{"ModifyRule": 1}},
 		{name: "a health check", from: []string{"/a"}, edit: func(s *stack.Stack) { s.TargetGroups[0].HealthCheck.Matcher = "200-399" },
 			writes: map[string]int{"ModifyTargetGroup": 1}},
+		{name: "port, path and thresholds of a health check", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			h := &s.TargetGroups[0].HealthCheck
+			h.Port, h.Path, h.HealthyThreshold, h.UnhealthyThreshold = "9000", "/ready", 5, 4
+		}, writes: map[string]int{"ModifyTargetGroup": 1}},
+		{name: "protocol, codes and times of a health check", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			h := &s.TargetGroups[0].HealthCheck
+			h.Protocol, h.Matcher, h.IntervalSeconds, h.TimeoutSeconds = "HTTPS", "200-299", 30, 10
+		}, writes: map[string]int{"ModifyTargetGroup": 1}},
+		{name: "another pool of customer-owned addresses", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.LoadBalancers[0].CustomerOwnedPool = "ipv4pool-coip-2" // it is told by the compiler: AWS takes one at creation only
+		}, writes: map[string]int{}},
 		{name: "another protocol of the targets", from: []string{"/a"}, edit: func(s *stack.Stack) {
 			s.TargetGroups[0].Protocol, s.TargetGroups[0].Name = "HTTPS", "tg/a2"
 			s.Bindings[0].Protocol, s.Bindings[0].Name = "HTTPS", "tg/a2"
 		}, writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "ModifyRule": 2, "DescribeTargetHealth": 1, "DeleteTargetGroup": 1, "DeleteBinding": 1}},
+		{name: "another control port of the targets", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.TargetGroups[0].ControlPort, s.TargetGroups[0].Name, s.Bindings[0].Name = 3000, "tg/a2", "tg/a2"
+		},
+			writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "ModifyRule": 2, "DescribeTargetHealth": 1, "DeleteTargetGroup": 1, "DeleteBinding": 1}},
+		{name: "another name of a target group, as of another port", from: []string{"/a"}, edit: func(s *stack.Stack) {
+			s.TargetGroups[0].Port, s.TargetGroups[0].Name, s.Bindings[0].Name = 9090, "tg/a2", "tg/a2"
+		}, writes: map[string]int{}},
+		{name: "another name of the load balancer", from: []string{"/a"}, edit: func(s *stack.Stack) { s.LoadBalancers[0].Name = "renamed" }, writes: map[string]int{}},
 		{name: "a subnet", from: []string{"/a"}, edit: func(s *stack.Stack) {
 			s.LoadBalancers[0].Subnets = append(s.LoadBalancers[0].Subnets, stack.SubnetMapping{Subnet: "subnet-c"})
 		}, writes: map[string]int{"SetSubnets": 1}},
@@ -77,6 +96,11 @@ func TestAChangeCostsTheWritesThatItNeeds(t *testing.T) {
 			writes: map[string]int{}},
 		{name: "a tag", from: []string{"/a"}, edit: func(s *stack.Stack) { s.LoadBalancers[0].Tags["team"] = "web" },
 			writes: map[string]int{"AddTags": 1}},
+		{name: "a tag of a rule", from: []string{"/a", "/b"}, edit: func(s *stack.Stack) { s.Rules[1].Tags["team"] = "web" },
+			writes: map[string]int{"AddTags": 1}},
+		{name: "a transform of a rule", from: []string{"/a", "/b"}, edit: func(s *stack.Stack) {
+			s.Rules[1].Transforms = []stack.Transform{{Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: "^/b", Replace: "/"}}}}
+		}, writes: map[string]int{"ModifyRule": 1}},
 		{name: "another listener", from: []string{"/a"}, edit: func(s *stack.Stack) {
 			l := s.Listeners[0]
 			l.ID, l.Port = "8080", 8080
@@ -113,6 +137,47 @@ func TestAChangeCostsTheWritesThatItNeeds(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestTheHealthCheckOfAnNLBChangesInPlaceUnlessTheGateForbidsIt(t *testing.T) {
+	t.Parallel()
+	nlb := func(check stack.HealthCheck) *stack.Stack {
+		s := testStack()
+		s.LoadBalancers[0].Type = stack.Network
+		s.TargetGroups = []stack.TargetGroup{{ID: "n/s:80", Name: "tg", TargetType: stack.TargetIP, Port: 8080, Protocol: "TCP", HealthCheck: check}}
+		s.Listeners[0].Protocol = "TCP"
+		s.Listeners[0].DefaultActions = []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: targetGroupRef("n/s:80")}}}}}
+		return s
+	}
+	f := newFake(testKey())
+	f.converge(t, nlb(stack.HealthCheck{Protocol: "TCP", Port: "traffic-port", IntervalSeconds: 10, TimeoutSeconds: 10, HealthyThreshold: 3, UnhealthyThreshold: 3}), Policy{})
+	group := f.obs.TargetGroups[0].ARN
+	for _, check := range []stack.HealthCheck{
+		{Protocol: "HTTP", Port: "traffic-port", Path: "/", Matcher: "200-399", IntervalSeconds: 10, TimeoutSeconds: 10, HealthyThreshold: 3, UnhealthyThreshold: 3},
+		{Protocol: "HTTP", Port: "8081", Path: "/healthz", Matcher: "200", IntervalSeconds: 30, TimeoutSeconds: 6, HealthyThreshold: 2, UnhealthyThreshold: 2},
+		{Protocol: "TCP", Port: "traffic-port", IntervalSeconds: 10, TimeoutSeconds: 10, HealthyThreshold: 3, UnhealthyThreshold: 3},
+	} {
+		if diff := cmp.Diff(map[string]int{"ModifyTargetGroup": 1}, f.converge(t, nlb(check), Policy{})); diff != "" || f.obs.TargetGroups[0].ARN != group {
+			t.Errorf("%+v: %s", check, diff)
+		}
+	}
+	// Behind the gate they cannot, other than the port, the path and the thresholds.
+	fixed := Policy{FixedHealthChecks: true}
+	check := stack.HealthCheck{Protocol: "TCP", Port: "8081", Path: "/ready", IntervalSeconds: 10, TimeoutSeconds: 10, HealthyThreshold: 2, UnhealthyThreshold: 2}
+	if diff := cmp.Diff(map[string]int{"ModifyTargetGroup": 1}, f.converge(t, nlb(check), fixed)); diff != "" || f.obs.TargetGroups[0].ARN != group {
+		t.Errorf("port, path and thresholds: %s", diff)
+	}
+	for what, change := range map[string]func(*stack.HealthCheck){
+		"protocol": func(h *stack.HealthCheck) { h.Protocol = "HTTP" }, "codes": func(h *stack.HealthCheck) { h.Matcher = "200" },
+		"interval": func(h *stack.HealthCheck) { h.IntervalSeconds = 30 }, "timeout": func(h *stack.HealthCheck) { h.TimeoutSeconds = 6 },
+	} {
+		before := f.obs.TargetGroups[0].ARN
+		change(&check)
+		got := f.converge(t, nlb(check), fixed)
+		if len(f.obs.TargetGroups) != 1 || f.obs.TargetGroups[0].ARN == before || got["CreateTargetGroup"] != 1 || got["DeleteTargetGroup"] != 1 || got["ModifyTargetGroup"] != 0 {
+			t.Errorf("%s: writes %v", what, got)
+		}
 	}
 }
 
@@ -368,6 +433,31 @@ func TestCertificatesAreAttachedBeforeOthersAreDetached(t *testing.T) {
 	f.converge(t, tls("c3", "c2", "c3"), Policy{})
 	if got := f.converge(t, testStack("/a"), Policy{}); len(got) != 1 || got["ModifyListener"] != 1 {
 		t.Errorf("HTTPS to HTTP writes %v", got)
+	}
+}
+
+func TestFurtherCertificatesNeverModifyTheListener(t *testing.T) {
+	t.Parallel()
+	secure := func(sni ...string) *stack.Stack {
+		s := testStack("/a")
+		s.Listeners[0].Protocol, s.Listeners[0].SSLPolicy, s.Listeners[0].Certificates, s.Listeners[0].SNI = "HTTPS", "p1", []string{"c1"}, sni
+		return s
+	}
+	for _, c := range []struct {
+		from, to []string
+		writes   map[string]int
+	}{
+		{nil, []string{"c2"}, map[string]int{"AddListenerCertificates": 1}},
+		{[]string{"c2", "c3"}, []string{"c2", "c3"}, map[string]int{}},
+		{[]string{"c2", "c3"}, []string{"c3", "c2"}, map[string]int{}},
+		{[]string{"c2", "c3"}, []string{"c3"}, map[string]int{"RemoveListenerCertificates": 1}},
+		{[]string{"c2"}, []string{"c3", "c4"}, map[string]int{"AddListenerCertificates": 2, "RemoveListenerCertificates": 1}},
+	} {
+		f := newFake(testKey())
+		f.converge(t, secure(c.from...), Policy{})
+		if diff := cmp.Diff(c.writes, f.converge(t, secure(c.to...), Policy{})); diff != "" {
+			t.Errorf("%v → %v: %s", c.from, c.to, diff)
+		}
 	}
 }
 

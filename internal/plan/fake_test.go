@@ -122,6 +122,12 @@ func (f *fakeAWS) check(t failer, s Step, resolve func(stack.Ref) string) {
 				t.Fatalf("%s: priority %d is in use", s.ID, m.Priority)
 			}
 		}
+	case CreateBinding:
+		for _, b := range f.obs.Bindings {
+			if bindingKey(b.Binding) == bindingKey(op.Binding) {
+				t.Fatalf("%s: a binding %s exists", s.ID, b.Name)
+			}
+		}
 	case DeleteTargetGroup:
 		arn := resolve(op.TargetGroup)
 		for _, l := range f.obs.Listeners {
@@ -212,6 +218,11 @@ func (f *fakeAWS) converge(t failer, want *stack.Stack, pol Policy) (writes map[
 		before[k] = v
 	}
 	p := Diff(want, nil, f.obs, pol)
+	for _, s := range p.Steps {
+		if s.Action == Update && len(s.Why) == 0 {
+			t.Fatalf("step %s of the plan changes something for no reason:\n%s", s.ID, p.Text(TextOptions{}))
+		}
+	}
 	f.run(t, p)
 	writes = map[string]int{}
 	for k, v := range f.writes {

@@ -71,7 +71,7 @@ func (f *fakeAWS) checkTargets(t failer, s Step, resolve func(stack.Ref) string)
 		}
 	case CreateTargetGroup:
 		if slices.ContainsFunc(f.obs.TargetGroups, func(tg TargetGroup) bool {
-			return op.TargetGroup.TargetType == stack.TargetALB && tg.Name == op.TargetGroup.Name
+			return tg.Name == op.TargetGroup.Name
 		}) {
 			t.Fatalf("%s: a target group %s exists", s.ID, op.TargetGroup.Name)
 		}

@@ -55,6 +55,7 @@ func (d *differ) listeners() {
 
 func (d *differ) createListener(w stack.Listener, rules []stack.Rule) StepID {
 	r := listenerRef(w.ID)
+	w.Standing, w.KeepRules = false, nil
 	op := CreateListener{w}
 	op.Listener.Attributes, op.Listener.SNI = nil, nil
 	w.DefaultActions = settled(w.DefaultActions, nil)
@@ -79,7 +80,7 @@ func (d *differ) createListener(w stack.Listener, rules []stack.Rule) StepID {
 		d.step(Create, r, Vital, AddListenerCertificates{r, c}, "attach certificate "+c)
 	}
 	d.listenerAttributes(Create, r, w, nil)
-	d.rules(r, nil, rules, false, func([]freshRule) rerouted { return rerouted{} })
+	d.rules(r, nil, rules, nil, false, func([]freshRule) rerouted { return rerouted{} })
 	return id
 }
 
@@ -95,6 +96,12 @@ func (d *differ) updateListener(have *Listener, w stack.Listener, rules []stack.
 	d.known[r] = have.ARN
 	if d.kept[have.ARN] {
 		return
+	}
+	keepRules := w.KeepRules
+	w.KeepRules = nil
+	if w.Standing {
+		w.DefaultActions, w.Standing = have.DefaultActions, false
+		d.keepStanding(w.DefaultActions)
 	}
 	w.DefaultActions = settled(w.DefaultActions, have.DefaultActions)
 	why := d.listenerChanges(have.Listener, w)
@@ -146,7 +153,7 @@ func (d *differ) updateListener(have *Listener, w stack.Listener, rules []stack.
 	}
 	d.listenerAttributes(Update, r, w, have.Attributes)
 	d.tags(r, have.Tags, w.Tags)
-	d.rules(r, have, rules, reroutes, func(fresh []freshRule) rerouted {
+	d.rules(r, have, rules, keepRules, reroutes, func(fresh []freshRule) rerouted {
 		if late {
 			modified = modify()
 			s := &d.plan.Steps[len(d.plan.Steps)-1]

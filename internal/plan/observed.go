@@ -19,6 +19,8 @@ type Observed struct {
 	Certificates []Certificate `json:",omitempty"` // in ACM, owned by the stack
 	// CertificatesUnknown tells that Certificates could not be read: nothing about them is planned.
 	CertificatesUnknown bool `json:",omitempty"`
+	// ImportsHeld tells why Secrets must not be imported into ACM now, by identity of the certificate.
+	ImportsHeld map[string]Guard `json:",omitempty"`
 }
 
 // SecurityGroup is an observed group of ours: a stack's managed one, or the shared backend group.

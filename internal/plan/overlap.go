@@ -117,20 +117,30 @@ func implied(x, y stack.Condition) bool {
 	return true
 }
 
-// wider reports whether pattern p matches whatever pattern q matches. Patterns with backslashes are only equal to themselves.
+// wider reports whether pattern p matches whatever pattern q matches. Patterns with backslashes are only equal to themselves. Of
+// each asterisk of p it is enough to try the shortest text that lets p go on to the next one, as whatever comes between two of
+// them may as well come later: what users write must not cost more than a few steps per character.
 func wider(p, q string) bool {
 	if p == q || strings.Contains(p+q, `\`) {
 		return p == q
 	}
-	switch {
-	case p == "":
-		return q == ""
-	case p[0] == '*':
-		return wider(p[1:], q) || q != "" && wider(p, q[1:])
-	case q == "":
-		return false
+	i, star, from := 0, -1, 0 // star is the last asterisk of p that was passed, from where what follows it was tried last
+	for j := 0; j < len(q); {
+		switch {
+		case i < len(p) && p[i] == '*':
+			star, from = i, j
+			i++
+		case i < len(p) && (p[i] == q[j] || p[i] == '?' && q[j] != '*'):
+			i++
+			j++
+		case star >= 0:
+			from++
+			i, j = star+1, from
+		default:
+			return false
+		}
 	}
-	return (p[0] == q[0] || p[0] == '?' && q[0] != '*') && wider(p[1:], q[1:])
+	return strings.Trim(p[i:], "*") == ""
 }
 
 // apart reports whether no value of a and no value of b can match the same text.

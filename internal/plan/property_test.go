@@ -52,6 +52,9 @@ func drawStack(t *rapid.T, label string) *stack.Stack {
 		s.TargetGroups[0].Protocol, s.TargetGroups[0].Name = "HTTPS", s.TargetGroups[0].Name+"s"
 		s.Bindings[0].Protocol, s.Bindings[0].Name = "HTTPS", s.TargetGroups[0].Name
 	}
+	if len(s.TargetGroups) > 0 && rapid.Bool().Draw(t, label+" IPv6") { // of which the name does not tell
+		s.TargetGroups[0].IPAddressType, s.Bindings[0].IPAddress = stack.IPv6, stack.IPv6
+	}
 	if rapid.Bool().Draw(t, label+" moved listener") {
 		s.Listeners[0].ID, s.Listeners[0].Port = "8080", 8080
 		for i := range s.Rules {

@@ -19,8 +19,8 @@ type ruleMatch struct {
 // in order stays in place, the others move in one call. A rule whose content changes where it stands is modified there.
 //
 // Between is called once all rules are there and before any is deleted: the place for a change of the default actions, which
-// reroutes says there will be.
-func (d *differ) rules(listener stack.Ref, l *Listener, want []stack.Rule, reroutes bool, between func(fresh []freshRule) rerouted) {
+// reroutes says there will be. keep is that of the listener, for what nobody wants.
+func (d *differ) rules(listener stack.Ref, l *Listener, want []stack.Rule, keep []string, reroutes bool, between func(fresh []freshRule) rerouted) {
 	var have []*Rule
 	taken := map[int32]bool{} // by rules of somebody else, or kept ones
 	if l != nil {
@@ -40,10 +40,16 @@ func (d *differ) rules(listener stack.Ref, l *Listener, want []stack.Rule, rerou
 	want = slices.Clone(want)
 	sort.SliceStable(want, func(i, j int) bool { return want[i].Order < want[j].Order })
 
+	settleStanding(want, have, d.resolve, d.keepStanding)
 	d.settleRules(want, have)
 	matches, left := d.matchRules(want, have)
 	surplus := left[:0]
 	for _, r := range left {
+		if d.mayBeOf(keep, r) {
+			taken[r.Priority] = true
+			d.keepStanding(r.Actions)
+			continue
+		}
 		if managed := l == nil || l.Tags == nil || !d.rulesTagged(want) || d.ours(r.Tags); managed {
 			surplus = append(surplus, r)
 		} else {

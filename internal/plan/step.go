@@ -89,6 +89,9 @@ type Policy struct {
 	ProtectedBy string
 	// Unweighted forbids forwards to several target groups, so that new targets cannot warm up beside the old ones.
 	Unweighted bool
+	// FixedHealthChecks: protocol, codes, interval and timeout of the checks of target groups of NLBs cannot change; a group with
+	// others takes its place.
+	FixedHealthChecks bool
 	// Frontend and FrontendBy are the same for the load balancer in front of the other. What is declared for one that stays
 	// behind keeps the frontend too.
 	Frontend   Protection

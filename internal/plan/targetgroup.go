@@ -2,7 +2,9 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"sort"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -20,17 +22,18 @@ func (d *differ) matchTargetGroups() {
 	}
 	for _, w := range d.want.TargetGroups {
 		for _, tg := range byID[w.ID] {
-			if d.targets[w.ID] == nil && replacementReason(tg, w) == "" {
+			if d.targets[w.ID] == nil && d.replacementReason(tg, w) == "" {
 				d.targets[w.ID] = tg
 				d.known[targetGroupRef(w.ID)] = tg.ARN
+				d.names[w.ID] = tg.Name
 			}
 		}
 	}
 }
 
-// replacementReason says why an observed target group cannot become the wanted one; empty = it can. The IP address type
-// counts only if the successor has another name: AWS admits no second target group of the same name beside the first.
-func replacementReason(have *TargetGroup, want stack.TargetGroup) string {
+// replacementReason says why an observed target group cannot become the wanted one; empty = it can. AWS changes none of these of
+// a target group that exists.
+func (d *differ) replacementReason(have *TargetGroup, want stack.TargetGroup) string {
 	version := func(tg stack.TargetGroup) string {
 		if tg.ProtocolVersion == "" && (tg.Protocol == "HTTP" || tg.Protocol == "HTTPS") {
 			return "HTTP1"
@@ -46,12 +49,20 @@ func replacementReason(have *TargetGroup, want stack.TargetGroup) string {
 		return "protocol version " + version(have.TargetGroup) + " → " + version(want)
 	case have.ControlPort != want.ControlPort:
 		return fmt.Sprintf("target control port %d → %d", have.ControlPort, want.ControlPort)
-	case or(have.IPAddressType, stack.IPv4) != or(want.IPAddressType, stack.IPv4) && have.Name != want.Name:
+	case or(have.IPAddressType, stack.IPv4) != or(want.IPAddressType, stack.IPv4):
 		return "IP address type " + or(have.IPAddressType, stack.IPv4) + " → " + or(want.IPAddressType, stack.IPv4)
 	case want.TargetType == stack.TargetALB && !have.reaches(want.Port):
 		return fmt.Sprintf("port %d → %d", have.Port, want.Port)
+	case d.pol.FixedHealthChecks && want.Protocol != "HTTP" && want.Protocol != "HTTPS":
+		return fixedCheckChange(have.HealthCheck, want.HealthCheck)
 	}
 	return ""
+}
+
+// fixedCheckChange is the change of a health check that Policy.FixedHealthChecks forbids; empty = there is none.
+func fixedCheckChange(have, want stack.HealthCheck) string {
+	have.Port, have.Path, have.HealthyThreshold, have.UnhealthyThreshold = want.Port, want.Path, want.HealthyThreshold, want.UnhealthyThreshold
+	return strings.Join(healthCheckChanges(have, want), ", ")
 }
 
 func (d *differ) targetGroups() {
@@ -64,13 +75,12 @@ func (d *differ) targetGroups() {
 			op := CreateTargetGroup{VPC: d.want.VPC, TargetGroup: w}
 			for i := range d.obs.TargetGroups {
 				if old := &d.obs.TargetGroups[i]; old.ID == w.ID {
-					a, why = Replace, replacementReason(old, w)
-					if w.TargetType == stack.TargetALB && old.Name == w.Name { // whose name does not tell its port
-						op.TargetGroup.Name = naming.Successor(w.Name, w.Port)
-					}
+					a, why = Replace, d.replacementReason(old, w)
 				}
 			}
+			op.TargetGroup.Name = d.freeName(w)
 			op.TargetGroup.Attributes = nil
+			d.names[w.ID] = op.TargetGroup.Name
 			d.made[r] = d.step(a, r, Vital, op, why).ID
 			d.targetGroupAttributes(Create, r, w, nil, def)
 			continue
@@ -84,6 +94,19 @@ func (d *differ) targetGroups() {
 		d.targetGroupAttributes(Update, r, w, have.Attributes, def)
 		d.tags(r, have.Tags, w.Tags, d.legacyTags()...)
 	}
+}
+
+// freeName is the wanted name of a new target group, unless one that it replaces has it: AWS admits no second target group of a
+// name beside the first, and the name tells neither the IP address type nor, of a group for load balancers, the port.
+func (d *differ) freeName(w stack.TargetGroup) string {
+	taken := func(name string) bool {
+		return slices.ContainsFunc(d.obs.TargetGroups, func(tg TargetGroup) bool { return tg.Name == name })
+	}
+	name := w.Name
+	for taken(name) {
+		name = naming.Successor(name, w.Port)
+	}
+	return name
 }
 
 func (d *differ) targetGroupAttributes(a Action, r stack.Ref, w stack.TargetGroup, have map[string]string, def func(string) (string, bool)) {

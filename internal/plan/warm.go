@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -91,8 +92,11 @@ func (d *differ) warming(have, want []stack.Action) (first []stack.Action, cold 
 		return nil, nil
 	case fresh == 0:
 		return nil, cold
-	case d.pol.Unweighted, len(staged.TargetGroups) > mostForwarded, len(d.uses)+fresh > mostAttached:
+	case d.pol.Unweighted, len(staged.TargetGroups) > mostForwarded, len(d.uses)+fresh > mostAttached, d.mixed(staged.TargetGroups):
 		return nil, nil
+	}
+	if (staged.Stickiness == nil || !staged.Stickiness.Enabled) && d.sticky(staged.TargetGroups) {
+		staged.Stickiness = &stack.Stickiness{Enabled: true, DurationSeconds: 1}
 	}
 	for _, a := range want {
 		if a.Forward != nil {
@@ -101,6 +105,44 @@ func (d *differ) warming(have, want []stack.Action) (first []stack.Action, cold 
 		first = append(first, a)
 	}
 	return first, cold
+}
+
+// mixed reports that target groups are of several address families, as far as is known, which AWS admits in no forward.
+func (d *differ) mixed(all []stack.WeightedTargetGroup) bool {
+	families := map[string]bool{}
+	for _, t := range all {
+		if tg := d.group(t.TargetGroup); tg != nil {
+			families[or(tg.IPAddressType, stack.IPv4)] = true
+		}
+	}
+	return len(families) > 1
+}
+
+// sticky reports that one of the target groups of an application load balancer keeps clients at its targets, as far as is known:
+// then AWS demands that a forward to several keeps clients at target groups, too.
+func (d *differ) sticky(all []stack.WeightedTargetGroup) bool {
+	return slices.ContainsFunc(all, func(t stack.WeightedTargetGroup) bool {
+		tg := d.group(t.TargetGroup)
+		return tg != nil && strings.HasPrefix(tg.Protocol, "HTTP") && tg.Attributes["stickiness.enabled"] == "true"
+	})
+}
+
+// group is a target group as it is, or, if it is new, as it shall be; nil if it is somebody else's. An attribute that is about to
+// change counts if it is on at either time.
+func (d *differ) group(r stack.Ref) *stack.TargetGroup {
+	have := d.obs.TargetGroup(d.resolve(r))
+	for i := range d.want.TargetGroups {
+		w := d.want.TargetGroups[i]
+		switch {
+		case w.ID != r.ID || r.Literal != "":
+		case have == nil || w.Attributes["stickiness.enabled"] == "true":
+			return &w
+		}
+	}
+	if have == nil {
+		return nil
+	}
+	return &have.TargetGroup
 }
 
 // forwardOf splits actions into the forward, nil if there is none, and the others.

@@ -23,6 +23,13 @@ func identityOf(p stack.Permission) identity {
 	return identity{sourceOf(p), span{p.FromPort, p.ToPort}}
 }
 
+// mayBe reports whether a rule lets the source of a permission to one of its ports; a permission without a source is anybody's.
+func mayBe(rule, p stack.Permission) bool {
+	x, y := identityOf(rule), identityOf(p)
+	anybody := y.source == source{protocol: x.protocol}
+	return (anybody || x.source == y.source) && x.from <= y.to && y.from <= x.to
+}
+
 // Diff compares the rules of one group with the packed wish. A wanted rule that exists without our label is neither granted
 // again nor ever revoked.
 func Diff(current, wanted []stack.Permission) (grant, revoke []stack.Permission) {

@@ -22,6 +22,8 @@ type Rules interface {
 	InvalidateGroup(id string)
 	// ClusterGroups lists the groups that carry the cluster's tag.
 	ClusterGroups(ctx context.Context) ([]string, error)
+	// OfAnotherCluster tells that a group is not this cluster's but another's.
+	OfAnotherCluster(ctx context.Context, id string) bool
 }
 
 // Runner executes a plan; apply.Run with its dependencies bound.
@@ -35,15 +37,17 @@ type Keeper struct {
 
 	mu     sync.Mutex
 	wanted map[string]map[string][]stack.Permission // binding → group → permissions
-	locks  map[string]*sync.Mutex                   // one group is written by one caller at a time
-	swept  bool                                     // groups of former bindings were looked at
+	// unplaced are permissions of bindings some of whose endpoints' groups nobody could tell: wherever such rules are, they stay.
+	unplaced map[string][]stack.Permission
+	locks    map[string]*sync.Mutex // one group is written by one caller at a time
+	swept    bool                   // groups of former bindings were looked at
 	// pending are groups that hold rules which could not be revoked yet, because not every binding had been seen.
 	pending map[string]bool
 }
 
 // NewKeeper makes a keeper that knows no binding yet.
 func NewKeeper(rules Rules, run Runner) *Keeper {
-	return &Keeper{rules: rules, run: run, wanted: map[string]map[string][]stack.Permission{}, locks: map[string]*sync.Mutex{}, pending: map[string]bool{}}
+	return &Keeper{rules: rules, run: run, wanted: map[string]map[string][]stack.Permission{}, unplaced: map[string][]stack.Permission{}, locks: map[string]*sync.Mutex{}, pending: map[string]bool{}}
 }
 
 // Key is the stack under which rule changes run; it owns no resources.
@@ -59,30 +63,73 @@ func (k *Keeper) Set(ctx context.Context, binding string, need map[string][]stac
 	} else {
 		k.wanted[binding] = need
 	}
+	delete(k.unplaced, binding)
 	k.mu.Unlock()
 
-	touched := slices.Sorted(maps.Keys(need))
+	touched := slices.Collect(maps.Keys(need))
 	for g := range before {
 		if _, still := need[g]; !still {
 			touched = append(touched, g)
 		}
 	}
+	return k.bring(ctx, binding, touched, complete)
+}
+
+// Extend records what is known of a binding's needs while the groups of some of its endpoints are not: they may be any, also
+// those of before, and of a former process. So what was needed stays needed, and nowhere is a rule revoked that lets the same
+// sources to a port among unplaced, until a Set tells all. A permission without a source is one of which nobody knows it.
+func (k *Keeper) Extend(ctx context.Context, binding string, need map[string][]stack.Permission, unplaced []stack.Permission, complete func() bool) error {
+	k.mu.Lock()
+	all := maps.Clone(k.wanted[binding])
+	if all == nil {
+		all = map[string][]stack.Permission{}
+	}
+	maps.Copy(all, need)
+	k.wanted[binding], k.unplaced[binding] = all, unplaced
+	k.mu.Unlock()
+	return k.bring(ctx, binding, slices.Collect(maps.Keys(need)), complete)
+}
+
+// bring has the groups that a change of a binding touches, and those that wait, hold what is wanted.
+func (k *Keeper) bring(ctx context.Context, binding string, touched []string, complete func() bool) error {
+	own := slices.Clone(touched)
 	all := complete()
+	var errs []error
 	if all {
 		extra, err := k.sweep(ctx)
-		if err != nil {
-			return err
+		if err != nil { // access is not to wait for what others left
+			errs = append(errs, fmt.Errorf("looking for rules that nobody needs: %w", err))
 		}
 		touched = append(append(touched, extra...), k.takePending()...)
 	}
 	slices.Sort(touched)
-	var errs []error
 	for _, g := range slices.Compact(touched) {
-		if err := k.sync(ctx, g, !all); err != nil {
+		err := k.sync(ctx, g, binding, !all)
+		switch {
+		case err == nil:
+		case slices.Contains(own, g):
+			k.retain(binding, g)
 			errs = append(errs, fmt.Errorf("security group %s: %w", g, err))
+		default: // what is left there is others'
+			k.postpone(g)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// retain has the next Set of a binding look at a group again that could not be brought there, also if nothing of it is needed
+// any more.
+func (k *Keeper) retain(binding, group string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if _, there := k.wanted[binding][group]; !there {
+		need := maps.Clone(k.wanted[binding])
+		if need == nil {
+			need = map[string][]stack.Permission{}
+		}
+		need[group] = nil
+		k.wanted[binding] = need
+	}
 }
 
 // Knows reports whether a binding's needs were recorded since the start.
@@ -134,44 +181,107 @@ func (k *Keeper) lock(group string) *sync.Mutex {
 	return k.locks[group]
 }
 
-func (k *Keeper) union(group string) []stack.Permission {
+// union is what all bindings need of a group, but from sources that do not exist.
+func (k *Keeper) union(group string, missing map[string]bool) []stack.Permission {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	var out []stack.Permission
 	for _, need := range k.wanted {
-		out = append(out, need[group]...)
+		for _, p := range need[group] {
+			if !missing[p.Group.Literal] {
+				out = append(out, p)
+			}
+		}
 	}
 	return out
 }
 
-// sync brings one group to the union of needs. If the account turns out to differ from what the inventory believes, it looks
-// again and tries once more; if the group's rule quota is in the way, what is to be revoked goes first.
-func (k *Keeper) sync(ctx context.Context, group string, grantOnly bool) error {
+// revocable are those of the rules that no endpoint of an unknown group can need.
+func (k *Keeper) revocable(rules []stack.Permission) []stack.Permission {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(rules), func(rule stack.Permission) bool {
+		for _, perms := range k.unplaced {
+			if slices.ContainsFunc(perms, func(p stack.Permission) bool { return mayBe(rule, p) }) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// needs reports whether a binding needs anything of a group, and whether from one of the sources.
+func (k *Keeper) needs(binding, group string, sources map[string]bool) (anything, fromThem bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	perms := k.wanted[binding][group]
+	return len(perms) > 0, slices.ContainsFunc(perms, func(p stack.Permission) bool { return sources[p.Group.Literal] })
+}
+
+// absent are the groups among the sources of permissions that do not exist.
+func (k *Keeper) absent(ctx context.Context, perms []stack.Permission) map[string]bool {
+	out := map[string]bool{}
+	for _, p := range perms {
+		id := p.Group.Literal
+		if _, asked := out[id]; id == "" || asked {
+			continue
+		}
+		k.rules.InvalidateGroup(id)
+		_, err := k.rules.GroupRules(ctx, id)
+		out[id] = err != nil && cloud.Classify(err).Code == cloud.CodeGroupNotFound
+	}
+	maps.DeleteFunc(out, func(_ string, gone bool) bool { return !gone })
+	return out
+}
+
+// sync brings one group to the union of needs, for a binding. If the account turns out to differ from what the inventory
+// believes, it looks again and tries once more; if the group's rule quota is in the way, what is to be revoked goes first. A
+// source that does not exist makes EC2 refuse everything; then all but what it is named for is done, and only the bindings that
+// name it fail. A binding that needs nothing any more is not held up by what others lack.
+func (k *Keeper) sync(ctx context.Context, group, binding string, grantOnly bool) error {
 	l := k.lock(group)
 	l.Lock()
 	defer l.Unlock()
+	var refused error
+	missing := map[string]bool{}
 	revokeFirst := false
 	for attempt := 0; ; attempt++ {
 		current, err := k.rules.GroupRules(ctx, group)
 		if err != nil {
-			if cloud.Classify(err).Code == cloud.CodeGroupNotFound && len(k.union(group)) == 0 {
+			if cloud.Classify(err).Code == cloud.CodeGroupNotFound && len(k.union(group, nil)) == 0 {
 				return nil // a group that is gone needs no cleaning
 			}
 			return err
 		}
-		grant, revoke := Diff(current, Pack(k.union(group), current))
-		if grantOnly && len(revoke) > 0 {
+		grant, surplus := Diff(current, Pack(k.union(group, missing), current))
+		surplus = slices.DeleteFunc(surplus, func(p stack.Permission) bool { // clusters that share nodes' groups share the label, too
+			return p.Group.Literal != "" && k.rules.OfAnotherCluster(ctx, p.Group.Literal)
+		})
+		var revoke []stack.Permission
+		if !grantOnly {
+			revoke = k.revocable(surplus)
+		}
+		if len(revoke) < len(surplus) {
 			k.postpone(group)
-			revoke = nil
 		}
-		if len(grant)+len(revoke) == 0 {
-			return nil
+		needs, fromMissing := k.needs(binding, group, missing)
+		if len(grant)+len(revoke) > 0 && (needs || len(revoke) > 0) {
+			err = k.write(ctx, group, grant, revoke, revokeFirst)
 		}
-		err = k.write(ctx, group, grant, revoke, revokeFirst)
 		if err == nil {
+			if fromMissing {
+				return refused
+			}
 			return nil
 		}
 		code := cloud.Classify(err).Code
+		if code == cloud.CodeGroupNotFound && refused == nil {
+			if missing = k.absent(ctx, grant); len(missing) > 0 {
+				refused = err
+				attempt--
+				continue
+			}
+		}
 		disagrees := code == cloud.CodeDuplicatePermission || code == cloud.CodePermissionNotFound || code == cloud.CodeTooManyPermissions
 		if !disagrees || attempt > 0 {
 			return err

@@ -48,6 +48,70 @@ func TestPackingJoinsWhatTouchesAndKeepsWhatDoesNot(t *testing.T) {
 	}
 }
 
+func TestWhereARuleMustAdmitMoreItIsTheFewestPorts(t *testing.T) {
+	t.Parallel()
+	var wanted, want []stack.Permission
+	for i := range int32(maxRulesPerSource + 1) {
+		port := 1000 + 10*i
+		if i == 7 {
+			port = 1064 // after 1060, nearer than any other two
+		}
+		wanted = append(wanted, tcp(port, port, "sg-b"))
+		if i == 7 {
+			want[6].ToPort = port
+		} else {
+			want = append(want, tcp(port, port, "sg-b"))
+		}
+	}
+	if diff := cmp.Diff(want, Pack(wanted, nil)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestARuleMayBeNeededByWhoSharesASourceAndAPortWithIt(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		from, to int32
+		want     bool
+	}{{70, 79, false}, {70, 80, true}, {85, 86, true}, {90, 99, true}, {91, 99, false}, {1, 999, true}} {
+		if got := mayBe(tcp(c.from, c.to, "sg-b"), tcp(80, 90, "sg-b")); got != c.want {
+			t.Errorf("80-90 and %d-%d: %t", c.from, c.to, got)
+		}
+	}
+	if mayBe(tcp(80, 90, "sg-b"), tcp(80, 90, "sg-a")) {
+		t.Error("other sources share nothing")
+	}
+}
+
+func TestAPeerIsAGroupOrACIDRInTheFormThatEC2Stores(t *testing.T) {
+	t.Parallel()
+	group := stack.Literal(stack.KindSecurityGroup, "sg-b")
+	for name, c := range map[string]struct {
+		peer Peer
+		want stack.Permission
+		fail bool
+	}{
+		"group":          {Peer{Group: "sg-b"}, stack.Permission{Group: group}, false},
+		"group and CIDR": {Peer{Group: "sg-b", CIDR: "10.0.0.0/8"}, stack.Permission{Group: group}, false},
+		"IPv4":           {Peer{CIDR: "10.0.0.7/8"}, stack.Permission{CIDR: "10.0.0.0/8"}, false},
+		"IPv6":           {Peer{CIDR: "2001:DB8::7/32"}, stack.Permission{IPv6CIDR: "2001:db8::/32"}, false},
+		"no CIDR":        {Peer{CIDR: "10.0.0.7"}, stack.Permission{}, true},
+		"nothing":        {Peer{}, stack.Permission{}, true},
+	} {
+		got, err := Permissions(c.peer, "udp", []Ports{{1, 2}, {5, 5}})
+		var want []stack.Permission
+		if !c.fail {
+			first, second := c.want, c.want
+			first.Protocol, first.FromPort, first.ToPort, first.Description = "udp", 1, 2, Label
+			second.Protocol, second.FromPort, second.ToPort, second.Description = "udp", 5, 5, Label
+			want = []stack.Permission{first, second}
+		}
+		if diff := cmp.Diff(want, got); diff != "" || (err != nil) != c.fail {
+			t.Errorf("%s: %v; %s", name, err, diff)
+		}
+	}
+}
+
 func TestPackingAdmitsPreciselyTheWantedTraffic(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

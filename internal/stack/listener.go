@@ -7,12 +7,17 @@ type Listener struct {
 	Port           int32
 	Protocol       string // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP
 	DefaultActions []Action
-	SSLPolicy      string   // HTTPS and TLS; empty otherwise
-	Certificates   []string // ARNs; [0] is the default certificate
-	ALPN           string   // TLS only; empty = not managed
-	Attributes     map[string]string
-	Mutual         *MutualAuthentication `json:",omitempty"` // HTTPS only; nil = not managed
-	Tags           map[string]string
+	// Standing asks for the default actions that AWS holds; DefaultActions are for a listener that does not exist.
+	Standing bool `json:",omitempty"`
+	// KeepRules asks for rules that nobody wants to stay if they may be of somebody whose wish cannot be told now: those that
+	// forward to a target group whose identity begins so, and those that forward nowhere.
+	KeepRules    []string `json:",omitempty"`
+	SSLPolicy    string   // HTTPS and TLS; empty otherwise
+	Certificates []string // ARNs; [0] is the default certificate
+	ALPN         string   // TLS only; empty = not managed
+	Attributes   map[string]string
+	Mutual       *MutualAuthentication `json:",omitempty"` // HTTPS only; nil = not managed
+	Tags         map[string]string
 	// SNI lists the certificates to attach through AddListenerCertificates. The default one is not among them; in an
 	// observation it may be, because the existing controller attaches it once more.
 	SNI []string

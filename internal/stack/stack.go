@@ -36,6 +36,9 @@ type Key struct {
 // String is "ingress.k8s.aws:namespace/name".
 func (k Key) String() string { return string(k.Owner) + ":" + k.ID.String() }
 
+// MarshalText writes a key in JSON and YAML as everywhere else.
+func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
 // Kind is a resource kind of a stack.
 type Kind string
 

@@ -56,6 +56,9 @@ func Marshal(s *stack.Stack) ([]byte, error) {
 	for _, g := range s.SecurityGroups {
 		put(typeSecurityGroup, g.ID, ofSecurityGroup(g))
 	}
+	for _, c := range s.Certificates {
+		put(typeCertificate, c.ID, ofCertificate(c))
+	}
 	for _, lb := range s.LoadBalancers {
 		put(typeLoadBalancer, lb.ID, ofLoadBalancer(lb))
 		addOns(lb, put)

@@ -34,6 +34,12 @@ func everything() *stack.Stack {
 			}},
 			{ID: stack.BackendSecurityGroup, Name: "k8s-traffic-demo", Description: "[k8s] Shared Backend SecurityGroup for LoadBalancer", Shared: true},
 		},
+		Certificates: []stack.Certificate{
+			{ID: "amazon_issued/wildcard.example.com-aa6ac661", Domain: "*.example.com", Names: []string{"*.example.com", "www.example.com"}, Tags: tags},
+			{ID: "private/www.example.com-aa6ac661", Domain: "www.example.com", Names: []string{"www.example.com"}, Authority: "arn:aws:acm-pca:us-west-2:1:certificate-authority/a"},
+			{ID: "imported/shop-tls", Domain: "shop.example.com", Names: []string{"shop.example.com"}, Import: &stack.KeyPair{
+				Certificate: "PEM", Key: stack.NewSecret("not to be seen", "k"), Algorithm: "EC_prime256v1", Hash: "h"}},
+		},
 		LoadBalancers: []stack.LoadBalancer{{
 			ID: stack.LoadBalancerIdentity, Name: "k8s-shop-webfront-a928ab0da7", Type: stack.Application, Scheme: stack.InternetFacing, IPAddressType: stack.IPv4,
 			Subnets:          []stack.SubnetMapping{{Subnet: "subnet-0a1"}, {Subnet: "subnet-0b1", AllocationID: "eipalloc-1", PrivateIPv4: "10.0.0.9", IPv6: "2001:db8::9"}},

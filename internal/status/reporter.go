@@ -55,71 +55,109 @@ type Reporter struct {
 	record Record
 	now    func() time.Time
 
-	mu    sync.Mutex
-	about map[subject]*told
-}
-
-// subject is an object as one unit of work sees it: the findings of an Ingress group and of a binding do not mix.
-type subject struct {
-	unit   string
-	object diag.Object
+	mu sync.Mutex
+	// about is what was told of objects by each unit of work: the findings of an Ingress group and of a binding do not mix.
+	about map[string]map[diag.Object]*told
 }
 
 type told struct {
 	messages map[string]time.Time
 	ok       bool // success was told since the last failure
+	failing  bool
+	member   bool // one of the unit's own objects: it has passes of its own, and somebody forgets it
 }
 
 // NewReporter makes a reporter.
 func NewReporter(record Record, now func() time.Time) *Reporter {
-	return &Reporter{record: record, now: now, about: map[subject]*told{}}
+	return &Reporter{record: record, now: now, about: map[string]map[diag.Object]*told{}}
 }
 
-// Report tells the findings of one pass of a unit over its objects. success is recorded on each object that has no failure,
-// if something was changed for it, or at its first or first recovered pass.
-func (r *Reporter) Report(unit string, objects []diag.Object, found diag.List, changed bool) {
+// Account is what a pass of a unit has to tell.
+type Account struct {
+	// Objects are the unit's own whose wishes are in effect unless something is found wrong with them; success is recorded on
+	// each, if something was changed for it, or at its first or first recovered pass.
+	Objects []diag.Object
+	// Waiting are the unit's own that wait for others: nobody tells them of success.
+	Waiting []diag.Object
+	Found   diag.List
+	Changed bool // something was changed, and all of it succeeded
+	// Partial tells that the pass ended early: what it did not find may be there all the same, and nobody has succeeded.
+	Partial bool
+}
+
+// Report tells what a pass of a unit found. An object that is not the unit's own, such as the Service behind an Ingress, hears of
+// its recovery too.
+func (r *Reporter) Report(unit string, a Account) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	about := slices.Clone(objects)
-	for _, d := range found {
+	about := slices.Concat(a.Objects, a.Waiting)
+	for _, d := range a.Found {
 		if !slices.Contains(about, d.Object) {
 			about = append(about, d.Object)
 		}
 	}
+	if r.about[unit] == nil {
+		r.about[unit] = map[diag.Object]*told{}
+	}
 	for _, o := range about {
-		r.object(subject{unit, o}, found, changed, slices.Contains(objects, o))
+		r.object(unit, o, a)
+	}
+	if a.Partial {
+		return
+	}
+	for o, t := range r.about[unit] {
+		if t.member || slices.Contains(about, o) {
+			continue
+		}
+		if t.failing {
+			r.succeeded(o)
+		}
+		delete(r.about[unit], o)
+	}
+	if len(r.about[unit]) == 0 {
+		delete(r.about, unit)
 	}
 }
 
-func (r *Reporter) object(s subject, found diag.List, changed, member bool) {
-	t := r.about[s]
+func (r *Reporter) succeeded(o diag.Object) {
+	r.record(o, Event{Type: corev1.EventTypeNormal, Reason: string(diag.SuccessfullyDone), Message: "Successfully reconciled"})
+}
+
+func (r *Reporter) object(unit string, o diag.Object, a Account) {
+	t := r.about[unit][o]
 	if t == nil {
 		t = &told{messages: map[string]time.Time{}}
-		r.about[s] = t
+		r.about[unit][o] = t
 	}
-	now, failing := r.now(), false
+	due := slices.Contains(a.Objects, o)
+	t.member = t.member || due || slices.Contains(a.Waiting, o)
+	now := r.now()
+	t.failing = t.failing && a.Partial
 	current := map[string]time.Time{}
-	for _, d := range found {
-		if d.Object != s.object {
+	if a.Partial {
+		current = t.messages
+	}
+	for _, d := range a.Found {
+		if d.Object != o {
 			continue
 		}
-		failing = failing || d.Class != diag.Note
+		t.failing = t.failing || d.Class != diag.Note
 		e := EventOf(d)
 		key := e.Reason + "\x00" + string(d.Code) + d.Path + d.Text
 		last, again := t.messages[key]
 		if !again || now.Sub(last) >= repeatAfter {
-			r.record(s.object, e)
+			r.record(o, e)
 			last = now
 		}
 		current[key] = last
 	}
 	t.messages = current
-	if failing {
+	if t.failing {
 		t.ok = false
 		return
 	}
-	if member && (changed || !t.ok) {
-		r.record(s.object, Event{Type: corev1.EventTypeNormal, Reason: string(diag.SuccessfullyDone), Message: "Successfully reconciled"})
+	if due && !a.Partial && (a.Changed || !t.ok) {
+		r.succeeded(o)
 		t.ok = true
 	}
 }
@@ -128,15 +166,22 @@ func (r *Reporter) object(s subject, found diag.List, changed, member bool) {
 func (r *Reporter) Forget(unit string, o diag.Object) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.about, subject{unit, o})
-	if o.UID != "" {
-		return
-	}
-	for s := range r.about {
-		known := s.object
-		known.UID = ""
-		if s.unit == unit && known == o {
-			delete(r.about, s)
+	delete(r.about[unit], o)
+	for known := range r.about[unit] {
+		named := known
+		named.UID = ""
+		if named == o {
+			delete(r.about[unit], known)
 		}
 	}
+	if len(r.about[unit]) == 0 {
+		delete(r.about, unit)
+	}
+}
+
+// End drops what a unit told that is no more.
+func (r *Reporter) End(unit string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.about, unit)
 }

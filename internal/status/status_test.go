@@ -82,18 +82,20 @@ func TestAFindingIsToldOnceAndItsRecoveryToo(t *testing.T) {
 		}
 		events = nil
 	}
-	r.Report("group", both, finding, true)
+	r.Report("group", Account{Objects: both, Found: finding, Changed: true})
 	expect("first pass", "bad Warning FailedBuildModel", "good Normal SuccessfullyReconciled")
-	r.Report("group", both, finding, false)
+	r.Report("group", Account{Objects: both, Found: finding})
 	expect("second pass")
 	now = now.Add(repeatAfter)
-	r.Report("group", both, finding, false)
+	r.Report("group", Account{Objects: both, Found: finding})
 	expect("later", "bad Warning FailedBuildModel")
-	r.Report("group", both, nil, false)
+	r.Report("group", Account{Objects: both})
 	expect("recovery", "bad Normal SuccessfullyReconciled")
-	r.Report("group", both, nil, false)
+	r.Report("group", Account{Objects: both})
 	expect("nothing new")
-	r.Report("group", both, diag.List{diag.New(good, "", diag.UnknownAnnotation, "schem is not an annotation", "did you mean scheme?")}, true)
+	r.Report("group", Account{Objects: both, Changed: true, Found: diag.List{
+		diag.New(good, "", diag.UnknownAnnotation, "schem is not an annotation", "did you mean scheme?"),
+	}})
 	expect("a note does not hide success", "bad Normal SuccessfullyReconciled", "good Warning UnknownAnnotation", "good Normal SuccessfullyReconciled")
 }
 
@@ -114,9 +116,57 @@ func TestAnObjectIsForgottenByNameWhenItsIdentityIsGoneWithIt(t *testing.T) {
 	t.Parallel()
 	r := NewReporter(func(diag.Object, Event) {}, time.Now)
 	web, api := diag.Object{Kind: "Ingress", Name: "web", UID: "1"}, diag.Object{Kind: "Ingress", Name: "api", UID: "2"}
-	r.Report("u", []diag.Object{web, api}, nil, true)
+	r.Report("u", Account{Objects: []diag.Object{web, api}, Changed: true})
 	r.Forget("u", diag.Object{Kind: "Ingress", Name: "web"})
-	if _, ok := r.about[subject{"u", api}]; !ok || len(r.about) != 1 {
+	if _, ok := r.about["u"][api]; !ok || len(r.about["u"]) != 1 {
 		t.Errorf("still known: %v", r.about)
+	}
+	if r.Forget("u", api); len(r.about) > 0 {
+		t.Errorf("still known: %v", r.about)
+	}
+}
+
+// TestAnObjectThatIsNotTheUnitsOwnHearsOfItsRecoveryAndOfARelapse tells of the Service behind an Ingress.
+func TestAnObjectThatIsNotTheUnitsOwnHearsOfItsRecoveryAndOfARelapse(t *testing.T) {
+	t.Parallel()
+	var events []string
+	r := NewReporter(func(o diag.Object, e Event) { events = append(events, o.Name+" "+e.Type+" "+e.Reason) }, time.Now)
+	web, svc := diag.Object{Kind: "Ingress", Name: "web"}, diag.Object{Kind: "Service", Name: "svc"}
+	wrong := diag.List{diag.New(svc, "metadata.annotations[x]", diag.InvalidAnnotation, "nonsense", "write sense")}
+	for _, step := range []struct {
+		name string
+		pass Account
+		want []string
+	}{
+		{"found", Account{Objects: []diag.Object{web}, Found: wrong}, []string{"web Normal SuccessfullyReconciled", "svc Warning FailedBuildModel"}},
+		{"a pass that ends early", Account{Found: diag.List{diag.New(web, "", diag.AWSUnavailable, "x", "y")}, Partial: true}, []string{"web Warning FailedDeployModel"}},
+		{"still so", Account{Objects: []diag.Object{web}, Found: wrong}, []string{"web Normal SuccessfullyReconciled"}},
+		{"corrected", Account{Objects: []diag.Object{web}}, []string{"svc Normal SuccessfullyReconciled"}},
+		{"nothing new", Account{Objects: []diag.Object{web}}, nil},
+		{"wrong again", Account{Objects: []diag.Object{web}, Found: wrong}, []string{"svc Warning FailedBuildModel"}},
+	} {
+		events = nil
+		r.Report("group", step.pass)
+		if diff := cmp.Diff(step.want, events); diff != "" {
+			t.Errorf("%s: %s", step.name, diff)
+		}
+	}
+	if r.End("group"); len(r.about) > 0 {
+		t.Errorf("the end leaves %v", r.about)
+	}
+}
+
+func TestNobodyIsToldOfSuccessWhoWaits(t *testing.T) {
+	t.Parallel()
+	var events []string
+	r := NewReporter(func(o diag.Object, e Event) { events = append(events, o.Name+" "+e.Reason) }, time.Now)
+	web := []diag.Object{{Kind: "Ingress", Name: "web"}}
+	r.Report("group", Account{Waiting: web, Changed: true})
+	r.Report("group", Account{Objects: web, Partial: true, Changed: true})
+	if len(events) > 0 {
+		t.Errorf("events %v", events)
+	}
+	if r.Report("group", Account{Objects: web}); len(events) != 1 {
+		t.Errorf("events %v", events)
 	}
 }

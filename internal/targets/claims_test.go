@@ -20,6 +20,8 @@ type claims struct {
 	known bool
 	loads int
 	fail  error
+	// unsaved fails only to save.
+	unsaved error
 }
 
 func (c *claims) Load(context.Context, stack.ID) ([]string, bool, error) {
@@ -28,8 +30,8 @@ func (c *claims) Load(context.Context, stack.ID) ([]string, bool, error) {
 }
 
 func (c *claims) Save(_ context.Context, _ stack.ID, keys []string) error {
-	if c.fail != nil {
-		return c.fail
+	if err := errors.Join(c.fail, c.unsaved); err != nil {
+		return err
 	}
 	c.b.steps = append(c.b.steps, "save "+strings.Join(keys, ","))
 	c.keys, c.known = slices.Clone(keys), true
@@ -83,6 +85,15 @@ func TestAClaimThatCannotBeSavedRegistersNothing(t *testing.T) {
 	mine.fail = nil
 	if _, err := r.Sync(context.Background(), q); err != nil || !slices.Equal(b.steps, []string{"save 1:80", "register 1 from 1"}) {
 		t.Errorf("%v, steps %v", err, b.steps)
+	}
+	mine.unsaved, mine.loads = errors.New("lost on the way"), 0
+	q.Want = want("1", "2")
+	if _, err := r.Sync(context.Background(), q); err == nil {
+		t.Fatal("the failure is swallowed")
+	}
+	mine.unsaved = nil
+	if _, err := r.Sync(context.Background(), q); err != nil || mine.loads != 1 {
+		t.Errorf("%v, %d loads: the claim may have been saved, so it must be looked up", err, mine.loads)
 	}
 }
 

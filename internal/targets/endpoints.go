@@ -115,6 +115,11 @@ func podEndpoint(c Cluster, namespace string, e *discoveryv1.Endpoint, port int3
 		out.Node = *e.NodeName
 	}
 	if e.Conditions.Ready == nil || *e.Conditions.Ready {
+		if out.Node == "" { // who writes slices by hand may leave it out
+			if pod, ok := c.Pod(out.Namespace, out.Pod); ok {
+				out.Node = pod.Spec.NodeName
+			}
+		}
 		return out, admit
 	}
 	pod, ok := c.Pod(out.Namespace, out.Pod)

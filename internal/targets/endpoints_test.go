@@ -22,14 +22,15 @@ func (c cluster) Node(name string) (*corev1.Node, bool)  { n, ok := c.nodes[name
 func node(name, provider string, ready corev1.ConditionStatus, labels map[string]string, taints ...corev1.Taint) *corev1.Node {
 	n := &corev1.Node{}
 	n.Name, n.Labels, n.Spec.ProviderID, n.Spec.Taints = name, labels, provider, taints
-	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: ready}}
+	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeMemoryPressure, Status: corev1.ConditionFalse}, {Type: corev1.NodeReady, Status: ready},
+		{Type: corev1.NodeNetworkUnavailable, Status: corev1.ConditionUnknown}}
 	return n
 }
 
 func pod(name, node string, containersReady corev1.ConditionStatus) *corev1.Pod {
 	p := &corev1.Pod{}
 	p.Name, p.Spec.NodeName = name, node
-	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.ContainersReady, Status: containersReady}}
+	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}, {Type: corev1.ContainersReady, Status: containersReady}}
 	return p
 }
 
@@ -38,6 +39,22 @@ func endpoint(addr, pod string, ready, terminating *bool) discoveryv1.Endpoint {
 		Addresses:  []string{addr},
 		Conditions: discoveryv1.EndpointConditions{Ready: ready, Terminating: terminating},
 		TargetRef:  &corev1.ObjectReference{Kind: "Pod", Name: pod},
+	}
+}
+
+func TestAnEndpointWithoutNodeIsWhereItsPodIs(t *testing.T) {
+	t.Parallel()
+	c := cluster{pods: map[string]*corev1.Pod{"a": pod("a", "good", corev1.ConditionTrue)}}
+	written := endpoint("10.0.0.2", "b", ptr.To(true), nil)
+	written.NodeName = ptr.To("other")
+	s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Port: ptr.To[int32](8080)}},
+		Endpoints: []discoveryv1.Endpoint{endpoint("10.0.0.1", "a", ptr.To(true), nil), written, endpoint("10.0.0.3", "nobody", ptr.To(true), nil)}}
+	var nodes []string
+	for _, e := range PodEndpoints(c, corev1.ServicePort{Port: 80}, []*discoveryv1.EndpointSlice{s}, false, true) {
+		nodes = append(nodes, e.Node)
+	}
+	if diff := cmp.Diff([]string{"good", "other", ""}, nodes); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -70,6 +87,7 @@ func TestPodEndpointsFollowReadinessAndGates(t *testing.T) {
 		{"node of unknown state beside a ready one", []discoveryv1.Endpoint{endpoint("10.0.0.5", "lost", no, nil), endpoint("10.0.0.1", "a", yes, nil)}, true, []string{"10.0.0.1:8080"}},
 		{"node down", []discoveryv1.Endpoint{endpoint("10.0.0.6", "bad", no, nil)}, true, nil},
 		{"not a pod", []discoveryv1.Endpoint{{Addresses: []string{"10.0.0.9"}}}, true, nil},
+		{"no address", []discoveryv1.Endpoint{{TargetRef: endpoint("", "a", yes, nil).TargetRef}}, true, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -117,6 +135,32 @@ func TestNodeEndpointsLeaveOutWhatCannotServe(t *testing.T) {
 	}
 	if _, _, err = NodeEndpoints(nodes, &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "k", Operator: "Near"}}}, 1, true); err == nil {
 		t.Error("a malformed selector is accepted")
+	}
+}
+
+func TestNodesOfUnknownStateServeIfNoneIsReady(t *testing.T) {
+	t.Parallel()
+	lost := node("lost", "aws:///us-west-2a/i-0a", corev1.ConditionUnknown, nil)
+	down := node("down", "aws:///us-west-2a/i-0b", corev1.ConditionFalse, nil)
+	ready := node("ready", "aws:///us-west-2a/i-0c", corev1.ConditionTrue, nil)
+	for name, c := range map[string]struct {
+		nodes    []*corev1.Node
+		failOpen bool
+		want     []string
+	}{
+		"none is ready":          {[]*corev1.Node{lost, down}, true, []string{"i-0a"}},
+		"one is ready":           {[]*corev1.Node{lost, down, ready}, true, []string{"i-0c"}},
+		"with fail-open off":     {[]*corev1.Node{lost, down}, false, nil},
+		"none is of known state": {[]*corev1.Node{lost}, true, []string{"i-0a"}},
+	} {
+		got, _, err := NodeEndpoints(c.nodes, nil, 1, c.failOpen)
+		var ids []string
+		for _, e := range got {
+			ids = append(ids, e.ID)
+		}
+		if diff := cmp.Diff(c.want, ids); err != nil || diff != "" {
+			t.Errorf("%s: %v; %s", name, err, diff)
+		}
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -18,7 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// batch is how many targets AWS admits per call.
+// batch is how many targets one call carries, as the existing controller sends them; AWS takes up to 1,000.
 const batch = 200
 
 // Describer reads the health of targets.
@@ -43,8 +45,11 @@ type Registry struct {
 type group struct {
 	mu      sync.Mutex
 	known   bool
+	doubted atomic.Bool       // to be read again, although it is known
 	written bool              // something was sent, so that a group of our own making is no longer empty for certain
 	members map[string]Target // without draining ones
+	// homeZones: AWS wants to know the zone of each address.
+	homeZones bool
 	// claims are the targets that a binding may have registered in a group that it shares with other clusters; none = not read.
 	claims map[stack.ID]map[string]bool
 }
@@ -66,12 +71,20 @@ type Request struct {
 	Max int
 	// Zone tells the zone to send with an address; nil = none.
 	Zone func(Endpoint) string
+	// HomeZone tells the zone that an endpoint is in, if that is known. It replaces AllZones in groups for which AWS does not take that,
+	// and Max is spread over zones; nil = nothing does, and it is not.
+	HomeZone func(Endpoint) string
 }
+
+// AllZones is the zone of addresses outside the VPC (ELB API reference, TargetDescription).
+const AllZones = "all"
 
 // Change is what a Sync did.
 type Change struct {
 	Registered, Deregistered int
 	LeftOut                  int // because of Max
+	// Added are the keys of the registered targets, Omitted of those that were left out.
+	Added, Omitted []string
 }
 
 // Key is the stack under which the target calls of a binding run; it owns no resources.
@@ -83,6 +96,23 @@ func (r *Registry) Sync(ctx context.Context, q Request) (Change, error) {
 	g := r.group(q.ARN)
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	c, err := r.sync(ctx, g, q)
+	if q.HomeZone == nil || g.homeZones || !wantsZones(err) {
+		return c, err
+	}
+	g.homeZones = true
+	again, err := r.sync(ctx, g, q)
+	again.Registered, again.Deregistered = again.Registered+c.Registered, again.Deregistered+c.Deregistered
+	again.Added = append(c.Added, again.Added...)
+	return again, err
+}
+
+// wantsZones reports the refusal of targets because their zone was not said.
+func wantsZones(err error) bool {
+	return err != nil && cloud.Classify(err).Code == cloud.CodeValidation && strings.Contains(strings.ToLower(err.Error()), "you must specify an availability zone")
+}
+
+func (r *Registry) sync(ctx context.Context, g *group, q Request) (Change, error) {
 	if err := r.learn(ctx, g, q.ARN); err != nil {
 		return Change{}, err
 	}
@@ -105,13 +135,21 @@ func (r *Registry) Sync(ctx context.Context, q Request) (Change, error) {
 	}
 	var c Change
 	if room := q.Max - (len(have) - len(deregister)); q.Max > 0 && len(register) > max(room, 0) {
-		c.LeftOut = len(register) - max(room, 0)
-		register = register[:max(room, 0)]
+		registered := slices.DeleteFunc(slices.Clone(q.Want), func(e Endpoint) bool { _, there := g.members[e.Key()]; return !there })
+		var omitted []Endpoint
+		register, omitted = cut(registered, register, room, q.HomeZone)
+		c.LeftOut = len(omitted)
+		for _, e := range omitted {
+			c.Omitted = append(c.Omitted, e.Key())
+		}
 	}
 	added := make([]Target, 0, len(register))
 	for _, e := range register {
 		if q.Zone != nil {
 			e.Zone = q.Zone(e)
+		}
+		if g.homeZones && e.Zone == AllZones && q.HomeZone != nil {
+			e.Zone = cmp.Or(q.HomeZone(e), AllZones)
 		}
 		added = append(added, e.Target)
 	}
@@ -125,16 +163,19 @@ func (r *Registry) Sync(ctx context.Context, q Request) (Change, error) {
 func (r *Registry) write(ctx context.Context, g *group, q Request, register, deregister []Target, c Change) (Change, error) {
 	ref := stack.Literal(stack.KindTargetGroup, q.ARN)
 	var steps []plan.Step
-	done := map[plan.StepID]func(){}
+	done, parts := map[plan.StepID]func(){}, map[plan.StepID][]Target{}
+	added := func(part []Target) {
+		for _, t := range part {
+			g.members[t.Key()] = t
+			c.Added = append(c.Added, t.Key())
+		}
+		c.Registered += len(part)
+	}
 	for i, part := range slices.Collect(slices.Chunk(register, batch)) {
 		id := plan.StepID(fmt.Sprintf("RegisterTargets %d", i+1))
-		steps = append(steps, plan.Step{ID: id, Action: plan.Update, Resource: ref, Lane: plan.Vital, Op: plan.RegisterTargets{TargetGroup: ref, Targets: planned(part)}})
-		done[id] = func() {
-			for _, t := range part {
-				g.members[t.Key()] = t
-			}
-			c.Registered += len(part)
-		}
+		steps = append(steps, registration(id, q.ARN, part))
+		done[id] = func() { added(part) }
+		parts[id] = part
 	}
 	for i, part := range slices.Collect(slices.Chunk(deregister, batch)) {
 		id := plan.StepID(fmt.Sprintf("DeregisterTargets %d", i+1))
@@ -159,7 +200,11 @@ func (r *Registry) write(ctx context.Context, g *group, q Request, register, der
 			continue
 		}
 		g.known = false // who knows how much of it was done
-		errs = append(errs, fmt.Errorf("%s: %w", s.Op.Name(), o.Err))
+		err := fmt.Errorf("%s: %w", s.Op.Name(), o.Err)
+		if part := parts[s.ID]; part != nil && refused(o) {
+			err = r.registerOthers(ctx, q, part, err, added)
+		}
+		errs = append(errs, err)
 	}
 	return c, errors.Join(errs...)
 }
@@ -174,6 +219,9 @@ func planned(in []Target) []plan.Target {
 
 // learn reads what is registered, unless it is known.
 func (r *Registry) learn(ctx context.Context, g *group, arn string) error {
+	if g.doubted.Swap(false) {
+		g.known = false
+	}
 	if g.known {
 		return nil
 	}
@@ -201,9 +249,18 @@ type Health struct {
 	State, Reason, Description string
 }
 
-// Health reads the state of every target of a group.
-func (r *Registry) Health(ctx context.Context, arn string) ([]Health, error) {
-	out, err := r.read.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)})
+// Health reads the state of every target of a group, or only of the given ones, of which AWS calls those "unused" that are not
+// registered.
+func (r *Registry) Health(ctx context.Context, arn string, only ...Target) ([]Health, error) {
+	in := &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)}
+	for _, t := range only {
+		d := types.TargetDescription{Id: aws.String(t.ID), Port: aws.Int32(t.Port)}
+		if t.Zone != "" {
+			d.AvailabilityZone = aws.String(t.Zone)
+		}
+		in.Targets = append(in.Targets, d)
+	}
+	out, err := r.read.DescribeTargetHealth(ctx, in)
 	if err != nil {
 		return nil, fmt.Errorf("describing targets of %s: %w", arn, err)
 	}
@@ -220,17 +277,22 @@ func (r *Registry) Health(ctx context.Context, arn string) ([]Health, error) {
 	return all, nil
 }
 
-// Recheck reads a group again and compares: drifted tells that somebody else registered or deregistered targets, and that the
-// next Sync of the group will read it again. It does not hold up those who write meanwhile; a write makes it see a drift that
+// Recheck reads a group again and compares: drifted tells that somebody else registered or deregistered targets, or deleted the
+// group, and that the next Sync of the group will read it again. It does not hold up those who write meanwhile; a write makes it see a drift that
 // is none, at the cost of that read.
 func (r *Registry) Recheck(ctx context.Context, arn string) (health []Health, drifted bool, err error) {
 	health, err = r.Health(ctx, arn)
-	if err != nil {
+	gone := codeOf(err) == cloud.CodeTargetGroupNotFound
+	if err != nil && !gone {
 		return nil, false, err
 	}
 	g := r.group(arn)
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if gone { // which the next Sync finds out as well, and tells
+		g.known, g.written = false, true
+		return nil, true, nil
+	}
 	if !g.known {
 		return health, false, nil
 	}
@@ -258,7 +320,10 @@ func draining(state string) bool {
 // the group is gone: then there is nothing to do.
 func (r *Registry) Clear(ctx context.Context, binding stack.ID, arn string, claims Claims) error {
 	_, err := r.Sync(ctx, Request{Binding: binding, ARN: arn, Claims: claims})
-	if code := codeOf(err); code == "TargetGroupNotFound" || code == cloud.CodeValidation {
+	if codeOf(err) == cloud.CodeInvalidTarget { // one that somebody else took away: look again which there are
+		_, err = r.Sync(ctx, Request{Binding: binding, ARN: arn, Claims: claims})
+	}
+	if code := codeOf(err); code == cloud.CodeTargetGroupNotFound || code == cloud.CodeValidation || code == cloud.CodeInvalidTarget {
 		err = nil
 	}
 	if err == nil {
@@ -274,13 +339,8 @@ func codeOf(err error) string {
 	return cloud.Classify(err).Code
 }
 
-// Distrust makes the next Sync of a group read it again.
-func (r *Registry) Distrust(arn string) {
-	g := r.group(arn)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.known = false
-}
+// Distrust makes the next Sync of a group read it again. It never waits, not even for a Sync that hangs.
+func (r *Registry) Distrust(arn string) { r.group(arn).doubted.Store(true) }
 
 // Forget drops a group that no binding serves any more.
 func (r *Registry) Forget(arn string) {

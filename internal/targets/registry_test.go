@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/k8s-lbc/lbc/internal/apply"
@@ -25,11 +27,16 @@ type balancing struct {
 	reads atomic.Int32
 	steps []string
 	fail  error
+	// unread is what asking for health is answered with.
+	unread error
+	// refuse refuses a registration.
+	refuse func([]plan.Target) error
+	zones  []string // of the last registration: "ADDRESS ZONE"
 }
 
 func (b *balancing) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
 	b.reads.Add(1)
-	return &elbv2.DescribeTargetHealthOutput{TargetHealthDescriptions: b.held}, nil
+	return &elbv2.DescribeTargetHealthOutput{TargetHealthDescriptions: b.held}, b.unread
 }
 
 func (b *balancing) run(_ context.Context, p plan.Plan) apply.Result {
@@ -41,6 +48,16 @@ func (b *balancing) run(_ context.Context, p plan.Plan) apply.Result {
 		}
 		switch op := s.Op.(type) {
 		case plan.RegisterTargets:
+			if b.refuse != nil {
+				if err := b.refuse(op.Targets); err != nil {
+					r.Outcomes[s.ID] = apply.Outcome{State: apply.Failed, Err: err}
+					continue
+				}
+			}
+			b.zones = nil
+			for _, t := range op.Targets {
+				b.zones = append(b.zones, t.ID+" "+t.Zone)
+			}
 			b.steps = append(b.steps, fmt.Sprintf("register %d from %s", len(op.Targets), op.Targets[0].ID))
 		case plan.DeregisterTargets:
 			b.steps = append(b.steps, fmt.Sprintf("deregister %d from %s", len(op.Targets), op.Targets[0].ID))
@@ -169,6 +186,117 @@ func TestTargetsThatSomebodyElseChangedAreNoticedAndPutRight(t *testing.T) {
 		}
 		if diff := cmp.Diff(test.steps, b.steps); diff != "" {
 			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+func TestTheZoneOfATargetIsSaidWhereAWSWantsToKnowIt(t *testing.T) {
+	t.Parallel()
+	outside := func(Endpoint) string { return AllZones }
+	home := func(e Endpoint) string { return map[string]string{"10.0.0.1": "us-west-2a"}[e.ID] }
+	refusal := &smithy.GenericAPIError{Code: "ValidationError", Message: "For targets in this VPC you must specify an Availability Zone"}
+	b := &balancing{refuse: func(targets []plan.Target) error {
+		for _, target := range targets {
+			if target.ID == "10.0.0.1" && target.Zone == AllZones {
+				return refusal
+			}
+		}
+		return nil
+	}}
+	r := NewRegistry(b, b.run, func(string) bool { return true })
+	c, err := r.Sync(t.Context(), Request{ARN: arn, Want: want("10.0.0.1", "192.0.2.1"), Zone: outside, HomeZone: home})
+	if diff := cmp.Diff([]string{"10.0.0.1 us-west-2a", "192.0.2.1 all"}, b.zones); err != nil || c.Registered != 2 || diff != "" {
+		t.Errorf("%+v, %v: %s", c, err, diff)
+	}
+	// It is known from now on.
+	b.held = []types.TargetHealthDescription{held("10.0.0.1", "healthy"), held("192.0.2.1", "healthy")}
+	b.steps = nil
+	if _, err := r.Sync(t.Context(), Request{ARN: arn, Want: want("10.0.0.1", "192.0.2.1", "192.0.2.2"), Zone: outside, HomeZone: home}); err != nil || len(b.steps) != 1 {
+		t.Errorf("%v; steps %v", err, b.steps)
+	}
+	// Another refusal is an error, and so is the same one where nobody knows better.
+	b.refuse = func([]plan.Target) error { return refusal }
+	if _, err := r.Sync(t.Context(), Request{ARN: arn, Want: want("10.0.0.3"), Zone: outside, HomeZone: home}); err == nil {
+		t.Error("a refusal is swallowed")
+	}
+	if _, err := NewRegistry(b, b.run, func(string) bool { return true }).Sync(t.Context(), Request{ARN: arn, Want: want("10.0.0.3"), Zone: outside}); err == nil {
+		t.Error("a refusal is swallowed without knowledge of zones")
+	}
+}
+
+func TestAGroupThatTakesAddressesOfAllZonesGetsThemSo(t *testing.T) {
+	t.Parallel()
+	b := &balancing{}
+	r := NewRegistry(b, b.run, func(string) bool { return true })
+	zone := func(e Endpoint) string { return map[string]string{"192.0.2.1": AllZones}[e.ID] }
+	home := func(Endpoint) string { return "us-west-2a" }
+	if _, err := r.Sync(t.Context(), Request{ARN: arn, Want: want("10.0.0.1", "192.0.2.1"), Zone: zone, HomeZone: home}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"10.0.0.1 ", "192.0.2.1 all"}, b.zones); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestALookThatFailsTellsNothingOfDriftAndAGroupInDoubtIsReadAgain(t *testing.T) {
+	t.Parallel()
+	b := &balancing{}
+	r := NewRegistry(b, b.run, func(string) bool { return true })
+	q := Request{ARN: arn, Want: want("10.0.0.1")}
+	sync := func(step string, reads int32) {
+		t.Helper()
+		b.reads.Store(0)
+		if _, err := r.Sync(t.Context(), q); err != nil || b.reads.Load() != reads {
+			t.Errorf("%s: %v, %d reads, want %d", step, err, b.reads.Load(), reads)
+		}
+	}
+	sync("a group of our own making", 0)
+	b.unread = errors.New("throttled")
+	if health, drifted, err := r.Recheck(t.Context(), arn); !errors.Is(err, b.unread) || drifted || health != nil {
+		t.Errorf("%v, drifted %t, %v", health, drifted, err)
+	}
+	sync("after a look that failed", 0)
+	b.unread, b.held = nil, []types.TargetHealthDescription{held("10.0.0.1", "healthy"), {}}
+	r.Distrust(arn)
+	sync("in doubt", 1)
+	sync("once read", 0)
+}
+
+func TestATargetThatAWSRefusesDoesNotKeepTheOthersOut(t *testing.T) {
+	t.Parallel()
+	refusing := func(message string, bad ...string) func([]plan.Target) error {
+		return func(targets []plan.Target) error {
+			for _, target := range targets {
+				if slices.Contains(bad, target.ID) {
+					return &smithy.GenericAPIError{Code: "InvalidTarget", Message: fmt.Sprintf(message, target.ID)}
+				}
+			}
+			return nil
+		}
+	}
+	for name, c := range map[string]struct {
+		refuse   func([]plan.Target) error
+		attempts int
+	}{
+		"it is named":  {refusing("The following targets are not in a running state and cannot be registered: '%s'", "i-3"), 2},
+		"one by one":   {refusing("Instance ID '%s' is not valid", "i-3", "i-7"), 3},
+		"nobody named": {refusing("one of the targets is wrong%.0s", "i-3"), 7},
+	} {
+		attempts := 0
+		b := &balancing{refuse: func(targets []plan.Target) error { attempts++; return c.refuse(targets) }}
+		r := NewRegistry(b, b.run, func(string) bool { return true })
+		var ids, rest []string
+		for i := range 8 {
+			id := fmt.Sprintf("i-%d", i)
+			ids = append(ids, id)
+			if c.refuse([]plan.Target{{ID: id}}) == nil {
+				rest = append(rest, id+":80")
+			}
+		}
+		got, err := r.Sync(t.Context(), Request{ARN: arn, Want: want(ids...)})
+		slices.Sort(got.Added)
+		if diff := cmp.Diff(rest, got.Added); err == nil || diff != "" || got.Registered != len(rest) || attempts != c.attempts {
+			t.Errorf("%s: %v after %d attempts, want %d; %s", name, err, attempts, c.attempts, diff)
 		}
 	}
 }

@@ -36,13 +36,13 @@ func (v *view) normalizedPath() string {
 	return v.path
 }
 
-// pairs splits the raw query at & and the first =, in lower case, without any decoding.
+// pairs splits the raw query at & and the first =, in lower case, without any decoding; only visible characters take part.
 func (v *view) pairs() []pair {
 	if v.parsed {
 		return v.query
 	}
 	v.parsed = true
-	for part := range strings.SplitSeq(strings.ToLower(v.RawQuery), "&") {
+	for part := range strings.SplitSeq(strings.ToLower(visible(v.RawQuery)), "&") {
 		if part == "" {
 			continue
 		}

@@ -14,6 +14,9 @@ type Decision struct {
 	Rule    *stack.Rule // nil: no rule matched, the default actions apply
 	Actions []stack.Action
 
+	// Evaluated is how many rules were compared with the request, without the default one.
+	Evaluated int
+
 	transforms []transform
 }
 
@@ -61,10 +64,10 @@ func (m *Matcher) Match(r *Request) Decision {
 	v := view{Request: r}
 	for i := range m.rules {
 		if rule := &m.rules[i]; rule.holds(&v) {
-			return Decision{Rule: &rule.source, Actions: rule.source.Actions, transforms: rule.transforms}
+			return Decision{Rule: &rule.source, Actions: rule.source.Actions, Evaluated: i + 1, transforms: rule.transforms}
 		}
 	}
-	return Decision{Actions: m.defaults}
+	return Decision{Actions: m.defaults, Evaluated: len(m.rules)}
 }
 
 func (r *rule) holds(v *view) bool {

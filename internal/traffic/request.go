@@ -36,10 +36,28 @@ func (r *Request) header(name string) []string {
 	return r.Header[textproto.CanonicalMIMEHeaderKey(name)]
 }
 
-// NormalizePath is the form of a path that conditions see: percent-encoded unreserved characters (RFC 3986 §2.3) are decoded
+// NormalizePath is the form of a path that conditions see: only visible characters take part, percent-encoded unreserved characters (RFC 3986 §2.3) are decoded
 // and dot segments removed (§5.2.4); duplicate slashes stay. The path that is forwarded is never changed.
 func NormalizePath(path string) string {
-	return removeDotSegments(decodeUnreserved(path))
+	return removeDotSegments(decodeUnreserved(visible(path)))
+}
+
+// visible is s without the bytes that are not printable ASCII.
+func visible(s string) string {
+	hidden := func(c byte) bool { return c < ' ' || c >= 0x7f }
+	for i := range len(s) {
+		if !hidden(s[i]) {
+			continue
+		}
+		b := []byte(s[:i])
+		for _, c := range []byte(s[i+1:]) {
+			if !hidden(c) {
+				b = append(b, c)
+			}
+		}
+		return string(b)
+	}
+	return s
 }
 
 func decodeUnreserved(s string) string {

@@ -28,6 +28,9 @@ const (
 	BindingPath         = "/validate-elbv2-k8s-aws-v1beta1-targetgroupbinding"
 	CompleteBindingPath = "/mutate-elbv2-k8s-aws-v1beta1-targetgroupbinding"
 	ServicePath         = "/mutate-v1-service"
+	PodPath             = "/mutate-v1-pod"
+	AgentNamespacePath  = "/mutate-alb-target-control-namespace-v1-pod"
+	AgentObjectPath     = "/mutate-alb-target-control-object-v1-pod"
 )
 
 // Options of the handlers.
@@ -41,6 +44,11 @@ type Options struct {
 	// Live makes a view of what the API server holds now; the error is that of any read that failed for another reason than
 	// that the object does not exist.
 	Live func(ctx context.Context) (v *world.View, failed func() error)
+	// ReadinessGates are given to pods.
+	ReadinessGates bool
+	// AgentConfig reads the configuration of target control agents that is in force in a namespace, nil if there is none. If the
+	// function is nil, no pod gets an agent.
+	AgentConfig func(ctx context.Context, namespace string) (*v1beta1.ALBTargetControlConfig, error)
 	// Refused counts a refusal by path and check; mutating tells the kind of webhook.
 	Refused func(path, check string, mutating bool)
 	Log     logr.Logger
@@ -49,7 +57,7 @@ type Options struct {
 // Handlers are the webhooks by path. "/" admits what is asked at any other path: an installation may name webhooks of features
 // that this version does not have, and pods must not fail for that.
 func Handlers(o Options) map[string]http.Handler {
-	return map[string]http.Handler{
+	handlers := map[string]http.Handler{
 		IngressPath: handler[networkingv1.Ingress](o, IngressPath, false, func(v *world.View, old, ing *networkingv1.Ingress) admission.Verdict {
 			return admission.Ingress(v, o.Ingress, old, ing)
 		}),
@@ -68,10 +76,38 @@ func Handlers(o Options) map[string]http.Handler {
 			}
 			return admission.Service(o.LoadBalancerClass, old, svc)
 		}),
+		PodPath: handler[corev1.Pod](o, PodPath, true, func(v *world.View, old, pod *corev1.Pod) admission.Verdict {
+			if !o.ReadinessGates || old != nil {
+				return admission.Verdict{}
+			}
+			return admission.ReadinessGates(v, pod)
+		}),
 		"/": serve(func(_ context.Context, r *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
 			return &admissionv1.AdmissionResponse{Allowed: true}
 		}),
 	}
+	if o.AgentConfig != nil {
+		handlers[AgentNamespacePath], handlers[AgentObjectPath] = agents(o), agents(o)
+	}
+	return handlers
+}
+
+// agents serves both webhooks of target control agents, which differ in what the API server asks them about. Refusals are
+// counted at the one path under which they have always been.
+func agents(o Options) http.Handler {
+	return handlerOf(o, AgentNamespacePath, true, func(ctx context.Context, v *world.View, old, pod *corev1.Pod) admission.Verdict {
+		if old != nil || !admission.WantsAgent(v, pod) {
+			return admission.Verdict{}
+		}
+		config, err := o.AgentConfig(ctx, pod.Namespace)
+		switch {
+		case err != nil:
+			return admission.NoAgentConfig(err.Error())
+		case config == nil:
+			return admission.Verdict{}
+		}
+		return admission.Agent(config, pod)
+	})
 }
 
 // handler serves one kind. Creations and updates are judged, other operations pass. What a judge does not survive passes too:
@@ -80,6 +116,14 @@ func handler[T any, P interface {
 	*T
 	metav1.Object
 }](o Options, path string, mutating bool, judge func(v *world.View, old, object P) admission.Verdict) http.Handler {
+	return handlerOf(o, path, mutating, func(_ context.Context, v *world.View, old, object P) admission.Verdict { return judge(v, old, object) })
+}
+
+// handlerOf serves a kind whose judge reads more than a view.
+func handlerOf[T any, P interface {
+	*T
+	metav1.Object
+}](o Options, path string, mutating bool, judge func(ctx context.Context, v *world.View, old, object P) admission.Verdict) http.Handler {
 	return serve(func(ctx context.Context, r *admissionv1.AdmissionRequest) (answer *admissionv1.AdmissionResponse) {
 		defer func() {
 			if p := recover(); p != nil {
@@ -99,9 +143,9 @@ func handler[T any, P interface {
 		if err != nil {
 			return refusal(http.StatusBadRequest, metav1.StatusReasonBadRequest, "the object cannot be read: "+err.Error())
 		}
-		v := judge(o.Cached(ctx), old, object)
+		v := judge(ctx, o.Cached(ctx), old, object)
 		if v.Doubtful {
-			v = again(ctx, o, v, func(w *world.View) admission.Verdict { return judge(w, old, object) })
+			v = again(ctx, o, v, func(w *world.View) admission.Verdict { return judge(ctx, w, old, object) })
 		}
 		return o.respond(v, path, mutating)
 	})

@@ -13,11 +13,14 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/google/go-cmp/cmp"
 	admissionv1 "k8s.io/api/admission/v1"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/world"
@@ -44,8 +47,18 @@ func options(cached, live []metav1.Object, liveErr error, refused *[]string) Opt
 		Live: func(context.Context) (*world.View, func() error) {
 			return world.FromObjects(live), func() error { return liveErr }
 		},
-		Refused: func(path, check string, _ bool) { *refused = append(*refused, path+" "+check) },
-		Log:     logr.Discard(),
+		ReadinessGates: true,
+		Refused:        func(path, check string, _ bool) { *refused = append(*refused, path+" "+check) },
+		Log:            logr.Discard(),
+	}
+}
+
+// bound are a binding and its Service, of the pods with the label app=web.
+func bound() []metav1.Object {
+	return []metav1.Object{
+		&v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "web"}, Spec: v1beta1.TargetGroupBindingSpec{
+			TargetType: ptr.To(v1beta1.TargetTypeIP), ServiceRef: v1beta1.ServiceReference{Name: "web"}}},
+		&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "web"}, Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web"}}},
 	}
 }
 
@@ -89,12 +102,15 @@ func TestRequestsAreAnsweredAsTheAPIServerAsks(t *testing.T) {
 		{name: "class parameters", path: ClassParamsPath, operation: "CREATE", object: "spec: {inboundCIDRs: [x]}", code: 403, says: "Could not be parsed as a CIDR", refused: ClassParamsPath + " checkInboundCIDRs"},
 		{name: "a binding", path: BindingPath, operation: "CREATE", object: "spec: {targetGroupARN: x, targetType: ip, nodeSelector: {}}", code: 403, says: "cannot set NodeSelector", refused: BindingPath + " checkNodeSelector"},
 		{name: "a binding to complete", path: CompleteBindingPath, operation: "CREATE", object: "spec: {}", code: 403, says: "must provide either TargetGroupARN or TargetGroupName", refused: CompleteBindingPath + " checkTargetGroupArnOrName"},
+		{name: "a pod that is to wait for its target", path: PodPath, operation: "CREATE", object: "metadata: {labels: {app: web}}", allowed: true, patch: `[{"op":"add","path":"/spec/readinessGates","value":[{"conditionType":"target-health.elbv2.k8s.aws/web"}]}]`},
+		{name: "a pod of nobody", path: PodPath, operation: "CREATE", object: "metadata: {labels: {app: x}}", allowed: true},
+		{name: "a pod that is edited", path: PodPath, operation: "UPDATE", old: "metadata: {}", object: "metadata: {labels: {app: web}}", allowed: true},
 		{name: "a feature that is not there", path: "/", operation: "CREATE", object: "spec: {}", allowed: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			var refused []string
-			r := post(t, Handlers(options(nil, nil, nil, &refused))[tc.path], admissionv1.AdmissionRequest{
+			r := post(t, Handlers(options(bound(), nil, nil, &refused))[tc.path], admissionv1.AdmissionRequest{
 				Operation: admissionv1.Operation(tc.operation), Namespace: "ns", Object: raw(t, tc.object), OldObject: raw(t, tc.old),
 			})
 			if r.Allowed != tc.allowed || string(r.Patch) != tc.patch || strings.Join(refused, ";") != tc.refused {
@@ -120,6 +136,52 @@ func TestWhatTheCachesHaveNotHeardOfIsLookedUpBeforeARefusal(t *testing.T) {
 	}
 	if len(refused) > 0 {
 		t.Errorf("counted %q", refused)
+	}
+}
+
+func TestPodsGetNoGateWhereInjectionIsOff(t *testing.T) {
+	t.Parallel()
+	for _, on := range []bool{true, false} {
+		o := options(bound(), nil, nil, nil)
+		o.ReadinessGates = on
+		r := post(t, Handlers(o)[PodPath], admissionv1.AdmissionRequest{Operation: admissionv1.Create, Namespace: "ns", Object: raw(t, "metadata: {labels: {app: web}}")})
+		if !r.Allowed || (r.Patch != nil) != on {
+			t.Errorf("injection %t: %+v", on, r)
+		}
+	}
+}
+
+func TestAgentsAreInjectedAtBothPathsWhereTheGateIsOn(t *testing.T) {
+	t.Parallel()
+	wants := raw(t, `{metadata: {labels: {elbv2.k8s.aws/alb-target-control-agent-inject: "true"}}, spec: {containers: [{name: app}]}}`)
+	config := &v1beta1.ALBTargetControlConfig{Spec: v1beta1.ALBTargetControlConfigSpec{Image: "agent", DataAddress: "0.0.0.0:80", ControlAddress: "0.0.0.0:3000", DestinationAddress: "127.0.0.1:8080"}}
+	if h := Handlers(options(nil, nil, nil, nil)); h[AgentNamespacePath] != nil || h[AgentObjectPath] != nil {
+		t.Error("served though the gate is off: the path of unbuilt features admits them")
+	}
+	for name, tc := range map[string]struct {
+		object  runtime.RawExtension
+		config  *v1beta1.ALBTargetControlConfig
+		err     error
+		patched bool
+		refused []string
+	}{
+		"with a configuration":         {wants, config, nil, true, nil},
+		"without one":                  {wants, nil, nil, false, nil},
+		"while it cannot be read":      {wants, nil, errors.New("timeout"), false, []string{AgentNamespacePath + " albTargetControlAgentInjector"}},
+		"a pod that does not want one": {raw(t, "spec: {containers: [{name: app}]}"), nil, errors.New("nobody asks"), false, nil},
+	} {
+		for _, path := range []string{AgentNamespacePath, AgentObjectPath} {
+			var refused, asked []string
+			o := options(nil, nil, nil, &refused)
+			o.AgentConfig = func(_ context.Context, namespace string) (*v1beta1.ALBTargetControlConfig, error) {
+				asked = append(asked, namespace)
+				return tc.config, tc.err
+			}
+			r := post(t, Handlers(o)[path], admissionv1.AdmissionRequest{Operation: admissionv1.Create, Namespace: "ns", Object: tc.object})
+			if r.Allowed != (tc.refused == nil) || (r.Patch != nil) != tc.patched || cmp.Diff(tc.refused, refused) != "" || len(asked) > 0 && asked[0] != "ns" {
+				t.Errorf("%s at %s: %+v, refused %q", name, path, r, refused)
+			}
+		}
 	}
 }
 

@@ -53,10 +53,17 @@ type Rehearsal struct {
 // Nothing reports that neither a load balancer nor a cleanup is asked for.
 func (w Wish) Nothing() bool { return !w.Wanted && len(w.Leaving) == 0 }
 
-// Policy is that of the wish's plan; others manage the tags of those keys. Unweighted: see plan.Policy.
-func (w Wish) Policy(externalTags []string, unweighted bool) plan.Policy {
+// Policy is that of the wish's plan, by the policy of all plans.
+func (w Wish) Policy(all plan.Policy) plan.Policy {
+	all.Protection, all.ProtectedBy, all.Frontend, all.FrontendBy = w.Protection, w.ProtectedBy, w.Frontend, w.FrontendBy
+	return all
+}
+
+// PolicyFromFlags is the policy of all plans.
+func PolicyFromFlags(c *config.Config) plan.Policy {
 	return plan.Policy{
-		ExternalTags: externalTags, Protection: w.Protection, ProtectedBy: w.ProtectedBy, Frontend: w.Frontend, FrontendBy: w.FrontendBy, Unweighted: unweighted,
+		ExternalTags: c.ExternalManagedTags, Unweighted: !c.Gates.Enabled(config.WeightedTargetGroups),
+		FixedHealthChecks: !c.Gates.Enabled(config.NLBHealthCheckAdvancedConfig),
 	}
 }
 
@@ -128,7 +135,7 @@ func ServiceFromFlags(c *config.Config) Service {
 	return Service{service.Config{
 		LoadBalancerClass: c.LoadBalancerClass, DefaultTargetType: c.DefaultTargetType,
 		IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType), LoadBalancerTypeOnly: c.Gates.Enabled(config.ServiceTypeLoadBalancerOnly),
-		TCPUDPListener: c.Gates.Enabled(config.EnableTCPUDPListener),
+		TCPUDPListener: c.Gates.Enabled(config.EnableTCPUDPListener), BasicHealthCheck: !c.Gates.Enabled(config.NLBHealthCheckAdvancedConfig),
 	}}
 }
 

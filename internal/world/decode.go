@@ -34,6 +34,7 @@ var kinds = map[string]func() metav1.Object{
 // kinds that no cluster serves any more, are errors too.
 func Decode(manifests []byte, defaultNamespace string) (objects []metav1.Object, skipped []string, err error) {
 	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(manifests)))
+	end := 0 // of what was read
 	for n := 1; ; n++ {
 		document, err := reader.Read()
 		if errors.Is(err, io.EOF) {
@@ -42,13 +43,28 @@ func Decode(manifests []byte, defaultNamespace string) (objects []metav1.Object,
 		if err != nil {
 			return nil, nil, fmt.Errorf("document %d: %w", n, plain(err))
 		}
+		text, line := bytes.TrimRight(document, "\n"), 0
+		if at := bytes.Index(manifests[end:], text); at >= 0 { // or lines end as on Windows
+			line = 1 + bytes.Count(manifests[:end+at], []byte("\n"))
+			end += at + len(text)
+		}
 		found, others, err := decodeDocument(document, defaultNamespace)
 		if err != nil {
-			return nil, nil, fmt.Errorf("document %d: %w", n, err)
+			return nil, nil, &MalformedError{Document: n, Line: line, Err: err}
 		}
 		objects, skipped = append(objects, found...), append(skipped, others...)
 	}
 }
+
+// MalformedError is a document that cannot be read. Line is the one of the manifests that it begins at; 0 = not known.
+type MalformedError struct {
+	Document, Line int
+	Err            error
+}
+
+func (e *MalformedError) Error() string { return fmt.Sprintf("document %d: %v", e.Document, e.Err) }
+
+func (e *MalformedError) Unwrap() error { return e.Err }
 
 func decodeDocument(document []byte, defaultNamespace string) (objects []metav1.Object, skipped []string, err error) {
 	var content any
@@ -72,7 +88,7 @@ func decodeDocument(document []byte, defaultNamespace string) (objects []metav1.
 	if (head.APIVersion == "" || head.Kind == "") && !strings.HasSuffix(head.Kind, "List") {
 		return nil, nil, errors.New("this is not a Kubernetes object: it needs apiVersion and kind")
 	}
-	what := strings.TrimSpace(head.APIVersion+" "+head.Kind) + " " + strings.TrimPrefix(head.Metadata.Namespace+"/"+head.Metadata.Name, "/")
+	what := strings.TrimSpace(head.APIVersion + " " + head.Kind + " " + strings.TrimPrefix(head.Metadata.Namespace+"/"+head.Metadata.Name, "/"))
 	create, known := kinds[head.APIVersion+" "+head.Kind]
 	switch {
 	case known:

@@ -15,7 +15,7 @@ import (
 const firstNodePort = 30000
 
 // FillIn gives objects that were read from files what the API server would have given them, as far as front ends look at it:
-// UIDs (version 5 UUIDs of namespace/name in the DNS name space), the Service type, protocol and target port, node ports in the
+// UIDs, the Service type, protocol and target port, node ports in the
 // order of the objects wherever the type of the Service calls for them, and the name label of namespaces. Objects that hold
 // such values keep them.
 func FillIn(objects []metav1.Object) {
@@ -38,7 +38,7 @@ func FillIn(objects []metav1.Object) {
 	}
 	for _, o := range objects {
 		if o.GetUID() == "" {
-			o.SetUID(uid(o.GetNamespace() + "/" + o.GetName()))
+			o.SetUID(UID(o.GetNamespace(), o.GetName()))
 		}
 		switch o := o.(type) {
 		case *corev1.Service:
@@ -92,9 +92,9 @@ func fillInService(svc *corev1.Service, allocate func() int32) {
 // dnsNamespace is the name space of host names in version 5 UUIDs.
 var dnsNamespace = []byte{0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8}
 
-// uid is the version 5 UUID of a name.
-func uid(name string) types.UID {
-	sum := sha1.Sum(slices.Concat(dnsNamespace, []byte(name)))
+// UID is that of an object which no API server gave one: the version 5 UUID of namespace/name in the DNS name space.
+func UID(namespace, name string) types.UID {
+	sum := sha1.Sum(slices.Concat(dnsNamespace, []byte(namespace+"/"+name)))
 	sum[6], sum[8] = sum[6]&0x0f|0x50, sum[8]&0x3f|0x80
 	h := hex.EncodeToString(sum[:16])
 	return types.UID(h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:])

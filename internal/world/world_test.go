@@ -154,9 +154,9 @@ func TestAMalformedManifestIsNamed(t *testing.T) {
 		"# only this\n---\n{":           "document 2: ",
 		"a: b":                          "document 1: this is not a Kubernetes object: it needs apiVersion and kind",
 		"- a":                           "document 1: this is not a Kubernetes object",
-		"apiVersion: v2\nkind: Service": "document 1: v2 Service : no cluster serves this version; write apiVersion: v1",
+		"apiVersion: v2\nkind: Service": "document 1: v2 Service: no cluster serves this version; write apiVersion: v1",
 		"apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata: {name: web, namespace: a}": "document 1: extensions/v1beta1 Ingress a/web: no cluster serves this version; write apiVersion: networking.k8s.io/v1",
-		"kind: List\nitems:\n- apiVersion: v1\n  kind: Secret\n  x: y":                       "item 0: v1 Secret",
+		"kind: List\nitems:\n- apiVersion: v1\n  kind: Secret\n  x: y":                       "document 1: List: item 0: v1 Secret: ",
 	} {
 		_, _, err := Decode([]byte(in), "")
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -74,7 +74,7 @@ func Run(ctx context.Context, o Options) (results []Result, err error) {
 	defer s.close()
 	for _, r := range chosen {
 		if r.needsCluster() && s.cluster == nil {
-			if err := s.open(ctx); err != nil {
+			if err := s.open(ctx, addresses(chosen)); err != nil {
 				return results, err
 			}
 		}
@@ -90,8 +90,8 @@ func Run(ctx context.Context, o Options) (results []Result, err error) {
 	return results, nil
 }
 
-// open starts cluster, AWS and nothing else.
-func (s *session) open(ctx context.Context) (err error) {
+// open starts cluster, AWS and nothing else, with addresses for so many pods.
+func (s *session) open(ctx context.Context, pods int) (err error) {
 	began := time.Now()
 	if err := os.MkdirAll(filepath.Join(s.o.Dir, "logs"), 0o700); err != nil {
 		return fmt.Errorf("create the directory of the logs: %w", err)
@@ -99,7 +99,7 @@ func (s *session) open(ctx context.Context) (err error) {
 	if s.log, err = os.OpenFile(filepath.Join(s.o.Dir, "logs", "simulator.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 		return fmt.Errorf("open the log: %w", err)
 	}
-	described := seed.Default()
+	described := roomy(seed.Default(), pods)
 	if s.o.Account != nil {
 		described = *s.o.Account
 	}
@@ -124,7 +124,7 @@ func (s *session) open(ctx context.Context) (err error) {
 	if len(described.Cluster.Nodes) == 0 {
 		return errors.New("the account file has no cluster nodes: add some under cluster.nodes")
 	}
-	if s.work.free, err = s.endpoint.assign(ctx, described, addresses/len(described.Cluster.Nodes)+1); err != nil {
+	if s.work.free, err = s.endpoint.assign(ctx, described, pods/len(described.Cluster.Nodes)+1); err != nil {
 		return fmt.Errorf("assign addresses for pods: %w", err)
 	}
 	if err := s.work.start(ctx); err != nil {

@@ -89,7 +89,8 @@ func (c *controller) stop() {
 	c.process = nil
 }
 
-// healthy reports whether the binary's health probe answers; the error is that of a binary that ended.
+// healthy reports whether the binary's health probe answers, and its metrics, which are served beside it and may come later; the
+// error is that of a binary that ended.
 func (c *controller) healthy() (bool, error) {
 	if err := c.process.Err(); err != nil {
 		return false, err
@@ -98,7 +99,11 @@ func (c *controller) healthy() (bool, error) {
 	if err != nil {
 		return false, nil //nolint:nilerr // it does not listen yet
 	}
-	return resp.StatusCode == http.StatusOK, resp.Body.Close()
+	if err := resp.Body.Close(); err != nil || resp.StatusCode != http.StatusOK {
+		return false, err
+	}
+	_, err = c.work()
+	return err == nil, c.process.Err()
 }
 
 // work is what the binary's metrics say of its queues.

@@ -89,6 +89,35 @@ func measureMemory(_ context.Context, s *session, r *Result) (err error) {
 	return err
 }
 
+// measureCrowd reads the memory of a controller that has a large cluster to keep in mind, once it has registered every pod and
+// its queues are empty. It does not wait for AWS to be left alone: the health of a thousand target groups takes a while to look at.
+func measureCrowd(ctx context.Context, s *session, r *Result) error {
+	mark := s.endpoint.Recorder.Mark()
+	if err := s.work.crowd(ctx, crowd, podsOfCrowd); err != nil {
+		return err
+	}
+	if err := s.createAlone(ctx, crowd); err != nil {
+		return err
+	}
+	var looked time.Time
+	err := s.until(ctx, "the registration of all pods", func(context.Context) (bool, error) {
+		if time.Since(looked) < settled { // there are many calls to look through
+			return false, nil
+		}
+		looked = time.Now()
+		registered := 0
+		for _, c := range writesOf(s.endpoint.Recorder.Since(mark), "RegisterTargets") {
+			registered += len(c.Targets)
+		}
+		w, err := s.control.work()
+		return registered >= crowd*podsOfCrowd && w.busy == 0, err
+	})
+	if err != nil {
+		return err
+	}
+	return measureMemory(ctx, s, r)
+}
+
 func measureRestart(ctx context.Context, s *session, _ *Result) error {
 	s.control.stop()
 	s.running = false

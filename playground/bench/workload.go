@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -217,6 +218,31 @@ func (w *workload) serve(ctx context.Context, n int) error {
 	}
 	w.apps = n
 	return nil
+}
+
+// crowd brings the first n apps to so many pods each, all of them ready.
+func (w *workload) crowd(ctx context.Context, n, pods int) error {
+	if err := w.serve(ctx, n); err != nil {
+		return err
+	}
+	more := make([][]discoveryv1.Endpoint, n)
+	for i := range more {
+		more[i] = w.reserve(app(i), max(0, pods-len(w.endpoints[app(i)])))
+	}
+	err := each(ctx, n, func(ctx context.Context, i int) error {
+		for _, e := range more[i] {
+			if err := w.createPod(ctx, app(i), e); err != nil {
+				return err
+			}
+		}
+		all := slices.Concat(w.endpoints[app(i)], more[i])
+		_, err := w.client.DiscoveryV1().EndpointSlices(namespace).Update(ctx, w.slice(app(i), all), metav1.UpdateOptions{})
+		return err
+	})
+	for i := range more {
+		w.endpoints[app(i)] = append(w.endpoints[app(i)], more[i]...)
+	}
+	return err
 }
 
 // reserve takes addresses for pods of an app, from the nodes in turn.

@@ -154,14 +154,6 @@ func (c *controller) take() *process.Process {
 	return p
 }
 
-// ControllerDone is closed when the present controller process ends; nil if none runs.
-func (e *Environment) ControllerDone() <-chan struct{} {
-	if p := e.control.current(); p != nil {
-		return p.Done()
-	}
-	return nil
-}
-
 // ControllerPID is the process id of the controller, 0 if none runs.
 func (e *Environment) ControllerPID() int {
 	if p := e.control.current(); p != nil {

@@ -64,14 +64,6 @@ func (c *Cluster) ApplyRefused(t testing.TB, manifests string) string {
 	return out + err.Error()
 }
 
-// DeleteFile deletes a file's objects as "kubectl delete -f" does and waits until they are gone.
-func (c *Cluster) DeleteFile(t testing.TB, path string) {
-	t.Helper()
-	if err := c.trial.Delete(t.Context(), path); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // IngressAddress waits until the Ingress has an address and returns it.
 func (c *Cluster) IngressAddress(t testing.TB, namespace, name string) string {
 	t.Helper()

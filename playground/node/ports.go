@@ -25,6 +25,8 @@ const (
 	kindTCP  kind = "tcp"
 	kindUDP  kind = "udp"
 	kindNone kind = "none"
+
+	kindAgent kind = "agent" // of a target optimizer; no annotation asks for it
 )
 
 // served is one port that the pod serves.
@@ -32,11 +34,14 @@ type served struct {
 	port uint16
 	kind kind
 	id   standin.Identity
+	// agent is there with kindAgent.
+	agent *agent
 }
 
 // servedPorts lists what the pod's containers serve. The name of a container port decides (tcp-…: pod name on connect,
 // udp-…: pod name per datagram), else its protocol (UDP: pod name, TCP: HTTP echo). A container without ports serves the one
-// in its environment variable HTTP_PORT or PORT, where images are used to look. err tells which part of the annotation is
+// in its environment variable HTTP_PORT or PORT, where images are used to look. A container with the variables of a target
+// control agent is one, and gives its requests to the port that they name. err tells which part of the annotation is
 // malformed; the rest is valid all the same.
 func servedPorts(pod *corev1.Pod) (ports []served, err error) {
 	type key struct {
@@ -49,16 +54,20 @@ func servedPorts(pod *corev1.Pod) (ports []served, err error) {
 	for _, c := range containers {
 		id := base
 		id.Service = env(pod, c, "SERVICE_NAME")
+		if a, ok := agentOf(pod, c); ok {
+			chosen[key{a.data, false}] = served{port: a.data, kind: kindAgent, id: id, agent: &a}
+			continue
+		}
 		for _, p := range c.Ports {
 			k := kindOf(p)
-			chosen[key{uint16(p.ContainerPort), k == kindUDP}] = served{uint16(p.ContainerPort), k, id}
+			chosen[key{uint16(p.ContainerPort), k == kindUDP}] = served{port: uint16(p.ContainerPort), kind: k, id: id}
 		}
 		if len(c.Ports) > 0 {
 			continue
 		}
 		for _, name := range []string{"HTTP_PORT", "PORT"} {
 			if n, err := strconv.ParseUint(env(pod, c, name), 10, 16); err == nil && n > 0 {
-				chosen[key{uint16(n), false}] = served{uint16(n), kindHTTP, id}
+				chosen[key{uint16(n), false}] = served{port: uint16(n), kind: kindHTTP, id: id}
 				break
 			}
 		}
@@ -86,7 +95,7 @@ func servedPorts(pod *corev1.Pod) (ports []served, err error) {
 			}
 		}
 		if k != kindNone {
-			chosen[key{uint16(n), k == kindUDP}] = served{uint16(n), k, id}
+			chosen[key{uint16(n), k == kindUDP}] = served{port: uint16(n), kind: k, id: id}
 		}
 	}
 	for _, s := range chosen {
@@ -155,6 +164,15 @@ func serve(network *vnet.Network, addr netip.Addr, ports []served, logf func(str
 	var servers []standin.Server
 	for _, p := range ports {
 		if p.kind == kindNone {
+			continue
+		}
+		if p.kind == kindAgent {
+			s, err := serveAgent(network, addr, p.agent)
+			if err != nil {
+				logf("pod %s/%s: target control agent: %v", p.id.Namespace, p.id.Pod, err)
+				continue
+			}
+			servers = append(servers, s)
 			continue
 		}
 		if p.kind == kindUDP {

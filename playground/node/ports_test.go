@@ -26,30 +26,30 @@ func TestContainerPortsDecideWhatIsServed(t *testing.T) {
 	}{
 		"a TCP port without a name is an HTTP echo": {
 			container: corev1.Container{Ports: []corev1.ContainerPort{named("", 80, corev1.ProtocolTCP)}},
-			want:      []served{{80, kindHTTP, id}},
+			want:      []served{{port: 80, kind: kindHTTP, id: id}},
 		},
 		"the name's prefix chooses": {
 			container: corev1.Container{Ports: []corev1.ContainerPort{
 				named("http", 8080, ""), named("tcp-db", 5432, ""), named("udp-dns", 5353, corev1.ProtocolUDP), named("tcp-dns", 5353, ""),
 			}},
-			want: []served{{5353, kindTCP, id}, {5353, kindUDP, id}, {5432, kindTCP, id}, {8080, kindHTTP, id}},
+			want: []served{{port: 5353, kind: kindTCP, id: id}, {port: 5353, kind: kindUDP, id: id}, {port: 5432, kind: kindTCP, id: id}, {port: 8080, kind: kindHTTP, id: id}},
 		},
 		"UDP by protocol": {
 			container: corev1.Container{Ports: []corev1.ContainerPort{named("dns", 53, corev1.ProtocolUDP)}},
-			want:      []served{{53, kindUDP, id}},
+			want:      []served{{port: 53, kind: kindUDP, id: id}},
 		},
 		"a container without ports serves HTTP_PORT": {
 			container: corev1.Container{Env: []corev1.EnvVar{{Name: "HTTP_PORT", Value: "3000"}}},
-			want:      []served{{3000, kindHTTP, id}},
+			want:      []served{{port: 3000, kind: kindHTTP, id: id}},
 		},
 		"the annotation overrides, adds and removes": {
 			container:  corev1.Container{Ports: []corev1.ContainerPort{named("http", 80, ""), named("http2", 81, "")}},
 			annotation: "80=tcp, 81=none, 82=udp",
-			want:       []served{{80, kindTCP, id}, {82, kindUDP, id}},
+			want:       []served{{port: 80, kind: kindTCP, id: id}, {port: 82, kind: kindUDP, id: id}},
 		},
 		"a malformed annotation is reported and the rest counts": {
 			annotation: "80=http,x=tcp",
-			want:       []served{{80, kindHTTP, id}},
+			want:       []served{{port: 80, kind: kindHTTP, id: id}},
 			wantErr:    `"x=tcp" is not PORT=http`,
 		},
 	} {

@@ -9,7 +9,16 @@ import (
 
 // ServeTCP writes the pod's name and a newline to whoever connects and then echoes what it receives until the client ends.
 func ServeTCP(l net.Listener, id Identity) Server {
-	s := &tcpServer{listener: l, open: map[net.Conn]struct{}{}}
+	return serveConnections(l, func(c net.Conn) {
+		if _, err := io.WriteString(c, id.Pod+"\n"); err == nil {
+			_, _ = io.Copy(c, c) // either end closing is the normal end
+		}
+	})
+}
+
+// serveConnections runs handle for each connection, which ends with it.
+func serveConnections(l net.Listener, handle func(net.Conn)) Server {
+	s := &tcpServer{listener: l, handle: handle, open: map[net.Conn]struct{}{}}
 	s.wait.Add(1)
 	go func() {
 		defer s.wait.Done()
@@ -22,7 +31,7 @@ func ServeTCP(l net.Listener, id Identity) Server {
 				_ = c.Close()
 				return
 			}
-			go s.serve(c, id.Pod)
+			go s.serve(c)
 		}
 	}()
 	return s
@@ -30,6 +39,7 @@ func ServeTCP(l net.Listener, id Identity) Server {
 
 type tcpServer struct {
 	listener net.Listener
+	handle   func(net.Conn)
 	wait     sync.WaitGroup // the accept loop and every connection
 
 	mu     sync.Mutex
@@ -48,7 +58,7 @@ func (s *tcpServer) track(c net.Conn) bool {
 	return true
 }
 
-func (s *tcpServer) serve(c net.Conn, name string) {
+func (s *tcpServer) serve(c net.Conn) {
 	defer s.wait.Done()
 	defer func() {
 		_ = c.Close()
@@ -56,10 +66,7 @@ func (s *tcpServer) serve(c net.Conn, name string) {
 		delete(s.open, c)
 		s.mu.Unlock()
 	}()
-	if _, err := io.WriteString(c, name+"\n"); err != nil {
-		return
-	}
-	_, _ = io.Copy(c, c) // either end closing is the normal end
+	s.handle(c)
 }
 
 // Shutdown implements Server. A TCP conversation has no request that could finish: connections end at once, as with most

@@ -72,7 +72,7 @@ func (t *translation) targetGroup(svc *corev1.Service, written, at string) *inte
 
 func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at string) *intent.TargetGroup {
 	object := serviceObject(svc)
-	annotation.Check(t.findings, object, annotation.OnBoth, svc.Annotations, t.secure)
+	annotation.Check(t.findings, object, annotation.OnBoth, svc.Annotations)
 	read := t.read.Under(object, svc.Annotations)
 	port, ok := serviceport.Find(svc, written)
 	if !ok {
@@ -87,7 +87,7 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at
 		Protocol:        read.String(annotation.BackendProtocol).Or(protocolHTTP),
 		ProtocolVersion: read.String(annotation.BackendProtocolVersion).Or("HTTP1"),
 		IPv6:            slices.Contains(svc.Spec.IPFamilies, corev1.IPv6Protocol),
-		Attributes:      read.Map(annotation.TargetGroupAttributes).Value,
+		Attributes:      read.Attributes(annotation.TargetGroupAttributes).Value,
 		Tags:            t.targetGroupTags(object, svc),
 		MultiCluster:    t.read.Bool(annotation.MultiCluster).Value || annotation.NewReader(t.findings, object, svc.Annotations).Bool(annotation.MultiCluster).Value,
 		Source:          t.here(at),
@@ -98,7 +98,7 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at
 			t.reportNoNodePort(svc, port, read, at)
 			return nil
 		}
-		g.NodeLabels = read.Map(annotation.TargetNodeLabels).Value
+		g.NodeLabels = read.Labels(annotation.TargetNodeLabels).Value
 	}
 	k := annotation.TargetControlPort.For(svc.Name + "." + written)
 	if control := read.Int32(k); control.Set {

@@ -64,23 +64,28 @@ func pathOf(s intent.Source) string {
 	return s.Path
 }
 
-// requested reports whether the Ingress asks for a certificate. A value that is no bool means false, as it always did.
+// requested reports whether the Ingress asks for a certificate.
 func (t *translation) requested() bool {
-	raw, _, ok := t.read.Raw(annotation.CreateCertificate)
-	if !ok {
-		return false
-	}
-	wanted, err := strconv.ParseBool(raw)
-	if err != nil {
-		t.read.Ignored(annotation.CreateCertificate, fmt.Sprintf("%q is neither true nor false, and counts as false", raw), "write true or false")
-		return false
-	}
+	wanted := t.lenient(annotation.CreateCertificate)
 	if wanted && !t.config.RequestCertificates {
 		t.read.Ignored(annotation.CreateCertificate, "no certificate is requested: the controller runs without feature gate EnableCertificateManagement",
 			"run the controller with --feature-gates=EnableCertificateManagement=true, or remove the annotation")
 		return false
 	}
 	return wanted
+}
+
+// lenient reads a bool of which a value that is none means false, as it always did; that is told.
+func (t *translation) lenient(k annotation.Key) bool {
+	raw, _, ok := t.read.Raw(k)
+	if !ok {
+		return false
+	}
+	on, err := strconv.ParseBool(raw)
+	if err != nil {
+		t.read.Ignored(k, fmt.Sprintf("%q is neither true nor false, and counts as false", raw), "write true or false")
+	}
+	return err == nil && on
 }
 
 // request is the certificate that the Ingress asks for; ok is false if it cannot be asked for, and that was reported.

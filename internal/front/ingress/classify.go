@@ -44,12 +44,7 @@ func Classify(v *world.View, cfg Config, ing *networkingv1.Ingress) (Class, *dia
 	if ing.Spec.IngressClassName != nil {
 		return classNamed(v, ing, *ing.Spec.IngressClassName)
 	}
-	var defaults []string
-	for _, c := range v.IngressClasses() {
-		if c.Annotations[defaultClassAnnotation] == "true" {
-			defaults = append(defaults, c.Name)
-		}
-	}
+	defaults := defaultClasses(v)
 	switch len(defaults) {
 	case 0:
 		return Class{Managed: cfg.IngressClass == ""}, nil
@@ -58,6 +53,16 @@ func Classify(v *world.View, cfg Config, ing *networkingv1.Ingress) (Class, *dia
 	}
 	return Class{}, invalidClass(ing, fmt.Sprintf("multiple default IngressClasses found: %v", defaults),
 		"set spec.ingressClassName, or leave the annotation "+defaultClassAnnotation+" on one class only")
+}
+
+// defaultClasses are the names of the cluster's default classes; there should be one at most.
+func defaultClasses(v *world.View) (names []string) {
+	for _, c := range v.IngressClasses() {
+		if c.Annotations[defaultClassAnnotation] == "true" {
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }
 
 func classNamed(v *world.View, ing *networkingv1.Ingress, name string) (Class, *diag.Diagnostic) {

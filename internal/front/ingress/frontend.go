@@ -25,7 +25,7 @@ func (t *translation) frontend() intent.Frontend {
 		Subnets:        nonEmpty(r.List(annotation.FrontendSubnets)),
 		SecurityGroups: nonEmpty(r.List(annotation.FrontendSecurityGroups)),
 		Allocations:    nonEmpty(r.List(annotation.FrontendEIPAllocations)),
-		Attributes:     r.Map(annotation.FrontendAttributes),
+		Attributes:     r.Attributes(annotation.FrontendAttributes),
 		Tags:           r.Map(annotation.FrontendTags),
 		Ports:          frontendPorts(r),
 		HealthCheck:    frontendHealthCheck(r),

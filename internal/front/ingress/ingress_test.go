@@ -101,12 +101,12 @@ func TestEveryBuiltAnnotationIsInACaseValidAndInvalid(t *testing.T) {
 			}
 		}
 	}
-	// These take any value; what it means is known only where AWS or other objects are.
+	// These take any value: what it means is known only where AWS or other objects are, or a malformed one counts as none.
 	anything := map[annotation.Key]bool{
 		annotation.GroupName: true, annotation.LoadBalancerName: true, annotation.SecurityGroups: true,
 		annotation.PrefixLists: true, annotation.CertificateARN: true, annotation.SSLPolicy: true,
 		annotation.IPAMPool: true, annotation.WebACLARN: true, annotation.WebACLName: true, annotation.ClassicWebACL: true, annotation.FormerWebACL: true,
-		annotation.AuthScope: true, annotation.AuthSessionCookie: true,
+		annotation.AuthScope: true, annotation.AuthSessionCookie: true, annotation.RegexPathMatch: true,
 		annotation.FrontendSecurityGroups: true, annotation.FrontendEIPAllocations: true,
 	}
 	for _, e := range annotation.Entries() {

@@ -41,7 +41,7 @@ func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 	for i := range out {
 		l := &out[i]
 		l.InboundCIDRs, l.PrefixLists = cidrs, prefixLists
-		l.Attributes = overlay(t.read.Map(attributesKey(*l)), t.classListenerAttributes(spec, *l),
+		l.Attributes = overlay(t.read.Attributes(attributesKey(*l)), t.classListenerAttributes(spec, *l),
 			func() intent.Source { return t.params("spec.listeners") })
 		if l.Protocol == protocolHTTPS {
 			l.Mutual = mutual[l.Port]
@@ -115,7 +115,7 @@ func (t *translation) listenPorts(certificates bool) []intent.Listener {
 		t.read.Invalid(annotation.ListenPorts, fmt.Sprintf("failed to parse listen-ports configuration: `%s`: %v", raw, annotation.JSONError(err)), "")
 		return nil
 	}
-	if len(entries) == 0 {
+	if !slices.ContainsFunc(entries, func(e map[string]int32) bool { return len(e) > 0 }) { // [{}] would close every port, without a word
 		t.read.Invalid(annotation.ListenPorts, fmt.Sprintf("empty listen-ports configuration: `%s`", raw), "")
 		return nil
 	}

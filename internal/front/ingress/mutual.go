@@ -62,8 +62,8 @@ func (j mutualJSON) problem() string {
 	case !slices.Contains([]string{stack.MutualOff, stack.MutualPassthrough, stack.MutualVerify}, j.Mode):
 		return fmt.Sprintf("mutualAuthentication mode value must be among [off, passthrough, verify]%s : %s", on, j.Mode)
 	case j.Mode != stack.MutualVerify:
-		return unsupported("trustStore", j.TrustStore != nil) + unsupported("ignoreClientCertificateExpiry", j.IgnoreExpiry != nil) +
-			unsupported("advertiseTrustStoreCaNames", j.Advertise != nil)
+		return firstProblem(unsupported("trustStore", j.TrustStore != nil), unsupported("ignoreClientCertificateExpiry", j.IgnoreExpiry != nil),
+			unsupported("advertiseTrustStoreCaNames", j.Advertise != nil))
 	case j.TrustStore == nil || *j.TrustStore == "":
 		return "trustStore is required when mutualAuthentication mode is verify" + on
 	case j.Advertise != nil && *j.Advertise != "on" && *j.Advertise != "off":

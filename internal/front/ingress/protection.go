@@ -41,14 +41,26 @@ func declaredBy(g Group, read func(*networkingv1.Ingress) intent.Field[bool]) in
 }
 
 func protection(v *world.View, ing *networkingv1.Ingress) intent.Field[bool] {
-	if name := ing.Spec.IngressClassName; name != nil {
-		if c, ok := v.IngressClass(*name); ok && c.Spec.Controller == Controller && c.Spec.Parameters != nil {
-			if f := classProtection(v, c.Spec.Parameters.Name); f.Set {
-				return f
-			}
+	if c, ok := classOfDeleting(v, ing); ok && c.Spec.Controller == Controller && c.Spec.Parameters != nil {
+		if f := classProtection(v, c.Spec.Parameters.Name); f.Set {
+			return f
 		}
 	}
 	return annotated(ing, annotation.LoadBalancerAttributes)
+}
+
+// classOfDeleting is the class that Classify found before the Ingress was deleted: none if the legacy annotation decides.
+func classOfDeleting(v *world.View, ing *networkingv1.Ingress) (*networkingv1.IngressClass, bool) {
+	if _, legacy := ing.Annotations[LegacyClassAnnotation]; legacy {
+		return nil, false
+	}
+	if name := ing.Spec.IngressClassName; name != nil {
+		return v.IngressClass(*name)
+	}
+	if defaults := defaultClasses(v); len(defaults) == 1 {
+		return v.IngressClass(defaults[0])
+	}
+	return nil, false
 }
 
 func annotated(ing *networkingv1.Ingress, k annotation.Key) intent.Field[bool] {

@@ -28,7 +28,7 @@ func (p path) at() string { return fmt.Sprintf("spec.rules[%d].http.paths[%d]", 
 
 // routes are the wanted rules: per rule of the Ingress first exact paths, then prefixes by falling length, then the others.
 func (t *translation) routes() []intent.Route {
-	regex := t.read.Bool(annotation.RegexPathMatch).Value
+	regex := t.lenient(annotation.RegexPathMatch)
 	var out []intent.Route
 	for i, rule := range t.ingress.Spec.Rules {
 		if rule.HTTP == nil {

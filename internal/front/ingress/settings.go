@@ -19,9 +19,8 @@ func (t *translation) settings() intent.Settings {
 	}
 	s := intent.Settings{
 		SecurityGroups: nonEmpty(t.read.List(annotation.SecurityGroups)),
-		ManageBackend:  t.read.Bool(annotation.ManageBackend),
 		Subnets:        t.subnets(spec.Subnets),
-		Attributes: overlay(t.read.Map(annotation.LoadBalancerAttributes),
+		Attributes: overlay(t.read.Attributes(annotation.LoadBalancerAttributes),
 			t.attributes(spec.LoadBalancerAttributes), func() intent.Source { return t.params("spec.loadBalancerAttributes") }),
 		Tags:            t.tags(t.read),
 		SSLRedirectPort: t.sslRedirect(spec.SSLRedirectPort),
@@ -43,16 +42,26 @@ func (t *translation) settings() intent.Settings {
 	} else {
 		s.IPAddressType = t.read.String(annotation.IPAddressType)
 	}
+	s.ManageBackend = t.manageBackend(s.SecurityGroups.Set)
 	if s.SecurityGroups.Set {
 		for _, k := range []annotation.Key{annotation.InboundCIDRs, annotation.PrefixLists} {
 			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect beside %s", k, annotation.SecurityGroups),
 				"put the rules into the security groups that are named, or remove "+string(annotation.SecurityGroups))
 		}
 	} else {
-		t.read.Ignored(annotation.ManageBackend, fmt.Sprintf("annotation %s has an effect only beside %s", annotation.ManageBackend, annotation.SecurityGroups),
-			"remove it, or name security groups")
+		t.read.Ignored(annotation.ManageBackend, fmt.Sprintf("annotation %s has an effect only beside %s, here or on another Ingress of the group",
+			annotation.ManageBackend, annotation.SecurityGroups), "remove it, or name security groups")
 	}
 	return s
+}
+
+// manageBackend reads the annotation of that name. Beside no security groups of this Ingress it counts only if another member of
+// the group names some, and a value that is no boolean does no harm.
+func (t *translation) manageBackend(named bool) intent.Field[bool] {
+	if named {
+		return t.read.Bool(annotation.ManageBackend)
+	}
+	return annotation.NewReader(&annotation.Findings{}, Object(t.ingress), t.ingress.Annotations).Bool(annotation.ManageBackend)
 }
 
 func (t *translation) subnets(class *v1beta1.SubnetSelector) intent.Field[intent.SubnetSelector] {

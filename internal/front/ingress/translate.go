@@ -53,7 +53,7 @@ func translate(v *world.View, cfg Config, m member) intent.Member {
 	}
 	out.Settings = t.settings()
 	out.Listeners, out.Certificates = t.listeners()
-	annotation.Check(f, Object(ing), annotation.OnIngress, ing.Annotations, t.secure)
+	annotation.Check(f, Object(ing), annotation.OnIngress, ing.Annotations)
 	t.read.Bool(annotation.DryRun) // decided while the group was loaded; a value that is no boolean is told here
 	out.Routes = t.routes()
 	t.noteUnused()

@@ -55,7 +55,7 @@ func (t *translation) listeners(s intent.Settings) []intent.Listener {
 		} else {
 			k := annotation.ServiceListenerAttributes.For(suffix)
 			used[k] = true
-			one.Attributes = fields(t.read.Map(k))
+			one.Attributes = fields(t.read.Attributes(k))
 		}
 		one.Default = t.forward(l, actions)
 		out = append(out, one)

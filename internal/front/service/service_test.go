@@ -133,3 +133,20 @@ func TestAServiceThatIsNotOursWishesNothing(t *testing.T) {
 		t.Error("the finalizer says that there is something to clean up")
 	}
 }
+
+func TestPreservedAddressesAreSpelledAsAWSDoes(t *testing.T) {
+	t.Parallel()
+	for _, spelled := range []string{"true", "True", "1"} {
+		svc := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: map[string]string{
+			typeAnnotation: "external", targetTypeAnnotation: "ip",
+			string(annotation.ServiceTGAttributes): "preserve_client_ip.enabled=" + spelled,
+		}}}
+		svc.Spec.Ports = []corev1.ServicePort{{Port: 80, Protocol: corev1.ProtocolTCP}}
+		svc.Spec.Ports[0].TargetPort.IntVal = 8080
+		m := Translate(world.FromObjects([]*corev1.Service{svc}), Config{}, svc).Members[0]
+		got := m.Listeners[0].Default[0].Backends[0].TargetGroup.Attributes["preserve_client_ip.enabled"]
+		if got != "true" || len(m.Diagnostics) > 0 {
+			t.Errorf("%s: %q, %v", spelled, got, m.Diagnostics)
+		}
+	}
+}

@@ -70,7 +70,7 @@ var clientRoutingPolicies = []string{"any_availability_zone", "partial_availabil
 
 // attributes of the load balancer: the map, and over it the annotations for single attributes.
 func (t *translation) attributes() map[string]intent.Field[string] {
-	out := fields(t.read.Map(annotation.ServiceAttributes))
+	out := fields(t.read.Attributes(annotation.ServiceAttributes))
 	set := func(k string, f intent.Field[string]) {
 		if out == nil {
 			out = map[string]intent.Field[string]{}

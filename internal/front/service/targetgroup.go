@@ -44,7 +44,7 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, port corev1
 	}
 	g.Port, g.TargetPort = serviceport.Target(port, targetType)
 	if targetType == stack.TargetInstance {
-		g.NodeLabels = nonEmptyMap(t.read.Map(annotation.ServiceNodeLabels).Value)
+		g.NodeLabels = nonEmptyMap(t.read.Labels(annotation.ServiceNodeLabels).Value)
 	} else {
 		t.read.Ignored(annotation.ServiceNodeLabels, fmt.Sprintf("annotation %s has no effect on ip targets", annotation.ServiceNodeLabels), "remove it, or use instance targets")
 	}
@@ -96,9 +96,9 @@ func (t *translation) targetType(svc *corev1.Service, port corev1.ServicePort, a
 // annotations; the later wins. proxy_protocol_v2.enabled is always among them.
 func (t *translation) targetGroupAttributes(port int32) map[string]string {
 	out := map[string]string{proxyProtocolEnabled: "false"}
-	maps.Copy(out, t.read.Map(annotation.ServiceTGAttributes).Value)
+	maps.Copy(out, t.read.Attributes(annotation.ServiceTGAttributes).Value)
 	k := annotation.ServicePortTGAttributes.For(strconv.Itoa(int(port)))
-	for name, value := range t.read.Map(k).Value {
+	for name, value := range t.read.Attributes(k).Value {
 		if value != "" {
 			out[name] = value
 		}
@@ -113,7 +113,10 @@ func (t *translation) targetGroupAttributes(port int32) map[string]string {
 		delete(out, proxyProtocolEnabled)
 	}
 	if v, ok := out[preserveClientIP]; ok {
-		if _, err := strconv.ParseBool(v); err != nil {
+		on, err := strconv.ParseBool(v)
+		if err == nil {
+			out[preserveClientIP] = strconv.FormatBool(on) // AWS takes true and false only
+		} else {
 			blame := k
 			if _, _, exists := t.read.Raw(k); !exists {
 				blame = annotation.ServiceTGAttributes

@@ -34,7 +34,7 @@ func Translate(v *world.View, cfg Config, svc *corev1.Service) intent.Entrance {
 		read:         annotation.NewReader(f, Object(svc), svc.Annotations),
 		targetGroups: map[string]*intent.TargetGroup{},
 	}
-	annotation.Check(f, Object(svc), annotation.OnService, svc.Annotations, true)
+	annotation.Check(f, Object(svc), annotation.OnService, svc.Annotations)
 	m := intent.Member{Object: Object(svc), Settings: t.settings()}
 	if !svc.CreationTimestamp.IsZero() {
 		m.Created = svc.CreationTimestamp.Unix()

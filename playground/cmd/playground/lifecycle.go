@@ -137,7 +137,7 @@ func printStatus(ctx context.Context, out io.Writer, dir state.Dir, e state.Endp
 				}
 			}
 		}
-		row("in AWS", fmt.Sprintf("%d load balancers, %d target groups, %d of %d targets healthy", len(r.LoadBalancers), len(r.TargetGroups), healthy, targets))
+		row("in AWS", fmt.Sprintf("load balancers: %d, target groups: %d, targets healthy: %d of %d", len(r.LoadBalancers), len(r.TargetGroups), healthy, targets))
 		for _, lb := range r.LoadBalancers {
 			row("", lb.DNSName+" "+lb.State)
 		}

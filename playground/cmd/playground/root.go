@@ -34,7 +34,7 @@ Without a command it does what "up" does.`,
   playground curl http://NAME/             a load balancer by its DNS name,
   playground aws resources                 the account
   playground run --once examples/nlb.yaml  start, apply, verify, delete, verify, stop`,
-		Args:          cobra.NoArgs,
+		Args:          onlyCommands,
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,

@@ -75,6 +75,10 @@ func TestMistakesAreToldWithTheirRemedy(t *testing.T) {
 	if err := os.WriteFile(binary, nil, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	missing, broken := filepath.Join(directory, "missing.yaml"), filepath.Join(directory, "broken.yaml")
+	if err := os.WriteFile(broken, []byte("metadata: {name: x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for want, args := range map[string][]string{
 		`run "make build"`:                      {"up", "--controller", filepath.Join(directory, "missing")},
 		"is not an executable file":             {"up", "--controller", directory},
@@ -84,13 +88,16 @@ func TestMistakesAreToldWithTheirRemedy(t *testing.T) {
 		"no such file":                          {"run", "--once", filepath.Join(directory, "missing.yaml")},
 		`-o "yaml" is not wide or json`:         {"aws", "calls", "-o", "yaml"},
 		"name the checkout with --repo":         {"up", "--repo", "/"},
-		`unknown command "upp"`:                 {"upp"},
-		`unknown command "foo"`:                 {"aws", "foo"},
-		"is not json":                           {"aws", "resources", "-o", "wide"},
-		"needs one URL":                         {"curl"},
-		`not also ["b"]`:                        {"curl", "a", "b"},
-		"needs a file with manifests":           {"run", "--once"},
-		"playground apply -f a -f b":            {"apply", "a", "b"},
+		`unknown command "upp" for "playground", did you mean up?`: {"upp"},
+		`"playground aws", did you mean calls?`:                    {"aws", "call"},
+		`unknown command "foo"`:                                    {"aws", "foo"},
+		"open " + missing:                                          {"up", "-f", missing, "--controller", binary},
+		"document 1: error converting YAML":                        {"up", "-f", broken, "--controller", binary},
+		"is not json":                                              {"aws", "resources", "-o", "wide"},
+		"needs one URL":                                            {"curl"},
+		`not also ["b"]`:                                           {"curl", "a", "b"},
+		"needs a file with manifests":                              {"run", "--once"},
+		"playground apply -f a -f b":                               {"apply", "a", "b"},
 	} {
 		if _, err := execute(t, args...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: got %v, want %q", args, err, want)

@@ -51,10 +51,8 @@ func runOnce(ctx context.Context, s *settings, l *launch, files []string, togeth
 	if err != nil {
 		return err
 	}
-	for _, f := range files {
-		if _, err := os.Stat(f); err != nil {
-			return err
-		}
+	if err := readable(files); err != nil {
+		return err
 	}
 	temporary, err := os.MkdirTemp("", "playground-")
 	if err != nil {

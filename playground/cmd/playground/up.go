@@ -61,6 +61,9 @@ func runUp(ctx context.Context, s *settings, l *launch, files []string, noExampl
 	if err != nil {
 		return err
 	}
+	if err := readable(files); err != nil {
+		return err
+	}
 	lock, err := dir.Take()
 	if err != nil {
 		return err

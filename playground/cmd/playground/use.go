@@ -156,7 +156,7 @@ func newCurl(s *settings) *cobra.Command {
 func newAWS(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use: "aws", Short: "Look into the simulated AWS account",
-		Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }, // so that a misspelt command is an error
+		Args: onlyCommands, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }, // so that a misspelt command is an error
 	}
 	c.AddCommand(newResources(s), newCalls(s))
 	return c

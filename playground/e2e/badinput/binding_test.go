@@ -34,7 +34,7 @@ var bindings = []struct {
 	},
 	{
 		"bindtype", "targetGroupARN: TG, targetType: instance, serviceRef: {name: web, port: 80}", "targetGroupARN: TG, targetType: ip, serviceRef: {name: web, port: 80}",
-		"FailedReconcile", []string{"targetType", "is ip, not instance", "spec.targetType", "set it"},
+		"FailedReconcile", []string{"targetType", "is ip, not instance", "spec.targetType", "set it", "[InvalidBinding]"},
 	},
 	{
 		"bindsvc", "targetGroupARN: TG, serviceRef: {name: missing, port: 80}", "targetGroupARN: TG, serviceRef: {name: web, port: 80}",

@@ -49,7 +49,7 @@ var mistakes = []mistake{
 		},
 		says: []string{"alb.ingress.kubernetes.io/actions.go", "json", "unexpected end"},
 	},
-	annotation("bool", "use-regex-path-match", "maybe", "maybe", "true or false"),
+	annotation("bool", "multi-cluster-target-group", "maybe", "maybe", "true or false"),
 	annotation("word", "healthcheck-interval-seconds", "soon", "soon", "whole number"),
 	annotation("range", "healthcheck-interval-seconds", "4000", "4000", "5", "300"),
 	annotation("choice", "scheme", "public", "public", "internal", "internet-facing"),

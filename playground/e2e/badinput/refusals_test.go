@@ -168,7 +168,7 @@ func throttlingCausesNoStorm(t *testing.T, c *harness.Cluster) {
 	mark := c.Mark()
 	id := "badinput throttle"
 	if _, err := c.Simulator.Gate.AddFault(gate.Fault{ID: id, Action: "*", Resource: "k8s-throttle-", Code: "Throttling", Message: "Rate exceeded",
-		Until: time.Now().Add(5 * time.Second)}); err != nil {
+		For: 5 * time.Second}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Simulator.Gate.RemoveFault(id) })

@@ -99,7 +99,7 @@ func TestABindingIsCompletedAndKeepsItsTargetGroup(t *testing.T) {
 func TestAServiceWithoutClassIsOurs(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
-	const ns = "classless"
+	const ns = "unclassed"
 	c.Apply(t, scene.Namespace(ns, 1)+scene.Service(ns, "inner", "type: ClusterIP"))
 	path := filepath.Join(t.TempDir(), "service.yaml")
 	write(t, path, plainBalancer(ns, "outer"))

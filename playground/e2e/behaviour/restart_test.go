@@ -139,6 +139,37 @@ func TestAControllerThatFindsEverythingInPlaceWritesNothing(t *testing.T) {
 	expectNoWarnings(t, c, ns)
 }
 
+func TestARestartTakesNothingFromABrokenMember(t *testing.T) {
+	c := cluster(t)
+	const ns = "outlives"
+	c.Apply(t, scene.Namespace(ns, 1)+member(ns, "good", "1", nil)+member(ns, "broken", "2", nil)+member(ns, "moved", "3", nil))
+	lb := serve(t, c, ns, "good", "/good")
+	c.WaitGet(t, url(lb, "/broken"), "", 200, "web")
+	c.WaitGet(t, url(lb, "/moved"), "", 200, "web")
+	broken, moved := scene.Send(t, c, url(lb, "/broken"), "", scene.OK), scene.Send(t, c, url(lb, "/moved"), "", scene.OK)
+	bad := scene.Annotations{"healthcheck-interval-seconds": "soon"}
+	scene.Change(t, c, member(ns, "broken", "2", bad)+member(ns, "moved", "3", bad, scene.Path{Path: "/elsewhere"}))
+	c.WaitEvent(t, "Ingress", ns, "broken", "FailedBuildModel")
+	c.WaitEvent(t, "Ingress", ns, "moved", "FailedBuildModel")
+
+	c.KillController()
+	c.RestartController(t)
+	settled(t, c, "ingress", "targetGroupBinding")
+	// The others go on, and what went before went without a deletion of what serves.
+	scene.Change(t, c, member(ns, "good", "1", nil, scene.Path{Path: "/better"}))
+	c.WaitGet(t, url(lb, "/better"), "", 200, "web")
+	c.WaitGet(t, url(lb, "/good"), "", 404, "")
+	noneWrong(t, "the member that is broken", broken.Stop())
+	noneWrong(t, "the member that is broken and has another path", moved.Stop())
+
+	// Corrected, they serve what they say.
+	scene.Change(t, c, member(ns, "broken", "2", nil)+member(ns, "moved", "3", nil, scene.Path{Path: "/elsewhere"}))
+	c.Kubectl(t, "annotate", "ingress", "-n", ns, "broken", "moved", "alb.ingress.kubernetes.io/healthcheck-interval-seconds-")
+	c.WaitGet(t, url(lb, "/elsewhere"), "", 200, "web")
+	c.WaitGet(t, url(lb, "/moved"), "", 404, "")
+	c.WaitGet(t, url(lb, "/broken"), "", 200, "web")
+}
+
 func TestStrictGroupsWaitForTheirWorstMember(t *testing.T) {
 	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--strict-groups"}})
 	const ns = "strict"

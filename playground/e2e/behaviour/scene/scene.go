@@ -4,6 +4,7 @@
 package scene
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -59,12 +60,12 @@ spec:
 `, namespace, name, spec)
 }
 
-// Path is one path of an Ingress. Without Service it goes to "web", without Port to the port named http.
+// Path is one path of an Ingress. Without Service it goes to "web", without Port to the port named http, without Type it is a Prefix.
 type Path struct {
-	Host, Path, Service, Port string
+	Host, Path, Service, Port, Type string
 }
 
-// Ingress is an Ingress of the class with the paths, all of type Prefix; without any, "/" of every host. Health checks ask for
+// Ingress is an Ingress of the class, which may be empty, with the paths; without any, "/" of every host. Health checks ask for
 // /health unless the annotations say otherwise.
 func Ingress(namespace, name, class string, annotations Annotations, paths ...Path) string {
 	if len(paths) == 0 {
@@ -82,20 +83,18 @@ func Ingress(namespace, name, class string, annotations Annotations, paths ...Pa
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		fmt.Fprintf(&b, "    %s: %q\n", key, all[key])
 	}
-	fmt.Fprintf(&b, "spec:\n  ingressClassName: %s\n  rules:\n", class)
+	b.WriteString("spec:\n")
+	if class != "" {
+		fmt.Fprintf(&b, "  ingressClassName: %s\n", class)
+	}
+	b.WriteString("  rules:\n")
 	for _, p := range paths {
-		service, port := p.Service, p.Port
-		if service == "" {
-			service = "web"
-		}
-		if port == "" {
-			port = "name: http"
-		}
+		service, port, pathType := cmp.Or(p.Service, "web"), cmp.Or(p.Port, "name: http"), cmp.Or(p.Type, "Prefix")
 		b.WriteString("  - ")
 		if p.Host != "" {
 			fmt.Fprintf(&b, "host: %q\n    ", p.Host)
 		}
-		fmt.Fprintf(&b, "http: {paths: [{path: %q, pathType: Prefix, backend: {service: {name: %s, port: {%s}}}}]}\n", p.Path, service, port)
+		fmt.Fprintf(&b, "http: {paths: [{path: %q, pathType: %s, backend: {service: {name: %s, port: {%s}}}}]}\n", p.Path, pathType, service, port)
 	}
 	b.WriteString("---\n")
 	return b.String()

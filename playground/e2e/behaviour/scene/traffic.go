@@ -97,13 +97,6 @@ func (tr *Traffic) Requests() int {
 	return tr.tally.Requests
 }
 
-// Wrong is the number of wrong answers so far.
-func (tr *Traffic) Wrong() int {
-	tr.mu.Lock()
-	defer tr.mu.Unlock()
-	return tr.tally.Failures
-}
-
 // Stop ends the requests and tells what they got. It may be called again.
 func (tr *Traffic) Stop() Tally {
 	tr.cancel()

@@ -1,0 +1,104 @@
+package wafv2
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/wafv2"
+	"github.com/aws/aws-sdk-go-v2/service/wafv2/types"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+)
+
+func TestBoundsOfFirewallCalls(t *testing.T) {
+	t.Parallel()
+	list := func(limit int32) func(fixture) error {
+		return func(f fixture) error {
+			_, err := f.ListWebACLs(t.Context(), &wafv2.ListWebACLsInput{Scope: types.ScopeRegional, Limit: aws.Int32(limit)})
+			return err
+		}
+	}
+	create := func(in *wafv2.CreateWebACLInput) func(fixture) error {
+		return func(f fixture) error {
+			_, err := f.CreateWebACL(t.Context(), in)
+			return err
+		}
+	}
+	disassociate := func(arn string) func(fixture) error {
+		return func(f fixture) error {
+			_, err := f.DisassociateWebACL(t.Context(), &wafv2.DisassociateWebACLInput{ResourceArn: aws.String(arn)})
+			return err
+		}
+	}
+	get := func(arn string) func(fixture) error {
+		return func(f fixture) error {
+			out, err := f.GetWebACLForResource(t.Context(), &wafv2.GetWebACLForResourceInput{ResourceArn: aws.String(arn)})
+			if err == nil && out.WebACL != nil {
+				t.Errorf("the load balancer has %+v", out.WebACL)
+			}
+			return err
+		}
+	}
+	cdn := input("taken")
+	cdn.Scope = types.ScopeCloudfront
+	for row, tt := range map[string]struct {
+		do   func(fixture) error
+		want string
+	}{
+		"a page of 100":                      {list(100), ""},
+		"a page of 101":                      {list(101), "WAFInvalidParameterException"},
+		"a page of none":                     {list(0), "WAFInvalidParameterException"},
+		"a name of 128 characters":           {create(input(strings.Repeat("n", 128))), ""},
+		"a name of 129 characters":           {create(input(strings.Repeat("n", 129))), "WAFInvalidParameterException"},
+		"a name with another character":      {create(input("a.b")), "WAFInvalidParameterException"},
+		"a taken name in the other scope":    {create(cdn), ""},
+		"nothing to disassociate":            {disassociate(alb), ""},
+		"disassociating an unknown balancer": {disassociate(alb + "0"), "WAFNonexistentItemException"},
+		"disassociating a network balancer":  {disassociate(nlb), "WAFInvalidParameterException"},
+		"no web ACL of a resource":           {get(alb), ""},
+		"the web ACL of an unknown balancer": {get(alb + "0"), "WAFNonexistentItemException"},
+		"the web ACL of a network balancer":  {get(nlb), "WAFInvalidParameterException"},
+		"a web ACL beyond the account's quota": {func(f fixture) error {
+			_ = f.account.SetQuota("web-acls", 1)
+			return create(input("second"))(f)
+		}, "WAFLimitsExceededException"},
+	} {
+		t.Run(row, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, account.Instant())
+			f.create("taken")
+			if err := tt.do(f); code(err) != tt.want {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestAFreshWebACLIsUnavailable(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, account.Real())
+	f.clock.Advance(account.Real().WebACLKnown) // the load balancer is known by now
+	acl := f.create("fresh")
+	if got := code(f.associate(*acl.ARN, alb)); got != "WAFUnavailableEntityException" {
+		t.Errorf("at once: %q", got)
+	}
+	f.clock.Advance(account.Real().WebACLKnown)
+	if err := f.associate(*acl.ARN, alb); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatFirewallManagerMadeSaysSo(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, account.Instant())
+	acl := f.create("FMManagedWebACLV2-all")
+	f.account.WebACLs[*acl.ARN].Central = true
+	if err := f.associate(*acl.ARN, alb); err != nil {
+		t.Fatal(err)
+	}
+	out, err := f.GetWebACLForResource(t.Context(), &wafv2.GetWebACLForResourceInput{ResourceArn: aws.String(alb)})
+	if err != nil || !out.WebACL.ManagedByFirewallManager {
+		t.Errorf("%+v, %v", out, err)
+	}
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"regexp"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/admission"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+// refusals are what the webhooks would say about the creation of class parameters and bindings, of which plans say nothing.
+// Of Ingresses plans say the same and more.
+func refusals(src *source, vpc string) []finding {
+	v := world.New(src.reader)
+	var out []finding
+	for _, p := range src.fromFiles {
+		var verdicts []admission.Verdict
+		code := diag.InvalidBinding
+		switch x := p.object.(type) {
+		case *v1beta1.TargetGroupBinding:
+			verdicts = []admission.Verdict{admission.CompleteBinding(nil, x), admission.Binding(v, vpc, nil, x)}
+		case *v1beta1.IngressClassParams:
+			code = diag.InvalidIngressClass
+			verdicts = []admission.Verdict{admission.ClassParams(nil, x)}
+		}
+		for _, verdict := range verdicts {
+			if verdict.Denied != "" {
+				out = append(out, refusal(p, severityError, code, verdict.Denied))
+				break // the second one would only repeat it
+			}
+			for _, w := range verdict.Warnings {
+				out = append(out, refusal(p, severityWarning, code, w))
+			}
+		}
+	}
+	return out
+}
+
+// named is the first field that a refusal names.
+var named = regexp.MustCompile(`\bspec(\.\w+(\[\d+\])?)+`)
+
+func refusal(p placed, severity string, code diag.Code, text string) finding {
+	kind, _ := world.KindOf(p.object)
+	o := diag.Object{Kind: string(kind), Namespace: p.object.GetNamespace(), Name: p.object.GetName()}
+	field := named.FindString(text)
+	return finding{File: p.file, Line: p.line(field), Severity: severity, Object: o.String(), Field: field, Code: string(code), Text: text}
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+)
+
+// unstorable are the Ingresses that no API server stores as they are: the commonest of its rules about hosts, paths and backends,
+// which nobody else tells before the cluster does.
+func unstorable(src *source) []finding {
+	var out []finding
+	for _, p := range src.fromFiles {
+		ing, ok := p.object.(*networkingv1.Ingress)
+		if !ok {
+			continue
+		}
+		o := diag.Object{Kind: "Ingress", Namespace: ing.Namespace, Name: ing.Name}
+		refuse := func(field, text, remedy string) {
+			out = append(out, finding{File: p.file, Line: p.line(field), Severity: severityError, Object: o.String(), Field: field, Code: "InvalidManifest",
+				Text: "the API server refuses it: " + text, Remedy: remedy})
+		}
+		if b := ing.Spec.DefaultBackend; b != nil {
+			checkBackend("spec.defaultBackend", *b, refuse)
+		}
+		for i, r := range ing.Spec.Rules {
+			at := fmt.Sprintf("spec.rules[%d]", i)
+			if text := hostComplaint(r.Host); text != "" {
+				refuse(at+".host", text, "write a name such as shop.example.com or *.example.com, in lower case")
+			}
+			if r.HTTP == nil {
+				continue
+			}
+			for j, path := range r.HTTP.Paths {
+				at := fmt.Sprintf("%s.http.paths[%d]", at, j)
+				checkPath(at, path, refuse)
+				checkBackend(at+".backend", path.Backend, refuse)
+			}
+		}
+	}
+	return out
+}
+
+func hostComplaint(host string) string {
+	var wrong []string
+	switch {
+	case host == "":
+	case net.ParseIP(host) != nil:
+		return fmt.Sprintf("host %q is an address", host)
+	case strings.Contains(host, "*"):
+		wrong = validation.IsWildcardDNS1123Subdomain(host)
+	default:
+		wrong = validation.IsDNS1123Subdomain(host)
+	}
+	if len(wrong) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("host %q is no name", host)
+}
+
+// sequences must not be in a path of type Exact or Prefix, suffixes not at its end.
+var (
+	sequences = []string{"//", "/./", "/../", "%2f", "%2F"}
+	suffixes  = []string{"/..", "/."}
+)
+
+func checkPath(at string, p networkingv1.HTTPIngressPath, refuse func(field, text, remedy string)) {
+	if p.PathType == nil {
+		refuse(at, "pathType is missing", "write pathType: Prefix, Exact or ImplementationSpecific")
+		return
+	}
+	literal := *p.PathType == networkingv1.PathTypeExact || *p.PathType == networkingv1.PathTypePrefix
+	bad := func(s string) bool { return strings.Contains(p.Path, s) }
+	switch {
+	case !strings.HasPrefix(p.Path, "/") && (literal || p.Path != ""):
+		refuse(at+".path", fmt.Sprintf("path %q does not begin with /", p.Path), "write an absolute path")
+	case literal && (slices.ContainsFunc(sequences, bad) || slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(p.Path, s) })):
+		refuse(at+".path", fmt.Sprintf("path %q has //, /., /.. or %%2f in it", p.Path), "write the path as requests have it, or use pathType ImplementationSpecific")
+	}
+}
+
+func checkBackend(at string, b networkingv1.IngressBackend, refuse func(field, text, remedy string)) {
+	switch {
+	case b.Service == nil && b.Resource == nil:
+		refuse(at, "there is no backend", "name a Service and its port")
+	case b.Service == nil:
+	case b.Service.Name == "":
+		refuse(at, "the Service has no name", "name a Service")
+	case (b.Service.Port.Name == "") == (b.Service.Port.Number == 0):
+		refuse(at, "port must have either a name or a number", "write port: {number: 80} or port: {name: http}")
+	case b.Service.Port.Name == "" && (b.Service.Port.Number < 1 || b.Service.Port.Number > 65535):
+		refuse(at, fmt.Sprintf("%d is not a port", b.Service.Port.Number), "write a number from 1 to 65535")
+	}
+}

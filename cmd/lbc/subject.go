@@ -1,0 +1,138 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+// explained are the kinds that can be explained, by what people write.
+var explained = map[string]world.Kind{
+	"ingress": world.Ingress, "ingresses": world.Ingress, "ing": world.Ingress,
+	"service": world.Service, "services": world.Service, "svc": world.Service,
+}
+
+// complete offers kinds, then the names of objects.
+func (o *explainOptions) complete(cmd *cobra.Command, args []string) []string {
+	if len(args) == 0 {
+		return []string{"ingress", "service"}
+	}
+	kind, ok := explained[args[0]]
+	if !ok || len(args) > 1 {
+		return nil
+	}
+	src, err := o.objects(cmd.Context(), io.Discard, strings.NewReader(""))
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, x := range src.snapshot.List(kind, o.namespace) {
+		out = append(out, x.GetName())
+	}
+	slices.Sort(out)
+	return out
+}
+
+// subject is what is to be explained: "ingress NAME" or "ingress/NAME", where NAME may be namespace/name; without a name the only
+// one of its kind, without a kind the only one at all.
+func (o *explainOptions) subject(src *source, args []string) (world.Kind, metav1.Object, error) {
+	if len(args) == 1 {
+		if before, after, ok := strings.Cut(args[0], "/"); ok {
+			args = []string{before, after}
+		}
+	}
+	if len(args) == 0 {
+		return only(src, world.Ingress, world.Service)
+	}
+	kind, ok := explained[strings.ToLower(args[0])]
+	switch {
+	case !ok && len(args) == 1:
+		return "", nil, fmt.Errorf("%q: name the kind and the object, as in: lbc explain ingress shop", args[0])
+	case !ok:
+		return "", nil, fmt.Errorf("%q cannot be explained: write ingress or service", args[0])
+	case len(args) == 1:
+		return only(src, kind)
+	}
+	namespace, name, whole := strings.Cut(args[1], "/")
+	if !whole {
+		namespace, name = o.namespace, args[1]
+	}
+	if x, ok := src.snapshot.Get(kind, namespace, name); ok {
+		return kind, x, nil
+	}
+	if !whole && !o.namespaceGiven {
+		var found []metav1.Object
+		for _, p := range src.fromFiles {
+			if k, _ := world.KindOf(p.object); k == kind && p.object.GetName() == name {
+				found = append(found, p.object)
+			}
+		}
+		if len(found) == 1 {
+			return kind, found[0], nil
+		}
+	}
+	return "", nil, missing(src.snapshot, kind, namespace, name)
+}
+
+// only is the one object of some kinds that may ask for a load balancer; of files if there are any.
+func only(src *source, kinds ...world.Kind) (world.Kind, metav1.Object, error) {
+	var candidates []metav1.Object
+	for _, p := range src.fromFiles {
+		candidates = append(candidates, p.object)
+	}
+	if len(src.fromFiles) == 0 {
+		for _, k := range kinds {
+			candidates = append(candidates, src.snapshot.List(k, "")...)
+		}
+	}
+	candidates = slices.DeleteFunc(candidates, func(x metav1.Object) bool {
+		k, _ := world.KindOf(x)
+		s, isService := x.(*corev1.Service)
+		return !slices.Contains(kinds, k) || isService && s.Spec.Type != corev1.ServiceTypeLoadBalancer
+	})
+	var there []string
+	for _, x := range candidates {
+		k, _ := world.KindOf(x)
+		there = append(there, strings.ToLower(string(k))+" "+x.GetNamespace()+"/"+x.GetName())
+	}
+	switch len(candidates) {
+	case 0:
+		return "", nil, errors.New("there is nothing to explain: no Ingress, and no Service of type LoadBalancer")
+	case 1:
+		k, _ := world.KindOf(candidates[0])
+		return k, candidates[0], nil
+	}
+	slices.Sort(there)
+	return "", nil, fmt.Errorf("name one of: %s", some(there))
+}
+
+// some are the first few.
+func some(all []string) string {
+	const few = 8
+	if len(all) > few {
+		return strings.Join(all[:few], ", ") + fmt.Sprintf(", and %d more", len(all)-few)
+	}
+	return strings.Join(all, ", ")
+}
+
+// missing tells what there is instead.
+func missing(s world.Snapshot, kind world.Kind, namespace, name string) error {
+	var there []string
+	for _, x := range s.List(kind, "") {
+		there = append(there, x.GetNamespace()+"/"+x.GetName())
+	}
+	slices.Sort(there)
+	hint := fmt.Sprintf("there is no %s at all; name a file with -f or a cluster with --kubeconfig", kind)
+	if len(there) > 0 {
+		hint = "there is " + some(there) + "; -n chooses the namespace"
+	}
+	return fmt.Errorf("%s %s/%s is not found: %s", kind, namespace, name, hint)
+}

@@ -1,0 +1,112 @@
+package importgraph
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var quoted = regexp.MustCompile("`([^`]+)`")
+
+// rows are the packages that a table of docs/architecture.md lists, with the rest of their row.
+func rows(t *testing.T) map[string]string {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, isTable := map[string]string{}, false
+	for _, line := range strings.Split(string(page), "\n") {
+		if strings.HasPrefix(line, "| Package") {
+			isTable = true
+			continue
+		}
+		if !strings.HasPrefix(line, "|") {
+			isTable = false
+		}
+		if !isTable {
+			continue
+		}
+		first, rest, _ := strings.Cut(strings.Trim(line, "| "), "|")
+		for _, m := range quoted.FindAllStringSubmatch(first, -1) {
+			out[m[1]] = rest
+		}
+		if strings.HasPrefix(strings.TrimSpace(first), "`awssim/wire`") { // its generator is told of beside it
+			out["awssim/wire/internal/names"] = rest
+		}
+	}
+	return out
+}
+
+func TestTheArchitectureListsEveryPackageAndSaysWhichArePure(t *testing.T) {
+	t.Parallel()
+	told, pkgs := rows(t), list(t)
+	for name := range pkgs {
+		of := []string{"internal/", "awssim", "cmd/", "api/"}
+		if _, ok := told[name]; !ok && slices.ContainsFunc(of, func(p string) bool { return strings.HasPrefix(name, p) }) {
+			t.Errorf("docs/architecture.md does not list %s", name)
+		}
+	}
+	// The playground is a module of its own. Its e2e has tests only.
+	files, err := filepath.Glob("../../playground/*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := filepath.Glob("../../playground/cmd/*/*.go")
+	if err != nil || len(files)*len(more) == 0 {
+		t.Fatalf("no files of the playground: %v", err)
+	}
+	for _, f := range append(files, more...) {
+		name := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(f)), "../../")
+		_, isTold := told[name]
+		if _, seen := pkgs[name]; !seen && !isTold {
+			t.Errorf("docs/architecture.md does not list %s", name)
+		}
+		pkgs[name] = pkg{}
+	}
+	for name, rest := range told {
+		if _, ok := pkgs[name]; !ok {
+			t.Errorf("docs/architecture.md lists %s, which does not exist", name)
+		}
+		if !strings.HasPrefix(name, "internal/") {
+			continue
+		}
+		if said := strings.HasPrefix(strings.TrimSpace(rest), "yes"); said != slices.Contains(pure, name) {
+			t.Errorf("docs/architecture.md says of %s that it is pure: %t; here: %t", name, said, !said)
+		}
+	}
+}
+
+// services are those of the simulator; they meet in its account.
+var services = []string{
+	"awssim/acm", "awssim/ec2", "awssim/elbv2", "awssim/globalaccelerator", "awssim/route53", "awssim/shield", "awssim/sts", "awssim/tagging",
+	"awssim/wafregional", "awssim/wafv2",
+}
+
+func TestTheSimulatorJudgesByItself(t *testing.T) {
+	t.Parallel()
+	pkgs := list(t)
+	for _, s := range services {
+		if _, ok := pkgs[s]; !ok {
+			t.Errorf("%s is listed as a service and does not exist", s)
+		}
+	}
+	for name, p := range pkgs {
+		if name != "awssim" && !strings.HasPrefix(name, "awssim/") {
+			continue
+		}
+		for _, imp := range p.Imports {
+			own, isOwn := strings.CutPrefix(imp, module)
+			switch {
+			case !isOwn:
+			case strings.HasPrefix(own, "internal/") && own != "internal/stack" && own != "internal/traffic":
+				t.Errorf("%s imports %s: a mistake there would be hidden by the same mistake here", name, own)
+			case slices.Contains(services, name) && slices.Contains(services, own):
+				t.Errorf("%s imports %s: what services share is in awssim/account", name, own)
+			}
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package admission
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/readiness"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+// maxGateName is how long the name of a binding may be to make a type of condition: what follows the slash of a qualified name.
+const maxGateName = 63
+
+// ReadinessGates gives a new pod a readiness gate for each binding of its namespace that will register it: of type ip, with a
+// Service that selects the pod. Gates of version 1 of the existing controller, which nobody opens any more, go as soon as there
+// is one of ours; all others stay, in their order.
+func ReadinessGates(v *world.View, pod *corev1.Pod) Verdict {
+	var out Verdict
+	var gates []corev1.PodReadinessGate
+	for _, b := range v.TargetGroupBindings(pod.Namespace) {
+		if b.DeletionTimestamp != nil || b.Spec.TargetType == nil || *b.Spec.TargetType != v1beta1.TargetTypeIP {
+			continue
+		}
+		svc, ok := v.Service(pod.Namespace, b.Spec.ServiceRef.Name)
+		if !ok || len(svc.Spec.Selector) == 0 || !labels.SelectorFromSet(svc.Spec.Selector).Matches(labels.Set(pod.Labels)) {
+			continue
+		}
+		if len(b.Name) > maxGateName {
+			out.Warnings = append(out.Warnings, fmt.Sprintf("the pod gets no readiness gate for TargetGroupBinding %s: its name is longer than %d characters", b.Name, maxGateName))
+			continue
+		}
+		gates = append(gates, corev1.PodReadinessGate{ConditionType: readiness.Gate(b.Name)})
+	}
+	out.Patch = addGates(pod.Spec.ReadinessGates, gates)
+	return out
+}
+
+// addGates are the operations that bring gates into those of a pod.
+func addGates(have, gates []corev1.PodReadinessGate) []Operation {
+	if len(gates) == 0 {
+		return nil
+	}
+	kept := slices.DeleteFunc(slices.Clone(have), func(g corev1.PodReadinessGate) bool {
+		return strings.HasPrefix(string(g.ConditionType), readiness.LegacyPrefix)
+	})
+	missing := slices.DeleteFunc(gates, func(g corev1.PodReadinessGate) bool { return slices.Contains(kept, g) })
+	if len(have) == 0 || len(kept) < len(have) {
+		return []Operation{{"/spec/readinessGates", slices.Concat(kept, missing)}}
+	}
+	var ops []Operation
+	for _, g := range missing {
+		ops = append(ops, Operation{"/spec/readinessGates/-", g})
+	}
+	return ops
+}
+
+// annotate sets an annotation of an object that may have none.
+func annotate(pod *corev1.Pod, key, value string) Operation {
+	if pod.Annotations == nil {
+		return Operation{"/metadata/annotations", map[string]string{key: value}}
+	}
+	return Operation{"/metadata/annotations/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key), value}
+}

@@ -1,0 +1,132 @@
+package compile
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// chooseFrontendSubnets: as named, else those that it has, else discovery; Elastic IP addresses by position.
+func (b *build) chooseFrontendSubnets(lb *stack.LoadBalancer) {
+	f := &b.front
+	q := b.subnetQuery()
+	q.Type, q.Scheme, q.IPAddressType = lb.Type, lb.Scheme, lb.IPAddressType
+	if f.subnets.Set {
+		q.IDsOrNames = f.subnets.Value
+		b.takeFrontendSubnets(lb, q, f.subnets.member, f.subnets.Source)
+	} else {
+		if _, known := b.existing(); !known {
+			return
+		}
+		if old := b.f.ExistingFrontend; old != nil && old.Type == lb.Type && old.Scheme == lb.Scheme && len(old.Subnets) > 0 {
+			for _, id := range old.Subnets {
+				lb.Subnets = append(lb.Subnets, stack.SubnetMapping{Subnet: id})
+			}
+		} else {
+			b.takeFrontendSubnets(lb, q, -1, intent.Source{})
+		}
+	}
+	if !f.allocations.Set || len(lb.Subnets) == 0 {
+		return
+	}
+	refuse := func(remedy, format string, args ...any) {
+		b.refuseFrontend(f.allocations.member, diag.New(diag.Object{}, at(f.allocations.Source), diag.InvalidSubnets, fmt.Sprintf(format, args...), remedy))
+	}
+	switch a := f.allocations.Value; {
+	case lb.Scheme != stack.InternetFacing:
+		refuse("remove them, or set frontend-nlb-scheme to internet-facing", "EIP allocations can only be set for internet facing load balancers")
+	case len(a) != len(lb.Subnets):
+		refuse("give one per subnet", "count of EIP allocations (%d) and subnets (%d) must match", len(a), len(lb.Subnets))
+	default:
+		for i := range lb.Subnets {
+			lb.Subnets[i].AllocationID = a[i]
+		}
+	}
+}
+
+func (b *build) takeFrontendSubnets(lb *stack.LoadBalancer, q facts.SubnetQuery, member int, source intent.Source) {
+	c := facts.ChooseSubnets(b.f, q)
+	b.want(c.Needs...)
+	if c.Problem != nil {
+		b.refuseFrontendProblem(member, source, c.Problem)
+		return
+	}
+	for _, s := range c.Subnets {
+		lb.Subnets = append(lb.Subnets, stack.SubnetMapping{Subnet: s.ID})
+	}
+}
+
+// resolveFrontendGroups finds the security groups that users name.
+func (b *build) resolveFrontendGroups() {
+	f := &b.front
+	if !f.groups.Set {
+		return
+	}
+	c := facts.ResolveSecurityGroups(b.f, b.cfg.VPC, f.groups.Value)
+	b.want(c.Needs...)
+	if c.Problem != nil {
+		b.refuseFrontendProblem(f.groups.member, f.groups.Source, c.Problem)
+		return
+	}
+	for _, id := range c.IDs {
+		f.resolved = append(f.resolved, stack.Literal(stack.KindSecurityGroup, id))
+	}
+}
+
+// frontendPermissions are the rules that the managed group of the ALB needs because of the frontend: for the clients of ports
+// that the ALB does not have, if the frontend shares the group; and for the frontend's health checks, which come from its own
+// addresses, where only some clients are admitted.
+func (b *build) frontendPermissions() []stack.Permission {
+	f := &b.front
+	var out []stack.Permission
+	if !f.wanted {
+		return nil
+	}
+	for _, p := range f.ports {
+		target := b.portNumbered(p.target)
+		if !f.groups.Set && b.portNumbered(p.number) == nil {
+			for _, permission := range b.permissions(target) {
+				if permission.Protocol == "tcp" {
+					permission.FromPort, permission.ToPort = p.number, p.number
+					out = append(out, permission)
+				}
+			}
+		}
+		out = append(out, b.healthPermissions(target)...)
+		for _, i := range p.members {
+			if checked := b.portNumbered(number(b.members[i].Settings.Frontend.HealthCheck.Port.Value)); checked != nil {
+				out = append(out, b.healthPermissions(checked)...)
+			}
+		}
+	}
+	return out
+}
+
+// healthPermissions admit the frontend's health checks at a port of the ALB that not everybody may reach.
+func (b *build) healthPermissions(p *port) []stack.Permission {
+	if !p.cidrs.Set && !p.prefixLists.Set || slices.Contains(p.cidrs.Value, "0.0.0.0/0") {
+		return nil
+	}
+	sources := b.front.resolved
+	if !b.front.groups.Set {
+		sources = []stack.Ref{{Kind: stack.KindSecurityGroup, ID: stack.ManagedSecurityGroup}}
+	}
+	var out []stack.Permission
+	for _, from := range sources {
+		out = append(out, stack.Permission{Protocol: "tcp", FromPort: p.number, ToPort: p.number, Group: from})
+	}
+	return out
+}
+
+func (b *build) portNumbered(number int32) *port {
+	for _, p := range b.ports {
+		if p.number == number {
+			return p
+		}
+	}
+	return nil
+}

@@ -1,0 +1,141 @@
+package compile
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// frontendPort is one port of the frontend, which leads to one of the ALB.
+type frontendPort struct {
+	number, target int32
+	members        []int
+	source         intent.Source // where the port was mapped; the zero Source for one that was not
+}
+
+// settleFrontendPorts finds the ports: those that members map, of members that map none all of theirs.
+func (b *build) settleFrontendPorts() {
+	claims := map[int32][]claim[int32]{}
+	for i := range b.members {
+		m := &b.members[i]
+		if m.standing == shunned {
+			continue
+		}
+		listens := func(number int32) bool {
+			return slices.ContainsFunc(b.ports, func(p *port) bool { return p.number == number && p.wish(i).Port == number })
+		}
+		mapping := m.Settings.Frontend.Ports
+		if !mapping.Set {
+			for _, p := range b.ports {
+				if listens(p.number) {
+					claims[p.number] = append(claims[p.number], claim[int32]{i, intent.Of(p.number, intent.Source{Object: m.Object})})
+				}
+			}
+			continue
+		}
+		for _, from := range slices.Sorted(maps.Keys(mapping.Value)) {
+			to := mapping.Value[from]
+			if !listens(to) {
+				b.note(i, diag.New(m.Object, at(mapping.Source), diag.IgnoredSetting,
+					fmt.Sprintf("port %d of the frontend NLB is not opened: the Ingress has no listener on port %d", from, to),
+					"name a port of listen-ports"))
+				continue
+			}
+			claims[from] = append(claims[from], claim[int32]{i, intent.Of(to, mapping.Source)})
+		}
+	}
+	for _, number := range slices.Sorted(maps.Keys(claims)) {
+		winner, _ := settle(b, claims[number], settling[int32]{
+			what: fmt.Sprintf("target of port %d of the frontend NLB", number), same: equal[int32], show: printed[int32],
+		})
+		p := &frontendPort{number: number, target: winner.field.Value}
+		if winner.field.Source.Path != "" {
+			p.source = winner.field.Source
+		}
+		for _, c := range claims[number] {
+			if c.field.Value == p.target {
+				p.members = append(p.members, c.member)
+			}
+		}
+		b.front.ports = append(b.front.ports, p)
+	}
+}
+
+func (b *build) buildFrontendPort(p *frontendPort) {
+	id := naming.FrontendListenerID(p.number)
+	if !slices.ContainsFunc(b.listen, func(l stack.Listener) bool { return l.ID == naming.ListenerID(p.target) }) {
+		b.keep = append(b.keep, stack.Ref{Kind: stack.KindListener, ID: id}) // as the ALB's own listener is
+		return
+	}
+	check, ok := b.frontendHealthCheck(p)
+	if !ok {
+		b.keep = append(b.keep, stack.Ref{Kind: stack.KindListener, ID: id})
+		return
+	}
+	tg := stack.TargetGroup{
+		ID: naming.FrontendTargetGroupID(p.number), Name: naming.FrontendTargetGroup(b.cfg.Cluster, b.e.Key.ID, p.number, check.Port, check.Protocol),
+		TargetType: stack.TargetALB, Port: p.target, Protocol: "TCP", IPAddressType: stack.IPv4, HealthCheck: check,
+		Balancer: stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.LoadBalancerIdentity},
+	}
+	tg.Tags = b.frontendTags(tg.ID)
+	l := stack.Listener{
+		ID: id, LoadBalancer: frontendRef, Port: p.number, Protocol: "TCP",
+		DefaultActions: []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{
+			TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID}}},
+		}}},
+	}
+	if b.cfg.Gates.ListenerRulesTagging {
+		l.Tags = b.frontendTags(id)
+	}
+	b.tgs = append(b.tgs, tg)
+	b.front.listeners = append(b.front.listeners, l)
+	b.trace(stack.KindTargetGroup, tg.ID, p.members, map[string]intent.Source{"Tags": b.front.tags.Source})
+	b.trace(stack.KindListener, id, p.members, map[string]intent.Source{"DefaultActions": p.source, "Tags": b.front.tags.Source})
+}
+
+// frontendHealthCheck settles the check of one port: what a member says beats what others leave to the defaults. ok is false if
+// the outcome contradicts itself.
+func (b *build) frontendHealthCheck(p *frontendPort) (h stack.HealthCheck, ok bool) {
+	type health = intent.FrontendHealthCheck
+	text := func(what, def string, get func(*health) intent.Field[string]) string {
+		return frontendHealth(b, p, what, get).Or(def)
+	}
+	number := func(what string, def int32, get func(*health) intent.Field[int32]) int32 {
+		return frontendHealth(b, p, what, get).Or(def)
+	}
+	h = stack.HealthCheck{
+		Protocol:           text("protocol", "HTTP", func(h *health) intent.Field[string] { return h.Protocol }),
+		Port:               text("port", stack.TrafficPort, func(h *health) intent.Field[string] { return h.Port }),
+		Path:               text("path", "/", func(h *health) intent.Field[string] { return h.Path }),
+		Matcher:            text("success codes", "200", func(h *health) intent.Field[string] { return h.Matcher }),
+		IntervalSeconds:    number("interval", 15, func(h *health) intent.Field[int32] { return h.IntervalSeconds }),
+		HealthyThreshold:   number("healthy threshold", 2, func(h *health) intent.Field[int32] { return h.HealthyThreshold }),
+		UnhealthyThreshold: number("unhealthy threshold", 2, func(h *health) intent.Field[int32] { return h.UnhealthyThreshold }),
+	}
+	timeout := frontendHealth(b, p, "timeout", func(h *health) intent.Field[int32] { return h.TimeoutSeconds })
+	h.TimeoutSeconds = timeout.Or(5)
+	if h.TimeoutSeconds <= h.IntervalSeconds {
+		return h, true
+	}
+	b.note(max(timeout.member, 0), diag.New(b.members[max(timeout.member, 0)].Object, at(timeout.Source), diag.InvalidAnnotation,
+		fmt.Sprintf("health check timeout '%d' of port %d of the frontend NLB must not be longer than the interval '%d'; the port stays as it is",
+			h.TimeoutSeconds, p.number, h.IntervalSeconds), "lower the timeout, or raise the interval"))
+	return h, false
+}
+
+// frontendHealth settles one setting of the check of a port over the members that have the port.
+func frontendHealth[T comparable](b *build, p *frontendPort, what string, get func(*intent.FrontendHealthCheck) intent.Field[T]) owned[T] {
+	var claims []claim[T]
+	for _, i := range p.members {
+		if f := get(&b.members[i].Settings.Frontend.HealthCheck); f.Set {
+			claims = append(claims, claim[T]{i, f})
+		}
+	}
+	c, _ := settle(b, claims, settling[T]{what: fmt.Sprintf("health check %s of port %d of the frontend NLB", what, p.number), same: equal[T], show: printed[T]})
+	return hold(c.field, c.member)
+}

@@ -1,0 +1,137 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/naming"
+)
+
+// boundLab has a binding that serves one pod.
+func boundLab(t *testing.T) (*lab, *v1beta1.TargetGroupBinding) {
+	t.Helper()
+	l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
+	l.create(append(labPods("a", "10.0.128.50"), b)...)
+	l.settle()
+	l.events = nil
+	return l, b
+}
+
+func (l *lab) toldOnce(texts ...string) {
+	l.Helper()
+	for _, text := range texts {
+		if n := strings.Count(strings.Join(l.events, "\n"), text); n != 1 {
+			l.Errorf("told %d times: %s\n%s", n, text, strings.Join(l.events, "\n"))
+		}
+	}
+}
+
+func TestACleanUpThatFailsIsInTheEventsAndInTheStatus(t *testing.T) {
+	t.Parallel()
+	l, b := boundLab(t)
+	_, err := l.sim.Gate.AddFault(gate.Fault{Action: "DeregisterTargets", Code: "AccessDenied", Status: 403, Message: "not authorized to perform: elasticloadbalancing:DeregisterTargets"})
+	l.must(err)
+	l.must(l.client.Delete(t.Context(), b))
+	for range 3 {
+		if _, err := l.round(); err == nil {
+			t.Error("it is not tried again")
+		}
+	}
+	l.toldOnce("bound FailedCleanup: Failed cleanup due to ")
+	l.get(b, "bound")
+	if c := meta.FindStatusCondition(b.Status.Conditions, "Ready"); c == nil || c.Status != "False" || c.Reason != "FailedCleanup" || !strings.Contains(c.Message, "DeregisterTargets") {
+		t.Errorf("condition %+v", c)
+	}
+	l.sim.Gate.ClearFaults()
+	l.settle()
+	if l.get(b, "bound") {
+		t.Error("it does not go")
+	}
+}
+
+func TestWhatTheAPIServerRefusesOfABindingIsTold(t *testing.T) {
+	t.Parallel()
+	refusal := errors.New("the API server says no")
+	for name, c := range map[string]struct {
+		do     func(l *lab, b *v1beta1.TargetGroupBinding)
+		status bool // refuse writes of the status, else of the object
+		says   string
+	}{
+		"our finalizer": {func(l *lab, b *v1beta1.TargetGroupBinding) {
+			controllerutil.RemoveFinalizer(b, naming.BindingFinalizer)
+			l.must(l.client.Update(l.Context(), b))
+		}, false, "bound FailedAddFinalizer: Failed add finalizer due to the API server says no"},
+		"its removal": {func(l *lab, b *v1beta1.TargetGroupBinding) { l.must(l.client.Delete(l.Context(), b)) }, false,
+			"bound FailedRemoveFinalizer: Failed remove finalizer due to the API server says no"},
+		"the status": {func(l *lab, b *v1beta1.TargetGroupBinding) {
+			b.Status.Conditions = nil
+			l.must(l.client.Status().Update(l.Context(), b))
+		}, true, "bound FailedUpdateStatus: Failed update status due to the API server says no"},
+	} {
+		l, b := boundLab(t)
+		l.get(b, "bound")
+		c.do(l, b)
+		l.bound.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
+			Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+				if !c.status {
+					return refusal
+				}
+				return inner.Patch(ctx, o, p, opts...)
+			},
+			SubResourcePatch: func(ctx context.Context, inner client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+				if c.status {
+					return refusal
+				}
+				return inner.SubResource(sub).Patch(ctx, o, p, opts...)
+			},
+		})
+		for range 3 {
+			if _, err := l.bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(b)}); !errors.Is(err, refusal) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		l.toldOnce(c.says)
+	}
+}
+
+func TestABindingOfAnotherAccountIsToldToBeUnservedHoldsItsRulesAndGoes(t *testing.T) {
+	t.Parallel()
+	l, b := boundLab(t)
+	l.get(b, "bound")
+	b.Spec.IamRoleArnToAssume = "arn:aws:iam::210987654321:role/targets"
+	l.must(l.client.Update(t.Context(), b))
+	l.restart()
+	l.settle()
+	l.toldOnce("registering targets through an assumed role is not built")
+	if l.get(b, "bound"); !meta.IsStatusConditionFalse(b.Status.Conditions, "Ready") {
+		t.Errorf("%+v", b.Status.Conditions)
+	}
+	if !l.bound.keeper.Knows("shop/bound") || !slices.Equal(l.admitted(labNodeGroup), []string{labPeer + " 8080-8080"}) {
+		t.Errorf("its rules: %v", l.admitted(labNodeGroup))
+	}
+	_, err := l.sim.Gate.AddFault(gate.Fault{Action: "DescribeTargetHealth", Code: "AccessDenied", Status: 403, Message: "of another account"})
+	l.must(err)
+	l.must(l.client.Delete(t.Context(), b))
+	l.settle()
+	if l.get(b, "bound") {
+		t.Error("it does not go")
+	}
+	l.toldOnce("stays registered in " + b.Spec.TargetGroupARN)
+	if got := l.admitted(labNodeGroup); len(got) > 0 {
+		t.Errorf("left %v", got)
+	}
+}

@@ -1,0 +1,233 @@
+package controller
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/secgroup"
+	"github.com/k8s-lbc/lbc/internal/targets"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// podENIAnnotation lists the branch interfaces of a pod that has security groups of its own.
+const podENIAnnotation = "vpc.amazonaws.com/pod-eni"
+
+// computeType labels nodes that are no instances; the hybrid ones are outside AWS and have no security groups.
+const computeType, hybrid = "eks.amazonaws.com/compute-type", "hybrid"
+
+// placement is the search for the security group of each endpoint of a binding.
+type placement struct {
+	b       *targetBindings
+	binding *v1beta1.TargetGroupBinding
+	tags    func(group string) map[string]string
+
+	nodes   map[string]*corev1.Node // of the endpoints; nil = unknown
+	byGroup map[string][]targets.Endpoint
+	lost    []targets.Endpoint
+	errs    []error
+}
+
+// groupsOf finds the security group of each endpoint. Those for which it cannot be told are lost, and the error tells why; the
+// others count.
+func (b *targetBindings) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) (byGroup map[string][]targets.Endpoint, lost []targets.Endpoint, err error) {
+	p := &placement{b: b, binding: o, nodes: map[string]*corev1.Node{}, byGroup: map[string][]targets.Endpoint{}}
+	if p.tags, err = b.groupTags(ctx); err != nil {
+		return nil, endpoints, err
+	}
+	for _, e := range endpoints {
+		if _, asked := p.nodes[e.Node]; asked {
+			continue
+		}
+		p.nodes[e.Node] = nil
+		if n, ok := (clusterCache{ctx, b.client}).Node(e.Node); ok {
+			p.nodes[e.Node] = n
+		}
+	}
+	if *o.Spec.TargetType == v1beta1.TargetTypeInstance {
+		p.placeNodes(ctx, endpoints)
+	} else {
+		p.placePods(ctx, endpoints)
+	}
+	return p.byGroup, p.lost, joinOnce(p.errs)
+}
+
+func (b *targetBindings) groupTags(ctx context.Context) (func(string) map[string]string, error) {
+	f, err := b.inventory.Answer(ctx, []facts.Need{{Kind: facts.NeedSecurityGroups}})
+	if err != nil {
+		return nil, err
+	}
+	return func(group string) map[string]string { return f.SecurityGroups[group].Tags }, nil
+}
+
+func (p *placement) fail(err error, of ...targets.Endpoint) {
+	p.lost, p.errs = append(p.lost, of...), append(p.errs, err)
+}
+
+func (p *placement) place(e targets.Endpoint, i inventory.Interface) {
+	group, err := p.b.chooser.Choose(i, p.tags)
+	if err != nil {
+		p.fail(err, e)
+		return
+	}
+	p.byGroup[group] = append(p.byGroup[group], e)
+}
+
+func (p *placement) placeNodes(ctx context.Context, endpoints []targets.Endpoint) {
+	ids := make([]string, 0, len(endpoints))
+	for _, e := range endpoints {
+		ids = append(ids, e.ID)
+	}
+	of, err := p.b.interfaces.OfInstances(ctx, ids, false)
+	if err != nil {
+		p.fail(err, endpoints...)
+		return
+	}
+	for _, e := range endpoints {
+		if i, ok := secgroup.ForNode(of[e.ID]); ok {
+			p.place(e, i)
+		} else {
+			p.fail(fmt.Errorf("cannot resolve node ENI for node %s: instance %s has no primary network interface", e.Node, e.ID), e)
+		}
+	}
+}
+
+// placePods looks for the interface of a pod where it is said to be, then at those of its node's instance, and then, for
+// pods whose node is no instance of ours (Fargate, HyperPod), for whoever has the address.
+func (p *placement) placePods(ctx context.Context, endpoints []targets.Endpoint) {
+	rest := p.placeBranches(ctx, endpoints)
+	rest = p.placeOnInstances(ctx, rest, false)
+	rest = p.placeOnInstances(ctx, rest, true) // their addresses may be newer than what we know
+	p.placeByAddress(ctx, rest)
+}
+
+func (p *placement) placeBranches(ctx context.Context, endpoints []targets.Endpoint) (rest []targets.Endpoint) {
+	for _, e := range endpoints {
+		if n := p.nodes[e.Node]; n != nil && n.Labels[computeType] == hybrid {
+			continue
+		}
+		eni := p.branchInterface(ctx, e)
+		if eni == "" {
+			rest = append(rest, e)
+			continue
+		}
+		byID, err := p.b.interfaces.ByID(ctx, []string{eni})
+		if err != nil {
+			p.fail(err, e)
+			continue
+		}
+		p.place(e, byID[eni])
+	}
+	return rest
+}
+
+// branchInterface is the interface that a pod with security groups of its own has; empty for other pods.
+func (p *placement) branchInterface(ctx context.Context, e targets.Endpoint) string {
+	pod, ok := clusterCache{ctx, p.b.client}.Pod(e.Namespace, e.Pod)
+	if !ok {
+		return ""
+	}
+	var list []struct {
+		ENI  string `json:"eniId"`
+		IPv4 string `json:"privateIp"`
+		IPv6 string `json:"ipv6Addr"`
+	}
+	if json.Unmarshal([]byte(pod.Annotations[podENIAnnotation]), &list) != nil {
+		return ""
+	}
+	for _, l := range list {
+		if l.IPv4 == e.ID || l.IPv6 != "" && l.IPv6 == e.ID {
+			return l.ENI
+		}
+	}
+	return ""
+}
+
+func (p *placement) placeOnInstances(ctx context.Context, endpoints []targets.Endpoint, fresh bool) (rest []targets.Endpoint) {
+	instance := func(e targets.Endpoint) string {
+		if p.nodes[e.Node] == nil {
+			return ""
+		}
+		id, _ := targets.InstanceID(p.nodes[e.Node])
+		return id
+	}
+	var ids []string
+	for _, e := range endpoints {
+		if id := instance(e); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return endpoints
+	}
+	of, err := p.b.interfaces.OfInstances(ctx, ids, fresh)
+	if err != nil {
+		p.fail(err, endpoints...)
+		return nil
+	}
+	for _, e := range endpoints {
+		addr, err := netip.ParseAddr(e.ID)
+		if err != nil {
+			p.fail(fmt.Errorf("pod %s/%s has no usable address: %w", e.Namespace, e.Pod, err), e)
+		} else if i, ok := secgroup.ForPod(of[instance(e)], addr); ok {
+			p.place(e, i)
+		} else {
+			rest = append(rest, e)
+		}
+	}
+	return rest
+}
+
+func (p *placement) placeByAddress(ctx context.Context, endpoints []targets.Endpoint) {
+	if len(endpoints) == 0 {
+		return
+	}
+	var of []inventory.Address
+	for _, e := range endpoints {
+		for _, a := range p.addresses(ctx, e) {
+			if a.IP.IsValid() {
+				of = append(of, a)
+			}
+		}
+	}
+	found, err := p.b.interfaces.ByAddress(ctx, p.b.vpc, of)
+	if err != nil {
+		p.fail(err, endpoints...)
+		return
+	}
+	for _, e := range endpoints {
+		a := p.addresses(ctx, e)
+		if i, ok := found[a[0]]; ok {
+			p.place(e, i)
+		} else if i, ok := found[a[1]]; ok && i.Carries(a[0].IP) { // the node's interface, which the pod's address is delegated to
+			p.place(e, i)
+		} else {
+			p.fail(fmt.Errorf("cannot resolve pod ENI for pods: %s/%s (%s) on node %s", e.Namespace, e.Pod, e.ID, e.Node), e)
+		}
+	}
+}
+
+// addresses are the pod's and its node's; an invalid one is none.
+func (p *placement) addresses(ctx context.Context, e targets.Endpoint) [2]inventory.Address {
+	var out [2]inventory.Address
+	if pod, ok := (clusterCache{ctx, p.b.client}).Pod(e.Namespace, e.Pod); ok {
+		out[0].Holder = string(pod.UID)
+	}
+	out[0].IP, _ = netip.ParseAddr(e.ID)
+	n := p.nodes[e.Node]
+	if n == nil {
+		return out
+	}
+	for _, a := range n.Status.Addresses {
+		if a.Type == corev1.NodeInternalIP {
+			out[1].Holder = string(n.UID)
+			out[1].IP, _ = netip.ParseAddr(a.Address)
+			break
+		}
+	}
+	return out
+}

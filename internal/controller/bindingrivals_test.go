@@ -1,0 +1,143 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/naming"
+)
+
+func TestOfTwoBindingsOfATargetGroupTheOlderServesUntilItGoes(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labService("web"), labService("other"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l.create(labPods("a", "10.0.128.50", "10.0.128.51")...)
+	arn := l.targetGroup(elbtypes.TargetTypeEnumIp)
+	older := labBinding(arn, v1beta1.TargetTypeIP)
+	older.CreationTimestamp = metav1.NewTime(l.clock.Now().Add(-time.Hour))
+	younger := older.DeepCopy()
+	younger.Name, younger.UID, younger.CreationTimestamp = "a-second", "uid-second", metav1.NewTime(l.clock.Now())
+	younger.Spec.ServiceRef.Name = "other"
+	l.create(older, younger)
+	both := []string{"10.0.128.50:8080", "10.0.128.51:8080"}
+	serves := func(step string, want []string) {
+		t.Helper()
+		if got := l.targets(arn); !slices.Equal(got, want) {
+			t.Errorf("%s: targets %v, want %v", step, got, want)
+		}
+	}
+	l.settle()
+	serves("both are there", both)
+	if told := strings.Join(l.events, "\n"); strings.Count(told, "is already bound to TargetGroupBinding shop/bound, which is older") != 1 || !strings.Contains(told, "a-second FailedReconcile") {
+		t.Errorf("told:\n%s", told)
+	}
+
+	// The younger one goes and takes nothing along.
+	l.must(l.client.Delete(t.Context(), younger))
+	l.settle()
+	serves("the younger went", both)
+
+	// It comes back for the same Service, as when a binding is renamed; then the older one goes.
+	younger.ResourceVersion, younger.DeletionTimestamp, younger.Finalizers = "", nil, nil
+	younger.Spec.ServiceRef.Name = "web"
+	l.create(younger)
+	l.settle()
+	woken := &wokenBindings{}
+	l.bound.waker.q = woken
+	mark := l.mark()
+	l.must(l.client.Delete(t.Context(), older))
+	l.settle()
+	serves("the older went", both)
+	if w := l.writes(mark); len(w) != 0 || !slices.Contains(woken.names, "a-second") {
+		t.Errorf("AWS was told %v, and %v looked again", w, woken.names)
+	}
+	if l.get(younger, "a-second"); !ready(younger) {
+		t.Errorf("%+v", younger.Status.Conditions)
+	}
+}
+
+func TestBindingsLookAgainWhenOneOfThemBeginsToShare(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labService("web"))
+	before := labBinding("arn:tg", v1beta1.TargetTypeIP)
+	l.create(before)
+	after := before.DeepCopy()
+	after.ResourceVersion, after.Generation, after.Spec.MultiClusterTargetGroup = "9", 2, true
+	woken := &wokenBindings{}
+	l.bound.waker.q = woken
+	q := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
+	defer q.ShutDown()
+	l.bound.bindingEvent().Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, q)
+	if !slices.Equal(woken.names, []string{"bound"}) {
+		t.Errorf("woken: %v", woken.names)
+	}
+}
+
+func TestOfTwoBindingsThatNameATargetGroupTheOlderServesAndTheOtherIsToldOnce(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	arn := l.targetGroup(elbtypes.TargetTypeEnumIp)
+	older := labBinding("", v1beta1.TargetTypeIP)
+	older.Spec.TargetGroupName, older.CreationTimestamp = "theirs", metav1.NewTime(l.clock.Now().Add(-time.Hour))
+	younger := older.DeepCopy()
+	younger.Name, younger.UID, younger.CreationTimestamp = "a-second", "uid-second", metav1.NewTime(l.clock.Now())
+	l.create(append(labPods("a", "10.0.128.50"), older, younger)...)
+	_, err := l.round() // they are completed
+	l.must(err)
+	l.settle()
+	l.toldOnce("a-second FailedReconcile: Failed reconcile due to TargetGroup " + arn + " is already bound to TargetGroupBinding shop/bound, which is older")
+	woken := &wokenBindings{}
+	l.bound.waker.q = woken
+	l.must(l.client.Delete(t.Context(), older))
+	l.settle()
+	if l.get(younger, "a-second"); !ready(younger) || !slices.Contains(woken.names, "a-second") {
+		t.Errorf("woken %v, %+v", woken.names, younger.Status.Conditions)
+	}
+}
+
+func TestABindingThatCannotBeCompletedIsToldSoAndTriedSeldom(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labService("web"))
+	l.targetGroup(elbtypes.TargetTypeEnumIp)
+	b := labBinding("", v1beta1.TargetTypeIP)
+	b.Spec.TargetGroupName, b.Finalizers = "theirs", []string{naming.BindingFinalizer}
+	l.create(b)
+	direct := l.client
+	l.bound.client = interceptor.NewClient(direct.(client.WithWatch), interceptor.Funcs{
+		Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
+			return apierrors.NewForbidden(schema.GroupResource{Resource: "targetgroupbindings"}, "bound", errors.New("a policy"))
+		},
+	})
+	for range 3 {
+		if wait, err := l.round(); err != nil || wait < 15*time.Second {
+			t.Errorf("%v, again in %s", err, wait)
+		}
+	}
+	l.toldOnce("bound FailedReconcile: Failed reconcile due to what its target group tells cannot be written into the binding: ")
+	if l.get(b, "bound"); meta.FindStatusCondition(b.Status.Conditions, "Ready").Reason != "BindingNotCompleted" {
+		t.Errorf("%+v", b.Status.Conditions)
+	}
+	l.bound.client = direct
+	_, err := l.round()
+	l.must(err)
+	l.settle()
+	if l.get(b, "bound"); !ready(b) || strings.Contains(strings.Join(l.events, "\n"), "AWSUnavailable") {
+		t.Errorf("%+v\n%v", b.Status.Conditions, l.events)
+	}
+}

@@ -1,0 +1,108 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/go-logr/logr"
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// births is a lab whose load balancers take two and a half minutes, and what watches them.
+func births(t *testing.T, n int) (l *lab, w *birthWatch, woken *[]string, looks func() int) {
+	t.Helper()
+	objects := []client.Object{labClass(), labService("web")}
+	var keys []stack.Key
+	for i := range n {
+		name := fmt.Sprintf("web-%02d", i)
+		objects, keys = append(objects, labIngress(name, nil, "web")), append(keys, implicit(name))
+	}
+	l = newLab(t, account.Profile{LoadBalancerActive: 150 * time.Second}, objects...)
+	for range 5 { // passes do not move the clock
+		_, err := l.round(keys...)
+		l.must(err)
+	}
+	woken = &[]string{}
+	w = &birthWatch{starting: l.inventory.Starting, refresh: l.inventory.RefreshStates, now: l.clock.Now, log: logr.Discard(),
+		wake: func(key stack.Key) { *woken = append(*woken, key.ID.Name) }}
+	mark := l.mark()
+	return l, w, woken, func() int { return len(l.sim.Gate.Calls(gate.Filter{After: mark, Action: "DescribeLoadBalancers"})) }
+}
+
+// watch ticks for a while.
+func (w *birthWatch) watch(l *lab, d time.Duration) {
+	for range d / birthTick {
+		w.tick(context.Background())
+		l.clock.Advance(birthTick)
+	}
+}
+
+func TestAStackLearnsWithinSecondsThatItsLoadBalancerIsActive(t *testing.T) {
+	t.Parallel()
+	l, w, woken, looks := births(t, 1)
+	w.watch(l, 150*time.Second)
+	if len(*woken) > 0 {
+		t.Fatalf("%v was woken while AWS was at work", *woken)
+	}
+	w.watch(l, longestBirthGap+time.Second)
+	if d := cmp.Diff([]string{"web-00"}, *woken); d != "" {
+		t.Error(d)
+	}
+	if n := looks(); n > 16 {
+		t.Errorf("%d looks in two and a half minutes", n)
+	}
+	before := looks()
+	w.watch(l, time.Hour)
+	if n := looks() - before; n > 0 || len(*woken) > 1 {
+		t.Errorf("%d looks, %v woken, though nothing is being made", n, *woken)
+	}
+}
+
+func TestLoadBalancersInTheMakingAreLookedAtTwentyAtATime(t *testing.T) {
+	t.Parallel()
+	l, w, woken, looks := births(t, 45)
+	w.watch(l, 1250*time.Millisecond)
+	if n := looks(); n != 3 {
+		t.Errorf("%d reads for one look at 45 load balancers, want 3", n)
+	}
+	w.watch(l, 3*time.Minute)
+	if len(*woken) != 45 {
+		t.Errorf("%d of 45 stacks were woken", len(*woken))
+	}
+}
+
+func TestALoadBalancerThatSomebodyDeletesInTheMakingHasItsStackLookAgain(t *testing.T) {
+	t.Parallel()
+	l, w, woken, _ := births(t, 1)
+	for arn := range l.inventory.Starting() {
+		_, err := l.sim.Balancing.DeleteLoadBalancer(t.Context(), &elb.DeleteLoadBalancerInput{LoadBalancerArn: &arn})
+		l.must(err)
+	}
+	w.watch(l, 2*time.Second)
+	if len(*woken) == 0 {
+		t.Fatal("nobody was woken")
+	}
+	l.settle(implicit("web-00"))
+	if got := l.sim.Resources().LoadBalancers; len(got) != 1 {
+		t.Errorf("%d load balancers, want another one", len(got))
+	}
+}
+
+func TestOneThatNeverBecomesActiveIsLookedAtOnceAMinute(t *testing.T) {
+	t.Parallel()
+	for awaited, want := range map[time.Duration]time.Duration{
+		0: time.Second, time.Second: time.Second, 4 * time.Second: 4 * time.Second, time.Minute: 15 * time.Second, 11 * time.Minute: time.Minute,
+	} {
+		if got := birthPause(awaited); got != want {
+			t.Errorf("after %v: %v, want %v", awaited, got, want)
+		}
+	}
+}

@@ -1,0 +1,98 @@
+package controller
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// certificateWatch looks at the list of certificates for the stacks that find theirs by host: often while a host is without
+// one, else seldom, and never if no stack asks. The inventory tells those who asked for what is new.
+type certificateWatch struct {
+	read   func(ctx context.Context, age time.Duration) error
+	stacks *stacks
+	others bool // look while nobody misses one, too
+	log    logr.Logger
+}
+
+// certificateTick is how often it is decided whether to look.
+const certificateTick = 2 * time.Second
+
+// Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only.
+func (w *certificateWatch) Start(ctx context.Context) error {
+	every(ctx, certificateTick, nil, w.look)
+	return nil
+}
+
+func (w *certificateWatch) look(ctx context.Context) {
+	asked, missed := w.stacks.discovering()
+	var err error
+	switch {
+	case missed:
+		err = w.read(ctx, inventory.AwaitedCertificate)
+	case asked && w.others:
+		err = w.read(ctx, inventory.OtherCertificates)
+	}
+	if err != nil && ctx.Err() == nil {
+		w.log.V(1).Info("looking for certificates failed; it is tried again", "cause", err.Error()) // whoever needs one tells it
+	}
+}
+
+// discovery is what a stack asked of the list of certificates.
+type discovery struct {
+	hosts  []string // sorted, once each
+	missed bool     // for one of them there was none
+}
+
+// discoveryOf is what the last compilation asked, for members as they are and for those whose last good version serves.
+func discoveryOf(e intent.Entrance, good map[diag.Object]intent.Member, found diag.List) discovery {
+	var d discovery
+	ask := func(m intent.Member) {
+		for _, l := range m.Listeners {
+			if !l.Certificates.Set || len(l.Certificates.Value) == 0 {
+				d.hosts = append(d.hosts, l.DiscoverHosts...)
+			}
+		}
+	}
+	for _, m := range e.Members {
+		ask(m)
+		ask(good[m.Object])
+	}
+	slices.Sort(d.hosts)
+	d.hosts = slices.Compact(d.hosts)
+	d.missed = len(d.hosts) > 0 && slices.ContainsFunc(found, func(x diag.Diagnostic) bool { return x.Code == diag.CertificateNotFound })
+	return d
+}
+
+// discovering reports whether any stack finds certificates by host, and whether one of them is without.
+func (s *stacks) discovering() (asked, missed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.discoveries {
+		asked, missed = true, missed || d.missed
+	}
+	return asked, missed
+}
+
+// certificatesChanged wakes exactly the stacks that asked for a host that one of the names covers.
+func (s *stacks) certificatesChanged(names []string) {
+	var concerned []stack.Key
+	s.mu.Lock()
+	for key, d := range s.discoveries {
+		if slices.ContainsFunc(d.hosts, func(host string) bool {
+			return slices.ContainsFunc(names, func(name string) bool { return facts.Covers(name, host) })
+		}) {
+			concerned = append(concerned, key)
+		}
+	}
+	s.mu.Unlock()
+	s.waker.wake(normal, concerned...)
+}

@@ -1,0 +1,128 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/targets"
+)
+
+// endpoints resolves what the binding wants registered. A missing Service or port wants nothing; if nobody can tell what is
+// wanted, because of a mistake, known is false.
+func (b *targetBindings) endpoints(ctx context.Context, o *v1beta1.TargetGroupBinding) (wanted []targets.Endpoint, found diag.List, known bool) {
+	ref := o.Spec.ServiceRef
+	svc := &corev1.Service{}
+	if err := b.client.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: ref.Name}, svc); err != nil {
+		return nil, diag.List{diag.New(bindingObject(o), "spec.serviceRef.name", diag.ServiceMissing,
+			fmt.Sprintf("backend not found: service %s/%s", o.Namespace, ref.Name), "create the Service, or name another one")}, true
+	}
+	port, ok := targets.PortOf(svc, ref.Port)
+	if !ok {
+		return nil, diag.List{diag.New(bindingObject(o), "spec.serviceRef.port", diag.ServiceMissing,
+			fmt.Sprintf("backend not found: unable to find port %s on service %s/%s", ref.Port.String(), o.Namespace, ref.Name), "name a port of the Service")}, true
+	}
+	if *o.Spec.TargetType == v1beta1.TargetTypeIP {
+		return b.podEndpoints(ctx, o, port), nil, true
+	}
+	return b.nodeEndpoints(ctx, o, svc, port)
+}
+
+func (b *targetBindings) podEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) []targets.Endpoint {
+	var list discoveryv1.EndpointSliceList
+	if err := b.client.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: o.Spec.ServiceRef.Name}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil
+	}
+	slicesOf := make([]*discoveryv1.EndpointSlice, 0, len(list.Items))
+	for i := range list.Items {
+		slicesOf = append(slicesOf, &list.Items[i])
+	}
+	return targets.PodEndpoints(clusterCache{ctx, b.client}, port, slicesOf, *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6, b.failOpen)
+}
+
+func (b *targetBindings) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service, port corev1.ServicePort) (wanted []targets.Endpoint, found diag.List, known bool) {
+	fail := func(path, text, remedy string) ([]targets.Endpoint, diag.List, bool) {
+		return nil, diag.List{diag.New(bindingObject(o), path, diag.InvalidBinding, text, remedy)}, false
+	}
+	if svc.Spec.Type != corev1.ServiceTypeNodePort && svc.Spec.Type != corev1.ServiceTypeLoadBalancer {
+		return fail("spec.serviceRef", fmt.Sprintf("service type must be either 'NodePort' or 'LoadBalancer': %s/%s", svc.Namespace, svc.Name), "change the Service's type, or use ip targets")
+	}
+	if port.NodePort == 0 {
+		return fail("spec.serviceRef.port", fmt.Sprintf("service %s/%s has no node port for port %d", svc.Namespace, svc.Name, port.Port), "allow node ports on the Service, or use ip targets")
+	}
+	var list corev1.NodeList
+	if err := b.client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, nil, true
+	}
+	nodes := make([]*corev1.Node, 0, len(list.Items))
+	for i := range list.Items {
+		nodes = append(nodes, &list.Items[i])
+	}
+	endpoints, skipped, err := targets.NodeEndpoints(nodes, o.Spec.NodeSelector, port.NodePort, b.failOpen)
+	if err != nil {
+		return fail("spec.nodeSelector", err.Error(), "correct the selector")
+	}
+	for _, s := range skipped {
+		d := diag.New(bindingObject(o), "", diag.EndpointNotResolved, s.Why, "the other nodes are registered; wait for the node, or label it node.kubernetes.io/exclude-from-external-load-balancers")
+		d.Class = diag.Note
+		found = append(found, d)
+	}
+	return endpoints, found, true
+}
+
+// zones tells the zone to send for addresses outside the target group's VPC ("all"); nil for instances, whose zone AWS knows.
+func (b *targetBindings) zones(ctx context.Context, o *v1beta1.TargetGroupBinding) func(targets.Endpoint) string {
+	if *o.Spec.TargetType != v1beta1.TargetTypeIP {
+		return nil
+	}
+	return func(e targets.Endpoint) string {
+		vpc, err := b.inventory.VPC(ctx, o.Spec.VpcID)
+		if err != nil {
+			return ""
+		}
+		addr, err := netip.ParseAddr(e.ID)
+		if err != nil {
+			return ""
+		}
+		for _, c := range slices.Concat(vpc.CIDRs, vpc.IPv6CIDRs) {
+			if p, err := netip.ParsePrefix(c); err == nil && p.Contains(addr) {
+				return ""
+			}
+		}
+		return targets.AllZones
+	}
+}
+
+// homeZone tells the zone of the node that a pod runs on; empty if nobody knows.
+func (b *targetBindings) homeZone(ctx context.Context) func(targets.Endpoint) string {
+	return func(e targets.Endpoint) string {
+		node, ok := clusterCache{ctx, b.client}.Node(e.Node)
+		if !ok {
+			return ""
+		}
+		return node.Labels[corev1.LabelTopologyZone]
+	}
+}
+
+// clusterCache answers endpoint resolution from the informer caches.
+type clusterCache struct {
+	ctx    context.Context //nolint:containedctx // lives as long as one pass
+	reader client.Reader
+}
+
+func (c clusterCache) Pod(namespace, name string) (*corev1.Pod, bool) {
+	p := &corev1.Pod{}
+	return p, c.reader.Get(c.ctx, client.ObjectKey{Namespace: namespace, Name: name}, p) == nil
+}
+
+func (c clusterCache) Node(name string) (*corev1.Node, bool) {
+	n := &corev1.Node{}
+	return n, c.reader.Get(c.ctx, client.ObjectKey{Name: name}, n) == nil
+}

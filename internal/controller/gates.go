@@ -1,0 +1,310 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/readiness"
+	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/targets"
+)
+
+// gateKeeper writes the conditions of the readiness gates of pods. A pass over a binding tells it which pods wait; it looks at
+// the health of their targets, seldom and only while somebody waits, and remembers nothing that a restart could lose: whoever
+// waits is found again by the first pass.
+type gateKeeper struct {
+	// pods lists the pods with the gate of a binding, as the cache holds them; they are shared.
+	pods func(ctx context.Context, binding types.NamespacedName) ([]corev1.Pod, error)
+	// patch patches the status of a pod.
+	patch func(ctx context.Context, pod types.NamespacedName, patch []byte) error
+	// health reads the targets of a group, all or the given ones.
+	health func(ctx context.Context, arn string, only ...targets.Target) ([]targets.Health, error)
+	// seen is told of the health of whole groups.
+	seen func(arn string, health []targets.Health)
+	// lost is told that AWS does not know targets that were registered a while ago.
+	lost func(binding types.NamespacedName, arn string)
+	// tell is told of pods that wait for long.
+	tell func(diag.Diagnostic)
+	// opened is told how long a gate was closed.
+	opened  func(binding types.NamespacedName, after time.Duration)
+	longest time.Duration // between looks at targets that may become healthy any moment
+	now     func() time.Time
+	log     logr.Logger
+	signal  chan struct{} // capacity 1: there are conditions to write
+
+	mu     sync.Mutex
+	groups map[types.NamespacedName]*gateGroup
+	ended  map[types.NamespacedName]time.Time // bindings whose end was seen
+}
+
+// gateGroup is the pods with the gate of one binding.
+type gateGroup struct {
+	binding  diag.Object
+	told     bool // that its pods wait for long
+	arn      string
+	size     int // endpoints, with and without gate
+	schedule readiness.Schedule
+	waiting  map[types.UID]*gatedPod
+	fresh    bool               // the last pass registered some of them
+	known    map[types.UID]bool // pods that were endpoints in the last pass
+}
+
+// gatedPod is a pod whose gate is closed, or about to be opened.
+type gatedPod struct {
+	key      types.NamespacedName
+	targets  []targets.Target // none: health does not matter
+	is, want corev1.PodCondition
+	retry    time.Time // not before, as the last patches failed
+	failed   int       // of them
+}
+
+const (
+	// lookPace is the shortest time between two looks at whatever groups.
+	lookPace = 250 * time.Millisecond
+	// patchRetry is how long a patch that failed waits, first and at most.
+	patchRetry, longestPatchRetry = 3 * time.Second, time.Minute
+	// patchers is how many pods are patched at a time.
+	patchers = 8
+	// few targets are asked for by name in a group that has many times more.
+	few, many = 50, 4
+	// patience is how long pods wait before that is told.
+	patience = 5 * time.Minute
+	// lostAfter is how long AWS may not know a target that it has admitted.
+	lostAfter = 30 * time.Second
+	// endedFor is how long pods may turn up that were admitted before the end of their binding.
+	endedFor = 10 * time.Minute
+)
+
+// newGateKeeper wires a keeper; lost is still to be set.
+func (w *wiring) newGateKeeper(registry *targets.Registry, record status.Record) *gateKeeper {
+	c := w.mgr.GetClient()
+	return &gateKeeper{
+		pods: func(ctx context.Context, binding types.NamespacedName) ([]corev1.Pod, error) {
+			var list corev1.PodList
+			err := c.List(ctx, &list, client.InNamespace(binding.Namespace), client.MatchingFields{podsByGate: binding.Name}, client.UnsafeDisableDeepCopy)
+			return list.Items, err
+		},
+		patch: func(ctx context.Context, pod types.NamespacedName, patch []byte) error {
+			o := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name}}
+			return c.Status().Patch(ctx, o, client.RawPatch(types.StrategicMergePatchType, patch))
+		},
+		health: registry.Health, seen: w.board.targets, opened: w.metrics.gateOpened,
+		tell:    func(d diag.Diagnostic) { record(d.Object, status.EventOf(d)) },
+		longest: w.config.BindingRequeue, now: w.now,
+		log: w.log.WithName("readiness"), signal: make(chan struct{}, 1),
+		groups: map[types.NamespacedName]*gateGroup{}, ended: map[types.NamespacedName]time.Time{},
+	}
+}
+
+// observe takes over what a pass over a binding found and did.
+func (g *gateKeeper) observe(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint, change targets.Change) error {
+	key := client.ObjectKeyFromObject(o)
+	pods, err := g.pods(ctx, key)
+	if err != nil {
+		return err
+	}
+	of := map[string][]targets.Target{}
+	did := registered{added: keySet(change.Added), omitted: keySet(change.Omitted)}
+	if len(pods) > 0 {
+		for _, e := range endpoints {
+			of[e.Pod] = append(of[e.Pod], e.Target)
+		}
+	}
+	isIP := o.Spec.TargetType != nil && *o.Spec.TargetType == v1beta1.TargetTypeIP
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.ended, key)
+	if len(pods) == 0 {
+		delete(g.groups, key)
+		return nil
+	}
+	before := g.groups[key]
+	if before == nil {
+		before = &gateGroup{}
+	}
+	group := &gateGroup{
+		binding: bindingObject(o), told: before.told, arn: o.Spec.TargetGroupARN, size: len(endpoints), schedule: before.schedule,
+		waiting: map[types.UID]*gatedPod{}, known: map[types.UID]bool{},
+	}
+	for i := range pods {
+		p := &pods[i]
+		if !isIP {
+			group.wait(p, o.Name, before, notApplicable)
+			continue
+		}
+		mine := of[p.Name]
+		if len(mine) == 0 { // not ready for requests, or on its way out: its condition stays as it is
+			continue
+		}
+		group.known[p.UID] = true
+		group.take(p, o.Name, mine, did, before)
+	}
+	switch {
+	case group.fresh:
+		group.schedule.Register(g.now())
+	case group.looks():
+		group.schedule.Find(g.now())
+	}
+	if !group.looks() {
+		group.rest()
+	}
+	g.groups[key] = group
+	g.wake()
+	return nil
+}
+
+// notApplicable opens the gate of a binding with instance targets: their health is not that of pods, which would wait for ever.
+var notApplicable = corev1.PodCondition{Status: corev1.ConditionTrue, Reason: "InstanceTargets", Message: "The target group has instance targets; their health is not that of the pod"}
+
+// leftOut is what a pod waits for that was not registered.
+var leftOut = corev1.PodCondition{Status: corev1.ConditionFalse, Reason: "TooManyTargets", Message: "The target is not registered: the target group has as many as --max-targets-per-target-group admits"}
+
+// registered is what a pass did, by keys of targets.
+type registered struct{ added, omitted map[string]bool }
+
+func keySet(keys []string) map[string]bool {
+	out := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		out[k] = true
+	}
+	return out
+}
+
+// take looks at a pod that is an endpoint.
+func (x *gateGroup) take(p *corev1.Pod, binding string, mine []targets.Target, did registered, before *gateGroup) {
+	gate := readiness.Gate(binding)
+	among := func(keys map[string]bool) bool {
+		return len(keys) > 0 && slices.ContainsFunc(mine, func(t targets.Target) bool { return keys[t.Key()] })
+	}
+	is := readiness.Of(p, gate)
+	switch {
+	case among(did.omitted):
+		x.wait(p, binding, before, leftOut)
+	case among(did.added) && (is.Status != corev1.ConditionTrue || !before.known[p.UID]):
+		x.wait(p, binding, before, readiness.Judge(gate, readiness.Registering)).targets = mine
+		x.fresh = true
+	case before.waiting[p.UID] != nil:
+		old := *before.waiting[p.UID]
+		old.targets = mine
+		x.waiting[p.UID] = &old
+	case is.Status != corev1.ConditionTrue: // a restart
+		x.wait(p, binding, before, is).targets = mine
+	}
+}
+
+// wait puts a pod among those whose condition is to become want.
+func (x *gateGroup) wait(p *corev1.Pod, binding string, before *gateGroup, want corev1.PodCondition) *gatedPod {
+	gate := readiness.Gate(binding)
+	w := &gatedPod{key: client.ObjectKeyFromObject(p), is: readiness.Of(p, gate), want: want}
+	if old := before.waiting[p.UID]; old != nil {
+		w.is, w.retry, w.failed = old.is, old.retry, old.failed // newer than the cache
+	}
+	if want.Status != "" {
+		w.want.Type = gate
+	}
+	x.waiting[p.UID] = w
+	return w
+}
+
+// looks reports whether health matters to anybody.
+func (x *gateGroup) looks() bool {
+	for _, p := range x.waiting {
+		if len(p.targets) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// open opens the gates of a binding that ends.
+func (g *gateKeeper) open(ctx context.Context, key types.NamespacedName) error {
+	g.mu.Lock()
+	delete(g.groups, key)
+	for k, at := range g.ended {
+		if g.now().Sub(at) > endedFor {
+			delete(g.ended, k)
+		}
+	}
+	g.ended[key] = g.now()
+	g.mu.Unlock()
+	return g.settle(ctx, key, corev1.PodCondition{Status: corev1.ConditionTrue, Message: "Target Group Binding is deleted"})
+}
+
+// absent tells pods that wait for a binding that does not exist: it may yet come, unless it has ended since the pod was
+// admitted.
+func (g *gateKeeper) absent(ctx context.Context, key types.NamespacedName) error {
+	g.mu.Lock()
+	at, ended := g.ended[key]
+	ended = ended && g.now().Sub(at) <= endedFor
+	delete(g.groups, key)
+	g.mu.Unlock()
+	if ended {
+		return g.open(ctx, key)
+	}
+	return g.settle(ctx, key, corev1.PodCondition{Status: corev1.ConditionUnknown, Reason: "TargetGroupBindingNotFound",
+		Message: "There is no TargetGroupBinding " + key.Name + " in this namespace"})
+}
+
+// settle writes one condition to all pods that wait for a binding. What will never be admitted is no error: nothing may wait for it,
+// the end of the binding least of all.
+func (g *gateKeeper) settle(ctx context.Context, key types.NamespacedName, want corev1.PodCondition) error {
+	pods, err := g.pods(ctx, key)
+	if err != nil {
+		return err
+	}
+	want.Type = readiness.Gate(key.Name)
+	var errs []error
+	for i := range pods {
+		if p := &pods[i]; readiness.Waits(p, want.Type) {
+			pod := client.ObjectKeyFromObject(p)
+			_, err := g.write(ctx, key, pod, p.UID, readiness.Of(p, want.Type), want)
+			if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
+				g.log.Info("a readiness gate stays as it is", "pod", pod.String(), "gate", string(want.Type), "cause", err.Error())
+				continue
+			}
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (g *gateKeeper) wake() {
+	select {
+	case g.signal <- struct{}{}:
+	default:
+	}
+}
+
+// write brings the condition of a pod to what it is to be, and returns it as it is then; its type is empty if the pod is gone.
+func (g *gateKeeper) write(ctx context.Context, binding, pod types.NamespacedName, uid types.UID, is, want corev1.PodCondition) (corev1.PodCondition, error) {
+	step := readiness.Next(is, want, metav1.NewTime(g.now()))
+	if !step.Write {
+		return is, nil
+	}
+	body, err := readiness.Patch(uid, step.Condition)
+	if err != nil {
+		return is, err
+	}
+	switch err := g.patch(ctx, pod, body); {
+	case apierrors.IsNotFound(err), apierrors.IsConflict(err): // another pod has its name by now
+		return corev1.PodCondition{}, nil
+	case err != nil:
+		return is, err
+	}
+	if step.Waited > 0 {
+		g.opened(binding, step.Waited)
+	}
+	return step.Condition, nil
+}

@@ -1,0 +1,411 @@
+package controller
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/smithy-go"
+	"github.com/go-logr/logr"
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/readiness"
+	"github.com/k8s-lbc/lbc/internal/targets"
+)
+
+// gated is a cluster whose pods wait for the binding shop/web, and the AWS behind it.
+type gated struct {
+	*gateKeeper
+	mu      sync.Mutex
+	at      time.Time
+	cached  []corev1.Pod
+	refuse  map[string]error // patches by pod
+	patches []string         // "pod status reason"
+	states  map[string]readiness.Health
+	down    error // of AWS
+	asked   []int // targets that were asked for by name, per look
+	whole   int   // groups told to others
+	missing int
+	waited  []time.Duration
+	told    []diag.Diagnostic
+}
+
+const gateARN = "arn:web"
+
+var gateKey = types.NamespacedName{Namespace: "shop", Name: "web"}
+
+func newGated(pods int) *gated {
+	g := &gated{at: time.Unix(1_000_000, 0), refuse: map[string]error{}, states: map[string]readiness.Health{}}
+	for i := range pods {
+		p := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprintf("web-%d", i), UID: types.UID(fmt.Sprintf("u-%d", i))}}
+		p.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: readiness.Gate("web")}}
+		g.cached = append(g.cached, p)
+	}
+	g.gateKeeper = &gateKeeper{
+		pods:  func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return slices.Clone(g.cached), nil },
+		patch: g.write, health: g.describe,
+		seen: func(string, []targets.Health) { g.whole++ },
+		tell: func(d diag.Diagnostic) { g.told = append(g.told, d) },
+		lost: func(types.NamespacedName, string) { g.missing++ },
+		opened: func(_ types.NamespacedName, after time.Duration) {
+			g.mu.Lock()
+			g.waited = append(g.waited, after)
+			g.mu.Unlock()
+		},
+		now: func() time.Time { return g.at }, longest: 15 * time.Second, log: logr.Discard(), signal: make(chan struct{}, 1),
+		groups: map[types.NamespacedName]*gateGroup{}, ended: map[types.NamespacedName]time.Time{},
+	}
+	return g
+}
+
+// write patches the cached pod, as the API server and the watch do.
+func (g *gated) write(_ context.Context, pod types.NamespacedName, patch []byte) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := g.refuse[pod.Name]; err != nil {
+		return err
+	}
+	var p corev1.Pod
+	if err := json.Unmarshal(patch, &p); err != nil {
+		return err
+	}
+	c := p.Status.Conditions[0]
+	for i := range g.cached {
+		if g.cached[i].Name == pod.Name && g.cached[i].UID == p.UID {
+			g.cached[i].Status.Conditions = []corev1.PodCondition{c}
+		}
+	}
+	g.patches = append(g.patches, fmt.Sprintf("%s %s %s", pod.Name, c.Status, c.Reason))
+	return nil
+}
+
+func (g *gated) describe(_ context.Context, _ string, only ...targets.Target) ([]targets.Health, error) {
+	g.asked = append(g.asked, len(only))
+	var out []targets.Health
+	for i := range g.cached {
+		t := targetOf(i)
+		if h, ok := g.states[g.cached[i].Name]; ok && (len(only) == 0 || slices.Contains(only, t)) {
+			out = append(out, targets.Health{Target: t, State: h.State, Reason: h.Reason, Description: h.Description})
+		}
+	}
+	return out, g.down
+}
+
+func targetOf(i int) targets.Target {
+	return targets.Target{ID: fmt.Sprintf("10.0.%d.%d", i/250, i%250), Port: 8080}
+}
+
+// pass is a pass over the binding that found the pods from..to and registered those of added.
+func (g *gated) pass(t *testing.T, from, to int, added ...int) {
+	t.Helper()
+	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+	ip := v1beta1.TargetTypeIP
+	o.Spec.TargetGroupARN, o.Spec.TargetType = gateARN, &ip
+	var endpoints []targets.Endpoint
+	for i := from; i < to; i++ {
+		endpoints = append(endpoints, targets.Endpoint{Target: targetOf(i), Namespace: "shop", Pod: fmt.Sprintf("web-%d", i)})
+	}
+	var change targets.Change
+	for _, i := range added {
+		change.Added = append(change.Added, targetOf(i).Key())
+	}
+	if err := g.observe(t.Context(), o, endpoints, change); err != nil {
+		t.Fatal(err)
+	}
+	g.flush(t.Context())
+}
+
+// look lets time pass, looks if something is due, and writes.
+func (g *gated) look(t *testing.T, after time.Duration) {
+	t.Helper()
+	g.at = g.at.Add(after)
+	g.lookAtOne(t.Context())
+	g.flush(t.Context())
+}
+
+// written are the patches since the last call, in order of pods.
+func (g *gated) written() []string {
+	out := g.patches
+	g.patches = nil
+	slices.Sort(out)
+	return out
+}
+
+func expectPatches(t *testing.T, g *gated, when string, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(want, g.written()); diff != "" {
+		t.Errorf("%s: %s", when, diff)
+	}
+}
+
+var (
+	healthy  = readiness.Health{State: "healthy"}
+	checking = readiness.Health{State: "initial", Reason: "Elb.InitialHealthChecking"}
+)
+
+func TestAPodWaitsFromItsRegistrationUntilItsTargetIsHealthy(t *testing.T) {
+	t.Parallel()
+	g := newGated(2)
+	g.pass(t, 0, 2, 0, 1)
+	expectPatches(t, g, "registered", "web-0 False Elb.RegistrationInProgress", "web-1 False Elb.RegistrationInProgress")
+	g.look(t, time.Millisecond)
+	if len(g.asked) != 0 {
+		t.Error("looked at once")
+	}
+	g.look(t, time.Second) // AWS does not list them yet
+	expectPatches(t, g, "unknown", "web-0 Unknown ", "web-1 Unknown ")
+	g.states["web-0"], g.states["web-1"] = checking, checking
+	g.look(t, time.Second)
+	expectPatches(t, g, "checked", "web-0 False Elb.InitialHealthChecking", "web-1 False Elb.InitialHealthChecking")
+	g.look(t, time.Second)
+	expectPatches(t, g, "nothing new")
+	g.states["web-0"] = healthy
+	g.look(t, 2*time.Second)
+	expectPatches(t, g, "one is healthy", "web-0 True ")
+	g.states["web-1"] = readiness.Health{State: "unhealthy", Reason: "Target.Timeout"}
+	g.states["web-0"] = g.states["web-1"] // whoever was healthy once is ready until it is registered again
+	g.look(t, 10*time.Second)
+	expectPatches(t, g, "the other is not", "web-1 False Target.Timeout")
+	g.states["web-1"] = healthy
+	g.look(t, 20*time.Second)
+	expectPatches(t, g, "all are healthy", "web-1 True ")
+	looks := len(g.asked)
+	g.look(t, time.Hour)
+	g.pass(t, 0, 2)
+	g.look(t, time.Hour)
+	if expectPatches(t, g, "afterwards"); len(g.asked) != looks || g.whole != looks {
+		t.Errorf("%d looks, then %d, of which %d told others", looks, len(g.asked), g.whole)
+	}
+	if len(g.waited) != 2 {
+		t.Errorf("waited %v", g.waited)
+	}
+}
+
+func TestARestartFindsWhoWaitsAndLooksAtOnce(t *testing.T) {
+	t.Parallel()
+	g := newGated(3)
+	g.cached[0].Status.Conditions = []corev1.PodCondition{{Type: readiness.Gate("web"), Status: "True"}}
+	g.cached[1].Status.Conditions = []corev1.PodCondition{{Type: readiness.Gate("web"), Status: "False", Reason: "Elb.RegistrationInProgress"}}
+	g.states = map[string]readiness.Health{"web-0": checking, "web-1": healthy, "web-2": checking}
+	g.pass(t, 0, 3)
+	expectPatches(t, g, "nothing is known yet")
+	g.look(t, 0)
+	expectPatches(t, g, "looked", "web-1 True ", "web-2 False Elb.InitialHealthChecking")
+}
+
+func TestAPodThatReturnsWaitsAgainButNotForOthersMistakes(t *testing.T) {
+	t.Parallel()
+	g := newGated(2)
+	for i := range g.cached {
+		g.cached[i].Status.Conditions = []corev1.PodCondition{{Type: readiness.Gate("web"), Status: "True"}}
+	}
+	g.pass(t, 0, 2)
+	g.pass(t, 0, 2, 0) // somebody had deregistered it
+	expectPatches(t, g, "registered again after drift")
+	g.pass(t, 1, 2) // its containers failed
+	expectPatches(t, g, "deregistered")
+	g.pass(t, 0, 2, 0)
+	expectPatches(t, g, "registered again after a failure", "web-0 False Elb.RegistrationInProgress")
+}
+
+func TestOnePodThatCannotBePatchedHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	g := newGated(4)
+	g.refuse["web-0"] = errors.New("timeout")
+	g.refuse["web-1"] = apierrors.NewNotFound(schema.GroupResource{Resource: "pods"}, "web-1")
+	g.refuse["web-2"] = apierrors.NewConflict(schema.GroupResource{Resource: "pods"}, "web-2", errors.New("uid"))
+	g.pass(t, 0, 4, 0, 1, 2, 3)
+	expectPatches(t, g, "registered", "web-3 False Elb.RegistrationInProgress")
+	g.at = g.at.Add(patchRetry)
+	g.flush(t.Context())
+	g.refuse = map[string]error{}
+	g.at = g.at.Add(patchRetry)
+	g.flush(t.Context())
+	expectPatches(t, g, "too early: it failed twice")
+	g.at = g.at.Add(patchRetry)
+	g.flush(t.Context())
+	expectPatches(t, g, "later; the others are other pods by now", "web-0 False Elb.RegistrationInProgress")
+}
+
+func TestATargetThatIsNotRegisteredIsToldAndNotLookedFor(t *testing.T) {
+	t.Parallel()
+	g := newGated(1)
+	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+	ip := v1beta1.TargetTypeIP
+	o.Spec.TargetGroupARN, o.Spec.TargetType = gateARN, &ip
+	err := g.observe(t.Context(), o, []targets.Endpoint{{Target: targetOf(0), Namespace: "shop", Pod: "web-0"}}, targets.Change{LeftOut: 1, Omitted: []string{targetOf(0).Key()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.flush(t.Context())
+	expectPatches(t, g, "left out", "web-0 False TooManyTargets")
+	g.look(t, time.Hour)
+	if len(g.asked) != 0 {
+		t.Error("looked")
+	}
+	g.states["web-0"] = healthy
+	g.pass(t, 0, 1, 0)
+	g.look(t, time.Second)
+	expectPatches(t, g, "when there is room", "web-0 False Elb.RegistrationInProgress", "web-0 True ")
+}
+
+func TestGatesOfInstanceTargetsAreOpen(t *testing.T) {
+	t.Parallel()
+	g := newGated(1)
+	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+	instance := v1beta1.TargetTypeInstance
+	o.Spec.TargetType = &instance
+	if err := g.observe(t.Context(), o, nil, targets.Change{}); err != nil {
+		t.Fatal(err)
+	}
+	g.flush(t.Context())
+	expectPatches(t, g, "instances", "web-0 True InstanceTargets")
+}
+
+func TestTheEndOfABindingOpensItsGates(t *testing.T) {
+	t.Parallel()
+	g := newGated(2)
+	g.cached[1].Status.Conditions = []corev1.PodCondition{{Type: readiness.Gate("web"), Status: "True"}}
+	if err := g.absent(t.Context(), gateKey); err != nil {
+		t.Fatal(err)
+	}
+	expectPatches(t, g, "before there is a binding", "web-0 Unknown TargetGroupBindingNotFound")
+	g.pass(t, 0, 2, 0)
+	g.written()
+	g.refuse["web-0"] = errors.New("timeout")
+	if err := g.open(t.Context(), gateKey); err == nil {
+		t.Error("a failure is nobody's")
+	}
+	g.refuse["web-0"] = apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "web-0", errors.New("no right"))
+	if err := g.open(t.Context(), gateKey); err != nil {
+		t.Errorf("the binding could not go for want of a right: %v", err)
+	}
+	delete(g.refuse, "web-0")
+	if err := g.open(t.Context(), gateKey); err != nil {
+		t.Fatal(err)
+	}
+	expectPatches(t, g, "the end", "web-0 True ")
+	if m := g.cached[0].Status.Conditions[0].Message; m != "Target Group Binding is deleted" {
+		t.Error(m)
+	}
+	g.cached[0].UID, g.cached[0].Status.Conditions = "u-late", nil // admitted just before the end
+	if err := g.absent(t.Context(), gateKey); err != nil {
+		t.Fatal(err)
+	}
+	expectPatches(t, g, "a late pod", "web-0 True ")
+	g.at = g.at.Add(2 * endedFor)
+	g.cached[0].UID, g.cached[0].Status.Conditions = "u-later", nil
+	if err := g.absent(t.Context(), gateKey); err != nil {
+		t.Fatal(err)
+	}
+	expectPatches(t, g, "long after", "web-0 Unknown TargetGroupBindingNotFound")
+}
+
+func TestWhatAWSHasLostIsRegisteredAgain(t *testing.T) {
+	t.Parallel()
+	g := newGated(1)
+	g.pass(t, 0, 1, 0)
+	g.look(t, time.Second)
+	g.look(t, time.Second)
+	if g.missing != 0 {
+		t.Error("AWS shows what was registered only after a while")
+	}
+	g.look(t, lostAfter)
+	if g.missing != 1 {
+		t.Errorf("told %d times", g.missing)
+	}
+}
+
+func TestPodsThatWaitForLongAreToldOnce(t *testing.T) {
+	t.Parallel()
+	g := newGated(3)
+	g.pass(t, 0, 3, 0, 1, 2)
+	unused := readiness.Health{State: "unused", Reason: "Target.NotInUse", Description: "not used"}
+	g.states = map[string]readiness.Health{"web-0": unused, "web-1": healthy, "web-2": unused}
+	for range 20 {
+		g.look(t, time.Minute)
+	}
+	if len(g.told) != 1 || g.told[0].Code != diag.ReadinessGateClosed || !strings.Contains(g.told[0].Text, "pods wait for their readiness gates: 2 × Target.NotInUse not used") {
+		t.Errorf("told %v", g.told)
+	}
+	g.states = map[string]readiness.Health{"web-0": healthy, "web-2": healthy}
+	g.look(t, time.Hour)
+	g.pass(t, 0, 3, 1) // drift: it stays ready
+	g.look(t, time.Hour)
+	if len(g.told) != 1 {
+		t.Errorf("told %v", g.told)
+	}
+}
+
+func TestErrorsThatDoNotPassAreToldInTheCondition(t *testing.T) {
+	t.Parallel()
+	g := newGated(1)
+	g.pass(t, 0, 1, 0)
+	g.written()
+	g.down = &awsError{"ThrottlingException"}
+	g.look(t, time.Second)
+	expectPatches(t, g, "throttled")
+	g.down = &awsError{"AccessDenied"}
+	g.look(t, time.Minute)
+	expectPatches(t, g, "forbidden", "web-0 Unknown AccessDenied")
+	g.down, g.states["web-0"] = nil, healthy
+	g.look(t, time.Minute)
+	expectPatches(t, g, "admitted", "web-0 True ")
+}
+
+func TestAThousandPodsCostOneCallALookAndOnlyWaitingOnesAreAskedFor(t *testing.T) {
+	t.Parallel()
+	const n = 1000
+	g := newGated(n)
+	var all []int
+	for i := range n {
+		all = append(all, i)
+		g.states[g.cached[i].Name] = checking
+	}
+	g.pass(t, 0, n, all...)
+	g.look(t, time.Second)
+	g.written()
+	for i := range n - 3 {
+		g.states[g.cached[i].Name] = healthy
+	}
+	g.look(t, 2*time.Second)
+	if got := len(g.written()); got != n-3 {
+		t.Errorf("%d patches", got)
+	}
+	g.look(t, 2*time.Second)
+	expectPatches(t, g, "three are left")
+	if diff := cmp.Diff([]int{0, 0, 3}, g.asked); diff != "" {
+		t.Error(diff)
+	}
+	for i := n - 3; i < n; i++ {
+		g.states[g.cached[i].Name] = healthy
+	}
+	for range 100 {
+		g.pass(t, 0, n)
+		g.look(t, 15*time.Second)
+	}
+	if len(g.written()) != 3 || len(g.asked) != 4 {
+		t.Errorf("looks %v", g.asked)
+	}
+}
+
+// awsError is an answer of AWS.
+type awsError struct{ code string }
+
+func (e *awsError) Error() string                 { return e.code + ": no" }
+func (e *awsError) ErrorCode() string             { return e.code }
+func (e *awsError) ErrorMessage() string          { return "no" }
+func (e *awsError) ErrorFault() smithy.ErrorFault { return smithy.FaultClient }

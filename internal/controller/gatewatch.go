@@ -1,0 +1,221 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/readiness"
+	"github.com/k8s-lbc/lbc/internal/targets"
+)
+
+// Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only. Looks and patches go on side by side:
+// a call that AWS throttles holds up no pod whose health is known.
+func (g *gateKeeper) Start(ctx context.Context) error {
+	var both sync.WaitGroup
+	both.Go(func() { every(ctx, lookPace, nil, g.lookAtOne) })
+	both.Go(func() { every(ctx, patchRetry, g.signal, g.flush) })
+	both.Wait()
+	return nil
+}
+
+// lookAtOne reads the health of the group that has been due the longest.
+func (g *gateKeeper) lookAtOne(ctx context.Context) {
+	key, arn, only := g.due()
+	if arn == "" {
+		return
+	}
+	health, err := g.health(ctx, arn, only...)
+	if err == nil && len(only) == 0 {
+		g.seen(arn, health)
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	lost, overdue := g.learn(key, arn, health, err)
+	if lost {
+		g.lost(key, arn)
+	}
+	if overdue != nil {
+		g.tell(*overdue)
+	}
+	g.wake()
+}
+
+// due is the binding to look at now, its target group, and the targets to ask for; none: all.
+func (g *gateKeeper) due() (key types.NamespacedName, arn string, only []targets.Target) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := g.now()
+	var first *gateGroup
+	for k, x := range g.groups {
+		at := x.schedule.Due()
+		if !at.IsZero() && !at.After(now) && (first == nil || at.Before(first.schedule.Due())) {
+			key, first = k, x
+		}
+	}
+	if first == nil {
+		return key, "", nil
+	}
+	n := 0
+	for _, p := range first.waiting {
+		n += len(p.targets)
+	}
+	if n > few || n*many > first.size {
+		return key, first.arn, nil
+	}
+	for _, p := range first.waiting {
+		only = append(only, p.targets...)
+	}
+	return key, first.arn, only
+}
+
+// learn makes conditions of health, or of the error of asking for it. lost tells that AWS does not know a target that it should;
+// overdue, if not nil, is to be told to users.
+func (g *gateKeeper) learn(key types.NamespacedName, arn string, health []targets.Health, err error) (lost bool, overdue *diag.Diagnostic) {
+	of := make(map[string]readiness.Health, len(health))
+	for _, h := range health {
+		of[h.Key()] = readiness.Health{State: h.State, Reason: h.Reason, Description: h.Description}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	x := g.groups[key]
+	if x == nil || x.arn != arn {
+		return false, nil
+	}
+	now := g.now()
+	settled := x.schedule.Waited(now) > lostAfter
+	x.schedule.Looked(now, g.longest)
+	for _, p := range x.waiting {
+		if len(p.targets) == 0 {
+			continue
+		}
+		gate := readiness.Gate(key.Name)
+		if err != nil {
+			if want, ok := unreadable(gate, err); ok {
+				p.want = want
+			}
+			continue
+		}
+		states := make([]readiness.Health, 0, len(p.targets))
+		for _, t := range p.targets {
+			h := of[t.Key()]
+			lost = lost || h.State == "" || h.State == "unused" && h.Reason == "Target.NotRegistered"
+			states = append(states, h)
+		}
+		p.want = readiness.Judge(gate, states...)
+	}
+	if d, ok := x.overdue(now); ok {
+		overdue = &d
+	}
+	return lost && settled, overdue
+}
+
+// unreadable is the condition while health cannot be read for a reason that does not pass by itself.
+func unreadable(gate corev1.PodConditionType, err error) (corev1.PodCondition, bool) {
+	switch e := cloud.Classify(err); e.Class {
+	case diag.Denied, diag.NotFound, diag.Invalid:
+		return corev1.PodCondition{Type: gate, Status: corev1.ConditionUnknown, Reason: e.Code, Message: err.Error()}, true
+	default:
+		return corev1.PodCondition{}, false
+	}
+}
+
+// flush writes the conditions that changed. A pod that cannot be patched is tried again later and holds up no other.
+func (g *gateKeeper) flush(ctx context.Context) {
+	type job struct {
+		binding types.NamespacedName
+		uid     types.UID
+		pod     gatedPod
+	}
+	var jobs []job
+	g.mu.Lock()
+	now := g.now()
+	for key, x := range g.groups {
+		for uid, p := range x.waiting {
+			switch {
+			case p.want.Status == "" || p.retry.After(now): // nothing is known yet
+			case p.is.Status == corev1.ConditionTrue && p.want.Status == corev1.ConditionTrue:
+				x.release(uid)
+			case readiness.Next(p.is, p.want, p.is.LastTransitionTime).Write:
+				jobs = append(jobs, job{key, uid, *p})
+			}
+		}
+	}
+	g.mu.Unlock()
+	var all sync.WaitGroup
+	slots := make(chan struct{}, patchers)
+	for _, j := range jobs {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			is, err := g.write(ctx, j.binding, j.pod.key, j.uid, j.pod.is, j.pod.want)
+			if err != nil && ctx.Err() == nil {
+				g.log.Info("writing a readiness gate failed; it is tried again", "pod", j.pod.key.String(), "gate", string(j.pod.want.Type), "cause", err.Error())
+			}
+			g.wrote(j.binding, j.uid, is, err)
+		})
+	}
+	all.Wait()
+}
+
+// wrote takes over the result of a patch.
+func (g *gateKeeper) wrote(binding types.NamespacedName, uid types.UID, is corev1.PodCondition, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	x := g.groups[binding]
+	if x == nil || x.waiting[uid] == nil {
+		return
+	}
+	p := x.waiting[uid]
+	if err != nil {
+		p.retry = g.now().Add(min(patchRetry<<min(p.failed, 5), longestPatchRetry))
+		p.failed++
+		return
+	}
+	p.is, p.retry, p.failed = is, time.Time{}, 0
+	if is.Type == "" || is.Status == corev1.ConditionTrue && p.want.Status == corev1.ConditionTrue {
+		x.release(uid)
+	}
+}
+
+// release lets go of a pod that waits no more; nobody looks at a group where none does.
+func (x *gateGroup) release(uid types.UID) {
+	delete(x.waiting, uid)
+	if !x.looks() {
+		x.rest()
+	}
+}
+
+// rest ends the looks at a group where health matters to nobody.
+func (x *gateGroup) rest() { x.schedule, x.told = readiness.Schedule{}, false }
+
+// overdue is what is told, once, of pods that wait for long.
+func (x *gateGroup) overdue(now time.Time) (d diag.Diagnostic, ok bool) {
+	if x.told || x.schedule.Waited(now) < patience {
+		return d, false
+	}
+	reasons := map[string]int{}
+	for _, p := range x.waiting {
+		if len(p.targets) > 0 {
+			reasons[strings.TrimSpace(cmp.Or(p.want.Reason, string(p.want.Status))+" "+p.want.Message)]++
+		}
+	}
+	parts := make([]string, 0, len(reasons))
+	for _, r := range slices.Sorted(maps.Keys(reasons)) {
+		parts = append(parts, fmt.Sprintf("%d × %s", reasons[r], r))
+	}
+	x.told = true
+	return diag.New(x.binding, "spec.serviceRef", diag.ReadinessGateClosed, "pods wait for their readiness gates: "+strings.Join(parts, "; "),
+		"compare the health check with what the pods answer, and its port with what they listen on; where no load balancer uses the target group (Target.NotInUse), delete the binding"), true
+}

@@ -1,0 +1,187 @@
+package controller
+
+import (
+	"context"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// served checks that the stack's one target group has one binding of its name, and that the one rule forwards to it.
+func (l *lab) served() (tg string) {
+	l.Helper()
+	r, bs := l.sim.Resources(), l.allBindings()
+	if len(r.LoadBalancers) != 1 || len(r.TargetGroups) != 1 || len(bs) != 1 {
+		l.Fatalf("load balancers %v, target groups %v, bindings %v", r.LoadBalancers, r.TargetGroups, bs)
+	}
+	tg = r.TargetGroups[0].ARN
+	if b := bs[0]; b.Spec.TargetGroupARN != tg || b.DeletionTimestamp != nil || b.Name != r.TargetGroups[0].Name {
+		l.Errorf("binding %s to %s, want %s", b.Name, b.Spec.TargetGroupARN, tg)
+	}
+	if lb := r.LoadBalancers[0]; len(lb.Listeners) != 1 || len(lb.Listeners[0].Rules) != 2 {
+		l.Errorf("listeners %+v", lb.Listeners)
+	}
+	return tg
+}
+
+func newHealLab(t *testing.T) *lab {
+	t.Helper()
+	l := newLab(t, account.Profile{}, labClass(), labService("web"), labIngress("front", nil, "web"))
+	l.settle(implicit("front"))
+	l.served()
+	return l
+}
+
+func TestABindingThatSomebodyDeletesComesBack(t *testing.T) {
+	t.Parallel()
+	l := newHealLab(t)
+	before := l.allBindings()[0]
+	l.must(l.client.Delete(t.Context(), &before)) // its finalizer holds it until targets are deregistered
+	handler := owned(stack.Ingress, l.ingresses.bindings.vanished)
+	handler.Delete(t.Context(), event.DeleteEvent{Object: &before}, &heard{t: t})
+	l.settle(implicit("front"))
+	l.served()
+}
+
+func TestATargetGroupThatSomebodyDeletesComesBackAndItsBindingFollows(t *testing.T) {
+	t.Parallel()
+	l := newHealLab(t)
+	old := l.served()
+	l.clock.Advance(time.Hour)
+	lb := l.sim.Resources().LoadBalancers[0]
+	_, err := l.sim.Balancing.DeleteListener(t.Context(), &elbv2.DeleteListenerInput{ListenerArn: aws.String(lb.Listeners[0].ARN)})
+	l.must(err)
+	_, err = l.sim.Balancing.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{TargetGroupArn: aws.String(old)})
+	l.must(err)
+	// The background sweep finds out, has the binding look, and the binding tells its stack.
+	if _, drifted, err := l.bound.registry.Recheck(t.Context(), old); err != nil || !drifted {
+		t.Fatalf("a group that is gone is no drift: %v", err)
+	}
+	l.settle()
+	if len(l.sim.Resources().TargetGroups) == 0 {
+		t.Fatal("the binding has not woken its stack")
+	}
+	l.settle(implicit("front"))
+	if now := l.served(); now == old {
+		t.Error("nothing was made anew")
+	}
+}
+
+func TestABindingWhoseLabelsWereStrippedIsTakenBack(t *testing.T) {
+	t.Parallel()
+	l := newHealLab(t)
+	b := l.allBindings()[0]
+	b.Labels = nil
+	l.must(l.client.Update(t.Context(), &b))
+	l.clock.Advance(time.Hour) // what was written is believed for a while
+	l.settle(implicit("front"))
+	l.served()
+	if _, ok := ownerOfBinding(l.allBindings()[0].Labels); !ok {
+		t.Errorf("labels %v", l.allBindings()[0].Labels)
+	}
+}
+
+func TestWhatWasWrittenToABindingIsForgottenWhenItIsSeenToGo(t *testing.T) {
+	t.Parallel()
+	scheme, err := kube.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := fake.NewClientBuilder().WithScheme(scheme).Build()
+	b := newBindings(c, func() time.Time { return time.Unix(100, 0) })
+	key := implicit("front")
+	want := stack.Binding{Name: "k8s-web", Namespace: "shop", Labels: map[string]string{"ingress.k8s.aws/stack-namespace": "shop", "ingress.k8s.aws/stack-name": "front"},
+		TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:tg"), TargetType: stack.TargetIP, ServiceName: "web", ServicePort: "80"}
+	count := func(step string, n int) {
+		t.Helper()
+		if got, err := b.of(t.Context(), key); err != nil || len(got) != n {
+			t.Errorf("%s: %v %v, want %d", step, got, err, n)
+		}
+	}
+	if err := b.CreateBinding(t.Context(), want); err != nil {
+		t.Fatal(err)
+	}
+	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "k8s-web"}}
+	if err := c.Delete(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	count("the cache may be behind", 1)
+	former := o.DeepCopy()
+	former.UID = "former"
+	b.vanished(former)
+	count("another one of the name went", 1)
+	b.vanished(o)
+	count("it went", 0)
+}
+
+func TestABindingWhoseCreationWasNotAnsweredIsRemembered(t *testing.T) {
+	t.Parallel()
+	scheme, err := kube.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := stack.Binding{Name: "k8s-web", Namespace: "shop", TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:tg"), TargetType: stack.TargetIP}
+	for _, effect := range []bool{true, false} {
+		attempts := 0
+		c := fake.NewClientBuilder().WithScheme(scheme).WithInterceptorFuncs(interceptor.Funcs{
+			Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+				if attempts++; attempts > 1 {
+					return c.Create(ctx, o, opts...)
+				}
+				if effect {
+					if err := c.Create(ctx, o, opts...); err != nil {
+						return err
+					}
+				}
+				return io.ErrUnexpectedEOF
+			},
+		}).Build()
+		b := newBindings(c, func() time.Time { return time.Unix(100, 0) })
+		if err := b.CreateBinding(t.Context(), want); err != nil || len(b.written) != 1 || attempts != 2 {
+			t.Errorf("with effect %v: %v, %d attempts, remembered %v", effect, err, attempts, b.written)
+		}
+	}
+}
+
+func TestAServiceOfAnotherIPFamilyGetsATargetGroupOfThatFamily(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labClass(), labService("web", corev1.IPv4Protocol), labIngress("front", map[string]string{"ip-address-type": "dualstack"}, "web"))
+	for _, test := range []struct {
+		families []corev1.IPFamily
+		want     string
+	}{
+		{[]corev1.IPFamily{corev1.IPv4Protocol}, "ipv4"},
+		{[]corev1.IPFamily{corev1.IPv6Protocol}, "ipv6"},
+		{[]corev1.IPFamily{corev1.IPv4Protocol}, "ipv4"},
+		{[]corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}, "ipv6"},
+	} {
+		svc := &corev1.Service{}
+		l.get(svc, "web")
+		svc.Spec.IPFamilies = test.families
+		l.must(l.client.Update(t.Context(), svc))
+		l.settle(implicit("front"))
+		l.served()
+		out, err := l.sim.Balancing.DescribeTargetGroups(t.Context(), &elbv2.DescribeTargetGroupsInput{})
+		l.must(err)
+		if got := string(out.TargetGroups[0].IpAddressType); got != test.want {
+			t.Errorf("%v: target group is %s", test.families, got)
+		}
+		if got := l.allBindings()[0].Spec.IPAddressType; got == nil || string(*got) != test.want {
+			t.Errorf("%v: binding is %v", test.families, got)
+		}
+	}
+}

@@ -1,0 +1,268 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/secgroup"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/wish"
+)
+
+// lab is a simulated account, a fake API server, and one life of the controllers after the other. Nothing watches: settle makes
+// the passes.
+type lab struct {
+	*testing.T
+	sim    *awssim.Simulator
+	clock  *clock.Stepped
+	client client.Client
+
+	config    *config.Config
+	inventory *inventory.Inventory
+	ingresses *stacks
+	bound     *targetBindings
+	woken     []stack.Key
+	events    []string
+}
+
+func newLab(t *testing.T, profile account.Profile, objects ...client.Object) *lab {
+	t.Helper()
+	l := &lab{T: t, clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))}
+	sim, err := awssim.New(awssim.Options{Clock: l.clock, Profile: profile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := sim.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	scheme, err := kube.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.sim = sim
+	l.client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).
+		WithIndex(&v1beta1.TargetGroupBinding{}, bindingsByTargetGroup, targetGroupOf).
+		WithStatusSubresource(&networkingv1.Ingress{}, &corev1.Service{}, &v1beta1.TargetGroupBinding{}).Build()
+	l.config, err = config.Parse([]string{"--cluster-name=demo-cluster", "--aws-vpc-id=vpc-0a1de000000000001", "--aws-region=us-west-2", "--ingress-class=alb"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.restart()
+	return l
+}
+
+func (l *lab) clients() cloud.Clients {
+	return cloud.Clients{ELBV2: l.sim.Balancing, EC2: l.sim.Compute, ACM: l.sim.Trust, STS: l.sim.Identity,
+		WAFv2: l.sim.Firewall, WAFRegional: l.sim.Classic, Shield: l.sim.Shield, Route53: l.sim.Names}
+}
+
+// restart begins a new life that knows nothing.
+func (l *lab) restart() {
+	scope := inventory.FromFlags(l.config)
+	scope.Now, scope.Patience = l.clock.Now, time.Minute
+	scope.CertificatesChanged = func(names []string) { l.ingresses.certificatesChanged(names) }
+	clients := l.clients()
+	l.inventory = inventory.New(clients, scope)
+	b := newBindings(l.client, l.clock.Now)
+	run := func(ctx context.Context, p plan.Plan) apply.Result {
+		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: l.inventory, Bindings: b, Now: l.clock.Now})
+	}
+	record := func(o diag.Object, e status.Event) {
+		l.events = append(l.events, fmt.Sprintf("%s %s: %s", o, e.Reason, e.Message))
+	}
+	m := newMetrics(prometheus.NewRegistry())
+	backend := newBackendGroup(l.client, l.inventory, run, l.config.ClusterName, logr.Discard())
+	l.ingresses = &stacks{
+		front: wish.IngressFromFlags(l.config), client: l.client, inventory: l.inventory, clients: clients, bindings: b, backend: backend,
+		reporter: status.NewReporter(record, l.clock.Now), metrics: m, index: newIndex[stack.Key](), compile: wish.CompileFromFlags(l.config),
+		now: l.clock.Now, good: map[stack.Key]map[diag.Object]intent.Member{}, missed: map[stack.Key][]facts.Need{}, discoveries: map[stack.Key]discovery{},
+	}
+	registry := targets.NewRegistry(clients.ELBV2, run, l.inventory.Fresh)
+	l.bound = &targetBindings{
+		client: l.client, elbv2: clients.ELBV2, inventory: l.inventory, interfaces: inventory.NewInterfaces(clients.EC2, l.clock.Now),
+		registry: registry, keeper: secgroup.NewKeeper(l.inventory, run), chooser: secgroup.Chooser{Cluster: l.config.ClusterName},
+		reporter: status.NewReporter(record, l.clock.Now), metrics: m, requeue: l.config.BindingRequeue, vpc: l.config.VPC,
+		health: newHealthWatch(registry, record, func(string, []targets.Health) {}, l.clock.Now),
+		gates: &gateKeeper{
+			pods: func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return nil, nil }, now: l.clock.Now, log: logr.Discard(),
+			signal: make(chan struct{}, 1), groups: map[types.NamespacedName]*gateGroup{}, ended: map[types.NamespacedName]time.Time{},
+		},
+		claims: &claimMaps{read: l.client, write: l.client}, gone: l.inventory.Gone, left: backend.check,
+		lost: func(key stack.Key, arn string) {
+			if l.inventory.Lost(key, arn) {
+				l.woken = append(l.woken, key)
+			}
+		},
+	}
+}
+
+// round makes one pass over every stack and every binding. wait is the shortest that one of them asks for, 0 if none does.
+func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
+	l.Helper()
+	note := func(r reconcile.Result, e error) {
+		if errors.Is(e, errAgain) {
+			r.RequeueAfter, e = coalesce, nil
+		}
+		if r.RequeueAfter > 0 && (wait == 0 || r.RequeueAfter < wait) {
+			wait = r.RequeueAfter
+		}
+		err = errors.Join(err, e)
+	}
+	for _, key := range append(slices.Clone(l.woken), keys...) {
+		note(l.ingresses.Reconcile(l.Context(), key))
+	}
+	l.woken = nil
+	for _, b := range l.allBindings() {
+		note(l.bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&b)}))
+	}
+	return wait, err
+}
+
+func (l *lab) allBindings() []v1beta1.TargetGroupBinding {
+	l.Helper()
+	var list v1beta1.TargetGroupBindingList
+	if err := l.client.List(l.Context(), &list); err != nil {
+		l.Fatal(err)
+	}
+	return list.Items
+}
+
+// settle makes rounds until nothing is written any more, moving the clock to where passes say.
+func (l *lab) settle(keys ...stack.Key) {
+	l.Helper()
+	var last error
+	for range 60 {
+		mark := l.mark()
+		wait, err := l.round(keys...)
+		if last = err; err == nil && (wait == 0 || wait >= 15*time.Second) && len(l.writes(mark)) == 0 && len(l.woken) == 0 {
+			return
+		}
+		l.clock.Advance(max(wait, time.Millisecond))
+	}
+	l.Fatalf("does not settle: %v\n%s", last, strings.Join(l.events, "\n"))
+}
+
+func (l *lab) mark() uint64 {
+	if calls := l.sim.Gate.Calls(gate.Filter{Limit: 1}); len(calls) > 0 {
+		return calls[0].Number
+	}
+	return 0
+}
+
+// writes are the calls since a mark that change something.
+func (l *lab) writes(mark uint64) []string {
+	var out []string
+	for _, c := range l.sim.Gate.Calls(gate.Filter{After: mark}) {
+		if !cloud.IsRead(c.Action) {
+			out = append(out, c.Action)
+		}
+	}
+	return out
+}
+
+// left names what the account holds of load balancers.
+func (l *lab) left() []string {
+	var out []string
+	r := l.sim.Resources()
+	for _, lb := range r.LoadBalancers {
+		out = append(out, "load balancer "+lb.Name)
+	}
+	for _, tg := range r.TargetGroups {
+		out = append(out, "target group "+tg.Name)
+	}
+	for _, g := range r.SecurityGroups {
+		if strings.HasPrefix(g.Name, "k8s-") {
+			out = append(out, "security group "+g.Name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (l *lab) get(o client.Object, name string) bool {
+	l.Helper()
+	err := l.client.Get(l.Context(), types.NamespacedName{Namespace: "shop", Name: name}, o)
+	if client.IgnoreNotFound(err) != nil {
+		l.Fatal(err)
+	}
+	return err == nil
+}
+
+func (l *lab) must(err error) {
+	l.Helper()
+	if err != nil {
+		l.Fatal(err)
+	}
+}
+
+func implicit(name string) stack.Key {
+	return stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: name}}
+}
+
+// labClass is an IngressClass of ours.
+func labClass() client.Object {
+	return &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}}
+}
+
+// labService is a Service whose pods listen on 8080.
+func labService(name string, families ...corev1.IPFamily) *corev1.Service {
+	s := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID("uid-" + name)}}
+	s.Spec.IPFamilies = families
+	s.Spec.Ports = []corev1.ServicePort{{Name: "http", Port: 80, Protocol: corev1.ProtocolTCP}}
+	s.Spec.Ports[0].TargetPort.IntVal = 8080
+	return s
+}
+
+// labIngress is a public Ingress for ip targets with a path to each Service.
+func labIngress(name string, annotations map[string]string, services ...string) *networkingv1.Ingress {
+	class, prefix := "alb", networkingv1.PathTypePrefix
+	i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID("uid-" + name), Annotations: map[string]string{
+		"alb.ingress.kubernetes.io/scheme": "internet-facing", "alb.ingress.kubernetes.io/target-type": "ip",
+	}}}
+	for k, v := range annotations {
+		i.Annotations["alb.ingress.kubernetes.io/"+k] = v
+	}
+	i.Spec.IngressClassName = &class
+	rule := networkingv1.IngressRule{}
+	rule.HTTP = &networkingv1.HTTPIngressRuleValue{}
+	for _, s := range services {
+		rule.HTTP.Paths = append(rule.HTTP.Paths, networkingv1.HTTPIngressPath{Path: "/" + s, PathType: &prefix, Backend: networkingv1.IngressBackend{
+			Service: &networkingv1.IngressServiceBackend{Name: s, Port: networkingv1.ServiceBackendPort{Number: 80}},
+		}})
+	}
+	i.Spec.Rules = []networkingv1.IngressRule{rule}
+	return i
+}

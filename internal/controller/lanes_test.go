@@ -1,0 +1,148 @@
+package controller
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+)
+
+// road is a controller of two workers over numbers: those below zero hang until they are let go.
+type road struct {
+	lanes     *lanes[int]
+	waker     waker[int]
+	letGo     chan struct{}
+	hanging   atomic.Int32
+	mostAlive atomic.Int32
+	alive     atomic.Int32
+	done      chan int
+}
+
+func (r *road) Reconcile(ctx context.Context, n int) (reconcile.Result, error) {
+	if n < 0 {
+		r.hanging.Add(1)
+		defer r.hanging.Add(-1)
+		select {
+		case <-r.letGo:
+		case <-ctx.Done():
+		}
+		return reconcile.Result{}, nil
+	}
+	alive := r.alive.Add(1)
+	for was := r.mostAlive.Load(); alive > was && !r.mostAlive.CompareAndSwap(was, alive); was = r.mostAlive.Load() {
+	}
+	time.Sleep(time.Millisecond) // as AWS takes
+	r.alive.Add(-1)
+	r.done <- n
+	return reconcile.Result{}, nil
+}
+
+func newRoad(t *testing.T, name string) *road {
+	t.Helper()
+	r := &road{letGo: make(chan struct{}), done: make(chan int, 1000)}
+	r.lanes = newLanes[int](r, 2, 300*time.Millisecond)
+	skip := true
+	c, err := controller.NewTypedUnmanaged(name, controller.TypedOptions[int]{
+		Reconciler: r.lanes, MaxConcurrentReconciles: r.lanes.passes(), NewQueue: r.lanes.queue(logr.Discard()), SkipNameValidation: &skip,
+		RateLimiter: workqueue.DefaultTypedControllerRateLimiter[int](), LogConstructor: func(*int) logr.Logger { return logr.Discard() },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Watch(r.waker.source()); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Start(t.Context()) }()
+	t.Cleanup(func() {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	for started := false; !started; time.Sleep(time.Millisecond) {
+		r.waker.mu.Lock()
+		started = r.waker.q != nil
+		r.waker.mu.Unlock()
+	}
+	return r
+}
+
+// healthy queues twenty units that are well and waits until all of them had a pass.
+func (r *road) healthy(t *testing.T) {
+	t.Helper()
+	for n := range 20 {
+		r.waker.wake(normal, n)
+	}
+	limit := time.After(30 * time.Second)
+	for range 20 {
+		select {
+		case <-r.done:
+		case <-limit:
+			t.Fatalf("%d passes hang, and the others wait for them", r.hanging.Load())
+		}
+	}
+}
+
+func (r *road) wait(t *testing.T, hanging int32) {
+	t.Helper()
+	for limit := time.Now().Add(30 * time.Second); r.hanging.Load() != hanging; time.Sleep(time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatalf("%d passes hang, want %d", r.hanging.Load(), hanging)
+		}
+	}
+}
+
+func TestPassesThatHangLeaveTheWorkersToTheOthers(t *testing.T) {
+	t.Parallel()
+	r := newRoad(t, "hang")
+	for n := range 10 { // five times the workers
+		r.waker.wake(urgent, -1-n)
+	}
+	r.wait(t, 10)
+	r.healthy(t)
+	if n := r.mostAlive.Load(); n > 2 {
+		t.Errorf("%d passes at once with two workers", n)
+	}
+	close(r.letGo)
+	r.wait(t, 0)
+}
+
+func TestUnitsThatWereSlowDoNotTakeAWorkerAgain(t *testing.T) {
+	t.Parallel()
+	r := newRoad(t, "again")
+	var slow []int
+	for n := range r.lanes.passes() { // whatever there is
+		slow = append(slow, -1-n)
+		r.lanes.slow[-1-n] = true
+	}
+	r.waker.wake(urgent, slow...)
+	r.wait(t, int32(r.lanes.most))
+	r.healthy(t)
+	close(r.letGo)
+	r.wait(t, 0)
+}
+
+func TestAUnitThatIsFastAgainIsOneOfTheOthers(t *testing.T) {
+	t.Parallel()
+	r := newRoad(t, "fast")
+	r.lanes.mu.Lock()
+	r.lanes.slow[7] = true
+	r.lanes.mu.Unlock()
+	r.healthy(t)
+	for limit := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		r.lanes.mu.Lock()
+		slow, beside := r.lanes.slow[7], r.lanes.beside
+		r.lanes.mu.Unlock()
+		if !slow && beside == 0 {
+			return
+		}
+		if time.Now().After(limit) {
+			t.Fatalf("slow %v, %d beside", slow, beside)
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+)
+
+// TestABindingThatCannotBeUnderstoodHoldsBackOnlyRulesThatMayBeItsOwn breaks a binding and starts anew, where rules of former
+// bindings are left.
+func TestABindingThatCannotBeUnderstoodHoldsBackOnlyRulesThatMayBeItsOwn(t *testing.T) {
+	t.Parallel()
+	byName := func(b *v1beta1.TargetGroupBinding) {
+		b.Spec.Networking.Ingress[0].Ports[0].Port = ptr.To(intstr.FromString("web"))
+	}
+	for name, c := range map[string]struct {
+		wrong func(*v1beta1.TargetGroupBinding)
+		says  string
+		keeps []string
+	}{
+		"a bad CIDR": {func(b *v1beta1.TargetGroupBinding) {
+			b.Spec.Networking.Ingress[0].From = []v1beta1.NetworkingPeer{{IPBlock: &v1beta1.IPBlock{CIDR: "10.0.0.0/33"}}}
+		}, `ipBlock.cidr "10.0.0.0/33" is not a CIDR`, []string{labPeer + " 8080-8080"}},
+		"a port that the pod does not have": {byName, "unable to find port web on pod shop/web-a-0", []string{labPeer + " 7070-7070", labPeer + " 8080-8080"}},
+		"a port by name of nobody knows whom": {func(b *v1beta1.TargetGroupBinding) {
+			byName(b)
+			b.Spec.IamRoleArnToAssume = "arn:aws:iam::210987654321:role/targets"
+		}, "through an assumed role", []string{labPeer + " 7070-7070", labPeer + " 8080-8080"}},
+		"a finalizer that a policy forbids": {func(b *v1beta1.TargetGroupBinding) { b.Finalizers = nil }, "a policy forbids it", []string{labPeer + " 8080-8080"}},
+	} {
+		l, b := boundLab(t)
+		former := l.securityGroup("former")
+		for source, port := range map[string]int32{labPeer: 7070, former: 9090} {
+			_, err := l.sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String(labNodeGroup), IpPermissions: []ec2types.IpPermission{{
+				IpProtocol: aws.String("tcp"), FromPort: aws.Int32(port), ToPort: aws.Int32(port),
+				UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: aws.String(source), Description: aws.String("elbv2.k8s.aws/targetGroupBinding=shared")}},
+			}}})
+			l.must(err)
+		}
+		l.get(b, "bound")
+		c.wrong(b)
+		l.must(l.client.Update(t.Context(), b))
+		l.restart()
+		l.bound.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
+			Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+				return errors.New("a policy forbids it")
+			},
+		})
+		for range 3 {
+			_, _ = l.round() // the finalizer is an error
+		}
+		if got := l.admitted(labNodeGroup); !slices.Equal(got, c.keeps) {
+			t.Errorf("%s: rules %v, want %v", name, got, c.keeps)
+		}
+		if got := strings.Join(l.events, "\n"); strings.Count(got, c.says) != 1 {
+			t.Errorf("%s: told\n%s", name, got)
+		}
+	}
+}
+
+func TestWhatIsRightInABindingsNetworkingIsGrantedBesideAMistake(t *testing.T) {
+	t.Parallel()
+	l, b := boundLab(t)
+	l.get(b, "bound")
+	in := &b.Spec.Networking.Ingress[0]
+	in.From = append(in.From, v1beta1.NetworkingPeer{})
+	in.Ports = append(in.Ports, v1beta1.NetworkingPort{Port: ptr.To(intstr.FromInt32(9090))})
+	l.must(l.client.Update(t.Context(), b))
+	l.settle()
+	if got, want := l.admitted(labNodeGroup), []string{labPeer + " 8080-8080", labPeer + " 9090-9090"}; !slices.Equal(got, want) {
+		t.Errorf("rules %v, want %v", got, want)
+	}
+	l.toldOnce("either ipBlock or securityGroup should be specified")
+	if l.get(b, "bound"); ready(b) {
+		t.Error("it is ready")
+	}
+}

@@ -1,0 +1,42 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"github.com/go-logr/logr"
+
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/secgroup"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// ruleLog tells in the log what is opened and closed in the security groups of pods and nodes, before it is done, as passes over
+// stacks tell their plans: these groups are others' too, and whoever finds a rule there wants to know since when.
+func ruleLog(log logr.Logger, run secgroup.Runner) secgroup.Runner {
+	return func(ctx context.Context, p plan.Plan) apply.Result {
+		log.Info("carrying out plan", "summary", p.Summary(), "steps", ruleSteps(&p))
+		return run(ctx, p)
+	}
+}
+
+func ruleSteps(p *plan.Plan) []string {
+	var out []string
+	tell := func(s plan.Step, verb string, permissions []stack.Permission) {
+		for _, r := range permissions {
+			out = append(out, fmt.Sprintf("%s %s (%s %s %d-%d from %s)", s.Op.Name(), s.Resource.Literal, verb, r.Protocol, r.FromPort, r.ToPort,
+				cmp.Or(r.CIDR, r.IPv6CIDR, r.PrefixList, r.Group.Literal)))
+		}
+	}
+	for _, s := range p.Steps {
+		switch op := s.Op.(type) {
+		case plan.AuthorizeIngress:
+			tell(s, "open", op.Permissions)
+		case plan.RevokeIngress:
+			tell(s, "close", op.Permissions)
+		}
+	}
+	return out
+}

@@ -1,0 +1,172 @@
+package controller
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/wish"
+)
+
+// verdict sums up the outcomes of a plan.
+type verdict struct {
+	found   diag.List
+	wait    time.Time // the earliest time at which a waiting step may succeed
+	err     error     // failures that a retry may cure
+	refused bool
+	vital   bool          // a step that is not cosmetic did not get done
+	waiting []diag.Object // members whose resources, or those of all, did not get done
+}
+
+func (s *stacks) judge(p *plan.Plan, r apply.Result, origins map[stack.Ref]compile.Origin, w wish.Wish) verdict {
+	var v verdict
+	for _, step := range p.Steps {
+		o := r.Outcomes[step.ID]
+		if o.State != apply.Done && step.Lane != plan.Cosmetic {
+			v.vital = true
+			v.waiting = append(v.waiting, concerned(step, origins, w)...)
+		}
+		switch o.State {
+		case apply.Waiting:
+			if v.wait.IsZero() || o.Until.Before(v.wait) {
+				v.wait = o.Until
+			}
+		case apply.Failed:
+			v.found = append(v.found, s.place(o.Problem, origins, step, w)...)
+			v.err = errors.Join(v.err, fmt.Errorf("%s: %w", step.ID, o.Err))
+		case apply.Refused:
+			v.found = append(v.found, s.place(o.Problem, origins, step, w)...)
+			v.refused = true
+		case apply.Done, apply.Blocked:
+		}
+	}
+	return v
+}
+
+// settings names, per operation, the setting that AWS's refusal most likely concerns.
+var settings = map[string]string{
+	"CreateListener": "Certificates", "ModifyListener": "Certificates", "AddListenerCertificates": "Certificates",
+	"CreateLoadBalancer": "Subnets", "SetSubnets": "Subnets", "SetSecurityGroups": "SecurityGroups",
+	"ModifyLoadBalancerAttributes": "Attributes", "ModifyTargetGroupAttributes": "Attributes", "ModifyListenerAttributes": "Attributes", "AddTags": "Tags",
+	"RequestCertificate": "Certificates", "ImportCertificate": "Certificates", "ChangeResourceRecordSets": "Certificates",
+	"CreateRule": "Conditions", "ModifyRule": "Conditions",
+	"AssociateWebACL": "WebACL", "DisassociateWebACL": "WebACL", "AssociateRegionalWebACL": "ClassicWebACL", "DisassociateRegionalWebACL": "ClassicWebACL",
+	"CreateProtection": "Shield", "DeleteProtection": "Shield", "ModifyCapacityReservation": "Capacity", "ModifyIpPools": "IPAMPool",
+}
+
+// settingOf names the setting that a refusal of this code is about, whatever the operation.
+var settingOf = map[diag.Code]string{
+	diag.NameTaken: "Name", diag.InvalidSubnets: "Subnets", diag.SecurityGroupNotFound: "SecurityGroups", diag.CertificateNotFound: "Certificates",
+}
+
+// mentions are the words by which AWS tells what of a new load balancer it refuses.
+var mentions = []struct{ word, setting string }{
+	{"subnet", "Subnets"}, {"availability zone", "Subnets"}, {"security group", "SecurityGroups"}, {"load balancer name", "Name"},
+}
+
+// place puts a problem of a step on the objects that the step's resource comes from: on the one whose setting it is about, if that
+// can be told. What a class sets is told on its parameters and on the members, whose authors may not see those.
+func (s *stacks) place(d diag.Diagnostic, origins map[stack.Ref]compile.Origin, step plan.Step, w wish.Wish) diag.List {
+	origin := origins[step.Resource]
+	objects := origin.Objects
+	if len(objects) == 0 {
+		objects = objectsOf(slices.Concat(w.Members, w.Leaving))
+	}
+	var out diag.List
+	on := func(o diag.Object, path string) {
+		d.Object, d.Path = o, path
+		if !slices.Contains(out, d) {
+			out = append(out, d)
+		}
+	}
+	for _, src := range sourcesOf(d, origin, step.Op) {
+		on(src.Object, src.Path)
+		if src.Object.Namespace == "" {
+			for _, o := range objects {
+				on(o, src.Path+" of "+src.Object.String())
+			}
+		}
+	}
+	if len(out) == 0 {
+		for _, o := range objects {
+			on(o, "")
+		}
+	}
+	return out
+}
+
+// sourcesOf are the places where what a problem is about was written, as far as can be told.
+func sourcesOf(d diag.Diagnostic, origin compile.Origin, op plan.Op) []intent.Source {
+	setting := settings[op.Name()]
+	if s, ok := settingOf[d.Code]; ok {
+		setting = s
+	} else if _, ok := op.(plan.CreateLoadBalancer); ok {
+		setting = ""
+		for _, m := range mentions {
+			if setting == "" && strings.Contains(strings.ToLower(d.Text), m.word) {
+				setting = m.setting
+			}
+		}
+	}
+	var out []intent.Source
+	for _, key := range keysOf(op, d.Text) {
+		if src, ok := origin.Fields[setting+"["+key+"]"]; ok && !slices.Contains(out, src) {
+			out = append(out, src)
+		}
+	}
+	if src, ok := origin.Fields[setting]; ok && len(out) == 0 {
+		out = append(out, src)
+	}
+	return out
+}
+
+// keysOf are the keys of the attributes or tags that an operation sets: those that a text names, if it names any.
+func keysOf(op plan.Op, text string) []string {
+	var set map[string]string
+	switch op := op.(type) {
+	case plan.ModifyLoadBalancerAttributes:
+		set = op.Attributes
+	case plan.ModifyTargetGroupAttributes:
+		set = op.Attributes
+	case plan.ModifyListenerAttributes:
+		set = op.Attributes
+	case plan.AddTags:
+		set = op.Tags
+	}
+	all := slices.Sorted(maps.Keys(set))
+	named := slices.DeleteFunc(slices.Clone(all), func(k string) bool { return !strings.Contains(text, k) })
+	if len(named) > 0 {
+		return named
+	}
+	return all
+}
+
+// concerned are the members whose wishes are not in effect while a step is not done: all of them if it is about what they share.
+func concerned(step plan.Step, origins map[stack.Ref]compile.Origin, w wish.Wish) []diag.Object {
+	objects := origins[step.Resource].Objects
+	if len(objects) == 0 || step.Resource.Kind == stack.KindLoadBalancer || step.Resource.Kind == stack.KindListener {
+		return objectsOf(w.Members)
+	}
+	return objects
+}
+
+// refusal tells everybody of a read that failed: it is about what they share.
+func refusal(err error, w wish.Wish) diag.List {
+	d := cloud.Problem("", err)
+	var out diag.List
+	for _, o := range objectsOf(slices.Concat(w.Members, w.Leaving)) {
+		d.Object = o
+		out = append(out, d)
+	}
+	return out
+}

@@ -1,0 +1,72 @@
+package controller
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/wish"
+)
+
+// TestARefusalLandsOnWhoseSettingItIsAbout has AWS refuse parts of a load balancer that several members and their class describe.
+func TestARefusalLandsOnWhoseSettingItIsAbout(t *testing.T) {
+	t.Parallel()
+	member := func(name string) *networkingv1.Ingress {
+		return &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}}
+	}
+	api, web := member("api"), member("web")
+	by := func(o diag.Object, path string) intent.Source { return intent.Source{Object: o, Path: path} }
+	class := diag.Object{Kind: "IngressClassParams", Name: "prod"}
+	lb := stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.LoadBalancerIdentity}
+	origins := map[stack.Ref]compile.Origin{lb: {
+		Objects: []diag.Object{objectOf(api), objectOf(web)},
+		Fields: map[string]intent.Source{
+			"Subnets": by(objectOf(api), "subnets"), "Name": by(objectOf(web), "load-balancer-name"), "SecurityGroups": by(class, "spec.securityGroups"),
+			"Attributes":                               by(objectOf(api), "attributes"),
+			"Attributes[access_logs.s3.bucket]":        by(objectOf(web), "attributes"),
+			"Attributes[client_keep_alive.seconds]":    by(objectOf(api), "attributes"),
+			"Attributes[idle_timeout.timeout_seconds]": by(class, "spec.loadBalancerAttributes"),
+		},
+	}}
+	create := plan.CreateLoadBalancer{LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}
+	attributes := func(keys ...string) plan.Op {
+		set := map[string]string{}
+		for _, k := range keys {
+			set[k] = "x"
+		}
+		return plan.ModifyLoadBalancerAttributes{LoadBalancer: lb, Attributes: set}
+	}
+	for _, tc := range []struct {
+		name string
+		op   plan.Op
+		code diag.Code
+		text string
+		want []string
+	}{
+		{"a name that is taken", create, diag.NameTaken, "A load balancer with the same name exists", []string{"Ingress shop/web load-balancer-name"}},
+		{"a subnet", create, diag.AWSRejected, "InvalidConfigurationRequest: The subnet is too small", []string{"Ingress shop/api subnets"}},
+		{"a group that the class names", create, diag.SecurityGroupNotFound, "One or more security groups are invalid", []string{
+			"IngressClassParams prod spec.securityGroups", "Ingress shop/api spec.securityGroups of IngressClassParams prod", "Ingress shop/web spec.securityGroups of IngressClassParams prod",
+		}},
+		{"a right, which is nobody's setting", create, diag.AccessDenied, "not authorized to perform this", []string{"Ingress shop/api ", "Ingress shop/web "}},
+		{"one attribute of two, which AWS names", attributes("access_logs.s3.bucket", "client_keep_alive.seconds"), diag.AWSRejected, "'client_keep_alive.seconds' is out of range", []string{"Ingress shop/api attributes"}},
+		{"one attribute of two, which AWS does not name", attributes("access_logs.s3.bucket", "client_keep_alive.seconds"), diag.AWSRejected, "Access Denied for bucket", []string{"Ingress shop/web attributes", "Ingress shop/api attributes"}},
+		{"the only attribute that changes", attributes("access_logs.s3.bucket"), diag.AWSRejected, "Access Denied for bucket", []string{"Ingress shop/web attributes"}},
+	} {
+		found := (&stacks{}).place(diag.New(diag.Object{}, "", tc.code, tc.text, "x"), origins, plan.Step{Resource: lb, Op: tc.op}, wish.Wish{Members: []metav1.Object{api, web}})
+		var got []string
+		for _, d := range found {
+			got = append(got, d.Object.String()+" "+d.Path)
+		}
+		if d := cmp.Diff(tc.want, got); d != "" {
+			t.Errorf("%s: %s", tc.name, d)
+		}
+	}
+}

@@ -1,0 +1,205 @@
+package inventory_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/inventory"
+)
+
+func TestFactsDescribeTheNetwork(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	got := f.answer(facts.Need{Kind: facts.NeedVPC}, facts.Need{Kind: facts.NeedSubnets}, facts.Need{Kind: facts.NeedRoutes}, facts.Need{Kind: facts.NeedCertificates},
+		facts.Need{Kind: facts.NeedForeignSubnet, Key: "subnet-00000000000000bad"}, facts.Need{Kind: facts.NeedForeignSubnet, Key: "subnet-0a1de0000000000a1"},
+		facts.Need{Kind: facts.NeedForeignGroup, Key: "sg-00000000000000bad"}, facts.Need{Kind: facts.NeedForeignGroup, Key: webGroup},
+		facts.Need{Kind: facts.NeedTargetGroupName, Key: "nobody"}, facts.Need{Kind: facts.NeedSecurityGroups})
+	if got.VPC == nil || !slices.Equal(got.VPC.CIDRs, []string{"10.0.0.0/16"}) || len(got.VPC.IPv6CIDRs) != 1 {
+		t.Errorf("VPC %+v", got.VPC)
+	}
+	public, private := got.Subnets["subnet-0a1de0000000000a1"], got.Subnets["subnet-0a1de0000000000a2"]
+	if len(got.Subnets) != 6 || !got.Routes || !public.Public || private.Public || public.Zone != "us-west-2a" || public.Locale != facts.AvailabilityZone ||
+		public.Tags["kubernetes.io/role/elb"] != "1" || public.AvailableIPs == 0 || len(public.IPv6CIDRs) != 1 {
+		t.Errorf("subnets %+v", got.Subnets)
+	}
+	c := got.Certificates["arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001"]
+	if len(got.Certificates) != 3 || c.Status != "ISSUED" || !slices.Equal(c.Domains, []string{"example.com", "*.example.com"}) {
+		t.Errorf("certificates %+v", got.Certificates)
+	}
+	if s, ok := got.ForeignSubnets["subnet-00000000000000bad"]; !ok || s != nil {
+		t.Error("a subnet that does not exist must be known not to")
+	}
+	if s := got.ForeignSubnets["subnet-0a1de0000000000a1"]; s == nil || s.VPC != vpc {
+		t.Errorf("foreign subnet %+v", s)
+	}
+	if g, ok := got.ForeignGroups["sg-00000000000000bad"]; !ok || g != nil {
+		t.Error("a group that does not exist must be known not to")
+	}
+	if g := got.ForeignGroups[webGroup]; g == nil || g.Tags["Name"] != "demo-web" {
+		t.Errorf("foreign group %+v", g)
+	}
+	if tg, ok := got.TargetGroups["nobody"]; !ok || tg != nil {
+		t.Error("a target group that does not exist must be known not to")
+	}
+	if got.SecurityGroups[nodeGroup].Name == "" {
+		t.Errorf("groups %+v", got.SecurityGroups)
+	}
+}
+
+// associating is an EC2 in which the IPv6 range of one subnet is on its way, and that of another one on its way out.
+type associating struct{ cloud.EC2 }
+
+func (e associating) DescribeSubnets(ctx context.Context, in *ec2.DescribeSubnetsInput, opts ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error) {
+	out, err := e.EC2.DescribeSubnets(ctx, in, opts...)
+	if err != nil {
+		return nil, err
+	}
+	states := map[string]ec2types.SubnetCidrBlockStateCode{
+		"subnet-0a1de0000000000a1": ec2types.SubnetCidrBlockStateCodeAssociating, "subnet-0a1de0000000000b1": ec2types.SubnetCidrBlockStateCodeDisassociating,
+	}
+	for i := range out.Subnets {
+		if state, ok := states[*out.Subnets[i].SubnetId]; ok {
+			out.Subnets[i].Ipv6CidrBlockAssociationSet[0].Ipv6CidrBlockState.State = state
+		}
+	}
+	return out, nil
+}
+
+func TestAnIPv6RangeCountsOnceItIsAssociated(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.inv = inventory.New(cloud.Clients{ELBV2: f.sim.Balancing, EC2: associating{f.sim.Compute}, ACM: f.sim.Trust, STS: f.sim.Identity},
+		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
+	got := f.answer(facts.Need{Kind: facts.NeedSubnets})
+	for id, n := range map[string]int{"subnet-0a1de0000000000a1": 0, "subnet-0a1de0000000000b1": 0, "subnet-0a1de0000000000c1": 1} {
+		if ranges := got.Subnets[id].IPv6CIDRs; len(ranges) != n {
+			t.Errorf("%s has %v", id, ranges)
+		}
+	}
+}
+
+func TestAnAbsenceIsBelievedBriefly(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	need := facts.Need{Kind: facts.NeedTargetGroupName, Key: "mine"}
+	if f.answer(need).TargetGroups["mine"] != nil {
+		t.Fatal("exists")
+	}
+	f.balancer("mine", nil)
+	f.reads()
+	if f.answer(need).TargetGroups["mine"] != nil || len(f.reads()) > 0 {
+		t.Error("the absence was not cached")
+	}
+	f.clock.Advance(20 * time.Second)
+	if tg := f.answer(need).TargetGroups["mine"]; tg == nil || tg.TargetType != "ip" || tg.Protocol != "HTTP" {
+		t.Errorf("%+v", tg)
+	}
+}
+
+func TestAnswersAgeAndCanBeForgotten(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	subnets, groups := facts.Need{Kind: facts.NeedSubnets}, facts.Need{Kind: facts.NeedSecurityGroups}
+	f.answer(subnets, groups)
+	f.reads()
+	f.clock.Advance(11 * time.Minute)
+	f.answer(subnets, groups)
+	if diff := cmp.Diff(map[string]int{"DescribeSubnets": 1, "DescribeSecurityGroups": 1}, f.reads()); diff != "" {
+		t.Error(diff)
+	}
+	f.inv.InvalidateFacts(subnets, groups)
+	f.answer(subnets, groups)
+	if diff := cmp.Diff(map[string]int{"DescribeSubnets": 1, "DescribeSecurityGroups": 1}, f.reads()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAFailedReadIsTheAnswerToItsNeedsOnly(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	if _, err := f.sim.Gate.AddFault(gate.Fault{Action: "ListCertificates", Code: "AccessDeniedException", Status: 403}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := f.inv.Answer(t.Context(), []facts.Need{{Kind: facts.NeedCertificates}, {Kind: facts.NeedSubnets}})
+	if err != nil || got.Subnets == nil || got.Certificates != nil {
+		t.Errorf("%+v %v", got, err)
+	}
+	var d diag.Diagnostic
+	if !errors.As(got.Errors[facts.Need{Kind: facts.NeedCertificates}], &d) || d.Code != diag.AccessDenied || len(got.Errors) != 1 {
+		t.Errorf("errors %v", got.Errors)
+	}
+}
+
+func TestAnOldAnswerServesWhileAWSDoesNot(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.answer(facts.Need{Kind: facts.NeedSubnets})
+	f.clock.Advance(time.Hour)
+	if _, err := f.sim.Gate.AddFault(gate.Fault{Action: "DescribeSubnets", Code: "RequestLimitExceeded", Status: 503}); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.answer(facts.Need{Kind: facts.NeedSubnets}); len(got.Subnets) != 6 {
+		t.Errorf("%+v", got.Subnets)
+	}
+}
+
+func TestTrustStoresAreFoundByNameWithOneRead(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	create := func(name string) string {
+		f.sim.Account.Lock()
+		err := f.sim.Account.Buckets.Put("pki", "ca.pem", f.authority())
+		f.sim.Account.Unlock()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := f.sim.Balancing.CreateTrustStore(t.Context(), &elbv2.CreateTrustStoreInput{
+			Name: aws.String(name), CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("ca.pem")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *out.TrustStores[0].TrustStoreArn
+	}
+	need := func(name string) facts.Need { return facts.Need{Kind: facts.NeedTrustStore, Key: name} }
+	a, b := create("a"), create("b")
+	f.reads()
+	for range 2 {
+		got := f.answer(need("a"), need("b")).TrustStores
+		if d := cmp.Diff(map[string]string{"a": a, "b": b}, got); d != "" {
+			t.Error(d)
+		}
+	}
+	if d := cmp.Diff(map[string]int{"DescribeTrustStores": 1}, f.reads()); d != "" {
+		t.Error(d)
+	}
+	if got := f.answer(need("later")).TrustStores; got["later"] != "" {
+		t.Errorf("%v", got)
+	}
+	later := create("later")
+	f.clock.Advance(16 * time.Second) // an absence is believed briefly
+	if got := f.answer(need("later"), need("a")).TrustStores; got["later"] != later || got["a"] != a {
+		t.Errorf("%v", got)
+	}
+}
+
+func (f *fixture) authority() []byte {
+	f.Helper()
+	text, err := f.sim.Account.Authority().PEM()
+	if err != nil {
+		f.Fatal(err)
+	}
+	return text
+}

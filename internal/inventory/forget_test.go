@@ -1,0 +1,72 @@
+package inventory
+
+import (
+	"testing"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func TestNothingIsKeptOfAStackThatIsGone(t *testing.T) {
+	t.Parallel()
+	web := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}
+	other := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web2"}}
+	for name, tc := range map[string]struct {
+		spoil func(*Inventory)
+		kept  bool
+	}{
+		"nothing is left":                      {func(*Inventory) {}, false},
+		"AWS holds something of it":            {func(i *Inventory) { i.stacks[web].obs.TargetGroups = []plan.TargetGroup{{ARN: "x"}} }, true},
+		"what is known of it is not certain":   {func(i *Inventory) { i.Invalidate(web) }, true},
+		"a listing is under way":               {func(i *Inventory) { i.lists++ }, true},
+		"a listing, when the process is young": {func(i *Inventory) { i.stacks[web].stale = 1 }, true},
+	} {
+		i := New(cloud.Clients{}, Config{})
+		i.listed = 1
+		i.entry(web)
+		i.PutOff(web, "step")
+		i.PutOff(other, "step")
+		tc.spoil(i)
+		i.Forget(web)
+		if _, kept := i.stacks[web]; kept != tc.kept {
+			t.Errorf("%s: kept %v", name, kept)
+		}
+		if i.PutOff(web, "step") != 1 || i.PutOff(other, "step") != 2 {
+			t.Errorf("%s: waits %v", name, i.waits)
+		}
+	}
+}
+
+func TestAStepThatIsNotPlannedAnyMoreLeavesNoCountToTheNextOfItsName(t *testing.T) {
+	t.Parallel()
+	web := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}
+	i := New(cloud.Clients{}, Config{})
+	i.PutOff(web, "AwaitTargets")
+	i.PutOff(web, "add-ons")
+	i.Calm(web, "add-ons")
+	if n, m := i.PutOff(web, "AwaitTargets"), i.PutOff(web, "add-ons"); n != 1 || m != 2 {
+		t.Errorf("counts %d and %d", n, m)
+	}
+}
+
+func TestADeletedTargetGroupIsRememberedForAWhile(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(0, 0)
+	i := New(cloud.Clients{}, Config{Now: func() time.Time { return now }})
+	remove := func(arn string) {
+		i.Record(stack.Key{}, plan.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, arn)}, plan.Output{}, func(r stack.Ref) string { return r.Literal })
+	}
+	remove("a")
+	now = now.Add(goneLifetime)
+	remove("b")
+	if !i.Gone("a") || !i.Gone("b") {
+		t.Error("forgotten too early")
+	}
+	now = now.Add(time.Second)
+	remove("c")
+	if i.Gone("a") || !i.Gone("b") || len(i.gone) != 2 {
+		t.Errorf("still remembered: %v", i.gone)
+	}
+}

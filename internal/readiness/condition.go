@@ -1,0 +1,130 @@
+// Package readiness tells what the readiness gates of pods show of the health of their targets: the gate of a binding, the
+// condition that health makes and whether it must be written, and when to look at health again. It watches and writes nothing.
+// It imports Kubernetes API types and api.
+package readiness
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+)
+
+// LegacyPrefix starts the gates of version 1 of the existing controller; nobody sets their conditions any more.
+const LegacyPrefix = "target-health.alb.ingress.k8s.aws"
+
+// Gate is the type of condition by which pods wait for the targets of a binding.
+func Gate(binding string) corev1.PodConditionType {
+	return v1beta1.PodConditionPrefix + corev1.PodConditionType(binding)
+}
+
+// Bindings are the names of the bindings whose targets a pod waits for, in the order of its gates.
+func Bindings(pod *corev1.Pod) []string {
+	var out []string
+	for _, g := range pod.Spec.ReadinessGates {
+		if name, ok := strings.CutPrefix(string(g.ConditionType), string(v1beta1.PodConditionPrefix)); ok && name != "" && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// Health is what is known of one target, in AWS's words. The zero value: nothing is.
+type Health struct{ State, Reason, Description string }
+
+// Registering is the health of a target that was registered just now.
+var Registering = Health{State: "initial", Reason: "Elb.RegistrationInProgress", Description: "Target registration is in progress"}
+
+// Healthy is the state of a target that gets requests.
+const Healthy = "healthy"
+
+// Judge is the condition that the health of a pod's targets makes, one for each port that is registered: True if all are
+// healthy, False with the reason and description of the first that is known not to be, else Unknown.
+func Judge(gate corev1.PodConditionType, targets ...Health) corev1.PodCondition {
+	c := corev1.PodCondition{Type: gate, Status: corev1.ConditionUnknown}
+	for i, h := range targets {
+		switch {
+		case h.State == "":
+			if c.Status == corev1.ConditionTrue {
+				c = corev1.PodCondition{Type: gate, Status: corev1.ConditionUnknown}
+			}
+		case h.State != Healthy:
+			return corev1.PodCondition{Type: gate, Status: corev1.ConditionFalse, Reason: h.Reason, Message: h.Description}
+		case i == 0:
+			c = corev1.PodCondition{Type: gate, Status: corev1.ConditionTrue, Reason: h.Reason, Message: h.Description}
+		}
+	}
+	return c
+}
+
+// Of finds the condition of a gate; the zero value if the pod has none.
+func Of(pod *corev1.Pod, gate corev1.PodConditionType) corev1.PodCondition {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == gate {
+			return c
+		}
+	}
+	return corev1.PodCondition{}
+}
+
+// Waits reports whether a pod has the gate and its condition is not True, so that health is to be looked at again.
+func Waits(pod *corev1.Pod, gate corev1.PodConditionType) bool {
+	return Has(pod, gate) && Of(pod, gate).Status != corev1.ConditionTrue
+}
+
+// Has reports whether a pod has the gate.
+func Has(pod *corev1.Pod, gate corev1.PodConditionType) bool {
+	return slices.ContainsFunc(pod.Spec.ReadinessGates, func(g corev1.PodReadinessGate) bool { return g.ConditionType == gate })
+}
+
+// Step is what a condition becomes.
+type Step struct {
+	Condition corev1.PodCondition
+	// Write is false if the pod says the same already.
+	Write bool
+	// Waited is how long the condition was something else before it became True; 0 if that is not so, or not known.
+	Waited time.Duration
+}
+
+// Next compares a condition with the one that is there (the zero value: none). Its transition time is that of the last change
+// of status.
+func Next(is, want corev1.PodCondition, now metav1.Time) Step {
+	s := Step{Condition: want, Write: is.Type == "" || is.Status != want.Status || is.Reason != want.Reason || is.Message != want.Message}
+	s.Condition.LastTransitionTime = is.LastTransitionTime
+	if is.Type == "" || is.Status != want.Status {
+		s.Condition.LastTransitionTime = now
+		if want.Status == corev1.ConditionTrue && is.Type != "" && !is.LastTransitionTime.IsZero() {
+			s.Waited = now.Sub(is.LastTransitionTime.Time)
+		}
+	}
+	return s
+}
+
+// Patch is the strategic merge patch of a pod's status that writes one condition and leaves the others alone. The API server
+// refuses it (409) if the pod of that name is another one by now.
+func Patch(uid types.UID, c corev1.PodCondition) ([]byte, error) {
+	type condition struct { // with empty fields, which take away what was there
+		Type               corev1.PodConditionType `json:"type"`
+		Status             corev1.ConditionStatus  `json:"status"`
+		Reason             string                  `json:"reason"`
+		Message            string                  `json:"message"`
+		LastTransitionTime metav1.Time             `json:"lastTransitionTime"`
+	}
+	var p struct {
+		Metadata struct {
+			UID types.UID `json:"uid"`
+		} `json:"metadata"`
+		Status struct {
+			Conditions []condition `json:"conditions"`
+		} `json:"status"`
+	}
+	p.Metadata.UID = uid
+	p.Status.Conditions = []condition{{c.Type, c.Status, c.Reason, c.Message, c.LastTransitionTime}}
+	return json.Marshal(p)
+}

@@ -1,0 +1,108 @@
+package status
+
+import (
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/internal/diag"
+)
+
+// worst is the finding that conditions show: one that waits for an edit before one that may pass by itself.
+func worst(found diag.List) (diag.Diagnostic, bool) {
+	var out diag.Diagnostic
+	for _, d := range found {
+		if d.Class == diag.Note {
+			continue
+		}
+		if stalled(d) {
+			return d, true
+		}
+		if out.Code == "" {
+			out = d
+		}
+	}
+	return out, out.Code != ""
+}
+
+// stalled reports that only an edit cures a finding.
+func stalled(d diag.Diagnostic) bool {
+	return d.Class == diag.Invalid || d.Class == diag.Conflict || d.Class == diag.NotFound
+}
+
+// conditions tells how things are. Ready follows the conventions of kstatus: Reconciling and Stalled are True only while they
+// have something to say.
+func conditions(s *v1alpha1.LoadBalancerStatus, p Pass) {
+	ready := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReconciled, Message: "everything that was declared is in effect"}
+	working := metav1.Condition{Type: v1alpha1.ConditionReconciling, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotReconciling}
+	stuck := metav1.Condition{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotStalled}
+	serving := servingOf(s)
+	busy := func(reason, message string) {
+		ready.Status, ready.Reason, ready.Message = metav1.ConditionFalse, reason, message
+		working.Status, working.Reason, working.Message = metav1.ConditionTrue, reason, message
+	}
+	d, bad := worst(p.Found)
+	message := ""
+	if bad {
+		message = short(d.Object.String()+": "+findingOf(d).Message, maxText)
+	}
+	switch {
+	case bad && stalled(d):
+		ready.Status, ready.Reason, ready.Message = metav1.ConditionFalse, string(d.Code), message
+		stuck.Status, stuck.Reason, stuck.Message = metav1.ConditionTrue, string(d.Code), message
+	case bad:
+		busy(string(d.Code), message)
+		working.Reason = v1alpha1.ReasonRetrying
+	case len(p.Members) == 0:
+		busy(v1alpha1.ReasonDeleting, "nothing asks for the load balancer any more"+waitText(p))
+	case len(p.Waiting) > 0:
+		busy(v1alpha1.ReasonWaiting, "AWS has to finish first"+waitText(p))
+	case serving.Reason == v1alpha1.ReasonFailed:
+		busy(v1alpha1.ReasonFailed, serving.Message)
+	case serving.Status != metav1.ConditionTrue:
+		busy(serving.Reason, serving.Message)
+	}
+	for _, c := range []metav1.Condition{ready, serving, working, stuck} {
+		setCondition(&s.Conditions, c, p.Now)
+	}
+}
+
+func waitText(p Pass) string {
+	if len(p.Waiting) == 0 {
+		return ""
+	}
+	return ": " + short(strings.Join(p.Waiting, "; "), maxText/2)
+}
+
+func servingOf(s *v1alpha1.LoadBalancerStatus) metav1.Condition {
+	c := metav1.Condition{Type: v1alpha1.ConditionServing, Status: metav1.ConditionFalse, Message: "the load balancer is " + s.State}
+	switch s.State {
+	case "active", "active_impaired":
+		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonActive
+	case "failed":
+		c.Reason = v1alpha1.ReasonFailed
+	case "":
+		c.Reason, c.Message = v1alpha1.ReasonNoLoadBalancer, "there is no load balancer yet"
+	default:
+		c.Reason = v1alpha1.ReasonProvisioning
+	}
+	return c
+}
+
+// setCondition replaces a condition; its time is that of the last change of its status.
+func setCondition(all *[]metav1.Condition, c metav1.Condition, now time.Time) {
+	c.LastTransitionTime = metav1.NewTime(now.Truncate(time.Second))
+	for i, old := range *all {
+		if old.Type != c.Type {
+			continue
+		}
+		if old.Status == c.Status {
+			c.LastTransitionTime = old.LastTransitionTime
+		}
+		(*all)[i] = c
+		return
+	}
+	*all = append(*all, c)
+}

@@ -1,0 +1,68 @@
+package status
+
+import (
+	"strconv"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
+)
+
+// Count counts the targets of a group by state, as AWS spells states.
+func Count(states []string, now time.Time) v1alpha1.TargetCounts {
+	c := v1alpha1.TargetCounts{ObservedTime: metav1.NewTime(now.Truncate(time.Second))}
+	for _, s := range states {
+		c.Total++
+		switch s {
+		case "healthy":
+			c.Healthy++
+		case "unhealthy":
+			c.Unhealthy++
+		case "initial":
+			c.Initial++
+		case "draining", "unhealthy.draining":
+			c.Draining++
+		default:
+			c.Other++
+		}
+	}
+	return c
+}
+
+// WithTargets takes new counts over; changed is false if a status says so already, or has no such target group.
+func WithTargets(s v1alpha1.LoadBalancerStatus, arn string, c v1alpha1.TargetCounts) (out v1alpha1.LoadBalancerStatus, changed bool) {
+	for i, g := range s.TargetGroups {
+		if g.ARN != arn {
+			continue
+		}
+		if g.Targets != nil {
+			same := c
+			same.ObservedTime = g.Targets.ObservedTime
+			if same == *g.Targets {
+				return s, false
+			}
+		}
+		out = *s.DeepCopy()
+		out.TargetGroups[i].Targets = &c
+		out.Targets = sum(out.TargetGroups)
+		return out, true
+	}
+	return s, false
+}
+
+// sum is "healthy/total" over all groups that were asked about; draining targets are on their way out and do not count.
+func sum(groups []v1alpha1.TargetGroupStatus) string {
+	healthy, total, known := 0, 0, false
+	for _, g := range groups {
+		if g.Targets != nil {
+			known = true
+			healthy += int(g.Targets.Healthy)
+			total += int(g.Targets.Total - g.Targets.Draining)
+		}
+	}
+	if !known {
+		return ""
+	}
+	return strconv.Itoa(healthy) + "/" + strconv.Itoa(total)
+}

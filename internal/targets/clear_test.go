@@ -1,0 +1,41 @@
+package targets
+
+import (
+	"context"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/smithy-go"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func TestATargetThatAWSDoesNotKnowDoesNotKeepABindingFromGoing(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		left  []types.TargetHealthDescription // when AWS is asked again
+		steps []string
+	}{
+		"it is gone":       {[]types.TargetHealthDescription{held("i-2", "healthy")}, []string{"deregister 1 from i-2"}},
+		"AWS disagrees on": {[]types.TargetHealthDescription{held("i-1", "healthy"), held("i-2", "healthy")}, nil},
+	} {
+		b := &balancing{held: []types.TargetHealthDescription{held("i-1", "healthy"), held("i-2", "healthy")}}
+		run := func(p plan.Plan) apply.Result {
+			if op, ok := p.Steps[0].Op.(plan.DeregisterTargets); ok && op.Targets[0].ID == "i-1" {
+				b.held = c.left
+				return apply.Result{Outcomes: map[plan.StepID]apply.Outcome{p.Steps[0].ID: {State: apply.Failed, Err: &smithy.GenericAPIError{Code: "InvalidTarget", Message: "unknown"}}}}
+			}
+			return b.run(t.Context(), p)
+		}
+		r := NewRegistry(b, func(_ context.Context, p plan.Plan) apply.Result { return run(p) }, func(string) bool { return false })
+		if err := r.Clear(t.Context(), stack.ID{Name: "b"}, arn, nil); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(c.steps, b.steps); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}

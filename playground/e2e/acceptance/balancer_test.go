@@ -1,0 +1,120 @@
+package acceptance
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+
+	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
+)
+
+// TestAnnotationsShapeTheLoadBalancer is cases 8 and 13 to 15, and an Outpost's load balancer.
+func TestAnnotationsShapeTheLoadBalancer(t *testing.T) {
+	t.Parallel()
+	c := cluster(t)
+	const ns = "shaped"
+	c.Apply(t, scene.Namespace(ns, 1))
+	family := func(want string) func(*testing.T, simclient.LoadBalancer) {
+		return func(t *testing.T, lb simclient.LoadBalancer) {
+			if lb.IPAddressType != want {
+				t.Errorf("address type %s", lb.IPAddressType)
+			}
+			for _, z := range lb.Zones {
+				if z.IPv6.IsValid() != (want != "ipv4") || z.Public.IsValid() == (want == "dualstack-without-public-ipv4") {
+					t.Errorf("addresses in %s: %v, %v", z.Name, z.Public, z.IPv6)
+				}
+			}
+		}
+	}
+	for _, row := range []struct {
+		name        string
+		ingress     string
+		annotations scene.Annotations
+		look        func(*testing.T, simclient.LoadBalancer)
+	}{
+		{"8 its name", "named", scene.Annotations{"load-balancer-name": "acceptance-by-name"}, func(t *testing.T, lb simclient.LoadBalancer) {
+			if lb.Name != "acceptance-by-name" {
+				t.Errorf("name %s", lb.Name)
+			}
+		}},
+		{"13 IPv4", "four", scene.Annotations{"ip-address-type": "ipv4"}, family("ipv4")},
+		{"13 both families", "both", scene.Annotations{"ip-address-type": "dualstack"}, family("dualstack")},
+		{"13 public by IPv6 only", "six", scene.Annotations{"ip-address-type": "dualstack-without-public-ipv4"}, family("dualstack-without-public-ipv4")},
+		{"14 attributes of a listener", "attributed", scene.Annotations{"listener-attributes.HTTP-80": "routing.http.response.server.enabled=false"}, func(t *testing.T, lb simclient.LoadBalancer) {
+			if got := lb.Listeners[0].Attributes["routing.http.response.server.enabled"]; got != "false" {
+				t.Errorf("the attribute is %q", got)
+			}
+			if r := c.WaitGet(t, url(lb, "/elsewhere"), "", 404, ""); r.Header.Get("Server") != "" {
+				t.Errorf("its own answers say that they are of %s", r.Header.Get("Server"))
+			}
+		}},
+		{"15 tags", "tagged", scene.Annotations{"tags": "k1=v1,k2=v2"}, func(t *testing.T, lb simclient.LoadBalancer) {
+			if lb.Tags["k1"] != "v1" || lb.Tags["k2"] != "v2" {
+				t.Errorf("tags %v", lb.Tags)
+			}
+		}},
+		{"on an Outpost with a pool of the customer's addresses", "outpost", scene.Annotations{"subnets": outpostSubnet, "customer-owned-ipv4-pool": customerPool}, func(t *testing.T, lb simclient.LoadBalancer) {
+			out, err := c.Simulator.Balancing.DescribeLoadBalancers(t.Context(), &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{lb.ARN}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := aws.ToString(out.LoadBalancers[0].CustomerOwnedIpv4Pool); got != customerPool || len(lb.Zones) != 1 || lb.Zones[0].Subnet != outpostSubnet {
+				t.Errorf("pool %q, zones %v", got, lb.Zones)
+			}
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			c.Apply(t, scene.Ingress(ns, row.ingress, scene.Class, public(row.annotations), scene.Path{Path: "/path", Type: "Exact"}))
+			lb := check(t, c, ns, row.ingress, balancer{groups: []string{"ip HTTP 1, 1 targets"}})
+			c.WaitGet(t, url(lb, "/path"), "", 200, "web")
+			row.look(t, lb)
+		})
+	}
+}
+
+// fromPool complains unless all public addresses of a load balancer are in the range of the pool, or none is.
+func fromPool(c *harness.Cluster, t *testing.T, name string, pooled bool) string {
+	lb := c.LoadBalancer(t, name)
+	for _, z := range lb.Zones {
+		if netip.MustParsePrefix(addressRange).Contains(z.Public) != pooled {
+			return fmt.Sprintf("%s has %v", z.Name, z.Public)
+		}
+	}
+	return ""
+}
+
+func TestAddressesComeFromAPoolAsLongAsTheIngressNamesIt(t *testing.T) {
+	t.Parallel()
+	c := cluster(t)
+	const ns = "pooled"
+	with := scene.Ingress(ns, "web", scene.Class, public(scene.Annotations{"ipam-ipv4-pool-id": addressPool}))
+	c.Apply(t, scene.Namespace(ns, 1)+with)
+	lb := check(t, c, ns, "web", balancer{groups: []string{"ip HTTP 1, 1 targets"}})
+	if complaint := fromPool(c, t, lb.Name, true); complaint != "" {
+		t.Error(complaint)
+	}
+	c.WaitGet(t, url(lb, "/"), "", 200, "web")
+	// Without the pool the same load balancer gets addresses of Amazon's, and with it again those of the pool.
+	for _, step := range []struct {
+		ingress string
+		pooled  bool
+	}{{scene.Ingress(ns, "web", scene.Class, public(nil)), false}, {with, true}} {
+		mark := c.Mark()
+		scene.Change(t, c, step.ingress)
+		wait(t, c, "other addresses", func() string { return fromPool(c, t, lb.Name, step.pooled) })
+		c.WaitGet(t, url(lb, "/"), "", 200, "web")
+		if n := scene.Count(c, mark, "ModifyIpPools", lb.ARN); n != 1 {
+			t.Errorf("%d calls of ModifyIpPools", n)
+		}
+	}
+	if now := c.LoadBalancer(t, lb.Name); now.ARN != lb.ARN {
+		t.Errorf("the load balancer was replaced: %s", now.ARN)
+	}
+	expectNoWarnings(t, c, ns)
+}

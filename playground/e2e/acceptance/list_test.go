@@ -1,0 +1,44 @@
+package acceptance
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/hack/testlist"
+)
+
+// cases is the number of cases of the list, which are numbered; what is beside them has a name.
+const cases = 25
+
+func TestEveryCaseOfTheListLeadsToATest(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("testdata/ingress.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := testlist.Under("..")
+	seen := map[string]bool{}
+	for line := range strings.Lines(string(raw)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		f := strings.Split(strings.TrimSpace(line), " | ")
+		if len(f) < 3 || seen[f[0]] {
+			t.Errorf("a case twice, or without sentence or proof: %s", line)
+			continue
+		}
+		seen[f[0]] = true
+		for _, proof := range f[2:] {
+			if err := tests.Find(proof); err != nil {
+				t.Errorf("%s: %v", f[0], err)
+			}
+		}
+	}
+	for i := range cases {
+		if n := strconv.Itoa(i + 1); !seen[n] {
+			t.Errorf("case %s is not in the list", n)
+		}
+	}
+}

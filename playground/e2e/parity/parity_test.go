@@ -1,0 +1,188 @@
+// Package parity runs the recorded cases of the existing controller, hack/parity's, on a real API server with pods, and compares
+// what hack/parity cannot see: registered targets, events, addresses, and TargetGroupBindings as they are stored, with labels,
+// annotations, finalizers and spec. Names are compared without their hashes, which contain UIDs; hack/parity compares those.
+package parity
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/hack/parity/recorded"
+	"github.com/k8s-lbc/lbc/playground/harness"
+)
+
+// parallel is how many cases run at a time: they wait far more than they compute.
+const parallel = "10"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", parallel); err != nil {
+		panic(err)
+	}
+	harness.Main(m)
+}
+
+// records are the recorded cases.
+const records = "../../../hack/parity/testdata"
+
+// difference is one on purpose.
+type difference struct {
+	cases  string // pattern of cases, as path.Match takes it
+	key    string // pattern of keys of the picture, likewise
+	reason string // as docs/differences.md gives it
+}
+
+var differences = []difference{
+	{"*/*", "TargetGroupBinding * annotations", "The annotations `elbv2.k8s.aws/checkpoint` and `checkpoint-timestamp` are not written"},
+	{"bad/008-group-one-bad-member", "event Ingress/bad Warning BackendNotFound: *", "Problems are events on the object that they come from, with field and remedy."},
+	// With its webhooks on, the existing controller fills in the same; the cases were recorded without.
+	{"tgb/004-networking", "TargetGroupBinding t004 spec", "what the target group tells is filled in"},
+}
+
+// account is the recorded one with a node for the pods.
+func account(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(records, "account.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const bare = "cluster: {name: lab}"
+	if !strings.Contains(string(text), bare) {
+		t.Fatalf("the account has no %q", bare)
+	}
+	with := strings.Replace(string(text), bare, "cluster:\n  name: lab\n  podCIDRs: [172.31.64.0/20]\n  nodes: [{name: node-0, instance: i-01ab0000, zone: us-west-2a}]", 1)
+	file := filepath.Join(t.TempDir(), "account.yaml")
+	if err := os.WriteFile(file, []byte(with), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// TestEveryRecordedCaseLooksTheSameInTheCluster takes each case through its edits. Whatever differs from what the existing
+// controller left is listed, and what is listed occurs.
+func TestEveryRecordedCaseLooksTheSameInTheCluster(t *testing.T) {
+	t.Parallel()
+	c := harness.Start(t, harness.Options{Account: account(t)})
+	c.Apply(t, "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: alb}\nspec: {controller: ingress.k8s.aws/alb}\n")
+	files, err := recorded.Files(records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	met := make(chan int, 10_000)
+	t.Run("cases", func(t *testing.T) {
+		for _, f := range files {
+			r := read(t, f)
+			t.Run(r.Name, func(t *testing.T) {
+				t.Parallel()
+				r.run(t, c, met)
+			})
+		}
+	})
+	close(met)
+	occurs := map[int]bool{}
+	for i := range met {
+		occurs[i] = true
+	}
+	text, err := os.ReadFile("../../../docs/differences.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, d := range differences {
+		if !occurs[i] && !t.Failed() {
+			t.Errorf("%s of %s is listed as a difference but is none", d.key, d.cases)
+		}
+		if !strings.Contains(string(text), d.reason) {
+			t.Errorf("%s of %s: docs/differences.md does not say %q", d.key, d.cases, d.reason)
+		}
+	}
+}
+
+// run applies the objects and then each edit, and waits until all is as it was recorded.
+func (r *play) run(t *testing.T, c *harness.Cluster, met chan<- int) {
+	r.prepare(t, c)
+	c.Apply(t, r.filled(t, c))
+	for i, e := range r.Edits {
+		r.apply(t, c, e)
+		want := r.wanted(i)
+		var listed []int
+		c.WaitFor(t, fmt.Sprintf("%s after %q", r.Name, e.Step), func(ctx context.Context) error {
+			have, err := r.picture(ctx, c)
+			if err != nil {
+				return err
+			}
+			listed = nil
+			var differ []string
+			for _, key := range slices.Sorted(maps.Keys(union(want, have))) {
+				if want[key] == have[key] {
+					continue
+				}
+				if i := r.listed(t, key); i >= 0 {
+					listed = append(listed, i)
+					continue
+				}
+				differ = append(differ, fmt.Sprintf("%s\n\ttoday %s\n\tours  %s", key, want[key], have[key]))
+			}
+			if differ != nil {
+				return fmt.Errorf("it differs:\n%s", strings.Join(differ, "\n"))
+			}
+			return nil
+		})
+		for _, i := range listed {
+			met <- i
+		}
+	}
+}
+
+func union(a, b map[string]string) map[string]string {
+	out := maps.Clone(a)
+	maps.Copy(out, b)
+	return out
+}
+
+// listed is the entry of a difference on purpose, -1 if there is none.
+func (r *play) listed(t *testing.T, key string) int {
+	for i, d := range differences {
+		inCase, err := path.Match(d.cases, r.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		here, err := path.Match(strings.ReplaceAll(d.key, "/", "~"), strings.ReplaceAll(key, "/", "~"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if inCase && here {
+			return i
+		}
+	}
+	return -1
+}
+
+// prepare makes what users made in AWS before: the target group of a case that binds one.
+func (r *play) prepare(t *testing.T, c *harness.Cluster) {
+	t.Helper()
+	for name := range r.targetGroups() {
+		made, err := c.Simulator.Balancing.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{
+			Name: &name, Protocol: types.ProtocolEnumHttp, Port: aws.Int32(80), VpcId: aws.String("vpc-01ab0001"), TargetType: types.TargetTypeEnumIp,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { // after the binding is gone
+			if _, err := c.Simulator.Balancing.DeleteTargetGroup(context.Background(), &elb.DeleteTargetGroupInput{TargetGroupArn: made.TargetGroups[0].TargetGroupArn}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
