@@ -26,11 +26,12 @@ const parallel = "8"
 // What the account has besides that of every playground.
 const (
 	outpostSubnet = "subnet-0a1de0000000000d1"
+	outpostZone   = "us-west-2a"
 	customerPool  = "ipv4pool-coip-0a1de000000000001"
 	addressPool   = "ipam-pool-0a1de000000000001"
 	addressRange  = "198.51.100.64/28"
 
-	outpost = `    - {id: ` + outpostSubnet + `, zone: us-west-2a, cidr: 10.0.48.0/24, public: true, outpost: "arn:aws:outposts:us-west-2:123456789012:outpost/op-0a1de000000000001", tags: {Name: demo-outpost}}
+	outpost = `    - {id: ` + outpostSubnet + `, zone: ` + outpostZone + `, cidr: 10.0.48.0/24, public: true, outpost: "arn:aws:outposts:us-west-2:123456789012:outpost/op-0a1de000000000001", tags: {Name: demo-outpost}}
 `
 	pools = `
 ipamPools: [{id: ` + addressPool + `, cidrs: [` + addressRange + `]}]

@@ -47,6 +47,11 @@ spec:
 `, namespace, name, replicas) + Service(namespace, name, "type: NodePort")
 }
 
+// InZone is the manifest of a Backend whose pods run only on nodes of the zone, for a load balancer that serves no other.
+func InZone(zone, backend string) string {
+	return strings.Replace(backend, "      containers:\n", "      nodeSelector: {topology.kubernetes.io/zone: "+zone+"}\n      containers:\n", 1)
+}
+
 // Service is a Service with port 80, named http, over the pods of a Backend of the same name. spec has further fields.
 func Service(namespace, name, spec string) string {
 	return fmt.Sprintf(`apiVersion: v1
