@@ -122,7 +122,7 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 			return reconcile.Result{}, err
 		}
 	}
-	network := make(chan error, 1)
+	network := make(chan diag.List, 1)
 	go func() { network <- b.admit(ctx, o, endpoints) }() // beside registration: neither waits for the other
 
 	change, err := b.registry.Sync(ctx, targets.Request{
@@ -131,7 +131,7 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 		Zone:   b.zones(ctx, o), HomeZone: b.homeZone(ctx),
 	})
 	gatesErr := b.gates.observe(ctx, o, endpoints, change)
-	networkErr := <-network
+	unadmitted := <-network
 	missing := err != nil && cloud.Classify(err).Code == cloud.CodeTargetGroupNotFound
 	if key, owned := ownerOfBinding(o.Labels); missing && owned && !b.gone(o.Spec.TargetGroupARN) {
 		b.lost(key, o.Spec.TargetGroupARN) // somebody deleted it in AWS: its stack makes another
@@ -142,11 +142,7 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 	if err != nil {
 		found = append(found, b.problem(o, "spec.targetGroupARN", err))
 	}
-	if networkErr != nil {
-		d := b.problem(o, "spec.networking", networkErr)
-		d.Code = diag.EndpointNotResolved
-		found = append(found, d)
-	}
+	found = append(found, unadmitted...)
 	if change.LeftOut > 0 {
 		found = append(found, diag.New(bindingObject(o), "spec.targetGroupARN", diag.QuotaExceeded,
 			fmt.Sprintf("%d endpoints are not registered: --max-targets-per-target-group=%d", change.LeftOut, b.max), "raise the flag, or run fewer pods"))
@@ -159,7 +155,7 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 	statusErr := b.writeStatus(ctx, o, found)
 	found = append(found, notWritten(o, diag.StatusNotWritten, statusErr)...)
 	b.reporter.Report(unitOf(o), status.Account{Objects: []diag.Object{bindingObject(o)}, Found: found, Changed: change.Registered+change.Deregistered > 0})
-	if err != nil || networkErr != nil {
+	if err != nil || len(unadmitted) > 0 {
 		return reconcile.Result{RequeueAfter: b.requeue}, statusErr
 	}
 	return reconcile.Result{}, errors.Join(statusErr, gatesErr)

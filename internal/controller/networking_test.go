@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -28,17 +30,18 @@ func TestABindingThatCannotBeUnderstoodHoldsBackOnlyRulesThatMayBeItsOwn(t *test
 	for name, c := range map[string]struct {
 		wrong func(*v1beta1.TargetGroupBinding)
 		says  string
+		code  string
 		keeps []string
 	}{
 		"a bad CIDR": {func(b *v1beta1.TargetGroupBinding) {
 			b.Spec.Networking.Ingress[0].From = []v1beta1.NetworkingPeer{{IPBlock: &v1beta1.IPBlock{CIDR: "10.0.0.0/33"}}}
-		}, `ipBlock.cidr "10.0.0.0/33" is not a CIDR`, []string{labPeer + " 8080-8080"}},
-		"a port that the pod does not have": {byName, "unable to find port web on pod shop/web-a-0", []string{labPeer + " 7070-7070", labPeer + " 8080-8080"}},
+		}, `ipBlock.cidr "10.0.0.0/33" is not a CIDR (spec.networking.ingress[0].from[0])`, "InvalidNetworking", []string{labPeer + " 8080-8080"}},
+		"a port that the pod does not have": {byName, "unable to find port web on pod shop/web-a-0 (spec.networking.ingress[0].ports[0].port)", "InvalidNetworking", []string{labPeer + " 7070-7070", labPeer + " 8080-8080"}},
 		"a port by name of nobody knows whom": {func(b *v1beta1.TargetGroupBinding) {
 			byName(b)
 			b.Spec.IamRoleArnToAssume = "arn:aws:iam::210987654321:role/targets"
-		}, "through an assumed role", []string{labPeer + " 7070-7070", labPeer + " 8080-8080"}},
-		"a finalizer that a policy forbids": {func(b *v1beta1.TargetGroupBinding) { b.Finalizers = nil }, "a policy forbids it", []string{labPeer + " 8080-8080"}},
+		}, "through an assumed role", "InvalidBinding", []string{labPeer + " 7070-7070", labPeer + " 8080-8080"}},
+		"a finalizer that a policy forbids": {func(b *v1beta1.TargetGroupBinding) { b.Finalizers = nil }, "a policy forbids it", "FinalizerNotAdded", []string{labPeer + " 8080-8080"}},
 	} {
 		l, b := boundLab(t)
 		former := l.securityGroup("former")
@@ -67,6 +70,9 @@ func TestABindingThatCannotBeUnderstoodHoldsBackOnlyRulesThatMayBeItsOwn(t *test
 		if got := strings.Join(l.events, "\n"); strings.Count(got, c.says) != 1 {
 			t.Errorf("%s: told\n%s", name, got)
 		}
+		if got := strings.Join(l.events, "\n"); strings.Count(got, "["+c.code+"]") != 1 || strings.Contains(got, "[EndpointNotResolved]") {
+			t.Errorf("%s: told\n%s\nwant it as %s", name, got, c.code)
+		}
 	}
 }
 
@@ -82,8 +88,27 @@ func TestWhatIsRightInABindingsNetworkingIsGrantedBesideAMistake(t *testing.T) {
 	if got, want := l.admitted(labNodeGroup), []string{labPeer + " 8080-8080", labPeer + " 9090-9090"}; !slices.Equal(got, want) {
 		t.Errorf("rules %v, want %v", got, want)
 	}
-	l.toldOnce("either ipBlock or securityGroup should be specified")
-	if l.get(b, "bound"); ready(b) {
-		t.Error("it is ready")
+	l.toldOnce("FailedNetworkReconcile: either ipBlock or securityGroup should be specified (spec.networking.ingress[0].from[1])")
+	l.get(b, "bound")
+	if c := meta.FindStatusCondition(b.Status.Conditions, "Ready"); c == nil || c.Status != metav1.ConditionFalse || c.Reason != "InvalidNetworking" {
+		t.Errorf("condition %+v", c)
+	}
+}
+
+func TestRulesThatAWSRefusesAreToldAsWhatTheyAre(t *testing.T) {
+	t.Parallel()
+	l, b := boundLab(t)
+	l.get(b, "bound")
+	b.Spec.Networking.Ingress[0].From[0].SecurityGroup.GroupID = "sg-0a1de0000000000ff"
+	l.must(l.client.Update(t.Context(), b))
+	_, err := l.round()
+	l.must(err)
+	l.toldOnce("InvalidGroup.NotFound")
+	l.get(b, "bound")
+	if c := meta.FindStatusCondition(b.Status.Conditions, "Ready"); c == nil || c.Status != metav1.ConditionFalse || c.Reason != "RulesNotWritten" {
+		t.Errorf("condition %+v", c)
+	}
+	if got := strings.Join(l.events, "\n"); !strings.Contains(got, "FailedNetworkReconcile: ") {
+		t.Error(got)
 	}
 }

@@ -71,6 +71,8 @@ const (
 	ReadinessGateClosed   Code = "ReadinessGateClosed"
 	ServiceMissing        Code = "BackendServiceMissing"
 	EndpointNotResolved   Code = "EndpointNotResolved"
+	InvalidNetworking     Code = "InvalidNetworking"
+	RulesNotWritten       Code = "RulesNotWritten"
 	CleanupFailed         Code = "FailedCleanup" // the reason of condition Ready, which users know
 	InvalidBinding        Code = "InvalidBinding"
 	BindingNotCompleted   Code = "BindingNotCompleted"
@@ -125,6 +127,8 @@ var table = map[Code]Info{
 	ServiceMissing:        {NotFound, BackendNotFound, "a backend Service, or the Service of a TargetGroupBinding, does not exist; requests for it are answered by 503"},
 	CleanupFailed:         {Transient, FailedCleanup, "the targets or rules of a TargetGroupBinding that is deleted could not be taken away; it stays until they are"},
 	EndpointNotResolved:   {NotFound, FailedNetwork, "the network interface or security group of an endpoint cannot be determined"},
+	InvalidNetworking:     {Invalid, FailedNetwork, "spec.networking of a TargetGroupBinding has a peer or a port that means nothing; the rest of it is granted, and no rule that it may stand for is revoked"},
+	RulesNotWritten:       {Transient, FailedNetwork, "AWS did not take the security group rules that spec.networking of a TargetGroupBinding asks for"},
 	DryRun:                {Note, DryRunReason, "the Ingress is rehearsed and not deployed"},
 	PlanTooLarge:          {Note, NoteReason, "the plan does not fit into an annotation as it is"},
 	InvalidBinding:        {Invalid, FailedReconcile, "a TargetGroupBinding contradicts itself or its target group"},
