@@ -229,7 +229,11 @@ func (i *inputs) readOne(path string, errOut io.Writer, in io.Reader) ([]placed,
 		return nil, err
 	}
 	objects, skipped, err := world.Decode(content, i.namespace)
-	if err != nil {
+	var malformed *world.MalformedError
+	switch {
+	case errors.As(err, &malformed) && malformed.Line > 0:
+		return nil, fmt.Errorf("%s:%d: %w", path, malformed.Line, err)
+	case err != nil:
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if len(objects) == 0 && len(skipped) > 0 {

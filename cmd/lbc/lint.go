@@ -262,12 +262,10 @@ func (o *lintOptions) readable() ([]finding, error) {
 		case errors.As(err, &path):
 			return nil, err
 		case err != nil:
-			text := strings.TrimPrefix(err.Error(), f+": ")
-			line := yamlLine(text)
-			var document *world.MalformedError
-			if errors.As(err, &document) && document.Line > 0 { // the decoder counts from where the document begins
-				text = strings.Replace(text, fmt.Sprintf("line %d: ", line), "", 1)
-				line = document.Line + max(line-1, 0)
+			line, text := 0, strings.TrimPrefix(err.Error(), f+": ")
+			var malformed *world.MalformedError
+			if errors.As(err, &malformed) {
+				line, text = malformed.Line, malformed.Error()
 			}
 			out = append(out, finding{File: f, Line: line, Severity: severityError, Code: "InvalidManifest", Text: text, Remedy: "correct the manifest"})
 		}

@@ -156,11 +156,17 @@ func TestADocumentThatCannotBeReadIsNamedByItsLineInTheFile(t *testing.T) {
 	t.Parallel()
 	const first = "# a comment\napiVersion: v1\nkind: Service\nmetadata: {name: x}\n---\n"
 	for more, want := range map[string]string{
-		"apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspek: {}\n": `-:6: error: document 2: v1 Service web: unknown field "spek"`,
+		"apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspek: {}\n": `-:9: error: document 2: v1 Service web: unknown field "spek"`,
 		"a:\n  b: [\n": "-:7: error: document 2: yaml: did not find",
 	} {
 		if out, _, _ := lbc(t, first+more, "lint", "-"); !strings.Contains(out, want) {
 			t.Errorf("%s, want %s", out, want)
+		}
+		want = strings.Replace(want, "error: ", "", 1)
+		for _, command := range []string{"plan", "explain"} {
+			if _, _, err := lbc(t, first+more, command, "-f", "-"); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("lbc %s: %v, want %s", command, err, want)
+			}
 		}
 	}
 }

@@ -117,17 +117,6 @@ func (p placed) line(path string) int {
 	return line
 }
 
-// yamlLine is the line that an error of the YAML decoder names; 0 = none.
-func yamlLine(text string) int {
-	if m := lineNumber.FindStringSubmatch(text); m != nil {
-		n, _ := strconv.Atoi(m[1]) // digits
-		return n
-	}
-	return 0
-}
-
-var lineNumber = regexp.MustCompile(`\bline (\d+):`)
-
 // find is the place of the object that a diagnostic is about.
 func find(all []placed, o diag.Object) (placed, bool) {
 	for _, p := range all {

@@ -111,7 +111,7 @@ func TestWrongUseIsExplained(t *testing.T) {
 		{"-f - -o toml", badIngress, "must be text, json, yaml or stack"},
 		{"-f - --color red", badIngress, "must be auto, always or never"},
 		{"-f -", "kind: [", "document 1"},
-		{"-f -", "just text", "-: document 1: this is not a Kubernetes object"},
+		{"-f -", "just text", "-:1: document 1: this is not a Kubernetes object"},
 		{"-f -", "a: b", "it needs apiVersion and kind"},
 		{"-f -", "apiVersion: networking.k8s.io/v1beta1\nkind: Ingress\nmetadata: {name: x}\n", "networking.k8s.io/v1beta1 Ingress x: no cluster serves this version; write apiVersion: networking.k8s.io/v1"},
 		{"-f -", "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspek: {}\n", `document 1: v1 Service x: unknown field "spek"`},

@@ -1,17 +1,19 @@
 package world
 
 import (
-	"bufio"
 	"bytes"
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
@@ -23,78 +25,103 @@ var kinds = map[string]func() metav1.Object{
 	"networking.k8s.io/v1 IngressClass":        func() metav1.Object { return new(networkingv1.IngressClass) },
 	"elbv2.k8s.aws/v1beta1 IngressClassParams": func() metav1.Object { return new(v1beta1.IngressClassParams) },
 	"elbv2.k8s.aws/v1beta1 TargetGroupBinding": func() metav1.Object { return new(v1beta1.TargetGroupBinding) },
+	// Without a conversion, what is written in the other version that is served is the same.
+	"elbv2.k8s.aws/v1alpha1 TargetGroupBinding": func() metav1.Object { return new(v1beta1.TargetGroupBinding) },
+
 	"v1 Service":   func() metav1.Object { return new(corev1.Service) },
 	"v1 Namespace": func() metav1.Object { return new(corev1.Namespace) },
 	"v1 Secret":    func() metav1.Object { return new(corev1.Secret) },
 }
 
-// Decode reads manifests: YAML or JSON documents, lists included. Objects of other kinds are skipped and named, as
-// "apiVersion kind namespace/name". Namespaced objects without a namespace go to defaultNamespace. A document that cannot be
-// read is an error that names its number and, as far as known, its object; fields that do not exist, and versions of our
-// kinds that no cluster serves any more, are errors too.
+// unread are the kinds of our group that no View shows.
+var unread = []string{"elbv2.k8s.aws/v1beta1 ALBTargetControlConfig", "elbv2.k8s.aws/v1alpha1 LoadBalancer"}
+
+// Decode reads manifests: YAML or JSON documents, lists included, as the API server would: fields by their exact names, values of
+// their types. Objects of other kinds are skipped and named, as "apiVersion kind namespace/name". Namespaced objects without a
+// namespace go to defaultNamespace. A document that cannot be read is a MalformedError that names its number and, as far as known,
+// its object; fields that do not exist, versions of our kinds that no cluster serves any more and unknown kinds of our group are
+// errors too.
 func Decode(manifests []byte, defaultNamespace string) (objects []metav1.Object, skipped []string, err error) {
-	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(manifests)))
-	end := 0 // of what was read
-	for n := 1; ; n++ {
-		document, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			return objects, skipped, nil
-		}
+	for i, d := range documents(manifests) {
+		found, others, err := d.decode(defaultNamespace)
 		if err != nil {
-			return nil, nil, fmt.Errorf("document %d: %w", n, plain(err))
-		}
-		text, line := bytes.TrimRight(document, "\n"), 0
-		if at := bytes.Index(manifests[end:], text); at >= 0 { // or lines end as on Windows
-			line = 1 + bytes.Count(manifests[:end+at], []byte("\n"))
-			end += at + len(text)
-		}
-		found, others, err := decodeDocument(document, defaultNamespace)
-		if err != nil {
-			return nil, nil, &MalformedError{Document: n, Line: line, Err: err}
+			return nil, nil, malformed(d, i+1, err)
 		}
 		objects, skipped = append(objects, found...), append(skipped, others...)
 	}
+	return objects, skipped, nil
 }
 
-// MalformedError is a document that cannot be read. Line is the one of the manifests that it begins at; 0 = not known.
-type MalformedError struct {
-	Document, Line int
-	Err            error
+// document is one of several in a file, and the line where it begins.
+type document struct {
+	line int
+	text []byte
+	rest string // what follows --- on its line, but a comment
 }
 
-func (e *MalformedError) Error() string { return fmt.Sprintf("document %d: %v", e.Document, e.Err) }
-
-func (e *MalformedError) Unwrap() error { return e.Err }
-
-func decodeDocument(document []byte, defaultNamespace string) (objects []metav1.Object, skipped []string, err error) {
-	var content any
-	if err := yaml.Unmarshal(document, &content); err != nil {
-		return nil, nil, plain(err)
+// documents parts a file at lines that begin with ---, as kubectl does. Nothing between two of them is no document.
+func documents(manifests []byte) (out []document) {
+	d, start := document{line: 1}, 1
+	for line := range bytes.Lines(manifests) {
+		if rest, ok := bytes.CutPrefix(line, []byte("---")); ok {
+			if len(d.text) > 0 || d.rest != "" {
+				out = append(out, d)
+			}
+			d = document{line: start + 1}
+			if rest = bytes.TrimSpace(rest); len(rest) > 0 && rest[0] != '#' {
+				d = document{line: start, rest: string(rest)}
+			}
+		} else {
+			d.text = append(d.text, line...)
+		}
+		start++
 	}
-	if content == nil {
+	if len(d.text) > 0 || d.rest != "" {
+		out = append(out, d)
+	}
+	return out
+}
+
+func (d document) decode(defaultNamespace string) (objects []metav1.Object, skipped []string, err error) {
+	if d.rest != "" {
+		return nil, nil, fmt.Errorf("%q follows --- on its line; begin a new line", d.rest)
+	}
+	raw, err := yaml.YAMLToJSONStrict(d.text)
+	if err != nil {
+		return nil, nil, err
+	}
+	if string(raw) == "null" {
 		return nil, nil, nil // only comments
 	}
-	if _, ok := content.(map[string]any); !ok {
-		return nil, nil, errors.New("this is not a Kubernetes object: it has neither apiVersion nor kind")
+	return decodeObject(raw, defaultNamespace)
+}
+
+func decodeObject(raw []byte, defaultNamespace string) (objects []metav1.Object, skipped []string, err error) {
+	var content map[string]any
+	if json.Unmarshal(raw, &content) != nil {
+		return nil, nil, at("", errors.New("this is not a Kubernetes object: it has neither apiVersion nor kind"))
 	}
 	var head struct {
 		metav1.TypeMeta `json:",inline"`
-		Metadata        struct{ Namespace, Name string } `json:"metadata"`
-		Items           []any                            `json:"items"`
+		Metadata        struct {
+			Namespace string `json:"namespace"`
+			Name      string `json:"name"`
+		} `json:"metadata"`
+		Items []json.RawMessage `json:"items"`
 	}
-	if err := yaml.Unmarshal(document, &head); err != nil {
-		return nil, nil, plain(err)
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return nil, nil, cmp.Or(mistyped(raw, &head), at("", plain(err)))
 	}
 	if (head.APIVersion == "" || head.Kind == "") && !strings.HasSuffix(head.Kind, "List") {
-		return nil, nil, errors.New("this is not a Kubernetes object: it needs apiVersion and kind")
+		return nil, nil, at("", errors.New("this is not a Kubernetes object: it needs apiVersion and kind"))
 	}
 	what := strings.TrimSpace(head.APIVersion + " " + head.Kind + " " + strings.TrimPrefix(head.Metadata.Namespace+"/"+head.Metadata.Name, "/"))
 	create, known := kinds[head.APIVersion+" "+head.Kind]
 	switch {
 	case known:
 		o := create()
-		if err := yaml.UnmarshalStrict(document, o); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", what, plain(err))
+		if err := unmarshal(raw, o, create()); err != nil {
+			return nil, nil, within("", fmt.Errorf("%s: %w", what, err))
 		}
 		if kind, _ := KindOf(o); namespaced(kind) && o.GetNamespace() == "" {
 			o.SetNamespace(defaultNamespace)
@@ -102,33 +129,66 @@ func decodeDocument(document []byte, defaultNamespace string) (objects []metav1.
 		return []metav1.Object{o}, nil, nil
 	case strings.HasSuffix(head.Kind, "List"):
 		for i, item := range head.Items {
-			raw, err := yaml.Marshal(item)
+			found, others, err := decodeObject(item, defaultNamespace)
 			if err != nil {
-				return nil, nil, fmt.Errorf("%s: item %d: %w", what, i, err)
-			}
-			found, others, err := decodeDocument(raw, defaultNamespace)
-			if err != nil {
-				return nil, nil, fmt.Errorf("%s: item %d: %w", what, i, err)
+				return nil, nil, within(fmt.Sprintf("items[%d]", i), fmt.Errorf("%s: item %d: %w", what, i, err))
 			}
 			objects, skipped = append(objects, found...), append(skipped, others...)
 		}
 		return objects, skipped, nil
 	}
 	if served := servedVersion(head.APIVersion, head.Kind); served != "" {
-		return nil, nil, fmt.Errorf("%s: no cluster serves this version; write apiVersion: %s", what, served)
+		return nil, nil, at("apiVersion", fmt.Errorf("%s: no cluster serves this version; write apiVersion: %s", what, served))
+	}
+	if ours := v1beta1.GroupVersion.Group; groupOf(head.APIVersion) == ours && !slices.Contains(unread, head.APIVersion+" "+head.Kind) {
+		return nil, nil, at("kind", fmt.Errorf("%s: there is no such kind; those of %s are %s", what, ours, strings.Join(kindsOf(ours), ", ")))
 	}
 	return nil, []string{what}, nil
 }
 
+// unmarshal is as strict as the API server: it takes no field by another case, and no true for "true". spare is another object
+// of the kind.
+func unmarshal(raw []byte, o, spare any) error {
+	strict, err := kjson.UnmarshalStrict(raw, o)
+	if err != nil {
+		return cmp.Or(mistyped(raw, spare), at("", plain(err)))
+	}
+	if len(strict) == 0 {
+		return nil
+	}
+	path := ""
+	if f, ok := strict[0].(kjson.FieldError); ok { //nolint:errorlint // the package's own, never wrapped
+		path = f.FieldPath()
+	}
+	return at(path, strict[0])
+}
+
 // servedVersion is the version of a kind of ours whose apiVersion is another one of the same group; "" for others' kinds.
 func servedVersion(apiVersion, kind string) string {
-	for k := range kinds {
+	latest := ""
+	for _, k := range slices.Concat(slices.Collect(maps.Keys(kinds)), unread) {
 		served, name, _ := strings.Cut(k, " ")
-		if name == kind && (groupOf(served) == groupOf(apiVersion) || name == "Ingress" && groupOf(apiVersion) == "extensions") {
-			return served
+		if name != kind || groupOf(served) != groupOf(apiVersion) && (name != "Ingress" || groupOf(apiVersion) != "extensions") {
+			continue
+		}
+		if served == apiVersion {
+			return ""
+		}
+		latest = max(latest, served) // of two, v1beta1 and not v1alpha1
+	}
+	return latest
+}
+
+// kindsOf are the kinds of a group.
+func kindsOf(group string) []string {
+	var out []string
+	for _, k := range slices.Concat(slices.Collect(maps.Keys(kinds)), unread) {
+		if version, name, _ := strings.Cut(k, " "); groupOf(version) == group {
+			out = append(out, name)
 		}
 	}
-	return ""
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 func groupOf(apiVersion string) string {

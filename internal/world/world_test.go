@@ -150,7 +150,7 @@ func TestManifestsAreFilledInAsTheAPIServerWould(t *testing.T) {
 func TestAMalformedManifestIsNamed(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {portz: []}": `document 1: v1 Service web: unknown field "portz"`,
+		"apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {portz: []}": `document 1: v1 Service web: unknown field "spec.portz"`,
 		"# only this\n---\n{":           "document 2: ",
 		"a: b":                          "document 1: this is not a Kubernetes object: it needs apiVersion and kind",
 		"- a":                           "document 1: this is not a Kubernetes object",

@@ -1,0 +1,217 @@
+package world
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// MalformedError is a document that cannot be read. Line is the one of the manifests where the mistake is, as near as can be told;
+// 0 = not known.
+type MalformedError struct {
+	Document, Line int
+	Err            error
+}
+
+func (e *MalformedError) Error() string { return fmt.Sprintf("document %d: %v", e.Document, e.Err) }
+
+func (e *MalformedError) Unwrap() error { return e.Err }
+
+// mistake is an error about a field of a document.
+type mistake struct {
+	// path leads to the field, as in spec.rules[0].host; an index that is not known is left out. Empty = the whole.
+	path string
+	// holds is what JSON calls the value that is wrong there ("string", "object" …), and inside says that it is rather one that
+	// the field contains; empty = not known.
+	holds  string
+	inside bool
+	err    error
+}
+
+func (m *mistake) Error() string { return m.err.Error() }
+
+func (m *mistake) Unwrap() error { return m.err }
+
+func at(path string, err error) error { return &mistake{path: path, err: err} }
+
+// within puts an error of a part of a document where the part is.
+func within(path string, err error) error {
+	var m *mistake
+	if !errors.As(err, &m) {
+		return at(path, err)
+	}
+	out := *m
+	out.path, out.err = strings.TrimSuffix(path+"."+m.path, "."), err
+	return &out
+}
+
+// malformed finds the line of an error of a document.
+func malformed(d document, n int, err error) error {
+	var m *mistake
+	if errors.As(err, &m) {
+		return &MalformedError{Document: n, Line: d.line + lineOf(d.text, m) - 1, Err: err}
+	}
+	line, text := yamlLine(err.Error())
+	return &MalformedError{Document: n, Line: d.line + line - 1, Err: errors.New(text)}
+}
+
+// lineNumber is how the YAML decoder tells a line, counted from where the document begins.
+var lineNumber = regexp.MustCompile(`(?:^|\s)line (\d+): `)
+
+// yamlLine takes the line out of an error of the YAML decoder; of several errors the first counts. One that names none is about
+// the first line.
+func yamlLine(text string) (line int, rest string) {
+	text = strings.TrimPrefix(strings.TrimPrefix(plain(errors.New(text)).Error(), "yaml: "), "unmarshal errors:\n")
+	text, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
+	m := lineNumber.FindStringSubmatchIndex(text)
+	if m == nil {
+		return 1, "yaml: " + text
+	}
+	line, _ = strconv.Atoi(text[m[2]:m[3]]) // digits
+	return max(line, 1), "yaml: " + text[:m[0]] + text[m[1]:]
+}
+
+// steps are the parts of a path: names and indices.
+var steps = regexp.MustCompile(`[^.\[\]]+`)
+
+// lineOf is the line of a document where a mistake is, or of what is written nearest around it.
+func lineOf(text []byte, m *mistake) int {
+	var root yaml.Node
+	if yaml.NewDecoder(bytes.NewReader(text)).Decode(&root) != nil || len(root.Content) != 1 {
+		return 1
+	}
+	found := []place{{root.Content[0].Line, root.Content[0]}}
+	for _, step := range steps.FindAllString(m.path, -1) {
+		var next []place
+		for _, p := range found {
+			next = append(next, p.under(step)...)
+		}
+		if len(next) == 0 {
+			break
+		}
+		found = next
+	}
+	for _, inside := range []bool{m.inside, !m.inside} {
+		for _, p := range found {
+			if line, ok := p.holding(m.holds, inside); ok {
+				return line
+			}
+		}
+	}
+	return found[0].line
+}
+
+// place is a value of a document and the line of its key.
+type place struct {
+	line int
+	node *yaml.Node
+}
+
+func (p place) resolved() *yaml.Node {
+	if p.node.Kind == yaml.AliasNode {
+		return p.node.Alias
+	}
+	return p.node
+}
+
+// children are the values of a mapping, of one key if there is one given, or of a list.
+func (p place) children(key string) (out []place) {
+	switch n := p.resolved(); n.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if key == "" || n.Content[i].Value == key {
+				out = append(out, place{n.Content[i].Line, n.Content[i+1]})
+			}
+		}
+	case yaml.SequenceNode:
+		for _, item := range n.Content {
+			out = append(out, place{item.Line, item})
+		}
+	}
+	return out
+}
+
+// under are the values that a step of a path leads to: of each item, where it is a name and the value is a list.
+func (p place) under(step string) (out []place) {
+	if p.resolved().Kind != yaml.SequenceNode {
+		return p.children(step)
+	}
+	items := p.children("")
+	if n, err := strconv.Atoi(step); err == nil {
+		if n < len(items) {
+			out = items[n : n+1]
+		}
+		return out
+	}
+	for _, item := range items {
+		if item.resolved().Kind == yaml.MappingNode {
+			out = append(out, item.children(step)...)
+		}
+	}
+	return out
+}
+
+// holding is the line of the value, or of the first one inside it, that is of a kind of JSON's.
+func (p place) holding(kind string, inside bool) (line int, ok bool) {
+	if !inside {
+		return p.line, jsonKind(p.resolved()) == kind
+	}
+	for _, c := range p.children("") {
+		if jsonKind(c.resolved()) == kind {
+			return c.line, true
+		}
+	}
+	return 0, false
+}
+
+func jsonKind(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "object"
+	case yaml.SequenceNode:
+		return "array"
+	}
+	switch n.Tag {
+	case "!!int", "!!float":
+		return "number"
+	case "!!bool":
+		return "bool"
+	}
+	return "string"
+}
+
+// mistyped tells which field of an object has a value of the wrong type; nil if none has.
+func mistyped(raw []byte, o any) error {
+	var wrong *json.UnmarshalTypeError
+	if err := json.Unmarshal(raw, o); !errors.As(err, &wrong) {
+		return nil
+	}
+	kind, _, _ := strings.Cut(wrong.Value, " ")
+	wanted, scalar := typeWords[wrong.Type.Kind()], true
+	switch wrong.Type.Kind() {
+	case reflect.Struct, reflect.Map, reflect.Slice, reflect.Pointer:
+		scalar = false
+	}
+	if wanted == "" {
+		wanted = "a " + wrong.Type.String()
+	}
+	text := fmt.Sprintf("%s: %s where %s belongs", wrong.Field, kindWords[kind], wanted)
+	if wrong.Type.Kind() == reflect.String && (kind == "bool" || kind == "number") {
+		text += "; put it into quotes"
+	}
+	return &mistake{path: wrong.Field, holds: kind, inside: scalar, err: errors.New(text)}
+}
+
+var kindWords = map[string]string{"object": "a mapping", "array": "a list", "string": "a string", "number": "a number", "bool": "true or false"}
+
+var typeWords = map[reflect.Kind]string{
+	reflect.Struct: "a mapping", reflect.Map: "a mapping", reflect.Pointer: "a mapping", reflect.Slice: "a list", reflect.String: "a string", reflect.Bool: "true or false",
+	reflect.Int: "a whole number", reflect.Int32: "a whole number", reflect.Int64: "a whole number",
+}
