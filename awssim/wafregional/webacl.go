@@ -113,6 +113,9 @@ func (s *Service) ListWebACLs(ctx context.Context, in *wafregional.ListWebACLsIn
 		if size == 0 {
 			size = maxPage
 		}
+		if most := s.account.Trouble.PageSize; most > 0 {
+			size = min(size, most)
+		}
 		ids := account.SortedKeys(s.account.ClassicACLs)
 		ids = ids[sort.Search(len(ids), func(i int) bool { return ids[i] > aws.ToString(in.NextMarker) }):]
 		out := &wafregional.ListWebACLsOutput{}

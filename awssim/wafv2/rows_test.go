@@ -46,7 +46,52 @@ func TestBoundsOfFirewallCalls(t *testing.T) {
 		do   func(fixture) error
 		want string
 	}{
-		"a page of 100":                      {list(100), ""},
+		"a page of 100": {list(100), ""},
+		"a page of one": {list(1), ""},
+		"a list of sets of no scope": {func(f fixture) error {
+			_, err := f.ListIPSets(t.Context(), &wafv2.ListIPSetsInput{})
+			return err
+		}, "WAFInvalidParameterException"},
+		"a set of no scope": {func(f fixture) error {
+			_, err := f.GetIPSet(t.Context(), &wafv2.GetIPSetInput{})
+			return err
+		}, "WAFInvalidParameterException"},
+		"a web ACL of no scope": {func(f fixture) error {
+			_, err := f.GetWebACL(t.Context(), &wafv2.GetWebACLInput{})
+			return err
+		}, "WAFInvalidParameterException"},
+		"an unknown set": {func(f fixture) error {
+			_, err := f.GetIPSet(t.Context(), &wafv2.GetIPSetInput{Scope: types.ScopeRegional})
+			return err
+		}, "WAFNonexistentItemException"},
+		"deleting an unknown set": {func(f fixture) error {
+			_, err := f.DeleteIPSet(t.Context(), &wafv2.DeleteIPSetInput{Scope: types.ScopeRegional})
+			return err
+		}, "WAFNonexistentItemException"},
+		"updating an unknown web ACL": {func(f fixture) error {
+			_, err := f.UpdateWebACL(t.Context(), &wafv2.UpdateWebACLInput{Scope: types.ScopeRegional})
+			return err
+		}, "WAFNonexistentItemException"},
+		"deleting an unknown web ACL": {func(f fixture) error {
+			_, err := f.DeleteWebACL(t.Context(), &wafv2.DeleteWebACLInput{Scope: types.ScopeRegional})
+			return err
+		}, "WAFNonexistentItemException"},
+		"a list of no scope": {func(f fixture) error {
+			_, err := f.ListWebACLs(t.Context(), &wafv2.ListWebACLsInput{})
+			return err
+		}, "WAFInvalidParameterException"},
+		"capacity of no scope": {func(f fixture) error {
+			_, err := f.CheckCapacity(t.Context(), &wafv2.CheckCapacityInput{})
+			return err
+		}, "WAFInvalidParameterException"},
+		"capacity of a rule that is none": {func(f fixture) error {
+			_, err := f.CheckCapacity(t.Context(), &wafv2.CheckCapacityInput{Scope: types.ScopeRegional, Rules: []types.Rule{{}}})
+			return err
+		}, "WAFInvalidParameterException"},
+		"a web ACL of the other scope beside the account's quota": {func(f fixture) error {
+			_ = f.account.SetQuota("web-acls", 1)
+			return create(cdn)(f)
+		}, ""},
 		"a page of 101":                      {list(101), "WAFInvalidParameterException"},
 		"a page of none":                     {list(0), "WAFInvalidParameterException"},
 		"a name of 128 characters":           {create(input(strings.Repeat("n", 128))), ""},

@@ -2,6 +2,7 @@ package wafv2
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -121,6 +122,11 @@ func TestALoadBalancerHasOneWebACLWhichTheNextReplaces(t *testing.T) {
 	if _, err = f.DeleteWebACL(t.Context(), &wafv2.DeleteWebACLInput{Name: b.Name, Id: b.Id, Scope: types.ScopeRegional, LockToken: b.LockToken}); err != nil {
 		t.Error(err)
 	}
+	for _, in := range []*wafv2.GetWebACLInput{{ARN: b.ARN}, {Name: b.Name, Id: b.Id, Scope: types.ScopeRegional}} {
+		if _, err = f.GetWebACL(t.Context(), in); code(err) != "WAFNonexistentItemException" {
+			t.Errorf("after it was deleted: %v", err)
+		}
+	}
 }
 
 func TestAssociationsAreRefusedAsInAWS(t *testing.T) {
@@ -157,6 +163,8 @@ func TestAFreshLoadBalancerIsUnavailableAndAnAssociationTakesEffectLater(t *test
 	t.Parallel()
 	f := newFixture(t, account.Real())
 	acl := f.create("a")
+	f.clock.Advance(account.Real().WebACLKnown) // the web ACL is known by now
+	f.account.LoadBalancers[alb].Created = f.clock.Now()
 	if got := code(f.associate(*acl.ARN, alb)); got != "WAFUnavailableEntityException" {
 		t.Fatalf("at once: %q", got)
 	}
@@ -214,6 +222,52 @@ func TestWebACLsAreValidated(t *testing.T) {
 		"reserved tag": {edit(func(in *wafv2.CreateWebACLInput) {
 			in.Tags = []types.Tag{{Key: aws.String("aws:x"), Value: aws.String("")}}
 		}), "WAFInvalidParameterException"},
+		"bad status": {edit(func(in *wafv2.CreateWebACLInput) {
+			in.Rules[0].Action.Block.CustomResponse = &types.CustomResponse{ResponseCode: aws.Int32(600)}
+		}), "WAFInvalidParameterException"},
+		"bad status by default": {edit(func(in *wafv2.CreateWebACLInput) {
+			in.DefaultAction = &types.DefaultAction{Block: &types.BlockAction{CustomResponse: &types.CustomResponse{ResponseCode: aws.Int32(199)}}}
+		}), "WAFInvalidParameterException"},
+		"bad description":             {edit(func(in *wafv2.CreateWebACLInput) { in.Description = aws.String("<") }), "WAFInvalidParameterException"},
+		"rule without a metric":       {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].VisibilityConfig = nil }), "WAFInvalidParameterException"},
+		"rule without a name":         {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Name = nil }), "WAFInvalidParameterException"},
+		"rule before the first":       {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Priority = -1 }), "WAFInvalidParameterException"},
+		"rule without a statement":    {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Statement = nil }), "WAFInvalidParameterException"},
+		"bytes at no position":        {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Statement.ByteMatchStatement.PositionalConstraint = "" }), "WAFInvalidParameterException"},
+		"bytes without a field":       {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Statement.ByteMatchStatement.FieldToMatch = nil }), "WAFInvalidParameterException"},
+		"bytes as they are, not told": {edit(func(in *wafv2.CreateWebACLInput) { in.Rules[0].Statement.ByteMatchStatement.TextTransformations = nil }), "WAFInvalidParameterException"},
+		"and of one": {edit(func(in *wafv2.CreateWebACLInput) {
+			in.Rules[0].Statement = &types.Statement{AndStatement: &types.AndStatement{Statements: []types.Statement{*in.Rules[0].Statement}}}
+		}), "WAFInvalidParameterException"},
+		"or of one": {edit(func(in *wafv2.CreateWebACLInput) {
+			in.Rules[0].Statement = &types.Statement{OrStatement: &types.OrStatement{Statements: []types.Statement{*in.Rules[0].Statement}}}
+		}), "WAFInvalidParameterException"},
+		"not of nothing": {edit(func(in *wafv2.CreateWebACLInput) {
+			in.Rules[0].Statement = &types.Statement{NotStatement: &types.NotStatement{}}
+		}), "WAFInvalidParameterException"},
+		"IP set by another ARN": {edit(func(in *wafv2.CreateWebACLInput) {
+			in.Rules[0].Statement = &types.Statement{IPSetReferenceStatement: &types.IPSetReferenceStatement{ARN: aws.String(alb)}}
+		}), "WAFInvalidParameterException"},
+		"two overriding actions": {edit(func(in *wafv2.CreateWebACLInput) {
+			in.Rules[0].Action, in.Rules[0].OverrideAction = nil, &types.OverrideAction{Count: &types.CountAction{}, None: &types.NoneAction{}}
+			in.Rules[0].Statement = &types.Statement{ManagedRuleGroupStatement: &types.ManagedRuleGroupStatement{}}
+		}), "WAFInvalidParameterException"},
+		"unknown IP set within other statements": {edit(func(in *wafv2.CreateWebACLInput) {
+			unknown := types.Statement{IPSetReferenceStatement: &types.IPSetReferenceStatement{ARN: aws.String("arn:aws:wafv2:us-west-2:1:regional/ipset/a/b")}}
+			or := types.Statement{OrStatement: &types.OrStatement{Statements: []types.Statement{*in.Rules[0].Statement, unknown}}}
+			and := types.Statement{AndStatement: &types.AndStatement{Statements: []types.Statement{*in.Rules[0].Statement, or}}}
+			not := types.Statement{NotStatement: &types.NotStatement{Statement: &and}}
+			in.Rules[0].Statement = &types.Statement{RateBasedStatement: &types.RateBasedStatement{ScopeDownStatement: &not}}
+		}), "WAFNonexistentItemException"},
+		"more capacity than there is": {edit(func(in *wafv2.CreateWebACLInput) {
+			in.Rules = nil
+			for i := range int32(8) { // of 700 each
+				in.Rules = append(in.Rules, types.Rule{
+					Name: aws.String("r" + string('a'+rune(i))), Priority: i, VisibilityConfig: visible(), OverrideAction: &types.OverrideAction{None: &types.NoneAction{}},
+					Statement: &types.Statement{ManagedRuleGroupStatement: &types.ManagedRuleGroupStatement{}},
+				})
+			}
+		}), "WAFLimitsExceededException"},
 		"rule group": {edit(func(in *wafv2.CreateWebACLInput) {
 			in.Rules[0].Statement = &types.Statement{ManagedRuleGroupStatement: &types.ManagedRuleGroupStatement{}}
 		}), "WAFInvalidParameterException"},
@@ -240,6 +294,12 @@ func TestUpdatesNeedTheCurrentLockToken(t *testing.T) {
 	}
 	if _, err := update(w.LockToken); code(err) != "WAFOptimisticLockException" {
 		t.Errorf("with the old token: %v", err)
+	}
+	if _, err := f.DeleteWebACL(t.Context(), &wafv2.DeleteWebACLInput{Name: w.Name, Id: w.Id, Scope: types.ScopeRegional, LockToken: w.LockToken}); code(err) != "WAFOptimisticLockException" {
+		t.Errorf("delete with the old token: %v", err)
+	}
+	if _, err := f.UpdateWebACL(t.Context(), &wafv2.UpdateWebACLInput{Name: w.Name, Id: w.Id, Scope: types.ScopeRegional, LockToken: out.NextLockToken, VisibilityConfig: visible()}); code(err) != "WAFInvalidParameterException" {
+		t.Errorf("without a default action: %v", err)
 	}
 	got, err := f.GetWebACL(t.Context(), &wafv2.GetWebACLInput{Name: w.Name, Id: w.Id, Scope: types.ScopeRegional})
 	if err != nil || *got.LockToken != *out.NextLockToken || got.WebACL.DefaultAction.Block == nil {
@@ -271,6 +331,10 @@ func TestListsArePagedWithAMarkerOnEachFullPage(t *testing.T) {
 	}
 	if len(names) != 4 || pages != 3 { // the second page is full, so a third, empty one follows
 		t.Errorf("%v on %d pages", names, pages)
+	}
+	f.account.Trouble.PageSize = 1
+	if out, err := f.ListWebACLs(t.Context(), &wafv2.ListWebACLsInput{Scope: types.ScopeRegional, Limit: aws.Int32(2)}); err != nil || len(out.WebACLs) != 1 {
+		t.Errorf("while all pages have one: %+v, %v", out, err)
 	}
 	if _, err := f.ListWebACLs(t.Context(), &wafv2.ListWebACLsInput{Scope: types.ScopeRegional, NextMarker: aws.String("?")}); code(err) != "WAFInvalidParameterException" {
 		t.Errorf("bad marker: %v", err)
@@ -320,11 +384,35 @@ func TestTagsOfWebACLs(t *testing.T) {
 	if _, err := f.TagResource(t.Context(), &wafv2.TagResourceInput{ResourceARN: arn, Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}, {Key: aws.String("l"), Value: aws.String("w")}}}); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := f.TagResource(t.Context(), &wafv2.TagResourceInput{ResourceARN: arn, Tags: []types.Tag{{Key: aws.String("m"), Value: aws.String("x")}}}); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := f.UntagResource(t.Context(), &wafv2.UntagResourceInput{ResourceARN: arn, TagKeys: []string{"l"}}); err != nil {
 		t.Fatal(err)
 	}
 	out, err := f.ListTagsForResource(t.Context(), &wafv2.ListTagsForResourceInput{ResourceARN: arn})
-	if err != nil || len(out.TagInfoForResource.TagList) != 1 || *out.TagInfoForResource.TagList[0].Key != "k" {
+	if err != nil || len(out.TagInfoForResource.TagList) != 2 || *out.TagInfoForResource.TagList[0].Key != "k" || *out.TagInfoForResource.TagList[1].Key != "m" {
 		t.Errorf("%v, %v", out, err)
+	}
+	more := func(n int) []types.Tag {
+		list := make([]types.Tag, n)
+		for i := range list {
+			list[i] = types.Tag{Key: aws.String(fmt.Sprint("n", i)), Value: aws.String("")}
+		}
+		return list
+	}
+	for _, tt := range []struct {
+		n    int
+		want string
+	}{{49, "WAFTagOperationException"}, {48, ""}} {
+		if _, err := f.TagResource(t.Context(), &wafv2.TagResourceInput{ResourceARN: arn, Tags: more(tt.n)}); code(err) != tt.want {
+			t.Errorf("two tags and %d more: got %v, want %q", tt.n, err, tt.want)
+		}
+	}
+	unknown := aws.String(*arn + "0")
+	_, untag := f.UntagResource(t.Context(), &wafv2.UntagResourceInput{ResourceARN: unknown, TagKeys: []string{"k"}})
+	_, list := f.ListTagsForResource(t.Context(), &wafv2.ListTagsForResourceInput{ResourceARN: unknown})
+	if code(untag) != "WAFNonexistentItemException" || code(list) != "WAFNonexistentItemException" {
+		t.Errorf("of an unknown web ACL: %v, %v", untag, list)
 	}
 }

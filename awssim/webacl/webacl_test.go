@@ -41,6 +41,9 @@ func TestStatementsMatchAsTheyAreJoined(t *testing.T) {
 		{"contains", path(Contains, "ocked"), true},
 		{"contains as a word", Bytes{Part: Query, Position: ContainsWord, Text: "evil"}, true},
 		{"contains, but not as a word", Bytes{Part: Query, Position: ContainsWord, Text: "bot"}, false},
+		{"a word before a letter", Bytes{Part: Query, Position: ContainsWord, Text: "evi"}, false},
+		{"a word after a letter", Bytes{Part: Query, Position: ContainsWord, Text: "il_bot"}, false},
+		{"a word that comes again as one", Bytes{Part: Query, Position: ContainsWord, Text: "b"}, true},
 		{"method", Bytes{Part: Method, Text: "GET"}, true},
 		{"header, in any case", Bytes{Part: Header, Name: "user-AGENT", Position: StartsWith, Text: "curl"}, true},
 		{"header that is not there", Bytes{Part: Header, Name: "X-None", Position: Contains, Text: "a"}, false},
@@ -101,5 +104,42 @@ func TestAnAddressSetChangesUnderItsRules(t *testing.T) {
 	set.Set([]netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")})
 	if (From{set}).match(r) != yes {
 		t.Error("the set does not contain what was put in")
+	}
+}
+
+func TestWordsAreBoundedByAnythingButLettersDigitsAndTheUnderscore(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]bool{
+		"evil": true, "-evil-": true, "/evil/": true, "@evil[": true, "`evil{": true, "/evil:": true, "\xffevil\xff": true, // next to the bounds of each range
+		"evil_": false, "_evil": false, "evil0": false, "evil9": false, "evila": false, "evilz": false, "evilA": false, "evilZ": false, "0evil": false, "zevil": false,
+		"evilevil": false, "evila evil": true, "evi": false, "": false,
+	} {
+		if got := containsWord(in, "evil"); got != want {
+			t.Errorf("%q: got %t", in, got)
+		}
+	}
+}
+
+func TestTransformations(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, in, want string }{
+		{"NONE", "/A%20b", "/A%20b"},
+		{"LOWERCASE", "/A%2Fb", "/a%2fb"},
+		{"URL_DECODE", "a%20b+c%2", "a b c%2"},
+		{"URL_DECODE", "%zz%4", "%zz%4"},
+		{"URL_DECODE", "end%41", "endA"},
+		{"URL_DECODE", "%", "%"},
+		{"COMPRESS_WHITE_SPACE", " a \t\n\r\v\f\u00a0b\tc\nd\re\vf\fg ", " a \xc2 b c d e f g "},
+	} {
+		f, ok := Transform(tt.name)
+		if !ok {
+			t.Fatalf("no transformation %s", tt.name)
+		}
+		if got := f(tt.in); got != tt.want {
+			t.Errorf("%s of %q: got %q, want %q", tt.name, tt.in, got, tt.want)
+		}
+	}
+	if _, ok := Transform("MD5"); ok {
+		t.Error("a transformation that is not simulated is told to be")
 	}
 }
