@@ -10,10 +10,10 @@ import (
 )
 
 // Certain makes sure that nothing of a stack is overlooked, for a caller who is about to let go of it for good. AWS's lists lag
-// behind writes, so that a listing may miss what a former process wrote just before this one began to read, or what a write
-// of unknown outcome made. wait is 0 if nothing can be missing; else look again after it, and plan anew. An object that is
-// younger than this process's first listing had no former process; since is when the oldest object of the stack was made.
-// It costs one listing for all stacks together.
+// behind writes, so that a listing may miss what a former process wrote just before this one began to read, what a write of
+// unknown outcome made, or what this process made a moment before it was told to look again. wait is 0 if nothing can be missing;
+// else look again after it, and plan anew. An object that is younger than this process's first listing had no former process;
+// since is when the oldest object of the stack was made. It costs one listing for all stacks together.
 func (i *Inventory) Certain(ctx context.Context, key stack.Key, since time.Time) (wait time.Duration, err error) {
 	e := i.entry(key)
 	i.mu.Lock()

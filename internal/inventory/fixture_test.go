@@ -11,6 +11,7 @@ import (
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim"
+	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/cloud"
@@ -35,8 +36,14 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
+	return newFixtureWith(t, account.Profile{})
+}
+
+// newFixtureWith is one where transitions take time.
+func newFixtureWith(t *testing.T, times account.Profile) *fixture {
+	t.Helper()
 	f := &fixture{T: t, clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))}
-	sim, err := awssim.New(awssim.Options{Clock: f.clock})
+	sim, err := awssim.New(awssim.Options{Clock: f.clock, Profile: times})
 	if err != nil {
 		t.Fatal(err)
 	}

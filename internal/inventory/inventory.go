@@ -71,7 +71,8 @@ type entry struct {
 	stale int64     // value of seq at the newest invalidation; 0 = trustworthy
 	wrote int64     // value of writes at the newest write-through
 	at    time.Time // when the newest listing began that it rests on
-	doubt time.Time // when a write of unknown outcome was made; zero = never
+	doubt time.Time // when something was written that the newest listing may miss; zero = never
+	made  time.Time // when this process last created something of it that listings find; zero = never
 	// What was read below the level of the bulk listing, by ARN of the load balancer or listener.
 	listeners, rules, certificates map[string]bool
 }
@@ -329,6 +330,10 @@ func (i *Inventory) Record(key stack.Key, op plan.Op, out plan.Output, resolve f
 		return
 	}
 	e.wrote = i.writes
+	switch op.(type) {
+	case plan.CreateSecurityGroup, plan.CreateTargetGroup, plan.CreateLoadBalancer:
+		e.made = i.cfg.Now()
+	}
 	e.obs = plan.Advance(e.obs, op, out, resolve)
 	if _, deleted := op.(plan.DeleteLoadBalancer); deleted {
 		e.prune()

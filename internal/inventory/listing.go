@@ -3,7 +3,9 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -117,6 +119,7 @@ func (i *Inventory) readList(ctx context.Context) error {
 	}
 	read, err := i.describeTags(ctx, unknown)
 	if err != nil {
+		i.keepTags(read, writes)
 		return err
 	}
 	for arn, t := range read {
@@ -124,6 +127,16 @@ func (i *Inventory) readList(ctx context.Context) error {
 	}
 	i.merge(&l, began, writes, at)
 	return nil
+}
+
+// keepTags takes over the tags that were read before a listing failed, so that the next one goes on from there: of a large account
+// that AWS throttles, all of them are never read within loadTimeout. Whoever wrote meanwhile may know better.
+func (i *Inventory) keepTags(read map[string]map[string]string, writes int64) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.writes == writes {
+		maps.Copy(i.tags, read)
+	}
 }
 
 // merge takes a listing over: for stacks that are stale or new. Others are written through and need none.
@@ -181,6 +194,9 @@ func (i *Inventory) merge(l *listing, began, writes int64, at time.Time) {
 		}
 		e.shallow(*of(k))
 		e.stale, e.at = 0, at
+		if at.Before(e.made.Add(listLag)) && e.doubt.Before(e.made) {
+			e.doubt = e.made // what was written through is forgotten, and may not be listed yet
+		}
 	}
 	for k, o := range found {
 		if i.stacks[k] == nil {
@@ -274,25 +290,31 @@ func (i *Inventory) describeGroups(ctx context.Context) ([]ec2types.SecurityGrou
 	return out, nil
 }
 
-// describeTags reads tags in batches; what vanished in the meantime is left out.
+// describeTags reads tags in batches; what vanished in the meantime is left out. With an error it returns what was read all the
+// same: no batch is begun after one has failed, but those under way come to their end.
 func (i *Inventory) describeTags(ctx context.Context, arns []string) (map[string]map[string]string, error) {
 	batches := slices.Collect(slices.Chunk(arns, tagBatch))
 	results := make([]map[string]map[string]string, len(batches))
-	g, ctx := errgroup.WithContext(ctx)
+	var g errgroup.Group
+	var failed atomic.Bool
 	g.SetLimit(readers)
 	for n, b := range batches {
-		g.Go(func() (err error) { results[n], err = i.describeTagBatch(ctx, b); return err })
+		g.Go(func() (err error) {
+			if failed.Load() {
+				return nil
+			}
+			if results[n], err = i.describeTagBatch(ctx, b); err != nil {
+				failed.Store(true)
+			}
+			return err
+		})
 	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
+	err := g.Wait()
 	out := make(map[string]map[string]string, len(arns))
 	for _, r := range results {
-		for arn, t := range r {
-			out[arn] = t
-		}
+		maps.Copy(out, r)
 	}
-	return out, nil
+	return out, err
 }
 
 // describeTagBatch halves a batch until the missing resource, which fails the whole call, stands alone.

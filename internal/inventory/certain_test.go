@@ -1,0 +1,104 @@
+package inventory_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// lagging is AWS where lists miss what was just made, for as long as they really do.
+func lagging() account.Profile {
+	return account.Profile{Name: "lagging", BalancingListed: account.Real().BalancingListed, ComputeDescribed: account.Real().ComputeDescribed}
+}
+
+func TestNothingIsLetGoOfOnAListingThatMayMissWhatThisProcessHasJustMade(t *testing.T) {
+	t.Parallel()
+	k := key(stack.Ingress, "web")
+	byLiteral := func(r stack.Ref) string { return r.Literal }
+	for name, create := range map[string]func(f *fixture){
+		"target group": func(f *fixture) {
+			out, err := f.sim.Balancing.CreateTargetGroup(f.Context(), &elbv2.CreateTargetGroupInput{
+				Name: aws.String("web"), Port: aws.Int32(80), Protocol: elbv2types.ProtocolEnumHttp, VpcId: aws.String(vpc), TargetType: elbv2types.TargetTypeEnumIp,
+				Tags: []elbv2types.Tag{{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String(cluster)},
+					{Key: aws.String("ingress.k8s.aws/stack"), Value: aws.String("shop/web")}, {Key: aws.String("ingress.k8s.aws/resource"), Value: aws.String("shop/web:80")}},
+			})
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.inv.Record(k, plan.CreateTargetGroup{TargetGroup: stack.TargetGroup{ID: "shop/web:80"}}, plan.Output{ID: *out.TargetGroups[0].TargetGroupArn}, byLiteral)
+		},
+		"load balancer": func(f *fixture) {
+			out, err := f.sim.Balancing.CreateLoadBalancer(f.Context(), &elbv2.CreateLoadBalancerInput{
+				Name: aws.String("web"), Subnets: []string{"subnet-0a1de0000000000a1", "subnet-0a1de0000000000b1"}, SecurityGroups: []string{webGroup},
+				Tags: []elbv2types.Tag{{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String(cluster)},
+					{Key: aws.String("ingress.k8s.aws/stack"), Value: aws.String("shop/web")}, {Key: aws.String("ingress.k8s.aws/resource"), Value: aws.String(stack.LoadBalancerIdentity)}},
+			})
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.inv.Record(k, plan.CreateLoadBalancer{LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}, plan.Output{ID: *out.LoadBalancers[0].LoadBalancerArn}, byLiteral)
+		},
+		"security group": func(f *fixture) {
+			out, err := f.sim.Compute.CreateSecurityGroup(f.Context(), &ec2.CreateSecurityGroupInput{
+				GroupName: aws.String("web"), Description: aws.String("d"), VpcId: aws.String(vpc),
+				TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: []ec2types.Tag{
+					{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String(cluster)}, {Key: aws.String("ingress.k8s.aws/stack"), Value: aws.String("shop/web")},
+					{Key: aws.String("ingress.k8s.aws/resource"), Value: aws.String("ManagedLBSecurityGroup")}}}},
+			})
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.inv.Record(k, plan.CreateSecurityGroup{Group: stack.SecurityGroup{ID: "ManagedLBSecurityGroup"}}, plan.Output{ID: *out.GroupId}, byLiteral)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixtureWith(t, lagging())
+			held := func() int {
+				o, err := f.inv.Observed(t.Context(), k, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return len(o.LoadBalancers) + len(o.TargetGroups) + len(o.SecurityGroups)
+			}
+			certain := func(since time.Time) time.Duration {
+				wait, err := f.inv.Certain(t.Context(), k, since)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return wait
+			}
+			held()
+			f.clock.Advance(time.Hour)
+			young := f.clock.Now()
+			create(f)
+			if held() != 1 || certain(young) != 0 {
+				t.Fatal("what was written through is not believed")
+			}
+			f.inv.Invalidate(k) // another step has found the account different from what we believe
+			if held() != 0 {
+				t.Fatal("lists do not lag")
+			}
+			wait := certain(young)
+			if wait <= 0 || wait > 5*time.Second {
+				t.Fatalf("waits %v, though the listing may miss something", wait)
+			}
+			f.clock.Advance(wait)
+			if wait := certain(young); wait <= 0 || held() != 1 { // it was found, so that there is something to plan
+				t.Errorf("waits %v, holds %d", wait, held())
+			}
+			if wait := certain(young); wait != 0 {
+				t.Errorf("waits %v, though everything is known", wait)
+			}
+		})
+	}
+}
