@@ -203,3 +203,35 @@ func (f *fixture) authority() []byte {
 	}
 	return text
 }
+
+func TestAnOldAnswerAboutWhatIsOutsideTheVPCServesWhileAWSDoesNot(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	subnet, group := facts.Need{Kind: facts.NeedForeignSubnet, Key: "subnet-0a1de0000000000a1"}, facts.Need{Kind: facts.NeedForeignGroup, Key: webGroup}
+	absent := facts.Need{Kind: facts.NeedForeignGroup, Key: "sg-00000000000000bad"}
+	f.answer(subnet, group, absent)
+	for _, action := range []string{"DescribeSubnets", "DescribeSecurityGroups"} {
+		if _, err := f.sim.Gate.AddFault(gate.Fault{ID: action, Action: action, Code: "RequestLimitExceeded", Status: 503}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.clock.Advance(time.Hour)
+	got := f.answer(subnet, group, absent)
+	if got.ForeignSubnets[subnet.Key] == nil || got.ForeignGroups[group.Key] == nil || got.ForeignGroups[absent.Key] != nil {
+		t.Errorf("%+v", got)
+	}
+	for _, unknown := range []facts.Need{{Kind: facts.NeedForeignSubnet, Key: "subnet-0a1de0000000000b1"}, {Kind: facts.NeedForeignGroup, Key: nodeGroup}} {
+		got, err := f.inv.Answer(t.Context(), []facts.Need{unknown, subnet, group})
+		if err != nil || got.Errors[unknown] == nil {
+			t.Errorf("%v is answered by %+v %v", unknown, got, err)
+		}
+	}
+	for _, action := range []string{"DescribeSubnets", "DescribeSecurityGroups"} {
+		if _, err := f.sim.Gate.AddFault(gate.Fault{ID: action, Action: action, Code: "UnauthorizedOperation", Status: 403}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := f.inv.Answer(t.Context(), []facts.Need{subnet, group}); err != nil || got.Errors[subnet] == nil || got.Errors[group] == nil {
+		t.Errorf("what may not be read is answered by %+v %v", got, err)
+	}
+}

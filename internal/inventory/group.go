@@ -22,7 +22,9 @@ import (
 // Inventory.mu.
 type groupShelf struct {
 	byID map[string]*knownGroup
-	at   time.Time                      // of the newest listing of the VPC; zero = none, or not to be believed
+	gone map[string]int64               // value of writes when this process deleted a group, as long as a listing may still show it
+	asOf int64                          // value of writes when the newest listing of the VPC began
+	at   time.Time                      // of that listing; zero = none, or not to be believed
 	view map[string]facts.SecurityGroup // groups of the VPC as facts; nil = to be made
 }
 
@@ -30,10 +32,12 @@ type knownGroup struct {
 	facts   facts.SecurityGroup
 	ingress []stack.Permission
 	at      time.Time // when the rules were read; zero = not to be believed
-	wrote   int64
+	wrote   int64     // value of writes that the rules are known to include
 }
 
-func newGroupShelf() groupShelf { return groupShelf{byID: map[string]*knownGroup{}} }
+func newGroupShelf() groupShelf {
+	return groupShelf{byID: map[string]*knownGroup{}, gone: map[string]int64{}}
+}
 
 func described(g *ec2types.SecurityGroup, at time.Time) *knownGroup {
 	return &knownGroup{
@@ -53,20 +57,26 @@ func observedGroup(g *ec2types.SecurityGroup) plan.SecurityGroup {
 	}}
 }
 
-// replace takes a listing of the VPC over; groups that were written to after it began stay as they are.
+// replace takes a listing of the VPC over, unless a younger one is known; groups that were written to, or read, after writes that it
+// does not know stay as they are.
 func (s *groupShelf) replace(groups []ec2types.SecurityGroup, writes int64, now time.Time) {
+	if writes < s.asOf {
+		return
+	}
 	old := s.byID
 	s.byID = make(map[string]*knownGroup, len(groups))
 	for n := range groups {
-		g := described(&groups[n], now)
-		s.byID[g.facts.ID] = g
+		if g := described(&groups[n], now); s.gone[g.facts.ID] <= writes {
+			s.byID[g.facts.ID] = g
+		}
 	}
 	for id, g := range old {
 		if g.wrote > writes {
 			s.byID[id] = g
 		}
 	}
-	s.at, s.view = now, nil
+	maps.DeleteFunc(s.gone, func(_ string, deleted int64) bool { return deleted <= writes })
+	s.asOf, s.at, s.view = writes, now, nil
 }
 
 // record writes an operation through.
@@ -90,8 +100,9 @@ func (s *groupShelf) record(op plan.Op, out plan.Output, resolve func(stack.Ref)
 		s.byID[out.ID] = &knownGroup{facts: f, at: now, wrote: writes}
 		s.view = nil
 	case plan.DeleteSecurityGroup:
-		delete(s.byID, resolve(op.Group))
-		s.view = nil
+		id := resolve(op.Group)
+		delete(s.byID, id)
+		s.gone[id], s.view = writes, nil
 	case plan.AuthorizeIngress:
 		with(op.Group, func(g *knownGroup) {
 			g.ingress = slices.Clone(g.ingress)
@@ -190,10 +201,13 @@ func (i *Inventory) GroupRules(ctx context.Context, id string) ([]stack.Permissi
 		g := described(&out.SecurityGroups[0], i.cfg.Now())
 		i.mu.Lock()
 		defer i.mu.Unlock()
+		g.wrote = writes
 		if old := i.groups.byID[id]; old != nil && old.wrote > writes {
-			g.at = time.Time{} // written to while we read: good enough for this caller, not for the next
+			g.at, g.wrote = time.Time{}, old.wrote // written to while we read: good enough for this caller, not for the next
 		}
-		i.groups.byID[id], i.groups.view = g, nil
+		if i.groups.gone[id] <= writes {
+			i.groups.byID[id], i.groups.view = g, nil
+		}
 		return g.ingress, nil
 	})
 }

@@ -3,6 +3,7 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -106,7 +107,15 @@ func (x *Interfaces) cached(from map[string]cachedInterfaces, ids []string, fres
 		}
 		hit[id] = c.list
 	}
+	if len(miss) > 0 {
+		x.prune(from)
+	}
 	return hit, miss
+}
+
+// prune drops what is too old, be it of nodes that nobody asks for again.
+func (x *Interfaces) prune(from map[string]cachedInterfaces) {
+	maps.DeleteFunc(from, func(_ string, c cachedInterfaces) bool { return x.now().Sub(c.at) > interfaceLifetime })
 }
 
 // describeInstances asks by filter, which unlike ids does not fail for an instance that is gone.

@@ -3,7 +3,6 @@ package inventory
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -220,10 +219,17 @@ func missing[T any](i *Inventory, m map[string]*fact[*T], keys []string) []strin
 	return out
 }
 
-// keep stores what was read by key; what was asked for and is not among the results does not exist.
-func keep[T any](i *Inventory, m map[string]*fact[*T], asked []string, found map[string]T) {
+// keep stores what was read by key; what was asked for and is not among the results does not exist. If reading failed for a passing
+// reason and all of it was known before, the old answers serve on.
+func keep[T any](i *Inventory, m map[string]*fact[*T], asked []string, found map[string]T, err error) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if err != nil {
+		if passing(err) && !slices.ContainsFunc(asked, func(k string) bool { return m[k] == nil }) {
+			return nil
+		}
+		return err
+	}
 	for _, k := range asked {
 		f := &fact[*T]{at: i.cfg.Now(), known: true}
 		if v, ok := found[k]; ok {
@@ -231,6 +237,7 @@ func keep[T any](i *Inventory, m map[string]*fact[*T], asked []string, found map
 		}
 		m[k] = f
 	}
+	return nil
 }
 
 func kept[T any](i *Inventory, m map[string]*fact[*T], keys []string) map[string]*T {
@@ -255,10 +262,9 @@ func (a *answer) foreignSubnets(ctx context.Context) error {
 			return err
 		}
 		found, err := i.describeSubnets(ctx, filter("subnet-id", ask...), zones)
-		if err != nil {
+		if err := keep(i, i.facts.foreignSubnets, ask, found, err); err != nil {
 			return err
 		}
-		keep(i, i.facts.foreignSubnets, ask, found)
 	}
 	got := kept(i, i.facts.foreignSubnets, keys)
 	a.set(func(f *facts.Facts) { f.ForeignSubnets = got })
@@ -268,21 +274,28 @@ func (a *answer) foreignSubnets(ctx context.Context) error {
 func (a *answer) foreignGroups(ctx context.Context) error {
 	i, keys := a.i, a.keys(facts.NeedForeignGroup)
 	if ask := missing(i, i.facts.foreignGroups, keys); len(ask) > 0 {
-		found := map[string]facts.SecurityGroup{}
-		in := &ec2.DescribeSecurityGroupsInput{Filters: filter("group-id", ask...), MaxResults: aws.Int32(1000)}
-		for p := ec2.NewDescribeSecurityGroupsPaginator(i.clients.EC2, in); p.HasMorePages(); {
-			page, err := p.NextPage(ctx)
-			if err != nil {
-				return fmt.Errorf("describing security groups: %w", err)
-			}
-			for n := range page.SecurityGroups {
-				g := described(&page.SecurityGroups[n], i.cfg.Now())
-				found[g.facts.ID] = g.facts
-			}
+		found, err := i.describeForeignGroups(ctx, ask)
+		if err := keep(i, i.facts.foreignGroups, ask, found, err); err != nil {
+			return err
 		}
-		keep(i, i.facts.foreignGroups, ask, found)
 	}
 	got := kept(i, i.facts.foreignGroups, keys)
-	a.set(func(f *facts.Facts) { f.ForeignGroups = maps.Clone(got) })
+	a.set(func(f *facts.Facts) { f.ForeignGroups = got })
 	return nil
+}
+
+func (i *Inventory) describeForeignGroups(ctx context.Context, ids []string) (map[string]facts.SecurityGroup, error) {
+	out := map[string]facts.SecurityGroup{}
+	in := &ec2.DescribeSecurityGroupsInput{Filters: filter("group-id", ids...), MaxResults: aws.Int32(1000)}
+	for p := ec2.NewDescribeSecurityGroupsPaginator(i.clients.EC2, in); p.HasMorePages(); {
+		page, err := p.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("describing security groups: %w", err)
+		}
+		for n := range page.SecurityGroups {
+			g := described(&page.SecurityGroups[n], i.cfg.Now())
+			out[g.facts.ID] = g.facts
+		}
+	}
+	return out, nil
 }
