@@ -212,14 +212,14 @@ func (b *targetBindings) writeStatus(ctx context.Context, o *v1beta1.TargetGroup
 	return client.IgnoreNotFound(b.client.Status().Patch(ctx, o, client.MergeFrom(before)))
 }
 
-// cleanUp deregisters what the binding registered, unless its target group is gone as well, or another binding has it, which then
+// cleanUp deregisters what the binding registered, unless its target group is gone as well, or another binding has it or waits for it, which then
 // knows what to keep; and it drops its rules.
 func (b *targetBindings) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding) error {
 	if !controllerutil.ContainsFinalizer(o, naming.BindingFinalizer) {
 		return nil
 	}
 	id, arn := stack.ID{Namespace: o.Namespace, Name: o.Name}, o.Spec.TargetGroupARN
-	heirs, err := b.rivals(ctx, o)
+	heirs, err := b.heirs(ctx, o)
 	switch {
 	case o.Spec.IamRoleArnToAssume != "": // what is registered there is none of ours
 		b.partly(o, diag.List{strandedTargets(o)})

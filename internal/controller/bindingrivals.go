@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -13,12 +14,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
-// bindingsByTargetGroup is the cache index of bindings by the ARN of their target group.
+// bindingsByTargetGroup is the cache index of bindings by the ARN of their target group, or by its name while they have no ARN.
 const bindingsByTargetGroup = "spec.targetGroupARN"
 
 func targetGroupOf(o client.Object) []string {
-	if t, ok := o.(*v1beta1.TargetGroupBinding); ok && t.Spec.TargetGroupARN != "" {
-		return []string{t.Spec.TargetGroupARN}
+	t, ok := o.(*v1beta1.TargetGroupBinding)
+	if group := ""; ok {
+		if group = cmp.Or(t.Spec.TargetGroupARN, t.Spec.TargetGroupName); group != "" {
+			return []string{group}
+		}
 	}
 	return nil
 }
@@ -42,6 +46,40 @@ func (b *targetBindings) rivals(ctx context.Context, o *v1beta1.TargetGroupBindi
 
 func byAge(x, y *v1beta1.TargetGroupBinding) int {
 	return cmp.Or(x.CreationTimestamp.Compare(y.CreationTimestamp.Time), cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Name, y.Name))
+}
+
+// heirs are those who have the target group of a binding when it is gone: its rivals, and bindings that name the group and have not
+// been completed yet.
+func (b *targetBindings) heirs(ctx context.Context, o *v1beta1.TargetGroupBinding) ([]v1beta1.TargetGroupBinding, error) {
+	all, err := b.rivals(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	_, rest, _ := strings.Cut(o.Spec.TargetGroupARN, ":targetgroup/")
+	name, _, _ := strings.Cut(rest, "/")
+	if name == "" {
+		return all, nil
+	}
+	var list v1beta1.TargetGroupBindingList
+	if err := b.client.List(ctx, &list, client.MatchingFields{bindingsByTargetGroup: name}); err != nil {
+		return nil, fmt.Errorf("looking for bindings that wait for target group %s: %w", name, err)
+	}
+	for i := range list.Items {
+		if x := &list.Items[i]; x.DeletionTimestamp == nil && contradiction(x) == nil && agree(&x.Spec, &o.Spec) {
+			all = append(all, *x)
+		}
+	}
+	return all, nil
+}
+
+// agree reports that what a binding says of its target group is what the other one knows of it, so that it can be completed.
+func agree(waiting, known *v1beta1.TargetGroupBindingSpec) bool {
+	return matches(waiting.TargetType, known.TargetType) && matches(waiting.TargetGroupProtocol, known.TargetGroupProtocol) &&
+		matches(waiting.IPAddressType, known.IPAddressType) && (waiting.VpcID == "" || waiting.VpcID == known.VpcID)
+}
+
+func matches[T comparable](waiting, known *T) bool {
+	return waiting == nil || known == nil || *waiting == *known
 }
 
 // outranked tells a binding that an older one serves its target group.

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -139,5 +140,80 @@ func TestABindingThatCannotBeCompletedIsToldSoAndTriedSeldom(t *testing.T) {
 	l.settle()
 	if l.get(b, "bound"); !ready(b) || strings.Contains(strings.Join(l.events, "\n"), "AWSUnavailable") {
 		t.Errorf("%+v\n%v", b.Status.Conditions, l.events)
+	}
+}
+
+// TestTargetsStayForABindingThatNamesTheTargetGroupAndWaits lets the API server take nothing that completes the second binding until
+// the first is gone.
+func TestTargetsStayForABindingThatNamesTheTargetGroupAndWaits(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(waiting *v1beta1.TargetGroupBinding)
+		goes   bool // as well
+		stay   bool
+	}{
+		"of the same Service": {func(*v1beta1.TargetGroupBinding) {}, false, true},
+		"that leaves all else to AWS": {func(w *v1beta1.TargetGroupBinding) {
+			w.Spec.TargetType, w.Spec.TargetGroupProtocol, w.Spec.IPAddressType, w.Spec.VpcID = nil, nil, nil, ""
+		}, false, true},
+		"that goes as well":       {func(*v1beta1.TargetGroupBinding) {}, true, false},
+		"of another group":        {func(w *v1beta1.TargetGroupBinding) { w.Spec.TargetGroupName = "the" }, false, false},
+		"of another type":         {func(w *v1beta1.TargetGroupBinding) { w.Spec.TargetType = ptr.To(v1beta1.TargetTypeInstance) }, false, false},
+		"of another protocol":     {func(w *v1beta1.TargetGroupBinding) { w.Spec.TargetGroupProtocol = ptr.To(v1beta1.Protocol("HTTPS")) }, false, false},
+		"of the other family":     {func(w *v1beta1.TargetGroupBinding) { w.Spec.IPAddressType = ptr.To(v1beta1.IPAddressTypeIPv6) }, false, false},
+		"of another VPC":          {func(w *v1beta1.TargetGroupBinding) { w.Spec.VpcID = "vpc-0a1de0000000000ff" }, false, false},
+		"that contradicts itself": {func(w *v1beta1.TargetGroupBinding) { w.Spec.NodeSelector = &metav1.LabelSelector{} }, false, false},
+		"in another account": {func(w *v1beta1.TargetGroupBinding) {
+			w.Spec.IamRoleArnToAssume = "arn:aws:iam::210987654321:role/targets"
+		}, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, b := boundLab(t)
+			waiting := labBinding("", v1beta1.TargetTypeIP)
+			waiting.Spec.TargetGroupName, waiting.Name, waiting.UID = "theirs", "waiting", "uid-waiting"
+			c.change(waiting)
+			l.create(waiting)
+			direct := l.client
+			l.bound.client = interceptor.NewClient(direct.(client.WithWatch), interceptor.Funcs{
+				Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+					if x, ok := o.(*v1beta1.TargetGroupBinding); ok && x.Name == "waiting" && x.Spec.TargetGroupARN != "" {
+						return apierrors.NewForbidden(schema.GroupResource{Resource: "targetgroupbindings"}, "waiting", errors.New("bound already"))
+					}
+					return inner.Patch(ctx, o, p, opts...)
+				},
+			})
+			_, err := l.round()
+			l.must(err)
+			woken := &wokenBindings{}
+			l.bound.waker.q = woken
+			mark := l.mark()
+			l.must(l.client.Delete(t.Context(), b))
+			if c.goes {
+				l.must(l.client.Delete(t.Context(), waiting))
+			}
+			_, err = l.round()
+			l.must(err)
+			if l.get(b, "bound") {
+				t.Fatal("it does not go")
+			}
+			want := []string{"10.0.128.50:8080"}
+			if got := l.targets(b.Spec.TargetGroupARN); slices.Equal(got, want) != c.stay || slices.Contains(woken.names, "waiting") != c.stay {
+				t.Fatalf("targets %v, woken %v", got, woken.names)
+			}
+			if !c.stay {
+				return
+			}
+			l.bound.client = direct
+			_, err = l.round() // it is completed
+			l.must(err)
+			l.settle()
+			if w := l.writes(mark); len(w) != 0 {
+				t.Errorf("AWS was told %v", w)
+			}
+			if l.get(waiting, "waiting"); !ready(waiting) {
+				t.Errorf("%+v", waiting.Status.Conditions)
+			}
+		})
 	}
 }
