@@ -17,8 +17,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/shield"
+	shieldtypes "github.com/aws/aws-sdk-go-v2/service/shield/types"
 	"github.com/aws/aws-sdk-go-v2/service/wafregional"
+	classictypes "github.com/aws/aws-sdk-go-v2/service/wafregional/types"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
+	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
@@ -36,6 +39,11 @@ func TestEveryCallIsAuthorisedOnItsResourcesWithItsKeys(t *testing.T) {
 	lb, tg, l, r, sg := aws.String(balancer), aws.String(targets), aws.String(listener), aws.String(rule), aws.String("sg-00000001")
 	certificate := aws.String("arn:aws:acm:us-west-2:123456789012:certificate/1")
 	acceleratorListener := aws.String(ours + "/listener/0123abcd")
+	ruleTags := []ec2types.TagSpecification{{ResourceType: "security-group-rule", Tags: []ec2types.Tag{{Key: name}}}}
+	a.AddWebACL(&account.WebACL{ARN: webACLARN})
+	a.Guard(foreign, webACLARN)
+	a.AddClassicACL(&account.ClassicACL{ID: "old"})
+	a.GuardClassic(balancer, "old")
 	const app, elbARN, ec2ARN = "loadbalancer/app/ours/0000000000000001", "arn:aws:elasticloadbalancing:us-west-2:123456789012:", "arn:aws:ec2:us-west-2:123456789012:"
 	const onListener, onRule, onGroup = "listener/app/ours/0000000000000001/0000000000000003", "listener-rule/app/ours/0000000000000001/0000000000000003/0000000000000005", "targetgroup/ours/0000000000000001"
 	for _, tt := range []struct {
@@ -114,6 +122,97 @@ func TestEveryCallIsAuthorisedOnItsResourcesWithItsKeys(t *testing.T) {
 			"globalaccelerator:TagResource arn:aws:globalaccelerator::123456789012:accelerator/* aws:RequestTag/n aws:TagKeys"}},
 		{"globalaccelerator UpdateAccelerator", &ga.UpdateAcceleratorInput{AcceleratorArn: aws.String(ours)}, []string{"globalaccelerator:UpdateAccelerator " + ours}},
 		{"globalaccelerator UpdateListener", &ga.UpdateListenerInput{ListenerArn: acceleratorListener}, []string{"globalaccelerator:UpdateListener " + *acceleratorListener}},
+		{"elasticloadbalancing GetResourcePolicy", &elb.GetResourcePolicyInput{ResourceArn: name}, []string{"elasticloadbalancing:GetResourcePolicy n"}},
+		{"elasticloadbalancing GetTrustStoreCaCertificatesBundle", &elb.GetTrustStoreCaCertificatesBundleInput{TrustStoreArn: name}, []string{"elasticloadbalancing:GetTrustStoreCaCertificatesBundle n"}},
+		{"elasticloadbalancing GetTrustStoreRevocationContent", &elb.GetTrustStoreRevocationContentInput{TrustStoreArn: name}, []string{"elasticloadbalancing:GetTrustStoreRevocationContent n"}},
+		{"elasticloadbalancing CreateListener", &elb.CreateListenerInput{LoadBalancerArn: lb, Tags: tags, DefaultActions: []elbtypes.Action{{AuthenticateCognitoConfig: &elbtypes.AuthenticateCognitoActionConfig{UserPoolArn: aws.String(pool)}}},
+			Certificates: []elbtypes.Certificate{{CertificateArn: certificate}, {CertificateArn: aws.String("arn:aws:iam::123456789012:server-certificate/x")}}}, []string{
+			"elasticloadbalancing:CreateListener " + app + " aws:RequestTag/team aws:TagKeys", "cognito-idp:DescribeUserPoolClient " + pool, "iam:GetServerCertificate arn:aws:iam::123456789012:server-certificate/x",
+			"elasticloadbalancing:AddTags listener/app/ours/0000000000000001/* aws:RequestTag/team aws:TagKeys elasticloadbalancing:CreateAction"}},
+		{"elasticloadbalancing CreateRule", &elb.CreateRuleInput{ListenerArn: l, Tags: tags}, []string{"elasticloadbalancing:CreateRule " + onListener + " aws:RequestTag/team aws:TagKeys",
+			"elasticloadbalancing:AddTags listener-rule/app/ours/0000000000000001/0000000000000003/* aws:RequestTag/team aws:TagKeys elasticloadbalancing:CreateAction"}},
+		{"elasticloadbalancing CreateTrustStore", &elb.CreateTrustStoreInput{Name: name, Tags: tags}, []string{"elasticloadbalancing:CreateTrustStore truststore/n/* aws:RequestTag/team aws:TagKeys",
+			"elasticloadbalancing:AddTags truststore/n/* aws:RequestTag/team aws:TagKeys elasticloadbalancing:CreateAction"}},
+		{"elasticloadbalancing CreateLoadBalancer", &elb.CreateLoadBalancerInput{Name: name, Type: "network", CustomerOwnedIpv4Pool: name}, []string{
+			"elasticloadbalancing:CreateLoadBalancer loadbalancer/net/n/* elasticloadbalancing:Scheme", "ec2:GetCoipPoolUsage *"}},
+		{"ec2 AuthorizeSecurityGroupIngress", &ec2.AuthorizeSecurityGroupIngressInput{GroupId: sg, TagSpecifications: ruleTags}, []string{
+			"ec2:AuthorizeSecurityGroupIngress security-group/sg-00000001 ec2:SecurityGroupID ec2:Vpc", "ec2:AuthorizeSecurityGroupIngress security-group-rule/* aws:RequestTag/n aws:TagKeys",
+			"ec2:CreateTags security-group-rule/* aws:RequestTag/n aws:TagKeys ec2:CreateAction"}},
+		{"ec2 AuthorizeSecurityGroupEgress", &ec2.AuthorizeSecurityGroupEgressInput{GroupId: sg, TagSpecifications: ruleTags}, []string{
+			"ec2:AuthorizeSecurityGroupEgress security-group/sg-00000001 ec2:SecurityGroupID ec2:Vpc", "ec2:AuthorizeSecurityGroupEgress security-group-rule/* aws:RequestTag/n aws:TagKeys",
+			"ec2:CreateTags security-group-rule/* aws:RequestTag/n aws:TagKeys ec2:CreateAction"}},
+		{"ec2 DeleteSecurityGroup", &ec2.DeleteSecurityGroupInput{GroupName: aws.String("nobody")}, []string{"ec2:DeleteSecurityGroup security-group/*"}},
+		{"ec2 DeleteTags", &ec2.DeleteTagsInput{Resources: []string{"sg-00000001"}}, []string{"ec2:DeleteTags security-group/sg-00000001 ec2:SecurityGroupID ec2:Vpc"}},
+		{"ec2 CreateTags", &ec2.CreateTagsInput{Resources: []string{"subnet-1", "rtb-1", "igw-1", "sgr-1", "eni-1", "i-1", "pl-1", "eipalloc-1", "nat-1", "pcx-1", "vol-1"}}, []string{
+			"ec2:CreateTags subnet/subnet-1", "ec2:CreateTags route-table/rtb-1", "ec2:CreateTags internet-gateway/igw-1", "ec2:CreateTags security-group-rule/sgr-1", "ec2:CreateTags network-interface/eni-1",
+			"ec2:CreateTags instance/i-1", "ec2:CreateTags prefix-list/pl-1", "ec2:CreateTags elastic-ip/eipalloc-1", "ec2:CreateTags natgateway/nat-1", "ec2:CreateTags vpc-peering-connection/pcx-1", "ec2:CreateTags *"}},
+		{"ec2 CreateNetworkInterface", &ec2.CreateNetworkInterfaceInput{SubnetId: aws.String("subnet-1"), Groups: []string{"sg-00000002"}}, []string{
+			"ec2:CreateNetworkInterface network-interface/*", "ec2:CreateNetworkInterface subnet/subnet-1", "ec2:CreateNetworkInterface security-group/sg-00000002 ec2:SecurityGroupID ec2:Vpc"}},
+		{"ec2 RunInstances", &ec2.RunInstancesInput{SubnetId: aws.String("subnet-1"), SecurityGroupIds: []string{"sg-00000002"}}, []string{
+			"ec2:RunInstances instance/*", "ec2:RunInstances subnet/subnet-1", "ec2:RunInstances security-group/sg-00000002 ec2:SecurityGroupID ec2:Vpc"}},
+		{"ec2 RunInstances", &ec2.RunInstancesInput{}, []string{"ec2:RunInstances instance/*"}},
+		{"ec2 CreateVpc", &ec2.CreateVpcInput{}, []string{"ec2:CreateVpc vpc/*"}},
+		{"ec2 CreateNatGateway", &ec2.CreateNatGatewayInput{AllocationId: aws.String("eipalloc-1"), SubnetId: aws.String("subnet-1")}, []string{
+			"ec2:CreateNatGateway natgateway/*", "ec2:CreateNatGateway elastic-ip/eipalloc-1", "ec2:CreateNatGateway subnet/subnet-1"}},
+		{"ec2 AssociateAddress", &ec2.AssociateAddressInput{AllocationId: aws.String("eipalloc-1"), NetworkInterfaceId: aws.String("eni-1")}, []string{
+			"ec2:AssociateAddress elastic-ip/eipalloc-1", "ec2:AssociateAddress network-interface/eni-1"}},
+		{"acm GetCertificate", &acm.GetCertificateInput{CertificateArn: certificate}, []string{"acm:GetCertificate " + *certificate}},
+		{"acm ImportCertificate", &acm.ImportCertificateInput{Tags: []acmtypes.Tag{{Key: name}}}, []string{
+			"acm:ImportCertificate * aws:RequestTag/n aws:TagKeys", "acm:AddTagsToCertificate arn:aws:acm:us-west-2:123456789012:certificate/* aws:RequestTag/n aws:TagKeys"}},
+		{"acm ImportCertificate", &acm.ImportCertificateInput{CertificateArn: certificate, Tags: []acmtypes.Tag{{Key: name}}}, []string{
+			"acm:ImportCertificate " + *certificate + " aws:RequestTag/n aws:TagKeys", "acm:AddTagsToCertificate " + *certificate + " aws:RequestTag/n aws:TagKeys"}},
+		{"wafv2 DisassociateWebACL", &wafv2.DisassociateWebACLInput{ResourceArn: aws.String(foreign)}, []string{
+			"wafv2:DisassociateWebACL loadbalancer/app/foreign/0000000000000002", "elasticloadbalancing:SetWebAcl *", "wafv2:DisassociateWebACL " + webACLARN}},
+		{"wafv2 CreateWebACL", &wafv2.CreateWebACLInput{Name: name, Scope: "REGIONAL", Tags: []waftypes.Tag{{Key: name}}}, []string{
+			"wafv2:CreateWebACL arn:aws:wafv2:us-west-2:123456789012:regional/webacl/n/* aws:RequestTag/n aws:TagKeys"}},
+		{"wafv2 GetWebACL", &wafv2.GetWebACLInput{ARN: aws.String(webACLARN)}, []string{"wafv2:GetWebACL " + webACLARN}},
+		{"wafv2 GetWebACL", &wafv2.GetWebACLInput{Name: name, Id: name, Scope: "CLOUDFRONT"}, []string{"wafv2:GetWebACL arn:aws:wafv2:us-east-1:123456789012:global/webacl/n/n"}},
+		{"wafv2 CreateIPSet", &wafv2.CreateIPSetInput{Name: name, Scope: "REGIONAL", Tags: []waftypes.Tag{{Key: name}}}, []string{
+			"wafv2:CreateIPSet arn:aws:wafv2:us-west-2:123456789012:regional/ipset/n/* aws:RequestTag/n aws:TagKeys"}},
+		{"wafv2 GetIPSet", &wafv2.GetIPSetInput{Name: name, Id: name, Scope: "REGIONAL"}, []string{"wafv2:GetIPSet arn:aws:wafv2:us-west-2:123456789012:regional/ipset/n/n"}},
+		{"wafv2 UpdateIPSet", &wafv2.UpdateIPSetInput{Name: name, Id: name, Scope: "REGIONAL"}, []string{"wafv2:UpdateIPSet arn:aws:wafv2:us-west-2:123456789012:regional/ipset/n/n"}},
+		{"wafv2 DeleteIPSet", &wafv2.DeleteIPSetInput{Name: name, Id: name, Scope: "REGIONAL"}, []string{"wafv2:DeleteIPSet arn:aws:wafv2:us-west-2:123456789012:regional/ipset/n/n"}},
+		{"wafv2 UntagResource", &wafv2.UntagResourceInput{ResourceARN: name, TagKeys: []string{"k"}}, []string{"wafv2:UntagResource n aws:TagKeys"}},
+		{"wafv2 ListTagsForResource", &wafv2.ListTagsForResourceInput{ResourceARN: name}, []string{"wafv2:ListTagsForResource n"}},
+		{"wafv2 ListResourcesForWebACL", &wafv2.ListResourcesForWebACLInput{WebACLArn: name}, []string{"wafv2:ListResourcesForWebACL n"}},
+		{"waf-regional DisassociateWebACL", &wafregional.DisassociateWebACLInput{ResourceArn: lb}, []string{
+			"waf-regional:DisassociateWebACL " + app, "elasticloadbalancing:SetWebAcl *", "waf-regional:DisassociateWebACL arn:aws:waf-regional:us-west-2:123456789012:webacl/old"}},
+		{"waf-regional GetWebACLForResource", &wafregional.GetWebACLForResourceInput{ResourceArn: lb}, []string{"waf-regional:GetWebACLForResource " + app}},
+		{"waf-regional GetWebACL", &wafregional.GetWebACLInput{WebACLId: name}, []string{"waf-regional:GetWebACL arn:aws:waf-regional:us-west-2:123456789012:webacl/n"}},
+		{"waf-regional CreateWebACL", &wafregional.CreateWebACLInput{Tags: []classictypes.Tag{{Key: name}}}, []string{
+			"waf-regional:CreateWebACL arn:aws:waf-regional:us-west-2:123456789012:webacl/* aws:RequestTag/n aws:TagKeys"}},
+		{"shield DescribeProtection", &shield.DescribeProtectionInput{ProtectionId: aws.String("1")}, []string{"shield:DescribeProtection arn:aws:shield::123456789012:protection/1"}},
+		{"shield TagResource", &shield.TagResourceInput{ResourceARN: name, Tags: []shieldtypes.Tag{{Key: name}}}, []string{"shield:TagResource n aws:RequestTag/n aws:TagKeys"}},
+		{"shield UntagResource", &shield.UntagResourceInput{ResourceARN: name, TagKeys: []string{"k"}}, []string{"shield:UntagResource n aws:TagKeys"}},
+		{"shield ListTagsForResource", &shield.ListTagsForResourceInput{ResourceARN: name}, []string{"shield:ListTagsForResource n"}},
+		{"globalaccelerator CreateAccelerator", &ga.CreateAcceleratorInput{Name: name}, []string{"globalaccelerator:CreateAccelerator *"}},
+		{"globalaccelerator DeleteAccelerator", &ga.DeleteAcceleratorInput{AcceleratorArn: name}, []string{"globalaccelerator:DeleteAccelerator n"}},
+		{"globalaccelerator DescribeAccelerator", &ga.DescribeAcceleratorInput{AcceleratorArn: name}, []string{"globalaccelerator:DescribeAccelerator n"}},
+		{"globalaccelerator DescribeAcceleratorAttributes", &ga.DescribeAcceleratorAttributesInput{AcceleratorArn: name}, []string{"globalaccelerator:DescribeAcceleratorAttributes n"}},
+		{"globalaccelerator UpdateAcceleratorAttributes", &ga.UpdateAcceleratorAttributesInput{AcceleratorArn: name}, []string{"globalaccelerator:UpdateAcceleratorAttributes n"}},
+		{"globalaccelerator CreateListener", &ga.CreateListenerInput{AcceleratorArn: name}, []string{"globalaccelerator:CreateListener n"}},
+		{"globalaccelerator DeleteListener", &ga.DeleteListenerInput{ListenerArn: name}, []string{"globalaccelerator:DeleteListener n"}},
+		{"globalaccelerator DescribeListener", &ga.DescribeListenerInput{ListenerArn: name}, []string{"globalaccelerator:DescribeListener n"}},
+		{"globalaccelerator ListListeners", &ga.ListListenersInput{AcceleratorArn: name}, []string{"globalaccelerator:ListListeners n"}},
+		{"globalaccelerator CreateEndpointGroup", &ga.CreateEndpointGroupInput{ListenerArn: name}, []string{"globalaccelerator:CreateEndpointGroup n"}},
+		{"globalaccelerator UpdateEndpointGroup", &ga.UpdateEndpointGroupInput{EndpointGroupArn: name}, []string{"globalaccelerator:UpdateEndpointGroup n"}},
+		{"globalaccelerator AddEndpoints", &ga.AddEndpointsInput{EndpointGroupArn: name}, []string{"globalaccelerator:AddEndpoints n"}},
+		{"globalaccelerator RemoveEndpoints", &ga.RemoveEndpointsInput{EndpointGroupArn: name}, []string{"globalaccelerator:RemoveEndpoints n"}},
+		{"globalaccelerator DeleteEndpointGroup", &ga.DeleteEndpointGroupInput{EndpointGroupArn: name}, []string{"globalaccelerator:DeleteEndpointGroup n"}},
+		{"globalaccelerator DescribeEndpointGroup", &ga.DescribeEndpointGroupInput{EndpointGroupArn: name}, []string{"globalaccelerator:DescribeEndpointGroup n"}},
+		{"globalaccelerator ListEndpointGroups", &ga.ListEndpointGroupsInput{ListenerArn: name}, []string{"globalaccelerator:ListEndpointGroups n"}},
+		{"globalaccelerator TagResource", &ga.TagResourceInput{ResourceArn: name, Tags: []gatypes.Tag{{Key: name}}}, []string{"globalaccelerator:TagResource n aws:RequestTag/n aws:TagKeys"}},
+		{"globalaccelerator UntagResource", &ga.UntagResourceInput{ResourceArn: name, TagKeys: []string{"k"}}, []string{"globalaccelerator:UntagResource n aws:TagKeys"}},
+		{"globalaccelerator ListTagsForResource", &ga.ListTagsForResourceInput{ResourceArn: name}, []string{"globalaccelerator:ListTagsForResource n"}},
+		{"route53 GetHostedZone", &route53.GetHostedZoneInput{Id: aws.String("/hostedzone/Z1")}, []string{"route53:GetHostedZone arn:aws:route53:::hostedzone/Z1"}},
+		{"route53 DeleteHostedZone", &route53.DeleteHostedZoneInput{Id: aws.String("Z1")}, []string{"route53:DeleteHostedZone arn:aws:route53:::hostedzone/Z1"}},
+		{"route53 UpdateHostedZoneComment", &route53.UpdateHostedZoneCommentInput{Id: aws.String("Z1")}, []string{"route53:UpdateHostedZoneComment arn:aws:route53:::hostedzone/Z1"}},
+		{"route53 AssociateVPCWithHostedZone", &route53.AssociateVPCWithHostedZoneInput{HostedZoneId: aws.String("Z1")}, []string{"route53:AssociateVPCWithHostedZone arn:aws:route53:::hostedzone/Z1"}},
+		{"route53 DisassociateVPCFromHostedZone", &route53.DisassociateVPCFromHostedZoneInput{HostedZoneId: aws.String("Z1")}, []string{"route53:DisassociateVPCFromHostedZone arn:aws:route53:::hostedzone/Z1"}},
+		{"route53 ListResourceRecordSets", &route53.ListResourceRecordSetsInput{HostedZoneId: aws.String("Z1")}, []string{"route53:ListResourceRecordSets arn:aws:route53:::hostedzone/Z1"}},
+		{"route53 ListTagsForResource", &route53.ListTagsForResourceInput{ResourceType: "hostedzone", ResourceId: aws.String("Z1")}, []string{"route53:ListTagsForResource arn:aws:route53:::hostedzone/Z1"}},
+		{"route53 ChangeTagsForResource", &route53.ChangeTagsForResourceInput{ResourceType: "hostedzone", ResourceId: aws.String("Z1")}, []string{"route53:ChangeTagsForResource arn:aws:route53:::hostedzone/Z1"}},
+		{"route53 ChangeResourceRecordSets", &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String("Z1")}, []string{"route53:ChangeResourceRecordSets arn:aws:route53:::hostedzone/Z1"}},
 		{"route53 ListHostedZones", &route53.ListHostedZonesInput{}, []string{"route53:ListHostedZones *"}},
 		{"route53 GetChange", &route53.GetChangeInput{Id: aws.String("C1")}, []string{"route53:GetChange arn:aws:route53:::change/C1"}},
 	} {

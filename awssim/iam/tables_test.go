@@ -8,13 +8,17 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/acm"
 	"github.com/k8s-lbc/lbc/awssim/ec2"
 	"github.com/k8s-lbc/lbc/awssim/elbv2"
+	"github.com/k8s-lbc/lbc/awssim/globalaccelerator"
+	"github.com/k8s-lbc/lbc/awssim/route53"
+	"github.com/k8s-lbc/lbc/awssim/shield"
 	"github.com/k8s-lbc/lbc/awssim/wafregional"
 	"github.com/k8s-lbc/lbc/awssim/wafv2"
 )
 
 // withoutResource are actions that change something and are authorised on no resource.
 var withoutResource = map[string]bool{
-	"wafv2:CheckCapacity": true,
+	"wafv2:CheckCapacity": true, "route53:CreateHostedZone": true,
+	"shield:CreateSubscription": true, "shield:UpdateSubscription": true, "shield:DeleteSubscription": true,
 	// These name an association or attachment only.
 	"ec2:DetachNetworkInterface": true, "ec2:DisassociateAddress": true, "ec2:DisassociateRouteTable": true,
 	"ec2:DisassociateSubnetCidrBlock": true, "ec2:DisassociateVpcCidrBlock": true,
@@ -24,7 +28,8 @@ func TestEveryActionThatChangesSomethingTellsItsResources(t *testing.T) {
 	t.Parallel()
 	for service, value := range map[string]any{
 		"elasticloadbalancing": &elbv2.Service{}, "ec2": &ec2.Service{}, "acm": &acm.Service{},
-		"wafv2": &wafv2.Service{}, "waf-regional": &wafregional.Service{},
+		"wafv2": &wafv2.Service{}, "waf-regional": &wafregional.Service{}, "shield": &shield.Service{},
+		"globalaccelerator": &globalaccelerator.Service{}, "route53": &route53.Service{},
 	} {
 		kind := reflect.TypeOf(value)
 		for i := range kind.NumMethod() {

@@ -27,6 +27,15 @@ var zoneMappings = map[string]mapping{
 	"DeleteHostedZone": on(func(a *account.Account, in *route53.DeleteHostedZoneInput) []check {
 		return []check{{resource: zoneARN(a, "hostedzone", in.Id)}}
 	}),
+	"UpdateHostedZoneComment": on(func(a *account.Account, in *route53.UpdateHostedZoneCommentInput) []check {
+		return []check{{resource: zoneARN(a, "hostedzone", in.Id)}}
+	}),
+	"AssociateVPCWithHostedZone": on(func(a *account.Account, in *route53.AssociateVPCWithHostedZoneInput) []check {
+		return []check{{resource: zoneARN(a, "hostedzone", in.HostedZoneId)}}
+	}),
+	"DisassociateVPCFromHostedZone": on(func(a *account.Account, in *route53.DisassociateVPCFromHostedZoneInput) []check {
+		return []check{{resource: zoneARN(a, "hostedzone", in.HostedZoneId)}}
+	}),
 	"ListResourceRecordSets": on(func(a *account.Account, in *route53.ListResourceRecordSetsInput) []check {
 		return []check{{resource: zoneARN(a, "hostedzone", in.HostedZoneId)}}
 	}),
