@@ -24,6 +24,7 @@ import (
 	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
 )
 
@@ -259,5 +260,125 @@ func TestNobodyIsDeniedToAskWhoTheyAre(t *testing.T) {
 	}
 	if err := Authorizer(a)(t.Context(), "ec2", "DescribeVpcs", key, &ec2.DescribeVpcsInput{}); err == nil {
 		t.Error("the denial has no effect")
+	}
+}
+
+func TestCallsThatTagSayWhichCallMakesWhatIsTagged(t *testing.T) {
+	t.Parallel()
+	a := world(t)
+	tags, name := pair("team", "web"), aws.String("n")
+	rules := []ec2types.TagSpecification{{ResourceType: "security-group-rule", Tags: []ec2types.Tag{{Key: name}}}}
+	of := func(kind string) []ec2types.TagSpecification {
+		return []ec2types.TagSpecification{{ResourceType: ec2types.ResourceType(kind), Tags: []ec2types.Tag{{Key: name}}}}
+	}
+	for action, in := range map[string]any{
+		"elasticloadbalancing CreateLoadBalancer": &elb.CreateLoadBalancerInput{Name: name, Tags: tags},
+		"elasticloadbalancing CreateTargetGroup":  &elb.CreateTargetGroupInput{Name: name, Tags: tags},
+		"elasticloadbalancing CreateListener":     &elb.CreateListenerInput{LoadBalancerArn: name, Tags: tags},
+		"elasticloadbalancing CreateRule":         &elb.CreateRuleInput{ListenerArn: name, Tags: tags},
+		"elasticloadbalancing CreateTrustStore":   &elb.CreateTrustStoreInput{Name: name, Tags: tags},
+		"ec2 CreateSecurityGroup":                 &ec2.CreateSecurityGroupInput{TagSpecifications: of("security-group")},
+		"ec2 AuthorizeSecurityGroupIngress":       &ec2.AuthorizeSecurityGroupIngressInput{GroupId: name, TagSpecifications: rules},
+		"ec2 AuthorizeSecurityGroupEgress":        &ec2.AuthorizeSecurityGroupEgressInput{GroupId: name, TagSpecifications: rules},
+		"ec2 CreateNetworkInterface":              &ec2.CreateNetworkInterfaceInput{TagSpecifications: of("network-interface")},
+		"ec2 RunInstances":                        &ec2.RunInstancesInput{TagSpecifications: of("instance")},
+		"ec2 CreateVpc":                           &ec2.CreateVpcInput{TagSpecifications: of("vpc")},
+	} {
+		service, action, _ := strings.Cut(action, " ")
+		var got []string
+		for _, c := range checksOf(a, service, action, in) {
+			if by, ok := c.keys.Get(service + ":CreateAction"); ok {
+				got = append(got, c.action+" "+strings.Join(by, ","))
+			}
+		}
+		want := map[string]string{"elasticloadbalancing": "elasticloadbalancing:AddTags ", "ec2": "ec2:CreateTags "}[service] + action
+		if len(got) != 1 || got[0] != want {
+			t.Errorf("%s: got %q, want %q", action, got, want)
+		}
+	}
+}
+
+func TestCallsOfLoadBalancersNeedWhatTheyReadOfTheNetworkAsWell(t *testing.T) {
+	t.Parallel()
+	a := world(t)
+	g, ok := a.SecurityGroup("sg-00000002")
+	if !ok {
+		t.Fatal("no group")
+	}
+	g.Owner = "210987654321"
+	lb := aws.String(balancer)
+	address := []elbtypes.SubnetMapping{{SubnetId: aws.String("subnet-1"), AllocationId: aws.String("eipalloc-1")}}
+	const network = "DescribeAccountAttributes DescribeInternetGateways DescribeSubnets DescribeVpcs"
+	for name, tt := range map[string]struct {
+		action string
+		in     any
+		want   string // of EC2
+	}{
+		"a load balancer":                    {"CreateLoadBalancer", &elb.CreateLoadBalancerInput{}, network},
+		"with groups":                        {"CreateLoadBalancer", &elb.CreateLoadBalancerInput{SecurityGroups: []string{"sg-00000001"}}, network + " DescribeSecurityGroups"},
+		"with pools":                         {"CreateLoadBalancer", &elb.CreateLoadBalancerInput{IpamPools: &elbtypes.IpamPools{}}, network + " DescribeIpamPools"},
+		"with addresses":                     {"CreateLoadBalancer", &elb.CreateLoadBalancerInput{SubnetMappings: address}, network + " DescribeAddresses"},
+		"subnets":                            {"SetSubnets", &elb.SetSubnetsInput{LoadBalancerArn: lb}, network},
+		"subnets with addresses":             {"SetSubnets", &elb.SetSubnetsInput{LoadBalancerArn: lb, SubnetMappings: address}, network + " DescribeAddresses"},
+		"groups":                             {"SetSecurityGroups", &elb.SetSecurityGroupsInput{LoadBalancerArn: lb, SecurityGroups: []string{"sg-00000001"}}, "DescribeSecurityGroups"},
+		"no groups":                          {"SetSecurityGroups", &elb.SetSecurityGroupsInput{LoadBalancerArn: lb}, ""},
+		"groups that another account has":    {"SetSecurityGroups", &elb.SetSecurityGroupsInput{LoadBalancerArn: lb, SecurityGroups: []string{"sg-00000002"}}, "DescribeSecurityGroups GetSecurityGroupsForVpc"},
+		"pools":                              {"ModifyIpPools", &elb.ModifyIpPoolsInput{LoadBalancerArn: lb, IpamPools: &elbtypes.IpamPools{}}, "DescribeIpamPools"},
+		"pools that are given up":            {"ModifyIpPools", &elb.ModifyIpPoolsInput{LoadBalancerArn: lb}, ""},
+		"what does not touch the network":    {"DeleteLoadBalancer", &elb.DeleteLoadBalancerInput{LoadBalancerArn: lb}, ""},
+		"a pool of customer-owned addresses": {"CreateLoadBalancer", &elb.CreateLoadBalancerInput{CustomerOwnedIpv4Pool: lb}, network + " DescribeCoipPools GetCoipPoolUsage"},
+	} {
+		var got []string
+		for _, c := range checksOf(a, "elasticloadbalancing", tt.action, tt.in) {
+			if action, ok := strings.CutPrefix(c.action, "ec2:"); ok {
+				got = append(got, action)
+				if c.resource != "*" {
+					t.Errorf("%s: %s is authorised on %s", name, c.action, c.resource)
+				}
+			}
+		}
+		slices.Sort(got)
+		want := strings.Fields(tt.want)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v", name, got, want)
+		}
+	}
+}
+
+func TestOnlyTheFirstLoadBalancerAndAcceleratorNeedTheirServicesRole(t *testing.T) {
+	t.Parallel()
+	const balancing = "arn:aws:iam::123456789012:role/aws-service-role/elasticloadbalancing.amazonaws.com/AWSServiceRoleForElasticLoadBalancing"
+	const accelerators = "arn:aws:iam::123456789012:role/aws-service-role/globalaccelerator.amazonaws.com/AWSServiceRoleForGlobalAccelerator"
+	used, fresh := world(t), account.New("123456789012", "us-west-2", clock.NewStepped(start), account.Instant())
+	made := account.New("123456789012", "us-west-2", clock.NewStepped(start), account.Instant())
+	for action, service := range map[string]string{"DescribeLoadBalancers": "elasticloadbalancing", "CreateAccelerator": "globalaccelerator"} {
+		if err := Authorizer(made)(t.Context(), service, action, "AKIANOBODY", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		name            string
+		a               *account.Account
+		service, action string
+		want            string
+	}{
+		{"first load balancer", fresh, "elasticloadbalancing", "CreateLoadBalancer", balancing},
+		{"first accelerator", fresh, "globalaccelerator", "CreateAccelerator", accelerators},
+		{"target group", fresh, "elasticloadbalancing", "CreateTargetGroup", ""},
+		{"another load balancer", used, "elasticloadbalancing", "CreateLoadBalancer", ""},
+		{"accelerator beside load balancers", used, "globalaccelerator", "CreateAccelerator", accelerators},
+		{"another accelerator", made, "globalaccelerator", "CreateAccelerator", ""},
+		{"load balancer beside accelerators", made, "elasticloadbalancing", "CreateLoadBalancer", balancing},
+	} {
+		got := ""
+		for _, c := range checksOf(tt.a, tt.service, tt.action, nil) {
+			if c.action == "iam:CreateServiceLinkedRole" {
+				got = c.resource
+			}
+		}
+		if got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
 	}
 }
