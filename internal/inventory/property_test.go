@@ -1,0 +1,222 @@
+package inventory_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	gocmp "github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// meanwhile is what others do while AWS is being read: one thing before each call of a listing, and one before its answer arrives.
+type meanwhile struct {
+	mu   sync.Mutex
+	todo []func()
+}
+
+func (m *meanwhile) next() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.todo) > 0 {
+		f := m.todo[0]
+		m.todo = m.todo[1:]
+		f()
+	}
+}
+
+type busyBalancing struct {
+	cloud.ELBV2
+	m *meanwhile
+}
+
+func (b busyBalancing) DescribeLoadBalancers(ctx context.Context, in *elbv2.DescribeLoadBalancersInput, o ...func(*elbv2.Options)) (*elbv2.DescribeLoadBalancersOutput, error) {
+	b.m.next()
+	defer b.m.next()
+	return b.ELBV2.DescribeLoadBalancers(ctx, in, o...)
+}
+
+func (b busyBalancing) DescribeTargetGroups(ctx context.Context, in *elbv2.DescribeTargetGroupsInput, o ...func(*elbv2.Options)) (*elbv2.DescribeTargetGroupsOutput, error) {
+	b.m.next()
+	defer b.m.next()
+	return b.ELBV2.DescribeTargetGroups(ctx, in, o...)
+}
+
+func (b busyBalancing) DescribeTags(ctx context.Context, in *elbv2.DescribeTagsInput, o ...func(*elbv2.Options)) (*elbv2.DescribeTagsOutput, error) {
+	b.m.next()
+	defer b.m.next()
+	return b.ELBV2.DescribeTags(ctx, in, o...)
+}
+
+type busyCompute struct {
+	cloud.EC2
+	m *meanwhile
+}
+
+func (b busyCompute) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSecurityGroupsInput, o ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error) {
+	b.m.next()
+	defer b.m.next()
+	return b.EC2.DescribeSecurityGroups(ctx, in, o...)
+}
+
+// account is an account that several stacks write to, some of it by others' hands.
+type busyAccount struct {
+	*fixture
+	raw cloud.Clients
+	n   int
+	tgs map[stack.Key][]string
+	sgs map[stack.Key][]string
+}
+
+func (a *busyAccount) tags(k stack.Key, id string) map[string]string {
+	return map[string]string{"elbv2.k8s.aws/cluster": cluster, "ingress.k8s.aws/stack": k.ID.String(), "ingress.k8s.aws/resource": id}
+}
+
+// write sends an operation; told tells whether this process does it, or somebody else, after which the stack is to be read again.
+func (a *busyAccount) write(k stack.Key, op plan.Op, told bool) plan.Output {
+	out, err := cloud.Write(context.Background(), a.raw, op, literally)
+	if err != nil {
+		a.Fatalf("%T: %v", op, err)
+	}
+	if told {
+		a.inv.Record(k, op, out, literally)
+	} else {
+		a.inv.Invalidate(k)
+		a.inv.InvalidateFacts(facts.Need{Kind: facts.NeedSecurityGroups})
+	}
+	return out
+}
+
+// change does one of the things that happen to a stack.
+func (a *busyAccount) change(k stack.Key, what int, told bool) {
+	a.n++
+	name := fmt.Sprintf("x%d", a.n)
+	tgs, sgs := a.tgs[k], a.sgs[k]
+	group := func(id string) stack.Ref { return stack.Literal(stack.KindSecurityGroup, id) }
+	target := func(arn string) stack.Ref { return stack.Literal(stack.KindTargetGroup, arn) }
+	switch {
+	case what == 0 && len(tgs) > 0:
+		a.write(k, plan.DeleteTargetGroup{TargetGroup: target(tgs[0])}, told)
+		a.tgs[k] = tgs[1:]
+	case what == 1 && len(sgs) > 0:
+		a.write(k, plan.DeleteSecurityGroup{Group: group(sgs[0])}, told)
+		a.sgs[k] = sgs[1:]
+	case what == 2 && len(tgs) > 0:
+		a.write(k, plan.AddTags{Resource: target(tgs[0]), Tags: map[string]string{"mark": name}}, told)
+	case what == 3 && len(sgs) > 0:
+		a.write(k, plan.AuthorizeIngress{Group: group(sgs[0]), Permissions: []stack.Permission{{Protocol: "tcp", FromPort: int32(a.n), ToPort: int32(a.n), CIDR: "10.0.0.0/8"}}}, told)
+	case what == 4 && len(sgs) > 0:
+		a.write(k, plan.TagSecurityGroup{Group: group(sgs[0]), Tags: map[string]string{"mark": name}}, told)
+	case what < 8:
+		out := a.write(k, plan.CreateTargetGroup{VPC: vpc, TargetGroup: stack.TargetGroup{ID: name, Name: name, TargetType: "ip", Port: 80, Protocol: "HTTP", ProtocolVersion: "HTTP1",
+			IPAddressType: "ipv4", HealthCheck: stack.HealthCheck{Protocol: "HTTP", Port: "traffic-port", Path: "/", IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2, Matcher: "200"},
+			Tags: a.tags(k, name)}}, told)
+		a.tgs[k] = append(a.tgs[k], out.ID)
+	default:
+		out := a.write(k, plan.CreateSecurityGroup{VPC: vpc, Group: stack.SecurityGroup{ID: name, Name: name, Description: "d", Tags: a.tags(k, name)}}, told)
+		a.sgs[k] = append(a.sgs[k], out.ID)
+	}
+}
+
+// shape is what is compared of an observation.
+func shape(o plan.Observed) map[string]any {
+	out := map[string]any{}
+	for _, tg := range o.TargetGroups {
+		tg.Attributes = nil // which a listing does not tell
+		out[tg.ARN] = tg.TargetGroup
+	}
+	for _, g := range o.SecurityGroups {
+		slices.SortFunc(g.Ingress, func(a, b stack.Permission) int { return cmp.Compare(a.FromPort, b.FromPort) })
+		out[g.GroupID] = g.SecurityGroup
+	}
+	return out
+}
+
+func TestWhateverHappensWhileTheAccountIsReadIsKnownInTheEnd(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		f := newFixture(t)
+		m := &meanwhile{}
+		a := &busyAccount{fixture: f, raw: cloud.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute}, tgs: map[stack.Key][]string{}, sgs: map[stack.Key][]string{}}
+		f.inv = inventory.New(cloud.Clients{ELBV2: busyBalancing{f.sim.Balancing, m}, EC2: busyCompute{f.sim.Compute, m}},
+			inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
+		var stacks []stack.Key
+		for n := range 3 {
+			k := key(stack.Ingress, fmt.Sprint("s", n))
+			if _, err := f.inv.Observed(t.Context(), k, nil); err != nil {
+				r.Fatal(err)
+			}
+			stacks = append(stacks, k)
+		}
+		one := rapid.IntRange(0, len(stacks)-1)
+		what, told := rapid.IntRange(0, 9), rapid.Bool()
+		for range rapid.IntRange(1, 8).Draw(r, "passes") {
+			k := stacks[one.Draw(r, "pass over")]
+			m.todo = nil
+			for range rapid.IntRange(0, 8).Draw(r, "others") {
+				who, did, us := stacks[one.Draw(r, "stack")], what.Draw(r, "change"), told.Draw(r, "by us")
+				if us = us && who != k; us { // one pass over a stack at a time
+					m.todo = append(m.todo, func() { a.change(who, did, true) })
+				} else {
+					m.todo = append(m.todo, func() { a.change(who, did, false) })
+				}
+			}
+			if _, err := f.inv.Observed(t.Context(), k, nil); err != nil {
+				r.Fatal(err)
+			}
+			m.todo = nil
+			for range rapid.IntRange(0, 3).Draw(r, "writes") {
+				a.change(k, what.Draw(r, "write"), true)
+			}
+		}
+		truth := inventory.New(a.raw, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
+		for _, k := range stacks {
+			got, err := f.inv.Observed(t.Context(), k, nil)
+			if err != nil {
+				r.Fatal(err)
+			}
+			want, err := truth.Observed(t.Context(), k, nil)
+			if err != nil {
+				r.Fatal(err)
+			}
+			if diff := gocmp.Diff(shape(want), shape(got)); diff != "" {
+				r.Fatalf("%s: %s", k, diff)
+			}
+		}
+		all, err := f.inv.Answer(t.Context(), []facts.Need{{Kind: facts.NeedSecurityGroups}})
+		if err != nil {
+			r.Fatal(err)
+		}
+		right, err := truth.Answer(t.Context(), []facts.Need{{Kind: facts.NeedSecurityGroups}})
+		if err != nil {
+			r.Fatal(err)
+		}
+		if diff := gocmp.Diff(right.SecurityGroups, all.SecurityGroups); diff != "" {
+			r.Fatal(diff)
+		}
+		for id := range right.SecurityGroups {
+			got, err := f.inv.GroupRules(t.Context(), id)
+			if err != nil {
+				r.Fatal(err)
+			}
+			want, err := truth.GroupRules(t.Context(), id)
+			if err != nil {
+				r.Fatal(err)
+			}
+			if len(got) != len(want) {
+				r.Fatalf("%s: %d rules, want %d", id, len(got), len(want))
+			}
+		}
+	})
+}
