@@ -18,6 +18,9 @@ func TestAWildcardCoversExactlyOneLabel(t *testing.T) {
 		{"*.example.com", "a.b.example.com", false},
 		{"a.example.com", "A.example.com", false},
 		{"*", "example", false},
+		{"*.example", "example", false},
+		{"example.com", "a.example.com", false},
+		{"*.", "example", false},
 	} {
 		if got := Covers(c.domain, c.host); got != c.want {
 			t.Errorf("%s covers %s: %t", c.domain, c.host, got)
@@ -52,11 +55,24 @@ func TestDiscoveryTakesAllThatCoverAndNamesHostsWithout(t *testing.T) {
 func TestARecordGoesIntoTheZoneWithTheLongestName(t *testing.T) {
 	t.Parallel()
 	zones := []HostedZone{{"Z1", "example.com"}, {"Z9", "dev.example.com"}, {"Z3", "dev.example.com"}, {"Z4", "ample.com"}}
+	backwards := slices.Clone(zones)
+	slices.Reverse(backwards)
 	for name, want := range map[string]string{
 		"example.com": "Z1", "www.example.com.": "Z1", "a.dev.example.com": "Z3", "DEV.example.com": "Z3", "notexample.com": "", "com": "",
 	} {
-		if z, ok := ZoneOf(zones, name); z.ID != want || ok != (want != "") {
-			t.Errorf("%s: %v %t", name, z, ok)
+		for _, in := range [][]HostedZone{zones, backwards} {
+			if z, ok := ZoneOf(in, name); z.ID != want || ok != (want != "") {
+				t.Errorf("%s: %v %t", name, z, ok)
+			}
+		}
+	}
+}
+
+func TestOnlyAnIssuedCertificateIsForListeners(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[string]bool{"ISSUED": true, "PENDING_VALIDATION": false, "": false} {
+		if got := (OwnCertificate{Status: status}).Issued(); got != want {
+			t.Errorf("%q: %t", status, got)
 		}
 	}
 }

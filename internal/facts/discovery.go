@@ -84,25 +84,7 @@ func choose(candidates []Subnet, decisions []Decision, q SubnetQuery) SubnetChoi
 		decisions = append(decisions, Decision{s.ID, s.Zone, Dropped, why})
 	}
 	var c SubnetChoice
-	for _, in := range zones {
-		slices.SortFunc(in, func(a, b Subnet) int {
-			_, aOwn := a.Tags[own]
-			_, bOwn := b.Tags[own]
-			if aOwn != bOwn {
-				if aOwn {
-					return -1
-				}
-				return 1
-			}
-			return cmp.Compare(a.ID, b.ID)
-		})
-		c.Subnets = append(c.Subnets, in[0])
-		for _, s := range in[1:] {
-			decisions = append(decisions, Decision{s.ID, s.Zone, Dropped, "zone already served by " + in[0].ID})
-		}
-	}
-	slices.SortFunc(c.Subnets, func(a, b Subnet) int { return cmp.Compare(a.ID, b.ID) })
-	c.Subnets, decisions = preferRegional(c.Subnets, decisions, q)
+	c.Subnets, decisions = preferRegional(zones, decisions, q)
 	for _, s := range c.Subnets {
 		decisions = append(decisions, Decision{s.ID, s.Zone, Chosen, "eligible"})
 	}
@@ -142,24 +124,54 @@ func subnetRemedy(q SubnetQuery) string {
 	return fmt.Sprintf("provide in %s %s tagged %s, with at least %d free addresses, or name subnets explicitly", zones, kind, tags, MinimumFreeAddresses)
 }
 
-// preferRegional leaves out local zones, wavelength zones and outposts when the region's own zones suffice: a load balancer
-// cannot span locales, and one in an edge location is a thing to ask for.
-func preferRegional(subnets []Subnet, decisions []Decision, q SubnetQuery) ([]Subnet, []Decision) {
-	var regional []Subnet
-	for _, s := range subnets {
-		if locale(s) == AvailabilityZone {
-			regional = append(regional, s)
+// onePerZone picks among the subnets of each zone: this cluster's first, then the lowest id. The chosen are sorted by id.
+func onePerZone(zones map[string][]Subnet, own string) (chosen []Subnet, served []Decision) {
+	for _, in := range zones {
+		slices.SortFunc(in, func(a, b Subnet) int {
+			_, aOwn := a.Tags[own]
+			_, bOwn := b.Tags[own]
+			if aOwn != bOwn {
+				if aOwn {
+					return -1
+				}
+				return 1
+			}
+			return cmp.Compare(a.ID, b.ID)
+		})
+		chosen = append(chosen, in[0])
+		for _, s := range in[1:] {
+			served = append(served, Decision{s.ID, s.Zone, Dropped, "zone already served by " + in[0].ID})
 		}
 	}
-	if len(regional) == len(subnets) || len(regional) == 0 || enough(regional, q, diag.NoSubnets, "") != nil {
-		return subnets, decisions
+	slices.SortFunc(chosen, func(a, b Subnet) int { return cmp.Compare(a.ID, b.ID) })
+	return chosen, served
+}
+
+// preferRegional picks one subnet per zone, and where that mixes locales, among the region's own only, if these suffice: a load
+// balancer cannot span locales, and one in a local zone, a wavelength zone or an outpost is a thing to ask for. An outpost has the
+// name of its zone, so that its subnet must not take the place of a regional one.
+func preferRegional(zones map[string][]Subnet, decisions []Decision, q SubnetQuery) ([]Subnet, []Decision) {
+	own := clusterTag + "/" + q.Cluster
+	chosen, served := onePerZone(zones, own)
+	if oneLocale(chosen) == nil {
+		return chosen, append(decisions, served...)
 	}
-	for _, s := range subnets {
-		if l := locale(s); l != AvailabilityZone {
-			decisions = append(decisions, Decision{s.ID, s.Zone, Dropped, "in a " + string(l) + ", the others are not"})
+	regional := map[string][]Subnet{}
+	var edge []Decision
+	for zone, in := range zones {
+		for _, s := range in {
+			if l := locale(s); l == AvailabilityZone {
+				regional[zone] = append(regional[zone], s)
+			} else {
+				edge = append(edge, Decision{s.ID, s.Zone, Dropped, "of locale " + string(l) + ", unlike the others"})
+			}
 		}
 	}
-	return regional, decisions
+	of, rest := onePerZone(regional, own)
+	if len(of) == 0 || enough(of, q, diag.NoSubnets, "") != nil {
+		return chosen, append(decisions, served...)
+	}
+	return of, slices.Concat(decisions, rest, edge)
 }
 
 // forOthers: tagged for some cluster, but not for this one.

@@ -88,12 +88,17 @@ func TestDiscoveryPicksOneSubnetPerZone(t *testing.T) {
 		"one will do for an NLB":            {[]string{"a1 a elb=1"}, func(q *SubnetQuery) { q.Type = stack.Network }, "a1", ""},
 		"one will do in a local zone":       {[]string{"a1 a elb=1,local"}, nil, "a1", ""},
 		"the region's before local zones":   {[]string{"a1 a elb=1", "b1 b elb=1", "l1 l elb=1,local"}, nil, "a1 b1", ""},
+		"the region's before an outpost":    {[]string{"a1 a elb=1,outpost", "a2 a elb=1", "b1 b elb=1", "c1 c elb=1"}, nil, "a2 b1 c1", ""},
+		"which its zone would be short of":  {[]string{"a1 a elb=1,outpost", "a2 a elb=1", "b1 b elb=1"}, nil, "a2 b1", ""},
+		"our cluster's in each zone":        {[]string{"a1 a elb=1,outpost", "a2 a elb=1", "a3 a elb=1,ours=x", "b1 b elb=1"}, nil, "a3 b1", ""},
+		"an outpost whose tag is ours":      {[]string{"a1 a elb=1", "a2 a elb=1,outpost,ours=x"}, nil, "a2", ""},
+		"only edges, of two kinds":          {[]string{"a1 a elb=1,outpost", "l1 l elb=1,local"}, nil, "", "subnets in multiple locales: [local-zone outpost]"},
 		"too few of the region's and local": {[]string{"a1 a elb=1", "l1 l elb=1,local"}, nil, "", "subnets in multiple locales: [availability-zone local-zone]"},
 		"none at all":                       {nil, nil, "", "the VPC has none"},
 		"by tags": {[]string{"a1 a tier=x", "b1 b tier=y", "c1 c tier=z", "d1 d other=x"}, func(q *SubnetQuery) {
 			q.Tags = map[string][]string{"tier": {"x", "y"}}
 		}, "a1 b1", ""},
-		"by tags, any value": {[]string{"a1 a tier=x", "b1 b tier=y"}, func(q *SubnetQuery) { q.Tags = map[string][]string{"tier": nil} }, "a1 b1", ""},
+		"by tags, any value": {[]string{"a1 a tier=x", "b1 b tier=y", "c1 c other=x"}, func(q *SubnetQuery) { q.Tags = map[string][]string{"tier": nil} }, "a1 b1", ""},
 	}
 	for name, c := range cases {
 		q := query()
@@ -107,6 +112,91 @@ func TestDiscoveryPicksOneSubnetPerZone(t *testing.T) {
 		if (got.Problem != nil) != (c.problem != "") || got.Problem != nil && !strings.Contains(got.Problem.Text, c.problem) {
 			t.Errorf("%s: problem %+v, want %q", name, got.Problem, c.problem)
 		}
+	}
+}
+
+func TestEverySubnetIsToldWithWhatBecameOfIt(t *testing.T) {
+	t.Parallel()
+	internal := func(q *SubnetQuery) { q.Scheme = stack.Internal }
+	cases := map[string]struct {
+		subnets []string
+		query   func(*SubnetQuery)
+		want    string
+	}{
+		"by role": {[]string{"a1 a elb=1", "a2 a elb=1", "b1 b elb=1,others=x", "b2 b elb=1 7", "b3 b elb=1", "c1 c -", "l1 l elb=1,local"}, nil,
+			"subnet-a1 (a) chosen: eligible, subnet-a2 (a) dropped: zone already served by subnet-a1, subnet-b1 (b) dropped: tagged for other clusters, " +
+				"subnet-b2 (b) dropped: 7 free addresses, fewer than 8, subnet-b3 (b) chosen: eligible, subnet-c1 (c) dropped: no tag kubernetes.io/role/elb, " +
+				"subnet-l1 (l) dropped: of locale local-zone, unlike the others"},
+		"dualstack": {[]string{"a1 a elb=1", "a2 a elb=1,v6", "b1 b elb=1,v6"}, func(q *SubnetQuery) { q.IPAddressType = stack.Dualstack },
+			"subnet-a1 (a) dropped: no associated IPv6 CIDR block, required for dualstack, subnet-a2 (a) chosen: eligible, subnet-b1 (b) chosen: eligible"},
+		"by the route tables": {[]string{"a1 a public", "a2 a -", "b1 b public"}, nil,
+			"subnet-a1 (a) chosen: eligible, subnet-a2 (a) dropped: no tag kubernetes.io/role/elb, no route to an internet gateway, subnet-b1 (b) chosen: eligible"},
+		"by the route tables, internal": {[]string{"a1 a public", "a2 a -", "b1 b -"}, internal,
+			"subnet-a1 (a) dropped: no tag kubernetes.io/role/internal-elb, public, subnet-a2 (a) chosen: eligible, subnet-b1 (b) chosen: eligible"},
+		"an outpost in a zone": {[]string{"a1 a elb=1,outpost", "a2 a elb=1", "b1 b elb=1", "b2 b elb=1"}, nil,
+			"subnet-a1 (a) dropped: of locale outpost, unlike the others, subnet-a2 (a) chosen: eligible, subnet-b1 (b) chosen: eligible, " +
+				"subnet-b2 (b) dropped: zone already served by subnet-b1"},
+		"named": {[]string{"0b b -", "0a a -"}, func(q *SubnetQuery) { q.IDsOrNames = []string{"subnet-0b", "subnet-0a"} },
+			"subnet-0b (b) chosen: named, subnet-0a (a) chosen: named"},
+	}
+	for name, c := range cases {
+		q := query()
+		if c.query != nil {
+			c.query(&q)
+		}
+		got := ChooseSubnets(vpc(c.subnets...), q)
+		if text := Render(got.Decisions); text != c.want || got.Problem != nil {
+			t.Errorf("%s: problem %+v\n got %s\nwant %s", name, got.Problem, text, c.want)
+		}
+	}
+}
+
+func TestWhoeverLacksSubnetsIsToldWhichToProvide(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		query func(*SubnetQuery)
+		want  string
+	}{
+		"public": {func(*SubnetQuery) {}, "provide in at least two availability zones a public subnet tagged kubernetes.io/role/elb=1 " +
+			"(and kubernetes.io/cluster/demo, if it is tagged for other clusters), with at least 8 free addresses, or name subnets explicitly"},
+		"internal": {func(q *SubnetQuery) { q.Scheme, q.CheckClusterTag = stack.Internal, false },
+			"provide in at least two availability zones a subnet tagged kubernetes.io/role/internal-elb=1, with at least 8 free addresses, or name subnets explicitly"},
+		"network": {func(q *SubnetQuery) { q.Type, q.CheckClusterTag = stack.Network, false },
+			"provide in at least one availability zone a public subnet tagged kubernetes.io/role/elb=1, with at least 8 free addresses, or name subnets explicitly"},
+		"single": {func(q *SubnetQuery) { q.SingleSubnet, q.CheckClusterTag = true, false },
+			"provide in at least one availability zone a public subnet tagged kubernetes.io/role/elb=1, with at least 8 free addresses, or name subnets explicitly"},
+		"by tags": {func(q *SubnetQuery) {
+			q.Tags, q.CheckClusterTag = map[string][]string{"tier": {"x"}, "side": {"y"}}, false
+		},
+			"provide in at least two availability zones a subnet tagged as asked for, with at least 8 free addresses, or name subnets explicitly"},
+	}
+	for name, c := range cases {
+		q := query()
+		q.ByReachability = false
+		c.query(&q)
+		got := ChooseSubnets(vpc("a1 a tier=x", "b1 b side=y"), q)
+		if got.Problem == nil || got.Problem.Code != diag.NoSubnets || got.Problem.Remedy != c.want {
+			t.Errorf("%s: %+v", name, got.Problem)
+		}
+		if q.Type == stack.Network || q.SingleSubnet {
+			continue
+		}
+		few := vpc("a1 a elb=1,ielb=1,tier=x,side=y")
+		if got := ChooseSubnets(few, q); got.Problem == nil || got.Problem.Remedy != c.want || len(got.Subnets) > 0 ||
+			got.Problem.Text != "subnets count less than minimal required count: 1 < 2. Evaluated: subnet-a1 (a) chosen: eligible" {
+			t.Errorf("%s, too few: %+v", name, got.Problem)
+		}
+	}
+}
+
+func TestAProblemThatAWSMayCureByItselfSaysSo(t *testing.T) {
+	t.Parallel()
+	q := query()
+	q.IDsOrNames = []string{"subnet-0f"}
+	f := vpc("0a a -")
+	f.ForeignSubnets = map[string]*Subnet{"subnet-0f": nil}
+	if d := ChooseSubnets(f, q).Problem.Diagnostic(diag.Object{}, ""); d.Class != diag.NotFound || d.Code != diag.InvalidSubnets {
+		t.Errorf("%+v", d)
 	}
 }
 

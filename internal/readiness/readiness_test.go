@@ -72,6 +72,7 @@ func TestAConditionIsWrittenOnlyWhenItChanges(t *testing.T) {
 		"unhealthy where it was unknown":  {was("Unknown", "", ""), was("False", "a", ""), true, later, 0},
 		"unknown is not written a second": {was("Unknown", "", ""), was("Unknown", "", ""), false, noon, 0},
 	} {
+		tc.want.LastTransitionTime = metav1.Time{} // which is not for whoever wants it to say
 		got := Next(tc.is, tc.want, later)
 		if got.Write != tc.write || got.Condition.LastTransitionTime != tc.since || got.Waited != tc.waited {
 			t.Errorf("%s: %+v", name, got)
@@ -133,6 +134,10 @@ func TestLooksBecomeRarerTheLongerPodsWait(t *testing.T) {
 	want := []float64{1, 2, 3, 4.5, 6.75, 10.125, 15.1875, 22.78125, 34.171875, 49.171875, 64.171875, 79.171875}
 	if diff := cmp.Diff(want, looks); diff != "" {
 		t.Errorf("looks after seconds: %s", diff)
+	}
+	s.Looked(began.Add(10*time.Minute), 15*time.Second)
+	if got := s.Due().Sub(began); got != 10*time.Minute+15*time.Second {
+		t.Errorf("after ten minutes the next look is at %v", got)
 	}
 	s.Looked(began.Add(11*time.Minute), 15*time.Second)
 	if got := s.Due().Sub(began); got != 12*time.Minute {

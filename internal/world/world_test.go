@@ -1,6 +1,7 @@
 package world
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -140,10 +141,118 @@ func TestManifestsAreFilledInAsTheAPIServerWould(t *testing.T) {
 	if ns.Labels["kubernetes.io/metadata.name"] != "dev" {
 		t.Errorf("labels %v", ns.Labels)
 	}
+	secret := &corev1.Secret{StringData: map[string]string{"a": "b"}, Data: map[string][]byte{"c": []byte("d")}}
+	plain := &corev1.Secret{StringData: map[string]string{"a": "b"}}
+	FillIn([]metav1.Object{secret, plain})
+	if string(secret.Data["a"])+string(secret.Data["c"])+string(plain.Data["a"]) != "bdb" || secret.StringData != nil {
+		t.Errorf("Secrets %v %v", secret, plain)
+	}
 	local := &corev1.Service{Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, ExternalTrafficPolicy: corev1.ServiceExternalTrafficPolicyLocal}}
 	FillIn([]metav1.Object{local})
 	if local.Spec.HealthCheckNodePort != 30000 {
 		t.Errorf("health check node port %d", local.Spec.HealthCheckNodePort)
+	}
+}
+
+func TestServicesAreFilledInByTheirType(t *testing.T) {
+	t.Parallel()
+	no := false
+	local := corev1.ServiceExternalTrafficPolicyLocal
+	four := []corev1.IPFamily{corev1.IPv4Protocol}
+	for name, c := range map[string]struct {
+		spec, want corev1.ServiceSpec
+	}{
+		"no type": {corev1.ServiceSpec{}, corev1.ServiceSpec{Type: corev1.ServiceTypeClusterIP, IPFamilies: four}},
+		"without node ports": {corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, AllocateLoadBalancerNodePorts: &no},
+			corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, AllocateLoadBalancerNodePorts: &no, IPFamilies: four}},
+		"external": {corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName}, corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName}},
+		"two families": {corev1.ServiceSpec{IPFamilies: []corev1.IPFamily{corev1.IPv6Protocol, corev1.IPv4Protocol}},
+			corev1.ServiceSpec{Type: corev1.ServiceTypeClusterIP, IPFamilies: []corev1.IPFamily{corev1.IPv6Protocol, corev1.IPv4Protocol}}},
+		"local, of nodes": {corev1.ServiceSpec{Type: corev1.ServiceTypeNodePort, ExternalTrafficPolicy: local},
+			corev1.ServiceSpec{Type: corev1.ServiceTypeNodePort, ExternalTrafficPolicy: local, IPFamilies: four}},
+		"a balancer, not local": {corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer}, corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, IPFamilies: four}},
+		"a health check's node port stays": {corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, ExternalTrafficPolicy: local, HealthCheckNodePort: 30000},
+			corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, ExternalTrafficPolicy: local, HealthCheckNodePort: 30000, IPFamilies: four}},
+	} {
+		ports := []corev1.ServicePort{{Port: 80}, {Port: 81}}
+		c.spec.Ports = ports
+		svc := &corev1.Service{Spec: c.spec}
+		FillIn([]metav1.Object{svc})
+		first, second := svc.Spec.Ports[0].NodePort, svc.Spec.Ports[1].NodePort
+		svc.Spec.Ports = nil
+		if d := cmp.Diff(c.want, svc.Spec); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+		exposed := c.spec.Type == corev1.ServiceTypeNodePort || c.spec.Type == corev1.ServiceTypeLoadBalancer && c.spec.AllocateLoadBalancerNodePorts == nil
+		taken := svc.Spec.HealthCheckNodePort
+		if exposed != (first != 0) || exposed && (first == second || first == taken || second == taken) {
+			t.Errorf("%s: node ports %d, %d beside %d", name, first, second, taken)
+		}
+	}
+}
+
+func TestAMalformedDocumentIsFoundByItsLine(t *testing.T) {
+	t.Parallel()
+	const good = "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n"
+	for in, want := range map[string]int{
+		"- a": 1, good + "---\n- a\n": 5, good + "---\n" + good + "---\n- a": 9, "# first\n---\n" + good + "---\n\n\n- a": 9,
+		strings.ReplaceAll(good+"---\n- a", "\n", "\r\n"): 5,
+	} {
+		_, _, err := Decode([]byte(in), "")
+		var m *MalformedError
+		if !errors.As(err, &m) {
+			t.Errorf("%q: %v", in, err)
+		} else if m.Line != want {
+			t.Errorf("%q: line %d, want %d", in, m.Line, want)
+		}
+	}
+}
+
+func TestKindsOfTheClusterHaveNoNamespace(t *testing.T) {
+	t.Parallel()
+	objects, skipped, err := Decode([]byte(`
+kind: List
+items:
+- {apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {name: a}}
+- {apiVersion: elbv2.k8s.aws/v1beta1, kind: IngressClassParams, metadata: {name: b}}
+- {apiVersion: v1, kind: Namespace, metadata: {name: c}}
+- {apiVersion: v1, kind: Secret, metadata: {name: d}}
+- {apiVersion: v1, kind: Service, metadata: {name: e, namespace: own}}
+- {apiVersion: elbv2.k8s.aws/v1beta1, kind: TargetGroupBinding, metadata: {name: f}}
+- {apiVersion: example.com/v1, kind: Service, metadata: {name: g}}
+- {apiVersion: extensions/v1, kind: Scale, metadata: {name: h}}
+`), "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	v := FromObjects(objects)
+	for _, o := range objects {
+		got = append(got, o.GetNamespace()+"/"+o.GetName())
+	}
+	if d := cmp.Diff([]string{"/a", "/b", "/c", "default/d", "own/e", "default/f"}, got); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]string{"example.com/v1 Service g", "extensions/v1 Scale h"}, skipped); d != "" {
+		t.Error(d)
+	}
+	for _, name := range []string{"c", "b", "a", "d"} {
+		objects = append(objects, &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "many", Name: name}}, &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "few" + name, Name: "x"}})
+	}
+	var sorted []string
+	for _, s := range FromObjects(objects).Services("") {
+		sorted = append(sorted, s.Namespace+"/"+s.Name)
+	}
+	if d := cmp.Diff([]string{"fewa/x", "fewb/x", "fewc/x", "fewd/x", "many/a", "many/b", "many/c", "many/d", "own/e"}, sorted); d != "" {
+		t.Error(d)
+	}
+	_, class := v.IngressClass("a")
+	_, params := v.IngressClassParams("b")
+	_, namespace := v.Namespace("c")
+	_, secret := v.Secret("default", "d")
+	_, binding := v.TargetGroupBinding("default", "f")
+	if !class || !params || !namespace || !secret || !binding || len(v.Services("")) != 1 || len(v.Services("own")) != 1 || len(v.Services("default")) != 0 {
+		t.Error("not all are in the view")
 	}
 }
 
@@ -171,6 +280,11 @@ func TestASnapshotForgetsDeletedObjects(t *testing.T) {
 	if s.Put(&corev1.Pod{}) {
 		t.Error("a Pod is not a kind of the View")
 	}
+	if !s.Put(&corev1.Secret{}) {
+		t.Error("a Secret is a kind of the View")
+	}
+	s.Delete(Secret, "", "")
+	delete(s, Secret)
 	s.Put(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "b"}})
 	if s.String() != "map[Service:1]" {
 		t.Error(s)
