@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/k8s-lbc/lbc/awssim/authn"
 )
@@ -78,14 +79,13 @@ func replaceErrorPage(p []byte) ([]byte, bool) {
 	return rawAnswer(status, page(status)), true
 }
 
-// retitled is the beginning of an answer with the load balancer's words for its status, where net/http has others or makes some up.
-func retitled(p []byte, status int) ([]byte, bool) {
+// retitled is the beginning of an answer with words for its status, code included, where net/http has others or makes some up.
+func retitled(p []byte, words string) ([]byte, bool) {
 	line, rest, ok := bytes.Cut(p, []byte("\r\n"))
 	version, _, is := bytes.Cut(line, []byte{' '})
 	if !ok || !is || !bytes.HasPrefix(version, []byte("HTTP/1.")) {
 		return nil, false
 	}
-	words := title(status)
 	if !strings.Contains(words, " ") {
 		words += " " // which ends the status also where no words follow (RFC 9112 §4)
 	}
@@ -116,14 +116,27 @@ func (x *exchange) generate(status int, contentType, body string) {
 	} else {
 		body = ""
 	}
-	if x.conn.wire != nil {
-		x.conn.wire.generated.Store(int32(status))
-	}
+	x.say(title(status))
 	x.w.WriteHeader(status)
 	if x.r.Method != http.MethodHead && body != "" {
 		_, _ = x.w.Write([]byte(body))
 		x.sent += int64(len(body))
 	}
+}
+
+// say has the status line of the answer that is about to be written say words, which begin with the code. HTTP/2 has none.
+func (x *exchange) say(words string) {
+	if x.conn.wire != nil {
+		x.conn.wire.words.Store(&words)
+	}
+}
+
+// wordsOf is a target's status with its own words, "" where they are the usual ones or could not stand in a status line.
+func wordsOf(res *http.Response) string {
+	if res.ProtoMajor != 1 || strings.IndexFunc(res.Status, unicode.IsControl) >= 0 || res.Status == strconv.Itoa(res.StatusCode)+" "+http.StatusText(res.StatusCode) {
+		return ""
+	}
+	return res.Status
 }
 
 // fail answers with the load balancer's error page.

@@ -3,6 +3,7 @@ package dataplane
 import (
 	"bytes"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 )
@@ -46,7 +47,14 @@ func (i *inspection) requestLine(line []byte) {
 		i.note("BadUri")
 	case odd && !absolute:
 		i.uriRewritten, i.changed = true, true
+	case absolute && !readable(i.uri), i.method == http.MethodConnect && !strings.HasPrefix(i.uri, "/") && !readable("http://"+i.uri):
+		i.refusal(http.StatusBadRequest) // net/http would answer it, past logs and metrics
 	}
+}
+
+func readable(uri string) bool {
+	_, err := url.ParseRequestURI(uri)
+	return err == nil
 }
 
 func (i *inspection) checkVersion() {
@@ -177,6 +185,16 @@ func isToken(b []byte) bool {
 	return len(b) > 0
 }
 
+// isHost reports whether a Host holds nothing but what RFC 3986 has in hosts and ports. net/http answers all else itself.
+func isHost(b []byte) bool {
+	for _, c := range b {
+		if !plain([]byte{c}) && strings.IndexByte("!$%&'()*+,.:;=[]_~", c) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // framing finds out how the body ends, and what is wrong with how it is said. It returns the host.
 func (i *inspection) framing(lines []headLine) (host []byte) {
 	var lengths, hosts int
@@ -219,7 +237,7 @@ func (i *inspection) framing(lines []headLine) (host []byte) {
 	if encoded && i.version != "HTTP/1.0" { // which knows no transfer encodings
 		i.transferEncoding(encodings, lengths > 0)
 	}
-	if hosts > 1 || hosts == 0 && i.version != "HTTP/1.0" {
+	if hosts > 1 || hosts == 0 && i.version != "HTTP/1.0" || !isHost(host) {
 		i.refusal(http.StatusBadRequest)
 	}
 	if len(i.uri) > maxURI {

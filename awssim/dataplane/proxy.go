@@ -253,6 +253,9 @@ func (x *exchange) respond(g *group, t *target, res *http.Response, buf []byte, 
 	announced := len(res.Trailer)
 	x.setCookies(g, t, res)
 	x.insertHeaders()
+	if words := wordsOf(res); words != "" {
+		x.say(words)
+	}
 	x.w.WriteHeader(res.StatusCode)
 
 	c, flush := http.NewResponseController(x.w), func() {}

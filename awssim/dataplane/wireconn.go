@@ -34,7 +34,7 @@ type wireConn struct {
 	left  int64 // of a body with a length
 	chunk chunkScanner
 
-	generated atomic.Int32 // status of an answer of the load balancer's own that is about to be written; 0: none
+	words atomic.Pointer[string] // what the status line of the answer that is about to be written says; nil: net/http's
 
 	mu       sync.Mutex // guards what follows
 	state    wireState
@@ -307,7 +307,7 @@ func (c *wireConn) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
-// Write implements net.Conn; the HTTP server's own error pages become the load balancer's, and so do its status lines.
+// Write implements net.Conn; the HTTP server's own error pages become the load balancer's, and its status lines those of the load balancer or the target.
 func (c *wireConn) Write(p []byte) (int, error) {
 	if page, ok := replaceErrorPage(p); ok {
 		c.client.counts.generated(http.StatusBadRequest)
@@ -316,8 +316,8 @@ func (c *wireConn) Write(p []byte) (int, error) {
 		}
 		return len(p), nil
 	}
-	if c.generated.Load() != 0 {
-		if page, ok := retitled(p, int(c.generated.Swap(0))); ok {
+	if words := c.words.Swap(nil); words != nil {
+		if page, ok := retitled(p, *words); ok {
 			if _, err := c.Conn.Write(page); err != nil {
 				return 0, err
 			}
