@@ -34,9 +34,9 @@ type backendGroup struct {
 const (
 	// backendRetry is the pause between attempts while network interfaces or rules still refer to the group.
 	backendRetry = 2 * time.Second
-	// A look that finds the group needed is repeated so often, at this distance: the cache may still show the object whose
-	// release was the reason to look.
-	backendLooks = 5
+	// A look that finds the group needed is repeated so often, first after this pause and then after ever longer ones: the cache may
+	// still show the object whose release was the reason to look, for as long as a minute if the machine has much else to do.
+	backendLooks = 10
 	backendPause = 200 * time.Millisecond
 )
 
@@ -70,7 +70,7 @@ func (b *backendGroup) Start(ctx context.Context) error {
 		looks--
 		switch {
 		case err == nil && needed && looks > 0:
-			again = time.After(backendPause)
+			again = time.After(backendPause << (backendLooks - 1 - looks))
 		case err == nil && needed:
 		case err != nil || !b.remove(ctx):
 			again = time.After(backendRetry)

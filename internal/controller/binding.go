@@ -30,6 +30,7 @@ import (
 // targetBindings registers the endpoints of bindings: the fast lane, which never waits for load balancer work.
 type targetBindings struct {
 	client     client.Client
+	live       client.Reader // the API server; nil = caches are believed
 	elbv2      cloud.ELBV2
 	inventory  *inventory.Inventory
 	interfaces *inventory.Interfaces

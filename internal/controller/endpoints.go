@@ -20,7 +20,7 @@ import (
 func (b *targetBindings) endpoints(ctx context.Context, o *v1beta1.TargetGroupBinding) (wanted []targets.Endpoint, found diag.List, known bool) {
 	ref := o.Spec.ServiceRef
 	svc := &corev1.Service{}
-	if err := b.client.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: ref.Name}, svc); err != nil {
+	if err := (sureReader{b.client, b.live}).Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: ref.Name}, svc); err != nil {
 		return nil, diag.List{diag.New(bindingObject(o), "spec.serviceRef.name", diag.ServiceMissing,
 			fmt.Sprintf("backend not found: service %s/%s", o.Namespace, ref.Name), "create the Service, or name another one")}, true
 	}

@@ -283,7 +283,7 @@ func (l loader) Start(ctx context.Context) error {
 
 func (w *wiring) stacks(f wish.FrontEnd, component string) *stacks {
 	return &stacks{
-		front: f, client: w.mgr.GetClient(), inventory: w.inventory, clients: w.clients, bindings: w.bindings, backend: w.backend, board: w.board,
+		front: f, client: w.mgr.GetClient(), live: w.mgr.GetAPIReader(), inventory: w.inventory, clients: w.clients, bindings: w.bindings, backend: w.backend, board: w.board,
 		reporter: status.NewReporter(w.recorder(component), w.now), metrics: w.metrics, index: newIndex[stack.Key](),
 		compile: wish.CompileFromFlags(w.config), policy: wish.PolicyFromFlags(w.config), now: w.now, stabilize: w.config.StabilizationInterval,
 		annotate: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
@@ -324,7 +324,7 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 		return nil, err
 	}
 	b := &targetBindings{
-		client: w.mgr.GetClient(), elbv2: w.clients.ELBV2, inventory: w.inventory, interfaces: inventory.NewInterfaces(w.clients.EC2, w.now),
+		client: w.mgr.GetClient(), live: w.mgr.GetAPIReader(), elbv2: w.clients.ELBV2, inventory: w.inventory, interfaces: inventory.NewInterfaces(w.clients.EC2, w.now),
 		registry: registry, keeper: secgroup.NewKeeper(w.inventory, ruleLog(w.log.WithName("rules"), w.run)), chooser: secgroup.Chooser{Cluster: c.ClusterName, ExtraTags: c.TargetENISecurityTags},
 		reporter: status.NewReporter(tell, w.now), metrics: w.metrics, health: health, gates: gates, vpc: c.VPC, failOpen: c.Gates.Enabled(config.EndpointsFailOpen),
 		max: c.MaxTargetsPerGroup, requeue: c.BindingRequeue, rereads: rereadAtResync(c), claims: &claimMaps{read: w.mgr.GetAPIReader(), write: w.mgr.GetClient()}, gone: w.inventory.Gone, left: w.backend.check, lost: lost,

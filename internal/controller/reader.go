@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -18,6 +19,24 @@ type cacheReader struct {
 	ctx    context.Context //nolint:containedctx // a View is read without contexts; this one lives as long as one pass
 	reader client.Reader
 }
+
+// sureReader asks the API server for what the cache does not hold. Objects that are applied together reach the caches of their kinds in
+// any order: nobody must be told that a Service is missing, or lose its targets, because that of the other kind was faster.
+type sureReader struct {
+	client.Reader               // the cache
+	live          client.Reader // nil = the cache is believed
+}
+
+func (r sureReader) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	err := r.Reader.Get(ctx, key, o, opts...)
+	if r.live == nil || !apierrors.IsNotFound(err) || r.live.Get(ctx, key, o, opts...) != nil {
+		return err // also if the API server does not answer: then it is as the cache says
+	}
+	return nil
+}
+
+// referred are the kinds that others name. What is asked for because it may have gone itself is not asked for twice.
+var referred = map[world.Kind]bool{world.Service: true, world.IngressClass: true, world.IngressClassParams: true, world.Namespace: true}
 
 func (r cacheReader) Get(kind world.Kind, namespace, name string) (metav1.Object, bool) {
 	k, ok := kube.Kinds[kind]

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/world"
@@ -184,13 +185,17 @@ func (s *secrets) retain() {
 // passReader answers a world.View during one pass: Secrets from their watches, all else from the informer caches.
 type passReader struct {
 	cacheReader
-	secrets *secrets // nil = Secrets are not read
+	live    client.Reader // the API server; nil = caches are believed
+	secrets *secrets      // nil = Secrets are not read
 	refused map[types.NamespacedName]error
 	err     error // a Secret could not be read for a reason that may pass
 }
 
 // Get implements world.Reader.
 func (r *passReader) Get(kind world.Kind, namespace, name string) (metav1.Object, bool) {
+	if referred[kind] {
+		return cacheReader{r.ctx, sureReader{r.reader, r.live}}.Get(kind, namespace, name)
+	}
 	if kind != world.Secret || r.secrets == nil {
 		return r.cacheReader.Get(kind, namespace, name)
 	}

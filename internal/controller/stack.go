@@ -31,6 +31,7 @@ import (
 type stacks struct {
 	front     wish.FrontEnd
 	client    client.Client
+	live      client.Reader // the API server; nil = caches are believed
 	inventory *inventory.Inventory
 	clients   cloud.Clients
 	bindings  *bindings
@@ -62,7 +63,7 @@ var errAgain = errors.New("something that was read changed meanwhile")
 func (s *stacks) Reconcile(ctx context.Context, key stack.Key) (reconcile.Result, error) {
 	log := logf.FromContext(ctx)
 	begun := s.index.begin()
-	reader := &passReader{cacheReader: cacheReader{ctx, s.client}, secrets: s.secrets}
+	reader := &passReader{cacheReader: cacheReader{ctx, s.client}, live: s.live, secrets: s.secrets}
 	view := world.New(reader)
 	owner := s.front.Owner()
 	s.metrics.passed(controllerOf(owner), key.ID.Namespace, key.ID.Name)

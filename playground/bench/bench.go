@@ -34,6 +34,8 @@ type Options struct {
 	Rows    []string      // names of rows, "counts", "timed" or "compute"; empty: all
 	Latency time.Duration // added to every AWS call in the timed rows
 	Budget  Budget
+	// Again, if not nil, tells of a result whether its row is to be measured once more, because something else may have had the machine.
+	Again func(Result) bool
 	// Progress, if not nil, is told what happens.
 	Progress func(text string)
 	// Timeout bounds each wait; 0: five minutes.
@@ -79,13 +81,17 @@ func Run(ctx context.Context, o Options) (results []Result, err error) {
 			}
 		}
 		o.Progress(r.name + ": " + r.help)
-		result, err := s.run(ctx, r)
-		if err != nil {
-			return results, fmt.Errorf("row %s: %w", r.name, err)
+		for again := true; again; {
+			result, err := s.run(ctx, r)
+			if err != nil {
+				return results, fmt.Errorf("row %s: %w", r.name, err)
+			}
+			result.judge(o.Budget)
+			o.Progress("  " + result.line())
+			if again = o.Again != nil && o.Again(result); !again {
+				results = append(results, result)
+			}
 		}
-		result.judge(o.Budget)
-		o.Progress("  " + result.line())
-		results = append(results, result)
 	}
 	return results, nil
 }

@@ -83,6 +83,51 @@ func TestTheRecorderDelaysCallsAndKnowsWhenItIsQuiet(t *testing.T) {
 	}
 }
 
+func TestALookAtTheHealthOfTargetsLongAfterTheirRegistrationCountsAsNothingElse(t *testing.T) {
+	t.Parallel()
+	r := NewRecorder(nil)
+	begun := time.Now().Add(-time.Hour)
+	call := func(after time.Duration, action, group string) Call {
+		n, _ := r.begin(Call{Action: action, Group: group, Begin: begun.Add(after)})
+		r.end(n, http.StatusOK)
+		return r.Since(n)[0]
+	}
+	call(0, "RegisterTargets", "old")
+	for what, c := range map[string]struct {
+		after         time.Duration
+		action, group string
+		look          bool
+	}{
+		"soon":                 {lookAfter - time.Second, "DescribeTargetHealth", "old", false},
+		"late":                 {lookAfter, "DescribeTargetHealth", "old", true},
+		"of another group":     {lookAfter, "DescribeTargetHealth", "other", false},
+		"another read":         {lookAfter, "DescribeTags", "old", false},
+		"a read without group": {lookAfter, "DescribeTargetHealth", "", false},
+	} {
+		if got := call(c.after, c.action, c.group); got.Look != c.look {
+			t.Errorf("%s: a look: %t", what, got.Look)
+		}
+	}
+	quiet := r.last
+	n, _ := r.begin(Call{Action: "DescribeTargetHealth", Group: "old", Begin: begun.Add(lookAfter)})
+	if r.QuietFor() == 0 {
+		t.Error("a look under way disturbs the rest")
+	}
+	r.end(n, http.StatusOK)
+	if r.last != quiet {
+		t.Error("a look that ended disturbs the rest")
+	}
+	var result Result
+	result.tally(r.Since(n))
+	if result.Looks != 1 || result.Reads != 0 || len(result.Actions) != 0 || result.Failed != 0 {
+		t.Errorf("counted as %+v", result)
+	}
+	r.Restarted()
+	if got := call(lookAfter, "DescribeTargetHealth", "old"); got.Look {
+		t.Error("what another controller registered is looked at")
+	}
+}
+
 func TestRowsAreChosenByNameKindAndPatternInTheTablesOrder(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

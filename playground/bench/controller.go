@@ -39,12 +39,9 @@ func (c *controller) logPath() string { return filepath.Join(c.dir, "logs", "con
 
 // start starts the binary; it does not wait for anything.
 func (c *controller) start() error {
-	ports := make([]string, 3)
-	for i := range ports {
-		var err error
-		if ports[i], err = freeAddress(); err != nil {
-			return err
-		}
+	ports, err := process.FreeAddresses(3)
+	if err != nil {
+		return err
 	}
 	_, webhook, err := net.SplitHostPort(ports[2])
 	if err != nil {
@@ -72,7 +69,7 @@ func (c *controller) start() error {
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "TMPDIR="+temporary,
 	)
 	c.health, c.metrics = ports[0], ports[1]
-	c.http = &http.Client{Timeout: 5 * time.Second}
+	c.http = &http.Client{Timeout: time.Minute}
 	c.process, err = process.Start(process.Options{Path: c.path, Args: args, Env: env, Log: c.logPath()})
 	return err
 }
@@ -181,14 +178,6 @@ func (c *controller) processor() time.Duration {
 		ticks += n
 	}
 	return time.Duration(ticks) * 10 * time.Millisecond
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	return l.Addr().String(), l.Close()
 }
 
 // webhookCertificate writes a certificate where programs with webhooks look for it when no flag tells.

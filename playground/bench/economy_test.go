@@ -11,9 +11,31 @@ import (
 // How many times more than the budget anything may take on a machine that runs other tests at the same time; "make bench" judges
 // by the budget itself.
 const (
-	generousTime   = 10
+	generousTime   = 30
 	generousMemory = 1.25 // the collector is late when it gets no processor
+
+	// A row in which load balancers come or go ends within so many seconds; on a slower machine, the controller looks once more each second
+	// whether AWS has made them.
+	usual = 10
+
+	attempts = 3 // in which a time or the memory has to be within that once
 )
+
+// generous is what a test holds of a result's limit.
+func generous(r Result) Limit {
+	l := r.Budget.held()
+	if l.Reads != nil && *l.Reads > 0 && r.Took > usual {
+		more := *l.Reads + int(r.Took-usual)
+		l.Reads = &more
+	}
+	for v, factor := range map[**float64]float64{&l.Seconds: generousTime, &l.MiB: generousMemory} {
+		if *v != nil {
+			more := factor * **v
+			*v = &more
+		}
+	}
+	return l
+}
 
 // TestEveryRowStaysWithinTheBudget runs the real binary through all rows but those that take minutes: the one that is throttled,
 // and the one of the largest cluster. AWS calls are held exactly.
@@ -24,7 +46,13 @@ func TestEveryRowStaysWithinTheBudget(t *testing.T) {
 	}
 	o := Options{
 		Dir: t.TempDir(), Repo: root, Controller: os.Getenv("CONTROLLER"), Latency: 50 * time.Millisecond,
-		Rows: []string{"counts", "memory", "timed", "compute"}, Progress: func(text string) { t.Log(text) }, Timeout: 2 * time.Minute,
+		Rows: []string{"counts", "memory", "timed", "compute"}, Progress: func(text string) { t.Log(text) },
+	}
+	measured := map[string]int{}
+	o.Again = func(r Result) bool { // who did not get the processor for a second must not fail for it
+		measured[r.Row]++
+		counted := r.Kind == string(countKind)
+		return !counted && measured[r.Row] < attempts && len(r.Exceeds(generous(r))) > 0
 	}
 	if o.Controller == "" {
 		if o.Controller, err = root.Controller(); err != nil {
@@ -39,18 +67,10 @@ func TestEveryRowStaysWithinTheBudget(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range results {
-		limit := r.Budget
-		if limit.Until != nil {
-			t.Logf("%s: held at a higher bound than the budget: %s", r.Row, limit.Why)
+		if r.Budget.Until != nil {
+			t.Logf("%s: held at a higher bound than the budget: %s", r.Row, r.Budget.Why)
 		}
-		limit = limit.held()
-		for v, factor := range map[**float64]float64{&limit.Seconds: generousTime, &limit.MiB: generousMemory} {
-			if *v != nil {
-				more := factor * **v
-				*v = &more
-			}
-		}
-		for _, over := range r.Exceeds(limit) {
+		for _, over := range r.Exceeds(generous(r)) {
 			t.Errorf("%s: %s", r.Row, over)
 		}
 		if r.Failed > 0 {

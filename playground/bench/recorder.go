@@ -19,7 +19,14 @@ type Call struct {
 	Begin, End      time.Time // End is zero while the call is under way
 	Status          int
 	Targets         []string // ids in RegisterTargets
+	Group           string   // ARN of the target group in RegisterTargets and DescribeTargetHealth
+	// Look is a read of targets' health so long after they were registered that no step of a measurement brought it: the controller
+	// looks by itself whether any of them got healthy, at a group or so per second. On a slow machine that falls into later rows.
+	Look bool
 }
+
+// lookAfter is a little less than what the controller waits, after targets changed, before it looks at their health.
+const lookAfter = 35 * time.Second
 
 // Read reports whether the call changes nothing, by AWS's naming.
 func (c Call) Read() bool {
@@ -41,10 +48,21 @@ type Recorder struct {
 	calls  []Call
 	active int
 	last   time.Time // when the newest call began or ended
+	// registered is when the newest targets of a group were registered by the running controller.
+	registered map[string]time.Time
 }
 
 // NewRecorder stands in front of next.
-func NewRecorder(next http.Handler) *Recorder { return &Recorder{next: next} }
+func NewRecorder(next http.Handler) *Recorder {
+	return &Recorder{next: next, registered: map[string]time.Time{}}
+}
+
+// Restarted says that another controller runs, which looks at no targets but those that it registers itself.
+func (r *Recorder) Restarted() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.registered)
+}
 
 // SetDelay changes what every call takes in addition.
 func (r *Recorder) SetDelay(d time.Duration) {
@@ -79,7 +97,7 @@ func (r *Recorder) write(path string) error {
 	return nil
 }
 
-// QuietFor is how long no call has begun, ended or been under way.
+// QuietFor is how long no call but looks has begun, ended or been under way.
 func (r *Recorder) QuietFor() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -110,18 +128,29 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 func (r *Recorder) begin(c Call) (n int, delay time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	switch since, known := r.registered[c.Group]; {
+	case c.Action == "RegisterTargets":
+		r.registered[c.Group] = c.Begin
+	case c.Action == "DescribeTargetHealth":
+		c.Look = known && c.Begin.Sub(since) >= lookAfter
+	}
 	r.calls = append(r.calls, c)
-	r.active++
-	r.last = c.Begin
+	if !c.Look {
+		r.active++
+		r.last = c.Begin
+	}
 	return len(r.calls) - 1, r.delay
 }
 
 func (r *Recorder) end(n, status int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.active--
-	r.last = time.Now()
-	r.calls[n].End, r.calls[n].Status = r.last, status
+	now := time.Now()
+	r.calls[n].End, r.calls[n].Status = now, status
+	if !r.calls[n].Look {
+		r.active--
+		r.last = now
+	}
 }
 
 // wait returns false if ctx ended before d passed.
@@ -154,7 +183,7 @@ func (c *Call) describe(q *http.Request, body []byte) {
 	}
 	form, err := url.ParseQuery(string(body))
 	if err == nil && form.Get("Action") != "" {
-		c.Action = form.Get("Action")
+		c.Action, c.Group = form.Get("Action"), form.Get("TargetGroupArn")
 		if c.Action == "RegisterTargets" {
 			for k, v := range form {
 				if strings.HasPrefix(k, "Targets.member.") && strings.HasSuffix(k, ".Id") {

@@ -16,10 +16,12 @@ type Result struct {
 	Reads   int            `json:"reads"`
 	Writes  int            `json:"writes"`
 	Failed  int            `json:"failed,omitempty"` // of both, those that AWS refused
+	Looks   int            `json:"looks,omitempty"`  // at targets' health, which come by themselves and count as nothing else
 	Actions map[string]int `json:"actions,omitempty"`
 	// Passes is how many reconciliations the controller made, by its own count, in the rows that do not restart it.
 	Passes  int     `json:"passes,omitempty"`
-	Seconds float64 `json:"seconds,omitempty"` // of timed and compute rows
+	Seconds float64 `json:"seconds,omitempty"`     // of timed and compute rows
+	Took    float64 `json:"tookSeconds,omitempty"` // from the beginning of the row until the controller rested
 	// Spread are percentiles of what Seconds is the 99th of, by their numbers.
 	Spread map[string]float64 `json:"spread,omitempty"`
 	// Processor is the processor time that the controller used, in seconds.
@@ -34,6 +36,10 @@ type Result struct {
 func (r *Result) tally(calls []Call) {
 	r.Actions = map[string]int{}
 	for _, c := range calls {
+		if c.Look {
+			r.Looks++
+			continue
+		}
 		r.Actions[c.Action]++
 		if c.Read() {
 			r.Reads++

@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 )
 
 // kind is what a row measures.
@@ -145,9 +146,11 @@ func (s *session) run(ctx context.Context, r row) (Result, error) {
 		defer s.endpoint.Recorder.SetDelay(0)
 	}
 	mark, before, used := s.endpoint.Recorder.Mark(), s.passes(), s.control.processor()
+	began := time.Now()
 	if err := r.measure(ctx, s, &result); err != nil {
 		return result, err
 	}
+	result.Took = time.Since(began).Seconds()
 	if after := s.passes(); after >= before {
 		result.Passes = int(after - before)
 	}

@@ -47,7 +47,8 @@ func timedTouch(ctx context.Context, s *session, r *Result) error {
 	if err := s.idle(ctx, settled); err != nil {
 		return err
 	}
-	if calls := s.endpoint.Recorder.Since(mark); len(calls) > 0 {
+	calls := slices.DeleteFunc(s.endpoint.Recorder.Since(mark), func(c Call) bool { return c.Look })
+	if len(calls) > 0 {
 		r.Seconds = lastEnd(calls).Sub(calls[0].Begin).Seconds()
 	}
 	return nil

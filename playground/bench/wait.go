@@ -53,6 +53,7 @@ func (s *session) up(ctx context.Context) error {
 	if s.running {
 		return nil
 	}
+	s.endpoint.Recorder.Restarted()
 	if err := s.control.start(); err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 
 // One control plane per process, so one test with parts.
 func TestTheControlPlaneRunsTheControllersOfADeployment(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	cp, err := Start(ctx, Options{Dir: t.TempDir(), Progress: func(c string, d time.Duration) { t.Logf("%s after %v", c, d) }})
 	if err != nil {
@@ -43,7 +43,7 @@ func TestTheControlPlaneRunsTheControllersOfADeployment(t *testing.T) {
 	began := time.Now()
 	poll := func(what string, f func(context.Context) (bool, error)) {
 		t.Helper()
-		if err := wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, 30*time.Second, true, f); err != nil {
+		if err := wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, 3*time.Minute, true, f); err != nil {
 			t.Fatalf("%s: %v; %v", what, err, cp.Failed())
 		}
 		t.Logf("%s after %v", what, time.Since(began))

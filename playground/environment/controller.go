@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -46,7 +43,7 @@ func (e *Environment) StartController(args ...string) error {
 	if err != nil {
 		return err
 	}
-	free, err := freeAddresses(2)
+	free, err := process.FreeAddresses(2)
 	if err != nil {
 		return err
 	}
@@ -167,24 +164,4 @@ func (e *Environment) ControllerMetrics() string {
 	e.control.mu.Lock()
 	defer e.control.mu.Unlock()
 	return "http://" + e.control.metrics + "/metrics"
-}
-
-// freeAddresses finds addresses that are free now and that the controller takes a moment later. They lie below the range from
-// which systems give ports to outgoing connections, any of which could take one in between, and differ from each other.
-func freeAddresses(n int) ([]string, error) {
-	const first, count, attempts = 10240, 32768 - 10240, 100
-	var all []string
-	var last error
-	for range attempts {
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(count))))
-		if err != nil {
-			last = err
-			continue
-		}
-		defer l.Close() //nolint:errcheck // nobody connected; held until all are found
-		if all = append(all, l.Addr().String()); len(all) == n {
-			return all, nil
-		}
-	}
-	return nil, fmt.Errorf("find a free port: %w", last)
 }

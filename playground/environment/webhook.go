@@ -15,6 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/servingcert"
 	"github.com/k8s-lbc/lbc/playground/manifest"
+	"github.com/k8s-lbc/lbc/playground/process"
 )
 
 // webhooks are the admission webhooks: the API server of the playground runs on this machine and calls them by address, not
@@ -57,7 +58,7 @@ func (e *Environment) InstallWebhooks(ctx context.Context) error {
 }
 
 func (e *Environment) prepareWebhooks() error {
-	free, err := freeAddresses(1)
+	free, err := process.FreeAddresses(1)
 	if err != nil {
 		return err
 	}

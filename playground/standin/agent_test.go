@@ -10,12 +10,14 @@ import (
 	"time"
 )
 
-// application is a server that counts how many requests it has at a time.
+// application is a server that counts how many requests it has at a time. It answers none before it has had two.
 func application(t *testing.T) (dial func(context.Context) (net.Conn, error), most *atomic.Int32) {
 	t.Helper()
 	l := listen(t)
 	var now atomic.Int32
 	most = &atomic.Int32{}
+	two := make(chan struct{})
+	full := sync.OnceFunc(func() { close(two) })
 	s := serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n := now.Add(1)
 		defer now.Add(-1)
@@ -24,6 +26,13 @@ func application(t *testing.T) (dial func(context.Context) (net.Conn, error), mo
 			if n <= was || most.CompareAndSwap(was, n) {
 				break
 			}
+		}
+		if n == 2 {
+			full()
+		}
+		select {
+		case <-two:
+		case <-r.Context().Done():
 		}
 		Handler(identity).ServeHTTP(w, r)
 	}))

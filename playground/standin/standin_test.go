@@ -75,7 +75,7 @@ func TestShutdownLetsARequestInFlightFinishAndRefusesNewOnes(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-entered // a request that was not read yet would be dropped, by any server
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	s.Shutdown(ctx)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -128,7 +128,7 @@ func TestTheUDPServerAnswersWithThePodsName(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close() //nolint:errcheck // end of the test
-	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := conn.Write([]byte("?")); err != nil {

@@ -95,12 +95,15 @@ func (d Dir) Take() (*Lock, error) {
 	return &Lock{f, d}, nil
 }
 
-// lock takes the lock, with some patience: who looks whether a playground runs holds it for a moment.
+// lock takes the lock. A playground that runs refuses it at once; who only looks whether one does shares it, and is waited for.
 func lock(f *os.File) error {
-	const attempts, pause = 30, 10 * time.Millisecond
+	const attempts, pause = 1000, 10 * time.Millisecond
 	for n := 1; ; n++ {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if !errors.Is(err, syscall.EWOULDBLOCK) || n == attempts {
+			return err
+		}
+		if syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil {
 			return err
 		}
 		time.Sleep(pause)
