@@ -5,11 +5,13 @@ package harness
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -27,8 +29,9 @@ import (
 	"github.com/k8s-lbc/lbc/playground/trial"
 )
 
-// Timeout bounds each wait of a test.
-const Timeout = time.Minute
+// Timeout bounds each wait of a test. It is far beyond what a wait takes, because a machine may have much else to do: only what
+// never comes must fail. The controller's longest pause between two attempts, two minutes, fits in.
+const Timeout = 3 * time.Minute
 
 // Options say what to start. Account and Profile of the first test count for all; asking for other ones later is an error.
 type Options struct {
@@ -92,6 +95,20 @@ func Start(t testing.TB, o Options) *Cluster {
 	return c
 }
 
+// Parallel has so many tests of a package run at a time unless the command line says how many: they wait far more than they
+// compute.
+func Parallel(n int) {
+	flag.Parse()
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" })
+	if said {
+		return
+	}
+	if err := flag.Set("test.parallel", strconv.Itoa(n)); err != nil {
+		panic(err)
+	}
+}
+
 // Main runs the tests of a package, stops the playground that they shared and ends the process. Logs stay behind (and their
 // place is printed) if a test failed.
 func Main(m *testing.M) {
@@ -125,7 +142,7 @@ func start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		}
 	}()
 	options := environment.Options{
-		Dir: dir, Repo: root, Profile: o.Profile, HealthInterval: 100 * time.Millisecond, HealthTimeout: 2 * time.Second,
+		Dir: dir, Repo: root, Profile: o.Profile, HealthInterval: 100 * time.Millisecond, HealthTimeout: 5 * time.Second,
 	}
 	if options.Profile.Name == "" {
 		options.Profile = account.Instant()
@@ -153,7 +170,7 @@ func start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		options.Account = &file
 	}
 	options.FirstArgs = o.ExtraArgs // of the first start only, so that a later test can have others
-	bounded, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	bounded, cancel := context.WithTimeout(ctx, 2*Timeout)
 	defer cancel()
 	env, err := environment.Start(bounded, options)
 	if err != nil {

@@ -25,10 +25,10 @@ func TestTheExamplesAnswerAndLeaveNothingBehind(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
 	env, err := environment.Start(ctx, environment.Options{
-		Dir: t.TempDir(), Repo: root, Controller: controller, Profile: account.Instant(), HealthInterval: 100 * time.Millisecond, HealthTimeout: time.Second,
+		Dir: t.TempDir(), Repo: root, Controller: controller, Profile: account.Instant(), HealthInterval: 100 * time.Millisecond, HealthTimeout: 5 * time.Second,
 		Progress: func(what string, after time.Duration) { t.Logf("%v %s", after, what) },
 	})
 	if err != nil {
@@ -42,7 +42,7 @@ func TestTheExamplesAnswerAndLeaveNothingBehind(t *testing.T) {
 		}
 	}()
 	before := env.Simulator.Resources()
-	trial, err := New(env, Options{CacheDir: t.TempDir(), Timeout: time.Minute})
+	trial, err := New(env, Options{CacheDir: t.TempDir(), Timeout: 3 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestTheExamplesAnswerAndLeaveNothingBehind(t *testing.T) {
 	if n < len(files) {
 		t.Errorf("only %d requests were made for %d files", n, len(files))
 	}
-	if err := trial.Settle(ctx, time.Minute); err != nil {
+	if err := trial.Settle(ctx, 3*time.Minute); err != nil {
 		t.Error(err)
 	}
 	if err := trial.Delete(ctx, files...); err != nil {

@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,9 +18,6 @@ import (
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
-
-// parallel is how many tests run at a time: they wait far more than they compute.
-const parallel = "8"
 
 // What the account has besides that of every playground.
 const (
@@ -42,10 +38,7 @@ customerPools: [{id: ` + customerPool + `, routeTable: lgw-rtb-0a1de000000000001
 var account string // its file
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if err := flag.Set("test.parallel", parallel); err != nil {
-		panic(err)
-	}
+	harness.Parallel(8)
 	dir, err := os.MkdirTemp("", "acceptance-account-")
 	if err != nil {
 		panic(err)
@@ -90,6 +83,13 @@ func wait(t *testing.T, c *harness.Cluster, what string, look func() string) {
 		}
 		return nil
 	})
+}
+
+func differs(what string, got, want any) string {
+	if fmt.Sprint(got) == fmt.Sprint(want) {
+		return ""
+	}
+	return fmt.Sprintf("%s: %v, want %v", what, got, want)
 }
 
 // balancer is what is expected of the load balancer of an Ingress.

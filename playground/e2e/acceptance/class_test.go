@@ -126,7 +126,11 @@ func TestTargetsAreFoundByNamedPortsAndInEndpointSlices(t *testing.T) {
 		}
 	})
 	t.Run("10 endpoints in slices", func(t *testing.T) {
-		pod := strings.Fields(scene.Query(t, c, "get", "pods", "-n", ns, "-l", "app=web", "-o", "jsonpath={.items[0].status.podIP} {.items[0].metadata.name}"))
+		var pod []string
+		wait(t, c, "a pod with an address", func() string {
+			pod = strings.Fields(scene.Query(t, c, "get", "pods", "-n", ns, "-l", "app=web", "-o", "jsonpath={.items[*].status.podIP} {.items[*].metadata.name}"))
+			return differs("address and name", len(pod), 2)
+		})
 		c.Apply(t, fmt.Sprintf(slice, ns, pod[0], pod[1]))
 		c.Apply(t, scene.Ingress(ns, "sliced", scene.Class, public(nil), scene.Path{Path: "/path", Type: "Exact", Service: "sliced"}))
 		lb := check(t, c, ns, "sliced", balancer{groups: []string{"ip HTTP 1, 1 targets"}})

@@ -3,6 +3,8 @@ package acceptance
 import (
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +35,7 @@ spec: {type: NodePort, selector: {app: %[2]s}, ports: [{name: http, port: 80, ta
 // workload is a Deployment behind a Service of the same name. The readiness probe asks a port that the load balancer does not
 // use; serves is what the port does that it uses.
 func workload(namespace, name string, replicas int, serves string) string {
+	const patience = 15 // seconds for which pods serve after they were told to end: whoever still sends them requests may hear of it late
 	return fmt.Sprintf(`apiVersion: apps/v1
 kind: Deployment
 metadata: {name: %[2]s, namespace: %[1]s}
@@ -43,27 +46,49 @@ spec:
   template:
     metadata: {labels: {app: %[2]s}, annotations: {playground.k8s-lbc.dev/stand-in: "8080=%[4]s"}}
     spec:
-      terminationGracePeriodSeconds: 5
+      terminationGracePeriodSeconds: 30
       containers:
       - name: app
         image: example.com/app
         env: [{name: SERVICE_NAME, value: %[2]s}]
         ports: [{name: http, containerPort: 8080}, {name: probe, containerPort: 8081}]
         readinessProbe: {httpGet: {path: /health, port: probe}, periodSeconds: 1}
-        lifecycle: {preStop: {sleep: {seconds: 2}}}
+        lifecycle: {preStop: {sleep: {seconds: %[5]d}}}
 ---
-`, namespace, name, replicas, serves)
+`, namespace, name, replicas, serves, patience)
 }
 
-// awaitBindings waits until there are so many bindings that register pods, so that pods made now wait for them.
-func awaitBindings(t *testing.T, c *harness.Cluster, namespace string, n int) {
+// awaitBindings waits until there is a binding that registers pods for each of the applications, so that pods made now wait for it.
+func awaitBindings(t *testing.T, c *harness.Cluster, namespace string, apps ...string) {
 	t.Helper()
+	n := len(apps)
 	wait(t, c, fmt.Sprintf("%d bindings of pods in %s", n, namespace), func() string {
 		types := strings.Fields(scene.Query(t, c, "get", "targetgroupbindings", "-n", namespace, "-o", "jsonpath={.items[*].spec.targetType}"))
 		if got := len(slices.DeleteFunc(types, func(s string) bool { return s != "ip" })); got != n {
 			return fmt.Sprintf("there are %v", types)
 		}
 		return ""
+	})
+	for _, app := range apps {
+		awaitInjection(t, c, namespace, app, ".spec.readinessGates[*].conditionType", func(got string) bool { return got != "" })
+	}
+}
+
+// awaitInjection waits until a pod of an application that was made now would be changed as complete says, by what jsonpath shows of it: the
+// controller's webhook hears of bindings and configurations a little later than the API server has them.
+func awaitInjection(t *testing.T, c *harness.Cluster, namespace, app, jsonpath string, complete func(string) bool) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "pod.yaml")
+	pod := fmt.Sprintf("apiVersion: v1\nkind: Pod\nmetadata: {name: awaited, namespace: %s, labels: {app: %s}}\nspec: {containers: [{name: app, image: example.com/app}]}\n", namespace, app)
+	if err := os.WriteFile(path, []byte(pod), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, c, "what is injected into pods of "+app, func() string {
+		got := scene.Query(t, c, "create", "--dry-run=server", "-f", path, "-o", "jsonpath={"+jsonpath+"}")
+		if complete(got) {
+			return ""
+		}
+		return fmt.Sprintf("%s would be %q", jsonpath, got)
 	})
 }
 
@@ -127,7 +152,7 @@ func TestPodsBehindAnIngressWaitUntilTheirTargetsAreHealthy(t *testing.T) {
 	c.Apply(t, gatedNamespace(ns)+typedService(ns, "nodes", "instance")+typedService(ns, "pods", "ip")+
 		scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing"},
 			scene.Path{Path: "/path-a", Service: "nodes"}, scene.Path{Path: "/path-b", Service: "pods"}))
-	awaitBindings(t, c, ns, 1)
+	awaitBindings(t, c, ns, "pods")
 	c.Apply(t, workload(ns, "nodes", 3, "http")+workload(ns, "pods", 3, "http"))
 	rolledOut(t, c, ns, "nodes", "pods")
 	expectOpen(t, c, ns, "pods", 3)
@@ -152,8 +177,8 @@ func TestPodsBehindAGroupWaitUntilTheirTargetsAreHealthy(t *testing.T) {
 		scene.Ingress(one, "first", scene.Class, group, scene.Path{Path: "/a", Service: "a"}, scene.Path{Path: "/b", Service: "b"})+
 		scene.Ingress(one, "second", scene.Class, group, scene.Path{Path: "/c", Service: "c"})+
 		scene.Ingress(other, "third", scene.Class, group, scene.Path{Path: "/d", Service: "d"}, scene.Path{Path: "/e", Service: "e"}))
-	awaitBindings(t, c, one, 2)
-	awaitBindings(t, c, other, 1)
+	awaitBindings(t, c, one, "a", "c")
+	awaitBindings(t, c, other, "e")
 	c.Apply(t, workload(one, "a", 2, "http")+workload(one, "b", 1, "http")+workload(one, "c", 1, "http")+workload(other, "d", 1, "http")+workload(other, "e", 2, "http"))
 	rolledOut(t, c, one, "a", "b", "c")
 	rolledOut(t, c, other, "d", "e")
@@ -181,7 +206,7 @@ func TestOldPodsServeUntilTheTargetsOfNewOnesAreHealthy(t *testing.T) {
 	c := cluster(t)
 	const ns = "gates-rollout"
 	c.Apply(t, gatedNamespace(ns)+typedService(ns, "web", "ip")+scene.Ingress(ns, "web", scene.Class, public(nil)))
-	awaitBindings(t, c, ns, 1)
+	awaitBindings(t, c, ns, "web")
 	c.Apply(t, workload(ns, "web", 3, "http"))
 	rolledOut(t, c, ns, "web")
 	expectOpen(t, c, ns, "web", 3)
@@ -234,7 +259,7 @@ func TestTheEndOfAnIngressLeavesNobodyWaiting(t *testing.T) {
 	const ns = "gates-end"
 	ingress := scene.Ingress(ns, "web", scene.Class, public(nil))
 	c.Apply(t, gatedNamespace(ns)+typedService(ns, "web", "ip")+ingress)
-	awaitBindings(t, c, ns, 1)
+	awaitBindings(t, c, ns, "web")
 	c.Apply(t, workload(ns, "web", 1, "none"))
 	wait(t, c, "a pod that waits", func() string {
 		for _, p := range pods(t, c, ns, "web") {
@@ -280,6 +305,7 @@ metadata: {name: web, namespace: %[1]s}
 spec: {selector: {app: web}, ports: [{port: 80, targetPort: 80}]}
 ---
 `, ns)+scene.Ingress(ns, "web", scene.Class, public(scene.Annotations{"target-control-port.web.80": "3000"}), scene.Path{Path: "/", Port: "number: 80"}))
+	awaitInjection(t, c, ns, "web", ".spec.containers[*].name", func(got string) bool { return len(strings.Fields(got)) == 2 })
 	c.Apply(t, workload(ns, "web", 3, "http"))
 	rolledOut(t, c, ns, "web")
 	for _, p := range pods(t, c, ns, "web") {

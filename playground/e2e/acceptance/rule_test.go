@@ -2,6 +2,7 @@ package acceptance
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -143,15 +144,17 @@ func ask(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, method, ta
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // read as far as needed
-	body := make([]byte, 100)
-	n, _ := resp.Body.Read(body)
+	defer resp.Body.Close() //nolint:errcheck // read to its end
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
 	status, text := http.StatusOK, fmt.Sprintf("path %d", want)
 	if want == 0 {
 		status, text = http.StatusNotFound, ""
 	}
-	if resp.StatusCode != status || want > 0 && method != http.MethodHead && string(body[:n]) != text {
-		t.Errorf("%s answers %d %q, want %d %q", lb.Name, resp.StatusCode, body[:n], status, text)
+	if resp.StatusCode != status || want > 0 && method != http.MethodHead && string(body) != text {
+		t.Errorf("%s answers %d %q, want %d %q", lb.Name, resp.StatusCode, body, status, text)
 	}
 }
 

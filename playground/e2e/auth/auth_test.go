@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -128,10 +129,9 @@ func visit(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, path str
 	if err != nil {
 		return 0, "", err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read as far as needed
-	text := make([]byte, 4096)
-	n, _ := resp.Body.Read(text)
-	return resp.StatusCode, string(text[:n]), nil
+	defer resp.Body.Close() //nolint:errcheck // read to its end
+	text, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(text), err
 }
 
 // await repeats visits until one ends with the status and its body holds text.

@@ -5,11 +5,9 @@ package badinput
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -21,14 +19,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// parallel is how many rows run at a time: they wait far more than they compute.
-const parallel = "8"
-
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if err := flag.Set("test.parallel", parallel); err != nil {
-		panic(err)
-	}
+	harness.Parallel(8)
 	harness.Main(m)
 }
 
@@ -57,6 +49,7 @@ func start(t *testing.T) *harness.Cluster {
 	url := "http://" + c.IngressAddress(t, neighbour, "web") + "/"
 	c.WaitGet(t, url, "", 200, "web")
 	c.WaitHealthy(t, c.LoadBalancer(t, strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/")))
+	scene.WaitSuccess(t, c, neighbour, "web", 0)
 	mark := c.Mark()
 	traffic := scene.Send(t, c, url, "", scene.OK)
 	t.Cleanup(func() {
@@ -209,20 +202,5 @@ func tagsHeal(t *testing.T, c *harness.Cluster) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
-	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		host, err := address(ctx, c, ns)
-		if err == nil && host != "" {
-			break
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("no load balancer 90 seconds after the subnets were tagged: %v\n%s", err, c.Report(t.Context()))
-		}
-	}
-	served(t, c, ns)
+	served(t, c, ns) // within harness.Timeout, three minutes
 }

@@ -91,9 +91,14 @@ func TestABindingIsCompletedAndKeepsItsTargetGroup(t *testing.T) {
 	if out, err := patch(`{"spec":{"vpcID":null,"ipAddressType":null}}`); err != nil || !strings.Contains(out, "stays as it was") || fields() != want {
 		t.Errorf("less of it: %s %v; it has %s", out, err, fields())
 	}
-	if out := c.ApplyRefused(t, binding("second", "targetGroupARN: "+arn)); !strings.Contains(out, "is already bound to following TargetGroupBindings ["+ns+"/bound]") {
-		t.Errorf("a second binding: %s", out)
-	}
+	second := filepath.Join(t.TempDir(), "second.yaml")
+	write(t, second, binding("second", "targetGroupARN: "+arn))
+	wait(t, c, "the refusal of a second binding", func() string { // by a controller that has heard of the first
+		if out, err := c.TryKubectl(t, "apply", "--dry-run=server", "-f", second); err == nil || !strings.Contains(out+err.Error(), "is already bound to following TargetGroupBindings ["+ns+"/bound]") {
+			return fmt.Sprintf("%s %v", out, err)
+		}
+		return ""
+	})
 }
 
 func TestAServiceWithoutClassIsOurs(t *testing.T) {
@@ -136,7 +141,7 @@ func TestNobodyIsHarmedWhileNoWebhookAnswers(t *testing.T) {
 	if e := c.WaitEvent(t, "Ingress", ns, "lost", "FailedLoadGroupID"); !strings.Contains(e.Message, "not found") {
 		t.Errorf("event: %s", e.Message)
 	}
-	c.Kubectl(t, "delete", "ingress", "-n", ns, "web", "lost", "--timeout=60s")
+	c.Kubectl(t, "delete", "ingress", "-n", ns, "web", "lost", "--timeout="+harness.Timeout.String())
 	scene.WaitGone(t, c, scene.Marks(ns)...)
 }
 
@@ -156,7 +161,7 @@ func TestTheControllersOwnCertificateIsRenewedWithoutAFailure(t *testing.T) {
 	})
 	const ns = "renewed"
 	c.Apply(t, scene.Namespace(ns, 0))
-	c.RestartController(t, "--webhook-cert-dir=", "--webhook-cert-secret=aws-load-balancer-webhook-tls", "--webhook-cert-lifetime=10s")
+	c.RestartController(t, "--webhook-cert-dir=", "--webhook-cert-secret=aws-load-balancer-webhook-tls", "--webhook-cert-lifetime=30s")
 	bad := filepath.Join(t.TempDir(), "bad.yaml")
 	write(t, bad, scene.Params(ns, "{inboundCIDRs: [everywhere]}"))
 	refused := func(ctx context.Context) error {
@@ -168,7 +173,8 @@ func TestTheControllersOwnCertificateIsRenewedWithoutAFailure(t *testing.T) {
 	}
 	c.WaitFor(t, "the first certificate", refused)
 	served, trusted := map[string]bool{}, map[string]bool{}
-	c.WaitFor(t, "three certificates to be served", func(ctx context.Context) error {
+	// The next one comes when two thirds of the life of the first are over; with the rest of it, a machine with much to do gets along.
+	c.WaitFor(t, "a second certificate to be served", func(ctx context.Context) error {
 		if err := refused(ctx); err != nil {
 			t.Error(err)
 		}
@@ -178,7 +184,7 @@ func TestTheControllersOwnCertificateIsRenewedWithoutAFailure(t *testing.T) {
 			return err
 		}
 		served[serial], trusted[ca] = true, true
-		if len(served) < 3 {
+		if len(served) < 2 {
 			return fmt.Errorf("%d certificates, %d CA bundles", len(served), len(trusted))
 		}
 		return nil

@@ -5,7 +5,6 @@ package behaviour
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"strings"
 	"testing"
@@ -15,14 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
-// parallel is how many tests run at a time: they wait far more than they compute.
-const parallel = "6"
-
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if err := flag.Set("test.parallel", parallel); err != nil {
-		panic(err)
-	}
+	harness.Parallel(6)
 	harness.Main(m)
 }
 

@@ -56,7 +56,7 @@ func TestATargetGroupOfTheUserFollowsTheService(t *testing.T) {
 	scene.WaitTargets(t, c, byARN, 4)
 
 	// Deleting a binding deregisters; the target group is the user's.
-	c.Kubectl(t, "delete", "targetgroupbinding", "-n", ns, "by-arn", "--timeout=30s")
+	c.Kubectl(t, "delete", "targetgroupbinding", "-n", ns, "by-arn", "--timeout="+harness.Timeout.String())
 	if left := scene.Targets(c, byARN); len(left) > 0 {
 		t.Errorf("targets after the binding's end: %v", left)
 	}

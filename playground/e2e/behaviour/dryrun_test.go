@@ -56,6 +56,8 @@ func TestADryRunIsPlannedAndNotDeployedUntilItEnds(t *testing.T) {
 	lb := serve(t, c, ns, "web", "/")
 	wait(t, c, "the end of the plan", func() string { return scene.Query(t, c, "get", "ingress", "web", "-n", ns, "-o", planKey) })
 
+	scene.WaitSuccess(t, c, ns, "web", 0)
+
 	// Of what is deployed, an edit under dry run is planned and changes nothing.
 	mark = c.Mark()
 	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, public(dry), scene.Path{Path: "/"}, scene.Path{Path: "/new"}))

@@ -82,7 +82,7 @@ func TestAFrontendServesWhatItsALBServesAndGoesWithoutIt(t *testing.T) {
 	front = scene.Annotations{"enable-frontend-nlb": "true", "frontend-nlb-scheme": "internet-facing"}
 	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, public(front)))
 	c.WaitGet(t, url(frontend(t, c, ns, "web"), "/"), "", 200, "web")
-	c.Kubectl(t, "delete", "ingress", "-n", ns, "web", "--timeout=60s")
+	c.Kubectl(t, "delete", "ingress", "-n", ns, "web", "--timeout="+harness.Timeout.String())
 	scene.WaitGone(t, c, scene.Marks(ns)...)
 	expectNoWarnings(t, c, ns)
 }

@@ -57,7 +57,7 @@ func TestABadMemberOfAGroupStopsNobody(t *testing.T) {
 
 	// A bad member can be deleted, too.
 	scene.Change(t, c, member(ns, "never", "3", scene.Annotations{"target-type": "lambda"}))
-	c.Kubectl(t, "delete", "ingress", "-n", ns, "never", "--timeout=30s")
+	c.Kubectl(t, "delete", "ingress", "-n", ns, "never", "--timeout="+harness.Timeout.String())
 	c.WaitGet(t, url(lb, "/never"), "", 404, "")
 	noneWrong(t, "the good member", good.Stop())
 }

@@ -1,12 +1,14 @@
 package behaviour
 
 import (
+	"context"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
+	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
 func TestABindingOrTargetGroupThatSomebodyDeletesComesBackByItself(t *testing.T) {
@@ -20,7 +22,7 @@ func TestABindingOrTargetGroupThatSomebodyDeletesComesBackByItself(t *testing.T)
 		return scene.Query(t, c, "get", "targetgroupbindings", "-n", ns, "-o", "jsonpath={.items[*].metadata.uid}")
 	}
 	was := uid()
-	c.Kubectl(t, "delete", "targetgroupbindings", "-n", ns, "--all", "--timeout=30s")
+	c.Kubectl(t, "delete", "targetgroupbindings", "-n", ns, "--all", "--timeout="+harness.Timeout.String())
 	wait(t, c, "another binding", func() string {
 		if now := uid(); now == "" || now == was {
 			return "there is " + now
@@ -32,14 +34,15 @@ func TestABindingOrTargetGroupThatSomebodyDeletesComesBackByItself(t *testing.T)
 
 	// AWS deletes no target group that is in use, so the listener goes with it. Pods that come have the binding look.
 	group := scene.Query(t, c, "get", "targetgroupbindings", "-n", ns, "-o", "jsonpath={.items[*].spec.targetGroupARN}")
-	for _, l := range c.LoadBalancer(t, lb.Name).Listeners {
-		if _, err := c.Simulator.Balancing.DeleteListener(t.Context(), &elb.DeleteListenerInput{ListenerArn: aws.String(l.ARN)}); err != nil {
-			t.Fatal(err)
+	c.WaitFor(t, "the target group to be deleted", func(ctx context.Context) error { // a pass that is under way may make a listener
+		for _, l := range c.LoadBalancer(t, lb.Name).Listeners {
+			if _, err := c.Simulator.Balancing.DeleteListener(ctx, &elb.DeleteListenerInput{ListenerArn: aws.String(l.ARN)}); err != nil {
+				return err
+			}
 		}
-	}
-	if _, err := c.Simulator.Balancing.DeleteTargetGroup(t.Context(), &elb.DeleteTargetGroupInput{TargetGroupArn: aws.String(group)}); err != nil {
-		t.Fatal(err)
-	}
+		_, err := c.Simulator.Balancing.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: aws.String(group)})
+		return err
+	})
 	c.Kubectl(t, "scale", "deployment", "-n", ns, "web", "--replicas=2")
 	wait(t, c, "another target group", func() string {
 		now := scene.Query(t, c, "get", "targetgroupbindings", "-n", ns, "-o", "jsonpath={.items[*].spec.targetGroupARN}")

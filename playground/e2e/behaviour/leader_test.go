@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -37,7 +35,11 @@ func startReplica(t *testing.T, c *harness.Cluster) replica {
 	if err != nil {
 		t.Fatal(err)
 	}
-	health, metrics := freeAddresses(t)
+	free, err := process.FreeAddresses(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	health, metrics := free[0], free[1]
 	r := replica{log: filepath.Join(t.TempDir(), "replica.log"), health: "http://" + health, metrics: "http://" + metrics}
 	seeded := c.Simulator.Seed()
 	r.process, err = process.Start(process.Options{
@@ -60,19 +62,6 @@ func startReplica(t *testing.T, c *harness.Cluster) replica {
 		r.process.Stop(ctx)
 	})
 	return r
-}
-
-// freeAddresses are two addresses at which nothing listens, outside the range of ports for outgoing connections.
-func freeAddresses(t *testing.T) (a, b string) {
-	t.Helper()
-	var found []string
-	for port := 10100; len(found) < 2; port++ {
-		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
-			defer l.Close() //nolint:errcheck // nobody connected; held until both are found
-			found = append(found, l.Addr().String())
-		}
-	}
-	return found[0], found[1]
 }
 
 // get is status and body of a page.
@@ -102,6 +91,7 @@ func TestAStandbyIsReadyAndTakesOverWhenTheLeaderStops(t *testing.T) {
 	c := cluster(t)
 	const ns = "leading"
 	settled(t, c)
+	mark := c.Mark()
 	standby := startReplica(t, c)
 	for _, path := range []string{"/healthz", "/healthz/health-ping", "/readyz"} {
 		c.WaitFor(t, path, func(ctx context.Context) error {
@@ -116,11 +106,15 @@ func TestAStandbyIsReadyAndTakesOverWhenTheLeaderStops(t *testing.T) {
 		})
 	}
 	const leads = "leader_election_master_status"
-	m, err := scrape(t.Context(), standby.metrics+"/metrics")
-	if err != nil || m.sum(leads) != 0 || m.sum("controller_runtime_reconcile_total") != 0 {
-		t.Errorf("the standby leads: %v, makes passes: %v, %v", m.sum(leads), m.sum("controller_runtime_reconcile_total"), err)
+	var m samples
+	c.WaitFor(t, "the standby's metrics", func(ctx context.Context) (err error) { // which are served beside its probes
+		m, err = scrape(ctx, standby.metrics+"/metrics")
+		return err
+	})
+	if m.sum(leads) != 0 || m.sum("controller_runtime_reconcile_total") != 0 {
+		t.Errorf("the standby leads: %v, makes passes: %v", m.sum(leads), m.sum("controller_runtime_reconcile_total"))
 	}
-	for _, call := range c.Calls(0) {
+	for _, call := range c.Calls(mark) {
 		if strings.Contains(call.Caller, "AKIAREPLICA") {
 			t.Errorf("the standby calls AWS: %s", call.Action)
 		}
@@ -129,17 +123,24 @@ func TestAStandbyIsReadyAndTakesOverWhenTheLeaderStops(t *testing.T) {
 	c.Env.StopController()
 	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, public(nil)))
 	serve(t, c, ns, "web", "/")
-	if m, err = scrape(t.Context(), standby.metrics+"/metrics"); err != nil || m.sum(leads) != 1 {
-		t.Errorf("the new leader's metric says %v, %v", m.sum(leads), err)
-	}
-	for _, name := range metricNames {
-		if !m.has(name) {
-			t.Errorf("no metric %s", name)
+	c.WaitFor(t, "the new leader's metrics", func(ctx context.Context) error {
+		m, err := scrape(ctx, standby.metrics+"/metrics")
+		if err != nil {
+			return err
 		}
-	}
-	if n := m.sum("aws_target_group_info", `namespace="`+ns+`"`, `service="web"`); n != 1 {
-		t.Errorf("aws_target_group_info is %v", n)
-	}
+		if m.sum(leads) != 1 {
+			return fmt.Errorf("%s is %v", leads, m.sum(leads))
+		}
+		for _, name := range metricNames {
+			if !m.has(name) {
+				return fmt.Errorf("no metric %s", name)
+			}
+		}
+		if n := m.sum("aws_target_group_info", `namespace="`+ns+`"`, `service="web"`); n != 1 {
+			return fmt.Errorf("aws_target_group_info is %v", n)
+		}
+		return nil
+	})
 	expectNoWarnings(t, c, ns)
 
 	// And back again; the one that stops says so and ends well.
@@ -147,6 +148,6 @@ func TestAStandbyIsReadyAndTakesOverWhenTheLeaderStops(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), process.Grace)
 	defer cancel()
 	standby.process.Stop(ctx)
-	c.Kubectl(t, "delete", "ingress", "-n", ns, "web", "--timeout=60s")
+	c.Kubectl(t, "delete", "ingress", "-n", ns, "web", "--timeout="+harness.Timeout.String())
 	scene.WaitGone(t, c, scene.Marks(ns)...)
 }

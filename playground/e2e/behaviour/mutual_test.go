@@ -84,7 +84,7 @@ func getAs(ctx context.Context, c *harness.Cluster, client *tls.Certificate, hos
 	if err != nil {
 		return 0, err
 	}
-	resp, err := (&http.Client{Transport: transport, Timeout: 10 * time.Second}).Do(req)
+	resp, err := (&http.Client{Transport: transport, Timeout: time.Minute}).Do(req)
 	if err != nil {
 		return 0, err
 	}
@@ -137,6 +137,7 @@ func TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames(t *testing.T) {
 	expect("without a certificate", 8443, nil, true)
 	expect("with somebody else's certificate", 8443, others.client(t), true)
 
+	scene.WaitSuccess(t, c, ns, "web", 0)
 	mark := c.Mark()
 	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, with("")))
 	expect("after the annotation was removed", 443, nil, false)

@@ -25,8 +25,8 @@ func shown(t *testing.T, c *harness.Cluster, namespace, name string) v1alpha1.Lo
 // ready waits for the object of Ingress web, and until it says that all is well.
 func ready(t *testing.T, c *harness.Cluster, namespace string) {
 	t.Helper()
-	c.Kubectl(t, "wait", "--for=create", "lb/ingress-web", "-n", namespace, "--timeout=60s")
-	c.Kubectl(t, "wait", "--for=condition=Ready", "lb/ingress-web", "-n", namespace, "--timeout=120s")
+	c.Kubectl(t, "wait", "--for=create", "lb/ingress-web", "-n", namespace, "--timeout="+harness.Timeout.String())
+	c.Kubectl(t, "wait", "--for=condition=Ready", "lb/ingress-web", "-n", namespace, "--timeout="+harness.Timeout.String())
 }
 
 func TestAStatusObjectTellsHowALoadBalancerIsDoing(t *testing.T) {
@@ -51,13 +51,13 @@ func TestAStatusObjectTellsHowALoadBalancerIsDoing(t *testing.T) {
 
 	// A mistake shows, and so does its correction; nothing is written in between.
 	scene.Change(t, c, ingress(scene.Annotations{"scheme": "nonsense"}))
-	c.Kubectl(t, "wait", "--for=condition=Stalled", "lb/ingress-web", "-n", ns, "--timeout=60s")
+	c.Kubectl(t, "wait", "--for=condition=Stalled", "lb/ingress-web", "-n", ns, "--timeout="+harness.Timeout.String())
 	o = shown(t, c, ns, "ingress-web")
 	if s := o.Status; s.LastError == nil || s.LastError.Code != "InvalidAnnotation" || !strings.Contains(s.LastError.Field, "scheme") || s.Members[0].Accepted || s.State != "active" {
 		t.Errorf("status: %+v, last error %+v", s, s.LastError)
 	}
 	scene.Change(t, c, ingress(nil))
-	c.Kubectl(t, "wait", "--for=condition=Ready", "lb/ingress-web", "-n", ns, "--timeout=60s")
+	c.Kubectl(t, "wait", "--for=condition=Ready", "lb/ingress-web", "-n", ns, "--timeout="+harness.Timeout.String())
 	c.WaitEvent(t, "Ingress", ns, "web", "SuccessfullyReconciled")
 
 	// Who deletes it gets it back with the next change, and it goes with its Ingress.
@@ -89,10 +89,10 @@ func TestANamespaceGoesThoughTheClassOfItsIngressesIsGone(t *testing.T) {
 	// Without its class nobody can tell what the Ingress wishes: it keeps its load balancer, and an event says why.
 	c.Kubectl(t, "delete", "ingressclass", ns)
 	c.WaitEvent(t, "Ingress", ns, "web", "FailedLoadGroupID")
-	c.Kubectl(t, "wait", "--for=condition=Stalled", "lb/ingress-web", "-n", ns, "--timeout=60s")
+	c.Kubectl(t, "wait", "--for=condition=Stalled", "lb/ingress-web", "-n", ns, "--timeout="+harness.Timeout.String())
 	c.WaitGet(t, url(lb, "/"), "", 200, "web")
 
-	c.Kubectl(t, "delete", "namespace", ns, "--timeout=240s")
+	c.Kubectl(t, "delete", "namespace", ns, "--timeout="+harness.Timeout.String())
 	for _, left := range c.Simulator.Resources().LoadBalancers {
 		if left.ARN == lb.ARN {
 			t.Error("the load balancer is left")

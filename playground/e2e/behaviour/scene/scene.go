@@ -52,6 +52,12 @@ func InZone(zone, backend string) string {
 	return strings.Replace(backend, "      containers:\n", "      nodeSelector: {topology.kubernetes.io/zone: "+zone+"}\n      containers:\n", 1)
 }
 
+// Patient is the manifest of a Backend whose pods serve for a long time after they were told to end, as they must where every request
+// counts: whoever still sends them some, the load balancer or a node, may hear of their end late on a machine with much to do.
+func Patient(backend string) string {
+	return strings.NewReplacer("terminationGracePeriodSeconds: 5", "terminationGracePeriodSeconds: 30", "preStop: {sleep: {seconds: 2}}", "preStop: {sleep: {seconds: 15}}").Replace(backend)
+}
+
 // Service is a Service with port 80, named http, over the pods of a Backend of the same name. spec has further fields.
 func Service(namespace, name, spec string) string {
 	return fmt.Sprintf(`apiVersion: v1
