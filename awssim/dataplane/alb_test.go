@@ -308,6 +308,7 @@ func TestHTTP2TargetsGetHTTP2WithTrailers(t *testing.T) {
 			rw.Header().Set("Grpc-Status", "0")
 		}
 		rw.Header().Set(http.TrailerPrefix+"Seen-Proto", r.Proto)
+		rw.Header().Set(http.TrailerPrefix+"Seen-Te", r.Header.Get("Te"))
 	}))
 	g := w.group("grpc", "HTTP", "10.0.1.5")
 	g.ProtocolVersion, g.HealthCheck.Path, g.HealthCheck.Matcher = "GRPC", "/AWS.ALB/healthcheck", "12"
@@ -316,9 +317,12 @@ func TestHTTP2TargetsGetHTTP2WithTrailers(t *testing.T) {
 	w.balancer("web", stack.Application, l)
 	w.update()
 	w.await("10.0.1.5", "healthy")
-	a := w.do(w.client(), "POST", "https://web-1.us-west-2.elb.amazonaws.com/pkg.Service/Method", setHeader("Content-Type", "application/grpc"), func(r *http.Request) {
+	a := w.do(w.client(), "POST", "https://web-1.us-west-2.elb.amazonaws.com/pkg.Service/Method", setHeader("Content-Type", "application/grpc"), setHeader("Te", "trailers"), func(r *http.Request) {
 		r.Body = io.NopCloser(strings.NewReader("hello"))
 	})
+	if a.Trailer.Get("Seen-Te") != "trailers" {
+		t.Errorf("TE is %q", a.Trailer.Get("Seen-Te"))
+	}
 	if a.StatusCode != http.StatusOK || a.body != "hello" || a.Trailer.Get("Grpc-Status") != "0" || a.Trailer.Get("Seen-Proto") != "HTTP/2.0" {
 		t.Errorf("%d %q trailers %v", a.StatusCode, a.body, a.Trailer)
 	}
