@@ -1,7 +1,9 @@
 package cloud
 
 import (
+	"context"
 	"math"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -34,6 +36,10 @@ func TestASlowedBucketKeepsToThePublishedRateBeforeItTriesMore(t *testing.T) {
 	expect("patient", 4)
 	succeed(1)
 	expect("tries", 4.4)
+	succeed(4)
+	expect("tries, for as many calls as a second has", 4.4)
+	succeed(1)
+	expect("tries more", 4.84)
 	c.Advance(2 * time.Second)
 	b.throttled()
 	expect("the try was refused", 4)
@@ -45,5 +51,52 @@ func TestASlowedBucketKeepsToThePublishedRateBeforeItTriesMore(t *testing.T) {
 	succeed(4*patience + 2000)
 	if !math.IsInf(b.rate, 1) {
 		t.Errorf("still limited when everything succeeds: %v", b.rate)
+	}
+}
+
+func TestARefusalTakesAwayWhatWasSavedUp(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	b := newBucket(c, math.Inf(1), 20)
+	b.floor = 4
+	b.throttled()
+	c.Advance(time.Hour) // nobody calls
+	b.throttled()        // a call that was sent long ago
+	for n := range 3 {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if err := b.take(context.Background(), Normal); err != nil {
+				t.Error(err)
+			}
+		}()
+		if d := drive(c, done); d != 500*time.Millisecond { // at half the published rate
+			t.Errorf("call %d waited %v", n, d)
+		}
+	}
+}
+
+func TestWhoeverGaveUpTakesNoTurn(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	b := newBucket(c, 1, 1)
+	if err := b.take(t.Context(), Normal); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	gone, stays := make(chan error, 1), make(chan error, 1)
+	for n, wait := range []func(){func() { gone <- b.take(ctx, Normal) }, func() { stays <- b.take(context.Background(), Normal) }} {
+		go wait()
+		for standing(b) <= n {
+			runtime.Gosched()
+		}
+	}
+	cancel()
+	if err := <-gone; err == nil {
+		t.Fatal("a turn that nobody waits for")
+	}
+	c.Advance(time.Second)
+	if err := <-stays; err != nil {
+		t.Error(err)
 	}
 }
