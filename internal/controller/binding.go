@@ -40,6 +40,7 @@ type targetBindings struct {
 	reporter   *status.Reporter
 	metrics    *metrics
 	health     *healthWatch
+	drains     *drains
 	gates      *gateKeeper
 	waker      waker[reconcile.Request]
 	vpc        string // of the cluster
@@ -213,13 +214,14 @@ func (b *targetBindings) writeStatus(ctx context.Context, o *v1beta1.TargetGroup
 	return client.IgnoreNotFound(b.client.Status().Patch(ctx, o, client.MergeFrom(before)))
 }
 
-// cleanUp deregisters what the binding registered, unless its target group is gone as well, or another binding has it or waits for it, which then
-// knows what to keep; and it drops its rules.
+// cleanUp deregisters what the binding registered, unless its target group is gone as well, or another binding has it or waits for
+// it, which then knows what to keep; and it drops its rules, when what it deregistered has drained.
 func (b *targetBindings) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding) error {
 	if !controllerutil.ContainsFinalizer(o, naming.BindingFinalizer) {
 		return nil
 	}
 	id, arn := stack.ID{Namespace: o.Namespace, Name: o.Name}, o.Spec.TargetGroupARN
+	release := func() error { return b.keeper.Set(ctx, id.String(), nil, b.allSeen(ctx)) }
 	heirs, err := b.heirs(ctx, o)
 	switch {
 	case o.Spec.IamRoleArnToAssume != "": // what is registered there is none of ours
@@ -228,12 +230,15 @@ func (b *targetBindings) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBind
 		b.registry.Forget(arn)
 	case err == nil && arn != "" && len(heirs) == 0:
 		err = b.registry.Clear(ctx, id, arn, b.claimsOf(o))
+		if o.Spec.Networking != nil {
+			release = func() error { return b.drains.begin(ctx, id.String(), arn) }
+		}
 	}
 	if err == nil && (o.Spec.MultiClusterTargetGroup || b.claims.kept(id)) {
 		err = b.claims.drop(ctx, id)
 	}
 	if err == nil {
-		err = b.keeper.Set(ctx, id.String(), nil, b.allSeen(ctx))
+		err = release()
 	}
 	if err == nil {
 		err = b.gates.open(ctx, client.ObjectKeyFromObject(o))

@@ -19,12 +19,14 @@ const bindingsByTargetGroup = "spec.targetGroupARN"
 
 func targetGroupOf(o client.Object) []string {
 	t, ok := o.(*v1beta1.TargetGroupBinding)
-	if group := ""; ok {
-		if group = cmp.Or(t.Spec.TargetGroupARN, t.Spec.TargetGroupName); group != "" {
-			return []string{group}
-		}
+	if !ok {
+		return nil
 	}
-	return nil
+	group := cmp.Or(t.Spec.TargetGroupARN, t.Spec.TargetGroupName)
+	if group == "" {
+		return nil
+	}
+	return []string{group}
 }
 
 // rivals are the other bindings of a target group that would deregister what a binding registers, and it what they register,

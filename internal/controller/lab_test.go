@@ -127,6 +127,7 @@ func (l *lab) restart() {
 			}
 		},
 	}
+	l.bound.drains = newDrains(registry, l.bound.keeper, l.bound.allSeen, l.clock.Now, logr.Discard())
 }
 
 // round makes one pass over every stack and every binding. wait is the shortest that one of them asks for, 0 if none does.

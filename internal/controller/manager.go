@@ -329,6 +329,10 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 		reporter: status.NewReporter(tell, w.now), metrics: w.metrics, health: health, gates: gates, vpc: c.VPC, failOpen: c.Gates.Enabled(config.EndpointsFailOpen),
 		max: c.MaxTargetsPerGroup, requeue: c.BindingRequeue, rereads: rereadAtResync(c), claims: &claimMaps{read: w.mgr.GetAPIReader(), write: w.mgr.GetClient()}, gone: w.inventory.Gone, left: w.backend.check, lost: lost,
 	}
+	b.drains = newDrains(registry, b.keeper, b.allSeen, w.now, w.log.WithName("rules"))
+	if err := w.mgr.Add(b.drains); err != nil {
+		return nil, err
+	}
 	gates.lost = func(binding types.NamespacedName, arn string) {
 		registry.Distrust(arn)
 		b.waker.wake(normal, reconcile.Request{NamespacedName: binding})

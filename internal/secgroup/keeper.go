@@ -75,6 +75,31 @@ func (k *Keeper) Set(ctx context.Context, binding string, need map[string][]stac
 	return k.bring(ctx, binding, touched, complete)
 }
 
+// Linger takes over what a binding needs under another name, until a Set of that name, so that what its endpoints still do is not
+// cut off. A life that begins meanwhile knows nothing of the name and sweeps its rules away; in groups that it would not find,
+// nothing lingers.
+func (k *Keeper) Linger(ctx context.Context, binding, name string, complete func() bool) error {
+	groups, err := k.rules.ClusterGroups(ctx)
+	if err != nil {
+		groups = nil
+	}
+	k.mu.Lock()
+	lingering, rest := maps.Clone(k.wanted[name]), map[string][]stack.Permission{}
+	if lingering == nil {
+		lingering = map[string][]stack.Permission{}
+	}
+	for g, perms := range k.wanted[binding] {
+		if slices.Contains(groups, g) {
+			lingering[g] = slices.Concat(lingering[g], perms)
+		} else {
+			rest[g] = perms
+		}
+	}
+	k.wanted[name], k.wanted[binding] = lingering, rest
+	k.mu.Unlock()
+	return k.Set(ctx, binding, nil, complete)
+}
+
 // Extend records what is known of a binding's needs while the groups of some of its endpoints are not: they may be any, also
 // those of before, and of a former process. So what was needed stays needed, and nowhere is a rule revoked that lets the same
 // sources to a port among unplaced, until a Set tells all. A permission without a source is one of which nobody knows it.

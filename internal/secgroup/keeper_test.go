@@ -387,3 +387,32 @@ func TestASourceThatCannotBeReadIsNotTakenForMissing(t *testing.T) {
 		t.Error("a CIDR is looked up as a group")
 	}
 }
+
+func TestWhatABindingNeededLingersUnderAnotherNameWhereALaterLifeWouldFindIt(t *testing.T) {
+	t.Parallel()
+	a := &account{rules: map[string][]stack.Permission{}, cluster: []string{"sg-tagged"}}
+	k := NewKeeper(a, a.run)
+	check := func(step string, err error, tagged, other int) {
+		t.Helper()
+		if err != nil || len(a.rules["sg-tagged"]) != tagged || len(a.rules["sg-other"]) != other {
+			t.Errorf("%s: %v, rules %v", step, err, a.rules)
+		}
+	}
+	ctx := t.Context()
+	need := func(port int32) map[string][]stack.Permission {
+		return map[string][]stack.Permission{"sg-tagged": {tcp(port, port, "sg-lb")}, "sg-other": {tcp(port, port, "sg-lb")}}
+	}
+	check("it serves", k.Set(ctx, "shop/web", need(8080), always), 1, 1)
+	check("it ends", k.Linger(ctx, "shop/web", "its end", always), 1, 0)
+	if k.Knows("shop/web") {
+		t.Error("it is still known")
+	}
+	check("it comes back", k.Set(ctx, "shop/web", need(9090), always), 2, 1)
+	check("it ends again", k.Linger(ctx, "shop/web", "its end", always), 2, 0)
+	check("another one", k.Set(ctx, "shop/api", map[string][]stack.Permission{"sg-tagged": {tcp(8080, 8080, "sg-lb")}}, always), 2, 0)
+	check("all is done", k.Set(ctx, "its end", nil, always), 1, 0)
+
+	check("it serves again", k.Set(ctx, "shop/web", need(9090), always), 2, 1)
+	a.unlisted = errDenied
+	check("nobody can tell what a later life would find", k.Linger(ctx, "shop/web", "its end", always), 1, 0)
+}

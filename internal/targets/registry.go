@@ -235,7 +235,7 @@ func (r *Registry) learn(ctx context.Context, g *group, arn string) error {
 		return err
 	}
 	for _, h := range health {
-		if !draining(h.State) {
+		if !h.Draining() {
 			g.members[h.Key()] = h.Target
 		}
 	}
@@ -298,7 +298,7 @@ func (r *Registry) Recheck(ctx context.Context, arn string) (health []Health, dr
 	}
 	n := 0
 	for _, h := range health {
-		if draining(h.State) {
+		if h.Draining() {
 			continue
 		}
 		n++
@@ -312,8 +312,9 @@ func (r *Registry) Recheck(ctx context.Context, arn string) (health []Health, dr
 	return health, drifted, nil
 }
 
-func draining(state string) bool {
-	return state == string(types.TargetHealthStateEnumDraining) || state == string(types.TargetHealthStateEnumUnhealthyDraining)
+// Draining reports that the target is deregistered, or cut off for its health, while requests to it are finished.
+func (h Health) Draining() bool {
+	return h.State == string(types.TargetHealthStateEnumDraining) || h.State == string(types.TargetHealthStateEnumUnhealthyDraining)
 }
 
 // Clear deregisters every target of a group, of a shared one (claims not nil) those that the binding registered, except where

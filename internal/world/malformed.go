@@ -123,17 +123,17 @@ func (p place) resolved() *yaml.Node {
 
 // children are the values of a mapping, of one key if there is one given, or of a list.
 func (p place) children(key string) (out []place) {
-	switch n := p.resolved(); n.Kind {
-	case yaml.MappingNode:
+	n := p.resolved()
+	if n.Kind == yaml.MappingNode {
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			if key == "" || n.Content[i].Value == key {
 				out = append(out, place{n.Content[i].Line, n.Content[i+1]})
 			}
 		}
-	case yaml.SequenceNode:
-		for _, item := range n.Content {
-			out = append(out, place{item.Line, item})
-		}
+		return out
+	}
+	for _, item := range n.Content { // a list's; a scalar has none
+		out = append(out, place{item.Line, item})
 	}
 	return out
 }
@@ -172,20 +172,13 @@ func (p place) holding(kind string, inside bool) (line int, ok bool) {
 }
 
 func jsonKind(n *yaml.Node) string {
-	switch n.Kind {
-	case yaml.MappingNode:
-		return "object"
-	case yaml.SequenceNode:
-		return "array"
-	}
-	switch n.Tag {
-	case "!!int", "!!float":
-		return "number"
-	case "!!bool":
-		return "bool"
+	if kind := jsonKinds[n.ShortTag()]; kind != "" {
+		return kind
 	}
 	return "string"
 }
+
+var jsonKinds = map[string]string{"!!map": "object", "!!seq": "array", "!!int": "number", "!!float": "number", "!!bool": "bool"}
 
 // mistyped tells which field of an object has a value of the wrong type; nil if none has.
 func mistyped(raw []byte, o any) error {
@@ -194,11 +187,8 @@ func mistyped(raw []byte, o any) error {
 		return nil
 	}
 	kind, _, _ := strings.Cut(wrong.Value, " ")
-	wanted, scalar := typeWords[wrong.Type.Kind()], true
-	switch wrong.Type.Kind() {
-	case reflect.Struct, reflect.Map, reflect.Slice, reflect.Pointer:
-		scalar = false
-	}
+	wanted := typeWords[wrong.Type.Kind()]
+	scalar := wanted != aMapping && wanted != aList
 	if wanted == "" {
 		wanted = "a " + wrong.Type.String()
 	}
@@ -209,9 +199,11 @@ func mistyped(raw []byte, o any) error {
 	return &mistake{path: wrong.Field, holds: kind, inside: scalar, err: errors.New(text)}
 }
 
-var kindWords = map[string]string{"object": "a mapping", "array": "a list", "string": "a string", "number": "a number", "bool": "true or false"}
+const aMapping, aList = "a mapping", "a list"
+
+var kindWords = map[string]string{"object": aMapping, "array": aList, "string": "a string", "number": "a number", "bool": "true or false"}
 
 var typeWords = map[reflect.Kind]string{
-	reflect.Struct: "a mapping", reflect.Map: "a mapping", reflect.Pointer: "a mapping", reflect.Slice: "a list", reflect.String: "a string", reflect.Bool: "true or false",
+	reflect.Struct: aMapping, reflect.Map: aMapping, reflect.Pointer: aMapping, reflect.Slice: aList, reflect.String: "a string", reflect.Bool: "true or false",
 	reflect.Int: "a whole number", reflect.Int32: "a whole number", reflect.Int64: "a whole number",
 }

@@ -1,0 +1,115 @@
+package controller
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/secgroup"
+	"github.com/k8s-lbc/lbc/internal/targets"
+)
+
+// drains keeps the rules of bindings that are gone for as long as what they registered drains: load balancers finish requests that
+// are under way. It spends at most one read per tick. What it knows ends with the process; the next one sweeps the rules away.
+type drains struct {
+	registry *targets.Registry
+	keeper   *secgroup.Keeper
+	allSeen  func(context.Context) func() bool
+	now      func() time.Time
+	log      logr.Logger
+
+	mu  sync.Mutex
+	due map[drain]*wait
+}
+
+// drain is a binding that ended, with the target group that it had.
+type drain struct{ binding, arn string }
+
+// String names the drain among those who need rules; no binding is named so.
+func (d drain) String() string { return d.binding + " drains from " + d.arn }
+
+type wait struct {
+	at    time.Time // of the next look
+	pause time.Duration
+	until time.Time
+}
+
+const (
+	firstDrainLook = 5 * time.Second
+	// longestDrain is the longest deregistration delay that AWS knows, and some.
+	longestDrain     = time.Hour + longestDrainLook
+	longestDrainLook = 5 * time.Minute
+)
+
+func newDrains(r *targets.Registry, k *secgroup.Keeper, allSeen func(context.Context) func() bool, now func() time.Time, log logr.Logger) *drains {
+	return &drains{registry: r, keeper: k, allSeen: allSeen, now: now, log: log, due: map[drain]*wait{}}
+}
+
+// begin lets go of the rules of a binding whose targets were deregistered: when they have drained, or at once if none does.
+func (d *drains) begin(ctx context.Context, binding, arn string) error {
+	if !d.draining(ctx, arn) {
+		return d.keeper.Set(ctx, binding, nil, d.allSeen(ctx))
+	}
+	x := drain{binding, arn}
+	now := d.now()
+	d.mu.Lock()
+	d.due[x] = &wait{at: now.Add(firstDrainLook), pause: firstDrainLook, until: now.Add(longestDrain)}
+	d.mu.Unlock()
+	return d.keeper.Linger(ctx, binding, x.String(), d.allSeen(ctx))
+}
+
+// draining reports whether a target of a group drains. Of a group that cannot be read, or is gone, nobody can tell.
+func (d *drains) draining(ctx context.Context, arn string) bool {
+	health, err := d.registry.Health(ctx, arn)
+	return err == nil && slices.ContainsFunc(health, targets.Health.Draining)
+}
+
+// Start runs until ctx ends; it implements manager.Runnable.
+func (d *drains) Start(ctx context.Context) error {
+	every(ctx, lookTick, nil, d.lookAtOne)
+	return nil
+}
+
+// lookAtOne looks at the group that has been due the longest, and takes the rules away once nothing drains there.
+func (d *drains) lookAtOne(ctx context.Context) {
+	x, late := d.next()
+	if x == (drain{}) {
+		return
+	}
+	if !late {
+		health, err := d.registry.Health(ctx, x.arn)
+		if err != nil && cloud.Classify(err).Code != cloud.CodeTargetGroupNotFound || slices.ContainsFunc(health, targets.Health.Draining) {
+			return // the next look tells more
+		}
+	}
+	if err := d.keeper.Set(ctx, x.String(), nil, d.allSeen(ctx)); err != nil {
+		d.log.Info("rules of a binding that is gone cannot be revoked yet", "binding", x.binding, "error", err.Error())
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.due, x)
+}
+
+// next is the drain to look at, late if it has lasted too long; the zero one if none is due.
+func (d *drains) next() (x drain, late bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.now()
+	var first *wait
+	for k, w := range d.due {
+		if !w.at.After(now) && (first == nil || w.at.Before(first.at)) {
+			x, first = k, w
+		}
+	}
+	if first == nil {
+		return drain{}, false
+	}
+	first.pause = min(first.pause*2, longestDrainLook)
+	first.at = now.Add(first.pause)
+	return x, !now.Before(first.until)
+}
