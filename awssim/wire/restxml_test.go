@@ -46,6 +46,10 @@ func TestRESTCallsAreRecognisedByMethodAndPath(t *testing.T) {
 	r.handle(func(_ context.Context, _, action string, in any) (any, error) {
 		seen = action
 		if change, ok := in.(*route53.ChangeResourceRecordSetsInput); ok {
+			if change.ChangeBatch == nil {
+				seen = "?"
+				return nil, nil
+			}
 			seen += " " + *change.HostedZoneId + " " + string(change.ChangeBatch.Changes[0].Action)
 		}
 		return nil, nil
@@ -61,6 +65,15 @@ func TestRESTCallsAreRecognisedByMethodAndPath(t *testing.T) {
 		{"GET", "/2013-04-01/trafficpolicyinstances/hostedzone?id=Z1", "", 200, "ListTrafficPolicyInstancesByHostedZone"},
 		{"GET", "/2013-04-01/hostedzone/Z1/rrset?maxitems=few", "", 400, ""},
 		{"PUT", "/2013-04-01/hostedzone/Z1", "", 405, ""},
+		{"GET", "/2013-04-01/hostedzone//rrset", "", 404, ""},
+		{"GET", "/2013-04-01/hostedzonecount", "", 200, "GetHostedZoneCount"},
+		{"GET", "/2013-04-01/healthcheck/H%2F1/status", "", 200, "GetHealthCheckStatus"},
+		{"GET", "/2013-04-01/trafficpolicyinstances/trafficpolicy?version=x", "", 400, ""},
+		{"POST", "/2013-04-01/hostedzone/Z1/rrset", strings.Replace(rrsetBody, "<Change>", "<Change><HostedZoneId>Z2</HostedZoneId>", 1), 400, ""},
+		{"POST", "/2013-04-01/hostedzone/Z1/rrset", strings.Replace(rrsetBody, "<ChangeBatch>", "<HostedZoneId>Z2</HostedZoneId><ChangeBatch>", 1), 400, ""}, // it is in the path
+		{"POST", "/2013-04-01/hostedzone/Z1/rrset", strings.Replace(rrsetBody, "<TTL>300", "<TTL><Seconds>300</Seconds>", 1), 400, ""},
+		{"POST", "/2013-04-01/hostedzone/Z1/rrset", " \n", 200, "?"},
+		{"POST", "/2013-04-01/hostedzone/Z1/rrset", "text" + rrsetBody + "text", 200, "ChangeResourceRecordSets Z1 UPSERT"},
 		{"GET", "/2013-04-01/nonsense/of/mine", "", 404, ""},
 		{"GET", "/", "", 404, ""},
 		{"POST", "/2013-04-01/hostedzone/Z1/rrset", "<nonsense", 400, ""},
