@@ -47,7 +47,7 @@ func newSite(t testing.TB) *site {
 		"/token":    s.json(200, s.tokens(nil)),
 		"/userinfo": s.json(200, map[string]any{"sub": "alice", "email": "alice@example.com"}),
 	}
-	a, err := New(Options{Now: s.now, Transport: s, Timeout: 50 * time.Millisecond})
+	a, err := New(Options{Now: s.now, Transport: s, Timeout: 500 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -132,7 +132,7 @@ func TestAnIdleTunnelEnds(t *testing.T) {
 		defer func() { _ = c.Close() }()
 		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 		_, _ = io.Copy(c, rest)
-	}), map[string]string{"idle_timeout.timeout_seconds": "1"})
+	}), map[string]string{"idle_timeout.timeout_seconds": "3"})
 	c := w.raw()
 	c.say("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 	if res, err := http.ReadResponse(c.in, nil); err != nil || res.StatusCode != http.StatusSwitchingProtocols {

@@ -388,8 +388,8 @@ func TestALoadBalancerMovesToOtherZones(t *testing.T) {
 	lb := w.balancer("web", stack.Application, listener(80, "HTTP", notFound()))
 	w.update()
 	old := lb.Zones[0].Private
-	reached := func(a netip.Addr) error {
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	reached := func(a netip.Addr, patience time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		c, err := w.network.DialTCP(ctx, netip.MustParseAddr("10.0.9.9"), netip.AddrPortFrom(a, 80))
 		if c != nil {
@@ -397,16 +397,16 @@ func TestALoadBalancerMovesToOtherZones(t *testing.T) {
 		}
 		return err
 	}
-	if err := reached(old); err != nil {
+	if err := reached(old, 10*time.Second); err != nil {
 		t.Fatal(err)
 	}
 	lb.Zones = []dataplane.Zone{{Name: "us-west-2c", Private: netip.MustParseAddr("10.0.2.77")}, lb.Zones[1]}
 	w.update()
-	if err := reached(old); !errors.Is(err, syscall.ETIMEDOUT) {
+	if err := reached(old, 50*time.Millisecond); !errors.Is(err, syscall.ETIMEDOUT) {
 		t.Errorf("the old address: %v", err)
 	}
 	for _, z := range lb.Zones {
-		if err := reached(z.Private); err != nil {
+		if err := reached(z.Private, 10*time.Second); err != nil {
 			t.Errorf("zone %s: %v", z.Name, err)
 		}
 	}

@@ -11,11 +11,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math/big"
 	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -169,7 +171,8 @@ func forward(names ...string) []stack.Action {
 
 func weighted(weights map[string]int32) []stack.Action {
 	f := &stack.Forward{}
-	for n, w := range weights {
+	for _, n := range slices.Sorted(maps.Keys(weights)) { // in one order, so that a random sequence has one outcome
+		w := weights[n]
 		f.TargetGroups = append(f.TargetGroups, stack.WeightedTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, groupARN(n)), Weight: &w})
 	}
 	return []stack.Action{{Type: stack.ActionForward, Forward: f}}

@@ -82,7 +82,7 @@ func TestWhatTargetsDoWrongHasItsStatus(t *testing.T) {
 func TestTargetsThatCannotBeConnectedInTimeAreAnsweredWith504(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *dataplane.Options) {
-		o.ConnectTimeout, o.HealthTimeout = 200*time.Millisecond, 50*time.Millisecond
+		o.ConnectTimeout, o.HealthTimeout = time.Second, 50*time.Millisecond
 	})
 	w.server("10.0.1.6", 8080, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }) // never says a word of TLS
 	w.server("10.0.1.7", 8080, func(c net.Conn) {

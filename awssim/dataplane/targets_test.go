@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -333,5 +334,85 @@ func TestAnNLBCountsTheFlowsThatItRejects(t *testing.T) {
 	zones := w.plane.Stats().LoadBalancerZones[lb.ARN]
 	if n := w.count("RejectedFlowCount"); n != 2 || zones["us-west-2b"]["RejectedFlowCount"] != 2 || zones["us-west-2a"]["RejectedFlowCount"] != 0 {
 		t.Errorf("%d rejected, by zone %v", n, zones)
+	}
+}
+
+func TestAFlowOfDatagramsLivesWhileEitherSideSpeaks(t *testing.T) {
+	t.Parallel()
+	w, c := stepped(t)
+	w.server("10.0.1.5", 8080, func(net.Conn) {})
+	socket, err := w.network.ListenUDP(netip.MustParseAddr("10.0.1.5"), 8080)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = socket.Close() }()
+	w.group("a", "UDP", "10.0.1.5")
+	lb := w.balancer("web", stack.Network, listener(53, "UDP", forward("a")))
+	w.update()
+	c.Advance(0)
+	w.await("10.0.1.5", "healthy")
+	client := w.udp("203.0.113.7:51234", netip.AddrPortFrom(lb.Zones[0].Public, 53))
+	end := time.Now().Add(10 * time.Second)
+	_, _ = socket.SetDeadline(end), client.SetDeadline(end)
+	var peer net.Addr
+	up := func(text string) {
+		t.Helper()
+		buf := make([]byte, 100)
+		_, _ = io.WriteString(client, text)
+		n, from, err := socket.ReadFrom(buf)
+		if peer = from; err != nil || string(buf[:n]) != text {
+			t.Fatalf("the target got %q, %v", buf[:n], err)
+		}
+	}
+	down := func(text string) {
+		t.Helper()
+		buf := make([]byte, 100)
+		_, _ = socket.WriteTo([]byte(text), peer)
+		n, err := client.Read(buf)
+		if err != nil || string(buf[:n]) != text {
+			t.Fatalf("the client got %q, %v", buf[:n], err)
+		}
+	}
+	up("one")
+	for range 3 { // the client speaks alone
+		c.Advance(80 * time.Second)
+		up("more")
+	}
+	for range 3 { // the target speaks alone
+		c.Advance(80 * time.Second)
+		down("and more")
+	}
+	if n := w.count("NewFlowCount_UDP"); n != 1 {
+		t.Errorf("%d flows, want one that was never idle for two minutes", n)
+	}
+	if n, want := w.count("ProcessedBytes_UDP"), int64(len("one")+3*len("more")+3*len("and more")); n != want {
+		t.Errorf("%d bytes, want %d", n, want)
+	}
+	c.Advance(120 * time.Second)
+	w.within("the flow ends", func() bool { return w.count("ActiveFlowCount_UDP") == 0 && len(w.plane.Flows()) == 0 })
+}
+
+func TestInboundRulesKeepDatagramsOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.datagrams("10.0.1.5", 8080, "a")
+	w.group("a", "UDP", "10.0.1.5")
+	lb := w.balancer("web", stack.Network, listener(53, "UDP", forward("a")))
+	lb.Ingress = []dataplane.Permission{{Protocol: "udp", FromPort: 53, ToPort: 53, Source: netip.MustParsePrefix("203.0.113.0/24")}}
+	w.update()
+	w.await("10.0.1.5", "healthy")
+	to := netip.AddrPortFrom(lb.Zones[0].Public, 53)
+	stranger, client := w.udp("192.0.2.7:4000", to), w.udp("203.0.113.7:4000", to)
+	_, _ = io.WriteString(stranger, "let me in")
+	w.within("the stranger's datagram is counted", func() bool { return w.count("SecurityGroupBlockedFlowCount_Inbound_UDP") == 1 })
+	if got := ask(t, client, "hello"); got != "a got hello from 203.0.113.7:4000" {
+		t.Errorf("%q", got)
+	}
+	_ = stranger.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if n, err := stranger.Read(make([]byte, 100)); !isTimeout(err) {
+		t.Errorf("the stranger hears %d bytes, %v", n, err)
+	}
+	if n := w.count("NewFlowCount_UDP"); n != 1 {
+		t.Errorf("%d flows", n)
 	}
 }
