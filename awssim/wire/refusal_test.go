@@ -70,6 +70,9 @@ func TestCallsThatAreNotAuthenticAreRefusedInEachProtocolsWords(t *testing.T) {
 			if fmt.Sprint(resp.StatusCode) != status || !strings.Contains(body, ">"+name+"<") && !strings.Contains(body, `"`+name+`"`) {
 				t.Errorf("%s, %s: %s %s, want %s", cause, service, resp.Status, body, want)
 			}
+			if tt.options.Now != nil && resp.Header.Get("Date") != tt.options.Now().UTC().Format(http.TimeFormat) {
+				t.Errorf("%s, %s: the service's clock is told as %s", cause, service, resp.Header.Get("Date"))
+			}
 			if resp.Header.Get("X-Amzn-Requestid") != fixedID || resp.Header.Get("Date") == "" {
 				t.Errorf("%s, %s: headers %v", cause, service, resp.Header)
 			}
