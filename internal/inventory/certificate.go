@@ -22,6 +22,7 @@ import (
 // certificateShelf is what is known of the certificates in ACM. It is guarded by Inventory.mu.
 type certificateShelf struct {
 	records map[string]*certificateRecord // by ARN
+	early   map[string]certificateDetail  // of certificates that were described before a listing of them came to its end
 	at      time.Time                     // of the newest listing
 	known   bool
 
@@ -44,14 +45,19 @@ type certificateRecord struct {
 	created time.Time
 	wrote   int64 // value of writes when this process made it; a listing that began before cannot know it
 
-	detail   *plan.Certificate // what only DescribeCertificate tells
-	detailAt time.Time
+	certificateDetail
 
 	tagsAt    time.Time // zero = never read
 	content   string    // hash of what this process imported last
 	published []string  // zones into which this process wrote its validation records
 	watched   time.Time // since when this process waits for it
 	imports   []time.Time
+}
+
+// certificateDetail is what only DescribeCertificate tells, nil if nobody asked.
+type certificateDetail struct {
+	detail   *plan.Certificate
+	detailAt time.Time
 }
 
 // issuedOnly and every are the statuses that are listed.
@@ -174,6 +180,7 @@ func (s *certificateShelf) merge(listed map[string]certificateRecord, details ma
 		}
 		switch {
 		case old == nil:
+			n.certificateDetail = s.early[arn]
 			s.records[arn] = &n
 			changed = true
 		case !sameListing(old.listed, n.listed) || !slices.Equal(old.Domains, n.Domains) || old.CA != n.CA:
@@ -182,7 +189,7 @@ func (s *certificateShelf) merge(listed map[string]certificateRecord, details ma
 			changed = true
 		}
 	}
-	s.at, s.known = began, true
+	s.at, s.known, s.early = began, true, nil
 	if changed {
 		s.publish()
 	}
@@ -236,8 +243,12 @@ func (i *Inventory) details(ctx context.Context, arns []string, age time.Duratio
 	var ask []string
 	i.mu.Lock()
 	for _, arn := range arns {
-		if r := i.certs.records[arn]; r != nil && r.detail != nil && i.cfg.Now().Sub(r.detailAt) <= age {
-			out[arn] = r.detail
+		d := i.certs.early[arn]
+		if r := i.certs.records[arn]; r != nil {
+			d = r.certificateDetail
+		}
+		if d.detail != nil && i.cfg.Now().Sub(d.detailAt) <= age {
+			out[arn] = d.detail
 		} else {
 			ask = append(ask, arn)
 		}
@@ -246,6 +257,7 @@ func (i *Inventory) details(ctx context.Context, arns []string, age time.Duratio
 	return out, each(ctx, ask, i.describeCertificate, func(arn string, c *plan.Certificate) { out[arn] = c })
 }
 
+// describeCertificate keeps what it reads at once, so that a long reading that is cut off need not begin anew.
 func (i *Inventory) describeCertificate(ctx context.Context, arn string) (*plan.Certificate, error) {
 	at := i.cfg.Now()
 	got, err := i.clients.ACM.DescribeCertificate(ctx, &acm.DescribeCertificateInput{CertificateArn: aws.String(arn)})
@@ -261,12 +273,18 @@ func (i *Inventory) describeCertificate(ctx context.Context, arn string) (*plan.
 	c := cloud.FromCertificate(got.Certificate)
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if r := i.certs.records[arn]; r != nil {
-		r.detail, r.detailAt = &c, at
-		if r.Status != c.Status {
-			r.Status, r.listed.Status = c.Status, c.Status
-			i.certs.publish()
+	r := i.certs.records[arn]
+	if r == nil {
+		if i.certs.early == nil {
+			i.certs.early = map[string]certificateDetail{}
 		}
+		i.certs.early[arn] = certificateDetail{&c, at}
+		return &c, nil
+	}
+	r.detail, r.detailAt = &c, at
+	if r.Status != c.Status {
+		r.Status, r.listed.Status = c.Status, c.Status
+		i.certs.publish()
 	}
 	return &c, nil
 }

@@ -3,6 +3,7 @@ package inventory_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -114,5 +115,67 @@ func TestHostedZonesAreReadToTheLastPage(t *testing.T) {
 	got := f.answer(facts.Need{Kind: facts.NeedHostedZones})
 	if _, ok := facts.ZoneOf(got.HostedZones, "www.zone-119.dev"); !ok {
 		t.Errorf("%d zones, not the last one", len(got.HostedZones))
+	}
+}
+
+// privateTrust is an ACM with private certificates only.
+type privateTrust struct {
+	cloud.ACM
+	mu        sync.Mutex
+	arns      []string
+	described map[string]int
+	refuse    int // how many descriptions are refused after the first two
+}
+
+func (p *privateTrust) ListCertificates(context.Context, *acm.ListCertificatesInput, ...func(*acm.Options)) (*acm.ListCertificatesOutput, error) {
+	out := &acm.ListCertificatesOutput{}
+	for _, arn := range p.arns {
+		out.CertificateSummaryList = append(out.CertificateSummaryList, acmtypes.CertificateSummary{CertificateArn: aws.String(arn), Status: acmtypes.CertificateStatusIssued,
+			Type: acmtypes.CertificateTypePrivate, DomainName: aws.String(arn + ".example.com"), SubjectAlternativeNameSummaries: []string{arn + ".example.com"}})
+	}
+	return out, nil
+}
+
+func (p *privateTrust) DescribeCertificate(_ context.Context, in *acm.DescribeCertificateInput, _ ...func(*acm.Options)) (*acm.DescribeCertificateOutput, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.described) >= 2 && p.refuse > 0 {
+		p.refuse--
+		return nil, &smithy.GenericAPIError{Code: "ThrottlingException", Message: "Rate exceeded"}
+	}
+	p.described[*in.CertificateArn]++
+	return &acm.DescribeCertificateOutput{Certificate: &acmtypes.CertificateDetail{CertificateArn: in.CertificateArn, Status: acmtypes.CertificateStatusIssued, Type: acmtypes.CertificateTypePrivate,
+		DomainName: aws.String(*in.CertificateArn + ".example.com"), CertificateAuthorityArn: aws.String("ca of " + *in.CertificateArn)}}, nil
+}
+
+func TestCertificatesThatWereDescribedBeforeAListingFailedAreNotDescribedAgain(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	p := &privateTrust{described: map[string]int{}, refuse: 100}
+	for n := range 20 {
+		p.arns = append(p.arns, fmt.Sprint("arn", n))
+	}
+	f.inv = inventory.New(cloud.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: p}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, Authorities: true})
+	need := facts.Need{Kind: facts.NeedCertificates}
+	if got, err := f.inv.Answer(t.Context(), []facts.Need{need}); err != nil || got.Errors[need] == nil {
+		t.Fatal("nothing failed", err)
+	}
+	p.refuse = 0
+	for range 3 {
+		f.clock.Advance(2 * time.Minute)
+		got := f.answer(need).Certificates
+		if len(got) != 20 || got["arn7"].CA != "ca of arn7" {
+			t.Fatalf("%+v", got)
+		}
+	}
+	for arn, n := range p.described {
+		if n != 1 {
+			t.Errorf("%s was described %d times", arn, n)
+		}
+	}
+	f.clock.Advance(2 * time.Hour) // details are believed for an hour
+	f.answer(need)
+	if n := p.described["arn0"]; n != 2 {
+		t.Errorf("described %d times", n)
 	}
 }

@@ -132,7 +132,8 @@ func (s *groupShelf) record(op plan.Op, out plan.Output, resolve func(stack.Ref)
 	}
 }
 
-// vpcGroups makes sure that the groups of the VPC are known and returns them; the map must not be changed.
+// vpcGroups makes sure that the groups of the VPC are known and returns them; the map must not be changed. If reading them again
+// fails for a passing reason, those that were known serve on.
 func (i *Inventory) vpcGroups(ctx context.Context) (map[string]facts.SecurityGroup, error) {
 	if err := i.list(ctx, 1); err != nil {
 		return nil, err
@@ -144,22 +145,30 @@ func (i *Inventory) vpcGroups(ctx context.Context) (map[string]facts.SecurityGro
 			return i.groupView(), nil
 		}
 		i.mu.Unlock()
-		if _, err := shared(ctx, i, "groups", func(ctx context.Context) (struct{}, error) {
-			i.mu.Lock()
-			writes := i.writes
-			i.mu.Unlock()
-			groups, err := i.describeGroups(ctx)
-			if err != nil {
-				return struct{}{}, err
-			}
-			i.mu.Lock()
-			defer i.mu.Unlock()
-			i.groups.replace(groups, writes, i.cfg.Now())
-			return struct{}{}, nil
-		}); err != nil {
+		_, err := shared(ctx, i, "groups", func(ctx context.Context) (struct{}, error) { return struct{}{}, i.readGroups(ctx) })
+		if err != nil && (!passing(err) || ctx.Err() != nil) {
 			return nil, err
 		}
+		if err != nil {
+			i.mu.Lock()
+			defer i.mu.Unlock()
+			return i.groupView(), nil
+		}
 	}
+}
+
+func (i *Inventory) readGroups(ctx context.Context) error {
+	i.mu.Lock()
+	writes := i.writes
+	i.mu.Unlock()
+	groups, err := i.describeGroups(ctx)
+	if err != nil {
+		return err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.groups.replace(groups, writes, i.cfg.Now())
+	return nil
 }
 
 // groupView is the groups of the VPC as facts. The lock is held.
@@ -221,14 +230,31 @@ func (i *Inventory) InvalidateGroup(id string) {
 	}
 }
 
-// OfAnotherCluster reports whether the controller of another cluster made a group; false if nobody can tell.
+// OfAnotherCluster reports whether the controller of another cluster made a group, be it a moment ago. A group that cannot be read
+// counts as such: nobody's rules are taken away because AWS did not answer.
 func (i *Inventory) OfAnotherCluster(ctx context.Context, id string) bool {
-	groups, err := i.vpcGroups(ctx)
-	if err != nil {
-		return false
+	if _, err := i.vpcGroups(ctx); err != nil {
+		return true
 	}
-	owner := groups[id].Tags[naming.ClusterTag]
+	tags, known := i.groupTags(id)
+	if !known { // of another VPC, or younger than the listing
+		if _, err := i.GroupRules(ctx, id); err != nil {
+			return !vanished(err)
+		}
+		tags, _ = i.groupTags(id)
+	}
+	owner := tags[naming.ClusterTag]
 	return owner != "" && owner != i.cfg.Cluster
+}
+
+func (i *Inventory) groupTags(id string) (tags map[string]string, known bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	g := i.groups.byID[id]
+	if g == nil {
+		return nil, false
+	}
+	return g.facts.Tags, true
 }
 
 // ClusterGroups lists the groups of the VPC that carry the cluster's tag, sorted.

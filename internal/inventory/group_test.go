@@ -2,12 +2,15 @@ package inventory_test
 
 import (
 	"context"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
@@ -19,12 +22,17 @@ import (
 type lateGroups struct {
 	cloud.EC2
 	meanwhile func()
+	byID      func() // the same for groups that are asked for by id
 }
 
 func (l *lateGroups) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSecurityGroupsInput, o ...func(*ec2.Options)) (*ec2.DescribeSecurityGroupsOutput, error) {
 	out, err := l.EC2.DescribeSecurityGroups(ctx, in, o...)
 	if f := l.meanwhile; len(in.GroupIds) == 0 && f != nil {
 		l.meanwhile = nil
+		f()
+	}
+	if f := l.byID; len(in.GroupIds) > 0 && f != nil {
+		l.byID = nil
 		f()
 	}
 	return out, err
@@ -108,5 +116,103 @@ func TestAListingThatBeganBeforeAGroupWasDeletedDoesNotBringItBack(t *testing.T)
 	}
 	if _, err := f.inv.GroupRules(t.Context(), id); err == nil || cloud.Classify(err).Code != cloud.CodeGroupNotFound {
 		t.Errorf("reading its rules: %v", err)
+	}
+}
+
+func TestAReadOfAGroupThatBeganBeforeItWasChangedDoesNotHideIt(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	l := f.late()
+	k := key(stack.Ingress, "web")
+	allow := []stack.Permission{{Protocol: "tcp", FromPort: 80, ToPort: 80, Group: stack.Ref{Kind: stack.KindSecurityGroup, ID: "ours"}}}
+	group := func(id string) stack.Ref { return stack.Literal(stack.KindSecurityGroup, id) }
+	resolve := func(r stack.Ref) string {
+		if r.ID == "ours" {
+			return webGroup
+		}
+		return r.Literal
+	}
+	rules := func(id string) []stack.Permission {
+		return made[[]stack.Permission](t)(f.inv.GroupRules(t.Context(), id))
+	}
+	before := rules(nodeGroup)
+	f.inv.InvalidateGroup(nodeGroup)
+	l.byID = func() {
+		made[*ec2.AuthorizeSecurityGroupIngressOutput](t)(f.sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
+			GroupId: aws.String(nodeGroup), IpPermissions: cloud.Permissions(allow, resolve)}))
+		f.inv.Record(k, plan.AuthorizeIngress{Group: group(nodeGroup), Permissions: allow}, plan.Output{}, resolve)
+	}
+	rules(nodeGroup) // as of before
+	f.reads()
+	if got := rules(nodeGroup); len(got) != len(before)+1 || got[len(before)].Group != group(webGroup) {
+		t.Errorf("%+v, before %+v", got, before)
+	}
+	if rules(nodeGroup); f.reads()["DescribeSecurityGroups"] != 1 {
+		t.Error("what was read in vain is to be read again, once")
+	}
+	f.inv.Record(k, plan.RevokeIngress{Group: group(nodeGroup), Permissions: allow}, plan.Output{}, resolve)
+	if got := rules(nodeGroup); len(got) != len(before) {
+		t.Errorf("after the revocation %+v", got)
+	}
+	f.inv.Record(k, plan.TagSecurityGroup{Group: group(webGroup), Tags: map[string]string{"a": "1", "b": "2"}}, plan.Output{}, resolve)
+	f.inv.Record(k, plan.UntagSecurityGroup{Group: group(webGroup), Keys: []string{"a"}}, plan.Output{}, resolve)
+	tags := f.answer(facts.Need{Kind: facts.NeedSecurityGroups}).SecurityGroups[webGroup].Tags
+	if _, a := tags["a"]; a || tags["b"] != "2" || tags["Name"] != "demo-web" {
+		t.Errorf("tags %v", tags)
+	}
+	f.inv.InvalidateGroup(webGroup)
+	l.byID = func() { f.inv.Record(k, plan.DeleteSecurityGroup{Group: group(webGroup)}, plan.Output{}, resolve) }
+	rules(webGroup)
+	if _, there := f.answer(facts.Need{Kind: facts.NeedSecurityGroups}).SecurityGroups[webGroup]; there {
+		t.Error("a group that was deleted is back")
+	}
+}
+
+func TestGroupsOfOtherClustersAreKnownByTheirTags(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	group := func(name string, tags ...string) string {
+		in := &ec2.CreateSecurityGroupInput{GroupName: aws.String(name), Description: aws.String("d"), VpcId: aws.String(vpc)}
+		spec := ec2types.TagSpecification{ResourceType: ec2types.ResourceTypeSecurityGroup}
+		for n := 0; n < len(tags); n += 2 {
+			spec.Tags = append(spec.Tags, ec2types.Tag{Key: aws.String(tags[n]), Value: aws.String(tags[n+1])})
+		}
+		in.TagSpecifications = []ec2types.TagSpecification{spec}
+		return *made[*ec2.CreateSecurityGroupOutput](t)(f.sim.Compute.CreateSecurityGroup(t.Context(), in)).GroupId
+	}
+	of := "kubernetes.io/cluster/" + cluster
+	ours, theirs := group("ours", "elbv2.k8s.aws/cluster", cluster), group("theirs", "elbv2.k8s.aws/cluster", "another")
+	shared, marked := group("shared", of, "shared"), group("marked", of, "")
+	for id, want := range map[string]bool{ours: false, theirs: true, nodeGroup: false, "sg-00000000000000bad": false} {
+		if got := f.inv.OfAnotherCluster(t.Context(), id); got != want {
+			t.Errorf("%s is of another cluster: %t", id, got)
+		}
+	}
+	want := []string{nodeGroup, shared}
+	slices.Sort(want)
+	if got := made[[]string](t)(f.inv.ClusterGroups(t.Context())); !slices.Equal(got, want) {
+		t.Errorf("the cluster's groups are %v, want %v (not %s)", got, want, marked)
+	}
+	if young := group("young", "elbv2.k8s.aws/cluster", "another"); !f.inv.OfAnotherCluster(t.Context(), young) {
+		t.Error("a group that another cluster has just made may be robbed of its rules")
+	}
+	f.clock.Advance(time.Hour)
+	if _, err := f.sim.Gate.AddFault(gate.Fault{ID: "DescribeSecurityGroups", Action: "DescribeSecurityGroups", Code: "RequestLimitExceeded", Status: 503}); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]bool{ours: false, theirs: true, "sg-0123456789abcdef0": true} {
+		if got := f.inv.OfAnotherCluster(t.Context(), id); got != want {
+			t.Errorf("while AWS does not answer, %s is of another cluster: %t", id, got)
+		}
+	}
+	if got := made[[]string](t)(f.inv.ClusterGroups(t.Context())); !slices.Equal(got, want) {
+		t.Errorf("while AWS does not answer, the cluster's groups are %v", got)
+	}
+	f.refuse("DescribeSecurityGroups")
+	if !f.inv.OfAnotherCluster(t.Context(), ours) {
+		t.Error("what cannot be read may be robbed of its rules")
+	}
+	if got, err := f.inv.ClusterGroups(t.Context()); err == nil {
+		t.Errorf("what cannot be read is told: %v", got)
 	}
 }

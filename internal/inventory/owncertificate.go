@@ -259,7 +259,7 @@ func (i *Inventory) recordCertificate(key stack.Key, op plan.Op, out plan.Output
 	add := func(c stack.Certificate, kind, status string, d *plan.Certificate) {
 		r := &certificateRecord{
 			Certificate: facts.Certificate{ARN: out.ID, Status: status, Domains: domains(c.Domain, c.Names), Type: kind, CA: c.Authority},
-			created:     now, wrote: i.writes, watched: now, detail: d, detailAt: now,
+			created:     now, wrote: i.writes, watched: now, certificateDetail: certificateDetail{d, now},
 		}
 		r.listed = r.Certificate
 		r.setTags(c.Tags, now)

@@ -22,7 +22,7 @@ type Rules interface {
 	InvalidateGroup(id string)
 	// ClusterGroups lists the groups that carry the cluster's tag.
 	ClusterGroups(ctx context.Context) ([]string, error)
-	// OfAnotherCluster tells that a group is not this cluster's but another's.
+	// OfAnotherCluster tells that a group is not this cluster's but another's, as far as can be told.
 	OfAnotherCluster(ctx context.Context, id string) bool
 }
 
