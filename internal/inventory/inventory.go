@@ -51,7 +51,7 @@ type Inventory struct {
 	writes int64     // grows with each write-through
 	lists  int       // listings under way
 	stacks map[stack.Key]*entry
-	tags   map[string]map[string]string // by ARN, of every load balancer and target group of the VPC
+	tags   map[string]readTags // by ARN, of every load balancer and target group of the VPC
 	shared []plan.SecurityGroup
 	made   map[string]time.Time // target groups that this process created, and when
 	gone   map[string]time.Time // target groups that this process deleted lately, and when
@@ -77,6 +77,12 @@ type entry struct {
 	listeners, rules, certificates map[string]bool
 }
 
+// readTags are the tags of a resource, and the value of seq when they began to be read.
+type readTags struct {
+	tags map[string]string
+	seq  int64
+}
+
 // New makes an empty inventory; the first question loads it, or Load does.
 func New(clients cloud.Clients, cfg Config) *Inventory {
 	if cfg.Now == nil {
@@ -88,7 +94,7 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 	return &Inventory{
 		cfg: cfg, clients: clients, seq: 1,
 		stacks: map[stack.Key]*entry{},
-		tags:   map[string]map[string]string{},
+		tags:   map[string]readTags{},
 		made:   map[string]time.Time{},
 		gone:   map[string]time.Time{},
 		waits:  map[string]int{},
@@ -303,9 +309,9 @@ func (i *Inventory) Record(key stack.Key, op plan.Op, out plan.Output, resolve f
 		i.shared = slices.DeleteFunc(i.shared, func(g plan.SecurityGroup) bool { return g.GroupID == id })
 	case plan.CreateTargetGroup:
 		i.made[out.ID] = i.cfg.Now()
-		i.tags[out.ID] = maps.Clone(op.TargetGroup.Tags)
+		i.tags[out.ID] = readTags{maps.Clone(op.TargetGroup.Tags), i.seq}
 	case plan.CreateLoadBalancer:
-		i.tags[out.ID] = maps.Clone(op.LoadBalancer.Tags)
+		i.tags[out.ID] = readTags{maps.Clone(op.LoadBalancer.Tags), i.seq}
 		if e != nil {
 			e.listeners[out.ID] = true
 		}

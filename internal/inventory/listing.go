@@ -67,7 +67,7 @@ type listing struct {
 	balancers []plan.LoadBalancer
 	targets   []plan.TargetGroup
 	groups    []ec2types.SecurityGroup
-	tags      map[string]map[string]string
+	tags      map[string]readTags
 }
 
 func (i *Inventory) readList(ctx context.Context) error {
@@ -82,21 +82,7 @@ func (i *Inventory) readList(ctx context.Context) error {
 	if i.born.IsZero() {
 		i.born = at
 	}
-	l := listing{tags: map[string]map[string]string{}}
-	for arn, t := range i.tags {
-		l.tags[arn] = t
-	}
-	for _, e := range i.stacks {
-		if e.stale == 0 {
-			continue
-		}
-		for _, lb := range e.obs.LoadBalancers {
-			delete(l.tags, lb.ARN)
-		}
-		for _, tg := range e.obs.TargetGroups {
-			delete(l.tags, tg.ARN)
-		}
-	}
+	l := listing{tags: i.believedTags()}
 	i.mu.Unlock()
 
 	g, gctx := errgroup.WithContext(ctx)
@@ -108,22 +94,22 @@ func (i *Inventory) readList(ctx context.Context) error {
 	}
 	var unknown []string
 	for _, lb := range l.balancers {
-		if l.tags[lb.ARN] == nil {
+		if l.tags[lb.ARN].tags == nil {
 			unknown = append(unknown, lb.ARN)
 		}
 	}
 	for _, tg := range l.targets {
-		if l.tags[tg.ARN] == nil {
+		if l.tags[tg.ARN].tags == nil {
 			unknown = append(unknown, tg.ARN)
 		}
 	}
 	read, err := i.describeTags(ctx, unknown)
 	if err != nil {
-		i.keepTags(read, writes)
+		i.keepTags(read, began, writes)
 		return err
 	}
 	for arn, t := range read {
-		l.tags[arn] = t
+		l.tags[arn] = readTags{t, began}
 	}
 	i.merge(&l, began, writes, at)
 	return nil
@@ -131,12 +117,43 @@ func (i *Inventory) readList(ctx context.Context) error {
 
 // keepTags takes over the tags that were read before a listing failed, so that the next one goes on from there: of a large account
 // that AWS throttles, all of them are never read within loadTimeout. Whoever wrote meanwhile may know better.
-func (i *Inventory) keepTags(read map[string]map[string]string, writes int64) {
+func (i *Inventory) keepTags(read map[string]map[string]string, began, writes int64) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.writes == writes {
-		maps.Copy(i.tags, read)
+	if i.writes != writes {
+		return
 	}
+	for arn, t := range read {
+		i.tags[arn] = readTags{t, began}
+	}
+}
+
+// believedTags are those that were read since the stack that they name, or that the resource is known to belong to, was invalidated.
+// i.mu is held.
+func (i *Inventory) believedTags() map[string]readTags {
+	out := maps.Clone(i.tags)
+	old := func(e *entry, arn string) bool { return e != nil && e.stale > i.tags[arn].seq }
+	for arn, t := range i.tags {
+		if k, _, ok := i.identify(t.tags); ok && old(i.stacks[k], arn) {
+			delete(out, arn)
+		}
+	}
+	for _, e := range i.stacks {
+		if e.stale == 0 {
+			continue
+		}
+		for _, lb := range e.obs.LoadBalancers {
+			if old(e, lb.ARN) {
+				delete(out, lb.ARN)
+			}
+		}
+		for _, tg := range e.obs.TargetGroups {
+			if old(e, tg.ARN) {
+				delete(out, tg.ARN)
+			}
+		}
+	}
+	return out
 }
 
 // merge takes a listing over: for stacks that are stale or new. Others are written through and need none.
@@ -151,14 +168,14 @@ func (i *Inventory) merge(l *listing, began, writes int64, at time.Time) {
 		return found[k]
 	}
 	for _, lb := range l.balancers {
-		lb.Tags = l.tags[lb.ARN]
+		lb.Tags = l.tags[lb.ARN].tags
 		if k, id, ok := i.identify(lb.Tags); ok {
 			lb.ID = id
 			of(k).LoadBalancers = append(of(k).LoadBalancers, lb)
 		}
 	}
 	for _, tg := range l.targets {
-		tg.Tags = l.tags[tg.ARN]
+		tg.Tags = l.tags[tg.ARN].tags
 		if k, id, ok := i.identify(tg.Tags); ok {
 			tg.ID = id
 			of(k).TargetGroups = append(of(k).TargetGroups, tg)
@@ -206,7 +223,7 @@ func (i *Inventory) merge(l *listing, began, writes int64, at time.Time) {
 			i.stacks[k] = e
 		}
 	}
-	i.tags = map[string]map[string]string{}
+	i.tags = map[string]readTags{}
 	for _, lb := range l.balancers {
 		i.tags[lb.ARN] = l.tags[lb.ARN]
 	}

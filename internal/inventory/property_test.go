@@ -129,6 +129,31 @@ func (a *busyAccount) change(k stack.Key, what int, told bool) {
 	}
 }
 
+func newBusyAccount(t *testing.T) (*busyAccount, *meanwhile) {
+	t.Helper()
+	f, m := newFixture(t), &meanwhile{}
+	f.inv = inventory.New(cloud.Clients{ELBV2: busyBalancing{f.sim.Balancing, m}, EC2: busyCompute{f.sim.Compute, m}},
+		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
+	return &busyAccount{fixture: f, raw: cloud.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute}, tgs: map[stack.Key][]string{}, sgs: map[stack.Key][]string{}}, m
+}
+
+func TestTagsOfWhatIsNotKnownOfAStackYetAreReadAgainWithIt(t *testing.T) {
+	t.Parallel()
+	a, m := newBusyAccount(t)
+	web, other := key(stack.Ingress, "web"), key(stack.Ingress, "other")
+	look := func(k stack.Key) plan.Observed { return made[plan.Observed](t)(a.inv.Observed(t.Context(), k, nil)) }
+	const create, tag = 5, 2
+	look(web)
+	look(other)
+	a.inv.Invalidate(other)
+	m.todo = []func(){func() { a.change(web, create, false) }} // which the listing for the other stack shows
+	look(other)
+	m.todo = []func(){func() { a.change(web, tag, false) }} // while the one for this stack is under way
+	if o := look(web); len(o.TargetGroups) != 1 || o.TargetGroups[0].Tags["mark"] == "" {
+		t.Errorf("%+v", o.TargetGroups)
+	}
+}
+
 // shape is what is compared of an observation.
 func shape(o plan.Observed) map[string]any {
 	out := map[string]any{}
@@ -146,11 +171,8 @@ func shape(o plan.Observed) map[string]any {
 func TestWhateverHappensWhileTheAccountIsReadIsKnownInTheEnd(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
-		f := newFixture(t)
-		m := &meanwhile{}
-		a := &busyAccount{fixture: f, raw: cloud.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute}, tgs: map[stack.Key][]string{}, sgs: map[stack.Key][]string{}}
-		f.inv = inventory.New(cloud.Clients{ELBV2: busyBalancing{f.sim.Balancing, m}, EC2: busyCompute{f.sim.Compute, m}},
-			inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
+		a, m := newBusyAccount(t)
+		f := a.fixture
 		var stacks []stack.Key
 		for n := range 3 {
 			k := key(stack.Ingress, fmt.Sprint("s", n))
@@ -171,6 +193,11 @@ func TestWhateverHappensWhileTheAccountIsReadIsKnownInTheEnd(t *testing.T) {
 				} else {
 					m.todo = append(m.todo, func() { a.change(who, did, false) })
 				}
+			}
+			if rapid.Bool().Draw(r, "changed by hand") {
+				a.change(k, what.Draw(r, "by hand"), false)
+			} else if rapid.Bool().Draw(r, "doubted") {
+				f.inv.Invalidate(k)
 			}
 			if _, err := f.inv.Observed(t.Context(), k, nil); err != nil {
 				r.Fatal(err)

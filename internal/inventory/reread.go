@@ -31,7 +31,7 @@ func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err e
 		i.mu.Unlock()
 		return false, nil
 	}
-	known, wrote := e.obs.Clone(), e.wrote
+	known, wrote, began := e.obs.Clone(), e.wrote, i.seq
 	depth := &entry{listeners: maps.Clone(e.listeners), rules: maps.Clone(e.rules), certificates: maps.Clone(e.certificates)}
 	i.mu.Unlock()
 
@@ -50,10 +50,10 @@ func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err e
 	}
 	e.obs, e.listeners, e.rules, e.certificates = fresh.obs, fresh.listeners, fresh.rules, fresh.certificates
 	for _, lb := range e.obs.LoadBalancers {
-		i.tags[lb.ARN] = lb.Tags
+		i.tags[lb.ARN] = readTags{lb.Tags, began}
 	}
 	for _, tg := range e.obs.TargetGroups {
-		i.tags[tg.ARN] = tg.Tags
+		i.tags[tg.ARN] = readTags{tg.Tags, began}
 	}
 	return true, nil
 }
