@@ -42,6 +42,12 @@ var balancerZones = map[string]struct{ application, network string }{
 	"us-gov-west-1":  {"Z33AYJ8TM3BH4J", "ZMG1MZ2THAWF1"},
 }
 
+// KnowsRegion reports whether AWS has a region of that name, as far as its load balancers' zones are known here, or it is the account's.
+func (a *Account) KnowsRegion(name string) bool {
+	_, ok := balancerZones[name]
+	return ok || name == a.Region
+}
+
 // BalancerZones are the Route 53 zones that own the DNS names of the region's load balancers, by their type.
 func (a *Account) BalancerZones() (application, network string) {
 	z := balancerZones[a.Region]

@@ -416,3 +416,99 @@ func TestInboundRulesKeepDatagramsOut(t *testing.T) {
 		t.Errorf("%d flows", n)
 	}
 }
+
+func TestAFlowOfDatagramsReturnsToItsTargetAndATCPClientsPortDoesNot(t *testing.T) {
+	t.Parallel()
+	w, c := stepped(t)
+	var ips []string
+	for i := range 8 {
+		ip := fmt.Sprintf("10.0.1.%d", 10+i)
+		w.datagrams(ip, 8080, ip)
+		w.server(ip, 9090, func(c net.Conn) { _, _ = io.WriteString(c, ip+"\n") })
+		ips = append(ips, ip)
+	}
+	w.group("u", "UDP", ips...)
+	g := w.group("t", "TCP", ips...)
+	g.Port = 9090
+	for i := range g.Targets {
+		g.Targets[i].Port = 9090
+	}
+	lb := w.balancer("web", stack.Network, listener(53, "UDP", forward("u")), listener(80, "TCP", forward("t")))
+	lb.Attributes = map[string]string{"load_balancing.cross_zone.enabled": "true"}
+	w.update()
+	c.Advance(0)
+	w.within("all targets are healthy", func() bool {
+		groups := w.plane.Stats().TargetGroups
+		return groups[groupARN("u")]["HealthyHostCount"] == 8 && groups[groupARN("t")]["HealthyHostCount"] == 8
+	})
+	seen := map[string]bool{}
+	for i := range 10 {
+		client := w.udp(fmt.Sprintf("203.0.113.7:%d", 4000+i), netip.AddrPortFrom(lb.Zones[0].Public, 53))
+		first, _, _ := strings.Cut(ask(t, client, "x"), " ")
+		c.Advance(120 * time.Second)
+		w.within("the flow ends", func() bool { return w.count("ActiveFlowCount_UDP") == 0 })
+		if again, _, _ := strings.Cut(ask(t, client, "x"), " "); again != first {
+			t.Errorf("client %d went to %s and then to %s", i, first, again)
+		}
+		seen[first] = true
+	}
+	if len(seen) < 2 {
+		t.Errorf("all clients' datagrams go to %v", seen)
+	}
+	clear(seen)
+	for range 20 { // the sequence number differs
+		conn, err := w.network.DialTCPFrom(t.Context(), netip.MustParseAddrPort("203.0.113.8:4000"), netip.AddrPortFrom(lb.Zones[0].Public, 80))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		line, err := bufio.NewReader(conn).ReadString('\n')
+		_ = conn.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[line] = true
+		w.within("the flow ends", func() bool { return w.count("ActiveFlowCount_TCP") == 0 })
+	}
+	if len(seen) < 2 {
+		t.Errorf("all connections from one port go to %v", seen)
+	}
+}
+
+func TestFixedResponsesSayOnlyWhatTheyAreGiven(t *testing.T) {
+	t.Parallel()
+	option, lines := withLogs(t)
+	w := newWorld(t, option)
+	fixed := func(status, contentType, body string) []stack.Action {
+		return []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: status, ContentType: contentType, MessageBody: body}}}
+	}
+	w.balancer("web", stack.Application, listener(80, "HTTP", fixed("200", "", ""), onPath(1, "/text", fixed("200", "", "hello")),
+		onPath(2, "/none", fixed("204", "text/plain", "hello")), onPath(3, "/html", fixed("503", "text/html", "<p>")))).Attributes = bucket("access_logs")
+	w.update()
+	c := w.raw()
+	for _, tt := range []struct{ method, path, status, contentType, length, body string }{
+		{"GET", "/", "200 OK", "", "0", ""},
+		{"GET", "/text", "200 OK", "text/plain", "5", "hello"},
+		{"HEAD", "/text", "200 OK", "text/plain", "5", ""},
+		{"GET", "/none", "204 No Content", "text/plain", "", ""},
+		{"GET", "/html", "503 Service Temporarily Unavailable", "text/html", "3", "<p>"},
+	} {
+		c.say(tt.method + " " + tt.path + " HTTP/1.1\r\nHost: a\r\n\r\n")
+		a := c.hear(tt.method)
+		if a.Status != tt.status || a.Header.Get("Content-Type") != tt.contentType || a.Header.Get("Content-Length") != tt.length || a.body != tt.body {
+			t.Errorf("%s %s: %s, %v, %q", tt.method, tt.path, a.Status, a.Header, a.body)
+		}
+	}
+	w.plane.Close()
+	sent := map[string]string{}
+	for _, line := range lines("123456789012_") {
+		f := fieldsOf(line)
+		sent[f[12]] = f[11]
+	}
+	var with, without int
+	_, err1 := fmt.Sscan(sent["GET http://a:80/text HTTP/1.1"], &with)
+	_, err2 := fmt.Sscan(sent["HEAD http://a:80/text HTTP/1.1"], &without)
+	if err1 != nil || err2 != nil || with != without+len("hello") {
+		t.Errorf("bytes sent: %v", sent)
+	}
+}

@@ -182,18 +182,22 @@ func TestAListenerHasAsManyEndpointGroupsAsItsQuota(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, account.Instant())
 	l := f.listener(f.accelerator("web").AcceleratorArn, types.ProtocolTcp, 80, 80)
-	create := func(i int) error {
-		_, err := f.CreateEndpointGroup(t.Context(), &globalaccelerator.CreateEndpointGroupInput{
-			ListenerArn: l.ListenerArn, EndpointGroupRegion: aws.String(fmt.Sprintf("zz-%s-1", strings.Repeat("n", i+1))),
-		})
+	if n := f.account.Quota("endpoint-groups-per-listener"); n != 42 {
+		t.Errorf("a listener may have %d endpoint groups", n)
+	}
+	if err := f.account.SetQuota("endpoint-groups-per-listener", 3); err != nil {
+		t.Fatal(err)
+	}
+	create := func(region string) error {
+		_, err := f.CreateEndpointGroup(t.Context(), &globalaccelerator.CreateEndpointGroupInput{ListenerArn: l.ListenerArn, EndpointGroupRegion: aws.String(region)})
 		return err
 	}
-	for i := range 42 {
-		if err := create(i); err != nil {
-			t.Fatalf("endpoint group %d: %v", i+1, err)
+	for _, region := range []string{"us-west-2", "eu-west-1", "ap-southeast-7"} {
+		if err := create(region); err != nil {
+			t.Fatalf("endpoint group in %s: %v", region, err)
 		}
 	}
-	if got := code(create(42)); got != "LimitExceededException" {
-		t.Errorf("the 43rd endpoint group: %q", got)
+	if got := code(create("eu-west-2")); got != "LimitExceededException" {
+		t.Errorf("one endpoint group too many: %q", got)
 	}
 }

@@ -47,7 +47,7 @@ func (s *Service) createGroup(in *globalaccelerator.CreateEndpointGroupInput) (*
 		return nil, err
 	}
 	region := aws.ToString(in.EndpointGroupRegion)
-	if !regionForm.MatchString(region) {
+	if !regionForm.MatchString(region) || !s.account.KnowsRegion(region) {
 		return nil, invalid("The region %q of the endpoint group is not valid.", region)
 	}
 	if slices.ContainsFunc(l.Groups, func(g *account.EndpointGroup) bool { return g.Region == region }) {

@@ -117,6 +117,7 @@ func TestEndpointGroupsHaveAWSsDefaultsAndBounds(t *testing.T) {
 	}{
 		"region taken":   {func(in *input) { in.EndpointGroupRegion = aws.String("us-west-2") }, "EndpointGroupAlreadyExistsException"},
 		"no region":      {func(in *input) { in.EndpointGroupRegion = aws.String("moon") }, "InvalidArgumentException"},
+		"unknown region": {func(in *input) { in.EndpointGroupRegion = aws.String("us-wets-2") }, "InvalidArgumentException"},
 		"dial":           {func(in *input) { in.TrafficDialPercentage = aws.Float32(100.5) }, "InvalidArgumentException"},
 		"interval":       {func(in *input) { in.HealthCheckIntervalSeconds = aws.Int32(20) }, "InvalidArgumentException"},
 		"threshold":      {func(in *input) { in.ThresholdCount = aws.Int32(11) }, "InvalidArgumentException"},
