@@ -112,7 +112,7 @@ func (s *session) open(ctx context.Context, pods int) (err error) {
 	if s.endpoint, err = startEndpoint(s.o.Endpoint, described, log.New(s.log, "", log.Ldate|log.Ltime|log.Lmicroseconds)); err != nil {
 		return fmt.Errorf("start AWS: %w", err)
 	}
-	started, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	started, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	s.cluster, err = cluster.Start(started, cluster.Options{Dir: s.o.Dir, OnlyAPI: true, CRDs: s.o.Repo.CRDs()})
 	if err != nil {

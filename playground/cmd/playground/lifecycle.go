@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -178,8 +179,11 @@ func newLogs(s *settings) *cobra.Command {
 				component = args[0]
 			}
 			names, err := dir.Logs()
+			if errors.Is(err, fs.ErrNotExist) {
+				return &state.NotRunningError{Dir: dir}
+			}
 			if err != nil {
-				return fmt.Errorf("there are no logs: %w", err)
+				return err
 			}
 			if !slices.Contains(names, component) {
 				return fmt.Errorf("no log of %q; there are: %s", component, strings.Join(names, ", "))

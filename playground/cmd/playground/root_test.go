@@ -58,7 +58,7 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 func TestCommandsWithoutAPlaygroundSayHowToStartOne(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{"status"}, {"down"}, {"kubectl", "get", "pods"}, {"curl", "http://example.com"}, {"aws", "resources"}, {"aws", "calls"}, {"apply", "-f", "x.yaml"},
+		{"status"}, {"down"}, {"kubectl", "get", "pods"}, {"curl", "http://example.com"}, {"aws", "resources"}, {"aws", "calls"}, {"apply", "-f", "x.yaml"}, {"logs"},
 	} {
 		_, err := execute(t, args...)
 		var not *state.NotRunningError
@@ -98,6 +98,7 @@ func TestMistakesAreToldWithTheirRemedy(t *testing.T) {
 		`not also ["b"]`:                                           {"curl", "a", "b"},
 		"needs a file with manifests":                              {"run", "--once"},
 		"playground apply -f a -f b":                               {"apply", "a", "b"},
+		"name a file with -f":                                      {"apply"},
 	} {
 		if _, err := execute(t, args...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: got %v, want %q", args, err, want)

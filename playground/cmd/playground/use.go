@@ -105,6 +105,9 @@ func newApply(s *settings) *cobra.Command {
 			if len(args) > 0 {
 				return fmt.Errorf("name files with -f: playground apply -f %s", strings.Join(args, " -f "))
 			}
+			if len(files) == 0 {
+				return errors.New("name a file with -f: playground apply -f FILE")
+			}
 			return nil
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -116,9 +119,6 @@ func newApply(s *settings) *cobra.Command {
 		},
 	}
 	c.Flags().StringArrayVarP(&files, "filename", "f", nil, "file, directory or URL; may be repeated")
-	if err := c.MarkFlagRequired("filename"); err != nil {
-		panic(err) // the flag is defined one line above
-	}
 	return c
 }
 
@@ -236,7 +236,7 @@ func newCalls(s *settings) *cobra.Command {
 			return report.Calls(c.OutOrStdout(), calls, output == "wide")
 		},
 	}
-	c.Flags().StringVar(&f.Service, "service", "", "only this service: elasticloadbalancing, ec2, acm, sts, tagging")
+	c.Flags().StringVar(&f.Service, "service", "", "only this service, as the column CALL names it: elasticloadbalancing, ec2, acm, wafv2 …")
 	c.Flags().StringVar(&f.Action, "action", "", "only this action; * stands for any text")
 	c.Flags().StringVar(&f.Caller, "caller", "", "only this caller")
 	c.Flags().BoolVar(&f.Failed, "failed", false, "only calls that failed")

@@ -62,11 +62,9 @@ func TestMain(m *testing.M) {
 	harness.Main(m)
 }
 
-const alone = "--enable-leader-election=false" // a lease that nobody released costs each successor 15 seconds
-
 func cluster(t *testing.T) *harness.Cluster {
 	t.Helper()
-	return harness.Start(t, harness.Options{Account: account, ExtraArgs: []string{alone}})
+	return harness.Start(t, harness.Options{Account: account})
 }
 
 func secure(more scene.Annotations) scene.Annotations {
@@ -209,7 +207,7 @@ func TestALoginServesNothingWithoutItsSecretAndFollowsItsEdits(t *testing.T) {
 	t.Run("a restart writes nothing", func(t *testing.T) {
 		record(t, c, ns) // so that the first controller has come to its end
 		mark := c.Mark()
-		c.RestartController(t, alone)
+		c.RestartController(t)
 		scene.Change(t, c, scene.Ingress(ns, "open", scene.Class, secure(scene.Annotations{"group.name": "doors"}), scene.Path{Path: "/open"}, scene.Path{Path: "/new"}))
 		await(t, c, lb, "/new", 200, "")
 		if got := written(c, mark); len(got) != 0 {
@@ -220,7 +218,7 @@ func TestALoginServesNothingWithoutItsSecretAndFollowsItsEdits(t *testing.T) {
 		c.Env.StopController()
 		scene.Change(t, c, secret(ns, secretAgain))
 		mark := c.Mark()
-		c.RestartController(t, alone)
+		c.RestartController(t)
 		c.WaitFor(t, "the new secret in AWS", func(context.Context) error {
 			if got := written(c, mark); len(got) != 1 || got[0] != secretAgain {
 				return fmt.Errorf("%d were written", len(got))
@@ -240,7 +238,7 @@ func TestALoginServesNothingWithoutItsSecretAndFollowsItsEdits(t *testing.T) {
 			}
 			return errors.New("nobody warns")
 		})
-		c.RestartController(t, alone)
+		c.RestartController(t)
 		scene.Change(t, c, scene.Ingress(ns, "open", scene.Class, secure(scene.Annotations{"group.name": "doors"}), scene.Path{Path: "/open"}, scene.Path{Path: "/newer"}))
 		await(t, c, lb, "/newer", 200, "")
 		await(t, c, lb, "/login", 200, `"X-Amzn-Oidc-Identity"`)
@@ -311,7 +309,7 @@ func TestTokensAreCheckedAndUserPoolsAsked(t *testing.T) {
 
 	// What AWS tells about all this is what is wanted: another controller finds nothing to write but what is new.
 	mark := c.Mark()
-	c.RestartController(t, alone)
+	c.RestartController(t)
 	scene.Change(t, c, strings.Replace(jwt, "  rules:\n", "  rules:\n  - http: {paths: [{path: /new, pathType: Exact, backend: {service: {name: web, port: {name: http}}}}]}\n", 1))
 	c.WaitFor(t, "the new rule", func(context.Context) error {
 		if scene.Count(c, mark, "CreateRule", "/new") == 0 {

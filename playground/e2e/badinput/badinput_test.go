@@ -126,7 +126,7 @@ func (m mistake) play(t *testing.T, c *harness.Cluster) {
 	if all := scene.Warnings(t, c, m.name); len(all) != 1 {
 		t.Errorf("there are several warnings:\n%s", strings.Join(all, "\n"))
 	}
-	scene.Change(t, c, m.good(m.name))
+	c.Apply(t, m.good(m.name)) // some of it may not have been there before
 	served(t, c, m.name)
 	c.WaitEvent(t, m.kind, m.name, m.object, "SuccessfullyReconciled")
 }
@@ -141,7 +141,7 @@ func (m mistake) playRefused(t *testing.T, c *harness.Cluster) {
 			t.Errorf("it does not say %q", s)
 		}
 	}
-	scene.Change(t, c, m.good(m.name))
+	c.Apply(t, m.good(m.name))
 	c.Apply(t, m.bad(m.name))
 	served(t, c, m.name)
 	if all := scene.Warnings(t, c, m.name); len(all) != 0 {
@@ -195,12 +195,15 @@ func tagsHeal(t *testing.T, c *harness.Cluster) {
 			t.Errorf("it does not say %q", s)
 		}
 	}
-	_, err := c.Simulator.Compute.CreateTags(t.Context(), &ec2.CreateTagsInput{
-		Resources: []string{"subnet-0a1de0000000000a2", "subnet-0a1de0000000000b2"},
-		Tags:      []ec2types.Tag{{Key: aws.String("balancers"), Value: aws.String("yes")}},
-	})
+	resources, tags := []string{"subnet-0a1de0000000000a2", "subnet-0a1de0000000000b2"}, []ec2types.Tag{{Key: aws.String("balancers"), Value: aws.String("yes")}}
+	_, err := c.Simulator.Compute.CreateTags(t.Context(), &ec2.CreateTagsInput{Resources: resources, Tags: tags})
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if _, err := c.Simulator.Compute.DeleteTags(context.Background(), &ec2.DeleteTagsInput{Resources: resources, Tags: tags}); err != nil {
+			t.Error(err)
+		}
+	})
 	served(t, c, ns) // within harness.Timeout, three minutes
 }

@@ -79,6 +79,9 @@ func get(ctx context.Context, url string) (int, string, error) {
 	return resp.StatusCode, string(body), err
 }
 
+// leads is the metric that tells whether a controller leads; one that does not run for it has none.
+const leads = "leader_election_master_status"
+
 // metricNames are those that dashboards of users read from a controller that has worked.
 var metricNames = []string{
 	"aws_api_calls_total", "aws_api_call_duration_seconds", "aws_api_call_retries", "aws_target_group_info",
@@ -88,8 +91,8 @@ var metricNames = []string{
 }
 
 func TestAStandbyIsReadyAndTakesOverWhenTheLeaderStops(t *testing.T) {
-	c := cluster(t)
-	const ns = "leading"
+	const elect, ns = "--enable-leader-election=true", "leading"
+	c := harness.Start(t, harness.Options{ExtraArgs: []string{elect}})
 	settled(t, c)
 	mark := c.Mark()
 	standby := startReplica(t, c)
@@ -105,7 +108,6 @@ func TestAStandbyIsReadyAndTakesOverWhenTheLeaderStops(t *testing.T) {
 			return nil
 		})
 	}
-	const leads = "leader_election_master_status"
 	var m samples
 	c.WaitFor(t, "the standby's metrics", func(ctx context.Context) (err error) { // which are served beside its probes
 		m, err = scrape(ctx, standby.metrics+"/metrics")
@@ -144,7 +146,7 @@ func TestAStandbyIsReadyAndTakesOverWhenTheLeaderStops(t *testing.T) {
 	expectNoWarnings(t, c, ns)
 
 	// And back again; the one that stops says so and ends well.
-	c.RestartController(t)
+	c.RestartController(t, elect)
 	ctx, cancel := context.WithTimeout(t.Context(), process.Grace)
 	defer cancel()
 	standby.process.Stop(ctx)
