@@ -75,7 +75,7 @@ func yamlLine(text string) (line int, rest string) {
 		return 1, "yaml: " + text
 	}
 	line, _ = strconv.Atoi(text[m[2]:m[3]]) // digits
-	return max(line, 1), "yaml: " + text[:m[0]] + text[m[1]:]
+	return line, "yaml: " + text[:m[0]] + text[m[1]:]
 }
 
 // steps are the parts of a path: names and indices.
@@ -94,7 +94,7 @@ func lineOf(text []byte, m *mistake) int {
 			next = append(next, p.under(step)...)
 		}
 		if len(next) == 0 {
-			break
+			return found[0].line
 		}
 		found = next
 	}
@@ -188,6 +188,9 @@ func mistyped(raw []byte, o any) error {
 	}
 	kind, _, _ := strings.Cut(wrong.Value, " ")
 	wanted := typeWords[wrong.Type.Kind()]
+	if wrong.Type == reflect.TypeFor[[]byte]() { // as of a Secret
+		wanted = "a string"
+	}
 	scalar := wanted != aMapping && wanted != aList
 	if wanted == "" {
 		wanted = "a " + wrong.Type.String()

@@ -35,9 +35,15 @@ func TestAMistakeIsToldWithItsLineInTheFile(t *testing.T) {
 		"a number for an item":             {service + "spec:\n  ports:\n  - port: 80\n  - 81\n", 14, "spec.ports: a number where a mapping belongs"},
 		"a number among strings":           {service + "spec:\n  loadBalancerSourceRanges:\n  - 10.0.0.0/8\n  - 11\n", 14, "spec.loadBalancerSourceRanges: a number where a string belongs; put it into quotes"},
 		"an annotation without quotes":     {service + "  annotations:\n    a: b\n    c: true\n    d: e\n", 13, "metadata.annotations: true or false where a string belongs; put it into quotes"},
-		"what an alias stands for":         {service + "  labels: &x {a: 1}\n  annotations: *x\n", 11, "a number where a string belongs"},
-		"an item of a list":                {"apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Namespace\n  metadata: {name: a}\n- apiVersion: v1\n  kind: Service\n  metadata: {name: web}\n  spec:\n    x: y\n", 17, `v1 List: item 1: v1 Service web: unknown field "spec.x"`},
-		"a version that no cluster serves": {"kind: TargetGroupBinding\napiVersion: elbv2.k8s.aws/v1\nmetadata: {name: web}\n", 8, "no cluster serves this version; write apiVersion: elbv2.k8s.aws/v1beta1"},
+		"an annotation that is a fraction": {service + "  annotations:\n    a: \"2\"\n    b: 2.5\n", 13, "metadata.annotations: a number where a string belongs; put it into quotes"},
+		"an annotation that is a mapping":  {service + "  annotations:\n    a: b\n    c: {}\n", 13, "metadata.annotations: a mapping where a string belongs"},
+		"a mapping of mappings for a list": {service + "spec:\n  ports:\n    http: {port: 80}\n", 12, "spec.ports: a mapping where a list belongs"},
+		"a list of lists for a mapping":    {service + "spec:\n- [a]\n", 11, "spec: a list where a mapping belongs"},
+		"a number for bytes":               {"apiVersion: v1\nkind: Secret\nmetadata: {name: web}\ndata:\n  a: YQ==\n  b: 5\n", 12, "data: a number where a string belongs"},
+		"a version of a kind that no load balancer depends on": {"apiVersion: elbv2.k8s.aws/v1\nkind: LoadBalancer\nmetadata: {name: web}\n", 7, "write apiVersion: elbv2.k8s.aws/v1alpha1"},
+		"what an alias stands for":                             {service + "  labels: &x {a: 1}\n  annotations: *x\n", 11, "a number where a string belongs"},
+		"an item of a list":                                    {"apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Namespace\n  metadata: {name: a}\n- apiVersion: v1\n  kind: Service\n  metadata: {name: web}\n  spec:\n    x: y\n", 17, `v1 List: item 1: v1 Service web: unknown field "spec.x"`},
+		"a version that no cluster serves":                     {"kind: TargetGroupBinding\napiVersion: elbv2.k8s.aws/v1\nmetadata: {name: web}\n", 8, "no cluster serves this version; write apiVersion: elbv2.k8s.aws/v1beta1"},
 		"a kind that our group does not have": {"apiVersion: elbv2.k8s.aws/v1beta1\nkind: TargetGroupBindings\nmetadata: {name: web}\n", 8,
 			"elbv2.k8s.aws/v1beta1 TargetGroupBindings web: there is no such kind; those of elbv2.k8s.aws are ALBTargetControlConfig, IngressClassParams, LoadBalancer, TargetGroupBinding"},
 		"JSON":                            {"{\"apiVersion\": \"v1\",\n\"kind\": \"Service\",\n\"metadata\": {\"name\": 5}}\n", 9, "metadata.name: a number where a string belongs"},
@@ -59,10 +65,12 @@ func TestAMistakeIsToldWithItsLineInTheFile(t *testing.T) {
 
 func TestNothingMayFollowTheDashesBetweenDocuments(t *testing.T) {
 	t.Parallel()
-	_, _, err := Decode([]byte(before+"--- {apiVersion: v1}\n"), "default")
-	var m *MalformedError
-	if !errors.As(err, &m) || m.Line != 7 || !strings.Contains(err.Error(), `"{apiVersion: v1}" follows ---`) {
-		t.Errorf("%+v", err)
+	for _, more := range []string{"", "---\n", "a: b\n"} {
+		_, _, err := Decode([]byte(before+"--- {apiVersion: v1}\n"+more), "default")
+		var m *MalformedError
+		if !errors.As(err, &m) || m.Line != 7 || !strings.Contains(err.Error(), `"{apiVersion: v1}" follows ---`) {
+			t.Errorf("then %q: %+v", more, err)
+		}
 	}
 }
 
