@@ -113,7 +113,13 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 	if d := outranked(o, rivals); d != nil {
 		return reconcile.Result{}, b.hold(ctx, o, diag.List{*d})
 	}
-	endpoints, found, known := b.endpoints(ctx, o)
+	endpoints, found, known, err := b.endpoints(ctx, o)
+	if err != nil { // what is registered stays
+		if ctx.Err() == nil {
+			b.partly(o, diag.List{refusedByAPI(bindingObject(o), diag.ObjectsUnread, err)})
+		}
+		return reconcile.Result{}, errors.Join(err, b.holdAccess(ctx, o))
+	}
 	if !known {
 		return reconcile.Result{}, b.hold(ctx, o, found)
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -133,5 +135,56 @@ func TestABindingOfAnotherAccountIsToldToBeUnservedHoldsItsRulesAndGoes(t *testi
 	l.toldOnce("stays registered in " + b.Spec.TargetGroupARN)
 	if got := l.admitted(labNodeGroup); len(got) > 0 {
 		t.Errorf("left %v", got)
+	}
+}
+
+func TestWhatCannotBeReadTakesNoTargetAway(t *testing.T) {
+	t.Parallel()
+	refusal := errors.New("the cache says no")
+	for name, c := range map[string]struct {
+		kind  v1beta1.TargetType
+		fails func(any) bool
+	}{
+		"the Service": {v1beta1.TargetTypeIP, func(o any) bool { _, ok := o.(*corev1.Service); return ok }},
+		"its slices":  {v1beta1.TargetTypeIP, func(o any) bool { _, ok := o.(*discoveryv1.EndpointSliceList); return ok }},
+		"the nodes":   {v1beta1.TargetTypeInstance, func(o any) bool { _, ok := o.(*corev1.NodeList); return ok }},
+	} {
+		svc := labService("web")
+		svc.Spec.Type, svc.Spec.Ports[0].NodePort = corev1.ServiceTypeNodePort, 30080
+		l := newLab(t, account.Profile{}, svc, labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+		b := labBinding(l.targetGroup(elbtypes.TargetTypeEnum(c.kind)), c.kind)
+		l.create(append(labPods("a", "10.0.128.50"), b)...)
+		l.settle()
+		l.events = nil
+		served, admitted := l.targets(b.Spec.TargetGroupARN), l.admitted(labNodeGroup)
+		if len(served) != 1 || len(admitted) != 1 {
+			t.Fatalf("%s: targets %v, rules %v", name, served, admitted)
+		}
+		l.bound.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
+			Get: func(ctx context.Context, inner client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+				if c.fails(o) {
+					return refusal
+				}
+				return inner.Get(ctx, key, o, opts...)
+			},
+			List: func(ctx context.Context, inner client.WithWatch, o client.ObjectList, opts ...client.ListOption) error {
+				if c.fails(o) {
+					return refusal
+				}
+				return inner.List(ctx, o, opts...)
+			},
+		})
+		for range 2 {
+			if _, err := l.round(); !errors.Is(err, refusal) {
+				t.Errorf("%s: it is not tried again: %v", name, err)
+			}
+		}
+		l.toldOnce("bound FailedReconcile: Failed reconcile due to reading ")
+		if got := l.targets(b.Spec.TargetGroupARN); !slices.Equal(got, served) {
+			t.Errorf("%s: targets %v, want %v", name, got, served)
+		}
+		if got := l.admitted(labNodeGroup); !slices.Equal(got, admitted) {
+			t.Errorf("%s: rules %v, want %v", name, got, admitted)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
@@ -17,39 +18,45 @@ import (
 
 // endpoints resolves what the binding wants registered. A missing Service or port wants nothing; if nobody can tell what is
 // wanted, because of a mistake, known is false.
-func (b *targetBindings) endpoints(ctx context.Context, o *v1beta1.TargetGroupBinding) (wanted []targets.Endpoint, found diag.List, known bool) {
+// An error is one of reading, and says nothing of what is wanted.
+func (b *targetBindings) endpoints(ctx context.Context, o *v1beta1.TargetGroupBinding) (wanted []targets.Endpoint, found diag.List, known bool, err error) {
 	ref := o.Spec.ServiceRef
 	svc := &corev1.Service{}
-	if err := (sureReader{b.client, b.live}).Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: ref.Name}, svc); err != nil {
+	err = (sureReader{b.client, b.live}).Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: ref.Name}, svc)
+	switch {
+	case apierrors.IsNotFound(err):
 		return nil, diag.List{diag.New(bindingObject(o), "spec.serviceRef.name", diag.ServiceMissing,
-			fmt.Sprintf("backend not found: service %s/%s", o.Namespace, ref.Name), "create the Service, or name another one")}, true
+			fmt.Sprintf("backend not found: service %s/%s", o.Namespace, ref.Name), "create the Service, or name another one")}, true, nil
+	case err != nil:
+		return nil, nil, false, fmt.Errorf("reading Service %s/%s: %w", o.Namespace, ref.Name, err)
 	}
 	port, ok := targets.PortOf(svc, ref.Port)
 	if !ok {
 		return nil, diag.List{diag.New(bindingObject(o), "spec.serviceRef.port", diag.ServiceMissing,
-			fmt.Sprintf("backend not found: unable to find port %s on service %s/%s", ref.Port.String(), o.Namespace, ref.Name), "name a port of the Service")}, true
+			fmt.Sprintf("backend not found: unable to find port %s on service %s/%s", ref.Port.String(), o.Namespace, ref.Name), "name a port of the Service")}, true, nil
 	}
 	if *o.Spec.TargetType == v1beta1.TargetTypeIP {
-		return b.podEndpoints(ctx, o, port), nil, true
+		wanted, err = b.podEndpoints(ctx, o, port)
+		return wanted, nil, err == nil, err
 	}
 	return b.nodeEndpoints(ctx, o, svc, port)
 }
 
-func (b *targetBindings) podEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) []targets.Endpoint {
+func (b *targetBindings) podEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) ([]targets.Endpoint, error) {
 	var list discoveryv1.EndpointSliceList
 	if err := b.client.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: o.Spec.ServiceRef.Name}, client.UnsafeDisableDeepCopy); err != nil {
-		return nil
+		return nil, fmt.Errorf("reading the EndpointSlices of Service %s/%s: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
 	}
 	slicesOf := make([]*discoveryv1.EndpointSlice, 0, len(list.Items))
 	for i := range list.Items {
 		slicesOf = append(slicesOf, &list.Items[i])
 	}
-	return targets.PodEndpoints(clusterCache{ctx, b.client}, port, slicesOf, *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6, b.failOpen)
+	return targets.PodEndpoints(clusterCache{ctx, b.client}, port, slicesOf, *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6, b.failOpen), nil
 }
 
-func (b *targetBindings) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service, port corev1.ServicePort) (wanted []targets.Endpoint, found diag.List, known bool) {
-	fail := func(path, text, remedy string) ([]targets.Endpoint, diag.List, bool) {
-		return nil, diag.List{diag.New(bindingObject(o), path, diag.InvalidBinding, text, remedy)}, false
+func (b *targetBindings) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service, port corev1.ServicePort) (wanted []targets.Endpoint, found diag.List, known bool, err error) {
+	fail := func(path, text, remedy string) ([]targets.Endpoint, diag.List, bool, error) {
+		return nil, diag.List{diag.New(bindingObject(o), path, diag.InvalidBinding, text, remedy)}, false, nil
 	}
 	if svc.Spec.Type != corev1.ServiceTypeNodePort && svc.Spec.Type != corev1.ServiceTypeLoadBalancer {
 		return fail("spec.serviceRef", fmt.Sprintf("service type must be either 'NodePort' or 'LoadBalancer': %s/%s", svc.Namespace, svc.Name), "change the Service's type, or use ip targets")
@@ -59,7 +66,7 @@ func (b *targetBindings) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGro
 	}
 	var list corev1.NodeList
 	if err := b.client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, nil, true
+		return nil, nil, false, fmt.Errorf("reading the nodes: %w", err)
 	}
 	nodes := make([]*corev1.Node, 0, len(list.Items))
 	for i := range list.Items {
@@ -74,7 +81,7 @@ func (b *targetBindings) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGro
 		d.Class = diag.Note
 		found = append(found, d)
 	}
-	return endpoints, found, true
+	return endpoints, found, true, nil
 }
 
 // zones tells the zone to send for addresses outside the target group's VPC ("all"); nil for instances, whose zone AWS knows.

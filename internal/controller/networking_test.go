@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -18,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
 )
 
 // TestABindingThatCannotBeUnderstoodHoldsBackOnlyRulesThatMayBeItsOwn breaks a binding and starts anew, where rules of former
@@ -111,4 +113,14 @@ func TestRulesThatAWSRefusesAreToldAsWhatTheyAre(t *testing.T) {
 	if got := strings.Join(l.events, "\n"); !strings.Contains(got, "FailedNetworkReconcile: ") {
 		t.Error(got)
 	}
+}
+
+func TestAMistakeIsToldThoughThereAreNoPods(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labService("web"))
+	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
+	b.Spec.Networking.Ingress[0].From = []v1beta1.NetworkingPeer{{IPBlock: &v1beta1.IPBlock{CIDR: "10.0.0.0"}}}
+	l.create(b)
+	l.settle()
+	l.toldOnce(`ipBlock.cidr "10.0.0.0" is not a CIDR`)
 }

@@ -69,7 +69,7 @@ func TestWhatTheCacheDoesNotHoldYetIsReadFromTheAPIServer(t *testing.T) {
 		found int
 	}{"the API server has it": {live, 0}, "nobody has it": {cache, 1}} {
 		b := &targetBindings{client: cache, live: c.live}
-		if _, found, known := b.endpoints(t.Context(), binding); len(found) != c.found || !known {
+		if _, found, known, _ := b.endpoints(t.Context(), binding); len(found) != c.found || !known {
 			t.Errorf("%s: %v %t", what, found, known)
 		}
 	}

@@ -36,8 +36,8 @@ type Event struct {
 // EventOf is the event of a diagnostic. A note is Normal, but for what is surely a mistake: a key that nobody reads.
 func EventOf(d diag.Diagnostic) Event {
 	reason := d.Reason()
-	if d.Object.Kind == "TargetGroupBinding" && (reason == diag.FailedBuildModel || reason == diag.FailedDeployModel) {
-		reason = diag.FailedReconcile // a binding has neither
+	if d.Object.Kind == "TargetGroupBinding" && (reason == diag.FailedBuildModel || reason == diag.FailedDeployModel || reason == diag.FailedLoadGroupID) {
+		reason = diag.FailedReconcile // a binding has none of these
 	}
 	e := Event{Type: corev1.EventTypeWarning, Reason: string(reason), Message: prefixes[reason] + d.Message()}
 	if d.Class == diag.Note && (reason == diag.NoteReason || reason == diag.DryRunReason) {

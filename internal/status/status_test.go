@@ -104,7 +104,7 @@ func TestABindingHasNeitherModelNorDeployment(t *testing.T) {
 	o := diag.Object{Kind: "TargetGroupBinding", Name: "web"}
 	for code, want := range map[diag.Code]string{
 		diag.AccessDenied: "FailedReconcile", diag.TargetGroupNotFound: "FailedReconcile", diag.InvalidBinding: "FailedReconcile",
-		diag.ServiceMissing: "BackendNotFound", diag.EndpointNotResolved: "FailedNetworkReconcile",
+		diag.ServiceMissing: "BackendNotFound", diag.EndpointNotResolved: "FailedNetworkReconcile", diag.ObjectsUnread: "FailedReconcile",
 	} {
 		if e := EventOf(diag.New(o, "spec", code, "x", "y")); e.Reason != want || e.Type != "Warning" {
 			t.Errorf("%s: %s %s, want %s", code, e.Type, e.Reason, want)
