@@ -184,6 +184,16 @@ func TestWhateverHappensWhileTheAccountIsReadIsKnownInTheEnd(t *testing.T) {
 		one := rapid.IntRange(0, len(stacks)-1)
 		what, told := rapid.IntRange(0, 9), rapid.Bool()
 		for range rapid.IntRange(1, 8).Draw(r, "passes") {
+			if rapid.Bool().Draw(r, "look for drift") { // beside whatever passes write
+				m.todo = nil
+				for range rapid.IntRange(0, 3).Draw(r, "meanwhile") {
+					who, did, us := stacks[one.Draw(r, "stack")], what.Draw(r, "change"), told.Draw(r, "by us")
+					m.todo = append(m.todo, func() { a.change(who, did, us) })
+				}
+				if _, err := f.inv.Reread(t.Context(), stacks[one.Draw(r, "look at")]); err != nil {
+					r.Fatal(err)
+				}
+			}
 			k := stacks[one.Draw(r, "pass over")]
 			m.todo = nil
 			for range rapid.IntRange(0, 8).Draw(r, "others") {
