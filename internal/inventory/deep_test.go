@@ -24,7 +24,7 @@ func certificate(n int) string {
 	return fmt.Sprintf("arn:aws:acm:us-west-2:123456789012:certificate/0a1de00%d-0000-4000-8000-00000000000%d", n, n)
 }
 
-func made[T any](t *testing.T) func(out T, err error) T {
+func must[T any](t *testing.T) func(out T, err error) T {
 	return func(out T, err error) T {
 		t.Helper()
 		if err != nil {
@@ -50,28 +50,28 @@ func (f *fixture) fronted() *stack.Stack {
 	f.Helper()
 	b, ctx := f.sim.Balancing, f.Context()
 	subnets := []string{"subnet-0a1de0000000000a1", "subnet-0a1de0000000000b1"}
-	alb := made[*elbv2.CreateLoadBalancerOutput](f.T)(b.CreateLoadBalancer(ctx, &elbv2.CreateLoadBalancerInput{
+	alb := must[*elbv2.CreateLoadBalancerOutput](f.T)(b.CreateLoadBalancer(ctx, &elbv2.CreateLoadBalancerInput{
 		Name: aws.String("web"), Subnets: subnets, SecurityGroups: []string{webGroup}, Tags: tagged(stack.LoadBalancerIdentity)})).LoadBalancers[0]
-	nlb := made[*elbv2.CreateLoadBalancerOutput](f.T)(b.CreateLoadBalancer(ctx, &elbv2.CreateLoadBalancerInput{
+	nlb := must[*elbv2.CreateLoadBalancerOutput](f.T)(b.CreateLoadBalancer(ctx, &elbv2.CreateLoadBalancerInput{
 		Name: aws.String("front"), Subnets: subnets, Type: elbv2types.LoadBalancerTypeEnumNetwork, Tags: tagged(stack.FrontendIdentity)})).LoadBalancers[0]
-	group := made[*elbv2.CreateTargetGroupOutput](f.T)(b.CreateTargetGroup(ctx, &elbv2.CreateTargetGroupInput{Name: aws.String("pods"), Port: aws.Int32(80),
+	group := must[*elbv2.CreateTargetGroupOutput](f.T)(b.CreateTargetGroup(ctx, &elbv2.CreateTargetGroupInput{Name: aws.String("pods"), Port: aws.Int32(80),
 		Protocol: elbv2types.ProtocolEnumHttp, VpcId: aws.String(vpc), TargetType: elbv2types.TargetTypeEnumIp, Tags: tagged("pods")})).TargetGroups[0]
-	front := made[*elbv2.CreateTargetGroupOutput](f.T)(b.CreateTargetGroup(ctx, &elbv2.CreateTargetGroupInput{Name: aws.String("alb"), Port: aws.Int32(443),
+	front := must[*elbv2.CreateTargetGroupOutput](f.T)(b.CreateTargetGroup(ctx, &elbv2.CreateTargetGroupInput{Name: aws.String("alb"), Port: aws.Int32(443),
 		Protocol: elbv2types.ProtocolEnumTcp, VpcId: aws.String(vpc), TargetType: elbv2types.TargetTypeEnumAlb, Tags: tagged("alb")})).TargetGroups[0]
-	https := made[*elbv2.CreateListenerOutput](f.T)(b.CreateListener(ctx, &elbv2.CreateListenerInput{LoadBalancerArn: alb.LoadBalancerArn, Port: aws.Int32(443),
+	https := must[*elbv2.CreateListenerOutput](f.T)(b.CreateListener(ctx, &elbv2.CreateListenerInput{LoadBalancerArn: alb.LoadBalancerArn, Port: aws.Int32(443),
 		Protocol: elbv2types.ProtocolEnumHttps, Certificates: []elbv2types.Certificate{{CertificateArn: aws.String(certificate(1))}}, Tags: tagged("443"),
 		DefaultActions: []elbv2types.Action{{Type: elbv2types.ActionTypeEnumForward, TargetGroupArn: group.TargetGroupArn}}})).Listeners[0]
 	for _, n := range []int{3, 2} {
-		made[*elbv2.AddListenerCertificatesOutput](f.T)(b.AddListenerCertificates(ctx, &elbv2.AddListenerCertificatesInput{ListenerArn: https.ListenerArn,
+		must[*elbv2.AddListenerCertificatesOutput](f.T)(b.AddListenerCertificates(ctx, &elbv2.AddListenerCertificatesInput{ListenerArn: https.ListenerArn,
 			Certificates: []elbv2types.Certificate{{CertificateArn: aws.String(certificate(n))}}}))
 	}
-	made[*elbv2.CreateRuleOutput](f.T)(b.CreateRule(ctx, &elbv2.CreateRuleInput{ListenerArn: https.ListenerArn, Priority: aws.Int32(1), Tags: tagged("443:1"),
+	must[*elbv2.CreateRuleOutput](f.T)(b.CreateRule(ctx, &elbv2.CreateRuleInput{ListenerArn: https.ListenerArn, Priority: aws.Int32(1), Tags: tagged("443:1"),
 		Conditions: []elbv2types.RuleCondition{{Field: aws.String("path-pattern"), Values: []string{"/a"}}},
 		Actions:    []elbv2types.Action{{Type: elbv2types.ActionTypeEnumForward, TargetGroupArn: group.TargetGroupArn}}}))
-	made[*elbv2.CreateListenerOutput](f.T)(b.CreateListener(ctx, &elbv2.CreateListenerInput{LoadBalancerArn: nlb.LoadBalancerArn, Port: aws.Int32(443),
+	must[*elbv2.CreateListenerOutput](f.T)(b.CreateListener(ctx, &elbv2.CreateListenerInput{LoadBalancerArn: nlb.LoadBalancerArn, Port: aws.Int32(443),
 		Protocol: elbv2types.ProtocolEnumTcp, Tags: tagged("front:443"),
 		DefaultActions: []elbv2types.Action{{Type: elbv2types.ActionTypeEnumForward, TargetGroupArn: front.TargetGroupArn}}}))
-	made[*elbv2.RegisterTargetsOutput](f.T)(b.RegisterTargets(ctx, &elbv2.RegisterTargetsInput{TargetGroupArn: front.TargetGroupArn,
+	must[*elbv2.RegisterTargetsOutput](f.T)(b.RegisterTargets(ctx, &elbv2.RegisterTargetsInput{TargetGroupArn: front.TargetGroupArn,
 		Targets: []elbv2types.TargetDescription{{Id: alb.LoadBalancerArn, Port: aws.Int32(443)}}}))
 	some := map[string]string{"any": "thing"}
 	return &stack.Stack{Key: key(stack.Ingress, "web"),
@@ -255,9 +255,9 @@ func TestEveryAnswerCanBeForgotten(t *testing.T) {
 func TestAListingShowsWhatOthersChangedInSecurityGroups(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	rules := func() int { return len(made[[]stack.Permission](t)(f.inv.GroupRules(t.Context(), nodeGroup))) }
+	rules := func() int { return len(must[[]stack.Permission](t)(f.inv.GroupRules(t.Context(), nodeGroup))) }
 	before := rules()
-	made[*ec2.AuthorizeSecurityGroupIngressOutput](t)(f.sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
+	must[*ec2.AuthorizeSecurityGroupIngressOutput](t)(f.sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
 		GroupId: aws.String(nodeGroup), IpPermissions: cloud.Permissions([]stack.Permission{{Protocol: "tcp", FromPort: 81, ToPort: 81, CIDR: "10.0.0.0/8"}}, literally)}))
 	if rules() != before {
 		t.Error("read again within the lifetime")

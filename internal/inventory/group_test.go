@@ -133,12 +133,12 @@ func TestAReadOfAGroupThatBeganBeforeItWasChangedDoesNotHideIt(t *testing.T) {
 		return r.Literal
 	}
 	rules := func(id string) []stack.Permission {
-		return made[[]stack.Permission](t)(f.inv.GroupRules(t.Context(), id))
+		return must[[]stack.Permission](t)(f.inv.GroupRules(t.Context(), id))
 	}
 	before := rules(nodeGroup)
 	f.inv.InvalidateGroup(nodeGroup)
 	l.byID = func() {
-		made[*ec2.AuthorizeSecurityGroupIngressOutput](t)(f.sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
+		must[*ec2.AuthorizeSecurityGroupIngressOutput](t)(f.sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
 			GroupId: aws.String(nodeGroup), IpPermissions: cloud.Permissions(allow, resolve)}))
 		f.inv.Record(k, plan.AuthorizeIngress{Group: group(nodeGroup), Permissions: allow}, plan.Output{}, resolve)
 	}
@@ -178,7 +178,7 @@ func TestGroupsOfOtherClustersAreKnownByTheirTags(t *testing.T) {
 			spec.Tags = append(spec.Tags, ec2types.Tag{Key: aws.String(tags[n]), Value: aws.String(tags[n+1])})
 		}
 		in.TagSpecifications = []ec2types.TagSpecification{spec}
-		return *made[*ec2.CreateSecurityGroupOutput](t)(f.sim.Compute.CreateSecurityGroup(t.Context(), in)).GroupId
+		return *must[*ec2.CreateSecurityGroupOutput](t)(f.sim.Compute.CreateSecurityGroup(t.Context(), in)).GroupId
 	}
 	of := "kubernetes.io/cluster/" + cluster
 	ours, theirs := group("ours", "elbv2.k8s.aws/cluster", cluster), group("theirs", "elbv2.k8s.aws/cluster", "another")
@@ -190,7 +190,7 @@ func TestGroupsOfOtherClustersAreKnownByTheirTags(t *testing.T) {
 	}
 	want := []string{nodeGroup, shared}
 	slices.Sort(want)
-	if got := made[[]string](t)(f.inv.ClusterGroups(t.Context())); !slices.Equal(got, want) {
+	if got := must[[]string](t)(f.inv.ClusterGroups(t.Context())); !slices.Equal(got, want) {
 		t.Errorf("the cluster's groups are %v, want %v (not %s)", got, want, marked)
 	}
 	if young := group("young", "elbv2.k8s.aws/cluster", "another"); !f.inv.OfAnotherCluster(t.Context(), young) {
@@ -205,7 +205,7 @@ func TestGroupsOfOtherClustersAreKnownByTheirTags(t *testing.T) {
 			t.Errorf("while AWS does not answer, %s is of another cluster: %t", id, got)
 		}
 	}
-	if got := made[[]string](t)(f.inv.ClusterGroups(t.Context())); !slices.Equal(got, want) {
+	if got := must[[]string](t)(f.inv.ClusterGroups(t.Context())); !slices.Equal(got, want) {
 		t.Errorf("while AWS does not answer, the cluster's groups are %v", got)
 	}
 	f.refuse("DescribeSecurityGroups")

@@ -141,7 +141,7 @@ func TestTagsOfWhatIsNotKnownOfAStackYetAreReadAgainWithIt(t *testing.T) {
 	t.Parallel()
 	a, m := newBusyAccount(t)
 	web, other := key(stack.Ingress, "web"), key(stack.Ingress, "other")
-	look := func(k stack.Key) plan.Observed { return made[plan.Observed](t)(a.inv.Observed(t.Context(), k, nil)) }
+	look := func(k stack.Key) plan.Observed { return must[plan.Observed](t)(a.inv.Observed(t.Context(), k, nil)) }
 	const create, tag = 5, 2
 	look(web)
 	look(other)
