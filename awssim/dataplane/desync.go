@@ -86,17 +86,22 @@ func inspect(head []byte, mode string) (*inspection, []byte) {
 		i.refusal(http.StatusBadRequest)
 	}
 	lines := make([]headLine, 0, 16)
+	gone := true // the line before that is no continuation is left out, or there is none: its continuations go with it
 	for len(rest) > 0 {
 		var line []byte
 		line, rest = cutLine(rest)
 		if len(line) == 0 {
 			break
 		}
-		if l, ok := i.headerLine(line); ok {
-			lines = append(lines, l)
-		} else {
-			i.changed = true
+		l, ok := i.headerLine(line)
+		if !isFold(line) {
+			gone = !ok
 		}
+		if !ok || l.fold && gone {
+			i.changed = true
+			continue
+		}
+		lines = append(lines, l)
 	}
 	host := i.framing(lines)
 	i.judge(mode)

@@ -42,6 +42,9 @@ func TestDesyncMitigationClassifiesAndDecides(t *testing.T) {
 		"non-ASCII header":        {get("X: \xc3\xa9\r\n"), "NonCompliantHeader", "Acceptable", 0, 0, 400},
 		"control in header":       {get("X: a\x01b\r\n"), "NonCompliantHeader", "Acceptable", 0, 0, 400},
 		"folded header":           {get("X: a\r\n b\r\n"), "NonCompliantHeader", "Acceptable", 0, 0, 400},
+		"folded Host":             {"GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n", "NonCompliantHeader", "Acceptable", 400, 400, 400},
+		"folded length":           {post("Content-Length: 5\r\n 6\r\n"), "NonCompliantHeader", "Acceptable", 400, 400, 400},
+		"folded encoding":         {post("Transfer-Encoding: chunked\r\n\t, gzip\r\n"), "NonCompliantHeader", "Acceptable", 400, 400, 400},
 		"HTTP/1.7":                {"GET / HTTP/1.7\r\n" + host + "\r\n", "NonCompliantVersion", "Acceptable", 0, 0, 400},
 		"space in URI":            {"GET /a b HTTP/1.1\r\n" + host + "\r\n", "SpaceInUri", "Acceptable", 0, 0, 400},
 		"underscore for hyphen":   {post("Transfer_Encoding: chunked\r\n"), "SuspiciousHeader", "Ambiguous", 0, 0, 400},
@@ -82,9 +85,11 @@ func TestWhatIsHandedOutIsWhatALibraryTakes(t *testing.T) {
 	for in, want := range map[string]string{
 		"POST /a b HTTP/1.9\r\nHost: a\r\nX: a\x01b\r\nTransfer-Encoding: chunked\r\nContent-Length: 7\r\n: x\r\nb c: d\r\nExpect: 200-ok\r\n\r\n": "POST / HTTP/1.1\r\nHost: a\r\nX: a b\r\nTransfer-Encoding: chunked\r\n\r\n",
 		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\nContent-Length: 7\r\nY:z\r\n\r\n":                                                      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\nY: z\r\n\r\n",
-		"GET /%zz HTTP/1.0\r\nX: a\r\n  b\r\n\r\n":                                 "GET / HTTP/1.0\r\nX: a\r\n b\r\n\r\n",
-		"GET /%41 HTTP/1.1\r\nhost: a\r\n\r\n":                                     "GET /%41 HTTP/1.1\r\nhost: a\r\n\r\n",
-		"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\nA: b\r\n\r\n": "PUT / HTTP/1.1\r\nHost: a\r\nA: b\r\n\r\n",
+		"GET /%zz HTTP/1.0\r\nX: a\r\n  b\r\n\r\n":                                           "GET / HTTP/1.0\r\nX: a\r\n b\r\n\r\n",
+		"GET /%41 HTTP/1.1\r\nhost: a\r\n\r\n":                                               "GET /%41 HTTP/1.1\r\nhost: a\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: a\r\nX: a\r\nb c: d\r\n e\r\n \r\n f\r\nY: z\r\n g\r\n\r\n": "GET / HTTP/1.1\r\nHost: a\r\nX: a\r\nY: z\r\n g\r\n\r\n", // a line that goes takes its continuation along
+		"GET / HTTP/1.1\r\n first\r\nHost: a\r\n\r\n":                                        "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+		"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\nA: b\r\n\r\n":           "PUT / HTTP/1.1\r\nHost: a\r\nA: b\r\n\r\n",
 	} {
 		i, out := inspect([]byte(in), "monitor")
 		if string(out) != want || i.refuse != 0 {

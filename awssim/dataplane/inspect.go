@@ -88,9 +88,12 @@ func isHex(c byte) bool { return isDigit(c) || 'a' <= c|0x20 && c|0x20 <= 'f' }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
+// isFold reports whether a line continues the one before it (RFC 9112 §5.2).
+func isFold(line []byte) bool { return line[0] == ' ' || line[0] == '\t' }
+
 // headerLine takes a header line apart; false: the line must go.
 func (i *inspection) headerLine(line []byte) (headLine, bool) {
-	if line[0] == ' ' || line[0] == '\t' {
+	if isFold(line) {
 		if len(bytes.TrimLeft(line, " \t")) == 0 {
 			i.note("EmptyHeader")
 			return headLine{}, false
@@ -200,7 +203,10 @@ func (i *inspection) framing(lines []headLine) (host []byte) {
 	var lengths, hosts int
 	var length, encodings []byte
 	encoded := false
-	for _, l := range lines {
+	for n, l := range lines {
+		if n+1 < len(lines) && lines[n+1].fold && (is(l.name, "Host") || is(l.name, "Content-Length") || is(l.name, "Transfer-Encoding")) {
+			i.refusal(http.StatusBadRequest) // what net/http would make of the whole is not what is read here
+		}
 		switch {
 		case is(l.name, "Content-Length"):
 			lengths++
