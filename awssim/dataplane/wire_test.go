@@ -277,7 +277,7 @@ func TestTheHostHeaderNamesThePortOnlyWhereItIsNotTheDefault(t *testing.T) {
 	w := newWorld(t)
 	w.pod("10.0.1.5", 8080, echoHandler("a"))
 	w.group("a", "HTTP", "10.0.1.5")
-	w.balancer("web", stack.Application, listener(80, "HTTP", forward("a")), listener(8443, "HTTP", forward("a")))
+	w.balancer("web", stack.Application, listener(80, "HTTP", forward("a")), listener(443, "HTTP", forward("a")), listener(8443, "HTTP", forward("a")))
 	w.update()
 	w.await("10.0.1.5", "healthy")
 	for _, tc := range []struct {
@@ -286,6 +286,8 @@ func TestTheHostHeaderNamesThePortOnlyWhereItIsNotTheDefault(t *testing.T) {
 	}{
 		{80, "www.example.com", "www.example.com", "www.example.com"},
 		{80, "www.example.com:80", "www.example.com", "www.example.com:80"},
+		{443, "www.example.com", "www.example.com", "www.example.com"},
+		{443, "www.example.com:443", "www.example.com", "www.example.com:443"},
 		{8443, "www.example.com", "www.example.com:8443", "www.example.com"},
 		{8443, "www.example.com:1", "www.example.com:1", "www.example.com:1"},
 		{8443, "[2001:db8::1]", "[2001:db8::1]:8443", "[2001:db8::1]"},
