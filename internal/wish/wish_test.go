@@ -1,0 +1,156 @@
+package wish
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/front/service"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+const finalizer = "service.k8s.aws/resources"
+
+func balancer(change func(*corev1.Service)) *corev1.Service {
+	class := "service.k8s.aws/nlb"
+	svc := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "u", Annotations: map[string]string{
+		"service.beta.kubernetes.io/aws-load-balancer-scheme": "internal", "service.beta.kubernetes.io/aws-load-balancer-nlb-target-type": "ip"}},
+		Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, LoadBalancerClass: &class, Ports: []corev1.ServicePort{{Port: 80, Protocol: corev1.ProtocolTCP}}}}
+	change(svc)
+	return svc
+}
+
+func TestAServiceIsWantedLeavesOrIsNobodys(t *testing.T) {
+	t.Parallel()
+	front := Service{service.Config{LoadBalancerClass: "service.k8s.aws/nlb", DefaultTargetType: "ip"}}
+	protect := "service.beta.kubernetes.io/aws-load-balancer-attributes"
+	for name, c := range map[string]struct {
+		svc             *corev1.Service
+		wanted, leaving bool
+		protection      plan.Protection
+	}{
+		"wanted":  {balancer(func(*corev1.Service) {}), true, false, plan.ProtectionAsFound},
+		"deleted": {balancer(func(s *corev1.Service) { s.DeletionTimestamp, s.Finalizers = &metav1.Time{}, []string{finalizer} }), false, true, plan.ProtectionAsFound},
+		"no longer a balancer": {balancer(func(s *corev1.Service) {
+			s.Spec.Type, s.Spec.LoadBalancerClass, s.Finalizers = corev1.ServiceTypeClusterIP, nil, []string{finalizer}
+		}), false, true, plan.ProtectionAsFound},
+		"deleted and protected": {balancer(func(s *corev1.Service) {
+			s.DeletionTimestamp, s.Finalizers = &metav1.Time{}, []string{finalizer}
+			s.Annotations[protect] = "deletion_protection.enabled=true"
+		}), false, true, plan.ProtectionDeclared},
+		"deleted, its protection lifted": {balancer(func(s *corev1.Service) {
+			s.DeletionTimestamp, s.Finalizers = &metav1.Time{}, []string{finalizer}
+			s.Annotations[protect] = "deletion_protection.enabled=false"
+		}), false, true, plan.ProtectionLifted},
+		"another's": {balancer(func(s *corev1.Service) { s.Spec.LoadBalancerClass = nil }), false, false, plan.ProtectionAsFound},
+	} {
+		w := front.Load(world.FromObjects([]any{c.svc}), stack.ID{Namespace: "shop", Name: "web"})
+		if w.Wanted != c.wanted || (len(w.Members) == 1) != c.wanted || (len(w.Leaving) == 1) != c.leaving || w.Protection != c.protection || w.Nothing() != (!c.wanted && !c.leaving) {
+			t.Errorf("%s: %+v", name, w)
+		}
+		if (w.ProtectedBy != "") != (c.protection == plan.ProtectionDeclared) {
+			t.Errorf("%s: protected by %q", name, w.ProtectedBy)
+		}
+		p := w.Policy(plan.Policy{Unweighted: true})
+		if !p.Unweighted || p.Protection != w.Protection || p.ProtectedBy != w.ProtectedBy {
+			t.Errorf("%s: policy %+v", name, p)
+		}
+	}
+	if w := front.Load(world.FromObjects([]any{}), stack.ID{Namespace: "shop", Name: "web"}); !w.Nothing() {
+		t.Errorf("a Service that does not exist: %+v", w)
+	}
+}
+
+func TestWhoeverLeavesAGroupIsReleasedWhileTheOthersStay(t *testing.T) {
+	t.Parallel()
+	class := "alb"
+	member := func(name string, deleted bool) *networkingv1.Ingress {
+		i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, Annotations: map[string]string{"alb.ingress.kubernetes.io/group.name": "team"},
+			Finalizers: []string{"group.ingress.k8s.aws/team"}}, Spec: networkingv1.IngressSpec{IngressClassName: &class}}
+		if deleted {
+			i.DeletionTimestamp = &metav1.Time{}
+		}
+		return i
+	}
+	ic := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: class}, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}}
+	names := func(os []metav1.Object) []string {
+		var out []string
+		for _, o := range os {
+			out = append(out, o.GetName())
+		}
+		return out
+	}
+	front := Ingress{ingress.Config{IngressClass: "alb", DefaultTargetType: "ip"}}
+	w := front.Load(world.FromObjects([]any{ic, member("stays", false), member("leaves", true)}), stack.ID{Name: "team"})
+	if !w.Wanted || !slices.Equal(names(w.Members), []string{"stays"}) || !slices.Equal(names(w.Leaving), []string{"leaves"}) {
+		t.Errorf("%v stay, %v leave", names(w.Members), names(w.Leaving))
+	}
+	w = front.Load(world.FromObjects([]any{ic, member("leaves", true)}), stack.ID{Name: "team"})
+	if w.Wanted || w.Nothing() || !slices.Equal(names(w.Leaving), []string{"leaves"}) {
+		t.Errorf("%+v", w)
+	}
+	if got := front.Finalizer(stack.ID{Name: "team"}); got != "group.ingress.k8s.aws/team" {
+		t.Errorf("finalizer %s", got)
+	}
+}
+
+// oracle answers needs from facts, a kind at a time.
+type oracle struct {
+	asked [][]facts.Need
+	known facts.Facts
+	err   error
+}
+
+func (o *oracle) Answer(_ context.Context, needs []facts.Need) (facts.Facts, error) {
+	o.asked = append(o.asked, slices.Clone(needs))
+	var f facts.Facts
+	for _, n := range needs {
+		switch n.Kind { //nolint:exhaustive // the rest is never answered
+		case facts.NeedSubnets:
+			f.Subnets = o.known.Subnets
+		case facts.NeedStack:
+			f.ExistingKnown = true
+		case facts.NeedVPC:
+			f.VPC = o.known.VPC
+		}
+	}
+	return f, o.err
+}
+
+func TestNeedsAreAskedForUntilNoneIsNew(t *testing.T) {
+	t.Parallel()
+	front := Service{service.Config{LoadBalancerClass: "service.k8s.aws/nlb", DefaultTargetType: "ip"}}
+	w := front.Load(world.FromObjects([]any{balancer(func(*corev1.Service) {})}), stack.ID{Namespace: "shop", Name: "web"})
+	key := stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "shop", Name: "web"}}
+	o := &oracle{known: facts.Facts{Subnets: map[string]facts.Subnet{}, VPC: &facts.VPC{ID: "vpc-1"}}}
+	cfg := compile.Config{Cluster: "demo", VPC: "vpc-1", DefaultTargetType: "ip", DefaultScheme: "internal", Gates: compile.Gates{EnableIPTargetType: true}}
+	_, needs, err := Compile(t.Context(), o, key, w, cfg, nil)
+	if err != nil || len(o.asked) < 3 || len(o.asked[0]) != 0 || !slices.Equal(o.asked[len(o.asked)-1], needs) || !slices.Contains(needs, facts.Need{Kind: facts.NeedSubnets}) {
+		t.Errorf("asked %v, needs %v, %v", o.asked, needs, err)
+	}
+	for n, now := range o.asked[1:] {
+		before := o.asked[n]
+		if len(now) <= len(before) || !slices.Equal(now[:len(before)], before) {
+			t.Errorf("after %v it asks %v", before, now)
+		}
+	}
+	o = &oracle{err: errors.New("the process ends")}
+	if _, _, err := Compile(t.Context(), o, key, w, compile.Config{}, nil); err == nil || len(o.asked) != 1 {
+		t.Errorf("asked %v, %v", o.asked, err)
+	}
+	o = &oracle{err: errors.New("nobody answers")}
+	c, needs, err := Compile(t.Context(), o, key, Wish{}, compile.Config{Cluster: "demo", VPC: "vpc-1"}, nil)
+	if err != nil || len(needs)+len(o.asked) > 0 || !c.Stack.Empty() || c.Stack.Key != key || c.Stack.Cluster != "demo" || c.Stack.VPC != "vpc-1" {
+		t.Errorf("what is to go needs %v %v: %+v, %v", needs, o.asked, c.Stack, err)
+	}
+}
