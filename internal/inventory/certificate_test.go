@@ -3,6 +3,8 @@ package inventory_test
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -12,10 +14,12 @@ import (
 	acmtypes "github.com/aws/aws-sdk-go-v2/service/acm/types"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/smithy-go"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -177,5 +181,152 @@ func TestCertificatesThatWereDescribedBeforeAListingFailedAreNotDescribedAgain(t
 	f.answer(need)
 	if n := p.described["arn0"]; n != 2 {
 		t.Errorf("described %d times", n)
+	}
+}
+
+// shownTrust is an ACM with the certificates that it is told to show.
+type shownTrust struct {
+	cloud.ACM
+	shown    map[string]acmtypes.CertificateSummary
+	tags     map[string][]acmtypes.Tag
+	statuses []acmtypes.CertificateStatus // asked for last
+	refused  string                       // code of errors
+	calls    int
+}
+
+func (s *shownTrust) ListCertificates(_ context.Context, in *acm.ListCertificatesInput, _ ...func(*acm.Options)) (*acm.ListCertificatesOutput, error) {
+	s.calls++
+	s.statuses = in.CertificateStatuses
+	if s.refused != "" {
+		return nil, &smithy.GenericAPIError{Code: s.refused, Message: "no"}
+	}
+	out := &acm.ListCertificatesOutput{}
+	for arn, c := range s.shown {
+		c.CertificateArn = aws.String(arn)
+		if slices.Contains(in.CertificateStatuses, c.Status) {
+			out.CertificateSummaryList = append(out.CertificateSummaryList, c)
+		}
+	}
+	return out, nil
+}
+
+func (s *shownTrust) ListTagsForCertificate(_ context.Context, in *acm.ListTagsForCertificateInput, _ ...func(*acm.Options)) (*acm.ListTagsForCertificateOutput, error) {
+	return &acm.ListTagsForCertificateOutput{Tags: s.tags[*in.CertificateArn]}, nil
+}
+
+func (s *shownTrust) show(arn string, status acmtypes.CertificateStatus, names ...string) {
+	s.shown[arn] = acmtypes.CertificateSummary{Status: status, Type: acmtypes.CertificateTypeAmazonIssued, DomainName: aws.String(names[0]), SubjectAlternativeNameSummaries: names}
+}
+
+func TestWhoeverAsksIsToldOfCertificatesThatComeGoOrChange(t *testing.T) {
+	t.Parallel()
+	for _, manages := range []bool{false, true} {
+		f := newFixture(t)
+		s := &shownTrust{shown: map[string]acmtypes.CertificateSummary{}, tags: map[string][]acmtypes.Tag{}}
+		var news []string
+		f.inv = inventory.New(cloud.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now,
+			RequestCertificates: manages, CertificatesChanged: func(names []string) { news = append(news, "told"); news = append(news, names...) }})
+		covering := func(host string) string {
+			arns, _ := facts.DiscoverCertificates(f.answer(facts.Need{Kind: facts.NeedCertificates}), []string{host}, nil)
+			return strings.Join(arns, " ")
+		}
+		s.show("a", "ISSUED", "a.example.com", "b.example.com")
+		s.show("p", "PENDING_VALIDATION", "p.example.com")
+		for _, step := range []struct {
+			name   string
+			change func()
+			news   []string
+			host   string
+			found  string
+		}{
+			{"the first listing", func() {}, nil, "a.example.com", "a"},
+			{"nothing", func() {}, nil, "b.example.com", "a"},
+			{"one came", func() { s.show("c", "ISSUED", "c.example.com") }, []string{"told", "c.example.com"}, "c.example.com", "c"},
+			{"one was replaced by other names", func() { s.show("c", "ISSUED", "c.example.com", "d.example.com") },
+				[]string{"told", "c.example.com", "d.example.com"}, "d.example.com", "c"},
+			{"one expired", func() { s.show("a", "EXPIRED", "a.example.com", "b.example.com") }, []string{"told", "a.example.com", "b.example.com"}, "a.example.com", ""},
+			{"an unfit one went", func() { delete(s.shown, "a") }, nil, "a.example.com", ""},
+			{"one was issued", func() { s.show("p", "ISSUED", "p.example.com") }, []string{"told", "p.example.com"}, "p.example.com", "p"},
+			{"one went", func() { delete(s.shown, "c") }, []string{"told", "c.example.com", "d.example.com"}, "c.example.com", ""},
+			{"AWS does not answer", func() { s.refused = "ThrottlingException" }, nil, "p.example.com", "p"},
+		} {
+			step.change()
+			news = nil
+			f.clock.Advance(61 * time.Second)
+			if got := covering(step.host); got != step.found {
+				t.Errorf("%s, %t: %s is covered by %q, want %q", step.name, manages, step.host, got, step.found)
+			}
+			if diff := cmp.Diff(step.news, news); diff != "" {
+				t.Errorf("%s, %t: %s", step.name, manages, diff)
+			}
+		}
+		if all := slices.Contains(s.statuses, "PENDING_VALIDATION"); all != manages {
+			t.Errorf("asks for %v", s.statuses)
+		}
+		s.refused = ""
+		covering("p.example.com")
+		calls := s.calls
+		f.clock.Advance(time.Minute)
+		if covering("p.example.com"); s.calls != calls {
+			t.Error("listed again within a minute")
+		}
+		s.refused = "AccessDeniedException"
+		f.clock.Advance(time.Second)
+		need := facts.Need{Kind: facts.NeedCertificates}
+		if got, err := f.inv.Answer(t.Context(), []facts.Need{need}); err != nil || got.Errors[need] == nil {
+			t.Errorf("what may not be listed any more is %+v, %v", got.Certificates, err)
+		}
+	}
+}
+
+func TestACertificateThatThisProcessMadeIsKnownThoughListsMissItForAMoment(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	s := &shownTrust{shown: map[string]acmtypes.CertificateSummary{}, tags: map[string][]acmtypes.Tag{}}
+	f.inv = inventory.New(cloud.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, RequestCertificates: true})
+	known := func() bool {
+		_, ok := f.answer(facts.Need{Kind: facts.NeedCertificates}).Certificates["mine"]
+		return ok
+	}
+	known()
+	f.inv.Record(key(stack.Ingress, "web"), plan.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "m.example.com", Tags: tracking("web")}}, plan.Output{ID: "mine"}, literally)
+	f.inv.InvalidateFacts(facts.Need{Kind: facts.NeedCertificates})
+	if !known() {
+		t.Error("what was just made is forgotten")
+	}
+	f.clock.Advance(time.Minute)
+	f.inv.InvalidateFacts(facts.Need{Kind: facts.NeedCertificates})
+	if !known() {
+		t.Error("what was made a minute ago is forgotten")
+	}
+	f.clock.Advance(time.Second)
+	f.inv.InvalidateFacts(facts.Need{Kind: facts.NeedCertificates})
+	if known() {
+		t.Error("what nobody lists is thought to be there")
+	}
+}
+
+func TestAStackThatOwnsACertificateTakesItFromDiscovery(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	s := &shownTrust{shown: map[string]acmtypes.CertificateSummary{}, tags: map[string][]acmtypes.Tag{}}
+	var news []string
+	f.inv = inventory.New(cloud.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now,
+		RequestCertificates: true, CertificatesChanged: func(names []string) { news = append(news, names...) }})
+	s.show("a", "ISSUED", "a.example.com")
+	need := facts.Need{Kind: facts.NeedCertificates}
+	if f.answer(need).Certificates["a"].Owned {
+		t.Fatal("owned")
+	}
+	for k, v := range tracking("web") {
+		s.tags["a"] = append(s.tags["a"], acmtypes.Tag{Key: aws.String(k), Value: aws.String(v)})
+	}
+	f.clock.Advance(9 * time.Hour)
+	if f.answer(need).Certificates["a"].Owned || len(news) > 0 {
+		t.Error("tags are read again though nobody but us changes ours")
+	}
+	f.clock.Advance(2 * time.Hour)
+	if !f.answer(need).Certificates["a"].Owned || !slices.Equal(news, []string{"a.example.com"}) {
+		t.Errorf("tags are not read again, news %v", news)
 	}
 }
