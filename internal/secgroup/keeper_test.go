@@ -409,7 +409,7 @@ func TestWhatABindingNeededLingersUnderAnotherNameWhereALaterLifeWouldFindIt(t *
 	}
 	check("it comes back", k.Set(ctx, "shop/web", need(9090), always), 2, 1)
 	check("it ends again", k.Linger(ctx, "shop/web", "its end", always), 2, 0)
-	check("another one", k.Set(ctx, "shop/api", map[string][]stack.Permission{"sg-tagged": {tcp(8080, 8080, "sg-lb")}}, always), 2, 0)
+	check("another one", k.Set(ctx, "shop/api", map[string][]stack.Permission{"sg-tagged": {tcp(7070, 7070, "sg-lb")}}, always), 3, 0)
 	check("all is done", k.Set(ctx, "its end", nil, always), 1, 0)
 
 	check("it serves again", k.Set(ctx, "shop/web", need(9090), always), 2, 1)

@@ -1,0 +1,134 @@
+package controller
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/targets"
+)
+
+func TestABranchInterfaceThatDoesNotExistIsTheProblemOfItsPodAlone(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	pods := labPods("a", "10.0.128.40", "10.0.128.50")
+	pods[1].SetAnnotations(map[string]string{podENIAnnotation: `[{"eniId": "eni-0a1de0000000000ff", "privateIp": "10.0.128.40"}]`})
+	l.create(append(pods, labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP))...)
+	_, err := l.round()
+	l.must(err)
+	if got, want := l.admitted(labNodeGroup), []string{labPeer + " 8080-8080"}; !slices.Equal(got, want) {
+		t.Errorf("the other pod: rules %v, want %v", got, want)
+	}
+	if got := strings.Join(l.events, "\n"); !strings.Contains(got, "eni-0a1de0000000000ff") || !strings.Contains(got, "[EndpointNotResolved]") {
+		t.Errorf("told:\n%s", got)
+	}
+}
+
+func TestABranchInterfaceIsThatOfThePodsAddressOfEitherFamily(t *testing.T) {
+	t.Parallel()
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: map[string]string{
+		podENIAnnotation: `[{"eniId": "eni-4", "privateIp": "10.0.0.4"}, {"eniId": "eni-6", "privateIp": "10.0.0.6", "ipv6Addr": "2001:db8::6"}]`,
+	}}}
+	plain := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "plain"}}
+	p := &placement{b: &targetBindings{client: fake.NewClientBuilder().WithObjects(pod, plain).Build()}}
+	for _, c := range []struct{ pod, address, want string }{
+		{"web", "10.0.0.4", "eni-4"}, {"web", "10.0.0.6", "eni-6"}, {"web", "2001:db8::6", "eni-6"}, {"web", "10.0.0.5", ""}, {"web", "", ""}, {"plain", "10.0.0.4", ""}, {"nobody", "10.0.0.4", ""},
+	} {
+		e := targets.Endpoint{Target: targets.Target{ID: c.address}, Namespace: "shop", Pod: c.pod}
+		if got := p.branchInterface(t.Context(), e); got != c.want {
+			t.Errorf("%s at %s: %q, want %q", c.pod, c.address, got, c.want)
+		}
+	}
+}
+
+func TestPodsOfAHybridNodeNeedNothingBesideOthersThatDo(t *testing.T) {
+	t.Parallel()
+	onPremises := labNode("b", "eks-hybrid:///us-west-2/demo-cluster/mi-0123456789abcdef0")
+	onPremises.Labels[computeType] = hybrid
+	l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"), onPremises)
+	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
+	l.create(append(slices.Concat(labPods("a", "10.0.128.50", "10.0.128.51"), labPods("b", "192.168.7.7"), []client.Object{labNode("c", "")}, labPods("c")), b)...)
+	l.settle()
+	if got, want := l.admitted(labNodeGroup), []string{labPeer + " 8080-8080"}; !slices.Equal(got, want) {
+		t.Errorf("rules %v, want %v", got, want)
+	}
+	if l.get(b, "bound"); !ready(b) {
+		t.Errorf("%+v\n%v", b.Status.Conditions, l.events)
+	}
+}
+
+// TestAPodWhoseAddressIsNotOfItsNodesInterfaceIsNotPlacedThere has a pod of an overlay network on a node that is no instance of ours.
+func TestAPodWhoseAddressIsNotOfItsNodesInterfaceIsNotPlacedThere(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labService("web"))
+	group := l.securityGroup("nodes")
+	i := l.networkInterface(group, 1)
+	node := labNode("a", "aws:///us-west-2a/sagemaker/cluster/hyperpod-x-i-0123456789abcdef0")
+	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: aws.ToString(i.PrivateIpAddress)}}
+	if prefix := netip.MustParsePrefix(aws.ToString(i.Ipv4Prefixes[0].Ipv4Prefix)); prefix.Contains(netip.MustParseAddr("100.64.0.9")) {
+		t.Fatal(prefix)
+	}
+	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
+	l.create(append(labPods("a", "100.64.0.9"), node, b)...)
+	l.settle()
+	if got := l.admitted(group); len(got) != 0 {
+		t.Errorf("rules %v", got)
+	}
+	l.toldOnce("cannot resolve pod ENI for pods: shop/web-a-0 (100.64.0.9) on node a")
+}
+
+// TestANodesNewInterfaceIsFoundForThePodsOnIt attaches a second interface with groups and a prefix of its own after the node's were
+// read: who has an address of a prefix cannot be asked of EC2.
+func TestANodesNewInterfaceIsFoundForThePodsOnIt(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
+	pods := labPods("a", "10.0.128.50")
+	l.create(append(pods, b)...)
+	l.settle()
+	attach := func(group string) (address string) {
+		i := l.networkInterface(group, 1)
+		in := &ec2.AttachNetworkInterfaceInput{NetworkInterfaceId: i.NetworkInterfaceId, InstanceId: aws.String("i-0a1de0000000000a1")}
+		for index := int32(1); ; index++ {
+			in.DeviceIndex = &index
+			_, err := l.sim.Compute.AttachNetworkInterface(t.Context(), in)
+			if err == nil {
+				break
+			}
+			if index > 8 {
+				t.Fatal(err)
+			}
+		}
+		return netip.MustParsePrefix(aws.ToString(i.Ipv4Prefixes[0].Ipv4Prefix)).Addr().Next().String()
+	}
+	want := []string{labPeer + " 8080-8080"}
+	for _, name := range []string{"first", "second"} {
+		group := l.securityGroup(name)
+		address := attach(group)
+		if name == "first" {
+			l.clock.Advance(time.Hour) // all is read again: now the interfaces of the node differ in their groups
+		}
+		l.must(l.client.Delete(t.Context(), pods[0]))
+		for _, o := range pods[1:] {
+			l.must(l.client.Delete(t.Context(), o))
+		}
+		pods = labPods("a", address)
+		l.create(pods...)
+		l.settle()
+		if got := l.admitted(group); !slices.Equal(got, want) {
+			t.Errorf("%s: rules %v, want %v\n%v", name, got, want, l.events)
+		}
+	}
+}
