@@ -2,14 +2,28 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/smithy-go"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/playground/verify"
 )
+
+// Zone makes a hosted zone of Route 53, unless an earlier run of the test has left it: zones with records cannot be deleted.
+func (c *Cluster) Zone(t testing.TB, name string) {
+	t.Helper()
+	_, err := c.Simulator.Names.CreateHostedZone(t.Context(), &route53.CreateHostedZoneInput{Name: &name, CallerReference: &name})
+	var api smithy.APIError
+	if err != nil && (!errors.As(err, &api) || api.ErrorCode() != "HostedZoneAlreadyExists") {
+		t.Fatal(err)
+	}
+}
 
 // LoadBalancer finds a load balancer by DNS name or by name.
 func (c *Cluster) LoadBalancer(t testing.TB, name string) simclient.LoadBalancer {
@@ -86,6 +100,17 @@ func (c *Cluster) Writes(after uint64) []string {
 		}
 	}
 	return writes
+}
+
+// Changes are the Writes that AWS did not refuse: what is refused may be tried again at any time.
+func (c *Cluster) Changes(after uint64) []string {
+	var changes []string
+	for _, call := range c.Calls(after) {
+		if !isRead(call.Action) && call.Code == "" {
+			changes = append(changes, call.Service+" "+call.Action)
+		}
+	}
+	return changes
 }
 
 func isRead(action string) bool {

@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	acmtypes "github.com/aws/aws-sdk-go-v2/service/acm/types"
-	"github.com/aws/aws-sdk-go-v2/service/route53"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
@@ -100,9 +99,7 @@ func TestRequestedCertificatesServe(t *testing.T) {
 	c := cluster(t)
 	const ns, zone = "certified", "certified.dev"
 	const authority = "arn:aws:acm-pca:us-west-2:123456789012:certificate-authority/11111111-1111-4111-8111-111111111111"
-	if _, err := c.Simulator.Names.CreateHostedZone(t.Context(), &route53.CreateHostedZoneInput{Name: aws.String(zone), CallerReference: aws.String(ns)}); err != nil {
-		t.Fatal(err)
-	}
+	c.Zone(t, zone)
 	c.Apply(t, scene.Namespace(ns, 1))
 	for _, row := range []struct {
 		name, ingress string

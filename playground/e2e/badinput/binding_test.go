@@ -1,6 +1,7 @@
 package badinput
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -61,6 +62,11 @@ func bindingsHeal(t *testing.T, c *harness.Cluster) {
 				t.Fatal(err)
 			}
 			arn := aws.ToString(out.TargetGroups[0].TargetGroupArn)
+			t.Cleanup(func() {
+				if _, err := c.Simulator.Balancing.DeleteTargetGroup(context.Background(), &elb.DeleteTargetGroupInput{TargetGroupArn: &arn}); err != nil {
+					t.Error(err)
+				}
+			})
 			c.Apply(t, scene.Namespace(b.name, 2)+binding(b.name, strings.ReplaceAll(b.bad, "TG", arn)))
 			e := c.WaitEvent(t, "TargetGroupBinding", b.name, "bound", b.reason)
 			t.Logf("%s %s: %s", e.Type, e.Reason, e.Message)

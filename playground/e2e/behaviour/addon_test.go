@@ -1,6 +1,8 @@
 package behaviour
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 	classictypes "github.com/aws/aws-sdk-go-v2/service/wafregional/types"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
@@ -28,6 +31,17 @@ func webACL(t *testing.T, c *harness.Cluster, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		ctx := context.Background() // the test's has ended
+		in := &wafv2.GetWebACLInput{Name: out.Summary.Name, Id: out.Summary.Id, Scope: waftypes.ScopeRegional}
+		now, err := c.Simulator.Firewall.GetWebACL(ctx, in)
+		if err == nil {
+			_, err = c.Simulator.Firewall.DeleteWebACL(ctx, &wafv2.DeleteWebACLInput{Name: in.Name, Id: in.Id, Scope: in.Scope, LockToken: now.LockToken})
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
 	return aws.ToString(out.Summary.ARN)
 }
 
@@ -94,7 +108,8 @@ func TestShieldCapacityAndWAFClassicFollowTheirAnnotations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Simulator.Shield.CreateSubscription(t.Context(), &shield.CreateSubscriptionInput{}); err != nil {
+	var there smithy.APIError // since an earlier run of the test: nobody can end a subscription
+	if _, err := c.Simulator.Shield.CreateSubscription(t.Context(), &shield.CreateSubscriptionInput{}); err != nil && (!errors.As(err, &there) || there.ErrorCode() != "ResourceAlreadyExistsException") {
 		t.Fatal(err)
 	}
 	apply := func(a scene.Annotations) string { return scene.Ingress(ns, "web", scene.Class, public(a)) }

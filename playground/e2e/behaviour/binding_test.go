@@ -24,7 +24,13 @@ func targetGroup(t *testing.T, c *harness.Cluster, name string, targetType types
 	if err != nil {
 		t.Fatal(err)
 	}
-	return aws.ToString(out.TargetGroups[0].TargetGroupArn)
+	arn := aws.ToString(out.TargetGroups[0].TargetGroupArn)
+	t.Cleanup(func() { // after those of what is applied later, bindings among it
+		if _, err := c.Simulator.Balancing.DeleteTargetGroup(context.Background(), &elb.DeleteTargetGroupInput{TargetGroupArn: &arn}); err != nil {
+			t.Error(err)
+		}
+	})
+	return arn
 }
 
 func bind(namespace, name, spec string) string {

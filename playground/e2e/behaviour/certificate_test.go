@@ -21,7 +21,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	acmtypes "github.com/aws/aws-sdk-go-v2/service/acm/types"
-	"github.com/aws/aws-sdk-go-v2/service/route53"
 
 	"github.com/k8s-lbc/lbc/playground/curl"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
@@ -63,9 +62,7 @@ func owned(t *testing.T, c *harness.Cluster, stack string) []acmtypes.Certificat
 func TestARequestedCertificateIsIssuedThroughRoute53AndServes(t *testing.T) {
 	c := certifying(t)
 	const ns, zone = "requested", "requested.dev"
-	if _, err := c.Simulator.Names.CreateHostedZone(t.Context(), &route53.CreateHostedZoneInput{Name: aws.String(zone), CallerReference: aws.String(ns)}); err != nil {
-		t.Fatal(err)
-	}
+	c.Zone(t, zone)
 	annotations := public(scene.Annotations{"create-acm-cert": "true", "listen-ports": `[{"HTTP":80},{"HTTPS":443}]`})
 	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, annotations, scene.Path{Host: "*." + zone, Path: "/"}, scene.Path{Host: zone, Path: "/"}))
 	host := c.IngressAddress(t, ns, "web")

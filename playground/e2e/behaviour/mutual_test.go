@@ -104,11 +104,17 @@ func TestClientsAreVerifiedByTheTrustStoreThatTheIngressNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Simulator.Balancing.CreateTrustStore(t.Context(), &elb.CreateTrustStoreInput{
+	store, err := c.Simulator.Balancing.CreateTrustStore(t.Context(), &elb.CreateTrustStoreInput{
 		Name: aws.String("clients"), CaCertificatesBundleS3Bucket: aws.String("mutual-pki"), CaCertificatesBundleS3Key: aws.String("ca.pem"),
-	}); err != nil {
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if _, err := c.Simulator.Balancing.DeleteTrustStore(context.Background(), &elb.DeleteTrustStoreInput{TrustStoreArn: store.TrustStores[0].TrustStoreArn}); err != nil {
+			t.Error(err)
+		}
+	})
 	ports := scene.Annotations{"listen-ports": `[{"HTTPS":443},{"HTTPS":8443}]`, "certificate-arn": certificate}
 	with := func(mutual string) scene.Annotations {
 		a := public(ports)

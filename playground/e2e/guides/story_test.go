@@ -40,7 +40,8 @@ func (s *scenario) annotate(t *testing.T, ingress string, annotations ...string)
 // url of a load balancer of the row.
 func (s *scenario) url(t *testing.T, index int) string { return "http://" + s.host(t, index) + "/" }
 
-// wrote waits until the controller is idle after an edit that brings passes, and compares what it wrote.
+// wrote waits until the controller is idle after an edit that brings passes, and compares what it changed. An attempt at what the
+// object wished before, and AWS refused, may fall into that time.
 func (s *scenario) wrote(t *testing.T, what string, edit func(), done func(p *picture) error, want ...string) {
 	t.Helper()
 	mark := s.c.Mark()
@@ -57,7 +58,7 @@ func (s *scenario) wrote(t *testing.T, what string, edit func(), done func(p *pi
 		return done(p)
 	})
 	waitPasses(t, s.c, from, map[string]int{"ingress": 1})
-	if have := s.c.Writes(mark); !slices.Equal(have, want) {
+	if have := s.c.Changes(mark); !slices.Equal(have, want) {
 		t.Errorf("%s: wrote %q, want %q", what, have, want)
 	}
 }
