@@ -216,3 +216,30 @@ func TestGroupsOfOtherClustersAreKnownByTheirTags(t *testing.T) {
 		t.Errorf("what cannot be read is told: %v", got)
 	}
 }
+
+func TestAListingDoesNotHideWhatItsStackIsWrittenMeanwhile(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	l := f.late()
+	web, other := key(stack.Ingress, "web"), key(stack.Ingress, "other")
+	groups := func(k stack.Key) int {
+		return len(must[plan.Observed](t)(f.inv.Observed(t.Context(), k, nil)).SecurityGroups)
+	}
+	groups(web)
+	groups(other)
+	f.inv.Invalidate(web) // by a step of a pass whose other steps go on
+	f.inv.Invalidate(other)
+	l.meanwhile = func() {
+		var tags []ec2types.Tag
+		for k, v := range tracking("web") {
+			tags = append(tags, ec2types.Tag{Key: aws.String(k), Value: aws.String(v)})
+		}
+		out := must[*ec2.CreateSecurityGroupOutput](t)(f.sim.Compute.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("web"), Description: aws.String("d"),
+			VpcId: aws.String(vpc), TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: tags}}}))
+		f.inv.Record(web, plan.CreateSecurityGroup{Group: stack.SecurityGroup{ID: stack.LoadBalancerIdentity}}, plan.Output{ID: *out.GroupId}, literally)
+	}
+	groups(other)
+	if n := groups(web); n != 1 {
+		t.Errorf("%d groups of the stack are known, one was made", n)
+	}
+}

@@ -209,6 +209,9 @@ func TestWhateverHappensWhileTheAccountIsReadIsKnownInTheEnd(t *testing.T) {
 			} else if rapid.Bool().Draw(r, "doubted") {
 				f.inv.Invalidate(k)
 			}
+			if rapid.Bool().Draw(r, "another is doubted") { // by a pass that goes on writing
+				f.inv.Invalidate(stacks[one.Draw(r, "the other")])
+			}
 			if _, err := f.inv.Observed(t.Context(), k, nil); err != nil {
 				r.Fatal(err)
 			}
