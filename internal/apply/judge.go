@@ -53,6 +53,7 @@ func (r *run) judge(s plan.Step, err error) Outcome {
 		r.d.Inventory.Doubt(r.key)
 	}
 	r.d.Inventory.Settled(r.key, s.ID)
+	r.d.Inventory.Refuted(e)
 	return failed
 }
 

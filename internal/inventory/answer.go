@@ -226,7 +226,8 @@ func (a *answer) stack(ctx context.Context) error {
 	return nil
 }
 
-// InvalidateFacts forgets answers, so that the next Answer reads them again.
+// InvalidateFacts forgets answers, so that the next Answer reads them again. A need of something by name or id that gives none is
+// all of its kind.
 func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -249,11 +250,11 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 			s.zonesOfDNS.at = time.Time{}
 		case facts.NeedOwnCertificates: // pending ones are read again by themselves
 		case facts.NeedForeignSubnet:
-			delete(s.foreignSubnets, n.Key)
+			drop(s.foreignSubnets, n.Key)
 		case facts.NeedForeignGroup:
-			delete(s.foreignGroups, n.Key)
+			drop(s.foreignGroups, n.Key)
 		case facts.NeedTargetGroupName:
-			delete(s.targetGroups, n.Key)
+			drop(s.targetGroups, n.Key)
 		case facts.NeedTrustStore:
 			s.trustStores.at = time.Time{}
 		case facts.NeedStack:
@@ -263,4 +264,12 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 			}
 		}
 	}
+}
+
+// drop deletes a key, or all if it is empty.
+func drop[T any](m map[string]T, key string) {
+	if key == "" {
+		clear(m)
+	}
+	delete(m, key)
 }

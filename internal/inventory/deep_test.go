@@ -269,3 +269,35 @@ func TestAListingShowsWhatOthersChangedInSecurityGroups(t *testing.T) {
 		t.Errorf("%d rules, before %d", got, before)
 	}
 }
+
+func TestWhatAnErrorOfAWriteRefutesIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.fronted()
+	group, subnet, name := facts.Need{Kind: facts.NeedForeignGroup, Key: webGroup}, facts.Need{Kind: facts.NeedForeignSubnet, Key: "subnet-0a1de0000000000a1"},
+		facts.Need{Kind: facts.NeedTargetGroupName, Key: "pods"}
+	all := []facts.Need{{Kind: facts.NeedSubnets}, {Kind: facts.NeedRoutes}, {Kind: facts.NeedSecurityGroups}, {Kind: facts.NeedCertificates}, {Kind: facts.NeedTrustStore, Key: "x"},
+		group, subnet, name}
+	f.answer(all...)
+	f.reads()
+	for _, c := range []struct {
+		code, message string
+		want          map[string]int
+	}{
+		{"SubnetNotFound", "", map[string]int{"DescribeSubnets": 2, "DescribeRouteTables": 1}},
+		{"InvalidSubnet", "", map[string]int{"DescribeSubnets": 2, "DescribeRouteTables": 1}},
+		{"InvalidGroup.NotFound", "", map[string]int{"DescribeSecurityGroups": 2}},
+		{"InvalidConfigurationRequest", "One or more security groups are invalid", map[string]int{"DescribeSecurityGroups": 2}},
+		{"CertificateNotFound", "", map[string]int{"ListCertificates": 1}},
+		{"TrustStoreNotFound", "", map[string]int{"DescribeTrustStores": 1}},
+		{"TargetGroupNotFound", "", map[string]int{"DescribeTargetGroups": 1}},
+		{"Throttling", "", map[string]int{}},
+		{"ValidationError", "", map[string]int{}},
+	} {
+		f.inv.Refuted(cloud.Error{Code: c.code, Message: c.message})
+		f.answer(all...)
+		if diff := cmp.Diff(c.want, f.reads()); diff != "" {
+			t.Errorf("%s: %s", c.code, diff)
+		}
+	}
+}
