@@ -24,6 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
 const (
@@ -284,6 +285,9 @@ func TestAMistakeInABindingTakesNoTargetAway(t *testing.T) {
 		{"a Service without node ports", func(b *v1beta1.TargetGroupBinding, s *corev1.Service) {
 			b.Spec.NodeSelector, s.Spec.Type = nil, corev1.ServiceTypeClusterIP
 		}, "service type must be either 'NodePort' or 'LoadBalancer'"},
+		{"a Service that allocates no node ports", func(_ *v1beta1.TargetGroupBinding, s *corev1.Service) {
+			s.Spec.Type, s.Spec.AllocateLoadBalancerNodePorts, s.Spec.Ports[0].NodePort = corev1.ServiceTypeLoadBalancer, ptr.To(false), 0
+		}, "service shop/web has no node port for port 80"},
 	} {
 		l.events = nil
 		edit(m.change)
@@ -301,7 +305,9 @@ func TestAMistakeInABindingTakesNoTargetAway(t *testing.T) {
 			t.Errorf("%s: %+v", m.name, b.Status.Conditions)
 		}
 	}
-	edit(func(_ *v1beta1.TargetGroupBinding, s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeNodePort })
+	edit(func(_ *v1beta1.TargetGroupBinding, s *corev1.Service) {
+		s.Spec.Type, s.Spec.Ports[0].NodePort = corev1.ServiceTypeNodePort, 30080
+	})
 	if b := (&v1beta1.TargetGroupBinding{}); l.get(b, "bound") && !ready(b) {
 		t.Errorf("healed: %+v", b.Status.Conditions)
 	}
@@ -362,5 +368,36 @@ func TestTwoClustersThatShareNodesLeaveEachOthersRules(t *testing.T) {
 	l.settle()
 	if got := l.admitted(labNodeGroup); !slices.Equal(got, []string{other}) {
 		t.Errorf("rules %v, want %s", got, other)
+	}
+}
+
+func TestANodeThatIsNoInstanceIsToldAndStopsNothing(t *testing.T) {
+	t.Parallel()
+	svc := labService("web")
+	svc.Spec.Type, svc.Spec.Ports[0].NodePort = corev1.ServiceTypeNodePort, 30080
+	l := newLab(t, account.Profile{}, svc, labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"), labNode("b", ""))
+	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumInstance), v1beta1.TargetTypeInstance)
+	l.create(b)
+	l.settle()
+	if got, want := l.targets(b.Spec.TargetGroupARN), []string{"i-0a1de0000000000a1:30080"}; !slices.Equal(got, want) {
+		t.Errorf("targets %v, want %v", got, want)
+	}
+	l.toldOnce("providerID is not specified for node: b")
+	if l.get(b, "bound"); !ready(b) {
+		t.Errorf("%+v", b.Status.Conditions)
+	}
+}
+
+func TestAddressesOutsideTheVPCAreOfAllZones(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{})
+	zone := l.bound.zones(t.Context(), labBinding("arn:tg", v1beta1.TargetTypeIP))
+	for address, want := range map[string]string{"10.0.128.50": "", "2600:1f14:abc:de10::5": "", "192.168.7.7": targets.AllZones, "2001:db8::1": targets.AllZones, "web": ""} {
+		if got := zone(targets.Endpoint{Target: targets.Target{ID: address}}); got != want {
+			t.Errorf("%s: %q, want %q", address, got, want)
+		}
+	}
+	if l.bound.zones(t.Context(), labBinding("arn:tg", v1beta1.TargetTypeInstance)) != nil {
+		t.Error("instances have a zone")
 	}
 }

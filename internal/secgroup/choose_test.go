@@ -27,6 +27,7 @@ func TestTheGroupOfAnInterfaceIsItsOnlyOneOrTheOneWithTheClustersTag(t *testing.
 		"two are tagged":                {[]string{"sg-ours", "sg-shared"}, nil, "", "got: [sg-ours sg-shared]"},
 		"further tags choose among two": {[]string{"sg-ours", "sg-shared"}, map[string]string{"tier": "web"}, "sg-shared", ""},
 		"further tags that nobody has":  {[]string{"sg-ours", "sg-shared"}, map[string]string{"tier": "db"}, "", "got: []"},
+		"a further tag without a value": {[]string{"sg-ours", "sg-shared"}, map[string]string{"tier": ""}, "", "got: []"},
 		"no groups at all":              {nil, nil, "", "got: []"},
 	} {
 		got, err := Chooser{Cluster: "demo", ExtraTags: c.extra}.Choose(inventory.Interface{ID: "eni-1", Groups: c.groups}, func(g string) map[string]string { return tags[g] })

@@ -416,3 +416,36 @@ func TestWhatABindingNeededLingersUnderAnotherNameWhereALaterLifeWouldFindIt(t *
 	a.unlisted = errDenied
 	check("nobody can tell what a later life would find", k.Linger(ctx, "shop/web", "its end", always), 1, 0)
 }
+
+func TestARuleThatCouldNotBeRevokedIsRevokedByTheNextAttempt(t *testing.T) {
+	t.Parallel()
+	a := &account{rules: map[string][]stack.Permission{}, fail: map[string]error{}}
+	k := NewKeeper(a, a.run)
+	if err := k.Set(t.Context(), "a", map[string][]stack.Permission{"sg-node": {tcp(8080, 8080, "sg-b")}}, always); err != nil {
+		t.Fatal(err)
+	}
+	a.fail["sg-node"] = errDenied
+	for range 2 {
+		if err := k.Set(t.Context(), "a", nil, always); !errors.Is(err, errDenied) {
+			t.Errorf("%v: nobody tries again", err)
+		}
+	}
+	delete(a.fail, "sg-node")
+	if err := k.Set(t.Context(), "a", nil, always); err != nil || len(a.rules["sg-node"]) > 0 || k.Knows("a") {
+		t.Errorf("%v: left %v", err, a.rules["sg-node"])
+	}
+}
+
+func TestWhatFormerBindingsLeftIsTriedAgainWithTheNextOne(t *testing.T) {
+	t.Parallel()
+	a := &account{rules: map[string][]stack.Permission{"sg-old": {tcp(7000, 7000, "sg-b")}}, cluster: []string{"sg-old"}, fail: map[string]error{"sg-old": errDenied}}
+	k := NewKeeper(a, a.run)
+	need := map[string][]stack.Permission{"sg-node": {tcp(8080, 8080, "sg-b")}}
+	if err := k.Set(t.Context(), "a", need, always); err != nil {
+		t.Errorf("others' rules are its problem: %v", err)
+	}
+	delete(a.fail, "sg-old")
+	if err := k.Set(t.Context(), "a", need, always); err != nil || len(a.rules["sg-old"]) > 0 {
+		t.Errorf("%v: left %v", err, a.rules["sg-old"])
+	}
+}

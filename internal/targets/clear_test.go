@@ -39,3 +39,14 @@ func TestATargetThatAWSDoesNotKnowDoesNotKeepABindingFromGoing(t *testing.T) {
 		}
 	}
 }
+
+func TestABindingGoesThoughItsTargetGroupIsGoneOrItsARNIsNone(t *testing.T) {
+	t.Parallel()
+	for code, goes := range map[string]bool{"TargetGroupNotFound": true, "ValidationError": true, "AccessDenied": false, "Throttling": false} {
+		b := &balancing{unread: &smithy.GenericAPIError{Code: code, Message: "no"}}
+		r := NewRegistry(b, b.run, func(string) bool { return false })
+		if err := r.Clear(t.Context(), stack.ID{Name: "b"}, arn, nil); (err == nil) != goes {
+			t.Errorf("%s: %v", code, err)
+		}
+	}
+}

@@ -108,7 +108,7 @@ func TestPodEndpointsFollowReadinessAndGates(t *testing.T) {
 func TestNodeEndpointsLeaveOutWhatCannotServe(t *testing.T) {
 	t.Parallel()
 	nodes := []*corev1.Node{
-		node("b", "aws:///us-west-2a/i-0b", corev1.ConditionTrue, map[string]string{"pool": "x"}),
+		node("b", "aws:///us-west-2a/i-0b", corev1.ConditionTrue, map[string]string{"pool": "x"}, corev1.Taint{Key: "karpenter.sh/disrupted", Effect: corev1.TaintEffectPreferNoSchedule}),
 		node("a", "aws:///us-west-2a/i-0a", corev1.ConditionTrue, nil),
 		node("excluded", "aws:///z/i-0c", corev1.ConditionTrue, map[string]string{"node.kubernetes.io/exclude-from-external-load-balancers": ""}),
 		node("fargate", "aws:///z/i-0d", corev1.ConditionTrue, map[string]string{"eks.amazonaws.com/compute-type": "fargate"}),

@@ -102,13 +102,37 @@ func TestAGroupOfOurOwnMakingIsNotReadAndAForeignOneOnce(t *testing.T) {
 
 func TestADrainingTargetThatReturnsIsRegisteredAgain(t *testing.T) {
 	t.Parallel()
-	b := &balancing{held: []types.TargetHealthDescription{held("10.0.0.1", "draining")}}
-	r := NewRegistry(b, b.run, func(string) bool { return false })
-	if _, err := r.Sync(context.Background(), Request{ARN: arn, Want: want("10.0.0.1")}); err != nil {
-		t.Fatal(err)
+	for _, state := range []string{"draining", "unhealthy.draining"} {
+		b := &balancing{held: []types.TargetHealthDescription{held("10.0.0.1", state)}}
+		r := NewRegistry(b, b.run, func(string) bool { return false })
+		if _, err := r.Sync(context.Background(), Request{ARN: arn, Want: want("10.0.0.1")}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"register 1 from 10.0.0.1"}, b.steps); diff != "" {
+			t.Errorf("%s: %s", state, diff)
+		}
 	}
-	if diff := cmp.Diff([]string{"register 1 from 10.0.0.1"}, b.steps); diff != "" {
-		t.Error(diff)
+}
+
+func TestTheLimitDoesNotKeepNewTargetsOutThatTakeThePlaceOfOthers(t *testing.T) {
+	t.Parallel()
+	b := &balancing{held: []types.TargetHealthDescription{held("10.0.0.1", "healthy"), held("10.0.0.2", "healthy")}}
+	r := NewRegistry(b, b.run, func(string) bool { return false })
+	c, err := r.Sync(t.Context(), Request{ARN: arn, Want: want("10.0.0.2", "10.0.0.3", "10.0.0.4"), Max: 2})
+	if diff := cmp.Diff([]string{"register 1 from 10.0.0.3", "deregister 1 from 10.0.0.1"}, b.steps); err != nil || diff != "" || c.LeftOut != 1 {
+		t.Errorf("%+v, %v: %s", c, err, diff)
+	}
+}
+
+func TestAGroupOfOurOwnThatSomebodyDeletesIsNotTakenForEmpty(t *testing.T) {
+	t.Parallel()
+	b := &balancing{unread: &smithy.GenericAPIError{Code: "TargetGroupNotFound", Message: "One or more target groups not found"}}
+	r := NewRegistry(b, b.run, func(string) bool { return true })
+	if _, drifted, err := r.Recheck(t.Context(), arn); err != nil || !drifted {
+		t.Errorf("drifted %t, %v", drifted, err)
+	}
+	if _, err := r.Sync(t.Context(), Request{ARN: arn, Want: want("10.0.0.1")}); !errors.Is(err, b.unread) || len(b.steps) > 0 {
+		t.Errorf("%v; steps %v", err, b.steps)
 	}
 }
 
@@ -205,7 +229,7 @@ func TestTheZoneOfATargetIsSaidWhereAWSWantsToKnowIt(t *testing.T) {
 	}}
 	r := NewRegistry(b, b.run, func(string) bool { return true })
 	c, err := r.Sync(t.Context(), Request{ARN: arn, Want: want("10.0.0.1", "192.0.2.1"), Zone: outside, HomeZone: home})
-	if diff := cmp.Diff([]string{"10.0.0.1 us-west-2a", "192.0.2.1 all"}, b.zones); err != nil || c.Registered != 2 || diff != "" {
+	if diff := cmp.Diff([]string{"10.0.0.1 us-west-2a", "192.0.2.1 all"}, b.zones); err != nil || c.Registered != 2 || len(c.Added) != 2 || diff != "" {
 		t.Errorf("%+v, %v: %s", c, err, diff)
 	}
 	// It is known from now on.
