@@ -330,3 +330,114 @@ func TestAStackThatOwnsACertificateTakesItFromDiscovery(t *testing.T) {
 		t.Errorf("tags are not read again, news %v", news)
 	}
 }
+
+func (s *shownTrust) DescribeCertificate(_ context.Context, in *acm.DescribeCertificateInput, _ ...func(*acm.Options)) (*acm.DescribeCertificateOutput, error) {
+	c, there := s.shown[*in.CertificateArn]
+	if !there {
+		return nil, &smithy.GenericAPIError{Code: "ResourceNotFoundException", Message: "no such certificate"}
+	}
+	return &acm.DescribeCertificateOutput{Certificate: &acmtypes.CertificateDetail{CertificateArn: in.CertificateArn, Status: c.Status, Type: c.Type, DomainName: c.DomainName,
+		SubjectAlternativeNames: c.SubjectAlternativeNameSummaries}}, nil
+}
+
+func TestWhatWasImportedLastIsKnownWhateverBecameOfItsTag(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	s := &shownTrust{shown: map[string]acmtypes.CertificateSummary{}, tags: map[string][]acmtypes.Tag{}}
+	f.inv = inventory.New(cloud.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, ImportCertificates: true})
+	k := key(stack.Ingress, "web")
+	tags := tracking("web")
+	tags["ingress.k8s.aws/resource"] = "x"
+	secret := func(hash, name string) stack.Certificate {
+		return stack.Certificate{ID: "x", Domain: name, Names: []string{name}, Tags: tags, Import: &stack.KeyPair{Hash: hash}}
+	}
+	own := func() []plan.Certificate {
+		return must[plan.Observed](t)(f.inv.Observed(t.Context(), k, &stack.Stack{Key: k, Certificates: []stack.Certificate{secret("h", "a.example.com")}})).Certificates
+	}
+	if got := own(); len(got) > 0 {
+		t.Fatalf("%+v", got)
+	}
+	f.inv.Record(k, plan.ImportCertificate{Certificate: secret("h1", "a.example.com")}, plan.Output{ID: "arn"}, literally)
+	if got := own(); len(got) != 1 || got[0].Content != "h1" || got[0].ID != "x" || got[0].Status != "ISSUED" || !got[0].Imported || got[0].Import != nil {
+		t.Errorf("%+v", got)
+	}
+	f.inv.Record(k, plan.ImportCertificate{Certificate: secret("h2", "b.example.com"), At: stack.Literal(stack.KindCertificate, "arn")}, plan.Output{}, literally)
+	if got := own(); len(got) != 1 || got[0].Content != "h2" || !slices.Equal(got[0].Names, []string{"b.example.com"}) {
+		t.Errorf("%+v", got)
+	}
+	if got := f.answer(facts.Need{Kind: facts.NeedOwnCertificates, Key: k.String()}); !got.OwnKnown || len(got.Own) != 1 || got.Own[0].ARN != "arn" || !got.Own[0].Issued() || got.ImportsLastYear != 2 {
+		t.Errorf("%+v", got)
+	}
+	if c := f.answer(facts.Need{Kind: facts.NeedCertificates}).Certificates["arn"]; !c.Owned || !slices.Equal(c.Domains, []string{"b.example.com"}) || c.Type != "IMPORTED" {
+		t.Errorf("%+v", c)
+	}
+	if wait := f.inv.CertificateWait(k); wait != 0 {
+		t.Errorf("waits %v for what is issued", wait)
+	}
+	f.inv.Record(k, plan.DeleteCertificate{Certificate: stack.Literal(stack.KindCertificate, "arn")}, plan.Output{}, literally)
+	if got := own(); len(got) > 0 || f.inv.ImportsLastYear() != 2 {
+		t.Errorf("%+v, %d imports", got, f.inv.ImportsLastYear())
+	}
+}
+
+func TestARequestedCertificateIsLookedAtUntilItIsIssued(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	s := &shownTrust{shown: map[string]acmtypes.CertificateSummary{}, tags: map[string][]acmtypes.Tag{}}
+	f.inv = inventory.New(cloud.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, RequestCertificates: true})
+	k, other := key(stack.Ingress, "web"), key(stack.Ingress, "other")
+	tags := tracking("web")
+	tags["ingress.k8s.aws/resource"] = "x"
+	wish := &stack.Stack{Key: k, Certificates: []stack.Certificate{{ID: "x", Domain: "a.example.com", Names: []string{"a.example.com"}}}}
+	own := func() []plan.Certificate {
+		return must[plan.Observed](t)(f.inv.Observed(t.Context(), k, wish)).Certificates
+	}
+	own()
+	f.inv.Record(k, plan.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com", Names: []string{"a.example.com"}, Tags: tags}}, plan.Output{ID: "arn"}, literally)
+	s.show("arn", "PENDING_VALIDATION", "a.example.com")
+	for age, want := range map[time.Duration]time.Duration{0: time.Second, 20 * time.Second: 5 * time.Second, 2 * time.Minute: 15 * time.Second, 6 * time.Minute: time.Minute} {
+		g := newFixture(t)
+		g.inv = inventory.New(cloud.Clients{ELBV2: g.sim.Balancing, EC2: g.sim.Compute, ACM: s}, inventory.Config{Cluster: cluster, VPC: vpc, Now: g.clock.Now, RequestCertificates: true})
+		must[plan.Observed](t)(g.inv.Observed(t.Context(), k, nil))
+		g.inv.Record(k, plan.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com", Tags: tags}}, plan.Output{ID: "arn"}, literally)
+		g.clock.Advance(age)
+		if got := g.inv.CertificateWait(k); got != want {
+			t.Errorf("after %v waits %v, want %v", age, got, want)
+		}
+		if got := g.inv.CertificateWait(other); got != 0 {
+			t.Errorf("another stack waits %v", got)
+		}
+	}
+	if got := own(); len(got) != 1 || got[0].Status != plan.Pending || got[0].Overdue {
+		t.Errorf("%+v", got)
+	}
+	s.show("arn", "ISSUED", "a.example.com")
+	f.clock.Advance(time.Second)
+	if got := own(); len(got) != 1 || got[0].Status != "ISSUED" || f.inv.CertificateWait(k) != 0 {
+		t.Errorf("%+v", got)
+	}
+	if c := f.answer(facts.Need{Kind: facts.NeedCertificates}).Certificates["arn"]; c.Status != "ISSUED" || !c.Owned {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestACertificateThatVanishedIsNobodys(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	s := &shownTrust{shown: map[string]acmtypes.CertificateSummary{}, tags: map[string][]acmtypes.Tag{}}
+	f.inv = inventory.New(cloud.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, RequestCertificates: true})
+	k := key(stack.Ingress, "web")
+	tags := tracking("web")
+	own := func() []plan.Certificate {
+		return must[plan.Observed](t)(f.inv.Observed(t.Context(), k, nil)).Certificates
+	}
+	own()
+	f.inv.Record(k, plan.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com", Tags: tags}}, plan.Output{ID: "arn"}, literally)
+	f.clock.Advance(time.Second)
+	if got := own(); len(got) > 0 { // somebody deleted it at once
+		t.Errorf("%+v", got)
+	}
+	if c, there := f.answer(facts.Need{Kind: facts.NeedCertificates}).Certificates["arn"]; there {
+		t.Errorf("%+v", c)
+	}
+}
