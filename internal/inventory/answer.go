@@ -44,6 +44,13 @@ type fact[T any] struct {
 	value T
 	at    time.Time
 	known bool
+	drops int // how often it was forgotten
+}
+
+// forget has the next caller read it again, also if it is being read just now.
+func (f *fact[T]) forget() {
+	f.at = time.Time{}
+	f.drops++
 }
 
 // learn returns an answer that is young enough, or reads it. If reading fails for a passing reason, the old answer serves on.
@@ -55,11 +62,17 @@ func learn[T any](ctx context.Context, i *Inventory, name string, f *fact[T], li
 	}
 	i.mu.Unlock()
 	v, err := shared(ctx, i, name, func(ctx context.Context) (T, error) {
+		i.mu.Lock()
+		drops := f.drops
+		i.mu.Unlock()
 		v, err := read(ctx)
 		i.mu.Lock()
 		defer i.mu.Unlock()
 		if err == nil {
 			f.value, f.at, f.known = v, i.cfg.Now(), true
+			if f.drops != drops {
+				f.at = time.Time{} // good enough for whoever waits, not for the next
+			}
 			return v, nil
 		}
 		if c := cloud.Classify(err).Class; f.known && (c == diag.Throttled || c == diag.Transient) {
@@ -235,19 +248,20 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 	for _, n := range needs {
 		switch n.Kind {
 		case facts.NeedVPC:
-			s.vpc.at = time.Time{}
+			s.vpc.forget()
 		case facts.NeedSubnets:
-			s.subnets.at = time.Time{}
+			s.subnets.forget()
 		case facts.NeedRoutes:
-			s.routes.at = time.Time{}
+			s.routes.forget()
 		case facts.NeedSecurityGroups:
 			i.groups.at = time.Time{}
+			i.groups.drops++
 		case facts.NeedCertificates:
 			i.certs.at = time.Time{}
 		case facts.NeedWebACLs:
-			s.webACLs.at = time.Time{}
+			s.webACLs.forget()
 		case facts.NeedHostedZones:
-			s.zonesOfDNS.at = time.Time{}
+			s.zonesOfDNS.forget()
 		case facts.NeedOwnCertificates: // pending ones are read again by themselves
 		case facts.NeedForeignSubnet:
 			drop(s.foreignSubnets, n.Key)
@@ -256,7 +270,7 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 		case facts.NeedTargetGroupName:
 			drop(s.targetGroups, n.Key)
 		case facts.NeedTrustStore:
-			s.trustStores.at = time.Time{}
+			s.trustStores.forget()
 		case facts.NeedStack:
 			if e := i.stacks[parseKey(n.Key)]; e != nil {
 				i.seq++

@@ -235,3 +235,35 @@ func TestAnOldAnswerAboutWhatIsOutsideTheVPCServesWhileAWSDoesNot(t *testing.T) 
 		t.Errorf("what may not be read is answered by %+v %v", got, err)
 	}
 }
+
+// lateSubnets lets something happen between a listing of subnets and the arrival of the answer.
+type lateSubnets struct {
+	cloud.EC2
+	meanwhile func()
+}
+
+func (l *lateSubnets) DescribeSubnets(ctx context.Context, in *ec2.DescribeSubnetsInput, o ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error) {
+	out, err := l.EC2.DescribeSubnets(ctx, in, o...)
+	if f := l.meanwhile; f != nil {
+		l.meanwhile = nil
+		f()
+	}
+	return out, err
+}
+
+func TestAnAnswerThatIsForgottenWhileItIsReadIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	need := facts.Need{Kind: facts.NeedSubnets}
+	l := &lateSubnets{EC2: f.sim.Compute}
+	f.inv = inventory.New(cloud.Clients{ELBV2: f.sim.Balancing, EC2: l}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
+	l.meanwhile = func() { f.inv.InvalidateFacts(need) } // AWS has just said that a subnet is gone
+	f.answer(need)
+	f.reads()
+	for _, want := range []int{1, 0} {
+		f.answer(need)
+		if got := f.reads()["DescribeSubnets"]; got != want {
+			t.Errorf("%d reads, want %d", got, want)
+		}
+	}
+}

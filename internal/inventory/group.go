@@ -26,6 +26,8 @@ type groupShelf struct {
 	asOf int64                          // value of writes when the newest listing of the VPC began
 	at   time.Time                      // of that listing; zero = none, or not to be believed
 	view map[string]facts.SecurityGroup // groups of the VPC as facts; nil = to be made
+
+	drops int // how often it was forgotten
 }
 
 type knownGroup struct {
@@ -59,7 +61,7 @@ func observedGroup(g *ec2types.SecurityGroup) plan.SecurityGroup {
 
 // replace takes a listing of the VPC over, unless a younger one is known; groups that were written to, or read, after writes that it
 // does not know stay as they are.
-func (s *groupShelf) replace(groups []ec2types.SecurityGroup, writes int64, now time.Time) {
+func (s *groupShelf) replace(groups []ec2types.SecurityGroup, writes int64, drops int, now time.Time) {
 	if writes < s.asOf {
 		return
 	}
@@ -77,6 +79,9 @@ func (s *groupShelf) replace(groups []ec2types.SecurityGroup, writes int64, now 
 	}
 	maps.DeleteFunc(s.gone, func(_ string, deleted int64) bool { return deleted <= writes })
 	s.asOf, s.at, s.view = writes, now, nil
+	if s.drops != drops { // forgotten while it was read
+		s.at = time.Time{}
+	}
 }
 
 // record writes an operation through.
@@ -159,7 +164,7 @@ func (i *Inventory) vpcGroups(ctx context.Context) (map[string]facts.SecurityGro
 
 func (i *Inventory) readGroups(ctx context.Context) error {
 	i.mu.Lock()
-	writes := i.writes
+	writes, drops := i.writes, i.groups.drops
 	i.mu.Unlock()
 	groups, err := i.describeGroups(ctx)
 	if err != nil {
@@ -167,7 +172,7 @@ func (i *Inventory) readGroups(ctx context.Context) error {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.groups.replace(groups, writes, i.cfg.Now())
+	i.groups.replace(groups, writes, drops, i.cfg.Now())
 	return nil
 }
 

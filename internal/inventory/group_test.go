@@ -243,3 +243,17 @@ func TestAListingDoesNotHideWhatItsStackIsWrittenMeanwhile(t *testing.T) {
 		t.Errorf("%d groups of the stack are known, one was made", n)
 	}
 }
+
+func TestGroupsThatAreForgottenWhileTheyAreReadAreReadAgain(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	l := f.late()
+	var id string
+	groups := f.listGroups(l, func() {
+		id = *must[*ec2.CreateSecurityGroupOutput](t)(f.sim.Compute.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("new"), Description: aws.String("d"), VpcId: aws.String(vpc)})).GroupId
+		f.inv.InvalidateFacts(facts.Need{Kind: facts.NeedSecurityGroups})
+	})
+	if _, there := groups[id]; !there {
+		t.Error("a group that was made before somebody asked is not known")
+	}
+}

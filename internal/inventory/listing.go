@@ -68,6 +68,7 @@ type listing struct {
 	targets   []plan.TargetGroup
 	groups    []ec2types.SecurityGroup
 	tags      map[string]readTags
+	drops     int // of the shelf of groups, when it began
 }
 
 func (i *Inventory) readList(ctx context.Context) error {
@@ -82,7 +83,7 @@ func (i *Inventory) readList(ctx context.Context) error {
 	if i.born.IsZero() {
 		i.born = at
 	}
-	l := listing{tags: i.believedTags()}
+	l := listing{tags: i.believedTags(), drops: i.groups.drops}
 	i.mu.Unlock()
 
 	g, gctx := errgroup.WithContext(ctx)
@@ -181,7 +182,7 @@ func (i *Inventory) merge(l *listing, began, writes int64, at time.Time) {
 			of(k).TargetGroups = append(of(k).TargetGroups, tg)
 		}
 	}
-	i.groups.replace(l.groups, writes, i.cfg.Now())
+	i.groups.replace(l.groups, writes, l.drops, i.cfg.Now())
 	var backend []plan.SecurityGroup
 	for n := range l.groups {
 		g := observedGroup(&l.groups[n])
