@@ -128,10 +128,11 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 func (r *Recorder) begin(c Call) (n int, delay time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch since, known := r.registered[c.Group]; {
-	case c.Action == "RegisterTargets":
+	since, known := r.registered[c.Group]
+	switch c.Action {
+	case "RegisterTargets":
 		r.registered[c.Group] = c.Begin
-	case c.Action == "DescribeTargetHealth":
+	case "DescribeTargetHealth":
 		c.Look = known && c.Begin.Sub(since) >= lookAfter
 	}
 	r.calls = append(r.calls, c)
