@@ -280,3 +280,17 @@ func TestPlansTellTheCertificatesThatAreRequested(t *testing.T) {
 		t.Errorf("lint cannot know the zones: %v\n%s", err, out)
 	}
 }
+
+func TestAnObjectThatNothingCanBeBuiltOfIsToldWithStatusTwo(t *testing.T) {
+	t.Parallel()
+	for setting, want := range map[string]string{
+		`group.name: "Bad Name"`:        "error: Ingress default/shop: invalid ingress group",
+		`subnets: "subnet-1, subnet-2"`: "ingress.k8s.aws:default/shop: cannot be built as it is; nothing would be touched\n",
+	} {
+		out, _, err := lbcPlan(t, strings.Replace(misspelt, "traget-type: ip", setting, 1), "-f", "-")
+		var code exitCode
+		if !errors.As(err, &code) || code != exitInvalid || !strings.Contains(out, want) {
+			t.Errorf("%s: %v\n%s, want %s", setting, err, out, want)
+		}
+	}
+}
