@@ -154,7 +154,11 @@ func TestAStackIsCertainOnlyWithAListingThatCannotHaveMissedAnything(t *testing.
 		t.Errorf("after a write of unknown outcome waits %v", got)
 	}
 	doubted.f.clock.Advance(5 * time.Second)
+	doubted.f.reads()
 	must[plan.Observed](t)(doubted.f.inv.Observed(t.Context(), k, nil))
+	if got := doubted.f.reads()["DescribeTargetGroups"]; got != 1 {
+		t.Errorf("after a write of unknown outcome the account is listed %d times", got)
+	}
 	if got := doubted.wait(doubted.at); got != 0 {
 		t.Errorf("after a look that was late enough waits %v", got)
 	}
