@@ -63,8 +63,11 @@ func learn[T any](ctx context.Context, i *Inventory, name string, f *fact[T], li
 	i.mu.Unlock()
 	v, err := shared(ctx, i, name, func(ctx context.Context) (T, error) {
 		i.mu.Lock()
-		drops := f.drops
+		drops, known, young := f.drops, f.value, f.known && i.cfg.Now().Sub(f.at) <= life(f.value)
 		i.mu.Unlock()
+		if young { // somebody has read it since this caller looked
+			return known, nil
+		}
 		v, err := read(ctx)
 		i.mu.Lock()
 		defer i.mu.Unlock()

@@ -33,7 +33,15 @@ func (i *Inventory) list(ctx context.Context, need int64) error {
 		if enough {
 			return nil
 		}
-		if _, err := shared(ctx, i, "list", func(ctx context.Context) (struct{}, error) { return struct{}{}, i.readList(ctx) }); err != nil {
+		if _, err := shared(ctx, i, "list", func(ctx context.Context) (struct{}, error) {
+			i.mu.Lock()
+			enough := i.listed >= need // since this caller looked
+			i.mu.Unlock()
+			if enough {
+				return struct{}{}, nil
+			}
+			return struct{}{}, i.readList(ctx)
+		}); err != nil {
 			return err
 		}
 	}
