@@ -12,8 +12,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/explain"
 	"github.com/k8s-lbc/lbc/internal/offline"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/stackjson"
 )
 
@@ -93,10 +95,35 @@ func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Read
 	return nil
 }
 
+// planDocument is what -o json and -o yaml print. Its lists are never null: programs go through them unasked.
+type planDocument struct {
+	Stacks []plannedStack `json:"stacks"`
+	// Findings are about objects that belong to no stack.
+	Findings []explain.Finding `json:"findings,omitempty"`
+}
+
+type plannedStack struct {
+	Key         stack.Key         `json:"key"`
+	Plan        plan.Plan         `json:"plan"`
+	Findings    []explain.Finding `json:"findings,omitempty"`
+	Unbuildable bool              `json:"unbuildable,omitempty"`
+}
+
+func documentOf(got offline.Outcome) planDocument {
+	d := planDocument{Stacks: []plannedStack{}, Findings: explain.Findings(got.Diagnostics)}
+	for _, r := range got.Stacks {
+		if r.Plan.Steps == nil {
+			r.Plan.Steps = []plan.Step{}
+		}
+		d.Stacks = append(d.Stacks, plannedStack{r.Key, r.Plan, explain.Findings(r.Diagnostics), r.Unbuildable})
+	}
+	return d
+}
+
 func (o *planOptions) print(out io.Writer, got offline.Outcome) error {
 	switch o.format {
 	case "json", "yaml":
-		return o.encode(out, got)
+		return o.encode(out, documentOf(got))
 	case "stack":
 		return stacks(out, got.Stacks)
 	}

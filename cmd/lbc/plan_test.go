@@ -292,5 +292,9 @@ func TestAnObjectThatNothingCanBeBuiltOfIsToldWithStatusTwo(t *testing.T) {
 		if !errors.As(err, &code) || code != exitInvalid || !strings.Contains(out, want) {
 			t.Errorf("%s: %v\n%s, want %s", setting, err, out, want)
 		}
+		out, _, _ = lbcPlan(t, strings.Replace(misspelt, "traget-type: ip", setting, 1), "-o", "json", "-f", "-")
+		if strings.Contains(out, "null") {
+			t.Errorf("%s: programs iterate over steps:\n%s", setting, out)
+		}
 	}
 }

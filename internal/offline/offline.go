@@ -33,22 +33,22 @@ type Account interface {
 
 // Result is what would happen to one stack.
 type Result struct {
-	Key         stack.Key `json:"key"`
-	Plan        plan.Plan `json:"plan"`
-	Diagnostics diag.List `json:"diagnostics,omitempty"`
+	Key         stack.Key
+	Plan        plan.Plan
+	Diagnostics diag.List
 	// Unbuildable says that the wish cannot be built as it is; nothing would be touched.
-	Unbuildable bool `json:"unbuildable,omitempty"`
+	Unbuildable bool
 	// Wish, Compiled and Observed are what the plan comes from.
-	Wish     wish.Wish      `json:"-"`
-	Compiled compile.Result `json:"-"`
-	Observed plan.Observed  `json:"-"`
+	Wish     wish.Wish
+	Compiled compile.Result
+	Observed plan.Observed
 }
 
 // Outcome is what would happen to all stacks.
 type Outcome struct {
-	Stacks []Result `json:"stacks"`
+	Stacks []Result
 	// Diagnostics are about objects that belong to no stack because their class or group is invalid.
-	Diagnostics diag.List `json:"diagnostics,omitempty"`
+	Diagnostics diag.List
 }
 
 // Invalid reports whether an object is.
