@@ -263,7 +263,7 @@ func TestWebACLsAreValidated(t *testing.T) {
 			in.Rules = nil
 			for i := range int32(8) { // of 700 each
 				in.Rules = append(in.Rules, types.Rule{
-					Name: aws.String("r" + string('a'+rune(i))), Priority: i, VisibilityConfig: visible(), OverrideAction: &types.OverrideAction{None: &types.NoneAction{}},
+					Name: aws.String("r" + string('a'+i)), Priority: i, VisibilityConfig: visible(), OverrideAction: &types.OverrideAction{None: &types.NoneAction{}},
 					Statement: &types.Statement{ManagedRuleGroupStatement: &types.ManagedRuleGroupStatement{}},
 				})
 			}
