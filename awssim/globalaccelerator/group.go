@@ -13,10 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
-var (
-	regionForm = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
-	pathForm   = regexp.MustCompile(`^/[-a-zA-Z0-9@:%_\\+.~#?&/=]*$`)
-)
+var pathForm = regexp.MustCompile(`^/[-a-zA-Z0-9@:%_\\+.~#?&/=]*$`)
 
 // CreateEndpointGroup makes the endpoint group of a listener in a region.
 func (s *Service) CreateEndpointGroup(ctx context.Context, in *globalaccelerator.CreateEndpointGroupInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.CreateEndpointGroupOutput, error) {
@@ -47,7 +44,7 @@ func (s *Service) createGroup(in *globalaccelerator.CreateEndpointGroupInput) (*
 		return nil, err
 	}
 	region := aws.ToString(in.EndpointGroupRegion)
-	if !regionForm.MatchString(region) || !s.account.KnowsRegion(region) {
+	if !s.account.KnowsRegion(region) {
 		return nil, invalid("The region %q of the endpoint group is not valid.", region)
 	}
 	if slices.ContainsFunc(l.Groups, func(g *account.EndpointGroup) bool { return g.Region == region }) {

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/world"
 )
 
@@ -115,14 +116,12 @@ func sameGroup(a, b *v1beta1.TargetGroupBindingSpec) bool {
 	return name != "" && name == groupName(b) && a.IamRoleArnToAssume == b.IamRoleArnToAssume
 }
 
-// groupName is the name of a binding's target group, from its ARN (…:targetgroup/NAME/ID) if there is one.
+// groupName is the name of a binding's target group, from its ARN if there is one.
 func groupName(s *v1beta1.TargetGroupBindingSpec) string {
 	if s.TargetGroupARN == "" {
 		return s.TargetGroupName
 	}
-	_, rest, _ := strings.Cut(s.TargetGroupARN, ":targetgroup/")
-	name, _, _ := strings.Cut(rest, "/")
-	return name
+	return naming.OfTargetGroup(s.TargetGroupARN)
 }
 
 // shared refuses a target group that other bindings serve, unless all of them leave the targets of others alone.

@@ -9,7 +9,6 @@ import (
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
@@ -43,10 +42,8 @@ func (r *run) awaitTargets(ctx context.Context, op plan.AwaitTargets, begun bool
 
 func (r *run) lookAtTargets(ctx context.Context, count plan.StepID, arn string) Outcome {
 	out, err := r.d.Clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)})
-	if err != nil {
-		if class := cloud.Classify(err).Class; class != diag.Throttled && class != diag.Transient {
-			return Outcome{State: Done}
-		}
+	if err != nil && !cloud.Passing(err) {
+		return Outcome{State: Done}
 	}
 	n := r.d.Inventory.PutOff(r.key, count)
 	fit, empty := false, false

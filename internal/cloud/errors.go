@@ -19,6 +19,12 @@ type Error struct {
 	RequestID string
 }
 
+// Passing reports whether an error of an SDK call may be gone at the next attempt.
+func Passing(err error) bool {
+	c := Classify(err).Class
+	return c == diag.Throttled || c == diag.Transient
+}
+
 // Classify reads an error of an SDK call (or of the in-process simulator).
 func Classify(err error) Error {
 	e := Error{Class: diag.Transient, Message: err.Error()}

@@ -5,13 +5,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
 // bindingsByTargetGroup is the cache index of bindings by the ARN of their target group, or by its name while they have no ARN.
@@ -57,8 +57,7 @@ func (b *targetBindings) heirs(ctx context.Context, o *v1beta1.TargetGroupBindin
 	if err != nil {
 		return nil, err
 	}
-	_, rest, _ := strings.Cut(o.Spec.TargetGroupARN, ":targetgroup/")
-	name, _, _ := strings.Cut(rest, "/")
+	name := naming.OfTargetGroup(o.Spec.TargetGroupARN)
 	if name == "" {
 		return all, nil
 	}

@@ -94,7 +94,7 @@ func ask[T any](r *addOnReader, on plan.AddOn, lb int, name string, p place[T], 
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	now := i.cfg.Now()
-	if p.fact.known && now.Sub(p.fact.at) <= lifeOf(p.fact.value) {
+	if p.fact.young(now, lifeOf[T]) {
 		return
 	}
 	done := make(chan error, 1)
@@ -121,8 +121,8 @@ func ask[T any](r *addOnReader, on plan.AddOn, lb int, name string, p place[T], 
 	}()
 }
 
-func lifeOf(v any) time.Duration {
-	if subscribed, ok := v.(bool); ok {
+func lifeOf[T any](v T) time.Duration {
+	if subscribed, ok := any(v).(bool); ok {
 		if subscribed {
 			return subscribedLifetime
 		}

@@ -47,6 +47,11 @@ type fact[T any] struct {
 	drops int // how often it was forgotten
 }
 
+// young reports whether the answer may still be given. The lock is held.
+func (f *fact[T]) young(now time.Time, life func(T) time.Duration) bool {
+	return f.known && now.Sub(f.at) <= life(f.value)
+}
+
 // forget has the next caller read it again, also if it is being read just now.
 func (f *fact[T]) forget() {
 	f.at = time.Time{}
@@ -56,14 +61,14 @@ func (f *fact[T]) forget() {
 // learn returns an answer that is young enough, or reads it. If reading fails for a passing reason, the old answer serves on.
 func learn[T any](ctx context.Context, i *Inventory, name string, f *fact[T], life func(T) time.Duration, read func(context.Context) (T, error)) (T, error) {
 	i.mu.Lock()
-	if f.known && i.cfg.Now().Sub(f.at) <= life(f.value) {
+	if f.young(i.cfg.Now(), life) {
 		defer i.mu.Unlock()
 		return f.value, nil
 	}
 	i.mu.Unlock()
 	v, err := shared(ctx, i, name, func(ctx context.Context) (T, error) {
 		i.mu.Lock()
-		drops, known, young := f.drops, f.value, f.known && i.cfg.Now().Sub(f.at) <= life(f.value)
+		drops, known, young := f.drops, f.value, f.young(i.cfg.Now(), life)
 		i.mu.Unlock()
 		if young { // somebody has read it since this caller looked
 			return known, nil
@@ -78,7 +83,7 @@ func learn[T any](ctx context.Context, i *Inventory, name string, f *fact[T], li
 			}
 			return v, nil
 		}
-		if c := cloud.Classify(err).Class; f.known && (c == diag.Throttled || c == diag.Transient) {
+		if f.known && cloud.Passing(err) {
 			return f.value, nil
 		}
 		return v, err

@@ -111,7 +111,7 @@ func (i *Inventory) listCertificates(ctx context.Context, age time.Duration) err
 		return nil
 	}
 	_, err := shared(ctx, i, "certificates", func(ctx context.Context) (struct{}, error) { return struct{}{}, i.readCertificates(ctx) })
-	if err != nil && known && passing(err) {
+	if err != nil && known && cloud.Passing(err) {
 		return nil
 	}
 	return err
@@ -357,9 +357,3 @@ func (r *certificateRecord) setTags(tags map[string]string, at time.Time) {
 }
 
 func denied(err error) bool { return cloud.Classify(err).Class == diag.Denied }
-
-// passing reports whether an error may be gone at the next attempt.
-func passing(err error) bool {
-	c := cloud.Classify(err).Class
-	return c == diag.Throttled || c == diag.Transient
-}

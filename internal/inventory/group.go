@@ -151,7 +151,7 @@ func (i *Inventory) vpcGroups(ctx context.Context) (map[string]facts.SecurityGro
 		}
 		i.mu.Unlock()
 		_, err := shared(ctx, i, "groups", func(ctx context.Context) (struct{}, error) { return struct{}{}, i.readGroups(ctx) })
-		if err != nil && (!passing(err) || ctx.Err() != nil) {
+		if err != nil && (!cloud.Passing(err) || ctx.Err() != nil) {
 			return nil, err
 		}
 		if err != nil {

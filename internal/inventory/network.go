@@ -225,7 +225,7 @@ func keep[T any](i *Inventory, m map[string]*fact[*T], asked []string, found map
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if err != nil {
-		if passing(err) && !slices.ContainsFunc(asked, func(k string) bool { return m[k] == nil }) {
+		if cloud.Passing(err) && !slices.ContainsFunc(asked, func(k string) bool { return m[k] == nil }) {
 			return nil
 		}
 		return err
