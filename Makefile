@@ -81,6 +81,10 @@ check-generated: generate ## fail if generated files are not current
 fuzz: ## run every fuzz test for FUZZTIME (default 30s) each
 	@hack/fuzz.sh $${FUZZTIME:-30s}
 
+.PHONY: soak
+soak: ## random edits, restarts and faults from LBC_SOAK_SEEDS (default 100) seeds, each compared with a fresh start
+	@LBC_SOAK_SEEDS=$${LBC_SOAK_SEEDS:-100} $(GO) test -count=1 -timeout 60m -run TestRandomEditsRestartsAndFaultsEndWhereAFreshStartDoes ./internal/controller
+
 .PHONY: bench
 bench: build-playground ## the budget table and the simulator, measured; CONTROLLER=path measures another binary, ENDPOINT=url another AWS mock
 	@bin/playground bench --controller $${CONTROLLER:-bin/controller} $${ENDPOINT:+--endpoint $$ENDPOINT}

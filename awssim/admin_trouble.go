@@ -109,6 +109,7 @@ func Timed(p account.Profile, values map[string]time.Duration) (account.Profile,
 		if err := p.SetStale(d); err != nil {
 			return p, err
 		}
+		p.LagChance = 0 // who says how long means every write
 	}
 	for name, d := range values {
 		if name == "stale" {

@@ -97,7 +97,7 @@ func (is *identityServer) certificate(hello *tls.ClientHelloInfo) (*tls.Certific
 	if c := is.certificates[name]; c != nil {
 		return c, nil
 	}
-	c, err := is.sim.Account.Authority().Issue(names)
+	c, err := is.sim.Account.Authority().Issue(names, account.ECPrime256v1)
 	if err == nil {
 		is.certificates[name] = c
 	}

@@ -108,7 +108,7 @@ func TestAnImportedCertificateIsServedAndAReplacementFollows(t *testing.T) {
 	roots := wanted(authority.Pool())(t)
 	take := func(arn *string) *string {
 		t.Helper()
-		pair := wanted(authority.Issue([]string{"imported.example.org"}))(t)
+		pair := wanted(authority.Issue([]string{"imported.example.org"}, account.ECPrime256v1))(t)
 		block := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
 		return wanted(s.trust.ImportCertificate(ctx, &acm.ImportCertificateInput{
 			CertificateArn: arn, Certificate: block("CERTIFICATE", pair.Certificate[0]), CertificateChain: block("CERTIFICATE", pair.Certificate[1]),

@@ -57,7 +57,7 @@ type Options struct {
 	Verify bool
 	// Instance is the id of the instance whose metadata is under /latest/; "" is the cluster's first node.
 	Instance  string
-	Random    uint64 // seed of the faults' chances and of request ids
+	Random    uint64 // seed of the chances of faults and lags, and of request ids
 	KeepCalls int    // recorded calls; 0: 10,000
 
 	// Buckets is a directory with a folder for each S3 bucket: bundles of trust stores are read from it, and load balancers
@@ -133,6 +133,7 @@ func New(o Options) (*Simulator, error) {
 	}
 	s := &Simulator{seed: *o.Seed, logf: o.Logf}
 	s.Account = account.New(o.Seed.Account, o.Seed.Region, o.Clock, o.Profile)
+	s.Account.Seed(o.Random)
 	s.Account.Buckets.Directory = o.Buckets
 	if o.Authorize == nil {
 		o.Authorize = iam.Authorizer(s.Account)

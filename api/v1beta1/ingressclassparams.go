@@ -2,11 +2,26 @@ package v1beta1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// IngressGroup names the Ingress group of all Ingresses of the class.
+// IngressGroup names the Ingress group of all Ingresses of the class, and tells who may be in it.
 type IngressGroup struct {
 	// Name of the group.
 	Name string `json:"name"`
+	// NamespaceSelector restricts the namespaces whose Ingresses may join the group, whatever their class. All if absent or empty.
+	// +optional
+	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
+	// SettingsNamespaces are the namespaces whose Ingresses decide about what the members of the group share: settings of the load
+	// balancer, and of listeners that they use. Ingresses of other namespaces have rules, and listeners of their own. All if absent.
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=set
+	// +optional
+	SettingsNamespaces []IngressGroupNamespace `json:"settingsNamespaces,omitempty"`
 }
+
+// IngressGroupNamespace is the name of a namespace.
+// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+// +kubebuilder:validation:MaxLength=63
+type IngressGroupNamespace string
 
 // Tag is an AWS tag.
 type Tag struct {

@@ -5,6 +5,7 @@
 package account
 
 import (
+	"math/rand/v2"
 	"strings"
 	"sync"
 
@@ -20,6 +21,8 @@ type Account struct {
 	Clock     clock.Clock
 	Profile   Profile // how long asynchronous transitions take
 	Trouble   Trouble // what goes wrong
+	// Random draws from [0, 1) for Profile.LagChance; Seed sets it.
+	Random func() float64
 
 	Compute   // VPCs, subnets, route tables, security groups, network interfaces, instances: compute.go
 	Balancing // load balancers, target groups, listeners, rules: balancing.go
@@ -36,10 +39,18 @@ type Account struct {
 	visibility visibility
 }
 
+// lagStream tells the random numbers of lags from those that others draw from the same seed.
+const lagStream = 0x6c6167
+
+// Seed makes the lags that are drawn from now on those of a seed. The caller holds the lock if others use the account already.
+func (a *Account) Seed(seed uint64) { a.Random = rand.New(rand.NewPCG(seed, lagStream)).Float64 }
+
 // New is an empty account in one region, such as New("123456789012", "us-west-2", clock.Real{}, Instant()). The partition
 // follows from the region.
 func New(id, region string, c clock.Clock, p Profile) *Account {
-	return &Account{ID: id, Partition: PartitionOf(region), Region: region, Clock: c, Profile: p}
+	a := &Account{ID: id, Partition: PartitionOf(region), Region: region, Clock: c, Profile: p}
+	a.Seed(0)
+	return a
 }
 
 // PartitionOf is the partition that a region belongs to.

@@ -1,9 +1,11 @@
 package account
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -19,9 +21,40 @@ import (
 // authority trusts this process and nobody else. The zero value is ready; it may be used concurrently.
 type Authority struct {
 	mu     sync.Mutex
-	key    *ecdsa.PrivateKey
+	key    crypto.Signer // RSA, so that clients without ECDSA can verify what it signs
 	cert   *x509.Certificate
 	serial int64
+	// keys are the RSA keys of certificates, one for each size: making one costs a good part of a second.
+	keys map[string]crypto.Signer
+}
+
+// Algorithms of keys, as ACM's API names them.
+const (
+	RSA2048       = "RSA_2048"
+	ECPrime256v1  = "EC_prime256v1"
+	authorityBits = 2048
+)
+
+// makers make a key of each algorithm that ACM knows.
+var makers = map[string]func() (crypto.Signer, error){
+	"RSA_1024":     makeRSA(1024),
+	RSA2048:        makeRSA(2048),
+	"RSA_3072":     makeRSA(3072),
+	"RSA_4096":     makeRSA(4096),
+	ECPrime256v1:   makeECDSA(elliptic.P256()),
+	"EC_secp384r1": makeECDSA(elliptic.P384()),
+	"EC_secp521r1": makeECDSA(elliptic.P521()),
+}
+
+// KeyAlgorithms are the algorithms of keys that ACM knows, in ascending order.
+func KeyAlgorithms() []string { return SortedKeys(makers) }
+
+func makeRSA(bits int) func() (crypto.Signer, error) {
+	return func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, bits) }
+}
+
+func makeECDSA(curve elliptic.Curve) func() (crypto.Signer, error) {
+	return func() (crypto.Signer, error) { return ecdsa.GenerateKey(curve, rand.Reader) }
 }
 
 // What is signed is valid at any time that a simulated clock may show as well as at the true time, by which TLS clients judge.
@@ -34,7 +67,7 @@ func (a *Authority) ready() error {
 	if a.cert != nil {
 		return nil
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := rsa.GenerateKey(rand.Reader, authorityBits)
 	if err != nil {
 		return fmt.Errorf("make the authority's key: %w", err)
 	}
@@ -81,19 +114,33 @@ func (a *Authority) Pool() (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// Issue makes a server certificate for the names (DNS names, wildcards, or IP addresses); the first is the common name.
-func (a *Authority) Issue(names []string) (*tls.Certificate, error) {
+// Issue makes a server certificate for the names (DNS names, wildcards, or IP addresses); the first is the common name. Algorithm is
+// that of its key, as ACM names it. Certificates with RSA keys of one size share the key.
+func (a *Authority) Issue(names []string, algorithm string) (*tls.Certificate, error) {
 	if len(names) == 0 {
 		return nil, fmt.Errorf("issue a certificate: no name given")
+	}
+	makeKey, ok := makers[algorithm]
+	if !ok {
+		return nil, fmt.Errorf("issue a certificate for %s: unknown key algorithm %q", names[0], algorithm)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err := a.ready(); err != nil {
 		return nil, err
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, fmt.Errorf("make a key for %s: %w", names[0], err)
+	key := a.keys[algorithm]
+	if key == nil {
+		var err error
+		if key, err = makeKey(); err != nil {
+			return nil, fmt.Errorf("make a key for %s: %w", names[0], err)
+		}
+		if _, costly := key.(*rsa.PrivateKey); costly {
+			if a.keys == nil {
+				a.keys = map[string]crypto.Signer{}
+			}
+			a.keys[algorithm] = key
+		}
 	}
 	a.serial++
 	template := &x509.Certificate{
@@ -101,7 +148,7 @@ func (a *Authority) Issue(names []string) (*tls.Certificate, error) {
 		Subject:      pkix.Name{CommonName: names[0]},
 		NotBefore:    validFrom,
 		NotAfter:     validUntil,
-		KeyUsage:     x509.KeyUsageDigitalSignature,
+		KeyUsage:     keyUsage(key),
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	for _, n := range names {
@@ -120,4 +167,12 @@ func (a *Authority) Issue(names []string) (*tls.Certificate, error) {
 		return nil, fmt.Errorf("read the certificate for %s: %w", names[0], err)
 	}
 	return &tls.Certificate{Certificate: [][]byte{der, a.cert.Raw}, PrivateKey: key, Leaf: leaf}, nil
+}
+
+// keyUsage admits the key exchanges of TLS that a key can do: without encipherment, clients of RSA key exchange refuse a certificate.
+func keyUsage(key crypto.Signer) x509.KeyUsage {
+	if _, ok := key.(*rsa.PrivateKey); ok {
+		return x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment
+	}
+	return x509.KeyUsageDigitalSignature
 }

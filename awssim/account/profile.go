@@ -43,7 +43,15 @@ type Profile struct {
 	AcceleratorChange         time.Duration // accelerator or what is below it changed → deployed
 	AcceleratorTransaction    time.Duration // accelerator or what is below it changed → it takes the next change
 	EndpointInitial           time.Duration // endpoint added to an accelerator → first verdict on its health
+
+	// LagChance is the chance from 0 to 1 that reads miss a write at all, and then for a random part of the time that is given
+	// above. 0: they miss every write for the whole time, which tests with a stepped clock can reckon with. AWS's reads seldom
+	// lag; DefaultLagChance is an estimate.
+	LagChance float64
 }
+
+// DefaultLagChance is how often reads lag in a simulator that is started as a program.
+const DefaultLagChance = 0.05
 
 // DrainFor is how long a target drains whose group asks for delay.
 func (p Profile) DrainFor(delay time.Duration) time.Duration { return min(delay, p.Draining) }

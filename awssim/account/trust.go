@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"slices"
@@ -71,8 +72,8 @@ func (t *Trust) AddCertificate(c *Certificate) { put(&t.Certificates, c.ARN, c) 
 // Authority is the certificate authority that signs all certificates of the account that are not imported.
 func (t *Trust) Authority() *Authority { return &t.authority }
 
-// TLSCertificate is what a listener serves for the ARN: chain and private key. The pair is made on first use, with an ECDSA
-// P-256 key whatever algorithm ACM reports, because making RSA keys costs a good part of a second.
+// TLSCertificate is what a listener serves for the ARN: chain and private key. The pair is made on first use, with a key of the
+// algorithm that ACM reports; without one, RSA_2048, which is ACM's default.
 func (t *Trust) TLSCertificate(arn string) (*tls.Certificate, error) {
 	c, ok := t.Certificates[arn]
 	if !ok {
@@ -83,7 +84,7 @@ func (t *Trust) TLSCertificate(arn string) (*tls.Certificate, error) {
 		if len(names) == 0 {
 			names = []string{c.Domain}
 		}
-		pair, err := t.authority.Issue(names)
+		pair, err := t.authority.Issue(names, cmp.Or(c.KeyAlgorithm, RSA2048))
 		if err != nil {
 			return nil, fmt.Errorf("certificate %s: %w", arn, err)
 		}

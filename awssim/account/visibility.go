@@ -46,12 +46,12 @@ type Former struct {
 // for a while those that are not asked for by ARN or name go on showing it so. Of several changes in that time the first counts.
 // present is called at most once.
 func (a *Account) ChangingBalancing(arn string, seq uint64, present func() any) {
-	d := a.Profile.BalancingChanged
-	if d <= 0 {
-		return
-	}
 	now := a.Clock.Now()
 	if old, ok := a.visibility.former[arn]; ok && now.Before(old.until) {
+		return
+	}
+	d := a.lag(a.Profile.BalancingChanged)
+	if d <= 0 {
 		return
 	}
 	put(&a.visibility.former, arn, Former{seq, present(), now.Add(d)})
@@ -71,8 +71,19 @@ func (a *Account) FormerBalancing() map[string]Former {
 	return out
 }
 
+// lag is how long reads miss the write that is made now, of which they may miss at most d.
+func (a *Account) lag(d time.Duration) time.Duration {
+	if a.Profile.LagChance <= 0 || d <= 0 {
+		return d
+	}
+	if a.Random() >= a.Profile.LagChance {
+		return 0
+	}
+	return time.Duration(a.Random() * float64(d))
+}
+
 func (a *Account) hide(m *map[string]time.Time, id string, d time.Duration) {
-	if d <= 0 {
+	if d = a.lag(d); d <= 0 {
 		return
 	}
 	now := a.Clock.Now()
@@ -99,12 +110,12 @@ func (a *Account) seen(m map[string]time.Time, id string) bool {
 // RetagCompute says that the tags of an EC2 resource are about to change: for a while filters see the present ones. Of several
 // changes in that time the first counts.
 func (a *Account) RetagCompute(id string, present map[string]string) {
-	d := a.Profile.ComputeTagged
-	if d <= 0 {
-		return
-	}
 	now := a.Clock.Now()
 	if old, ok := a.visibility.oldTags[id]; ok && now.Before(old.until) {
+		return
+	}
+	d := a.lag(a.Profile.ComputeTagged)
+	if d <= 0 {
 		return
 	}
 	put(&a.visibility.oldTags, id, oldTags{maps.Clone(present), now.Add(d)})

@@ -38,12 +38,12 @@ func (a *Account) ChangingInterface(n *NetworkInterface) {
 }
 
 func (a *Account) changingCompute(id string, present func() any) {
-	d := a.Profile.ComputeChanged
-	if d <= 0 {
-		return
-	}
 	now := a.Clock.Now()
 	if old, ok := a.visibility.formerCompute[id]; ok && now.Before(old.until) {
+		return
+	}
+	d := a.lag(a.Profile.ComputeChanged)
+	if d <= 0 {
 		return
 	}
 	put(&a.visibility.formerCompute, id, formerCompute{present(), now.Add(d)})

@@ -316,7 +316,7 @@ func TestAnImportedCertificateIsServedAndCanBeReplaced(t *testing.T) {
 	s, _ := newService(t)
 	var authority account.Authority
 	imported := func(name string) (certificate, key, chain []byte) {
-		pair, err := authority.Issue([]string{name})
+		pair, err := authority.Issue([]string{name}, account.ECPrime256v1)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/k8s-lbc/lbc/awssim/authn"
@@ -97,8 +99,27 @@ func rawAnswer(status int, body string) []byte {
 		title(status), balancerServer, len(body), body)
 }
 
+// Bounds on what is read of a request's body before an answer that does not need it.
+const (
+	maxUnread  = 64 << 10 // bytes
+	unreadTime = 200 * time.Millisecond
+)
+
+// readUnread reads a small body that comes soon. A stream of HTTP/2 whose body was not read ends with RST_STREAM right behind the
+// answer, which older clients take for a failure.
+func (x *exchange) readUnread() {
+	if x.r.ProtoMajor != 2 || x.r.ContentLength == 0 || x.body != nil {
+		return
+	}
+	c := http.NewResponseController(x.w)
+	_ = c.SetReadDeadline(time.Now().Add(unreadTime))
+	_, _ = io.CopyN(io.Discard, x.r.Body, maxUnread)
+	_ = c.SetReadDeadline(time.Time{})
+}
+
 // generate answers without a target.
 func (x *exchange) generate(status int, contentType, body string) {
+	x.readUnread()
 	x.conn.counts.generated(status)
 	x.status = status
 	h := x.w.Header()

@@ -82,9 +82,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if x.host == "" {
-		x.host = x.view.privateAddress(conn.zone, false).String() // HTTP/1.0
+		x.host = x.view.DNSName // HTTP/1.0
 	}
-	if is([]byte(r.Header.Get("Expect")), "100-continue") && r.ContentLength != 0 {
+	if is([]byte(r.Header.Get("Expect")), "100-continue") && r.ContentLength != 0 && r.ProtoMajor == 1 {
 		w.WriteHeader(http.StatusContinue) // without asking the target
 	}
 	if !x.blocked() && !x.signedIn() {
@@ -126,6 +126,8 @@ func (x *exchange) refusal() int {
 	case x.head != nil && x.head.refuse != 0:
 		x.closes, x.host = true, x.head.host
 		return x.head.refuse
+	case !isToken([]byte(x.r.Method)): // of HTTP/2; of HTTP/1 it was inspected
+		return http.StatusBadRequest
 	case x.r.Method == http.MethodTrace || x.r.Method == http.MethodConnect:
 		return http.StatusMethodNotAllowed
 	case len(x.r.RequestURI) > maxURI:
@@ -307,14 +309,14 @@ func (x *exchange) unavailable(version string) {
 	x.conn.counts.generated(http.StatusServiceUnavailable)
 }
 
-// hostForTarget is the Host that the target gets. Unless it is to be preserved, it names the listener's port just when that is
-// not the default one.
+// hostForTarget is the Host that the target gets. Unless it is to be preserved, it is in lower case and names the listener's port
+// just when that is not the default one.
 func (x *exchange) hostForTarget() string {
 	if x.view.settings.preserveHost {
 		return x.host
 	}
 	port := x.view.listener.Port
-	name := x.host
+	name := strings.ToLower(x.host)
 	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, ']') {
 		if port != 80 && port != 443 {
 			return name

@@ -65,6 +65,9 @@ func (x *exchange) requestHeaders() http.Header {
 	out["X-Forwarded-Proto"] = []string{x.scheme()}
 	out["X-Forwarded-Port"] = []string{strconv.Itoa(int(x.view.listener.Port))}
 	out["X-Amzn-Trace-Id"] = []string{x.traceID(in.Get("X-Amzn-Trace-Id"))}
+	if is(in.Get("Expect"), "100-continue") { // the load balancer has answered it
+		delete(out, "Expect")
+	}
 	if x.head != nil && x.head.expect != "" {
 		out["Expect"] = []string{x.head.expect}
 	}

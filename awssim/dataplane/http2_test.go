@@ -10,6 +10,9 @@ import (
 	"sync"
 	"testing"
 
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
 	"github.com/k8s-lbc/lbc/awssim/dataplane"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -205,5 +208,121 @@ func TestChecksLookLikeAWSs(t *testing.T) {
 			}
 			break
 		}
+	}
+}
+
+// frames speaks HTTP/2 frame by frame, for what no HTTP library sends.
+type frames struct {
+	t testing.TB
+	*http2.Framer
+	block bytes.Buffer
+	enc   *hpack.Encoder
+}
+
+func (w *world) frames() *frames {
+	w.Helper()
+	c := tls.Client(w.dialRaw("web", 443), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+	if _, err := io.WriteString(c, http2.ClientPreface); err != nil {
+		w.Fatal(err)
+	}
+	f := &frames{t: w.TB, Framer: http2.NewFramer(c, c)}
+	f.enc = hpack.NewEncoder(&f.block)
+	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	if err := f.WriteSettings(); err != nil {
+		w.Fatal(err)
+	}
+	return f
+}
+
+// send begins a stream with pairs of names and values.
+func (f *frames) send(stream uint32, end bool, pairs ...string) {
+	f.t.Helper()
+	f.block.Reset()
+	for i := 0; i < len(pairs); i += 2 {
+		if err := f.enc.WriteField(hpack.HeaderField{Name: pairs[i], Value: pairs[i+1]}); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	if err := f.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: f.block.Bytes(), EndStream: end, EndHeaders: true}); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// answer is the status of a stream's answer, and whether the stream was reset.
+func (f *frames) answer() (status string, reset bool) {
+	f.t.Helper()
+	for {
+		frame, err := f.ReadFrame()
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		switch frame := frame.(type) {
+		case *http2.MetaHeadersFrame:
+			status = frame.PseudoValue("status")
+			if frame.StreamEnded() {
+				return status, false
+			}
+		case *http2.DataFrame:
+			if frame.StreamEnded() {
+				return status, false
+			}
+		case *http2.RSTStreamFrame:
+			return status, true
+		}
+	}
+}
+
+func TestAMethodThatIsNoTokenIsABadRequest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.balancer("web", stack.Application)
+	w.withTLS(notFound())
+	w.update()
+	f := w.frames()
+	f.send(1, true, ":method", "GET IT", ":scheme", "https", ":path", "/", ":authority", "a.b")
+	if status, _ := f.answer(); status != "400" {
+		t.Errorf("status %s, want 400", status)
+	}
+}
+
+// TestAGeneratedAnswerReadsASmallBody: RST_STREAM right behind an answer makes older clients fail.
+func TestAGeneratedAnswerReadsASmallBody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.balancer("web", stack.Application)
+	w.withTLS(notFound())
+	w.update()
+	f := w.frames()
+	f.send(1, false, ":method", "POST", ":scheme", "https", ":path", "/", ":authority", "a.b")
+	if err := f.WriteData(1, true, []byte("a small body")); err != nil {
+		t.Fatal(err)
+	}
+	if status, reset := f.answer(); status != "404" || reset {
+		t.Errorf("status %s, reset %v", status, reset)
+	}
+	f.send(3, true, ":method", "GET", ":scheme", "https", ":path", "/", ":authority", "a.b")
+	if status, reset := f.answer(); status != "404" || reset { // nothing of the first stream comes late
+		t.Errorf("next: status %s, reset %v", status, reset)
+	}
+}
+
+func TestAnUnknownProtocolInALPNEndsNoHandshake(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.balancer("web", stack.Application)
+	w.withTLS(notFound())
+	w.update()
+	c := tls.Client(w.dialRaw("web", 443), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.0"}})
+	if err := c.HandshakeContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if p := c.ConnectionState().NegotiatedProtocol; p != "" {
+		t.Errorf("protocol %q", p)
+	}
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := io.ReadAll(c); err != nil || !bytes.HasPrefix(all, []byte("HTTP/1.1 404 ")) {
+		t.Errorf("%q, %v", all, err)
 	}
 }

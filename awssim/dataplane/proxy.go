@@ -58,11 +58,16 @@ func (x *exchange) proxy(g *group, t *target, targets []*target, host, uri strin
 		x.failed(ctx, g, out, err)
 		return
 	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode < 100 { // no status of HTTP (RFC 9110 §15)
+		t.performance.observed(0)
+		x.fail(http.StatusBadGateway)
+		return
+	}
 	t.performance.observed(res.StatusCode)
 	t.inFlight.Add(1)
 	defer t.inFlight.Add(-1)
 	defer context.AfterFunc(t.gone, func() { cancel(errDrained) })()
-	defer func() { _ = res.Body.Close() }()
 	x.targetStatus, x.headAt = res.StatusCode, x.now()
 	buf := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(buf)

@@ -50,9 +50,9 @@ func (f *front) newTLSConfig() *tls.Config {
 			case v.listener.Protocol == "TLS":
 				c.NextProtos = overlap(alpnProtocols[v.listener.ALPN], hello.SupportedProtos)
 			case v.settings.http2:
-				c.NextProtos = []string{"h2", "http/1.1"}
+				c.NextProtos = overlap([]string{"h2", "http/1.1"}, hello.SupportedProtos)
 			default:
-				c.NextProtos = []string{"http/1.1"}
+				c.NextProtos = overlap([]string{"http/1.1"}, hello.SupportedProtos)
 			}
 			return c, nil
 		},

@@ -104,6 +104,12 @@ func TestATargetsWordsForItsStatusReachTheClient(t *testing.T) {
 	if a := w.get(w.client(), "http://web-1.us-west-2.elb.amazonaws.com/nothing"); a.StatusCode != http.StatusBadGateway || a.Status != "502 Bad Gateway" {
 		t.Errorf("a status line without status: %s", a.Status)
 	}
+	for _, status := range []string{"099 Low", "000 None"} {
+		c.say("GET /" + strings.ReplaceAll(status, " ", "+") + " HTTP/1.1\r\nHost: a\r\n\r\n")
+		if a := c.hear("GET"); a.Status != "502 Bad Gateway" {
+			t.Errorf("%q: got %q", status, a.Status)
+		}
+	}
 }
 
 // sayStatus answers each request with the status line that its path tells, with spaces for plus signs.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
 )
 
 var (
@@ -99,6 +101,9 @@ func (f File) Validate() error {
 		c.unique(field+".arn", cert.ARN)
 		if len(cert.Domains) == 0 {
 			c.complain(field+".domains", "", "is missing: a certificate needs one domain at least")
+		}
+		if cert.KeyAlgorithm != "" {
+			c.oneOf(field+".keyAlgorithm", cert.KeyAlgorithm, account.KeyAlgorithms()...)
 		}
 	}
 	f.validateHostedZones(c)

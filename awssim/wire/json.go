@@ -166,6 +166,9 @@ func (j *json11) plain(v reflect.Value) (any, error) {
 		for _, m := range j.names.members(v.Type()) {
 			f := v.Field(m.index)
 			if absent(f) {
+				if m.always {
+					object[m.name] = []any{}
+				}
 				continue
 			}
 			p, err := j.plain(f)

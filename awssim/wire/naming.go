@@ -2,6 +2,7 @@ package wire
 
 import (
 	"reflect"
+	"strings"
 	"sync"
 	"unicode"
 	"unicode/utf8"
@@ -20,6 +21,28 @@ type member struct {
 	index int
 	name  string
 	item  string // of a list; "" for the protocol's own
+	// always: the list is sent although it is empty.
+	always bool
+}
+
+// alwaysSent are the lists inside results that AWS sends when they are empty, by "Type.Field". (Clients other than Go's see the
+// difference: boto3 has no key for a list that is left out.)
+var alwaysSent = map[string]bool{
+	"SecurityGroup.IpPermissions": true, "SecurityGroup.IpPermissionsEgress": true,
+	"IpPermission.IpRanges": true, "IpPermission.Ipv6Ranges": true, "IpPermission.PrefixListIds": true, "IpPermission.UserIdGroupPairs": true,
+}
+
+// sentEmpty reports whether a field of an answer is a list that AWS sends also when it is empty: what an action that describes or
+// lists was asked for, and the lists of alwaysSent.
+func sentEmpty(t reflect.Type, f reflect.StructField) bool {
+	if f.Type.Kind() != reflect.Slice || f.Type.Elem().Kind() == reflect.Uint8 {
+		return false
+	}
+	if alwaysSent[t.Name()+"."+f.Name] {
+		return true
+	}
+	lists := strings.HasPrefix(t.Name(), "Describe") || strings.HasPrefix(t.Name(), "List") || strings.HasPrefix(t.Name(), "Get")
+	return lists && strings.HasSuffix(t.Name(), "Output")
 }
 
 func newNaming(special map[string]string, derive func(string) string) *naming {
@@ -41,7 +64,7 @@ func (n *naming) members(t reflect.Type) []member {
 		if !ok {
 			name = n.derive(f.Name)
 		}
-		members = append(members, member{index: i, name: name, item: n.items[t.Name()+"."+f.Name]})
+		members = append(members, member{index: i, name: name, item: n.items[t.Name()+"."+f.Name], always: sentEmpty(t, f)})
 	}
 	n.known.Store(t, members)
 	return members

@@ -20,6 +20,8 @@ import (
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/aws-sdk-go-v2/service/wafregional"
+	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -235,7 +237,7 @@ func TestAnswersAreWrittenAsAWSWritesThem(t *testing.T) {
 			}}},
 			"text/xml;charset=UTF-8",
 			declaration + `<DescribeSecurityGroupsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>` + fixedID + `</requestId><securityGroupInfo><item>` +
-				`<groupDescription>d</groupDescription><groupId>sg-1</groupId><ipPermissions><item><fromPort>80</fromPort><ipProtocol>tcp</ipProtocol><ipRanges><item><cidrIp>0.0.0.0/0</cidrIp></item></ipRanges>` +
+				`<groupDescription>d</groupDescription><groupId>sg-1</groupId><ipPermissions><item><fromPort>80</fromPort><ipProtocol>tcp</ipProtocol><ipRanges><item><cidrIp>0.0.0.0/0</cidrIp></item></ipRanges><ipv6Ranges></ipv6Ranges><prefixListIds></prefixListIds>` +
 				`<toPort>80</toPort><groups></groups></item></ipPermissions><ipPermissionsEgress></ipPermissionsEgress><tagSet><item><key>a</key><value>b</value></item></tagSet></item></securityGroupInfo></DescribeSecurityGroupsResponse>`,
 		},
 		"done": {
@@ -256,7 +258,7 @@ func TestAnswersAreWrittenAsAWSWritesThem(t *testing.T) {
 		},
 		"an empty page": {
 			raw{service: "tagging", target: "ResourceGroupsTaggingAPI_20170126.GetResources", body: "{}"},
-			&resourcegroupstaggingapi.GetResourcesOutput{PaginationToken: aws.String("")}, "application/x-amz-json-1.1", `{"PaginationToken":""}`,
+			&resourcegroupstaggingapi.GetResourcesOutput{PaginationToken: aws.String("")}, "application/x-amz-json-1.1", `{"PaginationToken":"","ResourceTagMappingList":[]}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -509,4 +511,48 @@ func FuzzNoRequestMakesTheServerPanic(f *testing.F) {
 			_ = d.protocol.decode(req, elem(in))
 		}
 	})
+}
+
+// TestListsThatAreEmptyAreSentAsAWSSendsThem holds what clients other than Go's see: boto3 has no key for a list that is left out.
+func TestListsThatAreEmptyAreSentAsAWSSendsThem(t *testing.T) {
+	t.Parallel()
+	for action, c := range map[string]struct {
+		service, target string
+		out             any
+		want            []string
+	}{
+		"DescribeSecurityGroups":     {"ec2", "", &ec2.DescribeSecurityGroupsOutput{}, []string{"<securityGroupInfo></securityGroupInfo>"}},
+		"DescribeInstances":          {"ec2", "", &ec2.DescribeInstancesOutput{}, []string{"<reservationSet></reservationSet>"}},
+		"DescribeNetworkInterfaces":  {"ec2", "", &ec2.DescribeNetworkInterfacesOutput{}, []string{"<networkInterfaceSet></networkInterfaceSet>"}},
+		"DescribeSubnets":            {"ec2", "", &ec2.DescribeSubnetsOutput{}, []string{"<subnetSet></subnetSet>"}},
+		"DescribeVpcs":               {"ec2", "", &ec2.DescribeVpcsOutput{}, []string{"<vpcSet></vpcSet>"}},
+		"DescribeAddresses":          {"ec2", "", &ec2.DescribeAddressesOutput{}, []string{"<addressesSet></addressesSet>"}},
+		"DescribeRouteTables":        {"ec2", "", &ec2.DescribeRouteTablesOutput{}, []string{"<routeTableSet></routeTableSet>"}},
+		"DescribeNatGateways":        {"ec2", "", &ec2.DescribeNatGatewaysOutput{}, []string{"<natGatewaySet></natGatewaySet>"}},
+		"DescribeInternetGateways":   {"ec2", "", &ec2.DescribeInternetGatewaysOutput{}, []string{"<internetGatewaySet></internetGatewaySet>"}},
+		"DescribeSecurityGroupRules": {"ec2", "", &ec2.DescribeSecurityGroupRulesOutput{}, []string{"<securityGroupRuleSet></securityGroupRuleSet>"}},
+		"DescribeManagedPrefixLists": {"ec2", "", &ec2.DescribeManagedPrefixListsOutput{}, []string{"<prefixListSet></prefixListSet>"}},
+		"GetSecurityGroupsForVpc":    {"ec2", "", &ec2.GetSecurityGroupsForVpcOutput{}, []string{"<securityGroupForVpcSet></securityGroupForVpcSet>"}},
+		"DescribeLoadBalancers":      {"elasticloadbalancing", "", &elbv2.DescribeLoadBalancersOutput{}, []string{"<LoadBalancers></LoadBalancers>"}},
+		"GetResources":               {"tagging", "ResourceGroupsTaggingAPI_20170126", &resourcegroupstaggingapi.GetResourcesOutput{}, []string{`"ResourceTagMappingList":[]`}},
+		"ListCertificates":           {"acm", "CertificateManager", &acm.ListCertificatesOutput{}, []string{`"CertificateSummaryList":[]`}},
+		"ListResourcesForWebACL":     {"wafv2", "AWSWAF_20190729", &wafv2.ListResourcesForWebACLOutput{}, []string{`"ResourceArns":[]`}},
+		"ListWebACLs":                {"waf-regional", "AWSWAF_Regional_20161128", &wafregional.ListWebACLsOutput{}, []string{`"WebACLs":[]`}},
+	} {
+		t.Run(c.service+" "+action, func(t *testing.T) {
+			t.Parallel()
+			r := newFixedRig(t)
+			r.handle(func(context.Context, string, string, any) (any, error) { return c.out, nil })
+			in := raw{service: c.service, body: "Action=" + action}
+			if c.target != "" {
+				in = raw{service: c.service, target: c.target + "." + action, body: "{}"}
+			}
+			_, body := r.send(t, in)
+			for _, want := range c.want {
+				if !strings.Contains(body, want) {
+					t.Errorf("%s is not in %s", want, body)
+				}
+			}
+		})
+	}
 }

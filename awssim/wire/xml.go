@@ -14,7 +14,8 @@ import (
 // timeLayout is how AWS's XML writes times: UTC with milliseconds.
 const timeLayout = "2006-01-02T15:04:05.000Z"
 
-// xmlEncoder writes SDK structs as XML elements. What is nil is left out; an empty list is an empty element.
+// xmlEncoder writes SDK structs as XML elements. What is nil is left out, but for the lists that AWS sends always; an empty list is
+// an empty element.
 type xmlEncoder struct {
 	bytes.Buffer
 	names *naming
@@ -23,7 +24,13 @@ type xmlEncoder struct {
 
 func (e *xmlEncoder) structure(v reflect.Value) error {
 	for _, m := range e.names.members(v.Type()) {
-		if err := e.element(m.name, m.item, v.Field(m.index)); err != nil {
+		f := v.Field(m.index)
+		if absent(f) && m.always {
+			e.open(m.name)
+			e.close(m.name)
+			continue
+		}
+		if err := e.element(m.name, m.item, f); err != nil {
 			return err
 		}
 	}

@@ -115,7 +115,7 @@ func (s settings) run(ctx context.Context, out, problems io.Writer) (err error) 
 	interval, timeout := checks(profile.Name)
 	logger := log.New(problems, "awssim: ", log.LstdFlags)
 	sim, err := awssim.New(awssim.Options{
-		Seed: &file, Profile: profile, Latency: s.latency, Throttle: s.throttle, DataPlane: !s.noDataPlane, DNS: s.dns, LogDirectory: s.logs, Buckets: s.buckets, Logf: logger.Printf, IdentityProvider: s.idp,
+		Seed: &file, Profile: profile, Random: s.trouble.seed, Latency: s.latency, Throttle: s.throttle, DataPlane: !s.noDataPlane, DNS: s.dns, LogDirectory: s.logs, Buckets: s.buckets, Logf: logger.Printf, IdentityProvider: s.idp,
 		HealthInterval: interval, HealthTimeout: timeout, Enforce: s.iam, Verify: s.verify, Instance: s.instance,
 	})
 	if err != nil {

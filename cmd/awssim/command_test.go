@@ -18,6 +18,9 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
+	"github.com/spf13/pflag"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 )
 
@@ -185,6 +188,7 @@ func TestAMistakeInTheFlagsIsNamed(t *testing.T) {
 		"timing":          {[]string{"--timing", "lunch=1s"}, "--timing"},
 		"timing's value":  {[]string{"--timing", "draining=long"}, "--timing"},
 		"stale":           {[]string{"--stale", "-1s"}, "--stale"},
+		"lag chance":      {[]string{"--lag-chance", "1.5"}, "--lag-chance"},
 		"fault":           {[]string{"--fault", `{"kind":"hungry"}`, "--no-data-plane"}, "--fault"},
 		"fault's fields":  {[]string{"--fault", `{"lunch":true}`, "--no-data-plane"}, "--fault"},
 		"trouble":         {[]string{"--trouble", `{"zonesOut":["mars-1a"]}`, "--no-data-plane"}, "--trouble"},
@@ -204,5 +208,32 @@ func TestAMistakeInTheFlagsIsNamed(t *testing.T) {
 				t.Errorf("got %v, want an error that names %s", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestFlagsSayHowOftenAndHowLongReadsLag(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		args   []string
+		listed time.Duration
+		chance float64
+	}{
+		{nil, 2 * time.Second, account.DefaultLagChance},
+		{[]string{"--lag-chance", "0.5"}, 2 * time.Second, 0.5},
+		{[]string{"--lag-chance", "0"}, 0, 0},
+		{[]string{"--stale", "0s"}, 0, 0},
+		{[]string{"--stale", "7s"}, 7 * time.Second, 0}, // 0: every write
+		{[]string{"--timing", "balancing-listed=3s"}, 3 * time.Second, account.DefaultLagChance},
+	} {
+		var f troubleFlags
+		set := pflag.NewFlagSet("awssim", pflag.ContinueOnError)
+		f.register(set)
+		if err := set.Parse(tt.args); err != nil {
+			t.Fatal(err)
+		}
+		p, err := f.timed(account.Real())
+		if err != nil || p.BalancingListed != tt.listed || p.LagChance != tt.chance {
+			t.Errorf("%v: lists lag by %s with chance %g, %v; want %s with %g", tt.args, p.BalancingListed, p.LagChance, err, tt.listed, tt.chance)
+		}
 	}
 }

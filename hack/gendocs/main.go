@@ -36,7 +36,8 @@ const generated = "This page is generated; `make generate` writes it.\n\n"
 
 func findings() string {
 	var b strings.Builder
-	b.WriteString("# Findings\n\n" + generated + "Every finding ends with its code in brackets. The event that carries it has the reason of the table; its text says what is\n" +
+	b.WriteString("# Findings\n\n" + generated + "Every finding ends with its code in brackets. The event that carries it has the reason of the table, but\n" +
+		"what AWS refuses when it is written to has FailedDeployModel whatever its code, and what fails before has FailedBuildModel; its text says what is\n" +
 		"wrong, in which field, and what to do. Findings of class *note* do not stop anything; *invalid* ones wait for an edit; the\n" +
 		"others are tried again by themselves.\n\n| Code | Event reason | Class | Meaning |\n|---|---|---|---|\n")
 	codes := diag.Codes()
@@ -50,7 +51,7 @@ func findings() string {
 
 func flags() string {
 	var b strings.Builder
-	b.WriteString("# Flags\n\n" + generated + "Flags of the controller, with the names and defaults of the AWS Load Balancer Controller; `--strict-groups`, `--drift-check-interval`, `--enable-tls-secret-import`, `--webhook-bind-host`,\n`--webhook-cert-secret`, `--webhook-cert-lifetime` and `--webhook-configurations` are ours.\n\n" +
+	b.WriteString("# Flags\n\n" + generated + "Flags of the controller, with the names and defaults of the AWS Load Balancer Controller; `--strict-groups`, `--deletion-brake`, `--drift-check-interval`, `--enable-checkpoints`, `--enable-tls-secret-import`, `--webhook-bind-host`,\n`--webhook-cert-secret`, `--webhook-cert-lifetime` and `--webhook-configurations` are ours.\n\n" +
 		"| Flag | Default | Meaning |\n|---|---|---|\n")
 	config.FlagSet(&config.Config{}).VisitAll(func(f *pflag.Flag) {
 		if f.Name == "feature-gates" {

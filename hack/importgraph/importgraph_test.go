@@ -17,8 +17,8 @@ const module = "github.com/k8s-lbc/lbc/"
 // pure packages decide; they are functions from values to values.
 var pure = []string{
 	"internal/admission",
-	"awssim/iam/policy", "internal/annotation", "internal/compile", "internal/diag", "internal/explain", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport",
-	"internal/intent", "internal/naming", "internal/plan", "internal/readiness", "internal/stack", "internal/stackjson", "internal/traffic", "internal/world",
+	"awssim/iam/policy", "internal/annotation", "internal/backoff", "internal/brake", "internal/compile", "internal/diag", "internal/explain", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport",
+	"internal/intent", "internal/naming", "internal/plan", "internal/proof", "internal/readiness", "internal/stack", "internal/stackjson", "internal/traffic", "internal/world",
 }
 
 // forbidden is what no pure package may reach.
@@ -29,7 +29,7 @@ var forbidden = []string{
 
 // layers lists packages from the bottom to the top; a package imports only packages of lower layers.
 var layers = [][]string{
-	{"internal/diag", "internal/stack", "internal/config", "internal/sdkhttp"},
+	{"internal/diag", "internal/stack", "internal/config", "internal/sdkhttp", "internal/proof", "internal/checkpoint", "internal/backoff", "internal/brake"},
 	{"internal/intent", "internal/facts", "internal/naming", "internal/world", "internal/traffic", "internal/stackjson"},
 	{"internal/annotation", "internal/front/serviceport", "internal/readiness"},
 	{"internal/front/ingress", "internal/front/service", "internal/compile", "internal/plan"},

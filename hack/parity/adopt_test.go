@@ -134,7 +134,7 @@ func (l *lab) put(r *cluster, after tree) {
 	l.t.Helper()
 	held := sub(after, "aws")
 	for _, name := range slices.Sorted(maps.Keys(sub(held, "securityGroups"))) {
-		if name != "lab-nodes" {
+		if name != "lab-nodes" && !l.holds("{sg:"+name+"}") { // the shared one may be there already
 			l.putGroup(name, sub(sub(held, "securityGroups"), name))
 		}
 	}
@@ -156,6 +156,16 @@ func (l *lab) put(r *cluster, after tree) {
 		l.bindings[b.Namespace+"/"+b.Name] = b
 	}
 	l.restart()
+}
+
+// holds reports whether the account holds what a placeholder stands for.
+func (l *lab) holds(name string) bool {
+	for _, n := range l.names() {
+		if n == name {
+			return true
+		}
+	}
+	return false
 }
 
 var ruleForm = regexp.MustCompile(`^(\w+) (\d+)-(\d+) from (\S+)$`)

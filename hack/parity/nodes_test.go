@@ -46,10 +46,16 @@ func TestRulesOfNodesAreThoseOfTheExistingController(t *testing.T) {
 			for _, rule := range current {
 				held = append(held, permission(t, rule))
 			}
+			removable := func(stack.Permission) secgroup.Fate { return secgroup.Removable }
 			for ref, o := range s.Kube {
-				if strings.HasPrefix(ref, "TargetGroupBinding/") {
-					wanted = append(wanted, opened(t, o.Spec.Networking)...)
+				if !strings.HasPrefix(ref, "TargetGroupBinding/") {
+					continue
 				}
+				alone := opened(t, o.Spec.Networking)
+				if grant, revoke, _ := secgroup.Changes(held, alone, removable, true); len(grant)+len(revoke) > 0 {
+					t.Errorf("%s %s: a start at which %s comes first grants %v and revokes %v", name, step, ref, grant, revoke)
+				}
+				wanted = append(wanted, alone...)
 			}
 			grant, revoke := secgroup.Diff(held, secgroup.Pack(wanted, held))
 			if len(grant)+len(revoke) > 0 {

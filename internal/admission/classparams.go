@@ -116,6 +116,11 @@ func paramsWarnings(s v1beta1.IngressClassParamsSpec) []string {
 			all = append(all, fmt.Sprintf("spec.group.name: %s: %q; no Ingress can use the class", problem, s.Group.Name))
 		}
 	}
+	if s.Group != nil {
+		if _, err := metav1.LabelSelectorAsSelector(s.Group.NamespaceSelector); err != nil {
+			all = append(all, fmt.Sprintf("spec.group.namespaceSelector: %v; no Ingress can join the group", err))
+		}
+	}
 	if n, err := strconv.ParseInt(s.SSLRedirectPort, 10, 32); s.SSLRedirectPort != "" && (err != nil || n < 1 || n > 65535) {
 		all = append(all, fmt.Sprintf("spec.sslRedirectPort: %q is not a port, so nothing is redirected; write a number from 1 to 65535", s.SSLRedirectPort))
 	}

@@ -29,6 +29,7 @@ const (
 	checkClassUsage      = "checkIngressClassUsage"
 	checkClassAnnotation = "checkIngressClassAnnotationUsage"
 	checkGroupName       = "checkGroupNameAnnotationUsage"
+	checkGroupAdmission  = "checkGroupAdmission"
 	checkConditions      = "checkIngressAnnotationConditions"
 )
 
@@ -56,6 +57,9 @@ func Ingress(v *world.View, cfg IngressConfig, old, ing *networkingv1.Ingress) V
 		if before, had := annotationOf(old, annotation.GroupName); !had || before != name {
 			return denied(checkGroupName, fmt.Sprintf("new usage of `%s` annotation is forbidden", annotation.GroupName))
 		}
+	}
+	if d := ingress.Refused(v, cfg.Config, ing); d != nil && (old == nil || ingress.Refused(v, cfg.Config, old) == nil) {
+		return denied(checkGroupAdmission, d.Message())
 	}
 	var known diag.List
 	if old != nil {

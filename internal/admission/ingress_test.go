@@ -170,3 +170,19 @@ func TestWarningsAreFewAndMistakesComeFirst(t *testing.T) {
 		t.Errorf("%d warnings: %q", len(got.Warnings), got.Warnings)
 	}
 }
+
+func TestAnIngressThatItsGroupDoesNotAdmitIsRefusedAndOneThatIsInItAlreadyIsNot(t *testing.T) {
+	t.Parallel()
+	v := view(t, `{apiVersion: elbv2.k8s.aws/v1beta1, kind: IngressClassParams, metadata: {name: closed}, spec: {group: {name: closed, namespaceSelector: {matchLabels: {team: shop}}}}}`)
+	member, outside := ing("alb", "group.name", "closed"), ing("alb", "group.name", "open")
+	edited := member.DeepCopy()
+	edited.Annotations["alb.ingress.kubernetes.io/group.order"] = "5"
+	for name, c := range map[string]struct {
+		old, ing *networkingv1.Ingress
+		denied   bool
+	}{"created": {nil, member, true}, "moved": {outside, member, true}, "edited": {member, edited, false}, "elsewhere": {nil, outside, false}} {
+		if got := Ingress(v, IngressConfig{}, c.old, c.ing); (got.Denied != "") != c.denied || c.denied && !strings.Contains(got.Denied, "not admitted to group closed") {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}

@@ -2,10 +2,12 @@ package annotation
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
 )
 
 // servicePrefixes of keys that claim to be ours on a Service. Other keys below service.beta.kubernetes.io/ belong to others.
@@ -79,6 +81,33 @@ func unknown(o diag.Object, k Key) diag.Diagnostic {
 
 // longestName is how long the name of an annotation, what follows the slash, can be (Kubernetes, "Annotations": 63 characters).
 const longestName = 63
+
+// Misspelt is the known key that an unknown one most likely stands for; empty if the key is known, belongs to another controller or
+// resembles none.
+func Misspelt(k Key) Key {
+	if _, ok := Lookup(k); ok || foreign[k] || prefix(k) != IngressPrefix && !strings.HasPrefix(string(k), serviceLoadBalancerPrefix) {
+		return ""
+	}
+	return Nearest(k)
+}
+
+// Misspellings are the keys of an object, in order, that most likely stand for an annotation that the object lacks and whose absence
+// deletes, replaces or opens something.
+func Misspellings(o diag.Object, on Scope, annotations map[string]string) []intent.Misspelling {
+	var out []intent.Misspelling
+	for _, k := range slices.Sorted(maps.Keys(annotations)) {
+		if !claims(on, k) {
+			continue
+		}
+		meant := Misspelt(Key(k))
+		e, _ := Lookup(meant)
+		if _, there := annotations[string(meant)]; there || e.Holds == "" || !applies(e.Scope, on) {
+			continue
+		}
+		out = append(out, intent.Misspelling{Setting: e.Holds, Key: k, Meant: string(meant), Source: intent.Source{Object: o, Path: Key(k).Path()}})
+	}
+	return out
+}
 
 // Nearest is the known key that a misspelt one most likely stands for; empty if none is near. Of a family, the rest of the key
 // is kept. A name that no API server takes, only a file can have, stands for nothing: comparing it could take seconds.

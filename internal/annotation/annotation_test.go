@@ -222,8 +222,8 @@ func TestTheTableIsSound(t *testing.T) {
 			t.Errorf("%s is listed twice", e.Key)
 		}
 		seen[e.Key] = true
-		if e.Doc == "" || e.Example == "" || e.Syntax == "" || e.Scope == "" {
-			t.Errorf("%s lacks a doc, example, syntax or scope", e.Key)
+		if e.Doc == "" || e.Example == "" || e.Syntax == "" || e.Scope == "" || e.Costs == "" {
+			t.Errorf("%s lacks a doc, example, syntax, scope, or what a mistake costs", e.Key)
 		}
 		if strings.HasSuffix(string(e.Key), ".") != (e.Family != "") {
 			t.Errorf("%s: a family's key ends in a dot, and only a family's", e.Key)

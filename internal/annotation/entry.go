@@ -3,6 +3,8 @@ package annotation
 import (
 	"slices"
 	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
 // Syntax is the grammar of a value.
@@ -37,6 +39,11 @@ type Entry struct {
 	Family string // what follows a Key that ends in a dot, for people: "<protocol>-<port>"
 	Syntax Syntax
 	Scope  Scope
+	// Costs is what a value that cannot be understood costs.
+	Costs diag.Scope
+	// Holds names the setting if its absence deletes, replaces or opens something: a misspelt key in the place of the annotation is then
+	// as a value that cannot be understood. Empty = its absence does not.
+	Holds string
 	// Class is the field of IngressClassParams that takes precedence; empty = none.
 	Class string
 	// Default is the value if the annotation is absent, for people; empty = the feature is not used.

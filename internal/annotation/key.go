@@ -22,6 +22,8 @@ func (k Key) Path() string { return "metadata.annotations[" + string(k) + "]" }
 const (
 	GroupName              Key = IngressPrefix + "group.name"
 	GroupOrder             Key = IngressPrefix + "group.order"
+	AllowDeletion          Key = IngressPrefix + "allow-deletion"
+	DeleteDuplicates       Key = IngressPrefix + "delete-duplicates"
 	DryRun                 Key = IngressPrefix + "dry-run"
 	DryRunPlan             Key = IngressPrefix + "dry-run-plan"
 	DryRunPlanGzip         Key = IngressPrefix + "dry-run-plan-gzip"
@@ -140,6 +142,8 @@ const (
 	ServiceProxyProtocol         Key = ServicePrefix + "aws-load-balancer-proxy-protocol"
 	ServiceProxyProtocolPorts    Key = ServicePrefix + "aws-load-balancer-proxy-protocol-per-target-group"
 	ServiceNodeLabels            Key = ServicePrefix + "aws-load-balancer-target-node-labels"
+	ServiceAllowDeletion         Key = ServicePrefix + "aws-load-balancer-allow-deletion"
+	ServiceDeleteDuplicates      Key = ServicePrefix + "aws-load-balancer-delete-duplicates"
 	ServiceMultiCluster          Key = ServicePrefix + "aws-load-balancer-multi-cluster-target-group"
 	ServiceHCProtocol            Key = ServicePrefix + "aws-load-balancer-healthcheck-protocol"
 	ServiceHCPort                Key = ServicePrefix + "aws-load-balancer-healthcheck-port"

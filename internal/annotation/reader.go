@@ -93,7 +93,7 @@ func read[T any](r Reader, k Key, decode func(Entry, Key, string) (T, error)) in
 	e, _ := Lookup(k)
 	v, err := decode(e, k, raw)
 	if err != nil {
-		r.findings.Add(diag.New(source.Object, source.Path, diag.InvalidAnnotation, err.Error(), e.remedy()))
+		r.findings.Add(diag.New(source.Object, source.Path, diag.InvalidAnnotation, err.Error(), e.remedy()).In(e.Costs))
 		return intent.Field[T]{}
 	}
 	return intent.Of(v, source)
@@ -106,11 +106,11 @@ func (r Reader) Invalid(k Key, text, remedy string) {
 	if !ok {
 		source = intent.Source{Object: r.objects[len(r.objects)-1].Object, Path: k.Path()}
 	}
+	e, _ := Lookup(k)
 	if remedy == "" {
-		e, _ := Lookup(k)
 		remedy = e.remedy()
 	}
-	r.findings.Add(diag.New(source.Object, source.Path, diag.InvalidAnnotation, text, remedy))
+	r.findings.Add(diag.New(source.Object, source.Path, diag.InvalidAnnotation, text, remedy).In(e.Costs))
 }
 
 // Ignored notes that an annotation has no effect.

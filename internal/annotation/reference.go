@@ -28,13 +28,15 @@ The other members of the object's group are not affected. A key that starts like
 similar known key.
 
 "Class field" is the field of IngressClassParams that takes precedence: if it is set, the annotation is not read (attributes and
-tags: per key). "In a group" tells how the values of several Ingresses of a group combine. "Not yet" marks annotations that are
+tags: per key). "In a group" tells how the values of several Ingresses of a group combine. "A mistake costs" tells what is not made or
+changed, and stays as it is, while the value cannot be understood: the member's own routes, a listener, the load balancer that the
+group shares, the network load balancer in front of it, a certificate, or an add-on that traffic does not depend on. "Not yet" marks annotations that are
 understood but not acted on by this version; using one gives a note.
 `)
 	section := func(title string, entries []Entry) {
-		fmt.Fprintf(&b, "\n## %s\n\n| Annotation | Syntax | Read on | Default | Class field | In a group | |\n|---|---|---|---|---|---|---|\n", title)
+		fmt.Fprintf(&b, "\n## %s\n\n| Annotation | Syntax | Read on | Default | Class field | In a group | A mistake costs | |\n|---|---|---|---|---|---|---|---|\n", title)
 		for _, e := range entries {
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s |\n", name(e), syntax(e), e.Scope, cell(e.Default), code(e.Class), cell(e.Merge), description(e))
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s | %s |\n", name(e), syntax(e), e.Scope, cell(e.Default), code(e.Class), cell(e.Merge), e.Costs, description(e))
 		}
 	}
 	section("Ingresses, and Services behind them: `"+IngressPrefix+"…`", ingressEntries())

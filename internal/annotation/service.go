@@ -1,5 +1,7 @@
 package annotation
 
+import "github.com/k8s-lbc/lbc/internal/diag"
+
 // serviceEntries are the annotations with prefix service.beta.kubernetes.io/.
 func serviceEntries() []Entry {
 	var out []Entry
@@ -13,70 +15,70 @@ func service(suffix string) Key { return ServicePrefix + "aws-load-balancer-" + 
 
 func servicePlacementEntries() []Entry {
 	return []Entry{
-		{Key: ServiceType, Syntax: String, Scope: OnService, Built: true, Example: "external",
+		{Key: ServiceType, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Built: true, Example: "external",
 			Doc: "Makes a Service without load balancer class ours: external (together with nlb-target-type), or nlb-ip, which also means ip targets."},
-		{Key: ServiceTargetType, Syntax: String, Scope: OnService, Default: "--default-target-type (instance)", Built: true, Example: "ip",
+		{Key: ServiceTargetType, Syntax: String, Scope: OnService, Costs: diag.Route, Holds: "target-type", Default: "--default-target-type (instance)", Built: true, Example: "ip",
 			Doc: "Whether targets are nodes (instance) or pods (ip). A change replaces the target groups."},
-		{Key: ServiceName, Syntax: String, Scope: OnService, Default: "k8s-<namespace>-<name>-<hash>", Built: true, Example: "example-nlb",
+		{Key: ServiceName, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Holds: "load-balancer-name", Default: "k8s-<namespace>-<name>-<hash>", Built: true, Example: "example-nlb",
 			Doc: "Name of the load balancer, at most 32 characters; used at creation only."},
-		{Key: ServiceScheme, Syntax: String, Scope: OnService, Default: "that of the existing load balancer, else --default-load-balancer-scheme (internal)", Built: true,
+		{Key: ServiceScheme, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Holds: "scheme", Default: "that of the existing load balancer, else --default-load-balancer-scheme (internal)", Built: true,
 			Values: []string{"internal", "internet-facing"}, Complaint: "unknown scheme", Example: "internet-facing",
 			Doc: "Whether the load balancer has public addresses. A change replaces the load balancer."},
-		{Key: ServiceInternal, Syntax: Bool, Scope: OnService, Built: true, Example: "true", Doc: "Former spelling of scheme, read only if that is absent."},
-		{Key: ServiceIPAddressType, Syntax: String, Scope: OnService, Default: "ipv4", Built: true,
+		{Key: ServiceInternal, Syntax: Bool, Scope: OnService, Costs: diag.LoadBalancer, Holds: "scheme", Built: true, Example: "true", Doc: "Former spelling of scheme, read only if that is absent."},
+		{Key: ServiceIPAddressType, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Holds: "ip-address-type", Default: "ipv4", Built: true,
 			Values: []string{"ipv4", "dualstack"}, Complaint: "unknown IPAddressType", Example: "dualstack", Doc: "Address family of the load balancer."},
-		{Key: ServiceSubnets, Syntax: List, Scope: OnService, Default: "discovered by tags or route tables", Built: true, Example: "subnet-0a1, subnet-0b1",
+		{Key: ServiceSubnets, Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Holds: "subnets", Default: "discovered by tags or route tables", Built: true, Example: "subnet-0a1, subnet-0b1",
 			Doc: "Subnets by id or by the value of their Name tag, one per zone."},
-		{Key: ServiceEIPAllocations, Syntax: List, Scope: OnService, Built: true, Example: "eipalloc-0a1, eipalloc-0b1", Doc: "Elastic IP addresses, one per subnet in the order of subnets; internet-facing only."},
-		{Key: ServicePrivateIPv4, Syntax: List, Scope: OnService, Built: true, Example: "10.0.1.15, 10.0.2.15", Doc: "Private addresses, one in each subnet; internal only."},
-		{Key: ServiceIPv6Addresses, Syntax: List, Scope: OnService, Built: true, Example: "2001:db8:1::15, 2001:db8:2::15", Doc: "IPv6 addresses, one in each subnet; dualstack only."},
-		{Key: ServiceSourceNAT, Syntax: String, Scope: OnService, Default: "off", Built: true, Values: []string{"on", "off"},
+		{Key: ServiceEIPAllocations, Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Holds: "addresses", Built: true, Example: "eipalloc-0a1, eipalloc-0b1", Doc: "Elastic IP addresses, one per subnet in the order of subnets; internet-facing only."},
+		{Key: ServicePrivateIPv4, Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Holds: "addresses", Built: true, Example: "10.0.1.15, 10.0.2.15", Doc: "Private addresses, one in each subnet; internal only."},
+		{Key: ServiceIPv6Addresses, Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Holds: "addresses", Built: true, Example: "2001:db8:1::15, 2001:db8:2::15", Doc: "IPv6 addresses, one in each subnet; dualstack only."},
+		{Key: ServiceSourceNAT, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Default: "off", Built: true, Values: []string{"on", "off"},
 			Complaint: "Invalid enable-prefix-for-ipv6-source-nat value, valid values are ['on', 'off']", Example: "on",
 			Doc: "Whether prefixes are used for source NAT, which UDP over IPv6 needs; dualstack only."},
-		{Key: service("source-nat-ipv6-prefixes"), Syntax: List, Scope: OnService, Example: "auto_assigned, auto_assigned", Doc: "IPv6 /80 prefixes for source NAT, one per subnet, or auto_assigned."},
-		{Key: ServiceTags, Syntax: Map, Scope: OnService, Built: true, Example: "Team=web,Stage=prod", Doc: "Tags of all AWS resources of the Service."},
-		{Key: service("minimum-load-balancer-capacity"), Syntax: Map, Scope: OnService, Example: "CapacityUnits=1000", Doc: "Reserved capacity units; 0 resets."},
-		{Key: ServiceSecurityGroups, Syntax: List, Scope: OnService, Default: "one that the controller manages", Built: true, Example: "sg-0123456789abcdef0, frontend",
+		{Key: service("source-nat-ipv6-prefixes"), Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Example: "auto_assigned, auto_assigned", Doc: "IPv6 /80 prefixes for source NAT, one per subnet, or auto_assigned."},
+		{Key: ServiceTags, Syntax: Map, Scope: OnService, Costs: diag.LoadBalancer, Built: true, Example: "Team=web,Stage=prod", Doc: "Tags of all AWS resources of the Service."},
+		{Key: service("minimum-load-balancer-capacity"), Syntax: Map, Scope: OnService, Costs: diag.AddOn, Example: "CapacityUnits=1000", Doc: "Reserved capacity units; 0 resets."},
+		{Key: ServiceSecurityGroups, Syntax: List, Scope: OnService, Costs: diag.LoadBalancer, Holds: "security-groups", Default: "one that the controller manages", Built: true, Example: "sg-0123456789abcdef0, frontend",
 			Doc: "Security groups of the load balancer by id or by the value of their Name tag."},
-		{Key: ServiceManageBackend, Syntax: Bool, Scope: OnService, Default: "--enable-manage-backend-security-group-rules (false) with security-groups, true without any group", Built: true, Example: "true",
+		{Key: ServiceManageBackend, Syntax: Bool, Scope: OnService, Costs: diag.LoadBalancer, Holds: "manage-backend-security-group-rules", Default: "--enable-manage-backend-security-group-rules (false) with security-groups, true without any group", Built: true, Example: "true",
 			Doc: "Whether the rules that let the load balancer reach nodes and pods are managed."},
-		{Key: ServiceDisableSecurityGroups, Syntax: Bool, Scope: OnService, Default: "false", Built: true, Example: "true", Doc: "A load balancer without security groups; it can never get any."},
-		{Key: ServiceSourceRanges, Syntax: List, Scope: OnService, Default: "0.0.0.0/0, ::/0", Built: true, Example: "198.51.100.0/24",
+		{Key: ServiceDisableSecurityGroups, Syntax: Bool, Scope: OnService, Costs: diag.LoadBalancer, Holds: "no-security-groups", Default: "false", Built: true, Example: "true", Doc: "A load balancer without security groups; it can never get any."},
+		{Key: ServiceSourceRanges, Syntax: List, Scope: OnService, Costs: diag.Listener, Holds: "inbound-cidrs", Default: "0.0.0.0/0, ::/0", Built: true, Example: "198.51.100.0/24",
 			Doc: "Addresses that may reach the load balancer; read only if spec.loadBalancerSourceRanges is empty."},
-		{Key: ServicePrefixLists, Syntax: List, Scope: OnService, Built: true, Example: "pl-0123456789abcdef0", Doc: "Prefix lists that may reach the load balancer; instead of the default addresses."},
-		{Key: ServiceICMP, Syntax: String, Scope: OnService, Default: "off", Built: true, Example: "on", Doc: "Value on admits ICMP messages for path MTU discovery."},
-		{Key: service("inbound-sg-rules-on-private-link-traffic"), Syntax: String, Scope: OnService, Default: "untouched", Example: "off",
+		{Key: ServicePrefixLists, Syntax: List, Scope: OnService, Costs: diag.Listener, Holds: "prefix-lists", Built: true, Example: "pl-0123456789abcdef0", Doc: "Prefix lists that may reach the load balancer; instead of the default addresses."},
+		{Key: ServiceICMP, Syntax: String, Scope: OnService, Costs: diag.Listener, Default: "off", Built: true, Example: "on", Doc: "Value on admits ICMP messages for path MTU discovery."},
+		{Key: service("inbound-sg-rules-on-private-link-traffic"), Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Default: "untouched", Example: "off",
 			Doc: "Whether inbound rules apply to PrivateLink traffic: on or off."},
 	}
 }
 
 func serviceAttributeEntries() []Entry {
 	return []Entry{
-		{Key: ServiceAttributes, Syntax: Map, Scope: OnService, Built: true, Example: "load_balancing.cross_zone.enabled=true,deletion_protection.enabled=true",
+		{Key: ServiceAttributes, Syntax: Map, Scope: OnService, Costs: diag.LoadBalancer, Built: true, Example: "load_balancing.cross_zone.enabled=true,deletion_protection.enabled=true",
 			Doc: "Attributes of the load balancer. One that is removed keeps its last value."},
-		{Key: ServiceAccessLog, Syntax: Bool, Scope: OnService, Built: true, Example: "true", Doc: "true: attribute access_logs.s3.enabled. false is the same as absent."},
-		{Key: ServiceAccessLogBucket, Syntax: String, Scope: OnService, Built: true, Example: "my-logs", Doc: "Attribute access_logs.s3.bucket; with access-log-enabled only."},
-		{Key: ServiceAccessLogPrefix, Syntax: String, Scope: OnService, Built: true, Example: "nlb", Doc: "Attribute access_logs.s3.prefix; with access-log-enabled only."},
-		{Key: ServiceCrossZone, Syntax: Bool, Scope: OnService, Built: true, Example: "true", Doc: "Attribute load_balancing.cross_zone.enabled."},
+		{Key: ServiceAccessLog, Syntax: Bool, Scope: OnService, Costs: diag.LoadBalancer, Built: true, Example: "true", Doc: "true: attribute access_logs.s3.enabled. false is the same as absent."},
+		{Key: ServiceAccessLogBucket, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Built: true, Example: "my-logs", Doc: "Attribute access_logs.s3.bucket; with access-log-enabled only."},
+		{Key: ServiceAccessLogPrefix, Syntax: String, Scope: OnService, Costs: diag.LoadBalancer, Built: true, Example: "nlb", Doc: "Attribute access_logs.s3.prefix; with access-log-enabled only."},
+		{Key: ServiceCrossZone, Syntax: Bool, Scope: OnService, Costs: diag.LoadBalancer, Built: true, Example: "true", Doc: "Attribute load_balancing.cross_zone.enabled."},
 	}
 }
 
 func serviceListenerEntries() []Entry {
 	return []Entry{
-		{Key: ServiceCertificates, Syntax: List, Scope: OnService, Built: true, Example: "arn:aws:acm:us-west-2:123456789012:certificate/0123",
+		{Key: ServiceCertificates, Syntax: List, Scope: OnService, Costs: diag.Certificate, Holds: "certificate-arn", Built: true, Example: "arn:aws:acm:us-west-2:123456789012:certificate/0123",
 			Doc: "Certificates by ARN, the first is the default one; makes the listeners of ssl-ports TLS."},
-		{Key: ServiceSSLPorts, Syntax: List, Scope: OnService, Default: "all ports", Built: true, Example: "443, https", Doc: "Service ports, by number or name, whose listeners are TLS if there are certificates."},
-		{Key: ServiceSSLPolicy, Syntax: String, Scope: OnService, Default: "--default-ssl-policy (ELBSecurityPolicy-2016-08)", Built: true, Example: "ELBSecurityPolicy-TLS13-1-2-2021-06",
+		{Key: ServiceSSLPorts, Syntax: List, Scope: OnService, Costs: diag.Listener, Holds: "ssl-ports", Default: "all ports", Built: true, Example: "443, https", Doc: "Service ports, by number or name, whose listeners are TLS if there are certificates."},
+		{Key: ServiceSSLPolicy, Syntax: String, Scope: OnService, Costs: diag.Listener, Holds: "ssl-policy", Default: "--default-ssl-policy (ELBSecurityPolicy-2016-08)", Built: true, Example: "ELBSecurityPolicy-TLS13-1-2-2021-06",
 			Doc: "Protocols and ciphers of TLS listeners."},
-		{Key: ServiceBackendProtocol, Syntax: String, Scope: OnService, Default: "tcp", Built: true, Example: "ssl", Doc: "ssl: TLS listeners speak TLS to the targets too. No effect without certificates."},
-		{Key: ServiceALPN, Syntax: String, Scope: OnService, Built: true, Values: []string{"None", "HTTP1Only", "HTTP2Only", "HTTP2Optional", "HTTP2Preferred"},
+		{Key: ServiceBackendProtocol, Syntax: String, Scope: OnService, Costs: diag.Listener, Holds: "backend-protocol", Default: "tcp", Built: true, Example: "ssl", Doc: "ssl: TLS listeners speak TLS to the targets too. No effect without certificates."},
+		{Key: ServiceALPN, Syntax: String, Scope: OnService, Costs: diag.Listener, Built: true, Values: []string{"None", "HTTP1Only", "HTTP2Only", "HTTP2Optional", "HTTP2Preferred"},
 			Complaint: "invalid ALPN policy, policy must be one of [None, HTTP1Only, HTTP2Only, HTTP2Optional, HTTP2Preferred]", Example: "HTTP2Preferred", Doc: "ALPN policy of TLS listeners."},
-		{Key: ServiceListenerAttributes, Family: "<protocol>-<port>", Syntax: Map, Scope: OnService, Built: true, Example: "tcp.idle_timeout.seconds=400",
+		{Key: ServiceListenerAttributes, Family: "<protocol>-<port>", Syntax: Map, Scope: OnService, Costs: diag.Listener, Built: true, Example: "tcp.idle_timeout.seconds=400",
 			Doc: "Attributes of the listener with that protocol and port, e.g. aws-load-balancer-listener-attributes.TCP-80; not for TLS."},
-		{Key: ServiceTCPUDPListener, Syntax: Bool, Scope: OnService, Default: "gate EnableTCPUDPListener (false)", Built: true, Example: "true",
+		{Key: ServiceTCPUDPListener, Syntax: Bool, Scope: OnService, Costs: diag.Listener, Default: "gate EnableTCPUDPListener (false)", Built: true, Example: "true",
 			Doc: "Whether a TCP and a UDP port of one number become one TCP_UDP listener."},
-		{Key: ServiceQUICPorts, Syntax: List, Scope: OnService, Example: "443", Doc: "UDP ports, by number or name, that become QUIC."},
-		{Key: ServiceActions, Family: "<protocol>-<port>", Syntax: JSON, Scope: OnService, Built: true,
+		{Key: ServiceQUICPorts, Syntax: List, Scope: OnService, Costs: diag.Listener, Example: "443", Doc: "UDP ports, by number or name, that become QUIC."},
+		{Key: ServiceActions, Family: "<protocol>-<port>", Syntax: JSON, Scope: OnService, Costs: diag.Route, Holds: "actions", Built: true,
 			Example: `{"type":"forward","forwardConfig":{"baseServiceWeight":10,"targetGroups":[{"serviceName":"canary","servicePort":80,"weight":1}]}}`,
 			Doc:     "Weighted forward of the listener with that protocol and port, e.g. actions.TCP-80."},
 	}
@@ -84,27 +86,31 @@ func serviceListenerEntries() []Entry {
 
 func serviceTargetEntries() []Entry {
 	return []Entry{
-		{Key: ServiceTGAttributes, Syntax: Map, Scope: OnService, Built: true, Example: "preserve_client_ip.enabled=true", Doc: "Attributes of the target groups."},
-		{Key: ServicePortTGAttributes, Family: "<port>", Syntax: Map, Scope: OnService, Built: true, Example: "deregistration_delay.timeout_seconds=30",
+		{Key: ServiceTGAttributes, Syntax: Map, Scope: OnService, Costs: diag.Route, Built: true, Example: "preserve_client_ip.enabled=true", Doc: "Attributes of the target groups."},
+		{Key: ServicePortTGAttributes, Family: "<port>", Syntax: Map, Scope: OnService, Costs: diag.Route, Built: true, Example: "deregistration_delay.timeout_seconds=30",
 			Doc: "Attributes of the target group of one Service port, over the general ones."},
-		{Key: ServiceProxyProtocol, Syntax: String, Scope: OnService, Built: true, Values: []string{"*"},
+		{Key: ServiceProxyProtocol, Syntax: String, Scope: OnService, Costs: diag.Route, Built: true, Values: []string{"*"},
 			Complaint: "invalid value for Load Balancer proxy protocol v2 annotation, only value currently supported is *", Example: "*", Doc: "Proxy protocol v2 towards all targets."},
-		{Key: ServiceProxyProtocolPorts, Syntax: List, Scope: OnService, Built: true, Example: "80, 443", Doc: "Service ports, by number, with proxy protocol v2; off for the others."},
-		{Key: ServiceNodeLabels, Syntax: Map, Scope: OnService, Default: "all nodes", Built: true, Example: "pool=web", Doc: "Labels of the nodes that become instance targets."},
-		{Key: ServiceMultiCluster, Syntax: Bool, Scope: OnService, Default: "false", Built: true, Example: "true", Doc: "Whether other clusters register targets in the same target groups."},
-		{Key: service("quic-enabled-containers"), Syntax: List, Scope: OnPod, Example: "server", Doc: "Containers that get a QUIC server id."},
+		{Key: ServiceProxyProtocolPorts, Syntax: List, Scope: OnService, Costs: diag.Route, Built: true, Example: "80, 443", Doc: "Service ports, by number, with proxy protocol v2; off for the others."},
+		{Key: ServiceNodeLabels, Syntax: Map, Scope: OnService, Costs: diag.Route, Default: "all nodes", Built: true, Example: "pool=web", Doc: "Labels of the nodes that become instance targets."},
+		{Key: ServiceAllowDeletion, Syntax: Bool, Scope: OnService, Costs: diag.AddOn, Default: "false", Built: true, Example: "true",
+			Doc: "Whether the load balancer may be deleted, when the object gives it up, even if --deletion-brake holds up its deletion."},
+		{Key: ServiceDeleteDuplicates, Syntax: List, Scope: OnService, Costs: diag.AddOn, Built: true, Example: "sg-0123456789abcdef0",
+			Doc: "ARNs of load balancers and target groups, and ids of security groups, that carry the tags of this load balancer beside those that serve, and may be deleted."},
+		{Key: ServiceMultiCluster, Syntax: Bool, Scope: OnService, Costs: diag.Route, Default: "false", Built: true, Example: "true", Doc: "Whether other clusters register targets in the same target groups."},
+		{Key: service("quic-enabled-containers"), Syntax: List, Scope: OnPod, Costs: diag.Route, Example: "server", Doc: "Containers that get a QUIC server id."},
 	}
 }
 
 func serviceHealthEntries() []Entry {
 	return []Entry{
-		{Key: ServiceHCProtocol, Syntax: String, Scope: OnService, Default: "TCP", Built: true, Example: "http", Doc: "Protocol of the health check: tcp, http or https, in any case."},
-		{Key: ServiceHCPort, Syntax: String, Scope: OnService, Default: "traffic-port", Built: true, Example: "8081", Doc: "Port of the health check: a number, traffic-port, or the name of a Service port."},
-		{Key: ServiceHCPath, Syntax: String, Scope: OnService, Default: "/", Built: true, Example: "/healthz", Doc: "Path of an HTTP health check, 1 to 1024 characters, starting with a slash."},
-		{Key: ServiceHCSuccessCodes, Syntax: String, Scope: OnService, Default: "200-399", Built: true, Example: "200", Doc: "Codes of a passed HTTP health check, 200 to 599."},
-		{Key: ServiceHCInterval, Syntax: Int32, Scope: OnService, Default: "10", Min: 5, Max: 300, Built: true, Example: "30", Doc: "Seconds between health checks; not less than the timeout."},
-		{Key: ServiceHCTimeout, Syntax: Int32, Scope: OnService, Default: "10", Min: 2, Max: 120, Built: true, Example: "5", Doc: "Seconds until a health check has failed."},
-		{Key: ServiceHCHealthy, Syntax: Int32, Scope: OnService, Default: "3", Min: 2, Max: 10, Built: true, Example: "2", Doc: "Health checks in a row that make a target healthy."},
-		{Key: ServiceHCUnhealthy, Syntax: Int32, Scope: OnService, Default: "3", Min: 2, Max: 10, Built: true, Example: "2", Doc: "Failed health checks in a row that make a target unhealthy."},
+		{Key: ServiceHCProtocol, Syntax: String, Scope: OnService, Costs: diag.Route, Default: "TCP", Built: true, Example: "http", Doc: "Protocol of the health check: tcp, http or https, in any case."},
+		{Key: ServiceHCPort, Syntax: String, Scope: OnService, Costs: diag.Route, Default: "traffic-port", Built: true, Example: "8081", Doc: "Port of the health check: a number, traffic-port, or the name of a Service port."},
+		{Key: ServiceHCPath, Syntax: String, Scope: OnService, Costs: diag.Route, Default: "/", Built: true, Example: "/healthz", Doc: "Path of an HTTP health check, 1 to 1024 characters, starting with a slash."},
+		{Key: ServiceHCSuccessCodes, Syntax: String, Scope: OnService, Costs: diag.Route, Default: "200-399", Built: true, Example: "200", Doc: "Codes of a passed HTTP health check, 200 to 599."},
+		{Key: ServiceHCInterval, Syntax: Int32, Scope: OnService, Costs: diag.Route, Default: "10", Min: 5, Max: 300, Built: true, Example: "30", Doc: "Seconds between health checks; not less than the timeout."},
+		{Key: ServiceHCTimeout, Syntax: Int32, Scope: OnService, Costs: diag.Route, Default: "10", Min: 2, Max: 120, Built: true, Example: "5", Doc: "Seconds until a health check has failed."},
+		{Key: ServiceHCHealthy, Syntax: Int32, Scope: OnService, Costs: diag.Route, Default: "3", Min: 2, Max: 10, Built: true, Example: "2", Doc: "Health checks in a row that make a target healthy."},
+		{Key: ServiceHCUnhealthy, Syntax: Int32, Scope: OnService, Costs: diag.Route, Default: "3", Min: 2, Max: 10, Built: true, Example: "2", Doc: "Failed health checks in a row that make a target unhealthy."},
 	}
 }

@@ -33,7 +33,7 @@ func (r *run) prepareAddOn(ctx context.Context, s plan.Step) (Outcome, bool) {
 	if r.d.Inventory.PutOff(r.key, s.ID) > 1 {
 		var err error
 		if state, err = r.d.Inventory.Refresh(ctx, r.key, arn); err != nil {
-			return r.judge(s, err), true
+			return r.judge(ctx, s, err), true
 		}
 	}
 	switch {
@@ -65,6 +65,5 @@ func (r *run) judgeAddOn(s plan.Step, e cloud.Error, failed Outcome, lb string, 
 	case e.Class == diag.NotFound && on == plan.AddOnWebACL:
 		r.d.Inventory.InvalidateFacts(facts.Need{Kind: facts.NeedWebACLs}) // a web ACL of that name may have another ARN now
 	}
-	r.d.Inventory.Settled(r.key, s.ID)
 	return failed
 }

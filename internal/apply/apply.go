@@ -15,6 +15,9 @@ import (
 // ErrBindingExists is what Bindings.CreateBinding wraps if an object of that name exists; it may be on its way out.
 var ErrBindingExists = errors.New("a TargetGroupBinding of that name exists")
 
+// errAssumed ends the steps of a plan that was made of what nobody has read.
+var errAssumed = errors.New("the plan rests on what an earlier process left and this one has not verified")
+
 // Bindings writes TargetGroupBinding objects; references in the bindings it is given are literals.
 type Bindings interface {
 	// CreateBinding creates the object; see ErrBindingExists.
@@ -53,7 +56,9 @@ const (
 // Outcome is the end of one step.
 type Outcome struct {
 	State State
-	Until time.Time   // waiting: when to try again
+	// Until is, of a waiting step, when to try again; of a failed one, before when another attempt is pointless unless something
+	// is edited, or zero if that is the caller's to decide.
+	Until time.Time
 	On    string      // waiting: for what, e.g. "the network interfaces of the load balancer to go"
 	By    plan.StepID // blocked: the nearest step that is not done
 	// Problem is what to tell of a failure or a refusal; its Object and Path are the caller's to fill in.
@@ -91,7 +96,7 @@ func (r Result) Count(s State) int {
 
 // Run executes a plan: each step as soon as its needs are done and those that it follows have ended. A step that does not
 // get done blocks only what needs it. Run returns when every step has an outcome; it waits for AWS's answers, never for time
-// to pass. ctx ends the calls under way.
+// to pass. ctx ends the calls under way. Of a plan that rests on assumptions no step is executed.
 func Run(ctx context.Context, p plan.Plan, d Deps) Result {
 	if d.Now == nil {
 		d.Now = time.Now
@@ -103,6 +108,9 @@ func Run(ctx context.Context, p plan.Plan, d Deps) Result {
 		d.Stabilize = 2 * time.Minute
 	}
 	r := newRun(p, d)
+	if p.Assumed {
+		r.refuse(errAssumed)
+	}
 	r.loop(ctx)
 	return Result{Outcomes: r.outcomes, Outputs: r.outputs}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
@@ -48,9 +49,9 @@ func TestAStackIsCreatedChangedAndDeletedWithTheFewestCalls(t *testing.T) {
 		{"second", shop("blog", "/c/*"), map[string]int{}, map[string]int{
 			"CreateSecurityGroup": 1, "AuthorizeSecurityGroupIngress": 1, "CreateTargetGroup": 1, "CreateLoadBalancer": 1,
 			"CreateListener": 2, "AddListenerCertificates": 1, "CreateRule": 1}},
-		{"delete the second", &stack.Stack{Key: shop("blog").Key}, map[string]int{}, map[string]int{
+		{"delete the second", stack.Removed(shop("blog").Key, "", "", stack.ObjectsDeleted), map[string]int{}, map[string]int{
 			"DeleteLoadBalancer": 1, "DeleteTargetGroup": 1, "DeleteSecurityGroup": 1}},
-		{"delete the first", &stack.Stack{Key: shop("web").Key}, map[string]int{}, map[string]int{
+		{"delete the first", stack.Removed(shop("web").Key, "", "", stack.ObjectsDeleted), map[string]int{}, map[string]int{
 			"DeleteLoadBalancer": 1, "DeleteTargetGroup": 2, "DeleteSecurityGroup": 1}},
 	} {
 		from := w.mark()
@@ -120,10 +121,10 @@ func TestAControllerThatDiesAtAnyWriteConvergesAfterwards(t *testing.T) {
 			return s
 		}},
 		{"delete a frontend with its ALB", func() *stack.Stack { return fronted(shop("web", "/a/*"), map[int32]int32{80: 80}) }, func() *stack.Stack {
-			return &stack.Stack{Key: shop("web").Key, Cluster: testCluster, VPC: testVPC}
+			return stack.Removed(shop("web").Key, testCluster, testVPC, stack.ObjectsDeleted)
 		}},
 		{"delete", func() *stack.Stack { return shop("web", "/a/*", "/b/*") }, func() *stack.Stack {
-			return &stack.Stack{Key: shop("web").Key, Cluster: testCluster, VPC: testVPC}
+			return stack.Removed(shop("web").Key, testCluster, testVPC, stack.ObjectsDeleted)
 		}},
 	}
 	for _, story := range stories {
@@ -258,22 +259,69 @@ func TestWhatVanishedBehindOurBackIsCreatedAgain(t *testing.T) {
 	}
 }
 
-func TestANameThatSomebodyElseHoldsIsAFailureAfterAnotherLook(t *testing.T) {
+func TestANameThatAnotherHoldsIsAFailureThatIsNotTriedAgainBeforeItsTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, account.Instant())
-	if _, err := w.sim.Balancing.CreateTargetGroup(t.Context(), &elbv2.CreateTargetGroupInput{
-		Name: aws.String("k8s-web-a"), TargetType: "ip", Protocol: "TCP", Port: aws.Int32(1), VpcId: aws.String(testVPC)}); err != nil {
+	made, err := w.sim.Balancing.CreateTargetGroup(t.Context(), &elbv2.CreateTargetGroupInput{
+		Name: aws.String("k8s-web-a"), TargetType: "ip", Protocol: "TCP", Port: aws.Int32(1), VpcId: aws.String(testVPC)})
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, state := range []apply.State{apply.Waiting, apply.Failed} {
-		_, r, err := w.pass(shop("web", "/a/*"), plan.Policy{}, 8)
+	want := shop("web", "/a/*")
+	attempt := func() (apply.Outcome, int) {
+		mark := w.mark()
+		_, r, err := w.pass(want, plan.Policy{}, 8)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if o := r.Outcomes["CreateTargetGroup shop/web-a:80"]; o.State != state || state == apply.Failed && o.Problem.Code != diag.NameTaken {
-			t.Errorf("%+v, want %s", o, state)
-		}
+		_, writes := w.calls(mark)
+		return r.Outcomes["CreateTargetGroup shop/web-a:80"], writes["CreateTargetGroup"]
 	}
+	pauses := []time.Duration{10 * time.Second, 20 * time.Second, 40 * time.Second, 80 * time.Second, 160 * time.Second, 5 * time.Minute, 5 * time.Minute}
+	for n, pause := range pauses {
+		o, sent := attempt()
+		if o.State != apply.Failed || o.Problem.Code != diag.NameTaken || o.Until.Sub(w.clock.Now()) != pause || sent != 1 {
+			t.Errorf("attempt %d: %+v, sent %d", n+1, o, sent)
+		}
+		w.clock.Advance(pause - time.Second)
+		if again, sent := attempt(); sent != 0 || again.State != apply.Failed || again.Until != o.Until || again.Problem != o.Problem {
+			t.Errorf("before its time: %+v, sent %d", again, sent)
+		}
+		w.clock.Advance(time.Second)
+	}
+	if _, err := w.sim.Balancing.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{TargetGroupArn: made.TargetGroups[0].TargetGroupArn}); err != nil {
+		t.Fatal(err)
+	}
+	w.inv.Retry(want.Key) // somebody edits an object
+	if o, sent := attempt(); o.State != apply.Done || sent != 1 {
+		t.Errorf("after an edit: %+v, sent %d", o, sent)
+	}
+}
+
+func TestANameThatTheStackItselfHoldsIsTakenOverAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, account.Instant())
+	want := shop("web", "/a/*")
+	if _, err := w.inv.Observed(t.Context(), want.Key, want); err != nil { // before it is made behind our back
+		t.Fatal(err)
+	}
+	tg := want.TargetGroups[0]
+	var tags []elbv2types.Tag
+	for k, v := range tg.Tags {
+		tags = append(tags, elbv2types.Tag{Key: aws.String(k), Value: aws.String(v)})
+	}
+	if _, err := w.sim.Balancing.CreateTargetGroup(t.Context(), &elbv2.CreateTargetGroupInput{
+		Name: aws.String(tg.Name), TargetType: "ip", Protocol: "HTTP", Port: aws.Int32(1), VpcId: aws.String(testVPC), Tags: tags}); err != nil {
+		t.Fatal(err)
+	}
+	_, r, err := w.pass(want, plan.Policy{}, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := r.Outcomes["CreateTargetGroup shop/web-a:80"]; o.State != apply.Waiting || o.Until.Sub(w.clock.Now()) > time.Second {
+		t.Errorf("outcome %+v", o)
+	}
+	w.settle(want)
 }
 
 func TestADeletionWaitsForTheInterfacesOfTheLoadBalancer(t *testing.T) {
@@ -281,7 +329,7 @@ func TestADeletionWaitsForTheInterfacesOfTheLoadBalancer(t *testing.T) {
 	w := newWorld(t, account.Real())
 	want := shop("web", "/a/*")
 	w.settle(want)
-	gone := &stack.Stack{Key: want.Key, Cluster: testCluster, VPC: testVPC}
+	gone := stack.Removed(want.Key, testCluster, testVPC, stack.ObjectsDeleted)
 	_, r, err := w.pass(gone, plan.Policy{}, 8)
 	if err != nil {
 		t.Fatal(err)
@@ -299,7 +347,7 @@ func TestDeletionProtectionUnknownToUsIsRefusedByAWS(t *testing.T) {
 	want := shop("web", "/a/*")
 	want.LoadBalancers[0].Attributes = map[string]string{"deletion_protection.enabled": "true"}
 	w.settle(want)
-	gone := &stack.Stack{Key: want.Key, Cluster: testCluster, VPC: testVPC}
+	gone := stack.Removed(want.Key, testCluster, testVPC, stack.ObjectsDeleted)
 	for _, life := range []string{"known", "unknown"} {
 		_, r, err := w.pass(gone, plan.Policy{}, 8)
 		if err != nil {

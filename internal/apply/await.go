@@ -22,22 +22,42 @@ const (
 // first time. After a while it ends all the same, so that a group that never becomes healthy gets the requests that it is meant
 // to get. A read that fails for good is no reason to wait. Targets that a step of this run put to use get their first check only
 // now: they are not looked at yet.
+//
+// Several listeners may wait for the same group: one of the steps looks, and the others wait for it. Steps that await occupy no
+// slot of the run, see loop.
 func (r *run) awaitTargets(ctx context.Context, op plan.AwaitTargets, begun bool) Outcome {
 	arn := r.resolve(op.TargetGroup)
-	r.awaiting.Lock() // several listeners may wait for the same group: one of them looks
-	defer r.awaiting.Unlock()
-	if o, ok := r.awaited[arn]; ok {
-		return o
+	r.mu.Lock()
+	look, looking := r.looks[arn]
+	if !looking {
+		look = &targetLook{done: make(chan struct{})}
+		r.looks[arn] = look
 	}
+	r.mu.Unlock()
+	if looking {
+		<-look.done
+		return look.outcome
+	}
+	defer close(look.done)
 	count := plan.StepID("targets of " + arn)
-	var o Outcome
 	if begun {
-		o = r.warming(r.d.Inventory.PutOff(r.key, count), nil)
+		look.outcome = r.warming(r.d.Inventory.PutOff(r.key, count), nil)
 	} else {
-		o = r.lookAtTargets(ctx, count, arn)
+		look.outcome = r.lookAtTargets(ctx, count, arn)
 	}
-	r.awaited[arn] = o
-	return o
+	return look.outcome
+}
+
+// targetLook is a look at the targets of a group. outcome may be read when done is closed.
+type targetLook struct {
+	done    chan struct{}
+	outcome Outcome
+}
+
+// awaits reports whether a step does nothing but look whether it may go on.
+func awaits(op plan.Op) bool {
+	_, ok := op.(plan.AwaitTargets)
+	return ok
 }
 
 func (r *run) lookAtTargets(ctx context.Context, count plan.StepID, arn string) Outcome {

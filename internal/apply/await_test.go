@@ -2,7 +2,9 @@ package apply_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -127,5 +129,38 @@ func TestAtAQuotaRulesGoOneByOneToMakeRoom(t *testing.T) {
 		if n := len(l.Rules); l.Port == 443 && n != 101 {
 			t.Errorf("%d rules", n)
 		}
+	}
+}
+
+// busyTargets is an ELBv2 that tells of targets' health only after a registration.
+type busyTargets struct {
+	cloud.ELBV2
+	registered chan struct{}
+	looks      atomic.Int32
+}
+
+func (b *busyTargets) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
+	b.looks.Add(1)
+	<-b.registered
+	return &elbv2.DescribeTargetHealthOutput{TargetHealthDescriptions: []elbv2types.TargetHealthDescription{{TargetHealth: &elbv2types.TargetHealth{State: "healthy"}}}}, nil
+}
+
+func (b *busyTargets) RegisterTargets(context.Context, *elbv2.RegisterTargetsInput, ...func(*elbv2.Options)) (*elbv2.RegisterTargetsOutput, error) {
+	close(b.registered)
+	return &elbv2.RegisterTargetsOutput{}, nil
+}
+
+func TestLooksAtTargetsThatHangOccupyNoSlot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, account.Profile{})
+	b := &busyTargets{registered: make(chan struct{})}
+	p := plan.Plan{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "x"}}}
+	for i, arn := range []string{"arn:a", "arn:b", "arn:b"} {
+		p.Steps = append(p.Steps, plan.Step{ID: plan.StepID(fmt.Sprint("await ", i)), Op: plan.AwaitTargets{TargetGroup: stack.Literal(stack.KindTargetGroup, arn)}})
+	}
+	p.Steps = append(p.Steps, plan.Step{ID: "register", Op: plan.RegisterTargets{TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:c"), Targets: []plan.Target{{ID: "10.0.0.1", Port: 80}}}})
+	r := apply.Run(t.Context(), p, apply.Deps{Clients: cloud.Clients{ELBV2: b}, Inventory: w.inv, Now: w.clock.Now, Concurrency: 1})
+	if r.Count(apply.Done) != 4 || b.looks.Load() != 2 {
+		t.Errorf("%d looks, %+v", b.looks.Load(), r.Outcomes)
 	}
 }

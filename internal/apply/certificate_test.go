@@ -54,7 +54,9 @@ func (w certified) zone(name string, private bool) {
 // wish is a stack that owns a requested certificate, and nothing else.
 func wish(name, ca string, names ...string) *stack.Stack {
 	s := &stack.Stack{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: name}}, Cluster: testCluster, VPC: testVPC}
-	if len(names) > 0 {
+	if len(names) == 0 {
+		s.Removal = stack.ObjectsDeleted
+	} else {
 		id := naming.CertificateID(ca != "", names[0], "shop", name)
 		s.Certificates = []stack.Certificate{{
 			ID: id, Domain: names[0], Names: names, Authority: ca, Tags: naming.Tracking(stack.Ingress, testCluster, "shop/"+name, id),

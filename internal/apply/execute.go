@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -33,6 +34,9 @@ func (r *run) execute(ctx context.Context, s plan.Step) (Outcome, plan.Output) {
 			}
 		}
 	}
+	if o, refused := r.refusedBefore(s); refused {
+		return o, plan.Output{}
+	}
 	if o, wait := r.prepareAddOn(ctx, s); wait {
 		return o, plan.Output{}
 	}
@@ -41,7 +45,7 @@ func (r *run) execute(ctx context.Context, s plan.Step) (Outcome, plan.Output) {
 	}
 	out, err := r.write(ctx, s)
 	if err != nil {
-		return r.judge(s, err), plan.Output{}
+		return r.judge(ctx, s, err), plan.Output{}
 	}
 	r.d.Inventory.Settled(r.key, s.ID)
 	if out.ID != "" {
@@ -99,7 +103,7 @@ func (r *run) awaitActive(ctx context.Context, s plan.Step, ref stack.Ref) (Outc
 	}
 	switch {
 	case err != nil:
-		return r.judge(s, err), true
+		return r.judge(ctx, s, err), true
 	case state == "active" || state == "active_impaired":
 		return Outcome{}, false
 	case state == "failed":
@@ -109,10 +113,27 @@ func (r *run) awaitActive(ctx context.Context, s plan.Step, ref stack.Ref) (Outc
 	return r.wait(s, "the load balancer "+role+" to become active", nil), true
 }
 
-// wait puts a step off, the longer the more often it was put off before: 1 s, 2 s, 4 s, … 16 s.
+// What AWS needs a while for is looked at often at first: most of it takes less than waitsOften pauses of at most 16 s, which are
+// about three minutes. What takes longer has another cause than AWS's speed.
+var (
+	often  = backoff.Policy{First: time.Second, Longest: 16 * time.Second}
+	seldom = backoff.Policy{First: 30 * time.Second, Longest: 5 * time.Minute}
+)
+
+const waitsOften = 14
+
+// pause is how long a step waits that was put off n times in a row: 1 s, 2 s, 4 s, … 16 s, after three minutes 30 s, … 5 min.
+func pause(n int) time.Duration {
+	if n > waitsOften {
+		return seldom.Pause(n - waitsOften)
+	}
+	return often.Pause(n)
+}
+
+// wait puts a step off, the longer the more often it was put off before; see pause.
 func (r *run) wait(s plan.Step, on string, err error) Outcome {
 	n := r.d.Inventory.PutOff(r.key, s.ID)
-	return Outcome{State: Waiting, Until: r.d.Now().Add(time.Second << min(n-1, 4)), On: on, Err: err}
+	return Outcome{State: Waiting, Until: r.d.Now().Add(pause(n)), On: on, Err: err}
 }
 
 // deletes reports whether an operation only takes something away.

@@ -1,6 +1,9 @@
 package apply
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -15,7 +18,7 @@ import (
 const longest = 8 * time.Second
 
 // judge decides what an error means for a step.
-func (r *run) judge(s plan.Step, err error) Outcome {
+func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 	if errors.Is(err, ErrBindingExists) {
 		return r.wait(s, "the former TargetGroupBinding of the same name to go", err)
 	}
@@ -26,35 +29,105 @@ func (r *run) judge(s plan.Step, err error) Outcome {
 	}
 	switch missing := e.Missing(); {
 	case e.Protected() && deletesBalancer(s.Op):
+		// Somebody switched the protection on in AWS. If attributes were believed that say otherwise, they are forgotten, and the
+		// next plan switches it off where that is declared; the second time it is AWS's last word.
+		known := r.d.Inventory.ForgetAttributes(r.key, r.resolve(plan.Refs(s.Op)[0]))
+		if known && r.d.Inventory.PutOff(r.key, s.ID) == 1 {
+			return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond), On: "another look at the deletion protection", Err: err}
+		}
 		g := plan.Protected(nameOf(r.resolve(plan.Refs(s.Op)[0])))
 		d := diag.New(diag.Object{}, "", g.Code, g.Text, g.Remedy)
 		d.RequestID = e.RequestID
 		return Outcome{State: Refused, Problem: d, Err: err}
 	case e.InUse() && lettingGo(s.Op) != "":
-		if o := r.wait(s, lettingGo(s.Op), err); !usedElsewhere(s.Op, o.Until.Sub(r.d.Now())) {
+		o := r.wait(s, lettingGo(s.Op), err)
+		wait := o.Until.Sub(r.d.Now())
+		switch {
+		case usedElsewhere(s.Op, wait):
+			failed.Problem.Remedy = "detach the certificate from whatever uses it, as its description in ACM tells; then it is deleted"
+		case wait <= often.Longest:
 			return o
+		default:
+			failed.Problem.Remedy = "remove what uses it; then it is deleted"
 		}
-		failed.Problem.Remedy = "detach the certificate from whatever uses it, as its description in ACM tells; then it is deleted"
+		failed.Until = o.Until
+		return failed
 	case e.Class == diag.Throttled:
-		return r.wait(s, "AWS to accept calls again", err)
+		o := r.wait(s, "AWS to accept calls again", err)
+		o.Until = earlier(o.Until, r.d.Now().Add(often.Longest)) // the limiter slows all calls down already
+		return o
 	case missing != "" && r.young(s.Op, missing), e.Code == cloud.CodeInvalidTarget && registersBalancer(s.Op):
 		// AWS answers from replicas: what was created a moment ago may not be known everywhere.
 		if o := r.wait(s, "what was just created to be known everywhere in AWS", err); o.Until.Sub(r.d.Now()) <= longest {
 			return o
 		}
 	case e.Disagrees(), missing != "" && ours(s.Op, missing):
-		// The account differs from what we believe: look again and plan anew, once at once, then with the usual pauses.
-		r.d.Inventory.Invalidate(r.key)
-		if r.d.Inventory.PutOff(r.key, s.ID) == 1 {
-			return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond), On: "another look at the account", Err: err}
-		}
+		return r.disagreed(ctx, s, e, failed)
 	case e.Class == diag.Transient:
 		// Whether it had an effect is unknown; only a fresh look tells.
-		r.d.Inventory.Doubt(r.key)
+		r.d.Inventory.Doubt(r.key, s.Op, r.resolve)
 	}
-	r.d.Inventory.Settled(r.key, s.ID)
 	r.d.Inventory.Refuted(e)
 	return failed
+}
+
+// disagreed decides what follows when the account differs from what the plan was made of. The first time, what is in the way is
+// looked at, by its name: if it is the stack's, or if it is gone, the stack is read again and a plan made anew at once. If it is
+// another's, or AWS refuses the same write again, the step fails, and is not sent again before a pause that grows to minutes.
+func (r *run) disagreed(ctx context.Context, s plan.Step, e cloud.Error, failed Outcome) Outcome {
+	n, until := r.d.Inventory.Refused(r.key, s.ID, s.Op, r.fingerprint(s.Op), r.boundElsewhere(s.Op, e), failed.Err)
+	failed.Until = until
+	if n > 2 {
+		return failed
+	}
+	// The second look is for AWS's lists, which lag behind its writes.
+	other, err := r.d.Inventory.HeldByOther(ctx, r.key, s.Op)
+	if other {
+		return failed
+	}
+	r.d.Inventory.Invalidate(r.key)
+	if n == 1 && err == nil {
+		r.d.Inventory.Retry(r.key)
+		return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond), On: "another look at the account", Err: failed.Err}
+	}
+	r.d.Inventory.Refuted(e)
+	return failed
+}
+
+// boundElsewhere is the ARN of the target group of an operation that AWS refuses because another load balancer uses the group.
+func (r *run) boundElsewhere(op plan.Op, e cloud.Error) string {
+	if e.Code != cloud.CodeTargetGroupAssociation {
+		return ""
+	}
+	for _, ref := range plan.Refs(op) {
+		if ref.Kind == stack.KindTargetGroup {
+			return r.resolve(ref)
+		}
+	}
+	return ""
+}
+
+// fingerprint identifies an operation with what its references stand for.
+func (r *run) fingerprint(op plan.Op) string {
+	text, err := json.Marshal(op)
+	if err != nil {
+		text = []byte(err.Error())
+	}
+	h := sha256.New()
+	h.Write(append([]byte(op.Name()), text...))
+	for _, ref := range plan.Refs(op) {
+		h.Write([]byte("\x00" + r.resolve(ref)))
+	}
+	return string(h.Sum(nil))
+}
+
+// refusedBefore is the outcome of a step whose operation AWS has refused and that is not worth another attempt yet.
+func (r *run) refusedBefore(s plan.Step) (Outcome, bool) {
+	until, err := r.d.Inventory.Standing(r.key, s.ID, func() string { return r.fingerprint(s.Op) })
+	if err == nil {
+		return Outcome{}, false
+	}
+	return Outcome{State: Failed, Err: err, Until: until, Problem: cloud.Problem(s.Op.Name(), err)}, true
 }
 
 // registersBalancer reports whether an operation relies on a load balancer and its listener, which may be new.
@@ -102,6 +175,13 @@ func ours(op plan.Op, missing stack.Kind) bool {
 		}
 	}
 	return false
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // full reports whether a quota was met that the plan's own removals may relieve.

@@ -119,7 +119,7 @@ func TestDeletingWhatIsGoneIsDone(t *testing.T) {
 	if _, err := w.sim.Gate.AddFault(gate.Fault{Action: "DeleteTargetGroup", Code: "TargetGroupNotFound", Message: "gone"}); err != nil {
 		t.Fatal(err)
 	}
-	p, r, err := w.pass(&stack.Stack{Key: want.Key, Cluster: testCluster, VPC: testVPC}, plan.Policy{}, 8)
+	p, r, err := w.pass(stack.Removed(want.Key, testCluster, testVPC, stack.ObjectsDeleted), plan.Policy{}, 8)
 	if err != nil || len(p.Steps) < 3 || r.Count(apply.Done) != len(p.Steps) {
 		t.Errorf("%v\n%s", err, outcomes(p, r))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -11,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// run is one execution. Its goroutine alone touches all but values.
+// run is one execution. Its goroutine alone touches all but what mu guards.
 type run struct {
 	d        Deps
 	key      stack.Key
@@ -22,18 +23,17 @@ type run struct {
 	yielded  map[plan.StepID]bool // removals that were let go first to make room
 	finished chan finished
 
-	awaiting sync.Mutex
-	awaited  map[string]Outcome // of looks at targets, by target group; guarded by awaiting
-
 	mu     sync.Mutex
-	values map[stack.Ref]string // what references stand for
-	fresh  map[string]bool      // ARNs and ids that this run created
+	looks  map[string]*targetLook // at targets, by target group
+	values map[stack.Ref]string   // what references stand for
+	fresh  map[string]bool        // ARNs and ids that this run created
 }
 
 type finished struct {
 	id      plan.StepID
 	outcome Outcome
 	output  plan.Output
+	slot    bool // it occupied one
 }
 
 func newRun(p plan.Plan, d Deps) *run {
@@ -42,7 +42,7 @@ func newRun(p plan.Plan, d Deps) *run {
 		outcomes: map[plan.StepID]Outcome{}, outputs: map[plan.StepID]plan.Output{},
 		started: map[plan.StepID]bool{}, yielded: map[plan.StepID]bool{},
 		finished: make(chan finished),
-		awaited:  map[string]Outcome{},
+		looks:    map[string]*targetLook{},
 		values:   map[stack.Ref]string{}, fresh: map[string]bool{},
 	}
 	for _, k := range p.Known {
@@ -52,12 +52,15 @@ func newRun(p plan.Plan, d Deps) *run {
 }
 
 func (r *run) loop(ctx context.Context) {
-	running := 0
+	running, slots := 0, 0 // those that await occupy no slot
 	for len(r.outcomes) < len(r.steps) {
+		if err := context.Cause(ctx); err != nil {
+			r.stop(err)
+		}
 		progress := false
 		for i := range r.steps {
 			s := &r.steps[i]
-			if r.started[s.ID] || running >= r.d.Concurrency {
+			if r.started[s.ID] || slots >= r.d.Concurrency && !awaits(s.Op) {
 				continue
 			}
 			if _, ended := r.outcomes[s.ID]; ended {
@@ -74,20 +77,36 @@ func (r *run) loop(ctx context.Context) {
 			case ready:
 				r.started[s.ID] = true
 				running++
+				if !awaits(s.Op) {
+					slots++
+				}
 				progress = true
 				step := *s
 				go func() {
 					o, out := r.execute(ctx, step)
-					r.finished <- finished{step.ID, o, out}
+					r.finished <- finished{step.ID, o, out, !awaits(step.Op)}
 				}()
 			}
 		}
 		switch {
-		case running > 0 && (!progress || running >= r.d.Concurrency):
-			r.end(<-r.finished)
+		case running > 0 && (!progress || slots >= r.d.Concurrency):
+			f := <-r.finished
+			r.end(f)
 			running--
+			if f.slot {
+				slots--
+			}
 		case !progress && running == 0:
 			r.strand()
+		}
+	}
+}
+
+// stop ends the steps that were not started: no call is begun when the process ends.
+func (r *run) stop(err error) {
+	for _, s := range r.steps {
+		if _, ended := r.outcomes[s.ID]; !ended && !r.started[s.ID] {
+			r.outcomes[s.ID] = Outcome{State: Waiting, Until: r.d.Now(), On: "a controller that leads", Err: err}
 		}
 	}
 }
@@ -139,7 +158,8 @@ func (r *run) end(f finished) {
 }
 
 // postpone lets one removal of the same kind go first, and the step once more after it: at a quota, what goes must make room
-// for what comes. It reports false if nothing is left to remove.
+// for what comes. Only what goes from the same load balancer or security group makes room. It reports false if nothing is left
+// to remove.
 func (r *run) postpone(id plan.StepID) bool {
 	var failed *plan.Step
 	for i := range r.steps {
@@ -147,10 +167,10 @@ func (r *run) postpone(id plan.StepID) bool {
 			failed = &r.steps[i]
 		}
 	}
-	removal := roomFor[failed.Op.Name()]
+	removal, parent := roomFor[failed.Op.Name()], r.parent(failed.Op)
 	for i := range r.steps {
 		s := &r.steps[i]
-		if _, ended := r.outcomes[s.ID]; ended || s.Op.Name() != removal || s.Guard != nil || r.started[s.ID] || r.yielded[s.ID] {
+		if _, ended := r.outcomes[s.ID]; ended || s.Op.Name() != removal || r.parent(s.Op) != parent || s.Guard != nil || r.started[s.ID] || r.yielded[s.ID] {
 			continue
 		}
 		r.release(s, id)
@@ -178,10 +198,51 @@ func (r *run) release(removal *plan.Step, id plan.StepID) {
 	removal.Needs, removal.After = free(removal.Needs), free(removal.After)
 }
 
+// parent is the load balancer or security group whose quota an operation counts against; the quotas of rules, listeners and
+// certificates are per load balancer (Elastic Load Balancing's quotas).
+func (r *run) parent(op plan.Op) string {
+	switch op := op.(type) {
+	case plan.CreateListener:
+		return balancerOf(r.resolve(op.Listener.LoadBalancer))
+	case plan.DeleteListener:
+		return balancerOf(r.resolve(op.Listener))
+	case plan.CreateRule:
+		return balancerOf(r.resolve(op.Rule.Listener))
+	case plan.DeleteRule:
+		return balancerOf(r.resolve(op.Rule))
+	case plan.AddListenerCertificates:
+		return balancerOf(r.resolve(op.Listener))
+	case plan.RemoveListenerCertificates:
+		return balancerOf(r.resolve(op.Listener))
+	case plan.AuthorizeIngress:
+		return r.resolve(op.Group)
+	case plan.RevokeIngress:
+		return r.resolve(op.Group)
+	}
+	return ""
+}
+
+// balancerOf is the part of an ARN that names the load balancer, such as "app/web/50dc6c495c0c9188", whether the ARN is of the load
+// balancer, of a listener or of a rule.
+func balancerOf(arn string) string {
+	parts := strings.SplitN(arn, "/", 5)
+	if len(parts) < 4 {
+		return ""
+	}
+	return strings.Join(parts[1:4], "/")
+}
+
 // roomFor names the removal that makes room for what a quota refuses.
 var roomFor = map[string]string{
-	"CreateRule": "DeleteRule", "CreateListener": "DeleteListener", "CreateTargetGroup": "DeleteTargetGroup",
+	"CreateRule": "DeleteRule", "CreateListener": "DeleteListener",
 	"AddListenerCertificates": "RemoveListenerCertificates", "AuthorizeSecurityGroupIngress": "RevokeSecurityGroupIngress",
+}
+
+// refuse ends all steps with an error.
+func (r *run) refuse(err error) {
+	for _, s := range r.steps {
+		r.outcomes[s.ID] = Outcome{State: Failed, Err: err, Problem: diag.New(diag.Object{}, "", diag.AWSUnavailable, err.Error(), "")}
+	}
 }
 
 // strand ends a plan that refers to steps that it does not have, which Diff never makes.

@@ -39,7 +39,7 @@ func TestFortyStacksTogetherStayWithinTheBudget(t *testing.T) {
 	}
 	wish := func(name string) *stack.Stack { return shop(name, "/a/*") }
 	gone := func(name string) *stack.Stack {
-		return &stack.Stack{Key: shop(name).Key, Cluster: testCluster, VPC: testVPC}
+		return stack.Removed(shop(name).Key, testCluster, testVPC, stack.ObjectsDeleted)
 	}
 	none := map[string]int{}
 	reads, writes := all(wish)

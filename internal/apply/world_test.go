@@ -154,7 +154,7 @@ func outcomes(p plan.Plan, r apply.Result) string {
 // remove deletes a stack and then the shared group.
 func (w *world) remove(key stack.Key) {
 	w.t.Helper()
-	w.settle(&stack.Stack{Key: key, Cluster: testCluster, VPC: testVPC})
+	w.settle(stack.Removed(key, testCluster, testVPC, stack.ObjectsDeleted))
 	obs, err := w.inv.Observed(context.Background(), key, nil)
 	if err != nil {
 		w.t.Fatal(err)

@@ -20,6 +20,8 @@ const (
 	CodeCapacityPending     = "CapacityReservationPending"
 	CodeInvalidTarget       = "InvalidTarget"
 	CodeTargetGroupNotFound = "TargetGroupNotFound"
+
+	CodeTargetGroupAssociation = "TargetGroupAssociationLimit"
 )
 
 // codeClasses is the one place that knows what AWS's codes mean.
@@ -50,7 +52,7 @@ var codeClasses = map[string]diag.Class{
 	CodeDuplicatePermission: diag.Conflict, CodePermissionNotFound: diag.Conflict,
 	CodeDependencyViolation: diag.Conflict, CodeResourceInUse: diag.Conflict, CodeNotPermitted: diag.Conflict,
 	"DuplicateListener": diag.Conflict, "DuplicateLoadBalancerName": diag.Conflict, "DuplicateTargetGroupName": diag.Conflict,
-	"InvalidGroup.Duplicate": diag.Conflict, "PriorityInUse": diag.Conflict, "TargetGroupAssociationLimit": diag.Conflict,
+	"InvalidGroup.Duplicate": diag.Conflict, "PriorityInUse": diag.Conflict, CodeTargetGroupAssociation: diag.Conflict,
 	"InvalidGroup.InUse": diag.Conflict, "InvalidGroup.Reserved": diag.Conflict, CodeCertificateInUse: diag.Conflict,
 	"ConflictException": diag.Conflict,
 

@@ -68,12 +68,13 @@ func Connect(ctx context.Context, o ConnectOptions) (Clients, Scope, error) {
 	scope.Partition = partitionOf(scope.Region)
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(scope.Region),
 		config.WithHTTPClient(httpClient()),
-		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
+		config.WithRetryer(credentialRetryer),
 		config.WithAPIOptions([]func(*middleware.Stack) error{userAgent("elbv2.k8s.aws/" + o.Version)}))
 	if err != nil {
 		return Clients{}, Scope{}, fmt.Errorf("loading AWS configuration: %w", err)
 	}
-	cfg.HTTPClient = sdkhttp.Client(cfg.HTTPClient) // after loading, which adds AWS_CA_BUNDLE to a client of the SDK only
+	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} } // after loading, which gives the retryer to what fetches credentials
+	cfg.HTTPClient = sdkhttp.Client(cfg.HTTPClient)              // after loading, which adds AWS_CA_BUNDLE to a client of the SDK only
 	if o.Transport != nil {
 		cfg.HTTPClient = o.Transport(cfg.HTTPClient)
 	}
@@ -87,6 +88,12 @@ func Connect(ctx context.Context, o ConnectOptions) (Clients, Scope, error) {
 		}
 	}
 	return c, scope, nil
+}
+
+// credentialRetryer is for the calls that fetch credentials, which pass no Limiter: a throttled or unanswered one is tried again
+// for some three seconds before the call that needs the credentials fails.
+func credentialRetryer() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 5, time.Second })
 }
 
 // httpClient ends a call that AWS does not answer, and keeps as many connections as a burst of work needs.

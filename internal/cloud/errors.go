@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
@@ -17,6 +18,11 @@ type Error struct {
 	Code      string // AWS's code; empty when AWS did not answer
 	Message   string
 	RequestID string
+	// Credentials tells that the controller got no credentials for the call, which was not sent: Code is that of the call that
+	// was to give them, such as AssumeRoleWithWebIdentity.
+	Credentials bool
+	// Unanswered tells that AWS did not answer; Message says why, in words that are the same for each attempt.
+	Unanswered bool
 }
 
 // Passing reports whether an error of an SDK call may be gone at the next attempt.
@@ -27,7 +33,31 @@ func Passing(err error) bool {
 
 // Classify reads an error of an SDK call (or of the in-process simulator).
 func Classify(err error) Error {
-	e := Error{Class: diag.Transient, Message: err.Error()}
+	e := classify(err)
+	var sent *smithy.OperationError
+	if !errors.As(err, &sent) || !strings.Contains(err.Error(), "get identity: ") {
+		return e
+	}
+	e.Credentials = true
+	if inner := (*smithy.OperationError)(nil); errors.As(sent.Err, &inner) {
+		e.Message = inner.Operation() + ": " + codeAnd(e)
+	}
+	if e.Class != diag.Denied {
+		e.Class = diag.Transient // what STS throttles says nothing about the rate of the call, and what it refuses may be allowed soon
+	}
+	return e
+}
+
+// codeAnd is AWS's code, if there is one, and message.
+func codeAnd(e Error) string {
+	if e.Code == "" {
+		return e.Message
+	}
+	return e.Code + ": " + e.Message
+}
+
+func classify(err error) Error {
+	e := Error{Class: diag.Transient, Message: withoutPassing(err.Error())}
 	if errors.Is(err, ErrBusy) {
 		e.Class = diag.Throttled
 		return e
@@ -43,6 +73,9 @@ func Classify(err error) Error {
 	}
 	var api smithy.APIError
 	if !errors.As(err, &api) {
+		if text, known := networkText(err); known {
+			e.Message, e.Unanswered = text, true
+		}
 		return e
 	}
 	e.Code, e.Message = api.ErrorCode(), api.ErrorMessage()

@@ -32,18 +32,18 @@ func TestErrorsAreClassifiedByCodeAndElseByStatus(t *testing.T) {
 		err  error
 		want Error
 	}{
-		{answered(400, "Throttling", "Rate exceeded"), Error{diag.Throttled, "Throttling", "Rate exceeded", "req-1"}},
-		{answered(503, "RequestLimitExceeded", "slow"), Error{diag.Throttled, "RequestLimitExceeded", "slow", "req-1"}},
-		{answered(403, "AccessDenied", "no"), Error{diag.Denied, "AccessDenied", "no", "req-1"}},
-		{answered(403, "SomethingNew", "no"), Error{diag.Denied, "SomethingNew", "no", "req-1"}},
-		{answered(500, "SomethingNew", "oops"), Error{diag.Transient, "SomethingNew", "oops", "req-1"}},
-		{answered(429, "SomethingNew", "slow"), Error{diag.Throttled, "SomethingNew", "slow", "req-1"}},
-		{answered(400, "SomethingNew", "bad"), Error{diag.Invalid, "SomethingNew", "bad", "req-1"}},
-		{answered(400, "TooManyRules", "full"), Error{diag.Quota, "TooManyRules", "full", "req-1"}},
-		{answered(400, "LimitExceededException", "full"), Error{diag.Quota, "LimitExceededException", "full", "req-1"}},
-		{answered(400, "CertificateNotFound", "gone"), Error{diag.NotFound, "CertificateNotFound", "gone", "req-1"}},
-		{answered(400, "InvalidPermission.Duplicate", "there"), Error{diag.Conflict, "InvalidPermission.Duplicate", "there", "req-1"}},
-		{context.DeadlineExceeded, Error{Class: diag.Transient, Message: "context deadline exceeded"}},
+		{answered(400, "Throttling", "Rate exceeded"), Error{Class: diag.Throttled, Code: "Throttling", Message: "Rate exceeded", RequestID: "req-1"}},
+		{answered(503, "RequestLimitExceeded", "slow"), Error{Class: diag.Throttled, Code: "RequestLimitExceeded", Message: "slow", RequestID: "req-1"}},
+		{answered(403, "AccessDenied", "no"), Error{Class: diag.Denied, Code: "AccessDenied", Message: "no", RequestID: "req-1"}},
+		{answered(403, "SomethingNew", "no"), Error{Class: diag.Denied, Code: "SomethingNew", Message: "no", RequestID: "req-1"}},
+		{answered(500, "SomethingNew", "oops"), Error{Class: diag.Transient, Code: "SomethingNew", Message: "oops", RequestID: "req-1"}},
+		{answered(429, "SomethingNew", "slow"), Error{Class: diag.Throttled, Code: "SomethingNew", Message: "slow", RequestID: "req-1"}},
+		{answered(400, "SomethingNew", "bad"), Error{Class: diag.Invalid, Code: "SomethingNew", Message: "bad", RequestID: "req-1"}},
+		{answered(400, "TooManyRules", "full"), Error{Class: diag.Quota, Code: "TooManyRules", Message: "full", RequestID: "req-1"}},
+		{answered(400, "LimitExceededException", "full"), Error{Class: diag.Quota, Code: "LimitExceededException", Message: "full", RequestID: "req-1"}},
+		{answered(400, "CertificateNotFound", "gone"), Error{Class: diag.NotFound, Code: "CertificateNotFound", Message: "gone", RequestID: "req-1"}},
+		{answered(400, "InvalidPermission.Duplicate", "there"), Error{Class: diag.Conflict, Code: "InvalidPermission.Duplicate", Message: "there", RequestID: "req-1"}},
+		{context.DeadlineExceeded, Error{Class: diag.Transient, Message: "AWS does not answer in time", Unanswered: true}},
 		{errors.New("connection reset"), Error{Class: diag.Transient, Message: "connection reset"}},
 	} {
 		if got := Classify(tc.err); got != tc.want {

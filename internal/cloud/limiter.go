@@ -44,7 +44,8 @@ func WithPriority(ctx context.Context, p Priority) context.Context {
 	return context.WithValue(ctx, priorityKey{}, p)
 }
 
-func priorityOf(ctx context.Context) Priority {
+// PriorityOf is the priority that calls under a context have.
+func PriorityOf(ctx context.Context) Priority {
 	p, _ := ctx.Value(priorityKey{}).(Priority)
 	return p
 }
@@ -178,7 +179,7 @@ func call[I, O, F any](ctx context.Context, l *Limiter, service, operation strin
 	f func(context.Context, *I, ...func(*F)) (*O, error), opts []func(*F)) (*O, error) {
 	start := l.clock.Now()
 	rec := Call{Service: service, Operation: operation}
-	fam, prio := l.family(service, operation), priorityOf(ctx)
+	fam, prio := l.family(service, operation), PriorityOf(ctx)
 	var out *O
 	var err error
 	for {
@@ -201,7 +202,7 @@ func call[I, O, F any](ctx context.Context, l *Limiter, service, operation strin
 		if e.Class == diag.Throttled {
 			fam.throttled()
 		}
-		retry := e.Class == diag.Throttled || (e.Class == diag.Transient && IsRead(operation))
+		retry := e.Class == diag.Throttled || (e.Class == diag.Transient && IsRead(operation) && !e.Credentials) // STS was asked again already
 		if !retry || rec.Attempts >= l.attempts || ctx.Err() != nil {
 			break
 		}

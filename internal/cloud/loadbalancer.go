@@ -91,7 +91,7 @@ func (w writer) deleteLoadBalancer(ctx context.Context, op plan.DeleteLoadBalanc
 // FromLoadBalancer is an observed load balancer; identity, tags and attributes are the caller's to fill in.
 func FromLoadBalancer(l elbv2types.LoadBalancer) plan.LoadBalancer {
 	lb := plan.LoadBalancer{
-		ARN: value(l.LoadBalancerArn), DNSName: value(l.DNSName), HostedZone: value(l.CanonicalHostedZoneId),
+		ARN: value(l.LoadBalancerArn), DNSName: value(l.DNSName), HostedZone: value(l.CanonicalHostedZoneId), Created: value(l.CreatedTime),
 		LoadBalancer: stack.LoadBalancer{
 			Name:             value(l.LoadBalancerName),
 			Type:             stack.LoadBalancerType(l.Type),

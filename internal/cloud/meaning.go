@@ -29,7 +29,7 @@ func (e Error) Missing() stack.Kind {
 var disagreements = map[string]bool{
 	CodeDuplicatePermission: true, CodePermissionNotFound: true,
 	"DuplicateListener": true, "DuplicateLoadBalancerName": true, "DuplicateTargetGroupName": true, "InvalidGroup.Duplicate": true,
-	"PriorityInUse": true, "TargetGroupAssociationLimit": true, CodeAlreadyExists: true,
+	"PriorityInUse": true, CodeTargetGroupAssociation: true, CodeAlreadyExists: true,
 }
 
 // Disagrees reports whether the account differs from what the caller believed, so that a fresh look may help.

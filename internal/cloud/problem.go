@@ -60,20 +60,30 @@ func Problem(operation string, err error) diag.Diagnostic {
 	if !ok {
 		code = problemCodes[e.Class]
 	}
-	text := e.Message
-	if e.Code != "" {
-		text = e.Code + ": " + e.Message
-	}
-	if operation != "" {
+	text := withoutEncoded(codeAnd(e))
+	if operation != "" && !e.Unanswered {
 		text = operation + ": " + text
 	}
 	remedy := remedies[code]
 	if code == diag.AccessDenied {
 		remedy = deniedRemedy(operation, e.Message)
 	}
+	if e.Credentials {
+		text = "no credentials for AWS: " + e.Message
+		if e.Class == diag.Denied {
+			remedy = "let the role's trust policy admit the controller's ServiceAccount, and check the role's ARN and the token that the controller is given"
+		}
+	}
 	d := diag.New(diag.Object{}, "", code, strings.TrimRight(text, ". "), remedy)
 	d.Class, d.RequestID = e.Class, e.RequestID
 	return d
+}
+
+// withoutEncoded leaves out what EC2 adds to a refusal, some hundred characters that differ each time. The log has them, for
+// aws sts decode-authorization-message.
+func withoutEncoded(text string) string {
+	text, _, _ = strings.Cut(text, " Encoded authorization failure message:")
+	return text
 }
 
 // denied is how AWS names the action that it denies, which may be another one than that of the call: a rule with a Cognito login

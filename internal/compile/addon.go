@@ -2,8 +2,6 @@ package compile
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
@@ -23,22 +21,22 @@ type addOns struct {
 }
 
 func (b *build) settleAddOns() addOns {
-	text := func(what string, get func(*intent.AddOns) intent.Field[string]) owned[string] {
+	text := func(setting, what string, get func(*intent.AddOns) intent.Field[string]) owned[string] {
 		return hold(exclusive(b, func(m *member) intent.Field[string] { return get(&m.Settings.AddOns) },
-			settling[string]{what: what, same: equal[string], show: quoted}))
+			settling[string]{setting: setting, what: what, text: asIs, show: quoted}))
 	}
 	out := addOns{
-		customerOwnedPool: text("CustomerOwnedIPv4Pool", func(a *intent.AddOns) intent.Field[string] { return a.CustomerOwnedPool }),
-		ipamPool:          text("ipv4 ipam pool", func(a *intent.AddOns) intent.Field[string] { return a.IPAMPool }),
-		webACLName:        text("WAFv2 WebACL name", func(a *intent.AddOns) intent.Field[string] { return a.WebACLName }),
-		classicWebACL:     text("WAFClassic WebACL ID", func(a *intent.AddOns) intent.Field[string] { return a.ClassicWebACL }),
+		customerOwnedPool: text("customer-owned-ipv4-pool", "CustomerOwnedIPv4Pool", func(a *intent.AddOns) intent.Field[string] { return a.CustomerOwnedPool }),
+		ipamPool:          text("ipam-ipv4-pool-id", "ipv4 ipam pool", func(a *intent.AddOns) intent.Field[string] { return a.IPAMPool }),
+		webACLName:        text("wafv2-acl-name", "WAFv2 WebACL name", func(a *intent.AddOns) intent.Field[string] { return a.WebACLName }),
+		classicWebACL:     text("waf-acl-id", "WAFClassic WebACL ID", func(a *intent.AddOns) intent.Field[string] { return a.ClassicWebACL }),
 		capacity: hold(exclusive(b, func(m *member) intent.Field[int32] { return m.Settings.AddOns.Capacity },
-			settling[int32]{what: "capacity reservation", same: equal[int32], show: printed[int32]})),
+			settling[int32]{setting: "capacity", what: "capacity reservation", text: printed[int32], show: printed[int32]})),
 		shield: hold(exclusive(b, func(m *member) intent.Field[bool] { return m.Settings.AddOns.Shield },
-			settling[bool]{what: "shield advanced protection", same: equal[bool], show: printed[bool]})),
+			settling[bool]{setting: "shield-advanced-protection", what: "shield advanced protection", text: printed[bool], show: printed[bool], fallback: "false"})),
 	}
 	if !out.webACLName.Set { // else the ARNs are not looked at
-		out.webACL = text("WAFv2 WebACL ARN", func(a *intent.AddOns) intent.Field[string] { return a.WebACL })
+		out.webACL = text("wafv2-acl-arn", "WAFv2 WebACL ARN", func(a *intent.AddOns) intent.Field[string] { return a.WebACL })
 	}
 	return out
 }
@@ -142,14 +140,4 @@ func (b *build) chooseWebACL(s *addOns) {
 			b.want(need)
 		}
 	}
-}
-
-// optional are the parts of diagnostic paths that concern add-ons: traffic does not depend on them.
-var optional = []string{
-	"/wafv2-acl-", "/waf-acl-id", "/web-acl-id", "/shield-advanced-protection", "/minimum-load-balancer-capacity", "/ipam-ipv4-pool-id",
-}
-
-// aboutAddOns reports whether a diagnostic concerns an optional feature only, which then stays as it is in AWS.
-func aboutAddOns(d diag.Diagnostic) bool {
-	return slices.ContainsFunc(optional, func(part string) bool { return strings.Contains(d.Path, part) })
 }

@@ -118,7 +118,7 @@ func TestAMistakeInAnAddOnKeepsItsMemberInService(t *testing.T) {
 	if r.Stack == nil || len(r.Stack.TargetGroups) != 1 || len(r.Diagnostics) != 1 {
 		t.Fatalf("stack %+v, diagnostics %v", r.Stack, r.Diagnostics)
 	}
-	again := Compile(entrance(ingress("shop", "web-front", wrong)), account(), Defaults("demo", "vpc-1"), r.Good)
+	again := Compile(entrance(ingress("shop", "web-front", wrong)), account(), Defaults("demo", "vpc-1"), r.Memory)
 	if d := cmp.Diff(r.Stack, again.Stack); d != "" {
 		t.Error(d)
 	}

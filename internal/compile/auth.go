@@ -25,9 +25,3 @@ func (b *build) guarded(p *port, i int, route *intent.Route) []intent.Action {
 		"add annotation alb.ingress.kubernetes.io/ssl-redirect, or take HTTP out of listen-ports"))
 	return route.Actions
 }
-
-// aboutSecrets tells a finding about the credentials of an identity provider. Routes that need them are withheld by
-// themselves: a rule that stands in AWS goes on, others answer 503.
-func aboutSecrets(d diag.Diagnostic) bool {
-	return slices.Contains([]diag.Code{diag.SecretNotFound, diag.SecretRefused, diag.InvalidSecret}, d.Code)
-}

@@ -17,12 +17,19 @@ type build struct {
 	cfg     Config
 	good    map[diag.Object]intent.Member
 	members []member
+	// effect is what was in effect when the last compilation ended, nil = not known; settled is what this one puts into effect.
+	effect, settled map[string]Effect
+	joined          []diag.Object // the members of the last compilation, in the order in which they joined
+
+	// ownersBefore are the owners of target groups as the last compilation left them.
+	ownersBefore map[string]diag.Object
 
 	needs    []facts.Need
 	notes    []diag.List // by member: findings that do not set the member aside
 	failures []diag.List // by member: findings that do
 	shared   []bool      // by member: a failure concerns the whole load balancer
 	stuck    bool        // nothing can be built, whoever is set aside
+	unsure   bool        // what AWS holds must be known before members that disagree can be told apart
 
 	settings shared
 	lb       stack.LoadBalancer
@@ -32,6 +39,7 @@ type build struct {
 	groups   []stack.SecurityGroup
 	ports    []*port
 	front    frontend
+	owners   map[string]int       // the member that a target group is made for, by identity
 	targets  map[string]stack.Ref // by identity; the zero Ref marks one that cannot be built
 	tgs      []stack.TargetGroup
 	bindings []stack.Binding
@@ -83,6 +91,7 @@ func (b *build) fail(i int, d diag.Diagnostic) {
 // failShared records an error in a setting of the whole load balancer. If the member is left out but its settings count,
 // there is no safe value: nothing is built.
 func (b *build) failShared(i int, d diag.Diagnostic) {
+	d.Scope = diag.LoadBalancer
 	if b.members[i].standing.leftOut() {
 		b.members[i].reasons = appendOnce(b.members[i].reasons, d)
 		b.stuck = true
@@ -145,6 +154,7 @@ func (b *build) run() {
 	}
 	b.settleFrontend()
 	b.managedGroup()
+	b.ownTargetGroups()
 	b.buildListeners()
 	b.buildFrontend()
 	b.keepOfLeftOut()

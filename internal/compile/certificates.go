@@ -45,7 +45,7 @@ func (b *build) certificates(p *port) ([]string, intent.Source) {
 	}
 	consequence := ""
 	if len(out) == 0 {
-		consequence = fmt.Sprintf("; %s listener %d is not made or changed until then, everything else is", p.protocol, p.number)
+		consequence = fmt.Sprintf("; %s listener %d is not made or changed until then", p.protocol, p.number)
 	}
 	for _, i := range p.members {
 		for _, d := range wrong[i] {
@@ -82,7 +82,7 @@ func (b *build) memberCertificates(i int, m *intent.Member, l intent.Listener) (
 		}
 		if len(malformed) > 0 {
 			problems = diag.List{diag.New(o, at(l.Certificates.Source), diag.InvalidAnnotation, fmt.Sprintf(text, strings.Join(malformed, ", ")),
-				"use the ARN that ACM shows, like arn:aws:acm:REGION:ACCOUNT:certificate/ID, of the load balancer's region")}
+				"use the ARN that ACM shows, like arn:aws:acm:REGION:ACCOUNT:certificate/ID, of the load balancer's region").In(diag.Certificate)}
 		}
 		return arns, problems
 	}
@@ -94,7 +94,7 @@ func (b *build) memberCertificates(i int, m *intent.Member, l intent.Listener) (
 	}
 	if need := (facts.Need{Kind: facts.NeedCertificates}); b.f.Certificates == nil {
 		if p := b.f.Unanswered(need); p != nil {
-			return arns, append(problems, p.Diagnostic(o, ""))
+			return arns, append(problems, p.Diagnostic(o, "").In(diag.Certificate))
 		}
 		b.want(need)
 		return arns, problems

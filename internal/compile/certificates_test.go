@@ -33,7 +33,7 @@ func TestAMalformedCertificateCostsOnlyItsListener(t *testing.T) {
 	if !strings.Contains(d.Text, malformed) || !strings.Contains(d.Path, "certificate-arn") || !strings.Contains(d.Text, "listener 443") {
 		t.Errorf("the diagnostic is not clear: %v", d)
 	}
-	if again := Compile(entrance(ingress("n", "a", broken("spec.rules[0]"))), account(), config(), r.Good); again.Stack == nil || len(again.Stack.TargetGroups) != 1 {
+	if again := Compile(entrance(ingress("n", "a", broken("spec.rules[0]"))), account(), config(), r.Memory); again.Stack == nil || len(again.Stack.TargetGroups) != 1 {
 		t.Errorf("the version whose certificates alone were wrong does not serve: %+v", again)
 	}
 }
@@ -46,7 +46,7 @@ func TestAMalformedCertificateLeavesTheLastGoodOnes(t *testing.T) {
 	if len(s.Listeners) != 2 || s.Listeners[1].Certificates[0] != certificate1 || len(r.Keep) != 0 {
 		t.Errorf("listeners %+v, keep %v", s.Listeners, r.Keep)
 	}
-	if r.Good[before.Object].Listeners[1].Certificates.Value[0] != certificate1 {
+	if r.Memory.Good[before.Object].Listeners[1].Certificates.Value[0] != certificate1 {
 		t.Error("the last good version was replaced")
 	}
 }

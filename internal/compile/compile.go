@@ -4,6 +4,10 @@
 package compile
 
 import (
+	"cmp"
+	"maps"
+	"slices"
+
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -45,7 +49,7 @@ type Gates struct {
 	EnableIPTargetType            bool
 	ListenerRulesTagging          bool
 	WeightedTargetGroups          bool
-	EnhancedDefaultBehavior       bool // removing mutual authentication or capacity from all members resets it
+	EnhancedDefaultBehavior       bool // removing mutual authentication, capacity or the ALPN policy from all members resets it
 	NLBSecurityGroup              bool
 	LBCapacityReservation         bool
 }
@@ -77,21 +81,92 @@ func Defaults(cluster, vpc string) Config {
 // Result is what an entrance compiles to.
 type Result struct {
 	// Stack is the wish; nil = cannot be built now: with Needs, as soon as they are answered; without, when an object
-	// changes. Nothing that exists may be touched while it is nil. A stack without resources asks for deletion of everything.
+	// changes. Nothing that exists may be touched while it is nil. It is never a stack that is to be removed.
 	Stack *stack.Stack
 	Needs []facts.Need
 	// Diagnostics are the members' own and those that compile found, in member order.
 	Diagnostics diag.List
-	// Good are the members to pass as good next time: as they are if they compiled cleanly, else their last good version.
-	// One with errors among its diagnostics never was good in the caller's memory; it tells how the member was left out, so
-	// that the next compilation does the same. Members that are no longer part of the entrance are dropped.
-	Good map[diag.Object]intent.Member
+	// Memory is what to pass to the next compilation of the entrance.
+	Memory *Memory
 	// Origins tells which objects and settings each resource comes from, for reporting AWS's refusals where they belong.
 	Origins map[stack.Ref]Origin
 	// Keep names resources that must be neither deleted nor modified although the stack lacks them, because an error hides
 	// what they should be. A kept listener keeps its rules too. A reference of kind Certificate without identity means all
 	// certificates of the stack.
 	Keep []stack.Ref
+}
+
+// Memory is what one compilation of an entrance leaves for the next. Nil is an empty memory: nothing was compiled before.
+type Memory struct {
+	// Good are the members as they are if they compiled cleanly, else their last good version. One with errors among its
+	// diagnostics never was good; it tells how the member was left out, so that the next compilation does the same. Members
+	// that are no longer part of the entrance are dropped.
+	Good map[diag.Object]intent.Member
+	// Members are those whose settings counted when the last compilation succeeded, in the order in which they joined.
+	Members []diag.Object
+	// Effect is what is in effect of the settings that members share, by setting; a setting that is missing is at its default.
+	// Nil = not known. It holds no secrets.
+	Effect map[string]Effect
+	// TargetGroups are the members that target groups were made for which no good version asks for any more, by identity: the names in
+	// it do not tell whose it is. They are kept while a member's wish cannot be told.
+	TargetGroups map[string]diag.Object
+}
+
+// good is the Good of a memory that may be nil.
+func (m *Memory) good() map[diag.Object]intent.Member {
+	if m == nil {
+		return nil
+	}
+	return m.Good
+}
+
+// effect is the Effect of a memory that may be nil.
+func (m *Memory) effect() map[string]Effect {
+	if m == nil {
+		return nil
+	}
+	return m.Effect
+}
+
+// members is the Members of a memory that may be nil.
+func (m *Memory) members() []diag.Object {
+	if m == nil {
+		return nil
+	}
+	return m.Members
+}
+
+// sameEffect reports whether two compilations left the same values to the same owners.
+func sameEffect(a, b map[string]Effect) bool {
+	return a != nil && maps.EqualFunc(a, b, func(x, y Effect) bool { return x.Value == y.Value && slices.Equal(x.Owners, y.Owners) })
+}
+
+// formerOwners is the TargetGroups of a memory that may be nil.
+func (m *Memory) formerOwners() map[string]diag.Object {
+	if m == nil {
+		return nil
+	}
+	return m.TargetGroups
+}
+
+// owners are the members that target groups were made for, by identity. The memory may be nil.
+func (m *Memory) owners() map[string]diag.Object {
+	if m == nil {
+		return nil
+	}
+	out := maps.Clone(m.TargetGroups)
+	if out == nil {
+		out = map[string]diag.Object{}
+	}
+	for o, good := range m.Good {
+		if remembered(good) != lastGood {
+			continue
+		}
+		for _, g := range targetGroupsOf(&good) {
+			out[g.ID] = o
+		}
+	}
+	return out
 }
 
 // Origin tells where a resource comes from.
@@ -104,9 +179,20 @@ type Origin struct {
 	Fields map[string]intent.Source
 }
 
-// Compile makes the stack of an entrance. good are the last versions of members that compiled cleanly (Result.Good of the
-// previous call); they serve in place of members that have become invalid.
-func Compile(e intent.Entrance, f facts.Facts, cfg Config, good map[diag.Object]intent.Member) Result {
-	c := &compiler{e: e, f: f, cfg: cfg, good: good}
-	return c.compile()
+// Compile makes the stack of an entrance. before is Result.Memory of the previous call: last good versions serve in place of
+// members that have become invalid.
+func Compile(e intent.Entrance, f facts.Facts, cfg Config, before *Memory) Result {
+	for {
+		c := &compiler{e: e, f: f, cfg: cfg, good: before.good(), owners: before.owners(), before: before}
+		r := c.compile()
+		// A member that was set aside for a value of a shared setting may be sound beside another member's value, which is in effect
+		// now: the next compilation would find so.
+		if r.Stack == nil || !c.rejected || sameEffect(before.effect(), r.Memory.Effect) {
+			for i := range r.Diagnostics {
+				r.Diagnostics[i].Phase = cmp.Or(r.Diagnostics[i].Phase, diag.Building)
+			}
+			return r
+		}
+		before = r.Memory
+	}
 }

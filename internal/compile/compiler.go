@@ -17,12 +17,19 @@ type compiler struct {
 	f       facts.Facts
 	cfg     Config
 	good    map[diag.Object]intent.Member
+	before  *Memory
+	owners  map[string]diag.Object // of target groups, as they were
 	members []member
+	// rejected: a build set a member aside, beside those of which a front end says that something is wrong.
+	rejected bool
 }
 
 func (c *compiler) compile() Result {
 	if len(c.e.Members) == 0 {
-		return Result{Stack: &stack.Stack{Key: c.e.Key, Cluster: c.cfg.Cluster, VPC: c.cfg.VPC}}
+		return Result{Memory: &Memory{}} // who wants what exists to go says so by stack.Removed
+	}
+	if r, ask := c.holdMisspelt(); ask {
+		return r
 	}
 	c.members = make([]member, len(c.e.Members))
 	for i, m := range c.e.Members {
@@ -37,7 +44,7 @@ func (c *compiler) compile() Result {
 		for _, d := range c.e.Members[i].Diagnostics {
 			if disqualifies(c.e.Members[i], d) {
 				errors = append(errors, d)
-				shared = shared || aboutShared(d)
+				shared = shared || !d.Scope.OwnOnly()
 			}
 		}
 		if len(errors) > 0 || c.e.Members[i].Held {
@@ -55,21 +62,33 @@ func (c *compiler) compile() Result {
 		if b.stuck {
 			return c.stuck(b)
 		}
+		if len(b.needs) > 0 && b.unsure {
+			return c.waiting(b.needs)
+		}
 		if len(b.needs) > 0 && !slices.ContainsFunc(b.failures, func(l diag.List) bool { return len(l) > 0 }) {
 			return c.waiting(b.needs)
 		}
 		again := false
 		for i, failures := range b.failures {
 			if len(failures) > 0 {
-				again = true
+				again, c.rejected = true, c.e.Key.ID.Namespace == ""
 				if r, ask := c.setAside(i, failures, b.shared[i]); ask {
 					return r
 				}
 			}
 		}
-		if !again {
-			return c.finish(b)
+		if again {
+			continue
 		}
+		switch nothing, known := b.pointless(); {
+		case b.stuck: // the look-up of what exists fails
+			return c.stuck(b)
+		case !known:
+			return c.waiting(b.needs)
+		case nothing:
+			return Result{Memory: c.carry(), Diagnostics: c.diagnose(b, unserving)}
+		}
+		return c.finish(b)
 	}
 }
 
@@ -86,7 +105,7 @@ func (c *compiler) strict() Result {
 	switch {
 	case wrong:
 		found := c.diagnose(b, "; nothing of its group is built or changed until this is fixed")
-		return Result{Good: c.carry(), Diagnostics: append(found, c.waitFor(found)...)}
+		return Result{Memory: c.carry(), Diagnostics: append(found, c.waitFor(found)...)}
 	case len(b.needs) > 0:
 		return c.waiting(b.needs)
 	}
@@ -152,40 +171,43 @@ func (c *compiler) hopeless() (Result, bool) {
 func (c *compiler) newBuild() *build {
 	n := len(c.members)
 	return &build{
-		e: c.e, f: c.f, cfg: c.cfg, good: c.good, members: slices.Clone(c.members),
+		e: c.e, f: c.f, cfg: c.cfg, good: c.good, ownersBefore: c.owners, members: slices.Clone(c.members),
+		effect: c.before.effect(), joined: c.before.members(), settled: map[string]Effect{},
 		notes: make([]diag.List, n), failures: make([]diag.List, n), shared: make([]bool, n), origins: map[stack.Ref]Origin{},
 	}
 }
 
 // waiting asks; until the answers are there nothing is known to be wrong.
 func (c *compiler) waiting(needs []facts.Need) Result {
-	return Result{Needs: needs, Good: c.carry(), Diagnostics: nil}
+	return Result{Needs: needs, Memory: c.carry(), Diagnostics: nil}
 }
 
 // stuck builds nothing.
 func (c *compiler) stuck(b *build) Result {
-	return Result{Good: c.carry(), Diagnostics: c.diagnose(b, "; nothing is built or changed until this is fixed")}
+	return Result{Memory: c.carry(), Diagnostics: c.diagnose(b, "; nothing is built or changed until this is fixed")}
 }
 
 // carry keeps the good versions of members that are still there.
-func (c *compiler) carry() map[diag.Object]intent.Member {
+func (c *compiler) carry() *Memory {
 	out := make(map[diag.Object]intent.Member, len(c.e.Members))
 	for _, m := range c.e.Members {
 		if last, ok := c.good[m.Object]; ok {
 			out[m.Object] = last
 		}
 	}
-	return out
+	return &Memory{Good: out, Members: c.before.members(), Effect: c.before.effect(), TargetGroups: c.before.formerOwners()}
 }
 
 func (c *compiler) finish(b *build) Result {
-	r := Result{Stack: b.stack(), Keep: b.keep, Origins: b.origins, Good: c.carry()}
+	r := Result{Stack: b.stack(), Keep: b.keep, Origins: b.origins, Memory: c.carry()}
 	for i, m := range c.e.Members {
 		keep := b.members[i].remember(m, b.notes[i])
-		if _, known := r.Good[m.Object]; !known || b.members[i].standing == current && !keep.Diagnostics.HasErrors() {
-			r.Good[m.Object] = keep
+		if _, known := r.Memory.Good[m.Object]; !known || b.members[i].standing == current && !keep.Diagnostics.HasErrors() {
+			r.Memory.Good[m.Object] = keep
 		}
 	}
+	r.Memory.Members, r.Memory.Effect = b.seniority(), b.settled
+	r.Memory.TargetGroups = b.formerOwners()
 	r.Diagnostics = c.diagnose(b, "")
 	return r
 }
@@ -202,9 +224,9 @@ func (c *compiler) diagnose(b *build, consequence string) diag.List {
 		var list diag.List
 		for _, d := range m.Diagnostics {
 			switch {
-			case disqualifies(m, d):
+			case disqualifies(m, d), consequence == unserving && missingPart(d):
 				d.Text += after
-			case consequence == "" && d.Code == diag.InvalidAnnotation && aboutFrontend(d):
+			case consequence == "" && d.Class != diag.Note && d.Scope == diag.Frontend:
 				d.Text += b.frontendConsequence()
 			}
 			list = appendOnce(list, d)
@@ -216,6 +238,9 @@ func (c *compiler) diagnose(b *build, consequence string) diag.List {
 			}
 		}
 		for _, d := range b.notes[i] {
+			if consequence == unserving && missingPart(d) {
+				d.Text += consequence
+			}
 			list = appendOnce(list, d)
 		}
 		out = append(out, list...)

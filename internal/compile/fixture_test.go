@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -66,9 +67,15 @@ func byClass[T any](v T) intent.Field[T] {
 	return intent.Of(v, intent.Source{Object: diag.Object{Kind: "IngressClassParams", Name: "class"}, Path: "spec"})
 }
 
+// broken makes a member with a mistake, which costs what the table of annotations says, or its own routes.
 func broken(path string) func(*intent.Member) {
+	costs := diag.Route
+	if key, ok := strings.CutPrefix(path, "metadata.annotations["); ok {
+		e, _ := annotation.Lookup(annotation.Key(strings.TrimSuffix(key, "]")))
+		costs = e.Costs
+	}
 	return func(m *intent.Member) {
-		m.Diagnostics = append(m.Diagnostics, diag.New(m.Object, path, diag.InvalidAnnotation, "something is wrong", "correct it"))
+		m.Diagnostics = append(m.Diagnostics, diag.New(m.Object, path, diag.InvalidAnnotation, "something is wrong", "correct it").In(costs))
 	}
 }
 
@@ -123,13 +130,13 @@ func account() facts.Facts {
 
 func config() Config { return Defaults("demo-cluster", "vpc-1") }
 
-// remember makes the good map of members that compiled before.
-func remember(members ...intent.Member) map[diag.Object]intent.Member {
+// remember makes the memory of members that compiled before.
+func remember(members ...intent.Member) *Memory {
 	good := map[diag.Object]intent.Member{}
 	for _, m := range members {
 		good[m.Object] = m
 	}
-	return good
+	return &Memory{Good: good}
 }
 
 // mustBuild compiles and demands a stack.

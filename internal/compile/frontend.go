@@ -40,9 +40,20 @@ const (
 
 var frontendRef = stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.FrontendIdentity}
 
-func frontendSetting[T any](b *build, what string, same func(a, b T) bool, get func(*intent.Frontend) intent.Field[T]) owned[T] {
+func frontendSetting[T any](b *build, what string, text func(T) string, get func(*intent.Frontend) intent.Field[T]) owned[T] {
+	s := settling[T]{setting: "frontend/" + strings.ReplaceAll(what, " ", "-"), what: what + " of the frontend NLB", text: text, show: printed[T]}
+	switch what {
+	case "enabling":
+		s.setting, s.fallback = "frontend/enabled", "false"
+		s.exists = func(v T) bool { return text(v) == printed(b.f.ExistingFrontend != nil) }
+		s.byDefault = func() bool { return b.f.ExistingFrontend == nil }
+	case "scheme":
+		s.fallback = orElse(b.cfg.DefaultScheme, stack.Internal)
+		s.exists = func(v T) bool { return b.existsFrontendScheme(text(v)) }
+		s.byDefault = func() bool { return b.existsFrontendScheme(s.fallback) }
+	}
 	return hold(exclusive(b, func(m *member) intent.Field[T] { return get(&m.Settings.Frontend) },
-		settling[T]{what: what + " of the frontend NLB", same: same, show: printed[T]}))
+		s))
 }
 
 // settleFrontend settles what the members say of the frontend. It needs the merged ports.
@@ -54,7 +65,7 @@ func (b *build) settleFrontend() {
 	for i := range b.members {
 		f.held = f.held || b.members[i].standing != shunned && b.members[i].Settings.Frontend.Broken
 	}
-	f.enabled = frontendSetting(b, "enabling", equal[bool], func(f *intent.Frontend) intent.Field[bool] { return f.Enabled })
+	f.enabled = frontendSetting(b, "enabling", printed[bool], func(f *intent.Frontend) intent.Field[bool] { return f.Enabled })
 	if !f.enabled.Value {
 		b.noteIdleFrontend()
 		if f.held {
@@ -63,13 +74,13 @@ func (b *build) settleFrontend() {
 		return
 	}
 	f.wanted = true
-	f.scheme = frontendSetting(b, "scheme", equal[string], func(f *intent.Frontend) intent.Field[string] { return f.Scheme })
-	f.subnets = frontendSetting(b, "subnets", sameSet, func(f *intent.Frontend) intent.Field[[]string] { return f.Subnets })
-	f.groups = frontendSetting(b, "security groups", slices.Equal[[]string], func(f *intent.Frontend) intent.Field[[]string] { return f.SecurityGroups })
-	f.allocations = frontendSetting(b, "EIP allocations", sameSet, func(f *intent.Frontend) intent.Field[[]string] { return f.Allocations })
-	f.attributes = frontendSetting(b, "attributes", maps.Equal[map[string]string, map[string]string],
+	f.scheme = frontendSetting(b, "scheme", asIs, func(f *intent.Frontend) intent.Field[string] { return f.Scheme })
+	f.subnets = frontendSetting(b, "subnets", setText, func(f *intent.Frontend) intent.Field[[]string] { return f.Subnets })
+	f.groups = frontendSetting(b, "security groups", printed[[]string], func(f *intent.Frontend) intent.Field[[]string] { return f.SecurityGroups })
+	f.allocations = frontendSetting(b, "EIP allocations", setText, func(f *intent.Frontend) intent.Field[[]string] { return f.Allocations })
+	f.attributes = frontendSetting(b, "attributes", printed[map[string]string],
 		func(f *intent.Frontend) intent.Field[map[string]string] { return f.Attributes })
-	f.tags = frontendSetting(b, "tags", maps.Equal[map[string]string, map[string]string],
+	f.tags = frontendSetting(b, "tags", printed[map[string]string],
 		func(f *intent.Frontend) intent.Field[map[string]string] { return f.Tags })
 	b.settleFrontendPorts()
 	b.resolveFrontendGroups()
@@ -133,7 +144,7 @@ func (b *build) frontendConsequence() string {
 // refuseFrontend tells what is wrong and leaves the frontend as it is. Nobody (-1) is everybody.
 func (b *build) refuseFrontend(i int, d diag.Diagnostic) {
 	b.front.held = true
-	d.Text += frontendWaits
+	d.Text, d.Scope = d.Text+frontendWaits, diag.Frontend
 	for j := range b.members {
 		if (i < 0 || i == j) && !b.members[j].standing.leftOut() {
 			d.Object = b.members[j].Object

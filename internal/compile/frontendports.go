@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -50,9 +51,13 @@ func (b *build) settleFrontendPorts() {
 		}
 	}
 	for _, number := range slices.Sorted(maps.Keys(claims)) {
-		winner, _ := settle(b, claims[number], settling[int32]{
-			what: fmt.Sprintf("target of port %d of the frontend NLB", number), same: equal[int32], show: printed[int32],
+		winner, ok := settle(b, claims[number], settling[int32]{
+			setting: fmt.Sprintf("frontend-port/%d", number), what: fmt.Sprintf("target of port %d of the frontend NLB", number),
+			among: membersOf(claims[number]), text: printed[int32], show: printed[int32],
 		})
+		if !ok {
+			continue
+		}
 		p := &frontendPort{number: number, target: winner.field.Value}
 		if winner.field.Source.Path != "" {
 			p.source = winner.field.Source
@@ -124,7 +129,7 @@ func (b *build) frontendHealthCheck(p *frontendPort) (h stack.HealthCheck, ok bo
 	}
 	b.note(max(timeout.member, 0), diag.New(b.members[max(timeout.member, 0)].Object, at(timeout.Source), diag.InvalidAnnotation,
 		fmt.Sprintf("health check timeout '%d' of port %d of the frontend NLB must not be longer than the interval '%d'; the port stays as it is",
-			h.TimeoutSeconds, p.number, h.IntervalSeconds), "lower the timeout, or raise the interval"))
+			h.TimeoutSeconds, p.number, h.IntervalSeconds), "lower the timeout, or raise the interval").In(diag.Frontend))
 	return h, false
 }
 
@@ -136,6 +141,9 @@ func frontendHealth[T comparable](b *build, p *frontendPort, what string, get fu
 			claims = append(claims, claim[T]{i, f})
 		}
 	}
-	c, _ := settle(b, claims, settling[T]{what: fmt.Sprintf("health check %s of port %d of the frontend NLB", what, p.number), same: equal[T], show: printed[T]})
+	c, _ := settle(b, claims, settling[T]{
+		setting: fmt.Sprintf("frontend-health/%d/%s", p.number, strings.ReplaceAll(what, " ", "-")), among: p.members,
+		what: fmt.Sprintf("health check %s of port %d of the frontend NLB", what, p.number), text: printed[T], show: printed[T],
+	})
 	return hold(c.field, c.member)
 }

@@ -40,6 +40,7 @@ type scenario struct {
 	Fronts  map[string]*facts.LoadBalancer // likewise, the network load balancers in front of them
 
 	objects, before []any
+	kept            bool // the memory of before was written and read
 }
 
 // outcome is what is compared: everything that a caller of compile sees.
@@ -177,15 +178,18 @@ func (s scenario) config(t *testing.T) (compile.Config, facts.Facts) {
 func (s scenario) run(t *testing.T, objects []any) []outcome {
 	t.Helper()
 	cfg, all := s.config(t)
-	good := map[stack.Key]map[diag.Object]intent.Member{}
+	memory := map[stack.Key]*compile.Memory{}
 	if s.before != nil {
 		for _, e := range entrancesOf(s.before, cfg) {
-			_, good[e.Key] = s.compile(t, e, all, cfg, nil)
+			_, memory[e.Key] = s.compile(t, e, all, cfg, nil)
+			if s.kept {
+				memory[e.Key] = kept(t, memory[e.Key])
+			}
 		}
 	}
 	var out []outcome
 	for _, e := range entrancesOf(objects, cfg) {
-		o, _ := s.compile(t, e, all, cfg, good[e.Key])
+		o, _ := s.compile(t, e, all, cfg, memory[e.Key])
 		out = append(out, o)
 	}
 	return out
@@ -218,12 +222,12 @@ func entrancesOf(objects []any, cfg compile.Config) []intent.Entrance {
 
 // compile answers the needs of an entrance, and nothing else, until it has its result.
 func (s scenario) compile(t *testing.T, e intent.Entrance, all facts.Facts, cfg compile.Config,
-	good map[diag.Object]intent.Member) (outcome, map[diag.Object]intent.Member) {
+	before *compile.Memory) (outcome, *compile.Memory) {
 	t.Helper()
 	o := outcome{Stack: e.Key.String()}
 	var f facts.Facts
 	for range 10 {
-		r := compile.Compile(e, f, cfg, good)
+		r := compile.Compile(e, f, cfg, before)
 		if len(r.Needs) > 0 {
 			for _, n := range r.Needs {
 				o.Needs = append(o.Needs, strings.TrimSpace(string(n.Kind)+" "+n.Key))
@@ -235,10 +239,10 @@ func (s scenario) compile(t *testing.T, e intent.Entrance, all facts.Facts, cfg 
 		for _, d := range r.Diagnostics {
 			o.Diagnostics = append(o.Diagnostics, fmt.Sprintf("%s %s: %s", d.Object, d.Class, d.Message()))
 		}
-		for _, k := range slices.SortedFunc(maps.Keys(r.Good), func(a, b diag.Object) int { return strings.Compare(a.String(), b.String()) }) {
+		for _, k := range slices.SortedFunc(maps.Keys(r.Memory.Good), func(a, b diag.Object) int { return strings.Compare(a.String(), b.String()) }) {
 			o.Good = append(o.Good, k.String())
 		}
-		return o, r.Good
+		return o, r.Memory
 	}
 	t.Fatalf("%s: needs have no end: %v", e.Key, o.Needs)
 	return o, nil
@@ -340,4 +344,39 @@ func prune(v any) (out any, ok bool) {
 		return v, v
 	}
 	return v, true
+}
+
+// TestAMemoryIsTheSameAfterItWasKept compiles with memories that were written and read, as after a restart.
+func TestAMemoryIsTheSameAfterItWasKept(t *testing.T) {
+	t.Parallel()
+	cases, err := filepath.Glob("testdata/*.in.yaml")
+	if err != nil || len(cases) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	for _, in := range cases {
+		s := load(t, in)
+		s.kept = true
+		expect(t, strings.TrimSuffix(in, ".in.yaml")+".out.yaml", render(t, s.run(t, s.objects)))
+	}
+}
+
+// kept is a memory that was written and read.
+func kept(t *testing.T, m *compile.Memory) *compile.Memory {
+	t.Helper()
+	text, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := &compile.Memory{}
+	if err := json.Unmarshal(text, read); err != nil {
+		t.Fatal(err)
+	}
+	again, err := json.Marshal(read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(text, again) {
+		t.Errorf("a memory changes when it is read:\n%s\n%s", text, again)
+	}
+	return read
 }

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -27,6 +28,7 @@ func (b *build) buildListener(p *port, redirect int32) {
 	l := stack.Listener{
 		ID: id, LoadBalancer: stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.LoadBalancerIdentity},
 		Port: p.number, Protocol: p.protocol, Attributes: p.attributes,
+		QUIC: slices.ContainsFunc(p.wishes, func(w intent.Listener) bool { return w.QUIC }),
 	}
 	fields := map[string]intent.Source{"InboundCIDRs": p.cidrs.Source, "PrefixLists": p.prefixLists.Source}
 	var rules []stack.Rule
@@ -42,6 +44,7 @@ func (b *build) buildListener(p *port, redirect int32) {
 			l.KeepRules = append(l.KeepRules, naming.IngressTargetGroups(o.Namespace, o.Name))
 		}
 	}
+	l.KeepRulesExcept = b.foreignTo(l.KeepRules)
 	if p.secure() {
 		l.SSLPolicy = p.sslPolicy.Or(orElse(b.cfg.DefaultSSLPolicy, defaultSSLPolicy))
 		fields["SSLPolicy"] = p.sslPolicy.Source
@@ -54,7 +57,7 @@ func (b *build) buildListener(p *port, redirect int32) {
 			fields["Mutual"] = p.mutual.Source
 		}
 		if p.protocol == "TLS" {
-			l.ALPN = p.alpn.Value
+			l.ALPN = b.alpn(p)
 			fields["ALPN"] = p.alpn.Source
 		}
 		if len(l.Certificates) == 0 || !safe {
@@ -69,12 +72,21 @@ func (b *build) buildListener(p *port, redirect int32) {
 	b.trace(stack.KindListener, id, p.members, fields)
 	b.traceKeys(stack.KindListener, id, "Attributes", p.attrSource)
 	if b.cfg.Gates.ListenerRulesTagging {
-		user, sources := keyed(b, "tag", false, p.members, b.userTags)
+		user, sources := keyed(b, fmt.Sprintf("listener-tag@%d", p.number), "tag", false, p.members, b.userTags)
 		l.Tags = b.tags(user, id)
 		b.traceKeys(stack.KindListener, id, "Tags", sources)
 	}
 	b.listen = append(b.listen, l)
 	b.rules = append(b.rules, rules...)
+}
+
+// alpn is the ALPN policy of a TLS port; empty = the one that exists stays. With EnhancedDefaultBehavior, a policy that no annotation
+// names any more is reset.
+func (b *build) alpn(p *port) string {
+	if !p.alpn.Set && b.cfg.Gates.EnhancedDefaultBehavior {
+		return "None"
+	}
+	return p.alpn.Value
 }
 
 // redirectPort is the HTTPS port to which all HTTP listeners redirect; 0 = none.
@@ -104,32 +116,41 @@ func redirectTo(port int32) []stack.Action {
 	}}}
 }
 
+// defaultBackend is what a member wants of requests that no rule matches. Those of two members are never taken for the same.
+type defaultBackend struct {
+	of      diag.Object
+	actions []intent.Action
+}
+
 // defaultActions are those of the one member that sets some; else an ALB answers 404. standing tells that those which AWS holds
 // are to stay.
 func (b *build) defaultActions(p *port) (actions []stack.Action, standing bool, source intent.Source) {
-	var claims []claim[[]intent.Action]
+	var claims []claim[defaultBackend]
 	for at, i := range p.members {
 		l := p.wishes[at]
 		if len(l.Default) > 0 || l.DefaultSource.Path != "" {
-			claims = append(claims, claim[[]intent.Action]{i, intent.Of(l.Default, l.DefaultSource)})
+			claims = append(claims, claim[defaultBackend]{i, intent.Of(defaultBackend{b.members[i].Object, l.Default}, l.DefaultSource)})
 		}
 	}
-	c, ok := settle(b, claims, settling[[]intent.Action]{
-		what: fmt.Sprintf("default backend of port %d", p.number),
-		same: func(_, _ []intent.Action) bool { return false },
-		show: func([]intent.Action) string { return "a default backend" },
+	c, ok := settle(b, claims, settling[defaultBackend]{
+		setting: fmt.Sprintf("default-backend@%d", p.number), what: fmt.Sprintf("default backend of port %d", p.number), among: p.members,
+		text: func(d defaultBackend) string { return d.of.String() },
+		show: func(defaultBackend) string { return "a default backend" },
 	})
 	switch {
 	case !ok && b.e.Type == stack.Application:
-		return []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{
-			StatusCode: "404", ContentType: "text/plain",
-		}}}, false, intent.Source{}
+		return notFound(), false, intent.Source{}
 	case !ok:
 		return nil, false, intent.Source{}
-	case b.e.Type == stack.Application && (b.members[c.member].standing.leftOut() || len(c.field.Value) == 0):
+	case b.e.Type == stack.Application && (b.members[c.member].standing.leftOut() || len(c.field.Value.actions) == 0):
 		return unavailable(), b.members[c.member].standing == silenced, c.field.Source
 	}
-	return b.actions(c.member, c.field.Value, c.field.Source), false, c.field.Source
+	return b.actions(c.member, c.field.Value.actions, c.field.Source), false, c.field.Source
+}
+
+// notFound answers a request that no rule of an ALB matches.
+func notFound() []stack.Action {
+	return []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "404", ContentType: "text/plain"}}}
 }
 
 // unique drops repetitions and keeps the order.

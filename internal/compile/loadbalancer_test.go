@@ -13,25 +13,26 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-func TestConflictsAreSettledByClassThenOrderThenAgeThenName(t *testing.T) {
+func TestConflictsAboutWhatGuardsNothingAreSettledByClassThenOrderThenAgeThenName(t *testing.T) {
 	t.Parallel()
-	internal, public := scheme(stack.Internal), scheme(stack.InternetFacing)
+	x := func(m *intent.Member) { m.Settings.Name = set(m, "load-balancer-name", "xx") }
+	y := func(m *intent.Member) { m.Settings.Name = set(m, "load-balancer-name", "yy") }
 	cases := map[string]struct {
 		a, b func(*intent.Member)
 		want string // object of the winner
 	}{
-		"class":    {func(m *intent.Member) { m.Order = -1 }, func(m *intent.Member) { m.Settings.Scheme = byClass(stack.InternetFacing) }, "b"},
+		"class":    {func(m *intent.Member) { m.Order = -1 }, func(m *intent.Member) { m.Settings.Name = byClass("yy") }, "b"},
 		"order":    {func(m *intent.Member) { m.Order = 1; m.Created = 1 }, func(m *intent.Member) { m.Created = 2 }, "b"},
 		"age":      {func(m *intent.Member) { m.Created = 2 }, func(m *intent.Member) { m.Created = 1 }, "b"},
 		"name":     {func(*intent.Member) {}, func(*intent.Member) {}, "a"},
-		"agreeing": {public, public, ""},
+		"agreeing": {y, y, ""},
 	}
 	for name, c := range cases {
-		r := Compile(entrance(ingress("n", "a", internal, c.a), ingress("n", "b", public, c.b)), account(), config(), nil)
-		got := mustBuild(t, r).LoadBalancers[0].Scheme
-		want := map[string]string{"a": stack.Internal, "b": stack.InternetFacing, "": stack.InternetFacing}[c.want]
+		r := Compile(entrance(ingress("n", "a", x, c.a), ingress("n", "b", y, c.b)), account(), config(), nil)
+		got := mustBuild(t, r).LoadBalancers[0].Name
+		want := map[string]string{"a": "xx", "b": "yy", "": "yy"}[c.want]
 		if got != want {
-			t.Errorf("%s: scheme %s, want %s", name, got, want)
+			t.Errorf("%s: name %s, want %s", name, got, want)
 		}
 		if c.want == "" {
 			same(t, name, codes(r.Diagnostics), nil)
@@ -40,12 +41,12 @@ func TestConflictsAreSettledByClassThenOrderThenAgeThenName(t *testing.T) {
 		loser := map[string]string{"a": "b", "b": "a"}[c.want]
 		same(t, name, codes(r.Diagnostics), []string{loser + " ConflictingSettings"})
 		text := r.Diagnostics[0].Text
-		for _, part := range []string{"n/a", "n/b", stack.Internal, stack.InternetFacing} {
+		for _, part := range []string{"n/a", "n/b", "xx", "yy"} {
 			if !strings.Contains(text, part) {
 				t.Errorf("%s: %q does not name %s", name, text, part)
 			}
 		}
-		if len(r.Good) != 2 {
+		if len(r.Memory.Good) != 2 {
 			t.Errorf("%s: the loser of a conflict is not broken", name)
 		}
 	}
@@ -267,7 +268,7 @@ func TestAFailedLookUpIsToldToAllAndBlamesNobody(t *testing.T) {
 		f := facts.Facts{ExistingKnown: true, Errors: map[facts.Need]error{{Kind: facts.NeedSubnets}: err}}
 		members := []intent.Member{ingress("n", "a"), ingress("n", "b")}
 		r := Compile(entrance(members...), f, config(), remember(members...))
-		if r.Stack != nil || len(r.Diagnostics) != 2 || len(r.Good) != 2 {
+		if r.Stack != nil || len(r.Diagnostics) != 2 || len(r.Memory.Good) != 2 {
 			t.Fatalf("%s: %+v", name, r)
 		}
 		d := r.Diagnostics[0]

@@ -1,9 +1,7 @@
 package compile
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
@@ -42,7 +40,7 @@ func (m *member) shun(reasons diag.List, shared bool, good map[diag.Object]inten
 			return
 		}
 		// Its settings are what they were then; place in the group and age are those of today.
-		last.Order, last.Created, last.Diagnostics = m.Order, m.Created, nil
+		last.Order, last.Created, last.Authority, last.Diagnostics = m.Order, m.Created, m.Authority, nil
 		m.Member, m.shared = last, false
 		return
 	}
@@ -61,7 +59,7 @@ func (m *member) remember(was intent.Member, notes diag.List) intent.Member {
 		was.Diagnostics = m.reasons
 	default:
 		was.Diagnostics = slices.DeleteFunc(slices.Concat(was.Diagnostics, notes), func(d diag.Diagnostic) bool {
-			return d.Class == diag.Note || !aboutCertificates(d)
+			return !badCertificate(d)
 		})
 	}
 	return was
@@ -71,7 +69,7 @@ func (m *member) remember(was intent.Member, notes diag.List) intent.Member {
 // problem of certificates alone takes nothing away from the rest.
 func remembered(m intent.Member) standing {
 	wrong := slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool {
-		return d.Class != diag.Note && !aboutCertificates(d) && !aboutAddOns(d)
+		return d.Class != diag.Note && d.Scope != diag.Certificate && d.Scope != diag.AddOn
 	})
 	switch {
 	case !wrong:
@@ -83,17 +81,21 @@ func remembered(m intent.Member) standing {
 }
 
 // disqualifies reports whether a front end's diagnostic sets aside the member that it belongs to. Conflicts cost only the
-// losing setting. A certificate concerns only its listeners, a Secret only the routes that it guards, a setting of the frontend
-// only that. A missing Service for which a front end found an answer
+// losing setting. What withholds one feature of the member alone leaves the rest in place. A missing Service for which a front end found an answer
 // (every route has actions) is answered.
 func disqualifies(m intent.Member, d diag.Diagnostic) bool {
 	switch {
-	case d.Class == diag.Note, d.Code == diag.ConflictingSettings, aboutCertificates(d), aboutAddOns(d), aboutSecrets(d), aboutFrontend(d):
+	case d.Class == diag.Note, d.Code == diag.ConflictingSettings, d.Scope.Withheld():
 		return false
 	case d.Code == diag.ServiceNotFound:
 		return !answered(m)
 	}
 	return true
+}
+
+// badCertificate reports a mistake about certificates of the member's own. A look-up that failed is none.
+func badCertificate(d diag.Diagnostic) bool {
+	return d.Scope == diag.Certificate && (d.Class == diag.Invalid || d.Class == diag.NotFound)
 }
 
 func answered(m intent.Member) bool {
@@ -110,34 +112,6 @@ func answered(m intent.Member) bool {
 	return true
 }
 
-func aboutCertificates(d diag.Diagnostic) bool {
-	return d.Code == diag.CertificateNotFound || d.Code == diag.CertificateFailed || d.Code == diag.HostedZoneNotFound ||
-		strings.Contains(d.Path, "/create-acm-cert") || strings.Contains(d.Path, "/acm-pca-arn") ||
-		strings.Contains(d.Path, "/import-tls-secrets") || strings.Contains(d.Path, "spec.importTLSSecrets") || strings.Contains(d.Path, "spec.tls[") || strings.Contains(d.Path, "certificate-arn") || strings.Contains(d.Path, "spec.certificateArn") ||
-		strings.Contains(d.Path, "aws-load-balancer-ssl-cert")
-}
-
-// aboutFrontend reports whether a diagnostic concerns only the network load balancer in front of the ALB.
-func aboutFrontend(d diag.Diagnostic) bool { return strings.Contains(d.Path, "frontend-nlb") }
-
-// own are the parts of diagnostic paths that concern only the member's own routes and target groups. Everything else may
-// change what the load balancer does for others.
-var own = []string{
-	"spec.rules", "spec.defaultBackend", "/actions.", "/conditions.", "/transforms.", "/target-group-attributes", "/healthcheck-",
-	"/healthy-threshold", "/unhealthy-threshold", "/success-codes", "/backend-protocol", "/target-type", "/target-node-labels",
-	"/multi-cluster-target-group", "/target-control-port", "/tags", "/use-regex-path-match", "/auth-", "/jwt-validation", "/group.order",
-}
-
-// aboutShared reports whether a diagnostic concerns a setting of the whole load balancer.
-func aboutShared(d diag.Diagnostic) bool {
-	for _, part := range own {
-		if strings.Contains(d.Path, part) {
-			return false
-		}
-	}
-	return d.Path != "" || d.Object.Kind == "IngressClassParams"
-}
-
 // newcomer tells whether leaving a member out entirely takes nothing away from live traffic: others of its entrance were
 // built before and it was not, or nothing exists yet. known is false while that depends on a look-up.
 func newcomer(m intent.Member, f facts.Facts, good map[diag.Object]intent.Member) (yes, known bool) {
@@ -146,23 +120,6 @@ func newcomer(m intent.Member, f facts.Facts, good map[diag.Object]intent.Member
 		return !was, true
 	}
 	return f.Existing == nil, f.ExistingKnown
-}
-
-// before reports whether member i's claim beats member j's: a sound member's, then class parameters, then group order, then
-// age, then name. why is the rule that decided, as a reason after "and".
-func (b *build) before(i int, iClass bool, j int, jClass bool) (first bool, why string) {
-	x, y := &b.members[i], &b.members[j]
-	switch {
-	case x.standing.leftOut() != y.standing.leftOut():
-		return y.standing.leftOut(), "a valid member comes before one that is not"
-	case iClass != jClass:
-		return iClass, "class parameters come before annotations"
-	case x.Order != y.Order:
-		return x.Order < y.Order, fmt.Sprintf("the lower group.order comes first (%d before %d)", min(x.Order, y.Order), max(x.Order, y.Order))
-	case x.Created != y.Created:
-		return x.Created < y.Created, "of equal group.order the older one comes first"
-	}
-	return x.Object.String() < y.Object.String(), "of equal group.order and age the first by name comes first"
 }
 
 func ofClass(s intent.Source) bool { return s.Object.Kind == "IngressClassParams" }

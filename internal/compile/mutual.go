@@ -13,10 +13,15 @@ import (
 // mergeMutual settles what a port does with client certificates; a trust store by name equals the same one by ARN.
 func (b *build) mergeMutual(p *port, on string) owned[stack.MutualAuthentication] {
 	return merged(b, p, settling[stack.MutualAuthentication]{
-		what: "mTLS Attributes" + on,
-		same: func(x, y stack.MutualAuthentication) bool {
-			x.TrustStore, y.TrustStore = b.trustStore(x.TrustStore), b.trustStore(y.TrustStore)
-			return x == y
+		setting: "mutual-authentication", what: "mTLS Attributes" + on, fallback: stack.MutualOff,
+		text: func(m stack.MutualAuthentication) string {
+			m.TrustStore = b.trustStore(m.TrustStore)
+			mode := m.Mode
+			m.Mode = ""
+			if m == (stack.MutualAuthentication{}) {
+				return mode
+			}
+			return fmt.Sprintf("%s %+v", mode, m)
 		},
 		show: func(m stack.MutualAuthentication) string { return strings.TrimSpace(m.Mode + " " + m.TrustStore) },
 	}, func(l *intent.Listener) intent.Field[stack.MutualAuthentication] { return l.Mutual })

@@ -20,7 +20,7 @@ func (b *build) ownCertificates(i int, m *intent.Member, l intent.Listener) (arn
 	if !b.f.OwnKnown {
 		if p := b.f.Unanswered(need); p != nil {
 			b.keepCertificates()
-			return nil, diag.List{p.Diagnostic(m.Object, l.Certificates.Source.Path)}
+			return nil, diag.List{p.Diagnostic(m.Object, l.Certificates.Source.Path).In(diag.Certificate)}
 		}
 		b.want(need)
 		return nil, nil
@@ -77,7 +77,7 @@ func (b *build) wishCertificate(i int, c intent.Certificate) (problems diag.List
 		}
 	}
 	if !slices.ContainsFunc(b.certificatesOwned, func(w stack.Certificate) bool { return w.ID == c.ID }) {
-		user, sources := keyed(b, "tag", false, []int{i}, b.userTags)
+		user, sources := keyed(b, "certificate-tag", "tag", false, []int{i}, b.userTags)
 		w := stack.Certificate{ID: c.ID, Domain: c.Names[0], Names: c.Names, Authority: c.Authority, Import: c.Import, Tags: b.tags(user, c.ID)}
 		if c.Import != nil {
 			w.Tags[naming.ContentTag] = c.Import.Hash
@@ -111,7 +111,7 @@ func (b *build) checkZones(i int, c intent.Certificate) (problems diag.List, ok 
 	if b.f.HostedZones == nil {
 		need := facts.Need{Kind: facts.NeedHostedZones}
 		if p := b.f.Unanswered(need); p != nil {
-			return diag.List{p.Diagnostic(o, c.Source.Path)}, false
+			return diag.List{p.Diagnostic(o, c.Source.Path).In(diag.Certificate)}, false
 		}
 		b.want(need)
 		return nil, false
@@ -166,6 +166,7 @@ func (b *build) serving(c intent.Certificate) (arn string, note *diag.Diagnostic
 		}
 		d := diag.New(diag.Object{}, "", diag.CertificateFailed, fmt.Sprintf("ACM gives the certificate for %s the status %s; it is requested anew after a while", names, reason),
 			"see ACM's user guide for that status; often a CAA record, a name that is not in public DNS, or the private authority is the reason")
+		d.Phase = diag.Deploying // it was requested, and refused later
 		return arn, &d
 	}
 	text := fmt.Sprintf("the certificate for %s is requested and not issued yet%s", names, meanwhile)

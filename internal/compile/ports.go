@@ -69,9 +69,8 @@ func (b *build) mergePorts() {
 
 func (b *build) mergePort(number int32, claims []claim[intent.Listener]) *port {
 	winner, _ := settle(b, claims, settling[intent.Listener]{
-		what: fmt.Sprintf("protocol of port %d", number),
-		same: func(x, y intent.Listener) bool { return x.Protocol == y.Protocol },
-		show: func(l intent.Listener) string { return l.Protocol },
+		setting: fmt.Sprintf("protocol@%d", number), what: fmt.Sprintf("protocol of port %d", number), among: membersOf(claims),
+		text: func(l intent.Listener) string { return l.Protocol }, show: func(l intent.Listener) string { return l.Protocol },
 	})
 	p := &port{number: number, protocol: winner.field.Value.Protocol}
 	for _, c := range claims {
@@ -81,18 +80,15 @@ func (b *build) mergePort(number int32, claims []claim[intent.Listener]) *port {
 		}
 	}
 	on := fmt.Sprintf(" of port %d", number)
-	text := settling[string]{same: equal[string], show: quoted}
-	set := settling[[]string]{same: sameRanges, show: printed[[]string]}
-	text.what = "ssl policy" + on
+	text := settling[string]{text: asIs, show: quoted}
+	text.setting, text.what, text.fallback = "ssl-policy", "ssl policy"+on, orElse(b.cfg.DefaultSSLPolicy, defaultSSLPolicy)
 	p.sslPolicy = merged(b, p, text, func(l *intent.Listener) intent.Field[string] { return l.SSLPolicy })
-	text.what = "ALPN policy" + on
+	text.setting, text.what, text.fallback = "alpn-policy", "ALPN policy"+on, ""
 	p.alpn = merged(b, p, text, func(l *intent.Listener) intent.Field[string] { return l.ALPN })
 	p.mutual = b.mergeMutual(p, on)
-	set.what = "inbound CIDRs" + on
-	p.cidrs = merged(b, p, set, func(l *intent.Listener) intent.Field[[]string] { return nonEmpty(l.InboundCIDRs) })
-	set.what = "prefix lists" + on
-	p.prefixLists = merged(b, p, set, func(l *intent.Listener) intent.Field[[]string] { return l.PrefixLists })
-	p.attributes, p.attrSource = keyed(b, "listener attribute"+on, true, p.members, func(i int) map[string]intent.Field[string] {
+	p.cidrs = merged(b, p, b.rangesOf(p, on), func(l *intent.Listener) intent.Field[[]string] { return nonEmpty(l.InboundCIDRs) })
+	p.prefixLists = merged(b, p, b.prefixListsOf(p, on), func(l *intent.Listener) intent.Field[[]string] { return l.PrefixLists })
+	p.attributes, p.attrSource = keyed(b, fmt.Sprintf("listener-attribute@%d", number), "listener attribute"+on, true, p.members, func(i int) map[string]intent.Field[string] {
 		return p.wish(i).Attributes
 	})
 	for i := range p.wishes {
@@ -109,6 +105,7 @@ func (b *build) mergePort(number int32, claims []claim[intent.Listener]) *port {
 // merged settles one setting of a port.
 func merged[T any](b *build, p *port, s settling[T], get func(*intent.Listener) intent.Field[T]) owned[T] {
 	var claims []claim[T]
+	s.setting, s.among = fmt.Sprintf("%s@%d", s.setting, p.number), p.members
 	for at, i := range p.members {
 		if f := get(&p.wishes[at]); f.Set {
 			claims = append(claims, claim[T]{i, f})
@@ -118,19 +115,13 @@ func merged[T any](b *build, p *port, s settling[T], get func(*intent.Listener) 
 	return hold(c.field, c.member)
 }
 
-// sameRanges compares lists of ranges as EC2 would see them.
-func sameRanges(x, y []string) bool {
-	canonical := func(in []string) []string {
-		out := make([]string, len(in))
-		for i, r := range in {
-			out[i] = r
-			if n, err := normalise(r); err == nil {
-				out[i] = n
-			}
-		}
-		return out
+// membersOf lists the members of claims.
+func membersOf[T any](claims []claim[T]) []int {
+	out := make([]int, len(claims))
+	for i, c := range claims {
+		out[i] = c.member
 	}
-	return sameSet(canonical(x), canonical(y))
+	return out
 }
 
 // admitShunned puts left-out newcomers on the listeners that others have and they would share; on all if theirs are not

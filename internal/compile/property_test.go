@@ -8,7 +8,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -287,7 +286,7 @@ func TestEveryReferenceResolvesAndIdentitiesAreUnique(t *testing.T) {
 // FuzzCompile drives the same generator from the fuzzer's bytes; compile must not panic.
 func FuzzCompile(f *testing.F) {
 	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) {
-		good := map[diag.Object]intent.Member{}
+		var good *Memory
 		if rapid.Bool().Draw(t, "good") {
 			good = remember(ingress("n", "m0"))
 		}
@@ -341,7 +340,7 @@ func TestNothingChangesWhenNothingChanged(t *testing.T) {
 		for _, s := range lb.Subnets {
 			f.Existing.Subnets = append(f.Existing.Subnets, s.Subnet)
 		}
-		second := Compile(e, f, config(), first.Good)
+		second := Compile(e, f, config(), first.Memory)
 		if !reflect.DeepEqual(first.Stack, second.Stack) || !reflect.DeepEqual(first.Keep, second.Keep) {
 			t.Fatalf("first %+v\nsecond %+v\ndiagnostics %v\nthen %v", first.Stack, second.Stack, first.Diagnostics, second.Diagnostics)
 		}

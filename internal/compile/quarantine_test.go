@@ -22,7 +22,7 @@ func TestABrokenMemberKeepsItsLastGoodRules(t *testing.T) {
 	if !strings.Contains(r.Diagnostics[0].Text, "the last good version of Ingress n/b keeps serving") {
 		t.Errorf("the diagnostic does not tell what serves: %s", r.Diagnostics[0].Text)
 	}
-	if got := r.Good[bad.Object]; len(got.Routes) != 1 {
+	if got := r.Memory.Good[bad.Object]; len(got.Routes) != 1 {
 		t.Errorf("the last good version was not kept for next time: %+v", got)
 	}
 }
@@ -32,7 +32,7 @@ func TestABrokenMemberThatNeverWasGoodAnswers503AndChangesNothingElse(t *testing
 	a := ingress("n", "a")
 	a.Routes[0].Conditions = a.Routes[0].Conditions[1:] // every host
 	bad := ingress("n", "0", broken("metadata.annotations[alb.ingress.kubernetes.io/scheme]"), scheme(stack.InternetFacing), https(certificate1))
-	for name, good := range map[string]map[diag.Object]intent.Member{"a newcomer": remember(a), "nothing exists yet": nil} {
+	for name, good := range map[string]*Memory{"a newcomer": remember(a), "nothing exists yet": nil} {
 		s := mustBuild(t, Compile(entrance(bad, a), account(), config(), good))
 		same(t, name+": rules", table(s), []string{"80 0.example.com /* → 503", "80 /* → n/a-a:80"})
 		if s.LoadBalancers[0].Scheme != stack.Internal || len(s.Listeners) != 1 {
@@ -77,7 +77,7 @@ func TestAfterARestartWhateverMayBeABrokenMembersStays(t *testing.T) {
 	bad := ingress("n", "b", broken("metadata.annotations[alb.ingress.kubernetes.io/conditions.b]"), https(certificate1))
 	bad.Listeners, bad.Routes = bad.Listeners[1:], nil
 	for name, c := range map[string]struct {
-		good map[diag.Object]intent.Member
+		good *Memory
 		want []string // of port 443, where it listens
 	}{
 		"after a restart":             {nil, []string{"n/b-"}},
@@ -101,7 +101,7 @@ func TestAfterARestartABrokenMembersDefaultBackendStays(t *testing.T) {
 	bad := ingress("n", "b", broken("spec.rules[0]"))
 	bad.Listeners[0].Default, bad.Listeners[0].DefaultSource = bad.Routes[0].Actions, intent.Source{Object: bad.Object, Path: "spec.defaultBackend"}
 	for name, c := range map[string]struct {
-		good map[diag.Object]intent.Member
+		good *Memory
 		want bool
 	}{"after a restart": {nil, true}, "a newcomer": {remember(ingress("n", "a")), false}} {
 		s := mustBuild(t, Compile(entrance(ingress("n", "a"), bad), f, config(), c.good))
@@ -150,10 +150,10 @@ func TestABrokenOnlyMemberBuildsNothing(t *testing.T) {
 	same(t, "diagnostics", codes(r.Diagnostics), []string{"a InvalidAnnotation"})
 }
 
-func TestNoMembersWantNothing(t *testing.T) {
+func TestNoMembersAreNoReasonForARemoval(t *testing.T) {
 	t.Parallel()
-	if s := mustBuild(t, Compile(entrance(), facts.Facts{}, config(), nil)); !s.Empty() {
-		t.Errorf("not empty: %+v", s)
+	if r := Compile(entrance(), facts.Facts{}, config(), nil); r.Stack != nil {
+		t.Errorf("a stack: %+v", r.Stack)
 	}
 }
 
@@ -235,8 +235,8 @@ func TestStrictGroupsStopAtAnyError(t *testing.T) {
 		"conflict": ingress("n", "b", scheme(stack.InternetFacing)),
 	} {
 		r := Compile(entrance(a, m), account(), cfg, remember(a, ingress("n", "b")))
-		if r.Stack != nil || len(r.Diagnostics) == 0 || len(r.Good) != 2 {
-			t.Errorf("%s: stack %v, diagnostics %v, good %d", name, r.Stack, r.Diagnostics, len(r.Good))
+		if r.Stack != nil || len(r.Diagnostics) == 0 || len(r.Memory.Good) != 2 {
+			t.Errorf("%s: stack %v, diagnostics %v, good %d", name, r.Stack, r.Diagnostics, len(r.Memory.Good))
 		}
 	}
 	if r := Compile(entrance(a, ingress("n", "b")), account(), cfg, nil); r.Stack == nil {
@@ -264,7 +264,7 @@ func TestAMemberThatWasLeftOutAfterARestartStaysAsItIs(t *testing.T) {
 	first := Compile(e, f, config(), nil)
 	worse := ingress("n", "b", broken("metadata.annotations[alb.ingress.kubernetes.io/scheme]"))
 	for name, e := range map[string]intent.Entrance{"unchanged": e, "worse": entrance(ingress("n", "a"), worse)} {
-		second := Compile(e, f, config(), first.Good)
+		second := Compile(e, f, config(), first.Memory)
 		if got := mustBuild(t, second); len(got.Listeners) != 2 || got.LoadBalancers[0].Scheme != stack.InternetFacing {
 			t.Errorf("%s: listeners %v, scheme %s", name, got.Listeners, got.LoadBalancers[0].Scheme)
 		}
@@ -272,10 +272,10 @@ func TestAMemberThatWasLeftOutAfterARestartStaysAsItIs(t *testing.T) {
 			t.Errorf("%s: %q does not tell what its requests get", name, text)
 		}
 	}
-	healed := Compile(entrance(ingress("n", "a"), ingress("n", "b")), f, config(), first.Good)
+	healed := Compile(entrance(ingress("n", "a"), ingress("n", "b")), f, config(), first.Memory)
 	same(t, "healed", table(mustBuild(t, healed)), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → n/b-b:80"})
-	if len(healed.Good) != 2 || healed.Good[bad.Object].Diagnostics != nil {
-		t.Errorf("good versions: %+v", healed.Good)
+	if len(healed.Memory.Good) != 2 || healed.Memory.Good[bad.Object].Diagnostics != nil {
+		t.Errorf("good versions: %+v", healed.Memory.Good)
 	}
 }
 

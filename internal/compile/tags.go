@@ -57,7 +57,7 @@ func (b *build) checkTags() {
 			if f, ok := b.members[i].Settings.Tags[key]; ok {
 				b.fail(i, diag.New(b.members[i].Object, at(f.Source), diag.InvalidAnnotation,
 					fmt.Sprintf("external managed tag key %s cannot be specified", key),
-					"remove the key: the controller's --external-managed-tags leaves it to others"))
+					"remove the key: the controller's --external-managed-tags leaves it to others").In(diag.Route))
 			}
 		}
 	}

@@ -17,6 +17,9 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 	if want.Source.Path != "" {
 		source = want.Source
 	}
+	if b.refused(i, want, source) {
+		return stack.Ref{}, false
+	}
 	if ref, made := b.targets[want.ID]; made {
 		return ref, ref.ID != ""
 	}
@@ -57,7 +60,7 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 // badTargetGroup checks what depends on the controller's configuration or on the load balancer.
 func (b *build) badTargetGroup(tg *intent.TargetGroup) (diag.Diagnostic, bool) {
 	bad := func(c diag.Code, remedy, format string, args ...any) (diag.Diagnostic, bool) {
-		return diag.New(diag.Object{}, "", c, fmt.Sprintf(format, args...), remedy), true
+		return diag.New(diag.Object{}, "", c, fmt.Sprintf(format, args...), remedy).In(diag.Route), true
 	}
 	service := tg.ServiceNamespace + "/" + tg.ServiceName
 	switch {

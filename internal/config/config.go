@@ -42,7 +42,9 @@ type Config struct {
 	EnableShield           bool
 	EnableReadinessGates   bool
 	StrictGroups           bool
+	DeletionBrake          int           // 0 = none
 	DriftInterval          time.Duration // 0 = no background sweep
+	Checkpoints            bool          // keep what was learned for the next leader
 	// Passes at once. The flags' default, 3, is from the time when a pass did its AWS calls one after the other: who leaves
 	// it gets as many as defaultWorkers tells.
 	IngressWorkers, ServiceWorkers, BindingWorkers int
@@ -136,43 +138,7 @@ var checks = []check{
 			c.RequiredSecretsLabel != "" && (!ok || k == "" || v == "")
 	}},
 	{func(c *Config) (string, bool) {
-		return oneOf(c.LogLevel, "log level", "--log-level", "info", "debug")
-	}},
-	{func(c *Config) (string, bool) {
-		return fmt.Sprintf("invalid value %d for --max-targets-per-target-group: must be 0 (no limit) or more", c.MaxTargetsPerGroup), c.MaxTargetsPerGroup < 0
-	}},
-	{func(c *Config) (string, bool) {
 		return fmt.Sprintf("invalid value %s for --drift-check-interval: must be 0 (off) or at least 10s", c.DriftInterval), c.DriftInterval != 0 && c.DriftInterval < 10*time.Second
-	}},
-	{func(c *Config) (string, bool) {
-		for _, d := range []struct {
-			flag string
-			d    time.Duration
-		}{
-			{"--targetgroupbinding-requeue-duration", c.BindingRequeue},
-			{"--targetgroupbinding-max-exponential-backoff-delay", c.BindingMaxBackoff},
-			{"--lb-stabilization-monitor-interval", c.StabilizationInterval},
-		} {
-			if d.d <= 0 {
-				return fmt.Sprintf("invalid value %s for %s: must be more than 0", d.d, d.flag), true
-			}
-		}
-		return fmt.Sprintf("invalid value %s for --sync-period: must be 0 (never) or more", c.SyncPeriod), c.SyncPeriod < 0
-	}},
-	{func(c *Config) (string, bool) {
-		for _, w := range []struct {
-			flag string
-			n    int
-		}{
-			{"--ingress-max-concurrent-reconciles", c.IngressWorkers},
-			{"--service-max-concurrent-reconciles", c.ServiceWorkers},
-			{"--targetgroupbinding-max-concurrent-reconciles", c.BindingWorkers},
-		} {
-			if w.n < 1 {
-				return fmt.Sprintf("invalid value %d for %s: must be 1 or more", w.n, w.flag), true
-			}
-		}
-		return "", false
 	}},
 	{func(c *Config) (string, bool) {
 		text := c.Webhooks.check()

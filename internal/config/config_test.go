@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -35,12 +36,6 @@ func TestSettingsThatAreRefusedSayWhy(t *testing.T) {
 		{"backend group id", "--cluster-name=c --backend-security-group=backend", "invalid value backend for backend security group id"},
 		{"backend rules without backend group", "--cluster-name=c --enable-manage-backend-security-group-rules --enable-backend-security-group=false", "backend security group must be enabled"},
 		{"secrets label", "--cluster-name=c --required-secrets-label=x", `invalid value "x" for --required-secrets-label`},
-		{"log level", "--cluster-name=c --log-level=trace", "invalid value trace for log level"},
-		{"bindings that are never looked at again", "--cluster-name=c --targetgroupbinding-requeue-duration=0s", "invalid value 0s for --targetgroupbinding-requeue-duration"},
-		{"retries without a pause", "--cluster-name=c --targetgroupbinding-max-exponential-backoff-delay=0", "invalid value 0s for --targetgroupbinding-max-exponential-backoff-delay"},
-		{"a load balancer that is polled all the time", "--cluster-name=c --lb-stabilization-monitor-interval=-1s", "invalid value -1s for --lb-stabilization-monitor-interval"},
-		{"a period in the past", "--cluster-name=c --sync-period=-1h", "invalid value -1h0m0s for --sync-period"},
-		{"gateway gate asked for", "--cluster-name=c --feature-gates=ALBGatewayAPI=true", "the Gateway API is not built"},
 		{"webhook port", "--cluster-name=c --webhook-bind-port=70000", "invalid value 70000 for --webhook-bind-port"},
 		{"two certificates of webhooks", "--cluster-name=c --webhook-cert-secret=s --webhook-cert-dir=/d", "cannot both be given"},
 		{"short-lived certificate of webhooks", "--cluster-name=c --webhook-cert-lifetime=1s", "invalid value 1s for --webhook-cert-lifetime"},
@@ -90,16 +85,42 @@ func TestAFlagWithoutEffectIsToldNotIgnored(t *testing.T) {
 	}
 }
 
-func TestEveryFlagThatNeedsAnUnbuiltFeatureIsListedOnce(t *testing.T) {
+func TestWhateverStartsTheExistingControllerStartsThisOneWithANotice(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		arg, notice string
+		want        func(*Config) bool
+	}{
+		{"--log-level=warn", "--log-level=warn has no effect: the levels are info and debug", func(c *Config) bool { return c.LogLevel == "info" }},
+		{"--log-level=", "--log-level= has no effect", func(c *Config) bool { return c.LogLevel == "info" }},
+		{"--enable-endpoint-slices=false", "endpoints are always read from EndpointSlices", nil},
+		{"--quic-environment-variable-name=ID", "QUIC is not built", nil},
+		{"--feature-gates=ALBGatewayAPI=true", "--feature-gates=ALBGatewayAPI=true has no effect: the Gateway API is not built", nil},
+		{"--feature-gates=NLBGatewayAPI=true", "the Gateway API is not built", nil},
+		{"--feature-gates=GatewayListenerSet=true", "the Gateway API is not built", nil},
+		{"--feature-gates=GlobalAcceleratorController=true", "Global Accelerator is not built", nil},
+		{"--feature-gates=EnableRGTAPI=true", "the bulk describe calls need no such permission", nil},
+		{"--max-targets-per-target-group=-1", "a number below 0 is no limit", func(c *Config) bool { return c.MaxTargetsPerGroup == 0 }},
+		{"--targetgroupbinding-requeue-duration=0s", "15s is used", func(c *Config) bool { return c.BindingRequeue == 15*time.Second }},
+		{"--targetgroupbinding-max-exponential-backoff-delay=0", "16m40s is used", func(c *Config) bool { return c.BindingMaxBackoff == 1000*time.Second }},
+		{"--lb-stabilization-monitor-interval=-1s", "2m0s is used", func(c *Config) bool { return c.StabilizationInterval == 2*time.Minute }},
+		{"--sync-period=-1h", "below 0 is never", func(c *Config) bool { return c.SyncPeriod == 0 }},
+	} {
+		c, err := Parse([]string{"--cluster-name=c", tc.arg})
+		if err != nil {
+			t.Errorf("%s: %v", tc.arg, err)
+			continue
+		}
+		if len(c.Notices) != 1 || !strings.Contains(c.Notices[0], tc.notice) || tc.want != nil && !tc.want(c) {
+			t.Errorf("%s: notices %q, configuration %+v", tc.arg, c.Notices, c)
+		}
+	}
+}
+
+func TestEveryFlagWithoutEffectIsListedOnce(t *testing.T) {
 	t.Parallel()
 	fs := FlagSet(&Config{})
 	seen := map[string]bool{}
-	for _, m := range missing {
-		if fs.Lookup(m.flag) == nil || seen[m.flag] {
-			t.Errorf("missing: %s is not a flag or is listed twice", m.flag)
-		}
-		seen[m.flag] = true
-	}
 	for _, i := range inert {
 		if fs.Lookup(i.flag) == nil || seen[i.flag] {
 			t.Errorf("inert: %s is not a flag or is listed twice", i.flag)
@@ -130,6 +151,7 @@ func TestWorkersAreManyUnlessANumberIsGiven(t *testing.T) {
 	}{
 		{nil, 16, 16, 32},
 		{[]string{"--ingress-max-concurrent-reconciles=3", "--targetgroupbinding-max-concurrent-reconciles=5"}, 3, 16, 5},
+		{[]string{"--service-max-concurrent-reconciles=0"}, 16, 16, 32},
 	} {
 		c, err := Parse(append([]string{"--cluster-name=c"}, tc.args...))
 		if err != nil {

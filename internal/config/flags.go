@@ -28,7 +28,7 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	c.Throttle = DefaultThrottle()
 
 	fs.StringVar(&c.ClusterName, "cluster-name", "", "name of the Kubernetes cluster; part of tags and names in AWS, so never change it")
-	fs.StringVar(&c.LogLevel, "log-level", "info", "info or debug")
+	fs.StringVar(&c.LogLevel, "log-level", "info", "info or debug; anything else is info")
 	fs.StringToStringVar(&c.DefaultTags, "default-tags", nil, "AWS tags put on every resource")
 	fs.StringSliceVar(&c.ExternalManagedTags, "external-managed-tags", nil, "tag keys that are neither added, changed nor removed")
 	fs.StringVar(&c.DefaultTargetType, "default-target-type", "instance", "target type where no annotation tells: instance or ip")
@@ -41,8 +41,8 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.BoolVar(&c.EnableEndpointSlices, "enable-endpoint-slices", true, "read EndpointSlices for ip targets")
 	fs.StringToStringVar(&c.TargetENISecurityTags, "service-target-eni-security-group-tags", nil, "further tags that pick the one security group of a network interface with several")
 	fs.IntVar(&c.MaxTargetsPerGroup, "max-targets-per-target-group", 0, "register at most so many targets per target group; 0 = no limit")
-	fs.DurationVar(&c.BindingRequeue, "targetgroupbinding-requeue-duration", 15*time.Second, "look again after so long while a binding waits for AWS")
-	fs.DurationVar(&c.StabilizationInterval, "lb-stabilization-monitor-interval", 2*time.Minute, "poll period for a new load balancer to become active, before capacity is reserved")
+	fs.DurationVar(&c.BindingRequeue, "targetgroupbinding-requeue-duration", defaultBindingRequeue, "look again after so long while a binding waits for AWS")
+	fs.DurationVar(&c.StabilizationInterval, "lb-stabilization-monitor-interval", defaultStabilization, "poll period for a new load balancer to become active, before capacity is reserved")
 	fs.StringVar(&c.RequiredSecretsLabel, "required-secrets-label", "", "key=value that a Secret must carry to be read")
 
 	fs.IntVar(&c.IngressWorkers, "ingress-max-concurrent-reconciles", 3, "Ingress groups worked on at once; if not given, as many as help")
@@ -52,7 +52,7 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.IntVar(&s.albWorkers, "alb-gateway-max-concurrent-reconciles", 3, "ALB Gateways worked on at once")
 	fs.IntVar(&s.nlbWorkers, "nlb-gateway-max-concurrent-reconciles", 3, "NLB Gateways worked on at once")
 	fs.IntVar(&s.acceleratorWorkers, "globalaccelerator-max-concurrent-reconciles", 1, "GlobalAccelerators worked on at once")
-	fs.DurationVar(&c.BindingMaxBackoff, "targetgroupbinding-max-exponential-backoff-delay", 1000*time.Second, "longest pause between retries of a binding")
+	fs.DurationVar(&c.BindingMaxBackoff, "targetgroupbinding-max-exponential-backoff-delay", defaultMaxBackoff, "longest pause between retries of a binding")
 	fs.DurationVar(&s.acceleratorBackoff, "globalaccelerator-max-exponential-backoff-delay", 1000*time.Second, "longest pause between retries of an accelerator")
 
 	fs.StringVar(&c.IngressClass, "ingress-class", "alb", "value of the annotation kubernetes.io/ingress.class that is ours; empty: alb, and Ingresses without any class")
@@ -63,6 +63,7 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringSliceVar(&c.AllowedCAs, "allowed-certificate-authority-arns", nil, "consider only certificates of these authorities in discovery; empty = all")
 	fs.StringVar(&c.DefaultPCA, "default-pca-arn", "", "private authority for certificates that the controller requests, where acm-pca-arn names none; empty: a public one of Amazon's")
 	fs.BoolVar(&c.ImportTLSSecrets, "enable-tls-secret-import", false, "admit the annotation import-tls-secrets: Secrets of spec.tls are imported into ACM; needs further permissions, in AWS and on Secrets")
+	fs.IntVar(&c.DeletionBrake, "deletion-brake", 10, "load balancers that may be deleted within ten minutes because objects that still exist gave them up; more, if they are more than a quarter of all, wait for consent; 0 = no limit")
 	fs.BoolVar(&c.StrictGroups, "strict-groups", false, "an invalid member stops its whole Ingress group, as in the existing controller")
 
 	fs.StringVar(&c.LoadBalancerClass, "load-balancer-class", "service.k8s.aws/nlb", "spec.loadBalancerClass of Services that are ours")
@@ -89,19 +90,16 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringVar(&c.LeaderElectionID, "leader-election-id", "aws-load-balancer-controller-leader", "name of the Lease")
 	fs.StringVar(&c.LeaderElectionNamespace, "leader-election-namespace", "", "namespace of the Lease; empty: the pod's")
 	fs.StringVar(&c.WatchNamespace, "watch-namespace", "", "serve this namespace only; empty = all")
-	fs.DurationVar(&c.DriftInterval, "drift-check-interval", time.Hour, "look at each load balancer and target group about so often for what was changed in AWS by hand, slowly and one by one; 0 = only with --sync-period")
+	fs.BoolVar(&c.Checkpoints, "enable-checkpoints", true, "keep last good versions and what AWS holds in ConfigMaps beside the Lease, so that a restart forgets nothing and reads little")
+	fs.DurationVar(&c.DriftInterval, "drift-check-interval", time.Hour, "look at each load balancer and target group about so often for what was changed in AWS by hand, one by one and at one read a second at most; 0 = only with --sync-period")
 	fs.DurationVar(&c.SyncPeriod, "sync-period", 10*time.Hour, "look at every object again after so long")
 	fs.Var(&c.Gates, "feature-gates", gateHelp())
 }
 
-// missing lists flags that ask for a feature which this version does not have: changed values are refused at start.
-var missing = []struct{ flag, asks string }{
-	{"quic-environment-variable-name", "QUIC is"},
-	{"enable-endpoint-slices", "reading Endpoints instead of EndpointSlices is"},
-}
-
-// inert lists flags whose value cannot matter in this version; a changed value is told in the log.
+// inert lists flags whose value cannot matter in this version; a changed value is logged at start.
 var inert = []struct{ flag, why string }{
+	{"quic-environment-variable-name", "QUIC is not built in this version"},
+	{"enable-endpoint-slices", "endpoints are always read from EndpointSlices, which Kubernetes also makes of Endpoints that users write"},
 	{"gateway-class-max-concurrent-reconciles", "the Gateway API is not built in this version"},
 	{"alb-gateway-max-concurrent-reconciles", "the Gateway API is not built in this version"},
 	{"nlb-gateway-max-concurrent-reconciles", "the Gateway API is not built in this version"},
@@ -109,6 +107,35 @@ var inert = []struct{ flag, why string }{
 	{"globalaccelerator-max-exponential-backoff-delay", "Global Accelerator is not built in this version"},
 	{"aws-vpc-tag-key", "obsolete; use --aws-vpc-tags"},
 }
+
+// unusable lists values with which the existing controller starts although they mean nothing. A Deployment that has them must
+// start after the image is swapped, so each is replaced and logged.
+var unusable = []struct {
+	flag    string
+	is      func(*Config) bool
+	repair  func(*Config)
+	instead string
+}{
+	{"log-level", func(c *Config) bool { return c.LogLevel != "info" && c.LogLevel != "debug" },
+		func(c *Config) { c.LogLevel = "info" }, "the levels are info and debug; info is used"},
+	{"max-targets-per-target-group", func(c *Config) bool { return c.MaxTargetsPerGroup < 0 },
+		func(c *Config) { c.MaxTargetsPerGroup = 0 }, "a number below 0 is no limit"},
+	{"targetgroupbinding-requeue-duration", func(c *Config) bool { return c.BindingRequeue <= 0 },
+		func(c *Config) { c.BindingRequeue = defaultBindingRequeue }, "it must be more than 0; 15s is used"},
+	{"targetgroupbinding-max-exponential-backoff-delay", func(c *Config) bool { return c.BindingMaxBackoff <= 0 },
+		func(c *Config) { c.BindingMaxBackoff = defaultMaxBackoff }, "it must be more than 0; 16m40s is used"},
+	{"lb-stabilization-monitor-interval", func(c *Config) bool { return c.StabilizationInterval <= 0 },
+		func(c *Config) { c.StabilizationInterval = defaultStabilization }, "it must be more than 0; 2m0s is used"},
+	{"sync-period", func(c *Config) bool { return c.SyncPeriod < 0 },
+		func(c *Config) { c.SyncPeriod = 0 }, "a period below 0 is never"},
+}
+
+// Defaults that replace values which cannot be used.
+const (
+	defaultBindingRequeue = 15 * time.Second
+	defaultMaxBackoff     = 1000 * time.Second
+	defaultStabilization  = 2 * time.Minute
+)
 
 // defaultWorkers are the passes at once where nobody asked for a number. A pass waits for AWS nearly all of its time, and calls
 // are paced by the limiter whatever their number, so that few workers save nothing and let urgent work wait in line: above
@@ -151,21 +178,20 @@ func Parse(args []string) (*Config, error) {
 		return nil, UsageError{err}
 	}
 	for _, d := range defaultWorkers {
-		if !fs.Changed(d.flag) {
+		if !fs.Changed(d.flag) || *d.of(c) < 1 {
 			*d.of(c) = d.workers
 		}
 	}
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	if err := c.Gates.refused(); err != nil {
-		return nil, err
-	}
-	for _, m := range missing {
-		if f := fs.Lookup(m.flag); changed(f) {
-			return nil, fmt.Errorf("--%s=%s: %s not built in this version; leave the flag at its default (%q)", m.flag, f.Value, m.asks, f.DefValue)
+	for _, u := range unusable {
+		if f := fs.Lookup(u.flag); u.is(c) {
+			c.Notices = append(c.Notices, fmt.Sprintf("--%s=%s has no effect: %s", u.flag, f.Value, u.instead))
+			u.repair(c)
 		}
 	}
+	c.Notices = append(c.Notices, c.Gates.notices()...)
 	for _, i := range inert {
 		if f := fs.Lookup(i.flag); changed(f) {
 			c.Notices = append(c.Notices, fmt.Sprintf("--%s=%s has no effect: %s", i.flag, f.Value, i.why))

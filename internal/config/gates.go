@@ -37,8 +37,8 @@ const (
 	IngressPlanAnnotation        Gate = "IngressPlanAnnotation"
 )
 
-// gateInfo is a row of the gate table. Unbuilt is the value that asks for something this version does not have yet; a user who
-// sets it is refused at start with Missing as the reason.
+// gateInfo is a row of the gate table. Unbuilt is the value that asks for something this version does not have yet: the
+// controller starts, and logs Missing.
 type gateInfo struct {
 	gate    Gate
 	def     bool
@@ -137,14 +137,15 @@ func (g *Gates) Set(s string) error {
 	return nil
 }
 
-// refused reports the first gate that was set to ask for something that is not there.
-func (g Gates) refused() error {
+// notices are about gates that were set to ask for something that is not built.
+func (g Gates) notices() []string {
+	var out []string
 	for _, info := range gateTable {
 		if v, ok := g.set[info.gate]; ok && info.unbuilt != nil && v == *info.unbuilt {
-			return fmt.Errorf("--feature-gates=%s=%t: %s", info.gate, v, info.missing)
+			out = append(out, fmt.Sprintf("--feature-gates=%s=%t has no effect: %s", info.gate, v, info.missing))
 		}
 	}
-	return nil
+	return out
 }
 
 func gateHelp() string {
@@ -169,7 +170,7 @@ func GateDocs() []GateDoc {
 	for _, i := range gateTable {
 		doc := i.doc
 		if i.unbuilt != nil {
-			doc += fmt.Sprintf(" (%t is refused: %s)", *i.unbuilt, i.missing)
+			doc += fmt.Sprintf(" (%t has no effect: %s)", *i.unbuilt, i.missing)
 		}
 		out = append(out, GateDoc{i.gate, i.def, doc})
 	}

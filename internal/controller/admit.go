@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -17,49 +16,28 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// admit has the security groups of the endpoints let the binding's sources in, and tells what is in the way. A binding without
-// networking touches none.
-func (b *targetBindings) admit(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) diag.List {
-	id := stack.ID{Namespace: o.Namespace, Name: o.Name}.String()
-	if o.Spec.Networking == nil {
-		if !b.keeper.Knows(id) {
-			return nil
-		}
-		return b.unadmitted(o, diag.RulesNotWritten, b.keeper.Set(ctx, id, nil, b.allSeen(ctx)))
-	}
-	byGroup, lost, resolveErr := b.groupsOf(ctx, o, endpoints)
-	need := map[string][]stack.Permission{}
-	var unclear []stack.Permission
+// needs are the permissions that a binding needs of each security group of its endpoints. If the groups of some endpoints, or what its
+// networking means, cannot be told, placed is false, unclear are all rules that it may need anywhere, and found tells why.
+func (r *rules) needs(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) (need map[string][]stack.Permission, unclear []stack.Permission, found diag.List, placed bool) {
+	byGroup, lost, err := r.groupsOf(ctx, o, endpoints)
+	need = map[string][]stack.Permission{}
 	var mistakes []mistake
-	if resolveErr != nil || len(byGroup) == 0 { // wherever the others are, these may be their rules
-		unplaced, more, wrong := b.permissions(ctx, o, lost)
+	if err != nil || len(byGroup) == 0 { // wherever the others are, these may be their rules
+		unplaced, more, wrong := r.permissions(ctx, o, lost)
 		unclear, mistakes = append(unplaced, more...), append(mistakes, wrong...)
 	}
 	for group, members := range byGroup {
-		perms, more, wrong := b.permissions(ctx, o, members)
+		perms, more, wrong := r.permissions(ctx, o, members)
 		need[group], unclear, mistakes = perms, append(unclear, more...), append(mistakes, wrong...)
 	}
-	if resolveErr == nil && len(mistakes) == 0 {
-		return b.unadmitted(o, diag.RulesNotWritten, b.keeper.Set(ctx, id, need, b.allSeen(ctx)))
-	}
-	found := b.unadmitted(o, diag.EndpointNotResolved, resolveErr)
+	found = networkProblem(o, diag.EndpointNotResolved, err)
 	for _, m := range mistakes {
 		d := diag.New(bindingObject(o), m.path, diag.InvalidNetworking, m.text, m.remedy)
 		if !slices.Contains(found, d) {
 			found = append(found, d)
 		}
 	}
-	return append(found, b.unadmitted(o, diag.RulesNotWritten, b.keeper.Extend(ctx, id, need, unclear, b.allSeen(ctx)))...)
-}
-
-// unadmitted tells why the sources of a binding are not let in, or not any more, as they should be.
-func (b *targetBindings) unadmitted(o *v1beta1.TargetGroupBinding, code diag.Code, err error) diag.List {
-	if err == nil {
-		return nil
-	}
-	d := b.problem(o, "spec.networking", err)
-	d.Code = code
-	return diag.List{d}
+	return need, unclear, found, err == nil && len(mistakes) == 0
 }
 
 // mistake is something of a binding's networking that means nothing.
@@ -76,36 +54,9 @@ func joinOnce(errs []error) error {
 	return errors.Join(out...)
 }
 
-// holdAccess has the rules stay that endpoints of a binding may need of which nobody knows what they are. What is wrong with its
-// networking is told when that comes to matter.
-func (b *targetBindings) holdAccess(ctx context.Context, o *v1beta1.TargetGroupBinding) error {
-	if o.Spec.Networking == nil {
-		return nil
-	}
-	unplaced, unclear, _ := b.permissions(ctx, o, nil)
-	return b.keeper.Extend(ctx, stack.ID{Namespace: o.Namespace, Name: o.Name}.String(), nil, append(unplaced, unclear...), b.allSeen(ctx))
-}
-
-// allSeen tells whether every binding with networking was worked on since the start: only then may rules be revoked.
-func (b *targetBindings) allSeen(ctx context.Context) func() bool {
-	return func() bool {
-		var list v1beta1.TargetGroupBindingList
-		if err := b.client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-			return false
-		}
-		for i := range list.Items {
-			o := &list.Items[i]
-			if o.Spec.Networking != nil && o.DeletionTimestamp == nil && !b.keeper.Knows(o.Namespace+"/"+o.Name) {
-				return false
-			}
-		}
-		return true
-	}
-}
-
 // permissions are the rules that the binding's networking asks of one group, for the endpoints behind it. Of what cannot be told,
 // because of a mistake or as the port is one by name and no endpoint is known, unclear are all rules that it may stand for.
-func (b *targetBindings) permissions(ctx context.Context, o *v1beta1.TargetGroupBinding, members []targets.Endpoint) (perms, unclear []stack.Permission, mistakes []mistake) {
+func (r *rules) permissions(ctx context.Context, o *v1beta1.TargetGroupBinding, members []targets.Endpoint) (perms, unclear []stack.Permission, mistakes []mistake) {
 	for i, rule := range o.Spec.Networking.Ingress {
 		at := fmt.Sprintf("spec.networking.ingress[%d]", i)
 		ports := rule.Ports
@@ -113,7 +64,7 @@ func (b *targetBindings) permissions(ctx context.Context, o *v1beta1.TargetGroup
 			ports = []v1beta1.NetworkingPort{{}} // all TCP ports
 		}
 		for j, port := range ports {
-			spans, wrong := b.portNumbers(ctx, o, port, members)
+			spans, wrong := r.portNumbers(ctx, o, port, members)
 			if wrong.text != "" {
 				wrong.path = fmt.Sprintf("%s.ports[%d].port", at, j)
 				mistakes = append(mistakes, wrong)
@@ -168,7 +119,7 @@ func protocolOf(p v1beta1.NetworkingPort) string {
 }
 
 // portNumbers are the ports that a networking port stands for: itself, all, or what the pods call by that name, as far as they do.
-func (b *targetBindings) portNumbers(ctx context.Context, o *v1beta1.TargetGroupBinding, p v1beta1.NetworkingPort, members []targets.Endpoint) (out []secgroup.Ports, wrong mistake) {
+func (r *rules) portNumbers(ctx context.Context, o *v1beta1.TargetGroupBinding, p v1beta1.NetworkingPort, members []targets.Endpoint) (out []secgroup.Ports, wrong mistake) {
 	switch {
 	case p.Port == nil:
 		return []secgroup.Ports{{From: 0, To: 65535}}, mistake{}
@@ -179,7 +130,7 @@ func (b *targetBindings) portNumbers(ctx context.Context, o *v1beta1.TargetGroup
 	}
 	var without []string
 	for _, e := range members {
-		pod, ok := clusterCache{ctx, b.client}.Pod(e.Namespace, e.Pod)
+		pod, ok := clusterCache{ctx, r.client}.Pod(e.Namespace, e.Pod)
 		if !ok {
 			continue
 		}

@@ -11,17 +11,18 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -29,40 +30,47 @@ import (
 
 // targetBindings registers the endpoints of bindings: the fast lane, which never waits for load balancer work.
 type targetBindings struct {
-	client     client.Client
-	live       client.Reader // the API server; nil = caches are believed
-	elbv2      cloud.ELBV2
-	inventory  *inventory.Inventory
-	interfaces *inventory.Interfaces
-	registry   *targets.Registry
-	keeper     *secgroup.Keeper
-	chooser    secgroup.Chooser
-	reporter   *status.Reporter
-	metrics    *metrics
-	health     *healthWatch
-	drains     *drains
-	gates      *gateKeeper
-	waker      waker[reconcile.Request]
-	vpc        string // of the cluster
-	failOpen   bool
-	max        int
-	requeue    time.Duration
-	rereads    bool // the periodic resync has target groups read again
-	claims     *claimMaps
-	gone       func(arn string) bool // the target group was deleted by this process
-	left       func()                // a binding is gone, and its rules with it
+	client    client.Client
+	live      client.Reader // the API server; nil = caches are believed
+	elbv2     cloud.ELBV2
+	inventory *inventory.Inventory
+	registry  *targets.Registry
+	rules     *rules
+	reporter  *status.Reporter
+	metrics   *metrics
+	health    *healthWatch
+	drains    *drains
+	gates     *gateKeeper
+	waker     waker[reconcile.Request]
+	failOpen  bool
+	max       int
+	requeue   time.Duration
+	rereads   bool // the periodic resync has target groups read again
+	claims    *claimMaps
+	kept      *checkpoints // nil = a restart forgets what is registered
+	missing   nodeWaits
+	failures  *backoff.Failures[types.NamespacedName] // attempts at targets
+	gone      func(arn string) bool                   // the target group was deleted by this process
+	left      func()                                  // a binding is gone, and its rules with it
 	// lost hears that the target group of a stack does not exist any more.
 	lost func(key stack.Key, arn string)
 }
 
-// Reconcile makes one pass over a binding.
+// Reconcile makes one pass over a binding. Whatever it reads of AWS goes before the calls of all others, as its writes do.
 func (b *targetBindings) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	ctx = cloud.WithPriority(ctx, cloud.Vital)
+	end, err := b.kept.beginSoon(ctx)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	defer end()
 	b.metrics.passed(bindingControllerLabel, req.Namespace, req.Name)
 	defer b.metrics.spentIn(bindingControllerLabel, stageBindingReconcile)()
 	o := &v1beta1.TargetGroupBinding{}
 	if err := b.client.Get(ctx, req.NamespacedName, o); err != nil {
 		if apierrors.IsNotFound(err) {
 			b.forget(req.NamespacedName)
+			b.rules.review(ctx) // others may have waited for it
 			b.left()
 			return reconcile.Result{}, b.gates.absent(ctx, req.NamespacedName)
 		}
@@ -72,8 +80,9 @@ func (b *targetBindings) Reconcile(ctx context.Context, req reconcile.Request) (
 		return reconcile.Result{}, b.cleanUp(ctx, o)
 	}
 	if err := patchFinalizer(ctx, b.client, o, func(o client.Object) bool { return controllerutil.AddFinalizer(o, naming.BindingFinalizer) }); err != nil {
-		b.partly(o, notWritten(o, diag.FinalizerNotAdded, err))
-		return reconcile.Result{}, errors.Join(fmt.Errorf("adding finalizer: %w", err), b.holdAccess(ctx, o))
+		b.partly(ctx, o, notWritten(o, diag.FinalizerNotAdded, err))
+		b.rules.hold(ctx, o)
+		return reconcile.Result{}, fmt.Errorf("adding finalizer: %w", err)
 	}
 	changed, d := b.complete(ctx, o)
 	switch {
@@ -96,6 +105,13 @@ func unitOf(o *v1beta1.TargetGroupBinding) string {
 	return "binding:" + o.Namespace + "/" + o.Name
 }
 
+// report tells of a pass over a binding, unless it ends with the process.
+func (b *targetBindings) report(ctx context.Context, o *v1beta1.TargetGroupBinding, a status.Account) {
+	if ctx.Err() == nil {
+		b.reporter.Report(unitOf(o), a)
+	}
+}
+
 // later retries what may get right by itself; what only an edit cures waits for the edit.
 func (b *targetBindings) later(d diag.Diagnostic) (reconcile.Result, error) {
 	if d.Class == diag.Invalid {
@@ -106,40 +122,49 @@ func (b *targetBindings) later(d diag.Diagnostic) (reconcile.Result, error) {
 
 // serve brings target group and security groups to the endpoints that there are.
 func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBinding) (reconcile.Result, error) {
-	rivals, err := b.rivals(ctx, o)
+	others, err := b.binders(ctx, o)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if d := outranked(o, rivals); d != nil {
+	owner, err := b.ownerOf(ctx, o, others)
+	if err != nil {
+		b.partly(ctx, o, diag.List{b.problem(o, "spec.targetGroupARN", err)})
+		b.rules.hold(ctx, o)
+		return reconcile.Result{}, err
+	}
+	if d := superseded(owner, o, others); d != nil {
 		return reconcile.Result{}, b.hold(ctx, o, diag.List{*d})
 	}
 	endpoints, found, known, err := b.endpoints(ctx, o)
 	if err != nil { // what is registered stays
 		if ctx.Err() == nil {
-			b.partly(o, diag.List{refusedByAPI(bindingObject(o), diag.ObjectsUnread, err)})
+			b.partly(ctx, o, diag.List{refusedByAPI(bindingObject(o), diag.ObjectsUnread, err)})
 		}
-		return reconcile.Result{}, errors.Join(err, b.holdAccess(ctx, o))
+		b.rules.hold(ctx, o)
+		return reconcile.Result{}, err
 	}
 	if !known {
 		return reconcile.Result{}, b.hold(ctx, o, found)
 	}
 	id := stack.ID{Namespace: o.Namespace, Name: o.Name}
+	b.rules.want(ctx, o, endpoints)
 
+	zone, zonesKnown := b.zones(ctx, o)
+	change, err := b.registry.Sync(ctx, targets.Request{
+		Binding: id, ARN: o.Spec.TargetGroupARN, Want: endpoints, Max: b.max,
+		Claims: b.claimsOf(o),
+		Zone:   zone, HomeZone: b.homeZone(ctx),
+	})
+	gatesErr := b.gates.observe(ctx, o, answered(endpoints, change), change)
 	if !o.Spec.MultiClusterTargetGroup && b.claims.kept(id) { // it was shared until now
 		if err := b.claims.drop(ctx, id); err != nil {
 			return reconcile.Result{}, err
 		}
 	}
-	network := make(chan diag.List, 1)
-	go func() { network <- b.admit(ctx, o, endpoints) }() // beside registration: neither waits for the other
-
-	change, err := b.registry.Sync(ctx, targets.Request{
-		Binding: id, ARN: o.Spec.TargetGroupARN, Want: endpoints, Max: b.max,
-		Claims: b.claimsOf(o),
-		Zone:   b.zones(ctx, o), HomeZone: b.homeZone(ctx),
-	})
-	gatesErr := b.gates.observe(ctx, o, endpoints, change)
-	unadmitted := <-network
+	unadmitted, settled := b.rules.found(o)
+	if change.Pending && err == nil { // the end of each call brings the binding back
+		return reconcile.Result{}, gatesErr
+	}
 	missing := err != nil && cloud.Classify(err).Code == cloud.CodeTargetGroupNotFound
 	if key, owned := ownerOfBinding(o.Labels); missing && owned && !b.gone(o.Spec.TargetGroupARN) {
 		b.lost(key, o.Spec.TargetGroupARN) // somebody deleted it in AWS: its stack makes another
@@ -160,12 +185,19 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 		b.health.expect(o.Spec.TargetGroupARN, bindingObject(o))
 	}
 	b.metrics.bound(o)
-	statusErr := b.writeStatus(ctx, o, found)
-	found = append(found, notWritten(o, diag.StatusNotWritten, statusErr)...)
-	b.reporter.Report(unitOf(o), status.Account{Objects: []diag.Object{bindingObject(o)}, Found: found, Changed: change.Registered+change.Deregistered > 0})
-	if err != nil || len(unadmitted) > 0 {
-		return reconcile.Result{RequeueAfter: b.requeue}, statusErr
+	about := status.Account{Objects: []diag.Object{bindingObject(o)}, Changed: change.Registered+change.Deregistered > 0}
+	var statusErr error
+	if settled || found.HasErrors() {
+		statusErr = b.writeStatus(ctx, o, found)
+	} else { // its rules wake it when they are written
+		about.Objects, about.Waiting = nil, about.Objects
 	}
+	about.Found = append(found, notWritten(o, diag.StatusNotWritten, statusErr)...)
+	b.report(ctx, o, about)
+	if err != nil {
+		return reconcile.Result{RequeueAfter: b.retryAfter(client.ObjectKeyFromObject(o), err, change.Retry, zonesKnown)}, statusErr
+	}
+	b.failures.Forget(client.ObjectKeyFromObject(o))
 	return reconcile.Result{}, errors.Join(statusErr, gatesErr)
 }
 
@@ -181,8 +213,9 @@ func notWritten(o *v1beta1.TargetGroupBinding, code diag.Code, err error) diag.L
 // cut off what serves. An edit of what is wrong brings the binding back.
 func (b *targetBindings) hold(ctx context.Context, o *v1beta1.TargetGroupBinding, found diag.List) error {
 	statusErr := b.writeStatus(ctx, o, found)
-	b.reporter.Report(unitOf(o), status.Account{Waiting: []diag.Object{bindingObject(o)}, Found: append(found, notWritten(o, diag.StatusNotWritten, statusErr)...)})
-	return errors.Join(b.holdAccess(ctx, o), statusErr)
+	b.report(ctx, o, status.Account{Waiting: []diag.Object{bindingObject(o)}, Found: append(found, notWritten(o, diag.StatusNotWritten, statusErr)...)})
+	b.rules.hold(ctx, o)
+	return statusErr
 }
 
 // claimsOf are the claims of a binding whose target group is shared among clusters; nil if it is not.
@@ -227,24 +260,25 @@ func (b *targetBindings) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBind
 		return nil
 	}
 	id, arn := stack.ID{Namespace: o.Namespace, Name: o.Name}, o.Spec.TargetGroupARN
-	release := func() error { return b.keeper.Set(ctx, id.String(), nil, b.allSeen(ctx)) }
-	heirs, err := b.heirs(ctx, o)
+	b.rules.holdUnknown(ctx, o)
+	release := func() { b.rules.release(ctx, id.String()) }
+	heirs, own, err := b.heirs(ctx, o)
 	switch {
 	case o.Spec.IamRoleArnToAssume != "": // what is registered there is none of ours
-		b.partly(o, diag.List{strandedTargets(o)})
+		b.partly(ctx, o, diag.List{strandedTargets(o)})
 	case b.gone(arn):
 		b.registry.Forget(arn)
-	case err == nil && arn != "" && len(heirs) == 0:
+	case err == nil && arn != "" && len(heirs) == 0 && own:
 		err = b.registry.Clear(ctx, id, arn, b.claimsOf(o))
 		if o.Spec.Networking != nil {
-			release = func() error { return b.drains.begin(ctx, id.String(), arn) }
+			release = func() { b.drains.begin(ctx, id.String(), arn) }
 		}
 	}
 	if err == nil && (o.Spec.MultiClusterTargetGroup || b.claims.kept(id)) {
 		err = b.claims.drop(ctx, id)
 	}
 	if err == nil {
-		err = release()
+		release()
 	}
 	if err == nil {
 		err = b.gates.open(ctx, client.ObjectKeyFromObject(o))
@@ -254,21 +288,21 @@ func (b *targetBindings) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBind
 		d.Code = diag.CleanupFailed
 		found := diag.List{d}
 		statusErr := b.writeStatus(ctx, o, found)
-		b.partly(o, append(found, notWritten(o, diag.StatusNotWritten, statusErr)...))
+		b.partly(ctx, o, append(found, notWritten(o, diag.StatusNotWritten, statusErr)...))
 		return errors.Join(err, statusErr)
 	}
 	b.metrics.unbound(o)
 	defer b.handOver(heirs)
 	if err := patchFinalizer(ctx, b.client, o, func(o client.Object) bool { return controllerutil.RemoveFinalizer(o, naming.BindingFinalizer) }); err != nil {
-		b.partly(o, notWritten(o, diag.FinalizerNotRemoved, err))
+		b.partly(ctx, o, notWritten(o, diag.FinalizerNotRemoved, err))
 		return fmt.Errorf("removing finalizer: %w", err)
 	}
 	return nil
 }
 
 // partly tells what a pass found that ended early.
-func (b *targetBindings) partly(o *v1beta1.TargetGroupBinding, found diag.List) {
-	b.reporter.Report(unitOf(o), status.Account{Found: found, Partial: true})
+func (b *targetBindings) partly(ctx context.Context, o *v1beta1.TargetGroupBinding, found diag.List) {
+	b.report(ctx, o, status.Account{Found: found, Partial: true})
 }
 
 // strandedTargets tells that the targets of a binding that goes stay, as this version assumes no roles.
@@ -279,5 +313,7 @@ func strandedTargets(o *v1beta1.TargetGroupBinding) diag.Diagnostic {
 
 func (b *targetBindings) forget(key client.ObjectKey) {
 	b.health.forget(key)
+	b.missing.note(key, nil)
+	b.failures.Forget(key)
 	b.reporter.End("binding:" + key.Namespace + "/" + key.Name)
 }

@@ -122,7 +122,7 @@ func TestABindingOfAnotherAccountIsToldToBeUnservedHoldsItsRulesAndGoes(t *testi
 	if l.get(b, "bound"); !meta.IsStatusConditionFalse(b.Status.Conditions, "Ready") {
 		t.Errorf("%+v", b.Status.Conditions)
 	}
-	if !l.bound.keeper.Knows("shop/bound") || !slices.Equal(l.admitted(labNodeGroup), []string{labPeer + " 8080-8080"}) {
+	if !l.bound.rules.table.Knows("shop/bound") || !slices.Equal(l.admitted(labNodeGroup), []string{labPeer + " 8080-8080"}) {
 		t.Errorf("its rules: %v", l.admitted(labNodeGroup))
 	}
 	_, err := l.sim.Gate.AddFault(gate.Fault{Action: "DescribeTargetHealth", Code: "AccessDenied", Status: 403, Message: "of another account"})

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/facts"
@@ -22,7 +24,7 @@ const computeType, hybrid = "eks.amazonaws.com/compute-type", "hybrid"
 
 // placement is the search for the security group of each endpoint of a binding.
 type placement struct {
-	b       *targetBindings
+	r       *rules
 	binding *v1beta1.TargetGroupBinding
 	tags    func(group string) map[string]string
 
@@ -34,9 +36,9 @@ type placement struct {
 
 // groupsOf finds the security group of each endpoint. Those for which it cannot be told are lost, and the error tells why; the
 // others count.
-func (b *targetBindings) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) (byGroup map[string][]targets.Endpoint, lost []targets.Endpoint, err error) {
-	p := &placement{b: b, binding: o, nodes: map[string]*corev1.Node{}, byGroup: map[string][]targets.Endpoint{}}
-	if p.tags, err = b.groupTags(ctx); err != nil {
+func (r *rules) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) (byGroup map[string][]targets.Endpoint, lost []targets.Endpoint, err error) {
+	p := &placement{r: r, binding: o, nodes: map[string]*corev1.Node{}, byGroup: map[string][]targets.Endpoint{}}
+	if p.tags, err = r.groupTags(ctx); err != nil {
 		return nil, endpoints, err
 	}
 	for _, e := range endpoints {
@@ -44,7 +46,7 @@ func (b *targetBindings) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBin
 			continue
 		}
 		p.nodes[e.Node] = nil
-		if n, ok := (clusterCache{ctx, b.client}).Node(e.Node); ok {
+		if n, ok := (clusterCache{ctx, r.client}).Node(e.Node); ok {
 			p.nodes[e.Node] = n
 		}
 	}
@@ -56,8 +58,8 @@ func (b *targetBindings) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBin
 	return p.byGroup, p.lost, joinOnce(p.errs)
 }
 
-func (b *targetBindings) groupTags(ctx context.Context) (func(string) map[string]string, error) {
-	f, err := b.inventory.Answer(ctx, []facts.Need{{Kind: facts.NeedSecurityGroups}})
+func (r *rules) groupTags(ctx context.Context) (func(string) map[string]string, error) {
+	f, err := r.inventory.Answer(ctx, []facts.Need{{Kind: facts.NeedSecurityGroups}})
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +71,7 @@ func (p *placement) fail(err error, of ...targets.Endpoint) {
 }
 
 func (p *placement) place(e targets.Endpoint, i inventory.Interface) {
-	group, err := p.b.chooser.Choose(i, p.tags)
+	group, err := p.r.chooser.Choose(i, p.tags)
 	if err != nil {
 		p.fail(err, e)
 		return
@@ -82,7 +84,7 @@ func (p *placement) placeNodes(ctx context.Context, endpoints []targets.Endpoint
 	for _, e := range endpoints {
 		ids = append(ids, e.ID)
 	}
-	of, err := p.b.interfaces.OfInstances(ctx, ids, false)
+	of, err := p.r.interfaces.OfInstances(ctx, ids)
 	if err != nil {
 		p.fail(err, endpoints...)
 		return
@@ -100,8 +102,7 @@ func (p *placement) placeNodes(ctx context.Context, endpoints []targets.Endpoint
 // pods whose node is no instance of ours (Fargate, HyperPod), for whoever has the address.
 func (p *placement) placePods(ctx context.Context, endpoints []targets.Endpoint) {
 	rest := p.placeBranches(ctx, endpoints)
-	rest = p.placeOnInstances(ctx, rest, false)
-	rest = p.placeOnInstances(ctx, rest, true) // their addresses may be newer than what we know
+	rest = p.placeOnInstances(ctx, rest)
 	p.placeByAddress(ctx, rest)
 }
 
@@ -115,7 +116,7 @@ func (p *placement) placeBranches(ctx context.Context, endpoints []targets.Endpo
 			rest = append(rest, e)
 			continue
 		}
-		byID, err := p.b.interfaces.ByID(ctx, []string{eni})
+		byID, err := p.r.interfaces.ByID(ctx, []string{eni})
 		if err != nil {
 			p.fail(err, e)
 			continue
@@ -127,7 +128,7 @@ func (p *placement) placeBranches(ctx context.Context, endpoints []targets.Endpo
 
 // branchInterface is the interface that a pod with security groups of its own has; empty for other pods.
 func (p *placement) branchInterface(ctx context.Context, e targets.Endpoint) string {
-	pod, ok := clusterCache{ctx, p.b.client}.Pod(e.Namespace, e.Pod)
+	pod, ok := clusterCache{ctx, p.r.client}.Pod(e.Namespace, e.Pod)
 	if !ok {
 		return ""
 	}
@@ -147,39 +148,55 @@ func (p *placement) branchInterface(ctx context.Context, e targets.Endpoint) str
 	return ""
 }
 
-func (p *placement) placeOnInstances(ctx context.Context, endpoints []targets.Endpoint, fresh bool) (rest []targets.Endpoint) {
-	instance := func(e targets.Endpoint) string {
-		if p.nodes[e.Node] == nil {
-			return ""
-		}
-		id, _ := targets.InstanceID(p.nodes[e.Node])
-		return id
-	}
-	var ids []string
+// placeOnInstances looks at the interfaces of the endpoints' instances, and again at those of the instances whose known interfaces
+// do not have an endpoint's address: it may be newer than what is known.
+func (p *placement) placeOnInstances(ctx context.Context, endpoints []targets.Endpoint) (rest []targets.Endpoint) {
+	sought := map[string][]netip.Addr{}
+	var on []targets.Endpoint
 	for _, e := range endpoints {
-		if id := instance(e); id != "" {
-			ids = append(ids, id)
-		}
-	}
-	if len(ids) == 0 {
-		return endpoints
-	}
-	of, err := p.b.interfaces.OfInstances(ctx, ids, fresh)
-	if err != nil {
-		p.fail(err, endpoints...)
-		return nil
-	}
-	for _, e := range endpoints {
-		addr, err := netip.ParseAddr(e.ID)
-		if err != nil {
+		if addr, err := netip.ParseAddr(e.ID); err != nil {
 			p.fail(fmt.Errorf("pod %s/%s has no usable address: %w", e.Namespace, e.Pod, err), e)
-		} else if i, ok := secgroup.ForPod(of[instance(e)], addr); ok {
-			p.place(e, i)
-		} else {
+		} else if id := p.instance(e); id == "" {
 			rest = append(rest, e)
+		} else {
+			sought[id], on = append(sought[id], addr), append(on, e)
 		}
 	}
-	return rest
+	for _, read := range []func() (map[string][]inventory.Interface, error){
+		func() (map[string][]inventory.Interface, error) {
+			return p.r.interfaces.OfInstances(ctx, slices.Collect(maps.Keys(sought)))
+		},
+		func() (map[string][]inventory.Interface, error) { return p.r.interfaces.Reread(ctx, sought) },
+	} {
+		if len(on) == 0 {
+			break
+		}
+		instances, err := read()
+		if err != nil {
+			p.fail(err, on...)
+			return rest
+		}
+		tried := on
+		on, sought = nil, map[string][]netip.Addr{}
+		for _, e := range tried {
+			id, addr := p.instance(e), netip.MustParseAddr(e.ID)
+			if i, ok := secgroup.ForPod(instances[id], addr); ok {
+				p.place(e, i)
+			} else {
+				sought[id], on = append(sought[id], addr), append(on, e)
+			}
+		}
+	}
+	return append(rest, on...)
+}
+
+// instance is the one that an endpoint's node is; empty if none is known.
+func (p *placement) instance(e targets.Endpoint) string {
+	if p.nodes[e.Node] == nil {
+		return ""
+	}
+	id, _ := targets.InstanceID(p.nodes[e.Node])
+	return id
 }
 
 func (p *placement) placeByAddress(ctx context.Context, endpoints []targets.Endpoint) {
@@ -194,7 +211,7 @@ func (p *placement) placeByAddress(ctx context.Context, endpoints []targets.Endp
 			}
 		}
 	}
-	found, err := p.b.interfaces.ByAddress(ctx, p.b.vpc, of)
+	found, err := p.r.interfaces.ByAddress(ctx, p.r.vpc, of)
 	if err != nil {
 		p.fail(err, endpoints...)
 		return
@@ -214,7 +231,7 @@ func (p *placement) placeByAddress(ctx context.Context, endpoints []targets.Endp
 // addresses are the pod's and its node's; an invalid one is none.
 func (p *placement) addresses(ctx context.Context, e targets.Endpoint) [2]inventory.Address {
 	var out [2]inventory.Address
-	if pod, ok := (clusterCache{ctx, p.b.client}).Pod(e.Namespace, e.Pod); ok {
+	if pod, ok := (clusterCache{ctx, p.r.client}).Pod(e.Namespace, e.Pod); ok {
 		out[0].Holder = string(pod.UID)
 	}
 	out[0].IP, _ = netip.ParseAddr(e.ID)

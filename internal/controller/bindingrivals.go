@@ -11,6 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
@@ -29,9 +30,8 @@ func targetGroupOf(o client.Object) []string {
 	return []string{group}
 }
 
-// rivals are the other bindings of a target group that would deregister what a binding registers, and it what they register,
-// the oldest first: all that stay, unless both sides share the group. Admission refuses such a binding, where it is there.
-func (b *targetBindings) rivals(ctx context.Context, o *v1beta1.TargetGroupBinding) ([]v1beta1.TargetGroupBinding, error) {
+// binders are the other bindings of a binding's target group, without those that are being deleted.
+func (b *targetBindings) binders(ctx context.Context, o *v1beta1.TargetGroupBinding) ([]v1beta1.TargetGroupBinding, error) {
 	if o.Spec.TargetGroupARN == "" {
 		return nil, nil
 	}
@@ -39,38 +39,128 @@ func (b *targetBindings) rivals(ctx context.Context, o *v1beta1.TargetGroupBindi
 	if err := b.client.List(ctx, &list, client.MatchingFields{bindingsByTargetGroup: o.Spec.TargetGroupARN}); err != nil {
 		return nil, fmt.Errorf("looking for other bindings of %s: %w", o.Spec.TargetGroupARN, err)
 	}
-	others := slices.DeleteFunc(list.Items, func(x v1beta1.TargetGroupBinding) bool {
-		return x.Namespace == o.Namespace && x.Name == o.Name || x.DeletionTimestamp != nil || x.Spec.MultiClusterTargetGroup && o.Spec.MultiClusterTargetGroup
-	})
-	slices.SortFunc(others, func(x, y v1beta1.TargetGroupBinding) int { return byAge(&x, &y) })
-	return others, nil
+	return slices.DeleteFunc(list.Items, func(x v1beta1.TargetGroupBinding) bool {
+		return x.Namespace == o.Namespace && x.Name == o.Name || x.DeletionTimestamp != nil
+	}), nil
+}
+
+// ownerOf is whose the target group of a binding is. AWS is asked only if other bindings have it and no listing has told yet.
+func (b *targetBindings) ownerOf(ctx context.Context, o *v1beta1.TargetGroupBinding, others []v1beta1.TargetGroupBinding) (inventory.Owner, error) {
+	if len(others) > 0 {
+		return b.inventory.TargetGroupOwner(ctx, o.Spec.TargetGroupARN)
+	}
+	owner, _ := b.inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN)
+	return owner, nil
+}
+
+// byPrecedence orders bindings of one target group: the one that is to serve it comes first. Of a target group of a stack that is
+// the one in the namespace that its identity names, under the target group's name; labels and age, which whoever makes an object
+// can choose, come after. Of other target groups it is the oldest.
+func byPrecedence(owner inventory.Owner, x, y *v1beta1.TargetGroupBinding) int {
+	rank := func(o *v1beta1.TargetGroupBinding) int {
+		switch {
+		case owner.Namespace == "":
+			return 0
+		case o.Namespace != owner.Namespace:
+			return 2
+		case o.Name != naming.OfTargetGroup(o.Spec.TargetGroupARN):
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(cmp.Compare(rank(x), rank(y)), byAge(x, y))
 }
 
 func byAge(x, y *v1beta1.TargetGroupBinding) int {
 	return cmp.Or(x.CreationTimestamp.Compare(y.CreationTimestamp.Time), cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Name, y.Name))
 }
 
-// heirs are those who have the target group of a binding when it is gone: its rivals, and bindings that name the group and have not
-// been completed yet.
-func (b *targetBindings) heirs(ctx context.Context, o *v1beta1.TargetGroupBinding) ([]v1beta1.TargetGroupBinding, error) {
-	all, err := b.rivals(ctx, o)
-	if err != nil {
-		return nil, err
+// misplaced reports whether a binding must not serve the target group of a stack because it stands in another namespace than the
+// stack's own: unless its author shares the target group with the stack's binding. One with the labels of a stack is a copy.
+func misplaced(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []v1beta1.TargetGroupBinding) bool {
+	if owner.Namespace == "" || o.Namespace == owner.Namespace {
+		return false
 	}
+	if _, copied := ownerOfBinding(o.Labels); copied || !o.Spec.MultiClusterTargetGroup {
+		return true
+	}
+	return !slices.ContainsFunc(others, func(x v1beta1.TargetGroupBinding) bool {
+		return x.Namespace == owner.Namespace && x.Spec.MultiClusterTargetGroup
+	})
+}
+
+// superseded tells a binding that it must not serve its target group, because another one does or because it is not in the
+// namespace of the object that the target group was made for; nil = it serves.
+func superseded(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []v1beta1.TargetGroupBinding) *diag.Diagnostic {
+	group := o.Spec.TargetGroupARN
+	var text string
+	remedy := "delete one of them, or set spec.multiClusterTargetGroup: true on both"
+	if misplaced(owner, o, others) {
+		text = fmt.Sprintf("TargetGroup %s belongs to the load balancer of %s, and its TargetGroupBinding to namespace %s", group, owner.Stack, owner.Namespace)
+		own := slices.DeleteFunc(slices.Clone(others), func(x v1beta1.TargetGroupBinding) bool { return x.Namespace != owner.Namespace })
+		if x := first(owner, own); x != nil {
+			text = fmt.Sprintf("TargetGroup %s is already bound to TargetGroupBinding %s/%s, in the namespace of the object that it was made for", group, x.Namespace, x.Name)
+		}
+		remedy = "delete this TargetGroupBinding, which looks like a copy, or bind a target group of its own"
+	} else {
+		x := first(owner, rivals(owner, o, others))
+		if x == nil || byPrecedence(owner, o, x) < 0 {
+			return nil
+		}
+		text = fmt.Sprintf("TargetGroup %s is already bound to TargetGroupBinding %s/%s, which is older", group, x.Namespace, x.Name)
+		if owner.Namespace != "" {
+			text = fmt.Sprintf("TargetGroup %s is already bound to TargetGroupBinding %s/%s", group, x.Namespace, x.Name)
+		}
+	}
+	d := diag.New(bindingObject(o), "spec.targetGroupARN", diag.TargetGroupBound, text+"; this one registers and deregisters nothing", remedy)
+	return &d
+}
+
+// first is the binding that is to serve the target group; nil if there is none.
+func first(owner inventory.Owner, all []v1beta1.TargetGroupBinding) *v1beta1.TargetGroupBinding {
+	var out *v1beta1.TargetGroupBinding
+	for i := range all {
+		if out == nil || byPrecedence(owner, &all[i], out) < 0 {
+			out = &all[i]
+		}
+	}
+	return out
+}
+
+// rivals are the other bindings of a target group that would deregister what a binding registers, and it what they register: all
+// that may serve, unless both sides share the group.
+func rivals(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []v1beta1.TargetGroupBinding) []v1beta1.TargetGroupBinding {
+	return slices.DeleteFunc(slices.Clone(others), func(x v1beta1.TargetGroupBinding) bool {
+		return x.Spec.MultiClusterTargetGroup && o.Spec.MultiClusterTargetGroup || misplaced(owner, &x, others)
+	})
+}
+
+// heirs are those who have the target group of a binding when it is gone: its rivals, and bindings that name the group and have not
+// been completed yet. own is false for a binding that must not serve, so that nothing registered is its own.
+func (b *targetBindings) heirs(ctx context.Context, o *v1beta1.TargetGroupBinding) (heirs []v1beta1.TargetGroupBinding, own bool, err error) {
+	others, err := b.binders(ctx, o)
+	if err != nil {
+		return nil, false, err
+	}
+	owner, err := b.ownerOf(ctx, o, others)
+	if err != nil {
+		return nil, false, err
+	}
+	own, heirs = !misplaced(owner, o, others), rivals(owner, o, others)
 	name := naming.OfTargetGroup(o.Spec.TargetGroupARN)
 	if name == "" {
-		return all, nil
+		return heirs, own, nil
 	}
 	var list v1beta1.TargetGroupBindingList
 	if err := b.client.List(ctx, &list, client.MatchingFields{bindingsByTargetGroup: name}); err != nil {
-		return nil, fmt.Errorf("looking for bindings that wait for target group %s: %w", name, err)
+		return nil, false, fmt.Errorf("looking for bindings that wait for target group %s: %w", name, err)
 	}
 	for i := range list.Items {
-		if x := &list.Items[i]; x.DeletionTimestamp == nil && contradiction(x) == nil && agree(&x.Spec, &o.Spec) {
-			all = append(all, *x)
+		if x := &list.Items[i]; x.DeletionTimestamp == nil && contradiction(x) == nil && agree(&x.Spec, &o.Spec) && !misplaced(owner, x, others) {
+			heirs = append(heirs, *x)
 		}
 	}
-	return all, nil
+	return heirs, own, nil
 }
 
 // agree reports that what a binding says of its target group is what the other one knows of it, so that it can be completed.
@@ -81,17 +171,6 @@ func agree(waiting, known *v1beta1.TargetGroupBindingSpec) bool {
 
 func matches[T comparable](waiting, known *T) bool {
 	return waiting == nil || known == nil || *waiting == *known
-}
-
-// outranked tells a binding that an older one serves its target group.
-func outranked(o *v1beta1.TargetGroupBinding, rivals []v1beta1.TargetGroupBinding) *diag.Diagnostic {
-	if len(rivals) == 0 || byAge(o, &rivals[0]) < 0 {
-		return nil
-	}
-	d := diag.New(bindingObject(o), "spec.targetGroupARN", diag.InvalidBinding,
-		fmt.Sprintf("TargetGroup %s is already bound to TargetGroupBinding %s/%s, which is older", o.Spec.TargetGroupARN, rivals[0].Namespace, rivals[0].Name),
-		"delete one of them, or set spec.multiClusterTargetGroup: true on both")
-	return &d
 }
 
 // resharing reports whether an edit decides anew who serves a target group.

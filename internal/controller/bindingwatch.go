@@ -134,8 +134,9 @@ func endpointsChanged(before, after client.Object) bool {
 	return !okO || !okN || !equality.Semantic.DeepEqual(o.Ports, n.Ports) || !equality.Semantic.DeepEqual(o.Endpoints, n.Endpoints)
 }
 
-// nodeEvent wakes the bindings whose choice of endpoints may change: all of type instance, and if the node became ready or stopped
-// being so, those of type ip, too, whose pods that wait for a gate count by their node.
+// nodeEvent wakes the bindings whose choice of endpoints may change: all of type instance; if the node became ready or stopped
+// being so, those of type ip, too, whose pods that wait for a gate count by their node; and if it is new to the cache, those that
+// missed it.
 func (b *targetBindings) nodeEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
 	return on(func(ctx context.Context, before, after client.Object, q queueOf[reconcile.Request]) {
 		o, okO := before.(*corev1.Node)
@@ -149,8 +150,11 @@ func (b *targetBindings) nodeEvent() handler.TypedEventHandler[client.Object, re
 			return
 		}
 		for i := range list.Items {
-			if t := list.Items[i].Spec.TargetType; turned || t != nil && *t == v1beta1.TargetTypeInstance {
-				enqueue(q, coalesce, bulk, requestFor(&list.Items[i]))
+			req := requestFor(&list.Items[i])
+			if before == nil && b.missing.missed(req.NamespacedName, after.GetName()) {
+				q.AddAfter(req, coalesce)
+			} else if t := list.Items[i].Spec.TargetType; turned || t != nil && *t == v1beta1.TargetTypeInstance {
+				enqueue(q, coalesce, bulk, req)
 			}
 		}
 	})

@@ -34,7 +34,7 @@ type birthWatch struct {
 
 // Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only.
 func (w *birthWatch) Start(ctx context.Context) error {
-	every(ctx, birthTick, nil, w.tick)
+	every(background(ctx), birthTick, nil, w.tick)
 	return nil
 }
 

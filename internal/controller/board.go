@@ -40,7 +40,7 @@ type board struct {
 	mu      sync.Mutex
 	state   boardState
 	posts   map[stack.Key]*post
-	pending []status.Pass // until the first list: what the objects say goes on
+	pending map[stack.Key]status.Pass // until the first list: what the objects say goes on
 	counts  map[string]v1alpha1.TargetCounts
 	signal  chan struct{}
 	// appeared is called when the kind has come while the controller was running.
@@ -69,7 +69,7 @@ type post struct {
 func newBoard(c client.Client, r client.Reader, namespace string, now func() time.Time, log logr.Logger) *board {
 	return &board{
 		client: c, reader: r, namespace: namespace, now: now, log: log,
-		posts: map[stack.Key]*post{}, counts: map[string]v1alpha1.TargetCounts{}, signal: make(chan struct{}, 1), appeared: func() {},
+		posts: map[stack.Key]*post{}, pending: map[stack.Key]status.Pass{}, counts: map[string]v1alpha1.TargetCounts{}, signal: make(chan struct{}, 1), appeared: func() {},
 	}
 }
 
@@ -82,8 +82,8 @@ func (b *board) show(p status.Pass) {
 	defer b.mu.Unlock()
 	switch b.state {
 	case absent:
-	case unlisted:
-		b.pending = append(b.pending, p)
+	case unlisted: // one for each stack: the list may fail for hours
+		b.pending[p.Key] = p
 	case present:
 		b.put(p)
 		b.wake()
@@ -157,7 +157,7 @@ func (b *board) remove(key stack.Key) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.pending = slices.DeleteFunc(b.pending, func(p status.Pass) bool { return p.Key == key })
+	delete(b.pending, key)
 	e := b.posts[key]
 	if e == nil {
 		if b.state == unlisted {

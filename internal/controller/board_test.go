@@ -227,6 +227,22 @@ func TestWithoutTheKindNothingIsWrittenUntilItComes(t *testing.T) {
 	w.expect("with it", "create shop/group-front", "status shop/group-front")
 }
 
+func TestWhatIsKeptUntilTheObjectsCanBeListedIsOnePassForEachStack(t *testing.T) {
+	t.Parallel()
+	w := newWall(t)
+	for range 1000 {
+		w.show(groupPass("shop"))
+	}
+	if len(w.pending) != 1 {
+		t.Errorf("%d passes are kept", len(w.pending))
+	}
+	w.list(t.Context())
+	w.expect("the newest is shown", "create shop/group-front", "status shop/group-front")
+	if len(w.pending) != 0 {
+		t.Errorf("%d passes are kept after the list", len(w.pending))
+	}
+}
+
 func TestCountsOfTargetGroupsThatNobodyShowsAreDropped(t *testing.T) {
 	t.Parallel()
 	w := newWall(t)

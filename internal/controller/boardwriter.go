@@ -54,7 +54,7 @@ func (b *board) list(ctx context.Context) {
 		b.state = present
 	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || apierrors.IsForbidden(err):
 		b.state = absent
-		b.posts, b.pending, b.counts = map[stack.Key]*post{}, nil, map[string]v1alpha1.TargetCounts{}
+		b.posts, b.pending, b.counts = map[stack.Key]*post{}, map[stack.Key]status.Pass{}, map[string]v1alpha1.TargetCounts{}
 		if before != absent {
 			b.log.Info("no LoadBalancer objects are written: install their definition and grant the right to write them if you want them", "cause", err.Error())
 		}
@@ -69,7 +69,7 @@ func (b *board) list(ctx context.Context) {
 	for _, p := range b.pending {
 		b.put(p)
 	}
-	b.pending = nil
+	clear(b.pending)
 	b.uncount()
 	b.wake()
 	if before == absent {

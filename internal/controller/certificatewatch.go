@@ -28,7 +28,7 @@ const certificateTick = 2 * time.Second
 
 // Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only.
 func (w *certificateWatch) Start(ctx context.Context) error {
-	every(ctx, certificateTick, nil, w.look)
+	every(background(ctx), certificateTick, nil, w.look)
 	return nil
 }
 

@@ -6,10 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-logr/logr"
-
 	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
@@ -17,10 +14,8 @@ import (
 // are under way. It spends at most one read per tick. What it knows ends with the process; the next one sweeps the rules away.
 type drains struct {
 	registry *targets.Registry
-	keeper   *secgroup.Keeper
-	allSeen  func(context.Context) func() bool
+	rules    *rules
 	now      func() time.Time
-	log      logr.Logger
 
 	mu  sync.Mutex
 	due map[drain]*wait
@@ -45,21 +40,22 @@ const (
 	longestDrainLook = 5 * time.Minute
 )
 
-func newDrains(r *targets.Registry, k *secgroup.Keeper, allSeen func(context.Context) func() bool, now func() time.Time, log logr.Logger) *drains {
-	return &drains{registry: r, keeper: k, allSeen: allSeen, now: now, log: log, due: map[drain]*wait{}}
+func newDrains(registry *targets.Registry, r *rules, now func() time.Time) *drains {
+	return &drains{registry: registry, rules: r, now: now, due: map[drain]*wait{}}
 }
 
 // begin lets go of the rules of a binding whose targets were deregistered: when they have drained, or at once if none does.
-func (d *drains) begin(ctx context.Context, binding, arn string) error {
+func (d *drains) begin(ctx context.Context, binding, arn string) {
 	if !d.draining(ctx, arn) {
-		return d.keeper.Set(ctx, binding, nil, d.allSeen(ctx))
+		d.rules.release(ctx, binding)
+		return
 	}
 	x := drain{binding, arn}
 	now := d.now()
 	d.mu.Lock()
 	d.due[x] = &wait{at: now.Add(firstDrainLook), pause: firstDrainLook, until: now.Add(longestDrain)}
 	d.mu.Unlock()
-	return d.keeper.Linger(ctx, binding, x.String(), d.allSeen(ctx))
+	d.rules.keepFor(ctx, binding, x.String())
 }
 
 // draining reports whether a target of a group drains. Of a group that cannot be read, or is gone, nobody can tell.
@@ -70,7 +66,7 @@ func (d *drains) draining(ctx context.Context, arn string) bool {
 
 // Start runs until ctx ends; it implements manager.Runnable.
 func (d *drains) Start(ctx context.Context) error {
-	every(ctx, lookTick, nil, d.lookAtOne)
+	every(background(ctx), lookTick, nil, d.lookAtOne)
 	return nil
 }
 
@@ -86,10 +82,7 @@ func (d *drains) lookAtOne(ctx context.Context) {
 			return // the next look tells more
 		}
 	}
-	if err := d.keeper.Set(ctx, x.String(), nil, d.allSeen(ctx)); err != nil {
-		d.log.Info("rules of a binding that is gone cannot be revoked yet", "binding", x.binding, "error", err.Error())
-		return
-	}
+	d.rules.release(ctx, x.String())
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.due, x)

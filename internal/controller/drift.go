@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -15,13 +16,23 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// driftPace is the shortest pause between two looks, whatever their number: with some ten reads per stack and one per target
-// group it keeps the sweep below a tenth of what AWS admits.
-const driftPace = 2 * time.Second
+const (
+	// driftPace is the shortest pause between two looks.
+	driftPace = time.Second
+	// readPause is the pause after each read of a look, so that all looks together make one read a second in the long run, however much there
+	// is: a tenth of what AWS admits (DescribeRules and the like: 10 a second for an account and Region).
+	readPause = time.Second
+	// firstVerification is when the first look is taken at what is only assumed: the reads of a start come first.
+	firstVerification = time.Minute
+	// afterEdit is when a load balancer is looked at that an edit has just changed.
+	afterEdit = 30 * time.Second
+	// longestRound is within what time each load balancer should be looked at.
+	longestRound = 12 * time.Hour
+)
 
 // sweep looks in the background for what others changed in AWS by hand: at one stack or target group after the other, each
-// about once per interval, and never faster than driftPace. What it read is diffed by an ordinary pass of low priority; where
-// nothing was changed, that pass ends without a call.
+// at most once per interval, and never at more than a read per readPause. What earlier processes left unverified comes first, and what was edited
+// before what was not. What it read is diffed by an ordinary pass of low priority; where nothing was changed, that pass ends without a call.
 type sweep struct {
 	every   time.Duration
 	now     func() time.Time
@@ -30,13 +41,20 @@ type sweep struct {
 	stacks  func() []stack.Key
 	targets func(ctx context.Context) map[types.NamespacedName]string // ARNs by binding
 	reread  func(ctx context.Context, key stack.Key) (read bool, err error)
+	cost    func(key stack.Key) int // reads of a reread
+	assumed func() []stack.Key      // of which parts were left by an earlier process
 	recheck func(ctx context.Context, arn string) (health []targets.Health, drifted bool, err error)
 	wake    func(key stack.Key)
 	rebind  func(binding types.NamespacedName)
 	seen    func(arn string, health []targets.Health)
 
+	begun  time.Time           // when the first tick was
 	looked map[swept]time.Time // when it was looked at last, or seen first
-	next   time.Time
+	next   time.Time           // not before
+	slow   bool                // it was told that a round takes longer than longestRound
+
+	mu     sync.Mutex
+	edited map[stack.Key]time.Time // when to look at stacks that were edited
 }
 
 // swept is a stack, or a binding with its target group.
@@ -48,53 +66,105 @@ type swept struct {
 
 // Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only.
 func (s *sweep) Start(ctx context.Context) error {
-	every(ctx, driftPace, nil, s.tick)
+	every(background(ctx), driftPace, nil, s.tick)
 	return nil
 }
 
-// tick looks at what was not looked at for longest, if it is time.
+// soon has a stack that was edited looked at before its turn.
+func (s *sweep) soon(key stack.Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, waits := s.edited[key]; !waits {
+		if s.edited == nil {
+			s.edited = map[stack.Key]time.Time{}
+		}
+		s.edited[key] = s.now().Add(afterEdit)
+	}
+}
+
+// due takes the stack off the list of edited ones whose time came first, if it has come.
+func (s *sweep) due(now time.Time) (key stack.Key, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k, at := range s.edited {
+		if !at.After(now) && (!ok || at.Before(s.edited[key])) {
+			key, ok = k, true
+		}
+	}
+	delete(s.edited, key)
+	return key, ok
+}
+
+// tick takes one look, if it is time.
 func (s *sweep) tick(ctx context.Context) {
 	now := s.now()
+	if s.begun.IsZero() {
+		s.begun = now
+	}
+	if now.Before(s.next) {
+		return
+	}
+	if x, ok := s.choose(ctx, now); ok {
+		reads := 1
+		if x.arn == "" {
+			reads = max(s.cost(x.stack), 1)
+		}
+		s.next = now.Add(max(driftPace, time.Duration(reads)*readPause))
+		s.looked[x] = now
+		s.look(ctx, x)
+	}
+}
+
+// choose finds what to look at now: what was edited, then what is only assumed, then what was not looked at for longest.
+func (s *sweep) choose(ctx context.Context, now time.Time) (swept, bool) {
 	if s.looked == nil {
 		s.looked = map[swept]time.Time{}
 	}
-	present := map[swept]bool{}
+	present, reads := map[swept]bool{}, 0
 	for _, key := range s.stacks() {
 		present[swept{stack: key}] = true
+		reads += s.cost(key)
 	}
 	for binding, arn := range s.targets(ctx) {
 		present[swept{binding: binding, arn: arn}] = true
+		reads++
 	}
+	s.judge(time.Duration(reads) * readPause)
 	for x := range s.looked {
 		if !present[x] {
 			delete(s.looked, x)
 		}
 	}
+	if key, ok := s.due(now); ok && present[swept{stack: key}] {
+		return swept{stack: key}, true
+	}
+	if now.Sub(s.begun) >= firstVerification {
+		for _, key := range s.assumed() {
+			if x := (swept{stack: key}); present[x] && now.Sub(s.looked[x]) > firstVerification { // one that failed lets the others go first
+				return x, true
+			}
+		}
+	}
 	var oldest swept
 	for x := range present {
-		at, ok := s.looked[x]
-		if !ok { // it was read when it was made or found
-			s.looked[x], at = now, now
+		if _, ok := s.looked[x]; !ok { // it was read when it was made or found; spread, so that not all are due at once
+			s.looked[x] = now.Add(time.Duration(float64(s.every) * (s.jitter() - 1)))
 		}
-		if oldest == (swept{}) || at.Before(s.looked[oldest]) {
+		if oldest == (swept{}) || s.looked[x].Before(s.looked[oldest]) {
 			oldest = x
 		}
 	}
-	if len(present) == 0 {
-		s.next = time.Time{}
-		return
+	return oldest, len(present) > 0 && now.Sub(s.looked[oldest]) >= s.every
+}
+
+// judge tells, once until it changes, if a round of looks takes longer than it should.
+func (s *sweep) judge(round time.Duration) {
+	if slow := round > longestRound; slow != s.slow {
+		s.slow = slow
+		if slow {
+			s.log.Info("there is so much that looking at everything for drift takes longer than it should at one read a second", "takes", round.String(), "should", longestRound.String())
+		}
 	}
-	pause := time.Duration(float64(s.every) / float64(len(present)) * s.jitter())
-	switch {
-	case s.next.IsZero(): // the first one is not due before an interval
-		s.next = now.Add(max(driftPace, time.Duration(float64(s.every)*s.jitter())))
-		return
-	case now.Before(s.next) || now.Sub(s.looked[oldest]) < s.every/2:
-		return
-	}
-	s.next = now.Add(max(driftPace, pause))
-	s.looked[oldest] = now
-	s.look(ctx, oldest)
 }
 
 func (s *sweep) look(ctx context.Context, x swept) {
@@ -136,6 +206,8 @@ func (w *wiring) newSweep(all []*stacks, b *targetBindings, wake func(key stack.
 		},
 		targets: b.served,
 		reread:  w.inventory.Reread,
+		cost:    w.inventory.RereadCost,
+		assumed: w.inventory.Assumed,
 		recheck: b.registry.Recheck,
 		wake:    wake,
 		rebind:  func(n types.NamespacedName) { b.waker.wake(drift, reconcile.Request{NamespacedName: n}) },

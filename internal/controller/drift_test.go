@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
@@ -19,16 +21,18 @@ import (
 // sky is what a sweep looks at, and what it did, in steps of time.
 type sky struct {
 	sweep
-	stackKeys []stack.Key
-	bindings  map[types.NamespacedName]string
-	drifted   bool
-	fails     bool
-	looks     []string
-	woken     []string
+	stackKeys  []stack.Key
+	bindings   map[types.NamespacedName]string
+	price      int // reads of a look at a stack
+	unverified []stack.Key
+	drifted    bool
+	fails      bool
+	looks      []string
+	woken      []string
 }
 
 func newSky(every time.Duration) *sky {
-	s := &sky{bindings: map[types.NamespacedName]string{}}
+	s := &sky{bindings: map[types.NamespacedName]string{}, price: 1}
 	now := time.Unix(0, 0)
 	s.sweep = sweep{
 		every: every, now: func() time.Time { return now }, jitter: func() float64 { return 1 }, log: logr.Discard(),
@@ -45,9 +49,11 @@ func newSky(every time.Duration) *sky {
 			s.looks = append(s.looks, arn)
 			return nil, s.drifted, nil
 		},
-		wake:   func(key stack.Key) { s.woken = append(s.woken, key.ID.Name) },
-		rebind: func(n types.NamespacedName) { s.woken = append(s.woken, n.Name) },
-		seen:   func(string, []targets.Health) {},
+		cost:    func(stack.Key) int { return s.price },
+		assumed: func() []stack.Key { return s.unverified },
+		wake:    func(key stack.Key) { s.woken = append(s.woken, key.ID.Name) },
+		rebind:  func(n types.NamespacedName) { s.woken = append(s.woken, n.Name) },
+		seen:    func(string, []targets.Health) {},
 	}
 	return s
 }
@@ -94,21 +100,78 @@ func TestTheSweepLooksAtEverythingOncePerInterval(t *testing.T) {
 func TestTheSweepKeepsItsPaceHoweverMuchThereIs(t *testing.T) {
 	t.Parallel()
 	s := newSky(time.Minute)
+	s.price = 12
 	for n := range 200 {
 		s.stackKeys = append(s.stackKeys, keyNamed(string(rune('a'+n))))
+		s.bindings[types.NamespacedName{Namespace: "shop", Name: string(rune('a' + n))}] = "arn:" + string(rune('a'+n))
 	}
 	s.run(t.Context(), 2*time.Minute)
 	s.looks = nil
-	s.run(t.Context(), 10*time.Minute)
-	if most := int(10 * time.Minute / driftPace); len(s.looks) > most || len(s.looks) < most*9/10 {
-		t.Errorf("%d looks in ten minutes, want nearly %d", len(s.looks), most)
-	}
-	counts := map[string]int{}
-	for _, l := range s.looks[:200] {
+	const d = 2 * time.Hour
+	s.run(t.Context(), d)
+	reads, counts := 0, map[string]int{}
+	for _, l := range s.looks {
 		counts[l]++
+		if reads++; !strings.HasPrefix(l, "arn:") {
+			reads += 11
+		}
 	}
-	if len(counts) != 200 {
-		t.Errorf("of 200 looks, only %d were at different stacks", len(counts))
+	if most := int(d / time.Second); reads > most+12 || reads < most*9/10 {
+		t.Errorf("%d reads in two hours, want nearly %d", reads, most)
+	}
+	for _, n := range counts {
+		if n < 2 || n > 4 {
+			t.Fatalf("not all are looked at equally often: %v", counts)
+		}
+	}
+	if len(counts) != 400 {
+		t.Errorf("only %d were looked at", len(counts))
+	}
+}
+
+func TestTheSweepSaysSoIfARoundTakesTooLong(t *testing.T) {
+	t.Parallel()
+	s := newSky(time.Minute)
+	said := 0
+	s.log = funcr.New(func(string, string) { said++ }, funcr.Options{})
+	s.stackKeys, s.price = []stack.Key{keyNamed("a"), keyNamed("b")}, 12*3600/2
+	s.run(t.Context(), 10*time.Minute)
+	if said != 0 {
+		t.Errorf("said %d times that 12 hours are too long", said)
+	}
+	s.price++
+	s.run(t.Context(), 24*time.Hour)
+	if said != 1 {
+		t.Errorf("said %d times that a round takes too long", said)
+	}
+}
+
+func TestWhatIsOnlyAssumedIsVerifiedFirst(t *testing.T) {
+	t.Parallel()
+	s := newSky(time.Hour)
+	s.price = 10
+	s.stackKeys = []stack.Key{keyNamed("a"), keyNamed("b"), keyNamed("c")}
+	s.unverified = []stack.Key{keyNamed("b"), keyNamed("c")}
+	s.run(t.Context(), firstVerification-2*driftPace)
+	if len(s.looks) > 0 {
+		t.Errorf("looked at %v beside the start", s.looks)
+	}
+	s.run(t.Context(), 20*time.Second)
+	if d := cmp.Diff([]string{"b", "c"}, s.looks); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestAnEditBringsTheLookForward(t *testing.T) {
+	t.Parallel()
+	s := newSky(12 * time.Hour)
+	s.stackKeys = []stack.Key{keyNamed("a"), keyNamed("b")}
+	s.run(t.Context(), time.Minute)
+	s.soon(keyNamed("b"))
+	s.soon(keyNamed("b"))
+	s.run(t.Context(), time.Minute)
+	if d := cmp.Diff([]string{"b"}, s.looks); d != "" {
+		t.Error(d)
 	}
 }
 

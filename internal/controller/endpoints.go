@@ -8,7 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
@@ -16,15 +15,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// endpoints resolves what the binding wants registered. A missing Service or port wants nothing; if nobody can tell what is
-// wanted, because of a mistake, known is false.
-// An error is one of reading, and says nothing of what is wanted.
+// endpoints resolves what the binding wants registered. A Service that is proven not to exist, or lacks the port, wants nothing; if
+// a mistake hides what is wanted, known is false.
+// An error is one of reading, and says nothing of what is wanted: a Service that could not be looked for may well exist.
 func (b *targetBindings) endpoints(ctx context.Context, o *v1beta1.TargetGroupBinding) (wanted []targets.Endpoint, found diag.List, known bool, err error) {
 	ref := o.Spec.ServiceRef
 	svc := &corev1.Service{}
-	err = (sureReader{b.client, b.live}).Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: ref.Name}, svc)
+	absence, err := (sureReader{b.client, b.live}).get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: ref.Name}, svc)
 	switch {
-	case apierrors.IsNotFound(err):
+	case absence.Proven():
 		return nil, diag.List{diag.New(bindingObject(o), "spec.serviceRef.name", diag.ServiceMissing,
 			fmt.Sprintf("backend not found: service %s/%s", o.Namespace, ref.Name), "create the Service, or name another one")}, true, nil
 	case err != nil:
@@ -47,11 +46,22 @@ func (b *targetBindings) podEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	if err := b.client.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: o.Spec.ServiceRef.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("reading the EndpointSlices of Service %s/%s: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
 	}
+	if len(list.Items) == 0 && b.live != nil {
+		// Kubernetes keeps an EndpointSlice for every Service with a selector, also without pods: that there is none may be the
+		// cache's delay, and would deregister everything.
+		ctx, cancel := context.WithTimeout(ctx, liveTimeout)
+		defer cancel()
+		if err := b.live.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: o.Spec.ServiceRef.Name}); err != nil {
+			return nil, fmt.Errorf("the cache has no EndpointSlice of Service %s/%s, and the API server was asked: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
+		}
+	}
 	slicesOf := make([]*discoveryv1.EndpointSlice, 0, len(list.Items))
 	for i := range list.Items {
 		slicesOf = append(slicesOf, &list.Items[i])
 	}
-	return targets.PodEndpoints(clusterCache{ctx, b.client}, port, slicesOf, *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6, b.failOpen), nil
+	cache := &missingNodes{clusterCache: clusterCache{ctx, b.client}}
+	defer func() { b.missing.note(client.ObjectKeyFromObject(o), cache.names) }()
+	return targets.PodEndpoints(cache, port, slicesOf, *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6, b.failOpen), nil
 }
 
 func (b *targetBindings) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service, port corev1.ServicePort) (wanted []targets.Endpoint, found diag.List, known bool, err error) {
@@ -84,16 +94,17 @@ func (b *targetBindings) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGro
 	return endpoints, found, true, nil
 }
 
-// zones tells the zone to send for addresses outside the target group's VPC ("all"); nil for instances, whose zone AWS knows.
-func (b *targetBindings) zones(ctx context.Context, o *v1beta1.TargetGroupBinding) func(targets.Endpoint) string {
+// zones tells the zone to send for addresses outside the target group's VPC ("all"); nil for instances, whose zone AWS knows. Of a
+// VPC that is not known yet all addresses are taken to be inside. It does not wait for AWS, see inventory.VPCAtHand.
+func (b *targetBindings) zones(ctx context.Context, o *v1beta1.TargetGroupBinding) (zone func(targets.Endpoint) string, known bool) {
 	if *o.Spec.TargetType != v1beta1.TargetTypeIP {
-		return nil
+		return nil, true
+	}
+	vpc, known := b.inventory.VPCAtHand(ctx, o.Spec.VpcID)
+	if !known {
+		return nil, false
 	}
 	return func(e targets.Endpoint) string {
-		vpc, err := b.inventory.VPC(ctx, o.Spec.VpcID)
-		if err != nil {
-			return ""
-		}
 		addr, err := netip.ParseAddr(e.ID)
 		if err != nil {
 			return ""
@@ -104,7 +115,7 @@ func (b *targetBindings) zones(ctx context.Context, o *v1beta1.TargetGroupBindin
 			}
 		}
 		return targets.AllZones
-	}
+	}, true
 }
 
 // homeZone tells the zone of the node that a pod runs on; empty if nobody knows.

@@ -195,7 +195,7 @@ func TestAQuestionThatAWSRefusesNamesThePermissionAndOneThatItMissesIsAskedAgain
 	}{
 		"denied": {
 			gate.Fault{Action: "DescribeSubnets", Kind: "denied", Times: 2}, []string{"subnets of the VPC", "allow the controller's role the action", "[AccessDenied]"},
-			[]time.Duration{time.Minute, time.Minute, 0},
+			[]time.Duration{time.Minute, 2 * time.Minute, 0},
 		},
 		"not answered": {
 			gate.Fault{Action: "DescribeSubnets", Kind: "unavailable", Times: 2}, []string{"subnets of the VPC", "[AWSUnavailable]"},

@@ -47,6 +47,10 @@ type gateKeeper struct {
 	mu     sync.Mutex
 	groups map[types.NamespacedName]*gateGroup
 	ended  map[types.NamespacedName]time.Time // bindings whose end was seen
+	// looking and patching are the looks and patches under way.
+	looking    map[types.NamespacedName]bool
+	patching   map[gatePatch]bool
+	patchSlots chan struct{}
 }
 
 // gateGroup is the pods with the gate of one binding.
@@ -71,12 +75,14 @@ type gatedPod struct {
 }
 
 const (
-	// lookPace is the shortest time between two looks at whatever groups.
+	// lookPace is the shortest time between the beginnings of two looks at whatever groups.
 	lookPace = 250 * time.Millisecond
 	// patchRetry is how long a patch that failed waits, first and at most.
 	patchRetry, longestPatchRetry = 3 * time.Second, time.Minute
-	// patchers is how many pods are patched at a time.
-	patchers = 8
+	// patchers is how many pods are patched at a time, lookers how many groups are looked at.
+	patchers, lookers = 16, 16
+	// gateTimeout bounds a look, its turn among AWS calls included, and a patch.
+	gateTimeout = 20 * time.Second
 	// few targets are asked for by name in a group that has many times more.
 	few, many = 50, 4
 	// patience is how long pods wait before that is told.

@@ -409,3 +409,53 @@ func (e *awsError) Error() string                 { return e.code + ": no" }
 func (e *awsError) ErrorCode() string             { return e.code }
 func (e *awsError) ErrorMessage() string          { return "no" }
 func (e *awsError) ErrorFault() smithy.ErrorFault { return smithy.FaultClient }
+
+func TestALookOrAPatchThatHangsHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	g := newGated(3)
+	hang := make(chan struct{})
+	patched := make(chan string, 9)
+	g.health = func(_ context.Context, arn string, _ ...targets.Target) ([]targets.Health, error) {
+		if arn == "arn:hangs" {
+			<-hang
+			return nil, errors.New("timeout")
+		}
+		return []targets.Health{{Target: targetOf(1), State: "healthy"}, {Target: targetOf(2), State: "healthy"}}, nil
+	}
+	g.patch = func(_ context.Context, pod types.NamespacedName, _ []byte) error {
+		if pod.Name == "web-1" {
+			<-hang
+			return errors.New("timeout")
+		}
+		patched <- pod.Name
+		return nil
+	}
+	due := readiness.Schedule{}
+	due.Find(g.at.Add(-time.Minute))
+	group := func(arn string, size int, pods ...int) *gateGroup {
+		x := &gateGroup{arn: arn, size: size, schedule: due, waiting: map[types.UID]*gatedPod{}}
+		for _, i := range pods {
+			p := g.cached[i]
+			x.waiting[p.UID] = &gatedPod{key: types.NamespacedName{Namespace: "shop", Name: p.Name}, targets: []targets.Target{targetOf(i)}}
+		}
+		return x
+	}
+	g.groups[types.NamespacedName{Namespace: "shop", Name: "hangs"}] = group("arn:hangs", 1, 0)
+	g.groups[gateKey] = group(gateARN, 2, 1, 2)
+	var looks sync.WaitGroup
+	looks.Go(func() { g.lookAtOne(t.Context()) })
+	looks.Go(func() { g.lookAtOne(t.Context()) })
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = g.Start(ctx)
+	}()
+	if name := <-patched; name != "web-2" {
+		t.Errorf("patched %s", name)
+	}
+	close(hang)
+	stop()
+	looks.Wait()
+	<-ended
+}

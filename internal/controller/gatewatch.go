@@ -3,6 +3,7 @@ package controller
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,27 +20,48 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only. Looks and patches go on side by side:
-// a call that AWS throttles holds up no pod whose health is known.
+// Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only. No look waits for another group's, no
+// patch for another pod's, and neither for the other: a call that hangs or that AWS throttles holds up what depends on it alone.
 func (g *gateKeeper) Start(ctx context.Context) error {
-	var both sync.WaitGroup
-	both.Go(func() { every(ctx, lookPace, nil, g.lookAtOne) })
-	both.Go(func() { every(ctx, patchRetry, g.signal, g.flush) })
-	both.Wait()
+	var all sync.WaitGroup
+	slots := make(chan struct{}, lookers)
+	all.Go(func() {
+		every(ctx, lookPace, nil, func(ctx context.Context) {
+			select {
+			case slots <- struct{}{}:
+				all.Go(func() {
+					defer func() { <-slots }()
+					g.lookAtOne(ctx)
+				})
+			default: // so many looks are under way that a further one would only make AWS slower
+			}
+		})
+	})
+	all.Go(func() {
+		every(ctx, patchRetry, g.signal, func(ctx context.Context) { g.patchAll(ctx, &all) })
+	})
+	all.Wait()
 	return nil
 }
 
-// lookAtOne reads the health of the group that has been due the longest.
+// lookAtOne reads the health of the group that has been due the longest and that no look is under way at.
 func (g *gateKeeper) lookAtOne(ctx context.Context) {
 	key, arn, only := g.due()
 	if arn == "" {
 		return
 	}
+	defer func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		delete(g.looking, key)
+	}()
+	ctx, cancel := context.WithTimeout(ctx, gateTimeout)
+	defer cancel()
 	health, err := g.health(ctx, arn, only...)
 	if err == nil && len(only) == 0 {
 		g.seen(arn, health)
 	}
-	if ctx.Err() != nil {
+	if errors.Is(ctx.Err(), context.Canceled) {
 		return
 	}
 	lost, overdue := g.learn(key, arn, health, err)
@@ -60,13 +82,17 @@ func (g *gateKeeper) due() (key types.NamespacedName, arn string, only []targets
 	var first *gateGroup
 	for k, x := range g.groups {
 		at := x.schedule.Due()
-		if !at.IsZero() && !at.After(now) && (first == nil || at.Before(first.schedule.Due())) {
+		if !at.IsZero() && !at.After(now) && !g.looking[k] && (first == nil || at.Before(first.schedule.Due())) {
 			key, first = k, x
 		}
 	}
 	if first == nil {
 		return key, "", nil
 	}
+	if g.looking == nil {
+		g.looking = map[types.NamespacedName]bool{}
+	}
+	g.looking[key] = true
 	n := 0
 	for _, p := range first.waiting {
 		n += len(p.targets)
@@ -131,42 +157,61 @@ func unreadable(gate corev1.PodConditionType, err error) (corev1.PodCondition, b
 	}
 }
 
-// flush writes the conditions that changed. A pod that cannot be patched is tried again later and holds up no other.
+// flush writes the conditions that changed and waits until all are written.
 func (g *gateKeeper) flush(ctx context.Context) {
-	type job struct {
-		binding types.NamespacedName
-		uid     types.UID
-		pod     gatedPod
-	}
-	var jobs []job
+	var all sync.WaitGroup
+	g.patchAll(ctx, &all)
+	all.Wait()
+}
+
+// gatePatch is a condition to write, or being written.
+type gatePatch struct {
+	binding types.NamespacedName
+	uid     types.UID
+}
+
+// patchAll starts to write the conditions that changed, at most one of a pod and binding at a time. A pod that cannot be patched is
+// tried again later and holds up no other.
+func (g *gateKeeper) patchAll(ctx context.Context, all *sync.WaitGroup) {
+	jobs := map[gatePatch]gatedPod{}
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	now := g.now()
 	for key, x := range g.groups {
 		for uid, p := range x.waiting {
+			job := gatePatch{key, uid}
 			switch {
-			case p.want.Status == "" || p.retry.After(now): // nothing is known yet
+			case p.want.Status == "" || p.retry.After(now) || g.patching[job]: // nothing is known yet, or its end is
 			case p.is.Status == corev1.ConditionTrue && p.want.Status == corev1.ConditionTrue:
 				x.release(uid)
 			case readiness.Next(p.is, p.want, p.is.LastTransitionTime).Write:
-				jobs = append(jobs, job{key, uid, *p})
+				jobs[job] = *p
 			}
 		}
 	}
-	g.mu.Unlock()
-	var all sync.WaitGroup
-	slots := make(chan struct{}, patchers)
-	for _, j := range jobs {
-		slots <- struct{}{}
-		all.Go(func() {
-			defer func() { <-slots }()
-			is, err := g.write(ctx, j.binding, j.pod.key, j.uid, j.pod.is, j.pod.want)
-			if err != nil && ctx.Err() == nil {
-				g.log.Info("writing a readiness gate failed; it is tried again", "pod", j.pod.key.String(), "gate", string(j.pod.want.Type), "cause", err.Error())
-			}
-			g.wrote(j.binding, j.uid, is, err)
-		})
+	if g.patching == nil {
+		g.patching, g.patchSlots = map[gatePatch]bool{}, make(chan struct{}, patchers)
 	}
-	all.Wait()
+	for job, pod := range jobs {
+		g.patching[job] = true
+		all.Go(func() { g.patchOne(ctx, job, pod) })
+	}
+}
+
+func (g *gateKeeper) patchOne(ctx context.Context, job gatePatch, pod gatedPod) {
+	g.patchSlots <- struct{}{}
+	bounded, cancel := context.WithTimeout(ctx, gateTimeout)
+	is, err := g.write(bounded, job.binding, pod.key, job.uid, pod.is, pod.want)
+	cancel()
+	<-g.patchSlots
+	if err != nil && ctx.Err() == nil {
+		g.log.Info("writing a readiness gate failed; it is tried again", "pod", pod.key.String(), "gate", string(pod.want.Type), "cause", err.Error())
+	}
+	g.wrote(job.binding, job.uid, is, err)
+	g.mu.Lock()
+	delete(g.patching, job)
+	g.mu.Unlock()
+	g.wake() // its condition may have changed meanwhile
 }
 
 // wrote takes over the result of a patch.

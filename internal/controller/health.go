@@ -68,7 +68,7 @@ func (h *healthWatch) forget(binding client.ObjectKey) {
 
 // Start runs until ctx ends; it implements manager.Runnable.
 func (h *healthWatch) Start(ctx context.Context) error {
-	every(ctx, lookTick, nil, h.lookAtOne)
+	every(background(ctx), lookTick, nil, h.lookAtOne)
 	return nil
 }
 

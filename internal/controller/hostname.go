@@ -16,6 +16,7 @@ import (
 // may have failed.
 func (s *stacks) showLoadBalancer(ctx context.Context, key stack.Key, desired *stack.Stack, keep []stack.Ref, w wish.Wish) (o plan.Observed, refused refusedWrites, err error) {
 	o, err = s.inventory.Observed(ctx, key, withoutAddOns(desired))
+	o.Hostnames = w.Hostnames()
 	if err != nil || !w.Wanted || len(desired.LoadBalancers) == 0 {
 		return o, nil, err
 	}

@@ -24,12 +24,16 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/awssim/iam"
 	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/brake"
+	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -52,14 +56,31 @@ type lab struct {
 	inventory *inventory.Inventory
 	ingresses *stacks
 	bound     *targetBindings
+	keeps     bool // checkpoints are kept from the next life on
+	kept      *checkpoints
+	assumed   map[string][]targets.Target
 	woken     []stack.Key
+	rewoken   []types.NamespacedName // bindings that have something else to tell of their rules
 	events    []string
+
+	// beforeCall, if it is set, is asked before each call to AWS, by many goroutines at once; its error is the call's.
+	beforeCall func(context.Context) error
 }
 
 func newLab(t *testing.T, profile account.Profile, objects ...client.Object) *lab {
 	t.Helper()
 	l := &lab{T: t, clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))}
-	sim, err := awssim.New(awssim.Options{Clock: l.clock, Profile: profile})
+	sim, err := awssim.New(awssim.Options{Clock: l.clock, Profile: profile, Authorize: func(ctx context.Context, service, action, caller string, in any) error {
+		if l.sim == nil {
+			return nil
+		}
+		if l.beforeCall != nil {
+			if err := l.beforeCall(ctx); err != nil {
+				return err
+			}
+		}
+		return iam.Authorizer(l.sim.Account)(ctx, service, action, caller, in)
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,16 +110,18 @@ func (l *lab) clients() cloud.Clients {
 		WAFv2: l.sim.Firewall, WAFRegional: l.sim.Classic, Shield: l.sim.Shield, Route53: l.sim.Names}
 }
 
-// restart begins a new life that knows nothing.
+// restart begins a new life that knows nothing but what checkpoints hold, if they are kept.
 func (l *lab) restart() {
 	scope := inventory.FromFlags(l.config)
 	scope.Now, scope.Patience = l.clock.Now, time.Minute
+	scope.Freed = func(keys []stack.Key) { l.woken = append(l.woken, keys...) }
 	scope.CertificatesChanged = func(names []string) { l.ingresses.certificatesChanged(names) }
 	clients := l.clients()
-	l.inventory = inventory.New(clients, scope)
+	inv := inventory.New(clients, scope) // calls of an earlier process may still be under way
+	l.inventory = inv
 	b := newBindings(l.client, l.clock.Now)
 	run := func(ctx context.Context, p plan.Plan) apply.Result {
-		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: l.inventory, Bindings: b, Now: l.clock.Now})
+		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.clock.Now})
 	}
 	record := func(o diag.Object, e status.Event) {
 		l.events = append(l.events, fmt.Sprintf("%s %s: %s", o, e.Reason, e.Message))
@@ -108,27 +131,53 @@ func (l *lab) restart() {
 	l.ingresses = &stacks{
 		front: wish.IngressFromFlags(l.config), client: l.client, inventory: l.inventory, clients: clients, bindings: b, backend: backend,
 		reporter: status.NewReporter(record, l.clock.Now), metrics: m, index: newIndex[stack.Key](), compile: wish.CompileFromFlags(l.config),
-		now: l.clock.Now, good: map[stack.Key]map[diag.Object]intent.Member{}, missed: map[stack.Key][]facts.Need{}, discoveries: map[stack.Key]discovery{},
+		now: l.clock.Now, brake: brake.New(l.config.DeletionBrake, l.clock.Now), retries: newRetries(l.clock.Now), memory: map[stack.Key]*compile.Memory{}, edits: map[stack.Key]string{}, missed: map[stack.Key][]facts.Need{}, discoveries: map[stack.Key]discovery{},
+	}
+	l.kept, l.assumed = nil, nil
+	if l.keeps {
+		l.kept = newCheckpoints(checkpoint.New(l.client, checkpointConfig(l.config, "kube-system", l.clock.Now, logr.Discard())), l.restore, logr.Discard())
+		l.kept.open(l.Context())
+		close(l.kept.ready)
+		l.ingresses.kept = l.kept
 	}
 	registry := targets.NewRegistry(clients.ELBV2, run, l.inventory.Fresh)
+	registry.Assume(l.assumed)
+	if l.kept != nil {
+		l.kept.registered = registry.Registered
+	}
+	registry.Clock = l.clock
+	groups := newRules(l.client, l.inventory, inventory.NewInterfaces(clients.EC2, l.clock.Now), secgroup.Chooser{Cluster: l.config.ClusterName}, l.config.VPC, run,
+		l.config.BindingRequeue, l.clock.Now, logr.Discard())
+	groups.wake = func(b types.NamespacedName) { l.rewoken = append(l.rewoken, b) }
 	l.bound = &targetBindings{
-		client: l.client, elbv2: clients.ELBV2, inventory: l.inventory, interfaces: inventory.NewInterfaces(clients.EC2, l.clock.Now),
-		registry: registry, keeper: secgroup.NewKeeper(l.inventory, run), chooser: secgroup.Chooser{Cluster: l.config.ClusterName},
-		reporter: status.NewReporter(record, l.clock.Now), metrics: m, requeue: l.config.BindingRequeue, vpc: l.config.VPC,
+		client: l.client, elbv2: clients.ELBV2, inventory: l.inventory,
+		registry: registry, rules: groups,
+		reporter: status.NewReporter(record, l.clock.Now), metrics: m, requeue: l.config.BindingRequeue,
 		health: newHealthWatch(registry, record, func(string, []targets.Health) {}, l.clock.Now),
 		gates: &gateKeeper{
 			pods: func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return nil, nil }, now: l.clock.Now, log: logr.Discard(),
 			signal: make(chan struct{}, 1), groups: map[types.NamespacedName]*gateGroup{}, ended: map[types.NamespacedName]time.Time{},
 		},
-		claims: &claimMaps{read: l.client, write: l.client}, gone: l.inventory.Gone, left: backend.check,
+		claims: &claimMaps{read: l.client, write: l.client}, failures: backoff.NewFailures[types.NamespacedName](passingFailure, l.clock.Now, nil), gone: l.inventory.Gone, left: backend.check,
 		lost: func(key stack.Key, arn string) {
 			if l.inventory.Lost(key, arn) {
 				l.woken = append(l.woken, key)
 			}
 		},
 	}
-	l.bound.drains = newDrains(registry, l.bound.keeper, l.bound.allSeen, l.clock.Now, logr.Discard())
+	l.bound.drains = newDrains(registry, groups, l.clock.Now)
 }
+
+func (l *lab) restore(kept checkpoint.Kept) {
+	l.inventory.Assume(deeps(kept, l.clock.Now()), kept.At)
+	l.assumed = registrations(kept, l.clock.Now())
+	l.ingresses.restore(memories(kept))
+}
+
+// end ends a life as a signal does; crash ends it after its last regular write.
+func (l *lab) end() { l.kept.end(l.Context()) }
+
+func (l *lab) crash() { l.must(l.kept.store.Flush(l.Context())) }
 
 // round makes one pass over every stack and every binding. wait is the shortest that one of them asks for, 0 if none does.
 func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
@@ -149,7 +198,35 @@ func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 	for _, b := range l.allBindings() {
 		note(l.bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&b)}))
 	}
+	for range 5 {
+		l.bringRules()
+		rewoken := l.rewoken
+		l.rewoken = nil
+		for _, b := range rewoken {
+			note(l.bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: b}))
+		}
+	}
+	for _, k := range []*keyed{l.bound.rules.placing, l.bound.rules.groups} {
+		_, pause, _ := k.next()
+		note(reconcile.Result{RequeueAfter: pause}, nil)
+	}
 	return wait, err
+}
+
+// bringRules does what is due of security group rules.
+func (l *lab) bringRules() {
+	for {
+		did := false
+		for _, k := range []*keyed{l.bound.rules.placing, l.bound.rules.groups} {
+			for key, _, ok := k.next(); ok; key, _, ok = k.next() {
+				k.pass(l.Context(), key)
+				did = true
+			}
+		}
+		if !did {
+			return
+		}
+	}
 }
 
 func (l *lab) allBindings() []v1beta1.TargetGroupBinding {

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -18,6 +19,8 @@ const (
 	slowPerWorker = 8
 	// slowLater is when a unit that is known to be slow is looked at again if there are too many of them.
 	slowLater = time.Second
+	// slowMemory is how long a unit is known to be slow: one that had no pass for so long may be gone for good.
+	slowMemory = time.Hour
 )
 
 // lanes keeps slow passes from taking the workers of all others. A pass that AWS keeps waiting, because its calls hang or are
@@ -33,11 +36,11 @@ type lanes[U comparable] struct {
 
 	mu     sync.Mutex
 	beside int
-	slow   map[U]bool // units whose last pass was slow
+	slow   map[U]time.Time // units whose last pass was slow, and when it ended
 }
 
 func newLanes[U comparable](inner reconcile.TypedReconciler[U], workers int, patience time.Duration) *lanes[U] {
-	return &lanes[U]{inner: inner, patience: patience, most: workers * slowPerWorker, workers: make(chan struct{}, workers), closed: make(chan struct{}), slow: map[U]bool{}}
+	return &lanes[U]{inner: inner, patience: patience, most: workers * slowPerWorker, workers: make(chan struct{}, workers), closed: make(chan struct{}), slow: map[U]time.Time{}}
 }
 
 // passes is how many there may be at once: the MaxConcurrentReconciles of the controller.
@@ -100,7 +103,7 @@ func (l *lanes[U]) free() {
 // Reconcile implements reconcile.TypedReconciler.
 func (l *lanes[U]) Reconcile(ctx context.Context, u U) (reconcile.Result, error) {
 	l.mu.Lock()
-	known := l.slow[u]
+	_, known := l.slow[u]
 	l.mu.Unlock()
 	p := &lanePass[U]{l: l}
 	if known && !p.step() {
@@ -115,7 +118,8 @@ func (l *lanes[U]) Reconcile(ctx context.Context, u U) (reconcile.Result, error)
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if time.Since(begun) >= l.patience {
-			l.slow[u] = true
+			l.slow[u] = time.Now()
+			maps.DeleteFunc(l.slow, func(_ U, at time.Time) bool { return time.Since(at) > slowMemory })
 		} else {
 			delete(l.slow, u)
 		}

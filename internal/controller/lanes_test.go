@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -118,7 +119,7 @@ func TestUnitsThatWereSlowDoNotTakeAWorkerAgain(t *testing.T) {
 	var slow []int
 	for n := range r.lanes.passes() { // whatever there is
 		slow = append(slow, -1-n)
-		r.lanes.slow[-1-n] = true
+		r.lanes.slow[-1-n] = time.Now()
 	}
 	r.waker.wake(urgent, slow...)
 	r.wait(t, int32(r.lanes.most))
@@ -131,12 +132,13 @@ func TestAUnitThatIsFastAgainIsOneOfTheOthers(t *testing.T) {
 	t.Parallel()
 	r := newRoad(t, "fast")
 	r.lanes.mu.Lock()
-	r.lanes.slow[7] = true
+	r.lanes.slow[7] = time.Now()
 	r.lanes.mu.Unlock()
 	r.healthy(t)
 	for limit := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
 		r.lanes.mu.Lock()
-		slow, beside := r.lanes.slow[7], r.lanes.beside
+		_, slow := r.lanes.slow[7]
+		beside := r.lanes.beside
 		r.lanes.mu.Unlock()
 		if !slow && beside == 0 {
 			return
@@ -145,4 +147,23 @@ func TestAUnitThatIsFastAgainIsOneOfTheOthers(t *testing.T) {
 			t.Fatalf("slow %v, %d beside", slow, beside)
 		}
 	}
+}
+
+func TestUnitsThatAreGoneAreNotKnownAsSlowForEver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLanes[int](reconcile.TypedFunc[int](func(context.Context, int) (reconcile.Result, error) {
+			time.Sleep(time.Second)
+			return reconcile.Result{}, nil
+		}), 2, time.Second)
+		for n := range 3000 {
+			if _, err := l.Reconcile(t.Context(), n); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+		}
+		if len(l.slow) > 60 {
+			t.Errorf("%d units are known", len(l.slow))
+		}
+	})
 }

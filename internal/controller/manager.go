@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -18,23 +19,28 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
+	metadataclient "k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/brake"
+	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -99,7 +105,7 @@ func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) c
 		Cache: cache.Options{
 			SyncPeriod:       &c.SyncPeriod,
 			DefaultTransform: cache.TransformStripManagedFields(),
-			ByObject:         map[client.Object]cache.ByObject{&corev1.Pod{}: {Transform: reducePod}},
+			ByObject:         map[client.Object]cache.ByObject{&corev1.Pod{}: {Transform: reducePod}, &corev1.Node{}: {Transform: reduceNode}},
 		},
 		Client: client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}, &corev1.ConfigMap{}}}},
 	}
@@ -135,6 +141,26 @@ func reducePod(in any) (any, error) {
 	return out, nil
 }
 
+// reduceNode keeps of a node what endpoint resolution reads. The images that it has pulled and its annotations are most of it.
+func reduceNode(in any) (any, error) {
+	n, ok := in.(*corev1.Node)
+	if !ok {
+		return in, nil
+	}
+	out := &corev1.Node{ObjectMeta: metav1.ObjectMeta{
+		Name: n.Name, UID: n.UID, ResourceVersion: n.ResourceVersion, Labels: n.Labels,
+		CreationTimestamp: n.CreationTimestamp, DeletionTimestamp: n.DeletionTimestamp,
+	}}
+	out.Spec.ProviderID, out.Spec.Taints, out.Spec.Unschedulable = n.Spec.ProviderID, n.Spec.Taints, n.Spec.Unschedulable
+	out.Status.Addresses = n.Status.Addresses
+	for _, c := range n.Status.Conditions {
+		if c.Type == corev1.NodeReady { // of which heartbeats change the rest all the time
+			out.Status.Conditions = append(out.Status.Conditions, corev1.NodeCondition{Type: c.Type, Status: c.Status})
+		}
+	}
+	return out, nil
+}
+
 // wiring holds what the parts share while they are put together.
 type wiring struct {
 	config  *config.Config
@@ -148,23 +174,50 @@ type wiring struct {
 	bindings  *bindings
 	backend   *backendGroup
 	board     *board
+	brake     *brake.Brake // of deletions, by all owners together
+	kept      *checkpoints
+	registry  *targets.Registry
 	// certificates hears of certificates that came or went; nobody reads any before it is set.
 	certificates func(names []string)
+	// wake queues a stack; it is set once the controllers of all owners are.
+	wake func(priority int, key stack.Key)
 }
 
 func (w *wiring) setUp(ctx context.Context) error {
 	c := w.config
+	w.brake = brake.New(c.DeletionBrake, w.now)
+	ctrlmetrics.Registry.MustRegister(heldGauge(w.brake))
 	scope := inventory.FromFlags(c)
 	scope.Now = w.now
 	scope.CertificatesChanged = func(names []string) { w.certificates(names) }
+	scope.Freed = func(keys []stack.Key) {
+		for _, key := range keys {
+			w.wake(normal, key)
+		}
+	}
+	scope.Progress = func(read, of int) { w.log.Info("reading the tags of the account", "read", read, "of", of) }
 	w.inventory = inventory.New(w.clients, scope)
 	if c.ImportTLSSecrets {
 		ctrlmetrics.Registry.MustRegister(importGauge(w.inventory.ImportsLastYear))
 	}
 	w.bindings = newBindings(w.mgr.GetClient(), w.now)
 	w.backend = newBackendGroup(w.mgr.GetClient(), w.inventory, w.run, c.ClusterName, w.log.WithName("backend-sg"))
+	var all []*stacks
+	w.kept = w.newCheckpoints(func(kept checkpoint.Kept) {
+		w.inventory.Assume(deeps(kept, w.now()), kept.At)
+		w.registry.Assume(registrations(kept, w.now()))
+		remembered := memories(kept)
+		for _, s := range all {
+			s.restore(remembered)
+		}
+	})
+	if w.kept != nil {
+		if err := w.mgr.Add(w.kept); err != nil {
+			return err
+		}
+	}
 	w.board = newBoard(w.mgr.GetClient(), w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("status"))
-	if err := errors.Join(w.mgr.Add(w.backend), w.mgr.Add(loader{w.inventory, w.log}), w.mgr.Add(w.board), w.mgr.Add(sampler{w.metrics, w.mgr.GetClient()})); err != nil {
+	if err := errors.Join(w.mgr.Add(w.backend), w.mgr.Add(loader{w.inventory, w.kept, w.log}), w.mgr.Add(w.board), w.mgr.Add(sampler{w.metrics, w.mgr.GetClient()})); err != nil {
 		return err
 	}
 	if err := w.warm(ctx); err != nil {
@@ -184,8 +237,15 @@ func (w *wiring) setUp(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("connecting for Secrets: %w", err)
 	}
+	metadataOnly, err := metadataclient.NewForConfigAndClient(metadataclient.ConfigFor(w.mgr.GetConfig()), w.mgr.GetHTTPClient())
+	if err != nil {
+		return fmt.Errorf("connecting for the metadata of Secrets: %w", err)
+	}
 	groups := w.stacks(ing, "ingress")
-	groups.secrets = newSecrets(core, groups.index, w.now, w.log.WithName("secrets"))
+	groups.secrets = newSecrets(core, secretMetadata(metadataOnly), groups.index, w.now, w.log.WithName("secrets"))
+	if err := w.mgr.Add(manager.RunnableFunc(groups.secrets.run)); err != nil {
+		return err
+	}
 	if err := w.setUpIngress(ing, groups); err != nil {
 		return fmt.Errorf("setting up the Ingress controller: %w", err)
 	}
@@ -194,7 +254,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 	if err := w.mgr.Add(watch); err != nil {
 		return err
 	}
-	all := []*stacks{groups}
+	all = []*stacks{groups}
 	if c.Gates.Enabled(config.EnableServiceController) {
 		svc := wish.ServiceFromFlags(c)
 		services := w.stacks(svc, "service")
@@ -208,7 +268,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 			s.waker.wake(drift, s.index.units()...)
 		}
 	}
-	wake := func(priority int, key stack.Key) {
+	w.wake = func(priority int, key stack.Key) {
 		for _, s := range all {
 			if s.front.Owner() == key.Owner {
 				s.waker.wake(priority, key)
@@ -217,19 +277,27 @@ func (w *wiring) setUp(ctx context.Context) error {
 	}
 	b, err := w.setUpBindings(ctx, func(key stack.Key, arn string) {
 		if w.inventory.Lost(key, arn) {
-			wake(normal, key)
+			w.wake(normal, key)
 		}
 	})
 	if err != nil {
 		return fmt.Errorf("setting up the TargetGroupBinding controller: %w", err)
 	}
 	birth := &birthWatch{starting: w.inventory.Starting, refresh: w.inventory.RefreshStates, now: w.now, log: w.log.WithName("balancers"),
-		wake: func(key stack.Key) { wake(normal, key) }}
+		wake: func(key stack.Key) { w.wake(normal, key) }}
 	if err := w.mgr.Add(birth); err != nil {
 		return err
 	}
+	gateways := gatewayNotice{reader: w.mgr.GetAPIReader(), namespace: c.WatchNamespace, record: w.recorder("gateway"), log: w.log.WithName("gateway")}
+	if err := w.mgr.Add(gateways); err != nil {
+		return err
+	}
 	if c.DriftInterval > 0 {
-		return w.mgr.Add(w.newSweep(all, b, func(key stack.Key) { wake(drift, key) }))
+		sweep := w.newSweep(all, b, func(key stack.Key) { w.wake(drift, key) })
+		for _, s := range all {
+			s.reviewSoon = sweep.soon
+		}
+		return w.mgr.Add(sweep)
 	}
 	return nil
 }
@@ -266,10 +334,16 @@ func (w *wiring) cachesReady(r *http.Request) error {
 // loader reads the account in bulk as soon as this replica leads, before the first object asks.
 type loader struct {
 	inventory *inventory.Inventory
+	kept      *checkpoints
 	log       logr.Logger
 }
 
 func (l loader) Start(ctx context.Context) error {
+	end, err := l.kept.begin(ctx) // what earlier processes left is only believed of what the first listing finds
+	if err != nil {
+		return nil
+	}
+	defer end()
 	begun := time.Now()
 	if err := l.inventory.Load(ctx); err != nil {
 		if ctx.Err() == nil {
@@ -283,19 +357,20 @@ func (l loader) Start(ctx context.Context) error {
 
 func (w *wiring) stacks(f wish.FrontEnd, component string) *stacks {
 	return &stacks{
-		front: f, client: w.mgr.GetClient(), live: w.mgr.GetAPIReader(), inventory: w.inventory, clients: w.clients, bindings: w.bindings, backend: w.backend, board: w.board,
+		front: f, client: w.mgr.GetClient(), live: w.mgr.GetAPIReader(), inventory: w.inventory, clients: w.clients, bindings: w.bindings, backend: w.backend, board: w.board, kept: w.kept,
 		reporter: status.NewReporter(w.recorder(component), w.now), metrics: w.metrics, index: newIndex[stack.Key](),
 		compile: wish.CompileFromFlags(w.config), policy: wish.PolicyFromFlags(w.config), now: w.now, stabilize: w.config.StabilizationInterval,
 		annotate: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
-		good:     map[stack.Key]map[diag.Object]intent.Member{},
-		missed:   map[stack.Key][]facts.Need{}, discoveries: map[stack.Key]discovery{},
+		retries:  newRetries(w.now), brake: w.brake,
+		memory: map[stack.Key]*compile.Memory{}, edits: map[stack.Key]string{},
+		missed: map[stack.Key][]facts.Need{}, discoveries: map[stack.Key]discovery{},
 	}
 }
 
 // recorder sends events under the component names that users know.
 func (w *wiring) recorder(component string) status.Record {
 	var r record.EventRecorder = w.mgr.GetEventRecorderFor(component) //nolint:staticcheck // users filter by reason and component of the core/v1 events
-	apiVersions := map[string]string{"Ingress": networkingv1.SchemeGroupVersion.String(), "Service": "v1", "TargetGroupBinding": v1beta1.GroupVersion.String(), "IngressClassParams": v1beta1.GroupVersion.String()}
+	apiVersions := map[string]string{"Ingress": networkingv1.SchemeGroupVersion.String(), "Service": "v1", "TargetGroupBinding": v1beta1.GroupVersion.String(), "IngressClassParams": v1beta1.GroupVersion.String(), "Gateway": gatewayVersion.String()}
 	log := w.log.WithName(component)
 	return func(o diag.Object, e status.Event) {
 		ref := &corev1.ObjectReference{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, APIVersion: apiVersions[o.Kind], UID: types.UID(o.UID)}
@@ -314,6 +389,10 @@ func (w *wiring) recorder(component string) status.Record {
 func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn string)) (*targetBindings, error) {
 	c := w.config
 	registry := targets.NewRegistry(w.clients.ELBV2, w.run, w.inventory.Fresh)
+	w.registry = registry
+	if w.kept != nil {
+		w.kept.registered = registry.Registered
+	}
 	tell := w.recorder("targetGroupBinding")
 	health := newHealthWatch(registry, tell, w.board.targets, w.now)
 	if err := w.mgr.Add(health); err != nil {
@@ -323,19 +402,28 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 	if err := w.mgr.Add(gates); err != nil {
 		return nil, err
 	}
+	log := w.log.WithName("rules")
+	groups := newRules(w.mgr.GetClient(), w.inventory, inventory.NewInterfaces(w.clients.EC2, w.now), secgroup.Chooser{Cluster: c.ClusterName, ExtraTags: c.TargetENISecurityTags},
+		c.VPC, ruleLog(log, w.run), c.BindingRequeue, w.now, log)
+	groups.groups.gather = coalesce
 	b := &targetBindings{
-		client: w.mgr.GetClient(), live: w.mgr.GetAPIReader(), elbv2: w.clients.ELBV2, inventory: w.inventory, interfaces: inventory.NewInterfaces(w.clients.EC2, w.now),
-		registry: registry, keeper: secgroup.NewKeeper(w.inventory, ruleLog(w.log.WithName("rules"), w.run)), chooser: secgroup.Chooser{Cluster: c.ClusterName, ExtraTags: c.TargetENISecurityTags},
-		reporter: status.NewReporter(tell, w.now), metrics: w.metrics, health: health, gates: gates, vpc: c.VPC, failOpen: c.Gates.Enabled(config.EndpointsFailOpen),
-		max: c.MaxTargetsPerGroup, requeue: c.BindingRequeue, rereads: rereadAtResync(c), claims: &claimMaps{read: w.mgr.GetAPIReader(), write: w.mgr.GetClient()}, gone: w.inventory.Gone, left: w.backend.check, lost: lost,
+		client: w.mgr.GetClient(), live: w.mgr.GetAPIReader(), elbv2: w.clients.ELBV2, inventory: w.inventory,
+		registry: registry, rules: groups,
+		reporter: status.NewReporter(tell, w.now), metrics: w.metrics, health: health, gates: gates, failOpen: c.Gates.Enabled(config.EndpointsFailOpen),
+		max: c.MaxTargetsPerGroup, requeue: c.BindingRequeue, rereads: rereadAtResync(c), claims: &claimMaps{read: w.mgr.GetAPIReader(), write: w.mgr.GetClient()}, failures: backoff.NewFailures[types.NamespacedName](passingFailure, w.now, rand.Float64), kept: w.kept, gone: w.inventory.Gone, left: w.backend.check, lost: lost,
 	}
-	b.drains = newDrains(registry, b.keeper, b.allSeen, w.now, w.log.WithName("rules"))
-	if err := w.mgr.Add(b.drains); err != nil {
+	groups.wake = func(binding types.NamespacedName) { b.waker.wake(normal, reconcile.Request{NamespacedName: binding}) }
+	b.drains = newDrains(registry, groups, w.now)
+	if err := errors.Join(w.mgr.Add(groups), w.mgr.Add(b.drains)); err != nil {
 		return nil, err
 	}
 	gates.lost = func(binding types.NamespacedName, arn string) {
 		registry.Distrust(arn)
 		b.waker.wake(normal, reconcile.Request{NamespacedName: binding})
+	}
+	registry.Patience = -1 // a pass that waits for a call keeps the next change of its binding waiting
+	registry.Progress = func(binding stack.ID) {
+		b.waker.wake(urgent, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: binding.Namespace, Name: binding.Name}})
 	}
 	return b, w.watchBindings(ctx, b)
 }

@@ -29,13 +29,15 @@ type memberships struct {
 func (m *memberships) groups(ctx context.Context, ing *networkingv1.Ingress) []stack.ID {
 	name := client.ObjectKeyFromObject(ing)
 	begun := m.classes.begin()
-	v := world.New(cacheReader{ctx, m.reader})
+	v := world.New(newCacheReader(ctx, m.reader))
 	ids := ingress.Groups(v, m.front.Config, ing)
 	_, _, broken := ingress.GroupOf(v, m.front.Config, ing)
 	stale := m.classes.update(name, begun, v.Reads())
-	if broken != nil {
+	switch {
+	case v.Err() != nil: // the class may be there; the passes that this event causes read it again
+	case broken != nil:
 		m.reporter.Report(classOf(name), status.Account{Found: diag.List{*broken}, Partial: true})
-	} else {
+	default:
 		m.reporter.End(classOf(name))
 	}
 	if stale {

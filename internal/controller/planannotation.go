@@ -16,6 +16,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -35,10 +36,10 @@ var planKeys = []string{string(annotation.DryRunPlan), string(annotation.DryRunP
 // counts the steps. It writes nothing to AWS.
 func (s *stacks) rehearse(ctx context.Context, key stack.Key, w wish.Wish) error {
 	s.mu.Lock()
-	good := s.good[key]
+	before := s.memory[key]
 	s.mu.Unlock()
 	r := w.Rehearsal
-	c, _, err := wish.Compile(ctx, s.inventory, key, wish.Wish{Entrance: r.Entrance, Wanted: true}, s.compile, good)
+	c, _, err := wish.Compile(ctx, s.inventory, key, wish.Wish{Entrance: r.Entrance, Wanted: true}, s.compile, before)
 	if err != nil {
 		return fmt.Errorf("rehearsing %s: %w", key, err)
 	}
@@ -49,7 +50,7 @@ func (s *stacks) rehearse(ctx context.Context, key stack.Key, w wish.Wish) error
 			s.writePlan(ctx, o, nil)
 		}
 	} else {
-		observed, err := s.observe(ctx, key, c.Stack)
+		observed, err := s.observe(ctx, key, c.Stack, w)
 		if err != nil {
 			return fmt.Errorf("rehearsing %s: %w", key, err)
 		}
@@ -58,7 +59,7 @@ func (s *stacks) rehearse(ctx context.Context, key stack.Key, w wish.Wish) error
 		if !p.Empty() {
 			outcome = "deploying it means " + p.Summary().String()
 		} else if len(c.Keep) == 0 {
-			s.recall(key, r.Objects, c.Good)
+			s.recall(key, r.Objects, c.Memory)
 		}
 		for _, o := range r.Objects {
 			shown = append(shown, s.writePlan(ctx, o, c.Stack)...)
@@ -89,20 +90,25 @@ func dryRunOf(key stack.Key) string { return key.String() + " dry run" }
 
 // recall takes what objects under dry run are for what was deployed of them, where that is not known since the start: deploying
 // them would change nothing. So their group need not wait for them.
-func (s *stacks) recall(key stack.Key, under []metav1.Object, deployed map[diag.Object]intent.Member) {
+func (s *stacks) recall(key stack.Key, under []metav1.Object, deployed *compile.Memory) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	good := maps.Clone(s.good[key])
+	memory := compile.Memory{}
+	if before := s.memory[key]; before != nil {
+		memory = *before
+	}
+	good := maps.Clone(memory.Good)
 	if good == nil {
 		good = map[diag.Object]intent.Member{}
 	}
 	for _, o := range under {
-		m, ok := deployed[objectOf(o)]
+		m, ok := deployed.Good[objectOf(o)]
 		if _, known := good[objectOf(o)]; ok && !known && !m.Diagnostics.HasErrors() {
 			good[objectOf(o)] = m
 		}
 	}
-	s.good[key] = good
+	memory.Good = good
+	s.memory[key] = &memory
 }
 
 // waitForOthers tells the members that found nothing wrong with themselves why nothing is built.

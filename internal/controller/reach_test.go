@@ -91,7 +91,7 @@ func newReach(t *testing.T) *reach {
 			m.groups(t.Context(), i)
 			key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: i.Namespace, Name: i.Name}}
 			begun := s.index.begin()
-			v := world.New(cacheReader{t.Context(), c})
+			v := world.New(newCacheReader(t.Context(), c))
 			front.Load(v, key.ID)
 			s.index.update(key, begun, v.Reads())
 		}

@@ -2,6 +2,8 @@ package controller
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -10,53 +12,88 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/proof"
 	"github.com/k8s-lbc/lbc/internal/world"
 )
 
-// cacheReader answers a world.View from the informer caches. A read of a cache that has synced cannot fail but for a missing
-// object, so that errors mean absence.
+// liveTimeout bounds a question to the API server about what the cache does not hold.
+const liveTimeout = 10 * time.Second
+
+// sureReader asks the API server for what the cache does not hold. Objects that are applied together reach the caches of their kinds in
+// any order, and a cache may be behind: only the API server's own NotFound says that an object does not exist. Every other answer of
+// the API server is an error that never passes for a NotFound.
+type sureReader struct {
+	cache client.Reader
+	live  client.Reader // the API server; nil = the cache is believed
+}
+
+// get reads an object. The error is nil if it exists, a NotFound if the absence is proven, and anything else if neither is known.
+func (r sureReader) get(ctx context.Context, key client.ObjectKey, o client.Object) (proof.Absence, error) {
+	err := r.cache.Get(ctx, key, o)
+	if !apierrors.IsNotFound(err) {
+		return proof.Absence{}, err
+	}
+	if r.live == nil {
+		return proof.OfSyncedCache(true), err
+	}
+	ctx, cancel := context.WithTimeout(ctx, liveTimeout)
+	defer cancel()
+	err = r.live.Get(ctx, key, o)
+	absence, unknown := proof.OfObject(err)
+	if unknown != nil {
+		return absence, fmt.Errorf("%T %s is not in the cache, and the API server was asked: %w", o, key, unknown)
+	}
+	return absence, err
+}
+
+// cacheReader answers a world.View from the informer caches, or from the API server if reader is a client of that. It is not safe for
+// concurrent use.
 type cacheReader struct {
 	ctx    context.Context //nolint:containedctx // a View is read without contexts; this one lives as long as one pass
 	reader client.Reader
+	live   client.Reader // the API server, for the kinds that others refer to; nil = reader is believed
+	err    error         // the first read that showed neither an object nor its absence
 }
 
-// sureReader asks the API server for what the cache does not hold. Objects that are applied together reach the caches of their kinds in
-// any order: nobody must be told that a Service is missing, or lose its targets, because that of the other kind was faster.
-type sureReader struct {
-	client.Reader               // the cache
-	live          client.Reader // nil = the cache is believed
-}
-
-func (r sureReader) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
-	err := r.Reader.Get(ctx, key, o, opts...)
-	if r.live == nil || !apierrors.IsNotFound(err) || r.live.Get(ctx, key, o, opts...) != nil {
-		return err // also if the API server does not answer: then it is as the cache says
-	}
-	return nil
+// newCacheReader makes a reader that believes reader.
+func newCacheReader(ctx context.Context, reader client.Reader) *cacheReader {
+	return &cacheReader{ctx: ctx, reader: reader}
 }
 
 // referred are the kinds that others name. What is asked for because it may have gone itself is not asked for twice.
 var referred = map[world.Kind]bool{world.Service: true, world.IngressClass: true, world.IngressClassParams: true, world.Namespace: true}
 
-func (r cacheReader) Get(kind world.Kind, namespace, name string) (metav1.Object, bool) {
-	k, ok := kube.Kinds[kind]
-	if !ok {
-		return nil, false
+// Get implements world.Reader.
+func (r *cacheReader) Get(kind world.Kind, namespace, name string) (metav1.Object, bool) {
+	o := kube.Kinds[kind].Object
+	if o == nil {
+		return nil, r.doubt(fmt.Errorf("kind %q is not read: %w", kind, proof.ErrUnknown))
 	}
-	o, ok := k.Object.DeepCopyObject().(client.Object)
-	if !ok || r.reader.Get(r.ctx, client.ObjectKey{Namespace: namespace, Name: name}, o) != nil {
-		return nil, false
+	o, ok := o.DeepCopyObject().(client.Object)
+	sure := sureReader{cache: r.reader}
+	if referred[kind] {
+		sure.live = r.live
 	}
-	return o, true
+	absence, err := sure.get(r.ctx, client.ObjectKey{Namespace: namespace, Name: name}, o)
+	if err != nil {
+		if absence.Proven() {
+			return nil, false
+		}
+		return nil, r.doubt(fmt.Errorf("reading %s %s: %w", kind, client.ObjectKey{Namespace: namespace, Name: name}, err))
+	}
+	return o, ok
 }
 
-func (r cacheReader) List(kind world.Kind, namespace string) []metav1.Object {
-	k, ok := kube.Kinds[kind]
-	if !ok {
+// List implements world.Reader.
+func (r *cacheReader) List(kind world.Kind, namespace string) []metav1.Object {
+	list := kube.Kinds[kind].List
+	if list == nil {
+		r.doubt(fmt.Errorf("kind %q is not listed: %w", kind, proof.ErrUnknown))
 		return nil
 	}
-	list, ok := k.List.DeepCopyObject().(client.ObjectList)
-	if !ok || r.reader.List(r.ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy) != nil {
+	list, _ = list.DeepCopyObject().(client.ObjectList)
+	if err := r.reader.List(r.ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		r.doubt(fmt.Errorf("listing %s: %w", kind, err))
 		return nil
 	}
 	var out []metav1.Object
@@ -67,4 +104,15 @@ func (r cacheReader) List(kind world.Kind, namespace string) []metav1.Object {
 		return nil
 	})
 	return out
+}
+
+// Err implements world.Doubter.
+func (r *cacheReader) Err() error { return r.err }
+
+// doubt takes note of a read without an answer.
+func (r *cacheReader) doubt(err error) (found bool) {
+	if r.err == nil {
+		r.err = err
+	}
+	return false
 }

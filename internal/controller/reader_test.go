@@ -3,14 +3,19 @@ package controller
 import (
 	"context"
 	"errors"
+	"net/http"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,7 +23,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/proof"
 	"github.com/k8s-lbc/lbc/internal/world"
 )
 
@@ -37,9 +44,6 @@ func TestWhatTheCacheDoesNotHoldYetIsReadFromTheAPIServer(t *testing.T) {
 	cache := clientOf(t)
 	live := clientOf(t, &corev1.Service{ObjectMeta: at, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}},
 		&networkingv1.Ingress{ObjectMeta: at}, &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}})
-	broken := interceptor.NewClient(live, interceptor.Funcs{Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
-		return errors.New("the API server does not answer")
-	}})
 	for _, c := range []struct {
 		what            string
 		live            client.Reader
@@ -51,26 +55,149 @@ func TestWhatTheCacheDoesNotHoldYetIsReadFromTheAPIServer(t *testing.T) {
 		{"a class", live, world.IngressClass, "", "alb", true},
 		{"a Service that is missing", live, world.Service, "shop", "other", false},
 		{"an object that nobody refers to", live, world.Ingress, "shop", "web", false},
-		{"a Service, of an API server that fails", broken, world.Service, "shop", "web", false},
 		{"a Service, where caches are believed", nil, world.Service, "shop", "web", false},
 	} {
-		r := &passReader{cacheReader: cacheReader{t.Context(), cache}, live: c.live}
-		if _, shown := r.Get(c.kind, c.namespace, c.name); shown != c.shown {
-			t.Errorf("%s: shown is %t", c.what, shown)
+		r := &passReader{cacheReader: &cacheReader{ctx: t.Context(), reader: cache, live: c.live}}
+		if _, shown := r.Get(c.kind, c.namespace, c.name); shown != c.shown || r.Err() != nil {
+			t.Errorf("%s: shown is %t, %v", c.what, shown, r.Err())
 		}
 	}
-
-	ip, v4 := v1beta1.TargetTypeIP, v1beta1.IPAddressTypeIPv4
-	binding := &v1beta1.TargetGroupBinding{ObjectMeta: at, Spec: v1beta1.TargetGroupBindingSpec{
-		ServiceRef: v1beta1.ServiceReference{Name: "web", Port: intstr.FromInt32(80)}, TargetType: &ip, IPAddressType: ptr.To(v4),
-	}}
 	for what, c := range map[string]struct {
 		live  client.Reader
 		found int
 	}{"the API server has it": {live, 0}, "nobody has it": {cache, 1}} {
 		b := &targetBindings{client: cache, live: c.live}
-		if _, found, known, _ := b.endpoints(t.Context(), binding); len(found) != c.found || !known {
-			t.Errorf("%s: %v %t", what, found, known)
+		if _, found, known, err := b.endpoints(t.Context(), ipBinding("web")); len(found) != c.found || !known || err != nil {
+			t.Errorf("%s: %v %t %v", what, found, known, err)
+		}
+	}
+}
+
+// ipBinding is a binding of shop to a Service of that name, for ip targets.
+func ipBinding(service string) *v1beta1.TargetGroupBinding {
+	ip := v1beta1.TargetTypeIP
+	return &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}, Spec: v1beta1.TargetGroupBindingSpec{
+		ServiceRef: v1beta1.ServiceReference{Name: service, Port: intstr.FromInt32(80)}, TargetType: &ip, IPAddressType: ptr.To(v1beta1.IPAddressTypeIPv4),
+	}}
+}
+
+// unproven are answers of the API server that do not say that an object is missing.
+var unproven = map[string]error{
+	"a time-out":                context.DeadlineExceeded,
+	"forbidden":                 apierrors.NewForbidden(schema.GroupResource{Resource: "services"}, "web", errors.New("no such right")),
+	"a kind that is not served": apierrors.NewGenericServerResponse(http.StatusNotFound, "get", schema.GroupResource{Resource: "services"}, "web", "404 page not found", 0, true),
+	"no connection":             errors.New("dial tcp: connection refused"),
+}
+
+// answering is an API server whose reads of single objects and EndpointSlices end with an error.
+func answering(c client.WithWatch, err error) client.Client {
+	return interceptor.NewClient(c, interceptor.Funcs{
+		Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
+			return err
+		},
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			if _, ok := list.(*discoveryv1.EndpointSliceList); ok {
+				return err
+			}
+			return c.List(ctx, list, opts...)
+		},
+	})
+}
+
+func TestOnlyANotFoundOfTheAPIServerMakesAnObjectMissing(t *testing.T) {
+	t.Parallel()
+	empty, service := clientOf(t), clientOf(t, labService("web"))
+	for what, answer := range unproven {
+		for _, kind := range []world.Kind{world.Service, world.IngressClass, world.IngressClassParams, world.Namespace} {
+			v := world.New(&cacheReader{ctx: t.Context(), reader: empty, live: answering(empty, answer)})
+			switch kind {
+			case world.Service:
+				v.Service("shop", "web")
+			case world.IngressClass:
+				v.IngressClass("web")
+			case world.IngressClassParams:
+				v.IngressClassParams("web")
+			default:
+				v.Namespace("web")
+			}
+			if !errors.Is(v.Err(), proof.ErrUnknown) || apierrors.IsNotFound(v.Err()) {
+				t.Errorf("%s: %s is taken for missing: %v", what, kind, v.Err())
+			}
+		}
+		for where, cache := range map[string]client.WithWatch{"the Service": empty, "its EndpointSlices": service} {
+			b := &targetBindings{client: cache, live: answering(cache, answer)}
+			if wanted, found, known, err := b.endpoints(t.Context(), ipBinding("web")); err == nil || known || len(wanted)+len(found) > 0 {
+				t.Errorf("%s for %s: %v %v %t", what, where, wanted, found, known)
+			}
+		}
+	}
+}
+
+func TestAListThatFailsIsNotAnEmptyOne(t *testing.T) {
+	t.Parallel()
+	failing := interceptor.NewClient(clientOf(t, labClass()), interceptor.Funcs{List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
+		return errors.New("the cache has not started")
+	}})
+	v := world.New(newCacheReader(t.Context(), failing))
+	if classes := v.IngressClasses(); len(classes) > 0 || v.Err() == nil {
+		t.Errorf("%d classes, %v", len(classes), v.Err())
+	}
+	l := newLab(t, account.Profile{}, pair(nil)...)
+	l.settle(front)
+	mark := l.mark()
+	l.ingresses.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
+		return errors.New("the cache has not started")
+	}})
+	if _, err := l.ingresses.Reconcile(t.Context(), front); err == nil || len(l.writes(mark)) > 0 {
+		t.Errorf("a pass ends with %v and wrote %v", err, l.writes(mark))
+	}
+}
+
+// TestTargetsStayWhileTheirServiceCannotBeLookedFor has a cache that lacks a Service, or its EndpointSlices, and an API server that
+// does not answer, and then answers.
+func TestTargetsStayWhileTheirServiceCannotBeLookedFor(t *testing.T) {
+	t.Parallel()
+	for _, missing := range []string{"Service", "EndpointSlice"} {
+		for what, answer := range unproven {
+			t.Run(missing+", "+what, func(t *testing.T) {
+				t.Parallel()
+				l := newLab(t, account.Profile{}, labClass(), labService("web"), labIngress("front", nil, "web"))
+				for _, o := range append(labPods("node", "10.0.1.10"), labNode("node", "aws:///us-west-2a/i-0a1de000000000001")) {
+					l.must(l.client.Create(t.Context(), o))
+				}
+				l.settle(implicit("front"))
+				if !slices.Contains(l.writes(0), "RegisterTargets") {
+					t.Fatal("nothing was registered")
+				}
+				mark := l.mark()
+				whole := l.client.(client.WithWatch)
+				l.bound.client = interceptor.NewClient(whole, interceptor.Funcs{
+					Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+						if _, ok := o.(*corev1.Service); ok && missing == "Service" {
+							return apierrors.NewNotFound(schema.GroupResource{Resource: "services"}, key.Name)
+						}
+						return c.Get(ctx, key, o, opts...)
+					},
+					List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+						if _, ok := list.(*discoveryv1.EndpointSliceList); ok && missing == "EndpointSlice" {
+							return nil
+						}
+						return c.List(ctx, list, opts...)
+					},
+				})
+				l.bound.live = answering(whole, answer)
+				if _, err := l.round(); err == nil || len(l.writes(mark)) > 0 {
+					t.Errorf("a pass ends with %v and wrote %v", err, l.writes(mark))
+				}
+				l.bound.live = whole // which has both
+				if _, _ = l.round(); slices.Contains(l.writes(mark), "DeregisterTargets") {
+					t.Error("targets are deregistered though nothing is missing")
+				}
+				l.bound.live = clientOf(t)
+				if _, _ = l.round(); !slices.Contains(l.writes(mark), "DeregisterTargets") {
+					t.Error("the targets of what is gone are not deregistered")
+				}
+			})
 		}
 	}
 }

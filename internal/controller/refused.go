@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -67,10 +68,10 @@ func (r refusedWrites) without(w wish.Wish) wish.Wish {
 }
 
 // unwritten ends a pass that cannot go on after what was refused, and has it tried again.
-func (s *stacks) unwritten(t tale, code diag.Code, refused refusedWrites) (reconcile.Result, error) {
+func (s *stacks) unwritten(ctx context.Context, t tale, code diag.Code, refused refusedWrites) (reconcile.Result, error) {
 	if !refused.raced() {
 		t.found, t.changed, t.partial = append(t.found, refused.found(code)...), false, true
-		s.tell(t)
+		s.tell(ctx, t)
 	}
 	return reconcile.Result{}, refused.err()
 }

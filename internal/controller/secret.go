@@ -2,60 +2,79 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/world"
 )
 
-// unreadSecretLife is how long a Secret is watched that no stack reads any more.
-const unreadSecretLife = 10 * time.Minute
+const (
+	// unreadSecretLife is how long a Secret is watched that no stack reads any more.
+	unreadSecretLife = 10 * time.Minute
+	// secretPollEvery is the pause between two background reads of Secrets, whichever these are.
+	secretPollEvery = time.Second
+	// secretPollAge is the pause between two background reads of the same Secret, at least.
+	secretPollAge = time.Minute
+	// secretRetainEvery is how often the Secrets are looked through for those that are not read any more.
+	secretRetainEvery = time.Minute
+	// noSecret is the version of a Secret that does not exist; the API server gives none such.
+	noSecret = "none"
+)
 
-// refusedSecretRetry is when a Secret that may not be read is asked for again: no event tells that a Role was granted, and the
-// question costs no AWS call.
-const refusedSecretRetry = 10 * time.Second
-
-// secrets reads the Secrets that stacks ask for, and no others: each is watched by its name from the first question on, so that
-// a Role for just these Secrets is enough and nothing of others is ever in memory.
+// secrets reads the Secrets that stacks ask for, each by its name, and no others. Of all others it sees metadata at most, where it may
+// watch a namespace or the cluster: secretWatches tells which. Secrets that no watch covers are read again by poll.
 type secrets struct {
 	client kubernetes.Interface
+	list   func(namespace string) cache.ListWatch
 	index  *index[stack.Key]
 	now    func() time.Time
 	log    logr.Logger
 
-	mu      sync.Mutex
-	ctx     context.Context //nolint:containedctx // of the queue: watches live as long as it does
-	queue   queueOf[stack.Key]
-	watched map[types.NamespacedName]*secretWatch
+	mu       sync.Mutex
+	ctx      context.Context //nolint:containedctx // of the queue: watches live as long as it does
+	queue    queueOf[stack.Key]
+	read     map[types.NamespacedName]*readSecret
+	order    []types.NamespacedName // of read, by when they were first asked for
+	watches  map[secretScope]*secretWatch
+	retained time.Time
+	warned   bool
 }
 
-type secretWatch struct {
-	informer cache.SharedInformer
-	stop     context.CancelFunc
-	read     time.Time // when a stack asked last
-	// version is the one that was answered before the watch had begun; there is no need to wake anybody for it.
-	version string
-	warned  bool
+// readSecret is a Secret that a stack has asked for.
+type readSecret struct {
+	asked   time.Time // by a stack, last
+	read    time.Time // from the API server, or tried, last
+	version string    // the newest that is known; "" = none is
+	events  int       // how often version has changed
+	known   bool      // secret is of version
+	secret  *corev1.Secret
 }
 
-func newSecrets(client kubernetes.Interface, x *index[stack.Key], now func() time.Time, log logr.Logger) *secrets {
-	return &secrets{client: client, index: x, now: now, log: log, watched: map[types.NamespacedName]*secretWatch{}}
+// saw takes over a version, and reports whether it is another one than was known.
+func (r *readSecret) saw(version string) bool {
+	if r.version == version {
+		return false
+	}
+	r.version, r.known, r.secret = version, false, nil
+	r.events++
+	return true
+}
+
+func newSecrets(client kubernetes.Interface, list func(namespace string) cache.ListWatch, x *index[stack.Key], now func() time.Time, log logr.Logger) *secrets {
+	return &secrets{client: client, list: list, index: x, now: now, log: log,
+		read: map[types.NamespacedName]*readSecret{}, watches: map[secretScope]*secretWatch{}}
 }
 
 // Start implements source.TypedFunc: events go to the queue until ctx ends.
@@ -68,85 +87,102 @@ func (s *secrets) Start(ctx context.Context, q queueOf[stack.Key]) error {
 
 // get is a Secret as it is; nil if it does not exist. An error that is Forbidden is an answer, any other one is none.
 func (s *secrets) get(ctx context.Context, key types.NamespacedName) (*corev1.Secret, error) {
-	w := s.watch(key)
-	if w.informer.HasSynced() {
-		o, exists, err := w.informer.GetStore().GetByKey(key.String())
-		secret, ok := o.(*corev1.Secret)
-		if err != nil || !exists || !ok {
-			return nil, err
-		}
-		return secret, nil
-	}
-	// The watch begins only now, or is refused: the first may read what others may not watch.
-	secret, err := s.client.CoreV1().Secrets(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading Secret %s: %w", key, err)
-	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	w.version = secret.ResourceVersion
-	return secret, nil
+	r := s.read[key]
+	if r == nil {
+		r = &readSecret{}
+		s.read[key] = r
+		s.order = append(s.order, key)
+		s.adjust()
+	}
+	r.asked = s.now()
+	if r.known && s.watched(key) {
+		defer s.mu.Unlock()
+		return r.secret, nil
+	}
+	s.mu.Unlock()
+	secret, _, err := s.fetch(ctx, key, r)
+	return secret, err
 }
 
-// watch is the watch of a Secret, begun if it is asked for the first time.
-func (s *secrets) watch(key types.NamespacedName) *secretWatch {
+// fetch reads a Secret from the API server, and reports whether it is another one than was known.
+func (s *secrets) fetch(ctx context.Context, key types.NamespacedName, r *readSecret) (secret *corev1.Secret, changed bool, err error) {
+	s.mu.Lock()
+	events := r.events
+	r.read = s.now()
+	s.mu.Unlock()
+	secret, err = s.client.CoreV1().Secrets(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+	version := noSecret
+	switch {
+	case apierrors.IsNotFound(err):
+		secret = nil
+	case err != nil:
+		return nil, false, fmt.Errorf("reading Secret %s: %w", key, err)
+	default:
+		version = secret.ResourceVersion
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if w := s.watched[key]; w != nil {
-		w.read = s.now()
-		return w
+	if r.events != events { // it has changed while it was read, so that what came may be the older one
+		return secret, false, nil
 	}
-	only := fields.OneTermEqualSelector(metav1.ObjectNameField, key.Name).String()
-	client := s.client.CoreV1().Secrets(key.Namespace)
-	w := &secretWatch{read: s.now(), informer: cache.NewSharedInformer(cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			o.FieldSelector = only
-			return client.List(ctx, o)
-		},
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.FieldSelector = only
-			return client.Watch(ctx, o)
-		},
-	}, s.client), &corev1.Secret{}, 0)}
-	s.watched[key] = w
-	// Both fail only on an informer that runs already.
-	_ = w.informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) { s.unwatched(key, w, err) })
-	_, _ = w.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc: func(o any) {
-			if secret, ok := o.(*corev1.Secret); ok && !s.answered(w, secret.ResourceVersion) {
-				s.happened(key)
-			}
-		},
-		UpdateFunc: func(before, after any) {
-			if b, ok := before.(*corev1.Secret); ok {
-				if a, ok := after.(*corev1.Secret); ok && equality.Semantic.DeepEqual(b.Data, a.Data) && maps.Equal(b.Labels, a.Labels) && b.UID == a.UID {
-					return
-				}
-			}
-			s.happened(key)
-		},
-		DeleteFunc: func(any) { s.happened(key) },
-	})
+	changed = r.saw(version)
+	// What no watch covers is read anew by each pass, and not kept.
+	if s.watched(key) {
+		r.known, r.secret = true, secret
+	}
+	return secret, changed, nil
+}
+
+// watched reports whether a watch tells of each change of a Secret. s.mu is held.
+func (s *secrets) watched(key types.NamespacedName) bool {
+	for _, scope := range []secretScope{{}, {Namespace: key.Namespace}, key} {
+		if w := s.watches[scope]; w != nil && w.state == scopeListed {
+			return true
+		}
+	}
+	return false
+}
+
+// adjust begins and ends watches, as the Secrets that are read want it. s.mu is held.
+func (s *secrets) adjust() {
+	if w := s.watches[secretScope{}]; w != nil && w.state == scopeListed && len(s.watches) == 1 && len(s.order) > 0 {
+		return
+	}
+	want := map[secretScope]bool{}
+	for _, scope := range secretWatches(s.order, s.state) {
+		want[scope] = true
+	}
+	for scope, w := range s.watches {
+		if !want[scope] && w.state != scopeRefused {
+			w.stop()
+			delete(s.watches, scope)
+		}
+	}
 	ctx := s.ctx
-	if ctx == nil { // nobody listens yet
+	if ctx == nil { // there is no queue yet
 		ctx = context.Background()
 	}
-	ctx, w.stop = context.WithCancel(ctx)
-	go w.informer.RunWithContext(ctx)
-	return w
+	for scope := range want {
+		if w := s.watches[scope]; w == nil || w.state == scopeRefused {
+			w = &secretWatch{secrets: s, scope: scope, state: scopeBegun}
+			s.watches[scope] = w
+			w.begin(ctx)
+		}
+	}
 }
 
-func (s *secrets) answered(w *secretWatch, version string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return w.version == version
+// state is how far the watch of a scope is. s.mu is held.
+func (s *secrets) state(scope secretScope) secretScopeState {
+	w := s.watches[scope]
+	if w == nil || w.state == scopeRefused && s.now().Sub(w.refused) > secretRefusedLife {
+		return scopeUnwatched
+	}
+	return w.state
 }
 
-// happened wakes the stacks that read the Secret.
-func (s *secrets) happened(key types.NamespacedName) {
+// wake wakes the stacks that read a Secret.
+func (s *secrets) wake(key types.NamespacedName) {
 	s.mu.Lock()
 	q := s.queue
 	s.mu.Unlock()
@@ -157,60 +193,88 @@ func (s *secrets) happened(key types.NamespacedName) {
 	}
 }
 
-// unwatched tells once that edits of a Secret will not be noticed by themselves.
-func (s *secrets) unwatched(key types.NamespacedName, w *secretWatch, err error) {
+// run polls until ctx ends.
+func (s *secrets) run(ctx context.Context) error {
+	every(ctx, secretPollEvery, nil, s.poll)
+	return nil
+}
+
+// poll reads the Secret again that no watch covers and that was read the longest time ago, unless that was within secretPollAge.
+func (s *secrets) poll(ctx context.Context) {
+	s.retain()
 	s.mu.Lock()
-	told := w.warned
-	w.warned = w.warned || apierrors.IsForbidden(err)
-	tell := w.warned && !told
+	var oldest *readSecret
+	var key types.NamespacedName
+	for _, k := range s.order {
+		if r := s.read[k]; (oldest == nil || r.read.Before(oldest.read)) && s.now().Sub(r.read) >= secretPollAge && !s.watched(k) {
+			oldest, key = r, k
+		}
+	}
 	s.mu.Unlock()
-	if tell {
-		s.log.Info("cannot watch a Secret, so that its edits are noticed only when something else changes; let the controller's service account list and watch it",
-			"secret", key.String(), "reason", err.Error())
+	if oldest == nil {
+		return
+	}
+	// An error is told by the pass that needs the Secret.
+	if _, changed, err := s.fetch(ctx, key, oldest); err == nil && changed {
+		s.wake(key)
 	}
 }
 
-// retain ends the watches of Secrets that no stack has read for a while.
+// retain forgets the Secrets that no stack has read for a while, and tries refused watches again that may be allowed by now.
 func (s *secrets) retain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for key, w := range s.watched {
-		if s.now().Sub(w.read) > unreadSecretLife && !s.index.reading(world.Read{Kind: world.Secret, Namespace: key.Namespace, Name: key.Name}) {
-			w.stop()
-			delete(s.watched, key)
-		}
+	if s.now().Sub(s.retained) < secretRetainEvery {
+		return
 	}
+	s.retained = s.now()
+	s.order = slices.DeleteFunc(s.order, func(key types.NamespacedName) bool {
+		unread := s.now().Sub(s.read[key].asked) > unreadSecretLife && !s.index.reading(world.Read{Kind: world.Secret, Namespace: key.Namespace, Name: key.Name})
+		if unread {
+			delete(s.read, key)
+		}
+		return unread
+	})
+	s.adjust()
 }
 
 // passReader answers a world.View during one pass: Secrets from their watches, all else from the informer caches.
 type passReader struct {
-	cacheReader
-	live    client.Reader // the API server; nil = caches are believed
-	secrets *secrets      // nil = Secrets are not read
+	*cacheReader
+	secrets *secrets // nil = Secrets are not read
 	refused map[types.NamespacedName]error
-	err     error // a Secret could not be read for a reason that may pass
+	unread  error // the last error by which a Secret could not be read for a reason that may pass
 }
 
 // Get implements world.Reader.
 func (r *passReader) Get(kind world.Kind, namespace, name string) (metav1.Object, bool) {
-	if referred[kind] {
-		return cacheReader{r.ctx, sureReader{r.reader, r.live}}.Get(kind, namespace, name)
-	}
 	if kind != world.Secret || r.secrets == nil {
 		return r.cacheReader.Get(kind, namespace, name)
 	}
 	key := types.NamespacedName{Namespace: namespace, Name: name}
 	secret, err := r.secrets.get(r.ctx, key)
 	switch {
-	case apierrors.IsForbidden(err):
-		if r.refused == nil {
-			r.refused = map[types.NamespacedName]error{}
-		}
-		r.refused[key] = err
-	case err != nil:
-		r.err = err
+	case err == nil:
+		return secret, secret != nil
+	case r.ctx.Err() != nil:
+		return nil, r.doubt(err)
+	case !apierrors.IsForbidden(err):
+		r.unread = err
+		err = world.UnreadError{Err: unreadReason(err)}
 	}
-	return secret, secret != nil
+	if r.refused == nil {
+		r.refused = map[types.NamespacedName]error{}
+	}
+	r.refused[key] = err
+	return nil, false
+}
+
+// unreadReason is an error of the API server without what differs from try to try, such as ports of connections: findings show it.
+func unreadReason(err error) error {
+	if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
+		return fmt.Errorf("the API server answered %s", reason)
+	}
+	return errors.New("the API server did not answer")
 }
 
 // Why implements world.Explainer.

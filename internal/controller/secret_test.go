@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -32,7 +34,16 @@ type secretScene struct {
 	*secrets
 	api   *fake.Clientset
 	queue queueOf[stack.Key]
-	clock time.Time
+	clock time.Time // secrets.mu guards it
+
+	settled uint64 // of the index, before what a test is about
+}
+
+// step moves the clock.
+func (f *secretScene) step(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.clock = f.clock.Add(d)
 }
 
 func newSecretScene(t *testing.T, objects ...runtime.Object) *secretScene {
@@ -41,7 +52,13 @@ func newSecretScene(t *testing.T, objects ...runtime.Object) *secretScene {
 		queue: workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[stack.Key]())}
 	x := newIndex[stack.Key]()
 	x.update(doors, x.begin(), []world.Read{asRead})
-	f.secrets = newSecrets(f.api, x, func() time.Time { return f.clock }, logr.Discard())
+	f.secrets = newSecrets(f.api, func(namespace string) cache.ListWatch {
+		api := f.api.CoreV1().Secrets(namespace)
+		return cache.ListWatch{
+			ListWithContextFunc:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return api.List(ctx, o) },
+			WatchFuncWithContext: api.Watch,
+		}
+	}, x, func() time.Time { return f.clock }, logr.Discard())
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(func() { cancel(); f.queue.ShutDown() })
 	if err := f.Start(ctx, f.queue); err != nil {
@@ -93,13 +110,24 @@ func (f *secretScene) sees(t *testing.T, want string) {
 	}
 }
 
-func (f *secretScene) synced(t *testing.T) {
+// until waits for what holds under the lock of the reader.
+func (f *secretScene) until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !f.watch(idp).informer.HasSynced(); time.Sleep(time.Millisecond) {
+	locked := func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return holds()
+	}
+	for deadline := time.Now().Add(time.Minute); !locked(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("the watch never began")
+			t.Fatalf("waited in vain until %s", what)
 		}
 	}
+}
+
+func (f *secretScene) synced(t *testing.T) {
+	t.Helper()
+	f.until(t, "the Secret is watched", func() bool { return f.watched(idp) })
 }
 
 func TestASecretIsReadAtOnceAndItsEditsWakeItsReaders(t *testing.T) {
@@ -149,12 +177,12 @@ func TestOnlySecretsThatAreAskedForAreWatchedAndByName(t *testing.T) {
 	// Nobody reads it any more: the watch ends after a while, not at once.
 	f.index.forget(doors)
 	f.retain()
-	if len(f.watched) != 1 {
+	if len(f.watches) != 1 {
 		t.Error("the watch ended at once")
 	}
-	f.clock = f.clock.Add(unreadSecretLife + time.Second)
+	f.step(unreadSecretLife + time.Second)
 	f.retain()
-	if len(f.watched) != 0 {
+	if len(f.watches) != 0 || len(f.read) != 0 {
 		t.Error("the watch goes on")
 	}
 }
@@ -165,23 +193,29 @@ func TestARefusedSecretIsNotTakenForAMissingOne(t *testing.T) {
 	for name, c := range map[string]struct {
 		err     error
 		refused bool // a reason that the front end can tell
-		broken  bool // the pass cannot go on
+		unread  bool // a reason that may pass: the pass goes on without the Secret, and is made again
 	}{
 		"forbidden":   {err: forbidden, refused: true},
-		"unavailable": {err: apierrors.NewServiceUnavailable("starting"), broken: true},
+		"unavailable": {err: apierrors.NewServiceUnavailable("starting"), refused: true, unread: true},
+		"unreachable": {err: errors.New("read tcp 10.0.0.1:51234->10.0.0.2:443: connection reset"), refused: true, unread: true},
 		"missing":     {err: apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, "idp")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newSecretScene(t)
 			f.api.PrependReactor("*", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, c.err })
-			r := &passReader{cacheReader: cacheReader{ctx: t.Context()}, secrets: f.secrets}
+			r := &passReader{cacheReader: newCacheReader(t.Context(), nil), secrets: f.secrets}
 			v := world.New(r)
 			if _, ok := v.Secret("shop", "idp"); ok {
 				t.Error("it is shown")
 			}
-			if why := v.Why(world.Secret, "shop", "idp"); (why != nil) != c.refused || (r.err != nil) != c.broken {
-				t.Errorf("why: %v, error: %v", why, r.err)
+			why := v.Why(world.Secret, "shop", "idp")
+			var unread world.UnreadError
+			if (why != nil) != c.refused || errors.As(why, &unread) != c.unread || (r.unread != nil) != c.unread || v.Err() != nil {
+				t.Errorf("why: %v, unread: %v, error: %v", why, r.unread, v.Err())
+			}
+			if why != nil && strings.Contains(why.Error(), "51234") {
+				t.Errorf("the reason changes from try to try: %v", why)
 			}
 		})
 	}

@@ -14,11 +14,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/brake"
+	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -41,15 +42,21 @@ type stacks struct {
 	waker     waker[stack.Key]
 	secrets   *secrets // nil = none are read
 	backend   *backendGroup
+	brake     *brake.Brake // nil = none
 	board     *board
-	compile   compile.Config
-	policy    plan.Policy // of all plans
-	stabilize time.Duration
-	annotate  bool // write the stack to an annotation of the first member
-	now       func() time.Time
+	kept      *checkpoints // nil = a restart forgets
+	// reviewSoon hears of load balancers that were changed as wanted, so that what others changed by hand is found then, too; nil = no one asks.
+	reviewSoon func(key stack.Key)
+	compile    compile.Config
+	policy     plan.Policy // of all plans
+	stabilize  time.Duration
+	annotate   bool // write the stack to an annotation of the first member
+	now        func() time.Time
+	retries    *retries
 
 	mu     sync.Mutex
-	good   map[stack.Key]map[diag.Object]intent.Member
+	memory map[stack.Key]*compile.Memory
+	edits  map[stack.Key]string       // what the members of the last pass said; see editsOf
 	missed map[stack.Key][]facts.Need // what was asked in vain in the last pass
 	// discoveries are what stacks asked of the list of certificates; those that name their certificates are not in it.
 	discoveries map[stack.Key]discovery
@@ -62,21 +69,26 @@ var errAgain = errors.New("something that was read changed meanwhile")
 // cure are told as events and wait for the edit.
 func (s *stacks) Reconcile(ctx context.Context, key stack.Key) (reconcile.Result, error) {
 	log := logf.FromContext(ctx)
+	end, err := s.kept.begin(ctx)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	defer end()
 	begun := s.index.begin()
-	reader := &passReader{cacheReader: cacheReader{ctx, s.client}, live: s.live, secrets: s.secrets}
+	reader := &passReader{cacheReader: &cacheReader{ctx: ctx, reader: s.client, live: s.live}, secrets: s.secrets}
 	view := world.New(reader)
 	owner := s.front.Owner()
 	s.metrics.passed(controllerOf(owner), key.ID.Namespace, key.ID.Name)
-	end := s.metrics.spent(owner, stageLoad)
+	spent := s.metrics.spent(owner, stageLoad)
 	w := s.front.Load(view, key.ID)
-	end()
+	spent()
 	stale := s.index.update(key, begun, view.Reads())
 	if s.secrets != nil {
 		s.secrets.retain()
 	}
-	if reader.err != nil {
-		s.tellUnread(ctx, key, w, reader.err)
-		return reconcile.Result{}, reader.err // what is not known must not look as if it were absent
+	if err := view.Err(); err != nil {
+		s.tellUnread(ctx, key, w, err)
+		return reconcile.Result{}, err // what is not known must not look as if it were absent
 	}
 	if w.Rehearsal == nil {
 		s.reporter.End(dryRunOf(key))
@@ -92,9 +104,23 @@ func (s *stacks) Reconcile(ctx context.Context, key stack.Key) (reconcile.Result
 		s.forget(key)
 		return reconcile.Result{}, nil
 	}
-	res, err := s.pass(ctx, log, key, w, s.addFinalizers)
+	edited := s.edited(key, w)
+	if edited {
+		s.retries.forget(key)
+		s.inventory.Retry(key)
+	}
+	res, err := s.pass(ctx, log, key, w, !edited, s.addFinalizers)
+	if ctx.Err() != nil { // the process ends, or leads no more: whatever failed by that is no failure
+		return reconcile.Result{}, nil
+	}
+	if err == nil && res.RequeueAfter == 0 {
+		s.retries.done(key, failing)
+	}
 	if err == nil && stale {
 		err = errAgain
+	}
+	if err == nil {
+		err = reader.unread // the others are served; the pass is made again, with back-off
 	}
 	return res, err
 }
@@ -107,23 +133,24 @@ func again(stale bool) (reconcile.Result, error) {
 	return reconcile.Result{}, nil
 }
 
-// pass makes one over a wish. mark puts our finalizer on its members before anything of theirs is made.
-func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wish.Wish,
+// pass makes one over a wish. mark puts our finalizer on its members before anything of theirs is made; unedited tells that the
+// members are as they were in the last pass.
+func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wish.Wish, unedited bool,
 	mark func(context.Context, stack.ID, []metav1.Object) refusedWrites) (reconcile.Result, error) {
-	t := tale{key: key, wish: w, found: slices.Clone(w.Found)}
+	t := tale{key: key, wish: w, unedited: unedited, found: slices.Clone(w.Found)}
 	spent := s.metrics.spent(s.front.Owner(), stageBuild)
 	c, err := s.compileWish(ctx, key, w)
 	spent()
 	if err != nil {
 		t.found, t.partial = append(t.found, refusal(err, w)...), true
-		s.tell(t)
+		s.tell(ctx, t)
 		return reconcile.Result{}, err
 	}
 	t.compiled = c
 	t.found = append(t.found, c.Diagnostics...)
 	if c.Stack == nil {
 		t.found = append(t.found, waitForOthers(w, t.found)...)
-		s.tell(t)
+		s.tell(ctx, t)
 		// Whoever leaves must not wait for those who stay to become valid: what is left of it goes with the next plan.
 		if refused := s.release(ctx, key, w, nil); len(refused) > 0 {
 			return reconcile.Result{}, refused.err()
@@ -136,30 +163,50 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 	switch {
 	case len(refused) == 0:
 	case len(refused) == len(w.Members) || refused.raced():
-		return s.unwritten(t, diag.FinalizerNotAdded, refused)
-	default: // of those that have none, nothing is in AWS yet; the others go on without them
+		return s.unwritten(ctx, t, diag.FinalizerNotAdded, refused)
+	default: // the others go on, without those of which nothing is in AWS yet
+		left, err := s.unmade(ctx, key, w, c, refused)
+		if err != nil {
+			t.found, t.partial = append(append(t.found, refused.found(diag.FinalizerNotAdded)...), refusal(err, w)...), true
+			s.tell(ctx, t)
+			return reconcile.Result{}, errors.Join(err, refused.err())
+		}
 		w.Found = append(slices.Clone(w.Found), refused.found(diag.FinalizerNotAdded)...)
 		marked := func(context.Context, stack.ID, []metav1.Object) refusedWrites { return nil }
-		res, err := s.pass(ctx, log, key, refused.without(w), marked)
+		res, err := s.pass(ctx, log, key, left.without(w), unedited, marked)
 		return s.soonest(key, res.RequeueAfter, errors.Join(err, refused.err()))
 	}
 	t.found = append(t.found, s.showPlan(ctx, c.Stack, w)...)
 	spent = s.metrics.spent(s.front.Owner(), stageDeploy)
-	observed, err := s.observe(ctx, key, c.Stack)
+	observed, err := s.expect(ctx, key, c.Stack, w)
 	if err != nil {
 		t.found, t.partial = append(t.found, refusal(err, w)...), true
-		s.tell(t)
+		s.tell(ctx, t)
 		return reconcile.Result{}, err
 	}
-	unwritten := s.withdraw(ctx, observed, w.Leaving)
-	if unwritten.raced() {
-		return s.unwritten(t, diag.StatusNotWritten, unwritten)
-	}
 	p := plan.Diff(c.Stack, c.Keep, observed, w.Policy(s.policy))
+	if p.Assumed || observed.Assumed != nil && len(w.Leaving) > 0 { // who leaves may be released only once nothing of his is there
+		s.inventory.Verify(key)
+		return s.pass(ctx, log, key, w, unedited, mark)
+	}
+	observed, p, disowned, err := s.confirm(ctx, key, c, w, observed)
+	t.found = append(t.found, disowned...)
+	if err != nil {
+		t.found, t.partial = append(t.found, refusal(err, w)...), true
+		s.tell(ctx, t)
+		return reconcile.Result{}, err
+	}
+	var unwritten refusedWrites
+	if !s.holdDeletion(key, w, c.Stack, &p) {
+		unwritten = s.withdraw(ctx, observed, w.Leaving)
+	}
+	if unwritten.raced() {
+		return s.unwritten(ctx, t, diag.StatusNotWritten, unwritten)
+	}
 	s.metrics.planned(s.front.Owner(), &p)
 	var result apply.Result
 	if p.Empty() {
-		s.inventory.Calm(key, readingAddOns, readingFacts)
+		s.inventory.Calm(key)
 	} else {
 		log.Info("carrying out plan", "summary", p.Summary(), "steps", describe(&p))
 		result = apply.Run(ctx, p, apply.Deps{Clients: s.clients, Inventory: s.inventory, Bindings: s.bindings, Now: s.now, Stabilize: s.stabilize})
@@ -174,20 +221,25 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 	spent()
 	if err != nil {
 		t.found, t.partial, t.changed = append(t.found, refusal(err, w)...), true, false
-		s.tell(t)
+		s.tell(ctx, t)
 		return reconcile.Result{}, err
 	}
 	t.observed = &after
+	s.keepObserved(key)
+	if s.reviewSoon != nil && !t.unedited && !p.Empty() && !creates(&p) { // not for what is put back: two who disagree would go on for ever
+		s.reviewSoon(key)
+	}
 	unwritten = append(unwritten, unshown...)
 	if unwritten.raced() {
-		return s.unwritten(t, diag.StatusNotWritten, unwritten)
+		return s.unwritten(ctx, t, diag.StatusNotWritten, unwritten)
 	}
 	if len(unwritten) > 0 {
 		t.found, t.changed, t.partial = append(t.found, unwritten.found(diag.StatusNotWritten)...), false, true
 	}
-	s.tell(t)
+	s.tell(ctx, t)
 	if !end.vital && !w.Wanted {
-		if wait, err := s.inventory.Certain(ctx, key, oldest(w.Leaving)); err != nil || wait > 0 {
+		gone, wait, err := s.inventory.Certain(ctx, key, oldest(w.Leaving))
+		if err != nil || !gone.Proven() {
 			return s.soonest(key, wait, errors.Join(err, unwritten.err()))
 		}
 	}
@@ -196,7 +248,7 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 		refused := s.release(ctx, key, w, unwritten)
 		spent()
 		if len(refused) > 0 {
-			return s.unwritten(t, diag.FinalizerNotRemoved, refused)
+			return s.unwritten(ctx, t, diag.FinalizerNotRemoved, refused)
 		}
 	}
 	res, err := s.next(t, end, observed.Pending)
@@ -216,15 +268,15 @@ func (s *stacks) next(t tale, end verdict, pending bool) (reconcile.Result, erro
 	switch {
 	case end.err != nil || wait > 0:
 		return s.soonest(key, wait, end.err)
-	case end.refused && !end.vital: // what could not be read may be readable soon
-		return reconcile.Result{RequeueAfter: 20 * time.Second}, nil
 	case end.refused:
-		return reconcile.Result{RequeueAfter: time.Minute}, nil
+		return s.retries.later(key, guarded), nil
+	case !end.retry.IsZero():
+		return reconcile.Result{RequeueAfter: max(end.retry.Sub(s.now()), coalesce)}, nil
 	case pending:
-		n := s.inventory.PutOff(key, readingAddOns)
-		return reconcile.Result{RequeueAfter: time.Second << min(n-1, 4)}, nil
+		return s.retries.later(key, readingAddOns), nil
 	}
-	s.inventory.Settled(key, readingAddOns)
+	s.retries.done(key, guarded)
+	s.retries.done(key, readingAddOns)
 	if imported(t.plan, t.result) {
 		return reconcile.Result{}, errAgain // now that it has an ARN, listeners can name it
 	}
@@ -234,18 +286,13 @@ func (s *stacks) next(t tale, end verdict, pending bool) (reconcile.Result, erro
 	return s.retryLater(key, t.found)
 }
 
-// failingBesideWaiting is the name under which the inventory counts the passes of which a part failed while another waited.
-const failingBesideWaiting plan.StepID = "failing beside waiting"
-
 // soonest has a pass made again that failed, or in which something waits for AWS. What fails on and on must not keep off for minutes
 // what only waits a moment, but neither may it be tried each moment.
 func (s *stacks) soonest(key stack.Key, wait time.Duration, err error) (reconcile.Result, error) {
 	if err == nil || wait == 0 {
-		s.inventory.Settled(key, failingBesideWaiting)
 		return reconcile.Result{RequeueAfter: wait}, err
 	}
-	n := s.inventory.PutOff(key, failingBesideWaiting)
-	return reconcile.Result{RequeueAfter: max(wait, firstRetry<<min(n-1, 6))}, nil
+	return reconcile.Result{RequeueAfter: max(wait, min(s.retries.failed(key, failing), longestBesideWaiting))}, nil
 }
 
 // imported reports whether a certificate came to be that no listener could name before.
@@ -256,32 +303,27 @@ func imported(p *plan.Plan, r apply.Result) bool {
 	})
 }
 
-// readingAddOns is the name under which the inventory counts the passes that ended before AWS told of add-ons.
-const readingAddOns plan.StepID = "reading add-ons"
-
-// readingFacts is the name under which it counts those in which AWS did not answer a question.
-const readingFacts plan.StepID = "reading facts"
-
 // retryLater looks again in a while if something was found that may become right without an edit of the objects.
 func (s *stacks) retryLater(key stack.Key, found diag.List) (reconcile.Result, error) {
 	if slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Class == diag.Transient && d.Code != diag.FinalizerNotAdded }) {
-		n := s.inventory.PutOff(key, readingFacts)
-		return reconcile.Result{RequeueAfter: min(time.Second<<min(n-1, 6), time.Minute)}, nil
+		return s.retries.later(key, readingFacts), nil
 	}
-	s.inventory.Settled(key, readingFacts)
+	s.retries.done(key, readingFacts)
 	if slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == diag.SecretRefused }) {
-		return reconcile.Result{RequeueAfter: refusedSecretRetry}, nil
+		return s.retries.later(key, refusedSecret), nil
 	}
+	s.retries.done(key, refusedSecret)
 	for _, d := range found {
 		switch d.Class {
 		case diag.Denied, diag.Quota, diag.Throttled:
-			return reconcile.Result{RequeueAfter: time.Minute}, nil
+			return s.retries.later(key, missing), nil
 		case diag.NotFound, diag.Invalid, diag.Conflict, diag.Note, diag.Transient: // FinalizerNotAdded: that pass is made again as a failed one
 			if missingInAWS(d) {
-				return reconcile.Result{RequeueAfter: time.Minute}, nil
+				return s.retries.later(key, missing), nil
 			}
 		}
 	}
+	s.retries.done(key, missing)
 	return reconcile.Result{}, nil
 }
 
@@ -297,19 +339,20 @@ func missingInAWS(d diag.Diagnostic) bool {
 // compileWish compiles a wish and keeps the members that came out well for the next time.
 func (s *stacks) compileWish(ctx context.Context, key stack.Key, w wish.Wish) (compile.Result, error) {
 	s.mu.Lock()
-	good, missed := s.good[key], s.missed[key]
+	before, missed := s.memory[key], s.missed[key]
 	delete(s.missed, key)
 	s.mu.Unlock()
 	// It may be there now. (Forgotten any earlier, it would be read again for another stack before it is there, and believed.)
 	s.inventory.InvalidateFacts(missed...)
-	c, needs, err := wish.Compile(ctx, s.inventory, key, w, s.compile, good)
+	c, needs, err := wish.Compile(ctx, s.inventory, key, w, s.compile, before)
 	if err != nil || !w.Wanted {
 		return c, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.good[key] = c.Good
-	if d := discoveryOf(w.Entrance, c.Good, c.Diagnostics); len(d.hosts) > 0 {
+	s.memory[key] = c.Memory
+	s.kept.keep(checkpoint.Memory, key.String(), c.Memory)
+	if d := discoveryOf(w.Entrance, c.Memory.Good, c.Diagnostics); len(d.hosts) > 0 {
 		s.discoveries[key] = d
 	} else {
 		delete(s.discoveries, key)
@@ -322,22 +365,68 @@ func (s *stacks) compileWish(ctx context.Context, key stack.Key, w wish.Wish) (c
 	return c, nil
 }
 
-func (s *stacks) observe(ctx context.Context, key stack.Key, desired *stack.Stack) (plan.Observed, error) {
+// restore takes over what earlier processes remembered of the owner's stacks.
+func (s *stacks) restore(kept map[stack.Key]*compile.Memory) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, m := range kept {
+		if s.memory[key] == nil && key.Owner == s.front.Owner() {
+			s.memory[key] = m
+		}
+	}
+}
+
+// creates reports whether a plan makes a load balancer, of which nothing can be changed by hand yet.
+func creates(p *plan.Plan) bool {
+	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
+		_, ok := step.Op.(plan.CreateLoadBalancer)
+		return ok
+	})
+}
+
+// keepObserved has the next process begin with what is known of a stack.
+func (s *stacks) keepObserved(key stack.Key) {
+	if d := s.inventory.Deep(key); !d.Empty() {
+		s.kept.keep(checkpoint.Observed, key.String(), d)
+	} else {
+		s.kept.drop(checkpoint.Observed, key.String())
+	}
+}
+
+// expect is what AWS holds of a stack, as far as it is known; parts of it may be assumptions.
+func (s *stacks) expect(ctx context.Context, key stack.Key, desired *stack.Stack, w wish.Wish) (plan.Observed, error) {
 	o, err := s.inventory.Observed(ctx, key, desired)
 	if err != nil {
 		return plan.Observed{}, err
 	}
+	o.Hostnames = w.Hostnames()
 	o.Bindings, err = s.bindings.of(ctx, key)
 	return o, err
 }
 
+// observe is what AWS holds of a stack, for callers who conclude more from it than that nothing is to be done: what is only assumed is
+// read first.
+func (s *stacks) observe(ctx context.Context, key stack.Key, desired *stack.Stack, w wish.Wish) (plan.Observed, error) {
+	o, err := s.expect(ctx, key, desired, w)
+	if err != nil || o.Assumed == nil {
+		return o, err
+	}
+	s.inventory.Verify(key)
+	return s.expect(ctx, key, desired, w)
+}
+
 func (s *stacks) forget(key stack.Key) {
 	s.index.forget(key)
+	s.brake.Forget(key.String())
 	s.reporter.End(key.String())
 	s.inventory.Forget(key)
+	s.retries.forget(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.good, key)
+	delete(s.memory, key)
+	s.kept.drop(checkpoint.Memory, key.String())
+	s.kept.drop(checkpoint.Observed, key.String())
+	delete(s.edits, key)
 	delete(s.missed, key)
 	delete(s.discoveries, key)
 	s.board.remove(key)

@@ -25,13 +25,18 @@ type tale struct {
 	found    diag.List
 	changed  bool // something was changed, and all of it succeeded
 	partial  bool // the pass ended before everything was looked at
+	unedited bool // the members are as they were in the last pass
 	// waiting are the members whose wishes are not in effect though nothing is wrong with themselves.
 	waiting []diag.Object
 }
 
-// tell ends a pass: events on the objects concerned, metrics, and the LoadBalancer object.
-func (s *stacks) tell(t tale) {
-	account := status.Account{Found: t.found, Changed: t.changed, Partial: t.partial}
+// tell ends a pass: events on the objects concerned, metrics, and the LoadBalancer object. Of a pass that ends with the process
+// nothing is told: what its canceled calls left undone is found by the next leader.
+func (s *stacks) tell(ctx context.Context, t tale) {
+	if ctx.Err() != nil {
+		return
+	}
+	account := status.Account{Found: t.found, Changed: t.changed, Partial: t.partial, Unedited: t.unedited}
 	for _, o := range objectsOf(t.wish.Members) {
 		if t.compiled.Stack == nil || slices.Contains(t.waiting, o) { // without a stack nothing was done for anybody
 			account.Waiting = append(account.Waiting, o)
@@ -77,12 +82,9 @@ func passOf(t tale, now func() time.Time) status.Pass {
 
 // tellUnread tells the objects of a stack that others could not be read.
 func (s *stacks) tellUnread(ctx context.Context, key stack.Key, w wish.Wish, err error) {
-	if ctx.Err() != nil {
-		return
-	}
 	t := tale{key: key, wish: w, partial: true}
 	for _, m := range slices.Concat(w.Members, w.Leaving) {
 		t.found = append(t.found, refusedByAPI(objectOf(m), diag.ObjectsUnread, err))
 	}
-	s.tell(t)
+	s.tell(ctx, t)
 }

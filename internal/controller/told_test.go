@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -237,7 +239,7 @@ func TestASecretThatCannotBeReadIsToldAndOpensNothing(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		err   error
-		fails bool // the pass cannot go on
+		fails bool // the pass is made again
 		want  []string
 	}{
 		"forbidden": {
@@ -250,7 +252,7 @@ func TestASecretThatCannotBeReadIsToldAndOpensNothing(t *testing.T) {
 		},
 		"unavailable": {
 			apierrors.NewServiceUnavailable("starting"), true,
-			[]string{"Warning FailedLoadGroupID web: failed load groupID due to ", "starting", "it is tried again", "[ObjectsUnread]"},
+			[]string{"Warning FailedBuildModel web: Failed build model due to ", "the API server answered ServiceUnavailable", "[SecretUnread]"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -283,6 +285,51 @@ func TestASecretThatCannotBeReadIsToldAndOpensNothing(t *testing.T) {
 				if last := r.Actions[len(r.Actions)-1]; last.Forward != nil {
 					t.Errorf("rule %s forwards without a login: %+v", r.ID, r.Actions)
 				}
+			}
+		})
+	}
+}
+
+// TestASecretThatCannotBeReadWithholdsOnlyWhatNeedsIt has a login beside another member of the group.
+func TestASecretThatCannotBeReadWithholdsOnlyWhatNeedsIt(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		secret string
+		err    error
+		asked  bool
+		want   string
+	}{
+		"the API server does not answer":       {"idp", context.DeadlineExceeded, true, "[SecretUnread]"},
+		"the API server has an error":          {"idp", apierrors.NewInternalError(context.Canceled), true, "[SecretUnread]"},
+		"the name has a namespace":             {"infra/idp", context.Canceled, false, "[InvalidSecret]"},
+		"the name is that of no object at all": {"IDP of ours", context.Canceled, false, "[InvalidSecret]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newSecretScene(t)
+			f.api.PrependReactor("*", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, c.err })
+			objects := served("group.name", "doors", "listen-ports", `[{"HTTPS": 443}]`, "auth-type", "oidc", "auth-idp-oidc",
+				`{"issuer": "https://idp.example.com", "authorizationEndpoint": "https://idp.example.com/a", "tokenEndpoint": "https://idp.example.com/t", "userInfoEndpoint": "https://idp.example.com/u", "secretName": "`+c.secret+`"}`)
+			other := annotated("other", map[string]string{"alb.ingress.kubernetes.io/group.name": "doors"})
+			s, events := planner(t, append(objects, other)...)
+			s.secrets = f.secrets
+			for range 3 {
+				if _, err := s.Reconcile(t.Context(), doors); (err != nil) != c.asked {
+					t.Fatalf("the pass is made again: %v", err)
+				}
+			}
+			o, err := s.inventory.Observed(t.Context(), doors, &stack.Stack{Key: doors})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.ContainsFunc(o.Listeners, func(l plan.Listener) bool { return l.Port == 80 && l.DefaultActions[0].Forward != nil }) {
+				t.Errorf("the other member is not served: %+v", o.Listeners)
+			}
+			if all := strings.Join(*events, "\n"); strings.Count(all, c.want) != 1 || strings.Count(all, "Warning FailedBuildModel web") == 0 {
+				t.Errorf("%s is not told once, on the Ingress:\n%s", c.want, all)
+			}
+			if asked := len(f.api.Actions()) > 0; asked != c.asked {
+				t.Errorf("the API server was asked: %v", f.api.Actions())
 			}
 		})
 	}

@@ -22,7 +22,8 @@ import (
 type verdict struct {
 	found   diag.List
 	wait    time.Time // the earliest time at which a waiting step may succeed
-	err     error     // failures that a retry may cure
+	retry   time.Time // the earliest time at which a failed step is worth another attempt that is not sent again before
+	err     error     // other failures that a retry may cure
 	refused bool
 	vital   bool          // a step that is not cosmetic did not get done
 	waiting []diag.Object // members whose resources, or those of all, did not get done
@@ -43,10 +44,15 @@ func (s *stacks) judge(p *plan.Plan, r apply.Result, origins map[stack.Ref]compi
 			}
 		case apply.Failed:
 			v.found = append(v.found, s.place(o.Problem, origins, step, w)...)
-			v.err = errors.Join(v.err, fmt.Errorf("%s: %w", step.ID, o.Err))
+			switch {
+			case o.Until.IsZero():
+				v.err = errors.Join(v.err, fmt.Errorf("%s: %w", step.ID, o.Err))
+			case v.retry.IsZero() || o.Until.Before(v.retry):
+				v.retry = o.Until
+			}
 		case apply.Refused:
 			v.found = append(v.found, s.place(o.Problem, origins, step, w)...)
-			v.refused = true
+			v.refused = v.refused || o.Problem.Code != diag.DuplicateResource // which waits for an edit
 		case apply.Done, apply.Blocked:
 		}
 	}
@@ -82,6 +88,7 @@ func (s *stacks) place(d diag.Diagnostic, origins map[stack.Ref]compile.Origin, 
 	if len(objects) == 0 {
 		objects = objectsOf(slices.Concat(w.Members, w.Leaving))
 	}
+	d.Phase = diag.Deploying
 	var out diag.List
 	on := func(o diag.Object, path string) {
 		d.Object, d.Path = o, path
@@ -107,6 +114,9 @@ func (s *stacks) place(d diag.Diagnostic, origins map[stack.Ref]compile.Origin, 
 
 // sourcesOf are the places where what a problem is about was written, as far as can be told.
 func sourcesOf(d diag.Diagnostic, origin compile.Origin, op plan.Op) []intent.Source {
+	if d.Class == diag.Transient { // what passes by itself is about no setting
+		return nil
+	}
 	setting := settings[op.Name()]
 	if s, ok := settingOf[d.Code]; ok {
 		setting = s

@@ -137,7 +137,7 @@ func (w *wiring) add(name string, s *stacks, workers int, sources map[client.Obj
 		},
 		MaxConcurrentReconciles: l.passes(),
 		NewQueue:                l.queue(w.mgr.GetLogger()),
-		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[stack.Key](firstRetry, longestRetry),
+		RateLimiter:             s.retries,
 	})
 	if err != nil {
 		return err

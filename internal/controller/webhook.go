@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -78,11 +77,11 @@ func (w *wiring) webhookOptions() webhook.Options {
 		},
 		VPC: c.VPC,
 		Cached: func(ctx context.Context) *world.View {
-			return world.New(cacheReader{ctx, w.mgr.GetClient()})
+			return world.New(newCacheReader(ctx, w.mgr.GetClient()))
 		},
 		Live: func(ctx context.Context) (*world.View, func() error) {
-			r := &strictReader{Reader: w.mgr.GetAPIReader()}
-			return world.New(cacheReader{ctx, r}), r.failed
+			r := newCacheReader(ctx, w.mgr.GetAPIReader())
+			return world.New(r), r.Err
 		},
 		ReadinessGates: c.EnableReadinessGates,
 		Refused:        refusals(ctrlmetrics.Registry),
@@ -129,30 +128,6 @@ func refusals(r prometheus.Registerer) func(path, check string, mutating bool) {
 		validation.WithLabelValues(path, check).Inc()
 	}
 }
-
-// strictReader remembers the first read that failed for another reason than that the object does not exist.
-type strictReader struct {
-	client.Reader
-	once sync.Once
-	err  error
-}
-
-func (r *strictReader) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
-	return r.note(r.Reader.Get(ctx, key, o, opts...))
-}
-
-func (r *strictReader) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
-	return r.note(r.Reader.List(ctx, list, opts...))
-}
-
-func (r *strictReader) note(err error) error {
-	if err != nil && !apierrors.IsNotFound(err) {
-		r.once.Do(func() { r.err = err })
-	}
-	return err
-}
-
-func (r *strictReader) failed() error { return r.err }
 
 // namespaceFile tells a pod its namespace.
 const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"

@@ -56,11 +56,15 @@ const (
 	ImportsNearQuota      Code = "ImportsNearQuota"
 	HostedZoneNotFound    Code = "HostedZoneNotFound"
 	TargetGroupNotFound   Code = "TargetGroupNotFound"
+	TargetGroupTaken      Code = "TargetGroupTaken"
 	WebACLNotFound        Code = "WebACLNotFound"
 	NotSubscribed         Code = "NotSubscribed"
 	TrustStoreNotFound    Code = "TrustStoreNotFound"
 	NameTooLong           Code = "NameTooLong"
 	DeletionProtected     Code = "DeletionProtected"
+	DuplicateResource     Code = "DuplicateResource"
+	ResourceDisowned      Code = "ResourceDisowned"
+	DeletionsHeld         Code = "DeletionsHeld"
 	AccessDenied          Code = "AccessDenied"
 	QuotaExceeded         Code = "QuotaExceeded"
 	RateExceeded          Code = "RateExceeded"
@@ -75,10 +79,12 @@ const (
 	RulesNotWritten       Code = "RulesNotWritten"
 	CleanupFailed         Code = "FailedCleanup" // the reason of condition Ready, which users know
 	InvalidBinding        Code = "InvalidBinding"
+	TargetGroupBound      Code = "TargetGroupBound"
 	BindingNotCompleted   Code = "BindingNotCompleted"
 	SecretNotFound        Code = "SecretNotFound"
 	SecretRefused         Code = "SecretRefused"
 	InvalidSecret         Code = "InvalidSecret"
+	SecretUnread          Code = "SecretUnread"
 	DryRun                Code = "DryRun"
 	PlanTooLarge          Code = "PlanTooLarge"
 	ObjectsUnread         Code = "ObjectsUnread"
@@ -111,11 +117,15 @@ var table = map[Code]Info{
 	ImportsNearQuota:      {Note, NoteReason, "the account has nearly used up the imports into ACM that AWS admits within a year"},
 	HostedZoneNotFound:    {NotFound, FailedBuildModel, "no public hosted zone of Route 53 can hold the record that proves to ACM who owns a host"},
 	TargetGroupNotFound:   {NotFound, FailedBuildModel, "a target group that was named does not exist"},
+	TargetGroupTaken:      {Conflict, FailedBuildModel, "two Ingresses of a group, each with its Service, have names that join to one identity of a target group; the one that has it keeps it, the other is refused"},
 	WebACLNotFound:        {NotFound, FailedBuildModel, "a web ACL that was named does not exist in the account and region; the load balancer keeps the one that it has"},
 	NotSubscribed:         {NotFound, FailedDeployModel, "the account does not subscribe to Shield Advanced, so that nothing can be protected by it"},
 	TrustStoreNotFound:    {NotFound, FailedBuildModel, "a trust store that was named does not exist"},
 	NameTooLong:           {Invalid, FailedBuildModel, "a name exceeds what AWS admits"},
 	DeletionProtected:     {Conflict, FailedDeployModel, "deletion protection keeps the load balancer"},
+	DuplicateResource:     {Conflict, FailedDeployModel, "several resources in AWS carry the tags of one; the one that serves is kept, a duplicate is deleted only with consent"},
+	ResourceDisowned:      {Note, NoteReason, "a resource that was to be deleted no longer carries the tags of its load balancer; it stays and is not looked after any more"},
+	DeletionsHeld:         {Conflict, FailedDeployModel, "more load balancers than usual are to be deleted although their objects are not; they stay until that is consented to"},
 	AccessDenied:          {Denied, FailedDeployModel, "the controller's role lacks a permission"},
 	QuotaExceeded:         {Quota, FailedDeployModel, "an AWS quota is reached"},
 	RateExceeded:          {Throttled, FailedDeployModel, "AWS throttles the account; the controller slows down and goes on"},
@@ -132,10 +142,12 @@ var table = map[Code]Info{
 	DryRun:                {Note, DryRunReason, "the Ingress is rehearsed and not deployed"},
 	PlanTooLarge:          {Note, NoteReason, "the plan does not fit into an annotation as it is"},
 	InvalidBinding:        {Invalid, FailedReconcile, "a TargetGroupBinding contradicts itself or its target group"},
+	TargetGroupBound:      {Conflict, FailedReconcile, "another TargetGroupBinding serves the target group; this one, often a copy in another namespace, registers nothing"},
 	BindingNotCompleted:   {Transient, FailedReconcile, "the API server did not take what a TargetGroupBinding leaves to its target group; nothing is registered before it does"},
 	SecretNotFound:        {NotFound, FailedBuildModel, "a Secret does not exist: of an identity provider's client, so that rules that stand keep their login and new ones answer 503, or of spec.tls, so that what was imported before serves on"},
 	SecretRefused:         {Denied, FailedBuildModel, "the controller may not read a Secret, by Kubernetes' permissions or by --required-secrets-label; what it was used for before stays, new rules with login answer 503"},
-	InvalidSecret:         {Invalid, FailedBuildModel, "a Secret lacks a key or holds what cannot be used, as an expired certificate; what it was used for before stays, new rules with login answer 503"},
+	InvalidSecret:         {Invalid, FailedBuildModel, "a Secret lacks a key or holds what cannot be used, as an expired certificate, or is named as none can be; what it was used for before stays, new rules with login answer 503"},
+	SecretUnread:          {Transient, FailedBuildModel, "the API server did not tell of a Secret; what it was used for before stays, new rules with login answer 503, and everything else goes on"},
 	ObjectsUnread:         {Transient, FailedLoadGroupID, "the API server did not tell of an object that decides about the load balancer; nothing is changed until it does"},
 	FinalizerNotAdded:     {Transient, FailedAdd, "the API server did not take our finalizer; nothing is made in AWS before it does"},
 	FinalizerNotRemoved:   {Transient, FailedRemove, "the API server did not let us take our finalizer off; nothing is left in AWS"},
@@ -157,9 +169,11 @@ func Codes() []Code {
 	return out
 }
 
-// New builds a diagnostic with the class of its code.
+// New builds a diagnostic with the class of its code, and with its scope where the code says it.
 func New(o Object, path string, c Code, text, remedy string) Diagnostic {
-	return Diagnostic{Object: o, Path: strings.ToValidUTF8(path, "\uFFFD"), Code: c, Class: table[c].Class, Text: brief(text), Remedy: brief(remedy)}
+	return Diagnostic{
+		Object: o, Path: strings.ToValidUTF8(path, "\uFFFD"), Code: c, Class: table[c].Class, Scope: scopes[c], Text: brief(text), Remedy: brief(remedy),
+	}
 }
 
 // maxText bounds, in bytes, what a diagnostic says: texts quote what users wrote, which may be a megabyte, and end up in events,
@@ -178,5 +192,24 @@ func brief(s string) string {
 
 const ellipsis = " […] "
 
-// Reason is the event reason of the diagnostic.
-func (d Diagnostic) Reason() EventReason { return table[d.Code].Reason }
+// Phase is when a diagnostic was met. Alerts of users rest on the event reasons FailedBuildModel and FailedDeployModel, which tell the two
+// apart whatever the code: a certificate may be missed while the model is built, and refused when its listener is made.
+type Phase string
+
+// Phases.
+const (
+	Building  Phase = "build"  // while objects and what AWS holds were read and judged
+	Deploying Phase = "deploy" // when AWS was written to
+)
+
+// Reason is the event reason of the diagnostic: that of its code, or of its phase where that says otherwise.
+func (d Diagnostic) Reason() EventReason {
+	reason := table[d.Code].Reason
+	switch {
+	case d.Phase == Building && reason == FailedDeployModel:
+		return FailedBuildModel
+	case d.Phase == Deploying && (reason == FailedBuildModel || reason == FailedLoadGroupID):
+		return FailedDeployModel
+	}
+	return reason
+}

@@ -51,6 +51,8 @@ type Diagnostic struct {
 	Remedy    string // what the person can do, lower case, no final stop; may be empty only for Transient
 	RequestID string // AWS request id, if an AWS call was refused
 	Class     Class  // filled from the code's table unless the producer knows better (errors classified by cloud)
+	Phase     Phase  // when it was met; empty = the code says it
+	Scope     Scope  // what the mistake costs; filled from the code where it is always the same, else by the producer
 }
 
 // Error makes a diagnostic usable as an error value.

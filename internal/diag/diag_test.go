@@ -23,3 +23,31 @@ func TestWhatIsNoTextBecomesOne(t *testing.T) {
 		t.Errorf("%q", m)
 	}
 }
+
+func TestTheEventReasonFollowsThePhase(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		code  Code
+		phase Phase
+		want  EventReason
+	}{
+		{CertificateNotFound, "", FailedBuildModel},
+		{CertificateNotFound, Building, FailedBuildModel},
+		{CertificateNotFound, Deploying, FailedDeployModel},
+		{InvalidSubnets, Deploying, FailedDeployModel},
+		{SecurityGroupNotFound, Deploying, FailedDeployModel},
+		{TrustStoreNotFound, Deploying, FailedDeployModel},
+		{TargetGroupNotFound, Deploying, FailedDeployModel},
+		{AccessDenied, "", FailedDeployModel},
+		{AccessDenied, Building, FailedBuildModel},
+		{InvalidGroup, Building, FailedLoadGroupID},
+		{IgnoredSetting, Deploying, NoteReason},
+		{EndpointNotResolved, Deploying, FailedNetwork},
+	} {
+		d := New(Object{}, "", c.code, "text", "")
+		d.Phase = c.phase
+		if got := d.Reason(); got != c.want {
+			t.Errorf("%s in phase %q: %s, want %s", c.code, c.phase, got, c.want)
+		}
+	}
+}

@@ -148,7 +148,9 @@ type LoadBalancer struct {
 	IPAddressType  string // empty = not known
 	Subnets        []string
 	SecurityGroups []string
-	IPAMPool       string // empty = Amazon's addresses
+	ManagedGroup   bool               // it has the security group whose rules the controller writes
+	Ingress        []stack.Permission // of that group
+	IPAMPool       string             // empty = Amazon's addresses
 	// CustomerOwnedPool is the pool that it was created with.
 	CustomerOwnedPool string
 }

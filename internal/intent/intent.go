@@ -51,6 +51,8 @@ type Member struct {
 	Object  diag.Object
 	Order   int32 // group.order; lower wins conflicts
 	Created int64 // Unix seconds of creation; older wins conflicts between members of equal Order
+	// Authority is what the member may say about what members share.
+	Authority Authority
 	// Settings that come from IngressClassParams (by their Source) win conflicts over annotations.
 	Settings  Settings
 	Listeners []Listener
@@ -60,10 +62,32 @@ type Member struct {
 	// Diagnostics of translation. A member with errors among them is quarantined by compile: its last good version is
 	// used if there is one, else it is left out and its matches answer 503.
 	Diagnostics diag.List
+	// Misspelt are settings that are missing and for which a misspelt key stands, of those whose absence deletes, replaces or opens
+	// something. compile holds what was in effect of them.
+	Misspelt []Misspelling
 	// Held marks a member that must not be judged by its present state: its class (or group name) became invalid while it is
 	// part of the load balancer. Its last good version is kept; without one, nothing that it may own can be changed or
 	// deleted, so the stack cannot be built until it is repaired.
 	Held bool
+}
+
+// Authority is what a member may say about what the members of its group share: settings of the load balancer, and of listeners.
+type Authority string
+
+// The authorities. Where one member is deciding, those that are not have routes only.
+const (
+	Equal      Authority = ""            // as the other members
+	Deciding   Authority = "deciding"    // class parameters of the group name its namespace
+	RoutesOnly Authority = "routes-only" // class parameters of the group name other namespaces
+)
+
+// Misspelling is an unknown key that most likely stands for a setting, or, if Key and Meant are the same, a value that is taken as the
+// default.
+type Misspelling struct {
+	Setting string // its name, as compile knows it: "scheme", "inbound-cidrs"
+	Key     string // as it is written
+	Meant   string // the key that it resembles
+	Source  Source
 }
 
 // Settings concern the load balancer as a whole.
@@ -105,6 +129,7 @@ type Listener struct {
 	SSLPolicy     Field[string]
 	Mutual        Field[stack.MutualAuthentication] // HTTPS; the trust store by ARN or name
 	ALPN          Field[string]
+	QUIC          bool // UDP and TCP_UDP: QUIC is asked for; one that exists is kept, none is made
 	InboundCIDRs  Field[[]string]
 	PrefixLists   Field[[]string]
 	Attributes    map[string]Field[string]

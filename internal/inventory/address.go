@@ -3,7 +3,6 @@ package inventory
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 
@@ -19,47 +18,59 @@ type Address struct {
 	IP     netip.Addr
 }
 
+// vpcAddress is an address in a VPC.
+type vpcAddress struct {
+	vpc string
+	Address
+}
+
 // maxFilterValues is how many values EC2 admits in the filters of a call, less the VPC's.
 const maxFilterValues = 199
 
+// addressFilters are the filters by which EC2 finds interfaces, by whether the address is of IPv6.
+var addressFilters = map[bool]string{false: "addresses.private-ip-address", true: "ipv6-addresses.ipv6-address"}
+
 // ByAddress returns the interfaces of a VPC that have addresses; one that nobody has is missing from the result.
 func (x *Interfaces) ByAddress(ctx context.Context, vpc string, of []Address) (map[Address]Interface, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	out := map[Address]Interface{}
-	missing := map[string][]Address{} // by filter
+	families := map[bool][]vpcAddress{}
 	for _, a := range of {
-		if c, ok := x.byAddress[a]; ok && x.now().Sub(c.at) <= interfaceLifetime {
-			out[a] = c.list[0]
-			continue
-		}
-		filter := "addresses.private-ip-address"
-		if a.IP.Is6() {
-			filter = "ipv6-addresses.ipv6-address"
-		}
-		missing[filter] = append(missing[filter], a)
+		families[a.IP.Is6()] = append(families[a.IP.Is6()], vpcAddress{vpc, a})
 	}
-	if len(missing) > 0 {
-		maps.DeleteFunc(x.byAddress, func(_ Address, c cachedInterfaces) bool { return x.now().Sub(c.at) > interfaceLifetime })
+	out := map[Address]Interface{}
+	for ipv6, addresses := range families {
+		found, err := x.byAddress[ipv6].get(ctx, addresses...)
+		if err != nil {
+			return nil, err
+		}
+		for a, i := range found {
+			out[a.Address] = i
+		}
 	}
-	for filter, addresses := range missing {
-		for chunk := range slices.Chunk(addresses, maxFilterValues) {
-			found, err := x.describeAddresses(ctx, vpc, filter, chunk)
-			if err != nil {
-				return nil, err
-			}
-			for _, a := range chunk {
-				if i := slices.IndexFunc(found, func(n Interface) bool { return slices.Contains(n.Addresses, a.IP) }); i >= 0 {
-					x.byAddress[a] = cachedInterfaces{x.now(), []Interface{found[i]}}
-					out[a] = found[i]
-				}
+	return out, nil
+}
+
+// describeAddresses asks for the interfaces of addresses by filter, once for each VPC.
+func (x *Interfaces) describeAddresses(ctx context.Context, filter string, of []vpcAddress) (map[vpcAddress]Interface, error) {
+	byVPC := map[string][]vpcAddress{}
+	for _, a := range of {
+		byVPC[a.vpc] = append(byVPC[a.vpc], a)
+	}
+	out := map[vpcAddress]Interface{}
+	for vpc, addresses := range byVPC {
+		found, err := x.interfacesWith(ctx, vpc, filter, addresses)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range addresses {
+			if i := slices.IndexFunc(found, func(n Interface) bool { return slices.Contains(n.Addresses, a.IP) }); i >= 0 {
+				out[a] = found[i]
 			}
 		}
 	}
 	return out, nil
 }
 
-func (x *Interfaces) describeAddresses(ctx context.Context, vpc, filter string, of []Address) ([]Interface, error) {
+func (x *Interfaces) interfacesWith(ctx context.Context, vpc, filter string, of []vpcAddress) ([]Interface, error) {
 	values := make([]string, 0, len(of))
 	for _, a := range of {
 		values = append(values, a.IP.String())

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -28,6 +29,7 @@ type factShelf struct {
 	foreignSubnets map[string]*fact[*facts.Subnet]
 	foreignGroups  map[string]*fact[*facts.SecurityGroup]
 	targetGroups   map[string]*fact[*facts.TargetGroup]
+	vpcReads       map[string]bool // VPCs that are read for callers who do not wait
 }
 
 func newFactShelf() factShelf {
@@ -36,6 +38,7 @@ func newFactShelf() factShelf {
 		foreignSubnets: map[string]*fact[*facts.Subnet]{},
 		foreignGroups:  map[string]*fact[*facts.SecurityGroup]{},
 		targetGroups:   map[string]*fact[*facts.TargetGroup]{},
+		vpcReads:       map[string]bool{},
 	}
 }
 
@@ -45,6 +48,9 @@ type fact[T any] struct {
 	at    time.Time
 	known bool
 	drops int // how often it was forgotten
+	// late tells that the read under way has outlasted somebody's patience; retry is when to read again after a failure.
+	late  bool
+	retry time.Time
 }
 
 // young reports whether the answer may still be given. The lock is held.
@@ -54,40 +60,80 @@ func (f *fact[T]) young(now time.Time, life func(T) time.Duration) bool {
 
 // forget has the next caller read it again, also if it is being read just now.
 func (f *fact[T]) forget() {
-	f.at = time.Time{}
+	f.at, f.retry = time.Time{}, time.Time{}
 	f.drops++
 }
 
 // learn returns an answer that is young enough, or reads it. If reading fails for a passing reason, the old answer serves on.
-func learn[T any](ctx context.Context, i *Inventory, name string, f *fact[T], life func(T) time.Duration, read func(context.Context) (T, error)) (T, error) {
+//
+// An answer that is not young any more, by staleLifetime at most, serves on while it is read again: after patience, and at once while a
+// read is under way that has outlasted it, or has just failed. So AWS not answering one question holds up each stack once and not each
+// pass, and where patience is zero, nobody. An answer that was forgotten is waited for, since AWS disagrees with it, and so is an
+// absence, which people cure.
+func learn[T any](ctx context.Context, i *Inventory, name string, f *fact[T], life func(T) time.Duration, patience time.Duration, read func(context.Context) (T, error)) (T, error) {
 	i.mu.Lock()
-	if f.young(i.cfg.Now(), life) {
+	now, old := i.cfg.Now(), f.value
+	if f.young(now, life) {
 		defer i.mu.Unlock()
+		return old, nil
+	}
+	stale := f.known && !f.at.IsZero() && life(old) > absentLifetime && now.Sub(f.at) <= life(old)+staleLifetime
+	waited := f.late || now.Before(f.retry)
+	i.mu.Unlock()
+	refresh := func(ctx context.Context) (T, error) { return f.refresh(ctx, i, life, read) }
+	if !stale {
+		return shared(ctx, i, name, refresh)
+	}
+	if waited {
+		return old, nil
+	}
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		v, err := shared(context.WithoutCancel(ctx), i, name, refresh)
+		done <- result{v, err}
+	}()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-timer.C:
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		f.late = !f.young(i.cfg.Now(), life) && !i.cfg.Now().Before(f.retry)
+		return old, nil
+	case <-ctx.Done():
+		return old, ctx.Err()
+	}
+}
+
+// refresh reads an answer, unless somebody has done so meanwhile.
+func (f *fact[T]) refresh(ctx context.Context, i *Inventory, life func(T) time.Duration, read func(context.Context) (T, error)) (T, error) {
+	i.mu.Lock()
+	drops, known, young := f.drops, f.value, f.young(i.cfg.Now(), life)
+	i.mu.Unlock()
+	if young { // somebody has read it since this caller looked
+		return known, nil
+	}
+	v, err := read(ctx)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	f.late = false
+	if err == nil {
+		f.value, f.at, f.known, f.retry = v, i.cfg.Now(), true, time.Time{}
+		if f.drops != drops {
+			f.at = time.Time{} // good enough for whoever waits, not for the next
+		}
+		return v, nil
+	}
+	f.retry = i.cfg.Now().Add(staleRetry)
+	if f.known && cloud.Passing(err) {
 		return f.value, nil
 	}
-	i.mu.Unlock()
-	v, err := shared(ctx, i, name, func(ctx context.Context) (T, error) {
-		i.mu.Lock()
-		drops, known, young := f.drops, f.value, f.young(i.cfg.Now(), life)
-		i.mu.Unlock()
-		if young { // somebody has read it since this caller looked
-			return known, nil
-		}
-		v, err := read(ctx)
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		if err == nil {
-			f.value, f.at, f.known = v, i.cfg.Now(), true
-			if f.drops != drops {
-				f.at = time.Time{} // good enough for whoever waits, not for the next
-			}
-			return v, nil
-		}
-		if f.known && cloud.Passing(err) {
-			return f.value, nil
-		}
-		return v, err
-	})
 	return v, err
 }
 
@@ -174,11 +220,11 @@ var answers = map[facts.NeedKind]func(*answer, context.Context) error{
 	facts.NeedWebACLs:         (*answer).webACLs,
 }
 
-// fail keeps why a kind of need is not answered. What AWS refuses for good is kept as the diagnostic that it is, so that whoever
-// tells it names the missing permission.
+// fail keeps why a kind of need is not answered, as a diagnostic: it names the missing permission, and its text is the same for each
+// attempt that fails for the same reason.
 func (a *answer) fail(k facts.NeedKind, err error) {
-	if d := cloud.Problem("", err); d.Class != diag.Transient {
-		err = d
+	if known := (diag.Diagnostic{}); !errors.As(err, &known) {
+		err = cloud.Problem("", err)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -233,12 +279,17 @@ func (a *answer) stack(ctx context.Context) error {
 				if place == nil || *place != nil {
 					continue
 				}
-				x := &facts.LoadBalancer{ARN: lb.ARN, Type: lb.Type, Scheme: lb.Scheme, IPAMPool: lb.IPAMPool, CustomerOwnedPool: lb.CustomerOwnedPool}
+				x := &facts.LoadBalancer{ARN: lb.ARN, Type: lb.Type, Scheme: lb.Scheme, IPAddressType: lb.IPAddressType, IPAMPool: lb.IPAMPool, CustomerOwnedPool: lb.CustomerOwnedPool}
 				for _, m := range lb.Subnets {
 					x.Subnets = append(x.Subnets, m.Subnet)
 				}
 				for _, g := range lb.SecurityGroups {
 					x.SecurityGroups = append(x.SecurityGroups, g.Literal)
+					for _, own := range o.SecurityGroups {
+						if own.ID == stack.ManagedSecurityGroup && own.GroupID == g.Literal {
+							x.ManagedGroup, x.Ingress = true, own.Ingress
+						}
+					}
 				}
 				*place = x
 			}

@@ -3,6 +3,7 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -62,7 +63,7 @@ type deepRead struct {
 // plan decides what to read of what is known.
 func (d *deepRead) plan(e *entry, desired *stack.Stack) {
 	for _, lb := range d.obs.LoadBalancers {
-		if !e.listeners[lb.ARN] {
+		if !e.knows.known(listenersOf, lb.ARN) {
 			d.listenersOf = append(d.listenersOf, lb.ARN)
 		}
 		managed := slices.ContainsFunc(desired.LoadBalancers, func(w stack.LoadBalancer) bool { return w.ID == lb.ID && len(w.Attributes) > 0 })
@@ -77,7 +78,7 @@ func (d *deepRead) plan(e *entry, desired *stack.Stack) {
 		}
 	}
 	for _, l := range d.obs.Listeners {
-		d.planListener(l, e.rules[l.ARN], e.certificates[l.ARN], desired)
+		d.planListener(l, e.knows.known(rulesOf, l.ARN), e.knows.known(certificatesOf, l.ARN), desired)
 	}
 }
 
@@ -184,7 +185,7 @@ func (d *deepRead) readTags(ctx context.Context) error {
 	for _, r := range d.rules {
 		arns = append(arns, r.ARN)
 	}
-	tags, err := d.i.describeTags(ctx, arns)
+	tags, err := d.i.allTags(ctx, arns)
 	if err != nil {
 		return err
 	}
@@ -229,15 +230,11 @@ func (d *deepRead) take(e *entry) {
 		}
 	}
 	e.obs = o
-	for _, arn := range d.listenersOf {
-		e.listeners[arn] = true
-	}
-	for _, arn := range d.rulesOf {
-		e.rules[arn] = true
-	}
-	for _, arn := range d.certificatesOf {
-		e.certificates[arn] = true
-	}
+	e.knows.verify(listenersOf, d.listenersOf...)
+	e.knows.verify(rulesOf, d.rulesOf...)
+	e.knows.verify(certificatesOf, d.certificatesOf...)
+	e.knows.verify(attributesOf, slices.Collect(maps.Keys(d.attributes))...)
+	e.knows.verify(targetsOf, slices.Collect(maps.Keys(d.targets))...)
 }
 
 func (i *Inventory) describeListeners(ctx context.Context, lb string) ([]plan.Listener, error) {

@@ -1,4 +1,43 @@
 // Package inventory is the only cache of AWS: the observed stacks of the cluster, the facts that compile asks for, and the
 // rules of security groups. It loads in bulk, is written through by apply, and forgets what turns out to be wrong.
-// It decides nothing and writes nothing. It may import cloud, facts, plan, stack and the AWS SDK.
+// It decides nothing and writes nothing. It may import cloud, facts, plan, proof, stack and the AWS SDK.
+//
+// # Stacks
+//
+// Every stack has an entry, which is in one of these states:
+//
+//	state      | fields of entry              | what Observed does              | what a caller may conclude from it afterwards
+//	unlisted   | stale = 1, nothing listed    | waits for the first listing     | (nothing before that)
+//	listed     | stale = 0, no suspects       | reads what is not known deeper  | what is shown exists, unless others deleted it; what is
+//	           |                              |                                 | missing was not in the last listing and not made here since
+//	uncertain  | stale = 0, suspects          | reads the suspects by ARN, id   | as listed; what AWS's lists may still miss only Certain tells
+//	           |                              | or name, nothing else           |
+//	invalid    | stale > Inventory.listed     | waits for a listing that began  | as listed
+//	           |                              | after the invalidation          |
+//	rereading  | any, during Reread           | goes on with what is known      | as in the state that it is in
+//
+//	event                                      | next state
+//	a listing ends that began after stale      | listed; what was known deeper is read again when needed
+//	a listing shows what a listed entry lacks  | invalid
+//	a write succeeds (Record)                  | the same; what was written is known. A Reread under way is thrown away, and a
+//	                                           | listing under way does not touch the entry
+//	a write may or may not have had an effect  | uncertain (Doubt)
+//	AWS disagrees, something is missing        | invalid (Invalidate)
+//	suspects are read                          | listed
+//	Reread finds all of it again               | listed; deeper changes by others are known
+//	Reread misses something                    | invalid
+//	nothing wants or holds the stack (Forget)  | no entry
+//
+// That nothing of a stack exists is proven by Certain alone: it returns a proof.Absence if the stack rests on a listing that began after
+// everything that such a listing could miss.
+//
+// # Facts
+//
+//	age of the answer               | what a reader gets
+//	within its lifetime             | the answer
+//	older, by staleLifetime at most | the new answer if AWS gives it within the reader's patience, else the old one, while the read goes
+//	                                | on; the old one at once while such a read is under way, and for staleRetry after one has failed
+//	older still, never read         | what AWS answers, within loadTimeout
+//	forgotten (InvalidateFacts)     | what AWS answers, within loadTimeout; if that fails for a passing reason, the old answer
+//	an absence older than its life  | what AWS answers, within loadTimeout
 package inventory

@@ -2,10 +2,7 @@ package inventory
 
 import (
 	"maps"
-	"slices"
-	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -14,26 +11,23 @@ import (
 func (i *Inventory) Forget(key stack.Key) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.calm(key, nil)
-	if e := i.stacks[key]; e != nil && i.lists == 0 && e.stale == 0 && e.empty() {
+	i.calm(key)
+	if e := i.stacks[key]; e != nil && i.lists == 0 && e.stale == 0 && len(e.suspects) == 0 && e.empty() {
 		delete(i.stacks, key)
 	}
 }
 
-// Calm ends all counts of PutOff of a stack but these: none of its steps waits any more. A count that stayed would make the next
-// wait of that name as long as the last one.
-func (i *Inventory) Calm(key stack.Key, but ...plan.StepID) {
+// Calm ends all counts of PutOff of a stack, and what Refused keeps: none of its steps waits any more. A count that stayed
+// would make the next wait of that name as long as the last one.
+func (i *Inventory) Calm(key stack.Key) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.calm(key, but)
+	i.calm(key)
 }
 
-func (i *Inventory) calm(key stack.Key, but []plan.StepID) {
-	prefix := key.String() + " "
-	maps.DeleteFunc(i.waits, func(k string, _ int) bool {
-		id, ours := strings.CutPrefix(k, prefix)
-		return ours && !slices.Contains(but, plan.StepID(id))
-	})
+func (i *Inventory) calm(key stack.Key) {
+	i.putOff.ForgetFunc(func(k stepKey) bool { return k.stack == key })
+	maps.DeleteFunc(i.refusals, func(k stepKey, _ refusal) bool { return k.stack == key })
 }
 
 // empty reports that AWS holds nothing of a stack, as far as is known.

@@ -34,7 +34,7 @@ func TestNothingIsKeptOfAStackThatIsGone(t *testing.T) {
 			t.Errorf("%s: kept %v", name, kept)
 		}
 		if i.PutOff(web, "step") != 1 || i.PutOff(other, "step") != 2 {
-			t.Errorf("%s: waits %v", name, i.waits)
+			t.Errorf("%s: the counts of the stack, and of no other, must end", name)
 		}
 	}
 }
@@ -43,10 +43,11 @@ func TestAStepThatIsNotPlannedAnyMoreLeavesNoCountToTheNextOfItsName(t *testing.
 	t.Parallel()
 	web := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}
 	i := New(cloud.Clients{}, Config{})
+	other := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web2"}}
 	i.PutOff(web, "AwaitTargets")
-	i.PutOff(web, "add-ons")
-	i.Calm(web, "add-ons")
-	if n, m := i.PutOff(web, "AwaitTargets"), i.PutOff(web, "add-ons"); n != 1 || m != 2 {
+	i.PutOff(other, "AwaitTargets")
+	i.Calm(web)
+	if n, m := i.PutOff(web, "AwaitTargets"), i.PutOff(other, "AwaitTargets"); n != 1 || m != 2 {
 		t.Errorf("counts %d and %d", n, m)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -30,101 +29,113 @@ func (i Interface) Carries(a netip.Addr) bool {
 	return slices.Contains(i.Addresses, a) || slices.ContainsFunc(i.Prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// Interfaces caches the network interfaces of instances and those asked for by id or address. It is safe for concurrent use.
+// Interfaces caches the network interfaces of instances and those asked for by id or address. It holds no lock over a call, and a
+// caller waits for the reads of what it asked for only. It is safe for concurrent use.
 type Interfaces struct {
-	ec2 cloud.EC2
-	now func() time.Time
-
-	mu        sync.Mutex // held during reads, so that callers who miss the same thing cause one call
-	instances map[string]cachedInterfaces
-	byID      map[string]cachedInterfaces
-	byAddress map[Address]cachedInterfaces // of one each
+	ec2       cloud.EC2
+	instances *lookups[string, []Interface]
+	carried   *lookups[carried, bool] // addresses that the known interfaces of an instance do not have
+	byID      *lookups[string, Interface]
+	byAddress map[bool]*lookups[vpcAddress, Interface] // by whether the address is of IPv6
 }
 
-type cachedInterfaces struct {
-	at   time.Time
-	list []Interface
+// carried is an address that an instance is said to have.
+type carried struct {
+	instance string
+	address  netip.Addr
 }
+
+// interfacesPerRead is how many instances or interfaces one call names.
+const interfacesPerRead = 100
 
 // NewInterfaces makes an empty cache.
 func NewInterfaces(client cloud.EC2, now func() time.Time) *Interfaces {
-	return &Interfaces{ec2: client, now: now, instances: map[string]cachedInterfaces{}, byID: map[string]cachedInterfaces{}, byAddress: map[Address]cachedInterfaces{}}
+	x := &Interfaces{ec2: client}
+	x.instances = newLookups(now, interfaceLifetime, interfacesPerRead, x.describeInstances)
+	x.carried = newLookups(now, interfaceLifetime, interfacesPerRead, x.describeCarriers)
+	x.byID = newLookups(now, interfaceLifetime, interfacesPerRead, x.describeInterfaces)
+	x.byAddress = map[bool]*lookups[vpcAddress, Interface]{}
+	for ipv6, filter := range addressFilters {
+		x.byAddress[ipv6] = newLookups(now, interfaceLifetime, maxFilterValues, func(ctx context.Context, of []vpcAddress) (map[vpcAddress]Interface, error) {
+			return x.describeAddresses(ctx, filter, of)
+		})
+	}
+	return x
 }
 
-// OfInstances returns the interfaces of each instance; one that does not exist is missing from the result. fresh reads again
-// what is cached, for an address that the cache does not know.
-func (x *Interfaces) OfInstances(ctx context.Context, ids []string, fresh bool) (map[string][]Interface, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	out, missing := x.cached(x.instances, ids, fresh)
-	for chunk := range slices.Chunk(missing, 100) {
-		if err := x.describeInstances(ctx, chunk); err != nil {
-			return nil, err
+// OfInstances returns the interfaces of each instance; one that does not exist is missing from the result.
+func (x *Interfaces) OfInstances(ctx context.Context, ids []string) (map[string][]Interface, error) {
+	return x.instances.get(ctx, ids...)
+}
+
+// Reread returns the interfaces of instances on which addresses are sought that their interfaces did not have, so far as is
+// known. It reads an instance again, for the same address after longer and longer pauses.
+func (x *Interfaces) Reread(ctx context.Context, sought map[string][]netip.Addr) (map[string][]Interface, error) {
+	var all []carried
+	for _, id := range slices.Sorted(maps.Keys(sought)) {
+		for _, a := range sought[id] {
+			all = append(all, carried{id, a})
 		}
 	}
-	for _, id := range missing {
-		if c, ok := x.instances[id]; ok {
-			out[id] = c.list
-		}
+	x.carried.drop(all...) // an address that was here once and is not now
+	if _, err := x.carried.get(ctx, all...); err != nil {
+		return nil, err
 	}
-	return out, nil
+	return x.instances.get(ctx, slices.Collect(maps.Keys(sought))...)
 }
 
 // ByID returns interfaces by their own ids; one that does not exist is an error of EC2.
 func (x *Interfaces) ByID(ctx context.Context, ids []string) (map[string]Interface, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	lists, missing := x.cached(x.byID, ids, false)
-	for chunk := range slices.Chunk(missing, 100) {
-		in := &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: chunk}
-		for p := ec2.NewDescribeNetworkInterfacesPaginator(x.ec2, in); p.HasMorePages(); {
-			page, err := p.NextPage(ctx)
-			if err != nil {
-				return nil, fmt.Errorf("describing network interfaces: %w", err)
-			}
-			for i := range page.NetworkInterfaces {
-				n := describedInterface(&page.NetworkInterfaces[i])
-				x.byID[n.ID] = cachedInterfaces{x.now(), []Interface{n}}
-				lists[n.ID] = []Interface{n}
-			}
-		}
-	}
+	return x.byID.get(ctx, ids...)
+}
+
+func (x *Interfaces) describeInterfaces(ctx context.Context, ids []string) (map[string]Interface, error) {
 	out := map[string]Interface{}
-	for id, l := range lists {
-		out[id] = l[0]
+	in := &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: ids}
+	for p := ec2.NewDescribeNetworkInterfacesPaginator(x.ec2, in); p.HasMorePages(); {
+		page, err := p.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("describing network interfaces: %w", err)
+		}
+		for i := range page.NetworkInterfaces {
+			n := describedInterface(&page.NetworkInterfaces[i])
+			out[n.ID] = n
+		}
 	}
 	return out, nil
 }
 
-func (x *Interfaces) cached(from map[string]cachedInterfaces, ids []string, fresh bool) (hit map[string][]Interface, miss []string) {
-	hit = map[string][]Interface{}
-	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
-		c, ok := from[id]
-		if !ok || fresh || x.now().Sub(c.at) > interfaceLifetime {
-			delete(from, id)
-			miss = append(miss, id)
-			continue
+// describeCarriers reads the instances of addresses, and tells which addresses they have.
+func (x *Interfaces) describeCarriers(ctx context.Context, of []carried) (map[carried]bool, error) {
+	ids := make([]string, 0, len(of))
+	for _, c := range of {
+		ids = append(ids, c.instance)
+	}
+	slices.Sort(ids)
+	instances, err := x.describeInstances(ctx, slices.Compact(ids))
+	if err != nil {
+		return nil, err
+	}
+	for id, list := range instances {
+		x.instances.put(id, list)
+	}
+	out := map[carried]bool{}
+	for _, c := range of {
+		if slices.ContainsFunc(instances[c.instance], func(i Interface) bool { return i.Carries(c.address) }) {
+			out[c] = true
 		}
-		hit[id] = c.list
 	}
-	if len(miss) > 0 {
-		x.prune(from)
-	}
-	return hit, miss
-}
-
-// prune drops what is too old, be it of nodes that nobody asks for again.
-func (x *Interfaces) prune(from map[string]cachedInterfaces) {
-	maps.DeleteFunc(from, func(_ string, c cachedInterfaces) bool { return x.now().Sub(c.at) > interfaceLifetime })
+	return out, nil
 }
 
 // describeInstances asks by filter, which unlike ids does not fail for an instance that is gone.
-func (x *Interfaces) describeInstances(ctx context.Context, ids []string) error {
+func (x *Interfaces) describeInstances(ctx context.Context, ids []string) (map[string][]Interface, error) {
+	out := map[string][]Interface{}
 	in := &ec2.DescribeInstancesInput{Filters: []types.Filter{{Name: aws.String("instance-id"), Values: ids}}}
 	for p := ec2.NewDescribeInstancesPaginator(x.ec2, in); p.HasMorePages(); {
 		page, err := p.NextPage(ctx)
 		if err != nil {
-			return fmt.Errorf("describing instances: %w", err)
+			return nil, fmt.Errorf("describing instances: %w", err)
 		}
 		for _, r := range page.Reservations {
 			for i := range r.Instances {
@@ -133,11 +144,11 @@ func (x *Interfaces) describeInstances(ctx context.Context, ids []string) error 
 				for j := range inst.NetworkInterfaces {
 					list = append(list, attachedInterface(&inst.NetworkInterfaces[j]))
 				}
-				x.instances[aws.ToString(inst.InstanceId)] = cachedInterfaces{x.now(), list}
+				out[aws.ToString(inst.InstanceId)] = list
 			}
 		}
 	}
-	return nil
+	return out, nil
 }
 
 func attachedInterface(n *types.InstanceNetworkInterface) Interface {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 type nodes struct {
 	cloud.EC2
 	addresses map[string]string
+	mu        sync.Mutex // guards calls
 	calls     []string
 }
 
@@ -52,6 +54,8 @@ func (n *nodes) DescribeInstances(_ context.Context, in *ec2.DescribeInstancesIn
 		}
 	}
 	out, next := page(found, in.NextToken)
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.calls = append(n.calls, fmt.Sprintf("instances %d", len(in.Filters[0].Values)))
 	return &ec2.DescribeInstancesOutput{Reservations: out, NextToken: next}, nil
 }
@@ -80,6 +84,8 @@ func (n *nodes) DescribeNetworkInterfaces(_ context.Context, in *ec2.DescribeNet
 		return strings.Compare(*a.NetworkInterfaceId, *b.NetworkInterfaceId)
 	})
 	out, next := page(found, in.NextToken)
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.calls = append(n.calls, fmt.Sprintf("%s %d", name, max(len(wanted), len(in.NetworkInterfaceIds))))
 	return &ec2.DescribeNetworkInterfacesOutput{NetworkInterfaces: out, NextToken: next}, nil
 }
@@ -89,6 +95,8 @@ type steps struct{ now time.Time }
 func (s *steps) Now() time.Time { return s.now }
 
 func (n *nodes) called() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	out := n.calls
 	n.calls = nil
 	return out
@@ -99,15 +107,15 @@ func TestInterfacesOfInstancesAreReadOnceInAWhileAndForgottenWithTheirNodes(t *t
 	clock := &steps{time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	n := &nodes{addresses: map[string]string{"i-1": "10.0.0.1", "i-2": "10.0.0.2", "i-3": "10.0.0.3"}}
 	x := NewInterfaces(n, clock.Now)
-	ask := func(fresh bool, ids ...string) map[string][]Interface {
+	ask := func(ids ...string) map[string][]Interface {
 		t.Helper()
-		got, err := x.OfInstances(t.Context(), ids, fresh)
+		got, err := x.OfInstances(t.Context(), ids)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return got
 	}
-	got := ask(false, "i-3", "i-1", "i-2", "i-1", "i-gone")
+	got := ask("i-3", "i-1", "i-2", "i-1", "i-gone")
 	want := Interface{ID: "eni-i-1", Primary: true, Groups: []string{"sg-1", "sg-2"}, Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("2001:db8::1")},
 		Prefixes: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/28"), netip.MustParsePrefix("2001:db8:1::/80")}}
 	if len(got) != 3 || len(got["i-1"]) != 2 || got["i-1"][1].Primary {
@@ -124,28 +132,28 @@ func TestInterfacesOfInstancesAreReadOnceInAWhileAndForgottenWithTheirNodes(t *t
 	if diff := cmp.Diff([]string{"instances 4", "instances 4"}, n.called()); diff != "" {
 		t.Errorf("two pages: %s", diff)
 	}
-	ask(false, "i-1", "i-2", "i-3")
+	ask("i-1", "i-2", "i-3")
 	if calls := n.called(); len(calls) > 0 {
 		t.Errorf("%v though all is known", calls)
 	}
 	n.addresses["i-1"] = "10.0.0.9"
-	if got := ask(true, "i-1")["i-1"][0].Addresses[0].String(); got != "10.0.0.9" {
-		t.Errorf("afresh %s", got)
+	if got, err := x.Reread(t.Context(), map[string][]netip.Addr{"i-1": {netip.MustParseAddr("10.0.0.9")}}); err != nil || got["i-1"][0].Addresses[0].String() != "10.0.0.9" {
+		t.Errorf("afresh %v, %v", got, err)
 	}
 	n.called()
 	delete(n.addresses, "i-3")
 	clock.now = clock.now.Add(interfaceLifetime)
-	if ask(false, "i-2"); len(n.called()) > 0 {
+	if ask("i-2"); len(n.called()) > 0 {
 		t.Error("read again within the lifetime")
 	}
 	clock.now = clock.now.Add(time.Second)
-	if got := ask(false, "i-2"); len(got) != 1 || len(n.called()) != 1 {
+	if got := ask("i-2"); len(got) != 1 || len(n.called()) != 1 {
 		t.Errorf("after the lifetime %v", got)
 	}
-	if len(x.instances) != 1 {
-		t.Errorf("%d nodes are remembered, nobody asks for but one", len(x.instances))
+	if len(x.instances.entries) != 1 {
+		t.Errorf("%d nodes are remembered, nobody asks for but one", len(x.instances.entries))
 	}
-	if got := ask(false, "i-3"); len(got) != 0 {
+	if got := ask("i-3"); len(got) != 0 {
 		t.Errorf("a node that is gone has %v", got)
 	}
 }
@@ -209,7 +217,7 @@ func TestWhoHasAnAddressIsAskedForEachHolderAndInCallsThatEC2Admits(t *testing.T
 	if got := ask(all[0]); got[all[0]].ID != "eni-v4-9" {
 		t.Errorf("after the lifetime %+v", got)
 	}
-	if len(x.byAddress) != 1 {
-		t.Errorf("%d addresses are remembered", len(x.byAddress))
+	if len(x.byAddress[false].entries) != 1 {
+		t.Errorf("%d addresses are remembered", len(x.byAddress[false].entries))
 	}
 }

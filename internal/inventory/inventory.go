@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -31,6 +32,12 @@ type Config struct {
 	// CertificatesChanged is told, after a listing, the names of the certificates that came, went, or became fit or unfit for
 	// listeners since the one before. It must not wait for anything. Nil = nobody wants to know.
 	CertificatesChanged func(names []string)
+	// Freed is told the stacks of which a write that AWS refused is worth another attempt, because this process wrote to what
+	// was in its way. It must not wait for anything. Nil = nobody wants to know.
+	Freed func(keys []stack.Key)
+	// Progress is told about every ten seconds how many of the load balancers and target groups of the VPC have been looked through, of how
+	// many, while a listing is under way. It must not wait for anything. Nil = nobody wants to know.
+	Progress func(read, of int)
 	// Authorities tells that somebody asks for the authorities of private certificates.
 	Authorities bool
 }
@@ -50,16 +57,27 @@ type Inventory struct {
 	born   time.Time // when the first listing began
 	writes int64     // grows with each write-through
 	lists  int       // listings under way
-	stacks map[stack.Key]*entry
-	tags   map[string]readTags // by ARN, of every load balancer and target group of the VPC
-	shared []plan.SecurityGroup
-	made   map[string]time.Time // target groups that this process created, and when
-	gone   map[string]time.Time // target groups that this process deleted lately, and when
-	waits  map[string]int       // how often a step was put off, by stack and step
-	groups groupShelf
-	facts  factShelf
-	addOns addOnShelf
-	certs  certificateShelf
+	// partial is what the last attempt at a listing had read when a passing error ended it; nil = nothing.
+	partial *listing
+	// retagged is the value of writes when this process last wrote the tags of a resource, while a listing is under way.
+	retagged map[string]int64
+	stacks   map[stack.Key]*entry
+	tags     map[string]readTags // by ARN, of every load balancer and target group of the VPC
+	shared   []plan.SecurityGroup
+	made     map[string]time.Time // target groups that this process created, and when
+	gone     map[string]time.Time // load balancers and target groups that this process deleted lately, and when
+	// putOff counts how often a step was put off; it has a lock of its own.
+	putOff   *backoff.Failures[stepKey]
+	refusals map[stepKey]refusal // writes that AWS refuses because something else is in their way
+	groups   groupShelf
+	facts    factShelf
+	addOns   addOnShelf
+	certs    certificateShelf
+	// kept is what an earlier process knew, until the first listing, and keptSince when it wrote that down.
+	kept      map[stack.Key]Deep
+	keptSince time.Time
+
+	confirmed confirmations
 }
 
 // entry is one stack.
@@ -73,14 +91,17 @@ type entry struct {
 	at    time.Time // when the newest listing began that it rests on
 	doubt time.Time // when something was written that the newest listing may miss; zero = never
 	made  time.Time // when this process last created something of it that listings find; zero = never
-	// What was read below the level of the bulk listing, by ARN of the load balancer or listener.
-	listeners, rules, certificates map[string]bool
+	knows knowledge // of what is below the level of the bulk listing
+	since time.Time // when an earlier process wrote down what is assumed; zero = nothing is
+	// suspects are to be read before the stack is planned again.
+	suspects []suspect
 }
 
-// readTags are the tags of a resource, and the value of seq when they began to be read.
+// readTags are the tags of a resource, and the value of seq, and the time, when they began to be read.
 type readTags struct {
 	tags map[string]string
 	seq  int64
+	at   time.Time
 }
 
 // New makes an empty inventory; the first question loads it, or Load does.
@@ -94,10 +115,12 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 	return &Inventory{
 		cfg: cfg, clients: clients, seq: 1,
 		stacks: map[stack.Key]*entry{},
-		tags:   map[string]readTags{},
+
+		confirmed: confirmations{of: map[string]confirmation{}, asked: map[string]bool{}},
+		tags:      map[string]readTags{}, retagged: map[string]int64{},
 		made:   map[string]time.Time{},
 		gone:   map[string]time.Time{},
-		waits:  map[string]int{},
+		putOff: backoff.NewFailures[stepKey](backoff.Policy{}, cfg.Now, nil), refusals: map[stepKey]refusal{},
 		groups: newGroupShelf(),
 		facts:  newFactShelf(),
 		addOns: addOnShelf{of: map[string]*addOns{}},
@@ -139,7 +162,11 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 		return plan.Observed{}, fmt.Errorf("reading the certificates of %s: %w", key, err)
 	}
 	i.mu.Lock()
-	out := e.obs.Clone()
+	out, since := e.obs.Clone(), e.assumption()
+	if desired != nil && desired.Empty() {
+		out, since = e.withoutAssumed(), nil
+	}
+	out.Assumed = since
 	out.SecurityGroups = append(out.SecurityGroups, i.shared...)
 	out.ImportsHeld = i.certs.held(key, desired, i.cfg.Now())
 	i.mu.Unlock()
@@ -148,7 +175,7 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 	return out, nil
 }
 
-// fresh makes sure that the entry rests on a listing that began after its last invalidation.
+// fresh makes sure that the entry rests on a listing that began after its last invalidation, and that nothing in it is doubtful.
 func (i *Inventory) fresh(ctx context.Context, e *entry) error {
 	for {
 		i.mu.Lock()
@@ -156,7 +183,7 @@ func (i *Inventory) fresh(ctx context.Context, e *entry) error {
 		settled := e.stale == 0 && i.listed >= need
 		i.mu.Unlock()
 		if settled {
-			return nil
+			return i.settle(ctx, e)
 		}
 		if err := i.list(ctx, need); err != nil {
 			return err
@@ -172,7 +199,7 @@ func (i *Inventory) entry(key stack.Key) *entry {
 		e = newEntry(key)
 		e.at = i.at // which had nothing of it
 		if i.listed == 0 {
-			e.stale = i.seq
+			e.stale = 1 // any listing will do
 		}
 		i.stacks[key] = e
 	}
@@ -188,7 +215,7 @@ func newEntry(key stack.Key) *entry {
 // shallow replaces what is known by the result of a listing.
 func (e *entry) shallow(o plan.Observed) {
 	e.obs = o
-	e.listeners, e.rules, e.certificates = map[string]bool{}, map[string]bool{}, map[string]bool{}
+	e.knows, e.since = knowledge{}, time.Time{}
 }
 
 // Keys lists the stacks of which AWS holds something, sorted.
@@ -272,24 +299,35 @@ func (i *Inventory) CreateShared(create func() (plan.Output, error)) (plan.Outpu
 	return create()
 }
 
-// PutOff counts how often a step of a stack was put off in a row, this time included.
-func (i *Inventory) PutOff(key stack.Key, id plan.StepID) int {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	k := key.String() + " " + string(id)
-	i.waits[k]++
-	return i.waits[k]
+// stepKey names a step through all passes over its stack.
+type stepKey struct {
+	stack stack.Key
+	step  plan.StepID
 }
 
-// Settled ends the count of PutOff.
+// PutOff counts how often a step of a stack was put off in a row, this time included.
+func (i *Inventory) PutOff(key stack.Key, id plan.StepID) int {
+	n, _ := i.putOff.Failed(stepKey{key, id})
+	return n
+}
+
+// Settled ends the count of PutOff, and what Refused keeps of the step.
 func (i *Inventory) Settled(key stack.Key, id plan.StepID) {
+	i.putOff.Forget(stepKey{key, id})
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	delete(i.waits, key.String()+" "+string(id))
+	delete(i.refusals, stepKey{key, id})
 }
 
 // Record writes a successful operation through; resolve gives the ARN or group id behind a reference.
 func (i *Inventory) Record(key stack.Key, op plan.Op, out plan.Output, resolve func(stack.Ref) string) {
+	i.record(key, op, out, resolve)
+	if keys := i.freed(key, op, resolve); len(keys) > 0 && i.cfg.Freed != nil {
+		i.cfg.Freed(keys)
+	}
+}
+
+func (i *Inventory) record(key stack.Key, op plan.Op, out plan.Output, resolve func(stack.Ref) string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.writes++
@@ -309,27 +347,29 @@ func (i *Inventory) Record(key stack.Key, op plan.Op, out plan.Output, resolve f
 		i.shared = slices.DeleteFunc(i.shared, func(g plan.SecurityGroup) bool { return g.GroupID == id })
 	case plan.CreateTargetGroup:
 		i.made[out.ID] = i.cfg.Now()
-		i.tags[out.ID] = readTags{maps.Clone(op.TargetGroup.Tags), i.seq}
+		i.retag(out.ID, op.TargetGroup.Tags)
 	case plan.CreateLoadBalancer:
-		i.tags[out.ID] = readTags{maps.Clone(op.LoadBalancer.Tags), i.seq}
+		i.retag(out.ID, op.LoadBalancer.Tags)
 		if e != nil {
-			e.listeners[out.ID] = true
+			e.knows.verify(listenersOf, out.ID)
 		}
 	case plan.CreateListener:
 		if e != nil {
-			e.rules[out.ID], e.certificates[out.ID] = true, true
+			e.knows.verify(rulesOf, out.ID)
+			e.knows.verify(certificatesOf, out.ID)
 		}
 	case plan.DeleteTargetGroup:
 		arn := resolve(op.TargetGroup)
 		delete(i.made, arn)
-		delete(i.tags, arn)
-		maps.DeleteFunc(i.gone, func(_ string, at time.Time) bool { return i.cfg.Now().Sub(at) > goneLifetime })
-		i.gone[arn] = i.cfg.Now()
+		i.retag(arn, nil)
+		i.goneNow(arn)
 	case plan.DeleteLoadBalancer:
-		delete(i.tags, resolve(op.LoadBalancer))
+		arn := resolve(op.LoadBalancer)
+		i.retag(arn, nil)
+		i.goneNow(arn)
 	case plan.AddTags, plan.RemoveTags:
 		for _, r := range plan.Refs(op) {
-			delete(i.tags, resolve(r)) // a later listing reads them
+			i.retag(resolve(r), nil) // a later listing reads them
 		}
 	}
 	if e == nil {
@@ -341,24 +381,44 @@ func (i *Inventory) Record(key stack.Key, op plan.Op, out plan.Output, resolve f
 		e.made = i.cfg.Now()
 	}
 	e.obs = plan.Advance(e.obs, op, out, resolve)
-	if _, deleted := op.(plan.DeleteLoadBalancer); deleted {
+	switch op.(type) {
+	case plan.DeleteLoadBalancer, plan.DeleteListener, plan.DeleteTargetGroup:
 		e.prune()
 	}
 }
 
-// prune forgets marks of listeners and load balancers that do not exist any more.
+// retag takes over the tags of a resource that this process wrote; nil = they are to be read. i.mu is held.
+func (i *Inventory) retag(arn string, tags map[string]string) {
+	if i.lists > 0 {
+		i.retagged[arn] = i.writes
+	}
+	if tags == nil {
+		delete(i.tags, arn)
+		return
+	}
+	i.tags[arn] = readTags{maps.Clone(tags), i.seq, i.cfg.Now()}
+}
+
+// goneNow records that this process deleted a load balancer or target group. i.mu is held.
+func (i *Inventory) goneNow(arn string) {
+	now := i.cfg.Now()
+	maps.DeleteFunc(i.gone, func(_ string, at time.Time) bool { return now.Sub(at) > goneLifetime })
+	i.gone[arn] = now
+}
+
+// prune forgets what was known of resources that do not exist any more.
 func (e *entry) prune() {
-	balancers, listeners := map[string]bool{}, map[string]bool{}
+	arns := map[string]bool{}
 	for _, lb := range e.obs.LoadBalancers {
-		balancers[lb.ARN] = true
+		arns[lb.ARN] = true
 	}
 	for _, l := range e.obs.Listeners {
-		listeners[l.ARN] = true
+		arns[l.ARN] = true
 	}
-	keep := func(m, of map[string]bool) { maps.DeleteFunc(m, func(arn string, _ bool) bool { return !of[arn] }) }
-	keep(e.listeners, balancers)
-	keep(e.rules, listeners)
-	keep(e.certificates, listeners)
+	for _, tg := range e.obs.TargetGroups {
+		arns[tg.ARN] = true
+	}
+	e.knows.keep(arns)
 }
 
 // State is the state of a load balancer as last seen; "" = not known.

@@ -123,7 +123,11 @@ func TestAStackIsCertainOnlyWithAListingThatCannotHaveMissedAnything(t *testing.
 		}
 		return moment{f, func(since time.Time) time.Duration {
 			t.Helper()
-			return must[time.Duration](t)(f.inv.Certain(t.Context(), k, since))
+			rest, wait, err := f.inv.Certain(t.Context(), k, since)
+			if err != nil || rest.Proven() != (wait == 0) {
+				t.Fatalf("%q, %v, %v", rest, wait, err)
+			}
+			return wait
 		}, at}
 	}
 	old := begin()
@@ -149,7 +153,7 @@ func TestAStackIsCertainOnlyWithAListingThatCannotHaveMissedAnything(t *testing.
 	doubted := begin()
 	must[plan.Observed](t)(doubted.f.inv.Observed(t.Context(), k, nil))
 	doubted.f.clock.Advance(time.Hour)
-	doubted.f.inv.Doubt(k)
+	doubted.f.inv.Doubt(k, plan.CreateTargetGroup{TargetGroup: stack.TargetGroup{Name: "k8s-web"}}, func(r stack.Ref) string { return r.Literal })
 	if got := doubted.wait(doubted.at); got != 5*time.Second {
 		t.Errorf("after a write of unknown outcome waits %v", got)
 	}
@@ -166,7 +170,7 @@ func TestAStackIsCertainOnlyWithAListingThatCannotHaveMissedAnything(t *testing.
 	failing := begin()
 	failing.f.clock.Advance(time.Minute)
 	failing.f.refuse("DescribeTargetGroups")
-	if _, err := failing.f.inv.Certain(t.Context(), k, failing.at.Add(-time.Hour)); err == nil {
+	if rest, _, err := failing.f.inv.Certain(t.Context(), k, failing.at.Add(-time.Hour)); err == nil || rest.Proven() {
 		t.Error("it is certain of what it cannot read")
 	}
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,27 +34,33 @@ func (i *Inventory) list(ctx context.Context, need int64) error {
 		if enough {
 			return nil
 		}
-		if _, err := shared(ctx, i, "list", func(ctx context.Context) (struct{}, error) {
+		if _, err := unbounded(ctx, i, "list", func(ctx context.Context) (struct{}, error) {
 			i.mu.Lock()
 			enough := i.listed >= need // since this caller looked
 			i.mu.Unlock()
 			if enough {
 				return struct{}{}, nil
 			}
-			return struct{}{}, i.readList(ctx)
+			return struct{}{}, i.readList(ctx, need)
 		}); err != nil {
 			return err
 		}
 	}
 }
 
-// shared runs a read once for all who want it at the same time; a caller who gives up does not end it for the others.
+// shared runs a read once for all who want it at the same time, for loadTimeout at most; a caller who gives up does not end it for
+// the others.
 func shared[T any](ctx context.Context, i *Inventory, name string, read func(context.Context) (T, error)) (T, error) {
-	ch := i.flight.DoChan(name, func() (any, error) {
-		c, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+	return unbounded(ctx, i, name, func(ctx context.Context) (T, error) {
+		ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 		defer cancel()
-		return read(c)
+		return read(ctx)
 	})
+}
+
+// unbounded is shared for a read that bounds itself.
+func unbounded[T any](ctx context.Context, i *Inventory, name string, read func(context.Context) (T, error)) (T, error) {
+	ch := i.flight.DoChan(name, func() (any, error) { return read(context.WithoutCancel(ctx)) })
 	var zero T
 	select {
 	case r := <-ch:
@@ -70,70 +77,156 @@ func shared[T any](ctx context.Context, i *Inventory, name string, read func(con
 	}
 }
 
-// listing is what one pass over the account found.
+// listing is what one pass over the account has found so far. It knows the account as it was when it began or later.
 type listing struct {
-	balancers []plan.LoadBalancer
-	targets   []plan.TargetGroup
-	groups    []ec2types.SecurityGroup
-	tags      map[string]readTags
-	drops     int // of the shelf of groups, when it began
+	began, writes int64     // Inventory.seq and Inventory.writes when it began
+	drops         int       // of the shelf of groups, when it began
+	at            time.Time // when it began
+	balancers     pages[plan.LoadBalancer]
+	targets       pages[plan.TargetGroup]
+	groups        pages[ec2types.SecurityGroup]
 }
 
-func (i *Inventory) readList(ctx context.Context) error {
-	i.mu.Lock()
-	began, writes, at := i.seq, i.writes, i.cfg.Now()
-	i.lists++
-	defer func() {
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		i.lists--
-	}()
-	if i.born.IsZero() {
-		i.born = at
-	}
-	l := listing{tags: i.believedTags(), drops: i.groups.drops}
-	i.mu.Unlock()
+// pages are the pages of one list that were read, and where to go on.
+type pages[T any] struct {
+	items []T
+	next  *string
+	done  bool
+}
 
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) { l.balancers, err = i.describeLoadBalancers(gctx); return err })
-	g.Go(func() (err error) { l.targets, err = i.describeTargetGroups(gctx); return err })
-	g.Go(func() (err error) { l.groups, err = i.describeGroups(gctx); return err })
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	var unknown []string
-	for _, lb := range l.balancers {
-		if l.tags[lb.ARN].tags == nil {
-			unknown = append(unknown, lb.ARN)
+// read reads what is left. one reads the page at a token; keep tells which items count.
+func (p *pages[T]) read(progressed func(), one func(next *string) (items []T, more *string, err error)) error {
+	for !p.done {
+		items, more, err := one(p.next)
+		if err != nil {
+			return err
 		}
+		progressed()
+		p.items, p.next = append(p.items, items...), more
+		p.done = aws.ToString(more) == ""
 	}
-	for _, tg := range l.targets {
-		if l.tags[tg.ARN].tags == nil {
-			unknown = append(unknown, tg.ARN)
-		}
-	}
-	read, err := i.describeTags(ctx, unknown)
-	if err != nil {
-		i.keepTags(read, began, writes)
-		return err
-	}
-	for arn, t := range read {
-		l.tags[arn] = readTags{t, began}
-	}
-	i.merge(&l, began, writes, at)
 	return nil
 }
 
-// keepTags takes over the tags that were read before a listing failed, so that the next one goes on from there: of a large account
-// that AWS throttles, all of them are never read within loadTimeout. Whoever wrote meanwhile may know better.
-func (i *Inventory) keepTags(read map[string]map[string]string, began, writes int64) {
+// readList makes a listing for callers who need one that began when seq was need or later. It has no bound in time, for a large account
+// whose reads AWS throttles takes minutes: it ends when nothing comes back for loadTimeout. What an attempt has read that a passing error
+// ended, the next one does not read again.
+func (i *Inventory) readList(ctx context.Context, need int64) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stall := time.AfterFunc(loadTimeout, func() { cancel(fmt.Errorf("AWS answers nothing for %v: %w", loadTimeout, context.DeadlineExceeded)) })
+	defer stall.Stop()
+	progressed := func() { stall.Reset(loadTimeout) }
+
+	l := i.beginList(need)
+	defer func() {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		if i.lists--; i.lists == 0 {
+			clear(i.retagged)
+		}
+	}()
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return i.describeLoadBalancers(gctx, &l.balancers, progressed) })
+	g.Go(func() error { return i.describeTargetGroups(gctx, &l.targets, progressed) })
+	g.Go(func() error { return i.listGroups(gctx, &l.groups, progressed) })
+	err := g.Wait()
+	var tags map[string]readTags
+	if err == nil {
+		tags, err = i.listTags(ctx, l, progressed)
+	}
+	if err != nil {
+		stalled := ctx.Err() != nil
+		if stalled {
+			err = context.Cause(ctx)
+		}
+		if stalled || cloud.Passing(err) { // else the pages themselves may be what AWS does not take, as an old token
+			i.mu.Lock()
+			i.partial = l
+			i.mu.Unlock()
+		}
+		return err
+	}
+	i.merge(l, tags)
+	return nil
+}
+
+// beginList is the listing that the last attempt left, if it began late enough, or a new one.
+func (i *Inventory) beginList(need int64) *listing {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.writes != writes {
-		return
+	i.lists++
+	l := i.partial
+	i.partial = nil
+	if l == nil || l.began < need || i.cfg.Now().Sub(l.at) > partialLifetime {
+		l = &listing{began: i.seq, writes: i.writes, drops: i.groups.drops, at: i.cfg.Now()}
 	}
+	if i.born.IsZero() {
+		i.born = l.at
+	}
+	return l
+}
+
+// listTags reads the tags that are not believed, of all that was listed, and returns those and the believed ones.
+func (i *Inventory) listTags(ctx context.Context, l *listing, progressed func()) (map[string]readTags, error) {
+	i.mu.Lock()
+	tags := i.believedTags()
+	i.mu.Unlock()
+	var unknown []string
+	all := 0
+	need := func(arn string) {
+		all++
+		if tags[arn].tags == nil && !i.Gone(arn) { // this process deleted it while the list was read
+			unknown = append(unknown, arn)
+		}
+	}
+	for _, lb := range l.balancers.items {
+		need(lb.ARN)
+	}
+	for _, tg := range l.targets.items {
+		need(tg.ARN)
+	}
+	var mu sync.Mutex
+	told, known := i.cfg.Now(), all-len(unknown)
+	err := i.describeTags(ctx, unknown, func(begun tagRead, read map[string]map[string]string) {
+		progressed()
+		i.keepTags(read, begun)
+		mu.Lock()
+		defer mu.Unlock()
+		for arn, t := range read {
+			tags[arn] = readTags{t, begun.seq, begun.at}
+		}
+		known += begun.asked
+		if now := i.cfg.Now(); now.Sub(told) >= progressEvery && i.cfg.Progress != nil {
+			told = now
+			i.cfg.Progress(known, all)
+		}
+	})
+	return tags, err
+}
+
+// tagRead is the moment at which tags began to be read.
+type tagRead struct {
+	seq, writes int64
+	at          time.Time
+	asked       int // of how many resources
+}
+
+func (i *Inventory) beginTagRead(asked int) tagRead {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return tagRead{i.seq, i.writes, i.cfg.Now(), asked}
+}
+
+// keepTags takes over tags as soon as they are read, so that a listing that fails later need not read them again. Of a resource whose
+// tags this process has written since, what was read may be older.
+func (i *Inventory) keepTags(read map[string]map[string]string, begun tagRead) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
 	for arn, t := range read {
-		i.tags[arn] = readTags{t, began}
+		if i.retagged[arn] <= begun.writes {
+			i.tags[arn] = readTags{t, begun.seq, begun.at}
+		}
 	}
 }
 
@@ -166,9 +259,10 @@ func (i *Inventory) believedTags() map[string]readTags {
 }
 
 // merge takes a listing over: for stacks that are stale or new. Others are written through and need none.
-func (i *Inventory) merge(l *listing, began, writes int64, at time.Time) {
+func (i *Inventory) merge(l *listing, tags map[string]readTags) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	began, writes, at := l.began, l.writes, l.at
 	found := map[stack.Key]*plan.Observed{}
 	of := func(k stack.Key) *plan.Observed {
 		if found[k] == nil {
@@ -176,24 +270,24 @@ func (i *Inventory) merge(l *listing, began, writes int64, at time.Time) {
 		}
 		return found[k]
 	}
-	for _, lb := range l.balancers {
-		lb.Tags = l.tags[lb.ARN].tags
+	for _, lb := range l.balancers.items {
+		lb.Tags = tags[lb.ARN].tags
 		if k, id, ok := i.identify(lb.Tags); ok {
 			lb.ID = id
 			of(k).LoadBalancers = append(of(k).LoadBalancers, lb)
 		}
 	}
-	for _, tg := range l.targets {
-		tg.Tags = l.tags[tg.ARN].tags
+	for _, tg := range l.targets.items {
+		tg.Tags = tags[tg.ARN].tags
 		if k, id, ok := i.identify(tg.Tags); ok {
 			tg.ID = id
 			of(k).TargetGroups = append(of(k).TargetGroups, tg)
 		}
 	}
-	i.groups.replace(l.groups, writes, l.drops, i.cfg.Now())
+	i.groups.replace(l.groups.items, writes, l.drops, i.cfg.Now())
 	var backend []plan.SecurityGroup
-	for n := range l.groups {
-		g := observedGroup(&l.groups[n])
+	for n := range l.groups.items {
+		g := observedGroup(&l.groups.items[n])
 		if g.Tags[naming.ClusterTag] == i.cfg.Cluster && g.Tags[naming.BackendResourceTag] == stack.BackendSecurityGroup {
 			g.ID, g.Shared = stack.BackendSecurityGroup, true
 			backend = append(backend, g)
@@ -219,6 +313,7 @@ func (i *Inventory) merge(l *listing, began, writes int64, at time.Time) {
 			continue
 		}
 		e.shallow(*of(k))
+		i.assume(e)
 		e.stale, e.at = 0, at
 		if at.Before(e.made.Add(listLag)) && e.doubt.Before(e.made) {
 			e.doubt = e.made // what was written through is forgotten, and may not be listed yet
@@ -228,18 +323,29 @@ func (i *Inventory) merge(l *listing, began, writes int64, at time.Time) {
 		if i.stacks[k] == nil {
 			e := newEntry(k)
 			e.shallow(*o)
+			i.assume(e)
 			e.at = at
 			i.stacks[k] = e
 		}
 	}
-	i.tags = map[string]readTags{}
-	for _, lb := range l.balancers {
-		i.tags[lb.ARN] = l.tags[lb.ARN]
+	all := make(map[string]readTags, len(tags))
+	keep := func(arn string) {
+		t, ok := tags[arn]
+		if i.retagged[arn] > writes {
+			t, ok = i.tags[arn]
+		}
+		if ok {
+			all[arn] = t
+		}
 	}
-	for _, tg := range l.targets {
-		i.tags[tg.ARN] = l.tags[tg.ARN]
+	for _, lb := range l.balancers.items {
+		keep(lb.ARN)
 	}
-	i.listed, i.at = began, at
+	for _, tg := range l.targets.items {
+		keep(tg.ARN)
+	}
+	i.tags, i.listed, i.at = all, began, at
+	i.kept = nil
 }
 
 // identify tells by tags which stack's which resource something is.
@@ -257,20 +363,19 @@ func (i *Inventory) identify(tags map[string]string) (key stack.Key, id string, 
 	return stack.Key{}, "", false
 }
 
-func (i *Inventory) describeLoadBalancers(ctx context.Context) ([]plan.LoadBalancer, error) {
-	var out []plan.LoadBalancer
-	for p := elbv2.NewDescribeLoadBalancersPaginator(i.clients.ELBV2, &elbv2.DescribeLoadBalancersInput{}); p.HasMorePages(); {
-		page, err := p.NextPage(ctx)
+func (i *Inventory) describeLoadBalancers(ctx context.Context, p *pages[plan.LoadBalancer], progressed func()) error {
+	return p.read(progressed, func(next *string) (out []plan.LoadBalancer, more *string, err error) {
+		page, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{Marker: next})
 		if err != nil {
-			return nil, fmt.Errorf("describing load balancers: %w", err)
+			return nil, nil, fmt.Errorf("describing load balancers: %w", err)
 		}
 		for _, lb := range page.LoadBalancers {
 			if aws.ToString(lb.VpcId) == i.cfg.VPC {
 				out = append(out, cloud.FromLoadBalancer(lb))
 			}
 		}
-	}
-	return out, nil
+		return out, page.NextMarker, nil
+	})
 }
 
 func (i *Inventory) describeLoadBalancer(ctx context.Context, arn string) (plan.LoadBalancer, error) {
@@ -287,63 +392,77 @@ func (i *Inventory) describeLoadBalancer(ctx context.Context, arn string) (plan.
 	return cloud.FromLoadBalancer(out.LoadBalancers[0]), nil
 }
 
-func (i *Inventory) describeTargetGroups(ctx context.Context) ([]plan.TargetGroup, error) {
-	var out []plan.TargetGroup
-	for p := elbv2.NewDescribeTargetGroupsPaginator(i.clients.ELBV2, &elbv2.DescribeTargetGroupsInput{}); p.HasMorePages(); {
-		page, err := p.NextPage(ctx)
+func (i *Inventory) describeTargetGroups(ctx context.Context, p *pages[plan.TargetGroup], progressed func()) error {
+	return p.read(progressed, func(next *string) (out []plan.TargetGroup, more *string, err error) {
+		page, err := i.clients.ELBV2.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{Marker: next})
 		if err != nil {
-			return nil, fmt.Errorf("describing target groups: %w", err)
+			return nil, nil, fmt.Errorf("describing target groups: %w", err)
 		}
 		for _, tg := range page.TargetGroups {
 			if aws.ToString(tg.VpcId) == i.cfg.VPC {
 				out = append(out, cloud.FromTargetGroup(tg))
 			}
 		}
-	}
-	return out, nil
+		return out, page.NextMarker, nil
+	})
 }
 
 func (i *Inventory) describeGroups(ctx context.Context) ([]ec2types.SecurityGroup, error) {
-	var out []ec2types.SecurityGroup
-	in := &ec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{{Name: aws.String("vpc-id"), Values: []string{i.cfg.VPC}}}, MaxResults: aws.Int32(1000)}
-	for p := ec2.NewDescribeSecurityGroupsPaginator(i.clients.EC2, in); p.HasMorePages(); {
-		page, err := p.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("describing security groups: %w", err)
-		}
-		out = append(out, page.SecurityGroups...)
-	}
-	return out, nil
+	var p pages[ec2types.SecurityGroup]
+	err := i.listGroups(ctx, &p, func() {})
+	return p.items, err
 }
 
-// describeTags reads tags in batches; what vanished in the meantime is left out. With an error it returns what was read all the
-// same: no batch is begun after one has failed, but those under way come to their end.
-func (i *Inventory) describeTags(ctx context.Context, arns []string) (map[string]map[string]string, error) {
-	batches := slices.Collect(slices.Chunk(arns, tagBatch))
-	results := make([]map[string]map[string]string, len(batches))
+func (i *Inventory) listGroups(ctx context.Context, p *pages[ec2types.SecurityGroup], progressed func()) error {
+	in := ec2.DescribeSecurityGroupsInput{Filters: filter("vpc-id", i.cfg.VPC), MaxResults: aws.Int32(1000)}
+	return p.read(progressed, func(next *string) ([]ec2types.SecurityGroup, *string, error) {
+		in.NextToken = next
+		page, err := i.clients.EC2.DescribeSecurityGroups(ctx, &in)
+		if err != nil {
+			return nil, nil, fmt.Errorf("describing security groups: %w", err)
+		}
+		return page.SecurityGroups, page.NextToken, nil
+	})
+}
+
+// describeTags reads tags in batches, and hands over each as it comes, several at a time; what vanished in the meantime is left out. No
+// batch is begun after one has failed, but those under way come to their end.
+func (i *Inventory) describeTags(ctx context.Context, arns []string, take func(tagRead, map[string]map[string]string)) error {
 	var g errgroup.Group
 	var failed atomic.Bool
 	g.SetLimit(readers)
-	for n, b := range batches {
-		g.Go(func() (err error) {
+	for b := range slices.Chunk(arns, tagBatch) {
+		g.Go(func() error {
 			if failed.Load() {
 				return nil
 			}
-			if results[n], err = i.describeTagBatch(ctx, b); err != nil {
+			begun := i.beginTagRead(len(b))
+			read, err := i.describeTagBatch(ctx, b)
+			if err != nil {
 				failed.Store(true)
+				return err
 			}
-			return err
+			take(begun, read)
+			return nil
 		})
 	}
-	err := g.Wait()
+	return g.Wait()
+}
+
+// allTags reads the tags of some resources; what vanished is left out.
+func (i *Inventory) allTags(ctx context.Context, arns []string) (map[string]map[string]string, error) {
 	out := make(map[string]map[string]string, len(arns))
-	for _, r := range results {
-		maps.Copy(out, r)
-	}
+	var mu sync.Mutex
+	err := i.describeTags(ctx, arns, func(_ tagRead, read map[string]map[string]string) {
+		mu.Lock()
+		defer mu.Unlock()
+		maps.Copy(out, read)
+	})
 	return out, err
 }
 
-// describeTagBatch halves a batch until the missing resource, which fails the whole call, stands alone.
+// describeTagBatch reads the tags of a batch. A resource that is missing fails the whole call: those that this process has deleted
+// meanwhile are left out, and else the batch is halved until the missing one stands alone.
 func (i *Inventory) describeTagBatch(ctx context.Context, arns []string) (map[string]map[string]string, error) {
 	out := map[string]map[string]string{}
 	got, err := i.clients.ELBV2.DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: arns})
@@ -357,6 +476,12 @@ func (i *Inventory) describeTagBatch(ctx context.Context, arns []string) (map[st
 		return nil, fmt.Errorf("describing tags: %w", err)
 	case len(arns) == 1:
 		return out, nil
+	}
+	if rest := slices.DeleteFunc(slices.Clone(arns), i.Gone); len(rest) < len(arns) {
+		if len(rest) == 0 {
+			return out, nil
+		}
+		return i.describeTagBatch(ctx, rest)
 	}
 	for _, half := range [][]string{arns[:len(arns)/2], arns[len(arns)/2:]} {
 		part, err := i.describeTagBatch(ctx, half)

@@ -23,23 +23,16 @@ func (i *Inventory) vpc(ctx context.Context) (*facts.VPC, error) {
 	return i.learnVPC(ctx, i.cfg.VPC, &i.facts.vpc)
 }
 
-// VPC is the cluster's or another one, such as that of a target group in a peered VPC.
-func (i *Inventory) VPC(ctx context.Context, id string) (*facts.VPC, error) {
+// vpcFact is the place of what is known of a VPC.
+func (i *Inventory) vpcFact(id string) *fact[*facts.VPC] {
 	if id == i.cfg.VPC {
-		return i.vpc(ctx)
+		return &i.facts.vpc
 	}
-	i.mu.Lock()
-	f := i.facts.foreignVPCs[id]
-	if f == nil {
-		f = &fact[*facts.VPC]{}
-		i.facts.foreignVPCs[id] = f
-	}
-	i.mu.Unlock()
-	return i.learnVPC(ctx, id, f)
+	return shelfOf(i, i.facts.foreignVPCs, id)
 }
 
 func (i *Inventory) learnVPC(ctx context.Context, id string, f *fact[*facts.VPC]) (*facts.VPC, error) {
-	return learn(ctx, i, "vpc "+id, f, always[*facts.VPC](vpcLifetime), func(ctx context.Context) (*facts.VPC, error) {
+	return learn(ctx, i, "vpc "+id, f, always[*facts.VPC](vpcLifetime), 0, func(ctx context.Context) (*facts.VPC, error) {
 		out, err := i.clients.EC2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{id}})
 		if err != nil {
 			return nil, fmt.Errorf("describing VPC %s: %w", id, err)
@@ -78,7 +71,7 @@ var locales = map[string]facts.Locale{
 }
 
 func (i *Inventory) zones(ctx context.Context) (map[string]facts.Locale, error) {
-	return learn(ctx, i, "zones", &i.facts.zones, always[map[string]facts.Locale](zoneLifetime), func(ctx context.Context) (map[string]facts.Locale, error) {
+	return learn(ctx, i, "zones", &i.facts.zones, always[map[string]facts.Locale](zoneLifetime), 0, func(ctx context.Context) (map[string]facts.Locale, error) {
 		out, err := i.clients.EC2.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{})
 		if err != nil {
 			return nil, fmt.Errorf("describing availability zones: %w", err)
@@ -96,7 +89,7 @@ func (i *Inventory) subnets(ctx context.Context) (map[string]facts.Subnet, error
 	if err != nil {
 		return nil, err
 	}
-	return learn(ctx, i, "subnets", &i.facts.subnets, always[map[string]facts.Subnet](subnetLifetime), func(ctx context.Context) (map[string]facts.Subnet, error) {
+	return learn(ctx, i, "subnets", &i.facts.subnets, always[map[string]facts.Subnet](subnetLifetime), i.cfg.Patience, func(ctx context.Context) (map[string]facts.Subnet, error) {
 		return i.describeSubnets(ctx, filter("vpc-id", i.cfg.VPC), zones)
 	})
 }
@@ -166,7 +159,7 @@ func (a *answer) routeTables(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := learn(ctx, i, "routes", &i.facts.routes, always[routing](routeLifetime), i.describeRoutes)
+	r, err := learn(ctx, i, "routes", &i.facts.routes, always[routing](routeLifetime), i.cfg.Patience, i.describeRoutes)
 	if err != nil {
 		return err
 	}

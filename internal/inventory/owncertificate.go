@@ -196,7 +196,7 @@ func (i *Inventory) withZones(ctx context.Context, cs []plan.Certificate) ([]pla
 }
 
 func (i *Inventory) hostedZones(ctx context.Context) ([]facts.HostedZone, error) {
-	return learn(ctx, i, "hosted zones", &i.facts.zonesOfDNS, always[[]facts.HostedZone](hostedZoneLifetime), i.listHostedZones)
+	return learn(ctx, i, "hosted zones", &i.facts.zonesOfDNS, always[[]facts.HostedZone](hostedZoneLifetime), i.cfg.Patience, i.listHostedZones)
 }
 
 // listHostedZones lists the public ones of all pages: nobody outside asks private ones.

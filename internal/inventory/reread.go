@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -31,8 +32,8 @@ func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err e
 		i.mu.Unlock()
 		return false, nil
 	}
-	known, wrote, began := e.obs.Clone(), e.wrote, i.seq
-	depth := &entry{listeners: maps.Clone(e.listeners), rules: maps.Clone(e.rules), certificates: maps.Clone(e.certificates)}
+	known, wrote, began, at := e.obs.Clone(), e.wrote, i.seq, i.cfg.Now()
+	depth := maps.Clone(e.knows)
 	i.mu.Unlock()
 
 	fresh, err := i.again(ctx, known, depth)
@@ -48,18 +49,18 @@ func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err e
 	if i.stacks[key] != e || e.stale != 0 || e.wrote != wrote {
 		return false, nil
 	}
-	e.obs, e.listeners, e.rules, e.certificates = fresh.obs, fresh.listeners, fresh.rules, fresh.certificates
+	e.obs, e.knows, e.since = fresh.obs, fresh.knows, time.Time{}
 	for _, lb := range e.obs.LoadBalancers {
-		i.tags[lb.ARN] = readTags{lb.Tags, began}
+		i.tags[lb.ARN] = readTags{lb.Tags, began, at}
 	}
 	for _, tg := range e.obs.TargetGroups {
-		i.tags[tg.ARN] = readTags{tg.Tags, began}
+		i.tags[tg.ARN] = readTags{tg.Tags, began, at}
 	}
 	return true, nil
 }
 
 // again reads what is known, down to the given depth.
-func (i *Inventory) again(ctx context.Context, known plan.Observed, depth *entry) (*entry, error) {
+func (i *Inventory) again(ctx context.Context, known plan.Observed, depth knowledge) (*entry, error) {
 	top, err := i.topAgain(ctx, known)
 	if err != nil {
 		return nil, err
@@ -68,7 +69,7 @@ func (i *Inventory) again(ctx context.Context, known plan.Observed, depth *entry
 	out.obs = top
 	d := deepRead{i: i, obs: top.Clone()}
 	for _, lb := range known.LoadBalancers {
-		if depth.listeners[lb.ARN] {
+		if depth.known(listenersOf, lb.ARN) {
 			d.listenersOf = append(d.listenersOf, lb.ARN)
 		}
 		if lb.Attributes != nil {
@@ -89,10 +90,10 @@ func (i *Inventory) again(ctx context.Context, known plan.Observed, depth *entry
 		application := slices.ContainsFunc(top.LoadBalancers, func(lb plan.LoadBalancer) bool {
 			return lb.ARN == l.LoadBalancer.Literal && lb.Type == stack.Application
 		})
-		if application && (isNew || depth.rules[l.ARN]) {
+		if application && (isNew || depth.known(rulesOf, l.ARN)) {
 			d.rulesOf = append(d.rulesOf, l.ARN)
 		}
-		if (l.Protocol == "HTTPS" || l.Protocol == "TLS") && (isNew || depth.certificates[l.ARN]) {
+		if (l.Protocol == "HTTPS" || l.Protocol == "TLS") && (isNew || depth.known(certificatesOf, l.ARN)) {
 			d.certificatesOf = append(d.certificatesOf, l.ARN)
 		}
 		if !isNew && known.Listeners[was].Attributes != nil {
@@ -126,7 +127,7 @@ func (i *Inventory) topAgain(ctx context.Context, known plan.Observed) (plan.Obs
 	g.Go(func() error { return i.targetGroupsAgain(gctx, known, groups) })
 	g.Go(func() (err error) { out.SecurityGroups, err = i.securityGroupsAgain(gctx, known); return err })
 	var tags map[string]map[string]string
-	g.Go(func() (err error) { tags, err = i.describeTags(gctx, arns); return err })
+	g.Go(func() (err error) { tags, err = i.allTags(gctx, arns); return err })
 	if err := g.Wait(); err != nil {
 		return out, err
 	}

@@ -60,6 +60,26 @@ func (i *Inventory) RefreshStates(ctx context.Context, balancers map[string]stac
 
 // setState takes over the state of a load balancer, and reports whether it is another than before.
 func (i *Inventory) setState(key stack.Key, arn, state string) (changed bool) {
+	return i.amend(key, arn, func(lb *plan.LoadBalancer) bool {
+		changed := lb.State != state
+		lb.State = state
+		return changed
+	})
+}
+
+// ForgetAttributes drops what is known of a load balancer's attributes, which AWS has just shown to be wrong. It reports whether
+// anything was known. They are read again when a stack manages them.
+func (i *Inventory) ForgetAttributes(key stack.Key, arn string) bool {
+	return i.amend(key, arn, func(lb *plan.LoadBalancer) bool {
+		known := lb.Attributes != nil
+		lb.Attributes = nil
+		return known
+	})
+}
+
+// amend changes what is known of a load balancer of a stack, and reports whether change did so. Readers keep the observation that
+// they have.
+func (i *Inventory) amend(key stack.Key, arn string, change func(*plan.LoadBalancer) bool) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	e := i.stacks[key]
@@ -67,10 +87,14 @@ func (i *Inventory) setState(key stack.Key, arn, state string) (changed bool) {
 		return false
 	}
 	n := slices.IndexFunc(e.obs.LoadBalancers, func(lb plan.LoadBalancer) bool { return lb.ARN == arn })
-	if n < 0 || e.obs.LoadBalancers[n].State == state {
+	if n < 0 {
 		return false
 	}
-	e.obs = e.obs.Clone() // whoever reads it keeps what he has
-	e.obs.LoadBalancers[n].State = state
+	amended := e.obs.LoadBalancers[n]
+	if !change(&amended) {
+		return false
+	}
+	e.obs = e.obs.Clone()
+	e.obs.LoadBalancers[n] = amended
 	return true
 }

@@ -8,3 +8,13 @@ func OfTargetGroup(arn string) string {
 	name, _, _ := strings.Cut(rest, "/")
 	return name
 }
+
+// NamespaceOfTargetGroup is the namespace in the identity of a target group (NAMESPACE/…), which is that of its binding; "" if the
+// identity has none, as that of the target group of a frontend.
+func NamespaceOfTargetGroup(id string) string {
+	namespace, _, ok := strings.Cut(id, "/")
+	if !ok {
+		return ""
+	}
+	return namespace
+}

@@ -88,7 +88,7 @@ func Plans(ctx context.Context, v *world.View, only func(stack.Key) bool, a Acco
 		if err != nil {
 			return Outcome{}, fmt.Errorf("%s: reading what AWS holds: %w", key, err)
 		}
-		o.Bindings = bindings(key)
+		o.Bindings, o.Hostnames = bindings(key), w.Hostnames()
 		res.Observed = o.Clone() // a diff sorts in place
 		res.Plan = plan.Diff(r.Stack, r.Keep, o, w.Policy(wish.PolicyFromFlags(c)))
 		out = append(out, res)

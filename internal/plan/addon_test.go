@@ -93,7 +93,7 @@ func TestOnlyAProtectionThatAControllerMadeIsTakenAway(t *testing.T) {
 		if got := operationsOf(Diff(want, nil, f.obs, Policy{})); slices.Contains(got, "DeleteProtection") != ours {
 			t.Errorf("%s: removal plans %v", name, got)
 		}
-		p := Diff(&stack.Stack{Key: testKey()}, nil, f.obs, Policy{})
+		p := Diff(removed(), nil, f.obs, Policy{})
 		if got := operationsOf(p); slices.Contains(got, "DeleteProtection") != ours {
 			t.Errorf("%s: deletion of the load balancer plans %v", name, got)
 		}

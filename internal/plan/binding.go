@@ -6,6 +6,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -16,21 +17,13 @@ func bindingRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindBinding,
 // bindings plans the objects that register targets: right after their target groups, so that targets are healthy by the time
 // that rules send them traffic.
 func (d *differ) bindings() {
-	byARN := map[string]*Binding{}
 	byName := map[string]*Binding{}
 	for i := range d.obs.Bindings {
-		b := &d.obs.Bindings[i]
-		byName[bindingKey(b.Binding)] = b
-		if !b.Deleting {
-			byARN[b.TargetGroup.Literal] = b
-		}
+		byName[bindingKey(d.obs.Bindings[i].Binding)] = &d.obs.Bindings[i]
 	}
 	for _, w := range d.want.Bindings {
 		r := bindingRef(w.ID)
-		var have *Binding
-		if arn, ok := d.known[w.TargetGroup]; ok {
-			have = byARN[arn]
-		}
+		have := d.bindingOf(w)
 		switch {
 		case have == nil:
 			w.Name = d.bindingName(w, byName)
@@ -53,6 +46,37 @@ func (d *differ) bindings() {
 			d.handledBindings[bindingKey(have.Binding)] = true
 		}
 	}
+}
+
+// bindingOf is the observed binding of a wanted one: of the same target group and namespace. Of several it is the one that has
+// the name of the target group. Nil means that there is none.
+func (d *differ) bindingOf(w stack.Binding) *Binding {
+	arn, ok := d.known[w.TargetGroup]
+	if !ok {
+		return nil
+	}
+	var have *Binding
+	for i := range d.obs.Bindings {
+		b := &d.obs.Bindings[i]
+		if b.Deleting || b.Namespace != w.Namespace || b.TargetGroup.Literal != arn {
+			continue
+		}
+		if have == nil || b.Name == d.names[w.TargetGroup.ID] {
+			have = b
+		}
+	}
+	return have
+}
+
+// ownsBinding reports whether an observed binding is the stack's own. Labels are not enough, as a copy of a binding carries them
+// in any namespace: the identity of the target group tells the namespace of the original. For a target group that is not observed
+// any more, the namespace must be that of the stack or of one of its members.
+func (d *differ) ownsBinding(b *Binding) bool {
+	if ns := naming.NamespaceOfTargetGroup(d.identities[b.TargetGroup.Literal]); ns != "" {
+		return b.Namespace == ns
+	}
+	return b.Namespace == d.plan.Key.ID.Namespace || slices.Contains(d.pol.Namespaces, b.Namespace) ||
+		slices.ContainsFunc(d.want.Bindings, func(w stack.Binding) bool { return w.Namespace == b.Namespace })
 }
 
 // bindingName is the wanted name of a new binding, unless it belongs to the binding of a target group that is about to be
@@ -118,9 +142,10 @@ func networkingText(rules []stack.NetworkingRule, resolve resolver) []string {
 // deleteBindings deletes the objects whose target groups go: after them, because a target group that is gone needs no
 // deregistration.
 func (d *differ) deleteBindings() {
-	for _, b := range d.obs.Bindings {
+	for i := range d.obs.Bindings {
+		b := &d.obs.Bindings[i]
 		key := bindingKey(b.Binding)
-		if d.handledBindings[key] || b.Deleting || d.kept[key] {
+		if d.handledBindings[key] || b.Deleting || d.kept[key] || d.spared[b.TargetGroup.Literal] || !d.ownsBinding(b) {
 			continue
 		}
 		id := b.ID

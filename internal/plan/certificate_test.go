@@ -41,7 +41,7 @@ func TestACertificateGoesAfterItsListenerLetsGo(t *testing.T) {
 	}
 	f.converge(t, want, Policy{})
 	// The load balancer goes.
-	p = Diff(nil, nil, f.obs, Policy{})
+	p = Diff(removed(), nil, f.obs, Policy{})
 	s, ok = p.Step("DeleteCertificate private/a-1")
 	if !ok || len(s.After) == 0 {
 		t.Errorf("at the end: %+v", s)

@@ -11,16 +11,17 @@ import (
 )
 
 // Diff plans the way from what is observed to what is desired. The resources of keep (and what hangs on them) are neither
-// changed nor deleted, whatever is desired. It needs no valid wish: an empty stack plans the deletion of all that is observed.
+// changed nor deleted, whatever is desired. A stack with a Removal plans the deletion of all that is observed; without
+// one an empty stack plans nothing, nor does nil, and no load balancer goes without a successor, but for a frontend.
 //
 // Both sides are canonicalised first, so that a default made explicit is no change. What is new is created before what is
 // old is deleted; Steps of the plan stand in an order that could be executed one by one.
 func Diff(desired *stack.Stack, keep []stack.Ref, obs Observed, pol Policy) Plan {
-	if desired == nil {
-		desired = &stack.Stack{Key: obs.Key}
+	if desired == nil || desired.Empty() && desired.Removal == stack.NotRemoved {
+		return Plan{Key: obs.Key}
 	}
 	d := &differ{
-		want:     desired,
+		want:     keepQUIC(desired, &obs),
 		obs:      &obs,
 		pol:      pol,
 		known:    map[stack.Ref]string{},
@@ -35,6 +36,7 @@ func Diff(desired *stack.Stack, keep []stack.Ref, obs Observed, pol Policy) Plan
 		targets:          map[string]*TargetGroup{},
 		names:            map[string]string{},
 		balancers:        map[string]*LoadBalancer{},
+		spared:           map[string]bool{},
 		deletedBalancers: map[string]StepID{},
 		deletedTargets:   map[string]StepID{},
 		handledBindings:  map[string]bool{},
@@ -54,9 +56,9 @@ func Diff(desired *stack.Stack, keep []stack.Ref, obs Observed, pol Policy) Plan
 		d.identities[g.GroupID] = g.ID
 	}
 	d.keep(keep)
+	d.matchLoadBalancers()
 	d.matchSecurityGroups()
 	d.matchTargetGroups()
-	d.matchLoadBalancers()
 
 	d.securityGroups()
 	d.targetGroups()
@@ -75,6 +77,7 @@ func Diff(desired *stack.Stack, keep []stack.Ref, obs Observed, pol Policy) Plan
 	for _, r := range refs {
 		d.plan.Known = append(d.plan.Known, Known{r, d.known[r]})
 	}
+	d.plan.Assumed = obs.Assumed != nil && len(d.plan.Steps) > 0
 	return d.plan
 }
 
@@ -106,6 +109,9 @@ type differ struct {
 	oldBalancers []*LoadBalancer
 
 	uses map[string]use // of target groups, by ARN; nil = not looked at yet
+
+	tgUse, sgUse map[string]int  // of observed target groups by ARN, of security groups by id
+	spared       map[string]bool // duplicates that are left alone, by ARN or group id
 
 	deletedBalancers map[string]StepID // by ARN
 	deletedTargets   map[string]StepID // by ARN

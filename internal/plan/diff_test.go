@@ -196,7 +196,7 @@ func TestDeletingAStackTakesOneWritePerOwnedThing(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.converge(t, testStack("/a", "/b"), Policy{})
-	got := f.converge(t, nil, Policy{})
+	got := f.converge(t, removed(), Policy{})
 	want := map[string]int{"DeleteLoadBalancer": 1, "DeleteTargetGroup": 2, "DeleteBinding": 2, "DeleteSecurityGroup": 1}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -261,7 +261,7 @@ func TestDeletionProtectionRefusesDeletionAndWhatDependsOnIt(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			f := protected()
-			p := Diff(nil, nil, f.obs, tc.pol)
+			p := Diff(removed(), nil, f.obs, tc.pol)
 			s, _ := p.Step("DeleteLoadBalancer LoadBalancer")
 			if refused := s.Guard != nil; refused != tc.refused {
 				t.Fatalf("refused = %v, want %v", refused, tc.refused)
@@ -316,7 +316,7 @@ func TestKeptListenersAreNeitherChangedNorDeleted(t *testing.T) {
 	if !p.Empty() {
 		t.Errorf("unexpected steps:\n%s", p.Text(TextOptions{}))
 	}
-	if p = Diff(nil, []stack.Ref{listenerRef("80")}, f.obs, Policy{}); !p.Empty() {
+	if p = Diff(removed(), []stack.Ref{listenerRef("80")}, f.obs, Policy{}); !p.Empty() {
 		t.Errorf("unexpected steps:\n%s", p.Text(TextOptions{}))
 	}
 }
@@ -475,6 +475,39 @@ func TestOverlappingRulesAreCreatedInOrder(t *testing.T) {
 		s, _ := p.Step(tc.id)
 		if diff := cmp.Diff(tc.after, s.After); diff != "" {
 			t.Errorf("%s: %s", tc.id, diff)
+		}
+	}
+}
+
+// TestABindingIsKnownByItsNamespaceAndTargetGroup observes a copy of a binding in a namespace that nothing of the stack is in, last
+// in the order of names.
+func TestABindingIsKnownByItsNamespaceAndTargetGroup(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	want := testStack("shop/web-a:80")
+	f.converge(t, want, Policy{})
+	stray := f.obs.Bindings[0]
+	stray.Namespace, stray.Name = "zz", "zz"
+	f.obs.Bindings = append(f.obs.Bindings, stray)
+	if p := Diff(want, nil, f.obs, Policy{}); !p.Empty() {
+		t.Errorf("a copy changes something:\n%s", p.Text(TextOptions{}))
+	}
+	if p := Diff(removed(), nil, f.obs, Policy{Namespaces: []string{"shop"}}); p.Summary().Delete != len(Diff(removed(), nil, f.obs, Policy{}).Steps) ||
+		slices.ContainsFunc(p.Steps, func(s Step) bool { op, ok := s.Op.(DeleteBinding); return ok && op.Namespace == "zz" }) {
+		t.Errorf("a copy is deleted:\n%s", p.Text(TextOptions{}))
+	}
+
+	// The target group is not observed any more: the namespaces of the stack's objects decide.
+	f.obs.TargetGroups = nil
+	for _, namespaces := range [][]string{{"shop"}, {"shop", "zz"}} {
+		deleted := 0
+		for _, s := range Diff(removed(), nil, f.obs, Policy{Namespaces: namespaces}).Steps {
+			if _, ok := s.Op.(DeleteBinding); ok {
+				deleted++
+			}
+		}
+		if deleted != len(namespaces) {
+			t.Errorf("objects in %v: %d bindings are deleted", namespaces, deleted)
 		}
 	}
 }

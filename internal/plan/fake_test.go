@@ -20,6 +20,9 @@ type fakeAWS struct {
 	writes map[string]int
 }
 
+// removed is a stack of which nothing is to stay.
+func removed() *stack.Stack { return stack.Removed(testKey(), "demo", "vpc-1", stack.ObjectsDeleted) }
+
 func newFake(key stack.Key) *fakeAWS {
 	return &fakeAWS{obs: Observed{Key: key}, writes: map[string]int{}}
 }

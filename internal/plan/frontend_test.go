@@ -153,7 +153,7 @@ func TestAnALBIsNobodysTargetWhenItIsDeleted(t *testing.T) {
 				}
 				seen.Listeners, seen.Rules = nil, nil
 			}
-			p := Diff(&stack.Stack{Key: testKey()}, nil, seen, Policy{})
+			p := Diff(removed(), nil, seen, Policy{})
 			got := order(p, "DeleteLoadBalancer", "DeregisterTargets")
 			if want := []string{"DeleteLoadBalancer FrontendNlb", "DeregisterTargets FrontendNlb-tg-TCP-80", "DeleteLoadBalancer LoadBalancer"}; !slices.Equal(got, want) {
 				t.Errorf("got %v, want %v", got, want)
@@ -170,7 +170,7 @@ func TestAProtectedFrontendKeepsTheALBBehindIt(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.converge(t, withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80}), Policy{})
-	f.run(t, Diff(&stack.Stack{Key: testKey()}, nil, f.obs, Policy{Frontend: ProtectionDeclared}))
+	f.run(t, Diff(removed(), nil, f.obs, Policy{Frontend: ProtectionDeclared}))
 	if len(f.obs.LoadBalancers) != 2 || len(f.obs.TargetGroup(f.obs.TargetGroups[len(f.obs.TargetGroups)-1].ARN).Targets) != 1 {
 		t.Errorf("left: %+v", f.obs.LoadBalancers)
 	}

@@ -56,7 +56,7 @@ func TestABindingThatIsOnItsWayOutIsNotDeletedOnceMore(t *testing.T) {
 	f := newFake(testKey())
 	f.converge(t, testStack("/a", "/b"), Policy{})
 	f.obs.Bindings[0].Deleting = true
-	for name, want := range map[string]*stack.Stack{"deleted": nil, "without its path": testStack()} {
+	for name, want := range map[string]*stack.Stack{"deleted": removed(), "without its path": testStack()} {
 		n := 0
 		p := Diff(want, nil, f.obs, Policy{})
 		for _, s := range p.Steps {
@@ -99,7 +99,7 @@ func TestAKeptBindingIsNeitherChangedNorDeleted(t *testing.T) {
 		want *stack.Stack
 		obs  Observed
 	}{
-		"changed": {changed, f.obs}, "not wanted": {testStack(), f.obs}, "everything goes": {nil, f.obs}, "its target group is gone": {testStack("/a"), groupless},
+		"changed": {changed, f.obs}, "not wanted": {testStack(), f.obs}, "everything goes": {removed(), f.obs}, "its target group is gone": {testStack("/a"), groupless},
 	} {
 		if p := Diff(c.want, nil, c.obs, Policy{}); !touches(p) {
 			t.Errorf("%s: nothing would happen anyway:\n%s", name, p.Text(TextOptions{}))

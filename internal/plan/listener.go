@@ -55,7 +55,7 @@ func (d *differ) listeners() {
 
 func (d *differ) createListener(w stack.Listener, rules []stack.Rule) StepID {
 	r := listenerRef(w.ID)
-	w.Standing, w.KeepRules = false, nil
+	w.Standing, w.KeepRules, w.KeepRulesExcept = false, nil, nil
 	op := CreateListener{w}
 	op.Listener.Attributes, op.Listener.SNI = nil, nil
 	w.DefaultActions = settled(w.DefaultActions, nil)
@@ -80,7 +80,7 @@ func (d *differ) createListener(w stack.Listener, rules []stack.Rule) StepID {
 		d.step(Create, r, Vital, AddListenerCertificates{r, c}, "attach certificate "+c)
 	}
 	d.listenerAttributes(Create, r, w, nil)
-	d.rules(r, nil, rules, nil, false, func([]freshRule) rerouted { return rerouted{} })
+	d.rules(r, nil, rules, keepFor{}, false, func([]freshRule) rerouted { return rerouted{} })
 	return id
 }
 
@@ -97,8 +97,8 @@ func (d *differ) updateListener(have *Listener, w stack.Listener, rules []stack.
 	if d.kept[have.ARN] {
 		return
 	}
-	keepRules := w.KeepRules
-	w.KeepRules = nil
+	keepRules := keepFor{prefixes: w.KeepRules, except: w.KeepRulesExcept}
+	w.KeepRules, w.KeepRulesExcept = nil, nil
 	if w.Standing {
 		w.DefaultActions, w.Standing = have.DefaultActions, false
 		d.keepStanding(w.DefaultActions)
@@ -117,9 +117,6 @@ func (d *differ) updateListener(have *Listener, w stack.Listener, rules []stack.
 	modify := func() StepID {
 		op := ModifyListener{r, w}
 		op.Listener.Attributes, op.Listener.SNI, op.Listener.Tags = nil, nil, nil
-		if w.Protocol == "TLS" && w.ALPN != have.ALPN {
-			op.Listener.ALPN = alpnOf(w) // none must be said
-		}
 		var up warmup
 		var cold []stack.Ref
 		if reroutes && d.application(w.LoadBalancer) {
@@ -229,7 +226,7 @@ func (d *differ) listenerChanges(have, want stack.Listener) []string {
 	if want.SSLPolicy != "" && have.SSLPolicy != want.SSLPolicy {
 		why = append(why, "TLS policy "+quoteEmpty(have.SSLPolicy)+" → "+want.SSLPolicy)
 	}
-	if h, w := alpnOf(have), alpnOf(want); want.Protocol == "TLS" && h != w {
+	if h, w := alpnOf(have), alpnOf(want); want.Protocol == "TLS" && want.ALPN != "" && h != w {
 		why = append(why, "ALPN policy "+h+" → "+w)
 	}
 	if h, w := mutualText(have.Mutual), mutualText(want.Mutual); want.Mutual != nil && h != w {

@@ -176,7 +176,8 @@ func subnetChanges(have, want stack.LoadBalancer) []string {
 // deleteLoadBalancers deletes the old load balancers that have no successor.
 func (d *differ) deleteLoadBalancers() {
 	for _, old := range d.oldBalancers {
-		if _, planned := d.deletedBalancers[old.ARN]; !planned {
+		frontend := old.ID == stack.FrontendIdentity // which a valid edit switches off
+		if _, planned := d.deletedBalancers[old.ARN]; !planned && (frontend || d.successor(old) != nil || d.want.Removal != stack.NotRemoved) {
 			d.deleteLoadBalancer(old, nil)
 		}
 	}
@@ -232,11 +233,15 @@ func (d *differ) protected(old *LoadBalancer) bool {
 
 // deleteLoadBalancer plans one call: AWS deletes listeners and rules along with it.
 func (d *differ) deleteLoadBalancer(old *LoadBalancer, successor *stack.Ref) StepID {
-	if !d.mayDelete(old.ARN) {
+	if !d.mayDelete(old.ARN) || d.spared[old.ARN] {
 		return ""
 	}
 	r := stack.Ref{Kind: stack.KindLoadBalancer, ID: old.ID, Literal: old.ARN}
 	at := stack.Literal(stack.KindLoadBalancer, old.ARN)
+	if first := d.obs.LoadBalancer(old.LoadBalancer); first.ARN != old.ARN && !d.consented(old.ARN) {
+		d.spare(d.step(Delete, r, Cosmetic, DeleteLoadBalancer{at, successor}), old.ARN, old.Name, first.ARN, first.Name)
+		return ""
+	}
 	why := "is not wanted any more"
 	if d.successor(old) != nil {
 		why = "is replaced"

@@ -58,8 +58,8 @@ func TestWhatIsDoneWithClientCertificatesChangesWithTheWishOnly(t *testing.T) {
 	}
 }
 
-// TestAnALPNPolicyThatIsRemovedIsSwitchedOff names None, because AWS keeps what is not named.
-func TestAnALPNPolicyThatIsRemovedIsSwitchedOff(t *testing.T) {
+// TestAnALPNPolicyIsSwitchedOffOnlyByNone: AWS keeps what is not named, and so does a policy that another controller set.
+func TestAnALPNPolicyIsSwitchedOffOnlyByNone(t *testing.T) {
 	t.Parallel()
 	world := func(policy string) *stack.Stack {
 		s := testStack()
@@ -69,12 +69,15 @@ func TestAnALPNPolicyThatIsRemovedIsSwitchedOff(t *testing.T) {
 	f := newFake(testKey())
 	f.converge(t, world(""), Policy{})
 	f.converge(t, world("HTTP2Preferred"), Policy{})
-	p := Diff(world(""), nil, f.obs, Policy{})
+	if p := Diff(world(""), nil, f.obs, Policy{}); !p.Empty() {
+		t.Errorf("an unmanaged policy is changed:\n%s", p.Text(TextOptions{}))
+	}
+	p := Diff(world("None"), nil, f.obs, Policy{})
 	if len(p.Steps) != 1 {
 		t.Fatalf("plan:\n%s", p.Text(TextOptions{}))
 	}
 	if op, ok := p.Steps[0].Op.(ModifyListener); !ok || op.Listener.ALPN != "None" {
 		t.Errorf("%+v", p.Steps[0].Op)
 	}
-	f.converge(t, world(""), Policy{})
+	f.converge(t, world("None"), Policy{})
 }

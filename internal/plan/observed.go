@@ -1,6 +1,10 @@
 package plan
 
-import "github.com/k8s-lbc/lbc/internal/stack"
+import (
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
 
 // Observed is a stack as AWS and Kubernetes hold it. The embedded stack types carry the shape: their ID is the value of the
 // resource tag, their references are literals (ARNs and group ids), and a nil Attributes or Tags map means "never read".
@@ -12,6 +16,8 @@ type Observed struct {
 	Listeners      []Listener      `json:",omitempty"`
 	Rules          []Rule          `json:",omitempty"` // without default rules
 	Bindings       []Binding       `json:",omitempty"` // given in by whoever reads Kubernetes
+	// Hostnames are the names of load balancers that members show in their status, in lower case; given in as Bindings are.
+	Hostnames []string `json:",omitempty"`
 	// Unavailable tells why nothing can be done with an add-on that is wanted, whatever load balancer it is for.
 	Unavailable map[AddOn]Guard `json:",omitempty"`
 	// Pending is set while an add-on that is wanted is still being read: another look soon tells more.
@@ -19,6 +25,8 @@ type Observed struct {
 	Certificates []Certificate `json:",omitempty"` // in ACM, owned by the stack
 	// CertificatesUnknown tells that Certificates could not be read: nothing about them is planned.
 	CertificatesUnknown bool `json:",omitempty"`
+	// Assumed is there if parts were left by an earlier process; nil = everything was read or written by this one.
+	Assumed *Assumption `json:",omitempty"`
 	// ImportsHeld tells why Secrets must not be imported into ACM now, by identity of the certificate.
 	ImportsHeld map[string]Guard `json:",omitempty"`
 }
@@ -35,6 +43,7 @@ type LoadBalancer struct {
 	ARN        string
 	DNSName    string
 	HostedZone string            // canonical hosted zone id
+	Created    time.Time         `json:",omitzero"` // by AWS's clock; zero = this process made it and has not read it yet
 	State      string            // provisioning, active, active_impaired, failed
 	Protection *ShieldProtection `json:",omitempty"`
 	// Unread tells why an add-on that is wanted could not be read.
@@ -71,15 +80,17 @@ type Binding struct {
 	stack.Binding
 }
 
-// LoadBalancer returns the observed load balancer of an identity that fits the wanted type and scheme, or nil.
+// LoadBalancer returns the observed load balancer of an identity that fits the wanted type and scheme, or nil. Of several it is the
+// one that serves.
 func (o *Observed) LoadBalancer(want stack.LoadBalancer) *LoadBalancer {
+	var out *LoadBalancer
 	for i := range o.LoadBalancers {
 		lb := &o.LoadBalancers[i]
-		if lb.ID == want.ID && lb.Type == want.Type && lb.Scheme == want.Scheme {
-			return lb
+		if lb.ID == want.ID && lb.Type == want.Type && lb.Scheme == want.Scheme && (out == nil || o.compareBalancers(lb, out) < 0) {
+			out = lb
 		}
 	}
-	return nil
+	return out
 }
 
 // TargetGroup returns the observed target group with an ARN, or nil.

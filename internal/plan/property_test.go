@@ -17,7 +17,7 @@ func drawStack(t *rapid.T, label string) *stack.Stack {
 	paths := rapid.SliceOfN(rapid.SampledFrom([]string{"/a", "/b", "/c", "/d*", "/e", "/f/*", "/*"}), 0, 9).Draw(t, label+" paths")
 	s := testStack(paths...)
 	if rapid.IntRange(0, 9).Draw(t, label+" empty") == 0 {
-		return &stack.Stack{Key: s.Key, Cluster: s.Cluster, VPC: s.VPC}
+		return stack.Removed(s.Key, s.Cluster, s.VPC, stack.ObjectsDeleted)
 	}
 	if rapid.Bool().Draw(t, label+" internal") {
 		s.LoadBalancers[0].Scheme = stack.Internal

@@ -20,7 +20,7 @@ type ruleMatch struct {
 //
 // Between is called once all rules are there and before any is deleted: the place for a change of the default actions, which
 // reroutes says there will be. keep is that of the listener, for what nobody wants.
-func (d *differ) rules(listener stack.Ref, l *Listener, want []stack.Rule, keep []string, reroutes bool, between func(fresh []freshRule) rerouted) {
+func (d *differ) rules(listener stack.Ref, l *Listener, want []stack.Rule, keep keepFor, reroutes bool, between func(fresh []freshRule) rerouted) {
 	var have []*Rule
 	taken := map[int32]bool{} // by rules of somebody else, or kept ones
 	if l != nil {
@@ -45,7 +45,7 @@ func (d *differ) rules(listener stack.Ref, l *Listener, want []stack.Rule, keep 
 	matches, left := d.matchRules(want, have)
 	surplus := left[:0]
 	for _, r := range left {
-		if d.mayBeOf(keep, r) {
+		if d.keeps(keep, r) {
 			taken[r.Priority] = true
 			d.keepStanding(r.Actions)
 			continue

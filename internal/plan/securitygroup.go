@@ -9,18 +9,16 @@ import (
 
 func groupRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindSecurityGroup, ID: id} }
 
-// matchSecurityGroups pairs wanted groups with observed ones by identity; of several the first by id stays.
+// matchSecurityGroups pairs wanted groups with observed ones by identity; of several the one that is most in use stays.
 func (d *differ) matchSecurityGroups() {
 	sort.SliceStable(d.obs.SecurityGroups, func(i, j int) bool {
 		return d.obs.SecurityGroups[i].GroupID < d.obs.SecurityGroups[j].GroupID
 	})
+	d.sgUse = d.groupUse()
 	for _, w := range d.want.SecurityGroups {
-		for i := range d.obs.SecurityGroups {
-			g := &d.obs.SecurityGroups[i]
-			if g.ID == w.ID && d.groups[w.ID] == nil {
-				d.groups[w.ID] = g
-				d.known[groupRef(w.ID)] = g.GroupID
-			}
+		if g := d.servingGroup(w.ID); g != nil {
+			d.groups[w.ID] = g
+			d.known[groupRef(w.ID)] = g.GroupID
 		}
 	}
 }
@@ -124,6 +122,10 @@ func (d *differ) deleteSecurityGroups() {
 		}
 		r := stack.Ref{Kind: stack.KindSecurityGroup, ID: g.ID, Literal: g.GroupID}
 		s := d.step(Delete, r, Normal, DeleteSecurityGroup{stack.Literal(stack.KindSecurityGroup, g.GroupID)}, "is not wanted any more")
+		if first := d.servingGroup(g.ID); first.GroupID != g.GroupID && !d.consented(g.GroupID) {
+			d.spare(s, g.GroupID, g.Name, first.GroupID, first.Name)
+			continue
+		}
 		s.need(d.releases[g.GroupID]...)
 		s.follow(d.deletedBindings...)
 	}

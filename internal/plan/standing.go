@@ -58,18 +58,21 @@ func (d *differ) keepStanding(as []stack.Action) {
 	}
 }
 
-// mayBeOf reports whether a rule may have been made for one of the owners, by the identities of the target groups behind it.
-// Where there are none of ours, nothing tells whose it is.
-func (d *differ) mayBeOf(owners []string, r *Rule) bool {
+// keepFor tells which rules that no member wants stay: the KeepRules of a listener, without its exceptions.
+type keepFor struct{ prefixes, except []string }
+
+// keeps reports whether a rule may have been made for a member whose wish cannot be told now, by the identities of the target groups
+// behind it. Where there are none of ours, nothing tells whose it is.
+func (d *differ) keeps(k keepFor, r *Rule) bool {
 	known := false
 	for _, ref := range actionRefs(r.Actions) {
 		id := d.identities[ref.Literal]
-		if id != "" && slices.ContainsFunc(owners, func(o string) bool { return strings.HasPrefix(id, o) }) {
+		if id != "" && !slices.Contains(k.except, id) && slices.ContainsFunc(k.prefixes, func(p string) bool { return strings.HasPrefix(id, p) }) {
 			return true
 		}
 		known = known || id != ""
 	}
-	return len(owners) > 0 && !known
+	return len(k.prefixes) > 0 && !known
 }
 
 // Stand is a wish with what AWS holds in the place of what is to stay as it stands, for whoever shows it.

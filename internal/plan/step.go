@@ -12,6 +12,9 @@ type Plan struct {
 	Steps []Step    `json:"steps"`
 	// Known are the references of the steps that AWS already holds; the others are produced by steps.
 	Known []Known `json:"known,omitempty"`
+	// Assumed tells that steps may rest on what was not read from AWS. Such a plan is not executed: the observation is to be verified, and the
+	// diff made again.
+	Assumed bool `json:"assumed,omitempty"`
 }
 
 // Known is a reference and the ARN or group id behind it.
@@ -87,6 +90,11 @@ type Policy struct {
 	Protection   Protection
 	// ProtectedBy says where the owner declares the protection, if it does: "IngressClassParams prod, spec.loadBalancerAttributes".
 	ProtectedBy string
+	// Namespaces are those of the objects that the stack is made of, also of those that leave it. Bindings elsewhere are not its own.
+	Namespaces []string
+	// DeleteDuplicates are the ARNs and group ids of duplicates whose deletion is consented to, in the annotation of that name.
+	DeleteDuplicates     []string
+	DuplicatesAnnotation string
 	// Unweighted forbids forwards to several target groups, so that new targets cannot warm up beside the old ones.
 	Unweighted bool
 	// FixedHealthChecks: protocol, codes, interval and timeout of the checks of target groups of NLBs cannot change; a group with

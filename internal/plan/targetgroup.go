@@ -12,21 +12,16 @@ import (
 
 func targetGroupRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindTargetGroup, ID: id} }
 
-// matchTargetGroups pairs wanted target groups with observed ones that can become what is wanted.
+// matchTargetGroups pairs wanted target groups with observed ones that can become what is wanted; of several the one that is most in
+// use stays.
 func (d *differ) matchTargetGroups() {
 	sort.SliceStable(d.obs.TargetGroups, func(i, j int) bool { return d.obs.TargetGroups[i].ARN < d.obs.TargetGroups[j].ARN })
-	byID := map[string][]*TargetGroup{}
-	for i := range d.obs.TargetGroups {
-		tg := &d.obs.TargetGroups[i]
-		byID[tg.ID] = append(byID[tg.ID], tg)
-	}
+	d.tgUse = d.targetGroupUse()
 	for _, w := range d.want.TargetGroups {
-		for _, tg := range byID[w.ID] {
-			if d.targets[w.ID] == nil && d.replacementReason(tg, w) == "" {
-				d.targets[w.ID] = tg
-				d.known[targetGroupRef(w.ID)] = tg.ARN
-				d.names[w.ID] = tg.Name
-			}
+		if tg := d.serving(w); tg != nil && d.targets[w.ID] == nil {
+			d.targets[w.ID] = tg
+			d.known[targetGroupRef(w.ID)] = tg.ARN
+			d.names[w.ID] = tg.Name
 		}
 	}
 }
@@ -150,6 +145,10 @@ func (d *differ) deleteTargetGroups() {
 		}
 		r := stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID, Literal: tg.ARN}
 		s := d.step(Delete, r, Normal, DeleteTargetGroup{stack.Literal(stack.KindTargetGroup, tg.ARN)}, "is not wanted any more")
+		if first := d.serving(tg.TargetGroup); first != nil && first.ARN != tg.ARN && !d.consented(tg.ARN) {
+			d.spare(s, tg.ARN, tg.Name, first.ARN, first.Name)
+			continue
+		}
 		s.need(d.releases[tg.ARN]...)
 		for _, arn := range sortedKeys(d.deletedBalancers) { // its listeners may not be known
 			s.need(d.deletedBalancers[arn])

@@ -52,3 +52,44 @@ func Diff(current, wanted []stack.Permission) (grant, revoke []stack.Permission)
 	}
 	return grant, revoke
 }
+
+// Fate is what may become of a rule with our label that nothing known needs.
+type Fate int
+
+// Fates of rules.
+const (
+	Removable Fate = iota
+	Held           // it may be needed by what is not known yet
+	Foreign        // another cluster's
+)
+
+// Changes are the rules of one group to grant and to revoke. Of our rules that nothing known needs, those that are Held stay, and a
+// permission that one of them admits anyway is not granted beside it: it would be revoked as soon as that rule may go. With partial
+// knowledge, while there are needs that are unknown, nothing is revoked, and any rule that admits a permission is enough: it may be
+// precisely what all needs together make. waits reports that something is left to do once more is known.
+func Changes(current, wanted []stack.Permission, fate func(stack.Permission) Fate, partial bool) (grant, revoke []stack.Permission, waits bool) {
+	grant, surplus := Diff(current, Pack(wanted, current))
+	if partial {
+		return without(grant, current), nil, true
+	}
+	var held []stack.Permission
+	for _, p := range surplus {
+		switch fate(p) {
+		case Removable:
+			revoke = append(revoke, p)
+		case Held:
+			held = append(held, p)
+		case Foreign:
+		}
+	}
+	return without(grant, held), revoke, len(held) > 0
+}
+
+// without leaves out the permissions that rules admit anyway.
+func without(perms, rules []stack.Permission) []stack.Permission {
+	open := spansBySource(rules)
+	return slices.DeleteFunc(perms, func(p stack.Permission) bool {
+		id := identityOf(p)
+		return len(open[id.source]) > 0 && slices.ContainsFunc(union(open[id.source]), func(r span) bool { return r.from <= id.from && id.to <= r.to })
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
@@ -24,10 +25,8 @@ type account struct {
 	// once are errors of the next call, by action and group.
 	once      map[string]error
 	forgotten []string // groups of which the inventory was told that it is wrong
-	cluster   []string
 	writes    []string
 	gone      []string // groups that do not exist
-	unlisted  error    // of the list of the cluster's groups
 	// unreadable are groups whose rules nobody may read.
 	unreadable []string
 }
@@ -49,8 +48,6 @@ var errGone = &smithy.GenericAPIError{Code: "InvalidGroup.NotFound", Message: "T
 var errDenied = &smithy.GenericAPIError{Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation"}
 
 func (a *account) InvalidateGroup(id string) { a.forgotten = append(a.forgotten, id) }
-
-func (a *account) ClusterGroups(context.Context) ([]string, error) { return a.cluster, a.unlisted }
 
 func (a *account) run(_ context.Context, p plan.Plan) apply.Result {
 	a.mu.Lock()
@@ -94,60 +91,79 @@ func (a *account) OfAnotherCluster(_ context.Context, id string) bool {
 func always() bool { return true }
 func never() bool  { return false }
 
+// desk has a table and a keeper over a fake account.
+type desk struct {
+	*Table
+	*account
+	k *Keeper
+}
+
+func newDesk(a *account) *desk {
+	if a.rules == nil {
+		a.rules = map[string][]stack.Permission{}
+	}
+	t := NewTable()
+	return &desk{t, a, NewKeeper(t, a, a.run)}
+}
+
+func on(group string, perms ...stack.Permission) map[string][]stack.Permission {
+	return map[string][]stack.Permission{group: perms}
+}
+
+// bring reconciles a group and tells how it ended for a binding.
+func (d *desk) bring(t *testing.T, group, binding string, partial func() bool) error {
+	t.Helper()
+	out := d.k.Reconcile(t.Context(), group, partial)
+	if out.Err != nil && len(d.Of(binding, group)) == 0 {
+		return out.Err
+	}
+	return out.Of(d.Of(binding, group))
+}
+
+func (d *desk) expect(t *testing.T, step, group string, want ...stack.Permission) {
+	t.Helper()
+	if diff := cmp.Diff(want, d.rules[group], cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("%s: %s: %s", step, group, diff)
+	}
+}
+
 func TestRulesFollowTheUnionOfWhatBindingsNeed(t *testing.T) {
 	t.Parallel()
-	a := &account{rules: map[string][]stack.Permission{}}
-	k := NewKeeper(a, a.run)
-	ctx := context.Background()
-	set := func(binding string, complete func() bool, perms ...stack.Permission) {
+	d := newDesk(&account{})
+	set := func(binding string, partial func() bool, perms ...stack.Permission) {
 		t.Helper()
-		need := map[string][]stack.Permission{"sg-node": perms}
 		if len(perms) == 0 {
-			need = nil
+			d.Set(binding, nil)
+		} else {
+			d.Set(binding, on("sg-node", perms...))
 		}
-		if err := k.Set(ctx, binding, need, complete); err != nil {
+		if err := d.bring(t, "sg-node", binding, partial); err != nil {
 			t.Fatal(err)
 		}
 	}
 	expect := func(step string, writes ...string) {
 		t.Helper()
-		if diff := cmp.Diff(writes, a.writes); diff != "" {
+		if diff := cmp.Diff(writes, d.writes); diff != "" {
 			t.Errorf("%s: %s", step, diff)
 		}
-		a.writes = nil
+		d.writes = nil
 	}
-	set("a", always, tcp(8080, 8080, "sg-b"))
+	set("a", never, tcp(8080, 8080, "sg-b"))
 	expect("first binding", "AuthorizeSecurityGroupIngress sg-node")
-	set("b", always, tcp(8080, 8080, "sg-b"))
+	set("b", never, tcp(8080, 8080, "sg-b"))
 	expect("the same port for another binding")
-	set("b", always, tcp(9090, 9090, "sg-b"))
+	set("b", never, tcp(9090, 9090, "sg-b"))
 	expect("another port", "AuthorizeSecurityGroupIngress sg-node")
-	set("a", never)
-	expect("a binding goes while others are unknown")
 	set("a", always)
+	expect("a binding goes while others are unknown")
+	set("a", never)
 	expect("all are known", "RevokeSecurityGroupIngress sg-node")
-	set("b", always)
+	set("b", never)
 	expect("the last one goes", "RevokeSecurityGroupIngress sg-node")
-	if len(a.rules["sg-node"]) != 0 {
-		t.Errorf("left over: %v", a.rules["sg-node"])
-	}
+	d.expect(t, "in the end", "sg-node")
 }
 
-func TestAGroupThatFailsHarmsOnlyBindingsThatNeedIt(t *testing.T) {
-	t.Parallel()
-	broken := errors.New("no more rules")
-	a := &account{rules: map[string][]stack.Permission{}, fail: map[string]error{"sg-full": broken}}
-	k := NewKeeper(a, a.run)
-	ctx := context.Background()
-	if err := k.Set(ctx, "a", map[string][]stack.Permission{"sg-full": {tcp(1, 1, "sg-b")}}, always); !errors.Is(err, broken) {
-		t.Errorf("error = %v", err)
-	}
-	if err := k.Set(ctx, "b", map[string][]stack.Permission{"sg-node": {tcp(2, 2, "sg-b")}}, always); err != nil {
-		t.Errorf("a binding that does not need the group fails: %v", err)
-	}
-}
-
-func TestAccessIsGrantedBeforeOtherAccessIsRevokedUnlessThereIsNoRoom(t *testing.T) {
+func TestAccessIsGrantedBeforeOtherAccessIsRevoked(t *testing.T) {
 	t.Parallel()
 	const grant, revoke = "AuthorizeSecurityGroupIngress sg-node", "RevokeSecurityGroupIngress sg-node"
 	refuse := func(code string) error { return &smithy.GenericAPIError{Code: code, Message: "no"} }
@@ -161,291 +177,181 @@ func TestAccessIsGrantedBeforeOtherAccessIsRevokedUnlessThereIsNoRoom(t *testing
 		"a refused grant blocks the revocation": {map[string]error{grant: refuse("UnauthorizedOperation")}, nil, 0, true},
 		"what is there is looked up once":       {map[string]error{grant: refuse("InvalidPermission.Duplicate")}, []string{grant, revoke}, 1, false},
 		"what is gone is looked up once":        {map[string]error{revoke: refuse("InvalidPermission.NotFound")}, []string{grant, revoke}, 1, false},
-		"without room revoking goes first":      {map[string]error{grant: refuse("RulesPerSecurityGroupLimitExceeded")}, []string{revoke, grant}, 1, false},
+		"a quota is looked up once":             {map[string]error{grant: refuse("RulesPerSecurityGroupLimitExceeded")}, []string{grant, revoke}, 1, false},
 	} {
-		a := &account{rules: map[string][]stack.Permission{}}
-		k := NewKeeper(a, a.run)
-		if err := k.Set(t.Context(), "a", map[string][]stack.Permission{"sg-node": {tcp(8080, 8080, "sg-b")}}, always); err != nil {
+		d := newDesk(&account{})
+		d.Set("a", on("sg-node", tcp(8080, 8080, "sg-b")))
+		if err := d.bring(t, "sg-node", "a", never); err != nil {
 			t.Fatal(err)
 		}
-		a.writes, a.once = nil, c.errors
-		err := k.Set(t.Context(), "a", map[string][]stack.Permission{"sg-node": {tcp(9090, 9090, "sg-b")}}, always)
-		if diff := cmp.Diff(c.writes, a.writes); diff != "" || len(a.forgotten) != c.forgotten || (err != nil) != c.fails {
-			t.Errorf("%s: %s; looked up %v; %v", name, diff, a.forgotten, err)
+		d.writes, d.once = nil, c.errors
+		d.Set("a", on("sg-node", tcp(9090, 9090, "sg-b")))
+		err := d.bring(t, "sg-node", "a", never)
+		if diff := cmp.Diff(c.writes, d.writes); diff != "" || len(d.forgotten) != c.forgotten || (err != nil) != c.fails {
+			t.Errorf("%s: %s; looked up %v; %v", name, diff, d.forgotten, err)
 		}
-		if err == nil && len(a.rules["sg-node"]) != 1 {
-			t.Errorf("%s: rules %v", name, a.rules["sg-node"])
+		if err == nil && len(d.rules["sg-node"]) != 1 {
+			t.Errorf("%s: rules %v", name, d.rules["sg-node"])
 		}
 	}
 }
 
 func TestAnAccountThatGoesOnDisagreeingIsAnError(t *testing.T) {
 	t.Parallel()
-	a := &account{rules: map[string][]stack.Permission{}, fail: map[string]error{"sg-node": &smithy.GenericAPIError{Code: "RulesPerSecurityGroupLimitExceeded"}}}
-	err := NewKeeper(a, a.run).Set(t.Context(), "a", map[string][]stack.Permission{"sg-node": {tcp(1, 1, "sg-b")}}, always)
-	if err == nil || len(a.forgotten) != 1 {
-		t.Errorf("%v; looked up %v", err, a.forgotten)
+	d := newDesk(&account{fail: map[string]error{"sg-node": &smithy.GenericAPIError{Code: "RulesPerSecurityGroupLimitExceeded"}}})
+	d.Set("a", on("sg-node", tcp(1, 1, "sg-b")))
+	if err := d.bring(t, "sg-node", "a", never); err == nil || len(d.forgotten) != 1 {
+		t.Errorf("%v; looked up %v", err, d.forgotten)
 	}
 }
 
-func TestRulesOfBindingsThatWentUnseenAreSweptOnce(t *testing.T) {
+func TestACallThatWaitsForAWSIsTriedAgainThenAndIsNoError(t *testing.T) {
 	t.Parallel()
-	stale := tcp(7000, 7000, "sg-b")
-	foreign := tcp(7001, 7001, "sg-b")
-	foreign.Description = "by hand"
-	a := &account{rules: map[string][]stack.Permission{"sg-old": {stale, foreign}}, cluster: []string{"sg-old"}}
-	k := NewKeeper(a, a.run)
-	if err := k.Set(context.Background(), "a", map[string][]stack.Permission{}, always); err != nil {
-		t.Fatal(err)
+	later := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	d := newDesk(&account{})
+	d.k.run = func(_ context.Context, p plan.Plan) apply.Result {
+		return apply.Result{Outcomes: map[plan.StepID]apply.Outcome{p.Steps[0].ID: {State: apply.Waiting, Until: later, Err: errors.New("slow down")}}}
 	}
-	if diff := cmp.Diff([]stack.Permission{foreign}, a.rules["sg-old"]); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func TestAccessIsGrantedAlthoughNobodyCanTellWhatFormerBindingsLeft(t *testing.T) {
-	t.Parallel()
-	denied := errors.New("DescribeSecurityGroups: denied")
-	stale := tcp(7000, 7000, "sg-b")
-	a := &account{rules: map[string][]stack.Permission{"sg-old": {stale}}, cluster: []string{"sg-old"}, unlisted: denied}
-	k := NewKeeper(a, a.run)
-	need := map[string][]stack.Permission{"sg-node": {tcp(8080, 8080, "sg-b")}}
-	if err := k.Set(t.Context(), "a", need, always); !errors.Is(err, denied) {
-		t.Errorf("%v: nobody tries again", err)
-	}
-	if diff := cmp.Diff(need["sg-node"], a.rules["sg-node"]); diff != "" {
-		t.Error(diff)
-	}
-	a.unlisted = nil
-	if err := k.Set(t.Context(), "a", need, always); err != nil || len(a.rules["sg-old"]) > 0 {
-		t.Errorf("%v: left %v", err, a.rules["sg-old"])
+	d.Set("a", on("sg-node", tcp(1, 1, "sg-b")))
+	if out := d.k.Reconcile(t.Context(), "sg-node", never); out.Err != nil || !out.Until.Equal(later) {
+		t.Errorf("%+v", out)
 	}
 }
 
 func TestASourceThatDoesNotExistHarmsOnlyTheBindingThatNamesIt(t *testing.T) {
 	t.Parallel()
-	a := &account{rules: map[string][]stack.Permission{}, gone: []string{"sg-gone"}}
-	k := NewKeeper(a, a.run)
-	node := func(p ...stack.Permission) map[string][]stack.Permission {
-		return map[string][]stack.Permission{"sg-node": p}
-	}
-	if err := k.Set(t.Context(), "bad", node(tcp(1, 1, "sg-gone"), tcp(2, 2, "sg-b")), always); !errors.Is(err, errGone) {
+	d := newDesk(&account{gone: []string{"sg-gone"}})
+	d.Set("bad", on("sg-node", tcp(1, 1, "sg-gone"), tcp(2, 2, "sg-b")))
+	d.Set("good", on("sg-node", tcp(8080, 8080, "sg-b")))
+	if err := d.bring(t, "sg-node", "bad", never); !errors.Is(err, errGone) {
 		t.Errorf("the binding that names it: %v", err)
 	}
-	if err := k.Set(t.Context(), "good", node(tcp(8080, 8080, "sg-b")), always); err != nil {
+	if err := d.bring(t, "sg-node", "good", never); err != nil {
 		t.Errorf("another binding: %v", err)
 	}
-	if got := a.rules["sg-node"]; len(got) != 2 {
+	if got := d.rules["sg-node"]; len(got) != 2 {
 		t.Errorf("rules %v", got)
 	}
-	if err := k.Set(t.Context(), "good", nil, always); err != nil {
-		t.Errorf("another binding that goes: %v", err)
-	}
-	if err := k.Set(t.Context(), "bad", nil, always); err != nil || len(a.rules["sg-node"]) > 0 {
-		t.Errorf("the binding that names it goes: %v, rules %v", err, a.rules["sg-node"])
-	}
-}
-
-func TestABindingThatGoesIsNotHeldUpByWhatOthersLackAndLeavesNoRuleBehind(t *testing.T) {
-	t.Parallel()
-	broken := errors.New("denied")
-	a := &account{rules: map[string][]stack.Permission{}, fail: map[string]error{}}
-	k := NewKeeper(a, a.run)
-	need := map[string][]stack.Permission{"sg-node": {tcp(8080, 8080, "sg-b")}}
-	if err := errors.Join(k.Set(t.Context(), "stays", need, always), k.Set(t.Context(), "goes", need, always)); err != nil {
-		t.Fatal(err)
-	}
-	a.fail["sg-node"] = broken
-	if err := k.Set(t.Context(), "lacks", map[string][]stack.Permission{"sg-node": {tcp(9, 9, "sg-b")}}, always); !errors.Is(err, broken) {
-		t.Fatalf("error = %v", err)
-	}
-	if err := k.Set(t.Context(), "goes", nil, always); err != nil {
-		t.Errorf("held up by another: %v", err)
-	}
-	if err := k.Set(t.Context(), "stays", nil, always); !errors.Is(err, broken) {
-		t.Errorf("error = %v: a rule that cannot be revoked is forgotten", err)
-	}
-	a.fail = nil
-	if err := errors.Join(k.Set(t.Context(), "lacks", nil, always), k.Set(t.Context(), "stays", nil, always)); err != nil || len(a.rules["sg-node"]) > 0 {
-		t.Errorf("%v, left over: %v", err, a.rules["sg-node"])
-	}
-	if k.Knows("stays") {
-		t.Error("a binding that is gone is still known")
-	}
-}
-
-func TestARuleStaysWhereverAnEndpointMayBeThatNobodyCanPlace(t *testing.T) {
-	t.Parallel()
-	a := &account{cluster: []string{"sg-former"}, rules: map[string][]stack.Permission{
-		"sg-former": {tcp(8080, 8080, "sg-b"), tcp(8000, 8090, "sg-b"), tcp(8080, 8080, "sg-other"), tcp(7070, 7070, "sg-b"), tcp(9090, 9090, "sg-b")},
-	}}
-	k := NewKeeper(a, a.run)
-	node := map[string][]stack.Permission{"sg-node": {tcp(8080, 8080, "sg-b")}}
-	if err := k.Set(t.Context(), "a", node, never); err != nil {
-		t.Fatal(err)
-	}
-	expect := func(step, group string, want ...stack.Permission) {
-		t.Helper()
-		if diff := cmp.Diff(want, a.rules[group], cmpopts.EquateEmpty()); diff != "" {
-			t.Errorf("%s: %s: %s", step, group, diff)
-		}
-	}
-	if err := k.Extend(t.Context(), "a", nil, []stack.Permission{tcp(8080, 8080, "sg-b")}, always); err != nil {
-		t.Fatal(err)
-	}
-	expect("no endpoint is known", "sg-node", tcp(8080, 8080, "sg-b"))
-	expect("no endpoint is known", "sg-former", tcp(8080, 8080, "sg-b"), tcp(8000, 8090, "sg-b"))
-	if err := k.Set(t.Context(), "a", node, always); err != nil {
-		t.Fatal(err)
-	}
-	expect("all are", "sg-node", tcp(8080, 8080, "sg-b"))
-	expect("all are", "sg-former")
-}
-
-func TestRulesOfASourceThatNobodyKnowsAreThoseToItsPorts(t *testing.T) {
-	t.Parallel()
-	udp := tcp(8080, 8080, "sg-b")
-	udp.Protocol = "udp"
-	a := &account{cluster: []string{"sg-former"}, rules: map[string][]stack.Permission{
-		"sg-former": {tcp(8080, 8080, "sg-b"), tcp(8000, 8090, "sg-other"), tcp(7070, 7070, "sg-b"), udp},
-	}}
-	if err := NewKeeper(a, a.run).Extend(t.Context(), "a", nil, []stack.Permission{{Protocol: "tcp", FromPort: 8080, ToPort: 8080}}, always); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]stack.Permission{tcp(8080, 8080, "sg-b"), tcp(8000, 8090, "sg-other")}, a.rules["sg-former"]); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func TestRulesForTheLoadBalancersOfAnotherClusterStay(t *testing.T) {
-	t.Parallel()
-	theirs := tcp(8080, 8080, "sg-of-another-cluster")
-	a := &account{cluster: []string{"sg-node"}, rules: map[string][]stack.Permission{"sg-node": {theirs, tcp(7070, 7070, "sg-b")}}}
-	k := NewKeeper(a, a.run)
-	for _, need := range []map[string][]stack.Permission{{"sg-node": {tcp(9090, 9090, "sg-b")}}, nil} {
-		if err := k.Set(t.Context(), "a", need, always); err != nil {
-			t.Fatal(err)
-		}
-		want := append([]stack.Permission{theirs}, need["sg-node"]...)
-		if diff := cmp.Diff(want, a.rules["sg-node"]); diff != "" {
-			t.Error(diff)
-		}
-	}
-}
-
-func TestWhatIsKnownIsGrantedThoughSomeEndpointsCannotBePlaced(t *testing.T) {
-	t.Parallel()
-	a := &account{rules: map[string][]stack.Permission{}}
-	k := NewKeeper(a, a.run)
-	ctx := t.Context()
-	need := map[string][]stack.Permission{"sg-node": {tcp(8080, 8080, "sg-b")}}
-	if err := k.Extend(ctx, "a", need, []stack.Permission{tcp(8080, 8080, "sg-b")}, always); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(need, a.rules); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func TestAGroupThatIsGoneNeedsNoCleaningButWhoNeedsItIsTold(t *testing.T) {
-	t.Parallel()
-	a := &account{rules: map[string][]stack.Permission{}}
-	k := NewKeeper(a, a.run)
-	need := map[string][]stack.Permission{"sg-node": {tcp(8080, 8080, "sg-b")}}
-	if err := errors.Join(k.Set(t.Context(), "goes", need, always), k.Set(t.Context(), "stays", need, always)); err != nil {
-		t.Fatal(err)
-	}
-	a.gone = []string{"sg-node"}
-	if err := k.Set(t.Context(), "stays", need, always); !errors.Is(err, errGone) {
-		t.Errorf("a binding that needs the group: %v", err)
-	}
-	if err := k.Set(t.Context(), "stays", nil, never); !errors.Is(err, errGone) {
-		t.Errorf("while another needs the group: %v", err)
-	}
-	if err := k.Set(t.Context(), "goes", nil, always); err != nil {
-		t.Errorf("the last binding that needed it: %v", err)
-	}
-	a.gone, a.unreadable = nil, []string{"sg-node"}
-	if err := k.Set(t.Context(), "other", map[string][]stack.Permission{"sg-node": nil}, always); !errors.Is(err, errDenied) {
-		t.Errorf("a group whose rules cannot be read is not gone: %v", err)
+	d.Set("good", nil)
+	d.Set("bad", nil)
+	if err := d.bring(t, "sg-node", "bad", never); err != nil || len(d.rules["sg-node"]) > 0 {
+		t.Errorf("both go: %v, rules %v", err, d.rules["sg-node"])
 	}
 }
 
 func TestASourceThatCannotBeReadIsNotTakenForMissing(t *testing.T) {
 	t.Parallel()
-	a := &account{rules: map[string][]stack.Permission{}, gone: []string{"sg-gone"}, unreadable: []string{"sg-b"}}
-	k := NewKeeper(a, a.run)
+	d := newDesk(&account{gone: []string{"sg-gone"}, unreadable: []string{"sg-b"}})
 	office := stack.Permission{Protocol: "tcp", FromPort: 22, ToPort: 22, CIDR: "192.0.2.0/24", Description: Label}
-	need := map[string][]stack.Permission{"sg-node": {tcp(1, 1, "sg-gone"), tcp(8080, 8080, "sg-b"), office}}
-	if err := k.Set(t.Context(), "a", need, always); !errors.Is(err, errGone) {
+	d.Set("a", on("sg-node", tcp(1, 1, "sg-gone"), tcp(8080, 8080, "sg-b"), office))
+	if err := d.bring(t, "sg-node", "a", never); !errors.Is(err, errGone) {
 		t.Errorf("error = %v", err)
 	}
-	if diff := cmp.Diff([]stack.Permission{office, tcp(8080, 8080, "sg-b")}, a.rules["sg-node"]); diff != "" {
-		t.Error(diff)
-	}
-	if slices.Contains(a.forgotten, "") {
+	d.expect(t, "a missing source", "sg-node", office, tcp(8080, 8080, "sg-b"))
+	if slices.Contains(d.forgotten, "") {
 		t.Error("a CIDR is looked up as a group")
 	}
 }
 
-func TestWhatABindingNeededLingersUnderAnotherNameWhereALaterLifeWouldFindIt(t *testing.T) {
+func TestARuleStaysWhereverAnEndpointMayBeWhoseGroupIsUnknown(t *testing.T) {
 	t.Parallel()
-	a := &account{rules: map[string][]stack.Permission{}, cluster: []string{"sg-tagged"}}
-	k := NewKeeper(a, a.run)
-	check := func(step string, err error, tagged, other int) {
-		t.Helper()
-		if err != nil || len(a.rules["sg-tagged"]) != tagged || len(a.rules["sg-other"]) != other {
-			t.Errorf("%s: %v, rules %v", step, err, a.rules)
+	d := newDesk(&account{rules: map[string][]stack.Permission{
+		"sg-former": {tcp(8080, 8080, "sg-b"), tcp(8000, 8090, "sg-b"), tcp(8080, 8080, "sg-other"), tcp(7070, 7070, "sg-b"), tcp(9090, 9090, "sg-b")},
+	}})
+	both := func() {
+		for _, g := range []string{"sg-node", "sg-former"} {
+			if err := d.bring(t, g, "a", never); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	ctx := t.Context()
+	node := on("sg-node", tcp(8080, 8080, "sg-b"))
+	d.Set("a", node)
+	d.Extend("a", nil, []stack.Permission{tcp(8080, 8080, "sg-b")})
+	both()
+	d.expect(t, "no endpoint is known", "sg-node", tcp(8080, 8080, "sg-b"))
+	d.expect(t, "no endpoint is known", "sg-former", tcp(8080, 8080, "sg-b"), tcp(8000, 8090, "sg-b"))
+	d.Set("a", node)
+	both()
+	d.expect(t, "all are", "sg-node", tcp(8080, 8080, "sg-b"))
+	d.expect(t, "all are", "sg-former")
+}
+
+func TestRulesOfAnUnknownSourceAreThoseToItsPorts(t *testing.T) {
+	t.Parallel()
+	udp := tcp(8080, 8080, "sg-b")
+	udp.Protocol = "udp"
+	d := newDesk(&account{rules: map[string][]stack.Permission{
+		"sg-former": {tcp(8080, 8080, "sg-b"), tcp(8000, 8090, "sg-other"), tcp(7070, 7070, "sg-b"), udp},
+	}})
+	d.Extend("a", nil, []stack.Permission{{Protocol: "tcp", FromPort: 8080, ToPort: 8080}})
+	if err := d.bring(t, "sg-former", "a", never); err != nil {
+		t.Fatal(err)
+	}
+	d.expect(t, "of an unknown source", "sg-former", tcp(8080, 8080, "sg-b"), tcp(8000, 8090, "sg-other"))
+}
+
+func TestRulesForTheLoadBalancersOfAnotherClusterStay(t *testing.T) {
+	t.Parallel()
+	theirs := tcp(8080, 8080, "sg-of-another-cluster")
+	d := newDesk(&account{rules: on("sg-node", theirs, tcp(7070, 7070, "sg-b"))})
+	for _, need := range []map[string][]stack.Permission{on("sg-node", tcp(9090, 9090, "sg-b")), nil} {
+		d.Set("a", need)
+		if err := d.bring(t, "sg-node", "a", never); err != nil {
+			t.Fatal(err)
+		}
+		d.expect(t, "beside another cluster's", "sg-node", append([]stack.Permission{theirs}, need["sg-node"]...)...)
+	}
+}
+
+func TestAGroupThatIsGoneNeedsNoCleaningButWhoNeedsItIsTold(t *testing.T) {
+	t.Parallel()
+	d := newDesk(&account{gone: []string{"sg-node"}})
+	d.Set("stays", on("sg-node", tcp(8080, 8080, "sg-b")))
+	if err := d.bring(t, "sg-node", "stays", never); !errors.Is(err, errGone) {
+		t.Errorf("a binding that needs the group: %v", err)
+	}
+	d.Set("stays", nil)
+	if err := d.bring(t, "sg-node", "stays", never); err != nil {
+		t.Errorf("once nothing needs it: %v", err)
+	}
+	d.gone, d.unreadable = nil, []string{"sg-node"}
+	if err := d.bring(t, "sg-node", "stays", never); !errors.Is(err, errDenied) {
+		t.Errorf("a group whose rules cannot be read is not gone: %v", err)
+	}
+}
+
+func TestWhatABindingNeededIsNeededUnderAnotherNameAfterATransfer(t *testing.T) {
+	t.Parallel()
+	table := NewTable()
 	need := func(port int32) map[string][]stack.Permission {
 		return map[string][]stack.Permission{"sg-tagged": {tcp(port, port, "sg-lb")}, "sg-other": {tcp(port, port, "sg-lb")}}
 	}
-	check("it serves", k.Set(ctx, "shop/web", need(8080), always), 1, 1)
-	check("it ends", k.Linger(ctx, "shop/web", "its end", always), 1, 0)
-	if k.Knows("shop/web") {
-		t.Error("it is still known")
+	table.Set("shop/web", need(8080))
+	table.Transfer("shop/web", "its end")
+	if table.Knows("shop/web") || len(table.Of("its end", "sg-tagged")) != 1 {
+		t.Error("nothing is transferred")
 	}
-	check("it comes back", k.Set(ctx, "shop/web", need(9090), always), 2, 1)
-	check("it ends again", k.Linger(ctx, "shop/web", "its end", always), 2, 0)
-	check("another one", k.Set(ctx, "shop/api", map[string][]stack.Permission{"sg-tagged": {tcp(7070, 7070, "sg-lb")}}, always), 3, 0)
-	check("all is done", k.Set(ctx, "its end", nil, always), 1, 0)
-
-	check("it serves again", k.Set(ctx, "shop/web", need(9090), always), 2, 1)
-	a.unlisted = errDenied
-	check("nobody can tell what a later life would find", k.Linger(ctx, "shop/web", "its end", always), 1, 0)
-}
-
-func TestARuleThatCouldNotBeRevokedIsRevokedByTheNextAttempt(t *testing.T) {
-	t.Parallel()
-	a := &account{rules: map[string][]stack.Permission{}, fail: map[string]error{}}
-	k := NewKeeper(a, a.run)
-	if err := k.Set(t.Context(), "a", map[string][]stack.Permission{"sg-node": {tcp(8080, 8080, "sg-b")}}, always); err != nil {
-		t.Fatal(err)
+	table.Set("shop/web", need(9090))
+	table.Transfer("shop/web", "its end")
+	if got := table.Of("its end", "sg-tagged"); len(got) != 2 {
+		t.Errorf("after another life: %v", got)
 	}
-	a.fail["sg-node"] = errDenied
-	for range 2 {
-		if err := k.Set(t.Context(), "a", nil, always); !errors.Is(err, errDenied) {
-			t.Errorf("%v: nobody tries again", err)
-		}
+	if touched := table.Restrict("its end", []string{"sg-tagged"}); !slices.Equal(touched.Changed, []string{"sg-other"}) {
+		t.Errorf("touched %+v", touched)
 	}
-	delete(a.fail, "sg-node")
-	if err := k.Set(t.Context(), "a", nil, always); err != nil || len(a.rules["sg-node"]) > 0 || k.Knows("a") {
-		t.Errorf("%v: left %v", err, a.rules["sg-node"])
+	if len(table.Of("its end", "sg-other")) != 0 || len(table.Of("its end", "sg-tagged")) != 2 {
+		t.Error("it is not restricted to the groups")
 	}
 }
 
-func TestWhatFormerBindingsLeftIsTriedAgainWithTheNextOne(t *testing.T) {
+func TestTheTableTellsWhichGroupsAChangeConcerns(t *testing.T) {
 	t.Parallel()
-	a := &account{rules: map[string][]stack.Permission{"sg-old": {tcp(7000, 7000, "sg-b")}}, cluster: []string{"sg-old"}, fail: map[string]error{"sg-old": errDenied}}
-	k := NewKeeper(a, a.run)
-	need := map[string][]stack.Permission{"sg-node": {tcp(8080, 8080, "sg-b")}}
-	if err := k.Set(t.Context(), "a", need, always); err != nil {
-		t.Errorf("others' rules are its problem: %v", err)
-	}
-	delete(a.fail, "sg-old")
-	if err := k.Set(t.Context(), "a", need, always); err != nil || len(a.rules["sg-old"]) > 0 {
-		t.Errorf("%v: left %v", err, a.rules["sg-old"])
+	table := NewTable()
+	a, b := tcp(1, 1, "sg-b"), tcp(2, 2, "sg-b")
+	table.Set("x", map[string][]stack.Permission{"same": {a}, "other": {a}, "gone": {a}})
+	want := Touched{Changed: []string{"gone", "new", "other"}, Same: []string{"same"}}
+	if diff := cmp.Diff(want, table.Set("x", map[string][]stack.Permission{"same": {a}, "other": {b}, "new": {b}})); diff != "" {
+		t.Error(diff)
 	}
 }

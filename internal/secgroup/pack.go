@@ -48,9 +48,10 @@ func compareSources(a, b source) int {
 type span struct{ from, to int32 }
 
 // Pack joins permissions to the fewest rules that admit precisely the same traffic: per protocol and source, overlapping and
-// adjacent port ranges become one. Where the rules that exist already are one range from the lowest to the highest wanted port,
-// as the existing controller writes them, that range is kept so that taking over a cluster changes nothing. Only when a source
-// would take more than maxRulesPerSource rules are the nearest ranges joined across the ports between them.
+// adjacent port ranges become one. Two shapes in which the existing controller writes rules are kept where they stand, so that
+// taking over a cluster changes nothing: one range from the lowest to the highest wanted port, and several rules that together
+// admit precisely what is wanted. Only when a source would otherwise take more than maxRulesPerSource rules are the nearest ranges
+// joined across the ports between them.
 func Pack(wanted, current []stack.Permission) []stack.Permission {
 	spans := spansBySource(wanted)
 	have := spansBySource(managed(current))
@@ -64,11 +65,15 @@ func Pack(wanted, current []stack.Permission) []stack.Permission {
 	for _, s := range sources {
 		packed := union(spans[s])
 		hull := span{packed[0].from, packed[len(packed)-1].to}
-		if h := have[s]; len(h) == 1 && h[0] == hull {
+		switch h := have[s]; {
+		case slices.Contains(h, hull):
 			packed = []span{hull}
-		}
-		for len(packed) > maxRulesPerSource {
-			packed = joinNearest(packed)
+		case len(h) > 0 && slices.Equal(union(h), packed):
+			packed = h
+		default:
+			for len(packed) > maxRulesPerSource {
+				packed = joinNearest(packed)
+			}
 		}
 		for _, r := range packed {
 			out = append(out, s.permission(r))

@@ -2,9 +2,11 @@ package secgroup
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -146,4 +148,121 @@ func TestRulesWithoutOurLabelAreNeverTouched(t *testing.T) {
 	if len(grant) != 0 || len(revoke) != 1 || revoke[0].FromPort != 9000 {
 		t.Errorf("grant %v, revoke %v: want only our own unused rule revoked", grant, revoke)
 	}
+}
+
+func TestRulesThatTogetherAdmitPreciselyWhatIsWantedStayAsTheyAre(t *testing.T) {
+	t.Parallel()
+	cidr := func(from, to int32) stack.Permission {
+		return stack.Permission{Protocol: "tcp", FromPort: from, ToPort: to, CIDR: "10.0.0.0/16", Description: Label}
+	}
+	wanted := []stack.Permission{cidr(30001, 30001), cidr(30002, 30002)}
+	for name, c := range map[string]struct{ current, want []stack.Permission }{
+		"one rule for each port, as the existing controller writes them for CIDRs": {wanted, wanted},
+		"what is left of an interrupted change":                                    {[]stack.Permission{cidr(30001, 30002), cidr(30001, 30001)}, []stack.Permission{cidr(30001, 30002)}},
+		"too little":                                                               {[]stack.Permission{cidr(30001, 30001)}, []stack.Permission{cidr(30001, 30002)}},
+		"too much":                                                                 {[]stack.Permission{cidr(30000, 30001), cidr(30002, 30002)}, []stack.Permission{cidr(30001, 30002)}},
+	} {
+		if diff := cmp.Diff(c.want, Pack(wanted, c.current)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+func TestARuleThatStaysIsEnoughForWhatItAdmits(t *testing.T) {
+	t.Parallel()
+	wide, byHand := tcp(8080, 31213, "sg-b"), tcp(9000, 9100, "sg-b")
+	byHand.Description = "opened by hand"
+	all := func(f Fate) func(stack.Permission) Fate { return func(stack.Permission) Fate { return f } }
+	for name, c := range map[string]struct {
+		current, wanted []stack.Permission
+		fate            Fate
+		partial         bool
+		grant, revoke   []stack.Permission
+		waits           bool
+	}{
+		"a range, while needs are unknown":            {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-b")}, Removable, true, nil, nil, true},
+		"others' rule, while needs are unknown":       {[]stack.Permission{byHand}, []stack.Permission{tcp(9050, 9050, "sg-b")}, Removable, true, nil, nil, true},
+		"others' rule, when all needs are known":      {[]stack.Permission{byHand}, []stack.Permission{tcp(9050, 9050, "sg-b")}, Removable, false, []stack.Permission{tcp(9050, 9050, "sg-b")}, nil, false},
+		"a range that is held":                        {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-b")}, Held, false, nil, nil, true},
+		"a range that nothing holds":                  {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-b")}, Removable, false, []stack.Permission{tcp(8080, 8080, "sg-b")}, []stack.Permission{wide}, false},
+		"another cluster's range":                     {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-b")}, Foreign, false, []stack.Permission{tcp(8080, 8080, "sg-b")}, nil, false},
+		"a port outside, while needs are unknown":     {[]stack.Permission{wide}, []stack.Permission{tcp(80, 80, "sg-b")}, Removable, true, []stack.Permission{tcp(80, 80, "sg-b")}, nil, true},
+		"another source, while needs are unknown":     {[]stack.Permission{wide}, []stack.Permission{tcp(8080, 8080, "sg-a")}, Removable, true, []stack.Permission{tcp(8080, 8080, "sg-a")}, nil, true},
+		"the existing controller's leftover narrower": {[]stack.Permission{wide, tcp(8080, 8080, "sg-b")}, []stack.Permission{tcp(8080, 8080, "sg-b"), tcp(31213, 31213, "sg-b")}, Removable, false, nil, []stack.Permission{tcp(8080, 8080, "sg-b")}, false},
+	} {
+		grant, revoke, waits := Changes(c.current, c.wanted, all(c.fate), c.partial)
+		if d := cmp.Diff([][]stack.Permission{c.grant, c.revoke}, [][]stack.Permission{grant, revoke}, cmpopts.EquateEmpty()); d != "" || waits != c.waits {
+			t.Errorf("%s: waits %t; %s", name, waits, d)
+		}
+	}
+}
+
+// TestBindingsThatArriveInAnyOrderWriteNothingWhereTheirRulesStand starts over an account that holds what all bindings need, in the
+// shapes of this controller or the existing one.
+func TestBindingsThatArriveInAnyOrderWriteNothingWhereTheirRulesStand(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		needs := rapid.SliceOfN(rapid.SliceOfN(rapid.Custom(anyPermission), 1, 4), 1, 8).Draw(t, "needs")
+		wanted := slices.Concat(needs...)
+		standing := Pack(wanted, nil)
+		if rapid.Bool().Draw(t, "existing controller") {
+			standing = asTheExistingController(wanted)
+		}
+		var known []stack.Permission
+		for _, i := range rapid.Permutation(indices(needs)).Draw(t, "order") {
+			known = append(known, needs[i]...)
+			grant, revoke, _ := Changes(standing, known, func(stack.Permission) Fate { return Removable }, true)
+			if len(grant)+len(revoke) > 0 {
+				t.Fatalf("%v known: grant %v, revoke %v\nstanding %v", known, grant, revoke, standing)
+			}
+		}
+		grant, revoke, _ := Changes(standing, wanted, func(stack.Permission) Fate { return Removable }, false)
+		if len(grant)+len(revoke) > 0 {
+			t.Fatalf("all known: grant %v, revoke %v\nstanding %v", grant, revoke, standing)
+		}
+	})
+}
+
+func indices[T any](s []T) []int {
+	out := make([]int, len(s))
+	for i := range s {
+		out[i] = i
+	}
+	return out
+}
+
+func anyPermission(t *rapid.T) stack.Permission {
+	port := rapid.Int32Range(0, 30).Draw(t, "port")
+	p := stack.Permission{Protocol: rapid.SampledFrom([]string{"tcp", "udp"}).Draw(t, "protocol"), FromPort: port, ToPort: port, Description: Label}
+	switch rapid.IntRange(0, 3).Draw(t, "source") {
+	case 0:
+		p.Group = stack.Literal(stack.KindSecurityGroup, "sg-a")
+	case 1:
+		p.Group = stack.Literal(stack.KindSecurityGroup, "sg-b")
+	case 2:
+		p.CIDR = "10.0.0.0/16"
+	default:
+		p.IPv6CIDR = "2001:db8::/32"
+	}
+	return p
+}
+
+// asTheExistingController writes one range for each protocol and source group, and each permission from a CIDR by itself.
+func asTheExistingController(wanted []stack.Permission) []stack.Permission {
+	var out []stack.Permission
+	for s, spans := range spansBySource(wanted) {
+		all := union(spans)
+		if s.group != "" {
+			out = append(out, s.permission(span{all[0].from, all[len(all)-1].to}))
+			continue
+		}
+		seen := map[span]bool{}
+		for _, r := range spans {
+			if !seen[r] {
+				out = append(out, s.permission(r))
+			}
+			seen[r] = true
+		}
+	}
+	return out
 }

@@ -11,13 +11,18 @@ type Listener struct {
 	Standing bool `json:",omitempty"`
 	// KeepRules asks for rules that nobody wants to stay if they may be of somebody whose wish cannot be told now: those that
 	// forward to a target group whose identity begins so, and those that forward nowhere.
-	KeepRules    []string `json:",omitempty"`
+	KeepRules []string `json:",omitempty"`
+	// KeepRulesExcept are identities that begin so, but whose target groups are known to be of others.
+	KeepRulesExcept []string `json:",omitempty"`
+
 	SSLPolicy    string   // HTTPS and TLS; empty otherwise
 	Certificates []string // ARNs; [0] is the default certificate
 	ALPN         string   // TLS only; empty = not managed
-	Attributes   map[string]string
-	Mutual       *MutualAuthentication `json:",omitempty"` // HTTPS only; nil = not managed
-	Tags         map[string]string
+	// QUIC tells that QUIC is asked for. A QUIC listener that exists is kept; none is made.
+	QUIC       bool `json:",omitempty"`
+	Attributes map[string]string
+	Mutual     *MutualAuthentication `json:",omitempty"` // HTTPS only; nil = not managed
+	Tags       map[string]string
 	// SNI lists the certificates to attach through AddListenerCertificates. The default one is not among them; in an
 	// observation it may be, because the existing controller attaches it once more.
 	SNI []string

@@ -3,6 +3,11 @@
 // It imports nothing but the standard library.
 package stack
 
+import (
+	"fmt"
+	"strings"
+)
+
 // ID identifies a stack: an explicit Ingress group has an empty namespace.
 type ID struct {
 	Namespace string
@@ -39,6 +44,25 @@ func (k Key) String() string { return string(k.Owner) + ":" + k.ID.String() }
 // MarshalText writes a key in JSON and YAML as everywhere else.
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
+// ParseKey reads what Key.String wrote.
+func ParseKey(text string) (Key, error) {
+	owner, id, ok := strings.Cut(text, ":")
+	if !ok {
+		return Key{}, fmt.Errorf("%q is no key of a stack: want owner:namespace/name", text)
+	}
+	k := Key{Owner: Owner(owner), ID: ID{Name: id}}
+	if namespace, name, ok := strings.Cut(id, "/"); ok {
+		k.ID = ID{Namespace: namespace, Name: name}
+	}
+	return k, nil
+}
+
+// UnmarshalText reads what MarshalText wrote.
+func (k *Key) UnmarshalText(text []byte) (err error) {
+	*k, err = ParseKey(string(text))
+	return err
+}
+
 // Kind is a resource kind of a stack.
 type Kind string
 
@@ -64,7 +88,7 @@ type Ref struct {
 // Literal makes a reference to something that AWS already holds.
 func Literal(k Kind, v string) Ref { return Ref{Kind: k, Literal: v} }
 
-// Stack is the desired state of one load balancer (none at all when every slice is empty). Slices are sorted by identity
+// Stack is the desired state of one load balancer. Slices are sorted by identity
 // (rules: by listener port, then order), but for a load balancer and its listeners, which come before those in front of it.
 type Stack struct {
 	Key            Key
@@ -77,6 +101,23 @@ type Stack struct {
 	Rules          []Rule          `json:"rules,omitempty"`
 	Bindings       []Binding       `json:"bindings,omitempty"`
 	Certificates   []Certificate   `json:"certificates,omitempty"` // those that the stack owns
+	Removal        Removal         `json:"removal,omitempty"`      // set where nothing is to stay
+}
+
+// Removal is why nothing is wanted of a stack any more: only with a reason is what exists of it deleted. That a stack has no
+// resources is none.
+type Removal string
+
+// Reasons of removals.
+const (
+	NotRemoved     Removal = ""
+	ObjectsDeleted Removal = "its objects are deleted"
+	ObjectsLeft    Removal = "its objects exist and do not ask for it any more"
+)
+
+// Removed is the desired state of a stack of which nothing is to stay.
+func Removed(key Key, cluster, vpc string, why Removal) *Stack {
+	return &Stack{Key: key, Cluster: cluster, VPC: vpc, Removal: why}
 }
 
 // Empty reports whether nothing is wanted.

@@ -1,7 +1,9 @@
 package status
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -81,6 +83,9 @@ type Account struct {
 	Waiting []diag.Object
 	Found   diag.List
 	Changed bool // something was changed, and all of it succeeded
+	// Unedited tells that the objects are as they were in the last pass: what comes and goes by itself is told once until the
+	// object succeeds.
+	Unedited bool
 	// Partial tells that the pass ended early: what it did not find may be there all the same, and nobody has succeeded.
 	Partial bool
 }
@@ -134,16 +139,23 @@ func (r *Reporter) object(unit string, o diag.Object, a Account) {
 	now := r.now()
 	t.failing = t.failing && a.Partial
 	current := map[string]time.Time{}
-	if a.Partial {
-		current = t.messages
+	if a.Partial || a.Unedited && (!due || fails(o, a.Found)) {
+		// Nothing has succeeded since, so that what was found before and is found again is no news.
+		current = maps.Clone(t.messages)
+		maps.DeleteFunc(current, func(_ string, last time.Time) bool { return now.Sub(last) >= repeatAfter })
 	}
+	found := map[string]bool{}
 	for _, d := range a.Found {
 		if d.Object != o {
 			continue
 		}
 		t.failing = t.failing || d.Class != diag.Note
 		e := EventOf(d)
-		key := e.Reason + "\x00" + string(d.Code) + d.Path + d.Text
+		key := identity(e.Reason, d)
+		if found[key] {
+			continue
+		}
+		found[key] = true
 		last, again := t.messages[key]
 		if !again || now.Sub(last) >= repeatAfter {
 			r.record(o, e)
@@ -160,6 +172,19 @@ func (r *Reporter) object(unit string, o diag.Object, a Account) {
 		r.succeeded(o)
 		t.ok = true
 	}
+}
+
+func fails(o diag.Object, found diag.List) bool {
+	return slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Object == o && d.Class != diag.Note })
+}
+
+// identity tells findings apart: those that differ in nothing but AWS's request id are one.
+func identity(reason string, d diag.Diagnostic) string {
+	text := d.Text
+	if d.RequestID != "" {
+		text = strings.ReplaceAll(text, d.RequestID, "")
+	}
+	return strings.Join([]string{reason, string(d.Code), d.Path, text}, "\x00")
 }
 
 // Forget drops what was told about an object that is gone. Without a UID it drops what was told about any of that name.

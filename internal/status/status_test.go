@@ -170,3 +170,44 @@ func TestNobodyIsToldOfSuccessWhoWaits(t *testing.T) {
 		t.Errorf("events %v", events)
 	}
 }
+
+func TestAFindingThatComesAndGoesByItselfIsToldOnceUntilTheObjectSucceedsOrIsEdited(t *testing.T) {
+	t.Parallel()
+	var events []string
+	now := time.Unix(0, 0)
+	r := NewReporter(func(_ diag.Object, e Event) { events = append(events, e.Reason) }, func() time.Time { return now })
+	web := diag.Object{Kind: "Ingress", Name: "web"}
+	all := []diag.Object{web}
+	found := func(text, id string) diag.List {
+		d := diag.New(web, "", diag.AWSRejected, text+id, "correct it")
+		d.RequestID = id
+		return diag.List{d}
+	}
+	a, b := found("name taken, request ", "1"), found("no such subnet", "")
+	for n, step := range []struct {
+		pass Account
+		told int
+	}{
+		{Account{Objects: all, Found: a}, 1},
+		{Account{Objects: all, Found: found("name taken, request ", "2"), Unedited: true}, 0},
+		{Account{Waiting: all, Unedited: true}, 0},
+		{Account{Waiting: all, Found: a, Unedited: true}, 0},
+		{Account{Waiting: all, Found: b, Unedited: true}, 1},
+		{Account{Waiting: all, Found: a, Unedited: true}, 0},
+		{Account{Waiting: all, Found: append(b, b...)}, 0}, // an edit that does not help
+		{Account{Waiting: all, Found: a}, 1},               // and one that brings the first mistake back
+		{Account{Objects: all, Unedited: true}, 1},
+		{Account{Waiting: all, Found: append(a, a...), Unedited: true}, 1},
+	} {
+		events = nil
+		if r.Report("u", step.pass); len(events) != step.told {
+			t.Errorf("step %d: events %v, want %d", n, events, step.told)
+		}
+		now = now.Add(time.Second)
+	}
+	now = now.Add(repeatAfter)
+	events = nil
+	if r.Report("u", Account{Waiting: all, Found: a, Unedited: true}); len(events) != 1 {
+		t.Errorf("what lasts is told again, in case that events were forgotten: %v", events)
+	}
+}

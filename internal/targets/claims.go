@@ -17,61 +17,77 @@ type Claims interface {
 	Save(ctx context.Context, binding stack.ID, keys []string) error
 }
 
-// claimed are the targets that the binding may have registered. Before anything was saved there are none: nobody can tell
+// claimed are the targets that a binding may have registered. Before anything was saved there are none: nobody can tell
 // which of the targets that are registered belong to this cluster.
-func (g *group) claimed(ctx context.Context, q Request) (map[string]bool, error) {
-	if known, ok := g.claims[q.Binding]; ok {
-		return known, nil
-	}
-	keys, known, err := q.Claims.Load(ctx, q.Binding)
-	if err != nil {
-		return nil, fmt.Errorf("reading which targets are this cluster's: %w", err)
-	}
-	if !known {
-		return nil, nil
-	}
-	set := map[string]bool{}
-	for _, k := range keys {
-		set[k] = true
-	}
-	g.keep(q.Binding, set)
-	return set, nil
+type claimed struct {
+	loaded, saved bool
+	keys          map[string]bool
 }
 
-// claim saves what is wanted beside what was claimed, before anything is registered: whatever happens afterwards, each target
-// that this cluster registered is known as its own.
-func (g *group) claim(ctx context.Context, q Request, known map[string]bool) (map[string]bool, error) {
-	all := wantedKeys(q)
-	maps.Copy(all, known)
-	if known != nil && len(all) == len(known) {
-		return all, nil
+func (g *group) claimedBy(binding stack.ID) *claimed {
+	c := g.claims[binding]
+	if c == nil {
+		c = &claimed{}
+		g.claims[binding] = c
 	}
-	return all, g.save(ctx, q, all)
+	return c
 }
 
-// disclaim saves what is wanted alone, once the rest is deregistered.
-func (g *group) disclaim(ctx context.Context, q Request, claims map[string]bool) error {
-	wanted := wantedKeys(q)
-	if len(wanted) == len(claims) {
-		return nil
+// advanceClaims reads what is claimed; saves what is wanted beside it before anything is registered, so that each target that this
+// cluster registered is known as its own whatever happens afterwards; and saves what is wanted alone once the rest is deregistered.
+// The lock of the group is held.
+func (r *Registry) advanceClaims(ctx context.Context, g *group, q *Request) {
+	c := g.claimedBy(q.Binding)
+	if !c.loaded {
+		r.loadClaims(ctx, g, q)
+		return
 	}
-	return g.save(ctx, q, wanted)
+	wanted := wantedKeys(*q)
+	all := maps.Clone(wanted)
+	maps.Copy(all, c.keys)
+	switch {
+	case !c.saved || len(all) > len(c.keys):
+		r.saveClaims(ctx, g, q, all)
+	case len(all) > len(wanted) && g.known && !g.doubted && !g.busy() && len(g.calls[deregister].failed) == 0 && len(g.toDeregister(q)) == 0 && len(g.toRegister(q)) == 0:
+		r.saveClaims(ctx, g, q, wanted)
+	}
 }
 
-func (g *group) save(ctx context.Context, q Request, set map[string]bool) error {
-	if err := q.Claims.Save(ctx, q.Binding, slices.Sorted(maps.Keys(set))); err != nil {
-		delete(g.claims, q.Binding) // who knows what is saved
-		return fmt.Errorf("noting which targets are this cluster's: %w", err)
-	}
-	g.keep(q.Binding, set)
-	return nil
+func (r *Registry) loadClaims(ctx context.Context, g *group, q *Request) {
+	g.claim = true
+	r.begin(ctx, g, func() func() {
+		keys, known, err := q.Claims.Load(ctx, q.Binding)
+		return func() {
+			g.claim = false
+			if err != nil {
+				g.claimFailed = true
+				g.fail(fmt.Errorf("reading which targets are this cluster's: %w", err))
+				return
+			}
+			c := &claimed{loaded: true, saved: known, keys: map[string]bool{}}
+			for _, k := range keys {
+				c.keys[k] = true
+			}
+			g.claims[q.Binding] = c
+		}
+	})
 }
 
-func (g *group) keep(binding stack.ID, set map[string]bool) {
-	if g.claims == nil {
-		g.claims = map[stack.ID]map[string]bool{}
-	}
-	g.claims[binding] = set
+func (r *Registry) saveClaims(ctx context.Context, g *group, q *Request, keys map[string]bool) {
+	g.claim = true
+	r.begin(ctx, g, func() func() {
+		err := q.Claims.Save(ctx, q.Binding, slices.Sorted(maps.Keys(keys)))
+		return func() {
+			g.claim = false
+			if err != nil { // what is saved is not known
+				g.claimFailed = true
+				delete(g.claims, q.Binding)
+				g.fail(fmt.Errorf("noting which targets are this cluster's: %w", err))
+				return
+			}
+			g.claims[q.Binding] = &claimed{loaded: true, saved: true, keys: keys}
+		}
+	})
 }
 
 func wantedKeys(q Request) map[string]bool {

@@ -33,6 +33,8 @@ func (c *claims) Save(_ context.Context, _ stack.ID, keys []string) error {
 	if err := errors.Join(c.fail, c.unsaved); err != nil {
 		return err
 	}
+	c.b.mu.Lock()
+	defer c.b.mu.Unlock()
 	c.b.steps = append(c.b.steps, "save "+strings.Join(keys, ","))
 	c.keys, c.known = slices.Clone(keys), true
 	return nil
@@ -65,7 +67,7 @@ func TestOnlyWhatThisClusterRegisteredLeavesASharedGroup(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if diff := cmp.Diff(c.steps, b.steps); diff != "" || mine.loads != 1 {
+			if diff := cmp.Diff(c.steps, b.done()); diff != "" || mine.loads != 1 {
 				t.Errorf("%d loads; %s", mine.loads, diff)
 			}
 		})

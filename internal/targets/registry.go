@@ -1,18 +1,10 @@
 package targets
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"time"
 
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/cloud"
@@ -20,20 +12,20 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// batch is how many targets one call carries, as the existing controller sends them; AWS takes up to 1,000.
-const batch = 200
-
-// Describer reads the health of targets.
-type Describer interface {
-	DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error)
-}
-
 // Runner executes a plan; apply.Run with its dependencies bound.
 type Runner func(ctx context.Context, p plan.Plan) apply.Result
 
-// Registry knows what is registered in each target group that a binding serves. It reads a group once, when it is first asked
-// about one that was not created in this process, and writes its own calls through. It is safe for concurrent use.
+// Registry knows what is registered in each target group that a binding serves, and registers and deregisters what differs from
+// what is wanted. It holds no lock over a call: registration, deregistration and the read of what is registered go on side by
+// side, and no group waits for another. It is safe for concurrent use. The exported fields are set before its first use.
 type Registry struct {
+	// Patience bounds how long Sync waits for the calls that it causes; 0 = until they end, less = not at all. A Sync that did not
+	// wait for the end of its calls says so in its Change, and Progress is told when one of them ends.
+	Patience time.Duration
+	Progress func(binding stack.ID)
+	// Clock is the time of Patience and of the pause before targets are registered in a group that could not be read.
+	Clock cloud.Clock
+
 	read  Describer
 	run   Runner
 	fresh func(arn string) bool
@@ -42,25 +34,13 @@ type Registry struct {
 	groups map[string]*group
 }
 
-type group struct {
-	mu      sync.Mutex
-	known   bool
-	doubted atomic.Bool       // to be read again, although it is known
-	written bool              // something was sent, so that a group of our own making is no longer empty for certain
-	members map[string]Target // without draining ones
-	// homeZones: AWS wants to know the zone of each address.
-	homeZones bool
-	// claims are the targets that a binding may have registered in a group that it shares with other clusters; none = not read.
-	claims map[stack.ID]map[string]bool
-}
-
-// NewRegistry makes an empty registry. fresh tells whether a target group was created in this process, so that nothing can be
-// registered in it but by us.
+// NewRegistry makes an empty registry that waits for its calls. fresh tells whether a target group was created in this process,
+// so that nothing can be registered in it but by us.
 func NewRegistry(read Describer, run Runner, fresh func(arn string) bool) *Registry {
-	return &Registry{read: read, run: run, fresh: fresh, groups: map[string]*group{}}
+	return &Registry{read: read, run: run, fresh: fresh, groups: map[string]*group{}, Clock: cloud.WallClock{}, Progress: func(stack.ID) {}}
 }
 
-// Request is what a binding wants of its target group.
+// Request is what a binding wants of its target group. Its functions are called under a lock: they must not wait.
 type Request struct {
 	Binding stack.ID // namespace and name of the binding
 	ARN     string
@@ -79,202 +59,57 @@ type Request struct {
 // AllZones is the zone of addresses outside the VPC (ELB API reference, TargetDescription).
 const AllZones = "all"
 
-// Change is what a Sync did.
+// Change is what was done since the last Sync of the group that returned.
 type Change struct {
+	// Registered and Deregistered are how many targets were; 0 while Pending, and counted in the Change that ends it.
 	Registered, Deregistered int
 	LeftOut                  int // because of Max
 	// Added are the keys of the registered targets, Omitted of those that were left out.
 	Added, Omitted []string
+	// Pending reports that calls are under way, Unanswered the keys of the wanted targets that they register.
+	Pending    bool
+	Unanswered []string
+	// Retry is how long AWS is to be left alone with what it has not taken because of its limits; 0 = nothing is known of that.
+	Retry time.Duration
 }
 
 // Key is the stack under which the target calls of a binding run; it owns no resources.
 func Key(binding stack.ID) stack.Key { return stack.Key{Owner: "elbv2.k8s.aws", ID: binding} }
 
-// Sync registers and deregisters what differs. Registration and deregistration run side by side: nothing of the one waits for
-// the other, so that a full rollover never leaves the group empty.
+// Sync makes a request the one that holds for its group, in place of any earlier one, and starts the calls that it needs: what is
+// not registered is registered, what is registered and not wanted is deregistered. A target that a call is under way for waits for
+// its end; no other does. The error tells what failed since the last Sync; it is tried again by the next one. ctx bounds the
+// calls, also beyond the return of Sync.
 func (r *Registry) Sync(ctx context.Context, q Request) (Change, error) {
+	return r.sync(ctx, q, r.Patience)
+}
+
+// sync waits as long as patience says; below 0: not at all.
+func (r *Registry) sync(ctx context.Context, q Request, patience time.Duration) (Change, error) {
 	g := r.group(q.ARN)
+	late := make(chan struct{})
+	if patience > 0 {
+		defer r.Clock.AfterFunc(patience, func() { close(late) })()
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	c, err := r.sync(ctx, g, q)
-	if q.HomeZone == nil || g.homeZones || !wantsZones(err) {
-		return c, err
-	}
-	g.homeZones = true
-	again, err := r.sync(ctx, g, q)
-	again.Registered, again.Deregistered = again.Registered+c.Registered, again.Deregistered+c.Deregistered
-	again.Added = append(c.Added, again.Added...)
-	return again, err
-}
-
-// wantsZones reports the refusal of targets because their zone was not said.
-func wantsZones(err error) bool {
-	return err != nil && cloud.Classify(err).Code == cloud.CodeValidation && strings.Contains(strings.ToLower(err.Error()), "you must specify an availability zone")
-}
-
-func (r *Registry) sync(ctx context.Context, g *group, q Request) (Change, error) {
-	if err := r.learn(ctx, g, q.ARN); err != nil {
-		return Change{}, err
-	}
-	have := make([]Target, 0, len(g.members))
-	for _, t := range g.members {
-		have = append(have, t)
-	}
-	slices.SortFunc(have, func(a, b Target) int { return cmp.Compare(a.Key(), b.Key()) })
-	register, deregister := Diff(have, q.Want)
-	var claims map[string]bool
-	if q.Claims != nil {
-		known, err := g.claimed(ctx, q)
-		if err != nil {
-			return Change{}, err
+	g.request = &q
+	r.advance(ctx, g)
+	for waiting := patience >= 0; waiting && g.busy(); {
+		ended := g.ended
+		g.waiters++
+		g.mu.Unlock()
+		select {
+		case <-ended:
+		case <-late:
+			waiting = false
+		case <-ctx.Done():
+			waiting = false
 		}
-		deregister = slices.DeleteFunc(deregister, func(t Target) bool { return !known[t.Key()] })
-		if claims, err = g.claim(ctx, q, known); err != nil {
-			return Change{}, err
-		}
+		g.mu.Lock()
+		g.waiters--
 	}
-	var c Change
-	if room := q.Max - (len(have) - len(deregister)); q.Max > 0 && len(register) > max(room, 0) {
-		registered := slices.DeleteFunc(slices.Clone(q.Want), func(e Endpoint) bool { _, there := g.members[e.Key()]; return !there })
-		var omitted []Endpoint
-		register, omitted = cut(registered, register, room, q.HomeZone)
-		c.LeftOut = len(omitted)
-		for _, e := range omitted {
-			c.Omitted = append(c.Omitted, e.Key())
-		}
-	}
-	added := make([]Target, 0, len(register))
-	for _, e := range register {
-		if q.Zone != nil {
-			e.Zone = q.Zone(e)
-		}
-		if g.homeZones && e.Zone == AllZones && q.HomeZone != nil {
-			e.Zone = cmp.Or(q.HomeZone(e), AllZones)
-		}
-		added = append(added, e.Target)
-	}
-	c, err := r.write(ctx, g, q, added, deregister, c)
-	if err == nil && q.Claims != nil {
-		err = g.disclaim(ctx, q, claims)
-	}
-	return c, err
-}
-
-func (r *Registry) write(ctx context.Context, g *group, q Request, register, deregister []Target, c Change) (Change, error) {
-	ref := stack.Literal(stack.KindTargetGroup, q.ARN)
-	var steps []plan.Step
-	done, parts := map[plan.StepID]func(){}, map[plan.StepID][]Target{}
-	added := func(part []Target) {
-		for _, t := range part {
-			g.members[t.Key()] = t
-			c.Added = append(c.Added, t.Key())
-		}
-		c.Registered += len(part)
-	}
-	for i, part := range slices.Collect(slices.Chunk(register, batch)) {
-		id := plan.StepID(fmt.Sprintf("RegisterTargets %d", i+1))
-		steps = append(steps, registration(id, q.ARN, part))
-		done[id] = func() { added(part) }
-		parts[id] = part
-	}
-	for i, part := range slices.Collect(slices.Chunk(deregister, batch)) {
-		id := plan.StepID(fmt.Sprintf("DeregisterTargets %d", i+1))
-		steps = append(steps, plan.Step{ID: id, Action: plan.Update, Resource: ref, Lane: plan.Vital, Op: plan.DeregisterTargets{TargetGroup: ref, Targets: planned(part)}})
-		done[id] = func() {
-			for _, t := range part {
-				delete(g.members, t.Key())
-			}
-			c.Deregistered += len(part)
-		}
-	}
-	if len(steps) == 0 {
-		return c, nil
-	}
-	g.written = true
-	result := r.run(ctx, plan.Plan{Key: Key(q.Binding), Steps: steps})
-	var errs []error
-	for _, s := range steps {
-		o := result.Outcomes[s.ID]
-		if o.State == apply.Done {
-			done[s.ID]()
-			continue
-		}
-		g.known = false // who knows how much of it was done
-		err := fmt.Errorf("%s: %w", s.Op.Name(), o.Err)
-		if part := parts[s.ID]; part != nil && refused(o) {
-			err = r.registerOthers(ctx, q, part, err, added)
-		}
-		errs = append(errs, err)
-	}
-	return c, errors.Join(errs...)
-}
-
-func planned(in []Target) []plan.Target {
-	out := make([]plan.Target, 0, len(in))
-	for _, t := range in {
-		out = append(out, plan.Target{ID: t.ID, Port: t.Port, Zone: t.Zone})
-	}
-	return out
-}
-
-// learn reads what is registered, unless it is known.
-func (r *Registry) learn(ctx context.Context, g *group, arn string) error {
-	if g.doubted.Swap(false) {
-		g.known = false
-	}
-	if g.known {
-		return nil
-	}
-	g.members = map[string]Target{}
-	if !g.written && r.fresh(arn) {
-		g.known = true
-		return nil
-	}
-	health, err := r.Health(ctx, arn)
-	if err != nil {
-		return err
-	}
-	for _, h := range health {
-		if !h.Draining() {
-			g.members[h.Key()] = h.Target
-		}
-	}
-	g.known = true
-	return nil
-}
-
-// Health is the state of one target as AWS reports it.
-type Health struct {
-	Target
-	State, Reason, Description string
-}
-
-// Health reads the state of every target of a group, or only of the given ones, of which AWS calls those "unused" that are not
-// registered.
-func (r *Registry) Health(ctx context.Context, arn string, only ...Target) ([]Health, error) {
-	in := &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)}
-	for _, t := range only {
-		d := types.TargetDescription{Id: aws.String(t.ID), Port: aws.Int32(t.Port)}
-		if t.Zone != "" {
-			d.AvailabilityZone = aws.String(t.Zone)
-		}
-		in.Targets = append(in.Targets, d)
-	}
-	out, err := r.read.DescribeTargetHealth(ctx, in)
-	if err != nil {
-		return nil, fmt.Errorf("describing targets of %s: %w", arn, err)
-	}
-	var all []Health
-	for _, d := range out.TargetHealthDescriptions {
-		if d.Target == nil || d.TargetHealth == nil {
-			continue
-		}
-		all = append(all, Health{
-			Target: Target{ID: aws.ToString(d.Target.Id), Port: aws.ToInt32(d.Target.Port), Zone: aws.ToString(d.Target.AvailabilityZone)},
-			State:  string(d.TargetHealth.State), Reason: string(d.TargetHealth.Reason), Description: aws.ToString(d.TargetHealth.Description),
-		})
-	}
-	return all, nil
+	return g.collect(r.Clock.Now())
 }
 
 // Recheck reads a group again and compares: drifted tells that somebody else registered or deregistered targets, or deleted the
@@ -290,44 +125,29 @@ func (r *Registry) Recheck(ctx context.Context, arn string) (health []Health, dr
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if gone { // which the next Sync finds out as well, and tells
-		g.known, g.written = false, true
+		g.known, g.overdue, g.written, g.members = false, false, true, map[string]member{}
 		return nil, true, nil
 	}
-	if !g.known {
+	if !g.known || g.busy() {
 		return health, false, nil
 	}
-	n := 0
-	for _, h := range health {
-		if h.Draining() {
-			continue
-		}
-		n++
-		if _, ok := g.members[h.Key()]; !ok {
-			drifted = true
-		}
-	}
-	if drifted = drifted || n != len(g.members); drifted {
-		g.known = false
-	}
+	drifted = g.differs(health)
+	g.doubted = g.doubted || drifted
 	return health, drifted, nil
 }
 
-// Draining reports that the target is deregistered, or cut off for its health, while requests to it are finished.
-func (h Health) Draining() bool {
-	return h.State == string(types.TargetHealthStateEnumDraining) || h.State == string(types.TargetHealthStateEnumUnhealthyDraining)
-}
-
 // Clear deregisters every target of a group, of a shared one (claims not nil) those that the binding registered, except where
-// the group is gone: then there is nothing to do.
+// the group is gone: then there is nothing to do. It waits for the end of its calls.
 func (r *Registry) Clear(ctx context.Context, binding stack.ID, arn string, claims Claims) error {
-	_, err := r.Sync(ctx, Request{Binding: binding, ARN: arn, Claims: claims})
+	q := Request{Binding: binding, ARN: arn, Claims: claims}
+	_, err := r.sync(ctx, q, 0)
 	if codeOf(err) == cloud.CodeInvalidTarget { // one that somebody else took away: look again which there are
-		_, err = r.Sync(ctx, Request{Binding: binding, ARN: arn, Claims: claims})
+		_, err = r.sync(ctx, q, 0)
 	}
 	if code := codeOf(err); code == cloud.CodeTargetGroupNotFound || code == cloud.CodeValidation || code == cloud.CodeInvalidTarget {
 		err = nil
 	}
-	if err == nil {
+	if err == nil && ctx.Err() == nil {
 		r.Forget(arn)
 	}
 	return err
@@ -340,8 +160,18 @@ func codeOf(err error) string {
 	return cloud.Classify(err).Code
 }
 
-// Distrust makes the next Sync of a group read it again. It never waits, not even for a Sync that hangs.
-func (r *Registry) Distrust(arn string) { r.group(arn).doubted.Store(true) }
+// wantsZones reports the refusal of targets because their zone was not said.
+func wantsZones(err error) bool {
+	return err != nil && cloud.Classify(err).Code == cloud.CodeValidation && strings.Contains(strings.ToLower(err.Error()), "you must specify an availability zone")
+}
+
+// Distrust makes the next Sync of a group read it again.
+func (r *Registry) Distrust(arn string) {
+	g := r.group(arn)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.doubted = true
+}
 
 // Forget drops a group that no binding serves any more.
 func (r *Registry) Forget(arn string) {
@@ -355,7 +185,7 @@ func (r *Registry) group(arn string) *group {
 	defer r.mu.Unlock()
 	g := r.groups[arn]
 	if g == nil {
-		g = &group{members: map[string]Target{}}
+		g = newGroup(arn)
 		r.groups[arn] = g
 	}
 	return g

@@ -6,11 +6,14 @@ package wish
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -50,13 +53,81 @@ type Rehearsal struct {
 	Objects  []metav1.Object // those under dry run, sorted by namespace and name
 }
 
+// removal is why nothing is wanted. Without objects that leave there is no reason.
+func (w Wish) removal() stack.Removal {
+	switch {
+	case w.Wanted || len(w.Leaving) == 0:
+		return stack.NotRemoved
+	case slices.ContainsFunc(w.Leaving, func(o metav1.Object) bool { return o.GetDeletionTimestamp() == nil }):
+		return stack.ObjectsLeft
+	}
+	return stack.ObjectsDeleted
+}
+
 // Nothing reports that neither a load balancer nor a cleanup is asked for.
 func (w Wish) Nothing() bool { return !w.Wanted && len(w.Leaving) == 0 }
 
 // Policy is that of the wish's plan, by the policy of all plans.
 func (w Wish) Policy(all plan.Policy) plan.Policy {
 	all.Protection, all.ProtectedBy, all.Frontend, all.FrontendBy = w.Protection, w.ProtectedBy, w.Frontend, w.FrontendBy
+	objects := slices.Concat(w.Members, w.Leaving)
+	all.Namespaces, all.DeleteDuplicates, all.DuplicatesAnnotation = namespacesOf(objects), nil, ""
+	for _, o := range objects {
+		key := annotation.DeleteDuplicates
+		if _, ok := o.(*corev1.Service); ok {
+			key = annotation.ServiceDeleteDuplicates
+		}
+		all.DuplicatesAnnotation = string(key)
+		for id := range strings.SplitSeq(o.GetAnnotations()[string(key)], ",") {
+			if id = strings.TrimSpace(id); id != "" {
+				all.DeleteDuplicates = append(all.DeleteDuplicates, id)
+			}
+		}
+	}
 	return all
+}
+
+// DeletionAllowed reports whether an object that leaves consents by annotation to the deletion of its load balancer, and which
+// annotation that is.
+func (w Wish) DeletionAllowed() (allowed bool, by annotation.Key) {
+	by = annotation.AllowDeletion
+	for _, o := range w.Leaving {
+		if _, ok := o.(*corev1.Service); ok {
+			by = annotation.ServiceAllowDeletion
+		}
+		allowed = allowed || o.GetAnnotations()[string(by)] == "true"
+	}
+	return allowed, by
+}
+
+// Hostnames are the names of load balancers that the objects show in their status, in lower case and sorted.
+func (w Wish) Hostnames() []string {
+	var out []string
+	for _, o := range slices.Concat(w.Members, w.Leaving) {
+		switch o := o.(type) {
+		case *networkingv1.Ingress:
+			for _, e := range o.Status.LoadBalancer.Ingress {
+				out = append(out, strings.ToLower(e.Hostname))
+			}
+		case *corev1.Service:
+			for _, e := range o.Status.LoadBalancer.Ingress {
+				out = append(out, strings.ToLower(e.Hostname))
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// namespacesOf are the namespaces of objects, each once.
+func namespacesOf(objects []metav1.Object) []string {
+	var out []string
+	for _, o := range objects {
+		if ns := o.GetNamespace(); !slices.Contains(out, ns) {
+			out = append(out, ns)
+		}
+	}
+	return out
 }
 
 // PolicyFromFlags is the policy of all plans.
@@ -148,9 +219,13 @@ func (Service) Finalizer(stack.ID) string { return naming.ServiceFinalizer }
 // Load implements FrontEnd.
 func (f Service) Load(v *world.View, id stack.ID) Wish {
 	svc, ok := v.Service(id.Namespace, id.Name)
-	switch {
-	case !ok:
+	if !ok {
 		return Wish{}
+	}
+	why, unclear := service.Unclear(f.Config, svc)
+	switch {
+	case unclear:
+		return Wish{Wanted: true, Entrance: service.Hold(svc, why), Members: []metav1.Object{svc}}
 	case service.Supported(f.Config, svc):
 		return Wish{Wanted: true, Entrance: service.Translate(v, f.Config, svc), Members: []metav1.Object{svc}}
 	case service.PendingFinalization(svc):
@@ -200,16 +275,16 @@ type Asker interface {
 
 // Compile compiles a wish as often as new needs come up. A stack of which nothing is wanted needs no facts: its plan comes from
 // what exists. needs is what was asked, for a caller that wants it looked up anew.
-func Compile(ctx context.Context, a Asker, key stack.Key, w Wish, cfg compile.Config, good map[diag.Object]intent.Member) (c compile.Result, needs []facts.Need, err error) {
+func Compile(ctx context.Context, a Asker, key stack.Key, w Wish, cfg compile.Config, before *compile.Memory) (c compile.Result, needs []facts.Need, err error) {
 	if !w.Wanted {
-		return compile.Result{Stack: &stack.Stack{Key: key, Cluster: cfg.Cluster, VPC: cfg.VPC}}, nil, nil
+		return compile.Result{Stack: stack.Removed(key, cfg.Cluster, cfg.VPC, w.removal())}, nil, nil
 	}
 	for {
 		f, err := a.Answer(ctx, needs)
 		if err != nil {
 			return compile.Result{}, needs, err
 		}
-		c = compile.Compile(w.Entrance, f, cfg, good)
+		c = compile.Compile(w.Entrance, f, cfg, before)
 		known := len(needs)
 		for _, n := range c.Needs {
 			if !slices.Contains(needs, n) {

@@ -52,6 +52,10 @@ func TestAServiceIsWantedLeavesOrIsNobodys(t *testing.T) {
 			s.DeletionTimestamp, s.Finalizers = &metav1.Time{}, []string{finalizer}
 			s.Annotations[protect] = "deletion_protection.enabled=false"
 		}), false, true, plan.ProtectionLifted},
+		"its type cannot be understood": {balancer(func(s *corev1.Service) {
+			s.Spec.LoadBalancerClass, s.Finalizers = nil, []string{finalizer}
+			s.Annotations["service.beta.kubernetes.io/aws-load-balancer-type"] = "externl"
+		}), true, false, plan.ProtectionAsFound},
 		"another's": {balancer(func(s *corev1.Service) { s.Spec.LoadBalancerClass = nil }), false, false, plan.ProtectionAsFound},
 	} {
 		w := front.Load(world.FromObjects([]any{c.svc}), stack.ID{Namespace: "shop", Name: "web"})

@@ -30,7 +30,7 @@ const (
 
 // Reader is the source of objects: an in-memory Snapshot, or the informer caches of the controller. Objects are shared and
 // must not be modified. Namespace is empty for cluster-scoped kinds; for List an empty namespace means all namespaces.
-// A Reader answers about a kind that it does not hold as if no object existed.
+// A Reader answers about a kind that it does not hold as if no object existed. One whose reads may fail is a Doubter.
 type Reader interface {
 	Get(kind Kind, namespace, name string) (metav1.Object, bool)
 	List(kind Kind, namespace string) []metav1.Object
@@ -41,6 +41,21 @@ type Explainer interface {
 	// Why is nil if the object does not exist, as far as the Reader knows.
 	Why(kind Kind, namespace, name string) error
 }
+
+// Doubter is a Reader whose reads may fail: it shows nothing then, which is no proof that nothing exists.
+type Doubter interface {
+	// Err is the first read that showed neither an object nor its absence; nil if there was none.
+	Err() error
+}
+
+// UnreadError is why an object could not be read, if that may pass by itself. Other reasons of an Explainer last until they are changed.
+type UnreadError struct{ Err error }
+
+// Error implements error.
+func (e UnreadError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e UnreadError) Unwrap() error { return e.Err }
 
 // Read is one question that was asked. An empty Name means a list: of all objects of the kind in Namespace, or of all
 // namespaces if that is empty too.
@@ -117,6 +132,11 @@ func (v *View) IngressClassParams(name string) (*v1beta1.IngressClassParams, boo
 	return get[*v1beta1.IngressClassParams](v, IngressClassParams, "", name)
 }
 
+// AllIngressClassParams lists all IngressClassParams, sorted by name.
+func (v *View) AllIngressClassParams() []*v1beta1.IngressClassParams {
+	return list[*v1beta1.IngressClassParams](v, IngressClassParams, "")
+}
+
 // Service gets a Service.
 func (v *View) Service(namespace, name string) (*corev1.Service, bool) {
 	return get[*corev1.Service](v, Service, namespace, name)
@@ -141,6 +161,15 @@ func (v *View) Secret(namespace, name string) (*corev1.Secret, bool) {
 func (v *View) Why(kind Kind, namespace, name string) error {
 	if e, ok := v.reader.(Explainer); ok {
 		return e.Why(kind, namespace, name)
+	}
+	return nil
+}
+
+// Err is not nil if something that was asked is not known: then what the View showed as absent may exist, and nothing may be deleted,
+// deregistered or called missing on its word.
+func (v *View) Err() error {
+	if d, ok := v.reader.(Doubter); ok {
+		return d.Err()
 	}
 	return nil
 }

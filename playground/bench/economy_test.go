@@ -38,7 +38,7 @@ func generous(r Result) Limit {
 }
 
 // TestEveryRowStaysWithinTheBudget runs the real binary through all rows but those that take minutes: the one that is throttled,
-// and the one of the largest cluster. AWS calls are held exactly.
+// those of targets under trouble, and the one of the largest cluster. AWS calls are held exactly.
 func TestEveryRowStaysWithinTheBudget(t *testing.T) {
 	root, err := repository.FindFromProcess()
 	if err != nil {
@@ -78,7 +78,13 @@ func TestEveryRowStaysWithinTheBudget(t *testing.T) {
 			t.Errorf("%s: AWS refused %d calls: %v", r.Row, r.Failed, r.Actions)
 		}
 	}
-	if len(results) != len(rows)-2 {
-		t.Errorf("%d of %d rows were measured", len(results), len(rows))
+	want := -1 // the row of the largest cluster is measured only where it is named
+	for _, r := range rows {
+		if r.kind != troubleKind && r.kind != throttleKind {
+			want++
+		}
+	}
+	if len(results) != want {
+		t.Errorf("%d of %d rows were measured", len(results), want)
 	}
 }

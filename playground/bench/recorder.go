@@ -18,7 +18,7 @@ type Call struct {
 	Service, Action string
 	Begin, End      time.Time // End is zero while the call is under way
 	Status          int
-	Targets         []string // ids in RegisterTargets
+	Targets         []string // ids in RegisterTargets and DeregisterTargets
 	Group           string   // ARN of the target group in RegisterTargets and DescribeTargetHealth
 	// Look is a read of targets' health so long after they were registered that no step of a measurement brought it: the controller
 	// looks by itself whether any of them got healthy, at a group or so per second. On a slow machine that falls into later rows.
@@ -185,7 +185,7 @@ func (c *Call) describe(q *http.Request, body []byte) {
 	form, err := url.ParseQuery(string(body))
 	if err == nil && form.Get("Action") != "" {
 		c.Action, c.Group = form.Get("Action"), form.Get("TargetGroupArn")
-		if c.Action == "RegisterTargets" {
+		if c.Action == "RegisterTargets" || c.Action == "DeregisterTargets" {
 			for k, v := range form {
 				if strings.HasPrefix(k, "Targets.member.") && strings.HasSuffix(k, ".Id") {
 					c.Targets = append(c.Targets, v...)

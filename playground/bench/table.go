@@ -31,7 +31,7 @@ func Table(out io.Writer, results []Result) error {
 	}
 	for _, r := range other {
 		calls := ""
-		if r.Kind == string(timeKind) {
+		if r.Kind == string(timeKind) || r.Kind == string(troubleKind) {
 			calls = fmt.Sprint(r.Reads + r.Writes)
 		}
 		measured, budget := r.measured()

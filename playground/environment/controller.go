@@ -19,6 +19,7 @@ type controller struct {
 	process *process.Process
 	health  string // host:port of its health probes
 	metrics string // host:port of its metrics
+	ready   string // path of the probe that tells that it works
 }
 
 func (c *controller) current() *process.Process {
@@ -60,7 +61,8 @@ func (e *Environment) StartController(args ...string) error {
 		"--health-probe-bind-addr=" + health,
 		"--metrics-bind-addr=" + metrics,
 	}
-	all = append(all, e.webhooks.args()...)
+	ours := process.Knows(e.options.Controller, "webhook-bind-host")
+	all = append(all, e.webhooks.args(ours)...)
 	all = append(append(all, e.options.ControllerArgs...), args...)
 	c := &e.control
 	c.mu.Lock()
@@ -73,6 +75,11 @@ func (e *Environment) StartController(args ...string) error {
 		return err
 	}
 	c.process, c.health, c.metrics = p, health, metrics
+	// Only this project's controller has a check by this name.
+	c.ready = "/healthz"
+	if ours && e.webhooks.address != "" {
+		c.ready = "/readyz/ready-webhook"
+	}
 	return nil
 }
 
@@ -99,16 +106,12 @@ func (e *Environment) controllerEnvironment() []string {
 // still be to come.
 func (e *Environment) WaitController(ctx context.Context) error {
 	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	path := "/healthz"
-	if e.webhooks.address != "" {
-		path = "/readyz/ready-webhook"
-	}
 	for {
 		if err := e.control.failed(); err != nil {
 			return err
 		}
 		e.control.mu.Lock()
-		address := e.control.health
+		address, path := e.control.health, e.control.ready
 		e.control.mu.Unlock()
 		resp, err := client.Get("http://" + address + path)
 		if err == nil {

@@ -98,11 +98,15 @@ func (w webhooks) direct(o *unstructured.Unstructured) error {
 	return unstructured.SetNestedSlice(o.Object, hooks, "webhooks")
 }
 
-// args are the controller's.
-func (w webhooks) args() []string {
+// args are the controller's. Only some controllers can be told the host: the others listen on all addresses of the machine.
+func (w webhooks) args(takesHost bool) []string {
 	host, port, err := net.SplitHostPort(w.address)
 	if err != nil { // there are none
 		return nil
 	}
-	return []string{"--webhook-bind-host=" + host, "--webhook-bind-port=" + port, "--webhook-cert-dir=" + w.dir}
+	out := []string{"--webhook-bind-port=" + port, "--webhook-cert-dir=" + w.dir}
+	if takesHost {
+		out = append(out, "--webhook-bind-host="+host)
+	}
+	return out
 }

@@ -70,6 +70,22 @@ func Start(o Options) (*Process, error) {
 	return p, nil
 }
 
+// helpTime bounds how long a program may take to print its help.
+const helpTime = 10 * time.Second
+
+// Knows reports whether the help of a program names a flag, given without hyphens. A program that prints no help knows none.
+func Knows(path, flag string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), helpTime)
+	defer cancel()
+	help, _ := exec.CommandContext(ctx, path, "--help").CombinedOutput() // many programs exit with 2 behind their help
+	for word := range strings.FieldsSeq(string(help)) {
+		if word == "--"+flag {
+			return true
+		}
+	}
+	return false
+}
+
 // PID is the child's process id.
 func (p *Process) PID() int { return p.command.Process.Pid }
 

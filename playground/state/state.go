@@ -118,7 +118,7 @@ func (l *Lock) Release() {
 
 // sweep removes what is of use only to a running playground.
 func (d Dir) sweep() error {
-	names := []string{d.path("endpoints.json"), d.path("data"), d.path("pki"), d.path("cache")}
+	names := []string{d.path("endpoints.json"), d.path("data"), d.path("pki"), d.path("cache"), d.path("webhook"), d.path("buckets")}
 	kubeconfigs, err := filepath.Glob(d.path("*.kubeconfig"))
 	for _, name := range append(names, kubeconfigs...) {
 		err = errors.Join(err, os.RemoveAll(name))

@@ -37,7 +37,7 @@ func TestOnePlaygroundAtATimeOwnsADirectory(t *testing.T) {
 	if _, err := d.Take(); !errors.As(err, &running) || running.PID != 42 {
 		t.Errorf("a second one: %v", err)
 	}
-	for _, name := range []string{"admin.kubeconfig", "logs/controller.log", "data/etcd"} {
+	for _, name := range []string{"admin.kubeconfig", "logs/controller.log", "data/etcd", "webhook/tls.key", "buckets/logs/file"} {
 		if err := errors.Join(os.MkdirAll(filepath.Dir(d.path(name)), 0o700), os.WriteFile(d.path(name), nil, 0o600)); err != nil {
 			t.Fatal(err)
 		}

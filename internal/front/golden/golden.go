@@ -124,8 +124,12 @@ func briefMap(m map[string]any) any {
 			return nil
 		}
 		return map[string]any{"value": brief(m["Value"]), "from": brief(m["Source"])}
-	case has(m, "Object", "Path", "Code", "Text", "Remedy", "RequestID", "Class"):
-		return fmt.Sprintf("%s %s, %s: %s; %s", m["Class"], m["Code"], source(m), m["Text"], m["Remedy"])
+	case has(m, "Object", "Path", "Code", "Text", "Remedy", "RequestID", "Class", "Phase", "Scope"):
+		scope := ""
+		if m["Scope"] != "" {
+			scope = fmt.Sprintf(" (%s)", m["Scope"])
+		}
+		return fmt.Sprintf("%s %s%s, %s: %s; %s", m["Class"], m["Code"], scope, source(m), m["Text"], m["Remedy"])
 	}
 	out := map[string]any{}
 	for k, e := range m {

@@ -128,7 +128,7 @@ func (t *translation) targetType(read annotation.Reader) string {
 		const text = "unsupported targetType: ip when EnableIPTargetType is false"
 		const remedy = "use target type instance, or enable the feature gate EnableIPTargetType"
 		if fromClass {
-			t.findings.Add(diag.New(Object(t.ingress), "spec.targetType of IngressClassParams "+t.class.Params.Name, diag.InvalidAnnotation, text, remedy))
+			t.findings.Add(diag.New(Object(t.ingress), "spec.targetType of IngressClassParams "+t.class.Params.Name, diag.InvalidAnnotation, text, remedy).In(diag.Route))
 		} else {
 			read.Invalid(annotation.TargetType, text, remedy)
 		}

@@ -129,7 +129,7 @@ func (t *translation) secureListeners(listeners []intent.Listener, c certificate
 	}
 	for _, o := range c.owned {
 		t.findings.Add(diag.New(Object(t.ingress), o.Source.Path, diag.IgnoredSetting,
-			"no certificate is made: the Ingress has no HTTPS listener to use it", "add one to listen-ports, or remove the setting"))
+			"no certificate is made: the Ingress has no HTTPS listener to use it", "add one to listen-ports, or remove the setting").In(diag.Certificate))
 	}
 	return nil
 }

@@ -2,12 +2,14 @@ package ingress
 
 import (
 	"fmt"
+	"slices"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/world"
 )
 
@@ -30,7 +32,7 @@ func Object(ing *networkingv1.Ingress) diag.Object {
 
 // Classify tells whether an Ingress is ours, and by which class. The legacy annotation, if it exists, decides alone, and then
 // there are no class parameters; else spec.ingressClassName; else the cluster's default class. A diagnostic means that the
-// class is broken, so that it cannot be told; it concerns this Ingress only. A deleting Ingress is nobody's.
+// class is broken, or gone, so that it cannot be told; it concerns this Ingress only. A deleting Ingress is nobody's.
 func Classify(v *world.View, cfg Config, ing *networkingv1.Ingress) (Class, *diag.Diagnostic) {
 	if ing.DeletionTimestamp != nil {
 		return Class{}, nil
@@ -47,12 +49,34 @@ func Classify(v *world.View, cfg Config, ing *networkingv1.Ingress) (Class, *dia
 	defaults := defaultClasses(v)
 	switch len(defaults) {
 	case 0:
+		if cfg.IngressClass != "" && served(ing) {
+			return Class{}, lostDefault(ing, "and the cluster has no default IngressClass")
+		}
 		return Class{Managed: cfg.IngressClass == ""}, nil
 	case 1:
-		return classNamed(v, ing, defaults[0])
+		class, d := classNamed(v, ing, defaults[0])
+		if d == nil && !class.Managed && served(ing) {
+			return Class{}, lostDefault(ing, fmt.Sprintf("and the default IngressClass %s belongs to another controller", defaults[0]))
+		}
+		return class, d
 	}
 	return Class{}, invalidClass(ing, fmt.Sprintf("multiple default IngressClasses found: %v", defaults),
 		"set spec.ingressClassName, or leave the annotation "+defaultClassAnnotation+" on one class only")
+}
+
+// served reports whether an Ingress carries a finalizer of a group: there is, or was, a load balancer of it.
+func served(ing *networkingv1.Ingress) bool {
+	return slices.ContainsFunc(ing.Finalizers, func(f string) bool {
+		_, ok := naming.FinalizerGroup(f, ing.Namespace, ing.Name)
+		return ok
+	})
+}
+
+// lostDefault tells of an Ingress that has a load balancer, no class of its own, and no default class of ours any more. The class of an
+// Ingress that exists does not follow the default: only what its own object says gives the load balancer up.
+func lostDefault(ing *networkingv1.Ingress, why string) *diag.Diagnostic {
+	return invalidClass(ing, "the Ingress names no class, "+why+"; it stays part of its load balancer as it was",
+		"name its class in spec.ingressClassName, or create the default class again; name a class of another controller to give the load balancer up")
 }
 
 // defaultClasses are the names of the cluster's default classes; there should be one at most.

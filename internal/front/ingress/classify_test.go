@@ -3,6 +3,7 @@ package ingress
 import (
 	"strings"
 	"testing"
+	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/world"
 )
@@ -54,5 +56,76 @@ func TestMembersOfOneOrderGoByNamespaceAndName(t *testing.T) {
 	}
 	if want := "a-b/x a/b a/z b/a"; strings.Join(got, " ") != want {
 		t.Errorf("members %v, want %s", got, want)
+	}
+}
+
+// TestAnIngressWithoutClassStaysWithItsLoadBalancerWhenTheDefaultClassGoes looks at an Ingress that relies on the default class, with and
+// without a load balancer.
+func TestAnIngressWithoutClassStaysWithItsLoadBalancerWhenTheDefaultClassGoes(t *testing.T) {
+	t.Parallel()
+	class := func(name, controller, isDefault string) any {
+		return &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: map[string]string{defaultClassAnnotation: isDefault}},
+			Spec: networkingv1.IngressClassSpec{Controller: controller}}
+	}
+	ours, noDefault, theirs := class("alb", Controller, "true"), class("alb", Controller, "false"), class("nginx", "k8s.io/ingress-nginx", "true")
+	const active, held, inactive, nowhere = "active", "held", "inactive", "nowhere"
+	for name, c := range map[string]struct {
+		flag    string
+		classes []any
+		change  func(*networkingv1.Ingress)
+		// with and without a finalizer of ours
+		served, fresh string
+	}{
+		"the default class is ours":                     {flag: "alb", classes: []any{ours}, served: active, fresh: active},
+		"it is deleted":                                 {flag: "alb", served: held, fresh: nowhere},
+		"it is the default no longer":                   {flag: "alb", classes: []any{noDefault}, served: held, fresh: nowhere},
+		"another controller's is the default":           {flag: "alb", classes: []any{theirs}, served: held, fresh: nowhere},
+		"the same without a flag":                       {classes: []any{theirs}, served: held, fresh: nowhere},
+		"without a flag Ingresses without class belong": {served: active, fresh: active},
+		"it names a class of another controller": {flag: "alb", classes: []any{theirs}, served: inactive, fresh: nowhere,
+			change: func(i *networkingv1.Ingress) { i.Spec.IngressClassName = ptr.To("nginx") }},
+		"its annotation names another class": {flag: "alb", served: inactive, fresh: nowhere,
+			change: func(i *networkingv1.Ingress) { i.Annotations = map[string]string{LegacyClassAnnotation: "nginx"} }},
+		"it is deleted itself": {flag: "alb", served: inactive, fresh: nowhere,
+			change: func(i *networkingv1.Ingress) { i.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} }},
+	} {
+		for finalizer, want := range map[string]string{naming.IngressFinalizer: c.served, "example.com/theirs": c.fresh} {
+			i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: []string{finalizer}}}
+			if c.change != nil {
+				c.change(i)
+			}
+			cfg := defaults()
+			cfg.IngressClass = c.flag
+			g := Load(world.FromObjects(append([]any{i}, c.classes...)), cfg, stack.ID{Namespace: "shop", Name: "web"})
+			got := nowhere
+			switch {
+			case len(g.Active) > 0:
+				got = active
+			case len(g.Held) > 0:
+				got = held
+			case len(g.Inactive) > 0:
+				got = inactive
+			}
+			if got != want || got == held && (len(g.Diagnostics) != 1 || !strings.Contains(g.Diagnostics[0].Text, "it stays part of its load balancer")) {
+				t.Errorf("%s, finalizer %s: %s, want %s; %v", name, finalizer, got, want, g.Diagnostics)
+			}
+		}
+	}
+}
+
+// TestAMisspeltGroupNameLeavesNoGroup replaces the key group.name of Ingresses with and without a group.
+func TestAMisspeltGroupNameLeavesNoGroup(t *testing.T) {
+	t.Parallel()
+	for finalizer, held := range map[string]bool{naming.GroupFinalizer(stack.ID{Name: "team"}): true, naming.IngressFinalizer: false} {
+		i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: []string{finalizer},
+			Annotations: map[string]string{LegacyClassAnnotation: "alb", "alb.ingress.kubernetes.io/group.nam": "team"}}}
+		v := world.FromObjects([]any{i})
+		group, own := Load(v, defaults(), stack.ID{Name: "team"}), Load(v, defaults(), stack.ID{Namespace: "shop", Name: "web"})
+		if (len(group.Held) == 1) != held || (len(own.Active) == 0) != held || len(group.Inactive) > 0 {
+			t.Errorf("finalizer %s: in the group %v, by itself %v", finalizer, group.Held, own.Active)
+		}
+		if text := "the Ingress stays part of its group as it was"; held && (len(group.Diagnostics) != 1 || !strings.Contains(group.Diagnostics[0].Text, text)) {
+			t.Errorf("found %v", group.Diagnostics)
+		}
 	}
 }

@@ -18,7 +18,11 @@ func Examine(v *world.View, cfg Config, ing *networkingv1.Ingress) (Class, diag.
 		return class, nil
 	}
 	m := member{ingress: ing, class: class}
-	if _, d := groupOf(class, ing); d != nil {
+	id, d := groupOf(class, ing)
+	if d == nil {
+		d = NotAdmitted(v, ing, id)
+	}
+	if d != nil {
 		m.found = append(m.found, *d)
 	}
 	order, d := orderOf(ing)

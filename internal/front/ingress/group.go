@@ -11,6 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/world"
@@ -23,6 +24,8 @@ type member struct {
 	order   int32
 	held    bool
 	found   diag.List
+	// authority is what the group's class parameters let it say about what members share.
+	authority intent.Authority
 }
 
 // groupName is what the name part of a finalizer, and a label, admit.
@@ -36,7 +39,9 @@ func GroupOf(v *world.View, cfg Config, ing *networkingv1.Ingress) (id stack.ID,
 	if d != nil || !class.Managed {
 		return stack.ID{}, false, d
 	}
-	id, d = groupOf(class, ing)
+	if id, d = groupOf(class, ing); d == nil {
+		d = NotAdmitted(v, ing, id)
+	}
 	return id, d == nil, d
 }
 
@@ -48,13 +53,33 @@ func groupOf(class Class, ing *networkingv1.Ingress) (stack.ID, *diag.Diagnostic
 		path = "spec.group.name of IngressClassParams " + class.Params.Name
 	}
 	if !ok {
-		return stack.ID{Namespace: ing.Namespace, Name: ing.Name}, nil
+		return stack.ID{Namespace: ing.Namespace, Name: ing.Name}, misspeltGroup(ing)
 	}
 	if text := GroupNameProblem(name); text != "" {
 		d := diag.New(o, path, diag.InvalidGroup, fmt.Sprintf("invalid ingress group: %s: %q", text, name), "correct the group name")
 		return stack.ID{}, &d
 	}
 	return stack.ID{Name: name}, nil
+}
+
+// misspeltGroup tells of an Ingress that is part of a group and has a misspelt key in the place of group.name: it stays where it is.
+func misspeltGroup(ing *networkingv1.Ingress) *diag.Diagnostic {
+	grouped := slices.ContainsFunc(ing.Finalizers, func(f string) bool {
+		id, ok := naming.FinalizerGroup(f, ing.Namespace, ing.Name)
+		return ok && id.Namespace == ""
+	})
+	if !grouped {
+		return nil
+	}
+	for _, k := range sortedKeys(ing.Annotations) {
+		if annotation.Misspelt(annotation.Key(k)) == annotation.GroupName {
+			d := diag.New(Object(ing), annotation.Key(k).Path(), diag.InvalidGroup,
+				fmt.Sprintf("annotation %s is unknown, and %s is missing; the Ingress stays part of its group as it was", k, annotation.GroupName),
+				"correct the key, or remove it to leave the group")
+			return &d
+		}
+	}
+	return nil
 }
 
 // GroupNameProblem tells what is wrong with the name of a group; empty if nothing is.
@@ -100,7 +125,9 @@ func Load(v *world.View, cfg Config, id stack.ID) Group {
 		class, d := Classify(fork, cfg, ing)
 		current := stack.ID{}
 		if d == nil && class.Managed {
-			current, d = groupOf(class, ing)
+			if current, d = groupOf(class, ing); d == nil && current == id {
+				d = NotAdmitted(fork, ing, id)
+			}
 		}
 		m := member{ingress: ing, class: class}
 		if rehearsed(cfg, ing) && (d != nil || class.Managed) {
@@ -134,6 +161,7 @@ func Load(v *world.View, cfg Config, id stack.ID) Group {
 		default:
 			continue
 		}
+		m.authority = authorityOf(fork, ing, id)
 		v.Adopt(fork)
 		m.order, d = orderOf(ing)
 		if d != nil {
@@ -187,6 +215,6 @@ func orderOf(ing *networkingv1.Ingress) (int32, *diag.Diagnostic) {
 	default:
 		return int32(n), nil
 	}
-	d := diag.New(Object(ing), annotation.GroupOrder.Path(), diag.InvalidGroup, text, "write a whole number from -1000 to 1000")
+	d := diag.New(Object(ing), annotation.GroupOrder.Path(), diag.InvalidGroup, text, "write a whole number from -1000 to 1000").In(diag.Route)
 	return 0, &d
 }

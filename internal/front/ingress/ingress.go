@@ -51,7 +51,7 @@ type Class struct {
 type Group struct {
 	ID     stack.ID
 	Active []*networkingv1.Ingress
-	// Held are Ingresses that carry the group's finalizer but whose class or group name is invalid now. They stay in the
+	// Held are Ingresses that carry the group's finalizer but whose class or group name is invalid or gone now. They stay in the
 	// group as they were: an edit of a class must not tear live Ingresses off their load balancer.
 	Held []*networkingv1.Ingress
 	// Inactive carry the group's finalizer and left: deleted, moved to another group, or of a class of somebody else.

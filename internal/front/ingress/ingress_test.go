@@ -93,6 +93,9 @@ func TestEveryBuiltAnnotationIsInACaseValidAndInvalid(t *testing.T) {
 		for _, g := range run(t, name).Groups {
 			for _, m := range g.Members {
 				for _, d := range m.Diagnostics {
+					if d.Class != diag.Note && d.Scope == "" {
+						t.Errorf("%s: what it costs is not said: %s", name, d.Message())
+					}
 					k := strings.TrimSuffix(strings.TrimPrefix(d.Path, "metadata.annotations["), "]")
 					if e, ok := annotation.Lookup(annotation.Key(k)); ok && d.Class != diag.Note {
 						refused[e.Key] = true
@@ -108,6 +111,7 @@ func TestEveryBuiltAnnotationIsInACaseValidAndInvalid(t *testing.T) {
 		annotation.IPAMPool: true, annotation.WebACLARN: true, annotation.WebACLName: true, annotation.ClassicWebACL: true, annotation.FormerWebACL: true,
 		annotation.AuthScope: true, annotation.AuthSessionCookie: true, annotation.RegexPathMatch: true,
 		annotation.FrontendSecurityGroups: true, annotation.FrontendEIPAllocations: true,
+		annotation.DeleteDuplicates: true,
 	}
 	for _, e := range annotation.Entries() {
 		if !e.Built || e.Scope != annotation.OnIngress && e.Scope != annotation.OnBoth {
@@ -139,6 +143,7 @@ func TestAGroupDependsOnItsMembersOnly(t *testing.T) {
 		{Kind: world.IngressClass, Name: "alb"},
 		{Kind: world.IngressClass, Name: "foreign"},
 		{Kind: world.IngressClass, Name: "gone"},
+		{Kind: world.IngressClassParams}, // which say who joins the group
 	}
 	if d := cmp.Diff(want, v.Reads()); d != "" {
 		t.Error(d)
@@ -155,6 +160,7 @@ func TestAnIngressDependsOnItsClass(t *testing.T) {
 	}
 	want := []world.Read{
 		{Kind: world.IngressClass, Name: "enforced"},
+		{Kind: world.IngressClassParams},
 		{Kind: world.IngressClassParams, Name: "enforced"},
 		{Kind: world.Namespace, Name: "dev"},
 	}

@@ -92,7 +92,7 @@ func (t *translation) checkCIDRs(cidrs intent.Field[[]string]) {
 		}
 		if cidrs.Source.Object.Kind == paramsKind {
 			t.findings.Add(diag.New(Object(t.ingress), cidrs.Source.Path+" of IngressClassParams "+t.class.Params.Name, diag.InvalidAnnotation,
-				fmt.Sprintf("invalid CIDR in IngressClassParams InboundCIDR %s: %v", c, err), remedy))
+				fmt.Sprintf("invalid CIDR in IngressClassParams InboundCIDR %s: %v", c, err), remedy).In(diag.Listener))
 			continue
 		}
 		t.read.Invalid(annotation.InboundCIDRs,

@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"unicode"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -28,8 +30,7 @@ const withheld = "; rules that stand keep their login, new ones answer 503"
 // credentials fills in what the Secret holds, which is in the Ingress's namespace also where a Service names it. Without it
 // the action stays withheld, and that is reported.
 func (t *translation) credentials(read annotation.Reader, name string, a *stack.AuthenticateOIDC) {
-	namespace := t.ingress.Namespace
-	full := namespace + "/" + name
+	full := t.ingress.Namespace + "/" + name
 	a.SecretName = full
 	_, source, _ := read.Raw(annotation.AuthIDPOIDC)
 	report := func(c diag.Code, text, remedy string) {
@@ -38,18 +39,8 @@ func (t *translation) credentials(read annotation.Reader, name string, a *stack.
 		}
 		t.findings.Add(diag.New(Object(t.ingress), source.Path, c, text+withheld, remedy))
 	}
-	secret, ok := t.view.Secret(namespace, name)
-	switch why := t.view.Why(world.Secret, namespace, name); {
-	case !ok && why != nil:
-		report(diag.SecretRefused, fmt.Sprintf("cannot read secret %s: %v", full, why),
-			"let the controller's service account get, list and watch this Secret, by a Role in its namespace")
-		return
-	case !ok:
-		report(diag.SecretNotFound, "secret "+full+" does not exist", "create it with keys clientID and clientSecret, or correct secretName")
-		return
-	}
-	if k, v, set := strings.Cut(t.config.RequiredSecretsLabel, "="); set && secret.Labels[k] != v {
-		report(diag.SecretRefused, fmt.Sprintf("secret %s is missing required label %s=%s; actual labels: %s", full, k, v, labelText(secret)), "add the label to the Secret")
+	secret, ok := t.secret(name, secretUse{field: "secretName", create: "create it with keys clientID and clientSecret, or correct secretName"}, report)
+	if !ok {
 		return
 	}
 	id, found := secret.Data[clientIDKey]
@@ -71,6 +62,41 @@ func (t *translation) credentials(read annotation.Reader, name string, a *stack.
 	a.ClientSecret = stack.NewSecret(clientSecret, string(secret.UID))
 	last, recorded := t.written()[name]
 	a.SecretChanged = recorded && a.ClientSecret.Fingerprint() != "" && last != a.ClientSecret.Fingerprint()
+}
+
+// secretUse is where a Secret is named, and what to do if there is none.
+type secretUse struct{ field, create string }
+
+// secret reads a Secret of the Ingress's namespace. ok is false if it cannot be used, which is reported. A name that no Secret can have
+// is not asked for: the API server's client refuses the question.
+func (t *translation) secret(name string, use secretUse, report func(c diag.Code, text, remedy string)) (s *corev1.Secret, ok bool) {
+	namespace := t.ingress.Namespace
+	full := namespace + "/" + name
+	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+		report(diag.InvalidSecret, fmt.Sprintf("%s %q is not the name of a Secret: %s", use.field, name, problems[0]),
+			"write the name alone; the Secret is looked for in namespace "+namespace+", and no other one can be named")
+		return nil, false
+	}
+	s, ok = t.view.Secret(namespace, name)
+	var unread world.UnreadError
+	switch why := t.view.Why(world.Secret, namespace, name); {
+	case ok:
+	case errors.As(why, &unread):
+		report(diag.SecretUnread, fmt.Sprintf("cannot read secret %s: %v", full, why), "nothing to do: it is read again")
+		return nil, false
+	case why != nil:
+		report(diag.SecretRefused, fmt.Sprintf("cannot read secret %s: %v", full, why),
+			"let the controller's service account get, list and watch this Secret, by a Role in its namespace")
+		return nil, false
+	default:
+		report(diag.SecretNotFound, "secret "+full+" does not exist", use.create)
+		return nil, false
+	}
+	if k, v, set := strings.Cut(t.config.RequiredSecretsLabel, "="); set && s.Labels[k] != v {
+		report(diag.SecretRefused, fmt.Sprintf("secret %s is missing required label %s=%s; actual labels: %s", full, k, v, labelText(s)), "add the label to the Secret")
+		return nil, false
+	}
+	return s, true
 }
 
 // written are the fingerprints of the client secrets that AWS was given last, by the Secret's name. What cannot be read there

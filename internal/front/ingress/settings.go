@@ -95,7 +95,7 @@ func (t *translation) sslRedirect(class string) intent.Field[int32] {
 	n, err := strconv.ParseInt(class, 10, 32)
 	if err != nil || n < 1 || n > 65535 {
 		t.findings.Add(diag.New(Object(t.ingress), source.Path+" of IngressClassParams "+t.class.Params.Name, diag.IgnoredSetting,
-			fmt.Sprintf("sslRedirectPort %q of the class parameters is not a port, so nothing is redirected", class), "write a number from 1 to 65535"))
+			fmt.Sprintf("sslRedirectPort %q of the class parameters is not a port, so nothing is redirected", class), "write a number from 1 to 65535").In(diag.LoadBalancer))
 		return intent.Field[int32]{}
 	}
 	return intent.Of(int32(n), source)

@@ -24,7 +24,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // imports reports whether Secrets of spec.tls are imported: the class decides, else the annotation; both only if the
@@ -38,7 +37,7 @@ func (t *translation) imports(spec v1beta1.IngressClassParamsSpec) bool {
 		return wanted.Value
 	}
 	t.findings.Add(diag.New(Object(t.ingress), pathOf(wanted.Source), diag.IgnoredSetting,
-		"no Secret is imported: the controller runs without --enable-tls-secret-import", "run the controller with the flag, or remove the setting"))
+		"no Secret is imported: the controller runs without --enable-tls-secret-import", "run the controller with the flag, or remove the setting").In(diag.Certificate))
 	return false
 }
 
@@ -79,7 +78,7 @@ func (t *translation) checkCovered(c intent.Certificate, hosts []string, source 
 	if len(without) > 0 {
 		t.findings.Add(diag.New(Object(t.ingress), source.Path, diag.InvalidSecret,
 			fmt.Sprintf("the certificate in the Secret is for %s and does not cover %s; it is imported all the same", strings.Join(c.Names, ", "), strings.Join(without, ", ")),
-			"put a certificate into the Secret that covers the hosts, or list only hosts that it covers"))
+			"put a certificate into the Secret that covers the hosts, or list only hosts that it covers").In(diag.Certificate))
 	}
 }
 
@@ -87,20 +86,10 @@ func (t *translation) checkCovered(c intent.Certificate, hosts []string, source 
 func (t *translation) keyPair(name string, source intent.Source) (pair *stack.KeyPair, names []string) {
 	full := t.ingress.Namespace + "/" + name
 	report := func(c diag.Code, text, remedy string) {
-		t.findings.Add(diag.New(Object(t.ingress), source.Path, c, text+"; what was imported from it before serves on", remedy))
+		t.findings.Add(diag.New(Object(t.ingress), source.Path, c, text+"; what was imported from it before serves on", remedy).In(diag.Certificate))
 	}
-	secret, ok := t.view.Secret(t.ingress.Namespace, name)
-	switch why := t.view.Why(world.Secret, t.ingress.Namespace, name); {
-	case !ok && why != nil:
-		report(diag.SecretRefused, fmt.Sprintf("cannot read secret %s: %v", full, why),
-			"let the controller's service account get, list and watch this Secret, by a Role in its namespace")
-		return nil, nil
-	case !ok:
-		report(diag.SecretNotFound, "secret "+full+" does not exist", "create it with type kubernetes.io/tls, or correct secretName")
-		return nil, nil
-	}
-	if k, v, set := strings.Cut(t.config.RequiredSecretsLabel, "="); set && secret.Labels[k] != v {
-		report(diag.SecretRefused, fmt.Sprintf("secret %s is missing required label %s=%s", full, k, v), "add the label to the Secret")
+	secret, ok := t.secret(name, secretUse{field: "secretName", create: "create it with type kubernetes.io/tls, or correct secretName"}, report)
+	if !ok {
 		return nil, nil
 	}
 	pair, leaf, err := readPair(secret)

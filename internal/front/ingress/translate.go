@@ -47,14 +47,16 @@ func translate(v *world.View, cfg Config, m member) intent.Member {
 		transforms:   map[string]*[]stack.Transform{},
 	}
 	f.Add(m.found...)
-	out := intent.Member{Object: Object(ing), Order: m.order, Created: ing.CreationTimestamp.Unix(), Held: m.held}
+	out := intent.Member{Object: Object(ing), Order: m.order, Authority: m.authority, Created: ing.CreationTimestamp.Unix(), Held: m.held}
 	if ing.CreationTimestamp.IsZero() {
 		out.Created = 0
 	}
 	out.Settings = t.settings()
 	out.Listeners, out.Certificates = t.listeners()
 	annotation.Check(f, Object(ing), annotation.OnIngress, ing.Annotations)
-	t.read.Bool(annotation.DryRun) // decided while the group was loaded; a value that is no boolean is told here
+	out.Misspelt = annotation.Misspellings(Object(ing), annotation.OnIngress, ing.Annotations)
+	t.read.Bool(annotation.DryRun)        // decided while the group was loaded; a value that is no boolean is told here
+	t.read.Bool(annotation.AllowDeletion) // decided when the load balancer is to be deleted; likewise
 	out.Routes = t.routes()
 	t.noteUnused()
 	out.Diagnostics = f.List()

@@ -27,7 +27,7 @@ func (t *translation) noteUnused() {
 		}
 		if err := json.Unmarshal([]byte(t.ingress.Annotations[key]), &actionJSON{}); err != nil {
 			t.findings.Add(diag.New(Object(t.ingress), annotation.Key(key).Path(), diag.IgnoredSetting,
-				fmt.Sprintf("the action is malformed, and no backend of the Ingress names it: %v", err), "correct it, or remove it"))
+				fmt.Sprintf("the action is malformed, and no backend of the Ingress names it: %v", err), "correct it, or remove it").In(diag.Route))
 		}
 	}
 }

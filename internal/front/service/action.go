@@ -107,13 +107,13 @@ func (t *translation) weighted(l listener, k annotation.Key, g tupleJSON) (inten
 	}
 	svc, ok := t.view.Service(t.service.Namespace, *g.ServiceName)
 	if !ok {
-		t.report(k.Path(), diag.ServiceNotFound, fmt.Sprintf("Service %s/%s does not exist", t.service.Namespace, *g.ServiceName), "create the Service, or correct its name")
+		t.report(diag.Route, k.Path(), diag.ServiceNotFound, fmt.Sprintf("Service %s/%s does not exist", t.service.Namespace, *g.ServiceName), "create the Service, or correct its name")
 		return b, false
 	}
 	written := g.ServicePort.String()
 	port, ok := serviceport.Find(svc, written)
 	if !ok {
-		t.report(k.Path(), diag.ServicePortNotFound, fmt.Sprintf("unable to find port %s on service %s/%s, which has %s", written, svc.Namespace, svc.Name, serviceport.Describe(svc)), "name one of its ports")
+		t.report(diag.Route, k.Path(), diag.ServicePortNotFound, fmt.Sprintf("unable to find port %s on service %s/%s, which has %s", written, svc.Namespace, svc.Name, serviceport.Describe(svc)), "name one of its ports")
 		return b, false
 	}
 	// The targets of a TLS listener are spoken to as the listener is, unless the annotation asks to end TLS here.

@@ -36,6 +36,7 @@ func (t *translation) listeners(s intent.Settings) []intent.Listener {
 	cidrs := t.sourceRanges(s)
 	prefixLists := t.read.List(annotation.ServicePrefixLists)
 	policy, alpn := t.read.String(annotation.ServiceSSLPolicy), t.read.String(annotation.ServiceALPN)
+	quic := t.read.List(annotation.ServiceQUICPorts).Value
 	icmp := t.read.String(annotation.ServiceICMP)
 	if icmp.Value != "on" {
 		icmp = intent.Field[string]{}
@@ -46,6 +47,7 @@ func (t *translation) listeners(s intent.Settings) []intent.Listener {
 		one := intent.Listener{
 			Port: l.Port, Protocol: l.protocol, InboundCIDRs: cidrs, PrefixLists: prefixLists, ICMP: icmp, TransportProtocols: l.transports,
 			DefaultSource: t.here(l.at()),
+			QUIC:          (l.protocol == udp || l.protocol == tcpUDP) && l.named(quic),
 		}
 		suffix := fmt.Sprintf("%s-%d", l.protocol, l.Port)
 		actions := annotation.ServiceActions.For(suffix)
@@ -62,6 +64,11 @@ func (t *translation) listeners(s intent.Settings) []intent.Listener {
 	}
 	t.noteUnused(out, used, len(certificates.Value) > 0)
 	return out
+}
+
+// named reports whether a list of ports by number or name has the listener's.
+func (l listener) named(ports []string) bool {
+	return l.Name != "" && slices.Contains(ports, l.Name) || slices.Contains(ports, strconv.Itoa(int(l.Port)))
 }
 
 func (l listener) at() string { return fmt.Sprintf("spec.ports[%d]", l.index) }
@@ -88,10 +95,10 @@ func (t *translation) sourceRanges(s intent.Settings) intent.Field[[]string] {
 		_, _, err := net.ParseCIDR(c)
 		switch {
 		case err != nil:
-			t.report(cidrs.Source.Path, diag.InvalidAnnotation, fmt.Sprintf("source range %s is not an address range", c),
+			t.report(diag.Listener, cidrs.Source.Path, diag.InvalidAnnotation, fmt.Sprintf("source range %s is not an address range", c),
 				"write address ranges such as 198.51.100.0/24")
 		case strings.Contains(c, ":") && s.IPAddressType.Or(stack.IPv4) == stack.IPv4 && !s.SecurityGroups.Set && !s.NoSecurityGroups.Value:
-			t.report(cidrs.Source.Path, diag.InvalidAnnotation, fmt.Sprintf("unsupported v6 cidr %s when lb is not dualstack", c),
+			t.report(diag.Listener, cidrs.Source.Path, diag.InvalidAnnotation, fmt.Sprintf("unsupported v6 cidr %s when lb is not dualstack", c),
 				"remove it, or set "+string(annotation.ServiceIPAddressType)+": dualstack")
 		}
 	}
@@ -109,11 +116,11 @@ func (t *translation) protocols(certificates bool) []listener {
 	var out []listener
 	for _, l := range t.merged() {
 		if !slices.Contains([]string{tcp, udp, tcpUDP}, l.protocol) {
-			t.report(l.at()+".protocol", diag.InvalidRule, fmt.Sprintf("a network load balancer has no listeners of protocol %s", l.protocol), "use TCP or UDP")
+			t.report(diag.Listener, l.at()+".protocol", diag.InvalidRule, fmt.Sprintf("a network load balancer has no listeners of protocol %s", l.protocol), "use TCP or UDP")
 			continue
 		}
 		l.target = l.protocol
-		secure := len(sslPorts) == 0 || l.Name != "" && slices.Contains(sslPorts, l.Name) || slices.Contains(sslPorts, strconv.Itoa(int(l.Port)))
+		secure := len(sslPorts) == 0 || l.named(sslPorts)
 		if l.protocol == tcp && certificates && secure {
 			l.protocol = tls
 			if toTargets != "" {
@@ -158,18 +165,18 @@ func (t *translation) merged() []listener {
 		path := fmt.Sprintf("spec.ports[%d]", i)
 		switch {
 		case !merge:
-			t.report(path, diag.IgnoredSetting, fmt.Sprintf("port %d/%s has no listener: port %d/%s comes first, and a load balancer has one listener per number", p.Port, p.Protocol, p.Port, first.Protocol),
+			t.report(diag.Listener, path, diag.IgnoredSetting, fmt.Sprintf("port %d/%s has no listener: port %d/%s comes first, and a load balancer has one listener per number", p.Port, p.Protocol, p.Port, first.Protocol),
 				"set "+string(annotation.ServiceTCPUDPListener)+": \"true\", or use another number")
 		case len(first.transports) > 1:
-			t.report(path, diag.InvalidRule, fmt.Sprintf("can only merge two ports, not more (port %d)", p.Port), "use another number")
+			t.report(diag.Listener, path, diag.InvalidRule, fmt.Sprintf("can only merge two ports, not more (port %d)", p.Port), "use another number")
 		case p.Protocol == first.Protocol:
-			t.report(path, diag.InvalidRule, fmt.Sprintf("protocols can't match for merging: %s (port %d)", p.Protocol, p.Port), "use another number")
+			t.report(diag.Listener, path, diag.InvalidRule, fmt.Sprintf("protocols can't match for merging: %s (port %d)", p.Protocol, p.Port), "use another number")
 		case p.Protocol != corev1.ProtocolTCP && p.Protocol != corev1.ProtocolUDP:
-			t.report(path, diag.InvalidRule, fmt.Sprintf("unsupported protocol for merging: %s", p.Protocol), "use TCP or UDP")
+			t.report(diag.Listener, path, diag.InvalidRule, fmt.Sprintf("unsupported protocol for merging: %s", p.Protocol), "use TCP or UDP")
 		default:
 			first.protocol = tcpUDP
 			if p.TargetPort != first.TargetPort || p.NodePort != first.NodePort {
-				t.report(path, diag.IgnoredSetting, fmt.Sprintf("targetPort and nodePort of port %d/%s have no effect: both protocols go to those of %d/%s", p.Port, p.Protocol, first.Port, first.Protocol),
+				t.report(diag.Listener, path, diag.IgnoredSetting, fmt.Sprintf("targetPort and nodePort of port %d/%s have no effect: both protocols go to those of %d/%s", p.Port, p.Protocol, first.Port, first.Protocol),
 					"give both ports the same targetPort and nodePort")
 			}
 		}

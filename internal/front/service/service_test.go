@@ -53,6 +53,9 @@ func TestEveryBuiltAnnotationIsInACaseValidAndInvalid(t *testing.T) {
 		}
 		for _, e := range run(t, name) {
 			for _, d := range e.Members[0].Diagnostics {
+				if d.Class != diag.Note && d.Scope == "" {
+					t.Errorf("%s: what it costs is not said: %s", name, d.Message())
+				}
 				k := strings.TrimSuffix(strings.TrimPrefix(d.Path, "metadata.annotations["), "]")
 				if e, ok := annotation.Lookup(annotation.Key(k)); ok && d.Class != diag.Note {
 					refused[e.Key] = true
@@ -65,7 +68,7 @@ func TestEveryBuiltAnnotationIsInACaseValidAndInvalid(t *testing.T) {
 		annotation.ServiceType: true, annotation.ServiceSecurityGroups: true, annotation.ServiceEIPAllocations: true, annotation.ServicePrefixLists: true,
 		annotation.ServiceICMP: true, annotation.ServiceAccessLogBucket: true, annotation.ServiceAccessLogPrefix: true,
 		annotation.ServiceCertificates: true, annotation.ServiceSSLPolicy: true, annotation.ServiceBackendProtocol: true,
-		annotation.ServiceTCPUDPListener: true,
+		annotation.ServiceTCPUDPListener: true, annotation.ServiceDeleteDuplicates: true,
 	}
 	for _, e := range annotation.Entries() {
 		if !e.Built || e.Scope != annotation.OnService {

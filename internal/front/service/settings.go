@@ -23,6 +23,7 @@ func (t *translation) settings() intent.Settings {
 		Tags:             fields(t.read.Map(annotation.ServiceTags)),
 		SourceNAT:        t.read.String(annotation.ServiceSourceNAT),
 	}
+	t.read.Bool(annotation.ServiceAllowDeletion) // decided when the load balancer is to be deleted; a value that is no boolean is told here
 	if s.Name.Set && s.Name.Value == "" {
 		t.read.Invalid(annotation.ServiceName, "load balancer name cannot be empty", "write a name of at most 32 characters, or remove the annotation")
 	}

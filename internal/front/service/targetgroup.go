@@ -79,11 +79,11 @@ func (t *translation) targetType(svc *corev1.Service, port corev1.ServicePort, a
 	unallocated := svc.Spec.AllocateLoadBalancerNodePorts != nil && !*svc.Spec.AllocateLoadBalancerNodePorts
 	switch {
 	case serviceType == corev1.ServiceTypeClusterIP:
-		t.report(at, diag.WrongServiceType, fmt.Sprintf("unsupported service type %q for load balancer target type %q: Service %s/%s", serviceType, wish, svc.Namespace, svc.Name), remedy)
+		t.report(diag.Route, at, diag.WrongServiceType, fmt.Sprintf("unsupported service type %q for load balancer target type %q: Service %s/%s", serviceType, wish, svc.Namespace, svc.Name), remedy)
 	case port.NodePort == 0 && unallocated:
-		t.report(at, diag.WrongServiceType, fmt.Sprintf("unable to support instance target type with an unallocated NodePort: port %d of Service %s/%s", port.Port, svc.Namespace, svc.Name), remedy)
+		t.report(diag.Route, at, diag.WrongServiceType, fmt.Sprintf("unable to support instance target type with an unallocated NodePort: port %d of Service %s/%s", port.Port, svc.Namespace, svc.Name), remedy)
 	case port.NodePort == 0:
-		t.report(at, diag.WrongServiceType,
+		t.report(diag.Route, at, diag.WrongServiceType,
 			fmt.Sprintf("TargetGroup port is empty. When using Instance targets, your service be must of type 'NodePort' or 'LoadBalancer'; port %d of Service %s/%s, of type %s, has no node port",
 				port.Port, svc.Namespace, svc.Name, serviceType), remedy)
 	default:

@@ -35,11 +35,15 @@ func Translate(v *world.View, cfg Config, svc *corev1.Service) intent.Entrance {
 		targetGroups: map[string]*intent.TargetGroup{},
 	}
 	annotation.Check(f, Object(svc), annotation.OnService, svc.Annotations)
-	m := intent.Member{Object: Object(svc), Settings: t.settings()}
+	m := intent.Member{Object: Object(svc), Settings: t.settings(), Misspelt: annotation.Misspellings(Object(svc), annotation.OnService, svc.Annotations)}
 	if !svc.CreationTimestamp.IsZero() {
 		m.Created = svc.CreationTimestamp.Unix()
 	}
 	m.Listeners = t.listeners(m.Settings)
+	if value, source, ok := t.read.Raw(annotation.ServiceTargetType); ok && value != stack.TargetIP && value != stack.TargetInstance {
+		key := string(annotation.ServiceTargetType) // the value is taken as instance, as the existing controller does
+		m.Misspelt = append(m.Misspelt, intent.Misspelling{Setting: "target-type", Key: key, Meant: key, Source: source})
+	}
 	m.Diagnostics = f.List()
 	e.Members = []intent.Member{m}
 	return e
@@ -61,6 +65,6 @@ func (t *translation) here(path string) intent.Source {
 	return intent.Source{Object: Object(t.service), Path: path}
 }
 
-func (t *translation) report(path string, c diag.Code, text, remedy string) {
-	t.findings.Add(diag.New(Object(t.service), path, c, text, remedy))
+func (t *translation) report(s diag.Scope, path string, c diag.Code, text, remedy string) {
+	t.findings.Add(diag.New(Object(t.service), path, c, text, remedy).In(s))
 }

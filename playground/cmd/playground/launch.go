@@ -75,6 +75,7 @@ func (l *launch) options(dir state.Dir, root repository.Root) (environment.Optio
 	default:
 		return o, fmt.Errorf("--profile %q is not instant, fast or real", l.profile)
 	}
+	o.Profile.LagChance = account.DefaultLagChance
 	if l.account != "" {
 		f, err := os.Open(l.account)
 		if err != nil {

@@ -18,7 +18,7 @@ var conflicts = []struct {
 	{"gattr", "load-balancer-attributes", "idle_timeout.timeout_seconds=70", "idle_timeout.timeout_seconds=80", []string{"idle_timeout.timeout_seconds", "70", "80"}},
 	{"gtags", "tags", "team=shop", "team=web", []string{"tag team", "shop", "web"}},
 	{"gname", "load-balancer-name", "gname-first", "gname-second", []string{"load balancer name", "gname-first", "gname-second"}},
-	{"gcidrs", "inbound-cidrs", "0.0.0.0/0", "10.0.0.0/8", []string{"inbound CIDRs", "0.0.0.0/0", "10.0.0.0/8"}},
+	{"gcidrs", "inbound-cidrs", "10.0.0.0/8", "0.0.0.0/0", []string{"inbound CIDRs", "0.0.0.0/0", "10.0.0.0/8"}},
 	{"gports", "listen-ports", `[{"HTTP": 8080}]`, `[{"HTTPS": 8080}]`, []string{"8080", "HTTP", "HTTPS"}},
 }
 

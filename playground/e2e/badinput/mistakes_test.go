@@ -96,7 +96,7 @@ var mistakes = []mistake{
 		},
 	},
 	{
-		name: "certificate", reason: "FailedBuildModel", warning: true,
+		name: "certificate", reason: "FailedDeployModel", warning: true,
 		bad:  annotated("certificate-arn", unknownCertificate),
 		good: annotated("certificate-arn", knownCertificate),
 		says: []string{unknownCertificate, "certificate-arn", "us-west-2"},

@@ -162,7 +162,7 @@ func TestAnOutageOfAWSWAFLeavesTrafficTargetsAndRulesWorking(t *testing.T) {
 	c.Apply(t, scene.Namespace(ns, 1)+ingress(guarded))
 	lb := serve(t, c, ns, "web", "/")
 	e := c.WaitEvent(t, "Ingress", ns, "web", "FailedDeployModel")
-	if !strings.Contains(e.Message, "AWS WAF is out") || !strings.Contains(e.Message, "wafv2-acl-arn") {
+	if !strings.Contains(e.Message, "AWS WAF is out") || !strings.Contains(e.Message, "AssociateWebACL") {
 		t.Errorf("told: %s", e.Message)
 	}
 

@@ -196,6 +196,9 @@ func (s *scenario) ask(ctx context.Context, a ask, lb simclient.LoadBalancer) er
 		if lb.Type == "application" && a.port != 0 && a.port != 80 && a.port != 443 { // which an ALB adds
 			sent = fmt.Sprintf("%s:%d", sent, a.port)
 		}
+		if lb.Type == "application" { // which sends names in lower case
+			sent = strings.ToLower(sent)
+		}
 		ps.same("Host that the pod saw", r.Pod.Host, sent)
 		forwarded(&ps, r, lb, u.Scheme, a.port)
 	case r.Status == 404:

@@ -1,0 +1,28 @@
+package apply
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func TestAPlanThatRestsOnAssumptionsIsNotExecuted(t *testing.T) {
+	t.Parallel()
+	o := plan.Observed{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}, Assumed: &plan.Assumption{}}
+	o.TargetGroups = []plan.TargetGroup{{ARN: "arn:tg", TargetGroup: stack.TargetGroup{ID: "shop/web:80"}}}
+	p := plan.Diff(stack.Removed(o.Key, "demo", "vpc-1", stack.ObjectsDeleted), nil, o, plan.Policy{})
+	if p.Empty() {
+		t.Fatal("nothing is planned")
+	}
+	r := Run(t.Context(), p, Deps{}) // without clients: any call would be a panic
+	for id, got := range r.Outcomes {
+		if got.State != Failed || !errors.Is(got.Err, errAssumed) {
+			t.Errorf("%s: %+v", id, got)
+		}
+	}
+	if len(r.Outcomes) != len(p.Steps) {
+		t.Errorf("%d outcomes of %d steps", len(r.Outcomes), len(p.Steps))
+	}
+}

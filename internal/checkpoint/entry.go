@@ -1,0 +1,122 @@
+package checkpoint
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+)
+
+// Kind is what an entry is about.
+type Kind string
+
+// The kinds.
+const (
+	Memory   Kind = "memory"   // of the compiler, by stack
+	Observed Kind = "observed" // what AWS holds of a stack, below the level of listings, by stack
+	Targets  Kind = "targets"  // what is registered, by ARN of the target group
+)
+
+// shardCounts is over how many ConfigMaps each kind is spread. 1,000 load balancers with ten rules each fill a tenth to a quarter of
+// each; the numbers are part of the format.
+var shardCounts = []struct {
+	kind  Kind
+	count int
+}{{Memory, 8}, {Observed, 16}, {Targets, 8}}
+
+// shardID names one ConfigMap.
+type shardID struct {
+	kind Kind
+	n    int
+}
+
+func (id shardID) name(base string) string { return fmt.Sprintf("%s-%s-%d", base, id.kind, id.n) }
+
+func allShards() []shardID {
+	var out []shardID
+	for _, k := range shardCounts {
+		for n := range k.count {
+			out = append(out, shardID{k.kind, n})
+		}
+	}
+	return out
+}
+
+func shardOf(id ID) shardID {
+	for _, k := range shardCounts {
+		if k.kind == id.Kind {
+			h := fnv.New32a()
+			_, _ = h.Write([]byte(id.Name))                          // it never fails
+			return shardID{k.kind, int(h.Sum32() % uint32(k.count))} //nolint:gosec // counts are small
+		}
+	}
+	panic("checkpoint: unknown kind " + string(id.Kind))
+}
+
+// dataKey is the key of an entry in its ConfigMap, which takes no slashes.
+func dataKey(id ID) string {
+	sum := sha256.Sum256([]byte(id.Name))
+	return hex.EncodeToString(sum[:12])
+}
+
+// content is the JSON text of an entry. Kind and name are repeated in it, so that one that got to another place is not believed.
+type content struct {
+	Kind  Kind            `json:"kind"`
+	Name  string          `json:"name"`
+	Value json.RawMessage `json:"value"`
+}
+
+func text(id ID, value any) (text []byte, sum [32]byte, err error) {
+	v, err := json.Marshal(value)
+	if err == nil {
+		text, err = json.Marshal(content{id.Kind, id.Name, v})
+	}
+	if err != nil {
+		return nil, sum, fmt.Errorf("encoding %s of %s: %w", id.Kind, id.Name, err)
+	}
+	return text, sha256.Sum256(text), nil
+}
+
+// compress packs a text with a writer that is used again and again: each has most of a MiB of its own.
+func compress(w *gzip.Writer, text []byte) ([]byte, error) {
+	var b bytes.Buffer
+	w.Reset(&b)
+	if _, err := w.Write(text); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// longest is how long the text of an entry may be; a damaged one could claim any length.
+const longest = 64 << 20
+
+var errDamaged = errors.New("damaged")
+
+// unpack reads an entry of a shard. Gzip's checksum tells damage.
+func unpack(from shardID, key string, packed []byte) (id ID, value json.RawMessage, sum [32]byte, err error) {
+	r, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return id, nil, sum, errDamaged
+	}
+	text, err := io.ReadAll(io.LimitReader(r, longest))
+	if err != nil || len(text) == longest {
+		return id, nil, sum, errDamaged
+	}
+	var c content
+	if err := json.Unmarshal(text, &c); err != nil {
+		return id, nil, sum, errDamaged
+	}
+	id = ID{c.Kind, c.Name}
+	if c.Kind != from.kind || shardOf(id) != from || dataKey(id) != key {
+		return id, nil, sum, errDamaged
+	}
+	return id, c.Value, sha256.Sum256(text), nil
+}

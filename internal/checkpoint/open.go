@@ -1,0 +1,284 @@
+package checkpoint
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// format changes when an older or newer version of the controller would misread what is written.
+const format = "1"
+
+// mostBytes is how much one ConfigMap holds at most; the API server takes one MiB.
+const mostBytes = 900 << 10
+
+// Keys of the data of headers and shards.
+const (
+	formatKey = "format"
+	scopeKey  = "scope"
+	termKey   = "term"
+	stateKey  = "state"
+	holderKey = "holder"
+	timeKey   = "time"
+)
+
+// States of a header.
+const (
+	running = "running"
+	ended   = "ended" // the last flush of the term is complete
+)
+
+// Kept is what earlier processes left.
+type Kept struct {
+	Entries map[ID]json.RawMessage
+	// Clean reports that the last leader wrote everything before it ended; else its last seconds may be missing.
+	Clean bool
+	// At is when the checkpoints were written last, by the clock of who wrote them; zero = never.
+	At time.Time
+	// Damaged is how many entries could not be read.
+	Damaged int
+}
+
+// Open begins a term: it reads what was left, and from then on refuses the writes of earlier terms. Of an error nothing follows but that
+// everything has to be read from AWS; Open may be called again, unless Enabled is false then.
+func (s *Store) Open(ctx context.Context) (Kept, error) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if !s.Enabled() {
+		return Kept{}, nil
+	}
+	kept, err := s.open(ctx)
+	if err != nil {
+		s.fatal(err)
+		return Kept{}, fmt.Errorf("reading checkpoints: %w", err)
+	}
+	return kept, nil
+}
+
+func (s *Store) open(ctx context.Context) (Kept, error) {
+	header, err := s.get(ctx, s.cfg.Name)
+	if err != nil {
+		return Kept{}, err
+	}
+	objects := make([]*corev1.ConfigMap, len(allShards()))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(8)
+	for n, id := range allShards() {
+		g.Go(func() (err error) { objects[n], err = s.get(gctx, id.name(s.cfg.Name)); return err })
+	}
+	if err := g.Wait(); err != nil {
+		return Kept{}, err
+	}
+	kept := Kept{Entries: map[ID]json.RawMessage{}, Clean: header != nil && s.ours(header) && header.Data[stateKey] == ended, At: timeOf(header)}
+	s.term = termOf(header)
+	for _, m := range objects {
+		s.term = max(s.term, termOf(m))
+		if t := timeOf(m); t.After(kept.At) {
+			kept.At = t
+		}
+	}
+	s.term++
+	if err := s.writeHeader(ctx, header, running); err != nil {
+		return Kept{}, err
+	}
+	loaded := map[ID]*entry{}
+	for n, id := range allShards() {
+		m := objects[n]
+		if m != nil && !kept.Clean { // whoever held the last term may still be writing
+			if m, err = s.claim(ctx, m); err != nil {
+				return Kept{}, err
+			}
+		}
+		sh := s.shards[id]
+		sh.version = ""
+		if m == nil {
+			continue
+		}
+		if sh.version = m.ResourceVersion; !s.ours(m) {
+			sh.dirty = true
+			continue
+		}
+		kept.Damaged += s.load(id, m, loaded, kept.Entries)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, e := range loaded {
+		if newer := s.entries[id]; newer == nil {
+			s.entries[id] = e
+		} else if newer.packed == nil {
+			newer.packed, newer.sum = e.packed, e.sum
+		}
+	}
+	s.state, s.began = opened, s.cfg.Now()
+	return kept, nil
+}
+
+// load reads the entries of a shard and counts those that are damaged, which the next write of the shard leaves out.
+func (s *Store) load(id shardID, m *corev1.ConfigMap, loaded map[ID]*entry, values map[ID]json.RawMessage) (damaged int) {
+	for key, packed := range m.BinaryData {
+		of, value, sum, err := unpack(id, key, packed)
+		if err != nil {
+			damaged++
+			s.shards[id].dirty = true
+			continue
+		}
+		loaded[of], values[of] = &entry{packed: packed, sum: sum}, value
+	}
+	return damaged
+}
+
+// get returns nil for an object that does not exist.
+func (s *Store) get(ctx context.Context, name string) (*corev1.ConfigMap, error) {
+	m := &corev1.ConfigMap{}
+	err := s.client.Get(ctx, client.ObjectKey{Namespace: s.cfg.Namespace, Name: name}, m)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// claim writes a shard as it is under this term, so that a write of an earlier term that comes late is refused.
+func (s *Store) claim(ctx context.Context, m *corev1.ConfigMap) (*corev1.ConfigMap, error) {
+	for {
+		m = m.DeepCopy()
+		if m.Data == nil {
+			m.Data = map[string]string{}
+		}
+		m.Data[termKey] = strconv.FormatInt(s.term, 10)
+		err := s.client.Update(ctx, m)
+		if !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
+			return m, err
+		}
+		if err := s.unfenced(ctx); err != nil {
+			return nil, err
+		}
+		if m, err = s.get(ctx, m.Name); m == nil || err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (s *Store) writeHeader(ctx context.Context, have *corev1.ConfigMap, state string) error {
+	m := &corev1.ConfigMap{Data: s.data()}
+	m.Namespace, m.Name = s.cfg.Namespace, s.cfg.Name
+	m.Data[stateKey], m.Data[holderKey] = state, s.cfg.Holder
+	version := ""
+	if have != nil {
+		version = have.ResourceVersion
+	}
+	if err := s.put(ctx, m, version); err != nil {
+		return err
+	}
+	s.header = m
+	return nil
+}
+
+// unfenced is ErrFenced if another process has begun a newer term.
+func (s *Store) unfenced(ctx context.Context) error {
+	m, err := s.get(ctx, s.cfg.Name)
+	if err != nil {
+		return err
+	}
+	if termOf(m) > s.term {
+		return ErrFenced
+	}
+	return nil
+}
+
+// Close writes what is left and tells the next leader that nothing is missing.
+func (s *Store) Close(ctx context.Context) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.flush(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	is := s.state
+	s.mu.Unlock()
+	if is != opened {
+		return nil
+	}
+	err := s.writeHeader(ctx, s.header, ended)
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		err = errors.Join(err, s.unfenced(ctx))
+	}
+	s.stop()
+	return err
+}
+
+// data is what headers and shards have in common.
+func (s *Store) data() map[string]string {
+	return map[string]string{
+		formatKey: format, scopeKey: s.cfg.Scope, termKey: strconv.FormatInt(s.term, 10), timeKey: s.cfg.Now().UTC().Format(time.RFC3339),
+	}
+}
+
+// ours reports whether an object is of this scope and format.
+func (s *Store) ours(m *corev1.ConfigMap) bool {
+	return m.Data[formatKey] == format && m.Data[scopeKey] == s.cfg.Scope
+}
+
+func termOf(m *corev1.ConfigMap) int64 {
+	if m == nil {
+		return 0
+	}
+	n, err := strconv.ParseInt(m.Data[termKey], 10, 64)
+	if err != nil || n < 0 || n > 1<<40 { // damaged
+		return 0
+	}
+	return n
+}
+
+func timeOf(m *corev1.ConfigMap) time.Time {
+	if m == nil {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, m.Data[timeKey])
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// object is a shard with the entries that there are. If they are too large together, the largest are left out.
+func (s *Store) object(id shardID) (m *corev1.ConfigMap, left int) {
+	m = &corev1.ConfigMap{Data: s.data(), BinaryData: map[string][]byte{}}
+	m.Namespace, m.Name = s.cfg.Namespace, id.name(s.cfg.Name)
+	type item struct {
+		key    string
+		packed []byte
+	}
+	var items []item
+	s.mu.Lock()
+	for of, e := range s.entries {
+		if e.packed != nil && shardOf(of) == id {
+			items = append(items, item{dataKey(of), e.packed})
+		}
+	}
+	s.mu.Unlock()
+	slices.SortFunc(items, func(a, b item) int {
+		return cmp.Or(cmp.Compare(len(a.packed), len(b.packed)), cmp.Compare(a.key, b.key))
+	})
+	size := 0
+	for _, i := range items {
+		if size += len(i.key) + len(i.packed); size > mostBytes {
+			left++
+			continue
+		}
+		m.BinaryData[i.key] = i.packed
+	}
+	return m, left
+}

@@ -1,0 +1,78 @@
+package cloud
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"syscall"
+)
+
+// networkKinds are the ways in which a request comes to no answer, most particular first. Their texts hold nothing that differs
+// from one attempt to the next, such as ports and addresses, because findings are told apart by their texts; %s is the host.
+var networkKinds = []struct {
+	is   func(error) bool
+	text string
+}{
+	{is[*net.DNSError], "the name %s cannot be resolved"},
+	{is[x509.UnknownAuthorityError], "the certificate of %s is signed by an authority that is not trusted"},
+	{is[x509.HostnameError], "the certificate of %s is for another name"},
+	{is[x509.CertificateInvalidError], "the certificate of %s is not valid"},
+	{is[*tls.CertificateVerificationError], "the certificate of %s is not trusted"},
+	{is[tls.RecordHeaderError], "%s does not speak TLS"},
+	{is[tls.AlertError], "%s refuses the TLS handshake"},
+	{isErr(syscall.ECONNREFUSED), "%s refuses connections"},
+	{isErr(syscall.ENETUNREACH, syscall.EHOSTUNREACH), "there is no route to %s"},
+	{timedOut, "%s does not answer in time"},
+	{isErr(syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF), "%s broke the connection before it answered"},
+	{isErr(context.Canceled), "the call to %s was canceled"},
+}
+
+func is[T error](err error) bool {
+	var as T
+	return errors.As(err, &as)
+}
+
+func isErr(targets ...error) func(error) bool {
+	return func(err error) bool {
+		for _, e := range targets {
+			if errors.Is(err, e) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func timedOut(err error) bool {
+	var n net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &n) && n.Timeout()
+}
+
+// networkText says why AWS did not answer; known is false if the error is of no kind in the table.
+func networkText(err error) (text string, known bool) {
+	host := "AWS"
+	if u := (*url.Error)(nil); errors.As(err, &u) {
+		if at, parseErr := url.Parse(u.URL); parseErr == nil && at.Hostname() != "" {
+			host = at.Hostname()
+		}
+	}
+	for _, k := range networkKinds {
+		if k.is(err) {
+			return strings.Replace(k.text, "%s", host, 1), true
+		}
+	}
+	return "", false
+}
+
+// passing are the parts of an error's text that differ from one attempt to the next.
+var passing = regexp.MustCompile(`,? ?RequestID: [^, ]*|:\d{4,5}\b`)
+
+// withoutPassing is an error's text without request ids and ports.
+func withoutPassing(text string) string { return passing.ReplaceAllString(text, "") }

@@ -1,0 +1,127 @@
+package compile
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// knowsWhatExists reports whether it is known what AWS holds for the group. If it is not, the build is made again when it is.
+func (b *build) knowsWhatExists() bool {
+	_, known := b.existing()
+	b.unsure = b.unsure || !known
+	return known
+}
+
+func never() bool { return false }
+
+func (b *build) existsScheme(scheme string) bool { return b.f.Existing.Scheme == scheme }
+
+func (b *build) existsAddressType(t string) bool { return b.f.Existing.IPAddressType == t }
+
+// existsSubnets reports whether a selector chooses the subnets that the load balancer has.
+func (b *build) existsSubnets(s intent.SubnetSelector) bool {
+	q := b.subnetQuery()
+	q.Scheme, q.IPAddressType = b.f.Existing.Scheme, orElse(b.f.Existing.IPAddressType, stack.IPv4)
+	q.IDsOrNames, q.Tags = s.IDsOrNames, s.Tags
+	c := facts.ChooseSubnets(b.f, q)
+	b.want(c.Needs...)
+	b.unsure = b.unsure || len(c.Needs) > 0
+	var ids []string
+	for _, subnet := range c.Subnets {
+		ids = append(ids, subnet.ID)
+	}
+	return len(ids) > 0 && sameSet(ids, b.f.Existing.Subnets)
+}
+
+// existsGroups reports whether the load balancer has the groups that are named, and none besides but the backend group.
+func (b *build) existsGroups(named []string) bool {
+	c := facts.ResolveSecurityGroups(b.f, b.cfg.VPC, named)
+	b.want(c.Needs...)
+	b.unsure = b.unsure || len(c.Needs) > 0
+	have := b.f.Existing.SecurityGroups
+	return len(c.IDs) > 0 && len(have) <= len(c.IDs)+1 && !b.existsManagedGroup() &&
+		!slices.ContainsFunc(c.IDs, func(id string) bool { return !slices.Contains(have, id) })
+}
+
+// existsManagedGroup reports whether the load balancer has the security group whose rules the controller writes.
+func (b *build) existsManagedGroup() bool { return b.f.Existing.ManagedGroup }
+
+func (b *build) existsFrontendScheme(scheme string) bool {
+	return b.f.ExistingFrontend != nil && b.f.ExistingFrontend.Scheme == scheme
+}
+
+// admitted are the ranges and prefix lists that the managed group admits to a port; open is false if it admits nothing.
+func (b *build) admitted(port int32) (ranges, lists []string, open bool) {
+	return admittedBy(b.f.Existing, port)
+}
+
+// admittedBy is admitted of any load balancer.
+func admittedBy(lb *facts.LoadBalancer, port int32) (ranges, lists []string, open bool) {
+	for _, p := range lb.Ingress {
+		if p.FromPort != port || p.ToPort != port {
+			continue
+		}
+		open = true
+		for _, r := range []string{p.CIDR, p.IPv6CIDR} {
+			if r != "" {
+				ranges = append(ranges, r)
+			}
+		}
+		if p.PrefixList != "" {
+			lists = append(lists, p.PrefixList)
+		}
+	}
+	return ranges, lists, open
+}
+
+// rangesText is a list of ranges as EC2 sees them. What is no range stays as it is.
+func rangesText(list []string) string {
+	out := make([]string, len(list))
+	for i, r := range list {
+		out[i] = r
+		if n, err := normalise(r); err == nil {
+			out[i] = n
+		}
+	}
+	return setText(out)
+}
+
+// everywhere are the ranges of a port that nobody restricts.
+const everywhere = "0.0.0.0/0 ::/0"
+
+// rangesOf settles the source ranges of a port.
+func (b *build) rangesOf(p *port, on string) settling[[]string] {
+	return settling[[]string]{
+		setting: "inbound-cidrs", what: "inbound CIDRs" + on, text: rangesText, show: printed[[]string], fallback: everywhere,
+		exists: func(list []string) bool {
+			ranges, _, open := b.admitted(p.number)
+			wanted := slices.DeleteFunc(strings.Fields(rangesText(list)), func(r string) bool {
+				return strings.Contains(r, ":") && !facts.IPv6Capable(b.f.Existing.IPAddressType)
+			})
+			return open && sameSet(ranges, wanted)
+		},
+		byDefault: func() bool {
+			ranges, _, open := b.admitted(p.number)
+			return open && (len(ranges) == 0 || slices.Contains(ranges, "0.0.0.0/0"))
+		},
+	}
+}
+
+// prefixListsOf settles the prefix lists of a port.
+func (b *build) prefixListsOf(p *port, on string) settling[[]string] {
+	return settling[[]string]{
+		setting: "prefix-lists", what: "prefix lists" + on, text: setText, show: printed[[]string],
+		exists: func(list []string) bool {
+			_, lists, open := b.admitted(p.number)
+			return open && sameSet(lists, list)
+		},
+		byDefault: func() bool {
+			_, lists, open := b.admitted(p.number)
+			return open && len(lists) == 0
+		},
+	}
+}

@@ -1,0 +1,169 @@
+package compile
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// protection tells how a shared setting is protected against members that did not set it. The value in effect stays for every
+// setting; protection concerns what holds beside it.
+type protection struct {
+	// setting is the name without the listener's port; a final * stands for any rest.
+	setting string
+	// held: where no member sets the setting, the default counts as set by the members that were part before.
+	held bool
+	// guards: of values of which none is in effect, those are out for which a tighter one is asked, and seniority decides before
+	// group.order, which a newcomer writes.
+	guards bool
+	// tighter reports whether a admits strictly less than b. Nil, or false both ways: they cannot be compared.
+	tighter func(a, b string) bool
+}
+
+// protections is the table of decision 2. A setting that is not listed is neither held nor guards: tags, capacity, and attributes
+// that tune the load balancer.
+var protections = []protection{
+	{"scheme", true, true, ranked(stack.InternetFacing, stack.Internal)},
+	{"inbound-cidrs", true, true, fewerAddresses},
+	{"prefix-lists", true, true, fewerOf},
+	{"security-groups", true, true, isSet},
+	{"manage-backend-security-group-rules", true, true, nil},
+	{"ssl-policy", true, true, stricterPolicy},
+	{"mutual-authentication", true, true, func(a, b string) bool { return ranked("off", "passthrough", "verify")(word(a), word(b)) }},
+	{"ssl-redirect", true, true, isSet},
+	{"wafv2-acl-name", true, true, associates},
+	{"wafv2-acl-arn", true, true, associates},
+	{"waf-acl-id", true, true, associates},
+	{"shield-advanced-protection", true, true, ranked("false", "true")},
+
+	{"attribute/deletion_protection.enabled", true, true, ranked("false", "true")},
+	{"attribute/access_logs.s3.enabled", true, true, ranked("false", "true")},
+	{"attribute/connection_logs.s3.enabled", true, true, ranked("false", "true")},
+	{"attribute/health_check_logs.s3.enabled", true, true, ranked("false", "true")},
+	{"attribute/access_logs.s3.*", true, true, nil}, // another bucket shows the requests of all members to its owner
+	{"attribute/connection_logs.s3.*", true, true, nil},
+	{"attribute/health_check_logs.s3.*", true, true, nil},
+	{"attribute/routing.http.drop_invalid_header_fields.enabled", true, true, ranked("false", "true")},
+	{"attribute/routing.http.desync_mitigation_mode", true, true, ranked("monitor", "defensive", "strictest")},
+	{"attribute/routing.http.xff_header_processing.mode", true, true, ranked("preserve", "append", "remove")}, // preserve admits forged addresses
+	{"attribute/waf.fail_open.enabled", true, true, ranked("true", "false")},
+	{"attribute/ipv6.deny_all_igw_traffic", true, true, ranked("false", "true")},
+	{"attribute/routing.*", true, false, nil}, // they change the requests that all members' backends see
+	{"listener-attribute/routing.*", true, true, nil},
+
+	// These guard nothing, but change or replace the load balancer of all members, or what their clients are answered.
+	{"load-balancer-name", true, false, nil},
+	{"ip-address-type", true, false, nil},
+	{"subnets", true, false, nil},
+	{"addresses", true, false, nil},
+	{"customer-owned-ipv4-pool", true, false, nil},
+	{"ipam-ipv4-pool-id", true, false, nil},
+	{"default-backend", true, false, nil},
+
+	{"frontend/enabled", true, true, ranked("true", "false")},
+	{"frontend/scheme", true, true, ranked(stack.InternetFacing, stack.Internal)},
+	{"frontend/security-groups", true, true, isSet},
+	{"frontend/*", true, false, nil},
+}
+
+// protectionOf is the first entry of the table for a setting.
+func protectionOf(setting string) protection {
+	setting, _, _ = strings.Cut(setting, "@")
+	for _, p := range protections {
+		if prefix, wild := strings.CutSuffix(p.setting, "*"); p.setting == setting || wild && strings.HasPrefix(setting, prefix) {
+			return p
+		}
+	}
+	return protection{setting: setting}
+}
+
+// ranked compares by place in a list, the loosest first. Values that are not in the list cannot be compared.
+func ranked(values ...string) func(a, b string) bool {
+	return func(a, b string) bool {
+		x, y := slices.Index(values, a), slices.Index(values, b)
+		return x >= 0 && y >= 0 && x > y
+	}
+}
+
+// isSet: to have a value is tighter than to have none.
+func isSet(a, b string) bool { return a != "" && b == "" }
+
+// associates: a web ACL is tighter than none; two web ACLs cannot be compared.
+func associates(a, b string) bool {
+	none := func(s string) bool { return s == "" || s == intent.None }
+	return !none(a) && none(b)
+}
+
+// word is the text up to the first space.
+func word(s string) string {
+	s, _, _ = strings.Cut(s, " ")
+	return s
+}
+
+// fewerOf reports whether a is a proper part of b, as sets.
+func fewerOf(a, b string) bool {
+	x, y := strings.Fields(a), strings.Fields(b)
+	return len(x) < len(y) && !slices.ContainsFunc(x, func(s string) bool { return !slices.Contains(y, s) })
+}
+
+// fewerAddresses reports whether each range of a lies within one of b, and not the other way round.
+func fewerAddresses(a, b string) bool { return insideOf(a, b) && !insideOf(b, a) }
+
+// insideOf reports whether each range of a lies within one of b.
+func insideOf(a, b string) bool {
+	parse := func(s string) (out []netip.Prefix, ok bool) {
+		for _, f := range strings.Fields(s) {
+			p, err := netip.ParsePrefix(f)
+			if err != nil {
+				return nil, false
+			}
+			out = append(out, p)
+		}
+		return out, true
+	}
+	x, understood := parse(a)
+	y, also := parse(b)
+	if !understood || !also {
+		return false
+	}
+	for _, inner := range x {
+		if !slices.ContainsFunc(y, func(outer netip.Prefix) bool {
+			return outer.Bits() <= inner.Bits() && outer.Contains(inner.Addr())
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// minimumTLS is the lowest protocol version that a security policy of ELB admits, and how many groups of ciphers (AWS: Security
+// policies for your Application Load Balancer). ok is false for names of another form.
+func minimumTLS(policy string) (version string, ciphers int, ok bool) {
+	for _, v := range []struct{ part, version string }{
+		{"TLS13-1-3-", "1.3"}, {"TLS13-1-2-", "1.2"}, {"TLS13-1-1-", "1.1"}, {"TLS13-1-0-", "1.0"},
+		{"-FS-1-2-", "1.2"}, {"-FS-1-1-", "1.1"}, {"-FS-2018-", "1.0"}, {"-TLS-1-2-", "1.2"}, {"-TLS-1-1-", "1.1"},
+		{"Policy-2016-08", "1.0"}, {"Policy-TLS-1-0-", "1.0"}, {"Policy-2015-05", "1.0"},
+	} {
+		if !strings.Contains(policy, v.part) {
+			continue
+		}
+		ciphers = 1
+		for n, kind := range []string{"-Res-", "", "-Ext1-", "-Ext", "-Ext2-"} {
+			if kind != "" && strings.Contains(policy, kind) {
+				ciphers = n
+			}
+		}
+		return v.version, ciphers, true
+	}
+	return "", 0, false
+}
+
+// stricterPolicy compares security policies by their lowest protocol version, then by their ciphers.
+func stricterPolicy(a, b string) bool {
+	v, ciphers, ok := minimumTLS(a)
+	w, others, also := minimumTLS(b)
+	return ok && also && (v > w || v == w && ciphers < others)
+}

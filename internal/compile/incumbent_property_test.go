@@ -1,0 +1,247 @@
+package compile
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/traffic"
+)
+
+// sharedSetting is a setting that guards, with what members may want of it.
+type sharedSetting struct {
+	name     string // as in the table of protections
+	fallback string
+	values   []string
+	wish     func(m *intent.Member, v string)
+	read     func(s *stack.Stack) string
+	observed bool // facts tell what is in effect, so that it outlives the loss of the memory
+}
+
+func guardingSettings() []sharedSetting {
+	attribute := func(key, fallback string, values ...string) sharedSetting {
+		return sharedSetting{"attribute/" + key, fallback, values,
+			func(m *intent.Member, v string) {
+				if m.Settings.Attributes == nil {
+					m.Settings.Attributes = map[string]intent.Field[string]{}
+				}
+				m.Settings.Attributes[key] = set(m, "load-balancer-attributes", v)
+			},
+			func(s *stack.Stack) string { return orElse(s.LoadBalancers[0].Attributes[key], fallback) }, false}
+	}
+	return []sharedSetting{
+		{"scheme", stack.Internal, []string{stack.Internal, stack.InternetFacing},
+			func(m *intent.Member, v string) { m.Settings.Scheme = set(m, "scheme", v) },
+			func(s *stack.Stack) string { return s.LoadBalancers[0].Scheme }, true},
+		{"inbound-cidrs", "0.0.0.0/0", []string{"0.0.0.0/0", "10.0.0.0/8", "10.1.0.0/16", "192.0.2.0/24"},
+			func(m *intent.Member, v string) { m.Listeners[0].InboundCIDRs = set(m, "inbound-cidrs", []string{v}) },
+			func(s *stack.Stack) string {
+				var out []string
+				for _, p := range s.SecurityGroups[slices.IndexFunc(s.SecurityGroups, func(g stack.SecurityGroup) bool { return !g.Shared })].Ingress {
+					if p.FromPort == 80 {
+						out = append(out, p.CIDR)
+					}
+				}
+				return setText(out)
+			}, true},
+		{"ssl-policy", defaultSSLPolicy, []string{"ELBSecurityPolicy-TLS13-1-2-2021-06", "ELBSecurityPolicy-TLS13-1-0-2021-06", "ELBSecurityPolicy-TLS-1-1-2017-01"},
+			func(m *intent.Member, v string) { m.Listeners[1].SSLPolicy = set(m, "ssl-policy", v) },
+			func(s *stack.Stack) string { return s.Listeners[1].SSLPolicy }, false},
+		{"ssl-redirect", "", []string{"443"},
+			func(m *intent.Member, _ string) { m.Settings.SSLRedirectPort = set(m, "ssl-redirect", int32(443)) },
+			func(s *stack.Stack) string {
+				if r := s.Listeners[0].DefaultActions[0].Redirect; r != nil {
+					return r.Port
+				}
+				return ""
+			}, false},
+		attribute("deletion_protection.enabled", "false", "true", "false"),
+		attribute("routing.http.desync_mitigation_mode", "defensive", "monitor", "defensive", "strictest"),
+		attribute("access_logs.s3.bucket", "", "ours", "theirs"),
+	}
+}
+
+// groupOfMembers is a shared group that lives through edits, joins, leaves and restarts.
+type groupOfMembers struct {
+	settings []sharedSetting
+	members  []intent.Member
+	wishes   map[string]map[string]string // of members by name, by setting
+	joined   int64
+	memory   *Memory
+	stack    *stack.Stack
+}
+
+// draw gives a member new wishes; it keeps its age and place.
+func (g *groupOfMembers) draw(t *rapid.T, name string, created int64, order int32) intent.Member {
+	m := ingress("n-"+name[:1], name, https(certificate1))
+	m.Created, m.Order = created, order
+	g.wishes[name] = map[string]string{}
+	for _, s := range g.settings {
+		if v := rapid.SampledFrom(append([]string{"", "", ""}, s.values...)).Draw(t, s.name); v != "" {
+			s.wish(&m, v)
+			g.wishes[name][s.name] = v
+		}
+	}
+	if rapid.IntRange(0, 4).Draw(t, "default backend") == 0 {
+		m.Listeners[0].Default = forwardTo(targetGroup(m.Object, "fallback"))
+		m.Listeners[0].DefaultSource = intent.Source{Object: m.Object, Path: "spec.defaultBackend"}
+	}
+	return m
+}
+
+func (g *groupOfMembers) compile(t *rapid.T) {
+	members := slices.Clone(g.members)
+	slices.SortStableFunc(members, func(a, b intent.Member) int { return int(a.Order - b.Order) })
+	e := entrance(members...)
+	e.Key.ID = stack.ID{Name: "group"}
+	f := account()
+	if g.stack != nil {
+		f = asFacts(f, g.stack)
+	}
+	r := Compile(e, f, config(), g.memory)
+	if r.Stack == nil {
+		t.Fatalf("no stack: %v", r.Diagnostics)
+	}
+	g.stack, g.memory = r.Stack, r.Memory
+}
+
+func (g *groupOfMembers) values() map[string]string {
+	out := map[string]string{}
+	for _, s := range g.settings {
+		out[s.name] = s.read(g.stack)
+	}
+	return out
+}
+
+// answers are the actions for requests to the members' hosts, and to one that nobody has.
+func (g *groupOfMembers) answers(t *rapid.T) map[string]string {
+	out := map[string]string{}
+	hosts := []string{"nobody.example.com"}
+	for _, m := range g.members {
+		hosts = append(hosts, m.Object.Name+".example.com")
+	}
+	for i, l := range g.stack.Listeners {
+		var rules []stack.Rule
+		for _, r := range g.stack.Rules {
+			if r.Listener.ID == l.ID {
+				rules = append(rules, r)
+			}
+		}
+		matcher, err := traffic.NewMatcher(rules, l.DefaultActions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range hosts {
+			text, err := json.Marshal(matcher.Match(&traffic.Request{Scheme: "http", Host: h, Port: l.Port, Method: "GET", Path: "/"}).Actions)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[fmt.Sprintf("%d %s", i, h)] = string(text)
+		}
+	}
+	return out
+}
+
+// TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo: members of several namespaces join, leave and edit, and the controller
+// restarts, with and without its memory. Who neither set what is in effect nor is of the namespace of the oldest member changes
+// no setting that guards, and no answer to requests that are not its own; a restart changes nothing; and nothing is looser than the
+// loosest that a member that was there wants.
+func TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		g := &groupOfMembers{settings: guardingSettings(), wishes: map[string]map[string]string{}}
+		forgets := rapid.Bool().Draw(t, "forgets")
+		if forgets {
+			g.settings = slices.DeleteFunc(g.settings, func(s sharedSetting) bool { return !s.observed })
+		}
+		join := func() string {
+			g.joined++
+			name := fmt.Sprintf("%c%d", 'a'+rapid.IntRange(0, 2).Draw(t, "namespace"), g.joined)
+			m := g.draw(t, name, g.joined, rapid.Int32Range(-2, 2).Draw(t, "order"))
+			if forgets { // a default backend is no fact
+				m.Listeners[0].Default, m.Listeners[0].DefaultSource.Path = nil, ""
+			}
+			g.members = append(g.members, m)
+			return name
+		}
+		join()
+		join()
+		g.compile(t)
+		for range rapid.IntRange(1, 10).Draw(t, "steps") {
+			before, answers, wishes := g.values(), g.answers(t), map[string]map[string]string{}
+			for k, v := range g.wishes {
+				wishes[k] = v
+			}
+			was := g.stack
+			oldest := g.members[0].Object.Namespace
+			there := map[string]bool{}
+			for _, m := range g.members {
+				there[m.Object.Name] = true
+			}
+			actor := ""
+			switch at := rapid.IntRange(0, len(g.members)-1).Draw(t, "member"); rapid.IntRange(0, 4).Draw(t, "step") {
+			case 0, 1:
+				actor = join()
+			case 2:
+				old := g.members[at]
+				actor = old.Object.Name
+				g.members[at] = g.draw(t, actor, old.Created, old.Order)
+				g.members[at].Listeners[0].Default, g.members[at].Listeners[0].DefaultSource = old.Listeners[0].Default, old.Listeners[0].DefaultSource
+			case 3:
+				if len(g.members) > 2 {
+					delete(there, g.members[at].Object.Name)
+					g.members = slices.Delete(g.members, at, at+1)
+					g.compile(t)
+					continue
+				}
+			default:
+				text, err := json.Marshal(g.memory)
+				if err != nil {
+					t.Fatal(err)
+				}
+				back := &Memory{}
+				if err := json.Unmarshal(text, back); err != nil {
+					t.Fatal(err)
+				}
+				if g.memory = back; forgets {
+					g.memory = nil
+				}
+			}
+			g.compile(t)
+			after := g.values()
+			if actor == "" {
+				if !reflect.DeepEqual(was, g.stack) {
+					t.Fatalf("a restart changes %+v to %+v", was, g.stack)
+				}
+				continue
+			}
+			for _, s := range g.settings {
+				entitled := "n-"+actor[:1] == oldest || wishes[actor][s.name] == before[s.name]
+				if before[s.name] != after[s.name] && !entitled {
+					t.Fatalf("%s changes %s from %s to %s", actor, s.name, before[s.name], after[s.name])
+				}
+				if tighter := protectionOf(s.name).tighter; tighter != nil && !slices.ContainsFunc(g.members, func(m intent.Member) bool {
+					wish := orElse(g.wishes[m.Object.Name][s.name], s.fallback)
+					return (there[m.Object.Name] || entitled) && (wish == after[s.name] || tighter(after[s.name], wish) || !tighter(wish, after[s.name]))
+				}) {
+					t.Fatalf("%s is %s, looser than any member that was there wants", s.name, after[s.name])
+				}
+			}
+			if before["ssl-redirect"] != after["ssl-redirect"] || "n-"+actor[:1] == oldest {
+				continue
+			}
+			for k, a := range g.answers(t) {
+				if b, was := answers[k]; was && a != b && !strings.Contains(k, actor) {
+					t.Fatalf("%s changes the answer to %s from %s to %s", actor, k, b, a)
+				}
+			}
+		}
+	})
+}

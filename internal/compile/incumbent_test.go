@@ -1,0 +1,273 @@
+package compile
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func ranges(list ...string) func(*intent.Member) {
+	return func(m *intent.Member) {
+		for i := range m.Listeners {
+			m.Listeners[i].InboundCIDRs = set(m, "inbound-cidrs", list)
+		}
+	}
+}
+
+func born(at int64) func(*intent.Member) { return func(m *intent.Member) { m.Created = at } }
+
+func lowest(m *intent.Member) { m.Order = -1000 }
+
+func tagged(v string) func(*intent.Member) {
+	return func(m *intent.Member) { m.Settings.Tags = map[string]intent.Field[string]{"Team": set(m, "tags", v)} }
+}
+
+// sources lists what the managed group of a stack admits, as "port range".
+func sources(s *stack.Stack) []string {
+	var out []string
+	for _, g := range s.SecurityGroups {
+		for _, p := range g.Ingress {
+			out = append(out, strings.TrimSpace(strings.Join([]string{string('0' + p.FromPort/1000), p.CIDR + p.IPv6CIDR + p.PrefixList}, " ")))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// asFacts is what AWS holds once a stack is made.
+func asFacts(f facts.Facts, s *stack.Stack) facts.Facts {
+	lb := s.LoadBalancers[0]
+	x := &facts.LoadBalancer{Type: lb.Type, Scheme: lb.Scheme, IPAddressType: lb.IPAddressType}
+	for _, n := range lb.Subnets {
+		x.Subnets = append(x.Subnets, n.Subnet)
+	}
+	for _, g := range lb.SecurityGroups {
+		x.SecurityGroups = append(x.SecurityGroups, g.ID+g.Literal)
+	}
+	for _, g := range s.SecurityGroups {
+		if g.ID == stack.ManagedSecurityGroup {
+			x.ManagedGroup, x.Ingress = true, g.Ingress
+		}
+	}
+	f.Existing, f.ExistingKnown = x, true
+	return f
+}
+
+// TestANewcomerOfAnotherNamespaceOpensNothing is scenario A1 of the review.
+func TestANewcomerOfAnotherNamespaceOpensNothing(t *testing.T) {
+	t.Parallel()
+	web := ingress("shop", "web", scheme(stack.Internal), ranges("10.0.0.0/8"), born(1))
+	plain := ingress("shop", "plain", born(1))
+	api := ingress("team", "api", born(2))
+	for name, group := range map[string][]intent.Member{"of values that members set": {web, api}, "of defaults": {plain, api}} {
+		first := Compile(entrance(group...), account(), config(), nil)
+		want := mustBuild(t, first)
+		for what, open := range map[string]func(*intent.Member){
+			"ranges": ranges("0.0.0.0/0", "192.0.2.0/24"), "scheme": scheme(stack.InternetFacing),
+			"security groups": func(m *intent.Member) { m.Settings.SecurityGroups = set(m, "security-groups", []string{"front"}) },
+			"prefix lists":    func(m *intent.Member) { m.Listeners[0].PrefixLists = set(m, "prefix-lists", []string{"pl-1"}) },
+			"class": func(m *intent.Member) { // of the newcomer's choice
+				m.Settings.Scheme, m.Listeners[0].InboundCIDRs = byClass(stack.InternetFacing), byClass([]string{"0.0.0.0/1"})
+			},
+		} {
+			zz := ingress("zz", "evil", open, lowest, born(9))
+			members := append([]intent.Member{zz}, group...)
+			for when, c := range map[string]struct {
+				f      facts.Facts
+				before *Memory
+			}{"at once": {asFacts(account(), want), first.Memory}, "after a restart": {asFacts(account(), want), nil}} {
+				r := Compile(entrance(members...), c.f, config(), c.before)
+				got := mustBuild(t, r)
+				same(t, name+", "+what+", "+when+": sources", sources(got), sources(want))
+				if got.LoadBalancers[0].Scheme != stack.Internal || !reflect.DeepEqual(got.LoadBalancers[0].SecurityGroups, want.LoadBalancers[0].SecurityGroups) {
+					t.Errorf("%s, %s, %s: %+v", name, what, when, got.LoadBalancers[0])
+				}
+				for _, d := range r.Diagnostics {
+					if d.Object != zz.Object || d.Code != diag.ConflictingSettings || !strings.Contains(d.Text, "shop") {
+						t.Errorf("%s, %s, %s: %v", name, what, when, d)
+					}
+				}
+				if len(r.Diagnostics) == 0 {
+					t.Errorf("%s, %s, %s: it is not told", name, what, when)
+				}
+				again := Compile(entrance(members...), c.f, config(), r.Memory)
+				same(t, name+", "+what+", "+when+": sources, later", sources(mustBuild(t, again)), sources(want))
+			}
+		}
+	}
+}
+
+func TestTheFindingTellsValueOwnerReasonAndRemedy(t *testing.T) {
+	t.Parallel()
+	web, evil := ingress("shop", "web", scheme(stack.Internal)), ingress("zz", "evil", scheme(stack.InternetFacing), ranges("10.0.0.0/8"), lowest)
+	first := Compile(entrance(web, ingress("shop", "b")), account(), config(), nil)
+	r := Compile(entrance(evil, web, ingress("shop", "b")), account(), config(), first.Memory)
+	got := ""
+	for _, d := range r.Diagnostics {
+		got += d.Message() + "\n"
+	}
+	want := `conflicting scheme: "internet-facing" of Ingress zz/evil is ignored, because Ingress shop/web has "internal", and what is in effect stays until it is changed there (metadata.annotations[alb.ingress.kubernetes.io/scheme]); set the same value here, or have it changed there first [ConflictingSettings]
+conflicting inbound CIDRs of port 80: [10.0.0.0/8] of Ingress zz/evil is ignored, because the group was built without one, and its default is changed only by Ingresses of namespace shop, whose Ingress shop/b is its oldest member (metadata.annotations[alb.ingress.kubernetes.io/inbound-cidrs]); have it set on an Ingress of namespace shop, or remove it here [ConflictingSettings]
+`
+	if got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+// step is one state of a group after the other, with the memory carried.
+type step struct {
+	members []intent.Member
+	scheme  string
+	team    string
+	ranges  []string
+}
+
+func TestWhatIsInEffectStaysUntilWhoeverSetItChangesItOrGoes(t *testing.T) {
+	t.Parallel()
+	a := func(c ...func(*intent.Member)) intent.Member { return ingress("a", "a", append(c, born(1))...) }
+	b := func(c ...func(*intent.Member)) intent.Member { return ingress("b", "b", append(c, born(2))...) }
+	z := func(c ...func(*intent.Member)) intent.Member { return ingress("z", "z", append(c, born(3), lowest)...) }
+	in, out := scheme(stack.Internal), scheme(stack.InternetFacing)
+	list := func(m ...intent.Member) []intent.Member { return m }
+	const internal, public = stack.Internal, stack.InternetFacing
+	for name, steps := range map[string][]step{
+		"the owner loosens its own": {
+			{members: list(a(in), b()), scheme: internal}, {members: list(a(out), b()), scheme: public}},
+		"one of two that agree loosens": {
+			{members: list(a(in), b(in)), scheme: internal}, {members: list(a(out), b(in)), scheme: internal}, {members: list(a(out), b(out)), scheme: public}},
+		"the owner leaves and comes back": {
+			{members: list(a(in), b(), z(in)), scheme: internal}, {members: list(b(), z(out)), scheme: internal}, {members: list(a(out), b(), z(out)), scheme: internal}},
+		"one that agrees does not inherit": {
+			{members: list(a(in), b()), scheme: internal}, {members: list(a(in), b(), z(in)), scheme: internal},
+			{members: list(b(), z(in)), scheme: internal}, {members: list(b(), z(out)), scheme: internal}, {members: list(b(out), z(out)), scheme: public}},
+		"one that sets the default does not own it": {
+			{members: list(a(), b()), scheme: internal}, {members: list(a(), b(), z(in)), scheme: internal}, {members: list(a(), b(), z(out)), scheme: internal}},
+		"the owner of a default loosens it": {
+			{members: list(a(), b()), scheme: internal}, {members: list(a(out), b()), scheme: public}},
+		"the default passes to the next oldest": {
+			{members: list(a(), b(), z()), scheme: internal}, {members: list(b(out), z()), scheme: public}},
+		"an older object that joins later is a newcomer": {
+			{members: list(b(), z()), scheme: internal}, {members: list(a(out), b(), z()), scheme: internal}},
+		"a tag stays with who set it": {
+			{members: list(a(tagged("a")), b()), team: "a"}, {members: list(a(tagged("a")), b(), z(tagged("z"))), team: "a"},
+			{members: list(a(tagged("A")), b(), z(tagged("z"))), team: "A"}, {members: list(b(tagged("b")), z(tagged("z"))), team: "z"}},
+		"the strictest of those that are left": {
+			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8"))), ranges: []string{"0 10.1.0.0/16"}},
+			{members: list(a(ranges("10.1.0.0/16")), b(ranges("10.0.0.0/8")), z(ranges("10.2.0.0/16"))), ranges: []string{"0 10.1.0.0/16"}},
+			{members: list(b(ranges("10.0.0.0/8")), z(ranges("10.2.0.0/16"))), ranges: []string{"0 10.2.0.0/16"}}},
+		"a broken owner owns by its last good version": {
+			{members: list(a(in), b()), scheme: internal},
+			{members: list(a(out, broken("metadata.annotations[alb.ingress.kubernetes.io/scheme]")), b(), z(out)), scheme: internal}},
+		"a port of its own is a member's own": {
+			{members: list(a(ranges("10.0.0.0/8")), b()), ranges: []string{"0 10.0.0.0/8"}},
+			{members: list(a(ranges("10.0.0.0/8")), b(), z(func(m *intent.Member) { m.Listeners[0].Port = 8000 }, ranges("0.0.0.0/0"))),
+				ranges: []string{"0 10.0.0.0/8", "8 0.0.0.0/0"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var memory *Memory
+			f := account()
+			for n, s := range steps {
+				e := entrance(s.members...)
+				e.Key.ID = stack.ID{Name: "group"}
+				r := Compile(e, f, config(), memory)
+				got := mustBuild(t, r)
+				if s.scheme != "" && got.LoadBalancers[0].Scheme != s.scheme {
+					t.Errorf("step %d: scheme %s, want %s: %v", n, got.LoadBalancers[0].Scheme, s.scheme, r.Diagnostics)
+				}
+				if s.team != "" && got.LoadBalancers[0].Tags["Team"] != s.team {
+					t.Errorf("step %d: tag %s, want %s", n, got.LoadBalancers[0].Tags["Team"], s.team)
+				}
+				if s.ranges != nil {
+					same(t, "ranges", sources(got), s.ranges)
+				}
+				f, memory = asFacts(account(), got), r.Memory
+			}
+		})
+	}
+}
+
+// TestAGroupThatWasFrozenForAConflictStaysAsItIs: the existing controller changes nothing while members disagree.
+func TestAGroupThatWasFrozenForAConflictStaysAsItIs(t *testing.T) {
+	t.Parallel()
+	older := ingress("a", "older", scheme(stack.InternetFacing), ranges("0.0.0.0/0"), born(1), lowest)
+	younger := ingress("b", "younger", scheme(stack.Internal), ranges("10.0.0.0/8"), born(2))
+	f := asFacts(account(), mustBuild(t, Compile(entrance(younger, ingress("c", "c")), account(), config(), nil)))
+	r := Compile(entrance(older, younger), f, config(), nil)
+	s := mustBuild(t, r)
+	if s.LoadBalancers[0].Scheme != stack.Internal {
+		t.Error("the load balancer is replaced")
+	}
+	same(t, "sources", sources(s), []string{"0 10.0.0.0/8"})
+	same(t, "findings", codes(r.Diagnostics), []string{"older ConflictingSettings", "older ConflictingSettings"})
+	f.ExistingKnown = false
+	if r := Compile(entrance(older, younger), f, config(), nil); r.Stack != nil || len(r.Needs) == 0 {
+		t.Errorf("what exists was not asked for: %+v", r)
+	}
+}
+
+func TestStrictGroupsStopForAConflictAsBefore(t *testing.T) {
+	t.Parallel()
+	cfg := config()
+	cfg.StrictGroups = true
+	a, z := ingress("a", "a"), ingress("z", "z", scheme(stack.InternetFacing))
+	first := Compile(entrance(a, ingress("z", "z")), account(), cfg, nil)
+	if s := mustBuild(t, Compile(entrance(a, z), account(), cfg, first.Memory)); s.LoadBalancers[0].Scheme != stack.InternetFacing {
+		t.Error("a value that one member sets does not hold for all")
+	}
+	a.Settings.Scheme = set(&a, "scheme", stack.Internal)
+	if r := Compile(entrance(a, z), account(), cfg, first.Memory); r.Stack != nil {
+		t.Error("members that disagree do not stop the group")
+	}
+}
+
+func TestWhatIsInEffectOutlivesAJSONRoundTrip(t *testing.T) {
+	t.Parallel()
+	a, z := ingress("a", "a", scheme(stack.Internal), ranges("10.0.0.0/8")), ingress("z", "z", scheme(stack.InternetFacing))
+	first := Compile(entrance(a, z), account(), config(), nil).Memory
+	text, err := json.Marshal(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Memory
+	if err := json.Unmarshal(text, &back); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(back.Members, first.Members) || !reflect.DeepEqual(back.Effect, first.Effect) || len(back.Effect) < 3 {
+		t.Errorf("%s\nfrom %+v", text, first.Effect)
+	}
+}
+
+func TestOnlyNamespacesThatClassParametersNameDecideAboutWhatMembersShare(t *testing.T) {
+	t.Parallel()
+	as := func(a intent.Authority) func(*intent.Member) { return func(m *intent.Member) { m.Authority = a } }
+	infra := ingress("infra", "settings", scheme(stack.InternetFacing), as(intent.Deciding), born(9))
+	shop := ingress("shop", "web", scheme(stack.Internal), ranges("10.0.0.0/8"), tagged("shop"), as(intent.RoutesOnly), born(1), lowest)
+	own := ingress("zz", "own", func(m *intent.Member) { m.Listeners[0].Port = 8000 }, ranges("192.0.2.0/24"), as(intent.RoutesOnly), born(2))
+	plain := ingress("infra", "plain", as(intent.Deciding), born(9))
+	before := Compile(entrance(ingress("shop", "web", born(1)), plain), account(), config(), nil).Memory
+	for name, memory := range map[string]*Memory{"at first": nil, "after the defaults of a member that has routes only": before} {
+		r := Compile(entrance(shop, own, infra, plain), account(), config(), memory)
+		s := mustBuild(t, r)
+		if s.LoadBalancers[0].Scheme != stack.InternetFacing || s.LoadBalancers[0].Tags["Team"] != "" {
+			t.Errorf("%s: %+v", name, s.LoadBalancers[0])
+		}
+		same(t, name, sources(s), []string{"0 0.0.0.0/0", "8 192.0.2.0/24"})
+		same(t, name, table(s), []string{
+			"80 web.example.com /* → shop/web-web:80", "80 settings.example.com /* → infra/settings-settings:80",
+			"80 plain.example.com /* → infra/plain-plain:80", "8000 own.example.com /* → zz/own-own:80"})
+		same(t, name, codes(r.Diagnostics), []string{"web ConflictingSettings", "web ConflictingSettings", "web ConflictingSettings"})
+		for _, d := range r.Diagnostics {
+			if !strings.Contains(d.Text, "class parameters of the group") {
+				t.Errorf("%s: %s", name, d.Text)
+			}
+		}
+	}
+}

@@ -1,0 +1,138 @@
+package compile
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/intent"
+)
+
+// A key that is misspelt leaves its setting at the default, which may delete or replace a load balancer, or open it. So it is as a value
+// that cannot be understood where the setting may have been in effect before: the last good version of the member serves. A misspelling
+// that the last good version has as well changes nothing: what was in effect beside it stays, and other edits of the object are followed.
+// Where no version is remembered, as after a restart without checkpoint, what AWS holds is what was in effect.
+
+// holdMisspelt applies that to the members. It returns a result if it depends on what AWS holds, and that is not known.
+func (c *compiler) holdMisspelt() (r Result, ask bool) {
+	c.e.Members = slices.Clone(c.e.Members)
+	for i := range c.e.Members {
+		m := &c.e.Members[i]
+		if len(m.Misspelt) == 0 || m.Held {
+			continue
+		}
+		m.Diagnostics = slices.Clone(m.Diagnostics)
+		good, remembers := c.good[m.Object]
+		remembers = remembers && remembered(good) == lastGood
+		if !remembers && !c.f.ExistingKnown {
+			need := facts.Need{Kind: facts.NeedStack, Key: c.e.Key.String()}
+			if c.f.Unanswered(need) == nil {
+				return c.waiting([]facts.Need{need}), true
+			}
+			continue // the build asks, too, and fails
+		}
+		for _, wrong := range m.Misspelt {
+			newly := remembers && !slices.ContainsFunc(good.Misspelt, func(w intent.Misspelling) bool { return w.Setting == wrong.Setting })
+			if newly || !remembers && wrong.Setting == "security-groups" && c.mixedGroups(m) {
+				m.Diagnostics = append(m.Diagnostics, diag.New(m.Object, wrong.Source.Path, diag.InvalidAnnotation,
+					misspelt(wrong), "correct it, or remove it to have the default").In(diag.LoadBalancer))
+				continue
+			}
+			kept := false
+			switch adopt := adoptions[wrong.Setting]; {
+			case adopt == nil:
+			case remembers:
+				kept = adopt(m, &good)
+			case c.f.Existing != nil && c.f.Existing.Type == c.e.Type:
+				kept = adopt(m, existingMember(m, c.f.Existing, wrong.Source))
+			}
+			if kept {
+				m.Diagnostics = append(m.Diagnostics, diag.New(m.Object, wrong.Source.Path, diag.IgnoredSetting,
+					misspelt(wrong)+"; what the load balancer has stays", "correct it, or remove it to have the default"))
+			}
+		}
+	}
+	return Result{}, false
+}
+
+// misspelt tells what is wrong.
+func misspelt(w intent.Misspelling) string {
+	if w.Key == w.Meant {
+		return fmt.Sprintf("the value of annotation %s cannot be understood", w.Key)
+	}
+	return fmt.Sprintf("annotation %s is unknown, and %s is missing", w.Key, w.Meant)
+}
+
+// mixedGroups reports whether the load balancer has groups of the user, which cannot be told from the backend group beside them.
+func (c *compiler) mixedGroups(m *intent.Member) bool {
+	return c.f.Existing != nil && !c.f.Existing.ManagedGroup && len(c.f.Existing.SecurityGroups) > 0 &&
+		m.Settings.ManageBackend.Or(c.cfg.ManageBackendSecurityGroupRules)
+}
+
+// adoptions take a setting over from another version of a member, by setting, and report whether there was one.
+var adoptions = map[string]func(m, from *intent.Member) bool{
+	"scheme": func(m, from *intent.Member) bool { return adopt(&m.Settings.Scheme, from.Settings.Scheme) },
+	"ip-address-type": func(m, from *intent.Member) bool {
+		return adopt(&m.Settings.IPAddressType, from.Settings.IPAddressType)
+	},
+	"subnets": func(m, from *intent.Member) bool { return adopt(&m.Settings.Subnets, from.Settings.Subnets) },
+	"security-groups": func(m, from *intent.Member) bool {
+		return adopt(&m.Settings.SecurityGroups, from.Settings.SecurityGroups)
+	},
+	"inbound-cidrs": func(m, from *intent.Member) bool {
+		return adoptByPort(m, from, func(l *intent.Listener) *intent.Field[[]string] { return &l.InboundCIDRs })
+	},
+	"prefix-lists": func(m, from *intent.Member) bool {
+		return adoptByPort(m, from, func(l *intent.Listener) *intent.Field[[]string] { return &l.PrefixLists })
+	},
+}
+
+func adopt[T any](to *intent.Field[T], from intent.Field[T]) bool {
+	if to.Set || !from.Set {
+		return false
+	}
+	*to = from
+	return true
+}
+
+// adoptByPort takes over what listeners of the same ports have.
+func adoptByPort(m, from *intent.Member, field func(*intent.Listener) *intent.Field[[]string]) bool {
+	m.Listeners = slices.Clone(m.Listeners)
+	kept := false
+	for i := range m.Listeners {
+		for j := range from.Listeners {
+			if m.Listeners[i].Port == from.Listeners[j].Port {
+				kept = adopt(field(&m.Listeners[i]), *field(&from.Listeners[j])) || kept
+			}
+		}
+	}
+	return kept
+}
+
+// existingMember is a member as what AWS holds says: a load balancer without the managed security group has those of the user. Its
+// subnets stay by themselves.
+func existingMember(m *intent.Member, lb *facts.LoadBalancer, source intent.Source) *intent.Member {
+	out := &intent.Member{}
+	if lb.Scheme != "" {
+		out.Settings.Scheme = intent.Of(lb.Scheme, source)
+	}
+	if lb.IPAddressType != "" {
+		out.Settings.IPAddressType = intent.Of(lb.IPAddressType, source)
+	}
+	if !lb.ManagedGroup && len(lb.SecurityGroups) > 0 {
+		out.Settings.SecurityGroups = intent.Of(lb.SecurityGroups, source)
+	}
+	for _, l := range m.Listeners {
+		ranges, lists, open := admittedBy(lb, l.Port)
+		l := intent.Listener{Port: l.Port}
+		if open && len(ranges) > 0 {
+			l.InboundCIDRs = intent.Of(ranges, source)
+		}
+		if open && len(lists) > 0 {
+			l.PrefixLists = intent.Of(lists, source)
+		}
+		out.Listeners = append(out.Listeners, l)
+	}
+	return out
+}

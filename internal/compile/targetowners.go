@@ -1,0 +1,125 @@
+package compile
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// The identity of an Ingress's target group joins the names of Ingress and Service by a hyphen, which both may contain: Ingress a-b with
+// Service c and Ingress a with Service b-c have the same one. The existing controller gives both the target group of the first, so that
+// requests of the other go to the wrong Service. Here each identity has one owner, and the other member is refused.
+
+// ownTargetGroups decides for which member each target group is made: for the one for which it was made before, else for the first. It
+// needs the present standing of the members.
+func (b *build) ownTargetGroups() {
+	b.owners = map[string]int{}
+	if b.e.Type != stack.Application {
+		return // a Service has its target groups for itself
+	}
+	for i := range b.members {
+		m := &b.members[i]
+		if m.standing == shunned {
+			continue
+		}
+		for _, g := range targetGroupsOf(&m.Member) {
+			if _, taken := b.owners[g.ID]; !taken || b.ownersBefore[g.ID] == m.Object {
+				b.owners[g.ID] = i
+			}
+		}
+	}
+	for i := range b.members { // the routes of a silenced member may not be readable, but what stands of them serves
+		if b.members[i].standing != silenced {
+			continue
+		}
+		for id, o := range b.ownersBefore {
+			if b.members[i].Object == o {
+				b.owners[id] = i
+			}
+		}
+	}
+}
+
+// targetGroupsOf are the target groups that a member's routes and default backends ask for.
+func targetGroupsOf(m *intent.Member) (out []*intent.TargetGroup) {
+	add := func(actions []intent.Action) {
+		for _, a := range actions {
+			for _, backend := range a.Backends {
+				if backend.TargetGroup != nil {
+					out = append(out, backend.TargetGroup)
+				}
+			}
+		}
+	}
+	for i := range m.Routes {
+		add(m.Routes[i].Actions)
+	}
+	for i := range m.Listeners {
+		add(m.Listeners[i].Default)
+	}
+	return out
+}
+
+// refused reports that another member owns the identity of a target group that member i wants, and tells i.
+func (b *build) refused(i int, want *intent.TargetGroup, source intent.Source) bool {
+	j, owned := b.owners[want.ID]
+	if !owned || i == j {
+		return false
+	}
+	other := b.members[j].Object
+	service := ""
+	for _, g := range targetGroupsOf(&b.members[j].Member) {
+		if g.ID == want.ID {
+			service = " for Service " + g.ServiceName
+		}
+	}
+	b.fail(i, diag.New(b.members[i].Object, source.Path, diag.TargetGroupTaken,
+		fmt.Sprintf("the target group of Service %s, port %s, would be the one that %s has%s: the names of Ingress and Service join to the same identity %s",
+			want.ServiceName, want.ServicePort, other, service, want.ID),
+		"rename this Ingress or the Service, or put the Ingress into another group"))
+	return true
+}
+
+// formerOwners are the owners of target groups that may still stand though no member asks for them. They matter while a member is
+// silenced: rules whose owner is not known are not deleted then.
+func (b *build) formerOwners() map[string]diag.Object {
+	if !slices.ContainsFunc(b.members, func(m member) bool { return m.standing == silenced }) {
+		return nil
+	}
+	out := map[string]diag.Object{}
+	for id, o := range b.ownersBefore {
+		if _, wanted := b.owners[id]; !wanted {
+			out[id] = o
+		}
+	}
+	return out
+}
+
+// foreignTo are the identities that begin like those of a silenced member, but whose target groups are known to be of another one.
+func (b *build) foreignTo(prefixes []string) (out []string) {
+	if len(prefixes) == 0 {
+		return nil
+	}
+	silent := func(o diag.Object) bool {
+		return slices.ContainsFunc(b.members, func(m member) bool { return m.Object == o && m.standing == silenced })
+	}
+	owners := maps.Clone(b.ownersBefore)
+	if owners == nil {
+		owners = map[string]diag.Object{}
+	}
+	for id, i := range b.owners {
+		owners[id] = b.members[i].Object
+	}
+	for id, o := range owners {
+		if !silent(o) && slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(id, p) }) {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

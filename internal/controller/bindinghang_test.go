@@ -1,0 +1,39 @@
+package controller
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// TestACallThatHangsDelaysNoOtherChangeOfItsBinding has a pass end while its registration hangs, and the next pass deregister.
+func TestACallThatHangsDelaysNoOtherChangeOfItsBinding(t *testing.T) {
+	t.Parallel()
+	for _, hangs := range []string{"RegisterTargets", "DeregisterTargets"} {
+		t.Run(hangs, func(t *testing.T) {
+			t.Parallel()
+			l, b := boundLab(t)
+			progress := make(chan stack.ID, 100)
+			l.bound.registry.Patience, l.bound.registry.Progress = -1, func(id stack.ID) { progress <- id }
+			_, err := l.sim.Gate.AddFault(gate.Fault{ID: "hangs", Action: hangs, Latency: 24 * time.Hour})
+			l.must(err)
+			slice := &discoveryv1.EndpointSlice{}
+			l.get(slice, "web-a")
+			slice.Endpoints[0].Addresses[0] = "10.0.128.51" // another pod in the place of the first
+			l.must(l.client.Update(t.Context(), slice))
+			if r := l.binding(); r.RequeueAfter != 0 {
+				t.Errorf("%+v: the end of the calls brings the binding back", r)
+			}
+			<-progress                                                                                                               // the call that does not hang has ended
+			want := map[string][]string{"RegisterTargets": {}, "DeregisterTargets": {"10.0.128.50:8080", "10.0.128.51:8080"}}[hangs] // of the first, only the deregistration
+			if got := l.targets(b.Spec.TargetGroupARN); len(got) != len(want) || len(want) > 0 && !slices.Equal(got, want) {
+				t.Errorf("registered %v, want %v", got, want)
+			}
+		})
+	}
+}

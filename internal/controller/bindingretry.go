@@ -1,0 +1,41 @@
+package controller
+
+import (
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/targets"
+)
+
+// Pauses between attempts at targets that AWS did not take: of what may pass by itself, such as a time-out or an error of the
+// service, and of what stays until something is changed, such as a permission.
+var (
+	passingFailure = backoff.Policy{First: 200 * time.Millisecond, Longest: 30 * time.Second, Jitter: 0.5}
+	lastingFailure = backoff.Policy{First: 15 * time.Second, Longest: 5 * time.Minute}
+)
+
+// retryAfter counts a failure to register or deregister, and is the pause before the next attempt: AWS's own time if it refused
+// for its limits. An address whose zone could not be told yet may be refused for that.
+func (b *targetBindings) retryAfter(binding types.NamespacedName, err error, limited time.Duration, zonesKnown bool) time.Duration {
+	n, pause := b.failures.Failed(binding)
+	switch {
+	case limited > 0:
+		return limited
+	case cloud.Passing(err), !zonesKnown:
+		return pause
+	}
+	return lastingFailure.Pause(n)
+}
+
+// answered are the endpoints without those that a call under way registers.
+func answered(endpoints []targets.Endpoint, change targets.Change) []targets.Endpoint {
+	if len(change.Unanswered) == 0 {
+		return endpoints
+	}
+	open := keySet(change.Unanswered)
+	return slices.DeleteFunc(slices.Clone(endpoints), func(e targets.Endpoint) bool { return open[e.Key()] })
+}

@@ -1,0 +1,67 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/wish"
+)
+
+// confirm reads again what a plan rests on before it is carried out: the tags of what it deletes, and, if it creates a load balancer,
+// that AWS holds none of the stack. If either is not as it was taken to be, the stack is planned anew. found tells of the resources
+// that are not the stack's any more.
+func (s *stacks) confirm(ctx context.Context, key stack.Key, c compile.Result, w wish.Wish, o plan.Observed) (plan.Observed, plan.Plan, diag.List, error) {
+	var found diag.List
+	for {
+		p := plan.Diff(c.Stack, c.Keep, o, w.Policy(s.policy))
+		deleted, creates := deletedBy(&p)
+		disowned, err := s.inventory.Disowned(ctx, key, deleted)
+		if err != nil {
+			return o, p, found, err
+		}
+		news := false
+		if creates {
+			if news, err = s.inventory.ConfirmAbsence(ctx, key); err != nil {
+				return o, p, found, err
+			}
+		}
+		if len(disowned) == 0 && !news {
+			return o, p, found, nil
+		}
+		for _, id := range disowned {
+			for _, object := range objectsOf(slices.Concat(w.Members, w.Leaving)) {
+				found = append(found, diag.New(object, "", diag.ResourceDisowned,
+					fmt.Sprintf("%s no longer carries the tags of %s; it is not deleted, and not looked after any more", id, key),
+					"delete it in AWS if nothing else needs it"))
+			}
+		}
+		if o, err = s.observe(ctx, key, c.Stack, w); err != nil {
+			return o, p, found, err
+		}
+	}
+}
+
+// deletedBy are the ARNs and group ids of what a plan deletes that was found by tags, and whether it creates a load balancer.
+func deletedBy(p *plan.Plan) (ids []string, creates bool) {
+	for _, step := range p.Steps {
+		if step.Guard != nil {
+			continue
+		}
+		switch op := step.Op.(type) {
+		case plan.CreateLoadBalancer:
+			creates = true
+		case plan.DeleteLoadBalancer:
+			ids = append(ids, op.LoadBalancer.Literal)
+		case plan.DeleteTargetGroup:
+			ids = append(ids, op.TargetGroup.Literal)
+		case plan.DeleteSecurityGroup:
+			ids = append(ids, op.Group.Literal)
+		}
+	}
+	return ids, creates
+}

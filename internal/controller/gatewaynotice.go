@@ -1,0 +1,82 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/status"
+)
+
+// gatewayVersion is the version of the Gateway API that is read.
+var gatewayVersion = schema.GroupVersion{Group: "gateway.networking.k8s.io", Version: "v1"}
+
+// maxGatewayEvents bounds the events of one start.
+const maxGatewayEvents = 20
+
+// gatewayNotice tells at the start of the leader which Gateways of the existing controller's classes are not served. What the existing
+// controller made for them in AWS is not touched. A cluster without the Gateway API, or in which it may not be listed, hears nothing.
+type gatewayNotice struct {
+	reader    client.Reader
+	namespace string // empty = all
+	record    status.Record
+	log       logr.Logger
+}
+
+// Start implements manager.Runnable.
+func (n gatewayNotice) Start(ctx context.Context) error {
+	gateways, err := n.unserved(ctx)
+	if err != nil {
+		n.log.V(1).Info("Gateways are not looked at", "cause", err.Error())
+		return nil
+	}
+	if len(gateways) == 0 {
+		return nil
+	}
+	n.log.Info("Gateways are not served: this controller does not implement the Gateway API; their load balancers stay in AWS as they are",
+		"gateways", len(gateways), "first", gateways[0].String())
+	for _, o := range gateways[:min(len(gateways), maxGatewayEvents)] {
+		n.record(o, status.Event{Type: corev1.EventTypeWarning, Reason: "GatewayNotServed",
+			Message: "the controller does not implement the Gateway API: the load balancer of the Gateway stays in AWS as it is, and no change of its listeners, routes or targets reaches it"})
+	}
+	return nil
+}
+
+// unserved are the Gateways whose class names the existing controller.
+func (n gatewayNotice) unserved(ctx context.Context) ([]diag.Object, error) {
+	classes, err := n.list(ctx, "GatewayClassList", "")
+	if err != nil {
+		return nil, err
+	}
+	ours := map[string]bool{}
+	for _, c := range classes {
+		name, _, _ := unstructured.NestedString(c.Object, "spec", "controllerName")
+		ours[c.GetName()] = name == "gateway.k8s.aws/alb" || name == "gateway.k8s.aws/nlb"
+	}
+	gateways, err := n.list(ctx, "GatewayList", n.namespace)
+	if err != nil {
+		return nil, err
+	}
+	var out []diag.Object
+	for _, g := range gateways {
+		if class, _, _ := unstructured.NestedString(g.Object, "spec", "gatewayClassName"); ours[class] {
+			out = append(out, diag.Object{Kind: "Gateway", Namespace: g.GetNamespace(), Name: g.GetName(), UID: string(g.GetUID())})
+		}
+	}
+	return out, nil
+}
+
+func (n gatewayNotice) list(ctx context.Context, kind, namespace string) ([]unstructured.Unstructured, error) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(gatewayVersion.WithKind(kind))
+	if err := n.reader.List(ctx, list, client.InNamespace(namespace)); err != nil {
+		return nil, fmt.Errorf("listing %s: %w", kind, err)
+	}
+	return list.Items, nil
+}

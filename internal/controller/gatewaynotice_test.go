@@ -1,0 +1,88 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/go-logr/logr/funcr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/status"
+)
+
+func gatewayObject(kind, namespace, name, field, value string) client.Object {
+	o := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{field: value}}}
+	o.SetGroupVersionKind(gatewayVersion.WithKind(kind))
+	o.SetNamespace(namespace)
+	o.SetName(name)
+	return o
+}
+
+func TestGatewaysThatAreNotServedAreToldOnceWithABoundedNumberOfEvents(t *testing.T) {
+	t.Parallel()
+	many := []client.Object{
+		gatewayObject("GatewayClass", "", "alb", "controllerName", "gateway.k8s.aws/alb"),
+		gatewayObject("GatewayClass", "", "nlb", "controllerName", "gateway.k8s.aws/nlb"),
+		gatewayObject("GatewayClass", "", "mesh", "controllerName", "example.com/mesh"),
+		gatewayObject("Gateway", "shop", "other", "gatewayClassName", "mesh"),
+		gatewayObject("Gateway", "shop", "net", "gatewayClassName", "nlb"),
+	}
+	for i := range 30 {
+		many = append(many, gatewayObject("Gateway", "shop", fmt.Sprintf("web%02d", i), "gatewayClassName", "alb"))
+	}
+	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "gatewayclasses"}, "", context.Canceled)
+	for name, c := range map[string]struct {
+		objects []client.Object
+		err     error
+		log     string
+		events  int
+	}{
+		"Gateways of the existing controller": {many, nil, `"gateways"=31`, 20},
+		"another controller's Gateways":       {many[2:4], nil, "", 0},
+		"listing is forbidden":                {many, forbidden, "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			scheme := runtime.NewScheme()
+			for _, kind := range []string{"Gateway", "GatewayClass"} {
+				scheme.AddKnownTypeWithName(gatewayVersion.WithKind(kind), &unstructured.Unstructured{})
+				scheme.AddKnownTypeWithName(gatewayVersion.WithKind(kind+"List"), &unstructured.UnstructuredList{})
+			}
+			reader := fake.NewClientBuilder().WithScheme(scheme).WithObjects(c.objects...).WithInterceptorFuncs(interceptor.Funcs{
+				List: func(ctx context.Context, w client.WithWatch, l client.ObjectList, o ...client.ListOption) error {
+					if c.err != nil {
+						return c.err
+					}
+					return w.List(ctx, l, o...)
+				},
+			}).Build()
+			var log []string
+			var events []diag.Object
+			n := gatewayNotice{reader: reader, log: funcr.New(func(_, args string) { log = append(log, args) }, funcr.Options{}),
+				record: func(o diag.Object, _ status.Event) { events = append(events, o) }}
+			if err := n.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if all := strings.Join(log, "\n"); c.log == "" && all != "" || !strings.Contains(all, c.log) || len(log) > 1 {
+				t.Errorf("log %q", log)
+			}
+			if len(events) != c.events {
+				t.Errorf("%d events", len(events))
+			}
+			for _, o := range events {
+				if o.Kind != "Gateway" || o.Name == "other" {
+					t.Errorf("an event on %v", o)
+				}
+			}
+		})
+	}
+}

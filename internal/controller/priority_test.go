@@ -1,0 +1,87 @@
+package controller
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/targets"
+)
+
+// prioritized notes the priority of the calls that bindings make.
+type prioritized struct {
+	mu sync.Mutex
+	of map[string]cloud.Priority
+}
+
+func (p *prioritized) note(ctx context.Context, operation string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.of[operation] = cloud.PriorityOf(ctx)
+}
+
+type prioritizedELBV2 struct {
+	cloud.ELBV2
+	*prioritized
+}
+
+func (p prioritizedELBV2) DescribeTargetHealth(ctx context.Context, in *elbv2.DescribeTargetHealthInput, o ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
+	p.note(ctx, "DescribeTargetHealth")
+	return p.ELBV2.DescribeTargetHealth(ctx, in, o...)
+}
+
+func (p prioritizedELBV2) DescribeTargetGroups(ctx context.Context, in *elbv2.DescribeTargetGroupsInput, o ...func(*elbv2.Options)) (*elbv2.DescribeTargetGroupsOutput, error) {
+	p.note(ctx, "DescribeTargetGroups")
+	return p.ELBV2.DescribeTargetGroups(ctx, in, o...)
+}
+
+type prioritizedEC2 struct {
+	cloud.EC2
+	*prioritized
+}
+
+func (p prioritizedEC2) DescribeInstances(ctx context.Context, in *ec2.DescribeInstancesInput, o ...func(*ec2.Options)) (*ec2.DescribeInstancesOutput, error) {
+	p.note(ctx, "DescribeInstances")
+	return p.EC2.DescribeInstances(ctx, in, o...)
+}
+
+func TestWhatTargetsNeedIsReadBeforeAllElseAndWhatNothingWaitsForAfterIt(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	p := &prioritized{of: map[string]cloud.Priority{}}
+	clients := l.clients()
+	balancing := prioritizedELBV2{clients.ELBV2, p}
+	l.bound.elbv2, l.bound.rules.interfaces = balancing, inventory.NewInterfaces(prioritizedEC2{clients.EC2, p}, l.clock.Now)
+	l.bound.registry = targets.NewRegistry(balancing, func(ctx context.Context, p plan.Plan) apply.Result {
+		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: l.inventory, Now: l.clock.Now})
+	}, l.inventory.Fresh)
+	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
+	b.Spec.VpcID = "" // to be completed
+	l.create(append(labPods("a", "10.0.128.50"), b)...)
+	l.settle() // completes it
+	l.settle()
+	if diff := cmp.Diff(map[string]cloud.Priority{"DescribeTargetHealth": cloud.Vital, "DescribeTargetGroups": cloud.Vital, "DescribeInstances": cloud.Vital}, p.of); diff != "" {
+		t.Error(diff)
+	}
+	h := newHealthWatch(l.bound.registry, func(diag.Object, status.Event) {}, func(string, []targets.Health) {}, l.clock.Now)
+	h.expect(b.Spec.TargetGroupARN, bindingObject(b))
+	h.lookAtOne(background(t.Context()))
+	l.clock.Advance(firstLook)
+	h.lookAtOne(background(t.Context()))
+	if got := p.of["DescribeTargetHealth"]; got != cloud.Cosmetic {
+		t.Errorf("the watch on health has priority %d", got)
+	}
+}

@@ -1,0 +1,110 @@
+package controller
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/wish"
+)
+
+// cause is why another pass over a stack is made without an event.
+type cause string
+
+const (
+	failing       cause = "failing"        // a pass that failed
+	guarded       cause = "guarded"        // a step that a guard or deletion protection keeps from happening
+	readingAddOns cause = "reading addons" // add-ons that AWS did not tell of in time
+	readingFacts  cause = "reading facts"  // a question that AWS did not answer
+	refusedSecret cause = "refused Secret" // a Secret that may not be read; no event tells that a Role was granted
+	missing       cause = "missing"        // what only an edit in AWS cures, which no event tells: a subnet gets its tag
+)
+
+// pauses are those between passes, by cause. An edit of the stack's objects, and of whatever they refer to, makes a pass at once.
+var pauses = map[cause]backoff.Policy{
+	failing:       {First: firstRetry, Longest: longestRetry},
+	guarded:       {First: 20 * time.Second, Longest: 5 * time.Minute},
+	readingAddOns: {First: time.Second, Longest: time.Minute},
+	readingFacts:  {First: time.Second, Longest: time.Minute},
+	refusedSecret: {First: 10 * time.Second, Longest: 2 * time.Minute},
+	missing:       {First: time.Minute, Longest: 5 * time.Minute},
+}
+
+// longestBesideWaiting is the longest pause after a pass that failed and in which something waits for AWS.
+const longestBesideWaiting = 13 * time.Second
+
+type retryKey struct {
+	stack stack.Key
+	cause cause
+}
+
+// retries counts, by stack and cause, the passes that another one must follow. For the controller's work queue it is the rate
+// limiter: the queue forgets failures whenever a pass asks for a time, which alternates with failing; retries does not.
+type retries struct{ of *backoff.Failures[retryKey] }
+
+func newRetries(now func() time.Time) *retries {
+	return &retries{backoff.NewFailures[retryKey](backoff.Policy{}, now, nil)}
+}
+
+// failed counts a pass and returns the pause until the next one.
+func (r *retries) failed(key stack.Key, c cause) time.Duration {
+	n, _ := r.of.Failed(retryKey{key, c})
+	return pauses[c].Pause(n)
+}
+
+// later has another pass made after a pause that grows.
+func (r *retries) later(key stack.Key, c cause) reconcile.Result {
+	return reconcile.Result{RequeueAfter: r.failed(key, c)}
+}
+
+// done ends the count of a cause.
+func (r *retries) done(key stack.Key, c cause) { r.of.Forget(retryKey{key, c}) }
+
+// forget ends all counts of a stack: it is gone, or its objects were edited.
+func (r *retries) forget(key stack.Key) {
+	r.of.ForgetFunc(func(k retryKey) bool { return k.stack == key })
+}
+
+// When implements workqueue.TypedRateLimiter.
+func (r *retries) When(key stack.Key) time.Duration { return r.failed(key, failing) }
+
+// Forget implements workqueue.TypedRateLimiter. The stack itself ends its count, when a pass asks for nothing more.
+func (r *retries) Forget(stack.Key) {}
+
+// NumRequeues implements workqueue.TypedRateLimiter.
+func (r *retries) NumRequeues(key stack.Key) int { return r.of.NumRequeues(retryKey{key, failing}) }
+
+// edited reports whether somebody edited a member since the last pass, or one came or went. What controllers write does not
+// count: status, finalizers, and the annotation that shows the stack.
+func (s *stacks) edited(key stack.Key, w wish.Wish) bool {
+	now := editsOf(w)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before, known := s.edits[key]
+	s.edits[key] = now
+	return known && before != now
+}
+
+// editsOf identifies what people wrote of a wish's members.
+func editsOf(w wish.Wish) string {
+	h := sha256.New()
+	for _, o := range slices.Concat(w.Members, w.Leaving) {
+		_, _ = fmt.Fprintf(h, "%s\x00%d\x00%t\x00", o.GetUID(), o.GetGeneration(), leaving(o))
+		for _, k := range slices.Sorted(maps.Keys(o.GetAnnotations())) {
+			if k != string(annotation.WrittenSecrets) && !slices.Contains(planKeys, k) {
+				_, _ = fmt.Fprintf(h, "%s\x00%s\x00", k, o.GetAnnotations()[k])
+			}
+		}
+	}
+	return string(h.Sum(nil))
+}
+
+func leaving(o metav1.Object) bool { return o.GetDeletionTimestamp() != nil }

@@ -1,0 +1,208 @@
+package controller
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// passBeside makes one pass over a binding, which must end although EC2 hangs.
+func (l *lab) passBeside(b *v1beta1.TargetGroupBinding) {
+	l.Helper()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := l.bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(b)})
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		l.must(err)
+	case <-time.After(20 * time.Second):
+		l.Fatalf("the pass over %s waits for EC2", b.Name)
+	}
+}
+
+// startRules runs the lane of security group rules as a controller does; the channel hears of bindings that have something to tell.
+func (l *lab) startRules() <-chan types.NamespacedName {
+	l.Helper()
+	ctx, cancel := context.WithCancel(l.Context())
+	woken, ended := make(chan types.NamespacedName, 100), make(chan struct{})
+	l.bound.rules.wake = func(b types.NamespacedName) { woken <- b }
+	go func() {
+		defer close(ended)
+		_ = l.bound.rules.Start(ctx)
+	}()
+	l.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+	return woken
+}
+
+func (l *lab) heard(woken <-chan types.NamespacedName, name string) {
+	l.Helper()
+	patience := time.After(20 * time.Second)
+	for {
+		select {
+		case b := <-woken:
+			if b.Name == name {
+				return
+			}
+		case <-patience:
+			l.Fatalf("the rules of %s wait for those of another", name)
+		}
+	}
+}
+
+// twoServices has a binding of Service web whose pod runs on node a, and one of Service new whose pods run on node b.
+func twoServices(t *testing.T) (l *lab, web, fresh *v1beta1.TargetGroupBinding, slice *discoveryv1.EndpointSlice) {
+	t.Helper()
+	l = newLab(t, account.Profile{}, labService("web"), labService("new"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"), labNode("b", "aws:///us-west-2b/i-0a1de0000000000b1"))
+	web, fresh = labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP), labBinding(l.otherGroup(), v1beta1.TargetTypeIP)
+	fresh.Name, fresh.UID, fresh.Spec.ServiceRef.Name = "fresh", "uid-fresh", "new"
+	l.create(append(labPods("a", "10.0.128.50"), web, fresh)...)
+	slice = &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Name: ptr.To("http"), Port: ptr.To[int32](8080)}}}
+	slice.Namespace, slice.Name, slice.Labels = "shop", "new-b", map[string]string{discoveryv1.LabelServiceName: "new"}
+	for _, x := range []struct{ name, address string }{{"new-0", "10.0.144.50"}, {"new-1", "10.0.144.51"}} {
+		pod := &corev1.Pod{}
+		pod.Namespace, pod.Name, pod.Spec.NodeName, pod.Status.PodIP = "shop", x.name, "b", x.address
+		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
+			Addresses: []string{x.address}, NodeName: ptr.To("b"), TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: "shop", Name: x.name},
+		})
+		l.create(pod)
+	}
+	l.create(slice)
+	return l, web, fresh, slice
+}
+
+func TestWhileEC2HangsForANewNodeTargetsComeAndGoAndOtherBindingsGetTheirRules(t *testing.T) {
+	t.Parallel()
+	l, web, fresh, slice := twoServices(t)
+	_, err := l.sim.Gate.AddFault(gate.Fault{Action: "DescribeInstances", Resource: "i-0a1de0000000000b1", Latency: 24 * time.Hour})
+	l.must(err)
+	woken := l.startRules()
+	l.passBeside(fresh)
+	if got := l.targets(fresh.Spec.TargetGroupARN); len(got) != 2 {
+		t.Errorf("registered %v", got)
+	}
+	l.passBeside(web)
+	l.heard(woken, "bound")
+	if got, want := l.admitted(labNodeGroup), []string{labPeer + " 8080-8080"}; !slices.Equal(got, want) {
+		t.Errorf("rules %v, want %v", got, want)
+	}
+	l.must(l.client.Get(t.Context(), client.ObjectKeyFromObject(slice), slice))
+	slice.Endpoints = slice.Endpoints[:1]
+	l.must(l.client.Update(t.Context(), slice))
+	l.passBeside(fresh)
+	if got := l.targets(fresh.Spec.TargetGroupARN); !slices.Equal(got, []string{"10.0.144.50:8080"}) {
+		t.Errorf("registered %v, although its pod is gone", got)
+	}
+}
+
+func TestASecurityGroupThatHangsDelaysNeitherTargetsNorOtherGroups(t *testing.T) {
+	t.Parallel()
+	for _, action := range []string{"AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"} {
+		l, web, fresh, _ := twoServices(t)
+		l.standing([2]int32{7070, 7070})
+		l.must(l.client.Delete(t.Context(), fresh))
+		_, err := l.sim.Gate.AddFault(gate.Fault{Action: action, Resource: labNodeGroup, Latency: 24 * time.Hour})
+		l.must(err)
+		woken := l.startRules()
+		l.passBeside(web)
+		group := l.securityGroup("pods of their own")
+		l.bound.rules.mu.Lock()
+		l.bound.rules.wanted["shop/else"] = &wantedRules{binding: &v1beta1.TargetGroupBinding{}, looked: true, refused: map[string]error{}, awaited: map[string]bool{group: true}}
+		l.bound.rules.wanted["shop/else"].binding.Name = "else"
+		perms, _, _ := l.bound.rules.permissions(t.Context(), web, nil)
+		touched := l.bound.rules.table.Set("shop/else", map[string][]stack.Permission{group: perms})
+		l.bound.rules.mu.Unlock()
+		l.bound.rules.touch(t.Context(), touched)
+		l.heard(woken, "else")
+		if got := l.admitted(group); len(got) != 1 {
+			t.Errorf("%s: rules %v", action, got)
+		}
+		if got := l.targets(web.Spec.TargetGroupARN); len(got) != 1 {
+			t.Errorf("%s: registered %v", action, got)
+		}
+	}
+}
+
+func TestABindingIsNotToldToBeReadyBeforeItsRulesAreWritten(t *testing.T) {
+	t.Parallel()
+	l, web, _, _ := twoServices(t)
+	l.passBeside(web)
+	if l.get(web, "bound"); len(web.Status.Conditions) != 0 || len(l.events) != 0 {
+		t.Errorf("%+v, told %v", web.Status.Conditions, l.events)
+	}
+	l.settle()
+	if l.get(web, "bound"); len(web.Status.Conditions) != 1 || web.Status.Conditions[0].Status != "True" {
+		t.Errorf("%+v", web.Status.Conditions)
+	}
+}
+
+func TestRulesThatAWSDeniesAreAskedForEverLessOften(t *testing.T) {
+	t.Parallel()
+	l, _, _, _ := twoServices(t)
+	_, err := l.sim.Gate.AddFault(gate.Fault{Action: "AuthorizeSecurityGroupIngress", Kind: "denied"})
+	l.must(err)
+	mark, events := l.mark(), 0
+	for end := l.clock.Now().Add(10 * time.Minute); l.clock.Now().Before(end); {
+		wait, err := l.round()
+		l.must(err)
+		if events == 0 {
+			events = len(l.events)
+		}
+		l.clock.Advance(max(wait, time.Second))
+	}
+	calls := 0
+	for _, c := range l.sim.Gate.Calls(gate.Filter{After: mark}) {
+		if c.Action == "AuthorizeSecurityGroupIngress" {
+			calls++
+		}
+	}
+	if calls > 7 {
+		t.Errorf("%d calls in ten minutes", calls)
+	}
+	if len(l.events) != events {
+		t.Errorf("told again: %q", l.events)
+	}
+}
+
+func TestAtTheQuotaOfAGroupARuleThatNothingNeedsMakesRoom(t *testing.T) {
+	t.Parallel()
+	l, _, _, _ := twoServices(t)
+	l.standing([2]int32{7070, 7070})
+	others := 0
+	for port := int32(20000); ; port += 2 {
+		_, err := l.sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String(labNodeGroup), IpPermissions: []ec2types.IpPermission{{
+			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(port), ToPort: aws.Int32(port), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("192.0.2.0/24")}},
+		}}})
+		if err != nil {
+			break
+		}
+		if others++; others > 1000 {
+			t.Fatal("the simulator has no quota")
+		}
+	}
+	l.settle()
+	if got, want := l.admitted(labNodeGroup), []string{labPeer + " 8080-8080"}; !slices.Equal(got, want) {
+		t.Errorf("rules %v, want %v; told %v", got, want, l.events)
+	}
+}

@@ -1,0 +1,67 @@
+package controller
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/gate"
+)
+
+// standing authorises labelled rules for labPeer on the group of the nodes.
+func (l *lab) standing(ranges ...[2]int32) {
+	l.Helper()
+	for _, r := range ranges {
+		_, err := l.sim.Compute.AuthorizeSecurityGroupIngress(l.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String(labNodeGroup), IpPermissions: []ec2types.IpPermission{{
+			IpProtocol: aws.String("tcp"), FromPort: aws.Int32(r[0]), ToPort: aws.Int32(r[1]),
+			UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: aws.String(labPeer), Description: aws.String("elbv2.k8s.aws/targetGroupBinding=shared")}},
+		}}})
+		l.must(err)
+	}
+}
+
+// TestNeitherASwapNorARestartWritesARule has two bindings whose rules stand before the first of them is looked at.
+func TestNeitherASwapNorARestartWritesARule(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		second   int32
+		standing [][2]int32
+		unread   bool // EC2 tells nothing of instances at first
+	}{
+		"one range of the existing controller": {31213, [][2]int32{{8080, 31213}}, false},
+		"adjacent ports":                       {8081, [][2]int32{{8080, 8081}}, false},
+		"ports apart":                          {9090, [][2]int32{{8080, 8080}, {9090, 9090}}, false},
+		"a range while EC2 tells nothing":      {31213, [][2]int32{{8080, 31213}}, true},
+	} {
+		l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+		b, other := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP), labBinding(l.otherGroup(), v1beta1.TargetTypeIP)
+		other.Name, other.UID = "other", "uid-other"
+		other.Spec.Networking.Ingress[0].Ports[0].Port = ptr.To(intstr.FromInt32(c.second))
+		l.create(append(labPods("a", "10.0.128.50"), b, other)...)
+		l.standing(c.standing...)
+		before := l.admitted(labNodeGroup)
+		for range 2 {
+			mark := l.mark()
+			if c.unread {
+				_, err := l.sim.Gate.AddFault(gate.Fault{Action: "DescribeInstances", Code: "RequestLimitExceeded", Status: 503, Message: "slow down", Times: 1})
+				l.must(err)
+			}
+			l.settle()
+			if w := l.writes(mark); slices.Contains(w, "AuthorizeSecurityGroupIngress") || slices.Contains(w, "RevokeSecurityGroupIngress") {
+				t.Errorf("%s: %v", name, w)
+			}
+			if got := l.admitted(labNodeGroup); !slices.Equal(got, before) {
+				t.Errorf("%s: rules %v, before %v", name, got, before)
+			}
+			l.restart()
+		}
+	}
+}

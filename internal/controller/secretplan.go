@@ -1,0 +1,87 @@
+package controller
+
+import (
+	"cmp"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+const (
+	// maxSecretWatches bounds the watches of Secrets, whatever their scopes.
+	maxSecretWatches = 15
+	// fewSecrets is up to how many Secrets of a namespace are watched by name, for which a Role for just these Secrets is enough.
+	fewSecrets = 5
+	// fewNamespaces is in up to how many namespaces, with more than fewSecrets read, the namespaces are watched and not the cluster.
+	fewNamespaces = 3
+)
+
+// secretScope is what one watch of Secrets covers: a Secret, a namespace (no name), or the cluster (neither).
+type secretScope = types.NamespacedName
+
+// secretScopeState is how far the watch of a scope is.
+type secretScopeState int
+
+const (
+	scopeUnwatched secretScopeState = iota
+	scopeBegun                      // it has not listed yet
+	scopeListed                     // it tells of each change
+	scopeRefused                    // the API server has refused it, lately
+)
+
+// secretWatches are the scopes to watch for the Secrets that are read, in the order in which they were first read. The widest scopes
+// that are allowed come first, because a watch costs the API server and this process about the same whatever its scope. A narrower watch
+// that runs stays until a wider one has listed. The result has maxSecretWatches entries at most; a Secret of none is to be polled.
+func secretWatches(read []types.NamespacedName, state func(secretScope) secretScopeState) []secretScope {
+	if len(read) == 0 {
+		return nil
+	}
+	perNamespace := map[string]int{}
+	for _, k := range read {
+		perNamespace[k.Namespace]++
+	}
+	wide := func(scope secretScope, wanted bool) (begin, covers bool) {
+		s := state(scope)
+		return s == scopeBegun || s == scopeListed || wanted && s == scopeUnwatched, s == scopeListed
+	}
+	var out []secretScope
+	cluster := secretScope{}
+	begin, covers := wide(cluster, len(perNamespace) > fewNamespaces && len(read) > fewSecrets)
+	if begin {
+		out = append(out, cluster)
+	}
+	if covers {
+		return out
+	}
+	// While a wider watch begins, no narrower one does: only those that run stay.
+	add := func(scope secretScope, only bool) {
+		if len(out) < maxSecretWatches && (!only || state(scope) != scopeUnwatched) {
+			out = append(out, scope)
+		}
+	}
+	namespaces := make([]string, 0, len(perNamespace))
+	for ns := range perNamespace {
+		namespaces = append(namespaces, ns)
+	}
+	slices.SortFunc(namespaces, func(a, b string) int {
+		return cmp.Or(cmp.Compare(perNamespace[b], perNamespace[a]), cmp.Compare(a, b))
+	})
+	waiting, covered := map[string]bool{}, map[string]bool{}
+	for _, ns := range namespaces {
+		scope := secretScope{Namespace: ns}
+		needed, covers := wide(scope, perNamespace[ns] > fewSecrets)
+		if needed {
+			add(scope, begin)
+			waiting[ns], covered[ns] = true, covers
+		}
+	}
+	for _, k := range read {
+		if len(out) >= maxSecretWatches {
+			break
+		}
+		if !covered[k.Namespace] {
+			add(k, begin || waiting[k.Namespace])
+		}
+	}
+	return out
+}

@@ -1,0 +1,93 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// TestAServingMemberThatLostItsFinalizerStaysServed takes the finalizer off, as a replacement of the object does, while a policy refuses
+// every edit of it; a newcomer that is refused as well is left out.
+func TestAServingMemberThatLostItsFinalizerStaysServed(t *testing.T) {
+	t.Parallel()
+	for name, settings := range map[string]map[string]string{
+		"paths":            nil,
+		"a listener":       {"listen-ports": `[{"HTTP": 8080}]`},
+		"a fixed response": {"actions.apisvc": `{"type":"fixed-response","fixedResponseConfig":{"contentType":"text/plain","statusCode":"200"}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, account.Profile{}, append(pair(settings), labService("newsvc"))...)
+			l.settle(front)
+			l.edit("api", func(i *networkingv1.Ingress) { i.Finalizers = nil })
+			l.must(l.client.Create(t.Context(), labIngress("new", map[string]string{"group.name": "front"}, "newsvc")))
+			refuse := true
+			l.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
+				Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+					if refuse && (o.GetName() == "api" || o.GetName() == "new") {
+						return apierrors.NewForbidden(schema.GroupResource{Resource: "ingresses"}, o.GetName(), errors.New("a webhook is down"))
+					}
+					return c.Patch(ctx, o, p, opts...)
+				},
+			})
+			l.ingresses.client = l.client
+			for _, restart := range []bool{false, true} {
+				if restart {
+					l.restart()
+				}
+				mark := l.mark()
+				for range 3 {
+					if _, err := l.round(front); !apierrors.IsForbidden(err) {
+						t.Fatalf("a pass ends with %v and is not tried again", err)
+					}
+				}
+				if w := l.writes(mark); len(w) > 0 {
+					t.Errorf("restarted: %t: wrote %v", restart, w)
+				}
+			}
+			if got := l.whom("FailedAddFinalizer"); !slices.Equal(got, []string{"api", "new"}) {
+				t.Errorf("warned: %v", got)
+			}
+			refuse = false
+			l.settle(front)
+			if !slices.ContainsFunc(l.left(), func(s string) bool { return strings.Contains(s, "newsvc") }) {
+				t.Errorf("the newcomer is not served though its finalizer is accepted now: %v", l.left())
+			}
+		})
+	}
+}
+
+func TestOnlyWhatLeavingAMemberOutWouldChangeIsThere(t *testing.T) {
+	t.Parallel()
+	rule, other := stack.Ref{Kind: stack.KindRule, ID: "80:1"}, stack.Ref{Kind: stack.KindRule, ID: "80:2"}
+	steps := func(s ...plan.Step) *plan.Plan { return &plan.Plan{Steps: s} }
+	for name, c := range map[string]struct {
+		with, without *plan.Plan
+		proven        bool
+	}{
+		"nothing to do either way":            {steps(), steps(), true},
+		"it would be created":                 {steps(plan.Step{Action: plan.Create, Resource: rule}), steps(), true},
+		"another is created either way":       {steps(plan.Step{Action: plan.Create, Resource: other}), steps(plan.Step{Action: plan.Create, Resource: other}), true},
+		"another is deleted either way":       {steps(plan.Step{Action: plan.Delete, Resource: other}), steps(plan.Step{Action: plan.Delete, Resource: other}), true},
+		"it would be deleted":                 {steps(), steps(plan.Step{Action: plan.Delete, Resource: rule}), false},
+		"it is edited, and would be deleted":  {steps(plan.Step{Action: plan.Update, Resource: rule}), steps(plan.Step{Action: plan.Delete, Resource: rule}), false},
+		"what is shared would change":         {steps(), steps(plan.Step{Action: plan.Update, Resource: rule}), false},
+		"what is shared changes in any event": {steps(plan.Step{Action: plan.Update, Resource: rule}), steps(plan.Step{Action: plan.Update, Resource: rule}), true},
+	} {
+		if got := standing(c.with, c.without); got.Proven() != c.proven {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package diag
+
+// Scope says what the mistake that a diagnostic reports costs: what cannot be made, and stays as it is, until it is corrected.
+// The producer of a diagnostic sets it. The zero value stands for LoadBalancer, the widest.
+type Scope string
+
+// Scopes, from the narrowest to the widest.
+const (
+	AddOn        Scope = "add-on"        // an optional feature that traffic does not depend on: web ACL, Shield, capacity, address pool
+	Certificate  Scope = "certificate"   // certificates of listeners; those that serve go on serving
+	Login        Scope = "login"         // the routes that need a Secret for the login of users
+	Frontend     Scope = "frontend"      // the network load balancer in front of an ALB
+	Route        Scope = "route"         // rules and target groups of one member
+	Listener     Scope = "listener"      // a listener, which members may share
+	LoadBalancer Scope = "load balancer" // the load balancer, which members share
+)
+
+// In returns the diagnostic with another scope.
+func (d Diagnostic) In(s Scope) Diagnostic {
+	d.Scope = s
+	return d
+}
+
+// OwnOnly reports whether the mistake changes nothing of what other members share with the one that makes it.
+func (s Scope) OwnOnly() bool { return s == Route || s == Login }
+
+// Withheld reports whether only one feature of a member is withheld, and its routes are made all the same.
+func (s Scope) Withheld() bool {
+	return s == AddOn || s == Certificate || s == Login || s == Frontend
+}
+
+// scopes are those of codes whose findings cost the same wherever they are made. A producer that knows better says so with In.
+var scopes = map[Code]Scope{
+	InvalidRule:         Route,
+	ServiceNotFound:     Route,
+	ServicePortNotFound: Route,
+	WrongServiceType:    Route,
+	TargetGroupNotFound: Route,
+	TargetGroupTaken:    Route,
+	ServiceMissing:      Route,
+
+	CertificateNotFound: Certificate,
+	CertificatePending:  Certificate,
+	CertificateFailed:   Certificate,
+	ImportsHeld:         Certificate,
+	ImportsNearQuota:    Certificate,
+	HostedZoneNotFound:  Certificate,
+
+	SecretNotFound: Login,
+	SecretRefused:  Login,
+	InvalidSecret:  Login,
+	SecretUnread:   Login,
+
+	WebACLNotFound: AddOn,
+	NotSubscribed:  AddOn,
+
+	TrustStoreNotFound: Listener,
+
+	InvalidIngressClass:   LoadBalancer,
+	InvalidGroup:          LoadBalancer,
+	NoSubnets:             LoadBalancer,
+	InvalidSubnets:        LoadBalancer,
+	SecurityGroupNotFound: LoadBalancer,
+	NameTooLong:           LoadBalancer,
+}

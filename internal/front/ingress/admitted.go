@@ -1,0 +1,68 @@
+package ingress
+
+import (
+	"fmt"
+	"slices"
+
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+// governing are the class parameters that name an explicit group: they tell who may be in it, whatever class its members have.
+func governing(v *world.View, id stack.ID) []*v1beta1.IngressClassParams {
+	if id.Namespace != "" {
+		return nil
+	}
+	return slices.DeleteFunc(v.AllIngressClassParams(), func(p *v1beta1.IngressClassParams) bool {
+		return p.Spec.Group == nil || p.Spec.Group.Name != id.Name
+	})
+}
+
+// NotAdmitted tells why an Ingress may not be in a group; nil if it may.
+func NotAdmitted(v *world.View, ing *networkingv1.Ingress, id stack.ID) *diag.Diagnostic {
+	for _, p := range governing(v, id) {
+		why := excludes(v, p.Spec.Group.NamespaceSelector, ing.Namespace)
+		if why == "" {
+			continue
+		}
+		d := diag.New(Object(ing), annotation.GroupName.Path(), diag.InvalidGroup,
+			fmt.Sprintf("not admitted to group %s by spec.group.namespaceSelector of IngressClassParams %s: %s", id.Name, p.Name, why),
+			"use another group, or have the namespace labelled as the selector asks")
+		return &d
+	}
+	return nil
+}
+
+// Refused tells why the class parameters of the group that an Ingress of ours names keep it out; nil if they do not.
+func Refused(v *world.View, cfg Config, ing *networkingv1.Ingress) *diag.Diagnostic {
+	class, d := Classify(v, cfg, ing)
+	if d != nil || !class.Managed {
+		return nil //nolint:nilerr // what is wrong with the class is told by itself
+	}
+	id, d := groupOf(class, ing)
+	if d != nil {
+		return nil //nolint:nilerr // so is what is wrong with the name of the group
+	}
+	return NotAdmitted(v, ing, id)
+}
+
+// authorityOf tells what an Ingress may say about what the members of its group share.
+func authorityOf(v *world.View, ing *networkingv1.Ingress, id stack.ID) intent.Authority {
+	authority := intent.Equal
+	for _, p := range governing(v, id) {
+		switch named := p.Spec.Group.SettingsNamespaces; {
+		case len(named) == 0:
+		case !slices.Contains(named, v1beta1.IngressGroupNamespace(ing.Namespace)):
+			return intent.RoutesOnly
+		default:
+			authority = intent.Deciding
+		}
+	}
+	return authority
+}

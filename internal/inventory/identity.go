@@ -1,0 +1,72 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Owner is what the tags of a target group tell of it. The zero value is that of a target group of a user.
+type Owner struct {
+	Stack stack.Key
+	// Namespace is that of the object that the target group was made for, and of its binding; "" if the identity has none.
+	Namespace string
+}
+
+// TargetGroupOwner tells to which stack of this cluster a target group belongs. While the first listing is not complete, it costs
+// one DescribeTags, afterwards nothing. An error means that AWS did not answer, and nothing may be concluded.
+func (i *Inventory) TargetGroupOwner(ctx context.Context, arn string) (Owner, error) {
+	if owner, known := i.KnownTargetGroupOwner(arn); known {
+		return owner, nil
+	}
+	tags, err := shared(ctx, i, "owner of "+arn, func(ctx context.Context) (map[string]string, error) {
+		read, err := i.describeTagBatch(ctx, []string{arn})
+		return read[arn], err
+	})
+	if err != nil {
+		return Owner{}, fmt.Errorf("reading whose target group %s is: %w", arn, err)
+	}
+	return i.ownerByTags(tags), nil
+}
+
+// KnownTargetGroupOwner is TargetGroupOwner without asking AWS; known is false as long as no listing is complete that would hold
+// the target group.
+func (i *Inventory) KnownTargetGroupOwner(arn string) (owner Owner, known bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if read, ok := i.tags[arn]; ok {
+		return i.ownerByTags(read.tags), true
+	}
+	if i.listed == 0 {
+		return Owner{}, false
+	}
+	for _, e := range i.stacks { // its tags were just written
+		for _, tg := range e.obs.TargetGroups {
+			if tg.ARN == arn {
+				return Owner{e.obs.Key, naming.NamespaceOfTargetGroup(tg.ID)}, true
+			}
+		}
+	}
+	return Owner{}, true
+}
+
+func (i *Inventory) ownerByTags(tags map[string]string) Owner {
+	key, id, ok := i.identify(tags)
+	if !ok {
+		return Owner{}
+	}
+	return Owner{key, naming.NamespaceOfTargetGroup(id)}
+}
+
+// LoadBalancers is how many load balancers of the cluster's stacks are known.
+func (i *Inventory) LoadBalancers() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	n := 0
+	for _, e := range i.stacks {
+		n += len(e.obs.LoadBalancers)
+	}
+	return n
+}

@@ -1,0 +1,23 @@
+package plan
+
+import "github.com/k8s-lbc/lbc/internal/stack"
+
+// DeletionCause is one way in which a load balancer may be deleted or replaced. Deletions lists them all: there is no other one.
+type DeletionCause struct {
+	Cause   string // what happens
+	Decides string // who decides it, in the code
+	Guards  string // what stands before the deletion
+	// Removal is the reason that the stack carries; NotRemoved where the stack stays.
+	Removal stack.Removal
+}
+
+// Deletions is the table of docs/decisions/0014-what-may-delete.md.
+func Deletions() []DeletionCause {
+	return []DeletionCause{
+		{"All objects of the load balancer are being deleted", "the objects' `deletionTimestamp`, read by `wish`", "deletion protection; tags read again", stack.ObjectsDeleted},
+		{"All objects exist and none asks for it any more: another class, type or group", "the front ends, from valid values only, by `wish`", "deletion protection; tags read again; `--deletion-brake`", stack.ObjectsLeft},
+		{"A valid edit of scheme or type replaces it", "`plan`, by the wanted type and scheme", "deletion protection; the new one is active first, unless it has the same name; tags read again", stack.NotRemoved},
+		{"A valid edit switches the frontend of an ALB off", "`plan`, as the stack has no frontend", "deletion protection, of its own; tags read again", stack.NotRemoved},
+		{"It is a duplicate: another one with its tags serves", "`plan`, by `compareBalancers`", "only with annotation `delete-duplicates`; tags read again", stack.NotRemoved},
+	}
+}

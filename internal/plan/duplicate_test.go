@@ -1,0 +1,111 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// doubled is a stack that is as it is wanted, with a second one of each resource, whose name comes first in every order.
+func doubled(t *testing.T) (f *fakeAWS, want *stack.Stack) {
+	t.Helper()
+	f, want = newFake(testKey()), testStack("shop/web-a:80")
+	f.converge(t, want, Policy{})
+	lb, tg, g := f.obs.LoadBalancers[0], f.obs.TargetGroups[0], managedGroup(f)
+	lb.ARN, lb.Name, lb.DNSName, lb.Created = "a-copy", "copied", "copy.example", time.Unix(2, 0)
+	tg.ARN, tg.Name = "a-group", "copied"
+	g.GroupID, g.Name = "a-sg", "copied"
+	f.obs.LoadBalancers = append(f.obs.LoadBalancers, lb)
+	f.obs.TargetGroups = append(f.obs.TargetGroups, tg)
+	f.obs.SecurityGroups = append(f.obs.SecurityGroups, g)
+	return f, want
+}
+
+func managedGroup(f *fakeAWS) SecurityGroup {
+	i := slices.IndexFunc(f.obs.SecurityGroups, func(g SecurityGroup) bool { return !g.Shared })
+	return f.obs.SecurityGroups[i]
+}
+
+// TestOfSeveralResourcesWithOneIdentityTheOneThatServesIsKept: the plan holds only the refused deletions of the copies.
+func TestOfSeveralResourcesWithOneIdentityTheOneThatServesIsKept(t *testing.T) {
+	t.Parallel()
+	f, want := doubled(t)
+	p := Diff(want, nil, f.obs, Policy{DuplicatesAnnotation: "here"})
+	var refused []string
+	for _, s := range p.Steps {
+		if s.Action != Delete || s.Guard == nil || s.Guard.Code != diag.DuplicateResource || s.Lane != Cosmetic || !strings.Contains(s.Guard.Remedy, "annotation here") {
+			t.Errorf("step %+v", s)
+		}
+		refused = append(refused, s.Resource.Literal)
+	}
+	slices.Sort(refused)
+	if !slices.Equal(refused, []string{"a-copy", "a-group", "a-sg"}) {
+		t.Errorf("refused: %v\n%s", refused, p.Text(TextOptions{}))
+	}
+	if text := p.Text(TextOptions{}); !strings.Contains(text, "REFUSED: copied (a-copy) has the same tags as") {
+		t.Errorf("the plan does not tell:\n%s", text)
+	}
+
+	// With consent they go, and nothing else.
+	p = Diff(want, nil, f.obs, Policy{DeleteDuplicates: []string{"a-copy", "a-group", "a-sg"}})
+	if s := p.Summary(); s.Delete != 3 || s.Refused != 0 || len(p.Steps) != 3 {
+		t.Errorf("with consent:\n%s", p.Text(TextOptions{}))
+	}
+}
+
+// TestADuplicateHoldsUpNothing deletes a stack that has duplicates, and edits one.
+func TestADuplicateHoldsUpNothing(t *testing.T) {
+	t.Parallel()
+	f, _ := doubled(t)
+	for name, p := range map[string]Plan{
+		"deletion": Diff(removed(), nil, f.obs, Policy{}),
+		"edit":     Diff(testStack("shop/web-b:80"), nil, f.obs, Policy{}),
+	} {
+		blocked := map[StepID]bool{}
+		for _, s := range p.Steps {
+			if s.Guard != nil {
+				blocked[s.ID] = true
+			}
+		}
+		for _, s := range p.Steps {
+			if slices.ContainsFunc(append(slices.Clone(s.Needs), s.After...), func(n StepID) bool { return blocked[n] }) {
+				t.Errorf("%s: %s waits for a duplicate", name, s.ID)
+			}
+		}
+		if len(blocked) == 0 {
+			t.Errorf("%s: nothing is refused:\n%s", name, p.Text(TextOptions{}))
+		}
+	}
+}
+
+// TestWhichLoadBalancerServes has two that only differ in one thing.
+func TestWhichLoadBalancerServes(t *testing.T) {
+	t.Parallel()
+	at := func(s int64) time.Time { return time.Unix(s, 0) }
+	for name, c := range map[string]struct {
+		first, second LoadBalancer // the second is to win
+		listener      string
+		hostname      string
+	}{
+		"the one with listeners":              {LoadBalancer{ARN: "a", DNSName: "A.example", Created: at(1)}, LoadBalancer{ARN: "b", Created: at(2)}, "b", "a.example"},
+		"the one that a member shows":         {LoadBalancer{ARN: "a", Created: at(1)}, LoadBalancer{ARN: "b", DNSName: "B.example", Created: at(2)}, "", "b.example"},
+		"the older one":                       {LoadBalancer{ARN: "a", Created: at(2)}, LoadBalancer{ARN: "b", Created: at(1)}, "", ""},
+		"one that this process did not make":  {LoadBalancer{ARN: "a"}, LoadBalancer{ARN: "b", Created: at(9)}, "", ""},
+		"the one whose ARN comes first, else": {LoadBalancer{ARN: "b", Created: at(1)}, LoadBalancer{ARN: "a", Created: at(1)}, "", ""},
+	} {
+		o := Observed{LoadBalancers: []LoadBalancer{c.first, c.second}, Hostnames: []string{c.hostname}}
+		if c.listener != "" {
+			o.Listeners = []Listener{{Listener: stack.Listener{LoadBalancer: stack.Literal(stack.KindLoadBalancer, c.listener)}}}
+		}
+		for _, order := range []string{"", ", in the other order"} {
+			if got := o.LoadBalancer(stack.LoadBalancer{}); got.ARN != c.second.ARN {
+				t.Errorf("%s%s: %s serves", name, order, got.ARN)
+			}
+			slices.Reverse(o.LoadBalancers)
+		}
+	}
+}

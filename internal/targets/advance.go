@@ -1,0 +1,140 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/diag"
+)
+
+// readTime is how long the first read of a group may take before what is wanted is registered without it: registering a target
+// that is registered has no effect (ELB API reference, RegisterTargets), and a restart in calm weather writes nothing.
+const readTime = time.Second
+
+// advance starts every call that a group needs and that need not wait for one under way. The lock of the group is held.
+func (r *Registry) advance(ctx context.Context, g *group) {
+	q := g.request
+	if (!g.known || g.doubted) && !g.written && r.fresh(g.arn) {
+		g.known, g.doubted = true, false
+	}
+	if (!g.known || g.doubted) && !g.reading && !g.readFailed {
+		r.readMembers(ctx, g)
+	}
+	if q.Claims != nil && !g.claim && !g.claimFailed {
+		r.advanceClaims(ctx, g, q)
+	}
+	if t := g.toRegister(q); len(t) > 0 {
+		r.send(ctx, g, register, t)
+	}
+	if t := g.toDeregister(q); len(t) > 0 {
+		r.send(ctx, g, deregister, t)
+	}
+}
+
+// begin runs a call beside, and then, under the lock, takes over its result and starts what waited for it.
+func (r *Registry) begin(ctx context.Context, g *group, call func() (result func())) {
+	go func() {
+		result := call()
+		g.mu.Lock()
+		result()
+		r.advance(ctx, g)
+		close(g.ended)
+		g.ended = make(chan struct{})
+		binding, waited := g.request.Binding, g.waiters > 0
+		g.mu.Unlock()
+		if !waited {
+			r.Progress(binding)
+		}
+	}()
+}
+
+func (r *Registry) readMembers(ctx context.Context, g *group) {
+	g.reading, g.doubted, g.touched = true, false, map[string]bool{}
+	stop := func() bool { return true }
+	if !g.known {
+		stop = r.Clock.AfterFunc(readTime, func() {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			if g.reading && !g.known && g.request != nil {
+				g.overdue = true
+				r.advance(ctx, g)
+			}
+		})
+	}
+	r.begin(ctx, g, func() func() {
+		health, err := r.Health(ctx, g.arn)
+		return func() {
+			stop()
+			g.reading = false
+			if err == nil {
+				g.learn(health)
+				return
+			}
+			g.readFailed, g.doubted = true, g.known
+			class := cloud.Classify(err).Class
+			g.overdue = class != diag.NotFound && class != diag.Invalid
+			g.fail(err)
+		}
+	})
+}
+
+// send starts the calls of one action for targets.
+func (r *Registry) send(ctx context.Context, g *group, a action, targets []Target) {
+	c, q, zoned := g.calls[a], *g.request, g.homeZones
+	c.n++
+	g.written = true
+	for _, t := range targets {
+		c.keys[t.Key()] = true
+	}
+	r.begin(ctx, g, func() func() {
+		sent := r.write(ctx, q, a, targets)
+		return func() {
+			c.n--
+			for _, t := range targets {
+				key := t.Key()
+				delete(c.keys, key)
+				c.failed[key] = true
+				if g.reading {
+					g.touched[key] = true
+				}
+			}
+			for _, t := range sent.done {
+				g.done(a, t)
+			}
+			for _, t := range sent.doubtful {
+				g.members[t.Key()] = member{t, true}
+			}
+			for _, t := range sent.absent {
+				delete(g.members, t.Key())
+				g.doubted = true
+			}
+			if !zoned && q.HomeZone != nil && wantsZones(errors.Join(sent.errs...)) {
+				g.homeZones = true
+				for _, t := range targets {
+					delete(c.failed, t.Key())
+				}
+				return
+			}
+			g.fail(errors.Join(sent.errs...))
+			if g.retry.IsZero() || !sent.retry.IsZero() && sent.retry.Before(g.retry) {
+				g.retry = sent.retry
+			}
+		}
+	})
+}
+
+// done notes that AWS took a target.
+func (g *group) done(a action, t Target) {
+	key := t.Key()
+	delete(g.calls[a].failed, key)
+	if a == deregister {
+		delete(g.members, key)
+		g.deregistered++
+		return
+	}
+	g.members[key] = member{Target: t}
+	g.registered++
+	g.added = append(g.added, key)
+}

@@ -1,0 +1,58 @@
+package targets
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Registered lists what is registered, by ARN, in the groups of which that is known for certain.
+func (r *Registry) Registered() map[string][]Target {
+	r.mu.Lock()
+	groups := make([]*group, 0, len(r.groups))
+	for _, g := range r.groups {
+		groups = append(groups, g)
+	}
+	r.mu.Unlock()
+	out := map[string][]Target{}
+	for _, g := range groups {
+		if members, ok := g.certain(); ok {
+			out[g.arn] = members
+		}
+	}
+	return out
+}
+
+// certain lists the members of a group, sorted, unless any of it is in doubt or under way.
+func (g *group) certain() ([]Target, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.known || g.doubted || g.busy() {
+		return nil, false
+	}
+	out := make([]Target, 0, len(g.members))
+	for _, m := range g.members {
+		if m.doubtful {
+			return nil, false
+		}
+		out = append(out, m.Target)
+	}
+	slices.SortFunc(out, func(a, b Target) int { return cmp.Compare(a.Key(), b.Key()) })
+	return out, true
+}
+
+// Assume takes over what an earlier process knew to be registered when it ended, of groups of which this one knows nothing. What is wanted beyond it
+// is registered and what is not wanted deregistered at once; both do no harm where the assumption is wrong, as AWS takes
+// registrations of registered targets and deregistrations of others. Recheck finds out what the assumption misses.
+func (r *Registry) Assume(members map[string][]Target) {
+	for arn, ts := range members {
+		g := r.group(arn)
+		g.mu.Lock()
+		if !g.known && !g.busy() && !g.written {
+			g.known = true
+			for _, t := range ts {
+				g.members[t.Key()] = member{Target: t}
+			}
+		}
+		g.mu.Unlock()
+	}
+}

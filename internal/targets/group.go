@@ -1,0 +1,232 @@
+package targets
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// group is what is known of one target group, what is wanted of it, and the calls that are under way. Its mutex is never held
+// over a call; the methods expect it to be held.
+type group struct {
+	arn string
+
+	mu      sync.Mutex
+	request *Request // the latest; nil = none
+
+	known   bool // members are all that there are
+	doubted bool // to be read again, although it is known
+	written bool // something was sent, so that a group of our own making is no longer empty for certain
+	// members are the targets that may be registered, without draining ones.
+	members map[string]member
+	// homeZones: AWS wants to know the zone of each address.
+	homeZones bool
+	claims    map[stack.ID]*claimed
+
+	reading bool
+	overdue bool            // the read did not end in time, or failed
+	touched map[string]bool // keys whose registration ended since the read under way began
+	calls   map[action]*calls
+	claim   bool // what is claimed is being read or written
+
+	// What the next Sync returns.
+	errs                     []error
+	readFailed, claimFailed  bool
+	retry                    time.Time
+	registered, deregistered int
+	added                    []string
+	omitted                  []string
+
+	ended   chan struct{} // closed and replaced whenever a call ends
+	waiters int           // Syncs that wait for that
+}
+
+// member is a target of a group.
+type member struct {
+	Target
+	// doubtful: the outcome of the last call for it is not known. It is registered again if it is wanted, deregistered if not.
+	doubtful bool
+}
+
+type action int
+
+const (
+	register action = iota
+	deregister
+)
+
+// calls are those of one action that are under way.
+type calls struct {
+	n      int
+	keys   map[string]bool // of their targets
+	failed map[string]bool // targets that the next Sync tries again
+}
+
+// callsPerGroup is how many calls of one action may be under way for a group; while there are so many, what else is wanted is gathered.
+const callsPerGroup = 4
+
+func newGroup(arn string) *group {
+	g := &group{arn: arn, members: map[string]member{}, claims: map[stack.ID]*claimed{}, ended: make(chan struct{}), calls: map[action]*calls{}}
+	for _, a := range []action{register, deregister} {
+		g.calls[a] = &calls{keys: map[string]bool{}, failed: map[string]bool{}}
+	}
+	return g
+}
+
+func (g *group) busy() bool {
+	return g.reading || g.claim || g.calls[register].n+g.calls[deregister].n > 0
+}
+
+// moving reports whether a target has a call under way.
+func (g *group) moving(key string) bool {
+	return g.calls[register].keys[key] || g.calls[deregister].keys[key]
+}
+
+// learn takes over what a read found. Of targets that a call was sent for since it began the read tells nothing.
+func (g *group) learn(health []Health) {
+	before := g.members
+	g.members, g.known = map[string]member{}, true
+	for _, h := range health {
+		if key := h.Key(); !h.Draining() && !g.touched[key] && !g.moving(key) {
+			g.members[key] = member{Target: h.Target}
+		}
+	}
+	for key, m := range before {
+		if g.touched[key] || g.moving(key) {
+			g.members[key] = m
+		}
+	}
+}
+
+// differs reports whether what a read found is something else than what is known.
+func (g *group) differs(health []Health) bool {
+	found := map[string]bool{}
+	for _, h := range health {
+		if !h.Draining() {
+			found[h.Key()] = true
+		}
+	}
+	for key, m := range g.members {
+		if !m.doubtful && !found[key] {
+			return true
+		}
+		delete(found, key)
+	}
+	return len(found) > 0
+}
+
+// toRegister are the wanted targets that a call is to be started for. It notes those that Max leaves out.
+func (g *group) toRegister(q *Request) []Target {
+	g.omitted = nil
+	if !g.known && (!g.overdue || q.Max > 0 && len(q.Want) > q.Max) {
+		return nil
+	}
+	var mine map[string]bool // what is claimed, of a shared group
+	if q.Claims != nil {
+		mine = g.claimedBy(q.Binding).keys
+	}
+	var missing, there []Endpoint
+	for _, e := range q.Want {
+		key := e.Key()
+		m, member := g.members[key]
+		switch {
+		case member && !m.doubtful || g.calls[register].keys[key]:
+			there = append(there, e)
+		case g.calls[deregister].keys[key] || g.calls[register].failed[key] || q.Claims != nil && !mine[key]:
+		default:
+			missing = append(missing, e)
+		}
+	}
+	if room := max(q.Max-g.staying(q), 0); q.Max > 0 && len(missing) > room {
+		var omitted []Endpoint
+		missing, omitted = cut(there, missing, room, q.HomeZone)
+		for _, e := range omitted {
+			g.omitted = append(g.omitted, e.Key())
+		}
+	}
+	if g.calls[register].n >= callsPerGroup {
+		return nil
+	}
+	out := make([]Target, 0, len(missing))
+	for _, e := range missing {
+		if q.Zone != nil {
+			e.Zone = q.Zone(e)
+		}
+		if g.homeZones && e.Zone == AllZones && q.HomeZone != nil {
+			e.Zone = cmp.Or(q.HomeZone(e), AllZones)
+		}
+		out = append(out, e.Target)
+	}
+	return out
+}
+
+// staying is how many targets are registered, or about to be, that are not to be deregistered.
+func (g *group) staying(q *Request) int {
+	n := 0
+	wanted := wantedKeys(*q)
+	for key, m := range g.members {
+		if wanted[key] && !m.doubtful || !wanted[key] && !g.mayLeave(q, key) {
+			n++
+		}
+	}
+	for key := range g.calls[register].keys {
+		if m, member := g.members[key]; wanted[key] && (!member || m.doubtful) {
+			n++
+		}
+	}
+	return n
+}
+
+// mayLeave reports whether a target that is not wanted is the binding's to deregister.
+func (g *group) mayLeave(q *Request, key string) bool {
+	return q.Claims == nil || g.claimedBy(q.Binding).keys[key]
+}
+
+// toDeregister are the targets that nobody wants and that a call is to be started for.
+func (g *group) toDeregister(q *Request) []Target {
+	if g.calls[deregister].n >= callsPerGroup {
+		return nil
+	}
+	wanted := wantedKeys(*q)
+	var out []Target
+	for key, m := range g.members {
+		if !wanted[key] && !g.moving(key) && !g.calls[deregister].failed[key] && g.mayLeave(q, key) {
+			out = append(out, m.Target)
+		}
+	}
+	slices.SortFunc(out, func(a, b Target) int { return cmp.Compare(a.Key(), b.Key()) })
+	return out
+}
+
+// collect returns what happened since it was called last, and has what failed tried again.
+func (g *group) collect(now time.Time) (Change, error) {
+	c := Change{Added: g.added, Omitted: g.omitted, LeftOut: len(g.omitted), Pending: g.busy()}
+	if !g.retry.IsZero() {
+		c.Retry = max(g.retry.Sub(now), time.Millisecond)
+	}
+	if c.Pending {
+		for _, e := range g.request.Want {
+			if g.calls[register].keys[e.Key()] {
+				c.Unanswered = append(c.Unanswered, e.Key())
+			}
+		}
+	} else {
+		c.Registered, c.Deregistered = g.registered, g.deregistered
+		g.registered, g.deregistered = 0, 0
+	}
+	err := errors.Join(g.errs...)
+	g.errs, g.readFailed, g.claimFailed, g.retry, g.added = nil, false, false, time.Time{}, nil
+	clear(g.calls[register].failed)
+	clear(g.calls[deregister].failed)
+	return c, err
+}
+
+func (g *group) fail(err error) {
+	if err != nil {
+		g.errs = append(g.errs, err)
+	}
+}

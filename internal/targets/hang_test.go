@@ -1,0 +1,321 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// hanging is an account whose calls wait until they are let go, each told as "OPERATION KEYS" when it is sent.
+type hanging struct {
+	mu    sync.Mutex
+	held  map[string]bool
+	calls map[string]chan error
+	sent  chan string
+}
+
+func newHanging(held ...string) *hanging {
+	h := &hanging{held: map[string]bool{}, calls: map[string]chan error{}, sent: make(chan string, 1000)}
+	for _, k := range held {
+		h.held[k] = true
+	}
+	return h
+}
+
+func (h *hanging) wait(name string) error {
+	let := make(chan error, 1)
+	h.mu.Lock()
+	h.calls[name] = let
+	h.mu.Unlock()
+	h.sent <- name
+	return <-let
+}
+
+// answer ends a call.
+func (h *hanging) answer(name string, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.calls[name] <- err
+	delete(h.calls, name)
+}
+
+// expect waits until these calls are sent, in whatever order.
+func (h *hanging) expect(t *testing.T, want ...string) {
+	t.Helper()
+	var got []string
+	for range want {
+		got = append(got, <-h.sent)
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatal(diff)
+	}
+}
+
+func (h *hanging) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
+	err := h.wait("read")
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := &elbv2.DescribeTargetHealthOutput{}
+	for k := range h.held {
+		out.TargetHealthDescriptions = append(out.TargetHealthDescriptions, held(k, "healthy"))
+	}
+	return out, err
+}
+
+func (h *hanging) run(_ context.Context, p plan.Plan) apply.Result {
+	r := apply.Result{Outcomes: map[plan.StepID]apply.Outcome{}}
+	for _, s := range p.Steps {
+		var keys []string
+		var all []plan.Target
+		add := false
+		switch op := s.Op.(type) {
+		case plan.RegisterTargets:
+			all, add = op.Targets, true
+		case plan.DeregisterTargets:
+			all = op.Targets
+		}
+		for _, t := range all {
+			keys = append(keys, t.ID)
+		}
+		err := h.wait(s.Op.Name() + " " + strings.Join(keys, " "))
+		h.mu.Lock()
+		for _, k := range keys { // also if the answer is lost
+			if delete(h.held, k); add {
+				h.held[k] = true
+			}
+		}
+		h.mu.Unlock()
+		o := apply.Outcome{State: apply.Done}
+		if err != nil {
+			o = apply.Outcome{State: apply.Failed, Err: err}
+		}
+		r.Outcomes[s.ID] = o
+	}
+	return r
+}
+
+// impatient is a registry whose Syncs do not wait, and what hears of the ends of calls.
+func impatient(h *hanging, fresh bool) (*Registry, *clock.Stepped, chan stack.ID) {
+	c := clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	r := NewRegistry(h, h.run, func(string) bool { return fresh })
+	progress := make(chan stack.ID, 1000)
+	r.Clock, r.Progress = c, func(b stack.ID) { progress <- b }
+	return r, c, progress
+}
+
+// asking makes a request without waiting for its calls.
+func asking(t testing.TB, r *Registry, q Request) Change {
+	t.Helper()
+	c, err := r.sync(t.Context(), q, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func of(ids ...string) Request {
+	return Request{Binding: stack.ID{Name: "b"}, ARN: arn, Want: want(ids...)}
+}
+
+func TestRegistrationAndDeregistrationWaitForNoOtherCall(t *testing.T) {
+	t.Parallel()
+	h := newHanging()
+	r, _, progress := impatient(h, true)
+	asking(t, r, of("1", "2"))
+	h.expect(t, "RegisterTargets 1 2")
+	h.answer("RegisterTargets 1 2", nil)
+	<-progress
+	if c := asking(t, r, of("1", "2")); c.Pending || c.Registered != 2 || len(c.Added) != 2 {
+		t.Errorf("%+v", c)
+	}
+	asking(t, r, of("2", "3")) // both calls hang
+	h.expect(t, "DeregisterTargets 1", "RegisterTargets 3")
+	if c := asking(t, r, of("4")); !c.Pending || !cmp.Equal(c.Unanswered, []string{"4:80"}) {
+		t.Errorf("%+v", c)
+	}
+	h.expect(t, "DeregisterTargets 2", "RegisterTargets 4")
+	h.answer("DeregisterTargets 2", nil)
+	<-progress
+	h.answer("RegisterTargets 3", nil) // which is not wanted any more
+	h.expect(t, "DeregisterTargets 3")
+	h.answer("DeregisterTargets 3", errors.New("lost"))
+	h.answer("DeregisterTargets 1", nil)
+	h.answer("RegisterTargets 4", nil)
+	for range 4 {
+		<-progress
+	}
+	if c, err := r.sync(t.Context(), of("4"), -1); err == nil || c.Pending || c.Registered != 2 || c.Deregistered != 2 || len(h.calls) > 0 {
+		t.Errorf("%+v, %v; a failure is told before it is tried again", c, err)
+	}
+	asking(t, r, of("4"))
+	h.expect(t, "DeregisterTargets 3")
+	h.answer("DeregisterTargets 3", nil)
+	<-progress
+	if c := asking(t, r, of("4")); c.Pending || !maps.Equal(h.held, map[string]bool{"4": true}) {
+		t.Errorf("%+v: %v", c, h.held)
+	}
+}
+
+func TestWhileManyCallsOfAGroupAreUnderWayTheRestIsGathered(t *testing.T) {
+	t.Parallel()
+	h := newHanging()
+	r, _, progress := impatient(h, true)
+	var ids []string
+	for _, id := range strings.Split("abcdefgh", "") {
+		ids = append(ids, id)
+		asking(t, r, of(ids...))
+	}
+	h.expect(t, "RegisterTargets a", "RegisterTargets b", "RegisterTargets c", "RegisterTargets d")
+	h.answer("RegisterTargets b", nil)
+	<-progress
+	h.expect(t, "RegisterTargets e f g h")
+}
+
+func TestAGroupThatCannotBeReadGetsItsTargetsAndLosesNone(t *testing.T) {
+	t.Parallel()
+	h := newHanging("1", "old")
+	r, c, progress := impatient(h, false)
+	asking(t, r, of("1", "2"))
+	h.expect(t, "read")
+	c.Advance(readTime - time.Millisecond)
+	asking(t, r, of("1", "2"))
+	if len(h.sent) > 0 {
+		t.Errorf("%s: a read that takes this long is waited for", <-h.sent)
+	}
+	c.Advance(time.Millisecond)
+	h.expect(t, "RegisterTargets 1 2")
+	h.answer("RegisterTargets 1 2", nil)
+	<-progress
+	asking(t, r, of("1", "3")) // known to be registered, wanted, not wanted: at once
+	h.expect(t, "DeregisterTargets 2", "RegisterTargets 3")
+	h.answer("DeregisterTargets 2", nil)
+	<-progress
+	h.answer("read", nil)
+	h.expect(t, "DeregisterTargets old")
+	h.answer("DeregisterTargets old", nil)
+	h.answer("RegisterTargets 3", nil)
+	for range 3 {
+		<-progress
+	}
+	if c := asking(t, r, of("1", "3")); c.Pending || c.Registered != 3 || c.Deregistered != 2 || !maps.Equal(h.held, map[string]bool{"1": true, "3": true}) {
+		t.Errorf("%+v: %v", c, h.held)
+	}
+}
+
+func TestAReadOfAKnownGroupHoldsUpNothing(t *testing.T) {
+	t.Parallel()
+	h := newHanging()
+	r, _, progress := impatient(h, true)
+	asking(t, r, of("1"))
+	h.expect(t, "RegisterTargets 1")
+	h.answer("RegisterTargets 1", nil)
+	<-progress
+	r.Distrust(arn)
+	asking(t, r, of("2"))
+	h.expect(t, "DeregisterTargets 1", "RegisterTargets 2", "read")
+}
+
+func TestTheFirstReadIsWaitedForWhileItMayBeShort(t *testing.T) {
+	t.Parallel()
+	h := newHanging("1")
+	r, c, progress := impatient(h, false)
+	asking(t, r, of("1", "2"))
+	h.expect(t, "read")
+	h.answer("read", nil)
+	h.expect(t, "RegisterTargets 2")
+	h.answer("RegisterTargets 2", nil)
+	<-progress
+	<-progress
+	if c.Advance(readTime); len(h.sent) > 0 {
+		t.Errorf("%s though all is registered", <-h.sent)
+	}
+}
+
+func TestAnImpatientSyncReturnsBeforeItsCallsDo(t *testing.T) {
+	t.Parallel()
+	h := newHanging()
+	r, c, _ := impatient(h, true)
+	r.Patience = 5 * time.Millisecond
+	done := make(chan Change, 1)
+	go func() {
+		change, err := r.Sync(t.Context(), of("1"))
+		if err != nil {
+			t.Error(err)
+		}
+		done <- change
+	}()
+	h.expect(t, "RegisterTargets 1")
+	c.Advance(r.Patience)
+	if change := <-done; !change.Pending {
+		t.Errorf("%+v", change)
+	}
+}
+
+// TestWhateverFailsTheGroupEndsAsWanted ends calls in any order, some without their answers, while what is wanted changes.
+func TestWhateverFailsTheGroupEndsAsWanted(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		all := []string{"1", "2", "3", "4"}
+		some := rapid.SliceOfDistinct(rapid.SampledFrom(all), rapid.ID)
+		h := newHanging(some.Draw(rt, "held")...)
+		r, c, _ := impatient(h, false)
+		wanted := of(some.Draw(rt, "wanted")...)
+		step := func(mayFail bool) (idle bool) {
+			change, _ := r.sync(t.Context(), wanted, -1)
+			h.mu.Lock()
+			open := slices.Sorted(maps.Keys(h.calls))
+			h.mu.Unlock()
+			if len(open) == 0 {
+				c.Advance(readTime)
+				return !change.Pending
+			}
+			var err error
+			if mayFail && rapid.Bool().Draw(rt, "fails") {
+				err = errors.New("lost")
+			}
+			g := r.group(arn)
+			g.mu.Lock()
+			ended := g.ended
+			g.mu.Unlock()
+			h.answer(rapid.SampledFrom(open).Draw(rt, "answers"), err)
+			<-ended
+			return false
+		}
+		for range rapid.IntRange(0, 12).Draw(rt, "steps") {
+			if rapid.Bool().Draw(rt, "edit") {
+				wanted = of(some.Draw(rt, "wanted")...)
+			}
+			step(true)
+		}
+		for n, ended := 0, 0; ended < 2; n++ { // twice in a row
+			if ended++; !step(false) {
+				ended = 0
+			}
+			if n > 100_000 {
+				rt.Fatal("no end")
+			}
+		}
+		is := map[string]bool{}
+		for _, e := range wanted.Want {
+			is[e.ID] = true
+		}
+		if !maps.Equal(is, h.held) {
+			rt.Fatalf("wanted %v, registered %v", is, h.held)
+		}
+	})
+}

@@ -1,0 +1,54 @@
+package targets
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+)
+
+// Describer reads the health of targets.
+type Describer interface {
+	DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error)
+}
+
+// Health is the state of one target as AWS reports it.
+type Health struct {
+	Target
+	State, Reason, Description string
+}
+
+// Health reads the state of every target of a group, or only of the given ones, of which AWS calls those "unused" that are not
+// registered.
+func (r *Registry) Health(ctx context.Context, arn string, only ...Target) ([]Health, error) {
+	in := &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)}
+	for _, t := range only {
+		d := types.TargetDescription{Id: aws.String(t.ID), Port: aws.Int32(t.Port)}
+		if t.Zone != "" {
+			d.AvailabilityZone = aws.String(t.Zone)
+		}
+		in.Targets = append(in.Targets, d)
+	}
+	out, err := r.read.DescribeTargetHealth(ctx, in)
+	if err != nil {
+		return nil, fmt.Errorf("describing targets of %s: %w", arn, err)
+	}
+	var all []Health
+	for _, d := range out.TargetHealthDescriptions {
+		if d.Target == nil || d.TargetHealth == nil {
+			continue
+		}
+		all = append(all, Health{
+			Target: Target{ID: aws.ToString(d.Target.Id), Port: aws.ToInt32(d.Target.Port), Zone: aws.ToString(d.Target.AvailabilityZone)},
+			State:  string(d.TargetHealth.State), Reason: string(d.TargetHealth.Reason), Description: aws.ToString(d.TargetHealth.Description),
+		})
+	}
+	return all, nil
+}
+
+// Draining reports that the target is deregistered, or cut off for its health, while requests to it are finished.
+func (h Health) Draining() bool {
+	return h.State == string(types.TargetHealthStateEnumDraining) || h.State == string(types.TargetHealthStateEnumUnhealthyDraining)
+}

@@ -1,0 +1,156 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/awssim/gate"
+)
+
+// trouble is something that goes wrong while endpoints come and go.
+type trouble struct {
+	faults []gate.Fault
+	// creates is how many load balancers are created meanwhile.
+	creates int
+}
+
+var (
+	ec2Hangs     = trouble{faults: []gate.Fault{{ID: "ec2-hangs", Service: "ec2", Latency: time.Hour}}}
+	ec2Throttles = trouble{faults: []gate.Fault{{ID: "ec2-throttles", Service: "ec2", Kind: "throttled"}}}
+	// AWS meters registrations apart from other calls; of those it refuses nine in ten.
+	elbThrottles = trouble{faults: refused("elb-throttles", gate.Fault{Kind: "throttled", Probability: 0.9},
+		"DescribeTargetHealth", "DescribeTags", "DescribeLoadBalancers", "DescribeTargetGroups", "DescribeListeners", "DescribeRules", "ModifyLoadBalancerAttributes", "CreateListener")}
+	// The edit of one Ingress fails, and is tried again on and on.
+	stackFails = trouble{faults: refused("stack-fails", gate.Fault{Code: "InternalFailure", Status: 500}, "ModifyLoadBalancerAttributes")}
+	creating50 = trouble{creates: many}
+)
+
+func refused(id string, f gate.Fault, actions ...string) []gate.Fault {
+	out := make([]gate.Fault, 0, len(actions))
+	for _, a := range actions {
+		f.ID, f.Action = id+" "+a, a
+		out = append(out, f)
+	}
+	return out
+}
+
+func together(all ...trouble) trouble {
+	var out trouble
+	for _, t := range all {
+		out.faults, out.creates = append(out.faults, t.faults...), max(out.creates, t.creates)
+	}
+	return out
+}
+
+// under replaces an endpoint of an app by another one, one app after the other, while something is wrong. It measures from the
+// moment before the API server is told to the moment when RegisterTargets and DeregisterTargets arrive.
+func under(t trouble) func(context.Context, *session, *Result) error {
+	return func(ctx context.Context, s *session, r *Result) error {
+		if s.endpoint.simulator == nil {
+			return errors.New("trouble needs the simulator: leave --endpoint out, or the row")
+		}
+		apps := s.alone
+		if err := s.work.serve(ctx, many); err != nil {
+			return err
+		}
+		more := make([][]discoveryv1.Endpoint, samples)
+		for n := range more {
+			var err error
+			if more[n], err = s.work.grow(ctx, app(n%apps), 1); err != nil {
+				return err
+			}
+		}
+		for _, f := range t.faults {
+			if _, err := s.endpoint.simulator.Gate.AddFault(f); err != nil {
+				return err
+			}
+		}
+		mend := func() {
+			for _, f := range t.faults {
+				s.endpoint.simulator.Gate.RemoveFault(f.ID)
+			}
+		}
+		defer mend()
+		if len(t.faults) > 0 { // a wish that fails under some of them
+			seconds := fmt.Sprintf("idle_timeout.timeout_seconds=%d", 61+time.Now().Unix()%1000)
+			if err := s.work.annotate(ctx, app(0), "alb.ingress.kubernetes.io/load-balancer-attributes", seconds); err != nil {
+				return err
+			}
+		}
+		if t.creates > 0 {
+			if err := s.work.create(ctx, app, "", s.alone, t.creates); err != nil {
+				return err
+			}
+			s.alone = t.creates
+		}
+		mark := s.endpoint.Recorder.Mark()
+		come, gone := map[string]time.Time{}, map[string]time.Time{}
+		tick := time.NewTicker(interval)
+		defer tick.Stop()
+		for n, e := range more {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			left, at, err := s.work.replace(ctx, app(n%apps), e[0])
+			if err != nil {
+				return err
+			}
+			come[e[0].Addresses[0]], gone[left] = at, at
+		}
+		took := map[string][]float64{}
+		err := s.until(ctx, "the targets to be registered and deregistered", func(context.Context) (bool, error) {
+			calls := s.endpoint.Recorder.Since(mark)
+			took["register"], took["deregister"] = delays(calls, "RegisterTargets", come), delays(calls, "DeregisterTargets", gone)
+			return len(took["register"]) == len(come) && len(took["deregister"]) == len(gone), nil
+		})
+		if err != nil {
+			return fmt.Errorf("%d of %d registered, %d of %d deregistered: %w", len(took["register"]), len(come), len(took["deregister"]), len(gone), err)
+		}
+		r.Spread = map[string]float64{}
+		for name, all := range took {
+			slices.Sort(all)
+			for _, percent := range []int{50, 99} {
+				r.Spread[fmt.Sprintf("%s p%d", name, percent)] = all[(len(all)-1)*percent/100]
+			}
+		}
+		r.Seconds = max(r.Spread["register p99"], r.Spread["deregister p99"])
+		mend()
+		if err := s.untilShown(ctx); err != nil {
+			return err
+		}
+		return s.idle(ctx, settled)
+	}
+}
+
+// delays are the seconds until a call named each target for the first time.
+func delays(calls []Call, action string, since map[string]time.Time) []float64 {
+	var out []float64
+	seen := map[string]bool{}
+	for _, c := range calls {
+		for _, id := range c.Targets {
+			if at, ok := since[id]; ok && c.Action == action && !seen[id] {
+				seen[id] = true
+				out = append(out, c.Begin.Sub(at).Seconds())
+			}
+		}
+	}
+	return out
+}
+
+// replace has an endpoint of an app take the place of its oldest one, which it names, at the time before the API server is told.
+func (w *workload) replace(ctx context.Context, app string, by discoveryv1.Endpoint) (left string, at time.Time, err error) {
+	all := w.endpoints[app]
+	left = all[0].Addresses[0]
+	w.endpoints[app] = append(slices.Clone(all[1:]), by)
+	at = time.Now()
+	_, err = w.client.DiscoveryV1().EndpointSlices(namespace).Update(ctx, w.slice(app, w.endpoints[app]), metav1.UpdateOptions{})
+	return left, at, err
+}
