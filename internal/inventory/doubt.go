@@ -158,7 +158,10 @@ func (i *Inventory) settle(ctx context.Context, e *entry) error {
 		}
 	}
 	for _, g := range found.SecurityGroups {
-		if key, id, ours := i.identify(g.Tags); ours && key == e.obs.Key {
+		if i.isBackend(g) {
+			i.shared = slices.DeleteFunc(i.shared, func(known plan.SecurityGroup) bool { return known.GroupID == g.GroupID })
+			i.shared = append(i.shared, asBackend(g))
+		} else if key, id, ours := i.identify(g.Tags); ours && key == e.obs.Key {
 			g.ID = id
 			e.drop(g.GroupID)
 			e.obs.SecurityGroups = append(e.obs.SecurityGroups, g)

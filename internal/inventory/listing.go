@@ -288,9 +288,8 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) {
 	var backend []plan.SecurityGroup
 	for n := range l.groups.items {
 		g := observedGroup(&l.groups.items[n])
-		if g.Tags[naming.ClusterTag] == i.cfg.Cluster && g.Tags[naming.BackendResourceTag] == stack.BackendSecurityGroup {
-			g.ID, g.Shared = stack.BackendSecurityGroup, true
-			backend = append(backend, g)
+		if i.isBackend(g) {
+			backend = append(backend, asBackend(g))
 		} else if k, id, ok := i.identify(g.Tags); ok {
 			g.ID = id
 			of(k).SecurityGroups = append(of(k).SecurityGroups, g)
@@ -411,6 +410,16 @@ func (i *Inventory) describeGroups(ctx context.Context) ([]ec2types.SecurityGrou
 	var p pages[ec2types.SecurityGroup]
 	err := i.listGroups(ctx, &p, func() {})
 	return p.items, err
+}
+
+// isBackend tells whether the tags of a security group make it the cluster's shared one.
+func (i *Inventory) isBackend(g plan.SecurityGroup) bool {
+	return g.Tags[naming.ClusterTag] == i.cfg.Cluster && g.Tags[naming.BackendResourceTag] == stack.BackendSecurityGroup
+}
+
+func asBackend(g plan.SecurityGroup) plan.SecurityGroup {
+	g.ID, g.Shared = stack.BackendSecurityGroup, true
+	return g
 }
 
 func (i *Inventory) listGroups(ctx context.Context, p *pages[ec2types.SecurityGroup], progressed func()) error {
