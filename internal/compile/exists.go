@@ -18,6 +18,64 @@ func (b *build) knowsWhatExists() bool {
 
 func never() bool { return false }
 
+// details are the listeners and attributes of the load balancer that exists. They cost calls of their own, so only a question that
+// nothing else decides asks for them; while they are not known, nil is returned and the build is made again when they are.
+func (b *build) details() *facts.LoadBalancerDetails {
+	if b.f.Details == nil {
+		n := facts.Need{Kind: facts.NeedStackDetails, Key: b.e.Key.String()}
+		if p := b.f.Unanswered(n); p != nil {
+			b.problem(-1, intent.Source{}, p)
+		} else {
+			b.unsure = true
+			b.want(n)
+		}
+	}
+	return b.f.Details
+}
+
+// existsOnListener reports what holds of the listener of a port that exists.
+func (b *build) existsOnListener(p *port, holds func(stack.Listener) bool) bool {
+	d := b.details()
+	if d == nil {
+		return false
+	}
+	l, ok := d.Listeners[p.number]
+	return ok && l.Protocol == p.protocol && holds(l)
+}
+
+// policyOf settles the TLS policy of a port.
+func (b *build) policyOf(p *port, on string) settling[string] {
+	s := settling[string]{
+		setting: "ssl-policy", what: "ssl policy" + on, text: asIs, show: quoted, fallback: orElse(b.cfg.DefaultSSLPolicy, defaultSSLPolicy),
+		exists: func(policy string) bool {
+			return b.existsOnListener(p, func(l stack.Listener) bool { return l.SSLPolicy == policy })
+		},
+	}
+	s.byDefault = func() bool { return s.exists(s.fallback) }
+	return s
+}
+
+// existsMutual reports whether the listener of a port does with client certificates what a member wants.
+func (b *build) existsMutual(p *port, want stack.MutualAuthentication) bool {
+	return b.existsOnListener(p, func(l stack.Listener) bool {
+		have := stack.MutualAuthentication{Mode: stack.MutualOff}
+		if l.Mutual != nil {
+			have = *l.Mutual
+		}
+		return have.Mode == want.Mode && (want.Mode != stack.MutualVerify || have.TrustStore == b.trustStore(want.TrustStore))
+	})
+}
+
+func (b *build) existsAttribute(key, value string) bool {
+	d := b.details()
+	return d != nil && d.Attributes[key] == value
+}
+
+func (b *build) existsTag(key, value string) bool {
+	have, ok := b.f.Existing.Tags[key]
+	return ok && have == value
+}
+
 func (b *build) existsScheme(scheme string) bool { return b.f.Existing.Scheme == scheme }
 
 func (b *build) existsAddressType(t string) bool { return b.f.Existing.IPAddressType == t }

@@ -287,6 +287,8 @@ func reveal(f *facts.Facts, all facts.Facts, n facts.Need, existing, frontend *f
 		f.TargetGroups[n.Key] = all.TargetGroups[n.Key]
 	case facts.NeedStack:
 		f.ExistingKnown, f.Existing, f.ExistingFrontend = true, existing, frontend
+	case facts.NeedStackDetails:
+		f.Details = &facts.LoadBalancerDetails{}
 	case facts.NeedOwnCertificates:
 		f.OwnKnown = true
 	case facts.NeedHostedZones:

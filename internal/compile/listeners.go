@@ -72,7 +72,7 @@ func (b *build) buildListener(p *port, redirect int32) {
 	b.trace(stack.KindListener, id, p.members, fields)
 	b.traceKeys(stack.KindListener, id, "Attributes", p.attrSource)
 	if b.cfg.Gates.ListenerRulesTagging {
-		user, sources := keyed(b, fmt.Sprintf("listener-tag@%d", p.number), "tag", false, p.members, b.userTags)
+		user, sources := keyed(b, fmt.Sprintf("listener-tag@%d", p.number), "tag", false, p.members, b.existsTag, b.userTags)
 		l.Tags = b.tags(user, id)
 		b.traceKeys(stack.KindListener, id, "Tags", sources)
 	}

@@ -120,8 +120,8 @@ func exclusive[T any](b *build, get func(*member) intent.Field[T], s settling[T]
 }
 
 // keyed settles maps key by key; setting is the name of their settings in front of the key. It returns the values and the source
-// of each.
-func keyed(b *build, setting, what string, quiet bool, in []int, get func(int) map[string]intent.Field[string]) (map[string]string, map[string]intent.Source) {
+// of each. exists reports whether a key has a value in AWS; nil = that is not known.
+func keyed(b *build, setting, what string, quiet bool, in []int, exists func(key, value string) bool, get func(int) map[string]intent.Field[string]) (map[string]string, map[string]intent.Source) {
 	claims := map[string][]claim[string]{}
 	for _, i := range in {
 		if b.members[i].standing == shunned {
@@ -140,6 +140,9 @@ func keyed(b *build, setting, what string, quiet bool, in []int, get func(int) m
 		s := settling[string]{setting: name + "/" + k, what: what + " " + k, text: asIs, show: quoted, quiet: quiet, among: in}
 		if ofPort {
 			s.setting += "@" + port
+		}
+		if exists != nil && !slices.ContainsFunc(claims[k], func(c claim[string]) bool { return ofClass(c.field.Source) }) {
+			s.exists, s.byDefault = func(v string) bool { return exists(k, v) }, never
 		}
 		c, ok := settle(b, claims[k], s)
 		if !ok {
@@ -241,10 +244,10 @@ func (b *build) settleShared() shared {
 		settling[[]stack.SubnetMapping]{setting: "addresses", what: "addresses of subnets", text: printed[[]stack.SubnetMapping], show: printed[[]stack.SubnetMapping]}))
 	s.sourceNAT = hold(exclusive(b, func(m *member) intent.Field[string] { return m.Settings.SourceNAT },
 		settling[string]{setting: "ipv6-source-nat", what: "IPv6 source NAT", text: asIs, show: quoted}))
-	s.attributes, s.attributesSource = keyed(b, "attribute", "load balancer attribute", true, all, func(i int) map[string]intent.Field[string] {
+	s.attributes, s.attributesSource = keyed(b, "attribute", "load balancer attribute", true, all, b.existsAttribute, func(i int) map[string]intent.Field[string] {
 		return b.members[i].Settings.Attributes
 	})
-	s.tags, s.tagsSource = keyed(b, "tag", "tag", false, all, b.userTags)
+	s.tags, s.tagsSource = keyed(b, "tag", "tag", false, all, b.existsTag, b.userTags)
 	s.addOns = b.settleAddOns()
 	return s
 }

@@ -14,6 +14,8 @@ import (
 func (b *build) mergeMutual(p *port, on string) owned[stack.MutualAuthentication] {
 	return merged(b, p, settling[stack.MutualAuthentication]{
 		setting: "mutual-authentication", what: "mTLS Attributes" + on, fallback: stack.MutualOff,
+		exists:    func(m stack.MutualAuthentication) bool { return b.existsMutual(p, m) },
+		byDefault: func() bool { return b.existsMutual(p, stack.MutualAuthentication{Mode: stack.MutualOff}) },
 		text: func(m stack.MutualAuthentication) string {
 			m.TrustStore = b.trustStore(m.TrustStore)
 			mode := m.Mode

@@ -77,7 +77,7 @@ func (b *build) wishCertificate(i int, c intent.Certificate) (problems diag.List
 		}
 	}
 	if !slices.ContainsFunc(b.certificatesOwned, func(w stack.Certificate) bool { return w.ID == c.ID }) {
-		user, sources := keyed(b, "certificate-tag", "tag", false, []int{i}, b.userTags)
+		user, sources := keyed(b, "certificate-tag", "tag", false, []int{i}, nil, b.userTags)
 		w := stack.Certificate{ID: c.ID, Domain: c.Names[0], Names: c.Names, Authority: c.Authority, Import: c.Import, Tags: b.tags(user, c.ID)}
 		if c.Import != nil {
 			w.Tags[naming.ContentTag] = c.Import.Hash

@@ -80,15 +80,13 @@ func (b *build) mergePort(number int32, claims []claim[intent.Listener]) *port {
 		}
 	}
 	on := fmt.Sprintf(" of port %d", number)
-	text := settling[string]{text: asIs, show: quoted}
-	text.setting, text.what, text.fallback = "ssl-policy", "ssl policy"+on, orElse(b.cfg.DefaultSSLPolicy, defaultSSLPolicy)
-	p.sslPolicy = merged(b, p, text, func(l *intent.Listener) intent.Field[string] { return l.SSLPolicy })
-	text.setting, text.what, text.fallback = "alpn-policy", "ALPN policy"+on, ""
-	p.alpn = merged(b, p, text, func(l *intent.Listener) intent.Field[string] { return l.ALPN })
+	p.sslPolicy = merged(b, p, b.policyOf(p, on), func(l *intent.Listener) intent.Field[string] { return l.SSLPolicy })
+	alpn := settling[string]{setting: "alpn-policy", what: "ALPN policy" + on, text: asIs, show: quoted}
+	p.alpn = merged(b, p, alpn, func(l *intent.Listener) intent.Field[string] { return l.ALPN })
 	p.mutual = b.mergeMutual(p, on)
 	p.cidrs = merged(b, p, b.rangesOf(p, on), func(l *intent.Listener) intent.Field[[]string] { return nonEmpty(l.InboundCIDRs) })
 	p.prefixLists = merged(b, p, b.prefixListsOf(p, on), func(l *intent.Listener) intent.Field[[]string] { return l.PrefixLists })
-	p.attributes, p.attrSource = keyed(b, fmt.Sprintf("listener-attribute@%d", number), "listener attribute"+on, true, p.members, func(i int) map[string]intent.Field[string] {
+	p.attributes, p.attrSource = keyed(b, fmt.Sprintf("listener-attribute@%d", number), "listener attribute"+on, true, p.members, nil, func(i int) map[string]intent.Field[string] {
 		return p.wish(i).Attributes
 	})
 	for i := range p.wishes {

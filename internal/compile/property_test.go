@@ -123,6 +123,8 @@ func answer(f facts.Facts, needs []facts.Need) facts.Facts {
 			f.TargetGroups = with(f.TargetGroups, n.Key, nil)
 		case facts.NeedStack:
 			f.ExistingKnown = true
+		case facts.NeedStackDetails:
+			f.Details = &facts.LoadBalancerDetails{}
 		case facts.NeedOwnCertificates:
 			f.OwnKnown = true
 		case facts.NeedHostedZones:

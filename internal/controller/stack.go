@@ -359,7 +359,7 @@ func (s *stacks) compileWish(ctx context.Context, key stack.Key, w wish.Wish) (c
 	}
 	if slices.ContainsFunc(c.Diagnostics, missingInAWS) {
 		s.missed[key] = slices.DeleteFunc(needs, func(n facts.Need) bool {
-			return n.Kind == facts.NeedStack || n.Kind == facts.NeedCertificates // for these, see certificateWatch
+			return n.Kind == facts.NeedStack || n.Kind == facts.NeedStackDetails || n.Kind == facts.NeedCertificates // for these, see certificateWatch
 		})
 	}
 	return c, nil

@@ -27,6 +27,7 @@ const (
 	NeedTrustStore      NeedKind = "trust-store"      // key: name of a trust store
 	NeedWebACLs         NeedKind = "web-acls"         // all regional WAFv2 web ACLs by name
 	NeedStack           NeedKind = "stack"            // key: stack.Key string; the load balancer that exists for it
+	NeedStackDetails    NeedKind = "stack-details"    // key: stack.Key string; listeners and attributes of that load balancer
 )
 
 // Need is one unanswered query.
@@ -59,6 +60,8 @@ type Facts struct {
 	// Existing is the load balancer that AWS holds for the stack being compiled; nil = none. Valid if ExistingKnown.
 	Existing      *LoadBalancer
 	ExistingKnown bool
+	// Details are those of Existing; nil = not asked yet.
+	Details *LoadBalancerDetails
 	// ExistingFrontend is the network load balancer in front of Existing, nil = none. Valid if ExistingKnown.
 	ExistingFrontend *LoadBalancer
 	// Errors tells why a need could not be answered (denied, throttled); compile turns it into a diagnostic of whoever needs it.
@@ -153,4 +156,11 @@ type LoadBalancer struct {
 	IPAMPool       string             // empty = Amazon's addresses
 	// CustomerOwnedPool is the pool that it was created with.
 	CustomerOwnedPool string
+	Tags              map[string]string
+}
+
+// LoadBalancerDetails is what AWS gives of a load balancer by calls of its own.
+type LoadBalancerDetails struct {
+	Attributes map[string]string
+	Listeners  map[int32]stack.Listener // by port
 }

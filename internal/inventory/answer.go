@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -217,6 +218,7 @@ var answers = map[facts.NeedKind]func(*answer, context.Context) error{
 	facts.NeedTargetGroupName: (*answer).targetGroups,
 	facts.NeedTrustStore:      (*answer).trustStores,
 	facts.NeedStack:           (*answer).stack,
+	facts.NeedStackDetails:    (*answer).stackDetails,
 	facts.NeedWebACLs:         (*answer).webACLs,
 }
 
@@ -279,7 +281,7 @@ func (a *answer) stack(ctx context.Context) error {
 				if place == nil || *place != nil {
 					continue
 				}
-				x := &facts.LoadBalancer{ARN: lb.ARN, Type: lb.Type, Scheme: lb.Scheme, IPAddressType: lb.IPAddressType, IPAMPool: lb.IPAMPool, CustomerOwnedPool: lb.CustomerOwnedPool}
+				x := &facts.LoadBalancer{ARN: lb.ARN, Type: lb.Type, Scheme: lb.Scheme, IPAddressType: lb.IPAddressType, IPAMPool: lb.IPAMPool, CustomerOwnedPool: lb.CustomerOwnedPool, Tags: lb.Tags}
 				for _, m := range lb.Subnets {
 					x.Subnets = append(x.Subnets, m.Subnet)
 				}
@@ -294,6 +296,31 @@ func (a *answer) stack(ctx context.Context) error {
 				*place = x
 			}
 		})
+	}
+	return nil
+}
+
+// stackDetails answers from the reading that a diff of the stack needs as well: what is read here is not read again for the diff.
+func (a *answer) stackDetails(ctx context.Context) error {
+	for _, k := range a.keys(facts.NeedStackDetails) {
+		key := parseKey(k)
+		// A load balancer whose attributes are managed: only of such a one they are read.
+		managed := stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Attributes: map[string]string{"": ""}}
+		o, err := a.i.Observed(ctx, key, &stack.Stack{Key: key, LoadBalancers: []stack.LoadBalancer{managed}})
+		if err != nil {
+			return err
+		}
+		d := &facts.LoadBalancerDetails{Listeners: map[int32]stack.Listener{}}
+		if at := slices.IndexFunc(o.LoadBalancers, func(lb plan.LoadBalancer) bool { return lb.ID == managed.ID }); at >= 0 {
+			lb := o.LoadBalancers[at]
+			d.Attributes = lb.Attributes
+			for _, l := range o.Listeners {
+				if l.LoadBalancer.Literal == lb.ARN {
+					d.Listeners[l.Port] = l.Listener
+				}
+			}
+		}
+		a.set(func(f *facts.Facts) { f.Details = d })
 	}
 	return nil
 }
@@ -330,7 +357,7 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 			drop(s.targetGroups, n.Key)
 		case facts.NeedTrustStore:
 			s.trustStores.forget()
-		case facts.NeedStack:
+		case facts.NeedStack, facts.NeedStackDetails:
 			if e := i.stacks[parseKey(n.Key)]; e != nil {
 				i.seq++
 				e.stale = i.seq

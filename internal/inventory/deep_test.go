@@ -226,6 +226,22 @@ func TestTheLoadBalancerThatExistsIsAFact(t *testing.T) {
 	}
 }
 
+func TestListenersAndAttributesOfTheLoadBalancerThatExistsAreFactsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.fronted()
+	ask := func(name string) *facts.LoadBalancerDetails {
+		return f.answer(facts.Need{Kind: facts.NeedStackDetails, Key: key(stack.Ingress, name).String()}).Details
+	}
+	d := ask("web")
+	if d == nil || len(d.Listeners) == 0 || d.Attributes["idle_timeout.timeout_seconds"] != "60" {
+		t.Errorf("%+v", d)
+	}
+	if d := ask("none"); d == nil || len(d.Listeners) > 0 || len(d.Attributes) > 0 {
+		t.Errorf("of a stack without a load balancer it tells %+v", d)
+	}
+}
+
 func TestEveryAnswerCanBeForgotten(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -236,7 +252,8 @@ func TestEveryAnswerCanBeForgotten(t *testing.T) {
 		{Kind: facts.NeedSecurityGroups}: "DescribeSecurityGroups", {Kind: facts.NeedCertificates}: "ListCertificates", {Kind: facts.NeedHostedZones}: "ListHostedZones",
 		{Kind: facts.NeedForeignSubnet, Key: "subnet-0a1de0000000000a1"}: "DescribeSubnets", {Kind: facts.NeedForeignGroup, Key: webGroup}: "DescribeSecurityGroups",
 		{Kind: facts.NeedTargetGroupName, Key: "pods"}: "DescribeTargetGroups", {Kind: facts.NeedTrustStore, Key: "x"}: "DescribeTrustStores",
-		{Kind: facts.NeedStack, Key: key(stack.Ingress, "web").String()}: "DescribeLoadBalancers",
+		{Kind: facts.NeedStack, Key: key(stack.Ingress, "web").String()}:        "DescribeLoadBalancers",
+		{Kind: facts.NeedStackDetails, Key: key(stack.Ingress, "web").String()}: "DescribeListeners",
 	} {
 		f.answer(need)
 		f.reads()
