@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
@@ -29,16 +31,27 @@ type backendGroup struct {
 	cluster   string
 	log       logr.Logger
 	asked     chan struct{}
+
+	// restricted: the caches show one namespace only, so load balancers of the others may use the group.
+	restricted bool
+	looks      int    // how many looks are left until the group is believed to be needed
+	failures   int    // attempts to delete it in a row that AWS refused
+	told       string // what was logged of them
 }
 
 const (
-	// backendRetry is the pause between attempts while network interfaces or rules still refer to the group.
-	backendRetry = 2 * time.Second
+	// backendTold is the number of refused attempts after which it is logged what refers to the group. That is after a minute: the
+	// network interfaces of a deleted load balancer take about as long to go.
+	backendTold = 6
 	// A look that finds the group needed is repeated so often, first after this pause and then after ever longer ones: the cache may
 	// still show the object whose release was the reason to look, for as long as a minute if the machine has much else to do.
 	backendLooks = 10
 	backendPause = 200 * time.Millisecond
 )
+
+// backendRetry are the pauses between attempts while network interfaces or rules still refer to the group. A user's rule, as one of a
+// database that lets the group in, may do so for ever.
+var backendRetry = backoff.Policy{First: 2 * time.Second, Longest: 10 * time.Minute}
 
 func newBackendGroup(c client.Reader, inv *inventory.Inventory, run func(context.Context, plan.Plan) apply.Result, cluster string, log logr.Logger) *backendGroup {
 	return &backendGroup{client: c, inventory: inv, run: run, cluster: cluster, log: log, asked: make(chan struct{}, 1)}
@@ -56,26 +69,35 @@ func (b *backendGroup) check() {
 func (b *backendGroup) Start(ctx context.Context) error {
 	b.check()
 	var again <-chan time.Time
-	looks := 0
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-b.asked:
-			looks = backendLooks
+			b.looks = backendLooks
 		case <-again:
 		}
 		again = nil
-		needed, err := b.needed(ctx)
-		looks--
-		switch {
-		case err == nil && needed && looks > 0:
-			again = time.After(backendPause << (backendLooks - 1 - looks))
-		case err == nil && needed:
-		case err != nil || !b.remove(ctx):
-			again = time.After(backendRetry)
+		if pause := b.look(ctx); pause > 0 {
+			again = time.After(pause)
 		}
 	}
+}
+
+// look deletes the group if nothing needs it, and returns the time until the next look; 0 = none before one is asked for.
+func (b *backendGroup) look(ctx context.Context) (again time.Duration) {
+	needed, err := b.needed(ctx)
+	b.looks--
+	switch {
+	case err == nil && needed && b.looks > 0:
+		b.failures = 0
+		return backendPause << (backendLooks - 1 - b.looks)
+	case err == nil && needed, err == nil && b.remove(ctx):
+		b.failures = 0
+		return 0
+	}
+	b.failures++
+	return backendRetry.Pause(b.failures)
 }
 
 // backendKey is the stack under which the group's deletion runs; it owns nothing else.
@@ -99,15 +121,32 @@ func (b *backendGroup) remove(ctx context.Context) (settled bool) {
 			b.log.Info("deleted the shared backend security group", "group", id)
 			continue
 		}
-		b.log.V(1).Info("the shared backend security group is still in use", "group", id, "outcome", o.State, "on", o.On)
+		b.tell(ctx, id, o)
 		settled = false
 	}
 	return settled
 }
 
+// tell logs, once, what keeps AWS from deleting the group.
+func (b *backendGroup) tell(ctx context.Context, group string, o apply.Outcome) {
+	b.log.V(1).Info("the shared backend security group is still in use", "group", group, "outcome", o.State, "on", o.On)
+	if b.failures+1 < backendTold {
+		return
+	}
+	admitting := b.inventory.Admitting(ctx, group)
+	if text := fmt.Sprint(group, admitting); text != b.told {
+		b.told = text
+		b.log.Info("AWS refuses to delete the shared backend security group, which no load balancer of the cluster uses: remove the rules that name it as their source, or the network "+
+			"interfaces that have it; it is tried again, at last every ten minutes", "group", group, "securityGroupsWithRules", admitting)
+	}
+}
+
 // needed reports whether any object still carries a finalizer of ours, or a binding still lets the group in: AWS keeps a group
 // that a rule refers to, and the rules go after the load balancers.
 func (b *backendGroup) needed(ctx context.Context) (bool, error) {
+	if b.restricted {
+		return true, nil
+	}
 	var ingresses networkingv1.IngressList
 	if err := b.client.List(ctx, &ingresses, client.UnsafeDisableDeepCopy); err != nil {
 		return false, err

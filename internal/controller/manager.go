@@ -202,6 +202,10 @@ func (w *wiring) setUp(ctx context.Context) error {
 	}
 	w.bindings = newBindings(w.mgr.GetClient(), w.now)
 	w.backend = newBackendGroup(w.mgr.GetClient(), w.inventory, w.run, c.ClusterName, w.log.WithName("backend-sg"))
+	if w.backend.restricted = c.WatchNamespace != ""; w.backend.restricted {
+		w.log.Info("the controller sees one namespace only: security group rules that bindings of other namespaces may need are not revoked, and the shared backend security group is not deleted",
+			"watch-namespace", c.WatchNamespace)
+	}
 	var all []*stacks
 	w.kept = w.newCheckpoints(func(kept checkpoint.Kept) {
 		w.inventory.Assume(deeps(kept, w.now()), kept.At)
@@ -406,6 +410,9 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 	groups := newRules(w.mgr.GetClient(), w.inventory, inventory.NewInterfaces(w.clients.EC2, w.now), secgroup.Chooser{Cluster: c.ClusterName, ExtraTags: c.TargetENISecurityTags},
 		c.VPC, ruleLog(log, w.run), c.BindingRequeue, w.now, log)
 	groups.groups.gather = coalesce
+	if c.WatchNamespace != "" {
+		groups.elsewhere = &elsewhere{live: w.mgr.GetAPIReader(), namespace: c.WatchNamespace, now: w.now}
+	}
 	b := &targetBindings{
 		client: w.mgr.GetClient(), live: w.mgr.GetAPIReader(), elbv2: w.clients.ELBV2, inventory: w.inventory,
 		registry: registry, rules: groups,

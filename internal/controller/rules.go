@@ -33,6 +33,7 @@ type rules struct {
 	vpc        string // of the cluster
 	table      *secgroup.Table
 	keeper     *secgroup.Keeper
+	elsewhere  *elsewhere // nil = the caches show all namespaces
 	wake       func(binding types.NamespacedName)
 	log        logr.Logger
 
@@ -65,7 +66,7 @@ const sweepKey = ""
 func newRules(c client.Client, inv *inventory.Inventory, i *inventory.Interfaces, chooser secgroup.Chooser, vpc string, run secgroup.Runner, pause time.Duration, now func() time.Time, log logr.Logger) *rules {
 	table := secgroup.NewTable()
 	r := &rules{
-		client: c, inventory: inv, interfaces: i, chooser: chooser, vpc: vpc, table: table, keeper: secgroup.NewKeeper(table, inv, run),
+		client: c, inventory: inv, interfaces: i, chooser: chooser, vpc: vpc, table: table, keeper: secgroup.NewKeeper(chooser.Cluster, table, inv, run),
 		wake: func(types.NamespacedName) {}, log: log,
 		wanted: map[string]*wantedRules{}, ending: map[string]bool{}, waiting: map[string]bool{},
 	}
@@ -292,7 +293,7 @@ func (r *rules) bring(ctx context.Context, group string) retry {
 	if group == sweepKey {
 		return r.sweep(ctx)
 	}
-	out := r.keeper.Reconcile(ctx, group, func() bool { return !r.complete(ctx) })
+	out := r.keeper.Reconcile(ctx, group, func() bool { return !r.complete(ctx) || r.elsewhere.needsRules(ctx) })
 	if ctx.Err() != nil {
 		return retry{}
 	}

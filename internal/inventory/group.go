@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -250,6 +251,40 @@ func (i *Inventory) OfAnotherCluster(ctx context.Context, id string) bool {
 	}
 	owner := tags[naming.ClusterTag]
 	return owner != "" && owner != i.cfg.Cluster
+}
+
+// OfSeveralClusters reports whether the tags of a group name another cluster: kubernetes.io/cluster/NAME, as on the security groups of nodes.
+// A group that cannot be read counts as such.
+func (i *Inventory) OfSeveralClusters(ctx context.Context, id string) bool {
+	if _, known := i.groupTags(id); !known {
+		if _, err := i.GroupRules(ctx, id); err != nil {
+			return !vanished(err)
+		}
+	}
+	tags, _ := i.groupTags(id)
+	for k := range tags {
+		if name, ok := strings.CutPrefix(k, naming.SubnetClusterTagPrefix); ok && name != i.cfg.Cluster {
+			return true
+		}
+	}
+	return false
+}
+
+// Admitting lists the groups of the VPC that have an inbound rule whose source is a group, sorted; none if they cannot be read.
+func (i *Inventory) Admitting(ctx context.Context, source string) []string {
+	if _, err := i.vpcGroups(ctx); err != nil {
+		return nil
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	var out []string
+	for id, g := range i.groups.byID {
+		if slices.ContainsFunc(g.ingress, func(p stack.Permission) bool { return p.Group.Literal == source }) {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 func (i *Inventory) groupTags(id string) (tags map[string]string, known bool) {

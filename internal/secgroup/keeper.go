@@ -19,6 +19,8 @@ type Rules interface {
 	InvalidateGroup(id string)
 	// OfAnotherCluster tells that a group is not this cluster's but another's, as far as can be told.
 	OfAnotherCluster(ctx context.Context, id string) bool
+	// OfSeveralClusters tells that the tags of a group name another cluster, be it beside this one.
+	OfSeveralClusters(ctx context.Context, id string) bool
 }
 
 // Runner executes a plan; apply.Run with its dependencies bound.
@@ -27,14 +29,15 @@ type Runner func(ctx context.Context, p plan.Plan) apply.Result
 // Keeper brings the inbound rules of one security group after the other to what the table says that bindings need. It holds no
 // lock while it calls AWS; its caller reconciles each group at one place at a time.
 type Keeper struct {
-	table *Table
-	rules Rules
-	run   Runner
+	cluster string
+	table   *Table
+	rules   Rules
+	run     Runner
 }
 
-// NewKeeper makes a keeper of the groups in a table.
-func NewKeeper(table *Table, rules Rules, run Runner) *Keeper {
-	return &Keeper{table: table, rules: rules, run: run}
+// NewKeeper makes a keeper of the groups in a cluster's table.
+func NewKeeper(cluster string, table *Table, rules Rules, run Runner) *Keeper {
+	return &Keeper{cluster: cluster, table: table, rules: rules, run: run}
 }
 
 // Key is the stack under which rule changes run; it owns no resources.
@@ -81,7 +84,12 @@ func (k *Keeper) Reconcile(ctx context.Context, group string, partial func() boo
 			} // a group that is gone needs no cleaning
 			return out
 		}
-		grant, revoke, waits := Changes(current, k.table.union(group, out.Missing), k.fate(ctx), partial())
+		m, as := marks{k.cluster, k.rules.OfSeveralClusters(ctx, group)}, descriptions(current)
+		grant, revoke, waits := Changes(m.own(current), k.table.union(group, out.Missing), k.fate(ctx, m, as), partial())
+		m.sign(grant)
+		for n, p := range revoke {
+			revoke[n].Description = as[identityOf(p)]
+		}
 		out.Waits = waits
 		if len(grant)+len(revoke) == 0 {
 			return out
@@ -110,9 +118,11 @@ func (k *Keeper) Reconcile(ctx context.Context, group string, partial func() boo
 }
 
 // fate tells what may become of rules that nothing known needs.
-func (k *Keeper) fate(ctx context.Context) func(stack.Permission) Fate {
+func (k *Keeper) fate(ctx context.Context, m marks, as map[identity]string) func(stack.Permission) Fate {
 	return func(rule stack.Permission) Fate {
 		switch {
+		case m.undecided(rule, as):
+			return Foreign
 		case rule.Group.Literal != "" && k.rules.OfAnotherCluster(ctx, rule.Group.Literal): // clusters that share nodes' groups share the label, too
 			return Foreign
 		case k.table.mayBeNeeded(rule):

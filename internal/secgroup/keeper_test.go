@@ -88,6 +88,8 @@ func (a *account) OfAnotherCluster(_ context.Context, id string) bool {
 	return id == "sg-of-another-cluster"
 }
 
+func (a *account) OfSeveralClusters(_ context.Context, id string) bool { return id == "sg-shared" }
+
 func always() bool { return true }
 func never() bool  { return false }
 
@@ -103,7 +105,7 @@ func newDesk(a *account) *desk {
 		a.rules = map[string][]stack.Permission{}
 	}
 	t := NewTable()
-	return &desk{t, a, NewKeeper(t, a, a.run)}
+	return &desk{t, a, NewKeeper("ours", t, a, a.run)}
 }
 
 func on(group string, perms ...stack.Permission) map[string][]stack.Permission {

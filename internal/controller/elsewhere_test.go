@@ -1,0 +1,128 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/gate"
+)
+
+// restrict begins a new life whose caches show one namespace; live answers for the others.
+func (l *lab) restrict(namespace string, live client.Reader) {
+	l.Helper()
+	l.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			return c.List(ctx, list, append(opts, client.InNamespace(namespace))...)
+		},
+	})
+	l.restart()
+	l.bound.rules.elsewhere = &elsewhere{live: live, namespace: namespace, now: l.clock.Now}
+	l.ingresses.backend.restricted = true
+}
+
+func TestWhatARestrictedCacheDoesNotShowIsUnknown(t *testing.T) {
+	t.Parallel()
+	refused := func(c client.Client) client.Reader {
+		return interceptor.NewClient(c.(client.WithWatch), interceptor.Funcs{
+			List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
+				return errors.New("targetgroupbindings.elbv2.k8s.aws is forbidden at the cluster scope")
+			},
+		})
+	}
+	for name, c := range map[string]struct {
+		networking bool // of the other namespace's binding
+		live       func(client.Client) client.Reader
+		want       []string
+	}{
+		"a binding of another namespace may need the rules":                     {true, func(c client.Client) client.Reader { return c }, []string{labPeer + " 8080-8080", labPeer + " 9090-9090"}},
+		"the API server does not tell of other namespaces":                      {false, refused, []string{labPeer + " 8080-8080", labPeer + " 9090-9090"}},
+		"the API server tells that no binding of another namespace needs rules": {false, func(c client.Client) client.Reader { return c }, []string{labPeer + " 8080-8080"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+			b, other := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP), labBinding(l.otherGroup(), v1beta1.TargetTypeIP)
+			other.Namespace, other.Name, other.UID = "pay", "other", "uid-other"
+			if !c.networking {
+				other.Spec.Networking = nil
+			}
+			l.create(append(labPods("a", "10.0.128.50"), b, other)...)
+			l.standing([2]int32{9090, 9090}) // as the other namespace's binding may need it
+			l.restrict("shop", c.live(l.client))
+			l.settle()
+			if got := l.admitted(labNodeGroup); !slices.Equal(got, c.want) {
+				t.Errorf("rules %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestARestrictedControllerNeverDeletesTheSharedBackendGroup(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{})
+	if needed, err := l.ingresses.backend.needed(t.Context()); needed || err != nil {
+		t.Fatalf("with all namespaces in view and no object, needed is %v, %v", needed, err)
+	}
+	l.restrict("shop", l.client)
+	if needed, err := l.ingresses.backend.needed(t.Context()); !needed || err != nil {
+		t.Errorf("needed is %v, %v", needed, err)
+	}
+}
+
+func TestABackendGroupThatAWSKeepsIsTriedEverLessOften(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labClass(), labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	i := labIngress("web", nil, "web")
+	l.create(append(labPods("a", "10.0.128.50"), i)...)
+	l.settle(implicit("web"))
+	group, ok := l.inventory.SharedGroup()
+	if !ok {
+		t.Fatal("no backend group is made")
+	}
+	database := l.securityGroup("database") // a user's, which lets the load balancers in
+	_, err := l.sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: aws.String(database), IpPermissions: []ec2types.IpPermission{{
+		IpProtocol: aws.String("tcp"), FromPort: aws.Int32(5432), ToPort: aws.Int32(5432), UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: aws.String(group)}}}}})
+	l.must(err)
+	l.must(l.client.Delete(t.Context(), i))
+	l.settle(implicit("web"))
+
+	backend, mark := l.ingresses.backend, l.mark()
+	for end := l.clock.Now().Add(time.Hour); l.clock.Now().Before(end); {
+		pause := backend.look(t.Context())
+		if pause == 0 {
+			t.Fatal("it gives up")
+		}
+		l.clock.Advance(pause)
+	}
+	attempts := 0
+	for _, c := range l.sim.Gate.Calls(gate.Filter{After: mark}) {
+		if c.Action == "DeleteSecurityGroup" {
+			attempts++
+		}
+	}
+	if !strings.Contains(backend.told, database) {
+		t.Errorf("the log names %q, want %s", backend.told, database)
+	}
+	if attempts < 8 || attempts > 16 {
+		t.Errorf("%d attempts in an hour", attempts)
+	}
+	_, err = l.sim.Compute.RevokeSecurityGroupIngress(t.Context(), &ec2.RevokeSecurityGroupIngressInput{GroupId: aws.String(database), IpPermissions: []ec2types.IpPermission{{
+		IpProtocol: aws.String("tcp"), FromPort: aws.Int32(5432), ToPort: aws.Int32(5432), UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: aws.String(group)}}}}})
+	l.must(err)
+	if pause := backend.look(t.Context()); pause != 0 || slices.Contains(l.left(), "security group "+group) {
+		t.Errorf("it is not deleted when nothing refers to it any more: next look after %v, left %v", pause, l.left())
+	}
+}
