@@ -18,12 +18,17 @@ func bindingRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindBinding,
 // that rules send them traffic.
 func (d *differ) bindings() {
 	byName := map[string]*Binding{}
+	serving := map[boundTo][]*Binding{}
 	for i := range d.obs.Bindings {
-		byName[bindingKey(d.obs.Bindings[i].Binding)] = &d.obs.Bindings[i]
+		b := &d.obs.Bindings[i]
+		byName[bindingKey(b.Binding)] = b
+		if at := (boundTo{b.Namespace, b.TargetGroup.Literal}); !b.Deleting {
+			serving[at] = append(serving[at], b)
+		}
 	}
 	for _, w := range d.want.Bindings {
 		r := bindingRef(w.ID)
-		have := d.bindingOf(w)
+		have := d.bindingOf(w, serving)
 		switch {
 		case have == nil:
 			w.Name = d.bindingName(w, byName)
@@ -48,19 +53,18 @@ func (d *differ) bindings() {
 	}
 }
 
+// boundTo is what makes an observed binding one that a stack wants.
+type boundTo struct{ namespace, targetGroup string }
+
 // bindingOf is the observed binding of a wanted one: of the same target group and namespace. Of several it is the one that has
 // the name of the target group. Nil means that there is none.
-func (d *differ) bindingOf(w stack.Binding) *Binding {
+func (d *differ) bindingOf(w stack.Binding, serving map[boundTo][]*Binding) *Binding {
 	arn, ok := d.known[w.TargetGroup]
 	if !ok {
 		return nil
 	}
 	var have *Binding
-	for i := range d.obs.Bindings {
-		b := &d.obs.Bindings[i]
-		if b.Deleting || b.Namespace != w.Namespace || b.TargetGroup.Literal != arn {
-			continue
-		}
+	for _, b := range serving[boundTo{w.Namespace, arn}] {
 		if have == nil || b.Name == d.names[w.TargetGroup.ID] {
 			have = b
 		}

@@ -104,7 +104,8 @@ type differ struct {
 
 	groups       map[string]*SecurityGroup // matches of wanted resources, by identity
 	targets      map[string]*TargetGroup
-	names        map[string]string // of wanted target groups, as they are or will be, by identity
+	alike        map[string][]*TargetGroup // observed target groups, by identity
+	names        map[string]string         // of wanted target groups, as they are or will be, by identity
 	balancers    map[string]*LoadBalancer
 	oldBalancers []*LoadBalancer
 

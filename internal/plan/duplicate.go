@@ -102,9 +102,8 @@ func (d *differ) useBy(balancer string) int {
 // serving is the observed target group of an identity that can become the wanted one and that is most in use; nil = there is none.
 func (d *differ) serving(want stack.TargetGroup) *TargetGroup {
 	var out *TargetGroup
-	for i := range d.obs.TargetGroups {
-		tg := &d.obs.TargetGroups[i]
-		if tg.ID == want.ID && d.replacementReason(tg, want) == "" && (out == nil || d.tgUse[tg.ARN] < d.tgUse[out.ARN]) {
+	for _, tg := range d.alike[want.ID] {
+		if d.replacementReason(tg, want) == "" && (out == nil || d.tgUse[tg.ARN] < d.tgUse[out.ARN]) {
 			out = tg
 		}
 	}

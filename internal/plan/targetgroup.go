@@ -17,6 +17,11 @@ func targetGroupRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindTarg
 func (d *differ) matchTargetGroups() {
 	sort.SliceStable(d.obs.TargetGroups, func(i, j int) bool { return d.obs.TargetGroups[i].ARN < d.obs.TargetGroups[j].ARN })
 	d.tgUse = d.targetGroupUse()
+	d.alike = map[string][]*TargetGroup{}
+	for i := range d.obs.TargetGroups {
+		tg := &d.obs.TargetGroups[i]
+		d.alike[tg.ID] = append(d.alike[tg.ID], tg)
+	}
 	for _, w := range d.want.TargetGroups {
 		if tg := d.serving(w); tg != nil && d.targets[w.ID] == nil {
 			d.targets[w.ID] = tg
