@@ -26,6 +26,8 @@ const (
 	firstVerification = time.Minute
 	// afterEdit is when a load balancer is looked at that an edit has just changed.
 	afterEdit = 30 * time.Second
+	// foreignPace is the pause between two calls for tags of foreign resources.
+	foreignPace = 10 * time.Second
 	// longestRound is within what time each load balancer should be looked at.
 	longestRound = 12 * time.Hour
 )
@@ -44,6 +46,7 @@ type sweep struct {
 	cost    func(key stack.Key) int // reads of a reread
 	assumed func() []stack.Key      // of which parts were left by an earlier process
 	recheck func(ctx context.Context, arn string) (health []targets.Health, drifted bool, err error)
+	foreign func(ctx context.Context) (read bool, err error) // of others, one call at most
 	wake    func(key stack.Key)
 	rebind  func(binding types.NamespacedName)
 	seen    func(arn string, health []targets.Health)
@@ -51,6 +54,7 @@ type sweep struct {
 	begun  time.Time           // when the first tick was
 	looked map[swept]time.Time // when it was looked at last, or seen first
 	next   time.Time           // not before
+	others time.Time           // when tags of foreign resources were asked for last
 	slow   bool                // it was told that a round takes longer than longestRound
 
 	mu     sync.Mutex
@@ -104,6 +108,10 @@ func (s *sweep) tick(ctx context.Context) {
 	if now.Before(s.next) {
 		return
 	}
+	if s.lookAtOthers(ctx, now) {
+		s.next = now.Add(readPause)
+		return
+	}
 	if x, ok := s.choose(ctx, now); ok {
 		reads := 1
 		if x.arn == "" {
@@ -113,6 +121,19 @@ func (s *sweep) tick(ctx context.Context) {
 		s.looked[x] = now
 		s.look(ctx, x)
 	}
+}
+
+// lookAtOthers has tags of foreign resources read again, if it is time and any are old.
+func (s *sweep) lookAtOthers(ctx context.Context, now time.Time) (read bool) {
+	if now.Sub(s.others) < foreignPace {
+		return false
+	}
+	s.others = now
+	read, err := s.foreign(ctx)
+	if err != nil && ctx.Err() == nil {
+		s.log.Info("looking for load balancers that others tagged for this cluster failed; it is looked again", "cause", err.Error())
+	}
+	return read
 }
 
 // choose finds what to look at now: what was edited, then what is only assumed, then what was not looked at for longest.
@@ -209,6 +230,7 @@ func (w *wiring) newSweep(all []*stacks, b *targetBindings, wake func(key stack.
 		cost:    w.inventory.RereadCost,
 		assumed: w.inventory.Assumed,
 		recheck: b.registry.Recheck,
+		foreign: w.inventory.RereadForeign,
 		wake:    wake,
 		rebind:  func(n types.NamespacedName) { b.waker.wake(drift, reconcile.Request{NamespacedName: n}) },
 		seen:    w.board.targets,

@@ -35,7 +35,8 @@ func newSky(every time.Duration) *sky {
 	s := &sky{bindings: map[types.NamespacedName]string{}, price: 1}
 	now := time.Unix(0, 0)
 	s.sweep = sweep{
-		every: every, now: func() time.Time { return now }, jitter: func() float64 { return 1 }, log: logr.Discard(),
+		foreign: func(context.Context) (bool, error) { return false, nil },
+		every:   every, now: func() time.Time { return now }, jitter: func() float64 { return 1 }, log: logr.Discard(),
 		stacks:  func() []stack.Key { return s.stackKeys },
 		targets: func(context.Context) map[types.NamespacedName]string { return s.bindings },
 		reread: func(_ context.Context, key stack.Key) (bool, error) {
@@ -208,5 +209,26 @@ func TestUrgentWorkOvertakesTheRest(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"edit", "promoted", "endpoint", "node", "drift"}, got); d != "" {
 		t.Error(d)
+	}
+}
+
+func TestTagsOfOthersTakeOneLookInTenSecondsAtMost(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	var asked, rereads int
+	s := &sweep{
+		every: time.Minute, now: func() time.Time { return now }, jitter: func() float64 { return 1 }, log: logr.Discard(),
+		stacks:  func() []stack.Key { return []stack.Key{implicit("web")} },
+		targets: func(context.Context) map[types.NamespacedName]string { return nil },
+		reread:  func(context.Context, stack.Key) (bool, error) { rereads++; return false, nil },
+		cost:    func(stack.Key) int { return 1 }, assumed: func() []stack.Key { return nil },
+		foreign: func(context.Context) (bool, error) { asked++; return true, nil }, // there are always more
+	}
+	for range 600 {
+		s.tick(t.Context())
+		now = now.Add(time.Second)
+	}
+	if asked != 60 || rereads != 9 {
+		t.Errorf("in ten minutes tags of others are asked for %d times, and the stack is looked at %d times", asked, rereads)
 	}
 }

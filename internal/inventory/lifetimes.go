@@ -41,6 +41,9 @@ const (
 	confirmedFor        = time.Minute
 	absenceConfirmedFor = 10 * time.Minute
 
+	// foreignLifetime is when the tags of load balancers and target groups of others are read again in the background, twenty at a time.
+	foreignLifetime = time.Hour
+
 	// listLag is how long after a write AWS's lists may still miss it. AWS promises no bound: its API references say that EC2's
 	// and Elastic Load Balancing's reads are eventually consistent, and what people measure is up to a few seconds.
 	listLag = 5 * time.Second

@@ -230,8 +230,8 @@ func (i *Inventory) keepTags(read map[string]map[string]string, begun tagRead) {
 	}
 }
 
-// believedTags are those that were read since the stack that they name, or that the resource is known to belong to, was invalidated.
-// i.mu is held.
+// believedTags are those that were read since the stack that they name, or that the resource is known to belong to, was invalidated,
+// but of foreign load balancers the oldest. i.mu is held.
 func (i *Inventory) believedTags() map[string]readTags {
 	out := maps.Clone(i.tags)
 	old := func(e *entry, arn string) bool { return e != nil && e.stale > i.tags[arn].seq }
@@ -239,6 +239,9 @@ func (i *Inventory) believedTags() map[string]readTags {
 		if k, _, ok := i.identify(t.tags); ok && old(i.stacks[k], arn) {
 			delete(out, arn)
 		}
+	}
+	for _, arn := range i.agedForAListing() {
+		delete(out, arn)
 	}
 	for _, e := range i.stacks {
 		if e.stale == 0 {

@@ -1,0 +1,98 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// foreignInAListing bounds how many foreign load balancers have their tags read again by one listing: ten calls. The oldest come first.
+const foreignInAListing = 10 * tagBatch
+
+// aged are foreign resources whose tags were read before a time, the oldest first. Foreign are those whose tags name no stack of this
+// cluster: others may tag them for it at any time. i.mu is held.
+func (i *Inventory) aged(life func(arn string) bool) []string {
+	var out []string
+	for arn, t := range i.tags {
+		if _, _, ours := i.identify(t.tags); !ours && life(arn) {
+			out = append(out, arn)
+		}
+	}
+	slices.SortFunc(out, func(a, b string) int {
+		if c := i.tags[a].at.Compare(i.tags[b].at); c != 0 {
+			return c
+		}
+		return strings.Compare(a, b)
+	})
+	return out
+}
+
+// agedForAListing are the foreign load balancers whose tags a listing reads again, so that a load balancer is not created for a stack
+// that has got one. i.mu is held.
+func (i *Inventory) agedForAListing() []string {
+	now := i.cfg.Now()
+	old := i.aged(func(arn string) bool {
+		return strings.Contains(arn, ":loadbalancer/") && now.Sub(i.tags[arn].at) >= absenceConfirmedFor
+	})
+	return old[:min(len(old), foreignInAListing)]
+}
+
+// RereadForeign reads again the tags of the foreign load balancers and target groups, one call at most, that were read longest ago, if
+// that is longer than foreignLifetime. What turns out to be of a stack is read by the stack's next Observed; Config.Freed is told.
+// read reports whether a call was made.
+func (i *Inventory) RereadForeign(ctx context.Context) (read bool, err error) {
+	i.mu.Lock()
+	now := i.cfg.Now()
+	old := i.aged(func(arn string) bool { return now.Sub(i.tags[arn].at) >= foreignLifetime })
+	i.mu.Unlock()
+	if len(old) == 0 {
+		return false, nil
+	}
+	old = old[:min(len(old), tagBatch)]
+	begun := i.beginTagRead(len(old))
+	tags, err := i.describeTagBatch(ctx, old)
+	if err != nil {
+		return true, fmt.Errorf("reading the tags of foreign load balancers and target groups again: %w", err)
+	}
+	gained := map[stack.Key]bool{}
+	i.mu.Lock()
+	for _, arn := range old {
+		t, exists := tags[arn]
+		if i.retagged[arn] > begun.writes {
+			continue
+		}
+		if !exists {
+			delete(i.tags, arn)
+			continue
+		}
+		i.tags[arn] = readTags{t, begun.seq, begun.at}
+		if key, _, ours := i.identify(t); ours {
+			i.gain(key, arn)
+			gained[key] = true
+		}
+	}
+	i.mu.Unlock()
+	if len(gained) > 0 && i.cfg.Freed != nil {
+		i.cfg.Freed(slices.SortedFunc(maps.Keys(gained), func(a, b stack.Key) int { return strings.Compare(a.String(), b.String()) }))
+	}
+	return true, nil
+}
+
+// gain has a stack read a resource that was tagged for it by others. i.mu is held.
+func (i *Inventory) gain(key stack.Key, arn string) {
+	e := i.stacks[key]
+	if e == nil {
+		e = newEntry(key)
+		e.at = i.at
+		i.stacks[key] = e
+	}
+	kind := stack.KindTargetGroup
+	if strings.Contains(arn, ":loadbalancer/") {
+		kind = stack.KindLoadBalancer
+	}
+	e.suspect(suspect{kind: kind, id: arn})
+}
