@@ -26,7 +26,7 @@ var version = "v0.0.0-dev"
 
 // collectAt is by how many percent the heap may grow before garbage is collected; the runtime's own default is 100. What is in use
 // is mostly the informers' caches, so that less garbage beside them means a smaller pod, for little processor time.
-const collectAt = 30
+const collectAt = 60
 
 func main() {
 	c, err := config.Parse(os.Args[1:])

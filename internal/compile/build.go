@@ -3,6 +3,7 @@ package compile
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
@@ -43,6 +44,7 @@ type build struct {
 	targets  map[string]stack.Ref // by identity; the zero Ref marks one that cannot be built
 	tgs      []stack.TargetGroup
 	bindings []stack.Binding
+	labels   map[string]string // of every binding
 	listen   []stack.Listener
 	rules    []stack.Rule
 	keep     []stack.Ref
@@ -155,6 +157,7 @@ func (b *build) run() {
 	b.settleFrontend()
 	b.managedGroup()
 	b.ownTargetGroups()
+	b.tgs, b.bindings = make([]stack.TargetGroup, 0, len(b.owners)), make([]stack.Binding, 0, len(b.owners))
 	b.buildListeners()
 	b.buildFrontend()
 	b.keepOfLeftOut()
@@ -171,21 +174,29 @@ func (b *build) stack() *stack.Stack {
 	s.Rules = b.rules
 	s.Bindings = b.bindings
 	s.Certificates = b.certificatesOwned
-	slices.SortFunc(s.SecurityGroups, func(x, y stack.SecurityGroup) int { return compare(x.ID, y.ID) })
-	slices.SortFunc(s.TargetGroups, func(x, y stack.TargetGroup) int { return compare(x.ID, y.ID) })
-	slices.SortFunc(s.Certificates, func(x, y stack.Certificate) int { return compare(x.ID, y.ID) })
-	slices.SortFunc(s.Bindings, func(x, y stack.Binding) int { return compare(x.ID, y.ID) })
+	s.SecurityGroups = sorted(s.SecurityGroups, func(g *stack.SecurityGroup) string { return g.ID })
+	s.TargetGroups = sorted(s.TargetGroups, func(tg *stack.TargetGroup) string { return tg.ID })
+	s.Certificates = sorted(s.Certificates, func(c *stack.Certificate) string { return c.ID })
+	s.Bindings = sorted(s.Bindings, func(x *stack.Binding) string { return x.ID })
 	return s
 }
 
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
+// sorted is a list by identity. Its elements are large and move once only.
+func sorted[T any](list []T, id func(*T) string) []T {
+	order := make([]*T, len(list))
+	for n := range list {
+		order[n] = &list[n]
 	}
-	return 0
+	byID := func(x, y *T) int { return strings.Compare(id(x), id(y)) }
+	if slices.IsSortedFunc(order, byID) {
+		return list
+	}
+	slices.SortStableFunc(order, byID)
+	out := make([]T, len(list))
+	for n, x := range order {
+		out[n] = *x
+	}
+	return out
 }
 
 // trace records where a resource comes from.

@@ -8,6 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -174,6 +175,7 @@ func (c *compiler) newBuild() *build {
 		e: c.e, f: c.f, cfg: c.cfg, good: c.good, ownersBefore: c.owners, members: slices.Clone(c.members),
 		effect: c.before.effect(), joined: c.before.members(), settled: map[string]Effect{},
 		notes: make([]diag.List, n), failures: make([]diag.List, n), shared: make([]bool, n), origins: map[stack.Ref]Origin{},
+		labels: naming.Labels(c.e.Key),
 	}
 }
 

@@ -16,12 +16,15 @@ import (
 
 // holdMisspelt applies that to the members. It returns a result if it depends on what AWS holds, and that is not known.
 func (c *compiler) holdMisspelt() (r Result, ask bool) {
-	c.e.Members = slices.Clone(c.e.Members)
+	cloned := false
 	for i := range c.e.Members {
-		m := &c.e.Members[i]
-		if len(m.Misspelt) == 0 || m.Held {
+		if len(c.e.Members[i].Misspelt) == 0 || c.e.Members[i].Held {
 			continue
 		}
+		if !cloned {
+			c.e.Members, cloned = slices.Clone(c.e.Members), true // which are the caller's
+		}
+		m := &c.e.Members[i]
 		m.Diagnostics = slices.Clone(m.Diagnostics)
 		good, remembers := c.good[m.Object]
 		remembers = remembers && remembered(good) == lastGood

@@ -9,7 +9,7 @@ import (
 
 // optimise drops redirects to themselves, then rules that a redirect in front of them hides entirely.
 func optimise(in []wanted, p *port) []wanted {
-	out := in[:0:0]
+	out := make([]wanted, 0, len(in))
 	front := redirects{}
 	for _, w := range in {
 		r := w.redirect()

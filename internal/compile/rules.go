@@ -30,7 +30,11 @@ type wanted struct {
 
 // portRules are the rules of a listener in the order of members and their routes.
 func (b *build) portRules(p *port, listener stack.Ref) []stack.Rule {
-	var all []wanted
+	routes := 0
+	for _, i := range p.members {
+		routes += len(b.members[i].Routes)
+	}
+	all := make([]wanted, 0, routes)
 	for _, i := range p.members {
 		m := &b.members[i]
 		for r := range m.Routes {

@@ -43,7 +43,7 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 	b.targets[tg.ID] = ref
 	b.tgs = append(b.tgs, out)
 	binding := stack.Binding{
-		ID: tg.ID, Name: out.Name, Namespace: tg.ServiceNamespace, Labels: naming.Labels(b.e.Key), TargetGroup: ref,
+		ID: tg.ID, Name: out.Name, Namespace: tg.ServiceNamespace, Labels: b.labels, TargetGroup: ref,
 		TargetType: out.TargetType, Protocol: out.Protocol, ServiceName: tg.ServiceName, ServicePort: tg.ServicePort,
 		IPAddress: out.IPAddressType, VPC: b.cfg.VPC, MultiCluster: tg.MultiCluster, Networking: b.networking(&tg),
 	}

@@ -60,7 +60,8 @@ func (c *controller) start() error {
 	}, c.args...)
 	var env []string
 	for _, v := range os.Environ() { // nothing by which the user's own AWS account or cluster could be reached
-		if !strings.HasPrefix(v, "AWS_") && !strings.HasPrefix(v, "KUBE") && !strings.HasPrefix(v, "TMPDIR=") {
+		// nor GOGC, which a build may set
+		if !strings.HasPrefix(v, "AWS_") && !strings.HasPrefix(v, "KUBE") && !strings.HasPrefix(v, "TMPDIR=") && !strings.HasPrefix(v, "GOGC=") {
 			env = append(env, v)
 		}
 	}
