@@ -61,7 +61,7 @@ func (l *lab) pass(span time.Duration, loops []loop, keys ...stack.Key) {
 		case errors.Is(err, errAgain) || apierrors.IsConflict(err):
 			due[u] = now.Add(coalesce)
 		case err != nil && u.stack != (stack.Key{}):
-			due[u] = now.Add(l.ingresses.retries.When(u.stack))
+			due[u] = now.Add(l.of(u.stack).retries.When(u.stack))
 		case err != nil:
 			due[u] = now.Add(failures.When(u))
 		case r.RequeueAfter > 0:
@@ -101,20 +101,31 @@ func (l *lab) pass(span time.Duration, loops []loop, keys ...stack.Key) {
 				l.Fatal("passes without end")
 			}
 			if u.stack != (stack.Key{}) {
-				r, err := l.ingresses.Reconcile(l.Context(), u.stack)
+				r, err := l.of(u.stack).Reconcile(l.Context(), u.stack)
 				after(u, r, err)
 			} else {
 				r, err := l.bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: u.binding})
 				after(u, r, err)
 			}
 		}
+		l.bringRules()
+		for _, b := range l.rewoken {
+			due[unit{binding: b}] = l.clock.Now()
+		}
+		l.rewoken = nil
 		notice()
 		next := end
+		for _, k := range []*keyed{l.bound.rules.placing, l.bound.rules.groups} {
+			if _, pause, _ := k.next(); pause > 0 {
+				ticks = append(ticks, l.clock.Now().Add(pause))
+			}
+		}
 		for _, at := range slices.Concat(slices.Collect(maps.Values(due)), ticks) {
 			if at.Before(next) {
 				next = at
 			}
 		}
+		ticks = ticks[:len(loops)]
 		l.clock.Advance(max(next.Sub(l.clock.Now()), time.Millisecond))
 	}
 }

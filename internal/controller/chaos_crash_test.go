@@ -133,7 +133,7 @@ func TestACrashAtAnyCallEndsWhereAnUninterruptedRunDoes(t *testing.T) {
 // passOnce makes one pass over everything in a process that may end on the way.
 func (l *lab) passOnce(ctx context.Context, keys ...stack.Key) {
 	for _, key := range keys {
-		_, _ = l.ingresses.Reconcile(ctx, key)
+		_, _ = l.of(key).Reconcile(ctx, key)
 	}
 	for _, b := range l.allBindings() {
 		_, _ = l.bound.Reconcile(ctx, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&b)})

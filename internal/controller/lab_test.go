@@ -55,6 +55,7 @@ type lab struct {
 	config    *config.Config
 	inventory *inventory.Inventory
 	ingresses *stacks
+	services  *stacks
 	bound     *targetBindings
 	keeps     bool // checkpoints are kept from the next life on
 	kept      *checkpoints
@@ -128,17 +129,20 @@ func (l *lab) restart() {
 	}
 	m := newMetrics(prometheus.NewRegistry())
 	backend := newBackendGroup(l.client, l.inventory, run, l.config.ClusterName, logr.Discard())
-	l.ingresses = &stacks{
-		front: wish.IngressFromFlags(l.config), client: l.client, inventory: l.inventory, clients: clients, bindings: b, backend: backend,
-		reporter: status.NewReporter(record, l.clock.Now), metrics: m, index: newIndex[stack.Key](), compile: wish.CompileFromFlags(l.config),
-		now: l.clock.Now, brake: brake.New(l.config.DeletionBrake, l.clock.Now), retries: newRetries(l.clock.Now), memory: map[stack.Key]*compile.Memory{}, edits: map[stack.Key]string{}, missed: map[stack.Key][]facts.Need{}, discoveries: map[stack.Key]discovery{},
+	begin := func(front wish.FrontEnd) *stacks {
+		return &stacks{
+			front: front, client: l.client, inventory: l.inventory, clients: clients, bindings: b, backend: backend,
+			reporter: status.NewReporter(record, l.clock.Now), metrics: m, index: newIndex[stack.Key](), compile: wish.CompileFromFlags(l.config),
+			now: l.clock.Now, brake: brake.New(l.config.DeletionBrake, l.clock.Now), retries: newRetries(l.clock.Now), memory: map[stack.Key]*compile.Memory{}, edits: map[stack.Key]string{}, missed: map[stack.Key][]facts.Need{}, discoveries: map[stack.Key]discovery{},
+		}
 	}
+	l.ingresses, l.services = begin(wish.IngressFromFlags(l.config)), begin(wish.ServiceFromFlags(l.config))
 	l.kept, l.assumed = nil, nil
 	if l.keeps {
 		l.kept = newCheckpoints(checkpoint.New(l.client, checkpointConfig(l.config, "kube-system", l.clock.Now, logr.Discard())), l.restore, logr.Discard())
 		l.kept.open(l.Context())
 		close(l.kept.ready)
-		l.ingresses.kept = l.kept
+		l.ingresses.kept, l.services.kept = l.kept, l.kept
 	}
 	registry := targets.NewRegistry(clients.ELBV2, run, l.inventory.Fresh)
 	registry.Assume(l.assumed)
@@ -171,7 +175,17 @@ func (l *lab) restart() {
 func (l *lab) restore(kept checkpoint.Kept) {
 	l.inventory.Assume(deeps(kept, l.clock.Now()), kept.At)
 	l.assumed = registrations(kept, l.clock.Now())
-	l.ingresses.restore(memories(kept))
+	remembered := memories(kept)
+	l.ingresses.restore(remembered)
+	l.services.restore(remembered)
+}
+
+// of is the controller of a stack.
+func (l *lab) of(key stack.Key) *stacks {
+	if key.Owner == stack.Service {
+		return l.services
+	}
+	return l.ingresses
 }
 
 // end ends a life as a signal does; crash ends it after its last regular write.
@@ -192,7 +206,7 @@ func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 		err = errors.Join(err, e)
 	}
 	for _, key := range append(slices.Clone(l.woken), keys...) {
-		note(l.ingresses.Reconcile(l.Context(), key))
+		note(l.of(key).Reconcile(l.Context(), key))
 	}
 	l.woken = nil
 	for _, b := range l.allBindings() {

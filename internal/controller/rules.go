@@ -71,6 +71,7 @@ func newRules(c client.Client, inv *inventory.Inventory, i *inventory.Interfaces
 		wanted: map[string]*wantedRules{}, ending: map[string]bool{}, waiting: map[string]bool{},
 	}
 	r.placing, r.groups = newKeyed(pause, now, r.place), newKeyed(pause, now, r.bring)
+	r.groups.add(sweepKey) // a process that ended may have left rules, and there may be no binding whose pass would ask for them
 	return r
 }
 
@@ -337,6 +338,9 @@ func (r *rules) bring(ctx context.Context, group string) retry {
 
 // sweep has the groups looked at, once, that may hold rules of bindings that went while no process ran.
 func (r *rules) sweep(ctx context.Context) retry {
+	if !r.complete(ctx) { // until then the groups would only wait
+		return retry{failed: true}
+	}
 	groups, err := r.inventory.ClusterGroups(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
