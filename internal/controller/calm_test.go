@@ -108,7 +108,7 @@ func (l *lab) pass(span time.Duration, loops []loop, keys ...stack.Key) {
 				after(u, r, err)
 			}
 		}
-		l.bringRules()
+		l.bringRules(l.Context())
 		for _, b := range l.rewoken {
 			due[unit{binding: b}] = l.clock.Now()
 		}

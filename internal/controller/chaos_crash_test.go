@@ -3,15 +3,23 @@ package controller
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -28,7 +36,60 @@ var crashScenarios = map[string]func(*lab){
 	"another backend": func(l *lab) {
 		l.edit("base", func(i *networkingv1.Ingress) { i.Spec.Rules = labIngress("x", nil, "s1").Spec.Rules })
 	},
-	"all is deleted": func(l *lab) { l.remove("base") },
+	"another frontend": func(l *lab) {
+		l.annotate("base", "enable-frontend-nlb", "true")
+		l.annotate("base", "frontend-nlb-scheme", "internal")
+	},
+	"all is deleted": func(l *lab) {
+		l.remove("base")
+		l.drop(&corev1.Service{}, "net")
+		l.drop(&v1beta1.TargetGroupBinding{}, "bound")
+	},
+	"a network load balancer appears":        func(l *lab) { l.create(crashBalancer("edge")) },
+	"a network load balancer goes":           func(l *lab) { l.drop(&corev1.Service{}, "net") },
+	"a network load balancer changes places": func(l *lab) { l.balancer("net", "scheme", "internal") },
+	"a network load balancer gets attributes": func(l *lab) {
+		l.balancer("net", "target-group-attributes", "deregistration_delay.timeout_seconds=30")
+		l.balancer("net", "attributes", "load_balancing.cross_zone.enabled=true")
+	},
+	"a binding goes": func(l *lab) { l.drop(&v1beta1.TargetGroupBinding{}, "bound") },
+	"another port": func(l *lab) {
+		s := &corev1.Service{}
+		l.get(s, "s1")
+		s.Spec.Ports[0].TargetPort.IntVal = 9090
+		l.must(l.client.Update(l.Context(), s))
+	},
+}
+
+// crashBalancer is a Service with a network load balancer.
+func crashBalancer(name string) *corev1.Service {
+	s := labService(name)
+	s.Spec.Type = corev1.ServiceTypeLoadBalancer
+	s.Spec.LoadBalancerClass = ptr.To("service.k8s.aws/nlb")
+	s.Annotations = map[string]string{}
+	for k, v := range map[string]string{"scheme": "internet-facing", "nlb-target-type": "ip"} {
+		s.Annotations["service.beta.kubernetes.io/aws-load-balancer-"+k] = v
+	}
+	return s
+}
+
+// balancer edits an annotation of a Service with a network load balancer.
+func (l *lab) balancer(name, key, value string) {
+	l.Helper()
+	s := &corev1.Service{}
+	if !l.get(s, name) {
+		l.Fatalf("no Service %s", name)
+	}
+	s.Annotations["service.beta.kubernetes.io/aws-load-balancer-"+key] = value
+	l.must(l.client.Update(l.Context(), s))
+}
+
+func (l *lab) drop(o client.Object, name string) {
+	l.Helper()
+	if !l.get(o, name) {
+		l.Fatalf("no %T %s", o, name)
+	}
+	l.must(l.client.Delete(l.Context(), o))
 }
 
 const crashCertificate = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001"
@@ -38,7 +99,7 @@ func (l *lab) annotate(name, key, value string) {
 	l.edit(name, func(i *networkingv1.Ingress) { i.Annotations["alb.ingress.kubernetes.io/"+key] = value })
 }
 
-// crashLab is at rest with an Ingress base.
+// crashLab is at rest with an Ingress base, a Service net with a network load balancer, and a binding of the user's.
 func crashLab(t *testing.T, keeps bool) *lab {
 	t.Helper()
 	objects := []client.Object{labClass(), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"), labIngress("base", nil, "s0")}
@@ -47,7 +108,12 @@ func crashLab(t *testing.T, keeps bool) *lab {
 		service.Spec.Type, service.Spec.Ports[0].NodePort = "NodePort", int32(30080+n)
 		objects = append(append(objects, service), chaosEndpoints(service.Name, "a", soakAddress(n, 0))...)
 	}
+	objects = append(append(objects, crashBalancer("net")), chaosEndpoints("net", "a", soakAddress(2, 0))...)
+	objects = append(objects, chaosEndpoints("edge", "a", soakAddress(3, 0))...)
 	l := newLab(t, account.Profile{}, objects...)
+	bound := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
+	bound.Spec.ServiceRef.Name = "s1"
+	l.create(bound)
 	if l.keeps = keeps; keeps {
 		l.restart()
 	}
@@ -58,7 +124,11 @@ func crashLab(t *testing.T, keeps bool) *lab {
 	return l
 }
 
-var crashKeys = []stack.Key{front, implicit("base")}
+var crashKeys = []stack.Key{front, implicit("base"), serviceKey("net"), serviceKey("edge")}
+
+func serviceKey(name string) stack.Key {
+	return stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "shop", Name: name}}
+}
 
 func (l *lab) crashWait(d time.Duration) {
 	l.Helper()
@@ -72,15 +142,29 @@ func (l *lab) crashWait(d time.Duration) {
 	}, crashKeys...)
 }
 
+// What an ended process leaves of its checkpoints.
+var crashLeavings = map[string]func(l *lab, r *rand.Rand){
+	"no checkpoints":              nil,
+	"checkpoints of before":       func(*lab, *rand.Rand) {},
+	"checkpoints up to the crash": func(l *lab, _ *rand.Rand) { l.crash() },
+	"damaged checkpoints": func(l *lab, r *rand.Rand) {
+		before := l.checkpoints()
+		l.crash()
+		for _, m := range l.checkpoints() {
+			l.damage(r, &m, before)
+		}
+	},
+}
+
 // TestACrashAtAnyCallEndsWhereAnUninterruptedRunDoes ends the process before each call to AWS in turn: that call and all later ones
 // of the process have no effect. What another process makes of it is compared with what happens without a crash.
 func TestACrashAtAnyCallEndsWhereAnUninterruptedRunDoes(t *testing.T) {
 	t.Parallel()
 	for name, change := range crashScenarios {
-		for _, keeps := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, checkpoints %v", name, keeps), func(t *testing.T) {
+		for left, leave := range crashLeavings {
+			t.Run(name+", "+left, func(t *testing.T) {
 				t.Parallel()
-				whole := crashLab(t, keeps)
+				whole := crashLab(t, leave != nil)
 				var calls atomic.Int32
 				whole.beforeCall = func(context.Context) error { calls.Add(1); return nil }
 				change(whole)
@@ -90,43 +174,59 @@ func TestACrashAtAnyCallEndsWhereAnUninterruptedRunDoes(t *testing.T) {
 					t.Fatal(strings.Join(whole.events, "\n"))
 				}
 				for n := range int(calls.Load()) {
-					l := crashLab(t, keeps)
-					change(l)
-					ctx, die := context.WithCancel(l.Context())
-					var made atomic.Int32
-					l.beforeCall = func(context.Context) error {
-						if int(made.Add(1)) > n {
-							die()
-						}
-						return ctx.Err()
-					}
-					for range 6 {
-						if ctx.Err() != nil {
-							break
-						}
-						l.passOnce(ctx, crashKeys...)
-					}
-					die()
-					l.beforeCall = nil
-					l.restart()
-					l.crashWait(3 * time.Minute)
-					if d := linesApart(l.account(), want); d != "" {
-						t.Errorf("a crash at call %d ends with (+) instead of (-):\n%s", n, d)
-					}
-					if warned := l.warnings(0); len(warned) > 0 {
-						t.Errorf("a crash at call %d warns: %v", n, warned)
-					}
-					var all networkingv1.IngressList
-					l.must(l.client.List(t.Context(), &all))
-					for _, i := range all.Items {
-						l.must(l.client.Delete(t.Context(), &i))
-					}
-					if l.crashWait(3 * time.Minute); len(l.left()) > 0 {
-						t.Errorf("a crash at call %d leaves %v", n, l.left())
-					}
+					crashAt(t, change, leave, n, want)
 				}
 			})
 		}
+	}
+}
+
+// crashAt ends a process before its n-th call, and compares what the next one makes of it.
+func crashAt(t *testing.T, change func(*lab), leave func(*lab, *rand.Rand), n int, want string) {
+	t.Helper()
+	l := crashLab(t, leave != nil)
+	change(l)
+	ctx, die := context.WithCancel(l.Context())
+	var made atomic.Int32
+	l.beforeCall = func(context.Context) error {
+		if int(made.Add(1)) > n {
+			die()
+		}
+		return ctx.Err()
+	}
+	for range 6 {
+		if ctx.Err() != nil {
+			break
+		}
+		l.passOnce(ctx, crashKeys...)
+	}
+	die()
+	l.beforeCall = nil
+	if leave != nil {
+		leave(l, rand.New(rand.NewPCG(uint64(n), 5))) //nolint:gosec // nothing to guess
+	}
+	l.restart()
+	l.crashWait(3 * time.Minute)
+	if d := linesApart(l.account(), want); d != "" {
+		t.Errorf("a crash at call %d ends with (+) instead of (-):\n%s", n, d)
+	}
+	if warned := l.warnings(0); len(warned) > 0 {
+		t.Errorf("a crash at call %d warns: %v", n, warned)
+	}
+	for _, list := range []client.ObjectList{&networkingv1.IngressList{}, &corev1.ServiceList{}, &v1beta1.TargetGroupBindingList{}} {
+		l.must(l.client.List(t.Context(), list))
+		l.must(meta.EachListItem(list, func(o runtime.Object) error {
+			if s, is := o.(*corev1.Service); is && s.Spec.Type != corev1.ServiceTypeLoadBalancer {
+				return nil
+			}
+			return client.IgnoreNotFound(l.client.Delete(t.Context(), o.(client.Object)))
+		}))
+	}
+	if l.crashWait(3 * time.Minute); !slices.Equal(l.left(), []string{"target group theirs"}) {
+		t.Errorf("a crash at call %d leaves %v", n, l.left())
+	}
+	if rules := l.admitted(labNodeGroup); len(rules) > 0 {
+		t.Errorf("a crash at call %d leaves the rules %v", n, rules)
 	}
 }
 
@@ -138,5 +238,6 @@ func (l *lab) passOnce(ctx context.Context, keys ...stack.Key) {
 	for _, b := range l.allBindings() {
 		_, _ = l.bound.Reconcile(ctx, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&b)})
 	}
+	l.bringRules(ctx)
 	l.clock.Advance(coalesce)
 }

@@ -63,7 +63,7 @@ func (l *lab) drain(d time.Duration) {
 	for end := l.clock.Now().Add(d); l.clock.Now().Before(end); {
 		l.clock.Advance(lookTick)
 		l.bound.drains.lookAtOne(l.Context())
-		l.bringRules()
+		l.bringRules(l.Context())
 	}
 }
 

@@ -213,7 +213,7 @@ func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 		note(l.bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&b)}))
 	}
 	for range 5 {
-		l.bringRules()
+		l.bringRules(l.Context())
 		rewoken := l.rewoken
 		l.rewoken = nil
 		for _, b := range rewoken {
@@ -228,12 +228,12 @@ func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 }
 
 // bringRules does what is due of security group rules.
-func (l *lab) bringRules() {
+func (l *lab) bringRules(ctx context.Context) {
 	for {
 		did := false
 		for _, k := range []*keyed{l.bound.rules.placing, l.bound.rules.groups} {
 			for key, _, ok := k.next(); ok; key, _, ok = k.next() {
-				k.pass(l.Context(), key)
+				k.pass(ctx, key)
 				did = true
 			}
 		}

@@ -147,7 +147,10 @@ func (r *Registry) Clear(ctx context.Context, binding stack.ID, arn string, clai
 	if code := codeOf(err); code == cloud.CodeTargetGroupNotFound || code == cloud.CodeValidation || code == cloud.CodeInvalidTarget {
 		err = nil
 	}
-	if err == nil && ctx.Err() == nil {
+	if err == nil {
+		err = context.Cause(ctx) // of a wait that ctx ended nothing is known
+	}
+	if err == nil {
 		r.Forget(arn)
 	}
 	return err
