@@ -132,6 +132,12 @@ func serviceKey(name string) stack.Key {
 
 func (l *lab) crashWait(d time.Duration) {
 	l.Helper()
+	l.passWith(d, crashKeys...)
+}
+
+// passWith lets time pass with what runs beside the passes.
+func (l *lab) passWith(d time.Duration, keys ...stack.Key) {
+	l.Helper()
 	l.pass(d, []loop{
 		{15 * time.Second, func(ctx context.Context) { l.bound.drains.lookAtOne(ctx) }},
 		{30 * time.Second, func(ctx context.Context) {
@@ -139,7 +145,7 @@ func (l *lab) crashWait(d time.Duration) {
 				l.ingresses.backend.remove(ctx)
 			}
 		}},
-	}, crashKeys...)
+	}, keys...)
 }
 
 // What an ended process leaves of its checkpoints.

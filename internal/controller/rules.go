@@ -265,7 +265,7 @@ func (r *rules) place(ctx context.Context, id string) retry {
 	maps.DeleteFunc(w.refused, func(g string, _ error) bool { return !w.awaited[g] })
 	news := w.news(before)
 	r.mu.Unlock()
-	if news {
+	if news { // not for what lasts: the pass that would tell it again asks to place the binding again
 		r.wake(client.ObjectKeyFromObject(o))
 	}
 	r.touch(ctx, t)
@@ -322,7 +322,7 @@ func (r *rules) bring(ctx context.Context, group string) retry {
 				w.awaited[group] = true // it is tried again
 			}
 		}
-		if w.news(before) && w.binding != nil {
+		if news := w.news(before); w.binding != nil && (news || w.settled && len(w.found()) > 0) {
 			concerned = append(concerned, client.ObjectKeyFromObject(w.binding))
 		}
 	}
@@ -367,7 +367,7 @@ func (w *wantedRules) found() diag.List {
 	return append(out, networkProblem(w.binding, diag.RulesNotWritten, joinOnce(errs))...)
 }
 
-// news reports whether a binding's pass has something else to tell than before, or the same again that lasts. The lock is held.
+// news reports whether a binding's pass has something else to tell than before. The lock is held.
 func (w *wantedRules) news(before diag.List) bool {
 	if w.binding == nil {
 		return false
@@ -376,8 +376,7 @@ func (w *wantedRules) news(before diag.List) bool {
 	open := maps.Clone(w.awaited)
 	maps.DeleteFunc(open, func(g string, _ bool) bool { return w.refused[g] != nil })
 	w.settled = w.settled || w.looked && len(open) == 0
-	now := w.found()
-	return w.settled && (!settled || len(now) > 0 || !slices.Equal(before, now))
+	return w.settled && (!settled || !slices.Equal(before, w.found()))
 }
 
 // networkProblem tells why the sources of a binding are not let in, or not any more, as they should be.
