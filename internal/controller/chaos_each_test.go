@@ -159,7 +159,7 @@ func (l *lab) judgeTrouble(stage, action, kind string, mark uint64, from int) {
 	l.Helper()
 	total, by := l.counts(mark)
 	most := 150
-	if kind == "throttled" { // each of seven units is worth an attempt every quarter of a minute; the limiter paces them
+	if kind == "throttled" || action == "DescribeTargetHealth" { // each of seven units is worth an attempt every quarter of a minute; the limiter paces them
 		most = 350
 	}
 	if total > most+300 || by[action] > most {
