@@ -42,6 +42,7 @@ type Config struct {
 	EnableShield           bool
 	EnableReadinessGates   bool
 	StrictGroups           bool
+	DeregistrationBrake    int           // 0 = none
 	DeletionBrake          int           // 0 = none
 	DriftInterval          time.Duration // 0 = no background sweep
 	Checkpoints            bool          // keep what was learned for the next leader

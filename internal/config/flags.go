@@ -64,6 +64,7 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringVar(&c.DefaultPCA, "default-pca-arn", "", "private authority for certificates that the controller requests, where acm-pca-arn names none; empty: a public one of Amazon's")
 	fs.BoolVar(&c.ImportTLSSecrets, "enable-tls-secret-import", false, "admit the annotation import-tls-secrets: Secrets of spec.tls are imported into ACM; needs further permissions, in AWS and on Secrets")
 	fs.IntVar(&c.DeletionBrake, "deletion-brake", 10, "load balancers that may be deleted within ten minutes because objects that still exist gave them up; more, if they are more than a quarter of all, wait for consent; 0 = no limit")
+	fs.IntVar(&c.DeregistrationBrake, "deregistration-brake", 10, "target groups that may lose most of their targets within ten minutes although the pods or nodes behind them are not gone; more, if they are more than a quarter of all, keep them until that is consented to; 0 = no limit")
 	fs.BoolVar(&c.StrictGroups, "strict-groups", false, "an invalid member stops its whole Ingress group, as in the existing controller")
 
 	fs.StringVar(&c.LoadBalancerClass, "load-balancer-class", "service.k8s.aws/nlb", "spec.loadBalancerClass of Services that are ours")

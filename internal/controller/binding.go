@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -147,14 +148,15 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 		return reconcile.Result{}, b.hold(ctx, o, found)
 	}
 	id := stack.ID{Namespace: o.Namespace, Name: o.Name}
-	b.rules.want(ctx, o, endpoints)
-
 	zone, zonesKnown := b.zones(ctx, o)
-	change, err := b.registry.Sync(ctx, targets.Request{
+	request := targets.Request{
 		Binding: id, ARN: o.Spec.TargetGroupARN, Want: endpoints, Max: b.max,
 		Claims: b.claimsOf(o),
 		Zone:   zone, HomeZone: b.homeZone(ctx),
-	})
+	}
+	held := b.holdTargets(ctx, o, request, found)
+	b.rules.want(ctx, o, slices.Concat(endpoints, held))
+	change, err := b.registry.Sync(ctx, request)
 	gatesErr := b.gates.observe(ctx, o, answered(endpoints, change), change)
 	if !o.Spec.MultiClusterTargetGroup && b.claims.kept(id) { // it was shared until now
 		if err := b.claims.drop(ctx, id); err != nil {
@@ -176,6 +178,9 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 		found = append(found, b.problem(o, "spec.targetGroupARN", err))
 	}
 	found = append(found, unadmitted...)
+	if len(held) > 0 {
+		found = append(found, targetsHeld(o, held))
+	}
 	if change.LeftOut > 0 {
 		found = append(found, diag.New(bindingObject(o), "spec.targetGroupARN", diag.QuotaExceeded,
 			fmt.Sprintf("%d endpoints are not registered: --max-targets-per-target-group=%d", change.LeftOut, b.max), "raise the flag, or run fewer pods"))
@@ -198,7 +203,10 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 		return reconcile.Result{RequeueAfter: b.retryAfter(client.ObjectKeyFromObject(o), err, change.Retry, zonesKnown)}, statusErr
 	}
 	b.failures.Forget(client.ObjectKeyFromObject(o))
-	return reconcile.Result{}, errors.Join(statusErr, gatesErr)
+	if err := errors.Join(statusErr, gatesErr); err != nil || len(held) == 0 {
+		return reconcile.Result{}, err
+	}
+	return reconcile.Result{RequeueAfter: b.requeue}, nil
 }
 
 // notWritten tells that the API server did not take a write; that somebody else wrote at the same time is nothing to tell.

@@ -178,11 +178,13 @@ func readyCondition(n *corev1.Node) corev1.ConditionStatus {
 // endpoint that only waits for a gate is registered already. What we write ourselves wakes nobody, unless somebody takes it back.
 func (b *targetBindings) podEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
 	return on(func(_ context.Context, before, after client.Object, q queueOf[reconcile.Request]) {
+		was, _ := before.(*corev1.Pod)
+		is, _ := after.(*corev1.Pod)
+		b.wakeHeld(was, is, q)
 		p, ok := either(before, after).(*corev1.Pod)
 		if !ok || len(p.Spec.ReadinessGates) == 0 {
 			return
 		}
-		was, _ := before.(*corev1.Pod)
 		for _, name := range readiness.Bindings(p) {
 			if was == nil || after == nil || gateMatters(was, p, readiness.Gate(name)) {
 				q.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: p.Namespace, Name: name}}, coalesce)

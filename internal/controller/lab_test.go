@@ -150,6 +150,7 @@ func (l *lab) restart() {
 		l.kept.registered = registry.Registered
 	}
 	registry.Clock = l.clock
+	registry.Brake = brake.New(l.config.DeregistrationBrake, l.clock.Now)
 	groups := newRules(l.client, l.inventory, inventory.NewInterfaces(clients.EC2, l.clock.Now), secgroup.Chooser{Cluster: l.config.ClusterName}, l.config.VPC, run,
 		l.config.BindingRequeue, l.clock.Now, logr.Discard())
 	groups.wake = func(b types.NamespacedName) { l.rewoken = append(l.rewoken, b) }

@@ -393,6 +393,8 @@ func (w *wiring) recorder(component string) status.Record {
 func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn string)) (*targetBindings, error) {
 	c := w.config
 	registry := targets.NewRegistry(w.clients.ELBV2, w.run, w.inventory.Fresh)
+	registry.Brake = brake.New(c.DeregistrationBrake, w.now)
+	ctrlmetrics.Registry.MustRegister(heldGroupsGauge(registry.Brake))
 	w.registry = registry
 	if w.kept != nil {
 		w.kept.registered = registry.Registered

@@ -65,6 +65,7 @@ const (
 	DuplicateResource     Code = "DuplicateResource"
 	ResourceDisowned      Code = "ResourceDisowned"
 	DeletionsHeld         Code = "DeletionsHeld"
+	DeregistrationsHeld   Code = "DeregistrationsHeld"
 	AccessDenied          Code = "AccessDenied"
 	QuotaExceeded         Code = "QuotaExceeded"
 	RateExceeded          Code = "RateExceeded"
@@ -125,6 +126,7 @@ var table = map[Code]Info{
 	DeletionProtected:     {Conflict, FailedDeployModel, "deletion protection keeps the load balancer"},
 	DuplicateResource:     {Conflict, FailedDeployModel, "several resources in AWS carry the tags of one; the one that serves is kept, a duplicate is deleted only with consent"},
 	ResourceDisowned:      {Note, NoteReason, "a resource that was to be deleted no longer carries the tags of its load balancer; it stays and is not looked after any more"},
+	DeregistrationsHeld:   {Conflict, FailedDeployModel, "most targets of more target groups than usual are given up although their pods or nodes are not gone; they stay registered until that is consented to"},
 	DeletionsHeld:         {Conflict, FailedDeployModel, "more load balancers than usual are to be deleted although their objects are not; they stay until that is consented to"},
 	AccessDenied:          {Denied, FailedDeployModel, "the controller's role lacks a permission"},
 	QuotaExceeded:         {Quota, FailedDeployModel, "an AWS quota is reached"},

@@ -14,6 +14,9 @@ const (
 	IngressGroupFinalizerPrefix = "group.ingress.k8s.aws/"
 )
 
+// AllowDeregistration is the annotation of a TargetGroupBinding that consents to what --deregistration-brake holds up.
+const AllowDeregistration = "elbv2.k8s.aws/allow-deregistration"
+
 // GroupFinalizer is the finalizer of the members of an Ingress group: ingress.k8s.aws/resources for an implicit group,
 // group.ingress.k8s.aws/<group> for an explicit one. Kubernetes limits the part after the slash to 63 characters.
 func GroupFinalizer(id stack.ID) string {

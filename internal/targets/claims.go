@@ -48,7 +48,7 @@ func (r *Registry) advanceClaims(ctx context.Context, g *group, q *Request) {
 	switch {
 	case !c.saved || len(all) > len(c.keys):
 		r.saveClaims(ctx, g, q, all)
-	case len(all) > len(wanted) && g.known && !g.doubted && !g.busy() && len(g.calls[deregister].failed) == 0 && len(g.toDeregister(q)) == 0 && len(g.toRegister(q)) == 0:
+	case len(all) > len(wanted) && len(g.holding.held) == 0 && g.known && !g.doubted && !g.busy() && len(g.calls[deregister].failed) == 0 && len(g.toDeregister(q)) == 0 && len(g.toRegister(q)) == 0:
 		r.saveClaims(ctx, g, q, wanted)
 	}
 }

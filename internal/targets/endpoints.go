@@ -224,6 +224,12 @@ func leaving(n *corev1.Node) bool {
 	})
 }
 
+// NodeStays reports a node that serves as far as its own object tells: it is not deleted, cordoned, about to be removed or excluded
+// from load balancers. Its readiness does not count, as it fails for all nodes at once where the control plane loses touch with them.
+func NodeStays(n *corev1.Node) bool {
+	return n.DeletionTimestamp == nil && !n.Spec.Unschedulable && !leaving(n) && defaultNodes.Matches(labels.Set(n.Labels))
+}
+
 // InstanceID is the EC2 instance of a node, the last part of its provider id; why tells what is wrong with it.
 func InstanceID(n *corev1.Node) (id, why string) {
 	p := n.Spec.ProviderID

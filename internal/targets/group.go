@@ -31,6 +31,7 @@ type group struct {
 	overdue bool            // the read did not end in time, or failed
 	touched map[string]bool // keys whose registration ended since the read under way began
 	calls   map[action]*calls
+	holding holding
 	claim   bool // what is claimed is being read or written
 
 	// What the next Sync returns.
@@ -183,6 +184,9 @@ func (g *group) staying(q *Request) int {
 
 // mayLeave reports whether a target that is not wanted is the binding's to deregister.
 func (g *group) mayLeave(q *Request, key string) bool {
+	if _, held := g.holding.held[key]; held {
+		return false
+	}
 	return q.Claims == nil || g.claimedBy(q.Binding).keys[key]
 }
 

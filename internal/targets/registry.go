@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/brake"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -25,6 +26,8 @@ type Registry struct {
 	Progress func(binding stack.ID)
 	// Clock is the time of Patience and of the pause before targets are registered in a group that could not be read.
 	Clock cloud.Clock
+	// Brake holds up deregistrations of most targets of many groups; nil = nothing does.
+	Brake *brake.Brake
 
 	read  Describer
 	run   Runner
@@ -140,6 +143,7 @@ func (r *Registry) Recheck(ctx context.Context, arn string) (health []Health, dr
 // the group is gone: then there is nothing to do. It waits for the end of its calls.
 func (r *Registry) Clear(ctx context.Context, binding stack.ID, arn string, claims Claims) error {
 	q := Request{Binding: binding, ARN: arn, Claims: claims}
+	r.Hold(q, true, func(Endpoint) bool { return false })
 	_, err := r.sync(ctx, q, 0)
 	if codeOf(err) == cloud.CodeInvalidTarget { // one that somebody else took away: look again which there are
 		_, err = r.sync(ctx, q, 0)
@@ -178,6 +182,7 @@ func (r *Registry) Distrust(arn string) {
 
 // Forget drops a group that no binding serves any more.
 func (r *Registry) Forget(arn string) {
+	r.Brake.Forget(arn)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.groups, arn)

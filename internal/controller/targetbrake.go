@@ -1,0 +1,63 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/brake"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/readiness"
+	"github.com/k8s-lbc/lbc/internal/targets"
+)
+
+// holdTargets tells which targets stay registered although the binding does not want them: those whose pods and nodes serve as before, if
+// with them most targets of many groups would go at once. A Service or port that is proven not to exist was taken away on purpose.
+func (b *targetBindings) holdTargets(ctx context.Context, o *v1beta1.TargetGroupBinding, q targets.Request, found diag.List) []targets.Endpoint {
+	meant := o.Annotations[naming.AllowDeregistration] == "true" ||
+		slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == diag.ServiceMissing })
+	c := clusterCache{ctx, b.client}
+	return b.registry.Hold(q, meant, func(e targets.Endpoint) bool {
+		if e.Pod != "" {
+			p, ok := c.Pod(e.Namespace, e.Pod)
+			return ok && podServes(p, e.ID)
+		}
+		n, ok := c.Node(e.Node)
+		return ok && targets.NodeStays(n)
+	})
+}
+
+// podServes reports whether a pod answers at an address as far as its kubelet knows.
+func podServes(p *corev1.Pod, address string) bool {
+	return p.DeletionTimestamp == nil && p.Status.PodIP == address && readiness.Of(p, corev1.ContainersReady).Status == corev1.ConditionTrue
+}
+
+func targetsHeld(o *v1beta1.TargetGroupBinding, held []targets.Endpoint) diag.Diagnostic {
+	return diag.New(bindingObject(o), "spec.serviceRef", diag.DeregistrationsHeld,
+		fmt.Sprintf("%d targets, as %s, are not endpoints of Service %s any more although what is behind them is not gone; most targets of more target groups than usual were given up so within %s; they stay registered",
+			len(held), held[0].Key(), o.Spec.ServiceRef.Name, brake.Window),
+		fmt.Sprintf("look whether EndpointSlices, selectors and node labels are as they are meant; if they are, set annotation %s: \"true\" on the TargetGroupBinding, or delete the pods", naming.AllowDeregistration))
+}
+
+// wakeHeld wakes the bindings that hold a target of a pod that does not serve any more.
+func (b *targetBindings) wakeHeld(was, is *corev1.Pod, q queueOf[reconcile.Request]) {
+	if was == nil || is != nil && podServes(is, was.Status.PodIP) {
+		return
+	}
+	for _, id := range b.registry.HeldFor(was.Namespace, was.Name) {
+		enqueue(q, 0, urgent, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: id.Namespace, Name: id.Name}})
+	}
+}
+
+// heldGroupsGauge shows how many target groups hold targets.
+func heldGroupsGauge(b *brake.Brake) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "lbc_deregistrations_held",
+		Help: "Target groups of which targets stay registered, because most targets of more groups than usual were given up at once."}, func() float64 { return float64(b.Held()) })
+}

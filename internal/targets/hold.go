@@ -1,0 +1,94 @@
+package targets
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/brake"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// holding is what a group keeps to tell whether most of its targets are given up although what is behind them still serves.
+type holding struct {
+	// stood are the endpoints that were wanted last, and those that are held.
+	stood map[string]Endpoint
+	// left are the endpoints that were given up within the window of the brake although what is behind them served, and when.
+	left map[string]time.Time
+	// held are not deregistered until the brake, the binding or the end of what is behind them says so.
+	held map[string]Endpoint
+}
+
+// Hold is called before each Sync of a request, and tells which targets that request does not want stay registered nevertheless:
+// serves reports whether the pod or node of an endpoint exists and works as before. If the request, with those of the last minutes, gives up more than
+// half of the targets of the group although they serve, the brake of all groups is asked. What does not serve any more is never held, and nothing is if
+// consented. Of the targets that an earlier process registered nothing is known, so that they are not held.
+func (r *Registry) Hold(q Request, consented bool, serves func(Endpoint) bool) []Endpoint {
+	g, groups := r.group(q.ARN), r.size()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	h := &g.holding
+	wanted, ids, next := map[string]bool{}, map[string]bool{}, make(map[string]Endpoint, len(q.Want))
+	for _, e := range q.Want {
+		key := e.Key()
+		wanted[key], ids[e.ID], next[key] = true, true, e
+		delete(h.left, key)
+	}
+	suspects := map[string]Endpoint{}
+	for key, e := range h.stood {
+		if !wanted[key] && !ids[e.ID] && serves(e) { // another port of the same pod or node is an edit of the port
+			suspects[key] = e
+		}
+	}
+	now := r.Clock.Now()
+	maps.DeleteFunc(h.left, func(_ string, at time.Time) bool { return now.Sub(at) >= brake.Window })
+	most := 2*(len(suspects)+len(h.left)) > len(h.stood)+len(h.left)
+	switch {
+	case len(suspects) == 0 || consented:
+		if len(h.held) > 0 {
+			r.Brake.Forget(q.ARN)
+		}
+		h.held = nil
+	case len(h.held) > 0, most && !r.Brake.Allow(q.ARN, groups):
+		h.held = suspects
+		maps.Copy(next, suspects)
+	default:
+		for key := range suspects {
+			if h.left == nil {
+				h.left = map[string]time.Time{}
+			}
+			h.left[key] = now
+		}
+	}
+	h.stood = next
+	return slices.SortedFunc(maps.Values(h.held), func(a, b Endpoint) int { return cmp.Compare(a.Key(), b.Key()) })
+}
+
+// HeldFor tells the bindings whose targets of a pod or, with an empty namespace, of a node are held.
+func (r *Registry) HeldFor(namespace, name string) []stack.ID {
+	if r.Brake.Held() == 0 {
+		return nil
+	}
+	r.mu.Lock()
+	groups := slices.Collect(maps.Values(r.groups))
+	r.mu.Unlock()
+	var out []stack.ID
+	for _, g := range groups {
+		g.mu.Lock()
+		for _, e := range g.holding.held {
+			if g.request != nil && e.Namespace == namespace && cmp.Or(e.Pod, e.Node) == name {
+				out = append(out, g.request.Binding)
+				break
+			}
+		}
+		g.mu.Unlock()
+	}
+	return out
+}
+
+func (r *Registry) size() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.groups)
+}
