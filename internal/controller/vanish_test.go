@@ -1,0 +1,130 @@
+package controller
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/brake"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// selectiveLab is three load balancers of a class whose parameters admit namespaces with the label team=a, with a brake that lets one go.
+func selectiveLab(t *testing.T) (l *lab, keys []stack.Key) {
+	t.Helper()
+	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb",
+		Parameters: &networkingv1.IngressClassParametersReference{APIGroup: ptr.To("elbv2.k8s.aws"), Kind: "IngressClassParams", Name: "alb"}}}
+	params := &v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "alb"},
+		Spec: v1beta1.IngressClassParamsSpec{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "a"}}}}
+	shop := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{"team": "a"}}}
+	l = newLab(t, account.Profile{}, class, params, shop, labService("web"))
+	for _, name := range []string{"web-0", "web-1", "web-2"} {
+		l.create(labIngress(name, nil, "web"))
+		keys = append(keys, implicit(name))
+	}
+	l.ingresses.brake = brake.New(1, l.clock.Now)
+	l.settle(keys...)
+	if l.balancers() != 3 {
+		t.Fatalf("%d load balancers\n%s", l.balancers(), strings.Join(l.events, "\n"))
+	}
+	return l, keys
+}
+
+// cluster reads an object that is in no namespace.
+func (l *lab) cluster(o client.Object, name string) {
+	l.Helper()
+	l.must(l.client.Get(l.Context(), client.ObjectKey{Name: name}, o))
+}
+
+// TestWhatNoLongerAdmitsAnIngressDeletesNoLoadBalancer takes away, or changes, what admitted all Ingresses.
+func TestWhatNoLongerAdmitsAnIngressDeletesNoLoadBalancer(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(l *lab){
+		"the labels of the namespace vanish": func(l *lab) {
+			ns := &corev1.Namespace{}
+			l.cluster(ns, "shop")
+			ns.Labels = nil
+			l.must(l.client.Update(l.Context(), ns))
+		},
+		"the selector of the parameters changes": func(l *lab) {
+			p := &v1beta1.IngressClassParams{}
+			l.cluster(p, "alb")
+			p.Spec.NamespaceSelector.MatchLabels["team"] = "b"
+			l.must(l.client.Update(l.Context(), p))
+		},
+		"the parameters vanish": func(l *lab) {
+			p := &v1beta1.IngressClassParams{}
+			l.cluster(p, "alb")
+			l.must(l.client.Delete(l.Context(), p))
+		},
+		"the class vanishes": func(l *lab) { l.must(l.client.Delete(l.Context(), labClass())) },
+		"the namespace vanishes before its objects": func(l *lab) {
+			ns := &corev1.Namespace{}
+			l.cluster(ns, "shop")
+			l.must(l.client.Delete(l.Context(), ns))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, keys := selectiveLab(t)
+			change(l)
+			mark := l.mark()
+			l.settle(keys...)
+			if w := slices.DeleteFunc(l.writes(mark), func(op string) bool { return !strings.HasPrefix(op, "Delete") && !strings.HasPrefix(op, "Deregister") }); len(w) > 0 || l.balancers() != 3 {
+				t.Errorf("%d load balancers, written: %v", l.balancers(), w)
+			}
+		})
+	}
+}
+
+// TestADefinitionThatIsRemovedDeletesNoLoadBalancer has the API server know nothing of IngressClassParams.
+func TestADefinitionThatIsRemovedDeletesNoLoadBalancer(t *testing.T) {
+	t.Parallel()
+	l, keys := selectiveLab(t)
+	served, ok := l.client.(client.WithWatch)
+	if !ok {
+		t.Fatal("the client cannot watch")
+	}
+	l.ingresses.client = interceptor.NewClient(served, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+		if _, is := o.(*v1beta1.IngressClassParams); is {
+			return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "elbv2.k8s.aws", Kind: "IngressClassParams"}, SearchedVersions: []string{"v1beta1"}}
+		}
+		return c.Get(ctx, key, o, opts...)
+	}})
+	mark := l.mark()
+	for range 3 {
+		_, _ = l.round(keys...) // that the parameters cannot be read may fail the pass
+	}
+	if w := l.writes(mark); len(w) > 0 || l.balancers() != 3 {
+		t.Errorf("%d load balancers, written: %v", l.balancers(), w)
+	}
+}
+
+// TestANamespaceThatIsDeletedTakesTheLoadBalancersOfItsObjectsAlong deletes first the objects, as the namespace controller does, and then the namespace.
+func TestANamespaceThatIsDeletedTakesTheLoadBalancersOfItsObjectsAlong(t *testing.T) {
+	t.Parallel()
+	l, keys := selectiveLab(t)
+	ns := &corev1.Namespace{}
+	l.cluster(ns, "shop")
+	ns.Labels = nil
+	l.must(l.client.Update(t.Context(), ns))
+	for _, k := range keys {
+		l.must(l.client.Delete(t.Context(), labIngress(k.ID.Name, nil, "web")))
+	}
+	l.settle(keys...)
+	if l.balancers() != 0 || l.ingresses.brake.Held() != 0 {
+		t.Errorf("%d load balancers, %d held", l.balancers(), l.ingresses.brake.Held())
+	}
+}
