@@ -93,7 +93,7 @@ func (b *backendGroup) look(ctx context.Context) (again time.Duration) {
 		b.failures = 0
 		return backendPause << (backendLooks - 1 - b.looks)
 	case err == nil && needed, err == nil && b.remove(ctx):
-		b.failures = 0
+		b.failures, b.told = 0, ""
 		return 0
 	}
 	b.failures++

@@ -134,7 +134,11 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 		return reconcile.Result{}, err
 	}
 	if d := superseded(owner, o, others); d != nil {
-		return reconcile.Result{}, b.hold(ctx, o, diag.List{*d})
+		var again reconcile.Result
+		if b.rules.elsewhere != nil { // no watch tells when a binding of another namespace goes
+			again.RequeueAfter = elsewhereLifetime
+		}
+		return again, b.hold(ctx, o, diag.List{*d})
 	}
 	endpoints, found, known, err := b.endpoints(ctx, o)
 	if err != nil { // what is registered stays

@@ -39,7 +39,8 @@ func (b *targetBindings) binders(ctx context.Context, o *v1beta1.TargetGroupBind
 	if err := b.client.List(ctx, &list, client.MatchingFields{bindingsByTargetGroup: o.Spec.TargetGroupARN}); err != nil {
 		return nil, fmt.Errorf("looking for other bindings of %s: %w", o.Spec.TargetGroupARN, err)
 	}
-	return slices.DeleteFunc(list.Items, func(x v1beta1.TargetGroupBinding) bool {
+	all := append(list.Items, b.rules.elsewhere.of(ctx, o.Spec.TargetGroupARN)...)
+	return slices.DeleteFunc(all, func(x v1beta1.TargetGroupBinding) bool {
 		return x.Namespace == o.Namespace && x.Name == o.Name || x.DeletionTimestamp != nil
 	}), nil
 }
@@ -147,6 +148,9 @@ func (b *targetBindings) heirs(ctx context.Context, o *v1beta1.TargetGroupBindin
 		return nil, false, err
 	}
 	own, heirs = !misplaced(owner, o, others), rivals(owner, o, others)
+	if _, known := b.rules.elsewhere.bindings(ctx); !known && owner.Namespace != o.Namespace {
+		own = false // a binding of another namespace may have registered what there is
+	}
 	name := naming.OfTargetGroup(o.Spec.TargetGroupARN)
 	if name == "" {
 		return heirs, own, nil
@@ -183,6 +187,9 @@ func resharing(before, after client.Object) bool {
 // handOver has those look again that have the target group of a binding that goes, or begins or ends to share it.
 func (b *targetBindings) handOver(to []v1beta1.TargetGroupBinding) {
 	for i := range to {
+		if b.rules.elsewhere.hides(to[i].Namespace) {
+			continue // the cache answers a question for it with an error
+		}
 		b.waker.wake(normal, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&to[i])})
 	}
 }

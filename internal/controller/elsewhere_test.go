@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -11,13 +12,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
 // restrict begins a new life whose caches show one namespace; live answers for the others.
@@ -33,22 +37,24 @@ func (l *lab) restrict(namespace string, live client.Reader) {
 	l.ingresses.backend.restricted = true
 }
 
+// unlistable is an API server that refuses lists of all namespaces.
+func unlistable(c client.Client) client.Reader {
+	return interceptor.NewClient(c.(client.WithWatch), interceptor.Funcs{
+		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
+			return errors.New("targetgroupbindings.elbv2.k8s.aws is forbidden at the cluster scope")
+		},
+	})
+}
+
 func TestWhatARestrictedCacheDoesNotShowIsUnknown(t *testing.T) {
 	t.Parallel()
-	refused := func(c client.Client) client.Reader {
-		return interceptor.NewClient(c.(client.WithWatch), interceptor.Funcs{
-			List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
-				return errors.New("targetgroupbindings.elbv2.k8s.aws is forbidden at the cluster scope")
-			},
-		})
-	}
 	for name, c := range map[string]struct {
 		networking bool // of the other namespace's binding
 		live       func(client.Client) client.Reader
 		want       []string
 	}{
 		"a binding of another namespace may need the rules":                     {true, func(c client.Client) client.Reader { return c }, []string{labPeer + " 8080-8080", labPeer + " 9090-9090"}},
-		"the API server does not tell of other namespaces":                      {false, refused, []string{labPeer + " 8080-8080", labPeer + " 9090-9090"}},
+		"the API server does not tell of other namespaces":                      {false, unlistable, []string{labPeer + " 8080-8080", labPeer + " 9090-9090"}},
 		"the API server tells that no binding of another namespace needs rules": {false, func(c client.Client) client.Reader { return c }, []string{labPeer + " 8080-8080"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -124,5 +130,39 @@ func TestABackendGroupThatAWSKeepsIsTriedEverLessOften(t *testing.T) {
 	l.must(err)
 	if pause := backend.look(t.Context()); pause != 0 || slices.Contains(l.left(), "security group "+group) {
 		t.Errorf("it is not deleted when nothing refers to it any more: next look after %v, left %v", pause, l.left())
+	}
+}
+
+func TestATargetGroupThatABindingOfAnUnseenNamespaceServesIsNotEmptied(t *testing.T) {
+	t.Parallel()
+	for _, listable := range []bool{true, false} {
+		for _, ends := range []bool{false, true} {
+			t.Run(fmt.Sprintf("listable %v, the binding of the watched namespace goes %v", listable, ends), func(t *testing.T) {
+				t.Parallel()
+				l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+				arn := l.targetGroup(elbtypes.TargetTypeEnumIp)
+				older, b := labBinding(arn, v1beta1.TargetTypeIP), labBinding(arn, v1beta1.TargetTypeIP)
+				older.Namespace, older.Name, older.UID, older.CreationTimestamp = "pay", "other", "uid-other", metav1.NewTime(time.Unix(1, 0))
+				b.Finalizers, b.CreationTimestamp = []string{naming.BindingFinalizer}, metav1.NewTime(time.Unix(2, 0))
+				_, err := l.sim.Balancing.RegisterTargets(t.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: aws.String(arn), Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.128.77"), Port: aws.Int32(8080)}}})
+				l.must(err)
+				l.create(append(labPods("a", "10.0.128.50"), b, older)...)
+				live := client.Reader(l.client)
+				if !listable {
+					if !ends {
+						t.Skip("what serves goes on to serve")
+					}
+					live = unlistable(l.client)
+				}
+				l.restrict("shop", live)
+				if ends {
+					l.must(l.client.Delete(t.Context(), b))
+				}
+				l.settle()
+				if got := l.targets(arn); !slices.Equal(got, []string{"10.0.128.77:8080"}) {
+					t.Errorf("targets %v", got)
+				}
+			})
+		}
 	}
 }
