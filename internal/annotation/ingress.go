@@ -52,7 +52,7 @@ func placementEntries() []Entry {
 		{Key: WebACLName, Syntax: String, Scope: OnIngress, Costs: diag.AddOn, Class: "wafv2AclName", Default: "left as it is", Merge: agree, Built: true, Example: "web",
 			Doc: "WAFv2 web ACL by name, of the load balancer's account and region; none removes the association, an empty value changes nothing."},
 		{Key: ClassicWebACL, Syntax: String, Scope: OnIngress, Costs: diag.AddOn, Default: "left as it is", Merge: agree, Built: true, Example: "00000000-0000-4000-8000-000000000001",
-			Doc: "WAF Classic (regional) web ACL by id; none removes the association, an empty value changes nothing."},
+			Doc: "WAF Classic (regional) web ACL by id; none removes the association, an empty value changes nothing. AWS ended its support on 2025-09-30: use wafv2-acl-arn."},
 		{Key: FormerWebACL, Syntax: String, Scope: OnIngress, Costs: diag.AddOn, Default: "left as it is", Merge: agree, Built: true, Example: "00000000-0000-4000-8000-000000000001",
 			Doc: "Former spelling of waf-acl-id, read only if that is absent."},
 		{Key: Shield, Syntax: Bool, Scope: OnIngress, Costs: diag.AddOn, Default: "left as it is", Merge: agree, Built: true, Example: "true",

@@ -115,7 +115,12 @@ func (r Reader) Invalid(k Key, text, remedy string) {
 
 // Ignored notes that an annotation has no effect.
 func (r Reader) Ignored(k Key, text, remedy string) {
+	r.Note(k, diag.IgnoredSetting, text, remedy)
+}
+
+// Note tells of an annotation if it is present. The class of the code is diag.Note.
+func (r Reader) Note(k Key, code diag.Code, text, remedy string) {
 	if _, source, ok := r.Raw(k); ok {
-		r.findings.Add(diag.New(source.Object, source.Path, diag.IgnoredSetting, text, remedy))
+		r.findings.Add(diag.New(source.Object, source.Path, code, text, remedy))
 	}
 }

@@ -19,17 +19,12 @@ func (t *translation) addOns(spec v1beta1.IngressClassParamsSpec) intent.AddOns 
 	out := intent.AddOns{
 		CustomerOwnedPool: t.read.String(annotation.CustomerOwnedPool),
 		Shield:            t.read.Bool(annotation.Shield),
-		ClassicWebACL:     filled(t.read.String(annotation.ClassicWebACL)),
+		ClassicWebACL:     t.classicWebACL(),
 	}
 	if out.CustomerOwnedPool.Set && out.CustomerOwnedPool.Value == "" {
 		t.read.Invalid(annotation.CustomerOwnedPool, fmt.Sprintf("cannot use empty value for %s annotation", annotation.CustomerOwnedPool),
 			"name a pool, or remove the annotation")
 		out.CustomerOwnedPool = intent.Field[string]{}
-	}
-	if _, _, ok := t.read.Raw(annotation.ClassicWebACL); !ok {
-		out.ClassicWebACL = filled(t.read.String(annotation.FormerWebACL))
-	} else {
-		t.read.Ignored(annotation.FormerWebACL, fmt.Sprintf("annotation %s has no effect beside %s", annotation.FormerWebACL, annotation.ClassicWebACL), "remove it")
 	}
 	if c := spec.MinimumLoadBalancerCapacity; c != nil {
 		out.Capacity = intent.Of(c.CapacityUnits, t.params("spec.minimumLoadBalancerCapacity.capacityUnits"))
