@@ -1,0 +1,48 @@
+package findings
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestTroubleshootingQuotesWhatTheControllerSays compares texts of the page with the code that writes them. Where the code puts
+// values into a text, the page has an ellipsis.
+func TestTroubleshootingQuotesWhatTheControllerSays(t *testing.T) {
+	t.Parallel()
+	read := func(name string) string {
+		b, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	page := read("docs/troubleshooting.md")
+	for _, tc := range []struct{ text, file string }{
+		{"kubernetes cluster name must be specified", "internal/config/config.go"},
+		{"failed to introspect region from EC2Metadata", "internal/cloud/connect.go"},
+		{"failed to get VPC ID", "internal/cloud/connect.go"},
+		{"no VPC exists with tags", "internal/cloud/connect.go"},
+		{"multiple VPCs exist with tags", "internal/cloud/connect.go"},
+		{"no credentials for AWS: ", "internal/cloud/problem.go"},
+		{"the name … cannot be resolved", "internal/cloud/network.go"},
+		{"… does not answer in time", "internal/cloud/network.go"},
+		{"… refuses connections", "internal/cloud/network.go"},
+		{"keeping the webhooks' certificate failed", "internal/webhook/keeper.go"},
+		{"no LoadBalancer objects are written", "internal/controller/boardwriter.go"},
+		{"expected exactly one securityGroup tagged with kubernetes.io/cluster/", "internal/secgroup/choose.go"},
+		{"TargetGroup … is already bound to TargetGroupBinding ", "internal/controller/bindingrivals.go"},
+		{"has the same tags as ", "internal/plan/duplicate.go"},
+		{"conflicting …: … is ignored, because ", "internal/compile/merge.go"},
+		{"with more others than usual within …; it stays", "internal/controller/deletionbrake.go"},
+	} {
+		if !strings.Contains(page, tc.text) {
+			t.Errorf("docs/troubleshooting.md does not tell of %q", tc.text)
+		}
+		source := strings.ReplaceAll(read(tc.file), "%s of %s", "%s")
+		if !strings.Contains(source, strings.ReplaceAll(tc.text, "…", "%s")) {
+			t.Errorf("%s does not say %q", tc.file, tc.text)
+		}
+	}
+}
