@@ -57,7 +57,7 @@ func codeAnd(e Error) string {
 }
 
 func classify(err error) Error {
-	e := Error{Class: diag.Transient, Message: withoutPassing(err.Error())}
+	e := Error{Class: diag.Transient, Message: SteadyText(err.Error())}
 	if errors.Is(err, ErrBusy) {
 		e.Class = diag.Throttled
 		return e
@@ -78,7 +78,7 @@ func classify(err error) Error {
 		}
 		return e
 	}
-	e.Code, e.Message = api.ErrorCode(), api.ErrorMessage()
+	e.Code, e.Message = api.ErrorCode(), withoutTimes(api.ErrorMessage())
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return e
 	}

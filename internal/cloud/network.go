@@ -71,8 +71,15 @@ func networkText(err error) (text string, known bool) {
 	return "", false
 }
 
-// passing are the parts of an error's text that differ from one attempt to the next.
-var passing = regexp.MustCompile(`,? ?RequestID: [^, ]*|:\d{4,5}\b`)
+// passing are the parts of an error's text that differ from one attempt to the next, times is the same for AWS's own messages: a
+// signature that expired is told with the time of the call.
+var (
+	passing = regexp.MustCompile(`,? ?RequestID: [^, ]*|:\d{4,5}\b`)
+	times   = regexp.MustCompile(`\b\d{8}T\d{6}Z|\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
+)
 
-// withoutPassing is an error's text without request ids and ports.
-func withoutPassing(text string) string { return passing.ReplaceAllString(text, "") }
+// SteadyText is the text of an error of AWS or of the API server without request ids, ports and times, so that the same trouble has the
+// same text at each attempt.
+func SteadyText(text string) string { return withoutTimes(passing.ReplaceAllString(text, "")) }
+
+func withoutTimes(text string) string { return times.ReplaceAllString(text, "(time)") }

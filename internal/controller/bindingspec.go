@@ -51,7 +51,7 @@ func (b *targetBindings) complete(ctx context.Context, o *v1beta1.TargetGroupBin
 		s.VpcID = aws.ToString(tg.VpcId)
 	}
 	if err := b.client.Patch(ctx, o, client.MergeFrom(before)); err != nil {
-		x := diag.New(bindingObject(o), "spec", diag.BindingNotCompleted, "what its target group tells cannot be written into the binding: "+err.Error(),
+		x := diag.New(bindingObject(o), "spec", diag.BindingNotCompleted, "what its target group tells cannot be written into the binding: "+cloud.SteadyText(err.Error()),
 			"it is tried again; if it stays, look whether the controller's role in Kubernetes, or a policy of the cluster, allows it, or write type, protocol, address type, VPC and ARN yourself")
 		return false, &x
 	}

@@ -69,7 +69,8 @@ func (w *birthWatch) tick(ctx context.Context) {
 	}
 }
 
-// birthPause is how long to wait for a load balancer that has been awaited so long: as long again, within bounds.
+// birthPause does not count failures: its pauses follow from the age of the youngest load balancer, whether looks succeed or fail.
+// It is how long to wait for a load balancer that has been awaited so long: as long again, within bounds.
 func birthPause(awaited time.Duration) time.Duration {
 	if awaited > birthStuck {
 		return stuckBirthGap

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -23,9 +24,12 @@ const (
 	// relistEvery is how often the objects are compared with what was written: they may have been deleted or edited by hand,
 	// and their definition may have come or gone.
 	relistEvery = 5 * time.Minute
-	// rewriteAfter is when a write that failed is tried again.
+	// rewriteAfter is when a write that failed is tried again first.
 	rewriteAfter = 15 * time.Second
 )
+
+// rewritePauses are those after writes of one object that failed in a row.
+var rewritePauses = backoff.Policy{First: rewriteAfter, Longest: 5 * time.Minute}
 
 // board shows in LoadBalancer objects how stacks are doing. Passes only hang up what they found; writing happens beside them,
 // in batches, and only what changed. Where the kind is not installed, or the controller may not write it, nothing else is
@@ -63,7 +67,9 @@ type post struct {
 	owners    []metav1.OwnerReference
 	have      *v1alpha1.LoadBalancer // as written or read last; nil = none
 	dirty     bool
-	told      string // why the last write failed, as the log says already
+	told      string    // why the last write failed, as the log says already
+	failed    int       // writes in a row
+	retry     time.Time // not before, as the last writes failed
 }
 
 func newBoard(c client.Client, r client.Reader, namespace string, now func() time.Time, log logr.Logger) *board {

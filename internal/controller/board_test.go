@@ -280,8 +280,35 @@ func TestARightToWriteThatIsMissingIsLoggedOnce(t *testing.T) {
 		t.Errorf("log: %q", lines)
 	}
 	w.refuse = nil
+	w.now = w.now.Add(rewriteAfter)
 	w.flush(t.Context())
 	if w.get("shop").Status.State != "failed" {
 		t.Error("it is not written when the right is there")
+	}
+}
+
+// TestAnObjectThatCannotBeWrittenIsTriedEverLessOften refuses the status for an hour, as the webhook of somebody else does that is down.
+func TestAnObjectThatCannotBeWrittenIsTriedEverLessOften(t *testing.T) {
+	t.Parallel()
+	w := newWall(t)
+	w.list(t.Context())
+	w.show(groupPass("shop"))
+	w.flush(t.Context())
+	w.refuse, w.writes = errors.New("failed calling webhook"), nil
+	changed := groupPass("shop")
+	changed.Observed.LoadBalancers[0].State = "failed"
+	w.show(changed)
+	for range 3600 / 15 {
+		w.flush(t.Context())
+		w.now = w.now.Add(rewriteAfter)
+	}
+	if n := len(w.writes); n < 10 || n > 20 {
+		t.Errorf("%d attempts in an hour", n)
+	}
+	w.refuse = nil
+	w.now = w.now.Add(rewritePauses.Longest)
+	w.flush(t.Context())
+	if w.get("shop").Status.State != "failed" {
+		t.Error("it is not written when the webhook answers again")
 	}
 }

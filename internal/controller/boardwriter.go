@@ -113,8 +113,9 @@ func (b *board) flush(ctx context.Context) {
 		return
 	}
 	var keys []stack.Key
+	now := b.now()
 	for key, e := range b.posts {
-		if e.decided && e.dirty {
+		if e.decided && e.dirty && !e.retry.After(now) {
 			keys = append(keys, key)
 		}
 	}
@@ -133,14 +134,18 @@ func (b *board) flush(ctx context.Context) {
 			e.dirty = true
 			if have == nil && job.have != nil {
 				b.wake() // it was deleted by hand
-			} else if ctx.Err() == nil && e.told != err.Error() {
-				e.told = err.Error() // a right that is missing would fill the log
-				b.log.Info("showing a load balancer failed; trying again", "stack", key.String(), "cause", err.Error())
+			} else if ctx.Err() == nil {
+				e.failed++
+				e.retry = b.now().Add(rewritePauses.Pause(e.failed))
+				if e.told != err.Error() {
+					e.told = err.Error() // a right that is missing would fill the log
+					b.log.Info("showing a load balancer failed; trying again", "stack", key.String(), "cause", err.Error())
+				}
 			}
 		case e.want == nil && have == nil:
 			delete(b.posts, key)
 		default:
-			e.told = ""
+			e.told, e.failed, e.retry = "", 0, time.Time{}
 		}
 		b.mu.Unlock()
 		if ctx.Err() != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -20,6 +21,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
@@ -393,6 +395,32 @@ func TestStandingTroubleIsCalm(t *testing.T) {
 			l.must(l.client.Delete(l.Context(), web))
 		}, 40, 1},
 		"a missing Service": {nil, false, func(*lab) {}, 40, 1},
+		"a name of AWS that does not resolve": {[]string{"web"}, false, func(l *lab) {
+			var query atomic.Int32
+			l.beforeCall = func(context.Context) error {
+				return &net.DNSError{Err: "no such host", Name: "ec2.us-west-2.amazonaws.com", Server: fmt.Sprintf("10.0.0.2:%d", 40000+query.Add(1))}
+			}
+		}, 100, 2},
+		"everything denied":              {[]string{"web"}, false, faulty(gate.Fault{Kind: "denied"}), 100, 1},
+		"everything denied at an edit":   {[]string{"web"}, true, faulty(gate.Fault{Kind: "denied"}), 100, 2},
+		"everything throttled":           {[]string{"web"}, false, faulty(gate.Fault{Code: "Throttling"}), 100, 1},
+		"a quota of target groups":       {[]string{"web"}, false, faulty(gate.Fault{Action: "CreateTargetGroup", Code: "TooManyTargetGroups", Message: "limit"}), 60, 1},
+		"a listener that AWS rejects":    {[]string{"web"}, false, faulty(gate.Fault{Action: "CreateListener", Code: "ValidationError", Message: "no"}), 60, 1},
+		"a server's error at each write": {[]string{"web"}, false, faulty(gate.Fault{Action: "CreateLoadBalancer", Code: "InternalFailure", Status: 500}), 80, 2},
+		"Kubernetes refuses each write": {[]string{"web"}, false, func(l *lab) {
+			var port atomic.Int32
+			refused := func() error {
+				return apierrors.NewInternalError(fmt.Errorf("failed calling webhook: read tcp 10.1.2.3:%d->10.0.0.9:443: i/o timeout", 40000+port.Add(1)))
+			}
+			l.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
+				Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { return refused() },
+				Update: func(context.Context, client.WithWatch, client.Object, ...client.UpdateOption) error { return refused() },
+				Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
+					return refused()
+				},
+			})
+			l.restart()
+		}, 40, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -422,6 +450,9 @@ func TestStandingTroubleIsCalm(t *testing.T) {
 			}
 			if n := l.ingresses.retries.of.Len(); n > 3 {
 				t.Errorf("%d counts of retries for one stack", n)
+			}
+			if n := l.bound.failures.Len(); n > 1 {
+				t.Errorf("%d counts of failures for one binding", n)
 			}
 		})
 	}

@@ -23,7 +23,8 @@ type certificateWatch struct {
 	log    logr.Logger
 }
 
-// certificateTick is how often it is decided whether to look.
+// certificateTick is how often it is decided whether to look. It is no interval of retries: how old the list may be bounds the reads,
+// and one that failed is made again after a pause of the inventory.
 const certificateTick = 2 * time.Second
 
 // Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only.

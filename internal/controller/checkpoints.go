@@ -11,6 +11,7 @@ import (
 	"github.com/go-logr/logr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/config"
@@ -22,8 +23,6 @@ import (
 const (
 	// checkpointPause is how often what changed is written: a ConfigMap at most once in that time.
 	checkpointPause = 5 * time.Second
-	// longestCheckpointPause is how long to wait at most after writes that failed.
-	longestCheckpointPause = 5 * time.Minute
 	// checkpointPatience is how long the first passes wait for what earlier processes left.
 	checkpointPatience = 10 * time.Second
 	// targetsPatience is how long targets wait for it.
@@ -32,6 +31,9 @@ const (
 	lastPasses = 10 * time.Second
 	lastWrite  = 5 * time.Second
 )
+
+// checkpointPauses are those between writes: the first one while writes succeed, longer ones after failures in a row.
+var checkpointPauses = backoff.Policy{First: checkpointPause, Longest: 5 * time.Minute}
 
 // checkpoints gives passes what earlier processes left, and keeps what they leave for the next one. Nil keeps nothing.
 type checkpoints struct {
@@ -133,24 +135,24 @@ func (c *checkpoints) drop(kind checkpoint.Kind, name string) {
 func (c *checkpoints) Start(ctx context.Context) error {
 	isOpen := c.open(ctx)
 	close(c.ready)
-	pause := checkpointPause
+	failures := 0
 	told := ""
 	for c.store.Enabled() {
 		select {
 		case <-ctx.Done():
 			c.end(ctx)
 			return nil
-		case <-time.After(pause):
+		case <-time.After(checkpointPauses.Pause(failures + 1)):
 		}
 		if !isOpen {
 			isOpen = c.open(ctx)
 		}
 		err := c.store.Flush(ctx)
 		if err == nil && isOpen {
-			pause, told = checkpointPause, ""
+			failures, told = 0, ""
 			continue
 		}
-		pause = min(2*pause, longestCheckpointPause)
+		failures++
 		if err != nil && ctx.Err() == nil && told != err.Error() {
 			told = err.Error()
 			c.log.Info("writing checkpoints failed; it is tried again", "cause", told)

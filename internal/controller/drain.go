@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
@@ -29,7 +30,7 @@ func (d drain) String() string { return d.binding + " drains from " + d.arn }
 
 type wait struct {
 	at    time.Time // of the next look
-	pause time.Duration
+	taken int       // looks
 	until time.Time
 }
 
@@ -39,6 +40,9 @@ const (
 	longestDrain     = time.Hour + longestDrainLook
 	longestDrainLook = 5 * time.Minute
 )
+
+// drainPauses are those before the looks at one group that drains.
+var drainPauses = backoff.Policy{First: firstDrainLook, Longest: longestDrainLook}
 
 func newDrains(registry *targets.Registry, r *rules, now func() time.Time) *drains {
 	return &drains{registry: registry, rules: r, now: now, due: map[drain]*wait{}}
@@ -53,7 +57,7 @@ func (d *drains) begin(ctx context.Context, binding, arn string) {
 	x := drain{binding, arn}
 	now := d.now()
 	d.mu.Lock()
-	d.due[x] = &wait{at: now.Add(firstDrainLook), pause: firstDrainLook, until: now.Add(longestDrain)}
+	d.due[x] = &wait{at: now.Add(firstDrainLook), until: now.Add(longestDrain)}
 	d.mu.Unlock()
 	d.rules.keepFor(ctx, binding, x.String())
 }
@@ -102,7 +106,7 @@ func (d *drains) next() (x drain, late bool) {
 	if first == nil {
 		return drain{}, false
 	}
-	first.pause = min(first.pause*2, longestDrainLook)
-	first.at = now.Add(first.pause)
+	first.taken++
+	first.at = now.Add(drainPauses.Pause(first.taken + 1))
 	return x, !now.Before(first.until)
 }

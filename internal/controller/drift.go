@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// driftPace is the shortest pause between two looks.
+	// driftPace is the shortest pause between two looks. It does not grow after a failed look: the next one is at something else.
 	driftPace = time.Second
 	// readPause is the pause after each read of a look, so that all looks together make one read a second in the long run, however much there
 	// is: a tenth of what AWS admits (DescribeRules and the like: 10 a second for an account and Region).

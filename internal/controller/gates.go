@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/readiness"
 	"github.com/k8s-lbc/lbc/internal/status"
@@ -75,10 +76,11 @@ type gatedPod struct {
 }
 
 const (
-	// lookPace is the shortest time between the beginnings of two looks at whatever groups.
+	// lookPace is the shortest time between the beginnings of two looks at whatever groups. When each is due, whether its last look
+	// failed or not, readiness.Schedule says by how long its pods have waited.
 	lookPace = 250 * time.Millisecond
-	// patchRetry is how long a patch that failed waits, first and at most.
-	patchRetry, longestPatchRetry = 3 * time.Second, time.Minute
+	// patchRetry is how long a patch that failed waits first.
+	patchRetry = 3 * time.Second
 	// patchers is how many pods are patched at a time, lookers how many groups are looked at.
 	patchers, lookers = 16, 16
 	// gateTimeout bounds a look, its turn among AWS calls included, and a patch.
@@ -92,6 +94,9 @@ const (
 	// endedFor is how long pods may turn up that were admitted before the end of their binding.
 	endedFor = 10 * time.Minute
 )
+
+// patchPauses are those after patches of one pod that failed in a row.
+var patchPauses = backoff.Policy{First: patchRetry, Longest: time.Minute}
 
 // newGateKeeper wires a keeper; lost is still to be set.
 func (w *wiring) newGateKeeper(registry *targets.Registry, record status.Record) *gateKeeper {

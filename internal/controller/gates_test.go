@@ -459,3 +459,20 @@ func TestALookOrAPatchThatHangsHoldsUpNoOther(t *testing.T) {
 	looks.Wait()
 	<-ended
 }
+
+// TestAGateThatCannotBeReadTellsTheSameAtEachLook has AWS answer with another request id each time, which would be another patch of
+// each pod.
+func TestAGateThatCannotBeReadTellsTheSameAtEachLook(t *testing.T) {
+	t.Parallel()
+	denied := func(id string) corev1.PodCondition {
+		c, ok := unreadable(readiness.Gate("web"), fmt.Errorf("operation error Elastic Load Balancing v2: DescribeTargetHealth, https response error StatusCode: 403, RequestID: %s, %w",
+			id, &awsError{"AccessDenied"}))
+		if !ok || c.Reason != "AccessDenied" || c.Message == "" {
+			t.Errorf("condition %+v", c)
+		}
+		return c
+	}
+	if first, second := denied("7-1"), denied("7-2"); first != second {
+		t.Errorf("%q and %q", first.Message, second.Message)
+	}
+}

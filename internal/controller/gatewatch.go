@@ -149,9 +149,9 @@ func (g *gateKeeper) learn(key types.NamespacedName, arn string, health []target
 
 // unreadable is the condition while health cannot be read for a reason that does not pass by itself.
 func unreadable(gate corev1.PodConditionType, err error) (corev1.PodCondition, bool) {
-	switch e := cloud.Classify(err); e.Class {
+	switch p := cloud.Problem("", err); p.Class {
 	case diag.Denied, diag.NotFound, diag.Invalid:
-		return corev1.PodCondition{Type: gate, Status: corev1.ConditionUnknown, Reason: e.Code, Message: err.Error()}, true
+		return corev1.PodCondition{Type: gate, Status: corev1.ConditionUnknown, Reason: cmp.Or(cloud.Classify(err).Code, string(p.Code)), Message: p.Text}, true
 	default:
 		return corev1.PodCondition{}, false
 	}
@@ -224,8 +224,8 @@ func (g *gateKeeper) wrote(binding types.NamespacedName, uid types.UID, is corev
 	}
 	p := x.waiting[uid]
 	if err != nil {
-		p.retry = g.now().Add(min(patchRetry<<min(p.failed, 5), longestPatchRetry))
 		p.failed++
+		p.retry = g.now().Add(patchPauses.Pause(p.failed))
 		return
 	}
 	p.is, p.retry, p.failed = is, time.Time{}, 0

@@ -10,6 +10,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -29,7 +30,7 @@ type healthWatch struct {
 
 type look struct {
 	at      time.Time
-	pause   time.Duration
+	taken   int         // looks since the targets changed
 	binding diag.Object // with its UID, by which "kubectl describe" finds events
 	telling bool
 }
@@ -39,6 +40,9 @@ const (
 	longestLook = 10 * time.Minute
 	lookTick    = time.Second
 )
+
+// lookPauses are those before the looks at one target group, whether they fail or find nothing new.
+var lookPauses = backoff.Policy{First: firstLook, Longest: longestLook}
 
 func newHealthWatch(r *targets.Registry, record status.Record, seen func(string, []targets.Health), now func() time.Time) *healthWatch {
 	return &healthWatch{registry: r, record: record, seen: seen, now: now, due: map[string]*look{}}
@@ -53,7 +57,7 @@ func (h *healthWatch) expect(arn string, binding diag.Object) {
 		l = &look{}
 		h.due[arn] = l
 	}
-	l.at, l.pause, l.binding = h.now().Add(firstLook), firstLook, binding
+	l.at, l.taken, l.binding = h.now().Add(firstLook), 0, binding
 }
 
 func (h *healthWatch) forget(binding client.ObjectKey) {
@@ -121,8 +125,8 @@ func (h *healthWatch) next() (arn string, binding diag.Object) {
 	if first == nil {
 		return "", diag.Object{}
 	}
-	first.pause = min(first.pause*2, longestLook)
-	first.at = now.Add(first.pause)
+	first.taken++
+	first.at = now.Add(lookPauses.Pause(first.taken + 1))
 	return arn, first.binding
 }
 

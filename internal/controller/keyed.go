@@ -4,15 +4,17 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/backoff"
 )
 
 // keyed runs work by key beside everything else: one run of a key at a time, different keys in parallel. A key that is added while
 // it runs, runs once more. What fails is tried again ever less often. It holds an entry for a key only while there is something to
 // do for it. It is safe for concurrent use.
 type keyed struct {
-	run   func(ctx context.Context, key string) retry
-	now   func() time.Time
-	first time.Duration // pause after the first failure; it doubles with each further one
+	run    func(ctx context.Context, key string) retry
+	now    func() time.Time
+	pauses backoff.Policy // after failures in a row of a key
 	// gather is how long a key waits for more of the same; 0 = it does not.
 	gather time.Duration
 
@@ -45,7 +47,7 @@ const (
 )
 
 func newKeyed(first time.Duration, now func() time.Time, run func(ctx context.Context, key string) retry) *keyed {
-	return &keyed{run: run, now: now, first: first, entries: map[string]*keyedEntry{}, signal: make(chan struct{}, 1)}
+	return &keyed{run: run, now: now, pauses: backoff.Policy{First: first, Longest: longestKeyedPause}, entries: map[string]*keyedEntry{}, signal: make(chan struct{}, 1)}
 }
 
 // add has a key run, but one that failed not before its pause is over.
@@ -147,8 +149,8 @@ func (k *keyed) pass(ctx context.Context, key string) {
 	case e.kicked, e.again && !r.failed:
 		e.due = time.Time{}
 	case r.failed:
-		e.due = k.now().Add(min(k.first<<min(e.failures, 10), longestKeyedPause))
 		e.failures++
+		e.due = k.now().Add(k.pauses.Pause(e.failures))
 		if r.at.After(e.due) {
 			e.due = r.at
 		}

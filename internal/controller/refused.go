@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/wish"
@@ -57,7 +58,7 @@ func (r refusedWrites) found(code diag.Code) diag.List {
 
 // refusedByAPI tells an object of what the API server refused that is tried again.
 func refusedByAPI(o diag.Object, code diag.Code, err error) diag.Diagnostic {
-	return diag.New(o, "", code, err.Error(), "it is tried again; if it stays, look whether the controller's role in Kubernetes allows it")
+	return diag.New(o, "", code, cloud.SteadyText(err.Error()), "it is tried again; if it stays, look whether the controller's role in Kubernetes allows it")
 }
 
 // without is the wish of the members to which nothing was refused.

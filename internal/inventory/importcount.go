@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -14,15 +15,15 @@ import (
 // notices what follows; one that somebody rewrites in a loop would use up what all of the account shares.
 const (
 	importYear = 365 * 24 * time.Hour
-	// freeImports are admitted to one Secret of one stack within importWeek; each further one waits twice as long as the one
-	// before, from importPause up to longestImportPause. That is at most some twenty imports a week.
-	freeImports        = 10
-	importWeek         = 7 * 24 * time.Hour
-	importPause        = time.Minute
-	longestImportPause = 24 * time.Hour
+	// freeImports are admitted to one Secret of one stack within importWeek; further ones wait for importPauses.
+	freeImports = 10
+	importWeek  = 7 * 24 * time.Hour
 	// importSlack is how far apart two accounts of one import may be: our clock's, and ACM's in a listing.
 	importSlack = time.Minute
 )
+
+// importPauses are those before each import after the free ones: at most some twenty imports a week.
+var importPauses = backoff.Policy{First: time.Minute, Longest: 24 * time.Hour}
 
 // importLog is what is known of imports into ACM. It is guarded by Inventory.mu.
 type importLog struct {
@@ -114,7 +115,7 @@ func (l *importLog) pause(owner string, now time.Time) (until time.Time, recent 
 	if recent < freeImports {
 		return time.Time{}, recent
 	}
-	return times[len(times)-1].Add(min(importPause<<min(recent-freeImports, 20), longestImportPause)), recent
+	return times[len(times)-1].Add(importPauses.Pause(recent - freeImports + 1)), recent
 }
 
 // certificateOwner names a certificate of a stack through all its lives.

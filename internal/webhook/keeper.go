@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/servingcert"
 )
 
@@ -46,24 +47,29 @@ const settle = 2 * time.Minute
 // pause between looks: short enough to renew in time, long enough to cost nothing.
 func pause(lifetime time.Duration) time.Duration { return min(30*time.Second, lifetime/20) }
 
-// retry is the pause after a failure and while there is nothing to serve yet.
+// retry is the pause while there is nothing to serve yet, and after the first failure. API servers refuse calls meanwhile, so it does
+// not grow where a replica waits for the Secret: see Source.
 const retry = time.Second
+
+// retries are the pauses after failures in a row of the leader.
+var retries = backoff.Policy{First: retry, Longest: 30 * time.Second}
 
 // Start implements manager.Runnable; it runs until ctx ends. Failures are logged and tried again.
 func (k *Keeper) Start(ctx context.Context) error {
-	last := ""
+	last, failures := "", 0
 	for {
 		wait := pause(k.Lifetime)
 		err := k.Sync(ctx)
 		if err != nil && ctx.Err() == nil {
-			wait = retry
+			failures++
+			wait = retries.Pause(failures)
 			if text := err.Error(); text != last {
 				k.Log.Error(err, "keeping the webhooks' certificate failed; trying again")
 				last = text
 			}
 		}
 		if err == nil {
-			last = ""
+			last, failures = "", 0
 		}
 		if !sleep(ctx, wait) {
 			return nil
