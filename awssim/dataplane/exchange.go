@@ -126,6 +126,8 @@ func (x *exchange) refusal() int {
 	case x.head != nil && x.head.refuse != 0:
 		x.closes, x.host = true, x.head.host
 		return x.head.refuse
+	case x.head == nil && refusedByFrames(x.r):
+		return http.StatusBadRequest
 	case !isToken([]byte(x.r.Method)): // of HTTP/2; of HTTP/1 it was inspected
 		return http.StatusBadRequest
 	case x.r.Method == http.MethodTrace || x.r.Method == http.MethodConnect:

@@ -326,3 +326,102 @@ func TestAnUnknownProtocolInALPNEndsNoHandshake(t *testing.T) {
 		t.Errorf("%q, %v", all, err)
 	}
 }
+
+func TestFieldsThatHTTP2ForbidsGetTheLoadBalancersErrorPage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.balancer("web", stack.Application)
+	w.withTLS(notFound())
+	w.update()
+	for _, tc := range []struct{ name, value, want string }{
+		{"te", "gzip", "400"}, {"connection", "close", "400"}, {"transfer-encoding", "chunked", "400"}, {"upgrade", "websocket", "400"},
+		{"keep-alive", "1", "400"}, {"te", "trailers", "404"}, {"awssim-refusal", "1", "404"},
+	} {
+		f := w.frames()
+		f.send(1, true, ":method", "GET", ":scheme", "https", ":path", "/", ":authority", "a.b", tc.name, tc.value)
+		for {
+			frame, err := f.ReadFrame()
+			if err != nil {
+				t.Fatal(err)
+			}
+			head, ok := frame.(*http2.MetaHeadersFrame)
+			if !ok {
+				continue
+			}
+			server := ""
+			for _, field := range head.Fields {
+				if field.Name == "server" {
+					server = field.Value
+				}
+			}
+			if status := head.PseudoValue("status"); status != tc.want || server != "awselb/2.0" {
+				t.Errorf("%s: %s: status %s of %q, want %s", tc.name, tc.value, status, server, tc.want)
+			}
+			break
+		}
+	}
+}
+
+func TestNoContinueIsSaidOverHTTP2(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.balancer("web", stack.Application)
+	w.withTLS(notFound())
+	w.update()
+	f := w.frames()
+	f.send(1, false, ":method", "POST", ":scheme", "https", ":path", "/", ":authority", "a.b", "expect", "100-continue")
+	if err := f.WriteData(1, true, []byte("a small body")); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		frame, err := f.ReadFrame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if head, ok := frame.(*http2.MetaHeadersFrame); ok {
+			if status := head.PseudoValue("status"); status != "404" {
+				t.Errorf("the first head has status %s, want that of the answer, 404", status)
+			}
+			return
+		}
+	}
+}
+
+func TestABrokenHeaderBlockEndsTheHTTP2Connection(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.balancer("web", stack.Application)
+	w.withTLS(notFound())
+	w.update()
+	for name, tc := range map[string]struct {
+		send func(f *frames) error
+		want http2.ErrCode
+	}{
+		"index that no table has": {func(f *frames) error {
+			return f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte{0xff, 0x00}, EndHeaders: true})
+		}, http2.ErrCodeCompression},
+		"another frame within a block": {func(f *frames) error {
+			if err := f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte{0x82}}); err != nil {
+				return err
+			}
+			return f.WritePing(false, [8]byte{})
+		}, http2.ErrCodeProtocol},
+	} {
+		f := w.frames()
+		if err := tc.send(f); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			frame, err := f.ReadFrame()
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if away, ok := frame.(*http2.GoAwayFrame); ok {
+				if away.ErrCode != tc.want {
+					t.Errorf("%s: %v, want %v", name, away.ErrCode, tc.want)
+				}
+				break
+			}
+		}
+	}
+}

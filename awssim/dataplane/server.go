@@ -2,7 +2,6 @@ package dataplane
 
 import (
 	"context"
-	"crypto/tls"
 	"io"
 	"log"
 	"net"
@@ -24,7 +23,7 @@ type servers struct {
 
 	mu       sync.Mutex
 	settings serverSettings
-	queue    *connQueue // of the current server; nil: nobody came yet
+	queues   [2]*connQueue // of the current servers for HTTP/1 and HTTP/2; nil: nobody came yet
 	all      []*http.Server
 	stopped  bool
 }
@@ -45,22 +44,29 @@ func (s *servers) update(v *view) {
 		return
 	}
 	s.settings = wanted
-	if s.queue != nil {
-		s.queue.release() // its connections live on
-		s.queue = nil
+	for n, queue := range s.queues {
+		if queue != nil {
+			queue.release() // its connections live on
+			s.queues[n] = nil
+		}
 	}
 }
 
-// current is the queue of the server for new connections, which begins with the first of them; nil when there is to be none.
-func (s *servers) current() *connQueue {
+// current is the queue of the server for new connections of a protocol, which begins with the first of them; nil when there is to be none.
+func (s *servers) current(http2 bool) *connQueue {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopped || s.queue != nil {
-		return s.queue
-	}
+	place := &s.queues[0]
 	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(s.settings.http2)
+	if http2 {
+		place = &s.queues[1]
+		protocols.SetUnencryptedHTTP2(true) // of what frameConn decrypted
+	} else {
+		protocols.SetHTTP1(true)
+	}
+	if s.stopped || *place != nil {
+		return *place
+	}
 	server := &http.Server{
 		Handler:           s.front,
 		ReadHeaderTimeout: s.settings.idle,
@@ -76,9 +82,9 @@ func (s *servers) current() *connQueue {
 	}
 	queue := newConnQueue()
 	if s.front.balancer.plane.spawn(func() { _ = server.Serve(queue) }) {
-		s.queue, s.all = queue, append(s.all, server)
+		*place, s.all = queue, append(s.all, server)
 	}
-	return s.queue
+	return *place
 }
 
 // serve hands a connection to the current server.
@@ -96,8 +102,9 @@ func (s *servers) serve(c *clientConn) {
 // hand gives a connection to the current server, also if another takes its place meanwhile.
 func (s *servers) hand(c net.Conn) {
 	var before *connQueue
+	_, http2 := c.(*frameConn)
 	for {
-		queue := s.current()
+		queue := s.current(http2)
 		if queue == nil || queue == before {
 			abort(netConn(c))
 			return
@@ -115,12 +122,12 @@ func (s *servers) secure(c *clientConn) {
 	if conn == nil {
 		return
 	}
-	var served net.Conn = conn // net/http looks for the type that speaks HTTP/2
-	if c.tls.NegotiatedProtocol != "h2" {
-		c.wire = newWireConn(conn, c)
-		served = c.wire
+	if c.tls.NegotiatedProtocol == "h2" {
+		s.hand(newFrameConn(conn, c))
+		return
 	}
-	s.hand(served)
+	c.wire = newWireConn(conn, c)
+	s.hand(c.wire)
 }
 
 // stop ends all servers: idle connections at once, others after their request or the grace.
@@ -153,8 +160,8 @@ type connKey struct{}
 // withConn makes the connection known to its requests.
 func withConn(ctx context.Context, c net.Conn) context.Context {
 	switch t := c.(type) {
-	case *tls.Conn:
-		c = t.NetConn()
+	case *frameConn:
+		c = t.client
 	case *wireConn:
 		c = t.client
 	}

@@ -185,13 +185,22 @@ func (e *Environment) openLog(component string) (*log.Logger, error) {
 
 // Failed reports the first part that ended by itself, nil if all run.
 func (e *Environment) Failed() error {
-	if e.Cluster != nil {
-		if err := e.Cluster.Plane.Failed(); err != nil {
-			return err
-		}
+	if err := e.ClusterFailed(); err != nil {
+		return err
 	}
-	return e.control.failed()
+	return e.ControllerFailed()
 }
+
+// ClusterFailed reports the first part of the cluster that ended by itself.
+func (e *Environment) ClusterFailed() error {
+	if e.Cluster == nil {
+		return nil
+	}
+	return e.Cluster.Plane.Failed()
+}
+
+// ControllerFailed tells how the controller ended by itself, nil if it runs or was stopped.
+func (e *Environment) ControllerFailed() error { return e.control.failed() }
 
 // Stop ends everything that was started: the controller first, which must not see a cluster that falls apart.
 func (e *Environment) Stop() {

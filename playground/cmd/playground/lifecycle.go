@@ -114,6 +114,9 @@ func printStatus(ctx context.Context, out io.Writer, dir state.Dir, e state.Endp
 	row("kubeconfig", e.Kubeconfig)
 	row("API server", e.APIServer)
 	row("AWS API", e.Simulator)
+	if e.Simulator != "" {
+		row("AWS page", e.Simulator+"/")
+	}
 	row("DNS", e.DNS)
 	row("account", strings.Trim(e.Region+" "+e.VPC+" cluster "+e.Cluster, " "))
 	if e.Controller > 0 {

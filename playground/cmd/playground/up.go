@@ -104,7 +104,7 @@ func runUp(ctx context.Context, s *settings, l *launch, files []string, noExampl
 	if err := dir.Write(endpoints); err != nil {
 		return err
 	}
-	return stay(ctx, env)
+	return stay(ctx, env, out, time.Second)
 }
 
 func applyFirst(ctx context.Context, t *trial.Trial, files []string, began time.Time, out io.Writer) error {
@@ -129,18 +129,30 @@ func applyFirst(ctx context.Context, t *trial.Trial, files []string, began time.
 	return nil
 }
 
-// stay waits for the end: the user's, or of a part that must not end.
-func stay(ctx context.Context, env *environment.Environment) error {
-	tick := time.NewTicker(time.Second)
+// parts are what may end by itself while a playground stays.
+type parts interface {
+	ClusterFailed() error
+	ControllerFailed() error
+}
+
+// stay waits for the end: the user's, or of a part of the cluster. The end of the controller is only told: what it made goes on.
+func stay(ctx context.Context, p parts, out io.Writer, every time.Duration) error {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
+	told := false
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if err := env.Failed(); err != nil {
+			if err := p.ClusterFailed(); err != nil {
 				return err
 			}
+			err := p.ControllerFailed()
+			if err != nil && !told {
+				fmt.Fprintf(out, "\nThe controller has ended; the cluster and the account go on without it.\n%v\n", err) //nolint:errcheck // a terminal
+			}
+			told = err != nil
 		}
 	}
 }
@@ -188,6 +200,7 @@ func guide(ctx context.Context, out io.Writer, s *settings, env *environment.Env
 
 The cluster's kubeconfig is %[1]s;
 the AWS API is at %[4]s (region %[5]s, VPC %[6]s);
+a browser shows the account at %[4]s/;
 the logs are in %[7]s.
 `, e.Kubeconfig, self, fromHere(filepath.Join(examples, "nlb.yaml")), e.Simulator, e.Region, e.VPC, filepath.Join(string(dir), "logs"), log)
 	b.WriteString("Ctrl-C ends the playground and everything in it.\n")
