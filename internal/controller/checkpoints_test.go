@@ -292,6 +292,41 @@ func TestTargetsThatChangedWhileNobodyLookedFollowWithoutAnyRead(t *testing.T) {
 	}
 }
 
+func TestTargetsAddedAndRemovedWhileNoControllerRanFollowWithinTwoSecondsOfTheStart(t *testing.T) {
+	t.Parallel()
+	for end, stop := range map[string]func(*lab){"by a signal": (*lab).end, "by a crash": (*lab).crash} {
+		t.Run("ended "+end, func(t *testing.T) {
+			t.Parallel()
+			l := newKeeper(t, labClass(), labService("web"), labIngress("web", nil, "web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+			l.create(labPods("a", "10.0.128.50", "10.0.128.51")...)
+			l.settle(implicit("web"))
+			arn := l.sim.Resources().TargetGroups[0].ARN
+			stop(l)
+			slice := &discoveryv1.EndpointSlice{}
+			l.must(l.client.Get(l.Context(), client.ObjectKey{Namespace: "shop", Name: "web-a"}, slice))
+			for _, o := range labPods("a", "10.0.128.51", "10.0.128.52")[1:] { // a pod of each name is there, with the address of before
+				l.must(l.client.Delete(l.Context(), o))
+				l.create(o)
+			}
+			slice.Endpoints = labPods("a", "10.0.128.51", "10.0.128.52")[0].(*discoveryv1.EndpointSlice).Endpoints
+			l.must(l.client.Update(l.Context(), slice))
+			l.restart()
+			begun, want := l.clock.Now(), []string{"10.0.128.51:8080", "10.0.128.52:8080"}
+			for {
+				wait, err := l.round(implicit("web"))
+				l.must(err)
+				if got := slices.Sorted(slices.Values(l.targets(arn))); slices.Equal(got, want) {
+					return
+				}
+				l.clock.Advance(max(wait, time.Millisecond))
+				if took := l.clock.Now().Sub(begun); took > 2*time.Second {
+					t.Fatalf("after %v the targets are %v, want %v", took, l.targets(arn), want)
+				}
+			}
+		})
+	}
+}
+
 func TestNoSecretIsInAnyCheckpoint(t *testing.T) {
 	t.Parallel()
 	const planted = "s3cr3t-of-the-client"

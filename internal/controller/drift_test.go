@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -128,6 +129,34 @@ func TestTheSweepKeepsItsPaceHoweverMuchThereIs(t *testing.T) {
 	if len(counts) != 400 {
 		t.Errorf("only %d were looked at", len(counts))
 	}
+}
+
+func TestAThousandLoadBalancersAreLookedAtWithinFiveHoursAtAReadASecond(t *testing.T) {
+	t.Parallel()
+	s := newSky(time.Hour)
+	s.price = 12
+	for n := range 1000 {
+		name := fmt.Sprint("web-", n)
+		s.stackKeys = append(s.stackKeys, keyNamed(name))
+		s.bindings[types.NamespacedName{Namespace: "shop", Name: name}] = "arn:" + name
+	}
+	seen, most := map[string]bool{}, 0
+	for range 5 {
+		s.looks = nil
+		s.run(t.Context(), time.Hour)
+		reads := 0
+		for _, l := range s.looks {
+			seen[l] = true
+			if reads++; !strings.HasPrefix(l, "arn:") {
+				reads += s.price - 1
+			}
+		}
+		most = max(most, reads)
+	}
+	if len(seen) != 2000 || most > 3600+s.price || most < 3000 {
+		t.Errorf("%d of 2000 were looked at in five hours, with %d reads in an hour at most", len(seen), most)
+	}
+	t.Logf("%.2f reads a second", float64(most)/3600)
 }
 
 func TestTheSweepSaysSoIfARoundTakesTooLong(t *testing.T) {
