@@ -3,6 +3,7 @@ package targets
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -168,6 +169,45 @@ func TestRegistrationAndDeregistrationWaitForNoOtherCall(t *testing.T) {
 	<-progress
 	if c := asking(t, r, of("4")); c.Pending || !maps.Equal(h.held, map[string]bool{"4": true}) {
 		t.Errorf("%+v: %v", c, h.held)
+	}
+}
+
+func TestTheCallsOfAThousandBindingsThatChangeAtOnceAreAllUnderWayTogether(t *testing.T) {
+	t.Parallel()
+	const n = 1000
+	h := newHanging()
+	h.sent = make(chan string, 2*n)
+	r, _, progress := impatient(h, true)
+	request := func(i int, id string) Request {
+		return Request{Binding: stack.ID{Name: fmt.Sprint(i)}, ARN: fmt.Sprintf("%s-%d", arn, i), Want: want(fmt.Sprintf("%s-%d", id, i))}
+	}
+	var first, second []string
+	for i := range n {
+		asking(t, r, request(i, "old"))
+		first = append(first, fmt.Sprintf("RegisterTargets old-%d", i))
+		second = append(second, fmt.Sprintf("RegisterTargets new-%d", i), fmt.Sprintf("DeregisterTargets old-%d", i))
+	}
+	slices.Sort(first)
+	slices.Sort(second)
+	h.expect(t, first...) // none is answered before all are sent
+	for _, call := range first {
+		h.answer(call, nil)
+		<-progress
+	}
+	for i := range n {
+		if c := asking(t, r, request(i, "new")); !c.Pending {
+			t.Fatalf("binding %d: %+v", i, c)
+		}
+	}
+	h.expect(t, second...)
+	for _, call := range second {
+		h.answer(call, nil)
+		<-progress
+	}
+	for i := range n {
+		if c := asking(t, r, request(i, "new")); c.Pending || c.Registered != 2 || c.Deregistered != 1 {
+			t.Fatalf("binding %d: %+v", i, c)
+		}
 	}
 }
 

@@ -76,6 +76,7 @@ var rows = []row{
 	{"throttled-group", throttleKind, "100 Ingresses in one group, AWS throttles", "creates the group with AWS's published token buckets on, refused calls counted; takes a minute", having(0, 0), throttledGroup},
 
 	{"memory-1000", memoryKind, "resident, 1,000 load balancers, 20,000 pods", "creates all of them, and reads the resident memory of the controller's process; takes minutes", having(0, 0), measureCrowd},
+	{"targets-1000", troubleKind, "… while 1,000 bindings change at once", "replaces an endpoint of 1,000 apps, as fast as the API server takes it; takes minutes", havingCrowd, allAtOnce},
 }
 
 // The largest cluster that a row asks for: load balancers with an app each, and the pods of each.
@@ -94,6 +95,9 @@ func addresses(chosen []row) int {
 	}
 	if slices.ContainsFunc(chosen, func(r row) bool { return r.name == "memory-1000" }) {
 		n += crowd * podsOfCrowd
+	}
+	if slices.ContainsFunc(chosen, func(r row) bool { return r.name == "targets-1000" }) {
+		n += crowd * (podsPerApp + 1)
 	}
 	return n
 }

@@ -105,29 +105,84 @@ func under(t trouble) func(context.Context, *session, *Result) error {
 			}
 			come[e[0].Addresses[0]], gone[left] = at, at
 		}
-		took := map[string][]float64{}
-		err := s.until(ctx, "the targets to be registered and deregistered", func(context.Context) (bool, error) {
-			calls := s.endpoint.Recorder.Since(mark)
-			took["register"], took["deregister"] = delays(calls, "RegisterTargets", come), delays(calls, "DeregisterTargets", gone)
-			return len(took["register"]) == len(come) && len(took["deregister"]) == len(gone), nil
-		})
-		if err != nil {
-			return fmt.Errorf("%d of %d registered, %d of %d deregistered: %w", len(took["register"]), len(come), len(took["deregister"]), len(gone), err)
+		if err := s.sent(ctx, r, mark, come, gone); err != nil {
+			return err
 		}
-		r.Spread = map[string]float64{}
-		for name, all := range took {
-			slices.Sort(all)
-			for _, percent := range []int{50, 99} {
-				r.Spread[fmt.Sprintf("%s p%d", name, percent)] = all[(len(all)-1)*percent/100]
-			}
-		}
-		r.Seconds = max(r.Spread["register p99"], r.Spread["deregister p99"])
 		mend()
 		if err := s.untilShown(ctx); err != nil {
 			return err
 		}
 		return s.idle(ctx, settled)
 	}
+}
+
+// sent waits until calls have named all targets that came and went since the times given, and enters how long that took.
+func (s *session) sent(ctx context.Context, r *Result, mark int, come, gone map[string]time.Time) error {
+	took := map[string][]float64{}
+	err := s.until(ctx, "the targets to be registered and deregistered", func(context.Context) (bool, error) {
+		calls := s.endpoint.Recorder.Since(mark)
+		took["register"], took["deregister"] = delays(calls, "RegisterTargets", come), delays(calls, "DeregisterTargets", gone)
+		return len(took["register"]) == len(come) && len(took["deregister"]) == len(gone), nil
+	})
+	if err != nil {
+		return fmt.Errorf("%d of %d registered, %d of %d deregistered: %w", len(took["register"]), len(come), len(took["deregister"]), len(gone), err)
+	}
+	r.Spread = map[string]float64{}
+	for name, all := range took {
+		slices.Sort(all)
+		for _, percent := range []int{50, 99} {
+			r.Spread[fmt.Sprintf("%s p%d", name, percent)] = all[(len(all)-1)*percent/100]
+		}
+	}
+	r.Seconds = max(r.Spread["register p99"], r.Spread["deregister p99"])
+	return nil
+}
+
+// havingCrowd prepares the largest cluster. It does not wait for AWS to be left alone, as measureCrowd does not.
+func havingCrowd(ctx context.Context, s *session) error {
+	if err := s.up(ctx); err != nil {
+		return err
+	}
+	if err := s.createAlone(ctx, crowd); err != nil {
+		return err
+	}
+	return s.until(ctx, "the queues to be empty", func(context.Context) (bool, error) {
+		w, err := s.control.work()
+		return w.busy == 0, err
+	})
+}
+
+// allAtOnce replaces an endpoint of each app of the largest cluster, as fast as the API server takes the updates, and measures as under does.
+func allAtOnce(ctx context.Context, s *session, r *Result) error {
+	more := make([]discoveryv1.Endpoint, crowd)
+	for n := range more {
+		more[n] = s.work.reserve(app(n), 1)[0]
+	}
+	err := each(ctx, crowd, func(ctx context.Context, n int) error { return s.work.createPod(ctx, app(n), more[n]) })
+	if err != nil {
+		return err
+	}
+	left, slice, told := make([]string, crowd), make([]*discoveryv1.EndpointSlice, crowd), make([]time.Time, crowd)
+	for n, e := range more {
+		all := s.work.endpoints[app(n)]
+		left[n] = all[0].Addresses[0]
+		all = append(slices.Clone(all[1:]), e)
+		s.work.endpoints[app(n)], slice[n] = all, s.work.slice(app(n), all)
+	}
+	mark := s.endpoint.Recorder.Mark()
+	err = each(ctx, crowd, func(ctx context.Context, n int) error {
+		told[n] = time.Now()
+		_, err := s.work.client.DiscoveryV1().EndpointSlices(namespace).Update(ctx, slice[n], metav1.UpdateOptions{})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	come, gone := map[string]time.Time{}, map[string]time.Time{}
+	for n, e := range more {
+		come[e.Addresses[0]], gone[left[n]] = told[n], told[n]
+	}
+	return s.sent(ctx, r, mark, come, gone)
 }
 
 // delays are the seconds until a call named each target for the first time.
