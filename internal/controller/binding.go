@@ -50,6 +50,7 @@ type targetBindings struct {
 	claims    *claimMaps
 	kept      *checkpoints // nil = a restart forgets what is registered
 	missing   nodeWaits
+	unheard   unheards[reconcile.Request]
 	failures  *backoff.Failures[types.NamespacedName] // attempts at targets
 	gone      func(arn string) bool                   // the target group was deleted by this process
 	left      func()                                  // a binding is gone, and its rules with it
@@ -59,6 +60,12 @@ type targetBindings struct {
 
 // Reconcile makes one pass over a binding. Whatever it reads of AWS goes before the calls of all others, as its writes do.
 func (b *targetBindings) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	r, err := b.reconcile(ctx, req)
+	b.unheard.note(req, err)
+	return r, err
+}
+
+func (b *targetBindings) reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	ctx = cloud.WithPriority(ctx, cloud.Vital)
 	end, err := b.kept.beginSoon(ctx)
 	if err != nil {

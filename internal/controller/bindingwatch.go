@@ -50,7 +50,7 @@ func (w *wiring) watchBindings(ctx context.Context, b *targetBindings) error {
 		Reconciler:              l,
 		MaxConcurrentReconciles: l.passes(),
 		NewQueue:                l.queue(w.mgr.GetLogger()),
-		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, w.config.BindingMaxBackoff),
+		RateLimiter:             unheardLimiter[reconcile.Request]{workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, w.config.BindingMaxBackoff), &b.unheard},
 	})
 	if err != nil {
 		return err

@@ -65,7 +65,7 @@ func (l *lab) pass(span time.Duration, loops []loop, keys ...stack.Key) {
 		case err != nil && u.stack != (stack.Key{}):
 			due[u] = now.Add(l.of(u.stack).retries.When(u.stack))
 		case err != nil:
-			due[u] = now.Add(failures.When(u))
+			due[u] = now.Add(l.bound.unheard.pause(reconcile.Request{NamespacedName: u.binding}, failures.When(u)))
 		case r.RequeueAfter > 0:
 			due[u] = now.Add(r.RequeueAfter)
 			failures.Forget(u)

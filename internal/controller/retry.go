@@ -48,10 +48,13 @@ type retryKey struct {
 
 // retries counts, by stack and cause, the passes that another one must follow. For the controller's work queue it is the rate
 // limiter: the queue forgets failures whenever a pass asks for a time, which alternates with failing; retries does not.
-type retries struct{ of *backoff.Failures[retryKey] }
+type retries struct {
+	of      *backoff.Failures[retryKey]
+	unheard unheards[stack.Key]
+}
 
 func newRetries(now func() time.Time) *retries {
-	return &retries{backoff.NewFailures[retryKey](backoff.Policy{}, now, nil)}
+	return &retries{of: backoff.NewFailures[retryKey](backoff.Policy{}, now, nil)}
 }
 
 // failed counts a pass and returns the pause until the next one.
@@ -74,7 +77,9 @@ func (r *retries) forget(key stack.Key) {
 }
 
 // When implements workqueue.TypedRateLimiter.
-func (r *retries) When(key stack.Key) time.Duration { return r.failed(key, failing) }
+func (r *retries) When(key stack.Key) time.Duration {
+	return r.unheard.pause(key, r.failed(key, failing))
+}
 
 // Forget implements workqueue.TypedRateLimiter. The stack itself ends its count, when a pass asks for nothing more.
 func (r *retries) Forget(stack.Key) {}

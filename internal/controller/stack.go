@@ -68,6 +68,12 @@ var errAgain = errors.New("something that was read changed meanwhile")
 // Reconcile makes one pass over a stack. It returns an error only for what a retry may cure; findings that only an edit can
 // cure are told as events and wait for the edit.
 func (s *stacks) Reconcile(ctx context.Context, key stack.Key) (reconcile.Result, error) {
+	r, err := s.reconcile(ctx, key)
+	s.retries.unheard.note(key, err)
+	return r, err
+}
+
+func (s *stacks) reconcile(ctx context.Context, key stack.Key) (reconcile.Result, error) {
 	log := logf.FromContext(ctx)
 	end, err := s.kept.begin(ctx)
 	if err != nil {

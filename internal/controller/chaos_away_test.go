@@ -1,0 +1,223 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/smithy-go"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+)
+
+// apiServer stands between the controllers of a lab and its objects.
+type apiServer struct {
+	writes, reads atomic.Bool // time out
+	refused       atomic.Int32
+}
+
+var errAway = apierrors.NewTimeoutError("the API server does not answer", 1)
+
+func (a *apiServer) back() { a.writes.Store(false); a.reads.Store(false) }
+
+func (a *apiServer) answer(away *atomic.Bool) error {
+	if away.Load() {
+		a.refused.Add(1)
+		return errAway
+	}
+	return nil
+}
+
+// before returns a client that the API server answers as it can.
+func (a *apiServer) before(inner client.Client) client.Client {
+	whole, ok := inner.(client.WithWatch)
+	if !ok {
+		panic("a client that cannot watch")
+	}
+	return interceptor.NewClient(whole, interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+			if err := a.answer(&a.reads); err != nil {
+				return err
+			}
+			return c.Get(ctx, key, o, opts...)
+		},
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			if err := a.answer(&a.reads); err != nil {
+				return err
+			}
+			return c.List(ctx, list, opts...)
+		},
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			if err := a.answer(&a.writes); err != nil {
+				return err
+			}
+			return c.Create(ctx, o, opts...)
+		},
+		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
+			if err := a.answer(&a.writes); err != nil {
+				return err
+			}
+			return c.Delete(ctx, o, opts...)
+		},
+		Update: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
+			if err := a.answer(&a.writes); err != nil {
+				return err
+			}
+			return c.Update(ctx, o, opts...)
+		},
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+			if err := a.answer(&a.writes); err != nil {
+				return err
+			}
+			return c.Patch(ctx, o, p, opts...)
+		},
+		SubResourceUpdate: func(ctx context.Context, c client.Client, sub string, o client.Object, opts ...client.SubResourceUpdateOption) error {
+			if err := a.answer(&a.writes); err != nil {
+				return err
+			}
+			return c.SubResource(sub).Update(ctx, o, opts...)
+		},
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+			if err := a.answer(&a.writes); err != nil {
+				return err
+			}
+			return c.SubResource(sub).Patch(ctx, o, p, opts...)
+		},
+	})
+}
+
+// withholding are the calls that take something away from traffic.
+func withholding(by map[string]int) map[string]int {
+	out := map[string]int{}
+	for action, n := range by {
+		for _, prefix := range []string{"Delete", "Deregister", "Revoke", "Remove", "Disassociate"} {
+			if strings.HasPrefix(action, prefix) {
+				out[action] = n
+			}
+		}
+	}
+	return out
+}
+
+// awayStages are, beside crashScenarios, what a controller is at when the API server goes away.
+var awayStages = map[string]func(*lab){
+	"creation": lifeOfMany[0].does,
+	"a rollout": func(l *lab) {
+		l.scale("s0", soakAddress(0, 1), soakAddress(0, 2))
+		l.scale("s1", soakAddress(1, 1))
+	},
+	"a restart": (*lab).restart,
+}
+
+// TestAnAPIServerThatIsAwayForAMinuteTakesNothingFromAWSAndIsMadeUpForInHalfAMinute has writes, or reads as well, time out from some
+// call to AWS on. Caches are silent meanwhile; the pauses of the work queues go on.
+func TestAnAPIServerThatIsAwayForAMinuteTakesNothingFromAWSAndIsMadeUpForInHalfAMinute(t *testing.T) {
+	t.Parallel()
+	from := []int32{0, 1, 6} // calls to AWS, of those that a stage makes
+	if os.Getenv("LBC_EVERY_FAULT") != "" {
+		from = []int32{0, 1, 2, 4, 6, 9, 12, 20, 30}
+	}
+	stages := maps.Clone(crashScenarios)
+	maps.Copy(stages, awayStages)
+	for name, stage := range stages {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			whole := crashLab(t, true)
+			mark := whole.mark()
+			stage(whole)
+			whole.awayWait(90*time.Second, nil)
+			want := whole.account()
+			_, by := whole.counts(mark)
+			most := withholding(by)
+			for _, reads := range []bool{false, true} {
+				for _, calls := range from {
+					t.Run(fmt.Sprintf("after %d calls, reads too %v", calls, reads), func(t *testing.T) {
+						t.Parallel()
+						l := crashLab(t, true)
+						api := &apiServer{}
+						plain := l.client
+						l.client = api.before(plain)
+						l.restart() // the controllers of this life speak to the API server
+						l.client = plain
+						l.crashWait(20 * time.Second)
+						mark := l.mark()
+						var made atomic.Int32
+						leave := func() {
+							api.writes.Store(true)
+							api.reads.Store(reads)
+						}
+						if name == "a restart" {
+							l.client = api.before(plain)
+							if calls == 0 {
+								leave()
+							}
+						}
+						stage(l)
+						l.client = plain
+						if calls == 0 {
+							leave()
+						}
+						l.beforeCall = func(context.Context) error {
+							if made.Add(1) == calls {
+								leave()
+							}
+							return nil
+						}
+						l.awayWait(90*time.Second, api)
+						l.beforeCall = nil
+						_, by := l.counts(mark)
+						for action, n := range withholding(by) {
+							if n > most[action] && (action != "RevokeSecurityGroupIngress" || most[action] == 0) { // which may take two calls instead of one
+								t.Errorf("%d times %s, and %d times if the API server stays", n, action, most[action])
+							}
+						}
+						if d := linesApart(l.account(), want); d != "" {
+							t.Errorf("half a minute later (%d calls refused) the account (+) is not as it would have been (-):\n%s", api.refused.Load(), d)
+						}
+					})
+				}
+			}
+		})
+	}
+}
+
+// awayWait lets time pass; the API server comes back after a minute.
+func (l *lab) awayWait(d time.Duration, api *apiServer) {
+	l.Helper()
+	back := l.clock.Now().Add(time.Minute)
+	l.pass(d, []loop{
+		{time.Second, func(context.Context) {
+			if api != nil && !l.clock.Now().Before(back) {
+				api.back()
+			}
+		}},
+		{15 * time.Second, func(ctx context.Context) { l.bound.drains.lookAtOne(ctx) }},
+	}, manyKeys...)
+}
+
+func TestAnErrorOfAWSIsNoAPIServerThatIsAway(t *testing.T) {
+	t.Parallel()
+	refused := &url.Error{Op: "Patch", URL: "https://10.0.0.1/apis", Err: errors.New("connection refused")}
+	for name, c := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"nothing":                    {nil, false},
+		"a time-out, wrapped":        {fmt.Errorf("adding finalizer: %w", errAway), true},
+		"a connection that fails":    {fmt.Errorf("adding finalizer: %w", refused), true},
+		"a connection to AWS":        {&smithy.OperationError{ServiceID: "EC2", OperationName: "DescribeVpcs", Err: refused}, false},
+		"an answer that stays as is": {apierrors.NewBadRequest("no"), false},
+	} {
+		if got := unheard(c.err); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
