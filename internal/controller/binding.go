@@ -41,6 +41,7 @@ type targetBindings struct {
 	metrics   *metrics
 	health    *healthWatch
 	drains    *drains
+	deleted   func(binding client.ObjectKey) bool // by its stack, which needs it no more
 	gates     *gateKeeper
 	waker     waker[reconcile.Request]
 	failOpen  bool
@@ -272,7 +273,7 @@ func (b *targetBindings) writeStatus(ctx context.Context, o *v1beta1.TargetGroup
 	return client.IgnoreNotFound(b.client.Status().Patch(ctx, o, client.MergeFrom(before)))
 }
 
-// cleanUp deregisters what the binding registered, unless its target group is gone as well, or another binding has it or waits for
+// cleanUp deregisters what the binding registered, unless its target group is gone as well, its stack makes it again, or another binding has it or waits for
 // it, which then knows what to keep; and it drops its rules, when what it deregistered has drained.
 func (b *targetBindings) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding) error {
 	if !controllerutil.ContainsFinalizer(o, naming.BindingFinalizer) {
@@ -280,7 +281,7 @@ func (b *targetBindings) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBind
 	}
 	id, arn := stack.ID{Namespace: o.Namespace, Name: o.Name}, o.Spec.TargetGroupARN
 	b.rules.holdUnknown(ctx, o)
-	release := func() { b.rules.release(ctx, id.String()) }
+	release, needed := func() { b.rules.release(ctx, id.String()) }, false
 	heirs, own, err := b.heirs(ctx, o)
 	switch {
 	case o.Spec.IamRoleArnToAssume != "": // what is registered there is none of ours
@@ -288,12 +289,16 @@ func (b *targetBindings) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBind
 	case b.gone(arn):
 		b.registry.Forget(arn)
 	case err == nil && arn != "" && len(heirs) == 0 && own:
+		if needed, err = b.stillNeeded(ctx, o); needed || err != nil {
+			release = func() { b.drains.keep(ctx, id.String(), arn) }
+			break
+		}
 		err = b.registry.Clear(ctx, id, arn, b.claimsOf(o))
 		if o.Spec.Networking != nil {
 			release = func() { b.drains.begin(ctx, id.String(), arn) }
 		}
 	}
-	if err == nil && (o.Spec.MultiClusterTargetGroup || b.claims.kept(id)) {
+	if err == nil && !needed && (o.Spec.MultiClusterTargetGroup || b.claims.kept(id)) {
 		err = b.claims.drop(ctx, id)
 	}
 	if err == nil {

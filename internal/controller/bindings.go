@@ -108,6 +108,14 @@ func (b *bindings) DeleteBinding(ctx context.Context, namespace, name string) er
 	return nil
 }
 
+// deleted reports whether it was this process that deleted a binding, lately.
+func (b *bindings) deleted(key client.ObjectKey) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	w, ok := b.written[key]
+	return ok && w.object == nil
+}
+
 func (b *bindings) wrote(key client.ObjectKey, o *v1beta1.TargetGroupBinding) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

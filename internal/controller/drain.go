@@ -32,6 +32,8 @@ type wait struct {
 	at    time.Time // of the next look
 	taken int       // looks
 	until time.Time
+	// kept targets do not drain: the rules stay until those of the binding that is made again stand, or the target group is gone.
+	kept bool
 }
 
 const (
@@ -62,6 +64,28 @@ func (d *drains) begin(ctx context.Context, binding, arn string) {
 	d.rules.keepFor(ctx, binding, x.String())
 }
 
+// keep has the rules of a binding stay whose targets stay registered until it is made again.
+func (d *drains) keep(ctx context.Context, binding, arn string) {
+	x := drain{binding, arn}
+	d.mu.Lock()
+	d.due[x] = &wait{at: d.now().Add(firstDrainLook), kept: true}
+	d.mu.Unlock()
+	d.rules.keepFor(ctx, binding, x.String())
+}
+
+// needed reports whether the rules of a binding whose targets stayed are still needed.
+func (d *drains) needed(ctx context.Context, x drain) bool {
+	if d.rules.table.Knows(x.binding) {
+		return false
+	}
+	_, err := d.registry.Health(ctx, x.arn)
+	gone := err != nil && cloud.Classify(err).Code == cloud.CodeTargetGroupNotFound
+	if gone {
+		d.registry.Forget(x.arn)
+	}
+	return !gone
+}
+
 // draining reports whether a target of a group drains. Of a group that cannot be read, or is gone, nobody can tell.
 func (d *drains) draining(ctx context.Context, arn string) bool {
 	health, err := d.registry.Health(ctx, arn)
@@ -76,11 +100,11 @@ func (d *drains) Start(ctx context.Context) error {
 
 // lookAtOne looks at the group that has been due the longest, and takes the rules away once nothing drains there.
 func (d *drains) lookAtOne(ctx context.Context) {
-	x, late := d.next()
-	if x == (drain{}) {
+	x, late, kept := d.next()
+	switch {
+	case x == (drain{}), kept && d.needed(ctx, x):
 		return
-	}
-	if !late {
+	case !kept && !late:
 		health, err := d.registry.Health(ctx, x.arn)
 		if err != nil && cloud.Classify(err).Code != cloud.CodeTargetGroupNotFound || slices.ContainsFunc(health, targets.Health.Draining) {
 			return // the next look tells more
@@ -93,7 +117,7 @@ func (d *drains) lookAtOne(ctx context.Context) {
 }
 
 // next is the drain to look at, late if it has lasted too long; the zero one if none is due.
-func (d *drains) next() (x drain, late bool) {
+func (d *drains) next() (x drain, late, kept bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.now()
@@ -104,9 +128,9 @@ func (d *drains) next() (x drain, late bool) {
 		}
 	}
 	if first == nil {
-		return drain{}, false
+		return drain{}, false, false
 	}
 	first.taken++
 	first.at = now.Add(drainPauses.Pause(first.taken + 1))
-	return x, !now.Before(first.until)
+	return x, !now.Before(first.until), first.kept
 }

@@ -163,7 +163,7 @@ func (l *lab) restart() {
 			pods: func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return nil, nil }, now: l.clock.Now, log: logr.Discard(),
 			signal: make(chan struct{}, 1), groups: map[types.NamespacedName]*gateGroup{}, ended: map[types.NamespacedName]time.Time{},
 		},
-		claims: &claimMaps{read: l.client, write: l.client}, failures: backoff.NewFailures[types.NamespacedName](passingFailure, l.clock.Now, nil), gone: l.inventory.Gone, left: backend.check,
+		claims: &claimMaps{read: l.client, write: l.client}, failures: backoff.NewFailures[types.NamespacedName](passingFailure, l.clock.Now, nil), deleted: b.deleted, gone: l.inventory.Gone, left: backend.check,
 		lost: func(key stack.Key, arn string) {
 			if l.inventory.Lost(key, arn) {
 				l.woken = append(l.woken, key)

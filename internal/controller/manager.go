@@ -419,7 +419,7 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 		client: w.mgr.GetClient(), live: w.mgr.GetAPIReader(), elbv2: w.clients.ELBV2, inventory: w.inventory,
 		registry: registry, rules: groups,
 		reporter: status.NewReporter(tell, w.now), metrics: w.metrics, health: health, gates: gates, failOpen: c.Gates.Enabled(config.EndpointsFailOpen),
-		max: c.MaxTargetsPerGroup, requeue: c.BindingRequeue, rereads: rereadAtResync(c), claims: &claimMaps{read: w.mgr.GetAPIReader(), write: w.mgr.GetClient()}, failures: backoff.NewFailures[types.NamespacedName](passingFailure, w.now, rand.Float64), kept: w.kept, gone: w.inventory.Gone, left: w.backend.check, lost: lost,
+		max: c.MaxTargetsPerGroup, requeue: c.BindingRequeue, rereads: rereadAtResync(c), claims: &claimMaps{read: w.mgr.GetAPIReader(), write: w.mgr.GetClient()}, failures: backoff.NewFailures[types.NamespacedName](passingFailure, w.now, rand.Float64), kept: w.kept, deleted: w.bindings.deleted, gone: w.inventory.Gone, left: w.backend.check, lost: lost,
 	}
 	groups.wake = func(binding types.NamespacedName) { b.waker.wake(normal, reconcile.Request{NamespacedName: binding}) }
 	b.drains = newDrains(registry, groups, w.now)

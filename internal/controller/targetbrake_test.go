@@ -8,6 +8,8 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
@@ -56,7 +58,23 @@ func TestTargetsStayWhenEndpointSlicesVanishWhilePodsServe(t *testing.T) {
 		t.Errorf("told:\n%s", told)
 	}
 
-	l.must(l.client.Delete(t.Context(), objects[1])) // a pod ends
+	pod, ok := objects[1].(*corev1.Pod)
+	if !ok {
+		t.Fatal("no pod")
+	}
+	beats, ends := pod.DeepCopy(), pod.DeepCopy()
+	beats.ResourceVersion, ends.ResourceVersion, ends.DeletionTimestamp = "98", "99", &metav1.Time{Time: l.clock.Now()}
+	for _, c := range []struct {
+		after *corev1.Pod
+		want  []string
+	}{{beats, nil}, {ends, []string{"bound-1"}}} {
+		q := &wokenBindings{}
+		l.bound.podEvent().Update(t.Context(), event.UpdateEvent{ObjectOld: pod, ObjectNew: c.after}, q)
+		if !slices.Equal(q.names, c.want) {
+			t.Errorf("a pod wakes %v, want %v", q.names, c.want)
+		}
+	}
+	l.must(l.client.Delete(t.Context(), pod)) // it ends
 	l.settle()
 	if got := l.targets(arns[1]); !slices.Equal(got, []string{"10.0.1.2:8080"}) {
 		t.Errorf("registered after a pod ended: %v", got)

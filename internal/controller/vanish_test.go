@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -18,6 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/brake"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -79,11 +82,15 @@ func TestWhatNoLongerAdmitsAnIngressDeletesNoLoadBalancer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l, keys := selectiveLab(t)
+			l.events = nil
 			change(l)
 			mark := l.mark()
 			l.settle(keys...)
 			if w := slices.DeleteFunc(l.writes(mark), func(op string) bool { return !strings.HasPrefix(op, "Delete") && !strings.HasPrefix(op, "Deregister") }); len(w) > 0 || l.balancers() != 3 {
 				t.Errorf("%d load balancers, written: %v", l.balancers(), w)
+			}
+			if told := strings.Join(l.events, "\n"); strings.Count(told, "["+string(diag.InvalidIngressClass)+"]") != len(keys) {
+				t.Errorf("told:\n%s", told)
 			}
 		})
 	}
@@ -126,5 +133,56 @@ func TestANamespaceThatIsDeletedTakesTheLoadBalancersOfItsObjectsAlong(t *testin
 	l.settle(keys...)
 	if l.balancers() != 0 || l.ingresses.brake.Held() != 0 {
 		t.Errorf("%d load balancers, %d held", l.balancers(), l.ingresses.brake.Held())
+	}
+}
+
+// TestTargetsStayRegisteredWhenAllBindingsAreDeletedAndMadeAgain deletes the bindings of a stack, as the removal of their definition does,
+// which cannot be made again for an hour.
+func TestTargetsStayRegisteredWhenAllBindingsAreDeletedAndMadeAgain(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labClass(), labService("web"), labIngress("front", nil, "web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l.create(labPods("a", "10.0.128.50")...)
+	l.settle(implicit("front"))
+	tg := l.served()
+	rules := func() int {
+		out, err := l.sim.Compute.DescribeSecurityGroups(t.Context(), &ec2.DescribeSecurityGroupsInput{GroupIds: []string{labNodeGroup}})
+		l.must(err)
+		return len(out.SecurityGroups[0].IpPermissions)
+	}
+	permissions := rules()
+	if got := l.targets(tg); len(got) != 1 {
+		t.Fatalf("registered: %v", got)
+	}
+
+	mark, gone := l.mark(), l.allBindings()[0]
+	l.must(l.client.Delete(t.Context(), &gone))
+	l.settle() // without a pass over the stack
+	l.drain(time.Hour)
+	if len(l.allBindings()) != 0 || len(l.targets(tg)) != 1 || rules() != permissions {
+		t.Errorf("meanwhile: bindings %v, targets %v, %d permissions, want %d", l.allBindings(), l.targets(tg), rules(), permissions)
+	}
+	l.ingresses.bindings.vanished(&gone)
+	l.settle(implicit("front"))
+	l.drain(time.Hour)
+	if w := l.writes(mark); len(w) > 0 || l.served() != tg || len(l.bound.drains.due) > 0 || rules() != permissions {
+		t.Errorf("written: %v; %d permissions, want %d; waiting %v", w, rules(), permissions, l.bound.drains.due)
+	}
+}
+
+// TestTheRulesOfADeletedBindingGoWithItsTargetGroup deletes the Ingress after its binding was deleted by hand.
+func TestTheRulesOfADeletedBindingGoWithItsTargetGroup(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labClass(), labService("web"), labIngress("front", nil, "web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l.create(labPods("a", "10.0.128.50")...)
+	l.settle(implicit("front"))
+	gone := l.allBindings()[0]
+	l.must(l.client.Delete(t.Context(), &gone))
+	l.settle()
+	l.ingresses.bindings.vanished(&gone)
+	l.must(l.client.Delete(t.Context(), labIngress("front", nil, "web")))
+	l.settle(implicit("front"))
+	l.drain(time.Hour)
+	if len(l.bound.drains.due) > 0 || l.balancers() != 0 {
+		t.Errorf("waiting %v, %d load balancers", l.bound.drains.due, l.balancers())
 	}
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,7 +18,7 @@ func TestTheTableOfDeletionsIsDocumentedAsItIs(t *testing.T) {
 	}
 	var rows []string
 	for line := range strings.Lines(string(page)) {
-		if strings.HasPrefix(line, "| ") && !strings.HasPrefix(line, "| What happens") {
+		if strings.HasPrefix(line, "| ") && !strings.HasPrefix(line, "| What ") {
 			rows = append(rows, strings.TrimSpace(line))
 		}
 	}
@@ -25,8 +26,32 @@ func TestTheTableOfDeletionsIsDocumentedAsItIs(t *testing.T) {
 	for _, c := range Deletions() {
 		want = append(want, "| "+c.Cause+" | "+c.Decides+" | "+c.Guards+" |")
 	}
+	for _, d := range Disappearances() {
+		want = append(want, "| "+d.What+" | "+d.Follows+" |")
+	}
 	if !slices.Equal(rows, want) {
 		t.Errorf("the page has\n%s\nwant\n%s", strings.Join(rows, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestEachDisappearanceIsShownByATestOfTheController(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../controller/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	for _, d := range Disappearances() {
+		if !strings.Contains(all.String(), "func "+d.Test+"(t *testing.T)") {
+			t.Errorf("%s: there is no test %s", d.What, d.Test)
+		}
 	}
 }
 

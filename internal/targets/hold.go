@@ -29,17 +29,24 @@ func (r *Registry) Hold(q Request, consented bool, serves func(Endpoint) bool) [
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	h := &g.holding
-	wanted, ids, next := map[string]bool{}, map[string]bool{}, make(map[string]Endpoint, len(q.Want))
+	next := make(map[string]Endpoint, len(q.Want))
 	for _, e := range q.Want {
 		key := e.Key()
-		wanted[key], ids[e.ID], next[key] = true, true, e
+		next[key] = e
 		delete(h.left, key)
 	}
 	suspects := map[string]Endpoint{}
 	for key, e := range h.stood {
-		if !wanted[key] && !ids[e.ID] && serves(e) { // another port of the same pod or node is an edit of the port
+		if _, wanted := next[key]; !wanted && serves(e) {
 			suspects[key] = e
 		}
+	}
+	if len(suspects) > 0 { // another port of the same pod or node is an edit of the port
+		ids := map[string]bool{}
+		for _, e := range q.Want {
+			ids[e.ID] = true
+		}
+		maps.DeleteFunc(suspects, func(_ string, e Endpoint) bool { return ids[e.ID] })
 	}
 	now := r.Clock.Now()
 	maps.DeleteFunc(h.left, func(_ string, at time.Time) bool { return now.Sub(at) >= brake.Window })

@@ -143,3 +143,16 @@ func TestWhatEndsAndWhatIsReplacedPodByPodIsNeverHeld(t *testing.T) {
 		})
 	}
 }
+
+// BenchmarkHold is what each pass over a binding of 1,000 targets spends before its targets are sent.
+func BenchmarkHold(b *testing.B) {
+	r := NewRegistry(&balancing{}, nil, func(string) bool { return true })
+	r.Brake = brake.New(10, time.Now)
+	q := Request{ARN: arn}
+	for i := range 1000 {
+		q.Want = append(q.Want, want(fmt.Sprintf("10.0.%d.%d", i/250, i%250))...)
+	}
+	for b.Loop() {
+		r.Hold(q, false, func(Endpoint) bool { return true })
+	}
+}
