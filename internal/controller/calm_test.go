@@ -286,12 +286,12 @@ func TestShutdownInTheMiddleOfAPlanWarnsNobody(t *testing.T) {
 		l := newLab(t, account.Profile{}, labClass(), labService("web"), labIngress("web", nil, "web"))
 		ctx, cancel := context.WithCancel(l.Context())
 		var calls atomic.Int32
-		l.beforeCall = func(call context.Context) error {
+		l.beforeCall(func(call context.Context) error {
 			if int(calls.Add(1)) > n {
 				cancel()
 			}
 			return call.Err()
-		}
+		})
 		for range 4 {
 			if _, err := l.ingresses.Reconcile(ctx, implicit("web")); err != nil && !errors.Is(err, errAgain) {
 				t.Errorf("ended at call %d: a pass fails with %v", n, err)
@@ -397,9 +397,9 @@ func TestStandingTroubleIsCalm(t *testing.T) {
 		"a missing Service": {nil, false, func(*lab) {}, 40, 1},
 		"a name of AWS that does not resolve": {[]string{"web"}, false, func(l *lab) {
 			var query atomic.Int32
-			l.beforeCall = func(context.Context) error {
+			l.beforeCall(func(context.Context) error {
 				return &net.DNSError{Err: "no such host", Name: "ec2.us-west-2.amazonaws.com", Server: fmt.Sprintf("10.0.0.2:%d", 40000+query.Add(1))}
-			}
+			})
 		}, 100, 2},
 		// Two: EC2 and ELB refuse in words of their own, and what is read of them at the same time fails in either order.
 		"everything denied":              {[]string{"web"}, false, faulty(gate.Fault{Kind: "denied"}), 100, 2},

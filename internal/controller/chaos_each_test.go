@@ -3,7 +3,6 @@ package controller
 import (
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -118,8 +117,8 @@ func TestEachOperationInTurnMayBeDeniedFailOrBeThrottled(t *testing.T) {
 	}
 	for n, action := range called {
 		for kind, fault := range faults {
-			if another := []string{"failing", "unheard", "throttled"}[n%3]; os.Getenv("LBC_EVERY_FAULT") == "" && kind != "denied" && kind != another {
-				continue // each operation has two kinds of trouble in every run, and each kind comes with every third operation
+			if another := []string{"failing", "", "unheard", "", "throttled", ""}[n%6]; !everyFault && kind != "denied" && kind != another {
+				continue // each operation is denied in every run, and every second has another trouble
 			}
 			fault := fault(action)
 			t.Run(action+" "+kind, func(t *testing.T) {

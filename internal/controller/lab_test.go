@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,8 +65,8 @@ type lab struct {
 	rewoken   []types.NamespacedName // bindings that have something else to tell of their rules
 	events    []string
 
-	// beforeCall, if it is set, is asked before each call to AWS, by many goroutines at once; its error is the call's.
-	beforeCall func(context.Context) error
+	// before, if it is set, is asked before each call to AWS, by many goroutines at once; its error is the call's.
+	before atomic.Pointer[func(context.Context) error]
 }
 
 func newLab(t *testing.T, profile account.Profile, objects ...client.Object) *lab {
@@ -75,8 +76,8 @@ func newLab(t *testing.T, profile account.Profile, objects ...client.Object) *la
 		if l.sim == nil {
 			return nil
 		}
-		if l.beforeCall != nil {
-			if err := l.beforeCall(ctx); err != nil {
+		if before := l.before.Load(); before != nil {
+			if err := (*before)(ctx); err != nil {
 				return err
 			}
 		}
@@ -179,6 +180,15 @@ func (l *lab) restore(kept checkpoint.Kept) {
 	remembered := memories(kept)
 	l.ingresses.restore(remembered)
 	l.services.restore(remembered)
+}
+
+// beforeCall has a function asked before each call to AWS from now on; nil = none. Reads of earlier lives may be under way.
+func (l *lab) beforeCall(f func(context.Context) error) {
+	if f == nil {
+		l.before.Store(nil)
+		return
+	}
+	l.before.Store(&f)
 }
 
 // of is the controller of a stack.
