@@ -186,6 +186,8 @@ func TestAWriteThatFailsIsTriedAgain(t *testing.T) {
 	w.refuse = errors.New("no")
 	w.flush(t.Context())
 	w.refuse, w.writes = nil, nil
+	w.expect("before the pause is over")
+	w.now = w.now.Add(rewriteAfter)
 	w.expect("again; it had been created in spite of the error", "create shop/group-front", "status shop/group-front")
 	w.expect("nothing is left to do")
 	if w.get("shop").Status.ARN != "arn:lb" {
