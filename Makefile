@@ -52,7 +52,7 @@ test: test-fast test-e2e ## everything: fast suites first, then end to end
 .PHONY: test-fast
 test-fast: ## unit, golden and property tests of the controller and the simulator, with the race detector
 	@echo "fast suites (race detector on)"
-	@$(GO) test -race -timeout 10m $(TESTFLAGS) ./...
+	@$(GO) test -race -timeout 20m $(TESTFLAGS) ./...
 
 # Go does not see that another controller is tested, so it must not keep results.
 .PHONY: test-e2e
