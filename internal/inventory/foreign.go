@@ -13,12 +13,12 @@ import (
 // foreignInAListing bounds how many foreign load balancers have their tags read again by one listing: ten calls. The oldest come first.
 const foreignInAListing = 10 * tagBatch
 
-// aged are foreign resources whose tags were read before a time, the oldest first. Foreign are those whose tags name no stack of this
-// cluster: others may tag them for it at any time. i.mu is held.
-func (i *Inventory) aged(life func(arn string) bool) []string {
+// aged are the foreign resources whose tags are due to be read again, those read longest ago first. Foreign are those whose tags name no
+// stack of this cluster: others may tag them for it at any time. i.mu is held.
+func (i *Inventory) aged(due func(arn string) bool) []string {
 	var out []string
 	for arn, t := range i.tags {
-		if _, _, ours := i.identify(t.tags); !ours && life(arn) {
+		if _, _, ours := i.identify(t.tags); !ours && due(arn) {
 			out = append(out, arn)
 		}
 	}
@@ -36,7 +36,7 @@ func (i *Inventory) aged(life func(arn string) bool) []string {
 func (i *Inventory) agedForAListing() []string {
 	now := i.cfg.Now()
 	old := i.aged(func(arn string) bool {
-		return strings.Contains(arn, ":loadbalancer/") && now.Sub(i.tags[arn].at) >= absenceConfirmedFor
+		return kindOf(arn) == stack.KindLoadBalancer && now.Sub(i.tags[arn].at) >= absenceConfirmedFor
 	})
 	return old[:min(len(old), foreignInAListing)]
 }
@@ -90,9 +90,13 @@ func (i *Inventory) gain(key stack.Key, arn string) {
 		e.at = i.at
 		i.stacks[key] = e
 	}
-	kind := stack.KindTargetGroup
+	e.suspect(suspect{kind: kindOf(arn), id: arn})
+}
+
+// kindOf tells load balancers and target groups apart by their ARN.
+func kindOf(arn string) stack.Kind {
 	if strings.Contains(arn, ":loadbalancer/") {
-		kind = stack.KindLoadBalancer
+		return stack.KindLoadBalancer
 	}
-	e.suspect(suspect{kind: kind, id: arn})
+	return stack.KindTargetGroup
 }

@@ -242,12 +242,9 @@ func (i *Inventory) OfAnotherCluster(ctx context.Context, id string) bool {
 	if _, err := i.vpcGroups(ctx); err != nil {
 		return true
 	}
-	tags, known := i.groupTags(id)
-	if !known { // of another VPC, or younger than the listing
-		if _, err := i.GroupRules(ctx, id); err != nil {
-			return !vanished(err)
-		}
-		tags, _ = i.groupTags(id)
+	tags, err := i.readGroupTags(ctx, id)
+	if err != nil {
+		return !vanished(err)
 	}
 	owner := tags[naming.ClusterTag]
 	return owner != "" && owner != i.cfg.Cluster
@@ -256,12 +253,10 @@ func (i *Inventory) OfAnotherCluster(ctx context.Context, id string) bool {
 // OfSeveralClusters reports whether the tags of a group name another cluster: kubernetes.io/cluster/NAME, as on the security groups of nodes.
 // A group that cannot be read counts as such.
 func (i *Inventory) OfSeveralClusters(ctx context.Context, id string) bool {
-	if _, known := i.groupTags(id); !known {
-		if _, err := i.GroupRules(ctx, id); err != nil {
-			return !vanished(err)
-		}
+	tags, err := i.readGroupTags(ctx, id)
+	if err != nil {
+		return !vanished(err)
 	}
-	tags, _ := i.groupTags(id)
 	for k := range tags {
 		if name, ok := strings.CutPrefix(k, naming.SubnetClusterTagPrefix); ok && name != i.cfg.Cluster {
 			return true
@@ -285,6 +280,18 @@ func (i *Inventory) Admitting(ctx context.Context, source string) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// readGroupTags are the tags of a group. One of another VPC, or younger than the listing, is read.
+func (i *Inventory) readGroupTags(ctx context.Context, id string) (map[string]string, error) {
+	if tags, known := i.groupTags(id); known {
+		return tags, nil
+	}
+	if _, err := i.GroupRules(ctx, id); err != nil {
+		return nil, err
+	}
+	tags, _ := i.groupTags(id)
+	return tags, nil
 }
 
 func (i *Inventory) groupTags(id string) (tags map[string]string, known bool) {
