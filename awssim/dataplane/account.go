@@ -123,7 +123,7 @@ func (x *exchange) entry() accesslog.Request {
 		e.Received += headerSize(x.r.Header)
 	} else {
 		e.Classification, e.ClassificationReason = x.head.class.String(), x.head.reason
-		if x.head.refuse != 0 {
+		if x.head.refuse != 0 || x.head.simple {
 			e.Method, e.Protocol = x.head.method, x.head.version
 		}
 	}
@@ -180,7 +180,7 @@ func (x *exchange) kind() string {
 
 // headSize is about the bytes of the answer's head, 0 when there was none.
 func (x *exchange) headSize() int64 {
-	if x.status == 0 || x.status == statusClientGone {
+	if x.status == 0 || x.status == statusClientGone || x.head != nil && x.head.simple {
 		return 0
 	}
 	return int64(len("HTTP/1.1 200 OK\r\n\r\n")) + headerSize(x.w.Header())

@@ -61,6 +61,7 @@ type inspection struct {
 	length   int64
 	chunked  bool
 	upgraded bool // asks for another protocol on the connection
+	simple   bool // of HTTP/0.9: no headers, and the answer has none
 }
 
 // note records a departure; the first one of the worst class counts.
@@ -161,7 +162,10 @@ func (i *inspection) rewrite(lines []headLine) []byte {
 	if i.uriRewritten {
 		uri = "/"
 	}
-	if version != "HTTP/1.0" {
+	switch {
+	case i.simple:
+		version = "HTTP/1.0"
+	case version != "HTTP/1.0":
 		version = "HTTP/1.1"
 	}
 	b := make([]byte, 0, i.size)

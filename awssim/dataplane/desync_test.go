@@ -29,7 +29,11 @@ func TestDesyncMitigationClassifiesAndDecides(t *testing.T) {
 		"NUL in URI":               {"GET /a\x00b HTTP/1.1\r\n" + host + "\r\n", "BadUri", "Severe", 0, 400, 400},
 		"URI without slash":        {"GET a HTTP/1.1\r\n" + host + "\r\n", "BadUri", "Severe", 400, 400, 400},
 		"bad method":               {"G(T / HTTP/1.1\r\n" + host + "\r\n", "BadMethod", "Severe", 400, 400, 400},
-		"no version":               {"GET /\r\n" + host + "\r\n", "BadVersion", "Severe", 400, 400, 400},
+		"no version":               {"GET a\r\n", "BadVersion", "Severe", 400, 400, 400},
+		"no version of POST":       {"POST /\r\n", "BadVersion", "Severe", 400, 400, 400},
+		"no URI":                   {"GET\r\n", "BadMethod", "Severe", 400, 400, 400},
+		"HTTP/0.9":                 {"GET /\r\n", "", "", 0, 0, 0},
+		"NUL in HTTP/0.9":          {"GET /a\x00b\n", "BadUri", "Severe", 0, 400, 400},
 		"bad version":              {"GET / HTTP/11\r\n" + host + "\r\n", "BadVersion", "Severe", 400, 400, 400},
 		"both":                     {post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"), "BothTeClPresent", "Ambiguous", 0, 0, 400},
 		"same length twice":        {post("Content-Length: 5\r\nContent-Length: 5\r\n"), "DuplicateContentLength", "Ambiguous", 0, 0, 400},
@@ -107,6 +111,8 @@ func TestWhatIsHandedOutIsWhatALibraryTakes(t *testing.T) {
 		"GET / HTTP/1.1\r\nHost: a\r\nX: a\r\nb c: d\r\n e\r\n \r\n f\r\nY: z\r\n g\r\n\r\n": "GET / HTTP/1.1\r\nHost: a\r\nX: a\r\nY: z\r\n g\r\n\r\n", // a line that goes takes its continuation along
 		"GET / HTTP/1.1\r\n first\r\nHost: a\r\n\r\n":                                        "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
 		"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\nA: b\r\n\r\n":           "PUT / HTTP/1.1\r\nHost: a\r\nA: b\r\n\r\n",
+		"GET /%41\n":     "GET /%41 HTTP/1.0\r\n\r\n",
+		"GET /a\x01b\r\n": "GET / HTTP/1.0\r\n\r\n",
 	} {
 		i, out := inspect([]byte(in), "monitor")
 		if string(out) != want || i.refuse != 0 {

@@ -3,7 +3,6 @@ package dataplane
 import (
 	"bytes"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -14,9 +13,6 @@ import (
 
 // maxHead is the longest head of a request: request line and all headers, in bytes.
 const maxHead = maxURI + maxHeaderBytes
-
-// lingerTime is how long a refused client may go on sending before its connection is cut, so that it sees the answer.
-const lingerTime = 500 * time.Millisecond
 
 // wireConn is what an HTTP/1 server reads a client's connection through: it looks at the head of each request before net/http
 // does, which hides or refuses what a load balancer tells apart. It never hands out bytes of two messages at once, so that
@@ -36,11 +32,13 @@ type wireConn struct {
 
 	words atomic.Pointer[string] // what the status line of the answer that is about to be written says; nil: net/http's
 
+	cutter atomic.Pointer[headCutter] // of the answer to a request of HTTP/0.9
+
 	mu       sync.Mutex // guards what follows
 	state    wireState
 	requests []*inspection // heads handed out whose handler has not run
 	deadline time.Time     // for reading, as net/http set it
-	refused  bool
+	refused  bool // what the client goes on to say is not read
 	// tunnelled says that bytes were handed out as another protocol's.
 	tunnelled bool
 }
@@ -171,7 +169,14 @@ func (c *wireConn) readHead() error {
 		if c.begun.IsZero() && len(c.in) > 0 {
 			c.begun = time.Now()
 		}
-		if end := c.headEnd(); end > 0 {
+		end := 0
+		if c.seen == 0 {
+			end = versionless(c.in)
+		}
+		if end == 0 {
+			end = c.headEnd()
+		}
+		if end > 0 {
 			c.take(inspect(c.in[:end], c.client.front.view.Load().settings.desync))
 			c.in = c.in[end:]
 			return nil
@@ -235,11 +240,14 @@ func (c *wireConn) tooLong() int {
 func (c *wireConn) take(i *inspection, head []byte) {
 	i.begun = c.begun
 	c.begun, c.seen, c.out = time.Time{}, 0, head
+	if i.simple {
+		c.cutter.Store(new(headCutter))
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.requests = append(c.requests, i)
 	switch {
-	case i.refuse != 0:
+	case i.refuse != 0, i.simple:
 		c.state, c.refused = atEnd, true
 	case i.chunked:
 		c.state, c.chunk = inChunks, chunkScanner{}
@@ -306,54 +314,3 @@ func (c *wireConn) SetReadDeadline(t time.Time) error {
 	c.deadline = t
 	return c.Conn.SetReadDeadline(t)
 }
-
-// Write implements net.Conn; the HTTP server's own error pages become the load balancer's, and its status lines those of the load balancer or the target.
-func (c *wireConn) Write(p []byte) (int, error) {
-	if page, ok := replaceErrorPage(p); ok {
-		c.client.counts.generated(http.StatusBadRequest)
-		if _, err := c.Conn.Write(page); err != nil {
-			return 0, err
-		}
-		return len(p), nil
-	}
-	if words := c.words.Swap(nil); words != nil {
-		if page, ok := retitled(p, *words); ok {
-			if _, err := c.Conn.Write(page); err != nil {
-				return 0, err
-			}
-			return len(p), nil
-		}
-	}
-	return c.Conn.Write(p)
-}
-
-// Close implements net.Conn. A refused client is given time to read the answer: closing with bytes unread resets.
-func (c *wireConn) Close() error {
-	c.mu.Lock()
-	linger := c.refused
-	c.refused = false
-	c.mu.Unlock()
-	if linger {
-		c.linger()
-	}
-	return c.Conn.Close()
-}
-
-func (c *wireConn) linger() {
-	if c.CloseWrite() != nil {
-		return
-	}
-	_ = c.Conn.SetReadDeadline(time.Now().Add(lingerTime))
-	_, _ = io.Copy(io.Discard, c.Conn)
-}
-
-// CloseWrite sends the end of the answer.
-func (c *wireConn) CloseWrite() error {
-	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return w.CloseWrite()
-	}
-	return nil
-}
-
-// SetLinger is net.TCPConn's.
-func (c *wireConn) SetLinger(seconds int) error { return c.client.SetLinger(seconds) }
