@@ -5,7 +5,11 @@ import "github.com/k8s-lbc/lbc/internal/diag"
 // ingressEntries are the annotations with prefix alb.ingress.kubernetes.io/.
 func ingressEntries() []Entry {
 	var out []Entry
-	for _, section := range [][]Entry{placementEntries(), rehearsalEntries(), listenerEntries(), routingEntries(), healthEntries(), authEntries(), frontendEntries()} {
+	for _, section := range [][]Entry{
+		placementEntries(),
+		wafClassicEntries(), // decision 16: WAF Classic
+		shieldEntries(), rehearsalEntries(), listenerEntries(), routingEntries(), healthEntries(), authEntries(), frontendEntries(),
+	} {
 		out = append(out, section...)
 	}
 	return out
@@ -51,10 +55,11 @@ func placementEntries() []Entry {
 			Doc:     "WAFv2 web ACL by ARN; none removes the association, an empty value changes nothing. Not read beside wafv2-acl-name."},
 		{Key: WebACLName, Syntax: String, Scope: OnIngress, Costs: diag.AddOn, Class: "wafv2AclName", Default: "left as it is", Merge: agree, Built: true, Example: "web",
 			Doc: "WAFv2 web ACL by name, of the load balancer's account and region; none removes the association, an empty value changes nothing."},
-		{Key: ClassicWebACL, Syntax: String, Scope: OnIngress, Costs: diag.AddOn, Default: "left as it is", Merge: agree, Built: true, Example: "00000000-0000-4000-8000-000000000001",
-			Doc: "WAF Classic (regional) web ACL by id; none removes the association, an empty value changes nothing. AWS ended its support on 2025-09-30: use wafv2-acl-arn."},
-		{Key: FormerWebACL, Syntax: String, Scope: OnIngress, Costs: diag.AddOn, Default: "left as it is", Merge: agree, Built: true, Example: "00000000-0000-4000-8000-000000000001",
-			Doc: "Former spelling of waf-acl-id, read only if that is absent."},
+	}
+}
+
+func shieldEntries() []Entry {
+	return []Entry{
 		{Key: Shield, Syntax: Bool, Scope: OnIngress, Costs: diag.AddOn, Default: "left as it is", Merge: agree, Built: true, Example: "true",
 			Doc: "Shield Advanced protection of the load balancer, for accounts that subscribe to it. false removes a protection that the controller made, no other."},
 	}

@@ -43,8 +43,6 @@ const (
 	Capacity               Key = IngressPrefix + "minimum-load-balancer-capacity"
 	WebACLARN              Key = IngressPrefix + "wafv2-acl-arn"
 	WebACLName             Key = IngressPrefix + "wafv2-acl-name"
-	ClassicWebACL          Key = IngressPrefix + "waf-acl-id"
-	FormerWebACL           Key = IngressPrefix + "web-acl-id" // read only if ClassicWebACL is absent
 	Shield                 Key = IngressPrefix + "shield-advanced-protection"
 	ListenPorts            Key = IngressPrefix + "listen-ports"
 	SSLRedirect            Key = IngressPrefix + "ssl-redirect"

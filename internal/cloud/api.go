@@ -97,9 +97,9 @@ type Clients struct {
 	EC2   EC2
 	ACM   ACM
 	STS   STS
-	// What follows is called only if an object asks for it. WAFRegional is nil where the region has no WAF Classic.
+	// What follows is called only if an object asks for it.
 	WAFv2       WAFv2
-	WAFRegional WAFRegional
+	WAFRegional WAFRegional // nil where the region has none; decision 16: WAF Classic
 	Shield      Shield
 
 	Route53 Route53 // only with gate EnableCertificateManagement

@@ -25,7 +25,7 @@ const (
 )
 
 // codeClasses is the one place that knows what AWS's codes mean.
-var codeClasses = map[string]diag.Class{
+var codeClasses = withAddOnCodes(map[string]diag.Class{
 	// permission
 	"AccessDenied": diag.Denied, "AccessDeniedException": diag.Denied, "UnauthorizedOperation": diag.Denied,
 	"AuthFailure": diag.Denied, "UnauthorizedAccess": diag.Denied, "InvalidClientTokenId": diag.Denied,
@@ -88,13 +88,13 @@ var codeClasses = map[string]diag.Class{
 	"RequestInTheFuture": diag.Transient, "RequestTimeTooSkewed": diag.Transient, "CapacityReservationPending": diag.Transient,
 	"TrustStoreNotReady": diag.Transient,
 
-	// add-ons: AWS WAF of both generations, Shield Advanced, capacity reservations
+	// add-ons: AWS WAF, Shield Advanced, capacity reservations
 	"WAFNonexistentItemException": diag.NotFound, CodeWAFUnavailable: diag.NotFound,
 	"WAFInvalidParameterException": diag.Invalid, "WAFInvalidOperationException": diag.Conflict, "WAFAssociatedItemException": diag.Conflict,
-	"WAFInvalidAccountException": diag.Denied, "WAFLimitsExceededException": diag.Quota, "WAFInternalErrorException": diag.Transient,
+	"WAFLimitsExceededException": diag.Quota, "WAFInternalErrorException": diag.Transient,
 	"LimitsExceededException": diag.Quota, "InvalidResourceException": diag.Invalid, "InvalidParameterException": diag.Invalid,
 	"OptimisticLockException": diag.Throttled, CodeAlreadyExists: diag.Conflict, "InvalidOperationException": diag.Invalid,
 	"InternalErrorException":     diag.Transient,
 	CodePriorRequest:             diag.Conflict, // not a rate: nothing but time helps
 	"CapacityUnitsLimitExceeded": diag.Quota, "CapacityDecreaseRequestLimitExceeded": diag.Quota,
-}
+})

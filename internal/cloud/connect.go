@@ -22,10 +22,7 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
-	"github.com/aws/aws-sdk-go-v2/service/shield"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/aws-sdk-go-v2/service/wafregional"
-	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -108,32 +105,17 @@ func clients(cfg aws.Config, endpoints map[string]string) Clients {
 		EC2:   ec2.NewFromConfig(cfg, func(o *ec2.Options) { override(&o.BaseEndpoint, base(ServiceEC2)) }),
 		ACM:   acm.NewFromConfig(cfg, func(o *acm.Options) { override(&o.BaseEndpoint, base(ServiceACM)) }),
 		STS:   sts.NewFromConfig(cfg, func(o *sts.Options) { override(&o.BaseEndpoint, base(ServiceSTS)) }),
-		WAFv2: wafv2.NewFromConfig(cfg, func(o *wafv2.Options) { override(&o.BaseEndpoint, base(ServiceWAFv2)) }),
-		Shield: shield.NewFromConfig(cfg, func(o *shield.Options) {
-			override(&o.BaseEndpoint, base(ServiceShield))
+		Route53: route53.NewFromConfig(cfg, func(o *route53.Options) {
+			override(&o.BaseEndpoint, base(ServiceRoute53))
 			if partitionOf(o.Region) == "aws" { // one service for all regions, which the SDK forgets where an endpoint is given
 				o.Region = "us-east-1"
 			}
 		}),
-		Route53: route53.NewFromConfig(cfg, func(o *route53.Options) {
-			override(&o.BaseEndpoint, base(ServiceRoute53))
-			if partitionOf(o.Region) == "aws" { // as for Shield
-				o.Region = "us-east-1"
-			}
-		}),
 	}
-	classic := wafregional.NewFromConfig(cfg, func(o *wafregional.Options) { override(&o.BaseEndpoint, base(ServiceWAFRegional)) })
-	if hasClassic(classic.Options()) {
-		out.WAFRegional = classic
+	for _, s := range addOnServices {
+		s.connect(&out, cfg, base(s.id))
 	}
 	return out
-}
-
-// hasClassic reports whether the SDK knows where WAF Classic is in the region.
-func hasClassic(o wafregional.Options) bool {
-	p := wafregional.EndpointParameters{Region: aws.String(o.Region), Endpoint: o.BaseEndpoint}
-	_, err := wafregional.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(), p.WithDefaults())
-	return err == nil
 }
 
 // override keeps what the environment says (AWS_ENDPOINT_URL) where the flag says nothing.

@@ -9,10 +9,9 @@ const (
 	ServiceACM   = "ACM"
 	ServiceSTS   = "STS"
 
-	ServiceWAFv2       = "WAFV2"
-	ServiceWAFRegional = "WAF Regional"
-	ServiceShield      = "Shield"
-	ServiceRoute53     = "Route 53"
+	ServiceWAFv2   = "WAFV2"
+	ServiceShield  = "Shield"
+	ServiceRoute53 = "Route 53"
 )
 
 // apiFamily is a set of operations that AWS meters with one token bucket.
@@ -50,16 +49,18 @@ func familyOf(service, operation string) apiFamily {
 			return apiFamily{"ec2/" + operation, 20, 100}
 		}
 		return apiFamily{"ec2/" + operation, 5, 50}
-	case ServiceWAFv2, ServiceWAFRegional: // per operation, and slow: the developer guide's "AWS WAF quotas"
-		switch {
-		case strings.HasSuffix(operation, "ssociateWebACL"):
-			return apiFamily{service + "/" + operation, 0.5, 1}
-		case operation == "GetWebACLForResource":
-			return apiFamily{service + "/" + operation, 1, 1}
-		}
-	}
-	if service == ServiceRoute53 { // five calls per second and account, whatever they do
+	case ServiceRoute53: // five calls per second and account, whatever they do
 		return apiFamily{"route53", 5, 5}
 	}
+	for _, s := range addOnServices {
+		if s.id == service && s.family != nil {
+			return s.family(operation)
+		}
+	}
+	return usualFamily(service, operation)
+}
+
+// usualFamily is the bucket of an operation of which AWS publishes nothing.
+func usualFamily(service, operation string) apiFamily {
 	return apiFamily{service + "/" + operation, 5, 10}
 }

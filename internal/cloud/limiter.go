@@ -146,19 +146,11 @@ func NewLimiter(o LimiterOptions) *Limiter {
 
 // Wrap returns clients whose calls pass the limiter.
 func (l *Limiter) Wrap(c Clients) Clients {
-	out := Clients{
-		ELBV2:   limitedELBV2{c.ELBV2, l},
-		EC2:     limitedEC2{c.EC2, l},
-		ACM:     limitedACM{c.ACM, l},
-		STS:     limitedSTS{c.STS, l},
-		WAFv2:   limitedWAFv2{c.WAFv2, l},
-		Shield:  limitedShield{c.Shield, l},
-		Route53: limitedRoute53{c.Route53, l},
+	c.ELBV2, c.EC2, c.ACM, c.STS, c.Route53 = limitedELBV2{c.ELBV2, l}, limitedEC2{c.EC2, l}, limitedACM{c.ACM, l}, limitedSTS{c.STS, l}, limitedRoute53{c.Route53, l}
+	for _, s := range addOnServices {
+		s.limit(&c, l)
 	}
-	if c.WAFRegional != nil {
-		out.WAFRegional = limitedWAFRegional{c.WAFRegional, l}
-	}
-	return out
+	return c
 }
 
 func (l *Limiter) family(service, operation string) *bucket {

@@ -8,7 +8,7 @@ type Operation struct {
 }
 
 // Operations lists every AWS call of the controller by name, and those that AWS asks permission for on the way.
-var Operations = map[string]Operation{
+var Operations = withAddOns(map[string]Operation{
 	"AddListenerCertificates":        elbv2Operation("AddListenerCertificates", "attach certificates that clients choose by server name"),
 	"AddTags":                        elbv2Operation("AddTags", "tag load balancers, target groups, listeners and rules"),
 	"CreateListener":                 elbv2Operation("CreateListener", "open a port of a load balancer"),
@@ -65,19 +65,6 @@ var Operations = map[string]Operation{
 	"DescribeCertificate": {ServiceACM, "acm:DescribeCertificate", "read the names of a certificate that its summary leaves out"},
 	"ListCertificates":    {ServiceACM, "acm:ListCertificates", "find a certificate by host name"},
 
-	"AssociateWebACL":      {ServiceWAFv2, "wafv2:AssociateWebACL", "put a web ACL before a load balancer"},
-	"DisassociateWebACL":   {ServiceWAFv2, "wafv2:DisassociateWebACL", "take a web ACL away where none is wanted"},
-	"GetWebACLForResource": {ServiceWAFv2, "wafv2:GetWebACLForResource", "know the web ACL of a load balancer for which an annotation names one"},
-	"ListWebACLs":          {ServiceWAFv2, "wafv2:ListWebACLs", "find a web ACL by name"},
-
-	"AssociateRegionalWebACL":      {ServiceWAFRegional, "waf-regional:AssociateWebACL", "put a web ACL of WAF Classic before a load balancer"},
-	"DisassociateRegionalWebACL":   {ServiceWAFRegional, "waf-regional:DisassociateWebACL", "take a web ACL of WAF Classic away where none is wanted"},
-	"GetRegionalWebACLForResource": {ServiceWAFRegional, "waf-regional:GetWebACLForResource", "know the web ACL of WAF Classic of a load balancer for which an annotation names one"},
-
-	"CreateProtection":       {ServiceShield, "shield:CreateProtection", "have Shield Advanced protect a load balancer"},
-	"DeleteProtection":       {ServiceShield, "shield:DeleteProtection", "end a protection of ours where none is wanted"},
-	"DescribeProtection":     {ServiceShield, "shield:DescribeProtection", "know whether a load balancer is protected for which an annotation asks"},
-	"GetSubscriptionState":   {ServiceShield, "shield:GetSubscriptionState", "know whether the account subscribes to Shield Advanced"},
 	"AddTagsToCertificate":   {ServiceACM, "acm:AddTagsToCertificate", "tag certificates that were requested or imported"},
 	"DeleteCertificate":      {ServiceACM, "acm:DeleteCertificate", "delete certificates of ours that nobody wants any more"},
 	"ImportCertificate":      {ServiceACM, "acm:ImportCertificate", "import TLS Secrets, only with --enable-tls-secret-import"},
@@ -90,7 +77,7 @@ var Operations = map[string]Operation{
 	"DescribeUserPoolClient": {"Cognito Identity Provider", "cognito-idp:DescribeUserPoolClient", "sign users in with Cognito: AWS asks for it when it is given such a rule or listener"},
 
 	"GetCallerIdentity": {ServiceSTS, "sts:GetCallerIdentity", "tell the account (always allowed)"},
-}
+})
 
 func elbv2Operation(name, purpose string) Operation {
 	return Operation{ServiceELBV2, "elasticloadbalancing:" + name, purpose}

@@ -89,8 +89,10 @@ func Write(ctx context.Context, c Clients, op plan.Op, resolve Resolve) (plan.Ou
 	if out, ok, err := w.certificate(ctx, op); ok {
 		return out, err
 	}
-	return plan.Output{}, fmt.Errorf("%s is not an operation of AWS", op.Name())
+	return plan.Output{}, notOfAWS(op)
 }
+
+func notOfAWS(op plan.Op) error { return fmt.Errorf("%s is not an operation of AWS", op.Name()) }
 
 func none(err error) (plan.Output, error) { return plan.Output{}, err }
 

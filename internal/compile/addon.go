@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -13,66 +12,54 @@ import (
 type addOns struct {
 	customerOwnedPool owned[string]
 	ipamPool          owned[string]
-	capacity          owned[int32]
-	webACLName        owned[string]
-	webACL            owned[string]
-	classicWebACL     owned[string]
-	shield            owned[bool]
+	overlays          []overlay
+}
+
+// overlay is what lies over a load balancer, as settled.
+type overlay interface {
+	// source is the name of its part of stack.AddOns, and where that was set.
+	source() (field string, s intent.Source)
+	// choose decides on it. What nobody sets stays as AWS holds it.
+	choose(b *build)
 }
 
 func (b *build) settleAddOns() addOns {
-	text := func(setting, what string, get func(*intent.AddOns) intent.Field[string]) owned[string] {
-		return hold(exclusive(b, func(m *member) intent.Field[string] { return get(&m.Settings.AddOns) },
-			settling[string]{setting: setting, what: what, text: asIs, show: quoted}))
+	return addOns{
+		customerOwnedPool: b.settleText("customer-owned-ipv4-pool", "CustomerOwnedIPv4Pool", func(a *intent.AddOns) intent.Field[string] { return a.CustomerOwnedPool }),
+		ipamPool:          b.settleText("ipam-ipv4-pool-id", "ipv4 ipam pool", func(a *intent.AddOns) intent.Field[string] { return a.IPAMPool }),
+		overlays: []overlay{
+			b.settleCapacity(),
+			b.settleWebACL(),
+			b.settleWAFClassic(), // decision 16: WAF Classic
+			b.settleShield(),
+		},
 	}
-	out := addOns{
-		customerOwnedPool: text("customer-owned-ipv4-pool", "CustomerOwnedIPv4Pool", func(a *intent.AddOns) intent.Field[string] { return a.CustomerOwnedPool }),
-		ipamPool:          text("ipam-ipv4-pool-id", "ipv4 ipam pool", func(a *intent.AddOns) intent.Field[string] { return a.IPAMPool }),
-		webACLName:        text("wafv2-acl-name", "WAFv2 WebACL name", func(a *intent.AddOns) intent.Field[string] { return a.WebACLName }),
-		classicWebACL:     text("waf-acl-id", "WAFClassic WebACL ID", func(a *intent.AddOns) intent.Field[string] { return a.ClassicWebACL }),
-		capacity: hold(exclusive(b, func(m *member) intent.Field[int32] { return m.Settings.AddOns.Capacity },
-			settling[int32]{setting: "capacity", what: "capacity reservation", text: printed[int32], show: printed[int32]})),
-		shield: hold(exclusive(b, func(m *member) intent.Field[bool] { return m.Settings.AddOns.Shield },
-			settling[bool]{setting: "shield-advanced-protection", what: "shield advanced protection", text: printed[bool], show: printed[bool], fallback: "false"})),
-	}
-	if !out.webACLName.Set { // else the ARNs are not looked at
-		out.webACL = text("wafv2-acl-arn", "WAFv2 WebACL ARN", func(a *intent.AddOns) intent.Field[string] { return a.WebACL })
+}
+
+// settleText settles on an add-on that is told by one word.
+func (b *build) settleText(setting, what string, get func(*intent.AddOns) intent.Field[string]) owned[string] {
+	return hold(exclusive(b, func(m *member) intent.Field[string] { return get(&m.Settings.AddOns) },
+		settling[string]{setting: setting, what: what, text: asIs, show: quoted}))
+}
+
+func (a *addOns) sources() map[string]intent.Source {
+	out := map[string]intent.Source{"CustomerOwnedPool": a.customerOwnedPool.Source, "IPAMPool": a.ipamPool.Source}
+	for _, o := range a.overlays {
+		field, s := o.source()
+		out[field] = s
 	}
 	return out
 }
 
-func (a *addOns) sources() map[string]intent.Source {
-	web := a.webACLName.Source
-	if !a.webACLName.Set {
-		web = a.webACL.Source
-	}
-	return map[string]intent.Source{
-		"CustomerOwnedPool": a.customerOwnedPool.Source, "IPAMPool": a.ipamPool.Source, "Capacity": a.capacity.Source,
-		"WebACL": web, "ClassicWebACL": a.classicWebACL.Source, "Shield": a.shield.Source,
-	}
-}
-
-// chooseAddOns decides on the optional features. What nobody sets stays as AWS holds it, but for the address pool.
+// chooseAddOns decides on the optional features.
 func (b *build) chooseAddOns() {
 	if b.e.Type != stack.Application {
 		return
 	}
 	s := &b.settings.addOns
 	b.chooseAddressPools(s)
-	switch {
-	case s.capacity.Set && allowed(b, s.capacity, b.cfg.Gates.LBCapacityReservation, "the feature gate LBCapacityReservation is off"):
-		b.lb.Capacity = &s.capacity.Value
-	case !s.capacity.Set && b.cfg.Gates.EnhancedDefaultBehavior && b.cfg.Gates.LBCapacityReservation && !b.undecided():
-		b.lb.Capacity = new(int32)
-	}
-	if s.webACLName.Set || s.webACL.Set {
-		b.chooseWebACL(s)
-	}
-	if s.classicWebACL.Set && allowed(b, s.classicWebACL, b.cfg.EnableWAF, "the controller runs with --enable-waf=false") {
-		b.lb.ClassicWebACL = orNone(s.classicWebACL.Value)
-	}
-	if s.shield.Set && allowed(b, s.shield, b.cfg.EnableShield, "the controller runs with --enable-shield=false") {
-		b.lb.Shield = &s.shield.Value
+	for _, o := range s.overlays {
+		o.choose(b)
 	}
 }
 
@@ -83,13 +70,6 @@ func allowed[T any](b *build, f owned[T], on bool, why string) bool {
 			"the setting has no effect, because "+why, "nothing needs to be done; what is configured in AWS stays as it is"))
 	}
 	return on
-}
-
-func orNone(v string) *string {
-	if v == intent.None {
-		v = ""
-	}
-	return &v
 }
 
 // chooseAddressPools: one that is not set while a member cannot be read may be that member's, so what exists stays.
@@ -113,31 +93,38 @@ func (b *build) chooseAddressPools(s *addOns) {
 	}
 }
 
-// chooseWebACL: names win over ARNs. A name that cannot be resolved leaves the association as it is.
-func (b *build) chooseWebACL(s *addOns) {
-	f := s.webACL
-	if s.webACLName.Set {
-		f = s.webACLName
+// capacity is what is reserved.
+type capacity struct{ owned[int32] }
+
+func (b *build) settleCapacity() capacity {
+	return capacity{hold(exclusive(b, func(m *member) intent.Field[int32] { return m.Settings.AddOns.Capacity },
+		settling[int32]{setting: "capacity", what: "capacity reservation", text: printed[int32], show: printed[int32]}))}
+}
+
+func (c capacity) source() (string, intent.Source) { return "Capacity", c.Source }
+
+func (c capacity) choose(b *build) {
+	gates := b.cfg.Gates
+	switch {
+	case c.Set && allowed(b, c.owned, gates.LBCapacityReservation, "the feature gate LBCapacityReservation is off"):
+		b.lb.Capacity = &c.Value
+	case !c.Set && gates.EnhancedDefaultBehavior && gates.LBCapacityReservation && !b.undecided():
+		b.lb.Capacity = new(int32)
 	}
-	if !allowed(b, f, b.cfg.EnableWAFv2, "the controller runs with --enable-wafv2=false") {
-		return
-	}
-	if !s.webACLName.Set || f.Value == intent.None {
-		b.lb.WebACL = orNone(f.Value)
-		return
-	}
-	o, need := b.members[f.member].Object, facts.Need{Kind: facts.NeedWebACLs}
-	switch arn, known := b.f.WebACLs[f.Value]; {
-	case known:
-		b.lb.WebACL = &arn
-	case b.f.WebACLs != nil:
-		b.note(f.member, diag.New(o, at(f.Source), diag.WebACLNotFound, fmt.Sprintf("couldn't find WAFv2 WebACL with name: %s", f.Value),
-			"name a regional web ACL of this account and region, or give its ARN"))
-	default:
-		if p := b.f.Unanswered(need); p != nil {
-			b.note(f.member, p.Diagnostic(o, at(f.Source)))
-		} else {
-			b.want(need)
-		}
+}
+
+// shielding is whether Shield Advanced protects the load balancer.
+type shielding struct{ owned[bool] }
+
+func (b *build) settleShield() shielding {
+	return shielding{hold(exclusive(b, func(m *member) intent.Field[bool] { return m.Settings.AddOns.Shield },
+		settling[bool]{setting: "shield-advanced-protection", what: "shield advanced protection", text: printed[bool], show: printed[bool], fallback: "false"}))}
+}
+
+func (s shielding) source() (string, intent.Source) { return "Shield", s.Source }
+
+func (s shielding) choose(b *build) {
+	if s.Set && allowed(b, s.owned, b.cfg.EnableShield, "the controller runs with --enable-shield=false") {
+		b.lb.Shield = &s.Value
 	}
 }

@@ -34,7 +34,7 @@ type Config struct {
 	DisableRestrictedSecurityGroups bool   // open all ports of targets to the load balancer
 	StrictGroups                    bool   // any error of any member stops its whole group
 	// Without them the annotations of the feature are not acted on, and nobody asks AWS about it.
-	EnableWAF    bool // WAF Classic
+	EnableWAF    bool // decision 16: WAF Classic
 	EnableWAFv2  bool
 	EnableShield bool
 	Gates        Gates
@@ -63,7 +63,7 @@ func Defaults(cluster, vpc string) Config {
 		DefaultTargetType:          stack.TargetInstance,
 		DefaultSSLPolicy:           "ELBSecurityPolicy-2016-08",
 		EnableBackendSecurityGroup: true,
-		EnableWAF:                  true,
+		EnableWAF:                  true, // decision 16: WAF Classic
 		EnableWAFv2:                true,
 		EnableShield:               true,
 		Gates: Gates{
@@ -173,8 +173,8 @@ func (m *Memory) owners() map[string]diag.Object {
 type Origin struct {
 	Objects []diag.Object // members, in group order
 	// Fields has the source of single settings: "Name", "Scheme", "IPAddressType", "Subnets",
-	// "SecurityGroups", "Mappings", "Attributes", "Tags", "IPAMPool", "CustomerOwnedPool", "Capacity", "WebACL",
-	// "ClassicWebACL", "Shield", "Certificates", "SSLPolicy", "ALPN", "DefaultActions",
+	// "SecurityGroups", "Mappings", "Attributes", "Tags", "IPAMPool", "CustomerOwnedPool", the fields of stack.AddOns,
+	// "Certificates", "SSLPolicy", "ALPN", "DefaultActions",
 	// "InboundCIDRs", "Conditions", "Actions", "Backend". Single attributes and tags are under "Attributes[key]", "Tags[key]".
 	Fields map[string]intent.Source
 }

@@ -209,7 +209,11 @@ func Parse(args []string) (*Config, error) {
 const sdkAttempts = 3
 
 // endpointServices are the keys of --aws-api-endpoints with which something is called, as the SDK spells the ids of services.
-var endpointServices = []string{"EC2", "Elastic Load Balancing v2", "ACM", "WAFV2", "WAF Regional", "Shield", "STS", "Route 53", "ec2imds"}
+var endpointServices = []string{
+	"EC2", "Elastic Load Balancing v2", "ACM", "WAFV2",
+	"WAF Regional", // decision 16: WAF Classic
+	"Shield", "STS", "Route 53", "ec2imds",
+}
 
 // endpointNotices tell of endpoints that nothing calls: who mistypes an id would talk to AWS without knowing it.
 func endpointNotices(endpoints map[string]string) []string {

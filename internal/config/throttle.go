@@ -24,20 +24,18 @@ func DefaultThrottle() Throttle {
 	rule := func(op string, rate float64, burst int) ThrottleRule {
 		return ThrottleRule{Operation: regexp.MustCompile(op), Rate: rate, Burst: burst, Default: true}
 	}
+	firewall := []ThrottleRule{
+		rule("^AssociateWebACL|DisassociateWebACL", 0.5, 1),
+		rule("^GetWebACLForResource|ListResourcesForWebACL", 1, 1),
+	}
 	return Throttle{
 		"Elastic Load Balancing v2": {
 			rule("^RegisterTargets|^DeregisterTargets", 4, 20),
 			rule("^Describe.*", 50, 200),
 			rule("^Modify.*", 3, 20),
 		},
-		"WAF Regional": {
-			rule("^AssociateWebACL|DisassociateWebACL", 0.5, 1),
-			rule("^GetWebACLForResource|ListResourcesForWebACL", 1, 1),
-		},
-		"WAFV2": {
-			rule("^AssociateWebACL|DisassociateWebACL", 0.5, 1),
-			rule("^GetWebACLForResource|ListResourcesForWebACL", 1, 1),
-		},
+		"WAF Regional": firewall, // decision 16: WAF Classic
+		"WAFV2":        firewall,
 	}
 }
 

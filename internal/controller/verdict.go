@@ -59,15 +59,14 @@ func (s *stacks) judge(p *plan.Plan, r apply.Result, origins map[stack.Ref]compi
 	return v
 }
 
-// settings names, per operation, the setting that AWS's refusal most likely concerns.
+// settings names, per operation, the setting that AWS's refusal most likely concerns. For one on an add-on it is that.
 var settings = map[string]string{
 	"CreateListener": "Certificates", "ModifyListener": "Certificates", "AddListenerCertificates": "Certificates",
 	"CreateLoadBalancer": "Subnets", "SetSubnets": "Subnets", "SetSecurityGroups": "SecurityGroups",
 	"ModifyLoadBalancerAttributes": "Attributes", "ModifyTargetGroupAttributes": "Attributes", "ModifyListenerAttributes": "Attributes", "AddTags": "Tags",
 	"RequestCertificate": "Certificates", "ImportCertificate": "Certificates", "ChangeResourceRecordSets": "Certificates",
 	"CreateRule": "Conditions", "ModifyRule": "Conditions",
-	"AssociateWebACL": "WebACL", "DisassociateWebACL": "WebACL", "AssociateRegionalWebACL": "ClassicWebACL", "DisassociateRegionalWebACL": "ClassicWebACL",
-	"CreateProtection": "Shield", "DeleteProtection": "Shield", "ModifyCapacityReservation": "Capacity", "ModifyIpPools": "IPAMPool",
+	"ModifyIpPools": "IPAMPool",
 }
 
 // settingOf names the setting that a refusal of this code is about, whatever the operation.
@@ -118,6 +117,9 @@ func sourcesOf(d diag.Diagnostic, origin compile.Origin, op plan.Op) []intent.So
 		return nil
 	}
 	setting := settings[op.Name()]
+	if _, on, ok := plan.Changes(op); ok {
+		setting = string(on)
+	}
 	if s, ok := settingOf[d.Code]; ok {
 		setting = s
 	} else if _, ok := op.(plan.CreateLoadBalancer); ok {

@@ -242,9 +242,7 @@ func (x *explainer) loadBalancer(lb stack.LoadBalancer) LoadBalancer {
 	if lb.WebACL != nil {
 		add("web ACL", cmp.Or(*lb.WebACL, "none"), "WebACL")
 	}
-	if lb.ClassicWebACL != nil {
-		add("classic web ACL", cmp.Or(*lb.ClassicWebACL, "none"), "ClassicWebACL")
-	}
+	addWAFClassic(lb, add) // decision 16: WAF Classic
 	if lb.Shield != nil {
 		add("Shield Advanced", strconv.FormatBool(*lb.Shield), "Shield")
 	}

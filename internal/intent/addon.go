@@ -10,6 +10,6 @@ type AddOns struct {
 	Capacity          Field[int32]  // reserved units; 0 = none
 	WebACLName        Field[string] // WAFv2, or None; names win over ARNs, whoever of the members has them
 	WebACL            Field[string] // WAFv2, an ARN or None
-	ClassicWebACL     Field[string] // WAF Classic (regional), an id or None
+	ClassicWebACL     Field[string] // an id or None; decision 16: WAF Classic
 	Shield            Field[bool]   // Shield Advanced
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -22,11 +21,12 @@ type addOnShelf struct {
 
 // addOns is what is known of one load balancer.
 type addOns struct {
-	webACL, classic fact[string]
-	protection      fact[*plan.ShieldProtection]
-	capacity        fact[int32]
-	failures        map[plan.AddOn]*trouble
-	writes          int64 // grows with each operation, so that a read that began before does not count
+	webACL     fact[string]
+	classic    fact[string] // decision 16: WAF Classic
+	protection fact[*plan.ShieldProtection]
+	capacity   fact[int32]
+	failures   map[plan.AddOn]*trouble
+	writes     int64 // grows with each operation, so that a read that began before does not count
 }
 
 // trouble is a read that failed a moment ago and is not worth another try yet.
@@ -50,33 +50,18 @@ func (s *addOnShelf) record(op plan.Op, out plan.Output, resolve func(stack.Ref)
 		delete(s.of, resolve(d.LoadBalancer))
 		return
 	}
-	if _, ok := op.(plan.CreateLoadBalancer); ok {
-		a := s.at(out.ID)
-		a.webACL, a.classic = known("", now), known("", now)
-		a.protection, a.capacity = known[*plan.ShieldProtection](nil, now), known(int32(0), now)
-		return
-	}
-	r, _, ok := plan.Changes(op)
+	decided, ok := plan.Effect(op, out)
 	if !ok {
 		return
 	}
-	a := s.at(resolve(r))
+	arn := out.ID // of a new load balancer
+	if r, _, changes := plan.Changes(op); changes {
+		arn = resolve(r)
+	}
+	a := s.at(arn)
 	a.writes++
-	switch op := op.(type) {
-	case plan.AssociateWebACL:
-		a.webACL = known(op.WebACL, now)
-	case plan.DisassociateWebACL:
-		a.webACL = known("", now)
-	case plan.AssociateRegionalWebACL:
-		a.classic = known(op.WebACL, now)
-	case plan.DisassociateRegionalWebACL:
-		a.classic = known("", now)
-	case plan.CreateProtection:
-		a.protection = known(&plan.ShieldProtection{ID: out.Protection, Name: naming.ProtectionName}, now)
-	case plan.DeleteProtection:
-		a.protection = known[*plan.ShieldProtection](nil, now)
-	case plan.ModifyCapacityReservation:
-		a.capacity = known(op.Units, now)
+	for _, k := range addOnKinds {
+		k.keep(a, &decided, now)
 	}
 }
 
@@ -108,7 +93,9 @@ func (i *Inventory) observeAddOns(ctx context.Context, o *plan.Observed, desired
 	defer i.mu.Unlock()
 	for n := range o.LoadBalancers {
 		if a := i.addOns.of[o.LoadBalancers[n].ARN]; a != nil {
-			a.show(&o.LoadBalancers[n])
+			for _, k := range addOnKinds {
+				k.show(a, &o.LoadBalancers[n])
+			}
 		}
 	}
 	if s := i.addOns.subscribed; s.known && !s.value {
@@ -116,21 +103,5 @@ func (i *Inventory) observeAddOns(ctx context.Context, o *plan.Observed, desired
 			Code: diag.NotSubscribed, Text: "the account does not subscribe to Shield Advanced, so that the load balancer cannot be protected by it",
 			Remedy: "subscribe, or remove the annotation",
 		})
-	}
-}
-
-func (a *addOns) show(lb *plan.LoadBalancer) {
-	if a.webACL.known {
-		lb.WebACL = &a.webACL.value
-	}
-	if a.classic.known {
-		lb.ClassicWebACL = &a.classic.value
-	}
-	if a.protection.known {
-		protected := a.protection.value != nil
-		lb.Shield, lb.Protection = &protected, a.protection.value
-	}
-	if a.capacity.known {
-		lb.Capacity = &a.capacity.value
 	}
 }

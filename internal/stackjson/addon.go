@@ -4,18 +4,12 @@ import "github.com/k8s-lbc/lbc/internal/stack"
 
 // Types of what lies over a load balancer; each has its identity.
 const (
-	typeWebACL        = "AWS::WAFv2::WebACLAssociation"
-	typeClassicWebACL = "AWS::WAFRegional::WebACLAssociation"
-	typeShield        = "AWS::Shield::Protection"
+	typeWebACL = "AWS::WAFv2::WebACLAssociation"
+	typeShield = "AWS::Shield::Protection"
 )
 
 type webACL struct {
 	ARN         string `json:"webACLARN"` // empty: none is to be associated
-	ResourceARN any    `json:"resourceARN"`
-}
-
-type classicWebACL struct {
-	ID          string `json:"webACLID"`
 	ResourceARN any    `json:"resourceARN"`
 }
 
@@ -30,9 +24,7 @@ func addOns(lb stack.LoadBalancer, put func(kind, id string, spec any)) {
 	if lb.WebACL != nil {
 		put(typeWebACL, lb.ID, webACL{*lb.WebACL, on})
 	}
-	if lb.ClassicWebACL != nil {
-		put(typeClassicWebACL, lb.ID, classicWebACL{*lb.ClassicWebACL, on})
-	}
+	putClassicWebACL(lb, on, put) // decision 16: WAF Classic
 	if lb.Shield != nil {
 		put(typeShield, lb.ID, protection{*lb.Shield, on})
 	}

@@ -256,7 +256,8 @@ func CompileFromFlags(c *config.Config) compile.Config {
 		EnableBackendSecurityGroup: c.EnableBackendSG, BackendSecurityGroup: c.BackendSecurityGroup,
 		ManageBackendSecurityGroupRules: c.EnableManageBackendSG, DisableRestrictedSecurityGroups: c.DisableRestrictedRules,
 		StrictGroups: c.StrictGroups, AllowedAuthorities: c.AllowedCAs,
-		EnableWAF: c.EnableWAF, EnableWAFv2: c.EnableWAFv2, EnableShield: c.EnableShield,
+		EnableWAF:   c.EnableWAF, // decision 16: WAF Classic
+		EnableWAFv2: c.EnableWAFv2, EnableShield: c.EnableShield,
 		OwnCertificates: on(config.EnableCertificateManagement) || c.ImportTLSSecrets,
 		Gates: compile.Gates{
 			SubnetsClusterTagCheck: on(config.SubnetsClusterTagCheck), SubnetDiscoveryByReachability: on(config.SubnetDiscoveryByReachable),

@@ -19,7 +19,7 @@ func (t *translation) addOns(spec v1beta1.IngressClassParamsSpec) intent.AddOns 
 	out := intent.AddOns{
 		CustomerOwnedPool: t.read.String(annotation.CustomerOwnedPool),
 		Shield:            t.read.Bool(annotation.Shield),
-		ClassicWebACL:     t.classicWebACL(),
+		ClassicWebACL:     t.classicWebACL(), // decision 16: WAF Classic
 	}
 	if out.CustomerOwnedPool.Set && out.CustomerOwnedPool.Value == "" {
 		t.read.Invalid(annotation.CustomerOwnedPool, fmt.Sprintf("cannot use empty value for %s annotation", annotation.CustomerOwnedPool),

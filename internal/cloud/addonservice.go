@@ -1,0 +1,49 @@
+package cloud
+
+import (
+	"context"
+	"maps"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/plan"
+)
+
+// addOnService is a service that is called only if an object asks for an add-on of it.
+type addOnService struct {
+	id         string
+	operations map[string]Operation
+	codes      map[string]diag.Class // of errors that no other service has
+	// connect adds the client; endpoint is nil where none is given.
+	connect func(c *Clients, cfg aws.Config, endpoint *string)
+	// limit puts a client in front of its own.
+	limit func(c *Clients, l *Limiter)
+	// family is the token bucket of an operation; nil = one of the usual size for each.
+	family func(operation string) apiFamily
+	// send sends an operation on a load balancer; ok is false for those of other services.
+	send func(ctx context.Context, c Clients, op plan.Op, lb *string) (out plan.Output, ok bool, err error)
+}
+
+// addOnServices are the services of add-ons.
+var addOnServices = []addOnService{
+	wafv2Service,
+	wafClassicService, // decision 16: WAF Classic
+	shieldService,
+}
+
+// withAddOns completes a table of calls by those of the services of add-ons.
+func withAddOns(operations map[string]Operation) map[string]Operation {
+	for _, s := range addOnServices {
+		maps.Copy(operations, s.operations)
+	}
+	return operations
+}
+
+// withAddOnCodes completes a table of error codes by those of the services of add-ons.
+func withAddOnCodes(codes map[string]diag.Class) map[string]diag.Class {
+	for _, s := range addOnServices {
+		maps.Copy(codes, s.codes)
+	}
+	return codes
+}

@@ -1,0 +1,76 @@
+package cloud
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/shield"
+
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+)
+
+// Shield is what the controller calls of Shield Advanced.
+type Shield interface {
+	CreateProtection(context.Context, *shield.CreateProtectionInput, ...func(*shield.Options)) (*shield.CreateProtectionOutput, error)
+	DeleteProtection(context.Context, *shield.DeleteProtectionInput, ...func(*shield.Options)) (*shield.DeleteProtectionOutput, error)
+	DescribeProtection(context.Context, *shield.DescribeProtectionInput, ...func(*shield.Options)) (*shield.DescribeProtectionOutput, error)
+	GetSubscriptionState(context.Context, *shield.GetSubscriptionStateInput, ...func(*shield.Options)) (*shield.GetSubscriptionStateOutput, error)
+}
+
+// shieldService is Shield Advanced.
+var shieldService = addOnService{
+	id: ServiceShield,
+	operations: map[string]Operation{
+		"CreateProtection":     {ServiceShield, "shield:CreateProtection", "have Shield Advanced protect a load balancer"},
+		"DeleteProtection":     {ServiceShield, "shield:DeleteProtection", "end a protection of ours where none is wanted"},
+		"DescribeProtection":   {ServiceShield, "shield:DescribeProtection", "know whether a load balancer is protected for which an annotation asks"},
+		"GetSubscriptionState": {ServiceShield, "shield:GetSubscriptionState", "know whether the account subscribes to Shield Advanced"},
+	},
+	connect: func(c *Clients, cfg aws.Config, endpoint *string) {
+		c.Shield = shield.NewFromConfig(cfg, func(o *shield.Options) {
+			override(&o.BaseEndpoint, endpoint)
+			if partitionOf(o.Region) == "aws" { // one service for all regions, which the SDK forgets where an endpoint is given
+				o.Region = "us-east-1"
+			}
+		})
+	},
+	limit: func(c *Clients, l *Limiter) { c.Shield = limitedShield{c.Shield, l} },
+	send: func(ctx context.Context, c Clients, op plan.Op, lb *string) (out plan.Output, ok bool, err error) {
+		switch op := op.(type) {
+		case plan.CreateProtection:
+			created, err := c.Shield.CreateProtection(ctx, &shield.CreateProtectionInput{Name: aws.String(naming.ProtectionName), ResourceArn: lb})
+			if err != nil {
+				return out, true, err
+			}
+			return plan.Output{Protection: value(created.ProtectionId)}, true, nil
+		case plan.DeleteProtection:
+			_, err = c.Shield.DeleteProtection(ctx, &shield.DeleteProtectionInput{ProtectionId: aws.String(op.Protection)})
+		default:
+			return out, false, nil
+		}
+		return out, true, err
+	},
+}
+
+// limitedShield passes every call of Shield through the limiter.
+type limitedShield struct {
+	inner Shield
+	l     *Limiter
+}
+
+func (c limitedShield) CreateProtection(ctx context.Context, in *shield.CreateProtectionInput, opts ...func(*shield.Options)) (*shield.CreateProtectionOutput, error) {
+	return call(ctx, c.l, ServiceShield, "CreateProtection", in, c.inner.CreateProtection, opts)
+}
+
+func (c limitedShield) DeleteProtection(ctx context.Context, in *shield.DeleteProtectionInput, opts ...func(*shield.Options)) (*shield.DeleteProtectionOutput, error) {
+	return call(ctx, c.l, ServiceShield, "DeleteProtection", in, c.inner.DeleteProtection, opts)
+}
+
+func (c limitedShield) DescribeProtection(ctx context.Context, in *shield.DescribeProtectionInput, opts ...func(*shield.Options)) (*shield.DescribeProtectionOutput, error) {
+	return call(ctx, c.l, ServiceShield, "DescribeProtection", in, c.inner.DescribeProtection, opts)
+}
+
+func (c limitedShield) GetSubscriptionState(ctx context.Context, in *shield.GetSubscriptionStateInput, opts ...func(*shield.Options)) (*shield.GetSubscriptionStateOutput, error) {
+	return call(ctx, c.l, ServiceShield, "GetSubscriptionState", in, c.inner.GetSubscriptionState, opts)
+}

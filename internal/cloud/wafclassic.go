@@ -1,0 +1,91 @@
+package cloud
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/wafregional"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/plan"
+)
+
+// ServiceWAFRegional is the SDK's id of WAF Classic for load balancers.
+const ServiceWAFRegional = "WAF Regional"
+
+// ErrNoClassic is why nothing can be done with WAF Classic.
+var ErrNoClassic = errors.New("the region has no WAF Classic")
+
+// WAFRegional is what the controller calls of WAF Classic.
+type WAFRegional interface {
+	AssociateWebACL(context.Context, *wafregional.AssociateWebACLInput, ...func(*wafregional.Options)) (*wafregional.AssociateWebACLOutput, error)
+	DisassociateWebACL(context.Context, *wafregional.DisassociateWebACLInput, ...func(*wafregional.Options)) (*wafregional.DisassociateWebACLOutput, error)
+	GetWebACLForResource(context.Context, *wafregional.GetWebACLForResourceInput, ...func(*wafregional.Options)) (*wafregional.GetWebACLForResourceOutput, error)
+}
+
+// wafClassicService is the former generation of AWS WAF, which AWS switches off Region by Region.
+var wafClassicService = addOnService{
+	id: ServiceWAFRegional,
+	// Actions that WAFv2 has too are told from its by name.
+	operations: map[string]Operation{
+		"AssociateRegionalWebACL":      {ServiceWAFRegional, "waf-regional:AssociateWebACL", "put a web ACL of WAF Classic before a load balancer"},
+		"DisassociateRegionalWebACL":   {ServiceWAFRegional, "waf-regional:DisassociateWebACL", "take a web ACL of WAF Classic away where none is wanted"},
+		"GetRegionalWebACLForResource": {ServiceWAFRegional, "waf-regional:GetWebACLForResource", "know the web ACL of WAF Classic of a load balancer for which an annotation names one"},
+	},
+	codes: map[string]diag.Class{"WAFInvalidAccountException": diag.Denied},
+	connect: func(c *Clients, cfg aws.Config, endpoint *string) {
+		client := wafregional.NewFromConfig(cfg, func(o *wafregional.Options) { override(&o.BaseEndpoint, endpoint) })
+		if hasClassic(client.Options()) {
+			c.WAFRegional = client
+		}
+	},
+	limit: func(c *Clients, l *Limiter) {
+		if c.WAFRegional != nil {
+			c.WAFRegional = limitedWAFRegional{c.WAFRegional, l}
+		}
+	},
+	family: func(operation string) apiFamily { return firewallFamily(ServiceWAFRegional, operation) },
+	send: func(ctx context.Context, c Clients, op plan.Op, lb *string) (out plan.Output, ok bool, err error) {
+		switch op := op.(type) {
+		case plan.AssociateRegionalWebACL:
+			if c.WAFRegional == nil {
+				return out, true, ErrNoClassic
+			}
+			_, err = c.WAFRegional.AssociateWebACL(ctx, &wafregional.AssociateWebACLInput{WebACLId: aws.String(op.WebACL), ResourceArn: lb})
+		case plan.DisassociateRegionalWebACL:
+			if c.WAFRegional == nil {
+				return out, true, ErrNoClassic
+			}
+			_, err = c.WAFRegional.DisassociateWebACL(ctx, &wafregional.DisassociateWebACLInput{ResourceArn: lb})
+		default:
+			return out, false, nil
+		}
+		return out, true, err
+	},
+}
+
+// hasClassic reports whether the SDK knows where WAF Classic is in the region.
+func hasClassic(o wafregional.Options) bool {
+	p := wafregional.EndpointParameters{Region: aws.String(o.Region), Endpoint: o.BaseEndpoint}
+	_, err := wafregional.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(), p.WithDefaults())
+	return err == nil
+}
+
+// limitedWAFRegional passes every call of WAF Classic through the limiter.
+type limitedWAFRegional struct {
+	inner WAFRegional
+	l     *Limiter
+}
+
+func (c limitedWAFRegional) AssociateWebACL(ctx context.Context, in *wafregional.AssociateWebACLInput, opts ...func(*wafregional.Options)) (*wafregional.AssociateWebACLOutput, error) {
+	return call(ctx, c.l, ServiceWAFRegional, "AssociateWebACL", in, c.inner.AssociateWebACL, opts)
+}
+
+func (c limitedWAFRegional) DisassociateWebACL(ctx context.Context, in *wafregional.DisassociateWebACLInput, opts ...func(*wafregional.Options)) (*wafregional.DisassociateWebACLOutput, error) {
+	return call(ctx, c.l, ServiceWAFRegional, "DisassociateWebACL", in, c.inner.DisassociateWebACL, opts)
+}
+
+func (c limitedWAFRegional) GetWebACLForResource(ctx context.Context, in *wafregional.GetWebACLForResourceInput, opts ...func(*wafregional.Options)) (*wafregional.GetWebACLForResourceOutput, error) {
+	return call(ctx, c.l, ServiceWAFRegional, "GetWebACLForResource", in, c.inner.GetWebACLForResource, opts)
+}

@@ -1,0 +1,79 @@
+package cloud
+
+import (
+	"context"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/wafv2"
+
+	"github.com/k8s-lbc/lbc/internal/plan"
+)
+
+// WAFv2 is what the controller calls of AWS WAF.
+type WAFv2 interface {
+	AssociateWebACL(context.Context, *wafv2.AssociateWebACLInput, ...func(*wafv2.Options)) (*wafv2.AssociateWebACLOutput, error)
+	DisassociateWebACL(context.Context, *wafv2.DisassociateWebACLInput, ...func(*wafv2.Options)) (*wafv2.DisassociateWebACLOutput, error)
+	GetWebACLForResource(context.Context, *wafv2.GetWebACLForResourceInput, ...func(*wafv2.Options)) (*wafv2.GetWebACLForResourceOutput, error)
+	ListWebACLs(context.Context, *wafv2.ListWebACLsInput, ...func(*wafv2.Options)) (*wafv2.ListWebACLsOutput, error)
+}
+
+// wafv2Service is AWS WAF.
+var wafv2Service = addOnService{
+	id: ServiceWAFv2,
+	operations: map[string]Operation{
+		"AssociateWebACL":      {ServiceWAFv2, "wafv2:AssociateWebACL", "put a web ACL before a load balancer"},
+		"DisassociateWebACL":   {ServiceWAFv2, "wafv2:DisassociateWebACL", "take a web ACL away where none is wanted"},
+		"GetWebACLForResource": {ServiceWAFv2, "wafv2:GetWebACLForResource", "know the web ACL of a load balancer for which an annotation names one"},
+		"ListWebACLs":          {ServiceWAFv2, "wafv2:ListWebACLs", "find a web ACL by name"},
+	},
+	connect: func(c *Clients, cfg aws.Config, endpoint *string) {
+		c.WAFv2 = wafv2.NewFromConfig(cfg, func(o *wafv2.Options) { override(&o.BaseEndpoint, endpoint) })
+	},
+	limit:  func(c *Clients, l *Limiter) { c.WAFv2 = limitedWAFv2{c.WAFv2, l} },
+	family: func(operation string) apiFamily { return firewallFamily(ServiceWAFv2, operation) },
+	send: func(ctx context.Context, c Clients, op plan.Op, lb *string) (out plan.Output, ok bool, err error) {
+		switch op := op.(type) {
+		case plan.AssociateWebACL:
+			_, err = c.WAFv2.AssociateWebACL(ctx, &wafv2.AssociateWebACLInput{WebACLArn: aws.String(op.WebACL), ResourceArn: lb})
+		case plan.DisassociateWebACL:
+			_, err = c.WAFv2.DisassociateWebACL(ctx, &wafv2.DisassociateWebACLInput{ResourceArn: lb})
+		default:
+			return out, false, nil
+		}
+		return out, true, err
+	},
+}
+
+// firewallFamily is one bucket per operation, and a slow one: the developer guide's "AWS WAF quotas".
+func firewallFamily(service, operation string) apiFamily {
+	switch {
+	case strings.HasSuffix(operation, "ssociateWebACL"):
+		return apiFamily{service + "/" + operation, 0.5, 1}
+	case operation == "GetWebACLForResource":
+		return apiFamily{service + "/" + operation, 1, 1}
+	}
+	return usualFamily(service, operation)
+}
+
+// limitedWAFv2 passes every call of AWS WAF through the limiter.
+type limitedWAFv2 struct {
+	inner WAFv2
+	l     *Limiter
+}
+
+func (c limitedWAFv2) AssociateWebACL(ctx context.Context, in *wafv2.AssociateWebACLInput, opts ...func(*wafv2.Options)) (*wafv2.AssociateWebACLOutput, error) {
+	return call(ctx, c.l, ServiceWAFv2, "AssociateWebACL", in, c.inner.AssociateWebACL, opts)
+}
+
+func (c limitedWAFv2) DisassociateWebACL(ctx context.Context, in *wafv2.DisassociateWebACLInput, opts ...func(*wafv2.Options)) (*wafv2.DisassociateWebACLOutput, error) {
+	return call(ctx, c.l, ServiceWAFv2, "DisassociateWebACL", in, c.inner.DisassociateWebACL, opts)
+}
+
+func (c limitedWAFv2) GetWebACLForResource(ctx context.Context, in *wafv2.GetWebACLForResourceInput, opts ...func(*wafv2.Options)) (*wafv2.GetWebACLForResourceOutput, error) {
+	return call(ctx, c.l, ServiceWAFv2, "GetWebACLForResource", in, c.inner.GetWebACLForResource, opts)
+}
+
+func (c limitedWAFv2) ListWebACLs(ctx context.Context, in *wafv2.ListWebACLsInput, opts ...func(*wafv2.Options)) (*wafv2.ListWebACLsOutput, error) {
+	return call(ctx, c.l, ServiceWAFv2, "ListWebACLs", in, c.inner.ListWebACLs, opts)
+}

@@ -1,0 +1,57 @@
+package compile
+
+import (
+	"fmt"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/intent"
+)
+
+// webACL is the web ACL of WAFv2: by name, or by ARN if nobody gives a name.
+type webACL struct {
+	owned[string]
+	byName bool
+}
+
+func (b *build) settleWebACL() webACL {
+	name := b.settleText("wafv2-acl-name", "WAFv2 WebACL name", func(a *intent.AddOns) intent.Field[string] { return a.WebACLName })
+	if name.Set { // the ARNs are not looked at
+		return webACL{name, true}
+	}
+	return webACL{b.settleText("wafv2-acl-arn", "WAFv2 WebACL ARN", func(a *intent.AddOns) intent.Field[string] { return a.WebACL }), false}
+}
+
+func (w webACL) source() (string, intent.Source) { return "WebACL", w.Source }
+
+// choose: a name that cannot be resolved leaves the association as it is.
+func (w webACL) choose(b *build) {
+	if !w.Set || !allowed(b, w.owned, b.cfg.EnableWAFv2, "the controller runs with --enable-wafv2=false") {
+		return
+	}
+	if !w.byName || w.Value == intent.None {
+		b.lb.WebACL = orNone(w.Value)
+		return
+	}
+	o, need := b.members[w.member].Object, facts.Need{Kind: facts.NeedWebACLs}
+	switch arn, known := b.f.WebACLs[w.Value]; {
+	case known:
+		b.lb.WebACL = &arn
+	case b.f.WebACLs != nil:
+		b.note(w.member, diag.New(o, at(w.Source), diag.WebACLNotFound, fmt.Sprintf("couldn't find WAFv2 WebACL with name: %s", w.Value),
+			"name a regional web ACL of this account and region, or give its ARN"))
+	default:
+		if p := b.f.Unanswered(need); p != nil {
+			b.note(w.member, p.Diagnostic(o, at(w.Source)))
+		} else {
+			b.want(need)
+		}
+	}
+}
+
+func orNone(v string) *string {
+	if v == intent.None {
+		v = ""
+	}
+	return &v
+}
