@@ -26,8 +26,8 @@ const (
 	firstVerification = time.Minute
 	// afterEdit is when a load balancer is looked at that an edit has just changed.
 	afterEdit = 30 * time.Second
-	// foreignPace is the pause between two calls for tags of foreign resources.
-	foreignPace = 10 * time.Second
+	// tagsPace is the pause between two calls for tags: of foreign resources, and of those whose tags an earlier process left.
+	tagsPace = 10 * time.Second
 	// longestRound is within what time each load balancer should be looked at.
 	longestRound = 12 * time.Hour
 )
@@ -46,7 +46,7 @@ type sweep struct {
 	cost    func(key stack.Key) int // reads of a reread
 	assumed func() []stack.Key      // of which parts were left by an earlier process
 	recheck func(ctx context.Context, arn string) (health []targets.Health, drifted bool, err error)
-	foreign func(ctx context.Context) (read bool, err error) // of others, one call at most
+	tags    func(ctx context.Context) (read bool, err error) // of others, and those left by an earlier process; one call at most
 	wake    func(key stack.Key)
 	rebind  func(binding types.NamespacedName)
 	seen    func(arn string, health []targets.Health)
@@ -108,7 +108,7 @@ func (s *sweep) tick(ctx context.Context) {
 	if now.Before(s.next) {
 		return
 	}
-	if s.lookAtOthers(ctx, now) {
+	if s.lookAtTags(ctx, now) {
 		s.next = now.Add(readPause)
 		return
 	}
@@ -123,13 +123,13 @@ func (s *sweep) tick(ctx context.Context) {
 	}
 }
 
-// lookAtOthers has tags of foreign resources read again, if it is time and any are old.
-func (s *sweep) lookAtOthers(ctx context.Context, now time.Time) (read bool) {
-	if now.Sub(s.others) < foreignPace {
+// lookAtTags has some tags read again, if it is time and any are old, or left by an earlier process.
+func (s *sweep) lookAtTags(ctx context.Context, now time.Time) (read bool) {
+	if now.Sub(s.begun) < firstVerification || now.Sub(s.others) < tagsPace {
 		return false
 	}
 	s.others = now
-	read, err := s.foreign(ctx)
+	read, err := s.tags(ctx)
 	if err != nil && ctx.Err() == nil {
 		s.log.Info("looking for load balancers that others tagged for this cluster failed; it is looked again", "cause", err.Error())
 	}
@@ -230,7 +230,7 @@ func (w *wiring) newSweep(all []*stacks, b *targetBindings, wake func(key stack.
 		cost:    w.inventory.RereadCost,
 		assumed: w.inventory.Assumed,
 		recheck: b.registry.Recheck,
-		foreign: w.inventory.RereadForeign,
+		tags:    w.inventory.RereadTags,
 		wake:    wake,
 		rebind:  func(n types.NamespacedName) { b.waker.wake(drift, reconcile.Request{NamespacedName: n}) },
 		seen:    w.board.targets,

@@ -36,7 +36,7 @@ func newSky(every time.Duration) *sky {
 	s := &sky{bindings: map[types.NamespacedName]string{}, price: 1}
 	now := time.Unix(0, 0)
 	s.sweep = sweep{
-		foreign: func(context.Context) (bool, error) { return false, nil },
+		tags: func(context.Context) (bool, error) { return false, nil },
 		every:   every, now: func() time.Time { return now }, jitter: func() float64 { return 1 }, log: logr.Discard(),
 		stacks:  func() []stack.Key { return s.stackKeys },
 		targets: func(context.Context) map[types.NamespacedName]string { return s.bindings },
@@ -251,7 +251,7 @@ func TestTagsOfOthersTakeOneLookInTenSecondsAtMost(t *testing.T) {
 		targets: func(context.Context) map[types.NamespacedName]string { return nil },
 		reread:  func(context.Context, stack.Key) (bool, error) { rereads++; return false, nil },
 		cost:    func(stack.Key) int { return 1 }, assumed: func() []stack.Key { return nil },
-		foreign: func(context.Context) (bool, error) { asked++; return true, nil }, // there are always more
+		tags: func(context.Context) (bool, error) { asked++; return true, nil }, // there are always more
 	}
 	for range 600 {
 		s.tick(t.Context())

@@ -21,6 +21,7 @@ import (
 type suspect struct {
 	kind     stack.Kind
 	id, name string
+	tags     bool // it exists; only its tags are in doubt
 }
 
 // Doubt takes note of an operation of which nobody knows whether it had an effect. The next Observed reads what it concerns, by ARN, id or
@@ -114,12 +115,16 @@ func (i *Inventory) settle(ctx context.Context, e *entry) error {
 		return nil
 	}
 	var found plan.Observed
+	var arns []string
 	for _, s := range suspects {
+		if s.tags {
+			arns = append(arns, s.id)
+			continue
+		}
 		if err := i.look(ctx, s, &found); err != nil {
 			return err
 		}
 	}
-	var arns []string
 	for _, lb := range found.LoadBalancers {
 		arns = append(arns, lb.ARN)
 	}
@@ -137,7 +142,9 @@ func (i *Inventory) settle(ctx context.Context, e *entry) error {
 	}
 	e.obs = e.obs.Clone()
 	for _, s := range suspects {
-		e.drop(s.id)
+		if !s.tags || !i.settleTags(e, s.id, tags[s.id]) {
+			e.drop(s.id)
+		}
 	}
 	for _, lb := range found.LoadBalancers {
 		lb.Tags = tags[lb.ARN]
@@ -170,6 +177,27 @@ func (i *Inventory) settle(ctx context.Context, e *entry) error {
 	e.forgetOrphans()
 	e.suspects = slices.DeleteFunc(e.suspects, func(s suspect) bool { return slices.Contains(suspects, s) })
 	return nil
+}
+
+// settleTags takes over the tags of a resource of a stack, and reports whether it is still the stack's by them. e.obs may be changed; i.mu is
+// held.
+func (i *Inventory) settleTags(e *entry, arn string, tags map[string]string) bool {
+	key, id, ours := i.identify(tags)
+	i.retag(arn, tags)
+	if !ours || key != e.obs.Key {
+		return false
+	}
+	for n := range e.obs.LoadBalancers {
+		if lb := &e.obs.LoadBalancers[n]; lb.ARN == arn {
+			lb.ID, lb.Tags = id, tags
+		}
+	}
+	for n := range e.obs.TargetGroups {
+		if tg := &e.obs.TargetGroups[n]; tg.ARN == arn {
+			tg.ID, tg.Tags = id, tags
+		}
+	}
+	return true
 }
 
 // drop takes a resource out of what is known of a stack. What is below a load balancer stays until it is known to be gone.

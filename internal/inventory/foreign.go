@@ -13,12 +13,12 @@ import (
 // foreignInAListing bounds how many foreign load balancers have their tags read again by one listing: ten calls. The oldest come first.
 const foreignInAListing = 10 * tagBatch
 
-// aged are the foreign resources whose tags are due to be read again, those read longest ago first. Foreign are those whose tags name no
-// stack of this cluster: others may tag them for it at any time. i.mu is held.
+// aged are the resources whose tags are due to be read again, those read longest ago first: foreign ones, and those of which only an earlier
+// process has read them. Foreign are those whose tags name no stack of this cluster: others may tag them for it at any time. i.mu is held.
 func (i *Inventory) aged(due func(arn string) bool) []string {
 	var out []string
 	for arn, t := range i.tags {
-		if _, _, ours := i.identify(t.tags); !ours && due(arn) {
+		if _, _, ours := i.identify(t.tags); t.assumed || !ours && due(arn) {
 			out = append(out, arn)
 		}
 	}
@@ -41,10 +41,10 @@ func (i *Inventory) agedForAListing() []string {
 	return old[:min(len(old), foreignInAListing)]
 }
 
-// RereadForeign reads again the tags of the foreign load balancers and target groups, one call at most, that were read longest ago, if
-// that is longer than foreignLifetime. What turns out to be of a stack is read by the stack's next Observed; Config.Freed is told.
+// RereadTags reads again the tags of the foreign load balancers and target groups, one call at most, that were read longest ago, if
+// that is longer than foreignLifetime, and of those whose tags an earlier process left. What turns out to be of a stack is read by the stack's next Observed; Config.Freed is told.
 // read reports whether a call was made.
-func (i *Inventory) RereadForeign(ctx context.Context) (read bool, err error) {
+func (i *Inventory) RereadTags(ctx context.Context) (read bool, err error) {
 	i.mu.Lock()
 	now := i.cfg.Now()
 	old := i.aged(func(arn string) bool { return now.Sub(i.tags[arn].at) >= foreignLifetime })
@@ -56,21 +56,24 @@ func (i *Inventory) RereadForeign(ctx context.Context) (read bool, err error) {
 	begun := i.beginTagRead(len(old))
 	tags, err := i.describeTagBatch(ctx, old)
 	if err != nil {
-		return true, fmt.Errorf("reading the tags of foreign load balancers and target groups again: %w", err)
+		return true, fmt.Errorf("reading the tags of load balancers and target groups again: %w", err)
 	}
 	gained := map[stack.Key]bool{}
 	i.mu.Lock()
 	for _, arn := range old {
 		t, exists := tags[arn]
-		if i.retagged[arn] > begun.writes {
+		if was, known := i.tags[arn]; !known || was.at.After(begun.at) || i.retagged[arn] > begun.writes { // written or read meanwhile
 			continue
+		}
+		left, differs := i.takeTags(arn, readTags{tags: t, seq: begun.seq, at: begun.at})
+		if differs {
+			gained[left] = true
 		}
 		if !exists {
 			delete(i.tags, arn)
 			continue
 		}
-		i.tags[arn] = readTags{t, begun.seq, begun.at}
-		if key, _, ours := i.identify(t); ours {
+		if key, _, ours := i.identify(t); ours && key != left {
 			i.gain(key, arn)
 			gained[key] = true
 		}

@@ -50,14 +50,14 @@ func TestALoadBalancerThatOthersTagForThisClusterIsFoundInTheBackground(t *testi
 	web := key(stack.Ingress, "web")
 	f.tag(arns[7], tracking("web"))
 	f.reads()
-	if read, err := f.inv.RereadForeign(t.Context()); read || err != nil || len(f.reads()) > 0 {
+	if read, err := f.inv.RereadTags(t.Context()); read || err != nil || len(f.reads()) > 0 {
 		t.Errorf("tags that were just read are read again: %v, %v", read, err)
 	}
 	f.clock.Advance(2 * time.Hour)
 	calls := 0
 	for read := true; read; calls++ {
 		var err error
-		if read, err = f.inv.RereadForeign(t.Context()); err != nil || calls > 10 {
+		if read, err = f.inv.RereadTags(t.Context()); err != nil || calls > 10 {
 			t.Fatal(calls, err)
 		}
 	}

@@ -33,7 +33,7 @@ type Config struct {
 	// listeners since the one before. It must not wait for anything. Nil = nobody wants to know.
 	CertificatesChanged func(names []string)
 	// Freed is told the stacks of which a write that AWS refused is worth another attempt, because this process wrote to what
-	// was in its way, and those for which others tagged something. It must not wait for anything. Nil = nobody wants to know.
+	// was in its way, and those whose tags others changed. It must not wait for anything. Nil = nobody wants to know.
 	Freed func(keys []stack.Key)
 	// Progress is told about every ten seconds how many of the load balancers and target groups of the VPC have been looked through, of how
 	// many, while a listing is under way. It must not wait for anything. Nil = nobody wants to know.
@@ -95,13 +95,6 @@ type entry struct {
 	since time.Time // when an earlier process wrote down what is assumed; zero = nothing is
 	// suspects are to be read before the stack is planned again.
 	suspects []suspect
-}
-
-// readTags are the tags of a resource, and the value of seq, and the time, when they began to be read.
-type readTags struct {
-	tags map[string]string
-	seq  int64
-	at   time.Time
 }
 
 // New makes an empty inventory; the first question loads it, or Load does.
@@ -385,18 +378,6 @@ func (i *Inventory) record(key stack.Key, op plan.Op, out plan.Output, resolve f
 	case plan.DeleteLoadBalancer, plan.DeleteListener, plan.DeleteTargetGroup:
 		e.prune()
 	}
-}
-
-// retag takes over the tags of a resource that this process wrote; nil = they are to be read. i.mu is held.
-func (i *Inventory) retag(arn string, tags map[string]string) {
-	if i.lists > 0 {
-		i.retagged[arn] = i.writes
-	}
-	if tags == nil {
-		delete(i.tags, arn)
-		return
-	}
-	i.tags[arn] = readTags{maps.Clone(tags), i.seq, i.cfg.Now()}
 }
 
 // goneNow records that this process deleted a load balancer or target group. i.mu is held.

@@ -19,11 +19,12 @@ type Deep struct {
 	Certificates map[string][]string          `json:",omitempty"`
 	Attributes   map[string]map[string]string `json:",omitempty"` // by ARN
 	Targets      map[string][]plan.Target     `json:",omitempty"` // by ARN of the target group
+	Tags         map[string]map[string]string `json:",omitempty"` // by ARN of the load balancer or target group
 }
 
 // Empty reports whether nothing is known.
 func (d Deep) Empty() bool {
-	return len(d.Listeners)+len(d.Rules)+len(d.Certificates)+len(d.Attributes)+len(d.Targets) == 0
+	return len(d.Listeners)+len(d.Rules)+len(d.Certificates)+len(d.Attributes)+len(d.Targets)+len(d.Tags) == 0
 }
 
 // Deep tells what is known of a stack below the level of listings. It is empty while the stack is in doubt. What it returns must not be
@@ -31,7 +32,7 @@ func (d Deep) Empty() bool {
 func (i *Inventory) Deep(key stack.Key) Deep {
 	i.mu.Lock()
 	e := i.stacks[key]
-	if e == nil || e.stale != 0 {
+	if e == nil || e.stale != 0 || len(e.suspects) > 0 {
 		i.mu.Unlock()
 		return Deep{}
 	}
@@ -39,7 +40,7 @@ func (i *Inventory) Deep(key stack.Key) Deep {
 	i.mu.Unlock()
 	d := Deep{
 		Listeners: map[string][]plan.Listener{}, Rules: map[string][]plan.Rule{}, Certificates: map[string][]string{},
-		Attributes: map[string]map[string]string{}, Targets: map[string][]plan.Target{},
+		Attributes: map[string]map[string]string{}, Targets: map[string][]plan.Target{}, Tags: map[string]map[string]string{},
 	}
 	for _, lb := range o.LoadBalancers {
 		if lb.Attributes != nil {
@@ -48,6 +49,7 @@ func (i *Inventory) Deep(key stack.Key) Deep {
 		if knows.known(listenersOf, lb.ARN) {
 			d.Listeners[lb.ARN] = []plan.Listener{}
 		}
+		d.Tags[lb.ARN] = lb.Tags
 	}
 	for _, tg := range o.TargetGroups {
 		if tg.Attributes != nil {
@@ -56,6 +58,7 @@ func (i *Inventory) Deep(key stack.Key) Deep {
 		if tg.Targets != nil {
 			d.Targets[tg.ARN] = tg.Targets
 		}
+		d.Tags[tg.ARN] = tg.Tags
 	}
 	for _, l := range o.Listeners {
 		d.addListener(l, knows)
@@ -113,7 +116,7 @@ func signsIn(as []stack.Action) bool {
 }
 
 // Assume takes over what an earlier process knew, and wrote down at a time. It is for the first listing, which tells what of it still
-// exists; later it has no effect. What a listing tells is never assumed.
+// exists; later it has no effect. Of what a listing tells only tags are assumed, as they take a call for twenty resources.
 func (i *Inventory) Assume(kept map[stack.Key]Deep, since time.Time) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -122,18 +125,24 @@ func (i *Inventory) Assume(kept map[stack.Key]Deep, since time.Time) {
 	}
 }
 
-// assume adds to an entry that has just been listed for the first time what an earlier process knew of it. i.mu is held.
-func (i *Inventory) assume(e *entry) {
+// assume adds to an entry that has just been listed for the first time, with these tags, what an earlier process knew of it. i.mu is held.
+func (i *Inventory) assume(e *entry, tags map[string]readTags) {
 	d, ok := i.kept[e.obs.Key]
 	if !ok {
 		return
 	}
 	e.since = i.keptSince
 	assume := func(a aspect, arn string) { e.knows[part{a, arn}] = assumed }
+	assumeTags := func(arn string) {
+		if tags[arn].assumed {
+			assume(tagsOf, arn)
+		}
+	}
 	e.obs = e.obs.Clone()
 	o := &e.obs
 	for n := range o.LoadBalancers {
 		lb := &o.LoadBalancers[n]
+		assumeTags(lb.ARN)
 		if a := d.Attributes[lb.ARN]; a != nil {
 			lb.Attributes = a
 			assume(attributesOf, lb.ARN)
@@ -164,6 +173,7 @@ func (i *Inventory) assume(e *entry) {
 	}
 	for n := range o.TargetGroups {
 		tg := &o.TargetGroups[n]
+		assumeTags(tg.ARN)
 		if a := d.Attributes[tg.ARN]; a != nil {
 			tg.Attributes = a
 			assume(attributesOf, tg.ARN)

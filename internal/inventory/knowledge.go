@@ -16,6 +16,7 @@ const (
 	certificatesOf               // a listener's further certificates
 	attributesOf                 // of a load balancer, target group or listener; where they are known, they are not nil either
 	targetsOf                    // of a target group whose target a stack registers; likewise
+	tagsOf                       // of a load balancer or target group; a listing reads them, so that unknown means verified
 )
 
 // part is one part of what is known of a stack.
@@ -66,7 +67,8 @@ func (e *entry) assumption() *plan.Assumption {
 	return &plan.Assumption{Since: e.since}
 }
 
-// withoutAssumed is an observation without the parts that are only assumed: what a deletion of everything needs is in listings.
+// withoutAssumed is an observation without the parts that are only assumed: what a deletion of everything needs is in listings. Assumed tags
+// stay: they say which resources are the stack's, and are read again before any of them is deleted (Disowned).
 func (e *entry) withoutAssumed() plan.Observed {
 	o := e.obs.Clone()
 	if !e.knows.assumes() {
@@ -111,6 +113,11 @@ func (e *entry) withoutAssumed() plan.Observed {
 
 // forgetAssumed makes the parts unknown that are only assumed, so that the next question reads them.
 func (e *entry) forgetAssumed() {
+	for p, s := range e.knows {
+		if p.aspect == tagsOf && s == assumed {
+			e.suspect(suspect{kind: kindOf(p.arn), id: p.arn, tags: true})
+		}
+	}
 	e.obs = e.withoutAssumed()
 	arns := map[string]bool{}
 	for _, l := range e.obs.Listeners {

@@ -3,10 +3,6 @@ package inventory
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,9 +17,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
-
-// tagBatch is how many ARNs DescribeTags takes.
-const tagBatch = 20
 
 // list makes sure that a listing is known that began when seq was need or later. Concurrent callers share one.
 func (i *Inventory) list(ctx context.Context, need int64) error {
@@ -167,100 +160,6 @@ func (i *Inventory) beginList(need int64) *listing {
 	return l
 }
 
-// listTags reads the tags that are not believed, of all that was listed, and returns those and the believed ones.
-func (i *Inventory) listTags(ctx context.Context, l *listing, progressed func()) (map[string]readTags, error) {
-	i.mu.Lock()
-	tags := i.believedTags()
-	i.mu.Unlock()
-	var unknown []string
-	all := 0
-	need := func(arn string) {
-		all++
-		if tags[arn].tags == nil && !i.Gone(arn) { // this process deleted it while the list was read
-			unknown = append(unknown, arn)
-		}
-	}
-	for _, lb := range l.balancers.items {
-		need(lb.ARN)
-	}
-	for _, tg := range l.targets.items {
-		need(tg.ARN)
-	}
-	var mu sync.Mutex
-	told, known := i.cfg.Now(), all-len(unknown)
-	err := i.describeTags(ctx, unknown, func(begun tagRead, read map[string]map[string]string) {
-		progressed()
-		i.keepTags(read, begun)
-		mu.Lock()
-		defer mu.Unlock()
-		for arn, t := range read {
-			tags[arn] = readTags{t, begun.seq, begun.at}
-		}
-		known += begun.asked
-		if now := i.cfg.Now(); now.Sub(told) >= progressEvery && i.cfg.Progress != nil {
-			told = now
-			i.cfg.Progress(known, all)
-		}
-	})
-	return tags, err
-}
-
-// tagRead is the moment at which tags began to be read.
-type tagRead struct {
-	seq, writes int64
-	at          time.Time
-	asked       int // of how many resources
-}
-
-func (i *Inventory) beginTagRead(asked int) tagRead {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return tagRead{i.seq, i.writes, i.cfg.Now(), asked}
-}
-
-// keepTags takes over tags as soon as they are read, so that a listing that fails later need not read them again. Of a resource whose
-// tags this process has written since, what was read may be older.
-func (i *Inventory) keepTags(read map[string]map[string]string, begun tagRead) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	for arn, t := range read {
-		if i.retagged[arn] <= begun.writes {
-			i.tags[arn] = readTags{t, begun.seq, begun.at}
-		}
-	}
-}
-
-// believedTags are those that were read since the stack that they name, or that the resource is known to belong to, was invalidated,
-// but of foreign load balancers the oldest. i.mu is held.
-func (i *Inventory) believedTags() map[string]readTags {
-	out := maps.Clone(i.tags)
-	old := func(e *entry, arn string) bool { return e != nil && e.stale > i.tags[arn].seq }
-	for arn, t := range i.tags {
-		if k, _, ok := i.identify(t.tags); ok && old(i.stacks[k], arn) {
-			delete(out, arn)
-		}
-	}
-	for _, arn := range i.agedForAListing() {
-		delete(out, arn)
-	}
-	for _, e := range i.stacks {
-		if e.stale == 0 {
-			continue
-		}
-		for _, lb := range e.obs.LoadBalancers {
-			if old(e, lb.ARN) {
-				delete(out, lb.ARN)
-			}
-		}
-		for _, tg := range e.obs.TargetGroups {
-			if old(e, tg.ARN) {
-				delete(out, tg.ARN)
-			}
-		}
-	}
-	return out
-}
-
 // merge takes a listing over: for stacks that are stale or new. Others are written through and need none.
 func (i *Inventory) merge(l *listing, tags map[string]readTags) {
 	i.mu.Lock()
@@ -315,7 +214,7 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) {
 			continue
 		}
 		e.shallow(*of(k))
-		i.assume(e)
+		i.assume(e, tags)
 		e.stale, e.at = 0, at
 		if at.Before(e.made.Add(listLag)) && e.doubt.Before(e.made) {
 			e.doubt = e.made // what was written through is forgotten, and may not be listed yet
@@ -325,7 +224,7 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) {
 		if i.stacks[k] == nil {
 			e := newEntry(k)
 			e.shallow(*o)
-			i.assume(e)
+			i.assume(e, tags)
 			e.at = at
 			i.stacks[k] = e
 		}
@@ -435,76 +334,6 @@ func (i *Inventory) listGroups(ctx context.Context, p *pages[ec2types.SecurityGr
 		}
 		return page.SecurityGroups, page.NextToken, nil
 	})
-}
-
-// describeTags reads tags in batches, and hands over each as it comes, several at a time; what vanished in the meantime is left out. No
-// batch is begun after one has failed, but those under way come to their end.
-func (i *Inventory) describeTags(ctx context.Context, arns []string, take func(tagRead, map[string]map[string]string)) error {
-	var g errgroup.Group
-	var failed atomic.Bool
-	g.SetLimit(readers)
-	for b := range slices.Chunk(arns, tagBatch) {
-		g.Go(func() error {
-			if failed.Load() {
-				return nil
-			}
-			begun := i.beginTagRead(len(b))
-			read, err := i.describeTagBatch(ctx, b)
-			if err != nil {
-				failed.Store(true)
-				return err
-			}
-			take(begun, read)
-			return nil
-		})
-	}
-	return g.Wait()
-}
-
-// allTags reads the tags of some resources; what vanished is left out.
-func (i *Inventory) allTags(ctx context.Context, arns []string) (map[string]map[string]string, error) {
-	out := make(map[string]map[string]string, len(arns))
-	var mu sync.Mutex
-	err := i.describeTags(ctx, arns, func(_ tagRead, read map[string]map[string]string) {
-		mu.Lock()
-		defer mu.Unlock()
-		maps.Copy(out, read)
-	})
-	return out, err
-}
-
-// describeTagBatch reads the tags of a batch. A resource that is missing fails the whole call: those that this process has deleted
-// meanwhile are left out, and else the batch is halved until the missing one stands alone.
-func (i *Inventory) describeTagBatch(ctx context.Context, arns []string) (map[string]map[string]string, error) {
-	out := map[string]map[string]string{}
-	got, err := i.clients.ELBV2.DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: arns})
-	switch {
-	case err == nil:
-		for _, d := range got.TagDescriptions {
-			out[aws.ToString(d.ResourceArn)] = cloud.BalancingTags(d.Tags)
-		}
-		return out, nil
-	case !vanished(err):
-		return nil, fmt.Errorf("describing tags: %w", err)
-	case len(arns) == 1:
-		return out, nil
-	}
-	if rest := slices.DeleteFunc(slices.Clone(arns), i.Gone); len(rest) < len(arns) {
-		if len(rest) == 0 {
-			return out, nil
-		}
-		return i.describeTagBatch(ctx, rest)
-	}
-	for _, half := range [][]string{arns[:len(arns)/2], arns[len(arns)/2:]} {
-		part, err := i.describeTagBatch(ctx, half)
-		if err != nil {
-			return nil, err
-		}
-		for arn, t := range part {
-			out[arn] = t
-		}
-	}
-	return out, nil
 }
 
 // vanished reports whether an error says that something does not exist.

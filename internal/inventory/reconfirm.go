@@ -96,7 +96,7 @@ func (i *Inventory) readAsked(ctx context.Context) error {
 		t, exists := tags[arn]
 		i.noteOwner(arn, t, exists, at)
 		if exists && i.writes == writes {
-			i.tags[arn] = readTags{t, seq, at}
+			i.takeTags(arn, readTags{tags: t, seq: seq, at: at})
 		}
 	}
 	for _, id := range groups {
@@ -194,7 +194,7 @@ func (i *Inventory) disown(key stack.Key, ids []string) []string {
 // load balancers at about the same time share one listing.
 func (i *Inventory) ConfirmAbsence(ctx context.Context, key stack.Key) (news bool, err error) {
 	i.mu.Lock()
-	if i.cfg.Now().Sub(i.at) < absenceConfirmedFor {
+	if i.cfg.Now().Sub(i.at) < absenceConfirmedFor && !i.assumesTags() {
 		i.mu.Unlock()
 		return false, nil
 	}

@@ -51,10 +51,10 @@ func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err e
 	}
 	e.obs, e.knows, e.since = fresh.obs, fresh.knows, time.Time{}
 	for _, lb := range e.obs.LoadBalancers {
-		i.tags[lb.ARN] = readTags{lb.Tags, began, at}
+		i.tags[lb.ARN] = readTags{tags: lb.Tags, seq: began, at: at}
 	}
 	for _, tg := range e.obs.TargetGroups {
-		i.tags[tg.ARN] = readTags{tg.Tags, began, at}
+		i.tags[tg.ARN] = readTags{tags: tg.Tags, seq: began, at: at}
 	}
 	return true, nil
 }
