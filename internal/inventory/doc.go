@@ -14,6 +14,8 @@
 //	           |                              | or name, nothing else           |
 //	invalid    | stale > Inventory.listed     | waits for a listing that began  | as listed
 //	           |                              | after the invalidation          |
+//	assumed    | knows has assumed parts      | as listed                       | nothing is to be done. Before a write, Verify makes the parts
+//	           |                              |                                 | uncertain (tags) or unknown (what is below lists)
 //	rereading  | any, during Reread           | goes on with what is known      | as in the state that it is in
 //
 //	event                                      | next state

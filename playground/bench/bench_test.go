@@ -169,7 +169,7 @@ func TestEveryRowHasABudgetThatIsChecked(t *testing.T) {
 	for _, r := range rows {
 		l := b[r.name]
 		complete := map[kind]bool{
-			countKind: l.Reads != nil && l.Writes != nil, timeKind: l.Seconds != nil, troubleKind: l.Seconds != nil, memoryKind: l.MiB != nil, throttleKind: l.Writes != nil, computeKind: l.Seconds != nil,
+			countKind: l.Reads != nil && l.Writes != nil, timeKind: l.Seconds != nil, troubleKind: l.Seconds != nil, memoryKind: l.MiB != nil, throttleKind: l.Writes != nil, largeKind: l.Reads != nil && l.Writes != nil, computeKind: l.Seconds != nil,
 		}[r.kind]
 		if !complete {
 			t.Errorf("%s has no budget for what it measures", r.name)

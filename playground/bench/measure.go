@@ -124,6 +124,46 @@ func measureRestart(ctx context.Context, s *session, _ *Result) error {
 	return s.up(ctx)
 }
 
+// measureLargeRestart ends the controller and starts it again, until its queues are empty and stay so. It does not wait for AWS to be left
+// alone: the search for drift begins a minute later, with what the earlier process left.
+func measureLargeRestart(ctx context.Context, s *session, _ *Result) error {
+	s.control.stop()
+	s.running = false
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	return s.queuesRest(ctx, 2*settled)
+}
+
+// beforeSweep is longer than the controller waits after a start until it looks for drift, and sweepTime how long its reads are counted.
+const (
+	beforeSweep = 75 * time.Second
+	sweepTime   = time.Minute
+)
+
+// havingRestartedCrowd prepares a controller that was started beforeSweep ago, with the largest cluster.
+func havingRestartedCrowd(ctx context.Context, s *session) error {
+	if err := havingCrowd(ctx, s); err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := measureLargeRestart(ctx, s, nil); err != nil {
+		return err
+	}
+	return sleep(ctx, beforeSweep-time.Since(began))
+}
+
+func measureSweep(ctx context.Context, _ *session, _ *Result) error { return sleep(ctx, sweepTime) }
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 func measureDelete(ctx context.Context, s *session, _ *Result) error {
 	if err := s.deleteAll(ctx); err != nil {
 		return err

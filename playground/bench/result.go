@@ -93,7 +93,7 @@ func (r *Result) calls(reads bool) string {
 func (r *Result) line() string {
 	var parts []string
 	switch kind(r.Kind) {
-	case countKind, throttleKind:
+	case countKind, throttleKind, largeKind:
 		parts = append(parts, fmt.Sprintf("%d reads", r.Reads), fmt.Sprintf("%d writes", r.Writes))
 	case memoryKind:
 		parts = append(parts, fmt.Sprintf("%.0f MiB", float64(r.Bytes)/(1<<20)))

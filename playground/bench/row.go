@@ -18,6 +18,7 @@ const (
 	memoryKind   kind = "memory"    // bytes
 	troubleKind  kind = "troubled"  // seconds, with latency added to each AWS call, while something is wrong
 	throttleKind kind = "throttled" // AWS calls, those that AWS refuses included, under AWS's own limits
+	largeKind    kind = "large"     // AWS calls, with the largest cluster
 	computeKind  kind = "compute"   // seconds of processor time, without any cluster
 )
 
@@ -76,6 +77,8 @@ var rows = []row{
 	{"throttled-group", throttleKind, "100 Ingresses in one group, AWS throttles", "creates the group with AWS's published token buckets on, refused calls counted; takes a minute", having(0, 0), throttledGroup},
 
 	{"memory-1000", memoryKind, "resident, 1,000 load balancers, 20,000 pods", "creates all of them, and reads the resident memory of the controller's process; takes minutes", having(0, 0), measureCrowd},
+	{"restart-1000", largeKind, "restart with 1,000 load balancers", "ends the controller and starts it again; takes minutes", havingCrowd, measureLargeRestart},
+	{"sweep", largeKind, "a minute of looking for drift among 1,000", "counts the reads of a minute, from a minute after a start on", havingRestartedCrowd, measureSweep},
 	{"targets-1000", troubleKind, "… while 1,000 bindings change at once", "replaces an endpoint of 1,000 apps, as fast as the API server takes it; takes minutes", havingCrowd, allAtOnce},
 }
 
@@ -96,7 +99,7 @@ func addresses(chosen []row) int {
 	if slices.ContainsFunc(chosen, func(r row) bool { return r.name == "memory-1000" }) {
 		n += crowd * podsOfCrowd
 	}
-	if slices.ContainsFunc(chosen, func(r row) bool { return r.name == "targets-1000" }) {
+	if slices.ContainsFunc(chosen, func(r row) bool { return r.kind == largeKind || r.name == "targets-1000" }) {
 		n += crowd * (podsPerApp + 1)
 	}
 	return n

@@ -53,15 +53,35 @@ func (s *session) up(ctx context.Context) error {
 	if s.running {
 		return nil
 	}
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	return s.idle(ctx, 2*settled) // leadership may take a moment
+}
+
+// start starts the controller and waits for its health.
+func (s *session) start(ctx context.Context) error {
 	s.endpoint.Recorder.Restarted()
 	if err := s.control.start(); err != nil {
 		return err
 	}
 	s.running = true
-	if err := s.until(ctx, "the controller's health", func(context.Context) (bool, error) { return s.control.healthy() }); err != nil {
-		return err
-	}
-	return s.idle(ctx, 2*settled) // leadership may take a moment
+	return s.until(ctx, "the controller's health", func(context.Context) (bool, error) { return s.control.healthy() })
+}
+
+// queuesRest waits until the controller's queues have been empty, without a pass, for the time.
+func (s *session) queuesRest(ctx context.Context, quiet time.Duration) error {
+	since, passes := time.Now(), 0.0
+	return s.until(ctx, "the queues to be empty", func(ctx context.Context) (bool, error) {
+		w, err := s.control.work()
+		if err != nil {
+			return false, err
+		}
+		if w.busy > 0 || w.passes != passes || passes == 0 {
+			since, passes = time.Now(), w.passes
+		}
+		return time.Since(since) >= quiet, sleep(ctx, quiet/20)
+	})
 }
 
 // have brings the cluster to so many Ingresses alone and in the group, with everything registered.
