@@ -144,7 +144,7 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 	if d := superseded(owner, o, others); d != nil {
 		var again reconcile.Result
 		if b.rules.elsewhere != nil { // no watch tells when a binding of another namespace goes
-			again.RequeueAfter = elsewhereLifetime
+			again.RequeueAfter = elsewhereInterval
 		}
 		return again, b.hold(ctx, o, diag.List{*d})
 	}
@@ -161,8 +161,9 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 	}
 	id := stack.ID{Namespace: o.Namespace, Name: o.Name}
 	zone, zonesKnown := b.zones(ctx, o)
+	unseen, ownerKnown := b.mayServe(ctx, o)
 	request := targets.Request{
-		Binding: id, ARN: o.Spec.TargetGroupARN, Want: endpoints, Max: b.max,
+		Binding: id, ARN: o.Spec.TargetGroupARN, Want: endpoints, Max: b.max, Unseen: unseen,
 		Claims: b.claimsOf(o),
 		Zone:   zone, HomeZone: b.homeZone(ctx),
 	}
@@ -193,6 +194,9 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 	if len(held) > 0 {
 		found = append(found, targetsHeld(o, held))
 	}
+	if len(change.NotOurs) > 0 && ownerKnown {
+		found = append(found, b.rules.elsewhere.registeredByOthers(o, change.NotOurs))
+	}
 	if change.LeftOut > 0 {
 		found = append(found, diag.New(bindingObject(o), "spec.targetGroupARN", diag.QuotaExceeded,
 			fmt.Sprintf("%d endpoints are not registered: --max-targets-per-target-group=%d", change.LeftOut, b.max), "raise the flag, or run fewer pods"))
@@ -215,7 +219,7 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 		return reconcile.Result{RequeueAfter: b.retryAfter(client.ObjectKeyFromObject(o), err, change.Retry, zonesKnown)}, statusErr
 	}
 	b.failures.Forget(client.ObjectKeyFromObject(o))
-	if err := errors.Join(statusErr, gatesErr); err != nil || len(held) == 0 {
+	if err := errors.Join(statusErr, gatesErr); err != nil || len(held)+len(change.NotOurs) == 0 {
 		return reconcile.Result{}, err
 	}
 	return reconcile.Result{RequeueAfter: b.requeue}, nil
@@ -293,7 +297,12 @@ func (b *targetBindings) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBind
 			release = func() { b.drains.keep(ctx, id.String(), arn) }
 			break
 		}
-		err = b.registry.Clear(ctx, id, arn, b.claimsOf(o))
+		unseen, _ := b.mayServe(ctx, o)
+		var left targets.Change
+		left, err = b.registry.Clear(ctx, targets.Request{Binding: id, ARN: arn, Claims: b.claimsOf(o), Unseen: unseen})
+		if err == nil && len(left.NotOurs) > 0 {
+			b.partly(ctx, o, diag.List{b.rules.elsewhere.registeredByOthers(o, left.NotOurs)})
+		}
 		if o.Spec.Networking != nil {
 			release = func() { b.drains.begin(ctx, id.String(), arn) }
 		}

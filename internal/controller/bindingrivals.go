@@ -148,9 +148,6 @@ func (b *targetBindings) heirs(ctx context.Context, o *v1beta1.TargetGroupBindin
 		return nil, false, err
 	}
 	own, heirs = !misplaced(owner, o, others), rivals(owner, o, others)
-	if _, known := b.rules.elsewhere.bindings(ctx); !known && owner.Namespace != o.Namespace {
-		own = false // a binding of another namespace may have registered what there is
-	}
 	name := naming.OfTargetGroup(o.Spec.TargetGroupARN)
 	if name == "" {
 		return heirs, own, nil

@@ -58,7 +58,8 @@ type lab struct {
 	ingresses *stacks
 	services  *stacks
 	bound     *targetBindings
-	keeps     bool // checkpoints are kept from the next life on
+	elsewhere *elsewhere // of the next life; nil = its caches show all namespaces
+	keeps     bool       // checkpoints are kept from the next life on
 	kept      *checkpoints
 	assumed   map[string][]targets.Target
 	woken     []stack.Key
@@ -146,14 +147,15 @@ func (l *lab) restart() {
 		l.ingresses.kept, l.services.kept = l.kept, l.kept
 	}
 	registry := targets.NewRegistry(clients.ELBV2, run, l.inventory.Fresh)
-	registry.Assume(l.assumed)
+	registry.Assume(l.elsewhere.own(l.assumed))
 	if l.kept != nil {
-		l.kept.registered = registry.Registered
+		l.kept.registered = func() map[string][]targets.Target { return l.elsewhere.labelled(registry.Registered()) }
 	}
 	registry.Clock = l.clock
 	registry.Brake = brake.New(l.config.DeregistrationBrake, l.clock.Now)
 	groups := newRules(l.client, l.inventory, inventory.NewInterfaces(clients.EC2, l.clock.Now), secgroup.Chooser{Cluster: l.config.ClusterName}, l.config.VPC, run,
 		l.config.BindingRequeue, l.clock.Now, logr.Discard())
+	groups.elsewhere, backend.restricted = l.elsewhere, l.elsewhere != nil
 	groups.wake = func(b types.NamespacedName) { l.rewoken = append(l.rewoken, b) }
 	l.bound = &targetBindings{
 		client: l.client, elbv2: clients.ELBV2, inventory: l.inventory,
@@ -220,6 +222,9 @@ func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 		note(l.of(key).Reconcile(l.Context(), key))
 	}
 	l.woken = nil
+	if e := l.bound.rules.elsewhere; e != nil {
+		e.ask(l.Context())
+	}
 	for _, b := range l.allBindings() {
 		note(l.bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&b)}))
 	}

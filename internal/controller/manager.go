@@ -177,6 +177,7 @@ type wiring struct {
 	brake     *brake.Brake // of deletions, by all owners together
 	kept      *checkpoints
 	registry  *targets.Registry
+	elsewhere *elsewhere // nil = the caches show all namespaces
 	// certificates hears of certificates that came or went; nobody reads any before it is set.
 	certificates func(names []string)
 	// wake queues a stack; it is set once the controllers of all owners are.
@@ -205,11 +206,15 @@ func (w *wiring) setUp(ctx context.Context) error {
 	if w.backend.restricted = c.WatchNamespace != ""; w.backend.restricted {
 		w.log.Info("the controller sees one namespace only: security group rules that bindings of other namespaces may need are not revoked, and the shared backend security group is not deleted",
 			"watch-namespace", c.WatchNamespace)
+		w.elsewhere = newElsewhere(w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("elsewhere"))
+		if err := w.mgr.Add(w.elsewhere); err != nil {
+			return err
+		}
 	}
 	var all []*stacks
 	w.kept = w.newCheckpoints(func(kept checkpoint.Kept) {
 		w.inventory.Assume(deeps(kept, w.now()), kept.At)
-		w.registry.Assume(registrations(kept, w.now()))
+		w.registry.Assume(w.elsewhere.own(registrations(kept, w.now())))
 		remembered := memories(kept)
 		for _, s := range all {
 			s.restore(remembered)
@@ -397,7 +402,7 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 	ctrlmetrics.Registry.MustRegister(heldGroupsGauge(registry.Brake))
 	w.registry = registry
 	if w.kept != nil {
-		w.kept.registered = registry.Registered
+		w.kept.registered = func() map[string][]targets.Target { return w.elsewhere.labelled(registry.Registered()) }
 	}
 	tell := w.recorder("targetGroupBinding")
 	health := newHealthWatch(registry, tell, w.board.targets, w.now)
@@ -412,8 +417,8 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 	groups := newRules(w.mgr.GetClient(), w.inventory, inventory.NewInterfaces(w.clients.EC2, w.now), secgroup.Chooser{Cluster: c.ClusterName, ExtraTags: c.TargetENISecurityTags},
 		c.VPC, ruleLog(log, w.run), c.BindingRequeue, w.now, log)
 	groups.groups.gather = coalesce
-	if c.WatchNamespace != "" {
-		groups.elsewhere = &elsewhere{live: w.mgr.GetAPIReader(), namespace: c.WatchNamespace, now: w.now}
+	if groups.elsewhere = w.elsewhere; w.elsewhere != nil {
+		w.elsewhere.told = groups.review
 	}
 	b := &targetBindings{
 		client: w.mgr.GetClient(), live: w.mgr.GetAPIReader(), elbv2: w.clients.ELBV2, inventory: w.inventory,

@@ -82,6 +82,7 @@ const (
 	CleanupFailed         Code = "FailedCleanup" // the reason of condition Ready, which users know
 	InvalidBinding        Code = "InvalidBinding"
 	TargetGroupBound      Code = "TargetGroupBound"
+	UnseenBindings        Code = "UnseenBindings"
 	BindingNotCompleted   Code = "BindingNotCompleted"
 	SecretNotFound        Code = "SecretNotFound"
 	SecretRefused         Code = "SecretRefused"
@@ -147,6 +148,7 @@ var table = map[Code]Info{
 	PlanTooLarge:          {Note, NoteReason, "the plan does not fit into an annotation as it is"},
 	InvalidBinding:        {Invalid, FailedReconcile, "a TargetGroupBinding contradicts itself or its target group"},
 	TargetGroupBound:      {Conflict, FailedReconcile, "another TargetGroupBinding serves the target group; this one, often a copy in another namespace, registers nothing"},
+	UnseenBindings:        {Conflict, FailedReconcile, "with --watch-namespace the controller may not list the TargetGroupBindings of other namespaces, so that targets which it did not register stay registered"},
 	BindingNotCompleted:   {Transient, FailedReconcile, "the API server did not take what a TargetGroupBinding leaves to its target group; nothing is registered before it does"},
 	SecretNotFound:        {NotFound, FailedBuildModel, "a Secret does not exist: of an identity provider's client, so that rules that stand keep their login and new ones answer 503, or of spec.tls, so that what was imported before serves on"},
 	SecretRefused:         {Denied, FailedBuildModel, "the controller may not read a Secret, by Kubernetes' permissions or by --required-secrets-label; what it was used for before stays, new rules with login answer 503"},

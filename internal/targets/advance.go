@@ -131,10 +131,11 @@ func (g *group) done(a action, t Target) {
 	delete(g.calls[a].failed, key)
 	if a == deregister {
 		delete(g.members, key)
+		delete(g.own, key)
 		g.deregistered++
 		return
 	}
-	g.members[key] = member{Target: t}
+	g.members[key], g.own[key] = member{Target: t}, true
 	g.registered++
 	g.added = append(g.added, key)
 }

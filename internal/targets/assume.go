@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// Registered lists what is registered, by ARN, in the groups of which that is known for certain.
+// Registered lists what is registered, by ARN, in the groups of which that is known for certain: the targets that a binding wanted,
+// and in groups that are shared all.
 func (r *Registry) Registered() map[string][]Target {
 	r.mu.Lock()
 	groups := make([]*group, 0, len(r.groups))
@@ -34,7 +35,9 @@ func (g *group) certain() ([]Target, bool) {
 		if m.doubtful {
 			return nil, false
 		}
-		out = append(out, m.Target)
+		if g.own[m.Key()] || g.request != nil && g.request.Claims != nil {
+			out = append(out, m.Target)
+		}
 	}
 	slices.SortFunc(out, func(a, b Target) int { return cmp.Compare(a.Key(), b.Key()) })
 	return out, true
@@ -50,7 +53,7 @@ func (r *Registry) Assume(members map[string][]Target) {
 		if !g.known && !g.busy() && !g.written {
 			g.known = true
 			for _, t := range ts {
-				g.members[t.Key()] = member{Target: t}
+				g.members[t.Key()], g.own[t.Key()] = member{Target: t}, true
 			}
 		}
 		g.mu.Unlock()

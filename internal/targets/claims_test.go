@@ -108,7 +108,7 @@ func TestAFailedDeregistrationStaysClaimed(t *testing.T) {
 		t.Fatalf("%v, claimed %v", err, mine.keys)
 	}
 	b.fail = nil
-	if err := r.Clear(context.Background(), stack.ID{}, arn, mine); err != nil || len(mine.keys) > 0 {
+	if _, err := r.Clear(context.Background(), Request{Binding: stack.ID{}, ARN: arn, Claims: mine}); err != nil || len(mine.keys) > 0 {
 		t.Errorf("%v, claimed %v", err, mine.keys)
 	}
 }

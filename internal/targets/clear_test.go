@@ -31,7 +31,7 @@ func TestATargetThatAWSDoesNotKnowDoesNotKeepABindingFromGoing(t *testing.T) {
 			return b.run(t.Context(), p)
 		}
 		r := NewRegistry(b, func(_ context.Context, p plan.Plan) apply.Result { return run(p) }, func(string) bool { return false })
-		if err := r.Clear(t.Context(), stack.ID{Name: "b"}, arn, nil); err != nil {
+		if _, err := r.Clear(t.Context(), Request{Binding: stack.ID{Name: "b"}, ARN: arn}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if diff := cmp.Diff(c.steps, b.done()); diff != "" {
@@ -45,7 +45,7 @@ func TestABindingGoesThoughItsTargetGroupIsGoneOrItsARNIsNone(t *testing.T) {
 	for code, goes := range map[string]bool{"TargetGroupNotFound": true, "ValidationError": true, "AccessDenied": false, "Throttling": false} {
 		b := &balancing{unread: &smithy.GenericAPIError{Code: code, Message: "no"}}
 		r := NewRegistry(b, b.run, func(string) bool { return false })
-		if err := r.Clear(t.Context(), stack.ID{Name: "b"}, arn, nil); (err == nil) != goes {
+		if _, err := r.Clear(t.Context(), Request{Binding: stack.ID{Name: "b"}, ARN: arn}); (err == nil) != goes {
 			t.Errorf("%s: %v", code, err)
 		}
 	}

@@ -3,6 +3,7 @@ package targets
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -23,6 +24,8 @@ type group struct {
 	written bool // something was sent, so that a group of our own making is no longer empty for certain
 	// members are the targets that may be registered, without draining ones.
 	members map[string]member
+	// own are the keys of members, and of targets that may be registered, that a request has wanted.
+	own map[string]bool
 	// homeZones: AWS wants to know the zone of each address.
 	homeZones bool
 	claims    map[stack.ID]*claimed
@@ -71,7 +74,7 @@ type calls struct {
 const callsPerGroup = 4
 
 func newGroup(arn string) *group {
-	g := &group{arn: arn, members: map[string]member{}, claims: map[stack.ID]*claimed{}, ended: make(chan struct{}), calls: map[action]*calls{}}
+	g := &group{arn: arn, members: map[string]member{}, own: map[string]bool{}, claims: map[stack.ID]*claimed{}, ended: make(chan struct{}), calls: map[action]*calls{}}
 	for _, a := range []action{register, deregister} {
 		g.calls[a] = &calls{keys: map[string]bool{}, failed: map[string]bool{}}
 	}
@@ -101,6 +104,11 @@ func (g *group) learn(health []Health) {
 			g.members[key] = m
 		}
 	}
+	wanted := wantedKeys(*g.request)
+	maps.DeleteFunc(g.own, func(key string, _ bool) bool {
+		_, member := g.members[key]
+		return !member && !wanted[key]
+	})
 }
 
 // differs reports whether what a read found is something else than what is known.
@@ -187,7 +195,26 @@ func (g *group) mayLeave(q *Request, key string) bool {
 	if _, held := g.holding.held[key]; held {
 		return false
 	}
-	return q.Claims == nil || g.claimedBy(q.Binding).keys[key]
+	if q.Claims != nil {
+		return g.claimedBy(q.Binding).keys[key]
+	}
+	return !q.Unseen || g.own[key]
+}
+
+// notOurs are the targets that stay registered although no binding that is seen wants them.
+func (g *group) notOurs() []string {
+	if g.request == nil || !g.request.Unseen || g.request.Claims != nil || !g.known {
+		return nil
+	}
+	wanted := wantedKeys(*g.request)
+	var out []string
+	for key := range g.members {
+		if !wanted[key] && !g.own[key] {
+			out = append(out, key)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // toDeregister are the targets that nobody wants and that a call is to be started for.
@@ -208,7 +235,7 @@ func (g *group) toDeregister(q *Request) []Target {
 
 // collect returns what happened since it was called last, and has what failed tried again.
 func (g *group) collect(now time.Time) (Change, error) {
-	c := Change{Added: g.added, Omitted: g.omitted, LeftOut: len(g.omitted), Pending: g.busy()}
+	c := Change{Added: g.added, Omitted: g.omitted, LeftOut: len(g.omitted), Pending: g.busy(), NotOurs: g.notOurs()}
 	if !g.retry.IsZero() {
 		c.Retry = max(g.retry.Sub(now), time.Millisecond)
 	}

@@ -78,7 +78,7 @@ func TestMostTargetsOfManyGroupsStayWhileTheirPodsServe(t *testing.T) {
 	if h.r.Brake.Held() != 1 {
 		t.Errorf("%d held", h.r.Brake.Held())
 	}
-	if err := h.r.Clear(t.Context(), stack.ID{Namespace: "shop", Name: "2"}, "arn-2", nil); err != nil || h.r.Brake.Held() != 0 {
+	if _, err := h.r.Clear(t.Context(), Request{Binding: stack.ID{Namespace: "shop", Name: "2"}, ARN: "arn-2"}); err != nil || h.r.Brake.Held() != 0 {
 		t.Errorf("%v, %d held", err, h.r.Brake.Held())
 	}
 }

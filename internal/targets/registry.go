@@ -50,6 +50,9 @@ type Request struct {
 	Want    []Endpoint
 	// Claims is there if other clusters register targets in the same group: only what is claimed is deregistered.
 	Claims Claims
+	// Unseen: bindings that the controller cannot see may have registered targets in the group. Of what is not wanted only its own targets are deregistered:
+	// those that a request has wanted, in this process or in the one whose end Assume tells of.
+	Unseen bool
 	// Max limits how many targets are registered; 0 = no limit.
 	Max int
 	// Zone tells the zone to send with an address; nil = none.
@@ -72,6 +75,8 @@ type Change struct {
 	// Pending reports that calls are under way, Unanswered the keys of the wanted targets that they register.
 	Pending    bool
 	Unanswered []string
+	// NotOurs are the keys of targets that are not wanted and stay registered because of Unseen, sorted.
+	NotOurs []string
 	// Retry is how long AWS is to be left alone with what it has not taken because of its limits; 0 = nothing is known of that.
 	Retry time.Duration
 }
@@ -97,6 +102,9 @@ func (r *Registry) sync(ctx context.Context, q Request, patience time.Duration) 
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.request = &q
+	for _, e := range q.Want {
+		g.own[e.Key()] = true
+	}
 	r.advance(ctx, g)
 	for waiting := patience >= 0; waiting && g.busy(); {
 		ended := g.ended
@@ -139,14 +147,14 @@ func (r *Registry) Recheck(ctx context.Context, arn string) (health []Health, dr
 	return health, drifted, nil
 }
 
-// Clear deregisters every target of a group, of a shared one (claims not nil) those that the binding registered, except where
-// the group is gone: then there is nothing to do. It waits for the end of its calls.
-func (r *Registry) Clear(ctx context.Context, binding stack.ID, arn string, claims Claims) error {
-	q := Request{Binding: binding, ARN: arn, Claims: claims}
+// Clear deregisters every target of a request's group, of a shared one (Claims not nil) those that the binding registered, and with Unseen its own, except where
+// the group is gone: then there is nothing to do. What the request wants is ignored. It waits for the end of its calls.
+func (r *Registry) Clear(ctx context.Context, q Request) (left Change, err error) {
+	q.Want = nil
 	r.Hold(q, true, func(Endpoint) bool { return false })
-	_, err := r.sync(ctx, q, 0)
+	left, err = r.sync(ctx, q, 0)
 	if codeOf(err) == cloud.CodeInvalidTarget { // one that somebody else took away: look again which there are
-		_, err = r.sync(ctx, q, 0)
+		left, err = r.sync(ctx, q, 0)
 	}
 	if code := codeOf(err); code == cloud.CodeTargetGroupNotFound || code == cloud.CodeValidation || code == cloud.CodeInvalidTarget {
 		err = nil
@@ -155,9 +163,9 @@ func (r *Registry) Clear(ctx context.Context, binding stack.ID, arn string, clai
 		err = context.Cause(ctx) // of a wait that ctx ended nothing is known
 	}
 	if err == nil {
-		r.Forget(arn)
+		r.Forget(q.ARN)
 	}
-	return err
+	return left, err
 }
 
 func codeOf(err error) string {

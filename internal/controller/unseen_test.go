@@ -1,0 +1,242 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/naming"
+)
+
+const theirTarget = "10.0.128.77:8080"
+
+// errForbidden is what the API server says to a controller with a Role in its namespace only.
+var errForbidden = apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "targetgroupbindings"}, "", errors.New("cannot list at the cluster scope"))
+
+// registerTheirs registers a target as the binding of another namespace does.
+func (l *lab) registerTheirs(arn string) {
+	l.Helper()
+	_, err := l.sim.Balancing.RegisterTargets(l.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: aws.String(arn), Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.128.77"), Port: aws.Int32(8080)}}})
+	l.must(err)
+}
+
+// move gives Service web's only pod another address.
+func (l *lab) move(from, to string) {
+	l.Helper()
+	for _, o := range labPods("a", from) {
+		l.must(l.client.Delete(l.Context(), o))
+	}
+	l.create(labPods("a", to)...)
+}
+
+// unseenLab is a user's target group with a binding of ours and a target of another namespace's binding; keeps has checkpoints kept.
+func unseenLab(t *testing.T, keeps bool) (l *lab, arn string) {
+	t.Helper()
+	l = newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l.keeps = keeps
+	arn = l.targetGroup(elbtypes.TargetTypeEnumIp)
+	l.registerTheirs(arn)
+	b := labBinding(arn, v1beta1.TargetTypeIP)
+	b.Finalizers = []string{naming.BindingFinalizer}
+	l.create(append(labPods("a", "10.0.128.50"), b)...)
+	return l, arn
+}
+
+func TestABindingDeregistersOnlyItsOwnTargetsWhileOthersMayServeTheGroupUnseen(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(l *lab)
+		want   []string
+	}{
+		"it serves":     {func(*lab) {}, []string{"10.0.128.50:8080", theirTarget}},
+		"its pod moves": {func(l *lab) { l.move("10.0.128.50", "10.0.128.51") }, []string{"10.0.128.51:8080", theirTarget}},
+		"its pod moves, and what is registered is read again": {func(l *lab) {
+			l.bound.registry.Distrust(l.sim.Resources().TargetGroups[0].ARN)
+			l.settle()
+			l.move("10.0.128.50", "10.0.128.51")
+		}, []string{"10.0.128.51:8080", theirTarget}},
+		"it goes":               {func(l *lab) { l.must(l.client.Delete(l.Context(), labBinding("", v1beta1.TargetTypeIP))) }, []string{theirTarget}},
+		"the right is given":    {func(l *lab) { l.elsewhere.live = l.client }, []string{"10.0.128.50:8080"}},
+		"their target is taken": {func(l *lab) { l.move("10.0.128.50", "10.0.128.77") }, []string{theirTarget}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, arn := unseenLab(t, false)
+			l.restrict("shop", unlistable(l.client))
+			l.settle()
+			if again, err := l.bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: "bound"}}); again.RequeueAfter == 0 || err != nil {
+				t.Errorf("it does not look again: %v, %v", again, err)
+			}
+			c.change(l)
+			l.settle()
+			if got := l.targets(arn); !slices.Equal(got, c.want) {
+				t.Errorf("targets %v, want %v", got, c.want)
+			}
+			told := strings.Join(l.events, "\n")
+			if !strings.Contains(told, "["+string(diag.UnseenBindings)+"]") || !strings.Contains(told, theirTarget) || !strings.Contains(told, "list targetgroupbindings.elbv2.k8s.aws in all namespaces") {
+				t.Errorf("told:\n%s", told)
+			}
+		})
+	}
+}
+
+func TestATargetGroupOfAStackOfTheWatchedNamespaceIsItsBindingsAlone(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labClass(), labService("web"), labIngress("front", nil, "web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l.create(labPods("a", "10.0.128.50")...)
+	l.settle(implicit("front"))
+	arn := l.served()
+	l.registerTheirs(arn) // somebody, by hand
+	l.restrict("shop", unlistable(l.client))
+	l.settle(implicit("front"))
+	if got := l.targets(arn); !slices.Equal(got, []string{"10.0.128.50:8080"}) {
+		t.Errorf("targets %v", got)
+	}
+	if told := strings.Join(l.events, "\n"); strings.Contains(told, string(diag.UnseenBindings)) {
+		t.Errorf("told:\n%s", told)
+	}
+}
+
+// TestWhatAnEarlierProcessRegisteredIsOursIfItSawTheSameNamespace moves the pod while no process runs.
+func TestWhatAnEarlierProcessRegisteredIsOursIfItSawTheSameNamespace(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		before func(l *lab) // has the earlier process run
+		want   []string
+	}{
+		"it saw the same namespace": {func(l *lab) { l.restrict("shop", unlistable(l.client)) }, []string{"10.0.128.51:8080", theirTarget}},
+		"it saw another one":        {func(l *lab) { l.restrict("shop", unlistable(l.client)); l.elsewhere.namespace = "pay" }, []string{"10.0.128.50:8080", "10.0.128.51:8080", theirTarget}},
+		"it saw all of them": {func(l *lab) {
+			l.restart()
+			l.must(l.client.Delete(l.Context(), labBinding("", v1beta1.TargetTypeIP)))
+			other := labBinding(l.sim.Resources().TargetGroups[0].ARN, v1beta1.TargetTypeIP) // as a binding of another namespace that it saw
+			other.Name = "other"
+			l.settle()
+			l.create(other)
+		}, []string{"10.0.128.50:8080", "10.0.128.51:8080"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, arn := unseenLab(t, true)
+			c.before(l)
+			l.settle()
+			l.end()
+			l.elsewhere = newElsewhere(unlistable(l.client), "shop", l.clock.Now, logr.Discard())
+			close(l.elsewhere.first)
+			l.move("10.0.128.50", "10.0.128.51")
+			l.restart()
+			l.settle()
+			if got := l.targets(arn); !slices.Equal(got, c.want) {
+				t.Errorf("targets %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// answers is an API server whose answer to a list is set.
+type answers struct {
+	client.Reader
+	list func(ctx context.Context, list *v1beta1.TargetGroupBindingList) error
+}
+
+// List implements client.Reader.
+func (a *answers) List(ctx context.Context, list client.ObjectList, _ ...client.ListOption) error {
+	return a.list(ctx, list.(*v1beta1.TargetGroupBindingList))
+}
+
+func TestAnAnswerAboutOtherNamespacesServesOnWhileTheAPIServerGivesNone(t *testing.T) {
+	t.Parallel()
+	hang := func(ctx context.Context, _ *v1beta1.TargetGroupBindingList) error { <-ctx.Done(); return ctx.Err() }
+	for name, fail := range map[string]func(context.Context, *v1beta1.TargetGroupBindingList) error{
+		"the list hangs": hang,
+		"the list fails": func(context.Context, *v1beta1.TargetGroupBindingList) error {
+			return errors.New("etcdserver: request timed out")
+		},
+		"the right is lost": func(context.Context, *v1beta1.TargetGroupBindingList) error { return errForbidden },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				theirs := labBinding("arn:theirs", v1beta1.TargetTypeIP)
+				theirs.Namespace, theirs.Spec.Networking = "pay", nil
+				answer := func(_ context.Context, list *v1beta1.TargetGroupBindingList) error {
+					list.Items = []v1beta1.TargetGroupBinding{*theirs, *labBinding("arn:theirs", v1beta1.TargetTypeIP)}
+					return nil
+				}
+				live := &answers{list: answer}
+				e := newElsewhere(live, "shop", time.Now, logr.Discard())
+				news := 0
+				e.told = func(context.Context) { news++ }
+				ctx, stop := context.WithCancel(t.Context())
+				ended := make(chan struct{})
+				go func() { defer close(ended); _ = e.Start(ctx) }()
+				check := func(when string, seen int, complete bool) {
+					t.Helper()
+					began := time.Now()
+					list, all := e.bindings(ctx)
+					if len(list) != seen || all != complete || len(e.of(ctx, "arn:theirs")) != seen || e.needsRules(ctx) == complete {
+						t.Errorf("%s: %d bindings, complete %v", when, len(list), all)
+					}
+					if took := time.Since(began); took > 0 {
+						t.Errorf("%s: asking took %v", when, took)
+					}
+				}
+				synctest.Wait()
+				check("answered", 1, true)
+				time.Sleep(5 * time.Minute)
+				check("answered again and again", 1, true)
+				if news != 1 {
+					t.Errorf("told %d times of the same answer", news)
+				}
+				live.list = fail
+				time.Sleep(elsewhereCurrent + elsewherePatience + time.Second)
+				check("unanswered for a while", 1, false)
+				time.Sleep(elsewhereStale)
+				check("unanswered for long", 0, false)
+				live.list = answer
+				time.Sleep(elsewhereInterval + elsewherePatience)
+				check("answered at last", 1, true)
+				if news != 2 {
+					t.Errorf("told %d times", news)
+				}
+				stop()
+				<-ended
+			})
+		})
+	}
+}
+
+func TestTheFirstPassesWaitAMomentForAnAnswerAboutOtherNamespaces(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := newElsewhere(&answers{list: func(ctx context.Context, _ *v1beta1.TargetGroupBindingList) error { <-ctx.Done(); return ctx.Err() }}, "shop", time.Now, logr.Discard())
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); _ = e.Start(ctx) }()
+		for _, want := range []time.Duration{elsewhereFirst, 0} {
+			began := time.Now()
+			if list, complete := e.bindings(ctx); complete || len(list) > 0 || time.Since(began) != want {
+				t.Errorf("complete %v after %v, want %v", complete, time.Since(began), want)
+			}
+		}
+		stop()
+		<-ended
+	})
+}
