@@ -121,7 +121,7 @@ func certificateTags(tags map[string]string) []acmtypes.Tag {
 func FromCertificate(c *acmtypes.CertificateDetail) plan.Certificate {
 	out := plan.Certificate{
 		ARN: value(c.CertificateArn), Status: string(c.Status), Reason: string(c.FailureReason),
-		Imported: c.Type == acmtypes.CertificateTypeImported, Algorithm: keyAlgorithm(c.KeyAlgorithm),
+		Imported: c.Type == acmtypes.CertificateTypeImported, Algorithm: keyAlgorithm(c.KeyAlgorithm), Serial: serialNumber(value(c.Serial)),
 		Certificate: stack.Certificate{Domain: value(c.DomainName), Names: slices.Clone(c.SubjectAlternativeNames), Authority: value(c.CertificateAuthorityArn)},
 	}
 	if out.Domain != "" {
@@ -138,6 +138,11 @@ func FromCertificate(c *acmtypes.CertificateDetail) plan.Certificate {
 		}
 	}
 	return out
+}
+
+// serialNumber is a serial number in hexadecimal digits, of which ACM writes pairs: "07:71:f4".
+func serialNumber(s string) string {
+	return strings.TrimLeft(strings.ToLower(strings.ReplaceAll(s, ":", "")), "0")
 }
 
 // keyAlgorithm is the name without the variants of its spelling: ACM writes RSA-2048 as well as RSA_2048.

@@ -32,6 +32,9 @@ func (l *lab) account() string {
 	for _, g := range r.SecurityGroups {
 		ids = append(ids, g.ID, g.Name)
 	}
+	for _, c := range r.Certificates {
+		ids = append(ids, c.ARN, "certificate "+strings.Join(c.Names, ","))
+	}
 	var out []string
 	add := func(format string, args ...any) {
 		out = append(out, strings.NewReplacer(ids...).Replace(fmt.Sprintf(format, args...)))
@@ -60,6 +63,7 @@ func (l *lab) account() string {
 			}
 		}
 	}
+	out = append(out, l.owned()...)
 	slices.Sort(out)
 	return strings.Join(out, "\n")
 }
@@ -170,24 +174,24 @@ func chaosEndpoints(service, node string, addresses ...string) []client.Object {
 	return out
 }
 
-// linesApart lists the lines of two texts that the other has not.
+// linesApart lists the lines of two texts that the other has not, or not so often.
 func linesApart(got, want string) string {
-	lines := func(s string) map[string]bool {
-		out := map[string]bool{}
+	lines := func(s string) map[string]int {
+		out := map[string]int{}
 		for line := range strings.SplitSeq(s, "\n") {
-			out[line] = true
+			out[line]++
 		}
 		return out
 	}
 	g, w := lines(got), lines(want)
 	var out []string
 	for _, line := range slices.Sorted(maps.Keys(g)) {
-		if !w[line] {
+		for range g[line] - w[line] {
 			out = append(out, "+ "+line)
 		}
 	}
 	for _, line := range slices.Sorted(maps.Keys(w)) {
-		if !g[line] {
+		for range w[line] - g[line] {
 			out = append(out, "- "+line)
 		}
 	}

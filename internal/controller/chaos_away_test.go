@@ -126,7 +126,7 @@ func TestAnAPIServerThatIsAwayForAMinuteTakesNothingFromAWSAndIsMadeUpForInHalfA
 	for name, stage := range stages {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			whole := crashLab(t, true)
+			whole := crashLab(t, true, false)
 			mark := whole.mark()
 			stage(whole)
 			whole.awayWait(90*time.Second, nil)
@@ -140,7 +140,7 @@ func TestAnAPIServerThatIsAwayForAMinuteTakesNothingFromAWSAndIsMadeUpForInHalfA
 					}
 					t.Run(fmt.Sprintf("after %d calls, reads too %v", calls, reads), func(t *testing.T) {
 						t.Parallel()
-						l := crashLab(t, true)
+						l := crashLab(t, true, false)
 						api := &apiServer{}
 						plain := l.client
 						l.client = api.before(plain)

@@ -87,7 +87,7 @@ func (l *lab) manyWait(d time.Duration) {
 // undisturbed is the account after each stage of the life of a varied cluster, with the operations that were called.
 func undisturbed(t *testing.T) (accounts []string, called []string) {
 	t.Helper()
-	l := crashLab(t, false)
+	l := crashLab(t, false, false)
 	mark := uint64(0)
 	for _, stage := range lifeOfMany {
 		stage.does(l)
@@ -123,7 +123,7 @@ func TestEachOperationInTurnMayBeDeniedFailOrBeThrottled(t *testing.T) {
 			fault := fault(action)
 			t.Run(action+" "+kind, func(t *testing.T) {
 				t.Parallel()
-				l := crashLab(t, false)
+				l := crashLab(t, false, false)
 				for n, stage := range lifeOfMany {
 					fault.Action, fault.ID = action, fmt.Sprint("stage", n)
 					_, err := l.sim.Gate.AddFault(fault)

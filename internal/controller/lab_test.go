@@ -15,7 +15,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	clienttesting "k8s.io/client-go/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -62,6 +65,7 @@ type lab struct {
 	keeps     bool       // checkpoints are kept from the next life on
 	kept      *checkpoints
 	assumed   map[string][]targets.Target
+	core      kubernetes.Interface // has the Secrets that are read; nil = none are
 	woken     []stack.Key
 	rewoken   []types.NamespacedName // bindings that have something else to tell of their rules
 	events    []string
@@ -97,7 +101,8 @@ func newLab(t *testing.T, profile account.Profile, objects ...client.Object) *la
 		t.Fatal(err)
 	}
 	l.sim = sim
-	l.client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).
+	tracker := clienttesting.NewObjectTracker(scheme, serializer.NewCodecFactory(scheme).UniversalDecoder()) // the default one tracks managed fields, which takes most of the time of short tests
+	l.client = fake.NewClientBuilder().WithScheme(scheme).WithObjectTracker(tracker).WithObjects(objects...).
 		WithIndex(&v1beta1.TargetGroupBinding{}, bindingsByTargetGroup, targetGroupOf).
 		WithStatusSubresource(&networkingv1.Ingress{}, &corev1.Service{}, &v1beta1.TargetGroupBinding{}).Build()
 	l.config, err = config.Parse([]string{"--cluster-name=demo-cluster", "--aws-vpc-id=vpc-0a1de000000000001", "--aws-region=us-west-2", "--ingress-class=alb"})
@@ -139,6 +144,9 @@ func (l *lab) restart() {
 		}
 	}
 	l.ingresses, l.services = begin(wish.IngressFromFlags(l.config)), begin(wish.ServiceFromFlags(l.config))
+	if l.core != nil {
+		l.ingresses.secrets = l.watchedSecrets()
+	}
 	l.kept, l.assumed = nil, nil
 	if l.keeps {
 		l.kept = newCheckpoints(checkpoint.New(l.client, checkpointConfig(l.config, "kube-system", l.clock.Now, logr.Discard())), l.restore, logr.Discard())
@@ -316,6 +324,7 @@ func (l *lab) left() []string {
 			out = append(out, "security group "+g.Name)
 		}
 	}
+	out = append(out, l.owned()...)
 	slices.Sort(out)
 	return out
 }

@@ -47,12 +47,17 @@ type certificateRecord struct {
 
 	certificateDetail
 
-	tagsAt    time.Time // zero = never read
-	content   string    // hash of what this process imported last
-	published []string  // zones into which this process wrote its validation records
-	watched   time.Time // since when this process waits for it
+	tagsAt    time.Time      // zero = never read
+	content   string         // hash of what this process imported last
+	tried     *stack.KeyPair // what this process imported without hearing of the outcome; nil = nothing
+	leaving   bool           // this process deleted it, and did not hear of the outcome
+	published []string       // zones into which this process wrote its validation records
+	watched   time.Time      // since when this process waits for it
 	imports   []time.Time
 }
+
+// gone is the status of a certificate that was deleted and is not forgotten yet.
+const gone = "GONE"
 
 // certificateDetail is what only DescribeCertificate tells, nil if nobody asked.
 type certificateDetail struct {
@@ -163,7 +168,10 @@ func (i *Inventory) readCertificates(ctx context.Context) error {
 func (s *certificateShelf) merge(listed map[string]certificateRecord, details map[string]*plan.Certificate, began time.Time, writes int64) {
 	changed := !s.known
 	for arn, r := range s.records {
-		if _, there := listed[arn]; !there && r.wrote <= writes && (r.wrote == 0 || began.Sub(r.created) > time.Minute) { // lists lag behind creations
+		if _, there := listed[arn]; !there && r.leaving {
+			r.Status = gone // its records are withdrawn after another deletion, which has nothing left to do
+			changed = true
+		} else if !there && r.wrote <= writes && (r.wrote == 0 || began.Sub(r.created) > time.Minute) { // lists lag behind creations
 			s.forget(arn, began)
 			changed = true
 		}

@@ -57,7 +57,17 @@ func (i *Inventory) Doubt(key stack.Key, op plan.Op, resolve func(stack.Ref) str
 		e.forgetAround(resolve(op.Ref))
 	case plan.ModifyRule:
 		e.forgetAround(resolve(op.Ref))
-	case plan.RequestCertificate, plan.ImportCertificate, plan.TagCertificate, plan.DeleteCertificate, plan.PublishValidation:
+	case plan.ImportCertificate:
+		i.certs.at = time.Time{}
+		if r := i.certs.records[resolve(op.At)]; r != nil {
+			r.doubtImport(op.Certificate.Import)
+		}
+	case plan.DeleteCertificate:
+		i.certs.at = time.Time{}
+		if r := i.certs.records[resolve(op.Certificate)]; r != nil {
+			r.leaving = true
+		}
+	case plan.RequestCertificate, plan.TagCertificate, plan.PublishValidation:
 		i.certs.at = time.Time{}
 	default:
 		for _, ref := range plan.Refs(op) {
@@ -70,6 +80,15 @@ func (i *Inventory) Doubt(key stack.Key, op plan.Op, resolve func(stack.Ref) str
 			}
 		}
 	}
+}
+
+// doubtImport has the certificate described again: if its serial number is then that of what was imported, and was not before, the import
+// had its effect, and takes nothing more of the year's quota. Of a chain that alone is another one nothing can be told.
+func (r *certificateRecord) doubtImport(pair *stack.KeyPair) {
+	if r.detail != nil && r.detail.Serial != pair.Serial {
+		r.tried = &stack.KeyPair{Hash: pair.Hash, Serial: pair.Serial}
+	}
+	r.detail = nil
 }
 
 func (e *entry) suspect(s suspect) {

@@ -127,6 +127,10 @@ func (i *Inventory) ownCertificate(key stack.Key, c plan.Certificate) plan.Certi
 	c.Tags, c.Published = r.Tags, r.published
 	if c.Imported {
 		c.Content = r.Tags[naming.ContentTag]
+		if r.tried != nil && r.tried.Serial == c.Serial {
+			i.certs.imported(certificateOwner(key, c.ID), c.ARN, i.cfg.Now())
+			r.content, r.tried = r.tried.Hash, nil
+		}
 		if r.content != "" {
 			c.Content = r.content // whatever became of the tag
 		}
@@ -139,6 +143,9 @@ func (i *Inventory) ownCertificate(key stack.Key, c plan.Certificate) plan.Certi
 	c.Records = slices.Clone(c.Records)
 	for n := range c.Records {
 		c.Records[n].Shared = i.certs.needed(c.Records[n].Domain, c.ARN)
+	}
+	if r.Status == gone {
+		c.Status, c.Overdue = gone, true
 	}
 	return c
 }
@@ -276,7 +283,7 @@ func (i *Inventory) recordCertificate(key stack.Key, op plan.Op, out plan.Output
 		s.asked[certificateOwner(key, op.Certificate.ID)]++
 	case plan.ImportCertificate:
 		pair := op.Certificate.Import
-		d := plan.Certificate{ARN: out.ID, Status: "ISSUED", Imported: true, Algorithm: pair.Algorithm, Certificate: op.Certificate}
+		d := plan.Certificate{ARN: out.ID, Status: "ISSUED", Imported: true, Algorithm: pair.Algorithm, Serial: pair.Serial, Certificate: op.Certificate}
 		d.Import = nil
 		if op.At == (stack.Ref{}) {
 			add(op.Certificate, "IMPORTED", "ISSUED", &d)
@@ -289,7 +296,7 @@ func (i *Inventory) recordCertificate(key stack.Key, op plan.Op, out plan.Output
 		if r := s.records[d.ARN]; r != nil {
 			r.Status, r.Domains = "ISSUED", domains(op.Certificate.Domain, op.Certificate.Names)
 			r.listed = r.Certificate
-			r.detail, r.detailAt, r.content = &d, now, pair.Hash
+			r.detail, r.detailAt, r.content, r.tried = &d, now, pair.Hash, nil
 			s.publish()
 		}
 	case plan.TagCertificate:

@@ -85,6 +85,7 @@ type Certificate struct {
 	Reason    string // why it failed
 	Imported  bool
 	Algorithm string // of the key, of imported ones
+	Serial    string // in hexadecimal digits without leading zeros
 	Content   string // of imported ones: hash of what was imported last, as far as is known
 	// Overdue tells that it is time to ask anew instead of waiting for it.
 	Overdue bool

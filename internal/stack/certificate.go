@@ -19,4 +19,5 @@ type KeyPair struct {
 	Key         Secret `json:"-"`
 	Algorithm   string // of the key, as ACM spells it
 	Hash        string // of certificate and chain
+	Serial      string `json:",omitempty"` // of the certificate, in hexadecimal digits without leading zeros
 }

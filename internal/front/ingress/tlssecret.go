@@ -163,7 +163,7 @@ func readPair(s *corev1.Secret) (*stack.KeyPair, *x509.Certificate, error) {
 	}
 	return &stack.KeyPair{
 		Certificate: own.String(), Chain: chain.String(), Key: stack.NewSecret(string(s.Data[corev1.TLSPrivateKeyKey]), ""),
-		Algorithm: algorithm, Hash: hex.EncodeToString(sum.Sum(nil)[:16]),
+		Algorithm: algorithm, Hash: hex.EncodeToString(sum.Sum(nil)[:16]), Serial: leaf.SerialNumber.Text(16),
 	}, leaf, nil
 }
 
