@@ -36,7 +36,7 @@ func (b *targetBindings) binders(ctx context.Context, o *v1beta1.TargetGroupBind
 		return nil, nil
 	}
 	var list v1beta1.TargetGroupBindingList
-	if err := b.client.List(ctx, &list, client.MatchingFields{bindingsByTargetGroup: o.Spec.TargetGroupARN}); err != nil {
+	if err := b.client.List(ctx, &list, client.MatchingFields{bindingsByTargetGroup: o.Spec.TargetGroupARN}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("looking for other bindings of %s: %w", o.Spec.TargetGroupARN, err)
 	}
 	all := append(list.Items, b.rules.elsewhere.of(ctx, o.Spec.TargetGroupARN)...)

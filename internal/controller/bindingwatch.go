@@ -16,25 +16,37 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/readiness"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // bindingsByService is the cache index of bindings by the Service that they name.
 const bindingsByService = "spec.serviceRef.name"
 
+func serviceOfBinding(o client.Object) []string {
+	if t, ok := o.(*v1beta1.TargetGroupBinding); ok {
+		return []string{t.Spec.ServiceRef.Name}
+	}
+	return nil
+}
+
+// slicesByService is the cache index of EndpointSlices by the Service that they belong to. Without it each pass would look at every slice of the namespace.
+const slicesByService = "metadata.labels.service-name"
+
+func serviceOfSlice(o client.Object) []string {
+	return []string{o.GetLabels()[discoveryv1.LabelServiceName]}
+}
+
 // podsByGate is the cache index of pods by the bindings that their readiness gates name.
 const podsByGate = "spec.readinessGates"
 
 func (w *wiring) watchBindings(ctx context.Context, b *targetBindings) error {
-	err := w.mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, bindingsByService, func(o client.Object) []string {
-		if t, ok := o.(*v1beta1.TargetGroupBinding); ok {
-			return []string{t.Spec.ServiceRef.Name}
-		}
-		return nil
-	})
-	if err != nil {
+	if err := w.mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, bindingsByService, serviceOfBinding); err != nil {
 		return err
 	}
 	if err := w.mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, bindingsByTargetGroup, targetGroupOf); err != nil {
+		return err
+	}
+	if err := w.mgr.GetFieldIndexer().IndexField(ctx, &discoveryv1.EndpointSlice{}, slicesByService, serviceOfSlice); err != nil {
 		return err
 	}
 	if err := w.mgr.GetFieldIndexer().IndexField(ctx, &corev1.Pod{}, podsByGate, func(o client.Object) []string {
@@ -120,6 +132,11 @@ func (b *targetBindings) wakeService(ctx context.Context, namespace, service str
 	for i := range list.Items {
 		q.AddAfter(requestFor(&list.Items[i]), coalesce)
 	}
+}
+
+// callEnded brings a binding back when a call for its targets has ended. The calls of one change end at about the same time, and one pass tells of all.
+func (b *targetBindings) callEnded(binding stack.ID) {
+	b.waker.wakeAfter(coalesce, ended, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: binding.Namespace, Name: binding.Name}})
 }
 
 func portsChanged(before, after client.Object) bool {

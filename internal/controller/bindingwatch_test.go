@@ -1,18 +1,27 @@
 package controller
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
 
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // wokenBindings is a queue that notes who is added.
@@ -23,6 +32,65 @@ type wokenBindings struct {
 
 func (w *wokenBindings) AddAfter(r reconcile.Request, _ time.Duration) {
 	w.names = append(w.names, r.Name)
+}
+
+// urgencies is a queue that notes with which priority who is added.
+type urgencies struct {
+	priorityqueue.PriorityQueue[reconcile.Request]
+	of map[string]int
+}
+
+func (u urgencies) AddAfter(r reconcile.Request, after time.Duration) {
+	u.AddWithOpts(priorityqueue.AddOpts{After: after}, r)
+}
+
+func (u urgencies) AddWithOpts(o priorityqueue.AddOpts, items ...reconcile.Request) {
+	for _, r := range items {
+		u.of[r.Name] = ptr.Deref(o.Priority, normal)
+	}
+}
+
+func TestEndpointsThatChangeGoBeforeWhatIsOnlyToldOfOtherBindings(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labService("web"))
+	l.create(labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP))
+	u := urgencies{of: map[string]int{}}
+	l.bound.waker.q = u
+	l.bound.callEnded(stack.ID{Namespace: "shop", Name: "told"})
+	before := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1", ResourceVersion: "1", Labels: map[string]string{discoveryv1.LabelServiceName: "web"}}}
+	after := before.DeepCopy()
+	after.ResourceVersion, after.Endpoints = "2", []discoveryv1.Endpoint{{Addresses: []string{"10.0.0.1"}}}
+	l.bound.ofService(func(client.Object) string { return "web" }, endpointsChanged).Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, u)
+	if len(u.of) != 2 || u.of["bound"] <= u.of["told"] {
+		t.Errorf("priorities %v", u.of)
+	}
+}
+
+// TestAPassLooksAtTheEndpointSlicesOfItsOwnServiceOnly fails if a pass looks through those of the whole namespace: with a thousand Services that
+// would be a million slices for a change of each.
+func TestAPassLooksAtTheEndpointSlicesOfItsOwnServiceOnly(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	lists := 0
+	l.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			o := client.ListOptions{}
+			o.ApplyOptions(opts)
+			if _, ok := list.(*discoveryv1.EndpointSliceList); ok {
+				if lists++; o.FieldSelector == nil || o.LabelSelector != nil {
+					t.Errorf("EndpointSlices are looked for by %+v", o)
+				}
+			}
+			return c.List(ctx, list, opts...)
+		},
+	})
+	l.restart()
+	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
+	l.create(append(labPods("a", "10.0.128.50"), b)...)
+	l.settle()
+	if got := l.targets(b.Spec.TargetGroupARN); lists == 0 || len(got) != 1 {
+		t.Errorf("%d lists, registered %v", lists, got)
+	}
 }
 
 func TestANodeWakesTheBindingsThatCountItsPodsOrItself(t *testing.T) {

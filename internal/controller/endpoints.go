@@ -43,7 +43,7 @@ func (b *targetBindings) endpoints(ctx context.Context, o *v1beta1.TargetGroupBi
 
 func (b *targetBindings) podEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) ([]targets.Endpoint, error) {
 	var list discoveryv1.EndpointSliceList
-	if err := b.client.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: o.Spec.ServiceRef.Name}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := b.client.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingFields{slicesByService: o.Spec.ServiceRef.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("reading the EndpointSlices of Service %s/%s: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
 	}
 	if len(list.Items) == 0 && b.live != nil {

@@ -426,7 +426,7 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 		reporter: status.NewReporter(tell, w.now), metrics: w.metrics, health: health, gates: gates, failOpen: c.Gates.Enabled(config.EndpointsFailOpen),
 		max: c.MaxTargetsPerGroup, requeue: c.BindingRequeue, rereads: rereadAtResync(c), claims: &claimMaps{read: w.mgr.GetAPIReader(), write: w.mgr.GetClient()}, failures: backoff.NewFailures[types.NamespacedName](passingFailure, w.now, rand.Float64), kept: w.kept, deleted: w.bindings.deleted, gone: w.inventory.Gone, left: w.backend.check, lost: lost,
 	}
-	groups.wake = func(binding types.NamespacedName) { b.waker.wake(normal, reconcile.Request{NamespacedName: binding}) }
+	groups.wake = func(binding types.NamespacedName) { b.waker.wake(ended, reconcile.Request{NamespacedName: binding}) }
 	b.drains = newDrains(registry, groups, w.now)
 	if err := errors.Join(w.mgr.Add(groups), w.mgr.Add(b.drains)); err != nil {
 		return nil, err
@@ -436,8 +436,6 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 		b.waker.wake(normal, reconcile.Request{NamespacedName: binding})
 	}
 	registry.Patience = -1 // a pass that waits for a call keeps the next change of its binding waiting
-	registry.Progress = func(binding stack.ID) {
-		b.waker.wake(urgent, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: binding.Namespace, Name: binding.Name}})
-	}
+	registry.Progress = b.callEnded
 	return b, w.watchBindings(ctx, b)
 }

@@ -35,7 +35,7 @@ func clientOf(t *testing.T, objects ...client.Object) client.WithWatch {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
+	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithIndex(&discoveryv1.EndpointSlice{}, slicesByService, serviceOfSlice).Build()
 }
 
 func TestWhatTheCacheDoesNotHoldYetIsReadFromTheAPIServer(t *testing.T) {

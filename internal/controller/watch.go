@@ -43,6 +43,7 @@ const (
 const (
 	urgent = 10                      // an edit of the object itself, where others are queued with it
 	normal = 0                       // any other event
+	ended  = -5                      // a call has ended: what it was for is done, and is only told of
 	bulk   = -10                     // an event that concerns many at once, such as one of a node
 	drift  = handler.LowPriority / 2 // somebody may have changed something in AWS
 )
@@ -170,12 +171,14 @@ func (w *waker[U]) source() source.TypedSource[U] {
 	})
 }
 
-func (w *waker[U]) wake(priority int, units ...U) {
+func (w *waker[U]) wake(priority int, units ...U) { w.wakeAfter(0, priority, units...) }
+
+func (w *waker[U]) wakeAfter(after time.Duration, priority int, units ...U) {
 	w.mu.Lock()
 	q := w.q
 	w.mu.Unlock()
 	if q != nil {
-		enqueue(q, 0, priority, units...)
+		enqueue(q, after, priority, units...)
 	}
 }
 

@@ -66,13 +66,13 @@ var rows = []row{
 	{"timed-ready", timeKind, "endpoint ready to RegisterTargets sent, p99", "adds 200 endpoints to 50 apps, one by one, while 50 more load balancers are created", having(many/2, 0), timedReady},
 	{"timed-group", timeKind, "group of 100, all targets registered", "creates 100 members of one group, until every status and target is there", having(0, 0), timedGroup},
 
-	{"targets-calm", troubleKind, "targets come and go, p99 until sent", "replaces 200 endpoints of 50 apps, one by one; until RegisterTargets and DeregisterTargets arrive", having(many/2, 0), under(trouble{})},
+	{"targets-calm", troubleKind, "targets come and go, p99 until sent", "replaces 200 endpoints of 50 apps, one by one, by pods being deleted and made; until RegisterTargets and DeregisterTargets arrive", having(many/2, 0), under(trouble{})},
 	{"targets-ec2-hangs", troubleKind, "… while EC2 hangs", "the same, no call to EC2 being answered", having(many/2, 0), under(ec2Hangs)},
 	{"targets-ec2-throttles", troubleKind, "… while EC2 throttles", "the same, EC2 refusing every call for its rate", having(many/2, 0), under(ec2Throttles)},
 	{"targets-elb-throttles", troubleKind, "… while ELBv2 throttles", "the same, ELBv2 refusing nine in ten calls other than registrations for their rate", having(many/2, 0), under(elbThrottles)},
 	{"targets-stack-fails", troubleKind, "… while a load balancer's edit fails", "the same, an edit failing in a loop with error 500", having(many/2, 0), under(stackFails)},
-	{"targets-creating", troubleKind, "… while 50 load balancers are created", "the same, 50 more load balancers being created", having(many/2, 0), under(creating50)},
-	{"targets-all", troubleKind, "… all of it together", "all of these at the same time", having(many/2, 0), under(together(ec2Hangs, elbThrottles, stackFails, creating50))},
+	{"targets-creating", troubleKind, "… while 100 load balancers are created", "the same, 100 more load balancers being created", having(many/2, 0), under(creatingMany)},
+	{"targets-all", troubleKind, "… all of it together", "all of these at the same time", having(many/2, 0), under(together(ec2Hangs, elbThrottles, stackFails, creatingMany))},
 
 	{"throttled-group", throttleKind, "100 Ingresses in one group, AWS throttles", "creates the group with AWS's published token buckets on, refused calls counted; takes a minute", having(0, 0), throttledGroup},
 
@@ -93,7 +93,7 @@ func addresses(chosen []row) int {
 	n := many*podsPerApp + 10 + samples + 10
 	for _, r := range chosen {
 		if r.kind == troubleKind {
-			n += samples
+			n += samples + many/2*podsPerApp
 		}
 	}
 	if slices.ContainsFunc(chosen, func(r row) bool { return r.name == "memory-1000" }) {

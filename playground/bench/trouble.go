@@ -9,6 +9,7 @@ import (
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 )
@@ -16,7 +17,7 @@ import (
 // trouble is something that goes wrong while endpoints come and go.
 type trouble struct {
 	faults []gate.Fault
-	// creates is how many load balancers are created meanwhile.
+	// creates is how many load balancers are created meanwhile, beside those that there are.
 	creates int
 }
 
@@ -27,8 +28,8 @@ var (
 	elbThrottles = trouble{faults: refused("elb-throttles", gate.Fault{Kind: "throttled", Probability: 0.9},
 		"DescribeTargetHealth", "DescribeTags", "DescribeLoadBalancers", "DescribeTargetGroups", "DescribeListeners", "DescribeRules", "ModifyLoadBalancerAttributes", "CreateListener")}
 	// The edit of one Ingress fails, and is tried again on and on.
-	stackFails = trouble{faults: refused("stack-fails", gate.Fault{Code: "InternalFailure", Status: 500}, "ModifyLoadBalancerAttributes")}
-	creating50 = trouble{creates: many}
+	stackFails   = trouble{faults: refused("stack-fails", gate.Fault{Code: "InternalFailure", Status: 500}, "ModifyLoadBalancerAttributes")}
+	creatingMany = trouble{creates: many}
 )
 
 func refused(id string, f gate.Fault, actions ...string) []gate.Fault {
@@ -48,15 +49,15 @@ func together(all ...trouble) trouble {
 	return out
 }
 
-// under replaces an endpoint of an app by another one, one app after the other, while something is wrong. It measures from the
-// moment before the API server is told to the moment when RegisterTargets and DeregisterTargets arrive.
+// under replaces an endpoint of an app, whose pod is being deleted, by another one, one app after the other, while something is wrong. It measures
+// from the moment before the API server is told of the endpoints to the moment when RegisterTargets and DeregisterTargets arrive.
 func under(t trouble) func(context.Context, *session, *Result) error {
 	return func(ctx context.Context, s *session, r *Result) error {
 		if s.endpoint.simulator == nil {
 			return errors.New("trouble needs the simulator: leave --endpoint out, or the row")
 		}
 		apps := s.alone
-		if err := s.work.serve(ctx, many); err != nil {
+		if err := s.work.serve(ctx, apps+t.creates); err != nil {
 			return err
 		}
 		more := make([][]discoveryv1.Endpoint, samples)
@@ -84,10 +85,10 @@ func under(t trouble) func(context.Context, *session, *Result) error {
 			}
 		}
 		if t.creates > 0 {
-			if err := s.work.create(ctx, app, "", s.alone, t.creates); err != nil {
+			if err := s.work.create(ctx, app, "", apps, apps+t.creates); err != nil {
 				return err
 			}
-			s.alone = t.creates
+			s.alone = apps + t.creates
 		}
 		mark := s.endpoint.Recorder.Mark()
 		come, gone := map[string]time.Time{}, map[string]time.Time{}
@@ -158,16 +159,21 @@ func allAtOnce(ctx context.Context, s *session, r *Result) error {
 	for n := range more {
 		more[n] = s.work.reserve(app(n), 1)[0]
 	}
-	err := each(ctx, crowd, func(ctx context.Context, n int) error { return s.work.createPod(ctx, app(n), more[n]) })
+	left, slice, told := make([]discoveryv1.Endpoint, crowd), make([]*discoveryv1.EndpointSlice, crowd), make([]time.Time, crowd)
+	for n, e := range more {
+		left[n], slice[n] = s.work.swap(app(n), e)
+	}
+	err := each(ctx, crowd, func(ctx context.Context, n int) error {
+		if err := s.work.createPod(ctx, app(n), more[n]); err != nil {
+			return err
+		}
+		return s.work.deletePod(ctx, left[n])
+	})
 	if err != nil {
 		return err
 	}
-	left, slice, told := make([]string, crowd), make([]*discoveryv1.EndpointSlice, crowd), make([]time.Time, crowd)
-	for n, e := range more {
-		all := s.work.endpoints[app(n)]
-		left[n] = all[0].Addresses[0]
-		all = append(slices.Clone(all[1:]), e)
-		s.work.endpoints[app(n)], slice[n] = all, s.work.slice(app(n), all)
+	if err := s.idle(ctx, settled); err != nil {
+		return err
 	}
 	mark := s.endpoint.Recorder.Mark()
 	err = each(ctx, crowd, func(ctx context.Context, n int) error {
@@ -180,7 +186,7 @@ func allAtOnce(ctx context.Context, s *session, r *Result) error {
 	}
 	come, gone := map[string]time.Time{}, map[string]time.Time{}
 	for n, e := range more {
-		come[e.Addresses[0]], gone[left[n]] = told[n], told[n]
+		come[e.Addresses[0]], gone[left[n].Addresses[0]] = told[n], told[n]
 	}
 	return s.sent(ctx, r, mark, come, gone)
 }
@@ -200,12 +206,22 @@ func delays(calls []Call, action string, since map[string]time.Time) []float64 {
 	return out
 }
 
-// replace has an endpoint of an app take the place of its oldest one, which it names, at the time before the API server is told.
+// replace has an endpoint of an app take the place of its oldest one, whose address it returns, with the time before the API server is told of it. The
+// pod of the old one is being deleted by then, as it is when Kubernetes writes that its endpoint terminates.
 func (w *workload) replace(ctx context.Context, app string, by discoveryv1.Endpoint) (left string, at time.Time, err error) {
-	all := w.endpoints[app]
-	left = all[0].Addresses[0]
-	w.endpoints[app] = append(slices.Clone(all[1:]), by)
+	leaves, slice := w.swap(app, by)
+	if err := w.deletePod(ctx, leaves); err != nil {
+		return "", time.Time{}, err
+	}
 	at = time.Now()
-	_, err = w.client.DiscoveryV1().EndpointSlices(namespace).Update(ctx, w.slice(app, w.endpoints[app]), metav1.UpdateOptions{})
-	return left, at, err
+	_, err = w.client.DiscoveryV1().EndpointSlices(namespace).Update(ctx, slice, metav1.UpdateOptions{})
+	return leaves.Addresses[0], at, err
+}
+
+// swap makes the slice of an app in which its oldest endpoint terminates and another one has come. Those that terminated before are gone from it.
+func (w *workload) swap(app string, by discoveryv1.Endpoint) (leaves discoveryv1.Endpoint, slice *discoveryv1.EndpointSlice) {
+	all := slices.DeleteFunc(slices.Clone(w.endpoints[app]), func(e discoveryv1.Endpoint) bool { return *e.Conditions.Terminating })
+	all[0].Conditions = discoveryv1.EndpointConditions{Ready: ptr.To(false), Serving: ptr.To(true), Terminating: ptr.To(true)}
+	w.endpoints[app] = append(all, by)
+	return all[0], w.slice(app, w.endpoints[app])
 }

@@ -287,6 +287,11 @@ func (w *workload) createPod(ctx context.Context, app string, e discoveryv1.Endp
 	return nil
 }
 
+// deletePod deletes the pod of an endpoint as a rollout does: it terminates, and stays as there is no kubelet that would end it.
+func (w *workload) deletePod(ctx context.Context, e discoveryv1.Endpoint) error {
+	return w.client.CoreV1().Pods(namespace).Delete(ctx, e.TargetRef.Name, metav1.DeleteOptions{})
+}
+
 func (w *workload) slice(app string, endpoints []discoveryv1.Endpoint) *discoveryv1.EndpointSlice {
 	return &discoveryv1.EndpointSlice{
 		ObjectMeta:  metav1.ObjectMeta{Name: app, Labels: map[string]string{discoveryv1.LabelServiceName: app}},
