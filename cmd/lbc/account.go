@@ -127,7 +127,8 @@ func (i *inputs) connect(ctx context.Context, s *source) error {
 	s.builtIn = i.account == ""
 	c.ClusterName, c.VPC, c.Region = cmp.Or(c.ClusterName, file.Cluster.Name), cmp.Or(c.VPC, file.VPC.ID), file.Region
 	s.clients = cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity,
-		WAFv2: sim.Firewall, WAFRegional: sim.Classic, Shield: sim.Shield, Route53: sim.Names}
+		WAFRegional: sim.Classic, // decision 16: WAF Classic
+		WAFv2:       sim.Firewall, Shield: sim.Shield, Route53: sim.Names}
 	s.close = func() { _ = sim.Close() }
 	return nil
 }

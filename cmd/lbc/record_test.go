@@ -61,7 +61,8 @@ func TestARecordingAnswersLikeTheAccount(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = sim.Close() })
 	deploy(t, cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity,
-		WAFv2: sim.Firewall, WAFRegional: sim.Classic, Shield: sim.Shield}, "testdata/settings.yaml")
+		WAFRegional: sim.Classic, // decision 16: WAF Classic
+		WAFv2:       sim.Firewall, Shield: sim.Shield}, "testdata/settings.yaml")
 	server := httptest.NewServer(sim.Handler())
 	for k, v := range map[string]string{
 		"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "the-secret-key", "AWS_ENDPOINT_URL": server.URL, "AWS_EC2_METADATA_DISABLED": "true",

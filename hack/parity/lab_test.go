@@ -83,7 +83,8 @@ func (l *lab) restart() {
 
 func (l *lab) clients() cloud.Clients {
 	return cloud.Clients{ELBV2: l.sim.Balancing, EC2: l.sim.Compute, ACM: l.sim.Trust, STS: l.sim.Identity,
-		WAFv2: l.sim.Firewall, WAFRegional: l.sim.Classic, Shield: l.sim.Shield}
+		WAFRegional: l.sim.Classic, // decision 16: WAF Classic
+		WAFv2:       l.sim.Firewall, Shield: l.sim.Shield}
 }
 
 // plans is what a controller would do now.

@@ -10,8 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/shield"
-	"github.com/aws/aws-sdk-go-v2/service/wafregional"
-	classictypes "github.com/aws/aws-sdk-go-v2/service/wafregional/types"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 	"github.com/google/go-cmp/cmp"
@@ -36,23 +34,6 @@ func (w *world) webACL(name string) string {
 		w.t.Fatal(err)
 	}
 	return aws.ToString(out.Summary.ARN)
-}
-
-// classicWebACL makes a web ACL of WAF Classic and returns its id.
-func (w *world) classicWebACL(name string) string {
-	w.t.Helper()
-	token, err := w.sim.Classic.GetChangeToken(w.t.Context(), &wafregional.GetChangeTokenInput{})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	out, err := w.sim.Classic.CreateWebACL(w.t.Context(), &wafregional.CreateWebACLInput{
-		Name: aws.String(name), MetricName: aws.String(name), ChangeToken: token.ChangeToken,
-		DefaultAction: &classictypes.WafAction{Type: classictypes.WafActionTypeAllow},
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return aws.ToString(out.WebACL.WebACLId)
 }
 
 func (w *world) subscribe() {
@@ -159,30 +140,10 @@ func TestAddOnsAreSetKeptAndRemovedAsWished(t *testing.T) {
 	}
 
 	none, no, zero := "", false, int32(0)
-	plain.LoadBalancers[0].AddOns = stack.AddOns{WebACL: &none, ClassicWebACL: &none, Shield: &no, Capacity: &zero}
+	plain.LoadBalancers[0].AddOns = stack.AddOns{WebACL: &none, Shield: &no, Capacity: &zero}
 	w.settle(plain)
 	if acl, protected, units = w.over(); acl != "" || protected || units != 0 {
 		t.Errorf("removed: web ACL %q, protected %v, units %d", acl, protected, units)
-	}
-}
-
-func TestAChangeOfGenerationTakesTheFormerWebACLAwayFirst(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, account.Instant())
-	want := shop("web", "/a/*")
-	classic, none, acl := w.classicWebACL("classic"), "", w.webACL("guard")
-	want.LoadBalancers[0].ClassicWebACL = &classic
-	w.settle(want)
-	want.LoadBalancers[0].AddOns = stack.AddOns{ClassicWebACL: &none, WebACL: &acl}
-	_, r, err := w.pass(want, plan.Policy{}, 8)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s := states(r); len(s) > 0 {
-		t.Errorf("%v, want all done in one pass", s)
-	}
-	if got, _, _ := w.over(); got != acl {
-		t.Errorf("web ACL %q", got)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/shield"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/aws-sdk-go-v2/service/wafregional"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 )
 
@@ -19,7 +18,6 @@ func reached(c Clients) map[string][2]string {
 	out := map[string][2]string{}
 	for service, client := range map[string]any{
 		ServiceELBV2: c.ELBV2, ServiceEC2: c.EC2, ServiceACM: c.ACM, ServiceSTS: c.STS, ServiceWAFv2: c.WAFv2, ServiceShield: c.Shield, ServiceRoute53: c.Route53,
-		ServiceWAFRegional: c.WAFRegional,
 	} {
 		switch c := client.(type) {
 		case *elbv2.Client:
@@ -36,8 +34,6 @@ func reached(c Clients) map[string][2]string {
 			out[service] = [2]string{aws.ToString(c.Options().BaseEndpoint), c.Options().Region}
 		case *route53.Client:
 			out[service] = [2]string{aws.ToString(c.Options().BaseEndpoint), c.Options().Region}
-		case *wafregional.Client:
-			out[service] = [2]string{aws.ToString(c.Options().BaseEndpoint), c.Options().Region}
 		}
 	}
 	return out
@@ -46,7 +42,7 @@ func reached(c Clients) map[string][2]string {
 func TestEachServiceIsReachedAtTheEndpointThatIsGivenForIt(t *testing.T) {
 	t.Parallel()
 	endpoints := map[string]string{}
-	for _, s := range []string{ServiceELBV2, ServiceEC2, ServiceACM, ServiceSTS, ServiceWAFv2, ServiceWAFRegional, ServiceShield, ServiceRoute53} {
+	for _, s := range []string{ServiceELBV2, ServiceEC2, ServiceACM, ServiceSTS, ServiceWAFv2, ServiceShield, ServiceRoute53} {
 		endpoints[s] = "http://127.0.0.1:1/" + s
 	}
 	got := reached(clients(aws.Config{Region: "eu-west-1"}, endpoints))

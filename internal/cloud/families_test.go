@@ -15,7 +15,7 @@ func TestCallsThatAWSMetersTogetherShareABucketAtItsPublishedRate(t *testing.T) 
 		{ServiceEC2, "DescribeSubnets", apiFamily{"ec2/DescribeSubnets", 20, 100}},
 		{ServiceEC2, "CreateTags", apiFamily{"ec2/CreateTags", 5, 50}},
 		{ServiceWAFv2, "AssociateWebACL", apiFamily{"WAFV2/AssociateWebACL", 0.5, 1}},
-		{ServiceWAFRegional, "DisassociateWebACL", apiFamily{"WAF Regional/DisassociateWebACL", 0.5, 1}},
+		{ServiceWAFv2, "DisassociateWebACL", apiFamily{"WAFV2/DisassociateWebACL", 0.5, 1}},
 		{ServiceWAFv2, "GetWebACLForResource", apiFamily{"WAFV2/GetWebACLForResource", 1, 1}},
 		{ServiceWAFv2, "ListWebACLs", apiFamily{"WAFV2/ListWebACLs", 5, 10}},
 		{ServiceRoute53, "ListHostedZones", apiFamily{"route53", 5, 5}},

@@ -65,7 +65,8 @@ var wafClassicService = addOnService{
 	},
 }
 
-// hasClassic reports whether the SDK knows where WAF Classic is in the region.
+// hasClassic reports whether the SDK finds an address of WAF Classic, which it does for every region by its name. Whether something answers
+// there is another matter.
 func hasClassic(o wafregional.Options) bool {
 	p := wafregional.EndpointParameters{Region: aws.String(o.Region), Endpoint: o.BaseEndpoint}
 	_, err := wafregional.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(), p.WithDefaults())

@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestEveryRefusalOfTheExistingControllerIsTold reads testdata/refusals.txt: what is refused is refused here as well, in one finding
+// TestEveryRefusalOfTheExistingControllerIsTold reads testdata/refusals*.txt: what is refused is refused here as well, in one finding
 // that has the words of that list, is about the annotation or field that is wrong, and is no mere note. Findings are those of the
 // golden cases, of the behaviours, and of members that disagree.
 func TestEveryRefusalOfTheExistingControllerIsTold(t *testing.T) {
@@ -27,9 +27,17 @@ func TestEveryRefusalOfTheExistingControllerIsTold(t *testing.T) {
 	for key := range meetings {
 		said = append(said, findingsOf(meet(t, key, meetings[key].first, meetings[key].second))...)
 	}
-	raw, err := os.ReadFile("testdata/refusals.txt")
+	files, err := filepath.Glob("testdata/refusals*.txt")
 	if err != nil {
 		t.Fatal(err)
+	}
+	var raw []byte
+	for _, f := range files {
+		part, err := os.ReadFile(f) //nolint:gosec // ours
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw = append(raw, part...)
 	}
 	n := 0
 	for line := range strings.Lines(string(raw)) {

@@ -41,8 +41,8 @@ func TestAnAddOnIsManagedOnlyWhileAMemberSetsIt(t *testing.T) {
 		"an unknown name":        {[]func(*intent.AddOns, *intent.Member){named("gone")}, stack.AddOns{}, []diag.Code{diag.WebACLNotFound}},
 		"names that differ":      {[]func(*intent.AddOns, *intent.Member){named("guard"), named("gone")}, stack.AddOns{WebACL: p(guard)}, []diag.Code{diag.ConflictingSettings}},
 		"the rest": {[]func(*intent.AddOns, *intent.Member){func(a *intent.AddOns, m *intent.Member) {
-			a.ClassicWebACL, a.Shield, a.Capacity = set(m, "waf-acl-id", intent.None), set(m, "shield-advanced-protection", false), set(m, "minimum-load-balancer-capacity", int32(0))
-		}}, stack.AddOns{ClassicWebACL: p(""), Shield: p(false), Capacity: p(int32(0))}, nil},
+			a.Shield, a.Capacity = set(m, "shield-advanced-protection", false), set(m, "minimum-load-balancer-capacity", int32(0))
+		}}, stack.AddOns{Shield: p(false), Capacity: p(int32(0))}, nil},
 		"the class first": {[]func(*intent.AddOns, *intent.Member){
 			func(a *intent.AddOns, m *intent.Member) {
 				a.Capacity = set(m, "minimum-load-balancer-capacity", int32(100))

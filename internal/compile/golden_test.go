@@ -199,6 +199,7 @@ func (s scenario) run(t *testing.T, objects []any) []outcome {
 func entrancesOf(objects []any, cfg compile.Config) []intent.Entrance {
 	v := world.FromObjects(objects)
 	front := ingress.Config{TolerateMissingService: true, TolerateMissingAction: true, DefaultTargetType: cfg.DefaultTargetType}
+	front.WAFClassicOff = !cfg.EnableWAF // decision 16: WAF Classic
 	var entrances []intent.Entrance
 	seen := map[stack.ID]bool{}
 	for _, o := range objects {

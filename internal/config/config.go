@@ -37,7 +37,7 @@ type Config struct {
 	DefaultPCA             string
 	ImportTLSSecrets       bool
 	LoadBalancerClass      string
-	EnableWAF              bool
+	EnableWAF              bool // decision 16: WAF Classic
 	EnableWAFv2            bool
 	EnableShield           bool
 	EnableReadinessGates   bool

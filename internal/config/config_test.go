@@ -18,7 +18,11 @@ func TestDefaultsAreThoseOfTheExistingController(t *testing.T) {
 	if c.DefaultScheme != "internal" || c.DefaultTargetType != "instance" || !c.LeaderElection || c.SyncPeriod.Hours() != 10 || c.MaxRetries != 10 {
 		t.Errorf("unexpected defaults: %+v", c)
 	}
-	want := `Elastic Load Balancing v2:^RegisterTargets|^DeregisterTargets=4:20,Elastic Load Balancing v2:^Describe.*=50:200,Elastic Load Balancing v2:^Modify.*=3:20,WAF Regional:^AssociateWebACL|DisassociateWebACL=0.5:1,WAF Regional:^GetWebACLForResource|ListResourcesForWebACL=1:1,WAFV2:^AssociateWebACL|DisassociateWebACL=0.5:1,WAFV2:^GetWebACLForResource|ListResourcesForWebACL=1:1`
+	want := strings.Join([]string{
+		`Elastic Load Balancing v2:^RegisterTargets|^DeregisterTargets=4:20,Elastic Load Balancing v2:^Describe.*=50:200,Elastic Load Balancing v2:^Modify.*=3:20`,
+		`WAF Regional:^AssociateWebACL|DisassociateWebACL=0.5:1,WAF Regional:^GetWebACLForResource|ListResourcesForWebACL=1:1`, // decision 16: WAF Classic
+		`WAFV2:^AssociateWebACL|DisassociateWebACL=0.5:1,WAFV2:^GetWebACLForResource|ListResourcesForWebACL=1:1`,
+	}, ",")
 	if diff := cmp.Diff(want, c.Throttle.String()); diff != "" {
 		t.Errorf("throttle default (-want +got):\n%s", diff)
 	}

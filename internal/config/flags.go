@@ -69,7 +69,7 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 
 	fs.StringVar(&c.LoadBalancerClass, "load-balancer-class", "service.k8s.aws/nlb", "spec.loadBalancerClass of Services that are ours")
 
-	fs.BoolVar(&c.EnableWAF, "enable-waf", true, "act on waf-acl-id (WAF Classic); off: no call of WAF Classic")
+	fs.BoolVar(&c.EnableWAF, "enable-waf", true, "act on waf-acl-id (WAF Classic); off: no call of WAF Classic") // decision 16: WAF Classic
 	fs.BoolVar(&c.EnableWAFv2, "enable-wafv2", true, "act on wafv2-acl-arn and wafv2-acl-name; off: no call of WAFv2")
 	fs.BoolVar(&c.EnableShield, "enable-shield", true, "act on shield-advanced-protection; off: no call of Shield")
 	fs.BoolVar(&c.EnableReadinessGates, "enable-pod-readiness-gate-inject", true, "inject readiness gates into pods at admission")

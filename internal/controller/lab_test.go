@@ -118,7 +118,8 @@ func newLab(t *testing.T, profile account.Profile, objects ...client.Object) *la
 
 func (l *lab) clients() cloud.Clients {
 	return cloud.Clients{ELBV2: l.sim.Balancing, EC2: l.sim.Compute, ACM: l.sim.Trust, STS: l.sim.Identity,
-		WAFv2: l.sim.Firewall, WAFRegional: l.sim.Classic, Shield: l.sim.Shield, Route53: l.sim.Names}
+		WAFRegional: l.sim.Classic, // decision 16: WAF Classic
+		WAFv2:       l.sim.Firewall, Shield: l.sim.Shield, Route53: l.sim.Names}
 }
 
 // restart begins a new life that knows nothing but what checkpoints hold, if they are kept.

@@ -40,7 +40,7 @@ const (
 	UnknownAnnotation     Code = "UnknownAnnotation"
 	UnsupportedFeature    Code = "UnsupportedFeature"
 	IgnoredSetting        Code = "IgnoredSetting"
-	EndedSupport          Code = "EndedSupport"
+	EndedSupport          Code = "EndedSupport" // decision 16: WAF Classic
 	ConflictingSettings   Code = "ConflictingSettings"
 	GroupWaits            Code = "GroupWaits"
 	InvalidRule           Code = "InvalidRule"
@@ -104,7 +104,7 @@ var table = map[Code]Info{
 	UnknownAnnotation:     {Note, UnknownKey, "an annotation carries our prefix but is not one of ours; probably a spelling mistake"},
 	UnsupportedFeature:    {Note, NoteReason, "a setting is understood but not acted on by this version"},
 	IgnoredSetting:        {Note, NoteReason, "a setting has no effect beside another one"},
-	EndedSupport:          {Note, NoteReason, "a setting works, but AWS has ended its support for the service behind it"},
+	EndedSupport:          {Note, NoteReason, "a setting works, but AWS has ended its support for the service behind it"}, // decision 16: WAF Classic
 	ConflictingSettings:   {Conflict, FailedBuildModel, "two members of a group claim different values for one setting of the shared load balancer"},
 	GroupWaits:            {Conflict, FailedBuildModel, "an Ingress waits for another member of its group: with --strict-groups until all are valid, else while it cannot be told what is deployed of that one"},
 	InvalidRule:           {Invalid, FailedBuildModel, "a rule of the Ingress cannot be expressed as a listener rule"},

@@ -65,17 +65,17 @@ func TestAddOnsAreReadOnlyWhereTheyAreWanted(t *testing.T) {
 	if lb := o.LoadBalancers[0]; lb.WebACL != nil || lb.Shield != nil || lb.Capacity != nil || o.Pending {
 		t.Errorf("known: %+v", lb)
 	}
-	plain.LoadBalancers[0].AddOns = stack.AddOns{WebACL: &none, ClassicWebACL: &none, Shield: &no, Capacity: &zero}
+	plain.LoadBalancers[0].AddOns = stack.AddOns{WebACL: &none, Shield: &no, Capacity: &zero}
 	for range 3 {
 		o = f.observed(plain)
 	}
 	got = f.reads()
-	if lb := o.LoadBalancers[0]; lb.WebACL == nil || lb.ClassicWebACL == nil || lb.Shield == nil || lb.Capacity == nil || got["GetWebACLForResource"] != 2 {
+	if lb := o.LoadBalancers[0]; lb.WebACL == nil || lb.Shield == nil || lb.Capacity == nil || got["GetWebACLForResource"] != 1 {
 		t.Errorf("known: %+v, reads %v", lb, got)
 	}
 	f.clock.Advance(11 * time.Minute)
 	f.observed(plain)
-	if got = f.reads(); got["GetWebACLForResource"] != 2 {
+	if got = f.reads(); got["GetWebACLForResource"] != 1 {
 		t.Errorf("after ten minutes: reads %v", got)
 	}
 }
@@ -84,7 +84,7 @@ func TestAnAddOnThatCannotBeReadIsSaidSoAndNotAskedForAtOnceAgain(t *testing.T) 
 	t.Parallel()
 	f := newFixture(t)
 	none := ""
-	want := guarded(f, "web", stack.AddOns{WebACL: &none, ClassicWebACL: &none})
+	want := guarded(f, "web", stack.AddOns{WebACL: &none})
 	if _, err := f.sim.Gate.AddFault(gate.Fault{Action: "GetWebACLForResource", Code: "AccessDeniedException", Status: 400, Message: "no"}); err != nil {
 		t.Fatal(err)
 	}
@@ -92,12 +92,11 @@ func TestAnAddOnThatCannotBeReadIsSaidSoAndNotAskedForAtOnceAgain(t *testing.T) 
 	for range 3 {
 		o := f.observed(want)
 		g := o.LoadBalancers[0].Unread
-		if g[plan.AddOnWebACL].Code != diag.AccessDenied || g[plan.AddOnWebACL].Remedy != "allow the controller's role the action wafv2:GetWebACLForResource" ||
-			g[plan.AddOnClassicWebACL].Remedy != "allow the controller's role the action waf-regional:GetWebACLForResource" {
+		if g[plan.AddOnWebACL].Code != diag.AccessDenied || g[plan.AddOnWebACL].Remedy != "allow the controller's role the action wafv2:GetWebACLForResource" {
 			t.Fatalf("unread: %+v", g)
 		}
 	}
-	if got := f.reads(); got["GetWebACLForResource"] != 2 {
+	if got := f.reads(); got["GetWebACLForResource"] != 1 {
 		t.Errorf("reads %v", got)
 	}
 	f.sim.Gate.ClearFaults()

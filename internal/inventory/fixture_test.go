@@ -54,7 +54,8 @@ func newFixtureWith(t *testing.T, times account.Profile) *fixture {
 	})
 	f.sim = sim
 	f.inv = inventory.New(cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity,
-		WAFv2: sim.Firewall, WAFRegional: sim.Classic, Shield: sim.Shield},
+		WAFRegional: sim.Classic, // decision 16: WAF Classic
+		WAFv2:       sim.Firewall, Shield: sim.Shield},
 		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
 	return f
 }

@@ -10,8 +10,8 @@ import (
 
 func guarded() *stack.Stack {
 	s := testStack("/a")
-	acl, id, shield, units := "arn:acl", "classic", true, int32(1000)
-	s.LoadBalancers[0].AddOns = stack.AddOns{WebACL: &acl, ClassicWebACL: &id, Shield: &shield, Capacity: &units}
+	acl, shield, units := "arn:acl", true, int32(1000)
+	s.LoadBalancers[0].AddOns = stack.AddOns{WebACL: &acl, Shield: &shield, Capacity: &units}
 	s.LoadBalancers[0].IPAMPool = "ipam-pool-1"
 	return s
 }
@@ -41,7 +41,7 @@ func TestANewLoadBalancerGetsItsAddOnsAndNothingWaitsForThem(t *testing.T) {
 			t.Errorf("%s: lane %s, needs %v", s.ID, s.Lane, s.Needs)
 		}
 	}
-	if len(addOns) != 4 {
+	if len(addOns) != 3 {
 		t.Errorf("add-ons %v of %v", addOns, operationsOf(p))
 	}
 	for _, s := range p.Steps {

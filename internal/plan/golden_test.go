@@ -85,7 +85,8 @@ var operations = []Op{
 	CreateRule{}, ModifyRule{}, SetRulePriorities{}, DeleteRule{}, AddTags{}, RemoveTags{},
 	CreateBinding{}, UpdateBinding{}, DeleteBinding{},
 	RequestCertificate{}, ImportCertificate{}, TagCertificate{}, DeleteCertificate{}, PublishValidation{}, WithdrawValidation{},
-	AssociateWebACL{}, DisassociateWebACL{}, AssociateRegionalWebACL{}, DisassociateRegionalWebACL{}, CreateProtection{}, DeleteProtection{},
+	AssociateWebACL{}, DisassociateWebACL{}, CreateProtection{}, DeleteProtection{},
+	AssociateRegionalWebACL{}, DisassociateRegionalWebACL{}, // decision 16: WAF Classic
 	ModifyCapacityReservation{}, ModifyIPPools{},
 	RegisterLoadBalancer{}, DeregisterLoadBalancer{},
 }

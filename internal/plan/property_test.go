@@ -29,9 +29,10 @@ func drawStack(t *rapid.T, label string) *stack.Stack {
 		rapid.SampledFrom([]string{"idle_timeout.timeout_seconds", "routing.http2.enabled", "some.thing"}),
 		rapid.SampledFrom([]string{"60", "75", "true", ""})).Draw(t, label+" attributes")
 	if rapid.Bool().Draw(t, label+" add-ons") {
-		acl, classic := rapid.SampledFrom([]string{"", "arn:acl1", "arn:acl2"}).Draw(t, label+" web ACL"), rapid.SampledFrom([]string{"", "id1"}).Draw(t, label+" classic")
+		acl := rapid.SampledFrom([]string{"", "arn:acl1", "arn:acl2"}).Draw(t, label+" web ACL")
 		shield, units := rapid.Bool().Draw(t, label+" shield"), rapid.Int32Range(0, 2).Draw(t, label+" units")
-		s.LoadBalancers[0].AddOns = stack.AddOns{WebACL: &acl, ClassicWebACL: &classic, Shield: &shield, Capacity: &units}
+		s.LoadBalancers[0].AddOns = stack.AddOns{WebACL: &acl, Shield: &shield, Capacity: &units}
+		drawWAFClassic(t, label, &s.LoadBalancers[0].AddOns) // decision 16: WAF Classic
 		s.LoadBalancers[0].IPAMPool = rapid.SampledFrom([]string{"", "ipam-pool-1"}).Draw(t, label+" pool")
 	}
 	if rapid.Bool().Draw(t, label+" own group") {

@@ -46,7 +46,7 @@ func everything() *stack.Stack {
 			SecurityGroups:   []stack.Ref{managed, backend, stack.Literal(stack.KindSecurityGroup, "sg-0dd")},
 			Attributes:       map[string]string{"routing.http2.enabled": "true", "idle_timeout.timeout_seconds": "120"},
 			NetworkSourceNAT: "off", Tags: tags, CustomerOwnedPool: "ipv4pool-coip-1", IPAMPool: "ipam-pool-1",
-			AddOns: stack.AddOns{WebACL: ptr("arn:aws:wafv2:acl"), ClassicWebACL: ptr(""), Shield: ptr(true), Capacity: ptr(int32(100))},
+			AddOns: stack.AddOns{WebACL: ptr("arn:aws:wafv2:acl"), Shield: ptr(true), Capacity: ptr(int32(100))},
 		}},
 		Listeners: []stack.Listener{{
 			ID: "443", LoadBalancer: stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.LoadBalancerIdentity}, Port: 443, Protocol: "HTTPS",

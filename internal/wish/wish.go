@@ -155,6 +155,7 @@ func IngressFromFlags(c *config.Config) Ingress {
 		DefaultTargetType: c.DefaultTargetType, IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType),
 		RequiredSecretsLabel: c.RequiredSecretsLabel,
 		RequestCertificates:  c.Gates.Enabled(config.EnableCertificateManagement), DefaultAuthority: c.DefaultPCA,
+		WAFClassicOff: !c.EnableWAF, // decision 16: WAF Classic
 		ImportSecrets: c.ImportTLSSecrets, Now: time.Now,
 	}}
 }

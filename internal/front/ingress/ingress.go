@@ -36,6 +36,7 @@ type Config struct {
 	DefaultAuthority string
 	// ImportSecrets is --enable-tls-secret-import.
 	ImportSecrets bool
+	WAFClassicOff bool // negation of --enable-waf; decision 16: WAF Classic
 	// Now is the clock by which certificates of Secrets are valid; nil = nobody looks.
 	Now func() time.Time `json:"-"`
 }

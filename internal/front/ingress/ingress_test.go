@@ -108,7 +108,8 @@ func TestEveryBuiltAnnotationIsInACaseValidAndInvalid(t *testing.T) {
 	anything := map[annotation.Key]bool{
 		annotation.GroupName: true, annotation.LoadBalancerName: true, annotation.SecurityGroups: true,
 		annotation.PrefixLists: true, annotation.CertificateARN: true, annotation.SSLPolicy: true,
-		annotation.IPAMPool: true, annotation.WebACLARN: true, annotation.WebACLName: true, annotation.ClassicWebACL: true, annotation.FormerWebACL: true,
+		annotation.IPAMPool: true, annotation.WebACLARN: true, annotation.WebACLName: true,
+		annotation.ClassicWebACL: true, annotation.FormerWebACL: true, // decision 16: WAF Classic
 		annotation.AuthScope: true, annotation.AuthSessionCookie: true, annotation.RegexPathMatch: true,
 		annotation.FrontendSecurityGroups: true, annotation.FrontendEIPAllocations: true,
 		annotation.DeleteDuplicates: true,

@@ -17,7 +17,12 @@ func (t *translation) classicWebACL() intent.Field[string] {
 		t.read.Ignored(annotation.FormerWebACL, fmt.Sprintf("annotation %s has no effect beside %s", annotation.FormerWebACL, key), "remove it")
 	}
 	out := filled(t.read.String(key))
-	if out.Set {
+	switch {
+	case !out.Set, t.config.WAFClassicOff: // which is told where the setting is left out
+	case out.Value == intent.None:
+		t.read.Note(key, diag.EndedSupport, fmt.Sprintf("annotation %s takes a web ACL of WAF Classic away, whose support AWS ended on 2025-09-30", key),
+			fmt.Sprintf("remove it once the load balancer has none; it does not concern web ACLs of WAFv2 (%s)", annotation.WebACLARN))
+	default:
 		t.read.Note(key, diag.EndedSupport, fmt.Sprintf("annotation %s is for WAF Classic, whose support AWS ended on 2025-09-30", key),
 			fmt.Sprintf("move to a web ACL of WAFv2 and name it with %s", annotation.WebACLARN))
 	}

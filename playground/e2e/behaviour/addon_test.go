@@ -10,8 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/shield"
-	"github.com/aws/aws-sdk-go-v2/service/wafregional"
-	classictypes "github.com/aws/aws-sdk-go-v2/service/wafregional/types"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 	"github.com/aws/smithy-go"
@@ -56,23 +54,6 @@ func guards(c *harness.Cluster, arn string) []string {
 	return names
 }
 
-// classicWebACL makes a web ACL of WAF Classic that lets everything through, and returns its id.
-func classicWebACL(t *testing.T, c *harness.Cluster, name string) string {
-	t.Helper()
-	token, err := c.Simulator.Classic.GetChangeToken(t.Context(), &wafregional.GetChangeTokenInput{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := c.Simulator.Classic.CreateWebACL(t.Context(), &wafregional.CreateWebACLInput{
-		Name: aws.String(name), MetricName: aws.String(name), ChangeToken: token.ChangeToken,
-		DefaultAction: &classictypes.WafAction{Type: classictypes.WafActionTypeAllow},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return aws.ToString(out.WebACL.WebACLId)
-}
-
 // shielded counts the Shield protections of a load balancer.
 func shielded(c *harness.Cluster, arn string) int {
 	n := 0
@@ -97,11 +78,10 @@ func reserved(t *testing.T, c *harness.Cluster, arn string) int32 {
 	return aws.ToInt32(out.MinimumLoadBalancerCapacity.CapacityUnits)
 }
 
-func TestShieldCapacityAndWAFClassicFollowTheirAnnotations(t *testing.T) {
+func TestShieldAndCapacityFollowTheirAnnotations(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
-	const ns, name = "addons", "classicofaddons"
-	id := classicWebACL(t, c, name)
+	const ns = "addons"
 	c.Simulator.Account.Lock()
 	err := c.Simulator.Account.SetQuota("reserved-load-balancer-capacity-units", 1000)
 	c.Simulator.Account.Unlock()
@@ -114,21 +94,20 @@ func TestShieldCapacityAndWAFClassicFollowTheirAnnotations(t *testing.T) {
 	}
 	apply := func(a scene.Annotations) string { return scene.Ingress(ns, "web", scene.Class, public(a)) }
 	c.Apply(t, scene.Namespace(ns, 1)+apply(scene.Annotations{
-		"waf-acl-id": id, "shield-advanced-protection": "true", "minimum-load-balancer-capacity": "CapacityUnits=200",
+		"shield-advanced-protection": "true", "minimum-load-balancer-capacity": "CapacityUnits=200",
 	}))
 	lb := serve(t, c, ns, "web", "/")
-	is := func(guard []string, protected int, units int32) func() string {
+	is := func(protected int, units int32) func() string {
 		return func() string {
-			return differs("web ACLs", guards(c, lb.ARN), guard) + differs("protections", shielded(c, lb.ARN), protected) +
-				differs("capacity", reserved(t, c, lb.ARN), units)
+			return differs("protections", shielded(c, lb.ARN), protected) + differs("capacity", reserved(t, c, lb.ARN), units)
 		}
 	}
-	wait(t, c, "all add-ons", is([]string{name}, 1, 200))
+	wait(t, c, "all add-ons", is(1, 200))
 	expectNoWarnings(t, c, ns)
 	mark := c.Mark()
 	scene.Change(t, c, apply(scene.Annotations{"tags": "addons=gone"}))
 	wait(t, c, "the tag", func() string { return differs("tag", c.LoadBalancer(t, lb.Name).Tags["addons"], "gone") })
-	if complaint := is([]string{name}, 1, 200)(); complaint != "" {
+	if complaint := is(1, 200)(); complaint != "" {
 		t.Errorf("without annotations: %s", complaint)
 	}
 	for _, w := range c.Writes(mark) {
@@ -137,9 +116,9 @@ func TestShieldCapacityAndWAFClassicFollowTheirAnnotations(t *testing.T) {
 		}
 	}
 	scene.Change(t, c, apply(scene.Annotations{
-		"waf-acl-id": "none", "shield-advanced-protection": "false", "minimum-load-balancer-capacity": "CapacityUnits=0",
+		"shield-advanced-protection": "false", "minimum-load-balancer-capacity": "CapacityUnits=0",
 	}))
-	wait(t, c, "no add-ons", is([]string{}, 0, 0))
+	wait(t, c, "no add-ons", is(0, 0))
 	c.Kubectl(t, "delete", "namespace", ns, "--wait=false")
 	scene.WaitGone(t, c, scene.Marks(ns)...)
 }

@@ -1,0 +1,42 @@
+package compile
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func TestAWebACLOfWAFClassicIsManagedOnlyWhileAMemberSetsItAndTheFlagIsOn(t *testing.T) {
+	t.Parallel()
+	const id = "00000000-0000-4000-8000-000000000001"
+	for name, tc := range map[string]struct {
+		value string
+		off   bool
+		want  stack.AddOns
+		notes int
+	}{
+		"nothing":    {"", false, stack.AddOns{}, 0},
+		"an id":      {id, false, stack.AddOns{ClassicWebACL: p(id)}, 0},
+		"none":       {intent.None, false, stack.AddOns{ClassicWebACL: p("")}, 0},
+		"an id, off": {id, true, stack.AddOns{}, 1},
+		"none, off":  {intent.None, true, stack.AddOns{}, 1},
+	} {
+		m := ingress("shop", "web-front", addOn(func(a *intent.AddOns, m *intent.Member) {
+			if tc.value != "" {
+				a.ClassicWebACL = set(m, "waf-acl-id", tc.value)
+			}
+		}))
+		cfg := Defaults("demo", "vpc-1")
+		cfg.EnableWAF = !tc.off
+		r := Compile(entrance(m), account(), cfg, nil)
+		if r.Stack == nil || len(r.Diagnostics) != tc.notes {
+			t.Fatalf("%s: needs %v, diagnostics %v", name, r.Needs, r.Diagnostics)
+		}
+		if d := cmp.Diff(tc.want, r.Stack.LoadBalancers[0].AddOns); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
