@@ -62,8 +62,9 @@ type lab struct {
 	ingresses *stacks
 	services  *stacks
 	bound     *targetBindings
-	elsewhere *elsewhere // of the next life; nil = its caches show all namespaces
-	keeps     bool       // checkpoints are kept from the next life on
+	elsewhere *elsewhere    // of the next life; nil = its caches show all namespaces
+	moment    time.Duration // how long stale answers are waited for, from the next life on; 0 = until they come
+	keeps     bool          // checkpoints are kept from the next life on
 	kept      *checkpoints
 	assumed   map[string][]targets.Target
 	core      kubernetes.Interface // has the Secrets that are read; nil = none are
@@ -125,7 +126,7 @@ func (l *lab) clients() cloud.Clients {
 // restart begins a new life that knows nothing but what checkpoints hold, if they are kept.
 func (l *lab) restart() {
 	scope := inventory.FromFlags(l.config)
-	scope.Now, scope.Patience = l.clock.Now, time.Minute
+	scope.Now, scope.Patience, scope.Moment = l.clock.Now, time.Minute, l.moment
 	scope.Freed = func(keys []stack.Key) { l.woken = append(l.woken, keys...) }
 	scope.CertificatesChanged = func(names []string) { l.ingresses.certificatesChanged(names) }
 	clients := l.clients()

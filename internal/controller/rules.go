@@ -60,6 +60,9 @@ type wantedRules struct {
 	settled bool             // all of it was done or refused once
 }
 
+// behindAnswers is when a run is made again that rests on answers which were past their lifetime and which AWS is being asked for.
+const behindAnswers = 15 * time.Second
+
 // sweepKey is no name of a security group.
 const sweepKey = ""
 
@@ -241,6 +244,7 @@ func (r *rules) place(ctx context.Context, id string) retry {
 	o, endpoints, serial := w.binding, w.endpoints, w.serial
 	r.mu.Unlock()
 
+	ctx, stale := inventory.NoteStale(ctx)
 	need, unclear, found, placed := r.needs(ctx, o, endpoints)
 	if ctx.Err() != nil {
 		return retry{}
@@ -269,7 +273,15 @@ func (r *rules) place(ctx context.Context, id string) retry {
 		r.wake(client.ObjectKeyFromObject(o))
 	}
 	r.touch(ctx, t)
-	return retry{failed: len(found) > 0}
+	return r.again(retry{failed: len(found) > 0}, stale)
+}
+
+// again has a run that rests on what AWS is being asked again made once more.
+func (r *rules) again(next retry, stale func() bool) retry {
+	if at := r.placing.now().Add(behindAnswers); stale() && next.at.Before(at) {
+		next.at = at
+	}
+	return next
 }
 
 // restrict ends what stays under a name in groups that a later process would not find.
@@ -294,6 +306,7 @@ func (r *rules) bring(ctx context.Context, group string) retry {
 	if group == sweepKey {
 		return r.sweep(ctx)
 	}
+	ctx, stale := inventory.NoteStale(ctx)
 	out := r.keeper.Reconcile(ctx, group, func() bool { return !r.complete(ctx) || r.elsewhere.needsRules(ctx) })
 	if ctx.Err() != nil {
 		return retry{}
@@ -333,7 +346,7 @@ func (r *rules) bring(ctx context.Context, group string) retry {
 	if out.Err != nil && !told {
 		r.log.Info("rules that no binding needs cannot be revoked yet", "group", group, "error", out.Err.Error())
 	}
-	return retry{failed: out.Err != nil || len(out.Missing) > 0, at: out.Until}
+	return r.again(retry{failed: out.Err != nil || len(out.Missing) > 0, at: out.Until}, stale)
 }
 
 // sweep has the groups looked at, once, that may hold rules of bindings that went while no process ran.

@@ -143,9 +143,10 @@ func again(stale bool) (reconcile.Result, error) {
 // members are as they were in the last pass.
 func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wish.Wish, unedited bool,
 	mark func(context.Context, stack.ID, []metav1.Object) refusedWrites) (reconcile.Result, error) {
+	ctx, stale := inventory.NoteStale(ctx)
 	t := tale{key: key, wish: w, unedited: unedited, found: slices.Clone(w.Found)}
 	spent := s.metrics.spent(s.front.Owner(), stageBuild)
-	c, err := s.compileWish(ctx, key, w)
+	c, err := s.compileWish(ctx, key, w, stale)
 	spent()
 	if err != nil {
 		t.found, t.partial = append(t.found, refusal(err, w)...), true
@@ -161,7 +162,7 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 		if refused := s.release(ctx, key, w, nil); len(refused) > 0 {
 			return reconcile.Result{}, refused.err()
 		}
-		return s.retryLater(key, t.found)
+		return s.retryLater(key, t.found, stale())
 	}
 	spent = s.metrics.spent(s.front.Owner(), stageFinalizer)
 	refused := mark(ctx, key.ID, w.Members)
@@ -182,7 +183,7 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 		res, err := s.pass(ctx, log, key, left.without(w), unedited, marked)
 		return s.soonest(key, res.RequeueAfter, errors.Join(err, refused.err()))
 	}
-	t.found = append(t.found, s.showPlan(ctx, c.Stack, w)...)
+	t.found, t.stale = append(t.found, s.showPlan(ctx, c.Stack, w)...), stale()
 	spent = s.metrics.spent(s.front.Owner(), stageDeploy)
 	observed, err := s.expect(ctx, key, c.Stack, w)
 	if err != nil {
@@ -289,7 +290,7 @@ func (s *stacks) next(t tale, end verdict, pending bool) (reconcile.Result, erro
 	if wait := s.inventory.CertificateWait(key); wait > 0 {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
-	return s.retryLater(key, t.found)
+	return s.retryLater(key, t.found, t.stale)
 }
 
 // soonest has a pass made again that failed, or in which something waits for AWS. What fails on and on must not keep off for minutes
@@ -309,8 +310,13 @@ func imported(p *plan.Plan, r apply.Result) bool {
 	})
 }
 
-// retryLater looks again in a while if something was found that may become right without an edit of the objects.
-func (s *stacks) retryLater(key stack.Key, found diag.List) (reconcile.Result, error) {
+// retryLater looks again in a while if the pass rests on answers that AWS is being asked for again, or if something was found that may become
+// right without an edit of the objects.
+func (s *stacks) retryLater(key stack.Key, found diag.List, stale bool) (reconcile.Result, error) {
+	if stale {
+		return s.retries.later(key, staleFacts), nil
+	}
+	s.retries.done(key, staleFacts)
 	if slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Class == diag.Transient && d.Code != diag.FinalizerNotAdded }) {
 		return s.retries.later(key, readingFacts), nil
 	}
@@ -342,8 +348,9 @@ func missingInAWS(d diag.Diagnostic) bool {
 	}, d.Code)
 }
 
-// compileWish compiles a wish and keeps the members that came out well for the next time.
-func (s *stacks) compileWish(ctx context.Context, key stack.Key, w wish.Wish) (compile.Result, error) {
+// compileWish compiles a wish and keeps the members that came out well for the next time. stale tells whether an answer is past its lifetime:
+// that something is missing in AWS is not concluded from such a one.
+func (s *stacks) compileWish(ctx context.Context, key stack.Key, w wish.Wish, stale func() bool) (compile.Result, error) {
 	s.mu.Lock()
 	before, missed := s.memory[key], s.missed[key]
 	delete(s.missed, key)
@@ -351,6 +358,10 @@ func (s *stacks) compileWish(ctx context.Context, key stack.Key, w wish.Wish) (c
 	// It may be there now. (Forgotten any earlier, it would be read again for another stack before it is there, and believed.)
 	s.inventory.InvalidateFacts(missed...)
 	c, needs, err := wish.Compile(ctx, s.inventory, key, w, s.compile, before)
+	if err == nil && stale() && slices.ContainsFunc(c.Diagnostics, missingInAWS) { // what is missing may have come since
+		s.inventory.InvalidateFacts(askedAnew(needs)...)
+		c, needs, err = wish.Compile(ctx, s.inventory, key, w, s.compile, before)
+	}
 	if err != nil || !w.Wanted {
 		return c, err
 	}
@@ -364,11 +375,14 @@ func (s *stacks) compileWish(ctx context.Context, key stack.Key, w wish.Wish) (c
 		delete(s.discoveries, key)
 	}
 	if slices.ContainsFunc(c.Diagnostics, missingInAWS) {
-		s.missed[key] = slices.DeleteFunc(needs, func(n facts.Need) bool {
-			return n.Kind == facts.NeedStack || n.Kind == facts.NeedStackDetails || n.Kind == facts.NeedCertificates // for these, see certificateWatch
-		})
+		s.missed[key] = slices.DeleteFunc(askedAnew(needs), func(n facts.Need) bool { return n.Kind == facts.NeedCertificates }) // see certificateWatch
 	}
 	return c, nil
+}
+
+// askedAnew are the needs that AWS answers, without those of the stack itself, of which the inventory hears.
+func askedAnew(needs []facts.Need) []facts.Need {
+	return slices.DeleteFunc(slices.Clone(needs), func(n facts.Need) bool { return n.Kind == facts.NeedStack || n.Kind == facts.NeedStackDetails })
 }
 
 // restore takes over what earlier processes remembered of the owner's stacks.

@@ -27,17 +27,17 @@ type factShelf struct {
 	webACLs        fact[map[string]string]
 	trustStores    fact[map[string]string]
 	zonesOfDNS     fact[[]facts.HostedZone]
-	foreignSubnets map[string]*fact[*facts.Subnet]
-	foreignGroups  map[string]*fact[*facts.SecurityGroup]
+	foreignSubnets *lookups[string, facts.Subnet] // these two have locks of their own
+	foreignGroups  *lookups[string, facts.SecurityGroup]
 	targetGroups   map[string]*fact[*facts.TargetGroup]
 	vpcReads       map[string]bool // VPCs that are read for callers who do not wait
 }
 
-func newFactShelf() factShelf {
+func newFactShelf(i *Inventory) factShelf {
 	return factShelf{
 		foreignVPCs:    map[string]*fact[*facts.VPC]{},
-		foreignSubnets: map[string]*fact[*facts.Subnet]{},
-		foreignGroups:  map[string]*fact[*facts.SecurityGroup]{},
+		foreignSubnets: newLookups(i.cfg.Now, foreignFactLifetime, maxFilterValues, i.readForeignSubnets).servingOn(staleLifetime, i.cfg.Moment),
+		foreignGroups:  newLookups(i.cfg.Now, foreignFactLifetime, maxFilterValues, i.describeForeignGroups).servingOn(staleLifetime, i.cfg.Moment),
 		targetGroups:   map[string]*fact[*facts.TargetGroup]{},
 		vpcReads:       map[string]bool{},
 	}
@@ -49,9 +49,7 @@ type fact[T any] struct {
 	at    time.Time
 	known bool
 	drops int // how often it was forgotten
-	// late tells that the read under way has outlasted somebody's patience; retry is when to read again after a failure.
-	late  bool
-	retry time.Time
+	behind
 }
 
 // young reports whether the answer may still be given. The lock is held.
@@ -67,49 +65,25 @@ func (f *fact[T]) forget() {
 
 // learn returns an answer that is young enough, or reads it. If reading fails for a passing reason, the old answer serves on.
 //
-// An answer that is not young any more, by staleLifetime at most, serves on while it is read again: after patience, and at once while a
-// read is under way that has outlasted it, or has just failed. So AWS not answering one question holds up each stack once and not each
-// pass, and where patience is zero, nobody. An answer that was forgotten is waited for, since AWS disagrees with it, and so is an
-// absence, which people cure.
-func learn[T any](ctx context.Context, i *Inventory, name string, f *fact[T], life func(T) time.Duration, patience time.Duration, read func(context.Context) (T, error)) (T, error) {
+// An answer that is not young any more, by staleLifetime at most, serves on while it is read again; wait bounds how long a caller waits for
+// the new one, see serveOn. An answer that was forgotten is waited for, since AWS disagrees with it, and so is an absence, which
+// people cure.
+func learn[T any](ctx context.Context, i *Inventory, name string, f *fact[T], life func(T) time.Duration, wait time.Duration, read func(context.Context) (T, error)) (T, error) {
 	i.mu.Lock()
 	now, old := i.cfg.Now(), f.value
 	if f.young(now, life) {
 		defer i.mu.Unlock()
 		return old, nil
 	}
-	stale := f.known && !f.at.IsZero() && life(old) > absentLifetime && now.Sub(f.at) <= life(old)+staleLifetime
-	waited := f.late || now.Before(f.retry)
+	stale := f.known && life(old) > absentLifetime && serves(f.at, life(old), now)
 	i.mu.Unlock()
-	refresh := func(ctx context.Context) (T, error) { return f.refresh(ctx, i, life, read) }
+	again := func(ctx context.Context) (T, error) {
+		return shared(ctx, i, name, func(ctx context.Context) (T, error) { return f.refresh(ctx, i, life, read) })
+	}
 	if !stale {
-		return shared(ctx, i, name, refresh)
+		return again(ctx)
 	}
-	if waited {
-		return old, nil
-	}
-	type result struct {
-		value T
-		err   error
-	}
-	done := make(chan result, 1)
-	go func() {
-		v, err := shared(context.WithoutCancel(ctx), i, name, refresh)
-		done <- result{v, err}
-	}()
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case r := <-done:
-		return r.value, r.err
-	case <-timer.C:
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		f.late = !f.young(i.cfg.Now(), life) && !i.cfg.Now().Before(f.retry)
-		return old, nil
-	case <-ctx.Done():
-		return old, ctx.Err()
-	}
+	return serveOn(ctx, i, &f.behind, old, wait, again)
 }
 
 // refresh reads an answer, unless somebody has done so meanwhile.
@@ -123,7 +97,6 @@ func (f *fact[T]) refresh(ctx context.Context, i *Inventory, life func(T) time.D
 	v, err := read(ctx)
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	f.late = false
 	if err == nil {
 		f.value, f.at, f.known, f.retry = v, i.cfg.Now(), true, time.Time{}
 		if f.drops != drops {
@@ -131,7 +104,7 @@ func (f *fact[T]) refresh(ctx context.Context, i *Inventory, life func(T) time.D
 		}
 		return v, nil
 	}
-	f.retry = i.cfg.Now().Add(staleRetry)
+	f.failed(err, i.cfg.Now())
 	if f.known && cloud.Passing(err) {
 		return f.value, nil
 	}
@@ -260,7 +233,7 @@ func (a *answer) keys(k facts.NeedKind) []string {
 }
 
 func (a *answer) securityGroups(ctx context.Context) error {
-	groups, err := a.i.vpcGroups(ctx)
+	groups, err := a.i.groupsAtHand(ctx)
 	if err == nil {
 		a.set(func(f *facts.Facts) { f.SecurityGroups = groups })
 	}
@@ -340,19 +313,18 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 		case facts.NeedRoutes:
 			s.routes.forget()
 		case facts.NeedSecurityGroups:
-			i.groups.at = time.Time{}
-			i.groups.drops++
+			i.groups.forget()
 		case facts.NeedCertificates:
-			i.certs.at = time.Time{}
+			i.certs.forgetListing()
 		case facts.NeedWebACLs:
 			s.webACLs.forget()
 		case facts.NeedHostedZones:
 			s.zonesOfDNS.forget()
 		case facts.NeedOwnCertificates: // pending ones are read again by themselves
 		case facts.NeedForeignSubnet:
-			drop(s.foreignSubnets, n.Key)
+			s.foreignSubnets.forget(keysOf(n)...)
 		case facts.NeedForeignGroup:
-			drop(s.foreignGroups, n.Key)
+			s.foreignGroups.forget(keysOf(n)...)
 		case facts.NeedTargetGroupName:
 			drop(s.targetGroups, n.Key)
 		case facts.NeedTrustStore:
@@ -364,6 +336,14 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 			}
 		}
 	}
+}
+
+// keysOf is the key of a need; none if it has none, which stands for all of its kind.
+func keysOf(n facts.Need) []string {
+	if n.Key == "" {
+		return nil
+	}
+	return []string{n.Key}
 }
 
 // drop deletes a key, or all if it is empty.

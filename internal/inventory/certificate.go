@@ -23,8 +23,9 @@ import (
 type certificateShelf struct {
 	records map[string]*certificateRecord // by ARN
 	early   map[string]certificateDetail  // of certificates that were described before a listing of them came to its end
-	at      time.Time                     // of the newest listing
+	at      time.Time                     // of the newest listing; zero = none, or not to be believed
 	known   bool
+	behind
 
 	// all and index are made of the records, and never change: those who asked hold them.
 	all   map[string]facts.Certificate
@@ -73,7 +74,7 @@ func everyStatus() []acmtypes.CertificateStatus { return acmtypes.CertificateSta
 // certificates answers what discovery asks.
 func (a *answer) certificates(ctx context.Context) error {
 	i := a.i
-	if err := i.ReadCertificates(ctx, certificateLifetime); err != nil {
+	if err := i.certificatesAtHand(ctx); err != nil {
 		return err
 	}
 	i.mu.Lock()
@@ -82,6 +83,34 @@ func (a *answer) certificates(ctx context.Context) error {
 	a.set(func(f *facts.Facts) { f.Certificates, f.Index = all, index })
 	return nil
 }
+
+// certificatesAtHand makes sure that the certificates that listeners may take are known. Those that were listed last serve on while they
+// are listed again; whom the new listing concerns hears of it by Config.CertificatesChanged.
+func (i *Inventory) certificatesAtHand(ctx context.Context) error {
+	i.mu.Lock()
+	now := i.cfg.Now()
+	stale := i.certs.known && now.Sub(i.certs.at) > certificateLifetime && serves(i.certs.at, certificateLifetime, now)
+	i.mu.Unlock()
+	read := func(ctx context.Context) (struct{}, error) {
+		err := i.ReadCertificates(ctx, certificateLifetime)
+		if err != nil {
+			i.mu.Lock()
+			defer i.mu.Unlock()
+			i.certs.failed(err, i.cfg.Now())
+		}
+		return struct{}{}, err
+	}
+	var err error
+	if stale {
+		_, err = serveOn(ctx, i, &i.certs.behind, struct{}{}, i.cfg.Moment, read)
+	} else {
+		_, err = read(ctx)
+	}
+	return err
+}
+
+// forgetListing has the next caller list the certificates again. i.mu is held.
+func (s *certificateShelf) forgetListing() { s.at, s.retry = time.Time{}, time.Time{} }
 
 // ReadCertificates makes sure that the certificates that listeners may take are known as they were that long ago, and tells
 // Config.CertificatesChanged what is new.

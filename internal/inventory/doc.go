@@ -37,9 +37,13 @@
 //
 //	age of the answer               | what a reader gets
 //	within its lifetime             | the answer
-//	older, by staleLifetime at most | the new answer if AWS gives it within the reader's patience, else the old one, while the read goes
-//	                                | on; the old one at once while such a read is under way, and for staleRetry after one has failed
+//	older, by staleLifetime at most | the new answer if AWS gives it within a moment, else the old one, while the read goes on; the old one
+//	                                | at once while such a read is under way, and for staleRetry after one has failed. NoteStale tells
 //	older still, never read         | what AWS answers, within loadTimeout
 //	forgotten (InvalidateFacts)     | what AWS answers, within loadTimeout; if that fails for a passing reason, the old answer
 //	an absence older than its life  | what AWS answers, within loadTimeout
+//
+// This holds for what is asked for by name or id, for security groups and their rules (RulesAtHand), for certificates and for interfaces as
+// well. A passing failure leaves the old answer; any other one is the answer until AWS is asked again. Who concludes from an old answer
+// that something does not exist, or takes something away, forgets it first and asks again.
 package inventory

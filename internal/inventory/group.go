@@ -29,6 +29,14 @@ type groupShelf struct {
 	view map[string]facts.SecurityGroup // groups of the VPC as facts; nil = to be made
 
 	drops int // how often it was forgotten
+	behind
+	rules map[string]*behind // reads of rules that serve on meanwhile, by group
+}
+
+// forget has the next caller list the groups again, also if they are being listed just now.
+func (s *groupShelf) forget() {
+	s.at, s.retry = time.Time{}, time.Time{}
+	s.drops++
 }
 
 type knownGroup struct {
@@ -39,7 +47,7 @@ type knownGroup struct {
 }
 
 func newGroupShelf() groupShelf {
-	return groupShelf{byID: map[string]*knownGroup{}, gone: map[string]int64{}}
+	return groupShelf{byID: map[string]*knownGroup{}, gone: map[string]int64{}, rules: map[string]*behind{}}
 }
 
 func described(g *ec2types.SecurityGroup, at time.Time) *knownGroup {
@@ -163,16 +171,31 @@ func (i *Inventory) vpcGroups(ctx context.Context) (map[string]facts.SecurityGro
 	}
 }
 
+// groupsAtHand are the groups of the VPC for whoever concludes nothing from what is missing among them without asking again: those that
+// were listed last serve on while they are listed again. The map must not be changed.
+func (i *Inventory) groupsAtHand(ctx context.Context) (map[string]facts.SecurityGroup, error) {
+	i.mu.Lock()
+	now := i.cfg.Now()
+	if i.listed == 0 || now.Sub(i.groups.at) <= groupLifetime || !serves(i.groups.at, groupLifetime, now) {
+		i.mu.Unlock()
+		return i.vpcGroups(ctx)
+	}
+	old := i.groupView()
+	i.mu.Unlock()
+	return serveOn(ctx, i, &i.groups.behind, old, i.cfg.Moment, i.vpcGroups)
+}
+
 func (i *Inventory) readGroups(ctx context.Context) error {
 	i.mu.Lock()
 	writes, drops := i.writes, i.groups.drops
 	i.mu.Unlock()
 	groups, err := i.describeGroups(ctx)
-	if err != nil {
-		return err
-	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if err != nil {
+		i.groups.failed(err, i.cfg.Now())
+		return err
+	}
 	i.groups.replace(groups, writes, drops, i.cfg.Now())
 	return nil
 }
@@ -227,18 +250,57 @@ func (i *Inventory) GroupRules(ctx context.Context, id string) ([]stack.Permissi
 	})
 }
 
+// RulesAtHand are the rules of a group as they were read last, for whoever takes nothing away for want of a rule among them; young tells
+// that they are as GroupRules would give them. Rules that serve on are read again meanwhile.
+func (i *Inventory) RulesAtHand(ctx context.Context, id string) (rules []stack.Permission, young bool, err error) {
+	i.mu.Lock()
+	g, now := i.groups.byID[id], i.cfg.Now()
+	if i.listed == 0 || g == nil || now.Sub(g.at) <= groupLifetime || !serves(g.at, groupLifetime, now) {
+		i.mu.Unlock()
+		rules, err = i.GroupRules(ctx, id)
+		return rules, true, err
+	}
+	b := i.groups.rules[id]
+	if b == nil {
+		b = &behind{}
+		i.groups.rules[id] = b
+	}
+	i.mu.Unlock()
+	type answer struct {
+		rules []stack.Permission
+		young bool
+	}
+	a, err := serveOn(ctx, i, b, answer{rules: g.ingress}, i.cfg.Moment, func(ctx context.Context) (answer, error) {
+		rules, err := i.GroupRules(ctx, id)
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		if err == nil {
+			delete(i.groups.rules, id)
+			return answer{rules, true}, nil
+		}
+		b.failed(err, i.cfg.Now())
+		return answer{}, err
+	})
+	return a.rules, a.young, err
+}
+
 // InvalidateGroup forgets the rules of a group.
 func (i *Inventory) InvalidateGroup(id string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if g := i.groups.byID[id]; g != nil {
 		g.at = time.Time{}
+		delete(i.groups.rules, id)
 	}
 }
 
 // OfAnotherCluster reports whether the controller of another cluster made a group, be it a moment ago. A group that cannot be read
 // counts as such: nobody's rules are taken away because AWS did not answer.
 func (i *Inventory) OfAnotherCluster(ctx context.Context, id string) bool {
+	if tags, known := i.groupTags(id); known && i.foreignTo(tags) {
+		_, _ = i.groupsAtHand(ctx) // so that it is noticed some time if this is no longer true
+		return true
+	}
 	if _, err := i.vpcGroups(ctx); err != nil {
 		return true
 	}
@@ -246,6 +308,11 @@ func (i *Inventory) OfAnotherCluster(ctx context.Context, id string) bool {
 	if err != nil {
 		return !vanished(err)
 	}
+	return i.foreignTo(tags)
+}
+
+// foreignTo reports whether tags say that another cluster made a resource.
+func (i *Inventory) foreignTo(tags map[string]string) bool {
 	owner := tags[naming.ClusterTag]
 	return owner != "" && owner != i.cfg.Cluster
 }

@@ -30,7 +30,7 @@ func (i Interface) Carries(a netip.Addr) bool {
 }
 
 // Interfaces caches the network interfaces of instances and those asked for by id or address. It holds no lock over a call, and a
-// caller waits for the reads of what it asked for only. It is safe for concurrent use.
+// caller waits for the reads of what it asked for only, and for a moment only where it has asked before. It is safe for concurrent use.
 type Interfaces struct {
 	ec2       cloud.EC2
 	instances *lookups[string, []Interface]
@@ -51,14 +51,14 @@ const interfacesPerRead = 100
 // NewInterfaces makes an empty cache.
 func NewInterfaces(client cloud.EC2, now func() time.Time) *Interfaces {
 	x := &Interfaces{ec2: client}
-	x.instances = newLookups(now, interfaceLifetime, interfacesPerRead, x.describeInstances)
+	x.instances = newLookups(now, interfaceLifetime, interfacesPerRead, x.describeInstances).servingOn(staleLifetime, moment)
 	x.carried = newLookups(now, interfaceLifetime, interfacesPerRead, x.describeCarriers)
-	x.byID = newLookups(now, interfaceLifetime, interfacesPerRead, x.describeInterfaces)
+	x.byID = newLookups(now, interfaceLifetime, interfacesPerRead, x.describeInterfaces).servingOn(staleLifetime, moment)
 	x.byAddress = map[bool]*lookups[vpcAddress, Interface]{}
 	for ipv6, filter := range addressFilters {
 		x.byAddress[ipv6] = newLookups(now, interfaceLifetime, maxFilterValues, func(ctx context.Context, of []vpcAddress) (map[vpcAddress]Interface, error) {
 			return x.describeAddresses(ctx, filter, of)
-		})
+		}).servingOn(staleLifetime, moment)
 	}
 	return x
 }

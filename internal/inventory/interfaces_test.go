@@ -150,7 +150,8 @@ func TestInterfacesOfInstancesAreReadOnceInAWhileAndForgottenWithTheirNodes(t *t
 	if got := ask("i-2"); len(got) != 1 || len(n.called()) != 1 {
 		t.Errorf("after the lifetime %v", got)
 	}
-	if len(x.instances.entries) != 1 {
+	clock.now = clock.now.Add(interfaceLifetime + staleLifetime)
+	if ask("i-2"); len(x.instances.entries) != 1 {
 		t.Errorf("%d nodes are remembered, nobody asks for but one", len(x.instances.entries))
 	}
 	if got := ask("i-3"); len(got) != 0 {
@@ -217,7 +218,8 @@ func TestWhoHasAnAddressIsAskedForEachHolderAndInCallsThatEC2Admits(t *testing.T
 	if got := ask(all[0]); got[all[0]].ID != "eni-v4-9" {
 		t.Errorf("after the lifetime %+v", got)
 	}
-	if len(x.byAddress[false].entries) != 1 {
+	clock.now = clock.now.Add(interfaceLifetime + staleLifetime)
+	if ask(all[0]); len(x.byAddress[false].entries) != 1 {
 		t.Errorf("%d addresses are remembered", len(x.byAddress[false].entries))
 	}
 }

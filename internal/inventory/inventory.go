@@ -26,6 +26,9 @@ type Config struct {
 	Now func() time.Time
 	// Patience is how long to wait, in real time, for AWS to tell of optional features; 0 = two seconds.
 	Patience time.Duration
+	// Moment is how long to wait, in real time, for a new answer where the one that was read last serves on; 0 = as Patience, if that
+	// is set, else a quarter of a second.
+	Moment time.Duration
 	// RequestCertificates and ImportCertificates tell that stacks may own certificates of these kinds; else nobody asks whose
 	// they are.
 	RequestCertificates, ImportCertificates bool
@@ -102,10 +105,16 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Moment <= 0 {
+		cfg.Moment = moment
+		if cfg.Patience > 0 {
+			cfg.Moment = cfg.Patience
+		}
+	}
 	if cfg.Patience <= 0 {
 		cfg.Patience = patience
 	}
-	return &Inventory{
+	i := &Inventory{
 		cfg: cfg, clients: clients, seq: 1,
 		stacks: map[stack.Key]*entry{},
 
@@ -115,10 +124,11 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 		gone:   map[string]time.Time{},
 		putOff: backoff.NewFailures[stepKey](backoff.Policy{}, cfg.Now, nil), refusals: map[stepKey]refusal{},
 		groups: newGroupShelf(),
-		facts:  newFactShelf(),
 		addOns: addOnShelf{of: map[string]*addOns{}},
 		certs:  certificateShelf{records: map[string]*certificateRecord{}, asked: map[string]int{}, imports: importLog{own: map[string][]time.Time{}}},
 	}
+	i.facts = newFactShelf(i)
+	return i
 }
 
 // Load reads in bulk what the cluster owns, and the network facts that nearly every stack asks for, unless somebody who asked

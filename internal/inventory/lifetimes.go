@@ -13,6 +13,7 @@ const (
 	certificateLifetime   = time.Minute
 	certificateDetailLife = time.Hour // names and authority of one certificate never change; imports may be replaced
 	targetGroupLifetime   = 20 * time.Minute
+	foreignFactLifetime   = 20 * time.Minute // subnets and security groups that are not of the VPC
 	trustStoreLifetime    = 10 * time.Minute
 	interfaceLifetime     = 10 * time.Minute
 	webACLLifetime        = time.Hour // names and ARNs
@@ -70,4 +71,7 @@ const (
 	turnTimeout = 45 * time.Second
 	// patience is how long a pass waits for optional features of AWS; what is not read by then is there for the next pass.
 	patience = 2 * time.Second
+	// moment is how long whoever finds an answer past its lifetime waits for the new one, before the old one serves on: AWS usually answers
+	// within it.
+	moment = 250 * time.Millisecond
 )

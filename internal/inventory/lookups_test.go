@@ -129,7 +129,7 @@ func TestAddressesOfNobodyAreLookedUpSeldomAndTogether(t *testing.T) {
 	if err != nil || len(got) != 1 {
 		t.Errorf("%v, %v: it exists by now", got, err)
 	}
-	clock.now = clock.now.Add(3 * longestAbsence)
+	clock.now = clock.now.Add(interfaceLifetime + staleLifetime + time.Second)
 	if _, err := x.ByAddress(t.Context(), "vpc-1", []Address{{"new", netip.MustParseAddr("10.1.0.8")}}); err != nil || len(x.byAddress[false].entries) != 1 {
 		t.Errorf("%v; %d addresses are remembered", err, len(x.byAddress[false].entries))
 	}

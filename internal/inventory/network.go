@@ -89,7 +89,7 @@ func (i *Inventory) subnets(ctx context.Context) (map[string]facts.Subnet, error
 	if err != nil {
 		return nil, err
 	}
-	return learn(ctx, i, "subnets", &i.facts.subnets, always[map[string]facts.Subnet](subnetLifetime), i.cfg.Patience, func(ctx context.Context) (map[string]facts.Subnet, error) {
+	return learn(ctx, i, "subnets", &i.facts.subnets, always[map[string]facts.Subnet](subnetLifetime), i.cfg.Moment, func(ctx context.Context) (map[string]facts.Subnet, error) {
 		return i.describeSubnets(ctx, filter("vpc-id", i.cfg.VPC), zones)
 	})
 }
@@ -159,7 +159,7 @@ func (a *answer) routeTables(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := learn(ctx, i, "routes", &i.facts.routes, always[routing](routeLifetime), i.cfg.Patience, i.describeRoutes)
+	r, err := learn(ctx, i, "routes", &i.facts.routes, always[routing](routeLifetime), i.cfg.Moment, i.describeRoutes)
 	if err != nil {
 		return err
 	}
@@ -194,87 +194,46 @@ func leadsOutside(r ec2types.Route) bool {
 		(aws.ToString(r.DestinationCidrBlock) == "0.0.0.0/0" || aws.ToString(r.DestinationIpv6CidrBlock) == "::/0")
 }
 
-// missing are the keys whose answers must be read.
-func missing[T any](i *Inventory, m map[string]*fact[*T], keys []string) []string {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	var out []string
-	for _, k := range keys {
-		f := m[k]
-		life := targetGroupLifetime
-		if f != nil && f.value == nil {
-			life = absentLifetime
-		}
-		if f == nil || !f.known || i.cfg.Now().Sub(f.at) > life {
-			out = append(out, k)
-		}
-	}
-	return out
-}
-
-// keep stores what was read by key; what was asked for and is not among the results does not exist. If reading failed for a passing
-// reason and all of it was known before, the old answers serve on.
-func keep[T any](i *Inventory, m map[string]*fact[*T], asked []string, found map[string]T, err error) error {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if err != nil {
-		if cloud.Passing(err) && !slices.ContainsFunc(asked, func(k string) bool { return m[k] == nil }) {
-			return nil
-		}
-		return err
-	}
-	for _, k := range asked {
-		f := &fact[*T]{at: i.cfg.Now(), known: true}
-		if v, ok := found[k]; ok {
-			f.value = &v
-		}
-		m[k] = f
-	}
-	return nil
-}
-
-func kept[T any](i *Inventory, m map[string]*fact[*T], keys []string) map[string]*T {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	out := map[string]*T{}
-	for _, k := range keys {
-		if f := m[k]; f != nil {
-			out[k] = f.value
-		}
-	}
-	return out
-}
-
 // Foreign subnets and groups are asked for by filter, which unlike ids does not fail for one that does not exist.
 
-func (a *answer) foreignSubnets(ctx context.Context) error {
-	i, keys := a.i, a.keys(facts.NeedForeignSubnet)
-	if ask := missing(i, i.facts.foreignSubnets, keys); len(ask) > 0 {
-		zones, err := i.zones(ctx)
-		if err != nil {
-			return err
-		}
-		found, err := i.describeSubnets(ctx, filter("subnet-id", ask...), zones)
-		if err := keep(i, i.facts.foreignSubnets, ask, found, err); err != nil {
-			return err
-		}
+func (i *Inventory) readForeignSubnets(ctx context.Context, ids []string) (map[string]facts.Subnet, error) {
+	zones, err := i.zones(ctx)
+	if err != nil {
+		return nil, err
 	}
-	got := kept(i, i.facts.foreignSubnets, keys)
-	a.set(func(f *facts.Facts) { f.ForeignSubnets = got })
-	return nil
+	return i.describeSubnets(ctx, filter("subnet-id", ids...), zones)
+}
+
+func (a *answer) foreignSubnets(ctx context.Context) error {
+	got, err := named(ctx, a.i.facts.foreignSubnets, a.keys(facts.NeedForeignSubnet))
+	if err == nil {
+		a.set(func(f *facts.Facts) { f.ForeignSubnets = got })
+	}
+	return err
 }
 
 func (a *answer) foreignGroups(ctx context.Context) error {
-	i, keys := a.i, a.keys(facts.NeedForeignGroup)
-	if ask := missing(i, i.facts.foreignGroups, keys); len(ask) > 0 {
-		found, err := i.describeForeignGroups(ctx, ask)
-		if err := keep(i, i.facts.foreignGroups, ask, found, err); err != nil {
-			return err
+	got, err := named(ctx, a.i.facts.foreignGroups, a.keys(facts.NeedForeignGroup))
+	if err == nil {
+		a.set(func(f *facts.Facts) { f.ForeignGroups = got })
+	}
+	return err
+}
+
+// named looks keys up; one that does not exist is nil.
+func named[T any](ctx context.Context, l *lookups[string, T], keys []string) (map[string]*T, error) {
+	found, err := l.get(ctx, keys...)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]*T{}
+	for _, k := range keys {
+		out[k] = nil
+		if v, ok := found[k]; ok {
+			out[k] = &v
 		}
 	}
-	got := kept(i, i.facts.foreignGroups, keys)
-	a.set(func(f *facts.Facts) { f.ForeignGroups = got })
-	return nil
+	return out, nil
 }
 
 func (i *Inventory) describeForeignGroups(ctx context.Context, ids []string) (map[string]facts.SecurityGroup, error) {

@@ -203,7 +203,7 @@ func (i *Inventory) withZones(ctx context.Context, cs []plan.Certificate) ([]pla
 }
 
 func (i *Inventory) hostedZones(ctx context.Context) ([]facts.HostedZone, error) {
-	return learn(ctx, i, "hosted zones", &i.facts.zonesOfDNS, always[[]facts.HostedZone](hostedZoneLifetime), i.cfg.Patience, i.listHostedZones)
+	return learn(ctx, i, "hosted zones", &i.facts.zonesOfDNS, always[[]facts.HostedZone](hostedZoneLifetime), i.cfg.Moment, i.listHostedZones)
 }
 
 // listHostedZones lists the public ones of all pages: nobody outside asks private ones.

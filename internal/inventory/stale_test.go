@@ -93,7 +93,7 @@ func TestAnAnswerWhoseTimeIsOverServesOnWhileAWSDoesNotAnswer(t *testing.T) {
 		if failed, took := ask(facts.NeedVPC); failed || took > 0 {
 			t.Errorf("the VPC, which registration asks for, is waited for %v (%t)", took, failed)
 		}
-		if failed, took := ask(facts.NeedSubnets); failed || took != 2*time.Second {
+		if failed, took := ask(facts.NeedSubnets); failed || took != 250*time.Millisecond {
 			t.Errorf("subnets are waited for %v (%t)", took, failed)
 		}
 		m.reads.Store(0)

@@ -19,7 +19,7 @@ func (a *answer) targetGroups(ctx context.Context) error {
 	for _, name := range keys {
 		f := shelfOf(i, i.facts.targetGroups, name)
 		g.Go(func() error {
-			v, err := learn(gctx, i, "target group "+name, f, unlessAbsent[facts.TargetGroup](targetGroupLifetime), i.cfg.Patience,
+			v, err := learn(gctx, i, "target group "+name, f, unlessAbsent[facts.TargetGroup](targetGroupLifetime), i.cfg.Moment,
 				func(ctx context.Context) (*facts.TargetGroup, error) { return i.targetGroupByName(ctx, name) })
 			if err != nil {
 				return err

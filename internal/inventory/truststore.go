@@ -22,7 +22,7 @@ func (a *answer) trustStores(ctx context.Context) error {
 		}
 		return trustStoreLifetime
 	}
-	all, err := learn(ctx, i, "trust stores", &i.facts.trustStores, life, i.cfg.Patience, i.listTrustStores)
+	all, err := learn(ctx, i, "trust stores", &i.facts.trustStores, life, i.cfg.Moment, i.listTrustStores)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,8 @@ import (
 type Rules interface {
 	// GroupRules lists the inbound rules of a group, one source each.
 	GroupRules(ctx context.Context, id string) ([]stack.Permission, error)
+	// RulesAtHand are the rules as they were read last, perhaps long ago; young tells that they are as GroupRules would give them.
+	RulesAtHand(ctx context.Context, id string) (rules []stack.Permission, young bool, err error)
 	// InvalidateGroup forgets them.
 	InvalidateGroup(id string)
 	// OfAnotherCluster tells that a group is not this cluster's but another's, as far as can be told.
@@ -74,10 +76,13 @@ func (o Outcome) Of(perms []stack.Permission) error {
 // Reconcile brings one group to the union of needs. partial tells that there are bindings whose needs are not known. If the account
 // turns out to differ from what the inventory believes, it looks again and tries once more. A source that does not exist makes EC2
 // refuse everything; then all but what it is named for is done.
+//
+// What is missing is granted by the rules as they were read last, so that it does not wait for AWS to tell them again. What is revoked
+// rests on rules that were just read, for another cluster may have made one of them its own.
 func (k *Keeper) Reconcile(ctx context.Context, group string, partial func() bool) Outcome {
 	out := Outcome{Missing: map[string]error{}}
-	for again := false; ; {
-		current, err := k.rules.GroupRules(ctx, group)
+	for again, sure := false, false; ; {
+		current, young, err := k.current(ctx, group, sure)
 		if err != nil {
 			if cloud.Classify(err).Code != cloud.CodeGroupNotFound || len(k.table.union(group, nil)) > 0 {
 				out.Err = err
@@ -89,6 +94,12 @@ func (k *Keeper) Reconcile(ctx context.Context, group string, partial func() boo
 		m.sign(grant)
 		for n, p := range revoke {
 			revoke[n].Description = as[identityOf(p)]
+		}
+		if len(revoke) > 0 && !young {
+			if sure = len(grant) == 0; sure {
+				continue
+			}
+			revoke = nil // with the next look: a grant does not wait for what is to be revoked
 		}
 		out.Waits = waits
 		if len(grant)+len(revoke) == 0 {
@@ -115,6 +126,15 @@ func (k *Keeper) Reconcile(ctx context.Context, group string, partial func() boo
 		}
 		return out
 	}
+}
+
+// current are the rules of a group: if they must be sure, as AWS tells them, else those at hand do.
+func (k *Keeper) current(ctx context.Context, group string, sure bool) (rules []stack.Permission, young bool, err error) {
+	if !sure {
+		return k.rules.RulesAtHand(ctx, group)
+	}
+	rules, err = k.rules.GroupRules(ctx, group)
+	return rules, true, err
 }
 
 // fate tells what may become of rules that nothing known needs.

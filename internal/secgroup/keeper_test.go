@@ -21,7 +21,8 @@ import (
 type account struct {
 	mu    sync.Mutex
 	rules map[string][]stack.Permission
-	fail  map[string]error // by group
+	old   map[string][]stack.Permission // what is at hand of a group, if that is another thing
+	fail  map[string]error              // by group
 	// once are errors of the next call, by action and group.
 	once      map[string]error
 	forgotten []string // groups of which the inventory was told that it is wrong
@@ -41,6 +42,18 @@ func (a *account) GroupRules(_ context.Context, id string) ([]stack.Permission, 
 		return nil, errDenied
 	}
 	return slices.Clone(a.rules[id]), nil
+}
+
+// RulesAtHand gives what is old of a group, if anything is.
+func (a *account) RulesAtHand(ctx context.Context, id string) (rules []stack.Permission, young bool, err error) {
+	a.mu.Lock()
+	old, is := a.old[id]
+	a.mu.Unlock()
+	if is {
+		return slices.Clone(old), false, nil
+	}
+	rules, err = a.GroupRules(ctx, id)
+	return rules, true, err
 }
 
 var errGone = &smithy.GenericAPIError{Code: "InvalidGroup.NotFound", Message: "The security group does not exist"}
@@ -291,6 +304,35 @@ func TestRulesOfAnUnknownSourceAreThoseToItsPorts(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.expect(t, "of an unknown source", "sg-former", tcp(8080, 8080, "sg-b"), tcp(8000, 8090, "sg-other"))
+}
+
+// TestAGrantRestsOnOldRulesAndARevocationOnNewOnes has the rules at hand be older than what EC2 holds.
+func TestAGrantRestsOnOldRulesAndARevocationOnNewOnes(t *testing.T) {
+	t.Parallel()
+	const group = "sg-node"
+	ours, wanted := tcp(9090, 9090, "sg-other"), tcp(8080, 8080, "sg-b")
+	theirs := ours
+	theirs.Description = "of somebody else by now"
+	d := newDesk(&account{rules: on(group, theirs), old: on(group, ours)})
+	d.Set("a", on(group, wanted))
+	bring := func(step string, writes ...string) {
+		t.Helper()
+		d.writes = nil
+		if err := d.bring(t, group, "a", never); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(writes, d.writes, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s: %s", step, diff)
+		}
+	}
+	d.unreadable = []string{group} // it would be an error to ask
+	bring("a source is missing", "AuthorizeSecurityGroupIngress "+group)
+	d.unreadable = nil
+	d.old = on(group, ours, wanted)
+	bring("what was ours is somebody else's")
+	d.rules = on(group, ours, wanted)
+	bring("what was ours still is", "RevokeSecurityGroupIngress "+group)
+	d.expect(t, "in the end", group, wanted)
 }
 
 func TestRulesForTheLoadBalancersOfAnotherClusterStay(t *testing.T) {
