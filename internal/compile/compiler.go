@@ -93,10 +93,23 @@ func (c *compiler) compile() Result {
 	}
 }
 
-// strict builds all members or nothing, as the existing controller does.
+// strict builds all members or nothing, as the existing controller does. Two members whose target groups have one identity stop nobody there either:
+// the one that does not own it is set aside.
 func (c *compiler) strict() Result {
 	b := c.newBuild()
 	b.run()
+	for b.onlyTaken() {
+		for i, failures := range b.failures {
+			if len(failures) == 0 {
+				continue
+			}
+			if r, ask := c.setAside(i, failures, b.shared[i]); ask {
+				return r
+			}
+		}
+		b = c.newBuild()
+		b.run()
+	}
 	wrong := b.stuck
 	for i, m := range c.e.Members {
 		wrong = wrong || len(b.failures[i]) > 0 || b.notes[i].HasErrors() || slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool {

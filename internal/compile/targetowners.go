@@ -85,6 +85,12 @@ func (b *build) refused(i int, want *intent.TargetGroup, source intent.Source) b
 	return true
 }
 
+// onlyTaken reports that there are failures, and that all of them tell of target groups that other members own.
+func (b *build) onlyTaken() bool {
+	all := slices.Concat(b.failures...)
+	return len(all) > 0 && !slices.ContainsFunc(all, func(d diag.Diagnostic) bool { return d.Code != diag.TargetGroupTaken })
+}
+
 // formerOwners are the owners of target groups that may still stand though no member asks for them. They matter while a member is
 // silenced: rules whose owner is not known are not deleted then.
 func (b *build) formerOwners() map[string]diag.Object {

@@ -63,11 +63,20 @@ func TestWhoHasATargetGroupKeepsItFromANewcomer(t *testing.T) {
 func TestWhatStandsForAMemberStaysThoughAnotherHasItsTargetGroup(t *testing.T) {
 	t.Parallel()
 	f := account()
-	f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: "application", Scheme: "internal"}
-	s := mustBuild(t, Compile(entrance(serving("a-b", "c"), serving("a", "b-c")), f, config(), nil))
-	for _, r := range s.Rules {
-		if second := strings.HasPrefix(r.Conditions[0].Values[0], "a.example"); second != r.Standing {
-			t.Errorf("rule %v stands: %v", r.Conditions, r.Standing)
+	f.ExistingKnown, f.Existing = true, &facts.LoadBalancer{ARN: "arn:lb", Type: "application", Scheme: "internal"}
+	for _, strict := range []bool{false, true} {
+		c := config()
+		c.StrictGroups = strict
+		r := Compile(entrance(serving("a-b", "c"), serving("a", "b-c")), f, c, nil)
+		for _, rule := range mustBuild(t, r).Rules {
+			if second := strings.HasPrefix(rule.Conditions[0].Values[0], "a.example"); second != rule.Standing {
+				t.Errorf("strict %v: rule %v stands: %v", strict, rule.Conditions, rule.Standing)
+			}
+		}
+		same(t, "diagnostics", codes(r.Diagnostics), []string{"a TargetGroupTaken"})
+		other := Compile(entrance(serving("a-b", "c"), serving("a", "b-c"), serving("z", "z", broken("spec.rules[0]"))), f, c, nil)
+		if strict != (other.Stack == nil) {
+			t.Errorf("strict %v: with a member that is broken otherwise, a stack is built: %v", strict, other.Stack != nil)
 		}
 	}
 }
