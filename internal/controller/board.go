@@ -24,7 +24,7 @@ const (
 	// relistEvery is how often the objects are compared with what was written: they may have been deleted or edited by hand,
 	// and their definition may have come or gone.
 	relistEvery = 5 * time.Minute
-	// rewriteAfter is when a write that failed is tried again first.
+	// rewriteAfter is when a write that failed is tried again first, and how often a definition that is missing is looked for.
 	rewriteAfter = 15 * time.Second
 )
 

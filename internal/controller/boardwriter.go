@@ -31,6 +31,9 @@ func (b *board) Start(ctx context.Context) error {
 		case <-again.C:
 			b.list(ctx)
 		case <-retry.C:
+			if b.missing() {
+				b.list(ctx)
+			}
 		case <-b.signal:
 			select {
 			case <-ctx.Done():
@@ -127,8 +130,16 @@ func (b *board) flush(ctx context.Context) {
 		e.dirty = false
 		b.mu.Unlock()
 		have, err := b.write(ctx, key, job)
+		if unserved(err) { // which the list tells from a namespace that is gone
+			if b.list(ctx); b.missing() {
+				return
+			}
+		}
 		b.mu.Lock()
 		e.have = have
+		if unserved(err) && have == nil && job.have == nil {
+			err, e.dirty = nil, e.want != job.want // the list had it looked at again
+		}
 		switch {
 		case err != nil:
 			e.dirty = true
@@ -152,6 +163,16 @@ func (b *board) flush(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// unserved reports an error that the API server gives, among other cases, where the kind is not installed any more.
+func unserved(err error) bool { return meta.IsNoMatchError(err) || apierrors.IsNotFound(err) }
+
+// missing reports whether the kind was not there, or not admitted, at the last look.
+func (b *board) missing() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.state == absent
 }
 
 // write brings one object to what it should be, and returns it as it is then.
@@ -208,7 +229,7 @@ func (b *board) create(ctx context.Context, key stack.Key, e post) (*v1alpha1.Lo
 	switch {
 	case err == nil:
 		return o, nil
-	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) || apierrors.IsNotFound(err):
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return nil, nil
 	case !apierrors.IsAlreadyExists(err):
 		return nil, fmt.Errorf("creating LoadBalancer %s/%s: %w", o.Namespace, o.Name, err)

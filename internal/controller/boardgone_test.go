@@ -1,0 +1,168 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// uninstalled is an API server that does not have the definition of LoadBalancers while removed is set.
+type uninstalled struct {
+	removed bool
+	calls   int // to it meanwhile
+}
+
+func (u *uninstalled) over(c client.WithWatch) client.WithWatch {
+	refuse := func(o any) error {
+		switch o.(type) {
+		case *v1alpha1.LoadBalancer, *v1alpha1.LoadBalancerList:
+			if u.removed {
+				u.calls++
+				return apierrors.NewGenericServerResponse(404, "GET", schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "loadbalancers"}, "", "the server could not find the requested resource", 0, true)
+			}
+		}
+		return nil
+	}
+	return interceptor.NewClient(c, interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+			if err := refuse(o); err != nil {
+				return err
+			}
+			return c.Get(ctx, key, o, opts...)
+		},
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			if err := refuse(list); err != nil {
+				return err
+			}
+			return c.List(ctx, list, opts...)
+		},
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			if err := refuse(o); err != nil {
+				return err
+			}
+			return c.Create(ctx, o, opts...)
+		},
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+			if err := refuse(o); err != nil {
+				return err
+			}
+			return c.Patch(ctx, o, p, opts...)
+		},
+		SubResourcePatch: func(ctx context.Context, c client.Client, _ string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+			if err := refuse(o); err != nil {
+				return err
+			}
+			return c.Status().Patch(ctx, o, p, opts...)
+		},
+	})
+}
+
+// TestStacksGoOnWithoutTheDefinitionOfTheirStatusObjects removes the definition of LoadBalancers, and their objects with it, while three stacks
+// are shown, edits one and makes another, and installs the definition again.
+func TestStacksGoOnWithoutTheDefinitionOfTheirStatusObjects(t *testing.T) {
+	t.Parallel()
+	names := []string{"web-0", "web-1", "web-2"}
+	l := newLab(t, account.Profile{}, labClass(), labService("web"), labService("new"))
+	var keys []stack.Key
+	for _, name := range names {
+		l.create(labIngress(name, nil, "web"))
+		keys = append(keys, implicit(name))
+	}
+	var mu sync.Mutex
+	var told []string
+	server := &uninstalled{}
+	scheme, err := kube.Scheme()
+	l.must(err)
+	objects := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.LoadBalancer{}).Build()
+	api := server.over(objects)
+	b := newBoard(api, api, "", l.clock.Now, funcr.New(func(_, args string) {
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, args)
+	}, funcr.Options{}))
+	woken := make(chan struct{}, 1)
+	b.appeared = func() { woken <- struct{}{} }
+	l.ingresses.board = b
+	shown := func() (of []string) {
+		var list v1alpha1.LoadBalancerList
+		l.must(objects.List(t.Context(), &list))
+		for _, o := range list.Items {
+			if o.Status.ARN != "" {
+				of = append(of, o.Name)
+			}
+		}
+		slices.Sort(of)
+		return of
+	}
+	b.list(t.Context())
+	l.settle(keys...)
+	b.flush(t.Context())
+	if got := len(shown()); got != 3 {
+		t.Fatalf("%d are shown", got)
+	}
+
+	mark := l.mark()
+	server.removed = true
+	l.must(objects.DeleteAllOf(t.Context(), &v1alpha1.LoadBalancer{}, client.InNamespace("shop")))
+	l.edit("web-1", func(i *networkingv1.Ingress) { toNew(i) })
+	l.create(labIngress("web-3", nil, "web"))
+	keys = append(keys, implicit("web-3"))
+	l.settle(keys...)
+	for range 5 {
+		b.flush(t.Context())
+		l.settle(keys...)
+	}
+	taken := slices.DeleteFunc(l.writes(mark), func(op string) bool {
+		return !strings.HasPrefix(op, "Delete") && !strings.HasPrefix(op, "Deregister") && !strings.HasPrefix(op, "Revoke")
+	})
+	if len(taken) > 0 || l.balancers() != 4 || !l.told("web-1", "SuccessfullyReconciled") || !l.told("web-3", "SuccessfullyReconciled") {
+		t.Errorf("%d load balancers, taken away %v\n%s", l.balancers(), taken, strings.Join(l.events, "\n"))
+	}
+	if len(told) != 1 || !strings.Contains(told[0], "install their definition") || server.calls > 2 {
+		t.Errorf("told %q after %d calls", told, server.calls)
+	}
+
+	server.removed = false
+	b.list(t.Context())
+	<-woken
+	l.settle(keys...)
+	b.flush(t.Context())
+	if got := fmt.Sprint(shown()); len(shown()) != 4 || len(told) != 1 {
+		t.Errorf("after the definition came again %s are shown, told %q", got, told)
+	}
+}
+
+// TestAStatusObjectOfANamespaceThatIsGoneIsNotTriedAgain has the API server refuse its creation, and tell that the kind is there.
+func TestAStatusObjectOfANamespaceThatIsGoneIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWall(t)
+	w.list(t.Context())
+	w.refuse = apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "shop")
+	w.board.client = interceptor.NewClient(w.client.(client.WithWatch), interceptor.Funcs{Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error {
+		w.writes = append(w.writes, "create")
+		return w.refuse
+	}})
+	w.log = logr.Discard()
+	w.show(groupPass("shop"))
+	w.expect("into a namespace that is gone", "create")
+	w.expect("again")
+	w.show(groupPass("shop"))
+	w.expect("with another pass", "create")
+}
