@@ -52,7 +52,7 @@ func newHanging(t *testing.T) *hanging {
 		}
 	})
 	h.sim = sim
-	h.inv = inventory.New(cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity, WAFv2: sim.Firewall, WAFRegional: sim.Classic, Shield: sim.Shield},
+	h.inv = inventory.New(cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity, WAFv2: sim.Firewall, Shield: sim.Shield},
 		inventory.Config{Cluster: cluster, VPC: vpc, Now: h.clock.Now, Moment: 20 * time.Millisecond})
 	h.interfaces = inventory.NewInterfaces(sim.Compute, h.clock.Now)
 	instances, err := sim.Compute.DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{})
