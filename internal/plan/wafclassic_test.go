@@ -26,6 +26,9 @@ func TestWebACLsOfTwoGenerationsAreLeftWhereNobodyManagesThem(t *testing.T) {
 		t.Errorf("a new load balancer: %v", got)
 	}
 	f.run(t, p)
+	if has := f.obs.LoadBalancers[0].ClassicWebACL; has == nil || *has != id {
+		t.Errorf("observed afterwards: %v", has)
+	}
 	if again := Diff(want, nil, f.obs, Policy{}); !again.Empty() {
 		t.Error(again.Text(TextOptions{}))
 	}

@@ -1,0 +1,34 @@
+package controller
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/plan"
+)
+
+func TestWhatAWSRefusesOfAnAddOnIsToldAtTheSettingOfThatAddOn(t *testing.T) {
+	t.Parallel()
+	origin := compile.Origin{Fields: map[string]intent.Source{}}
+	for _, f := range []string{"WebACL", "Shield", "Capacity", "IPAMPool", "Subnets", "Attributes"} {
+		origin.Fields[f] = intent.Source{Path: f}
+	}
+	origin.Fields["ClassicWebACL"] = intent.Source{Path: "ClassicWebACL"} // decision 16: WAF Classic
+	for _, c := range []struct {
+		op   plan.Op
+		want string
+	}{
+		{plan.AssociateWebACL{}, "WebACL"}, {plan.DisassociateWebACL{}, "WebACL"},
+		{plan.AssociateRegionalWebACL{}, "ClassicWebACL"}, {plan.DisassociateRegionalWebACL{}, "ClassicWebACL"}, // decision 16: WAF Classic
+		{plan.CreateProtection{}, "Shield"}, {plan.DeleteProtection{}, "Shield"},
+		{plan.ModifyCapacityReservation{}, "Capacity"}, {plan.ModifyIPPools{}, "IPAMPool"},
+	} {
+		d := diag.New(diag.Object{}, "", diag.AWSRejected, "no", "do it")
+		if got := sourcesOf(d, origin, c.op); !slices.Equal(got, []intent.Source{{Path: c.want}}) {
+			t.Errorf("%s: %v", c.op.Name(), got)
+		}
+	}
+}
