@@ -82,7 +82,7 @@ fuzz: ## run every fuzz test for FUZZTIME (default 30s) each
 	@hack/fuzz.sh $${FUZZTIME:-30s}
 
 .PHONY: soak
-soak: ## random edits, restarts and faults from LBC_SOAK_SEEDS (default 100) seeds, each compared with a fresh start
+soak: ## random edits, restarts and faults from LBC_SOAK_SEEDS (default 100) seeds from LBC_SOAK_FIRST (default 1) on, each compared with a fresh start
 	@LBC_SOAK_SEEDS=$${LBC_SOAK_SEEDS:-100} $(GO) test -count=1 -timeout 60m -run TestRandomEditsRestartsAndFaultsEndWhereAFreshStartDoes ./internal/controller
 
 .PHONY: bench

@@ -35,6 +35,8 @@ type Deps struct {
 	Bindings  Bindings // may be nil for plans without bindings
 	// Now is the clock of the times in outcomes; nil = time.Now.
 	Now func() time.Time
+	// Awaited reports whether targets of a group may be on their way, though none is registered; nil = nobody knows.
+	Awaited func(targetGroup string) bool
 	// Stabilize is how often to look whether a new load balancer has become active, where that must be waited for; 0 = 2 min.
 	Stabilize time.Duration
 	// Concurrency bounds the steps under way at once; 0 = 8.

@@ -15,7 +15,7 @@ import (
 // How often a look at targets that are to take over is put off, at most. The pauses are 1, 2, 4, 8, 16, 16, … s.
 const (
 	longestWarming = 11 // two minutes: the slowest health checks that people use for web services
-	longestEmpty   = 4  // 15 s: nothing registers itself, so there is nothing to wait for
+	longestEmpty   = 4  // 15 s: nobody wants a target there, so there is nothing to wait for
 )
 
 // awaitTargets ends when the targets of a group are fit to serve: one at least is healthy, and none is being looked at for the
@@ -43,7 +43,8 @@ func (r *run) awaitTargets(ctx context.Context, op plan.AwaitTargets, begun bool
 	if begun {
 		look.outcome = r.warming(r.d.Inventory.PutOff(r.key, count), nil)
 	} else {
-		look.outcome = r.lookAtTargets(ctx, count, arn)
+		own := op.TargetGroup.Literal == ""
+		look.outcome = r.lookAtTargets(ctx, count, arn, own && r.d.Awaited != nil && r.d.Awaited(arn))
 	}
 	return look.outcome
 }
@@ -60,7 +61,8 @@ func awaits(op plan.Op) bool {
 	return ok
 }
 
-func (r *run) lookAtTargets(ctx context.Context, count plan.StepID, arn string) Outcome {
+// lookAtTargets looks once. awaited tells that the group is empty only because its targets could not be registered yet.
+func (r *run) lookAtTargets(ctx context.Context, count plan.StepID, arn string, awaited bool) Outcome {
 	out, err := r.d.Clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)})
 	if err != nil && !cloud.Passing(err) {
 		return Outcome{State: Done}
@@ -70,7 +72,7 @@ func (r *run) lookAtTargets(ctx context.Context, count plan.StepID, arn string) 
 	if err == nil {
 		fit, empty = fitness(out.TargetHealthDescriptions)
 	}
-	if fit || n > longestWarming || empty && n > longestEmpty {
+	if fit || n > longestWarming || empty && !awaited && n > longestEmpty {
 		r.d.Inventory.Settled(r.key, count)
 		return Outcome{State: Done}
 	}

@@ -47,26 +47,35 @@ func TestTheSwitchToOtherTargetsWaitsAsLongAsThatHelps(t *testing.T) {
 		return func(int) (states, error) { return nil, &smithy.GenericAPIError{Code: code} }
 	}
 	for _, tc := range []struct {
-		name   string
-		states func(int) (states, error)
-		looks  int
-		after  time.Duration
+		name    string
+		states  func(int) (states, error)
+		awaited func(string) bool
+		looks   int
+		after   time.Duration
 	}{
-		{"healthy at once", always("healthy", "healthy"), 1, time.Second},
-		{"one is enough", always("healthy", "unhealthy"), 1, time.Second},
+		{"healthy at once", always("healthy", "healthy"), nil, 1, time.Second},
+		{"one is enough", always("healthy", "unhealthy"), nil, 1, time.Second},
 		{"none may be new", func(n int) (states, error) {
 			return states{"healthy", []elbv2types.TargetHealthStateEnum{"initial", "initial", "unhealthy"}[min(n-1, 2)]}, nil
-		}, 3, 7 * time.Second},
-		{"never healthy", always("unhealthy"), 11, 127 * time.Second},
-		{"nothing is registered", always(), 4, 15 * time.Second},
-		{"not checked at all", always("unavailable"), 1, time.Second},
-		{"the read is forbidden", fails("AccessDenied"), 1, time.Second},
+		}, nil, 3, 7 * time.Second},
+		{"never healthy", always("unhealthy"), nil, 11, 127 * time.Second},
+		{"nothing is registered", always(), nil, 4, 15 * time.Second},
+		{"nobody wants a target", always(), func(string) bool { return false }, 4, 15 * time.Second},
+		{"what is wanted cannot be registered", always(), func(string) bool { return true }, 11, 127 * time.Second},
+		{"it is registered at last", func(n int) (states, error) {
+			if n < 6 {
+				return nil, nil
+			}
+			return states{"healthy"}, nil
+		}, func(string) bool { return true }, 6, 47 * time.Second},
+		{"not checked at all", always("unavailable"), nil, 1, time.Second},
+		{"the read is forbidden", fails("AccessDenied"), nil, 1, time.Second},
 		{"the read is throttled for a while", func(n int) (states, error) {
 			if n < 3 {
 				return fails("Throttling")(n)
 			}
 			return states{"healthy"}, nil
-		}, 3, 7 * time.Second},
+		}, nil, 3, 7 * time.Second},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -89,7 +98,7 @@ func TestTheSwitchToOtherTargetsWaitsAsLongAsThatHelps(t *testing.T) {
 				if p.Empty() {
 					break
 				}
-				r := apply.Run(t.Context(), p, apply.Deps{Clients: clients, Inventory: w.inv, Bindings: w.bindings, Now: w.clock.Now})
+				r := apply.Run(t.Context(), p, apply.Deps{Clients: clients, Inventory: w.inv, Bindings: w.bindings, Now: w.clock.Now, Awaited: tc.awaited})
 				until, waits := r.Wait()
 				if waits {
 					serves := func(s plan.Step) bool { return s.Op.Name() == "DeleteTargetGroup" || s.Op.Name() == "DeleteBinding" }

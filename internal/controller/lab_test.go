@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -72,19 +73,34 @@ type lab struct {
 	rewoken   []types.NamespacedName // bindings that have something else to tell of their rules
 	events    []string
 
+	mu sync.Mutex // of woken and events, where lives run in goroutines
+
 	// before, if it is set, is asked before each call to AWS, by many goroutines at once; its error is the call's.
 	before atomic.Pointer[func(context.Context) error]
+	// calls, if it is set when the lab is made, is asked as well, and hears what is called.
+	calls func(ctx context.Context, service, action string, in any) error
 }
 
 func newLab(t *testing.T, profile account.Profile, objects ...client.Object) *lab {
 	t.Helper()
-	l := &lab{T: t, clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))}
+	return newHeardLab(t, profile, nil, objects...)
+}
+
+// newHeardLab makes a lab of whose calls to AWS a function hears.
+func newHeardLab(t *testing.T, profile account.Profile, calls func(ctx context.Context, service, action string, in any) error, objects ...client.Object) *lab {
+	t.Helper()
+	l := &lab{T: t, calls: calls, clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))}
 	sim, err := awssim.New(awssim.Options{Clock: l.clock, Profile: profile, Authorize: func(ctx context.Context, service, action, caller string, in any) error {
 		if l.sim == nil {
 			return nil
 		}
 		if before := l.before.Load(); before != nil {
 			if err := (*before)(ctx); err != nil {
+				return err
+			}
+		}
+		if l.calls != nil {
+			if err := l.calls(ctx, service, action, in); err != nil {
 				return err
 			}
 		}
@@ -127,7 +143,11 @@ func (l *lab) clients() cloud.Clients {
 func (l *lab) restart() {
 	scope := inventory.FromFlags(l.config)
 	scope.Now, scope.Patience, scope.Moment = l.clock.Now, time.Minute, l.moment
-	scope.Freed = func(keys []stack.Key) { l.woken = append(l.woken, keys...) }
+	scope.Freed = func(keys []stack.Key) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.woken = append(l.woken, keys...)
+	}
 	scope.CertificatesChanged = func(names []string) { l.ingresses.certificatesChanged(names) }
 	clients := l.clients()
 	inv := inventory.New(clients, scope) // calls of an earlier process may still be under way
@@ -137,6 +157,8 @@ func (l *lab) restart() {
 		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.clock.Now})
 	}
 	record := func(o diag.Object, e status.Event) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		l.events = append(l.events, fmt.Sprintf("%s %s: %s", o, e.Reason, e.Message))
 	}
 	m := newMetrics(prometheus.NewRegistry())
@@ -160,6 +182,7 @@ func (l *lab) restart() {
 		l.ingresses.kept, l.services.kept = l.kept, l.kept
 	}
 	registry := targets.NewRegistry(clients.ELBV2, run, l.inventory.Fresh)
+	l.ingresses.awaited, l.services.awaited = registry.Awaited, registry.Awaited
 	registry.Assume(l.elsewhere.own(l.assumed))
 	if l.kept != nil {
 		l.kept.registered = func() map[string][]targets.Target { return l.elsewhere.labelled(registry.Registered()) }

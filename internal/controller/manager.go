@@ -292,6 +292,9 @@ func (w *wiring) setUp(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("setting up the TargetGroupBinding controller: %w", err)
 	}
+	for _, s := range all {
+		s.awaited = w.registry.Awaited
+	}
 	birth := &birthWatch{starting: w.inventory.Starting, refresh: w.inventory.RefreshStates, now: w.now, log: w.log.WithName("balancers"),
 		wake: func(key stack.Key) { w.wake(normal, key) }}
 	if err := w.mgr.Add(birth); err != nil {

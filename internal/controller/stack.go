@@ -45,6 +45,8 @@ type stacks struct {
 	brake     *brake.Brake // nil = none
 	board     *board
 	kept      *checkpoints // nil = a restart forgets
+	// awaited reports whether targets may be on their way to an empty target group; nil = nobody knows.
+	awaited func(targetGroup string) bool
 	// reviewSoon hears of load balancers that were changed as wanted, so that what others changed by hand is found then, too; nil = no one asks.
 	reviewSoon func(key stack.Key)
 	compile    compile.Config
@@ -216,7 +218,7 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 		s.inventory.Calm(key)
 	} else {
 		log.Info("carrying out plan", "summary", p.Summary(), "steps", describe(&p))
-		result = apply.Run(ctx, p, apply.Deps{Clients: s.clients, Inventory: s.inventory, Bindings: s.bindings, Now: s.now, Stabilize: s.stabilize})
+		result = apply.Run(ctx, p, apply.Deps{Clients: s.clients, Inventory: s.inventory, Bindings: s.bindings, Now: s.now, Awaited: s.awaited, Stabilize: s.stabilize})
 	}
 	spent()
 	end := s.judge(&p, result, c.Origins, w)

@@ -232,8 +232,10 @@ func (w *wiring) setUpIngress(front wish.Ingress, s *stacks) error {
 	}, source.TypedFunc[stack.Key](s.secrets.Start))
 }
 
-func (w *wiring) setUpService(front wish.Service, s *stacks) error {
-	events := on(func(_ context.Context, before, after client.Object, q queueOf[stack.Key]) {
+// serviceEvent wakes the stacks of Services that have, or had, load balancers of ours, and those that read the Service. reread
+// hears of stacks at resyncs; nil = nobody does.
+func (s *stacks) serviceEvent(front wish.Service, reread func(stack.Key)) handler.TypedEventHandler[client.Object, stack.Key] {
+	return on(func(_ context.Context, before, after client.Object, q queueOf[stack.Key]) {
 		again := resync(before, after)
 		if !again && !matters(before, after) {
 			return
@@ -248,14 +250,21 @@ func (w *wiring) setUpService(front wish.Service, s *stacks) error {
 				continue
 			}
 			key := stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: svc.Namespace, Name: svc.Name}}
-			if again && rereadAtResync(w.config) {
-				w.inventory.Invalidate(key)
+			if again && reread != nil {
+				reread(key)
 			}
 			q.AddAfter(key, coalesce)
 		}
 	})
+}
+
+func (w *wiring) setUpService(front wish.Service, s *stacks) error {
+	var reread func(stack.Key)
+	if rereadAtResync(w.config) {
+		reread = w.inventory.Invalidate
+	}
 	return w.add("service", s, w.config.ServiceWorkers, map[client.Object]handler.TypedEventHandler[client.Object, stack.Key]{
-		&corev1.Service{}:             events,
+		&corev1.Service{}:             s.serviceEvent(front, reread),
 		&v1beta1.TargetGroupBinding{}: owned(stack.Service, w.bindings.vanished),
 	})
 }

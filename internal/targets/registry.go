@@ -180,6 +180,19 @@ func wantsZones(err error) bool {
 	return err != nil && cloud.Classify(err).Code == cloud.CodeValidation && strings.Contains(strings.ToLower(err.Error()), "you must specify an availability zone")
 }
 
+// Awaited reports whether targets of a group may be on their way: some are wanted, or its binding has not said yet what is.
+func (r *Registry) Awaited(arn string) bool {
+	r.mu.Lock()
+	g := r.groups[arn]
+	r.mu.Unlock()
+	if g == nil {
+		return true
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.request == nil || len(g.request.Want) > 0
+}
+
 // Distrust makes the next Sync of a group read it again.
 func (r *Registry) Distrust(arn string) {
 	g := r.group(arn)

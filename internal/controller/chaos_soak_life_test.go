@@ -1,0 +1,238 @@
+package controller
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/wish"
+	"github.com/k8s-lbc/lbc/internal/world"
+)
+
+// soakLife is one process that leads, with the work queues, watches and loops of the controller.
+type soakLife struct {
+	ctx     context.Context
+	over    func()      // passes and loops end; their calls are canceled
+	closing func()      // and so does the writer of checkpoints
+	dead    atomic.Bool // the API server hears nothing of it any more
+	running sync.WaitGroup
+}
+
+// begin starts a process that leads.
+func (s *soak) begin() {
+	s.Helper()
+	life := &soakLife{}
+	ctx, over := context.WithCancel(s.Context())
+	life.ctx, life.over = ctx, over
+	live := interceptor.NewClient(s.cluster.live.(client.WithWatch), life.muted()) //nolint:forcetypeassert // it is one of ours
+	users := s.client
+	s.client = informers{live, s.cluster}
+	s.restart()
+	s.client = users
+	s.ingresses.live, s.services.live, s.bound.live = live, live, live
+	s.bound.claims = &claimMaps{read: live, write: live}
+	if s.remembers {
+		s.remember(life, live)
+	} else {
+		life.closing = func() {}
+	}
+	for _, l := range []interface{ Start(context.Context) error }{
+		s.bound.rules, s.bound.drains, s.bound.health, s.ingresses.backend,
+		loader{s.inventory, s.kept, logr.Discard()},
+		&birthWatch{starting: s.inventory.Starting, refresh: s.inventory.RefreshStates, now: s.clock.Now, log: logr.Discard(), wake: s.wake},
+		&certificateWatch{read: s.inventory.ReadCertificates, stacks: s.ingresses, others: true, log: logr.Discard()},
+	} {
+		life.running.Go(func() { _ = l.Start(ctx) })
+	}
+	s.bound.rules.groups.gather = coalesce
+	s.watch(life)
+	w := wiring{config: s.config, inventory: s.inventory, now: s.clock.Now, log: logr.Discard()}
+	sweep := w.newSweep([]*stacks{s.ingresses, s.services}, s.bound, s.wake)
+	s.ingresses.reviewSoon, s.services.reviewSoon = sweep.soon, sweep.soon
+	life.running.Go(func() { _ = sweep.Start(ctx) })
+	s.life = life
+	s.lives = append(s.lives, life)
+}
+
+// muted refuses what a process writes that is no more.
+func (l *soakLife) muted() interceptor.Funcs {
+	gone := func() error {
+		if l.dead.Load() {
+			return context.Canceled
+		}
+		return nil
+	}
+	return interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			if err := gone(); err != nil {
+				return err
+			}
+			return c.Create(ctx, o, opts...)
+		},
+		Update: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
+			if err := gone(); err != nil {
+				return err
+			}
+			return c.Update(ctx, o, opts...)
+		},
+	}
+}
+
+// remember has a process begin with the checkpoints of earlier ones, and keep its own.
+func (s *soak) remember(life *soakLife, live client.Client) {
+	registry, inv, ingresses, services := s.bound.registry, s.inventory, s.ingresses, s.services
+	kept := newCheckpoints(checkpoint.New(live, checkpointConfig(s.config, "kube-system", s.clock.Now, logr.Discard())), func(kept checkpoint.Kept) {
+		inv.Assume(deeps(kept, s.clock.Now()), kept.At)
+		registry.Assume(registrations(kept, s.clock.Now()))
+		remembered := memories(kept)
+		ingresses.restore(remembered)
+		services.restore(remembered)
+	}, logr.Discard())
+	kept.registered = registry.Registered
+	s.kept, s.ingresses.kept, s.services.kept, s.bound.kept = kept, kept, kept, kept
+	ctx, closing := context.WithCancel(s.Context())
+	life.closing = closing
+	life.running.Go(func() { _ = kept.Start(ctx) })
+}
+
+// wake queues a stack.
+func (s *soak) wake(key stack.Key) { s.of(key).waker.wake(normal, key) }
+
+// watch starts work queues and has events fill them, as the controller's setup does.
+func (s *soak) watch(life *soakLife) {
+	s.Helper()
+	c := s.config
+	b := s.bound
+	ingresses := work(life, s.ingresses, c.IngressWorkers, s.ingresses.retries)
+	services := work(life, s.services, c.ServiceWorkers, s.services.retries)
+	bindings := work(life, b, c.BindingWorkers, unheardLimiter[reconcile.Request]{
+		workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, c.BindingMaxBackoff), &b.unheard})
+	s.ingresses.waker.q, s.services.waker.q, b.waker.q = ingresses, services, bindings
+	b.registry.Patience = -1
+	b.registry.Progress = b.callEnded
+	b.rules.wake = func(n types.NamespacedName) { b.waker.wake(ended, reconcile.Request{NamespacedName: n}) }
+	inv := s.inventory
+	b.lost = func(key stack.Key, arn string) {
+		if inv.Lost(key, arn) {
+			s.wake(key)
+		}
+	}
+	front, _ := s.ingresses.front.(wish.Ingress)
+	m := &memberships{front: front, reader: s.ingresses.client, classes: newIndex[types.NamespacedName](), reporter: s.ingresses.reporter}
+	balancers, _ := s.services.front.(wish.Service)
+	vanished := s.ingresses.bindings.vanished
+	member, class := m.ingressEvent(s.ingresses), m.classEvent(s.ingresses, world.IngressClass)
+	backends, owner, ownerToo := wake(s.ingresses, world.Service), owned(stack.Ingress, vanished), owned(stack.Service, vanished)
+	ofService := s.services.serviceEvent(balancers, nil)
+	binding, node, pod := b.bindingEvent(), b.nodeEvent(), b.podEvent()
+	ports := b.ofService(client.Object.GetName, portsChanged)
+	endpoints := b.ofService(func(o client.Object) string { return o.GetLabels()[discoveryv1.LabelServiceName] }, endpointsChanged)
+	s.cluster.lead(life.ctx, func(before, after client.Object) {
+		switch either(before, after).(type) {
+		case *networkingv1.Ingress:
+			tellOf(life.ctx, member, before, after, ingresses)
+		case *networkingv1.IngressClass:
+			tellOf(life.ctx, class, before, after, ingresses)
+		case *corev1.Service:
+			tellOf(life.ctx, backends, before, after, ingresses)
+			tellOf(life.ctx, ofService, before, after, services)
+			tellOf(life.ctx, ports, before, after, bindings)
+		case *discoveryv1.EndpointSlice:
+			tellOf(life.ctx, endpoints, before, after, bindings)
+		case *corev1.Node:
+			tellOf(life.ctx, node, before, after, bindings)
+		case *corev1.Pod:
+			tellOf(life.ctx, pod, before, after, bindings)
+		case *v1beta1.TargetGroupBinding:
+			tellOf(life.ctx, owner, before, after, ingresses)
+			tellOf(life.ctx, ownerToo, before, after, services)
+			tellOf(life.ctx, binding, before, after, bindings)
+		}
+	})
+}
+
+// tellOf hands an event to a watch.
+func tellOf[U comparable](ctx context.Context, h handler.TypedEventHandler[client.Object, U], before, after client.Object, q queueOf[U]) {
+	switch {
+	case before == nil:
+		h.Create(ctx, event.TypedCreateEvent[client.Object]{Object: after}, q)
+	case after == nil:
+		h.Delete(ctx, event.TypedDeleteEvent[client.Object]{Object: before}, q)
+	default:
+		h.Update(ctx, event.TypedUpdateEvent[client.Object]{ObjectOld: before, ObjectNew: after}, q)
+	}
+}
+
+// work makes passes over what a queue hands out, as controller-runtime does.
+func work[U comparable](life *soakLife, inner reconcile.TypedReconciler[U], workers int, limiter workqueue.TypedRateLimiter[U]) queueOf[U] {
+	l := newLanes(yielding[U]{inner}, workers, slowAfter)
+	q := workqueue.NewTypedRateLimitingQueue(limiter) // that of controller-runtime leaves a goroutine behind when it ends
+	for range l.passes() {
+		life.running.Go(func() {
+			for {
+				select {
+				case l.workers <- struct{}{}:
+				case <-life.ctx.Done():
+					return
+				}
+				u, shutdown := q.Get()
+				if shutdown {
+					l.free()
+					return
+				}
+				r, err := l.Reconcile(life.ctx, u)
+				switch {
+				case err != nil:
+					q.AddRateLimited(u)
+				case r.RequeueAfter > 0:
+					q.Forget(u)
+					q.AddAfter(u, r.RequeueAfter)
+				default:
+					q.Forget(u)
+				}
+				q.Done(u)
+			}
+		})
+	}
+	life.running.Go(func() {
+		<-life.ctx.Done()
+		q.ShutDown()
+	})
+	return q
+}
+
+// end ends the process that leads. One that ends by itself closes its checkpoints.
+func (s *soak) endLife(how string) {
+	s.Helper()
+	life := s.life
+	switch how {
+	case "crash":
+		life.dead.Store(true)
+		life.over()
+		life.closing()
+	case "leader change": // it writes its checkpoints on until it notices
+		life.over()
+		time.AfterFunc(8*time.Second, life.closing)
+	default:
+		life.over()
+		s.step(time.Millisecond) // passes end
+		life.closing()
+		s.step(time.Second)
+	}
+}
