@@ -1,4 +1,5 @@
-// Command gendocs writes the reference pages that come from tables of the program: annotations, findings, flags, permissions.
+// Command gendocs writes the reference pages that come from tables of the program: annotations, findings, flags, permissions; and the
+// budgets of calls into the page about operations.
 // It writes into docs/ below the working directory.
 package main
 
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -26,10 +28,36 @@ func main() {
 		"permissions.md": permissions(),
 	} {
 		if err := os.WriteFile(filepath.Join("docs", name), []byte(text), 0o644); err != nil { //nolint:gosec // documentation
-			fmt.Fprintln(os.Stderr, "gendocs:", err)
-			os.Exit(1)
+			fail(err)
 		}
 	}
+	if err := section("operations.md", "budgets", backoff.BudgetTable()); err != nil {
+		fail(err)
+	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "gendocs:", err)
+	os.Exit(1)
+}
+
+// section replaces what is between the marks of a name in a page that people write.
+func section(page, name, text string) error {
+	path := filepath.Join("docs", page)
+	old, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	before, rest, ok := strings.Cut(string(old), "<!-- generated: "+name)
+	if !ok {
+		return fmt.Errorf("%s has no section %s", path, name)
+	}
+	mark, rest, opened := strings.Cut(rest, "-->\n")
+	_, after, closed := strings.Cut(rest, "<!-- end of "+name)
+	if !opened || !closed {
+		return fmt.Errorf("section %s of %s has no end", name, path)
+	}
+	return os.WriteFile(path, []byte(before+"<!-- generated: "+name+mark+"-->\n\n"+text+"\n<!-- end of "+name+after), 0o644) //nolint:gosec // documentation
 }
 
 const generated = "This page is generated; `make generate` writes it.\n\n"

@@ -1,4 +1,5 @@
-// Package backoff says when to try again what failed: pauses that grow up to a ceiling, and failures in a row by key.
+// Package backoff says when to try again what failed: pauses that grow up to a ceiling, and failures in a row by key; and how many calls
+// each loop of the controller may cost.
 // It starts no timer, makes no attempt and logs nothing; the clock and the randomness are the caller's.
 // It imports the standard library only.
 package backoff

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -21,11 +22,16 @@ type certificateWatch struct {
 	stacks *stacks
 	others bool // look while nobody misses one, too
 	log    logr.Logger
+
+	failures int       // in a row
+	next     time.Time // not before then
 }
 
-// certificateTick is how often it is decided whether to look. It is no interval of retries: how old the list may be bounds the reads,
-// and one that failed is made again after a pause of the inventory.
+// certificateTick is how often it is decided whether to look. It is no interval of retries: how old the list may be bounds the reads.
 const certificateTick = 2 * time.Second
+
+// certificatePauses are those after looks that failed.
+var certificatePauses = backoff.Policy{First: 5 * time.Second, Longest: time.Minute}
 
 // Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only.
 func (w *certificateWatch) Start(ctx context.Context) error {
@@ -34,6 +40,9 @@ func (w *certificateWatch) Start(ctx context.Context) error {
 }
 
 func (w *certificateWatch) look(ctx context.Context) {
+	if w.stacks.now().Before(w.next) {
+		return
+	}
 	asked, missed := w.stacks.discovering()
 	var err error
 	switch {
@@ -42,7 +51,13 @@ func (w *certificateWatch) look(ctx context.Context) {
 	case asked && w.others:
 		err = w.read(ctx, inventory.OtherCertificates)
 	}
-	if err != nil && ctx.Err() == nil {
+	if err == nil {
+		w.failures, w.next = 0, time.Time{}
+		return
+	}
+	w.failures++
+	w.next = w.stacks.now().Add(certificatePauses.Pause(w.failures))
+	if ctx.Err() == nil {
 		w.log.V(1).Info("looking for certificates failed; it is tried again", "cause", err.Error()) // whoever needs one tells it
 	}
 }

@@ -23,7 +23,8 @@ import (
 const (
 	// unreadSecretLife is how long a Secret is watched that no stack reads any more.
 	unreadSecretLife = 10 * time.Minute
-	// secretPollEvery is the pause between two background reads of Secrets, whichever these are.
+	// secretPollEvery is the pause between two background reads of Secrets, whichever these are. It does not grow after a failed read: the
+	// next one is of another Secret.
 	secretPollEvery = time.Second
 	// secretPollAge is the pause between two background reads of the same Secret, at least.
 	secretPollAge = time.Minute

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 )
 
@@ -54,6 +55,8 @@ const (
 	// firstAbsence and longestAbsence are how long a key without answer is left alone.
 	firstAbsence, longestAbsence = 10 * time.Second, 5 * time.Minute
 )
+
+var absencePauses = backoff.Policy{First: firstAbsence, Longest: longestAbsence}
 
 func newLookups[K comparable, V any](now func() time.Time, life time.Duration, bulk int, read func(context.Context, []K) (map[K]V, error)) *lookups[K, V] {
 	return &lookups[K, V]{now: now, life: life, bulk: bulk, read: read, entries: map[K]*lookup[K, V]{}}
@@ -206,9 +209,7 @@ func (l *lookups[K, V]) rests(e *lookup[K, V]) bool {
 }
 
 // absence is how long a key is left alone after so many reads without answer.
-func absence(misses int) time.Duration {
-	return min(firstAbsence<<min(misses-1, 10), longestAbsence)
-}
+func absence(misses int) time.Duration { return absencePauses.Pause(misses) }
 
 // prune drops what is too old to be believed, and absences that were not asked for again. The lock is held.
 func (l *lookups[K, V]) prune(but map[K]bool) {

@@ -320,7 +320,8 @@ func (i *Inventory) recordCertificate(key stack.Key, op plan.Op, out plan.Output
 	}
 }
 
-// CertificateWait is how long to wait before another look at the certificates of a stack; 0 = none of them changes by itself.
+// CertificateWait is how long to wait before another look at the certificates of a stack; 0 = none of them changes by itself. It counts no
+// failures: the pause follows from the age of the youngest certificate that is not issued, and ends at a minute.
 func (i *Inventory) CertificateWait(key stack.Key) time.Duration {
 	i.mu.Lock()
 	defer i.mu.Unlock()

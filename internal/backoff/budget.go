@@ -1,0 +1,48 @@
+package backoff
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Budget is how many calls a loop makes at most while it goes on for ten minutes: while all is well and nothing changes, and while something
+// that it needs stays out of order. Tests of the controller run each loop with their clock and compare the calls that they count.
+type Budget struct {
+	Loop string // as the tests name it
+	Asks string // what it calls
+	Per  string // of what there is one such loop
+	// Steady and Trouble are calls in ten minutes at most, Trouble from its beginning, when pauses are shortest.
+	Steady, Trouble int
+	Pauses          string // between the attempts while the trouble lasts
+}
+
+// Budgets has a row for each loop that calls AWS or reads Kubernetes by itself.
+var Budgets = []Budget{
+	{"account listing", "load balancers, target groups, security groups and tags of the VPC", "cluster", 0, 30, "0.5 s doubling to 5 min, of each stack that waits for it"},
+	{"stack pass", "facts, and the write that fails", "stack", 0, 60, "0.5 s doubling to 5 min; 1 to 5 min for a permission, a quota, or what is missing in AWS"},
+	{"drift sweep", "all that is known of stacks and target groups", "cluster", 600, 600, "none: the next look is at something else, one read a second in all"},
+	{"foreign tags", "tags, of twenty resources in each call", "cluster", 60, 60, "none: ten seconds between two calls, while tags are old"},
+	{"binding pass", "target registration", "binding", 0, 15, "0.2 s doubling to 30 s for what may pass, 15 s doubling to 5 min for what does not, AWS's own time for its limits"},
+	{"target rules", "security groups, instances, network interfaces, and the rule that is refused", "binding", 0, 40, "15 s doubling to 5 min; addresses and instances that are not found 10 s doubling to 5 min"},
+	{"backend group", "the group's deletion, and what refers to it", "cluster", 0, 15, "2 s doubling to 10 min"},
+	{"Secret poll", "Secrets, of the API server, which no watch covers", "Secret", 11, 11, "a minute; one a second of all Secrets together"},
+	{"certificate watch", "list of certificates", "cluster", 1, 20, "10 s while a host is without a certificate; after a failure 5 s doubling to a minute"},
+	{"certificate validation", "the certificate and the hosted zones", "certificate", 0, 60, "a quarter of its age, 1 s to 15 s; after five minutes a minute"},
+	{"add-ons", "web ACL and protection of a load balancer", "stack", 0, 20, "1 s doubling to 1 min"},
+	{"load balancers in the making", "load balancers, twenty in each call", "cluster", 0, 50, "as long as they have been awaited, 1 s to 15 s; after ten minutes a minute"},
+	{"health of new targets", "target health", "target group", 0, 5, "40 s doubling to 10 min"},
+	{"readiness gates", "target health", "target group with pods that wait", 0, 60, "as readiness gates tell: a second to 15 s"},
+	{"draining targets", "target health", "target group that a deleted binding leaves", 0, 10, "5 s doubling to 5 min"},
+	{"LoadBalancer objects", "LoadBalancer objects, of the API server", "cluster", 3, 15, "five minutes for the list, 15 s doubling to 5 min for a write that is refused"},
+	{"start of a leader", "all of the above, once", "cluster with one load balancer", 30, 60, "as above"},
+}
+
+// BudgetTable is Budgets in Markdown.
+func BudgetTable() string {
+	var b strings.Builder
+	b.WriteString("| Loop | Asks for | For each | All is well | Something is out of order | Pauses while it is |\n|---|---|---|---|---|---|\n")
+	for _, x := range Budgets {
+		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d | %s |\n", x.Loop, x.Asks, x.Per, x.Steady, x.Trouble, x.Pauses)
+	}
+	return b.String()
+}

@@ -1,0 +1,352 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	clienttesting "k8s.io/client-go/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/readiness"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// budgeted is how long the loops run that are compared with backoff.Budgets.
+const budgeted = 10 * time.Minute
+
+// measures run the loops of backoff.Budgets for that long, and tell how many calls they made.
+var measures = map[string]func(t *testing.T, trouble bool) int{
+	"account listing": func(t *testing.T, trouble bool) int {
+		return passes(t, trouble, false, gate.Fault{Action: "DescribeLoadBalancers", Code: "Throttling"})
+	},
+	"stack pass": func(t *testing.T, trouble bool) int {
+		return passes(t, trouble, false, gate.Fault{Action: "CreateLoadBalancer", Kind: "denied"})
+	},
+	"start of a leader": func(t *testing.T, trouble bool) int {
+		return passes(t, trouble, true, gate.Fault{Action: "DescribeTags", Kind: "denied"})
+	},
+	"add-ons": func(t *testing.T, trouble bool) int {
+		l := newLab(t, account.Profile{}, labClass(), labService("web"), labIngress("web", map[string]string{"wafv2-acl-arn": "none", "shield-advanced-protection": "false"}, "web"))
+		if trouble {
+			l.fault(gate.Fault{Action: "GetWebACLForResource", Code: "Throttling"})
+		} else {
+			l.settle(implicit("web"))
+		}
+		return l.passed(implicit("web"))
+	},
+	"binding pass": func(t *testing.T, trouble bool) int {
+		return bindingPasses(t, trouble, func(l *lab) { l.fault(gate.Fault{Action: "RegisterTargets", Code: "TooManyTargets"}) }, "10.0.128.51", "RegisterTargets")
+	},
+	"target rules": func(t *testing.T, trouble bool) int {
+		return bindingPasses(t, trouble, func(l *lab) {
+			node := &corev1.Node{}
+			l.must(l.client.Get(t.Context(), client.ObjectKey{Name: "a"}, node))
+			node.Spec.ProviderID = "aws:///us-west-2a/i-0a1de00000000dead"
+			l.must(l.client.Update(t.Context(), node))
+		}, "10.0.0.77", "")
+	},
+	"drift sweep": func(t *testing.T, trouble bool) int {
+		s := newSky(time.Minute)
+		for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"} {
+			s.stackKeys = append(s.stackKeys, keyNamed(name))
+		}
+		s.price, s.fails = 20, trouble
+		s.run(t.Context(), budgeted)
+		return len(s.looks) * s.price
+	},
+	"foreign tags": func(t *testing.T, trouble bool) int {
+		s, calls := newSky(time.Hour), 0
+		s.tags = func(context.Context) (bool, error) {
+			if calls++; trouble {
+				return false, errors.New("throttled")
+			}
+			return true, nil
+		}
+		s.run(t.Context(), budgeted)
+		return calls
+	},
+	"backend group": func(t *testing.T, trouble bool) int {
+		l := newLab(t, account.Profile{}, labClass(), labService("web"), labIngress("web", nil, "web"))
+		l.settle(implicit("web"))
+		b := l.ingresses.backend
+		if trouble {
+			web := &networkingv1.Ingress{}
+			l.get(web, "web")
+			l.must(l.client.Delete(t.Context(), web))
+			l.settle(implicit("web"))
+			l.fault(gate.Fault{Action: "DeleteSecurityGroup", Code: "DependencyViolation"})
+		}
+		mark := l.mark()
+		b.looks = backendLooks
+		for end := l.clock.Now().Add(budgeted); l.clock.Now().Before(end); {
+			pause := b.look(t.Context())
+			if pause == 0 {
+				break
+			}
+			l.clock.Advance(pause)
+		}
+		n, by := l.counts(mark)
+		if trouble && by["DeleteSecurityGroup"] < 5 {
+			t.Errorf("the deletion is not tried: %v", by)
+		}
+		return n
+	},
+	"Secret poll": func(t *testing.T, trouble bool) int {
+		f := newSecretScene(t, secretOf("1"))
+		forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "", errors.New("no"))
+		f.api.PrependReactor("list", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, forbidden })
+		f.api.PrependWatchReactor("secrets", clienttesting.DefaultWatchReactor(nil, forbidden))
+		f.sees(t, "1")
+		reads := func() (n int) {
+			for _, a := range f.api.Actions() {
+				if a.GetVerb() == "get" {
+					n++
+				}
+			}
+			return n
+		}
+		if trouble {
+			f.api.PrependReactor("get", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
+				return true, nil, apierrors.NewServiceUnavailable("away")
+			})
+		}
+		before := reads()
+		for range budgeted / secretPollEvery {
+			f.step(secretPollEvery)
+			f.poll(t.Context())
+		}
+		return reads() - before
+	},
+	"certificate watch": func(t *testing.T, trouble bool) int {
+		host := "www.example.com"
+		if trouble {
+			host = "nobody.example.net"
+		}
+		l := newLab(t, account.Profile{}, labClass(), labService("web"), secure("web", host))
+		_, err := l.round(implicit("web"))
+		l.must(err)
+		if trouble {
+			l.fault(gate.Fault{Action: "ListCertificates", Kind: "denied"})
+		}
+		w := &certificateWatch{read: l.inventory.ReadCertificates, stacks: l.ingresses, others: true, log: logr.Discard()}
+		mark := l.mark()
+		for range budgeted / certificateTick {
+			l.clock.Advance(certificateTick)
+			w.look(t.Context())
+		}
+		n, _ := l.counts(mark)
+		return n
+	},
+	"certificate validation": func(t *testing.T, trouble bool) int {
+		issue := time.Second
+		if trouble {
+			issue = 24 * time.Hour
+		}
+		l := newLab(t, account.Profile{CertificateIssue: issue}, labClass(), labService("web"), labIngress("web", nil, "web"))
+		l.flags("--feature-gates=EnableCertificateManagement=true")
+		if l.tlsOf("create-acm-cert", ""); !trouble {
+			l.settle(implicit("web"))
+			l.pass(time.Minute, nil, implicit("web"))
+		}
+		mark := l.mark()
+		l.pass(budgeted, nil, implicit("web"))
+		_, by := l.counts(mark)
+		return by["DescribeCertificate"] + by["ListHostedZones"] + by["ListCertificates"]
+	},
+	"load balancers in the making": func(t *testing.T, trouble bool) int {
+		l, w, _, _ := births(t, 1)
+		if trouble {
+			l.fault(gate.Fault{Action: "DescribeLoadBalancers", Code: "Throttling"})
+		} else {
+			w.watch(l, 200*time.Second) // it is made
+		}
+		mark := l.mark()
+		w.watch(l, budgeted)
+		n, _ := l.counts(mark)
+		return n
+	},
+	"health of new targets": func(t *testing.T, trouble bool) int {
+		l, b := boundLab(t)
+		if trouble {
+			l.fault(gate.Fault{Action: "DescribeTargetHealth", Kind: "denied"})
+			l.bound.health.expect(b.Spec.TargetGroupARN, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "bound"})
+		} else {
+			l.bound.health.forget(client.ObjectKeyFromObject(b)) // what was registered has become healthy
+		}
+		return l.ticked(lookTick, l.bound.health.lookAtOne)
+	},
+	"draining targets": func(t *testing.T, trouble bool) int {
+		if !trouble {
+			l, _ := boundLab(t)
+			return l.ticked(lookTick, l.bound.drains.lookAtOne)
+		}
+		l, _ := drainingLab(t)
+		l.fault(gate.Fault{Action: "DescribeTargetHealth", Kind: "denied"})
+		return l.ticked(lookTick, l.bound.drains.lookAtOne)
+	},
+	"readiness gates": func(t *testing.T, trouble bool) int {
+		g := newGated(2)
+		g.pass(t, 0, 2, 0, 1)
+		if trouble {
+			g.down = errors.New("throttled")
+		} else {
+			for _, p := range g.cached {
+				g.states[p.Name] = readiness.Health{State: "healthy"}
+			}
+			g.look(t, time.Minute)
+			g.pass(t, 0, 2)
+		}
+		g.asked = nil
+		for range budgeted / lookPace {
+			g.at = g.at.Add(lookPace)
+			g.lookAtOne(t.Context())
+		}
+		return len(g.asked)
+	},
+	"LoadBalancer objects": func(t *testing.T, trouble bool) int {
+		w, calls := newWall(t), 0
+		w.reader = interceptor.NewClient(w.client.(client.WithWatch), interceptor.Funcs{
+			List: func(ctx context.Context, c client.WithWatch, o client.ObjectList, opts ...client.ListOption) error {
+				if _, ok := o.(*v1alpha1.LoadBalancerList); ok {
+					calls++
+				}
+				return c.List(ctx, o, opts...)
+			},
+		})
+		w.list(t.Context())
+		w.show(groupPass("shop"))
+		if w.flush(t.Context()); trouble {
+			w.refuse = apierrors.NewForbidden(schema.GroupResource{Resource: "loadbalancers"}, "", errors.New("no"))
+			p := groupPass("shop")
+			p.Observed.LoadBalancers[0].DNSName = "another.example"
+			w.show(p)
+		}
+		w.writes, calls = nil, 0
+		for at := time.Second; at <= budgeted; at += time.Second {
+			w.now = w.now.Add(time.Second)
+			if at%relistEvery == 0 {
+				w.list(t.Context())
+			}
+			w.flush(t.Context())
+		}
+		return calls + len(w.writes)
+	},
+}
+
+// fault has AWS refuse something from now on.
+func (l *lab) fault(f gate.Fault) {
+	l.Helper()
+	f.ID = "budget"
+	_, err := l.sim.Gate.AddFault(f)
+	l.must(err)
+}
+
+// passed makes the passes of the time that is budgeted.
+func (l *lab) passed(keys ...stack.Key) int {
+	l.Helper()
+	mark := l.mark()
+	l.pass(budgeted, nil, keys...)
+	n, _ := l.counts(mark)
+	return n
+}
+
+// ticked calls a loop for the time that is budgeted.
+func (l *lab) ticked(every time.Duration, f func(context.Context)) int {
+	l.Helper()
+	mark := l.mark()
+	for range budgeted / every {
+		l.clock.Advance(every)
+		f(l.Context())
+	}
+	n, _ := l.counts(mark)
+	return n
+}
+
+// passes are those over a stack: with trouble from before anything stands, else when all is well, in the same process or another one.
+func passes(t *testing.T, trouble, restarted bool, f gate.Fault) int {
+	l := newLab(t, account.Profile{}, labClass(), labService("web"), labIngress("web", nil, "web"))
+	if !trouble || restarted {
+		l.settle(implicit("web"))
+	}
+	if restarted {
+		l.restart()
+	}
+	if trouble {
+		l.fault(f)
+	}
+	return l.passed(implicit("web"))
+}
+
+// bindingPasses are those over a binding. Trouble comes with a new pod; of its calls those of one action count, or all.
+func bindingPasses(t *testing.T, trouble bool, begin func(*lab), address, action string) int {
+	l, _ := boundLab(t)
+	if trouble {
+		begin(l)
+		for _, o := range labPods("a", address) {
+			l.must(client.IgnoreNotFound(l.client.Delete(t.Context(), o)))
+			o.SetResourceVersion("")
+			l.create(o)
+		}
+	}
+	mark := l.mark()
+	l.pass(budgeted, nil)
+	n, by := l.counts(mark)
+	if action != "" && trouble {
+		if by[action] == 0 {
+			t.Errorf("%s is not tried: %v", action, by)
+		}
+		return by[action]
+	}
+	return n
+}
+
+func TestEachLoopKeepsItsBudgetOfCalls(t *testing.T) {
+	t.Parallel()
+	rows := map[string]bool{}
+	for _, row := range backoff.Budgets {
+		rows[row.Loop] = true
+		t.Run(row.Loop, func(t *testing.T) {
+			t.Parallel()
+			measure := measures[row.Loop]
+			if measure == nil {
+				t.Fatal("nothing measures this loop")
+			}
+			for _, c := range []struct {
+				what    string
+				trouble bool
+				budget  int
+			}{{"all is well", false, row.Steady}, {"something is out of order", true, row.Trouble}} {
+				n := measure(t, c.trouble)
+				t.Logf("%d calls of %d while %s", n, c.budget, c.what)
+				if n > c.budget {
+					t.Errorf("%d calls in ten minutes while %s, the budget is %d", n, c.what, c.budget)
+				}
+				if c.trouble && n == 0 {
+					t.Error("the trouble is none")
+				}
+				if c.budget > 20 && n < c.budget/4 {
+					t.Errorf("%d calls while %s: the budget of %d tells nobody anything", n, c.what, c.budget)
+				}
+			}
+		})
+	}
+	for loop := range measures {
+		if !rows[loop] {
+			t.Errorf("%s has no budget", loop)
+		}
+	}
+}

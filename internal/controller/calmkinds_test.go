@@ -1,0 +1,184 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr/funcr"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/config"
+)
+
+// flags begins a new life under other flags.
+func (l *lab) flags(args ...string) {
+	l.Helper()
+	var err error
+	l.config, err = config.Parse(append([]string{"--cluster-name=demo-cluster", "--aws-vpc-id=vpc-0a1de000000000001", "--aws-region=us-west-2", "--ingress-class=alb"}, args...))
+	l.must(err)
+	l.restart()
+}
+
+// editWeb changes Ingress web.
+func (l *lab) editWeb(edit func(*networkingv1.Ingress)) {
+	l.Helper()
+	web := &networkingv1.Ingress{}
+	l.get(web, "web")
+	edit(web)
+	l.must(l.client.Update(l.Context(), web))
+}
+
+// tlsOf has Ingress web take the certificate for a host by an annotation, from a Secret if it is named.
+func (l *lab) tlsOf(annotation, secret string) {
+	l.Helper()
+	l.editWeb(func(web *networkingv1.Ingress) {
+		web.Annotations["alb.ingress.kubernetes.io/"+annotation] = "true"
+		web.Annotations["alb.ingress.kubernetes.io/listen-ports"] = `[{"HTTP":80},{"HTTPS":443}]`
+		web.Spec.Rules[0].Host = "web.example.com"
+		web.Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{"web.example.com"}, SecretName: secret}}
+	})
+}
+
+// calmKinds are kinds of standing trouble of what a load balancer rests on. A lab has an Ingress web for Service web.
+var calmKinds = map[string]struct {
+	trouble func(*lab)
+	calls   int      // to AWS in ten minutes, at most
+	later   int      // and in the ten minutes after these
+	told    []string // each once
+}{
+	"a broken TLS Secret": {func(l *lab) {
+		l.flags("--enable-tls-secret-import=true")
+		scene := newSecretScene(l.T, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "tls", ResourceVersion: "1"}, Type: corev1.SecretTypeTLS,
+			Data: map[string][]byte{"tls.crt": []byte("no certificate"), "tls.key": []byte("no key")}})
+		l.ingresses.secrets = scene.secrets
+		l.tlsOf("import-tls-secrets", "tls")
+		l.Cleanup(func() {
+			if n := len(scene.api.Actions()); n > 15 {
+				l.Errorf("the API server was asked for Secrets %d times", n)
+			}
+		})
+	}, 20, 0, []string{"[InvalidSecret]", "[CertificateNotFound]"}},
+	"a certificate in validation": {func(l *lab) {
+		l.flags("--feature-gates=EnableCertificateManagement=true")
+		l.tlsOf("create-acm-cert", "")
+	}, 100, 20, []string{"[CertificatePending]"}},
+	"a missing node": {func(l *lab) { l.create(labPods("gone", "10.0.128.50")...) }, 30, 5, []string{"[EndpointNotResolved]"}},
+	"a missing instance": {func(l *lab) {
+		l.create(append(labPods("a", "10.0.128.50"), labNode("a", "aws:///us-west-2a/i-0a1de00000000dead"))...)
+	}, 40, 10, []string{"[EndpointNotResolved]"}},
+	"an endpoint that no interface has": {func(l *lab) {
+		l.create(append(labPods("a", "10.0.0.77"), labNode("a", "aws:///us-west-2a/4ee9/fargate-ip-10-0-0-77"))...)
+	}, 40, 10, []string{"[EndpointNotResolved]"}},
+	"the quota of targets": {func(l *lab) {
+		l.create(append(labPods("a", "10.0.128.50"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
+		_, err := l.sim.Gate.AddFault(gate.Fault{ID: "quota", Action: "RegisterTargets", Code: "TooManyTargets", Message: "limit"})
+		l.must(err)
+	}, 30, 10, []string{"[QuotaExceeded]"}},
+}
+
+func TestStandingTroubleOfWhatALoadBalancerRestsOnIsCalm(t *testing.T) {
+	t.Parallel()
+	for name, tc := range calmKinds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, account.Profile{CertificateIssue: 24 * time.Hour}, labClass(), labService("web"), labIngress("web", nil, "web"))
+			tc.trouble(l)
+			mark := l.mark()
+			l.pass(10*time.Minute, nil, implicit("web"))
+			total, by := l.counts(mark)
+			first := l.mark()
+			l.pass(10*time.Minute, nil, implicit("web"))
+			later, laterBy := l.counts(first)
+			t.Logf("%d calls, then %d: %v", total, later, laterBy)
+			if total > tc.calls || later > tc.later {
+				t.Errorf("%d calls in ten minutes, %d in the next, want at most %d and %d: %v, %v", total, later, tc.calls, tc.later, by, laterBy)
+			}
+			all := strings.Join(l.events, "\n")
+			for _, code := range tc.told {
+				if strings.Count(all, code) != 1 {
+					t.Errorf("%s is not told once:\n%s", code, all)
+				}
+			}
+			warned := 0
+			for _, texts := range l.warnings(0) {
+				warned += len(texts)
+			}
+			if warned > len(tc.told) {
+				t.Errorf("%d events in twenty minutes tell of trouble:\n%s", warned, all)
+			}
+			if n, m := l.ingresses.retries.of.Len(), l.bound.failures.Len(); n > 3 || m > 1 {
+				t.Errorf("%d counts of retries for one stack, %d of failures for one binding", n, m)
+			}
+		})
+	}
+}
+
+// TestLoadBalancerObjectsThatCannotBeWrittenAreCalm shows a pass each second for ten minutes, while their definition is not served, may not be read, or
+// they may not be written.
+func TestLoadBalancerObjectsThatCannotBeWrittenAreCalm(t *testing.T) {
+	t.Parallel()
+	forbidden := apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "loadbalancers"}, "", context.Canceled)
+	for name, tc := range map[string]struct {
+		list, write error
+		writes      int // attempts in ten minutes, at most
+		held        int // what is held of the passes, at most
+	}{
+		"not served":               {&meta.NoKindMatchError{GroupKind: schema.GroupKind{Kind: "LoadBalancer"}}, nil, 0, 0},
+		"they may not be read":     {forbidden, nil, 0, 0},
+		"the API server is away":   {apierrors.NewServiceUnavailable("away"), nil, 0, 1},
+		"they may not be written":  {nil, forbidden, 12, 1},
+		"a webhook is in the way":  {nil, apierrors.NewInternalError(fmt.Errorf("failed calling webhook")), 12, 1},
+		"all of it is as it was":   {nil, nil, 2, 1},
+		"the definition is broken": {apierrors.NewInternalError(fmt.Errorf("conversion webhook")), nil, 0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWall(t)
+			lists := 0
+			w.refuse = tc.write
+			w.reader = interceptor.NewClient(w.client.(client.WithWatch), interceptor.Funcs{
+				List: func(ctx context.Context, c client.WithWatch, o client.ObjectList, opts ...client.ListOption) error {
+					if _, ok := o.(*v1alpha1.LoadBalancerList); !ok {
+						return c.List(ctx, o, opts...)
+					}
+					lists++
+					if tc.list != nil {
+						return tc.list
+					}
+					return c.List(ctx, o, opts...)
+				},
+			})
+			var log []string
+			w.log = funcr.New(func(_, args string) { log = append(log, args) }, funcr.Options{})
+			w.list(t.Context())
+			const span = 10 * time.Minute
+			for at := time.Duration(0); at < span; at += time.Second {
+				w.show(groupPass("shop"))
+				if at%relistEvery == 0 && at > 0 {
+					w.list(t.Context())
+				}
+				w.flush(t.Context())
+				w.now = w.now.Add(time.Second)
+			}
+			if most := 1 + int(span/relistEvery); lists > most || len(w.writes) > tc.writes || len(log) > most {
+				t.Errorf("%d lists, %d writes (at most %d), log:\n%s", lists, len(w.writes), tc.writes, strings.Join(log, "\n"))
+			}
+			if n := max(len(w.posts), len(w.pending)); n > tc.held {
+				t.Errorf("%d passes are held", n)
+			}
+		})
+	}
+}
