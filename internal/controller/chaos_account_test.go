@@ -63,6 +63,14 @@ func (l *lab) account() string {
 			}
 		}
 	}
+	for _, w := range r.WebACLs {
+		for _, lb := range w.LoadBalancers {
+			add("web ACL %s of %s", w.Name, lb)
+		}
+	}
+	for _, p := range r.Protections {
+		add("protection of %s", p.Resource)
+	}
 	out = append(out, l.owned()...)
 	slices.Sort(out)
 	return strings.Join(out, "\n")

@@ -106,6 +106,16 @@ func withholding(by map[string]int) map[string]int {
 	return out
 }
 
+// callsBeyond tells of the calls that are more than others. Rules of security groups may be revoked by two calls instead of one.
+func callsBeyond(by, most map[string]int) (out []string) {
+	for action, n := range by {
+		if n > most[action] && (action != "RevokeSecurityGroupIngress" || most[action] == 0) {
+			out = append(out, fmt.Sprintf("%d times %s, and %d times", n, action, most[action]))
+		}
+	}
+	return out
+}
+
 // awayStages are, beside crashScenarios, what a controller is at when the API server goes away.
 var awayStages = map[string]func(*lab){
 	"creation": lifeOfMany[0].does,
@@ -173,10 +183,8 @@ func TestAnAPIServerThatIsAwayForAMinuteTakesNothingFromAWSAndIsMadeUpForInHalfA
 						l.awayWait(90*time.Second, api)
 						l.beforeCall(nil)
 						_, by := l.counts(mark)
-						for action, n := range withholding(by) {
-							if n > most[action] && (action != "RevokeSecurityGroupIngress" || most[action] == 0) { // which may take two calls instead of one
-								t.Errorf("%d times %s, and %d times if the API server stays", n, action, most[action])
-							}
+						for _, more := range callsBeyond(withholding(by), most) {
+							t.Errorf("%s, if the API server stays", more)
 						}
 						if d := linesApart(l.account(), want); d != "" {
 							t.Errorf("half a minute later (%d calls refused) the account (+) is not as it would have been (-):\n%s", api.refused.Load(), d)

@@ -155,11 +155,11 @@ func (l *lab) passWith(d time.Duration, keys ...stack.Key) {
 	}, keys...)
 }
 
-// troubles are the warnings of a span without notes that a certificate is on its way.
+// troubles are the warnings of a span without notes, which tell of what needs time or has no effect.
 func (l *lab) troubles(from int) map[string][]string {
 	out := l.warnings(from)
 	for object, texts := range out {
-		if texts = slices.DeleteFunc(texts, func(s string) bool { return strings.Contains(s, "[CertificatePending]") }); len(texts) == 0 {
+		if texts = slices.DeleteFunc(texts, func(s string) bool { return strings.HasPrefix(s, "Note: ") }); len(texts) == 0 {
 			delete(out, object)
 		} else {
 			out[object] = texts

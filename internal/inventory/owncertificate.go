@@ -32,7 +32,8 @@ func (i *Inventory) certificatesOf(ctx context.Context, key stack.Key, desired *
 	if !i.cfg.ownCertificates() || key.Owner != stack.Ingress {
 		return nil, nil
 	}
-	if err := i.listCertificates(ctx, ownListingLifetime); err != nil {
+	old, err := i.listOrOld(ctx, ownListingLifetime)
+	if err != nil {
 		return nil, err
 	}
 	if err := i.readCertificateTags(ctx); err != nil {
@@ -40,7 +41,7 @@ func (i *Inventory) certificatesOf(ctx context.Context, key stack.Key, desired *
 	}
 	own, pending := i.ownARNs(key)
 	if desired != nil && i.unwanted(own, desired) { // whether others need their records must be known as of now
-		if err := i.listCertificates(ctx, certificateLifetime); err != nil {
+		if old, err = i.listOrOld(ctx, certificateLifetime); err != nil {
 			return nil, err
 		}
 		own, pending = i.ownARNs(key)
@@ -64,8 +65,12 @@ func (i *Inventory) certificatesOf(ctx context.Context, key stack.Key, desired *
 			i.dropCertificate(arn)
 			continue
 		}
-		out = append(out, i.ownCertificate(key, *d))
-		zones = zones || len(d.Records) > 0
+		c := i.ownCertificate(key, *d)
+		if old { // others may need its records by now
+			c.Records = nil
+		}
+		out = append(out, c)
+		zones = zones || len(c.Records) > 0
 	}
 	if zones && slices.ContainsFunc(out, func(c plan.Certificate) bool { return needsZones(c, desired) }) {
 		if out, err = i.withZones(ctx, out); err != nil {
@@ -74,6 +79,18 @@ func (i *Inventory) certificatesOf(ctx context.Context, key stack.Key, desired *
 	}
 	slices.SortFunc(out, func(a, b plan.Certificate) int { return strings.Compare(a.ID+"\x00"+a.ARN, b.ID+"\x00"+b.ARN) })
 	return out, nil
+}
+
+// listOrOld is listCertificates for what stacks own: where listing is not allowed any more, the former one serves on, and old is true.
+// What is deleted meanwhile would otherwise leave its certificates for good.
+func (i *Inventory) listOrOld(ctx context.Context, age time.Duration) (old bool, err error) {
+	err = i.listCertificates(ctx, age)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if err != nil && denied(err) && i.certs.known {
+		return true, nil
+	}
+	return false, err
 }
 
 // ownARNs are the certificates whose tags name the stack, and those of them that change by themselves.

@@ -1,0 +1,151 @@
+package controller
+
+import (
+	"context"
+	"maps"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+)
+
+// mortal ends a process at one of the writes of its checkpoints: no later one has an effect.
+type mortal struct {
+	at     int         // the write to end at, counted from 1; 0 = none
+	how    mortalWrite // what becomes of it
+	n      int
+	dead   bool
+	doomed bool // the process ends when the round of writes does
+}
+
+type mortalWrite string
+
+const (
+	beforeWrite mortalWrite = "before"
+	afterWrite  mortalWrite = "after"
+	lostWrite   mortalWrite = "with the loss of" // the other writes of its round have their effect
+)
+
+func (m *mortal) write(o client.Object, write func() error) error {
+	if _, is := o.(*corev1.ConfigMap); !is {
+		return write()
+	}
+	if m.dead {
+		return context.Canceled
+	}
+	if m.n++; m.n != m.at {
+		return write()
+	}
+	switch m.how {
+	case lostWrite:
+		m.doomed = true
+		return errAway
+	case afterWrite:
+		m.dead = true
+		return write()
+	case beforeWrite:
+	}
+	m.dead = true
+	return context.Canceled
+}
+
+// before returns a client through which a process writes.
+func (m *mortal) before(t *testing.T, inner client.Client) client.Client {
+	t.Helper()
+	whole, ok := inner.(client.WithWatch)
+	if !ok {
+		t.Fatal("a client that cannot watch")
+	}
+	return interceptor.NewClient(whole, interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			return m.write(o, func() error { return c.Create(ctx, o, opts...) })
+		},
+		Update: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
+			return m.write(o, func() error { return c.Update(ctx, o, opts...) })
+		},
+	})
+}
+
+// ended reports whether the process has come to its end, after a round of writes.
+func (m *mortal) ended() bool { return m.dead || m.doomed }
+
+// mortalLife carries a change out in a life that writes its checkpoints after each round of passes, and begins another one that ends
+// nowhere. It returns the calls that changed something in AWS, by action.
+func (l *lab) mortalLife(m *mortal, change func(*lab), signal bool) map[string]int {
+	l.Helper()
+	plain := l.client
+	begin := func() {
+		l.client = m.before(l.T, plain)
+		l.restart()
+		l.client = plain
+	}
+	begin()
+	mark := l.mark()
+	change(l)
+	for range 6 {
+		if m.ended() {
+			break
+		}
+		l.passOnce(l.Context(), crashKeys...)
+		l.clock.Advance(checkpointPause)
+		_ = l.kept.store.Flush(l.Context()) // what fails is written by the next one
+	}
+	if signal && !m.ended() {
+		l.end()
+	}
+	if !m.ended() {
+		begin()
+	}
+	if m.ended() {
+		l.restart()
+	}
+	l.crashWait(3 * time.Minute)
+	_, by := l.counts(mark)
+	for _, action := range l.reads(mark) {
+		delete(by, action)
+	}
+	return by
+}
+
+// TestACrashAtAnyWriteOfACheckpointEndsWhereAnUninterruptedRunDoes ends the process before and after each write of a ConfigMap of the
+// checkpoints in turn, those at its start and at its end included, and without one of several.
+func TestACrashAtAnyWriteOfACheckpointEndsWhereAnUninterruptedRunDoes(t *testing.T) {
+	t.Parallel()
+	scenarios := maps.Clone(crashScenarios)
+	maps.Copy(scenarios, certificateScenarios)
+	for name, change := range scenarios {
+		for turn, signal := range []bool{false, true} {
+			end := map[bool]string{false: "a kill", true: "a signal"}[signal]
+			t.Run(name+", then "+end, func(t *testing.T) {
+				t.Parallel()
+				owning := certificateScenarios[name] != nil
+				whole, never := crashLab(t, true, owning), &mortal{}
+				most := whole.mortalLife(never, change, signal)
+				want := whole.account()
+				if never.n < 3 {
+					t.Fatalf("%d writes", never.n)
+				}
+				for at := 1; at <= never.n; at++ {
+					for n, how := range []mortalWrite{beforeWrite, afterWrite, lostWrite} {
+						if !everyFault && (at+8*n+12*turn+len(name))%24 != 0 {
+							continue
+						}
+						l := crashLab(t, true, owning)
+						by := l.mortalLife(&mortal{at: at, how: how}, change, signal)
+						if d := linesApart(l.account(), want); d != "" {
+							t.Errorf("a crash %s write %d ends with (+) instead of (-):\n%s", how, at, d)
+						}
+						for _, more := range callsBeyond(by, most) {
+							t.Errorf("a crash %s write %d: %s without", how, at, more)
+						}
+						if told := l.troubles(0); len(told) > 0 {
+							t.Errorf("a crash %s write %d warns: %v", how, at, told)
+						}
+					}
+				}
+			})
+		}
+	}
+}
