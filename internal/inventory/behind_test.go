@@ -17,6 +17,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // hanging is a fixture whose account answers nothing while it hangs.
@@ -201,4 +203,39 @@ func TestWhatIsForgottenOrMissingIsWaitedForWhileAWSHangs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRulesAtHandAreWholeWhileTheyAreWritten is for the race detector: rules past their lifetime are asked for while writes are recorded.
+func TestRulesAtHandAreWholeWhileTheyAreWritten(t *testing.T) {
+	t.Parallel()
+	h := newHanging(t)
+	before, err := h.inv.GroupRules(t.Context(), nodeGroup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.clock.Advance(11 * time.Minute)
+	h.hangs()
+	stop, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		op := plan.AuthorizeIngress{Group: stack.Literal(stack.KindSecurityGroup, nodeGroup), Permissions: []stack.Permission{{Protocol: "tcp", FromPort: 80, ToPort: 80, CIDR: "10.0.0.0/8"}}}
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				h.inv.Record(key(stack.Ingress, "web"), op, plan.Output{}, literally)
+			}
+		}
+	}()
+	known := len(before)
+	for range 500 {
+		rules, young, err := h.inv.RulesAtHand(t.Context(), nodeGroup)
+		if err != nil || young || len(rules) < known {
+			t.Fatalf("%d rules after %d, young %t, %v", len(rules), known, young, err)
+		}
+		known = len(rules)
+	}
+	close(stop)
+	<-ended
 }

@@ -260,7 +260,7 @@ func (i *Inventory) RulesAtHand(ctx context.Context, id string) (rules []stack.P
 		rules, err = i.GroupRules(ctx, id)
 		return rules, true, err
 	}
-	b := i.groups.rules[id]
+	old, b := g.ingress, i.groups.rules[id]
 	if b == nil {
 		b = &behind{}
 		i.groups.rules[id] = b
@@ -270,7 +270,7 @@ func (i *Inventory) RulesAtHand(ctx context.Context, id string) (rules []stack.P
 		rules []stack.Permission
 		young bool
 	}
-	a, err := serveOn(ctx, i, b, answer{rules: g.ingress}, i.cfg.Moment, func(ctx context.Context) (answer, error) {
+	a, err := serveOn(ctx, i, b, answer{rules: old}, i.cfg.Moment, func(ctx context.Context) (answer, error) {
 		rules, err := i.GroupRules(ctx, id)
 		i.mu.Lock()
 		defer i.mu.Unlock()
