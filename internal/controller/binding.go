@@ -2,16 +2,11 @@ package controller
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -43,6 +38,7 @@ type targetBindings struct {
 	drains    *drains
 	deleted   func(binding client.ObjectKey) bool // by its stack, which needs it no more
 	gates     *gateKeeper
+	statuses  *bindingStatuses
 	waker     waker[reconcile.Request]
 	failOpen  bool
 	max       int
@@ -96,9 +92,7 @@ func (b *targetBindings) reconcile(ctx context.Context, req reconcile.Request) (
 	changed, d := b.complete(ctx, o)
 	switch {
 	case d != nil:
-		if err := b.hold(ctx, o, diag.List{*d}); err != nil {
-			return reconcile.Result{}, err
-		}
+		b.hold(ctx, o, diag.List{*d})
 		return b.later(*d)
 	case changed:
 		return reconcile.Result{}, nil // our own edit brings us back
@@ -146,7 +140,8 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 		if b.rules.elsewhere != nil { // no watch tells when a binding of another namespace goes
 			again.RequeueAfter = elsewhereInterval
 		}
-		return again, b.hold(ctx, o, diag.List{*d})
+		b.hold(ctx, o, diag.List{*d})
+		return again, nil
 	}
 	endpoints, found, known, err := b.endpoints(ctx, o)
 	if err != nil { // what is registered stays
@@ -157,7 +152,8 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 		return reconcile.Result{}, err
 	}
 	if !known {
-		return reconcile.Result{}, b.hold(ctx, o, found)
+		b.hold(ctx, o, found)
+		return reconcile.Result{}, nil
 	}
 	id := stack.ID{Namespace: o.Namespace, Name: o.Name}
 	zone, zonesKnown := b.zones(ctx, o)
@@ -207,20 +203,18 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 	}
 	b.metrics.bound(o)
 	about := status.Account{Objects: []diag.Object{bindingObject(o)}, Changed: change.Registered+change.Deregistered > 0}
-	var statusErr error
-	if settled || found.HasErrors() {
-		statusErr = b.writeStatus(ctx, o, found)
+	if about.Found = found; settled || found.HasErrors() {
+		about.Found = b.withStatus(o, found)
 	} else { // its rules wake it when they are written
 		about.Objects, about.Waiting = nil, about.Objects
 	}
-	about.Found = append(found, notWritten(o, diag.StatusNotWritten, statusErr)...)
 	b.report(ctx, o, about)
 	if err != nil {
-		return reconcile.Result{RequeueAfter: b.retryAfter(client.ObjectKeyFromObject(o), err, change.Retry, zonesKnown)}, statusErr
+		return reconcile.Result{RequeueAfter: b.retryAfter(client.ObjectKeyFromObject(o), err, change.Retry, zonesKnown)}, nil
 	}
 	b.failures.Forget(client.ObjectKeyFromObject(o))
-	if err := errors.Join(statusErr, gatesErr); err != nil || len(held)+len(change.NotOurs) == 0 {
-		return reconcile.Result{}, err
+	if gatesErr != nil || len(held)+len(change.NotOurs) == 0 {
+		return reconcile.Result{}, gatesErr
 	}
 	return reconcile.Result{RequeueAfter: b.requeue}, nil
 }
@@ -235,11 +229,15 @@ func notWritten(o *v1beta1.TargetGroupBinding, code diag.Code, err error) diag.L
 
 // hold leaves targets as they are, and the rules that may be theirs, of a binding that cannot be understood: who mistypes must not
 // cut off what serves. An edit of what is wrong brings the binding back.
-func (b *targetBindings) hold(ctx context.Context, o *v1beta1.TargetGroupBinding, found diag.List) error {
-	statusErr := b.writeStatus(ctx, o, found)
-	b.report(ctx, o, status.Account{Waiting: []diag.Object{bindingObject(o)}, Found: append(found, notWritten(o, diag.StatusNotWritten, statusErr)...)})
+func (b *targetBindings) hold(ctx context.Context, o *v1beta1.TargetGroupBinding, found diag.List) {
+	b.report(ctx, o, status.Account{Waiting: []diag.Object{bindingObject(o)}, Found: b.withStatus(o, found)})
 	b.rules.hold(ctx, o)
-	return statusErr
+}
+
+// withStatus has the status written that follows from what was found. What it returns tells in addition that the API server refuses it, if it does: that is
+// known once it was tried, which brings the binding back.
+func (b *targetBindings) withStatus(o *v1beta1.TargetGroupBinding, found diag.List) diag.List {
+	return append(found, notWritten(o, diag.StatusNotWritten, b.statuses.put(o, found))...)
 }
 
 // claimsOf are the claims of a binding whose target group is shared among clusters; nil if it is not.
@@ -254,27 +252,6 @@ func (b *targetBindings) problem(o *v1beta1.TargetGroupBinding, path string, err
 	d := cloud.Problem("", err)
 	d.Object, d.Path = bindingObject(o), path
 	return d
-}
-
-// writeStatus says which generation was carried out, and whether the binding is ready.
-func (b *targetBindings) writeStatus(ctx context.Context, o *v1beta1.TargetGroupBinding, found diag.List) error {
-	defer b.metrics.spentIn(bindingControllerLabel, stageBindingStatus)()
-	before := o.DeepCopy()
-	ready := metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Reconciled", ObservedGeneration: o.Generation}
-	for _, d := range found {
-		if d.Class != diag.Note {
-			ready.Status, ready.Reason, ready.Message = metav1.ConditionFalse, string(d.Code), d.Message()
-			break
-		}
-	}
-	meta.SetStatusCondition(&o.Status.Conditions, ready)
-	if ready.Status == metav1.ConditionTrue {
-		o.Status.ObservedGeneration = aws.Int64(o.Generation)
-	}
-	if equality.Semantic.DeepEqual(before.Status, o.Status) {
-		return nil
-	}
-	return client.IgnoreNotFound(b.client.Status().Patch(ctx, o, client.MergeFrom(before)))
 }
 
 // cleanUp deregisters what the binding registered, unless its target group is gone as well, its stack makes it again, or another binding has it or waits for
@@ -320,9 +297,8 @@ func (b *targetBindings) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBind
 		d := b.problem(o, "", err)
 		d.Code = diag.CleanupFailed
 		found := diag.List{d}
-		statusErr := b.writeStatus(ctx, o, found)
-		b.partly(ctx, o, append(found, notWritten(o, diag.StatusNotWritten, statusErr)...))
-		return errors.Join(err, statusErr)
+		b.partly(ctx, o, b.withStatus(o, found))
+		return err
 	}
 	b.metrics.unbound(o)
 	defer b.handOver(heirs)
@@ -348,5 +324,6 @@ func (b *targetBindings) forget(key client.ObjectKey) {
 	b.health.forget(key)
 	b.missing.note(key, nil)
 	b.failures.Forget(key)
+	b.statuses.forget(key)
 	b.reporter.End("binding:" + key.Namespace + "/" + key.Name)
 }

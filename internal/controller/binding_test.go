@@ -69,36 +69,22 @@ func TestWhatTheAPIServerRefusesOfABindingIsTold(t *testing.T) {
 	t.Parallel()
 	refusal := errors.New("the API server says no")
 	for name, c := range map[string]struct {
-		do     func(l *lab, b *v1beta1.TargetGroupBinding)
-		status bool // refuse writes of the status, else of the object
-		says   string
+		do   func(l *lab, b *v1beta1.TargetGroupBinding)
+		says string
 	}{
 		"our finalizer": {func(l *lab, b *v1beta1.TargetGroupBinding) {
 			controllerutil.RemoveFinalizer(b, naming.BindingFinalizer)
 			l.must(l.client.Update(l.Context(), b))
-		}, false, "bound FailedAddFinalizer: Failed add finalizer due to the API server says no"},
-		"its removal": {func(l *lab, b *v1beta1.TargetGroupBinding) { l.must(l.client.Delete(l.Context(), b)) }, false,
+		}, "bound FailedAddFinalizer: Failed add finalizer due to the API server says no"},
+		"its removal": {func(l *lab, b *v1beta1.TargetGroupBinding) { l.must(l.client.Delete(l.Context(), b)) },
 			"bound FailedRemoveFinalizer: Failed remove finalizer due to the API server says no"},
-		"the status": {func(l *lab, b *v1beta1.TargetGroupBinding) {
-			b.Status.Conditions = nil
-			l.must(l.client.Status().Update(l.Context(), b))
-		}, true, "bound FailedUpdateStatus: Failed update status due to the API server says no"},
 	} {
 		l, b := boundLab(t)
 		l.get(b, "bound")
 		c.do(l, b)
 		l.bound.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
-			Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
-				if !c.status {
-					return refusal
-				}
-				return inner.Patch(ctx, o, p, opts...)
-			},
-			SubResourcePatch: func(ctx context.Context, inner client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
-				if c.status {
-					return refusal
-				}
-				return inner.SubResource(sub).Patch(ctx, o, p, opts...)
+			Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
+				return refusal
 			},
 		})
 		for range 3 {

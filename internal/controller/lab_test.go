@@ -209,6 +209,8 @@ func (l *lab) restart() {
 			}
 		},
 	}
+	l.bound.statuses = newBindingStatuses(l.client, l.clock.Now, func() func() { return func() {} }, logr.Discard())
+	l.bound.statuses.wake = func(b types.NamespacedName) { l.rewoken = append(l.rewoken, b) }
 	l.bound.drains = newDrains(registry, groups, l.clock.Now)
 }
 
@@ -272,18 +274,18 @@ func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 			note(l.bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: b}))
 		}
 	}
-	for _, k := range []*keyed{l.bound.rules.placing, l.bound.rules.groups} {
+	for _, k := range []*keyed{l.bound.rules.placing, l.bound.rules.groups, l.bound.statuses.writing} {
 		_, pause, _ := k.next()
 		note(reconcile.Result{RequeueAfter: pause}, nil)
 	}
 	return wait, err
 }
 
-// bringRules does what is due of security group rules.
+// bringRules does what is due of security group rules and of statuses.
 func (l *lab) bringRules(ctx context.Context) {
 	for {
 		did := false
-		for _, k := range []*keyed{l.bound.rules.placing, l.bound.rules.groups} {
+		for _, k := range []*keyed{l.bound.rules.placing, l.bound.rules.groups, l.bound.statuses.writing} {
 			for key, _, ok := k.next(); ok; key, _, ok = k.next() {
 				k.pass(ctx, key)
 				did = true

@@ -429,9 +429,11 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 		reporter: status.NewReporter(tell, w.now), metrics: w.metrics, health: health, gates: gates, failOpen: c.Gates.Enabled(config.EndpointsFailOpen),
 		max: c.MaxTargetsPerGroup, requeue: c.BindingRequeue, rereads: rereadAtResync(c), claims: &claimMaps{read: w.mgr.GetAPIReader(), write: w.mgr.GetClient()}, failures: backoff.NewFailures[types.NamespacedName](passingFailure, w.now, rand.Float64), kept: w.kept, deleted: w.bindings.deleted, gone: w.inventory.Gone, left: w.backend.check, lost: lost,
 	}
+	b.statuses = newBindingStatuses(w.mgr.GetClient(), w.now, func() func() { return w.metrics.spentIn(bindingControllerLabel, stageBindingStatus) }, w.log.WithName("status"))
+	b.statuses.wake = func(binding types.NamespacedName) { b.waker.wake(ended, reconcile.Request{NamespacedName: binding}) }
 	groups.wake = func(binding types.NamespacedName) { b.waker.wake(ended, reconcile.Request{NamespacedName: binding}) }
 	b.drains = newDrains(registry, groups, w.now)
-	if err := errors.Join(w.mgr.Add(groups), w.mgr.Add(b.drains)); err != nil {
+	if err := errors.Join(w.mgr.Add(groups), w.mgr.Add(b.statuses), w.mgr.Add(b.drains)); err != nil {
 		return nil, err
 	}
 	gates.lost = func(binding types.NamespacedName, arn string) {

@@ -34,6 +34,7 @@ func (l *lab) passBeside(b *v1beta1.TargetGroupBinding) {
 	select {
 	case err := <-ended:
 		l.must(err)
+		l.writeStatuses()
 	case <-time.After(20 * time.Second):
 		l.Fatalf("the pass over %s waits for EC2", b.Name)
 	}
