@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// bucket is a token bucket whose waiters are served by priority, then in order of arrival. A rate of +Inf admits at once.
+// bucket is a token bucket whose waiters are served by priority, then in order of arrival. A rate of +Inf admits at once. What adds capacity goes before
+// other calls of the highest priority, which get one token in capacityTurns all the same: targets that come serve, those that go must not serve for long.
 type bucket struct {
 	clock Clock
 
@@ -16,12 +17,30 @@ type bucket struct {
 	burst   float64
 	floor   float64 // rate to fall to when AWS throttles an unlimited bucket
 	tokens  float64
-	at      time.Time // when tokens was computed
-	waiting [3][]*waiter
-	timer   func() bool // pending wake-up, nil = none
+	at      time.Time    // when tokens was computed
+	waiting [4][]*waiter // by rank
+	turns   int          // tokens that capacity got in a row while others of the highest priority waited
+	timer   func() bool  // pending wake-up, nil = none
 
 	cutAt time.Time // when the rate was last cut
 	good  int       // successes since then
+}
+
+// Ranks of waiters in a bucket. Those of the other priorities follow in their order.
+const (
+	capacity = iota
+	vital
+)
+
+// capacityTurns is how many tokens there are for each one that vital calls get while capacity waits.
+const capacityTurns = 3
+
+// rankOf is the rank of a call.
+func rankOf(operation string, p Priority) int {
+	if p == Vital && operation == "RegisterTargets" {
+		return capacity
+	}
+	return vital + int(Vital-p)
 }
 
 type waiter struct {
@@ -34,7 +53,7 @@ func newBucket(c Clock, rate, burst float64) *bucket {
 }
 
 // take waits for a token or for the end of ctx.
-func (b *bucket) take(ctx context.Context, p Priority) error {
+func (b *bucket) take(ctx context.Context, rank int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -50,8 +69,7 @@ func (b *bucket) take(ctx context.Context, p Priority) error {
 		return nil
 	}
 	w := &waiter{ready: make(chan struct{})}
-	q := int(Vital - p)
-	b.waiting[q] = append(b.waiting[q], w)
+	b.waiting[rank] = append(b.waiting[rank], w)
 	b.arm()
 	b.mu.Unlock()
 
@@ -73,7 +91,7 @@ func (b *bucket) take(ctx context.Context, p Priority) error {
 }
 
 func (b *bucket) idle() bool {
-	return len(b.waiting[0])+len(b.waiting[1])+len(b.waiting[2]) == 0
+	return len(b.waiting[0])+len(b.waiting[1])+len(b.waiting[2])+len(b.waiting[3]) == 0
 }
 
 func (b *bucket) refill() {
@@ -89,18 +107,44 @@ func (b *bucket) refill() {
 // serve hands tokens to waiters and arms the timer for the next one. The lock is held.
 func (b *bucket) serve() {
 	b.refill()
-	for q := range b.waiting {
-		for len(b.waiting[q]) > 0 && (b.tokens >= 1 || math.IsInf(b.rate, 1)) {
-			w := b.waiting[q][0]
-			b.waiting[q] = b.waiting[q][1:]
-			if w.gone {
-				continue
-			}
-			b.tokens--
-			close(w.ready)
+	for b.tokens >= 1 || math.IsInf(b.rate, 1) {
+		w := b.next()
+		if w == nil {
+			break
 		}
+		b.tokens--
+		close(w.ready)
 	}
 	b.arm()
+}
+
+// next takes the waiter whose turn it is; nil if none waits. The lock is held.
+func (b *bucket) next() *waiter {
+	for q := range b.waiting {
+		for len(b.waiting[q]) > 0 && b.waiting[q][0].gone {
+			b.waiting[q] = b.waiting[q][1:]
+		}
+	}
+	rank := -1
+	for q := range b.waiting {
+		if len(b.waiting[q]) > 0 {
+			rank = q
+			break
+		}
+	}
+	switch {
+	case rank < 0:
+		return nil
+	case rank != capacity || len(b.waiting[vital]) == 0:
+		b.turns = 0
+	case b.turns == capacityTurns-1:
+		rank, b.turns = vital, 0
+	default:
+		b.turns++
+	}
+	w := b.waiting[rank][0]
+	b.waiting[rank] = b.waiting[rank][1:]
+	return w
 }
 
 // arm schedules serve for when the next token is there. The lock is held.

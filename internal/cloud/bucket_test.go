@@ -66,7 +66,7 @@ func TestARefusalTakesAwayWhatWasSavedUp(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			if err := b.take(context.Background(), Normal); err != nil {
+			if err := b.take(context.Background(), rankOf("", Normal)); err != nil {
 				t.Error(err)
 			}
 		}()
@@ -80,12 +80,12 @@ func TestWhoeverGaveUpTakesNoTurn(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	b := newBucket(c, 1, 1)
-	if err := b.take(t.Context(), Normal); err != nil {
+	if err := b.take(t.Context(), rankOf("", Normal)); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	gone, stays := make(chan error, 1), make(chan error, 1)
-	for n, wait := range []func(){func() { gone <- b.take(ctx, Normal) }, func() { stays <- b.take(context.Background(), Normal) }} {
+	for n, wait := range []func(){func() { gone <- b.take(ctx, rankOf("", Normal)) }, func() { stays <- b.take(context.Background(), rankOf("", Normal)) }} {
 		go wait()
 		for standing(b) <= n {
 			runtime.Gosched()
@@ -98,5 +98,34 @@ func TestWhoeverGaveUpTakesNoTurn(t *testing.T) {
 	c.Advance(time.Second)
 	if err := <-stays; err != nil {
 		t.Error(err)
+	}
+}
+
+func TestTargetsThatComeGoBeforeThoseThatGoWhichHaveTheirTurnsAllTheSame(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	b := newBucket(c, 4, 1)
+	b.tokens = 0
+	served := make(chan string, 20)
+	for n, call := range []string{"DeregisterTargets", "DeregisterTargets", "DescribeTargetHealth", "RegisterTargets", "RegisterTargets", "RegisterTargets", "RegisterTargets", "RegisterTargets"} {
+		priority := Vital
+		if call == "DescribeTargetHealth" {
+			priority = Cosmetic
+		}
+		go func() {
+			if err := b.take(context.Background(), rankOf(call, priority)); err != nil {
+				t.Error(err)
+			}
+			served <- call
+		}()
+		for standing(b) <= n {
+			runtime.Gosched()
+		}
+	}
+	for n, want := range []string{"RegisterTargets", "RegisterTargets", "DeregisterTargets", "RegisterTargets", "RegisterTargets", "DeregisterTargets", "RegisterTargets", "DescribeTargetHealth"} {
+		c.Advance(250 * time.Millisecond)
+		if got := <-served; got != want {
+			t.Errorf("call %d: %s, want %s", n, got, want)
+		}
 	}
 }

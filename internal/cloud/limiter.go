@@ -230,11 +230,11 @@ func (l *Limiter) admit(ctx context.Context, fam *bucket, service, operation str
 		if f.service != service || !f.pattern.MatchString(operation) {
 			continue
 		}
-		if err := f.b.take(ctx, prio); err != nil {
+		if err := f.b.take(ctx, rankOf(operation, prio)); err != nil {
 			return err
 		}
 	}
-	return fam.take(ctx, prio)
+	return fam.take(ctx, rankOf(operation, prio))
 }
 
 func (l *Limiter) pause(ctx context.Context, d time.Duration) error {

@@ -164,7 +164,7 @@ func TestVitalCallsOvertakeOthersInTheQueue(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	b := newBucket(c, 1, 1)
-	if err := b.take(t.Context(), Normal); err != nil {
+	if err := b.take(t.Context(), rankOf("", Normal)); err != nil {
 		t.Fatal(err)
 	}
 	order := make(chan string, 3)
@@ -174,7 +174,7 @@ func TestVitalCallsOvertakeOthersInTheQueue(t *testing.T) {
 	}{{"cosmetic", Cosmetic}, {"normal", Normal}, {"vital", Vital}} {
 		queued := standing(b)
 		go func() {
-			if err := b.take(context.Background(), w.p); err != nil {
+			if err := b.take(context.Background(), rankOf("", w.p)); err != nil {
 				t.Error(err)
 			}
 			order <- w.name
@@ -195,25 +195,25 @@ func TestVitalCallsOvertakeOthersInTheQueue(t *testing.T) {
 func standing(b *bucket) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.waiting[0]) + len(b.waiting[1]) + len(b.waiting[2])
+	return len(b.waiting[0]) + len(b.waiting[1]) + len(b.waiting[2]) + len(b.waiting[3])
 }
 
 func TestWaitingEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	b := newBucket(c, 1, 1)
-	if err := b.take(t.Context(), Normal); err != nil {
+	if err := b.take(t.Context(), rankOf("", Normal)); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
-	go func() { done <- b.take(ctx, Normal) }()
+	go func() { done <- b.take(ctx, rankOf("", Normal)) }()
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 	c.Advance(time.Minute)
-	if err := b.take(t.Context(), Normal); err != nil { // nobody took the token away
+	if err := b.take(t.Context(), rankOf("", Normal)); err != nil { // nobody took the token away
 		t.Error(err)
 	}
 }

@@ -15,8 +15,8 @@ type keyed struct {
 	run    func(ctx context.Context, key string) retry
 	now    func() time.Time
 	pauses backoff.Policy // after failures in a row of a key
-	// gather is how long a key waits for more of the same; 0 = it does not.
-	gather time.Duration
+	// gather is how long a key waits for more of the same, and linger how long one for which nothing is new; 0 = it does not.
+	gather, linger time.Duration
 
 	mu      sync.Mutex
 	entries map[string]*keyedEntry
@@ -62,7 +62,11 @@ func (k *keyed) enqueue(key string, now bool) {
 	e := k.entries[key]
 	switch {
 	case e == nil:
-		k.entries[key] = &keyedEntry{due: k.now().Add(k.gather)}
+		pause := k.linger
+		if now {
+			pause = k.gather
+		}
+		k.entries[key] = &keyedEntry{due: k.now().Add(max(pause, k.gather))}
 	case e.running:
 		e.again, e.kicked = true, e.kicked || now
 	case now:

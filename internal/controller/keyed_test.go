@@ -45,6 +45,28 @@ func TestAKeyThatFailsIsTriedAgainEverLessOftenUntilThereIsSomethingNew(t *testi
 	}
 }
 
+func TestAKeyForWhichNothingIsNewLingersUntilSomethingIs(t *testing.T) {
+	t.Parallel()
+	now := clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	k := newKeyed(15*time.Second, now.Now, func(context.Context, string) retry { return retry{} })
+	k.gather, k.linger = 20*time.Millisecond, time.Second
+	k.add("same")
+	k.add("changed")
+	k.kick("new")
+	var ran []string
+	for _, pause := range []time.Duration{20 * time.Millisecond, 0, 980 * time.Millisecond} {
+		now.Advance(pause)
+		ran = append(append(ran, k.runDue(t.Context())...), "|")
+		k.kick("changed")
+		if pause == 0 {
+			k.runDue(t.Context())
+		}
+	}
+	if want := []string{"new", "|", "changed", "|", "changed", "same", "|"}; !slices.Equal(ran, want) {
+		t.Errorf("ran %v, want %v", ran, want)
+	}
+}
+
 func TestAKeyThatIsDoneTakesNoMemoryAndOneThatWaitsForAWSRunsThen(t *testing.T) {
 	t.Parallel()
 	now := clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))

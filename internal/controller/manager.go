@@ -419,7 +419,7 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 	log := w.log.WithName("rules")
 	groups := newRules(w.mgr.GetClient(), w.inventory, inventory.NewInterfaces(w.clients.EC2, w.now), secgroup.Chooser{Cluster: c.ClusterName, ExtraTags: c.TargetENISecurityTags},
 		c.VPC, ruleLog(log, w.run), c.BindingRequeue, w.now, log)
-	groups.groups.gather = coalesce
+	groups.groups.gather, groups.groups.linger = coalesce, lingerRules
 	if groups.elsewhere = w.elsewhere; w.elsewhere != nil {
 		w.elsewhere.told = groups.review
 	}

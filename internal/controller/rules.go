@@ -63,6 +63,10 @@ type wantedRules struct {
 // behindAnswers is when a run is made again that rests on answers which were past their lifetime and which AWS is being asked for.
 const behindAnswers = 15 * time.Second
 
+// lingerRules is how long a group to which nothing is new waits to be looked at. A look goes through the needs of all bindings: it must not follow on each of
+// a thousand changes that concern the endpoints of bindings and not their rules.
+const lingerRules = 500 * time.Millisecond
+
 // sweepKey is no name of a security group.
 const sweepKey = ""
 

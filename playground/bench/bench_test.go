@@ -227,3 +227,40 @@ func TestTheTableShowsWhatIsOverBudget(t *testing.T) {
 		t.Errorf("over: %v", over)
 	}
 }
+
+func TestTheRecorderRefusesWhatComesTooOftenAndNoRegistration(t *testing.T) {
+	t.Parallel()
+	r := NewRecorder(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
+	call := func(service, action string) int {
+		q := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("Action="+action))
+		q.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKID/20260102/us-west-2/"+service+"/aws4_request, SignedHeaders=host, Signature=0")
+		w := httptest.NewRecorder()
+		r.ServeHTTP(w, q)
+		if w.Code != http.StatusOK && !strings.Contains(w.Body.String(), "<Code>Throttling</Code>") {
+			t.Errorf("%s is refused with %s", action, w.Body)
+		}
+		return w.Code
+	}
+	r.SetRate(1)
+	for n, c := range []struct {
+		service, action string
+		want            int
+	}{
+		{"elasticloadbalancing", "DescribeTags", http.StatusOK}, {"elasticloadbalancing", "DescribeTags", http.StatusBadRequest},
+		{"elasticloadbalancing", "RegisterTargets", http.StatusOK}, {"elasticloadbalancing", "DeregisterTargets", http.StatusOK}, {"ec2", "DescribeSubnets", http.StatusOK},
+	} {
+		if got := call(c.service, c.action); got != c.want {
+			t.Errorf("call %d, %s: %d, want %d", n, c.action, got, c.want)
+		}
+	}
+	r.mu.Lock()
+	r.full = time.Now().Add(-time.Millisecond) // a second later
+	r.mu.Unlock()
+	if got := call("elasticloadbalancing", "DescribeTags"); got != http.StatusOK {
+		t.Errorf("a second later: %d", got)
+	}
+	r.SetRate(0)
+	if got := call("elasticloadbalancing", "DescribeTags"); got != http.StatusOK {
+		t.Errorf("without a limit: %d", got)
+	}
+}

@@ -45,6 +45,8 @@ type Recorder struct {
 
 	mu     sync.Mutex
 	delay  time.Duration
+	rate   int       // calls a second of ELBv2 beside registrations; 0 = as many as come
+	full   time.Time // when the next of them may come
 	calls  []Call
 	active int
 	last   time.Time // when the newest call began or ended
@@ -70,6 +72,31 @@ func (r *Recorder) SetDelay(d time.Duration) {
 	defer r.mu.Unlock()
 	r.delay = d
 }
+
+// SetRate limits how many calls ELBv2 takes in a second, registrations apart; what is more it refuses as AWS does. 0 = no limit.
+func (r *Recorder) SetRate(rate int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rate, r.full = rate, time.Time{}
+}
+
+// refuses reports whether a call comes too soon after those before.
+func (r *Recorder) refuses(c Call) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.rate == 0 || c.Service != "elasticloadbalancing" || c.Action == "RegisterTargets" || c.Action == "DeregisterTargets" {
+		return false
+	}
+	if c.Begin.Before(r.full) {
+		return true
+	}
+	r.full = c.Begin.Add(time.Second / time.Duration(r.rate))
+	return false
+}
+
+// throttled is how AWS refuses a call of a query protocol for its rate.
+const throttled = `<ErrorResponse xmlns="http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"><Error><Type>Sender</Type><Code>Throttling</Code>` +
+	`<Message>Rate exceeded</Message></Error><RequestId>00000000-0000-4000-8000-000000000000</RequestId></ErrorResponse>`
 
 // Mark is where calls stand now; Since gives those after it.
 func (r *Recorder) Mark() int {
@@ -120,7 +147,12 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	n, delay := r.begin(call)
 	status := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 	defer func() { r.end(n, status.status) }() // also when the other side cuts the connection by a panic
-	if wait(q.Context(), delay) {
+	switch {
+	case r.refuses(call):
+		status.Header().Set("Content-Type", "text/xml")
+		status.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(status, throttled)
+	case wait(q.Context(), delay):
 		r.next.ServeHTTP(status, q)
 	}
 }

@@ -69,7 +69,7 @@ var rows = []row{
 	{"targets-calm", troubleKind, "targets come and go, p99 until sent", "replaces 200 endpoints of 50 apps, one by one, by pods being deleted and made; until RegisterTargets and DeregisterTargets arrive", having(many/2, 0), under(trouble{})},
 	{"targets-ec2-hangs", troubleKind, "… while EC2 hangs", "the same, no call to EC2 being answered", having(many/2, 0), under(ec2Hangs)},
 	{"targets-ec2-throttles", troubleKind, "… while EC2 throttles", "the same, EC2 refusing every call for its rate", having(many/2, 0), under(ec2Throttles)},
-	{"targets-elb-throttles", troubleKind, "… while ELBv2 throttles", "the same, ELBv2 refusing nine in ten calls other than registrations for their rate", having(many/2, 0), under(elbThrottles)},
+	{"targets-elb-throttles", troubleKind, "… while ELBv2 throttles", "the same, ELBv2 taking one call a second beside registrations, and 50 load balancers being edited", having(many/2, 0), under(elbThrottles)},
 	{"targets-stack-fails", troubleKind, "… while a load balancer's edit fails", "the same, an edit failing in a loop with error 500", having(many/2, 0), under(stackFails)},
 	{"targets-creating", troubleKind, "… while 100 load balancers are created", "the same, 100 more load balancers being created", having(many/2, 0), under(creatingMany)},
 	{"targets-all", troubleKind, "… all of it together", "all of these at the same time", having(many/2, 0), under(together(ec2Hangs, elbThrottles, stackFails, creatingMany))},

@@ -17,6 +17,9 @@ import (
 // trouble is something that goes wrong while endpoints come and go.
 type trouble struct {
 	faults []gate.Fault
+	// rate, if not 0, is how many calls a second ELBv2 takes, registrations apart, which AWS meters by themselves; edits is how many load balancers are edited
+	// meanwhile.
+	rate, edits int
 	// creates is how many load balancers are created meanwhile, beside those that there are.
 	creates int
 }
@@ -24,27 +27,17 @@ type trouble struct {
 var (
 	ec2Hangs     = trouble{faults: []gate.Fault{{ID: "ec2-hangs", Service: "ec2", Latency: time.Hour}}}
 	ec2Throttles = trouble{faults: []gate.Fault{{ID: "ec2-throttles", Service: "ec2", Kind: "throttled"}}}
-	// AWS meters registrations apart from other calls; of those it refuses nine in ten.
-	elbThrottles = trouble{faults: refused("elb-throttles", gate.Fault{Kind: "throttled", Probability: 0.9},
-		"DescribeTargetHealth", "DescribeTags", "DescribeLoadBalancers", "DescribeTargetGroups", "DescribeListeners", "DescribeRules", "ModifyLoadBalancerAttributes", "CreateListener")}
+	elbThrottles = trouble{rate: 1, edits: many / 2}
 	// The edit of one Ingress fails, and is tried again on and on.
-	stackFails   = trouble{faults: refused("stack-fails", gate.Fault{Code: "InternalFailure", Status: 500}, "ModifyLoadBalancerAttributes")}
+	stackFails   = trouble{edits: 1, faults: []gate.Fault{{ID: "stack-fails", Action: "ModifyLoadBalancerAttributes", Code: "InternalFailure", Status: 500}}}
 	creatingMany = trouble{creates: many}
 )
-
-func refused(id string, f gate.Fault, actions ...string) []gate.Fault {
-	out := make([]gate.Fault, 0, len(actions))
-	for _, a := range actions {
-		f.ID, f.Action = id+" "+a, a
-		out = append(out, f)
-	}
-	return out
-}
 
 func together(all ...trouble) trouble {
 	var out trouble
 	for _, t := range all {
 		out.faults, out.creates = append(out.faults, t.faults...), max(out.creates, t.creates)
+		out.rate, out.edits = max(out.rate, t.rate), max(out.edits, t.edits)
 	}
 	return out
 }
@@ -72,15 +65,17 @@ func under(t trouble) func(context.Context, *session, *Result) error {
 				return err
 			}
 		}
+		s.endpoint.Recorder.SetRate(t.rate)
 		mend := func() {
+			s.endpoint.Recorder.SetRate(0)
 			for _, f := range t.faults {
 				s.endpoint.simulator.Gate.RemoveFault(f.ID)
 			}
 		}
 		defer mend()
-		if len(t.faults) > 0 { // a wish that fails under some of them
-			seconds := fmt.Sprintf("idle_timeout.timeout_seconds=%d", 61+time.Now().Unix()%1000)
-			if err := s.work.annotate(ctx, app(0), "alb.ingress.kubernetes.io/load-balancer-attributes", seconds); err != nil {
+		seconds := fmt.Sprintf("idle_timeout.timeout_seconds=%d", 61+time.Now().Unix()%1000)
+		for n := range t.edits {
+			if err := s.work.annotate(ctx, app(n), "alb.ingress.kubernetes.io/load-balancer-attributes", seconds); err != nil {
 				return err
 			}
 		}
@@ -175,7 +170,7 @@ func allAtOnce(ctx context.Context, s *session, r *Result) error {
 	if err := s.idle(ctx, settled); err != nil {
 		return err
 	}
-	mark := s.endpoint.Recorder.Mark()
+	mark, used := s.endpoint.Recorder.Mark(), s.control.processor()
 	err = each(ctx, crowd, func(ctx context.Context, n int) error {
 		told[n] = time.Now()
 		_, err := s.work.client.DiscoveryV1().EndpointSlices(namespace).Update(ctx, slice[n], metav1.UpdateOptions{})
@@ -188,7 +183,14 @@ func allAtOnce(ctx context.Context, s *session, r *Result) error {
 	for n, e := range more {
 		come[e.Addresses[0]], gone[left[n].Addresses[0]] = told[n], told[n]
 	}
-	return s.sent(ctx, r, mark, come, gone)
+	if err := s.sent(ctx, r, mark, come, gone); err != nil {
+		return err
+	}
+	r.Spread["updates took"] = slices.MaxFunc(told, time.Time.Compare).Sub(slices.MinFunc(told, time.Time.Compare)).Seconds()
+	if after := s.control.processor(); after > used {
+		r.Spread["processor per call"] = (after - used).Seconds() / float64(2*crowd)
+	}
+	return nil
 }
 
 // delays are the seconds until a call named each target for the first time.
