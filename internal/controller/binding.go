@@ -306,6 +306,7 @@ func (b *targetBindings) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBind
 		b.partly(ctx, o, notWritten(o, diag.FinalizerNotRemoved, err))
 		return fmt.Errorf("removing finalizer: %w", err)
 	}
+	b.statuses.forget(client.ObjectKeyFromObject(o))
 	return nil
 }
 
