@@ -37,7 +37,7 @@ func thousand(b testing.TB, o Options) (s *Simulator, balancers, groups []string
 	s.Account.Unlock()
 	var subnets []string
 	for _, subnet := range s.Seed().VPC.Subnets {
-		if !subnet.Public {
+		if subnet.Tags["kubernetes.io/role/internal-elb"] != "" {
 			subnets = append(subnets, subnet.ID)
 		}
 	}

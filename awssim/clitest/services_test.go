@@ -14,7 +14,7 @@ func TestAWSsCommandLineTurnsPages(t *testing.T) {
 	x.Account.Unlock()
 	x.do(t, []step{
 		// Its paginators put the pages together; in JSON it asks the query of the whole.
-		{command: "ec2 describe-subnets --output json --query length(Subnets)", want: "6"},
+		{command: "ec2 describe-subnets --output json --query length(Subnets)", want: "7"},
 		{command: "ec2 describe-subnets --output json --page-size 5 --max-items 5 --query [length(Subnets),NextToken!=null]", want: `\[\s*5,\s*(true|false)\s*\]`},
 		{command: "acm list-certificates --output json --includes keyTypes=RSA_2048,EC_prime256v1 --page-size 1 --query length(CertificateSummaryList)", want: "3"},
 		{command: "elbv2 create-target-group --name a --protocol HTTP --port 80 --vpc-id vpc-0a1de000000000001"},
@@ -22,7 +22,7 @@ func TestAWSsCommandLineTurnsPages(t *testing.T) {
 		{command: "elbv2 create-target-group --name c --target-type lambda"},
 		{command: "elbv2 describe-target-groups --output json --query length(TargetGroups)", before: later(times.BalancingListed), want: "3"},
 		{command: "route53 list-resource-record-sets --output json --hosted-zone-id Z0A1DE00000001 --max-items 1 --query length(ResourceRecordSets)", want: "1"},
-		{command: "resourcegroupstaggingapi get-resources --output json --resource-type-filters ec2:subnet --query length(ResourceTagMappingList)", want: "6"},
+		{command: "resourcegroupstaggingapi get-resources --output json --resource-type-filters ec2:subnet --query length(ResourceTagMappingList)", want: "7"},
 	})
 }
 

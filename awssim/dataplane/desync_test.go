@@ -111,7 +111,7 @@ func TestWhatIsHandedOutIsWhatALibraryTakes(t *testing.T) {
 		"GET / HTTP/1.1\r\nHost: a\r\nX: a\r\nb c: d\r\n e\r\n \r\n f\r\nY: z\r\n g\r\n\r\n": "GET / HTTP/1.1\r\nHost: a\r\nX: a\r\nY: z\r\n g\r\n\r\n", // a line that goes takes its continuation along
 		"GET / HTTP/1.1\r\n first\r\nHost: a\r\n\r\n":                                        "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
 		"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\nA: b\r\n\r\n":           "PUT / HTTP/1.1\r\nHost: a\r\nA: b\r\n\r\n",
-		"GET /%41\n":     "GET /%41 HTTP/1.0\r\n\r\n",
+		"GET /%41\n":      "GET /%41 HTTP/1.0\r\n\r\n",
 		"GET /a\x01b\r\n": "GET / HTTP/1.0\r\n\r\n",
 	} {
 		i, out := inspect([]byte(in), "monitor")

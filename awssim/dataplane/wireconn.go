@@ -38,7 +38,7 @@ type wireConn struct {
 	state    wireState
 	requests []*inspection // heads handed out whose handler has not run
 	deadline time.Time     // for reading, as net/http set it
-	refused  bool // what the client goes on to say is not read
+	refused  bool          // what the client goes on to say is not read
 	// tunnelled says that bytes were handed out as another protocol's.
 	tunnelled bool
 }

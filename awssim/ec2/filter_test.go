@@ -57,8 +57,8 @@ func TestSubnetsAreFoundByFilters(t *testing.T) {
 		filters []types.Filter
 		want    int
 	}{
-		{"no filter", nil, 6},
-		{"vpc", []types.Filter{filter("vpc-id", vpcID)}, 6},
+		{"no filter", nil, 7},
+		{"vpc", []types.Filter{filter("vpc-id", vpcID)}, 7},
 		{"role tag with empty or 1", []types.Filter{filter("vpc-id", vpcID), filter("tag:kubernetes.io/role/elb", "", "1")}, 3},
 		{"role tag of empty value", []types.Filter{filter("tag:kubernetes.io/role/elb", "")}, 0},
 		{"any value", []types.Filter{filter("tag:kubernetes.io/role/internal-elb", "*")}, 3},

@@ -89,7 +89,7 @@ func TestTagsAreDescribedOneByOne(t *testing.T) {
 		want    int
 	}{
 		{[]types.Filter{filter("resource-id", webGroup)}, 1},
-		{[]types.Filter{filter("resource-type", "subnet"), filter("key", "Name")}, 6},
+		{[]types.Filter{filter("resource-type", "subnet"), filter("key", "Name")}, 7},
 		{[]types.Filter{filter("key", "kubernetes.io/role/*"), filter("value", "1")}, 6},
 		{[]types.Filter{filter("tag:Name", "demo-public-a")}, 1},
 	}
