@@ -93,9 +93,15 @@ func open(t *testing.T) *terminal {
 // start starts a process that takes command lines with those credentials.
 func (x *terminal) start(t *testing.T, path, id, secret string) {
 	t.Helper()
+	x.run(t, path, id, secret, prompt)
+}
+
+// run starts a program of Python's with those credentials.
+func (x *terminal) run(t *testing.T, path, id, secret string, program ...string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, path, "-c", prompt)
+	cmd := exec.CommandContext(ctx, path, append([]string{"-c"}, program...)...)
 	cmd.Dir = x.dir
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + x.dir, "LC_ALL=C.UTF-8",
@@ -124,7 +130,7 @@ func (x *terminal) start(t *testing.T, path, id, secret string) {
 	x.in, x.out = json.NewEncoder(in), json.NewDecoder(out)
 }
 
-var placeholder = regexp.MustCompile(`\{(\w+)\}`)
+var placeholder = regexp.MustCompile(`\{([\w-]+)\}`)
 
 // fill puts remembered values in the place of their {names}.
 func (x *terminal) fill(text string) string {

@@ -30,6 +30,10 @@ type member struct {
 var alwaysSent = map[string]bool{
 	"SecurityGroup.IpPermissions": true, "SecurityGroup.IpPermissionsEgress": true,
 	"IpPermission.IpRanges": true, "IpPermission.Ipv6Ranges": true, "IpPermission.PrefixListIds": true, "IpPermission.UserIdGroupPairs": true,
+	"Subnet.Ipv6CidrBlockAssociationSet": true,
+	"NetworkInterface.Groups":            true, "NetworkInterface.Ipv6Addresses": true, "NetworkInterface.TagSet": true,
+	"RouteTable.Associations": true, "RouteTable.PropagatingVgws": true, "RouteTable.Tags": true,
+	"InternetGateway.Attachments": true, "InternetGateway.Tags": true,
 }
 
 // sentEmpty reports whether a field of an answer is a list that AWS sends also when it is empty: what an action that describes or

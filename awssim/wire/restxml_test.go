@@ -96,6 +96,24 @@ func TestRESTCallsAreRecognisedByMethodAndPath(t *testing.T) {
 	}
 }
 
+// Python's clients send a document without a type. As a form it would be malformed by its first semicolon.
+func TestADocumentOfARESTServiceIsNoFormWhateverItsType(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Options{})
+	r.handle(func(_ context.Context, _, _ string, in any) (any, error) {
+		if value := in.(*route53.ChangeResourceRecordSetsInput).ChangeBatch.Changes[0].ResourceRecordSet.ResourceRecords[0].Value; *value != "a & b" {
+			t.Errorf("the value is %q", *value)
+		}
+		return nil, nil
+	})
+	body := strings.Replace(rrsetBody, "<Value>y.", "<Value>a &amp; b", 1)
+	for _, contentType := range []string{"", "application/xml", "text/plain", "application/x-www-form-urlencoded"} {
+		if status, _, answer := r.rest("POST", "/2013-04-01/hostedzone/Z1/rrset/", contentType, body); status != http.StatusOK {
+			t.Errorf("of type %q: %d\n%s", contentType, status, answer)
+		}
+	}
+}
+
 func TestWhatIsCreatedOverRESTHasALocation(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, Options{})

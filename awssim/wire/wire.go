@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -236,7 +237,7 @@ func read(r *http.Request) (*request, error) {
 		return req, apierr.New("MalformedQueryString", "the query string contains a syntax error")
 	}
 	req.form = query
-	if r.Header.Get("X-Amz-Target") == "" && !strings.HasSuffix(r.Header.Get("Content-Type"), "/xml") {
+	if r.Header.Get("X-Amz-Target") == "" && !documented(r) {
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
 			return req, apierr.New("MalformedQueryString", "the body is not a form")
@@ -246,6 +247,12 @@ func read(r *http.Request) (*request, error) {
 		}
 	}
 	return req, nil
+}
+
+// documented reports whether the body is a document, of a REST service, rather than a form. Some clients name no type for it.
+func documented(r *http.Request) bool {
+	rest := func(s *service) bool { return s.prefix != "" && strings.HasPrefix(r.URL.Path, s.prefix+"/") }
+	return strings.HasSuffix(r.Header.Get("Content-Type"), "/xml") || slices.ContainsFunc(services, rest)
 }
 
 // answerable is the error as AWS puts it on the wire; what is no AWS error is the simulator's own failure.

@@ -538,11 +538,22 @@ func TestListsThatAreEmptyAreSentAsAWSSendsThem(t *testing.T) {
 		"ListCertificates":           {"acm", "CertificateManager", &acm.ListCertificatesOutput{}, []string{`"CertificateSummaryList":[]`}},
 		"ListResourcesForWebACL":     {"wafv2", "AWSWAF_20190729", &wafv2.ListResourcesForWebACLOutput{}, []string{`"ResourceArns":[]`}},
 		"ListWebACLs":                {"waf-regional", "AWSWAF_Regional_20161128", &wafregional.ListWebACLsOutput{}, []string{`"WebACLs":[]`}},
+
+		"DescribeSecurityGroups of one": {"ec2", "", &ec2.DescribeSecurityGroupsOutput{SecurityGroups: []ec2types.SecurityGroup{{IpPermissions: []ec2types.IpPermission{{}}}}}, []string{
+			"<ipPermissions><item><ipRanges></ipRanges><ipv6Ranges></ipv6Ranges><prefixListIds></prefixListIds><groups></groups></item></ipPermissions>", "<ipPermissionsEgress></ipPermissionsEgress>"}},
+		"DescribeSubnets of one": {"ec2", "", &ec2.DescribeSubnetsOutput{Subnets: []ec2types.Subnet{{}}}, []string{"<ipv6CidrBlockAssociationSet></ipv6CidrBlockAssociationSet>"}},
+		"DescribeNetworkInterfaces of one": {"ec2", "", &ec2.DescribeNetworkInterfacesOutput{NetworkInterfaces: []ec2types.NetworkInterface{{}}}, []string{
+			"<groupSet></groupSet>", "<ipv6AddressesSet></ipv6AddressesSet>", "<tagSet></tagSet>"}},
+		"DescribeRouteTables of one": {"ec2", "", &ec2.DescribeRouteTablesOutput{RouteTables: []ec2types.RouteTable{{}}}, []string{
+			"<associationSet></associationSet>", "<propagatingVgwSet></propagatingVgwSet>", "<tagSet></tagSet>"}},
+		"DescribeInternetGateways of one": {"ec2", "", &ec2.DescribeInternetGatewaysOutput{InternetGateways: []ec2types.InternetGateway{{}}}, []string{
+			"<attachmentSet></attachmentSet>", "<tagSet></tagSet>"}},
 	} {
 		t.Run(c.service+" "+action, func(t *testing.T) {
 			t.Parallel()
 			r := newFixedRig(t)
 			r.handle(func(context.Context, string, string, any) (any, error) { return c.out, nil })
+			action, _, _ := strings.Cut(action, " ")
 			in := raw{service: c.service, body: "Action=" + action}
 			if c.target != "" {
 				in = raw{service: c.service, target: c.target + "." + action, body: "{}"}
