@@ -189,26 +189,48 @@ type Line struct {
 	Number int
 	Fact   string
 	Proofs []string // tests; "table FILE TEXT"; or one that begins with "absent " and tells why there is none
+	// Sources are where the fact is from: addresses of pages, or words where there is none.
+	Sources []string
 }
 
-// Read reads a list. A line is "FACT | PROOF | PROOF…"; empty lines and those that begin with # count for nothing.
+// Read reads a list. A line is "FACT | PROOF | PROOF…"; empty lines and those that begin with # count for nothing. A list may tell
+// its sources: "@define KEY SOURCE" names one, "@from KEY…" is of the lines below it, and " | @KEY…" at a line's end is its own instead.
 func Read(file string) ([]Line, error) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read the list: %w", err)
 	}
 	var out []Line
+	s := sources{defined: map[string]string{}, used: map[string]bool{}}
 	number := 0
 	for text := range strings.Lines(string(raw)) {
 		number++
 		if text = strings.TrimSpace(text); text == "" || text[0] == '#' {
 			continue
 		}
+		if text[0] == '@' {
+			if err := s.declare(text); err != nil {
+				return nil, fmt.Errorf("%s:%d: %w", file, number, err)
+			}
+			continue
+		}
 		parts := strings.Split(text, " | ")
 		for i := range parts {
 			parts[i] = strings.TrimSpace(parts[i])
 		}
-		out = append(out, Line{number, parts[0], parts[1:]})
+		keys := s.from
+		if last := len(parts) - 1; strings.HasPrefix(parts[last], "@") {
+			keys = strings.Fields(strings.ReplaceAll(parts[last], "@", " "))
+			parts = parts[:last]
+		}
+		from, err := s.named(keys)
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", file, number, err)
+		}
+		out = append(out, Line{number, parts[0], parts[1:], from})
+	}
+	if err := s.idle(); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return out, nil
 }

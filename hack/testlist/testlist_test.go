@@ -110,6 +110,55 @@ gone | table hack/testlist/gone.txt text
 	}
 }
 
+func TestSourcesAreThoseOfTheLineOrOfThoseAboveIt(t *testing.T) {
+	t.Parallel()
+	read := func(list string) ([]Line, error) {
+		file := filepath.Join(t.TempDir(), "list.txt")
+		if err := os.WriteFile(file, []byte(list), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return Read(file)
+	}
+	lines, err := read("@define a https://a\n@define b some words\nnone | absent x\n@from a\ntwo | absent x\nthree | absent x | @b @a\nfour | absent x\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, l := range lines {
+		got = append(got, l.Fact+": "+strings.Join(l.Sources, ", ")+" "+strings.Join(l.Proofs, ", "))
+	}
+	if text := strings.Join(got, "\n"); text != "none:  absent x\ntwo: https://a absent x\nthree: some words, https://a absent x\nfour: https://a absent x" {
+		t.Errorf("got\n%s", text)
+	}
+	for list, want := range map[string]string{
+		"one | absent x | @a":                    ":1: no source a is defined",
+		"@from a\none | absent x":                ":2: no source a is defined",
+		"@define a":                              ":1: write @define KEY SOURCE or @from KEY",
+		"@form a":                                ":1: write @define KEY SOURCE or @from KEY",
+		"@define a x\n@define a y":               ":2: source a is defined already",
+		"@define a x\n@define b y\n":             "no line is from a, b",
+		"@define a x\n@from a\n@from\none | two": ":3: write @define KEY SOURCE or @from KEY",
+	} {
+		if _, err := read(list); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", list, err, want)
+		}
+	}
+}
+
+// TestEveryFactOfTheDataPlaneTellsItsSource: what AWS documents is told with its page, what it does not is told to be seen or guessed.
+func TestEveryFactOfTheDataPlaneTellsItsSource(t *testing.T) {
+	t.Parallel()
+	lines, err := Read("../../awssim/testdata/facts/traffic.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range lines {
+		if len(l.Sources) == 0 {
+			t.Errorf("line %d: %q tells no source", l.Number, l.Fact)
+		}
+	}
+}
+
 // TestEveryFactOfTheSimulatorLeadsToATest reads awssim/testdata/facts: what AWS does, row by row, and the test that shows that
 // the simulator does it.
 func TestEveryFactOfTheSimulatorLeadsToATest(t *testing.T) {
