@@ -31,7 +31,7 @@ func TestFactsDescribeTheNetwork(t *testing.T) {
 		t.Errorf("VPC %+v", got.VPC)
 	}
 	public, private := got.Subnets["subnet-0a1de0000000000a1"], got.Subnets["subnet-0a1de0000000000a2"]
-	if len(got.Subnets) != 6 || !got.Routes || !public.Public || private.Public || public.Zone != "us-west-2a" || public.Locale != facts.AvailabilityZone ||
+	if len(got.Subnets) != 7 || !got.Routes || !public.Public || private.Public || public.Zone != "us-west-2a" || public.Locale != facts.AvailabilityZone ||
 		public.Tags["kubernetes.io/role/elb"] != "1" || public.AvailableIPs == 0 || len(public.IPv6CIDRs) != 1 {
 		t.Errorf("subnets %+v", got.Subnets)
 	}
@@ -151,7 +151,7 @@ func TestAnOldAnswerServesWhileAWSDoesNot(t *testing.T) {
 	if _, err := f.sim.Gate.AddFault(gate.Fault{Action: "DescribeSubnets", Code: "RequestLimitExceeded", Status: 503}); err != nil {
 		t.Fatal(err)
 	}
-	if got := f.answer(facts.Need{Kind: facts.NeedSubnets}); len(got.Subnets) != 6 {
+	if got := f.answer(facts.Need{Kind: facts.NeedSubnets}); len(got.Subnets) != 7 {
 		t.Errorf("%+v", got.Subnets)
 	}
 }
