@@ -5,27 +5,17 @@ package cluster
 
 import (
 	"context"
-	_ "embed"
-	"errors"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
-	"sort"
 	"time"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 	"github.com/k8s-lbc/lbc/playground/controlplane"
-	"github.com/k8s-lbc/lbc/playground/manifest"
 	"github.com/k8s-lbc/lbc/playground/node"
 	"github.com/k8s-lbc/lbc/playground/nodeport"
 )
-
-//go:embed rbac.yaml
-var installation []byte
 
 // Options configure Start.
 type Options struct {
@@ -37,6 +27,9 @@ type Options struct {
 	Guard   vnet.Guard // firewall of pods and nodes; nil: none
 	// CRDs is a directory whose *.yaml files are applied before Start returns; empty: none.
 	CRDs string
+	// Manifests are files, or directories of *.yaml, *.yml and *.json files, that are applied before Start returns: CRDs first, then
+	// the others in their order.
+	Manifests []string
 	// Progress, if not nil, is told what became ready and how long after the start.
 	Progress func(what string, after time.Duration)
 	Logf     func(format string, args ...any) // log of the simulated kubelets
@@ -74,7 +67,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 			return nil, err
 		}
 	}
-	if err := install(ctx, c, o.CRDs); err != nil {
+	if err := install(ctx, c, o); err != nil {
 		return nil, fmt.Errorf("install the controller's manifests: %w", err)
 	}
 	if o.Progress != nil {
@@ -117,103 +110,5 @@ func (c *Cluster) Stop() {
 	}
 	if c.Plane != nil {
 		c.Plane.Stop()
-	}
-}
-
-// install applies the CRDs and, while the API server takes them up, the rest.
-func install(ctx context.Context, c *Cluster, crds string) error {
-	client, err := manifest.NewClient(c.Plane.AdminConfig())
-	if err != nil {
-		return err
-	}
-	objects, err := readDirectory(crds)
-	if err != nil {
-		return err
-	}
-	definitions := len(objects)
-	rest, err := manifest.Parse("rbac.yaml", installation)
-	if err != nil {
-		return err
-	}
-	objects = append(objects, rest...)
-	// The namespace kube-system and the default roles appear a moment after the API server is ready.
-	for {
-		err = client.Apply(ctx, objects...)
-		if err == nil {
-			break
-		}
-		if waitErr := pause(ctx); waitErr != nil {
-			return errors.Join(err, waitErr)
-		}
-	}
-	for _, crd := range objects[:definitions] {
-		if err := established(ctx, client, crd); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func readDirectory(dir string) ([]*unstructured.Unstructured, error) {
-	if dir == "" {
-		return nil, nil
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
-	if err != nil {
-		return nil, fmt.Errorf("list the CRDs: %w", err)
-	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("no CRDs in %s: run \"make generate\"", dir)
-	}
-	sort.Strings(files)
-	var all []*unstructured.Unstructured
-	for _, f := range files {
-		content, err := os.ReadFile(f)
-		if err != nil {
-			return nil, fmt.Errorf("read a CRD: %w", err)
-		}
-		objects, err := manifest.Parse(f, content)
-		if err != nil {
-			return nil, err
-		}
-		for _, o := range objects {
-			if o.GetKind() == "CustomResourceDefinition" {
-				all = append(all, o)
-			}
-		}
-	}
-	return all, nil
-}
-
-// established waits until the API server serves the kinds of a CRD.
-func established(ctx context.Context, client *manifest.Client, crd *unstructured.Unstructured) error {
-	for {
-		got, err := client.Get(ctx, crd)
-		if err == nil {
-			conditions, _, _ := unstructured.NestedSlice(got.Object, "status", "conditions")
-			for _, c := range conditions {
-				m, _ := c.(map[string]any)
-				if m["type"] == "Established" && m["status"] == "True" {
-					return nil
-				}
-				if m["type"] == "NonStructuralSchema" && m["status"] == "True" {
-					return fmt.Errorf("CRD %s: %v", crd.GetName(), m["message"])
-				}
-			}
-		}
-		if waitErr := pause(ctx); waitErr != nil {
-			return errors.Join(fmt.Errorf("CRD %s is not established", crd.GetName()), err, waitErr)
-		}
-	}
-}
-
-func pause(ctx context.Context) error {
-	t := time.NewTimer(50 * time.Millisecond)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

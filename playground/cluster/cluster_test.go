@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -102,6 +103,7 @@ func TestAWorkloadRunsAnswersAndEnds(t *testing.T) {
 	host := netip.MustParseAddr("10.0.128.10")
 	c, err := Start(ctx, Options{
 		Dir: t.TempDir(), Network: network, Assign: book.assign, Release: book.release, Logf: t.Logf, CRDs: "../../config/crd",
+		Manifests: []string{write(t, t.TempDir(), "added.yaml", added)},
 		Nodes: []node.Spec{
 			{Name: "ip-10-0-128-10", Instance: "i-00000000000000a01", Region: "us-west-2", Zone: "us-west-2a", Architecture: "amd64", Address: host},
 			{Name: "ip-10-0-144-10", Instance: "i-00000000000000b01", Region: "us-west-2", Zone: "us-west-2b", Architecture: "arm64", Address: netip.MustParseAddr("10.0.144.10")},
@@ -219,6 +221,18 @@ func TestAWorkloadRunsAnswersAndEnds(t *testing.T) {
 	}
 	if out, err := run("get", "targetgroupbindings", "-A"); err != nil {
 		t.Errorf("our CRDs: %v\n%s", err, out)
+	}
+	if out, err := run("get", "widgets", "first", "-n", "widgets"); err != nil {
+		t.Errorf("an added object of an added kind: %v\n%s", err, out)
+	}
+	for verb, want := range map[string]bool{"list": true, "delete": false} {
+		review, err := c.Client.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+			User:               "system:serviceaccount:kube-system:aws-load-balancer-controller",
+			ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: verb, Group: "try.example.com", Resource: "widgets"},
+		}}, metav1.CreateOptions{})
+		if err != nil || review.Status.Allowed != want {
+			t.Errorf("the controller may %s what was added: %+v, %v, want %v", verb, review, err, want)
+		}
 	}
 
 	if out, err := run("delete", "-f", file, "--timeout=180s"); err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/playground/process"
+	"github.com/k8s-lbc/lbc/playground/repository"
 )
 
 // controller is the child process, which may be started and stopped many times.
@@ -81,6 +82,31 @@ func (e *Environment) StartController(args ...string) error {
 		c.ready = "/readyz/ready-webhook"
 	}
 	return nil
+}
+
+// UseController names another binary for the next start.
+func (e *Environment) UseController(path string) error {
+	if err := repository.CheckBinary(path); err != nil {
+		return err
+	}
+	e.options.Controller = path
+	return nil
+}
+
+// RunController starts the controller and returns when it is healthy.
+func (e *Environment) RunController(ctx context.Context, args ...string) error {
+	if e.options.Controller == "" {
+		return errors.New("this playground was started without a controller (--no-controller): name one with --controller")
+	}
+	if e.webhooks.address == "" {
+		if err := e.InstallWebhooks(ctx); err != nil {
+			return err
+		}
+	}
+	if err := e.StartController(args...); err != nil {
+		return err
+	}
+	return e.WaitController(ctx)
 }
 
 // controllerEnvironment replaces everything by which the user's own AWS account could be reached.

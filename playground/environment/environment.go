@@ -31,6 +31,8 @@ type Options struct {
 	Controller     string
 	ControllerArgs []string // of every start, after ours, so that they win
 	FirstArgs      []string // of the first start only
+	// Manifests are files and directories that are applied before the controller starts, such as further CRDs and rights.
+	Manifests []string
 	// Account is what the simulated account holds at first; nil: the built-in one.
 	Account *seed.File
 	Profile account.Profile // how long AWS takes; the zero value: nothing takes time
@@ -93,7 +95,7 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 	before := time.Since(began)
 	e.Cluster, err = cluster.Start(ctx, cluster.Options{
 		Dir: o.Dir, Network: e.Simulator.Network, Nodes: nodes, Assign: e.assign, Release: e.release, Guard: e.Simulator.Admits,
-		CRDs: o.Repo.CRDs(), Logf: nodeLog.Printf,
+		CRDs: o.Repo.CRDs(), Manifests: o.Manifests, Logf: nodeLog.Printf,
 		Progress: func(what string, after time.Duration) { e.progress(what, before+after) },
 	})
 	if err != nil {
@@ -105,13 +107,7 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 	if o.Controller == "" {
 		return e, nil
 	}
-	if err := e.InstallWebhooks(ctx); err != nil {
-		return nil, err
-	}
-	if err := e.StartController(o.FirstArgs...); err != nil {
-		return nil, err
-	}
-	if err := e.WaitController(ctx); err != nil {
+	if err := e.RunController(ctx, o.FirstArgs...); err != nil {
 		return nil, err
 	}
 	e.progress("load balancer controller", time.Since(began))

@@ -39,10 +39,13 @@ type Endpoints struct {
 	DNS        string    `json:"dns,omitempty"`
 	Controller int       `json:"controllerPID,omitempty"`
 	Metrics    string    `json:"controllerMetrics,omitempty"`
+	Control    string    `json:"control,omitempty"` // URL that takes commands to the controller
 	Region     string    `json:"region"`
 	VPC        string    `json:"vpc"`
 	Cluster    string    `json:"cluster"`
 	Summary    string    `json:"summary,omitempty"` // what "up" printed at the end
+
+	ControlToken string `json:"controlToken,omitempty"` // what such a command shows
 }
 
 // NotRunningError says that no playground runs with a state directory.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/seed"
+	"github.com/k8s-lbc/lbc/playground/cluster"
 	"github.com/k8s-lbc/lbc/playground/environment"
 	"github.com/k8s-lbc/lbc/playground/repository"
 	"github.com/k8s-lbc/lbc/playground/state"
@@ -27,6 +28,7 @@ type launch struct {
 	controllerArgs []string
 	listen         string
 	noController   bool
+	manifests      []string
 	startTimeout   time.Duration
 }
 
@@ -39,6 +41,7 @@ func (l *launch) addFlags(c *cobra.Command) {
 	if err := c.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"instant", "fast", "real"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag is defined above
 	}
+	f.StringArrayVar(&l.manifests, "install", nil, "manifest, or directory of manifests, to apply before the controller starts: further CRDs, RBAC; may be repeated")
 	f.BoolVar(&l.noController, "no-controller", false, "start everything but the controller")
 	f.StringVar(&l.listen, "aws-listen", "", "address of the simulated AWS API (default: a free port of 127.0.0.1)")
 	f.DurationVar(&l.startTimeout, "start-timeout", 2*time.Minute, "how long the start may take")
@@ -46,7 +49,10 @@ func (l *launch) addFlags(c *cobra.Command) {
 
 // options turns the flags into what an environment needs.
 func (l *launch) options(dir state.Dir, root repository.Root) (environment.Options, error) {
-	o := environment.Options{Dir: string(dir), Repo: root, ControllerArgs: l.controllerArgs, Listen: l.listen}
+	o := environment.Options{Dir: string(dir), Repo: root, ControllerArgs: l.controllerArgs, Manifests: l.manifests, Listen: l.listen}
+	if _, err := cluster.ReadManifests(l.manifests...); err != nil {
+		return o, fmt.Errorf("--install: %w", err)
+	}
 	if !l.noController {
 		o.Controller = l.controller
 		if o.Controller == "" {

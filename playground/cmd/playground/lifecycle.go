@@ -125,6 +125,8 @@ func printStatus(ctx context.Context, out io.Writer, dir state.Dir, e state.Endp
 			health = "ended; see its log"
 		}
 		row("controller", fmt.Sprintf("%s, process %d, metrics at %s", health, e.Controller, e.Metrics))
+	} else if e.Control != "" {
+		row("controller", "none runs; \"playground controller start\" starts it")
 	}
 	row("logs", filepath.Join(string(dir), "logs"))
 	if e.Simulator != "" {

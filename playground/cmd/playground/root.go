@@ -33,6 +33,7 @@ Without a command it does what "up" does.`,
   playground kubectl get ingress -A        in another terminal: the cluster,
   playground curl http://NAME/             a load balancer by its DNS name,
   playground aws resources                 the account
+  playground controller restart            the controller alone
   playground run --once examples/nlb.yaml  start, apply, verify, delete, verify, stop`,
 		Args:          onlyCommands,
 		Version:       version,
@@ -43,7 +44,7 @@ Without a command it does what "up" does.`,
 	root.PersistentFlags().StringVar(&s.stateDir, "state-dir", "", "directory of the running playground's state (default $XDG_STATE_HOME/lbc-playground, or below ~/.local/state)")
 	root.PersistentFlags().StringVar(&s.repo, "repo", "", "checkout of the repository with config/crd and examples (default: found from here)")
 	root.Flags().AddFlagSet(up.Flags())
-	root.AddCommand(up, newDown(s), newStatus(s), newEnv(s), newApply(s), newKubectl(s), newCurl(s), newAWS(s), newLogs(s), newRun(s), newBench(s))
+	root.AddCommand(up, newDown(s), newStatus(s), newEnv(s), newApply(s), newKubectl(s), newCurl(s), newAWS(s), newLogs(s), newController(s), newRun(s), newBench(s))
 	return root
 }
 

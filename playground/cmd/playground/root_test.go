@@ -59,6 +59,7 @@ func TestCommandsWithoutAPlaygroundSayHowToStartOne(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
 		{"status"}, {"down"}, {"kubectl", "get", "pods"}, {"curl", "http://example.com"}, {"aws", "resources"}, {"aws", "calls"}, {"apply", "-f", "x.yaml"}, {"logs"},
+		{"controller", "stop"}, {"controller", "start"}, {"controller", "restart", "--controller-arg=--log-level=debug"},
 	} {
 		_, err := execute(t, args...)
 		var not *state.NotRunningError
@@ -99,6 +100,9 @@ func TestMistakesAreToldWithTheirRemedy(t *testing.T) {
 		"needs a file with manifests":                              {"run", "--once"},
 		"playground apply -f a -f b":                               {"apply", "a", "b"},
 		"name a file with -f":                                      {"apply"},
+		`"playground controller", did you mean restart?`:           {"controller", "restrat"},
+		"--install: ":                                              {"up", "--install", missing, "--controller", binary},
+		"--install: " + broken:                                     {"up", "--install", broken, "--controller", binary},
 	} {
 		if _, err := execute(t, args...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: got %v, want %q", args, err, want)
@@ -127,6 +131,8 @@ func TestCompletionKnowsKubectlsWordsAndOurValues(t *testing.T) {
 		"--show-ev": {"kubectl", "describe", "--show-e"},
 		"instant":   {"up", "--profile", ""},
 		"wide":      {"aws", "calls", "-o", ""},
+		"restart":   {"controller", "re"},
+		"--control": {"controller", "start", "--control"},
 	} {
 		if out, err := execute(t, append([]string{cobra.ShellCompRequestCmd}, args...)...); err != nil || !strings.Contains(out, want) {
 			t.Errorf("%v: no %q, %v\n%s", args, want, err, out)

@@ -81,6 +81,12 @@ func runUp(ctx context.Context, s *settings, l *launch, files []string, noExampl
 		fmt.Fprintln(out, "\nStopping") //nolint:errcheck // a terminal
 		env.Stop()
 	}()
+	d := &description{dir: dir, endpoints: endpoints}
+	endOrders, err := serveOrders(env, d)
+	if err != nil {
+		return err
+	}
+	defer endOrders()
 	if len(files) == 0 && !noExamples && !l.noController {
 		files = []string{root.Example(defaultExample)}
 	}
@@ -100,8 +106,7 @@ func runUp(ctx context.Context, s *settings, l *launch, files []string, noExampl
 	if _, err := io.WriteString(out, text.String()); err != nil {
 		return err
 	}
-	endpoints.Ready, endpoints.Summary = true, text.String()
-	if err := dir.Write(endpoints); err != nil {
+	if err := d.change(func(e *state.Endpoints) { e.Ready, e.Summary = true, text.String() }); err != nil {
 		return err
 	}
 	return stay(ctx, env, out, time.Second)
@@ -150,7 +155,7 @@ func stay(ctx context.Context, p parts, out io.Writer, every time.Duration) erro
 			}
 			err := p.ControllerFailed()
 			if err != nil && !told {
-				fmt.Fprintf(out, "\nThe controller has ended; the cluster and the account go on without it.\n%v\n", err) //nolint:errcheck // a terminal
+				fmt.Fprintf(out, "\nThe controller has ended; the cluster and the account go on without it. \"playground controller start\" starts it.\n%v\n", err) //nolint:errcheck // a terminal
 			}
 			told = err != nil
 		}

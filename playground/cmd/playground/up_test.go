@@ -7,6 +7,10 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/playground/repository"
+	"github.com/k8s-lbc/lbc/playground/state"
 )
 
 // ended are parts of which the controller ends at once and the cluster later.
@@ -31,5 +35,16 @@ func TestAControllerThatEndsDoesNotEndThePlayground(t *testing.T) {
 	}
 	if n := strings.Count(out.String(), "signal: killed"); n != 1 {
 		t.Errorf("the controller's end is told %d times: %s", n, out.String())
+	}
+}
+
+// A lag at every read would refuse clients that AWS serves.
+func TestReadsLagAsSeldomAsInAWSWithEveryProfile(t *testing.T) {
+	t.Parallel()
+	for _, profile := range []string{"instant", "fast", "real"} {
+		o, err := (&launch{profile: profile, noController: true}).options(state.Dir(t.TempDir()), repository.Root("../../.."))
+		if err != nil || o.Profile.LagChance != account.DefaultLagChance {
+			t.Errorf("%s: a chance of %v, %v", profile, o.Profile.LagChance, err)
+		}
 	}
 }

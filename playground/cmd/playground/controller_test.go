@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/playground/state"
+)
+
+// controlled is an environment whose controller is a number. A start that is given a name of sick never gets healthy.
+type controlled struct {
+	binary string
+	pid    int
+	starts int
+	args   []string
+	failed error
+}
+
+func (c *controlled) UseController(path string) error { c.binary = path; return nil }
+func (c *controlled) StopController()                 { c.pid, c.failed = 0, nil }
+func (c *controlled) ControllerPID() int              { return c.pid }
+func (c *controlled) ControllerMetrics() string {
+	return fmt.Sprintf("http://127.0.0.1:%d/metrics", c.pid)
+}
+func (c *controlled) ControllerFailed() error { return c.failed }
+
+func (c *controlled) RunController(ctx context.Context, args ...string) error {
+	if c.binary == "" {
+		return errors.New("no binary")
+	}
+	c.starts++
+	c.pid, c.args = 100+c.starts, args
+	if len(args) > 0 && args[0] == "--sick" {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
+}
+
+// open is a playground that runs in this process, and the command line for it.
+func open(t *testing.T, env *controlled) (dir state.Dir, run func(args ...string) string) {
+	t.Helper()
+	dir = state.Dir(filepath.Join(t.TempDir(), "state"))
+	lock, err := dir.Take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(lock.Release)
+	end, err := serveOrders(env, &description{dir: dir, endpoints: state.Endpoints{PID: os.Getpid(), Simulator: "http://127.0.0.1:1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(end)
+	return dir, func(args ...string) string {
+		var out bytes.Buffer
+		root := newRoot()
+		root.SetArgs(append([]string{"--state-dir", string(dir), "controller"}, args...))
+		root.SetOut(&out)
+		if err := root.ExecuteContext(t.Context()); err != nil {
+			return "error: " + err.Error()
+		}
+		return out.String()
+	}
+}
+
+func TestTheControllerIsStoppedAndStartedAlone(t *testing.T) {
+	t.Parallel()
+	other := filepath.Join(t.TempDir(), "other")
+	if err := os.WriteFile(other, nil, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	env := &controlled{binary: "usual", pid: 100}
+	dir, run := open(t, env)
+	for _, tt := range []struct {
+		command, want string
+		pid           int
+		binary, args  string
+	}{
+		{"start", "error: the controller runs already (process 100): \"playground controller restart\" replaces it", 100, "usual", ""},
+		{"stop", "The controller has ended", 0, "usual", ""},
+		{"stop", "error: the controller does not run: \"playground controller start\" starts it", 0, "usual", ""},
+		{"start --controller-arg=--a --controller-arg=--b=c", "The controller runs: process 101, metrics at http://127.0.0.1:101/metrics", 101, "usual", "--a --b=c"},
+		{"restart", "The controller runs: process 102", 102, "usual", ""},
+		{"restart --controller " + other, "The controller runs: process 103", 103, other, ""},
+		{"restart --controller " + other + ".gone", "error: the controller's binary " + other + ".gone does not exist", 103, other, ""},
+		{"restart --timeout 10ms --controller-arg=--sick", "error: the controller is not healthy after 10ms (--timeout); \"playground logs controller\"", 104, other, "--sick"},
+		{"restart", "The controller runs: process 105", 105, other, ""},
+	} {
+		got := run(strings.Fields(tt.command)...)
+		if !strings.HasPrefix(got, tt.want) {
+			t.Errorf("%s: %q, want %q", tt.command, got, tt.want)
+		}
+		if strings.Contains(tt.command, "--timeout") { // the order ends a moment after the command, and the next one waits for it
+			continue
+		}
+		if env.pid != tt.pid || env.binary != tt.binary || strings.Join(env.args, " ") != tt.args && tt.pid != 0 && tt.args != "" {
+			t.Errorf("%s: %+v, want %+v", tt.command, env, tt)
+		}
+		if e, err := dir.Running(); err != nil || e.Controller != tt.pid && !strings.HasPrefix(tt.want, "error") {
+			t.Errorf("%s: written is process %d, want %d; %v", tt.command, e.Controller, tt.pid, err)
+		}
+	}
+}
+
+func TestAControllerThatEndedByItselfIsStartedAgain(t *testing.T) {
+	t.Parallel()
+	env := &controlled{binary: "usual", pid: 100, failed: errors.New("signal: killed")}
+	_, run := open(t, env)
+	if got := run("start"); !strings.Contains(got, "process 101") || env.failed != nil {
+		t.Errorf("%s, %v", got, env.failed)
+	}
+	env.failed = errors.New("signal: killed")
+	if got := run("stop"); !strings.HasPrefix(got, "error: the controller does not run") {
+		t.Error(got)
+	}
+}
+
+func TestAPlaygroundWithoutAControllerAsksForOne(t *testing.T) {
+	t.Parallel()
+	_, run := open(t, &controlled{})
+	if got := run("start"); got != "error: no binary" {
+		t.Error(got)
+	}
+}
+
+func TestAPlaygroundThatTakesNoOrdersYetSaysSo(t *testing.T) {
+	t.Parallel()
+	dir := state.Dir(filepath.Join(t.TempDir(), "state"))
+	lock, err := dir.Take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	for _, e := range []state.Endpoints{{PID: 1}, {PID: 1, Simulator: "http://127.0.0.1:1"}} {
+		if err := dir.Write(e); err != nil {
+			t.Fatal(err)
+		}
+		root := newRoot()
+		root.SetArgs([]string{"--state-dir", string(dir), "controller", "restart"})
+		if err := root.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "still starting") {
+			t.Errorf("%+v: %v", e, err)
+		}
+	}
+}
+
+func TestOrdersOfStrangersAreRefused(t *testing.T) {
+	t.Parallel()
+	env := &controlled{binary: "usual", pid: 100}
+	dir, _ := open(t, env)
+	e, err := dir.Running()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.ControlToken = "guessed"
+	if _, err := send(t.Context(), e, order{Action: "stop"}); err == nil || !strings.Contains(err.Error(), http.StatusText(http.StatusForbidden)) || env.pid != 100 {
+		t.Errorf("%v, process %d", err, env.pid)
+	}
+}
