@@ -67,3 +67,28 @@ func TestTailGivesTheLastLines(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// Flags that only some controllers have must not end the others.
+func TestAProgramKnowsTheFlagsOfItsHelp(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	program := func(name, script string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	helpful := program("helpful", `[ "$1" = --help ] || exit 1; echo "  --webhook-bind-host string   where" >&2; exit 2`)
+	for _, tt := range []struct {
+		path, flag string
+		want       bool
+	}{
+		{helpful, "webhook-bind-host", true}, {helpful, "webhook-bind", false},
+		{program("silent", "exit 1"), "webhook-bind-host", false}, {filepath.Join(dir, "missing"), "webhook-bind-host", false},
+	} {
+		if got := Knows(tt.path, tt.flag); got != tt.want {
+			t.Errorf("%s knows --%s: %v, want %v", tt.path, tt.flag, got, tt.want)
+		}
+	}
+}
