@@ -160,14 +160,19 @@ func undisturbed(t *testing.T) (accounts []string, called []string) {
 			t.Fatalf("%s: %v", stage.name, told)
 		}
 	}
+	return accounts, l.called(mark)
+}
+
+// called are the IAM actions of the controller's calls since a mark.
+func (l *lab) called(mark uint64) (out []string) {
 	by := l.permissions(mark)
 	for _, o := range cloud.Operations { // the others are calls of the test's
 		if by[o.Permission] > 0 {
-			called = append(called, o.Permission)
+			out = append(out, o.Permission)
 		}
 	}
-	slices.Sort(called)
-	return accounts, called
+	slices.Sort(out)
+	return out
 }
 
 // TestEachOperationInTurnMayBeDeniedFailOrBeThrottled has one operation trouble a varied cluster for a while in each stage of its life. The

@@ -26,6 +26,7 @@ type keyed struct {
 // retry is what a run of a key asks for; the zero retry asks for nothing.
 type retry struct {
 	failed bool      // the key is to be tried again after a pause
+	soon   bool      // pauses stay short: it waits for the API server, or for other work of this process
 	at     time.Time // and not before; alone, it is tried again then
 }
 
@@ -154,7 +155,11 @@ func (k *keyed) pass(ctx context.Context, key string) {
 		e.due = time.Time{}
 	case r.failed:
 		e.failures++
-		e.due = k.now().Add(k.pauses.Pause(e.failures))
+		pause := k.pauses.Pause(e.failures)
+		if r.soon {
+			pause = min(pause, longestUnheard)
+		}
+		e.due = k.now().Add(pause)
 		if r.at.After(e.due) {
 			e.due = r.at
 		}

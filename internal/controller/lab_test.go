@@ -73,7 +73,7 @@ type lab struct {
 	rewoken   []types.NamespacedName // bindings that have something else to tell of their rules
 	events    []string
 
-	mu sync.Mutex // of woken and events, where lives run in goroutines
+	mu sync.Mutex // of woken, rewoken and events, where lives run in goroutines
 
 	// before, if it is set, is asked before each call to AWS, by many goroutines at once; its error is the call's.
 	before atomic.Pointer[func(context.Context) error]
@@ -192,7 +192,11 @@ func (l *lab) restart() {
 	groups := newRules(l.client, l.inventory, inventory.NewInterfaces(clients.EC2, l.clock.Now), secgroup.Chooser{Cluster: l.config.ClusterName}, l.config.VPC, run,
 		l.config.BindingRequeue, l.clock.Now, logr.Discard())
 	groups.elsewhere, backend.restricted = l.elsewhere, l.elsewhere != nil
-	groups.wake = func(b types.NamespacedName) { l.rewoken = append(l.rewoken, b) }
+	groups.wake = func(b types.NamespacedName) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.rewoken = append(l.rewoken, b)
+	}
 	l.bound = &targetBindings{
 		client: l.client, elbv2: clients.ELBV2, inventory: l.inventory,
 		registry: registry, rules: groups,
@@ -205,6 +209,8 @@ func (l *lab) restart() {
 		claims: &claimMaps{read: l.client, write: l.client}, failures: backoff.NewFailures[types.NamespacedName](passingFailure, l.clock.Now, nil), deleted: b.deleted, gone: l.inventory.Gone, left: backend.check,
 		lost: func(key stack.Key, arn string) {
 			if l.inventory.Lost(key, arn) {
+				l.mu.Lock()
+				defer l.mu.Unlock()
 				l.woken = append(l.woken, key)
 			}
 		},

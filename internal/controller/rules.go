@@ -356,7 +356,7 @@ func (r *rules) bring(ctx context.Context, group string) retry {
 // sweep has the groups looked at, once, that may hold rules of bindings that went while no process ran.
 func (r *rules) sweep(ctx context.Context) retry {
 	if !r.complete(ctx) { // until then the groups would only wait
-		return retry{failed: true}
+		return retry{failed: true, soon: true}
 	}
 	groups, err := r.inventory.ClusterGroups(ctx)
 	if err != nil {
