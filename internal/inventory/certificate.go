@@ -291,10 +291,7 @@ func (i *Inventory) details(ctx context.Context, arns []string, age time.Duratio
 		}
 	}
 	i.mu.Unlock()
-	describe := func(ctx context.Context, arn string) (*plan.Certificate, error) { // of those that ask at once, one does
-		return shared(ctx, i, "certificate "+arn, func(ctx context.Context) (*plan.Certificate, error) { return i.describeCertificate(ctx, arn) })
-	}
-	return out, each(ctx, ask, describe, func(arn string, c *plan.Certificate) { out[arn] = c })
+	return out, each(ctx, ask, i.describeCertificate, func(arn string, c *plan.Certificate) { out[arn] = c })
 }
 
 // describeCertificate keeps what it reads at once, so that a long reading that is cut off need not begin anew.

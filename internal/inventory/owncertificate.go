@@ -50,7 +50,9 @@ func (i *Inventory) certificatesOf(ctx context.Context, key stack.Key, desired *
 	if err != nil {
 		return nil, err
 	}
-	fresh, err := i.details(ctx, pending, pendingLifetime)
+	fresh, err := shared(ctx, i, "pending certificates of "+key.String(), func(ctx context.Context) (map[string]*plan.Certificate, error) {
+		return i.details(ctx, pending, pendingLifetime)
+	})
 	if err != nil {
 		return nil, err
 	}
