@@ -31,6 +31,7 @@ type build struct {
 	shared   []bool      // by member: a failure concerns the whole load balancer
 	stuck    bool        // nothing can be built, whoever is set aside
 	unsure   bool        // what AWS holds must be known before members that disagree can be told apart
+	stands   bool        // what members share stays as AWS holds it
 
 	settings shared
 	lb       stack.LoadBalancer
@@ -91,12 +92,12 @@ func (b *build) fail(i int, d diag.Diagnostic) {
 }
 
 // failShared records an error in a setting of the whole load balancer. If the member is left out but its settings count,
-// there is no safe value: nothing is built.
+// there is no safe value: nothing is built, unless all of them stand.
 func (b *build) failShared(i int, d diag.Diagnostic) {
 	d.Scope = diag.LoadBalancer
 	if b.members[i].standing.leftOut() {
 		b.members[i].reasons = appendOnce(b.members[i].reasons, d)
-		b.stuck = true
+		b.stuck = b.stuck || !b.stands
 		return
 	}
 	b.fail(i, d)
@@ -141,10 +142,15 @@ func (b *build) run() {
 	b.checkTags()
 	b.settings = b.settleShared()
 	b.lb = stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Type: b.e.Type}
-	b.chooseScheme()
-	b.chooseIPAddressType()
-	b.mergePorts()
-	b.chooseSubnets()
+	if b.stands {
+		b.takeExisting()
+		b.mergePorts()
+	} else {
+		b.chooseScheme()
+		b.chooseIPAddressType()
+		b.mergePorts()
+		b.chooseSubnets()
+	}
 	b.chooseSecurityGroups()
 	b.nameLoadBalancer()
 	b.mapSubnets()
@@ -166,7 +172,7 @@ func (b *build) run() {
 
 // stack assembles what was built.
 func (b *build) stack() *stack.Stack {
-	s := &stack.Stack{Key: b.e.Key, Cluster: b.cfg.Cluster, VPC: b.cfg.VPC}
+	s := &stack.Stack{Key: b.e.Key, Cluster: b.cfg.Cluster, VPC: b.cfg.VPC, SettingsStand: b.stands}
 	s.SecurityGroups = b.groups
 	s.TargetGroups = b.tgs
 	s.LoadBalancers = append([]stack.LoadBalancer{b.lb}, b.front.balancers...)

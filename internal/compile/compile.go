@@ -186,8 +186,8 @@ func Compile(e intent.Entrance, f facts.Facts, cfg Config, before *Memory) Resul
 		c := &compiler{e: e, f: f, cfg: cfg, good: before.good(), owners: before.owners(), before: before}
 		r := c.compile()
 		// A member that was set aside for a value of a shared setting may be sound beside another member's value, which is in effect
-		// now: the next compilation would find so.
-		if r.Stack == nil || !c.rejected || sameEffect(before.effect(), r.Memory.Effect) {
+		// now: the next compilation would find so. Where settings stand, none is put into effect.
+		if r.Stack == nil || c.stands || !c.rejected || sameEffect(before.effect(), r.Memory.Effect) {
 			for i := range r.Diagnostics {
 				r.Diagnostics[i].Phase = cmp.Or(r.Diagnostics[i].Phase, diag.Building)
 			}

@@ -23,6 +23,8 @@ type compiler struct {
 	members []member
 	// rejected: a build set a member aside, beside those of which a front end says that something is wrong.
 	rejected bool
+	// stands: what members share stays as AWS holds it.
+	stands bool
 }
 
 func (c *compiler) compile() Result {
@@ -168,24 +170,36 @@ func (c *compiler) setAside(i int, reasons diag.List, shared bool) (r Result, as
 	return Result{}, false
 }
 
-// hopeless: no member is left to build from, or one whose settings may matter to live traffic cannot be read.
+// hopeless: no member is left to build from, or one whose settings may matter to live traffic cannot be read, and AWS holds no load
+// balancer whose settings could stand.
 func (c *compiler) hopeless() (Result, bool) {
 	sound, unreadable := false, false
 	for i := range c.members {
 		m := &c.members[i]
 		sound = sound || !m.standing.leftOut()
-		unreadable = unreadable || m.standing == silenced && m.shared
+		unreadable = unreadable || m.unreadable()
 	}
 	if sound && !unreadable {
 		return Result{}, false
 	}
-	return c.stuck(c.newBuild()), true
+	b := c.newBuild()
+	if sound {
+		lb, known := b.existing()
+		switch {
+		case len(b.needs) > 0:
+			return c.waiting(b.needs), true
+		case known && lb != nil && !b.stuck:
+			c.stands = true
+			return Result{}, false
+		}
+	}
+	return c.stuck(b), true
 }
 
 func (c *compiler) newBuild() *build {
 	n := len(c.members)
 	return &build{
-		e: c.e, f: c.f, cfg: c.cfg, good: c.good, ownersBefore: c.owners, members: slices.Clone(c.members),
+		e: c.e, f: c.f, cfg: c.cfg, stands: c.stands, good: c.good, ownersBefore: c.owners, members: slices.Clone(c.members),
 		effect: c.before.effect(), joined: c.before.members(), settled: map[string]Effect{},
 		notes: make([]diag.List, n), failures: make([]diag.List, n), shared: make([]bool, n), origins: map[stack.Ref]Origin{},
 		labels: naming.Labels(c.e.Key),
@@ -215,6 +229,11 @@ func (c *compiler) carry() *Memory {
 
 func (c *compiler) finish(b *build) Result {
 	r := Result{Stack: b.stack(), Keep: b.keep, Origins: b.origins, Memory: c.carry()}
+	if c.stands { // nothing is remembered, so that the next compilation does the same
+		c.noteStanding(b)
+		r.Diagnostics = c.diagnose(b, "")
+		return r
+	}
 	for i, m := range c.e.Members {
 		keep := b.members[i].remember(m, b.notes[i])
 		if _, known := r.Memory.Good[m.Object]; !known || b.members[i].standing == current && !keep.Diagnostics.HasErrors() {
@@ -227,6 +246,24 @@ func (c *compiler) finish(b *build) Result {
 	return r
 }
 
+// noteStanding tells the members that are built whom changes of what they share wait for.
+func (c *compiler) noteStanding(b *build) {
+	var unreadable []string
+	for i := range b.members {
+		if b.members[i].unreadable() {
+			unreadable = append(unreadable, b.members[i].Object.String())
+		}
+	}
+	names := strings.Join(unreadable, ", ")
+	for i := range b.members {
+		if m := &b.members[i]; !m.standing.leftOut() {
+			b.note(i, diag.New(m.Object, "", diag.SettingsWait,
+				fmt.Sprintf("changes of the settings, ports and certificates of the load balancer wait for %s: what it has of them cannot be told, because it is invalid or under dry run and no checkpoint has it; rules and targets go on", names),
+				"correct it, or take annotation dry-run off it; its events say more"))
+		}
+	}
+}
+
 // diagnose lists what is to be said, by member; errors say what comes of them.
 func (c *compiler) diagnose(b *build, consequence string) diag.List {
 	var out diag.List
@@ -235,6 +272,13 @@ func (c *compiler) diagnose(b *build, consequence string) diag.List {
 		after := consequence
 		if after == "" {
 			after = after503(m.Object, standing)
+			switch {
+			case !b.members[i].unreadable():
+			case m.Held:
+				after = "; its rules and the settings of the load balancer stay as they are in AWS until this is fixed"
+			default:
+				after += "; the settings of the load balancer stay as they are, too"
+			}
 		}
 		var list diag.List
 		for _, d := range m.Diagnostics {

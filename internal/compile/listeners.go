@@ -39,8 +39,8 @@ func (b *build) buildListener(p *port, redirect int32) {
 		l.DefaultActions, l.Standing, fields["DefaultActions"] = b.defaultActions(p)
 		rules = b.portRules(p, ref)
 	}
-	for _, i := range p.members {
-		if o := b.members[i].Object; b.members[i].standing == silenced {
+	for i := range b.members { // one that cannot be read may be on any port
+		if o := b.members[i].Object; b.members[i].standing == silenced && (b.stands || slices.Contains(p.members, i)) {
 			l.KeepRules = append(l.KeepRules, naming.IngressTargetGroups(o.Namespace, o.Name))
 		}
 	}
@@ -60,7 +60,7 @@ func (b *build) buildListener(p *port, redirect int32) {
 			l.ALPN = b.alpn(p)
 			fields["ALPN"] = p.alpn.Source
 		}
-		if len(l.Certificates) == 0 || !safe {
+		if (len(l.Certificates) == 0 || !safe) && !b.stands {
 			// Its target groups stand, so that a listener that exists goes on serving, and one that does not is soon made.
 			b.keep = append(b.keep, ref)
 			for _, r := range rules {

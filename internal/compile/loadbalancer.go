@@ -19,6 +19,16 @@ func (b *build) undecided() bool {
 	return slices.ContainsFunc(b.members, func(m member) bool { return m.standing == silenced })
 }
 
+// takeExisting takes what routes and targets depend on from the load balancer that exists.
+func (b *build) takeExisting() {
+	lb, _ := b.existing()
+	b.lb.Scheme, b.lb.IPAddressType = lb.Scheme, orElse(lb.IPAddressType, stack.IPv4)
+	for _, id := range lb.Subnets {
+		b.subnets = append(b.subnets, facts.Subnet{ID: id})
+		b.lb.Subnets = append(b.lb.Subnets, stack.SubnetMapping{Subnet: id})
+	}
+}
+
 // chooseScheme: as set; an NLB that sets none keeps the scheme that it has; else the controller's default.
 func (b *build) chooseScheme() {
 	b.lb.Scheme = orElse(b.cfg.DefaultScheme, stack.Internal)

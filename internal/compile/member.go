@@ -30,6 +30,9 @@ type member struct {
 	shared   bool      // one of the reasons concerns a setting of the whole load balancer
 }
 
+// unreadable reports whether the member is part of the load balancer, and what it wants of what members share cannot be told.
+func (m *member) unreadable() bool { return m.standing == silenced && m.shared }
+
 // shun sets aside the present version of a member: in favour of its last good one, if there is one that has not been tried.
 func (m *member) shun(reasons diag.List, shared bool, good map[diag.Object]intent.Member, newcomer bool) {
 	m.reasons = append(m.reasons, reasons...)

@@ -126,11 +126,38 @@ func TestWhatABrokenMemberRedirectedHasNoRuleOfItsOwnAgain(t *testing.T) {
 	same(t, "rules", table(s), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → 503", "443 b.example.com /api → 503"})
 }
 
-func TestAfterARestartAnUnreadableSharedSettingHoldsTheGroupBack(t *testing.T) {
+func TestAfterARestartAnUnreadableSharedSettingHoldsBackWhatMembersShareAlone(t *testing.T) {
 	t.Parallel()
 	f := account()
-	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing}
+	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing, IPAddressType: stack.Dualstack, Subnets: []string{"subnet-0a1", "subnet-0b1"}}
+	for _, path := range []string{"inbound-cidrs", "scheme", "security-groups", "subnets", "ip-address-type", "load-balancer-attributes", "listen-ports"} {
+		bad := ingress("n", "b", broken("metadata.annotations[alb.ingress.kubernetes.io/"+path+"]"))
+		bad.Routes = nil
+		r := Compile(entrance(ingress("n", "a", https(certificate1), scheme(stack.Internal)), bad), f, config(), nil)
+		s := mustBuild(t, r)
+		if !s.SettingsStand || s.LoadBalancers[0].Scheme != stack.InternetFacing || s.LoadBalancers[0].IPAddressType != stack.Dualstack {
+			t.Errorf("%s: a port that may have been restricted may be opened: %+v", path, s)
+		}
+		same(t, path+": rules", table(s), []string{"80 a.example.com /* → n/a-a:80", "443 a.example.com /* → n/a-a:80"})
+		for _, l := range s.Listeners {
+			same(t, path+": rules that are kept", l.KeepRules, []string{"n/b-"})
+		}
+		same(t, path+": diagnostics", codes(r.Diagnostics), []string{"a SettingsWait", "b InvalidAnnotation"})
+		if len(r.Memory.Good) > 0 || r.Memory.Effect != nil {
+			t.Errorf("%s: what is not known is remembered: %+v", path, r.Memory)
+		}
+		again := Compile(entrance(ingress("n", "a"), bad), f, config(), r.Memory)
+		if !mustBuild(t, again).SettingsStand {
+			t.Errorf("%s: the next compilation lets go of what stands", path)
+		}
+	}
+}
+
+func TestAfterARestartAnUnreadableSharedSettingHoldsTheGroupBackWhereNothingCanStand(t *testing.T) {
+	t.Parallel()
+	f := account()
 	bad := ingress("n", "b", broken("metadata.annotations[alb.ingress.kubernetes.io/inbound-cidrs]"))
+	bad.Held = true // it was part of a load balancer
 	r := Compile(entrance(ingress("n", "a"), bad), f, config(), nil)
 	if r.Stack != nil || !strings.Contains(r.Diagnostics[0].Text, "nothing is built or changed") {
 		t.Errorf("a port that may have been restricted was opened: %+v", r)

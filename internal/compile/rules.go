@@ -37,6 +37,9 @@ func (b *build) portRules(p *port, listener stack.Ref) []stack.Rule {
 	all := make([]wanted, 0, routes)
 	for _, i := range p.members {
 		m := &b.members[i]
+		if m.unreadable() && m.Held { // what it says now is not what it had: its rules are kept by their target groups
+			continue
+		}
 		for r := range m.Routes {
 			route := &m.Routes[r]
 			if len(route.Ports) > 0 && !slices.Contains(route.Ports, p.number) && !b.unknownPorts(i) {

@@ -93,7 +93,7 @@ func breakIt(i *networkingv1.Ingress, annotations map[string]string) {
 func TestAfterARestartABrokenMemberHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	for name, annotations := range breakages {
-		for end, stop := range map[string]func(*lab){"by a signal": (*lab).end, "by a crash": (*lab).crash} {
+		for end, stop := range map[string]func(*lab){"by a signal": (*lab).end, "by a crash": (*lab).crash, "without checkpoints": func(l *lab) { l.keeps = false }} {
 			t.Run(name+", ended "+end, func(t *testing.T) {
 				t.Parallel()
 				l := newKeeper(t, append(pair(nil), labService("new"))...)
@@ -109,7 +109,7 @@ func TestAfterARestartABrokenMemberHoldsUpNobody(t *testing.T) {
 				}
 				l.edit("web", toNew)
 				l.settle(front)
-				if w := l.writes(mark); !slices.Contains(w, "CreateTargetGroup") {
+				if w := l.writes(mark); !slices.Contains(w, "CreateTargetGroup") || !slices.Contains(w, "CreateRule") && !slices.Contains(w, "ModifyRule") {
 					t.Errorf("the other member's edit was not carried out: %v\n%s", w, strings.Join(l.events, "\n"))
 				}
 				if got := len(l.sim.Resources().TargetGroups); got != 3 {
@@ -117,6 +117,47 @@ func TestAfterARestartABrokenMemberHoldsUpNobody(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestWithoutCheckpointsTheSettingsThatABrokenMemberMayHaveSetStay has the other member change all that members share, and its own rules.
+func TestWithoutCheckpointsTheSettingsThatABrokenMemberMayHaveSetStay(t *testing.T) {
+	t.Parallel()
+	for name, annotations := range breakages {
+		if name == "a dry run" { // what it has is known: the rehearsal finds that it is as it was
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, account.Profile{}, append(pair(nil), labService("new"))...)
+			l.edit("api", func(i *networkingv1.Ingress) {
+				breakIt(i, map[string]string{"inbound-cidrs": "203.0.113.0/24", "load-balancer-attributes": "idle_timeout.timeout_seconds=75", "tags": "team=api"})
+			})
+			l.settle(front)
+			l.edit("api", func(i *networkingv1.Ingress) {
+				breakIt(i, annotations)
+			})
+			l.restart()
+			mark := l.mark()
+			l.settle(front)
+			if w := l.writes(mark); len(w) > 0 {
+				t.Errorf("the restart wrote %v", w)
+			}
+			l.edit("web", func(i *networkingv1.Ingress) {
+				toNew(i)
+				breakIt(i, map[string]string{
+					"inbound-cidrs": "0.0.0.0/0", "load-balancer-attributes": "idle_timeout.timeout_seconds=90", "tags": "team=web", "listen-ports": `[{"HTTP": 80}, {"HTTP": 81}]`,
+				})
+			})
+			l.settle(front)
+			got := slices.Compact(slices.Sorted(slices.Values(l.writes(mark))))
+			if want := []string{"CreateRule", "CreateTargetGroup", "DeleteTargetGroup", "ModifyRule", "ModifyTargetGroup", "SetRulePriorities", "DeleteRule"}; slices.ContainsFunc(got, func(w string) bool { return !slices.Contains(want, w) }) || !slices.Contains(got, "CreateTargetGroup") {
+				t.Errorf("written: %v\n%s", got, strings.Join(l.events, "\n"))
+			}
+			if !l.told("web", "SettingsWait") {
+				t.Errorf("the other member is not told: %s", strings.Join(l.events, "\n"))
+			}
+		})
 	}
 }
 

@@ -39,7 +39,8 @@ func (s *stacks) tell(ctx context.Context, t tale) {
 	}
 	account := status.Account{Found: t.found, Changed: t.changed, Partial: t.partial, Unedited: t.unedited}
 	for _, o := range objectsOf(t.wish.Members) {
-		if t.compiled.Stack == nil || slices.Contains(t.waiting, o) { // without a stack nothing was done for anybody
+		// Without a stack nothing was done for any member, and for those under dry run nothing ever is.
+		if t.compiled.Stack == nil || slices.Contains(t.waiting, o) || t.wish.Rehearsal != nil && slices.Contains(objectsOf(t.wish.Rehearsal.Objects), o) {
 			account.Waiting = append(account.Waiting, o)
 		} else {
 			account.Objects = append(account.Objects, o)

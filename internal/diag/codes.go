@@ -43,6 +43,7 @@ const (
 	EndedSupport          Code = "EndedSupport" // decision 16: WAF Classic
 	ConflictingSettings   Code = "ConflictingSettings"
 	GroupWaits            Code = "GroupWaits"
+	SettingsWait          Code = "SettingsWait"
 	InvalidRule           Code = "InvalidRule"
 	ServiceNotFound       Code = "ServiceNotFound"
 	ServicePortNotFound   Code = "ServicePortNotFound"
@@ -106,7 +107,8 @@ var table = map[Code]Info{
 	IgnoredSetting:        {Note, NoteReason, "a setting has no effect beside another one"},
 	EndedSupport:          {Note, NoteReason, "a setting works, but AWS has ended its support for the service behind it"}, // decision 16: WAF Classic
 	ConflictingSettings:   {Conflict, FailedBuildModel, "two members of a group claim different values for one setting of the shared load balancer"},
-	GroupWaits:            {Conflict, FailedBuildModel, "an Ingress waits for another member of its group: with --strict-groups until all are valid, else while it cannot be told what is deployed of that one"},
+	SettingsWait:          {Note, NoteReason, "what members of a group share stays as it is until a member is corrected of which it is not known what it had; rules and targets of the others change"},
+	GroupWaits:            {Conflict, FailedBuildModel, "an Ingress waits for another member of its group: with --strict-groups until all are valid, else if it cannot be told what is deployed of that one and AWS holds no load balancer whose settings could stand"},
 	InvalidRule:           {Invalid, FailedBuildModel, "a rule of the Ingress cannot be expressed as a listener rule"},
 	ServiceNotFound:       {NotFound, FailedBuildModel, "a Service that an action names does not exist"},
 	ServicePortNotFound:   {NotFound, FailedBuildModel, "a backend Service has no such port"},

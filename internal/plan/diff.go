@@ -20,6 +20,13 @@ func Diff(desired *stack.Stack, keep []stack.Ref, obs Observed, pol Policy) Plan
 	if desired == nil || desired.Empty() && desired.Removal == stack.NotRemoved {
 		return Plan{Key: obs.Key}
 	}
+	if desired.SettingsStand {
+		settled, also, ok := standSettings(desired, &obs)
+		if !ok {
+			return Plan{Key: obs.Key}
+		}
+		desired, keep = settled, slices.Concat(keep, also)
+	}
 	d := &differ{
 		want:     keepQUIC(desired, &obs),
 		obs:      &obs,
@@ -249,9 +256,9 @@ func (d *differ) tags(r stack.Ref, have, want map[string]string, exempt ...strin
 	}
 }
 
-// tagChanges compares tags. Nil on either side means not managed, or not known: no change.
+// tagChanges compares tags. Nil on either side means not managed, or not known: no change. Where settings stand, tags do.
 func (d *differ) tagChanges(have, want map[string]string, exempt []string) (set map[string]string, drop, why []string) {
-	if have == nil || want == nil {
+	if have == nil || want == nil || d.want.SettingsStand {
 		return nil, nil, nil
 	}
 	external := func(k string) bool {

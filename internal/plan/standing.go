@@ -77,6 +77,11 @@ func (d *differ) keeps(k keepFor, r *Rule) bool {
 
 // Stand is a wish with what AWS holds in the place of what is to stay as it stands, for whoever shows it.
 func Stand(want *stack.Stack, obs Observed) *stack.Stack {
+	if want.SettingsStand {
+		if settled, _, ok := standSettings(want, &obs); ok {
+			want = settled
+		}
+	}
 	out := *want
 	out.Listeners, out.Rules = slices.Clone(want.Listeners), nil
 	arns, balancers := map[string]string{}, map[string]string{}
