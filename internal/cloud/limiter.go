@@ -99,6 +99,7 @@ type Limiter struct {
 	attempts int
 	observe  func(Call)
 	attempt  func(Call)
+	mayWrite func() error
 	random   func() float64
 
 	mu       sync.Mutex
@@ -119,12 +120,13 @@ type LimiterOptions struct {
 	Throttle []Throttle     // always-on buckets
 	Observe  func(Call)     // called after each call; may be nil
 	Attempt  func(Call)     // called after each request of a call, with its own duration and error; may be nil
+	MayWrite func() error   // asked before each request that is no read; its error ends the call, and nothing is sent; may be nil
 	Random   func() float64 // in [0,1), for jitter; nil = math/rand
 }
 
 // NewLimiter makes a limiter for one scope.
 func NewLimiter(o LimiterOptions) *Limiter {
-	l := &Limiter{clock: o.Clock, attempts: o.Attempts, observe: o.Observe, attempt: o.Attempt, random: o.Random, families: map[string]*bucket{}}
+	l := &Limiter{clock: o.Clock, attempts: o.Attempts, observe: o.Observe, attempt: o.Attempt, mayWrite: o.MayWrite, random: o.Random, families: map[string]*bucket{}}
 	if l.clock == nil {
 		l.clock = WallClock{}
 	}
@@ -180,6 +182,11 @@ func call[I, O, F any](ctx context.Context, l *Limiter, service, operation strin
 			break
 		}
 		rec.Waited += l.clock.Now().Sub(waitFrom)
+		if l.mayWrite != nil && !IsRead(operation) {
+			if err = l.mayWrite(); err != nil {
+				break
+			}
+		}
 		rec.Attempts++
 		sent := l.clock.Now()
 		out, err = f(ctx, in, opts...)

@@ -101,6 +101,29 @@ func TestRetriesRepeatWhatCannotHaveHappened(t *testing.T) {
 	}
 }
 
+func TestAWriteThatMayNotBeMadeAnyMoreIsNotSentAndReadsAre(t *testing.T) {
+	t.Parallel()
+	c, s := newClock(), &scripted{errs: []error{answered(400, "Throttling", "Rate exceeded")}}
+	asked, deposed := 0, errors.New("deposed")
+	w := NewLimiter(LimiterOptions{Clock: c, MayWrite: func() error {
+		if asked++; asked > 1 {
+			return deposed
+		}
+		return nil
+	}}).Wrap(Clients{ELBV2: s})
+	done := make(chan struct{})
+	go func() { // refused once, and not tried again
+		defer close(done)
+		if _, err := w.ELBV2.CreateRule(context.Background(), &elbv2.CreateRuleInput{}); !errors.Is(err, deposed) {
+			t.Error(err)
+		}
+	}()
+	drive(c, done)
+	if _, err := w.ELBV2.DescribeRules(t.Context(), &elbv2.DescribeRulesInput{}); err != nil || asked != 2 {
+		t.Errorf("a read: %v; asked %d times", err, asked)
+	}
+}
+
 func TestNothingWaitsUntilAWSThrottles(t *testing.T) {
 	t.Parallel()
 	c, s := newClock(), &scripted{}

@@ -58,14 +58,23 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, clients cloud.C
 		return fmt.Errorf("building scheme: %w", err)
 	}
 	m := newMetrics(ctrlmetrics.Registry)
-	limiter := cloud.NewLimiter(cloud.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: m.called, Attempt: m.attempted})
-	clients = limiter.Wrap(clients)
 	rc = rest.CopyConfig(rc)
 	rc.QPS, rc.Burst = -1, -1 // the API server has its own fairness
-	mgr, err := ctrl.NewManager(rc, managerOptions(c, scheme, log))
+	options, events := managerOptions(c, scheme, log), &lateRecorder{}
+	lease, err := newFence(options, rc, events)
+	if err != nil {
+		return fmt.Errorf("making the lock of the leader election: %w", err)
+	}
+	if lease != nil {
+		options.LeaderElectionResourceLockInterface = lease
+	}
+	mgr, err := ctrl.NewManager(rc, options)
 	if err != nil {
 		return fmt.Errorf("creating manager: %w", err)
 	}
+	events.of = mgr
+	limiter := cloud.NewLimiter(cloud.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: m.called, Attempt: m.attempted, MayWrite: lease.mayWrite})
+	clients = limiter.Wrap(clients)
 	w := wiring{config: c, mgr: mgr, clients: clients, metrics: m, log: log, now: time.Now}
 	if err := w.setUp(ctx); err != nil {
 		return err
@@ -100,6 +109,8 @@ func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) c
 		LeaderElection:                c.LeaderElection,
 		LeaderElectionID:              c.LeaderElectionID,
 		LeaderElectionNamespace:       c.LeaderElectionNamespace,
+		LeaseDuration:                 ptr.To(leaseDuration),
+		RenewDeadline:                 ptr.To(renewDeadline),
 		LeaderElectionReleaseOnCancel: true, // a rolling update must not wait for the lease to expire
 		GracefulShutdownTimeout:       ptr.To(20 * time.Second),
 		Cache: cache.Options{

@@ -1,0 +1,106 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/client-go/tools/record"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/leaderelection"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+)
+
+const (
+	// leaseDuration is how long a lease that is not renewed counts for others, and renewDeadline how long its holder tries to renew it before it ends: the
+	// defaults of controller-runtime.
+	leaseDuration = 15 * time.Second
+	renewDeadline = 10 * time.Second
+)
+
+// fence is the lock of the leader election, and knows since when the lease counts. A process that was suspended for longer goes on where it
+// was: the leader election tries for renewDeadline to renew before it gives up, and passes go on meanwhile. Nothing may be written to AWS then,
+// as another process leads.
+type fence struct {
+	resourcelock.Interface
+	now func() time.Time
+
+	mu   sync.Mutex
+	held time.Time // when the last renewal that succeeded was sent; zero = none, or the lease is released
+}
+
+// newFence makes the lock that controller-runtime would make; nil without leader election. Its events go to the recorder of the manager once that is there.
+func newFence(o ctrl.Options, rc *rest.Config, recorder *lateRecorder) (*fence, error) {
+	lock, err := leaderelection.NewResourceLock(rc, recorder, leaderelection.Options{
+		LeaderElection: o.LeaderElection, LeaderElectionID: o.LeaderElectionID, LeaderElectionNamespace: o.LeaderElectionNamespace, RenewDeadline: renewDeadline,
+	})
+	if lock == nil || err != nil {
+		return nil, err
+	}
+	return &fence{Interface: lock, now: time.Now}, nil
+}
+
+// Create implements resourcelock.Interface.
+func (f *fence) Create(ctx context.Context, r resourcelock.LeaderElectionRecord) error {
+	return f.note(r, func() error { return f.Interface.Create(ctx, r) })
+}
+
+// Update implements resourcelock.Interface.
+func (f *fence) Update(ctx context.Context, r resourcelock.LeaderElectionRecord) error {
+	return f.note(r, func() error { return f.Interface.Update(ctx, r) })
+}
+
+func (f *fence) note(r resourcelock.LeaderElectionRecord, write func() error) error {
+	sent := f.now()
+	err := write()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case err != nil:
+	case r.HolderIdentity == f.Identity():
+		f.held = sent
+	default:
+		f.held = time.Time{}
+	}
+	return err
+}
+
+// mayWrite is nil while no other process can have taken the lease. The clock of the machine is asked, too: the one that Go measures with stands still while a
+// machine sleeps.
+func (f *fence) mayWrite() error {
+	if f == nil {
+		return nil
+	}
+	now := f.now()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if age := max(now.Sub(f.held), now.Round(0).Sub(f.held.Round(0))); f.held.IsZero() || age >= leaseDuration {
+		return fmt.Errorf("another process may lead: the lease was not renewed for %s: %w", leaseDuration, cloud.ErrBusy)
+	}
+	return nil
+}
+
+// lateRecorder passes on events once it knows where; those before are lost.
+type lateRecorder struct {
+	record.EventRecorder
+	of ctrl.Manager
+}
+
+// GetEventRecorderFor implements recorder.Provider.
+func (l *lateRecorder) GetEventRecorderFor(string) record.EventRecorder { return l }
+
+// GetEventRecorder implements recorder.Provider; the lock asks for none.
+func (l *lateRecorder) GetEventRecorder(string) events.EventRecorder { return nil }
+
+// Eventf implements record.EventRecorder: the lock calls nothing else.
+func (l *lateRecorder) Eventf(o runtime.Object, kind, reason, format string, args ...any) {
+	if l.of != nil {
+		l.of.GetEventRecorderFor("leader-election").Eventf(o, kind, reason, format, args...) //nolint:staticcheck // core/v1 events, as before
+	}
+}

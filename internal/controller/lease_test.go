@@ -1,0 +1,67 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+)
+
+// lockOf is a lock of process "ours" whose writes fail as it is told.
+type lockOf struct {
+	resourcelock.Interface
+	fail error
+}
+
+func (l *lockOf) Identity() string { return "ours" }
+
+// Create implements resourcelock.Interface.
+func (l *lockOf) Create(context.Context, resourcelock.LeaderElectionRecord) error { return l.fail }
+
+// Update implements resourcelock.Interface.
+func (l *lockOf) Update(context.Context, resourcelock.LeaderElectionRecord) error { return l.fail }
+
+func TestAWSIsWrittenToOnlyWhileNoOtherProcessCanHaveTakenTheLease(t *testing.T) {
+	t.Parallel()
+	ours, released := resourcelock.LeaderElectionRecord{HolderIdentity: "ours"}, resourcelock.LeaderElectionRecord{}
+	now := time.Now()
+	lock := &lockOf{}
+	f := &fence{Interface: lock, now: func() time.Time { return now }}
+	check := func(when string, may bool) {
+		t.Helper()
+		if err := f.mayWrite(); (err == nil) != may || err != nil && !errors.Is(err, cloud.ErrBusy) {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	check("before the lease is taken", false)
+	if err := f.Create(t.Context(), ours); err != nil {
+		t.Fatal(err)
+	}
+	check("with the lease", true)
+	now = now.Add(leaseDuration - time.Second)
+	check("shortly before others take it", true)
+	lock.fail = errors.New("no answer")
+	if err := f.Update(t.Context(), ours); err == nil {
+		t.Fatal("the error of the lock is lost")
+	}
+	now = now.Add(time.Second)
+	check("after a renewal that failed", false)
+	lock.fail = nil
+	if err := f.Update(t.Context(), ours); err != nil {
+		t.Fatal(err)
+	}
+	check("after one that succeeded", true)
+	now = now.Round(0).Add(leaseDuration) // a machine that slept: only its own clock tells
+	check("after a sleep", false)
+	if err := errors.Join(f.Update(t.Context(), ours), f.Update(t.Context(), released)); err != nil {
+		t.Fatal(err)
+	}
+	check("after the lease was released", false)
+	if f = nil; f.mayWrite() != nil {
+		t.Error("without leader election nothing is written")
+	}
+}
