@@ -12,8 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/wish"
 )
 
-// confirm reads again what a plan rests on before it is carried out: the tags of what it deletes, and, if it creates a load balancer,
-// that AWS holds none of the stack. If either is not as it was taken to be, the stack is planned anew. found tells of the resources
+// confirm reads again what a plan rests on before it is carried out: the tags of what it deletes, if it creates a load balancer,
+// that AWS holds none of the stack, and, if it deletes bindings because their target groups are gone, that these are. If either is not as it was taken to be, the stack is planned anew. found tells of the resources
 // that are not the stack's any more.
 func (s *stacks) confirm(ctx context.Context, key stack.Key, c compile.Result, w wish.Wish, o plan.Observed) (plan.Observed, plan.Plan, diag.List, error) {
 	var found diag.List
@@ -29,6 +29,13 @@ func (s *stacks) confirm(ctx context.Context, key stack.Key, c compile.Result, w
 			if news, err = s.inventory.ConfirmAbsence(ctx, key); err != nil {
 				return o, p, found, err
 			}
+		}
+		if arns := missedBy(&p, o); len(arns) > 0 {
+			existing, err := s.inventory.Missed(ctx, key, arns)
+			if err != nil {
+				return o, p, found, err
+			}
+			news = news || existing
 		}
 		if len(disowned) == 0 && !news {
 			return o, p, found, nil
@@ -64,4 +71,22 @@ func deletedBy(p *plan.Plan) (ids []string, creates bool) {
 		}
 	}
 	return ids, creates
+}
+
+// missedBy are the ARNs of the target groups of bindings that a plan deletes though AWS's lists have no such group: deleting a binding
+// deregisters its targets.
+func missedBy(p *plan.Plan, o plan.Observed) []string {
+	var arns []string
+	for _, step := range p.Steps {
+		op, ok := step.Op.(plan.DeleteBinding)
+		if !ok || step.Guard != nil {
+			continue
+		}
+		for _, b := range o.Bindings {
+			if b.Namespace == op.Namespace && b.Name == op.ObjectName && o.TargetGroup(b.TargetGroup.Literal) == nil {
+				arns = append(arns, b.TargetGroup.Literal)
+			}
+		}
+	}
+	return arns
 }

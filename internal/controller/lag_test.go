@@ -83,3 +83,39 @@ func TestStacksOfThisProcessAreLetGoWithoutAnotherLook(t *testing.T) {
 		}
 	}
 }
+
+// TestABindingStaysWhoseTargetGroupTheListsOfAStartMiss restarts the controller a moment after it has sent the requests of an Ingress to
+// another Service: deleting the binding would deregister the targets that serve.
+func TestABindingStaysWhoseTargetGroupTheListsOfAStartMiss(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, lagging(), labClass(), labService("web"), labService("new"), labIngress("front", nil, "web"))
+	l.settle(implicit("front"))
+	l.clock.Advance(time.Minute)
+	l.edit("front", toNew)
+	if _, err := l.round(implicit("front")); err != nil {
+		t.Fatal(err)
+	}
+	bindings := l.allBindings()
+	if len(bindings) != 2 {
+		t.Fatalf("%d bindings, want those of web and new", len(bindings))
+	}
+	for i := range bindings {
+		bindings[i].Annotations = map[string]string{"made": "before"}
+		l.must(l.client.Update(l.Context(), &bindings[i]))
+	}
+	l.restart()
+	for range 3 {
+		if _, err := l.round(implicit("front")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bindings = l.allBindings()
+	for _, b := range bindings {
+		if b.Annotations["made"] == "" || b.DeletionTimestamp != nil {
+			t.Errorf("binding %s was made anew", b.Name)
+		}
+	}
+	if len(bindings) != 2 {
+		t.Errorf("%d bindings are left", len(bindings))
+	}
+}

@@ -212,3 +212,31 @@ func (i *Inventory) ConfirmAbsence(ctx context.Context, key stack.Key) (news boo
 	e := i.stacks[key]
 	return e != nil && e.stale != 0, nil
 }
+
+// Missed reads target groups by ARN that no listing had, and reports whether any of them exists and is the stack's: AWS's lists lag behind
+// writes, those of a former process among them. The next Observed has it. A group that this process deleted is not asked for.
+func (i *Inventory) Missed(ctx context.Context, key stack.Key, arns []string) (exists bool, err error) {
+	for _, arn := range arns {
+		if i.Gone(arn) {
+			continue
+		}
+		var found plan.Observed
+		if err := i.look(ctx, suspect{kind: stack.KindTargetGroup, id: arn}, &found); err != nil {
+			return false, err
+		}
+		if len(found.TargetGroups) == 0 {
+			continue
+		}
+		tags, err := i.describeTagBatch(ctx, []string{arn})
+		if err != nil {
+			return false, err
+		}
+		if owner, _, ours := i.identify(tags[arn]); ours && owner == key {
+			i.mu.Lock()
+			i.gain(key, arn)
+			i.mu.Unlock()
+			exists = true
+		}
+	}
+	return exists, nil
+}
