@@ -36,8 +36,8 @@ func newSky(every time.Duration) *sky {
 	s := &sky{bindings: map[types.NamespacedName]string{}, price: 1}
 	now := time.Unix(0, 0)
 	s.sweep = sweep{
-		tags: func(context.Context) (bool, error) { return false, nil },
-		every:   every, now: func() time.Time { return now }, jitter: func() float64 { return 1 }, log: logr.Discard(),
+		tags:  func(context.Context) (bool, error) { return false, nil },
+		every: every, now: func() time.Time { return now }, jitter: func() float64 { return 1 }, log: logr.Discard(),
 		stacks:  func() []stack.Key { return s.stackKeys },
 		targets: func(context.Context) map[types.NamespacedName]string { return s.bindings },
 		reread: func(_ context.Context, key stack.Key) (bool, error) {
