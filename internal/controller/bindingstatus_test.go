@@ -48,7 +48,7 @@ func TestRegistrationsWaitForNoStatusAndTheLatestIsWritten(t *testing.T) {
 	go func() { _ = l.bound.statuses.Start(t.Context()) }()
 	l.get(b, "bound")
 	not := diag.New(bindingObject(b), "", diag.InvalidBinding, "first", "")
-	l.bound.statuses.put(b, diag.List{not})
+	l.must(l.bound.statuses.put(b, diag.List{not}))
 	<-arrived // and hangs
 	slice := &discoveryv1.EndpointSlice{}
 	l.get(slice, "web-a")
@@ -60,7 +60,7 @@ func TestRegistrationsWaitForNoStatusAndTheLatestIsWritten(t *testing.T) {
 	}
 	for _, text := range []string{"second", "third"} {
 		not.Text = text
-		l.bound.statuses.put(b, diag.List{not})
+		l.must(l.bound.statuses.put(b, diag.List{not}))
 	}
 	close(release)
 	<-arrived // the latest
@@ -102,7 +102,7 @@ func TestAStatusThatTheCacheDoesNotShowYetIsNotTakenForTheOneThatStands(t *testi
 		}
 	}
 	l.clock.Advance(2 * ahead)
-	l.bound.statuses.put(&v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "other", UID: "u"}}, nil)
+	_ = l.bound.statuses.put(&v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "other", UID: "u"}}, nil)
 	if s := l.bound.statuses; len(s.of) != 1 || len(s.keys) != 1 {
 		t.Errorf("kept: %v, %v", s.of, s.keys)
 	}

@@ -64,7 +64,7 @@ func (l *lab) ownCertificates() {
 	for n, name := range []string{"tls", "another-tls"} {
 		secrets = append(secrets, corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, ResourceVersion: "1"}, Type: corev1.SecretTypeTLS, Data: tlsPairs()[n]})
 	}
-	l.core = fake.NewSimpleClientset(&corev1.SecretList{Items: secrets}) //nolint:staticcheck // the other one takes long to make
+	l.core = fake.NewSimpleClientset(&corev1.SecretList{Items: secrets})
 	_, err := l.sim.Names.CreateHostedZone(l.Context(), &route53.CreateHostedZoneInput{Name: aws.String("asked.dev"), CallerReference: aws.String("asked.dev")})
 	l.must(err)
 	l.restart()

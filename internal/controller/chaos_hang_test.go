@@ -78,7 +78,7 @@ func (w *workers) span(d time.Duration) {
 }
 
 // start begins every pass that is due, and reports whether there was one.
-func (w *workers) start() (any bool) {
+func (w *workers) start() (begun bool) {
 	w.Helper()
 	now := w.clock.Now()
 	if !w.seen { // only passes and the test write objects
@@ -105,7 +105,7 @@ func (w *workers) start() (any bool) {
 		if w.running[u] || at.After(now) {
 			continue
 		}
-		any = true
+		begun = true
 		delete(w.due, u)
 		w.running[u] = true
 		go w.pass(u)
@@ -117,7 +117,7 @@ func (w *workers) start() (any bool) {
 			synctest.Wait()
 		}
 	}
-	return any
+	return begun
 }
 
 func (w *workers) pass(u workUnit) {

@@ -109,7 +109,7 @@ func (s *soak) known(kind soakKind, n types.NamespacedName) *soakClient {
 func (s *soak) joinOrLeave() {
 	s.Helper()
 	n := types.NamespacedName{}
-	come := func() {}
+	var come func()
 	if s.random.IntN(3) > 0 {
 		group, number := s.random.IntN(soakGroups), s.random.IntN(soakMembers)
 		n, come = memberName(group, number), func() { s.member(group, number) }

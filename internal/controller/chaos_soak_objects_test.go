@@ -69,7 +69,7 @@ func (s *soak) populate() {
 		s.net(name)
 	}
 	for n := range soakBindings {
-		s.lab.theirGroup(fmt.Sprintf("bound%d", n))
+		s.theirGroup(fmt.Sprintf("bound%d", n))
 		s.binding(n)
 	}
 }

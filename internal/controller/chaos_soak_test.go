@@ -135,10 +135,10 @@ func (s *soak) tell(format string, args ...any) {
 func (s *soak) step(d time.Duration) {
 	time.Sleep(d)
 	s.clock.Advance(d)
-	s.lab.mu.Lock()
+	s.mu.Lock()
 	woken := s.woken
 	s.woken = nil
-	s.lab.mu.Unlock()
+	s.mu.Unlock()
 	for _, key := range woken {
 		s.wake(key)
 	}

@@ -17,7 +17,7 @@ import (
 func by(c *harness.Cluster, mark uint64, caller string, writes bool) (actions []string) {
 	for _, call := range c.Simulator.Gate.Calls(gate.Filter{After: mark}) {
 		read := slices.ContainsFunc([]string{"Describe", "List", "Get", "AssumeRole"}, func(p string) bool { return strings.HasPrefix(call.Action, p) })
-		if strings.Contains(call.Caller, caller) && !(writes && read) {
+		if strings.Contains(call.Caller, caller) && (!writes || !read) {
 			actions = append(actions, call.Action)
 		}
 	}
