@@ -297,13 +297,22 @@ func certificate(t testing.TB, names ...string) dataplane.Certificate {
 // dialRaw connects to a listener by its loopback address.
 func (w *world) dialRaw(name string, port int32) net.Conn {
 	w.Helper()
-	c, err := w.plane.DialContext(context.Background(), "tcp", fmt.Sprintf("%s-1.us-west-2.elb.amazonaws.com:%d", name, port))
+	c, err := w.tryRaw(name, port)
 	if err != nil {
 		w.Fatal(err)
 	}
+	return c
+}
+
+// tryRaw is dialRaw for a flow that may be reset, which a client may hear of already while it connects.
+func (w *world) tryRaw(name string, port int32) (net.Conn, error) {
+	c, err := w.plane.DialContext(context.Background(), "tcp", fmt.Sprintf("%s-1.us-west-2.elb.amazonaws.com:%d", name, port))
+	if err != nil {
+		return nil, err
+	}
 	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
 	w.Cleanup(func() { _ = c.Close() })
-	return c
+	return c, nil
 }
 
 // from dials on the virtual network from an address.
