@@ -30,7 +30,7 @@ func (s *stacks) confirm(ctx context.Context, key stack.Key, c compile.Result, w
 				return o, p, found, err
 			}
 		}
-		if arns := missedBy(&p, o); len(arns) > 0 {
+		if arns := missedBy(&p, o); c.Stack.Removal == stack.NotRemoved && len(arns) > 0 {
 			existing, err := s.inventory.Missed(ctx, key, arns)
 			if err != nil {
 				return o, p, found, err
@@ -73,17 +73,17 @@ func deletedBy(p *plan.Plan) (ids []string, creates bool) {
 	return ids, creates
 }
 
-// missedBy are the ARNs of the target groups of bindings that a plan deletes though AWS's lists have no such group: deleting a binding
+// missedBy are the ARNs of the target groups of bindings that a plan makes anew because AWS's lists have no such group: deleting a binding
 // deregisters its targets.
 func missedBy(p *plan.Plan, o plan.Observed) []string {
 	var arns []string
 	for _, step := range p.Steps {
-		op, ok := step.Op.(plan.DeleteBinding)
+		op, ok := step.Op.(plan.CreateBinding)
 		if !ok || step.Guard != nil {
 			continue
 		}
 		for _, b := range o.Bindings {
-			if b.Namespace == op.Namespace && b.Name == op.ObjectName && o.TargetGroup(b.TargetGroup.Literal) == nil {
+			if b.Namespace == op.Binding.Namespace && b.Name == op.Binding.Name && o.TargetGroup(b.TargetGroup.Literal) == nil {
 				arns = append(arns, b.TargetGroup.Literal)
 			}
 		}

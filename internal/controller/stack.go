@@ -389,15 +389,13 @@ func askedAnew(needs []facts.Need) []facts.Need {
 
 // restore takes over what earlier processes remembered of the owner's stacks.
 func (s *stacks) restore(kept map[stack.Key]*compile.Memory) {
-	var keys []stack.Key
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	for key, m := range kept {
 		if s.memory[key] == nil && key.Owner == s.front.Owner() {
-			s.memory[key], keys = m, append(keys, key)
+			s.memory[key] = m
 		}
 	}
-	s.mu.Unlock()
-	s.waker.wake(drift, keys...) // of those that are gone, the pass forgets it
 }
 
 // creates reports whether a plan makes a load balancer, of which nothing can be changed by hand yet.

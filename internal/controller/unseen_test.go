@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -153,12 +155,22 @@ func TestWhatAnEarlierProcessRegisteredIsOursIfItSawTheSameNamespace(t *testing.
 // answers is an API server whose answer to a list is set.
 type answers struct {
 	client.Reader
+	mu   sync.Mutex
 	list func(ctx context.Context, list *v1beta1.TargetGroupBindingList) error
+}
+
+func (a *answers) set(list func(context.Context, *v1beta1.TargetGroupBindingList) error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.list = list
 }
 
 // List implements client.Reader.
 func (a *answers) List(ctx context.Context, list client.ObjectList, _ ...client.ListOption) error {
-	return a.list(ctx, list.(*v1beta1.TargetGroupBindingList))
+	a.mu.Lock()
+	answer := a.list
+	a.mu.Unlock()
+	return answer(ctx, list.(*v1beta1.TargetGroupBindingList))
 }
 
 func TestAnAnswerAboutOtherNamespacesServesOnWhileTheAPIServerGivesNone(t *testing.T) {
@@ -182,8 +194,8 @@ func TestAnAnswerAboutOtherNamespacesServesOnWhileTheAPIServerGivesNone(t *testi
 				}
 				live := &answers{list: answer}
 				e := newElsewhere(live, "shop", time.Now, logr.Discard())
-				news := 0
-				e.told = func(context.Context) { news++ }
+				var news atomic.Int32
+				e.told = func(context.Context) { news.Add(1) }
 				ctx, stop := context.WithCancel(t.Context())
 				ended := make(chan struct{})
 				go func() { defer close(ended); _ = e.Start(ctx) }()
@@ -202,19 +214,19 @@ func TestAnAnswerAboutOtherNamespacesServesOnWhileTheAPIServerGivesNone(t *testi
 				check("answered", 1, true)
 				time.Sleep(5 * time.Minute)
 				check("answered again and again", 1, true)
-				if news != 1 {
-					t.Errorf("told %d times of the same answer", news)
+				if news.Load() != 1 {
+					t.Errorf("told %d times of the same answer", news.Load())
 				}
-				live.list = fail
+				live.set(fail)
 				time.Sleep(elsewhereCurrent + elsewherePatience + time.Second)
 				check("unanswered for a while", 1, false)
 				time.Sleep(elsewhereStale)
 				check("unanswered for long", 0, false)
-				live.list = answer
+				live.set(answer)
 				time.Sleep(elsewhereInterval + elsewherePatience)
 				check("answered at last", 1, true)
-				if news != 2 {
-					t.Errorf("told %d times", news)
+				if news.Load() != 2 {
+					t.Errorf("told %d times", news.Load())
 				}
 				stop()
 				<-ended
