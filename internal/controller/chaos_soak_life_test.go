@@ -61,12 +61,13 @@ func (s *soak) begin() {
 		life.running.Go(func() { _ = l.Start(ctx) })
 	}
 	s.bound.rules.groups.gather = coalesce
-	s.watch(life)
 	w := wiring{config: s.config, inventory: s.inventory, now: s.clock.Now, log: logr.Discard()}
 	sweep := w.newSweep([]*stacks{s.ingresses, s.services}, s.bound, s.wake)
 	s.ingresses.reviewSoon, s.services.reviewSoon = sweep.soon, sweep.soon
+	s.watch(life)
 	life.running.Go(func() { _ = sweep.Start(ctx) })
 	s.life = life
+	s.begun.Store(true)
 	s.lives = append(s.lives, life)
 }
 

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,6 +30,7 @@ type soak struct {
 	*lab
 	cluster   *soakCluster
 	life      *soakLife
+	begun     atomic.Bool // a process runs, or has run
 	lives     []*soakLife
 	remembers bool // processes keep checkpoints
 	random    *rand.Rand
@@ -169,7 +171,7 @@ type privileged struct{}
 
 // called hears of each call to AWS: before one changes something, all clients send a request.
 func (s *soak) called(ctx context.Context, service, action string, in any) error {
-	if ctx.Value(privileged{}) != nil || s.life == nil {
+	if ctx.Value(privileged{}) != nil || !s.begun.Load() {
 		return nil
 	}
 	if err := s.hung(ctx, service, action, in); err != nil {
