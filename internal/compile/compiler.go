@@ -71,16 +71,12 @@ func (c *compiler) compile() Result {
 		if len(b.needs) > 0 && !slices.ContainsFunc(b.failures, func(l diag.List) bool { return len(l) > 0 }) {
 			return c.waiting(b.needs)
 		}
-		again := false
-		for i, failures := range b.failures {
-			if len(failures) > 0 {
-				again, c.rejected = true, c.e.Key.ID.Namespace == ""
-				if r, ask := c.setAside(i, failures, b.shared[i]); ask {
-					return r
-				}
-			}
+		again, r, ask := c.setFailedAside(b)
+		if ask {
+			return r
 		}
 		if again {
+			c.rejected = c.e.Key.ID.Namespace == ""
 			continue
 		}
 		switch nothing, known := b.pointless(); {
@@ -101,13 +97,8 @@ func (c *compiler) strict() Result {
 	b := c.newBuild()
 	b.run()
 	for b.onlyTaken() {
-		for i, failures := range b.failures {
-			if len(failures) == 0 {
-				continue
-			}
-			if r, ask := c.setAside(i, failures, b.shared[i]); ask {
-				return r
-			}
+		if _, r, ask := c.setFailedAside(b); ask {
+			return r
 		}
 		b = c.newBuild()
 		b.run()
@@ -168,6 +159,21 @@ func (c *compiler) setAside(i int, reasons diag.List, shared bool) (r Result, as
 	}
 	m.shun(reasons, shared, c.good, fresh)
 	return Result{}, false
+}
+
+// setFailedAside moves the members that failed in a build to their next standing; again tells that there were any. If it depends on what
+// exists, ask is true and r asks for it.
+func (c *compiler) setFailedAside(b *build) (again bool, r Result, ask bool) {
+	for i, failures := range b.failures {
+		if len(failures) == 0 {
+			continue
+		}
+		again = true
+		if r, ask = c.setAside(i, failures, b.shared[i]); ask {
+			return again, r, ask
+		}
+	}
+	return again, Result{}, false
 }
 
 // hopeless: no member is left to build from, or one whose settings may matter to live traffic cannot be read, and AWS holds no load

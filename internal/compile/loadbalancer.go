@@ -23,8 +23,17 @@ func (b *build) undecided() bool {
 func (b *build) takeExisting() {
 	lb, _ := b.existing()
 	b.lb.Scheme, b.lb.IPAddressType = lb.Scheme, orElse(lb.IPAddressType, stack.IPv4)
+	b.keepSubnets(lb)
+}
+
+// keepSubnets takes the subnets of the load balancer that exists. What they are made of matters only where their addresses do.
+func (b *build) keepSubnets(lb *facts.LoadBalancer) {
 	for _, id := range lb.Subnets {
-		b.subnets = append(b.subnets, facts.Subnet{ID: id})
+		s, ok := b.f.Subnets[id]
+		if !ok {
+			s = facts.Subnet{ID: id}
+		}
+		b.subnets = append(b.subnets, s)
 		b.lb.Subnets = append(b.lb.Subnets, stack.SubnetMapping{Subnet: id})
 	}
 }
@@ -105,15 +114,7 @@ func (b *build) chooseSubnets() {
 		return
 	}
 	if lb != nil && lb.Scheme == b.lb.Scheme && len(lb.Subnets) > 0 {
-		// What they are made of matters only where their addresses do.
-		for _, id := range lb.Subnets {
-			s, ok := b.f.Subnets[id]
-			if !ok {
-				s = facts.Subnet{ID: id}
-			}
-			b.subnets = append(b.subnets, s)
-			b.lb.Subnets = append(b.lb.Subnets, stack.SubnetMapping{Subnet: id})
-		}
+		b.keepSubnets(lb)
 		return
 	}
 	b.takeSubnets(facts.ChooseSubnets(b.f, q), -1, intent.Source{})

@@ -13,8 +13,8 @@ import (
 )
 
 // confirm reads again what a plan rests on before it is carried out: the tags of what it deletes, if it creates a load balancer,
-// that AWS holds none of the stack, and, if it deletes bindings because their target groups are gone, that these are. If either is not as it was taken to be, the stack is planned anew. found tells of the resources
-// that are not the stack's any more.
+// that AWS holds none of the stack, and, if it makes bindings anew because their target groups are gone, that these are. If any of it is
+// not as it was taken to be, the stack is planned anew. found tells of the resources that are not the stack's any more.
 func (s *stacks) confirm(ctx context.Context, key stack.Key, c compile.Result, w wish.Wish, o plan.Observed) (plan.Observed, plan.Plan, diag.List, error) {
 	var found diag.List
 	for {
