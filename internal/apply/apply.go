@@ -35,8 +35,9 @@ type Deps struct {
 	Bindings  Bindings // may be nil for plans without bindings
 	// Now is the clock of the times in outcomes; nil = time.Now.
 	Now func() time.Time
-	// Awaited reports whether targets of a group may be on their way, though none is registered; nil = nobody knows.
-	Awaited func(targetGroup string) bool
+	// Awaited reports whether targets of a group may be on their way, though none is registered, and whether all of them are registered as far as
+	// is known; nil = nobody knows.
+	Awaited func(targetGroup string) (awaited, registered bool)
 	// Stabilize is how often to look whether a new load balancer has become active, where that must be waited for; 0 = 2 min.
 	Stabilize time.Duration
 	// Concurrency bounds the steps under way at once; 0 = 8.

@@ -15,13 +15,13 @@ import (
 // How often a look at targets that are to take over is put off, at most. The pauses are 1, 2, 4, 8, 16, 16, … s.
 const (
 	longestWarming = 11 // two minutes: the slowest health checks that people use for web services
-	longestEmpty   = 4  // 15 s: nobody wants a target there, so there is nothing to wait for
+	longestEmpty   = 4  // 15 s: nobody wants a target there, or nobody may look, so there is nothing to wait for
 )
 
 // awaitTargets ends when the targets of a group are fit to serve: one at least is healthy, and none is being looked at for the
 // first time. After a while it ends all the same, so that a group that never becomes healthy gets the requests that it is meant
-// to get. A read that fails for good is no reason to wait. Targets that a step of this run put to use get their first check only
-// now: they are not looked at yet.
+// to get. If AWS refuses the read, the wait is short once the targets are registered. Targets that a step of this run put to use
+// get their first check only now: they are not looked at yet.
 //
 // Several listeners may wait for the same group: one of the steps looks, and the others wait for it. Steps that await occupy no
 // slot of the run, see loop.
@@ -43,8 +43,11 @@ func (r *run) awaitTargets(ctx context.Context, op plan.AwaitTargets, begun bool
 	if begun {
 		look.outcome = r.warming(r.d.Inventory.PutOff(r.key, count), nil)
 	} else {
-		own := op.TargetGroup.Literal == ""
-		look.outcome = r.lookAtTargets(ctx, count, arn, own && r.d.Awaited != nil && r.d.Awaited(arn))
+		var awaited, registered bool
+		if own := op.TargetGroup.Literal == ""; own && r.d.Awaited != nil {
+			awaited, registered = r.d.Awaited(arn)
+		}
+		look.outcome = r.lookAtTargets(ctx, count, arn, awaited, registered)
 	}
 	return look.outcome
 }
@@ -61,18 +64,21 @@ func awaits(op plan.Op) bool {
 	return ok
 }
 
-// lookAtTargets looks once. awaited tells that the group is empty only because its targets could not be registered yet.
-func (r *run) lookAtTargets(ctx context.Context, count plan.StepID, arn string, awaited bool) Outcome {
+// lookAtTargets looks once. awaited tells that the group is empty only because its targets could not be registered yet, registered
+// that they are, as far as this process knows.
+func (r *run) lookAtTargets(ctx context.Context, count plan.StepID, arn string, awaited, registered bool) Outcome {
 	out, err := r.d.Clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)})
-	if err != nil && !cloud.Passing(err) {
-		return Outcome{State: Done}
-	}
 	n := r.d.Inventory.PutOff(r.key, count)
-	fit, empty := false, false
-	if err == nil {
+	fit, vain := false, false // vain: nothing is to be expected of another look
+	switch {
+	case err == nil:
+		var empty bool
 		fit, empty = fitness(out.TargetHealthDescriptions)
+		vain = empty && !awaited
+	case !cloud.Passing(err): // a refusal tells nothing of the targets: they may not be registered yet
+		vain = !awaited || registered
 	}
-	if fit || n > longestWarming || empty && !awaited && n > longestEmpty {
+	if fit || n > longestWarming || vain && n > longestEmpty {
 		r.d.Inventory.Settled(r.key, count)
 		return Outcome{State: Done}
 	}

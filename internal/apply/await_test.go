@@ -43,13 +43,14 @@ func TestTheSwitchToOtherTargetsWaitsAsLongAsThatHelps(t *testing.T) {
 	always := func(s ...elbv2types.TargetHealthStateEnum) func(int) (states, error) {
 		return func(int) (states, error) { return s, nil }
 	}
+	missing := func(string) (awaited, registered bool) { return true, false }
 	fails := func(code string) func(int) (states, error) {
 		return func(int) (states, error) { return nil, &smithy.GenericAPIError{Code: code} }
 	}
 	for _, tc := range []struct {
 		name    string
 		states  func(int) (states, error)
-		awaited func(string) bool
+		awaited func(string) (awaited, registered bool)
 		looks   int
 		after   time.Duration
 	}{
@@ -60,16 +61,24 @@ func TestTheSwitchToOtherTargetsWaitsAsLongAsThatHelps(t *testing.T) {
 		}, nil, 3, 7 * time.Second},
 		{"never healthy", always("unhealthy"), nil, 11, 127 * time.Second},
 		{"nothing is registered", always(), nil, 4, 15 * time.Second},
-		{"nobody wants a target", always(), func(string) bool { return false }, 4, 15 * time.Second},
-		{"what is wanted cannot be registered", always(), func(string) bool { return true }, 11, 127 * time.Second},
+		{"nobody wants a target", always(), func(string) (bool, bool) { return false, true }, 4, 15 * time.Second},
+		{"what is wanted cannot be registered", always(), missing, 11, 127 * time.Second},
 		{"it is registered at last", func(n int) (states, error) {
 			if n < 6 {
 				return nil, nil
 			}
 			return states{"healthy"}, nil
-		}, func(string) bool { return true }, 6, 47 * time.Second},
+		}, missing, 6, 47 * time.Second},
 		{"not checked at all", always("unavailable"), nil, 1, time.Second},
-		{"the read is forbidden", fails("AccessDenied"), nil, 1, time.Second},
+		{"the read is forbidden", fails("AccessDenied"), nil, 4, 15 * time.Second},
+		{"the read is forbidden, and what is wanted is registered", fails("AccessDenied"), func(string) (bool, bool) { return true, true }, 4, 15 * time.Second},
+		{"the read is forbidden, and what is wanted cannot be registered", fails("AccessDenied"), missing, 11, 127 * time.Second},
+		{"the read is forbidden for a while", func(n int) (states, error) {
+			if n < 3 {
+				return fails("AccessDenied")(n)
+			}
+			return states{"healthy"}, nil
+		}, missing, 3, 7 * time.Second},
 		{"the read is throttled for a while", func(n int) (states, error) {
 			if n < 3 {
 				return fails("Throttling")(n)

@@ -45,8 +45,8 @@ type stacks struct {
 	brake     *brake.Brake // nil = none
 	board     *board
 	kept      *checkpoints // nil = a restart forgets
-	// awaited reports whether targets may be on their way to an empty target group; nil = nobody knows.
-	awaited func(targetGroup string) bool
+	// awaited reports whether targets may be on their way to an empty target group, and whether they are registered; nil = nobody knows.
+	awaited func(targetGroup string) (awaited, registered bool)
 	// reviewSoon hears of load balancers that were changed as wanted, so that what others changed by hand is found then, too; nil = no one asks.
 	reviewSoon func(key stack.Key)
 	compile    compile.Config

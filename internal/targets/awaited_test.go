@@ -8,18 +8,30 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-func TestTargetsAreAwaitedUntilTheirBindingWantsNone(t *testing.T) {
+func TestTargetsAreAwaitedUntilTheirBindingWantsNoneOrTheyAreRegistered(t *testing.T) {
 	t.Parallel()
 	refuse := func(context.Context, plan.Plan) apply.Result { return apply.Result{} }
 	r := NewRegistry(nil, refuse, func(string) bool { return true })
 	r.Patience = -1
-	if !r.Awaited("arn") {
-		t.Error("a group of which its binding has not spoken yet is given up")
-	}
-	for _, want := range [][]Endpoint{{{Target: Target{ID: "10.0.128.4", Port: 8080}}}, nil} {
-		_, _ = r.Sync(t.Context(), Request{ARN: "arn", Want: want})
-		if got := r.Awaited("arn"); got != (len(want) > 0) {
-			t.Errorf("awaited %v with %d wanted targets", got, len(want))
+	expect := func(what string, wantAwaited, wantRegistered bool) {
+		t.Helper()
+		if awaited, registered := r.Awaited("arn"); awaited != wantAwaited || registered != wantRegistered {
+			t.Errorf("%s: awaited %t, registered %t", what, awaited, registered)
 		}
 	}
+	expect("its binding has not spoken yet", true, false)
+	one := Target{ID: "10.0.128.4", Port: 8080}
+	_, _ = r.Sync(t.Context(), Request{ARN: "arn", Want: []Endpoint{{Target: one}}})
+	expect("it is not registered", true, false)
+	g := r.group("arn")
+	for _, doubtful := range []bool{true, false} {
+		g.mu.Lock()
+		g.members[one.Key()] = member{one, doubtful}
+		g.mu.Unlock()
+		expect("it may be registered", true, !doubtful)
+	}
+	r = NewRegistry(nil, refuse, func(string) bool { return true })
+	r.Patience = -1
+	_, _ = r.Sync(t.Context(), Request{ARN: "arn"})
+	expect("none is wanted", false, true)
 }

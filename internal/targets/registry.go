@@ -2,6 +2,7 @@ package targets
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -180,17 +181,25 @@ func wantsZones(err error) bool {
 	return err != nil && cloud.Classify(err).Code == cloud.CodeValidation && strings.Contains(strings.ToLower(err.Error()), "you must specify an availability zone")
 }
 
-// Awaited reports whether targets of a group may be on their way: some are wanted, or its binding has not said yet what is.
-func (r *Registry) Awaited(arn string) bool {
+// Awaited reports whether targets of a group may be on their way: some are wanted, or its binding has not said yet what is. registered
+// tells that all of them are registered, as far as this process knows.
+func (r *Registry) Awaited(arn string) (awaited, registered bool) {
 	r.mu.Lock()
 	g := r.groups[arn]
 	r.mu.Unlock()
 	if g == nil {
-		return true
+		return true, false
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.request == nil || len(g.request.Want) > 0
+	if g.request == nil {
+		return true, false
+	}
+	missing := slices.ContainsFunc(g.request.Want, func(e Endpoint) bool {
+		m, member := g.members[e.Key()]
+		return (!member || m.doubtful) && !slices.Contains(g.omitted, e.Key())
+	})
+	return len(g.request.Want) > 0, !missing
 }
 
 // Distrust makes the next Sync of a group read it again.
