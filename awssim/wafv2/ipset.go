@@ -17,7 +17,7 @@ import (
 func (s *Service) CreateIPSet(ctx context.Context, in *wafv2.CreateIPSetInput, _ ...func(*wafv2.Options)) (*wafv2.CreateIPSetOutput, error) {
 	return write(ctx, s, "CreateIPSet", in, func(in *wafv2.CreateIPSetInput) (*wafv2.CreateIPSetOutput, error) {
 		name, scope := aws.ToString(in.Name), string(in.Scope)
-		if err := checkName(name, scope, in.Description); err != nil {
+		if err := s.checkName(name, scope, in.Description); err != nil {
 			return nil, err
 		}
 		ranges, err := parseRanges(string(in.IPAddressVersion), in.Addresses)
@@ -78,7 +78,7 @@ func setSummary(set *account.IPSet) *types.IPSetSummary {
 }
 
 func (s *Service) findSet(name, id *string, scope types.Scope) (*account.IPSet, error) {
-	if err := checkScope(string(scope)); err != nil {
+	if err := s.checkScope(string(scope)); err != nil {
 		return nil, err
 	}
 	for _, set := range s.account.IPSets {
@@ -158,7 +158,7 @@ func (s *Service) DeleteIPSet(ctx context.Context, in *wafv2.DeleteIPSetInput, _
 // ListIPSets lists the IP sets of a scope.
 func (s *Service) ListIPSets(ctx context.Context, in *wafv2.ListIPSetsInput, _ ...func(*wafv2.Options)) (*wafv2.ListIPSetsOutput, error) {
 	return read(ctx, s, "ListIPSets", in, func(in *wafv2.ListIPSetsInput) (*wafv2.ListIPSetsOutput, error) {
-		if err := checkScope(string(in.Scope)); err != nil {
+		if err := s.checkScope(string(in.Scope)); err != nil {
 			return nil, err
 		}
 		var all []types.IPSetSummary

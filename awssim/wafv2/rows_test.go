@@ -42,6 +42,11 @@ func TestBoundsOfFirewallCalls(t *testing.T) {
 	}
 	cdn := input("taken")
 	cdn.Scope = types.ScopeCloudfront
+	other := func() fixture {
+		f := abroad(t)
+		f.create("taken")
+		return f
+	}
 	for row, tt := range map[string]struct {
 		do   func(fixture) error
 		want string
@@ -88,7 +93,8 @@ func TestBoundsOfFirewallCalls(t *testing.T) {
 			_, err := f.CheckCapacity(t.Context(), &wafv2.CheckCapacityInput{Scope: types.ScopeRegional, Rules: []types.Rule{{}}})
 			return err
 		}, "WAFInvalidParameterException"},
-		"a web ACL of the other scope beside the account's quota": {func(f fixture) error {
+		"a web ACL of the other scope beside the account's quota": {func(fixture) error {
+			f := other()
 			_ = f.account.SetQuota("web-acls", 1)
 			return create(cdn)(f)
 		}, ""},
@@ -97,7 +103,7 @@ func TestBoundsOfFirewallCalls(t *testing.T) {
 		"a name of 128 characters":           {create(input(strings.Repeat("n", 128))), ""},
 		"a name of 129 characters":           {create(input(strings.Repeat("n", 129))), "WAFInvalidParameterException"},
 		"a name with another character":      {create(input("a.b")), "WAFInvalidParameterException"},
-		"a taken name in the other scope":    {create(cdn), ""},
+		"a taken name in the other scope":    {func(fixture) error { return create(cdn)(other()) }, ""},
 		"nothing to disassociate":            {disassociate(alb), ""},
 		"disassociating an unknown balancer": {disassociate(alb + "0"), "WAFNonexistentItemException"},
 		"disassociating a network balancer":  {disassociate(nlb), "WAFInvalidParameterException"},
@@ -145,5 +151,57 @@ func TestWhatFirewallManagerMadeSaysSo(t *testing.T) {
 	out, err := f.GetWebACLForResource(t.Context(), &wafv2.GetWebACLForResourceInput{ResourceArn: aws.String(alb)})
 	if err != nil || !out.WebACL.ManagedByFirewallManager {
 		t.Errorf("%+v, %v", out, err)
+	}
+}
+
+func TestTheScopeOfCloudFrontIsInOneRegion(t *testing.T) {
+	t.Parallel()
+	scope := types.ScopeCloudfront
+	name, id := aws.String("cdn"), aws.String("0a1de001-0000-4000-8000-000000000001")
+	for action, call := range map[string]func(fixture) error{
+		"CreateWebACL": func(f fixture) error {
+			in := input("cdn")
+			in.Scope = scope
+			return second(f.CreateWebACL(t.Context(), in))
+		},
+		"ListWebACLs": func(f fixture) error {
+			return second(f.ListWebACLs(t.Context(), &wafv2.ListWebACLsInput{Scope: scope}))
+		},
+		"ListIPSets": func(f fixture) error { return second(f.ListIPSets(t.Context(), &wafv2.ListIPSetsInput{Scope: scope})) },
+		"CheckCapacity": func(f fixture) error {
+			return second(f.CheckCapacity(t.Context(), &wafv2.CheckCapacityInput{Scope: scope, Rules: []types.Rule{blocking("a", 1, "/")}}))
+		},
+		"CreateIPSet": func(f fixture) error {
+			return second(f.CreateIPSet(t.Context(), &wafv2.CreateIPSetInput{Name: name, Scope: scope, IPAddressVersion: types.IPAddressVersionIpv4, Addresses: []string{"192.0.2.0/24"}}))
+		},
+		"GetWebACL": func(f fixture) error {
+			return second(f.GetWebACL(t.Context(), &wafv2.GetWebACLInput{Name: name, Id: id, Scope: scope}))
+		},
+		"UpdateWebACL": func(f fixture) error {
+			return second(f.UpdateWebACL(t.Context(), &wafv2.UpdateWebACLInput{Name: name, Id: id, Scope: scope}))
+		},
+		"DeleteWebACL": func(f fixture) error {
+			return second(f.DeleteWebACL(t.Context(), &wafv2.DeleteWebACLInput{Name: name, Id: id, Scope: scope}))
+		},
+		"GetIPSet": func(f fixture) error {
+			return second(f.GetIPSet(t.Context(), &wafv2.GetIPSetInput{Name: name, Id: id, Scope: scope}))
+		},
+		"UpdateIPSet": func(f fixture) error {
+			return second(f.UpdateIPSet(t.Context(), &wafv2.UpdateIPSetInput{Name: name, Id: id, Scope: scope}))
+		},
+		"DeleteIPSet": func(f fixture) error {
+			return second(f.DeleteIPSet(t.Context(), &wafv2.DeleteIPSetInput{Name: name, Id: id, Scope: scope}))
+		},
+	} {
+		t.Run(action, func(t *testing.T) {
+			t.Parallel()
+			err := call(newFixture(t, account.Instant()))
+			if code(err) != "WAFInvalidParameterException" || !strings.Contains(err.Error(), "Error reason: The scope is not valid., field: SCOPE_VALUE, parameter: CLOUDFRONT") {
+				t.Errorf("in us-west-2: %v", err)
+			}
+			if err := call(abroad(t)); code(err) != "" && code(err) != "WAFNonexistentItemException" {
+				t.Errorf("in us-east-1: %v", err)
+			}
+		})
 	}
 }

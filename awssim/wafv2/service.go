@@ -86,15 +86,16 @@ var (
 	metricForm      = regexp.MustCompile(`^[\w#:./-]{1,255}$`)
 )
 
-func checkScope(scope string) error {
-	if scope != regional && scope != global {
+// checkScope refuses CloudFront's scope where AWS does: it has one endpoint, that of us-east-1.
+func (s *Service) checkScope(scope string) error {
+	if scope != regional && (scope != global || s.account.Region != globalRegion) {
 		return invalid("SCOPE_VALUE", scope, "The scope is not valid.")
 	}
 	return nil
 }
 
-func checkName(name, scope string, description *string) error {
-	if err := checkScope(scope); err != nil {
+func (s *Service) checkName(name, scope string, description *string) error {
+	if err := s.checkScope(scope); err != nil {
 		return err
 	}
 	if !nameForm.MatchString(name) {
@@ -110,6 +111,8 @@ func checkName(name, scope string, description *string) error {
 const (
 	regional = "REGIONAL"
 	global   = "CLOUDFRONT"
+
+	globalRegion = "us-east-1"
 )
 
 // path is the resource part of an ARN without the id: regional/webacl/web.
@@ -125,7 +128,7 @@ func path(scope, kind, name string) string {
 func (s *Service) arn(scope, path, id string) string {
 	region := s.account.Region
 	if scope == global {
-		region = "us-east-1"
+		region = globalRegion
 	}
 	return strings.Join([]string{"arn", s.account.Partition, service, region, s.account.ID, path + "/" + id}, ":")
 }

@@ -132,7 +132,7 @@ func TestStatementsGuardAsTheyAreWrittenAndCostWhatTheGuideSays(t *testing.T) {
 
 func TestAnIPSetIsMadeReadChangedAndDeleted(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, account.Instant())
+	f := abroad(t)
 	set, err := f.ipSet("office", "IPV4", "192.0.2.0/24")
 	if err != nil {
 		t.Fatal(err)

@@ -30,7 +30,18 @@ type fixture struct {
 func newFixture(t *testing.T, p account.Profile) fixture {
 	t.Helper()
 	c := clock.NewStepped(time.Unix(1_700_000_000, 0))
-	a := account.New("123456789012", "us-west-2", c, p)
+	return newFixtureOf(account.New("123456789012", "us-west-2", c, p), t, c)
+}
+
+// abroad is a fixture where the scope of CloudFront is.
+func abroad(t *testing.T) fixture {
+	t.Helper()
+	c := clock.NewStepped(time.Unix(1_700_000_000, 0))
+	return newFixtureOf(account.New("123456789012", "us-east-1", c, account.Instant()), t, c)
+}
+
+func newFixtureOf(a *account.Account, t *testing.T, c *clock.Stepped) fixture {
+	t.Helper()
 	a.AddLoadBalancer(&account.LoadBalancer{ARN: alb, Name: "web", Type: "application", Created: c.Now()})
 	return fixture{New(a, nil), t, c}
 }
@@ -133,15 +144,11 @@ func TestAssociationsAreRefusedAsInAWS(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, account.Instant())
 	good := *f.create("a").ARN
-	cloudfront := input("cdn")
-	cloudfront.Scope = types.ScopeCloudfront
-	out, err := f.CreateWebACL(t.Context(), cloudfront)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cloudfront := "arn:aws:wafv2:us-east-1:123456789012:global/webacl/cdn/0a1de001-0000-4000-8000-000000000001"
+	f.account.AddWebACL(&account.WebACL{ARN: cloudfront, Name: "cdn", Scope: global})
 	for _, tt := range []struct{ acl, resource, want string }{
 		{good, nlb, "WAFInvalidParameterException"},
-		{*out.Summary.ARN, alb, "WAFInvalidParameterException"},
+		{cloudfront, alb, "WAFInvalidParameterException"},
 		{good, alb + "0", "WAFNonexistentItemException"},
 		{good + "0", alb, "WAFNonexistentItemException"},
 		{good, "nonsense", "WAFInvalidParameterException"},

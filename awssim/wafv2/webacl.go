@@ -19,7 +19,7 @@ func (s *Service) CreateWebACL(ctx context.Context, in *wafv2.CreateWebACLInput,
 
 func (s *Service) createWebACL(in *wafv2.CreateWebACLInput) (*wafv2.CreateWebACLOutput, error) {
 	name, scope := aws.ToString(in.Name), string(in.Scope)
-	if err := checkName(name, scope, in.Description); err != nil {
+	if err := s.checkName(name, scope, in.Description); err != nil {
 		return nil, err
 	}
 	definition := types.WebACL{
@@ -83,7 +83,7 @@ func summary(w *account.WebACL) *types.WebACLSummary {
 
 // find is the web ACL of that name, id and scope.
 func (s *Service) find(name, id *string, scope types.Scope) (*account.WebACL, error) {
-	if err := checkScope(string(scope)); err != nil {
+	if err := s.checkScope(string(scope)); err != nil {
 		return nil, err
 	}
 	for _, w := range s.account.WebACLs {
@@ -121,7 +121,7 @@ func (s *Service) updateWebACL(in *wafv2.UpdateWebACLInput) (*wafv2.UpdateWebACL
 	if err != nil {
 		return nil, err
 	}
-	if err := checkName(w.Name, w.Scope, in.Description); err != nil {
+	if err := s.checkName(w.Name, w.Scope, in.Description); err != nil {
 		return nil, err
 	}
 	if aws.ToString(in.LockToken) != w.LockToken {
@@ -162,7 +162,7 @@ func (s *Service) DeleteWebACL(ctx context.Context, in *wafv2.DeleteWebACLInput,
 // ListWebACLs lists the web ACLs of a scope by name.
 func (s *Service) ListWebACLs(ctx context.Context, in *wafv2.ListWebACLsInput, _ ...func(*wafv2.Options)) (*wafv2.ListWebACLsOutput, error) {
 	return read(ctx, s, "ListWebACLs", in, func(in *wafv2.ListWebACLsInput) (*wafv2.ListWebACLsOutput, error) {
-		if err := checkScope(string(in.Scope)); err != nil {
+		if err := s.checkScope(string(in.Scope)); err != nil {
 			return nil, err
 		}
 		var all []types.WebACLSummary
@@ -182,7 +182,7 @@ func (s *Service) ListWebACLs(ctx context.Context, in *wafv2.ListWebACLsInput, _
 // CheckCapacity tells what rules would cost.
 func (s *Service) CheckCapacity(ctx context.Context, in *wafv2.CheckCapacityInput, _ ...func(*wafv2.Options)) (*wafv2.CheckCapacityOutput, error) {
 	return read(ctx, s, "CheckCapacity", in, func(in *wafv2.CheckCapacityInput) (*wafv2.CheckCapacityOutput, error) {
-		if err := checkScope(string(in.Scope)); err != nil {
+		if err := s.checkScope(string(in.Scope)); err != nil {
 			return nil, err
 		}
 		out := &wafv2.CheckCapacityOutput{}
