@@ -3,6 +3,7 @@ package controller
 import (
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
@@ -96,19 +97,28 @@ func TestANodeThatTheCacheLearnsOfWakesTheBindingsThatMissedIt(t *testing.T) {
 	}
 }
 
+// TestAVPCThatCannotBeReadKeepsNoTargetWaiting has every read of EC2 hang. Its bubble's time stands for the real one, in which reads of the account are given
+// up after a minute.
 func TestAVPCThatCannotBeReadKeepsNoTargetWaiting(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, account.Profile{}, labService("web"))
-	_, err := l.sim.Gate.AddFault(gate.Fault{ID: "hangs", Service: "ec2", Latency: 24 * time.Hour})
-	l.must(err)
-	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
-	b.Spec.Networking = nil
-	l.create(append(labPods("a", "10.0.128.50"), b)...)
-	l.settle()
-	if got := l.targets(b.Spec.TargetGroupARN); len(got) != 1 {
-		t.Errorf("registered %v", got)
-	}
-	l.clock.Advance(48 * time.Hour)
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, account.Profile{}, labService("web"))
+		_, err := l.sim.Gate.AddFault(gate.Fault{ID: "hangs", Service: "ec2", Latency: 24 * time.Hour})
+		l.must(err)
+		b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
+		b.Spec.Networking = nil
+		l.create(append(labPods("a", "10.0.128.50"), b)...)
+		begun := time.Now()
+		l.binding()
+		if got, took := l.targets(b.Spec.TargetGroupARN), time.Since(begun); len(got) != 1 || took > 100*time.Millisecond {
+			t.Errorf("registered %v after %s", got, took)
+		}
+		l.settle()
+		if got := l.targets(b.Spec.TargetGroupARN); len(got) != 1 {
+			t.Errorf("registered %v", got)
+		}
+		l.clock.Advance(48 * time.Hour)
+	})
 }
 
 func TestEndpointsWhoseRegistrationIsUnderWayAreNotJudgedYet(t *testing.T) {
