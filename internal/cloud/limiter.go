@@ -53,6 +53,13 @@ func PriorityOf(ctx context.Context) Priority {
 // ErrBusy is the error of a call whose turn did not come within its patience; nothing was sent.
 var ErrBusy = errors.New("other calls of the same kind go first; this one has not been sent")
 
+type sendingKey struct{}
+
+// OnSending has f called with the input of each request made under the returned context when its turn has come, before it is sent. It must not wait.
+func OnSending(ctx context.Context, f func(in any)) context.Context {
+	return context.WithValue(ctx, sendingKey{}, f)
+}
+
 type patienceKey struct{}
 
 // WithPatience bounds how long each call made under the returned context waits for its turn, instead of holding its caller
@@ -188,6 +195,9 @@ func call[I, O, F any](ctx context.Context, l *Limiter, service, operation strin
 			}
 		}
 		rec.Attempts++
+		if sending, ok := ctx.Value(sendingKey{}).(func(any)); ok {
+			sending(in)
+		}
 		sent := l.clock.Now()
 		out, err = f(ctx, in, opts...)
 		if l.attempt != nil {

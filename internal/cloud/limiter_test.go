@@ -183,6 +183,34 @@ func TestAThrottleOfTheUserHoldsAlways(t *testing.T) {
 	}
 }
 
+func TestWhoWantsToKnowHearsOfARequestWhenItsTurnHasCome(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	l := NewLimiter(LimiterOptions{Clock: c, Throttle: []Throttle{{Service: ServiceELBV2, Operation: regexp.MustCompile("CreateRule"), Rate: 1, Burst: 1}}})
+	clients := l.Wrap(Clients{ELBV2: &scripted{}})
+	begun, in := c.Now(), &elbv2.CreateRuleInput{}
+	var heard []time.Duration
+	ctx := OnSending(t.Context(), func(x any) {
+		if x != in {
+			t.Errorf("heard of %v", x)
+		}
+		heard = append(heard, c.Now().Sub(begun))
+	})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 2 {
+			if _, err := clients.ELBV2.CreateRule(ctx, in); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	drive(c, done)
+	if len(heard) != 2 || heard[0] != 0 || heard[1] < time.Second-time.Millisecond {
+		t.Errorf("heard after %v", heard)
+	}
+}
+
 func TestVitalCallsOvertakeOthersInTheQueue(t *testing.T) {
 	t.Parallel()
 	c := newClock()

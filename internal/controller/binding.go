@@ -48,6 +48,7 @@ type targetBindings struct {
 	kept      *checkpoints // nil = a restart forgets what is registered
 	missing   nodeWaits
 	unheard   unheards[reconcile.Request]
+	changes   *changes
 	failures  *backoff.Failures[types.NamespacedName] // attempts at targets
 	gone      func(arn string) bool                   // the target group was deleted by this process
 	left      func()                                  // a binding is gone, and its rules with it
@@ -143,8 +144,10 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 		b.hold(ctx, o, diag.List{*d})
 		return again, nil
 	}
+	since := b.changes.take(client.ObjectKeyFromObject(o))
 	endpoints, found, known, err := b.endpoints(ctx, o)
 	if err != nil { // what is registered stays
+		b.changes.keep(client.ObjectKeyFromObject(o), since)
 		if ctx.Err() == nil {
 			b.partly(ctx, o, diag.List{refusedByAPI(bindingObject(o), diag.ObjectsUnread, err)})
 		}
@@ -159,7 +162,7 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 	zone, zonesKnown := b.zones(ctx, o)
 	unseen, ownerKnown := b.mayServe(ctx, o)
 	request := targets.Request{
-		Binding: id, ARN: o.Spec.TargetGroupARN, Want: endpoints, Max: b.max, Unseen: unseen,
+		Binding: id, ARN: o.Spec.TargetGroupARN, Want: endpoints, Since: since, Max: b.max, Unseen: unseen,
 		Claims: b.claimsOf(o),
 		Zone:   zone, HomeZone: b.homeZone(ctx),
 	}
@@ -325,6 +328,7 @@ func (b *targetBindings) forget(key client.ObjectKey) {
 	b.health.forget(key)
 	b.missing.note(key, nil)
 	b.failures.Forget(key)
+	b.changes.take(key)
 	b.statuses.forget(key)
 	b.reporter.End("binding:" + key.Namespace + "/" + key.Name)
 }

@@ -117,11 +117,13 @@ func (b *targetBindings) ofService(name func(client.Object) string, changed func
 			return
 		}
 		o := either(before, after)
-		b.wakeService(ctx, o.GetNamespace(), name(o), q)
+		_, endpoints := o.(*discoveryv1.EndpointSlice)
+		b.wakeService(ctx, o.GetNamespace(), name(o), endpoints, q)
 	})
 }
 
-func (b *targetBindings) wakeService(ctx context.Context, namespace, service string, q queueOf[reconcile.Request]) {
+// wakeService wakes the bindings of a Service, and notes for which of them the change is one of endpoints.
+func (b *targetBindings) wakeService(ctx context.Context, namespace, service string, endpoints bool, q queueOf[reconcile.Request]) {
 	if service == "" {
 		return
 	}
@@ -130,7 +132,11 @@ func (b *targetBindings) wakeService(ctx context.Context, namespace, service str
 		return
 	}
 	for i := range list.Items {
-		q.AddAfter(requestFor(&list.Items[i]), coalesce)
+		req := requestFor(&list.Items[i])
+		if endpoints {
+			b.changes.heard(req.NamespacedName)
+		}
+		q.AddAfter(req, coalesce)
 	}
 }
 
@@ -204,7 +210,9 @@ func (b *targetBindings) podEvent() handler.TypedEventHandler[client.Object, rec
 		}
 		for _, name := range readiness.Bindings(p) {
 			if was == nil || after == nil || gateMatters(was, p, readiness.Gate(name)) {
-				q.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: p.Namespace, Name: name}}, coalesce)
+				key := types.NamespacedName{Namespace: p.Namespace, Name: name}
+				b.changes.heard(key)
+				q.AddAfter(reconcile.Request{NamespacedName: key}, coalesce)
 			}
 		}
 	})

@@ -187,7 +187,7 @@ func (l *lab) restart() {
 	if l.kept != nil {
 		l.kept.registered = func() map[string][]targets.Target { return l.elsewhere.labelled(registry.Registered()) }
 	}
-	registry.Clock = l.clock
+	registry.Clock, registry.Lag = l.clock, m.targetLagged
 	registry.Brake = brake.New(l.config.DeregistrationBrake, l.clock.Now)
 	groups := newRules(l.client, l.inventory, inventory.NewInterfaces(clients.EC2, l.clock.Now), secgroup.Chooser{Cluster: l.config.ClusterName}, l.config.VPC, run,
 		l.config.BindingRequeue, l.clock.Now, logr.Discard())
@@ -200,7 +200,7 @@ func (l *lab) restart() {
 	l.bound = &targetBindings{
 		client: l.client, elbv2: clients.ELBV2, inventory: l.inventory,
 		registry: registry, rules: groups,
-		reporter: status.NewReporter(record, l.clock.Now), metrics: m, requeue: l.config.BindingRequeue,
+		reporter: status.NewReporter(record, l.clock.Now), metrics: m, changes: newChanges(l.clock.Now), requeue: l.config.BindingRequeue,
 		health: newHealthWatch(registry, record, func(string, []targets.Health) {}, l.clock.Now),
 		gates: &gateKeeper{
 			pods: func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return nil, nil }, now: l.clock.Now, log: logr.Discard(),

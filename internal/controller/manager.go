@@ -414,6 +414,7 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 	registry := targets.NewRegistry(w.clients.ELBV2, w.run, w.inventory.Fresh)
 	registry.Brake = brake.New(c.DeregistrationBrake, w.now)
 	ctrlmetrics.Registry.MustRegister(heldGroupsGauge(registry.Brake))
+	registry.Lag = w.metrics.targetLagged
 	w.registry = registry
 	if w.kept != nil {
 		w.kept.registered = func() map[string][]targets.Target { return w.elsewhere.labelled(registry.Registered()) }
@@ -438,7 +439,7 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 		client: w.mgr.GetClient(), live: w.mgr.GetAPIReader(), elbv2: w.clients.ELBV2, inventory: w.inventory,
 		registry: registry, rules: groups,
 		reporter: status.NewReporter(tell, w.now), metrics: w.metrics, health: health, gates: gates, failOpen: c.Gates.Enabled(config.EndpointsFailOpen),
-		max: c.MaxTargetsPerGroup, requeue: c.BindingRequeue, rereads: rereadAtResync(c), claims: &claimMaps{read: w.mgr.GetAPIReader(), write: w.mgr.GetClient()}, failures: backoff.NewFailures[types.NamespacedName](passingFailure, w.now, rand.Float64), kept: w.kept, deleted: w.bindings.deleted, gone: w.inventory.Gone, left: w.backend.check, lost: lost,
+		max: c.MaxTargetsPerGroup, requeue: c.BindingRequeue, changes: newChanges(w.now), rereads: rereadAtResync(c), claims: &claimMaps{read: w.mgr.GetAPIReader(), write: w.mgr.GetClient()}, failures: backoff.NewFailures[types.NamespacedName](passingFailure, w.now, rand.Float64), kept: w.kept, deleted: w.bindings.deleted, gone: w.inventory.Gone, left: w.backend.check, lost: lost,
 	}
 	b.statuses = newBindingStatuses(w.mgr.GetClient(), w.now, func() func() { return w.metrics.spentIn(bindingControllerLabel, stageBindingStatus) }, w.log.WithName("status"))
 	b.statuses.wake = func(binding types.NamespacedName) { b.waker.wake(ended, reconcile.Request{NamespacedName: binding}) }

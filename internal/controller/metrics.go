@@ -28,7 +28,7 @@ type metrics struct {
 	requests                                   *prometheus.CounterVec
 	requestDuration, stages                    *prometheus.HistogramVec
 	cached, talkers                            *prometheus.GaugeVec
-	gates                                      *prometheus.HistogramVec
+	gates, lag                                 *prometheus.HistogramVec
 
 	mu     sync.Mutex
 	talked map[talker]int // passes since the last window ended
@@ -66,9 +66,12 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		gates: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "awslbc_readiness_gate_ready_seconds",
 			Help: "Seconds from the registration of a pod's targets to the opening of its readiness gate.", Buckets: []float64{10, 30, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600}},
 			[]string{"namespace", "name"}),
+		lag: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "lbc_target_lag_seconds",
+			Help:    "Seconds from a change of endpoints, as the controller hears of it, to the sending of the call that registers or deregisters the target.",
+			Buckets: []float64{0.02, 0.03, 0.05, 0.07, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 30, 60}}, []string{"operation"}),
 		talked: map[talker]int{},
 	}
-	r.MustRegister(m.gates, m.requests, m.requestDuration, m.stages, m.cached, m.talkers,
+	r.MustRegister(m.gates, m.lag, m.requests, m.requestDuration, m.stages, m.cached, m.talkers,
 		m.calls, m.denied, m.limited, m.throttled, m.invalid, m.duration, m.retries, m.targetGroups, m.steps, m.findings, m.errors)
 	return m
 }
@@ -153,6 +156,11 @@ func (m *metrics) bound(o *v1beta1.TargetGroupBinding) {
 func (m *metrics) unbound(o *v1beta1.TargetGroupBinding) {
 	m.targetGroups.DeleteLabelValues(o.Namespace, o.Spec.ServiceRef.Name, dimension(o))
 	m.gates.DeleteLabelValues(o.Namespace, o.Name)
+}
+
+// targetLagged counts a target that is handed to AWS.
+func (m *metrics) targetLagged(operation string, after time.Duration) {
+	m.lag.WithLabelValues(operation).Observe(after.Seconds())
 }
 
 func (m *metrics) gateOpened(binding types.NamespacedName, after time.Duration) {

@@ -31,6 +31,7 @@ func (r *Registry) advance(ctx context.Context, g *group) {
 	if t := g.toDeregister(q); len(t) > 0 {
 		r.send(ctx, g, deregister, t)
 	}
+	g.unnoted(q)
 }
 
 // begin runs a call beside, and then, under the lock, takes over its result and starts what waited for it.
@@ -88,8 +89,9 @@ func (r *Registry) send(ctx context.Context, g *group, a action, targets []Targe
 	for _, t := range targets {
 		c.keys[t.Key()] = true
 	}
+	told := r.telling(ctx, a, g.timed(targets))
 	r.begin(ctx, g, func() func() {
-		sent := r.write(ctx, q, a, targets)
+		sent := r.write(told, q, a, targets)
 		return func() {
 			c.n--
 			for _, t := range targets {

@@ -29,6 +29,7 @@ type group struct {
 	// homeZones: AWS wants to know the zone of each address.
 	homeZones bool
 	claims    map[stack.ID]*claimed
+	since     map[string]time.Time // by key: when what a call is still to be sent for was heard of
 
 	reading bool
 	overdue bool            // the read did not end in time, or failed
@@ -74,7 +75,7 @@ type calls struct {
 const callsPerGroup = 4
 
 func newGroup(arn string) *group {
-	g := &group{arn: arn, members: map[string]member{}, own: map[string]bool{}, claims: map[stack.ID]*claimed{}, ended: make(chan struct{}), calls: map[action]*calls{}}
+	g := &group{arn: arn, members: map[string]member{}, own: map[string]bool{}, claims: map[stack.ID]*claimed{}, since: map[string]time.Time{}, ended: make(chan struct{}), calls: map[action]*calls{}}
 	for _, a := range []action{register, deregister} {
 		g.calls[a] = &calls{keys: map[string]bool{}, failed: map[string]bool{}}
 	}

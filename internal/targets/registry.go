@@ -27,6 +27,8 @@ type Registry struct {
 	Progress func(binding stack.ID)
 	// Clock is the time of Patience and of the pause before targets are registered in a group that could not be read.
 	Clock cloud.Clock
+	// Lag hears, of each target whose change has a time (Request.Since), how long after that the call for it was handed to AWS; nil = nobody wants to know.
+	Lag func(operation string, after time.Duration)
 	// Brake holds up deregistrations of most targets of many groups; nil = nothing does.
 	Brake *brake.Brake
 
@@ -49,6 +51,8 @@ type Request struct {
 	Binding stack.ID // namespace and name of the binding
 	ARN     string
 	Want    []Endpoint
+	// Since is when the controller heard of the change that the request follows from; zero = it is not known.
+	Since time.Time
 	// Claims is there if other clusters register targets in the same group: only what is claimed is deregistered.
 	Claims Claims
 	// Unseen: bindings that the controller cannot see may have registered targets in the group. Of what is not wanted only its own targets are deregistered:
@@ -102,6 +106,7 @@ func (r *Registry) sync(ctx context.Context, q Request, patience time.Duration) 
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.changed(g.request, q)
 	g.request = &q
 	for _, e := range q.Want {
 		g.own[e.Key()] = true

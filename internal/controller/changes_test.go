@@ -1,0 +1,92 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/targets"
+)
+
+// lags are the targets that were counted and the sum of their lags, by operation.
+func (l *lab) lags() map[string]time.Duration {
+	l.Helper()
+	r := prometheus.NewRegistry()
+	l.must(r.Register(l.bound.metrics.lag))
+	families, err := r.Gather()
+	l.must(err)
+	out := map[string]time.Duration{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if h := m.GetHistogram(); h.GetSampleCount() == 1 {
+				out[m.GetLabel()[0].GetValue()] = time.Duration(math.Round(h.GetSampleSum() * float64(time.Second)))
+			} else {
+				l.Errorf("%d targets were counted", h.GetSampleCount())
+			}
+		}
+	}
+	return out
+}
+
+func TestTheLagOfATargetIsTheTimeFromTheChangeToItsCall(t *testing.T) {
+	t.Parallel()
+	l, _ := boundLab(t)
+	clients := cloud.NewLimiter(cloud.LimiterOptions{Clock: l.clock}).Wrap(l.clients())
+	registry := targets.NewRegistry(clients.ELBV2, func(ctx context.Context, p plan.Plan) apply.Result {
+		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: l.inventory, Now: l.clock.Now})
+	}, l.inventory.Fresh)
+	registry.Clock, registry.Lag = l.clock, l.bound.metrics.targetLagged
+	l.bound.registry = registry
+	l.settle()
+	if got := l.lags(); len(got) > 0 {
+		t.Errorf("%v was counted of what no change is known of", got)
+	}
+	before := &discoveryv1.EndpointSlice{}
+	l.get(before, "web-a")
+	after := before.DeepCopy()
+	after.Endpoints[0].Addresses[0] = "10.0.128.51"
+	l.must(l.client.Update(t.Context(), after))
+	events := l.bound.ofService(func(client.Object) string { return "web" }, endpointsChanged)
+	events.Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, &wokenBindings{})
+	l.clock.Advance(200 * time.Millisecond)
+	events.Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, &wokenBindings{}) // the first counts
+
+	whole := l.bound.client // the cache fails once, which is part of the lag
+	l.bound.client = interceptor.NewClient(whole.(client.WithWatch), interceptor.Funcs{
+		List: func(ctx context.Context, inner client.WithWatch, o client.ObjectList, opts ...client.ListOption) error {
+			if _, ok := o.(*discoveryv1.EndpointSliceList); ok {
+				return errors.New("the cache says no")
+			}
+			return inner.List(ctx, o, opts...)
+		},
+	})
+	if _, err := l.bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: "bound"}}); err == nil {
+		t.Error("nothing failed")
+	}
+	l.bound.client = whole
+	l.clock.Advance(100 * time.Millisecond)
+	l.binding()
+	want := map[string]time.Duration{targets.Register: 300 * time.Millisecond, targets.Deregister: 300 * time.Millisecond}
+	if got := l.lags(); !maps.Equal(got, want) {
+		t.Errorf("lags %v, want %v", got, want)
+	}
+	l.clock.Advance(time.Hour)
+	l.binding()
+	if got := l.lags(); !maps.Equal(got, want) {
+		t.Errorf("lags %v an hour later", got)
+	}
+}

@@ -1,0 +1,111 @@
+package targets
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+)
+
+// Operations of Registry.Lag.
+const (
+	Register   = "register"
+	Deregister = "deregister"
+)
+
+// changed notes since when the targets are waited for that a request wants and the one before it did not, or the other way round; not those of a request that
+// follows from no change of which the time is known. The methods expect the lock of the group.
+func (g *group) changed(before *Request, q Request) {
+	was := map[string]bool{}
+	if before != nil {
+		was = wantedKeys(*before)
+	}
+	is := wantedKeys(q)
+	for key := range is {
+		if !was[key] {
+			g.note(key, q.Since)
+		}
+	}
+	for key := range was {
+		if !is[key] {
+			g.note(key, q.Since)
+		}
+	}
+}
+
+func (g *group) note(key string, since time.Time) {
+	if since.IsZero() {
+		delete(g.since, key)
+		return
+	}
+	g.since[key] = since
+}
+
+// unnoted drops the times of targets that no call is to be sent for: they are as they are wanted, are held, are left out, or have a call under way. It is called
+// when every call that may be sent is.
+func (g *group) unnoted(q *Request) {
+	if len(g.since) == 0 || !g.known {
+		return
+	}
+	wanted := wantedKeys(*q)
+	maps.DeleteFunc(g.since, func(key string, _ time.Time) bool {
+		m, member := g.members[key]
+		switch {
+		case g.moving(key): // the opposite of it is to follow
+			return false
+		case wanted[key]:
+			return member && !m.doubtful || slices.Contains(g.omitted, key)
+		}
+		return !member || !g.mayLeave(q, key)
+	})
+}
+
+// timed are the times since when targets are waited for that a call is about to be sent for, which are not needed any more.
+func (g *group) timed(sent []Target) map[string]time.Time {
+	out := map[string]time.Time{}
+	for _, t := range sent {
+		if at, ok := g.since[t.Key()]; ok {
+			out[t.Key()] = at
+			delete(g.since, t.Key())
+		}
+	}
+	return out
+}
+
+// telling has Lag told of targets when the first request for each is sent, which may be long after it was asked for.
+func (r *Registry) telling(ctx context.Context, a action, since map[string]time.Time) context.Context {
+	if len(since) == 0 || r.Lag == nil {
+		return ctx
+	}
+	operation := map[action]string{register: Register, deregister: Deregister}[a]
+	var mu sync.Mutex
+	return cloud.OnSending(ctx, func(in any) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, t := range described(in) {
+			key := Target{ID: aws.ToString(t.Id), Port: aws.ToInt32(t.Port)}.Key()
+			if at, ok := since[key]; ok {
+				delete(since, key) // the same target may be sent again
+				r.Lag(operation, r.Clock.Now().Sub(at))
+			}
+		}
+	})
+}
+
+// described are the targets that a request names.
+func described(in any) []types.TargetDescription {
+	switch in := in.(type) {
+	case *elbv2.RegisterTargetsInput:
+		return in.Targets
+	case *elbv2.DeregisterTargetsInput:
+		return in.Targets
+	}
+	return nil
+}

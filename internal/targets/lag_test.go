@@ -1,0 +1,122 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/plan"
+)
+
+// lagging is a registry, and the lags that it told, with the operation.
+func lagging(h *hanging, fresh bool) (r *Registry, after func(time.Duration), told func() []string, ended func()) {
+	r, c, progress := impatient(h, fresh)
+	lags := make(chan string, 100)
+	r.Lag = func(operation string, d time.Duration) { lags <- operation + " " + d.String() }
+	told = func() []string {
+		var out []string
+		for len(lags) > 0 {
+			out = append(out, <-lags)
+		}
+		slices.Sort(out)
+		return out
+	}
+	return r, func(d time.Duration) { c.Advance(d) }, told, func() { <-progress }
+}
+
+func TestTheLagOfATargetIsToldOnceWhenItsFirstRequestIsSent(t *testing.T) {
+	t.Parallel()
+	h := newHanging()
+	r, after, told, ended := lagging(h, true)
+	r.run = sending(r, r.run)
+	since := func(ids ...string) Request {
+		q := of(ids...)
+		q.Since = r.Clock.Now()
+		return q
+	}
+	q := since("1", "2")
+	after(30 * time.Millisecond)
+	asking(t, r, q)
+	h.expect(t, "RegisterTargets 1 2")
+	if diff := cmp.Diff([]string{"register 30ms", "register 30ms"}, told()); diff != "" {
+		t.Error(diff)
+	}
+	asking(t, r, since("2", "3")) // 1 goes, and waits for the end of its call
+	h.expect(t, "RegisterTargets 3")
+	after(time.Second)
+	h.answer("RegisterTargets 1 2", nil)
+	h.expect(t, "DeregisterTargets 1")
+	ended()
+	if diff := cmp.Diff([]string{"deregister 1s", "register 0s"}, told()); diff != "" {
+		t.Error(diff)
+	}
+	h.answer("RegisterTargets 3", errors.New("lost")) // and is sent again
+	ended()
+	_, _ = r.sync(t.Context(), of("2", "3"), -1)
+	asking(t, r, of("2", "3"))
+	h.expect(t, "RegisterTargets 3")
+	asking(t, r, of("2", "3", "4")) // nobody knows since when
+	h.expect(t, "RegisterTargets 4")
+	if got := told(); len(got) > 0 {
+		t.Errorf("told %v", got)
+	}
+}
+
+func TestOfTargetsThatAreRegisteredAlreadyNoLagIsKept(t *testing.T) {
+	t.Parallel()
+	h := newHanging("1")
+	r, _, told, ended := lagging(h, false)
+	q := of("1")
+	q.Since = r.Clock.Now()
+	asking(t, r, q)
+	h.expect(t, "read")
+	h.answer("read", nil)
+	ended()
+	if g := r.group(arn); len(g.since) > 0 || len(told()) > 0 {
+		t.Errorf("kept %v", g.since)
+	}
+}
+
+// sending is a Runner behind a limiter, which tells of each request before it is sent.
+func sending(r *Registry, run Runner) Runner {
+	limited := cloud.NewLimiter(cloud.LimiterOptions{Clock: r.Clock}).Wrap(cloud.Clients{ELBV2: silent{}}).ELBV2
+	return func(ctx context.Context, p plan.Plan) apply.Result {
+		for _, s := range p.Steps {
+			switch op := s.Op.(type) {
+			case plan.RegisterTargets:
+				_, _ = limited.RegisterTargets(ctx, &elbv2.RegisterTargetsInput{Targets: descriptions(op.Targets)})
+			case plan.DeregisterTargets:
+				_, _ = limited.DeregisterTargets(ctx, &elbv2.DeregisterTargetsInput{Targets: descriptions(op.Targets)})
+			}
+		}
+		return run(ctx, p)
+	}
+}
+
+// silent is an ELBv2 that takes all targets.
+type silent struct{ cloud.ELBV2 }
+
+func (silent) RegisterTargets(context.Context, *elbv2.RegisterTargetsInput, ...func(*elbv2.Options)) (*elbv2.RegisterTargetsOutput, error) {
+	return &elbv2.RegisterTargetsOutput{}, nil
+}
+
+func (silent) DeregisterTargets(context.Context, *elbv2.DeregisterTargetsInput, ...func(*elbv2.Options)) (*elbv2.DeregisterTargetsOutput, error) {
+	return &elbv2.DeregisterTargetsOutput{}, nil
+}
+
+func descriptions(in []plan.Target) []types.TargetDescription {
+	var out []types.TargetDescription
+	for _, t := range in {
+		out = append(out, types.TargetDescription{Id: aws.String(t.ID), Port: aws.Int32(t.Port)})
+	}
+	return out
+}
