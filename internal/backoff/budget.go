@@ -28,6 +28,7 @@ var Budgets = []Budget{
 	{"Secret poll", "Secrets, of the API server, which no watch covers", "Secret", 11, 11, "a minute; one a second of all Secrets together"},
 	{"certificate watch", "list of certificates", "cluster", 1, 20, "10 s while a host is without a certificate; after a failure 5 s doubling to a minute"},
 	{"certificate validation", "the certificate and the hosted zones", "certificate", 0, 60, "a quarter of its age, 1 s to 15 s; after five minutes a minute"},
+	{"tags of certificates", "tags of certificates that stacks may own", "certificate", 0, 15, "2 s doubling to a minute, of all who need them together; a minute for a permission"},
 	{"add-ons", "web ACL and protection of a load balancer", "stack", 0, 20, "1 s doubling to 1 min"},
 	{"load balancers in the making", "load balancers, twenty in each call", "cluster", 0, 50, "as long as they have been awaited, 1 s to 15 s; after ten minutes a minute"},
 	{"health of new targets", "target health", "target group", 0, 5, "40 s doubling to 10 min"},

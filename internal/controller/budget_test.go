@@ -167,6 +167,23 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		_, by := l.counts(mark)
 		return by["DescribeCertificate"] + by["ListHostedZones"] + by["ListCertificates"]
 	},
+	"tags of certificates": func(t *testing.T, trouble bool) int {
+		l := newLab(t, account.Profile{}, labClass(), labService("web"), labIngress("web", nil, "web"), labIngress("other", nil, "web"), labIngress("third", nil, "web"))
+		l.flags("--feature-gates=EnableCertificateManagement=true")
+		l.certify("*.example.com")
+		keys := []stack.Key{implicit("web"), implicit("other"), implicit("third")}
+		if trouble {
+			l.fault(gate.Fault{Action: "ListTagsForCertificate", Code: "InternalFailure", Status: 500})
+		} else {
+			l.settle(keys...)
+		}
+		mark := l.mark()
+		l.pass(budgeted, nil, keys...)
+		_, by := l.counts(mark)
+		l.sim.Account.Lock()
+		defer l.sim.Account.Unlock()
+		return (by["ListTagsForCertificate"] + len(l.sim.Account.Certificates) - 1) / len(l.sim.Account.Certificates)
+	},
 	"load balancers in the making": func(t *testing.T, trouble bool) int {
 		l, w, _, _ := births(t, 1)
 		if trouble {

@@ -232,9 +232,7 @@ func (l *lab) judgeTrouble(stage, permission, kind string, mark uint64, from int
 	by := l.permissions(mark)
 	_, action, _ := strings.Cut(permission, ":")
 	most := 250
-	if action == "ListTagsForCertificate" && kind != "denied" { // each of the passes of four owners reads the tags of five certificates
-		most = 1000
-	} else if kind == "throttled" || action == "DescribeTargetHealth" { // each of nine units is worth an attempt every quarter of a minute; the limiter paces them
+	if kind == "throttled" || action == "DescribeTargetHealth" { // each of nine units is worth an attempt every quarter of a minute; the limiter paces them
 		most = 500
 	}
 	if total > 3*most || by[permission] > most {

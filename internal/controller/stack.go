@@ -245,14 +245,18 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 	if len(unwritten) > 0 {
 		t.found, t.changed, t.partial = append(t.found, unwritten.found(diag.StatusNotWritten)...), false, true
 	}
+	var held bool
+	if g := observed.CertificatesUnread; g != nil && !w.Wanted { // whoever owns some stays until they are known to be gone
+		t.found, held = append(t.found, certificatesUnread(*g, w)...), true
+	}
 	s.tell(ctx, t)
-	if !end.vital && !w.Wanted {
+	if !end.vital && !held && !w.Wanted {
 		gone, wait, err := s.inventory.Certain(ctx, key, oldest(w.Leaving))
 		if err != nil || !gone.Proven() {
 			return s.soonest(key, wait, errors.Join(err, unwritten.err()))
 		}
 	}
-	if !end.vital { // what is optional or cosmetic keeps nobody from leaving
+	if !end.vital && !held { // what is optional or cosmetic keeps nobody from leaving
 		spent = s.metrics.spent(s.front.Owner(), stageRelease)
 		refused := s.release(ctx, key, w, unwritten)
 		spent()

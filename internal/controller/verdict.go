@@ -174,7 +174,18 @@ func concerned(step plan.Step, origins map[stack.Ref]compile.Origin, w wish.Wish
 
 // refusal tells everybody of a read that failed: it is about what they share.
 func refusal(err error, w wish.Wish) diag.List {
-	d := cloud.Problem("", err)
+	return toAll(cloud.Problem("", err), w)
+}
+
+// certificatesUnread tells those who leave a stack why they cannot go yet: what it owns in ACM would stay for good.
+func certificatesUnread(g plan.Guard, w wish.Wish) diag.List {
+	d := diag.New(diag.Object{}, "", g.Code, "whether certificates of it are in ACM cannot be told, so that its finalizer stays until they are known to be gone: "+g.Text, g.Remedy)
+	d.RequestID = g.RequestID
+	return toAll(d, w)
+}
+
+// toAll puts what is about all of a stack on each of its objects.
+func toAll(d diag.Diagnostic, w wish.Wish) diag.List {
 	var out diag.List
 	for _, o := range objectsOf(slices.Concat(w.Members, w.Leaving)) {
 		d.Object = o

@@ -139,8 +139,7 @@ func (r *addOnReader) collect() {
 }
 
 func (r *addOnReader) unread(q asked, err error) {
-	d := cloud.Problem(q.operation, err)
-	g := plan.Guard{Code: d.Code, Text: d.Text, Remedy: d.Remedy, RequestID: d.RequestID}
+	g := guardOf(q.operation, err)
 	if q.lb < 0 {
 		r.refuse(q.on, g)
 		return
@@ -150,4 +149,10 @@ func (r *addOnReader) unread(q asked, err error) {
 		lb.Unread = map[plan.AddOn]plan.Guard{}
 	}
 	lb.Unread[q.on] = g
+}
+
+// guardOf is what keeps from acting on what could not be read.
+func guardOf(operation string, err error) plan.Guard {
+	d := cloud.Problem(operation, err)
+	return plan.Guard{Code: d.Code, Text: d.Text, Remedy: d.Remedy, RequestID: d.RequestID}
 }

@@ -3,7 +3,6 @@ package inventory
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -33,10 +31,11 @@ type certificateShelf struct {
 
 	news []string // names of certificates of which discovery would say something else now; nobody was told yet
 
-	denied   error // why tags cannot be read
-	deniedAt time.Time
-	asked    map[string]int // how often this process asked for a certificate, by stack and identity
-	imports  importLog
+	unread       error // why tags cannot be read; until retryTags it is the answer to whoever needs them
+	retryTags    time.Time
+	tagsFailures int            // in a row
+	asked        map[string]int // how often this process asked for a certificate, by stack and identity
+	imports      importLog
 }
 
 // certificateRecord is one certificate.
@@ -324,73 +323,6 @@ func (i *Inventory) describeCertificate(ctx context.Context, arn string) (*plan.
 		i.certs.publish()
 	}
 	return &c, nil
-}
-
-// readCertificateTags reads the tags of certificates that stacks may own, each once in a long while.
-func (i *Inventory) readCertificateTags(ctx context.Context) error {
-	for {
-		ask, err := i.untagged()
-		if err != nil || len(ask) == 0 {
-			return err
-		}
-		_, err = shared(ctx, i, "certificate tags", func(ctx context.Context) (struct{}, error) {
-			return struct{}{}, each(ctx, ask, i.describeCertificateTags, func(string, struct{}) {})
-		})
-		i.mu.Lock()
-		if err != nil && denied(err) {
-			i.certs.denied, i.certs.deniedAt = err, i.cfg.Now()
-		}
-		i.certs.publish()
-		i.mu.Unlock()
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// untagged lists the certificates whose tags are to be read, or tells why they cannot be read.
-func (i *Inventory) untagged() (arns []string, err error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	now := i.cfg.Now()
-	if i.certs.denied != nil && now.Sub(i.certs.deniedAt) <= deniedLifetime {
-		return nil, i.certs.denied
-	}
-	i.certs.denied = nil
-	for arn, r := range i.certs.records {
-		if i.cfg.mayOwn(r.Type) && (r.tagsAt.IsZero() || now.Sub(r.tagsAt) > certificateTagLifetime) {
-			arns = append(arns, arn)
-		}
-	}
-	slices.Sort(arns)
-	return arns, nil
-}
-
-// describeCertificateTags keeps what it reads at once, so that a long reading that is cut off need not begin anew.
-func (i *Inventory) describeCertificateTags(ctx context.Context, arn string) (struct{}, error) {
-	got, err := i.clients.ACM.ListTagsForCertificate(ctx, &acm.ListTagsForCertificateInput{CertificateArn: aws.String(arn)})
-	if err != nil && !vanished(err) {
-		return struct{}{}, fmt.Errorf("reading the tags of certificate %s: %w", arn, err)
-	}
-	tags := map[string]string{}
-	if err == nil {
-		for _, t := range got.Tags {
-			tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
-		}
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if r := i.certs.records[arn]; r != nil {
-		r.setTags(tags, i.cfg.Now())
-	}
-	return struct{}{}, nil
-}
-
-// setTags replaces the tags; those with all keys of the tracking tags mark what some stack of some cluster owns.
-func (r *certificateRecord) setTags(tags map[string]string, at time.Time) {
-	_, cluster := tags[naming.ClusterTag]
-	_, owner := tags[naming.StackTag(stack.Ingress)]
-	r.Tags, r.Owned, r.tagsAt = maps.Clone(tags), cluster && owner, at
 }
 
 func denied(err error) bool { return cloud.Classify(err).Class == diag.Denied }

@@ -96,8 +96,8 @@ func TestAMissingPermissionToReadTagsEndsNeitherDiscoveryNorAnythingElse(t *test
 	}
 	k := key(stack.Ingress, "web")
 	o, err := f.inv.Observed(f.Context(), k, nil)
-	if err != nil || !o.CertificatesUnknown {
-		t.Errorf("%v %v", o.CertificatesUnknown, err)
+	if err != nil || o.CertificatesUnread == nil {
+		t.Errorf("%v %v", o.CertificatesUnread, err)
 	}
 	need := facts.Need{Kind: facts.NeedOwnCertificates, Key: k.String()}
 	asked, err := f.inv.Answer(f.Context(), []facts.Need{need})

@@ -173,7 +173,10 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 	out.SecurityGroups = append(out.SecurityGroups, i.shared...)
 	out.ImportsHeld = i.certs.held(key, desired, i.cfg.Now())
 	i.mu.Unlock()
-	out.Certificates, out.CertificatesUnknown = certificates, err != nil
+	out.Certificates = certificates
+	if err != nil {
+		out.CertificatesUnread = new(guardOf("", err))
+	}
 	i.observeAddOns(ctx, &out, desired)
 	return out, nil
 }

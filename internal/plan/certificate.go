@@ -103,7 +103,7 @@ const Pending = "PENDING_VALIDATION"
 // wantedCertificates plans what the stack owns in ACM, except for deletions. Nothing waits for a certificate here: the stack names it
 // in a listener as soon as it is issued.
 func (d *differ) wantedCertificates() {
-	if d.obs.CertificatesUnknown {
+	if d.obs.CertificatesUnread != nil {
 		return
 	}
 	for _, w := range d.want.Certificates {

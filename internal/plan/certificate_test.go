@@ -63,7 +63,7 @@ func TestACertificateStaysWhileAListenerHasItOrNobodyKnows(t *testing.T) {
 			keep: []stack.Ref{{Kind: stack.KindListener, ID: "443"}}},
 		"all certificates are kept": {want: func() *stack.Stack { return testStack("/a") }, keep: []stack.Ref{{Kind: stack.KindCertificate}}},
 		"they could not be read": {want: func() *stack.Stack { return secureStack(own) },
-			obs: func(o *Observed) { o.Certificates, o.CertificatesUnknown = nil, true }},
+			obs: func(o *Observed) { o.Certificates, o.CertificatesUnread = nil, &Guard{} }},
 	} {
 		o := f.obs.Clone()
 		if c.obs != nil {

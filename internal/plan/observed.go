@@ -23,8 +23,8 @@ type Observed struct {
 	// Pending is set while an add-on that is wanted is still being read: another look soon tells more.
 	Pending      bool          `json:",omitempty"`
 	Certificates []Certificate `json:",omitempty"` // in ACM, owned by the stack
-	// CertificatesUnknown tells that Certificates could not be read: nothing about them is planned.
-	CertificatesUnknown bool `json:",omitempty"`
+	// CertificatesUnread tells why Certificates could not be read: nothing about them is planned, and nobody concludes that there are none.
+	CertificatesUnread *Guard `json:",omitempty"`
 	// Assumed is there if parts were left by an earlier process; nil = everything was read or written by this one.
 	Assumed *Assumption `json:",omitempty"`
 	// ImportsHeld tells why Secrets must not be imported into ACM now, by identity of the certificate.
