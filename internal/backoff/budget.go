@@ -19,6 +19,7 @@ type Budget struct {
 // Budgets has a row for each loop that calls AWS or reads Kubernetes by itself.
 var Budgets = []Budget{
 	{"account listing", "load balancers, target groups, security groups and tags of the VPC", "cluster", 0, 30, "0.5 s doubling to 5 min, of each stack that waits for it"},
+	{"second look", "load balancers, target groups, security groups and tags of the VPC, once, ten minutes after a start", "leader", 5, 25, "10 s doubling to 5 min"},
 	{"stack pass", "facts, and the write that fails", "stack", 0, 60, "0.5 s doubling to 5 min; 1 to 5 min for a permission, a quota, or what is missing in AWS"},
 	{"drift sweep", "all that is known of stacks and target groups", "cluster", 600, 600, "none: the next look is at something else, one read a second in all"},
 	{"foreign tags", "tags, of twenty resources in each call", "cluster", 60, 60, "none: ten seconds between two calls, while tags are old"},

@@ -33,6 +33,27 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 	"account listing": func(t *testing.T, trouble bool) int {
 		return passes(t, trouble, false, gate.Fault{Action: "DescribeLoadBalancers", Code: "Throttling"})
 	},
+	"second look": func(t *testing.T, trouble bool) int {
+		l := newLab(t, account.Profile{}, labClass(), labService("web"), labIngress("web", nil, "web"))
+		l.settle(implicit("web"))
+		l.restart()
+		_, err := l.round(implicit("web"))
+		l.must(err)
+		l.clock.Advance(secondLook)
+		if trouble {
+			l.fault(gate.Fault{Action: "DescribeLoadBalancers", Code: "Throttling"})
+		}
+		mark, look := l.mark(), l.secondLook()
+		for end := l.clock.Now().Add(budgeted); l.clock.Now().Before(end); {
+			pause := look.lookAgain(t.Context())
+			if pause == 0 {
+				break
+			}
+			l.clock.Advance(pause)
+		}
+		n, _ := l.counts(mark)
+		return n
+	},
 	"stack pass": func(t *testing.T, trouble bool) int {
 		return passes(t, trouble, false, gate.Fault{Action: "CreateLoadBalancer", Kind: "denied"})
 	},

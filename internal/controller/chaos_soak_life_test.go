@@ -54,7 +54,7 @@ func (s *soak) begin() {
 	}
 	for _, l := range []interface{ Start(context.Context) error }{
 		s.bound.rules, s.bound.drains, s.bound.health, s.ingresses.backend,
-		loader{s.inventory, s.kept, logr.Discard()},
+		&loader{inventory: s.inventory, kept: s.kept, stacks: []*stacks{s.ingresses, s.services}, log: logr.Discard()},
 		&birthWatch{starting: s.inventory.Starting, refresh: s.inventory.RefreshStates, now: s.clock.Now, log: logr.Discard(), wake: s.wake},
 		&certificateWatch{read: s.inventory.ReadCertificates, stacks: s.ingresses, others: true, log: logr.Discard()},
 	} {

@@ -237,7 +237,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 		}
 	}
 	w.board = newBoard(w.mgr.GetClient(), w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("status"))
-	if err := errors.Join(w.mgr.Add(w.backend), w.mgr.Add(loader{w.inventory, w.kept, w.log}), w.mgr.Add(w.board), w.mgr.Add(sampler{w.metrics, w.mgr.GetClient()})); err != nil {
+	if err := errors.Join(w.mgr.Add(w.backend), w.mgr.Add(w.board), w.mgr.Add(sampler{w.metrics, w.mgr.GetClient()})); err != nil {
 		return err
 	}
 	if err := w.warm(ctx); err != nil {
@@ -282,6 +282,9 @@ func (w *wiring) setUp(ctx context.Context) error {
 			return fmt.Errorf("setting up the Service controller: %w", err)
 		}
 		all = append(all, services)
+	}
+	if err := w.mgr.Add(&loader{inventory: w.inventory, kept: w.kept, stacks: all, log: w.log}); err != nil {
+		return err
 	}
 	w.board.appeared = func() {
 		for _, s := range all {
@@ -351,30 +354,6 @@ func (w *wiring) cachesReady(r *http.Request) error {
 	if !w.mgr.GetCache().WaitForCacheSync(ctx) {
 		return errors.New("informer caches have not synced yet")
 	}
-	return nil
-}
-
-// loader reads the account in bulk as soon as this replica leads, before the first object asks.
-type loader struct {
-	inventory *inventory.Inventory
-	kept      *checkpoints
-	log       logr.Logger
-}
-
-func (l loader) Start(ctx context.Context) error {
-	end, err := l.kept.begin(ctx) // what earlier processes left is only believed of what the first listing finds
-	if err != nil {
-		return nil
-	}
-	defer end()
-	begun := time.Now()
-	if err := l.inventory.Load(ctx); err != nil {
-		if ctx.Err() == nil {
-			l.log.Error(err, "reading the account at start failed; each stack will try again")
-		}
-		return nil
-	}
-	l.log.Info("read the account", "took", time.Since(begun).String())
 	return nil
 }
 

@@ -56,22 +56,45 @@ func (i *Inventory) certain(e *entry, since time.Time) (proof.Absence, time.Dura
 	return proof.Absence{}, max(0, doubt.Add(listLag).Sub(i.cfg.Now()))
 }
 
-// confirm takes note that a listing which began at that time holds nothing of a stack that was not known; if it does, the stack
-// is to be read again. i.mu is held.
-func (i *Inventory) confirm(e *entry, found *plan.Observed, at time.Time) {
-	if found != nil {
-		news := slices.ContainsFunc(found.LoadBalancers, func(x plan.LoadBalancer) bool {
-			return !slices.ContainsFunc(e.obs.LoadBalancers, func(y plan.LoadBalancer) bool { return x.ARN == y.ARN })
-		}) || slices.ContainsFunc(found.TargetGroups, func(x plan.TargetGroup) bool {
-			return !slices.ContainsFunc(e.obs.TargetGroups, func(y plan.TargetGroup) bool { return x.ARN == y.ARN })
-		}) || slices.ContainsFunc(found.SecurityGroups, func(x plan.SecurityGroup) bool {
-			return !slices.ContainsFunc(e.obs.SecurityGroups, func(y plan.SecurityGroup) bool { return x.GroupID == y.GroupID })
-		})
-		if news {
-			i.seq++
-			e.stale = i.seq
-			return
-		}
+// ListAgain makes a listing that cannot miss what a former process wrote before this one began to read, unless there was one since. Of
+// resources that come to light, Config.Freed is told the stacks.
+func (i *Inventory) ListAgain(ctx context.Context) error {
+	i.mu.Lock()
+	if i.listed > 0 && proof.OfList(i.at, i.born, listLag).Proven() {
+		i.mu.Unlock()
+		return nil
 	}
-	e.at = at
+	i.seq++
+	need := i.seq
+	i.mu.Unlock()
+	return i.list(ctx, need)
+}
+
+// confirm takes note that a listing which began at that time, and after writes, holds nothing of a stack that was not known; if it does, ok is
+// false, and the stack is to be read again. i.mu is held.
+func (i *Inventory) confirm(e *entry, found *plan.Observed, at time.Time, writes int64) (ok bool) {
+	switch {
+	case found != nil && i.holdsMore(found, e.obs):
+		i.seq++
+		e.stale = i.seq
+		return false
+	case e.wrote <= writes:
+		e.at = at
+	}
+	return true
+}
+
+// holdsMore reports whether a listing that was just made holds something of a stack that is not known, and that this process has not deleted
+// since. i.mu is held.
+func (i *Inventory) holdsMore(found *plan.Observed, known plan.Observed) bool {
+	return slices.ContainsFunc(found.LoadBalancers, func(x plan.LoadBalancer) bool {
+		_, gone := i.gone[x.ARN]
+		return !gone && !slices.ContainsFunc(known.LoadBalancers, func(y plan.LoadBalancer) bool { return x.ARN == y.ARN })
+	}) || slices.ContainsFunc(found.TargetGroups, func(x plan.TargetGroup) bool {
+		_, gone := i.gone[x.ARN]
+		return !gone && !slices.ContainsFunc(known.TargetGroups, func(y plan.TargetGroup) bool { return x.ARN == y.ARN })
+	}) || slices.ContainsFunc(found.SecurityGroups, func(x plan.SecurityGroup) bool {
+		_, gone := i.groups.gone[x.GroupID]
+		return !gone && !slices.ContainsFunc(known.SecurityGroups, func(y plan.SecurityGroup) bool { return x.GroupID == y.GroupID })
+	})
 }

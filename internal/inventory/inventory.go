@@ -36,7 +36,8 @@ type Config struct {
 	// listeners since the one before. It must not wait for anything. Nil = nobody wants to know.
 	CertificatesChanged func(names []string)
 	// Freed is told the stacks of which a write that AWS refused is worth another attempt, because this process wrote to what
-	// was in its way, and those whose tags others changed. It must not wait for anything. Nil = nobody wants to know.
+	// was in its way, those whose tags others changed, and those of which a listing holds what was not known. It must not wait for
+	// anything. Nil = nobody wants to know.
 	Freed func(keys []stack.Key)
 	// Progress is told about every ten seconds how many of the load balancers and target groups of the VPC have been looked through, of how
 	// many, while a listing is under way. It must not wait for anything. Nil = nobody wants to know.

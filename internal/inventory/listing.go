@@ -140,7 +140,9 @@ func (i *Inventory) readList(ctx context.Context, need int64) error {
 		}
 		return err
 	}
-	i.merge(l, tags)
+	if news := i.merge(l, tags); len(news) > 0 && i.cfg.Freed != nil {
+		i.cfg.Freed(news)
+	}
 	return nil
 }
 
@@ -160,8 +162,9 @@ func (i *Inventory) beginList(need int64) *listing {
 	return l
 }
 
-// merge takes a listing over: for stacks that are stale or new. Others are written through and need none.
-func (i *Inventory) merge(l *listing, tags map[string]readTags) {
+// merge takes a listing over: for stacks that are stale or new. Others are written through and need none; news are those of which it holds
+// what no listing before it had.
+func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Key) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	began, writes, at := l.began, l.writes, l.at
@@ -201,11 +204,13 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) {
 		i.shared = backend
 	}
 	for k, e := range i.stacks {
-		if e.stale == 0 && e.wrote <= writes {
-			i.confirm(e, found[k], at)
+		if e.stale == 0 {
+			if !i.confirm(e, found[k], at, writes) {
+				news = append(news, k)
+			}
 			continue
 		}
-		if e.stale == 0 || e.stale > began {
+		if e.stale > began {
 			continue
 		}
 		if e.wrote > writes { // written to while we read: look again
@@ -227,6 +232,9 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) {
 			i.assume(e, tags)
 			e.at = at
 			i.stacks[k] = e
+			if i.listed > 0 {
+				news = append(news, k)
+			}
 		}
 	}
 	all := make(map[string]readTags, len(tags))
@@ -247,6 +255,7 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) {
 	}
 	i.tags, i.listed, i.at = all, began, at
 	i.kept = nil
+	return news
 }
 
 // identify tells by tags which stack's which resource something is.

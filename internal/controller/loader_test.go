@@ -1,0 +1,103 @@
+package controller
+
+import (
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/google/go-cmp/cmp"
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/k8s-lbc/lbc/awssim/gate"
+)
+
+// secondLook is that of the process that runs.
+func (l *lab) secondLook() *loader {
+	return &loader{inventory: l.inventory, kept: l.kept, stacks: []*stacks{l.ingresses, l.services}, log: logr.Discard()}
+}
+
+// TestATargetGroupThatTheListsOfAStartMissGoesAfterTheSecondLook ends a process a moment after it has made a target group, which nobody
+// wants any more when the next one begins.
+func TestATargetGroupThatTheListsOfAStartMissGoesAfterTheSecondLook(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, lagging(), labClass(), labService("web"), labService("new"), labIngress("front", nil, "web"))
+	l.settle(implicit("front"))
+	l.clock.Advance(time.Minute)
+	before := networkingv1.IngressSpec{}
+	l.edit("front", func(i *networkingv1.Ingress) {
+		i.Spec.DeepCopyInto(&before)
+		toNew(i)
+	})
+	_, err := l.sim.Gate.AddFault(gate.Fault{ID: "end", Action: "CreateTargetGroup", Lose: true, Times: 1}) // the process ends before the answer
+	l.must(err)
+	if _, err := l.round(implicit("front")); err == nil {
+		t.Fatal("nothing was lost")
+	}
+	l.edit("front", func(i *networkingv1.Ingress) { i.Spec = before })
+	l.restart() // the lists show nothing of it yet
+	l.settle(implicit("front"))
+	l.clock.Advance(secondLook)
+	l.settle()
+	if n := len(l.sim.Resources().TargetGroups); n != 2 {
+		t.Fatalf("%d target groups, want that of web and the one that was missed", n)
+	}
+	if again := l.secondLook().lookAgain(t.Context()); again != 0 {
+		t.Errorf("it is looked again in %v", again)
+	}
+	l.settle()
+	if n := len(l.sim.Resources().TargetGroups); n != 1 {
+		t.Errorf("%d target groups are left", n)
+	}
+}
+
+// TestStacksThatWentWhileNobodyLookedAreForgottenAfterTheSecondLook has checkpoints remember a stack whose object went between two leaders.
+func TestStacksThatWentWhileNobodyLookedAreForgottenAfterTheSecondLook(t *testing.T) {
+	t.Parallel()
+	l := newKeeper(t, labClass(), labService("web"), labIngress("front", nil, "web"), labIngress("other", nil, "web"))
+	l.settle(implicit("front"), implicit("other"))
+	l.crash()
+	l.remove("front")
+	l.settle(implicit("front"))
+	l.restart()
+	l.settle(implicit("other"))
+	if len(l.ingresses.memory) != 2 {
+		t.Fatalf("%d stacks are remembered", len(l.ingresses.memory))
+	}
+	q := &woken{}
+	l.ingresses.waker.q = q
+	l.clock.Advance(secondLook)
+	if again := l.secondLook().lookAgain(t.Context()); again != 0 {
+		t.Errorf("it is looked again in %v", again)
+	}
+	if d := cmp.Diff([]string{"front"}, q.take()); d != "" {
+		t.Error("woken", d)
+	}
+	l.settle(implicit("front"))
+	if l.crash(); len(l.ingresses.memory) != 1 {
+		t.Errorf("%d stacks are remembered", len(l.ingresses.memory))
+	}
+	l.restart()
+	if len(l.ingresses.memory) != 1 {
+		t.Errorf("%d stacks are remembered by the next process", len(l.ingresses.memory))
+	}
+}
+
+func TestASecondLookThatFailsIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, lagging(), labClass(), labService("web"), labIngress("front", nil, "web"))
+	l.settle(implicit("front"))
+	l.restart()
+	_, err := l.round(implicit("front"))
+	l.must(err)
+	l.clock.Advance(secondLook)
+	_, err = l.sim.Gate.AddFault(gate.Fault{ID: "no", Action: "DescribeTargetGroups", Code: "Throttling", Times: 2})
+	l.must(err)
+	look := l.secondLook()
+	var pauses []time.Duration
+	for range 3 {
+		pauses = append(pauses, look.lookAgain(t.Context()))
+	}
+	if d := cmp.Diff([]time.Duration{10 * time.Second, 20 * time.Second, 0}, pauses); d != "" {
+		t.Error(d)
+	}
+}
