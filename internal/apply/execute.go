@@ -65,7 +65,7 @@ func (r *run) write(ctx context.Context, s plan.Step) (plan.Output, error) {
 		return plan.Output{}, r.d.Bindings.DeleteBinding(ctx, op.Namespace, op.ObjectName)
 	case plan.CreateSecurityGroup:
 		if op.Group.Shared {
-			return r.d.Inventory.CreateShared(func() (plan.Output, error) { return r.send(ctx, op) })
+			return r.d.Inventory.CreateShared(ctx, func() (plan.Output, error) { return r.send(ctx, op) })
 		}
 	}
 	return r.send(ctx, s.Op)

@@ -53,7 +53,7 @@ type Inventory struct {
 	flight  singleflight.Group // shared reads
 
 	mu      sync.Mutex
-	sharing sync.Mutex // held while the shared group is created
+	sharing chan struct{} // holds an element while the shared group is created
 
 	seq    int64     // grows with each invalidation
 	listed int64     // value of seq when the newest complete listing began; 0 = none yet
@@ -86,7 +86,9 @@ type Inventory struct {
 
 // entry is one stack.
 type entry struct {
-	read sync.Mutex // held while the stack is read, so that it is read once
+	// reading holds an element while the stack is read, so that it is read once. It is no mutex, as AWS may not answer, and whoever waits may
+	// give up.
+	reading chan struct{}
 
 	// The rest is guarded by Inventory.mu.
 	obs   plan.Observed
@@ -116,7 +118,7 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 		cfg.Patience = patience
 	}
 	i := &Inventory{
-		cfg: cfg, clients: clients, seq: 1,
+		cfg: cfg, clients: clients, seq: 1, sharing: make(chan struct{}, 1),
 		stacks: map[stack.Key]*entry{},
 
 		confirmed: confirmations{of: map[string]confirmation{}, asked: map[string]bool{}},
@@ -146,8 +148,12 @@ func (i *Inventory) Load(ctx context.Context) error {
 // bulk listing only. Bindings are not filled in.
 func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.Stack) (plan.Observed, error) {
 	e := i.entry(key)
-	e.read.Lock()
-	defer e.read.Unlock()
+	select {
+	case e.reading <- struct{}{}:
+	case <-ctx.Done():
+		return plan.Observed{}, fmt.Errorf("reading the resources of %s: %w", key, ctx.Err())
+	}
+	defer func() { <-e.reading }()
 	for attempt := 0; ; attempt++ {
 		if err := i.fresh(ctx, e); err != nil {
 			return plan.Observed{}, fmt.Errorf("listing the resources of the cluster: %w", err)
@@ -214,7 +220,7 @@ func (i *Inventory) entry(key stack.Key) *entry {
 }
 
 func newEntry(key stack.Key) *entry {
-	e := &entry{obs: plan.Observed{Key: key}}
+	e := &entry{obs: plan.Observed{Key: key}, reading: make(chan struct{}, 1)}
 	e.shallow(plan.Observed{Key: key})
 	return e
 }
@@ -297,9 +303,13 @@ func (i *Inventory) SharedGroup() (id string, ok bool) {
 
 // CreateShared creates the cluster's shared group unless it exists: of stacks that need it at the same time, one creates it.
 // create must record what it does before it returns.
-func (i *Inventory) CreateShared(create func() (plan.Output, error)) (plan.Output, error) {
-	i.sharing.Lock()
-	defer i.sharing.Unlock()
+func (i *Inventory) CreateShared(ctx context.Context, create func() (plan.Output, error)) (plan.Output, error) {
+	select {
+	case i.sharing <- struct{}{}:
+	case <-ctx.Done():
+		return plan.Output{}, ctx.Err()
+	}
+	defer func() { <-i.sharing }()
 	if id, ok := i.SharedGroup(); ok {
 		return plan.Output{ID: id}, nil
 	}

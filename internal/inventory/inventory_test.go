@@ -2,8 +2,10 @@ package inventory_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -245,7 +248,7 @@ func TestTheSharedGroupIsCreatedOnce(t *testing.T) {
 	created := 0 // guarded by CreateShared
 	for range 10 {
 		wg.Go(func() {
-			out, err := f.inv.CreateShared(func() (plan.Output, error) {
+			out, err := f.inv.CreateShared(t.Context(), func() (plan.Output, error) {
 				created++
 				out := plan.Output{ID: "sg-1"}
 				f.inv.Record(key(stack.Ingress, "web"), op, out, func(r stack.Ref) string { return r.Literal })
@@ -263,6 +266,50 @@ func TestTheSharedGroupIsCreatedOnce(t *testing.T) {
 	o, err := f.inv.Observed(t.Context(), key(stack.Service, "db"), nil)
 	if err != nil || len(o.SecurityGroups) != 1 || !o.SecurityGroups[0].Shared {
 		t.Errorf("%+v %v", o, err)
+	}
+}
+
+// silent is AWS that answers no question about listeners until it is told to.
+type silent struct {
+	cloud.ELBV2
+	asked, speak chan struct{}
+}
+
+func (s *silent) DescribeListeners(ctx context.Context, in *elbv2.DescribeListenersInput, o ...func(*elbv2.Options)) (*elbv2.DescribeListenersOutput, error) {
+	s.asked <- struct{}{}
+	<-s.speak
+	return s.ELBV2.DescribeListeners(ctx, in, o...)
+}
+
+func TestWhoGivesUpDoesNotWaitForAWSToAnswerWhoAskedBefore(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	balancing := &silent{ELBV2: f.sim.Balancing, asked: make(chan struct{}, 10), speak: make(chan struct{})}
+	f.inv = inventory.New(cloud.Clients{ELBV2: balancing, EC2: f.sim.Compute, ACM: f.sim.Trust, STS: f.sim.Identity}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
+	want := f.fronted()
+	var first sync.WaitGroup
+	first.Go(func() {
+		if _, err := f.inv.Observed(t.Context(), key(stack.Ingress, "web"), want); err != nil {
+			t.Error(err)
+		}
+	})
+	defer first.Wait()
+	<-balancing.asked
+	defer close(balancing.speak)
+	ctx, giveUp := context.WithCancel(t.Context())
+	giveUp()
+	second := make(chan error, 1)
+	go func() {
+		_, err := f.inv.Observed(ctx, key(stack.Ingress, "web"), want)
+		second <- err
+	}()
+	select {
+	case err := <-second:
+		if !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it waits")
 	}
 }
 
