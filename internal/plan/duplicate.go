@@ -16,8 +16,9 @@ import (
 // is wanted, because its type or scheme is another one, is no duplicate: it is replaced.
 
 // compareBalancers orders load balancers of one identity, type and scheme: the one that serves comes first. That is the one that
-// has listeners, else the one whose name members show in their status, else the older one. One without a creation time was made by
-// this process, and is the youngest.
+// has listeners, else the one whose name members show in their status, else the one that forwards to a target group with a binding,
+// as the targets of the others are registered by nobody, else the older one. One without a creation time was made by this process,
+// and is the youngest.
 func (o *Observed) compareBalancers(x, y *LoadBalancer) int {
 	listens := func(lb *LoadBalancer) bool {
 		return slices.ContainsFunc(o.Listeners, func(l Listener) bool { return l.LoadBalancer.Literal == lb.ARN })
@@ -25,11 +26,26 @@ func (o *Observed) compareBalancers(x, y *LoadBalancer) int {
 	shown := func(lb *LoadBalancer) bool {
 		return lb.DNSName != "" && slices.Contains(o.Hostnames, strings.ToLower(lb.DNSName))
 	}
+	hasTargets := func(lb *LoadBalancer) bool {
+		return slices.ContainsFunc(o.Bindings, func(b Binding) bool { return !b.Deleting && o.forwards(lb.ARN, b.TargetGroup.Literal) })
+	}
 	older := x.Created.Compare(y.Created)
 	if x.Created.IsZero() || y.Created.IsZero() {
 		older = trueFirst(!x.Created.IsZero(), !y.Created.IsZero())
 	}
-	return cmp.Or(trueFirst(listens(x), listens(y)), trueFirst(shown(x), shown(y)), older, cmp.Compare(x.ARN, y.ARN))
+	return cmp.Or(trueFirst(listens(x), listens(y)), trueFirst(shown(x), shown(y)), trueFirst(hasTargets(x), hasTargets(y)), older, cmp.Compare(x.ARN, y.ARN))
+}
+
+// forwards reports whether a listener or rule of a load balancer forwards to a target group.
+func (o *Observed) forwards(balancer, targetGroup string) bool {
+	leadsThere := func(as []stack.Action) bool {
+		return slices.ContainsFunc(actionRefs(as), func(r stack.Ref) bool { return r.Literal == targetGroup })
+	}
+	return slices.ContainsFunc(o.Listeners, func(l Listener) bool {
+		return l.LoadBalancer.Literal == balancer && (leadsThere(l.DefaultActions) || slices.ContainsFunc(o.Rules, func(r Rule) bool {
+			return r.Listener.Literal == l.ARN && leadsThere(r.Actions)
+		}))
+	})
 }
 
 func trueFirst(x, y bool) int {

@@ -109,3 +109,40 @@ func TestWhichLoadBalancerServes(t *testing.T) {
 		}
 	}
 }
+
+// TestOfTwoLoadBalancersWithListenersTheOneWithTargetsServes has both forward, the younger one to the target group that has a binding.
+func TestOfTwoLoadBalancersWithListenersTheOneWithTargetsServes(t *testing.T) {
+	t.Parallel()
+	to := func(arn string) []stack.Action {
+		return []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: stack.Literal(stack.KindTargetGroup, arn)}}}}}
+	}
+	listener := func(arn, balancer string, as []stack.Action) Listener {
+		return Listener{ARN: arn, Listener: stack.Listener{LoadBalancer: stack.Literal(stack.KindLoadBalancer, balancer), DefaultActions: as}}
+	}
+	rule := Rule{Rule: stack.Rule{Listener: stack.Literal(stack.KindListener, "listener-b"), Actions: to("bound")}}
+	binding := func(deleting bool) []Binding {
+		return []Binding{{Deleting: deleting, Binding: stack.Binding{TargetGroup: stack.Literal(stack.KindTargetGroup, "bound")}}}
+	}
+	for name, c := range map[string]struct {
+		actions  []stack.Action // by default, of the younger one
+		rules    []Rule
+		bindings []Binding
+		shown    []string
+		want     string
+	}{
+		"by default":                      {to("bound"), nil, binding(false), nil, "b"},
+		"in a rule":                       {to("free"), []Rule{rule}, binding(false), nil, "b"},
+		"no binding":                      {to("bound"), []Rule{rule}, nil, nil, "a"},
+		"a binding that goes":             {to("bound"), []Rule{rule}, binding(true), nil, "a"},
+		"a member shows the other's name": {to("bound"), []Rule{rule}, binding(false), []string{"a.example"}, "a"},
+	} {
+		o := Observed{
+			LoadBalancers: []LoadBalancer{{ARN: "a", DNSName: "a.example", Created: time.Unix(1, 0)}, {ARN: "b", Created: time.Unix(2, 0)}},
+			Listeners:     []Listener{listener("listener-a", "a", to("copied")), listener("listener-b", "b", c.actions)},
+			Rules:         c.rules, Bindings: c.bindings, Hostnames: c.shown,
+		}
+		if got := o.LoadBalancer(stack.LoadBalancer{}); got.ARN != c.want {
+			t.Errorf("%s: %s serves", name, got.ARN)
+		}
+	}
+}
