@@ -212,3 +212,28 @@ func TestNoAttemptsAreTheSDKsDefault(t *testing.T) {
 		}
 	}
 }
+
+// flagsOfTheExistingController are those that its version 3.5 documents, without that of an add-on which stands apart.
+const flagsOfTheExistingController = `
+	alb-gateway-max-concurrent-reconciles allowed-certificate-authority-arns aws-api-endpoints aws-api-throttle aws-max-retries aws-region aws-vpc-id
+	aws-vpc-tag-key aws-vpc-tags backend-security-group cluster-name default-load-balancer-scheme default-pca-arn default-ssl-policy default-tags
+	default-target-type disable-ingress-class-annotation disable-ingress-group-name-annotation disable-restricted-sg-rules enable-backend-security-group
+	enable-endpoint-slices enable-leader-election enable-manage-backend-security-group-rules enable-pod-readiness-gate-inject enable-shield
+	enable-wafv2 external-managed-tags feature-gates gateway-class-max-concurrent-reconciles globalaccelerator-max-concurrent-reconciles
+	globalaccelerator-max-exponential-backoff-delay health-probe-bind-addr ingress-class ingress-max-concurrent-reconciles kube-ca-pem-filepath
+	kubeconfig lb-stabilization-monitor-interval leader-election-id leader-election-namespace load-balancer-class log-level max-targets-per-target-group
+	metrics-bind-addr nlb-gateway-max-concurrent-reconciles quic-environment-variable-name required-secrets-label service-max-concurrent-reconciles
+	service-target-eni-security-group-tags sync-period targetgroupbinding-max-concurrent-reconciles targetgroupbinding-max-exponential-backoff-delay
+	targetgroupbinding-requeue-duration tolerate-non-existent-backend-action tolerate-non-existent-backend-service watch-namespace webhook-bind-port
+	webhook-cert-dir webhook-cert-file webhook-key-file
+`
+
+func TestEachFlagOfTheExistingControllerIsKnown(t *testing.T) {
+	t.Parallel()
+	fs := FlagSet(&Config{})
+	for _, name := range strings.Fields(flagsOfTheExistingController) {
+		if fs.Lookup(name) == nil {
+			t.Errorf("--%s stops the controller", name)
+		}
+	}
+}
