@@ -46,10 +46,14 @@ func (s *soak) hangs() {
 	s.tell("calls of %q hang until %s with chance %.1f, and fail then %v", h.action, h.until.Format("04:05"), h.chance, h.fails)
 }
 
+// latestArrival is how long at most after the end of a process what it had under way arrives at AWS, for the next one begins at once here, where really it
+// waits 5 to 15 s for the Lease.
+const latestArrival = 5 // seconds
+
 // hung holds a call up if it is to hang. What a process had under way when it ended may arrive at AWS later.
 func (s *soak) hung(ctx context.Context, service, action string, in any) error {
 	s.state.Lock()
-	h, chance, late := s.hang, s.chance.Float64(), s.chance.IntN(20)
+	h, chance, late := s.hang, s.chance.Float64(), s.chance.IntN(latestArrival)
 	s.state.Unlock()
 	pause := h.until.Sub(s.clock.Now())
 	if pause <= 0 || !strings.HasPrefix(action, h.action) || chance >= h.chance {
