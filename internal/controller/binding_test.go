@@ -104,7 +104,7 @@ func TestABindingOfAnotherAccountIsToldToBeUnservedHoldsItsRulesAndGoes(t *testi
 	l.must(l.client.Update(t.Context(), b))
 	l.restart()
 	l.settle()
-	l.toldOnce("registering targets through an assumed role is not built")
+	l.toldOnce("registering targets through an assumed role is not built in this version: its targets stay as they are, though pods come and go")
 	if l.get(b, "bound"); !meta.IsStatusConditionFalse(b.Status.Conditions, "Ready") {
 		t.Errorf("%+v", b.Status.Conditions)
 	}

@@ -75,7 +75,7 @@ func contradiction(o *v1beta1.TargetGroupBinding) *diag.Diagnostic {
 	case isInstance && s.TargetGroupProtocol != nil && (*s.TargetGroupProtocol == "QUIC" || *s.TargetGroupProtocol == "TCP_QUIC"):
 		return bad("spec.targetGroupProtocol", "QUIC protocol is not supported for Instance target types.", "use ip targets")
 	case s.IamRoleArnToAssume != "":
-		return bad("spec.iamRoleArnToAssume", "registering targets through an assumed role is not built in this version", "remove iamRoleArnToAssume, or register in a target group of this account")
+		return bad("spec.iamRoleArnToAssume", "registering targets through an assumed role is not built in this version: its targets stay as they are, though pods come and go", "remove iamRoleArnToAssume, or register in a target group of this account")
 	case s.MultiClusterTargetGroup && s.TargetGroupARN == "":
 		return bad("spec.targetGroupARN", "a target group shared by clusters must be named by its ARN", "set spec.targetGroupARN")
 	}

@@ -62,8 +62,8 @@ func (s *stacks) judge(p *plan.Plan, r apply.Result, origins map[stack.Ref]compi
 // settings names, per operation, the setting that AWS's refusal most likely concerns. For one on an add-on it is that.
 var settings = map[string]string{
 	"CreateListener": "Certificates", "ModifyListener": "Certificates", "AddListenerCertificates": "Certificates",
-	"CreateLoadBalancer": "Subnets", "SetSubnets": "Subnets", "SetSecurityGroups": "SecurityGroups",
-	"ModifyLoadBalancerAttributes": "Attributes", "ModifyTargetGroupAttributes": "Attributes", "ModifyListenerAttributes": "Attributes", "AddTags": "Tags",
+	"CreateLoadBalancer": "Subnets", "SetSubnets": "Subnets", "SetSecurityGroups": "SecurityGroups", "SetIpAddressType": "IPAddressType",
+	"ModifyLoadBalancerAttributes": "Attributes", "ModifyTargetGroupAttributes": "Attributes", "ModifyListenerAttributes": "Attributes", "AddTags": "Tags", "CreateTags": "Tags",
 	"RequestCertificate": "Certificates", "ImportCertificate": "Certificates", "ChangeResourceRecordSets": "Certificates",
 	"CreateRule": "Conditions", "ModifyRule": "Conditions",
 	"ModifyIpPools": "IPAMPool",
@@ -153,6 +153,8 @@ func keysOf(op plan.Op, text string) []string {
 	case plan.ModifyListenerAttributes:
 		set = op.Attributes
 	case plan.AddTags:
+		set = op.Tags
+	case plan.TagSecurityGroup:
 		set = op.Tags
 	}
 	all := slices.Sorted(maps.Keys(set))

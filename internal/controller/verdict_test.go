@@ -1,12 +1,14 @@
 package controller
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -29,6 +31,7 @@ func TestARefusalLandsOnWhoseSettingItIsAbout(t *testing.T) {
 		Objects: []diag.Object{objectOf(api), objectOf(web)},
 		Fields: map[string]intent.Source{
 			"Subnets": by(objectOf(api), "subnets"), "Name": by(objectOf(web), "load-balancer-name"), "SecurityGroups": by(class, "spec.securityGroups"),
+			"IPAddressType": by(objectOf(web), "ip-address-type"), "Tags[team]": by(objectOf(api), "tags"), "Tags[stage]": by(objectOf(web), "tags"),
 			"Attributes":                               by(objectOf(api), "attributes"),
 			"Attributes[access_logs.s3.bucket]":        by(objectOf(web), "attributes"),
 			"Attributes[client_keep_alive.seconds]":    by(objectOf(api), "attributes"),
@@ -58,6 +61,8 @@ func TestARefusalLandsOnWhoseSettingItIsAbout(t *testing.T) {
 		{"a right, which is nobody's setting", create, diag.AccessDenied, "not authorized to perform this", []string{"Ingress shop/api ", "Ingress shop/web "}},
 		{"one attribute of two, which AWS names", attributes("access_logs.s3.bucket", "client_keep_alive.seconds"), diag.AWSRejected, "'client_keep_alive.seconds' is out of range", []string{"Ingress shop/api attributes"}},
 		{"one attribute of two, which AWS does not name", attributes("access_logs.s3.bucket", "client_keep_alive.seconds"), diag.AWSRejected, "Access Denied for bucket", []string{"Ingress shop/web attributes", "Ingress shop/api attributes"}},
+		{"an address family", plan.SetIPAddressType{LoadBalancer: lb}, diag.AWSRejected, "InvalidSubnet: no IPv6 range", []string{"Ingress shop/web ip-address-type"}},
+		{"a tag of a security group", plan.TagSecurityGroup{Tags: map[string]string{"team": "x", "stage": "y"}}, diag.AWSRejected, "tag team is not admitted", []string{"Ingress shop/api tags"}},
 		{"the only attribute that changes", attributes("access_logs.s3.bucket"), diag.AWSRejected, "Access Denied for bucket", []string{"Ingress shop/web attributes"}},
 	} {
 		found := (&stacks{}).place(diag.New(diag.Object{}, "", tc.code, tc.text, "x"), origins, plan.Step{Resource: lb, Op: tc.op}, wish.Wish{Members: []metav1.Object{api, web}})
@@ -67,6 +72,34 @@ func TestARefusalLandsOnWhoseSettingItIsAbout(t *testing.T) {
 		}
 		if d := cmp.Diff(tc.want, got); d != "" {
 			t.Errorf("%s: %s", tc.name, d)
+		}
+	}
+}
+
+// TestOfEachWriteItIsDecidedWhichSettingAWSRefuses holds the table of settings to the calls that package cloud makes: a call that is in neither
+// list loses the annotation that events name.
+func TestOfEachWriteItIsDecidedWhichSettingAWSRefuses(t *testing.T) {
+	t.Parallel()
+	none := map[string]string{
+		"AuthorizeSecurityGroupIngress": "its rules come from several settings", "RevokeSecurityGroupIngress": "nothing is wanted",
+		"CreateSecurityGroup": "no setting makes it", "CreateTargetGroup": "its settings are traced to whole backends", "ModifyTargetGroup": "as CreateTargetGroup",
+		"SetRulePriorities": "the order is that of the members", "RegisterTargets": "an endpoint is no setting", "RemoveTags": "nothing is wanted",
+		"RemoveListenerCertificates": "nothing is wanted", "AddTagsToCertificate": "the tags are the controller's",
+		"ModifyCapacityReservation": "its add-on tells", "CreateProtection": "its add-on tells",
+	}
+	for name, o := range cloud.Operations {
+		switch setting, set := settings[name]; {
+		case cloud.IsRead(name), strings.HasPrefix(name, "De"), strings.HasPrefix(name, "Associate"), strings.HasPrefix(name, "Disassociate"): // the last two are told by their add-on
+			if set {
+				t.Errorf("%s is about %s, which it does not set", name, setting)
+			}
+		case set == (none[name] != ""):
+			t.Errorf("%s of %s: in the table %v, said to be about no setting because %q", name, o.Service, set, none[name])
+		}
+	}
+	for name := range settings {
+		if _, is := cloud.Operations[name]; !is {
+			t.Errorf("%s is no call to AWS", name)
 		}
 	}
 }
