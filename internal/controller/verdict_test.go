@@ -69,6 +69,9 @@ func TestARefusalLandsOnWhoseSettingItIsAbout(t *testing.T) {
 		var got []string
 		for _, d := range found {
 			got = append(got, d.Object.String()+" "+d.Path)
+			if d.Reason() != diag.FailedDeployModel {
+				t.Errorf("%s: event reason %s", tc.name, d.Reason())
+			}
 		}
 		if d := cmp.Diff(tc.want, got); d != "" {
 			t.Errorf("%s: %s", tc.name, d)
