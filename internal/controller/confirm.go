@@ -18,7 +18,7 @@ import (
 func (s *stacks) confirm(ctx context.Context, key stack.Key, c compile.Result, w wish.Wish, o plan.Observed) (plan.Observed, plan.Plan, diag.List, error) {
 	var found diag.List
 	for {
-		p := plan.Diff(c.Stack, c.Keep, o, w.Policy(s.policy))
+		p := plan.Diff(c.Stack, c.Keep, o, s.policyOf(key, w))
 		deleted, creates := deletedBy(&p)
 		disowned, err := s.inventory.Disowned(ctx, key, deleted)
 		if err != nil {

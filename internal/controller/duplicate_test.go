@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -103,6 +104,31 @@ func TestACopyOfALoadBalancerStaysUntilItsDeletionIsConsentedTo(t *testing.T) {
 		if lb.ARN == original {
 			t.Error("the original is left")
 		}
+	}
+}
+
+// TestACopyOfALoadBalancerStaysWhenTheDeletionOfTheOriginalTakesSeveralPasses: AWS lets go of target groups and security groups some time
+// after the load balancer that used them, so that later passes find the copy alone.
+func TestACopyOfALoadBalancerStaysWhenTheDeletionOfTheOriginalTakesSeveralPasses(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{InterfaceRelease: 40 * time.Second, TargetGroupRelease: 5 * time.Second}, labClass(), labService("web"), labIngress("front", nil, "web"))
+	l.settle(implicit("front"))
+	duplicate := l.copyBalancer(l.sim.Resources().LoadBalancers[0].ARN, "copy")
+	l.restart()
+	l.settle(implicit("front"))
+	ing := &networkingv1.Ingress{}
+	l.get(ing, "front")
+	l.must(l.client.Delete(t.Context(), ing))
+	l.settle(implicit("front"))
+	r := l.sim.Resources()
+	if len(r.LoadBalancers) != 1 || r.LoadBalancers[0].ARN != duplicate || len(r.TargetGroups) > 0 {
+		t.Errorf("left: %v", l.left())
+	}
+	if l.get(ing, "front") {
+		t.Error("the Ingress is held up")
+	}
+	if n := strings.Count(strings.Join(l.events, "\n"), "["+string(diag.DuplicateResource)+"]"); n != 1 {
+		t.Errorf("told %d times:\n%s", n, strings.Join(l.events, "\n"))
 	}
 }
 

@@ -364,7 +364,7 @@ func (w *wiring) stacks(f wish.FrontEnd, component string) *stacks {
 		compile: wish.CompileFromFlags(w.config), policy: wish.PolicyFromFlags(w.config), now: w.now, stabilize: w.config.StabilizationInterval,
 		annotate: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
 		retries:  newRetries(w.now), brake: w.brake,
-		memory: map[stack.Key]*compile.Memory{}, edits: map[stack.Key]string{},
+		memory: map[stack.Key]*compile.Memory{}, edits: map[stack.Key]string{}, duplicates: map[stack.Key]map[string]*plan.Guard{},
 		missed: map[stack.Key][]facts.Need{}, discoveries: map[stack.Key]discovery{},
 	}
 }

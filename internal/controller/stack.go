@@ -58,8 +58,10 @@ type stacks struct {
 
 	mu     sync.Mutex
 	memory map[stack.Key]*compile.Memory
-	edits  map[stack.Key]string       // what the members of the last pass said; see editsOf
-	missed map[stack.Key][]facts.Need // what was asked in vain in the last pass
+	edits  map[stack.Key]string // what the members of the last pass said; see editsOf
+	// duplicates are the guards on the deletion of duplicates, by ARN or group id; see noteDuplicates.
+	duplicates map[stack.Key]map[string]*plan.Guard
+	missed     map[stack.Key][]facts.Need // what was asked in vain in the last pass
 	// discoveries are what stacks asked of the list of certificates; those that name their certificates are not in it.
 	discoveries map[stack.Key]discovery
 }
@@ -193,7 +195,7 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 		s.tell(ctx, t)
 		return reconcile.Result{}, err
 	}
-	p := plan.Diff(c.Stack, c.Keep, observed, w.Policy(s.policy))
+	p := plan.Diff(c.Stack, c.Keep, observed, s.policyOf(key, w))
 	if p.Assumed || observed.Assumed != nil && len(w.Leaving) > 0 { // who leaves may be released only once nothing of his is there
 		s.inventory.Verify(key)
 		return s.pass(ctx, log, key, w, unedited, mark)
@@ -212,6 +214,7 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 	if unwritten.raced() {
 		return s.unwritten(ctx, t, diag.StatusNotWritten, unwritten)
 	}
+	s.noteDuplicates(key, &p, c.Stack.Removal)
 	s.metrics.planned(s.front.Owner(), &p)
 	var result apply.Result
 	if p.Empty() {
@@ -453,6 +456,7 @@ func (s *stacks) forget(key stack.Key) {
 	s.kept.drop(checkpoint.Memory, key.String())
 	s.kept.drop(checkpoint.Observed, key.String())
 	delete(s.edits, key)
+	delete(s.duplicates, key)
 	delete(s.missed, key)
 	delete(s.discoveries, key)
 	s.board.remove(key)

@@ -19,7 +19,7 @@ func (s *stacks) unmade(ctx context.Context, key stack.Key, w wish.Wish, c compi
 	if err != nil {
 		return nil, err
 	}
-	policy := w.Policy(s.policy)
+	policy := s.policyOf(key, w)
 	with := plan.Diff(c.Stack, c.Keep, observed, policy)
 	s.mu.Lock()
 	memory := s.memory[key]

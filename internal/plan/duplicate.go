@@ -153,3 +153,17 @@ func (d *differ) spare(s *Step, id, name, servingID, servingName string) {
 	}
 	d.spared[id] = true
 }
+
+// remembered is the guard that an earlier plan put on the deletion of a duplicate of a stack that is removed; nil = there is none.
+func (d *differ) remembered(id string) *Guard {
+	if d.want.Removal == stack.NotRemoved || d.consented(id) {
+		return nil
+	}
+	return d.pol.Duplicates[id]
+}
+
+// spareAgain puts a remembered guard on the deletion of a duplicate.
+func (d *differ) spareAgain(s *Step, id string, g *Guard) {
+	s.Lane, s.Why, s.Guard = Cosmetic, []string{"is a duplicate"}, g
+	d.spared[id] = true
+}

@@ -242,6 +242,10 @@ func (d *differ) deleteLoadBalancer(old *LoadBalancer, successor *stack.Ref) Ste
 		d.spare(d.step(Delete, r, Cosmetic, DeleteLoadBalancer{at, successor}), old.ARN, old.Name, first.ARN, first.Name)
 		return ""
 	}
+	if g := d.remembered(old.ARN); g != nil {
+		d.spareAgain(d.step(Delete, r, Cosmetic, DeleteLoadBalancer{at, successor}), old.ARN, g)
+		return ""
+	}
 	why := "is not wanted any more"
 	if d.successor(old) != nil {
 		why = "is replaced"

@@ -126,6 +126,10 @@ func (d *differ) deleteSecurityGroups() {
 			d.spare(s, g.GroupID, g.Name, first.GroupID, first.Name)
 			continue
 		}
+		if guard := d.remembered(g.GroupID); guard != nil {
+			d.spareAgain(s, g.GroupID, guard)
+			continue
+		}
 		s.need(d.releases[g.GroupID]...)
 		s.follow(d.deletedBindings...)
 	}

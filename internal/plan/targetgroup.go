@@ -154,6 +154,10 @@ func (d *differ) deleteTargetGroups() {
 			d.spare(s, tg.ARN, tg.Name, first.ARN, first.Name)
 			continue
 		}
+		if g := d.remembered(tg.ARN); g != nil {
+			d.spareAgain(s, tg.ARN, g)
+			continue
+		}
 		s.need(d.releases[tg.ARN]...)
 		for _, arn := range sortedKeys(d.deletedBalancers) { // its listeners may not be known
 			s.need(d.deletedBalancers[arn])
