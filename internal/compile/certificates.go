@@ -3,6 +3,7 @@ package compile
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,30 +15,39 @@ import (
 // certificateARN is what ELB accepts: a certificate of ACM or a server certificate of IAM.
 var certificateARN = regexp.MustCompile(`^arn:aws[a-z-]*:(acm:[a-z0-9-]+:[0-9]{12}:certificate|iam::[0-9]{12}:server-certificate)/.+$`)
 
-// certificates is the ordered union of the members' certificates on a port; the first is the listener's default. A member
-// whose certificates cannot be told keeps its last good ones. None at all: the listener cannot be made.
+// certificates is the ordered union of the members' certificates on a port; the first is the listener's default, which clients get that
+// name no host or one that no certificate covers. A member whose certificates cannot be told keeps its last good ones. None at all: the
+// listener cannot be made.
 func (b *build) certificates(p *port) ([]string, intent.Source) {
 	var out []string
 	var source intent.Source
 	asked := false
+	var bids []bid // the first certificate of each member
 	before := len(b.needs)
 	wrong := map[int]diag.List{}
-	for at, i := range p.members {
+	for n, i := range p.members {
 		if b.members[i].standing == shunned {
 			continue
 		}
 		asked = true
-		arns, problems := b.memberCertificates(i, &b.members[i].Member, p.wishes[at])
+		arns, problems := b.memberCertificates(i, &b.members[i].Member, p.wishes[n])
 		if len(problems) > 0 {
 			wrong[i] = problems
 			if last, ok := b.lastCertificates(i, p); ok && problems.HasErrors() {
 				arns = last
 			}
 		}
-		if len(out) == 0 && len(arns) > 0 {
-			source = p.wishes[at].Certificates.Source
+		if len(arns) > 0 {
+			s := p.wishes[n].Certificates.Source
+			if len(bids) == 0 {
+				source = s
+			}
+			bids = append(bids, bid{i, ofClass(s), at(s), arns[0]})
 		}
 		out = append(out, arns...)
+	}
+	if i := b.defaultCertificate(p, bids); i > 0 {
+		out, source = append([]string{bids[i].value}, out...), p.wishes[slices.Index(p.members, bids[i].member)].Certificates.Source
 	}
 	out = unique(out)
 	if len(b.needs) > before {
@@ -62,6 +72,21 @@ func (b *build) certificates(p *port) ([]string, intent.Source) {
 			"set certificate-arn, or give rules or spec.tls a host that an issued certificate covers"))
 	}
 	return nil, source
+}
+
+// defaultCertificate is the index of the bid whose certificate is the listener's default: that of the member whose certificate is in
+// effect, else the first. It is no conflict that others have another one, for all are attached.
+func (b *build) defaultCertificate(p *port, bids []bid) int {
+	if len(bids) == 0 {
+		return 0
+	}
+	q := question{setting: fmt.Sprintf("default-certificate@%d", p.number), among: p.members, bids: bids}
+	r := b.decide(q)
+	if !r.incumbent && (!r.reserved || r.winner < 0) {
+		r.winner = 0
+	}
+	b.record(q, r)
+	return r.winner
 }
 
 // memberCertificates are the certificates that a member names, else those that it owns, and those found for its hosts.

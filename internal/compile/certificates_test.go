@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -48,6 +49,34 @@ func TestAMalformedCertificateLeavesTheLastGoodOnes(t *testing.T) {
 	}
 	if r.Memory.Good[before.Object].Listeners[1].Certificates.Value[0] != certificate1 {
 		t.Error("the last good version was replaced")
+	}
+}
+
+// TestANewcomersCertificateDoesNotBecomeTheDefault has a newcomer put itself in front of the group: clients that give no host name get
+// the certificate that they got before, until its owner changes it or goes.
+func TestANewcomersCertificateDoesNotBecomeTheDefault(t *testing.T) {
+	t.Parallel()
+	c2, c3 := strings.Replace(certificate1, "c1", "c2", 1), strings.Replace(certificate1, "c1", "c3", 1)
+	web, evil := ingress("shop", "web", https(certificate1), born(1)), ingress("zz", "evil", https(c2, c3), lowest, born(9))
+	moved := ingress("shop", "web", https(c3), born(1))
+	var memory *Memory
+	for i, step := range []struct {
+		members []intent.Member
+		want    []string
+	}{
+		{[]intent.Member{web}, []string{certificate1}},
+		{[]intent.Member{evil, web}, []string{certificate1, c2, c3}},
+		{[]intent.Member{evil, moved}, []string{c3, c2}},
+		{[]intent.Member{evil}, []string{c2, c3}},
+		{[]intent.Member{evil, web}, []string{c2, c3, certificate1}}, // who comes back is a newcomer
+	} {
+		e := entrance(step.members...)
+		e.Key.ID = stack.ID{Name: "group"}
+		r := Compile(e, account(), config(), memory)
+		l := mustBuild(t, r).Listeners[1]
+		same(t, fmt.Sprintf("step %d", i), l.Certificates, step.want)
+		same(t, fmt.Sprintf("findings of step %d", i), codes(r.Diagnostics), nil)
+		memory = r.Memory
 	}
 }
 
