@@ -1,0 +1,62 @@
+package compile
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func signedIn(m *intent.Member) {
+	m.Routes[0].Guard = []intent.Action{{Type: stack.ActionAuthenticateOIDC, OIDC: &stack.AuthenticateOIDC{Issuer: "https://idp.example.com"}}}
+}
+
+// TestALoginIsNotLeftOutByHTTPWhereTheGroupDoesNotRedirect: a newcomer whose ssl-redirect is ignored has its rules with a login redirect, and
+// nobody else's.
+func TestALoginIsNotLeftOutByHTTPWhereTheGroupDoesNotRedirect(t *testing.T) {
+	t.Parallel()
+	web := ingress("shop", "web", https(certificate1), born(1))
+	first := Compile(entrance(web, ingress("shop", "api", https(certificate1), born(1))), account(), config(), nil)
+	for name, c := range map[string]struct {
+		change []func(*intent.Member)
+		want   stack.ActionType // of the newcomer's rule on port 80
+		told   string
+	}{
+		"login and redirect":          {[]func(*intent.Member){signedIn, redirecting, https(certificate1)}, stack.ActionRedirect, "only the rules of this Ingress that ask for authentication redirect to port 443"},
+		"login without redirect":      {[]func(*intent.Member){signedIn, https(certificate1)}, stack.ActionForward, "add annotation alb.ingress.kubernetes.io/ssl-redirect"},
+		"login without port 443":      {[]func(*intent.Member){signedIn, redirecting}, stack.ActionForward, "add annotation alb.ingress.kubernetes.io/ssl-redirect"},
+		"redirect without any login":  {[]func(*intent.Member){redirecting, https(certificate1)}, stack.ActionForward, ""},
+		"neither login, nor redirect": {[]func(*intent.Member){https(certificate1)}, stack.ActionForward, ""},
+	} {
+		zz := ingress("zz", "new", append(c.change, born(9))...)
+		r := Compile(entrance(web, ingress("shop", "api", https(certificate1), born(1)), zz), account(), config(), first.Memory)
+		s := mustBuild(t, r)
+		seen := 0
+		for _, rule := range s.Rules {
+			if rule.Listener.ID != "80" {
+				continue
+			}
+			want := stack.ActionForward
+			if rule.Conditions[0].Values[0] == "new.example.com" {
+				want = c.want
+			}
+			if seen++; len(rule.Actions) != 1 || rule.Actions[0].Type != want || want == stack.ActionRedirect && rule.Actions[0].Redirect.Port != "443" {
+				t.Errorf("%s: %+v", name, rule)
+			}
+		}
+		if seen != 3 {
+			t.Errorf("%s: %d rules on port 80", name, seen)
+		}
+		told := ""
+		for _, d := range r.Diagnostics {
+			if d.Code == diag.IgnoredSetting {
+				told += d.Text + d.Remedy
+			}
+		}
+		if c.told == "" && told != "" || !strings.Contains(told, c.told) {
+			t.Errorf("%s: told %q", name, told)
+		}
+	}
+}
