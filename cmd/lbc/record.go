@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -40,7 +41,12 @@ func recordCommand() *cobra.Command {
 		Short:   "Record what AWS holds of a cluster, for plans without AWS",
 		Long:    recordHelp,
 		Example: recordExample,
-		Args:    cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("name one file to write, - for standard output: lbc record FILE")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return i.record(cmd.Context(), args[0], cmd.OutOrStdout(), cmd.ErrOrStderr(), cmd.InOrStdin())
 		},

@@ -124,3 +124,12 @@ func TestARecordingAnswersLikeTheAccount(t *testing.T) {
 		t.Errorf("a question that was not recorded: %v\n%s", err, out)
 	}
 }
+
+func TestRecordNeedsOneFile(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"record"}, {"record", "a.json", "b.json"}} {
+		if _, _, err := lbc(t, "", args...); err == nil || !strings.Contains(err.Error(), "name one file to write") {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+}

@@ -73,6 +73,8 @@ func result(c simclient.Call) string {
 		return "answer lost"
 	case c.Code != "":
 		return c.Code
+	case c.Status == 0: // it was carried out, but the caller waited no longer
+		return "no answer"
 	}
 	return "OK"
 }

@@ -56,14 +56,16 @@ func TestCallsAreOneLineEach(t *testing.T) {
 	at := time.Date(2026, 1, 1, 10, 0, 0, 0, time.Local)
 	var b bytes.Buffer
 	if err := Calls(&b, []simclient.Call{
-		{Time: at, Service: "ec2", Action: "DescribeSubnets", Duration: "1.2345ms", Caller: "AKIA", Parameters: json.RawMessage("{\"MaxResults\":5,\n\"Filters\":[\n  {\"Name\": \"vpc-id\"}]}")},
-		{Time: at, Service: "elasticloadbalancing", Action: "CreateRule", Code: "PriorityInUse", Duration: "12µs", Parameters: json.RawMessage(`{}`)},
+		{Time: at, Service: "ec2", Action: "DescribeSubnets", Status: 200, Duration: "1.2345ms", Caller: "AKIA", Parameters: json.RawMessage("{\"MaxResults\":5,\n\"Filters\":[\n  {\"Name\": \"vpc-id\"}]}")},
+		{Time: at, Service: "elasticloadbalancing", Action: "CreateRule", Status: 400, Code: "PriorityInUse", Duration: "12µs", Parameters: json.RawMessage(`{}`)},
+		{Time: at, Service: "elasticloadbalancing", Action: "DeleteRule", Duration: "70ms", Parameters: json.RawMessage(`{}`)}, // the caller is gone
 	}, false); err != nil {
 		t.Fatal(err)
 	}
 	want := `TIME          CALL                             RESULT         TOOK   CALLER  PARAMETERS
 10:00:00.000  ec2 DescribeSubnets              OK             1.2ms  AKIA    Filters=[{Name:vpc-id}] MaxResults=5
 10:00:00.000  elasticloadbalancing CreateRule  PriorityInUse  12µs
+10:00:00.000  elasticloadbalancing DeleteRule  no answer      70ms
 `
 	if d := cmp.Diff(want, b.String()); d != "" {
 		t.Error(d)
@@ -73,7 +75,7 @@ func TestCallsAreOneLineEach(t *testing.T) {
 func TestCallsOfOneCallerShowNeitherItNorTheAccount(t *testing.T) {
 	t.Parallel()
 	calls := []simclient.Call{{
-		Time: time.Date(2026, 1, 1, 10, 0, 0, 0, time.Local), Service: "elasticloadbalancing", Action: "DeleteTargetGroup", Duration: "12µs", Caller: "AKIA",
+		Time: time.Date(2026, 1, 1, 10, 0, 0, 0, time.Local), Service: "elasticloadbalancing", Action: "DeleteTargetGroup", Status: 200, Duration: "12µs", Caller: "AKIA",
 		Parameters: json.RawMessage(`{"TargetGroupArn":"arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/k8s-shop-blue-e9d1054f38/0123456789abcdef"}`),
 	}}
 	for wide, want := range map[bool]string{

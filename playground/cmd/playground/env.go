@@ -13,7 +13,8 @@ func newEnv(s *settings) *cobra.Command {
 		Use:   "env",
 		Short: "Lines for a shell that point other programs to the cluster and the account",
 		Long: `env prints assignments for a POSIX shell. kubectl, and whatever reads KUBECONFIG, then uses the playground's cluster;
-AWS's command line and SDKs use the simulated account.`,
+AWS's command line and SDKs use the simulated account; the command line before 2.13 also needs
+--endpoint-url $AWS_ENDPOINT_URL.`,
 		Example: `  eval "$(playground env)"
   lbc plan --kubeconfig $KUBECONFIG --cluster-name $CLUSTER_NAME --aws-vpc-id $VPC_ID`,
 		Args: cobra.NoArgs,
