@@ -28,6 +28,7 @@ type Options struct {
 type Process struct {
 	command *exec.Cmd
 	log     string
+	begins  int64 // where its own lines begin in the log, which a former process may have written
 	done    chan struct{}
 
 	mu       sync.Mutex
@@ -47,6 +48,9 @@ func Start(o Options) (*Process, error) {
 	command.Stdout, command.Stderr = log, log
 	command.SysProcAttr = attributes()
 	p := &Process{command: command, log: o.Log, done: make(chan struct{})}
+	if info, err := log.Stat(); err == nil {
+		p.begins = info.Size()
+	}
 	started := make(chan error, 1)
 	go func() {
 		// The kernel's "signal when the parent dies" means the thread that forked: it must live as long as the child.
@@ -108,7 +112,7 @@ func (p *Process) Err() error {
 	if p.err != nil {
 		how = p.err.Error()
 	}
-	return fmt.Errorf("%s ended: %s; the end of its log (%s):\n%s", p.command.Path, how, p.log, Tail(p.log, 20))
+	return fmt.Errorf("%s ended: %s; the end of its log (%s):\n%s", p.command.Path, how, p.log, tail(p.log, p.begins, 20))
 }
 
 // Stop asks the child to end, kills it when ctx ends, and waits for it.
@@ -134,17 +138,21 @@ func (p *Process) Kill() {
 }
 
 // Tail reads the last n lines of a file, at most 64 KiB; a file that cannot be read gives the reason instead.
-func Tail(path string, n int) string {
+func Tail(path string, n int) string { return tail(path, 0, n) }
+
+// tail is the same of what follows an offset.
+func tail(path string, begins int64, n int) string {
 	const limit = 64 << 10
 	f, err := os.Open(path)
 	if err != nil {
 		return err.Error()
 	}
 	defer f.Close() //nolint:errcheck // only read
-	if info, err := f.Stat(); err == nil && info.Size() > limit {
-		if _, err := f.Seek(-limit, io.SeekEnd); err != nil {
-			return err.Error()
-		}
+	if info, err := f.Stat(); err == nil {
+		begins = max(begins, info.Size()-limit)
+	}
+	if _, err := f.Seek(begins, io.SeekStart); err != nil {
+		return err.Error()
 	}
 	content, err := io.ReadAll(f)
 	if err != nil {

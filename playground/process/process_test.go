@@ -28,6 +28,22 @@ func TestAChildThatEndsTellsHowAndWhatItSaid(t *testing.T) {
 	}
 }
 
+func TestAChildThatEndsDoesNotTellWhatAFormerOneSaid(t *testing.T) {
+	t.Parallel()
+	log := filepath.Join(t.TempDir(), "log")
+	if err := os.WriteFile(log, []byte("former\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := Start(Options{Path: "/bin/sh", Args: []string{"-c", "echo unknown flag; exit 2"}, Env: os.Environ(), Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-p.Done()
+	if err := p.Err(); err == nil || !strings.Contains(err.Error(), "unknown flag") || strings.Contains(err.Error(), "former") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestStopEndsAChildThatListens(t *testing.T) {
 	t.Parallel()
 	p := start(t, "exec sleep 600")

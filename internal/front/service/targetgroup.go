@@ -69,7 +69,7 @@ func (t *translation) targetType(svc *corev1.Service, port corev1.ServicePort, a
 		return stack.TargetIP, true
 	}
 	if wish != stack.TargetInstance {
-		t.read.Ignored(annotation.ServiceTargetType, fmt.Sprintf("value %q is neither ip nor instance and is taken as instance", wish), "write ip or instance")
+		t.read.Ignored(annotation.ServiceTargetType, fmt.Sprintf("value %q is neither ip nor instance; a load balancer that exists stays as it is, a new one takes it as instance", wish), "write ip or instance")
 	}
 	serviceType := svc.Spec.Type
 	if serviceType == "" {
