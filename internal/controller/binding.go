@@ -9,7 +9,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -18,7 +17,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -39,6 +37,8 @@ type targetBindings struct {
 	deleted   func(binding client.ObjectKey) bool // by its stack, which needs it no more
 	gates     *gateKeeper
 	statuses  *bindingStatuses
+	writes    *bindingWrites
+	endings   endings
 	waker     waker[reconcile.Request]
 	failOpen  bool
 	max       int
@@ -85,20 +85,28 @@ func (b *targetBindings) reconcile(ctx context.Context, req reconcile.Request) (
 	if o.DeletionTimestamp != nil {
 		return reconcile.Result{}, b.cleanUp(ctx, o)
 	}
-	if err := patchFinalizer(ctx, b.client, o, func(o client.Object) bool { return controllerutil.AddFinalizer(o, naming.BindingFinalizer) }); err != nil {
-		b.partly(ctx, o, notWritten(o, diag.FinalizerNotAdded, err))
+	b.endings.forget(req.NamespacedName) // of a former binding of that name
+	protected, err := b.protect(ctx, o)
+	unwritten := notWritten(o, diag.FinalizerNotAdded, err)
+	if !protected { // its end brings the binding back
+		b.partly(ctx, o, unwritten)
 		b.rules.hold(ctx, o)
-		return reconcile.Result{}, fmt.Errorf("adding finalizer: %w", err)
+		if err = b.writes.again(err); err != nil {
+			err = fmt.Errorf("adding finalizer: %w", err)
+		}
+		return reconcile.Result{}, err
 	}
-	changed, d := b.complete(ctx, o)
+	complete, d := b.complete(ctx, o)
 	switch {
+	case complete && d != nil:
+		unwritten = append(unwritten, *d)
 	case d != nil:
 		b.hold(ctx, o, diag.List{*d})
 		return b.later(*d)
-	case changed:
+	case !complete:
 		return reconcile.Result{}, nil // our own edit brings us back
 	}
-	return b.serve(ctx, o)
+	return b.serve(ctx, o, unwritten)
 }
 
 func bindingObject(o *v1beta1.TargetGroupBinding) diag.Object {
@@ -124,8 +132,8 @@ func (b *targetBindings) later(d diag.Diagnostic) (reconcile.Result, error) {
 	return reconcile.Result{RequeueAfter: b.requeue}, nil
 }
 
-// serve brings target group and security groups to the endpoints that there are.
-func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBinding) (reconcile.Result, error) {
+// serve brings target group and security groups to the endpoints that there are. It tells in addition of what the API server does not take.
+func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, unwritten diag.List) (reconcile.Result, error) {
 	others, err := b.binders(ctx, o)
 	if err != nil {
 		return reconcile.Result{}, err
@@ -189,7 +197,7 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 	if err != nil {
 		found = append(found, b.problem(o, "spec.targetGroupARN", err))
 	}
-	found = append(found, unadmitted...)
+	found = append(append(found, unadmitted...), unwritten...)
 	if len(held) > 0 {
 		found = append(found, targetsHeld(o, held))
 	}
@@ -257,62 +265,6 @@ func (b *targetBindings) problem(o *v1beta1.TargetGroupBinding, path string, err
 	return d
 }
 
-// cleanUp deregisters what the binding registered, unless its target group is gone as well, its stack makes it again, or another binding has it or waits for
-// it, which then knows what to keep; and it drops its rules, when what it deregistered has drained.
-func (b *targetBindings) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding) error {
-	if !controllerutil.ContainsFinalizer(o, naming.BindingFinalizer) {
-		return nil
-	}
-	id, arn := stack.ID{Namespace: o.Namespace, Name: o.Name}, o.Spec.TargetGroupARN
-	b.rules.holdUnknown(ctx, o)
-	release, needed := func() { b.rules.release(ctx, id.String()) }, false
-	heirs, own, err := b.heirs(ctx, o)
-	switch {
-	case o.Spec.IamRoleArnToAssume != "": // what is registered there is none of ours
-		b.partly(ctx, o, diag.List{strandedTargets(o)})
-	case b.gone(arn):
-		b.registry.Forget(arn)
-	case err == nil && arn != "" && len(heirs) == 0 && own:
-		if needed, err = b.stillNeeded(ctx, o); needed || err != nil {
-			release = func() { b.drains.keep(ctx, id.String(), arn) }
-			break
-		}
-		unseen, _ := b.mayServe(ctx, o)
-		var left targets.Change
-		left, err = b.registry.Clear(ctx, targets.Request{Binding: id, ARN: arn, Claims: b.claimsOf(o), Unseen: unseen})
-		if err == nil && len(left.NotOurs) > 0 {
-			b.partly(ctx, o, diag.List{b.rules.elsewhere.registeredByOthers(o, left.NotOurs)})
-		}
-		if o.Spec.Networking != nil {
-			release = func() { b.drains.begin(ctx, id.String(), arn) }
-		}
-	}
-	if err == nil && !needed && (o.Spec.MultiClusterTargetGroup || b.claims.kept(id)) {
-		err = b.claims.drop(ctx, id)
-	}
-	if err == nil {
-		release()
-	}
-	if err == nil {
-		err = b.gates.open(ctx, client.ObjectKeyFromObject(o))
-	}
-	if err != nil {
-		d := b.problem(o, "", err)
-		d.Code = diag.CleanupFailed
-		found := diag.List{d}
-		b.partly(ctx, o, b.withStatus(o, found))
-		return err
-	}
-	b.metrics.unbound(o)
-	defer b.handOver(heirs)
-	if err := patchFinalizer(ctx, b.client, o, func(o client.Object) bool { return controllerutil.RemoveFinalizer(o, naming.BindingFinalizer) }); err != nil {
-		b.partly(ctx, o, notWritten(o, diag.FinalizerNotRemoved, err))
-		return fmt.Errorf("removing finalizer: %w", err)
-	}
-	b.statuses.forget(client.ObjectKeyFromObject(o))
-	return nil
-}
-
 // partly tells what a pass found that ended early.
 func (b *targetBindings) partly(ctx context.Context, o *v1beta1.TargetGroupBinding, found diag.List) {
 	b.report(ctx, o, status.Account{Found: found, Partial: true})
@@ -329,6 +281,8 @@ func (b *targetBindings) forget(key client.ObjectKey) {
 	b.missing.note(key, nil)
 	b.failures.Forget(key)
 	b.changes.take(key)
+	b.writes.forget(key)
+	b.endings.forget(key)
 	b.statuses.forget(key)
 	b.reporter.End("binding:" + key.Namespace + "/" + key.Name)
 }

@@ -17,20 +17,46 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// complete fills in what the user left to the target group, once: its ARN, type, protocol, address type and VPC.
-func (b *targetBindings) complete(ctx context.Context, o *v1beta1.TargetGroupBinding) (changed bool, d *diag.Diagnostic) {
+// complete fills in what the user left to the target group, once: its ARN, type, protocol, address type and VPC. It reports whether the binding may be served: not
+// before its ARN is written, by which other bindings of the target group, and a later process that ends this one, find it.
+func (b *targetBindings) complete(ctx context.Context, o *v1beta1.TargetGroupBinding) (complete bool, d *diag.Diagnostic) {
 	s := &o.Spec
 	if d := contradiction(o); d != nil {
 		return false, d
 	}
 	if s.TargetGroupARN != "" && s.TargetType != nil && s.TargetGroupProtocol != nil && s.IPAddressType != nil && s.VpcID != "" {
-		return false, nil
-	}
-	tg, d := b.describe(ctx, o)
-	if d != nil {
-		return false, d
+		b.writes.learnt(o, nil)
+		return true, nil
 	}
 	before := o.DeepCopy()
+	if tg := b.writes.known(o); tg != nil {
+		fill(s, *tg)
+	} else {
+		tg, d := b.describe(ctx, o)
+		if d != nil {
+			return false, d
+		}
+		fill(s, tg)
+		b.writes.learnt(o, &tg)
+	}
+	key, c := client.ObjectKeyFromObject(o), b.client
+	_, err := b.writes.ask(ctx, before, completing, func(ctx context.Context) error {
+		now, err := sameBinding(ctx, c, key, before.UID)
+		if now == nil || now.Generation != before.Generation { // an edit makes another pass
+			return err
+		}
+		return c.Patch(ctx, o.DeepCopy(), client.MergeFrom(before))
+	})
+	if err != nil {
+		x := diag.New(bindingObject(o), "spec", diag.BindingNotCompleted, "what its target group tells cannot be written into the binding: "+cloud.SteadyText(err.Error()),
+			"it is tried again; if it stays, look whether the controller's role in Kubernetes, or a policy of the cluster, allows it, or write type, protocol, address type, VPC and ARN yourself")
+		d = &x
+	}
+	return b.writes.beside && before.Spec.TargetGroupARN != "", d
+}
+
+// fill writes into a spec what it leaves to its target group.
+func fill(s *v1beta1.TargetGroupBindingSpec, tg elbtypes.TargetGroup) {
 	if s.TargetGroupARN == "" {
 		s.TargetGroupARN = aws.ToString(tg.TargetGroupArn)
 	}
@@ -50,12 +76,6 @@ func (b *targetBindings) complete(ctx context.Context, o *v1beta1.TargetGroupBin
 	if s.VpcID == "" {
 		s.VpcID = aws.ToString(tg.VpcId)
 	}
-	if err := b.client.Patch(ctx, o, client.MergeFrom(before)); err != nil {
-		x := diag.New(bindingObject(o), "spec", diag.BindingNotCompleted, "what its target group tells cannot be written into the binding: "+cloud.SteadyText(err.Error()),
-			"it is tried again; if it stays, look whether the controller's role in Kubernetes, or a policy of the cluster, allows it, or write type, protocol, address type, VPC and ARN yourself")
-		return false, &x
-	}
-	return true, nil
 }
 
 // contradiction finds what no target group could satisfy.

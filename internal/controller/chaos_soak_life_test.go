@@ -47,13 +47,14 @@ func (s *soak) begin() {
 	s.client = users
 	s.ingresses.live, s.services.live, s.bound.live = live, live, live
 	s.bound.claims = &claimMaps{read: live, write: live}
+	s.bound.writes.beside = true
 	if s.remembers {
 		s.remember(life, live)
 	} else {
 		life.closing = func() {}
 	}
 	for _, l := range []interface{ Start(context.Context) error }{
-		s.bound.rules, s.bound.drains, s.bound.health, s.ingresses.backend,
+		s.bound.rules, s.bound.writes, s.bound.drains, s.bound.health, s.ingresses.backend,
 		&loader{inventory: s.inventory, kept: s.kept, stacks: []*stacks{s.ingresses, s.services}, log: logr.Discard()},
 		&birthWatch{starting: s.inventory.Starting, refresh: s.inventory.RefreshStates, now: s.clock.Now, log: logr.Discard(), wake: s.wake},
 		&certificateWatch{read: s.inventory.ReadCertificates, stacks: s.ingresses, others: true, log: logr.Discard()},
@@ -129,6 +130,7 @@ func (s *soak) watch(life *soakLife) {
 	b.registry.Progress = b.callEnded
 	b.rules.wake = func(n types.NamespacedName) { b.waker.wake(ended, reconcile.Request{NamespacedName: n}) }
 	inv := s.inventory
+	b.writes.wake = func(n types.NamespacedName) { b.waker.wake(normal, reconcile.Request{NamespacedName: n}) }
 	b.lost = func(key stack.Key, arn string) {
 		if inv.Lost(key, arn) {
 			s.wake(key)

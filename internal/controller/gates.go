@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -36,6 +35,8 @@ type gateKeeper struct {
 	seen func(arn string, health []targets.Health)
 	// lost is told that AWS does not know targets that were registered a while ago.
 	lost func(binding types.NamespacedName, arn string)
+	// settled is told that the last gates of a binding that ends are open, or that the first of them cannot be opened.
+	settled func(binding types.NamespacedName)
 	// tell is told of pods that wait for long.
 	tell func(diag.Diagnostic)
 	// opened is told how long a gate was closed.
@@ -48,10 +49,10 @@ type gateKeeper struct {
 	mu     sync.Mutex
 	groups map[types.NamespacedName]*gateGroup
 	ended  map[types.NamespacedName]time.Time // bindings whose end was seen
-	// looking and patching are the looks and patches under way.
-	looking    map[types.NamespacedName]bool
-	patching   map[gatePatch]bool
-	patchSlots chan struct{}
+	// looking and patching are the looks and patches under way; young counts, by binding, the patches that have not outlasted their patience.
+	looking  map[types.NamespacedName]bool
+	patching map[gatePatch]bool
+	young    map[types.NamespacedName]int
 }
 
 // gateGroup is the pods with the gate of one binding.
@@ -64,6 +65,9 @@ type gateGroup struct {
 	waiting  map[types.UID]*gatedPod
 	fresh    bool               // the last pass registered some of them
 	known    map[types.UID]bool // pods that were endpoints in the last pass
+	// final: there is no binding, or none any more; a pod whose condition is written waits no more. ends: its last pass waits for that.
+	final, ends bool
+	err         error // of the last patch that failed, of a final one
 }
 
 // gatedPod is a pod whose gate is closed, or about to be opened.
@@ -81,8 +85,11 @@ const (
 	lookPace = 250 * time.Millisecond
 	// patchRetry is how long a patch that failed waits first.
 	patchRetry = 3 * time.Second
-	// patchers is how many pods are patched at a time, lookers how many groups are looked at.
+	// patchers is how many pods of a binding are patched at a time; a patch that hangs gives its place free after keyedPatience. lookers is how many groups
+	// are looked at.
 	patchers, lookers = 16, 16
+	// mostPatches bounds the patches of a binding that are under way, those that hang among them.
+	mostPatches = 256
 	// gateTimeout bounds a look, its turn among AWS calls included, and a patch.
 	gateTimeout = 20 * time.Second
 	// few targets are asked for by name in a group that has many times more.
@@ -142,7 +149,7 @@ func (g *gateKeeper) observe(ctx context.Context, o *v1beta1.TargetGroupBinding,
 		return nil
 	}
 	before := g.groups[key]
-	if before == nil {
+	if before == nil || before.final {
 		before = &gateGroup{}
 	}
 	group := &gateGroup{
@@ -239,10 +246,18 @@ func (x *gateGroup) looks() bool {
 	return false
 }
 
-// open opens the gates of a binding that ends.
-func (g *gateKeeper) open(ctx context.Context, key types.NamespacedName) error {
+// open opens the gates of a binding that ends, beside its passes. done is false while some are not open yet: settled is told when the last one is, and err
+// why the last patch failed, if one did.
+func (g *gateKeeper) open(ctx context.Context, key types.NamespacedName) (done bool, err error) {
 	g.mu.Lock()
-	delete(g.groups, key)
+	if x := g.groups[key]; x != nil && x.ends { // an earlier pass has begun it
+		defer g.mu.Unlock()
+		if done = len(x.waiting) == 0; done {
+			delete(g.groups, key)
+			return true, nil
+		}
+		return false, x.err
+	}
 	for k, at := range g.ended {
 		if g.now().Sub(at) > endedFor {
 			delete(g.ended, k)
@@ -250,8 +265,11 @@ func (g *gateKeeper) open(ctx context.Context, key types.NamespacedName) error {
 	}
 	g.ended[key] = g.now()
 	g.mu.Unlock()
-	return g.settle(ctx, key, corev1.PodCondition{Status: corev1.ConditionTrue, Message: "Target Group Binding is deleted"})
+	return g.settle(ctx, key, endedGate, true)
 }
+
+// endedGate is what pods wait for whose binding is deleted: nothing.
+var endedGate = corev1.PodCondition{Status: corev1.ConditionTrue, Message: "Target Group Binding is deleted"}
 
 // absent tells pods that wait for a binding that does not exist: it may yet come, unless it has ended since the pod was
 // admitted.
@@ -259,36 +277,54 @@ func (g *gateKeeper) absent(ctx context.Context, key types.NamespacedName) error
 	g.mu.Lock()
 	at, ended := g.ended[key]
 	ended = ended && g.now().Sub(at) <= endedFor
-	delete(g.groups, key)
-	g.mu.Unlock()
 	if ended {
-		return g.open(ctx, key)
+		g.ended[key] = g.now()
 	}
-	return g.settle(ctx, key, corev1.PodCondition{Status: corev1.ConditionUnknown, Reason: "TargetGroupBindingNotFound",
-		Message: "There is no TargetGroupBinding " + key.Name + " in this namespace"})
+	g.mu.Unlock()
+	want := corev1.PodCondition{Status: corev1.ConditionUnknown, Reason: "TargetGroupBindingNotFound",
+		Message: "There is no TargetGroupBinding " + key.Name + " in this namespace"}
+	if ended {
+		want = endedGate
+	}
+	_, err := g.settle(ctx, key, want, false)
+	return err
 }
 
-// settle writes one condition to all pods that wait for a binding. What will never be admitted is no error: nothing may wait for it,
-// the end of the binding least of all.
-func (g *gateKeeper) settle(ctx context.Context, key types.NamespacedName, want corev1.PodCondition) error {
+// settle has one condition written to all pods that wait for a binding, and reports whether there is none such. What will never be admitted is no error: nothing may
+// wait for it, the end of the binding least of all.
+func (g *gateKeeper) settle(ctx context.Context, key types.NamespacedName, want corev1.PodCondition, ends bool) (done bool, err error) {
 	pods, err := g.pods(ctx, key)
 	if err != nil {
-		return err
+		return false, err
 	}
 	want.Type = readiness.Gate(key.Name)
-	var errs []error
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	before := g.groups[key]
+	if before == nil {
+		before = &gateGroup{}
+	}
+	group := &gateGroup{waiting: map[types.UID]*gatedPod{}, final: true, ends: ends}
 	for i := range pods {
-		if p := &pods[i]; readiness.Waits(p, want.Type) {
-			pod := client.ObjectKeyFromObject(p)
-			_, err := g.write(ctx, key, pod, p.UID, readiness.Of(p, want.Type), want)
-			if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
-				g.log.Info("a readiness gate stays as it is", "pod", pod.String(), "gate", string(want.Type), "cause", err.Error())
-				continue
-			}
-			errs = append(errs, err)
+		p := &pods[i]
+		if !readiness.Waits(p, want.Type) {
+			continue
+		}
+		w := group.wait(p, key.Name, before, want)
+		if !before.final {
+			w.retry, w.failed = time.Time{}, 0 // it is another condition
+		}
+		if w.is.Status == corev1.ConditionTrue || !readiness.Next(w.is, want, w.is.LastTransitionTime).Write {
+			delete(group.waiting, p.UID)
 		}
 	}
-	return errors.Join(errs...)
+	if len(group.waiting) == 0 {
+		delete(g.groups, key)
+		return true, nil
+	}
+	g.groups[key] = group
+	g.wake()
+	return false, nil
 }
 
 func (g *gateKeeper) wake() {

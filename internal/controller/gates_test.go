@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/smithy-go"
@@ -39,6 +41,7 @@ type gated struct {
 	asked   []int // targets that were asked for by name, per look
 	whole   int   // groups told to others
 	missing int
+	ends    atomic.Int32 // of bindings, or failures of them, that were told of
 	waited  []time.Duration
 	told    []diag.Diagnostic
 }
@@ -59,7 +62,7 @@ func newGated(pods int) *gated {
 		patch: g.write, health: g.describe,
 		seen: func(string, []targets.Health) { g.whole++ },
 		tell: func(d diag.Diagnostic) { g.told = append(g.told, d) },
-		lost: func(types.NamespacedName, string) { g.missing++ },
+		lost: func(types.NamespacedName, string) { g.missing++ }, settled: func(types.NamespacedName) { g.ends.Add(1) },
 		opened: func(_ types.NamespacedName, after time.Duration) {
 			g.mu.Lock()
 			g.waited = append(g.waited, after)
@@ -282,22 +285,23 @@ func TestTheEndOfABindingOpensItsGates(t *testing.T) {
 	if err := g.absent(t.Context(), gateKey); err != nil {
 		t.Fatal(err)
 	}
+	g.flush(t.Context())
 	expectPatches(t, g, "before there is a binding", "web-0 Unknown TargetGroupBindingNotFound")
 	g.pass(t, 0, 2, 0)
 	g.written()
 	g.refuse["web-0"] = errors.New("timeout")
-	if err := g.open(t.Context(), gateKey); err == nil {
+	g.opens(t, false, false)
+	g.flush(t.Context())
+	if g.opens(t, false, true); g.ends.Load() != 1 {
 		t.Error("a failure is nobody's")
 	}
-	g.refuse["web-0"] = apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "web-0", errors.New("no right"))
-	if err := g.open(t.Context(), gateKey); err != nil {
-		t.Errorf("the binding could not go for want of a right: %v", err)
-	}
+	g.at = g.at.Add(patchRetry)
 	delete(g.refuse, "web-0")
-	if err := g.open(t.Context(), gateKey); err != nil {
-		t.Fatal(err)
-	}
+	g.flush(t.Context())
 	expectPatches(t, g, "the end", "web-0 True ")
+	if g.opens(t, true, false); g.ends.Load() != 2 || len(g.groups) > 0 {
+		t.Errorf("told of %d times, kept %v", g.ends.Load(), g.groups)
+	}
 	if m := g.cached[0].Status.Conditions[0].Message; m != "Target Group Binding is deleted" {
 		t.Error(m)
 	}
@@ -305,13 +309,91 @@ func TestTheEndOfABindingOpensItsGates(t *testing.T) {
 	if err := g.absent(t.Context(), gateKey); err != nil {
 		t.Fatal(err)
 	}
+	g.flush(t.Context())
 	expectPatches(t, g, "a late pod", "web-0 True ")
 	g.at = g.at.Add(2 * endedFor)
 	g.cached[0].UID, g.cached[0].Status.Conditions = "u-later", nil
 	if err := g.absent(t.Context(), gateKey); err != nil {
 		t.Fatal(err)
 	}
+	g.flush(t.Context())
 	expectPatches(t, g, "long after", "web-0 Unknown TargetGroupBindingNotFound")
+	if len(g.groups) > 0 {
+		t.Errorf("kept %v", g.groups)
+	}
+}
+
+// opens asks for the end of the binding's gates as a pass does.
+func (g *gated) opens(t *testing.T, done, fails bool) {
+	t.Helper()
+	if got, err := g.open(t.Context(), gateKey); got != done || (err != nil) != fails {
+		t.Errorf("opened: %t, %v", got, err)
+	}
+}
+
+func TestTheEndOfABindingWaitsForNoGateThatNeverOpens(t *testing.T) {
+	t.Parallel()
+	g := newGated(1)
+	g.refuse["web-0"] = apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "web-0", errors.New("no right"))
+	g.opens(t, false, false)
+	g.flush(t.Context())
+	if g.opens(t, true, false); g.ends.Load() != 1 {
+		t.Error("nobody heard of it")
+	}
+}
+
+// TestPatchesThatHangHoldUpNeitherThoseOfTheirBindingNorOthers has the API server not answer for any but the last pod of one binding, as a webhook may do, while
+// another binding begins to wait.
+func TestPatchesThatHangHoldUpNeitherThoseOfTheirBindingNorOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const pods = 3*patchers + 1
+		g := newGated(pods + 1)
+		last := fmt.Sprintf("web-%d", pods-1)
+		other := g.cached[pods]
+		patched := make(chan string, pods)
+		g.patch = func(ctx context.Context, pod types.NamespacedName, _ []byte) error {
+			if pod.Name != last && pod.Name != other.Name {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			patched <- pod.Name
+			return nil
+		}
+		group := func(of ...corev1.Pod) *gateGroup {
+			x := &gateGroup{waiting: map[types.UID]*gatedPod{}}
+			for _, p := range of {
+				x.waiting[p.UID] = &gatedPod{key: types.NamespacedName{Namespace: "shop", Name: p.Name}, want: corev1.PodCondition{Type: "t", Status: corev1.ConditionFalse}}
+			}
+			return x
+		}
+		g.groups[gateKey] = group(g.cached[:pods]...)
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = g.Start(ctx)
+		}()
+		g.wake()
+		synctest.Wait()
+		g.mu.Lock()
+		g.groups[types.NamespacedName{Namespace: "shop", Name: "other"}] = group(other)
+		g.mu.Unlock()
+		begun := time.Now()
+		g.wake()
+		synctest.Wait()
+		if took := time.Since(begun); took > 0 || len(patched) == 0 {
+			t.Errorf("the other binding's pod has waited for %s", took)
+		}
+		for name := ""; name != last; {
+			name = <-patched
+		}
+		if took := time.Since(begun); took > 4*keyedPatience {
+			t.Errorf("a pod has waited for the patches of others for %s", took)
+		}
+		stop()
+		<-ended
+	})
 }
 
 func TestWhatAWSHasLostIsRegisteredAgain(t *testing.T) {

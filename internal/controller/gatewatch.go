@@ -12,6 +12,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
@@ -38,7 +39,7 @@ func (g *gateKeeper) Start(ctx context.Context) error {
 		})
 	})
 	all.Go(func() {
-		every(ctx, patchRetry, g.signal, func(ctx context.Context) { g.patchAll(ctx, &all) })
+		every(ctx, patchRetry, g.signal, func(ctx context.Context) { _ = g.patchAll(ctx, &all) })
 	})
 	all.Wait()
 	return nil
@@ -160,8 +161,9 @@ func unreadable(gate corev1.PodConditionType, err error) (corev1.PodCondition, b
 // flush writes the conditions that changed and waits until all are written.
 func (g *gateKeeper) flush(ctx context.Context) {
 	var all sync.WaitGroup
-	g.patchAll(ctx, &all)
-	all.Wait()
+	for g.patchAll(ctx, &all) > 0 {
+		all.Wait()
+	}
 }
 
 // gatePatch is a condition to write, or being written.
@@ -170,68 +172,109 @@ type gatePatch struct {
 	uid     types.UID
 }
 
-// patchAll starts to write the conditions that changed, at most one of a pod and binding at a time. A pod that cannot be patched is
-// tried again later and holds up no other.
-func (g *gateKeeper) patchAll(ctx context.Context, all *sync.WaitGroup) {
+// patchAll starts to write the conditions that changed, at most one of a pod and binding at a time, and tells how many it started. A pod that cannot be patched is
+// tried again later and holds up no other; a patch that hangs makes room for others of its binding, and those of other bindings do not wait for it at all.
+func (g *gateKeeper) patchAll(ctx context.Context, all *sync.WaitGroup) (started int) {
 	jobs := map[gatePatch]gatedPod{}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
+	underWay := map[types.NamespacedName]int{}
+	for job := range g.patching {
+		underWay[job.binding]++
+	}
 	for key, x := range g.groups {
+		room := min(patchers-g.young[key], mostPatches-underWay[key])
 		for uid, p := range x.waiting {
 			job := gatePatch{key, uid}
 			switch {
 			case p.want.Status == "" || p.retry.After(now) || g.patching[job]: // nothing is known yet, or its end is
 			case p.is.Status == corev1.ConditionTrue && p.want.Status == corev1.ConditionTrue:
 				x.release(uid)
-			case readiness.Next(p.is, p.want, p.is.LastTransitionTime).Write:
+			case room > 0 && readiness.Next(p.is, p.want, p.is.LastTransitionTime).Write:
 				jobs[job] = *p
+				room--
 			}
 		}
 	}
 	if g.patching == nil {
-		g.patching, g.patchSlots = map[gatePatch]bool{}, make(chan struct{}, patchers)
+		g.patching, g.young = map[gatePatch]bool{}, map[types.NamespacedName]int{}
 	}
 	for job, pod := range jobs {
 		g.patching[job] = true
+		g.young[job.binding]++
 		all.Go(func() { g.patchOne(ctx, job, pod) })
 	}
+	return len(jobs)
+}
+
+// leave gives the place of a patch free.
+func (g *gateKeeper) leave(binding types.NamespacedName) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.young[binding]--; g.young[binding] == 0 {
+		delete(g.young, binding)
+	}
+	g.wake()
 }
 
 func (g *gateKeeper) patchOne(ctx context.Context, job gatePatch, pod gatedPod) {
-	g.patchSlots <- struct{}{}
+	leave := sync.OnceFunc(func() { g.leave(job.binding) })
+	defer time.AfterFunc(keyedPatience, leave).Stop()
 	bounded, cancel := context.WithTimeout(ctx, gateTimeout)
 	is, err := g.write(bounded, job.binding, pod.key, job.uid, pod.is, pod.want)
 	cancel()
-	<-g.patchSlots
+	leave()
 	if err != nil && ctx.Err() == nil {
 		g.log.Info("writing a readiness gate failed; it is tried again", "pod", pod.key.String(), "gate", string(pod.want.Type), "cause", err.Error())
 	}
-	g.wrote(job.binding, job.uid, is, err)
+	if g.wrote(job.binding, job.uid, is, err) {
+		g.settled(job.binding)
+	}
 	g.mu.Lock()
 	delete(g.patching, job)
 	g.mu.Unlock()
 	g.wake() // its condition may have changed meanwhile
 }
 
-// wrote takes over the result of a patch.
-func (g *gateKeeper) wrote(binding types.NamespacedName, uid types.UID, is corev1.PodCondition, err error) {
+// wrote takes over the result of a patch. It reports whether the last pass over the binding that ends is to hear of that.
+func (g *gateKeeper) wrote(binding types.NamespacedName, uid types.UID, is corev1.PodCondition, err error) (tell bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	x := g.groups[binding]
 	if x == nil || x.waiting[uid] == nil {
-		return
+		return false
 	}
 	p := x.waiting[uid]
+	defer func() {
+		if x.final && !x.ends && len(x.waiting) == 0 {
+			delete(g.groups, binding)
+		}
+	}()
+	if x.final && (apierrors.IsForbidden(err) || apierrors.IsInvalid(err)) { // it stays as it is
+		return x.done(uid)
+	}
 	if err != nil {
 		p.failed++
 		p.retry = g.now().Add(patchPauses.Pause(p.failed))
-		return
+		tell = x.ends && x.err == nil
+		x.err = err
+		return tell
 	}
 	p.is, p.retry, p.failed = is, time.Time{}, 0
 	if is.Type == "" || is.Status == corev1.ConditionTrue && p.want.Status == corev1.ConditionTrue {
-		x.release(uid)
+		return x.done(uid)
 	}
+	if x.final && !readiness.Next(is, p.want, is.LastTransitionTime).Write {
+		return x.done(uid)
+	}
+	return false
+}
+
+// done lets go of a pod whose condition is written for good, and reports whether a pass waits for that of the last one.
+func (x *gateGroup) done(uid types.UID) (last bool) {
+	x.release(uid)
+	return x.ends && len(x.waiting) == 0
 }
 
 // release lets go of a pod that waits no more; nobody looks at a group where none does.

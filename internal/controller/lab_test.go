@@ -217,6 +217,8 @@ func (l *lab) restart() {
 	}
 	l.bound.statuses = newBindingStatuses(l.client, l.clock.Now, func() func() { return func() {} }, logr.Discard())
 	l.bound.statuses.wake = func(b types.NamespacedName) { l.rewoken = append(l.rewoken, b) }
+	l.bound.writes = newBindingWrites(l.clock.Now, logr.Discard())
+	l.bound.writes.wake = groups.wake
 	l.bound.drains = newDrains(registry, groups, l.clock.Now)
 }
 

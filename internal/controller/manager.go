@@ -422,9 +422,12 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 	}
 	b.statuses = newBindingStatuses(w.mgr.GetClient(), w.now, func() func() { return w.metrics.spentIn(bindingControllerLabel, stageBindingStatus) }, w.log.WithName("status"))
 	b.statuses.wake = func(binding types.NamespacedName) { b.waker.wake(ended, reconcile.Request{NamespacedName: binding}) }
+	b.writes = newBindingWrites(w.now, w.log.WithName("bindings"))
+	b.writes.beside, b.writes.wake = true, func(binding types.NamespacedName) { b.waker.wake(normal, reconcile.Request{NamespacedName: binding}) }
+	gates.settled = b.writes.wake
 	groups.wake = func(binding types.NamespacedName) { b.waker.wake(ended, reconcile.Request{NamespacedName: binding}) }
 	b.drains = newDrains(registry, groups, w.now)
-	if err := errors.Join(w.mgr.Add(groups), w.mgr.Add(b.statuses), w.mgr.Add(b.drains)); err != nil {
+	if err := errors.Join(w.mgr.Add(groups), w.mgr.Add(b.statuses), w.mgr.Add(b.writes), w.mgr.Add(b.drains)); err != nil {
 		return nil, err
 	}
 	gates.lost = func(binding types.NamespacedName, arn string) {

@@ -1,0 +1,237 @@
+package controller
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/naming"
+)
+
+// bindingWrites makes the writes to TargetGroupBindings that passes over them ask for: the finalizer, what completes the spec, and the end of the finalizer. Where
+// they are made beside the passes, a pass that needs one ends, and the end of the write brings the binding back: however long the API server takes, it
+// holds up no other binding. It is safe for concurrent use.
+type bindingWrites struct {
+	beside bool // false = a pass makes its writes itself
+	now    func() time.Time
+	wake   func(binding types.NamespacedName) // a write ended, or failed for the first time
+	log    logr.Logger
+
+	writing *keyed // by kind of write, namespace and name
+
+	mu        sync.Mutex
+	of        map[string]*bindingWrite
+	protected map[types.NamespacedName]types.UID // bindings that are known to have had our finalizer
+	// groups are the target groups of bindings whose spec is being completed, as they were read.
+	groups map[types.NamespacedName]bindingGroup
+	swept  time.Time
+}
+
+// bindingGroup is a target group, as a version of a binding names it.
+type bindingGroup struct {
+	uid        types.UID
+	generation int64
+	group      *elbtypes.TargetGroup
+}
+
+// bindingWrite is one that was asked for.
+type bindingWrite struct {
+	binding    types.NamespacedName
+	uid        types.UID
+	generation int64
+	do         func(context.Context) error
+	err        error     // of the last attempt
+	done       time.Time // zero: not yet
+}
+
+// writeKind tells the writes to a binding apart.
+type writeKind string
+
+const (
+	addingFinalizer   writeKind = "finalizer "
+	completing        writeKind = "completion "
+	removingFinalizer writeKind = "end "
+)
+
+func newBindingWrites(now func() time.Time, log logr.Logger) *bindingWrites {
+	w := &bindingWrites{now: now, wake: func(types.NamespacedName) {}, log: log, of: map[string]*bindingWrite{}, protected: map[types.NamespacedName]types.UID{}, groups: map[types.NamespacedName]bindingGroup{}}
+	w.writing = newKeyed(firstRetry, now, w.write)
+	return w
+}
+
+// Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only.
+func (w *bindingWrites) Start(ctx context.Context) error { return w.writing.Start(ctx) }
+
+// ask has a write made to a binding as a pass saw it, unless that was asked for, or done so lately that the cache may not show it. It reports whether the write is
+// done, and if not, why the last attempt at it failed.
+func (w *bindingWrites) ask(ctx context.Context, o *v1beta1.TargetGroupBinding, kind writeKind, do func(context.Context) error) (done bool, err error) {
+	if !w.beside {
+		err := do(ctx)
+		return err == nil, err
+	}
+	key := client.ObjectKeyFromObject(o)
+	id := string(kind) + key.String()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sweep()
+	x := w.of[id]
+	if x != nil && x.uid == o.UID && x.generation == o.Generation && (x.done.IsZero() || w.now().Sub(x.done) < ahead) {
+		return !x.done.IsZero(), x.err
+	}
+	w.of[id] = &bindingWrite{binding: key, uid: o.UID, generation: o.Generation, do: do}
+	w.writing.kick(id)
+	return false, nil
+}
+
+// again is an error that another pass is to follow: none if the write is tried again beside.
+func (w *bindingWrites) again(err error) error {
+	if w.beside {
+		return nil
+	}
+	return err
+}
+
+// write makes an attempt.
+func (w *bindingWrites) write(ctx context.Context, id string) retry {
+	w.mu.Lock()
+	x := w.of[id]
+	if x == nil || !x.done.IsZero() {
+		w.mu.Unlock()
+		return retry{}
+	}
+	do := x.do
+	w.mu.Unlock()
+
+	bounded, cancel := context.WithTimeout(ctx, statusTimeout)
+	err := do(bounded)
+	cancel()
+
+	w.mu.Lock()
+	if ctx.Err() != nil || w.of[id] != x { // whoever asked for another one has it made
+		w.mu.Unlock()
+		return retry{}
+	}
+	failed := x.err != nil
+	if x.err = err; err == nil {
+		x.done = w.now()
+	}
+	w.mu.Unlock()
+	if err != nil && !failed {
+		w.log.Info("a write to a binding failed; it is tried again", "binding", x.binding.String(), "cause", err.Error())
+	}
+	if err == nil || !failed {
+		w.wake(x.binding)
+	}
+	return retry{failed: err != nil, soon: unheard(err) || apierrors.IsConflict(err)}
+}
+
+// forget drops what was to be written to a binding that is gone.
+func (w *bindingWrites) forget(binding types.NamespacedName) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, kind := range []writeKind{addingFinalizer, completing, removingFinalizer} {
+		delete(w.of, string(kind)+binding.String())
+	}
+	delete(w.protected, binding)
+	delete(w.groups, binding)
+}
+
+// sweep lets go, now and then, of what was written and is in the cache by now. The lock is held.
+func (w *bindingWrites) sweep() {
+	now := w.now()
+	if now.Sub(w.swept) < ahead {
+		return
+	}
+	w.swept = now
+	maps.DeleteFunc(w.of, func(_ string, x *bindingWrite) bool { return !x.done.IsZero() && now.Sub(x.done) >= ahead })
+}
+
+// learnt notes the target group of a binding whose spec it is to complete; nil = the spec is complete.
+func (w *bindingWrites) learnt(o *v1beta1.TargetGroupBinding, group *elbtypes.TargetGroup) {
+	if !w.beside {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if key := client.ObjectKeyFromObject(o); group != nil {
+		w.groups[key] = bindingGroup{o.UID, o.Generation, group}
+	} else {
+		delete(w.groups, key)
+	}
+}
+
+// known is the target group that completes a binding, if it was read for this version of it.
+func (w *bindingWrites) known(o *v1beta1.TargetGroupBinding) *elbtypes.TargetGroup {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if x := w.groups[client.ObjectKeyFromObject(o)]; x.uid == o.UID && x.generation == o.Generation {
+		return x.group
+	}
+	return nil
+}
+
+// protects notes that a binding has our finalizer.
+func (w *bindingWrites) protects(binding types.NamespacedName, uid types.UID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.protected[binding] = uid
+}
+
+func (w *bindingWrites) knownProtected(binding types.NamespacedName, uid types.UID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.protected[binding] == uid
+}
+
+// protect has our finalizer put on a binding, and reports whether targets may be registered for it: without one the binding could go while they stay. A binding
+// that had it once in this life is served while it is put on again.
+func (b *targetBindings) protect(ctx context.Context, o *v1beta1.TargetGroupBinding) (ok bool, err error) {
+	key, uid, c := client.ObjectKeyFromObject(o), o.UID, b.client
+	if controllerutil.ContainsFinalizer(o, naming.BindingFinalizer) {
+		b.writes.protects(key, uid)
+		return true, nil
+	}
+	known := b.writes.beside && b.writes.knownProtected(key, uid)
+	done, err := b.writes.ask(ctx, o, addingFinalizer, func(ctx context.Context) error {
+		now, err := sameBinding(ctx, c, key, uid)
+		if now == nil || now.DeletionTimestamp != nil {
+			return err
+		}
+		err = patchFinalizer(ctx, c, now, func(o client.Object) bool { return controllerutil.AddFinalizer(o, naming.BindingFinalizer) })
+		if err == nil {
+			b.writes.protects(key, uid)
+		}
+		return err
+	})
+	return done || known, err
+}
+
+// unprotect has our finalizer taken off a binding.
+func (b *targetBindings) unprotect(ctx context.Context, o *v1beta1.TargetGroupBinding) (done bool, err error) {
+	key, uid, c := client.ObjectKeyFromObject(o), o.UID, b.client
+	return b.writes.ask(ctx, o, removingFinalizer, func(ctx context.Context) error {
+		now, err := sameBinding(ctx, c, key, uid)
+		if now == nil {
+			return err
+		}
+		return patchFinalizer(ctx, c, now, func(o client.Object) bool { return controllerutil.RemoveFinalizer(o, naming.BindingFinalizer) })
+	})
+}
+
+// sameBinding is a binding as the cache has it now; nil if it is gone, or another one has its name.
+func sameBinding(ctx context.Context, c client.Client, key types.NamespacedName, uid types.UID) (*v1beta1.TargetGroupBinding, error) {
+	o := &v1beta1.TargetGroupBinding{}
+	if err := c.Get(ctx, key, o); err != nil || o.UID != uid {
+		return nil, client.IgnoreNotFound(err)
+	}
+	return o, nil
+}

@@ -1,0 +1,258 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/readiness"
+	"github.com/k8s-lbc/lbc/internal/targets"
+)
+
+// slowAPI is an API server that takes writes to bindings and pods as long as it is told to, as the controller runs against it: writes are made beside passes.
+type slowAPI struct {
+	*lab
+	hangs   atomic.Bool
+	release chan struct{}
+	patches atomic.Int32 // that were begun
+	woken   chan types.NamespacedName
+	gated   []corev1.Pod
+}
+
+func newSlowAPI(t *testing.T) (*slowAPI, *v1beta1.TargetGroupBinding) {
+	t.Helper()
+	l, b := boundLab(t)
+	s := &slowAPI{lab: l, release: make(chan struct{}), woken: make(chan types.NamespacedName, 100)}
+	slow := func(ctx context.Context) error {
+		s.patches.Add(1)
+		if !s.hangs.Load() {
+			return nil
+		}
+		select {
+		case <-s.release:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	l.bound.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
+		Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+			return errors.Join(slow(ctx), inner.Patch(ctx, o, p, opts...))
+		},
+	})
+	wake := func(b types.NamespacedName) { s.woken <- b }
+	l.bound.writes.beside, l.bound.writes.wake = true, wake
+	l.bound.gates = &gateKeeper{
+		pods:   func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return s.gated, nil },
+		patch:  func(ctx context.Context, _ types.NamespacedName, _ []byte) error { return slow(ctx) },
+		health: l.bound.registry.Health, seen: func(string, []targets.Health) {}, settled: wake, opened: func(types.NamespacedName, time.Duration) {},
+		now: l.clock.Now, longest: time.Minute, log: logr.Discard(), signal: make(chan struct{}, 1),
+		groups: map[types.NamespacedName]*gateGroup{}, ended: map[types.NamespacedName]time.Time{},
+	}
+	for _, x := range []interface{ Start(context.Context) error }{l.bound.writes, l.bound.gates} {
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = x.Start(ctx)
+		}()
+		t.Cleanup(func() { stop(); <-ended })
+	}
+	return s, b
+}
+
+// moves puts the pod of the binding under another address.
+func (s *slowAPI) moves(address string) {
+	s.Helper()
+	slice := &discoveryv1.EndpointSlice{}
+	s.get(slice, "web-a")
+	slice.Endpoints[0].Addresses[0] = address
+	s.must(s.client.Update(s.Context(), slice))
+}
+
+// serves makes a pass and compares what is registered.
+func (s *slowAPI) serves(b *v1beta1.TargetGroupBinding, when string, want ...string) {
+	s.Helper()
+	s.binding()
+	if got := s.targets(b.Spec.TargetGroupARN); !slices.Equal(got, want) {
+		s.Errorf("%s: registered %v, want %v", when, got, want)
+	}
+}
+
+// begun waits until so many patches were begun.
+func (s *slowAPI) begun(n int32) {
+	for s.patches.Load() < n {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestTargetsComeAndGoWhileTheAPIServerTakesNoWrite(t *testing.T) {
+	t.Parallel()
+	s, b := newSlowAPI(t)
+	s.binding() // it has had our finalizer
+	s.hangs.Store(true)
+	pod := corev1.Pod{}
+	pod.Namespace, pod.Name, pod.UID = "shop", "web-a-0", "u"
+	pod.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: readiness.Gate("bound")}}
+	s.gated = []corev1.Pod{pod}
+	s.moves("10.0.128.51")
+	s.serves(b, "a gate waits to be written", "10.0.128.51:8080")
+	s.begun(1)
+	s.get(b, "bound")
+	b.Finalizers = nil
+	s.must(s.client.Update(t.Context(), b))
+	s.moves("10.0.128.52")
+	s.serves(b, "somebody took our finalizer off", "10.0.128.52:8080")
+	s.begun(2)
+	reads := s.mark()
+	s.get(b, "bound")
+	b.Spec.VpcID, b.Generation = "", 7
+	s.must(s.client.Update(t.Context(), b))
+	s.moves("10.0.128.53")
+	s.serves(b, "its spec is not complete", "10.0.128.53:8080")
+	s.begun(3)
+	s.moves("10.0.128.54")
+	s.serves(b, "nor later", "10.0.128.54:8080")
+	described := 0
+	for _, c := range s.sim.Gate.Calls(gate.Filter{After: reads}) {
+		if c.Action == "DescribeTargetGroups" {
+			described++
+		}
+	}
+	if described != 1 {
+		t.Errorf("the target group was read %d times", described)
+	}
+	close(s.release)
+	for range 2 {
+		<-s.woken
+	}
+	if s.get(b, "bound"); b.Spec.VpcID == "" || !slices.Contains(b.Finalizers, naming.BindingFinalizer) {
+		t.Errorf("not written: %+v", b)
+	}
+	s.serves(b, "at last", "10.0.128.54:8080")
+}
+
+func TestNothingIsRegisteredForABindingBeforeOurFinalizerIsWrittenAndNobodyWaitsForThat(t *testing.T) {
+	t.Parallel()
+	s, b := newSlowAPI(t)
+	s.hangs.Store(true)
+	s.get(b, "bound")
+	b.Finalizers, b.UID = nil, "another"
+	s.must(s.client.Update(t.Context(), b))
+	s.moves("10.0.128.51")
+	for range 3 {
+		s.serves(b, "before", "10.0.128.50:8080")
+	}
+	s.begun(1)
+	close(s.release)
+	if key := <-s.woken; key.Name != "bound" {
+		t.Errorf("woken %v", key)
+	}
+	s.serves(b, "then", "10.0.128.51:8080")
+	if n := s.patches.Load(); n != 1 {
+		t.Errorf("%d writes", n)
+	}
+}
+
+func TestABindingThatEndsIsDeregisteredWhileTheAPIServerTakesNoWrite(t *testing.T) {
+	t.Parallel()
+	s, b := newSlowAPI(t)
+	pod := corev1.Pod{}
+	pod.Namespace, pod.Name, pod.UID = "shop", "web-a-0", "u"
+	pod.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: readiness.Gate("bound")}}
+	s.gated = []corev1.Pod{pod}
+	s.hangs.Store(true)
+	s.must(s.client.Delete(t.Context(), b))
+	s.serves(b, "deleted")
+	s.begun(1) // of its gate
+	mark := s.mark()
+	s.serves(b, "its gate waits")
+	close(s.release)
+	<-s.woken
+	s.serves(b, "its gate is open")
+	<-s.woken
+	if s.get(b, "bound") {
+		t.Errorf("it does not go: %v", b.Finalizers)
+	}
+	if n := s.patches.Load(); n != 2 {
+		t.Errorf("%d writes, want those of the gate and the finalizer", n)
+	}
+	for _, c := range s.sim.Gate.Calls(gate.Filter{After: mark}) {
+		if c.Action == "DeregisterTargets" {
+			t.Error("deregistered once more")
+		}
+	}
+	if _, err := s.bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(b)}); err != nil {
+		t.Error(err)
+	}
+	w := s.bound.writes
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.of)+len(w.protected)+len(w.groups)+len(s.bound.endings.of) > 0 {
+		t.Errorf("kept of a binding that is gone: %v %v %v %v", w.of, w.protected, w.groups, s.bound.endings.of)
+	}
+}
+
+func TestAWriteToABindingThatFailsIsToldAndTriedAgain(t *testing.T) {
+	t.Parallel()
+	l, b := boundLab(t)
+	refuses := true
+	l.bound.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
+		Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+			if refuses {
+				return errors.New("the API server says no")
+			}
+			return inner.Patch(ctx, o, p, opts...)
+		},
+	})
+	w := l.bound.writes
+	w.beside = true
+	write := func() {
+		for key, _, ok := w.writing.next(); ok; key, _, ok = w.writing.next() {
+			w.writing.pass(t.Context(), key)
+		}
+	}
+	l.get(b, "bound")
+	b.Finalizers, b.UID = nil, "another"
+	l.must(l.client.Update(t.Context(), b))
+	for range 3 {
+		l.binding()
+		write()
+		l.clock.Advance(time.Minute)
+	}
+	l.toldOnce("bound FailedAddFinalizer: Failed add finalizer due to the API server says no")
+	refuses = false
+	l.binding()
+	write()
+	l.binding()
+	if l.get(b, "bound"); !slices.Contains(b.Finalizers, naming.BindingFinalizer) || len(l.rewoken) != 2 {
+		t.Errorf("%v, woken %v", b.Finalizers, l.rewoken)
+	}
+	refuses = true
+	l.must(l.client.Delete(t.Context(), b))
+	for range 3 {
+		l.binding()
+		write()
+		l.clock.Advance(10 * time.Minute)
+	}
+	l.toldOnce("bound FailedRemoveFinalizer: Failed remove finalizer due to the API server says no")
+	refuses = false
+	write()
+	if l.get(b, "bound") {
+		t.Error("it does not go")
+	}
+}
