@@ -65,6 +65,8 @@ func (b *targetBindings) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBind
 		if x.heirs, err = b.clear(ctx, o); err == nil {
 			b.endings.set(key, x)
 		}
+	} else {
+		b.rules.review(ctx) // of the groups of its rules, which wait where the API server was away when they were let go
 	}
 	if err == nil && !x.opened {
 		x.opened, err = b.gates.open(ctx, key)
