@@ -196,7 +196,7 @@ func (s *soak) heal(c *soakClient) {
 	for k, v := range maps.Clone(i.Annotations) {
 		if v == "nonsense" {
 			s.reset(i.Annotations, k)
-			if strings.HasSuffix(k, "/scheme") {
+			if strings.HasSuffix(k, "/scheme") && fronted(i) {
 				c.replaced = s.clock.Now()
 			}
 		}
@@ -240,12 +240,17 @@ func (s *soak) toggle(c *soakClient, o client.Object, prefix string, setting [2]
 		s.tell("%s sets %s=%s", c, setting[0], setting[1])
 	}
 	o.SetAnnotations(annotations)
-	if strings.HasSuffix(setting[0], "scheme") || setting[0] == "enable-frontend-nlb" {
+	if strings.HasSuffix(setting[0], "scheme") && fronted(o) || setting[0] == "enable-frontend-nlb" {
 		s.state.Lock()
 		c.replaced = s.clock.Now()
 		s.state.Unlock()
 	}
 	s.update(o)
+}
+
+// fronted reports whether an Ingress has a network load balancer before its own.
+func fronted(o client.Object) bool {
+	return o.GetAnnotations()["alb.ingress.kubernetes.io/enable-frontend-nlb"] == "true"
 }
 
 func (s *soak) update(o client.Object) {

@@ -34,8 +34,8 @@ type soakClient struct {
 	owed    bool   // it was served, and nothing but a mistake of its own or its pods' end has explained a failure since
 	// earlier are the Services that may answer as well, until the newest does.
 	earlier map[string]bool
-	// replaced is when an edit had the object get another load balancer, whose name, or whose place behind another one, may be taken
-	// until the former one is gone.
+	// replaced is when an edit had the object get or lose a load balancer before its own, or another one behind it: the one before it
+	// admits one behind it at a time.
 	replaced time.Time
 }
 

@@ -47,7 +47,7 @@ func (s *stacks) release(ctx context.Context, key stack.Key, w wish.Wish, unwrit
 		if !ok || unwritten.of(objectOf(m)) {
 			continue
 		}
-		if err := s.patchStatus(ctx, m, "", nil, ""); err != nil {
+		if _, err := s.patchStatus(ctx, m, "", nil, ""); err != nil {
 			refused.add(m, "status of", err)
 			continue
 		}

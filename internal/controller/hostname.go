@@ -3,52 +3,75 @@ package controller
 import (
 	"context"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/wish"
 )
 
 // showLoadBalancer writes the name of the load balancer into the status of the members as soon as it is known, whatever else
-// may have failed.
-func (s *stacks) showLoadBalancer(ctx context.Context, key stack.Key, desired *stack.Stack, keep []stack.Ref, w wish.Wish) (o plan.Observed, refused refusedWrites, err error) {
+// may have failed. ready tells that one that takes the place of another can be shown. switched are the members as they are now, if they showed
+// a load balancer until now that is there besides the one that they show; nil = none did.
+func (s *stacks) showLoadBalancer(ctx context.Context, key stack.Key, desired *stack.Stack, keep []stack.Ref, w wish.Wish, ready bool) (
+	o plan.Observed, switched []metav1.Object, refused refusedWrites, err error) {
 	o, err = s.inventory.Observed(ctx, key, withoutAddOns(desired))
 	o.Hostnames = w.Hostnames()
 	if err != nil || !w.Wanted || len(desired.LoadBalancers) == 0 {
-		return o, nil, err
+		return o, nil, nil, err
 	}
 	lb := o.LoadBalancer(desired.LoadBalancers[0])
 	if lb == nil || lb.DNSName == "" {
-		return o, nil, nil
+		return o, nil, nil, nil
 	}
-	lb, ports := serving(&o, lb)
+	lb, ports := serving(&o, lb, ready)
 	frontend := frontendName(o, desired, keep)
-	for _, m := range w.Members {
-		if err := s.patchStatus(ctx, m, lb.DNSName, ports, frontend); err != nil {
+	before := w.Hostnames()
+	w.Members = slices.Clone(w.Members)
+	for i, m := range w.Members {
+		after, err := s.patchStatus(ctx, m, lb.DNSName, ports, frontend)
+		if err != nil {
 			refused.add(m, "status of", err)
+			continue
+		}
+		w.Members[i] = after
+	}
+	o.Hostnames = w.Hostnames()
+	for _, old := range o.LoadBalancers {
+		if name := strings.ToLower(old.DNSName); old.ID == lb.ID && slices.Contains(before, name) && !slices.Contains(o.Hostnames, name) {
+			return o, w.Members, refused, nil
 		}
 	}
-	return o, refused, nil
+	return o, nil, refused, nil
 }
 
 // serving is the load balancer whose name to show, with its ports: a new one from the beginning, but one that replaces another
-// only once it has listeners, because until then the other one serves.
-func serving(o *plan.Observed, lb *plan.LoadBalancer) (*plan.LoadBalancer, []int32) {
+// only once it is ready, active and has listeners, because until then the other one serves.
+func serving(o *plan.Observed, lb *plan.LoadBalancer, ready bool) (*plan.LoadBalancer, []int32) {
 	ports := map[string][]int32{}
 	for _, l := range o.Listeners {
 		ports[l.LoadBalancer.Literal] = append(ports[l.LoadBalancer.Literal], l.Port)
 	}
-	if len(ports[lb.ARN]) == 0 {
-		for i := range o.LoadBalancers {
-			if old := &o.LoadBalancers[i]; old.ID == lb.ID && old.DNSName != "" && len(ports[old.ARN]) > 0 {
-				return old, ports[old.ARN]
-			}
+	starting := lb.State == "provisioning" || lb.State == "failed"
+	for i := range o.LoadBalancers {
+		old := &o.LoadBalancers[i]
+		if old.ID != lb.ID || old.DNSName == "" || len(ports[old.ARN]) == 0 {
+			continue
+		}
+		if replaced := old.Type != lb.Type || old.Scheme != lb.Scheme; len(ports[lb.ARN]) == 0 || replaced && (!ready || starting) {
+			return old, ports[old.ARN]
 		}
 	}
 	return lb, ports[lb.ARN]
+}
+
+// handedOver reports whether all is done that must be before members show a load balancer that replaces another.
+func handedOver(p *plan.Plan, r apply.Result) bool {
+	return !slices.ContainsFunc(p.HandOver, func(id plan.StepID) bool { return r.Outcomes[id].State != apply.Done })
 }
 
 // withoutAddOns is a wish in whose observation add-ons do not matter.
@@ -73,10 +96,11 @@ func frontendName(o plan.Observed, desired *stack.Stack, keep []stack.Ref) strin
 	return ""
 }
 
-func (s *stacks) patchStatus(ctx context.Context, m metav1.Object, hostname string, ports []int32, frontend string) error {
+// patchStatus returns the member as it is then.
+func (s *stacks) patchStatus(ctx context.Context, m metav1.Object, hostname string, ports []int32, frontend string) (metav1.Object, error) {
 	before, after, changed := withStatus(m, hostname, ports, frontend)
 	if !changed {
-		return nil
+		return m, nil
 	}
-	return client.IgnoreNotFound(s.client.Status().Patch(ctx, after, client.MergeFrom(before)))
+	return after, client.IgnoreNotFound(s.client.Status().Patch(ctx, after, client.MergeFrom(before)))
 }

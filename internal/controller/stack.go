@@ -229,7 +229,7 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 	t.changed = result.Count(apply.Done) > 0 && end.err == nil && end.wait.IsZero()
 	unwritten = append(unwritten, s.recordSecrets(ctx, c, &p, result, w.Members)...)
 	spent = s.metrics.spent(s.front.Owner(), stageStatus)
-	after, unshown, err := s.showLoadBalancer(ctx, key, c.Stack, c.Keep, w)
+	after, switched, unshown, err := s.showLoadBalancer(ctx, key, c.Stack, c.Keep, w, handedOver(&p, result))
 	spent()
 	if err != nil {
 		t.found, t.partial, t.changed = append(t.found, refusal(err, w)...), true, false
@@ -253,6 +253,10 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 		t.found, held = append(t.found, certificatesUnread(*g, w)...), true
 	}
 	s.tell(ctx, t)
+	if switched != nil && len(unwritten) == 0 { // nobody is told any more of the one that they showed
+		w.Members = switched
+		return s.pass(ctx, log, key, w, unedited, mark)
+	}
 	if !end.vital && !held && !w.Wanted {
 		gone, wait, err := s.inventory.Certain(ctx, key, oldest(w.Leaving))
 		if err != nil || !gone.Proven() {

@@ -51,6 +51,8 @@ func Diff(desired *stack.Stack, keep []stack.Ref, obs Observed, pol Policy) Plan
 		deregistered:     map[string]StepID{},
 		ownCertificates:  map[string]bool{},
 		renewed:          map[string]StepID{},
+		relieved:         map[string]*LoadBalancer{},
+		outgoing:         map[string]bool{},
 	}
 	d.plan.Key = desired.Key
 	if d.plan.Key == (stack.Key{}) {
@@ -64,6 +66,7 @@ func Diff(desired *stack.Stack, keep []stack.Ref, obs Observed, pol Policy) Plan
 	}
 	d.keep(keep)
 	d.matchLoadBalancers()
+	d.relieve()
 	d.matchSecurityGroups()
 	d.matchTargetGroups()
 
@@ -115,6 +118,8 @@ type differ struct {
 	names        map[string]string         // of wanted target groups, as they are or will be, by identity
 	balancers    map[string]*LoadBalancer
 	oldBalancers []*LoadBalancer
+	relieved     map[string]*LoadBalancer // old ones that members still show, by the identity that they share with their successors
+	outgoing     map[string]bool          // target groups of these, by ARN
 
 	uses map[string]use // of target groups, by ARN; nil = not looked at yet
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
@@ -23,9 +22,6 @@ func (o *Observed) compareBalancers(x, y *LoadBalancer) int {
 	listens := func(lb *LoadBalancer) bool {
 		return slices.ContainsFunc(o.Listeners, func(l Listener) bool { return l.LoadBalancer.Literal == lb.ARN })
 	}
-	shown := func(lb *LoadBalancer) bool {
-		return lb.DNSName != "" && slices.Contains(o.Hostnames, strings.ToLower(lb.DNSName))
-	}
 	hasTargets := func(lb *LoadBalancer) bool {
 		return slices.ContainsFunc(o.Bindings, func(b Binding) bool { return !b.Deleting && o.forwards(lb.ARN, b.TargetGroup.Literal) })
 	}
@@ -33,7 +29,7 @@ func (o *Observed) compareBalancers(x, y *LoadBalancer) int {
 	if x.Created.IsZero() || y.Created.IsZero() {
 		older = trueFirst(!x.Created.IsZero(), !y.Created.IsZero())
 	}
-	return cmp.Or(trueFirst(listens(x), listens(y)), trueFirst(shown(x), shown(y)), trueFirst(hasTargets(x), hasTargets(y)), older, cmp.Compare(x.ARN, y.ARN))
+	return cmp.Or(trueFirst(listens(x), listens(y)), trueFirst(o.shown(x), o.shown(y)), trueFirst(hasTargets(x), hasTargets(y)), older, cmp.Compare(x.ARN, y.ARN))
 }
 
 // forwards reports whether a listener or rule of a load balancer forwards to a target group.
@@ -119,7 +115,7 @@ func (d *differ) useBy(balancer string) int {
 func (d *differ) serving(want stack.TargetGroup) *TargetGroup {
 	var out *TargetGroup
 	for _, tg := range d.alike[want.ID] {
-		if d.replacementReason(tg, want) == "" && (out == nil || d.tgUse[tg.ARN] < d.tgUse[out.ARN]) {
+		if !d.outgoing[tg.ARN] && d.replacementReason(tg, want) == "" && (out == nil || d.tgUse[tg.ARN] < d.tgUse[out.ARN]) {
 			out = tg
 		}
 	}

@@ -64,6 +64,7 @@ func (d *differ) deregister(tg *TargetGroup, t Target, successor *stack.Ref, why
 	}
 	s := d.step(Update, r, Normal, op, why)
 	s.need(d.deletedFrontends...)
+	s.need(d.plan.HandOver...)
 	s.follow(d.releases[tg.ARN]...)
 	d.deregistered[key] = s.ID
 	return s.ID

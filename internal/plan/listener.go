@@ -30,6 +30,7 @@ func (d *differ) listeners() {
 	for n, w := range d.want.LoadBalancers {
 		arn := d.known[loadBalancerRef(w.ID)]
 		wanted[w.ID] = map[int32]bool{}
+		from := len(d.plan.Steps)
 		for _, l := range d.want.Listeners {
 			if l.LoadBalancer != loadBalancerRef(w.ID) {
 				continue
@@ -42,6 +43,7 @@ func (d *differ) listeners() {
 			}
 			d.updateListener(old, l, rules[listenerRef(l.ID)])
 		}
+		d.handOver(w, from)
 		if n == 0 {
 			d.registrations() // before the listeners of a frontend turn to them
 		}

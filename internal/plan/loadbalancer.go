@@ -61,6 +61,9 @@ func (d *differ) createLoadBalancer(w stack.LoadBalancer) {
 		if old.Scheme != w.Scheme {
 			why = append(why, "scheme "+old.Scheme+" → "+w.Scheme)
 		}
+		if d.relieved[w.ID] == old {
+			why = append(why, old.Name+" stays until the objects show the name of the new one")
+		}
 		if d.protected(old) { // without its predecessor's target groups it would be of no use
 			guard = Protected(old.Name)
 		}

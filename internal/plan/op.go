@@ -165,7 +165,11 @@ type (
 // Targets: all but the wait are planned by the fast lane, not by Diff.
 type (
 	// AwaitTargets reads the health of a target group until it is fit to serve; it writes nothing.
-	AwaitTargets struct{ TargetGroup stack.Ref }
+	AwaitTargets struct {
+		TargetGroup stack.Ref
+		// Balancer is the load balancer that must be active first, because its targets are not checked before. Nil = none.
+		Balancer *stack.Ref `json:",omitempty"`
+	}
 
 	// RegisterTargets registers at most 200 targets.
 	RegisterTargets struct {

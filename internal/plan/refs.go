@@ -67,6 +67,9 @@ func Refs(op Op) []stack.Ref {
 	case RemoveTags:
 		return []stack.Ref{o.Resource}
 	case AwaitTargets:
+		if o.Balancer != nil {
+			return []stack.Ref{o.TargetGroup, *o.Balancer}
+		}
 		return []stack.Ref{o.TargetGroup}
 	case RegisterTargets:
 		return []stack.Ref{o.TargetGroup}
@@ -139,6 +142,8 @@ func MustBeActive(op Op) (r stack.Ref, ok bool) {
 	switch o := op.(type) {
 	case RegisterLoadBalancer:
 		return o.LoadBalancer, true
+	case AwaitTargets:
+		successor = o.Balancer
 	case DeleteLoadBalancer:
 		successor = o.Successor
 	case DeregisterLoadBalancer:

@@ -12,6 +12,8 @@ type Plan struct {
 	Steps []Step    `json:"steps"`
 	// Known are the references of the steps that AWS already holds; the others are produced by steps.
 	Known []Known `json:"known,omitempty"`
+	// HandOver are the steps that must be done before members show a load balancer that takes the place of the one that they show.
+	HandOver []StepID `json:"handOver,omitempty"`
 	// Assumed tells that steps may rest on what was not read from AWS. Such a plan is not executed: the observation is to be verified, and the
 	// diff made again.
 	Assumed bool `json:"assumed,omitempty"`

@@ -75,7 +75,7 @@ func (d *differ) targetGroups() {
 			op := CreateTargetGroup{VPC: d.want.VPC, TargetGroup: w}
 			for i := range d.obs.TargetGroups {
 				if old := &d.obs.TargetGroups[i]; old.ID == w.ID {
-					a, why = Replace, d.replacementReason(old, w)
+					a, why = Replace, or(d.replacementReason(old, w), "the load balancer is replaced")
 				}
 			}
 			op.TargetGroup.Name = d.freeName(w)
@@ -150,7 +150,7 @@ func (d *differ) deleteTargetGroups() {
 		}
 		r := stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID, Literal: tg.ARN}
 		s := d.step(Delete, r, Normal, DeleteTargetGroup{stack.Literal(stack.KindTargetGroup, tg.ARN)}, "is not wanted any more")
-		if first := d.serving(tg.TargetGroup); first != nil && first.ARN != tg.ARN && !d.consented(tg.ARN) {
+		if first := d.serving(tg.TargetGroup); first != nil && first.ARN != tg.ARN && !d.replaced(tg, first) && !d.consented(tg.ARN) {
 			d.spare(s, tg.ARN, tg.Name, first.ARN, first.Name)
 			continue
 		}

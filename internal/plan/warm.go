@@ -179,7 +179,7 @@ func (w *warmup) add(cold []stack.Ref, staged StepID) {
 func (d *differ) await(w *warmup) map[stack.Ref]StepID {
 	out := map[stack.Ref]StepID{}
 	for _, r := range w.order {
-		s := d.step(Await, r, Vital, AwaitTargets{r}, "targets of "+d.label(r)+" to become healthy, before they get requests")
+		s := d.step(Await, r, Vital, AwaitTargets{TargetGroup: r}, "targets of "+d.label(r)+" to become healthy, before they get requests")
 		s.follow(w.staged[r]...)
 		out[r] = s.ID
 	}

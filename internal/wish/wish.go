@@ -100,10 +100,15 @@ func (w Wish) DeletionAllowed() (allowed bool, by annotation.Key) {
 	return allowed, by
 }
 
-// Hostnames are the names of load balancers that the objects show in their status, in lower case and sorted.
+// Hostnames are the names of load balancers that the objects show in their status, in lower case and sorted. Objects that leave others
+// behind do not count: nothing is kept for what they show.
 func (w Wish) Hostnames() []string {
 	var out []string
-	for _, o := range slices.Concat(w.Members, w.Leaving) {
+	objects := w.Members
+	if !w.Wanted {
+		objects = slices.Concat(w.Members, w.Leaving)
+	}
+	for _, o := range objects {
 		switch o := o.(type) {
 		case *networkingv1.Ingress:
 			for _, e := range o.Status.LoadBalancer.Ingress {
