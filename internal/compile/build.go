@@ -173,6 +173,9 @@ func (b *build) run() {
 // stack assembles what was built.
 func (b *build) stack() *stack.Stack {
 	s := &stack.Stack{Key: b.e.Key, Cluster: b.cfg.Cluster, VPC: b.cfg.VPC, SettingsStand: b.stands}
+	if b.stands && b.e.Unseen != nil {
+		s.SeenNamespace = b.e.Unseen.Namespace
+	}
 	s.SecurityGroups = b.groups
 	s.TargetGroups = b.tgs
 	s.LoadBalancers = append([]stack.LoadBalancer{b.lb}, b.front.balancers...)

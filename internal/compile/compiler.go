@@ -28,6 +28,11 @@ type compiler struct {
 }
 
 func (c *compiler) compile() Result {
+	if c.e.Unseen != nil {
+		if r, done := c.standUnseen(); done {
+			return r
+		}
+	}
 	if len(c.e.Members) == 0 {
 		return Result{Memory: &Memory{}} // who wants what exists to go says so by stack.Removed
 	}
@@ -230,13 +235,20 @@ func (c *compiler) carry() *Memory {
 			out[m.Object] = last
 		}
 	}
+	for o, last := range c.good {
+		if c.e.Unseen != nil && o.Namespace != c.e.Unseen.Namespace { // it may be there
+			out[o] = last
+		}
+	}
 	return &Memory{Good: out, Members: c.before.members(), Effect: c.before.effect(), TargetGroups: c.before.formerOwners()}
 }
 
 func (c *compiler) finish(b *build) Result {
 	r := Result{Stack: b.stack(), Keep: b.keep, Origins: b.origins, Memory: c.carry()}
-	if c.stands { // nothing is remembered, so that the next compilation does the same
+	if c.stands { // what is in effect is not remembered, so that the next compilation does the same
 		c.noteStanding(b)
+	}
+	if c.stands && c.e.Unseen == nil {
 		r.Diagnostics = c.diagnose(b, "")
 		return r
 	}
@@ -246,7 +258,9 @@ func (c *compiler) finish(b *build) Result {
 			r.Memory.Good[m.Object] = keep
 		}
 	}
-	r.Memory.Members, r.Memory.Effect = b.seniority(), b.settled
+	if !c.stands {
+		r.Memory.Members, r.Memory.Effect = b.seniority(), b.settled
+	}
 	r.Memory.TargetGroups = b.formerOwners()
 	r.Diagnostics = c.diagnose(b, "")
 	return r
@@ -254,6 +268,12 @@ func (c *compiler) finish(b *build) Result {
 
 // noteStanding tells the members that are built whom changes of what they share wait for.
 func (c *compiler) noteStanding(b *build) {
+	if u := c.e.Unseen; u != nil {
+		for i := range b.members {
+			b.note(i, UnseenMembers(b.members[i].Object, u))
+		}
+		return
+	}
 	var unreadable []string
 	for i := range b.members {
 		if b.members[i].unreadable() {

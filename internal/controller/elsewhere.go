@@ -1,12 +1,10 @@
 package controller
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -14,103 +12,46 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
 const (
-	// elsewhereInterval is how often the API server is asked about other namespaces.
+	// elsewhereInterval is how often the API server is asked about the bindings of other namespaces.
 	elsewhereInterval = time.Minute
 	// elsewhereCurrent is how long an answer tells what there is not: after that, a binding that it does not show may have been made.
-	elsewhereCurrent = 90 * time.Second
-	// elsewhereStale is how long an answer tells what there is, while the API server gives no other one.
-	elsewhereStale = 15 * time.Minute
-	// elsewherePatience bounds a question, and elsewhereFirst how long the first passes of a process wait for the answer.
-	elsewherePatience = 10 * time.Second
-	elsewhereFirst    = time.Second
+	elsewhereCurrent = 3 * elsewhereInterval / 2
 )
 
-// elsewherePauses are those between questions that are not answered.
-var elsewherePauses = backoff.Policy{First: 2 * time.Second, Longest: elsewhereInterval}
-
-// elsewhere knows the bindings of other namespaces, where --watch-namespace restricts the caches to one. What a restricted cache does
-// not show is unknown, so the API server is asked, beside the passes. It is nil-safe: without a restriction no binding is unknown.
+// elsewhere knows the bindings of other namespaces, where --watch-namespace restricts the caches to one. It is nil-safe: without a
+// restriction no binding is unknown.
 type elsewhere struct {
-	live      client.Reader
-	namespace string // that the caches show
-	now       func() time.Time
-	log       logr.Logger
-	// told hears of an answer that shows something else than the one before, or that follows after the one before was too old.
-	told  func(ctx context.Context)
-	first chan struct{} // closed once passes need not wait any more
-
-	mu    sync.Mutex
-	list  []v1beta1.TargetGroupBinding
-	at    time.Time // when the question was asked that list answers; zero = none was answered
-	cause error     // why the newest question was not answered; nil = it was
+	glimpse[v1beta1.TargetGroupBinding]
 }
 
 func newElsewhere(live client.Reader, namespace string, now func() time.Time, log logr.Logger) *elsewhere {
-	return &elsewhere{live: live, namespace: namespace, now: now, log: log, told: func(context.Context) {}, first: make(chan struct{})}
+	return &elsewhere{glimpse[v1beta1.TargetGroupBinding]{
+		live: live, namespace: namespace, now: now, log: log, interval: elsewhereInterval, list: listBindings, told: func(context.Context) {}, first: make(chan struct{}),
+		same: func(x, y v1beta1.TargetGroupBinding) bool {
+			return x.UID == y.UID && x.ResourceVersion == y.ResourceVersion
+		},
+		unanswered: "the API server does not tell of the TargetGroupBindings of other namespaces: security group rules that they may need are not revoked, and targets that they may have " +
+			"registered stay; the controller needs the right to list them in the whole cluster",
+	}}
 }
 
-// Start asks until ctx ends; it implements manager.Runnable.
-func (e *elsewhere) Start(ctx context.Context) error {
-	passes := sync.OnceFunc(func() { close(e.first) })
-	defer time.AfterFunc(elsewhereFirst, passes).Stop()
-	for failures := 0; ; {
-		pause := elsewhereInterval
-		if e.ask(ctx) {
-			failures = 0
-		} else {
-			failures++
-			pause = elsewherePauses.Pause(failures)
-		}
-		passes()
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(pause):
-		}
-	}
-}
-
-// ask has the API server tell of all bindings. An answer that fails leaves what the last one told.
-func (e *elsewhere) ask(ctx context.Context) (answered bool) {
-	bounded, cancel := context.WithTimeout(ctx, elsewherePatience)
-	defer cancel()
-	asked := e.now()
+// listBindings lists the bindings of other namespaces than one.
+func listBindings(ctx context.Context, live client.Reader, namespace string) ([]v1beta1.TargetGroupBinding, error) {
 	var list v1beta1.TargetGroupBindingList
-	err := e.live.List(bounded, &list)
-	if ctx.Err() != nil {
-		return false
+	if err := live.List(ctx, &list); err != nil {
+		return nil, err
 	}
-	found := slices.DeleteFunc(list.Items, func(o v1beta1.TargetGroupBinding) bool { return o.Namespace == e.namespace })
+	found := slices.DeleteFunc(list.Items, func(o v1beta1.TargetGroupBinding) bool { return o.Namespace == namespace })
 	for i := range found { // of thousands, what nobody asks for counts
 		found[i].ManagedFields, found[i].Annotations, found[i].Status = nil, nil, v1beta1.TargetGroupBindingStatus{}
 	}
-	e.mu.Lock()
-	before := e.cause
-	e.cause = err
-	if err != nil {
-		e.mu.Unlock()
-		if before == nil || before.Error() != err.Error() {
-			e.log.Info("the API server does not tell of the TargetGroupBindings of other namespaces: security group rules that they may need are not revoked, and targets that they may have "+
-				"registered stay; the controller needs the right to list them in the whole cluster", "watch-namespace", e.namespace, "cause", err.Error())
-		}
-		return false
-	}
-	news := asked.Sub(e.at) > elsewhereCurrent || !slices.EqualFunc(e.list, found, func(x, y v1beta1.TargetGroupBinding) bool {
-		return x.UID == y.UID && x.ResourceVersion == y.ResourceVersion
-	})
-	e.list, e.at = found, asked
-	e.mu.Unlock()
-	if news {
-		e.told(ctx)
-	}
-	return true
+	return found, nil
 }
 
 // bindings are those of other namespaces as far as the API server told; complete is false if there may be others.
@@ -118,18 +59,7 @@ func (e *elsewhere) bindings(ctx context.Context) (list []v1beta1.TargetGroupBin
 	if e == nil {
 		return nil, true
 	}
-	select {
-	case <-e.first:
-	case <-ctx.Done():
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	switch age := e.now().Sub(e.at); {
-	case e.at.IsZero() || age > elsewhereStale:
-		return nil, false
-	default:
-		return e.list, age <= elsewhereCurrent
-	}
+	return e.known(ctx)
 }
 
 // needsRules reports whether a binding of another namespace may need rules.
@@ -149,9 +79,7 @@ func (e *elsewhere) hides(namespace string) bool { return e != nil && namespace 
 
 // registeredByOthers tells which targets stay because a binding that cannot be seen may have registered them.
 func (e *elsewhere) registeredByOthers(o *v1beta1.TargetGroupBinding, keys []string) diag.Diagnostic {
-	e.mu.Lock()
-	cause := cmp.Or(e.cause, error(errUnanswered))
-	e.mu.Unlock()
+	cause := e.unknown()
 	remedy := "it is tried again once the API server answers"
 	if apierrors.IsForbidden(cause) {
 		remedy = "let the controller's ServiceAccount list targetgroupbindings.elbv2.k8s.aws in all namespaces (a ClusterRole with a ClusterRoleBinding)"
@@ -161,9 +89,6 @@ func (e *elsewhere) registeredByOthers(o *v1beta1.TargetGroupBinding, keys []str
 			len(keys), keys[0], e.namespace, cloud.SteadyText(cause.Error())),
 		remedy+"; if no binding has registered them, deregister them by hand")
 }
-
-// errUnanswered stands for the cause while a question is under way.
-var errUnanswered = apierrors.NewTimeoutError("the question was not answered yet", 0)
 
 // labelled has what is registered kept under the namespace that the caches show: a process that sees other bindings counts other targets as its own.
 func (e *elsewhere) labelled(registered map[string][]targets.Target) map[string][]targets.Target {

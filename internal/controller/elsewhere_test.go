@@ -27,14 +27,19 @@ import (
 // restrict begins a new life whose caches show one namespace; live answers for the others.
 func (l *lab) restrict(namespace string, live client.Reader) {
 	l.Helper()
-	l.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
+	l.client = onlyNamespace(l.client, namespace)
+	l.elsewhere = newElsewhere(live, namespace, l.clock.Now, logr.Discard())
+	close(l.elsewhere.first)
+	l.restart()
+}
+
+// onlyNamespace is a cache that shows one namespace.
+func onlyNamespace(c client.Client, namespace string) client.Client {
+	return interceptor.NewClient(c.(client.WithWatch), interceptor.Funcs{
 		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
 			return c.List(ctx, list, append(opts, client.InNamespace(namespace))...)
 		},
 	})
-	l.elsewhere = newElsewhere(live, namespace, l.clock.Now, logr.Discard())
-	close(l.elsewhere.first)
-	l.restart()
 }
 
 // unlistable is an API server that refuses lists of all namespaces.

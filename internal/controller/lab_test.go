@@ -171,6 +171,10 @@ func (l *lab) restart() {
 		}
 	}
 	l.ingresses, l.services = begin(wish.IngressFromFlags(l.config)), begin(wish.ServiceFromFlags(l.config))
+	if l.elsewhere != nil {
+		l.ingresses.hidden = newHiddenMembers(l.elsewhere.live, l.client, wish.IngressFromFlags(l.config), l.elsewhere.namespace, l.clock.Now, logr.Discard())
+		close(l.ingresses.hidden.first)
+	}
 	if l.core != nil {
 		l.ingresses.secrets = l.watchedSecrets()
 	}
@@ -263,6 +267,9 @@ func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 			wait = r.RequeueAfter
 		}
 		err = errors.Join(err, e)
+	}
+	if h := l.ingresses.hidden; h != nil {
+		h.ask(l.Context())
 	}
 	for _, key := range append(slices.Clone(l.woken), keys...) {
 		note(l.of(key).Reconcile(l.Context(), key))

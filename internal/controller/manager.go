@@ -262,6 +262,13 @@ func (w *wiring) setUp(ctx context.Context) error {
 		return fmt.Errorf("connecting for the metadata of Secrets: %w", err)
 	}
 	groups := w.stacks(ing, "ingress")
+	if c.WatchNamespace != "" {
+		groups.hidden = newHiddenMembers(w.mgr.GetAPIReader(), w.mgr.GetClient(), ing, c.WatchNamespace, w.now, w.log.WithName("hidden"))
+		groups.hidden.told = groups.reviewGroups
+		if err := w.mgr.Add(groups.hidden); err != nil {
+			return err
+		}
+	}
 	groups.secrets = newSecrets(core, secretMetadata(metadataOnly), groups.index, w.now, w.log.WithName("secrets"))
 	if err := w.mgr.Add(manager.RunnableFunc(groups.secrets.run)); err != nil {
 		return err

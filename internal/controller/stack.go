@@ -40,7 +40,8 @@ type stacks struct {
 	metrics   *metrics
 	index     *index[stack.Key]
 	waker     waker[stack.Key]
-	secrets   *secrets // nil = none are read
+	secrets   *secrets       // nil = none are read
+	hidden    *hiddenMembers // nil = the caches show all namespaces
 	backend   *backendGroup
 	brake     *brake.Brake // nil = none
 	board     *board
@@ -113,6 +114,10 @@ func (s *stacks) reconcile(ctx context.Context, key stack.Key) (reconcile.Result
 	if w.Nothing() {
 		s.forget(key)
 		return reconcile.Result{}, nil
+	}
+	if w, err = s.withHidden(ctx, key, w); err != nil {
+		s.tell(ctx, tale{key: key, wish: w, found: refusal(err, w), partial: true})
+		return reconcile.Result{}, err
 	}
 	edited := s.edited(key, w)
 	if edited {

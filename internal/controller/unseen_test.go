@@ -218,12 +218,12 @@ func TestAnAnswerAboutOtherNamespacesServesOnWhileTheAPIServerGivesNone(t *testi
 					t.Errorf("told %d times of the same answer", news.Load())
 				}
 				live.set(fail)
-				time.Sleep(elsewhereCurrent + elsewherePatience + time.Second)
+				time.Sleep(elsewhereCurrent + glimpsePatience + time.Second)
 				check("unanswered for a while", 1, false)
-				time.Sleep(elsewhereStale)
+				time.Sleep(glimpseStale)
 				check("unanswered for long", 0, false)
 				live.set(answer)
-				time.Sleep(elsewhereInterval + elsewherePatience)
+				time.Sleep(elsewhereInterval + glimpsePatience)
 				check("answered at last", 1, true)
 				if news.Load() != 2 {
 					t.Errorf("told %d times", news.Load())
@@ -242,7 +242,7 @@ func TestTheFirstPassesWaitAMomentForAnAnswerAboutOtherNamespaces(t *testing.T) 
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); _ = e.Start(ctx) }()
-		for _, want := range []time.Duration{elsewhereFirst, 0} {
+		for _, want := range []time.Duration{glimpseFirst, 0} {
 			began := time.Now()
 			if list, complete := e.bindings(ctx); complete || len(list) > 0 || time.Since(began) != want {
 				t.Errorf("complete %v after %v, want %v", complete, time.Since(began), want)

@@ -84,6 +84,7 @@ const (
 	InvalidBinding        Code = "InvalidBinding"
 	TargetGroupBound      Code = "TargetGroupBound"
 	UnseenBindings        Code = "UnseenBindings"
+	UnseenMembers         Code = "UnseenMembers"
 	BindingNotCompleted   Code = "BindingNotCompleted"
 	SecretNotFound        Code = "SecretNotFound"
 	SecretRefused         Code = "SecretRefused"
@@ -150,6 +151,7 @@ var table = map[Code]Info{
 	PlanTooLarge:          {Note, NoteReason, "the plan does not fit into an annotation as it is"},
 	InvalidBinding:        {Invalid, FailedReconcile, "a TargetGroupBinding contradicts itself or its target group"},
 	TargetGroupBound:      {Conflict, FailedReconcile, "another TargetGroupBinding serves the target group; this one, often a copy in another namespace, registers nothing"},
+	UnseenMembers:         {Note, NoteReason, "with --watch-namespace a group has, or may have, members in other namespaces: what they may have of its load balancer stays"},
 	UnseenBindings:        {Conflict, FailedReconcile, "with --watch-namespace the controller may not list the TargetGroupBindings of other namespaces, so that targets which it did not register stay registered"},
 	BindingNotCompleted:   {Transient, FailedReconcile, "the API server did not take what a TargetGroupBinding leaves to its target group; nothing is registered before it does"},
 	SecretNotFound:        {NotFound, FailedBuildModel, "a Secret does not exist: of an identity provider's client, so that rules that stand keep their login and new ones answer 503, or of spec.tls, so that what was imported before serves on"},

@@ -38,6 +38,15 @@ type Entrance struct {
 	Type    stack.LoadBalancerType
 	Names   Names
 	Members []Member
+	// Unseen tells that objects which are not among Members may be part of the load balancer; nil = all are.
+	Unseen *Unseen
+}
+
+// Unseen is why members may be missing from an entrance.
+type Unseen struct {
+	Namespace string // the one whose members all are there
+	Why       string // as a reason after "because"
+	Remedy    string
 }
 
 // Names are the inputs of the naming formulas that depend on the kind of owner.

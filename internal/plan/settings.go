@@ -29,6 +29,7 @@ func standSettings(want *stack.Stack, obs *Observed) (out *stack.Stack, keep []s
 		return !w.Shared && !slices.ContainsFunc(obs.SecurityGroups, func(g SecurityGroup) bool { return g.ID == w.ID })
 	})
 	keep = append(keep, standListeners(&s, obs, lb)...)
+	keep = append(keep, standUnseen(&s, obs, lb)...)
 	standTargetGroups(&s, obs)
 	standBindings(&s, obs)
 	// An import of new content changes no listener; a new certificate waits for one that takes it.
@@ -74,6 +75,10 @@ func standListeners(s *stack.Stack, obs *Observed, lb *LoadBalancer) (keep []sta
 			continue
 		}
 		n := slices.IndexFunc(wanted, func(w stack.Listener) bool { return w.Port == have.Port && w.LoadBalancer == loadBalancerRef(lb.ID) })
+		if n < 0 && len(wanted) == 0 && s.SeenNamespace != "" {
+			s.Listeners = append(s.Listeners, standAlone(have, lb.ID))
+			continue
+		}
 		if n < 0 {
 			keep = append(keep, stack.Literal(stack.KindListener, have.ARN))
 			continue
