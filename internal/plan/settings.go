@@ -29,7 +29,7 @@ func standSettings(want *stack.Stack, obs *Observed) (out *stack.Stack, keep []s
 		return !w.Shared && !slices.ContainsFunc(obs.SecurityGroups, func(g SecurityGroup) bool { return g.ID == w.ID })
 	})
 	keep = append(keep, standListeners(&s, obs, lb)...)
-	keep = append(keep, standUnseen(&s, obs, lb)...)
+	keep = append(keep, standUnseen(&s, obs)...)
 	standTargetGroups(&s, obs)
 	standBindings(&s, obs)
 	// An import of new content changes no listener; a new certificate waits for one that takes it.

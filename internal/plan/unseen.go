@@ -12,7 +12,7 @@ import (
 // have made them: what is not known to be of the namespace that is seen. A rule that forwards to no target group of ours tells by itself
 // nothing of whose it is; it is taken for that of the wanted rule that does the same. If no member is left, the listeners stay, for the
 // rules of others.
-func standUnseen(s *stack.Stack, obs *Observed, lb *LoadBalancer) (keep []stack.Ref) {
+func standUnseen(s *stack.Stack, obs *Observed) (keep []stack.Ref) {
 	if s.SeenNamespace == "" {
 		return nil
 	}
