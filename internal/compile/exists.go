@@ -95,14 +95,26 @@ func (b *build) existsSubnets(s intent.SubnetSelector) bool {
 	return len(ids) > 0 && sameSet(ids, b.f.Existing.Subnets)
 }
 
-// existsGroups reports whether the load balancer has the groups that are named, and none besides but the backend group.
+// existsGroups reports whether the load balancer has the groups that are named, and none besides but the backend group: one that no member
+// names.
 func (b *build) existsGroups(named []string) bool {
+	ids := b.resolved(named)
+	have := b.f.Existing.SecurityGroups
+	if len(ids) == 0 || b.existsManagedGroup() || slices.ContainsFunc(ids, func(id string) bool { return !slices.Contains(have, id) }) {
+		return false
+	}
+	besides := slices.DeleteFunc(slices.Clone(have), func(id string) bool { return slices.Contains(ids, id) })
+	return len(besides) == 0 || len(besides) == 1 && !slices.ContainsFunc(b.members, func(m member) bool {
+		return m.standing != shunned && m.Settings.SecurityGroups.Set && slices.Contains(b.resolved(m.Settings.SecurityGroups.Value), besides[0])
+	})
+}
+
+// resolved are the ids of security groups, as far as they are known.
+func (b *build) resolved(named []string) []string {
 	c := facts.ResolveSecurityGroups(b.f, b.cfg.VPC, named)
 	b.want(c.Needs...)
 	b.unsure = b.unsure || len(c.Needs) > 0
-	have := b.f.Existing.SecurityGroups
-	return len(c.IDs) > 0 && len(have) <= len(c.IDs)+1 && !b.existsManagedGroup() &&
-		!slices.ContainsFunc(c.IDs, func(id string) bool { return !slices.Contains(have, id) })
+	return c.IDs
 }
 
 // existsManagedGroup reports whether the load balancer has the security group whose rules the controller writes.

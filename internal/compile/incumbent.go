@@ -48,7 +48,8 @@ type question struct {
 type ruling struct {
 	winner    int // index of the bid that holds; -1 = the fallback holds
 	incumbent bool
-	decider   int  // winner = -1: the member whose namespace decides about the fallback
+	held      bool // the fallback was in effect, and decider is the member whose namespace decides about it; also if winner = -1
+	decider   int
 	reserved  bool // bids were out because class parameters leave the setting to other namespaces
 }
 
@@ -144,11 +145,17 @@ func (b *build) decideAmong(q question) ruling {
 		return bid.value == q.fallback || b.decides(bid.member, decider) || ended && p.tighter != nil && p.tighter(bid.value, q.fallback)
 	})
 	if len(may) == 0 {
-		return ruling{winner: -1, decider: decider}
+		return ruling{winner: -1, held: true, decider: decider}
 	}
-	r := ruling{winner: b.best(q.bids, may, p), decider: decider}
+	r := ruling{winner: b.best(q.bids, may, p), held: true, decider: decider}
 	if q.bids[r.winner].value == q.fallback && !b.decides(q.bids[r.winner].member, decider) {
-		r.winner = -1 // it asks for what holds anyway, and does not become its owner by that
+		// It asks for what holds anyway, and does not become its owner by that; nor does it stand in the way of who may.
+		r.winner = -1
+		if deciding := keep(may, func(at int) bool {
+			return q.bids[at].value == q.fallback && b.decides(q.bids[at].member, decider)
+		}); len(deciding) > 0 {
+			r.winner = b.best(q.bids, deciding, p)
+		}
 	}
 	return r
 }
@@ -245,7 +252,7 @@ func (b *build) record(q question, r ruling) {
 	first := q.bids[r.winner].member
 	if len(founders) == 0 {
 		for _, bid := range q.bids {
-			if bid.value == value && b.bySeniority(bid.member, first) < 0 {
+			if bid.value == value && b.bySeniority(bid.member, first) < 0 && (!r.held || b.decides(bid.member, r.decider)) {
 				first = bid.member
 			}
 		}

@@ -271,3 +271,54 @@ func TestOnlyNamespacesThatClassParametersNameDecideAboutWhatMembersShare(t *tes
 		}
 	}
 }
+
+func TestWhoAsksForADefaultThatHoldsAnywayNeitherOwnsItNorStandsInTheWayOfWhoMay(t *testing.T) {
+	t.Parallel()
+	off, on := shield(false), shield(true)
+	a, b, c := ingress("shop", "a", born(1)), ingress("team", "b", off, born(2)), ingress("shop", "c", off, born(3))
+	first := Compile(entrance(a, ingress("shop", "d")), account(), config(), nil)
+	first = Compile(entrance(a, b), account(), config(), first.Memory)
+	if s := mustBuild(t, first).LoadBalancers[0].Shield; s != nil {
+		t.Errorf("without the oldest namespace: %v", *s)
+	}
+	both := Compile(entrance(a, b, c), account(), config(), first.Memory)
+	if s := mustBuild(t, both).LoadBalancers[0].Shield; s == nil || *s {
+		t.Error("what the oldest namespace asks for is not in effect")
+	}
+	after := Compile(entrance(a, ingress("team", "b", on, born(2))), account(), config(), both.Memory)
+	if s := mustBuild(t, after).LoadBalancers[0].Shield; s != nil && !*s {
+		t.Error("it cannot be tightened")
+	}
+	policy := func(m *intent.Member) { m.Listeners[1].SSLPolicy = set(m, "ssl-policy", defaultSSLPolicy) }
+	loose := func(m *intent.Member) {
+		m.Listeners[1].SSLPolicy = set(m, "ssl-policy", "ELBSecurityPolicy-TLS13-1-0-2021-06")
+	}
+	a, b, c = ingress("shop", "a", https(certificate1), born(1)), ingress("team", "b", https(certificate1), policy, born(2)), ingress("shop", "c", https(certificate1), policy, lowest, born(3))
+	r := Compile(entrance(a, ingress("shop", "d", https(certificate1))), account(), config(), nil)
+	r = Compile(entrance(a, b), account(), config(), r.Memory)
+	r = Compile(entrance(c, a, b), account(), config(), r.Memory)
+	r = Compile(entrance(a, b), account(), config(), r.Memory)
+	for range 2 {
+		r = Compile(entrance(a, ingress("team", "b", https(certificate1), loose, born(2))), account(), config(), r.Memory)
+		if got := mustBuild(t, r).Listeners[1].SSLPolicy; got != defaultSSLPolicy {
+			t.Errorf("another namespace changes the default to %s", got)
+		}
+	}
+}
+
+func TestANamedSecurityGroupIsNotTakenForTheBackendGroup(t *testing.T) {
+	t.Parallel()
+	groups := func(ids ...string) func(*intent.Member) {
+		return func(m *intent.Member) { m.Settings.SecurityGroups = set(m, "security-groups", ids) }
+	}
+	both, one := ingress("shop", "a", groups("sg-0a", "sg-0b"), born(2)), ingress("shop", "b", groups("sg-0a"), born(1))
+	before := mustBuild(t, Compile(entrance(both, ingress("shop", "c")), account(), config(), nil))
+	after := mustBuild(t, Compile(entrance(one, both), asFacts(account(), before), config(), nil))
+	if got := after.LoadBalancers[0].SecurityGroups; !reflect.DeepEqual(got, before.LoadBalancers[0].SecurityGroups) {
+		t.Errorf("after a restart: %v", got)
+	}
+}
+
+func shield(on bool) func(*intent.Member) {
+	return func(m *intent.Member) { m.Settings.AddOns.Shield = set(m, "shield-advanced-protection", on) }
+}

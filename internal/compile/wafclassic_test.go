@@ -40,3 +40,10 @@ func TestAWebACLOfWAFClassicIsManagedOnlyWhileAMemberSetsItAndTheFlagIsOn(t *tes
 		}
 	}
 }
+
+// wafClassicSetting is the web ACL of WAF Classic among the settings that guard.
+func wafClassicSetting() sharedSetting {
+	return sharedSetting{"waf-acl-id", unmanaged, []string{"00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002", intent.None},
+		func(m *intent.Member, v string) { m.Settings.AddOns.ClassicWebACL = set(m, "waf-acl-id", v) },
+		func(s *stack.Stack) string { return webACLOf(s.LoadBalancers[0].ClassicWebACL) }, false}
+}
