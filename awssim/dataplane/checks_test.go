@@ -59,6 +59,42 @@ func TestTheNodeOfEveryZoneChecksATargetAndTheMajorityDecides(t *testing.T) {
 	w.within("every node still checks", all)
 }
 
+func TestARuleThatComesWithinTheTimeOutLetsCheckAndClientThrough(t *testing.T) {
+	t.Parallel()
+	for kind, protocol := range map[stack.LoadBalancerType]string{stack.Application: "HTTP", stack.Network: "TCP"} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.pod("10.0.1.5", 8080, echoHandler("a"))
+			var mu sync.Mutex
+			tried := map[netip.AddrPort]bool{}
+			if err := w.network.Guard(netip.MustParseAddr("10.0.1.5"), func(_ string, from, _ netip.AddrPort) bool {
+				mu.Lock()
+				defer mu.Unlock()
+				again := tried[from]
+				tried[from] = true
+				return again // the rule is there when the second SYN comes
+			}); err != nil {
+				t.Fatal(err)
+			}
+			w.group("a", protocol, "10.0.1.5")
+			w.balancer("web", kind, listener(80, protocol, forward("a")))
+			w.update()
+			w.await("10.0.1.5", "healthy")
+			if a := w.get(w.client(), "http://web-1.us-west-2.elb.amazonaws.com/"); a.StatusCode != http.StatusOK {
+				t.Errorf("the client gets %s", a.Status)
+			}
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			for _, r := range w.history {
+				if r.State == "unhealthy" {
+					t.Errorf("the target was %+v", r)
+				}
+			}
+		})
+	}
+}
+
 func TestChecksSpeakTheProtocolVersionOfTheGroupAndFollowNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

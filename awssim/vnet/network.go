@@ -2,6 +2,7 @@ package vnet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,8 +14,12 @@ import (
 	"time"
 )
 
-// maxConnect bounds a connection attempt whose context has no deadline: about what Linux takes to give up on silence.
-const maxConnect = 127 * time.Second
+// A SYN that nobody answers is sent again after firstRetry (RFC 6298), and after twice as long each further time. After synRetries, the
+// default of Linux, the last one is waited for: 127 s in all.
+const (
+	firstRetry = time.Second
+	synRetries = 6
+)
 
 // Ephemeral ports as on Linux.
 const (
@@ -241,8 +246,8 @@ func (n *Network) forgetListener(l *listener) {
 }
 
 // DialTCP connects from an address, which need not exist, to a port. It fails at once with ECONNREFUSED when the address
-// exists and nothing listens; when the address does not exist or its guard drops the packets it fails with a time-out once
-// ctx ends (after 127 s at the latest).
+// exists and nothing listens; while the address does not exist or its guard drops the packets it tries again, 1, 3, 7, 15 s…
+// after the first time, and fails with a time-out once ctx ends (after 127 s at the latest).
 func (n *Network) DialTCP(ctx context.Context, from netip.Addr, to netip.AddrPort) (net.Conn, error) {
 	return n.DialTCPFrom(ctx, netip.AddrPortFrom(from, 0), to)
 }
@@ -265,21 +270,43 @@ func (n *Network) source(from netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(from.Addr().Unmap(), port)
 }
 
+// dialTCP sends a SYN until something answers or ctx ends, so that what starts to admit the connection meanwhile, such as a new rule
+// of a security group, delays it only. The pauses are in real time, as the deadline of ctx is.
 func (n *Network) dialTCP(ctx context.Context, from, to netip.AddrPort) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	for retry := range synRetries + 1 {
+		c, err := n.sendSYN(ctx, from, to)
+		if !errors.Is(err, errDropped) {
+			return c, err
+		}
+		if !wait(ctx, firstRetry<<retry) {
+			break
+		}
+	}
+	if ctx.Err() == context.Canceled {
+		return nil, ctx.Err()
+	}
+	return nil, os.NewSyscallError("connect", syscall.ETIMEDOUT)
+}
+
+// errDropped tells that nothing answers a SYN.
+var errDropped = errors.New("dropped")
+
+// sendSYN connects if something answers at this moment.
+func (n *Network) sendSYN(ctx context.Context, from, to netip.AddrPort) (net.Conn, error) {
 	n.mu.RLock()
 	h := n.hosts[to.Addr()]
 	if h == nil {
 		n.mu.RUnlock()
-		return nil, silence(ctx)
+		return nil, errDropped
 	}
 	guard, l, mapped, forward := h.guard, h.tcp[to.Port()], h.mapped[portKey{"tcp", to.Port()}], h.forward
 	n.mu.RUnlock()
 	switch {
 	case from.Addr() != to.Addr() && !guard.admits(ctx, "tcp", from, to): // an address reaches itself
-		return nil, silence(ctx)
+		return nil, errDropped
 	case l != nil:
 		return l.connect(ctx, from)
 	case mapped.IsValid():
@@ -291,16 +318,14 @@ func (n *Network) dialTCP(ctx context.Context, from, to netip.AddrPort) (net.Con
 	return nil, os.NewSyscallError("connect", ErrRefused)
 }
 
-// silence waits as a dialer waits for an answer that never comes.
-func silence(ctx context.Context) error {
-	t := time.NewTimer(maxConnect)
+// wait reports whether d passed before ctx ended.
+func wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
+		return true
 	case <-ctx.Done():
-		if ctx.Err() == context.Canceled {
-			return ctx.Err()
-		}
+		return false
 	}
-	return os.NewSyscallError("connect", syscall.ETIMEDOUT)
 }

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -198,6 +199,79 @@ func TestDialling(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestADroppedSYNIsSentAgainUntilItIsAdmitted(t *testing.T) {
+	t.Parallel()
+	const forever = time.Hour
+	for _, tc := range []struct {
+		name     string
+		opens    time.Duration // after the first SYN
+		patience time.Duration // of the dialer; 0: its context has no deadline
+		takes    time.Duration
+		want     error
+	}{
+		{"the second SYN comes after 1 s", 21 * time.Millisecond, 5 * time.Second, time.Second, nil},
+		{"the third SYN comes after 3 s", 1500 * time.Millisecond, 5 * time.Second, 3 * time.Second, nil},
+		{"the fourth SYN comes after 7 s", 3500 * time.Millisecond, 10 * time.Second, 7 * time.Second, nil},
+		{"the dialer gives up between two SYNs", 3500 * time.Millisecond, 5 * time.Second, 5 * time.Second, syscall.ETIMEDOUT},
+		{"the last SYN comes after 63 s", 62 * time.Second, 0, 63 * time.Second, nil},
+		{"the attempt ends after 127 s", forever, 0, 127 * time.Second, syscall.ETIMEDOUT},
+	} {
+		for _, closed := range []string{"the address does not exist", "the guard drops"} {
+			t.Run(tc.name+", while "+closed, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					n := vnet.New()
+					began := time.Now()
+					listen := func() {
+						n.AddAddress(pod)
+						l, err := n.ListenTCP(pod, 80)
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						t.Cleanup(func() { _ = l.Close() })
+					}
+					if closed == "the guard drops" {
+						listen()
+						if err := n.Guard(pod, func(string, netip.AddrPort, netip.AddrPort) bool { return time.Since(began) >= tc.opens }); err != nil {
+							t.Fatal(err)
+						}
+					} else {
+						opening := time.AfterFunc(tc.opens, listen)
+						defer opening.Stop()
+					}
+					ctx := t.Context()
+					if tc.patience > 0 {
+						var cancel context.CancelFunc
+						ctx, cancel = context.WithTimeout(ctx, tc.patience)
+						defer cancel()
+					}
+					c, err := n.DialTCP(ctx, client, netip.AddrPortFrom(pod, 80))
+					if c != nil {
+						_ = c.Close()
+					}
+					if took := time.Since(began); !errors.Is(err, tc.want) || took != tc.takes {
+						t.Errorf("%v after %s, want %v after %s", err, took, tc.want, tc.takes)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestADialThatIsCanceledBetweenTwoSYNsEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		began := time.Now()
+		time.AfterFunc(1500*time.Millisecond, cancel)
+		_, err := vnet.New().DialTCP(ctx, client, netip.AddrPortFrom(pod, 80))
+		if took := time.Since(began); !errors.Is(err, context.Canceled) || took != 1500*time.Millisecond {
+			t.Errorf("%v after %s", err, took)
+		}
+	})
 }
 
 func TestClosingAListenerRefusesFurtherConnectionsAndResetsWaitingOnes(t *testing.T) {
