@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -17,6 +18,8 @@ func (b *build) knowsWhatExists() bool {
 }
 
 func never() bool { return false }
+
+func always(stack.Listener) bool { return true }
 
 // details are the listeners and attributes of the load balancer that exists. They cost calls of their own, so only a question that
 // nothing else decides asks for them; while they are not known, nil is returned and the build is made again when they are.
@@ -163,11 +166,21 @@ func rangesText(list []string) string {
 // everywhere are the ranges of a port that nobody restricts.
 const everywhere = "0.0.0.0/0 ::/0"
 
+func showRanges(list []string) string {
+	if len(list) == 0 {
+		return "no source"
+	}
+	return fmt.Sprint(list)
+}
+
 // rangesOf settles the source ranges of a port.
 func (b *build) rangesOf(p *port, on string) settling[[]string] {
 	return settling[[]string]{
-		setting: "inbound-cidrs", what: "inbound CIDRs" + on, text: rangesText, show: printed[[]string], fallback: everywhere,
+		setting: "inbound-cidrs", what: "inbound CIDRs" + on, text: rangesText, show: showRanges, fallback: everywhere,
 		exists: func(list []string) bool {
+			if len(list) == 0 {
+				return b.existsClosed(p)
+			}
 			ranges, _, open := b.admitted(p.number)
 			wanted := slices.DeleteFunc(strings.Fields(rangesText(list)), func(r string) bool {
 				return strings.Contains(r, ":") && !facts.IPv6Capable(b.f.Existing.IPAddressType)

@@ -23,6 +23,7 @@ type groupOfMembers struct {
 	joined   int64
 	memory   *Memory
 	stack    *stack.Stack
+	closed   map[int32][]string // ports that admit nobody, with the members that lost their guard there
 }
 
 // draw gives a member new wishes; it keeps its age and place.
@@ -43,7 +44,49 @@ func (g *groupOfMembers) draw(t *rapid.T, name string, created int64, order int3
 		m.Listeners[0].Default = forwardTo(targetGroup(m.Object, "fallback"))
 		m.Listeners[0].DefaultSource = intent.Source{Object: m.Object, Path: "spec.defaultBackend"}
 	}
+	if port := rapid.SampledFrom([]int32{0, 9001, 9002}).Draw(t, "port of its own"); port != 0 {
+		l := intent.Listener{Port: port, Protocol: "HTTP"}
+		if rapid.Bool().Draw(t, "with ranges") {
+			l.InboundCIDRs = set(&m, "inbound-cidrs", []string{"0.0.0.0/0"})
+		}
+		m.Listeners = append(m.Listeners, l)
+	}
 	return m
+}
+
+// closes reports whether a member is on a port and asks for security groups that it does not get.
+func (g *groupOfMembers) closes(m *intent.Member, port int32) bool {
+	_, _, managed := sourcesOf(g.stack)
+	return managed && m.Settings.SecurityGroups.Set && slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return l.Port == port })
+}
+
+// checkClosed demands that who lost its guard has no port open that others do not use, or that it had closed.
+func (g *groupOfMembers) checkClosed(t *rapid.T) {
+	for _, port := range []int32{9001, 9002} {
+		var lost, rest []string
+		for i := range g.members {
+			m := &g.members[i]
+			switch {
+			case g.closes(m, port):
+				lost = append(lost, m.Object.Name)
+			case slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return l.Port == port }):
+				rest = append(rest, m.Object.Name)
+			}
+		}
+		stays := slices.ContainsFunc(lost, func(name string) bool { return slices.Contains(g.closed[port], name) })
+		delete(g.closed, port)
+		if len(lost) == 0 || len(rest) > 0 && !stays {
+			continue
+		}
+		g.closed[port] = lost
+		for _, group := range g.stack.SecurityGroups {
+			for _, p := range group.Ingress {
+				if p.FromPort == port {
+					t.Fatalf("port %d of %v, who lost their security groups, and of %v admits %+v", port, lost, rest, p)
+				}
+			}
+		}
+	}
 }
 
 func (g *groupOfMembers) compile(t *rapid.T) {
@@ -54,13 +97,14 @@ func (g *groupOfMembers) compile(t *rapid.T) {
 	f := account()
 	f.WebACLs = map[string]string{"edge": "arn:named-edge", "strict": "arn:named-strict"}
 	if g.stack != nil {
-		f = asFacts(f, g.stack)
+		f = standingListeners(asFacts(f, g.stack), g.stack)
 	}
 	r := Compile(e, f, config(), g.memory)
 	if r.Stack == nil {
 		t.Fatalf("no stack: %v", r.Diagnostics)
 	}
 	g.stack, g.memory = r.Stack, r.Memory
+	g.checkClosed(t)
 }
 
 func (g *groupOfMembers) values() map[string]string {
@@ -80,7 +124,7 @@ func (g *groupOfMembers) answers(t *rapid.T) map[string]string {
 	for _, m := range g.members {
 		hosts = append(hosts, m.Object.Name+".example.com")
 	}
-	for i, l := range g.stack.Listeners {
+	for _, l := range g.stack.Listeners {
 		var rules []stack.Rule
 		for _, r := range g.stack.Rules {
 			if r.Listener.ID == l.ID {
@@ -96,7 +140,7 @@ func (g *groupOfMembers) answers(t *rapid.T) map[string]string {
 			if err != nil {
 				t.Fatal(err)
 			}
-			out[fmt.Sprintf("%d %s", i, h)] = string(text)
+			out[fmt.Sprintf("%d %s", l.Port, h)] = string(text)
 		}
 	}
 	return out
@@ -104,12 +148,12 @@ func (g *groupOfMembers) answers(t *rapid.T) map[string]string {
 
 // TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo: members of several namespaces join, leave and edit, and the controller
 // restarts, with and without its memory. Who neither set what is in effect nor is of the namespace of the oldest member changes
-// no setting that guards, and no answer to requests that are not its own; a restart changes nothing; and nothing is looser than the
+// no setting that guards, and no answer to requests that are not its own; a restart changes nothing; a port of members that lost their security groups admits nobody; and nothing is looser than the
 // loosest that a member that was there wants.
 func TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		g := &groupOfMembers{wishes: map[string]map[string]string{}}
+		g := &groupOfMembers{wishes: map[string]map[string]string{}, closed: map[int32][]string{}}
 		for _, s := range guardingSettings() { // of many at once each is rarely seen, as some hide others
 			if rapid.Bool().Draw(t, "with "+s.name) {
 				g.settings = append(g.settings, s)

@@ -64,6 +64,7 @@ func (b *build) mergePorts() {
 	for _, n := range numbers {
 		b.ports = append(b.ports, b.mergePort(n, claims[n]))
 	}
+	b.noteClosed()
 	b.admitShunned()
 }
 
@@ -84,8 +85,7 @@ func (b *build) mergePort(number int32, claims []claim[intent.Listener]) *port {
 	alpn := settling[string]{setting: "alpn-policy", what: "ALPN policy" + on, text: asIs, show: quoted}
 	p.alpn = merged(b, p, alpn, func(l *intent.Listener) intent.Field[string] { return l.ALPN })
 	p.mutual = b.mergeMutual(p, on)
-	p.cidrs = merged(b, p, b.rangesOf(p, on), func(l *intent.Listener) intent.Field[[]string] { return nonEmpty(l.InboundCIDRs) })
-	p.prefixLists = merged(b, p, b.prefixListsOf(p, on), func(l *intent.Listener) intent.Field[[]string] { return l.PrefixLists })
+	b.mergeSources(p, on)
 	p.attributes, p.attrSource = keyed(b, fmt.Sprintf("listener-attribute@%d", number), "listener attribute"+on, true, p.members, nil, func(i int) map[string]intent.Field[string] {
 		return p.wish(i).Attributes
 	})

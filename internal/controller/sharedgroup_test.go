@@ -96,6 +96,67 @@ func TestANewcomerToASharedGroupWritesNothingButItsOwnRules(t *testing.T) {
 	}
 }
 
+// sourcesOf lists who may come to a port by the security groups of the controller.
+func (l *lab) sourcesOf(port int32) []string {
+	var out []string
+	for _, g := range l.sim.Resources().SecurityGroups {
+		if !strings.HasPrefix(g.Name, "k8s-front-") {
+			continue
+		}
+		for _, p := range g.Ingress {
+			if p.From == port {
+				out = append(out, p.Peer)
+			}
+		}
+	}
+	return out
+}
+
+func TestAMemberWhoseSecurityGroupsLoseHasNoPortOfItsOwnOpenToOthers(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, slices.Concat([]client.Object{labClass()},
+		groupMember("shop", "web", 0, map[string]string{"scheme": "internal", "inbound-cidrs": "10.0.0.0/8"}), groupMember("team", "api", 1, nil),
+		groupMember("t2", "new", 9, map[string]string{"listen-ports": `[{"HTTP":80},{"HTTP":8081}]`}))...)
+	l.settle(frontGroup)
+	check := func(when string, want ...string) {
+		t.Helper()
+		if got := l.sourcesOf(8081); !slices.Equal(got, want) {
+			t.Errorf("%s: port 8081 admits %v, want %v", when, got, want)
+		}
+		if got := l.sourcesOf(80); !slices.Equal(got, []string{"10.0.0.0/8"}) {
+			t.Errorf("%s: port 80 admits %v", when, got)
+		}
+	}
+	check("before", "0.0.0.0/0")
+	guard := func(with map[string]string) {
+		t.Helper()
+		i := &networkingv1.Ingress{}
+		l.must(l.client.Get(t.Context(), client.ObjectKey{Namespace: "t2", Name: "new"}, i))
+		for _, k := range []string{"security-groups", "inbound-cidrs"} {
+			delete(i.Annotations, "alb.ingress.kubernetes.io/"+k)
+			if v, set := with[k]; set {
+				i.Annotations["alb.ingress.kubernetes.io/"+k] = v
+			}
+		}
+		l.must(l.client.Update(t.Context(), i))
+		l.settle(frontGroup)
+	}
+	guard(map[string]string{"security-groups": "sg-0a1de000000000001", "inbound-cidrs": "0.0.0.0/0"})
+	check("with a guard that loses")
+	if told := strings.Join(l.events, "\n"); !strings.Contains(told, "no source is admitted to ports [8081] of Ingress t2/new") || l.ignored("Ingress shop/web")+l.ignored("Ingress team/api") > 0 {
+		t.Errorf("told: %s", told)
+	}
+	mark := l.mark()
+	l.restart()
+	l.settle(frontGroup)
+	if w := l.writes(mark); len(w) > 0 {
+		t.Errorf("a restart writes %v", w)
+	}
+	check("after a restart")
+	guard(map[string]string{"inbound-cidrs": "192.0.2.0/24"})
+	check("without a guard", "192.0.2.0/24")
+}
+
 // TestAGroupThatWasFrozenForAConflictIsTakenOverWithoutAWrite: what is in effect at the start was made before the members disagreed,
 // as the existing controller leaves it.
 func TestAGroupThatWasFrozenForAConflictIsTakenOverWithoutAWrite(t *testing.T) {

@@ -45,7 +45,7 @@ func (t *translation) settings() intent.Settings {
 	s.ManageBackend = t.manageBackend(s.SecurityGroups.Set)
 	if s.SecurityGroups.Set {
 		for _, k := range []annotation.Key{annotation.InboundCIDRs, annotation.PrefixLists} {
-			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect beside %s", k, annotation.SecurityGroups),
+			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect where the groups of %s are in effect", k, annotation.SecurityGroups),
 				"put the rules into the security groups that are named, or remove "+string(annotation.SecurityGroups))
 		}
 	} else {
