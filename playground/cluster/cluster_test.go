@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -221,6 +222,19 @@ func TestAWorkloadRunsAnswersAndEnds(t *testing.T) {
 	}
 	if out, err := run("get", "targetgroupbindings", "-A"); err != nil {
 		t.Errorf("our CRDs: %v\n%s", err, out)
+	}
+	// The API server would hold up the first TargetGroupBinding, and so the first answer of a load balancer, by two seconds.
+	crds, err := run("get", "customresourcedefinitions", "-o", `jsonpath={range .items[*]}{.metadata.creationTimestamp} {.status.conditions[?(@.type=="Established")].lastTransitionTime}{"\n"}{end}`)
+	lines := strings.Split(strings.TrimSpace(crds), "\n")
+	if err != nil || len(lines) < 2 {
+		t.Errorf("the CRDs: %v\n%s", err, crds)
+	}
+	for _, line := range lines {
+		var created, established metav1.Time
+		at, since, _ := strings.Cut(line, " ")
+		if err := errors.Join(created.UnmarshalQueryParameter(at), established.UnmarshalQueryParameter(since)); err != nil || established.After(created.Add(-creationDelay)) {
+			t.Errorf("a CRD is new to the API server: created %s, established %s, %v", at, since, err)
+		}
 	}
 	if out, err := run("get", "widgets", "first", "-n", "widgets"); err != nil {
 		t.Errorf("an added object of an added kind: %v\n%s", err, out)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 
@@ -22,6 +23,10 @@ var installation []byte
 
 // kindDelay is how long after a CRD is established the API server may deny to know its kind.
 const kindDelay = 10 * time.Second
+
+// creationDelay is how long after a CRD is established the API server holds up each creation of an object of its kind, and by how
+// long: another API server might not know the CRD yet.
+const creationDelay = 2 * time.Second
 
 // install applies the CRDs and, while the API server takes them up, the controller's rights; then what the user adds.
 func install(ctx context.Context, c *Cluster, o Options) error {
@@ -163,7 +168,8 @@ func manifestsAt(path string) ([]string, error) {
 	return files, nil
 }
 
-// established waits until the API server serves the kinds of a CRD.
+// established waits until the API server serves the kinds of a CRD, and has it hold up no creation. As the API server is the only one,
+// nothing is lost; a first TargetGroupBinding, and with it the first answer of a load balancer, would come two seconds late.
 func established(ctx context.Context, client *manifest.Client, crd *unstructured.Unstructured) error {
 	for {
 		got, err := client.Get(ctx, crd)
@@ -172,7 +178,10 @@ func established(ctx context.Context, client *manifest.Client, crd *unstructured
 			for _, c := range conditions {
 				m, _ := c.(map[string]any)
 				if m["type"] == "Established" && m["status"] == "True" {
-					return nil
+					m["lastTransitionTime"] = got.GetCreationTimestamp().Add(-creationDelay).UTC().Format(time.RFC3339)
+					if err = setConditions(ctx, client, got, conditions); err == nil {
+						return nil
+					}
 				}
 				if m["type"] == "NonStructuralSchema" && m["status"] == "True" {
 					return fmt.Errorf("CRD %s: %v", crd.GetName(), m["message"])
@@ -183,6 +192,18 @@ func established(ctx context.Context, client *manifest.Client, crd *unstructured
 			return errors.Join(fmt.Errorf("CRD %s is not established", crd.GetName()), err, waitErr)
 		}
 	}
+}
+
+func setConditions(ctx context.Context, client *manifest.Client, crd *unstructured.Unstructured, conditions []any) error {
+	if err := unstructured.SetNestedSlice(crd.Object, conditions, "status", "conditions"); err != nil {
+		return err
+	}
+	resource, err := client.Resource(crd)
+	if err != nil {
+		return err
+	}
+	_, err = resource.UpdateStatus(ctx, crd, metav1.UpdateOptions{})
+	return err
 }
 
 func pause(ctx context.Context) error {
