@@ -1,6 +1,10 @@
 package plan
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/traffic"
+)
 
 // mostRenamed bounds the pairwise comparisons of rename.
 const mostRenamed = 1 << 20
@@ -20,12 +24,12 @@ func (t *transition) rename() {
 			continue
 		}
 		old := m.have.Conditions
-		apart := !slices.ContainsFunc(t.surplus, func(s *Rule) bool { return s != m.have && !disjoint(s.Conditions, old) })
+		apart := !slices.ContainsFunc(t.surplus, func(s *Rule) bool { return s != m.have && !traffic.Disjoint(s.Conditions, old) })
 		for j := range t.matches {
 			o := &t.matches[j]
-			apart = apart && (j == i || !changing(o) || disjoint(o.want.Conditions, old))
+			apart = apart && (j == i || !changing(o) || traffic.Disjoint(o.want.Conditions, old))
 		}
-		if _, cold := t.d.warming(m.have.Actions, m.want.Actions); len(cold) > 0 && !disjoint(m.want.Conditions, old) {
+		if _, cold := t.d.warming(m.have.Actions, m.want.Actions); len(cold) > 0 && !traffic.Disjoint(m.want.Conditions, old) {
 			apart = false // what it answered before it answers on, until its new targets are healthy
 		}
 		if !apart {

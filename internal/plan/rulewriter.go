@@ -6,6 +6,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/traffic"
 )
 
 func ruleAt(r *Rule) stack.Ref { return stack.Literal(stack.KindRule, r.ARN) }
@@ -255,12 +256,12 @@ func (w *ruleWriter) remove(rerouted rerouted) {
 			s.need(rerouted.id)
 		}
 		for _, f := range w.fresh {
-			if !disjoint(f.conditions, old.Conditions) {
+			if !traffic.Disjoint(f.conditions, old.Conditions) {
 				s.need(f.id)
 			}
 		}
 		for _, c := range w.changed {
-			if c.rule.Priority > old.Priority && !disjoint(c.rule.Conditions, old.Conditions) {
+			if c.rule.Priority > old.Priority && !traffic.Disjoint(c.rule.Conditions, old.Conditions) {
 				s.need(c.id)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/traffic"
 )
 
 // transition is the way of one listener's rules from what they are to what is wanted. Whatever order its steps leave open, a
@@ -89,18 +90,18 @@ func (t *transition) moment(i int) moment {
 	m := &t.matches[i]
 	after, before := true, true
 	for _, s := range t.surplus {
-		after = after && (s.Priority > m.have.Priority || disjoint(s.Conditions, m.have.Conditions))
+		after = after && (s.Priority > m.have.Priority || traffic.Disjoint(s.Conditions, m.have.Conditions))
 	}
 	for j := range t.matches {
 		o := &t.matches[j]
 		switch {
 		case j == i:
 		case o.have == nil:
-			before = before && (j > i || disjoint(o.want.Conditions, m.have.Conditions))
+			before = before && (j > i || traffic.Disjoint(o.want.Conditions, m.have.Conditions))
 		case j > i && o.have.Priority < m.have.Priority:
-			after = after && disjoint(o.have.Conditions, m.have.Conditions)
+			after = after && traffic.Disjoint(o.have.Conditions, m.have.Conditions)
 		case j < i && o.have.Priority > m.have.Priority:
-			before = before && disjoint(o.have.Conditions, m.have.Conditions)
+			before = before && traffic.Disjoint(o.have.Conditions, m.have.Conditions)
 		}
 	}
 	switch {

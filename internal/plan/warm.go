@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/traffic"
 )
 
 // AWS checks the health of targets only once a listener or rule forwards to their target group; until the first check has
@@ -236,10 +237,10 @@ func (w *ruleWriter) likeBefore(want *stack.Rule) (first []stack.Action, transfo
 	}
 	today := &stack.Rule{Actions: w.observed.DefaultActions}
 	for _, r := range w.today {
-		if disjoint(r.Conditions, want.Conditions) {
+		if traffic.Disjoint(r.Conditions, want.Conditions) {
 			continue
 		}
-		if !covers(r.Conditions, want.Conditions) {
+		if !traffic.Covers(r.Conditions, want.Conditions) {
 			return nil, nil, stagedRule{}
 		}
 		today = &r.Rule

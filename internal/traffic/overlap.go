@@ -1,0 +1,144 @@
+package traffic
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Disjoint reports whether certainly no request meets both.
+func Disjoint(a, b []stack.Condition) bool {
+	for _, x := range a {
+		for _, y := range b {
+			if x.Field != y.Field || len(x.Regex)+len(y.Regex) > 0 {
+				continue
+			}
+			switch x.Field {
+			case stack.HostHeader:
+				if apart(x.Values, y.Values, true) {
+					return true
+				}
+			case stack.PathPattern, stack.RequestMethod:
+				if apart(x.Values, y.Values, false) {
+					return true
+				}
+			case stack.HTTPHeader, stack.QueryString, stack.SourceIP: // a request may carry several, and ranges may overlap
+			}
+		}
+	}
+	return false
+}
+
+// Covers reports whether certainly every request that meets b meets a.
+func Covers(a, b []stack.Condition) bool {
+	for _, x := range a {
+		if x.Field == stack.PathPattern && slices.Contains(x.Values, "/*") {
+			continue
+		}
+		if !slices.ContainsFunc(b, func(y stack.Condition) bool { return implied(x, y) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// implied reports whether whoever meets y meets x.
+func implied(x, y stack.Condition) bool {
+	if x.Field != y.Field || !strings.EqualFold(x.HeaderName, y.HeaderName) {
+		return false
+	}
+	within := func(v string, all []string, same func(pattern, v string) bool) bool {
+		return slices.ContainsFunc(all, func(p string) bool { return same(p, v) })
+	}
+	equal := func(p, v string) bool { return p == v }
+	for _, v := range y.Regex {
+		if !within(v, x.Regex, equal) {
+			return false
+		}
+	}
+	for _, q := range y.Query {
+		if !slices.Contains(x.Query, q) {
+			return false
+		}
+	}
+	same := equal
+	switch x.Field {
+	case stack.HostHeader:
+		same = func(p, v string) bool { return wider(strings.ToLower(p), strings.ToLower(v)) }
+	case stack.PathPattern:
+		same = wider
+	case stack.HTTPHeader, stack.RequestMethod, stack.QueryString, stack.SourceIP:
+	}
+	for _, v := range y.Values {
+		if !within(v, x.Values, same) {
+			return false
+		}
+	}
+	return true
+}
+
+// wider reports whether pattern p matches whatever pattern q matches. Patterns with backslashes are only equal to themselves. Of
+// each asterisk of p it is enough to try the shortest text that lets p go on to the next one, as whatever comes between two of
+// them may as well come later: what users write must not cost more than a few steps per character.
+func wider(p, q string) bool {
+	if p == q || strings.Contains(p+q, `\`) {
+		return p == q
+	}
+	i, star, from := 0, -1, 0 // star is the last asterisk of p that was passed, from where what follows it was tried last
+	for j := 0; j < len(q); {
+		switch {
+		case i < len(p) && p[i] == '*':
+			star, from = i, j
+			i++
+		case i < len(p) && (p[i] == q[j] || p[i] == '?' && q[j] != '*'):
+			i++
+			j++
+		case star >= 0:
+			from++
+			i, j = star+1, from
+		default:
+			return false
+		}
+	}
+	return strings.Trim(p[i:], "*") == ""
+}
+
+// apart reports whether no value of a and no value of b can match the same text.
+func apart(a, b []string, fold bool) bool {
+	for _, x := range a {
+		for _, y := range b {
+			if fold {
+				x, y = strings.ToLower(x), strings.ToLower(y)
+			}
+			if !differ(x, y) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// differ reports whether the texts that two patterns demand, up to the first wildcard and behind the last one, contradict each other.
+func differ(x, y string) bool {
+	headX, tailX, wildX := ends(x)
+	headY, tailY, wildY := ends(y)
+	head, tail := min(len(headX), len(headY)), min(len(tailX), len(tailY))
+	switch {
+	case headX[:head] != headY[:head], tailX[len(tailX)-tail:] != tailY[len(tailY)-tail:]:
+		return true
+	case !wildX && !wildY:
+		return x != y
+	}
+	return !wildX && len(x) < len(headY)+len(tailY) || !wildY && len(y) < len(headX)+len(tailX)
+}
+
+// ends are what a pattern demands before its first wildcard and behind its last one; a backslash counts as one.
+func ends(pattern string) (head, tail string, wild bool) {
+	const wildcards = `*?\`
+	first := strings.IndexAny(pattern, wildcards)
+	if first < 0 {
+		return pattern, pattern, false
+	}
+	return pattern[:first], pattern[strings.LastIndexAny(pattern, wildcards)+1:], true
+}
