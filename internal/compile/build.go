@@ -21,6 +21,8 @@ type build struct {
 	// effect is what was in effect when the last compilation ended, nil = not known; settled is what this one puts into effect.
 	effect, settled map[string]Effect
 	joined          []diag.Object // the members of the last compilation, in the order in which they joined
+	later           int           // how many of the last of them joined others
+	arrival         []int         // the members in the order of which placed makes use; nil = the order of the group is as good
 
 	// ownersBefore are the owners of target groups as the last compilation left them.
 	ownersBefore map[string]diag.Object
@@ -164,6 +166,7 @@ func (b *build) run() {
 	b.managedGroup()
 	b.ownTargetGroups()
 	b.tgs, b.bindings = make([]stack.TargetGroup, 0, len(b.owners)), make([]stack.Binding, 0, len(b.owners))
+	b.arrival = b.arrived()
 	b.buildListeners()
 	b.buildFrontend()
 	b.keepOfLeftOut()

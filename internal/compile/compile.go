@@ -1,6 +1,6 @@
 // Package compile lowers intents to stacks: merge of a group's members, quarantine of invalid ones, defaults, rule order, names.
 // It asks AWS nothing: what it needs to know comes as facts, and what is missing it returns as needs.
-// It imports only pure packages: diag, facts, intent, naming and stack.
+// It imports only pure packages: diag, facts, intent, naming, stack and traffic.
 package compile
 
 import (
@@ -104,6 +104,9 @@ type Memory struct {
 	Good map[diag.Object]intent.Member
 	// Members are those whose settings counted when the last compilation succeeded, in the order in which they joined.
 	Members []diag.Object
+	// Later is how many of the last Members joined those before them. Of the others it is not known who was there first: they are
+	// those of the first compilation.
+	Later int
 	// Effect is what is in effect of the settings that members share, by setting; a setting that is missing is at its default.
 	// Nil = not known. It holds no secrets.
 	Effect map[string]Effect
@@ -134,6 +137,14 @@ func (m *Memory) members() []diag.Object {
 		return nil
 	}
 	return m.Members
+}
+
+// later is the Later of a memory that may be nil. It is within bounds, whatever a checkpoint says.
+func (m *Memory) later() int {
+	if m == nil {
+		return 0
+	}
+	return min(max(0, m.Later), len(m.Members))
 }
 
 // sameEffect reports whether two compilations left the same values to the same owners.

@@ -211,7 +211,7 @@ func (c *compiler) newBuild() *build {
 	n := len(c.members)
 	return &build{
 		e: c.e, f: c.f, cfg: c.cfg, stands: c.stands, good: c.good, ownersBefore: c.owners, members: slices.Clone(c.members),
-		effect: c.before.effect(), joined: c.before.members(), settled: map[string]Effect{},
+		effect: c.before.effect(), joined: c.before.members(), later: c.before.later(), settled: map[string]Effect{},
 		notes: make([]diag.List, n), failures: make([]diag.List, n), shared: make([]bool, n), origins: map[stack.Ref]Origin{},
 		labels: naming.Labels(c.e.Key),
 	}
@@ -240,7 +240,7 @@ func (c *compiler) carry() *Memory {
 			out[o] = last
 		}
 	}
-	return &Memory{Good: out, Members: c.before.members(), Effect: c.before.effect(), TargetGroups: c.before.formerOwners()}
+	return &Memory{Good: out, Members: c.before.members(), Later: c.before.later(), Effect: c.before.effect(), TargetGroups: c.before.formerOwners()}
 }
 
 func (c *compiler) finish(b *build) Result {
@@ -260,6 +260,7 @@ func (c *compiler) finish(b *build) Result {
 	}
 	if !c.stands {
 		r.Memory.Members, r.Memory.Effect = b.seniority(), b.settled
+		r.Memory.Later = b.joinedLater(r.Memory.Members)
 	}
 	r.Memory.TargetGroups = b.formerOwners()
 	r.Diagnostics = c.diagnose(b, "")

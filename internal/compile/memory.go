@@ -14,6 +14,7 @@ import (
 type memoryText struct {
 	Good         []intent.Member        `json:"good"`
 	Members      []diag.Object          `json:"members,omitempty"`
+	Later        int                    `json:"later,omitempty"`
 	Effect       map[string]Effect      `json:"effect"` // null = not known
 	TargetGroups map[string]diag.Object `json:"targetGroups,omitempty"`
 }
@@ -21,7 +22,7 @@ type memoryText struct {
 // MarshalJSON writes a memory without secrets: a login is read back without its client's credentials, and what is to be imported
 // without its key. Equal memories give equal text.
 func (m *Memory) MarshalJSON() ([]byte, error) {
-	t := memoryText{Good: make([]intent.Member, 0, len(m.Good)), Members: m.Members, Effect: m.Effect, TargetGroups: m.TargetGroups}
+	t := memoryText{Good: make([]intent.Member, 0, len(m.Good)), Members: m.Members, Later: m.Later, Effect: m.Effect, TargetGroups: m.TargetGroups}
 	for _, g := range m.Good {
 		t.Good = append(t.Good, g)
 	}
@@ -41,7 +42,7 @@ func (m *Memory) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &t); err != nil {
 		return fmt.Errorf("reading the memory of a stack: %w", err)
 	}
-	*m = Memory{Good: make(map[diag.Object]intent.Member, len(t.Good)), Members: t.Members, Effect: t.Effect, TargetGroups: t.TargetGroups}
+	*m = Memory{Good: make(map[diag.Object]intent.Member, len(t.Good)), Members: t.Members, Later: t.Later, Effect: t.Effect, TargetGroups: t.TargetGroups}
 	for _, g := range t.Good {
 		m.Good[g.Object] = g
 	}

@@ -28,24 +28,21 @@ type wanted struct {
 	rule   stack.Rule
 }
 
-// portRules are the rules of a listener in the order of members and their routes.
+// portRules are the rules of a listener in the order of members, as placed has it, and their routes.
 func (b *build) portRules(p *port, listener stack.Ref) []stack.Rule {
 	routes := 0
 	for _, i := range p.members {
 		routes += len(b.members[i].Routes)
 	}
 	all := make([]wanted, 0, routes)
-	for _, i := range p.members {
+	for _, i := range b.placed(p) {
 		m := &b.members[i]
 		if m.unreadable() && m.Held { // what it says now is not what it had: its rules are kept by their target groups
 			continue
 		}
 		for r := range m.Routes {
 			route := &m.Routes[r]
-			if len(route.Ports) > 0 && !slices.Contains(route.Ports, p.number) && !b.unknownPorts(i) {
-				continue
-			}
-			if len(route.Conditions) == 0 {
+			if !b.onPort(p, i, route) {
 				continue
 			}
 			if m.standing.leftOut() {
@@ -95,6 +92,11 @@ func (b *build) portRules(p *port, listener stack.Ref) []stack.Rule {
 		}
 	}
 	return out
+}
+
+// onPort reports whether rules of a port are made of a route of member i.
+func (b *build) onPort(p *port, i int, route *intent.Route) bool {
+	return (len(route.Ports) == 0 || slices.Contains(route.Ports, p.number) || b.unknownPorts(i)) && len(route.Conditions) > 0
 }
 
 // unknownPorts: a newcomer that is left out without listeners is put on all of them.

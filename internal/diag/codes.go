@@ -45,6 +45,7 @@ const (
 	GroupWaits            Code = "GroupWaits"
 	SettingsWait          Code = "SettingsWait"
 	InvalidRule           Code = "InvalidRule"
+	OverlappingRule       Code = "OverlappingRule"
 	ServiceNotFound       Code = "ServiceNotFound"
 	ServicePortNotFound   Code = "ServicePortNotFound"
 	WrongServiceType      Code = "WrongServiceType"
@@ -111,6 +112,7 @@ var table = map[Code]Info{
 	SettingsWait:          {Note, NoteReason, "what members of a group share stays as it is until a member is corrected of which it is not known what it had; rules and targets of the others change"},
 	GroupWaits:            {Conflict, FailedBuildModel, "an Ingress waits for another member of its group: with --strict-groups until all are valid, else if it cannot be told what is deployed of that one and AWS holds no load balancer whose settings could stand"},
 	InvalidRule:           {Invalid, FailedBuildModel, "a rule of the Ingress cannot be expressed as a listener rule"},
+	OverlappingRule:       {Note, NoteReason, "a rule shares requests with one of another namespace's Ingress of the group, and one of the two answers them: the Ingress that joined earlier, or the one with the lower group.order"},
 	ServiceNotFound:       {NotFound, FailedBuildModel, "a Service that an action names does not exist"},
 	ServicePortNotFound:   {NotFound, FailedBuildModel, "a backend Service has no such port"},
 	WrongServiceType:      {Invalid, FailedBuildModel, "instance targets need a Service of type NodePort or LoadBalancer"},

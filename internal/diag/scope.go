@@ -32,6 +32,7 @@ func (s Scope) Withheld() bool {
 // scopes are those of codes whose findings cost the same wherever they are made. A producer that knows better says so with In.
 var scopes = map[Code]Scope{
 	InvalidRule:         Route,
+	OverlappingRule:     Route,
 	ServiceNotFound:     Route,
 	ServicePortNotFound: Route,
 	WrongServiceType:    Route,
