@@ -243,6 +243,37 @@ func TestAGroupThatTheExistingControllerFrozeIsTakenOverWithoutAWrite(t *testing
 	}
 }
 
+// TestClassParametersThatTheExistingControllerDidNotReadWriteNothingAtASwap has the class of a group's second member ask for an attribute; the
+// existing controller reads the class of the first only.
+func TestClassParametersThatTheExistingControllerDidNotReadWriteNothingAtASwap(t *testing.T) {
+	t.Parallel()
+	const prefix = "alb.ingress.kubernetes.io/"
+	for name, annotations := range map[string]tree{
+		"beside an annotation of the first": {prefix + "load-balancer-attributes": "idle_timeout.timeout_seconds=77"}, "beside nothing": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			params := tree{"apiVersion": "elbv2.k8s.aws/v1beta1", "kind": "IngressClassParams", "metadata": tree{"name": "late"}, "spec": tree{}}
+			late := class()
+			late["metadata"].(tree)["name"] = "late"
+			late["spec"].(tree)["parameters"] = tree{"apiGroup": "elbv2.k8s.aws", "kind": "IngressClassParams", "name": "late"}
+			r := &cluster{Case: recorded.Case{Name: "late", Namespace: "shop", Objects: []tree{class(), params, late, webService()}}}
+			for i, c := range []string{"alb", "late"} {
+				with := tree{prefix + "group.name": "doors", prefix + "scheme": "internal", prefix + "target-type": "ip", prefix + "group.order": fmt.Sprint(i + 1)}
+				if i == 0 {
+					maps.Copy(with, annotations)
+				}
+				r.Objects = append(r.Objects, tree{"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": tree{"name": fmt.Sprintf("i%d", i), "namespace": "shop",
+					"annotations": with}, "spec": tree{"ingressClassName": c, "rules": []any{tree{"host": "app.example.com", "http": tree{"paths": []any{
+					tree{"path": fmt.Sprintf("/%d", i), "pathType": "Prefix", "backend": tree{"service": tree{"name": "web", "port": tree{"number": 80}}}}}}}}}})
+			}
+			after := left(t, r)
+			params["spec"] = tree{"loadBalancerAttributes": []any{tree{"key": "idle_timeout.timeout_seconds", "value": "90"}}}
+			unchanged(t, r, after)
+		})
+	}
+}
+
 func webService() tree {
 	return tree{"apiVersion": "v1", "kind": "Service", "metadata": tree{"name": "web", "namespace": "shop"}, "spec": tree{"type": "ClusterIP",
 		"ports": []any{tree{"name": "http", "port": 80, "targetPort": 8080, "protocol": "TCP"}}}}

@@ -148,8 +148,8 @@ func (g *groupOfMembers) answers(t *rapid.T) map[string]string {
 
 // TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo: members of several namespaces join, leave and edit, and the controller
 // restarts, with and without its memory. Who neither set what is in effect nor is of the namespace of the oldest member changes
-// no setting that guards, and no answer to requests that are not its own; a restart changes nothing; a port of members that lost their security groups admits nobody; and nothing is looser than the
-// loosest that a member that was there wants.
+// no setting that guards, and no answer to requests that are not its own; a restart changes nothing; a port of members that lost
+// their security groups admits nobody; and nothing is looser than the loosest that a member that was there wants.
 func TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -119,6 +119,9 @@ func exclusive[T any](b *build, get func(*member) intent.Field[T], s settling[T]
 	return c.field, c.member
 }
 
+// attributes is the name of the settings that are attributes of the load balancer, as keyed takes it.
+const attributes = "attribute"
+
 // keyed settles maps key by key; setting is the name of their settings in front of the key. It returns the values and the source
 // of each. exists reports whether a key has a value in AWS; nil = that is not known.
 func keyed(b *build, setting, what string, quiet bool, in []int, exists func(key, value string) bool, get func(int) map[string]intent.Field[string]) (map[string]string, map[string]intent.Source) {
@@ -141,10 +144,15 @@ func keyed(b *build, setting, what string, quiet bool, in []int, exists func(key
 		if ofPort {
 			s.setting += "@" + port
 		}
-		if exists != nil && !slices.ContainsFunc(claims[k], func(c claim[string]) bool { return ofClass(c.field.Source) }) {
+		counted := claims[k]
+		if setting == attributes {
+			counted = b.inherited(s.setting, k, counted)
+		}
+		// Class parameters of the first member override what other members want also with the existing controller; not of tags.
+		if exists != nil && !(setting == attributes && slices.ContainsFunc(counted, func(c claim[string]) bool { return c.member == b.first() && ofClass(c.field.Source) })) {
 			s.exists, s.byDefault = func(v string) bool { return exists(k, v) }, never
 		}
-		c, ok := settle(b, claims[k], s)
+		c, ok := settle(b, counted, s)
 		if !ok {
 			continue
 		}
@@ -244,7 +252,7 @@ func (b *build) settleShared() shared {
 		settling[[]stack.SubnetMapping]{setting: "addresses", what: "addresses of subnets", text: printed[[]stack.SubnetMapping], show: printed[[]stack.SubnetMapping]}))
 	s.sourceNAT = hold(exclusive(b, func(m *member) intent.Field[string] { return m.Settings.SourceNAT },
 		settling[string]{setting: "ipv6-source-nat", what: "IPv6 source NAT", text: asIs, show: quoted}))
-	s.attributes, s.attributesSource = keyed(b, "attribute", "load balancer attribute", true, all, b.existsAttribute, func(i int) map[string]intent.Field[string] {
+	s.attributes, s.attributesSource = keyed(b, attributes, "load balancer attribute", true, all, b.existsAttribute, func(i int) map[string]intent.Field[string] {
 		return b.members[i].Settings.Attributes
 	})
 	s.tags, s.tagsSource = keyed(b, "tag", "tag", false, all, b.existsTag, b.userTags)
