@@ -28,6 +28,19 @@ func (noBindings) CreateBinding(context.Context, stack.Binding) error  { return 
 func (noBindings) UpdateBinding(context.Context, stack.Binding) error  { return nil }
 func (noBindings) DeleteBinding(context.Context, string, string) error { return nil }
 
+// simulated is an account of the simulator, and its clients.
+func simulated(t *testing.T) (*awssim.Simulator, cloud.Clients) {
+	t.Helper()
+	sim, err := awssim.New(awssim.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sim.Close() })
+	return sim, cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity,
+		WAFRegional: sim.Classic, // decision 16: WAF Classic
+		WAFv2:       sim.Firewall, Shield: sim.Shield}
+}
+
 // deploy carries out the plans of a file in a simulated account.
 func deploy(t *testing.T, clients cloud.Clients, file string) {
 	t.Helper()
@@ -55,14 +68,8 @@ func deploy(t *testing.T, clients cloud.Clients, file string) {
 }
 
 func TestARecordingAnswersLikeTheAccount(t *testing.T) {
-	sim, err := awssim.New(awssim.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = sim.Close() })
-	deploy(t, cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity,
-		WAFRegional: sim.Classic, // decision 16: WAF Classic
-		WAFv2:       sim.Firewall, Shield: sim.Shield}, "testdata/settings.yaml")
+	sim, clients := simulated(t)
+	deploy(t, clients, "testdata/settings.yaml")
 	server := httptest.NewServer(sim.Handler())
 	for k, v := range map[string]string{
 		"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "the-secret-key", "AWS_ENDPOINT_URL": server.URL, "AWS_EC2_METADATA_DISABLED": "true",

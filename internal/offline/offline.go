@@ -89,11 +89,39 @@ func Plans(ctx context.Context, v *world.View, only func(stack.Key) bool, a Acco
 			return Outcome{}, fmt.Errorf("%s: reading what AWS holds: %w", key, err)
 		}
 		o.Bindings, o.Hostnames = bindings(key), w.Hostnames()
+		policy := w.Policy(wish.PolicyFromFlags(c))
 		res.Observed = o.Clone() // a diff sorts in place
-		res.Plan = plan.Diff(r.Stack, r.Keep, o, w.Policy(wish.PolicyFromFlags(c)))
+		res.Plan = plan.Diff(r.Stack, r.Keep, o, policy)
+		if s, unread := unreadDeletions(&res, r.Stack); unread {
+			if o, err = a.Observed(ctx, key, s); err != nil {
+				return Outcome{}, fmt.Errorf("%s: reading the deletion protection of what would be deleted: %w", key, err)
+			}
+			o.Bindings, o.Hostnames = bindings(key), w.Hostnames()
+			res.Observed = o.Clone()
+			res.Plan = plan.Diff(r.Stack, r.Keep, o, policy)
+		}
 		out = append(out, res)
 	}
 	return Outcome{out, broken}, nil
+}
+
+// unreadDeletions reports whether a plan deletes load balancers of which the attributes, and deletion protection among them, were not read,
+// and returns a wish to observe that needs them. The controller learns of the protection when AWS refuses the deletion.
+func unreadDeletions(r *Result, desired *stack.Stack) (needs *stack.Stack, unread bool) {
+	s := *desired
+	s.LoadBalancers = slices.Clone(desired.LoadBalancers)
+	for _, step := range r.Plan.Steps {
+		if _, deletes := step.Op.(plan.DeleteLoadBalancer); !deletes || step.Guard != nil {
+			continue
+		}
+		for _, lb := range r.Observed.LoadBalancers {
+			if lb.ARN == step.Resource.Literal && lb.Attributes == nil { // attributes are read of those for which some are wanted
+				s.LoadBalancers = append(s.LoadBalancers, stack.LoadBalancer{ID: lb.ID, Type: lb.Type, Scheme: lb.Scheme, Attributes: map[string]string{"": ""}})
+				unread = true
+			}
+		}
+	}
+	return &s, unread
 }
 
 // underDryRun notes the objects that the controller would not deploy yet.
