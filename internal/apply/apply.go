@@ -18,6 +18,14 @@ var ErrBindingExists = errors.New("a TargetGroupBinding of that name exists")
 // errAssumed ends the steps of a plan that was made of what nobody has read.
 var errAssumed = errors.New("the plan rests on what an earlier process left and this one has not verified")
 
+// ErrBindingsUndefined is what Bindings wraps if the API server does not serve TargetGroupBindings.
+var ErrBindingsUndefined = errors.New("the API server does not know the kind TargetGroupBinding of elbv2.k8s.aws/v1beta1: its definition is missing")
+
+// BindingsUndefined tells of ErrBindingsUndefined.
+func BindingsUndefined() diag.Diagnostic {
+	return diag.New(diag.Object{}, "", diag.DefinitionMissing, ErrBindingsUndefined.Error(), "apply the definitions: kubectl apply -f config/crd; it is tried again")
+}
+
 // Bindings writes TargetGroupBinding objects; references in the bindings it is given are literals.
 type Bindings interface {
 	// CreateBinding creates the object; see ErrBindingExists.

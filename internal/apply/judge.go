@@ -24,6 +24,10 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 	}
 	e := cloud.Classify(err)
 	failed := Outcome{State: Failed, Err: err, Problem: cloud.Problem(s.Op.Name(), err)}
+	if errors.Is(err, ErrBindingsUndefined) {
+		failed.Problem = BindingsUndefined()
+		return failed
+	}
 	if lb, on, ok := plan.Changes(s.Op); ok {
 		return r.judgeAddOn(s, e, failed, r.resolve(lb), on)
 	}

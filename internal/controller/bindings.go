@@ -11,6 +11,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -64,10 +65,19 @@ func (b *bindings) CreateBinding(ctx context.Context, want stack.Binding) error 
 			}
 			return fmt.Errorf("%w: %s/%s", apply.ErrBindingExists, want.Namespace, want.Name)
 		}
-		return err
+		return undefined(err)
 	}
 	b.wrote(client.ObjectKeyFromObject(o), o)
 	return nil
+}
+
+// undefined names the cause of an error of the API server if that is a missing definition: a client that has looked for it lately knows no
+// such kind, another one gets a 404 that is not of the resource's own handler.
+func undefined(err error) error {
+	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) && apierrors.IsUnexpectedServerError(err) {
+		return fmt.Errorf("%w (%w)", apply.ErrBindingsUndefined, err)
+	}
+	return err
 }
 
 // strayed reports whether the object in the way is ours and only lost its labels: it binds the very target group.
@@ -82,7 +92,7 @@ func (b *bindings) UpdateBinding(ctx context.Context, want stack.Binding) error 
 	key := client.ObjectKey{Namespace: want.Namespace, Name: want.Name}
 	o := &v1beta1.TargetGroupBinding{}
 	if err := b.client.Get(ctx, key, o); err != nil {
-		return err
+		return undefined(err)
 	}
 	before := o.DeepCopy()
 	if o.Labels == nil {
@@ -91,7 +101,7 @@ func (b *bindings) UpdateBinding(ctx context.Context, want stack.Binding) error 
 	maps.Copy(o.Labels, want.Labels)
 	o.Spec = kube.BindingSpec(want)
 	if err := b.client.Patch(ctx, o, client.MergeFrom(before)); err != nil {
-		return err
+		return undefined(err)
 	}
 	b.wrote(key, o)
 	return nil
@@ -102,7 +112,7 @@ func (b *bindings) DeleteBinding(ctx context.Context, namespace, name string) er
 	o := &v1beta1.TargetGroupBinding{}
 	o.Namespace, o.Name = namespace, name
 	if err := b.client.Delete(ctx, o); client.IgnoreNotFound(err) != nil {
-		return err
+		return undefined(err)
 	}
 	b.wrote(client.ObjectKeyFromObject(o), nil)
 	return nil
@@ -137,7 +147,7 @@ func (b *bindings) of(ctx context.Context, key stack.Key) ([]plan.Binding, error
 	labels := naming.Labels(key)
 	var list v1beta1.TargetGroupBindingList
 	if err := b.client.List(ctx, &list, client.MatchingLabels(labels)); err != nil {
-		return nil, fmt.Errorf("listing TargetGroupBindings of %s: %w", key, err)
+		return nil, fmt.Errorf("listing TargetGroupBindings of %s: %w", key, undefined(err))
 	}
 	found := map[client.ObjectKey]*v1beta1.TargetGroupBinding{}
 	for i := range list.Items {

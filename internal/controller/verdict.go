@@ -176,6 +176,9 @@ func concerned(step plan.Step, origins map[stack.Ref]compile.Origin, w wish.Wish
 
 // refusal tells everybody of a read that failed: it is about what they share.
 func refusal(err error, w wish.Wish) diag.List {
+	if errors.Is(err, apply.ErrBindingsUndefined) {
+		return toAll(apply.BindingsUndefined(), w)
+	}
 	return toAll(cloud.Problem("", err), w)
 }
 

@@ -97,6 +97,7 @@ const (
 	FinalizerNotAdded     Code = "FinalizerNotAdded"
 	FinalizerNotRemoved   Code = "FinalizerNotRemoved"
 	StatusNotWritten      Code = "StatusNotWritten"
+	DefinitionMissing     Code = "DefinitionMissing"
 )
 
 // Table lists every code.
@@ -164,6 +165,7 @@ var table = map[Code]Info{
 	FinalizerNotAdded:     {Transient, FailedAdd, "the API server did not take our finalizer; nothing is made in AWS before it does"},
 	FinalizerNotRemoved:   {Transient, FailedRemove, "the API server did not let us take our finalizer off; nothing is left in AWS"},
 	StatusNotWritten:      {Transient, FailedStatus, "the API server did not take the status; the load balancer works"},
+	DefinitionMissing:     {Transient, FailedDeployModel, "the API server does not know TargetGroupBindings: their definition was removed or never applied; no target is registered before it is there"},
 }
 
 // Lookup returns the table entry of a code; ok is false for a code that is not declared.
