@@ -20,6 +20,8 @@ const (
 	Memory   Kind = "memory"   // of the compiler, by stack
 	Observed Kind = "observed" // what AWS holds of a stack, below the level of listings, by stack
 	Targets  Kind = "targets"  // what is registered, by ARN of the target group
+	// Duplicates are the resources of a stack that are left alone as duplicates, by stack.
+	Duplicates Kind = "duplicates"
 )
 
 // shardCounts is over how many ConfigMaps each kind is spread. 1,000 load balancers with ten rules each fill a tenth to a quarter of
@@ -27,7 +29,7 @@ const (
 var shardCounts = []struct {
 	kind  Kind
 	count int
-}{{Memory, 8}, {Observed, 16}, {Targets, 8}}
+}{{Memory, 8}, {Observed, 16}, {Targets, 8}, {Duplicates, 1}}
 
 // shardID names one ConfigMap.
 type shardID struct {

@@ -130,6 +130,14 @@ func (c *checkpoints) drop(kind checkpoint.Kind, name string) {
 	}
 }
 
+// flush writes what changed at once, for what must be kept before something else happens.
+func (c *checkpoints) flush(ctx context.Context) error {
+	if c == nil {
+		return nil
+	}
+	return c.store.Flush(ctx)
+}
+
 // Start reads what is kept and then writes until ctx ends; it implements manager.Runnable, and runs on the leader only. The Lease is
 // released after it has returned.
 func (c *checkpoints) Start(ctx context.Context) error {

@@ -1,6 +1,8 @@
 package controller
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -9,10 +11,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/go-logr/logr"
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
@@ -129,6 +136,105 @@ func TestACopyOfALoadBalancerStaysWhenTheDeletionOfTheOriginalTakesSeveralPasses
 	}
 	if n := strings.Count(strings.Join(l.events, "\n"), "["+string(diag.DuplicateResource)+"]"); n != 1 {
 		t.Errorf("told %d times:\n%s", n, strings.Join(l.events, "\n"))
+	}
+}
+
+// TestACopyOfALoadBalancerStaysWhenTheControllerEndsAmidTheDeletionOfTheOriginal has a process that keeps checkpoints end without another
+// write between the deletion of the original and that of its security group.
+func TestACopyOfALoadBalancerStaysWhenTheControllerEndsAmidTheDeletionOfTheOriginal(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]func(*lab){
+		"the copy was seen before":                          func(l *lab) { l.settle(implicit("front")) },
+		"the copy is seen in the pass that deletes first":   func(*lab) {},
+		"the copy was kept by a process long before it":     func(l *lab) { l.settle(implicit("front")); l.end(); l.restart() },
+		"the copy was seen by a process that wrote no more": func(l *lab) { l.settle(implicit("front")); l.restart() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, account.Profile{InterfaceRelease: 40 * time.Second, TargetGroupRelease: 5 * time.Second}, labClass(), labService("web"), labIngress("front", nil, "web"))
+			l.keeps = true
+			l.restart()
+			l.settle(implicit("front"))
+			original := l.sim.Resources().LoadBalancers[0].ARN
+			duplicate := l.copyBalancer(original, "copy")
+			l.end()
+			l.restart()
+			before(l)
+			ing := &networkingv1.Ingress{}
+			l.get(ing, "front")
+			l.must(l.client.Delete(t.Context(), ing))
+			for n := 0; len(l.sim.Resources().LoadBalancers) > 1; n++ {
+				if n > 20 {
+					t.Fatalf("the original is not deleted:\n%s", strings.Join(l.events, "\n"))
+				}
+				_, _ = l.round(implicit("front")) // what waits for AWS is an error
+				l.clock.Advance(time.Millisecond)
+			}
+			if !l.get(ing, "front") {
+				t.Fatal("the deletion is over")
+			}
+			l.events = nil
+			l.restart()
+			l.settle(implicit("front"))
+			r := l.sim.Resources()
+			if len(r.LoadBalancers) != 1 || r.LoadBalancers[0].ARN != duplicate || len(r.TargetGroups) > 0 {
+				t.Errorf("left: %v", l.left())
+			}
+			if l.get(ing, "front") {
+				t.Error("the Ingress is held up")
+			}
+			if told := strings.Join(l.events, "\n"); strings.Count(told, "["+string(diag.DuplicateResource)+"]") != 1 || !strings.Contains(told, duplicate) {
+				t.Errorf("told:\n%s", told)
+			}
+			l.crash()
+			if strings.Contains(l.written(), duplicate) {
+				t.Error("it is remembered for good")
+			}
+		})
+	}
+}
+
+// TestNothingIsDeletedBeforeItIsKeptWhichResourcesAreDuplicates has the API server take no checkpoints for a while.
+func TestNothingIsDeletedBeforeItIsKeptWhichResourcesAreDuplicates(t *testing.T) {
+	t.Parallel()
+	l := newKeeper(t, labClass(), labService("web"), labIngress("front", nil, "web"))
+	l.settle(implicit("front"))
+	duplicate := l.copyBalancer(l.sim.Resources().LoadBalancers[0].ARN, "copy")
+	l.restart()
+	served, ok := l.client.(client.WithWatch)
+	if !ok {
+		t.Fatal("the client cannot watch")
+	}
+	refuses := true
+	l.kept.store = checkpoint.New(interceptor.NewClient(served, interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			if strings.Contains(o.GetName(), "-duplicates-") && refuses {
+				return apierrors.NewInternalError(errors.New("etcd is full"))
+			}
+			return c.Create(ctx, o, opts...)
+		},
+	}), checkpointConfig(l.config, "kube-system", l.clock.Now, logr.Discard()))
+	_, err := l.kept.store.Open(t.Context())
+	l.must(err)
+	ing := &networkingv1.Ingress{}
+	l.get(ing, "front")
+	l.must(l.client.Delete(t.Context(), ing))
+	mark := l.mark()
+	for range 3 {
+		if _, err := l.round(implicit("front")); err == nil {
+			t.Error("no other attempt is made")
+		}
+	}
+	if w := l.writes(mark); len(w) > 0 {
+		t.Errorf("written: %v", w)
+	}
+	if n := strings.Count(strings.Join(l.events, "\n"), "["+string(diag.CheckpointNotWritten)+"]"); n != 1 {
+		t.Errorf("told %d times:\n%s", n, strings.Join(l.events, "\n"))
+	}
+	refuses = false
+	l.settle(implicit("front"))
+	if r := l.sim.Resources(); len(r.LoadBalancers) != 1 || r.LoadBalancers[0].ARN != duplicate {
+		t.Errorf("left: %v", l.left())
 	}
 }
 

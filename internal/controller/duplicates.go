@@ -1,13 +1,20 @@
 package controller
 
 import (
+	"context"
+	"encoding/json"
+	"fmt"
 	"maps"
 
+	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/wish"
 )
+
+// duplicates are the guards on the deletion of a stack's duplicates, by ARN or group id.
+type duplicates = map[string]*plan.Guard
 
 // policyOf is the policy of a stack's plans.
 func (s *stacks) policyOf(key stack.Key, w wish.Wish) plan.Policy {
@@ -19,20 +26,72 @@ func (s *stacks) policyOf(key stack.Key, w wish.Wish) plan.Policy {
 }
 
 // noteDuplicates keeps the guards that a plan puts on the deletion of duplicates for the next plans of the stack. Those of a stack that is
-// removed are kept until it is gone, because what they are duplicates of goes first.
-func (s *stacks) noteDuplicates(key stack.Key, p *plan.Plan, removal stack.Removal) {
+// removed are kept until it is gone, because what they are duplicates of goes first. Once that is gone nothing in AWS tells a duplicate from
+// what is still to be deleted, so the guards are in a checkpoint before a plan with deletions is carried out.
+func (s *stacks) noteDuplicates(ctx context.Context, key stack.Key, p *plan.Plan, removal stack.Removal) error {
+	s.mu.Lock()
+	found := duplicates{}
+	if removal != stack.NotRemoved {
+		maps.Copy(found, s.duplicates[key])
+	}
+	deletes := false
+	for _, step := range p.Steps {
+		switch {
+		case step.Guard != nil && step.Guard.Code == diag.DuplicateResource:
+			found[step.Resource.Literal] = step.Guard
+		case step.Guard == nil && step.Action == plan.Delete:
+			deletes = true
+		}
+	}
+	if len(found) == 0 {
+		delete(s.duplicates, key)
+	} else {
+		s.duplicates[key] = found
+	}
+	s.mu.Unlock()
+	if len(found) == 0 {
+		s.kept.drop(checkpoint.Duplicates, key.String())
+		return nil
+	}
+	s.kept.keep(checkpoint.Duplicates, key.String(), maps.Clone(found))
+	if !deletes {
+		return nil
+	}
+	if err := s.kept.flush(ctx); err != nil {
+		return fmt.Errorf("keeping which resources are duplicates, before what they are duplicates of is deleted: %w", err)
+	}
+	return nil
+}
+
+// unkept tells everybody that a checkpoint was not written that must be before anything is deleted.
+func unkept(err error, w wish.Wish) diag.List {
+	return toAll(refusedByAPI(diag.Object{}, diag.CheckpointNotWritten, err), w)
+}
+
+// restoreDuplicates takes over what earlier processes knew to be duplicates.
+func (s *stacks) restoreDuplicates(kept map[stack.Key]duplicates) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if removal == stack.NotRemoved {
-		delete(s.duplicates, key)
+	for key, d := range kept {
+		if s.duplicates[key] == nil && key.Owner == s.front.Owner() {
+			s.duplicates[key] = d
+		}
 	}
-	for _, step := range p.Steps {
-		if step.Guard == nil || step.Guard.Code != diag.DuplicateResource {
+}
+
+// knownDuplicates are the duplicates that were kept, however old: nobody else gets their ARNs and ids.
+func knownDuplicates(kept checkpoint.Kept) map[stack.Key]duplicates {
+	out := map[stack.Key]duplicates{}
+	for id, text := range kept.Entries {
+		var d duplicates
+		key, err := stack.ParseKey(id.Name)
+		if err != nil || id.Kind != checkpoint.Duplicates || json.Unmarshal(text, &d) != nil {
 			continue
 		}
-		if s.duplicates[key] == nil {
-			s.duplicates[key] = map[string]*plan.Guard{}
+		maps.DeleteFunc(d, func(_ string, g *plan.Guard) bool { return g == nil || g.Code != diag.DuplicateResource })
+		if len(d) > 0 {
+			out[key] = d
 		}
-		s.duplicates[key][step.Resource.Literal] = step.Guard
 	}
+	return out
 }

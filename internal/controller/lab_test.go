@@ -167,7 +167,7 @@ func (l *lab) restart() {
 		return &stacks{
 			front: front, client: l.client, inventory: l.inventory, clients: clients, bindings: b, backend: backend,
 			reporter: status.NewReporter(record, l.clock.Now), metrics: m, index: newIndex[stack.Key](), compile: wish.CompileFromFlags(l.config),
-			now: l.clock.Now, brake: brake.New(l.config.DeletionBrake, l.clock.Now), retries: newRetries(l.clock.Now), memory: map[stack.Key]*compile.Memory{}, edits: map[stack.Key]string{}, duplicates: map[stack.Key]map[string]*plan.Guard{}, missed: map[stack.Key][]facts.Need{}, discoveries: map[stack.Key]discovery{},
+			now: l.clock.Now, brake: brake.New(l.config.DeletionBrake, l.clock.Now), retries: newRetries(l.clock.Now), memory: map[stack.Key]*compile.Memory{}, edits: map[stack.Key]string{}, duplicates: map[stack.Key]duplicates{}, missed: map[stack.Key][]facts.Need{}, discoveries: map[stack.Key]discovery{},
 		}
 	}
 	l.ingresses, l.services = begin(wish.IngressFromFlags(l.config)), begin(wish.ServiceFromFlags(l.config))
@@ -232,6 +232,9 @@ func (l *lab) restore(kept checkpoint.Kept) {
 	remembered := memories(kept)
 	l.ingresses.restore(remembered)
 	l.services.restore(remembered)
+	alike := knownDuplicates(kept)
+	l.ingresses.restoreDuplicates(alike)
+	l.services.restoreDuplicates(alike)
 }
 
 // beforeCall has a function asked before each call to AWS from now on; nil = none. Reads of earlier lives may be under way.

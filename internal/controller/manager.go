@@ -226,9 +226,10 @@ func (w *wiring) setUp(ctx context.Context) error {
 	w.kept = w.newCheckpoints(func(kept checkpoint.Kept) {
 		w.inventory.Assume(deeps(kept, w.now()), kept.At)
 		w.registry.Assume(w.elsewhere.own(registrations(kept, w.now())))
-		remembered := memories(kept)
+		remembered, alike := memories(kept), knownDuplicates(kept)
 		for _, s := range all {
 			s.restore(remembered)
+			s.restoreDuplicates(alike)
 		}
 	})
 	if w.kept != nil {
@@ -371,7 +372,7 @@ func (w *wiring) stacks(f wish.FrontEnd, component string) *stacks {
 		compile: wish.CompileFromFlags(w.config), policy: wish.PolicyFromFlags(w.config), now: w.now, stabilize: w.config.StabilizationInterval,
 		annotate: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
 		retries:  newRetries(w.now), brake: w.brake,
-		memory: map[stack.Key]*compile.Memory{}, edits: map[stack.Key]string{}, duplicates: map[stack.Key]map[string]*plan.Guard{},
+		memory: map[stack.Key]*compile.Memory{}, edits: map[stack.Key]string{}, duplicates: map[stack.Key]duplicates{},
 		missed: map[stack.Key][]facts.Need{}, discoveries: map[stack.Key]discovery{},
 	}
 }

@@ -61,7 +61,7 @@ type stacks struct {
 	memory map[stack.Key]*compile.Memory
 	edits  map[stack.Key]string // what the members of the last pass said; see editsOf
 	// duplicates are the guards on the deletion of duplicates, by ARN or group id; see noteDuplicates.
-	duplicates map[stack.Key]map[string]*plan.Guard
+	duplicates map[stack.Key]duplicates
 	missed     map[stack.Key][]facts.Need // what was asked in vain in the last pass
 	// discoveries are what stacks asked of the list of certificates; those that name their certificates are not in it.
 	discoveries map[stack.Key]discovery
@@ -219,7 +219,11 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wis
 	if unwritten.raced() {
 		return s.unwritten(ctx, t, diag.StatusNotWritten, unwritten)
 	}
-	s.noteDuplicates(key, &p, c.Stack.Removal)
+	if err := s.noteDuplicates(ctx, key, &p, c.Stack.Removal); err != nil {
+		t.found, t.partial = append(t.found, unkept(err, w)...), true
+		s.tell(ctx, t)
+		return reconcile.Result{}, err
+	}
 	s.metrics.planned(s.front.Owner(), &p)
 	var result apply.Result
 	if p.Empty() {
@@ -466,6 +470,7 @@ func (s *stacks) forget(key stack.Key) {
 	s.kept.drop(checkpoint.Observed, key.String())
 	delete(s.edits, key)
 	delete(s.duplicates, key)
+	s.kept.drop(checkpoint.Duplicates, key.String())
 	delete(s.missed, key)
 	delete(s.discoveries, key)
 	s.board.remove(key)

@@ -97,6 +97,7 @@ const (
 	FinalizerNotAdded     Code = "FinalizerNotAdded"
 	FinalizerNotRemoved   Code = "FinalizerNotRemoved"
 	StatusNotWritten      Code = "StatusNotWritten"
+	CheckpointNotWritten  Code = "CheckpointNotWritten"
 	DefinitionMissing     Code = "DefinitionMissing"
 )
 
@@ -165,6 +166,7 @@ var table = map[Code]Info{
 	FinalizerNotAdded:     {Transient, FailedAdd, "the API server did not take our finalizer; nothing is made in AWS before it does"},
 	FinalizerNotRemoved:   {Transient, FailedRemove, "the API server did not let us take our finalizer off; nothing is left in AWS"},
 	StatusNotWritten:      {Transient, FailedStatus, "the API server did not take the status; the load balancer works"},
+	CheckpointNotWritten:  {Transient, FailedDeployModel, "the API server did not take a checkpoint that tells which resources in AWS are duplicates; nothing of the load balancer is deleted before it does"},
 	DefinitionMissing:     {Transient, FailedDeployModel, "the API server does not know TargetGroupBindings: their definition was removed or never applied; no target is registered before it is there"},
 }
 

@@ -150,9 +150,10 @@ func (d *differ) spare(s *Step, id, name, servingID, servingName string) {
 	d.spared[id] = true
 }
 
-// remembered is the guard that an earlier plan put on the deletion of a duplicate of a stack that is removed; nil = there is none.
+// remembered is the guard that an earlier plan put on the deletion of a duplicate of which nothing else is observed any more; nil = there
+// is none.
 func (d *differ) remembered(id string) *Guard {
-	if d.want.Removal == stack.NotRemoved || d.consented(id) {
+	if d.consented(id) {
 		return nil
 	}
 	return d.pol.Duplicates[id]

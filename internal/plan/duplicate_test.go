@@ -82,6 +82,51 @@ func TestADuplicateHoldsUpNothing(t *testing.T) {
 	}
 }
 
+// TestADuplicateStaysWhenWhatItIsADuplicateOfIsGone plans again after the deletion of the originals, because the stack is removed or because
+// nothing of it can stay as it is.
+func TestADuplicateStaysWhenWhatItIsADuplicateOfIsGone(t *testing.T) {
+	t.Parallel()
+	another := testStack("shop/web-b:80")
+	another.LoadBalancers[0].Scheme = stack.Internal
+	another.SecurityGroups = nil
+	for name, want := range map[string]*stack.Stack{"removed": removed(), "replaced": another} {
+		f, _ := doubled(t)
+		first := Diff(want, nil, f.obs, Policy{})
+		known := map[string]*Guard{}
+		for _, s := range first.Steps {
+			if s.Guard != nil && s.Guard.Code == diag.DuplicateResource {
+				known[s.Resource.Literal] = s.Guard
+			}
+		}
+		o := f.obs.Clone()
+		o.LoadBalancers = slices.DeleteFunc(o.LoadBalancers, func(lb LoadBalancer) bool { return lb.ARN != "a-copy" })
+		o.TargetGroups = slices.DeleteFunc(o.TargetGroups, func(tg TargetGroup) bool { return tg.ARN != "a-group" })
+		o.SecurityGroups = slices.DeleteFunc(o.SecurityGroups, func(g SecurityGroup) bool { return !g.Shared && g.GroupID != "a-sg" })
+		o.Listeners, o.Rules, o.Bindings = nil, nil, nil
+		deleted := func(pol Policy) (out []string) {
+			p := Diff(want, nil, o.Clone(), pol)
+			for _, s := range p.Steps {
+				if s.Action == Delete && s.Guard == nil {
+					out = append(out, s.Resource.Literal)
+				}
+			}
+			slices.Sort(out)
+			return out
+		}
+		if got := deleted(Policy{Duplicates: known}); len(got) > 0 {
+			t.Errorf("%s: %v is deleted", name, got)
+		}
+		all := []string{"a-copy", "a-group", "a-sg"}
+		if got := deleted(Policy{Duplicates: known, DeleteDuplicates: all}); !slices.Equal(got, all) {
+			t.Errorf("%s: with consent %v is deleted", name, got)
+		}
+		o.Hostnames = []string{"copy.example"}
+		if got := deleted(Policy{Duplicates: known}); name == "removed" && !slices.Equal(got, all[:1]) {
+			t.Errorf("%s: shown in a status, %v is deleted", name, got)
+		}
+	}
+}
+
 // TestWhichLoadBalancerServes has two that only differ in one thing.
 func TestWhichLoadBalancerServes(t *testing.T) {
 	t.Parallel()

@@ -245,7 +245,7 @@ func (d *differ) deleteLoadBalancer(old *LoadBalancer, successor *stack.Ref) Ste
 		d.spare(d.step(Delete, r, Cosmetic, DeleteLoadBalancer{at, successor}), old.ARN, old.Name, first.ARN, first.Name)
 		return ""
 	}
-	if g := d.remembered(old.ARN); g != nil {
+	if g := d.remembered(old.ARN); g != nil && !d.obs.shown(old) {
 		d.spareAgain(d.step(Delete, r, Cosmetic, DeleteLoadBalancer{at, successor}), old.ARN, g)
 		return ""
 	}

@@ -97,8 +97,8 @@ type Policy struct {
 	// DeleteDuplicates are the ARNs and group ids of duplicates whose deletion is consented to, in the annotation of that name.
 	DeleteDuplicates     []string
 	DuplicatesAnnotation string
-	// Duplicates are the guards that earlier plans put on the deletion of duplicates, by ARN or group id. Once a stack that is removed has
-	// lost what serves, nothing else tells its duplicates from what is still to be deleted.
+	// Duplicates are the guards that earlier plans put on the deletion of duplicates, by ARN or group id. Once what
+	// serves is deleted, nothing else tells its duplicates from what is still to be deleted.
 	Duplicates map[string]*Guard
 	// Unweighted forbids forwards to several target groups, so that new targets cannot warm up beside the old ones.
 	Unweighted bool

@@ -150,11 +150,11 @@ func (d *differ) deleteTargetGroups() {
 		}
 		r := stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID, Literal: tg.ARN}
 		s := d.step(Delete, r, Normal, DeleteTargetGroup{stack.Literal(stack.KindTargetGroup, tg.ARN)}, "is not wanted any more")
-		if first := d.serving(tg.TargetGroup); first != nil && first.ARN != tg.ARN && !d.replaced(tg, first) && !d.consented(tg.ARN) {
+		first := d.serving(tg.TargetGroup)
+		if other := first != nil && first.ARN != tg.ARN; other && !d.replaced(tg, first) && !d.consented(tg.ARN) {
 			d.spare(s, tg.ARN, tg.Name, first.ARN, first.Name)
 			continue
-		}
-		if g := d.remembered(tg.ARN); g != nil {
+		} else if g := d.remembered(tg.ARN); g != nil && !other {
 			d.spareAgain(s, tg.ARN, g)
 			continue
 		}
