@@ -43,9 +43,10 @@ func TestAnIdleTCPFlowIsForgottenInSilenceAndResetWhenItSpeaks(t *testing.T) {
 	spoken := make(chan error, 1)
 	speak := make(chan struct{})
 	w.server("10.0.1.5", 8080, func(c net.Conn) {
-		if _, err := io.WriteString(c, "a\n"); err != nil {
+		if _, err := c.Read(make([]byte, 1)); err != nil {
 			return // a health check
 		}
+		_, _ = io.WriteString(c, "a\n")
 		<-speak
 		_, _ = io.WriteString(c, "late\n")
 		_, err := c.Read(make([]byte, 1))
@@ -62,6 +63,7 @@ func TestAnIdleTCPFlowIsForgottenInSilenceAndResetWhenItSpeaks(t *testing.T) {
 	c.Advance(0)
 	w.await("10.0.1.5", "healthy")
 	conn := w.dialRaw("web", 80)
+	_, _ = io.WriteString(conn, "?")
 	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || line != "a\n" {
 		t.Fatalf("%q, %v", line, err)
 	}
