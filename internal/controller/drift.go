@@ -168,14 +168,29 @@ func (s *sweep) choose(ctx context.Context, now time.Time) (swept, bool) {
 	}
 	var oldest swept
 	for x := range present {
-		if _, ok := s.looked[x]; !ok { // it was read when it was made or found; spread, so that not all are due at once
-			s.looked[x] = now.Add(time.Duration(float64(s.every) * (s.jitter() - 1)))
+		if _, ok := s.looked[x]; !ok {
+			s.looked[x] = s.seenFirst(x, now)
 		}
 		if oldest == (swept{}) || s.looked[x].Before(s.looked[oldest]) {
 			oldest = x
 		}
 	}
 	return oldest, len(present) > 0 && now.Sub(s.looked[oldest]) >= s.every
+}
+
+// seenFirst is what counts as the last look at what is seen first: it was read when it was made or found. Looks are spread, so that not all are due at
+// once. Targets that there are early on are looked at within secondLook: a call of the leader before may have arrived after this one had read them.
+func (s *sweep) seenFirst(x swept, now time.Time) time.Time {
+	spread := s.jitter() - 0.5
+	at := now.Add(time.Duration(float64(s.every) * (spread - 0.5)))
+	if x.arn == "" || now.Sub(s.begun) >= secondLook {
+		return at
+	}
+	due := s.begun.Add(firstVerification + time.Duration(float64(secondLook-firstVerification)*spread))
+	if second := due.Add(-s.every); second.Before(at) {
+		return second
+	}
+	return at
 }
 
 // judge tells, once until it changes, if a round of looks takes longer than it should.

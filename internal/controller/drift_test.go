@@ -77,6 +77,7 @@ func keyNamed(name string) stack.Key {
 func TestTheSweepLooksAtEverythingOncePerInterval(t *testing.T) {
 	t.Parallel()
 	s := newSky(time.Hour)
+	s.run(t.Context(), secondLook) // of a leader that has long been one
 	s.stackKeys = []stack.Key{keyNamed("a"), keyNamed("b")}
 	s.bindings[types.NamespacedName{Namespace: "shop", Name: "x"}] = "arn:x"
 	s.run(t.Context(), 59*time.Minute)
@@ -96,6 +97,30 @@ func TestTheSweepLooksAtEverythingOncePerInterval(t *testing.T) {
 	s.run(t.Context(), time.Hour)
 	if len(s.looks) != 3 || !slices.Contains(s.woken, "x") {
 		t.Errorf("looks %v, woken %v", s.looks, s.woken)
+	}
+}
+
+func TestTargetsOfAnEarlierLeaderAreLookedAtOnceBetweenAMinuteAndTenAfterTheStart(t *testing.T) {
+	t.Parallel()
+	s := newSky(12 * time.Hour)
+	s.drifted, s.stackKeys = true, []stack.Key{keyNamed("a")}
+	n := 0
+	s.jitter = func() float64 { n++; return 0.5 + float64(n%50)/50 }
+	for n := range 50 {
+		s.bindings[types.NamespacedName{Namespace: "shop", Name: fmt.Sprint("x", n)}] = fmt.Sprint("arn:x", n)
+	}
+	s.run(t.Context(), firstVerification-driftPace)
+	if len(s.looks) != 0 {
+		t.Errorf("looked at %v beside the start", s.looks)
+	}
+	s.run(t.Context(), secondLook/2)
+	if len(s.looks) < 10 || len(s.looks) > 40 {
+		t.Errorf("%d of 50 looks in half the time: they are not spread", len(s.looks))
+	}
+	s.run(t.Context(), 3*time.Hour)
+	slices.Sort(s.looks)
+	if looks := len(s.looks); looks != 50 || len(slices.Compact(s.looks)) != 50 || len(s.woken) != 50 {
+		t.Errorf("%d looks at %d groups, %d of them drifted; want one at each of 50", looks, len(slices.Compact(s.looks)), len(s.woken))
 	}
 }
 
