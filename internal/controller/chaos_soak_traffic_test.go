@@ -41,8 +41,9 @@ type soakClient struct {
 
 func (c *soakClient) String() string { return string(c.kind) + " " + c.object.String() }
 
-// soakReplacement is how long the replacement of a load balancer takes at most.
-const soakReplacement = 5 * time.Minute
+// soakReplacement is how long the replacement of a load balancer takes at most: two minutes for targets that do not become healthy, which each process waits
+// for anew, and what faults and hanging calls add.
+const soakReplacement = 10 * time.Minute
 
 // soakPods are those of a Service, by address; true: all clients of the Service could be answered by it.
 type soakPods map[string]bool

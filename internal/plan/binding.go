@@ -158,8 +158,22 @@ func (d *differ) deleteBindings() {
 		}
 		s := d.step(Delete, bindingRef(id), Normal, DeleteBinding{b.Namespace, b.Name}, "is not wanted any more")
 		s.need(d.deletedTargets[b.TargetGroup.Literal])
+		if _, seen := d.identities[b.TargetGroup.Literal]; !seen {
+			s.need(d.routing()...) // lists may be behind, and listeners forward to it
+		}
 		d.deletedBindings = append(d.deletedBindings, s.ID)
 	}
+}
+
+// routing are the steps after which requests go where the stack wants.
+func (d *differ) routing() (ids []StepID) {
+	for _, s := range d.plan.Steps {
+		switch s.Op.(type) {
+		case CreateListener, ModifyListener, CreateRule, ModifyRule:
+			ids = append(ids, s.ID)
+		}
+	}
+	return ids
 }
 
 func sameNetworking(have, want []stack.NetworkingRule, resolve resolver) bool {

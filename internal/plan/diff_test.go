@@ -334,6 +334,26 @@ func TestATargetGroupDeletedByHandIsCreatedAgainWithANewBinding(t *testing.T) {
 	}
 }
 
+func TestABindingWhoseTargetGroupIsNotListedGoesAfterListenersAndRulesForwardElsewhere(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	f.converge(t, testStack("/a"), Policy{})
+	f.obs.Bindings[0].Name = "of-a-group-made-a-moment-ago"
+	f.obs.LoadBalancers, f.obs.Listeners, f.obs.Rules, f.obs.TargetGroups = nil, nil, nil, nil
+	p := Diff(testStack("/a"), nil, f.obs, Policy{Namespaces: []string{f.obs.Bindings[0].Namespace}})
+	var needs []string
+	for _, s := range p.Steps {
+		if _, ok := s.Op.(DeleteBinding); ok {
+			for _, id := range s.Needs {
+				needs = append(needs, string(id))
+			}
+		}
+	}
+	if diff := cmp.Diff([]string{"CreateListener 80", "CreateRule 80:1"}, needs); diff != "" {
+		t.Errorf("%s\n%s", diff, p.Text(TextOptions{}))
+	}
+}
+
 func TestExternalAndLegacyTagsAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
