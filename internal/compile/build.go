@@ -22,6 +22,7 @@ type build struct {
 	effect, settled map[string]Effect
 	joined          []diag.Object // the members of the last compilation, in the order in which they joined
 	later           int           // how many of the last of them joined others
+	rank            []int         // by member, who joined later; nil = nobody
 	arrival         []int         // the members in the order of which placed makes use; nil = the order of the group is as good
 
 	// ownersBefore are the owners of target groups as the last compilation left them.
@@ -166,6 +167,7 @@ func (b *build) run() {
 	b.managedGroup()
 	b.ownTargetGroups()
 	b.tgs, b.bindings = make([]stack.TargetGroup, 0, len(b.owners)), make([]stack.Binding, 0, len(b.owners))
+	b.rank = b.ranked()
 	b.arrival = b.arrived()
 	b.buildListeners()
 	b.buildFrontend()

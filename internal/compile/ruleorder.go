@@ -16,9 +16,9 @@ import (
 // of equal group.order, a member does not come in front of one of another namespace that joined earlier and with whose rules its own
 // share requests: else a name that sorts well would be enough to take over traffic. decision 2 has this beside what else a member may.
 
-// arrived are the members in the order in which they joined, those that came first by their place in the group. Nil tells that
-// nobody who came later is in front of others, or that the order does not depend on it.
-func (b *build) arrived() []int {
+// ranked tells by member who joined later: of two the one with the higher rank, of equal ones nobody knows. Nil tells that none did, or
+// that nothing depends on it.
+func (b *build) ranked() []int {
 	if b.cfg.StrictGroups || !b.shares() || len(b.members) < 2 {
 		return nil
 	}
@@ -39,9 +39,21 @@ func (b *build) arrived() []int {
 			rank[i] = len(b.joined) + 1
 		}
 	}
+	if slices.Max(rank) == 0 {
+		return nil
+	}
+	return rank
+}
+
+// arrived are the members in the order in which they joined, those that came first by their place in the group. Nil tells that
+// nobody who came later is in front of others.
+func (b *build) arrived() []int {
+	if b.rank == nil {
+		return nil
+	}
 	out := b.every()
 	slices.SortFunc(out, func(i, j int) int {
-		if c := cmp.Compare(rank[i], rank[j]); c != 0 || rank[i] == 0 {
+		if c := cmp.Compare(b.rank[i], b.rank[j]); c != 0 || b.rank[i] == 0 {
 			return cmp.Or(c, cmp.Compare(i, j))
 		}
 		return b.bySeniority(i, j)
@@ -125,6 +137,48 @@ func (b *build) noteBehind(i, j int, mine, theirs *intent.Route) {
 	b.note(i, diag.New(m.Object, at(mine.Source), diag.OverlappingRule,
 		fmt.Sprintf("requests%s that %s matches, too (%s), are answered by that one, because it joined the group earlier",
 			hostsAndPaths(mine.Conditions), other, theirs.Source.Path), remedy))
+}
+
+// noteOvertaken tells members whose rules are behind the same ones of another namespace's member that joined later with a lower group.order.
+func (b *build) noteOvertaken(p *port) {
+	if b.rank == nil {
+		return
+	}
+	type owner struct {
+		member int
+		route  *intent.Route
+	}
+	first := map[string]owner{} // by hosts and paths
+	for _, i := range p.members {
+		m := &b.members[i]
+		for x := range m.Routes {
+			route := &m.Routes[x]
+			if !b.onPort(p, i, route) || !onlyHostsAndPaths(route.Conditions) {
+				continue
+			}
+			requests := hostsAndPaths(route.Conditions)
+			front, met := first[requests]
+			if !met {
+				first[requests] = owner{i, route}
+				continue
+			}
+			f := &b.members[front.member]
+			if f.Object.Namespace == m.Object.Namespace || f.Order >= m.Order || b.rank[front.member] <= b.rank[i] {
+				continue
+			}
+			b.note(i, diag.New(m.Object, at(route.Source), diag.OverlappingRule,
+				fmt.Sprintf("requests%s are answered by %s (%s), which joined the group later, because it has the lower group.order (%d before %d)",
+					requests, f.Object, front.route.Source.Path, f.Order, m.Order),
+				"use another group.order or host, or say by spec.group.namespaceSelector of IngressClassParams who may join the group"))
+		}
+	}
+}
+
+// onlyHostsAndPaths reports whether hosts and paths, by patterns, are all that a rule demands.
+func onlyHostsAndPaths(conditions []stack.Condition) bool {
+	return !slices.ContainsFunc(conditions, func(c stack.Condition) bool {
+		return c.Field != stack.HostHeader && c.Field != stack.PathPattern || len(c.Regex) > 0
+	})
 }
 
 // lowestOrder is the least group.order.

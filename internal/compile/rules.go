@@ -30,6 +30,7 @@ type wanted struct {
 
 // portRules are the rules of a listener in the order of members, as placed has it, and their routes.
 func (b *build) portRules(p *port, listener stack.Ref) []stack.Rule {
+	b.noteOvertaken(p)
 	routes := 0
 	for _, i := range p.members {
 		routes += len(b.members[i].Routes)

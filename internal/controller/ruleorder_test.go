@@ -59,7 +59,13 @@ func TestACopyOfAnIngressInANamespaceThatSortsFirstTakesNoTraffic(t *testing.T) 
 	l.must(l.client.Get(t.Context(), client.ObjectKeyFromObject(copied), in))
 	in.Annotations["alb.ingress.kubernetes.io/group.order"] = "-1"
 	l.must(l.client.Update(t.Context(), in))
+	l.events = nil
 	l.settle(frontGroup)
+	if !slices.ContainsFunc(l.events, func(e string) bool {
+		return strings.HasPrefix(e, "Ingress t1/inc ") && strings.Contains(e, string(diag.OverlappingRule)) && strings.Contains(e, "Ingress copy/inc")
+	}) {
+		t.Errorf("told: %s", strings.Join(l.events, "\n"))
+	}
 	if a := l.firstAction(); a.FixedResponseConfig == nil {
 		t.Errorf("with a lower group.order the copy is not in front: %+v", a)
 	}
