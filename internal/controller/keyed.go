@@ -71,7 +71,10 @@ func (k *keyed) enqueue(key string, now bool) {
 	case e.running:
 		e.again, e.kicked = true, e.kicked || now
 	case now:
-		e.due, e.failures = time.Time{}, 0
+		e.failures = 0
+		if due := k.now().Add(k.gather); due.Before(e.due) { // one that gathers already waits no longer for each that comes
+			e.due = due
+		}
 	}
 	select {
 	case k.signal <- struct{}{}:
