@@ -14,8 +14,9 @@ import (
 
 // How often a look at targets that are to take over is put off, at most. The pauses are 1, 2, 4, 8, 16, 16, … s.
 const (
-	longestWarming = 11 // two minutes: the slowest health checks that people use for web services
-	longestEmpty   = 4  // 15 s: nobody wants a target there, or nobody may look, so there is nothing to wait for
+	longestWarming      = 11 // two minutes: the slowest health checks that people use for web services
+	longestEmpty        = 4  // 15 s: nobody wants a target there, or nobody may look, so there is nothing to wait for
+	longestUnregistered = 41 // ten minutes: AWS does not take targets that are wanted, and without them there are only errors
 )
 
 // awaitTargets ends when the targets of a group are fit to serve: one at least is healthy, and none is being looked at for the
@@ -69,16 +70,21 @@ func awaits(op plan.Op) bool {
 func (r *run) lookAtTargets(ctx context.Context, count plan.StepID, arn string, awaited, registered bool) Outcome {
 	out, err := r.d.Clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)})
 	n := r.d.Inventory.PutOff(r.key, count)
-	fit, vain := false, false // vain: nothing is to be expected of another look
+	fit, longest := false, longestWarming
+	unseen := err != nil // whether there is a target
 	switch {
 	case err == nil:
-		var empty bool
-		fit, empty = fitness(out.TargetHealthDescriptions)
-		vain = empty && !awaited
-	case !cloud.Passing(err): // a refusal tells nothing of the targets: they may not be registered yet
-		vain = !awaited || registered
+		fit, unseen = fitness(out.TargetHealthDescriptions)
+		if unseen && !awaited {
+			longest = longestEmpty
+		}
+	case !cloud.Passing(err) && (!awaited || registered): // a refusal tells nothing of the targets: they may not be registered yet
+		longest = longestEmpty
 	}
-	if fit || n > longestWarming || vain && n > longestEmpty {
+	if unseen && awaited && !registered {
+		longest = longestUnregistered
+	}
+	if fit || n > longest {
 		r.d.Inventory.Settled(r.key, count)
 		return Outcome{State: Done}
 	}

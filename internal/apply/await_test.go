@@ -62,7 +62,7 @@ func TestTheSwitchToOtherTargetsWaitsAsLongAsThatHelps(t *testing.T) {
 		{"never healthy", always("unhealthy"), nil, 11, 127 * time.Second},
 		{"nothing is registered", always(), nil, 4, 15 * time.Second},
 		{"nobody wants a target", always(), func(string) (bool, bool) { return false, true }, 4, 15 * time.Second},
-		{"what is wanted cannot be registered", always(), missing, 11, 127 * time.Second},
+		{"what is wanted cannot be registered", always(), missing, 41, 607 * time.Second},
 		{"it is registered at last", func(n int) (states, error) {
 			if n < 6 {
 				return nil, nil
@@ -72,7 +72,8 @@ func TestTheSwitchToOtherTargetsWaitsAsLongAsThatHelps(t *testing.T) {
 		{"not checked at all", always("unavailable"), nil, 1, time.Second},
 		{"the read is forbidden", fails("AccessDenied"), nil, 4, 15 * time.Second},
 		{"the read is forbidden, and what is wanted is registered", fails("AccessDenied"), func(string) (bool, bool) { return true, true }, 4, 15 * time.Second},
-		{"the read is forbidden, and what is wanted cannot be registered", fails("AccessDenied"), missing, 11, 127 * time.Second},
+		{"the read is forbidden, and what is wanted cannot be registered", fails("AccessDenied"), missing, 41, 607 * time.Second},
+		{"never healthy, and some of what is wanted cannot be registered", always("unhealthy"), missing, 11, 127 * time.Second},
 		{"the read is forbidden for a while", func(n int) (states, error) {
 			if n < 3 {
 				return fails("AccessDenied")(n)

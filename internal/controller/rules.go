@@ -45,6 +45,7 @@ type rules struct {
 	ending  map[string]bool         // names under which rules stay while targets drain, of which nothing was looked up yet
 	waiting map[string]bool         // groups that hold rules which cannot be judged before more is known
 	swept   bool                    // groups of former bindings were looked for
+	reviews int                     // how often review was asked, so that bring notices those that came while it looked
 }
 
 // wantedRules is what a binding wants, and what is known of it.
@@ -200,6 +201,7 @@ func (r *rules) touch(ctx context.Context, t secgroup.Touched) {
 func (r *rules) review(ctx context.Context) {
 	r.mu.Lock()
 	idle := len(r.waiting) == 0 && r.swept
+	r.reviews++
 	r.mu.Unlock()
 	if idle || !r.complete(ctx) {
 		return
@@ -310,6 +312,9 @@ func (r *rules) bring(ctx context.Context, group string) retry {
 	if group == sweepKey {
 		return r.sweep(ctx)
 	}
+	r.mu.Lock()
+	reviews := r.reviews
+	r.mu.Unlock()
 	ctx, stale := inventory.NoteStale(ctx)
 	out := r.keeper.Reconcile(ctx, group, func() bool { return !r.complete(ctx) || r.elsewhere.needsRules(ctx) })
 	if ctx.Err() != nil {
@@ -343,7 +348,11 @@ func (r *rules) bring(ctx context.Context, group string) retry {
 			concerned = append(concerned, client.ObjectKeyFromObject(w.binding))
 		}
 	}
+	missed := out.Waits && r.reviews != reviews // by a review that did not find the group waiting yet
 	r.mu.Unlock()
+	if missed {
+		r.review(ctx)
+	}
 	for _, b := range concerned {
 		r.wake(b)
 	}

@@ -1,6 +1,8 @@
 package controller
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"testing"
 
@@ -10,6 +12,8 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
@@ -62,6 +66,49 @@ func TestNeitherASwapNorARestartWritesARule(t *testing.T) {
 				t.Errorf("%s: rules %v, before %v", name, got, before)
 			}
 			l.restart()
+		}
+	}
+}
+
+// TestAGroupIsLookedAtAgainWhenTheLastBindingBecameKnownWhileItWasLookedAt has a review come between the question whether all bindings
+// are known and the note that the group waits for that.
+func TestAGroupIsLookedAtAgainWhenTheLastBindingBecameKnownWhileItWasLookedAt(t *testing.T) {
+	t.Parallel()
+	for name, reviewed := range map[string]bool{"a review meanwhile": true, "none": false} {
+		l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+		l.create(append(labPods("a", "10.0.128.50"), labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP))...)
+		l.standing([2]int32{9999, 9999})
+		r := l.bound.rules
+		unknown := true
+		r.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
+			List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+				if unknown {
+					return errors.New("not synced")
+				}
+				return c.List(ctx, list, opts...)
+			},
+		})
+		l.settle()
+		if !r.waiting[labNodeGroup] {
+			t.Fatalf("%s: the group does not wait for the bindings that are unknown", name)
+		}
+		clear(r.waiting)
+		r.swept = true
+		r.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
+			List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+				if !unknown {
+					return c.List(ctx, list, opts...)
+				}
+				unknown = false
+				if reviewed {
+					r.review(ctx)
+				}
+				return errors.New("not synced")
+			},
+		})
+		r.bring(t.Context(), labNodeGroup)
+		if _, again := r.groups.entries[labNodeGroup]; again != reviewed {
+			t.Errorf("%s: looked at again: %t", name, again)
 		}
 	}
 }
