@@ -158,7 +158,7 @@ func TestWhileAnOperationHangsTargetsOfOtherGroupsComeAndGo(t *testing.T) {
 	t.Parallel()
 	var called, accounts []string
 	synctest.Test(t, func(t *testing.T) {
-		l := manyLab(t)
+		l := manyLab(t, false)
 		mark := l.mark()
 		for _, stage := range lifeOfMany {
 			l.hang(stage.does, gate.Fault{})
@@ -174,7 +174,7 @@ func TestWhileAnOperationHangsTargetsOfOtherGroupsComeAndGo(t *testing.T) {
 			t.Run(permission+" hangs "+kind, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					l := manyLab(t)
+					l := manyLab(t, false)
 					fault.ID = "hangs"
 					fault.Service, fault.Action, _ = strings.Cut(permission, ":")
 					if needsOfTargets[fault.Action] {
