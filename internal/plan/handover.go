@@ -114,9 +114,15 @@ func (d *differ) handOver(w stack.LoadBalancer, from int) {
 }
 
 // replaced reports whether another target group has taken the place of one in front of which nothing is any more, or nothing will be.
+// A binding of the stack, or else its name, tells it from a duplicate: the controller binds only what serves or served, and the name of
+// a successor follows from that of the former one, unless the object was deleted and created again meanwhile.
 func (d *differ) replaced(tg, by *TargetGroup) bool {
-	if len(d.frees[tg.ARN]) > 0 {
+	use := d.tgUse[tg.ARN]
+	switch {
+	case len(d.frees[tg.ARN]) > 0, use == bound:
 		return true
+	case use < bound:
+		return false
 	}
-	return d.tgUse[tg.ARN] >= bound && (naming.Successor(tg.Name, by.Port) == by.Name || naming.Successor(by.Name, tg.Port) == tg.Name)
+	return naming.Successor(tg.Name, by.Port) == by.Name || naming.Successor(by.Name, tg.Port) == tg.Name
 }

@@ -109,11 +109,13 @@ func TestATargetGroupThatAnotherHasReplacedNeedsNoConsentToGo(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		rename func(name string) string
+		bound  bool
 		goes   bool
 	}{
-		"its name was the first":  {func(name string) string { return name }, true},
-		"it is another's":         {func(string) string { return "somebody-made-it" }, false},
-		"its name begins as that": {func(name string) string { return name + "-2" }, false},
+		"its name was the first":        {func(name string) string { return name }, false, true},
+		"it is another's":               {func(string) string { return "somebody-made-it" }, false, false},
+		"its name begins as that":       {func(name string) string { return name + "-2" }, false, false},
+		"it has a binding of the stack": {func(string) string { return "k8s-shop-web-0123456789" }, true, true},
 	} {
 		f := newFake(testKey())
 		f.converge(t, testStack("/a"), Policy{})
@@ -122,6 +124,11 @@ func TestATargetGroupThatAnotherHasReplacedNeedsNoConsentToGo(t *testing.T) {
 		left.ARN, left.Name = "arn:left", c.rename(kept.Name)
 		kept.Name = naming.Successor(kept.Name, kept.Port)
 		f.obs.TargetGroups = append(f.obs.TargetGroups, left)
+		if c.bound {
+			b := f.obs.Bindings[0]
+			b.Name, b.TargetGroup.Literal = left.Name, left.ARN
+			f.obs.Bindings = append(f.obs.Bindings, b)
+		}
 		p := Diff(testStack("/a"), nil, f.obs, Policy{})
 		i := slices.IndexFunc(p.Steps, func(s Step) bool { return strings.HasPrefix(string(s.ID), "DeleteTargetGroup") })
 		if i < 0 || (p.Steps[i].Guard == nil) != c.goes {
