@@ -24,20 +24,13 @@ func (r *run) execute(ctx context.Context, s plan.Step) (Outcome, plan.Output) {
 		}
 	}
 	ctx = cloud.WithPriority(ctx, priorities[s.Lane])
-	switch op := s.Op.(type) {
-	case plan.AwaitTargets:
-		if ref, ok := plan.MustBeActive(op); ok {
-			if o, wait := r.awaitActive(ctx, s, ref); wait {
-				return o, plan.Output{}
-			}
+	if ref, ok := plan.MustBeActive(s.Op); ok {
+		if o, wait := r.awaitActive(ctx, s, ref); wait {
+			return o, plan.Output{}
 		}
+	}
+	if op, ok := s.Op.(plan.AwaitTargets); ok {
 		return r.awaitTargets(ctx, op, len(s.After) > 0), plan.Output{}
-	default:
-		if ref, ok := plan.MustBeActive(op); ok {
-			if o, wait := r.awaitActive(ctx, s, ref); wait {
-				return o, plan.Output{}
-			}
-		}
 	}
 	if o, refused := r.refusedBefore(s); refused {
 		return o, plan.Output{}

@@ -84,21 +84,23 @@ func Plans(ctx context.Context, v *world.View, only func(stack.Key) bool, a Acco
 			out = append(out, res)
 			continue
 		}
-		o, err := a.Observed(ctx, key, r.Stack)
-		if err != nil {
-			return Outcome{}, fmt.Errorf("%s: reading what AWS holds: %w", key, err)
-		}
-		o.Bindings, o.Hostnames = bindings(key), w.Hostnames()
-		policy := w.Policy(wish.PolicyFromFlags(c))
-		res.Observed = o.Clone() // a diff sorts in place
-		res.Plan = plan.Diff(r.Stack, r.Keep, o, policy)
-		if s, unread := unreadDeletions(&res, r.Stack); unread {
-			if o, err = a.Observed(ctx, key, s); err != nil {
-				return Outcome{}, fmt.Errorf("%s: reading the deletion protection of what would be deleted: %w", key, err)
+		diff := func(needs *stack.Stack, what string) error {
+			o, err := a.Observed(ctx, key, needs)
+			if err != nil {
+				return fmt.Errorf("%s: reading %s: %w", key, what, err)
 			}
 			o.Bindings, o.Hostnames = bindings(key), w.Hostnames()
-			res.Observed = o.Clone()
-			res.Plan = plan.Diff(r.Stack, r.Keep, o, policy)
+			res.Observed = o.Clone() // a diff sorts in place
+			res.Plan = plan.Diff(r.Stack, r.Keep, o, w.Policy(wish.PolicyFromFlags(c)))
+			return nil
+		}
+		if err := diff(r.Stack, "what AWS holds"); err != nil {
+			return Outcome{}, err
+		}
+		if needs, unread := unreadDeletions(&res, r.Stack); unread {
+			if err := diff(needs, "the deletion protection of what would be deleted"); err != nil {
+				return Outcome{}, err
+			}
 		}
 		out = append(out, res)
 	}

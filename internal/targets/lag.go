@@ -56,15 +56,21 @@ func (g *group) unnoted(q *Request) {
 	}
 	wanted := wantedKeys(*q)
 	maps.DeleteFunc(g.since, func(key string, _ time.Time) bool {
-		m, member := g.members[key]
+		_, member := g.members[key]
 		switch {
 		case g.moving(key): // the opposite of it is to follow
 			return false
 		case wanted[key]:
-			return member && !m.doubtful || slices.Contains(g.omitted, key)
+			return g.inPlace(key)
 		}
 		return !member || !g.mayLeave(q, key)
 	})
+}
+
+// inPlace reports whether nothing more is to be done to register a target: it is registered for certain, or left out.
+func (g *group) inPlace(key string) bool {
+	m, member := g.members[key]
+	return member && !m.doubtful || slices.Contains(g.omitted, key)
 }
 
 // timed are the times since when targets are waited for that a call is about to be sent for, which are not needed any more.

@@ -201,8 +201,7 @@ func (r *Registry) Awaited(arn string) (awaited, registered bool) {
 		return true, false
 	}
 	missing := slices.ContainsFunc(g.request.Want, func(e Endpoint) bool {
-		m, member := g.members[e.Key()]
-		return (!member || m.doubtful) && !slices.Contains(g.omitted, e.Key())
+		return !g.inPlace(e.Key())
 	})
 	return len(g.request.Want) > 0, !missing
 }
