@@ -221,22 +221,7 @@ func crashAt(t *testing.T, whole *lab, change func(*lab), leave func(*lab, *rand
 	t.Helper()
 	l := crashLab(t, leave != nil, whole.core != nil)
 	change(l)
-	ctx, die := context.WithCancel(l.Context())
-	var made atomic.Int32
-	l.beforeCall(func(context.Context) error {
-		if int(made.Add(1)) > n {
-			die()
-		}
-		return ctx.Err()
-	})
-	for range 6 {
-		if ctx.Err() != nil {
-			break
-		}
-		l.passOnce(ctx, crashKeys...)
-	}
-	die()
-	l.beforeCall(nil)
+	l.endAtCall(n, 6, 0, crashKeys...)
 	if leave != nil {
 		leave(l, rand.New(rand.NewPCG(uint64(n), 5))) //nolint:gosec // nothing to guess
 	}
@@ -266,6 +251,27 @@ func crashAt(t *testing.T, whole *lab, change func(*lab), leave func(*lab, *rand
 	}
 	if rules := l.admitted(labNodeGroup); len(rules) > 0 {
 		t.Errorf("a crash at call %d leaves the rules %v", n, rules)
+	}
+}
+
+// endAtCall makes at most so many passes, with a pause after each, in a process that ends before its n-th call.
+func (l *lab) endAtCall(n, passes int, pause time.Duration, keys ...stack.Key) {
+	ctx, die := context.WithCancel(l.Context())
+	defer l.beforeCall(nil)
+	defer die()
+	var made atomic.Int32
+	l.beforeCall(func(context.Context) error {
+		if int(made.Add(1)) > n {
+			die()
+		}
+		return ctx.Err()
+	})
+	for range passes {
+		if ctx.Err() != nil {
+			return
+		}
+		l.passOnce(ctx, keys...)
+		l.clock.Advance(pause)
 	}
 }
 

@@ -70,23 +70,7 @@ func crashOfMany(t *testing.T, accounts []string, at, n int, leave func(*lab, *r
 			l.crash()
 		}
 		stage.does(l)
-		ctx, die := context.WithCancel(l.Context())
-		var made atomic.Int32
-		l.beforeCall(func(context.Context) error {
-			if int(made.Add(1)) > n {
-				die()
-			}
-			return ctx.Err()
-		})
-		for range 60 {
-			if ctx.Err() != nil {
-				break
-			}
-			l.passOnce(ctx, manyKeys...)
-			l.clock.Advance(time.Second)
-		}
-		die()
-		l.beforeCall(nil)
+		l.endAtCall(n, 60, time.Second, manyKeys...)
 		if leave != nil {
 			leave(l, rand.New(rand.NewPCG(uint64(n), 7))) //nolint:gosec // nothing to guess
 		}
