@@ -188,13 +188,16 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 		return reconcile.Result{}, gatesErr
 	}
 	missing := err != nil && cloud.Classify(err).Code == cloud.CodeTargetGroupNotFound
-	if key, owned := ownerOfBinding(o.Labels); missing && owned && !b.gone(o.Spec.TargetGroupARN) {
-		b.lost(key, o.Spec.TargetGroupARN) // somebody deleted it in AWS: its stack makes another
+	key, owned := ownerOfBinding(o.Labels)
+	lost := missing && owned && !b.gone(o.Spec.TargetGroupARN)
+	if lost {
+		b.lost(key, o.Spec.TargetGroupARN) // its stack makes another group, or deletes the binding
 	}
+	atWork := lost && b.failures.NumRequeues(client.ObjectKeyFromObject(o)) == 0
 	if err != nil && (b.gone(o.Spec.TargetGroupARN) || len(endpoints) == 0 && missing) {
 		err = nil // the group went with its load balancer, and the binding is about to follow
 	}
-	if err != nil {
+	if err != nil && !atWork {
 		found = append(found, b.problem(o, "spec.targetGroupARN", err))
 	}
 	found = append(append(found, unadmitted...), unwritten...)
@@ -214,9 +217,9 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 	}
 	b.metrics.bound(o)
 	about := status.Account{Objects: []diag.Object{bindingObject(o)}, Changed: change.Registered+change.Deregistered > 0}
-	if about.Found = found; settled || found.HasErrors() {
+	if about.Found = found; (settled || found.HasErrors()) && !atWork {
 		about.Found = b.withStatus(o, found)
-	} else { // its rules wake it when they are written
+	} else { // its rules wake it when they are written, and its stack ends what it waits for
 		about.Objects, about.Waiting = nil, about.Objects
 	}
 	b.report(ctx, o, about)

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -18,6 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
@@ -119,6 +121,25 @@ func TestAVPCThatCannotBeReadKeepsNoTargetWaiting(t *testing.T) {
 		}
 		l.clock.Advance(48 * time.Hour)
 	})
+}
+
+// TestABindingWaitsForItsStackOnceItsTargetGroupIsGone is what a process sees that starts between the deletion of a target group and that of its binding.
+func TestABindingWaitsForItsStackOnceItsTargetGroupIsGone(t *testing.T) {
+	t.Parallel()
+	l, b := boundLab(t)
+	l.must(l.client.Get(t.Context(), client.ObjectKeyFromObject(b), b))
+	b.Labels = naming.Labels(front)
+	l.must(l.client.Update(t.Context(), b))
+	_, err := l.sim.Balancing.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{TargetGroupArn: &b.Spec.TargetGroupARN})
+	l.must(err)
+	l.create(labPods("b", "10.0.128.51")...)
+	for pass, want := range []int{0, 1} {
+		from := len(l.events)
+		l.clock.Advance(l.binding().RequeueAfter)
+		if got := l.troubles(from); len(got) != want {
+			t.Errorf("pass %d warns: %v", pass, got)
+		}
+	}
 }
 
 func TestEndpointsWhoseRegistrationIsUnderWayAreNotJudgedYet(t *testing.T) {
