@@ -22,7 +22,7 @@ const (
 
 // Case is one pass over a stack to which nothing has happened.
 type Case struct {
-	entrance intent.Entrance
+	entrance intent.LoadBalancer
 	facts    facts.Facts
 	config   compile.Config
 	observed plan.Observed
@@ -31,7 +31,7 @@ type Case struct {
 // New makes a case of so many members with so many rules each; the account holds everything as wished.
 func New(members, rules int) (Case, error) {
 	c := Case{
-		entrance: intent.Entrance{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}, Type: stack.Application},
+		entrance: intent.LoadBalancer{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}, Type: stack.Application},
 		facts:    account(),
 		config:   compile.Defaults(cluster, vpc),
 	}

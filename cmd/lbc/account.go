@@ -19,14 +19,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/recording"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // cluster reads every object that front ends may look at; Secrets only when they are asked for.
-func cluster(ctx context.Context, kubeconfig string) (world.Snapshot, func(namespace, name string) (*corev1.Secret, error), error) {
+func cluster(ctx context.Context, kubeconfig string) (objects.Snapshot, func(namespace, name string) (*corev1.Secret, error), error) {
 	rc, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		return nil, nil, fmt.Errorf("--kubeconfig: %w", err)
@@ -39,16 +39,16 @@ func cluster(ctx context.Context, kubeconfig string) (world.Snapshot, func(names
 	if err != nil {
 		return nil, nil, fmt.Errorf("connecting to the cluster: %w", err)
 	}
-	objects := world.Snapshot{}
+	objs := objects.Snapshot{}
 	for _, list := range kube.Lists() {
 		if err := k.List(ctx, list); err != nil {
 			return nil, nil, fmt.Errorf("reading %T: %w", list, err)
 		}
-		if err := meta.EachListItem(list, func(o runtime.Object) error { objects.Put(o); return nil }); err != nil {
+		if err := meta.EachListItem(list, func(o runtime.Object) error { objs.Put(o); return nil }); err != nil {
 			return nil, nil, err
 		}
 	}
-	return objects, func(namespace, name string) (*corev1.Secret, error) {
+	return objs, func(namespace, name string) (*corev1.Secret, error) {
 		secret := &corev1.Secret{}
 		err := k.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret)
 		return secret, err
@@ -57,9 +57,9 @@ func cluster(ctx context.Context, kubeconfig string) (world.Snapshot, func(names
 
 // adopt gives objects of files what the cluster has given to those that they would replace: UIDs, finalizers, and the node
 // ports of Services, which an apply would keep too.
-func adopt(s world.Snapshot, objects []metav1.Object) {
-	for _, o := range objects {
-		kind, _ := world.KindOf(o)
+func adopt(s objects.Snapshot, objs []metav1.Object) {
+	for _, o := range objs {
+		kind, _ := objects.KindOf(o)
 		have, ok := s.Get(kind, o.GetNamespace(), o.GetName())
 		if !ok {
 			continue
@@ -93,7 +93,7 @@ func adoptPorts(svc, old *corev1.Service) {
 }
 
 // bindingsOf are the TargetGroupBindings of a stack among the objects of a cluster.
-func bindingsOf(s world.Snapshot) func(stack.Key) []plan.Binding {
+func bindingsOf(s objects.Snapshot) func(stack.Key) []plan.Binding {
 	return func(key stack.Key) []plan.Binding { return kube.BindingsOf(s, key) }
 }
 

@@ -15,11 +15,11 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/explain"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/offline"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/wish"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 const explainHelp = `Explain an Ingress or Service: its load balancer field by field, with the annotation or class parameter that set each (← …) or
@@ -136,7 +136,7 @@ func (o *explainOptions) ask(e *explain.Explanation, input explain.Input, from n
 	if input.Stack == nil {
 		return fmt.Errorf("%s cannot be built as it is, so no request reaches it: %s", input.Object, first(input.Diagnostics))
 	}
-	if input.Object.Kind != string(world.Ingress) {
+	if input.Object.Kind != string(objects.Ingress) {
 		return errors.New("--request: a network load balancer has no rules; leave the flag out")
 	}
 	walk := explain.Ask
@@ -159,7 +159,7 @@ func first(l diag.List) string {
 
 // one plans the stack that an object is in now.
 func (o *explainOptions) one(ctx context.Context, src *source, object metav1.Object) (offline.Result, error) {
-	v := world.New(src.reader)
+	v := objects.New(src.reader)
 	key, d, ok := offline.KeyOf(v, &o.config, object)
 	switch {
 	case d != nil:
@@ -178,20 +178,20 @@ func (o *explainOptions) one(ctx context.Context, src *source, object metav1.Obj
 	return got.Stacks[0], nil
 }
 
-func (o *explainOptions) input(ctx context.Context, src *source, kind world.Kind, object metav1.Object, r offline.Result, errOut io.Writer) explain.Input {
+func (o *explainOptions) input(ctx context.Context, src *source, kind objects.Kind, object metav1.Object, r offline.Result, errOut io.Writer) explain.Input {
 	input := explain.Input{
 		Object: diag.Object{Kind: string(kind), Namespace: object.GetNamespace(), Name: object.GetName(), UID: string(object.GetUID())},
 		Stack:  r.Compiled.Stack, Origins: r.Compiled.Origins, Observed: r.Observed, Diagnostics: r.Diagnostics,
 		Annotations: func(x diag.Object) map[string]string {
-			if a, ok := src.snapshot.Get(world.Kind(x.Kind), x.Namespace, x.Name); ok {
+			if a, ok := src.snapshot.Get(objects.Kind(x.Kind), x.Namespace, x.Name); ok {
 				return a.GetAnnotations()
 			}
 			return nil
 		},
 	}
 	input.DefaultTags = o.config.DefaultTags
-	input.ClassTargetType = classTargetType(src, wish.IngressFromFlags(&o.config).Config)
-	for _, m := range r.Wish.Entrance.Members {
+	input.ClassTargetType = classTargetType(src, front.IngressFromFlags(&o.config).Config)
+	for _, m := range r.Wish.LoadBalancer.Members {
 		input.Members = append(input.Members, m.Object)
 	}
 	var err error
@@ -203,9 +203,9 @@ func (o *explainOptions) input(ctx context.Context, src *source, kind world.Kind
 
 // classTargetType tells where the class of an Ingress sets the target type.
 func classTargetType(src *source, c ingress.Config) func(diag.Object) string {
-	v := world.New(src.reader)
+	v := objects.New(src.reader)
 	return func(o diag.Object) string {
-		x, ok := src.snapshot.Get(world.Kind(o.Kind), o.Namespace, o.Name)
+		x, ok := src.snapshot.Get(objects.Kind(o.Kind), o.Namespace, o.Name)
 		i, isIngress := x.(*networkingv1.Ingress)
 		if !ok || !isIngress {
 			return ""

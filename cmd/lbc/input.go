@@ -20,10 +20,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/offline"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // inputHelp is how every command that looks at objects finds them.
@@ -80,8 +80,8 @@ func controllerFlags(f *pflag.FlagSet, c *config.Config, shown map[string]string
 
 // source is where objects and AWS's answers come from.
 type source struct {
-	snapshot  world.Snapshot
-	reader    world.Reader // the snapshot, and Secrets of the cluster that somebody asks for
+	snapshot  objects.Snapshot
+	reader    objects.Reader // the snapshot, and Secrets of the cluster that somebody asks for
 	fromFiles []placed
 	clients   cloud.Clients
 	inventory *inventory.Inventory
@@ -118,11 +118,11 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 	if err != nil {
 		return nil, err
 	}
-	s := &source{snapshot: world.Snapshot{}, fromFiles: fromFiles}
+	s := &source{snapshot: objects.Snapshot{}, fromFiles: fromFiles}
 	s.reader = s.snapshot
-	objects := make([]metav1.Object, 0, len(fromFiles))
+	objs := make([]metav1.Object, 0, len(fromFiles))
 	for _, p := range fromFiles {
-		objects = append(objects, p.object)
+		objs = append(objs, p.object)
 	}
 	if i.config.Kubeconfig != "" {
 		snapshot, secret, err := cluster(ctx, i.config.Kubeconfig)
@@ -130,12 +130,12 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 			return nil, err
 		}
 		s.snapshot, s.reader = snapshot, &secretReader{Snapshot: snapshot, read: secret}
-		adopt(s.snapshot, objects)
+		adopt(s.snapshot, objs)
 	} else {
 		s.snapshot.Put(chartClass())
 	}
-	world.FillIn(objects)
-	for _, o := range objects {
+	objects.FillIn(objs)
+	for _, o := range objs {
 		s.snapshot.Put(o)
 	}
 	return s, nil
@@ -155,9 +155,9 @@ func chartClass() *networkingv1.IngressClass {
 }
 
 // concerning admits the stacks that objects from files belong to.
-func concerning(v *world.View, c *config.Config, objects []placed) func(stack.Key) bool {
+func concerning(v *objects.View, c *config.Config, objs []placed) func(stack.Key) bool {
 	want := map[stack.Key]bool{}
-	for _, x := range objects {
+	for _, x := range objs {
 		for _, k := range offline.KeysOf(v, c, x.object) {
 			want[k] = true
 		}
@@ -167,7 +167,7 @@ func concerning(v *world.View, c *config.Config, objects []placed) func(stack.Ke
 
 // plans makes the plans that are asked for: all, or with a cluster and files those that the files concern.
 func (i *inputs) plans(ctx context.Context, s *source) (offline.Outcome, error) {
-	v := world.New(s.reader)
+	v := objects.New(s.reader)
 	only := func(stack.Key) bool { return true }
 	if len(s.fromFiles) > 0 && i.config.Kubeconfig != "" {
 		only = concerning(v, &i.config, s.fromFiles)
@@ -182,11 +182,11 @@ func (i *inputs) read(errOut io.Writer, in io.Reader) ([]placed, error) {
 	}
 	var all []placed
 	for _, p := range paths {
-		objects, err := i.readOne(p, errOut, in)
+		objs, err := i.readOne(p, errOut, in)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, objects...)
+		all = append(all, objs...)
 	}
 	return all, nil
 }
@@ -228,18 +228,18 @@ func (i *inputs) readOne(path string, errOut io.Writer, in io.Reader) ([]placed,
 	if err != nil {
 		return nil, err
 	}
-	objects, skipped, err := world.Decode(content, i.namespace)
-	var malformed *world.MalformedError
+	objs, skipped, err := objects.Decode(content, i.namespace)
+	var malformed *objects.MalformedError
 	switch {
 	case errors.As(err, &malformed) && malformed.Line > 0:
 		return nil, fmt.Errorf("%s:%d: %w", path, malformed.Line, err)
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if len(objects) == 0 && len(skipped) > 0 {
+	if len(objs) == 0 && len(skipped) > 0 {
 		fmt.Fprintf(errOut, "lbc: %s has nothing that a load balancer depends on (%s)\n", path, strings.Join(skipped, ", ")) //nolint:errcheck // a hint
 	}
-	return place(path, content, i.namespace, objects), nil
+	return place(path, content, i.namespace, objs), nil
 }
 
 // tellOfQuarantine says what this command cannot know of a cluster with invalid objects.

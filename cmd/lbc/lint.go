@@ -18,8 +18,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/offline"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 const lintHelp = `Check manifests without a cluster and without AWS: spelling and values of annotations, rules, classes, groups, what is beyond AWS's
@@ -213,7 +213,7 @@ func assumeClasses(src *source) []finding {
 			continue
 		}
 		name := *ing.Spec.IngressClassName
-		if c, ok := src.snapshot.Get(world.IngressClass, "", name); ok {
+		if c, ok := src.snapshot.Get(objects.IngressClass, "", name); ok {
 			if c.GetAnnotations()[assumed] != "" {
 				out = append(out, classNote(p, name))
 			}
@@ -239,7 +239,7 @@ func assumeClasses(src *source) []finding {
 const assumed = "lbc/assumed"
 
 func classNote(p placed, name string) finding {
-	kind, _ := world.KindOf(p.object)
+	kind, _ := objects.KindOf(p.object)
 	o := diag.Object{Kind: string(kind), Namespace: p.object.GetNamespace(), Name: p.object.GetName()}
 	return finding{
 		File: p.file, Line: p.line("spec.ingressClassName"), Severity: severityNote, Object: o.String(), Field: "spec.ingressClassName", Code: string(diag.InvalidIngressClass),
@@ -263,7 +263,7 @@ func (o *lintOptions) readable() ([]finding, error) {
 			return nil, err
 		case err != nil:
 			line, text := 0, strings.TrimPrefix(err.Error(), f+": ")
-			var malformed *world.MalformedError
+			var malformed *objects.MalformedError
 			if errors.As(err, &malformed) {
 				line, text = malformed.Line, malformed.Error()
 			}

@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/world"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 // placed is an object and where it is written.
@@ -20,7 +20,7 @@ type placed struct {
 }
 
 // place finds the objects of a file in its text.
-func place(file string, content []byte, namespace string, objects []metav1.Object) []placed {
+func place(file string, content []byte, namespace string, objs []metav1.Object) []placed {
 	type name struct{ kind, namespace, name string }
 	nodes := map[name]*yaml.Node{}
 	for d := yaml.NewDecoder(bytes.NewReader(content)); ; {
@@ -36,9 +36,9 @@ func place(file string, content []byte, namespace string, objects []metav1.Objec
 			nodes[name{text(child(n, "kind")), ns, text(child(child(n, "metadata"), "name"))}] = n
 		}
 	}
-	out := make([]placed, 0, len(objects))
-	for _, o := range objects {
-		kind, _ := world.KindOf(o)
+	out := make([]placed, 0, len(objs))
+	for _, o := range objs {
+		kind, _ := objects.KindOf(o)
 		ns := o.GetNamespace()
 		if ns == "" {
 			ns = namespace
@@ -120,7 +120,7 @@ func (p placed) line(path string) int {
 // find is the place of the object that a diagnostic is about.
 func find(all []placed, o diag.Object) (placed, bool) {
 	for _, p := range all {
-		kind, _ := world.KindOf(p.object)
+		kind, _ := objects.KindOf(p.object)
 		if string(kind) == o.Kind && p.object.GetName() == o.Name && p.object.GetNamespace() == o.Namespace {
 			return p, true
 		}

@@ -15,11 +15,11 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/recording"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/wish"
 )
 
 const recordHelp = `Record what the AWS account holds of a cluster, so that plans can be made without AWS: lbc plan --account FILE.
@@ -71,7 +71,7 @@ func (i *inputs) record(ctx context.Context, path string, out, errOut io.Writer,
 	scope := inventory.FromFlags(&i.config)
 	scope.Now, scope.Patience = time.Now, time.Minute
 	inv := inventory.New(clients, scope)
-	if err := readAll(ctx, inv, clients, wish.CompileFromFlags(&i.config).OwnCertificates); err != nil {
+	if err := readAll(ctx, inv, clients, front.CompileFromFlags(&i.config).OwnCertificates); err != nil {
 		return err
 	}
 	if len(i.files) > 0 || i.config.Kubeconfig != "" {

@@ -6,13 +6,13 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/world"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 // refusals are what the webhooks would say about the creation of class parameters and bindings, of which plans say nothing.
 // Of Ingresses plans say the same and more.
 func refusals(src *source, vpc string) []finding {
-	v := world.New(src.reader)
+	v := objects.New(src.reader)
 	var out []finding
 	for _, p := range src.fromFiles {
 		var verdicts []admission.Verdict
@@ -41,7 +41,7 @@ func refusals(src *source, vpc string) []finding {
 var named = regexp.MustCompile(`\bspec(\.\w+(\[\d+\])?)+`)
 
 func refusal(p placed, severity string, code diag.Code, text string) finding {
-	kind, _ := world.KindOf(p.object)
+	kind, _ := objects.KindOf(p.object)
 	o := diag.Object{Kind: string(kind), Namespace: p.object.GetNamespace(), Name: p.object.GetName()}
 	field := named.FindString(text)
 	return finding{File: p.file, Line: p.line(field), Severity: severity, Object: o.String(), Field: field, Code: string(code), Text: text}

@@ -5,19 +5,19 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/world"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 // secretReader shows, beside what was read at once, the Secrets that a plan asks for: no others are read.
 type secretReader struct {
-	world.Snapshot
+	objects.Snapshot
 	read    func(namespace, name string) (*corev1.Secret, error)
 	refused map[string]error // by namespace/name
 }
 
-// Get implements world.Reader.
-func (r *secretReader) Get(kind world.Kind, namespace, name string) (metav1.Object, bool) {
-	if o, ok := r.Snapshot.Get(kind, namespace, name); ok || kind != world.Secret {
+// Get implements objects.Reader.
+func (r *secretReader) Get(kind objects.Kind, namespace, name string) (metav1.Object, bool) {
+	if o, ok := r.Snapshot.Get(kind, namespace, name); ok || kind != objects.Secret {
 		return o, ok
 	}
 	secret, err := r.read(namespace, name)
@@ -34,7 +34,7 @@ func (r *secretReader) Get(kind world.Kind, namespace, name string) (metav1.Obje
 	return nil, false
 }
 
-// Why implements world.Explainer.
-func (r *secretReader) Why(_ world.Kind, namespace, name string) error {
+// Why implements objects.Explainer.
+func (r *secretReader) Why(_ objects.Kind, namespace, name string) error {
 	return r.refused[namespace+"/"+name]
 }

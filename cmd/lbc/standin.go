@@ -13,7 +13,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/world"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 // besideServices tells what is wrong with annotations that only a Service makes anybody read, such as those of health checks, where
@@ -23,10 +23,10 @@ func (o *lintOptions) besideServices(ctx context.Context, src *source) (diag.Lis
 	if len(services) == 0 {
 		return nil, nil
 	}
-	world.FillIn(services)
+	objects.FillIn(services)
 	for _, s := range services {
 		src.snapshot.Put(s)
-		defer src.snapshot.Delete(world.Service, s.GetNamespace(), s.GetName())
+		defer src.snapshot.Delete(objects.Service, s.GetNamespace(), s.GetName())
 	}
 	got, err := o.plans(ctx, src)
 	if err != nil {
@@ -49,7 +49,7 @@ func standIns(src *source) []metav1.Object {
 		}
 		name := func(service string, port networkingv1.ServiceBackendPort) {
 			key := types.NamespacedName{Namespace: ing.Namespace, Name: service}
-			if _, ok := src.snapshot.Get(world.Service, key.Namespace, key.Name); ok || service == "" {
+			if _, ok := src.snapshot.Get(objects.Service, key.Namespace, key.Name); ok || service == "" {
 				return
 			}
 			if ports[key] == nil {

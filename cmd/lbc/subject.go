@@ -11,13 +11,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/world"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 // explained are the kinds that can be explained, by what people write.
-var explained = map[string]world.Kind{
-	"ingress": world.Ingress, "ingresses": world.Ingress, "ing": world.Ingress,
-	"service": world.Service, "services": world.Service, "svc": world.Service,
+var explained = map[string]objects.Kind{
+	"ingress": objects.Ingress, "ingresses": objects.Ingress, "ing": objects.Ingress,
+	"service": objects.Service, "services": objects.Service, "svc": objects.Service,
 }
 
 // complete offers kinds, then the names of objects.
@@ -43,14 +43,14 @@ func (o *explainOptions) complete(cmd *cobra.Command, args []string) []string {
 
 // subject is what is to be explained: "ingress NAME" or "ingress/NAME", where NAME may be namespace/name; without a name the only
 // one of its kind, without a kind the only one at all.
-func (o *explainOptions) subject(src *source, args []string) (world.Kind, metav1.Object, error) {
+func (o *explainOptions) subject(src *source, args []string) (objects.Kind, metav1.Object, error) {
 	if len(args) == 1 {
 		if before, after, ok := strings.Cut(args[0], "/"); ok {
 			args = []string{before, after}
 		}
 	}
 	if len(args) == 0 {
-		return only(src, world.Ingress, world.Service)
+		return only(src, objects.Ingress, objects.Service)
 	}
 	kind, ok := explained[strings.ToLower(args[0])]
 	switch {
@@ -71,7 +71,7 @@ func (o *explainOptions) subject(src *source, args []string) (world.Kind, metav1
 	if !whole && !o.namespaceGiven {
 		var found []metav1.Object
 		for _, p := range src.fromFiles {
-			if k, _ := world.KindOf(p.object); k == kind && p.object.GetName() == name {
+			if k, _ := objects.KindOf(p.object); k == kind && p.object.GetName() == name {
 				found = append(found, p.object)
 			}
 		}
@@ -83,7 +83,7 @@ func (o *explainOptions) subject(src *source, args []string) (world.Kind, metav1
 }
 
 // only is the one object of some kinds that may ask for a load balancer; of files if there are any.
-func only(src *source, kinds ...world.Kind) (world.Kind, metav1.Object, error) {
+func only(src *source, kinds ...objects.Kind) (objects.Kind, metav1.Object, error) {
 	var candidates []metav1.Object
 	for _, p := range src.fromFiles {
 		candidates = append(candidates, p.object)
@@ -94,20 +94,20 @@ func only(src *source, kinds ...world.Kind) (world.Kind, metav1.Object, error) {
 		}
 	}
 	candidates = slices.DeleteFunc(candidates, func(x metav1.Object) bool {
-		k, _ := world.KindOf(x)
+		k, _ := objects.KindOf(x)
 		s, isService := x.(*corev1.Service)
 		return !slices.Contains(kinds, k) || isService && s.Spec.Type != corev1.ServiceTypeLoadBalancer
 	})
 	var there []string
 	for _, x := range candidates {
-		k, _ := world.KindOf(x)
+		k, _ := objects.KindOf(x)
 		there = append(there, strings.ToLower(string(k))+" "+x.GetNamespace()+"/"+x.GetName())
 	}
 	switch len(candidates) {
 	case 0:
 		return "", nil, errors.New("there is nothing to explain: no Ingress, and no Service of type LoadBalancer")
 	case 1:
-		k, _ := world.KindOf(candidates[0])
+		k, _ := objects.KindOf(candidates[0])
 		return k, candidates[0], nil
 	}
 	slices.Sort(there)
@@ -124,7 +124,7 @@ func some(all []string) string {
 }
 
 // missing tells what there is instead.
-func missing(s world.Snapshot, kind world.Kind, namespace, name string) error {
+func missing(s objects.Snapshot, kind objects.Kind, namespace, name string) error {
 	var there []string
 	for _, x := range s.List(kind, "") {
 		there = append(there, x.GetNamespace()+"/"+x.GetName())

@@ -8,9 +8,9 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/offline"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/wish"
 )
 
 // finalizers are those that the objects of a case get, as "Kind/name finalizer".
@@ -18,11 +18,11 @@ func finalizers(l *lab, stacks []offline.Result) []string {
 	var out []string
 	for _, s := range stacks {
 		for _, m := range s.Wish.Members {
-			kind, front := "Ingress", wish.FrontEnd(wish.IngressFromFlags(l.config))
+			kind, loader := "Ingress", front.Loader(front.IngressFromFlags(l.config))
 			if s.Key.Owner == stack.Service {
-				kind, front = "Service", wish.ServiceFromFlags(l.config)
+				kind, loader = "Service", front.ServiceFromFlags(l.config)
 			}
-			out = append(out, fmt.Sprintf("%s/%s %s", kind, m.GetName(), front.Finalizer(s.Key.ID)))
+			out = append(out, fmt.Sprintf("%s/%s %s", kind, m.GetName(), loader.Finalizer(s.Key.ID)))
 		}
 	}
 	slices.Sort(out)

@@ -22,10 +22,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/offline"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 const vpc = "vpc-01ab0001"
@@ -90,7 +90,7 @@ func (l *lab) clients() cloud.Clients {
 // plans is what a controller would do now.
 func (l *lab) plans(r *cluster) []offline.Result {
 	l.t.Helper()
-	out, err := offline.Plans(l.t.Context(), world.FromObjects(r.typed(l.t, l.names())), func(stack.Key) bool { return true }, l.inv, l.config, l.of)
+	out, err := offline.Plans(l.t.Context(), objects.FromObjects(r.typed(l.t, l.names())), func(stack.Key) bool { return true }, l.inv, l.config, l.of)
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/world"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 // What pods, namespaces and installations call the target control agent.
@@ -30,7 +30,7 @@ const (
 
 // WantsAgent reports whether a new pod is to get a target control agent: its own label decides, else that of its namespace. A pod
 // that has a container of that name keeps it.
-func WantsAgent(v *world.View, pod *corev1.Pod) bool {
+func WantsAgent(v *objects.View, pod *corev1.Pod) bool {
 	named := func(c corev1.Container) bool { return c.Name == agentContainer }
 	if slices.ContainsFunc(pod.Spec.Containers, named) || slices.ContainsFunc(pod.Spec.InitContainers, named) {
 		return false

@@ -11,7 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/world"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 // Checks of TargetGroupBindings.
@@ -75,7 +75,7 @@ var vpcID = regexp.MustCompile(`^(?:vpc-[0-9a-f]{8}|vpc-[0-9a-f]{17}|vpc-[0-9a-f
 // Binding judges the creation of a binding, or, if old is not nil, its update. vpc is that of the cluster. What contradicts the
 // target group itself is left to the controller, which tells it on the binding: no request waits for AWS. An update is refused
 // only for what it brings, so that finalizers come off whatever is wrong.
-func Binding(v *world.View, vpc string, old, b *v1beta1.TargetGroupBinding) Verdict {
+func Binding(v *objects.View, vpc string, old, b *v1beta1.TargetGroupBinding) Verdict {
 	if b.DeletionTimestamp != nil || old != nil && equality.Semantic.DeepEqual(old.Spec, b.Spec) {
 		return Verdict{}
 	}
@@ -125,7 +125,7 @@ func groupName(s *v1beta1.TargetGroupBindingSpec) string {
 }
 
 // shared refuses a target group that other bindings serve, unless all of them leave the targets of others alone.
-func shared(v *world.View, b *v1beta1.TargetGroupBinding) Verdict {
+func shared(v *objects.View, b *v1beta1.TargetGroupBinding) Verdict {
 	multi, others := b.Spec.MultiClusterTargetGroup, []string(nil)
 	for _, o := range v.TargetGroupBindings("") {
 		if !sameGroup(&o.Spec, &b.Spec) || o.Namespace == b.Namespace && o.Name == b.Name || b.UID != "" && o.UID == b.UID {

@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
-	"github.com/k8s-lbc/lbc/internal/world"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 // IngressConfig is what flags say about the admission of Ingresses.
@@ -38,7 +38,7 @@ const (
 // An update is refused only for what it brings: finalizers come off, and other edits pass, however wrong the rest is. Of an
 // Ingress whose class does not exist nobody knows whose it is; it is refused only if it carries annotations of ours. Class
 // parameters that are missing are warned of and not refused, for package tools create custom resources last.
-func Ingress(v *world.View, cfg IngressConfig, old, ing *networkingv1.Ingress) Verdict {
+func Ingress(v *objects.View, cfg IngressConfig, old, ing *networkingv1.Ingress) Verdict {
 	if ing.DeletionTimestamp != nil || old != nil && same(old, ing) {
 		return Verdict{}
 	}
@@ -80,7 +80,7 @@ func same(a, b *networkingv1.Ingress) bool {
 	return equality.Semantic.DeepEqual(a.Spec, b.Spec) && equality.Semantic.DeepEqual(a.Annotations, b.Annotations)
 }
 
-func brokenClass(v *world.View, old, ing *networkingv1.Ingress, d diag.Diagnostic) Verdict {
+func brokenClass(v *objects.View, old, ing *networkingv1.Ingress, d diag.Diagnostic) Verdict {
 	warned := Verdict{Warnings: []string{d.Message()}, Doubtful: true}
 	if old != nil && sameClass(old, ing) {
 		return warned
@@ -126,7 +126,7 @@ func byAnnotation(ing *networkingv1.Ingress) bool {
 	return ok
 }
 
-func classified(v *world.View, cfg IngressConfig, ing *networkingv1.Ingress) bool {
+func classified(v *objects.View, cfg IngressConfig, ing *networkingv1.Ingress) bool {
 	c, d := ingress.Classify(v, cfg.Config, ing)
 	return d == nil && c.Managed
 }

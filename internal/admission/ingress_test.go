@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
-	"github.com/k8s-lbc/lbc/internal/world"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 const classes = `
@@ -29,13 +29,13 @@ const classes = `
 {apiVersion: v1, kind: Service, metadata: {name: web, namespace: ns}, spec: {type: NodePort, ports: [{port: 80, nodePort: 30080}]}}
 `
 
-func view(t *testing.T, more string) *world.View {
+func view(t *testing.T, more string) *objects.View {
 	t.Helper()
-	objects, _, err := world.Decode([]byte(classes+"---\n"+more), "ns")
+	objs, _, err := objects.Decode([]byte(classes+"---\n"+more), "ns")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return world.FromObjects(objects)
+	return objects.FromObjects(objs)
 }
 
 // ing makes an Ingress of a class ("-" names none) with a path to web; annotations are key, value, key, value …

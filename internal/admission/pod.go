@@ -9,8 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/readiness"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // maxGateName is how long the name of a binding may be to make a type of condition: what follows the slash of a qualified name.
@@ -19,7 +19,7 @@ const maxGateName = 63
 // ReadinessGates gives a new pod a readiness gate for each binding of its namespace that will register it: of type ip, with a
 // Service that selects the pod. Gates of version 1 of the existing controller, which nobody opens any more, go as soon as there
 // is one of ours; all others stay, in their order.
-func ReadinessGates(v *world.View, pod *corev1.Pod) Verdict {
+func ReadinessGates(v *objects.View, pod *corev1.Pod) Verdict {
 	var out Verdict
 	var gates []corev1.PodReadinessGate
 	for _, b := range v.TargetGroupBindings(pod.Namespace) {

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/world"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 // operations are a patch as it is sent, without the op.
@@ -45,7 +45,7 @@ func TestPodsGetAReadinessGateForEachBindingThatWillRegisterThem(t *testing.T) {
 	leaving := binding("shop", "leaving", "web", v1beta1.TargetTypeIP)
 	leaving.DeletionTimestamp = ptr.To(metav1.Now())
 	long := strings.Repeat("x", 64)
-	objects := []metav1.Object{
+	objs := []metav1.Object{
 		binding("shop", "b-web", "web", v1beta1.TargetTypeIP), binding("shop", "a-web", "web", v1beta1.TargetTypeIP),
 		binding("shop", "nodes", "web", v1beta1.TargetTypeInstance), binding("shop", "incomplete", "web", ""),
 		binding("shop", "api", "api", v1beta1.TargetTypeIP), binding("shop", "lonely", "absent", v1beta1.TargetTypeIP),
@@ -76,7 +76,7 @@ func TestPodsGetAReadinessGateForEachBindingThatWillRegisterThem(t *testing.T) {
 		for _, g := range tc.gates {
 			pod.Spec.ReadinessGates = append(pod.Spec.ReadinessGates, corev1.PodReadinessGate{ConditionType: g})
 		}
-		got := ReadinessGates(world.FromObjects(objects), pod)
+		got := ReadinessGates(objects.FromObjects(objs), pod)
 		if diff := cmp.Diff(tc.want, operations(t, got.Patch)); diff != "" || got.Denied != "" || len(got.Warnings) > 0 != tc.warned {
 			t.Errorf("%s: %+v %s", name, got, diff)
 		}
@@ -113,11 +113,11 @@ func TestPodsSayWhetherTheyWantAnAgentAndElseTheirNamespace(t *testing.T) {
 		if tc.namespace != "" {
 			ns.Labels = map[string]string{"elbv2.k8s.aws/alb-target-control-agent-injection": tc.namespace}
 		}
-		if got := WantsAgent(world.FromObjects([]metav1.Object{ns}), agentPod(t, tc.pod)); got != tc.want {
+		if got := WantsAgent(objects.FromObjects([]metav1.Object{ns}), agentPod(t, tc.pod)); got != tc.want {
 			t.Errorf("%s: %t", tc.name, got)
 		}
 	}
-	if WantsAgent(world.FromObjects[metav1.Object](nil), agentPod(t, "")) {
+	if WantsAgent(objects.FromObjects[metav1.Object](nil), agentPod(t, "")) {
 		t.Error("a namespace that nobody knows")
 	}
 }

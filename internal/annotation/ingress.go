@@ -8,7 +8,7 @@ func ingressEntries() []Entry {
 	for _, section := range [][]Entry{
 		placementEntries(),
 		wafClassicEntries(), // decision 16: WAF Classic
-		shieldEntries(), rehearsalEntries(), listenerEntries(), routingEntries(), healthEntries(), authEntries(), frontendEntries(),
+		shieldEntries(), dryRunEntries(), listenerEntries(), routingEntries(), healthEntries(), authEntries(), frontendEntries(),
 	} {
 		out = append(out, section...)
 	}

@@ -15,8 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/k8s-lbc/lbc/hack/testlist"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // behaviour is a sentence about what users of the existing controller know; numbers are those of the list in
@@ -77,7 +77,7 @@ func with[T any](o T, change func(T)) T {
 
 func offer(name string, ports ...corev1.ServicePort) *corev1.Service {
 	return &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: world.UID("shop", name)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: objects.UID("shop", name)},
 		Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeNodePort, Ports: ports},
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 // build is one pass over the members in their present standing.
 type build struct {
-	e       intent.Entrance
+	e       intent.LoadBalancer
 	f       facts.Facts
 	cfg     Config
 	good    map[diag.Object]intent.Member

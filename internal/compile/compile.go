@@ -192,7 +192,7 @@ type Origin struct {
 
 // Compile makes the stack of an entrance. before is Result.Memory of the previous call: last good versions serve in place of
 // members that have become invalid.
-func Compile(e intent.Entrance, f facts.Facts, cfg Config, before *Memory) Result {
+func Compile(e intent.LoadBalancer, f facts.Facts, cfg Config, before *Memory) Result {
 	for {
 		c := &compiler{e: e, f: f, cfg: cfg, good: before.good(), owners: before.owners(), before: before}
 		r := c.compile()

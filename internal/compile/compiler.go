@@ -14,7 +14,7 @@ import (
 
 // compiler repeats the build until every member that counts is sound: each failure sets one version of one member aside.
 type compiler struct {
-	e       intent.Entrance
+	e       intent.LoadBalancer
 	f       facts.Facts
 	cfg     Config
 	good    map[diag.Object]intent.Member

@@ -89,12 +89,12 @@ func scheme(v string) func(*intent.Member) {
 	return func(m *intent.Member) { m.Settings.Scheme = set(m, "scheme", v) }
 }
 
-func entrance(members ...intent.Member) intent.Entrance {
+func entrance(members ...intent.Member) intent.LoadBalancer {
 	id := stack.ID{Namespace: "shop", Name: "web-front"}
 	if len(members) > 1 {
 		id = stack.ID{Name: "group"}
 	}
-	return intent.Entrance{Key: stack.Key{Owner: stack.Ingress, ID: id}, Type: stack.Application, Members: members}
+	return intent.LoadBalancer{Key: stack.Key{Owner: stack.Ingress, ID: id}, Type: stack.Application, Members: members}
 }
 
 // account is a VPC with two public and two private subnets, some groups and certificates; nothing exists for the stack.

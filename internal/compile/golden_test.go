@@ -24,8 +24,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/front/service"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected results of golden cases")
@@ -147,7 +147,7 @@ func object(t *testing.T, file string, doc []byte) any {
 		t.Fatalf("%s: %v", file, err)
 	}
 	if svc, ok := o.(*corev1.Service); ok && svc.UID == "" {
-		svc.SetUID(world.UID(svc.Namespace, svc.Name))
+		svc.SetUID(objects.UID(svc.Namespace, svc.Name))
 	}
 	return o
 }
@@ -175,12 +175,12 @@ func (s scenario) config(t *testing.T) (compile.Config, facts.Facts) {
 }
 
 // run compiles every group and Service of the objects.
-func (s scenario) run(t *testing.T, objects []any) []outcome {
+func (s scenario) run(t *testing.T, objs []any) []outcome {
 	t.Helper()
 	cfg, all := s.config(t)
 	memory := map[stack.Key]*compile.Memory{}
 	if s.before != nil {
-		for _, e := range entrancesOf(s.before, cfg) {
+		for _, e := range loadBalancersOf(s.before, cfg) {
 			_, memory[e.Key] = s.compile(t, e, all, cfg, nil)
 			if s.kept {
 				memory[e.Key] = kept(t, memory[e.Key])
@@ -188,41 +188,41 @@ func (s scenario) run(t *testing.T, objects []any) []outcome {
 		}
 	}
 	var out []outcome
-	for _, e := range entrancesOf(objects, cfg) {
+	for _, e := range loadBalancersOf(objs, cfg) {
 		o, _ := s.compile(t, e, all, cfg, memory[e.Key])
 		out = append(out, o)
 	}
 	return out
 }
 
-// entrancesOf translates every group and Service of the objects, by stack key.
-func entrancesOf(objects []any, cfg compile.Config) []intent.Entrance {
-	v := world.FromObjects(objects)
+// loadBalancersOf translates every group and Service of the objects, by stack key.
+func loadBalancersOf(objs []any, cfg compile.Config) []intent.LoadBalancer {
+	v := objects.FromObjects(objs)
 	front := ingress.Config{TolerateMissingService: true, TolerateMissingAction: true, DefaultTargetType: cfg.DefaultTargetType}
 	front.WAFClassicOff = !cfg.EnableWAF // decision 16: WAF Classic
-	var entrances []intent.Entrance
+	var loadBalancers []intent.LoadBalancer
 	seen := map[stack.ID]bool{}
-	for _, o := range objects {
+	for _, o := range objs {
 		switch o := o.(type) {
 		case *networkingv1.Ingress:
 			for _, id := range ingress.Groups(v, front, o) {
 				if !seen[id] {
 					seen[id] = true
-					entrances = append(entrances, ingress.Translate(v, front, ingress.Load(v, front, id)))
+					loadBalancers = append(loadBalancers, ingress.Translate(v, front, ingress.Load(v, front, id)))
 				}
 			}
 		case *corev1.Service:
 			if sc := (service.Config{DefaultTargetType: cfg.DefaultTargetType}); service.Supported(sc, o) {
-				entrances = append(entrances, service.Translate(v, sc, o))
+				loadBalancers = append(loadBalancers, service.Translate(v, sc, o))
 			}
 		}
 	}
-	slices.SortFunc(entrances, func(a, b intent.Entrance) int { return strings.Compare(a.Key.String(), b.Key.String()) })
-	return entrances
+	slices.SortFunc(loadBalancers, func(a, b intent.LoadBalancer) int { return strings.Compare(a.Key.String(), b.Key.String()) })
+	return loadBalancers
 }
 
 // compile answers the needs of an entrance, and nothing else, until it has its result.
-func (s scenario) compile(t *testing.T, e intent.Entrance, all facts.Facts, cfg compile.Config,
+func (s scenario) compile(t *testing.T, e intent.LoadBalancer, all facts.Facts, cfg compile.Config,
 	before *compile.Memory) (outcome, *compile.Memory) {
 	t.Helper()
 	o := outcome{Stack: e.Key.String()}

@@ -13,7 +13,7 @@ import (
 )
 
 // service makes the entrance of a Service with one port.
-func service(protocol string, change ...func(*intent.Member, *intent.TargetGroup)) intent.Entrance {
+func service(protocol string, change ...func(*intent.Member, *intent.TargetGroup)) intent.LoadBalancer {
 	o := diag.Object{Kind: "Service", Namespace: "n", Name: "s"}
 	g := targetGroup(o, "s")
 	g.ID, g.Protocol, g.ProtocolVersion = "n/s:80", protocol, ""
@@ -24,7 +24,7 @@ func service(protocol string, change ...func(*intent.Member, *intent.TargetGroup
 	for _, c := range change {
 		c(&m, g)
 	}
-	return intent.Entrance{
+	return intent.LoadBalancer{
 		Key: stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "n", Name: "s"}}, Type: stack.Network,
 		Names: intent.Names{ServiceUID: "uid-s"}, Members: []intent.Member{m},
 	}
@@ -168,7 +168,7 @@ func TestAnNLBKeepsTheSchemeAndTheLackOfGroupsThatItHas(t *testing.T) {
 
 func TestFixedAddressesOfAnNLB(t *testing.T) {
 	t.Parallel()
-	mappings := func(scheme string, in ...stack.SubnetMapping) intent.Entrance {
+	mappings := func(scheme string, in ...stack.SubnetMapping) intent.LoadBalancer {
 		return service("TCP", func(m *intent.Member, _ *intent.TargetGroup) {
 			m.Settings.Scheme, m.Settings.Mappings = set(m, "scheme", scheme), set(m, "mappings", in)
 		})
@@ -181,7 +181,7 @@ func TestFixedAddressesOfAnNLB(t *testing.T) {
 	if got := fmt.Sprint(s.LoadBalancers[0].Subnets); got != "[{subnet-0a2  10.0.32.9 } {subnet-0b2  10.0.48.9 }]" {
 		t.Errorf("private addresses: %s", got)
 	}
-	for text, e := range map[string]intent.Entrance{
+	for text, e := range map[string]intent.LoadBalancer{
 		"internet facing":  mappings(stack.Internal, stack.SubnetMapping{AllocationID: "e1"}),
 		"must match":       mappings(stack.InternetFacing, stack.SubnetMapping{AllocationID: "e1"}),
 		"internal load":    mappings(stack.InternetFacing, stack.SubnetMapping{PrivateIPv4: "10.0.0.9"}),

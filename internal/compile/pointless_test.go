@@ -86,7 +86,7 @@ func TestALoadBalancerThatWouldServeNothingIsNotMade(t *testing.T) {
 // TestACertificateThatIsStillToComeGetsItsLoadBalancer: the stack requests it, so that nothing is missing that others must make.
 func TestACertificateThatIsStillToComeGetsItsLoadBalancer(t *testing.T) {
 	t.Parallel()
-	b := &build{e: intent.Entrance{Type: stack.Application}, certificatesOwned: []stack.Certificate{{ID: "c"}}, members: make([]member, 1), notes: []diag.List{
+	b := &build{e: intent.LoadBalancer{Type: stack.Application}, certificatesOwned: []stack.Certificate{{ID: "c"}}, members: make([]member, 1), notes: []diag.List{
 		{diag.New(diag.Object{}, "", diag.CertificateFailed, "ACM refuses it", "wait")},
 	}}
 	if yes, known := b.pointless(); yes || !known {

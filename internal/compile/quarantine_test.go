@@ -290,7 +290,7 @@ func TestAMemberThatWasLeftOutAfterARestartStaysAsItIs(t *testing.T) {
 	e := entrance(ingress("n", "a"), bad)
 	first := Compile(e, f, config(), nil)
 	worse := ingress("n", "b", broken("metadata.annotations[alb.ingress.kubernetes.io/scheme]"))
-	for name, e := range map[string]intent.Entrance{"unchanged": e, "worse": entrance(ingress("n", "a"), worse)} {
+	for name, e := range map[string]intent.LoadBalancer{"unchanged": e, "worse": entrance(ingress("n", "a"), worse)} {
 		second := Compile(e, f, config(), first.Memory)
 		if got := mustBuild(t, second); len(got.Listeners) != 2 || got.LoadBalancers[0].Scheme != stack.InternetFacing {
 			t.Errorf("%s: listeners %v, scheme %s", name, got.Listeners, got.LoadBalancers[0].Scheme)

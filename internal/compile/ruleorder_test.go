@@ -41,7 +41,7 @@ func onlyOn(port int32) func(*intent.Member) {
 }
 
 // inOrder is a group as the front end gives it.
-func inOrder(members ...intent.Member) intent.Entrance {
+func inOrder(members ...intent.Member) intent.LoadBalancer {
 	slices.SortFunc(members, func(a, b intent.Member) int {
 		if a.Order != b.Order {
 			return int(a.Order - b.Order)

@@ -128,7 +128,7 @@ func TestABindingWaitsForItsStackOnceItsTargetGroupIsGone(t *testing.T) {
 	t.Parallel()
 	l, b := boundLab(t)
 	l.must(l.client.Get(t.Context(), client.ObjectKeyFromObject(b), b))
-	b.Labels = naming.Labels(front)
+	b.Labels = naming.Labels(frontKey)
 	l.must(l.client.Update(t.Context(), b))
 	_, err := l.sim.Balancing.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{TargetGroupArn: &b.Spec.TargetGroupARN})
 	l.must(err)

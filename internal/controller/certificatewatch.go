@@ -69,7 +69,7 @@ type discovery struct {
 }
 
 // discoveryOf is what the last compilation asked, for members as they are and for those whose last good version serves.
-func discoveryOf(e intent.Entrance, good map[diag.Object]intent.Member, found diag.List) discovery {
+func discoveryOf(e intent.LoadBalancer, good map[diag.Object]intent.Member, found diag.List) discovery {
 	var d discovery
 	ask := func(m intent.Member) {
 		for _, l := range m.Listeners {

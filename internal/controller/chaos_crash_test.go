@@ -131,7 +131,7 @@ func crashLab(t *testing.T, keeps, owning bool) *lab {
 	return l
 }
 
-var crashKeys = append([]stack.Key{front, implicit("base"), serviceKey("net"), serviceKey("edge")}, ownersKeys...)
+var crashKeys = append([]stack.Key{frontKey, implicit("base"), serviceKey("net"), serviceKey("edge")}, ownersKeys...)
 
 func serviceKey(name string) stack.Key {
 	return stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "shop", Name: name}}

@@ -20,9 +20,9 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/wish"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // soakLife is one process that leads, with the work queues, watches and loops of the controller.
@@ -136,12 +136,12 @@ func (s *soak) watch(life *soakLife) {
 			s.wake(key)
 		}
 	}
-	front, _ := s.ingresses.front.(wish.Ingress)
-	m := &memberships{front: front, reader: s.ingresses.client, classes: newIndex[types.NamespacedName](), reporter: s.ingresses.reporter}
-	balancers, _ := s.services.front.(wish.Service)
+	loader, _ := s.ingresses.front.(front.Ingress)
+	m := &memberships{front: loader, reader: s.ingresses.client, classes: newIndex[types.NamespacedName](), reporter: s.ingresses.reporter}
+	balancers, _ := s.services.front.(front.Service)
 	vanished := s.ingresses.bindings.vanished
-	member, class := m.ingressEvent(s.ingresses), m.classEvent(s.ingresses, world.IngressClass)
-	backends, owner, ownerToo := wake(s.ingresses, world.Service), owned(stack.Ingress, vanished), owned(stack.Service, vanished)
+	member, class := m.ingressEvent(s.ingresses), m.classEvent(s.ingresses, objects.IngressClass)
+	backends, owner, ownerToo := wake(s.ingresses, objects.Service), owned(stack.Ingress, vanished), owned(stack.Service, vanished)
 	ofService := s.services.serviceEvent(balancers, nil)
 	binding, node, pod := b.bindingEvent(), b.nodeEvent(), b.podEvent()
 	ports := b.ofService(client.Object.GetName, portsChanged)

@@ -97,18 +97,18 @@ func TestAfterARestartABrokenMemberHoldsUpNobody(t *testing.T) {
 			t.Run(name+", ended "+end, func(t *testing.T) {
 				t.Parallel()
 				l := newKeeper(t, append(pair(nil), labService("new"))...)
-				l.settle(front)
+				l.settle(frontKey)
 				l.edit("api", func(i *networkingv1.Ingress) { breakIt(i, annotations) })
-				l.settle(front)
+				l.settle(frontKey)
 				stop(l)
 				l.restart()
 				mark := l.mark()
-				l.settle(front)
+				l.settle(frontKey)
 				if w := l.writes(mark); len(w) > 0 {
 					t.Errorf("the restart wrote %v", w)
 				}
 				l.edit("web", toNew)
-				l.settle(front)
+				l.settle(frontKey)
 				if w := l.writes(mark); !slices.Contains(w, "CreateTargetGroup") || !slices.Contains(w, "CreateRule") && !slices.Contains(w, "ModifyRule") {
 					t.Errorf("the other member's edit was not carried out: %v\n%s", w, strings.Join(l.events, "\n"))
 				}
@@ -124,7 +124,7 @@ func TestAfterARestartABrokenMemberHoldsUpNobody(t *testing.T) {
 func TestWithoutCheckpointsTheSettingsThatABrokenMemberMayHaveSetStay(t *testing.T) {
 	t.Parallel()
 	for name, annotations := range breakages {
-		if name == "a dry run" { // what it has is known: the rehearsal finds that it is as it was
+		if name == "a dry run" { // what it has is known: the dry run finds that it is as it was
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
@@ -133,13 +133,13 @@ func TestWithoutCheckpointsTheSettingsThatABrokenMemberMayHaveSetStay(t *testing
 			l.edit("api", func(i *networkingv1.Ingress) {
 				breakIt(i, map[string]string{"inbound-cidrs": "203.0.113.0/24", "load-balancer-attributes": "idle_timeout.timeout_seconds=75", "tags": "team=api"})
 			})
-			l.settle(front)
+			l.settle(frontKey)
 			l.edit("api", func(i *networkingv1.Ingress) {
 				breakIt(i, annotations)
 			})
 			l.restart()
 			mark := l.mark()
-			l.settle(front)
+			l.settle(frontKey)
 			if w := l.writes(mark); len(w) > 0 {
 				t.Errorf("the restart wrote %v", w)
 			}
@@ -149,7 +149,7 @@ func TestWithoutCheckpointsTheSettingsThatABrokenMemberMayHaveSetStay(t *testing
 					"inbound-cidrs": "0.0.0.0/0", "load-balancer-attributes": "idle_timeout.timeout_seconds=90", "tags": "team=web", "listen-ports": `[{"HTTP": 80}, {"HTTP": 81}]`,
 				})
 			})
-			l.settle(front)
+			l.settle(frontKey)
 			got := slices.Compact(slices.Sorted(slices.Values(l.writes(mark))))
 			if want := []string{"CreateRule", "CreateTargetGroup", "DeleteTargetGroup", "ModifyRule", "ModifyTargetGroup", "SetRulePriorities", "DeleteRule"}; slices.ContainsFunc(got, func(w string) bool { return !slices.Contains(want, w) }) || !slices.Contains(got, "CreateTargetGroup") {
 				t.Errorf("written: %v\n%s", got, strings.Join(l.events, "\n"))
@@ -180,7 +180,7 @@ func TestAStackThatIsGoneLeavesNoCheckpoint(t *testing.T) {
 func TestAtRestNothingIsWrittenToTheAPIServer(t *testing.T) {
 	t.Parallel()
 	l := newKeeper(t, pair(nil)...)
-	l.settle(front)
+	l.settle(frontKey)
 	l.crash()
 	versions := func() (out []string) {
 		for _, m := range l.checkpoints() {
@@ -190,11 +190,11 @@ func TestAtRestNothingIsWrittenToTheAPIServer(t *testing.T) {
 	}
 	before := versions()
 	for range 10 {
-		l.settle(front)
+		l.settle(frontKey)
 		l.crash()
 	}
 	l.edit("web", func(i *networkingv1.Ingress) { i.Annotations["example.com/touched"] = "1" })
-	l.settle(front)
+	l.settle(frontKey)
 	l.crash()
 	if after := versions(); !slices.Equal(before, after) {
 		t.Errorf("written: %v, before: %v", after, before)
@@ -225,24 +225,24 @@ func deepReads(reads []string) (out []string) {
 func TestARestartWithCheckpointsReadsListsOnly(t *testing.T) {
 	t.Parallel()
 	l := newKeeper(t, append(pair(map[string]string{"load-balancer-attributes": "idle_timeout.timeout_seconds=75"}), labService("new"))...)
-	l.settle(front)
+	l.settle(frontKey)
 	l.end()
 	l.restart()
 	mark := l.mark()
-	l.settle(front)
+	l.settle(frontKey)
 	if r := deepReads(l.reads(mark)); len(r) > 0 || len(l.writes(mark)) > 0 {
 		t.Errorf("the restart read %v and wrote %v", r, l.writes(mark))
 	}
 	// An edit must not rest on what nobody has read.
 	mark = l.mark()
 	l.edit("web", toNew)
-	l.settle(front)
+	l.settle(frontKey)
 	if r := deepReads(l.reads(mark)); !slices.Contains(r, "DescribeRules") || !slices.Contains(l.writes(mark), "CreateRule") {
 		t.Errorf("the edit read %v and wrote %v", r, l.writes(mark))
 	}
 	mark = l.mark()
 	l.edit("web", func(i *networkingv1.Ingress) { i.Spec.Rules[0].HTTP.Paths[0].Path = "/other" })
-	l.settle(front)
+	l.settle(frontKey)
 	if r := l.reads(mark); len(r) > 0 {
 		t.Errorf("what was read once is read again: %v", r)
 	}
@@ -265,7 +265,7 @@ func TestADeletionAfterARestartReadsNothingBelowLists(t *testing.T) {
 func TestWhatChangedWhileNobodyLookedIsReadBeforeAnythingIsDeleted(t *testing.T) {
 	t.Parallel()
 	l := newKeeper(t, pair(nil)...)
-	l.settle(front)
+	l.settle(frontKey)
 	l.end()
 	// Nobody runs. A member goes, and another rule stands in AWS than the checkpoint says.
 	listeners, err := l.sim.Balancing.DescribeListeners(l.Context(), &elbv2.DescribeListenersInput{LoadBalancerArn: &l.sim.Resources().LoadBalancers[0].ARN})
@@ -276,7 +276,7 @@ func TestWhatChangedWhileNobodyLookedIsReadBeforeAnythingIsDeleted(t *testing.T)
 	l.must(err)
 	l.remove("web")
 	l.restart()
-	l.settle(front)
+	l.settle(frontKey)
 	if got := len(l.sim.Resources().TargetGroups); got != 1 {
 		t.Errorf("%d target groups are left", got)
 	}
@@ -290,12 +290,12 @@ func TestWhatChangedWhileNobodyLookedIsReadBeforeAnythingIsDeleted(t *testing.T)
 func TestAnOldCheckpointIsReadAgainFromAWS(t *testing.T) {
 	t.Parallel()
 	l := newKeeper(t, pair(nil)...)
-	l.settle(front)
+	l.settle(frontKey)
 	l.end()
 	l.clock.Advance(assumedFor + time.Minute)
 	l.restart()
 	mark := l.mark()
-	l.settle(front)
+	l.settle(frontKey)
 	if r := deepReads(l.reads(mark)); !slices.Contains(r, "DescribeRules") {
 		t.Errorf("read only %v", r)
 	}
@@ -410,7 +410,7 @@ func TestDamagedCheckpointsCostReadsOnly(t *testing.T) {
 			l := newKeeper(t, append(pair(nil), labService("new"), labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))...)
 			l.create(labPods("a", "10.0.128.50")...)
 			l.create(labIngress("alone", map[string]string{"load-balancer-attributes": "idle_timeout.timeout_seconds=75"}, "web"))
-			keys := []stack.Key{front, implicit("alone")}
+			keys := []stack.Key{frontKey, implicit("alone")}
 			l.settle(keys...)
 			l.crash()
 			before := l.checkpoints()
@@ -529,7 +529,7 @@ func TestOnlyAnEditThatChangesTheLoadBalancerBringsItsVerificationForward(t *tes
 	l.ingresses.reviewSoon = func(key stack.Key) { soon = append(soon, key) }
 	step := func(name string, want int) {
 		t.Helper()
-		l.settle(front)
+		l.settle(frontKey)
 		if len(soon) != want {
 			t.Errorf("%s: %d looks are brought forward, want %d", name, len(soon), want)
 		}
@@ -546,7 +546,7 @@ func TestOnlyAnEditThatChangesTheLoadBalancerBringsItsVerificationForward(t *tes
 	l.must(err)
 	_, err = l.sim.Balancing.DeleteListener(l.Context(), &elbv2.DeleteListenerInput{ListenerArn: listeners.Listeners[0].ListenerArn})
 	l.must(err)
-	_, err = l.inventory.Reread(l.Context(), front)
+	_, err = l.inventory.Reread(l.Context(), frontKey)
 	l.must(err)
 	step("what others changed is put back", 0)
 }

@@ -7,15 +7,15 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/wish"
 )
 
 // confirm reads again what a plan rests on before it is carried out: the tags of what it deletes, if it creates a load balancer,
 // that AWS holds none of the stack, and, if it makes bindings anew because their target groups are gone, that these are. If any of it is
 // not as it was taken to be, the stack is planned anew. found tells of the resources that are not the stack's any more.
-func (s *stacks) confirm(ctx context.Context, key stack.Key, c compile.Result, w wish.Wish, o plan.Observed) (plan.Observed, plan.Plan, diag.List, error) {
+func (s *stacks) confirm(ctx context.Context, key stack.Key, c compile.Result, w front.Input, o plan.Observed) (plan.Observed, plan.Plan, diag.List, error) {
 	var found diag.List
 	for {
 		p := plan.Diff(c.Stack, c.Keep, o, s.policyOf(key, w))

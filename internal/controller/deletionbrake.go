@@ -8,14 +8,14 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/brake"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/wish"
 )
 
 // holdDeletion refuses the plan that deletes a load balancer whose objects are not deleted, if more of that kind than usual come
 // within a short time and nobody has consented. It reports whether it did; then the plan holds only what is refused.
-func (s *stacks) holdDeletion(key stack.Key, w wish.Wish, desired *stack.Stack, p *plan.Plan) bool {
+func (s *stacks) holdDeletion(key stack.Key, w front.Input, desired *stack.Stack, p *plan.Plan) bool {
 	var deletions []plan.Step
 	for _, step := range p.Steps {
 		if _, ok := step.Op.(plan.DeleteLoadBalancer); ok && step.Guard == nil {

@@ -8,16 +8,16 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/wish"
 )
 
 // duplicates are the guards on the deletion of a stack's duplicates, by ARN or group id.
 type duplicates = map[string]*plan.Guard
 
 // policyOf is the policy of a stack's plans.
-func (s *stacks) policyOf(key stack.Key, w wish.Wish) plan.Policy {
+func (s *stacks) policyOf(key stack.Key, w front.Input) plan.Policy {
 	p := w.Policy(s.policy)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,7 +64,7 @@ func (s *stacks) noteDuplicates(ctx context.Context, key stack.Key, p *plan.Plan
 }
 
 // unkept tells everybody that a checkpoint was not written that must be before anything is deleted.
-func unkept(err error, w wish.Wish) diag.List {
+func unkept(err error, w front.Input) diag.List {
 	return toAll(refusedByAPI(diag.Object{}, diag.CheckpointNotWritten, err), w)
 }
 

@@ -20,7 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-var front = stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}
+var frontKey = stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}
 
 // pair is a group front of two Ingresses, api and web, each with a backend of its own.
 func pair(api map[string]string) []client.Object {
@@ -84,7 +84,7 @@ func TestAMemberIsToldOfSuccessOnlyWhenItsWishesAreInEffect(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, account.Profile{}, pair(tc.api)...)
 			if tc.adopt != nil {
-				l.settle(front)
+				l.settle(frontKey)
 				tc.adopt(l)
 				l.restart()
 				l.events = nil
@@ -95,7 +95,7 @@ func TestAMemberIsToldOfSuccessOnlyWhenItsWishesAreInEffect(t *testing.T) {
 				l.must(err)
 			}
 			for range 3 {
-				_, _ = l.round(front)
+				_, _ = l.round(frontKey)
 			}
 			all := strings.Join(l.events, "\n")
 			if got := l.whom("Failed"); !slices.Equal(got, tc.warned) {
@@ -123,7 +123,7 @@ func TestAMemberWhoseFinalizerIsRefusedStopsNobody(t *testing.T) {
 	})
 	l.restart()
 	for range 3 {
-		if _, err := l.round(front); !apierrors.IsForbidden(err) {
+		if _, err := l.round(frontKey); !apierrors.IsForbidden(err) {
 			t.Fatalf("a pass ends with %v and is not tried again", err)
 		}
 	}
@@ -142,7 +142,7 @@ func TestAMemberWhoseFinalizerIsRefusedStopsNobody(t *testing.T) {
 		t.Errorf("what nobody would clean up was made: %v", l.left())
 	}
 	refuse = false
-	l.settle(front)
+	l.settle(frontKey)
 	if l.get(api, "api"); len(api.Status.LoadBalancer.Ingress) != 1 {
 		t.Error("the member is not served though its finalizer is accepted now")
 	}

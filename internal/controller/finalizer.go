@@ -8,8 +8,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/wish"
 )
 
 // addFinalizers puts our finalizer on all members that lack it, and tells which of them the API server refused.
@@ -39,7 +39,7 @@ func patchFinalizer(ctx context.Context, c client.Client, o client.Object, chang
 
 // release lets go of the objects that left, now that nothing of theirs exists any more, but for those that still show what is not
 // theirs, as a write to them was refused.
-func (s *stacks) release(ctx context.Context, key stack.Key, w wish.Wish, unwritten refusedWrites) refusedWrites {
+func (s *stacks) release(ctx context.Context, key stack.Key, w front.Input, unwritten refusedWrites) refusedWrites {
 	var refused refusedWrites
 	name := s.front.Finalizer(key.ID)
 	for _, m := range w.Leaving {

@@ -15,12 +15,12 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/wish"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 const (
@@ -39,13 +39,13 @@ type hiddenMember struct {
 // hiddenMembers knows the members that explicit groups have in other namespaces, where --watch-namespace restricts the caches to one.
 type hiddenMembers struct {
 	glimpse[hiddenMember]
-	front   wish.Ingress
+	front   front.Ingress
 	cache   client.Reader // has what decides about classes and groups
 	grouped func()        // there is an explicit group
 	asks    chan struct{} // closed by grouped
 }
 
-func newHiddenMembers(live, cache client.Reader, front wish.Ingress, namespace string, now func() time.Time, log logr.Logger) *hiddenMembers {
+func newHiddenMembers(live, cache client.Reader, front front.Ingress, namespace string, now func() time.Time, log logr.Logger) *hiddenMembers {
 	h := &hiddenMembers{front: front, cache: cache, asks: make(chan struct{})}
 	h.grouped = sync.OnceFunc(func() { close(h.asks) })
 	h.glimpse = glimpse[hiddenMember]{
@@ -70,7 +70,7 @@ func (h *hiddenMembers) Start(ctx context.Context) error {
 // members lists the Ingresses of other namespaces that may have something of an explicit group's load balancer. One that carries no
 // finalizer and shows no address never had anything.
 func (h *hiddenMembers) members(ctx context.Context, live client.Reader, namespace string) (out []hiddenMember, err error) {
-	v := world.New(newCacheReader(ctx, h.cache))
+	v := objects.New(newCacheReader(ctx, h.cache))
 	for next := ""; ; {
 		var list networkingv1.IngressList
 		if err := live.List(ctx, &list, client.Limit(hiddenPage), client.Continue(next)); err != nil {
@@ -131,7 +131,7 @@ func (h *hiddenMembers) of(ctx context.Context, id stack.ID) *intent.Unseen {
 }
 
 // withHidden is a wish that tells of members which cannot be seen. If all that were seen have left, the load balancer stays for the others.
-func (s *stacks) withHidden(ctx context.Context, key stack.Key, w wish.Wish) (wish.Wish, error) {
+func (s *stacks) withHidden(ctx context.Context, key stack.Key, w front.Input) (front.Input, error) {
 	if s.hidden == nil || key.ID.Namespace != "" {
 		return w, nil
 	}
@@ -144,12 +144,12 @@ func (s *stacks) withHidden(ctx context.Context, key stack.Key, w wish.Wish) (wi
 		if err != nil || len(o.LoadBalancers) == 0 { // nothing that stands needs anybody
 			return w, err
 		}
-		w.Wanted, w.Entrance = true, intent.Entrance{Key: key, Type: stack.Application}
+		w.Wanted, w.LoadBalancer = true, intent.LoadBalancer{Key: key, Type: stack.Application}
 		for _, o := range objectsOf(w.Leaving) {
 			w.Found = append(w.Found, compile.UnseenMembers(o, u))
 		}
 	}
-	w.Entrance.Unseen = u
+	w.LoadBalancer.Unseen = u
 	return w, nil
 }
 

@@ -9,15 +9,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/wish"
 )
 
 // showLoadBalancer writes the name of the load balancer into the status of the members as soon as it is known, whatever else
 // may have failed. ready tells that one that takes the place of another can be shown. switched are the members as they are now, if they showed
 // a load balancer until now that is there besides the one that they show; nil = none did.
-func (s *stacks) showLoadBalancer(ctx context.Context, key stack.Key, desired *stack.Stack, keep []stack.Ref, w wish.Wish, ready bool) (
+func (s *stacks) showLoadBalancer(ctx context.Context, key stack.Key, desired *stack.Stack, keep []stack.Ref, w front.Input, ready bool) (
 	o plan.Observed, switched []metav1.Object, refused refusedWrites, err error) {
 	o, err = s.inventory.Observed(ctx, key, withoutAddOns(desired))
 	o.Hostnames = w.Hostnames()

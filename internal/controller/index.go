@@ -3,25 +3,25 @@ package controller
 import (
 	"sync"
 
-	"github.com/k8s-lbc/lbc/internal/world"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 // index remembers which unit of work read which objects, so that an event about an object reaches exactly the units whose
 // result depends on it. There are no hand-written rules of what concerns whom.
 type index[U comparable] struct {
 	mu     sync.Mutex
-	reads  map[U][]world.Read
-	byName map[world.Read]map[U]bool // reads of one object
-	lists  map[world.Read]map[U]bool // reads of lists
+	reads  map[U][]objects.Read
+	byName map[objects.Read]map[U]bool // reads of one object
+	lists  map[objects.Read]map[U]bool // reads of lists
 
 	// recent is a ring of the latest events: an event that arrives after a unit has read and before its reads are known here
 	// would otherwise be lost.
-	recent [256]world.Read
+	recent [256]objects.Read
 	seq    uint64
 }
 
 func newIndex[U comparable]() *index[U] {
-	return &index[U]{reads: map[U][]world.Read{}, byName: map[world.Read]map[U]bool{}, lists: map[world.Read]map[U]bool{}}
+	return &index[U]{reads: map[U][]objects.Read{}, byName: map[objects.Read]map[U]bool{}, lists: map[objects.Read]map[U]bool{}}
 }
 
 // begin marks the moment before a unit starts to read.
@@ -33,7 +33,7 @@ func (x *index[U]) begin() uint64 {
 
 // update replaces what is known of a unit's reads. stale reports that one of them changed since begin, so that the unit has
 // to be looked at again.
-func (x *index[U]) update(u U, begun uint64, reads []world.Read) (stale bool) {
+func (x *index[U]) update(u U, begun uint64, reads []objects.Read) (stale bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.drop(u)
@@ -63,7 +63,7 @@ func (x *index[U]) update(u U, begun uint64, reads []world.Read) (stale bool) {
 }
 
 // reading reports whether any unit has read an object.
-func (x *index[U]) reading(r world.Read) bool {
+func (x *index[U]) reading(r objects.Read) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return len(x.byName[r]) > 0
@@ -78,7 +78,7 @@ func (x *index[U]) forget(u U) {
 
 func (x *index[U]) drop(u U) {
 	for _, r := range x.reads[u] {
-		for _, m := range []map[world.Read]map[U]bool{x.byName, x.lists} {
+		for _, m := range []map[objects.Read]map[U]bool{x.byName, x.lists} {
 			delete(m[r], u)
 			if len(m[r]) == 0 {
 				delete(m, r)
@@ -89,17 +89,17 @@ func (x *index[U]) drop(u U) {
 }
 
 // happened records an event about an object and returns the units that read it, or a list that it is or was part of.
-func (x *index[U]) happened(kind world.Kind, namespace, name string) []U {
+func (x *index[U]) happened(kind objects.Kind, namespace, name string) []U {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.recent[x.seq%uint64(len(x.recent))] = world.Read{Kind: kind, Namespace: namespace, Name: name}
+	x.recent[x.seq%uint64(len(x.recent))] = objects.Read{Kind: kind, Namespace: namespace, Name: name}
 	x.seq++
 	found := map[U]bool{}
-	for u := range x.byName[world.Read{Kind: kind, Namespace: namespace, Name: name}] {
+	for u := range x.byName[objects.Read{Kind: kind, Namespace: namespace, Name: name}] {
 		found[u] = true
 	}
 	for _, ns := range []string{namespace, ""} {
-		for u := range x.lists[world.Read{Kind: kind, Namespace: ns}] {
+		for u := range x.lists[objects.Read{Kind: kind, Namespace: ns}] {
 			found[u] = true
 		}
 	}

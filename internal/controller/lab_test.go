@@ -40,6 +40,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -47,7 +48,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
-	"github.com/k8s-lbc/lbc/internal/wish"
 )
 
 // lab is a simulated account, a fake API server, and one life of the controllers after the other. Nothing watches: settle makes
@@ -163,16 +163,16 @@ func (l *lab) restart() {
 	}
 	m := newMetrics(prometheus.NewRegistry())
 	backend := newBackendGroup(l.client, l.inventory, run, l.config.ClusterName, logr.Discard())
-	begin := func(front wish.FrontEnd) *stacks {
+	begin := func(loader front.Loader) *stacks {
 		return &stacks{
-			front: front, client: l.client, inventory: l.inventory, clients: clients, bindings: b, backend: backend,
-			reporter: status.NewReporter(record, l.clock.Now), metrics: m, index: newIndex[stack.Key](), compile: wish.CompileFromFlags(l.config),
+			front: loader, client: l.client, inventory: l.inventory, clients: clients, bindings: b, backend: backend,
+			reporter: status.NewReporter(record, l.clock.Now), metrics: m, index: newIndex[stack.Key](), compile: front.CompileFromFlags(l.config),
 			now: l.clock.Now, brake: brake.New(l.config.DeletionBrake, l.clock.Now), retries: newRetries(l.clock.Now), memory: map[stack.Key]*compile.Memory{}, edits: map[stack.Key]string{}, duplicates: map[stack.Key]duplicates{}, missed: map[stack.Key][]facts.Need{}, discoveries: map[stack.Key]discovery{},
 		}
 	}
-	l.ingresses, l.services = begin(wish.IngressFromFlags(l.config)), begin(wish.ServiceFromFlags(l.config))
+	l.ingresses, l.services = begin(front.IngressFromFlags(l.config)), begin(front.ServiceFromFlags(l.config))
 	if l.elsewhere != nil {
-		l.ingresses.hidden = newHiddenMembers(l.elsewhere.live, l.client, wish.IngressFromFlags(l.config), l.elsewhere.namespace, l.clock.Now, logr.Discard())
+		l.ingresses.hidden = newHiddenMembers(l.elsewhere.live, l.client, front.IngressFromFlags(l.config), l.elsewhere.namespace, l.clock.Now, logr.Discard())
 		close(l.ingresses.hidden.first)
 	}
 	if l.core != nil {

@@ -41,6 +41,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -48,7 +49,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
-	"github.com/k8s-lbc/lbc/internal/wish"
 )
 
 // Run serves until ctx ends. clients are those of the controller's own role, not yet limited.
@@ -253,7 +253,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 	if err := w.setUpWebhooks(); err != nil {
 		return fmt.Errorf("setting up the admission webhooks: %w", err)
 	}
-	ing := wish.IngressFromFlags(c)
+	ing := front.IngressFromFlags(c)
 	core, err := kubernetes.NewForConfigAndClient(w.mgr.GetConfig(), w.mgr.GetHTTPClient())
 	if err != nil {
 		return fmt.Errorf("connecting for Secrets: %w", err)
@@ -284,7 +284,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 	}
 	all = []*stacks{groups}
 	if c.Gates.Enabled(config.EnableServiceController) {
-		svc := wish.ServiceFromFlags(c)
+		svc := front.ServiceFromFlags(c)
 		services := w.stacks(svc, "service")
 		if err := w.setUpService(svc, services); err != nil {
 			return fmt.Errorf("setting up the Service controller: %w", err)
@@ -365,11 +365,11 @@ func (w *wiring) cachesReady(r *http.Request) error {
 	return nil
 }
 
-func (w *wiring) stacks(f wish.FrontEnd, component string) *stacks {
+func (w *wiring) stacks(f front.Loader, component string) *stacks {
 	return &stacks{
 		front: f, client: w.mgr.GetClient(), live: w.mgr.GetAPIReader(), inventory: w.inventory, clients: w.clients, bindings: w.bindings, backend: w.backend, board: w.board, kept: w.kept,
 		reporter: status.NewReporter(w.recorder(component), w.now), metrics: w.metrics, index: newIndex[stack.Key](),
-		compile: wish.CompileFromFlags(w.config), policy: wish.PolicyFromFlags(w.config), now: w.now, stabilize: w.config.StabilizationInterval,
+		compile: front.CompileFromFlags(w.config), policy: front.PolicyFromFlags(w.config), now: w.now, stabilize: w.config.StabilizationInterval,
 		annotate: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
 		retries:  newRetries(w.now), brake: w.brake,
 		memory: map[stack.Key]*compile.Memory{}, edits: map[stack.Key]string{}, duplicates: map[stack.Key]duplicates{},

@@ -9,16 +9,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
-	"github.com/k8s-lbc/lbc/internal/wish"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // memberships tells which groups an Ingress event concerns, and which Ingresses a class event.
 type memberships struct {
-	front    wish.Ingress
+	front    front.Ingress
 	reader   client.Reader
 	inv      interface{ Invalidate(stack.Key) } // nil = what AWS holds is not read again at resyncs
 	classes  *index[types.NamespacedName]       // what decided about each Ingress
@@ -29,7 +29,7 @@ type memberships struct {
 func (m *memberships) groups(ctx context.Context, ing *networkingv1.Ingress) []stack.ID {
 	name := client.ObjectKeyFromObject(ing)
 	begun := m.classes.begin()
-	v := world.New(newCacheReader(ctx, m.reader))
+	v := objects.New(newCacheReader(ctx, m.reader))
 	ids := ingress.Groups(v, m.front.Config, ing)
 	_, _, broken := ingress.GroupOf(v, m.front.Config, ing)
 	stale := m.classes.update(name, begun, v.Reads())
@@ -60,7 +60,7 @@ func (m *memberships) ingressEvent(s *stacks) handler.TypedEventHandler[client.O
 			return
 		}
 		if !again {
-			for _, key := range s.index.happened(world.Ingress, o.GetNamespace(), o.GetName()) {
+			for _, key := range s.index.happened(objects.Ingress, o.GetNamespace(), o.GetName()) {
 				q.AddAfter(key, coalesce) // also a group that it was a member of and that nothing in it names any more
 			}
 		}
@@ -88,7 +88,7 @@ func (m *memberships) ingressEvent(s *stacks) handler.TypedEventHandler[client.O
 func classOf(name types.NamespacedName) string { return "class of " + name.String() }
 
 // classEvent wakes the Ingresses whose membership was decided by an object, and the stacks that read it.
-func (m *memberships) classEvent(s *stacks, kind world.Kind) handler.TypedEventHandler[client.Object, stack.Key] {
+func (m *memberships) classEvent(s *stacks, kind objects.Kind) handler.TypedEventHandler[client.Object, stack.Key] {
 	return on(func(ctx context.Context, before, after client.Object, q queueOf[stack.Key]) {
 		if resync(before, after) || !matters(before, after) {
 			return

@@ -41,7 +41,7 @@ func TestASwapLeavesWhatTheExistingControllerMergedServing(t *testing.T) {
 			t.Parallel()
 			group, first := map[string]string{"group.name": "front"}, map[string]string{"group.name": "front", "group.order": "-1"}
 			l := newLab(t, account.Profile{}, labClass(), labService("c"), labService("b-c"), labService("other"), labIngress("a-b", first, "c"), labIngress("a", group, "other"))
-			l.settle(front)
+			l.settle(frontKey)
 			merged := l.pathRules()["/c"].Actions
 			_, err := l.sim.Balancing.ModifyRule(t.Context(), &elbv2.ModifyRuleInput{RuleArn: l.pathRules()["/other"].RuleArn, Actions: merged,
 				Conditions: []elbtypes.RuleCondition{{Field: aws.String("path-pattern"), PathPatternConfig: &elbtypes.PathPatternConditionConfig{Values: []string{"/b-c", "/b-c/*"}}}}})
@@ -69,7 +69,7 @@ func TestASwapLeavesWhatTheExistingControllerMergedServing(t *testing.T) {
 			l.events = nil
 			l.restart()
 			mark := l.mark()
-			l.settle(front)
+			l.settle(frontKey)
 			if w := l.writes(mark); len(w) > 0 || standing() != was {
 				t.Errorf("the swap wrote %v; the rule is %s, was %s", w, standing(), was)
 			}
@@ -79,12 +79,12 @@ func TestASwapLeavesWhatTheExistingControllerMergedServing(t *testing.T) {
 			l.edit("a-b", func(i *networkingv1.Ingress) {
 				i.Spec.Rules[0].HTTP.Paths = append(i.Spec.Rules[0].HTTP.Paths, labIngress("x", nil, "other").Spec.Rules[0].HTTP.Paths...)
 			})
-			l.settle(front)
+			l.settle(frontKey)
 			if r := l.pathRules(); len(r) != 3 || standing() != was {
 				t.Errorf("after an edit of the other: %d rules; the rule is %s, was %s", len(r), standing(), was)
 			}
 			l.edit("a", func(i *networkingv1.Ingress) { i.Spec.Rules = labIngress("a", group, "other").Spec.Rules })
-			l.settle(front)
+			l.settle(frontKey)
 			if _, there := l.pathRules()["/b-c"]; there {
 				t.Error("the rule of a path that is gone stays")
 			}

@@ -28,7 +28,7 @@ func TestAnIngressThatNamesItsClassNoMoreKeepsItsLoadBalancerUntilAnotherControl
 			class := labClass()
 			annotations, key := map[string]string{}, implicit("web")
 			if c.group != "" {
-				annotations["group.name"], key = c.group, front
+				annotations["group.name"], key = c.group, frontKey
 			}
 			web := labIngress("web", annotations, "websvc")
 			if c.legacy {

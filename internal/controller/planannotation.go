@@ -18,12 +18,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/stackjson"
 	"github.com/k8s-lbc/lbc/internal/status"
-	"github.com/k8s-lbc/lbc/internal/wish"
 )
 
 // annotationLimit is what Kubernetes admits for the keys and values of all annotations of an object together, in bytes.
@@ -32,16 +32,16 @@ const annotationLimit = 256 << 10
 // planKeys are the annotations that carry plans.
 var planKeys = []string{string(annotation.DryRunPlan), string(annotation.DryRunPlanGzip)}
 
-// rehearse shows what would be done if the objects under dry run were deployed: the stack goes into an annotation, an event
+// dryRun shows what would be done if the objects under dry run were deployed: the stack goes into an annotation, an event
 // counts the steps. It writes nothing to AWS.
-func (s *stacks) rehearse(ctx context.Context, key stack.Key, w wish.Wish) error {
+func (s *stacks) dryRun(ctx context.Context, key stack.Key, w front.Input) error {
 	s.mu.Lock()
 	before := s.memory[key]
 	s.mu.Unlock()
-	r := w.Rehearsal
-	c, _, err := wish.Compile(ctx, s.inventory, key, wish.Wish{Entrance: r.Entrance, Wanted: true}, s.compile, before)
+	r := w.DryRun
+	c, _, err := front.Compile(ctx, s.inventory, key, front.Input{LoadBalancer: r.LoadBalancer, Wanted: true}, s.compile, before)
 	if err != nil {
-		return fmt.Errorf("rehearsing %s: %w", key, err)
+		return fmt.Errorf("dry run of %s: %w", key, err)
 	}
 	outcome := "it cannot be built as it is"
 	var shown diag.List
@@ -52,7 +52,7 @@ func (s *stacks) rehearse(ctx context.Context, key stack.Key, w wish.Wish) error
 	} else {
 		observed, err := s.observe(ctx, key, c.Stack, w)
 		if err != nil {
-			return fmt.Errorf("rehearsing %s: %w", key, err)
+			return fmt.Errorf("dry run of %s: %w", key, err)
 		}
 		p := plan.Diff(c.Stack, c.Keep, observed, s.policy)
 		outcome = "deploying it would change nothing"
@@ -85,7 +85,7 @@ func (s *stacks) rehearse(ctx context.Context, key stack.Key, w wish.Wish) error
 	return nil
 }
 
-// dryRunOf names the rehearsal of a stack as a unit that tells.
+// dryRunOf names the dry run of a stack as a unit that tells.
 func dryRunOf(key stack.Key) string { return key.String() + " dry run" }
 
 // recall takes what objects under dry run are for what was deployed of them, where that is not known since the start: deploying
@@ -112,9 +112,9 @@ func (s *stacks) recall(key stack.Key, under []metav1.Object, deployed *compile.
 }
 
 // waitForOthers tells the members that found nothing wrong with themselves why nothing is built.
-func waitForOthers(w wish.Wish, found diag.List) diag.List {
-	if w.Rehearsal != nil && !found.HasErrors() {
-		return waitForRehearsal(w)
+func waitForOthers(w front.Input, found diag.List) diag.List {
+	if w.DryRun != nil && !found.HasErrors() {
+		return waitForDryRun(w)
 	}
 	var wrong []string
 	for _, d := range found {
@@ -136,10 +136,10 @@ func waitForOthers(w wish.Wish, found diag.List) diag.List {
 	return out
 }
 
-// waitForRehearsal tells the members that wait for one under dry run: what that one had before is not known any more since the
+// waitForDryRun tells the members that wait for one under dry run: what that one had before is not known any more since the
 // controller restarted.
-func waitForRehearsal(w wish.Wish) diag.List {
-	under := objectOf(w.Rehearsal.Objects[0])
+func waitForDryRun(w front.Input) diag.List {
+	under := objectOf(w.DryRun.Objects[0])
 	var out diag.List
 	for _, m := range w.Members {
 		if objectOf(m) != under {
@@ -152,12 +152,12 @@ func waitForRehearsal(w wish.Wish) diag.List {
 }
 
 // showPlan writes the stack to the first active member if that is asked for, and takes what earlier passes wrote off the others.
-// Members under dry run show their rehearsal instead.
-func (s *stacks) showPlan(ctx context.Context, desired *stack.Stack, w wish.Wish) diag.List {
+// Members under dry run show the dry run instead.
+func (s *stacks) showPlan(ctx context.Context, desired *stack.Stack, w front.Input) diag.List {
 	var found diag.List
 	first := true
 	for _, m := range w.Members {
-		if w.Rehearsal != nil && slices.ContainsFunc(w.Rehearsal.Objects, func(o metav1.Object) bool { return objectOf(o) == objectOf(m) }) {
+		if w.DryRun != nil && slices.ContainsFunc(w.DryRun.Objects, func(o metav1.Object) bool { return objectOf(o) == objectOf(m) }) {
 			continue
 		}
 		if s.annotate && first {

@@ -24,12 +24,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
-	"github.com/k8s-lbc/lbc/internal/wish"
 )
 
 const (
@@ -65,7 +65,7 @@ func planner(t *testing.T, objects ...client.Object) (*stacks, *[]string) {
 	var events []string
 	inv := inventory.New(clients, inventory.Config{Cluster: "demo-cluster", VPC: "vpc-0a1de000000000001"})
 	return &stacks{
-		front: wish.Ingress{Config: ingress.Config{IngressClass: "alb", TolerateMissingService: true}}, client: c, clients: clients, inventory: inv,
+		front: front.Ingress{Config: ingress.Config{IngressClass: "alb", TolerateMissingService: true}}, client: c, clients: clients, inventory: inv,
 		bindings: newBindings(c, time.Now), metrics: newMetrics(prometheus.NewRegistry()), index: newIndex[stack.Key](),
 		compile: compile.Defaults("demo-cluster", "vpc-0a1de000000000001"), now: time.Now, retries: newRetries(time.Now), memory: map[stack.Key]*compile.Memory{}, edits: map[stack.Key]string{}, missed: map[stack.Key][]facts.Need{}, discoveries: map[stack.Key]discovery{},
 		reporter: status.NewReporter(func(o diag.Object, e status.Event) {
@@ -115,8 +115,8 @@ func TestAPlanIsOnTheFirstMemberOnlyAndOnNoneWithoutTheGate(t *testing.T) {
 	t.Parallel()
 	leftover := map[string]string{plainPlan: "old", packedPlan: "old", "keep": "me"}
 	s, _ := planner(t, annotated("a", nil), annotated("b", leftover), annotated("c", leftover))
-	members := func() wish.Wish {
-		return wish.Wish{Members: []metav1.Object{stored(t, s.client, "a"), stored(t, s.client, "b"), stored(t, s.client, "c")}}
+	members := func() front.Input {
+		return front.Input{Members: []metav1.Object{stored(t, s.client, "a"), stored(t, s.client, "b"), stored(t, s.client, "c")}}
 	}
 	desired := &stack.Stack{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "g"}}}
 	plans := func() string {

@@ -19,12 +19,12 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
-	"github.com/k8s-lbc/lbc/internal/wish"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // reach is a cluster of two Ingresses of class "ours", whose parameters select namespaces, one of class "plain", and one of the
@@ -67,7 +67,7 @@ func newReach(t *testing.T) *reach {
 	ours, plain := "ours", "plain"
 	deflt := class("default", false)
 	deflt.Annotations = map[string]string{"ingressclass.kubernetes.io/is-default-class": "true"}
-	objects := []client.Object{
+	objs := []client.Object{
 		class(ours, true), class(plain, false), deflt,
 		&v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: ours, Generation: 1}, Spec: v1beta1.IngressClassParamsSpec{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "a"}}}},
 		&v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "unused", Generation: 1}},
@@ -75,24 +75,24 @@ func newReach(t *testing.T) *reach {
 		svc("shop", "web"), svc("blog", "web"), svc("blog", "unused"),
 	}
 	for _, ns := range []string{"shop", "blog"} {
-		objects = append(objects, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns, Labels: map[string]string{"team": "a"}}})
+		objs = append(objs, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns, Labels: map[string]string{"team": "a"}}})
 	}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
-	front := wish.Ingress{Config: ingress.Config{IngressClass: "alb", TolerateMissingService: true, DefaultTargetType: "ip"}}
-	s := &stacks{front: front, index: newIndex[stack.Key]()}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objs...).Build()
+	loader := front.Ingress{Config: ingress.Config{IngressClass: "alb", TolerateMissingService: true, DefaultTargetType: "ip"}}
+	s := &stacks{front: loader, index: newIndex[stack.Key]()}
 	r := &reach{}
-	m := &memberships{front: front, reader: c, inv: ignored{}, classes: newIndex[client.ObjectKey](), reporter: status.NewReporter(func(o diag.Object, e status.Event) { r.events = append(r.events, o.Name+" "+e.Reason) }, time.Now)}
+	m := &memberships{front: loader, reader: c, inv: ignored{}, classes: newIndex[client.ObjectKey](), reporter: status.NewReporter(func(o diag.Object, e status.Event) { r.events = append(r.events, o.Name+" "+e.Reason) }, time.Now)}
 	*r = reach{client: c, members: m, handlers: map[string]handler.TypedEventHandler[client.Object, stack.Key]{
-		"Ingress": m.ingressEvent(s), "IngressClass": m.classEvent(s, world.IngressClass), "IngressClassParams": m.classEvent(s, world.IngressClassParams),
-		"Namespace": m.classEvent(s, world.Namespace), "Service": wake(s, world.Service), "TargetGroupBinding": owned(stack.Ingress, func(client.Object) {}),
+		"Ingress": m.ingressEvent(s), "IngressClass": m.classEvent(s, objects.IngressClass), "IngressClassParams": m.classEvent(s, objects.IngressClassParams),
+		"Namespace": m.classEvent(s, objects.Namespace), "Service": wake(s, objects.Service), "TargetGroupBinding": owned(stack.Ingress, func(client.Object) {}),
 	}}
-	for _, o := range objects { // as the informers tell at the start
+	for _, o := range objs { // as the informers tell at the start
 		if i, ok := o.(*networkingv1.Ingress); ok {
 			m.groups(t.Context(), i)
 			key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: i.Namespace, Name: i.Name}}
 			begun := s.index.begin()
-			v := world.New(newCacheReader(t.Context(), c))
-			front.Load(v, key.ID)
+			v := objects.New(newCacheReader(t.Context(), c))
+			loader.Load(v, key.ID)
 			s.index.update(key, begun, v.Reads())
 		}
 	}
@@ -215,13 +215,12 @@ func TestADeletedIngressLeavesNothingBehind(t *testing.T) {
 // TestAMemberThatIsForcedAwayWakesItsGroup takes the finalizer off by hand, so that the object goes without its group's doing.
 func TestAMemberThatIsForcedAwayWakesItsGroup(t *testing.T) {
 	t.Parallel()
-	s := &stacks{front: wish.Ingress{Config: ingress.Config{IngressClass: "alb"}}, index: newIndex[stack.Key]()}
+	s := &stacks{front: front.Ingress{Config: ingress.Config{IngressClass: "alb"}}, index: newIndex[stack.Key]()}
 	i := labIngress("web", map[string]string{"group.name": "front"})
 	i.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
 	c := fake.NewClientBuilder().WithObjects(labClass()).Build()
-	m := &memberships{front: wish.Ingress{Config: ingress.Config{IngressClass: "alb"}}, reader: c, inv: ignored{}, classes: newIndex[client.ObjectKey](), reporter: status.NewReporter(func(diag.Object, status.Event) {}, time.Now)}
-	front := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}
-	s.index.update(front, s.index.begin(), []world.Read{{Kind: world.Ingress, Namespace: "shop", Name: "web"}})
+	m := &memberships{front: front.Ingress{Config: ingress.Config{IngressClass: "alb"}}, reader: c, inv: ignored{}, classes: newIndex[client.ObjectKey](), reporter: status.NewReporter(func(diag.Object, status.Event) {}, time.Now)}
+	s.index.update(frontKey, s.index.begin(), []objects.Read{{Kind: objects.Ingress, Namespace: "shop", Name: "web"}})
 	q := &heard{t: t}
 	m.ingressEvent(s).Delete(t.Context(), event.DeleteEvent{Object: i}, q)
 	if d := cmp.Diff([]string{"front"}, q.stacks); d != "" {

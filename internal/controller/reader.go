@@ -12,8 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/proof"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // liveTimeout bounds a question to the API server about what the cache does not hold.
@@ -46,7 +46,7 @@ func (r sureReader) get(ctx context.Context, key client.ObjectKey, o client.Obje
 	return absence, err
 }
 
-// cacheReader answers a world.View from the informer caches, or from the API server if reader is a client of that. It is not safe for
+// cacheReader answers a objects.View from the informer caches, or from the API server if reader is a client of that. It is not safe for
 // concurrent use.
 type cacheReader struct {
 	ctx    context.Context //nolint:containedctx // a View is read without contexts; this one lives as long as one pass
@@ -61,10 +61,10 @@ func newCacheReader(ctx context.Context, reader client.Reader) *cacheReader {
 }
 
 // referred are the kinds that others name. What is asked for because it may have gone itself is not asked for twice.
-var referred = map[world.Kind]bool{world.Service: true, world.IngressClass: true, world.IngressClassParams: true, world.Namespace: true}
+var referred = map[objects.Kind]bool{objects.Service: true, objects.IngressClass: true, objects.IngressClassParams: true, objects.Namespace: true}
 
-// Get implements world.Reader.
-func (r *cacheReader) Get(kind world.Kind, namespace, name string) (metav1.Object, bool) {
+// Get implements objects.Reader.
+func (r *cacheReader) Get(kind objects.Kind, namespace, name string) (metav1.Object, bool) {
 	o := kube.Kinds[kind].Object
 	if o == nil {
 		return nil, r.doubt(fmt.Errorf("kind %q is not read: %w", kind, proof.ErrUnknown))
@@ -84,8 +84,8 @@ func (r *cacheReader) Get(kind world.Kind, namespace, name string) (metav1.Objec
 	return o, ok
 }
 
-// List implements world.Reader.
-func (r *cacheReader) List(kind world.Kind, namespace string) []metav1.Object {
+// List implements objects.Reader.
+func (r *cacheReader) List(kind objects.Kind, namespace string) []metav1.Object {
 	list := kube.Kinds[kind].List
 	if list == nil {
 		r.doubt(fmt.Errorf("kind %q is not listed: %w", kind, proof.ErrUnknown))
@@ -106,7 +106,7 @@ func (r *cacheReader) List(kind world.Kind, namespace string) []metav1.Object {
 	return out
 }
 
-// Err implements world.Doubter.
+// Err implements objects.Doubter.
 func (r *cacheReader) Err() error { return r.err }
 
 // doubt takes note of a read without an answer.

@@ -25,17 +25,17 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/proof"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
-func clientOf(t *testing.T, objects ...client.Object) client.WithWatch {
+func clientOf(t *testing.T, objs ...client.Object) client.WithWatch {
 	t.Helper()
 	scheme, err := kube.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithIndex(&discoveryv1.EndpointSlice{}, slicesByService, serviceOfSlice).Build()
+	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objs...).WithIndex(&discoveryv1.EndpointSlice{}, slicesByService, serviceOfSlice).Build()
 }
 
 func TestWhatTheCacheDoesNotHoldYetIsReadFromTheAPIServer(t *testing.T) {
@@ -47,15 +47,15 @@ func TestWhatTheCacheDoesNotHoldYetIsReadFromTheAPIServer(t *testing.T) {
 	for _, c := range []struct {
 		what            string
 		live            client.Reader
-		kind            world.Kind
+		kind            objects.Kind
 		namespace, name string
 		shown           bool
 	}{
-		{"a Service", live, world.Service, "shop", "web", true},
-		{"a class", live, world.IngressClass, "", "alb", true},
-		{"a Service that is missing", live, world.Service, "shop", "other", false},
-		{"an object that nobody refers to", live, world.Ingress, "shop", "web", false},
-		{"a Service, where caches are believed", nil, world.Service, "shop", "web", false},
+		{"a Service", live, objects.Service, "shop", "web", true},
+		{"a class", live, objects.IngressClass, "", "alb", true},
+		{"a Service that is missing", live, objects.Service, "shop", "other", false},
+		{"an object that nobody refers to", live, objects.Ingress, "shop", "web", false},
+		{"a Service, where caches are believed", nil, objects.Service, "shop", "web", false},
 	} {
 		r := &passReader{cacheReader: &cacheReader{ctx: t.Context(), reader: cache, live: c.live}}
 		if _, shown := r.Get(c.kind, c.namespace, c.name); shown != c.shown || r.Err() != nil {
@@ -108,14 +108,14 @@ func TestOnlyANotFoundOfTheAPIServerMakesAnObjectMissing(t *testing.T) {
 	t.Parallel()
 	empty, service := clientOf(t), clientOf(t, labService("web"))
 	for what, answer := range unproven {
-		for _, kind := range []world.Kind{world.Service, world.IngressClass, world.IngressClassParams, world.Namespace} {
-			v := world.New(&cacheReader{ctx: t.Context(), reader: empty, live: answering(empty, answer)})
+		for _, kind := range []objects.Kind{objects.Service, objects.IngressClass, objects.IngressClassParams, objects.Namespace} {
+			v := objects.New(&cacheReader{ctx: t.Context(), reader: empty, live: answering(empty, answer)})
 			switch kind {
-			case world.Service:
+			case objects.Service:
 				v.Service("shop", "web")
-			case world.IngressClass:
+			case objects.IngressClass:
 				v.IngressClass("web")
-			case world.IngressClassParams:
+			case objects.IngressClassParams:
 				v.IngressClassParams("web")
 			default:
 				v.Namespace("web")
@@ -138,17 +138,17 @@ func TestAListThatFailsIsNotAnEmptyOne(t *testing.T) {
 	failing := interceptor.NewClient(clientOf(t, labClass()), interceptor.Funcs{List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
 		return errors.New("the cache has not started")
 	}})
-	v := world.New(newCacheReader(t.Context(), failing))
+	v := objects.New(newCacheReader(t.Context(), failing))
 	if classes := v.IngressClasses(); len(classes) > 0 || v.Err() == nil {
 		t.Errorf("%d classes, %v", len(classes), v.Err())
 	}
 	l := newLab(t, account.Profile{}, pair(nil)...)
-	l.settle(front)
+	l.settle(frontKey)
 	mark := l.mark()
 	l.ingresses.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
 		return errors.New("the cache has not started")
 	}})
-	if _, err := l.ingresses.Reconcile(t.Context(), front); err == nil || len(l.writes(mark)) > 0 {
+	if _, err := l.ingresses.Reconcile(t.Context(), frontKey); err == nil || len(l.writes(mark)) > 0 {
 		t.Errorf("a pass ends with %v and wrote %v", err, l.writes(mark))
 	}
 }

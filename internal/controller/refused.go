@@ -12,8 +12,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/wish"
 )
 
 // refusedWrites are writes to members that the API server did not take: for lack of a right, which concerns all of them, or
@@ -62,8 +62,8 @@ func refusedByAPI(o diag.Object, code diag.Code, err error) diag.Diagnostic {
 }
 
 // without is the wish of the members to which nothing was refused.
-func (r refusedWrites) without(w wish.Wish) wish.Wish {
-	w.Entrance.Members = slices.DeleteFunc(slices.Clone(w.Entrance.Members), func(m intent.Member) bool { return r.of(m.Object) })
+func (r refusedWrites) without(w front.Input) front.Input {
+	w.LoadBalancer.Members = slices.DeleteFunc(slices.Clone(w.LoadBalancer.Members), func(m intent.Member) bool { return r.of(m.Object) })
 	w.Members = slices.DeleteFunc(slices.Clone(w.Members), func(o metav1.Object) bool { return r.of(objectOf(o)) })
 	return w
 }

@@ -12,8 +12,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/wish"
 )
 
 // cause is why another pass over a stack is made without an event.
@@ -91,7 +91,7 @@ func (r *retries) NumRequeues(key stack.Key) int { return r.of.NumRequeues(retry
 
 // edited reports whether somebody edited a member since the last pass, or one came or went. What controllers write does not
 // count: status, finalizers, and the annotation that shows the stack.
-func (s *stacks) edited(key stack.Key, w wish.Wish) bool {
+func (s *stacks) edited(key stack.Key, w front.Input) bool {
 	now := editsOf(w)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +101,7 @@ func (s *stacks) edited(key stack.Key, w wish.Wish) bool {
 }
 
 // editsOf identifies what people wrote of a wish's members.
-func editsOf(w wish.Wish) string {
+func editsOf(w front.Input) string {
 	h := sha256.New()
 	for _, o := range slices.Concat(w.Members, w.Leaving) {
 		_, _ = fmt.Fprintf(h, "%s\x00%d\x00%t\x00", o.GetUID(), o.GetGeneration(), leaving(o))

@@ -16,8 +16,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 const (
@@ -187,7 +187,7 @@ func (s *secrets) wake(key types.NamespacedName) {
 	s.mu.Lock()
 	q := s.queue
 	s.mu.Unlock()
-	for _, k := range s.index.happened(world.Secret, key.Namespace, key.Name) {
+	for _, k := range s.index.happened(objects.Secret, key.Namespace, key.Name) {
 		if q != nil {
 			q.AddAfter(k, coalesce)
 		}
@@ -230,7 +230,7 @@ func (s *secrets) retain() {
 	}
 	s.retained = s.now()
 	s.order = slices.DeleteFunc(s.order, func(key types.NamespacedName) bool {
-		unread := s.now().Sub(s.read[key].asked) > unreadSecretLife && !s.index.reading(world.Read{Kind: world.Secret, Namespace: key.Namespace, Name: key.Name})
+		unread := s.now().Sub(s.read[key].asked) > unreadSecretLife && !s.index.reading(objects.Read{Kind: objects.Secret, Namespace: key.Namespace, Name: key.Name})
 		if unread {
 			delete(s.read, key)
 		}
@@ -239,7 +239,7 @@ func (s *secrets) retain() {
 	s.adjust()
 }
 
-// passReader answers a world.View during one pass: Secrets from their watches, all else from the informer caches.
+// passReader answers a objects.View during one pass: Secrets from their watches, all else from the informer caches.
 type passReader struct {
 	*cacheReader
 	secrets *secrets // nil = Secrets are not read
@@ -247,9 +247,9 @@ type passReader struct {
 	unread  error // the last error by which a Secret could not be read for a reason that may pass
 }
 
-// Get implements world.Reader.
-func (r *passReader) Get(kind world.Kind, namespace, name string) (metav1.Object, bool) {
-	if kind != world.Secret || r.secrets == nil {
+// Get implements objects.Reader.
+func (r *passReader) Get(kind objects.Kind, namespace, name string) (metav1.Object, bool) {
+	if kind != objects.Secret || r.secrets == nil {
 		return r.cacheReader.Get(kind, namespace, name)
 	}
 	key := types.NamespacedName{Namespace: namespace, Name: name}
@@ -261,7 +261,7 @@ func (r *passReader) Get(kind world.Kind, namespace, name string) (metav1.Object
 		return nil, r.doubt(err)
 	case !apierrors.IsForbidden(err):
 		r.unread = err
-		err = world.UnreadError{Err: unreadReason(err)}
+		err = objects.UnreadError{Err: unreadReason(err)}
 	}
 	if r.refused == nil {
 		r.refused = map[types.NamespacedName]error{}
@@ -278,9 +278,9 @@ func unreadReason(err error) error {
 	return errors.New("the API server did not answer")
 }
 
-// Why implements world.Explainer.
-func (r *passReader) Why(kind world.Kind, namespace, name string) error {
-	if kind != world.Secret {
+// Why implements objects.Explainer.
+func (r *passReader) Why(kind objects.Kind, namespace, name string) error {
+	if kind != objects.Secret {
 		return nil
 	}
 	return r.refused[types.NamespacedName{Namespace: namespace, Name: name}]

@@ -19,14 +19,14 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 var (
 	idp    = types.NamespacedName{Namespace: "shop", Name: "idp"}
 	doors  = stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "doors"}}
-	asRead = world.Read{Kind: world.Secret, Namespace: "shop", Name: "idp"}
+	asRead = objects.Read{Kind: objects.Secret, Namespace: "shop", Name: "idp"}
 )
 
 // secretScene is a reader of Secrets for one stack that reads shop/idp.
@@ -46,12 +46,12 @@ func (f *secretScene) step(d time.Duration) {
 	f.clock = f.clock.Add(d)
 }
 
-func newSecretScene(t *testing.T, objects ...runtime.Object) *secretScene {
+func newSecretScene(t *testing.T, objs ...runtime.Object) *secretScene {
 	t.Helper()
-	f := &secretScene{api: fake.NewClientset(objects...), clock: time.Unix(1e9, 0),
+	f := &secretScene{api: fake.NewClientset(objs...), clock: time.Unix(1e9, 0),
 		queue: workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[stack.Key]())}
 	x := newIndex[stack.Key]()
-	x.update(doors, x.begin(), []world.Read{asRead})
+	x.update(doors, x.begin(), []objects.Read{asRead})
 	f.secrets = newSecrets(f.api, func(namespace string) cache.ListWatch {
 		api := f.api.CoreV1().Secrets(namespace)
 		return cache.ListWatch{
@@ -192,7 +192,7 @@ func TestARefusedSecretIsNotTakenForAMissingOne(t *testing.T) {
 	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "idp", errors.New("no role"))
 	for name, c := range map[string]struct {
 		err     error
-		refused bool // a reason that the front end can tell
+		refused bool // a reason that the frontKey end can tell
 		unread  bool // a reason that may pass: the pass goes on without the Secret, and is made again
 	}{
 		"forbidden":   {err: forbidden, refused: true},
@@ -205,12 +205,12 @@ func TestARefusedSecretIsNotTakenForAMissingOne(t *testing.T) {
 			f := newSecretScene(t)
 			f.api.PrependReactor("*", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, c.err })
 			r := &passReader{cacheReader: newCacheReader(t.Context(), nil), secrets: f.secrets}
-			v := world.New(r)
+			v := objects.New(r)
 			if _, ok := v.Secret("shop", "idp"); ok {
 				t.Error("it is shown")
 			}
-			why := v.Why(world.Secret, "shop", "idp")
-			var unread world.UnreadError
+			why := v.Why(objects.Secret, "shop", "idp")
+			var unread objects.UnreadError
 			if (why != nil) != c.refused || errors.As(why, &unread) != c.unread || (r.unread != nil) != c.unread || v.Err() != nil {
 				t.Errorf("why: %v, unread: %v, error: %v", why, r.unread, v.Err())
 			}

@@ -21,24 +21,24 @@ import (
 	"k8s.io/client-go/rest"
 	clienttesting "k8s.io/client-go/testing"
 
-	"github.com/k8s-lbc/lbc/internal/world"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 // manySecrets are n Secrets over some namespaces, with their keys.
-func manySecrets(n, namespaces int) (objects []runtime.Object, keys []types.NamespacedName) {
+func manySecrets(n, namespaces int) (objs []runtime.Object, keys []types.NamespacedName) {
 	for i := range n {
 		s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: fmt.Sprintf("ns%d", i%namespaces), Name: fmt.Sprintf("tls%d", i), ResourceVersion: "1"},
 			Data: map[string][]byte{"tls.key": []byte("key")}}
-		objects, keys = append(objects, s), append(keys, types.NamespacedName{Namespace: s.Namespace, Name: s.Name})
+		objs, keys = append(objs, s), append(keys, types.NamespacedName{Namespace: s.Namespace, Name: s.Name})
 	}
-	return objects, keys
+	return objs, keys
 }
 
 // reads makes the stack of the scene the reader of Secrets.
 func (f *secretScene) reads(keys []types.NamespacedName) {
-	var reads []world.Read
+	var reads []objects.Read
 	for _, k := range keys {
-		reads = append(reads, world.Read{Kind: world.Secret, Namespace: k.Namespace, Name: k.Name})
+		reads = append(reads, objects.Read{Kind: objects.Secret, Namespace: k.Namespace, Name: k.Name})
 	}
 	f.index.update(doors, f.index.begin(), reads)
 }
@@ -108,8 +108,8 @@ func TestTwoThousandSecretsAreWatchedAtOnceWhereThatIsAllowed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			objects, keys := manySecrets(2000, c.namespaces)
-			f := newSecretScene(t, objects...)
+			objs, keys := manySecrets(2000, c.namespaces)
+			f := newSecretScene(t, objs...)
 			f.reads(keys)
 			f.getAll(t, keys)
 			f.until(t, "all are watched by the widest scope", func() bool {
@@ -164,8 +164,8 @@ func TestSecretsThatMayNotBeWatchedTogetherAreWatchedByNameUpToABoundAndPolledBe
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			objects, keys := manySecrets(2000, c.namespaces)
-			f := newSecretScene(t, objects...)
+			objs, keys := manySecrets(2000, c.namespaces)
+			f := newSecretScene(t, objs...)
 			f.allow(func(_, name string) bool { return c.byName && name != "" })
 			f.reads(keys)
 			f.getAll(t, keys)
@@ -216,8 +216,8 @@ func (f *secretScene) changes() uint64 { return f.index.begin() - f.settled }
 
 func TestOfSecretsThatNoStackReadsNothingIsKept(t *testing.T) {
 	t.Parallel()
-	objects, keys := manySecrets(100, 1)
-	f := newSecretScene(t, objects...)
+	objs, keys := manySecrets(100, 1)
+	f := newSecretScene(t, objs...)
 	f.reads(keys[:10])
 	f.getAll(t, keys[:10])
 	f.until(t, "the namespace is watched", func() bool {
@@ -278,8 +278,8 @@ func TestWatchesOfSecretsAskForMetadataOnly(t *testing.T) {
 
 func TestARefusedWatchIsTriedAgainLater(t *testing.T) {
 	t.Parallel()
-	objects, keys := manySecrets(10, 1)
-	f := newSecretScene(t, objects...)
+	objs, keys := manySecrets(10, 1)
+	f := newSecretScene(t, objs...)
 	f.allow(func(_, name string) bool { return name != "" })
 	f.reads(keys)
 	f.getAll(t, keys)

@@ -20,17 +20,17 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
-	"github.com/k8s-lbc/lbc/internal/wish"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // stacks brings the load balancers of one kind of owner to what their objects wish: load, compile, diff, apply, tell.
 type stacks struct {
-	front     wish.FrontEnd
+	front     front.Loader
 	client    client.Client
 	live      client.Reader // the API server; nil = caches are believed
 	inventory *inventory.Inventory
@@ -87,7 +87,7 @@ func (s *stacks) reconcile(ctx context.Context, key stack.Key) (reconcile.Result
 	defer end()
 	begun := s.index.begin()
 	reader := &passReader{cacheReader: &cacheReader{ctx: ctx, reader: s.client, live: s.live}, secrets: s.secrets}
-	view := world.New(reader)
+	view := objects.New(reader)
 	owner := s.front.Owner()
 	s.metrics.passed(controllerOf(owner), key.ID.Namespace, key.ID.Name)
 	spent := s.metrics.spent(owner, stageLoad)
@@ -101,10 +101,10 @@ func (s *stacks) reconcile(ctx context.Context, key stack.Key) (reconcile.Result
 		s.tellUnread(ctx, key, w, err)
 		return reconcile.Result{}, err // what is not known must not look as if it were absent
 	}
-	if w.Rehearsal == nil {
+	if w.DryRun == nil {
 		s.reporter.End(dryRunOf(key))
 	} else {
-		if err := s.rehearse(ctx, key, w); err != nil {
+		if err := s.dryRun(ctx, key, w); err != nil {
 			return reconcile.Result{}, err
 		}
 		if w.Nothing() {
@@ -116,7 +116,7 @@ func (s *stacks) reconcile(ctx context.Context, key stack.Key) (reconcile.Result
 		return reconcile.Result{}, nil
 	}
 	if w, err = s.withHidden(ctx, key, w); err != nil {
-		s.tell(ctx, tale{key: key, wish: w, found: refusal(err, w), partial: true})
+		s.tell(ctx, tale{key: key, input: w, found: refusal(err, w), partial: true})
 		return reconcile.Result{}, err
 	}
 	edited := s.edited(key, w)
@@ -150,10 +150,10 @@ func again(stale bool) (reconcile.Result, error) {
 
 // pass makes one over a wish. mark puts our finalizer on its members before anything of theirs is made; unedited tells that the
 // members are as they were in the last pass.
-func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w wish.Wish, unedited bool,
+func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w front.Input, unedited bool,
 	mark func(context.Context, stack.ID, []metav1.Object) refusedWrites) (reconcile.Result, error) {
 	ctx, stale := inventory.NoteStale(ctx)
-	t := tale{key: key, wish: w, unedited: unedited, found: slices.Clone(w.Found)}
+	t := tale{key: key, input: w, unedited: unedited, found: slices.Clone(w.Found)}
 	spent := s.metrics.spent(s.front.Owner(), stageBuild)
 	c, err := s.compileWish(ctx, key, w, stale)
 	spent()
@@ -372,17 +372,17 @@ func missingInAWS(d diag.Diagnostic) bool {
 
 // compileWish compiles a wish and keeps the members that came out well for the next time. stale tells whether an answer is past its lifetime:
 // that something is missing in AWS is not concluded from such a one.
-func (s *stacks) compileWish(ctx context.Context, key stack.Key, w wish.Wish, stale func() bool) (compile.Result, error) {
+func (s *stacks) compileWish(ctx context.Context, key stack.Key, w front.Input, stale func() bool) (compile.Result, error) {
 	s.mu.Lock()
 	before, missed := s.memory[key], s.missed[key]
 	delete(s.missed, key)
 	s.mu.Unlock()
 	// It may be there now. (Forgotten any earlier, it would be read again for another stack before it is there, and believed.)
 	s.inventory.InvalidateFacts(missed...)
-	c, needs, err := wish.Compile(ctx, s.inventory, key, w, s.compile, before)
+	c, needs, err := front.Compile(ctx, s.inventory, key, w, s.compile, before)
 	if err == nil && stale() && slices.ContainsFunc(c.Diagnostics, missingInAWS) { // what is missing may have come since
 		s.inventory.InvalidateFacts(askedAnew(needs)...)
-		c, needs, err = wish.Compile(ctx, s.inventory, key, w, s.compile, before)
+		c, needs, err = front.Compile(ctx, s.inventory, key, w, s.compile, before)
 	}
 	if err != nil || !w.Wanted {
 		return c, err
@@ -391,7 +391,7 @@ func (s *stacks) compileWish(ctx context.Context, key stack.Key, w wish.Wish, st
 	defer s.mu.Unlock()
 	s.memory[key] = c.Memory
 	s.kept.keep(checkpoint.Memory, key.String(), c.Memory)
-	if d := discoveryOf(w.Entrance, c.Memory.Good, c.Diagnostics); len(d.hosts) > 0 {
+	if d := discoveryOf(w.LoadBalancer, c.Memory.Good, c.Diagnostics); len(d.hosts) > 0 {
 		s.discoveries[key] = d
 	} else {
 		delete(s.discoveries, key)
@@ -436,7 +436,7 @@ func (s *stacks) keepObserved(key stack.Key) {
 }
 
 // expect is what AWS holds of a stack, as far as it is known; parts of it may be assumptions.
-func (s *stacks) expect(ctx context.Context, key stack.Key, desired *stack.Stack, w wish.Wish) (plan.Observed, error) {
+func (s *stacks) expect(ctx context.Context, key stack.Key, desired *stack.Stack, w front.Input) (plan.Observed, error) {
 	o, err := s.inventory.Observed(ctx, key, desired)
 	if err != nil {
 		return plan.Observed{}, err
@@ -448,7 +448,7 @@ func (s *stacks) expect(ctx context.Context, key stack.Key, desired *stack.Stack
 
 // observe is what AWS holds of a stack, for callers who conclude more from it than that nothing is to be done: what is only assumed is
 // read first.
-func (s *stacks) observe(ctx context.Context, key stack.Key, desired *stack.Stack, w wish.Wish) (plan.Observed, error) {
+func (s *stacks) observe(ctx context.Context, key stack.Key, desired *stack.Stack, w front.Input) (plan.Observed, error) {
 	o, err := s.expect(ctx, key, desired, w)
 	if err != nil || o.Assumed == nil {
 		return o, err

@@ -5,16 +5,16 @@ import (
 	"fmt"
 
 	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/proof"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/wish"
 )
 
 // unmade are those of the members that lack our finalizer of which AWS is proven to hold nothing, so that the stack can go on without
 // them. A missing finalizer proves nothing: replacing an object takes it off, and policies refuse to put it on again. c is what the
 // whole wish compiles to.
-func (s *stacks) unmade(ctx context.Context, key stack.Key, w wish.Wish, c compile.Result, lacking refusedWrites) (refusedWrites, error) {
+func (s *stacks) unmade(ctx context.Context, key stack.Key, w front.Input, c compile.Result, lacking refusedWrites) (refusedWrites, error) {
 	observed, err := s.observe(ctx, key, c.Stack, w)
 	if err != nil {
 		return nil, err
@@ -26,7 +26,7 @@ func (s *stacks) unmade(ctx context.Context, key stack.Key, w wish.Wish, c compi
 	s.mu.Unlock()
 	var out refusedWrites
 	for _, r := range lacking {
-		rest, _, err := wish.Compile(ctx, s.inventory, key, refusedWrites{r}.without(w), s.compile, memory)
+		rest, _, err := front.Compile(ctx, s.inventory, key, refusedWrites{r}.without(w), s.compile, memory)
 		if err != nil {
 			return nil, fmt.Errorf("compiling %s without %s: %w", key, r.object, err)
 		}

@@ -30,7 +30,7 @@ func TestAServingMemberThatLostItsFinalizerStaysServed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, account.Profile{}, append(pair(settings), labService("newsvc"))...)
-			l.settle(front)
+			l.settle(frontKey)
 			l.edit("api", func(i *networkingv1.Ingress) { i.Finalizers = nil })
 			l.must(l.client.Create(t.Context(), labIngress("new", map[string]string{"group.name": "front"}, "newsvc")))
 			refuse := true
@@ -49,7 +49,7 @@ func TestAServingMemberThatLostItsFinalizerStaysServed(t *testing.T) {
 				}
 				mark := l.mark()
 				for range 3 {
-					if _, err := l.round(front); !apierrors.IsForbidden(err) {
+					if _, err := l.round(frontKey); !apierrors.IsForbidden(err) {
 						t.Fatalf("a pass ends with %v and is not tried again", err)
 					}
 				}
@@ -61,7 +61,7 @@ func TestAServingMemberThatLostItsFinalizerStaysServed(t *testing.T) {
 				t.Errorf("warned: %v", got)
 			}
 			refuse = false
-			l.settle(front)
+			l.settle(frontKey)
 			if !slices.ContainsFunc(l.left(), func(s string) bool { return strings.Contains(s, "newsvc") }) {
 				t.Errorf("the newcomer is not served though its finalizer is accepted now: %v", l.left())
 			}

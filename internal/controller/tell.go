@@ -8,16 +8,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
-	"github.com/k8s-lbc/lbc/internal/wish"
 )
 
 // tale is what there is to tell of a pass, as far as it came.
 type tale struct {
 	key      stack.Key
-	wish     wish.Wish
+	input    front.Input
 	compiled compile.Result
 	observed *plan.Observed // nil = not known
 	plan     *plan.Plan     // nil = none was made
@@ -38,9 +38,9 @@ func (s *stacks) tell(ctx context.Context, t tale) {
 		return
 	}
 	account := status.Account{Found: t.found, Changed: t.changed, Partial: t.partial, Unedited: t.unedited}
-	for _, o := range objectsOf(t.wish.Members) {
+	for _, o := range objectsOf(t.input.Members) {
 		// Without a stack nothing was done for any member, and for those under dry run nothing ever is.
-		if t.compiled.Stack == nil || slices.Contains(t.waiting, o) || t.wish.Rehearsal != nil && slices.Contains(objectsOf(t.wish.Rehearsal.Objects), o) {
+		if t.compiled.Stack == nil || slices.Contains(t.waiting, o) || t.input.DryRun != nil && slices.Contains(objectsOf(t.input.DryRun.Objects), o) {
 			account.Waiting = append(account.Waiting, o)
 		} else {
 			account.Objects = append(account.Objects, o)
@@ -53,7 +53,7 @@ func (s *stacks) tell(ctx context.Context, t tale) {
 
 func passOf(t tale, now func() time.Time) status.Pass {
 	p := status.Pass{Key: t.key, Observed: t.observed, Desired: t.compiled.Stack, Found: t.found, Now: now()}
-	for _, m := range t.wish.Members {
+	for _, m := range t.input.Members {
 		p.Members = append(p.Members, status.Member{Object: objectOf(m), Generation: m.GetGeneration()})
 	}
 	p.Origins = make(map[stack.Ref][]diag.Object, len(t.compiled.Origins))
@@ -83,8 +83,8 @@ func passOf(t tale, now func() time.Time) status.Pass {
 }
 
 // tellUnread tells the objects of a stack that others could not be read.
-func (s *stacks) tellUnread(ctx context.Context, key stack.Key, w wish.Wish, err error) {
-	t := tale{key: key, wish: w, partial: true}
+func (s *stacks) tellUnread(ctx context.Context, key stack.Key, w front.Input, err error) {
+	t := tale{key: key, input: w, partial: true}
 	for _, m := range slices.Concat(w.Members, w.Leaving) {
 		t.found = append(t.found, refusedByAPI(objectOf(m), diag.ObjectsUnread, err))
 	}

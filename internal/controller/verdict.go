@@ -12,10 +12,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/wish"
 )
 
 // verdict sums up the outcomes of a plan.
@@ -29,7 +29,7 @@ type verdict struct {
 	waiting []diag.Object // members whose resources, or those of all, did not get done
 }
 
-func (s *stacks) judge(p *plan.Plan, r apply.Result, origins map[stack.Ref]compile.Origin, w wish.Wish) verdict {
+func (s *stacks) judge(p *plan.Plan, r apply.Result, origins map[stack.Ref]compile.Origin, w front.Input) verdict {
 	var v verdict
 	for _, step := range p.Steps {
 		o := r.Outcomes[step.ID]
@@ -81,7 +81,7 @@ var mentions = []struct{ word, setting string }{
 
 // place puts a problem of a step on the objects that the step's resource comes from: on the one whose setting it is about, if that
 // can be told. What a class sets is told on its parameters and on the members, whose authors may not see those.
-func (s *stacks) place(d diag.Diagnostic, origins map[stack.Ref]compile.Origin, step plan.Step, w wish.Wish) diag.List {
+func (s *stacks) place(d diag.Diagnostic, origins map[stack.Ref]compile.Origin, step plan.Step, w front.Input) diag.List {
 	origin := origins[step.Resource]
 	objects := origin.Objects
 	if len(objects) == 0 {
@@ -166,7 +166,7 @@ func keysOf(op plan.Op, text string) []string {
 }
 
 // concerned are the members whose wishes are not in effect while a step is not done: all of them if it is about what they share.
-func concerned(step plan.Step, origins map[stack.Ref]compile.Origin, w wish.Wish) []diag.Object {
+func concerned(step plan.Step, origins map[stack.Ref]compile.Origin, w front.Input) []diag.Object {
 	objects := origins[step.Resource].Objects
 	if len(objects) == 0 || step.Resource.Kind == stack.KindLoadBalancer || step.Resource.Kind == stack.KindListener {
 		return objectsOf(w.Members)
@@ -175,7 +175,7 @@ func concerned(step plan.Step, origins map[stack.Ref]compile.Origin, w wish.Wish
 }
 
 // refusal tells everybody of a read that failed: it is about what they share.
-func refusal(err error, w wish.Wish) diag.List {
+func refusal(err error, w front.Input) diag.List {
 	if errors.Is(err, apply.ErrBindingsUndefined) {
 		return toAll(apply.BindingsUndefined(), w)
 	}
@@ -183,14 +183,14 @@ func refusal(err error, w wish.Wish) diag.List {
 }
 
 // certificatesUnread tells those who leave a stack why they cannot go yet: what it owns in ACM would stay for good.
-func certificatesUnread(g plan.Guard, w wish.Wish) diag.List {
+func certificatesUnread(g plan.Guard, w front.Input) diag.List {
 	d := diag.New(diag.Object{}, "", g.Code, "whether certificates of it are in ACM cannot be told, so that its finalizer stays until they are known to be gone: "+g.Text, g.Remedy)
 	d.RequestID = g.RequestID
 	return toAll(d, w)
 }
 
 // toAll puts what is about all of a stack on each of its objects.
-func toAll(d diag.Diagnostic, w wish.Wish) diag.List {
+func toAll(d diag.Diagnostic, w front.Input) diag.List {
 	var out diag.List
 	for _, o := range objectsOf(slices.Concat(w.Members, w.Leaving)) {
 		d.Object = o

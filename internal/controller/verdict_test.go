@@ -11,10 +11,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/wish"
 )
 
 // TestARefusalLandsOnWhoseSettingItIsAbout has AWS refuse parts of a load balancer that several members and their class describe.
@@ -65,7 +65,7 @@ func TestARefusalLandsOnWhoseSettingItIsAbout(t *testing.T) {
 		{"a tag of a security group", plan.TagSecurityGroup{Tags: map[string]string{"team": "x", "stage": "y"}}, diag.AWSRejected, "tag team is not admitted", []string{"Ingress shop/api tags"}},
 		{"the only attribute that changes", attributes("access_logs.s3.bucket"), diag.AWSRejected, "Access Denied for bucket", []string{"Ingress shop/web attributes"}},
 	} {
-		found := (&stacks{}).place(diag.New(diag.Object{}, "", tc.code, tc.text, "x"), origins, plan.Step{Resource: lb, Op: tc.op}, wish.Wish{Members: []metav1.Object{api, web}})
+		found := (&stacks{}).place(diag.New(diag.Object{}, "", tc.code, tc.text, "x"), origins, plan.Step{Resource: lb, Op: tc.op}, front.Input{Members: []metav1.Object{api, web}})
 		var got []string
 		for _, d := range found {
 			got = append(got, d.Object.String()+" "+d.Path)

@@ -23,10 +23,10 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/service"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/wish"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // coalesce is how long the first event of a burst waits for the others.
@@ -183,7 +183,7 @@ func (w *waker[U]) wakeAfter(after time.Duration, priority int, units ...U) {
 }
 
 // wake is the handler of objects that stacks read: it wakes exactly those that did.
-func wake(s *stacks, kind world.Kind) handler.TypedEventHandler[client.Object, stack.Key] {
+func wake(s *stacks, kind objects.Kind) handler.TypedEventHandler[client.Object, stack.Key] {
 	return on(func(_ context.Context, before, after client.Object, q queueOf[stack.Key]) {
 		if resync(before, after) || !matters(before, after) {
 			return
@@ -217,31 +217,31 @@ func rereadAtResync(c *config.Config) bool {
 	return c.DriftInterval == 0 || c.SyncPeriod < c.DriftInterval
 }
 
-func (w *wiring) setUpIngress(front wish.Ingress, s *stacks) error {
+func (w *wiring) setUpIngress(front front.Ingress, s *stacks) error {
 	m := &memberships{front: front, reader: w.mgr.GetClient(), classes: newIndex[types.NamespacedName](), reporter: s.reporter}
 	if rereadAtResync(w.config) {
 		m.inv = w.inventory
 	}
 	return w.add("ingress", s, w.config.IngressWorkers, map[client.Object]handler.TypedEventHandler[client.Object, stack.Key]{
 		&networkingv1.Ingress{}:       m.ingressEvent(s),
-		&networkingv1.IngressClass{}:  m.classEvent(s, world.IngressClass),
-		&v1beta1.IngressClassParams{}: m.classEvent(s, world.IngressClassParams),
-		&corev1.Namespace{}:           m.classEvent(s, world.Namespace),
-		&corev1.Service{}:             wake(s, world.Service),
+		&networkingv1.IngressClass{}:  m.classEvent(s, objects.IngressClass),
+		&v1beta1.IngressClassParams{}: m.classEvent(s, objects.IngressClassParams),
+		&corev1.Namespace{}:           m.classEvent(s, objects.Namespace),
+		&corev1.Service{}:             wake(s, objects.Service),
 		&v1beta1.TargetGroupBinding{}: owned(stack.Ingress, w.bindings.vanished),
 	}, source.TypedFunc[stack.Key](s.secrets.Start))
 }
 
 // serviceEvent wakes the stacks of Services that have, or had, load balancers of ours, and those that read the Service. reread
 // hears of stacks at resyncs; nil = nobody does.
-func (s *stacks) serviceEvent(front wish.Service, reread func(stack.Key)) handler.TypedEventHandler[client.Object, stack.Key] {
+func (s *stacks) serviceEvent(front front.Service, reread func(stack.Key)) handler.TypedEventHandler[client.Object, stack.Key] {
 	return on(func(_ context.Context, before, after client.Object, q queueOf[stack.Key]) {
 		again := resync(before, after)
 		if !again && !matters(before, after) {
 			return
 		}
 		o := either(before, after)
-		for _, key := range s.index.happened(world.Service, o.GetNamespace(), o.GetName()) {
+		for _, key := range s.index.happened(objects.Service, o.GetNamespace(), o.GetName()) {
 			q.AddAfter(key, coalesce)
 		}
 		for _, x := range []client.Object{before, after} {
@@ -258,7 +258,7 @@ func (s *stacks) serviceEvent(front wish.Service, reread func(stack.Key)) handle
 	})
 }
 
-func (w *wiring) setUpService(front wish.Service, s *stacks) error {
+func (w *wiring) setUpService(front front.Service, s *stacks) error {
 	var reread func(stack.Key)
 	if rereadAtResync(w.config) {
 		reread = w.inventory.Invalidate

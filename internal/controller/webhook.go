@@ -17,9 +17,9 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/webhook"
-	"github.com/k8s-lbc/lbc/internal/wish"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // setUpWebhooks serves admission on every replica, whether it leads or not, if there is a certificate to serve with: one that
@@ -73,15 +73,15 @@ func (w *wiring) webhookOptions() webhook.Options {
 	c := w.config
 	o := webhook.Options{
 		Ingress: admission.IngressConfig{
-			Config: wish.IngressFromFlags(c).Config, ForbidClassAnnotation: c.Webhooks.DisableClassAnnotation, ForbidGroupName: c.Webhooks.DisableGroupAnnotation,
+			Config: front.IngressFromFlags(c).Config, ForbidClassAnnotation: c.Webhooks.DisableClassAnnotation, ForbidGroupName: c.Webhooks.DisableGroupAnnotation,
 		},
 		VPC: c.VPC,
-		Cached: func(ctx context.Context) *world.View {
-			return world.New(newCacheReader(ctx, w.mgr.GetClient()))
+		Cached: func(ctx context.Context) *objects.View {
+			return objects.New(newCacheReader(ctx, w.mgr.GetClient()))
 		},
-		Live: func(ctx context.Context) (*world.View, func() error) {
+		Live: func(ctx context.Context) (*objects.View, func() error) {
 			r := newCacheReader(ctx, w.mgr.GetAPIReader())
-			return world.New(r), r.Err
+			return objects.New(r), r.Err
 		},
 		ReadinessGates: c.EnableReadinessGates,
 		Refused:        refusals(ctrlmetrics.Registry),

@@ -75,7 +75,7 @@ func TestOnlyAnIngressThatLeavesAndStillShowsOurNameLosesIt(t *testing.T) {
 func TestAnIngressWhoseStatusCannotBeWrittenHoldsUpNobodyInTheGroupThatItLeaves(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, account.Profile{}, append(pair(nil), labIngress("old", map[string]string{"group.name": "front"}, "websvc"))...)
-	l.settle(front)
+	l.settle(frontKey)
 	refusing := true
 	direct := l.client
 	l.ingresses.client = interceptor.NewClient(direct.(client.WithWatch), interceptor.Funcs{
@@ -93,7 +93,7 @@ func TestAnIngressWhoseStatusCannotBeWrittenHoldsUpNobodyInTheGroupThatItLeaves(
 	l.remove("old")
 	l.events = nil
 	for range 10 {
-		if wait, err := l.round(front); !apierrors.IsForbidden(err) && wait == 0 {
+		if wait, err := l.round(frontKey); !apierrors.IsForbidden(err) && wait == 0 {
 			t.Fatal("it is not tried again")
 		}
 		l.clock.Advance(time.Second)
@@ -118,7 +118,7 @@ func TestAnIngressWhoseStatusCannotBeWrittenHoldsUpNobodyInTheGroupThatItLeaves(
 		t.Errorf("it was let go with finalizers %v showing %v", api.Finalizers, api.Status.LoadBalancer.Ingress)
 	}
 	refusing = false
-	l.settle(front)
+	l.settle(frontKey)
 	if l.get(api, "api"); slices.Contains(api.Finalizers, "group.ingress.k8s.aws/front") || len(api.Status.LoadBalancer.Ingress) > 0 {
 		t.Errorf("it is not let go: finalizers %v, showing %v", api.Finalizers, api.Status.LoadBalancer.Ingress)
 	}

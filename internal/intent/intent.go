@@ -32,8 +32,8 @@ func (f Field[T]) Or(def T) T {
 	return def
 }
 
-// Entrance is one load balancer wish: the members of an Ingress group in group order, or one Service.
-type Entrance struct {
+// LoadBalancer is one load balancer wish: the members of an Ingress group in group order, or one Service.
+type LoadBalancer struct {
 	Key     stack.Key
 	Type    stack.LoadBalancerType
 	Names   Names
@@ -55,7 +55,7 @@ type Names struct {
 	ServiceUID string
 }
 
-// Member is what one Kubernetes object contributes. Order in Entrance.Members is priority order.
+// Member is what one Kubernetes object contributes. Order in LoadBalancer.Members is priority order.
 type Member struct {
 	Object  diag.Object
 	Order   int32 // group.order; lower wins conflicts

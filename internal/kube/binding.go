@@ -9,9 +9,9 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // BindingSpec is the spec that a stack's binding asks for; its references are literals.
@@ -127,9 +127,9 @@ func value[T ~string](p *T) string {
 }
 
 // BindingsOf lists the bindings of a stack among objects that were read once.
-func BindingsOf(objects world.Snapshot, key stack.Key) []plan.Binding {
+func BindingsOf(objs objects.Snapshot, key stack.Key) []plan.Binding {
 	var out []plan.Binding
-	for _, o := range world.New(objects).TargetGroupBindings("") {
+	for _, o := range objects.New(objs).TargetGroupBindings("") {
 		if HasLabels(o.Labels, naming.Labels(key)) {
 			out = append(out, ObservedBinding(o))
 		}

@@ -7,8 +7,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 func TestABindingReadsBackAsItWasWritten(t *testing.T) {
@@ -39,7 +39,7 @@ func TestABindingReadsBackAsItWasWritten(t *testing.T) {
 
 func TestBindingsOfAStackAreFoundByLabel(t *testing.T) {
 	t.Parallel()
-	s := world.Snapshot{}
+	s := objects.Snapshot{}
 	for name, labels := range map[string]map[string]string{
 		"ours":   {"ingress.k8s.aws/stack-namespace": "shop", "ingress.k8s.aws/stack-name": "web", "team": "x"},
 		"others": {"ingress.k8s.aws/stack-namespace": "shop", "ingress.k8s.aws/stack-name": "other"},

@@ -14,7 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/world"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 // Scheme knows every kind that the controller reads or writes.
@@ -24,16 +24,16 @@ func Scheme() (*runtime.Scheme, error) {
 }
 
 // Kinds are the kinds that front ends may read, with what the cache calls them. Secrets are never cached.
-var Kinds = map[world.Kind]struct {
+var Kinds = map[objects.Kind]struct {
 	Object client.Object
 	List   client.ObjectList
 }{
-	world.Ingress:            {&networkingv1.Ingress{}, &networkingv1.IngressList{}},
-	world.IngressClass:       {&networkingv1.IngressClass{}, &networkingv1.IngressClassList{}},
-	world.IngressClassParams: {&v1beta1.IngressClassParams{}, &v1beta1.IngressClassParamsList{}},
-	world.Service:            {&corev1.Service{}, &corev1.ServiceList{}},
-	world.Namespace:          {&corev1.Namespace{}, &corev1.NamespaceList{}},
-	world.TargetGroupBinding: {&v1beta1.TargetGroupBinding{}, &v1beta1.TargetGroupBindingList{}},
+	objects.Ingress:            {&networkingv1.Ingress{}, &networkingv1.IngressList{}},
+	objects.IngressClass:       {&networkingv1.IngressClass{}, &networkingv1.IngressClassList{}},
+	objects.IngressClassParams: {&v1beta1.IngressClassParams{}, &v1beta1.IngressClassParamsList{}},
+	objects.Service:            {&corev1.Service{}, &corev1.ServiceList{}},
+	objects.Namespace:          {&corev1.Namespace{}, &corev1.NamespaceList{}},
+	objects.TargetGroupBinding: {&v1beta1.TargetGroupBinding{}, &v1beta1.TargetGroupBindingList{}},
 }
 
 // Lists returns an empty list of every kind that front ends read, for callers that read a cluster once.

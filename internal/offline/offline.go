@@ -17,17 +17,17 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/front/service"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/wish"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // Account is what is asked about AWS; the inventory answers.
 type Account interface {
-	wish.Asker
+	front.Asker
 	Observed(ctx context.Context, key stack.Key, desired *stack.Stack) (plan.Observed, error)
 }
 
@@ -39,7 +39,7 @@ type Result struct {
 	// Unbuildable says that the wish cannot be built as it is; nothing would be touched.
 	Unbuildable bool
 	// Wish, Compiled and Observed are what the plan comes from.
-	Wish     wish.Wish
+	Wish     front.Input
 	Compiled compile.Result
 	Observed plan.Observed
 }
@@ -58,22 +58,22 @@ func (o Outcome) Invalid() bool {
 
 // Plans plans every stack that the objects of the view ask for, or that only admits, sorted by key. bindings lists the
 // TargetGroupBindings that exist for a stack.
-func Plans(ctx context.Context, v *world.View, only func(stack.Key) bool, a Account, c *config.Config, bindings func(stack.Key) []plan.Binding) (Outcome, error) {
-	ing, svc := wish.IngressFromFlags(c), wish.ServiceFromFlags(c)
-	ing.Config.Rehearse = true // what a plan is for
+func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Account, c *config.Config, bindings func(stack.Key) []plan.Binding) (Outcome, error) {
+	ing, svc := front.IngressFromFlags(c), front.ServiceFromFlags(c)
+	ing.Config.IncludeDryRun = true // what a plan is for
 	keys, broken := keysOf(v, ing, svc)
-	compileConfig := wish.CompileFromFlags(c)
+	compileConfig := front.CompileFromFlags(c)
 	var out []Result
 	for _, key := range keys {
 		if !only(key) {
 			continue
 		}
-		var front wish.FrontEnd = ing
+		var source front.Loader = ing
 		if key.Owner == stack.Service {
-			front = svc
+			source = svc
 		}
-		w := front.Load(v, key.ID)
-		r, _, err := wish.Compile(ctx, a, key, w, compileConfig, nil)
+		w := source.Load(v, key.ID)
+		r, _, err := front.Compile(ctx, a, key, w, compileConfig, nil)
 		if err != nil {
 			return Outcome{}, fmt.Errorf("%s: %w", key, err)
 		}
@@ -91,7 +91,7 @@ func Plans(ctx context.Context, v *world.View, only func(stack.Key) bool, a Acco
 			}
 			o.Bindings, o.Hostnames = bindings(key), w.Hostnames()
 			res.Observed = o.Clone() // a diff sorts in place
-			res.Plan = plan.Diff(r.Stack, r.Keep, o, w.Policy(wish.PolicyFromFlags(c)))
+			res.Plan = plan.Diff(r.Stack, r.Keep, o, w.Policy(front.PolicyFromFlags(c)))
 			return nil
 		}
 		if err := diff(r.Stack, "what AWS holds"); err != nil {
@@ -127,7 +127,7 @@ func unreadDeletions(r *Result, desired *stack.Stack) (needs *stack.Stack, unrea
 }
 
 // underDryRun notes the objects that the controller would not deploy yet.
-func underDryRun(w wish.Wish) diag.List {
+func underDryRun(w front.Input) diag.List {
 	var out diag.List
 	for _, m := range w.Members {
 		if i, ok := m.(*networkingv1.Ingress); ok && ingress.DryRun(i) {
@@ -139,22 +139,22 @@ func underDryRun(w wish.Wish) diag.List {
 }
 
 // KeysOf are the stacks that have to look at an object.
-func KeysOf(v *world.View, c *config.Config, o metav1.Object) []stack.Key {
+func KeysOf(v *objects.View, c *config.Config, o metav1.Object) []stack.Key {
 	var keys []stack.Key
 	switch x := o.(type) {
 	case *networkingv1.Ingress:
-		for _, id := range ingress.Groups(v, wish.IngressFromFlags(c).Config, x) {
+		for _, id := range ingress.Groups(v, front.IngressFromFlags(c).Config, x) {
 			keys = append(keys, stack.Key{Owner: stack.Ingress, ID: id})
 		}
 	case *corev1.Service:
-		if cfg := wish.ServiceFromFlags(c).Config; service.Supported(cfg, x) || service.PendingFinalization(x) {
+		if cfg := front.ServiceFromFlags(c).Config; service.Supported(cfg, x) || service.PendingFinalization(x) {
 			keys = append(keys, service.Key(x))
 		}
 	}
 	return keys
 }
 
-func keysOf(v *world.View, ing wish.Ingress, svc wish.Service) ([]stack.Key, diag.List) {
+func keysOf(v *objects.View, ing front.Ingress, svc front.Service) ([]stack.Key, diag.List) {
 	var keys []stack.Key
 	var broken diag.List
 	for _, i := range v.Ingresses() {
@@ -178,13 +178,13 @@ func keysOf(v *world.View, ing wish.Ingress, svc wish.Service) ([]stack.Key, dia
 func Only(key stack.Key) func(stack.Key) bool { return func(k stack.Key) bool { return k == key } }
 
 // KeyOf is the stack that an object belongs to now; ok is false if it is not ours, and d tells if its class or group is invalid.
-func KeyOf(v *world.View, c *config.Config, o metav1.Object) (key stack.Key, d *diag.Diagnostic, ok bool) {
+func KeyOf(v *objects.View, c *config.Config, o metav1.Object) (key stack.Key, d *diag.Diagnostic, ok bool) {
 	switch x := o.(type) {
 	case *networkingv1.Ingress:
-		id, ok, d := ingress.GroupOf(v, wish.IngressFromFlags(c).Config, x)
+		id, ok, d := ingress.GroupOf(v, front.IngressFromFlags(c).Config, x)
 		return stack.Key{Owner: stack.Ingress, ID: id}, d, ok
 	case *corev1.Service:
-		return service.Key(x), nil, service.Supported(wish.ServiceFromFlags(c).Config, x)
+		return service.Key(x), nil, service.Supported(front.ServiceFromFlags(c).Config, x)
 	}
 	return stack.Key{}, nil, false
 }

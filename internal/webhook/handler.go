@@ -18,7 +18,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
-	"github.com/k8s-lbc/lbc/internal/world"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 // Paths, as the webhook configurations of existing installations name them.
@@ -40,10 +40,10 @@ type Options struct {
 	LoadBalancerClass string
 	VPC               string // of the cluster
 	// Cached makes a view of the caches.
-	Cached func(ctx context.Context) *world.View
+	Cached func(ctx context.Context) *objects.View
 	// Live makes a view of what the API server holds now; the error is that of any read that failed for another reason than
 	// that the object does not exist.
-	Live func(ctx context.Context) (v *world.View, failed func() error)
+	Live func(ctx context.Context) (v *objects.View, failed func() error)
 	// ReadinessGates are given to pods.
 	ReadinessGates bool
 	// AgentConfig reads the configuration of target control agents that is in force in a namespace, nil if there is none. If the
@@ -58,25 +58,25 @@ type Options struct {
 // that this version does not have, and pods must not fail for that.
 func Handlers(o Options) map[string]http.Handler {
 	handlers := map[string]http.Handler{
-		IngressPath: handler[networkingv1.Ingress](o, IngressPath, false, func(v *world.View, old, ing *networkingv1.Ingress) admission.Verdict {
+		IngressPath: handler[networkingv1.Ingress](o, IngressPath, false, func(v *objects.View, old, ing *networkingv1.Ingress) admission.Verdict {
 			return admission.Ingress(v, o.Ingress, old, ing)
 		}),
-		ClassParamsPath: handler[v1beta1.IngressClassParams](o, ClassParamsPath, false, func(_ *world.View, old, p *v1beta1.IngressClassParams) admission.Verdict {
+		ClassParamsPath: handler[v1beta1.IngressClassParams](o, ClassParamsPath, false, func(_ *objects.View, old, p *v1beta1.IngressClassParams) admission.Verdict {
 			return admission.ClassParams(old, p)
 		}),
-		BindingPath: handler[v1beta1.TargetGroupBinding](o, BindingPath, false, func(v *world.View, old, b *v1beta1.TargetGroupBinding) admission.Verdict {
+		BindingPath: handler[v1beta1.TargetGroupBinding](o, BindingPath, false, func(v *objects.View, old, b *v1beta1.TargetGroupBinding) admission.Verdict {
 			return admission.Binding(v, o.VPC, old, b)
 		}),
-		CompleteBindingPath: handler[v1beta1.TargetGroupBinding](o, CompleteBindingPath, true, func(_ *world.View, old, b *v1beta1.TargetGroupBinding) admission.Verdict {
+		CompleteBindingPath: handler[v1beta1.TargetGroupBinding](o, CompleteBindingPath, true, func(_ *objects.View, old, b *v1beta1.TargetGroupBinding) admission.Verdict {
 			return admission.CompleteBinding(old, b)
 		}),
-		ServicePath: handler[corev1.Service](o, ServicePath, true, func(_ *world.View, old, svc *corev1.Service) admission.Verdict {
+		ServicePath: handler[corev1.Service](o, ServicePath, true, func(_ *objects.View, old, svc *corev1.Service) admission.Verdict {
 			if o.LoadBalancerClass == "" {
 				return admission.Verdict{}
 			}
 			return admission.Service(o.LoadBalancerClass, old, svc)
 		}),
-		PodPath: handler[corev1.Pod](o, PodPath, true, func(v *world.View, old, pod *corev1.Pod) admission.Verdict {
+		PodPath: handler[corev1.Pod](o, PodPath, true, func(v *objects.View, old, pod *corev1.Pod) admission.Verdict {
 			if !o.ReadinessGates || old != nil {
 				return admission.Verdict{}
 			}
@@ -95,7 +95,7 @@ func Handlers(o Options) map[string]http.Handler {
 // agents serves both webhooks of target control agents, which differ in what the API server asks them about. Refusals are
 // counted at the one path under which they have always been.
 func agents(o Options) http.Handler {
-	return handlerOf(o, AgentNamespacePath, true, func(ctx context.Context, v *world.View, old, pod *corev1.Pod) admission.Verdict {
+	return handlerOf(o, AgentNamespacePath, true, func(ctx context.Context, v *objects.View, old, pod *corev1.Pod) admission.Verdict {
 		if old != nil || !admission.WantsAgent(v, pod) {
 			return admission.Verdict{}
 		}
@@ -115,15 +115,17 @@ func agents(o Options) http.Handler {
 func handler[T any, P interface {
 	*T
 	metav1.Object
-}](o Options, path string, mutating bool, judge func(v *world.View, old, object P) admission.Verdict) http.Handler {
-	return handlerOf(o, path, mutating, func(_ context.Context, v *world.View, old, object P) admission.Verdict { return judge(v, old, object) })
+}](o Options, path string, mutating bool, judge func(v *objects.View, old, object P) admission.Verdict) http.Handler {
+	return handlerOf(o, path, mutating, func(_ context.Context, v *objects.View, old, object P) admission.Verdict {
+		return judge(v, old, object)
+	})
 }
 
 // handlerOf serves a kind whose judge reads more than a view.
 func handlerOf[T any, P interface {
 	*T
 	metav1.Object
-}](o Options, path string, mutating bool, judge func(ctx context.Context, v *world.View, old, object P) admission.Verdict) http.Handler {
+}](o Options, path string, mutating bool, judge func(ctx context.Context, v *objects.View, old, object P) admission.Verdict) http.Handler {
 	return serve(func(ctx context.Context, r *admissionv1.AdmissionRequest) (answer *admissionv1.AdmissionResponse) {
 		defer func() {
 			if p := recover(); p != nil {
@@ -145,7 +147,7 @@ func handlerOf[T any, P interface {
 		}
 		v := judge(ctx, o.Cached(ctx), old, object)
 		if v.Doubtful {
-			v = again(ctx, o, v, func(w *world.View) admission.Verdict { return judge(ctx, w, old, object) })
+			v = again(ctx, o, v, func(w *objects.View) admission.Verdict { return judge(ctx, w, old, object) })
 		}
 		return o.respond(v, path, mutating)
 	})
@@ -153,7 +155,7 @@ func handlerOf[T any, P interface {
 
 // again judges by what the API server holds now: objects applied together with this one may not have reached the caches. If they
 // cannot be read, a refusal would rest on a guess.
-func again(ctx context.Context, o Options, v admission.Verdict, judge func(*world.View) admission.Verdict) admission.Verdict {
+func again(ctx context.Context, o Options, v admission.Verdict, judge func(*objects.View) admission.Verdict) admission.Verdict {
 	live, failed := o.Live(ctx)
 	certain := judge(live)
 	if err := failed(); err != nil {

@@ -23,7 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
-	"github.com/k8s-lbc/lbc/internal/world"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 func raw(t *testing.T, text string) runtime.RawExtension {
@@ -43,9 +43,9 @@ func options(cached, live []metav1.Object, liveErr error, refused *[]string) Opt
 	return Options{
 		Ingress:           admission.IngressConfig{Config: ingress.Config{IngressClass: "alb"}},
 		LoadBalancerClass: "service.k8s.aws/nlb", VPC: "vpc-01234567",
-		Cached: func(context.Context) *world.View { return world.FromObjects(cached) },
-		Live: func(context.Context) (*world.View, func() error) {
-			return world.FromObjects(live), func() error { return liveErr }
+		Cached: func(context.Context) *objects.View { return objects.FromObjects(cached) },
+		Live: func(context.Context) (*objects.View, func() error) {
+			return objects.FromObjects(live), func() error { return liveErr }
 		},
 		ReadinessGates: true,
 		Refused:        func(path, check string, _ bool) { *refused = append(*refused, path+" "+check) },
@@ -189,7 +189,7 @@ func TestAJudgeThatPanicsHarmsNobody(t *testing.T) {
 	t.Parallel()
 	var refused []string
 	o := options(nil, nil, nil, &refused)
-	o.Cached = func(context.Context) *world.View { panic("a defect") }
+	o.Cached = func(context.Context) *objects.View { panic("a defect") }
 	r := post(t, Handlers(o)[IngressPath], admissionv1.AdmissionRequest{Operation: admissionv1.Create, Object: raw(t, absentClass)})
 	if !r.Allowed || cmp.Diff([]string{IngressPath + " panic"}, refused) != "" {
 		t.Errorf("%+v, counted %q", r, refused)

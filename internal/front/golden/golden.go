@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/world"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected files of golden cases")
@@ -50,7 +50,7 @@ func Input(t *testing.T, name string, config any) []metav1.Object {
 			}
 		}
 	}
-	objects, skipped, err := world.Decode(data, "default")
+	objs, skipped, err := objects.Decode(data, "default")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,8 +59,8 @@ func Input(t *testing.T, name string, config any) []metav1.Object {
 			t.Fatalf("%s: %s is of no use", name, s)
 		}
 	}
-	world.FillIn(objects)
-	return objects
+	objects.FillIn(objs)
+	return objs
 }
 
 // Compare checks what a case came to.

@@ -10,12 +10,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // governing are the class parameters that name an explicit group: they tell who may be in it, whatever class its members have.
-func governing(v *world.View, id stack.ID) []*v1beta1.IngressClassParams {
+func governing(v *objects.View, id stack.ID) []*v1beta1.IngressClassParams {
 	if id.Namespace != "" {
 		return nil
 	}
@@ -25,7 +25,7 @@ func governing(v *world.View, id stack.ID) []*v1beta1.IngressClassParams {
 }
 
 // NotAdmitted tells why an Ingress may not be in a group; nil if it may.
-func NotAdmitted(v *world.View, ing *networkingv1.Ingress, id stack.ID) *diag.Diagnostic {
+func NotAdmitted(v *objects.View, ing *networkingv1.Ingress, id stack.ID) *diag.Diagnostic {
 	for _, p := range governing(v, id) {
 		why := excludes(v, p.Spec.Group.NamespaceSelector, ing.Namespace)
 		if why == "" {
@@ -40,7 +40,7 @@ func NotAdmitted(v *world.View, ing *networkingv1.Ingress, id stack.ID) *diag.Di
 }
 
 // Refused tells why the class parameters of the group that an Ingress of ours names keep it out; nil if they do not.
-func Refused(v *world.View, cfg Config, ing *networkingv1.Ingress) *diag.Diagnostic {
+func Refused(v *objects.View, cfg Config, ing *networkingv1.Ingress) *diag.Diagnostic {
 	class, d := Classify(v, cfg, ing)
 	if d != nil || !class.Managed {
 		return nil //nolint:nilerr // what is wrong with the class is told by itself
@@ -53,7 +53,7 @@ func Refused(v *world.View, cfg Config, ing *networkingv1.Ingress) *diag.Diagnos
 }
 
 // authorityOf tells what an Ingress may say about what the members of its group share.
-func authorityOf(v *world.View, ing *networkingv1.Ingress, id stack.ID) intent.Authority {
+func authorityOf(v *objects.View, ing *networkingv1.Ingress, id stack.ID) intent.Authority {
 	authority := intent.Equal
 	for _, p := range governing(v, id) {
 		switch named := p.Spec.Group.SettingsNamespaces; {

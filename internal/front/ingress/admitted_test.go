@@ -10,8 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 func groupIngress(namespace string) *networkingv1.Ingress {
@@ -23,7 +23,7 @@ func groupIngress(namespace string) *networkingv1.Ingress {
 }
 
 // governedGroup has Ingresses of three namespaces that name group front by annotation, and class parameters that name it, too.
-func governedGroup(finalizers ...string) (*world.View, []*networkingv1.Ingress) {
+func governedGroup(finalizers ...string) (*objects.View, []*networkingv1.Ingress) {
 	namespace := func(name, tenant string) *corev1.Namespace {
 		return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"front": tenant}}}
 	}
@@ -35,7 +35,7 @@ func governedGroup(finalizers ...string) (*world.View, []*networkingv1.Ingress) 
 	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "plain"}, Spec: networkingv1.IngressClassSpec{Controller: Controller}}
 	list := []*networkingv1.Ingress{groupIngress("infra"), groupIngress("shop"), groupIngress("zz")}
 	list[2].Finalizers = finalizers
-	return world.FromObjects([]any{class, params, namespace("infra", "yes"), namespace("shop", "yes"), namespace("zz", "no"), list[0], list[1], list[2]}), list
+	return objects.FromObjects([]any{class, params, namespace("infra", "yes"), namespace("shop", "yes"), namespace("zz", "no"), list[0], list[1], list[2]}), list
 }
 
 func TestClassParametersSayWhichNamespacesJoinTheirGroupWhateverTheClass(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/world"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 const (
@@ -33,7 +33,7 @@ func Object(ing *networkingv1.Ingress) diag.Object {
 // Classify tells whether an Ingress is ours, and by which class. The legacy annotation, if it exists, decides alone, and then
 // there are no class parameters; else spec.ingressClassName; else the cluster's default class. A diagnostic means that the
 // class is broken, or gone, so that it cannot be told; it concerns this Ingress only. A deleting Ingress is nobody's.
-func Classify(v *world.View, cfg Config, ing *networkingv1.Ingress) (Class, *diag.Diagnostic) {
+func Classify(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, *diag.Diagnostic) {
 	if ing.DeletionTimestamp != nil {
 		return Class{}, nil
 	}
@@ -80,7 +80,7 @@ func lostDefault(ing *networkingv1.Ingress, why string) *diag.Diagnostic {
 }
 
 // defaultClasses are the names of the cluster's default classes; there should be one at most.
-func defaultClasses(v *world.View) (names []string) {
+func defaultClasses(v *objects.View) (names []string) {
 	for _, c := range v.IngressClasses() {
 		if c.Annotations[defaultClassAnnotation] == "true" {
 			names = append(names, c.Name)
@@ -89,7 +89,7 @@ func defaultClasses(v *world.View) (names []string) {
 	return names
 }
 
-func classNamed(v *world.View, ing *networkingv1.Ingress, name string) (Class, *diag.Diagnostic) {
+func classNamed(v *objects.View, ing *networkingv1.Ingress, name string) (Class, *diag.Diagnostic) {
 	c, ok := v.IngressClass(name)
 	if !ok {
 		return Class{}, invalidClass(ing, fmt.Sprintf("ingressclasses.networking.k8s.io %q not found", name),
@@ -121,7 +121,7 @@ func classNamed(v *world.View, ing *networkingv1.Ingress, name string) (Class, *
 }
 
 // ParamsMissing reports that a class is ours and names class parameters that do not exist, or not yet.
-func ParamsMissing(v *world.View, c *networkingv1.IngressClass) bool {
+func ParamsMissing(v *objects.View, c *networkingv1.IngressClass) bool {
 	ref := c.Spec.Parameters
 	if c.Spec.Controller != Controller || ref == nil || ref.APIGroup == nil || *ref.APIGroup != paramsGroup || ref.Kind != paramsKind {
 		return false
@@ -131,7 +131,7 @@ func ParamsMissing(v *world.View, c *networkingv1.IngressClass) bool {
 }
 
 // excludes tells why a namespace is not selected; empty if it is. A nil or empty selector selects every namespace.
-func excludes(v *world.View, selector *metav1.LabelSelector, namespace string) string {
+func excludes(v *objects.View, selector *metav1.LabelSelector, namespace string) string {
 	if selector == nil {
 		return ""
 	}

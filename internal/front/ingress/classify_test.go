@@ -12,8 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 func TestParametersOfAClassAreTakenOnlyIfTheyAreOurs(t *testing.T) {
@@ -30,7 +30,7 @@ func TestParametersOfAClassAreTakenOnlyIfTheyAreOurs(t *testing.T) {
 		"no such object":  {networkingv1.IngressClassParametersReference{APIGroup: ptr.To(paramsGroup), Kind: paramsKind, Name: "q"}, `"q", named by IngressClass alb, not found`},
 		"scope is no use": {networkingv1.IngressClassParametersReference{APIGroup: ptr.To(paramsGroup), Kind: paramsKind, Name: "p", Scope: ptr.To("Namespace"), Namespace: ptr.To("n")}, ""},
 	} {
-		v := world.FromObjects([]any{
+		v := objects.FromObjects([]any{
 			&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: Controller, Parameters: &c.ref}},
 			&v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "p"}},
 		})
@@ -44,14 +44,14 @@ func TestParametersOfAClassAreTakenOnlyIfTheyAreOurs(t *testing.T) {
 // TestMembersOfOneOrderGoByNamespaceAndName compares the two as one text: "a-b/x" comes before "a/x".
 func TestMembersOfOneOrderGoByNamespaceAndName(t *testing.T) {
 	t.Parallel()
-	var objects []any
+	var objs []any
 	for _, full := range []string{"b/a", "a/z", "a-b/x", "a/b"} {
 		namespace, name, _ := strings.Cut(full, "/")
-		objects = append(objects, &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name,
+		objs = append(objs, &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name,
 			Annotations: map[string]string{LegacyClassAnnotation: "alb", string(annotation.GroupName): "g"}}})
 	}
 	var got []string
-	for _, i := range Load(world.FromObjects(objects), defaults(), stack.ID{Name: "g"}).Active {
+	for _, i := range Load(objects.FromObjects(objs), defaults(), stack.ID{Name: "g"}).Active {
 		got = append(got, i.Namespace+"/"+i.Name)
 	}
 	if want := "a-b/x a/b a/z b/a"; strings.Join(got, " ") != want {
@@ -96,7 +96,7 @@ func TestAnIngressWithoutClassStaysWithItsLoadBalancerWhenTheDefaultClassGoes(t 
 			}
 			cfg := defaults()
 			cfg.IngressClass = c.flag
-			g := Load(world.FromObjects(append([]any{i}, c.classes...)), cfg, stack.ID{Namespace: "shop", Name: "web"})
+			g := Load(objects.FromObjects(append([]any{i}, c.classes...)), cfg, stack.ID{Namespace: "shop", Name: "web"})
 			got := nowhere
 			switch {
 			case len(g.Active) > 0:
@@ -119,7 +119,7 @@ func TestAMisspeltGroupNameLeavesNoGroup(t *testing.T) {
 	for finalizer, held := range map[string]bool{naming.GroupFinalizer(stack.ID{Name: "team"}): true, naming.IngressFinalizer: false} {
 		i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: []string{finalizer},
 			Annotations: map[string]string{LegacyClassAnnotation: "alb", "alb.ingress.kubernetes.io/group.nam": "team"}}}
-		v := world.FromObjects([]any{i})
+		v := objects.FromObjects([]any{i})
 		group, own := Load(v, defaults(), stack.ID{Name: "team"}), Load(v, defaults(), stack.ID{Namespace: "shop", Name: "web"})
 		if (len(group.Held) == 1) != held || (len(own.Active) == 0) != held || len(group.Inactive) > 0 {
 			t.Errorf("finalizer %s: in the group %v, by itself %v", finalizer, group.Held, own.Active)

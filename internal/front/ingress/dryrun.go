@@ -8,10 +8,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/annotation"
 )
 
-// rehearsed reports whether annotation dry-run keeps an Ingress from being deployed. A value that is no boolean does: whoever
-// wrote it wanted no deployment. An Ingress that is being deleted is beyond rehearsal.
-func rehearsed(cfg Config, ing *networkingv1.Ingress) bool {
-	if cfg.Rehearse || ing.DeletionTimestamp != nil {
+// underDryRun reports whether annotation dry-run keeps an Ingress from being deployed. A value that is no boolean does: whoever
+// wrote it wanted no deployment. An Ingress that is being deleted is under no dry run.
+func underDryRun(cfg Config, ing *networkingv1.Ingress) bool {
+	if cfg.IncludeDryRun || ing.DeletionTimestamp != nil {
 		return false
 	}
 	return DryRun(ing)

@@ -4,12 +4,12 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/world"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 // Examine tells what a pass would find about one Ingress, whoever else is in its group: its class, and every finding about the
 // class, the group's name and order, and the Ingress itself. Nothing is found about an Ingress that is not ours.
-func Examine(v *world.View, cfg Config, ing *networkingv1.Ingress) (Class, diag.List) {
+func Examine(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, diag.List) {
 	class, d := Classify(v, cfg, ing)
 	if d != nil {
 		return class, diag.List{*d}

@@ -13,8 +13,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // member is an Ingress with what was found out about it while the group was loaded.
@@ -34,7 +34,7 @@ var groupName = regexp.MustCompile(`^([a-z0-9][-a-z0-9.]*)?[a-z0-9]$`)
 // GroupOf is the group that an Ingress belongs to now; ok is false if it belongs to none, because it is not ours or, then with
 // a diagnostic, because its class or group name is invalid. An explicit group comes from the class parameters, else from
 // annotation group.name; every other Ingress is a group of its own.
-func GroupOf(v *world.View, cfg Config, ing *networkingv1.Ingress) (id stack.ID, ok bool, d *diag.Diagnostic) {
+func GroupOf(v *objects.View, cfg Config, ing *networkingv1.Ingress) (id stack.ID, ok bool, d *diag.Diagnostic) {
 	class, d := Classify(v, cfg, ing)
 	if d != nil || !class.Managed {
 		return stack.ID{}, false, d
@@ -94,7 +94,7 @@ func GroupNameProblem(name string) string {
 }
 
 // Groups are the groups that have to look at an Ingress: those that its finalizers name, and its current one. Sorted.
-func Groups(v *world.View, cfg Config, ing *networkingv1.Ingress) []stack.ID {
+func Groups(v *objects.View, cfg Config, ing *networkingv1.Ingress) []stack.ID {
 	var out []stack.ID
 	for _, f := range ing.Finalizers {
 		if id, ok := naming.FinalizerGroup(f, ing.Namespace, ing.Name); ok {
@@ -115,7 +115,7 @@ func compareID(a, b stack.ID) int {
 // Load finds the members of a group. The View records the members found and what decided about them, not the reads by which
 // other Ingresses were ruled out, or else every group would depend on every Ingress: one that is not a member may become one
 // through its own change or that of its class, and the caller learns that from the reads of Groups for that Ingress.
-func Load(v *world.View, cfg Config, id stack.ID) Group {
+func Load(v *objects.View, cfg Config, id stack.ID) Group {
 	g := Group{ID: id}
 	for _, ing := range candidates(v, id) {
 		fork := v.Fork()
@@ -130,7 +130,7 @@ func Load(v *world.View, cfg Config, id stack.ID) Group {
 			}
 		}
 		m := member{ingress: ing, class: class}
-		if rehearsed(cfg, ing) && (d != nil || class.Managed) {
+		if underDryRun(cfg, ing) && (d != nil || class.Managed) {
 			ours := d == nil && current == id
 			if ours {
 				v.Adopt(fork)
@@ -189,7 +189,7 @@ func Load(v *world.View, cfg Config, id stack.ID) Group {
 }
 
 // candidates are the Ingresses that may be in a group: one at most for an implicit group.
-func candidates(v *world.View, id stack.ID) []*networkingv1.Ingress {
+func candidates(v *objects.View, id stack.ID) []*networkingv1.Ingress {
 	if id.Namespace == "" {
 		return v.Fork().Ingresses()
 	}

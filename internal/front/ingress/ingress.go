@@ -28,8 +28,8 @@ type Config struct {
 	IPTargetTypeDisabled bool
 	// RequiredSecretsLabel is --required-secrets-label, "key=value": Secrets without it are not used. Empty = any Secret.
 	RequiredSecretsLabel string
-	// Rehearse takes Ingresses under dry run as if they were not: what would be wished of them.
-	Rehearse bool
+	// IncludeDryRun takes Ingresses under dry run as if they were not: what would be wished of them.
+	IncludeDryRun bool
 	// RequestCertificates is gate EnableCertificateManagement.
 	RequestCertificates bool
 	// DefaultAuthority is --default-pca-arn: the private authority of requested certificates where no annotation names one.

@@ -12,8 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/golden"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // outcome is what a golden case comes to: the wish of every group that any Ingress of the case names, and the Ingresses that
@@ -39,7 +39,7 @@ func defaults() Config {
 func run(t *testing.T, name string) outcome {
 	t.Helper()
 	input := struct{ Config Config }{defaults()}
-	v := world.FromObjects(golden.Input(t, name, &input))
+	v := objects.FromObjects(golden.Input(t, name, &input))
 	var out outcome
 	done := map[stack.ID]bool{}
 	for _, ing := range v.Ingresses() {
@@ -129,22 +129,22 @@ func TestEveryBuiltAnnotationIsInACaseValidAndInvalid(t *testing.T) {
 
 func TestAGroupDependsOnItsMembersOnly(t *testing.T) {
 	t.Parallel()
-	v := world.FromObjects(golden.Input(t, "testdata/group", &struct{ Config Config }{}))
+	v := objects.FromObjects(golden.Input(t, "testdata/group", &struct{ Config Config }{}))
 	Load(v, defaults(), stack.ID{Name: "shared"})
-	want := []world.Read{
-		{Kind: world.Ingress, Namespace: "a", Name: "bad-name"},
-		{Kind: world.Ingress, Namespace: "a", Name: "class-gone"},
-		{Kind: world.Ingress, Namespace: "a", Name: "deleting"},
-		{Kind: world.Ingress, Namespace: "a", Name: "foreign"},
-		{Kind: world.Ingress, Namespace: "a", Name: "moved"},
-		{Kind: world.Ingress, Namespace: "b", Name: "second"},
-		{Kind: world.Ingress, Namespace: "b", Name: "third"},
-		{Kind: world.Ingress, Namespace: "c", Name: "last"},
-		{Kind: world.Ingress, Namespace: "z", Name: "first"},
-		{Kind: world.IngressClass, Name: "alb"},
-		{Kind: world.IngressClass, Name: "foreign"},
-		{Kind: world.IngressClass, Name: "gone"},
-		{Kind: world.IngressClassParams}, // which say who joins the group
+	want := []objects.Read{
+		{Kind: objects.Ingress, Namespace: "a", Name: "bad-name"},
+		{Kind: objects.Ingress, Namespace: "a", Name: "class-gone"},
+		{Kind: objects.Ingress, Namespace: "a", Name: "deleting"},
+		{Kind: objects.Ingress, Namespace: "a", Name: "foreign"},
+		{Kind: objects.Ingress, Namespace: "a", Name: "moved"},
+		{Kind: objects.Ingress, Namespace: "b", Name: "second"},
+		{Kind: objects.Ingress, Namespace: "b", Name: "third"},
+		{Kind: objects.Ingress, Namespace: "c", Name: "last"},
+		{Kind: objects.Ingress, Namespace: "z", Name: "first"},
+		{Kind: objects.IngressClass, Name: "alb"},
+		{Kind: objects.IngressClass, Name: "foreign"},
+		{Kind: objects.IngressClass, Name: "gone"},
+		{Kind: objects.IngressClassParams}, // which say who joins the group
 	}
 	if d := cmp.Diff(want, v.Reads()); d != "" {
 		t.Error(d)
@@ -153,17 +153,17 @@ func TestAGroupDependsOnItsMembersOnly(t *testing.T) {
 
 func TestAnIngressDependsOnItsClass(t *testing.T) {
 	t.Parallel()
-	objects := golden.Input(t, "testdata/class-params", &struct{ Config Config }{})
-	v := world.FromObjects(objects)
+	objs := golden.Input(t, "testdata/class-params", &struct{ Config Config }{})
+	v := objects.FromObjects(objs)
 	ing, _ := v.Fork().Ingress("dev", "app")
 	if d := cmp.Diff([]stack.ID{{Name: "team"}}, Groups(v, defaults(), ing)); d != "" {
 		t.Error(d)
 	}
-	want := []world.Read{
-		{Kind: world.IngressClass, Name: "enforced"},
-		{Kind: world.IngressClassParams},
-		{Kind: world.IngressClassParams, Name: "enforced"},
-		{Kind: world.Namespace, Name: "dev"},
+	want := []objects.Read{
+		{Kind: objects.IngressClass, Name: "enforced"},
+		{Kind: objects.IngressClassParams},
+		{Kind: objects.IngressClassParams, Name: "enforced"},
+		{Kind: objects.Namespace, Name: "dev"},
 	}
 	if d := cmp.Diff(want, v.Reads()); d != "" {
 		t.Error(d)
@@ -174,7 +174,7 @@ func TestADeletingIngressIsNobodys(t *testing.T) {
 	t.Parallel()
 	ing := &networkingv1.Ingress{}
 	ing.DeletionTimestamp = &ing.CreationTimestamp
-	class, d := Classify(world.New(world.Snapshot{}), Config{}, ing)
+	class, d := Classify(objects.New(objects.Snapshot{}), Config{}, ing)
 	if d != nil || class.Managed {
 		t.Error(class, d)
 	}

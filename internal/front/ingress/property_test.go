@@ -14,8 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/golden"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // values are good and bad values of any annotation.
@@ -64,8 +64,8 @@ func TestAnyAnnotationsGiveAMemberWithPlacedDiagnostics(t *testing.T) {
 				}}},
 			})
 		}
-		objects := append([]metav1.Object{ing}, base...)
-		v := world.FromObjects(objects)
+		objs := append([]metav1.Object{ing}, base...)
+		v := objects.FromObjects(objs)
 		g := Load(v, defaults(), stack.ID{Namespace: "shop", Name: "web-front"})
 		if name, ok := ing.Annotations[string(annotation.GroupName)]; ok {
 			g = Load(v, defaults(), stack.ID{Name: name})
@@ -105,7 +105,7 @@ func TestABadAnnotationOfOneMemberChangesNothingOfAnother(t *testing.T) {
 			return ing
 		}
 		translated := func(second *networkingv1.Ingress) intent.Member {
-			v := world.FromObjects([]metav1.Object{member("good", nil), second})
+			v := objects.FromObjects([]metav1.Object{member("good", nil), second})
 			for _, m := range Translate(v, defaults(), Load(v, defaults(), stack.ID{Name: "shared"})).Members {
 				if m.Object.Name == "good" {
 					return m
@@ -127,9 +127,9 @@ func TestABadAnnotationOfOneMemberChangesNothingOfAnother(t *testing.T) {
 func TestTheOrderOfObjectsDoesNotMatter(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"group", "every-annotation", "class-params"} {
-		objects := golden.Input(t, "testdata/"+name, &struct{ Config Config }{})
-		render := func(objects []metav1.Object) string {
-			v := world.FromObjects(objects)
+		objs := golden.Input(t, "testdata/"+name, &struct{ Config Config }{})
+		render := func(objs []metav1.Object) string {
+			v := objects.FromObjects(objs)
 			var b strings.Builder
 			for _, ing := range v.Ingresses() {
 				for _, id := range Groups(v, defaults(), ing) {
@@ -142,9 +142,9 @@ func TestTheOrderOfObjectsDoesNotMatter(t *testing.T) {
 			}
 			return b.String()
 		}
-		want := render(objects)
+		want := render(objs)
 		rapid.Check(t, func(t *rapid.T) {
-			if d := cmp.Diff(want, render(rapid.Permutation(objects).Draw(t, "objects"))); d != "" {
+			if d := cmp.Diff(want, render(rapid.Permutation(objs).Draw(t, "objects"))); d != "" {
 				t.Fatal(d)
 			}
 		})
@@ -152,7 +152,7 @@ func TestTheOrderOfObjectsDoesNotMatter(t *testing.T) {
 }
 
 func BenchmarkOneIngress(b *testing.B) {
-	objects, _, err := world.Decode([]byte(`
+	objs, _, err := objects.Decode([]byte(`
 apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: {namespace: shop, name: web, annotations: {kubernetes.io/ingress.class: alb, alb.ingress.kubernetes.io/target-type: ip, alb.ingress.kubernetes.io/scheme: internal, alb.ingress.kubernetes.io/healthcheck-path: /h, alb.ingress.kubernetes.io/shceme: typo}}
@@ -173,7 +173,7 @@ spec: {ports: [{port: 80, targetPort: 8080}]}
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		v := world.FromObjects(objects)
+		v := objects.FromObjects(objs)
 		Translate(v, defaults(), Load(v, defaults(), stack.ID{Namespace: "shop", Name: "web"}))
 	}
 }

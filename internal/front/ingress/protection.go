@@ -8,7 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/world"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 const deletionProtection = "deletion_protection.enabled"
@@ -16,7 +16,7 @@ const deletionProtection = "deletion_protection.enabled"
 // DeletionProtection is what the members that leave a group declare about the deletion protection of its load balancer, which
 // would go with the last of them: the class parameters' word counts over the annotation's, and true over false. It is not set
 // if nobody says anything. Only deleting members can hold the load balancer; one that moved away cannot.
-func DeletionProtection(v *world.View, g Group) intent.Field[bool] {
+func DeletionProtection(v *objects.View, g Group) intent.Field[bool] {
 	return declaredBy(g, func(ing *networkingv1.Ingress) intent.Field[bool] { return protection(v, ing) })
 }
 
@@ -40,7 +40,7 @@ func declaredBy(g Group, read func(*networkingv1.Ingress) intent.Field[bool]) in
 	return out
 }
 
-func protection(v *world.View, ing *networkingv1.Ingress) intent.Field[bool] {
+func protection(v *objects.View, ing *networkingv1.Ingress) intent.Field[bool] {
 	if c, ok := classOfDeleting(v, ing); ok && c.Spec.Controller == Controller && c.Spec.Parameters != nil {
 		if f := classProtection(v, c.Spec.Parameters.Name); f.Set {
 			return f
@@ -50,7 +50,7 @@ func protection(v *world.View, ing *networkingv1.Ingress) intent.Field[bool] {
 }
 
 // classOfDeleting is the class that Classify found before the Ingress was deleted: none if the legacy annotation decides.
-func classOfDeleting(v *world.View, ing *networkingv1.Ingress) (*networkingv1.IngressClass, bool) {
+func classOfDeleting(v *objects.View, ing *networkingv1.Ingress) (*networkingv1.IngressClass, bool) {
 	if _, legacy := ing.Annotations[LegacyClassAnnotation]; legacy {
 		return nil, false
 	}
@@ -68,7 +68,7 @@ func annotated(ing *networkingv1.Ingress, k annotation.Key) intent.Field[bool] {
 	return parseProtection(attributes.Value[deletionProtection], attributes.Source)
 }
 
-func classProtection(v *world.View, params string) intent.Field[bool] {
+func classProtection(v *objects.View, params string) intent.Field[bool] {
 	p, ok := v.IngressClassParams(params)
 	if !ok {
 		return intent.Field[bool]{}

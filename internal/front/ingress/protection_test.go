@@ -9,7 +9,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/world"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 func TestDeletionProtectionIsDeclaredByClassThenAnnotation(t *testing.T) {
@@ -54,7 +54,7 @@ func TestDeletionProtectionIsDeclaredByClassThenAnnotation(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			f := DeletionProtection(world.FromObjects([]any{tc.class, params}), Group{Inactive: tc.inactive})
+			f := DeletionProtection(objects.FromObjects([]any{tc.class, params}), Group{Inactive: tc.inactive})
 			if f.Set != tc.set || f.Value != tc.on {
 				t.Errorf("declared %t (set %t), want %t (set %t)", f.Value, f.Set, tc.on, tc.set)
 			}

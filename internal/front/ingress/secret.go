@@ -13,8 +13,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // Keys of the Secret.
@@ -78,8 +78,8 @@ func (t *translation) secret(name string, use secretUse, report func(c diag.Code
 		return nil, false
 	}
 	s, ok = t.view.Secret(namespace, name)
-	var unread world.UnreadError
-	switch why := t.view.Why(world.Secret, namespace, name); {
+	var unread objects.UnreadError
+	switch why := t.view.Why(objects.Secret, namespace, name); {
 	case ok:
 	case errors.As(why, &unread):
 		report(diag.SecretUnread, fmt.Sprintf("cannot read secret %s: %v", full, why), "nothing to do: it is read again")

@@ -8,8 +8,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // TestCredentialsLoseWhatEditorsAppend: blanks at the end of the client's id, control characters at the end of its secret, of which a
@@ -36,7 +36,7 @@ func TestCredentialsLoseWhatEditorsAppend(t *testing.T) {
 			}
 			ing := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
 			f := &annotation.Findings{}
-			tr := &translation{view: world.FromObjects([]any{secret}), ingress: ing, findings: f, read: annotation.NewReader(f, Object(ing), nil)}
+			tr := &translation{view: objects.FromObjects([]any{secret}), ingress: ing, findings: f, read: annotation.NewReader(f, Object(ing), nil)}
 			var got stack.AuthenticateOIDC
 			tr.credentials(tr.read, "idp", &got)
 			if got.ClientID.Reveal() != c.wantID || got.ClientSecret.Reveal() != c.wantedSecret || f.List() != nil {

@@ -24,8 +24,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 var validFrom = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -69,11 +69,11 @@ func importing(t *testing.T, cfg Config, tls []networkingv1.IngressTLS, hosts []
 	for _, h := range hosts {
 		ing.Spec.Rules = append(ing.Spec.Rules, networkingv1.IngressRule{Host: h})
 	}
-	objects := append([]metav1.Object{ing}, others...)
+	objs := append([]metav1.Object{ing}, others...)
 	if !slices.ContainsFunc(others, func(o metav1.Object) bool { _, ok := o.(*networkingv1.IngressClass); return ok }) {
-		objects = append(objects, &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}})
+		objs = append(objs, &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}})
 	}
-	v := world.FromObjects(objects)
+	v := objects.FromObjects(objs)
 	return Translate(v, cfg, Load(v, cfg, stack.ID{Namespace: "shop", Name: "web"})).Members[0]
 }
 

@@ -6,15 +6,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // Translate turns a loaded group into the wish for its load balancer: one intent.Member per active or held Ingress, in group
 // order. Every finding is among the members' diagnostics; a bad setting never stops the translation of the rest. A route
 // whose backend cannot be translated keeps its conditions and has no actions.
-func Translate(v *world.View, cfg Config, g Group) intent.Entrance {
-	e := intent.Entrance{Key: stack.Key{Owner: stack.Ingress, ID: g.ID}, Type: stack.Application}
+func Translate(v *objects.View, cfg Config, g Group) intent.LoadBalancer {
+	e := intent.LoadBalancer{Key: stack.Key{Owner: stack.Ingress, ID: g.ID}, Type: stack.Application}
 	for _, m := range g.members {
 		e.Members = append(e.Members, translate(v, cfg, m))
 	}
@@ -23,7 +23,7 @@ func Translate(v *world.View, cfg Config, g Group) intent.Entrance {
 
 // translation is the work on one member.
 type translation struct {
-	view     *world.View
+	view     *objects.View
 	config   Config
 	ingress  *networkingv1.Ingress
 	class    Class
@@ -36,7 +36,7 @@ type translation struct {
 	transforms   map[string]*[]stack.Transform  // by Service name; nil = malformed, and that was reported
 }
 
-func translate(v *world.View, cfg Config, m member) intent.Member {
+func translate(v *objects.View, cfg Config, m member) intent.Member {
 	ing := m.ingress
 	f := &annotation.Findings{}
 	t := &translation{

@@ -8,7 +8,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/world"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 func TestAnyServiceGivesAMemberWithPlacedDiagnostics(t *testing.T) {
@@ -41,7 +41,7 @@ func TestAnyServiceGivesAMemberWithPlacedDiagnostics(t *testing.T) {
 			}
 			svc.Annotations[k] = rapid.SampledFrom(values).Draw(t, "value")
 		}
-		m := Translate(world.FromObjects([]*corev1.Service{svc}), Config{}, svc).Members[0]
+		m := Translate(objects.FromObjects([]*corev1.Service{svc}), Config{}, svc).Members[0]
 		for _, d := range m.Diagnostics {
 			if _, ok := diag.Lookup(d.Code); !ok || d.Path == "" || d.Text == "" || d.Remedy == "" || d.Object.Name != "web" || d.Class == "" {
 				t.Fatalf("incomplete diagnostic %+v", d)

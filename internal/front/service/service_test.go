@@ -12,15 +12,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/golden"
 	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/world"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 // run translates every Service of a case that is ours.
-func run(t *testing.T, name string) []intent.Entrance {
+func run(t *testing.T, name string) []intent.LoadBalancer {
 	t.Helper()
 	var input struct{ Config Config }
-	v := world.FromObjects(golden.Input(t, name, &input))
-	var out []intent.Entrance
+	v := objects.FromObjects(golden.Input(t, name, &input))
+	var out []intent.LoadBalancer
 	for _, svc := range v.Services("") {
 		if Supported(input.Config, svc) {
 			out = append(out, Translate(v, input.Config, svc))
@@ -129,7 +129,7 @@ func TestAServiceIsOursByClassOrElseByAnnotations(t *testing.T) {
 func TestAServiceThatIsNotOursWishesNothing(t *testing.T) {
 	t.Parallel()
 	svc := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "b", Finalizers: []string{"service.k8s.aws/resources"}}}
-	if e := Translate(world.New(world.Snapshot{}), Config{}, svc); len(e.Members) != 0 || e.Key.String() != "service.k8s.aws:a/b" {
+	if e := Translate(objects.New(objects.Snapshot{}), Config{}, svc); len(e.Members) != 0 || e.Key.String() != "service.k8s.aws:a/b" {
 		t.Errorf("%+v", e)
 	}
 	if !PendingFinalization(svc) {
@@ -146,7 +146,7 @@ func TestPreservedAddressesAreSpelledAsAWSDoes(t *testing.T) {
 		}}}
 		svc.Spec.Ports = []corev1.ServicePort{{Port: 80, Protocol: corev1.ProtocolTCP}}
 		svc.Spec.Ports[0].TargetPort.IntVal = 8080
-		m := Translate(world.FromObjects([]*corev1.Service{svc}), Config{}, svc).Members[0]
+		m := Translate(objects.FromObjects([]*corev1.Service{svc}), Config{}, svc).Members[0]
 		got := m.Listeners[0].Default[0].Backends[0].TargetGroup.Attributes["preserve_client_ip.enabled"]
 		if got != "true" || len(m.Diagnostics) > 0 {
 			t.Errorf("%s: %q, %v", spelled, got, m.Diagnostics)

@@ -82,8 +82,8 @@ func Unclear(cfg Config, svc *corev1.Service) (d diag.Diagnostic, unclear bool) 
 }
 
 // Hold is the wish for a Service that is Unclear: what it had.
-func Hold(svc *corev1.Service, why diag.Diagnostic) intent.Entrance {
-	return intent.Entrance{
+func Hold(svc *corev1.Service, why diag.Diagnostic) intent.LoadBalancer {
+	return intent.LoadBalancer{
 		Key: Key(svc), Type: stack.Network, Names: intent.Names{ServiceUID: string(svc.UID)},
 		Members: []intent.Member{{Object: Object(svc), Created: svc.CreationTimestamp.Unix(), Held: true, Diagnostics: diag.List{why}}},
 	}

@@ -6,8 +6,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // Object names a Service in diagnostics.
@@ -23,8 +23,8 @@ func Key(svc *corev1.Service) stack.Key {
 // Translate turns a Service into the wish for its network load balancer, with one member: the Service. Every finding is among
 // the member's diagnostics; a bad setting never stops the translation of the rest. A Service that is not Supported gives no
 // member: nothing is wanted.
-func Translate(v *world.View, cfg Config, svc *corev1.Service) intent.Entrance {
-	e := intent.Entrance{Key: Key(svc), Type: stack.Network, Names: intent.Names{ServiceUID: string(svc.UID)}}
+func Translate(v *objects.View, cfg Config, svc *corev1.Service) intent.LoadBalancer {
+	e := intent.LoadBalancer{Key: Key(svc), Type: stack.Network, Names: intent.Names{ServiceUID: string(svc.UID)}}
 	if !Supported(cfg, svc) {
 		return e
 	}
@@ -51,7 +51,7 @@ func Translate(v *world.View, cfg Config, svc *corev1.Service) intent.Entrance {
 
 // translation is the work on one Service.
 type translation struct {
-	view     *world.View
+	view     *objects.View
 	config   Config
 	service  *corev1.Service
 	findings *annotation.Findings

@@ -35,7 +35,7 @@ func planOf(t *testing.T, c *harness.Cluster, ns, name, want string) string {
 func TestADryRunIsPlannedAndNotDeployedUntilItEnds(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
-	const ns = "rehearsed"
+	const ns = "planned"
 	mark := c.Mark()
 	dry := scene.Annotations{"dry-run": "true"}
 	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, public(dry), scene.Path{Path: "/"}))

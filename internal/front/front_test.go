@@ -1,4 +1,4 @@
-package wish
+package front
 
 import (
 	"context"
@@ -14,9 +14,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/front/service"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 const finalizer = "service.k8s.aws/resources"
@@ -58,7 +58,7 @@ func TestAServiceIsWantedLeavesOrIsNobodys(t *testing.T) {
 		}), true, false, plan.ProtectionAsFound},
 		"another's": {balancer(func(s *corev1.Service) { s.Spec.LoadBalancerClass = nil }), false, false, plan.ProtectionAsFound},
 	} {
-		w := front.Load(world.FromObjects([]any{c.svc}), stack.ID{Namespace: "shop", Name: "web"})
+		w := front.Load(objects.FromObjects([]any{c.svc}), stack.ID{Namespace: "shop", Name: "web"})
 		if w.Wanted != c.wanted || (len(w.Members) == 1) != c.wanted || (len(w.Leaving) == 1) != c.leaving || w.Protection != c.protection || w.Nothing() != (!c.wanted && !c.leaving) {
 			t.Errorf("%s: %+v", name, w)
 		}
@@ -70,7 +70,7 @@ func TestAServiceIsWantedLeavesOrIsNobodys(t *testing.T) {
 			t.Errorf("%s: policy %+v", name, p)
 		}
 	}
-	if w := front.Load(world.FromObjects([]any{}), stack.ID{Namespace: "shop", Name: "web"}); !w.Nothing() {
+	if w := front.Load(objects.FromObjects([]any{}), stack.ID{Namespace: "shop", Name: "web"}); !w.Nothing() {
 		t.Errorf("a Service that does not exist: %+v", w)
 	}
 }
@@ -95,11 +95,11 @@ func TestWhoeverLeavesAGroupIsReleasedWhileTheOthersStay(t *testing.T) {
 		return out
 	}
 	front := Ingress{ingress.Config{IngressClass: "alb", DefaultTargetType: "ip"}}
-	w := front.Load(world.FromObjects([]any{ic, member("stays", false), member("leaves", true)}), stack.ID{Name: "team"})
+	w := front.Load(objects.FromObjects([]any{ic, member("stays", false), member("leaves", true)}), stack.ID{Name: "team"})
 	if !w.Wanted || !slices.Equal(names(w.Members), []string{"stays"}) || !slices.Equal(names(w.Leaving), []string{"leaves"}) {
 		t.Errorf("%v stay, %v leave", names(w.Members), names(w.Leaving))
 	}
-	w = front.Load(world.FromObjects([]any{ic, member("leaves", true)}), stack.ID{Name: "team"})
+	w = front.Load(objects.FromObjects([]any{ic, member("leaves", true)}), stack.ID{Name: "team"})
 	if w.Wanted || w.Nothing() || !slices.Equal(names(w.Leaving), []string{"leaves"}) {
 		t.Errorf("%+v", w)
 	}
@@ -134,7 +134,7 @@ func (o *oracle) Answer(_ context.Context, needs []facts.Need) (facts.Facts, err
 func TestNeedsAreAskedForUntilNoneIsNew(t *testing.T) {
 	t.Parallel()
 	front := Service{service.Config{LoadBalancerClass: "service.k8s.aws/nlb", DefaultTargetType: "ip"}}
-	w := front.Load(world.FromObjects([]any{balancer(func(*corev1.Service) {})}), stack.ID{Namespace: "shop", Name: "web"})
+	w := front.Load(objects.FromObjects([]any{balancer(func(*corev1.Service) {})}), stack.ID{Namespace: "shop", Name: "web"})
 	key := stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "shop", Name: "web"}}
 	o := &oracle{known: facts.Facts{Subnets: map[string]facts.Subnet{}, VPC: &facts.VPC{ID: "vpc-1"}}}
 	cfg := compile.Config{Cluster: "demo", VPC: "vpc-1", DefaultTargetType: "ip", DefaultScheme: "internal", Gates: compile.Gates{EnableIPTargetType: true}}
@@ -153,7 +153,7 @@ func TestNeedsAreAskedForUntilNoneIsNew(t *testing.T) {
 		t.Errorf("asked %v, %v", o.asked, err)
 	}
 	o = &oracle{err: errors.New("nobody answers")}
-	c, needs, err := Compile(t.Context(), o, key, Wish{}, compile.Config{Cluster: "demo", VPC: "vpc-1"}, nil)
+	c, needs, err := Compile(t.Context(), o, key, Input{}, compile.Config{Cluster: "demo", VPC: "vpc-1"}, nil)
 	if err != nil || len(needs)+len(o.asked) > 0 || !c.Stack.Empty() || c.Stack.Key != key || c.Stack.Cluster != "demo" || c.Stack.VPC != "vpc-1" {
 		t.Errorf("what is to go needs %v %v: %+v, %v", needs, o.asked, c.Stack, err)
 	}

@@ -1,7 +1,7 @@
-// Package wish joins the front ends to the compiler, for the controller and the command line alike: what is wanted of a stack,
+// Package front joins the front ends to the compiler, for the controller and the command line alike: what is wanted of a stack,
 // and what that compiles to once the facts it needs are known. It asks for facts and does nothing else with the world outside.
-// It imports the fronts, compile, config and what they need.
-package wish
+// It imports the front ends below it, compile, config and what they need.
+package front
 
 import (
 	"context"
@@ -22,20 +22,20 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/service"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
-// Wish is what a front end found for one stack.
-type Wish struct {
-	// Entrance is meaningful if Wanted.
-	Entrance intent.Entrance
-	Wanted   bool
+// Input is what a front end found for one stack.
+type Input struct {
+	// LoadBalancer is meaningful if Wanted.
+	LoadBalancer intent.LoadBalancer
+	Wanted       bool
 	// Members want the load balancer: they carry the finalizer and show its name. Leaving carry the finalizer and are to be
 	// released once the stack holds nothing of theirs any more.
 	Members, Leaving []metav1.Object
-	// Found are diagnostics that no member of the entrance repeats.
+	// Found are diagnostics that no member of the load balancer repeats.
 	Found      diag.List
 	Protection plan.Protection
 	// ProtectedBy says where Protection is declared; empty if it is not.
@@ -43,18 +43,18 @@ type Wish struct {
 	// Frontend and FrontendBy are the same for the network load balancer in front of an ALB.
 	Frontend   plan.Protection
 	FrontendBy string
-	// Rehearsal is there if objects are under dry run.
-	Rehearsal *Rehearsal
+	// DryRun is there if objects are under dry run.
+	DryRun *DryRun
 }
 
-// Rehearsal is what would be wished if the objects under dry run were not.
-type Rehearsal struct {
-	Entrance intent.Entrance
-	Objects  []metav1.Object // those under dry run, sorted by namespace and name
+// DryRun is what would be wished if the objects under dry run were not.
+type DryRun struct {
+	LoadBalancer intent.LoadBalancer
+	Objects      []metav1.Object // those under dry run, sorted by namespace and name
 }
 
 // removal is why nothing is wanted. Without objects that leave there is no reason.
-func (w Wish) removal() stack.Removal {
+func (w Input) removal() stack.Removal {
 	switch {
 	case w.Wanted || len(w.Leaving) == 0:
 		return stack.NotRemoved
@@ -65,14 +65,14 @@ func (w Wish) removal() stack.Removal {
 }
 
 // Nothing reports that neither a load balancer nor a cleanup is asked for.
-func (w Wish) Nothing() bool { return !w.Wanted && len(w.Leaving) == 0 }
+func (w Input) Nothing() bool { return !w.Wanted && len(w.Leaving) == 0 }
 
 // Policy is that of the wish's plan, by the policy of all plans.
-func (w Wish) Policy(all plan.Policy) plan.Policy {
+func (w Input) Policy(all plan.Policy) plan.Policy {
 	all.Protection, all.ProtectedBy, all.Frontend, all.FrontendBy = w.Protection, w.ProtectedBy, w.Frontend, w.FrontendBy
-	objects := slices.Concat(w.Members, w.Leaving)
-	all.Namespaces, all.DeleteDuplicates, all.DuplicatesAnnotation = namespacesOf(objects), nil, ""
-	for _, o := range objects {
+	objs := slices.Concat(w.Members, w.Leaving)
+	all.Namespaces, all.DeleteDuplicates, all.DuplicatesAnnotation = namespacesOf(objs), nil, ""
+	for _, o := range objs {
 		key := annotation.DeleteDuplicates
 		if _, ok := o.(*corev1.Service); ok {
 			key = annotation.ServiceDeleteDuplicates
@@ -89,7 +89,7 @@ func (w Wish) Policy(all plan.Policy) plan.Policy {
 
 // DeletionAllowed reports whether an object that leaves consents by annotation to the deletion of its load balancer, and which
 // annotation that is.
-func (w Wish) DeletionAllowed() (allowed bool, by annotation.Key) {
+func (w Input) DeletionAllowed() (allowed bool, by annotation.Key) {
 	by = annotation.AllowDeletion
 	for _, o := range w.Leaving {
 		if _, ok := o.(*corev1.Service); ok {
@@ -102,13 +102,13 @@ func (w Wish) DeletionAllowed() (allowed bool, by annotation.Key) {
 
 // Hostnames are the names of load balancers that the objects show in their status, in lower case and sorted. Objects that leave others
 // behind do not count: nothing is kept for what they show.
-func (w Wish) Hostnames() []string {
+func (w Input) Hostnames() []string {
 	var out []string
-	objects := w.Members
+	objs := w.Members
 	if !w.Wanted {
-		objects = slices.Concat(w.Members, w.Leaving)
+		objs = slices.Concat(w.Members, w.Leaving)
 	}
-	for _, o := range objects {
+	for _, o := range objs {
 		switch o := o.(type) {
 		case *networkingv1.Ingress:
 			for _, e := range o.Status.LoadBalancer.Ingress {
@@ -125,9 +125,9 @@ func (w Wish) Hostnames() []string {
 }
 
 // namespacesOf are the namespaces of objects, each once.
-func namespacesOf(objects []metav1.Object) []string {
+func namespacesOf(objs []metav1.Object) []string {
 	var out []string
-	for _, o := range objects {
+	for _, o := range objs {
 		if ns := o.GetNamespace(); !slices.Contains(out, ns) {
 			out = append(out, ns)
 		}
@@ -143,11 +143,11 @@ func PolicyFromFlags(c *config.Config) plan.Policy {
 	}
 }
 
-// FrontEnd is one kind of owner of stacks.
-type FrontEnd interface {
+// Loader is one kind of owner of stacks.
+type Loader interface {
 	Owner() stack.Owner
 	Finalizer(id stack.ID) string
-	Load(v *world.View, id stack.ID) Wish
+	Load(v *objects.View, id stack.ID) Input
 }
 
 // Ingress is the front end of Ingress groups.
@@ -165,18 +165,18 @@ func IngressFromFlags(c *config.Config) Ingress {
 	}}
 }
 
-// Owner implements FrontEnd.
+// Owner implements Loader.
 func (Ingress) Owner() stack.Owner { return stack.Ingress }
 
-// Finalizer implements FrontEnd.
+// Finalizer implements Loader.
 func (Ingress) Finalizer(id stack.ID) string { return naming.GroupFinalizer(id) }
 
-// Load implements FrontEnd.
-func (f Ingress) Load(v *world.View, id stack.ID) Wish {
+// Load implements Loader.
+func (f Ingress) Load(v *objects.View, id stack.ID) Input {
 	g := ingress.Load(v, f.Config, id)
-	w := Wish{Wanted: len(g.Active)+len(g.Held) > 0}
+	w := Input{Wanted: len(g.Active)+len(g.Held) > 0}
 	if len(g.DryRun) > 0 {
-		w.Rehearsal = f.rehearse(v, id, g.DryRun)
+		w.DryRun = f.dryRun(v, id, g.DryRun)
 	}
 	for _, i := range slices.Concat(g.Active, g.Held) {
 		w.Members = append(w.Members, i)
@@ -185,7 +185,7 @@ func (f Ingress) Load(v *world.View, id stack.ID) Wish {
 		w.Leaving = append(w.Leaving, i)
 	}
 	if w.Wanted {
-		w.Entrance = ingress.Translate(v, f.Config, g)
+		w.LoadBalancer = ingress.Translate(v, f.Config, g)
 		return w
 	}
 	w.Found = g.Diagnostics
@@ -194,10 +194,10 @@ func (f Ingress) Load(v *world.View, id stack.ID) Wish {
 	return w
 }
 
-func (f Ingress) rehearse(v *world.View, id stack.ID, under []*networkingv1.Ingress) *Rehearsal {
+func (f Ingress) dryRun(v *objects.View, id stack.ID, under []*networkingv1.Ingress) *DryRun {
 	cfg := f.Config
-	cfg.Rehearse = true
-	r := &Rehearsal{Entrance: ingress.Translate(v, cfg, ingress.Load(v, cfg, id))}
+	cfg.IncludeDryRun = true
+	r := &DryRun{LoadBalancer: ingress.Translate(v, cfg, ingress.Load(v, cfg, id))}
 	for _, i := range under {
 		r.Objects = append(r.Objects, i)
 	}
@@ -216,30 +216,30 @@ func ServiceFromFlags(c *config.Config) Service {
 	}}
 }
 
-// Owner implements FrontEnd.
+// Owner implements Loader.
 func (Service) Owner() stack.Owner { return stack.Service }
 
-// Finalizer implements FrontEnd.
+// Finalizer implements Loader.
 func (Service) Finalizer(stack.ID) string { return naming.ServiceFinalizer }
 
-// Load implements FrontEnd.
-func (f Service) Load(v *world.View, id stack.ID) Wish {
+// Load implements Loader.
+func (f Service) Load(v *objects.View, id stack.ID) Input {
 	svc, ok := v.Service(id.Namespace, id.Name)
 	if !ok {
-		return Wish{}
+		return Input{}
 	}
 	why, unclear := service.Unclear(f.Config, svc)
 	switch {
 	case unclear:
-		return Wish{Wanted: true, Entrance: service.Hold(svc, why), Members: []metav1.Object{svc}}
+		return Input{Wanted: true, LoadBalancer: service.Hold(svc, why), Members: []metav1.Object{svc}}
 	case service.Supported(f.Config, svc):
-		return Wish{Wanted: true, Entrance: service.Translate(v, f.Config, svc), Members: []metav1.Object{svc}}
+		return Input{Wanted: true, LoadBalancer: service.Translate(v, f.Config, svc), Members: []metav1.Object{svc}}
 	case service.PendingFinalization(svc):
-		w := Wish{Leaving: []metav1.Object{svc}}
+		w := Input{Leaving: []metav1.Object{svc}}
 		w.Protection, w.ProtectedBy = declared(service.DeletionProtection(svc))
 		return w
 	}
-	return Wish{}
+	return Input{}
 }
 
 // declared is what a declaration about deletion protection means for a plan, and where it is.
@@ -282,7 +282,7 @@ type Asker interface {
 
 // Compile compiles a wish as often as new needs come up. A stack of which nothing is wanted needs no facts: its plan comes from
 // what exists. needs is what was asked, for a caller that wants it looked up anew.
-func Compile(ctx context.Context, a Asker, key stack.Key, w Wish, cfg compile.Config, before *compile.Memory) (c compile.Result, needs []facts.Need, err error) {
+func Compile(ctx context.Context, a Asker, key stack.Key, w Input, cfg compile.Config, before *compile.Memory) (c compile.Result, needs []facts.Need, err error) {
 	if !w.Wanted {
 		return compile.Result{Stack: stack.Removed(key, cfg.Cluster, cfg.VPC, w.removal())}, nil, nil
 	}
@@ -291,7 +291,7 @@ func Compile(ctx context.Context, a Asker, key stack.Key, w Wish, cfg compile.Co
 		if err != nil {
 			return compile.Result{}, needs, err
 		}
-		c = compile.Compile(w.Entrance, f, cfg, before)
+		c = compile.Compile(w.LoadBalancer, f, cfg, before)
 		known := len(needs)
 		for _, n := range c.Needs {
 			if !slices.Contains(needs, n) {

@@ -1,4 +1,4 @@
-package wish
+package front
 
 import (
 	"reflect"
@@ -9,8 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/front/service"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 // TestAServiceWhoseTypeCannotBeUnderstoodKeepsWhatItHas makes a typo in the type, with and without a last good version at hand.
@@ -21,8 +21,8 @@ func TestAServiceWhoseTypeCannotBeUnderstoodKeepsWhatItHas(t *testing.T) {
 	known := facts.Facts{VPC: &facts.VPC{ID: "vpc-1", CIDRs: []string{"10.0.0.0/16"}}, Subnets: map[string]facts.Subnet{
 		"subnet-a": {ID: "subnet-a", VPC: "vpc-1", Zone: "us-west-2a", CIDR: "10.0.0.0/20", AvailableIPs: 100, Tags: map[string]string{"kubernetes.io/role/internal-elb": "1"}},
 	}}
-	typed := func(kind string) Wish {
-		return front.Load(world.FromObjects([]any{balancer(func(s *corev1.Service) {
+	typed := func(kind string) Input {
+		return front.Load(objects.FromObjects([]any{balancer(func(s *corev1.Service) {
 			s.Spec.LoadBalancerClass, s.Finalizers = nil, []string{finalizer}
 			s.Annotations["service.beta.kubernetes.io/aws-load-balancer-type"] = kind
 		})}), key.ID)

@@ -1,4 +1,4 @@
-package wish
+package front
 
 import (
 	"testing"
@@ -9,8 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/world"
 )
 
 func TestAWebACLOfWAFClassicGetsOneNoteWhateverTheFlagSays(t *testing.T) {
@@ -31,7 +31,7 @@ func TestAWebACLOfWAFClassicGetsOneNoteWhateverTheFlagSays(t *testing.T) {
 				"alb.ingress.kubernetes.io/waf-acl-id": value, "alb.ingress.kubernetes.io/subnets": "subnet-a,subnet-b",
 			}}, Spec: networkingv1.IngressSpec{IngressClassName: &class}}
 			front := IngressFromFlags(c)
-			w := front.Load(world.FromObjects([]any{ic, ing}), stack.ID{Namespace: "shop", Name: "web"})
+			w := front.Load(objects.FromObjects([]any{ic, ing}), stack.ID{Namespace: "shop", Name: "web"})
 			asker := &oracle{known: facts.Facts{Subnets: subnets}}
 			r, _, err := Compile(t.Context(), asker, stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}, w, CompileFromFlags(c), nil)
 			if err != nil || r.Stack == nil {

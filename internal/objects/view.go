@@ -1,7 +1,7 @@
-// Package world is the Kubernetes side of what front ends may ask: a View of objects that records every read, also of what
+// Package objects is the Kubernetes side of what front ends may ask: a View of objects that records every read, also of what
 // is absent, so that the caller knows which objects a result depends on. It decides nothing and never writes.
 // It imports Kubernetes API types only; informers and clients stay behind Reader.
-package world
+package objects
 
 import (
 	"cmp"
