@@ -7,11 +7,11 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/authn"
-	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
 // identification is the action among a rule's that finds out who the client is, as the data plane takes it.
-func identification(a *account.Account, actions []account.Action) (dataplane.Identification, bool) {
+func identification(a *account.Account, actions []account.Action) (topology.Identification, bool) {
 	for _, action := range actions {
 		switch {
 		case action.OIDC != nil:
@@ -19,7 +19,7 @@ func identification(a *account.Account, actions []account.Action) (dataplane.Ide
 			c := signIn(o.Session)
 			c.Issuer, c.AuthorizationEndpoint, c.TokenEndpoint, c.UserInfoEndpoint = o.Issuer, o.AuthorizationEndpoint, o.TokenEndpoint, o.UserInfoEndpoint
 			c.ClientID, c.ClientSecret = o.ClientID, o.ClientSecret
-			return dataplane.Identification{OIDC: &c}, true
+			return topology.Identification{OIDC: &c}, true
 		case action.Cognito != nil:
 			o := action.Cognito
 			c := authn.Cognito(signIn(o.Session), o.UserPoolARN, o.UserPoolDomain)
@@ -27,16 +27,16 @@ func identification(a *account.Account, actions []account.Action) (dataplane.Ide
 			if pool := a.UserPools[o.UserPoolARN]; pool != nil {
 				c.ClientSecret = pool.Clients[o.UserPoolClientID]
 			}
-			return dataplane.Identification{OIDC: &c}, true
+			return topology.Identification{OIDC: &c}, true
 		case action.JWT != nil:
 			j := &authn.JWT{JWKSEndpoint: action.JWT.JWKSEndpoint, Issuer: action.JWT.Issuer}
 			for _, c := range action.JWT.Claims {
 				j.Claims = append(j.Claims, authn.Claim{Name: c.Name, Format: c.Format, Values: slices.Clone(c.Values)})
 			}
-			return dataplane.Identification{JWT: j}, true
+			return topology.Identification{JWT: j}, true
 		}
 	}
-	return dataplane.Identification{}, false
+	return topology.Identification{}, false
 }
 
 func signIn(s account.Session) authn.OIDC {

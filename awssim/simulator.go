@@ -337,7 +337,7 @@ func (s *Simulator) refresh() {
 		return
 	}
 	s.Account.Lock()
-	t, next := topology(s.Account)
+	t, next := topologyOf(s.Account)
 	now := s.Account.Clock.Now()
 	s.Account.Unlock()
 	if err := s.Plane.Update(t); err != nil {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -16,10 +16,10 @@ import (
 // refused.
 const lead = 25 * time.Millisecond
 
-// topology is what the data plane has to serve, read off the account, whose lock is held; it shares nothing with the account
+// topologyOf is what the data plane has to serve, read off the account, whose lock is held; it shares nothing with the account
 // that calls change in place. Next is when the account will
 // look different without another call: a load balancer becomes active, a target has drained; zero if never.
-func topology(a *account.Account) (t dataplane.Topology, next time.Time) {
+func topologyOf(a *account.Account) (t topology.Topology, next time.Time) {
 	now := a.Clock.Now()
 	soon := func(at time.Time) {
 		if at.After(now) && (next.IsZero() || at.Before(next)) {
@@ -60,9 +60,9 @@ func topology(a *account.Account) (t dataplane.Topology, next time.Time) {
 	return t, next
 }
 
-func loadBalancer(a *account.Account, lb *account.LoadBalancer, now time.Time, groups map[string]firewall) dataplane.LoadBalancer {
+func loadBalancer(a *account.Account, lb *account.LoadBalancer, now time.Time, groups map[string]firewall) topology.LoadBalancer {
 	state, _ := lb.StateAt(now.Add(lead))
-	served := dataplane.LoadBalancer{
+	served := topology.LoadBalancer{
 		ARN: lb.ARN, Name: lb.Name, DNSName: lb.DNSName, Type: stack.LoadBalancerType(lb.Type), Scheme: lb.Scheme,
 		IPAddressType: lb.IPAddressType, Active: state == "active" || state == "active_impaired",
 		Filtered: lb.SecurityGroups != nil, Attributes: maps.Clone(lb.Attributes), FirewallOut: a.Trouble.FirewallOut,
@@ -97,8 +97,8 @@ func loadBalancer(a *account.Account, lb *account.LoadBalancer, now time.Time, g
 	return served
 }
 
-func zone(a *account.Account, z account.Zone) dataplane.Zone {
-	served := dataplane.Zone{Name: z.Name}
+func zone(a *account.Account, z account.Zone) topology.Zone {
+	served := topology.Zone{Name: z.Name}
 	n, ok := a.Interface(z.Interface)
 	if !ok {
 		return served
@@ -114,7 +114,7 @@ func zone(a *account.Account, z account.Zone) dataplane.Zone {
 }
 
 // firewall is the permissions of a security group, with what they refer to resolved to ranges.
-type firewall struct{ ingress, egress []dataplane.Permission }
+type firewall struct{ ingress, egress []topology.Permission }
 
 // firewalls are those of the security groups of load balancers.
 func firewalls(a *account.Account) map[string]firewall {
@@ -161,11 +161,11 @@ func groupMembers(a *account.Account) map[string][]netip.Addr {
 }
 
 // permissions are a group's with groups and prefix lists resolved to ranges.
-func permissions(a *account.Account, list []account.Permission, members map[string][]netip.Addr) []dataplane.Permission {
-	var served []dataplane.Permission
+func permissions(a *account.Account, list []account.Permission, members map[string][]netip.Addr) []topology.Permission {
+	var served []topology.Permission
 	for _, p := range list {
 		add := func(peer netip.Prefix) {
-			served = append(served, dataplane.Permission{Protocol: p.Protocol, FromPort: p.From, ToPort: p.To, Source: peer})
+			served = append(served, topology.Permission{Protocol: p.Protocol, FromPort: p.From, ToPort: p.To, Source: peer})
 		}
 		switch {
 		case p.CIDR.IsValid():
@@ -185,21 +185,21 @@ func permissions(a *account.Account, list []account.Permission, members map[stri
 	return served
 }
 
-func listener(a *account.Account, l *account.Listener) dataplane.Listener {
-	served := dataplane.Listener{
+func listener(a *account.Account, l *account.Listener) topology.Listener {
+	served := topology.Listener{
 		ARN: l.ARN, Port: l.Port, Protocol: l.Protocol, SSLPolicy: l.SSLPolicy, ALPN: l.ALPN, Attributes: maps.Clone(l.Attributes),
 	}
 	for _, arn := range certificates(l) {
 		// A certificate that is gone cannot be: ACM refuses to delete what a listener uses.
 		if pair, err := a.TLSCertificate(arn); err == nil {
-			served.Certificates = append(served.Certificates, dataplane.Certificate{ARN: arn, TLS: *pair})
+			served.Certificates = append(served.Certificates, topology.Certificate{ARN: arn, TLS: *pair})
 		}
 	}
 	served.Clients = clientAuth(a, l.MutualTLS)
 	for _, r := range l.Rules {
 		if id, ok := identification(a, r.Actions); ok {
 			if served.Identify == nil {
-				served.Identify = map[string]dataplane.Identification{}
+				served.Identify = map[string]topology.Identification{}
 			}
 			name := r.ARN
 			if r.Default {
@@ -219,8 +219,8 @@ func listener(a *account.Account, l *account.Listener) dataplane.Listener {
 }
 
 // clientAuth is how a listener authenticates its clients.
-func clientAuth(a *account.Account, m account.MutualTLS) dataplane.ClientAuth {
-	served := dataplane.ClientAuth{Mode: m.Mode, IgnoreExpiry: m.IgnoreExpiry, Advertise: m.AdvertiseName == "on"}
+func clientAuth(a *account.Account, m account.MutualTLS) topology.ClientAuth {
+	served := topology.ClientAuth{Mode: m.Mode, IgnoreExpiry: m.IgnoreExpiry, Advertise: m.AdvertiseName == "on"}
 	store := a.TrustStores[m.TrustStore]
 	if store == nil {
 		return served
@@ -251,8 +251,8 @@ func certificates(l *account.Listener) []string {
 // nowhere is an address that nothing ever has: TEST-NET-1 of RFC 5737.
 var nowhere = netip.MustParseAddr("192.0.2.1")
 
-func targetGroup(a *account.Account, tg *account.TargetGroup) dataplane.TargetGroup {
-	served := dataplane.TargetGroup{
+func targetGroup(a *account.Account, tg *account.TargetGroup) topology.TargetGroup {
+	served := topology.TargetGroup{
 		ARN: tg.ARN, Name: tg.Name, TargetType: tg.TargetType, Protocol: tg.Protocol, ProtocolVersion: tg.ProtocolVersion,
 		Port: tg.Port, ControlPort: tg.ControlPort, Attributes: maps.Clone(tg.Attributes),
 		HealthCheck: stack.HealthCheck{
@@ -266,7 +266,7 @@ func targetGroup(a *account.Account, tg *account.TargetGroup) dataplane.TargetGr
 		if a.Trouble.Ill(tg, t, a.Clock.Now()) {
 			address = nowhere
 		}
-		served.Targets = append(served.Targets, dataplane.Target{
+		served.Targets = append(served.Targets, topology.Target{
 			ID: t.ID, Port: t.Port, Zone: t.Zone, Address: address, Nodes: targetNodes(a, tg, t), QUICServerID: t.QUICServerID,
 			Draining: a.Left(tg, t),
 			Unused:   a.TargetHealth(tg, t).State == account.Unused,
@@ -311,12 +311,12 @@ func targetAddress(a *account.Account, tg *account.TargetGroup, t *account.Targe
 }
 
 // targetNodes are the places of a target that is a load balancer.
-func targetNodes(a *account.Account, tg *account.TargetGroup, t *account.Target) []dataplane.Zone {
+func targetNodes(a *account.Account, tg *account.TargetGroup, t *account.Target) []topology.Zone {
 	lb := a.LoadBalancers[t.ID]
 	if tg.TargetType != "alb" || lb == nil {
 		return nil
 	}
-	var nodes []dataplane.Zone
+	var nodes []topology.Zone
 	for _, z := range lb.Zones {
 		nodes = append(nodes, zone(a, z))
 	}

@@ -6,22 +6,22 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
 // accelerator is what the data plane serves of an accelerator.
-func accelerator(a *account.Account, x *account.Accelerator) dataplane.Accelerator {
-	served := dataplane.Accelerator{
+func accelerator(a *account.Account, x *account.Accelerator) topology.Accelerator {
+	served := topology.Accelerator{
 		ARN: x.ARN, Name: x.Name, DNSName: x.DNSName, DualStackDNSName: x.DualStackDNSName,
 		Deployed: a.AcceleratorDeployed(x), Enabled: x.Enabled, Addresses: slices.Concat(x.IPv4, x.IPv6),
 	}
 	for _, l := range x.Listeners {
-		listener := dataplane.AcceleratorListener{ARN: l.ARN, Protocol: l.Protocol, Sticky: l.Affinity == "SOURCE_IP"}
+		listener := topology.AcceleratorListener{ARN: l.ARN, Protocol: l.Protocol, Sticky: l.Affinity == "SOURCE_IP"}
 		for _, r := range l.Ports {
-			listener.Ports = append(listener.Ports, dataplane.PortRange{From: r.From, To: r.To})
+			listener.Ports = append(listener.Ports, topology.PortRange{From: r.From, To: r.To})
 		}
 		for _, g := range l.Groups {
-			group := dataplane.EndpointGroup{Region: g.Region, Dial: float64(g.Dial), Overrides: map[int32]int32{}}
+			group := topology.EndpointGroup{Region: g.Region, Dial: float64(g.Dial), Overrides: map[int32]int32{}}
 			for _, o := range g.Overrides {
 				group.Overrides[o.Listener] = o.Endpoint
 			}
@@ -40,8 +40,8 @@ func accelerator(a *account.Account, x *account.Accelerator) dataplane.Accelerat
 	return served
 }
 
-func endpoint(a *account.Account, e *account.AcceleratorEndpoint) dataplane.Endpoint {
-	served := dataplane.Endpoint{Weight: e.Weight, PreserveClientIP: e.PreserveClientIP}
+func endpoint(a *account.Account, e *account.AcceleratorEndpoint) topology.Endpoint {
+	served := topology.Endpoint{Weight: e.Weight, PreserveClientIP: e.PreserveClientIP}
 	if strings.HasPrefix(e.ID, "arn:") {
 		served.LoadBalancer = e.ID
 		return served

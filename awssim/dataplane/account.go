@@ -72,8 +72,8 @@ func (x *exchange) finish() {
 	if x.conn.client.Addr().Is6() {
 		x.conn.counts.add(processedBytesIPv6, bytes)
 	}
-	place := x.view.settings.accessLog
-	if logs := x.front.balancer.plane.logs; logs != nil && place.bucket != "" {
+	place := x.view.settings.AccessLog
+	if logs := x.front.balancer.plane.logs; logs != nil && place.Bucket != "" {
 		entry := x.entry()
 		logs.Add(x.front.balancer.stream(place, accesslog.Access, x.view.privateAddress(x.conn.zone, false)), entry.Line())
 	}
@@ -83,8 +83,8 @@ func (x *exchange) finish() {
 func (c *clientConn) abandoned(received int, begun time.Time) {
 	b := c.front.balancer
 	config := b.config.Load()
-	place := config.settings.accessLog
-	if b.plane.logs == nil || place.bucket == "" {
+	place := config.settings.AccessLog
+	if b.plane.logs == nil || place.Bucket == "" {
 		return
 	}
 	e := accesslog.Request{

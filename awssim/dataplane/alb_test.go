@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -252,7 +252,7 @@ func TestTLSWithTheCertificateOfTheServerName(t *testing.T) {
 	w.pod("10.0.1.5", 8080, echoHandler("a"))
 	w.group("a", "HTTP", "10.0.1.5")
 	l := listener(443, "HTTPS", forward("a"))
-	l.Certificates = []dataplane.Certificate{certificate(t, "default.example.com"), certificate(t, "app.example.com"), certificate(t, "*.wild.example.com")}
+	l.Certificates = []topology.Certificate{certificate(t, "default.example.com"), certificate(t, "app.example.com"), certificate(t, "*.wild.example.com")}
 	l.SSLPolicy = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 	w.balancer("web", stack.Application, l)
 	w.update()
@@ -313,7 +313,7 @@ func TestHTTP2TargetsGetHTTP2WithTrailers(t *testing.T) {
 	g := w.group("grpc", "HTTP", "10.0.1.5")
 	g.ProtocolVersion, g.HealthCheck.Path, g.HealthCheck.Matcher = "GRPC", "/AWS.ALB/healthcheck", "12"
 	l := listener(443, "HTTPS", forward("grpc"))
-	l.Certificates = []dataplane.Certificate{certificate(t, "a.b")}
+	l.Certificates = []topology.Certificate{certificate(t, "a.b")}
 	w.balancer("web", stack.Application, l)
 	w.update()
 	w.await("10.0.1.5", "healthy")

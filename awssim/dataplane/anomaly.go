@@ -78,7 +78,7 @@ func (g *group) weigh(targets []*target) {
 		requests += counts[i].requests
 		failures += counts[i].failures
 	}
-	mitigate := g.config.Load().settings.mitigate
+	mitigate := g.config.Load().settings.Mitigate
 	for i, t := range targets {
 		p, c := &t.performance, counts[i]
 		others := share(failures-c.failures, requests-c.requests)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
 func TestAnomalyMitigationTakesTrafficFromTheTargetThatFails(t *testing.T) {
@@ -14,7 +15,7 @@ func TestAnomalyMitigationTakesTrafficFromTheTargetThatFails(t *testing.T) {
 		n := uint64(0)
 		p := New(Options{Clock: c, Random: func() uint64 { n += 7919; return n }})
 		g := newGroup(p, "arn")
-		g.config.Store(&groupConfig{settings: groupSettings{algorithm: "weighted_random", mitigate: mitigate}})
+		g.config.Store(&groupConfig{settings: topology.TargetGroupSettings{Algorithm: "weighted_random", Mitigate: mitigate}})
 		var targets []*target
 		for _, id := range []string{"a", "b", "bad"} {
 			targets = append(targets, newTarget(g, targetKey{id, 1}))
@@ -58,7 +59,7 @@ func TestTwoTargetsShowNoAnomaly(t *testing.T) {
 	p := New(Options{Clock: c})
 	defer p.Close()
 	g := newGroup(p, "arn")
-	g.config.Store(&groupConfig{settings: groupSettings{algorithm: "weighted_random", mitigate: true}})
+	g.config.Store(&groupConfig{settings: topology.TargetGroupSettings{Algorithm: "weighted_random", Mitigate: true}})
 	targets := []*target{newTarget(g, targetKey{"a", 1}), newTarget(g, targetKey{"b", 1})}
 	for range 100 {
 		targets[0].performance.observed(500)

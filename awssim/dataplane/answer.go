@@ -123,7 +123,7 @@ func (x *exchange) generate(status int, contentType, body string) {
 	x.conn.counts.generated(status)
 	x.status = status
 	h := x.w.Header()
-	if x.view.ownServer {
+	if x.view.ServerHeader {
 		h.Set("Server", balancerServer)
 	}
 	if contentType == "" {
@@ -171,7 +171,7 @@ func (x *exchange) fail(status int) {
 // insertHeaders sets the headers that listener attributes ask for, and the cookies of a session.
 func (x *exchange) insertHeaders() {
 	h := x.w.Header()
-	for name, value := range x.view.inserted {
+	for name, value := range x.view.ResponseHeaders {
 		h.Set(name, value)
 	}
 	for _, c := range x.identity.cookies {

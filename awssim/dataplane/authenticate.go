@@ -9,12 +9,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
 
-// Identification is the action of a rule that comes before the one which answers. At most one field is set.
-type Identification struct {
-	OIDC *authn.OIDC // authenticate-oidc and authenticate-cognito
-	JWT  *authn.JWT  // jwt-validation
-}
-
 // identity is what became of a request's Identification.
 type identity struct {
 	action  string // as the access log's actions_executed says it; "" if there was none

@@ -19,6 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/authn"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/awssim/idp"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -77,8 +78,8 @@ func newGuarded(t *testing.T, change func(*authn.OIDC), options ...func(*datapla
 	w.pod("10.0.1.1", 8080, echoHandler("one"))
 	w.group("web", "HTTP", "10.0.1.1")
 	l := listener(443, "HTTPS", notFound(), onPath(1, "/private*", forward("web")), onPath(2, "/open*", forward("web")), onPath(3, "/api*", forward("web")))
-	l.Certificates = []dataplane.Certificate{certificate(t, "shop.example.com")}
-	l.Identify = map[string]dataplane.Identification{
+	l.Certificates = []topology.Certificate{certificate(t, "shop.example.com")}
+	l.Identify = map[string]topology.Identification{
 		"rule-1": {OIDC: g.oidc},
 		"rule-3": {JWT: &authn.JWT{JWKSEndpoint: "https://idp.example.com/.well-known/jwks.json", Issuer: "https://idp.example.com",
 			Claims: []authn.Claim{{Name: "scope", Format: authn.SpaceSeparatedValues, Values: []string{"orders"}}}}},

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -33,8 +34,8 @@ type balancer struct {
 }
 
 type balancerConfig struct {
-	LoadBalancer
-	settings balancerSettings
+	topology.LoadBalancer
+	settings topology.LoadBalancerSettings
 	inside   netip.Addr // what a client on loopback counts as at an internal load balancer
 	groups   []*group   // that some action names
 }
@@ -50,13 +51,13 @@ func newBalancer(p *Plane, arn string) *balancer {
 }
 
 // update makes the listeners be as lb says.
-func (b *balancer) update(lb *LoadBalancer) error {
+func (b *balancer) update(lb *topology.LoadBalancer) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.stopped {
 		return nil
 	}
-	config := &balancerConfig{LoadBalancer: *lb, settings: readBalancerSettings(lb), inside: insideAddress(lb), groups: b.groupsOf(lb)}
+	config := &balancerConfig{LoadBalancer: *lb, settings: lb.Settings(), inside: lb.InsideAddress(), groups: b.groupsOf(lb)}
 	config.Attributes = nil // what counts of them is in settings
 	b.config.Store(config)
 	if !lb.Active {
@@ -74,7 +75,7 @@ func (b *balancer) update(lb *LoadBalancer) error {
 		wanted[frontKey{lb.Listeners[i].Port, lb.Listeners[i].Protocol}] = true
 	}
 	b.closeFronts(func(k frontKey) bool { return !wanted[k] })
-	b.setAddresses(virtualAddresses(lb))
+	b.setAddresses(lb.VirtualAddresses())
 	for i := range lb.Listeners {
 		l := &lb.Listeners[i]
 		key := frontKey{l.Port, l.Protocol}
@@ -96,11 +97,11 @@ func (b *balancer) update(lb *LoadBalancer) error {
 }
 
 // groupsOf are the target groups that the actions of a load balancer name.
-func (b *balancer) groupsOf(lb *LoadBalancer) []*group {
+func (b *balancer) groupsOf(lb *topology.LoadBalancer) []*group {
 	seen := map[string]bool{}
 	var groups []*group
 	for i := range lb.Listeners {
-		for arn := range groupsOf(&lb.Listeners[i]) {
+		for arn := range lb.Listeners[i].TargetGroups() {
 			if g := b.plane.group(arn); g != nil && !seen[arn] {
 				groups = append(groups, g)
 			}
@@ -108,23 +109,6 @@ func (b *balancer) groupsOf(lb *LoadBalancer) []*group {
 		}
 	}
 	return groups
-}
-
-// virtualAddresses are the addresses at which the load balancer is reached on the virtual network.
-func virtualAddresses(lb *LoadBalancer) []netip.Addr {
-	var out []netip.Addr
-	for _, z := range lb.Zones {
-		if z.Private.IsValid() {
-			out = append(out, z.Private)
-		}
-		if z.Public.IsValid() && lb.Scheme == stack.InternetFacing {
-			out = append(out, z.Public)
-		}
-		if z.IPv6.IsValid() {
-			out = append(out, z.IPv6)
-		}
-	}
-	return out
 }
 
 // setAddresses puts the load balancer on the virtual network at exactly these addresses; the lock is held.
@@ -174,7 +158,7 @@ func (b *balancer) stop() {
 // admits is the firewall made of the load balancer's security groups.
 func (b *balancer) admits(network string, from, to netip.AddrPort) bool {
 	c := b.config.Load()
-	return c == nil || !c.Filtered || permitted(c.Ingress, network, from.Addr().Unmap(), int32(to.Port()))
+	return c == nil || !c.Filtered || topology.Permitted(c.Ingress, network, from.Addr().Unmap(), int32(to.Port()))
 }
 
 // guards is the firewall of the load balancer's addresses on the virtual network. It drops in silence what the security
@@ -184,7 +168,9 @@ func (b *balancer) guards(network string, from, to netip.AddrPort) bool {
 	if c == nil {
 		return true
 	}
-	if c.network() && !slices.ContainsFunc(c.Listeners, func(l Listener) bool { return l.Port == int32(to.Port()) && carries(l.Protocol, network) }) {
+	if c.network() && !slices.ContainsFunc(c.Listeners, func(l topology.Listener) bool {
+		return l.Port == int32(to.Port()) && topology.Carries(l.Protocol, network)
+	}) {
 		return false
 	}
 	if !b.admits(network, from, to) {
@@ -192,35 +178,6 @@ func (b *balancer) guards(network string, from, to netip.AddrPort) bool {
 		return false
 	}
 	return true
-}
-
-// permitted reports whether some permission admits a client.
-func permitted(permissions []Permission, protocol string, client netip.Addr, port int32) bool {
-	for _, p := range permissions {
-		if !p.Source.Contains(client) {
-			continue
-		}
-		if p.Protocol == "-1" || p.Protocol == protocol && p.FromPort <= port && port <= p.ToPort {
-			return true
-		}
-	}
-	return false
-}
-
-// insideAddress is the last usable address of the load balancer's VPC.
-func insideAddress(lb *LoadBalancer) netip.Addr {
-	for _, p := range lb.VPC {
-		if !p.Addr().Is4() || p.Bits() > 30 {
-			continue
-		}
-		a := p.Masked().Addr().As4()
-		host := ^uint32(0)>>p.Bits() - 1
-		for i := range 4 {
-			a[3-i] |= byte(host >> (8 * i))
-		}
-		return netip.AddrFrom4(a)
-	}
-	return netip.AddrFrom4([4]byte{10, 255, 255, 254})
 }
 
 // client is the address that a connection's peer counts as: loopback stands for the outside or, at an internal load
@@ -250,7 +207,7 @@ func (b *balancer) zone(local netip.Addr, v *view, client netip.AddrPort) string
 		return zone
 	}
 	for _, g := range v.groups {
-		if s := &g.config.Load().settings; s.sticky && s.stickyType == "source_ip" { // whoever asks DNS once stays at one node
+		if s := &g.config.Load().settings; s.Sticky && s.StickyType == "source_ip" { // whoever asks DNS once stays at one node
 			return b.resolvedZone(v, b.plane.hashOf(client.Addr()))
 		}
 	}
@@ -289,10 +246,5 @@ func (b *balancer) resolvedZone(v *view, n uint64) string {
 
 // privateAddress is the load balancer's own address in a zone.
 func (c *balancerConfig) privateAddress(zone string, v6 bool) netip.Addr {
-	u := groupUser{zones: c.Zones}
-	to := netip.IPv4Unspecified()
-	if v6 {
-		to = netip.IPv6Unspecified()
-	}
-	return u.address(zone, to)
+	return topology.OwnAddress(c.Zones, zone, v6)
 }

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -45,7 +45,7 @@ func BenchmarkALB(b *testing.B) {
 
 // BenchmarkUpdate is the cost of an update that changes nothing, with 1,000 load balancers of 5 rules.
 func BenchmarkUpdate(b *testing.B) {
-	var t dataplane.Topology
+	var t topology.Topology
 	w := newWorld(b)
 	for i := range 1000 {
 		l := listener(80, "HTTP", notFound())

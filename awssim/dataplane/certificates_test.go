@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/awssim/sslpolicy"
 )
 
@@ -36,7 +37,7 @@ func TestOfSeveralCertificatesForANameTheBestIsShown(t *testing.T) {
 		return key
 	}
 	keys := map[int]crypto.Signer{256: keyOf(256), 384: keyOf(384), 1024: keyOf(1024), 2048: keyOf(2048)}
-	certificate := func(bits int, hash x509.SignatureAlgorithm, until time.Duration, names ...string) Certificate {
+	certificate := func(bits int, hash x509.SignatureAlgorithm, until time.Duration, names ...string) topology.Certificate {
 		key := keys[bits]
 		template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
 			NotBefore: now.Add(-2 * time.Hour), NotAfter: now.Add(until), SignatureAlgorithm: hash}
@@ -44,7 +45,7 @@ func TestOfSeveralCertificatesForANameTheBestIsShown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return Certificate{TLS: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}}
+		return topology.Certificate{TLS: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}}
 	}
 	const name, hour = "a.example.com", time.Hour
 	other := certificate(2048, x509.SHA256WithRSA, hour, "default.example.com")
@@ -56,22 +57,22 @@ func TestOfSeveralCertificatesForANameTheBestIsShown(t *testing.T) {
 	expired := certificate(2048, x509.SHA512WithRSA, -hour, name)
 	curved := certificate(256, x509.ECDSAWithSHA256, hour, name)
 	for what, tc := range map[string]struct {
-		list    []Certificate
+		list    []topology.Certificate
 		want    int
 		onlyRSA bool
 		ask     string
 	}{
-		"ECDSA before RSA":             {[]Certificate{other, plain, curved}, 2, false, name},
-		"RSA for who knows no ECDSA":   {[]Certificate{other, plain, curved}, 1, true, name},
-		"one that is not expired":      {[]Certificate{other, expired, plain}, 2, false, name},
-		"the stronger hash":            {[]Certificate{other, plain, strong}, 2, false, name},
-		"the longer key":               {[]Certificate{other, short, plain}, 2, false, name},
-		"the one that is valid longer": {[]Certificate{other, plain, longer}, 2, false, name},
-		"a wildcard as good as a name": {[]Certificate{other, wide}, 1, false, name},
-		"a wildcard of one label":      {[]Certificate{other, wide}, 0, false, "a.b.example.com"},
-		"none fits":                    {[]Certificate{other, plain}, 0, false, "x.org"},
-		"no name":                      {[]Certificate{other, plain}, 0, false, ""},
-		"the name of the default":      {[]Certificate{other, plain}, 0, false, "DEFAULT.example.com."},
+		"ECDSA before RSA":             {[]topology.Certificate{other, plain, curved}, 2, false, name},
+		"RSA for who knows no ECDSA":   {[]topology.Certificate{other, plain, curved}, 1, true, name},
+		"one that is not expired":      {[]topology.Certificate{other, expired, plain}, 2, false, name},
+		"the stronger hash":            {[]topology.Certificate{other, plain, strong}, 2, false, name},
+		"the longer key":               {[]topology.Certificate{other, short, plain}, 2, false, name},
+		"the one that is valid longer": {[]topology.Certificate{other, plain, longer}, 2, false, name},
+		"a wildcard as good as a name": {[]topology.Certificate{other, wide}, 1, false, name},
+		"a wildcard of one label":      {[]topology.Certificate{other, wide}, 0, false, "a.b.example.com"},
+		"none fits":                    {[]topology.Certificate{other, plain}, 0, false, "x.org"},
+		"no name":                      {[]topology.Certificate{other, plain}, 0, false, ""},
+		"the name of the default":      {[]topology.Certificate{other, plain}, 0, false, "DEFAULT.example.com."},
 	} {
 		hello := &tls.ClientHelloInfo{
 			ServerName: tc.ask, SupportedVersions: []uint16{tls.VersionTLS12}, SupportedCurves: []tls.CurveID{tls.CurveP256}, SupportedPoints: []uint8{0},

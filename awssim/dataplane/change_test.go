@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -83,7 +83,7 @@ func TestUpdatesUnderTrafficFailNoRequest(t *testing.T) {
 			lb.Listeners = append(lb.Listeners[:1:1], listener(8080, "HTTP", forward("b")))
 			lb.Listeners[0].Default = forward("b")
 		case 4:
-			lb.Listeners = []dataplane.Listener{listener(80, "HTTP", forward("a"), onPath(1, "/c", notFound()), onPath(2, "/b", forward("b")))}
+			lb.Listeners = []topology.Listener{listener(80, "HTTP", forward("a"), onPath(1, "/c", notFound()), onPath(2, "/b", forward("b")))}
 		case 5: // an attribute that makes a new HTTP server
 			lb.Attributes = map[string]string{"idle_timeout.timeout_seconds": fmt.Sprint(30 + round)}
 		}
@@ -101,8 +101,8 @@ func TestUpdatesUnderTrafficFailNoRequest(t *testing.T) {
 }
 
 // withDraining is targets with those from n on draining.
-func withDraining(targets []dataplane.Target, n int) []dataplane.Target {
-	out := append([]dataplane.Target(nil), targets...)
+func withDraining(targets []topology.Target, n int) []topology.Target {
+	out := append([]topology.Target(nil), targets...)
 	for i := n; i < len(out); i++ {
 		out[i].Draining = true
 	}
@@ -143,7 +143,7 @@ func TestADrainingTargetFinishesItsRequestsAndGetsNoNewOnes(t *testing.T) {
 		answered <- string(body)
 	})
 	<-arrived
-	w.topo.TargetGroups[0].Targets = []dataplane.Target{targets[0], targets[1]}
+	w.topo.TargetGroups[0].Targets = []topology.Target{targets[0], targets[1]}
 	w.topo.TargetGroups[0].Targets[0].Draining = true
 	w.update()
 	for range 10 {
@@ -400,7 +400,7 @@ func TestALoadBalancerMovesToOtherZones(t *testing.T) {
 	if err := reached(old, 10*time.Second); err != nil {
 		t.Fatal(err)
 	}
-	lb.Zones = []dataplane.Zone{{Name: "us-west-2c", Private: netip.MustParseAddr("10.0.2.77")}, lb.Zones[1]}
+	lb.Zones = []topology.Zone{{Name: "us-west-2c", Private: netip.MustParseAddr("10.0.2.77")}, lb.Zones[1]}
 	w.update()
 	if err := reached(old, 50*time.Millisecond); !errors.Is(err, syscall.ETIMEDOUT) {
 		t.Errorf("the old address: %v", err)
@@ -421,7 +421,7 @@ func TestAListenerMayChangeItsProtocolOnItsPort(t *testing.T) {
 	lb := w.balancer("web", stack.Application, listener(443, "HTTP", notFound()))
 	w.update()
 	lb.Listeners[0].Protocol = "HTTPS"
-	lb.Listeners[0].Certificates = []dataplane.Certificate{certificate(t, "a.b")}
+	lb.Listeners[0].Certificates = []topology.Certificate{certificate(t, "a.b")}
 	w.update()
 	if a := w.get(w.client(), "https://web-1.us-west-2.elb.amazonaws.com/"); a.StatusCode != http.StatusNotFound {
 		t.Errorf("%d", a.StatusCode)

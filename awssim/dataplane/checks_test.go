@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -31,7 +31,7 @@ func TestTheNodeOfEveryZoneChecksATargetAndTheMajorityDecides(t *testing.T) {
 	}))
 	w.group("a", "HTTP", "10.0.1.5")
 	lb := w.balancer("web", stack.Application, listener(80, "HTTP", forward("a")))
-	lb.Zones = append(lb.Zones, dataplane.Zone{Name: "us-west-2c", Private: netip.MustParseAddr("10.0.2.1")})
+	lb.Zones = append(lb.Zones, topology.Zone{Name: "us-west-2c", Private: netip.MustParseAddr("10.0.2.1")})
 	refuse := func(nodes ...string) {
 		mu.Lock()
 		defer mu.Unlock()

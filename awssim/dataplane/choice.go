@@ -63,7 +63,7 @@ func (f *front) routeVia(v *view, zone string, t tuple, g *group, to *target) (*
 	s := &g.config.Load().settings
 	r := &route{group: g, target: to, zone: zone}
 	var ok bool
-	if r.to, ok = to.node(zone, s.crossesZones(&v.settings), f.balancer.plane.hashOf(t.client.Addr())); !ok {
+	if r.to, ok = to.node(zone, s.CrossesZones(&v.settings), f.balancer.plane.hashOf(t.client.Addr())); !ok {
 		return nil, false
 	}
 	if !to.isHealthy.Load() {
@@ -72,7 +72,7 @@ func (f *front) routeVia(v *view, zone string, t tuple, g *group, to *target) (*
 	r.own = v.privateAddress(zone, r.to.Addr().Is6())
 	r.at = netip.AddrPortFrom(v.privateAddress(zone, t.client.Addr().Is6()), uint16(v.listener.Port))
 	r.from = netip.AddrPortFrom(r.own, 0)
-	if s.preserveClientIP && t.client.Addr().Is4() == r.to.Addr().Is4() {
+	if s.PreserveClientIP && t.client.Addr().Is4() == r.to.Addr().Is4() {
 		r.from = t.client
 	}
 	return r, true
@@ -104,11 +104,11 @@ func (p *Plane) hashOf(a netip.Addr) uint64 { return maphash.Comparable(p.seed, 
 // to the others.
 func (g *group) targetFor(v *view, zone string, t tuple, n uint64) *target {
 	s := &g.config.Load().settings
-	targets := g.pool.Load().from(zone, s.crossesZones(&v.settings))
+	targets := g.pool.Load().from(zone, s.CrossesZones(&v.settings))
 	switch {
 	case len(targets) == 0:
 		return nil
-	case s.sticky:
+	case s.Sticky:
 		return g.stickTo(pin{t.client.Addr(), zone}, targets)
 	case t.network == "tcp":
 		return targets[n%uint64(len(targets))]

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -75,13 +75,13 @@ func (a *authority) pair(chain ...*authority) *tls.Certificate {
 }
 
 // secureWeb is a world with one HTTPS listener that authenticates its clients.
-func secureWeb(t *testing.T, auth dataplane.ClientAuth) *world {
+func secureWeb(t *testing.T, auth topology.ClientAuth) *world {
 	t.Helper()
 	w := newWorld(t)
 	w.pod("10.0.1.5", 8080, echoHandler("a"))
 	w.group("a", "HTTP", "10.0.1.5")
 	l := listener(443, "HTTPS", forward("a"))
-	l.Certificates = []dataplane.Certificate{certificate(t, "a.b")}
+	l.Certificates = []topology.Certificate{certificate(t, "a.b")}
 	l.SSLPolicy = "ELBSecurityPolicy-TLS13-1-2-Ext2-2021-06"
 	l.Clients = auth
 	w.balancer("web", stack.Application, l)
@@ -108,7 +108,7 @@ func TestVerifiedClientsAreDescribedToTheTarget(t *testing.T) {
 	t.Parallel()
 	root := issue(t, nil, "root", isCA)
 	leaf := issue(t, root, "client", nil)
-	w := secureWeb(t, dataplane.ClientAuth{Mode: "verify", Authorities: []*x509.Certificate{root.cert}})
+	w := secureWeb(t, topology.ClientAuth{Mode: "verify", Authorities: []*x509.Certificate{root.cert}})
 	forged := func(r *http.Request) { r.Header.Set("X-Amzn-Mtls-Clientcert-Subject", "CN=admin") }
 	h := w.get(w.withCertificate(leaf.pair()), secureBase+"/", forged).echo(t).Header
 	for name, want := range map[string]string{
@@ -158,7 +158,7 @@ func checkPEM(t *testing.T, header string, want ...*authority) {
 
 func TestPassedThroughClientsAreNotVerified(t *testing.T) {
 	t.Parallel()
-	w := secureWeb(t, dataplane.ClientAuth{Mode: "passthrough"})
+	w := secureWeb(t, topology.ClientAuth{Mode: "passthrough"})
 	other := issue(t, nil, "other", isCA)
 	stranger := issue(t, other, "stranger", nil)
 	h := w.get(w.withCertificate(stranger.pair(other)), secureBase+"/").echo(t).Header
@@ -174,7 +174,7 @@ func TestPassedThroughClientsAreNotVerified(t *testing.T) {
 func TestEarlierSessionsAreResumedAndStillKnowTheirClient(t *testing.T) {
 	t.Parallel()
 	root := issue(t, nil, "root", isCA)
-	w := secureWeb(t, dataplane.ClientAuth{Mode: "verify", Authorities: []*x509.Certificate{root.cert}})
+	w := secureWeb(t, topology.ClientAuth{Mode: "verify", Authorities: []*x509.Certificate{root.cert}})
 	config := &tls.Config{InsecureSkipVerify: true, ServerName: "a.b", ClientSessionCache: tls.NewLRUClientSessionCache(1),
 		Certificates: []tls.Certificate{*issue(t, root, "client", nil).pair()}}
 	for _, want := range []bool{false, true} {
@@ -192,7 +192,7 @@ func TestEarlierSessionsAreResumedAndStillKnowTheirClient(t *testing.T) {
 
 func TestSecurityPoliciesChooseCipherSuites(t *testing.T) {
 	t.Parallel()
-	w := secureWeb(t, dataplane.ClientAuth{})
+	w := secureWeb(t, topology.ClientAuth{})
 	for _, tc := range []struct {
 		policy string
 		suite  uint16

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -21,7 +22,7 @@ func (c *checker) control(config *groupConfig, user *groupUser, t *target, timeo
 	ctx, cancel := context.WithTimeout(c.plane.ctx, timeout)
 	defer cancel()
 	at := netip.AddrPortFrom(t.spec.Load().Address, uint16(config.ControlPort))
-	conn, err := c.plane.network.DialTCP(ctx, user.address(t.spec.Load().Zone, at.Addr()), at)
+	conn, err := c.plane.network.DialTCP(ctx, topology.OwnAddress(user.zones, t.spec.Load().Zone, at.Addr().Is6()), at)
 	if err != nil {
 		t.group.counters.add(controlErrorCount, 1)
 		return

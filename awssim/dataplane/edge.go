@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
 const (
@@ -30,7 +32,7 @@ var edgeAddress = netip.AddrFrom4([4]byte{99, 82, 175, 1})
 type edge struct {
 	plane  *Plane
 	arn    string
-	config atomic.Pointer[Accelerator]
+	config atomic.Pointer[topology.Accelerator]
 	counts edgeCounts
 	loops  []*loopback // two
 
@@ -60,7 +62,7 @@ func newEdge(p *Plane, arn string) *edge {
 }
 
 // keepEdges makes new edges and takes out those that t does not have; the lock is held.
-func (p *Plane) keepEdges(t Topology) (gone []*edge) {
+func (p *Plane) keepEdges(t topology.Topology) (gone []*edge) {
 	wanted := make(map[string]bool, len(t.Accelerators))
 	for _, a := range t.Accelerators {
 		wanted[a.ARN] = true
@@ -78,7 +80,7 @@ func (p *Plane) keepEdges(t Topology) (gone []*edge) {
 }
 
 // updateEdges makes the accelerators be as t says.
-func (p *Plane) updateEdges(t Topology) error {
+func (p *Plane) updateEdges(t topology.Topology) error {
 	var bad []error
 	for i := range t.Accelerators {
 		p.mu.RLock()
@@ -90,7 +92,7 @@ func (p *Plane) updateEdges(t Topology) error {
 }
 
 // update opens and closes what a says. Flows go on, unless their port closes or the accelerator stops or begins to take traffic.
-func (e *edge) update(a *Accelerator) error {
+func (e *edge) update(a *topology.Accelerator) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.stopped {
@@ -354,7 +356,7 @@ func (e *edge) dial(ctx context.Context, t tuple, port int32) (net.Conn, error) 
 	if t.network == "udp" {
 		protocol = "UDP"
 	}
-	l := e.config.Load().listenerOn(protocol, port)
+	l := e.config.Load().ListenerOn(protocol, port)
 	if l == nil {
 		return nil, os.NewSyscallError("connect", syscall.ECONNREFUSED)
 	}
@@ -365,7 +367,7 @@ func (e *edge) dial(ctx context.Context, t tuple, port int32) (net.Conn, error) 
 		return nil, os.NewSyscallError("connect", syscall.ENETUNREACH)
 	}
 	v6 := t.client.Addr().Is6()
-	node, ok := endpoint.reach(e.plane, draw, v6)
+	node, ok := e.plane.reach(endpoint, draw, v6)
 	if !ok {
 		e.along(l, g).add(edgeNoEndpoint, 1)
 		return nil, os.NewSyscallError("connect", syscall.EHOSTUNREACH)

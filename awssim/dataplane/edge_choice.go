@@ -3,11 +3,13 @@ package dataplane
 import (
 	"hash/maphash"
 	"net/netip"
+
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
 // draws makes the random numbers of one flow's choices: the same ones for the same tuple and, with client affinity, for the
 // same client at the same address.
-func (p *Plane) draws(l *AcceleratorListener, t tuple) func() uint64 {
+func (p *Plane) draws(l *topology.AcceleratorListener, t tuple) func() uint64 {
 	if l.Sticky {
 		t = tuple{client: netip.AddrPortFrom(t.client.Addr(), 0), local: netip.AddrPortFrom(t.local.Addr(), 0)}
 	}
@@ -24,9 +26,9 @@ func (p *Plane) draws(l *AcceleratorListener, t tuple) func() uint64 {
 // endpointFor chooses the endpoint of a flow: the nearest endpoint group that has a healthy endpoint gets the share of its dial,
 // the next one its share of the rest, and so on; what is left goes to the nearest. In a group weights decide. When no group
 // has a healthy endpoint, any endpoint of a group that is not dialled down to nothing may get the flow.
-func (p *Plane) endpointFor(l *AcceleratorListener, draw func() uint64) (*EndpointGroup, *Endpoint) {
-	var rest *EndpointGroup
-	var among []*Endpoint
+func (p *Plane) endpointFor(l *topology.AcceleratorListener, draw func() uint64) (*topology.EndpointGroup, *topology.Endpoint) {
+	var rest *topology.EndpointGroup
+	var among []*topology.Endpoint
 	for i := range l.Groups {
 		g := &l.Groups[i]
 		able := p.able(g)
@@ -44,8 +46,8 @@ func (p *Plane) endpointFor(l *AcceleratorListener, draw func() uint64) (*Endpoi
 		return rest, byWeight(among, draw())
 	}
 	type choice struct {
-		group    *EndpointGroup
-		endpoint *Endpoint
+		group    *topology.EndpointGroup
+		endpoint *topology.Endpoint
 	}
 	var all []choice
 	for i := range l.Groups {
@@ -64,13 +66,13 @@ func (p *Plane) endpointFor(l *AcceleratorListener, draw func() uint64) (*Endpoi
 }
 
 // able are the healthy endpoints of a group that have a weight, or all healthy ones when none of the group has a weight.
-func (p *Plane) able(g *EndpointGroup) []*Endpoint {
-	var healthy, weighted []*Endpoint
+func (p *Plane) able(g *topology.EndpointGroup) []*topology.Endpoint {
+	var healthy, weighted []*topology.Endpoint
 	weightless := true
 	for i := range g.Endpoints {
 		e := &g.Endpoints[i]
 		weightless = weightless && e.Weight == 0
-		if !e.healthy(p) {
+		if !p.healthyEndpoint(e) {
 			continue
 		}
 		healthy = append(healthy, e)
@@ -85,7 +87,7 @@ func (p *Plane) able(g *EndpointGroup) []*Endpoint {
 }
 
 // byWeight picks one of the endpoints, of which there is one at least.
-func byWeight(endpoints []*Endpoint, n uint64) *Endpoint {
+func byWeight(endpoints []*topology.Endpoint, n uint64) *topology.Endpoint {
 	total := uint64(0)
 	for _, e := range endpoints {
 		total += uint64(e.Weight)

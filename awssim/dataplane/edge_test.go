@@ -14,14 +14,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 const edgeName = "a0123456789abcdef.awsglobalaccelerator.com"
 
 // accelerated is a world with two load balancers, one and two, of one pod each, behind an accelerator's port 80.
-func accelerated(t *testing.T) (*world, *dataplane.EndpointGroup) {
+func accelerated(t *testing.T) (*world, *topology.EndpointGroup) {
 	t.Helper()
 	w := newWorld(t)
 	for i, name := range []string{"one", "two"} {
@@ -30,12 +30,12 @@ func accelerated(t *testing.T) (*world, *dataplane.EndpointGroup) {
 		w.group(name, "HTTP", ip)
 		w.balancer(name, stack.Application, listener(80, "HTTP", forward(name)), listener(8080, "HTTP", forward(name)))
 	}
-	w.topo.Accelerators = []dataplane.Accelerator{{
+	w.topo.Accelerators = []topology.Accelerator{{
 		ARN: "arn:aws:globalaccelerator::123456789012:accelerator/" + t.Name(), Name: "edge", DNSName: edgeName, Deployed: true, Enabled: true,
 		DualStackDNSName: strings.Replace(edgeName, ".", ".dualstack.", 1),
 		Addresses:        []netip.Addr{netip.MustParseAddr("75.2.0.1"), netip.MustParseAddr("99.83.128.1")},
-		Listeners: []dataplane.AcceleratorListener{{Protocol: "TCP", Ports: []dataplane.PortRange{{From: 80, To: 80}}, Groups: []dataplane.EndpointGroup{{
-			Dial: 100, Endpoints: []dataplane.Endpoint{
+		Listeners: []topology.AcceleratorListener{{Protocol: "TCP", Ports: []topology.PortRange{{From: 80, To: 80}}, Groups: []topology.EndpointGroup{{
+			Dial: 100, Endpoints: []topology.Endpoint{
 				{LoadBalancer: w.topo.LoadBalancers[0].ARN, Weight: 128, PreserveClientIP: true}, {LoadBalancer: w.topo.LoadBalancers[1].ARN, Weight: 128},
 			},
 		}}}},
@@ -69,11 +69,11 @@ func TestAnAcceleratorSpreadsConnectionsByWeightAndHealth(t *testing.T) {
 	change := func(one, two int32) {
 		t.Helper()
 		group := *g // what the plane has is not changed
-		group.Endpoints = append([]dataplane.Endpoint(nil), g.Endpoints...)
+		group.Endpoints = append([]topology.Endpoint(nil), g.Endpoints...)
 		group.Endpoints[0].Weight, group.Endpoints[1].Weight = one, two
 		a := w.topo.Accelerators[0]
-		a.Listeners = []dataplane.AcceleratorListener{{Protocol: "TCP", Ports: a.Listeners[0].Ports, Groups: []dataplane.EndpointGroup{group}}}
-		w.topo.Accelerators = []dataplane.Accelerator{a}
+		a.Listeners = []topology.AcceleratorListener{{Protocol: "TCP", Ports: a.Listeners[0].Ports, Groups: []topology.EndpointGroup{group}}}
+		w.topo.Accelerators = []topology.Accelerator{a}
 		w.update()
 	}
 	if s := w.shares(80); s["one"] < 15 || s["two"] < 15 {
@@ -107,10 +107,10 @@ func TestTheTrafficDialSpillsToTheNextGroup(t *testing.T) {
 	dial := func(first, second float64) {
 		t.Helper()
 		a := w.topo.Accelerators[0]
-		a.Listeners = []dataplane.AcceleratorListener{{Protocol: "TCP", Ports: a.Listeners[0].Ports, Groups: []dataplane.EndpointGroup{
+		a.Listeners = []topology.AcceleratorListener{{Protocol: "TCP", Ports: a.Listeners[0].Ports, Groups: []topology.EndpointGroup{
 			{Dial: first, Endpoints: g.Endpoints[:1]}, {Dial: second, Endpoints: g.Endpoints[1:]},
 		}}}
-		w.topo.Accelerators = []dataplane.Accelerator{a}
+		w.topo.Accelerators = []topology.Accelerator{a}
 		w.update()
 	}
 	dial(100, 100)
@@ -135,8 +135,8 @@ func TestClientAffinityKeepsAClientAtItsEndpoint(t *testing.T) {
 	t.Parallel()
 	w, g := accelerated(t)
 	a := w.topo.Accelerators[0]
-	a.Listeners = []dataplane.AcceleratorListener{{Protocol: "TCP", Ports: a.Listeners[0].Ports, Sticky: true, Groups: []dataplane.EndpointGroup{*g}}}
-	w.topo.Accelerators = []dataplane.Accelerator{a}
+	a.Listeners = []topology.AcceleratorListener{{Protocol: "TCP", Ports: a.Listeners[0].Ports, Sticky: true, Groups: []topology.EndpointGroup{*g}}}
+	w.topo.Accelerators = []topology.Accelerator{a}
 	w.update()
 	seen := map[string]bool{}
 	for i := range 24 {
@@ -194,8 +194,8 @@ func TestPortOverridesLeadToOtherPorts(t *testing.T) {
 	group := *g
 	group.Overrides = map[int32]int32{80: 8080}
 	a := w.topo.Accelerators[0]
-	a.Listeners = []dataplane.AcceleratorListener{{Protocol: "TCP", Ports: a.Listeners[0].Ports, Groups: []dataplane.EndpointGroup{group}}}
-	w.topo.Accelerators = []dataplane.Accelerator{a}
+	a.Listeners = []topology.AcceleratorListener{{Protocol: "TCP", Ports: a.Listeners[0].Ports, Groups: []topology.EndpointGroup{group}}}
+	w.topo.Accelerators = []topology.Accelerator{a}
 	w.update()
 	if got := w.get(w.fresh(), "http://"+edgeName+"/").StatusCode; got != http.StatusOK {
 		t.Errorf("got %d", got)
@@ -224,7 +224,7 @@ func TestADisabledAcceleratorKeepsItsAddressesAndDropsWhatArrives(t *testing.T) 
 	}
 	a := w.topo.Accelerators[0]
 	a.Enabled = false
-	w.topo.Accelerators = []dataplane.Accelerator{a}
+	w.topo.Accelerators = []topology.Accelerator{a}
 	w.update()
 	if _, err := reader.ReadByte(); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("a connection outlives the accelerator's traffic: %v", err)
@@ -249,7 +249,7 @@ func TestADisabledAcceleratorKeepsItsAddressesAndDropsWhatArrives(t *testing.T) 
 		t.Errorf("the addresses changed from %v to %v", before, after)
 	}
 	a.Enabled = true
-	w.topo.Accelerators = []dataplane.Accelerator{a}
+	w.topo.Accelerators = []topology.Accelerator{a}
 	w.update()
 	if got := w.get(w.fresh(), "http://"+edgeName+"/").StatusCode; got != http.StatusOK {
 		t.Errorf("enabled again: %d", got)
@@ -284,11 +284,11 @@ func TestAnAcceleratorCarriesDatagramsBothWays(t *testing.T) {
 	t.Cleanup(func() { _ = socket.Close() })
 	w.group("a", "UDP", "10.0.1.5")
 	lb := w.balancer("web", stack.Network, listener(53, "UDP", forward("a")))
-	w.topo.Accelerators = []dataplane.Accelerator{{
+	w.topo.Accelerators = []topology.Accelerator{{
 		ARN: "arn:aws:globalaccelerator::123456789012:accelerator/udp", Name: "edge", DNSName: edgeName, Deployed: true, Enabled: true,
 		Addresses: []netip.Addr{netip.MustParseAddr("75.2.0.1")},
-		Listeners: []dataplane.AcceleratorListener{{Protocol: "UDP", Ports: []dataplane.PortRange{{From: 53, To: 54}}, Groups: []dataplane.EndpointGroup{{
-			Dial: 100, Endpoints: []dataplane.Endpoint{{LoadBalancer: lb.ARN, Weight: 1, PreserveClientIP: true}},
+		Listeners: []topology.AcceleratorListener{{Protocol: "UDP", Ports: []topology.PortRange{{From: 53, To: 54}}, Groups: []topology.EndpointGroup{{
+			Dial: 100, Endpoints: []topology.Endpoint{{LoadBalancer: lb.ARN, Weight: 1, PreserveClientIP: true}},
 		}}}},
 	}}
 	w.update()
@@ -338,11 +338,11 @@ func TestAnIdleFlowThroughAnAcceleratorEnds(t *testing.T) {
 	l := listener(80, "TCP", forward("a"))
 	l.Attributes = map[string]string{"tcp.idle_timeout.seconds": "6000"}
 	lb := w.balancer("web", stack.Network, l)
-	w.topo.Accelerators = []dataplane.Accelerator{{
+	w.topo.Accelerators = []topology.Accelerator{{
 		ARN: "arn:aws:globalaccelerator::123456789012:accelerator/idle", Name: "edge", DNSName: edgeName, Deployed: true, Enabled: true,
 		Addresses: []netip.Addr{netip.MustParseAddr("75.2.0.1")},
-		Listeners: []dataplane.AcceleratorListener{{Protocol: "TCP", Ports: []dataplane.PortRange{{From: 80, To: 80}}, Groups: []dataplane.EndpointGroup{{
-			Dial: 100, Endpoints: []dataplane.Endpoint{{LoadBalancer: lb.ARN, Weight: 1, PreserveClientIP: true}},
+		Listeners: []topology.AcceleratorListener{{Protocol: "TCP", Ports: []topology.PortRange{{From: 80, To: 80}}, Groups: []topology.EndpointGroup{{
+			Dial: 100, Endpoints: []topology.Endpoint{{LoadBalancer: lb.ARN, Weight: 1, PreserveClientIP: true}},
 		}}}},
 	}}
 	w.update()

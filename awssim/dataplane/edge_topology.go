@@ -3,69 +3,13 @@ package dataplane
 import (
 	"net/netip"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Accelerator is an accelerator of Global Accelerator. Its loopback addresses stay for as long as it exists.
-type Accelerator struct {
-	ARN              string
-	Name             string
-	DNSName          string
-	DualStackDNSName string // empty unless dual-stack
-	// Deployed accelerators have open ports; what arrives at those that are not Enabled is dropped.
-	Deployed, Enabled bool
-	Addresses         []netip.Addr // the static ones, on the virtual network
-	Listeners         []AcceleratorListener
-}
-
-// AcceleratorListener takes flows on ranges of ports.
-type AcceleratorListener struct {
-	ARN      string
-	Protocol string          // TCP or UDP
-	Ports    []PortRange     // of which the lowest maxDoors are open on loopback; the virtual network has all
-	Sticky   bool            // flows of a client go to the same endpoint
-	Groups   []EndpointGroup // the nearest first
-}
-
-// PortRange is ports from From to To.
-type PortRange struct{ From, To int32 }
-
-// EndpointGroup is the endpoints in one region.
-type EndpointGroup struct {
-	Region    string
-	Dial      float64         // percentage of the flows that come this way
-	Overrides map[int32]int32 // listener's port → endpoint's
-	Endpoints []Endpoint
-}
-
-// Endpoint is a load balancer of the topology, or an address.
-type Endpoint struct {
-	LoadBalancer     string     // ARN; empty: Address counts
-	Address          netip.Addr // of an instance or an Elastic IP address
-	Running          bool       // what has Address is healthy; load balancers have the health of their targets
-	Weight           int32
-	PreserveClientIP bool
-}
-
-// listenerOn is the listener that has a port, or nil.
-func (a *Accelerator) listenerOn(protocol string, port int32) *AcceleratorListener {
-	for i := range a.Listeners {
-		l := &a.Listeners[i]
-		if l.Protocol != protocol {
-			continue
-		}
-		for _, r := range l.Ports {
-			if r.From <= port && port <= r.To {
-				return l
-			}
-		}
-	}
-	return nil
-}
-
 // reach is where a flow enters the endpoint: a node of a load balancer in a zone that DNS would answer with, by its public
 // address if it has one, or the address itself. It reports false when there is none of the client's address family.
-func (e *Endpoint) reach(p *Plane, draw func() uint64, v6 bool) (netip.Addr, bool) {
+func (p *Plane) reach(e *topology.Endpoint, draw func() uint64, v6 bool) (netip.Addr, bool) {
 	if e.LoadBalancer == "" {
 		return e.Address, e.Address.IsValid() && e.Address.Is6() == v6
 	}
@@ -98,15 +42,15 @@ func (e *Endpoint) reach(p *Plane, draw func() uint64, v6 bool) (netip.Addr, boo
 	return nodes[draw()%uint64(len(nodes))], true
 }
 
-// healthy reports whether the endpoint is: a load balancer when each of its target groups that has targets has a healthy one,
+// healthyEndpoint reports whether the endpoint is: a load balancer when each of its target groups that has targets has a healthy one,
 // and one has.
-func (e *Endpoint) healthy(p *Plane) bool {
+func (p *Plane) healthyEndpoint(e *topology.Endpoint) bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return e.healthyAmong(p.balancers)
+	return healthyAmong(e, p.balancers)
 }
 
-func (e *Endpoint) healthyAmong(balancers map[string]*balancer) bool {
+func healthyAmong(e *topology.Endpoint, balancers map[string]*balancer) bool {
 	if e.LoadBalancer == "" {
 		return e.Running
 	}

@@ -4,6 +4,8 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
 // EdgePath is what a metric of Global Accelerator is about: an accelerator, and of it a listener, and of that the endpoint group in
@@ -51,7 +53,7 @@ func (c *edgeCounts) of(p EdgePath) *edgeCounters {
 }
 
 // along are the counters of what takes a path: those of the accelerator, of the listener and of the group.
-func (e *edge) along(l *AcceleratorListener, g *EndpointGroup) edgeTally {
+func (e *edge) along(l *topology.AcceleratorListener, g *topology.EndpointGroup) edgeTally {
 	path := EdgePath{Accelerator: e.arn}
 	t := edgeTally{e.counts.of(path)}
 	if l != nil {
@@ -140,7 +142,7 @@ func (p *Plane) edgeStats() map[EdgePath]map[string]int64 {
 				g := &l.Groups[i]
 				counts := at(EdgePath{arn, l.ARN, g.Region})
 				for j := range g.Endpoints {
-					if g.Endpoints[j].healthyAmong(p.balancers) {
+					if healthyAmong(&g.Endpoints[j], p.balancers) {
 						counts["HealthyEndpointCount"]++
 					} else {
 						counts["UnhealthyEndpointCount"]++

@@ -66,7 +66,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.begun, x.received = x.head.begun, int64(x.head.size)
 		x.closes = x.head.closes || r.ProtoMinor == 0
 	}
-	if life := x.view.settings.keepAlive; life > 0 && x.now().Sub(conn.since) > life || x.head == nil && number >= maxStreamsPerLife {
+	if life := x.view.settings.ClientKeepAlive; life > 0 && x.now().Sub(conn.since) > life || x.head == nil && number >= maxStreamsPerLife {
 		x.closes = true
 	}
 	x.splitURI()
@@ -258,7 +258,7 @@ func (x *exchange) forward(f *stack.Forward, d *traffic.Decision) {
 		host = x.hostForTarget()
 	}
 	p := g.pool.Load()
-	targets := p.from(x.conn.zone, config.settings.crossesZones(&x.view.settings))
+	targets := p.from(x.conn.zone, config.settings.CrossesZones(&x.view.settings))
 	targets = x.ready(g, config, targets)
 	t := x.stickyTarget(g, p)
 	if t == nil {
@@ -314,7 +314,7 @@ func (x *exchange) unavailable(version string) {
 // hostForTarget is the Host that the target gets. Unless it is to be preserved, it is in lower case and names the listener's port
 // just when that is not the default one.
 func (x *exchange) hostForTarget() string {
-	if x.view.settings.preserveHost {
+	if x.view.settings.PreserveHost {
 		return x.host
 	}
 	port := x.view.listener.Port

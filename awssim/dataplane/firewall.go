@@ -16,7 +16,7 @@ func (x *exchange) blocked() bool {
 	}
 	if x.view.FirewallOut {
 		x.acted("waf-failed")
-		if x.view.settings.failOpen {
+		if x.view.settings.FailOpen {
 			return false
 		}
 		x.fail(http.StatusInternalServerError)

@@ -178,7 +178,7 @@ func (f *front) connect(r *route, client netip.AddrPort, protocol string) (net.C
 	if err != nil {
 		return nil, err
 	}
-	if config.settings.proxyProtocol {
+	if config.settings.ProxyProtocol {
 		if _, err := c.Write(proxyHeader(proxyTCP, client, r.at)); err != nil {
 			_ = c.Close()
 			return nil, err
@@ -205,7 +205,7 @@ func (v *view) idleAfter() time.Duration {
 	if v.listener.Protocol == "TLS" {
 		return tlsIdle
 	}
-	return v.idle
+	return v.TCPIdleTimeout
 }
 
 // carry copies both ways; the end of one direction is passed on and the other goes on. An idle TLS flow is closed, an idle TCP

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
 // front is the client side of one listener: its sockets on loopback and on the virtual network.
@@ -43,19 +45,8 @@ func newFront(b *balancer, key frontKey, v *view) *front {
 	return f
 }
 
-func (f *front) tcp() bool { return carries(f.key.protocol, "tcp") }
-func (f *front) udp() bool { return carries(f.key.protocol, "udp") }
-
-// carries reports whether listeners of the protocol listen on the network, "tcp" or "udp".
-func carries(protocol, network string) bool {
-	switch protocol {
-	case "UDP", "QUIC":
-		return network == "udp"
-	case "TCP_UDP", "TCP_QUIC":
-		return true
-	}
-	return network == "tcp"
-}
+func (f *front) tcp() bool { return topology.Carries(f.key.protocol, "tcp") }
+func (f *front) udp() bool { return topology.Carries(f.key.protocol, "udp") }
 
 // update makes the next connections and requests see v and opens what is not open yet.
 func (f *front) update(v *view, loop *loopback, addresses []netip.Addr) error {

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -36,24 +37,24 @@ type group struct {
 }
 
 type groupConfig struct {
-	TargetGroup
-	settings groupSettings
+	topology.TargetGroup
+	settings topology.TargetGroupSettings
 }
 
 // groupUser is what health checks need to know of the load balancer that uses a group.
 type groupUser struct {
 	arn      string
-	zones    []Zone
+	zones    []topology.Zone
 	network  bool
 	port     int32 // the lowest of the listeners that lead to the group
 	filtered bool
-	egress   []Permission
-	checkLog logPlace
+	egress   []topology.Permission
+	checkLog topology.LogPlace
 }
 
 // permits reports whether the load balancer's security groups let it speak to a target.
 func (u *groupUser) permits(network string, to netip.AddrPort) bool {
-	return u == nil || !u.filtered || permitted(u.egress, network, to.Addr().Unmap(), int32(to.Port()))
+	return u == nil || !u.filtered || topology.Permitted(u.egress, network, to.Addr().Unmap(), int32(to.Port()))
 }
 
 func newGroup(p *Plane, arn string) *group {
@@ -64,9 +65,9 @@ func newGroup(p *Plane, arn string) *group {
 }
 
 // update takes over configuration and targets; targets that are no longer registered end.
-func (g *group) update(tg *TargetGroup) {
+func (g *group) update(tg *topology.TargetGroup) {
 	g.mu.Lock()
-	config := &groupConfig{TargetGroup: *tg, settings: readGroupSettings(tg)}
+	config := &groupConfig{TargetGroup: *tg, settings: tg.Settings()}
 	config.Attributes = nil // what counts of them is in settings
 	if old := g.config.Swap(config); old.Protocol != tg.Protocol || old.ProtocolVersion != tg.ProtocolVersion {
 		for _, t := range g.targets {
@@ -95,12 +96,12 @@ func (g *group) update(tg *TargetGroup) {
 	g.scheduleChecks()
 	g.mu.Unlock()
 	for _, t := range gone {
-		t.end(config.settings.cutDeregistered, config.settings.drainFor)
+		t.end(config.settings.CutDeregistered, config.settings.DrainFor)
 	}
 }
 
 // use says which load balancer sends traffic to the group, nil for none, and at which port.
-func (g *group) use(lb *LoadBalancer, port int32) {
+func (g *group) use(lb *topology.LoadBalancer, port int32) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if lb == nil {
@@ -118,7 +119,7 @@ func (g *group) use(lb *LoadBalancer, port int32) {
 	before := g.user
 	g.user = &groupUser{
 		arn: lb.ARN, zones: lb.Zones, network: lb.Type == stack.Network, port: port, filtered: lb.Filtered, egress: lb.Egress,
-		checkLog: attributes(lb.Attributes).place("health_check_logs"),
+		checkLog: lb.Settings().CheckLog,
 	}
 	g.serves.Store(g.user)
 	if before == nil || !slices.Equal(before.zones, g.user.zones) {
@@ -177,11 +178,11 @@ func (g *group) rebuild() {
 		}
 	}
 	s := &g.config.Load().settings
-	p.all = s.eligible(g.unshifted(p.registered))
+	p.all = eligible(s, g.unshifted(p.registered))
 	for zone, targets := range byZone {
-		p.zones[zone] = s.eligible(append(targets, p.everywhere...))
+		p.zones[zone] = eligible(s, append(targets, p.everywhere...))
 	}
-	p.everywhere = s.eligible(p.everywhere)
+	p.everywhere = eligible(s, p.everywhere)
 	g.pool.Store(p)
 	g.servers.Store(&servers)
 }
@@ -189,7 +190,7 @@ func (g *group) rebuild() {
 // unshifted leaves out the targets in zones that a zonal shift leads away from, unless no others are left; the lock is held.
 // A node of such a zone still serves its own without cross-zone balancing: it is DNS that leads away from it then.
 func (g *group) unshifted(targets []*target) []*target {
-	if g.user == nil || !slices.ContainsFunc(g.user.zones, func(z Zone) bool { return z.Shifted }) {
+	if g.user == nil || !slices.ContainsFunc(g.user.zones, func(z topology.Zone) bool { return z.Shifted }) {
 		return targets
 	}
 	left := slices.DeleteFunc(slices.Clone(targets), g.user.shifted)
@@ -202,18 +203,18 @@ func (g *group) unshifted(targets []*target) []*target {
 // shifted reports whether a zonal shift leads away from the target's zone.
 func (u *groupUser) shifted(t *target) bool {
 	zone := t.spec.Load().Zone
-	return slices.ContainsFunc(u.zones, func(z Zone) bool { return z.Shifted && z.Name == zone })
+	return slices.ContainsFunc(u.zones, func(z topology.Zone) bool { return z.Shifted && z.Name == zone })
 }
 
 // eligible is the healthy ones, or all of them when fewer are healthy than unhealthy-state routing asks for (fail open).
-func (s *groupSettings) eligible(registered []*target) []*target {
+func eligible(s *topology.TargetGroupSettings, registered []*target) []*target {
 	healthy := make([]*target, 0, len(registered))
 	for _, t := range registered {
 		if t.health.state == stateHealthy {
 			healthy = append(healthy, t)
 		}
 	}
-	if !s.routable(hostCount{len(healthy), len(registered)}) {
+	if !s.Routable(len(healthy), len(registered)) {
 		return registered
 	}
 	return healthy
@@ -286,7 +287,7 @@ func (g *group) choose(zone string, targets []*target, avoid *target) *target {
 	if len(targets) == 0 {
 		return nil
 	}
-	switch g.config.Load().settings.algorithm {
+	switch g.config.Load().settings.Algorithm {
 	case "least_outstanding_requests":
 		start := int(g.turn(zone) % uint64(len(targets)))
 		best := targets[start]
@@ -300,7 +301,7 @@ func (g *group) choose(zone string, targets []*target, avoid *target) *target {
 		return g.weighted(targets)
 	}
 	t := targets[g.turn(zone)%uint64(len(targets))]
-	if slow := g.config.Load().settings.slowStart; slow > 0 {
+	if slow := g.config.Load().settings.SlowStart; slow > 0 {
 		return g.rampUp(t, targets, slow)
 	}
 	return t

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
 const (
@@ -82,7 +83,7 @@ func (v *view) authenticateClients(c *tls.Config, conn *clientConn) {
 			c.ClientCAs = poolOf(auth.Authorities)
 		}
 		c.VerifyConnection = func(s tls.ConnectionState) error {
-			if err := auth.verify(s.PeerCertificates, time.Now()); err != nil {
+			if err := verifyClient(auth, s.PeerCertificates, time.Now()); err != nil {
 				if conn != nil {
 					conn.refused = err
 				}
@@ -101,8 +102,8 @@ func poolOf(certificates []*x509.Certificate) *x509.CertPool {
 	return pool
 }
 
-// verify checks a client's certificates, leaf first, against the trust store.
-func (a *ClientAuth) verify(chain []*x509.Certificate, now time.Time) *clientCertError {
+// verifyClient checks a client's certificates, leaf first, against the trust store.
+func verifyClient(a *topology.ClientAuth, chain []*x509.Certificate, now time.Time) *clientCertError {
 	refuse := func(reason, format string, args ...any) *clientCertError {
 		return &clientCertError{reason, fmt.Errorf(format, args...)}
 	}
@@ -151,7 +152,7 @@ func (a *ClientAuth) verify(chain []*x509.Certificate, now time.Time) *clientCer
 	}
 	var last *clientCertError
 	for _, path := range paths {
-		if last = a.permits(path); last == nil {
+		if last = permits(a, path); last == nil {
 			return nil
 		}
 	}
@@ -159,7 +160,7 @@ func (a *ClientAuth) verify(chain []*x509.Certificate, now time.Time) *clientCer
 }
 
 // permits checks one path from a leaf to an authority.
-func (a *ClientAuth) permits(path []*x509.Certificate) *clientCertError {
+func permits(a *topology.ClientAuth, path []*x509.Certificate) *clientCertError {
 	if len(path) > maxChainDepth {
 		return &clientCertError{"ClientCertMaxChainDepthExceeded", fmt.Errorf("%d certificates to an authority, at most %d may be", len(path), maxChainDepth)}
 	}
@@ -174,9 +175,9 @@ func (a *ClientAuth) permits(path []*x509.Certificate) *clientCertError {
 // logConnection writes the connection log's entry of a TLS handshake.
 func (c *clientConn) logConnection(begun time.Time, state *tls.ConnectionState, failure error) {
 	config := c.front.balancer.config.Load()
-	place := config.settings.connLog
+	place := config.settings.ConnLog
 	logs := c.front.balancer.plane.logs
-	if logs == nil || place.bucket == "" {
+	if logs == nil || place.Bucket == "" {
 		return
 	}
 	now := time.Now()
@@ -208,8 +209,8 @@ func (c *clientConn) logConnection(begun time.Time, state *tls.ConnectionState, 
 func serialOf(c *x509.Certificate) string { return fmt.Sprintf("%X", c.SerialNumber.Bytes()) }
 
 // stream is where a node's log goes.
-func (b *balancer) stream(place logPlace, kind accesslog.Kind, node netip.Addr) accesslog.Stream {
-	return accesslog.Stream{Bucket: place.bucket, Prefix: place.prefix, Kind: kind, LoadBalancer: b.resource(), Node: node}
+func (b *balancer) stream(place topology.LogPlace, kind accesslog.Kind, node netip.Addr) accesslog.Stream {
+	return accesslog.Stream{Bucket: place.Bucket, Prefix: place.Prefix, Kind: kind, LoadBalancer: b.resource(), Node: node}
 }
 
 // resource is the load balancer's part of logs and metrics: app/NAME/ID.

@@ -25,6 +25,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -34,14 +35,14 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
 }
 
-var everywhere = []dataplane.Permission{{Protocol: "-1", Source: netip.MustParsePrefix("0.0.0.0/0")}}
+var everywhere = []topology.Permission{{Protocol: "-1", Source: netip.MustParsePrefix("0.0.0.0/0")}}
 
 // world is a plane with a network, the topology it was last told, and what it reported.
 type world struct {
 	testing.TB
 	network *vnet.Network
 	plane   *dataplane.Plane
-	topo    dataplane.Topology
+	topo    topology.Topology
 
 	mu      sync.Mutex
 	health  map[string]dataplane.HealthReport // by target id
@@ -188,8 +189,8 @@ func onPath(order int32, path string, actions []stack.Action) stack.Rule {
 }
 
 // group adds a target group whose targets are addresses in zones a, b, c in turn.
-func (w *world) group(name, protocol string, targets ...string) *dataplane.TargetGroup {
-	g := dataplane.TargetGroup{
+func (w *world) group(name, protocol string, targets ...string) *topology.TargetGroup {
+	g := topology.TargetGroup{
 		ARN: groupARN(name), Name: name, TargetType: stack.TargetIP, Protocol: protocol, Port: 8080,
 		HealthCheck: stack.HealthCheck{Protocol: protocol, Port: stack.TrafficPort, Path: "/", HealthyThreshold: 2, UnhealthyThreshold: 2},
 	}
@@ -197,28 +198,28 @@ func (w *world) group(name, protocol string, targets ...string) *dataplane.Targe
 		g.HealthCheck.Protocol = "TCP"
 	}
 	for i, ip := range targets {
-		g.Targets = append(g.Targets, dataplane.Target{ID: ip, Port: 8080, Address: netip.MustParseAddr(ip), Zone: "us-west-2" + string(rune('a'+i%3))})
+		g.Targets = append(g.Targets, topology.Target{ID: ip, Port: 8080, Address: netip.MustParseAddr(ip), Zone: "us-west-2" + string(rune('a'+i%3))})
 	}
 	w.topo.TargetGroups = append(w.topo.TargetGroups, g)
 	return &w.topo.TargetGroups[len(w.topo.TargetGroups)-1]
 }
 
 // balancer adds an active load balancer in two zones with these listeners.
-func (w *world) balancer(name string, kind stack.LoadBalancerType, listeners ...dataplane.Listener) *dataplane.LoadBalancer {
+func (w *world) balancer(name string, kind stack.LoadBalancerType, listeners ...topology.Listener) *topology.LoadBalancer {
 	n := byte(len(w.topo.LoadBalancers) + 1)
-	zone := func(i byte) dataplane.Zone {
-		return dataplane.Zone{Name: "us-west-2" + string(rune('a'+i)), Private: netip.AddrFrom4([4]byte{10, 0, i, n}), Public: netip.AddrFrom4([4]byte{198, 51, 100, n*10 + i})}
+	zone := func(i byte) topology.Zone {
+		return topology.Zone{Name: "us-west-2" + string(rune('a'+i)), Private: netip.AddrFrom4([4]byte{10, 0, i, n}), Public: netip.AddrFrom4([4]byte{198, 51, 100, n*10 + i})}
 	}
-	w.topo.LoadBalancers = append(w.topo.LoadBalancers, dataplane.LoadBalancer{
+	w.topo.LoadBalancers = append(w.topo.LoadBalancers, topology.LoadBalancer{
 		ARN: balancerARN(w.Name() + name), Name: name, DNSName: name + "-1.us-west-2.elb.amazonaws.com", Type: kind,
-		Scheme: stack.InternetFacing, Active: true, Zones: []dataplane.Zone{zone(0), zone(1)},
+		Scheme: stack.InternetFacing, Active: true, Zones: []topology.Zone{zone(0), zone(1)},
 		VPC: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}, Filtered: true, Ingress: everywhere, Egress: everywhere, Listeners: listeners,
 	})
 	return &w.topo.LoadBalancers[len(w.topo.LoadBalancers)-1]
 }
 
-func listener(port int32, protocol string, byDefault []stack.Action, rules ...stack.Rule) dataplane.Listener {
-	return dataplane.Listener{ARN: fmt.Sprintf("listener-%d", port), Port: port, Protocol: protocol, Default: byDefault, Rules: rules}
+func listener(port int32, protocol string, byDefault []stack.Action, rules ...stack.Rule) topology.Listener {
+	return topology.Listener{ARN: fmt.Sprintf("listener-%d", port), Port: port, Protocol: protocol, Default: byDefault, Rules: rules}
 }
 
 // client makes an HTTP client that resolves load balancer names by the plane and follows nothing.
@@ -279,7 +280,7 @@ func setHeader(name, value string) func(*http.Request) {
 
 func setHost(h string) func(*http.Request) { return func(r *http.Request) { r.Host = h } }
 
-func certificate(t testing.TB, names ...string) dataplane.Certificate {
+func certificate(t testing.TB, names ...string) topology.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -291,7 +292,7 @@ func certificate(t testing.TB, names ...string) dataplane.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return dataplane.Certificate{ARN: "arn:" + names[0], TLS: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}}
+	return topology.Certificate{ARN: "arn:" + names[0], TLS: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}}
 }
 
 // dialRaw connects to a listener by its loopback address.

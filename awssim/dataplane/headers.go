@@ -34,7 +34,7 @@ func (x *exchange) requestHeaders() http.Header {
 	dropped, forwarded := x.head != nil && x.head.dropped > 0, false
 	for name, lines := range in {
 		if !plain(name) {
-			if x.view.settings.dropInvalid {
+			if x.view.settings.DropInvalid {
 				dropped = true
 				continue
 			}
@@ -96,7 +96,7 @@ func upgradeOf(h http.Header) string {
 // forwardedFor sets X-Forwarded-For by the load balancer's mode.
 func (x *exchange) forwardedFor(h http.Header) {
 	s := &x.view.settings
-	switch s.xffMode {
+	switch s.XFFMode {
 	case "preserve":
 		return
 	case "remove":
@@ -104,7 +104,7 @@ func (x *exchange) forwardedFor(h http.Header) {
 		return
 	}
 	before := strings.Join(h["X-Forwarded-For"], ", ")
-	h["X-Forwarded-For"] = []string{appendForwarded(before, x.conn.client, s.xffPort)}
+	h["X-Forwarded-For"] = []string{appendForwarded(before, x.conn.client, s.XFFPort)}
 }
 
 // appendForwarded adds a client; an IPv6 address without port is bare only when it stands alone.

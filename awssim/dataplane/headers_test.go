@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -18,7 +18,7 @@ func TestAttributesShapeTheHeadersThatTargetsSee(t *testing.T) {
 	w.pod("10.0.1.5", 8080, echoHandler("a"))
 	w.group("a", "HTTP", "10.0.1.5")
 	l := listener(443, "HTTPS", forward("a"))
-	l.Certificates = []dataplane.Certificate{certificate(t, "a.b")}
+	l.Certificates = []topology.Certificate{certificate(t, "a.b")}
 	l.SSLPolicy = "ELBSecurityPolicy-TLS13-1-3-2021-06"
 	w.balancer("web", stack.Application, listener(80, "HTTP", forward("a")), l)
 	w.update()
@@ -61,7 +61,7 @@ func TestAttributesShapeTheHeadersThatTargetsSee(t *testing.T) {
 
 func TestTLSHeadersSpeakOpenSSLsNamesAndMayBeRenamed(t *testing.T) {
 	t.Parallel()
-	w := secureWeb(t, dataplane.ClientAuth{})
+	w := secureWeb(t, topology.ClientAuth{})
 	lb := &w.topo.LoadBalancers[0]
 	lb.Attributes = map[string]string{"routing.http.x_amzn_tls_version_and_cipher_suite.enabled": "true"}
 	lb.Listeners[0].Attributes = map[string]string{"routing.http.request.x_amzn_tls_cipher_suite.header_name": "X-Suite"}

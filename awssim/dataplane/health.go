@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
 // Target states and reasons as DescribeTargetHealth spells them.
@@ -200,7 +201,7 @@ func (c *checker) check(t *target, ticket int) {
 // round is one check by the node of every zone at once. What they make of it is told of as one verdict: a target passes when more
 // than half of the nodes say so.
 func (c *checker) round(ctx context.Context, config *groupConfig, user *groupUser, t *target) verdict {
-	nodes := user.nodes(config.checkPort(t).Addr())
+	nodes := topology.OwnAddresses(user.zones, config.checkPort(t).Addr().Is6())
 	verdicts := make([]verdict, len(nodes))
 	var all sync.WaitGroup
 	look := func(i int) {
@@ -244,7 +245,7 @@ func (c *checker) report(t *target, state string, v verdict) {
 
 // log writes the health check log's entry of a node's check.
 func (c *checker) log(t *target, config *groupConfig, user *groupUser, node netip.Addr, v verdict, begun time.Time) {
-	if c.plane.logs == nil || user.checkLog.bucket == "" {
+	if c.plane.logs == nil || user.checkLog.Bucket == "" {
 		return
 	}
 	now := time.Now()
@@ -305,4 +306,15 @@ func (s *schedule) Pop() any {
 	x := (*s)[last]
 	*s = (*s)[:last]
 	return x
+}
+
+// HealthReport is a change of a target's health as its load balancer sees it, in the words of DescribeTargetHealth.
+type HealthReport struct {
+	TargetGroup string // ARN
+	Target      string // Target.ID
+	Port        int32
+	Zone        string
+	State       string // initial, healthy, unhealthy, unhealthy.draining
+	Reason      string // empty when healthy
+	Description string
 }

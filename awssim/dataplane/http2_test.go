@@ -13,14 +13,14 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
-	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // withTLS adds an HTTPS listener to the only load balancer.
 func (w *world) withTLS(byDefault []stack.Action, rules ...stack.Rule) {
 	l := listener(443, "HTTPS", byDefault, rules...)
-	l.Certificates = []dataplane.Certificate{certificate(w, "a.b")}
+	l.Certificates = []topology.Certificate{certificate(w, "a.b")}
 	w.topo.LoadBalancers[0].Listeners = append(w.topo.LoadBalancers[0].Listeners, l)
 }
 

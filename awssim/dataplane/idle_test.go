@@ -13,6 +13,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -105,7 +106,7 @@ func TestAnIdleTLSFlowIsClosedAfterItsFixedTime(t *testing.T) {
 	w.server("10.0.1.5", 8080, greet("a"))
 	w.group("a", "TCP", "10.0.1.5")
 	l := listener(443, "TLS", forward("a"))
-	l.Certificates = []dataplane.Certificate{certificate(t, "outer")}
+	l.Certificates = []topology.Certificate{certificate(t, "outer")}
 	l.Attributes = map[string]string{"tcp.idle_timeout.seconds": "60"} // AWS would refuse it
 	w.balancer("web", stack.Network, l)
 	w.update()

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -123,7 +123,7 @@ func TestAThousandLoadBalancersAtRestCostLittle(t *testing.T) {
 	} else {
 		t.Logf("%d bytes, %.2f goroutines for each load balancer", each, float64(after-before)/balancers)
 	}
-	w.topo = dataplane.Topology{}
+	w.topo = topology.Topology{}
 	w.update()
 	w.within("the goroutines end", func() bool { return runtime.NumGoroutine() <= before })
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
 	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/awssim/webacl"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -88,7 +89,7 @@ func TestEachRequestIsALineOfTheAccessLog(t *testing.T) {
 	broken := onPath(5, "/bad/*", forward("a"))
 	broken.Transforms = []stack.Transform{{Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: "^/", Replace: ""}}}}
 	l := listener(443, "HTTPS", notFound())
-	l.Certificates = []dataplane.Certificate{certificate(t, "web-1.us-west-2.elb.amazonaws.com")}
+	l.Certificates = []topology.Certificate{certificate(t, "web-1.us-west-2.elb.amazonaws.com")}
 	l.SSLPolicy = "ELBSecurityPolicy-TLS13-1-3-2021-06"
 	w.balancer("web", stack.Application, listener(80, "HTTP", notFound(), onPath(1, "/a/*", forward("a")), onPath(2, "/r/*", redirect),
 		onPath(3, "/e/*", forward("empty")), rewritten, broken), l).Attributes = bucket("access_logs")
@@ -177,9 +178,9 @@ func TestConnectionsAndChecksAreLogged(t *testing.T) {
 	w.group("a", "HTTP", "10.0.1.5").HealthCheck.Path = "/status/204"
 	w.topo.TargetGroups[0].HealthCheck.Matcher = "204"
 	l := listener(443, "HTTPS", forward("a"))
-	l.Certificates = []dataplane.Certificate{certificate(t, "a.b")}
+	l.Certificates = []topology.Certificate{certificate(t, "a.b")}
 	l.SSLPolicy = "ELBSecurityPolicy-TLS13-1-2-2021-06"
-	l.Clients = dataplane.ClientAuth{Mode: "verify", Authorities: []*x509.Certificate{root.cert}}
+	l.Clients = topology.ClientAuth{Mode: "verify", Authorities: []*x509.Certificate{root.cert}}
 	lb := w.balancer("web", stack.Application, l)
 	lb.Attributes = bucket("connection_logs")
 	for k, v := range bucket("health_check_logs") {

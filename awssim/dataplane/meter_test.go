@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -36,7 +37,7 @@ func TestCapacityIsThatOfTheLastMinute(t *testing.T) {
 	c := clock.NewStepped(time.Unix(1_700_000_000, 0))
 	p := New(Options{Clock: c})
 	defer p.Close()
-	topo := Topology{LoadBalancers: []LoadBalancer{
+	topo := topology.Topology{LoadBalancers: []topology.LoadBalancer{
 		{ARN: "alb", Type: stack.Application, Active: true}, {ARN: "nlb", Type: stack.Network, Active: true}, {ARN: "idle", Type: stack.Network, Active: true},
 	}}
 	topo.LoadBalancers[0].ReservedUnits = 100
@@ -74,56 +75,11 @@ func TestCapacityIsThatOfTheLastMinute(t *testing.T) {
 	if p.balancers["idle"].meter.past != nil {
 		t.Error("the meter of a load balancer that nobody uses holds something")
 	}
-	if err := p.Update(Topology{}); err != nil {
+	if err := p.Update(topology.Topology{}); err != nil {
 		t.Fatal(err)
 	}
 	c.Advance(meterWindow)
 	if n := c.Pending(); n != 0 {
 		t.Errorf("%d timers without load balancers", n)
-	}
-}
-
-func TestFewHealthyTargetsOpenTheGroupByCountOrShare(t *testing.T) {
-	t.Parallel()
-	for name, tc := range map[string]struct {
-		attributes map[string]string
-		healthy    int // of four
-		want       int // eligible
-	}{
-		"one is enough":             {nil, 1, 1},
-		"none":                      {nil, 0, 4},
-		"three are asked for":       {map[string]string{"target_group_health.unhealthy_state_routing.minimum_healthy_targets.count": "3"}, 2, 4},
-		"three are there":           {map[string]string{"target_group_health.unhealthy_state_routing.minimum_healthy_targets.count": "3"}, 3, 3},
-		"half of them is asked for": {map[string]string{"target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage": "50"}, 1, 4},
-		"half of them is there":     {map[string]string{"target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage": "50"}, 2, 2},
-	} {
-		s := readGroupSettings(&TargetGroup{Attributes: tc.attributes})
-		var targets []*target
-		for i := range 4 {
-			state := stateUnhealthy
-			if i < tc.healthy {
-				state = stateHealthy
-			}
-			targets = append(targets, &target{health: health{state: state}})
-		}
-		if got := len(s.eligible(targets)); got != tc.want {
-			t.Errorf("%s: %d eligible, want %d", name, got, tc.want)
-		}
-	}
-}
-
-func TestTheMajorityOfNodesDecides(t *testing.T) {
-	t.Parallel()
-	good, bad, worse := verdict{status: 200}, verdict{reason: reasonMismatch, status: 500}, verdict{reason: reasonTimeout}
-	for _, tc := range []struct {
-		of   []verdict
-		want verdict
-	}{
-		{[]verdict{good}, good}, {[]verdict{bad}, bad}, {[]verdict{good, bad}, bad}, {[]verdict{bad, good, good}, good},
-		{[]verdict{good, worse, bad}, worse}, {[]verdict{good, good, bad, worse}, bad},
-	} {
-		if got := consensus(tc.of); got != tc.want {
-			t.Errorf("%+v: %+v, want %+v", tc.of, got, tc.want)
-		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -53,20 +54,20 @@ func TestAcceleratorsCountWhatTheyCarryAndDrop(t *testing.T) {
 	t.Parallel()
 	w, _ := accelerated(t)
 	a := w.topo.Accelerators[0]
-	change := func(f func(*dataplane.Accelerator)) {
+	change := func(f func(*topology.Accelerator)) {
 		t.Helper()
 		b := a
-		b.Listeners = []dataplane.AcceleratorListener{a.Listeners[0]}
+		b.Listeners = []topology.AcceleratorListener{a.Listeners[0]}
 		b.Listeners[0].ARN = "arn:listener/abc"
 		g := b.Listeners[0].Groups[0]
 		g.Region = "us-west-2"
-		g.Endpoints = append([]dataplane.Endpoint(nil), g.Endpoints...)
-		b.Listeners[0].Groups = []dataplane.EndpointGroup{g}
+		g.Endpoints = append([]topology.Endpoint(nil), g.Endpoints...)
+		b.Listeners[0].Groups = []topology.EndpointGroup{g}
 		f(&b)
-		w.topo.Accelerators = []dataplane.Accelerator{b}
+		w.topo.Accelerators = []topology.Accelerator{b}
 		w.update()
 	}
-	change(func(*dataplane.Accelerator) {})
+	change(func(*topology.Accelerator) {})
 	w.shares(4)
 	whole := dataplane.EdgePath{Accelerator: a.ARN}
 	ofListener, ofGroup := whole, whole
@@ -82,14 +83,14 @@ func TestAcceleratorsCountWhatTheyCarryAndDrop(t *testing.T) {
 		t.Errorf("endpoints: %v", c)
 	}
 	w.topo.TargetGroups[0].Targets = nil
-	change(func(b *dataplane.Accelerator) { b.Listeners[0].Groups[0].Dial = 0 })
+	change(func(b *topology.Accelerator) { b.Listeners[0].Groups[0].Dial = 0 })
 	if _, err := w.fresh().Get("http://" + edgeName + "/"); err == nil {
 		t.Error("a group that is dialled down took a flow")
 	}
 	if c := w.plane.Stats().Accelerators; c[ofListener]["Flows_Dropped_No_Endpoint_Found"] != 1 || c[ofGroup]["UnhealthyEndpointCount"] != 1 || c[ofGroup]["HealthyEndpointCount"] != 1 {
 		t.Errorf("without an endpoint: %v", c)
 	}
-	change(func(b *dataplane.Accelerator) { b.Enabled = false })
+	change(func(b *topology.Accelerator) { b.Enabled = false })
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+edgeName+"/", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +104,7 @@ func TestAcceleratorsCountWhatTheyCarryAndDrop(t *testing.T) {
 		}
 	})
 	w.within("the drop is counted", func() bool { return w.plane.Stats().Accelerators[whole]["PacketsDropCount"] == 1 })
-	change(func(*dataplane.Accelerator) {}) // which cuts the connection that waits
+	change(func(*topology.Accelerator) {}) // which cuts the connection that waits
 	<-done
 }
 
@@ -115,7 +116,7 @@ func TestMetricsOfAnALBAreAllThere(t *testing.T) {
 	lb := w.balancer("web", stack.Application, listener(80, "HTTP", forward("a"), onPath(1, "/fixed", notFound()), onPath(2, "/moved", redirect)))
 	lb.IPAddressType = stack.Dualstack
 	lb.Zones[0].IPv6 = netip.MustParseAddr("2001:db8:1::1")
-	lb.Ingress = append(slices.Clone(everywhere), dataplane.Permission{Protocol: "-1", Source: netip.MustParsePrefix("::/0")})
+	lb.Ingress = append(slices.Clone(everywhere), topology.Permission{Protocol: "-1", Source: netip.MustParsePrefix("::/0")})
 	w.update()
 	w.await("10.0.1.5", "healthy")
 	c, cookies := w.client(), jar{}
@@ -157,11 +158,11 @@ func TestMetricsOfAnNLBAreAllThere(t *testing.T) {
 	w.group("blocked", "TCP", "10.0.1.6")
 	w.group("deaf", "TLS", "10.0.1.5")
 	secure := listener(443, "TLS", forward("deaf"))
-	secure.Certificates = []dataplane.Certificate{certificate(t, "outer")}
+	secure.Certificates = []topology.Certificate{certificate(t, "outer")}
 	lb := w.balancer("web", stack.Network, listener(80, "TCP", forward("ill")), listener(81, "TCP", forward("empty")), listener(82, "TCP", forward("blocked")), listener(53, "UDP", forward("ill")), secure)
 	lb.Attributes = map[string]string{"load_balancing.cross_zone.enabled": "true"}
-	lb.Egress = []dataplane.Permission{{Protocol: "-1", Source: netip.MustParsePrefix("10.0.1.5/32")}}
-	lb.Ingress = []dataplane.Permission{{Protocol: "-1", Source: netip.MustParsePrefix("203.0.113.0/24")}}
+	lb.Egress = []topology.Permission{{Protocol: "-1", Source: netip.MustParsePrefix("10.0.1.5/32")}}
+	lb.Ingress = []topology.Permission{{Protocol: "-1", Source: netip.MustParsePrefix("203.0.113.0/24")}}
 	w.plane.Close()
 	w.plane = dataplane.New(dataplane.Options{Network: w.network, HealthSink: w.report, HealthInterval: 20 * time.Millisecond, HealthTimeout: time.Second,
 		ConnectTimeout: 50 * time.Millisecond, Logf: t.Logf, Random: seeded()})

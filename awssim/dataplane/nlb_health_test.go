@@ -23,6 +23,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
 	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -302,7 +303,7 @@ func TestTLSConnectionsOfAnNLBAreLogged(t *testing.T) {
 	w.group("a", "TLS", "10.0.1.5")
 	l := listener(443, "TLS", forward("a"))
 	l.ARN, l.ALPN, l.SSLPolicy = "arn:listener/net/web/1/abcdef", "HTTP2Preferred", "ELBSecurityPolicy-TLS13-1-2-2021-06"
-	l.Certificates = []dataplane.Certificate{certificate(t, "outer"), certificate(t, "www.example.com")}
+	l.Certificates = []topology.Certificate{certificate(t, "outer"), certificate(t, "www.example.com")}
 	lb := w.balancer("web", stack.Network, l)
 	lb.Attributes = map[string]string{"access_logs.s3.enabled": "true", "access_logs.s3.bucket": "logs", "access_logs.s3.prefix": "nlb"}
 	w.update()

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -35,7 +35,7 @@ func (w *world) greeter(from string, to netip.AddrPort) (name, client string) {
 }
 
 // trio is an NLB in front of three greeting targets.
-func (w *world) trio(protocol string, attributes map[string]string) (netip.AddrPort, *dataplane.TargetGroup) {
+func (w *world) trio(protocol string, attributes map[string]string) (netip.AddrPort, *topology.TargetGroup) {
 	w.Helper()
 	targets := []string{"10.0.1.5", "10.0.1.6", "10.0.1.7"}
 	for i, ip := range targets {
@@ -71,7 +71,7 @@ func TestSourceIPStickinessPinsAClientUntilItsTargetIsGone(t *testing.T) {
 		t.Errorf("30 clients used %v only", seen)
 	}
 	w.server("10.0.1.8", 8080, greet("d"))
-	g.Targets = append(g.Targets, dataplane.Target{ID: "10.0.1.8", Port: 8080, Address: netip.MustParseAddr("10.0.1.8")})
+	g.Targets = append(g.Targets, topology.Target{ID: "10.0.1.8", Port: 8080, Address: netip.MustParseAddr("10.0.1.8")})
 	w.update()
 	w.await("10.0.1.8", "healthy")
 	for i := range 30 {
@@ -208,7 +208,7 @@ func TestAPortWithoutListenerIsSilent(t *testing.T) {
 
 func TestOutboundRulesHoldForTargetsAndHealthChecks(t *testing.T) {
 	t.Parallel()
-	egress := []dataplane.Permission{{Protocol: "tcp", FromPort: 8080, ToPort: 8080, Source: netip.MustParsePrefix("10.0.1.5/32")}}
+	egress := []topology.Permission{{Protocol: "tcp", FromPort: 8080, ToPort: 8080, Source: netip.MustParsePrefix("10.0.1.5/32")}}
 	for _, kind := range []stack.LoadBalancerType{stack.Network, stack.Application} {
 		w := newWorld(t)
 		protocol := "TCP"
@@ -239,7 +239,7 @@ func TestOutboundRulesKeepDatagramsFromLeaving(t *testing.T) {
 	w.datagrams("10.0.1.5", 8080, "a")
 	w.group("a", "UDP", "10.0.1.5")
 	lb := w.balancer("web", stack.Network, listener(53, "UDP", forward("a")))
-	lb.Egress = []dataplane.Permission{{Protocol: "tcp", FromPort: 8080, ToPort: 8080, Source: netip.MustParsePrefix("10.0.0.0/16")}}
+	lb.Egress = []topology.Permission{{Protocol: "tcp", FromPort: 8080, ToPort: 8080, Source: netip.MustParsePrefix("10.0.0.0/16")}}
 	w.update()
 	w.await("10.0.1.5", "healthy")
 	c := w.udp("203.0.113.7:4000", netip.AddrPortFrom(lb.Zones[0].Public, 53))
@@ -255,11 +255,11 @@ func TestAnALBAsTargetIsReachedAtItsNodesByZone(t *testing.T) {
 		w.group("a", "HTTP", "10.0.1.5")
 		w.balancer(fmt.Sprint("inner", cross), stack.Application, listener(80, "HTTP", forward("a"))).Scheme = stack.Internal
 		inner := w.topo.LoadBalancers[0]
-		w.topo.LoadBalancers[0].Ingress = []dataplane.Permission{{Protocol: "tcp", FromPort: 80, ToPort: 80, Source: netip.MustParsePrefix("203.0.113.0/24")}, {Protocol: "tcp", FromPort: 80, ToPort: 80, Source: netip.MustParsePrefix("10.0.0.0/16")}}
+		w.topo.LoadBalancers[0].Ingress = []topology.Permission{{Protocol: "tcp", FromPort: 80, ToPort: 80, Source: netip.MustParsePrefix("203.0.113.0/24")}, {Protocol: "tcp", FromPort: 80, ToPort: 80, Source: netip.MustParsePrefix("10.0.0.0/16")}}
 		g := w.group("alb", "TCP")
 		g.TargetType, g.Port = "alb", 80
 		g.HealthCheck.Protocol = "HTTP"
-		g.Targets = []dataplane.Target{{ID: inner.ARN, Port: 80, Address: inner.Zones[0].Private, Nodes: inner.Zones}}
+		g.Targets = []topology.Target{{ID: inner.ARN, Port: 80, Address: inner.Zones[0].Private, Nodes: inner.Zones}}
 		lb := w.balancer(fmt.Sprint("net", cross), stack.Network, listener(80, "TCP", forward("alb")))
 		lb.Attributes = map[string]string{"load_balancing.cross_zone.enabled": fmt.Sprint(cross)}
 		w.update()
@@ -299,7 +299,7 @@ func TestTheFamilyOfClientAndTargetDecidesWhatTheTargetSees(t *testing.T) {
 	w.group("v6", "TCP", "2001:db8::5").Attributes = preserve
 	lb := w.balancer("web", stack.Network, listener(4, "TCP", forward("v4")), listener(6, "TCP", forward("v6")))
 	lb.IPAddressType = stack.Dualstack
-	any6 := dataplane.Permission{Protocol: "-1", Source: netip.MustParsePrefix("::/0")}
+	any6 := topology.Permission{Protocol: "-1", Source: netip.MustParsePrefix("::/0")}
 	lb.Ingress, lb.Egress = append(slices.Clone(everywhere), any6), append(slices.Clone(everywhere), any6)
 	for i := range lb.Zones {
 		lb.Zones[i].IPv6 = netip.MustParseAddr(fmt.Sprintf("2001:db8:1::%d", i+1))

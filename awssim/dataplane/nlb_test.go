@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -145,7 +145,7 @@ func TestATLSListenerEndsTLSAndMaySpeakItToTargetsAgain(t *testing.T) {
 	w.group("secure", "TLS", "10.0.1.6")
 	for i, name := range []string{"plain", "secure"} {
 		l := listener(443+int32(i), "TLS", forward(name))
-		l.Certificates = []dataplane.Certificate{certificate(t, "outer")}
+		l.Certificates = []topology.Certificate{certificate(t, "outer")}
 		l.ALPN = "HTTP2Preferred"
 		if i == 0 {
 			w.balancer("web", stack.Network, l)
@@ -279,8 +279,8 @@ func TestSecurityGroupsDecideWhoMayConnect(t *testing.T) {
 	w := newWorld(t)
 	w.server("10.0.1.5", 8080, greet("a"))
 	w.group("a", "TCP", "10.0.1.5")
-	permission := func(cidr string) []dataplane.Permission {
-		return []dataplane.Permission{{Protocol: "tcp", FromPort: 443, ToPort: 443, Source: netip.MustParsePrefix(cidr)}}
+	permission := func(cidr string) []topology.Permission {
+		return []topology.Permission{{Protocol: "tcp", FromPort: 443, ToPort: 443, Source: netip.MustParsePrefix(cidr)}}
 	}
 	for _, tc := range []struct {
 		name, scheme, cidr string
@@ -338,7 +338,7 @@ func TestAnALBBehindAnNLBSeesTheNLBsClient(t *testing.T) {
 	g := w.group("alb", "TCP")
 	g.TargetType, g.Port = "alb", 80
 	g.HealthCheck.Protocol = "HTTP"
-	g.Targets = []dataplane.Target{{ID: inner.ARN, Port: 80, Address: inner.Zones[0].Private, Zone: "all"}}
+	g.Targets = []topology.Target{{ID: inner.ARN, Port: 80, Address: inner.Zones[0].Private, Zone: "all"}}
 	w.balancer("net", stack.Network, listener(80, "TCP", forward("alb")))
 	w.update()
 	w.await("10.0.1.5", "healthy")

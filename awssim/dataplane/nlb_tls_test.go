@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -23,9 +23,9 @@ import (
 func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
 
 // tlsListener is a TLS listener with a certificate of its own.
-func tlsListener(t *testing.T, port int32, to string) dataplane.Listener {
+func tlsListener(t *testing.T, port int32, to string) topology.Listener {
 	l := listener(port, "TLS", forward(to))
-	l.Certificates = []dataplane.Certificate{certificate(t, "outer")}
+	l.Certificates = []topology.Certificate{certificate(t, "outer")}
 	return l
 }
 
@@ -186,7 +186,7 @@ func TestATargetThatIsRegisteredAgainWhileItDrainsResumes(t *testing.T) {
 		t.Fatal(err)
 	}
 	draining := func(is bool) {
-		targets := []dataplane.Target{w.topo.TargetGroups[0].Targets[0]}
+		targets := []topology.Target{w.topo.TargetGroups[0].Targets[0]}
 		targets[0].Draining = is
 		w.topo.TargetGroups[0].Targets = targets
 		w.mu.Lock()

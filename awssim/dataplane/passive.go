@@ -15,7 +15,7 @@ const passiveFailures = 3
 func (g *group) observe(t *target, err error) {
 	config := g.config.Load()
 	var dial *net.OpError
-	if config.settings.sticky || errors.Is(err, errBlocked) || err != nil && (!errors.As(err, &dial) || dial.Op != "dial") {
+	if config.settings.Sticky || errors.Is(err, errBlocked) || err != nil && (!errors.As(err, &dial) || dial.Op != "dial") {
 		return
 	}
 	g.mu.Lock()
@@ -48,10 +48,10 @@ func (c *checker) turned(t *target, ticket int, user *groupUser, config *groupCo
 		return
 	}
 	s := &config.settings
-	if s.cutUnhealthy {
+	if s.CutUnhealthy {
 		t.cutFlows()
 	}
-	if s.cutUnhealthy || s.unhealthyDrain <= 0 {
+	if s.CutUnhealthy || s.UnhealthyDrain <= 0 {
 		c.report(t, state, v)
 		return
 	}
@@ -60,7 +60,7 @@ func (c *checker) turned(t *target, ticket int, user *groupUser, config *groupCo
 	t.health.declines++
 	decline := t.health.declines
 	t.group.mu.Unlock()
-	c.plane.clock.AfterFunc(s.unhealthyDrain, func() { c.drained(t, ticket, decline, v) })
+	c.plane.clock.AfterFunc(s.UnhealthyDrain, func() { c.drained(t, ticket, decline, v) })
 }
 
 // drained ends the time of unhealthy.draining, unless the target recovered meanwhile.

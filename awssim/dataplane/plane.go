@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
 	"github.com/k8s-lbc/lbc/awssim/authn"
 	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 )
 
@@ -113,7 +114,7 @@ func New(o Options) *Plane {
 // Update makes the plane serve t. Established connections and requests in flight are not disturbed by it, except those of
 // load balancers and listeners that are gone. It returns what could not be served (ports that cannot be bound); everything
 // else is.
-func (p *Plane) Update(t Topology) error {
+func (p *Plane) Update(t topology.Topology) error {
 	p.updating.Lock()
 	defer p.updating.Unlock()
 	p.mu.Lock()
@@ -146,7 +147,7 @@ func (p *Plane) Update(t Topology) error {
 }
 
 // keepBalancers makes new balancers and takes out those that t does not have; the lock is held.
-func (p *Plane) keepBalancers(t Topology) (gone []*balancer) {
+func (p *Plane) keepBalancers(t topology.Topology) (gone []*balancer) {
 	wanted := make(map[string]bool, len(t.LoadBalancers))
 	for _, lb := range t.LoadBalancers {
 		wanted[lb.ARN] = true
@@ -164,7 +165,7 @@ func (p *Plane) keepBalancers(t Topology) (gone []*balancer) {
 }
 
 // updateGroups brings the target groups up to date; the lock is held.
-func (p *Plane) updateGroups(t Topology) {
+func (p *Plane) updateGroups(t topology.Topology) {
 	wanted := make(map[string]bool, len(t.TargetGroups))
 	for i := range t.TargetGroups {
 		tg := &t.TargetGroups[i]
@@ -179,24 +180,24 @@ func (p *Plane) updateGroups(t Topology) {
 	for arn, g := range p.groups {
 		if !wanted[arn] {
 			delete(p.groups, arn)
-			g.update(&TargetGroup{ARN: arn})
+			g.update(&topology.TargetGroup{ARN: arn})
 		}
 	}
 }
 
 // useGroups tells each target group which active load balancer uses it, since targets of a group that nobody uses are not
 // checked.
-func (p *Plane) useGroups(t Topology) {
+func (p *Plane) useGroups(t topology.Topology) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	users, ports := map[string]*LoadBalancer{}, map[string]int32{}
+	users, ports := map[string]*topology.LoadBalancer{}, map[string]int32{}
 	for i := range t.LoadBalancers {
 		lb := &t.LoadBalancers[i]
 		if !lb.Active {
 			continue
 		}
 		for j := range lb.Listeners {
-			for arn := range groupsOf(&lb.Listeners[j]) {
+			for arn := range lb.Listeners[j].TargetGroups() {
 				users[arn] = lb
 				if port := lb.Listeners[j].Port; ports[arn] == 0 || port < ports[arn] {
 					ports[arn] = port
@@ -264,7 +265,7 @@ func (p *Plane) Close() {
 		b.stop()
 	}
 	for arn, g := range groups {
-		g.update(&TargetGroup{ARN: arn})
+		g.update(&topology.TargetGroup{ARN: arn})
 	}
 	p.updating.Unlock() // a health report on its way may end in Update
 	p.work.Wait()

@@ -64,7 +64,7 @@ func probe(ctx context.Context, n *vnet.Network, g *groupConfig, user *groupUser
 func (u *groupUser) dialer(n *vnet.Network, from netip.Addr, at netip.AddrPort, g *groupConfig) dialer {
 	return func(ctx context.Context, _, _ string) (net.Conn, error) {
 		c, err := n.DialTCP(ctx, from, at)
-		if err != nil || !u.network || !g.settings.proxyProtocol {
+		if err != nil || !u.network || !g.settings.ProxyProtocol {
 			return c, err
 		}
 		if _, err := c.Write(localHeader()); err != nil {
@@ -103,42 +103,6 @@ func failure(err error) verdict {
 		return verdict{reason: reasonTimeout, description: "Request timed out"}
 	}
 	return verdict{reason: reasonFailed, description: "Health checks failed"}
-}
-
-// address is the load balancer's own address in a zone (any zone's, if it has none there), of the family of to.
-func (u *groupUser) address(zone string, to netip.Addr) netip.Addr {
-	var found netip.Addr
-	for _, z := range u.zones {
-		a := z.Private
-		if to.Is6() {
-			a = z.IPv6
-		}
-		if a.IsValid() && (!found.IsValid() || z.Name == zone) {
-			found = a
-		}
-	}
-	if !found.IsValid() {
-		return netip.IPv4Unspecified()
-	}
-	return found
-}
-
-// nodes are the load balancer's own addresses of the family of to, zone by zone: what checks come from. There is one at least.
-func (u *groupUser) nodes(to netip.Addr) []netip.Addr {
-	var found []netip.Addr
-	for _, z := range u.zones {
-		a := z.Private
-		if to.Is6() {
-			a = z.IPv6
-		}
-		if a.IsValid() {
-			found = append(found, a)
-		}
-	}
-	if found == nil {
-		return []netip.Addr{netip.IPv4Unspecified()}
-	}
-	return found
 }
 
 // request sends the check's request and returns the status: that of gRPC for a gRPC group.

@@ -28,7 +28,7 @@ var (
 func (x *exchange) proxy(g *group, t *target, targets []*target, host, uri string) {
 	ctx, cancel := context.WithCancelCause(x.r.Context())
 	defer cancel(nil)
-	idle := newWatchdog(x.view.settings.idle, func() { cancel(errIdle) })
+	idle := newWatchdog(x.view.settings.IdleTimeout, func() { cancel(errIdle) })
 	defer idle.stop()
 	config := g.config.Load()
 	out := x.outgoing(ctx, config.Protocol == "HTTPS", host, uri, idle)

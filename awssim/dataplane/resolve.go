@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -88,7 +89,7 @@ func (p *Plane) find(name string) (*balancer, Address, bool) {
 }
 
 func (c *balancerConfig) hasZone(name string) bool {
-	return slices.ContainsFunc(c.Zones, func(z Zone) bool { return z.Name == name })
+	return slices.ContainsFunc(c.Zones, func(z topology.Zone) bool { return z.Name == name })
 }
 
 // Resolve answers DNS questions about load balancers: the addresses on this machine, of both families. A dual-stack load

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
 func TestAppendForwarded(t *testing.T) {
@@ -90,37 +91,6 @@ func TestThresholdsDecideAboutHealth(t *testing.T) {
 	}
 }
 
-func TestPermissions(t *testing.T) {
-	t.Parallel()
-	all := []Permission{
-		{Protocol: "tcp", FromPort: 80, ToPort: 81, Source: netip.MustParsePrefix("10.0.0.0/8")},
-		{Protocol: "-1", Source: netip.MustParsePrefix("192.0.2.0/24")},
-	}
-	for _, tc := range []struct {
-		protocol, client string
-		port             int32
-		want             bool
-	}{
-		{"tcp", "10.1.1.1", 80, true}, {"tcp", "10.1.1.1", 82, false}, {"udp", "10.1.1.1", 80, false},
-		{"tcp", "203.0.113.1", 80, false}, {"udp", "192.0.2.9", 7, true}, {"tcp", "2001:db8::1", 80, false},
-	} {
-		if got := permitted(all, tc.protocol, netip.MustParseAddr(tc.client), tc.port); got != tc.want {
-			t.Errorf("%+v: %v", tc, got)
-		}
-	}
-}
-
-func TestInsideAddressIsTheLastOfTheVPC(t *testing.T) {
-	t.Parallel()
-	for cidr, want := range map[string]string{
-		"10.0.0.0/16": "10.0.255.254", "192.168.4.0/22": "192.168.7.254", "172.31.0.0/28": "172.31.0.14", "2001:db8::/56": "10.255.255.254",
-	} {
-		if got := insideAddress(&LoadBalancer{VPC: []netip.Prefix{netip.MustParsePrefix(cidr)}}).String(); got != want {
-			t.Errorf("%s: %s, want %s", cidr, got, want)
-		}
-	}
-}
-
 func TestLoopbackAddressesAreStableAndDoNotCollide(t *testing.T) {
 	t.Parallel()
 	var pool loopbacks
@@ -149,7 +119,7 @@ func TestSlowStartRampsATargetUp(t *testing.T) {
 	p := New(Options{Clock: c})
 	defer p.Close()
 	g := newGroup(p, "arn")
-	g.config.Store(&groupConfig{settings: groupSettings{slowStart: 100 * time.Second}})
+	g.config.Store(&groupConfig{settings: topology.TargetGroupSettings{SlowStart: 100 * time.Second}})
 	old, fresh := newTarget(g, targetKey{"old", 1}), newTarget(g, targetKey{"new", 1})
 	old.rampFrom.Store(now.Add(-time.Hour).UnixNano())
 	fresh.rampFrom.Store(now.UnixNano())
@@ -203,6 +173,51 @@ func TestServerErrorPagesAreReplacedAndNothingElse(t *testing.T) {
 		got, ok := replaceErrorPage([]byte(in))
 		if ok != (want != "") || ok && (!strings.HasPrefix(string(got), "HTTP/1.1 "+want+"\r\nServer: awselb/2.0\r\n") || !strings.Contains(string(got), "<h1>"+want+"</h1>")) {
 			t.Errorf("%q: %q, %v", in, got, ok)
+		}
+	}
+}
+
+func TestFewHealthyTargetsOpenTheGroupByCountOrShare(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		attributes map[string]string
+		healthy    int // of four
+		want       int // eligible
+	}{
+		"one is enough":             {nil, 1, 1},
+		"none":                      {nil, 0, 4},
+		"three are asked for":       {map[string]string{"target_group_health.unhealthy_state_routing.minimum_healthy_targets.count": "3"}, 2, 4},
+		"three are there":           {map[string]string{"target_group_health.unhealthy_state_routing.minimum_healthy_targets.count": "3"}, 3, 3},
+		"half of them is asked for": {map[string]string{"target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage": "50"}, 1, 4},
+		"half of them is there":     {map[string]string{"target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage": "50"}, 2, 2},
+	} {
+		s := (&topology.TargetGroup{Attributes: tc.attributes}).Settings()
+		var targets []*target
+		for i := range 4 {
+			state := stateUnhealthy
+			if i < tc.healthy {
+				state = stateHealthy
+			}
+			targets = append(targets, &target{health: health{state: state}})
+		}
+		if got := len(eligible(&s, targets)); got != tc.want {
+			t.Errorf("%s: %d eligible, want %d", name, got, tc.want)
+		}
+	}
+}
+
+func TestTheMajorityOfNodesDecides(t *testing.T) {
+	t.Parallel()
+	good, bad, worse := verdict{status: 200}, verdict{reason: reasonMismatch, status: 500}, verdict{reason: reasonTimeout}
+	for _, tc := range []struct {
+		of   []verdict
+		want verdict
+	}{
+		{[]verdict{good}, good}, {[]verdict{bad}, bad}, {[]verdict{good, bad}, bad}, {[]verdict{bad, good, good}, good},
+		{[]verdict{good, worse, bad}, worse}, {[]verdict{good, good, bad, worse}, bad},
+	} {
+		if got := consensus(tc.of); got != tc.want {
+			t.Errorf("%+v: %+v, want %+v", tc.of, got, tc.want)
 		}
 	}
 }

@@ -39,7 +39,7 @@ func newServers(f *front) *servers { return &servers{front: f} }
 func (s *servers) update(v *view) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	wanted := serverSettings{idle: v.settings.idle, http2: v.settings.http2 && v.secure()}
+	wanted := serverSettings{idle: v.settings.IdleTimeout, http2: v.settings.HTTP2 && v.listener.Secure()}
 	if s.settings == wanted {
 		return
 	}

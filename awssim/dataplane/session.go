@@ -3,7 +3,6 @@ package dataplane
 import (
 	"context"
 	"crypto/tls"
-
 	"strings"
 	"time"
 
@@ -77,10 +76,10 @@ func alertIn(err error) int {
 func (s *session) log(conn *clientConn) {
 	b := s.front.balancer
 	config := b.config.Load()
-	if b.plane.logs == nil || config.settings.accessLog.bucket == "" {
+	if b.plane.logs == nil || config.settings.AccessLog.Bucket == "" {
 		return
 	}
-	at := b.stream(config.settings.accessLog, accesslog.Access, config.privateAddress(conn.zone, false))
+	at := b.stream(config.settings.AccessLog, accesslog.Access, config.privateAddress(conn.zone, false))
 	now := b.plane.clock.Now()
 	listener := s.record.listener[strings.LastIndexByte(s.record.listener, '/')+1:]
 	e := accesslog.TLSConnection{

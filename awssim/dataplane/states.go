@@ -14,8 +14,8 @@ func (p *Plane) states(g *group, out map[string]int64) {
 	c := b.config.Load()
 	s, pool := &g.config.Load().settings, g.pool.Load()
 	for _, z := range c.Zones {
-		n := pool.hostsFor(z.Name, s.crossesZones(&c.settings))
-		for name, well := range map[string]bool{"DNS": s.inDNS(n), "Routing": s.routable(n)} {
+		n := pool.hostsFor(z.Name, s.CrossesZones(&c.settings))
+		for name, well := range map[string]bool{"DNS": s.InDNS(n.healthy, n.registered), "Routing": s.Routable(n.healthy, n.registered)} {
 			if well {
 				out["HealthyState"+name]++
 			} else {
@@ -23,11 +23,6 @@ func (p *Plane) states(g *group, out map[string]int64) {
 			}
 		}
 	}
-}
-
-// routable reports whether so many healthy targets do that only they get traffic.
-func (s *groupSettings) routable(n hostCount) bool {
-	return n.healthy >= s.minHealthy && n.healthy*100 >= s.minHealthyShare*n.registered
 }
 
 // shiftedHosts counts the targets that a zonal shift keeps traffic away from, under CloudWatch's names.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -135,8 +136,8 @@ func (x *exchange) appTargets() []stuck {
 
 // sticks reports whether clients stick to targets of the chosen group. Application cookies do not work where several target
 // groups share the requests.
-func (x *exchange) sticks(s *groupSettings) bool {
-	return s.sticky && (s.stickyType != "app_cookie" || !x.shared)
+func (x *exchange) sticks(s *topology.TargetGroupSettings) bool {
+	return s.Sticky && (s.StickyType != "app_cookie" || !x.shared)
 }
 
 // stickyTarget is the target that the client's cookie names, if it may be chosen.
@@ -146,13 +147,13 @@ func (x *exchange) stickyTarget(g *group, p *pool) *target {
 		return nil
 	}
 	var named []stuck
-	switch s.stickyType {
+	switch s.StickyType {
 	case "lb_cookie":
 		if f, ok := x.cookie(3, targetCookieCORS, targetCookie); ok {
 			named = []stuck{{f[0], f[1], f[2]}}
 		}
 	case "app_cookie":
-		if _, err := x.r.Cookie(s.appCookie); err == nil { // both must come
+		if _, err := x.r.Cookie(s.AppCookie); err == nil { // both must come
 			named = x.appTargets()
 		}
 	}
@@ -177,7 +178,7 @@ func (x *exchange) setAppCookies(g *group, t *target, now time.Time) {
 			fields = append(fields, n.group, n.id, n.port)
 		}
 	}
-	value := x.front.balancer.plane.cookies.seal(now.Add(g.config.Load().settings.stickyFor), fields...)
+	value := x.front.balancer.plane.cookies.seal(now.Add(g.config.Load().settings.StickyFor), fields...)
 	for i := range appShards {
 		shard := value[:min(len(value), shardSize)]
 		value = value[len(shard):]
@@ -200,13 +201,13 @@ func (x *exchange) setCookies(g *group, t *target, res *http.Response) {
 	if !x.sticks(s) {
 		return
 	}
-	value := func() string { return seal(now.Add(s.stickyFor), g.arn, t.key.id, strconv.Itoa(int(t.key.port))) }
-	switch s.stickyType {
+	value := func() string { return seal(now.Add(s.StickyFor), g.arn, t.key.id, strconv.Itoa(int(t.key.port))) }
+	switch s.StickyType {
 	case "lb_cookie":
 		x.setTwins(targetCookie, targetCookieCORS, value(), now, x.secure)
 	case "app_cookie":
 		for _, c := range res.Cookies() {
-			if c.Name == s.appCookie {
+			if c.Name == s.AppCookie {
 				x.setAppCookies(g, t, now)
 				return
 			}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -47,7 +47,7 @@ func TestStickinessCookiesAreWrittenAsAWSDoes(t *testing.T) {
 	w := newWorld(t)
 	w.podsIn("a", map[string]string{"stickiness.enabled": "true"}, echoes, "10.0.1.5", "10.0.1.6")
 	secure := listener(443, "HTTPS", forward("a"))
-	secure.Certificates = []dataplane.Certificate{certificate(t, "a.b")}
+	secure.Certificates = []topology.Certificate{certificate(t, "a.b")}
 	w.balancer("web", stack.Application, listener(80, "HTTP", forward("a"), onPath(1, "/fixed", notFound())), secure)
 	w.update()
 	w.await("10.0.1.5", "healthy")

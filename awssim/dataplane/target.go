@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
 type targetKey struct {
@@ -24,7 +26,7 @@ func (k targetKey) compare(o targetKey) int {
 type target struct {
 	group     *group
 	key       targetKey
-	spec      atomic.Pointer[Target]
+	spec      atomic.Pointer[topology.Target]
 	inFlight  atomic.Int64
 	isHealthy atomic.Bool  // health.state == stateHealthy, for readers without the lock
 	rampFrom  atomic.Int64 // when it became healthy, in nanoseconds of the plane's clock, for slow start
@@ -53,7 +55,7 @@ func newTarget(g *group, key targetKey) *target {
 }
 
 // update takes over the registration; the group's lock is held. A target that was draining or unused starts anew.
-func (t *target) update(wish Target) {
+func (t *target) update(wish topology.Target) {
 	old := t.spec.Swap(&wish)
 	if wish.Draining && (old == nil || !old.Draining) {
 		t.drainedAt = t.group.plane.clock.Now()

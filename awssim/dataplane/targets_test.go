@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -397,7 +397,7 @@ func TestInboundRulesKeepDatagramsOut(t *testing.T) {
 	w.datagrams("10.0.1.5", 8080, "a")
 	w.group("a", "UDP", "10.0.1.5")
 	lb := w.balancer("web", stack.Network, listener(53, "UDP", forward("a")))
-	lb.Ingress = []dataplane.Permission{{Protocol: "udp", FromPort: 53, ToPort: 53, Source: netip.MustParsePrefix("203.0.113.0/24")}}
+	lb.Ingress = []topology.Permission{{Protocol: "udp", FromPort: 53, ToPort: 53, Source: netip.MustParsePrefix("203.0.113.0/24")}}
 	w.update()
 	w.await("10.0.1.5", "healthy")
 	to := netip.AddrPortFrom(lb.Zones[0].Public, 53)

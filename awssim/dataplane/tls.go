@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/awssim/sslpolicy"
 )
 
@@ -49,7 +50,7 @@ func (f *front) newTLSConfig() *tls.Config {
 			switch {
 			case v.listener.Protocol == "TLS":
 				c.NextProtos = overlap(alpnProtocols[v.listener.ALPN], hello.SupportedProtos)
-			case v.settings.http2:
+			case v.settings.HTTP2:
 				c.NextProtos = overlap([]string{"h2", "http/1.1"}, hello.SupportedProtos)
 			default:
 				c.NextProtos = overlap([]string{"http/1.1"}, hello.SupportedProtos)
@@ -122,7 +123,7 @@ type certificates struct {
 	names []map[string]bool  // of each, in lower case
 }
 
-func newCertificates(list []Certificate) *certificates {
+func newCertificates(list []topology.Certificate) *certificates {
 	c := &certificates{}
 	for i := range list {
 		cert := list[i].TLS

@@ -9,55 +9,47 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
 )
 
-// requestHeader is a header that tells the target about the client's TLS; a listener attribute may rename it.
-type requestHeader string
-
+// Headers about the client's TLS; listener attributes may change their names.
 const (
-	headerTLSVersion requestHeader = "X-Amzn-Tls-Version"
-	headerTLSCipher  requestHeader = "X-Amzn-Tls-Cipher-Suite"
-	headerCert       requestHeader = "X-Amzn-Mtls-Clientcert"
-	headerSerial     requestHeader = "X-Amzn-Mtls-Clientcert-Serial-Number"
-	headerIssuer     requestHeader = "X-Amzn-Mtls-Clientcert-Issuer"
-	headerSubject    requestHeader = "X-Amzn-Mtls-Clientcert-Subject"
-	headerValidity   requestHeader = "X-Amzn-Mtls-Clientcert-Validity"
-	headerLeaf       requestHeader = "X-Amzn-Mtls-Clientcert-Leaf"
+	headerTLSVersion = "X-Amzn-Tls-Version"
+	headerTLSCipher  = "X-Amzn-Tls-Cipher-Suite"
+	headerCert       = "X-Amzn-Mtls-Clientcert"
+	headerSerial     = "X-Amzn-Mtls-Clientcert-Serial-Number"
+	headerIssuer     = "X-Amzn-Mtls-Clientcert-Issuer"
+	headerSubject    = "X-Amzn-Mtls-Clientcert-Subject"
+	headerValidity   = "X-Amzn-Mtls-Clientcert-Validity"
+	headerLeaf       = "X-Amzn-Mtls-Clientcert-Leaf"
 )
 
-// in is the header's name at a listener.
-func (h requestHeader) in(a attributes) string {
-	key := "routing.http.request." + strings.ReplaceAll(strings.ToLower(string(h)), "-", "_") + ".header_name"
-	return http.CanonicalHeaderKey(a.text(key, string(h)))
-}
-
-// tlsHeaders tells the target about the client's TLS, as far as the load balancer is asked to. What a client sends under the
-// same names never counts.
+// TLSHeaders sets the headers about the client's TLS that attributes ask for. What a client sends under the same names never
+// counts.
 func (x *exchange) tlsHeaders(h http.Header) {
-	a := attributes(x.view.listener.Attributes)
-	if x.view.settings.tlsHeaders {
-		h[headerTLSVersion.in(a)] = []string{versionName(x.conn.tls.Version)}
-		h[headerTLSCipher.in(a)] = []string{cipherName(x.conn.tls.CipherSuite)}
+	name := x.view.listener.RequestHeader
+	if x.view.settings.TLSHeaders {
+		h[name(headerTLSVersion)] = []string{versionName(x.conn.tls.Version)}
+		h[name(headerTLSCipher)] = []string{cipherName(x.conn.tls.CipherSuite)}
 	}
 	mode := x.view.listener.Clients.Mode
 	if mode != "verify" && mode != "passthrough" {
 		return
 	}
-	for _, name := range []requestHeader{headerCert, headerSerial, headerIssuer, headerSubject, headerValidity, headerLeaf} {
-		delete(h, name.in(a))
+	for _, header := range []string{headerCert, headerSerial, headerIssuer, headerSubject, headerValidity, headerLeaf} {
+		delete(h, name(header))
 	}
 	chain := x.conn.tls.PeerCertificates
 	if len(chain) == 0 {
 		return
 	}
 	if mode == "passthrough" {
-		h[headerCert.in(a)] = []string{encodedPEM(chain)}
+		h[name(headerCert)] = []string{encodedPEM(chain)}
 		return
 	}
 	leaf := chain[0]
-	h[headerSerial.in(a)] = []string{serialOf(leaf)}
-	h[headerIssuer.in(a)] = []string{leaf.Issuer.String()}
-	h[headerSubject.in(a)] = []string{leaf.Subject.String()}
-	h[headerValidity.in(a)] = []string{accesslog.Validity(leaf.NotBefore, leaf.NotAfter)}
-	h[headerLeaf.in(a)] = []string{encodedPEM(chain[:1])}
+	h[name(headerSerial)] = []string{serialOf(leaf)}
+	h[name(headerIssuer)] = []string{leaf.Issuer.String()}
+	h[name(headerSubject)] = []string{leaf.Subject.String()}
+	h[name(headerValidity)] = []string{accesslog.Validity(leaf.NotBefore, leaf.NotAfter)}
+	h[name(headerLeaf)] = []string{encodedPEM(chain[:1])}
 }
 
 // encodedPEM is certificates in PEM, URL-encoded but for + = and /.

@@ -32,7 +32,7 @@ func (x *exchange) tunnel(g *group, t *target, res *http.Response, idle *watchdo
 	for _, c := range append(x.w.Header()["Set-Cookie"], x.identity.cookies...) {
 		res.Header.Add("Set-Cookie", c)
 	}
-	for name, value := range x.view.inserted {
+	for name, value := range x.view.ResponseHeaders {
 		res.Header.Set(name, value)
 	}
 	head := &http.Response{StatusCode: res.StatusCode, ProtoMajor: 1, ProtoMinor: 1, Header: res.Header}

@@ -98,7 +98,7 @@ func (p *packetFlows) openFlow(from net.Addr, client netip.AddrPort, v *view, r 
 	}
 	kind := transportOf(v.listener.Protocol, "udp")
 	u := &packetFlow{flows: p, keys: keys, peer: from, target: c, to: r.target}
-	if kind == overUDP && r.group.config.Load().settings.proxyProtocol {
+	if kind == overUDP && r.group.config.Load().settings.ProxyProtocol {
 		u.header = proxyHeader(proxyUDP, client, r.at)
 	}
 	u.flow = &flow{abort: func() { _ = c.Close() }}

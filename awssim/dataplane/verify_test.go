@@ -10,6 +10,8 @@ import (
 	"math/big"
 	"testing"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
 // chainOf issues certificates, each by the one before; the last one's key may be another kind.
@@ -64,7 +66,7 @@ func TestClientCertificatesAreRefusedForTheReasonsThatLogsName(t *testing.T) {
 		length  int
 		leaf    func(*x509.Certificate)
 		key     any
-		auth    ClientAuth
+		auth    topology.ClientAuth
 		foreign bool
 		want    string
 	}{
@@ -72,12 +74,12 @@ func TestClientCertificatesAreRefusedForTheReasonsThatLogsName(t *testing.T) {
 		"three above":   {length: 4},
 		"too deep":      {length: 5, want: "ClientCertMaxChainDepthExceeded"},
 		"expired":       {length: 2, leaf: func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Minute) }, want: "ClientCertExpired"},
-		"expired, fine": {length: 2, leaf: func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Minute) }, auth: ClientAuth{IgnoreExpiry: true}},
+		"expired, fine": {length: 2, leaf: func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Minute) }, auth: topology.ClientAuth{IgnoreExpiry: true}},
 		"not yet":       {length: 2, leaf: func(c *x509.Certificate) { c.NotBefore = now.Add(time.Minute) }, want: "ClientCertNotYetValid"},
 		"for servers":   {length: 2, leaf: func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }, want: "ClientCertPurposeInvalid"},
 		"for clients":   {length: 2, leaf: func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }},
 		"of a stranger": {length: 2, foreign: true, want: "ClientCertUntrusted"},
-		"revoked":       {length: 2, auth: ClientAuth{Revoked: func(c *x509.Certificate) bool { return c.SerialNumber.Int64() == 2 }}, want: "ClientCertCrlHit"},
+		"revoked":       {length: 2, auth: topology.ClientAuth{Revoked: func(c *x509.Certificate) bool { return c.SerialNumber.Int64() == 2 }}, want: "ClientCertCrlHit"},
 		"other key":     {length: 2, key: edKey, want: "ClientCertTypeUnsupported"},
 		"large":         {length: 2, leaf: func(c *x509.Certificate) { c.DNSNames = manyNames() }, want: "ClientCertMaxSizeExceeded"},
 	} {
@@ -87,14 +89,14 @@ func TestClientCertificatesAreRefusedForTheReasonsThatLogsName(t *testing.T) {
 			tc.auth.Authorities = chainOf(t, now, 1, nil, nil)
 		}
 		got := ""
-		if err := tc.auth.verify(chain, now); err != nil {
+		if err := verifyClient(&tc.auth, chain, now); err != nil {
 			got = err.reason
 		}
 		if got != tc.want {
 			t.Errorf("%s: %q, want %q", name, got, tc.want)
 		}
 	}
-	if err := (&ClientAuth{}).verify(nil, now); err == nil || err.reason != "ClientCertInvalid" {
+	if err := verifyClient(&topology.ClientAuth{}, nil, now); err == nil || err.reason != "ClientCertInvalid" {
 		t.Errorf("no certificate: %v", err)
 	}
 }

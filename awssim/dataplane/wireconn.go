@@ -177,7 +177,7 @@ func (c *wireConn) readHead() error {
 			end = c.headEnd()
 		}
 		if end > 0 {
-			c.take(inspect(c.in[:end], c.client.front.view.Load().settings.desync))
+			c.take(inspect(c.in[:end], c.client.front.view.Load().settings.DesyncMode))
 			c.in = c.in[end:]
 			return nil
 		}
@@ -295,7 +295,7 @@ func (c *wireConn) extend() {
 	defer c.mu.Unlock()
 	now := time.Now()
 	if c.deadline.After(now) {
-		c.deadline = now.Add(c.client.front.view.Load().settings.idle)
+		c.deadline = now.Add(c.client.front.view.Load().settings.IdleTimeout)
 		_ = c.Conn.SetReadDeadline(c.deadline)
 	}
 }

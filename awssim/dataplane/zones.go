@@ -1,8 +1,10 @@
 package dataplane
 
+import "github.com/k8s-lbc/lbc/awssim/dataplane/topology"
+
 // ZoneState is an enabled zone of a load balancer as DNS sees it.
 type ZoneState struct {
-	Zone
+	topology.Zone
 	// Healthy says that every target group in use has, in this zone, the healthy targets that DNS failover asks for.
 	Healthy bool
 	// InService says whether the zone's addresses belong into an answer: it is healthy and no zonal shift leads away from it, or
@@ -41,8 +43,8 @@ func (b *balancer) zoneStates() []ZoneState {
 }
 
 // inService are the zones that DNS answers.
-func (b *balancer) inService() []Zone {
-	var zones []Zone
+func (b *balancer) inService() []topology.Zone {
+	var zones []topology.Zone
 	for _, s := range b.zoneStates() {
 		if s.InService {
 			zones = append(zones, s.Zone)
@@ -59,16 +61,11 @@ func (c *balancerConfig) healthyIn(zone string) bool {
 		if len(pool.registered) == 0 {
 			continue
 		}
-		if !s.inDNS(pool.hostsFor(zone, s.crossesZones(&c.settings))) {
+		if n := pool.hostsFor(zone, s.CrossesZones(&c.settings)); !s.InDNS(n.healthy, n.registered) {
 			return false
 		}
 	}
 	return true
-}
-
-// inDNS holds the counts of a zone against the thresholds of DNS failover.
-func (s *groupSettings) inDNS(n hostCount) bool {
-	return n.healthy >= s.dnsHealthy && n.healthy*100 >= s.dnsHealthyShare*n.registered
 }
 
 // hostsFor counts the targets that a node in a zone may use.

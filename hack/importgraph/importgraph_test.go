@@ -43,6 +43,12 @@ var layers = [][]string{
 	{"internal/controller", "internal/offline"},
 }
 
+// dataPlane lists the packages of the simulator's data plane in the same way.
+var dataPlane = [][]string{
+	{"awssim/dataplane/topology"},
+	{"awssim/dataplane"},
+}
+
 type pkg struct {
 	ImportPath string
 	Imports    []string
@@ -107,7 +113,7 @@ func TestPurePackagesReachNoShell(t *testing.T) {
 func TestLayersImportOnlyLowerOnes(t *testing.T) {
 	t.Parallel()
 	height := map[string]int{}
-	for i, l := range layers {
+	for i, l := range slices.Concat(layers, dataPlane) {
 		for _, name := range l {
 			height[name] = i
 		}
@@ -116,6 +122,9 @@ func TestLayersImportOnlyLowerOnes(t *testing.T) {
 		h, layered := height[name]
 		if strings.HasPrefix(name, "internal/") && !layered && name != "internal/front/golden" { // golden serves tests only
 			t.Errorf("%s is in no layer", name)
+		}
+		if strings.HasPrefix(name, "awssim/dataplane") && !layered {
+			t.Errorf("%s is in no layer of the data plane", name)
 		}
 		for _, imp := range p.Imports {
 			own, isOwn := strings.CutPrefix(imp, module)
