@@ -16,6 +16,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
+	"github.com/k8s-lbc/lbc/awssim/sslpolicy"
 )
 
 // Families of actions, each with what it needs of the others.
@@ -125,9 +127,9 @@ type caller struct {
 func (c *caller) run(t *testing.T, actions []string) {
 	c.fixture = newFixture(t, account.Fast())
 	f := c.fixture
-	f.ok(f.account.SetQuota(quotaRules, 3))
+	f.ok(f.account.SetQuota(request.QuotaRules, 3))
 	f.ok(f.account.SetQuota(quotaCapacity, 20000))
-	f.ok(f.account.SetQuota(quotaTargetsPerALB, 4))
+	f.ok(f.account.SetQuota(request.QuotaTargetsPerALB, 4))
 	f.upload("ca.pem", testAuthority(t).pem)
 	f.upload("a.crl", testRevocations(t))
 	f.upload("junk", []byte("junk"))
@@ -379,7 +381,7 @@ func (c *caller) text(field, action string) string {
 	case "CertificateArn":
 		return c.of(cert1, cert2, certPending)
 	case "SslPolicy":
-		return c.of(defaultPolicy, "ELBSecurityPolicy-FS-1-2-Res-2020-10")
+		return c.of(sslpolicy.Default, "ELBSecurityPolicy-FS-1-2-Res-2020-10")
 	case "AlpnPolicy":
 		return c.of(alpnPolicies...)
 	case "Mode":
@@ -431,15 +433,15 @@ func (c *caller) key(action string) string {
 	var keys []string
 	switch {
 	case strings.HasPrefix(action, "ModifyLoadBalancer"):
-		for _, a := range loadBalancerAttributes.table {
+		for _, a := range loadBalancerRows {
 			keys = append(keys, a.key)
 		}
 	case strings.HasPrefix(action, "ModifyTargetGroup"):
-		for _, a := range targetGroupAttributes.table {
+		for _, a := range targetGroupRows {
 			keys = append(keys, a.key)
 		}
 	case strings.HasPrefix(action, "ModifyListener"):
-		for _, a := range listenerAttributes.table {
+		for _, a := range listenerRows {
 			keys = append(keys, a.key)
 		}
 	default:

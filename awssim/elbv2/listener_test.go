@@ -7,6 +7,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
+	"github.com/k8s-lbc/lbc/awssim/sslpolicy"
 )
 
 func TestCreateListenerRefusesWhatAWSRefuses(t *testing.T) {
@@ -48,7 +51,7 @@ func TestCreateListenerRefusesWhatAWSRefuses(t *testing.T) {
 		"unknown certificate":   {alb, "HTTPS", forwardTo(web), certificate("arn:aws:acm:x"), "CertificateNotFound", "Certificate 'arn:aws:acm:x' not found"},
 		"pending certificate":   {alb, "HTTPS", forwardTo(web), certificate(certPending), "UnsupportedCertificate", "must have a fully-qualified domain name"},
 		"unknown policy":        {alb, "HTTPS", forwardTo(web), policy("ELBSecurityPolicy-1999"), "SSLPolicyNotFound", "SSL policy 'ELBSecurityPolicy-1999' not found"},
-		"policy on HTTP":        {alb, "HTTP", forwardTo(web), func(in *elb.CreateListenerInput) { in.SslPolicy = aws.String(defaultPolicy) }, "ValidationError", "SSL policy"},
+		"policy on HTTP":        {alb, "HTTP", forwardTo(web), func(in *elb.CreateListenerInput) { in.SslPolicy = aws.String(sslpolicy.Default) }, "ValidationError", "SSL policy"},
 		"ALPN on HTTPS":         {alb, "HTTPS", forwardTo(web), func(in *elb.CreateListenerInput) { certificate(cert1)(in); in.AlpnPolicy = []string{"None"} }, "ValidationError", "ALPN"},
 		"unknown ALPN":          {nlb, "TLS", forwardTo(tcp), func(in *elb.CreateListenerInput) { certificate(cert1)(in); in.AlpnPolicy = []string{"HTTP3"} }, "ALPNPolicyNotFound", "HTTP3"},
 		"fixed response, NLB":   {nlb, "TCP", respond("200"), nothing, "InvalidLoadBalancerAction", "'forward'"},
@@ -105,7 +108,7 @@ func TestModifyListenerKeepsWhatTheProtocolStillHas(t *testing.T) {
 	f := instant(t)
 	web := f.group("HTTP")
 	l := f.listen(f.alb(), "HTTPS", 443, forwardTo(web))
-	if *l.SslPolicy != defaultPolicy || *l.Certificates[0].CertificateArn != cert1 || *l.MutualAuthentication.Mode != "off" {
+	if *l.SslPolicy != sslpolicy.Default || *l.Certificates[0].CertificateArn != cert1 || *l.MutualAuthentication.Mode != "off" {
 		t.Errorf("created %v", l)
 	}
 	modify := func(in *elb.ModifyListenerInput) (types.Listener, error) {
@@ -136,7 +139,7 @@ func TestModifyListenerKeepsWhatTheProtocolStillHas(t *testing.T) {
 func TestCertificatesByServerNameAreIndependentOfTheDefaultOne(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
-	f.account.Quotas = map[string]int{quotaCertificatesPerALB: 2}
+	f.account.Quotas = map[string]int{request.QuotaCertificatesPerALB: 2}
 	l := f.listen(f.alb(), "HTTPS", 443, respond("200"))
 	add := func(arns ...string) error {
 		in := &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn}
@@ -171,7 +174,7 @@ func TestCertificatesByServerNameAreIndependentOfTheDefaultOne(t *testing.T) {
 	if got := f.account.CertificateUsers(cert2); len(got) != 0 {
 		t.Errorf("the removed certificate is used by %v", got)
 	}
-	f.account.Quotas[quotaCertificatesPerALB] = 1
+	f.account.Quotas[request.QuotaCertificatesPerALB] = 1
 	f.refused(add(cert2), "TooManyCertificates", "'1'")
 }
 

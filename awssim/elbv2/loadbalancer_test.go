@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
 )
 
 func TestCreateLoadBalancerRefusesWhatAWSRefuses(t *testing.T) {
@@ -321,7 +322,7 @@ func TestSetIpAddressTypeNeedsSubnetsAndListenersThatFollow(t *testing.T) {
 func TestQuotasAreEnforcedAndSettable(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
-	f.account.Quotas = map[string]int{quotaALBs: 1, quotaTargetGroups: 1, quotaRules: 1, quotaListenersPerALB: 1, quotaTargetsPerGroup: 1}
+	f.account.Quotas = map[string]int{request.QuotaALBs: 1, request.QuotaTargetGroups: 1, request.QuotaRules: 1, request.QuotaListenersPerALB: 1, request.QuotaTargetsPerGroup: 1}
 	lb := f.alb()
 	_, err := f.CreateLoadBalancer(f.ctx, &elb.CreateLoadBalancerInput{Name: aws.String("second"), Subnets: []string{subnetA, subnetB}})
 	f.refused(err, "TooManyLoadBalancers", "'1'")
@@ -340,7 +341,7 @@ func TestQuotasAreEnforcedAndSettable(t *testing.T) {
 	out, err := f.DescribeAccountLimits(f.ctx, nil)
 	f.ok(err)
 	for _, l := range out.Limits {
-		if *l.Name == quotaRules && *l.Max != "1" || *l.Name == quotaNLBs && *l.Max != "50" {
+		if *l.Name == request.QuotaRules && *l.Max != "1" || *l.Name == request.QuotaNLBs && *l.Max != "50" {
 			t.Errorf("limit %s is %s", *l.Name, *l.Max)
 		}
 	}
@@ -349,7 +350,7 @@ func TestQuotasAreEnforcedAndSettable(t *testing.T) {
 func TestPagesCoverEverythingOnceWhileThingsComeAndGo(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
-	f.account.Quotas = map[string]int{quotaNLBs: 100}
+	f.account.Quotas = map[string]int{request.QuotaNLBs: 100}
 	var arns []string
 	for i := range 10 {
 		out, err := f.CreateLoadBalancer(f.ctx, &elb.CreateLoadBalancerInput{Name: aws.String(fmt.Sprint("lb", i)), Type: "network", Subnets: []string{subnetA}})

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
+	"github.com/k8s-lbc/lbc/awssim/sslpolicy"
 )
 
 type changeListener = func(*elb.CreateListenerInput)
@@ -17,15 +19,15 @@ type changeListener = func(*elb.CreateListenerInput)
 // listening makes a listener on port 443, and answers the load balancer as well.
 func (f *fixture) listening(typ types.LoadBalancerTypeEnum, protocol types.ProtocolEnum, changes ...changeListener) (types.Listener, error) {
 	lb := f.balancer(typ, func(in *elb.CreateLoadBalancerInput) {
-		if typ == gateway {
+		if typ == request.Gateway {
 			in.Scheme = ""
 		}
 	})
 	in := &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: protocol, Port: aws.Int32(443), DefaultActions: respond("200")}
 	switch typ {
-	case network:
+	case request.Network:
 		in.DefaultActions = forwardTo(f.group("", kindsOfGroups[strings.Replace(string(protocol), "TLS", "TCP", 1)]))
-	case gateway:
+	case request.Gateway:
 		in.Protocol, in.Port, in.DefaultActions = "", nil, forwardTo(f.group("", kindsOfGroups["GENEVE"]))
 	default: // an application load balancer, as in says
 	}
@@ -114,7 +116,7 @@ func TestListenersRowByRow(t *testing.T) {
 			return err
 		}, "", ""},
 		{"a key of another algorithm", withKey("RSA_8192"), "UnsupportedCertificate", "must have a fully-qualified domain name, a supported signature, and a supported key size."},
-		{"policy on TCP", on("network", "TCP", func(in *elb.CreateListenerInput) { in.SslPolicy = aws.String(defaultPolicy) }), "ValidationError", "SSL policy"},
+		{"policy on TCP", on("network", "TCP", func(in *elb.CreateListenerInput) { in.SslPolicy = aws.String(sslpolicy.Default) }), "ValidationError", "SSL policy"},
 		{"two ALPN policies", on("network", "TLS", alpn("None", "HTTP1Only")), "ValidationError", "only one"},
 		{"ALPN on TCP", on("network", "TCP", alpn("None")), "ValidationError", "ALPN"},
 		{"mutual authentication on TLS", on("network", "TLS", mutual(types.MutualAuthenticationAttributes{Mode: aws.String("passthrough")})), "InvalidConfigurationRequest", "HTTPS listeners only"},
@@ -139,8 +141,8 @@ func TestListenersRowByRow(t *testing.T) {
 		{"too many tags", on("application", "HTTP", func(in *elb.CreateListenerInput) { in.Tags = manyTags(51) }), "TooManyTags", "'50'"},
 		{"reserved tag", on("application", "HTTP", func(in *elb.CreateListenerInput) { in.Tags = []types.Tag{{Key: aws.String("aws:x")}} }), "ValidationError", "reserved"},
 		{"tag twice", on("application", "HTTP", func(in *elb.CreateListenerInput) { in.Tags = append(manyTags(1), manyTags(1)...) }), "DuplicateTagKeys", "k0"},
-		{"too many listeners of an NLB", func(f *fixture) error { f.quota(quotaListenersPerNLB, 0); return on("network", "TCP")(f) }, "TooManyListeners", "'0'"},
-		{"too many listeners of an ALB", func(f *fixture) error { f.quota(quotaListenersPerALB, 0); return on("application", "HTTP")(f) }, "TooManyListeners", "'0'"},
+		{"too many listeners of an NLB", func(f *fixture) error { f.quota(request.QuotaListenersPerNLB, 0); return on("network", "TCP")(f) }, "TooManyListeners", "'0'"},
+		{"too many listeners of an ALB", func(f *fixture) error { f.quota(request.QuotaListenersPerALB, 0); return on("application", "HTTP")(f) }, "TooManyListeners", "'0'"},
 
 		{"HTTP becomes HTTPS", modify("application", "HTTP", func(_ *fixture, in *elb.ModifyListenerInput) {
 			in.Protocol, in.Certificates = "HTTPS", certificates(cert1)
@@ -197,7 +199,7 @@ func TestListenersRowByRow(t *testing.T) {
 			return err
 		}, "", ""},
 		{"certificates counted over the listeners of an NLB", func(f *fixture) error {
-			f.quota(quotaCertificatesPerNLB, 1)
+			f.quota(request.QuotaCertificatesPerNLB, 1)
 			lb, tg := f.nlb(), f.group("TCP")
 			var err error
 			for i := range int32(2) {
@@ -210,7 +212,7 @@ func TestListenersRowByRow(t *testing.T) {
 			return err
 		}, "TooManyCertificates", "'1'"},
 		{"default certificates do not count", func(f *fixture) error {
-			f.quota(quotaCertificatesPerALB, 1)
+			f.quota(request.QuotaCertificatesPerALB, 1)
 			l, err := f.listening("application", "HTTPS")
 			f.ok(err)
 			_, err = f.AddListenerCertificates(f.ctx, &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn, Certificates: certificates(cert2)})
@@ -239,7 +241,7 @@ func TestAListenerIsFoundAgainByItsSettings(t *testing.T) {
 		code  string
 	}{
 		"the same":             {func(*elb.CreateListenerInput) {}, ""},
-		"defaults spelled out": {func(in *elb.CreateListenerInput) { in.SslPolicy = aws.String(defaultPolicy) }, ""},
+		"defaults spelled out": {func(in *elb.CreateListenerInput) { in.SslPolicy = aws.String(sslpolicy.Default) }, ""},
 		"other tags":           {func(in *elb.CreateListenerInput) { in.Tags = manyTags(1) }, ""},
 		"another protocol":     {func(in *elb.CreateListenerInput) { in.Protocol, in.Certificates = "HTTP", nil }, "DuplicateListener"},
 		"another certificate":  {func(in *elb.CreateListenerInput) { in.Certificates[0].CertificateArn = aws.String(cert2) }, "DuplicateListener"},
@@ -254,7 +256,7 @@ func TestAListenerIsFoundAgainByItsSettings(t *testing.T) {
 			f := instant(t)
 			made, err := f.listening("application", "HTTPS")
 			f.ok(err)
-			f.quota(quotaListenersPerALB, 1) // what is found makes none
+			f.quota(request.QuotaListenersPerALB, 1) // what is found makes none
 			in := &elb.CreateListenerInput{LoadBalancerArn: made.LoadBalancerArn, Protocol: "HTTPS", Port: aws.Int32(443), DefaultActions: respond("200"), Certificates: []types.Certificate{{CertificateArn: aws.String(cert1)}}}
 			c.again(in)
 			out, err := f.CreateListener(f.ctx, in)

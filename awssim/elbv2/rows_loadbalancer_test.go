@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
 )
 
 // named is a load balancer of that name.
@@ -75,7 +76,7 @@ func TestALoadBalancerIsFoundAgainByItsPresentSettings(t *testing.T) {
 			_, err := f.DeleteLoadBalancer(f.ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: arn})
 			return err
 		}, ""},
-		{"found although the quota is reached", nil, nil, func(f *fixture, _ *string) error { f.quota(quotaALBs, 1); return nil }, ""},
+		{"found although the quota is reached", nil, nil, func(f *fixture, _ *string) error { f.quota(request.QuotaALBs, 1); return nil }, ""},
 		{"another name in other letters", nil, []changeLB{named("Same")}, none, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -183,8 +184,8 @@ func TestLoadBalancersFurtherRowByRow(t *testing.T) {
 			f.clock.Advance(time.Second)
 			return f.create(ofType("network"), publicly, m)
 		}, "", ""},
-		{"too many NLBs", func(f *fixture) error { f.quota(quotaNLBs, 0); return f.create(ofType("network")) }, "TooManyLoadBalancers", "'network'"},
-		{"too many gateways", func(f *fixture) error { f.quota(quotaGWLBs, 0); return f.create(gatewayLB) }, "TooManyLoadBalancers", "'gateway'"},
+		{"too many NLBs", func(f *fixture) error { f.quota(request.QuotaNLBs, 0); return f.create(ofType("network")) }, "TooManyLoadBalancers", "'network'"},
+		{"too many gateways", func(f *fixture) error { f.quota(request.QuotaGWLBs, 0); return f.create(gatewayLB) }, "TooManyLoadBalancers", "'gateway'"},
 		{"customer-owned pool of 257 characters", on(func(in *elb.CreateLoadBalancerInput) {
 			in.CustomerOwnedIpv4Pool = aws.String("ipv4pool-coip-" + strings.Repeat("a", 243))
 		}), "ValidationError", "256"},

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
 )
 
 func TestMoreKindsOfTargetsRowByRow(t *testing.T) {
@@ -175,10 +176,13 @@ func TestChecksComeInAWSsOrder(t *testing.T) {
 		}, "SubnetNotFound", "subnet-none"},
 		{"duplicates before quotas", func(f *fixture) error {
 			f.ok(f.create(named("same")))
-			f.quota(quotaALBs, 1)
+			f.quota(request.QuotaALBs, 1)
 			return f.create(named("same"), publicly)
 		}, "DuplicateLoadBalancerName", "'same'"},
-		{"quotas before room", func(f *fixture) error { f.quota(quotaALBs, 0); return f.create(inSubnets(subnetA, subnetSmall)) }, "TooManyLoadBalancers", ""},
+		{"quotas before room", func(f *fixture) error {
+			f.quota(request.QuotaALBs, 0)
+			return f.create(inSubnets(subnetA, subnetSmall))
+		}, "TooManyLoadBalancers", ""},
 		{"target groups: parameters before existence", making(tgNamed("a--b"), func(in *elb.CreateTargetGroupInput) { in.VpcId = aws.String("vpc-none") }), "ValidationError", "hyphens"},
 		{"target groups: existence before duplicates", func(f *fixture) error {
 			f.ok(making()(f))
@@ -186,7 +190,7 @@ func TestChecksComeInAWSsOrder(t *testing.T) {
 		}, "ValidationError", "'vpc-none'"},
 		{"target groups: duplicates before quotas", func(f *fixture) error {
 			f.ok(making()(f))
-			f.quota(quotaTargetGroups, 1)
+			f.quota(request.QuotaTargetGroups, 1)
 			return making(speaking("HTTPS"))(f)
 		}, "DuplicateTargetGroupName", ""},
 		{"attributes: unknown keys before existence", func(f *fixture) error { return attribute(f, "x", "1") }, "ValidationError", "not recognized"},
@@ -220,7 +224,7 @@ func TestChecksComeInAWSsOrder(t *testing.T) {
 		{"listeners: duplicates before quotas", func(f *fixture) error {
 			l, err := f.listening("application", "HTTP")
 			f.ok(err)
-			f.quota(quotaListenersPerALB, 1)
+			f.quota(request.QuotaListenersPerALB, 1)
 			_, err = f.CreateListener(f.ctx, &elb.CreateListenerInput{LoadBalancerArn: l.LoadBalancerArn, Protocol: "HTTP", Port: aws.Int32(443), DefaultActions: respond("404")})
 			return err
 		}, "DuplicateListener", ""},
@@ -253,7 +257,7 @@ func TestChecksComeInAWSsOrder(t *testing.T) {
 			return err
 		}, "TargetGroupAssociationLimit", ""},
 		{"rules: priority before quotas", func(f *fixture) error {
-			f.quota(quotaRules, 1)
+			f.quota(request.QuotaRules, 1)
 			l := f.listen(f.alb(), "HTTP", 80, respond("200"))
 			_, err := f.addRule(l, 1, respond("200"))
 			f.ok(err)

@@ -9,6 +9,8 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
 )
 
 // ruled makes a rule with those conditions and actions at an HTTPS listener.
@@ -33,7 +35,7 @@ func headers(values, regexes []string) types.RuleCondition {
 func queries(pairs ...string) types.RuleCondition {
 	c := &types.QueryStringConditionConfig{}
 	for i := 0; i < len(pairs); i += 2 {
-		c.Values = append(c.Values, types.QueryStringKeyValuePair{Key: optional(pairs[i]), Value: &pairs[i+1]})
+		c.Values = append(c.Values, types.QueryStringKeyValuePair{Key: request.Optional(pairs[i]), Value: &pairs[i+1]})
 	}
 	return types.RuleCondition{Field: aws.String("query-string"), QueryStringConfig: c}
 }
@@ -111,7 +113,10 @@ func TestRulesRowByRow(t *testing.T) {
 		{"six regexes", when(headers(nil, []string{"a", "b", "c", "d", "e", "f"})), "ValidationError", "'5' condition values"},
 		{"six wildcards", when(onPath("/*/*/*/*/*/?")[0]), "", ""},
 		{"seven wildcards over conditions", when(onPath("/*/*/*")[0], host("*.*.b"), headers([]string{"*?"}, nil)), "ValidationError", "A rule can only have '6' condition wildcards"},
-		{"a set number of wildcards", func(f *fixture) error { f.quota(quotaConditionWildcards, 5); return when(onPath("/*/*/*/*/*/?")[0])(f) }, "ValidationError", "'5' condition wildcards"},
+		{"a set number of wildcards", func(f *fixture) error {
+			f.quota(request.QuotaConditionWildcards, 5)
+			return when(onPath("/*/*/*/*/*/?")[0])(f)
+		}, "ValidationError", "'5' condition wildcards"},
 		{"a host of 128 characters", when(host(long(126) + ".b")), "", ""},
 		{"a host that ends in wildcards", when(host("example.*")), "", ""},
 		{"a host with a port", when(host("a.b:80")), "ValidationError", "invalid characters"},
@@ -361,7 +366,7 @@ func TestReadBackConditionsAreComplete(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
 	conditions := []types.RuleCondition{headers([]string{"b", "a"}, nil), queries("k", "v", "", "w"), methods("PUT"), sources("10.0.0.0/8")}
-	f.quota(quotaConditionValues, 10)
+	f.quota(request.QuotaConditionValues, 10)
 	r, err := f.ruled(conditions, respond("200"))
 	f.ok(err)
 	if diff := cmp.Diff(conditions, r.Conditions, ignoreDocuments); diff != "" {

@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
 )
 
 // register registers n addresses of a subnet's block, from 10.0.NET.20 on.
@@ -57,10 +59,13 @@ func TestRegisterTargetsRowByRow(t *testing.T) {
 			return err
 		}, "", ""},
 		{"no targets", func(f *fixture) error { return f.register(f.group("HTTP"), 1, 0) }, "ValidationError", "targets"},
-		{"a target group's quota", func(f *fixture) error { f.quota(quotaTargetsPerGroup, 2); return f.register(f.group("HTTP"), 1, 3) }, "TooManyTargets", "'2'"},
+		{"a target group's quota", func(f *fixture) error {
+			f.quota(request.QuotaTargetsPerGroup, 2)
+			return f.register(f.group("HTTP"), 1, 3)
+		}, "TooManyTargets", "'2'"},
 		{"draining targets do not count", func(f *fixture) error {
 			f.account.Profile.Draining = 1 << 40
-			f.quota(quotaTargetsPerGroup, 1)
+			f.quota(request.QuotaTargetsPerGroup, 1)
 			arn := f.group("HTTP")
 			f.ok(f.register(arn, 1, 1))
 			_, err := f.DeregisterTargets(f.ctx, &elb.DeregisterTargetsInput{TargetGroupArn: &arn, Targets: []types.TargetDescription{{Id: aws.String("10.0.1.20")}}})
@@ -68,14 +73,14 @@ func TestRegisterTargetsRowByRow(t *testing.T) {
 			return f.register(arn, 2, 1)
 		}, "", ""},
 		{"an ALB's quota over its groups", func(f *fixture) error {
-			f.quota(quotaTargetsPerALB, 3)
+			f.quota(request.QuotaTargetsPerALB, 3)
 			a, b := f.group("HTTP"), f.group("HTTP")
 			f.listen(f.alb(), "HTTP", 80, forwardTo(a, b))
 			f.ok(f.register(a, 1, 2))
 			return f.register(b, 1, 2)
 		}, "TooManyTargets", "load balancer, '3'"},
 		{"an ALB's quota when a group is associated", func(f *fixture) error {
-			f.quota(quotaTargetsPerALB, 3)
+			f.quota(request.QuotaTargetsPerALB, 3)
 			a, b := f.group("HTTP"), f.group("HTTP")
 			l := f.listen(f.alb(), "HTTP", 80, forwardTo(a))
 			f.ok(f.register(a, 1, 2))
@@ -84,27 +89,27 @@ func TestRegisterTargetsRowByRow(t *testing.T) {
 			return err
 		}, "TooManyTargets", "load balancer, '3'"},
 		{"registrations of one target", func(f *fixture) error {
-			f.quota(quotaRegistrations, 1)
+			f.quota(request.QuotaRegistrations, 1)
 			a, b := f.group("HTTP"), f.group("HTTP")
 			f.listen(f.alb(), "HTTP", 80, forwardTo(a, b))
 			f.ok(f.register(a, 1, 1))
 			return f.register(b, 1, 1)
 		}, "TooManyRegistrationsForTargetId", "10.0.1.20"},
 		{"an NLB's quota by zone", func(f *fixture) error {
-			f.quota(quotaTargetsPerZone, 2)
+			f.quota(request.QuotaTargetsPerZone, 2)
 			arn := behind(f, "", "TCP")
 			f.ok(f.register(arn, 1, 2))
 			f.ok(f.register(arn, 2, 2))
 			return f.register(arn, 1, 3)
 		}, "TooManyTargets", "Availability Zone"},
 		{"an NLB's quota on instances across zones", func(f *fixture) error {
-			f.quota(quotaTargetsPerZone, 1)
+			f.quota(request.QuotaTargetsPerZone, 1)
 			arn := behind(f, "cross", "TCP", instances)
 			f.ok(f.add(arn, types.TargetDescription{Id: aws.String(node1)}))
 			return f.add(arn, types.TargetDescription{Id: aws.String(node1), Port: aws.Int32(81)})
 		}, "TooManyTargets", "'instance'"},
 		{"an NLB's quota", func(f *fixture) error {
-			f.quota(quotaTargetsPerNLB, 3)
+			f.quota(request.QuotaTargetsPerNLB, 3)
 			arn := behind(f, "", "TCP")
 			f.ok(f.register(arn, 1, 2))
 			return f.register(arn, 2, 2)
@@ -204,8 +209,8 @@ func TestTargetGroupsAndListenersRowByRow(t *testing.T) {
 		{"GENEVE with another matcher", made(geneve, func(in *elb.CreateTargetGroupInput) {
 			in.HealthCheckProtocol, in.Matcher = "HTTP", &types.Matcher{HttpCode: aws.String("200")}
 		}), "InvalidConfigurationRequest", "'200-399'"},
-		{"too many GENEVE groups", func(f *fixture) error { f.quota(quotaGeneveGroups, 0); return made(geneve)(f) }, "TooManyTargetGroups", "GENEVE"},
-		{"too many groups", func(f *fixture) error { f.quota(quotaTargetGroups, 0); return made()(f) }, "TooManyTargetGroups", "'0'"},
+		{"too many GENEVE groups", func(f *fixture) error { f.quota(request.QuotaGeneveGroups, 0); return made(geneve)(f) }, "TooManyTargetGroups", "GENEVE"},
+		{"too many groups", func(f *fixture) error { f.quota(request.QuotaTargetGroups, 0); return made()(f) }, "TooManyTargetGroups", "'0'"},
 		{"control port", made(control), "", ""},
 		{"control port on TCP", made(control, func(in *elb.CreateTargetGroupInput) { in.Protocol = "TCP" }), "InvalidConfigurationRequest", "control port"},
 		{"control port 0", made(func(in *elb.CreateTargetGroupInput) { in.TargetControlPort = aws.Int32(0) }), "ValidationError", "targetControlPort"},
@@ -280,7 +285,7 @@ func TestTargetGroupsAndListenersRowByRow(t *testing.T) {
 			return err
 		}, "ValidationError", "priority"},
 		{"too many rules over listeners", func(f *fixture) error {
-			f.quota(quotaRules, 1)
+			f.quota(request.QuotaRules, 1)
 			lb := f.alb()
 			_, err := f.addRule(f.listen(lb, "HTTP", 80, respond("200")), 1, respond("200"))
 			f.ok(err)

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
 )
 
 type changeTG = func(*elb.CreateTargetGroupInput)
@@ -186,7 +187,7 @@ func TestATargetGroupIsFoundAgainByItsSettings(t *testing.T) {
 			f := instant(t)
 			f.ok(making()(f))
 			if name == "the quota being reached" {
-				f.quota(quotaTargetGroups, 1)
+				f.quota(request.QuotaTargetGroups, 1)
 			}
 			err := making(c.again...)(f)
 			if c.code == "" {

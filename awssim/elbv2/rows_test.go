@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
 )
 
 // row is one row of AWS's tables of validations: what a call does to a new account, and the answer.
@@ -181,19 +182,19 @@ func TestCreateLoadBalancerRowByRow(t *testing.T) {
 			return f.create(ofType("network"), dualstack, withNAT, mapped(nat("2001:db8:0:1:5::/80")))
 		}, "InvalidConfigurationRequest", "in use"},
 		{"too many interfaces of NLBs", func(f *fixture) error {
-			f.quota(quotaInterfaces, 3)
+			f.quota(request.QuotaInterfaces, 3)
 			f.ok(f.create(ofType("network")))
 			f.ok(f.create())
 			return f.create(ofType("network"))
 		}, "TooManyLoadBalancers", "'3'"},
 		{"too many gateways of a VPC", func(f *fixture) error {
-			f.quota(quotaGWLBsPerVPC, 1)
+			f.quota(request.QuotaGWLBsPerVPC, 1)
 			gateway := func(in *elb.CreateLoadBalancerInput) { in.Type, in.Scheme = "gateway", "" }
 			f.ok(f.create(gateway))
 			return f.create(gateway)
 		}, "TooManyLoadBalancers", "'1'"},
 		{"too many ALBs", func(f *fixture) error {
-			f.quota(quotaALBs, 1)
+			f.quota(request.QuotaALBs, 1)
 			f.ok(f.create())
 			f.ok(f.create(ofType("network")))
 			return f.create()
@@ -279,7 +280,7 @@ func TestChangingLoadBalancersRowByRow(t *testing.T) {
 		}, "InvalidConfigurationRequest", "us-west-2a"},
 		{"too many interfaces of NLBs", func(f *fixture) error {
 			lb := f.nlb()
-			f.quota(quotaInterfaces, 2)
+			f.quota(request.QuotaInterfaces, 2)
 			return subnets(f, lb, subnetA, subnetB, subnetC)
 		}, "TooManyLoadBalancers", "'2'"},
 		{"subnets while capacity is pending", func(f *fixture) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
 )
 
 var ignoreDocuments = cmpopts.IgnoreUnexported(types.Action{}, types.ForwardActionConfig{}, types.TargetGroupTuple{}, types.TargetGroupStickinessConfig{},
@@ -37,7 +38,7 @@ func TestConditionsFollowAWSGrammar(t *testing.T) {
 		return types.RuleCondition{Field: aws.String("http-request-method"), HttpRequestMethodConfig: &types.HttpRequestMethodConditionConfig{Values: values}}
 	}
 	query := func(key, value string) types.RuleCondition {
-		return types.RuleCondition{Field: aws.String("query-string"), QueryStringConfig: &types.QueryStringConditionConfig{Values: []types.QueryStringKeyValuePair{{Key: optional(key), Value: aws.String(value)}}}}
+		return types.RuleCondition{Field: aws.String("query-string"), QueryStringConfig: &types.QueryStringConditionConfig{Values: []types.QueryStringKeyValuePair{{Key: request.Optional(key), Value: aws.String(value)}}}}
 	}
 	path := func(values ...string) types.RuleCondition {
 		return types.RuleCondition{Field: aws.String("path-pattern"), PathPatternConfig: &types.PathPatternConditionConfig{Values: values}}
@@ -133,7 +134,7 @@ func TestActionsFollowAWSGrammar(t *testing.T) {
 		return []types.Action{{Type: "redirect", RedirectConfig: c}}
 	}
 	fixed := func(status, contentType, body string) []types.Action {
-		return []types.Action{{Type: "fixed-response", FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String(status), ContentType: optional(contentType), MessageBody: optional(body)}}}
+		return []types.Action{{Type: "fixed-response", FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String(status), ContentType: request.Optional(contentType), MessageBody: request.Optional(body)}}}
 	}
 	oidc := func(change func(*types.AuthenticateOidcActionConfig)) []types.Action {
 		c := &types.AuthenticateOidcActionConfig{Issuer: aws.String("https://a/"), AuthorizationEndpoint: aws.String("https://a/a"), TokenEndpoint: aws.String("https://a/t"),
@@ -427,7 +428,7 @@ func TestTransformsAreReplacedOrReset(t *testing.T) {
 func TestALoadBalancerHasALimitedNumberOfUniqueTargetGroups(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
-	f.account.Quotas = map[string]int{quotaGroupsPerALB: 2}
+	f.account.Quotas = map[string]int{request.QuotaGroupsPerALB: 2}
 	one, two, three := f.group("HTTP"), f.group("HTTP"), f.group("HTTP")
 	l := f.listen(f.alb(), "HTTP", 80, forwardTo(one))
 	r, err := f.addRule(l, 1, forwardTo(two))
@@ -442,7 +443,7 @@ func TestALoadBalancerHasALimitedNumberOfUniqueTargetGroups(t *testing.T) {
 func TestRulesComeInPagesWithTheDefaultOneLast(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
-	f.account.Quotas = map[string]int{quotaRules: 300}
+	f.account.Quotas = map[string]int{request.QuotaRules: 300}
 	l := f.listen(f.alb(), "HTTP", 80, respond("404"))
 	for i := range int32(250) {
 		_, err := f.addRule(l, 250-i, respond("200"))

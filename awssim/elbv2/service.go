@@ -1,53 +1,35 @@
-// Package elbv2 is the control plane of Elastic Load Balancing: one method per action with the SDK client's signature,
-// over the account's state, with AWS's validations, defaults, quotas and error codes. It holds no state, no wire format and
-// carries no traffic; it imports awssim/account, awssim/gate, awssim/apierr, internal/stack and the SDK's types.
+// Package elbv2 is the control plane of Elastic Load Balancing: a method for each action with the SDK client's signature, over
+// the account's state, with AWS's validations, defaults, quotas and error codes. The actions on each kind of resource are in
+// a package below; tags and limits, which are of all kinds, are here. It holds no state and no wire format and carries no traffic.
 package elbv2
 
 import (
-	"context"
-
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/call"
+	"github.com/k8s-lbc/lbc/awssim/elbv2/listener"
+	"github.com/k8s-lbc/lbc/awssim/elbv2/loadbalancer"
+	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
+	"github.com/k8s-lbc/lbc/awssim/elbv2/targetgroup"
+	"github.com/k8s-lbc/lbc/awssim/elbv2/truststore"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 )
 
-// service is the name under which the gate knows the calls.
-const service = "elasticloadbalancing"
-
 // Service answers the actions of Elastic Load Balancing v2.
 type Service struct {
+	*loadbalancer.LoadBalancers
+	*listener.Listeners
+	*targetgroup.TargetGroups
+	*truststore.TrustStores
+
 	account *account.Account
-	gate    *gate.Gate
+	entry   call.Entry
 }
 
 // New is the service over that account; calls pass g, which may be nil.
-func New(a *account.Account, g *gate.Gate) *Service { return &Service{account: a, gate: g} }
-
-// read passes one call that changes nothing through the gate and answers it under the account's lock.
-func read[I, O any](ctx context.Context, s *Service, action string, in *I, f func(*I) (*O, error)) (*O, error) {
-	if in == nil {
-		in = new(I)
+func New(a *account.Account, g *gate.Gate) *Service {
+	e := call.Entry{Service: request.ServiceName, Account: a, Gate: g}
+	return &Service{
+		LoadBalancers: loadbalancer.New(e), Listeners: listener.New(e), TargetGroups: targetgroup.New(e), TrustStores: truststore.New(e),
+		account: a, entry: e,
 	}
-	return gate.Do(ctx, s.gate, service, action, in, func(_ context.Context, in *I) (*O, error) {
-		s.account.Lock()
-		defer s.account.Unlock()
-		return f(in)
-	})
-}
-
-// write is read for calls that change the state: a success is announced once the lock is free.
-func write[I, O any](ctx context.Context, s *Service, action string, in *I, f func(*I) (*O, error)) (*O, error) {
-	if in == nil {
-		in = new(I)
-	}
-	return gate.Do(ctx, s.gate, service, action, in, func(_ context.Context, in *I) (*O, error) {
-		out, err := func() (*O, error) {
-			s.account.Lock()
-			defer s.account.Unlock()
-			return f(in)
-		}()
-		if err == nil {
-			s.account.Changed()
-		}
-		return out, err
-	})
 }

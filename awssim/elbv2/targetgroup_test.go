@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
 )
 
 func TestCreateTargetGroupRefusesWhatAWSRefuses(t *testing.T) {
@@ -95,7 +96,7 @@ func TestHealthChecksHaveAWSDefaults(t *testing.T) {
 		{name: "GENEVE by HTTP", protocol: "GENEVE", check: "HTTP", want: checked("HTTP", "80", "/", "200-399", "", 10, 5)},
 	} {
 		arn := f.group(c.protocol, func(in *elb.CreateTargetGroupInput) {
-			in.HealthCheckProtocol, in.ProtocolVersion = c.check, optional(string(c.version))
+			in.HealthCheckProtocol, in.ProtocolVersion = c.check, request.Optional(string(c.version))
 			if c.typ != "" {
 				in.TargetType = c.typ
 			}

@@ -49,6 +49,15 @@ var dataPlane = [][]string{
 	{"awssim/dataplane"},
 }
 
+// balancing lists the packages of the simulator's Elastic Load Balancing in the same way.
+var balancing = [][]string{
+	{"awssim/elbv2/check"},
+	{"awssim/elbv2/attribute", "awssim/elbv2/request"},
+	{"awssim/elbv2/routing", "awssim/elbv2/targetgroup", "awssim/elbv2/truststore"},
+	{"awssim/elbv2/listener", "awssim/elbv2/loadbalancer"},
+	{"awssim/elbv2"},
+}
+
 type pkg struct {
 	ImportPath string
 	Imports    []string
@@ -113,7 +122,7 @@ func TestPurePackagesReachNoShell(t *testing.T) {
 func TestLayersImportOnlyLowerOnes(t *testing.T) {
 	t.Parallel()
 	height := map[string]int{}
-	for i, l := range slices.Concat(layers, dataPlane) {
+	for i, l := range slices.Concat(layers, dataPlane, balancing) {
 		for _, name := range l {
 			height[name] = i
 		}
@@ -123,8 +132,10 @@ func TestLayersImportOnlyLowerOnes(t *testing.T) {
 		if strings.HasPrefix(name, "internal/") && !layered && name != "internal/front/golden" { // golden serves tests only
 			t.Errorf("%s is in no layer", name)
 		}
-		if strings.HasPrefix(name, "awssim/dataplane") && !layered {
-			t.Errorf("%s is in no layer of the data plane", name)
+		for _, part := range []string{"awssim/dataplane", "awssim/elbv2"} {
+			if strings.HasPrefix(name, part) && !layered {
+				t.Errorf("%s is in no layer of %s", name, part)
+			}
 		}
 		for _, imp := range p.Imports {
 			own, isOwn := strings.CutPrefix(imp, module)

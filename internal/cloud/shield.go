@@ -35,6 +35,7 @@ var shieldService = addOnService{
 			}
 		})
 	},
+	limit: func(c *Clients, l *Limiter) { c.Shield = limitedShield{c.Shield, l} },
 	send: func(ctx context.Context, c Clients, op plan.Op, lb *string) (out plan.Output, ok bool, err error) {
 		switch op := op.(type) {
 		case plan.CreateProtection:
@@ -50,4 +51,26 @@ var shieldService = addOnService{
 		}
 		return out, true, err
 	},
+}
+
+// limitedShield passes every call of Shield through the limiter.
+type limitedShield struct {
+	inner Shield
+	l     *Limiter
+}
+
+func (c limitedShield) CreateProtection(ctx context.Context, in *shield.CreateProtectionInput, opts ...func(*shield.Options)) (*shield.CreateProtectionOutput, error) {
+	return call(ctx, c.l, ServiceShield, "CreateProtection", in, c.inner.CreateProtection, opts)
+}
+
+func (c limitedShield) DeleteProtection(ctx context.Context, in *shield.DeleteProtectionInput, opts ...func(*shield.Options)) (*shield.DeleteProtectionOutput, error) {
+	return call(ctx, c.l, ServiceShield, "DeleteProtection", in, c.inner.DeleteProtection, opts)
+}
+
+func (c limitedShield) DescribeProtection(ctx context.Context, in *shield.DescribeProtectionInput, opts ...func(*shield.Options)) (*shield.DescribeProtectionOutput, error) {
+	return call(ctx, c.l, ServiceShield, "DescribeProtection", in, c.inner.DescribeProtection, opts)
+}
+
+func (c limitedShield) GetSubscriptionState(ctx context.Context, in *shield.GetSubscriptionStateInput, opts ...func(*shield.Options)) (*shield.GetSubscriptionStateOutput, error) {
+	return call(ctx, c.l, ServiceShield, "GetSubscriptionState", in, c.inner.GetSubscriptionState, opts)
 }

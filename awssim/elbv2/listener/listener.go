@@ -1,0 +1,392 @@
+// Package listener is the actions on listeners and their rules: protocols, certificates, security policies, attributes,
+// priorities, and which target groups actions may name. What a rule says is in elbv2/routing; of elbv2 it imports routing,
+// targetgroup, attribute, request and check.
+package listener
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
+	"github.com/k8s-lbc/lbc/awssim/elbv2/check"
+	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
+	"github.com/k8s-lbc/lbc/awssim/elbv2/routing"
+	"github.com/k8s-lbc/lbc/awssim/elbv2/targetgroup"
+	"github.com/k8s-lbc/lbc/awssim/sslpolicy"
+)
+
+// Listeners answers the actions on listeners, rules, certificates and security policies.
+type Listeners struct {
+	account *account.Account
+	entry   call.Entry
+}
+
+// New is the actions over the account of e.
+func New(e call.Entry) *Listeners { return &Listeners{account: e.Account, entry: e} }
+
+// listenerSettings is what a listener does, apart from its rules, attributes and tags.
+type listenerSettings struct {
+	port        int32
+	protocol    string
+	certificate string
+	policy      string
+	alpn        string
+	mutual      account.MutualTLS
+	actions     []account.Action
+}
+
+func settingsOfListener(l *account.Listener) listenerSettings {
+	return listenerSettings{l.Port, l.Protocol, l.Certificate, l.SSLPolicy, l.ALPN, l.MutualTLS, l.Default().Actions}
+}
+
+// secure reports whether listeners of that protocol terminate TLS.
+func secure(protocol string) bool { return protocol == "HTTPS" || protocol == "TLS" }
+
+// maxVerifying is how many listeners of a load balancer verify clients.
+const maxVerifying = 2
+
+var alpnPolicies = []string{"HTTP1Only", "HTTP2Only", "HTTP2Optional", "HTTP2Preferred", "None"}
+
+// CreateListener creates a listener with its default rule, or answers the one on the port if it has the same settings.
+func (s *Listeners) CreateListener(ctx context.Context, in *elb.CreateListenerInput, _ ...func(*elb.Options)) (*elb.CreateListenerOutput, error) {
+	return call.Write(ctx, s.entry, "CreateListener", in, s.createListener)
+}
+
+func (s *Listeners) createListener(in *elb.CreateListenerInput) (*elb.CreateListenerOutput, error) {
+	tags, err := request.NewTags(in.Tags)
+	if err := check.First(check.Present("loadBalancerArn", in.LoadBalancerArn), check.Some("defaultActions", in.DefaultActions),
+		check.OneOf("protocol", in.Protocol, in.Protocol.Values()), check.Between("port", in.Port, 1, 65535), err); err != nil {
+		return nil, err
+	}
+	lb, err := request.FindLoadBalancer(s.account, in.LoadBalancerArn)
+	if err != nil {
+		return nil, err
+	}
+	want := listenerSettings{port: aws.ToInt32(in.Port), protocol: string(in.Protocol)}
+	if lb.Type == request.Gateway {
+		err = check.When(in.Port != nil || in.Protocol != "", check.Invalid("A listener protocol and port cannot be specified for load balancers with type 'gateway'"))
+	} else {
+		err = check.First(check.When(in.Protocol == "", check.Invalid("A listener protocol must be specified")), check.When(in.Port == nil, check.Invalid("A listener port must be specified")))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.secureSettings(lb, nil, &want, in.Certificates, in.SslPolicy, in.AlpnPolicy, in.MutualAuthentication); err != nil {
+		return nil, err
+	}
+	if want.actions, err = routing.Actions(s.account, lb.Type, in.DefaultActions, nil); err != nil {
+		return nil, err
+	}
+	if err := s.fit(lb, want.protocol, want.actions); err != nil {
+		return nil, err
+	}
+	if have := lb.Listener(want.port); have != nil {
+		if !settingsOfListener(have).same(want) {
+			return nil, duplicateListener(lb)
+		}
+		return &elb.CreateListenerOutput{Listeners: []types.Listener{describeListener(have)}}, nil
+	}
+	if err := s.associable(lb, want.actions, nil); err != nil {
+		return nil, err
+	}
+	if most := s.maxListeners(lb.Type); len(lb.Listeners) >= most {
+		return nil, apierr.New("TooManyListeners", "The maximum number of listeners per load balancer, '%d', has been reached", most)
+	}
+	path := "listener/" + request.TypePath[lb.Type] + "/" + lb.Name + "/" + lb.ID
+	l := &account.Listener{LoadBalancer: lb, ID: s.account.NewBalancingID(path), Tags: tags}
+	l.ARN = s.account.BalancingARN(path + "/" + l.ID)
+	setListener(l, want)
+	l.Attributes = listenerAttributes.Complete(l, nil)
+	r := &account.Rule{Listener: l, Default: true, Actions: want.actions}
+	s.identifyRule(r)
+	s.account.AddListener(l, r)
+	return &elb.CreateListenerOutput{Listeners: []types.Listener{describeListener(l)}}, nil
+}
+
+func duplicateListener(lb *account.LoadBalancer) error {
+	return apierr.New("DuplicateListener", "A listener already exists on this port for this load balancer '%s'", lb.ARN)
+}
+
+func (s *Listeners) maxListeners(lbType string) int {
+	switch lbType {
+	case request.Application:
+		return s.account.Quota(request.QuotaListenersPerALB)
+	case request.Network:
+		return s.account.Quota(request.QuotaListenersPerNLB)
+	}
+	return 1
+}
+
+// setListener gives a listener its settings, the actions aside.
+func setListener(l *account.Listener, want listenerSettings) {
+	l.Port, l.Protocol, l.Certificate, l.SSLPolicy, l.ALPN, l.MutualTLS = want.port, want.protocol, want.certificate, want.policy, want.alpn, want.mutual
+}
+
+// secureSettings checks protocol, certificate, security policy, ALPN policy and mutual authentication, and sets what is
+// given in want; the rest of want stays. self is the listener that is changed; nil for a new one.
+func (s *Listeners) secureSettings(lb *account.LoadBalancer, self *account.Listener, want *listenerSettings, certificates []types.Certificate, policy *string,
+	alpn []string, mutual *types.MutualAuthenticationAttributes) error {
+	if allowed := listenerProtocols[lb.Type]; lb.Type != request.Gateway && !slices.Contains(allowed, want.protocol) {
+		return check.Invalid("Listener protocol '%s' must be one of '%s'", want.protocol, strings.Join(allowed, ", "))
+	}
+	if !secure(want.protocol) {
+		if err := check.First(
+			check.When(len(certificates) > 0, check.Invalid("A certificate cannot be specified for %s listeners", want.protocol)),
+			check.When(policy != nil, check.Invalid("An SSL policy cannot be specified for %s listeners", want.protocol)),
+			check.When(len(alpn) > 0, check.Invalid("An ALPN policy cannot be specified for %s listeners", want.protocol)),
+			check.When(mutual != nil && aws.ToString(mutual.Mode) != "off", check.InvalidConfiguration("Mutual authentication is supported for HTTPS listeners only")),
+		); err != nil {
+			return err
+		}
+		want.certificate, want.policy, want.alpn, want.mutual = "", "", "", account.MutualTLS{}
+		return nil
+	}
+	if err := s.setCertificate(want, certificates); err != nil {
+		return err
+	}
+	want.policy = cmp.Or(aws.ToString(policy), want.policy, sslpolicy.Default)
+	if _, ok := sslpolicy.Named(want.policy); !ok {
+		return policyNotFound(want.policy)
+	}
+	switch {
+	case want.protocol != "TLS" && len(alpn) > 0:
+		return check.Invalid("An ALPN policy cannot be specified for %s listeners", want.protocol)
+	case len(alpn) > 1:
+		return check.Invalid("You can specify only one ALPN policy")
+	case len(alpn) == 1 && !slices.Contains(alpnPolicies, alpn[0]):
+		return apierr.New("ALPNPolicyNotFound", "The ALPN policy '%s' is not supported", alpn[0])
+	case len(alpn) == 1:
+		want.alpn = alpn[0]
+	case want.protocol != "TLS":
+		want.alpn = ""
+	}
+	return s.setMutual(lb, self, want, mutual)
+}
+
+// setCertificate sets the default certificate, of which there must be one.
+func (s *Listeners) setCertificate(want *listenerSettings, certificates []types.Certificate) error {
+	switch {
+	case len(certificates) == 0 && want.certificate == "":
+		return check.Invalid("A certificate must be specified for %s listeners", want.protocol)
+	case len(certificates) == 0:
+		return nil
+	case len(certificates) > 1:
+		return check.Invalid("You can specify only one default certificate for %s listeners", want.protocol)
+	case certificates[0].IsDefault != nil:
+		return check.Invalid("IsDefault cannot be specified for the certificate of a listener")
+	}
+	arn := aws.ToString(certificates[0].CertificateArn)
+	want.certificate = arn
+	return s.checkCertificate(arn)
+}
+
+// setMutual sets the authentication of clients.
+func (s *Listeners) setMutual(lb *account.LoadBalancer, self *account.Listener, want *listenerSettings, in *types.MutualAuthenticationAttributes) error {
+	if want.protocol != "HTTPS" {
+		want.mutual = account.MutualTLS{}
+		return check.When(in != nil && aws.ToString(in.Mode) != "off", check.InvalidConfiguration("Mutual authentication is supported for HTTPS listeners only"))
+	}
+	if in == nil {
+		want.mutual.Mode = cmp.Or(want.mutual.Mode, "off")
+		return nil
+	}
+	m := account.MutualTLS{Mode: cmp.Or(aws.ToString(in.Mode), "off"), TrustStore: aws.ToString(in.TrustStoreArn),
+		IgnoreExpiry: aws.ToBool(in.IgnoreClientCertificateExpiry), AdvertiseName: string(in.AdvertiseTrustStoreCaNames)}
+	switch {
+	case !slices.Contains([]string{"off", "passthrough", "verify"}, m.Mode):
+		return check.Invalid("Mutual authentication mode '%s' must be one of 'off, passthrough, verify'", m.Mode)
+	case m.Mode == "verify" && m.TrustStore == "":
+		return check.Invalid("A trust store ARN must be specified for the mutual authentication mode 'verify'")
+	case m.Mode != "verify" && (m.TrustStore != "" || m.IgnoreExpiry || m.AdvertiseName == "on"):
+		return check.InvalidConfiguration("A trust store and settings for client certificates can be specified for the mutual authentication mode 'verify' only")
+	}
+	if m.Mode == "verify" {
+		store, err := request.FindTrustStore(s.account, &m.TrustStore)
+		if err != nil {
+			return err
+		}
+		if store.StatusAt(s.account.Clock.Now()) != "ACTIVE" {
+			return apierr.New("TrustStoreNotReady", "The trust store '%s' is not active", m.TrustStore)
+		}
+		if err := checkVerifying(lb, self); err != nil {
+			return err
+		}
+		m.AdvertiseName = cmp.Or(m.AdvertiseName, "off")
+	} else {
+		m.AdvertiseName = ""
+	}
+	want.mutual = m
+	return check.OneOf("mutualAuthentication.advertiseTrustStoreCaNames", in.AdvertiseTrustStoreCaNames, in.AdvertiseTrustStoreCaNames.Values())
+}
+
+// checkVerifying requires that few other listeners of the load balancer verify clients.
+func checkVerifying(lb *account.LoadBalancer, self *account.Listener) error {
+	others := 0
+	for _, l := range lb.Listeners {
+		if l != self && l.MutualTLS.Mode == "verify" {
+			others++
+		}
+	}
+	return check.When(others >= maxVerifying, check.InvalidConfiguration("The maximum number of listeners of a load balancer in the mutual authentication mode 'verify', '%d', would be exceeded", maxVerifying))
+}
+
+// ModifyListener changes a listener; what is not given stays, as far as the protocol has it.
+func (s *Listeners) ModifyListener(ctx context.Context, in *elb.ModifyListenerInput, _ ...func(*elb.Options)) (*elb.ModifyListenerOutput, error) {
+	return call.Write(ctx, s.entry, "ModifyListener", in, s.modifyListener)
+}
+
+func (s *Listeners) modifyListener(in *elb.ModifyListenerInput) (*elb.ModifyListenerOutput, error) {
+	if err := check.First(check.Present("listenerArn", in.ListenerArn), check.OneOf("protocol", in.Protocol, in.Protocol.Values()), check.Between("port", in.Port, 1, 65535)); err != nil {
+		return nil, err
+	}
+	l, err := request.FindListener(s.account, in.ListenerArn)
+	if err != nil {
+		return nil, err
+	}
+	lb, want := l.LoadBalancer, settingsOfListener(l)
+	if lb.Type == request.Gateway && (in.Port != nil || in.Protocol != "") {
+		return nil, check.Invalid("A listener protocol and port cannot be specified for load balancers with type 'gateway'")
+	}
+	want.protocol = cmp.Or(string(in.Protocol), want.protocol)
+	if in.Port != nil {
+		want.port = *in.Port
+	}
+	if in.Certificates != nil && len(in.Certificates) == 0 && secure(want.protocol) {
+		return nil, check.Invalid("A certificate must be specified for %s listeners", want.protocol)
+	}
+	if err := s.secureSettings(lb, l, &want, in.Certificates, in.SslPolicy, in.AlpnPolicy, in.MutualAuthentication); err != nil {
+		return nil, err
+	}
+	if len(in.DefaultActions) > 0 {
+		if want.actions, err = routing.Actions(s.account, lb.Type, in.DefaultActions, want.actions); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.fit(lb, want.protocol, want.actions); err != nil {
+		return nil, err
+	}
+	if want.protocol != l.Protocol {
+		for _, r := range l.Rules[:len(l.Rules)-1] {
+			if err := s.fit(lb, want.protocol, r.Actions); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := s.associable(lb, want.actions, l.Default()); err != nil {
+		return nil, err
+	}
+	if have := lb.Listener(want.port); have != nil && have != l {
+		return nil, duplicateListener(lb)
+	}
+	changed := want.protocol != l.Protocol
+	setListener(l, want)
+	if changed {
+		l.Attributes = listenerAttributes.Complete(l, l.Attributes)
+		if !secure(l.Protocol) {
+			l.Certificates = nil
+		}
+	}
+	s.account.SetActions(l.Default(), want.actions)
+	return &elb.ModifyListenerOutput{Listeners: []types.Listener{describeListener(l)}}, nil
+}
+
+// DescribeListeners answers the listeners of a load balancer, or those of the given ARNs.
+func (s *Listeners) DescribeListeners(ctx context.Context, in *elb.DescribeListenersInput, _ ...func(*elb.Options)) (*elb.DescribeListenersOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeListeners", in, func(in *elb.DescribeListenersInput) (*elb.DescribeListenersOutput, error) {
+		if err := request.CheckPageSize(in.PageSize); err != nil {
+			return nil, err
+		}
+		if (in.LoadBalancerArn != nil) == (len(in.ListenerArns) > 0) {
+			return nil, check.Invalid("You must specify either listener ARNs or a load balancer ARN")
+		}
+		if len(in.ListenerArns) > request.MaxNamed {
+			return nil, check.Invalid("You cannot specify more than '%d' listeners", request.MaxNamed)
+		}
+		var list []*account.Listener
+		var next *string
+		var err error
+		if in.LoadBalancerArn == nil {
+			list, err = request.FindAll(s.account, request.KindListener, s.account.Listeners, in.ListenerArns)
+		} else {
+			var lb *account.LoadBalancer
+			if lb, err = request.FindLoadBalancer(s.account, in.LoadBalancerArn); err == nil {
+				list, next, err = request.Page(lb.Listeners, func(l *account.Listener) uint64 { return l.Seq }, in.Marker, in.PageSize, request.PagesOf(s.account, request.LargePage))
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		out := &elb.DescribeListenersOutput{NextMarker: next, Listeners: make([]types.Listener, len(list))}
+		for i, l := range list {
+			out.Listeners[i] = describeListener(l)
+		}
+		return out, nil
+	})
+}
+
+// describeListener converts to the SDK's form.
+func describeListener(l *account.Listener) types.Listener {
+	out := types.Listener{
+		ListenerArn: aws.String(l.ARN), LoadBalancerArn: aws.String(l.LoadBalancer.ARN), Protocol: types.ProtocolEnum(l.Protocol),
+		SslPolicy: request.Optional(l.SSLPolicy), DefaultActions: routing.DescribeActions(l.Default().Actions),
+	}
+	if l.Port != 0 {
+		out.Port = aws.Int32(l.Port)
+	}
+	if l.Certificate != "" {
+		out.Certificates = []types.Certificate{{CertificateArn: aws.String(l.Certificate)}}
+	}
+	if l.ALPN != "" {
+		out.AlpnPolicy = []string{l.ALPN}
+	}
+	if m := l.MutualTLS; m.Mode != "" {
+		out.MutualAuthentication = &types.MutualAuthenticationAttributes{
+			Mode: aws.String(m.Mode), TrustStoreArn: request.Optional(m.TrustStore),
+			AdvertiseTrustStoreCaNames: types.AdvertiseTrustStoreCaNamesEnum(m.AdvertiseName),
+		}
+		if m.Mode == "verify" {
+			out.MutualAuthentication.IgnoreClientCertificateExpiry = aws.Bool(m.IgnoreExpiry)
+			if owner(m.TrustStore) != owner(l.ARN) {
+				out.MutualAuthentication.TrustStoreAssociationStatus = types.TrustStoreAssociationStatusEnumActive
+			}
+		}
+	}
+	return out
+}
+
+// owner is the account that an ARN names.
+func owner(arn string) string {
+	if parts := strings.Split(arn, ":"); len(parts) > 4 {
+		return parts[4]
+	}
+	return ""
+}
+
+// DeleteListener deletes a listener with its rules.
+func (s *Listeners) DeleteListener(ctx context.Context, in *elb.DeleteListenerInput, _ ...func(*elb.Options)) (*elb.DeleteListenerOutput, error) {
+	return call.Write(ctx, s.entry, "DeleteListener", in, func(in *elb.DeleteListenerInput) (*elb.DeleteListenerOutput, error) {
+		l, err := request.FindListener(s.account, in.ListenerArn)
+		if err != nil {
+			return nil, err
+		}
+		if tg := targetgroup.TargetedBy(s.account, l.LoadBalancer, l.Port); tg != nil {
+			return nil, apierr.New("ResourceInUse", "Listener '%s' is currently in use by the target group '%s'", l.ARN, tg.ARN)
+		}
+		s.account.RemoveListener(l)
+		return &elb.DeleteListenerOutput{}, nil
+	})
+}
+
+// same reports whether two listeners have the same settings, which makes the second request a repetition.
+func (x listenerSettings) same(y listenerSettings) bool {
+	return x.port == y.port && x.protocol == y.protocol && x.certificate == y.certificate && x.policy == y.policy && x.alpn == y.alpn &&
+		x.mutual == y.mutual && slices.EqualFunc(x.actions, y.actions, routing.SameAction)
+}
