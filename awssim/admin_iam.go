@@ -78,20 +78,20 @@ func (s *Simulator) IAM() simclient.IAM {
 	a.Lock()
 	defer a.Unlock()
 	all := simclient.IAM{
-		Enforced: a.Enforced, Policies: account.SortedKeys(a.Policies), Users: []simclient.Identity{}, Roles: []simclient.Identity{},
+		Enforced: a.Enforced, Policies: slices.Sorted(maps.Keys(a.Policies)), Users: []simclient.Identity{}, Roles: []simclient.Identity{},
 		Linked: maps.Clone(a.LinkedRoles),
 	}
-	for _, name := range account.SortedKeys(a.Users) {
+	for _, name := range slices.Sorted(maps.Keys(a.Users)) {
 		u := a.Users[name]
-		all.Users = append(all.Users, identity(name, a.UserARN(u), account.SortedKeys(u.Keys), u.Grants))
+		all.Users = append(all.Users, identity(name, a.UserARN(u), slices.Sorted(maps.Keys(u.Keys)), u.Grants))
 	}
 	sessions := map[string][]string{}
-	for _, key := range account.SortedKeys(a.Sessions) {
+	for _, key := range slices.Sorted(maps.Keys(a.Sessions)) {
 		if session := a.Sessions[key]; a.Clock.Now().Before(session.Expires) {
 			sessions[session.Role] = append(sessions[session.Role], key)
 		}
 	}
-	for _, name := range account.SortedKeys(a.Roles) {
+	for _, name := range slices.Sorted(maps.Keys(a.Roles)) {
 		r := a.Roles[name]
 		all.Roles = append(all.Roles, identity(name, a.RoleARN(r), sessions[name], r.Grants))
 	}

@@ -2,6 +2,7 @@ package awssim
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -206,12 +207,12 @@ func (s *Simulator) putTrouble(t account.Trouble) error {
 	defer a.Unlock()
 	for _, z := range t.ZonesOut {
 		if _, ok := a.Zones[z]; !ok {
-			return fmt.Errorf("zonesOut: there is no zone %q, use one of %v", z, account.SortedKeys(a.Zones))
+			return fmt.Errorf("zonesOut: there is no zone %q, use one of %v", z, slices.Sorted(maps.Keys(a.Zones)))
 		}
 	}
 	for _, shift := range t.Shifts {
 		if _, ok := a.Zones[shift.Zone]; !ok {
-			return fmt.Errorf("shifts: there is no zone %q, use one of %v", shift.Zone, account.SortedKeys(a.Zones))
+			return fmt.Errorf("shifts: there is no zone %q, use one of %v", shift.Zone, slices.Sorted(maps.Keys(a.Zones)))
 		}
 	}
 	a.Trouble = t

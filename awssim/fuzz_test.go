@@ -3,6 +3,7 @@ package awssim
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -269,7 +270,7 @@ func (z *fuzzer) text(field string) string {
 	}
 	if strings.HasPrefix(field, "Resource") { // the resource of any kind
 		var ids []string
-		for _, name := range account.SortedKeys(z.told) {
+		for _, name := range slices.Sorted(maps.Keys(z.told)) {
 			if strings.HasSuffix(strings.ToLower(name), "id") || strings.HasSuffix(strings.ToLower(name), "arn") {
 				ids = append(ids, z.told[name]...)
 			}

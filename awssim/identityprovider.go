@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -182,7 +183,7 @@ func (s *Simulator) poolAt(host string) string {
 			return arn
 		}
 	}
-	for _, arn := range account.SortedKeys(a.Rules) {
+	for _, arn := range slices.Sorted(maps.Keys(a.Rules)) {
 		for _, action := range a.Rules[arn].Actions {
 			if c := action.Cognito; c != nil && at(c.UserPoolDomain) {
 				return c.UserPoolARN

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -42,7 +43,7 @@ func describeAccount(a *account.Account) simclient.Resources {
 	for _, tg := range a.TargetGroupsInOrder() {
 		r.TargetGroups = append(r.TargetGroups, describeTargetGroup(a, tg))
 	}
-	for _, id := range account.SortedKeys(a.SecurityGroups) {
+	for _, id := range slices.Sorted(maps.Keys(a.SecurityGroups)) {
 		g := a.SecurityGroups[id]
 		r.SecurityGroups = append(r.SecurityGroups, simclient.SecurityGroup{
 			ID: g.ID, Name: g.Name, Description: g.Description, VPC: g.VPC, Tags: maps.Clone(g.Tags),
@@ -50,7 +51,7 @@ func describeAccount(a *account.Account) simclient.Resources {
 		})
 	}
 	a.SettleCertificates()
-	for _, arn := range account.SortedKeys(a.Certificates) {
+	for _, arn := range slices.Sorted(maps.Keys(a.Certificates)) {
 		c := a.Certificates[arn]
 		names := slices.Clone(c.AlternativeNames)
 		if len(names) == 0 {
@@ -145,7 +146,7 @@ func healthCheckText(h account.HealthCheck) string {
 	return fmt.Sprintf("%s every %ds", text, h.Interval)
 }
 
-func describePermissions(permissions []account.Permission) []simclient.Permission {
+func describePermissions(permissions []vpc.Permission) []simclient.Permission {
 	var described []simclient.Permission
 	for _, p := range permissions {
 		d := simclient.Permission{ID: p.ID, Protocol: p.Protocol, From: p.From, To: p.To, Description: p.Description}

@@ -10,17 +10,17 @@ import (
 
 // describeEdge adds what stands in front of load balancers: web ACLs, protections and accelerators.
 func describeEdge(a *account.Account, r *simclient.Resources) {
-	for _, arn := range account.SortedKeys(a.WebACLs) {
+	for _, arn := range slices.Sorted(maps.Keys(a.WebACLs)) {
 		w := a.WebACLs[arn]
 		r.WebACLs = append(r.WebACLs, simclient.WebACL{ARN: arn, Name: w.Name, LoadBalancers: a.GuardedBy(arn), Tags: maps.Clone(w.Tags)})
 	}
-	for _, id := range account.SortedKeys(a.ClassicACLs) {
+	for _, id := range slices.Sorted(maps.Keys(a.ClassicACLs)) {
 		c := a.ClassicACLs[id]
 		r.WebACLs = append(r.WebACLs, simclient.WebACL{
 			ARN: a.ARN("waf-regional", "webacl/"+id), Name: c.Name, LoadBalancers: a.ClassicGuardedBy(id), Tags: maps.Clone(c.Tags),
 		})
 	}
-	for _, id := range account.SortedKeys(a.Protections) {
+	for _, id := range slices.Sorted(maps.Keys(a.Protections)) {
 		p := a.Protections[id]
 		r.Protections = append(r.Protections, simclient.Protection{ID: id, Name: p.Name, Resource: p.Resource, Tags: maps.Clone(p.Tags)})
 	}

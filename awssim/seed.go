@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -82,7 +84,7 @@ func (p *planter) targetGroup(tg seed.TargetGroup) error {
 		return p.same(tg.ARN, arn)
 	}
 	set := &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: aws.String(arn)}
-	for _, k := range account.SortedKeys(tg.Attributes) {
+	for _, k := range slices.Sorted(maps.Keys(tg.Attributes)) {
 		set.Attributes = append(set.Attributes, elbtypes.TargetGroupAttribute{Key: aws.String(k), Value: aws.String(tg.Attributes[k])})
 	}
 	_, err = p.service.ModifyTargetGroupAttributes(context.Background(), set)
@@ -159,7 +161,7 @@ func given(s string) *string {
 
 func tags(m map[string]string) []elbtypes.Tag {
 	var list []elbtypes.Tag
-	for _, k := range account.SortedKeys(m) {
+	for _, k := range slices.Sorted(maps.Keys(m)) {
 		list = append(list, elbtypes.Tag{Key: aws.String(k), Value: aws.String(m[k])})
 	}
 	return list

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -137,7 +138,7 @@ func firewalls(a *account.Account) map[string]firewall {
 func groupMembers(a *account.Account) map[string][]netip.Addr {
 	members := map[string][]netip.Addr{}
 	for _, g := range a.SecurityGroups {
-		for _, list := range [][]account.Permission{g.Ingress, g.Egress} {
+		for _, list := range [][]vpc.Permission{g.Ingress, g.Egress} {
 			for i := range list {
 				if list[i].Group != "" {
 					members[list[i].Group] = nil
@@ -145,7 +146,7 @@ func groupMembers(a *account.Account) map[string][]netip.Addr {
 			}
 		}
 	}
-	for _, id := range account.SortedKeys(a.Interfaces) {
+	for _, id := range slices.Sorted(maps.Keys(a.Interfaces)) {
 		n := a.Interfaces[id]
 		for _, group := range n.Groups {
 			if _, referred := members[group]; !referred {
@@ -161,7 +162,7 @@ func groupMembers(a *account.Account) map[string][]netip.Addr {
 }
 
 // permissions are a group's with groups and prefix lists resolved to ranges.
-func permissions(a *account.Account, list []account.Permission, members map[string][]netip.Addr) []topology.Permission {
+func permissions(a *account.Account, list []vpc.Permission, members map[string][]netip.Addr) []topology.Permission {
 	var served []topology.Permission
 	for _, p := range list {
 		add := func(peer netip.Prefix) {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 )
 
 // Acceleration is what Global Accelerator holds. The zero value is empty and ready.
@@ -107,7 +109,7 @@ type AcceleratorEndpoint struct {
 // AddAccelerator files an accelerator under its ARN.
 func (a *Account) AddAccelerator(x *Accelerator) {
 	x.Seq, x.bornStuck = a.next(), a.Trouble.AcceleratorsStuck
-	put(&a.Accelerators, x.ARN, x)
+	resource.Put(&a.Accelerators, x.ARN, x)
 }
 
 // AcceleratorsInOrder is every accelerator in the order of creation.
@@ -139,7 +141,7 @@ func (c *Acceleration) Idempotent(action, token string) (IdempotentCall, bool) {
 
 // Remember notes what a call with a token made.
 func (c *Acceleration) Remember(action, token string, made IdempotentCall) {
-	put(&c.tokens, action+"/"+token, made)
+	resource.Put(&c.tokens, action+"/"+token, made)
 }
 
 // The states of an accelerator.

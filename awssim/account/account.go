@@ -1,7 +1,7 @@
 // Package account is the one state of a simulated AWS account in one region: every resource of every service, plain structs
 // in maps, with the lookups and the dependency rules that several services share. No wire format, no validation of
-// requests, no SDK types. It imports only the standard library, awssim/clock and the pure awssim/iam/policy, awssim/webacl and
-// internal/stack.
+// requests, no SDK types. It imports only the standard library, the packages below it, awssim/clock and the pure
+// awssim/iam/policy, awssim/webacl and internal/stack.
 package account
 
 import (
@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 )
 
@@ -24,11 +25,11 @@ type Account struct {
 	// Random draws from [0, 1) for Profile.LagChance; Seed sets it.
 	Random func() float64
 
-	Compute   // VPCs, subnets, route tables, security groups, network interfaces, instances: compute.go
-	Balancing // load balancers, target groups, listeners, rules: balancing.go
-	Trust     // certificates: trust.go
-	Identity  // users, roles, policies, sessions: identity.go
-	Domains   // hosted zones: hostedzone.go
+	vpc.Network // VPCs, subnets, route tables, security groups, network interfaces, instances
+	Balancing   // load balancers, target groups, listeners, rules: balancing.go
+	Trust       // certificates: trust.go
+	Identity    // users, roles, policies, sessions: identity.go
+	Domains     // hosted zones: hostedzone.go
 
 	UserPools map[string]*UserPool // by ARN; nil: load balancers take any
 
@@ -62,6 +63,11 @@ func PartitionOf(region string) string {
 		return "aws-us-gov"
 	}
 	return "aws"
+}
+
+// ARN of a resource of this account and region, such as a.ARN("ec2", "subnet/subnet-1").
+func (a *Account) ARN(service, resource string) string {
+	return strings.Join([]string{"arn", a.Partition, service, a.Region, a.ID, resource}, ":")
 }
 
 // OnChange registers f to run (without the lock) after each call that changed the state.

@@ -11,8 +11,10 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"math/big"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -47,7 +49,7 @@ var makers = map[string]func() (crypto.Signer, error){
 }
 
 // KeyAlgorithms are the algorithms of keys that ACM knows, in ascending order.
-func KeyAlgorithms() []string { return SortedKeys(makers) }
+func KeyAlgorithms() []string { return slices.Sorted(maps.Keys(makers)) }
 
 func makeRSA(bits int) func() (crypto.Signer, error) {
 	return func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, bits) }

@@ -8,6 +8,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 )
 
 // Buckets is what the account needs of S3: bundles of certificates are read from it, logs are written to it. A bucket is a
@@ -111,7 +113,7 @@ func (b *Buckets) Put(bucket, key string, content []byte) error {
 		return fmt.Errorf("object %q: a bucket's name and a key without empty steps are needed", name)
 	}
 	if b.Directory == "" {
-		put(&b.memory, name, slices.Clone(content))
+		resource.Put(&b.memory, name, slices.Clone(content))
 		return nil
 	}
 	root, err := os.OpenRoot(b.Directory)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 )
 
 // Domains is what Route 53 holds: hosted zones with their record sets, and the changes made to them. Its methods need the
@@ -180,15 +182,14 @@ func (a *Account) SetRecords(z *HostedZone, records []*RecordSet, comment string
 func (a *Account) NewRecordChange(comment string) *RecordChange {
 	now := a.Clock.Now()
 	c := &RecordChange{ID: a.newZoneID("C"), Comment: comment, Submitted: now, DueAt: now.Add(a.Profile.RecordSync)}
-	put(&a.RecordChanges, c.ID, c)
+	resource.Put(&a.RecordChanges, c.ID, c)
 	return c
 }
 
 // newZoneID is an id of Route 53: the letter and twenty more letters and digits, as repeatable as NewID.
 func (a *Account) newZoneID(letter string) string {
 	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	a.Compute.sequence++
-	sum := sha256.Sum256(fmt.Appendf(nil, "route53/%s/%d", letter, a.Compute.sequence))
+	sum := sha256.Sum256(fmt.Appendf(nil, "route53/%s/%d", letter, a.NextNumber()))
 	id := []byte(letter + "0")
 	for _, b := range sum[:19] {
 		id = append(id, alphabet[int(b)%len(alphabet)])
@@ -218,7 +219,7 @@ func (a *Account) AddHostedZone(z *HostedZone) *RecordChange {
 		Name: z.Name, Type: RecordSOA, TTL: authorityTTL,
 		Values: []string{servers[0] + ". awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"},
 	}
-	put(&a.HostedZones, z.ID, z)
+	resource.Put(&a.HostedZones, z.ID, z)
 	c := a.SetRecords(z, []*RecordSet{ns, soa}, z.Comment)
 	z.BusyUntil = time.Time{}
 	return c

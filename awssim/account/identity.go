@@ -2,9 +2,11 @@ package account
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
 )
 
@@ -89,9 +91,9 @@ func (a *Account) AddUser(u *User) {
 			delete(a.keys, id)
 		}
 	}
-	put(&a.Users, u.Name, u)
+	resource.Put(&a.Users, u.Name, u)
 	for id := range u.Keys {
-		put(&a.keys, id, u)
+		resource.Put(&a.keys, id, u)
 	}
 }
 
@@ -106,30 +108,30 @@ func (a *Account) AddRole(r *Role) {
 	if r.ID == "" {
 		r.ID = "AROA" + a.keySuffix("role")
 	}
-	put(&a.Roles, r.Name, r)
+	resource.Put(&a.Roles, r.Name, r)
 }
 
 // AddPolicy adds or replaces a managed policy; who has it follows at once.
-func (i *Identity) AddPolicy(p *Policy) { put(&i.Policies, p.Name, p) }
+func (i *Identity) AddPolicy(p *Policy) { resource.Put(&i.Policies, p.Name, p) }
 
 // AddProvider adds or replaces a provider of web identities.
 func (i *Identity) AddProvider(p *Provider) {
-	put(&i.Providers, strings.TrimPrefix(p.Issuer, "https://"), p)
+	resource.Put(&i.Providers, strings.TrimPrefix(p.Issuer, "https://"), p)
 }
 
 // DeletePolicy removes a managed policy. It fails while a user or role has it, naming the first.
 func (i *Identity) DeletePolicy(name string) error {
 	if _, ok := i.Policies[name]; !ok {
-		return &NotFoundError{"policy", name}
+		return resource.NotFound("policy", name)
 	}
-	for _, user := range SortedKeys(i.Users) {
+	for _, user := range slices.Sorted(maps.Keys(i.Users)) {
 		if i.Users[user].has(name) {
-			return &DependencyError{name, "user " + user}
+			return resource.InUse(name, "user "+user)
 		}
 	}
-	for _, role := range SortedKeys(i.Roles) {
+	for _, role := range slices.Sorted(maps.Keys(i.Roles)) {
 		if i.Roles[role].has(name) {
-			return &DependencyError{name, "role " + role}
+			return resource.InUse(name, "role "+role)
 		}
 	}
 	delete(i.Policies, name)
@@ -167,7 +169,7 @@ func (i *Identity) Documents(names ...string) []*policy.Document {
 }
 
 // LinkedRole notes that a service has its service-linked role.
-func (i *Identity) LinkedRole(service string) { put(&i.LinkedRoles, service, true) }
+func (i *Identity) LinkedRole(service string) { resource.Put(&i.LinkedRoles, service, true) }
 
 // IAMARN is the ARN of a path of IAM ("role/lbc", "user/ann", "oidc-provider/host") in this account.
 func (a *Account) IAMARN(path string) string {

@@ -3,6 +3,8 @@ package account
 import (
 	"fmt"
 	"strings"
+
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 )
 
 // Quota is a limit that AWS raises on request.
@@ -95,7 +97,7 @@ func (b *Balancing) SetQuota(name string, value int) error {
 	var names []string
 	for _, q := range quotas {
 		if q.name == name {
-			put(&b.Quotas, name, value)
+			resource.Put(&b.Quotas, name, value)
 			return nil
 		}
 		names = append(names, q.name)

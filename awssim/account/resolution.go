@@ -1,7 +1,7 @@
 package account
 
 import (
-	"net/netip"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -70,7 +70,7 @@ func (a *Account) zoneFor(name, vpc string) *HostedZone {
 		}
 		return name != z.Name && a.has(z, name) && !a.has(best, name)
 	}
-	for _, id := range SortedKeys(a.HostedZones) {
+	for _, id := range slices.Sorted(maps.Keys(a.HostedZones)) {
 		z := a.HostedZones[id]
 		if _, published := a.published(z); published && WithinDomain(name, z.Name) && z.answers(vpc) && better(z) {
 			best = z
@@ -95,23 +95,4 @@ func parent(name string) string {
 		return above
 	}
 	return "."
-}
-
-// ResolverOf is the VPC whose resolver a machine at that address asks, and the machine's availability zone; "" when no VPC
-// has the address, which is then one of the internet.
-func (a *Account) ResolverOf(address netip.Addr) (vpc, zone string) {
-	for _, id := range SortedKeys(a.VPCs) {
-		v := a.VPCs[id]
-		if !slices.ContainsFunc(slices.Concat(v.CIDRs, v.IPv6CIDRs), func(c CIDR) bool { return c.Prefix.Contains(address) }) {
-			continue
-		}
-		for _, s := range SortedKeys(a.Subnets) {
-			if subnet := a.Subnets[s]; subnet.VPC == id && (subnet.CIDR.Contains(address) ||
-				slices.ContainsFunc(subnet.IPv6CIDRs, func(c CIDR) bool { return c.Prefix.Contains(address) })) {
-				return id, subnet.Zone
-			}
-		}
-		return id, ""
-	}
-	return "", ""
 }

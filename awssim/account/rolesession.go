@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
 )
 
@@ -43,7 +44,7 @@ func (a *Account) NewRoleSession(role, name string, life time.Duration) *RoleSes
 	if r := a.Roles[role]; r != nil {
 		s.UserID = r.ID + ":" + name
 	}
-	put(&a.Sessions, s.AccessKey, s)
+	resource.Put(&a.Sessions, s.AccessKey, s)
 	return s
 }
 

@@ -1,6 +1,10 @@
 package account
 
-import "time"
+import (
+	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
+)
 
 // ShieldSubscription is the account's subscription to Shield Advanced.
 type ShieldSubscription struct {
@@ -21,7 +25,7 @@ type Protection struct {
 }
 
 // AddProtection files a protection under its id.
-func (d *Defence) AddProtection(p *Protection) { put(&d.Protections, p.ID, p) }
+func (d *Defence) AddProtection(p *Protection) { resource.Put(&d.Protections, p.ID, p) }
 
 // ProtectionOf is the protection of a resource, or nil.
 func (d *Defence) ProtectionOf(resource string) *Protection {

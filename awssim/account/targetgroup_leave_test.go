@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 )
 
@@ -36,14 +37,14 @@ func TestTerminatedInstancesStayTargetsForAWhile(t *testing.T) {
 	t.Parallel()
 	c := clock.NewStepped(time.Unix(1_700_000_000, 0))
 	a := New("123456789012", "us-west-2", c, Profile{TargetTerminated: time.Minute})
-	a.AddZone(&AvailabilityZone{Name: "us-west-2a"})
-	if err := a.AddVPC(&VPC{ID: "vpc-1", CIDRs: []CIDR{{Prefix: netip.MustParsePrefix("10.0.0.0/16")}}}); err != nil {
+	a.AddZone(&vpc.AvailabilityZone{Name: "us-west-2a"})
+	if err := a.AddVPC(&vpc.VPC{ID: "vpc-1", CIDRs: []vpc.CIDR{{Prefix: netip.MustParsePrefix("10.0.0.0/16")}}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.AddSubnet(&Subnet{ID: "subnet-1", VPC: "vpc-1", Zone: "us-west-2a", CIDR: netip.MustParsePrefix("10.0.0.0/24")}); err != nil {
+	if err := a.AddSubnet(&vpc.Subnet{ID: "subnet-1", VPC: "vpc-1", Zone: "us-west-2a", CIDR: netip.MustParsePrefix("10.0.0.0/24")}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.AddInstance(&Instance{ID: "i-1"}, "subnet-1", nil, netip.Addr{}); err != nil {
+	if _, err := a.AddInstance(&vpc.Instance{ID: "i-1"}, "subnet-1", nil, netip.Addr{}); err != nil {
 		t.Fatal(err)
 	}
 	lb := &LoadBalancer{ARN: "lb", Type: "application", Zones: []Zone{{Name: "us-west-2a"}}}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 )
 
 // Trouble is what goes wrong in the account until it is set otherwise, besides the fault rules, which break single calls.
@@ -121,7 +123,7 @@ func (t *Trouble) Order(n int, swap func(i, j int)) {
 	}
 	for i := n - 1; i > 0; i-- {
 		t.turn++
-		swap(i, int(scatter(fmt.Sprint(t.turn))%uint64(i+1)))
+		swap(i, int(resource.Hash(fmt.Sprint(t.turn))%uint64(i+1)))
 	}
 }
 

@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"crypto/tls"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 )
 
 // Trust is the certificates of the account, by ARN. Its methods need the account's lock, except those of Authority.
@@ -54,7 +57,7 @@ func (a *Account) CertificateUsers(arn string) []string {
 			users[l.LoadBalancer.ARN] = true
 		}
 	}
-	return SortedKeys(users)
+	return slices.Sorted(maps.Keys(users))
 }
 
 // Certificate finds a certificate by ARN, in its state of now.
@@ -67,7 +70,7 @@ func (a *Account) Certificate(arn string) (*Certificate, bool) {
 }
 
 // AddCertificate adds or replaces a certificate under its ARN.
-func (t *Trust) AddCertificate(c *Certificate) { put(&t.Certificates, c.ARN, c) }
+func (t *Trust) AddCertificate(c *Certificate) { resource.Put(&t.Certificates, c.ARN, c) }
 
 // Authority is the certificate authority that signs all certificates of the account that are not imported.
 func (t *Trust) Authority() *Authority { return &t.authority }
@@ -77,7 +80,7 @@ func (t *Trust) Authority() *Authority { return &t.authority }
 func (t *Trust) TLSCertificate(arn string) (*tls.Certificate, error) {
 	c, ok := t.Certificates[arn]
 	if !ok {
-		return nil, &NotFoundError{"certificate", arn}
+		return nil, resource.NotFound("certificate", arn)
 	}
 	if c.Pair == nil {
 		names := c.AlternativeNames

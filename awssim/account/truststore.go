@@ -4,6 +4,8 @@ import (
 	"crypto/x509"
 	"slices"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 )
 
 // TrustStore is a set of certificate authorities for mutual TLS, with what they revoked.
@@ -84,7 +86,7 @@ func (t *TrustStore) Pool() *x509.CertPool {
 // AddTrustStore files a trust store by its ARN.
 func (b *Balancing) AddTrustStore(t *TrustStore) {
 	t.Seq = b.next()
-	put(&b.TrustStores, t.ARN, t)
+	resource.Put(&b.TrustStores, t.ARN, t)
 }
 
 // TrustStoresInOrder is every trust store in the order of creation.

@@ -3,6 +3,8 @@ package account
 import (
 	"maps"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 )
 
 // visibility is what reads do not see yet: AWS's services answer from replicas that lag behind what was written. It holds
@@ -54,7 +56,7 @@ func (a *Account) ChangingBalancing(arn string, seq uint64, present func() any) 
 	if d <= 0 {
 		return
 	}
-	put(&a.visibility.former, arn, Former{seq, present(), now.Add(d)})
+	resource.Put(&a.visibility.former, arn, Former{seq, present(), now.Add(d)})
 	if len(a.visibility.former)%sweepEvery == 0 {
 		maps.DeleteFunc(a.visibility.former, func(_ string, old Former) bool { return !now.Before(old.until) })
 	}
@@ -65,7 +67,7 @@ func (a *Account) FormerBalancing() map[string]Former {
 	var out map[string]Former
 	for arn, old := range a.visibility.former {
 		if a.Clock.Now().Before(old.until) && a.Described(arn) {
-			put(&out, arn, old)
+			resource.Put(&out, arn, old)
 		}
 	}
 	return out
@@ -87,7 +89,7 @@ func (a *Account) hide(m *map[string]time.Time, id string, d time.Duration) {
 		return
 	}
 	now := a.Clock.Now()
-	put(m, id, now.Add(d))
+	resource.Put(m, id, now.Add(d))
 	if len(*m)%sweepEvery == 0 {
 		maps.DeleteFunc(*m, func(_ string, until time.Time) bool { return !now.Before(until) })
 	}
@@ -118,7 +120,7 @@ func (a *Account) RetagCompute(id string, present map[string]string) {
 	if d <= 0 {
 		return
 	}
-	put(&a.visibility.oldTags, id, oldTags{maps.Clone(present), now.Add(d)})
+	resource.Put(&a.visibility.oldTags, id, oldTags{maps.Clone(present), now.Add(d)})
 	if len(a.visibility.oldTags)%sweepEvery == 0 {
 		maps.DeleteFunc(a.visibility.oldTags, func(_ string, old oldTags) bool { return !now.Before(old.until) })
 	}

@@ -4,6 +4,9 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
 // formerCompute is a resource of EC2 as Describe calls show it that do not know of its latest change.
@@ -14,7 +17,7 @@ type formerCompute struct {
 
 // ChangingGroup says that a security group is about to change or to go: for a while Describe calls go on showing it as it is.
 // Of several changes in that time the first counts, as for all of these.
-func (a *Account) ChangingGroup(g *SecurityGroup) {
+func (a *Account) ChangingGroup(g *vpc.SecurityGroup) {
 	a.changingCompute(g.ID, func() any {
 		was := *g
 		was.Ingress, was.Egress, was.AssociatedVPCs = slices.Clone(g.Ingress), slices.Clone(g.Egress), slices.Clone(g.AssociatedVPCs)
@@ -24,7 +27,7 @@ func (a *Account) ChangingGroup(g *SecurityGroup) {
 }
 
 // ChangingInterface is ChangingGroup for a network interface.
-func (a *Account) ChangingInterface(n *NetworkInterface) {
+func (a *Account) ChangingInterface(n *vpc.Interface) {
 	a.changingCompute(n.ID, func() any {
 		was := *n
 		was.Groups, was.Addresses, was.Prefixes = slices.Clone(n.Groups), slices.Clone(n.Addresses), slices.Clone(n.Prefixes)
@@ -46,19 +49,19 @@ func (a *Account) changingCompute(id string, present func() any) {
 	if d <= 0 {
 		return
 	}
-	put(&a.visibility.formerCompute, id, formerCompute{present(), now.Add(d)})
+	resource.Put(&a.visibility.formerCompute, id, formerCompute{present(), now.Add(d)})
 	if len(a.visibility.formerCompute)%sweepEvery == 0 {
 		maps.DeleteFunc(a.visibility.formerCompute, func(_ string, old formerCompute) bool { return !now.Before(old.until) })
 	}
 }
 
 // DescribedGroups are the security groups as Describe calls know them, by id; not to be changed.
-func (a *Account) DescribedGroups() map[string]*SecurityGroup {
+func (a *Account) DescribedGroups() map[string]*vpc.SecurityGroup {
 	return describedOf(a, a.SecurityGroups)
 }
 
 // DescribedInterfaces are the network interfaces as Describe calls know them, by id; not to be changed.
-func (a *Account) DescribedInterfaces() map[string]*NetworkInterface {
+func (a *Account) DescribedInterfaces() map[string]*vpc.Interface {
 	return describedOf(a, a.Interfaces)
 }
 
@@ -70,7 +73,7 @@ func describedOf[R any](a *Account, present map[string]R) map[string]R {
 	shown := maps.Clone(present)
 	for id, old := range a.visibility.formerCompute {
 		if value, ok := old.value.(R); ok && now.Before(old.until) {
-			put(&shown, id, value)
+			resource.Put(&shown, id, value)
 		}
 	}
 	return shown

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 	"github.com/k8s-lbc/lbc/awssim/webacl"
 )
 
@@ -71,13 +72,13 @@ type ClassicACL struct {
 }
 
 // AddWebACL files a web ACL under its ARN.
-func (d *Defence) AddWebACL(w *WebACL) { put(&d.WebACLs, w.ARN, w) }
+func (d *Defence) AddWebACL(w *WebACL) { resource.Put(&d.WebACLs, w.ARN, w) }
 
 // AddIPSet files an address set under its ARN.
-func (d *Defence) AddIPSet(s *IPSet) { put(&d.IPSets, s.ARN, s) }
+func (d *Defence) AddIPSet(s *IPSet) { resource.Put(&d.IPSets, s.ARN, s) }
 
 // AddClassicACL files a classic web ACL under its id.
-func (d *Defence) AddClassicACL(c *ClassicACL) { put(&d.ClassicACLs, c.ID, c) }
+func (d *Defence) AddClassicACL(c *ClassicACL) { resource.Put(&d.ClassicACLs, c.ID, c) }
 
 // WebACLOf is the web ACL that is associated with a load balancer, or nil.
 func (d *Defence) WebACLOf(loadBalancer string) *WebACL { return d.WebACLs[d.guards[loadBalancer].acl] }
@@ -90,7 +91,7 @@ func (d *Defence) ClassicACLOf(loadBalancer string) *ClassicACL {
 // Guard associates a web ACL with a load balancer in place of the present one, from the profile's time on; "" takes it away.
 func (a *Account) Guard(loadBalancer, acl string) {
 	now := a.Clock.Now()
-	put(&a.guards, loadBalancer, guard{acl: acl, effectiveAt: now.Add(a.Profile.WebACLEffective), before: a.effective(loadBalancer, now)})
+	resource.Put(&a.guards, loadBalancer, guard{acl: acl, effectiveAt: now.Add(a.Profile.WebACLEffective), before: a.effective(loadBalancer, now)})
 }
 
 // effective is the ARN of the web ACL that judges a load balancer's requests at that time.
@@ -108,7 +109,7 @@ func (d *Defence) GuardClassic(loadBalancer, id string) {
 		delete(d.classic, loadBalancer)
 		return
 	}
-	put(&d.classic, loadBalancer, id)
+	resource.Put(&d.classic, loadBalancer, id)
 }
 
 // Firewall is what judges a load balancer's requests now, nil if nothing does, and when that changes by itself, zero if never.

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/acm/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 )
 
 const (
@@ -50,7 +51,7 @@ func (s *Service) listCertificates(in *acm.ListCertificatesInput) (*acm.ListCert
 	}
 	s.account.SettleCertificates()
 	var found []*account.Certificate
-	for _, arn := range account.AnswerOrder(s.account.Certificates) {
+	for _, arn := range resource.AnswerOrder(s.account.Certificates) {
 		c := s.account.Certificates[arn]
 		if selected(in, keys, c) {
 			found = append(found, c)

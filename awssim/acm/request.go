@@ -2,6 +2,7 @@ package acm
 
 import (
 	"context"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -113,7 +114,7 @@ func (s *Service) sameRequest(c *account.Certificate) *account.Certificate {
 	if c.IdempotencyToken == "" {
 		return nil
 	}
-	for _, arn := range account.SortedKeys(s.account.Certificates) {
+	for _, arn := range slices.Sorted(maps.Keys(s.account.Certificates)) {
 		old := s.account.Certificates[arn]
 		if old.IdempotencyToken == c.IdempotencyToken && c.Created.Before(old.Created.Add(idempotencySpan)) &&
 			slices.Equal(old.AlternativeNames, c.AlternativeNames) && old.ValidationMethod == c.ValidationMethod &&

@@ -2,6 +2,8 @@ package acm
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -9,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/acm/types"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -49,7 +50,7 @@ func (s *Service) listTagsForCertificate(in *acm.ListTagsForCertificateInput) (*
 		return nil, err
 	}
 	out := &acm.ListTagsForCertificateOutput{}
-	for _, k := range account.SortedKeys(c.Tags) {
+	for _, k := range slices.Sorted(maps.Keys(c.Tags)) {
 		out.Tags = append(out.Tags, types.Tag{Key: aws.String(k), Value: aws.String(c.Tags[k])})
 	}
 	return out, nil

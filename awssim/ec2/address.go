@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -54,7 +55,7 @@ func countable(addresses, prefixes int) error {
 }
 
 // assign adds all asked for, or nothing.
-func (s *Service) assign(n *account.NetworkInterface, addresses []string, count, prefixes int) (*ec2.AssignPrivateIpAddressesOutput, error) {
+func (s *Service) assign(n *vpc.Interface, addresses []string, count, prefixes int) (*ec2.AssignPrivateIpAddressesOutput, error) {
 	if err := countable(count, prefixes); err != nil {
 		return nil, err
 	}
@@ -76,7 +77,7 @@ func (s *Service) assign(n *account.NetworkInterface, addresses []string, count,
 		return wireError(err)
 	}
 	for _, addr := range asked {
-		if slices.ContainsFunc(n.Addresses, func(p account.PrivateAddress) bool { return p.Addr == addr }) {
+		if slices.ContainsFunc(n.Addresses, func(p vpc.PrivateAddress) bool { return p.Addr == addr }) {
 			continue // assigning what the interface has already succeeds
 		}
 		got, err := s.account.AssignAddress(n.ID, addr)
@@ -148,18 +149,18 @@ func (s *Service) unassignPrivateIPAddresses(in *ec2.UnassignPrivateIpAddressesI
 	return &ec2.UnassignPrivateIpAddressesOutput{}, nil
 }
 
-var addresses = collection[*account.ElasticAddress]{
+var addresses = collection[*vpc.ElasticAddress]{
 	kind:    addressKind,
 	idParam: "allocationIds",
-	all:     func(a *account.Account) map[string]*account.ElasticAddress { return a.Addresses },
-	tags:    func(e *account.ElasticAddress) map[string]string { return e.Tags },
-	filters: map[string]accessor[*account.ElasticAddress]{
-		"allocation-id":        one(func(e *account.ElasticAddress) string { return e.Allocation }),
-		"association-id":       one(func(e *account.ElasticAddress) string { return e.Association }),
-		"public-ip":            one(func(e *account.ElasticAddress) string { return e.Public.String() }),
-		"network-interface-id": one(func(e *account.ElasticAddress) string { return e.Interface }),
-		"network-border-group": func(a *account.Account, _ *account.ElasticAddress) []string { return []string{a.Region} },
-		"private-ip-address": func(_ *account.Account, e *account.ElasticAddress) []string {
+	all:     func(a *account.Account) map[string]*vpc.ElasticAddress { return a.Addresses },
+	tags:    func(e *vpc.ElasticAddress) map[string]string { return e.Tags },
+	filters: map[string]accessor[*vpc.ElasticAddress]{
+		"allocation-id":        one(func(e *vpc.ElasticAddress) string { return e.Allocation }),
+		"association-id":       one(func(e *vpc.ElasticAddress) string { return e.Association }),
+		"public-ip":            one(func(e *vpc.ElasticAddress) string { return e.Public.String() }),
+		"network-interface-id": one(func(e *vpc.ElasticAddress) string { return e.Interface }),
+		"network-border-group": func(a *account.Account, _ *vpc.ElasticAddress) []string { return []string{a.Region} },
+		"private-ip-address": func(_ *account.Account, e *vpc.ElasticAddress) []string {
 			if !e.Private.IsValid() {
 				return nil
 			}

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -36,7 +36,7 @@ func (s *Service) AssignIpv6Addresses(ctx context.Context, in *ec2.AssignIpv6Add
 }
 
 // assignIPv6 adds all asked for, or nothing.
-func (s *Service) assignIPv6(n *account.NetworkInterface, addresses []string, count, prefixes int) (*ec2.AssignIpv6AddressesOutput, error) {
+func (s *Service) assignIPv6(n *vpc.Interface, addresses []string, count, prefixes int) (*ec2.AssignIpv6AddressesOutput, error) {
 	if err := countable(count, prefixes); err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 )
 
@@ -19,7 +20,7 @@ import (
 func newEmpty(t *testing.T) *Service {
 	t.Helper()
 	a := account.New("123456789012", "us-west-2", clock.NewStepped(time.Unix(1_700_000_000, 0)), account.Instant())
-	for _, z := range account.StandardZones("us-west-2") {
+	for _, z := range vpc.StandardZones("us-west-2") {
 		a.AddZone(z)
 	}
 	return New(a, nil)

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -58,7 +59,7 @@ func (c collection[R]) describe(a *account.Account, q query) ([]R, *string, erro
 		}
 		return !passes(a, all[id], tags, conditions)
 	})
-	account.SortForAnswer(found)
+	resource.SortForAnswer(found)
 	found, next, err := pageOf(found, q.max, q.token, c.whole, a.Trouble.PageSize)
 	if err != nil {
 		return nil, nil, err
@@ -127,7 +128,7 @@ func pageOf(ids []string, size *int32, token *string, whole bool, most int) ([]s
 		if err != nil || !ok {
 			return nil, nil, apierr.New("InvalidNextToken", "The token '%s' is invalid", *token)
 		}
-		ids = ids[sort.Search(len(ids), func(i int) bool { return account.AnsweredBefore(after, ids[i]) }):]
+		ids = ids[sort.Search(len(ids), func(i int) bool { return resource.AnsweredBefore(after, ids[i]) }):]
 	}
 	if len(ids) <= limit {
 		return ids, nil, nil

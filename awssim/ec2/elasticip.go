@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -26,7 +26,7 @@ func (s *Service) allocateAddress(in *ec2.AllocateAddressInput) (*ec2.AllocateAd
 	if g := in.NetworkBorderGroup; g != nil && *g != s.account.Region && !s.borderGroup(*g) {
 		return nil, invalidValue("Invalid value '%s' for networkBorderGroup", *g)
 	}
-	e := &account.ElasticAddress{Tags: tags}
+	e := &vpc.ElasticAddress{Tags: tags}
 	out := &ec2.AllocateAddressOutput{Domain: types.DomainTypeVpc, NetworkBorderGroup: aws.String(s.account.Region), PublicIpv4Pool: aws.String("amazon")}
 	if in.Address != nil {
 		if e.Public, err = netip.ParseAddr(*in.Address); err != nil || !e.Public.Is4() {
@@ -74,7 +74,7 @@ func (s *Service) borderGroup(name string) bool {
 }
 
 // elastic finds an Elastic IP by allocation or public address.
-func (s *Service) elastic(allocation, public *string) (*account.ElasticAddress, error) {
+func (s *Service) elastic(allocation, public *string) (*vpc.ElasticAddress, error) {
 	if allocation != nil || public == nil {
 		return named(s, addressKind, "allocationId", allocation, s.account.Addresses)
 	}
@@ -142,7 +142,7 @@ func (s *Service) associateAddress(in *ec2.AssociateAddressInput) (*ec2.Associat
 	if !private.IsValid() {
 		private = n.PrimaryAddress()
 	}
-	at := slices.IndexFunc(n.Addresses, func(p account.PrivateAddress) bool { return p.Addr == private })
+	at := slices.IndexFunc(n.Addresses, func(p vpc.PrivateAddress) bool { return p.Addr == private })
 	if at < 0 {
 		return nil, invalidValue("Invalid value '%s' for privateIpAddress. The address is not assigned to interface %s", private, n.ID)
 	}
@@ -187,7 +187,7 @@ func (s *Service) DisassociateAddress(ctx context.Context, in *ec2.DisassociateA
 	})
 }
 
-func (s *Service) associatedAddress(association, public *string) (*account.ElasticAddress, error) {
+func (s *Service) associatedAddress(association, public *string) (*vpc.ElasticAddress, error) {
 	if association == nil {
 		if public == nil {
 			return nil, missing("associationId")

@@ -111,7 +111,7 @@ func tagAccessor(name string) func(tags map[string]string) []string {
 	}
 	switch name {
 	case "tag-key":
-		return account.SortedKeys[string]
+		return func(tags map[string]string) []string { return slices.Sorted(maps.Keys(tags)) }
 	case "tag-value":
 		return func(tags map[string]string) []string { return slices.Collect(maps.Values(tags)) }
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
 const (
@@ -20,7 +20,7 @@ const (
 )
 
 // variety is EC2 over the built-in account with one thing of each sort that a filter can tell from the others.
-func variety(t *testing.T) (s *Service, balancer *account.NetworkInterface) {
+func variety(t *testing.T) (s *Service, balancer *vpc.Interface) {
 	t.Helper()
 	s = newService(t)
 	ctx := t.Context()
@@ -30,11 +30,11 @@ func variety(t *testing.T) (s *Service, balancer *account.NetworkInterface) {
 	s.account.VPCs[vpcID].Default = true
 	odd := s.account.Subnets[subnetA]
 	odd.Outpost, odd.CustomerOwnedPool, odd.EnableDNS64, odd.Default, odd.IPv6Native = outpost, coipPool, true, true, true
-	s.account.AddCustomerPool(&account.CustomerPool{ID: coipPool, RouteTable: "lgw-rtb-0a1de000000000001"})
-	s.account.AddCustomerPool(&account.CustomerPool{RouteTable: "lgw-rtb-0a1de000000000002"})
-	s.account.AddIPAMPool(&account.IPAMPool{ID: ipamPool, Description: "pool", Family: "ipv4", Public: true, CIDRs: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}})
-	s.account.AddIPAMPool(&account.IPAMPool{Description: "other", Family: "ipv6"})
-	s.account.AddZone(&account.AvailabilityZone{
+	s.account.AddCustomerPool(&vpc.CustomerPool{ID: coipPool, RouteTable: "lgw-rtb-0a1de000000000001"})
+	s.account.AddCustomerPool(&vpc.CustomerPool{RouteTable: "lgw-rtb-0a1de000000000002"})
+	s.account.AddIPAMPool(&vpc.IPAMPool{ID: ipamPool, Description: "pool", Family: "ipv4", Public: true, CIDRs: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}})
+	s.account.AddIPAMPool(&vpc.IPAMPool{Description: "other", Family: "ipv6"})
+	s.account.AddZone(&vpc.AvailabilityZone{
 		Name: "us-west-2-lax-1a", ID: "usw2-lax1-az1", Type: "local-zone", State: "available", OptInStatus: "opted-in", Group: "us-west-2-lax-1",
 		ParentID: "usw2-az2", ParentName: "us-west-2b",
 	})
@@ -54,7 +54,7 @@ func variety(t *testing.T) (s *Service, balancer *account.NetworkInterface) {
 		Ipv6Ranges: []types.Ipv6Range{{CidrIpv6: aws.String("2001:db8::/32")}}, IpRanges: []types.IpRange{{CidrIp: aws.String("192.0.2.0/24")}},
 		PrefixListIds: []types.PrefixListId{{PrefixListId: aws.String("pl-00000001")}},
 	}
-	s.account.AddPrefixList(&account.PrefixList{ID: "pl-00000001", MaxEntries: 1})
+	s.account.AddPrefixList(&vpc.PrefixList{ID: "pl-00000001", MaxEntries: 1})
 	if _, err := s.AuthorizeSecurityGroupEgress(ctx, &ec2.AuthorizeSecurityGroupEgressInput{GroupId: aws.String(webGroup), IpPermissions: []types.IpPermission{egress}}); err != nil {
 		t.Fatal(err)
 	}

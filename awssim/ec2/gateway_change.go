@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -25,7 +25,7 @@ func (s *Service) CreateInternetGateway(ctx context.Context, in *ec2.CreateInter
 		if err := dryRun(in.DryRun); err != nil {
 			return nil, err
 		}
-		g := &account.InternetGateway{Owner: s.account.ID, Tags: tags}
+		g := &vpc.InternetGateway{Owner: s.account.ID, Tags: tags}
 		s.account.AddInternetGateway(g)
 		s.account.CreatedCompute(g.ID)
 		return &ec2.CreateInternetGatewayOutput{InternetGateway: &types.InternetGateway{
@@ -74,12 +74,12 @@ func (s *Service) DetachInternetGateway(ctx context.Context, in *ec2.DetachInter
 			return nil, err
 		}
 		g.VPCs = nil
-		s.account.BlackholeRoutes(func(r account.Route) bool { return r.Gateway == g.ID })
+		s.account.BlackholeRoutes(func(r vpc.Route) bool { return r.Gateway == g.ID })
 		return &ec2.DetachInternetGatewayOutput{}, nil
 	})
 }
 
-func (s *Service) gatewayAndVPC(gateway, vpc *string) (*account.InternetGateway, *account.VPC, error) {
+func (s *Service) gatewayAndVPC(gateway, vpc *string) (*vpc.InternetGateway, *vpc.VPC, error) {
 	g, err := named(s, internetGatewayKind, "internetGatewayId", gateway, s.account.InternetGateways)
 	if err != nil {
 		return nil, nil, err

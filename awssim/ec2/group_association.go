@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -48,7 +50,7 @@ func (s *Service) DisassociateSecurityGroupVpc(ctx context.Context, in *ec2.Disa
 		}
 		for _, n := range s.account.Interfaces {
 			if n.VPC == v.ID && slices.Contains(n.Groups, g.ID) {
-				return nil, wireError(&account.DependencyError{ID: g.ID, By: n.ID})
+				return nil, wireError(resource.InUse(g.ID, n.ID))
 			}
 		}
 		if err := dryRun(in.DryRun); err != nil {
@@ -59,7 +61,7 @@ func (s *Service) DisassociateSecurityGroupVpc(ctx context.Context, in *ec2.Disa
 	})
 }
 
-func (s *Service) groupAndVPC(group, vpc *string) (*account.SecurityGroup, *account.VPC, error) {
+func (s *Service) groupAndVPC(group, vpc *string) (*vpc.SecurityGroup, *vpc.VPC, error) {
 	g, err := named(s, securityGroupKind, "groupId", group, s.account.SecurityGroups)
 	if err != nil {
 		return nil, nil, err
@@ -70,7 +72,7 @@ func (s *Service) groupAndVPC(group, vpc *string) (*account.SecurityGroup, *acco
 
 // groupAssociation is one line of DescribeSecurityGroupVpcAssociations.
 type groupAssociation struct {
-	group *account.SecurityGroup
+	group *vpc.SecurityGroup
 	vpc   string
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -20,7 +21,7 @@ const (
 	egress  direction = "egress"
 )
 
-func rulesOf(g *account.SecurityGroup, dir direction) *[]account.Permission {
+func rulesOf(g *vpc.SecurityGroup, dir direction) *[]vpc.Permission {
 	if dir == egress {
 		return &g.Egress
 	}
@@ -68,7 +69,7 @@ func withFlat(list []types.IpPermission, flat types.IpPermission, cidr *string) 
 	return []types.IpPermission{flat}
 }
 
-func (s *Service) authorize(g *account.SecurityGroup, dir direction, list []types.IpPermission, specs []types.TagSpecification, dry *bool) ([]types.SecurityGroupRule, error) {
+func (s *Service) authorize(g *vpc.SecurityGroup, dir direction, list []types.IpPermission, specs []types.TagSpecification, dry *bool) ([]types.SecurityGroupRule, error) {
 	added, err := parsePermissions(list)
 	if err != nil {
 		return nil, err
@@ -109,8 +110,8 @@ func (s *Service) authorize(g *account.SecurityGroup, dir direction, list []type
 	return out, nil
 }
 
-func keysOf(list []account.Permission) map[account.PermissionKey]bool {
-	keys := make(map[account.PermissionKey]bool, len(list))
+func keysOf(list []vpc.Permission) map[vpc.PermissionKey]bool {
+	keys := make(map[vpc.PermissionKey]bool, len(list))
 	for _, p := range list {
 		keys[p.PermissionKey] = true
 	}
@@ -151,7 +152,7 @@ func (s *Service) RevokeSecurityGroupEgress(ctx context.Context, in *ec2.RevokeS
 
 // revoke removes the rules that the permissions or ids name. What a permission names and the group lacks is an error,
 // except in a default VPC, where it is only told.
-func (s *Service) revoke(g *account.SecurityGroup, dir direction, list []types.IpPermission, ids []string, dry *bool) (revoked []types.RevokedSecurityGroupRule, unknown []types.IpPermission, err error) {
+func (s *Service) revoke(g *vpc.SecurityGroup, dir direction, list []types.IpPermission, ids []string, dry *bool) (revoked []types.RevokedSecurityGroupRule, unknown []types.IpPermission, err error) {
 	if len(list) > 0 && len(ids) > 0 {
 		return nil, nil, apierr.New("InvalidParameterCombination", "You can't specify both ipPermissions and securityGroupRuleIds")
 	}
@@ -159,7 +160,7 @@ func (s *Service) revoke(g *account.SecurityGroup, dir direction, list []types.I
 	gone := map[string]bool{} // rule ids
 	if len(ids) > 0 {
 		for _, id := range ids {
-			if !slices.ContainsFunc(*rules, func(p account.Permission) bool { return p.ID == id }) {
+			if !slices.ContainsFunc(*rules, func(p vpc.Permission) bool { return p.ID == id }) {
 				return nil, nil, groupRuleKind.notFound([]string{id})
 			}
 			gone[id] = true
@@ -169,9 +170,9 @@ func (s *Service) revoke(g *account.SecurityGroup, dir direction, list []types.I
 		if err != nil {
 			return nil, nil, err
 		}
-		var absent []account.Permission
+		var absent []vpc.Permission
 		for _, p := range asked {
-			i := slices.IndexFunc(*rules, func(r account.Permission) bool { return r.PermissionKey == p.PermissionKey })
+			i := slices.IndexFunc(*rules, func(r vpc.Permission) bool { return r.PermissionKey == p.PermissionKey })
 			if i < 0 {
 				absent = append(absent, p)
 				continue
@@ -187,7 +188,7 @@ func (s *Service) revoke(g *account.SecurityGroup, dir direction, list []types.I
 		return nil, nil, err
 	}
 	s.account.ChangingGroup(g)
-	var kept []account.Permission
+	var kept []vpc.Permission
 	for _, p := range *rules {
 		if !gone[p.ID] {
 			kept = append(kept, p)
@@ -210,9 +211,9 @@ func (s *Service) revoke(g *account.SecurityGroup, dir direction, list []types.I
 
 // groupRule is a rule with the group that it belongs to.
 type groupRule struct {
-	group *account.SecurityGroup
+	group *vpc.SecurityGroup
 	dir   direction
-	account.Permission
+	vpc.Permission
 }
 
 func ruleOut(a *account.Account, r groupRule) types.SecurityGroupRule {

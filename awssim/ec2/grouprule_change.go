@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -41,7 +41,7 @@ func (s *Service) UpdateSecurityGroupRuleDescriptionsEgress(ctx context.Context,
 }
 
 // describeRules sets the descriptions of rules, named by what they permit or by id.
-func (s *Service) describeRules(g *account.SecurityGroup, dir direction, list []types.IpPermission, byID []types.SecurityGroupRuleDescription, dry *bool) error {
+func (s *Service) describeRules(g *vpc.SecurityGroup, dir direction, list []types.IpPermission, byID []types.SecurityGroupRuleDescription, dry *bool) error {
 	if len(list) > 0 && len(byID) > 0 {
 		return apierr.New("InvalidParameterCombination", "You can't specify both ipPermissions and securityGroupRuleDescriptions")
 	}
@@ -53,7 +53,7 @@ func (s *Service) describeRules(g *account.SecurityGroup, dir direction, list []
 			return err
 		}
 		for _, p := range asked {
-			i := slices.IndexFunc(rules, func(r account.Permission) bool { return r.PermissionKey == p.PermissionKey })
+			i := slices.IndexFunc(rules, func(r vpc.Permission) bool { return r.PermissionKey == p.PermissionKey })
 			if i < 0 {
 				return apierr.New("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
 			}
@@ -62,7 +62,7 @@ func (s *Service) describeRules(g *account.SecurityGroup, dir direction, list []
 	}
 	for _, d := range byID {
 		id := aws.ToString(d.SecurityGroupRuleId)
-		i := slices.IndexFunc(rules, func(r account.Permission) bool { return r.ID == id })
+		i := slices.IndexFunc(rules, func(r vpc.Permission) bool { return r.ID == id })
 		if i < 0 {
 			return groupRuleKind.notFound([]string{id})
 		}
@@ -94,10 +94,10 @@ func (s *Service) modifySecurityGroupRules(in *ec2.ModifySecurityGroupRulesInput
 	if len(in.SecurityGroupRules) == 0 {
 		return nil, missing("SecurityGroupRule")
 	}
-	changed := map[direction][]account.Permission{ingress: slices.Clone(g.Ingress), egress: slices.Clone(g.Egress)}
+	changed := map[direction][]vpc.Permission{ingress: slices.Clone(g.Ingress), egress: slices.Clone(g.Egress)}
 	for _, u := range in.SecurityGroupRules {
 		id := aws.ToString(u.SecurityGroupRuleId)
-		is := func(r account.Permission) bool { return r.ID == id }
+		is := func(r vpc.Permission) bool { return r.ID == id }
 		dir := ingress
 		if slices.ContainsFunc(g.Egress, is) {
 			dir = egress
@@ -113,7 +113,7 @@ func (s *Service) modifySecurityGroupRules(in *ec2.ModifySecurityGroupRulesInput
 		if err != nil {
 			return nil, err
 		}
-		one := []account.Permission{p}
+		one := []vpc.Permission{p}
 		if err := s.checkPeers(g, one); err != nil {
 			return nil, err
 		}
@@ -137,7 +137,7 @@ func (s *Service) modifySecurityGroupRules(in *ec2.ModifySecurityGroupRulesInput
 }
 
 // parseRule reads a rule that names exactly one peer.
-func parseRule(r *types.SecurityGroupRuleRequest) (account.Permission, error) {
+func parseRule(r *types.SecurityGroupRuleRequest) (vpc.Permission, error) {
 	p := types.IpPermission{IpProtocol: r.IpProtocol, FromPort: r.FromPort, ToPort: r.ToPort}
 	if r.CidrIpv4 != nil {
 		p.IpRanges = []types.IpRange{{CidrIp: r.CidrIpv4, Description: r.Description}}
@@ -153,10 +153,10 @@ func parseRule(r *types.SecurityGroupRuleRequest) (account.Permission, error) {
 	}
 	parsed, err := parsePermissions([]types.IpPermission{p})
 	if err != nil {
-		return account.Permission{}, err
+		return vpc.Permission{}, err
 	}
 	if len(parsed) != 1 {
-		return account.Permission{}, apierr.New("InvalidParameterCombination", "Only one of cidrIpv4, cidrIpv6, prefixListId, or referencedGroupId can be specified")
+		return vpc.Permission{}, apierr.New("InvalidParameterCombination", "Only one of cidrIpv4, cidrIpv6, prefixListId, or referencedGroupId can be specified")
 	}
 	return parsed[0], nil
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
 func TestRulesAreToldOneByOneWithTheirPeer(t *testing.T) {
@@ -16,7 +16,7 @@ func TestRulesAreToldOneByOneWithTheirPeer(t *testing.T) {
 	s := newService(t)
 	ctx := context.Background()
 	const list = "pl-00000001"
-	s.account.AddPrefixList(&account.PrefixList{ID: list, MaxEntries: 1})
+	s.account.AddPrefixList(&vpc.PrefixList{ID: list, MaxEntries: 1})
 	made, err := s.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("rules"), Description: aws.String("d"), VpcId: aws.String(vpcID)})
 	if err != nil {
 		t.Fatal(err)

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -128,7 +128,7 @@ func TestBoundsOfGroupsRulesAndTags(t *testing.T) {
 	}
 	pair := func(group string) func(*Service) error {
 		return func(s *Service) error {
-			s.account.AddPrefixList(&account.PrefixList{ID: "pl-00000055", MaxEntries: 55})
+			s.account.AddPrefixList(&vpc.PrefixList{ID: "pl-00000055", MaxEntries: 55})
 			return authorize(s, nodeGroup, types.IpPermission{IpProtocol: aws.String("-1"), UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: aws.String(group)}}})
 		}
 	}
@@ -156,9 +156,9 @@ func TestBoundsOfGroupsRulesAndTags(t *testing.T) {
 		"rule for a group of the same VPC":           {pair(webGroup), ""},
 		"rule for a group of a VPC that is not ours": {func(s *Service) error { return pair(groupIn(t, s, secondVPC(t, s)))(s) }, "InvalidGroup.NotFound"},
 		"rule for a group of a peered VPC": {func(s *Service) error {
-			vpc := secondVPC(t, s)
-			s.account.AddPeering(&account.Peering{Requester: vpcID, Accepter: vpc, Status: "active"})
-			return pair(groupIn(t, s, vpc))(s)
+			other := secondVPC(t, s)
+			s.account.AddPeering(&vpc.Peering{Requester: vpcID, Accepter: other, Status: "active"})
+			return pair(groupIn(t, s, other))(s)
 		}, ""},
 		"50 tags of one resource":    {tagged(49, webGroup), ""}, // it has one
 		"51 tags in one request":     {tagged(51, "subnet-0a1de0000000000a1"), "TagLimitExceeded"},
@@ -203,7 +203,7 @@ func TestEgressOfANewGroupFollowsTheFamiliesOfItsVPC(t *testing.T) {
 func TestAPrefixListCountsAsTheRulesThatItMayHold(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
-	s.account.AddPrefixList(&account.PrefixList{ID: "pl-82a045eb", Name: "com.amazonaws.global.cloudfront.origin-facing", MaxEntries: 55})
+	s.account.AddPrefixList(&vpc.PrefixList{ID: "pl-82a045eb", Name: "com.amazonaws.global.cloudfront.origin-facing", MaxEntries: 55})
 	list := types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(443), ToPort: aws.Int32(443), PrefixListIds: []types.PrefixListId{{PrefixListId: aws.String("pl-82a045eb")}}}
 	g := newGroup(t, s, "g")
 	wantCode(t, authorize(s, g, list), "")

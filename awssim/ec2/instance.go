@@ -10,29 +10,30 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
-var instances = collection[*account.Instance]{
+var instances = collection[*vpc.Instance]{
 	kind:    instanceKind,
 	idParam: "instanceIds",
-	all:     func(a *account.Account) map[string]*account.Instance { return a.Instances },
-	tags:    func(i *account.Instance) map[string]string { return i.Tags },
+	all:     func(a *account.Account) map[string]*vpc.Instance { return a.Instances },
+	tags:    func(i *vpc.Instance) map[string]string { return i.Tags },
 	whole:   true,
 	filters: instanceFilters(),
 }
 
-func instanceFilters() map[string]accessor[*account.Instance] {
-	table := map[string]accessor[*account.Instance]{
-		"instance-id":         one(func(i *account.Instance) string { return i.ID }),
-		"instance-state-name": one(func(i *account.Instance) string { return i.State }),
-		"instance-state-code": one(func(i *account.Instance) string { return fmt.Sprint(i.StateCode()) }),
-		"instance-type":       one(func(i *account.Instance) string { return i.Type }),
-		"architecture":        one(func(i *account.Instance) string { return i.Architecture }),
-		"image-id":            one(func(i *account.Instance) string { return i.Image }),
-		"vpc-id":              one(func(i *account.Instance) string { return i.VPC }),
-		"subnet-id":           one(func(i *account.Instance) string { return i.Subnet }),
-		"availability-zone":   one(func(i *account.Instance) string { return i.Zone }),
-		"owner-id":            func(a *account.Account, _ *account.Instance) []string { return []string{a.ID} },
+func instanceFilters() map[string]accessor[*vpc.Instance] {
+	table := map[string]accessor[*vpc.Instance]{
+		"instance-id":         one(func(i *vpc.Instance) string { return i.ID }),
+		"instance-state-name": one(func(i *vpc.Instance) string { return i.State }),
+		"instance-state-code": one(func(i *vpc.Instance) string { return fmt.Sprint(i.StateCode()) }),
+		"instance-type":       one(func(i *vpc.Instance) string { return i.Type }),
+		"architecture":        one(func(i *vpc.Instance) string { return i.Architecture }),
+		"image-id":            one(func(i *vpc.Instance) string { return i.Image }),
+		"vpc-id":              one(func(i *vpc.Instance) string { return i.VPC }),
+		"subnet-id":           one(func(i *vpc.Instance) string { return i.Subnet }),
+		"availability-zone":   one(func(i *vpc.Instance) string { return i.Zone }),
+		"owner-id":            func(a *account.Account, _ *vpc.Instance) []string { return []string{a.ID} },
 		"private-ip-address":  ofPrimary(interfaces.filters["private-ip-address"]),
 		"private-dns-name":    ofPrimary(interfaces.filters["private-dns-name"]),
 		"instance.group-id":   ofPrimary(interfaces.filters["group-id"]),
@@ -45,8 +46,8 @@ func instanceFilters() map[string]accessor[*account.Instance] {
 }
 
 // ofInterfaces reads an attribute of all interfaces of an instance.
-func ofInterfaces(read accessor[*account.NetworkInterface]) accessor[*account.Instance] {
-	return func(a *account.Account, i *account.Instance) []string {
+func ofInterfaces(read accessor[*vpc.Interface]) accessor[*vpc.Instance] {
+	return func(a *account.Account, i *vpc.Instance) []string {
 		var values []string
 		for _, eni := range i.Interfaces {
 			if n, ok := a.Interface(eni); ok {
@@ -58,8 +59,8 @@ func ofInterfaces(read accessor[*account.NetworkInterface]) accessor[*account.In
 }
 
 // ofPrimary reads an attribute of the first interface of an instance.
-func ofPrimary(read accessor[*account.NetworkInterface]) accessor[*account.Instance] {
-	return func(a *account.Account, i *account.Instance) []string {
+func ofPrimary(read accessor[*vpc.Interface]) accessor[*vpc.Instance] {
+	return func(a *account.Account, i *vpc.Instance) []string {
 		if n := primaryOf(a, i); n != nil {
 			return read(a, n)
 		}
@@ -67,7 +68,7 @@ func ofPrimary(read accessor[*account.NetworkInterface]) accessor[*account.Insta
 	}
 }
 
-func primaryOf(a *account.Account, i *account.Instance) *account.NetworkInterface {
+func primaryOf(a *account.Account, i *vpc.Instance) *vpc.Interface {
 	if len(i.Interfaces) == 0 {
 		return nil
 	}
@@ -96,7 +97,7 @@ func (s *Service) describeInstances(in *ec2.DescribeInstancesInput) (*ec2.Descri
 	return out, nil
 }
 
-func instanceOut(a *account.Account, i *account.Instance) types.Instance {
+func instanceOut(a *account.Account, i *vpc.Instance) types.Instance {
 	out := types.Instance{
 		InstanceId:     aws.String(i.ID),
 		InstanceType:   types.InstanceType(i.Type),
@@ -136,7 +137,7 @@ func instanceOut(a *account.Account, i *account.Instance) types.Instance {
 }
 
 // instanceInterfaceOut is an interface as its instance shows it: the same facts in another type.
-func instanceInterfaceOut(a *account.Account, n *account.NetworkInterface) types.InstanceNetworkInterface {
+func instanceInterfaceOut(a *account.Account, n *vpc.Interface) types.InstanceNetworkInterface {
 	full := interfaceOut(a, n)
 	out := types.InstanceNetworkInterface{
 		NetworkInterfaceId: full.NetworkInterfaceId,

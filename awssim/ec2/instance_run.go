@@ -2,14 +2,16 @@ package ec2
 
 import (
 	"context"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -18,7 +20,7 @@ const maxRun = 500
 
 // launch is what RunInstances asks for, read.
 type launch struct {
-	subnet       *account.Subnet
+	subnet       *vpc.Subnet
 	groups       []string
 	address      netip.Addr // of the only instance
 	secondary    []string
@@ -27,8 +29,8 @@ type launch struct {
 	ipv6         []string
 	ipv6Count    int
 	public       bool
-	eni          *account.NetworkInterface // given as the primary one
-	keep         bool                      // the interface outlives the instance
+	eni          *vpc.Interface // given as the primary one
+	keep         bool           // the interface outlives the instance
 	tags         map[string]string
 	interfaceTag map[string]string
 }
@@ -175,11 +177,11 @@ func (s *Service) launchWith(l launch, n types.InstanceNetworkInterfaceSpecifica
 }
 
 // launchSubnet is the subnet asked for, or a default one.
-func (s *Service) launchSubnet(id *string, placement *types.Placement) (*account.Subnet, error) {
+func (s *Service) launchSubnet(id *string, placement *types.Placement) (*vpc.Subnet, error) {
 	if id != nil {
 		return named(s, subnetKind, "subnetId", id, s.account.Subnets)
 	}
-	for _, id := range account.SortedKeys(s.account.Subnets) {
+	for _, id := range slices.Sorted(maps.Keys(s.account.Subnets)) {
 		n := s.account.Subnets[id]
 		if n.Default && (placement == nil || placement.AvailabilityZone == nil || *placement.AvailabilityZone == n.Zone) {
 			return n, nil
@@ -197,8 +199,8 @@ func architectureOf(instanceType string) string {
 	return "x86_64"
 }
 
-func (s *Service) start(in *ec2.RunInstancesInput, l launch) (*account.Instance, error) {
-	i := &account.Instance{Type: string(in.InstanceType), Image: aws.ToString(in.ImageId), Tags: map[string]string{}}
+func (s *Service) start(in *ec2.RunInstancesInput, l launch) (*vpc.Instance, error) {
+	i := &vpc.Instance{Type: string(in.InstanceType), Image: aws.ToString(in.ImageId), Tags: map[string]string{}}
 	if i.Type == "" {
 		i.Type = string(types.InstanceTypeM1Small) // AWS's default
 	}
@@ -227,13 +229,13 @@ func (s *Service) start(in *ec2.RunInstancesInput, l launch) (*account.Instance,
 }
 
 // abandon removes an instance that could not be made whole.
-func (s *Service) abandon(i *account.Instance, n *account.NetworkInterface, err error) error {
+func (s *Service) abandon(i *vpc.Instance, n *vpc.Interface, err error) error {
 	n.Attachment.DeleteWith = true
 	_ = s.account.RemoveInstance(i.ID) // it was just made
 	return err
 }
 
-func (s *Service) startWith(i *account.Instance, l launch) error {
+func (s *Service) startWith(i *vpc.Instance, l launch) error {
 	i.ID = s.account.NewID("i")
 	i.State, i.VPC, i.Subnet, i.Zone, i.Launched = "running", l.eni.VPC, l.eni.Subnet, l.eni.Zone, s.account.Clock.Now()
 	s.account.PutInstance(i)

@@ -11,28 +11,29 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
-var interfaces = collection[*account.NetworkInterface]{
+var interfaces = collection[*vpc.Interface]{
 	kind:    interfaceKind,
 	idParam: "networkInterfaceIds",
 	all:     (*account.Account).DescribedInterfaces,
-	tags:    func(n *account.NetworkInterface) map[string]string { return n.Tags },
-	filters: map[string]accessor[*account.NetworkInterface]{
-		"network-interface-id": one(func(n *account.NetworkInterface) string { return n.ID }),
-		"vpc-id":               one(func(n *account.NetworkInterface) string { return n.VPC }),
-		"subnet-id":            one(func(n *account.NetworkInterface) string { return n.Subnet }),
-		"availability-zone":    one(func(n *account.NetworkInterface) string { return n.Zone }),
-		"description":          one(func(n *account.NetworkInterface) string { return n.Description }),
-		"interface-type":       one(func(n *account.NetworkInterface) string { return n.Type }),
-		"mac-address":          one(func(n *account.NetworkInterface) string { return n.MAC }),
-		"owner-id":             one(func(n *account.NetworkInterface) string { return n.Owner }),
-		"status":               one((*account.NetworkInterface).Status),
-		"requester-id":         one(func(n *account.NetworkInterface) string { return n.RequesterID }),
-		"requester-managed":    flag(func(n *account.NetworkInterface) bool { return n.RequesterManaged }),
-		"source-dest-check":    flag(func(n *account.NetworkInterface) bool { return n.SourceDestCheck }),
-		"group-id":             func(_ *account.Account, n *account.NetworkInterface) []string { return n.Groups },
-		"group-name": func(a *account.Account, n *account.NetworkInterface) []string {
+	tags:    func(n *vpc.Interface) map[string]string { return n.Tags },
+	filters: map[string]accessor[*vpc.Interface]{
+		"network-interface-id": one(func(n *vpc.Interface) string { return n.ID }),
+		"vpc-id":               one(func(n *vpc.Interface) string { return n.VPC }),
+		"subnet-id":            one(func(n *vpc.Interface) string { return n.Subnet }),
+		"availability-zone":    one(func(n *vpc.Interface) string { return n.Zone }),
+		"description":          one(func(n *vpc.Interface) string { return n.Description }),
+		"interface-type":       one(func(n *vpc.Interface) string { return n.Type }),
+		"mac-address":          one(func(n *vpc.Interface) string { return n.MAC }),
+		"owner-id":             one(func(n *vpc.Interface) string { return n.Owner }),
+		"status":               one((*vpc.Interface).Status),
+		"requester-id":         one(func(n *vpc.Interface) string { return n.RequesterID }),
+		"requester-managed":    flag(func(n *vpc.Interface) bool { return n.RequesterManaged }),
+		"source-dest-check":    flag(func(n *vpc.Interface) bool { return n.SourceDestCheck }),
+		"group-id":             func(_ *account.Account, n *vpc.Interface) []string { return n.Groups },
+		"group-name": func(a *account.Account, n *vpc.Interface) []string {
 			var names []string
 			for _, g := range groupIdentifiers(a, n.Groups) {
 				names = append(names, *g.GroupName)
@@ -41,7 +42,7 @@ var interfaces = collection[*account.NetworkInterface]{
 		},
 		"private-ip-address":           one(primaryAddress),
 		"addresses.private-ip-address": privateAddresses,
-		"addresses.primary": func(_ *account.Account, n *account.NetworkInterface) []string {
+		"addresses.primary": func(_ *account.Account, n *vpc.Interface) []string {
 			if len(n.Addresses) > 1 {
 				return []string{"true", "false"}
 			}
@@ -49,32 +50,32 @@ var interfaces = collection[*account.NetworkInterface]{
 		},
 		"addresses.association.public-ip": publicAddresses,
 		"association.public-ip":           publicAddresses,
-		"private-dns-name": func(a *account.Account, n *account.NetworkInterface) []string {
+		"private-dns-name": func(a *account.Account, n *vpc.Interface) []string {
 			return []string{privateName(a, n.PrimaryAddress())}
 		},
-		"ipv6-addresses.ipv6-address": func(_ *account.Account, n *account.NetworkInterface) []string {
+		"ipv6-addresses.ipv6-address": func(_ *account.Account, n *vpc.Interface) []string {
 			var values []string
 			for _, addr := range n.IPv6Addresses {
 				values = append(values, addr.String())
 			}
 			return values
 		},
-		"attachment.instance-id":       attached(func(t *account.Attachment) string { return t.Instance }),
-		"attachment.attachment-id":     attached(func(t *account.Attachment) string { return t.ID }),
-		"attachment.instance-owner-id": attached(func(t *account.Attachment) string { return t.InstanceOwner }),
-		"attachment.status":            attached(func(t *account.Attachment) string { return t.Status }),
-		"attachment.device-index":      attached(func(t *account.Attachment) string { return fmt.Sprint(t.DeviceIndex) }),
+		"attachment.instance-id":       attached(func(t *vpc.Attachment) string { return t.Instance }),
+		"attachment.attachment-id":     attached(func(t *vpc.Attachment) string { return t.ID }),
+		"attachment.instance-owner-id": attached(func(t *vpc.Attachment) string { return t.InstanceOwner }),
+		"attachment.status":            attached(func(t *vpc.Attachment) string { return t.Status }),
+		"attachment.device-index":      attached(func(t *vpc.Attachment) string { return fmt.Sprint(t.DeviceIndex) }),
 	},
 }
 
-func primaryAddress(n *account.NetworkInterface) string {
+func primaryAddress(n *vpc.Interface) string {
 	if addr := n.PrimaryAddress(); addr.IsValid() {
 		return addr.String()
 	}
 	return ""
 }
 
-func privateAddresses(_ *account.Account, n *account.NetworkInterface) []string {
+func privateAddresses(_ *account.Account, n *vpc.Interface) []string {
 	values := make([]string, 0, len(n.Addresses))
 	for _, p := range n.Addresses {
 		values = append(values, p.Addr.String())
@@ -82,7 +83,7 @@ func privateAddresses(_ *account.Account, n *account.NetworkInterface) []string 
 	return values
 }
 
-func publicAddresses(_ *account.Account, n *account.NetworkInterface) []string {
+func publicAddresses(_ *account.Account, n *vpc.Interface) []string {
 	var values []string
 	for _, p := range n.Addresses {
 		if p.Public.IsValid() {
@@ -93,8 +94,8 @@ func publicAddresses(_ *account.Account, n *account.NetworkInterface) []string {
 }
 
 // attached reads an attribute of the attachment, if there is one.
-func attached(read func(*account.Attachment) string) accessor[*account.NetworkInterface] {
-	return func(_ *account.Account, n *account.NetworkInterface) []string {
+func attached(read func(*vpc.Attachment) string) accessor[*vpc.Interface] {
+	return func(_ *account.Account, n *vpc.Interface) []string {
 		if n.Attachment == nil {
 			return nil
 		}
@@ -149,7 +150,7 @@ func (s *Service) describeNetworkInterfaces(in *ec2.DescribeNetworkInterfacesInp
 	return out, nil
 }
 
-func interfaceOut(a *account.Account, n *account.NetworkInterface) types.NetworkInterface {
+func interfaceOut(a *account.Account, n *vpc.Interface) types.NetworkInterface {
 	out := types.NetworkInterface{
 		NetworkInterfaceId: aws.String(n.ID),
 		VpcId:              aws.String(n.VPC),

@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -76,7 +76,7 @@ func (s *Service) DetachNetworkInterface(ctx context.Context, in *ec2.DetachNetw
 	})
 }
 
-func (s *Service) attachedAs(id *string) (*account.NetworkInterface, error) {
+func (s *Service) attachedAs(id *string) (*vpc.Interface, error) {
 	if aws.ToString(id) == "" {
 		return nil, missing("attachmentId")
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -55,7 +55,7 @@ func (s *Service) createNetworkInterface(in *ec2.CreateNetworkInterfaceInput) (*
 	if err := dryRun(in.DryRun); err != nil {
 		return nil, err
 	}
-	n := &account.NetworkInterface{Description: aws.ToString(in.Description), SourceDestCheck: true, Tags: tags}
+	n := &vpc.Interface{Description: aws.ToString(in.Description), SourceDestCheck: true, Tags: tags}
 	if in.InterfaceType != "" {
 		n.Type = string(in.InterfaceType)
 	}
@@ -146,7 +146,7 @@ func (s *Service) modifyNetworkInterfaceAttribute(in *ec2.ModifyNetworkInterface
 }
 
 // ownInterface finds an interface that callers may change: not one that a service of AWS manages.
-func (s *Service) ownInterface(id *string) (*account.NetworkInterface, error) {
+func (s *Service) ownInterface(id *string) (*vpc.Interface, error) {
 	if aws.ToString(id) == "" {
 		return nil, missing("networkInterfaceId")
 	}

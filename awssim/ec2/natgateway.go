@@ -8,19 +8,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
-var natGateways = collection[*account.NATGateway]{
+var natGateways = collection[*vpc.NATGateway]{
 	kind:    natGatewayKind,
 	idParam: "natGatewayIds",
-	all:     func(a *account.Account) map[string]*account.NATGateway { return a.NATGateways },
-	tags:    func(g *account.NATGateway) map[string]string { return g.Tags },
-	filters: map[string]accessor[*account.NATGateway]{
-		"nat-gateway-id": one(func(g *account.NATGateway) string { return g.ID }),
-		"state":          one(func(g *account.NATGateway) string { return g.State }),
-		"subnet-id":      one(func(g *account.NATGateway) string { return g.Subnet }),
-		"vpc-id":         one(func(g *account.NATGateway) string { return g.VPC }),
+	all:     func(a *account.Account) map[string]*vpc.NATGateway { return a.NATGateways },
+	tags:    func(g *vpc.NATGateway) map[string]string { return g.Tags },
+	filters: map[string]accessor[*vpc.NATGateway]{
+		"nat-gateway-id": one(func(g *vpc.NATGateway) string { return g.ID }),
+		"state":          one(func(g *vpc.NATGateway) string { return g.State }),
+		"subnet-id":      one(func(g *vpc.NATGateway) string { return g.Subnet }),
+		"vpc-id":         one(func(g *vpc.NATGateway) string { return g.VPC }),
 	},
 }
 
@@ -38,8 +39,8 @@ func (s *Service) createNatGateway(in *ec2.CreateNatGatewayInput) (*ec2.CreateNa
 	if err != nil {
 		return nil, err
 	}
-	g := &account.NATGateway{VPC: subnet.VPC, Subnet: subnet.ID, Private: in.ConnectivityType == types.ConnectivityTypePrivate, State: "available", Tags: tags}
-	var address *account.ElasticAddress
+	g := &vpc.NATGateway{VPC: subnet.VPC, Subnet: subnet.ID, Private: in.ConnectivityType == types.ConnectivityTypePrivate, State: "available", Tags: tags}
+	var address *vpc.ElasticAddress
 	switch {
 	case g.Private && in.AllocationId != nil:
 		return nil, apierr.New("InvalidParameterCombination", "Private NAT gateways have no allocationId")
@@ -55,9 +56,9 @@ func (s *Service) createNatGateway(in *ec2.CreateNatGatewayInput) (*ec2.CreateNa
 		return nil, err
 	}
 	g.ID = s.account.NewID("nat")
-	n := &account.NetworkInterface{
+	n := &vpc.Interface{
 		Type: "nat_gateway", Description: "Interface for NAT Gateway " + g.ID, RequesterManaged: true, RequesterID: s.account.ID,
-		Attachment: &account.Attachment{ID: s.account.NewID("ela-attach"), InstanceOwner: "amazon-aws", DeviceIndex: 1, Status: "attached"},
+		Attachment: &vpc.Attachment{ID: s.account.NewID("ela-attach"), InstanceOwner: "amazon-aws", DeviceIndex: 1, Status: "attached"},
 	}
 	private, err := optionalAddress(in.PrivateIpAddress)
 	if err != nil {
@@ -90,7 +91,7 @@ func (s *Service) DeleteNatGateway(ctx context.Context, in *ec2.DeleteNatGateway
 		if g.State == "available" {
 			g.State = "deleted"
 			_ = s.account.DeleteInterface(g.Interface) // it has had one since it was made
-			s.account.BlackholeRoutes(func(r account.Route) bool { return r.NATGateway == g.ID })
+			s.account.BlackholeRoutes(func(r vpc.Route) bool { return r.NATGateway == g.ID })
 		}
 		return &ec2.DeleteNatGatewayOutput{NatGatewayId: aws.String(g.ID)}, nil
 	})
@@ -114,7 +115,7 @@ func (s *Service) DescribeNatGateways(ctx context.Context, in *ec2.DescribeNatGa
 	})
 }
 
-func natGatewayOut(a *account.Account, g *account.NATGateway) types.NatGateway {
+func natGatewayOut(a *account.Account, g *vpc.NATGateway) types.NatGateway {
 	out := types.NatGateway{
 		NatGatewayId: aws.String(g.ID), VpcId: aws.String(g.VPC), SubnetId: aws.String(g.Subnet), State: types.NatGatewayState(g.State),
 		ConnectivityType: types.ConnectivityTypePublic, Tags: tagList(g.Tags),

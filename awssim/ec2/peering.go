@@ -8,25 +8,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
-var peerings = collection[*account.Peering]{
+var peerings = collection[*vpc.Peering]{
 	kind:    peeringKind,
 	idParam: "vpcPeeringConnectionIds",
-	all:     func(a *account.Account) map[string]*account.Peering { return a.Peerings },
-	tags:    func(p *account.Peering) map[string]string { return p.Tags },
-	filters: map[string]accessor[*account.Peering]{
-		"vpc-peering-connection-id":   one(func(p *account.Peering) string { return p.ID }),
-		"status-code":                 one(func(p *account.Peering) string { return p.Status }),
-		"requester-vpc-info.vpc-id":   one(func(p *account.Peering) string { return p.Requester }),
-		"accepter-vpc-info.vpc-id":    one(func(p *account.Peering) string { return p.Accepter }),
-		"accepter-vpc-info.owner-id":  one(func(p *account.Peering) string { return p.PeerOwner }),
-		"requester-vpc-info.owner-id": func(a *account.Account, _ *account.Peering) []string { return []string{a.ID} },
-		"requester-vpc-info.cidr-block": func(a *account.Account, p *account.Peering) []string {
+	all:     func(a *account.Account) map[string]*vpc.Peering { return a.Peerings },
+	tags:    func(p *vpc.Peering) map[string]string { return p.Tags },
+	filters: map[string]accessor[*vpc.Peering]{
+		"vpc-peering-connection-id":   one(func(p *vpc.Peering) string { return p.ID }),
+		"status-code":                 one(func(p *vpc.Peering) string { return p.Status }),
+		"requester-vpc-info.vpc-id":   one(func(p *vpc.Peering) string { return p.Requester }),
+		"accepter-vpc-info.vpc-id":    one(func(p *vpc.Peering) string { return p.Accepter }),
+		"accepter-vpc-info.owner-id":  one(func(p *vpc.Peering) string { return p.PeerOwner }),
+		"requester-vpc-info.owner-id": func(a *account.Account, _ *vpc.Peering) []string { return []string{a.ID} },
+		"requester-vpc-info.cidr-block": func(a *account.Account, p *vpc.Peering) []string {
 			return peerBlocks(a, p.Requester)
 		},
-		"accepter-vpc-info.cidr-block": func(a *account.Account, p *account.Peering) []string {
+		"accepter-vpc-info.cidr-block": func(a *account.Account, p *vpc.Peering) []string {
 			return peerBlocks(a, p.Accepter)
 		},
 	},
@@ -51,7 +52,7 @@ func (s *Service) CreateVpcPeeringConnection(ctx context.Context, in *ec2.Create
 		if err != nil {
 			return nil, err
 		}
-		p := &account.Peering{
+		p := &vpc.Peering{
 			Requester: v.ID, Accepter: aws.ToString(in.PeerVpcId), PeerOwner: s.account.ID, PeerRegion: s.account.Region,
 			Status: "pending-acceptance", Tags: tags,
 		}
@@ -114,7 +115,7 @@ func (s *Service) DeleteVpcPeeringConnection(ctx context.Context, in *ec2.Delete
 			return nil, err
 		}
 		p.Status = "deleted"
-		s.account.BlackholeRoutes(func(r account.Route) bool { return r.Peering == p.ID })
+		s.account.BlackholeRoutes(func(r vpc.Route) bool { return r.Peering == p.ID })
 		return &ec2.DeleteVpcPeeringConnectionOutput{Return: aws.Bool(true)}, nil
 	})
 }
@@ -137,7 +138,7 @@ func (s *Service) DescribeVpcPeeringConnections(ctx context.Context, in *ec2.Des
 	})
 }
 
-func peeringOut(a *account.Account, p *account.Peering) *types.VpcPeeringConnection {
+func peeringOut(a *account.Account, p *vpc.Peering) *types.VpcPeeringConnection {
 	side := func(vpc, owner, region string) *types.VpcPeeringConnectionVpcInfo {
 		info := &types.VpcPeeringConnectionVpcInfo{VpcId: aws.String(vpc), OwnerId: aws.String(owner), Region: aws.String(region)}
 		v, ok := a.VPC(vpc)

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -28,12 +28,12 @@ const descriptionChars = " ._-:/()#,@[]+=&;{}!$*"
 var protocolNames = map[string]string{"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6", "all": "-1"}
 
 // parsePermissions splits permissions of the API into single ones and checks all that does not depend on the group.
-func parsePermissions(list []types.IpPermission) ([]account.Permission, error) {
+func parsePermissions(list []types.IpPermission) ([]vpc.Permission, error) {
 	if len(list) == 0 {
 		return nil, missing("ipPermissions")
 	}
-	var all []account.Permission
-	seen := map[account.PermissionKey]bool{}
+	var all []vpc.Permission
+	seen := map[vpc.PermissionKey]bool{}
 	for _, p := range list {
 		protocol, from, to, err := parsePorts(p)
 		if err != nil {
@@ -104,36 +104,36 @@ func parsePorts(p types.IpPermission) (protocol string, from, to int32, err erro
 }
 
 // parsePeers reads all peers of one permission.
-func parsePeers(p types.IpPermission) ([]account.Permission, error) {
-	var peers []account.Permission
+func parsePeers(p types.IpPermission) ([]vpc.Permission, error) {
+	var peers []vpc.Permission
 	for _, r := range p.IpRanges {
 		prefix, err := parseCIDR(aws.ToString(r.CidrIp), netip.Addr.Is4)
 		if err != nil {
 			return nil, err
 		}
-		peers = append(peers, account.Permission{PermissionKey: account.PermissionKey{CIDR: prefix}, Description: aws.ToString(r.Description)})
+		peers = append(peers, vpc.Permission{PermissionKey: vpc.PermissionKey{CIDR: prefix}, Description: aws.ToString(r.Description)})
 	}
 	for _, r := range p.Ipv6Ranges {
 		prefix, err := parseCIDR(aws.ToString(r.CidrIpv6), netip.Addr.Is6)
 		if err != nil {
 			return nil, err
 		}
-		peers = append(peers, account.Permission{PermissionKey: account.PermissionKey{CIDR: prefix}, Description: aws.ToString(r.Description)})
+		peers = append(peers, vpc.Permission{PermissionKey: vpc.PermissionKey{CIDR: prefix}, Description: aws.ToString(r.Description)})
 	}
 	for _, r := range p.PrefixListIds {
 		id := aws.ToString(r.PrefixListId)
 		if id == "" {
 			return nil, missing("prefixListId")
 		}
-		peers = append(peers, account.Permission{PermissionKey: account.PermissionKey{PrefixList: id}, Description: aws.ToString(r.Description)})
+		peers = append(peers, vpc.Permission{PermissionKey: vpc.PermissionKey{PrefixList: id}, Description: aws.ToString(r.Description)})
 	}
 	for _, r := range p.UserIdGroupPairs {
 		id := aws.ToString(r.GroupId)
 		if id == "" {
 			return nil, missing("groupId")
 		}
-		peers = append(peers, account.Permission{
-			PermissionKey: account.PermissionKey{Group: id},
+		peers = append(peers, vpc.Permission{
+			PermissionKey: vpc.PermissionKey{Group: id},
 			Description:   aws.ToString(r.Description),
 			PeerOwner:     aws.ToString(r.UserId),
 			Peering:       aws.ToString(r.VpcPeeringConnectionId),
@@ -168,7 +168,7 @@ func checkDescription(what, text string) error {
 }
 
 // checkPeers refuses permissions for groups and prefix lists that do not exist, and completes those for groups.
-func (s *Service) checkPeers(g *account.SecurityGroup, list []account.Permission) error {
+func (s *Service) checkPeers(g *vpc.SecurityGroup, list []vpc.Permission) error {
 	for i, p := range list {
 		switch {
 		case p.Group != "" && p.Peering == "":
@@ -187,14 +187,14 @@ func (s *Service) checkPeers(g *account.SecurityGroup, list []account.Permission
 }
 
 // together tells whether rules of g may refer to peer: it is of the same VPC, may be used in it, or is of a peered one.
-func (s *Service) together(g, peer *account.SecurityGroup) bool {
+func (s *Service) together(g, peer *vpc.SecurityGroup) bool {
 	return peer.VPC == g.VPC || slices.Contains(peer.AssociatedVPCs, g.VPC) || slices.Contains(g.AssociatedVPCs, peer.VPC) ||
 		s.account.Peered(g.VPC, peer.VPC)
 }
 
 // checkQuota counts rules by family: a block counts in its own, a group in both, a prefix list as its maximal number of
 // entries in its own.
-func (s *Service) checkQuota(list []account.Permission) error {
+func (s *Service) checkQuota(list []vpc.Permission) error {
 	var v4, v6 int
 	for _, p := range list {
 		switch {
@@ -223,7 +223,7 @@ func (s *Service) checkQuota(list []account.Permission) error {
 }
 
 // describeKey says a permission in the words of InvalidPermission.Duplicate.
-func describeKey(k account.PermissionKey) string {
+func describeKey(k vpc.PermissionKey) string {
 	peer := k.Group + k.PrefixList
 	if k.CIDR.IsValid() {
 		peer = k.CIDR.String()
@@ -240,7 +240,7 @@ func describeKey(k account.PermissionKey) string {
 }
 
 // groupPermissions merges single permissions into one per protocol and ports, as Describe calls show them.
-func groupPermissions(list []account.Permission) []types.IpPermission {
+func groupPermissions(list []vpc.Permission) []types.IpPermission {
 	type ports struct {
 		protocol string
 		from, to int32
@@ -264,7 +264,7 @@ func groupPermissions(list []account.Permission) []types.IpPermission {
 }
 
 // hasPorts tells whether EC2 shows ports (or ICMP type and code) for the protocol.
-func hasPorts(k account.PermissionKey) bool {
+func hasPorts(k vpc.PermissionKey) bool {
 	switch k.Protocol {
 	case "tcp", "udp", "icmp", "icmpv6":
 		return true
@@ -272,7 +272,7 @@ func hasPorts(k account.PermissionKey) bool {
 	return false
 }
 
-func addPeer(out *types.IpPermission, p account.Permission) {
+func addPeer(out *types.IpPermission, p vpc.Permission) {
 	var description *string
 	if p.Description != "" {
 		description = aws.String(p.Description)

@@ -8,16 +8,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
-var customerPools = collection[*account.CustomerPool]{
+var customerPools = collection[*vpc.CustomerPool]{
 	kind:    customerPoolKind,
 	idParam: "poolIds",
-	all:     func(a *account.Account) map[string]*account.CustomerPool { return a.CustomerPools },
-	tags:    func(p *account.CustomerPool) map[string]string { return p.Tags },
-	filters: map[string]accessor[*account.CustomerPool]{
-		"coip-pool.pool-id":                      one(func(p *account.CustomerPool) string { return p.ID }),
-		"coip-pool.local-gateway-route-table-id": one(func(p *account.CustomerPool) string { return p.RouteTable }),
+	all:     func(a *account.Account) map[string]*vpc.CustomerPool { return a.CustomerPools },
+	tags:    func(p *vpc.CustomerPool) map[string]string { return p.Tags },
+	filters: map[string]accessor[*vpc.CustomerPool]{
+		"coip-pool.pool-id":                      one(func(p *vpc.CustomerPool) string { return p.ID }),
+		"coip-pool.local-gateway-route-table-id": one(func(p *vpc.CustomerPool) string { return p.RouteTable }),
 	},
 }
 
@@ -47,11 +48,11 @@ func (s *Service) DescribeCoipPools(ctx context.Context, in *ec2.DescribeCoipPoo
 }
 
 // coipUsageFilters are those of addresses in use.
-var coipUsageFilters = map[string]accessor[*account.ElasticAddress]{
-	"coip-address-usage.allocation-id":  one(func(e *account.ElasticAddress) string { return e.Allocation }),
-	"coip-address-usage.co-ip":          one(func(e *account.ElasticAddress) string { return e.Public.String() }),
-	"coip-address-usage.aws-account-id": func(a *account.Account, _ *account.ElasticAddress) []string { return []string{a.ID} },
-	"coip-address-usage.aws-service":    func(*account.Account, *account.ElasticAddress) []string { return nil },
+var coipUsageFilters = map[string]accessor[*vpc.ElasticAddress]{
+	"coip-address-usage.allocation-id":  one(func(e *vpc.ElasticAddress) string { return e.Allocation }),
+	"coip-address-usage.co-ip":          one(func(e *vpc.ElasticAddress) string { return e.Public.String() }),
+	"coip-address-usage.aws-account-id": func(a *account.Account, _ *vpc.ElasticAddress) []string { return []string{a.ID} },
+	"coip-address-usage.aws-service":    func(*account.Account, *vpc.ElasticAddress) []string { return nil },
 }
 
 // GetCoipPoolUsage lists the addresses of a pool that are allocated.
@@ -64,8 +65,8 @@ func (s *Service) GetCoipPoolUsage(ctx context.Context, in *ec2.GetCoipPoolUsage
 		if err := dryRun(in.DryRun); err != nil {
 			return nil, err
 		}
-		c := collection[*account.ElasticAddress]{kind: addressKind, filters: coipUsageFilters, all: func(a *account.Account) map[string]*account.ElasticAddress {
-			used := map[string]*account.ElasticAddress{}
+		c := collection[*vpc.ElasticAddress]{kind: addressKind, filters: coipUsageFilters, all: func(a *account.Account) map[string]*vpc.ElasticAddress {
+			used := map[string]*vpc.ElasticAddress{}
 			for id, e := range a.Addresses {
 				if e.CustomerPool == p.ID {
 					used[id] = e
@@ -87,23 +88,23 @@ func (s *Service) GetCoipPoolUsage(ctx context.Context, in *ec2.GetCoipPoolUsage
 	})
 }
 
-var ipamPools = collection[*account.IPAMPool]{
+var ipamPools = collection[*vpc.IPAMPool]{
 	kind:    ipamPoolKind,
 	idParam: "ipamPoolIds",
-	all:     func(a *account.Account) map[string]*account.IPAMPool { return a.IPAMPools },
-	tags:    func(p *account.IPAMPool) map[string]string { return p.Tags },
-	filters: map[string]accessor[*account.IPAMPool]{
-		"ipam-pool-id":    one(func(p *account.IPAMPool) string { return p.ID }),
-		"address-family":  one(func(p *account.IPAMPool) string { return p.Family }),
-		"description":     one(func(p *account.IPAMPool) string { return p.Description }),
+	all:     func(a *account.Account) map[string]*vpc.IPAMPool { return a.IPAMPools },
+	tags:    func(p *vpc.IPAMPool) map[string]string { return p.Tags },
+	filters: map[string]accessor[*vpc.IPAMPool]{
+		"ipam-pool-id":    one(func(p *vpc.IPAMPool) string { return p.ID }),
+		"address-family":  one(func(p *vpc.IPAMPool) string { return p.Family }),
+		"description":     one(func(p *vpc.IPAMPool) string { return p.Description }),
 		"ipam-scope-type": one(scopeOf),
-		"locale":          func(a *account.Account, _ *account.IPAMPool) []string { return []string{a.Region} },
-		"owner-id":        func(a *account.Account, _ *account.IPAMPool) []string { return []string{a.ID} },
-		"state":           one(func(*account.IPAMPool) string { return "create-complete" }),
+		"locale":          func(a *account.Account, _ *vpc.IPAMPool) []string { return []string{a.Region} },
+		"owner-id":        func(a *account.Account, _ *vpc.IPAMPool) []string { return []string{a.ID} },
+		"state":           one(func(*vpc.IPAMPool) string { return "create-complete" }),
 	},
 }
 
-func scopeOf(p *account.IPAMPool) string {
+func scopeOf(p *vpc.IPAMPool) string {
 	if p.Public {
 		return "public"
 	}

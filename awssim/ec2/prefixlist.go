@@ -8,17 +8,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
-var prefixLists = collection[*account.PrefixList]{
+var prefixLists = collection[*vpc.PrefixList]{
 	kind:    prefixListKind,
 	idParam: "prefixListIds",
-	all:     func(a *account.Account) map[string]*account.PrefixList { return a.PrefixLists },
-	tags:    func(l *account.PrefixList) map[string]string { return l.Tags },
-	filters: map[string]accessor[*account.PrefixList]{
-		"owner-id":         one(func(l *account.PrefixList) string { return l.Owner }),
-		"prefix-list-id":   one(func(l *account.PrefixList) string { return l.ID }),
-		"prefix-list-name": one(func(l *account.PrefixList) string { return l.Name }),
+	all:     func(a *account.Account) map[string]*vpc.PrefixList { return a.PrefixLists },
+	tags:    func(l *vpc.PrefixList) map[string]string { return l.Tags },
+	filters: map[string]accessor[*vpc.PrefixList]{
+		"owner-id":         one(func(l *vpc.PrefixList) string { return l.Owner }),
+		"prefix-list-id":   one(func(l *vpc.PrefixList) string { return l.ID }),
+		"prefix-list-name": one(func(l *vpc.PrefixList) string { return l.Name }),
 	},
 }
 
@@ -42,7 +43,7 @@ func (s *Service) describeManagedPrefixLists(in *ec2.DescribeManagedPrefixListsI
 	return out, nil
 }
 
-func prefixListOut(a *account.Account, l *account.PrefixList) *types.ManagedPrefixList {
+func prefixListOut(a *account.Account, l *vpc.PrefixList) *types.ManagedPrefixList {
 	state := types.PrefixListStateCreateComplete
 	if l.Version > 0 {
 		state = types.PrefixListStateModifyComplete

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -46,7 +47,7 @@ func (s *Service) CreateManagedPrefixList(ctx context.Context, in *ec2.CreateMan
 		if own >= s.account.Quota("prefix-lists") {
 			return nil, apierr.New("PrefixListLimitExceeded", "The maximum number of prefix lists has been reached.")
 		}
-		l := &account.PrefixList{Name: name, Owner: s.account.ID, MaxEntries: most, Family: family, Tags: tags, Descriptions: map[netip.Prefix]string{}}
+		l := &vpc.PrefixList{Name: name, Owner: s.account.ID, MaxEntries: most, Family: family, Tags: tags, Descriptions: map[netip.Prefix]string{}}
 		if err := change(l, in.Entries, nil); err != nil {
 			return nil, err
 		}
@@ -60,7 +61,7 @@ func (s *Service) CreateManagedPrefixList(ctx context.Context, in *ec2.CreateMan
 }
 
 // change adds and removes entries of a list, all or none.
-func change(l *account.PrefixList, add []types.AddPrefixListEntry, remove []types.RemovePrefixListEntry) error {
+func change(l *vpc.PrefixList, add []types.AddPrefixListEntry, remove []types.RemovePrefixListEntry) error {
 	if len(add) > maxEntriesPerCall || len(remove) > maxEntriesPerCall {
 		return invalidValue("You can't specify more than %d entries", maxEntriesPerCall)
 	}
@@ -105,7 +106,7 @@ func change(l *account.PrefixList, add []types.AddPrefixListEntry, remove []type
 }
 
 // ownList finds a list that the caller may change: not one of AWS.
-func (s *Service) ownList(id *string) (*account.PrefixList, error) {
+func (s *Service) ownList(id *string) (*vpc.PrefixList, error) {
 	l, err := named(s, prefixListKind, "PrefixListId", id, s.account.PrefixLists)
 	if err == nil && l.Owner == "AWS" {
 		return nil, apierr.New("UnauthorizedOperation", "You cannot modify AWS-managed prefix list '%s'", l.ID)
@@ -158,7 +159,7 @@ func (s *Service) DeleteManagedPrefixList(ctx context.Context, in *ec2.DeleteMan
 			return nil, err
 		}
 		for _, g := range s.account.SecurityGroups {
-			if slices.ContainsFunc(slices.Concat(g.Ingress, g.Egress), func(p account.Permission) bool { return p.PrefixList == l.ID }) {
+			if slices.ContainsFunc(slices.Concat(g.Ingress, g.Egress), func(p vpc.Permission) bool { return p.PrefixList == l.ID }) {
 				return nil, apierr.New("DependencyViolation", "The prefix list '%s' is in use by %s.", l.ID, g.ID)
 			}
 		}
@@ -221,8 +222,8 @@ func (s *Service) DescribePrefixLists(ctx context.Context, in *ec2.DescribePrefi
 		}
 		c := prefixLists
 		c.tags = nil
-		c.all = func(a *account.Account) map[string]*account.PrefixList {
-			all := map[string]*account.PrefixList{}
+		c.all = func(a *account.Account) map[string]*vpc.PrefixList {
+			all := map[string]*vpc.PrefixList{}
 			for id, l := range a.PrefixLists {
 				if l.Owner == "AWS" {
 					all[id] = l

@@ -9,13 +9,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
 func TestPrefixListsAndPeersRefuseAsAWSDoes(t *testing.T) {
 	t.Parallel()
 	list := func(s *Service) *string {
-		l := &account.PrefixList{Name: "l", Owner: s.account.ID, MaxEntries: 2, Family: "IPv4"}
+		l := &vpc.PrefixList{Name: "l", Owner: s.account.ID, MaxEntries: 2, Family: "IPv4"}
 		s.account.AddPrefixList(l)
 		return &l.ID
 	}
@@ -89,7 +89,7 @@ func TestPrefixListsAndPeersRefuseAsAWSDoes(t *testing.T) {
 			return failing(s.DeleteManagedPrefixList(ctx, &ec2.DeleteManagedPrefixListInput{PrefixListId: id}))
 		}},
 		{"list of AWS", "UnauthorizedOperation", func(ctx context.Context, s *Service, _ built) error {
-			l := &account.PrefixList{Name: "com.amazonaws.x", Owner: "AWS"}
+			l := &vpc.PrefixList{Name: "com.amazonaws.x", Owner: "AWS"}
 			s.account.AddPrefixList(l)
 			return failing(s.DeleteManagedPrefixList(ctx, &ec2.DeleteManagedPrefixListInput{PrefixListId: &l.ID}))
 		}},
@@ -189,7 +189,7 @@ func TestPrefixListsAndPeersRefuseAsAWSDoes(t *testing.T) {
 			return failing(s.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("default"), Description: aws.String("d"), VpcId: &b.vpc}))
 		}},
 		{"pools", "", func(ctx context.Context, s *Service, _ built) error {
-			coip, pool := &account.CustomerPool{RouteTable: "lgw-rtb-1"}, &account.IPAMPool{Family: "ipv4", Public: true}
+			coip, pool := &vpc.CustomerPool{RouteTable: "lgw-rtb-1"}, &vpc.IPAMPool{Family: "ipv4", Public: true}
 			s.account.AddCustomerPool(coip)
 			s.account.AddIPAMPool(pool)
 			if _, err := s.AllocateAddress(ctx, &ec2.AllocateAddressInput{CustomerOwnedIpv4Pool: &coip.ID}); err != nil {

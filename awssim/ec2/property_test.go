@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"pgregory.net/rapid"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
 // drawPermission makes one permission for one peer out of a small world, so that collisions are frequent.
@@ -31,7 +31,7 @@ func drawPermission(t *rapid.T) types.IpPermission {
 	return p
 }
 
-func keyOf(t *rapid.T, p types.IpPermission) account.PermissionKey {
+func keyOf(t *rapid.T, p types.IpPermission) vpc.PermissionKey {
 	parsed, err := parsePermissions([]types.IpPermission{p})
 	if err != nil || len(parsed) != 1 {
 		t.Fatalf("parse %+v: %v, %v", p, parsed, err)
@@ -44,7 +44,7 @@ func TestAGroupHoldsExactlyWhatWasAuthorisedAndNotRevoked(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := newService(t)
 		g := newGroup(t, s, "g")
-		model := map[account.PermissionKey]bool{}
+		model := map[vpc.PermissionKey]bool{}
 		for range rapid.IntRange(1, 30).Draw(rt, "steps") {
 			p := drawPermission(rt)
 			key := keyOf(rt, p)
@@ -61,7 +61,7 @@ func TestAGroupHoldsExactlyWhatWasAuthorisedAndNotRevoked(t *testing.T) {
 			}
 		}
 		described := describeGroup(t, s, g).IpPermissions
-		var shown []account.Permission
+		var shown []vpc.Permission
 		if len(described) > 0 {
 			var err error
 			if shown, err = parsePermissions(described); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -36,7 +37,7 @@ func (s *Service) CreateRouteTable(ctx context.Context, in *ec2.CreateRouteTable
 		if err := dryRun(in.DryRun); err != nil {
 			return nil, err
 		}
-		t := &account.RouteTable{VPC: v.ID, Owner: v.Owner, Subnets: map[string]string{}, Routes: s.account.LocalRoutes(v), Tags: tags}
+		t := &vpc.RouteTable{VPC: v.ID, Owner: v.Owner, Subnets: map[string]string{}, Routes: s.account.LocalRoutes(v), Tags: tags}
 		s.account.AddRouteTable(t)
 		s.account.CreatedCompute(t.ID)
 		out := routeTableOut(t)
@@ -94,7 +95,7 @@ func (s *Service) AssociateRouteTable(ctx context.Context, in *ec2.AssociateRout
 	})
 }
 
-func associate(a *account.Account, t *account.RouteTable, subnet string) {
+func associate(a *account.Account, t *vpc.RouteTable, subnet string) {
 	if t.Subnets == nil {
 		t.Subnets = map[string]string{}
 	}
@@ -106,7 +107,7 @@ func associated() *types.RouteTableAssociationState {
 }
 
 // association finds a table, and the subnet ("" for the main association) by association id.
-func (s *Service) association(id *string) (*account.RouteTable, string, error) {
+func (s *Service) association(id *string) (*vpc.RouteTable, string, error) {
 	if aws.ToString(id) == "" {
 		return nil, "", missing("associationId")
 	}
@@ -250,8 +251,8 @@ func (s *Service) DeleteRoute(ctx context.Context, in *ec2.DeleteRouteInput, _ .
 	})
 }
 
-func routeTo(t *account.RouteTable, destination string) int {
-	return slices.IndexFunc(t.Routes, func(r account.Route) bool { return r.Destination == destination })
+func routeTo(t *vpc.RouteTable, destination string) int {
+	return slices.IndexFunc(t.Routes, func(r vpc.Route) bool { return r.Destination == destination })
 }
 
 // destination reads where a route goes to: exactly one of the three.
@@ -283,8 +284,8 @@ func (s *Service) destination(v4, v6, list *string) (string, error) {
 }
 
 // route reads a route of the table and checks that what it leads to exists.
-func (s *Service) route(t *account.RouteTable, in *ec2.CreateRouteInput) (account.Route, error) {
-	r := account.Route{State: "active"}
+func (s *Service) route(t *vpc.RouteTable, in *ec2.CreateRouteInput) (vpc.Route, error) {
+	r := vpc.Route{State: "active"}
 	var err error
 	if r.Destination, err = s.destination(in.DestinationCidrBlock, in.DestinationIpv6CidrBlock, in.DestinationPrefixListId); err != nil {
 		return r, err

@@ -2,6 +2,8 @@ package ec2
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,35 +12,37 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
-var securityGroups = collection[*account.SecurityGroup]{
+var securityGroups = collection[*vpc.SecurityGroup]{
 	kind:    securityGroupKind,
 	idParam: "groupIds",
 	all:     (*account.Account).DescribedGroups,
-	tags:    func(g *account.SecurityGroup) map[string]string { return g.Tags },
+	tags:    func(g *vpc.SecurityGroup) map[string]string { return g.Tags },
 	filters: groupFilters(),
 }
 
-func groupFilters() map[string]accessor[*account.SecurityGroup] {
-	table := map[string]accessor[*account.SecurityGroup]{
-		"group-id":    one(func(g *account.SecurityGroup) string { return g.ID }),
-		"group-name":  one(func(g *account.SecurityGroup) string { return g.Name }),
-		"description": one(func(g *account.SecurityGroup) string { return g.Description }),
-		"vpc-id":      one(func(g *account.SecurityGroup) string { return g.VPC }),
-		"owner-id":    one(func(g *account.SecurityGroup) string { return g.Owner }),
+func groupFilters() map[string]accessor[*vpc.SecurityGroup] {
+	table := map[string]accessor[*vpc.SecurityGroup]{
+		"group-id":    one(func(g *vpc.SecurityGroup) string { return g.ID }),
+		"group-name":  one(func(g *vpc.SecurityGroup) string { return g.Name }),
+		"description": one(func(g *vpc.SecurityGroup) string { return g.Description }),
+		"vpc-id":      one(func(g *vpc.SecurityGroup) string { return g.VPC }),
+		"owner-id":    one(func(g *vpc.SecurityGroup) string { return g.Owner }),
 	}
-	attributes := map[string]func(a *account.Account, p account.Permission) string{
-		"cidr":           func(_ *account.Account, p account.Permission) string { return blockOf(p, true) },
-		"ipv6-cidr":      func(_ *account.Account, p account.Permission) string { return blockOf(p, false) },
-		"from-port":      func(_ *account.Account, p account.Permission) string { return portOf(p, p.From) },
-		"to-port":        func(_ *account.Account, p account.Permission) string { return portOf(p, p.To) },
-		"group-id":       func(_ *account.Account, p account.Permission) string { return p.Group },
-		"prefix-list-id": func(_ *account.Account, p account.Permission) string { return p.PrefixList },
-		"protocol":       func(_ *account.Account, p account.Permission) string { return p.Protocol },
-		"user-id":        func(_ *account.Account, p account.Permission) string { return p.PeerOwner },
-		"group-name": func(a *account.Account, p account.Permission) string {
+	attributes := map[string]func(a *account.Account, p vpc.Permission) string{
+		"cidr":           func(_ *account.Account, p vpc.Permission) string { return blockOf(p, true) },
+		"ipv6-cidr":      func(_ *account.Account, p vpc.Permission) string { return blockOf(p, false) },
+		"from-port":      func(_ *account.Account, p vpc.Permission) string { return portOf(p, p.From) },
+		"to-port":        func(_ *account.Account, p vpc.Permission) string { return portOf(p, p.To) },
+		"group-id":       func(_ *account.Account, p vpc.Permission) string { return p.Group },
+		"prefix-list-id": func(_ *account.Account, p vpc.Permission) string { return p.PrefixList },
+		"protocol":       func(_ *account.Account, p vpc.Permission) string { return p.Protocol },
+		"user-id":        func(_ *account.Account, p vpc.Permission) string { return p.PeerOwner },
+		"group-name": func(a *account.Account, p vpc.Permission) string {
 			if g, ok := a.SecurityGroup(p.Group); ok {
 				return g.Name
 			}
@@ -46,20 +50,20 @@ func groupFilters() map[string]accessor[*account.SecurityGroup] {
 		},
 	}
 	for name, read := range attributes {
-		table["ip-permission."+name] = permissionValues(read, func(g *account.SecurityGroup) []account.Permission { return g.Ingress })
-		table["egress.ip-permission."+name] = permissionValues(read, func(g *account.SecurityGroup) []account.Permission { return g.Egress })
+		table["ip-permission."+name] = permissionValues(read, func(g *vpc.SecurityGroup) []vpc.Permission { return g.Ingress })
+		table["egress.ip-permission."+name] = permissionValues(read, func(g *vpc.SecurityGroup) []vpc.Permission { return g.Egress })
 	}
 	return table
 }
 
-func blockOf(p account.Permission, v4 bool) string {
+func blockOf(p vpc.Permission, v4 bool) string {
 	if !p.CIDR.IsValid() || p.CIDR.Addr().Is4() != v4 {
 		return ""
 	}
 	return p.CIDR.String()
 }
 
-func portOf(p account.Permission, port int32) string {
+func portOf(p vpc.Permission, port int32) string {
 	if !hasPorts(p.PermissionKey) {
 		return ""
 	}
@@ -67,8 +71,8 @@ func portOf(p account.Permission, port int32) string {
 }
 
 // permissionValues reads one attribute of all permissions of a direction, leaving out those that lack it.
-func permissionValues(read func(*account.Account, account.Permission) string, list func(*account.SecurityGroup) []account.Permission) accessor[*account.SecurityGroup] {
-	return func(a *account.Account, g *account.SecurityGroup) []string {
+func permissionValues(read func(*account.Account, vpc.Permission) string, list func(*vpc.SecurityGroup) []vpc.Permission) accessor[*vpc.SecurityGroup] {
+	return func(a *account.Account, g *vpc.SecurityGroup) []string {
 		var values []string
 		for _, p := range list(g) {
 			if v := read(a, p); v != "" {
@@ -135,7 +139,7 @@ func (s *Service) createSecurityGroup(in *ec2.CreateSecurityGroupInput) (*ec2.Cr
 }
 
 func (s *Service) defaultVPC() string {
-	for _, id := range account.SortedKeys(s.account.VPCs) {
+	for _, id := range slices.Sorted(maps.Keys(s.account.VPCs)) {
 		if s.account.VPCs[id].Default {
 			return id
 		}
@@ -143,7 +147,7 @@ func (s *Service) defaultVPC() string {
 	return ""
 }
 
-func groupARN(a *account.Account, g *account.SecurityGroup) string {
+func groupARN(a *account.Account, g *vpc.SecurityGroup) string {
 	return a.ARN("ec2", "security-group/"+g.ID)
 }
 
@@ -199,7 +203,7 @@ func (s *Service) deleteSecurityGroup(in *ec2.DeleteSecurityGroupInput) (*ec2.De
 		return nil, apierr.New("CannotDelete", "the specified group: %q name: %q cannot be deleted by a user", g.ID, g.Name)
 	}
 	if by := s.account.GroupDependent(g.ID); by != "" {
-		return nil, wireError(&account.DependencyError{ID: g.ID, By: by})
+		return nil, wireError(resource.InUse(g.ID, by))
 	}
 	if err := dryRun(in.DryRun); err != nil {
 		return nil, err
@@ -212,7 +216,7 @@ func (s *Service) deleteSecurityGroup(in *ec2.DeleteSecurityGroupInput) (*ec2.De
 }
 
 // group finds the group that a call names by id or, in the default VPC only, by name.
-func (s *Service) group(id, name *string) (*account.SecurityGroup, error) {
+func (s *Service) group(id, name *string) (*vpc.SecurityGroup, error) {
 	if aws.ToString(id) != "" {
 		g, ok := s.account.SecurityGroup(*id)
 		if !ok || !s.account.Usable(*id) {
@@ -243,17 +247,17 @@ func (s *Service) getSecurityGroupsForVpc(in *ec2.GetSecurityGroupsForVpcInput) 
 	if err := dryRun(in.DryRun); err != nil {
 		return nil, err
 	}
-	vpc := aws.ToString(in.VpcId)
-	if vpc == "" {
+	id := aws.ToString(in.VpcId)
+	if id == "" {
 		return nil, missing("vpcId")
 	}
-	if _, ok := s.account.VPC(vpc); !ok {
-		return nil, vpcKind.notFound([]string{vpc})
+	if _, ok := s.account.VPC(id); !ok {
+		return nil, vpcKind.notFound([]string{id})
 	}
 	usable := securityGroups
-	usable.all = func(a *account.Account) map[string]*account.SecurityGroup { return groupsOf(a, vpc) }
+	usable.all = func(a *account.Account) map[string]*vpc.SecurityGroup { return groupsOf(a, id) }
 	usable.tags = nil // the call has no filters by tag
-	usable.filters = map[string]accessor[*account.SecurityGroup]{
+	usable.filters = map[string]accessor[*vpc.SecurityGroup]{
 		"group-id":       securityGroups.filters["group-id"],
 		"group-name":     securityGroups.filters["group-name"],
 		"description":    securityGroups.filters["description"],
@@ -274,12 +278,12 @@ func (s *Service) getSecurityGroupsForVpc(in *ec2.GetSecurityGroupsForVpcInput) 
 	return out, nil
 }
 
-func groupsOf(a *account.Account, vpc string) map[string]*account.SecurityGroup {
-	groups := map[string]*account.SecurityGroup{}
+func groupsOf(a *account.Account, vpcID string) map[string]*vpc.SecurityGroup {
+	groups := map[string]*vpc.SecurityGroup{}
 	for id, g := range a.DescribedGroups() {
-		usable := g.VPC == vpc
+		usable := g.VPC == vpcID
 		for _, other := range g.AssociatedVPCs {
-			usable = usable || other == vpc
+			usable = usable || other == vpcID
 		}
 		if usable {
 			groups[id] = g

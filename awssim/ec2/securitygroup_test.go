@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 )
@@ -173,7 +173,7 @@ func TestTheDuplicateIsNamedInAWSsWords(t *testing.T) {
 func TestRuleQuotaCountsFamiliesSeparately(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
-	s.account.AddPrefixList(&account.PrefixList{ID: "pl-00000001", MaxEntries: 55})
+	s.account.AddPrefixList(&vpc.PrefixList{ID: "pl-00000001", MaxEntries: 55})
 	g := newGroup(t, s, "g")
 	var cidrs []string
 	for i := range 60 {

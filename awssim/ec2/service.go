@@ -10,6 +10,8 @@ import (
 	"net/http"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 )
@@ -75,9 +77,9 @@ func missing(parameter string) error {
 // wireError gives the errors of the account the codes of EC2.
 func wireError(err error) error {
 	var (
-		notFound *account.NotFoundError
-		depends  *account.DependencyError
-		inUse    *account.AddressInUseError
+		notFound *resource.NotFoundError
+		depends  *resource.DependencyError
+		inUse    *vpc.AddressInUseError
 	)
 	switch {
 	case errors.As(err, &notFound):
@@ -90,9 +92,9 @@ func wireError(err error) error {
 		return apierr.New("DependencyViolation", "resource %s has a dependent object", depends.ID)
 	case errors.As(err, &inUse):
 		return apierr.New("InvalidIPAddress.InUse", "Address %s is in use.", inUse.Addr)
-	case errors.Is(err, account.ErrNoFreeAddress):
+	case errors.Is(err, vpc.ErrNoFreeAddress):
 		return apierr.New("InsufficientFreeAddressesInSubnet", "The specified subnet does not have enough free addresses to satisfy the request.")
-	case errors.Is(err, account.ErrAddressOutside):
+	case errors.Is(err, vpc.ErrAddressOutside):
 		return invalidValue("Address does not fall within the subnet's address range")
 	}
 	return err

@@ -9,41 +9,42 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
-var subnets = collection[*account.Subnet]{
+var subnets = collection[*vpc.Subnet]{
 	kind:    subnetKind,
 	idParam: "subnetIds",
-	all:     func(a *account.Account) map[string]*account.Subnet { return a.Subnets },
-	tags:    func(s *account.Subnet) map[string]string { return s.Tags },
-	filters: map[string]accessor[*account.Subnet]{
-		"subnet-id":         one(func(s *account.Subnet) string { return s.ID }),
-		"vpc-id":            one(func(s *account.Subnet) string { return s.VPC }),
-		"availability-zone": one(func(s *account.Subnet) string { return s.Zone }),
-		"availabilityZone":  one(func(s *account.Subnet) string { return s.Zone }),
-		"availability-zone-id": func(a *account.Account, s *account.Subnet) []string {
+	all:     func(a *account.Account) map[string]*vpc.Subnet { return a.Subnets },
+	tags:    func(s *vpc.Subnet) map[string]string { return s.Tags },
+	filters: map[string]accessor[*vpc.Subnet]{
+		"subnet-id":         one(func(s *vpc.Subnet) string { return s.ID }),
+		"vpc-id":            one(func(s *vpc.Subnet) string { return s.VPC }),
+		"availability-zone": one(func(s *vpc.Subnet) string { return s.Zone }),
+		"availabilityZone":  one(func(s *vpc.Subnet) string { return s.Zone }),
+		"availability-zone-id": func(a *account.Account, s *vpc.Subnet) []string {
 			return []string{zoneID(a, s.Zone)}
 		},
-		"availabilityZoneId": func(a *account.Account, s *account.Subnet) []string {
+		"availabilityZoneId": func(a *account.Account, s *vpc.Subnet) []string {
 			return []string{zoneID(a, s.Zone)}
 		},
-		"available-ip-address-count": one(func(s *account.Subnet) string { return strconv.Itoa(int(s.AvailableIPs())) }),
+		"available-ip-address-count": one(func(s *vpc.Subnet) string { return strconv.Itoa(int(s.AvailableIPs())) }),
 		"cidr-block":                 one(subnetBlock),
 		"cidr":                       one(subnetBlock),
 		"cidrBlock":                  one(subnetBlock),
-		"default-for-az":             flag(func(s *account.Subnet) bool { return s.Default }),
-		"defaultForAz":               flag(func(s *account.Subnet) bool { return s.Default }),
-		"ipv6-native":                flag(func(s *account.Subnet) bool { return s.IPv6Native }),
-		"map-public-ip-on-launch":    flag(func(s *account.Subnet) bool { return s.MapPublicIPOnLaunch }),
-		"enable-dns64":               flag(func(s *account.Subnet) bool { return s.EnableDNS64 }),
-		"outpost-arn":                one(func(s *account.Subnet) string { return s.Outpost }),
-		"owner-id":                   one(func(s *account.Subnet) string { return s.Owner }),
-		"state":                      one(func(*account.Subnet) string { return "available" }),
-		"subnet-arn": func(a *account.Account, s *account.Subnet) []string {
+		"default-for-az":             flag(func(s *vpc.Subnet) bool { return s.Default }),
+		"defaultForAz":               flag(func(s *vpc.Subnet) bool { return s.Default }),
+		"ipv6-native":                flag(func(s *vpc.Subnet) bool { return s.IPv6Native }),
+		"map-public-ip-on-launch":    flag(func(s *vpc.Subnet) bool { return s.MapPublicIPOnLaunch }),
+		"enable-dns64":               flag(func(s *vpc.Subnet) bool { return s.EnableDNS64 }),
+		"outpost-arn":                one(func(s *vpc.Subnet) string { return s.Outpost }),
+		"owner-id":                   one(func(s *vpc.Subnet) string { return s.Owner }),
+		"state":                      one(func(*vpc.Subnet) string { return "available" }),
+		"subnet-arn": func(a *account.Account, s *vpc.Subnet) []string {
 			return []string{subnetARN(a, s)}
 		},
-		"customer-owned-ipv4-pool":        one(func(s *account.Subnet) string { return s.CustomerOwnedPool }),
-		"map-customer-owned-ip-on-launch": flag(func(s *account.Subnet) bool { return s.CustomerOwnedPool != "" }),
+		"customer-owned-ipv4-pool":        one(func(s *vpc.Subnet) string { return s.CustomerOwnedPool }),
+		"map-customer-owned-ip-on-launch": flag(func(s *vpc.Subnet) bool { return s.CustomerOwnedPool != "" }),
 
 		"ipv6-cidr-block-association.ipv6-cidr-block": blocks(subnetIPv6, blockText),
 		"ipv6-cidr-block-association.association-id":  blocks(subnetIPv6, blockAssociation),
@@ -52,14 +53,14 @@ var subnets = collection[*account.Subnet]{
 }
 
 // subnetBlock is the IPv4 block, or nothing for a subnet of IPv6 only.
-func subnetBlock(s *account.Subnet) string {
+func subnetBlock(s *vpc.Subnet) string {
 	if !s.CIDR.IsValid() {
 		return ""
 	}
 	return s.CIDR.String()
 }
 
-func subnetARN(a *account.Account, s *account.Subnet) string { return a.ARN("ec2", "subnet/"+s.ID) }
+func subnetARN(a *account.Account, s *vpc.Subnet) string { return a.ARN("ec2", "subnet/"+s.ID) }
 
 func zoneID(a *account.Account, name string) string {
 	if z, ok := a.Zones[name]; ok {
@@ -88,7 +89,7 @@ func (s *Service) describeSubnets(in *ec2.DescribeSubnetsInput) (*ec2.DescribeSu
 	return out, nil
 }
 
-func subnetOut(a *account.Account, s *account.Subnet) types.Subnet {
+func subnetOut(a *account.Account, s *vpc.Subnet) types.Subnet {
 	out := types.Subnet{
 		SubnetId:                    aws.String(s.ID),
 		SubnetArn:                   aws.String(subnetARN(a, s)),

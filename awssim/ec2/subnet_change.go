@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -9,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -30,7 +31,7 @@ func (s *Service) createSubnet(in *ec2.CreateSubnetInput) (*ec2.CreateSubnetOutp
 	if err != nil {
 		return nil, err
 	}
-	n := &account.Subnet{VPC: v.ID, IPv6Native: aws.ToBool(in.Ipv6Native), Outpost: aws.ToString(in.OutpostArn), Tags: tags}
+	n := &vpc.Subnet{VPC: v.ID, IPv6Native: aws.ToBool(in.Ipv6Native), Outpost: aws.ToString(in.OutpostArn), Tags: tags}
 	if n.Zone, err = s.zoneFor(in.AvailabilityZone, in.AvailabilityZoneId); err != nil {
 		return nil, err
 	}
@@ -46,7 +47,7 @@ func (s *Service) createSubnet(in *ec2.CreateSubnetInput) (*ec2.CreateSubnetOutp
 		if err != nil {
 			return nil, err
 		}
-		n.IPv6CIDRs = []account.CIDR{{Prefix: block}}
+		n.IPv6CIDRs = []vpc.CIDR{{Prefix: block}}
 	}
 	count := 0
 	for _, o := range s.account.Subnets {
@@ -73,7 +74,7 @@ func (s *Service) zoneFor(name, id *string) (string, error) {
 	if name != nil && id != nil {
 		return "", apierr.New("InvalidParameterCombination", "You may specify either availabilityZone or availabilityZoneId, but not both.")
 	}
-	for _, n := range account.SortedKeys(s.account.Zones) {
+	for _, n := range slices.Sorted(maps.Keys(s.account.Zones)) {
 		z := s.account.Zones[n]
 		if z.OptInStatus == "not-opted-in" {
 			continue
@@ -85,7 +86,7 @@ func (s *Service) zoneFor(name, id *string) (string, error) {
 	return "", invalidValue("Value (%s) for parameter availabilityZone is invalid.", aws.ToString(name)+aws.ToString(id))
 }
 
-func (s *Service) subnetBlock4(v *account.VPC, text *string) (netip.Prefix, error) {
+func (s *Service) subnetBlock4(v *vpc.VPC, text *string) (netip.Prefix, error) {
 	if aws.ToString(text) == "" {
 		return netip.Prefix{}, missing("cidrBlock")
 	}
@@ -94,7 +95,7 @@ func (s *Service) subnetBlock4(v *account.VPC, text *string) (netip.Prefix, erro
 		return p, invalidValue("Value (%s) for parameter cidrBlock is invalid. This is not a valid CIDR block.", *text)
 	}
 	p = p.Masked()
-	within := slices.ContainsFunc(v.CIDRs, func(c account.CIDR) bool {
+	within := slices.ContainsFunc(v.CIDRs, func(c vpc.CIDR) bool {
 		return c.State == "associated" && c.Prefix.Bits() <= p.Bits() && c.Prefix.Contains(p.Addr())
 	})
 	if p.Bits() < shortestBlock || p.Bits() > longestBlock || !within {
@@ -106,13 +107,13 @@ func (s *Service) subnetBlock4(v *account.VPC, text *string) (netip.Prefix, erro
 	return p, nil
 }
 
-func (s *Service) subnetBlock6(v *account.VPC, text string) (netip.Prefix, error) {
+func (s *Service) subnetBlock6(v *vpc.VPC, text string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(text)
 	if err != nil || !p.Addr().Is6() {
 		return p, invalidValue("Value (%s) for parameter ipv6CidrBlock is invalid. This is not a valid CIDR block.", text)
 	}
 	p = p.Masked()
-	within := slices.ContainsFunc(v.IPv6CIDRs, func(c account.CIDR) bool { return c.State == "associated" && c.Prefix.Contains(p.Addr()) })
+	within := slices.ContainsFunc(v.IPv6CIDRs, func(c vpc.CIDR) bool { return c.State == "associated" && c.Prefix.Contains(p.Addr()) })
 	if p.Bits() != subnetIPv6Bits || !within {
 		return p, apierr.New("InvalidSubnet.Range", "The CIDR '%s' is invalid.", text)
 	}
@@ -201,7 +202,7 @@ func (s *Service) AssociateSubnetCidrBlock(ctx context.Context, in *ec2.Associat
 		if len(n.IPv6CIDRs) > 0 {
 			return nil, apierr.New("SubnetCidrBlockLimitExceeded", "The subnet '%s' has an IPv6 CIDR block already.", n.ID)
 		}
-		n.IPv6CIDRs = []account.CIDR{{Prefix: block, State: "associated", Association: s.account.NewID("subnet-cidr-assoc")}}
+		n.IPv6CIDRs = []vpc.CIDR{{Prefix: block, State: "associated", Association: s.account.NewID("subnet-cidr-assoc")}}
 		d := subnetOut(s.account, n)
 		return &ec2.AssociateSubnetCidrBlockOutput{SubnetId: aws.String(n.ID), Ipv6CidrBlockAssociation: &d.Ipv6CidrBlockAssociationSet[0]}, nil
 	})
@@ -212,7 +213,7 @@ func (s *Service) DisassociateSubnetCidrBlock(ctx context.Context, in *ec2.Disas
 	return write(ctx, s, "DisassociateSubnetCidrBlock", in, func(in *ec2.DisassociateSubnetCidrBlockInput) (*ec2.DisassociateSubnetCidrBlockOutput, error) {
 		id := aws.ToString(in.AssociationId)
 		for _, n := range s.account.Subnets {
-			i := slices.IndexFunc(n.IPv6CIDRs, func(c account.CIDR) bool { return c.Association == id })
+			i := slices.IndexFunc(n.IPv6CIDRs, func(c vpc.CIDR) bool { return c.Association == id })
 			if i < 0 {
 				continue
 			}

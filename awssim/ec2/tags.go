@@ -3,6 +3,7 @@ package ec2
 import (
 	"context"
 	"maps"
+	"slices"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -26,7 +28,7 @@ const (
 // tagList is tags as the API lists them.
 func tagList(tags map[string]string) []types.Tag {
 	var list []types.Tag
-	for _, k := range account.SortedKeys(tags) {
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
 		list = append(list, types.Tag{Key: aws.String(k), Value: aws.String(tags[k])})
 	}
 	return list
@@ -223,18 +225,18 @@ func (s *Service) describeTags(in *ec2.DescribeTagsInput) (*ec2.DescribeTagsOutp
 }
 
 func (s *Service) taggableIDs() []string {
-	c := &s.account.Compute
+	c := &s.account.Network
 	var ids []string
 	for _, keys := range [][]string{
-		account.SortedKeys(c.VPCs), account.SortedKeys(c.Subnets), account.SortedKeys(c.RouteTables),
-		account.SortedKeys(c.InternetGateways), account.SortedKeys(c.SecurityGroups), account.SortedKeys(c.Interfaces),
-		account.SortedKeys(c.Instances), account.SortedKeys(c.PrefixLists), account.SortedKeys(c.Addresses),
-		account.SortedKeys(c.NATGateways), account.SortedKeys(c.Peerings), account.SortedKeys(c.CustomerPools), account.SortedKeys(c.IPAMPools),
+		slices.Sorted(maps.Keys(c.VPCs)), slices.Sorted(maps.Keys(c.Subnets)), slices.Sorted(maps.Keys(c.RouteTables)),
+		slices.Sorted(maps.Keys(c.InternetGateways)), slices.Sorted(maps.Keys(c.SecurityGroups)), slices.Sorted(maps.Keys(c.Interfaces)),
+		slices.Sorted(maps.Keys(c.Instances)), slices.Sorted(maps.Keys(c.PrefixLists)), slices.Sorted(maps.Keys(c.Addresses)),
+		slices.Sorted(maps.Keys(c.NATGateways)), slices.Sorted(maps.Keys(c.Peerings)), slices.Sorted(maps.Keys(c.CustomerPools)), slices.Sorted(maps.Keys(c.IPAMPools)),
 	} {
 		ids = append(ids, keys...)
 	}
 	for _, g := range c.SecurityGroups {
-		for _, list := range [][]account.Permission{g.Ingress, g.Egress} {
+		for _, list := range [][]vpc.Permission{g.Ingress, g.Egress} {
 			for _, p := range list {
 				if len(p.Tags) > 0 {
 					ids = append(ids, p.ID)

@@ -2,6 +2,8 @@ package ec2
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -9,25 +11,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
 // dhcpOptions is the id of the one set of DHCP options that all VPCs have.
 const dhcpOptions = "dopt-00000000000000001"
 
-var vpcs = collection[*account.VPC]{
+var vpcs = collection[*vpc.VPC]{
 	kind:    vpcKind,
 	idParam: "vpcIds",
-	all:     func(a *account.Account) map[string]*account.VPC { return a.VPCs },
-	tags:    func(v *account.VPC) map[string]string { return v.Tags },
-	filters: map[string]accessor[*account.VPC]{
-		"vpc-id":          one(func(v *account.VPC) string { return v.ID }),
+	all:     func(a *account.Account) map[string]*vpc.VPC { return a.VPCs },
+	tags:    func(v *vpc.VPC) map[string]string { return v.Tags },
+	filters: map[string]accessor[*vpc.VPC]{
+		"vpc-id":          one(func(v *vpc.VPC) string { return v.ID }),
 		"cidr":            one(primaryBlock),
 		"cidrBlock":       one(primaryBlock),
-		"is-default":      flag(func(v *account.VPC) bool { return v.Default }),
-		"isDefault":       flag(func(v *account.VPC) bool { return v.Default }),
-		"owner-id":        one(func(v *account.VPC) string { return v.Owner }),
-		"state":           one(func(*account.VPC) string { return "available" }),
-		"dhcp-options-id": one(func(*account.VPC) string { return dhcpOptions }),
+		"is-default":      flag(func(v *vpc.VPC) bool { return v.Default }),
+		"isDefault":       flag(func(v *vpc.VPC) bool { return v.Default }),
+		"owner-id":        one(func(v *vpc.VPC) string { return v.Owner }),
+		"state":           one(func(*vpc.VPC) string { return "available" }),
+		"dhcp-options-id": one(func(*vpc.VPC) string { return dhcpOptions }),
 
 		"cidr-block-association.cidr-block":           blocks(ipv4Blocks, blockText),
 		"cidr-block-association.association-id":       blocks(ipv4Blocks, blockAssociation),
@@ -38,15 +41,15 @@ var vpcs = collection[*account.VPC]{
 	},
 }
 
-func primaryBlock(v *account.VPC) string          { return v.CIDRs[0].Prefix.String() }
-func ipv4Blocks(v *account.VPC) []account.CIDR    { return v.CIDRs }
-func ipv6Blocks(v *account.VPC) []account.CIDR    { return v.IPv6CIDRs }
-func subnetIPv6(s *account.Subnet) []account.CIDR { return s.IPv6CIDRs }
-func blockText(c account.CIDR) string             { return c.Prefix.String() }
-func blockAssociation(c account.CIDR) string      { return c.Association }
-func blockState(c account.CIDR) string            { return c.State }
+func primaryBlock(v *vpc.VPC) string      { return v.CIDRs[0].Prefix.String() }
+func ipv4Blocks(v *vpc.VPC) []vpc.CIDR    { return v.CIDRs }
+func ipv6Blocks(v *vpc.VPC) []vpc.CIDR    { return v.IPv6CIDRs }
+func subnetIPv6(s *vpc.Subnet) []vpc.CIDR { return s.IPv6CIDRs }
+func blockText(c vpc.CIDR) string         { return c.Prefix.String() }
+func blockAssociation(c vpc.CIDR) string  { return c.Association }
+func blockState(c vpc.CIDR) string        { return c.State }
 
-func blocks[R any](list func(R) []account.CIDR, read func(account.CIDR) string) accessor[R] {
+func blocks[R any](list func(R) []vpc.CIDR, read func(vpc.CIDR) string) accessor[R] {
 	return func(_ *account.Account, r R) []string {
 		var values []string
 		for _, c := range list(r) {
@@ -76,7 +79,7 @@ func (s *Service) describeVpcs(in *ec2.DescribeVpcsInput) (*ec2.DescribeVpcsOutp
 	return out, nil
 }
 
-func vpcOut(v *account.VPC) types.Vpc {
+func vpcOut(v *vpc.VPC) types.Vpc {
 	out := types.Vpc{
 		VpcId:           aws.String(v.ID),
 		CidrBlock:       aws.String(primaryBlock(v)),
@@ -105,16 +108,16 @@ func vpcOut(v *account.VPC) types.Vpc {
 	return out
 }
 
-var internetGateways = collection[*account.InternetGateway]{
+var internetGateways = collection[*vpc.InternetGateway]{
 	kind:    internetGatewayKind,
 	idParam: "internetGatewayIds",
-	all:     func(a *account.Account) map[string]*account.InternetGateway { return a.InternetGateways },
-	tags:    func(g *account.InternetGateway) map[string]string { return g.Tags },
-	filters: map[string]accessor[*account.InternetGateway]{
-		"internet-gateway-id": one(func(g *account.InternetGateway) string { return g.ID }),
-		"owner-id":            one(func(g *account.InternetGateway) string { return g.Owner }),
-		"attachment.vpc-id":   func(_ *account.Account, g *account.InternetGateway) []string { return g.VPCs },
-		"attachment.state": func(_ *account.Account, g *account.InternetGateway) []string {
+	all:     func(a *account.Account) map[string]*vpc.InternetGateway { return a.InternetGateways },
+	tags:    func(g *vpc.InternetGateway) map[string]string { return g.Tags },
+	filters: map[string]accessor[*vpc.InternetGateway]{
+		"internet-gateway-id": one(func(g *vpc.InternetGateway) string { return g.ID }),
+		"owner-id":            one(func(g *vpc.InternetGateway) string { return g.Owner }),
+		"attachment.vpc-id":   func(_ *account.Account, g *vpc.InternetGateway) []string { return g.VPCs },
+		"attachment.state": func(_ *account.Account, g *vpc.InternetGateway) []string {
 			if len(g.VPCs) == 0 {
 				return nil
 			}
@@ -147,25 +150,25 @@ func (s *Service) describeInternetGateways(in *ec2.DescribeInternetGatewaysInput
 	return out, nil
 }
 
-var routeTables = collection[*account.RouteTable]{
+var routeTables = collection[*vpc.RouteTable]{
 	kind:    routeTableKind,
 	idParam: "routeTableIds",
-	all:     func(a *account.Account) map[string]*account.RouteTable { return a.RouteTables },
-	tags:    func(t *account.RouteTable) map[string]string { return t.Tags },
-	filters: map[string]accessor[*account.RouteTable]{
-		"vpc-id":         one(func(t *account.RouteTable) string { return t.VPC }),
-		"route-table-id": one(func(t *account.RouteTable) string { return t.ID }),
-		"owner-id":       one(func(t *account.RouteTable) string { return t.Owner }),
+	all:     func(a *account.Account) map[string]*vpc.RouteTable { return a.RouteTables },
+	tags:    func(t *vpc.RouteTable) map[string]string { return t.Tags },
+	filters: map[string]accessor[*vpc.RouteTable]{
+		"vpc-id":         one(func(t *vpc.RouteTable) string { return t.VPC }),
+		"route-table-id": one(func(t *vpc.RouteTable) string { return t.ID }),
+		"owner-id":       one(func(t *vpc.RouteTable) string { return t.Owner }),
 
-		"association.main":      flag(func(t *account.RouteTable) bool { return t.Main }),
-		"association.subnet-id": func(_ *account.Account, t *account.RouteTable) []string { return account.SortedKeys(t.Subnets) },
-		"association.route-table-id": func(_ *account.Account, t *account.RouteTable) []string {
+		"association.main":      flag(func(t *vpc.RouteTable) bool { return t.Main }),
+		"association.subnet-id": func(_ *account.Account, t *vpc.RouteTable) []string { return slices.Sorted(maps.Keys(t.Subnets)) },
+		"association.route-table-id": func(_ *account.Account, t *vpc.RouteTable) []string {
 			if !t.Main && len(t.Subnets) == 0 {
 				return nil
 			}
 			return []string{t.ID}
 		},
-		"association.route-table-association-id": func(_ *account.Account, t *account.RouteTable) []string {
+		"association.route-table-association-id": func(_ *account.Account, t *vpc.RouteTable) []string {
 			var ids []string
 			if t.Main {
 				ids = append(ids, t.MainID)
@@ -176,22 +179,22 @@ var routeTables = collection[*account.RouteTable]{
 			return ids
 		},
 
-		"route.gateway-id":     routeValues(func(r account.Route) string { return r.Gateway }),
-		"route.nat-gateway-id": routeValues(func(r account.Route) string { return r.NATGateway }),
-		"route.state":          routeValues(func(r account.Route) string { return r.State }),
-		"route.destination-cidr-block": routeValues(func(r account.Route) string {
+		"route.gateway-id":     routeValues(func(r vpc.Route) string { return r.Gateway }),
+		"route.nat-gateway-id": routeValues(func(r vpc.Route) string { return r.NATGateway }),
+		"route.state":          routeValues(func(r vpc.Route) string { return r.State }),
+		"route.destination-cidr-block": routeValues(func(r vpc.Route) string {
 			if strings.Contains(r.Destination, ".") {
 				return r.Destination
 			}
 			return ""
 		}),
-		"route.destination-ipv6-cidr-block": routeValues(func(r account.Route) string {
+		"route.destination-ipv6-cidr-block": routeValues(func(r vpc.Route) string {
 			if strings.Contains(r.Destination, ":") {
 				return r.Destination
 			}
 			return ""
 		}),
-		"route.destination-prefix-list-id": routeValues(func(r account.Route) string {
+		"route.destination-prefix-list-id": routeValues(func(r vpc.Route) string {
 			if strings.HasPrefix(r.Destination, "pl-") {
 				return r.Destination
 			}
@@ -201,8 +204,8 @@ var routeTables = collection[*account.RouteTable]{
 }
 
 // routeValues reads one attribute of all routes, leaving out those that lack it.
-func routeValues(read func(account.Route) string) accessor[*account.RouteTable] {
-	return func(_ *account.Account, t *account.RouteTable) []string {
+func routeValues(read func(vpc.Route) string) accessor[*vpc.RouteTable] {
+	return func(_ *account.Account, t *vpc.RouteTable) []string {
 		var values []string
 		for _, r := range t.Routes {
 			if v := read(r); v != "" {
@@ -233,7 +236,7 @@ func (s *Service) describeRouteTables(in *ec2.DescribeRouteTablesInput) (*ec2.De
 	return out, nil
 }
 
-func routeTableOut(t *account.RouteTable) types.RouteTable {
+func routeTableOut(t *vpc.RouteTable) types.RouteTable {
 	out := types.RouteTable{RouteTableId: aws.String(t.ID), VpcId: aws.String(t.VPC), OwnerId: aws.String(t.Owner), Tags: tagList(t.Tags)}
 	associated := &types.RouteTableAssociationState{State: types.RouteTableAssociationStateCodeAssociated}
 	if t.Main {
@@ -241,7 +244,7 @@ func routeTableOut(t *account.RouteTable) types.RouteTable {
 			Main: aws.Bool(true), RouteTableAssociationId: aws.String(t.MainID), RouteTableId: aws.String(t.ID), AssociationState: associated,
 		})
 	}
-	for _, subnet := range account.SortedKeys(t.Subnets) {
+	for _, subnet := range slices.Sorted(maps.Keys(t.Subnets)) {
 		out.Associations = append(out.Associations, types.RouteTableAssociation{
 			Main: aws.Bool(false), RouteTableAssociationId: aws.String(t.Subnets[subnet]), RouteTableId: aws.String(t.ID),
 			SubnetId: aws.String(subnet), AssociationState: associated,

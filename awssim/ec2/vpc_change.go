@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -9,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -39,9 +40,9 @@ func (s *Service) createVpc(in *ec2.CreateVpcInput) (*ec2.CreateVpcOutput, error
 	if err := dryRun(in.DryRun); err != nil {
 		return nil, err
 	}
-	v := &account.VPC{CIDRs: []account.CIDR{{Prefix: block}}, Tags: tags}
+	v := &vpc.VPC{CIDRs: []vpc.CIDR{{Prefix: block}}, Tags: tags}
 	if aws.ToBool(in.AmazonProvidedIpv6CidrBlock) {
-		v.IPv6CIDRs = []account.CIDR{{Prefix: s.account.NewIPv6Block()}}
+		v.IPv6CIDRs = []vpc.CIDR{{Prefix: s.account.NewIPv6Block()}}
 	}
 	if err := s.account.AddVPC(v); err != nil {
 		return nil, wireError(err)
@@ -143,7 +144,7 @@ func (s *Service) associateVpcCidrBlock(in *ec2.AssociateVpcCidrBlockInput) (*ec
 		return nil, apierr.New("InvalidParameterCombination", "Either cidrBlock or amazonProvidedIpv6CidrBlock must be specified")
 	}
 	list := &v.CIDRs
-	c := account.CIDR{State: "associated", Association: s.account.NewID("vpc-cidr-assoc")}
+	c := vpc.CIDR{State: "associated", Association: s.account.NewID("vpc-cidr-assoc")}
 	if six {
 		list = &v.IPv6CIDRs
 		c.Prefix = s.account.NewIPv6Block()
@@ -161,7 +162,7 @@ func (s *Service) associateVpcCidrBlock(in *ec2.AssociateVpcCidrBlockInput) (*ec
 	*list = append(*list, c)
 	for _, t := range s.account.RouteTables {
 		if t.VPC == v.ID {
-			t.Routes = append(t.Routes, account.Route{Destination: c.Prefix.String(), Gateway: "local", State: "active"})
+			t.Routes = append(t.Routes, vpc.Route{Destination: c.Prefix.String(), Gateway: "local", State: "active"})
 		}
 	}
 	d, out := vpcOut(v), &ec2.AssociateVpcCidrBlockOutput{VpcId: aws.String(v.ID)}
@@ -180,10 +181,10 @@ func (s *Service) DisassociateVpcCidrBlock(ctx context.Context, in *ec2.Disassoc
 
 func (s *Service) disassociateVpcCidrBlock(in *ec2.DisassociateVpcCidrBlockInput) (*ec2.DisassociateVpcCidrBlockOutput, error) {
 	id := aws.ToString(in.AssociationId)
-	is := func(c account.CIDR) bool { return c.Association == id }
+	is := func(c vpc.CIDR) bool { return c.Association == id }
 	for _, v := range s.account.VPCs {
 		d := vpcOut(v)
-		for six, list := range map[bool]*[]account.CIDR{false: &v.CIDRs, true: &v.IPv6CIDRs} {
+		for six, list := range map[bool]*[]vpc.CIDR{false: &v.CIDRs, true: &v.IPv6CIDRs} {
 			i := slices.IndexFunc(*list, is)
 			if i < 0 {
 				continue
@@ -206,7 +207,7 @@ func (s *Service) disassociateVpcCidrBlock(in *ec2.DisassociateVpcCidrBlockInput
 			gone := (*list)[i].Prefix.String()
 			for _, t := range s.account.RouteTables {
 				if t.VPC == v.ID {
-					t.Routes = slices.DeleteFunc(t.Routes, func(r account.Route) bool { return r.Gateway == "local" && r.Destination == gone })
+					t.Routes = slices.DeleteFunc(t.Routes, func(r vpc.Route) bool { return r.Gateway == "local" && r.Destination == gone })
 				}
 			}
 			*list = slices.Delete(*list, i, i+1)
@@ -217,13 +218,13 @@ func (s *Service) disassociateVpcCidrBlock(in *ec2.DisassociateVpcCidrBlockInput
 }
 
 // subnetIn names a subnet of the VPC that lies in the block, "" if none does.
-func (s *Service) subnetIn(v *account.VPC, block netip.Prefix) string {
-	for _, id := range account.SortedKeys(s.account.Subnets) {
+func (s *Service) subnetIn(v *vpc.VPC, block netip.Prefix) string {
+	for _, id := range slices.Sorted(maps.Keys(s.account.Subnets)) {
 		n := s.account.Subnets[id]
 		if n.VPC != v.ID {
 			continue
 		}
-		for _, c := range append([]account.CIDR{{Prefix: n.CIDR}}, n.IPv6CIDRs...) {
+		for _, c := range append([]vpc.CIDR{{Prefix: n.CIDR}}, n.IPv6CIDRs...) {
 			if c.Prefix.IsValid() && block.Overlaps(c.Prefix) {
 				return id
 			}

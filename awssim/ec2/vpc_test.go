@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
 func TestVPCsAreDescribedWithTheirBlocks(t *testing.T) {
@@ -58,7 +58,7 @@ func TestPublicSubnetsAreThoseWhoseTableRoutesToTheGateway(t *testing.T) {
 func TestZonesNotOptedInToAreOnlyShownToThoseWhoAskForAll(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
-	s.account.AddZone(&account.AvailabilityZone{Name: "us-west-2-lax-1a", ID: "usw2-lax1-az1", Type: "local-zone", State: "available", OptInStatus: "not-opted-in", Group: "us-west-2-lax-1"})
+	s.account.AddZone(&vpc.AvailabilityZone{Name: "us-west-2-lax-1a", ID: "usw2-lax1-az1", Type: "local-zone", State: "available", OptInStatus: "not-opted-in", Group: "us-west-2-lax-1"})
 	ctx := context.Background()
 	count := func(in *ec2.DescribeAvailabilityZonesInput, want int) {
 		t.Helper()

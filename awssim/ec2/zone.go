@@ -9,21 +9,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
-var zoneFilters = map[string]accessor[*account.AvailabilityZone]{
-	"zone-name":        one(func(z *account.AvailabilityZone) string { return z.Name }),
-	"zone-id":          one(func(z *account.AvailabilityZone) string { return z.ID }),
-	"zone-type":        one(func(z *account.AvailabilityZone) string { return z.Type }),
-	"state":            func(a *account.Account, z *account.AvailabilityZone) []string { return []string{zoneState(a, z)} },
-	"group-name":       one(func(z *account.AvailabilityZone) string { return z.Group }),
-	"opt-in-status":    one(func(z *account.AvailabilityZone) string { return z.OptInStatus }),
-	"parent-zone-id":   one(func(z *account.AvailabilityZone) string { return z.ParentID }),
-	"parent-zone-name": one(func(z *account.AvailabilityZone) string { return z.ParentName }),
-	"parentZoneID":     one(func(z *account.AvailabilityZone) string { return z.ParentID }),
-	"parentZoneName":   one(func(z *account.AvailabilityZone) string { return z.ParentName }),
-	"region-name":      func(a *account.Account, _ *account.AvailabilityZone) []string { return []string{a.Region} },
-	"message":          func(*account.Account, *account.AvailabilityZone) []string { return nil },
+var zoneFilters = map[string]accessor[*vpc.AvailabilityZone]{
+	"zone-name":        one(func(z *vpc.AvailabilityZone) string { return z.Name }),
+	"zone-id":          one(func(z *vpc.AvailabilityZone) string { return z.ID }),
+	"zone-type":        one(func(z *vpc.AvailabilityZone) string { return z.Type }),
+	"state":            func(a *account.Account, z *vpc.AvailabilityZone) []string { return []string{zoneState(a, z)} },
+	"group-name":       one(func(z *vpc.AvailabilityZone) string { return z.Group }),
+	"opt-in-status":    one(func(z *vpc.AvailabilityZone) string { return z.OptInStatus }),
+	"parent-zone-id":   one(func(z *vpc.AvailabilityZone) string { return z.ParentID }),
+	"parent-zone-name": one(func(z *vpc.AvailabilityZone) string { return z.ParentName }),
+	"parentZoneID":     one(func(z *vpc.AvailabilityZone) string { return z.ParentID }),
+	"parentZoneName":   one(func(z *vpc.AvailabilityZone) string { return z.ParentName }),
+	"region-name":      func(a *account.Account, _ *vpc.AvailabilityZone) []string { return []string{a.Region} },
+	"message":          func(*account.Account, *vpc.AvailabilityZone) []string { return nil },
 }
 
 // DescribeAvailabilityZones lists zones; those that the account has not opted in to, only if asked for all.
@@ -52,7 +54,7 @@ func (s *Service) describeAvailabilityZones(in *ec2.DescribeAvailabilityZonesInp
 		return nil, err
 	}
 	out := &ec2.DescribeAvailabilityZonesOutput{}
-	for _, name := range account.AnswerOrder(byName) {
+	for _, name := range resource.AnswerOrder(byName) {
 		z := s.account.Zones[name]
 		asked := (len(in.ZoneNames) == 0 || slices.Contains(in.ZoneNames, z.Name)) && (len(in.ZoneIds) == 0 || slices.Contains(in.ZoneIds, z.ID))
 		if asked && passes(s.account, z, nil, conditions) {
@@ -71,14 +73,14 @@ func knownZones(asked []string, known map[string]bool) error {
 	return nil
 }
 
-func zoneState(a *account.Account, z *account.AvailabilityZone) string {
+func zoneState(a *account.Account, z *vpc.AvailabilityZone) string {
 	if a.Trouble.ZoneOut(z.Name) {
 		return "unavailable"
 	}
 	return z.State
 }
 
-func zoneOut(a *account.Account, z *account.AvailabilityZone) types.AvailabilityZone {
+func zoneOut(a *account.Account, z *vpc.AvailabilityZone) types.AvailabilityZone {
 	out := types.AvailabilityZone{
 		ZoneName:           aws.String(z.Name),
 		ZoneId:             aws.String(z.ID),

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 )
@@ -55,19 +56,19 @@ func newFixture(t *testing.T, profile account.Profile) *fixture {
 		}
 	}
 	for _, zone := range []string{"us-west-2a", "us-west-2b", "us-west-2c"} {
-		a.AddZone(&account.AvailabilityZone{Name: zone, Type: "availability-zone", State: "available"})
+		a.AddZone(&vpc.AvailabilityZone{Name: zone, Type: "availability-zone", State: "available"})
 	}
-	a.AddZone(&account.AvailabilityZone{Name: "us-west-2-lax-1a", Type: "local-zone", State: "available"})
+	a.AddZone(&vpc.AvailabilityZone{Name: "us-west-2-lax-1a", Type: "local-zone", State: "available"})
 	for id, cidr := range map[string]string{vpc1: "10.0.0.0/16", vpc2: "10.1.0.0/16"} {
-		v := &account.VPC{ID: id, CIDRs: []account.CIDR{{Prefix: netip.MustParsePrefix(cidr)}}}
+		v := &vpc.VPC{ID: id, CIDRs: []vpc.CIDR{{Prefix: netip.MustParsePrefix(cidr)}}}
 		if id == vpc1 {
-			v.IPv6CIDRs = []account.CIDR{{Prefix: netip.MustParsePrefix("2001:db8::/56")}}
+			v.IPv6CIDRs = []vpc.CIDR{{Prefix: netip.MustParsePrefix("2001:db8::/56")}}
 		}
 		must(a.AddVPC(v))
 	}
-	a.AddInternetGateway(&account.InternetGateway{ID: "igw-1", VPCs: []string{vpc1}})
-	v6 := func(p string) []account.CIDR { return []account.CIDR{{Prefix: netip.MustParsePrefix(p)}} }
-	for _, s := range []*account.Subnet{
+	a.AddInternetGateway(&vpc.InternetGateway{ID: "igw-1", VPCs: []string{vpc1}})
+	v6 := func(p string) []vpc.CIDR { return []vpc.CIDR{{Prefix: netip.MustParsePrefix(p)}} }
+	for _, s := range []*vpc.Subnet{
 		{ID: subnetA, VPC: vpc1, Zone: "us-west-2a", CIDR: netip.MustParsePrefix("10.0.1.0/24"), IPv6CIDRs: v6("2001:db8:0:1::/64")},
 		{ID: subnetB, VPC: vpc1, Zone: "us-west-2b", CIDR: netip.MustParsePrefix("10.0.2.0/24"), IPv6CIDRs: v6("2001:db8:0:2::/64")},
 		{ID: subnetC, VPC: vpc1, Zone: "us-west-2c", CIDR: netip.MustParsePrefix("10.0.3.0/24")},
@@ -86,12 +87,12 @@ func newFixture(t *testing.T, profile account.Profile) *fixture {
 	_, err := a.NewSecurityGroup(vpc2, "sg-foreign", "foreign", "for tests")
 	must(err)
 	for id, subnet := range map[string]string{node1: subnetA, stopped1: subnetB, "i-0000000000000003a": subnetForeign} {
-		_, err := a.AddInstance(&account.Instance{ID: id}, subnet, nil, netip.Addr{})
+		_, err := a.AddInstance(&vpc.Instance{ID: id}, subnet, nil, netip.Addr{})
 		must(err)
 	}
 	must(a.SetInstanceState(stopped1, "stopped"))
-	a.AddAddress(&account.ElasticAddress{Allocation: eip1})
-	a.AddAddress(&account.ElasticAddress{Allocation: eip2})
+	a.AddAddress(&vpc.ElasticAddress{Allocation: eip1})
+	a.AddAddress(&vpc.ElasticAddress{Allocation: eip2})
 	for arn, status := range map[string]string{cert1: "ISSUED", cert2: "ISSUED", certPending: "PENDING_VALIDATION"} {
 		a.AddCertificate(&account.Certificate{ARN: arn, Domain: "example.com", Status: status, KeyAlgorithm: "RSA_2048"})
 	}
@@ -202,7 +203,7 @@ func (f *fixture) whole() {
 	f.t.Helper()
 	f.account.Lock()
 	defer f.account.Unlock()
-	for _, fault := range append(f.account.BalancingFaults(), f.account.ComputeFaults()...) {
+	for _, fault := range append(f.account.BalancingFaults(), f.account.NetworkFaults()...) {
 		f.t.Error(fault)
 	}
 }

@@ -3,6 +3,7 @@ package elbv2
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -321,7 +322,7 @@ func (c *caller) number(field string) int64 {
 }
 
 // arns is the ARNs of what there is, of that kind.
-func arns[T any](m map[string]*T) []string { return account.SortedKeys(m) }
+func arns[T any](m map[string]*T) []string { return slices.Sorted(maps.Keys(m)) }
 
 func (c *caller) known(kind string) string {
 	a := c.account
@@ -473,14 +474,14 @@ func fingerprint(a *account.Account) string {
 	for _, t := range a.TrustStoresInOrder() {
 		fmt.Fprintf(&b, "%s %d %v %v\n", t.ARN, len(t.Bundle), t.Revocations, t.Tags)
 	}
-	for _, id := range account.SortedKeys(a.Interfaces) {
+	for _, id := range slices.Sorted(maps.Keys(a.Interfaces)) {
 		n := a.Interfaces[id]
 		fmt.Fprintf(&b, "%s %v %v %v %v\n", id, n.Groups, n.Addresses, n.IPv6Addresses, n.IPv6Prefixes)
 	}
-	for _, id := range account.SortedKeys(a.Addresses) {
+	for _, id := range slices.Sorted(maps.Keys(a.Addresses)) {
 		fmt.Fprintf(&b, "%+v\n", *a.Addresses[id])
 	}
-	for _, id := range account.SortedKeys(a.Subnets) {
+	for _, id := range slices.Sorted(maps.Keys(a.Subnets)) {
 		fmt.Fprintf(&b, "%s %d\n", id, a.Subnets[id].AvailableIPs())
 	}
 	return b.String()

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
 )
 
@@ -289,7 +290,7 @@ func TestLoadBalancersFurtherRowByRow(t *testing.T) {
 			return err
 		}, "", ""},
 		{"an unknown pool set", func(f *fixture) error {
-			f.account.IPAMPools = map[string]*account.IPAMPool{}
+			f.account.IPAMPools = map[string]*vpc.IPAMPool{}
 			_, err := f.ModifyIpPools(f.ctx, &elb.ModifyIpPoolsInput{LoadBalancerArn: f.balancer("application", publicly).LoadBalancerArn, IpamPools: &types.IpamPools{Ipv4IpamPoolId: aws.String("ipam-pool-1")}})
 			return err
 		}, "InvalidConfigurationRequest", "ipam-pool-1"},

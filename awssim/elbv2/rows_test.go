@@ -11,7 +11,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
 )
 
@@ -73,10 +73,10 @@ func dualstack(in *elb.CreateLoadBalancerInput) { in.IpAddressType = "dualstack"
 func withNAT(in *elb.CreateLoadBalancerInput) { in.EnablePrefixForIpv6SourceNat = "on" }
 
 // addSubnet adds a subnet of VPC 1 in a zone of its own.
-func (f *fixture) addSubnet(zone *account.AvailabilityZone, id, cidr, outpost string) {
+func (f *fixture) addSubnet(zone *vpc.AvailabilityZone, id, cidr, outpost string) {
 	f.t.Helper()
 	f.account.AddZone(zone)
-	f.ok(f.account.AddSubnet(&account.Subnet{ID: id, VPC: vpc1, Zone: zone.Name, CIDR: netip.MustParsePrefix(cidr), Outpost: outpost}))
+	f.ok(f.account.AddSubnet(&vpc.Subnet{ID: id, VPC: vpc1, Zone: zone.Name, CIDR: netip.MustParsePrefix(cidr), Outpost: outpost}))
 }
 
 func TestCreateLoadBalancerRowByRow(t *testing.T) {
@@ -97,7 +97,7 @@ func TestCreateLoadBalancerRowByRow(t *testing.T) {
 		return func(in *elb.CreateLoadBalancerInput) { in.CustomerOwnedIpv4Pool = aws.String(id) }
 	}
 	outpost := func(f *fixture) {
-		f.addSubnet(&account.AvailabilityZone{Name: "us-west-2d", Type: "availability-zone"}, "subnet-outpost", "10.0.7.0/24", "arn:aws:outposts:us-west-2:123456789012:outpost/op-1")
+		f.addSubnet(&vpc.AvailabilityZone{Name: "us-west-2d", Type: "availability-zone"}, "subnet-outpost", "10.0.7.0/24", "arn:aws:outposts:us-west-2:123456789012:outpost/op-1")
 	}
 	on := func(changes ...changeLB) func(*fixture) error {
 		return func(f *fixture) error { return f.create(changes...) }
@@ -130,11 +130,11 @@ func TestCreateLoadBalancerRowByRow(t *testing.T) {
 		}, "ResourceInUse", eip1},
 		{"EIP in internal", on(ofType("network"), mapped(types.SubnetMapping{SubnetId: aws.String(subnetA), AllocationId: aws.String(eip1)})), "InvalidConfigurationRequest", "internet-facing"},
 		{"constrained zone, NLB", func(f *fixture) error {
-			f.addSubnet(&account.AvailabilityZone{Name: "us-west-2d", ID: "use1-az3", Type: "availability-zone"}, "subnet-d", "10.0.7.0/24", "")
+			f.addSubnet(&vpc.AvailabilityZone{Name: "us-west-2d", ID: "use1-az3", Type: "availability-zone"}, "subnet-d", "10.0.7.0/24", "")
 			return f.create(ofType("network"), inSubnets("subnet-d"))
 		}, "AvailabilityZoneNotSupported", "us-west-2d"},
 		{"wavelength zone", func(f *fixture) error {
-			f.addSubnet(&account.AvailabilityZone{Name: "us-west-2-wl1-las-wlz-1", Type: "wavelength-zone"}, "subnet-wl", "10.0.7.0/24", "")
+			f.addSubnet(&vpc.AvailabilityZone{Name: "us-west-2-wl1-las-wlz-1", Type: "wavelength-zone"}, "subnet-wl", "10.0.7.0/24", "")
 			return f.create(inSubnets("subnet-wl"))
 		}, "AvailabilityZoneNotSupported", "wlz-1"},
 		{"one local zone, ALB", on(inSubnets("subnet-lax")), "", ""},
@@ -152,7 +152,7 @@ func TestCreateLoadBalancerRowByRow(t *testing.T) {
 		{"IPAM pool of odd form", on(publicly, pool("pool-1")), "ValidationError", "ipv4IpamPoolId"},
 		{"IPAM pool, internal", on(pool("ipam-pool-1")), "InvalidConfigurationRequest", "internet-facing"},
 		{"unknown IPAM pool", func(f *fixture) error {
-			f.account.IPAMPools = map[string]*account.IPAMPool{"ipam-pool-1": {Family: "ipv4", Public: true, CIDRs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/28")}}}
+			f.account.IPAMPools = map[string]*vpc.IPAMPool{"ipam-pool-1": {Family: "ipv4", Public: true, CIDRs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/28")}}}
 			return f.create(publicly, pool("ipam-pool-2"))
 		}, "InvalidConfigurationRequest", "ipam-pool-2"},
 		{"five groups", func(f *fixture) error { return f.create(f.groupsOf(5)) }, "", ""},
@@ -309,7 +309,7 @@ func TestChangingLoadBalancersRowByRow(t *testing.T) {
 		}, "ValidationError", "'2750'"},
 		{"capacity of an ALB", func(f *fixture) error { f.quota(quotaCapacity, 20000); return reserve(f, f.alb(), 15001) }, "ValidationError", "'15000'"},
 		{"capacity of an Outpost", func(f *fixture) error {
-			f.addSubnet(&account.AvailabilityZone{Name: "us-west-2d", Type: "availability-zone"}, "subnet-outpost", "10.0.7.0/24", "arn:aws:outposts:us-west-2:123456789012:outpost/op-1")
+			f.addSubnet(&vpc.AvailabilityZone{Name: "us-west-2d", Type: "availability-zone"}, "subnet-outpost", "10.0.7.0/24", "arn:aws:outposts:us-west-2:123456789012:outpost/op-1")
 			return reserve(f, f.balancer("application", inSubnets("subnet-outpost")), 100)
 		}, "InvalidConfigurationRequest", "Outposts"},
 		{"capacity of a gateway", func(f *fixture) error {
@@ -367,7 +367,7 @@ func TestChangingLoadBalancersRowByRow(t *testing.T) {
 func TestAddressesOfLoadBalancersAreThoseAskedFor(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
-	f.account.IPAMPools = map[string]*account.IPAMPool{"ipam-pool-1": {Family: "ipv4", Public: true, CIDRs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/31")}}}
+	f.account.IPAMPools = map[string]*vpc.IPAMPool{"ipam-pool-1": {Family: "ipv4", Public: true, CIDRs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/31")}}}
 	publics := func(lb types.LoadBalancer) (in int) {
 		for _, z := range f.account.LoadBalancers[*lb.LoadBalancerArn].Zones {
 			if n := f.account.Interfaces[z.Interface]; f.account.IPAMPools["ipam-pool-1"].CIDRs[0].Contains(n.Addresses[0].Public) {

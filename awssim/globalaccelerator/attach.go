@@ -1,10 +1,11 @@
 package globalaccelerator
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
 // What Global Accelerator puts into a VPC for endpoints that see the client's address (developer guide, "Best practices for
@@ -21,7 +22,7 @@ const (
 // group with the last interface, unless somebody else uses it.
 func (s *Service) attach() {
 	needed := s.subnets()
-	for _, subnet := range account.SortedKeys(needed) {
+	for _, subnet := range slices.Sorted(maps.Keys(needed)) {
 		if _, ok := s.interfaceIn(subnet); ok {
 			continue
 		}
@@ -71,7 +72,7 @@ func (s *Service) subnets() map[string]bool {
 	return needed
 }
 
-func (s *Service) interfaceIn(subnet string) (*account.NetworkInterface, bool) {
+func (s *Service) interfaceIn(subnet string) (*vpc.Interface, bool) {
 	for _, n := range s.account.Interfaces {
 		if n.Type == interfaceType && n.Subnet == subnet {
 			return n, true
@@ -93,9 +94,9 @@ func (s *Service) attachTo(subnet string) {
 			return // nor is there a VPC
 		}
 	}
-	n := &account.NetworkInterface{
+	n := &vpc.Interface{
 		Description: interfaceText, Type: interfaceType, RequesterID: s.account.ID, RequesterManaged: true, SourceDestCheck: true,
-		Attachment: &account.Attachment{ID: s.account.NewID("ela-attach"), InstanceOwner: "amazon-aws", DeviceIndex: 1, Status: "attached"},
+		Attachment: &vpc.Attachment{ID: s.account.NewID("ela-attach"), InstanceOwner: "amazon-aws", DeviceIndex: 1, Status: "attached"},
 	}
 	_ = s.account.AddInterface(n, subnet, []string{group.ID}, netip.Addr{})
 }
@@ -104,7 +105,7 @@ func (s *Service) attachTo(subnet string) {
 func (s *Service) detach() {
 	needed := s.subnets()
 	var groups []string
-	for _, id := range account.SortedKeys(s.account.Interfaces) {
+	for _, id := range slices.Sorted(maps.Keys(s.account.Interfaces)) {
 		n := s.account.Interfaces[id]
 		if n.Type != interfaceType || needed[n.Subnet] {
 			continue

@@ -3,14 +3,13 @@ package globalaccelerator
 import (
 	"context"
 	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/globalaccelerator"
 	"github.com/aws/aws-sdk-go-v2/service/globalaccelerator/types"
-
-	"github.com/k8s-lbc/lbc/awssim/account"
 )
 
 // merge is the tags with more added.
@@ -68,7 +67,7 @@ func (s *Service) ListTagsForResource(ctx context.Context, in *globalaccelerator
 			return nil, err
 		}
 		out := &globalaccelerator.ListTagsForResourceOutput{Tags: []types.Tag{}}
-		for _, k := range account.SortedKeys(x.Tags) {
+		for _, k := range slices.Sorted(maps.Keys(x.Tags)) {
 			out.Tags = append(out.Tags, types.Tag{Key: aws.String(k), Value: aws.String(x.Tags[k])})
 		}
 		return out, nil

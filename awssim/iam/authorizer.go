@@ -6,6 +6,8 @@ package iam
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -176,7 +178,7 @@ func addRequestTags(keys policy.Context, tags map[string]string) {
 	if len(tags) == 0 {
 		return
 	}
-	keys.Set("aws:TagKeys", account.SortedKeys(tags)...)
+	keys.Set("aws:TagKeys", slices.Sorted(maps.Keys(tags))...)
 	for k, v := range tags {
 		keys.Set("aws:RequestTag/"+k, v)
 	}

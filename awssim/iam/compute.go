@@ -2,6 +2,8 @@ package iam
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -40,7 +42,7 @@ var computeMappings = map[string]mapping{
 		return group(a, in.GroupId, in.GroupName)
 	}),
 	"GetSecurityGroupsForVpc": on(func(a *account.Account, in *ec2.GetSecurityGroupsForVpcInput) []check {
-		return []check{vpc(a, aws.ToString(in.VpcId))}
+		return []check{vpcCheck(a, aws.ToString(in.VpcId))}
 	}),
 
 	"CreateTags": on(func(a *account.Account, in *ec2.CreateTagsInput) []check {
@@ -89,7 +91,7 @@ func resource(a *account.Account, id string) check {
 	}
 	switch c := (check{resource: computeARN(a, kind+"/"+id), keys: policy.Context{}}); kind {
 	case "vpc":
-		return vpc(a, id)
+		return vpcCheck(a, id)
 	case "security-group":
 		c.keys.Set("ec2:SecurityGroupID", id)
 		if g, ok := a.SecurityGroup(id); ok {
@@ -111,7 +113,7 @@ func resource(a *account.Account, id string) check {
 	}
 }
 
-func vpc(a *account.Account, id string) check {
+func vpcCheck(a *account.Account, id string) check {
 	arn := computeARN(a, "vpc/"+id)
 	keys := policy.Context{}
 	keys.Set("ec2:Vpc", arn)
@@ -143,7 +145,7 @@ func group(a *account.Account, id, name *string) []check {
 	if id != nil {
 		return []check{resource(a, *id)}
 	}
-	for _, v := range account.SortedKeys(a.VPCs) {
+	for _, v := range slices.Sorted(maps.Keys(a.VPCs)) {
 		if g, ok := a.GroupNamed(v, aws.ToString(name)); ok {
 			return []check{resource(a, g.ID)}
 		}
@@ -167,7 +169,7 @@ func made(a *account.Account, action, kind string, specifications []types.TagSpe
 func createSecurityGroup(a *account.Account, in *ec2.CreateSecurityGroupInput) []check {
 	list := made(a, "CreateSecurityGroup", "security-group", in.TagSpecifications)
 	if in.VpcId != nil {
-		list = append(list, vpc(a, *in.VpcId))
+		list = append(list, vpcCheck(a, *in.VpcId))
 	}
 	return list
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
@@ -61,7 +62,7 @@ func world(t *testing.T, policies ...string) *account.Account {
 	a.AddTargetGroup(&account.TargetGroup{ARN: userGroup, Name: "theirs"})
 	a.AddListener(&account.Listener{ARN: listener, LoadBalancer: lb, Tags: tag}, &account.Rule{ARN: rule})
 	a.AddListener(&account.Listener{ARN: untagged, LoadBalancer: lb}, &account.Rule{ARN: rule + "6"})
-	if err := a.AddVPC(&account.VPC{ID: "vpc-00000001", CIDRs: []account.CIDR{{Prefix: netip.MustParsePrefix("10.0.0.0/16")}}}); err != nil {
+	if err := a.AddVPC(&vpc.VPC{ID: "vpc-00000001", CIDRs: []vpc.CIDR{{Prefix: netip.MustParsePrefix("10.0.0.0/16")}}}); err != nil {
 		t.Fatal(err)
 	}
 	for id, tags := range map[string]map[string]string{"sg-00000001": tag, "sg-00000002": nil} {

@@ -11,9 +11,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
 )
 
@@ -64,7 +65,7 @@ func explain(who *caller, d policy.Decision, r *policy.Request) []byte {
 	e.Context.Principal.ID, e.Context.Principal.Name, e.Context.Principal.ARN = who.id, who.name, who.arn
 	e.Context.Action, e.Context.Resource = r.Action, r.Resource
 	e.Context.Conditions.Items = []condition{}
-	for _, k := range account.SortedKeys(r.Context) {
+	for _, k := range slices.Sorted(maps.Keys(r.Context)) {
 		c := condition{Key: k, Values: items[value]{Items: []value{}}}
 		for _, v := range r.Context[k] {
 			c.Values.Items = append(c.Values.Items, value{v})

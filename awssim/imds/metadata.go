@@ -6,13 +6,16 @@ package imds
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/iam"
 )
 
@@ -25,7 +28,7 @@ const (
 
 // leaves is everything that the service tells of the instance, by path under /latest/, as functions that make it when it is
 // asked for. The account is locked while it is read and while one of them runs.
-func leaves(a *account.Account, i *account.Instance) map[string]func() string {
+func leaves(a *account.Account, i *vpc.Instance) map[string]func() string {
 	all := map[string]func() string{}
 	set := func(path, value string) { all[path] = func() string { return value } }
 	for path, value := range map[string]string{
@@ -67,7 +70,7 @@ func zoneID(a *account.Account, name string) string {
 	return ""
 }
 
-func interfaceLeaves(a *account.Account, n *account.NetworkInterface, index int, set func(path, value string)) {
+func interfaceLeaves(a *account.Account, n *vpc.Interface, index int, set func(path, value string)) {
 	base := "meta-data/network/interfaces/macs/" + n.MAC + "/"
 	var addresses, public []string
 	for _, p := range n.Addresses {
@@ -139,7 +142,7 @@ func join[T interface{ netip.Addr | netip.Prefix }](list []T) string {
 }
 
 // identity is the instance identity document.
-func identity(a *account.Account, i *account.Instance) string {
+func identity(a *account.Account, i *vpc.Instance) string {
 	address := ""
 	if len(i.Interfaces) > 0 {
 		if n, ok := a.Interface(i.Interfaces[0]); ok {
@@ -155,7 +158,7 @@ func identity(a *account.Account, i *account.Instance) string {
 }
 
 // roleCredentials are the credentials of the instance's role, or why there are none.
-func roleCredentials(a *account.Account, i *account.Instance, role *account.Role) string {
+func roleCredentials(a *account.Account, i *vpc.Instance, role *account.Role) string {
 	now := a.Clock.Now()
 	wish := iam.Wish{Role: a.IAMARN("role/" + i.Role), Actions: []string{"sts:AssumeRole"}}
 	if err := iam.MayServiceAssume(a, "ec2.amazonaws.com", role, wish); err != nil {
@@ -175,9 +178,9 @@ func roleCredentials(a *account.Account, i *account.Instance, role *account.Role
 }
 
 // current is the newest session of the instance's role that is valid for some time yet, or nil.
-func current(a *account.Account, i *account.Instance) *account.RoleSession {
+func current(a *account.Account, i *vpc.Instance) *account.RoleSession {
 	var found *account.RoleSession
-	for _, key := range account.SortedKeys(a.Sessions) {
+	for _, key := range slices.Sorted(maps.Keys(a.Sessions)) {
 		s := a.Sessions[key]
 		if s.Role == i.Role && s.Name == i.ID && a.Clock.Now().Add(roleReserve).Before(s.Expires) && (found == nil || s.Expires.After(found.Expires)) {
 			found = s

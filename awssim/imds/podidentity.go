@@ -3,6 +3,7 @@ package imds
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -112,7 +113,7 @@ func (p *PodIdentity) open(claims token.Claims) (*podCredentials, *apierr.Error)
 	}
 	session := a.NewRoleSession(association.Role, sessionName(association.Cluster, pod.Name, a.NewUUID()), podLife)
 	session.Tags = tags
-	session.Transitive = account.SortedKeys(tags)
+	session.Transitive = slices.Sorted(maps.Keys(tags))
 	return &podCredentials{
 		AccessKeyID: session.AccessKey, SecretAccessKey: session.Secret, Token: session.Token, AccountID: a.ID, Expiration: session.Expires,
 	}, nil

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -37,7 +38,7 @@ func (s *Service) listHostedZones(in *route53.ListHostedZonesInput) (*route53.Li
 	case in.HostedZoneType != "" && in.HostedZoneType != types.HostedZoneTypePrivateHostedZone:
 		return nil, invalid("1 validation error detected: Value '%s' at 'hostedZoneType' failed to satisfy constraint: Member must satisfy enum value set: [PrivateHostedZone]", in.HostedZoneType)
 	}
-	ids := account.AnswerOrder(s.account.HostedZones)
+	ids := resource.AnswerOrder(s.account.HostedZones)
 	if in.HostedZoneType != "" {
 		ids = slices.DeleteFunc(ids, func(id string) bool { return !s.account.HostedZones[id].Private })
 	}
@@ -110,7 +111,7 @@ func (s *Service) listHostedZonesByVPC(in *route53.ListHostedZonesByVPCInput) (*
 	if err != nil {
 		return nil, err
 	}
-	ids := account.SortedKeys(s.account.HostedZones)
+	ids := slices.Sorted(maps.Keys(s.account.HostedZones))
 	ids = slices.DeleteFunc(ids, func(id string) bool { return !slices.Contains(s.account.HostedZones[id].VPCs, v) })
 	if token := aws.ToString(in.NextToken); token != "" {
 		i := slices.Index(ids, token)

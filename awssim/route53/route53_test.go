@@ -15,6 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 )
@@ -348,7 +349,7 @@ func TestHostedZonesComeAndGo(t *testing.T) {
 func TestPrivateZonesAreAssociatedWithVPCs(t *testing.T) {
 	t.Parallel()
 	s, _ := newService(t, account.Instant())
-	second := &account.VPC{ID: "vpc-0b0b0b0b0b0b0b0b0"}
+	second := &vpc.VPC{ID: "vpc-0b0b0b0b0b0b0b0b0"}
 	s.account.VPCs[second.ID] = second
 	first, other := &types.VPC{VPCId: aws.String(theVPC), VPCRegion: "us-west-2"}, &types.VPC{VPCId: aws.String(second.ID), VPCRegion: "us-west-2"}
 	out, err := s.CreateHostedZone(ctx, &route53.CreateHostedZoneInput{Name: aws.String("corp.internal"), CallerReference: aws.String("3"), VPC: first})

@@ -107,7 +107,7 @@ func (s *Service) ListTagsForResources(ctx context.Context, in *route53.ListTags
 
 func tagSet(z *account.HostedZone) types.ResourceTagSet {
 	set := types.ResourceTagSet{ResourceId: aws.String(z.ID), ResourceType: types.TagResourceTypeHostedzone, Tags: []types.Tag{}}
-	for _, k := range account.SortedKeys(z.Tags) {
+	for _, k := range slices.Sorted(maps.Keys(z.Tags)) {
 		set.Tags = append(set.Tags, types.Tag{Key: aws.String(k), Value: aws.String(z.Tags[k])})
 	}
 	return set

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
 // Apply puts networks, security groups, nodes, certificates, users and roles into an empty account of the same id and region (an account
@@ -35,11 +36,11 @@ func (f File) Apply(a *account.Account) error {
 }
 
 func (f File) applyZones(a *account.Account) error {
-	for _, z := range account.StandardZones(f.Region) {
+	for _, z := range vpc.StandardZones(f.Region) {
 		a.AddZone(z)
 	}
 	for _, z := range f.Zones {
-		zone := &account.AvailabilityZone{
+		zone := &vpc.AvailabilityZone{
 			Name: z.Name, ID: z.ID, Type: z.Type, State: "available", OptInStatus: z.OptIn, Group: f.Region, ParentName: z.Parent,
 		}
 		if zone.OptInStatus == "" {
@@ -57,32 +58,32 @@ func (f File) applyZones(a *account.Account) error {
 }
 
 func (f File) applyVPC(a *account.Account) error {
-	v := &account.VPC{ID: f.VPC.ID, Tags: clone(f.VPC.Tags)}
+	v := &vpc.VPC{ID: f.VPC.ID, Tags: clone(f.VPC.Tags)}
 	for _, block := range append([]string{f.VPC.CIDR}, f.VPC.ExtraCIDRs...) {
-		v.CIDRs = append(v.CIDRs, account.CIDR{Prefix: netip.MustParsePrefix(block)}) // validated
+		v.CIDRs = append(v.CIDRs, vpc.CIDR{Prefix: netip.MustParsePrefix(block)}) // validated
 	}
 	if f.VPC.IPv6CIDR != "" {
-		v.IPv6CIDRs = []account.CIDR{{Prefix: netip.MustParsePrefix(f.VPC.IPv6CIDR)}}
+		v.IPv6CIDRs = []vpc.CIDR{{Prefix: netip.MustParsePrefix(f.VPC.IPv6CIDR)}}
 	}
 	if err := a.AddVPC(v); err != nil {
 		return fmt.Errorf("vpc: %w", err)
 	}
-	var public *account.RouteTable
+	var public *vpc.RouteTable
 	if f.VPC.InternetGateway != "" {
-		a.AddInternetGateway(&account.InternetGateway{ID: f.VPC.InternetGateway, Owner: a.ID, VPCs: []string{v.ID}})
-		public = &account.RouteTable{VPC: v.ID, Owner: a.ID, Subnets: map[string]string{}, Routes: a.LocalRoutes(v)}
-		public.Routes = append(public.Routes, account.Route{Destination: "0.0.0.0/0", Gateway: f.VPC.InternetGateway, State: "active"})
+		a.AddInternetGateway(&vpc.InternetGateway{ID: f.VPC.InternetGateway, Owner: a.ID, VPCs: []string{v.ID}})
+		public = &vpc.RouteTable{VPC: v.ID, Owner: a.ID, Subnets: map[string]string{}, Routes: a.LocalRoutes(v)}
+		public.Routes = append(public.Routes, vpc.Route{Destination: "0.0.0.0/0", Gateway: f.VPC.InternetGateway, State: "active"})
 		if f.VPC.IPv6CIDR != "" {
-			public.Routes = append(public.Routes, account.Route{Destination: "::/0", Gateway: f.VPC.InternetGateway, State: "active"})
+			public.Routes = append(public.Routes, vpc.Route{Destination: "::/0", Gateway: f.VPC.InternetGateway, State: "active"})
 		}
 		a.AddRouteTable(public)
 	}
 	for i, s := range f.VPC.Subnets {
-		subnet := &account.Subnet{
+		subnet := &vpc.Subnet{
 			ID: s.ID, VPC: v.ID, Zone: s.Zone, CIDR: netip.MustParsePrefix(s.CIDR), MapPublicIPOnLaunch: s.Public, Outpost: s.Outpost, Tags: clone(s.Tags),
 		}
 		if s.IPv6CIDR != "" {
-			subnet.IPv6CIDRs = []account.CIDR{{Prefix: netip.MustParsePrefix(s.IPv6CIDR)}}
+			subnet.IPv6CIDRs = []vpc.CIDR{{Prefix: netip.MustParsePrefix(s.IPv6CIDR)}}
 		}
 		if err := a.AddSubnet(subnet); err != nil {
 			return fmt.Errorf("vpc.subnets[%d]: %w", i, err)
@@ -96,7 +97,7 @@ func (f File) applyVPC(a *account.Account) error {
 
 func (f File) applyLists(a *account.Account) error {
 	for _, l := range f.PrefixLists {
-		list := &account.PrefixList{ID: l.ID, Name: l.Name, Owner: listOwner(a, l.Name), MaxEntries: max(l.MaxEntries, len(l.Entries))}
+		list := &vpc.PrefixList{ID: l.ID, Name: l.Name, Owner: listOwner(a, l.Name), MaxEntries: max(l.MaxEntries, len(l.Entries))}
 		for _, e := range l.Entries {
 			list.Entries = append(list.Entries, netip.MustParsePrefix(e)) // validated
 		}
@@ -106,7 +107,7 @@ func (f File) applyLists(a *account.Account) error {
 		a.OwnAddresses = append(a.OwnAddresses, netip.MustParsePrefix(block)) // validated
 	}
 	for _, e := range f.ElasticIPs {
-		address := &account.ElasticAddress{Allocation: e.Allocation, Tags: clone(e.Tags)}
+		address := &vpc.ElasticAddress{Allocation: e.Allocation, Tags: clone(e.Tags)}
 		if e.Address != "" {
 			address.Public = netip.MustParseAddr(e.Address) // validated
 		}
@@ -141,7 +142,7 @@ func (f File) applyGroups(a *account.Account) error {
 			if err != nil {
 				return fmt.Errorf("securityGroups[%d].ingress[%d].%w", i, j, err)
 			}
-			p := account.Permission{ID: a.NewID("sgr"), Description: r.Description, PermissionKey: account.PermissionKey{
+			p := vpc.Permission{ID: a.NewID("sgr"), Description: r.Description, PermissionKey: vpc.PermissionKey{
 				Protocol: protocol, From: from, To: to, Group: r.Source, PrefixList: r.PrefixList,
 			}}
 			if r.CIDR != "" {
@@ -173,7 +174,7 @@ func (f File) applyNodes(a *account.Account) error {
 		if arch == "" {
 			arch = "amd64"
 		}
-		instance := &account.Instance{
+		instance := &vpc.Instance{
 			ID: n.Instance, Type: n.Type, Role: f.Cluster.NodeRole, Architecture: machines[arch].architecture,
 			Tags: map[string]string{"Name": n.Name, "kubernetes.io/cluster/" + f.Cluster.Name: "owned"},
 		}

@@ -2,10 +2,13 @@ package seed
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
 // IPAMPool is a pool of addresses that IPAM manages.
@@ -35,16 +38,16 @@ func (f File) applyPools(a *account.Account) error {
 		if len(blocks) > 0 && blocks[0].Addr().Is6() {
 			family = "ipv6"
 		}
-		a.AddIPAMPool(&account.IPAMPool{ID: p.ID, Family: family, Public: !p.Private, CIDRs: blocks, Tags: clone(p.Tags)})
+		a.AddIPAMPool(&vpc.IPAMPool{ID: p.ID, Family: family, Public: !p.Private, CIDRs: blocks, Tags: clone(p.Tags)})
 	}
 	for i, p := range f.CustomerPools {
 		blocks, err := prefixes(p.ID, "ipv4pool-coip-", p.CIDRs)
 		if err != nil {
 			return fmt.Errorf("customerPools[%d]: %w", i, err)
 		}
-		a.AddCustomerPool(&account.CustomerPool{ID: p.ID, RouteTable: p.RouteTable, CIDRs: blocks, Tags: clone(p.Tags)})
+		a.AddCustomerPool(&vpc.CustomerPool{ID: p.ID, RouteTable: p.RouteTable, CIDRs: blocks, Tags: clone(p.Tags)})
 	}
-	for _, name := range account.SortedKeys(f.Quotas) {
+	for _, name := range slices.Sorted(maps.Keys(f.Quotas)) {
 		if err := a.SetQuota(name, f.Quotas[name]); err != nil {
 			return fmt.Errorf("quotas: %w", err)
 		}

@@ -3,6 +3,7 @@ package shield
 import (
 	"context"
 	"encoding/base64"
+	"maps"
 	"regexp"
 	"slices"
 	"sort"
@@ -172,7 +173,7 @@ func (s *Service) listProtections(in *shield.ListProtectionsInput) (*shield.List
 		filters = *in.InclusionFilters
 	}
 	var ids []string
-	for _, id := range account.SortedKeys(s.account.Protections) {
+	for _, id := range slices.Sorted(maps.Keys(s.account.Protections)) {
 		p := s.account.Protections[id]
 		kind, _ := kindOf(p.Resource)
 		if (len(filters.ResourceArns) == 0 || slices.Contains(filters.ResourceArns, p.Resource)) &&

@@ -3,6 +3,7 @@ package shield
 import (
 	"context"
 	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -79,7 +80,7 @@ func (s *Service) ListTagsForResource(ctx context.Context, in *shield.ListTagsFo
 			return nil, err
 		}
 		out := &shield.ListTagsForResourceOutput{Tags: []types.Tag{}}
-		for _, k := range account.SortedKeys(p.Tags) {
+		for _, k := range slices.Sorted(maps.Keys(p.Tags)) {
 			out.Tags = append(out.Tags, types.Tag{Key: aws.String(k), Value: aws.String(p.Tags[k])})
 		}
 		return out, nil

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strconv"
@@ -165,7 +166,7 @@ func (s *Service) getResources(ctx context.Context, in *resourcegroupstaggingapi
 	}
 	for _, r := range found[:n] {
 		item := types.ResourceTagMapping{ResourceARN: aws.String(r.arn), Tags: []types.Tag{}}
-		for _, k := range account.SortedKeys(r.tags) {
+		for _, k := range slices.Sorted(maps.Keys(r.tags)) {
 			item.Tags = append(item.Tags, types.Tag{Key: aws.String(k), Value: aws.String(r.tags[k])})
 		}
 		out.ResourceTagMappingList = append(out.ResourceTagMappingList, item)

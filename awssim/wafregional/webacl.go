@@ -2,7 +2,9 @@ package wafregional
 
 import (
 	"context"
+	"maps"
 	"regexp"
+	"slices"
 	"sort"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -116,7 +118,7 @@ func (s *Service) ListWebACLs(ctx context.Context, in *wafregional.ListWebACLsIn
 		if most := s.account.Trouble.PageSize; most > 0 {
 			size = min(size, most)
 		}
-		ids := account.SortedKeys(s.account.ClassicACLs)
+		ids := slices.Sorted(maps.Keys(s.account.ClassicACLs))
 		ids = ids[sort.Search(len(ids), func(i int) bool { return ids[i] > aws.ToString(in.NextMarker) }):]
 		out := &wafregional.ListWebACLsOutput{}
 		if len(ids) >= size {

@@ -2,7 +2,9 @@ package wafv2
 
 import (
 	"context"
+	"maps"
 	"net/netip"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
@@ -162,7 +164,7 @@ func (s *Service) ListIPSets(ctx context.Context, in *wafv2.ListIPSetsInput, _ .
 			return nil, err
 		}
 		var all []types.IPSetSummary
-		for _, arn := range account.SortedKeys(s.account.IPSets) {
+		for _, arn := range slices.Sorted(maps.Keys(s.account.IPSets)) {
 			if set := s.account.IPSets[arn]; set.Scope == string(in.Scope) {
 				all = append(all, *setSummary(set))
 			}

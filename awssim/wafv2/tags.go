@@ -3,6 +3,7 @@ package wafv2
 import (
 	"context"
 	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -10,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -80,7 +80,7 @@ func (s *Service) ListTagsForResource(ctx context.Context, in *wafv2.ListTagsFor
 			return nil, err
 		}
 		info := &types.TagInfoForResource{ResourceARN: in.ResourceARN, TagList: []types.Tag{}}
-		for _, k := range account.SortedKeys(*tags) {
+		for _, k := range slices.Sorted(maps.Keys(*tags)) {
 			info.TagList = append(info.TagList, types.Tag{Key: aws.String(k), Value: aws.String((*tags)[k])})
 		}
 		return &wafv2.ListTagsForResourceOutput{TagInfoForResource: info}, nil

@@ -2,6 +2,8 @@ package wafv2
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -166,7 +168,7 @@ func (s *Service) ListWebACLs(ctx context.Context, in *wafv2.ListWebACLsInput, _
 			return nil, err
 		}
 		var all []types.WebACLSummary
-		for _, arn := range account.SortedKeys(s.account.WebACLs) {
+		for _, arn := range slices.Sorted(maps.Keys(s.account.WebACLs)) {
 			if w := s.account.WebACLs[arn]; w.Scope == string(in.Scope) {
 				all = append(all, *summary(w))
 			}

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -124,7 +125,7 @@ func manyLab(t *testing.T, keeps bool) *lab {
 	l.must(l.sim.Account.SetQuota("reserved-load-balancer-capacity-units", 1000))
 	l.sim.Account.Lock()
 	defer l.sim.Account.Unlock()
-	l.sim.Account.AddIPAMPool(&account.IPAMPool{ID: guardPool, Family: "ipv4", Public: true, CIDRs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}})
+	l.sim.Account.AddIPAMPool(&vpc.IPAMPool{ID: guardPool, Family: "ipv4", Public: true, CIDRs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}})
 	l.sim.Account.AddTrustStore(&account.TrustStore{ARN: "arn:aws:elasticloadbalancing:us-west-2:123456789012:truststore/" + guardStore + "/0a1de00000000001", Name: guardStore})
 	return l
 }

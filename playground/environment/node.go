@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/playground/node"
 )
 
@@ -34,7 +34,7 @@ func (e *Environment) nodes() ([]node.Spec, error) {
 }
 
 // interfaceOf is the primary network interface of a node's instance. The account's lock is held.
-func (e *Environment) interfaceOf(nodeName string) (*account.NetworkInterface, error) {
+func (e *Environment) interfaceOf(nodeName string) (*vpc.Interface, error) {
 	a := e.Simulator.Account
 	for _, n := range e.Simulator.Seed().Cluster.Nodes {
 		if n.Name != nodeName {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
 // setSourceNAT gives the interfaces of zones the prefixes that source NAT of IPv6 takes addresses from, or takes them away
@@ -42,7 +43,7 @@ const secondaryAddresses = "secondary_ips.auto_assigned.per_subnet"
 // any away. It fails, and changes nothing, when a subnet has too few.
 func (s *LoadBalancers) setSecondary(lb *account.LoadBalancer, attributes map[string]string) error {
 	want, _ := strconv.Atoi(attributes[secondaryAddresses]) // others have none
-	missing := func(z account.Zone) (int, *account.Subnet) {
+	missing := func(z account.Zone) (int, *vpc.Subnet) {
 		n, ok := s.account.Interface(z.Interface)
 		subnet, found := s.account.Subnet(z.Subnet)
 		if !ok || !found || len(n.Addresses) == 0 {

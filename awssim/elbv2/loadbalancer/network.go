@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/elbv2/check"
 	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
@@ -38,7 +39,7 @@ func (s *LoadBalancers) place(lb *account.LoadBalancer, subnets []string, mappin
 	for _, id := range subnets {
 		mappings = append(mappings, types.SubnetMapping{SubnetId: aws.String(id)})
 	}
-	found := make([]*account.Subnet, len(mappings))
+	found := make([]*vpc.Subnet, len(mappings))
 	for i, m := range mappings {
 		id := aws.ToString(m.SubnetId)
 		subnet, ok := s.account.Subnet(id)
@@ -80,7 +81,7 @@ func (s *LoadBalancers) place(lb *account.LoadBalancer, subnets []string, mappin
 }
 
 // checkZones requires enough zones of kinds that can host the load balancer.
-func (s *LoadBalancers) checkZones(lb *account.LoadBalancer, subnets []*account.Subnet) error {
+func (s *LoadBalancers) checkZones(lb *account.LoadBalancer, subnets []*vpc.Subnet) error {
 	edge, outposts := 0, 0 // edge: outposts and local zones
 	for _, subnet := range subnets {
 		zone := s.account.Zones[subnet.Zone]
@@ -116,7 +117,7 @@ func zoneNotSupported(zone, lbType string) error {
 }
 
 // zone checks one mapping.
-func (s *LoadBalancers) zone(lb *account.LoadBalancer, subnet *account.Subnet, m types.SubnetMapping) (account.Zone, error) {
+func (s *LoadBalancers) zone(lb *account.LoadBalancer, subnet *vpc.Subnet, m types.SubnetMapping) (account.Zone, error) {
 	z := account.Zone{
 		Name: subnet.Zone, Subnet: subnet.ID, AllocationID: aws.ToString(m.AllocationId), PrivateIPv4: aws.ToString(m.PrivateIPv4Address),
 		IPv6: aws.ToString(m.IPv6Address), SourceNATIPv6: aws.ToString(m.SourceNatIpv6Prefix),
@@ -174,12 +175,12 @@ func mappedAlike(zones []account.Zone) error {
 	return nil
 }
 
-func hasIPv6(subnet *account.Subnet) bool {
-	return slices.ContainsFunc(subnet.IPv6CIDRs, func(c account.CIDR) bool { return c.State == "associated" })
+func hasIPv6(subnet *vpc.Subnet) bool {
+	return slices.ContainsFunc(subnet.IPv6CIDRs, func(c vpc.CIDR) bool { return c.State == "associated" })
 }
 
-func inIPv6(subnet *account.Subnet, addr netip.Addr) bool {
-	return slices.ContainsFunc(subnet.IPv6CIDRs, func(c account.CIDR) bool { return c.State == "associated" && c.Prefix.Contains(addr) })
+func inIPv6(subnet *vpc.Subnet, addr netip.Addr) bool {
+	return slices.ContainsFunc(subnet.IPv6CIDRs, func(c vpc.CIDR) bool { return c.State == "associated" && c.Prefix.Contains(addr) })
 }
 
 // checkRoom requires an internet gateway where one is needed, and free addresses, given and own, in the zones that are
@@ -212,7 +213,7 @@ func (s *LoadBalancers) checkRoom(lb *account.LoadBalancer, p placement) error {
 	return s.checkInterfaces(lb, p)
 }
 
-func noRoom(subnet *account.Subnet) error {
+func noRoom(subnet *vpc.Subnet) error {
 	return apierr.New("InvalidSubnet", "Not enough IP space available in %s. ELB requires at least %d free IP addresses in each subnet.", subnet.ID, minFreeAddresses)
 }
 
@@ -289,11 +290,11 @@ func (s *LoadBalancers) attach(lb *account.LoadBalancer, zones []account.Zone) e
 	return interfaceError(err)
 }
 
-func (s *LoadBalancers) newInterface(lb *account.LoadBalancer, z account.Zone) (*account.NetworkInterface, error) {
-	n := &account.NetworkInterface{
+func (s *LoadBalancers) newInterface(lb *account.LoadBalancer, z account.Zone) (*vpc.Interface, error) {
+	n := &vpc.Interface{
 		Description: "ELB " + request.TypePath[lb.Type] + "/" + lb.Name + "/" + lb.ID, RequesterManaged: true, RequesterID: "amazon-elb",
 		SourceDestCheck: lb.Type != request.Network,
-		Attachment:      &account.Attachment{ID: s.account.NewID("ela-attach"), InstanceOwner: "amazon-elb", DeviceIndex: 1, Status: "attached"},
+		Attachment:      &vpc.Attachment{ID: s.account.NewID("ela-attach"), InstanceOwner: "amazon-elb", DeviceIndex: 1, Status: "attached"},
 	}
 	switch lb.Type {
 	case request.Network:
@@ -316,7 +317,7 @@ func (s *LoadBalancers) newInterface(lb *account.LoadBalancer, z account.Zone) (
 }
 
 // assignIPv6 gives an interface the IPv6 address that was asked for, or any.
-func (s *LoadBalancers) assignIPv6(n *account.NetworkInterface, z account.Zone) error {
+func (s *LoadBalancers) assignIPv6(n *vpc.Interface, z account.Zone) error {
 	if addr, err := netip.ParseAddr(z.IPv6); err == nil {
 		return s.account.AssignIPv6Address(n.ID, addr)
 	}
@@ -325,7 +326,7 @@ func (s *LoadBalancers) assignIPv6(n *account.NetworkInterface, z account.Zone) 
 }
 
 // publish gives an interface the public address that its load balancer has there, if any.
-func (s *LoadBalancers) publish(lb *account.LoadBalancer, z account.Zone, n *account.NetworkInterface) {
+func (s *LoadBalancers) publish(lb *account.LoadBalancer, z account.Zone, n *vpc.Interface) {
 	if lb.Scheme != "internet-facing" || lb.IPAddressType == "dualstack-without-public-ipv4" || len(n.Addresses) == 0 {
 		return
 	}
@@ -340,7 +341,7 @@ func (s *LoadBalancers) publish(lb *account.LoadBalancer, z account.Zone, n *acc
 }
 
 func interfaceError(err error) error {
-	if errors.Is(err, account.ErrNoFreeAddress) {
+	if errors.Is(err, vpc.ErrNoFreeAddress) {
 		return apierr.New("InvalidSubnet", "Not enough IP space available: %s", err)
 	}
 	return check.InvalidConfiguration("%s", err)

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/elbv2/check"
 	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
@@ -88,7 +89,7 @@ func keepsClientIP(tg *account.TargetGroup) bool {
 	return family(tg) == networkFamily && tg.Attributes[preserveClient] == "true"
 }
 
-func (s *TargetGroups) hasPrimaryIPv6(i *account.Instance) bool {
+func (s *TargetGroups) hasPrimaryIPv6(i *vpc.Instance) bool {
 	if len(i.Interfaces) == 0 {
 		return false
 	}

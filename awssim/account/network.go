@@ -3,50 +3,31 @@ package account
 import (
 	"fmt"
 	"net/netip"
-	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
+	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
-// Instance is a virtual machine.
-type Instance struct {
-	ID           string
-	State        string // pending, running, shutting-down, terminated, stopping, stopped
-	Type         string // instance type, such as m5.large
-	Architecture string // x86_64, arm64
-	Image        string
-	VPC          string
-	Subnet       string
-	Zone         string
-	Launched     time.Time
-	Role         string    // name of the role of its instance profile; "": none
-	Terminated   time.Time // zero unless it is
-	Interfaces   []string  // ids in the order of their attachment; the first has device index 0
-	Tags         map[string]string
-}
-
-// instanceStates are the codes that EC2 gives with each state name.
-var instanceStates = map[string]int32{"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
-
-// StateCode is EC2's number for the state.
-func (i *Instance) StateCode() int32 { return instanceStates[i.State] }
-
-// Instance finds an instance by id.
-func (c *Compute) Instance(id string) (*Instance, bool) {
-	i, ok := c.Instances[id]
-	return i, ok
+// AddVPC is AddVPC of the network, for a VPC that belongs to this account unless it names another owner.
+func (a *Account) AddVPC(v *vpc.VPC) error {
+	if v.Owner == "" {
+		v.Owner = a.ID
+	}
+	return a.Network.AddVPC(v)
 }
 
 // AddInstance adds a running instance with a primary interface in the subnet that has the security groups and the private
 // address addr (invalid: any free one). An empty id is replaced by a new one. Errors as of AddInterface.
-func (a *Account) AddInstance(i *Instance, subnet string, groups []string, addr netip.Addr) (*NetworkInterface, error) {
+func (a *Account) AddInstance(i *vpc.Instance, subnet string, groups []string, addr netip.Addr) (*vpc.Interface, error) {
 	if i.ID == "" {
 		i.ID = a.NewID("i")
 	}
 	if _, ok := a.Instances[i.ID]; ok {
 		return nil, fmt.Errorf("instance %s exists already", i.ID)
 	}
-	n := &NetworkInterface{
+	n := &vpc.Interface{
 		SourceDestCheck: true,
-		Attachment:      &Attachment{ID: a.NewID("eni-attach"), Instance: i.ID, InstanceOwner: a.ID, Status: "attached", DeleteWith: true},
+		Attachment:      &vpc.Attachment{ID: a.NewID("eni-attach"), Instance: i.ID, InstanceOwner: a.ID, Status: "attached", DeleteWith: true},
 	}
 	if err := a.AddInterface(n, subnet, groups, addr); err != nil {
 		return nil, fmt.Errorf("instance %s: %w", i.ID, err)
@@ -59,27 +40,24 @@ func (a *Account) AddInstance(i *Instance, subnet string, groups []string, addr 
 	}
 	i.VPC, i.Subnet, i.Zone = n.VPC, n.Subnet, n.Zone
 	i.Interfaces = []string{n.ID}
-	put(&a.Instances, i.ID, i)
+	resource.Put(&a.Instances, i.ID, i)
 	return n, nil
 }
-
-// PutInstance files an instance that has no interface yet.
-func (c *Compute) PutInstance(i *Instance) { put(&c.Instances, i.ID, i) }
 
 // AttachInterface attaches an available interface to the instance at the next device index.
 func (a *Account) AttachInterface(eni, instance string) error {
 	n, ok := a.Interfaces[eni]
 	if !ok {
-		return &NotFoundError{"network interface", eni}
+		return resource.NotFound("network interface", eni)
 	}
 	i, ok := a.Instances[instance]
 	if !ok {
-		return &NotFoundError{"instance", instance}
+		return resource.NotFound("instance", instance)
 	}
 	if n.Attachment != nil {
 		return fmt.Errorf("network interface %s is in use", eni)
 	}
-	n.Attachment = &Attachment{ID: a.NewID("eni-attach"), Instance: instance, InstanceOwner: a.ID, DeviceIndex: int32(len(i.Interfaces)), Status: "attached"}
+	n.Attachment = &vpc.Attachment{ID: a.NewID("eni-attach"), Instance: instance, InstanceOwner: a.ID, DeviceIndex: int32(len(i.Interfaces)), Status: "attached"}
 	i.Interfaces = append(i.Interfaces, eni)
 	return nil
 }
@@ -120,9 +98,9 @@ func (a *Account) BeginInstanceState(id, state string) error {
 func (a *Account) SetInstanceState(id, state string) error {
 	i, ok := a.Instances[id]
 	if !ok {
-		return &NotFoundError{"instance", id}
+		return resource.NotFound("instance", id)
 	}
-	if _, ok := instanceStates[state]; !ok {
+	if !vpc.IsInstanceState(state) {
 		return fmt.Errorf("instance %s: %q is not an instance state", id, state)
 	}
 	i.State = state

@@ -1,19 +1,16 @@
-package account
+package vpc
 
 import (
 	"errors"
 	"net/netip"
 	"testing"
-	"time"
-
-	"github.com/k8s-lbc/lbc/awssim/clock"
 )
 
-// newAccount has one VPC with one subnet of the given length.
-func newAccount(t *testing.T, block string) (*Account, *Subnet) {
+// newNetwork has one VPC with one subnet of the given length.
+func newNetwork(t *testing.T, block string) (*Network, *Subnet) {
 	t.Helper()
-	a := New("123456789012", "us-west-2", clock.NewStepped(time.Unix(1_700_000_000, 0)), Instant())
-	for _, z := range StandardZones(a.Region) {
+	a := new(Network)
+	for _, z := range StandardZones("us-west-2") {
 		a.AddZone(z)
 	}
 	v := &VPC{ID: "vpc-00000001", CIDRs: []CIDR{{Prefix: netip.MustParsePrefix("10.0.0.0/16")}}, IPv6CIDRs: []CIDR{{Prefix: netip.MustParsePrefix("2001:db8::/56")}}}
@@ -29,12 +26,12 @@ func newAccount(t *testing.T, block string) (*Account, *Subnet) {
 
 func TestASubnetGivesEachAddressOnceAndNoneThatAWSReserves(t *testing.T) {
 	t.Parallel()
-	a, s := newAccount(t, "10.0.1.0/28")
+	a, s := newNetwork(t, "10.0.1.0/28")
 	if got := s.AvailableIPs(); got != 11 {
 		t.Fatalf("a /28 has %d free addresses, want 11", got)
 	}
 	seen := map[netip.Addr]string{}
-	var last *NetworkInterface
+	var last *Interface
 	for range 11 {
 		n, err := a.NewInterface(s.ID, nil, "x", false)
 		if err != nil {
@@ -65,7 +62,7 @@ func TestASubnetGivesEachAddressOnceAndNoneThatAWSReserves(t *testing.T) {
 
 func TestAReleasedAddressIsNotSoonReused(t *testing.T) {
 	t.Parallel()
-	a, s := newAccount(t, "10.0.1.0/24")
+	a, s := newNetwork(t, "10.0.1.0/24")
 	first, _ := a.NewInterface(s.ID, nil, "x", false)
 	addr := first.PrimaryAddress()
 	if addr != netip.MustParseAddr("10.0.1.16") {
@@ -86,7 +83,7 @@ func TestAReleasedAddressIsNotSoonReused(t *testing.T) {
 
 func TestPrefixesTakeSixteenAddressesAndLeadToTheirInterface(t *testing.T) {
 	t.Parallel()
-	a, s := newAccount(t, "10.0.1.0/24")
+	a, s := newNetwork(t, "10.0.1.0/24")
 	n, _ := a.NewInterface(s.ID, nil, "x", false)
 	before := s.AvailableIPs()
 	p, err := a.AssignPrefix(n.ID)
@@ -113,7 +110,7 @@ func TestPrefixesTakeSixteenAddressesAndLeadToTheirInterface(t *testing.T) {
 
 func TestSubnetsLieInTheirVPCAndDoNotOverlap(t *testing.T) {
 	t.Parallel()
-	a, s := newAccount(t, "10.0.1.0/24")
+	a, s := newNetwork(t, "10.0.1.0/24")
 	for _, bad := range []string{"10.0.1.128/25", "10.1.0.0/24", "10.0.0.0/29", "10.0.0.0/8"} {
 		err := a.AddSubnet(&Subnet{VPC: s.VPC, Zone: "us-west-2b", CIDR: netip.MustParsePrefix(bad)})
 		if err == nil {
@@ -127,7 +124,7 @@ func TestSubnetsLieInTheirVPCAndDoNotOverlap(t *testing.T) {
 
 func TestPermitsFollowsCIDRsGroupsAndPrefixLists(t *testing.T) {
 	t.Parallel()
-	a, s := newAccount(t, "10.0.1.0/24")
+	a, s := newNetwork(t, "10.0.1.0/24")
 	peerGroup, _ := a.NewSecurityGroup(s.VPC, "", "peer", "peer")
 	g, _ := a.NewSecurityGroup(s.VPC, "", "g", "g")
 	peer, err := a.NewInterface(s.ID, []string{peerGroup.ID}, "peer", false)

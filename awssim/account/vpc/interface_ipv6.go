@@ -1,14 +1,16 @@
-package account
+package vpc
 
 import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 )
 
 // AssignIPv6 adds a free IPv6 address of the subnet's first associated IPv6 block to the interface.
-func (c *Compute) AssignIPv6(eni string) (netip.Addr, error) {
+func (c *Network) AssignIPv6(eni string) (netip.Addr, error) {
 	_, s, err := c.inSubnet(eni)
 	if err != nil {
 		return netip.Addr{}, err
@@ -18,8 +20,7 @@ func (c *Compute) AssignIPv6(eni string) (netip.Addr, error) {
 	}
 	base := s.IPv6CIDRs[0].Prefix.Masked().Addr().As16()
 	for {
-		c.sequence++
-		binary.BigEndian.PutUint32(base[12:], uint32(c.sequence))
+		binary.BigEndian.PutUint32(base[12:], uint32(c.NextNumber()))
 		addr := netip.AddrFrom16(base)
 		if _, taken := c.book[addressKey{s.VPC, addr}]; !taken {
 			return addr, c.AssignIPv6Address(eni, addr)
@@ -29,7 +30,7 @@ func (c *Compute) AssignIPv6(eni string) (netip.Addr, error) {
 
 // AssignIPv6Address adds that IPv6 address to the interface. It fails with *NotFoundError, *AddressInUseError, and
 // ErrAddressOutside for what is not in an IPv6 block of the subnet.
-func (c *Compute) AssignIPv6Address(eni string, addr netip.Addr) error {
+func (c *Network) AssignIPv6Address(eni string, addr netip.Addr) error {
 	n, s, err := c.inSubnet(eni)
 	if err != nil {
 		return err
@@ -40,14 +41,14 @@ func (c *Compute) AssignIPv6Address(eni string, addr netip.Addr) error {
 	if holder, ok := c.book[addressKey{s.VPC, addr}]; ok {
 		return &AddressInUseError{addr, holder}
 	}
-	put(&c.book, addressKey{s.VPC, addr}, eni)
+	resource.Put(&c.book, addressKey{s.VPC, addr}, eni)
 	n.IPv6Addresses = append(n.IPv6Addresses, addr)
 	return nil
 }
 
 // AssignIPv6Prefix delegates an IPv6 /80 of the interface's subnet to it: prefix, or any free one if prefix is invalid. Errors
 // as of AssignIPv6Address, and ErrNoFreeAddress.
-func (c *Compute) AssignIPv6Prefix(eni string, prefix netip.Prefix) (netip.Prefix, error) {
+func (c *Network) AssignIPv6Prefix(eni string, prefix netip.Prefix) (netip.Prefix, error) {
 	n, s, err := c.inSubnet(eni)
 	if err != nil {
 		return prefix, err
@@ -68,7 +69,7 @@ func (c *Compute) AssignIPv6Prefix(eni string, prefix netip.Prefix) (netip.Prefi
 }
 
 // IPv6PrefixHolder is the interface of the VPC that has an IPv6 prefix which overlaps with that one; "" if none has.
-func (c *Compute) IPv6PrefixHolder(vpc string, prefix netip.Prefix) string {
+func (c *Network) IPv6PrefixHolder(vpc string, prefix netip.Prefix) string {
 	for id, n := range c.Interfaces {
 		if n.VPC != vpc {
 			continue
@@ -83,7 +84,7 @@ func (c *Compute) IPv6PrefixHolder(vpc string, prefix netip.Prefix) string {
 }
 
 // freeIPv6Prefix is a /80 that no interface has. The first block of a subnet is left to single addresses.
-func (c *Compute) freeIPv6Prefix(s *Subnet) (netip.Prefix, error) {
+func (c *Network) freeIPv6Prefix(s *Subnet) (netip.Prefix, error) {
 	for _, block := range s.IPv6CIDRs {
 		if block.State != "associated" || block.Prefix.Bits() > 64 {
 			continue
@@ -101,14 +102,14 @@ func (c *Compute) freeIPv6Prefix(s *Subnet) (netip.Prefix, error) {
 }
 
 // UnassignIPv6 takes an IPv6 address away from the interface.
-func (c *Compute) UnassignIPv6(eni string, addr netip.Addr) error {
+func (c *Network) UnassignIPv6(eni string, addr netip.Addr) error {
 	n, s, err := c.inSubnet(eni)
 	if err != nil {
 		return err
 	}
 	i := slices.Index(n.IPv6Addresses, addr)
 	if i < 0 {
-		return fmt.Errorf("%s: %w", eni, &NotFoundError{"address", addr.String()})
+		return fmt.Errorf("%s: %w", eni, resource.NotFound("address", addr.String()))
 	}
 	n.IPv6Addresses = slices.Delete(slices.Clone(n.IPv6Addresses), i, i+1)
 	c.release(s, addr)
@@ -116,28 +117,28 @@ func (c *Compute) UnassignIPv6(eni string, addr netip.Addr) error {
 }
 
 // UnassignIPv6Prefix takes a delegated IPv6 prefix away from the interface.
-func (c *Compute) UnassignIPv6Prefix(eni string, prefix netip.Prefix) error {
+func (c *Network) UnassignIPv6Prefix(eni string, prefix netip.Prefix) error {
 	n, _, err := c.inSubnet(eni)
 	if err != nil {
 		return err
 	}
 	i := slices.Index(n.IPv6Prefixes, prefix)
 	if i < 0 {
-		return fmt.Errorf("%s: %w", eni, &NotFoundError{"prefix", prefix.String()})
+		return fmt.Errorf("%s: %w", eni, resource.NotFound("prefix", prefix.String()))
 	}
 	n.IPv6Prefixes = slices.Delete(slices.Clone(n.IPv6Prefixes), i, i+1)
 	return nil
 }
 
 // inSubnet is an interface and the subnet that it is in.
-func (c *Compute) inSubnet(eni string) (*NetworkInterface, *Subnet, error) {
+func (c *Network) inSubnet(eni string) (*Interface, *Subnet, error) {
 	n, ok := c.Interfaces[eni]
 	if !ok {
-		return nil, nil, &NotFoundError{"network interface", eni}
+		return nil, nil, resource.NotFound("network interface", eni)
 	}
 	s, ok := c.Subnets[n.Subnet]
 	if !ok {
-		return nil, nil, &NotFoundError{"subnet", n.Subnet}
+		return nil, nil, resource.NotFound("subnet", n.Subnet)
 	}
 	return n, s, nil
 }

@@ -1,13 +1,15 @@
-package account
+package vpc
 
 import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 )
 
-// NetworkInterface is an elastic network interface (ENI).
-type NetworkInterface struct {
+// Interface is an elastic network interface (ENI).
+type Interface struct {
 	ID               string
 	VPC              string
 	Subnet           string
@@ -49,7 +51,7 @@ type Attachment struct {
 }
 
 // Status is what EC2 calls the state of an interface: in-use or available.
-func (n *NetworkInterface) Status() string {
+func (n *Interface) Status() string {
 	if n.Attachment != nil {
 		return "in-use"
 	}
@@ -57,7 +59,7 @@ func (n *NetworkInterface) Status() string {
 }
 
 // PrimaryAddress is the first private address.
-func (n *NetworkInterface) PrimaryAddress() netip.Addr {
+func (n *Interface) PrimaryAddress() netip.Addr {
 	if len(n.Addresses) == 0 {
 		return netip.Addr{}
 	}
@@ -65,13 +67,13 @@ func (n *NetworkInterface) PrimaryAddress() netip.Addr {
 }
 
 // Interface finds a network interface by id.
-func (c *Compute) Interface(id string) (*NetworkInterface, bool) {
+func (c *Network) Interface(id string) (*Interface, bool) {
 	n, ok := c.Interfaces[id]
 	return n, ok
 }
 
 // InterfaceAt is the interface that holds the address in the VPC, be it as an address of its own or within a prefix.
-func (c *Compute) InterfaceAt(vpc string, addr netip.Addr) (*NetworkInterface, bool) {
+func (c *Network) InterfaceAt(vpc string, addr netip.Addr) (*Interface, bool) {
 	holder := c.book[addressKey{vpc, addr}]
 	if holder == "" && addr.Is6() {
 		holder = c.IPv6PrefixHolder(vpc, netip.PrefixFrom(addr, addr.BitLen()))
@@ -83,8 +85,8 @@ func (c *Compute) InterfaceAt(vpc string, addr netip.Addr) (*NetworkInterface, b
 // NewInterface makes an interface in the subnet with a free address and the security groups. Interfaces that load balancers
 // request (requesterManaged) are described as "ELB app/NAME/ID" or "ELB net/NAME/ID", which decides their type. It fails
 // with *NotFoundError for an unknown subnet or group and with ErrNoFreeAddress for a full subnet.
-func (c *Compute) NewInterface(subnet string, groups []string, description string, requesterManaged bool) (*NetworkInterface, error) {
-	n := &NetworkInterface{Description: description, RequesterManaged: requesterManaged, SourceDestCheck: true}
+func (c *Network) NewInterface(subnet string, groups []string, description string, requesterManaged bool) (*Interface, error) {
+	n := &Interface{Description: description, RequesterManaged: requesterManaged, SourceDestCheck: true}
 	if requesterManaged {
 		n.RequesterID = "amazon-elb"
 		n.Attachment = &Attachment{ID: c.NewID("ela-attach"), InstanceOwner: "amazon-elb", DeviceIndex: 1, Status: "attached"}
@@ -101,14 +103,14 @@ func (c *Compute) NewInterface(subnet string, groups []string, description strin
 
 // AddInterface puts n, whose descriptive fields the caller filled, into the subnet with the primary address addr (invalid:
 // any free one). Errors as of NewInterface, and *AddressInUseError, ErrAddressOutside for addr.
-func (c *Compute) AddInterface(n *NetworkInterface, subnet string, groups []string, addr netip.Addr) error {
+func (c *Network) AddInterface(n *Interface, subnet string, groups []string, addr netip.Addr) error {
 	s, ok := c.Subnets[subnet]
 	if !ok {
-		return &NotFoundError{"subnet", subnet}
+		return resource.NotFound("subnet", subnet)
 	}
 	for _, g := range groups {
 		if _, ok := c.SecurityGroups[g]; !ok {
-			return &NotFoundError{"security group", g}
+			return resource.NotFound("security group", g)
 		}
 	}
 	if n.ID == "" {
@@ -129,17 +131,17 @@ func (c *Compute) AddInterface(n *NetworkInterface, subnet string, groups []stri
 	}
 	n.Subnet, n.VPC, n.Zone, n.Owner = s.ID, s.VPC, s.Zone, s.Owner
 	n.Groups = append([]string(nil), groups...)
-	c.sequence++
-	n.MAC = fmt.Sprintf("0a:%02x:%02x:%02x:%02x:%02x", byte(c.sequence>>32), byte(c.sequence>>24), byte(c.sequence>>16), byte(c.sequence>>8), byte(c.sequence))
-	put(&c.Interfaces, n.ID, n)
+	k := c.NextNumber()
+	n.MAC = fmt.Sprintf("0a:%02x:%02x:%02x:%02x:%02x", byte(k>>32), byte(k>>24), byte(k>>16), byte(k>>8), byte(k))
+	resource.Put(&c.Interfaces, n.ID, n)
 	return nil
 }
 
 // DeleteInterface removes the interface and gives its addresses back. It fails with *NotFoundError.
-func (c *Compute) DeleteInterface(id string) error {
+func (c *Network) DeleteInterface(id string) error {
 	n, ok := c.Interfaces[id]
 	if !ok {
-		return &NotFoundError{"network interface", id}
+		return resource.NotFound("network interface", id)
 	}
 	if s, ok := c.Subnets[n.Subnet]; ok {
 		for _, a := range n.Addresses {
@@ -161,7 +163,7 @@ func (c *Compute) DeleteInterface(id string) error {
 	return nil
 }
 
-func (c *Compute) releasePrefix(s *Subnet, p netip.Prefix) {
+func (c *Network) releasePrefix(s *Subnet, p netip.Prefix) {
 	for a := p.Masked().Addr(); p.Contains(a); a = a.Next() {
 		c.release(s, a)
 	}
@@ -169,14 +171,14 @@ func (c *Compute) releasePrefix(s *Subnet, p netip.Prefix) {
 
 // AssignAddress adds a secondary private address to the interface: addr, or any free one of its subnet if addr is invalid.
 // Errors as of AddInterface.
-func (c *Compute) AssignAddress(eni string, addr netip.Addr) (netip.Addr, error) {
+func (c *Network) AssignAddress(eni string, addr netip.Addr) (netip.Addr, error) {
 	n, ok := c.Interfaces[eni]
 	if !ok {
-		return addr, &NotFoundError{"network interface", eni}
+		return addr, resource.NotFound("network interface", eni)
 	}
 	s, ok := c.Subnets[n.Subnet]
 	if !ok {
-		return addr, &NotFoundError{"subnet", n.Subnet}
+		return addr, resource.NotFound("subnet", n.Subnet)
 	}
 	got, err := c.claim(s, addr, eni)
 	if err != nil {
@@ -187,14 +189,14 @@ func (c *Compute) AssignAddress(eni string, addr netip.Addr) (netip.Addr, error)
 }
 
 // AssignPrefix delegates a free IPv4 /28 of the interface's subnet to it.
-func (c *Compute) AssignPrefix(eni string) (netip.Prefix, error) {
+func (c *Network) AssignPrefix(eni string) (netip.Prefix, error) {
 	n, ok := c.Interfaces[eni]
 	if !ok {
-		return netip.Prefix{}, &NotFoundError{"network interface", eni}
+		return netip.Prefix{}, resource.NotFound("network interface", eni)
 	}
 	s, ok := c.Subnets[n.Subnet]
 	if !ok {
-		return netip.Prefix{}, &NotFoundError{"subnet", n.Subnet}
+		return netip.Prefix{}, resource.NotFound("subnet", n.Subnet)
 	}
 	p, err := c.claimPrefix(s, eni)
 	if err != nil {
@@ -205,10 +207,10 @@ func (c *Compute) AssignPrefix(eni string) (netip.Prefix, error) {
 }
 
 // UnassignAddress takes a secondary private address away from the interface. The primary one cannot be taken.
-func (c *Compute) UnassignAddress(eni string, addr netip.Addr) error {
+func (c *Network) UnassignAddress(eni string, addr netip.Addr) error {
 	n, ok := c.Interfaces[eni]
 	if !ok {
-		return &NotFoundError{"network interface", eni}
+		return resource.NotFound("network interface", eni)
 	}
 	for i, a := range n.Addresses {
 		if a.Addr != addr {
@@ -221,5 +223,21 @@ func (c *Compute) UnassignAddress(eni string, addr netip.Addr) error {
 		c.release(c.Subnets[n.Subnet], addr)
 		return nil
 	}
-	return fmt.Errorf("%s: %w", eni, &NotFoundError{"address", addr.String()})
+	return fmt.Errorf("%s: %w", eni, resource.NotFound("address", addr.String()))
+}
+
+// UnassignPrefix takes a delegated prefix away from the interface.
+func (c *Network) UnassignPrefix(eni string, prefix netip.Prefix) error {
+	n, ok := c.Interfaces[eni]
+	if !ok {
+		return resource.NotFound("network interface", eni)
+	}
+	for i, p := range n.Prefixes {
+		if p == prefix {
+			n.Prefixes = append(n.Prefixes[:i:i], n.Prefixes[i+1:]...)
+			c.releasePrefix(c.Subnets[n.Subnet], prefix)
+			return nil
+		}
+	}
+	return fmt.Errorf("%s: %w", eni, resource.NotFound("prefix", prefix.String()))
 }

@@ -1,8 +1,10 @@
-package account
+package vpc
 
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 )
 
 // SecurityGroup is a set of permissions. Describe calls group them; here each stands alone, with its own rule id.
@@ -55,7 +57,7 @@ func (p PermissionKey) Permits(protocol string, port int32, peer netip.Addr, mem
 
 // Permits tells whether any ingress permission of the groups lets peer reach the protocol and port. Groups and prefix lists
 // that permissions refer to are resolved through the interfaces of the account.
-func (c *Compute) Permits(groups []string, protocol string, port int32, peer netip.Addr) bool {
+func (c *Network) Permits(groups []string, protocol string, port int32, peer netip.Addr) bool {
 	for _, id := range groups {
 		g, ok := c.SecurityGroups[id]
 		if !ok {
@@ -79,17 +81,17 @@ func (c *Compute) Permits(groups []string, protocol string, port int32, peer net
 }
 
 // SecurityGroup finds a security group by id.
-func (c *Compute) SecurityGroup(id string) (*SecurityGroup, bool) {
+func (c *Network) SecurityGroup(id string) (*SecurityGroup, bool) {
 	g, ok := c.SecurityGroups[id]
 	return g, ok
 }
 
 // NewSecurityGroup makes a group as EC2 does: no ingress, all egress. An empty id is replaced by a new one. It fails with
 // *NotFoundError for an unknown VPC; whether the name is free is the caller's to check (see GroupNamed).
-func (c *Compute) NewSecurityGroup(vpc, id, name, description string) (*SecurityGroup, error) {
+func (c *Network) NewSecurityGroup(vpc, id, name, description string) (*SecurityGroup, error) {
 	v, ok := c.VPCs[vpc]
 	if !ok {
-		return nil, &NotFoundError{"vpc", vpc}
+		return nil, resource.NotFound("vpc", vpc)
 	}
 	if id == "" {
 		id = c.NewID("sg")
@@ -97,7 +99,7 @@ func (c *Compute) NewSecurityGroup(vpc, id, name, description string) (*Security
 	return c.newGroup(v, id, name, description), nil
 }
 
-func (c *Compute) newGroup(v *VPC, id, name, description string) *SecurityGroup {
+func (c *Network) newGroup(v *VPC, id, name, description string) *SecurityGroup {
 	g := &SecurityGroup{ID: id, Name: name, Description: description, VPC: v.ID, Owner: v.Owner}
 	all := PermissionKey{Protocol: "-1", From: -1, To: -1}
 	blocks := []string{"0.0.0.0/0"}
@@ -108,12 +110,12 @@ func (c *Compute) newGroup(v *VPC, id, name, description string) *SecurityGroup 
 		all.CIDR = netip.MustParsePrefix(b)
 		g.Egress = append(g.Egress, Permission{ID: c.NewID("sgr"), PermissionKey: all})
 	}
-	put(&c.SecurityGroups, id, g)
+	resource.Put(&c.SecurityGroups, id, g)
 	return g
 }
 
 // GroupNamed finds the group of that name in the VPC.
-func (c *Compute) GroupNamed(vpc, name string) (*SecurityGroup, bool) {
+func (c *Network) GroupNamed(vpc, name string) (*SecurityGroup, bool) {
 	for _, g := range c.SecurityGroups {
 		if g.VPC == vpc && g.Name == name {
 			return g, true
@@ -123,13 +125,13 @@ func (c *Compute) GroupNamed(vpc, name string) (*SecurityGroup, bool) {
 }
 
 // DefaultGroup is the security group that things in the VPC get when none is named.
-func (c *Compute) DefaultGroup(vpc string) (*SecurityGroup, bool) {
+func (c *Network) DefaultGroup(vpc string) (*SecurityGroup, bool) {
 	return c.GroupNamed(vpc, "default")
 }
 
 // GroupDependent names something that keeps the group from being deleted: an interface that uses it, another group's rule
 // that refers to it, or another VPC that it is associated with. It is empty if nothing does.
-func (c *Compute) GroupDependent(id string) string {
+func (c *Network) GroupDependent(id string) string {
 	first := "" // the lowest id, so that answers repeat
 	found := func(other string) {
 		if first == "" || other < first {
@@ -154,18 +156,18 @@ func (c *Compute) GroupDependent(id string) string {
 }
 
 // DeleteSecurityGroup removes a group. It fails with *NotFoundError, or *DependencyError while something uses it.
-func (c *Compute) DeleteSecurityGroup(id string) error {
+func (c *Network) DeleteSecurityGroup(id string) error {
 	if _, ok := c.SecurityGroups[id]; !ok {
-		return &NotFoundError{"security group", id}
+		return resource.NotFound("security group", id)
 	}
 	if by := c.GroupDependent(id); by != "" {
-		return &DependencyError{id, by}
+		return resource.InUse(id, by)
 	}
 	delete(c.SecurityGroups, id)
 	return nil
 }
 
-func (c *Compute) permissionByID(id string) *Permission {
+func (c *Network) permissionByID(id string) *Permission {
 	for _, g := range c.SecurityGroups {
 		for _, list := range [][]Permission{g.Ingress, g.Egress} {
 			for i := range list {
@@ -176,4 +178,9 @@ func (c *Compute) permissionByID(id string) *Permission {
 		}
 	}
 	return nil
+}
+
+// Dissociate takes the group away from a VPC that is not its own.
+func (g *SecurityGroup) Dissociate(vpc string) {
+	g.AssociatedVPCs = slices.DeleteFunc(g.AssociatedVPCs, func(v string) bool { return v == vpc })
 }

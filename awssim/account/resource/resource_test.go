@@ -1,15 +1,14 @@
-package account
+package resource
 
 import (
 	"regexp"
 	"slices"
 	"testing"
-	"time"
 )
 
 func TestIdsHaveAWSsFormAndRepeatFromRunToRun(t *testing.T) {
 	t.Parallel()
-	var one, two Compute
+	var one, two IDs
 	form := regexp.MustCompile(`^sg-[0-9a-f]{17}$`)
 	seen := map[string]bool{}
 	for range 1000 {
@@ -43,35 +42,5 @@ func TestAnswerOrderIsStableAndUnrelatedToTheIds(t *testing.T) {
 	delete(m, order[3])
 	if got := AnswerOrder(m); !slices.Equal(got, slices.Delete(slices.Clone(order), 3, 4)) {
 		t.Errorf("removing one resource changed the order of others: %v", got)
-	}
-}
-
-func TestZoneIdsBeginWithTheRegionsShortName(t *testing.T) {
-	t.Parallel()
-	for region, want := range map[string]string{
-		"us-west-2": "usw2", "eu-central-1": "euc1", "ap-southeast-2": "apse2", "us-gov-west-1": "usgw1", "cn-north-1": "cnn1",
-		"ca-central-1": "cac1", "me-south-1": "mes1", "ap-northeast-3": "apne3",
-	} {
-		if got := ZonePrefix(region); got != want {
-			t.Errorf("%s: %s, want %s", region, got, want)
-		}
-	}
-}
-
-func TestProfilesAreFoundByName(t *testing.T) {
-	t.Parallel()
-	for _, name := range []string{"instant", "fast", "real"} {
-		if p, err := ProfileByName(name); err != nil || p.Name != name {
-			t.Errorf("%s: %+v, %v", name, p, err)
-		}
-	}
-	if _, err := ProfileByName("slow"); err == nil || err.Error() != `profile "slow" does not exist: use one of fast, instant, real` {
-		t.Errorf("got %v", err)
-	}
-	if got := Fast().DrainFor(300 * time.Second); got != 100*time.Millisecond {
-		t.Errorf("fast drains %s", got)
-	}
-	if got := Real().DrainFor(300 * time.Second); got != 300*time.Second {
-		t.Errorf("real drains %s", got)
 	}
 }

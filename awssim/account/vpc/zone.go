@@ -1,6 +1,22 @@
-package account
+package vpc
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
+)
+
+// AvailabilityZone is an availability, local or wavelength zone.
+type AvailabilityZone struct {
+	Name        string // us-west-2a
+	ID          string // usw2-az1
+	Type        string // availability-zone, local-zone, wavelength-zone
+	State       string // available, impaired, unavailable
+	OptInStatus string // opt-in-not-required, opted-in, not-opted-in
+	Group       string // us-west-2, us-west-2-lax-1
+	ParentName  string // of local and wavelength zones
+	ParentID    string
+}
 
 // zoneLetters pairs zone names with zone ids. The two orders differ on purpose, as they do in most AWS accounts.
 var zoneLetters = []struct{ letter, number string }{{"a", "2"}, {"b", "1"}, {"c", "3"}, {"d", "4"}}
@@ -47,3 +63,6 @@ func ZonePrefix(region string) string {
 	}
 	return b.String()
 }
+
+// AddZone adds a zone under its name.
+func (c *Network) AddZone(z *AvailabilityZone) { resource.Put(&c.Zones, z.Name, z) }

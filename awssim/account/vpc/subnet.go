@@ -1,8 +1,12 @@
-package account
+package vpc
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 )
 
 // Subnet is a range of a VPC in one zone.
@@ -30,25 +34,25 @@ type Subnet struct {
 const reservedAddresses = 5
 
 // Subnet finds a subnet by id.
-func (c *Compute) Subnet(id string) (*Subnet, bool) {
+func (c *Network) Subnet(id string) (*Subnet, bool) {
 	s, ok := c.Subnets[id]
 	return s, ok
 }
 
 // AddSubnet adds a subnet to a VPC that exists and contains its block. An empty id is replaced by a new one.
-func (a *Account) AddSubnet(s *Subnet) error {
-	v, ok := a.VPCs[s.VPC]
+func (c *Network) AddSubnet(s *Subnet) error {
+	v, ok := c.VPCs[s.VPC]
 	if !ok {
-		return &NotFoundError{"vpc", s.VPC}
+		return resource.NotFound("vpc", s.VPC)
 	}
 	if s.ID == "" {
-		s.ID = a.NewID("subnet")
+		s.ID = c.NewID("subnet")
 	}
-	if _, ok := a.Subnets[s.ID]; ok {
+	if _, ok := c.Subnets[s.ID]; ok {
 		return fmt.Errorf("subnet %s exists already", s.ID)
 	}
-	if _, ok := a.Zones[s.Zone]; !ok {
-		return fmt.Errorf("subnet %s: %w", s.ID, &NotFoundError{"zone", s.Zone})
+	if _, ok := c.Zones[s.Zone]; !ok {
+		return fmt.Errorf("subnet %s: %w", s.ID, resource.NotFound("zone", s.Zone))
 	}
 	if !s.IPv6Native {
 		if !s.CIDR.IsValid() || !s.CIDR.Addr().Is4() || s.CIDR.Bits() < 16 || s.CIDR.Bits() > 28 {
@@ -57,7 +61,7 @@ func (a *Account) AddSubnet(s *Subnet) error {
 		if !v.InVPC(s.CIDR.Addr()) {
 			return fmt.Errorf("subnet %s: block %s lies outside of %s", s.ID, s.CIDR, v.ID)
 		}
-		for _, o := range a.Subnets {
+		for _, o := range c.Subnets {
 			if o.VPC == s.VPC && o.CIDR.IsValid() && o.CIDR.Overlaps(s.CIDR) {
 				return fmt.Errorf("subnet %s: block %s overlaps with %s of %s", s.ID, s.CIDR, o.CIDR, o.ID)
 			}
@@ -71,10 +75,10 @@ func (a *Account) AddSubnet(s *Subnet) error {
 			s.IPv6CIDRs[i].State = "associated"
 		}
 		if s.IPv6CIDRs[i].Association == "" {
-			s.IPv6CIDRs[i].Association = a.NewID("subnet-cidr-assoc")
+			s.IPv6CIDRs[i].Association = c.NewID("subnet-cidr-assoc")
 		}
 	}
-	put(&a.Subnets, s.ID, s)
+	resource.Put(&c.Subnets, s.ID, s)
 	return nil
 }
 
@@ -112,7 +116,7 @@ func (s *Subnet) assignable(addr netip.Addr) bool {
 }
 
 // claim takes addr in the subnet for the interface eni; an invalid addr asks for any free one.
-func (c *Compute) claim(s *Subnet, addr netip.Addr, eni string) (netip.Addr, error) {
+func (c *Network) claim(s *Subnet, addr netip.Addr, eni string) (netip.Addr, error) {
 	if addr.IsValid() {
 		if !s.assignable(addr) {
 			return addr, fmt.Errorf("%s in %s: %w", addr, s.ID, ErrAddressOutside)
@@ -143,7 +147,7 @@ func (c *Compute) claim(s *Subnet, addr netip.Addr, eni string) (netip.Addr, err
 	return addr, fmt.Errorf("%s: %w", s.ID, ErrNoFreeAddress)
 }
 
-func (c *Compute) enter(s *Subnet, addr netip.Addr, eni string) {
+func (c *Network) enter(s *Subnet, addr netip.Addr, eni string) {
 	if c.book == nil {
 		c.book = make(map[addressKey]string)
 	}
@@ -151,7 +155,7 @@ func (c *Compute) enter(s *Subnet, addr netip.Addr, eni string) {
 	s.used++
 }
 
-func (c *Compute) release(s *Subnet, addr netip.Addr) {
+func (c *Network) release(s *Subnet, addr netip.Addr) {
 	key := addressKey{s.VPC, addr}
 	if _, ok := c.book[key]; ok {
 		delete(c.book, key)
@@ -162,7 +166,7 @@ func (c *Compute) release(s *Subnet, addr netip.Addr) {
 }
 
 // claimPrefix takes a free /28 of the subnet, aligned, for the interface eni.
-func (c *Compute) claimPrefix(s *Subnet, eni string) (netip.Prefix, error) {
+func (c *Network) claimPrefix(s *Subnet, eni string) (netip.Prefix, error) {
 	for base := 16; base+16 <= s.size()-1; base += 16 {
 		free := true
 		for i := range 16 {
@@ -182,8 +186,8 @@ func (c *Compute) claimPrefix(s *Subnet, eni string) (netip.Prefix, error) {
 }
 
 // SubnetAt is the subnet of the VPC whose block contains the address.
-func (c *Compute) SubnetAt(vpc string, addr netip.Addr) (*Subnet, bool) {
-	for _, id := range SortedKeys(c.Subnets) {
+func (c *Network) SubnetAt(vpc string, addr netip.Addr) (*Subnet, bool) {
+	for _, id := range slices.Sorted(maps.Keys(c.Subnets)) {
 		s := c.Subnets[id]
 		if s.VPC != vpc {
 			continue
@@ -198,4 +202,23 @@ func (c *Compute) SubnetAt(vpc string, addr netip.Addr) (*Subnet, bool) {
 		}
 	}
 	return nil, false
+}
+
+// ResolverOf is the VPC whose resolver a machine at that address asks, and the machine's availability zone; "" when no VPC
+// has the address, which is then one of the internet.
+func (c *Network) ResolverOf(address netip.Addr) (vpc, zone string) {
+	for _, id := range slices.Sorted(maps.Keys(c.VPCs)) {
+		v := c.VPCs[id]
+		if !slices.ContainsFunc(slices.Concat(v.CIDRs, v.IPv6CIDRs), func(block CIDR) bool { return block.Prefix.Contains(address) }) {
+			continue
+		}
+		for _, s := range slices.Sorted(maps.Keys(c.Subnets)) {
+			if subnet := c.Subnets[s]; subnet.VPC == id && (subnet.CIDR.Contains(address) ||
+				slices.ContainsFunc(subnet.IPv6CIDRs, func(block CIDR) bool { return block.Prefix.Contains(address) })) {
+				return id, subnet.Zone
+			}
+		}
+		return id, ""
+	}
+	return "", ""
 }

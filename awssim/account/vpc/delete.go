@@ -1,8 +1,7 @@
-package account
+package vpc
 
 import (
-	"net/netip"
-	"slices"
+	"github.com/k8s-lbc/lbc/awssim/account/resource"
 )
 
 // dependent is the lowest of the ids that hold, so that answers repeat; "" if none does.
@@ -17,10 +16,10 @@ func dependent[T any](m map[string]T, holds func(T) bool) string {
 }
 
 // VPCDependent names something that keeps a VPC from being deleted; its main route table and default group do not.
-func (c *Compute) VPCDependent(id string) string {
+func (c *Network) VPCDependent(id string) string {
 	for _, by := range []string{
 		dependent(c.Subnets, func(s *Subnet) bool { return s.VPC == id }),
-		dependent(c.Interfaces, func(n *NetworkInterface) bool { return n.VPC == id }),
+		dependent(c.Interfaces, func(n *Interface) bool { return n.VPC == id }),
 		dependent(c.InternetGateways, func(g *InternetGateway) bool { return len(g.VPCs) > 0 && g.VPCs[0] == id }),
 		dependent(c.RouteTables, func(t *RouteTable) bool { return t.VPC == id && !t.Main }),
 		dependent(c.SecurityGroups, func(g *SecurityGroup) bool { return g.VPC == id && !g.Default }),
@@ -38,12 +37,12 @@ func (c *Compute) VPCDependent(id string) string {
 
 // DeleteVPC removes a VPC with its main route table and default group. It fails with *NotFoundError, or *DependencyError
 // while something is in it.
-func (c *Compute) DeleteVPC(id string) error {
+func (c *Network) DeleteVPC(id string) error {
 	if _, ok := c.VPCs[id]; !ok {
-		return &NotFoundError{"vpc", id}
+		return resource.NotFound("vpc", id)
 	}
 	if by := c.VPCDependent(id); by != "" {
-		return &DependencyError{id, by}
+		return resource.InUse(id, by)
 	}
 	for _, t := range c.RouteTables {
 		if t.VPC == id {
@@ -61,12 +60,12 @@ func (c *Compute) DeleteVPC(id string) error {
 }
 
 // DeleteSubnet removes a subnet. It fails with *NotFoundError, or *DependencyError while an interface is in it.
-func (c *Compute) DeleteSubnet(id string) error {
+func (c *Network) DeleteSubnet(id string) error {
 	if _, ok := c.Subnets[id]; !ok {
-		return &NotFoundError{"subnet", id}
+		return resource.NotFound("subnet", id)
 	}
-	if by := dependent(c.Interfaces, func(n *NetworkInterface) bool { return n.Subnet == id }); by != "" {
-		return &DependencyError{id, by}
+	if by := dependent(c.Interfaces, func(n *Interface) bool { return n.Subnet == id }); by != "" {
+		return resource.InUse(id, by)
 	}
 	for _, t := range c.RouteTables {
 		delete(t.Subnets, id)
@@ -76,8 +75,8 @@ func (c *Compute) DeleteSubnet(id string) error {
 }
 
 // PublicAddressIn names an interface in the VPC that has a public address, "" if none has.
-func (c *Compute) PublicAddressIn(vpc string) string {
-	return dependent(c.Interfaces, func(n *NetworkInterface) bool {
+func (c *Network) PublicAddressIn(vpc string) string {
+	return dependent(c.Interfaces, func(n *Interface) bool {
 		if n.VPC != vpc {
 			return false
 		}
@@ -88,28 +87,4 @@ func (c *Compute) PublicAddressIn(vpc string) string {
 		}
 		return false
 	})
-}
-
-// BlackholeRoutes marks the routes as broken that lead to what is gone.
-func (c *Compute) BlackholeRoutes(gone func(Route) bool) {
-	for _, t := range c.RouteTables {
-		for i := range t.Routes {
-			if gone(t.Routes[i]) {
-				t.Routes[i].State = "blackhole"
-			}
-		}
-	}
-}
-
-// Dissociate takes the group away from a VPC that is not its own.
-func (g *SecurityGroup) Dissociate(vpc string) {
-	g.AssociatedVPCs = slices.DeleteFunc(g.AssociatedVPCs, func(v string) bool { return v == vpc })
-}
-
-// NewIPv6Block is a free /56 out of Amazon's.
-func (c *Compute) NewIPv6Block() netip.Prefix {
-	c.sequence++
-	base := netip.MustParsePrefix("2600:1f14::/32").Addr().As16()
-	base[4], base[5], base[6] = byte(c.sequence>>16), byte(c.sequence>>8), byte(c.sequence)
-	return netip.PrefixFrom(netip.AddrFrom16(base), 56)
 }
