@@ -40,6 +40,7 @@ var layers = [][]string{
 	{"internal/secgroup"},
 	{"internal/targets"},
 	{"internal/status", "internal/webhook"},
+	{"internal/controller/targethealth"},
 	{"internal/controller", "internal/offline"},
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -32,7 +33,7 @@ func (r *rules) needs(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoi
 	}
 	found = networkProblem(o, diag.EndpointNotResolved, err)
 	for _, m := range mistakes {
-		d := diag.New(bindingObject(o), m.path, diag.InvalidNetworking, m.text, m.remedy)
+		d := diag.New(kube.BindingObject(o), m.path, diag.InvalidNetworking, m.text, m.remedy)
 		if !slices.Contains(found, d) {
 			found = append(found, d)
 		}

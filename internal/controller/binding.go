@@ -15,8 +15,10 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -32,10 +34,10 @@ type targetBindings struct {
 	rules     *rules
 	reporter  *status.Reporter
 	metrics   *metrics
-	health    *healthWatch
+	health    *targethealth.Watch
 	drains    *drains
 	deleted   func(binding client.ObjectKey) bool // by its stack, which needs it no more
-	gates     *gateKeeper
+	gates     *targethealth.Gates
 	statuses  *bindingStatuses
 	writes    *bindingWrites
 	endings   endings
@@ -78,7 +80,7 @@ func (b *targetBindings) reconcile(ctx context.Context, req reconcile.Request) (
 			b.forget(req.NamespacedName)
 			b.rules.review(ctx) // others may have waited for it
 			b.left()
-			return reconcile.Result{}, b.gates.absent(ctx, req.NamespacedName)
+			return reconcile.Result{}, b.gates.Absent(ctx, req.NamespacedName)
 		}
 		return reconcile.Result{}, err
 	}
@@ -107,10 +109,6 @@ func (b *targetBindings) reconcile(ctx context.Context, req reconcile.Request) (
 		return reconcile.Result{}, nil // our own edit brings us back
 	}
 	return b.serve(ctx, o, unwritten)
-}
-
-func bindingObject(o *v1beta1.TargetGroupBinding) diag.Object {
-	return diag.Object{Kind: "TargetGroupBinding", Namespace: o.Namespace, Name: o.Name, UID: string(o.UID)}
 }
 
 func unitOf(o *v1beta1.TargetGroupBinding) string {
@@ -157,7 +155,7 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 	if err != nil { // what is registered stays
 		b.changes.keep(client.ObjectKeyFromObject(o), since)
 		if ctx.Err() == nil {
-			b.partly(ctx, o, diag.List{refusedByAPI(bindingObject(o), diag.ObjectsUnread, err)})
+			b.partly(ctx, o, diag.List{refusedByAPI(kube.BindingObject(o), diag.ObjectsUnread, err)})
 		}
 		b.rules.hold(ctx, o)
 		return reconcile.Result{}, err
@@ -177,7 +175,7 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 	held := b.holdTargets(ctx, o, request, found)
 	b.rules.want(ctx, o, slices.Concat(endpoints, held))
 	change, err := b.registry.Sync(ctx, request)
-	gatesErr := b.gates.observe(ctx, o, answered(endpoints, change), change)
+	gatesErr := b.gates.Observe(ctx, o, answered(endpoints, change), change)
 	if !o.Spec.MultiClusterTargetGroup && b.claims.kept(id) { // it was shared until now
 		if err := b.claims.drop(ctx, id); err != nil {
 			return reconcile.Result{}, err
@@ -208,15 +206,15 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 		found = append(found, b.rules.elsewhere.registeredByOthers(o, change.NotOurs))
 	}
 	if change.LeftOut > 0 {
-		found = append(found, diag.New(bindingObject(o), "spec.targetGroupARN", diag.QuotaExceeded,
+		found = append(found, diag.New(kube.BindingObject(o), "spec.targetGroupARN", diag.QuotaExceeded,
 			fmt.Sprintf("%d endpoints are not registered: --max-targets-per-target-group=%d", change.LeftOut, b.max), "raise the flag, or run fewer pods"))
 	}
 	if change.Registered+change.Deregistered > 0 {
 		logf.FromContext(ctx).Info("targets changed", "registered", change.Registered, "deregistered", change.Deregistered)
-		b.health.expect(o.Spec.TargetGroupARN, bindingObject(o))
+		b.health.Expect(o.Spec.TargetGroupARN, kube.BindingObject(o))
 	}
 	b.metrics.bound(o)
-	about := status.Account{Objects: []diag.Object{bindingObject(o)}, Changed: change.Registered+change.Deregistered > 0}
+	about := status.Account{Objects: []diag.Object{kube.BindingObject(o)}, Changed: change.Registered+change.Deregistered > 0}
 	if about.Found = found; (settled || found.HasErrors()) && !atWork {
 		about.Found = b.withStatus(o, found)
 	} else { // its rules wake it when they are written, and its stack ends what it waits for
@@ -238,13 +236,13 @@ func notWritten(o *v1beta1.TargetGroupBinding, code diag.Code, err error) diag.L
 	if err == nil || apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return nil
 	}
-	return diag.List{refusedByAPI(bindingObject(o), code, err)}
+	return diag.List{refusedByAPI(kube.BindingObject(o), code, err)}
 }
 
 // hold leaves targets as they are, and the rules that may be theirs, of a binding that cannot be understood: who mistypes must not
 // cut off what serves. An edit of what is wrong brings the binding back.
 func (b *targetBindings) hold(ctx context.Context, o *v1beta1.TargetGroupBinding, found diag.List) {
-	b.report(ctx, o, status.Account{Waiting: []diag.Object{bindingObject(o)}, Found: b.withStatus(o, found)})
+	b.report(ctx, o, status.Account{Waiting: []diag.Object{kube.BindingObject(o)}, Found: b.withStatus(o, found)})
 	b.rules.hold(ctx, o)
 }
 
@@ -264,7 +262,7 @@ func (b *targetBindings) claimsOf(o *v1beta1.TargetGroupBinding) targets.Claims 
 
 func (b *targetBindings) problem(o *v1beta1.TargetGroupBinding, path string, err error) diag.Diagnostic {
 	d := cloud.Problem("", err)
-	d.Object, d.Path = bindingObject(o), path
+	d.Object, d.Path = kube.BindingObject(o), path
 	return d
 }
 
@@ -275,12 +273,12 @@ func (b *targetBindings) partly(ctx context.Context, o *v1beta1.TargetGroupBindi
 
 // strandedTargets tells that the targets of a binding that goes stay, as this version assumes no roles.
 func strandedTargets(o *v1beta1.TargetGroupBinding) diag.Diagnostic {
-	return diag.New(bindingObject(o), "spec.iamRoleArnToAssume", diag.UnsupportedFeature,
+	return diag.New(kube.BindingObject(o), "spec.iamRoleArnToAssume", diag.UnsupportedFeature,
 		"what was registered through an assumed role stays registered in "+o.Spec.TargetGroupARN, "deregister it there, with that role")
 }
 
 func (b *targetBindings) forget(key client.ObjectKey) {
-	b.health.forget(key)
+	b.health.Forget(key)
 	b.missing.note(key, nil)
 	b.failures.Forget(key)
 	b.changes.take(key)

@@ -69,7 +69,7 @@ func (b *targetBindings) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBind
 		b.rules.review(ctx) // of the groups of its rules, which wait where the API server was away when they were let go
 	}
 	if err == nil && !x.opened {
-		x.opened, err = b.gates.open(ctx, key)
+		x.opened, err = b.gates.Open(ctx, key)
 	}
 	if err != nil {
 		d := b.problem(o, "", err)

@@ -8,12 +8,13 @@ import (
 	"net/netip"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/targets"
-	corev1 "k8s.io/api/core/v1"
 )
 
 // podENIAnnotation lists the branch interfaces of a pod that has security groups of its own.

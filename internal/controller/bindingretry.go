@@ -36,6 +36,6 @@ func answered(endpoints []targets.Endpoint, change targets.Change) []targets.End
 	if len(change.Unanswered) == 0 {
 		return endpoints
 	}
-	open := keySet(change.Unanswered)
+	open := targets.KeySet(change.Unanswered)
 	return slices.DeleteFunc(slices.Clone(endpoints), func(e targets.Endpoint) bool { return open[e.Key()] })
 }

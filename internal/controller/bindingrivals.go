@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
@@ -113,7 +114,7 @@ func superseded(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []v
 			text = fmt.Sprintf("TargetGroup %s is already bound to TargetGroupBinding %s/%s", group, x.Namespace, x.Name)
 		}
 	}
-	d := diag.New(bindingObject(o), "spec.targetGroupARN", diag.TargetGroupBound, text+"; this one registers and deregisters nothing", remedy)
+	d := diag.New(kube.BindingObject(o), "spec.targetGroupARN", diag.TargetGroupBound, text+"; this one registers and deregisters nothing", remedy)
 	return &d
 }
 

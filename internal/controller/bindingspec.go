@@ -48,7 +48,7 @@ func (b *targetBindings) complete(ctx context.Context, o *v1beta1.TargetGroupBin
 		return c.Patch(ctx, o.DeepCopy(), client.MergeFrom(before))
 	})
 	if err != nil {
-		x := diag.New(bindingObject(o), "spec", diag.BindingNotCompleted, "what its target group tells cannot be written into the binding: "+cloud.SteadyText(err.Error()),
+		x := diag.New(kube.BindingObject(o), "spec", diag.BindingNotCompleted, "what its target group tells cannot be written into the binding: "+cloud.SteadyText(err.Error()),
 			"it is tried again; if it stays, look whether the controller's role in Kubernetes, or a policy of the cluster, allows it, or write type, protocol, address type, VPC and ARN yourself")
 		d = &x
 	}
@@ -82,7 +82,7 @@ func fill(s *v1beta1.TargetGroupBindingSpec, tg elbtypes.TargetGroup) {
 func contradiction(o *v1beta1.TargetGroupBinding) *diag.Diagnostic {
 	s := &o.Spec
 	bad := func(path, text, remedy string) *diag.Diagnostic {
-		d := diag.New(bindingObject(o), path, diag.InvalidBinding, text, remedy)
+		d := diag.New(kube.BindingObject(o), path, diag.InvalidBinding, text, remedy)
 		return &d
 	}
 	isIP := s.TargetType != nil && *s.TargetType == v1beta1.TargetTypeIP
@@ -112,12 +112,12 @@ func (b *targetBindings) describe(ctx context.Context, o *v1beta1.TargetGroupBin
 	out, err := b.elbv2.DescribeTargetGroups(ctx, in)
 	if err != nil {
 		d := cloud.Problem("DescribeTargetGroups", err)
-		d.Object, d.Path = bindingObject(o), path
+		d.Object, d.Path = kube.BindingObject(o), path
 		d.Text = fmt.Sprintf("target group %s: %s", cmp.Or(s.TargetGroupARN, s.TargetGroupName), d.Text)
 		return elbtypes.TargetGroup{}, &d
 	}
 	fail := func(path, text, remedy string) (elbtypes.TargetGroup, *diag.Diagnostic) {
-		d := diag.New(bindingObject(o), path, diag.InvalidBinding, text, remedy)
+		d := diag.New(kube.BindingObject(o), path, diag.InvalidBinding, text, remedy)
 		return elbtypes.TargetGroup{}, &d
 	}
 	if n := len(out.TargetGroups); n != 1 {

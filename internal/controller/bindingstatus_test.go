@@ -15,6 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/kube"
 )
 
 // writeStatuses writes the statuses that are due.
@@ -47,7 +48,7 @@ func TestRegistrationsWaitForNoStatusAndTheLatestIsWritten(t *testing.T) {
 	})
 	go func() { _ = l.bound.statuses.Start(t.Context()) }()
 	l.get(b, "bound")
-	not := diag.New(bindingObject(b), "", diag.InvalidBinding, "first", "")
+	not := diag.New(kube.BindingObject(b), "", diag.InvalidBinding, "first", "")
 	l.must(l.bound.statuses.put(b, diag.List{not}))
 	<-arrived // and hangs
 	slice := &discoveryv1.EndpointSlice{}
@@ -86,7 +87,7 @@ func TestAStatusThatTheCacheDoesNotShowYetIsNotTakenForTheOneThatStands(t *testi
 			return nil
 		},
 	})
-	not := diag.New(bindingObject(b), "", diag.InvalidBinding, "wrong", "")
+	not := diag.New(kube.BindingObject(b), "", diag.InvalidBinding, "wrong", "")
 	for _, c := range []struct {
 		found diag.List
 		want  metav1.ConditionStatus

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -20,7 +19,6 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/readiness"
-	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
 // slowAPI is an API server that takes writes to bindings and pods as long as it is told to, as the controller runs against it: writes are made beside passes.
@@ -56,13 +54,9 @@ func newSlowAPI(t *testing.T) (*slowAPI, *v1beta1.TargetGroupBinding) {
 	})
 	wake := func(b types.NamespacedName) { s.woken <- b }
 	l.bound.writes.beside, l.bound.writes.wake = true, wake
-	l.bound.gates = &gateKeeper{
-		pods:   func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return s.gated, nil },
-		patch:  func(ctx context.Context, _ types.NamespacedName, _ []byte) error { return slow(ctx) },
-		health: l.bound.registry.Health, seen: func(string, []targets.Health) {}, settled: wake, opened: func(types.NamespacedName, time.Duration) {},
-		now: l.clock.Now, longest: time.Minute, log: logr.Discard(), signal: make(chan struct{}, 1),
-		groups: map[types.NamespacedName]*gateGroup{}, ended: map[types.NamespacedName]time.Time{},
-	}
+	l.bound.gates.Pods = func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return s.gated, nil }
+	l.bound.gates.Patch = func(ctx context.Context, _ types.NamespacedName, _ []byte) error { return slow(ctx) }
+	l.bound.gates.Health, l.bound.gates.Ended, l.bound.gates.LongestPause = l.bound.registry.Health, wake, time.Minute
 	for _, x := range []interface{ Start(context.Context) error }{l.bound.writes, l.bound.gates} {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})

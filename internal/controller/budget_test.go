@@ -3,26 +3,33 @@ package controller
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	clienttesting "k8s.io/client-go/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/readiness"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
 // budgeted is how long the loops run that are compared with backoff.Budgets.
@@ -221,39 +228,53 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		l, b := boundLab(t)
 		if trouble {
 			l.fault(gate.Fault{Action: "DescribeTargetHealth", Kind: "denied"})
-			l.bound.health.expect(b.Spec.TargetGroupARN, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "bound"})
+			l.bound.health.Expect(b.Spec.TargetGroupARN, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "bound"})
 		} else {
-			l.bound.health.forget(client.ObjectKeyFromObject(b)) // what was registered has become healthy
+			l.bound.health.Forget(client.ObjectKeyFromObject(b)) // what was registered has become healthy
 		}
-		return l.ticked(lookTick, l.bound.health.lookAtOne)
+		return l.ticked(time.Second, l.bound.health.Look)
 	},
 	"draining targets": func(t *testing.T, trouble bool) int {
 		if !trouble {
 			l, _ := boundLab(t)
-			return l.ticked(lookTick, l.bound.drains.lookAtOne)
+			return l.ticked(drainTick, l.bound.drains.lookAtOne)
 		}
 		l, _ := drainingLab(t)
 		l.fault(gate.Fault{Action: "DescribeTargetHealth", Kind: "denied"})
-		return l.ticked(lookTick, l.bound.drains.lookAtOne)
+		return l.ticked(drainTick, l.bound.drains.lookAtOne)
 	},
 	"readiness gates": func(t *testing.T, trouble bool) int {
-		g := newGated(2)
-		g.pass(t, 0, 2, 0, 1)
-		if trouble {
-			g.down = errors.New("throttled")
-		} else {
-			for _, p := range g.cached {
-				g.states[p.Name] = readiness.Health{State: "healthy"}
+		looks := 0
+		synctest.Test(t, func(t *testing.T) {
+			o := labBinding("arn:web", v1beta1.TargetTypeIP)
+			p := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: o.Namespace, Name: "web-0", UID: "u"}}
+			p.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: readiness.Gate(o.Name)}}
+			e := targets.Endpoint{Target: targets.Target{ID: "10.0.128.50", Port: 8080}, Namespace: p.Namespace, Pod: p.Name}
+			g := targethealth.NewGates(nil, "", time.Now, logr.Discard())
+			g.Pods = func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return []corev1.Pod{p}, nil }
+			g.Patch, g.LongestPause = func(context.Context, types.NamespacedName, []byte) error { return nil }, 15*time.Second
+			g.Health = func(context.Context, string, ...targets.Target) ([]targets.Health, error) {
+				looks++
+				if trouble {
+					return nil, errors.New("throttled")
+				}
+				return []targets.Health{{Target: e.Target, State: "healthy"}}, nil
 			}
-			g.look(t, time.Minute)
-			g.pass(t, 0, 2)
-		}
-		g.asked = nil
-		for range budgeted / lookPace {
-			g.at = g.at.Add(lookPace)
-			g.lookAtOne(t.Context())
-		}
-		return len(g.asked)
+			if err := g.Observe(t.Context(), o, []targets.Endpoint{e}, targets.Change{Added: []string{e.Key()}}); err != nil {
+				t.Fatal(err)
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			var running sync.WaitGroup
+			running.Go(func() { _ = g.Start(ctx) })
+			if !trouble {
+				time.Sleep(time.Minute) // its gate opens
+				looks = 0
+			}
+			time.Sleep(budgeted)
+			stop()
+			running.Wait()
+		})
+		return looks
 	},
 	"LoadBalancer objects": func(t *testing.T, trouble bool) int {
 		w, calls := newWall(t), 0

@@ -54,8 +54,8 @@ func (s *soak) finish() {
 func (s *soak) remembered() map[string]int {
 	out := map[string]int{
 		"written bindings": len(s.ingresses.bindings.written), "wanted rules": len(s.bound.rules.wanted), "rules to end": len(s.bound.rules.ending),
-		"rules that are waited for": len(s.bound.rules.waiting), "looks at health": len(s.bound.health.due), "bindings in vain": len(s.bound.unheard.of),
-		"groups to place": len(s.bound.rules.placing.entries), "groups to bring": len(s.bound.rules.groups.entries), "gates": len(s.bound.gates.groups),
+		"rules that are waited for": len(s.bound.rules.waiting), "looks at health": s.bound.health.Groups(), "bindings in vain": len(s.bound.unheard.of),
+		"groups to place": len(s.bound.rules.placing.entries), "groups to bring": len(s.bound.rules.groups.entries), "gates": s.bound.gates.Bindings(),
 	}
 	for _, x := range []*stacks{s.ingresses, s.services} {
 		owner := string(x.front.Owner())

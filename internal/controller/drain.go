@@ -37,6 +37,7 @@ type wait struct {
 }
 
 const (
+	drainTick      = time.Second
 	firstDrainLook = 5 * time.Second
 	// longestDrain is the longest deregistration delay that AWS knows, and some.
 	longestDrain     = time.Hour + longestDrainLook
@@ -94,7 +95,7 @@ func (d *drains) draining(ctx context.Context, arn string) bool {
 
 // Start runs until ctx ends; it implements manager.Runnable.
 func (d *drains) Start(ctx context.Context) error {
-	every(background(ctx), lookTick, nil, d.lookAtOne)
+	every(background(ctx), drainTick, nil, d.lookAtOne)
 	return nil
 }
 

@@ -61,7 +61,7 @@ func drainingLab(t *testing.T) (*lab, *v1beta1.TargetGroupBinding) {
 // drain lets time pass, as in a running controller.
 func (l *lab) drain(d time.Duration) {
 	for end := l.clock.Now().Add(d); l.clock.Now().Before(end); {
-		l.clock.Advance(lookTick)
+		l.clock.Advance(drainTick)
 		l.bound.drains.lookAtOne(l.Context())
 		l.bringRules(l.Context())
 	}

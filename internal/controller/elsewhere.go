@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
@@ -84,7 +85,7 @@ func (e *elsewhere) registeredByOthers(o *v1beta1.TargetGroupBinding, keys []str
 	if apierrors.IsForbidden(cause) {
 		remedy = "let the controller's ServiceAccount list targetgroupbindings.elbv2.k8s.aws in all namespaces (a ClusterRole with a ClusterRoleBinding)"
 	}
-	return diag.New(bindingObject(o), "spec.targetGroupARN", diag.UnseenBindings,
+	return diag.New(kube.BindingObject(o), "spec.targetGroupARN", diag.UnseenBindings,
 		fmt.Sprintf("%d targets, as %s, were not registered by this controller and stay registered: with --watch-namespace=%s a TargetGroupBinding of another namespace may serve them, and the API server does not tell: %s",
 			len(keys), keys[0], e.namespace, cloud.SteadyText(cause.Error())),
 		remedy+"; if no binding has registered them, deregister them by hand")

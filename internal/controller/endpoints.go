@@ -12,6 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
@@ -24,14 +25,14 @@ func (b *targetBindings) endpoints(ctx context.Context, o *v1beta1.TargetGroupBi
 	absence, err := (sureReader{b.client, b.live}).get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: ref.Name}, svc)
 	switch {
 	case absence.Proven():
-		return nil, diag.List{diag.New(bindingObject(o), "spec.serviceRef.name", diag.ServiceMissing,
+		return nil, diag.List{diag.New(kube.BindingObject(o), "spec.serviceRef.name", diag.ServiceMissing,
 			fmt.Sprintf("backend not found: service %s/%s", o.Namespace, ref.Name), "create the Service, or name another one")}, true, nil
 	case err != nil:
 		return nil, nil, false, fmt.Errorf("reading Service %s/%s: %w", o.Namespace, ref.Name, err)
 	}
 	port, ok := targets.PortOf(svc, ref.Port)
 	if !ok {
-		return nil, diag.List{diag.New(bindingObject(o), "spec.serviceRef.port", diag.ServiceMissing,
+		return nil, diag.List{diag.New(kube.BindingObject(o), "spec.serviceRef.port", diag.ServiceMissing,
 			fmt.Sprintf("backend not found: unable to find port %s on service %s/%s", ref.Port.String(), o.Namespace, ref.Name), "name a port of the Service")}, true, nil
 	}
 	if *o.Spec.TargetType == v1beta1.TargetTypeIP {
@@ -66,7 +67,7 @@ func (b *targetBindings) podEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 
 func (b *targetBindings) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service, port corev1.ServicePort) (wanted []targets.Endpoint, found diag.List, known bool, err error) {
 	fail := func(path, text, remedy string) ([]targets.Endpoint, diag.List, bool, error) {
-		return nil, diag.List{diag.New(bindingObject(o), path, diag.InvalidBinding, text, remedy)}, false, nil
+		return nil, diag.List{diag.New(kube.BindingObject(o), path, diag.InvalidBinding, text, remedy)}, false, nil
 	}
 	if svc.Spec.Type != corev1.ServiceTypeNodePort && svc.Spec.Type != corev1.ServiceTypeLoadBalancer {
 		return fail("spec.serviceRef", fmt.Sprintf("service type must be either 'NodePort' or 'LoadBalancer': %s/%s", svc.Namespace, svc.Name), "change the Service's type, or use ip targets")
@@ -87,7 +88,7 @@ func (b *targetBindings) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGro
 		return fail("spec.nodeSelector", err.Error(), "correct the selector")
 	}
 	for _, s := range skipped {
-		d := diag.New(bindingObject(o), "", diag.EndpointNotResolved, s.Why, "the other nodes are registered; wait for the node, or label it node.kubernetes.io/exclude-from-external-load-balancers")
+		d := diag.New(kube.BindingObject(o), "", diag.EndpointNotResolved, s.Why, "the other nodes are registered; wait for the node, or label it node.kubernetes.io/exclude-from-external-load-balancers")
 		d.Class = diag.Note
 		found = append(found, d)
 	}

@@ -12,7 +12,7 @@ import (
 func background(ctx context.Context) context.Context { return cloud.WithPriority(ctx, cloud.Cosmetic) }
 
 // every calls f at each tick and signal until ctx ends.
-func every(ctx context.Context, pause time.Duration, signal <-chan struct{}, f func(context.Context)) {
+func every(ctx context.Context, pause time.Duration, signal <-chan struct{}, f func(context.Context)) { //nolint:unparam // ctlstack moves it
 	t := time.NewTicker(pause)
 	defer t.Stop()
 	for {

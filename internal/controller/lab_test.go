@@ -38,6 +38,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/front"
@@ -205,11 +206,8 @@ func (l *lab) restart() {
 		client: l.client, elbv2: clients.ELBV2, inventory: l.inventory,
 		registry: registry, rules: groups,
 		reporter: status.NewReporter(record, l.clock.Now), metrics: m, changes: newChanges(l.clock.Now), requeue: l.config.BindingRequeue,
-		health: newHealthWatch(registry, record, func(string, []targets.Health) {}, l.clock.Now),
-		gates: &gateKeeper{
-			pods: func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return nil, nil }, now: l.clock.Now, log: logr.Discard(),
-			signal: make(chan struct{}, 1), groups: map[types.NamespacedName]*gateGroup{}, ended: map[types.NamespacedName]time.Time{},
-		},
+		health: targethealth.NewWatch(registry, record, func(string, []targets.Health) {}, l.clock.Now),
+		gates:  targethealth.NewGates(l.client, podsByGate, l.clock.Now, logr.Discard()),
 		claims: &claimMaps{read: l.client, write: l.client}, failures: backoff.NewFailures[types.NamespacedName](passingFailure, l.clock.Now, nil), deleted: b.deleted, gone: l.inventory.Gone, left: backend.check,
 		lost: func(key stack.Key, arn string) {
 			if l.inventory.Lost(key, arn) {
@@ -219,6 +217,7 @@ func (l *lab) restart() {
 			}
 		},
 	}
+	l.bound.gates.Pods = func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return nil, nil }
 	l.bound.statuses = newBindingStatuses(l.client, l.clock.Now, func() func() { return func() {} }, logr.Discard())
 	l.bound.statuses.wake = func(b types.NamespacedName) { l.rewoken = append(l.rewoken, b) }
 	l.bound.writes = newBindingWrites(l.clock.Now, logr.Discard())

@@ -39,6 +39,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/front"
@@ -407,11 +408,13 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 		w.kept.registered = func() map[string][]targets.Target { return w.elsewhere.labelled(registry.Registered()) }
 	}
 	tell := w.recorder("targetGroupBinding")
-	health := newHealthWatch(registry, tell, w.board.targets, w.now)
+	health := targethealth.NewWatch(registry, tell, w.board.targets, w.now)
 	if err := w.mgr.Add(health); err != nil {
 		return nil, err
 	}
-	gates := w.newGateKeeper(registry, tell)
+	gates := targethealth.NewGates(w.mgr.GetClient(), podsByGate, w.now, w.log.WithName("readiness"))
+	gates.Health, gates.Counted, gates.Opened, gates.LongestPause = registry.Health, w.board.targets, w.metrics.gateOpened, c.BindingRequeue
+	gates.Report = func(d diag.Diagnostic) { tell(d.Object, status.EventOf(d)) }
 	if err := w.mgr.Add(gates); err != nil {
 		return nil, err
 	}
@@ -432,13 +435,13 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 	b.statuses.wake = func(binding types.NamespacedName) { b.waker.wake(ended, reconcile.Request{NamespacedName: binding}) }
 	b.writes = newBindingWrites(w.now, w.log.WithName("bindings"))
 	b.writes.beside, b.writes.wake = true, func(binding types.NamespacedName) { b.waker.wake(normal, reconcile.Request{NamespacedName: binding}) }
-	gates.settled = b.writes.wake
+	gates.Ended = b.writes.wake
 	groups.wake = func(binding types.NamespacedName) { b.waker.wake(ended, reconcile.Request{NamespacedName: binding}) }
 	b.drains = newDrains(registry, groups, w.now)
 	if err := errors.Join(w.mgr.Add(groups), w.mgr.Add(b.statuses), w.mgr.Add(b.writes), w.mgr.Add(b.drains)); err != nil {
 		return nil, err
 	}
-	gates.lost = func(binding types.NamespacedName, arn string) {
+	gates.Lost = func(binding types.NamespacedName, arn string) {
 		registry.Distrust(arn)
 		b.waker.wake(normal, reconcile.Request{NamespacedName: binding})
 	}

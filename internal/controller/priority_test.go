@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -14,8 +15,10 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -76,11 +79,11 @@ func TestWhatTargetsNeedIsReadBeforeAllElseAndWhatNothingWaitsForAfterIt(t *test
 	if diff := cmp.Diff(map[string]cloud.Priority{"DescribeTargetHealth": cloud.Vital, "DescribeTargetGroups": cloud.Vital, "DescribeInstances": cloud.Vital}, p.of); diff != "" {
 		t.Error(diff)
 	}
-	h := newHealthWatch(l.bound.registry, func(diag.Object, status.Event) {}, func(string, []targets.Health) {}, l.clock.Now)
-	h.expect(b.Spec.TargetGroupARN, bindingObject(b))
-	h.lookAtOne(background(t.Context()))
-	l.clock.Advance(firstLook)
-	h.lookAtOne(background(t.Context()))
+	h := targethealth.NewWatch(l.bound.registry, func(diag.Object, status.Event) {}, func(string, []targets.Health) {}, l.clock.Now)
+	h.Expect(b.Spec.TargetGroupARN, kube.BindingObject(b))
+	h.Look(background(t.Context()))
+	l.clock.Advance(time.Minute)
+	h.Look(background(t.Context()))
 	if got := p.of["DescribeTargetHealth"]; got != cloud.Cosmetic {
 		t.Errorf("the watch on health has priority %d", got)
 	}

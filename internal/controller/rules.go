@@ -16,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -411,6 +412,6 @@ func networkProblem(o *v1beta1.TargetGroupBinding, code diag.Code, err error) di
 		return nil
 	}
 	d := cloud.Problem("", err)
-	d.Object, d.Path, d.Code = bindingObject(o), "spec.networking", code
+	d.Object, d.Path, d.Code = kube.BindingObject(o), "spec.networking", code
 	return diag.List{d}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/brake"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/readiness"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -40,7 +41,7 @@ func podServes(p *corev1.Pod, address string) bool {
 }
 
 func targetsHeld(o *v1beta1.TargetGroupBinding, held []targets.Endpoint) diag.Diagnostic {
-	return diag.New(bindingObject(o), "spec.serviceRef", diag.DeregistrationsHeld,
+	return diag.New(kube.BindingObject(o), "spec.serviceRef", diag.DeregistrationsHeld,
 		fmt.Sprintf("%d targets, as %s, are not endpoints of Service %s any more although what is behind them is not gone; most targets of more target groups than usual were given up so within %s; they stay registered",
 			len(held), held[0].Key(), o.Spec.ServiceRef.Name, brake.Window),
 		fmt.Sprintf("look whether EndpointSlices, selectors and node labels are as they are meant; if they are, set annotation %s: \"true\" on the TargetGroupBinding, or delete the pods", naming.AllowDeregistration))

@@ -8,11 +8,17 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
+
+// BindingObject names a binding in diagnostics.
+func BindingObject(o *v1beta1.TargetGroupBinding) diag.Object {
+	return diag.Object{Kind: "TargetGroupBinding", Namespace: o.Namespace, Name: o.Name, UID: string(o.UID)}
+}
 
 // BindingSpec is the spec that a stack's binding asks for; its references are literals.
 func BindingSpec(b stack.Binding) v1beta1.TargetGroupBindingSpec {

@@ -27,6 +27,15 @@ type Target struct {
 // Key is the identity of a target in its group: "id:port".
 func (t Target) Key() string { return t.ID + ":" + strconv.Itoa(int(t.Port)) }
 
+// KeySet is a set of keys of targets.
+func KeySet(keys []string) map[string]bool {
+	out := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		out[k] = true
+	}
+	return out
+}
+
 // Endpoint is a target with the Kubernetes objects behind it.
 type Endpoint struct {
 	Target

@@ -1,4 +1,4 @@
-package controller
+package targethealth
 
 import (
 	"context"
@@ -40,17 +40,17 @@ func TestUnhealthyTargetsAreToldOnTheBindingWhereDescribeShowsThem(t *testing.T)
 	aws := &health{state: elbtypes.TargetHealthStateEnumUnhealthy}
 	type event struct{ UID, Type, Reason string }
 	var events []event
-	h := newHealthWatch(targets.NewRegistry(aws, nil, nil),
+	h := NewWatch(targets.NewRegistry(aws, nil, nil),
 		func(o diag.Object, e status.Event) {
 			events = append(events, event{o.UID, e.Type, e.Reason})
 			if e.Type == "Warning" && !strings.HasSuffix(e.Message, "["+string(diag.NoHealthyTargets)+"]") {
 				t.Errorf("message: %s", e.Message)
 			}
 		}, unseen, func() time.Time { return now })
-	h.expect("arn", diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
+	h.Expect("arn", diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
 	look := func(after time.Duration) {
 		now = now.Add(after)
-		h.lookAtOne(t.Context())
+		h.Look(t.Context())
 	}
 	look(time.Second) // too early
 	look(firstLook)
@@ -62,8 +62,8 @@ func TestUnhealthyTargetsAreToldOnTheBindingWhereDescribeShowsThem(t *testing.T)
 	if d := cmp.Diff(want, events); d != "" {
 		t.Error(d)
 	}
-	h.expect("arn", diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
-	h.forget(client.ObjectKey{Namespace: "shop", Name: "web"})
+	h.Expect("arn", diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
+	h.Forget(client.ObjectKey{Namespace: "shop", Name: "web"})
 	if arn, _ := h.next(); arn != "" || len(h.due) != 0 {
 		t.Errorf("a deleted binding's group is still looked at: %v", h.due)
 	}
@@ -75,12 +75,12 @@ func TestASickGroupThatLosesAllItsTargetsIsNotCalledHealthy(t *testing.T) {
 		now := time.Unix(0, 0)
 		aws := &health{state: elbtypes.TargetHealthStateEnumUnhealthy}
 		var events []string
-		h := newHealthWatch(targets.NewRegistry(aws, nil, nil), func(_ diag.Object, e status.Event) { events = append(events, e.Reason) }, unseen, func() time.Time { return now })
-		h.expect("arn", diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web"})
+		h := NewWatch(targets.NewRegistry(aws, nil, nil), func(_ diag.Object, e status.Event) { events = append(events, e.Reason) }, unseen, func() time.Time { return now })
+		h.Expect("arn", diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web"})
 		for _, state := range []elbtypes.TargetHealthStateEnum{aws.state, after, ""} {
 			aws.state = state
 			now = now.Add(longestLook)
-			h.lookAtOne(t.Context())
+			h.Look(t.Context())
 		}
 		if d := cmp.Diff([]string{"UnhealthyTargets"}, events); d != "" {
 			t.Errorf("unhealthy, then %q: %s", after, d)
@@ -96,13 +96,13 @@ func TestNewTargetsAreLookedAtUntilTheyHaveAnsweredTheirChecks(t *testing.T) {
 	now := time.Unix(0, 0)
 	aws := &health{state: elbtypes.TargetHealthStateEnumInitial}
 	var seen []string
-	h := newHealthWatch(targets.NewRegistry(aws, nil, nil), func(diag.Object, status.Event) {},
+	h := NewWatch(targets.NewRegistry(aws, nil, nil), func(diag.Object, status.Event) {},
 		func(_ string, all []targets.Health) { seen = append(seen, all[0].State) }, func() time.Time { return now })
-	h.expect("arn", diag.Object{Name: "web"})
+	h.Expect("arn", diag.Object{Name: "web"})
 	for _, state := range []elbtypes.TargetHealthStateEnum{"initial", "healthy", "healthy"} {
 		aws.state = state
 		now = now.Add(longestLook)
-		h.lookAtOne(t.Context())
+		h.Look(t.Context())
 	}
 	if d := cmp.Diff([]string{"initial", "healthy"}, seen); d != "" {
 		t.Error(d)

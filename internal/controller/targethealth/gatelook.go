@@ -1,4 +1,4 @@
-package controller
+package targethealth
 
 import (
 	"cmp"
@@ -23,7 +23,7 @@ import (
 
 // Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only. No look waits for another group's, no
 // patch for another pod's, and neither for the other: a call that hangs or that AWS throttles holds up what depends on it alone.
-func (g *gateKeeper) Start(ctx context.Context) error {
+func (g *Gates) Start(ctx context.Context) error {
 	var all sync.WaitGroup
 	slots := make(chan struct{}, lookers)
 	all.Go(func() {
@@ -46,7 +46,7 @@ func (g *gateKeeper) Start(ctx context.Context) error {
 }
 
 // lookAtOne reads the health of the group that has been due the longest and that no look is under way at.
-func (g *gateKeeper) lookAtOne(ctx context.Context) {
+func (g *Gates) lookAtOne(ctx context.Context) {
 	key, arn, only := g.due()
 	if arn == "" {
 		return
@@ -58,29 +58,29 @@ func (g *gateKeeper) lookAtOne(ctx context.Context) {
 	}()
 	ctx, cancel := context.WithTimeout(ctx, gateTimeout)
 	defer cancel()
-	health, err := g.health(ctx, arn, only...)
+	health, err := g.Health(ctx, arn, only...)
 	if err == nil && len(only) == 0 {
-		g.seen(arn, health)
+		g.Counted(arn, health)
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return
 	}
-	lost, overdue := g.learn(key, arn, health, err)
+	lost, overdue := g.judge(key, arn, health, err)
 	if lost {
-		g.lost(key, arn)
+		g.Lost(key, arn)
 	}
 	if overdue != nil {
-		g.tell(*overdue)
+		g.Report(*overdue)
 	}
 	g.wake()
 }
 
 // due is the binding to look at now, its target group, and the targets to ask for; none: all.
-func (g *gateKeeper) due() (key types.NamespacedName, arn string, only []targets.Target) {
+func (g *Gates) due() (key types.NamespacedName, arn string, only []targets.Target) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
-	var first *gateGroup
+	var first *group
 	for k, x := range g.groups {
 		at := x.schedule.Due()
 		if !at.IsZero() && !at.After(now) && !g.looking[k] && (first == nil || at.Before(first.schedule.Due())) {
@@ -107,9 +107,9 @@ func (g *gateKeeper) due() (key types.NamespacedName, arn string, only []targets
 	return key, first.arn, only
 }
 
-// learn makes conditions of health, or of the error of asking for it. lost tells that AWS does not know a target that it should;
-// overdue, if not nil, is to be told to users.
-func (g *gateKeeper) learn(key types.NamespacedName, arn string, health []targets.Health, err error) (lost bool, overdue *diag.Diagnostic) {
+// judge makes conditions of health, or of the error of reading it. lost reports that AWS does not know a target that it should;
+// overdue, if not nil, is to be reported.
+func (g *Gates) judge(key types.NamespacedName, arn string, health []targets.Health, err error) (lost bool, overdue *diag.Diagnostic) {
 	of := make(map[string]readiness.Health, len(health))
 	for _, h := range health {
 		of[h.Key()] = readiness.Health{State: h.State, Reason: h.Reason, Description: h.Description}
@@ -122,7 +122,7 @@ func (g *gateKeeper) learn(key types.NamespacedName, arn string, health []target
 	}
 	now := g.now()
 	settled := x.schedule.Waited(now) > lostAfter
-	x.schedule.Looked(now, g.longest)
+	x.schedule.Looked(now, g.LongestPause)
 	for _, p := range x.waiting {
 		if len(p.targets) == 0 {
 			continue
@@ -159,7 +159,7 @@ func unreadable(gate corev1.PodConditionType, err error) (corev1.PodCondition, b
 }
 
 // flush writes the conditions that changed and waits until all are written.
-func (g *gateKeeper) flush(ctx context.Context) {
+func (g *Gates) flush(ctx context.Context) {
 	var all sync.WaitGroup
 	for g.patchAll(ctx, &all) > 0 {
 		all.Wait()
@@ -167,15 +167,15 @@ func (g *gateKeeper) flush(ctx context.Context) {
 }
 
 // gatePatch is a condition to write, or being written.
-type gatePatch struct {
+type podPatch struct {
 	binding types.NamespacedName
 	uid     types.UID
 }
 
-// patchAll starts to write the conditions that changed, at most one of a pod and binding at a time, and tells how many it started. A pod that cannot be patched is
+// patchAll starts to write the conditions that changed, at most one of a pod and binding at a time, and returns how many it started. A pod that cannot be patched is
 // tried again later and holds up no other; a patch that hangs makes room for others of its binding, and those of other bindings do not wait for it at all.
-func (g *gateKeeper) patchAll(ctx context.Context, all *sync.WaitGroup) (started int) {
-	jobs := map[gatePatch]gatedPod{}
+func (g *Gates) patchAll(ctx context.Context, all *sync.WaitGroup) (started int) {
+	jobs := map[podPatch]waitingPod{}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
@@ -186,7 +186,7 @@ func (g *gateKeeper) patchAll(ctx context.Context, all *sync.WaitGroup) (started
 	for key, x := range g.groups {
 		room := min(patchers-g.young[key], mostPatches-underWay[key])
 		for uid, p := range x.waiting {
-			job := gatePatch{key, uid}
+			job := podPatch{key, uid}
 			switch {
 			case p.want.Status == "" || p.retry.After(now) || g.patching[job]: // nothing is known yet, or its end is
 			case p.is.Status == corev1.ConditionTrue && p.want.Status == corev1.ConditionTrue:
@@ -198,7 +198,7 @@ func (g *gateKeeper) patchAll(ctx context.Context, all *sync.WaitGroup) (started
 		}
 	}
 	if g.patching == nil {
-		g.patching, g.young = map[gatePatch]bool{}, map[types.NamespacedName]int{}
+		g.patching, g.young = map[podPatch]bool{}, map[types.NamespacedName]int{}
 	}
 	for job, pod := range jobs {
 		g.patching[job] = true
@@ -209,7 +209,7 @@ func (g *gateKeeper) patchAll(ctx context.Context, all *sync.WaitGroup) (started
 }
 
 // leave gives the place of a patch free.
-func (g *gateKeeper) leave(binding types.NamespacedName) {
+func (g *Gates) leave(binding types.NamespacedName) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.young[binding]--; g.young[binding] == 0 {
@@ -218,9 +218,9 @@ func (g *gateKeeper) leave(binding types.NamespacedName) {
 	g.wake()
 }
 
-func (g *gateKeeper) patchOne(ctx context.Context, job gatePatch, pod gatedPod) {
+func (g *Gates) patchOne(ctx context.Context, job podPatch, pod waitingPod) {
 	leave := sync.OnceFunc(func() { g.leave(job.binding) })
-	defer time.AfterFunc(keyedPatience, leave).Stop()
+	defer time.AfterFunc(patchPatience, leave).Stop()
 	bounded, cancel := context.WithTimeout(ctx, gateTimeout)
 	is, err := g.write(bounded, job.binding, pod.key, job.uid, pod.is, pod.want)
 	cancel()
@@ -229,7 +229,7 @@ func (g *gateKeeper) patchOne(ctx context.Context, job gatePatch, pod gatedPod) 
 		g.log.Info("writing a readiness gate failed; it is tried again", "pod", pod.key.String(), "gate", string(pod.want.Type), "cause", err.Error())
 	}
 	if g.wrote(job.binding, job.uid, is, err) {
-		g.settled(job.binding)
+		g.Ended(job.binding)
 	}
 	g.mu.Lock()
 	delete(g.patching, job)
@@ -237,8 +237,8 @@ func (g *gateKeeper) patchOne(ctx context.Context, job gatePatch, pod gatedPod) 
 	g.wake() // its condition may have changed meanwhile
 }
 
-// wrote takes over the result of a patch. It reports whether the last pass over the binding that ends is to hear of that.
-func (g *gateKeeper) wrote(binding types.NamespacedName, uid types.UID, is corev1.PodCondition, err error) (tell bool) {
+// wrote takes over the result of a patch. It reports whether another pass over the binding that ends is due.
+func (g *Gates) wrote(binding types.NamespacedName, uid types.UID, is corev1.PodCondition, err error) (report bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	x := g.groups[binding]
@@ -257,9 +257,9 @@ func (g *gateKeeper) wrote(binding types.NamespacedName, uid types.UID, is corev
 	if err != nil {
 		p.failed++
 		p.retry = g.now().Add(patchPauses.Pause(p.failed))
-		tell = x.ends && x.err == nil
+		report = x.ends && x.err == nil
 		x.err = err
-		return tell
+		return report
 	}
 	p.is, p.retry, p.failed = is, time.Time{}, 0
 	if is.Type == "" || is.Status == corev1.ConditionTrue && p.want.Status == corev1.ConditionTrue {
@@ -272,25 +272,25 @@ func (g *gateKeeper) wrote(binding types.NamespacedName, uid types.UID, is corev
 }
 
 // done lets go of a pod whose condition is written for good, and reports whether a pass waits for that of the last one.
-func (x *gateGroup) done(uid types.UID) (last bool) {
+func (x *group) done(uid types.UID) (last bool) {
 	x.release(uid)
 	return x.ends && len(x.waiting) == 0
 }
 
-// release lets go of a pod that waits no more; nobody looks at a group where none does.
-func (x *gateGroup) release(uid types.UID) {
+// release lets go of a pod that waits no more. A group where none waits is not looked at.
+func (x *group) release(uid types.UID) {
 	delete(x.waiting, uid)
 	if !x.looks() {
 		x.rest()
 	}
 }
 
-// rest ends the looks at a group where health matters to nobody.
-func (x *gateGroup) rest() { x.schedule, x.told = readiness.Schedule{}, false }
+// rest ends the looks at a group where no pod waits for health.
+func (x *group) rest() { x.schedule, x.reported = readiness.Schedule{}, false }
 
-// overdue is what is told, once, of pods that wait for long.
-func (x *gateGroup) overdue(now time.Time) (d diag.Diagnostic, ok bool) {
-	if x.told || x.schedule.Waited(now) < patience {
+// overdue is what is reported, once, of pods that wait for long.
+func (x *group) overdue(now time.Time) (d diag.Diagnostic, ok bool) {
+	if x.reported || x.schedule.Waited(now) < patience {
 		return d, false
 	}
 	reasons := map[string]int{}
@@ -303,7 +303,22 @@ func (x *gateGroup) overdue(now time.Time) (d diag.Diagnostic, ok bool) {
 	for _, r := range slices.Sorted(maps.Keys(reasons)) {
 		parts = append(parts, fmt.Sprintf("%d × %s", reasons[r], r))
 	}
-	x.told = true
+	x.reported = true
 	return diag.New(x.binding, "spec.serviceRef", diag.ReadinessGateClosed, "pods wait for their readiness gates: "+strings.Join(parts, "; "),
 		"compare the health check with what the pods answer, and its port with what they listen on; where no load balancer uses the target group (Target.NotInUse), delete the binding"), true
+}
+
+// every calls f at each tick and signal until ctx ends.
+func every(ctx context.Context, pause time.Duration, signal <-chan struct{}, f func(context.Context)) {
+	t := time.NewTicker(pause)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signal:
+		case <-t.C:
+		}
+		f(ctx)
+	}
 }

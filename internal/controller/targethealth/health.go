@@ -1,4 +1,4 @@
-package controller
+package targethealth
 
 import (
 	"context"
@@ -11,14 +11,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// healthWatch looks, a while after targets were registered, whether any of them is healthy, and tells if none is. It spends at
+// Watch looks, a while after targets were registered, whether any of them is healthy, and reports if none is. It spends at
 // most one read per tick and looks ever less often at a group that stays the same.
-type healthWatch struct {
+type Watch struct {
 	registry *targets.Registry
 	record   status.Record
 	seen     func(arn string, health []targets.Health)
@@ -29,10 +30,10 @@ type healthWatch struct {
 }
 
 type look struct {
-	at      time.Time
-	taken   int         // looks since the targets changed
-	binding diag.Object // with its UID, by which "kubectl describe" finds events
-	telling bool
+	at       time.Time
+	taken    int         // looks since the targets changed
+	binding  diag.Object // with its UID, by which "kubectl describe" finds events
+	reported bool
 }
 
 const (
@@ -44,12 +45,13 @@ const (
 // lookPauses are those before the looks at one target group, whether they fail or find nothing new.
 var lookPauses = backoff.Policy{First: firstLook, Longest: longestLook}
 
-func newHealthWatch(r *targets.Registry, record status.Record, seen func(string, []targets.Health), now func() time.Time) *healthWatch {
-	return &healthWatch{registry: r, record: record, seen: seen, now: now, due: map[string]*look{}}
+// NewWatch makes a Watch that records events and passes on what it read of whole groups.
+func NewWatch(r *targets.Registry, record status.Record, seen func(string, []targets.Health), now func() time.Time) *Watch {
+	return &Watch{registry: r, record: record, seen: seen, now: now, due: map[string]*look{}}
 }
 
-// expect asks for a look at a target group whose targets changed.
-func (h *healthWatch) expect(arn string, binding diag.Object) {
+// Expect asks for a look at a target group whose targets changed.
+func (h *Watch) Expect(arn string, binding diag.Object) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.due[arn]
@@ -60,7 +62,8 @@ func (h *healthWatch) expect(arn string, binding diag.Object) {
 	l.at, l.taken, l.binding = h.now().Add(firstLook), 0, binding
 }
 
-func (h *healthWatch) forget(binding client.ObjectKey) {
+// Forget ends the looks at the target group of a binding.
+func (h *Watch) Forget(binding client.ObjectKey) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for arn, l := range h.due {
@@ -70,14 +73,21 @@ func (h *healthWatch) forget(binding client.ObjectKey) {
 	}
 }
 
+// Groups is how many target groups are still to be looked at.
+func (h *Watch) Groups() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.due)
+}
+
 // Start runs until ctx ends; it implements manager.Runnable.
-func (h *healthWatch) Start(ctx context.Context) error {
-	every(background(ctx), lookTick, nil, h.lookAtOne)
+func (h *Watch) Start(ctx context.Context) error {
+	every(cloud.WithPriority(ctx, cloud.Cosmetic), lookTick, nil, h.Look)
 	return nil
 }
 
-// lookAtOne reads the health of the group that has been due the longest.
-func (h *healthWatch) lookAtOne(ctx context.Context) {
+// Look reads the health of the group that has been due the longest.
+func (h *Watch) Look(ctx context.Context) {
 	arn, binding := h.next()
 	if arn == "" {
 		return
@@ -95,16 +105,16 @@ func (h *healthWatch) lookAtOne(ctx context.Context) {
 	}
 	sick := unhealthy(health)
 	switch {
-	case len(health) == 0 && l.telling: // nothing got well: the sick targets are gone, and the next ones are another story
+	case len(health) == 0 && l.reported: // nothing got well: the sick targets are gone, and the next ones are another story
 		delete(h.due, arn)
-	case settling(health): // the next look tells more
+	case settling(health): // the next look shows more
 	case sick != "":
-		if !l.telling {
+		if !l.reported {
 			d := diag.New(binding, "spec.serviceRef", diag.NoHealthyTargets, sick, "compare the health check with what the pods answer, and the target port with what they listen on")
 			h.record(binding, status.EventOf(d))
 		}
-		l.telling = true
-	case l.telling && slices.ContainsFunc(health, func(t targets.Health) bool { return t.State == "healthy" }):
+		l.reported = true
+	case l.reported && slices.ContainsFunc(health, func(t targets.Health) bool { return t.State == "healthy" }):
 		h.record(binding, status.Event{Type: "Normal", Reason: string(diag.SuccessfullyDone), Message: "targets are healthy again"})
 		delete(h.due, arn)
 	default:
@@ -112,7 +122,7 @@ func (h *healthWatch) lookAtOne(ctx context.Context) {
 	}
 }
 
-func (h *healthWatch) next() (arn string, binding diag.Object) {
+func (h *Watch) next() (arn string, binding diag.Object) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.now()
@@ -145,7 +155,7 @@ func settling(all []targets.Health) bool {
 	return len(all) > 0 && !on
 }
 
-// unhealthy tells why no target is healthy; empty if one is, or if nothing can be told yet.
+// unhealthy says why no target is healthy; empty if one is, or if that is not known yet.
 func unhealthy(all []targets.Health) string {
 	reasons := map[string]int{}
 	for _, t := range all {

@@ -1,4 +1,4 @@
-package controller
+package targethealth
 
 import (
 	"context"
@@ -30,7 +30,7 @@ import (
 
 // gated is a cluster whose pods wait for the binding shop/web, and the AWS behind it.
 type gated struct {
-	*gateKeeper
+	*Gates
 	mu      sync.Mutex
 	at      time.Time
 	cached  []corev1.Pod
@@ -57,20 +57,18 @@ func newGated(pods int) *gated {
 		p.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: readiness.Gate("web")}}
 		g.cached = append(g.cached, p)
 	}
-	g.gateKeeper = &gateKeeper{
-		pods:  func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return slices.Clone(g.cached), nil },
-		patch: g.write, health: g.describe,
-		seen: func(string, []targets.Health) { g.whole++ },
-		tell: func(d diag.Diagnostic) { g.told = append(g.told, d) },
-		lost: func(types.NamespacedName, string) { g.missing++ }, settled: func(types.NamespacedName) { g.ends.Add(1) },
-		opened: func(_ types.NamespacedName, after time.Duration) {
-			g.mu.Lock()
-			g.waited = append(g.waited, after)
-			g.mu.Unlock()
-		},
-		now: func() time.Time { return g.at }, longest: 15 * time.Second, log: logr.Discard(), signal: make(chan struct{}, 1),
-		groups: map[types.NamespacedName]*gateGroup{}, ended: map[types.NamespacedName]time.Time{},
+	g.Gates = NewGates(nil, "", func() time.Time { return g.at }, logr.Discard())
+	g.Pods = func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return slices.Clone(g.cached), nil }
+	g.Patch, g.Health = g.write, g.describe
+	g.Counted = func(string, []targets.Health) { g.whole++ }
+	g.Report = func(d diag.Diagnostic) { g.told = append(g.told, d) }
+	g.Lost, g.Ended = func(types.NamespacedName, string) { g.missing++ }, func(types.NamespacedName) { g.ends.Add(1) }
+	g.Opened = func(_ types.NamespacedName, after time.Duration) {
+		g.mu.Lock()
+		g.waited = append(g.waited, after)
+		g.mu.Unlock()
 	}
+	g.LongestPause = 15 * time.Second
 	return g
 }
 
@@ -125,7 +123,7 @@ func (g *gated) pass(t *testing.T, from, to int, added ...int) {
 	for _, i := range added {
 		change.Added = append(change.Added, targetOf(i).Key())
 	}
-	if err := g.observe(t.Context(), o, endpoints, change); err != nil {
+	if err := g.Observe(t.Context(), o, endpoints, change); err != nil {
 		t.Fatal(err)
 	}
 	g.flush(t.Context())
@@ -249,7 +247,7 @@ func TestATargetThatIsNotRegisteredIsToldAndNotLookedFor(t *testing.T) {
 	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
 	ip := v1beta1.TargetTypeIP
 	o.Spec.TargetGroupARN, o.Spec.TargetType = gateARN, &ip
-	err := g.observe(t.Context(), o, []targets.Endpoint{{Target: targetOf(0), Namespace: "shop", Pod: "web-0"}}, targets.Change{LeftOut: 1, Omitted: []string{targetOf(0).Key()}})
+	err := g.Observe(t.Context(), o, []targets.Endpoint{{Target: targetOf(0), Namespace: "shop", Pod: "web-0"}}, targets.Change{LeftOut: 1, Omitted: []string{targetOf(0).Key()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +269,7 @@ func TestGatesOfInstanceTargetsAreOpen(t *testing.T) {
 	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
 	instance := v1beta1.TargetTypeInstance
 	o.Spec.TargetType = &instance
-	if err := g.observe(t.Context(), o, nil, targets.Change{}); err != nil {
+	if err := g.Observe(t.Context(), o, nil, targets.Change{}); err != nil {
 		t.Fatal(err)
 	}
 	g.flush(t.Context())
@@ -282,7 +280,7 @@ func TestTheEndOfABindingOpensItsGates(t *testing.T) {
 	t.Parallel()
 	g := newGated(2)
 	g.cached[1].Status.Conditions = []corev1.PodCondition{{Type: readiness.Gate("web"), Status: "True"}}
-	if err := g.absent(t.Context(), gateKey); err != nil {
+	if err := g.Absent(t.Context(), gateKey); err != nil {
 		t.Fatal(err)
 	}
 	g.flush(t.Context())
@@ -306,14 +304,14 @@ func TestTheEndOfABindingOpensItsGates(t *testing.T) {
 		t.Error(m)
 	}
 	g.cached[0].UID, g.cached[0].Status.Conditions = "u-late", nil // admitted just before the end
-	if err := g.absent(t.Context(), gateKey); err != nil {
+	if err := g.Absent(t.Context(), gateKey); err != nil {
 		t.Fatal(err)
 	}
 	g.flush(t.Context())
 	expectPatches(t, g, "a late pod", "web-0 True ")
 	g.at = g.at.Add(2 * endedFor)
 	g.cached[0].UID, g.cached[0].Status.Conditions = "u-later", nil
-	if err := g.absent(t.Context(), gateKey); err != nil {
+	if err := g.Absent(t.Context(), gateKey); err != nil {
 		t.Fatal(err)
 	}
 	g.flush(t.Context())
@@ -326,7 +324,7 @@ func TestTheEndOfABindingOpensItsGates(t *testing.T) {
 // opens asks for the end of the binding's gates as a pass does.
 func (g *gated) opens(t *testing.T, done, fails bool) {
 	t.Helper()
-	if got, err := g.open(t.Context(), gateKey); got != done || (err != nil) != fails {
+	if got, err := g.Open(t.Context(), gateKey); got != done || (err != nil) != fails {
 		t.Errorf("opened: %t, %v", got, err)
 	}
 }
@@ -352,7 +350,7 @@ func TestPatchesThatHangHoldUpNeitherThoseOfTheirBindingNorOthers(t *testing.T) 
 		last := fmt.Sprintf("web-%d", pods-1)
 		other := g.cached[pods]
 		patched := make(chan string, pods)
-		g.patch = func(ctx context.Context, pod types.NamespacedName, _ []byte) error {
+		g.Patch = func(ctx context.Context, pod types.NamespacedName, _ []byte) error {
 			if pod.Name != last && pod.Name != other.Name {
 				<-ctx.Done()
 				return ctx.Err()
@@ -360,10 +358,10 @@ func TestPatchesThatHangHoldUpNeitherThoseOfTheirBindingNorOthers(t *testing.T) 
 			patched <- pod.Name
 			return nil
 		}
-		group := func(of ...corev1.Pod) *gateGroup {
-			x := &gateGroup{waiting: map[types.UID]*gatedPod{}}
+		group := func(of ...corev1.Pod) *group {
+			x := &group{waiting: map[types.UID]*waitingPod{}}
 			for _, p := range of {
-				x.waiting[p.UID] = &gatedPod{key: types.NamespacedName{Namespace: "shop", Name: p.Name}, want: corev1.PodCondition{Type: "t", Status: corev1.ConditionFalse}}
+				x.waiting[p.UID] = &waitingPod{key: types.NamespacedName{Namespace: "shop", Name: p.Name}, want: corev1.PodCondition{Type: "t", Status: corev1.ConditionFalse}}
 			}
 			return x
 		}
@@ -388,7 +386,7 @@ func TestPatchesThatHangHoldUpNeitherThoseOfTheirBindingNorOthers(t *testing.T) 
 		for name := ""; name != last; {
 			name = <-patched
 		}
-		if took := time.Since(begun); took > 4*keyedPatience {
+		if took := time.Since(begun); took > 4*patchPatience {
 			t.Errorf("a pod has waited for the patches of others for %s", took)
 		}
 		stop()
@@ -497,14 +495,14 @@ func TestALookOrAPatchThatHangsHoldsUpNoOther(t *testing.T) {
 	g := newGated(3)
 	hang := make(chan struct{})
 	patched := make(chan string, 9)
-	g.health = func(_ context.Context, arn string, _ ...targets.Target) ([]targets.Health, error) {
+	g.Health = func(_ context.Context, arn string, _ ...targets.Target) ([]targets.Health, error) {
 		if arn == "arn:hangs" {
 			<-hang
 			return nil, errors.New("timeout")
 		}
 		return []targets.Health{{Target: targetOf(1), State: "healthy"}, {Target: targetOf(2), State: "healthy"}}, nil
 	}
-	g.patch = func(_ context.Context, pod types.NamespacedName, _ []byte) error {
+	g.Patch = func(_ context.Context, pod types.NamespacedName, _ []byte) error {
 		if pod.Name == "web-1" {
 			<-hang
 			return errors.New("timeout")
@@ -514,11 +512,11 @@ func TestALookOrAPatchThatHangsHoldsUpNoOther(t *testing.T) {
 	}
 	due := readiness.Schedule{}
 	due.Find(g.at.Add(-time.Minute))
-	group := func(arn string, size int, pods ...int) *gateGroup {
-		x := &gateGroup{arn: arn, size: size, schedule: due, waiting: map[types.UID]*gatedPod{}}
+	group := func(arn string, size int, pods ...int) *group {
+		x := &group{arn: arn, size: size, schedule: due, waiting: map[types.UID]*waitingPod{}}
 		for _, i := range pods {
 			p := g.cached[i]
-			x.waiting[p.UID] = &gatedPod{key: types.NamespacedName{Namespace: "shop", Name: p.Name}, targets: []targets.Target{targetOf(i)}}
+			x.waiting[p.UID] = &waitingPod{key: types.NamespacedName{Namespace: "shop", Name: p.Name}, targets: []targets.Target{targetOf(i)}}
 		}
 		return x
 	}

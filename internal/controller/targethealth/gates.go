@@ -1,4 +1,7 @@
-package controller
+// Package targethealth follows the health of targets after they were registered: it writes the readiness gates of pods (Gates), and
+// warns of target groups without a healthy target (Watch). It registers nothing; readiness decides what a condition is.
+// It imports targets, readiness, status and controller-runtime's client.
+package targethealth
 
 import (
 	"context"
@@ -16,53 +19,54 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/readiness"
-	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// gateKeeper writes the conditions of the readiness gates of pods. A pass over a binding tells it which pods wait; it looks at
-// the health of their targets, seldom and only while somebody waits, and remembers nothing that a restart could lose: whoever
-// waits is found again by the first pass.
-type gateKeeper struct {
-	// pods lists the pods with the gate of a binding, as the cache holds them; they are shared.
-	pods func(ctx context.Context, binding types.NamespacedName) ([]corev1.Pod, error)
-	// patch patches the status of a pod.
-	patch func(ctx context.Context, pod types.NamespacedName, patch []byte) error
-	// health reads the targets of a group, all or the given ones.
-	health func(ctx context.Context, arn string, only ...targets.Target) ([]targets.Health, error)
-	// seen is told of the health of whole groups.
-	seen func(arn string, health []targets.Health)
-	// lost is told that AWS does not know targets that were registered a while ago.
-	lost func(binding types.NamespacedName, arn string)
-	// settled is told that the last gates of a binding that ends are open, or that the first of them cannot be opened.
-	settled func(binding types.NamespacedName)
-	// tell is told of pods that wait for long.
-	tell func(diag.Diagnostic)
-	// opened is told how long a gate was closed.
-	opened  func(binding types.NamespacedName, after time.Duration)
-	longest time.Duration // between looks at targets that may become healthy any moment
-	now     func() time.Time
-	log     logr.Logger
-	signal  chan struct{} // capacity 1: there are conditions to write
+// Gates writes the conditions of the readiness gates of pods. A pass over a binding reports which pods are endpoints; Gates
+// reads the health of their targets, seldom and only while a pod waits. It keeps nothing that a restart could lose: the first pass
+// finds every pod that waits. The exported fields are set before Start.
+type Gates struct {
+	// Pods lists the pods with the gate of a binding, as the cache holds them; they are shared.
+	Pods func(ctx context.Context, binding types.NamespacedName) ([]corev1.Pod, error)
+	// Patch patches the status of a pod.
+	Patch func(ctx context.Context, pod types.NamespacedName, patch []byte) error
+	// Health reads the targets of a group, all or the given ones.
+	Health func(ctx context.Context, arn string, only ...targets.Target) ([]targets.Health, error)
+	// Counted is called with the health of whole groups.
+	Counted func(arn string, health []targets.Health)
+	// Lost is called when AWS does not know targets that were registered a while ago.
+	Lost func(binding types.NamespacedName, arn string)
+	// Ended is called when the last gates of a binding that ends are open, or the first of them cannot be opened.
+	Ended func(binding types.NamespacedName)
+	// Report takes what concerns pods that wait for long.
+	Report func(diag.Diagnostic)
+	// Opened is called with how long a gate was closed.
+	Opened       func(binding types.NamespacedName, after time.Duration)
+	LongestPause time.Duration // between looks at targets that may become healthy any moment
+	now          func() time.Time
+	log          logr.Logger
+
+	signal chan struct{} // capacity 1: there are conditions to write
 
 	mu     sync.Mutex
-	groups map[types.NamespacedName]*gateGroup
+	groups map[types.NamespacedName]*group
 	ended  map[types.NamespacedName]time.Time // bindings whose end was seen
 	// looking and patching are the looks and patches under way; young counts, by binding, the patches that have not outlasted their patience.
 	looking  map[types.NamespacedName]bool
-	patching map[gatePatch]bool
+	patching map[podPatch]bool
 	young    map[types.NamespacedName]int
 }
 
-// gateGroup is the pods with the gate of one binding.
-type gateGroup struct {
+// group is the pods with the gate of one binding.
+type group struct {
 	binding  diag.Object
-	told     bool // that its pods wait for long
+	reported bool // that its pods wait for long
 	arn      string
 	size     int // endpoints, with and without gate
 	schedule readiness.Schedule
-	waiting  map[types.UID]*gatedPod
+	waiting  map[types.UID]*waitingPod
 	fresh    bool               // the last pass registered some of them
 	known    map[types.UID]bool // pods that were endpoints in the last pass
 	// final: there is no binding, or none any more; a pod whose condition is written waits no more. ends: its last pass waits for that.
@@ -70,8 +74,8 @@ type gateGroup struct {
 	err         error // of the last patch that failed, of a final one
 }
 
-// gatedPod is a pod whose gate is closed, or about to be opened.
-type gatedPod struct {
+// waitingPod is a pod whose gate is closed, or about to be opened.
+type waitingPod struct {
 	key      types.NamespacedName
 	targets  []targets.Target // none: health does not matter
 	is, want corev1.PodCondition
@@ -85,16 +89,17 @@ const (
 	lookPace = 250 * time.Millisecond
 	// patchRetry is how long a patch that failed waits first.
 	patchRetry = 3 * time.Second
-	// patchers is how many pods of a binding are patched at a time; a patch that hangs gives its place free after keyedPatience. lookers is how many groups
+	// patchers is how many pods of a binding are patched at a time; a patch that hangs gives its place free after patchPatience. lookers is how many groups
 	// are looked at.
 	patchers, lookers = 16, 16
+	patchPatience     = 100 * time.Millisecond
 	// mostPatches bounds the patches of a binding that are under way, those that hang among them.
 	mostPatches = 256
 	// gateTimeout bounds a look, its turn among AWS calls included, and a patch.
 	gateTimeout = 20 * time.Second
 	// few targets are asked for by name in a group that has many times more.
 	few, many = 50, 4
-	// patience is how long pods wait before that is told.
+	// patience is how long pods wait before that is reported.
 	patience = 5 * time.Minute
 	// lostAfter is how long AWS may not know a target that it has admitted.
 	lostAfter = 30 * time.Second
@@ -105,36 +110,35 @@ const (
 // patchPauses are those after patches of one pod that failed in a row.
 var patchPauses = backoff.Policy{First: patchRetry, Longest: time.Minute}
 
-// newGateKeeper wires a keeper; lost is still to be set.
-func (w *wiring) newGateKeeper(registry *targets.Registry, record status.Record) *gateKeeper {
-	c := w.mgr.GetClient()
-	return &gateKeeper{
-		pods: func(ctx context.Context, binding types.NamespacedName) ([]corev1.Pod, error) {
+// NewGates makes a Gates that lists and patches pods by a client. index is the cache index of pods by the bindings that their gates name.
+// What it would call on news does nothing until it is set.
+func NewGates(c client.Client, index string, now func() time.Time, log logr.Logger) *Gates {
+	return &Gates{
+		Pods: func(ctx context.Context, binding types.NamespacedName) ([]corev1.Pod, error) {
 			var list corev1.PodList
-			err := c.List(ctx, &list, client.InNamespace(binding.Namespace), client.MatchingFields{podsByGate: binding.Name}, client.UnsafeDisableDeepCopy)
+			err := c.List(ctx, &list, client.InNamespace(binding.Namespace), client.MatchingFields{index: binding.Name}, client.UnsafeDisableDeepCopy)
 			return list.Items, err
 		},
-		patch: func(ctx context.Context, pod types.NamespacedName, patch []byte) error {
+		Patch: func(ctx context.Context, pod types.NamespacedName, patch []byte) error {
 			o := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name}}
 			return c.Status().Patch(ctx, o, client.RawPatch(types.StrategicMergePatchType, patch))
 		},
-		health: registry.Health, seen: w.board.targets, opened: w.metrics.gateOpened,
-		tell:    func(d diag.Diagnostic) { record(d.Object, status.EventOf(d)) },
-		longest: w.config.BindingRequeue, now: w.now,
-		log: w.log.WithName("readiness"), signal: make(chan struct{}, 1),
-		groups: map[types.NamespacedName]*gateGroup{}, ended: map[types.NamespacedName]time.Time{},
+		Counted: func(string, []targets.Health) {}, Lost: func(types.NamespacedName, string) {}, Ended: func(types.NamespacedName) {},
+		Report: func(diag.Diagnostic) {}, Opened: func(types.NamespacedName, time.Duration) {},
+		now: now, log: log, signal: make(chan struct{}, 1),
+		groups: map[types.NamespacedName]*group{}, ended: map[types.NamespacedName]time.Time{},
 	}
 }
 
-// observe takes over what a pass over a binding found and did.
-func (g *gateKeeper) observe(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint, change targets.Change) error {
+// Observe takes over what a pass over a binding found and did.
+func (g *Gates) Observe(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint, change targets.Change) error {
 	key := client.ObjectKeyFromObject(o)
-	pods, err := g.pods(ctx, key)
+	pods, err := g.Pods(ctx, key)
 	if err != nil {
 		return err
 	}
 	of := map[string][]targets.Target{}
-	did := registered{added: keySet(change.Added), omitted: keySet(change.Omitted)}
+	did := registered{added: targets.KeySet(change.Added), omitted: targets.KeySet(change.Omitted)}
 	if len(pods) > 0 {
 		for _, e := range endpoints {
 			of[e.Pod] = append(of[e.Pod], e.Target)
@@ -150,11 +154,11 @@ func (g *gateKeeper) observe(ctx context.Context, o *v1beta1.TargetGroupBinding,
 	}
 	before := g.groups[key]
 	if before == nil || before.final {
-		before = &gateGroup{}
+		before = &group{}
 	}
-	group := &gateGroup{
-		binding: bindingObject(o), told: before.told, arn: o.Spec.TargetGroupARN, size: len(endpoints), schedule: before.schedule,
-		waiting: map[types.UID]*gatedPod{}, known: map[types.UID]bool{},
+	group := &group{
+		binding: kube.BindingObject(o), reported: before.reported, arn: o.Spec.TargetGroupARN, size: len(endpoints), schedule: before.schedule,
+		waiting: map[types.UID]*waitingPod{}, known: map[types.UID]bool{},
 	}
 	for i := range pods {
 		p := &pods[i]
@@ -192,16 +196,8 @@ var leftOut = corev1.PodCondition{Status: corev1.ConditionFalse, Reason: "TooMan
 // registered is what a pass did, by keys of targets.
 type registered struct{ added, omitted map[string]bool }
 
-func keySet(keys []string) map[string]bool {
-	out := make(map[string]bool, len(keys))
-	for _, k := range keys {
-		out[k] = true
-	}
-	return out
-}
-
 // take looks at a pod that is an endpoint.
-func (x *gateGroup) take(p *corev1.Pod, binding string, mine []targets.Target, did registered, before *gateGroup) {
+func (x *group) take(p *corev1.Pod, binding string, mine []targets.Target, did registered, before *group) {
 	gate := readiness.Gate(binding)
 	among := func(keys map[string]bool) bool {
 		return len(keys) > 0 && slices.ContainsFunc(mine, func(t targets.Target) bool { return keys[t.Key()] })
@@ -223,9 +219,9 @@ func (x *gateGroup) take(p *corev1.Pod, binding string, mine []targets.Target, d
 }
 
 // wait puts a pod among those whose condition is to become want.
-func (x *gateGroup) wait(p *corev1.Pod, binding string, before *gateGroup, want corev1.PodCondition) *gatedPod {
+func (x *group) wait(p *corev1.Pod, binding string, before *group, want corev1.PodCondition) *waitingPod {
 	gate := readiness.Gate(binding)
-	w := &gatedPod{key: client.ObjectKeyFromObject(p), is: readiness.Of(p, gate), want: want}
+	w := &waitingPod{key: client.ObjectKeyFromObject(p), is: readiness.Of(p, gate), want: want}
 	if old := before.waiting[p.UID]; old != nil {
 		w.is, w.retry, w.failed = old.is, old.retry, old.failed // newer than the cache
 	}
@@ -236,8 +232,8 @@ func (x *gateGroup) wait(p *corev1.Pod, binding string, before *gateGroup, want 
 	return w
 }
 
-// looks reports whether health matters to anybody.
-func (x *gateGroup) looks() bool {
+// looks reports whether a pod waits for the health of its targets.
+func (x *group) looks() bool {
 	for _, p := range x.waiting {
 		if len(p.targets) > 0 {
 			return true
@@ -246,9 +242,9 @@ func (x *gateGroup) looks() bool {
 	return false
 }
 
-// open opens the gates of a binding that ends, beside its passes. done is false while some are not open yet: settled is told when the last one is, and err
+// Open opens the gates of a binding that ends, beside its passes. done is false while some are not open yet: Ended is called when the last one is; err is
 // why the last patch failed, if one did.
-func (g *gateKeeper) open(ctx context.Context, key types.NamespacedName) (done bool, err error) {
+func (g *Gates) Open(ctx context.Context, key types.NamespacedName) (done bool, err error) {
 	g.mu.Lock()
 	if x := g.groups[key]; x != nil && x.ends { // an earlier pass has begun it
 		defer g.mu.Unlock()
@@ -271,9 +267,9 @@ func (g *gateKeeper) open(ctx context.Context, key types.NamespacedName) (done b
 // endedGate is what pods wait for whose binding is deleted: nothing.
 var endedGate = corev1.PodCondition{Status: corev1.ConditionTrue, Message: "Target Group Binding is deleted"}
 
-// absent tells pods that wait for a binding that does not exist: it may yet come, unless it has ended since the pod was
-// admitted.
-func (g *gateKeeper) absent(ctx context.Context, key types.NamespacedName) error {
+// Absent writes the condition of pods that wait for a binding that does not exist: it may yet come, unless it has ended since the
+// pod was admitted.
+func (g *Gates) Absent(ctx context.Context, key types.NamespacedName) error {
 	g.mu.Lock()
 	at, ended := g.ended[key]
 	ended = ended && g.now().Sub(at) <= endedFor
@@ -292,8 +288,8 @@ func (g *gateKeeper) absent(ctx context.Context, key types.NamespacedName) error
 
 // settle has one condition written to all pods that wait for a binding, and reports whether there is none such. What will never be admitted is no error: nothing may
 // wait for it, the end of the binding least of all.
-func (g *gateKeeper) settle(ctx context.Context, key types.NamespacedName, want corev1.PodCondition, ends bool) (done bool, err error) {
-	pods, err := g.pods(ctx, key)
+func (g *Gates) settle(ctx context.Context, key types.NamespacedName, want corev1.PodCondition, ends bool) (done bool, err error) {
+	pods, err := g.Pods(ctx, key)
 	if err != nil {
 		return false, err
 	}
@@ -302,9 +298,9 @@ func (g *gateKeeper) settle(ctx context.Context, key types.NamespacedName, want 
 	defer g.mu.Unlock()
 	before := g.groups[key]
 	if before == nil {
-		before = &gateGroup{}
+		before = &group{}
 	}
-	group := &gateGroup{waiting: map[types.UID]*gatedPod{}, final: true, ends: ends}
+	group := &group{waiting: map[types.UID]*waitingPod{}, final: true, ends: ends}
 	for i := range pods {
 		p := &pods[i]
 		if !readiness.Waits(p, want.Type) {
@@ -327,7 +323,14 @@ func (g *gateKeeper) settle(ctx context.Context, key types.NamespacedName, want 
 	return false, nil
 }
 
-func (g *gateKeeper) wake() {
+// Bindings is how many bindings have pods that wait.
+func (g *Gates) Bindings() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.groups)
+}
+
+func (g *Gates) wake() {
 	select {
 	case g.signal <- struct{}{}:
 	default:
@@ -335,7 +338,7 @@ func (g *gateKeeper) wake() {
 }
 
 // write brings the condition of a pod to what it is to be, and returns it as it is then; its type is empty if the pod is gone.
-func (g *gateKeeper) write(ctx context.Context, binding, pod types.NamespacedName, uid types.UID, is, want corev1.PodCondition) (corev1.PodCondition, error) {
+func (g *Gates) write(ctx context.Context, binding, pod types.NamespacedName, uid types.UID, is, want corev1.PodCondition) (corev1.PodCondition, error) {
 	step := readiness.Next(is, want, metav1.NewTime(g.now()))
 	if !step.Write {
 		return is, nil
@@ -344,14 +347,14 @@ func (g *gateKeeper) write(ctx context.Context, binding, pod types.NamespacedNam
 	if err != nil {
 		return is, err
 	}
-	switch err := g.patch(ctx, pod, body); {
+	switch err := g.Patch(ctx, pod, body); {
 	case apierrors.IsNotFound(err), apierrors.IsConflict(err): // another pod has its name by now
 		return corev1.PodCondition{}, nil
 	case err != nil:
 		return is, err
 	}
 	if step.Waited > 0 {
-		g.opened(binding, step.Waited)
+		g.Opened(binding, step.Waited)
 	}
 	return step.Condition, nil
 }
