@@ -12,6 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -25,7 +27,7 @@ type Case struct {
 	entrance intent.LoadBalancer
 	facts    facts.Facts
 	config   compile.Config
-	observed plan.Observed
+	observed elb.Observed
 }
 
 // New makes a case of so many members with so many rules each; the account holds everything as wished.
@@ -41,7 +43,7 @@ func New(members, rules int) (Case, error) {
 	for i := range members {
 		c.entrance.Members = append(c.entrance.Members, member(i, rules))
 	}
-	c.observed = plan.Observed{Key: c.entrance.Key}
+	c.observed = elb.Observed{Key: c.entrance.Key}
 	// One pass creates everything; later ones may find what only shows when it exists.
 	for range 3 {
 		p, err := c.plan()
@@ -67,7 +69,7 @@ func (c *Case) plan() (plan.Plan, error) {
 	if r.Stack == nil {
 		return plan.Plan{}, fmt.Errorf("no stack: %v", r.Diagnostics)
 	}
-	return plan.Diff(r.Stack, r.Keep, c.observed, plan.Policy{}), nil
+	return diff.Stack(r.Stack, r.Keep, c.observed, diff.Policy{}), nil
 }
 
 // carryOut writes a plan into the observation as if AWS had done it.
@@ -85,10 +87,10 @@ func (c *Case) carryOut(p *plan.Plan) {
 	for n, s := range p.Steps {
 		out := plan.Output{ID: fmt.Sprintf("arn:%s/%03d", s.Resource.Kind, n), State: "active"}
 		switch s.Op.(type) {
-		case plan.CreateSecurityGroup, plan.CreateTargetGroup, plan.CreateLoadBalancer, plan.CreateListener:
+		case elb.CreateSecurityGroup, elb.CreateTargetGroup, elb.CreateLoadBalancer, elb.CreateListener:
 			ids[stack.Ref{Kind: s.Resource.Kind, ID: s.Resource.ID}] = out.ID
 		}
-		c.observed = plan.Advance(c.observed, s.Op, out, resolve)
+		c.observed = elb.Advance(c.observed, s.Op, out, resolve)
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/recording"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -93,8 +93,8 @@ func adoptPorts(svc, old *corev1.Service) {
 }
 
 // bindingsOf are the TargetGroupBindings of a stack among the objects of a cluster.
-func bindingsOf(s objects.Snapshot) func(stack.Key) []plan.Binding {
-	return func(key stack.Key) []plan.Binding { return kube.BindingsOf(s, key) }
+func bindingsOf(s objects.Snapshot) func(stack.Key) []elb.Binding {
+	return func(key stack.Key) []elb.Binding { return kube.BindingsOf(s, key) }
 }
 
 // connect finds out who answers for AWS, and completes the configuration from it.

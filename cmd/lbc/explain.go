@@ -19,7 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/offline"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
 const explainHelp = `Explain an Ingress or Service: its load balancer field by field, with the annotation or class parameter that set each (← …) or
@@ -219,7 +219,7 @@ func classTargetType(src *source, c ingress.Config) func(diag.Object) string {
 }
 
 // healthOf asks for the targets of the target groups that exist.
-func healthOf(ctx context.Context, src *source, o plan.Observed) (map[string][]explain.Target, error) {
+func healthOf(ctx context.Context, src *source, o elb.Observed) (map[string][]explain.Target, error) {
 	out := map[string][]explain.Target{}
 	for _, tg := range o.TargetGroups {
 		got, err := src.clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(tg.ARN)})

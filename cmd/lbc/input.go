@@ -22,7 +22,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/offline"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -142,9 +142,9 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 }
 
 // bindings are those that exist for a stack.
-func (s *source) bindings(kubeconfig string) func(stack.Key) []plan.Binding {
+func (s *source) bindings(kubeconfig string) func(stack.Key) []elb.Binding {
 	if kubeconfig == "" {
-		return func(stack.Key) []plan.Binding { return nil }
+		return func(stack.Key) []elb.Binding { return nil }
 	}
 	return bindingsOf(s.snapshot)
 }

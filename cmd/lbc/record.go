@@ -17,7 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/recording"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -132,7 +132,7 @@ func readAll(ctx context.Context, inv *inventory.Inventory, clients cloud.Client
 		return err
 	}
 	for _, k := range keys {
-		o, err := inv.Observed(ctx, k, managing(k, plan.Observed{}))
+		o, err := inv.Observed(ctx, k, managing(k, elb.Observed{}))
 		for range 3 { // what is known of a level tells what to ask of the next
 			if err == nil {
 				o, err = inv.Observed(ctx, k, managing(k, o))
@@ -151,7 +151,7 @@ func readAll(ctx context.Context, inv *inventory.Inventory, clients cloud.Client
 }
 
 // managing is a stack that manages every setting of what exists, so that every setting is read.
-func managing(key stack.Key, o plan.Observed) *stack.Stack {
+func managing(key stack.Key, o elb.Observed) *stack.Stack {
 	some := map[string]string{"": ""}
 	s := &stack.Stack{Key: key, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity}}}
 	for _, lb := range o.LoadBalancers {

@@ -17,7 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/offline"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -53,7 +53,7 @@ func deploy(t *testing.T, clients cloud.Clients, file string) {
 	}
 	defer src.close()
 	inv := inventory.New(clients, inventory.Config{Cluster: i.config.ClusterName, VPC: i.config.VPC, Now: time.Now, Patience: time.Minute})
-	got, err := offline.Plans(t.Context(), objects.New(src.reader), func(stack.Key) bool { return true }, inv, &i.config, func(stack.Key) []plan.Binding { return nil })
+	got, err := offline.Plans(t.Context(), objects.New(src.reader), func(stack.Key) bool { return true }, inv, &i.config, func(stack.Key) []elb.Binding { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func TestTroubleshootingQuotesWhatTheControllerSays(t *testing.T) {
 		{"no LoadBalancer objects are written", "internal/controller/boardwriter.go"},
 		{"expected exactly one securityGroup tagged with kubernetes.io/cluster/", "internal/secgroup/choose.go"},
 		{"TargetGroup … is already bound to TargetGroupBinding ", "internal/controller/bindingrivals.go"},
-		{"has the same tags as ", "internal/plan/duplicate.go"},
+		{"has the same tags as ", "internal/plan/diff/duplicate.go"},
 		{"conflicting …: … is ignored, because ", "internal/compile/merge.go"},
 		{"with more others than usual within …; it stays", "internal/controller/deletionbrake.go"},
 	} {

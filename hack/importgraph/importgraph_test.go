@@ -18,7 +18,7 @@ const module = "github.com/k8s-lbc/lbc/"
 var pure = []string{
 	"internal/admission",
 	"awssim/iam/policy", "internal/annotation", "internal/backoff", "internal/brake", "internal/compile", "internal/diag", "internal/explain", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport",
-	"internal/intent", "internal/naming", "internal/plan", "internal/proof", "internal/readiness", "internal/stack", "internal/stackjson", "internal/traffic", "internal/objects",
+	"internal/intent", "internal/naming", "internal/plan", "internal/plan/canonical", "internal/plan/diff", "internal/plan/elb", "internal/proof", "internal/readiness", "internal/stack", "internal/stackjson", "internal/traffic", "internal/objects",
 }
 
 // forbidden is what no pure package may reach.
@@ -30,9 +30,9 @@ var forbidden = []string{
 // layers lists packages from the bottom to the top; a package imports only packages of lower layers.
 var layers = [][]string{
 	{"internal/diag", "internal/stack", "internal/config", "internal/sdkhttp", "internal/proof", "internal/checkpoint", "internal/backoff", "internal/brake"},
-	{"internal/intent", "internal/facts", "internal/naming", "internal/objects", "internal/traffic", "internal/stackjson"},
-	{"internal/annotation", "internal/front/serviceport", "internal/readiness"},
-	{"internal/front/ingress", "internal/front/service", "internal/compile", "internal/plan"},
+	{"internal/intent", "internal/facts", "internal/naming", "internal/objects", "internal/traffic", "internal/stackjson", "internal/plan", "internal/plan/canonical"},
+	{"internal/annotation", "internal/front/serviceport", "internal/readiness", "internal/plan/elb"},
+	{"internal/front/ingress", "internal/front/service", "internal/compile", "internal/plan/diff"},
 	{"internal/admission", "internal/servingcert"},
 	{"internal/front", "internal/cloud", "internal/kube", "internal/explain", "internal/recording"},
 	{"internal/inventory"},
@@ -46,7 +46,7 @@ var layers = [][]string{
 
 // dataPlane lists the packages of the simulator's data plane in the same way.
 var dataPlane = [][]string{
-	{"awssim/dataplane/topology", "awssim/dataplane/httpwire"},
+	{"awssim/dataplane/topology"},
 	{"awssim/dataplane"},
 }
 

@@ -24,7 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/offline"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -163,10 +163,10 @@ func (l *lab) DeleteBinding(_ context.Context, namespace, name string) error {
 	return nil
 }
 
-func (l *lab) of(key stack.Key) []plan.Binding {
+func (l *lab) of(key stack.Key) []elb.Binding {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var out []plan.Binding
+	var out []elb.Binding
 	for _, o := range l.bindings {
 		if kube.HasLabels(o.Labels, naming.Labels(key)) {
 			out = append(out, kube.ObservedBinding(o))

@@ -14,7 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/hack/parity/recorded"
 	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -115,7 +115,7 @@ func (l *lab) empty(r *cluster) {
 		l.t.Fatal(err)
 	}
 	for _, g := range o.SecurityGroups { // the shared one goes with the last stack
-		res := apply.Run(l.t.Context(), plan.DeleteShared(key, g), apply.Deps{Clients: l.clients(), Inventory: l.inv, Now: l.clock.Now})
+		res := apply.Run(l.t.Context(), diff.DeleteShared(key, g), apply.Deps{Clients: l.clients(), Inventory: l.inv, Now: l.clock.Now})
 		if res.Count(apply.Done) != 1 {
 			l.t.Errorf("deleting the shared group: %+v", res.Outcomes)
 		}

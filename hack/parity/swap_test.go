@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -100,7 +101,7 @@ func (l *lab) putAll() *cluster {
 		}
 		permissions = append(permissions, p)
 	}
-	step := plan.Step{ID: "rules", Op: plan.AuthorizeIngress{Group: stack.Literal(stack.KindSecurityGroup, nodeGroup), Permissions: permissions}}
+	step := plan.Step{ID: "rules", Op: elb.AuthorizeIngress{Group: stack.Literal(stack.KindSecurityGroup, nodeGroup), Permissions: permissions}}
 	res := l.run(plan.Plan{Key: secgroup.Key, Steps: []plan.Step{step}})
 	if res.Count(apply.Done) != 1 {
 		l.t.Fatalf("%+v", res.Outcomes)
@@ -146,13 +147,13 @@ func (l *lab) editByHand() {
 		if lb.Attributes[key] != l.defaults[lb.Type+" "+lb.Scheme][key] {
 			continue // declared
 		}
-		if _, err := l.sim.Balancing.ModifyLoadBalancerAttributes(l.t.Context(), &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &lb.ARN,
+		if _, err := l.sim.Balancing.ModifyLoadBalancerAttributes(l.t.Context(), &elbv2.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &lb.ARN,
 			Attributes: []types.LoadBalancerAttribute{{Key: &key, Value: &value}}}); err != nil {
 			l.t.Fatal(err)
 		}
 	}
 	for _, g := range r.TargetGroups {
-		if _, err := l.sim.Balancing.ModifyTargetGroupAttributes(l.t.Context(), &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: &g.ARN,
+		if _, err := l.sim.Balancing.ModifyTargetGroupAttributes(l.t.Context(), &elbv2.ModifyTargetGroupAttributesInput{TargetGroupArn: &g.ARN,
 			Attributes: []types.TargetGroupAttribute{{Key: aws.String("deregistration_delay.timeout_seconds"), Value: aws.String("77")}}}); err != nil {
 			l.t.Fatal(err)
 		}
@@ -321,7 +322,7 @@ func TestANameThatAForeignLoadBalancerHasStaysItsOwn(t *testing.T) {
 		"metadata": tree{"name": "web", "namespace": "shop", "annotations": tree{prefix + "load-balancer-name": "theirs", prefix + "target-type": "ip"}},
 		"spec":     tree{"ingressClassName": "alb", "defaultBackend": tree{"service": tree{"name": "web", "port": tree{"number": 80}}}}}}}}
 	l := newLab(t)
-	if _, err := l.sim.Balancing.CreateLoadBalancer(l.t.Context(), &elb.CreateLoadBalancerInput{Name: aws.String("theirs"), Type: types.LoadBalancerTypeEnumApplication,
+	if _, err := l.sim.Balancing.CreateLoadBalancer(l.t.Context(), &elbv2.CreateLoadBalancerInput{Name: aws.String("theirs"), Type: types.LoadBalancerTypeEnumApplication,
 		Scheme: types.LoadBalancerSchemeEnumInternetFacing, Subnets: []string{"subnet-01ab000a", "subnet-01ab000b"}}); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
 // patience is how long an operation on an add-on waits for its turn before it is put off, so that services which take few
@@ -21,7 +22,7 @@ const propagation = 14
 
 // prepareAddOn puts off what needs an active load balancer. A new one is looked at once per Stabilize, and nobody waits for it.
 func (r *run) prepareAddOn(ctx context.Context, s plan.Step) (Outcome, bool) {
-	op, ok := s.Op.(plan.ModifyCapacityReservation)
+	op, ok := s.Op.(elb.ModifyCapacityReservation)
 	if !ok {
 		return Outcome{}, false
 	}
@@ -50,7 +51,7 @@ func starting(state string) bool { return state == "" || state == "provisioning"
 
 // judgeAddOn decides what an error means for an operation on an add-on of a load balancer. Whatever it is, nothing else of the
 // stack is read again for it.
-func (r *run) judgeAddOn(s plan.Step, e cloud.Error, failed Outcome, lb string, on plan.AddOn) Outcome {
+func (r *run) judgeAddOn(s plan.Step, e cloud.Error, failed Outcome, lb string, on elb.AddOn) Outcome {
 	switch {
 	case e.Class == diag.Throttled:
 		return r.wait(s, "AWS to accept calls again", failed.Err)
@@ -62,7 +63,7 @@ func (r *run) judgeAddOn(s plan.Step, e cloud.Error, failed Outcome, lb string, 
 		}
 	case e.Disagrees(), e.Class == diag.Transient:
 		r.d.Inventory.ForgetAddOns(lb) // it is not what we believe, or whether there was an effect is unknown
-	case e.Class == diag.NotFound && on == plan.AddOnWebACL:
+	case e.Class == diag.NotFound && on == elb.AddOnWebACL:
 		r.d.Inventory.InvalidateFacts(facts.Need{Kind: facts.NeedWebACLs}) // a web ACL of that name may have another ARN now
 	}
 	return failed

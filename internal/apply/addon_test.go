@@ -20,6 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -157,7 +158,7 @@ func TestAnAssociationIsTriedAgainUntilAWSKnowsTheNewLoadBalancer(t *testing.T) 
 	want := shop("web", "/a/*")
 	want.LoadBalancers[0].WebACL = &acl
 	begun := w.clock.Now()
-	_, r, err := w.pass(want, plan.Policy{}, 8)
+	_, r, err := w.pass(want, diff.Policy{}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +183,7 @@ func TestTryingAgainEndsWhenAWSNeverKnows(t *testing.T) {
 	want.LoadBalancers[0].WebACL = &acl
 	begun := w.clock.Now()
 	for range 40 {
-		_, r, err := w.pass(want, plan.Policy{}, 8)
+		_, r, err := w.pass(want, diff.Policy{}, 8)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -208,7 +209,7 @@ func TestCapacityIsReservedOnceTheLoadBalancerIsActiveAndNobodyWaitsForIt(t *tes
 	profile.LoadBalancerActive = 3 * time.Minute
 	w := newWorld(t, profile)
 	want := guarded(w)
-	_, r, err := w.pass(want, plan.Policy{}, 8)
+	_, r, err := w.pass(want, diff.Policy{}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +243,7 @@ func TestACapacityChangeUnderWayIsWaitedFor(t *testing.T) {
 	w.settle(want)
 	more := int32(700)
 	want.LoadBalancers[0].Capacity = &more
-	_, r, err := w.pass(want, plan.Policy{}, 8)
+	_, r, err := w.pass(want, diff.Policy{}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +270,7 @@ func TestAnOutageOfAddOnsKeepsNothingElseFromBeingDone(t *testing.T) {
 	failing := map[plan.StepID]apply.State{
 		"AssociateWebACL LoadBalancer": apply.Failed, "CreateProtection LoadBalancer": apply.Failed, "ModifyCapacityReservation LoadBalancer": apply.Failed,
 	}
-	_, r, err := w.pass(want, plan.Policy{}, 8)
+	_, r, err := w.pass(want, diff.Policy{}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,7 +284,7 @@ func TestAnOutageOfAddOnsKeepsNothingElseFromBeingDone(t *testing.T) {
 	// The association may have had an effect: it is looked at again, in vain, and the rest goes on.
 	want = shop("web", "/a/*", "/b/*")
 	want.LoadBalancers[0].AddOns = guardedAs(w)
-	_, r, err = w.pass(want, plan.Policy{}, 8)
+	_, r, err = w.pass(want, diff.Policy{}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,7 +296,7 @@ func TestAnOutageOfAddOnsKeepsNothingElseFromBeingDone(t *testing.T) {
 		t.Errorf("problem: %+v", p)
 	}
 	mark := w.mark()
-	if _, _, err := w.pass(want, plan.Policy{}, 8); err != nil {
+	if _, _, err := w.pass(want, diff.Policy{}, 8); err != nil {
 		t.Fatal(err)
 	}
 	if reads, _ := w.calls(mark); reads["GetWebACLForResource"] > 0 {
@@ -323,7 +324,7 @@ func TestWithoutASubscriptionNothingIsProtectedAndThatIsSaid(t *testing.T) {
 	w := newWorld(t, account.Instant())
 	want, yes := shop("web", "/a/*"), true
 	want.LoadBalancers[0].Shield = &yes
-	_, r, err := w.pass(want, plan.Policy{}, 8)
+	_, r, err := w.pass(want, diff.Policy{}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -365,7 +366,7 @@ func TestAWebACLThatIsGoneIsLookedUpByNameAgain(t *testing.T) {
 	want.LoadBalancers[0].WebACL = &acl
 	w.names()
 	mark := w.mark()
-	_, r, err := w.pass(want, plan.Policy{}, 8)
+	_, r, err := w.pass(want, diff.Policy{}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,15 +4,16 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 func TestAPlanThatRestsOnAssumptionsIsNotExecuted(t *testing.T) {
 	t.Parallel()
-	o := plan.Observed{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}, Assumed: &plan.Assumption{}}
-	o.TargetGroups = []plan.TargetGroup{{ARN: "arn:tg", TargetGroup: stack.TargetGroup{ID: "shop/web:80"}}}
-	p := plan.Diff(stack.Removed(o.Key, "demo", "vpc-1", stack.ObjectsDeleted), nil, o, plan.Policy{})
+	o := elb.Observed{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}, Assumed: &elb.Assumption{}}
+	o.TargetGroups = []elb.TargetGroup{{ARN: "arn:tg", TargetGroup: stack.TargetGroup{ID: "shop/web:80"}}}
+	p := diff.Stack(stack.Removed(o.Key, "demo", "vpc-1", stack.ObjectsDeleted), nil, o, diff.Policy{})
 	if p.Empty() {
 		t.Fatal("nothing is planned")
 	}

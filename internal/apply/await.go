@@ -10,6 +10,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
 // How often a look at targets that are to take over is put off, at most. The pauses are 1, 2, 4, 8, 16, 16, … s.
@@ -26,7 +27,7 @@ const (
 //
 // Several listeners may wait for the same group: one of the steps looks, and the others wait for it. Steps that await occupy no
 // slot of the run, see loop.
-func (r *run) awaitTargets(ctx context.Context, op plan.AwaitTargets, begun bool) Outcome {
+func (r *run) awaitTargets(ctx context.Context, op elb.AwaitTargets, begun bool) Outcome {
 	arn := r.resolve(op.TargetGroup)
 	r.mu.Lock()
 	look, looking := r.looks[arn]
@@ -60,8 +61,8 @@ type targetLook struct {
 }
 
 // awaits reports whether a step does nothing but look whether it may go on.
-func awaits(op plan.Op) bool {
-	_, ok := op.(plan.AwaitTargets)
+func awaits(op plan.Operation) bool {
+	_, ok := op.(elb.AwaitTargets)
 	return ok
 }
 

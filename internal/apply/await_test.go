@@ -16,6 +16,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -104,7 +106,7 @@ func TestTheSwitchToOtherTargetsWaitsAsLongAsThatHelps(t *testing.T) {
 					t.Fatal(err)
 				}
 				obs.Bindings = w.bindings.of(want.Key)
-				p := plan.Diff(want, nil, obs, plan.Policy{})
+				p := diff.Stack(want, nil, obs, diff.Policy{})
 				if p.Empty() {
 					break
 				}
@@ -175,9 +177,9 @@ func TestLooksAtTargetsThatHangOccupyNoSlot(t *testing.T) {
 	b := &busyTargets{registered: make(chan struct{})}
 	p := plan.Plan{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "x"}}}
 	for i, arn := range []string{"arn:a", "arn:b", "arn:b"} {
-		p.Steps = append(p.Steps, plan.Step{ID: plan.StepID(fmt.Sprint("await ", i)), Op: plan.AwaitTargets{TargetGroup: stack.Literal(stack.KindTargetGroup, arn)}})
+		p.Steps = append(p.Steps, plan.Step{ID: plan.StepID(fmt.Sprint("await ", i)), Op: elb.AwaitTargets{TargetGroup: stack.Literal(stack.KindTargetGroup, arn)}})
 	}
-	p.Steps = append(p.Steps, plan.Step{ID: "register", Op: plan.RegisterTargets{TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:c"), Targets: []plan.Target{{ID: "10.0.0.1", Port: 80}}}})
+	p.Steps = append(p.Steps, plan.Step{ID: "register", Op: elb.RegisterTargets{TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:c"), Targets: []elb.Target{{ID: "10.0.0.1", Port: 80}}}})
 	r := apply.Run(t.Context(), p, apply.Deps{Clients: cloud.Clients{ELBV2: b}, Inventory: w.inv, Now: w.clock.Now, Concurrency: 1})
 	if r.Count(apply.Done) != 4 || b.looks.Load() != 2 {
 		t.Errorf("%d looks, %+v", b.looks.Load(), r.Outcomes)

@@ -19,7 +19,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -255,7 +256,7 @@ func TestARequestThatIsRepeatedGivesTheSameCertificate(t *testing.T) {
 	t.Parallel()
 	w := newCertified(t)
 	want := wish("web", "", "www.certified.dev")
-	p, _, err := w.pass(want, plan.Policy{}, 1)
+	p, _, err := w.pass(want, diff.Policy{}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +278,7 @@ func TestACertificateThatSomebodyElseUsesStaysAndIsTold(t *testing.T) {
 	w.useElsewhere(*w.one(want).CertificateArn)
 	failed := false
 	for i := range 8 {
-		p, r, err := w.pass(wish("web", ""), plan.Policy{}, 1)
+		p, r, err := w.pass(wish("web", ""), diff.Policy{}, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -285,7 +286,7 @@ func TestACertificateThatSomebodyElseUsesStaysAndIsTold(t *testing.T) {
 			if o := r.Outcomes[s.ID]; o.Problem.Remedy != "" {
 				failed = strings.Contains(o.Problem.Remedy, "detach the certificate")
 			}
-			if _, ok := s.Op.(plan.DeleteCertificate); ok && i == 0 && r.Outcomes[s.ID].State != apply.Waiting {
+			if _, ok := s.Op.(elb.DeleteCertificate); ok && i == 0 && r.Outcomes[s.ID].State != apply.Waiting {
 				t.Errorf("%+v: a listener of ours may still be letting go of it", r.Outcomes[s.ID])
 			}
 		}

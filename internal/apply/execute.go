@@ -10,6 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -17,19 +18,19 @@ var priorities = map[plan.Lane]cloud.Priority{plan.Vital: cloud.Vital, plan.Cosm
 
 // execute makes one attempt at one step.
 func (r *run) execute(ctx context.Context, s plan.Step) (Outcome, plan.Output) {
-	for _, ref := range plan.Refs(s.Op) {
+	for _, ref := range elb.Refs(s.Op) {
 		if r.resolve(ref) == "" {
 			err := fmt.Errorf("%s refers to %s %s, which neither exists nor is created by the plan", s.Op.Name(), ref.Kind, ref.ID)
 			return Outcome{State: Failed, Err: err, Problem: diag.New(diag.Object{}, "", diag.AWSUnavailable, err.Error(), "")}, plan.Output{}
 		}
 	}
 	ctx = cloud.WithPriority(ctx, priorities[s.Lane])
-	if ref, ok := plan.MustBeActive(s.Op); ok {
+	if ref, ok := elb.MustBeActive(s.Op); ok {
 		if o, wait := r.awaitActive(ctx, s, ref); wait {
 			return o, plan.Output{}
 		}
 	}
-	if op, ok := s.Op.(plan.AwaitTargets); ok {
+	if op, ok := s.Op.(elb.AwaitTargets); ok {
 		return r.awaitTargets(ctx, op, len(s.After) > 0), plan.Output{}
 	}
 	if o, refused := r.refusedBefore(s); refused {
@@ -38,7 +39,7 @@ func (r *run) execute(ctx context.Context, s plan.Step) (Outcome, plan.Output) {
 	if o, wait := r.prepareAddOn(ctx, s); wait {
 		return o, plan.Output{}
 	}
-	if _, _, ok := plan.Changes(s.Op); ok {
+	if _, _, ok := elb.Changes(s.Op); ok {
 		ctx = cloud.WithPatience(ctx, patience)
 	}
 	out, err := r.write(ctx, s)
@@ -55,13 +56,13 @@ func (r *run) execute(ctx context.Context, s plan.Step) (Outcome, plan.Output) {
 // write sends the operation and writes the answer through.
 func (r *run) write(ctx context.Context, s plan.Step) (plan.Output, error) {
 	switch op := s.Op.(type) {
-	case plan.CreateBinding:
+	case elb.CreateBinding:
 		return plan.Output{}, r.d.Bindings.CreateBinding(ctx, r.literalBinding(op.Binding))
-	case plan.UpdateBinding:
+	case elb.UpdateBinding:
 		return plan.Output{}, r.d.Bindings.UpdateBinding(ctx, r.literalBinding(op.Binding))
-	case plan.DeleteBinding:
+	case elb.DeleteBinding:
 		return plan.Output{}, r.d.Bindings.DeleteBinding(ctx, op.Namespace, op.ObjectName)
-	case plan.CreateSecurityGroup:
+	case elb.CreateSecurityGroup:
 		if op.Group.Shared {
 			return r.d.Inventory.CreateShared(ctx, func() (plan.Output, error) { return r.send(ctx, op) })
 		}
@@ -69,7 +70,7 @@ func (r *run) write(ctx context.Context, s plan.Step) (plan.Output, error) {
 	return r.send(ctx, s.Op)
 }
 
-func (r *run) send(ctx context.Context, op plan.Op) (plan.Output, error) {
+func (r *run) send(ctx context.Context, op plan.Operation) (plan.Output, error) {
 	out, err := cloud.Write(ctx, r.d.Clients, op, r.resolve)
 	if err != nil && (!deletes(op) || !gone(err)) {
 		return plan.Output{}, err
@@ -96,7 +97,7 @@ func (r *run) literalBinding(b stack.Binding) stack.Binding {
 func (r *run) awaitActive(ctx context.Context, s plan.Step, ref stack.Ref) (Outcome, bool) {
 	state, err := r.d.Inventory.Refresh(ctx, r.key, r.resolve(ref))
 	role := "that takes over"
-	if _, ok := s.Op.(plan.RegisterLoadBalancer); ok {
+	if _, ok := s.Op.(elb.RegisterLoadBalancer); ok {
 		role = "behind the frontend"
 	}
 	switch {
@@ -135,10 +136,10 @@ func (r *run) wait(s plan.Step, on string, err error) Outcome {
 }
 
 // deletes reports whether an operation only takes something away.
-func deletes(op plan.Op) bool {
+func deletes(op plan.Operation) bool {
 	switch op.(type) {
-	case plan.DeregisterLoadBalancer, plan.DeleteSecurityGroup, plan.DeleteTargetGroup, plan.DeleteLoadBalancer, plan.DeleteListener, plan.DeleteRule, plan.DeleteProtection,
-		plan.DeleteCertificate:
+	case elb.DeregisterLoadBalancer, elb.DeleteSecurityGroup, elb.DeleteTargetGroup, elb.DeleteLoadBalancer, elb.DeleteListener, elb.DeleteRule, elb.DeleteProtection,
+		elb.DeleteCertificate:
 		return true
 	}
 	return false

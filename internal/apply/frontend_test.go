@@ -11,6 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -87,13 +89,13 @@ func TestAnALBIsRegisteredOnceItIsActiveAndNobodyWaitsForThat(t *testing.T) {
 	want := fronted(shop("web", "/a/*"), map[int32]int32{80: 80})
 	began, waited := w.clock.Now(), false
 	for range 5 {
-		p, r, err := w.pass(want, plan.Policy{}, 8)
+		p, r, err := w.pass(want, diff.Policy{}, 8)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, s := range p.Steps {
 			o := r.Outcomes[s.ID]
-			_, registers := s.Op.(plan.RegisterLoadBalancer)
+			_, registers := s.Op.(elb.RegisterLoadBalancer)
 			waited = waited || registers && o.State == apply.Waiting && strings.Contains(o.On, "to become active") && o.Until.Sub(w.clock.Now()) <= 16*time.Second
 			if o.State == apply.Failed {
 				t.Errorf("%s: %v", s.ID, o.Err)
@@ -131,9 +133,9 @@ func TestTargetsThatOthersTookOutOfAFrontendComeBackAtTheNextLook(t *testing.T) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := slices.IndexFunc(obs.TargetGroups, func(tg plan.TargetGroup) bool { return tg.TargetType == stack.TargetALB })
+	i := slices.IndexFunc(obs.TargetGroups, func(tg elb.TargetGroup) bool { return tg.TargetType == stack.TargetALB })
 	tg := obs.TargetGroups[i]
-	op := plan.DeregisterLoadBalancer{TargetGroup: stack.Literal(stack.KindTargetGroup, tg.ARN), LoadBalancer: stack.Literal(stack.KindLoadBalancer, tg.Targets[0].ID), Port: 80}
+	op := elb.DeregisterLoadBalancer{TargetGroup: stack.Literal(stack.KindTargetGroup, tg.ARN), LoadBalancer: stack.Literal(stack.KindLoadBalancer, tg.Targets[0].ID), Port: 80}
 	r := apply.Run(context.Background(), plan.Plan{Steps: []plan.Step{{ID: "theirs", Op: op}}}, apply.Deps{Clients: w.clients(), Inventory: w.inv, Now: w.clock.Now})
 	if r.Count(apply.Done) != 1 || len(w.behind()) > 0 {
 		t.Fatalf("%+v", r.Outcomes)

@@ -11,6 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -28,18 +30,18 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 		failed.Problem = BindingsUndefined()
 		return failed
 	}
-	if lb, on, ok := plan.Changes(s.Op); ok {
+	if lb, on, ok := elb.Changes(s.Op); ok {
 		return r.judgeAddOn(s, e, failed, r.resolve(lb), on)
 	}
 	switch missing := e.Missing(); {
 	case e.Protected() && deletesBalancer(s.Op):
 		// Somebody switched the protection on in AWS. If attributes were believed that say otherwise, they are forgotten, and the
 		// next plan switches it off where that is declared; the second time it is AWS's last word.
-		known := r.d.Inventory.ForgetAttributes(r.key, r.resolve(plan.Refs(s.Op)[0]))
+		known := r.d.Inventory.ForgetAttributes(r.key, r.resolve(elb.Refs(s.Op)[0]))
 		if known && r.d.Inventory.PutOff(r.key, s.ID) == 1 {
 			return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond), On: "another look at the deletion protection", Err: err}
 		}
-		g := plan.Protected(nameOf(r.resolve(plan.Refs(s.Op)[0])))
+		g := diff.Protected(nameOf(r.resolve(elb.Refs(s.Op)[0])))
 		d := diag.New(diag.Object{}, "", g.Code, g.Text, g.Remedy)
 		d.RequestID = e.RequestID
 		return Outcome{State: Refused, Problem: d, Err: err}
@@ -99,11 +101,11 @@ func (r *run) disagreed(ctx context.Context, s plan.Step, e cloud.Error, failed 
 }
 
 // boundElsewhere is the ARN of the target group of an operation that AWS refuses because another load balancer uses the group.
-func (r *run) boundElsewhere(op plan.Op, e cloud.Error) string {
+func (r *run) boundElsewhere(op plan.Operation, e cloud.Error) string {
 	if e.Code != cloud.CodeTargetGroupAssociation {
 		return ""
 	}
-	for _, ref := range plan.Refs(op) {
+	for _, ref := range elb.Refs(op) {
 		if ref.Kind == stack.KindTargetGroup {
 			return r.resolve(ref)
 		}
@@ -112,14 +114,14 @@ func (r *run) boundElsewhere(op plan.Op, e cloud.Error) string {
 }
 
 // fingerprint identifies an operation with what its references stand for.
-func (r *run) fingerprint(op plan.Op) string {
+func (r *run) fingerprint(op plan.Operation) string {
 	text, err := json.Marshal(op)
 	if err != nil {
 		text = []byte(err.Error())
 	}
 	h := sha256.New()
 	h.Write(append([]byte(op.Name()), text...))
-	for _, ref := range plan.Refs(op) {
+	for _, ref := range elb.Refs(op) {
 		h.Write([]byte("\x00" + r.resolve(ref)))
 	}
 	return string(h.Sum(nil))
@@ -135,26 +137,26 @@ func (r *run) refusedBefore(s plan.Step) (Outcome, bool) {
 }
 
 // registersBalancer reports whether an operation relies on a load balancer and its listener, which may be new.
-func registersBalancer(op plan.Op) bool {
-	_, ok := op.(plan.RegisterLoadBalancer)
+func registersBalancer(op plan.Operation) bool {
+	_, ok := op.(elb.RegisterLoadBalancer)
 	return ok
 }
 
-func deletesBalancer(op plan.Op) bool {
-	_, ok := op.(plan.DeleteLoadBalancer)
+func deletesBalancer(op plan.Operation) bool {
+	_, ok := op.(elb.DeleteLoadBalancer)
 	return ok
 }
 
 // lettingGo says what must let go before a deletion succeeds; empty for those that do not get done by waiting.
-func lettingGo(op plan.Op) string {
+func lettingGo(op plan.Operation) string {
 	switch op.(type) {
-	case plan.DeleteSecurityGroup:
+	case elb.DeleteSecurityGroup:
 		return "the network interfaces and rules that use the security group to go"
-	case plan.DeleteLoadBalancer, plan.DeleteListener:
+	case elb.DeleteLoadBalancer, elb.DeleteListener:
 		return "AWS to notice that the load balancer is nobody's target any more"
-	case plan.DeleteTargetGroup:
+	case elb.DeleteTargetGroup:
 		return "AWS to notice that nothing forwards to the target group any more"
-	case plan.DeleteCertificate:
+	case elb.DeleteCertificate:
 		return "the listeners to let go of the certificate"
 	}
 	return ""
@@ -162,18 +164,18 @@ func lettingGo(op plan.Op) string {
 
 // usedElsewhere reports whether so long a wait for a certificate means that not our listeners hold it, but somebody else's
 // resource: users may attach our certificates where they like.
-func usedElsewhere(op plan.Op, wait time.Duration) bool {
-	_, ok := op.(plan.DeleteCertificate)
+func usedElsewhere(op plan.Operation, wait time.Duration) bool {
+	_, ok := op.(elb.DeleteCertificate)
 	return ok && wait > longest
 }
 
 // ours reports whether a missing resource is one that we manage. What users name (target groups, security groups) may not
 // exist because they say so: that is their error, and no fresh look helps.
-func ours(op plan.Op, missing stack.Kind) bool {
+func ours(op plan.Operation, missing stack.Kind) bool {
 	if missing != stack.KindTargetGroup && missing != stack.KindSecurityGroup {
 		return true
 	}
-	for _, ref := range plan.Refs(op) {
+	for _, ref := range elb.Refs(op) {
 		if ref.Kind == missing && ref.ID != "" {
 			return true
 		}

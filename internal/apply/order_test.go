@@ -12,6 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -24,7 +26,7 @@ func (p paced) DeleteBinding(context.Context, string, string) error    { return 
 
 func pacedStep(name string) plan.Step {
 	group := stack.Literal(stack.KindTargetGroup, "arn:of:a:group")
-	return plan.Step{ID: plan.StepID(name), Action: plan.Create, Op: plan.CreateBinding{Binding: stack.Binding{Name: name, TargetGroup: group}}}
+	return plan.Step{ID: plan.StepID(name), Action: plan.Create, Op: elb.CreateBinding{Binding: stack.Binding{Name: name, TargetGroup: group}}}
 }
 
 // runPaced runs steps, n at a time.
@@ -76,8 +78,8 @@ func TestARemovalThatMakesRoomAtAQuotaStillNeedsWhatItNeeded(t *testing.T) {
 	fresh := shop("web", "/a/*").Rules[0]
 	fresh.Listener = stack.Literal(stack.KindListener, listener)
 	fresh.Actions = []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "404"}}}
-	create := plan.Step{ID: "create", Action: plan.Create, Resource: stack.Ref{Kind: stack.KindRule, ID: "new"}, Op: plan.CreateRule{Rule: fresh, Priority: 7}}
-	remove := plan.Step{ID: "remove", Action: plan.Delete, Op: plan.DeleteRule{Rule: stack.Literal(stack.KindRule, rule)}, Needs: []plan.StepID{"other", "create"}}
+	create := plan.Step{ID: "create", Action: plan.Create, Resource: stack.Ref{Kind: stack.KindRule, ID: "new"}, Op: elb.CreateRule{Rule: fresh, Priority: 7}}
+	remove := plan.Step{ID: "remove", Action: plan.Delete, Op: elb.DeleteRule{Rule: stack.Literal(stack.KindRule, rule)}, Needs: []plan.StepID{"other", "create"}}
 	r := w.runPaced(1, paced{"other": func() error { return errors.New("no") }}, create, pacedStep("other"), remove)
 	if o := r.Outcomes["remove"]; o.State != apply.Blocked || o.By != "other" {
 		t.Errorf("the removal: %+v", o)
@@ -119,7 +121,7 @@ func TestDeletingWhatIsGoneIsDone(t *testing.T) {
 	if _, err := w.sim.Gate.AddFault(gate.Fault{Action: "DeleteTargetGroup", Code: "TargetGroupNotFound", Message: "gone"}); err != nil {
 		t.Fatal(err)
 	}
-	p, r, err := w.pass(stack.Removed(want.Key, testCluster, testVPC, stack.ObjectsDeleted), plan.Policy{}, 8)
+	p, r, err := w.pass(stack.Removed(want.Key, testCluster, testVPC, stack.ObjectsDeleted), diff.Policy{}, 8)
 	if err != nil || len(p.Steps) < 3 || r.Count(apply.Done) != len(p.Steps) {
 		t.Errorf("%v\n%s", err, outcomes(p, r))
 	}
@@ -148,7 +150,7 @@ func TestATargetGroupThatUsersNameAndThatIsNotThereFailsAtOnce(t *testing.T) {
 		if _, err := w.sim.Gate.AddFault(gate.Fault{Action: "CreateRule", Code: "TargetGroupNotFound", Message: "One or more target groups not found"}); err != nil {
 			t.Fatal(err)
 		}
-		p, r, err := w.pass(want, plan.Policy{}, 8)
+		p, r, err := w.pass(want, diff.Policy{}, 8)
 		if o := r.Outcomes["CreateRule 443:2"]; err != nil || o.State != c.state {
 			t.Errorf("%s: %v\n%s", name, err, outcomes(p, r))
 		}

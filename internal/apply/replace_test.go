@@ -5,7 +5,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -15,7 +15,7 @@ func TestALoadBalancerServesUntilItsSuccessorIsActive(t *testing.T) {
 	want := shop("web")
 	w.settle(want)
 	want.LoadBalancers[0].Scheme, want.LoadBalancers[0].Name = stack.Internal, "k8s-shop-web-internal"
-	p, r, err := w.pass(want, plan.Policy{}, 8)
+	p, r, err := w.pass(want, diff.Policy{}, 8)
 	if o := r.Outcomes["DeleteLoadBalancer LoadBalancer"]; err != nil || o.State != apply.Waiting {
 		t.Errorf("%v\n%s", err, outcomes(p, r))
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -200,23 +201,23 @@ func (r *run) release(removal *plan.Step, id plan.StepID) {
 
 // parent is the load balancer or security group whose quota an operation counts against; the quotas of rules, listeners and
 // certificates are per load balancer (Elastic Load Balancing's quotas).
-func (r *run) parent(op plan.Op) string {
+func (r *run) parent(op plan.Operation) string {
 	switch op := op.(type) {
-	case plan.CreateListener:
+	case elb.CreateListener:
 		return balancerOf(r.resolve(op.Listener.LoadBalancer))
-	case plan.DeleteListener:
+	case elb.DeleteListener:
 		return balancerOf(r.resolve(op.Listener))
-	case plan.CreateRule:
+	case elb.CreateRule:
 		return balancerOf(r.resolve(op.Rule.Listener))
-	case plan.DeleteRule:
+	case elb.DeleteRule:
 		return balancerOf(r.resolve(op.Rule))
-	case plan.AddListenerCertificates:
+	case elb.AddListenerCertificates:
 		return balancerOf(r.resolve(op.Listener))
-	case plan.RemoveListenerCertificates:
+	case elb.RemoveListenerCertificates:
 		return balancerOf(r.resolve(op.Listener))
-	case plan.AuthorizeIngress:
+	case elb.AuthorizeIngress:
 		return r.resolve(op.Group)
-	case plan.RevokeIngress:
+	case elb.RevokeIngress:
 		return r.resolve(op.Group)
 	}
 	return ""
@@ -273,10 +274,10 @@ func (r *run) produced(ref stack.Ref, value string) {
 }
 
 // young reports whether an operation refers to a resource of a kind that this run created.
-func (r *run) young(op plan.Op, kind stack.Kind) bool {
+func (r *run) young(op plan.Operation, kind stack.Kind) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.ContainsFunc(plan.Refs(op), func(ref stack.Ref) bool {
+	return slices.ContainsFunc(elb.Refs(op), func(ref stack.Ref) bool {
 		return ref.Kind == kind && ref.Literal == "" && r.fresh[r.values[ref]]
 	})
 }

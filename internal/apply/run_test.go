@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -14,14 +15,14 @@ func TestAtAQuotaOnlyTheSameLoadBalancerMakesRoom(t *testing.T) {
 	listener := func(of string) stack.Ref { return stack.Literal(stack.KindListener, prefix+"listener/"+of+"/a") }
 	rule := func(of string) stack.Ref { return stack.Literal(stack.KindRule, prefix+"listener-rule/"+of+"/a/b") }
 	group := func(id string) stack.Ref { return stack.Literal(stack.KindSecurityGroup, id) }
-	for name, tc := range map[string]struct{ comes, other, same plan.Op }{
-		"listener": {plan.CreateListener{Listener: stack.Listener{LoadBalancer: balancer}},
-			plan.DeleteListener{Listener: listener("net/front/2")}, plan.DeleteListener{Listener: listener("app/web/1")}},
-		"rule": {plan.CreateRule{Rule: stack.Rule{Listener: listener("app/web/1")}},
-			plan.DeleteRule{Rule: rule("app/old/2")}, plan.DeleteRule{Rule: rule("app/web/1")}},
-		"certificate": {plan.AddListenerCertificates{Listener: listener("app/web/1")},
-			plan.RemoveListenerCertificates{Listener: listener("app/old/2")}, plan.RemoveListenerCertificates{Listener: listener("app/web/1")}},
-		"security group rule": {plan.AuthorizeIngress{Group: group("sg-1")}, plan.RevokeIngress{Group: group("sg-2")}, plan.RevokeIngress{Group: group("sg-1")}},
+	for name, tc := range map[string]struct{ comes, other, same plan.Operation }{
+		"listener": {elb.CreateListener{Listener: stack.Listener{LoadBalancer: balancer}},
+			elb.DeleteListener{Listener: listener("net/front/2")}, elb.DeleteListener{Listener: listener("app/web/1")}},
+		"rule": {elb.CreateRule{Rule: stack.Rule{Listener: listener("app/web/1")}},
+			elb.DeleteRule{Rule: rule("app/old/2")}, elb.DeleteRule{Rule: rule("app/web/1")}},
+		"certificate": {elb.AddListenerCertificates{Listener: listener("app/web/1")},
+			elb.RemoveListenerCertificates{Listener: listener("app/old/2")}, elb.RemoveListenerCertificates{Listener: listener("app/web/1")}},
+		"security group rule": {elb.AuthorizeIngress{Group: group("sg-1")}, elb.RevokeIngress{Group: group("sg-2")}, elb.RevokeIngress{Group: group("sg-1")}},
 	} {
 		p := plan.Plan{Steps: []plan.Step{{ID: "comes", Op: tc.comes}, {ID: "other", Op: tc.other}, {ID: "same", Op: tc.same}}}
 		r := newRun(p, Deps{})

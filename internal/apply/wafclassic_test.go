@@ -8,7 +8,7 @@ import (
 	classictypes "github.com/aws/aws-sdk-go-v2/service/wafregional/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -37,7 +37,7 @@ func TestAChangeOfGenerationTakesTheFormerWebACLAwayFirst(t *testing.T) {
 	want.LoadBalancers[0].ClassicWebACL = &classic
 	w.settle(want)
 	want.LoadBalancers[0].AddOns = stack.AddOns{ClassicWebACL: &none, WebACL: &acl}
-	_, r, err := w.pass(want, plan.Policy{}, 8)
+	_, r, err := w.pass(want, diff.Policy{}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -107,7 +109,7 @@ func (w *world) restart() {
 }
 
 // pass makes one pass over a stack.
-func (w *world) pass(want *stack.Stack, pol plan.Policy, concurrency int) (plan.Plan, apply.Result, error) {
+func (w *world) pass(want *stack.Stack, pol diff.Policy, concurrency int) (plan.Plan, apply.Result, error) {
 	w.t.Helper()
 	ctx := context.Background()
 	obs, err := w.inv.Observed(ctx, want.Key, want)
@@ -115,7 +117,7 @@ func (w *world) pass(want *stack.Stack, pol plan.Policy, concurrency int) (plan.
 		return plan.Plan{}, apply.Result{}, err
 	}
 	obs.Bindings = w.bindings.of(want.Key)
-	p := plan.Diff(want, nil, obs, pol)
+	p := diff.Stack(want, nil, obs, pol)
 	return p, apply.Run(ctx, p, apply.Deps{
 		Clients: w.clients(), Inventory: w.inv, Bindings: w.bindings, Now: w.clock.Now, Concurrency: concurrency,
 	}), nil
@@ -126,7 +128,7 @@ func (w *world) settle(want *stack.Stack) {
 	w.t.Helper()
 	var last string
 	for range 40 {
-		p, r, err := w.pass(want, plan.Policy{}, 8)
+		p, r, err := w.pass(want, diff.Policy{}, 8)
 		if err != nil {
 			w.t.Fatalf("pass: %v", err)
 		}
@@ -161,7 +163,7 @@ func (w *world) remove(key stack.Key) {
 		w.t.Fatal(err)
 	}
 	for _, g := range obs.SecurityGroups {
-		r := apply.Run(context.Background(), plan.DeleteShared(key, g), apply.Deps{Clients: w.clients(), Inventory: w.inv, Now: w.clock.Now})
+		r := apply.Run(context.Background(), diff.DeleteShared(key, g), apply.Deps{Clients: w.clients(), Inventory: w.inv, Now: w.clock.Now})
 		if r.Count(apply.Done) != 1 {
 			w.t.Fatalf("deleting the shared group: %+v", r.Outcomes)
 		}
@@ -267,16 +269,16 @@ func (b *bindings) DeleteBinding(_ context.Context, namespace, name string) erro
 	return nil
 }
 
-func (b *bindings) of(key stack.Key) []plan.Binding {
+func (b *bindings) of(key stack.Key) []elb.Binding {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var out []plan.Binding
+	var out []elb.Binding
 	for _, name := range slices.Sorted(maps.Keys(b.objects)) {
 		o := b.objects[name]
 		o.ID = ""
 		labels := naming.Labels(key)
 		if maps.Equal(o.Labels, labels) {
-			out = append(out, plan.Binding{Binding: o})
+			out = append(out, elb.Binding{Binding: o})
 		}
 	}
 	return out

@@ -8,13 +8,14 @@ import (
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
 // addOn sends an operation on what lies over a load balancer.
-func (w writer) addOn(ctx context.Context, op plan.Op) (plan.Output, error) {
-	r, _, _ := plan.Changes(op)
+func (w writer) addOn(ctx context.Context, op plan.Operation) (plan.Output, error) {
+	r, _, _ := elb.Changes(op)
 	lb := aws.String(w.resolve(r))
-	if op, ok := op.(plan.ModifyCapacityReservation); ok {
+	if op, ok := op.(elb.ModifyCapacityReservation); ok {
 		return none(w.modifyCapacityReservation(ctx, op, lb))
 	}
 	for _, s := range addOnServices {
@@ -25,7 +26,7 @@ func (w writer) addOn(ctx context.Context, op plan.Op) (plan.Output, error) {
 	return plan.Output{}, notOfAWS(op)
 }
 
-func (w writer) modifyCapacityReservation(ctx context.Context, op plan.ModifyCapacityReservation, lb *string) error {
+func (w writer) modifyCapacityReservation(ctx context.Context, op elb.ModifyCapacityReservation, lb *string) error {
 	in := &elbv2.ModifyCapacityReservationInput{LoadBalancerArn: lb}
 	if op.Units > 0 {
 		in.MinimumLoadBalancerCapacity = &elbv2types.MinimumLoadBalancerCapacity{CapacityUnits: aws.Int32(op.Units)}
@@ -36,7 +37,7 @@ func (w writer) modifyCapacityReservation(ctx context.Context, op plan.ModifyCap
 	return err
 }
 
-func (w writer) modifyIPPools(ctx context.Context, op plan.ModifyIPPools) error {
+func (w writer) modifyIPPools(ctx context.Context, op elb.ModifyIPPools) error {
 	in := &elbv2.ModifyIpPoolsInput{LoadBalancerArn: aws.String(w.resolve(op.LoadBalancer))}
 	if op.Pool != "" {
 		in.IpamPools = ipamPools(op.Pool)

@@ -22,7 +22,7 @@ type addOnService struct {
 	// family is the token bucket of an operation; nil = one of the usual size for each.
 	family func(operation string) apiFamily
 	// send sends an operation on a load balancer; ok is false for those of other services.
-	send func(ctx context.Context, c Clients, op plan.Op, lb *string) (out plan.Output, ok bool, err error)
+	send func(ctx context.Context, c Clients, op plan.Operation, lb *string) (out plan.Output, ok bool, err error)
 }
 
 // addOnServices are the services of add-ons.

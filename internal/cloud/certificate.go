@@ -14,6 +14,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -21,20 +22,20 @@ import (
 const validationTTL = 60
 
 // certificate sends an operation on certificates or their records; ok is false for any other.
-func (w writer) certificate(ctx context.Context, op plan.Op) (out plan.Output, ok bool, err error) {
+func (w writer) certificate(ctx context.Context, op plan.Operation) (out plan.Output, ok bool, err error) {
 	switch op := op.(type) {
-	case plan.RequestCertificate:
+	case elb.RequestCertificate:
 		out, err = w.requestCertificate(ctx, op)
-	case plan.ImportCertificate:
+	case elb.ImportCertificate:
 		out, err = w.importCertificate(ctx, op)
-	case plan.TagCertificate:
+	case elb.TagCertificate:
 		_, err = w.c.ACM.AddTagsToCertificate(ctx, &acm.AddTagsToCertificateInput{CertificateArn: aws.String(w.resolve(op.Certificate)), Tags: certificateTags(op.Tags)})
-	case plan.DeleteCertificate:
+	case elb.DeleteCertificate:
 		_, err = w.c.ACM.DeleteCertificate(ctx, &acm.DeleteCertificateInput{CertificateArn: aws.String(w.resolve(op.Certificate))})
-	case plan.PublishValidation:
+	case elb.PublishValidation:
 		err = w.changeRecords(ctx, op.Zone, route53types.ChangeActionUpsert, op.Records)
-	case plan.WithdrawValidation:
-		err = w.changeRecords(ctx, op.Zone, route53types.ChangeActionDelete, []plan.ValidationRecord{op.Record})
+	case elb.WithdrawValidation:
+		err = w.changeRecords(ctx, op.Zone, route53types.ChangeActionDelete, []elb.ValidationRecord{op.Record})
 		if notThere(err) {
 			err = nil
 		}
@@ -44,7 +45,7 @@ func (w writer) certificate(ctx context.Context, op plan.Op) (out plan.Output, o
 	return out, true, err
 }
 
-func (w writer) requestCertificate(ctx context.Context, op plan.RequestCertificate) (plan.Output, error) {
+func (w writer) requestCertificate(ctx context.Context, op elb.RequestCertificate) (plan.Output, error) {
 	c := op.Certificate
 	out, err := w.c.ACM.RequestCertificate(ctx, &acm.RequestCertificateInput{
 		DomainName:              aws.String(c.Domain),
@@ -60,7 +61,7 @@ func (w writer) requestCertificate(ctx context.Context, op plan.RequestCertifica
 	return plan.Output{ID: value(out.CertificateArn)}, nil
 }
 
-func (w writer) importCertificate(ctx context.Context, op plan.ImportCertificate) (plan.Output, error) {
+func (w writer) importCertificate(ctx context.Context, op elb.ImportCertificate) (plan.Output, error) {
 	pair := op.Certificate.Import
 	in := &acm.ImportCertificateInput{Certificate: []byte(pair.Certificate), PrivateKey: []byte(pair.Key.Reveal())}
 	if pair.Chain != "" {
@@ -81,7 +82,7 @@ func (w writer) importCertificate(ctx context.Context, op plan.ImportCertificate
 	return plan.Output{ID: value(out.CertificateArn)}, nil
 }
 
-func (w writer) changeRecords(ctx context.Context, zone string, action route53types.ChangeAction, records []plan.ValidationRecord) error {
+func (w writer) changeRecords(ctx context.Context, zone string, action route53types.ChangeAction, records []elb.ValidationRecord) error {
 	batch := &route53types.ChangeBatch{}
 	for _, r := range records {
 		batch.Changes = append(batch.Changes, route53types.Change{Action: action, ResourceRecordSet: &route53types.ResourceRecordSet{
@@ -118,8 +119,8 @@ func certificateTags(tags map[string]string) []acmtypes.Tag {
 }
 
 // FromCertificate is an observed certificate without its tags; ID and hosted zones are the caller's to fill in.
-func FromCertificate(c *acmtypes.CertificateDetail) plan.Certificate {
-	out := plan.Certificate{
+func FromCertificate(c *acmtypes.CertificateDetail) elb.Certificate {
+	out := elb.Certificate{
 		ARN: value(c.CertificateArn), Status: string(c.Status), Reason: string(c.FailureReason),
 		Imported: c.Type == acmtypes.CertificateTypeImported, Algorithm: keyAlgorithm(c.KeyAlgorithm), Serial: serialNumber(value(c.Serial)),
 		Certificate: stack.Certificate{Domain: value(c.DomainName), Names: slices.Clone(c.SubjectAlternativeNames), Authority: value(c.CertificateAuthorityArn)},
@@ -131,9 +132,9 @@ func FromCertificate(c *acmtypes.CertificateDetail) plan.Certificate {
 	out.Names = slices.Compact(out.Names)
 	for _, o := range c.DomainValidationOptions {
 		if r := o.ResourceRecord; r != nil { // ACM needs a moment to think of one
-			out.Records = append(out.Records, plan.CertificateRecord{
+			out.Records = append(out.Records, elb.CertificateRecord{
 				Domain:           strings.TrimPrefix(value(o.DomainName), "*."),
-				ValidationRecord: plan.ValidationRecord{Name: value(r.Name), Value: value(r.Value)},
+				ValidationRecord: elb.ValidationRecord{Name: value(r.Name), Value: value(r.Value)},
 			})
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -52,7 +53,7 @@ func fromMutual(m *elbv2types.MutualAuthenticationAttributes) *stack.MutualAuthe
 	}
 }
 
-func (w writer) createListener(ctx context.Context, op plan.CreateListener) (plan.Output, error) {
+func (w writer) createListener(ctx context.Context, op elb.CreateListener) (plan.Output, error) {
 	l := op.Listener
 	out, err := w.c.ELBV2.CreateListener(ctx, &elbv2.CreateListenerInput{
 		LoadBalancerArn: aws.String(w.resolve(l.LoadBalancer)),
@@ -75,7 +76,7 @@ func (w writer) createListener(ctx context.Context, op plan.CreateListener) (pla
 	return plan.Output{ID: value(out.Listeners[0].ListenerArn)}, nil
 }
 
-func (w writer) modifyListener(ctx context.Context, op plan.ModifyListener) error {
+func (w writer) modifyListener(ctx context.Context, op elb.ModifyListener) error {
 	l := op.Listener
 	_, err := w.c.ELBV2.ModifyListener(ctx, &elbv2.ModifyListenerInput{
 		ListenerArn:    aws.String(w.resolve(op.Ref)),
@@ -91,28 +92,28 @@ func (w writer) modifyListener(ctx context.Context, op plan.ModifyListener) erro
 	return err
 }
 
-func (w writer) deleteListener(ctx context.Context, op plan.DeleteListener) error {
+func (w writer) deleteListener(ctx context.Context, op elb.DeleteListener) error {
 	_, err := w.c.ELBV2.DeleteListener(ctx, &elbv2.DeleteListenerInput{ListenerArn: aws.String(w.resolve(op.Listener))})
 	return err
 }
 
 // One certificate a call: AWS documents no more.
 
-func (w writer) addListenerCertificates(ctx context.Context, op plan.AddListenerCertificates) error {
+func (w writer) addListenerCertificates(ctx context.Context, op elb.AddListenerCertificates) error {
 	_, err := w.c.ELBV2.AddListenerCertificates(ctx, &elbv2.AddListenerCertificatesInput{
 		ListenerArn: aws.String(w.resolve(op.Listener)), Certificates: []elbv2types.Certificate{{CertificateArn: aws.String(op.Certificate)}},
 	})
 	return err
 }
 
-func (w writer) removeListenerCertificates(ctx context.Context, op plan.RemoveListenerCertificates) error {
+func (w writer) removeListenerCertificates(ctx context.Context, op elb.RemoveListenerCertificates) error {
 	_, err := w.c.ELBV2.RemoveListenerCertificates(ctx, &elbv2.RemoveListenerCertificatesInput{
 		ListenerArn: aws.String(w.resolve(op.Listener)), Certificates: []elbv2types.Certificate{{CertificateArn: aws.String(op.Certificate)}},
 	})
 	return err
 }
 
-func (w writer) modifyListenerAttributes(ctx context.Context, op plan.ModifyListenerAttributes) error {
+func (w writer) modifyListenerAttributes(ctx context.Context, op elb.ModifyListenerAttributes) error {
 	in := &elbv2.ModifyListenerAttributesInput{ListenerArn: aws.String(w.resolve(op.Listener))}
 	for _, t := range balancingTags(op.Attributes) { // sorted by key
 		in.Attributes = append(in.Attributes, elbv2types.ListenerAttribute(t))
@@ -122,9 +123,9 @@ func (w writer) modifyListenerAttributes(ctx context.Context, op plan.ModifyList
 }
 
 // FromListener is an observed listener; further certificates, tags and attributes are the caller's to fill in.
-func FromListener(l elbv2types.Listener) plan.Listener {
+func FromListener(l elbv2types.Listener) elb.Listener {
 	port := value(l.Port)
-	out := plan.Listener{ARN: value(l.ListenerArn), Listener: stack.Listener{
+	out := elb.Listener{ARN: value(l.ListenerArn), Listener: stack.Listener{
 		ID:             strconv.Itoa(int(port)),
 		LoadBalancer:   stack.Literal(stack.KindLoadBalancer, value(l.LoadBalancerArn)),
 		Port:           port,

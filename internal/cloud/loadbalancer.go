@@ -8,6 +8,7 @@ import (
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -24,7 +25,7 @@ func subnetMappings(ms []stack.SubnetMapping) []elbv2types.SubnetMapping {
 	return out
 }
 
-func (w writer) createLoadBalancer(ctx context.Context, op plan.CreateLoadBalancer) (plan.Output, error) {
+func (w writer) createLoadBalancer(ctx context.Context, op elb.CreateLoadBalancer) (plan.Output, error) {
 	lb := op.LoadBalancer
 	in := &elbv2.CreateLoadBalancerInput{
 		Name:                         aws.String(lb.Name),
@@ -51,14 +52,14 @@ func (w writer) createLoadBalancer(ctx context.Context, op plan.CreateLoadBalanc
 	return plan.Output{ID: made.ARN, DNSName: made.DNSName, HostedZone: made.HostedZone, State: made.State}, nil
 }
 
-func (w writer) setSecurityGroups(ctx context.Context, op plan.SetSecurityGroups) error {
+func (w writer) setSecurityGroups(ctx context.Context, op elb.SetSecurityGroups) error {
 	_, err := w.c.ELBV2.SetSecurityGroups(ctx, &elbv2.SetSecurityGroupsInput{
 		LoadBalancerArn: aws.String(w.resolve(op.LoadBalancer)), SecurityGroups: w.all(op.Groups),
 	})
 	return err
 }
 
-func (w writer) setSubnets(ctx context.Context, op plan.SetSubnets) error {
+func (w writer) setSubnets(ctx context.Context, op elb.SetSubnets) error {
 	_, err := w.c.ELBV2.SetSubnets(ctx, &elbv2.SetSubnetsInput{
 		LoadBalancerArn:              aws.String(w.resolve(op.LoadBalancer)),
 		SubnetMappings:               subnetMappings(op.Subnets),
@@ -67,14 +68,14 @@ func (w writer) setSubnets(ctx context.Context, op plan.SetSubnets) error {
 	return err
 }
 
-func (w writer) setIPAddressType(ctx context.Context, op plan.SetIPAddressType) error {
+func (w writer) setIPAddressType(ctx context.Context, op elb.SetIPAddressType) error {
 	_, err := w.c.ELBV2.SetIpAddressType(ctx, &elbv2.SetIpAddressTypeInput{
 		LoadBalancerArn: aws.String(w.resolve(op.LoadBalancer)), IpAddressType: elbv2types.IpAddressType(op.IPAddressType),
 	})
 	return err
 }
 
-func (w writer) modifyLoadBalancerAttributes(ctx context.Context, op plan.ModifyLoadBalancerAttributes) error {
+func (w writer) modifyLoadBalancerAttributes(ctx context.Context, op elb.ModifyLoadBalancerAttributes) error {
 	in := &elbv2.ModifyLoadBalancerAttributesInput{LoadBalancerArn: aws.String(w.resolve(op.LoadBalancer))}
 	for _, t := range balancingTags(op.Attributes) { // sorted by key
 		in.Attributes = append(in.Attributes, elbv2types.LoadBalancerAttribute(t))
@@ -83,14 +84,14 @@ func (w writer) modifyLoadBalancerAttributes(ctx context.Context, op plan.Modify
 	return err
 }
 
-func (w writer) deleteLoadBalancer(ctx context.Context, op plan.DeleteLoadBalancer) error {
+func (w writer) deleteLoadBalancer(ctx context.Context, op elb.DeleteLoadBalancer) error {
 	_, err := w.c.ELBV2.DeleteLoadBalancer(ctx, &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(w.resolve(op.LoadBalancer))})
 	return err
 }
 
 // FromLoadBalancer is an observed load balancer; identity, tags and attributes are the caller's to fill in.
-func FromLoadBalancer(l elbv2types.LoadBalancer) plan.LoadBalancer {
-	lb := plan.LoadBalancer{
+func FromLoadBalancer(l elbv2types.LoadBalancer) elb.LoadBalancer {
+	lb := elb.LoadBalancer{
 		ARN: value(l.LoadBalancerArn), DNSName: value(l.DNSName), HostedZone: value(l.CanonicalHostedZoneId), Created: value(l.CreatedTime),
 		LoadBalancer: stack.LoadBalancer{
 			Name:             value(l.LoadBalancerName),

@@ -9,6 +9,7 @@ import (
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -112,7 +113,7 @@ func fromTransforms(ts []elbv2types.RuleTransform) []stack.Transform {
 	return out
 }
 
-func (w writer) createRule(ctx context.Context, op plan.CreateRule) (plan.Output, error) {
+func (w writer) createRule(ctx context.Context, op elb.CreateRule) (plan.Output, error) {
 	out, err := w.c.ELBV2.CreateRule(ctx, &elbv2.CreateRuleInput{
 		ListenerArn: aws.String(w.resolve(op.Rule.Listener)),
 		Priority:    aws.Int32(op.Priority),
@@ -130,7 +131,7 @@ func (w writer) createRule(ctx context.Context, op plan.CreateRule) (plan.Output
 	return plan.Output{ID: value(out.Rules[0].RuleArn)}, nil
 }
 
-func (w writer) modifyRule(ctx context.Context, op plan.ModifyRule) error {
+func (w writer) modifyRule(ctx context.Context, op elb.ModifyRule) error {
 	in := &elbv2.ModifyRuleInput{
 		RuleArn:    aws.String(w.resolve(op.Ref)),
 		Conditions: conditions(op.Rule.Conditions),
@@ -144,7 +145,7 @@ func (w writer) modifyRule(ctx context.Context, op plan.ModifyRule) error {
 	return err
 }
 
-func (w writer) setRulePriorities(ctx context.Context, op plan.SetRulePriorities) error {
+func (w writer) setRulePriorities(ctx context.Context, op elb.SetRulePriorities) error {
 	in := &elbv2.SetRulePrioritiesInput{}
 	for _, p := range op.Priorities {
 		in.RulePriorities = append(in.RulePriorities, elbv2types.RulePriorityPair{
@@ -155,18 +156,18 @@ func (w writer) setRulePriorities(ctx context.Context, op plan.SetRulePriorities
 	return err
 }
 
-func (w writer) deleteRule(ctx context.Context, op plan.DeleteRule) error {
+func (w writer) deleteRule(ctx context.Context, op elb.DeleteRule) error {
 	_, err := w.c.ELBV2.DeleteRule(ctx, &elbv2.DeleteRuleInput{RuleArn: aws.String(w.resolve(op.Rule))})
 	return err
 }
 
 // FromRule is an observed rule of a listener; identity and tags are the caller's to fill in. Ok is false for default rules.
-func FromRule(listener string, r elbv2types.Rule) (rule plan.Rule, ok bool) {
+func FromRule(listener string, r elbv2types.Rule) (rule elb.Rule, ok bool) {
 	n, err := strconv.ParseInt(value(r.Priority), 10, 32)
 	if value(r.IsDefault) || err != nil {
-		return plan.Rule{}, false
+		return elb.Rule{}, false
 	}
-	return plan.Rule{ARN: value(r.RuleArn), Priority: int32(n), Rule: stack.Rule{
+	return elb.Rule{ARN: value(r.RuleArn), Priority: int32(n), Rule: stack.Rule{
 		Listener:   stack.Literal(stack.KindListener, listener),
 		Conditions: FromConditions(r.Conditions),
 		Actions:    FromActions(r.Actions),

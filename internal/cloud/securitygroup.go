@@ -8,6 +8,7 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -62,7 +63,7 @@ func FromPermissions(ips []ec2types.IpPermission) []stack.Permission {
 	return out
 }
 
-func (w writer) createSecurityGroup(ctx context.Context, op plan.CreateSecurityGroup) (plan.Output, error) {
+func (w writer) createSecurityGroup(ctx context.Context, op elb.CreateSecurityGroup) (plan.Output, error) {
 	in := &ec2.CreateSecurityGroupInput{
 		VpcId: aws.String(op.VPC), GroupName: aws.String(op.Group.Name), Description: aws.String(op.Group.Description),
 	}
@@ -76,21 +77,21 @@ func (w writer) createSecurityGroup(ctx context.Context, op plan.CreateSecurityG
 	return plan.Output{ID: value(out.GroupId)}, nil
 }
 
-func (w writer) authorizeIngress(ctx context.Context, op plan.AuthorizeIngress) error {
+func (w writer) authorizeIngress(ctx context.Context, op elb.AuthorizeIngress) error {
 	_, err := w.c.EC2.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
 		GroupId: aws.String(w.resolve(op.Group)), IpPermissions: Permissions(op.Permissions, w.resolve),
 	})
 	return err
 }
 
-func (w writer) revokeIngress(ctx context.Context, op plan.RevokeIngress) error {
+func (w writer) revokeIngress(ctx context.Context, op elb.RevokeIngress) error {
 	_, err := w.c.EC2.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{
 		GroupId: aws.String(w.resolve(op.Group)), IpPermissions: Permissions(op.Permissions, w.resolve),
 	})
 	return err
 }
 
-func (w writer) deleteSecurityGroup(ctx context.Context, op plan.DeleteSecurityGroup) error {
+func (w writer) deleteSecurityGroup(ctx context.Context, op elb.DeleteSecurityGroup) error {
 	_, err := w.c.EC2.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: aws.String(w.resolve(op.Group))})
 	return err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
 // Shield is what the controller calls of Shield Advanced.
@@ -36,15 +37,15 @@ var shieldService = addOnService{
 		})
 	},
 	limit: func(c *Clients, l *Limiter) { c.Shield = limitedShield{c.Shield, l} },
-	send: func(ctx context.Context, c Clients, op plan.Op, lb *string) (out plan.Output, ok bool, err error) {
+	send: func(ctx context.Context, c Clients, op plan.Operation, lb *string) (out plan.Output, ok bool, err error) {
 		switch op := op.(type) {
-		case plan.CreateProtection:
+		case elb.CreateProtection:
 			created, err := c.Shield.CreateProtection(ctx, &shield.CreateProtectionInput{Name: aws.String(naming.ProtectionName), ResourceArn: lb})
 			if err != nil {
 				return out, true, err
 			}
 			return plan.Output{Protection: value(created.ProtectionId)}, true, nil
-		case plan.DeleteProtection:
+		case elb.DeleteProtection:
 			_, err = c.Shield.DeleteProtection(ctx, &shield.DeleteProtectionInput{ProtectionId: aws.String(op.Protection)})
 		default:
 			return out, false, nil

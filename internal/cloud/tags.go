@@ -11,7 +11,7 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
 func balancingTags(tags map[string]string) []elbv2types.Tag {
@@ -48,22 +48,22 @@ func ComputeTags(tags []ec2types.Tag) map[string]string {
 	return out
 }
 
-func (w writer) addTags(ctx context.Context, op plan.AddTags) error {
+func (w writer) addTags(ctx context.Context, op elb.AddTags) error {
 	_, err := w.c.ELBV2.AddTags(ctx, &elbv2.AddTagsInput{ResourceArns: []string{w.resolve(op.Resource)}, Tags: balancingTags(op.Tags)})
 	return err
 }
 
-func (w writer) removeTags(ctx context.Context, op plan.RemoveTags) error {
+func (w writer) removeTags(ctx context.Context, op elb.RemoveTags) error {
 	_, err := w.c.ELBV2.RemoveTags(ctx, &elbv2.RemoveTagsInput{ResourceArns: []string{w.resolve(op.Resource)}, TagKeys: op.Keys})
 	return err
 }
 
-func (w writer) tagSecurityGroup(ctx context.Context, op plan.TagSecurityGroup) error {
+func (w writer) tagSecurityGroup(ctx context.Context, op elb.TagSecurityGroup) error {
 	_, err := w.c.EC2.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{w.resolve(op.Group)}, Tags: computeTags(op.Tags)})
 	return err
 }
 
-func (w writer) untagSecurityGroup(ctx context.Context, op plan.UntagSecurityGroup) error {
+func (w writer) untagSecurityGroup(ctx context.Context, op elb.UntagSecurityGroup) error {
 	in := &ec2.DeleteTagsInput{Resources: []string{w.resolve(op.Group)}}
 	for _, k := range op.Keys {
 		in.Tags = append(in.Tags, ec2types.Tag{Key: aws.String(k)})

@@ -9,6 +9,7 @@ import (
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -28,7 +29,7 @@ func matcher(version, codes string) *elbv2types.Matcher {
 	return &elbv2types.Matcher{HttpCode: aws.String(codes)}
 }
 
-func (w writer) createTargetGroup(ctx context.Context, op plan.CreateTargetGroup) (plan.Output, error) {
+func (w writer) createTargetGroup(ctx context.Context, op elb.CreateTargetGroup) (plan.Output, error) {
 	tg := op.TargetGroup
 	hc := tg.HealthCheck
 	in := &elbv2.CreateTargetGroupInput{
@@ -63,7 +64,7 @@ func (w writer) createTargetGroup(ctx context.Context, op plan.CreateTargetGroup
 	return plan.Output{ID: value(out.TargetGroups[0].TargetGroupArn)}, nil
 }
 
-func (w writer) modifyTargetGroup(ctx context.Context, op plan.ModifyTargetGroup) error {
+func (w writer) modifyTargetGroup(ctx context.Context, op elb.ModifyTargetGroup) error {
 	hc := op.HealthCheck
 	_, err := w.c.ELBV2.ModifyTargetGroup(ctx, &elbv2.ModifyTargetGroupInput{
 		TargetGroupArn:             aws.String(w.resolve(op.TargetGroup)),
@@ -80,7 +81,7 @@ func (w writer) modifyTargetGroup(ctx context.Context, op plan.ModifyTargetGroup
 	return err
 }
 
-func (w writer) modifyTargetGroupAttributes(ctx context.Context, op plan.ModifyTargetGroupAttributes) error {
+func (w writer) modifyTargetGroupAttributes(ctx context.Context, op elb.ModifyTargetGroupAttributes) error {
 	in := &elbv2.ModifyTargetGroupAttributesInput{TargetGroupArn: aws.String(w.resolve(op.TargetGroup))}
 	for _, t := range balancingTags(op.Attributes) { // sorted by key
 		in.Attributes = append(in.Attributes, elbv2types.TargetGroupAttribute(t))
@@ -89,14 +90,14 @@ func (w writer) modifyTargetGroupAttributes(ctx context.Context, op plan.ModifyT
 	return err
 }
 
-func (w writer) deleteTargetGroup(ctx context.Context, op plan.DeleteTargetGroup) error {
+func (w writer) deleteTargetGroup(ctx context.Context, op elb.DeleteTargetGroup) error {
 	_, err := w.c.ELBV2.DeleteTargetGroup(ctx, &elbv2.DeleteTargetGroupInput{TargetGroupArn: aws.String(w.resolve(op.TargetGroup))})
 	return err
 }
 
 // FromTargetGroup is an observed target group; identity, tags and attributes are the caller's to fill in.
-func FromTargetGroup(t elbv2types.TargetGroup) plan.TargetGroup {
-	tg := plan.TargetGroup{ARN: value(t.TargetGroupArn), TargetGroup: stack.TargetGroup{
+func FromTargetGroup(t elbv2types.TargetGroup) elb.TargetGroup {
+	tg := elb.TargetGroup{ARN: value(t.TargetGroupArn), TargetGroup: stack.TargetGroup{
 		Name:            value(t.TargetGroupName),
 		TargetType:      string(t.TargetType),
 		Port:            value(t.Port),

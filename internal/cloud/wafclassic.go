@@ -9,6 +9,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
 // ServiceWAFRegional is the SDK's id of WAF Classic for load balancers.
@@ -46,14 +47,14 @@ var wafClassicService = addOnService{
 		}
 	},
 	family: func(operation string) apiFamily { return firewallFamily(ServiceWAFRegional, operation) },
-	send: func(ctx context.Context, c Clients, op plan.Op, lb *string) (out plan.Output, ok bool, err error) {
+	send: func(ctx context.Context, c Clients, op plan.Operation, lb *string) (out plan.Output, ok bool, err error) {
 		switch op := op.(type) {
-		case plan.AssociateRegionalWebACL:
+		case elb.AssociateRegionalWebACL:
 			if c.WAFRegional == nil {
 				return out, true, ErrNoClassic
 			}
 			_, err = c.WAFRegional.AssociateWebACL(ctx, &wafregional.AssociateWebACLInput{WebACLId: aws.String(op.WebACL), ResourceArn: lb})
-		case plan.DisassociateRegionalWebACL:
+		case elb.DisassociateRegionalWebACL:
 			if c.WAFRegional == nil {
 				return out, true, ErrNoClassic
 			}

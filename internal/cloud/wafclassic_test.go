@@ -8,6 +8,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -31,7 +32,7 @@ func TestWhereTheSDKFindsNoAddressOfWAFClassicThereIsNoClientOfIt(t *testing.T) 
 	if c.WAFRegional != nil || c.WAFv2 == nil {
 		t.Errorf("clients %v, %v", c.WAFRegional, c.WAFv2)
 	}
-	for _, op := range []plan.Op{plan.AssociateRegionalWebACL{}, plan.DisassociateRegionalWebACL{}} {
+	for _, op := range []plan.Operation{elb.AssociateRegionalWebACL{}, elb.DisassociateRegionalWebACL{}} {
 		if _, err := Write(t.Context(), Clients{}, op, func(stack.Ref) string { return "arn:lb" }); err != ErrNoClassic { //nolint:errorlint // itself
 			t.Errorf("%s: %v", op.Name(), err)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
 // WAFv2 is what the controller calls of AWS WAF.
@@ -32,11 +33,11 @@ var wafv2Service = addOnService{
 	},
 	limit:  func(c *Clients, l *Limiter) { c.WAFv2 = limitedWAFv2{c.WAFv2, l} },
 	family: func(operation string) apiFamily { return firewallFamily(ServiceWAFv2, operation) },
-	send: func(ctx context.Context, c Clients, op plan.Op, lb *string) (out plan.Output, ok bool, err error) {
+	send: func(ctx context.Context, c Clients, op plan.Operation, lb *string) (out plan.Output, ok bool, err error) {
 		switch op := op.(type) {
-		case plan.AssociateWebACL:
+		case elb.AssociateWebACL:
 			_, err = c.WAFv2.AssociateWebACL(ctx, &wafv2.AssociateWebACLInput{WebACLArn: aws.String(op.WebACL), ResourceArn: lb})
-		case plan.DisassociateWebACL:
+		case elb.DisassociateWebACL:
 			_, err = c.WAFv2.DisassociateWebACL(ctx, &wafv2.DisassociateWebACLInput{ResourceArn: lb})
 		default:
 			return out, false, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -13,77 +14,77 @@ type Resolve func(stack.Ref) string
 
 // Write sends one operation to AWS. The operations on TargetGroupBindings are not AWS's: they are an error. The error is the
 // SDK's own, for Classify.
-func Write(ctx context.Context, c Clients, op plan.Op, resolve Resolve) (plan.Output, error) {
+func Write(ctx context.Context, c Clients, op plan.Operation, resolve Resolve) (plan.Output, error) {
 	w := writer{c, resolve}
 	switch op := op.(type) {
-	case plan.CreateSecurityGroup:
+	case elb.CreateSecurityGroup:
 		return w.createSecurityGroup(ctx, op)
-	case plan.AuthorizeIngress:
+	case elb.AuthorizeIngress:
 		return none(w.authorizeIngress(ctx, op))
-	case plan.RevokeIngress:
+	case elb.RevokeIngress:
 		return none(w.revokeIngress(ctx, op))
-	case plan.DeleteSecurityGroup:
+	case elb.DeleteSecurityGroup:
 		return none(w.deleteSecurityGroup(ctx, op))
-	case plan.TagSecurityGroup:
+	case elb.TagSecurityGroup:
 		return none(w.tagSecurityGroup(ctx, op))
-	case plan.UntagSecurityGroup:
+	case elb.UntagSecurityGroup:
 		return none(w.untagSecurityGroup(ctx, op))
-	case plan.CreateTargetGroup:
+	case elb.CreateTargetGroup:
 		return w.createTargetGroup(ctx, op)
-	case plan.ModifyTargetGroup:
+	case elb.ModifyTargetGroup:
 		return none(w.modifyTargetGroup(ctx, op))
-	case plan.ModifyTargetGroupAttributes:
+	case elb.ModifyTargetGroupAttributes:
 		return none(w.modifyTargetGroupAttributes(ctx, op))
-	case plan.DeleteTargetGroup:
+	case elb.DeleteTargetGroup:
 		return none(w.deleteTargetGroup(ctx, op))
-	case plan.CreateLoadBalancer:
+	case elb.CreateLoadBalancer:
 		return w.createLoadBalancer(ctx, op)
-	case plan.SetSecurityGroups:
+	case elb.SetSecurityGroups:
 		return none(w.setSecurityGroups(ctx, op))
-	case plan.SetSubnets:
+	case elb.SetSubnets:
 		return none(w.setSubnets(ctx, op))
-	case plan.SetIPAddressType:
+	case elb.SetIPAddressType:
 		return none(w.setIPAddressType(ctx, op))
-	case plan.ModifyLoadBalancerAttributes:
+	case elb.ModifyLoadBalancerAttributes:
 		return none(w.modifyLoadBalancerAttributes(ctx, op))
-	case plan.DeleteLoadBalancer:
+	case elb.DeleteLoadBalancer:
 		return none(w.deleteLoadBalancer(ctx, op))
-	case plan.CreateListener:
+	case elb.CreateListener:
 		return w.createListener(ctx, op)
-	case plan.ModifyListener:
+	case elb.ModifyListener:
 		return none(w.modifyListener(ctx, op))
-	case plan.DeleteListener:
+	case elb.DeleteListener:
 		return none(w.deleteListener(ctx, op))
-	case plan.AddListenerCertificates:
+	case elb.AddListenerCertificates:
 		return none(w.addListenerCertificates(ctx, op))
-	case plan.RemoveListenerCertificates:
+	case elb.RemoveListenerCertificates:
 		return none(w.removeListenerCertificates(ctx, op))
-	case plan.ModifyListenerAttributes:
+	case elb.ModifyListenerAttributes:
 		return none(w.modifyListenerAttributes(ctx, op))
-	case plan.CreateRule:
+	case elb.CreateRule:
 		return w.createRule(ctx, op)
-	case plan.ModifyRule:
+	case elb.ModifyRule:
 		return none(w.modifyRule(ctx, op))
-	case plan.SetRulePriorities:
+	case elb.SetRulePriorities:
 		return none(w.setRulePriorities(ctx, op))
-	case plan.DeleteRule:
+	case elb.DeleteRule:
 		return none(w.deleteRule(ctx, op))
-	case plan.RegisterTargets:
+	case elb.RegisterTargets:
 		return none(w.registerTargets(ctx, op))
-	case plan.DeregisterTargets:
+	case elb.DeregisterTargets:
 		return none(w.deregisterTargets(ctx, op))
-	case plan.RegisterLoadBalancer:
-		return none(w.registerTargets(ctx, plan.RegisterTargets{TargetGroup: op.TargetGroup, Targets: []plan.Target{{ID: w.resolve(op.LoadBalancer), Port: op.Port}}}))
-	case plan.DeregisterLoadBalancer:
-		return none(w.deregisterTargets(ctx, plan.DeregisterTargets{TargetGroup: op.TargetGroup, Targets: []plan.Target{{ID: w.resolve(op.LoadBalancer), Port: op.Port}}}))
-	case plan.AddTags:
+	case elb.RegisterLoadBalancer:
+		return none(w.registerTargets(ctx, elb.RegisterTargets{TargetGroup: op.TargetGroup, Targets: []elb.Target{{ID: w.resolve(op.LoadBalancer), Port: op.Port}}}))
+	case elb.DeregisterLoadBalancer:
+		return none(w.deregisterTargets(ctx, elb.DeregisterTargets{TargetGroup: op.TargetGroup, Targets: []elb.Target{{ID: w.resolve(op.LoadBalancer), Port: op.Port}}}))
+	case elb.AddTags:
 		return none(w.addTags(ctx, op))
-	case plan.RemoveTags:
+	case elb.RemoveTags:
 		return none(w.removeTags(ctx, op))
-	case plan.ModifyIPPools:
+	case elb.ModifyIPPools:
 		return none(w.modifyIPPools(ctx, op))
 	}
-	if _, _, ok := plan.Changes(op); ok {
+	if _, _, ok := elb.Changes(op); ok {
 		return w.addOn(ctx, op)
 	}
 	if out, ok, err := w.certificate(ctx, op); ok {
@@ -92,7 +93,7 @@ func Write(ctx context.Context, c Clients, op plan.Op, resolve Resolve) (plan.Ou
 	return plan.Output{}, notOfAWS(op)
 }
 
-func notOfAWS(op plan.Op) error { return fmt.Errorf("%s is not an operation of AWS", op.Name()) }
+func notOfAWS(op plan.Operation) error { return fmt.Errorf("%s is not an operation of AWS", op.Name()) }
 
 func none(err error) (plan.Output, error) { return plan.Output{}, err }
 

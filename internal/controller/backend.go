@@ -19,6 +19,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -115,7 +117,7 @@ func (b *backendGroup) remove(ctx context.Context) (settled bool) {
 		if !kube.HasLabels(g.Tags, want) {
 			continue
 		}
-		p := plan.DeleteShared(backendKey, plan.SecurityGroup{GroupID: id, SecurityGroup: stack.SecurityGroup{ID: stack.BackendSecurityGroup}})
+		p := diff.DeleteShared(backendKey, elb.SecurityGroup{GroupID: id, SecurityGroup: stack.SecurityGroup{ID: stack.BackendSecurityGroup}})
 		o := b.run(ctx, p).Outcomes[p.Steps[0].ID]
 		if o.State == apply.Done {
 			b.log.Info("deleted the shared backend security group", "group", id)

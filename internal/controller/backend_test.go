@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -50,7 +51,7 @@ func TestTheBackendGroupIsNeededWhileAnythingMayReferToIt(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			inv := inventory.New(cloud.Clients{}, inventory.Config{Cluster: "demo"})
-			inv.Record(stack.Key{Owner: stack.Ingress}, plan.CreateSecurityGroup{Group: stack.SecurityGroup{Shared: true}},
+			inv.Record(stack.Key{Owner: stack.Ingress}, elb.CreateSecurityGroup{Group: stack.SecurityGroup{Shared: true}},
 				plan.Output{ID: "sg-shared"}, func(stack.Ref) string { return "" })
 			b := &backendGroup{client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(c.object).Build(), inventory: inv}
 			if got, err := b.needed(t.Context()); err != nil || got != c.want {

@@ -19,7 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -143,7 +143,7 @@ func (b *bindings) vanished(o client.Object) {
 }
 
 // of lists the bindings of a stack for its observation.
-func (b *bindings) of(ctx context.Context, key stack.Key) ([]plan.Binding, error) {
+func (b *bindings) of(ctx context.Context, key stack.Key) ([]elb.Binding, error) {
 	labels := naming.Labels(key)
 	var list v1beta1.TargetGroupBindingList
 	if err := b.client.List(ctx, &list, client.MatchingLabels(labels)); err != nil {
@@ -154,11 +154,11 @@ func (b *bindings) of(ctx context.Context, key stack.Key) ([]plan.Binding, error
 		found[client.ObjectKeyFromObject(&list.Items[i])] = &list.Items[i]
 	}
 	b.overlay(found, labels)
-	var out []plan.Binding
+	var out []elb.Binding
 	for _, o := range found {
 		out = append(out, kube.ObservedBinding(o))
 	}
-	slices.SortFunc(out, func(x, y plan.Binding) int {
+	slices.SortFunc(out, func(x, y elb.Binding) int {
 		return cmp.Or(cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Name, y.Name))
 	})
 	return out, nil

@@ -18,7 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -68,9 +68,9 @@ func newWall(t *testing.T) *wall {
 
 // pass is one over a group with an Ingress in each namespace.
 func groupPass(namespaces ...string) status.Pass {
-	p := status.Pass{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}, Now: time.Unix(100, 0), Observed: &plan.Observed{
-		LoadBalancers: []plan.LoadBalancer{{ARN: "arn:lb", DNSName: "lb.example", State: "active", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}},
-		TargetGroups:  []plan.TargetGroup{{ARN: "arn:tg", TargetGroup: stack.TargetGroup{ID: "x", Name: "k8s-x"}}},
+	p := status.Pass{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}, Now: time.Unix(100, 0), Observed: &elb.Observed{
+		LoadBalancers: []elb.LoadBalancer{{ARN: "arn:lb", DNSName: "lb.example", State: "active", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}},
+		TargetGroups:  []elb.TargetGroup{{ARN: "arn:tg", TargetGroup: stack.TargetGroup{ID: "x", Name: "k8s-x"}}},
 	}}
 	for _, ns := range namespaces {
 		p.Members = append(p.Members, status.Member{Object: diag.Object{Kind: "Ingress", Namespace: ns, Name: "web", UID: "uid-" + ns}})

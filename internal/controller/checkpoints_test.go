@@ -27,7 +27,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -489,8 +489,8 @@ func TestAThousandLoadBalancersOfTenRulesFitIntoTheCheckpoints(t *testing.T) {
 		}
 		lb, listener := arn("loadbalancer", 0), arn("listener", 1)
 		d := inventory.Deep{
-			Listeners:  map[string][]plan.Listener{lb: {{ARN: listener, Listener: stack.Listener{ID: "443", Port: 443, Protocol: "HTTPS", Certificates: []string{arn("certificate", 2)}, LoadBalancer: stack.Literal(stack.KindLoadBalancer, lb)}}}},
-			Rules:      map[string][]plan.Rule{listener: nil},
+			Listeners:  map[string][]elb.Listener{lb: {{ARN: listener, Listener: stack.Listener{ID: "443", Port: 443, Protocol: "HTTPS", Certificates: []string{arn("certificate", 2)}, LoadBalancer: stack.Literal(stack.KindLoadBalancer, lb)}}}},
+			Rules:      map[string][]elb.Rule{listener: nil},
 			Attributes: map[string]map[string]string{},
 		}
 		m := intent.Member{Object: diag.Object{Kind: "Ingress", Namespace: "shop", Name: name, UID: fmt.Sprint(n)}}
@@ -500,7 +500,7 @@ func TestAThousandLoadBalancersOfTenRulesFitIntoTheCheckpoints(t *testing.T) {
 			rule := stack.Rule{ID: fmt.Sprintf("443:%d", i), Order: int32(i), Listener: stack.Literal(stack.KindListener, listener), Tags: map[string]string{"elbv2.k8s.aws/cluster": "demo", "ingress.k8s.aws/stack": name}}
 			rule.Conditions = []stack.Condition{{Field: stack.HostHeader, Values: []string{fmt.Sprintf("host-%d-%d.example.com", n, i)}}, {Field: stack.PathPattern, Values: []string{fmt.Sprintf("/path/%d/*", i)}}}
 			rule.Actions = []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: stack.Literal(stack.KindTargetGroup, tg)}}}}}
-			d.Rules[listener] = append(d.Rules[listener], plan.Rule{ARN: arn("listener-rule", 20+i), Priority: int32(i + 1), Rule: rule})
+			d.Rules[listener] = append(d.Rules[listener], elb.Rule{ARN: arn("listener-rule", 20+i), Priority: int32(i + 1), Rule: rule})
 			m.Routes = append(m.Routes, intent.Route{Conditions: rule.Conditions, Actions: []intent.Action{{Type: stack.ActionForward, Backends: []intent.Backend{{TargetGroup: &intent.TargetGroup{ID: fmt.Sprint(name, i), Object: m.Object, ServiceName: fmt.Sprint("svc-", i)}}}}}})
 		}
 		l.kept.keep(checkpoint.Observed, "ingress.k8s.aws:"+name, d)

@@ -9,16 +9,18 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // confirm reads again what a plan rests on before it is carried out: the tags of what it deletes, if it creates a load balancer,
 // that AWS holds none of the stack, and, if it makes bindings anew because their target groups are gone, that these are. If any of it is
 // not as it was taken to be, the stack is planned anew. found tells of the resources that are not the stack's any more.
-func (s *stacks) confirm(ctx context.Context, key stack.Key, c compile.Result, w front.Input, o plan.Observed) (plan.Observed, plan.Plan, diag.List, error) {
+func (s *stacks) confirm(ctx context.Context, key stack.Key, c compile.Result, w front.Input, o elb.Observed) (elb.Observed, plan.Plan, diag.List, error) {
 	var found diag.List
 	for {
-		p := plan.Diff(c.Stack, c.Keep, o, s.policyOf(key, w))
+		p := diff.Stack(c.Stack, c.Keep, o, s.policyOf(key, w))
 		deleted, creates := deletedBy(&p)
 		disowned, err := s.inventory.Disowned(ctx, key, deleted)
 		if err != nil {
@@ -60,13 +62,13 @@ func deletedBy(p *plan.Plan) (ids []string, creates bool) {
 			continue
 		}
 		switch op := step.Op.(type) {
-		case plan.CreateLoadBalancer:
+		case elb.CreateLoadBalancer:
 			creates = true
-		case plan.DeleteLoadBalancer:
+		case elb.DeleteLoadBalancer:
 			ids = append(ids, op.LoadBalancer.Literal)
-		case plan.DeleteTargetGroup:
+		case elb.DeleteTargetGroup:
 			ids = append(ids, op.TargetGroup.Literal)
-		case plan.DeleteSecurityGroup:
+		case elb.DeleteSecurityGroup:
 			ids = append(ids, op.Group.Literal)
 		}
 	}
@@ -75,10 +77,10 @@ func deletedBy(p *plan.Plan) (ids []string, creates bool) {
 
 // missedBy are the ARNs of the target groups of bindings that a plan makes anew because AWS's lists have no such group: deleting a binding
 // deregisters its targets.
-func missedBy(p *plan.Plan, o plan.Observed) []string {
+func missedBy(p *plan.Plan, o elb.Observed) []string {
 	var arns []string
 	for _, step := range p.Steps {
-		op, ok := step.Op.(plan.CreateBinding)
+		op, ok := step.Op.(elb.CreateBinding)
 		if !ok || step.Guard != nil {
 			continue
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -18,7 +19,7 @@ import (
 func (s *stacks) holdDeletion(key stack.Key, w front.Input, desired *stack.Stack, p *plan.Plan) bool {
 	var deletions []plan.Step
 	for _, step := range p.Steps {
-		if _, ok := step.Op.(plan.DeleteLoadBalancer); ok && step.Guard == nil {
+		if _, ok := step.Op.(elb.DeleteLoadBalancer); ok && step.Guard == nil {
 			deletions = append(deletions, step)
 		}
 	}

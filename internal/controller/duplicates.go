@@ -10,6 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -17,7 +18,7 @@ import (
 type duplicates = map[string]*plan.Guard
 
 // policyOf is the policy of a stack's plans.
-func (s *stacks) policyOf(key stack.Key, w front.Input) plan.Policy {
+func (s *stacks) policyOf(key stack.Key, w front.Input) diff.Policy {
 	p := w.Policy(s.policy)
 	s.mu.Lock()
 	defer s.mu.Unlock()

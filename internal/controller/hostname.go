@@ -11,6 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -18,7 +19,7 @@ import (
 // may have failed. ready tells that one that takes the place of another can be shown. switched are the members as they are now, if they showed
 // a load balancer until now that is there besides the one that they show; nil = none did.
 func (s *stacks) showLoadBalancer(ctx context.Context, key stack.Key, desired *stack.Stack, keep []stack.Ref, w front.Input, ready bool) (
-	o plan.Observed, switched []metav1.Object, refused refusedWrites, err error) {
+	o elb.Observed, switched []metav1.Object, refused refusedWrites, err error) {
 	o, err = s.inventory.Observed(ctx, key, withoutAddOns(desired))
 	o.Hostnames = w.Hostnames()
 	if err != nil || !w.Wanted || len(desired.LoadBalancers) == 0 {
@@ -51,7 +52,7 @@ func (s *stacks) showLoadBalancer(ctx context.Context, key stack.Key, desired *s
 
 // serving is the load balancer whose name to show, with its ports: a new one from the beginning, but one that replaces another
 // only once it is ready, active and has listeners, because until then the other one serves.
-func serving(o *plan.Observed, lb *plan.LoadBalancer, ready bool) (*plan.LoadBalancer, []int32) {
+func serving(o *elb.Observed, lb *elb.LoadBalancer, ready bool) (*elb.LoadBalancer, []int32) {
 	ports := map[string][]int32{}
 	for _, l := range o.Listeners {
 		ports[l.LoadBalancer.Literal] = append(ports[l.LoadBalancer.Literal], l.Port)
@@ -85,7 +86,7 @@ func withoutAddOns(desired *stack.Stack) *stack.Stack {
 }
 
 // frontendName is the name of the network load balancer in front of the ALB, if there is one that is wanted or kept.
-func frontendName(o plan.Observed, desired *stack.Stack, keep []stack.Ref) string {
+func frontendName(o elb.Observed, desired *stack.Stack, keep []stack.Ref) string {
 	for _, lb := range o.LoadBalancers {
 		wanted := func(w stack.LoadBalancer) bool { return w.ID == lb.ID && w.Scheme == lb.Scheme }
 		held := stack.Ref{Kind: stack.KindLoadBalancer, ID: lb.ID}

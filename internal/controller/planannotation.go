@@ -20,7 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/stackjson"
 	"github.com/k8s-lbc/lbc/internal/status"
@@ -54,7 +54,7 @@ func (s *stacks) dryRun(ctx context.Context, key stack.Key, w front.Input) error
 		if err != nil {
 			return fmt.Errorf("dry run of %s: %w", key, err)
 		}
-		p := plan.Diff(c.Stack, c.Keep, observed, s.policy)
+		p := diff.Stack(c.Stack, c.Keep, observed, s.policy)
 		outcome = "deploying it would change nothing"
 		if !p.Empty() {
 			outcome = "deploying it means " + p.Summary().String()

@@ -8,6 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
 func TestWhatAWSRefusesOfAnAddOnIsToldAtTheSettingOfThatAddOn(t *testing.T) {
@@ -18,13 +19,13 @@ func TestWhatAWSRefusesOfAnAddOnIsToldAtTheSettingOfThatAddOn(t *testing.T) {
 	}
 	origin.Fields["ClassicWebACL"] = intent.Source{Path: "ClassicWebACL"} // decision 16: WAF Classic
 	for _, c := range []struct {
-		op   plan.Op
+		op   plan.Operation
 		want string
 	}{
-		{plan.AssociateWebACL{}, "WebACL"}, {plan.DisassociateWebACL{}, "WebACL"},
-		{plan.AssociateRegionalWebACL{}, "ClassicWebACL"}, {plan.DisassociateRegionalWebACL{}, "ClassicWebACL"}, // decision 16: WAF Classic
-		{plan.CreateProtection{}, "Shield"}, {plan.DeleteProtection{}, "Shield"},
-		{plan.ModifyCapacityReservation{}, "Capacity"}, {plan.ModifyIPPools{}, "IPAMPool"},
+		{elb.AssociateWebACL{}, "WebACL"}, {elb.DisassociateWebACL{}, "WebACL"},
+		{elb.AssociateRegionalWebACL{}, "ClassicWebACL"}, {elb.DisassociateRegionalWebACL{}, "ClassicWebACL"}, // decision 16: WAF Classic
+		{elb.CreateProtection{}, "Shield"}, {elb.DeleteProtection{}, "Shield"},
+		{elb.ModifyCapacityReservation{}, "Capacity"}, {elb.ModifyIPPools{}, "IPAMPool"},
 	} {
 		d := diag.New(diag.Object{}, "", diag.AWSRejected, "no", "do it")
 		if got := sourcesOf(d, origin, c.op); !slices.Equal(got, []intent.Source{{Path: c.want}}) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -32,9 +33,9 @@ func ruleSteps(p *plan.Plan) []string {
 	}
 	for _, s := range p.Steps {
 		switch op := s.Op.(type) {
-		case plan.AuthorizeIngress:
+		case elb.AuthorizeIngress:
 			tell(s, "open", op.Permissions)
-		case plan.RevokeIngress:
+		case elb.RevokeIngress:
 			tell(s, "close", op.Permissions)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -53,13 +54,13 @@ func unwritten(p *plan.Plan, r apply.Result) map[string]bool {
 		}
 		var as []stack.Action
 		switch op := s.Op.(type) {
-		case plan.CreateListener:
+		case elb.CreateListener:
 			as = op.Listener.DefaultActions
-		case plan.ModifyListener:
+		case elb.ModifyListener:
 			as = op.Listener.DefaultActions
-		case plan.CreateRule:
+		case elb.CreateRule:
 			as = op.Rule.Actions
-		case plan.ModifyRule:
+		case elb.ModifyRule:
 			as = op.Rule.Actions
 		}
 		for _, a := range as {

@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -67,7 +68,7 @@ func TestTheRecordTellsWhichSecretsAWSWasGiven(t *testing.T) {
 			var p plan.Plan
 			result := apply.Result{Outcomes: map[plan.StepID]apply.Outcome{}}
 			if c.outcome != "" {
-				p.Steps = []plan.Step{{ID: "ModifyRule 443:1", Op: plan.ModifyRule{Rule: rule}}}
+				p.Steps = []plan.Step{{ID: "ModifyRule 443:1", Op: elb.ModifyRule{Rule: rule}}}
 				result.Outcomes["ModifyRule 443:1"] = apply.Outcome{State: c.outcome, Err: errors.New("refused")}
 			}
 			if err := (&stacks{client: k}).recordSecrets(t.Context(), r, &p, result, []metav1.Object{ing}).err(); err != nil {

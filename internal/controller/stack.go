@@ -24,6 +24,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 )
@@ -51,7 +53,7 @@ type stacks struct {
 	// reviewSoon hears of load balancers that were changed as wanted, so that what others changed by hand is found then, too; nil = no one asks.
 	reviewSoon func(key stack.Key)
 	compile    compile.Config
-	policy     plan.Policy // of all plans
+	policy     diff.Policy // of all plans
 	stabilize  time.Duration
 	annotate   bool // write the stack to an annotation of the first member
 	now        func() time.Time
@@ -200,7 +202,7 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w fro
 		s.tell(ctx, t)
 		return reconcile.Result{}, err
 	}
-	p := plan.Diff(c.Stack, c.Keep, observed, s.policyOf(key, w))
+	p := diff.Stack(c.Stack, c.Keep, observed, s.policyOf(key, w))
 	if p.Assumed || observed.Assumed != nil && len(w.Leaving) > 0 { // who leaves may be released only once nothing of his is there
 		s.inventory.Verify(key)
 		return s.pass(ctx, log, key, w, unedited, mark)
@@ -327,7 +329,7 @@ func (s *stacks) soonest(key stack.Key, wait time.Duration, err error) (reconcil
 // imported reports whether a certificate came to be that no listener could name before.
 func imported(p *plan.Plan, r apply.Result) bool {
 	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
-		op, ok := step.Op.(plan.ImportCertificate)
+		op, ok := step.Op.(elb.ImportCertificate)
 		return ok && op.At == (stack.Ref{}) && r.Outcomes[step.ID].State == apply.Done
 	})
 }
@@ -421,7 +423,7 @@ func (s *stacks) restore(kept map[stack.Key]*compile.Memory) {
 // creates reports whether a plan makes a load balancer, of which nothing can be changed by hand yet.
 func creates(p *plan.Plan) bool {
 	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
-		_, ok := step.Op.(plan.CreateLoadBalancer)
+		_, ok := step.Op.(elb.CreateLoadBalancer)
 		return ok
 	})
 }
@@ -436,10 +438,10 @@ func (s *stacks) keepObserved(key stack.Key) {
 }
 
 // expect is what AWS holds of a stack, as far as it is known; parts of it may be assumptions.
-func (s *stacks) expect(ctx context.Context, key stack.Key, desired *stack.Stack, w front.Input) (plan.Observed, error) {
+func (s *stacks) expect(ctx context.Context, key stack.Key, desired *stack.Stack, w front.Input) (elb.Observed, error) {
 	o, err := s.inventory.Observed(ctx, key, desired)
 	if err != nil {
-		return plan.Observed{}, err
+		return elb.Observed{}, err
 	}
 	o.Hostnames = w.Hostnames()
 	o.Bindings, err = s.bindings.of(ctx, key)
@@ -448,7 +450,7 @@ func (s *stacks) expect(ctx context.Context, key stack.Key, desired *stack.Stack
 
 // observe is what AWS holds of a stack, for callers who conclude more from it than that nothing is to be done: what is only assumed is
 // read first.
-func (s *stacks) observe(ctx context.Context, key stack.Key, desired *stack.Stack, w front.Input) (plan.Observed, error) {
+func (s *stacks) observe(ctx context.Context, key stack.Key, desired *stack.Stack, w front.Input) (elb.Observed, error) {
 	o, err := s.expect(ctx, key, desired, w)
 	if err != nil || o.Assumed == nil {
 		return o, err

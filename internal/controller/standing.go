@@ -7,6 +7,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/proof"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -20,7 +21,7 @@ func (s *stacks) unmade(ctx context.Context, key stack.Key, w front.Input, c com
 		return nil, err
 	}
 	policy := s.policyOf(key, w)
-	with := plan.Diff(c.Stack, c.Keep, observed, policy)
+	with := diff.Stack(c.Stack, c.Keep, observed, policy)
 	s.mu.Lock()
 	memory := s.memory[key]
 	s.mu.Unlock()
@@ -33,7 +34,7 @@ func (s *stacks) unmade(ctx context.Context, key stack.Key, w front.Input, c com
 		if rest.Stack == nil { // the others make no stack by themselves, which tells nothing of this one
 			continue
 		}
-		without := plan.Diff(rest.Stack, rest.Keep, observed, policy)
+		without := diff.Stack(rest.Stack, rest.Keep, observed, policy)
 		if standing(&with, &without).Proven() {
 			out = append(out, r)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 )
@@ -19,8 +20,8 @@ type tale struct {
 	key      stack.Key
 	input    front.Input
 	compiled compile.Result
-	observed *plan.Observed // nil = not known
-	plan     *plan.Plan     // nil = none was made
+	observed *elb.Observed // nil = not known
+	plan     *plan.Plan    // nil = none was made
 	result   apply.Result
 	found    diag.List
 	changed  bool // something was changed, and all of it succeeded

@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -322,7 +322,7 @@ func TestASecretThatCannotBeReadWithholdsOnlyWhatNeedsIt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !slices.ContainsFunc(o.Listeners, func(l plan.Listener) bool { return l.Port == 80 && l.DefaultActions[0].Forward != nil }) {
+			if !slices.ContainsFunc(o.Listeners, func(l elb.Listener) bool { return l.Port == 80 && l.DefaultActions[0].Forward != nil }) {
 				t.Errorf("the other member is not served: %+v", o.Listeners)
 			}
 			if all := strings.Join(*events, "\n"); strings.Count(all, c.want) != 1 || strings.Count(all, "Warning FailedBuildModel web") == 0 {

@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -112,17 +113,17 @@ func (s *stacks) place(d diag.Diagnostic, origins map[stack.Ref]compile.Origin, 
 }
 
 // sourcesOf are the places where what a problem is about was written, as far as can be told.
-func sourcesOf(d diag.Diagnostic, origin compile.Origin, op plan.Op) []intent.Source {
+func sourcesOf(d diag.Diagnostic, origin compile.Origin, op plan.Operation) []intent.Source {
 	if d.Class == diag.Transient { // what passes by itself is about no setting
 		return nil
 	}
 	setting := settings[op.Name()]
-	if _, on, ok := plan.Changes(op); ok {
+	if _, on, ok := elb.Changes(op); ok {
 		setting = string(on)
 	}
 	if s, ok := settingOf[d.Code]; ok {
 		setting = s
-	} else if _, ok := op.(plan.CreateLoadBalancer); ok {
+	} else if _, ok := op.(elb.CreateLoadBalancer); ok {
 		setting = ""
 		for _, m := range mentions {
 			if setting == "" && strings.Contains(strings.ToLower(d.Text), m.word) {
@@ -143,18 +144,18 @@ func sourcesOf(d diag.Diagnostic, origin compile.Origin, op plan.Op) []intent.So
 }
 
 // keysOf are the keys of the attributes or tags that an operation sets: those that a text names, if it names any.
-func keysOf(op plan.Op, text string) []string {
+func keysOf(op plan.Operation, text string) []string {
 	var set map[string]string
 	switch op := op.(type) {
-	case plan.ModifyLoadBalancerAttributes:
+	case elb.ModifyLoadBalancerAttributes:
 		set = op.Attributes
-	case plan.ModifyTargetGroupAttributes:
+	case elb.ModifyTargetGroupAttributes:
 		set = op.Attributes
-	case plan.ModifyListenerAttributes:
+	case elb.ModifyListenerAttributes:
 		set = op.Attributes
-	case plan.AddTags:
+	case elb.AddTags:
 		set = op.Tags
-	case plan.TagSecurityGroup:
+	case elb.TagSecurityGroup:
 		set = op.Tags
 	}
 	all := slices.Sorted(maps.Keys(set))

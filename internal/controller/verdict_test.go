@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -38,17 +39,17 @@ func TestARefusalLandsOnWhoseSettingItIsAbout(t *testing.T) {
 			"Attributes[idle_timeout.timeout_seconds]": by(class, "spec.loadBalancerAttributes"),
 		},
 	}}
-	create := plan.CreateLoadBalancer{LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}
-	attributes := func(keys ...string) plan.Op {
+	create := elb.CreateLoadBalancer{LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}
+	attributes := func(keys ...string) plan.Operation {
 		set := map[string]string{}
 		for _, k := range keys {
 			set[k] = "x"
 		}
-		return plan.ModifyLoadBalancerAttributes{LoadBalancer: lb, Attributes: set}
+		return elb.ModifyLoadBalancerAttributes{LoadBalancer: lb, Attributes: set}
 	}
 	for _, tc := range []struct {
 		name string
-		op   plan.Op
+		op   plan.Operation
 		code diag.Code
 		text string
 		want []string
@@ -61,8 +62,8 @@ func TestARefusalLandsOnWhoseSettingItIsAbout(t *testing.T) {
 		{"a right, which is nobody's setting", create, diag.AccessDenied, "not authorized to perform this", []string{"Ingress shop/api ", "Ingress shop/web "}},
 		{"one attribute of two, which AWS names", attributes("access_logs.s3.bucket", "client_keep_alive.seconds"), diag.AWSRejected, "'client_keep_alive.seconds' is out of range", []string{"Ingress shop/api attributes"}},
 		{"one attribute of two, which AWS does not name", attributes("access_logs.s3.bucket", "client_keep_alive.seconds"), diag.AWSRejected, "Access Denied for bucket", []string{"Ingress shop/web attributes", "Ingress shop/api attributes"}},
-		{"an address family", plan.SetIPAddressType{LoadBalancer: lb}, diag.AWSRejected, "InvalidSubnet: no IPv6 range", []string{"Ingress shop/web ip-address-type"}},
-		{"a tag of a security group", plan.TagSecurityGroup{Tags: map[string]string{"team": "x", "stage": "y"}}, diag.AWSRejected, "tag team is not admitted", []string{"Ingress shop/api tags"}},
+		{"an address family", elb.SetIPAddressType{LoadBalancer: lb}, diag.AWSRejected, "InvalidSubnet: no IPv6 range", []string{"Ingress shop/web ip-address-type"}},
+		{"a tag of a security group", elb.TagSecurityGroup{Tags: map[string]string{"team": "x", "stage": "y"}}, diag.AWSRejected, "tag team is not admitted", []string{"Ingress shop/api tags"}},
 		{"the only attribute that changes", attributes("access_logs.s3.bucket"), diag.AWSRejected, "Access Denied for bucket", []string{"Ingress shop/web attributes"}},
 	} {
 		found := (&stacks{}).place(diag.New(diag.Object{}, "", tc.code, tc.text, "x"), origins, plan.Step{Resource: lb, Op: tc.op}, front.Input{Members: []metav1.Object{api, web}})

@@ -9,13 +9,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
 // withdraw takes the names of a stack's load balancers off the Ingresses that leave it for another group or another controller,
 // so that nobody sends traffic where it is not served any more. One that shows another name has arrived elsewhere, and one that
 // is being deleted keeps its status until it is gone.
-func (s *stacks) withdraw(ctx context.Context, o plan.Observed, leaving []metav1.Object) refusedWrites {
+func (s *stacks) withdraw(ctx context.Context, o elb.Observed, leaving []metav1.Object) refusedWrites {
 	var refused refusedWrites
 	var names []string
 	for _, lb := range o.LoadBalancers {

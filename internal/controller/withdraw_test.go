@@ -18,7 +18,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
 func TestOnlyAnIngressThatLeavesAndStillShowsOurNameLosesIt(t *testing.T) {
@@ -51,7 +51,7 @@ func TestOnlyAnIngressThatLeavesAndStillShowsOurNameLosesIt(t *testing.T) {
 		}
 		leaving = append(leaving, stored)
 	}
-	observed := plan.Observed{LoadBalancers: []plan.LoadBalancer{{DNSName: "Ours.example"}}}
+	observed := elb.Observed{LoadBalancers: []elb.LoadBalancer{{DNSName: "Ours.example"}}}
 	if refused := s.withdraw(t.Context(), observed, leaving); len(refused) > 0 {
 		t.Fatal(refused.err())
 	}

@@ -14,7 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -25,7 +26,7 @@ type Input struct {
 	// Stack is the wish; nil = it cannot be built, and Diagnostics tell why.
 	Stack       *stack.Stack
 	Origins     map[stack.Ref]compile.Origin
-	Observed    plan.Observed
+	Observed    elb.Observed
 	Diagnostics diag.List
 	// Annotations are those of an Ingress or Service; nil if it is not known.
 	Annotations func(diag.Object) map[string]string
@@ -145,7 +146,7 @@ func Explain(in Input) Explanation {
 		return e
 	}
 	e.Stack = in.Stack.Key.String()
-	in.Stack = plan.Stand(in.Stack, in.Observed)
+	in.Stack = diff.Stand(in.Stack, in.Observed)
 	x := explainer{in: in, resolve: map[string]string{}}
 	for _, tg := range in.Observed.TargetGroups {
 		x.resolve[tg.ID] = tg.ARN

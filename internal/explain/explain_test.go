@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -148,9 +148,9 @@ func TestWhatStandsIsExplainedAsItStands(t *testing.T) {
 	}{"a rule that stands": {path("/split"), "forward"}, "a rule that never stood": {path("/else"), "answer 503"}} {
 		in := input()
 		in.Stack.Rules[0].Standing, in.Stack.Rules[0].Actions = true, stack.Unavailable()
-		in.Observed = plan.Observed{
-			Listeners: []plan.Listener{{ARN: "arn:l", Listener: stack.Listener{Port: 80}}},
-			Rules:     []plan.Rule{{ARN: "arn:r", Priority: 7, Rule: stack.Rule{Listener: stack.Literal(stack.KindListener, "arn:l"), Conditions: c.conditions, Actions: forward(1)}}},
+		in.Observed = elb.Observed{
+			Listeners: []elb.Listener{{ARN: "arn:l", Listener: stack.Listener{Port: 80}}},
+			Rules:     []elb.Rule{{ARN: "arn:r", Priority: 7, Rule: stack.Rule{Listener: stack.Literal(stack.KindListener, "arn:l"), Conditions: c.conditions, Actions: forward(1)}}},
 		}
 		r, err := ParseRequest("http://x/split", nil, client)
 		if err != nil {

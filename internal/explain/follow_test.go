@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -42,7 +42,7 @@ func redirects() Input {
 		},
 		Rules: rules,
 	}}
-	in.Observed.LoadBalancers = []plan.LoadBalancer{{DNSName: "LB.amazonaws.com"}}
+	in.Observed.LoadBalancers = []elb.LoadBalancer{{DNSName: "LB.amazonaws.com"}}
 	return in
 }
 

@@ -23,7 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -37,11 +37,11 @@ type Input struct {
 	Members, Leaving []metav1.Object
 	// Found are diagnostics that no member of the load balancer repeats.
 	Found      diag.List
-	Protection plan.Protection
+	Protection diff.Protection
 	// ProtectedBy says where Protection is declared; empty if it is not.
 	ProtectedBy string
 	// Frontend and FrontendBy are the same for the network load balancer in front of an ALB.
-	Frontend   plan.Protection
+	Frontend   diff.Protection
 	FrontendBy string
 	// DryRun is there if objects are under dry run.
 	DryRun *DryRun
@@ -68,7 +68,7 @@ func (w Input) removal() stack.Removal {
 func (w Input) Nothing() bool { return !w.Wanted && len(w.Leaving) == 0 }
 
 // Policy is that of the wish's plan, by the policy of all plans.
-func (w Input) Policy(all plan.Policy) plan.Policy {
+func (w Input) Policy(all diff.Policy) diff.Policy {
 	all.Protection, all.ProtectedBy, all.Frontend, all.FrontendBy = w.Protection, w.ProtectedBy, w.Frontend, w.FrontendBy
 	objs := slices.Concat(w.Members, w.Leaving)
 	all.Namespaces, all.DeleteDuplicates, all.DuplicatesAnnotation = namespacesOf(objs), nil, ""
@@ -136,8 +136,8 @@ func namespacesOf(objs []metav1.Object) []string {
 }
 
 // PolicyFromFlags is the policy of all plans.
-func PolicyFromFlags(c *config.Config) plan.Policy {
-	return plan.Policy{
+func PolicyFromFlags(c *config.Config) diff.Policy {
+	return diff.Policy{
 		ExternalTags: c.ExternalManagedTags, Unweighted: !c.Gates.Enabled(config.WeightedTargetGroups),
 		FixedHealthChecks: !c.Gates.Enabled(config.NLBHealthCheckAdvancedConfig),
 	}
@@ -243,14 +243,14 @@ func (f Service) Load(v *objects.View, id stack.ID) Input {
 }
 
 // declared is what a declaration about deletion protection means for a plan, and where it is.
-func declared(f intent.Field[bool]) (p plan.Protection, by string) {
+func declared(f intent.Field[bool]) (p diff.Protection, by string) {
 	switch {
 	case !f.Set:
-		return plan.ProtectionAsFound, ""
+		return diff.ProtectionAsFound, ""
 	case f.Value:
-		return plan.ProtectionDeclared, f.Source.Object.String() + ", " + f.Source.Path
+		return diff.ProtectionDeclared, f.Source.Object.String() + ", " + f.Source.Path
 	}
-	return plan.ProtectionLifted, ""
+	return diff.ProtectionLifted, ""
 }
 
 // CompileFromFlags configures the compiler.

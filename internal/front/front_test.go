@@ -15,7 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/front/service"
 	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -37,35 +37,35 @@ func TestAServiceIsWantedLeavesOrIsNobodys(t *testing.T) {
 	for name, c := range map[string]struct {
 		svc             *corev1.Service
 		wanted, leaving bool
-		protection      plan.Protection
+		protection      diff.Protection
 	}{
-		"wanted":  {balancer(func(*corev1.Service) {}), true, false, plan.ProtectionAsFound},
-		"deleted": {balancer(func(s *corev1.Service) { s.DeletionTimestamp, s.Finalizers = &metav1.Time{}, []string{finalizer} }), false, true, plan.ProtectionAsFound},
+		"wanted":  {balancer(func(*corev1.Service) {}), true, false, diff.ProtectionAsFound},
+		"deleted": {balancer(func(s *corev1.Service) { s.DeletionTimestamp, s.Finalizers = &metav1.Time{}, []string{finalizer} }), false, true, diff.ProtectionAsFound},
 		"no longer a balancer": {balancer(func(s *corev1.Service) {
 			s.Spec.Type, s.Spec.LoadBalancerClass, s.Finalizers = corev1.ServiceTypeClusterIP, nil, []string{finalizer}
-		}), false, true, plan.ProtectionAsFound},
+		}), false, true, diff.ProtectionAsFound},
 		"deleted and protected": {balancer(func(s *corev1.Service) {
 			s.DeletionTimestamp, s.Finalizers = &metav1.Time{}, []string{finalizer}
 			s.Annotations[protect] = "deletion_protection.enabled=true"
-		}), false, true, plan.ProtectionDeclared},
+		}), false, true, diff.ProtectionDeclared},
 		"deleted, its protection lifted": {balancer(func(s *corev1.Service) {
 			s.DeletionTimestamp, s.Finalizers = &metav1.Time{}, []string{finalizer}
 			s.Annotations[protect] = "deletion_protection.enabled=false"
-		}), false, true, plan.ProtectionLifted},
+		}), false, true, diff.ProtectionLifted},
 		"its type cannot be understood": {balancer(func(s *corev1.Service) {
 			s.Spec.LoadBalancerClass, s.Finalizers = nil, []string{finalizer}
 			s.Annotations["service.beta.kubernetes.io/aws-load-balancer-type"] = "externl"
-		}), true, false, plan.ProtectionAsFound},
-		"another's": {balancer(func(s *corev1.Service) { s.Spec.LoadBalancerClass = nil }), false, false, plan.ProtectionAsFound},
+		}), true, false, diff.ProtectionAsFound},
+		"another's": {balancer(func(s *corev1.Service) { s.Spec.LoadBalancerClass = nil }), false, false, diff.ProtectionAsFound},
 	} {
 		w := front.Load(objects.FromObjects([]any{c.svc}), stack.ID{Namespace: "shop", Name: "web"})
 		if w.Wanted != c.wanted || (len(w.Members) == 1) != c.wanted || (len(w.Leaving) == 1) != c.leaving || w.Protection != c.protection || w.Nothing() != (!c.wanted && !c.leaving) {
 			t.Errorf("%s: %+v", name, w)
 		}
-		if (w.ProtectedBy != "") != (c.protection == plan.ProtectionDeclared) {
+		if (w.ProtectedBy != "") != (c.protection == diff.ProtectionDeclared) {
 			t.Errorf("%s: protected by %q", name, w.ProtectedBy)
 		}
-		p := w.Policy(plan.Policy{Unweighted: true})
+		p := w.Policy(diff.Policy{Unweighted: true})
 		if !p.Unweighted || p.Protection != w.Protection || p.ProtectedBy != w.ProtectedBy {
 			t.Errorf("%s: policy %+v", name, p)
 		}

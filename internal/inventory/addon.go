@@ -7,6 +7,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -23,9 +24,9 @@ type addOnShelf struct {
 type addOns struct {
 	webACL     fact[string]
 	classic    fact[string] // decision 16: WAF Classic
-	protection fact[*plan.ShieldProtection]
+	protection fact[*elb.ShieldProtection]
 	capacity   fact[int32]
-	failures   map[plan.AddOn]*trouble
+	failures   map[elb.AddOn]*trouble
 	writes     int64 // grows with each operation, so that a read that began before does not count
 }
 
@@ -38,24 +39,24 @@ type trouble struct {
 func (s *addOnShelf) at(arn string) *addOns {
 	a := s.of[arn]
 	if a == nil {
-		a = &addOns{failures: map[plan.AddOn]*trouble{}}
+		a = &addOns{failures: map[elb.AddOn]*trouble{}}
 		s.of[arn] = a
 	}
 	return a
 }
 
 // record writes an operation through; the lock is held.
-func (s *addOnShelf) record(op plan.Op, out plan.Output, resolve func(stack.Ref) string, now time.Time) {
-	if d, ok := op.(plan.DeleteLoadBalancer); ok {
+func (s *addOnShelf) record(op plan.Operation, out plan.Output, resolve func(stack.Ref) string, now time.Time) {
+	if d, ok := op.(elb.DeleteLoadBalancer); ok {
 		delete(s.of, resolve(d.LoadBalancer))
 		return
 	}
-	decided, ok := plan.Effect(op, out)
+	decided, ok := elb.Effect(op, out)
 	if !ok {
 		return
 	}
 	arn := out.ID // of a new load balancer
-	if r, _, changes := plan.Changes(op); changes {
+	if r, _, changes := elb.Changes(op); changes {
 		arn = resolve(r)
 	}
 	a := s.at(arn)
@@ -76,7 +77,7 @@ func (i *Inventory) ForgetAddOns(arn string) {
 
 // observeAddOns fills in what is known of add-ons, after reading those that are wanted, of the load balancers that they are
 // wanted for. It never fails: what cannot be read is said so in the observation, and what takes long is there another time.
-func (i *Inventory) observeAddOns(ctx context.Context, o *plan.Observed, desired *stack.Stack) {
+func (i *Inventory) observeAddOns(ctx context.Context, o *elb.Observed, desired *stack.Stack) {
 	r := addOnReader{i: i, o: o, patience: time.NewTimer(i.cfg.Patience)}
 	defer r.patience.Stop()
 	r.ctx = cloud.WithPriority(ctx, cloud.Cosmetic)
@@ -99,7 +100,7 @@ func (i *Inventory) observeAddOns(ctx context.Context, o *plan.Observed, desired
 		}
 	}
 	if s := i.addOns.subscribed; s.known && !s.value {
-		r.refuse(plan.AddOnShield, plan.Guard{
+		r.refuse(elb.AddOnShield, plan.Guard{
 			Code: diag.NotSubscribed, Text: "the account does not subscribe to Shield Advanced, so that the load balancer cannot be protected by it",
 			Remedy: "subscribe, or remove the annotation",
 		})

@@ -16,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -28,7 +29,7 @@ func guarded(f *fixture, name string, on stack.AddOns) *stack.Stack {
 	}}
 }
 
-func (f *fixture) observed(want *stack.Stack) plan.Observed {
+func (f *fixture) observed(want *stack.Stack) elb.Observed {
 	f.Helper()
 	o, err := f.inv.Observed(f.Context(), want.Key, want)
 	if err != nil {
@@ -92,7 +93,7 @@ func TestAnAddOnThatCannotBeReadIsSaidSoAndNotAskedForAtOnceAgain(t *testing.T) 
 	for range 3 {
 		o := f.observed(want)
 		g := o.LoadBalancers[0].Unread
-		if g[plan.AddOnWebACL].Code != diag.AccessDenied || g[plan.AddOnWebACL].Remedy != "allow the controller's role the action wafv2:GetWebACLForResource" {
+		if g[elb.AddOnWebACL].Code != diag.AccessDenied || g[elb.AddOnWebACL].Remedy != "allow the controller's role the action wafv2:GetWebACLForResource" {
 			t.Fatalf("unread: %+v", g)
 		}
 	}
@@ -173,7 +174,7 @@ func TestAReadThatBeganBeforeAWriteDoesNotHideIt(t *testing.T) {
 	arn := f.observed(&stack.Stack{Key: want.Key}).LoadBalancers[0].ARN
 	var inv *inventory.Inventory
 	late := lateWAF{f.sim.Firewall, func() {
-		inv.Record(want.Key, plan.AssociateWebACL{LoadBalancer: stack.Literal(stack.KindLoadBalancer, arn), WebACL: acl}, plan.Output{}, func(r stack.Ref) string { return r.Literal })
+		inv.Record(want.Key, elb.AssociateWebACL{LoadBalancer: stack.Literal(stack.KindLoadBalancer, arn), WebACL: acl}, plan.Output{}, func(r stack.Ref) string { return r.Literal })
 	}}
 	inv = inventory.New(cloud.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, WAFv2: late}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
 	o, err := inv.Observed(t.Context(), want.Key, want)
@@ -237,7 +238,7 @@ func TestWhatCouldNotBeReadIsSaidWhileItIsTriedAgain(t *testing.T) {
 		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, Patience: 20 * time.Millisecond})
 	none := ""
 	want := guarded(f, "web", stack.AddOns{WebACL: &none})
-	var first plan.Observed
+	var first elb.Observed
 	for deadline := time.Now().Add(time.Minute); len(first.LoadBalancers) == 0 || first.LoadBalancers[0].Unread == nil; {
 		if first = f.observed(want); time.Now().After(deadline) {
 			t.Fatal("not told")
@@ -245,7 +246,7 @@ func TestWhatCouldNotBeReadIsSaidWhileItIsTriedAgain(t *testing.T) {
 	}
 	f.clock.Advance(time.Minute)
 	again := f.observed(want)
-	if !again.Pending || again.LoadBalancers[0].Unread[plan.AddOnWebACL] != first.LoadBalancers[0].Unread[plan.AddOnWebACL] {
+	if !again.Pending || again.LoadBalancers[0].Unread[elb.AddOnWebACL] != first.LoadBalancers[0].Unread[elb.AddOnWebACL] {
 		t.Errorf("pending %v, unread %+v; before: %+v", again.Pending, again.LoadBalancers[0].Unread, first.LoadBalancers[0].Unread)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -14,7 +15,7 @@ import (
 type addOnReader struct {
 	i        *Inventory
 	ctx      context.Context //nolint:containedctx // of one call
-	o        *plan.Observed
+	o        *elb.Observed
 	patience *time.Timer
 	crowded  bool // so many reads are under way that nobody should wait for his
 	asked    []asked
@@ -22,16 +23,16 @@ type addOnReader struct {
 
 // asked is a read under way.
 type asked struct {
-	on        plan.AddOn
+	on        elb.AddOn
 	operation string
 	lb        int // index of the load balancer, -1 = the account
 	done      <-chan error
 	last      error // why an earlier try failed, if it did
 }
 
-func (r *addOnReader) refuse(on plan.AddOn, g plan.Guard) {
+func (r *addOnReader) refuse(on elb.AddOn, g plan.Guard) {
 	if r.o.Unavailable == nil {
-		r.o.Unavailable = map[plan.AddOn]plan.Guard{}
+		r.o.Unavailable = map[elb.AddOn]plan.Guard{}
 	}
 	r.o.Unavailable[on] = g
 }
@@ -40,7 +41,7 @@ func (r *addOnReader) refuse(on plan.AddOn, g plan.Guard) {
 func (r *addOnReader) read(w *stack.LoadBalancer) {
 	i := r.i
 	if w.Shield != nil {
-		q := asked{on: plan.AddOnShield, operation: "GetSubscriptionState", lb: -1}
+		q := asked{on: elb.AddOnShield, operation: "GetSubscriptionState", lb: -1}
 		ask(r, q, "shield subscription", place[bool]{&i.addOns.subscribed, &i.addOns.trouble, &i.addOns.written}, i.subscription)
 	}
 	for _, k := range addOnKinds {
@@ -146,7 +147,7 @@ func (r *addOnReader) unread(q asked, err error) {
 	}
 	lb := &r.o.LoadBalancers[q.lb]
 	if lb.Unread == nil {
-		lb.Unread = map[plan.AddOn]plan.Guard{}
+		lb.Unread = map[elb.AddOn]plan.Guard{}
 	}
 	lb.Unread[q.on] = g
 }

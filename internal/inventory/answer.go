@@ -13,7 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -284,7 +284,7 @@ func (a *answer) stackDetails(ctx context.Context) error {
 			return err
 		}
 		d := &facts.LoadBalancerDetails{Listeners: map[int32]stack.Listener{}}
-		if at := slices.IndexFunc(o.LoadBalancers, func(lb plan.LoadBalancer) bool { return lb.ID == managed.ID }); at >= 0 {
+		if at := slices.IndexFunc(o.LoadBalancers, func(lb elb.LoadBalancer) bool { return lb.ID == managed.ID }); at >= 0 {
 			lb := o.LoadBalancers[at]
 			d.Attributes = lb.Attributes
 			for _, l := range o.Listeners {

@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -218,7 +219,7 @@ func TestRulesAtHandAreWholeWhileTheyAreWritten(t *testing.T) {
 	stop, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		op := plan.AuthorizeIngress{Group: stack.Literal(stack.KindSecurityGroup, nodeGroup), Permissions: []stack.Permission{{Protocol: "tcp", FromPort: 80, ToPort: 80, CIDR: "10.0.0.0/8"}}}
+		op := elb.AuthorizeIngress{Group: stack.Literal(stack.KindSecurityGroup, nodeGroup), Permissions: []stack.Permission{{Protocol: "tcp", FromPort: 80, ToPort: 80, CIDR: "10.0.0.0/8"}}}
 		for {
 			select {
 			case <-stop:

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/proof"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -72,7 +72,7 @@ func (i *Inventory) ListAgain(ctx context.Context) error {
 
 // confirm takes note that a listing which began at that time, and after writes, holds nothing of a stack that was not known; if it does, ok is
 // false, and the stack is to be read again. i.mu is held.
-func (i *Inventory) confirm(e *entry, found *plan.Observed, at time.Time, writes int64) (ok bool) {
+func (i *Inventory) confirm(e *entry, found *elb.Observed, at time.Time, writes int64) (ok bool) {
 	switch {
 	case found != nil && i.holdsMore(found, e.obs):
 		i.seq++
@@ -86,15 +86,15 @@ func (i *Inventory) confirm(e *entry, found *plan.Observed, at time.Time, writes
 
 // holdsMore reports whether a listing that was just made holds something of a stack that is not known, and that this process has not deleted
 // since. i.mu is held.
-func (i *Inventory) holdsMore(found *plan.Observed, known plan.Observed) bool {
-	return slices.ContainsFunc(found.LoadBalancers, func(x plan.LoadBalancer) bool {
+func (i *Inventory) holdsMore(found *elb.Observed, known elb.Observed) bool {
+	return slices.ContainsFunc(found.LoadBalancers, func(x elb.LoadBalancer) bool {
 		_, gone := i.gone[x.ARN]
-		return !gone && !slices.ContainsFunc(known.LoadBalancers, func(y plan.LoadBalancer) bool { return x.ARN == y.ARN })
-	}) || slices.ContainsFunc(found.TargetGroups, func(x plan.TargetGroup) bool {
+		return !gone && !slices.ContainsFunc(known.LoadBalancers, func(y elb.LoadBalancer) bool { return x.ARN == y.ARN })
+	}) || slices.ContainsFunc(found.TargetGroups, func(x elb.TargetGroup) bool {
 		_, gone := i.gone[x.ARN]
-		return !gone && !slices.ContainsFunc(known.TargetGroups, func(y plan.TargetGroup) bool { return x.ARN == y.ARN })
-	}) || slices.ContainsFunc(found.SecurityGroups, func(x plan.SecurityGroup) bool {
+		return !gone && !slices.ContainsFunc(known.TargetGroups, func(y elb.TargetGroup) bool { return x.ARN == y.ARN })
+	}) || slices.ContainsFunc(found.SecurityGroups, func(x elb.SecurityGroup) bool {
 		_, gone := i.groups.gone[x.GroupID]
-		return !gone && !slices.ContainsFunc(known.SecurityGroups, func(y plan.SecurityGroup) bool { return x.GroupID == y.GroupID })
+		return !gone && !slices.ContainsFunc(known.SecurityGroups, func(y elb.SecurityGroup) bool { return x.GroupID == y.GroupID })
 	})
 }

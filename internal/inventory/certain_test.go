@@ -12,6 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -34,7 +35,7 @@ func TestNothingIsLetGoOfOnAListingThatMayMissWhatThisProcessHasJustMade(t *test
 			if err != nil {
 				f.Fatal(err)
 			}
-			f.inv.Record(k, plan.CreateTargetGroup{TargetGroup: stack.TargetGroup{ID: "shop/web:80"}}, plan.Output{ID: *out.TargetGroups[0].TargetGroupArn}, byLiteral)
+			f.inv.Record(k, elb.CreateTargetGroup{TargetGroup: stack.TargetGroup{ID: "shop/web:80"}}, plan.Output{ID: *out.TargetGroups[0].TargetGroupArn}, byLiteral)
 		},
 		"load balancer": func(f *fixture) {
 			out, err := f.sim.Balancing.CreateLoadBalancer(f.Context(), &elbv2.CreateLoadBalancerInput{
@@ -45,7 +46,7 @@ func TestNothingIsLetGoOfOnAListingThatMayMissWhatThisProcessHasJustMade(t *test
 			if err != nil {
 				f.Fatal(err)
 			}
-			f.inv.Record(k, plan.CreateLoadBalancer{LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}, plan.Output{ID: *out.LoadBalancers[0].LoadBalancerArn}, byLiteral)
+			f.inv.Record(k, elb.CreateLoadBalancer{LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}, plan.Output{ID: *out.LoadBalancers[0].LoadBalancerArn}, byLiteral)
 		},
 		"security group": func(f *fixture) {
 			out, err := f.sim.Compute.CreateSecurityGroup(f.Context(), &ec2.CreateSecurityGroupInput{
@@ -57,7 +58,7 @@ func TestNothingIsLetGoOfOnAListingThatMayMissWhatThisProcessHasJustMade(t *test
 			if err != nil {
 				f.Fatal(err)
 			}
-			f.inv.Record(k, plan.CreateSecurityGroup{Group: stack.SecurityGroup{ID: "ManagedLBSecurityGroup"}}, plan.Output{ID: *out.GroupId}, byLiteral)
+			f.inv.Record(k, elb.CreateSecurityGroup{Group: stack.SecurityGroup{ID: "ManagedLBSecurityGroup"}}, plan.Output{ID: *out.GroupId}, byLiteral)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

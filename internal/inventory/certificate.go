@@ -13,7 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -61,7 +61,7 @@ const gone = "GONE"
 
 // certificateDetail is what only DescribeCertificate tells, nil if nobody asked.
 type certificateDetail struct {
-	detail   *plan.Certificate
+	detail   *elb.Certificate
 	detailAt time.Time
 }
 
@@ -193,7 +193,7 @@ func (i *Inventory) readCertificates(ctx context.Context) error {
 }
 
 // merge takes a listing over: certificates that are new or changed, and those that are gone. i.mu is held.
-func (s *certificateShelf) merge(listed map[string]certificateRecord, details map[string]*plan.Certificate, began time.Time, writes int64) {
+func (s *certificateShelf) merge(listed map[string]certificateRecord, details map[string]*elb.Certificate, began time.Time, writes int64) {
 	changed := !s.known
 	for arn, r := range s.records {
 		if _, there := listed[arn]; !there && r.leaving {
@@ -274,8 +274,8 @@ func domains(first string, others []string) []string {
 }
 
 // details describes certificates of which nothing is known that is young enough. One that vanished is nil.
-func (i *Inventory) details(ctx context.Context, arns []string, age time.Duration) (map[string]*plan.Certificate, error) {
-	out := map[string]*plan.Certificate{}
+func (i *Inventory) details(ctx context.Context, arns []string, age time.Duration) (map[string]*elb.Certificate, error) {
+	out := map[string]*elb.Certificate{}
 	var ask []string
 	i.mu.Lock()
 	for _, arn := range arns {
@@ -290,11 +290,11 @@ func (i *Inventory) details(ctx context.Context, arns []string, age time.Duratio
 		}
 	}
 	i.mu.Unlock()
-	return out, each(ctx, ask, i.describeCertificate, func(arn string, c *plan.Certificate) { out[arn] = c })
+	return out, each(ctx, ask, i.describeCertificate, func(arn string, c *elb.Certificate) { out[arn] = c })
 }
 
 // describeCertificate keeps what it reads at once, so that a long reading that is cut off need not begin anew.
-func (i *Inventory) describeCertificate(ctx context.Context, arn string) (*plan.Certificate, error) {
+func (i *Inventory) describeCertificate(ctx context.Context, arn string) (*elb.Certificate, error) {
 	at := i.cfg.Now()
 	got, err := i.clients.ACM.DescribeCertificate(ctx, &acm.DescribeCertificateInput{CertificateArn: aws.String(arn)})
 	if err != nil && vanished(err) {

@@ -20,6 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -289,7 +290,7 @@ func TestACertificateThatThisProcessMadeIsKnownThoughListsMissItForAMoment(t *te
 		return ok
 	}
 	known()
-	f.inv.Record(key(stack.Ingress, "web"), plan.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "m.example.com", Tags: tracking("web")}}, plan.Output{ID: "mine"}, literally)
+	f.inv.Record(key(stack.Ingress, "web"), elb.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "m.example.com", Tags: tracking("web")}}, plan.Output{ID: "mine"}, literally)
 	f.inv.InvalidateFacts(facts.Need{Kind: facts.NeedCertificates})
 	if !known() {
 		t.Error("what was just made is forgotten")
@@ -351,17 +352,17 @@ func TestWhatWasImportedLastIsKnownWhateverBecameOfItsTag(t *testing.T) {
 	secret := func(hash, name string) stack.Certificate {
 		return stack.Certificate{ID: "x", Domain: name, Names: []string{name}, Tags: tags, Import: &stack.KeyPair{Hash: hash}}
 	}
-	own := func() []plan.Certificate {
-		return must[plan.Observed](t)(f.inv.Observed(t.Context(), k, &stack.Stack{Key: k, Certificates: []stack.Certificate{secret("h", "a.example.com")}})).Certificates
+	own := func() []elb.Certificate {
+		return must[elb.Observed](t)(f.inv.Observed(t.Context(), k, &stack.Stack{Key: k, Certificates: []stack.Certificate{secret("h", "a.example.com")}})).Certificates
 	}
 	if got := own(); len(got) > 0 {
 		t.Fatalf("%+v", got)
 	}
-	f.inv.Record(k, plan.ImportCertificate{Certificate: secret("h1", "a.example.com")}, plan.Output{ID: "arn"}, literally)
+	f.inv.Record(k, elb.ImportCertificate{Certificate: secret("h1", "a.example.com")}, plan.Output{ID: "arn"}, literally)
 	if got := own(); len(got) != 1 || got[0].Content != "h1" || got[0].ID != "x" || got[0].Status != "ISSUED" || !got[0].Imported || got[0].Import != nil {
 		t.Errorf("%+v", got)
 	}
-	f.inv.Record(k, plan.ImportCertificate{Certificate: secret("h2", "b.example.com"), At: stack.Literal(stack.KindCertificate, "arn")}, plan.Output{}, literally)
+	f.inv.Record(k, elb.ImportCertificate{Certificate: secret("h2", "b.example.com"), At: stack.Literal(stack.KindCertificate, "arn")}, plan.Output{}, literally)
 	if got := own(); len(got) != 1 || got[0].Content != "h2" || !slices.Equal(got[0].Names, []string{"b.example.com"}) {
 		t.Errorf("%+v", got)
 	}
@@ -374,7 +375,7 @@ func TestWhatWasImportedLastIsKnownWhateverBecameOfItsTag(t *testing.T) {
 	if wait := f.inv.CertificateWait(k); wait != 0 {
 		t.Errorf("waits %v for what is issued", wait)
 	}
-	f.inv.Record(k, plan.DeleteCertificate{Certificate: stack.Literal(stack.KindCertificate, "arn")}, plan.Output{}, literally)
+	f.inv.Record(k, elb.DeleteCertificate{Certificate: stack.Literal(stack.KindCertificate, "arn")}, plan.Output{}, literally)
 	if got := own(); len(got) > 0 || f.inv.ImportsLastYear() != 2 {
 		t.Errorf("%+v, %d imports", got, f.inv.ImportsLastYear())
 	}
@@ -389,17 +390,17 @@ func TestARequestedCertificateIsLookedAtUntilItIsIssued(t *testing.T) {
 	tags := tracking("web")
 	tags["ingress.k8s.aws/resource"] = "x"
 	wish := &stack.Stack{Key: k, Certificates: []stack.Certificate{{ID: "x", Domain: "a.example.com", Names: []string{"a.example.com"}}}}
-	own := func() []plan.Certificate {
-		return must[plan.Observed](t)(f.inv.Observed(t.Context(), k, wish)).Certificates
+	own := func() []elb.Certificate {
+		return must[elb.Observed](t)(f.inv.Observed(t.Context(), k, wish)).Certificates
 	}
 	own()
-	f.inv.Record(k, plan.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com", Names: []string{"a.example.com"}, Tags: tags}}, plan.Output{ID: "arn"}, literally)
+	f.inv.Record(k, elb.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com", Names: []string{"a.example.com"}, Tags: tags}}, plan.Output{ID: "arn"}, literally)
 	s.show("arn", "PENDING_VALIDATION", "a.example.com")
 	for age, want := range map[time.Duration]time.Duration{0: time.Second, 20 * time.Second: 5 * time.Second, 2 * time.Minute: 15 * time.Second, 6 * time.Minute: time.Minute} {
 		g := newFixture(t)
 		g.inv = inventory.New(cloud.Clients{ELBV2: g.sim.Balancing, EC2: g.sim.Compute, ACM: s}, inventory.Config{Cluster: cluster, VPC: vpc, Now: g.clock.Now, RequestCertificates: true})
-		must[plan.Observed](t)(g.inv.Observed(t.Context(), k, nil))
-		g.inv.Record(k, plan.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com", Tags: tags}}, plan.Output{ID: "arn"}, literally)
+		must[elb.Observed](t)(g.inv.Observed(t.Context(), k, nil))
+		g.inv.Record(k, elb.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com", Tags: tags}}, plan.Output{ID: "arn"}, literally)
 		g.clock.Advance(age)
 		if got := g.inv.CertificateWait(k); got != want {
 			t.Errorf("after %v waits %v, want %v", age, got, want)
@@ -408,7 +409,7 @@ func TestARequestedCertificateIsLookedAtUntilItIsIssued(t *testing.T) {
 			t.Errorf("another stack waits %v", got)
 		}
 	}
-	if got := own(); len(got) != 1 || got[0].Status != plan.Pending || got[0].Overdue {
+	if got := own(); len(got) != 1 || got[0].Status != elb.Pending || got[0].Overdue {
 		t.Errorf("%+v", got)
 	}
 	s.show("arn", "ISSUED", "a.example.com")
@@ -428,11 +429,11 @@ func TestACertificateThatVanishedIsNobodys(t *testing.T) {
 	f.inv = inventory.New(cloud.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: s}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now, RequestCertificates: true})
 	k := key(stack.Ingress, "web")
 	tags := tracking("web")
-	own := func() []plan.Certificate {
-		return must[plan.Observed](t)(f.inv.Observed(t.Context(), k, nil)).Certificates
+	own := func() []elb.Certificate {
+		return must[elb.Observed](t)(f.inv.Observed(t.Context(), k, nil)).Certificates
 	}
 	own()
-	f.inv.Record(k, plan.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com", Tags: tags}}, plan.Output{ID: "arn"}, literally)
+	f.inv.Record(k, elb.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com", Tags: tags}}, plan.Output{ID: "arn"}, literally)
 	f.clock.Advance(time.Second)
 	if got := own(); len(got) > 0 { // somebody deleted it at once
 		t.Errorf("%+v", got)

@@ -12,7 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -47,17 +47,17 @@ func (i *Inventory) deepen(ctx context.Context, e *entry, desired *stack.Stack) 
 // deepRead is one deep reading: what to read, and what came back.
 type deepRead struct {
 	i   *Inventory
-	obs plan.Observed
+	obs elb.Observed
 
 	listenersOf, loadBalancerAttributes, targetGroupAttributes []string // ARNs
 	rulesOf, certificatesOf, listenerAttributes                []string
 	targetsOf                                                  []string
 
-	listeners  []plan.Listener
-	rules      []plan.Rule
+	listeners  []elb.Listener
+	rules      []elb.Rule
 	sni        map[string][]string
 	attributes map[string]map[string]string
-	targets    map[string][]plan.Target
+	targets    map[string][]elb.Target
 }
 
 // plan decides what to read of what is known.
@@ -82,8 +82,8 @@ func (d *deepRead) plan(e *entry, desired *stack.Stack) {
 	}
 }
 
-func (d *deepRead) planListener(l plan.Listener, rulesKnown, certificatesKnown bool, desired *stack.Stack) {
-	application := slices.ContainsFunc(d.obs.LoadBalancers, func(lb plan.LoadBalancer) bool {
+func (d *deepRead) planListener(l elb.Listener, rulesKnown, certificatesKnown bool, desired *stack.Stack) {
+	application := slices.ContainsFunc(d.obs.LoadBalancers, func(lb elb.LoadBalancer) bool {
 		return lb.ARN == l.LoadBalancer.Literal && lb.Type == stack.Application
 	})
 	if !rulesKnown && application {
@@ -129,7 +129,7 @@ func each[T any](ctx context.Context, arns []string, read func(context.Context, 
 }
 
 func (d *deepRead) readListeners(ctx context.Context) error {
-	return each(ctx, d.listenersOf, d.i.describeListeners, func(arn string, ls []plan.Listener) {
+	return each(ctx, d.listenersOf, d.i.describeListeners, func(arn string, ls []elb.Listener) {
 		for n := range ls {
 			if d.isFrontend(arn) {
 				ls[n].ID = naming.FrontendListenerID(ls[n].Port)
@@ -145,7 +145,7 @@ func (d *deepRead) readDetails(ctx context.Context) error {
 	var sni map[string][]string
 	parts := make([]map[string]map[string]string, 3)
 	g.Go(func() error {
-		return each(ctx, d.rulesOf, d.i.describeRules, func(_ string, rs []plan.Rule) { d.rules = append(d.rules, rs...) })
+		return each(ctx, d.rulesOf, d.i.describeRules, func(_ string, rs []elb.Rule) { d.rules = append(d.rules, rs...) })
 	})
 	g.Go(func() error {
 		sni = map[string][]string{}
@@ -203,9 +203,9 @@ func (d *deepRead) readTags(ctx context.Context) error {
 // take puts the results into the entry. The inventory's lock is held.
 func (d *deepRead) take(e *entry) {
 	o := e.obs.Clone()
-	o.Listeners = slices.DeleteFunc(o.Listeners, func(l plan.Listener) bool { return slices.Contains(d.listenersOf, l.LoadBalancer.Literal) })
+	o.Listeners = slices.DeleteFunc(o.Listeners, func(l elb.Listener) bool { return slices.Contains(d.listenersOf, l.LoadBalancer.Literal) })
 	o.Listeners = append(o.Listeners, d.listeners...)
-	o.Rules = slices.DeleteFunc(o.Rules, func(r plan.Rule) bool { return slices.Contains(d.rulesOf, r.Listener.Literal) })
+	o.Rules = slices.DeleteFunc(o.Rules, func(r elb.Rule) bool { return slices.Contains(d.rulesOf, r.Listener.Literal) })
 	o.Rules = append(o.Rules, d.rules...)
 	for n := range o.Listeners {
 		l := &o.Listeners[n]
@@ -237,8 +237,8 @@ func (d *deepRead) take(e *entry) {
 	e.knows.verify(targetsOf, slices.Collect(maps.Keys(d.targets))...)
 }
 
-func (i *Inventory) describeListeners(ctx context.Context, lb string) ([]plan.Listener, error) {
-	var out []plan.Listener
+func (i *Inventory) describeListeners(ctx context.Context, lb string) ([]elb.Listener, error) {
+	var out []elb.Listener
 	for p := elbv2.NewDescribeListenersPaginator(i.clients.ELBV2, &elbv2.DescribeListenersInput{LoadBalancerArn: aws.String(lb)}); p.HasMorePages(); {
 		page, err := p.NextPage(ctx)
 		if err != nil {
@@ -251,8 +251,8 @@ func (i *Inventory) describeListeners(ctx context.Context, lb string) ([]plan.Li
 	return out, nil
 }
 
-func (i *Inventory) describeRules(ctx context.Context, listener string) ([]plan.Rule, error) {
-	var out []plan.Rule
+func (i *Inventory) describeRules(ctx context.Context, listener string) ([]elb.Rule, error) {
+	var out []elb.Rule
 	for p := elbv2.NewDescribeRulesPaginator(i.clients.ELBV2, &elbv2.DescribeRulesInput{ListenerArn: aws.String(listener)}); p.HasMorePages(); {
 		page, err := p.NextPage(ctx)
 		if err != nil {

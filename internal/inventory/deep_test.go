@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -82,7 +83,7 @@ func (f *fixture) fronted() *stack.Stack {
 }
 
 // deepShape tells what is known of a stack below its listing.
-func deepShape(o plan.Observed) map[string]string {
+func deepShape(o elb.Observed) map[string]string {
 	out := map[string]string{}
 	for _, lb := range o.LoadBalancers {
 		out["balancer "+lb.ID] = fmt.Sprint("idle ", lb.Attributes["idle_timeout.timeout_seconds"], " cross zone ", lb.Attributes["load_balancing.cross_zone.enabled"])
@@ -103,7 +104,7 @@ func TestAllThatAWishManagesIsReadAndNothingTwice(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	wish := f.fronted()
-	look := func(inv *inventory.Inventory, wish *stack.Stack) plan.Observed {
+	look := func(inv *inventory.Inventory, wish *stack.Stack) elb.Observed {
 		t.Helper()
 		o, err := inv.Observed(t.Context(), wish.Key, wish)
 		if err != nil {
@@ -182,13 +183,13 @@ func TestWhatThisProcessMakesIsNotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, lb := range o.LoadBalancers {
-		f.inv.Record(k, plan.CreateLoadBalancer{LoadBalancer: lb.LoadBalancer}, plan.Output{ID: lb.ARN}, literally)
+		f.inv.Record(k, elb.CreateLoadBalancer{LoadBalancer: lb.LoadBalancer}, plan.Output{ID: lb.ARN}, literally)
 	}
 	for _, tg := range o.TargetGroups {
-		f.inv.Record(k, plan.CreateTargetGroup{TargetGroup: tg.TargetGroup}, plan.Output{ID: tg.ARN}, literally)
+		f.inv.Record(k, elb.CreateTargetGroup{TargetGroup: tg.TargetGroup}, plan.Output{ID: tg.ARN}, literally)
 	}
 	for _, l := range o.Listeners {
-		f.inv.Record(k, plan.CreateListener{Listener: l.Listener}, plan.Output{ID: l.ARN}, literally)
+		f.inv.Record(k, elb.CreateListener{Listener: l.Listener}, plan.Output{ID: l.ARN}, literally)
 	}
 	f.reads()
 	if _, err := f.inv.Observed(t.Context(), k, wish); err != nil {
@@ -200,7 +201,7 @@ func TestWhatThisProcessMakesIsNotRead(t *testing.T) {
 	if !f.inv.Fresh(o.TargetGroups[0].ARN) || f.inv.Fresh("another") {
 		t.Error("nobody knows who made the target groups")
 	}
-	f.inv.Record(k, plan.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, o.TargetGroups[0].ARN)}, plan.Output{}, literally)
+	f.inv.Record(k, elb.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, o.TargetGroups[0].ARN)}, plan.Output{}, literally)
 	if f.inv.Fresh(o.TargetGroups[0].ARN) || !f.inv.Gone(o.TargetGroups[0].ARN) {
 		t.Error("what is deleted is thought to be there")
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -26,7 +27,7 @@ type suspect struct {
 
 // Doubt takes note of an operation of which nobody knows whether it had an effect. The next Observed reads what it concerns, by ARN, id or
 // name, and nothing else of the account; resolve gives the ARN or group id behind a reference.
-func (i *Inventory) Doubt(key stack.Key, op plan.Op, resolve func(stack.Ref) string) {
+func (i *Inventory) Doubt(key stack.Key, op plan.Operation, resolve func(stack.Ref) string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	e := i.stacks[key]
@@ -35,42 +36,42 @@ func (i *Inventory) Doubt(key stack.Key, op plan.Op, resolve func(stack.Ref) str
 	}
 	e.doubt = i.cfg.Now()
 	switch op := op.(type) {
-	case plan.CreateBinding, plan.UpdateBinding, plan.DeleteBinding: // the cache of TargetGroupBindings shows it
-	case plan.CreateSecurityGroup:
+	case elb.CreateBinding, elb.UpdateBinding, elb.DeleteBinding: // the cache of TargetGroupBindings shows it
+	case elb.CreateSecurityGroup:
 		i.groups.at = time.Time{}
 		i.groups.drops++
 		e.suspect(suspect{kind: stack.KindSecurityGroup, name: op.Group.Name})
-	case plan.AuthorizeIngress, plan.RevokeIngress, plan.DeleteSecurityGroup, plan.TagSecurityGroup, plan.UntagSecurityGroup:
-		refs := plan.Refs(op)
+	case elb.AuthorizeIngress, elb.RevokeIngress, elb.DeleteSecurityGroup, elb.TagSecurityGroup, elb.UntagSecurityGroup:
+		refs := elb.Refs(op)
 		i.groups.at = time.Time{}
 		i.groups.drops++
 		e.suspect(suspect{kind: stack.KindSecurityGroup, id: resolve(refs[len(refs)-1])})
-	case plan.CreateTargetGroup:
+	case elb.CreateTargetGroup:
 		e.suspect(suspect{kind: stack.KindTargetGroup, name: op.TargetGroup.Name})
-	case plan.CreateLoadBalancer:
+	case elb.CreateLoadBalancer:
 		e.suspect(suspect{kind: stack.KindLoadBalancer, name: op.LoadBalancer.Name})
-	case plan.CreateListener:
+	case elb.CreateListener:
 		e.forgetBelow(resolve(op.Listener.LoadBalancer))
-	case plan.CreateRule:
+	case elb.CreateRule:
 		e.forgetAround(resolve(op.Rule.Listener))
-	case plan.ModifyListener:
+	case elb.ModifyListener:
 		e.forgetAround(resolve(op.Ref))
-	case plan.ModifyRule:
+	case elb.ModifyRule:
 		e.forgetAround(resolve(op.Ref))
-	case plan.ImportCertificate:
+	case elb.ImportCertificate:
 		i.certs.at = time.Time{}
 		if r := i.certs.records[resolve(op.At)]; r != nil {
 			r.doubtImport(op.Certificate.Import)
 		}
-	case plan.DeleteCertificate:
+	case elb.DeleteCertificate:
 		i.certs.at = time.Time{}
 		if r := i.certs.records[resolve(op.Certificate)]; r != nil {
 			r.leaving = true
 		}
-	case plan.RequestCertificate, plan.TagCertificate, plan.PublishValidation:
+	case elb.RequestCertificate, elb.TagCertificate, elb.PublishValidation:
 		i.certs.at = time.Time{}
 	default:
-		for _, ref := range plan.Refs(op) {
+		for _, ref := range elb.Refs(op) {
 			switch id := resolve(ref); ref.Kind {
 			case stack.KindLoadBalancer, stack.KindTargetGroup:
 				e.suspect(suspect{kind: ref.Kind, id: id})
@@ -116,9 +117,9 @@ func (e *entry) forgetAround(arn string) {
 // forgetBelow forgets the listeners of a load balancer and what is below them, so that they are read when a plan needs them.
 func (e *entry) forgetBelow(lb string) {
 	o := e.obs.Clone()
-	o.Listeners = slices.DeleteFunc(o.Listeners, func(l plan.Listener) bool { return l.LoadBalancer.Literal == lb })
-	o.Rules = slices.DeleteFunc(o.Rules, func(r plan.Rule) bool {
-		return !slices.ContainsFunc(o.Listeners, func(l plan.Listener) bool { return l.ARN == r.Listener.Literal })
+	o.Listeners = slices.DeleteFunc(o.Listeners, func(l elb.Listener) bool { return l.LoadBalancer.Literal == lb })
+	o.Rules = slices.DeleteFunc(o.Rules, func(r elb.Rule) bool {
+		return !slices.ContainsFunc(o.Listeners, func(l elb.Listener) bool { return l.ARN == r.Listener.Literal })
 	})
 	e.obs = o
 	delete(e.knows, part{listenersOf, lb})
@@ -133,7 +134,7 @@ func (i *Inventory) settle(ctx context.Context, e *entry) error {
 	if len(suspects) == 0 {
 		return nil
 	}
-	var found plan.Observed
+	var found elb.Observed
 	var arns []string
 	for _, s := range suspects {
 		if s.tags {
@@ -185,7 +186,7 @@ func (i *Inventory) settle(ctx context.Context, e *entry) error {
 	}
 	for _, g := range found.SecurityGroups {
 		if i.isBackend(g) {
-			i.shared = slices.DeleteFunc(i.shared, func(known plan.SecurityGroup) bool { return known.GroupID == g.GroupID })
+			i.shared = slices.DeleteFunc(i.shared, func(known elb.SecurityGroup) bool { return known.GroupID == g.GroupID })
 			i.shared = append(i.shared, asBackend(g))
 		} else if key, id, ours := i.identify(g.Tags); ours && key == e.obs.Key {
 			g.ID = id
@@ -223,15 +224,15 @@ func (i *Inventory) settleTags(e *entry, arn string, tags map[string]string) boo
 func (e *entry) drop(id string) {
 	delete(e.knows, part{attributesOf, id})
 	delete(e.knows, part{targetsOf, id})
-	e.obs.LoadBalancers = slices.DeleteFunc(e.obs.LoadBalancers, func(lb plan.LoadBalancer) bool { return lb.ARN == id })
-	e.obs.TargetGroups = slices.DeleteFunc(e.obs.TargetGroups, func(tg plan.TargetGroup) bool { return tg.ARN == id })
-	e.obs.SecurityGroups = slices.DeleteFunc(e.obs.SecurityGroups, func(g plan.SecurityGroup) bool { return g.GroupID == id })
+	e.obs.LoadBalancers = slices.DeleteFunc(e.obs.LoadBalancers, func(lb elb.LoadBalancer) bool { return lb.ARN == id })
+	e.obs.TargetGroups = slices.DeleteFunc(e.obs.TargetGroups, func(tg elb.TargetGroup) bool { return tg.ARN == id })
+	e.obs.SecurityGroups = slices.DeleteFunc(e.obs.SecurityGroups, func(g elb.SecurityGroup) bool { return g.GroupID == id })
 }
 
 // forgetOrphans forgets the listeners of load balancers that do not exist any more.
 func (e *entry) forgetOrphans() {
 	for _, l := range slices.Clone(e.obs.Listeners) {
-		if !slices.ContainsFunc(e.obs.LoadBalancers, func(lb plan.LoadBalancer) bool { return lb.ARN == l.LoadBalancer.Literal }) {
+		if !slices.ContainsFunc(e.obs.LoadBalancers, func(lb elb.LoadBalancer) bool { return lb.ARN == l.LoadBalancer.Literal }) {
 			e.forgetBelow(l.LoadBalancer.Literal)
 		}
 	}
@@ -239,7 +240,7 @@ func (e *entry) forgetOrphans() {
 }
 
 // look reads one suspect; what does not exist is not found.
-func (i *Inventory) look(ctx context.Context, s suspect, found *plan.Observed) error {
+func (i *Inventory) look(ctx context.Context, s suspect, found *elb.Observed) error {
 	var err error
 	switch s.kind {
 	case stack.KindLoadBalancer:

@@ -6,6 +6,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -18,7 +19,7 @@ func TestNothingIsKeptOfAStackThatIsGone(t *testing.T) {
 		kept  bool
 	}{
 		"nothing is left":                      {func(*Inventory) {}, false},
-		"AWS holds something of it":            {func(i *Inventory) { i.stacks[web].obs.TargetGroups = []plan.TargetGroup{{ARN: "x"}} }, true},
+		"AWS holds something of it":            {func(i *Inventory) { i.stacks[web].obs.TargetGroups = []elb.TargetGroup{{ARN: "x"}} }, true},
 		"what is known of it is not certain":   {func(i *Inventory) { i.Invalidate(web) }, true},
 		"a listing is under way":               {func(i *Inventory) { i.lists++ }, true},
 		"a listing, when the process is young": {func(i *Inventory) { i.stacks[web].stale = 1 }, true},
@@ -57,7 +58,7 @@ func TestADeletedTargetGroupIsRememberedForAWhile(t *testing.T) {
 	now := time.Unix(0, 0)
 	i := New(cloud.Clients{}, Config{Now: func() time.Time { return now }})
 	remove := func(arn string) {
-		i.Record(stack.Key{}, plan.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, arn)}, plan.Output{}, func(r stack.Ref) string { return r.Literal })
+		i.Record(stack.Key{}, elb.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, arn)}, plan.Output{}, func(r stack.Ref) string { return r.Literal })
 	}
 	remove("a")
 	now = now.Add(goneLifetime)

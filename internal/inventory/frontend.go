@@ -9,7 +9,7 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -23,20 +23,20 @@ func (d *deepRead) planTargets() {
 }
 
 func (d *deepRead) readTargets(ctx context.Context) error {
-	d.targets = map[string][]plan.Target{}
-	return each(ctx, d.targetsOf, d.i.describeTargets, func(arn string, ts []plan.Target) { d.targets[arn] = ts })
+	d.targets = map[string][]elb.Target{}
+	return each(ctx, d.targetsOf, d.i.describeTargets, func(arn string, ts []elb.Target) { d.targets[arn] = ts })
 }
 
 // describeTargets lists what is registered and does not drain, never nil.
-func (i *Inventory) describeTargets(ctx context.Context, targetGroup string) ([]plan.Target, error) {
+func (i *Inventory) describeTargets(ctx context.Context, targetGroup string) ([]elb.Target, error) {
 	got, err := i.clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(targetGroup)})
 	if err != nil {
 		return nil, fmt.Errorf("describing targets of %s: %w", targetGroup, err)
 	}
-	out := []plan.Target{}
+	out := []elb.Target{}
 	for _, t := range got.TargetHealthDescriptions {
 		if t.Target != nil && (t.TargetHealth == nil || t.TargetHealth.State != elbv2types.TargetHealthStateEnumDraining) {
-			out = append(out, plan.Target{ID: aws.ToString(t.Target.Id), Port: aws.ToInt32(t.Target.Port)})
+			out = append(out, elb.Target{ID: aws.ToString(t.Target.Id), Port: aws.ToInt32(t.Target.Port)})
 		}
 	}
 	return out, nil
@@ -44,5 +44,5 @@ func (i *Inventory) describeTargets(ctx context.Context, targetGroup string) ([]
 
 // isFrontend reports whether a load balancer stands in front of the stack's ALB.
 func (d *deepRead) isFrontend(arn string) bool {
-	return slices.ContainsFunc(d.obs.LoadBalancers, func(lb plan.LoadBalancer) bool { return lb.ARN == arn && lb.ID == stack.FrontendIdentity })
+	return slices.ContainsFunc(d.obs.LoadBalancers, func(lb elb.LoadBalancer) bool { return lb.ARN == arn && lb.ID == stack.FrontendIdentity })
 }

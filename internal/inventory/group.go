@@ -16,6 +16,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/canonical"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -61,8 +63,8 @@ func described(g *ec2types.SecurityGroup, at time.Time) *knownGroup {
 }
 
 // observedGroup is a group for a stack's observation; its identity is the caller's to fill in.
-func observedGroup(g *ec2types.SecurityGroup) plan.SecurityGroup {
-	return plan.SecurityGroup{GroupID: aws.ToString(g.GroupId), SecurityGroup: stack.SecurityGroup{
+func observedGroup(g *ec2types.SecurityGroup) elb.SecurityGroup {
+	return elb.SecurityGroup{GroupID: aws.ToString(g.GroupId), SecurityGroup: stack.SecurityGroup{
 		Name: aws.ToString(g.GroupName), Description: aws.ToString(g.Description),
 		Ingress: cloud.FromPermissions(g.IpPermissions), Tags: cloud.ComputeTags(g.Tags),
 	}}
@@ -94,7 +96,7 @@ func (s *groupShelf) replace(groups []ec2types.SecurityGroup, writes int64, drop
 }
 
 // record writes an operation through.
-func (s *groupShelf) record(op plan.Op, out plan.Output, resolve func(stack.Ref) string, writes int64, vpc string, now time.Time) {
+func (s *groupShelf) record(op plan.Operation, out plan.Output, resolve func(stack.Ref) string, writes int64, vpc string, now time.Time) {
 	with := func(r stack.Ref, f func(*knownGroup)) {
 		if g := s.byID[resolve(r)]; g != nil {
 			g.wrote = writes
@@ -109,15 +111,15 @@ func (s *groupShelf) record(op plan.Op, out plan.Output, resolve func(stack.Ref)
 		})
 	}
 	switch op := op.(type) {
-	case plan.CreateSecurityGroup:
+	case elb.CreateSecurityGroup:
 		f := facts.SecurityGroup{ID: out.ID, Name: op.Group.Name, VPC: vpc, Tags: maps.Clone(op.Group.Tags)}
 		s.byID[out.ID] = &knownGroup{facts: f, at: now, wrote: writes}
 		s.view = nil
-	case plan.DeleteSecurityGroup:
+	case elb.DeleteSecurityGroup:
 		id := resolve(op.Group)
 		delete(s.byID, id)
 		s.gone[id], s.view = writes, nil
-	case plan.AuthorizeIngress:
+	case elb.AuthorizeIngress:
 		with(op.Group, func(g *knownGroup) {
 			g.ingress = slices.Clone(g.ingress)
 			for _, p := range op.Permissions {
@@ -127,17 +129,17 @@ func (s *groupShelf) record(op plan.Op, out plan.Output, resolve func(stack.Ref)
 				g.ingress = append(g.ingress, p)
 			}
 		})
-	case plan.RevokeIngress:
+	case elb.RevokeIngress:
 		with(op.Group, func(g *knownGroup) {
 			gone := map[string]bool{}
 			for _, p := range op.Permissions {
-				gone[plan.PermissionKey(p, resolve)] = true
+				gone[canonical.PermissionKey(p, resolve)] = true
 			}
-			g.ingress = slices.DeleteFunc(slices.Clone(g.ingress), func(p stack.Permission) bool { return gone[plan.PermissionKey(p, resolve)] })
+			g.ingress = slices.DeleteFunc(slices.Clone(g.ingress), func(p stack.Permission) bool { return gone[canonical.PermissionKey(p, resolve)] })
 		})
-	case plan.TagSecurityGroup:
+	case elb.TagSecurityGroup:
 		retag(op.Group, func(t map[string]string) { maps.Copy(t, op.Tags) })
-	case plan.UntagSecurityGroup:
+	case elb.UntagSecurityGroup:
 		retag(op.Group, func(t map[string]string) {
 			for _, k := range op.Keys {
 				delete(t, k)

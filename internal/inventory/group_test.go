@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -68,7 +69,7 @@ func TestAListingThatBeganBeforeAGroupWasChangedDoesNotHideIt(t *testing.T) {
 			GroupId: aws.String(nodeGroup), IpPermissions: cloud.Permissions(allow, literally)}); err != nil {
 			f.Fatal(err)
 		}
-		f.inv.Record(key(stack.Ingress, "web"), plan.AuthorizeIngress{Group: ref, Permissions: allow}, plan.Output{}, literally)
+		f.inv.Record(key(stack.Ingress, "web"), elb.AuthorizeIngress{Group: ref, Permissions: allow}, plan.Output{}, literally)
 	}
 	rules := func(f *fixture) int {
 		ps, err := f.inv.GroupRules(f.Context(), nodeGroup)
@@ -109,7 +110,7 @@ func TestAListingThatBeganBeforeAGroupWasDeletedDoesNotBringItBack(t *testing.T)
 		if _, err := f.sim.Compute.DeleteSecurityGroup(t.Context(), &ec2.DeleteSecurityGroupInput{GroupId: aws.String(id)}); err != nil {
 			t.Error(err)
 		}
-		f.inv.Record(key(stack.Ingress, "web"), plan.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, id)}, plan.Output{}, literally)
+		f.inv.Record(key(stack.Ingress, "web"), elb.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, id)}, plan.Output{}, literally)
 	})
 	if _, there := groups[id]; there {
 		t.Error("a group that was deleted is back")
@@ -140,7 +141,7 @@ func TestAReadOfAGroupThatBeganBeforeItWasChangedDoesNotHideIt(t *testing.T) {
 	l.byID = func() {
 		must[*ec2.AuthorizeSecurityGroupIngressOutput](t)(f.sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
 			GroupId: aws.String(nodeGroup), IpPermissions: cloud.Permissions(allow, resolve)}))
-		f.inv.Record(k, plan.AuthorizeIngress{Group: group(nodeGroup), Permissions: allow}, plan.Output{}, resolve)
+		f.inv.Record(k, elb.AuthorizeIngress{Group: group(nodeGroup), Permissions: allow}, plan.Output{}, resolve)
 	}
 	rules(nodeGroup) // as of before
 	f.reads()
@@ -150,18 +151,18 @@ func TestAReadOfAGroupThatBeganBeforeItWasChangedDoesNotHideIt(t *testing.T) {
 	if rules(nodeGroup); f.reads()["DescribeSecurityGroups"] != 1 {
 		t.Error("what was read in vain is to be read again, once")
 	}
-	f.inv.Record(k, plan.RevokeIngress{Group: group(nodeGroup), Permissions: allow}, plan.Output{}, resolve)
+	f.inv.Record(k, elb.RevokeIngress{Group: group(nodeGroup), Permissions: allow}, plan.Output{}, resolve)
 	if got := rules(nodeGroup); len(got) != len(before) {
 		t.Errorf("after the revocation %+v", got)
 	}
-	f.inv.Record(k, plan.TagSecurityGroup{Group: group(webGroup), Tags: map[string]string{"a": "1", "b": "2"}}, plan.Output{}, resolve)
-	f.inv.Record(k, plan.UntagSecurityGroup{Group: group(webGroup), Keys: []string{"a"}}, plan.Output{}, resolve)
+	f.inv.Record(k, elb.TagSecurityGroup{Group: group(webGroup), Tags: map[string]string{"a": "1", "b": "2"}}, plan.Output{}, resolve)
+	f.inv.Record(k, elb.UntagSecurityGroup{Group: group(webGroup), Keys: []string{"a"}}, plan.Output{}, resolve)
 	tags := f.answer(facts.Need{Kind: facts.NeedSecurityGroups}).SecurityGroups[webGroup].Tags
 	if _, a := tags["a"]; a || tags["b"] != "2" || tags["Name"] != "demo-web" {
 		t.Errorf("tags %v", tags)
 	}
 	f.inv.InvalidateGroup(webGroup)
-	l.byID = func() { f.inv.Record(k, plan.DeleteSecurityGroup{Group: group(webGroup)}, plan.Output{}, resolve) }
+	l.byID = func() { f.inv.Record(k, elb.DeleteSecurityGroup{Group: group(webGroup)}, plan.Output{}, resolve) }
 	rules(webGroup)
 	if _, there := f.answer(facts.Need{Kind: facts.NeedSecurityGroups}).SecurityGroups[webGroup]; there {
 		t.Error("a group that was deleted is back")
@@ -223,7 +224,7 @@ func TestAListingDoesNotHideWhatItsStackIsWrittenMeanwhile(t *testing.T) {
 	l := f.late()
 	web, other := key(stack.Ingress, "web"), key(stack.Ingress, "other")
 	groups := func(k stack.Key) int {
-		return len(must[plan.Observed](t)(f.inv.Observed(t.Context(), k, nil)).SecurityGroups)
+		return len(must[elb.Observed](t)(f.inv.Observed(t.Context(), k, nil)).SecurityGroups)
 	}
 	groups(web)
 	groups(other)
@@ -236,7 +237,7 @@ func TestAListingDoesNotHideWhatItsStackIsWrittenMeanwhile(t *testing.T) {
 		}
 		out := must[*ec2.CreateSecurityGroupOutput](t)(f.sim.Compute.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("web"), Description: aws.String("d"),
 			VpcId: aws.String(vpc), TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: tags}}}))
-		f.inv.Record(web, plan.CreateSecurityGroup{Group: stack.SecurityGroup{ID: stack.LoadBalancerIdentity}}, plan.Output{ID: *out.GroupId}, literally)
+		f.inv.Record(web, elb.CreateSecurityGroup{Group: stack.SecurityGroup{ID: stack.LoadBalancerIdentity}}, plan.Output{ID: *out.GroupId}, literally)
 	}
 	groups(other)
 	if n := groups(web); n != 1 {

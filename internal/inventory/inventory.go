@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -67,7 +68,7 @@ type Inventory struct {
 	retagged map[string]int64
 	stacks   map[stack.Key]*entry
 	tags     map[string]readTags // by ARN, of every load balancer and target group of the VPC
-	shared   []plan.SecurityGroup
+	shared   []elb.SecurityGroup
 	made     map[string]time.Time // target groups that this process created, and when
 	gone     map[string]time.Time // load balancers and target groups that this process deleted lately, and when
 	// putOff counts how often a step was put off; it has a lock of its own.
@@ -91,7 +92,7 @@ type entry struct {
 	reading chan struct{}
 
 	// The rest is guarded by Inventory.mu.
-	obs   plan.Observed
+	obs   elb.Observed
 	stale int64     // value of seq at the newest invalidation; 0 = trustworthy
 	wrote int64     // value of writes at the newest write-through
 	at    time.Time // when the newest listing began that it rests on
@@ -146,30 +147,30 @@ func (i *Inventory) Load(ctx context.Context) error {
 
 // Observed is what AWS holds for a stack. Desired tells how deep to look: what it does not manage is not read; nil reads the
 // bulk listing only. Bindings are not filled in.
-func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.Stack) (plan.Observed, error) {
+func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.Stack) (elb.Observed, error) {
 	e := i.entry(key)
 	select {
 	case e.reading <- struct{}{}:
 	case <-ctx.Done():
-		return plan.Observed{}, fmt.Errorf("reading the resources of %s: %w", key, ctx.Err())
+		return elb.Observed{}, fmt.Errorf("reading the resources of %s: %w", key, ctx.Err())
 	}
 	defer func() { <-e.reading }()
 	for attempt := 0; ; attempt++ {
 		if err := i.fresh(ctx, e); err != nil {
-			return plan.Observed{}, fmt.Errorf("listing the resources of the cluster: %w", err)
+			return elb.Observed{}, fmt.Errorf("listing the resources of the cluster: %w", err)
 		}
 		err := i.deepen(ctx, e, desired)
 		if err == nil {
 			break
 		}
 		if !vanished(err) || attempt > 0 { // something was deleted behind our back: look once more
-			return plan.Observed{}, fmt.Errorf("reading the resources of %s: %w", key, err)
+			return elb.Observed{}, fmt.Errorf("reading the resources of %s: %w", key, err)
 		}
 		i.Invalidate(key)
 	}
 	certificates, err := i.certificatesOf(ctx, key, desired)
 	if err != nil && !denied(err) { // without the permission everything else goes on
-		return plan.Observed{}, fmt.Errorf("reading the certificates of %s: %w", key, err)
+		return elb.Observed{}, fmt.Errorf("reading the certificates of %s: %w", key, err)
 	}
 	i.mu.Lock()
 	out, since := e.obs.Clone(), e.assumption()
@@ -220,13 +221,13 @@ func (i *Inventory) entry(key stack.Key) *entry {
 }
 
 func newEntry(key stack.Key) *entry {
-	e := &entry{obs: plan.Observed{Key: key}, reading: make(chan struct{}, 1)}
-	e.shallow(plan.Observed{Key: key})
+	e := &entry{obs: elb.Observed{Key: key}, reading: make(chan struct{}, 1)}
+	e.shallow(elb.Observed{Key: key})
 	return e
 }
 
 // shallow replaces what is known by the result of a listing.
-func (e *entry) shallow(o plan.Observed) {
+func (e *entry) shallow(o elb.Observed) {
 	e.obs = o
 	e.knows, e.since = knowledge{}, time.Time{}
 }
@@ -267,7 +268,7 @@ func (i *Inventory) Lost(key stack.Key, arn string) bool {
 	i.mu.Lock()
 	e := i.stacks[key]
 	at, made := i.made[arn]
-	news := e != nil && e.stale == 0 && (!made || i.cfg.Now().Sub(at) > listLag) && slices.ContainsFunc(e.obs.TargetGroups, func(tg plan.TargetGroup) bool { return tg.ARN == arn })
+	news := e != nil && e.stale == 0 && (!made || i.cfg.Now().Sub(at) > listLag) && slices.ContainsFunc(e.obs.TargetGroups, func(tg elb.TargetGroup) bool { return tg.ARN == arn })
 	i.mu.Unlock()
 	if news {
 		i.Invalidate(key)
@@ -337,14 +338,14 @@ func (i *Inventory) Settled(key stack.Key, id plan.StepID) {
 }
 
 // Record writes a successful operation through; resolve gives the ARN or group id behind a reference.
-func (i *Inventory) Record(key stack.Key, op plan.Op, out plan.Output, resolve func(stack.Ref) string) {
+func (i *Inventory) Record(key stack.Key, op plan.Operation, out plan.Output, resolve func(stack.Ref) string) {
 	i.record(key, op, out, resolve)
 	if keys := i.freed(key, op, resolve); len(keys) > 0 && i.cfg.Freed != nil {
 		i.cfg.Freed(keys)
 	}
 }
 
-func (i *Inventory) record(key stack.Key, op plan.Op, out plan.Output, resolve func(stack.Ref) string) {
+func (i *Inventory) record(key stack.Key, op plan.Operation, out plan.Output, resolve func(stack.Ref) string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.writes++
@@ -353,39 +354,39 @@ func (i *Inventory) record(key stack.Key, op plan.Op, out plan.Output, resolve f
 	i.recordCertificate(key, op, out, resolve)
 	e := i.stacks[key]
 	switch op := op.(type) {
-	case plan.CreateSecurityGroup:
+	case elb.CreateSecurityGroup:
 		if op.Group.Shared {
-			g := plan.SecurityGroup{GroupID: out.ID, SecurityGroup: op.Group}
+			g := elb.SecurityGroup{GroupID: out.ID, SecurityGroup: op.Group}
 			i.shared = append(i.shared, g)
 			return
 		}
-	case plan.DeleteSecurityGroup:
+	case elb.DeleteSecurityGroup:
 		id := resolve(op.Group)
-		i.shared = slices.DeleteFunc(i.shared, func(g plan.SecurityGroup) bool { return g.GroupID == id })
-	case plan.CreateTargetGroup:
+		i.shared = slices.DeleteFunc(i.shared, func(g elb.SecurityGroup) bool { return g.GroupID == id })
+	case elb.CreateTargetGroup:
 		i.made[out.ID] = i.cfg.Now()
 		i.retag(out.ID, op.TargetGroup.Tags)
-	case plan.CreateLoadBalancer:
+	case elb.CreateLoadBalancer:
 		i.retag(out.ID, op.LoadBalancer.Tags)
 		if e != nil {
 			e.knows.verify(listenersOf, out.ID)
 		}
-	case plan.CreateListener:
+	case elb.CreateListener:
 		if e != nil {
 			e.knows.verify(rulesOf, out.ID)
 			e.knows.verify(certificatesOf, out.ID)
 		}
-	case plan.DeleteTargetGroup:
+	case elb.DeleteTargetGroup:
 		arn := resolve(op.TargetGroup)
 		delete(i.made, arn)
 		i.retag(arn, nil)
 		i.goneNow(arn)
-	case plan.DeleteLoadBalancer:
+	case elb.DeleteLoadBalancer:
 		arn := resolve(op.LoadBalancer)
 		i.retag(arn, nil)
 		i.goneNow(arn)
-	case plan.AddTags, plan.RemoveTags:
-		for _, r := range plan.Refs(op) {
+	case elb.AddTags, elb.RemoveTags:
+		for _, r := range elb.Refs(op) {
 			i.retag(resolve(r), nil) // a later listing reads them
 		}
 	}
@@ -394,12 +395,12 @@ func (i *Inventory) record(key stack.Key, op plan.Op, out plan.Output, resolve f
 	}
 	e.wrote = i.writes
 	switch op.(type) {
-	case plan.CreateSecurityGroup, plan.CreateTargetGroup, plan.CreateLoadBalancer:
+	case elb.CreateSecurityGroup, elb.CreateTargetGroup, elb.CreateLoadBalancer:
 		e.made = i.cfg.Now()
 	}
-	e.obs = plan.Advance(e.obs, op, out, resolve)
+	e.obs = elb.Advance(e.obs, op, out, resolve)
 	switch op.(type) {
-	case plan.DeleteLoadBalancer, plan.DeleteListener, plan.DeleteTargetGroup:
+	case elb.DeleteLoadBalancer, elb.DeleteListener, elb.DeleteTargetGroup:
 		e.prune()
 	}
 }
@@ -446,7 +447,7 @@ func (i *Inventory) Refresh(ctx context.Context, key stack.Key, arn string) (sta
 	if i.State(key, arn) == "active" {
 		return "active", nil
 	}
-	lb, err := shared(ctx, i, "load balancer "+arn, func(ctx context.Context) (plan.LoadBalancer, error) { return i.describeLoadBalancer(ctx, arn) })
+	lb, err := shared(ctx, i, "load balancer "+arn, func(ctx context.Context) (elb.LoadBalancer, error) { return i.describeLoadBalancer(ctx, arn) })
 	if err != nil {
 		return "", err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -212,11 +213,11 @@ func TestRulesOfSecurityGroupsAreWrittenThrough(t *testing.T) {
 	ref := stack.Literal(stack.KindSecurityGroup, nodeGroup)
 	p := []stack.Permission{{Protocol: "tcp", FromPort: 80, ToPort: 80, CIDR: "10.0.0.0/8"}}
 	byLiteral := func(r stack.Ref) string { return r.Literal }
-	f.inv.Record(k, plan.AuthorizeIngress{Group: ref, Permissions: p}, plan.Output{}, byLiteral)
+	f.inv.Record(k, elb.AuthorizeIngress{Group: ref, Permissions: p}, plan.Output{}, byLiteral)
 	if n := len(rules()); n != 2 {
 		t.Errorf("%d rules after a grant", n)
 	}
-	f.inv.Record(k, plan.RevokeIngress{Group: ref, Permissions: p}, plan.Output{}, byLiteral)
+	f.inv.Record(k, elb.RevokeIngress{Group: ref, Permissions: p}, plan.Output{}, byLiteral)
 	if n := len(rules()); n != 1 {
 		t.Errorf("%d rules after a revocation", n)
 	}
@@ -243,7 +244,7 @@ func TestTheSharedGroupIsCreatedOnce(t *testing.T) {
 	if err := f.inv.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	op := plan.CreateSecurityGroup{Group: stack.SecurityGroup{ID: stack.BackendSecurityGroup, Name: "shared", Shared: true}}
+	op := elb.CreateSecurityGroup{Group: stack.SecurityGroup{ID: stack.BackendSecurityGroup, Name: "shared", Shared: true}}
 	var wg sync.WaitGroup
 	created := 0 // guarded by CreateShared
 	for range 10 {

@@ -6,19 +6,19 @@ import (
 	"slices"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // Deep is what is known of a stack below the level of listings, in a form that outlives the process. There is no secret in it: of what
 // has one, nothing is in it.
 type Deep struct {
-	Listeners map[string][]plan.Listener `json:",omitempty"` // by ARN of the load balancer; an entry lists all
-	Rules     map[string][]plan.Rule     `json:",omitempty"` // by ARN of the listener; likewise, default rules left out
+	Listeners map[string][]elb.Listener `json:",omitempty"` // by ARN of the load balancer; an entry lists all
+	Rules     map[string][]elb.Rule     `json:",omitempty"` // by ARN of the listener; likewise, default rules left out
 	// Certificates are by ARN of the listener, those besides the default one.
 	Certificates map[string][]string          `json:",omitempty"`
 	Attributes   map[string]map[string]string `json:",omitempty"` // by ARN
-	Targets      map[string][]plan.Target     `json:",omitempty"` // by ARN of the target group
+	Targets      map[string][]elb.Target      `json:",omitempty"` // by ARN of the target group
 	Tags         map[string]map[string]string `json:",omitempty"` // by ARN of the load balancer or target group
 }
 
@@ -39,15 +39,15 @@ func (i *Inventory) Deep(key stack.Key) Deep {
 	o, knows := e.obs.Clone(), maps.Clone(e.knows)
 	i.mu.Unlock()
 	d := Deep{
-		Listeners: map[string][]plan.Listener{}, Rules: map[string][]plan.Rule{}, Certificates: map[string][]string{},
-		Attributes: map[string]map[string]string{}, Targets: map[string][]plan.Target{}, Tags: map[string]map[string]string{},
+		Listeners: map[string][]elb.Listener{}, Rules: map[string][]elb.Rule{}, Certificates: map[string][]string{},
+		Attributes: map[string]map[string]string{}, Targets: map[string][]elb.Target{}, Tags: map[string]map[string]string{},
 	}
 	for _, lb := range o.LoadBalancers {
 		if lb.Attributes != nil {
 			d.Attributes[lb.ARN] = lb.Attributes
 		}
 		if knows.known(listenersOf, lb.ARN) {
-			d.Listeners[lb.ARN] = []plan.Listener{}
+			d.Listeners[lb.ARN] = []elb.Listener{}
 		}
 		d.Tags[lb.ARN] = lb.Tags
 	}
@@ -70,21 +70,21 @@ func (i *Inventory) Deep(key stack.Key) Deep {
 	}
 	d.dropSecrets(o)
 	for _, rs := range d.Rules {
-		slices.SortFunc(rs, func(a, b plan.Rule) int { return cmp.Compare(a.ARN, b.ARN) })
+		slices.SortFunc(rs, func(a, b elb.Rule) int { return cmp.Compare(a.ARN, b.ARN) })
 	}
 	for _, ls := range d.Listeners {
-		slices.SortFunc(ls, func(a, b plan.Listener) int { return cmp.Compare(a.ARN, b.ARN) })
+		slices.SortFunc(ls, func(a, b elb.Listener) int { return cmp.Compare(a.ARN, b.ARN) })
 	}
 	return d
 }
 
-func (d *Deep) addListener(l plan.Listener, knows knowledge) {
+func (d *Deep) addListener(l elb.Listener, knows knowledge) {
 	lb := l.LoadBalancer.Literal
 	if _, known := d.Listeners[lb]; !known {
 		return
 	}
 	if knows.known(rulesOf, l.ARN) {
-		d.Rules[l.ARN] = []plan.Rule{}
+		d.Rules[l.ARN] = []elb.Rule{}
 	}
 	if knows.known(certificatesOf, l.ARN) {
 		d.Certificates[l.ARN] = append([]string{}, l.SNI...)
@@ -98,7 +98,7 @@ func (d *Deep) addListener(l plan.Listener, knows knowledge) {
 
 // dropSecrets leaves out the lists in which anything signs users in: it would be read back without the client's credentials, and look
 // as if it were changed.
-func (d *Deep) dropSecrets(o plan.Observed) {
+func (d *Deep) dropSecrets(o elb.Observed) {
 	for _, r := range o.Rules {
 		if signsIn(r.Actions) {
 			delete(d.Rules, r.Listener.Literal)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -43,7 +43,7 @@ func (f *fixture) restart(kept map[stack.Key]inventory.Deep) (woken func() []sta
 	return func() []stack.Key { return keys }
 }
 
-func (f *fixture) listed(k stack.Key) plan.Observed {
+func (f *fixture) listed(k stack.Key) elb.Observed {
 	f.Helper()
 	o, err := f.inv.Observed(f.Context(), k, nil)
 	if err != nil {

@@ -4,7 +4,7 @@ import (
 	"maps"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
 // aspect is what one kind of read tells of a resource.
@@ -60,16 +60,16 @@ func (k knowledge) keep(arns map[string]bool) {
 }
 
 // assumption is what to tell of an entry that rests on an earlier process.
-func (e *entry) assumption() *plan.Assumption {
+func (e *entry) assumption() *elb.Assumption {
 	if !e.knows.assumes() {
 		return nil
 	}
-	return &plan.Assumption{Since: e.since}
+	return &elb.Assumption{Since: e.since}
 }
 
 // withoutAssumed is an observation without the parts that are only assumed: what a deletion of everything needs is in listings. Assumed tags
 // stay: they say which resources are the stack's, and are read again before any of them is deleted (Disowned).
-func (e *entry) withoutAssumed() plan.Observed {
+func (e *entry) withoutAssumed() elb.Observed {
 	o := e.obs.Clone()
 	if !e.knows.assumes() {
 		return o

@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -24,12 +25,12 @@ func TestALostTargetGroupIsNewsOnce(t *testing.T) {
 	if f.inv.Lost(k, tg) {
 		t.Error("news of a stack that nobody knows")
 	}
-	look := func() int { return len(must[plan.Observed](t)(f.inv.Observed(t.Context(), k, nil)).TargetGroups) }
+	look := func() int { return len(must[elb.Observed](t)(f.inv.Observed(t.Context(), k, nil)).TargetGroups) }
 	look()
 	if f.inv.Lost(k, "another") {
 		t.Error("news of another's target group")
 	}
-	must[*elbv2.DeleteLoadBalancerOutput](t)(f.sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(must[plan.Observed](t)(f.inv.Observed(t.Context(), k, nil)).LoadBalancers[0].ARN)}))
+	must[*elbv2.DeleteLoadBalancerOutput](t)(f.sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(must[elb.Observed](t)(f.inv.Observed(t.Context(), k, nil)).LoadBalancers[0].ARN)}))
 	must[*elbv2.DeleteTargetGroupOutput](t)(f.sim.Balancing.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{TargetGroupArn: aws.String(tg)}))
 	if !f.inv.Lost(k, tg) || f.inv.Lost(k, tg) {
 		t.Error("it is news once")
@@ -40,7 +41,7 @@ func TestALostTargetGroupIsNewsOnce(t *testing.T) {
 	if f.inv.Lost(k, tg) {
 		t.Error("news of what is known not to be there")
 	}
-	f.inv.Record(k, plan.CreateTargetGroup{TargetGroup: stack.TargetGroup{ID: "young"}}, plan.Output{ID: "young"}, literally)
+	f.inv.Record(k, elb.CreateTargetGroup{TargetGroup: stack.TargetGroup{ID: "young"}}, plan.Output{ID: "young"}, literally)
 	f.clock.Advance(5 * time.Second)
 	if f.inv.Lost(k, "young") {
 		t.Error("AWS may not know everywhere what was made a moment ago")
@@ -59,8 +60,8 @@ func TestLoadBalancersThatAWSIsMakingAreReadTogetherUntilTheyAreMade(t *testing.
 		f.balancer(name, tracking(name))
 		keys = append(keys, key(stack.Ingress, name))
 	}
-	look := func(k stack.Key) plan.LoadBalancer {
-		return must[plan.Observed](t)(f.inv.Observed(t.Context(), k, nil)).LoadBalancers[0]
+	look := func(k stack.Key) elb.LoadBalancer {
+		return must[elb.Observed](t)(f.inv.Observed(t.Context(), k, nil)).LoadBalancers[0]
 	}
 	a, b := look(keys[0]), look(keys[1])
 	starting := f.inv.Starting()
@@ -92,7 +93,7 @@ func TestLoadBalancersThatAWSIsMakingAreReadTogetherUntilTheyAreMade(t *testing.
 	if changed := must[[]stack.Key](t)(f.inv.RefreshStates(t.Context(), starting)); !slices.Equal(changed, keys) {
 		t.Errorf("%v are to be read again", changed)
 	}
-	if o := must[plan.Observed](t)(f.inv.Observed(t.Context(), keys[0], nil)); len(o.LoadBalancers) > 0 || f.inv.State(keys[0], a.ARN) != "" {
+	if o := must[elb.Observed](t)(f.inv.Observed(t.Context(), keys[0], nil)); len(o.LoadBalancers) > 0 || f.inv.State(keys[0], a.ARN) != "" {
 		t.Errorf("%+v", o.LoadBalancers)
 	}
 	if state, err := f.inv.Refresh(t.Context(), keys[0], a.ARN); err != nil || state != "" {
@@ -151,15 +152,15 @@ func TestAStackIsCertainOnlyWithAListingThatCannotHaveMissedAnything(t *testing.
 	}
 
 	doubted := begin()
-	must[plan.Observed](t)(doubted.f.inv.Observed(t.Context(), k, nil))
+	must[elb.Observed](t)(doubted.f.inv.Observed(t.Context(), k, nil))
 	doubted.f.clock.Advance(time.Hour)
-	doubted.f.inv.Doubt(k, plan.CreateTargetGroup{TargetGroup: stack.TargetGroup{Name: "k8s-web"}}, func(r stack.Ref) string { return r.Literal })
+	doubted.f.inv.Doubt(k, elb.CreateTargetGroup{TargetGroup: stack.TargetGroup{Name: "k8s-web"}}, func(r stack.Ref) string { return r.Literal })
 	if got := doubted.wait(doubted.at); got != 5*time.Second {
 		t.Errorf("after a write of unknown outcome waits %v", got)
 	}
 	doubted.f.clock.Advance(5 * time.Second)
 	doubted.f.reads()
-	must[plan.Observed](t)(doubted.f.inv.Observed(t.Context(), k, nil))
+	must[elb.Observed](t)(doubted.f.inv.Observed(t.Context(), k, nil))
 	if got := doubted.f.reads()["DescribeTargetGroups"]; got != 1 {
 		t.Errorf("after a write of unknown outcome the account is listed %d times", got)
 	}
@@ -175,13 +176,13 @@ func TestAStackIsCertainOnlyWithAListingThatCannotHaveMissedAnything(t *testing.
 	}
 
 	late := begin() // a former process wrote when this one had begun to read
-	must[plan.Observed](t)(late.f.inv.Observed(t.Context(), k, nil))
+	must[elb.Observed](t)(late.f.inv.Observed(t.Context(), k, nil))
 	late.f.balancer("web", tracking("web"))
 	late.f.clock.Advance(time.Minute)
 	if got := late.wait(late.at.Add(-time.Hour)); got == 0 {
 		t.Error("there is something to be planned")
 	}
-	if o := must[plan.Observed](t)(late.f.inv.Observed(t.Context(), k, nil)); len(o.LoadBalancers) != 1 || len(o.TargetGroups) != 1 {
+	if o := must[elb.Observed](t)(late.f.inv.Observed(t.Context(), k, nil)); len(o.LoadBalancers) != 1 || len(o.TargetGroups) != 1 {
 		t.Errorf("%+v", o)
 	}
 	if got := late.wait(late.at.Add(-time.Hour)); got != 0 {
@@ -196,22 +197,22 @@ func TestTheSharedGroupIsForgottenWhenItIsDeleted(t *testing.T) {
 	if err := f.inv.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	op := plan.CreateSecurityGroup{Group: stack.SecurityGroup{ID: stack.BackendSecurityGroup, Name: "shared", Shared: true}}
+	op := elb.CreateSecurityGroup{Group: stack.SecurityGroup{ID: stack.BackendSecurityGroup, Name: "shared", Shared: true}}
 	f.inv.Record(k, op, plan.Output{ID: "sg-1"}, literally)
-	f.inv.Record(k, plan.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, "sg-2")}, plan.Output{}, literally)
+	f.inv.Record(k, elb.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, "sg-2")}, plan.Output{}, literally)
 	if id, ok := f.inv.SharedGroup(); !ok || id != "sg-1" {
 		t.Errorf("%q %t", id, ok)
 	}
-	f.inv.Record(k, plan.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, "sg-1")}, plan.Output{}, literally)
+	f.inv.Record(k, elb.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, "sg-1")}, plan.Output{}, literally)
 	if id, ok := f.inv.SharedGroup(); ok {
 		t.Errorf("%q", id)
 	}
 	f.inv.Record(k, op, plan.Output{ID: "sg-3"}, literally) // it is gone from the account by then
 	f.inv.Invalidate(k)
 	f.clock.Advance(time.Minute)
-	must[plan.Observed](t)(f.inv.Observed(t.Context(), k, nil))
+	must[elb.Observed](t)(f.inv.Observed(t.Context(), k, nil))
 	f.inv.Invalidate(k)
-	must[plan.Observed](t)(f.inv.Observed(t.Context(), k, nil))
+	must[elb.Observed](t)(f.inv.Observed(t.Context(), k, nil))
 	if id, ok := f.inv.SharedGroup(); ok {
 		t.Errorf("a listing without it leaves %q", id)
 	}

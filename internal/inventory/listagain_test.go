@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -49,7 +50,7 @@ func TestWhatTheFirstListingMissedIsToldToItsStack(t *testing.T) {
 			}
 			f.clock.Advance(time.Minute)
 			if c.written {
-				late.meanwhile = func() { f.inv.Record(web, plan.AddTags{}, plan.Output{}, literally) }
+				late.meanwhile = func() { f.inv.Record(web, elb.AddTags{}, plan.Output{}, literally) }
 			}
 			list := c.list
 			if list == nil {
@@ -94,9 +95,9 @@ func TestWhatThisProcessDeletesWhileItIsListedWakesNobody(t *testing.T) {
 		t.Fatalf("observed are %+v", o)
 	}
 	late.meanwhile = func() {
-		for _, op := range []plan.Op{
-			plan.DeleteLoadBalancer{LoadBalancer: stack.Literal(stack.KindLoadBalancer, lb)}, plan.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, tg)},
-			plan.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, *out.GroupId)},
+		for _, op := range []plan.Operation{
+			elb.DeleteLoadBalancer{LoadBalancer: stack.Literal(stack.KindLoadBalancer, lb)}, elb.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, tg)},
+			elb.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, *out.GroupId)},
 		} {
 			f.inv.Record(web, op, plan.Output{}, literally)
 		}

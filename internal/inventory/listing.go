@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -75,8 +75,8 @@ type listing struct {
 	began, writes int64     // Inventory.seq and Inventory.writes when it began
 	drops         int       // of the shelf of groups, when it began
 	at            time.Time // when it began
-	balancers     pages[plan.LoadBalancer]
-	targets       pages[plan.TargetGroup]
+	balancers     pages[elb.LoadBalancer]
+	targets       pages[elb.TargetGroup]
 	groups        pages[ec2types.SecurityGroup]
 }
 
@@ -168,10 +168,10 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	began, writes, at := l.began, l.writes, l.at
-	found := map[stack.Key]*plan.Observed{}
-	of := func(k stack.Key) *plan.Observed {
+	found := map[stack.Key]*elb.Observed{}
+	of := func(k stack.Key) *elb.Observed {
 		if found[k] == nil {
-			found[k] = &plan.Observed{Key: k}
+			found[k] = &elb.Observed{Key: k}
 		}
 		return found[k]
 	}
@@ -190,7 +190,7 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 		}
 	}
 	i.groups.replace(l.groups.items, writes, l.drops, i.cfg.Now())
-	var backend []plan.SecurityGroup
+	var backend []elb.SecurityGroup
 	for n := range l.groups.items {
 		g := observedGroup(&l.groups.items[n])
 		if i.isBackend(g) {
@@ -273,8 +273,8 @@ func (i *Inventory) identify(tags map[string]string) (key stack.Key, id string, 
 	return stack.Key{}, "", false
 }
 
-func (i *Inventory) describeLoadBalancers(ctx context.Context, p *pages[plan.LoadBalancer], progressed func()) error {
-	return p.read(progressed, func(next *string) (out []plan.LoadBalancer, more *string, err error) {
+func (i *Inventory) describeLoadBalancers(ctx context.Context, p *pages[elb.LoadBalancer], progressed func()) error {
+	return p.read(progressed, func(next *string) (out []elb.LoadBalancer, more *string, err error) {
 		page, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{Marker: next})
 		if err != nil {
 			return nil, nil, fmt.Errorf("describing load balancers: %w", err)
@@ -288,22 +288,22 @@ func (i *Inventory) describeLoadBalancers(ctx context.Context, p *pages[plan.Loa
 	})
 }
 
-func (i *Inventory) describeLoadBalancer(ctx context.Context, arn string) (plan.LoadBalancer, error) {
+func (i *Inventory) describeLoadBalancer(ctx context.Context, arn string) (elb.LoadBalancer, error) {
 	out, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: []string{arn}})
 	if err != nil {
 		if vanished(err) {
-			return plan.LoadBalancer{}, nil
+			return elb.LoadBalancer{}, nil
 		}
-		return plan.LoadBalancer{}, fmt.Errorf("describing load balancer %s: %w", arn, err)
+		return elb.LoadBalancer{}, fmt.Errorf("describing load balancer %s: %w", arn, err)
 	}
 	if len(out.LoadBalancers) == 0 {
-		return plan.LoadBalancer{}, nil
+		return elb.LoadBalancer{}, nil
 	}
 	return cloud.FromLoadBalancer(out.LoadBalancers[0]), nil
 }
 
-func (i *Inventory) describeTargetGroups(ctx context.Context, p *pages[plan.TargetGroup], progressed func()) error {
-	return p.read(progressed, func(next *string) (out []plan.TargetGroup, more *string, err error) {
+func (i *Inventory) describeTargetGroups(ctx context.Context, p *pages[elb.TargetGroup], progressed func()) error {
+	return p.read(progressed, func(next *string) (out []elb.TargetGroup, more *string, err error) {
 		page, err := i.clients.ELBV2.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{Marker: next})
 		if err != nil {
 			return nil, nil, fmt.Errorf("describing target groups: %w", err)
@@ -324,11 +324,11 @@ func (i *Inventory) describeGroups(ctx context.Context) ([]ec2types.SecurityGrou
 }
 
 // isBackend tells whether the tags of a security group make it the cluster's shared one.
-func (i *Inventory) isBackend(g plan.SecurityGroup) bool {
+func (i *Inventory) isBackend(g elb.SecurityGroup) bool {
 	return g.Tags[naming.ClusterTag] == i.cfg.Cluster && g.Tags[naming.BackendResourceTag] == stack.BackendSecurityGroup
 }
 
-func asBackend(g plan.SecurityGroup) plan.SecurityGroup {
+func asBackend(g elb.SecurityGroup) elb.SecurityGroup {
 	g.ID, g.Shared = stack.BackendSecurityGroup, true
 	return g
 }

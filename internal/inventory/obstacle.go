@@ -10,21 +10,22 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // HeldByOther reads what holds the name that AWS says is taken, by that name. It reports true if the holder is not the stack's
 // by its tags, so that no other reading helps. It reports false if the holder is the stack's, or gone, or if the operation
 // creates nothing that has a name of its own. It costs two calls at most.
-func (i *Inventory) HeldByOther(ctx context.Context, key stack.Key, op plan.Op) (bool, error) {
+func (i *Inventory) HeldByOther(ctx context.Context, key stack.Key, op plan.Operation) (bool, error) {
 	var tags []map[string]string
 	var err error
 	switch op := op.(type) {
-	case plan.CreateLoadBalancer:
+	case elb.CreateLoadBalancer:
 		tags, err = i.balancerTags(ctx, op.LoadBalancer.Name)
-	case plan.CreateTargetGroup:
+	case elb.CreateTargetGroup:
 		tags, err = i.targetGroupTags(ctx, op.TargetGroup.Name)
-	case plan.CreateSecurityGroup:
+	case elb.CreateSecurityGroup:
 		tags, err = i.securityGroupTags(ctx, op.VPC, op.Group.Name)
 	}
 	if err != nil && vanished(err) {

@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -28,7 +29,7 @@ func (c Config) mayOwn(kind string) bool {
 
 // certificatesOf are the certificates that a stack owns, sorted by identity and ARN. What was read of them is believed, except
 // of those that are not issued yet.
-func (i *Inventory) certificatesOf(ctx context.Context, key stack.Key, desired *stack.Stack) ([]plan.Certificate, error) {
+func (i *Inventory) certificatesOf(ctx context.Context, key stack.Key, desired *stack.Stack) ([]elb.Certificate, error) {
 	if !i.cfg.ownCertificates() || key.Owner != stack.Ingress {
 		return nil, nil
 	}
@@ -50,13 +51,13 @@ func (i *Inventory) certificatesOf(ctx context.Context, key stack.Key, desired *
 	if err != nil {
 		return nil, err
 	}
-	fresh, err := shared(ctx, i, "pending certificates of "+key.String(), func(ctx context.Context) (map[string]*plan.Certificate, error) {
+	fresh, err := shared(ctx, i, "pending certificates of "+key.String(), func(ctx context.Context) (map[string]*elb.Certificate, error) {
 		return i.details(ctx, pending, pendingLifetime)
 	})
 	if err != nil {
 		return nil, err
 	}
-	var out []plan.Certificate
+	var out []elb.Certificate
 	zones := false
 	for _, arn := range own {
 		d := details[arn]
@@ -74,12 +75,12 @@ func (i *Inventory) certificatesOf(ctx context.Context, key stack.Key, desired *
 		out = append(out, c)
 		zones = zones || len(c.Records) > 0
 	}
-	if zones && slices.ContainsFunc(out, func(c plan.Certificate) bool { return needsZones(c, desired) }) {
+	if zones && slices.ContainsFunc(out, func(c elb.Certificate) bool { return needsZones(c, desired) }) {
 		if out, err = i.withZones(ctx, out); err != nil {
 			return nil, err
 		}
 	}
-	slices.SortFunc(out, func(a, b plan.Certificate) int { return strings.Compare(a.ID+"\x00"+a.ARN, b.ID+"\x00"+b.ARN) })
+	slices.SortFunc(out, func(a, b elb.Certificate) int { return strings.Compare(a.ID+"\x00"+a.ARN, b.ID+"\x00"+b.ARN) })
 	return out, nil
 }
 
@@ -104,7 +105,7 @@ func (i *Inventory) ownARNs(key stack.Key) (own, pending []string) {
 			continue
 		}
 		own = append(own, arn)
-		if r.Status == plan.Pending {
+		if r.Status == elb.Pending {
 			pending = append(pending, arn)
 		}
 	}
@@ -126,16 +127,16 @@ func (i *Inventory) unwanted(own []string, desired *stack.Stack) bool {
 }
 
 // needsZones reports whether records of a certificate are to be written or deleted, as far as can be told here.
-func needsZones(c plan.Certificate, desired *stack.Stack) bool {
+func needsZones(c elb.Certificate, desired *stack.Stack) bool {
 	if len(c.Records) == 0 || desired == nil {
 		return false
 	}
 	wanted := slices.ContainsFunc(desired.Certificates, func(w stack.Certificate) bool { return w.ID == c.ID && slices.Equal(w.Names, c.Names) })
-	return !wanted || c.Status == plan.Pending || c.Overdue
+	return !wanted || c.Status == elb.Pending || c.Overdue
 }
 
 // ownCertificate completes what DescribeCertificate told.
-func (i *Inventory) ownCertificate(key stack.Key, c plan.Certificate) plan.Certificate {
+func (i *Inventory) ownCertificate(key stack.Key, c elb.Certificate) elb.Certificate {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	r := i.certs.records[c.ARN]
@@ -155,7 +156,7 @@ func (i *Inventory) ownCertificate(key stack.Key, c plan.Certificate) plan.Certi
 		}
 	}
 	now := i.cfg.Now()
-	if c.Status == plan.Pending && r.watched.IsZero() && now.Sub(r.created) <= certificatePatience {
+	if c.Status == elb.Pending && r.watched.IsZero() && now.Sub(r.created) <= certificatePatience {
 		r.watched = now
 	}
 	c.Overdue = i.certs.overdue(key, c, r, now)
@@ -172,12 +173,12 @@ func (i *Inventory) ownCertificate(key stack.Key, c plan.Certificate) plan.Certi
 // overdue: a certificate that somebody else, or an earlier life of this process, asked for and that is not issued after a few
 // minutes is asked for anew, as is one that this process has waited for in vain for long, or that ACM has given up. Each further
 // attempt takes twice as long, because the number of requests in a year is limited.
-func (s *certificateShelf) overdue(key stack.Key, c plan.Certificate, r *certificateRecord, now time.Time) bool {
+func (s *certificateShelf) overdue(key stack.Key, c elb.Certificate, r *certificateRecord, now time.Time) bool {
 	longer := time.Duration(1) << min(max(s.asked[certificateOwner(key, c.ID)]-1, 0), 8)
 	switch {
 	case c.Imported || c.Status == "ISSUED":
 		return false
-	case c.Status != plan.Pending:
+	case c.Status != elb.Pending:
 		return now.Sub(r.created) > certificatePatience*longer
 	case r.watched.IsZero():
 		return now.Sub(r.created) > certificatePatience*longer
@@ -188,7 +189,7 @@ func (s *certificateShelf) overdue(key stack.Key, c plan.Certificate, r *certifi
 // needed reports whether another certificate needs the validation record of a domain.
 func (s *certificateShelf) needed(domain, except string) bool {
 	for arn, r := range s.records {
-		if arn == except || r.Type != "AMAZON_ISSUED" || r.Status != "ISSUED" && r.Status != plan.Pending {
+		if arn == except || r.Type != "AMAZON_ISSUED" || r.Status != "ISSUED" && r.Status != elb.Pending {
 			continue
 		}
 		if slices.ContainsFunc(r.Domains, func(d string) bool { return strings.EqualFold(strings.TrimPrefix(d, "*."), domain) }) {
@@ -206,7 +207,7 @@ func (i *Inventory) dropCertificate(arn string) {
 }
 
 // withZones fills in where the records belong.
-func (i *Inventory) withZones(ctx context.Context, cs []plan.Certificate) ([]plan.Certificate, error) {
+func (i *Inventory) withZones(ctx context.Context, cs []elb.Certificate) ([]elb.Certificate, error) {
 	zones, err := i.hostedZones(ctx)
 	if err != nil && !denied(err) { // without them no record is written or deleted
 		return nil, err
@@ -280,9 +281,9 @@ func (i *Inventory) createdAt(arn string) time.Time {
 }
 
 // recordCertificate writes an operation on certificates through. i.mu is held.
-func (i *Inventory) recordCertificate(key stack.Key, op plan.Op, out plan.Output, resolve func(stack.Ref) string) {
+func (i *Inventory) recordCertificate(key stack.Key, op plan.Operation, out plan.Output, resolve func(stack.Ref) string) {
 	s, now := &i.certs, i.cfg.Now()
-	add := func(c stack.Certificate, kind, status string, d *plan.Certificate) {
+	add := func(c stack.Certificate, kind, status string, d *elb.Certificate) {
 		r := &certificateRecord{
 			Certificate: facts.Certificate{ARN: out.ID, Status: status, Domains: domains(c.Domain, c.Names), Type: kind, CA: c.Authority},
 			created:     now, wrote: i.writes, watched: now, certificateDetail: certificateDetail{d, now},
@@ -293,16 +294,16 @@ func (i *Inventory) recordCertificate(key stack.Key, op plan.Op, out plan.Output
 		s.publish()
 	}
 	switch op := op.(type) {
-	case plan.RequestCertificate:
+	case elb.RequestCertificate:
 		kind := "AMAZON_ISSUED"
 		if op.Certificate.Authority != "" {
 			kind = "PRIVATE"
 		}
-		add(op.Certificate, kind, plan.Pending, nil)
+		add(op.Certificate, kind, elb.Pending, nil)
 		s.asked[certificateOwner(key, op.Certificate.ID)]++
-	case plan.ImportCertificate:
+	case elb.ImportCertificate:
 		pair := op.Certificate.Import
-		d := plan.Certificate{ARN: out.ID, Status: "ISSUED", Imported: true, Algorithm: pair.Algorithm, Serial: pair.Serial, Certificate: op.Certificate}
+		d := elb.Certificate{ARN: out.ID, Status: "ISSUED", Imported: true, Algorithm: pair.Algorithm, Serial: pair.Serial, Certificate: op.Certificate}
 		d.Import = nil
 		if op.At == (stack.Ref{}) {
 			add(op.Certificate, "IMPORTED", "ISSUED", &d)
@@ -318,7 +319,7 @@ func (i *Inventory) recordCertificate(key stack.Key, op plan.Op, out plan.Output
 			r.detail, r.detailAt, r.content, r.tried = &d, now, pair.Hash, nil
 			s.publish()
 		}
-	case plan.TagCertificate:
+	case elb.TagCertificate:
 		if r := s.records[resolve(op.Certificate)]; r != nil {
 			tags := map[string]string{}
 			for _, m := range []map[string]string{r.Tags, op.Tags} {
@@ -329,11 +330,11 @@ func (i *Inventory) recordCertificate(key stack.Key, op plan.Op, out plan.Output
 			r.setTags(tags, now)
 			s.publish()
 		}
-	case plan.PublishValidation:
+	case elb.PublishValidation:
 		if r := s.records[resolve(op.Certificate)]; r != nil {
 			r.published, r.watched = append(slices.Clone(r.published), op.Zone), now
 		}
-	case plan.DeleteCertificate:
+	case elb.DeleteCertificate:
 		s.forget(resolve(op.Certificate), now)
 		s.publish()
 	}
@@ -350,7 +351,7 @@ func (i *Inventory) CertificateWait(key stack.Key) time.Duration {
 			continue
 		}
 		next := time.Minute
-		if age := i.cfg.Now().Sub(r.created); r.Status == plan.Pending && age < certificatePatience {
+		if age := i.cfg.Now().Sub(r.created); r.Status == elb.Pending && age < certificatePatience {
 			next = max(time.Second, min(age/4, 15*time.Second))
 		}
 		if wait == 0 || next < wait {

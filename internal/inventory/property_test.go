@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -84,7 +85,7 @@ func (a *busyAccount) tags(k stack.Key, id string) map[string]string {
 }
 
 // write sends an operation; told tells whether this process does it, or somebody else, after which the stack is to be read again.
-func (a *busyAccount) write(k stack.Key, op plan.Op, told bool) plan.Output {
+func (a *busyAccount) write(k stack.Key, op plan.Operation, told bool) plan.Output {
 	out, err := cloud.Write(context.Background(), a.raw, op, literally)
 	if err != nil {
 		a.Fatalf("%T: %v", op, err)
@@ -107,24 +108,24 @@ func (a *busyAccount) change(k stack.Key, what int, told bool) {
 	target := func(arn string) stack.Ref { return stack.Literal(stack.KindTargetGroup, arn) }
 	switch {
 	case what == 0 && len(tgs) > 0:
-		a.write(k, plan.DeleteTargetGroup{TargetGroup: target(tgs[0])}, told)
+		a.write(k, elb.DeleteTargetGroup{TargetGroup: target(tgs[0])}, told)
 		a.tgs[k] = tgs[1:]
 	case what == 1 && len(sgs) > 0:
-		a.write(k, plan.DeleteSecurityGroup{Group: group(sgs[0])}, told)
+		a.write(k, elb.DeleteSecurityGroup{Group: group(sgs[0])}, told)
 		a.sgs[k] = sgs[1:]
 	case what == 2 && len(tgs) > 0:
-		a.write(k, plan.AddTags{Resource: target(tgs[0]), Tags: map[string]string{"mark": name}}, told)
+		a.write(k, elb.AddTags{Resource: target(tgs[0]), Tags: map[string]string{"mark": name}}, told)
 	case what == 3 && len(sgs) > 0:
-		a.write(k, plan.AuthorizeIngress{Group: group(sgs[0]), Permissions: []stack.Permission{{Protocol: "tcp", FromPort: int32(a.n), ToPort: int32(a.n), CIDR: "10.0.0.0/8"}}}, told)
+		a.write(k, elb.AuthorizeIngress{Group: group(sgs[0]), Permissions: []stack.Permission{{Protocol: "tcp", FromPort: int32(a.n), ToPort: int32(a.n), CIDR: "10.0.0.0/8"}}}, told)
 	case what == 4 && len(sgs) > 0:
-		a.write(k, plan.TagSecurityGroup{Group: group(sgs[0]), Tags: map[string]string{"mark": name}}, told)
+		a.write(k, elb.TagSecurityGroup{Group: group(sgs[0]), Tags: map[string]string{"mark": name}}, told)
 	case what < 8:
-		out := a.write(k, plan.CreateTargetGroup{VPC: vpc, TargetGroup: stack.TargetGroup{ID: name, Name: name, TargetType: "ip", Port: 80, Protocol: "HTTP", ProtocolVersion: "HTTP1",
+		out := a.write(k, elb.CreateTargetGroup{VPC: vpc, TargetGroup: stack.TargetGroup{ID: name, Name: name, TargetType: "ip", Port: 80, Protocol: "HTTP", ProtocolVersion: "HTTP1",
 			IPAddressType: "ipv4", HealthCheck: stack.HealthCheck{Protocol: "HTTP", Port: "traffic-port", Path: "/", IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2, Matcher: "200"},
 			Tags: a.tags(k, name)}}, told)
 		a.tgs[k] = append(a.tgs[k], out.ID)
 	default:
-		out := a.write(k, plan.CreateSecurityGroup{VPC: vpc, Group: stack.SecurityGroup{ID: name, Name: name, Description: "d", Tags: a.tags(k, name)}}, told)
+		out := a.write(k, elb.CreateSecurityGroup{VPC: vpc, Group: stack.SecurityGroup{ID: name, Name: name, Description: "d", Tags: a.tags(k, name)}}, told)
 		a.sgs[k] = append(a.sgs[k], out.ID)
 	}
 }
@@ -141,7 +142,7 @@ func TestTagsOfWhatIsNotKnownOfAStackYetAreReadAgainWithIt(t *testing.T) {
 	t.Parallel()
 	a, m := newBusyAccount(t)
 	web, other := key(stack.Ingress, "web"), key(stack.Ingress, "other")
-	look := func(k stack.Key) plan.Observed { return must[plan.Observed](t)(a.inv.Observed(t.Context(), k, nil)) }
+	look := func(k stack.Key) elb.Observed { return must[elb.Observed](t)(a.inv.Observed(t.Context(), k, nil)) }
 	const create, tag = 5, 2
 	look(web)
 	look(other)
@@ -155,7 +156,7 @@ func TestTagsOfWhatIsNotKnownOfAStackYetAreReadAgainWithIt(t *testing.T) {
 }
 
 // shape is what is compared of an observation.
-func shape(o plan.Observed) map[string]any {
+func shape(o elb.Observed) map[string]any {
 	out := map[string]any{}
 	for _, tg := range o.TargetGroups {
 		tg.Attributes = nil // which a listing does not tell

@@ -13,6 +13,7 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -178,11 +179,11 @@ func (i *Inventory) disown(key stack.Key, ids []string) []string {
 		if e == nil {
 			continue
 		}
-		for _, op := range []plan.Op{
-			plan.DeleteLoadBalancer{LoadBalancer: stack.Literal(stack.KindLoadBalancer, id)}, plan.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, id)},
-			plan.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, id)},
+		for _, op := range []plan.Operation{
+			elb.DeleteLoadBalancer{LoadBalancer: stack.Literal(stack.KindLoadBalancer, id)}, elb.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, id)},
+			elb.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, id)},
 		} {
-			e.obs = plan.Advance(e.obs, op, plan.Output{}, func(r stack.Ref) string { return r.Literal })
+			e.obs = elb.Advance(e.obs, op, plan.Output{}, func(r stack.Ref) string { return r.Literal })
 		}
 		e.prune()
 	}
@@ -220,7 +221,7 @@ func (i *Inventory) Missed(ctx context.Context, key stack.Key, arns []string) (e
 		if i.Gone(arn) {
 			continue
 		}
-		var found plan.Observed
+		var found elb.Observed
 		if err := i.look(ctx, suspect{kind: stack.KindTargetGroup, id: arn}, &found); err != nil {
 			return false, err
 		}

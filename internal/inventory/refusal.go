@@ -7,6 +7,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -20,7 +21,7 @@ const refusalLifetime = time.Hour
 // refusal is what AWS said of a write that it refuses because something else is in its way.
 type refusal struct {
 	write string // the operation with what its references stand for
-	op    plan.Op
+	op    plan.Operation
 	group string // the target group of an operation that AWS refuses for the load balancer that the group is bound to
 	err   error
 	count int // refusals of the same write in a row
@@ -31,7 +32,7 @@ type refusal struct {
 // Refused takes note that AWS refuses a write because something else is in its way. write identifies the operation with all
 // that it says; group is the ARN of the target group that another load balancer uses, if that is the obstacle. It returns how
 // often in a row the same write was refused, and when it is worth another attempt: after 10 s, 20 s and so on, at most 5 min.
-func (i *Inventory) Refused(key stack.Key, id plan.StepID, op plan.Op, write, group string, err error) (count int, until time.Time) {
+func (i *Inventory) Refused(key stack.Key, id plan.StepID, op plan.Operation, write, group string, err error) (count int, until time.Time) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	now := i.cfg.Now()
@@ -87,27 +88,27 @@ func (i *Inventory) retry(which func(stepKey, refusal) bool) []stack.Key {
 }
 
 // freed ends the pauses of refused writes whose obstacle a successful operation may have removed, and returns their stacks.
-func (i *Inventory) freed(key stack.Key, op plan.Op, resolve func(stack.Ref) string) []stack.Key {
+func (i *Inventory) freed(key stack.Key, op plan.Operation, resolve func(stack.Ref) string) []stack.Key {
 	var removes func(stepKey, refusal) bool
 	switch op := op.(type) {
-	case plan.DeleteLoadBalancer:
+	case elb.DeleteLoadBalancer:
 		name := nameInARN(resolve(op.LoadBalancer))
 		removes = func(_ stepKey, r refusal) bool {
-			create, ok := r.op.(plan.CreateLoadBalancer)
+			create, ok := r.op.(elb.CreateLoadBalancer)
 			return ok && create.LoadBalancer.Name == name || r.group != ""
 		}
-	case plan.DeleteTargetGroup:
+	case elb.DeleteTargetGroup:
 		name := nameInARN(resolve(op.TargetGroup))
 		removes = func(_ stepKey, r refusal) bool {
-			create, ok := r.op.(plan.CreateTargetGroup)
+			create, ok := r.op.(elb.CreateTargetGroup)
 			return ok && create.TargetGroup.Name == name
 		}
-	case plan.DeleteSecurityGroup:
-		removes = func(_ stepKey, r refusal) bool { _, ok := r.op.(plan.CreateSecurityGroup); return ok }
-	case plan.DeleteListener, plan.DeleteRule, plan.ModifyListener, plan.ModifyRule, plan.SetRulePriorities:
+	case elb.DeleteSecurityGroup:
+		removes = func(_ stepKey, r refusal) bool { _, ok := r.op.(elb.CreateSecurityGroup); return ok }
+	case elb.DeleteListener, elb.DeleteRule, elb.ModifyListener, elb.ModifyRule, elb.SetRulePriorities:
 		removes = func(k stepKey, r refusal) bool {
 			switch r.op.(type) {
-			case plan.CreateListener, plan.ModifyListener, plan.CreateRule, plan.ModifyRule, plan.SetRulePriorities:
+			case elb.CreateListener, elb.ModifyListener, elb.CreateRule, elb.ModifyRule, elb.SetRulePriorities:
 				return k.stack == key || r.group != ""
 			}
 			return false

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -60,7 +60,7 @@ func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err e
 }
 
 // again reads what is known, down to the given depth.
-func (i *Inventory) again(ctx context.Context, known plan.Observed, depth knowledge) (*entry, error) {
+func (i *Inventory) again(ctx context.Context, known elb.Observed, depth knowledge) (*entry, error) {
 	top, err := i.topAgain(ctx, known)
 	if err != nil {
 		return nil, err
@@ -85,9 +85,9 @@ func (i *Inventory) again(ctx context.Context, known plan.Observed, depth knowle
 		return nil, err
 	}
 	for _, l := range d.listeners {
-		was := slices.IndexFunc(known.Listeners, func(k plan.Listener) bool { return k.ARN == l.ARN })
+		was := slices.IndexFunc(known.Listeners, func(k elb.Listener) bool { return k.ARN == l.ARN })
 		isNew := was < 0
-		application := slices.ContainsFunc(top.LoadBalancers, func(lb plan.LoadBalancer) bool {
+		application := slices.ContainsFunc(top.LoadBalancers, func(lb elb.LoadBalancer) bool {
 			return lb.ARN == l.LoadBalancer.Literal && lb.Type == stack.Application
 		})
 		if application && (isNew || depth.known(rulesOf, l.ARN)) {
@@ -112,10 +112,10 @@ func (i *Inventory) again(ctx context.Context, known plan.Observed, depth knowle
 
 // topAgain reads load balancers, target groups and security groups by name. One that is gone, or is no longer the stack's by
 // its tags, is an error of the kind that a missing one is.
-func (i *Inventory) topAgain(ctx context.Context, known plan.Observed) (plan.Observed, error) {
-	out := plan.Observed{Key: known.Key}
+func (i *Inventory) topAgain(ctx context.Context, known elb.Observed) (elb.Observed, error) {
+	out := elb.Observed{Key: known.Key}
 	var arns []string
-	balancers, groups := map[string]plan.LoadBalancer{}, map[string]plan.TargetGroup{}
+	balancers, groups := map[string]elb.LoadBalancer{}, map[string]elb.TargetGroup{}
 	g, gctx := errgroup.WithContext(ctx)
 	for _, lb := range known.LoadBalancers {
 		arns = append(arns, lb.ARN)
@@ -154,7 +154,7 @@ func (i *Inventory) topAgain(ctx context.Context, known plan.Observed) (plan.Obs
 	return out, nil
 }
 
-func (i *Inventory) balancersAgain(ctx context.Context, known plan.Observed, into map[string]plan.LoadBalancer) error {
+func (i *Inventory) balancersAgain(ctx context.Context, known elb.Observed, into map[string]elb.LoadBalancer) error {
 	for part := range slices.Chunk(known.LoadBalancers, tagBatch) {
 		in := &elbv2.DescribeLoadBalancersInput{}
 		for _, lb := range part {
@@ -171,7 +171,7 @@ func (i *Inventory) balancersAgain(ctx context.Context, known plan.Observed, int
 	return nil
 }
 
-func (i *Inventory) targetGroupsAgain(ctx context.Context, known plan.Observed, into map[string]plan.TargetGroup) error {
+func (i *Inventory) targetGroupsAgain(ctx context.Context, known elb.Observed, into map[string]elb.TargetGroup) error {
 	for part := range slices.Chunk(known.TargetGroups, tagBatch) {
 		in := &elbv2.DescribeTargetGroupsInput{}
 		for _, tg := range part {
@@ -188,7 +188,7 @@ func (i *Inventory) targetGroupsAgain(ctx context.Context, known plan.Observed, 
 	return nil
 }
 
-func (i *Inventory) securityGroupsAgain(ctx context.Context, known plan.Observed) ([]plan.SecurityGroup, error) {
+func (i *Inventory) securityGroupsAgain(ctx context.Context, known elb.Observed) ([]elb.SecurityGroup, error) {
 	if len(known.SecurityGroups) == 0 {
 		return nil, nil
 	}
@@ -200,7 +200,7 @@ func (i *Inventory) securityGroupsAgain(ctx context.Context, known plan.Observed
 	if err != nil {
 		return nil, fmt.Errorf("describing security groups: %w", err)
 	}
-	var out []plan.SecurityGroup
+	var out []elb.SecurityGroup
 	for n := range got.SecurityGroups {
 		g := observedGroup(&got.SecurityGroups[n])
 		key, id, ours := i.identify(g.Tags)

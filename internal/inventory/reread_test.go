@@ -7,7 +7,7 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -25,7 +25,7 @@ func TestWhatIsChangedByHandIsSeenWithoutAListing(t *testing.T) {
 	f := newFixture(t)
 	lb, _ := f.balancer("web", webTags())
 	k := key(stack.Ingress, "web")
-	look := func() plan.Observed {
+	look := func() elb.Observed {
 		o, err := f.inv.Observed(f.Context(), k, webStack(k))
 		if err != nil {
 			t.Fatal(err)

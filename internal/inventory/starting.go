@@ -10,7 +10,7 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -60,7 +60,7 @@ func (i *Inventory) RefreshStates(ctx context.Context, balancers map[string]stac
 
 // setState takes over the state of a load balancer, and reports whether it is another than before.
 func (i *Inventory) setState(key stack.Key, arn, state string) (changed bool) {
-	return i.amend(key, arn, func(lb *plan.LoadBalancer) bool {
+	return i.amend(key, arn, func(lb *elb.LoadBalancer) bool {
 		changed := lb.State != state
 		lb.State = state
 		return changed
@@ -70,7 +70,7 @@ func (i *Inventory) setState(key stack.Key, arn, state string) (changed bool) {
 // ForgetAttributes drops what is known of a load balancer's attributes, which AWS has just shown to be wrong. It reports whether
 // anything was known. They are read again when a stack manages them.
 func (i *Inventory) ForgetAttributes(key stack.Key, arn string) bool {
-	return i.amend(key, arn, func(lb *plan.LoadBalancer) bool {
+	return i.amend(key, arn, func(lb *elb.LoadBalancer) bool {
 		known := lb.Attributes != nil
 		lb.Attributes = nil
 		return known
@@ -79,14 +79,14 @@ func (i *Inventory) ForgetAttributes(key stack.Key, arn string) bool {
 
 // amend changes what is known of a load balancer of a stack, and reports whether change did so. Readers keep the observation that
 // they have.
-func (i *Inventory) amend(key stack.Key, arn string, change func(*plan.LoadBalancer) bool) bool {
+func (i *Inventory) amend(key stack.Key, arn string, change func(*elb.LoadBalancer) bool) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	e := i.stacks[key]
 	if e == nil {
 		return false
 	}
-	n := slices.IndexFunc(e.obs.LoadBalancers, func(lb plan.LoadBalancer) bool { return lb.ARN == arn })
+	n := slices.IndexFunc(e.obs.LoadBalancers, func(lb elb.LoadBalancer) bool { return lb.ARN == arn })
 	if n < 0 {
 		return false
 	}

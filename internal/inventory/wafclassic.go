@@ -10,12 +10,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // wafClassic is the web ACL of the former generation of AWS WAF, by id.
 var wafClassic = reading[string]{
-	on: plan.AddOnClassicWebACL, operation: "GetRegionalWebACLForResource", what: "classic web ACL",
+	on: elb.AddOnClassicWebACL, operation: "GetRegionalWebACLForResource", what: "classic web ACL",
 	wanted: func(w *stack.AddOns) bool { return w.ClassicWebACL != nil },
 	missing: func(i *Inventory) *plan.Guard {
 		if i.clients.WAFRegional != nil {
@@ -34,8 +35,8 @@ var wafClassic = reading[string]{
 		}
 		return aws.ToString(out.WebACLSummary.WebACLId), nil
 	},
-	tell: func(lb *plan.LoadBalancer) (string, bool) {
+	tell: func(lb *elb.LoadBalancer) (string, bool) {
 		return aws.ToString(lb.ClassicWebACL), lb.ClassicWebACL != nil
 	},
-	put: func(lb *plan.LoadBalancer, id string) { lb.ClassicWebACL = &id },
+	put: func(lb *elb.LoadBalancer, id string) { lb.ClassicWebACL = &id },
 }

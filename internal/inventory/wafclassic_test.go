@@ -7,7 +7,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -26,7 +26,7 @@ func TestWAFClassicIsAskedOnlyForAWebACLOfItsOwn(t *testing.T) {
 	}
 	for range 3 {
 		o := f.observed(want)
-		if g := o.LoadBalancers[0].Unread[plan.AddOnClassicWebACL]; g.Remedy != "allow the controller's role the action waf-regional:GetWebACLForResource" {
+		if g := o.LoadBalancers[0].Unread[elb.AddOnClassicWebACL]; g.Remedy != "allow the controller's role the action waf-regional:GetWebACLForResource" {
 			t.Fatalf("unread: %+v", g)
 		}
 	}
@@ -47,7 +47,7 @@ func TestARegionWithoutWAFClassicIsSaidSoAndNotAsked(t *testing.T) {
 		inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now})
 	none := ""
 	o := f.observed(guarded(f, "web", stack.AddOns{ClassicWebACL: &none, WebACL: &none}))
-	if g := o.Unavailable[plan.AddOnClassicWebACL]; g.Text != cloud.ErrNoClassic.Error() || g.Remedy == "" {
+	if g := o.Unavailable[elb.AddOnClassicWebACL]; g.Text != cloud.ErrNoClassic.Error() || g.Remedy == "" {
 		t.Errorf("unavailable: %+v", o.Unavailable)
 	}
 	if lb := o.LoadBalancers[0]; lb.ClassicWebACL != nil || lb.WebACL == nil || lb.Unread != nil {

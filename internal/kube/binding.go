@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -63,9 +63,9 @@ func ingressRule(r stack.NetworkingRule) v1beta1.NetworkingIngressRule {
 }
 
 // ObservedBinding is the reverse of BindingSpec.
-func ObservedBinding(o *v1beta1.TargetGroupBinding) plan.Binding {
+func ObservedBinding(o *v1beta1.TargetGroupBinding) elb.Binding {
 	s := &o.Spec
-	b := plan.Binding{Deleting: o.DeletionTimestamp != nil, Binding: stack.Binding{
+	b := elb.Binding{Deleting: o.DeletionTimestamp != nil, Binding: stack.Binding{
 		Name: o.Name, Namespace: o.Namespace, Labels: o.Labels,
 		TargetGroup:  stack.Literal(stack.KindTargetGroup, s.TargetGroupARN),
 		TargetType:   value(s.TargetType),
@@ -133,8 +133,8 @@ func value[T ~string](p *T) string {
 }
 
 // BindingsOf lists the bindings of a stack among objects that were read once.
-func BindingsOf(objs objects.Snapshot, key stack.Key) []plan.Binding {
-	var out []plan.Binding
+func BindingsOf(objs objects.Snapshot, key stack.Key) []elb.Binding {
+	var out []elb.Binding
 	for _, o := range objects.New(objs).TargetGroupBindings("") {
 		if HasLabels(o.Labels, naming.Labels(key)) {
 			out = append(out, ObservedBinding(o))

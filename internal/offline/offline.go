@@ -22,13 +22,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/service"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // Account is what is asked about AWS; the inventory answers.
 type Account interface {
 	front.Asker
-	Observed(ctx context.Context, key stack.Key, desired *stack.Stack) (plan.Observed, error)
+	Observed(ctx context.Context, key stack.Key, desired *stack.Stack) (elb.Observed, error)
 }
 
 // Result is what would happen to one stack.
@@ -41,7 +43,7 @@ type Result struct {
 	// Wish, Compiled and Observed are what the plan comes from.
 	Wish     front.Input
 	Compiled compile.Result
-	Observed plan.Observed
+	Observed elb.Observed
 }
 
 // Outcome is what would happen to all stacks.
@@ -58,7 +60,7 @@ func (o Outcome) Invalid() bool {
 
 // Plans plans every stack that the objects of the view ask for, or that only admits, sorted by key. bindings lists the
 // TargetGroupBindings that exist for a stack.
-func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Account, c *config.Config, bindings func(stack.Key) []plan.Binding) (Outcome, error) {
+func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Account, c *config.Config, bindings func(stack.Key) []elb.Binding) (Outcome, error) {
 	ing, svc := front.IngressFromFlags(c), front.ServiceFromFlags(c)
 	ing.Config.IncludeDryRun = true // what a plan is for
 	keys, broken := keysOf(v, ing, svc)
@@ -91,7 +93,7 @@ func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Ac
 			}
 			o.Bindings, o.Hostnames = bindings(key), w.Hostnames()
 			res.Observed = o.Clone() // a diff sorts in place
-			res.Plan = plan.Diff(r.Stack, r.Keep, o, w.Policy(front.PolicyFromFlags(c)))
+			res.Plan = diff.Stack(r.Stack, r.Keep, o, w.Policy(front.PolicyFromFlags(c)))
 			return nil
 		}
 		if err := diff(r.Stack, "what AWS holds"); err != nil {
@@ -113,7 +115,7 @@ func unreadDeletions(r *Result, desired *stack.Stack) (needs *stack.Stack, unrea
 	s := *desired
 	s.LoadBalancers = slices.Clone(desired.LoadBalancers)
 	for _, step := range r.Plan.Steps {
-		if _, deletes := step.Op.(plan.DeleteLoadBalancer); !deletes || step.Guard != nil {
+		if _, deletes := step.Op.(elb.DeleteLoadBalancer); !deletes || step.Guard != nil {
 			continue
 		}
 		for _, lb := range r.Observed.LoadBalancers {

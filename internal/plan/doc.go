@@ -1,4 +1,4 @@
-// Package plan compares the stack that is wanted with what AWS holds and says, as a value, which writes lead from one to the
-// other: typed steps with reasons, dependencies, lanes and guards; it also renders them as text and JSON.
-// It calls nothing, never fails, and imports only the standard library, diag, naming, stack and traffic.
+// Package plan is the form of what is to be written to AWS and Kubernetes: steps with an operation, reasons, dependencies, lanes and
+// guards, as values that can be printed as text and JSON. It knows no operation: those are in packages below it, as elb has them for
+// load balancers. It calls nothing and imports only the standard library, diag and stack.
 package plan

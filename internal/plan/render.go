@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -67,7 +68,7 @@ func (s Summary) String() string {
 	return out
 }
 
-func resourceText(r stack.Ref) string { return string(r.Kind) + " " + or(r.ID, r.Literal) }
+func resourceText(r stack.Ref) string { return string(r.Kind) + " " + cmp.Or(r.ID, r.Literal) }
 
 func pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(0, width-len([]rune(s))))
@@ -80,7 +81,7 @@ func (s Step) MarshalJSON() ([]byte, error) {
 		Action    Action    `json:"action"`
 		Resource  stack.Ref `json:"resource"`
 		Operation string    `json:"operation"`
-		Arguments Op        `json:"arguments"`
+		Arguments Operation `json:"arguments"`
 		Needs     []StepID  `json:"needs,omitempty"`
 		After     []StepID  `json:"after,omitempty"`
 		Lane      Lane      `json:"lane"`

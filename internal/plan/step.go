@@ -3,6 +3,7 @@ package plan
 import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"slices"
 )
 
 // Plan is what to write. Steps stand in an order in which they may be executed one by one: every step comes after those that
@@ -55,13 +56,31 @@ type Step struct {
 	ID       StepID
 	Action   Action
 	Resource stack.Ref // by identity; by ARN for a resource that carries no identity
-	Op       Op
+	Op       Operation
 	// Needs are the steps that must have succeeded, After those that must have ended one way or the other.
 	Needs []StepID
 	After []StepID
 	Lane  Lane
 	Why   []string // e.g. "idle_timeout.timeout_seconds 60 → 75"
 	Guard *Guard   // refuses the step; nil = none
+}
+
+// Need adds steps that must have succeeded. Empty ids are left out.
+func (s *Step) Need(ids ...StepID) {
+	for _, id := range ids {
+		if id != "" && id != s.ID && !slices.Contains(s.Needs, id) {
+			s.Needs = append(s.Needs, id)
+		}
+	}
+}
+
+// Follow adds steps that must have ended. Empty ids are left out.
+func (s *Step) Follow(ids ...StepID) {
+	for _, id := range ids {
+		if id != "" && id != s.ID && !slices.Contains(s.Needs, id) && !slices.Contains(s.After, id) {
+			s.After = append(s.After, id)
+		}
+	}
 }
 
 // Guard is why a step must not be executed although the wish implies it.
@@ -71,44 +90,6 @@ type Guard struct {
 	Remedy string    `json:"remedy"`
 	// RequestID is AWS's, if AWS is the reason.
 	RequestID string `json:"requestId,omitempty"`
-}
-
-// Protection is what the owner of a stack declares about the deletion protection of its load balancer.
-type Protection string
-
-const (
-	// ProtectionAsFound refuses to delete a load balancer that is protected in AWS.
-	ProtectionAsFound Protection = ""
-	// ProtectionDeclared refuses whatever AWS says: the owner declares deletion_protection.enabled=true.
-	ProtectionDeclared Protection = "declared"
-	// ProtectionLifted takes the protection off before deleting: the owner declares deletion_protection.enabled=false.
-	ProtectionLifted Protection = "lifted"
-)
-
-// Policy adjusts a diff.
-type Policy struct {
-	// ExternalTags are tag keys that somebody else manages: they are neither written to nor removed from what exists.
-	ExternalTags []string
-	Protection   Protection
-	// ProtectedBy says where the owner declares the protection, if it does: "IngressClassParams prod, spec.loadBalancerAttributes".
-	ProtectedBy string
-	// Namespaces are those of the objects that the stack is made of, also of those that leave it. Bindings elsewhere are not its own.
-	Namespaces []string
-	// DeleteDuplicates are the ARNs and group ids of duplicates whose deletion is consented to, in the annotation of that name.
-	DeleteDuplicates     []string
-	DuplicatesAnnotation string
-	// Duplicates are the guards that earlier plans put on the deletion of duplicates, by ARN or group id. Once what
-	// serves is deleted, nothing else tells its duplicates from what is still to be deleted.
-	Duplicates map[string]*Guard
-	// Unweighted forbids forwards to several target groups, so that new targets cannot warm up beside the old ones.
-	Unweighted bool
-	// FixedHealthChecks: protocol, codes, interval and timeout of the checks of target groups of NLBs cannot change; a group with
-	// others takes its place.
-	FixedHealthChecks bool
-	// Frontend and FrontendBy are the same for the load balancer in front of the other. What is declared for one that stays
-	// behind keeps the frontend too.
-	Frontend   Protection
-	FrontendBy string
 }
 
 // Empty reports whether nothing is to be done.
@@ -149,4 +130,19 @@ func (p *Plan) Summary() Summary {
 		}
 	}
 	return s
+}
+
+// Operation is one write: a struct per AWS action or Kubernetes verb, its references still symbolic where the plan knows an identity.
+type Operation interface {
+	// Name is the name of the AWS action, or "CreateBinding" and the like for Kubernetes.
+	Name() string
+}
+
+// Output is what a write answered.
+type Output struct {
+	ID         string // ARN or group id of what was created
+	DNSName    string // of load balancers
+	HostedZone string
+	State      string
+	Protection string // id of a protection of Shield Advanced
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -174,15 +175,15 @@ func (k *Keeper) missing(ctx context.Context, perms []stack.Permission, told err
 // waits for AWS is worth another try, with or without its error.
 func (k *Keeper) write(ctx context.Context, group string, grant, revoke []stack.Permission) (until time.Time, err error) {
 	ref := stack.Literal(stack.KindSecurityGroup, group)
-	step := func(op plan.Op) plan.Step {
+	step := func(op plan.Operation) plan.Step {
 		return plan.Step{ID: plan.StepID(op.Name() + " " + group), Action: plan.Update, Resource: ref, Op: op, Lane: plan.Vital, Why: []string{"targets need it"}}
 	}
 	var steps []plan.Step
 	if len(grant) > 0 {
-		steps = append(steps, step(plan.AuthorizeIngress{Group: ref, Permissions: grant}))
+		steps = append(steps, step(elb.AuthorizeIngress{Group: ref, Permissions: grant}))
 	}
 	if len(revoke) > 0 {
-		steps = append(steps, step(plan.RevokeIngress{Group: ref, Permissions: revoke}))
+		steps = append(steps, step(elb.RevokeIngress{Group: ref, Permissions: revoke}))
 	}
 	if len(steps) == 2 {
 		steps[1].Needs = []plan.StepID{steps[0].ID}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -78,7 +79,7 @@ func (a *account) run(_ context.Context, p plan.Plan) apply.Result {
 			err = a.once[call]
 		}
 		delete(a.once, call)
-		if op, ok := s.Op.(plan.AuthorizeIngress); ok && slices.ContainsFunc(op.Permissions, func(p stack.Permission) bool { return slices.Contains(a.gone, p.Group.Literal) }) {
+		if op, ok := s.Op.(elb.AuthorizeIngress); ok && slices.ContainsFunc(op.Permissions, func(p stack.Permission) bool { return slices.Contains(a.gone, p.Group.Literal) }) {
 			err = errGone
 		}
 		if err != nil {
@@ -87,9 +88,9 @@ func (a *account) run(_ context.Context, p plan.Plan) apply.Result {
 		}
 		a.writes = append(a.writes, call)
 		switch op := s.Op.(type) {
-		case plan.AuthorizeIngress:
+		case elb.AuthorizeIngress:
 			a.rules[group] = append(a.rules[group], op.Permissions...)
-		case plan.RevokeIngress:
+		case elb.RevokeIngress:
 			a.rules[group] = slices.DeleteFunc(a.rules[group], func(have stack.Permission) bool { return slices.Contains(op.Permissions, have) })
 		}
 		r.Outcomes[s.ID] = apply.Outcome{State: apply.Done}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -38,7 +38,7 @@ type Pass struct {
 	// Members ask for the load balancer; without any, the stack is being deleted.
 	Members []Member
 	// Observed is what AWS holds after the pass; nil = not known.
-	Observed *plan.Observed
+	Observed *elb.Observed
 	// Desired is the wish, and Origins are the objects behind each of its resources; they tell the owners of what AWS holds.
 	Desired *stack.Stack
 	Origins map[stack.Ref][]diag.Object

@@ -12,7 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -30,18 +30,18 @@ func served() Pass {
 	}
 	return Pass{
 		Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}, Members: []Member{{shop, 3}, {blog, 1}}, Now: time.Unix(1000, 5),
-		Observed: &plan.Observed{
-			LoadBalancers: []plan.LoadBalancer{
+		Observed: &elb.Observed{
+			LoadBalancers: []elb.LoadBalancer{
 				{ARN: "arn:old", State: "provisioning", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}},
 				{ARN: "arn:lb", DNSName: "K8s-Front.example", HostedZone: "Z1", State: "active", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Name: "k8s-front", Type: stack.Application, Scheme: stack.Internal}},
 			},
-			Listeners: []plan.Listener{{ARN: "arn:l80", Listener: stack.Listener{ID: "80", Port: 80, Protocol: "HTTP", LoadBalancer: lb}}},
+			Listeners: []elb.Listener{{ARN: "arn:l80", Listener: stack.Listener{ID: "80", Port: 80, Protocol: "HTTP", LoadBalancer: lb}}},
 			// The tags are of a time when the order was another one.
-			Rules: []plan.Rule{
+			Rules: []elb.Rule{
 				{ARN: "arn:r2", Priority: 20, Rule: stack.Rule{ID: "80:1", Listener: listener, Conditions: conditions("/blog")}},
 				{ARN: "arn:r1", Priority: 10, Rule: stack.Rule{ID: "80:2", Listener: listener, Conditions: conditions("/shop")}},
 			},
-			TargetGroups: []plan.TargetGroup{{ARN: "arn:tg", TargetGroup: stack.TargetGroup{ID: "shop/web:80", Name: "k8s-web"}}},
+			TargetGroups: []elb.TargetGroup{{ARN: "arn:tg", TargetGroup: stack.TargetGroup{ID: "shop/web:80", Name: "k8s-web"}}},
 		},
 		Desired: &stack.Stack{Rules: []stack.Rule{
 			{ID: "80:1", Listener: stack.Ref{ID: "80"}, Conditions: conditions("/shop")}, {ID: "80:2", Listener: stack.Ref{ID: "80"}, Conditions: conditions("/blog")},
@@ -101,7 +101,7 @@ func TestConditionsTellWhetherToWaitOrToEdit(t *testing.T) {
 		"it is tried again":      {func(p *Pass) { p.Found = diag.List{denied} }, "Ready=False/AccessDenied Serving=True/Active Reconciling=True/Retrying Stalled=False/NotStalled"},
 		"a note stops nothing":   {func(p *Pass) { p.Found = diag.List{diag.New(shop, "", diag.UnknownAnnotation, "x", "y")} }, "Ready=True/Reconciled Serving=True/Active Reconciling=False/NotReconciling Stalled=False/NotStalled"},
 		"AWS has to finish":      {func(p *Pass) { p.Waiting = []string{"DeleteSecurityGroup"} }, "Ready=False/WaitingForAWS Serving=True/Active Reconciling=True/WaitingForAWS Stalled=False/NotStalled"},
-		"nothing was made yet":   {func(p *Pass) { p.Observed = &plan.Observed{} }, "Ready=False/NoLoadBalancer Serving=False/NoLoadBalancer Reconciling=True/NoLoadBalancer Stalled=False/NotStalled"},
+		"nothing was made yet":   {func(p *Pass) { p.Observed = &elb.Observed{} }, "Ready=False/NoLoadBalancer Serving=False/NoLoadBalancer Reconciling=True/NoLoadBalancer Stalled=False/NotStalled"},
 		"AWS is still making it": {func(p *Pass) { p.Observed.LoadBalancers = p.Observed.LoadBalancers[:1] }, "Ready=False/Provisioning Serving=False/Provisioning Reconciling=True/Provisioning Stalled=False/NotStalled"},
 		"AWS failed": {func(p *Pass) {
 			p.Observed.LoadBalancers[1].State = "failed"

@@ -7,14 +7,14 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
-	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // observe fills in what AWS holds.
 func observe(s *v1alpha1.LoadBalancerStatus, p Pass, before v1alpha1.LoadBalancerStatus) {
 	s.Name, s.ARN, s.DNSName, s.HostedZoneID, s.Type, s.Scheme, s.State, s.OtherARNs = "", "", "", "", "", "", "", nil
-	var main *plan.LoadBalancer
+	var main *elb.LoadBalancer
 	for i := range p.Observed.LoadBalancers {
 		lb := &p.Observed.LoadBalancers[i]
 		if main == nil || rank(lb) < rank(main) {
@@ -81,7 +81,7 @@ func observe(s *v1alpha1.LoadBalancerStatus, p Pass, before v1alpha1.LoadBalance
 }
 
 // rank puts first the load balancer that members show: the stack's own one, and of two of it the active one.
-func rank(lb *plan.LoadBalancer) int {
+func rank(lb *elb.LoadBalancer) int {
 	n := 0
 	if lb.ID != stack.LoadBalancerIdentity {
 		n += 2

@@ -10,6 +10,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -24,7 +25,7 @@ func TestATargetThatAWSDoesNotKnowDoesNotKeepABindingFromGoing(t *testing.T) {
 	} {
 		b := &balancing{held: []types.TargetHealthDescription{held("i-1", "healthy"), held("i-2", "healthy")}}
 		run := func(p plan.Plan) apply.Result {
-			if op, ok := p.Steps[0].Op.(plan.DeregisterTargets); ok && op.Targets[0].ID == "i-1" {
+			if op, ok := p.Steps[0].Op.(elb.DeregisterTargets); ok && op.Targets[0].ID == "i-1" {
 				b.held = c.left
 				return apply.Result{Outcomes: map[plan.StepID]apply.Outcome{p.Steps[0].ID: {State: apply.Failed, Err: &smithy.GenericAPIError{Code: "InvalidTarget", Message: "unknown"}}}}
 			}

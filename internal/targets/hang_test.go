@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -82,12 +83,12 @@ func (h *hanging) run(_ context.Context, p plan.Plan) apply.Result {
 	r := apply.Result{Outcomes: map[plan.StepID]apply.Outcome{}}
 	for _, s := range p.Steps {
 		var keys []string
-		var all []plan.Target
+		var all []elb.Target
 		add := false
 		switch op := s.Op.(type) {
-		case plan.RegisterTargets:
+		case elb.RegisterTargets:
 			all, add = op.Targets, true
-		case plan.DeregisterTargets:
+		case elb.DeregisterTargets:
 			all = op.Targets
 		}
 		for _, t := range all {

@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
 // lagging is a registry, and the lags that it told, with the operation.
@@ -92,9 +93,9 @@ func sending(r *Registry, run Runner) Runner {
 	return func(ctx context.Context, p plan.Plan) apply.Result {
 		for _, s := range p.Steps {
 			switch op := s.Op.(type) {
-			case plan.RegisterTargets:
+			case elb.RegisterTargets:
 				_, _ = limited.RegisterTargets(ctx, &elbv2.RegisterTargetsInput{Targets: descriptions(op.Targets)})
-			case plan.DeregisterTargets:
+			case elb.DeregisterTargets:
 				_, _ = limited.DeregisterTargets(ctx, &elbv2.DeregisterTargetsInput{Targets: descriptions(op.Targets)})
 			}
 		}
@@ -113,7 +114,7 @@ func (silent) DeregisterTargets(context.Context, *elbv2.DeregisterTargetsInput, 
 	return &elbv2.DeregisterTargetsOutput{}, nil
 }
 
-func descriptions(in []plan.Target) []types.TargetDescription {
+func descriptions(in []elb.Target) []types.TargetDescription {
 	var out []types.TargetDescription
 	for _, t := range in {
 		out = append(out, types.TargetDescription{Id: aws.String(t.ID), Port: aws.Int32(t.Port)})

@@ -11,6 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -87,18 +88,18 @@ func step(a action, number int, arn string, part []Target) plan.Step {
 	ref := stack.Literal(stack.KindTargetGroup, arn)
 	s := plan.Step{Action: plan.Update, Resource: ref, Lane: plan.Vital}
 	if a == register {
-		s.Op = plan.RegisterTargets{TargetGroup: ref, Targets: planned(part)}
+		s.Op = elb.RegisterTargets{TargetGroup: ref, Targets: planned(part)}
 	} else {
-		s.Op = plan.DeregisterTargets{TargetGroup: ref, Targets: planned(part)}
+		s.Op = elb.DeregisterTargets{TargetGroup: ref, Targets: planned(part)}
 	}
 	s.ID = plan.StepID(fmt.Sprintf("%s %d", s.Op.Name(), number))
 	return s
 }
 
-func planned(in []Target) []plan.Target {
-	out := make([]plan.Target, 0, len(in))
+func planned(in []Target) []elb.Target {
+	out := make([]elb.Target, 0, len(in))
 	for _, t := range in {
-		out = append(out, plan.Target{ID: t.ID, Port: t.Port, Zone: t.Zone})
+		out = append(out, elb.Target{ID: t.ID, Port: t.Port, Zone: t.Zone})
 	}
 	return out
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -33,7 +34,7 @@ type balancing struct {
 	// unread is what asking for health is answered with.
 	unread error
 	// refuse refuses a registration.
-	refuse func([]plan.Target) error
+	refuse func([]elb.Target) error
 	zones  []string // of the last registration: "ADDRESS ZONE"
 }
 
@@ -52,7 +53,7 @@ func (b *balancing) run(_ context.Context, p plan.Plan) apply.Result {
 			continue
 		}
 		switch op := s.Op.(type) {
-		case plan.RegisterTargets:
+		case elb.RegisterTargets:
 			if b.refuse != nil {
 				if err := b.refuse(op.Targets); err != nil {
 					r.Outcomes[s.ID] = apply.Outcome{State: apply.Failed, Err: err}
@@ -64,7 +65,7 @@ func (b *balancing) run(_ context.Context, p plan.Plan) apply.Result {
 				b.zones = append(b.zones, t.ID+" "+t.Zone)
 			}
 			b.steps = append(b.steps, fmt.Sprintf("register %d from %s", len(op.Targets), op.Targets[0].ID))
-		case plan.DeregisterTargets:
+		case elb.DeregisterTargets:
 			b.steps = append(b.steps, fmt.Sprintf("deregister %d from %s", len(op.Targets), op.Targets[0].ID))
 		}
 		r.Outcomes[s.ID] = apply.Outcome{State: apply.Done}
@@ -242,7 +243,7 @@ func TestTheZoneOfATargetIsSaidWhereAWSWantsToKnowIt(t *testing.T) {
 	outside := func(Endpoint) string { return AllZones }
 	home := func(e Endpoint) string { return map[string]string{"10.0.0.1": "us-west-2a"}[e.ID] }
 	refusal := &smithy.GenericAPIError{Code: "ValidationError", Message: "For targets in this VPC you must specify an Availability Zone"}
-	b := &balancing{refuse: func(targets []plan.Target) error {
+	b := &balancing{refuse: func(targets []elb.Target) error {
 		for _, target := range targets {
 			if target.ID == "10.0.0.1" && target.Zone == AllZones {
 				return refusal
@@ -262,7 +263,7 @@ func TestTheZoneOfATargetIsSaidWhereAWSWantsToKnowIt(t *testing.T) {
 		t.Errorf("%v; steps %v", err, b.steps)
 	}
 	// Another refusal is an error, and so is the same one where nobody knows better.
-	b.refuse = func([]plan.Target) error { return refusal }
+	b.refuse = func([]elb.Target) error { return refusal }
 	if _, err := r.Sync(t.Context(), Request{ARN: arn, Want: want("10.0.0.3"), Zone: outside, HomeZone: home}); err == nil {
 		t.Error("a refusal is swallowed")
 	}
@@ -311,8 +312,8 @@ func TestALookThatFailsTellsNothingOfDriftAndAGroupInDoubtIsReadAgain(t *testing
 
 func TestATargetThatAWSRefusesDoesNotKeepTheOthersOut(t *testing.T) {
 	t.Parallel()
-	refusing := func(message string, bad ...string) func([]plan.Target) error {
-		return func(targets []plan.Target) error {
+	refusing := func(message string, bad ...string) func([]elb.Target) error {
+		return func(targets []elb.Target) error {
 			for _, target := range targets {
 				if slices.Contains(bad, target.ID) {
 					return &smithy.GenericAPIError{Code: "InvalidTarget", Message: fmt.Sprintf(message, target.ID)}
@@ -322,7 +323,7 @@ func TestATargetThatAWSRefusesDoesNotKeepTheOthersOut(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct {
-		refuse   func([]plan.Target) error
+		refuse   func([]elb.Target) error
 		attempts int
 	}{
 		"it is named":  {refusing("The following targets are not in a running state and cannot be registered: '%s'", "i-3"), 2},
@@ -330,13 +331,13 @@ func TestATargetThatAWSRefusesDoesNotKeepTheOthersOut(t *testing.T) {
 		"nobody named": {refusing("one of the targets is wrong%.0s", "i-3"), 7},
 	} {
 		attempts := 0
-		b := &balancing{refuse: func(targets []plan.Target) error { attempts++; return c.refuse(targets) }}
+		b := &balancing{refuse: func(targets []elb.Target) error { attempts++; return c.refuse(targets) }}
 		r := NewRegistry(b, b.run, func(string) bool { return true })
 		var ids, rest []string
 		for i := range 8 {
 			id := fmt.Sprintf("i-%d", i)
 			ids = append(ids, id)
-			if c.refuse([]plan.Target{{ID: id}}) == nil {
+			if c.refuse([]elb.Target{{ID: id}}) == nil {
 				rest = append(rest, id+":80")
 			}
 		}

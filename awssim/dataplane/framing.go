@@ -1,0 +1,123 @@
+package dataplane
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// framing finds out how the body ends, and what is wrong with how it is said. It returns the host.
+func (i *inspection) framing(lines []headLine) (host []byte) {
+	var lengths, hosts int
+	var length, encodings []byte
+	encoded := false
+	for n, l := range lines {
+		if n+1 < len(lines) && lines[n+1].fold && (is(l.name, "Host") || is(l.name, "Content-Length") || is(l.name, "Transfer-Encoding")) {
+			i.refusal(http.StatusBadRequest) // what net/http would make of the whole is not what is read here
+		}
+		switch {
+		case is(l.name, "Content-Length"):
+			lengths++
+			switch {
+			case lengths == 1:
+				length = l.value
+			case bytes.Equal(length, l.value):
+				i.note("DuplicateContentLength")
+			default:
+				i.note("MultipleContentLength")
+			}
+		case is(l.name, "Transfer-Encoding"):
+			if encoded {
+				encodings = append(append(bytes.Clone(encodings), ','), l.value...)
+			} else {
+				encodings = l.value
+			}
+			encoded = true
+		case is(l.name, "Host"):
+			hosts++
+			host = l.value
+		case is(l.name, "Expect") && !is(l.value, "100-continue"):
+			i.expect, i.changed = string(l.value), true
+		case is(l.name, "Upgrade") && is(l.value, "websocket"):
+			i.upgraded = true
+		}
+	}
+	if lengths > 1 {
+		i.changed = true
+	}
+	if lengths > 0 {
+		i.contentLength(length)
+	}
+	if encoded && i.version != "HTTP/1.0" { // which knows no transfer encodings
+		i.transferEncoding(encodings, lengths > 0)
+	}
+	if hosts > 1 || hosts == 0 && i.version != "HTTP/1.0" && !i.simple || !isHost(host) {
+		i.refusal(http.StatusBadRequest)
+	}
+	if len(i.uri) > maxURI {
+		i.refusal(http.StatusRequestURITooLong)
+	}
+	i.upgraded = i.upgraded && i.length == 0 && !i.chunked
+	return host
+}
+
+func is[T string | []byte](b T, s string) bool {
+	return len(b) == len(s) && strings.EqualFold(string(b), s)
+}
+
+// refusal answers with a status unless there is a reason for another already.
+func (i *inspection) refusal(status int) {
+	if i.refuse == 0 {
+		i.refuse = status
+	}
+}
+
+func (i *inspection) contentLength(value []byte) {
+	n, err := strconv.ParseUint(string(value), 10, 63)
+	if err != nil || len(value) > 0 && !isDigit(value[0]) {
+		i.note("BadContentLength")
+		i.changed, i.closes = true, true
+		return
+	}
+	i.length = int64(n)
+	if i.method == http.MethodGet || i.method == http.MethodHead {
+		if n == 0 {
+			i.note("GetHeadZeroContentLength")
+		} else {
+			i.note("UndefinedContentLengthSemantics")
+		}
+	}
+}
+
+func (i *inspection) transferEncoding(value []byte, withLength bool) {
+	chunked := 0
+	for coding := range bytes.SplitSeq(value, []byte{','}) {
+		coding = bytes.Trim(coding, " \t")
+		switch {
+		case is(coding, "chunked"):
+			chunked++
+		case is(coding, "identity"):
+			i.changed = true
+		case isToken(coding):
+			i.refusal(http.StatusNotImplemented)
+		default:
+			i.note("BadTransferEncoding")
+			i.changed, i.closes = true, true
+		}
+	}
+	switch {
+	case chunked > 1:
+		i.note("MultipleTransferEncodingChunked")
+		i.changed = true
+	case chunked == 1 && withLength:
+		i.note("BothTeClPresent")
+		i.changed = true
+	}
+	if chunked > 0 {
+		i.chunked, i.length = true, 0
+		if i.method == http.MethodGet || i.method == http.MethodHead {
+			i.note("UndefinedTransferEncodingSemantics")
+		}
+	}
+}

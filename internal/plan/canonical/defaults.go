@@ -1,0 +1,128 @@
+package canonical
+
+import (
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Attribute defaults of AWS, so that asking for a default right after creation costs no call. An attribute that is not
+// listed, or whose default depends on more than its kind, has no known default: asking for it is always sent.
+
+var loadBalancerDefaults = map[string]string{
+	"deletion_protection.enabled": "false",
+	"access_logs.s3.enabled":      "false",
+	"access_logs.s3.bucket":       "",
+	"access_logs.s3.prefix":       "",
+	"zonal_shift.config.enabled":  "false",
+}
+
+var applicationDefaults = map[string]string{
+	"load_balancing.cross_zone.enabled":                        "true",
+	"idle_timeout.timeout_seconds":                             "60",
+	"client_keep_alive.seconds":                                "3600",
+	"connection_logs.s3.enabled":                               "false",
+	"connection_logs.s3.bucket":                                "",
+	"connection_logs.s3.prefix":                                "",
+	"health_check_logs.s3.enabled":                             "false",
+	"health_check_logs.s3.bucket":                              "",
+	"health_check_logs.s3.prefix":                              "",
+	"routing.http.desync_mitigation_mode":                      "defensive",
+	"routing.http.drop_invalid_header_fields.enabled":          "false",
+	"routing.http.preserve_host_header.enabled":                "false",
+	"routing.http.x_amzn_tls_version_and_cipher_suite.enabled": "false",
+	"routing.http.xff_client_port.enabled":                     "false",
+	"routing.http.xff_header_processing.mode":                  "append",
+	"routing.http2.enabled":                                    "true",
+	"waf.fail_open.enabled":                                    "false",
+}
+
+var networkDefaults = map[string]string{
+	"load_balancing.cross_zone.enabled":      "false",
+	"dns_record.client_routing_policy":       "any_availability_zone",
+	"secondary_ips.auto_assigned.per_subnet": "0",
+}
+
+// LoadBalancerDefault is the value of an attribute that was never set; ok is false if it is not known.
+func LoadBalancerDefault(lb stack.LoadBalancer, key string) (string, bool) {
+	if v, ok := loadBalancerDefaults[key]; ok {
+		return v, true
+	}
+	if key == "ipv6.deny_all_igw_traffic" && lb.Scheme == stack.InternetFacing {
+		return "false", true
+	}
+	table := applicationDefaults
+	if lb.Type == stack.Network {
+		table = networkDefaults
+	}
+	v, ok := table[key]
+	return v, ok
+}
+
+var targetGroupDefaults = map[string]string{
+	"deregistration_delay.timeout_seconds":                                           "300",
+	"stickiness.enabled":                                                             "false",
+	"load_balancing.cross_zone.enabled":                                              "use_load_balancer_configuration",
+	"target_group_health.dns_failover.minimum_healthy_targets.count":                 "1",
+	"target_group_health.dns_failover.minimum_healthy_targets.percentage":            "off",
+	"target_group_health.unhealthy_state_routing.minimum_healthy_targets.count":      "1",
+	"target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage": "off",
+}
+
+var httpGroupDefaults = map[string]string{
+	"stickiness.type":                             "lb_cookie",
+	"stickiness.lb_cookie.duration_seconds":       "86400",
+	"stickiness.app_cookie.cookie_name":           "",
+	"stickiness.app_cookie.duration_seconds":      "86400",
+	"load_balancing.algorithm.type":               "round_robin",
+	"load_balancing.algorithm.anomaly_mitigation": "off",
+	"slow_start.duration_seconds":                 "0",
+}
+
+var networkGroupDefaults = map[string]string{
+	"stickiness.type":           "source_ip",
+	"proxy_protocol_v2.enabled": "false",
+}
+
+// TargetGroupDefault is LoadBalancerDefault of target groups.
+func TargetGroupDefault(tg stack.TargetGroup, key string) (string, bool) {
+	if v, ok := targetGroupDefaults[key]; ok {
+		return v, true
+	}
+	if strings.HasPrefix(tg.Protocol, "HTTP") {
+		v, ok := httpGroupDefaults[key]
+		return v, ok
+	}
+	stream := tg.Protocol == "TCP" || tg.Protocol == "TLS"
+	switch key {
+	case "preserve_client_ip.enabled":
+		if tg.TargetType == stack.TargetIP && stream {
+			return "false", true
+		}
+		return "true", true
+	case "deregistration_delay.connection_termination.enabled":
+		if stream {
+			return "false", true
+		}
+		return "true", tg.Protocol == "UDP" || tg.Protocol == "TCP_UDP"
+	case "target_health_state.unhealthy.connection_termination.enabled":
+		return "true", stream
+	case "target_health_state.unhealthy.draining_interval_seconds":
+		return "0", stream
+	}
+	v, ok := networkGroupDefaults[key]
+	return v, ok
+}
+
+// ListenerDefault knows the attributes whose default is the same wherever they apply.
+func ListenerDefault(_ stack.Listener, key string) (string, bool) {
+	switch {
+	case key == "tcp.idle_timeout.seconds":
+		return "350", true
+	case key == "routing.http.response.server.enabled":
+		return "true", true
+	case strings.HasPrefix(key, "routing.http.response.") && strings.HasSuffix(key, ".header_value"):
+		return "", true
+	}
+	return "", false
+}

@@ -1,0 +1,117 @@
+package diff
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// addOns plans the add-ons of a load balancer; have is nil for one that is to be created, which has none.
+func (d *differ) addOns(r stack.Ref, have *elb.LoadBalancer, w stack.LoadBalancer) {
+	if w.Type != stack.Application {
+		return
+	}
+	a, was := plan.Update, elb.LoadBalancer{}
+	if have == nil {
+		a, was.AddOns = plan.Create, elb.NoAddOns()
+	} else {
+		was = *have
+	}
+	if have != nil && have.IPAMPool != w.IPAMPool {
+		d.step(a, r, plan.Cosmetic, elb.ModifyIPPools{LoadBalancer: r, Pool: w.IPAMPool}, change("IPAM pool", orNone(have.IPAMPool), orNone(w.IPAMPool)))
+	}
+	add := func(on elb.AddOn, op plan.Operation, why string) plan.StepID {
+		s := d.step(a, r, plan.Cosmetic, op, why)
+		s.Guard = d.unavailable(on, was.Unread)
+		return s.ID
+	}
+	d.webACLs(add, r, &was, w)
+	if v := w.Capacity; v != nil {
+		known, now := was.Capacity != nil, int32(0)
+		if known {
+			now = *was.Capacity
+		}
+		if known && now != *v || !known && d.unavailable(elb.AddOnCapacity, was.Unread) != nil {
+			add(elb.AddOnCapacity, elb.ModifyCapacityReservation{LoadBalancer: r, Units: *v}, change("capacity units", shown(known, strconv.Itoa(int(now))), strconv.Itoa(int(*v))))
+		}
+	}
+	d.shield(add, r, &was, w)
+}
+
+// webACLs: AWS refuses the web ACL of one generation while one of another is there, so what goes, goes first.
+func (d *differ) webACLs(add func(elb.AddOn, plan.Operation, string) plan.StepID, r stack.Ref, was *elb.LoadBalancer, w stack.LoadBalancer) {
+	order := slices.Clone(elb.Firewalls)
+	if oldest := *elb.Firewalls[len(elb.Firewalls)-1].Of(&w.AddOns); oldest != nil && *oldest == "" {
+		slices.Reverse(order)
+	}
+	var first plan.StepID
+	for _, f := range order {
+		have, want := *f.Of(&was.AddOns), *f.Of(&w.AddOns)
+		if want == nil || have == nil && d.unavailable(f.On, was.Unread) == nil {
+			continue
+		}
+		if known, now := text(have); !known || now != *want {
+			id := add(f.On, f.Op(r, *want), change(f.What, shown(known, now), orNone(*want)))
+			d.plan.Steps[len(d.plan.Steps)-1].Follow(first)
+			if *want == "" {
+				first = id
+			}
+		}
+	}
+}
+
+// shield: a protection that somebody else made counts, but is never taken away.
+func (d *differ) shield(add func(elb.AddOn, plan.Operation, string) plan.StepID, r stack.Ref, was *elb.LoadBalancer, w stack.LoadBalancer) {
+	if w.Shield == nil || was.Shield == nil && d.unavailable(elb.AddOnShield, was.Unread) == nil {
+		return
+	}
+	protected := was.Shield != nil && *was.Shield
+	switch {
+	case *w.Shield && !protected:
+		add(elb.AddOnShield, elb.CreateProtection{LoadBalancer: r}, "Shield Advanced protection is wanted")
+	case !*w.Shield && was.Shield == nil:
+		add(elb.AddOnShield, elb.DeleteProtection{LoadBalancer: r}, "Shield Advanced protection is not wanted")
+	case !*w.Shield && protected && was.Protection.Ours():
+		add(elb.AddOnShield, elb.DeleteProtection{LoadBalancer: r, Protection: was.Protection.ID}, "Shield Advanced protection is not wanted")
+	}
+}
+
+// unprotect ends the protection, if it is known and ours, of a load balancer that a step deletes: Shield keeps it otherwise.
+func (d *differ) unprotect(r stack.Ref, old *elb.LoadBalancer, deleted plan.StepID) {
+	if old.Protection.Ours() {
+		at := stack.Literal(stack.KindLoadBalancer, old.ARN)
+		d.step(plan.Delete, r, plan.Cosmetic, elb.DeleteProtection{LoadBalancer: at, Protection: old.Protection.ID}, "the protected load balancer is deleted").Need(deleted)
+	}
+}
+
+func (d *differ) unavailable(a elb.AddOn, unread map[elb.AddOn]plan.Guard) *plan.Guard {
+	for _, m := range []map[elb.AddOn]plan.Guard{unread, d.obs.Unavailable} {
+		if g, ok := m[a]; ok {
+			return &g
+		}
+	}
+	return nil
+}
+
+func text(p *string) (known bool, v string) {
+	if p == nil {
+		return false, ""
+	}
+	return true, *p
+}
+
+func shown(known bool, v string) string {
+	if !known {
+		return "unknown"
+	}
+	return orNone(v)
+}
+
+func orNone(v string) string { return cmp.Or(v, "none") }
+
+func change(what, from, to string) string { return fmt.Sprintf("%s %s → %s", what, from, to) }

@@ -1,0 +1,104 @@
+package diff
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func guarded() *stack.Stack {
+	s := testStack("/a")
+	acl, shield, units := "arn:acl", true, int32(1000)
+	s.LoadBalancers[0].AddOns = stack.AddOns{WebACL: &acl, Shield: &shield, Capacity: &units}
+	s.LoadBalancers[0].IPAMPool = "ipam-pool-1"
+	return s
+}
+
+func operationsOf(p plan.Plan) []string {
+	var out []string
+	for _, s := range p.Steps {
+		out = append(out, s.Op.Name())
+	}
+	return out
+}
+
+func TestANewLoadBalancerGetsItsAddOnsAndNothingWaitsForThem(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	p := Stack(guarded(), nil, f.obs, Policy{})
+	addOns := map[plan.StepID]bool{}
+	for _, s := range p.Steps {
+		if c, ok := s.Op.(elb.CreateLoadBalancer); ok && (c.LoadBalancer.IPAMPool == "" || c.LoadBalancer.WebACL != nil) {
+			t.Errorf("created with %+v; want the pool, and no more", c.LoadBalancer)
+		}
+		if _, _, ok := elb.Changes(s.Op); !ok {
+			continue
+		}
+		addOns[s.ID] = true
+		if s.Lane != plan.Cosmetic || !slices.Contains(s.Needs, "CreateLoadBalancer LoadBalancer") {
+			t.Errorf("%s: lane %s, needs %v", s.ID, s.Lane, s.Needs)
+		}
+	}
+	if len(addOns) != 3 {
+		t.Errorf("add-ons %v of %v", addOns, operationsOf(p))
+	}
+	for _, s := range p.Steps {
+		for _, n := range slices.Concat(s.Needs, s.After) {
+			if addOns[n] {
+				t.Errorf("%s waits for %s", s.ID, n)
+			}
+		}
+	}
+	f.run(t, p)
+	if again := Stack(guarded(), nil, f.obs, Policy{}); !again.Empty() {
+		t.Error(again.Text(plan.TextOptions{}))
+	}
+}
+
+func TestWhatNobodyWantsManagedStays(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	f.run(t, Stack(guarded(), nil, f.obs, Policy{}))
+	want := guarded()
+	want.LoadBalancers[0].AddOns = stack.AddOns{}
+	if p := Stack(want, nil, f.obs, Policy{}); !p.Empty() {
+		t.Error(p.Text(plan.TextOptions{}))
+	}
+	want.LoadBalancers[0].IPAMPool = "" // but the pool is taken away
+	if got := operationsOf(Stack(want, nil, f.obs, Policy{})); !slices.Equal(got, []string{"ModifyIpPools"}) {
+		t.Error(got)
+	}
+}
+
+func TestAnAddOnThatIsStillBeingReadIsLeftForTheNextLook(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	f.run(t, Stack(guarded(), nil, f.obs, Policy{}))
+	f.obs.LoadBalancers[0].AddOns, f.obs.Pending = stack.AddOns{}, true
+	if p := Stack(guarded(), nil, f.obs, Policy{}); !p.Empty() {
+		t.Error(p.Text(plan.TextOptions{}))
+	}
+}
+
+func TestOnlyAProtectionThatAControllerMadeIsTakenAway(t *testing.T) {
+	t.Parallel()
+	for name, ours := range map[string]bool{naming.ProtectionName: true, "managed by aws-alb-ingress-controller": true, "made by hand": false} {
+		f := newFake(testKey())
+		f.run(t, Stack(guarded(), nil, f.obs, Policy{}))
+		f.obs.LoadBalancers[0].Protection = &elb.ShieldProtection{ID: "p", Name: name}
+		want := guarded()
+		want.LoadBalancers[0].Shield = new(false)
+		if got := operationsOf(Stack(want, nil, f.obs, Policy{})); slices.Contains(got, "DeleteProtection") != ours {
+			t.Errorf("%s: removal plans %v", name, got)
+		}
+		p := Stack(removed(), nil, f.obs, Policy{})
+		if got := operationsOf(p); slices.Contains(got, "DeleteProtection") != ours {
+			t.Errorf("%s: deletion of the load balancer plans %v", name, got)
+		}
+		f.run(t, p)
+	}
+}

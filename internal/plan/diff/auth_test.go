@@ -1,0 +1,182 @@
+package diff
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// testLogin signs in as client "shop" with a secret; an empty one is withheld.
+func testLogin(secret string) stack.Action {
+	o := &stack.AuthenticateOIDC{
+		Issuer: "https://idp.example.com", AuthorizationEndpoint: "https://idp.example.com/a", TokenEndpoint: "https://idp.example.com/t",
+		UserInfoEndpoint: "https://idp.example.com/u", SecretName: "shop/idp",
+		Session: stack.Session{OnUnauthenticated: "authenticate", Scope: "openid", Cookie: "AWSELBAuthSessionCookie", TimeoutSeconds: 604800},
+	}
+	if secret != "" {
+		o.ClientID, o.ClientSecret = stack.NewSecret("shop", ""), stack.NewSecret(secret, "uid")
+	}
+	return stack.Action{Type: stack.ActionAuthenticateOIDC, OIDC: o}
+}
+
+// guardedStack has a guard in front of the first of two rules.
+func guardedStack(guard stack.Action) *stack.Stack {
+	s := testStack("/a", "/b")
+	s.Rules[0].Actions = slices.Concat([]stack.Action{guard}, s.Rules[0].Actions)
+	return s
+}
+
+// reread is the observation as AWS tells it: without client secrets.
+func reread(o elb.Observed) elb.Observed {
+	strip := func(as []stack.Action) []stack.Action {
+		as = slices.Clone(as)
+		for i, a := range as {
+			if a.OIDC != nil {
+				told := *a.OIDC
+				told.ClientSecret, told.SecretName, told.SecretChanged = stack.Secret{}, "", false
+				as[i].OIDC = &told
+			}
+		}
+		return as
+	}
+	o = o.Clone()
+	for i := range o.Rules {
+		o.Rules[i].Actions = strip(o.Rules[i].Actions)
+	}
+	for i := range o.Listeners {
+		o.Listeners[i].DefaultActions = strip(o.Listeners[i].DefaultActions)
+	}
+	return o
+}
+
+func with(a stack.Action, f func(*stack.AuthenticateOIDC)) stack.Action {
+	o := *a.OIDC
+	f(&o)
+	a.OIDC = &o
+	return a
+}
+
+func TestALoginIsWrittenOnlyWhenItOrItsSecretChanged(t *testing.T) {
+	t.Parallel()
+	changed := func(o *stack.AuthenticateOIDC) { o.SecretChanged = true }
+	for _, c := range []struct {
+		name   string
+		reread bool
+		to     stack.Action
+		writes map[string]int
+		why    string
+	}{
+		{name: "nothing", to: testLogin("one"), writes: map[string]int{}},
+		{name: "nothing, and AWS was asked again", reread: true, to: testLogin("one"), writes: map[string]int{}},
+		{name: "defaults left out", to: with(testLogin("one"), func(o *stack.AuthenticateOIDC) { o.Session = stack.Session{} }), writes: map[string]int{}},
+		{name: "another secret", to: testLogin("two"), writes: map[string]int{"ModifyRule": 1}, why: "the client secret changed"},
+		{name: "another secret, unnoticed by the record", reread: true, to: testLogin("two"), writes: map[string]int{}},
+		{name: "another secret, by the record", reread: true, to: with(testLogin("two"), changed), writes: map[string]int{"ModifyRule": 1}, why: "the client secret changed"},
+		{name: "a record that is behind", to: with(testLogin("one"), changed), writes: map[string]int{}},
+		{name: "another client", to: with(testLogin("one"), func(o *stack.AuthenticateOIDC) { o.ClientID = stack.NewSecret("web", "") }), writes: map[string]int{"ModifyRule": 1}},
+		{name: "another scope", to: with(testLogin("one"), func(o *stack.AuthenticateOIDC) { o.Scope = "email" }), writes: map[string]int{"ModifyRule": 1}},
+		{name: "parameters", to: with(testLogin("one"), func(o *stack.AuthenticateOIDC) { o.ExtraParams = map[string]string{"lang": "de"} }), writes: map[string]int{"ModifyRule": 1}},
+		{name: "withheld", to: testLogin(""), writes: map[string]int{}},
+		{name: "withheld, and AWS was asked again", reread: true, to: testLogin(""), writes: map[string]int{}},
+		{name: "withheld, and another provider", to: with(testLogin(""), func(o *stack.AuthenticateOIDC) { o.Issuer = "https://b.example.com" }), writes: map[string]int{"ModifyRule": 1}, why: "→ fixed response 503"},
+		{name: "a check of tokens", to: stack.Action{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{JWKSEndpoint: "https://a.example.com/k", Issuer: "a"}},
+			writes: map[string]int{"ModifyRule": 1}, why: "token of a"},
+		{name: "a user pool", to: stack.Action{Type: stack.ActionAuthenticateCognito, Cognito: &stack.AuthenticateCognito{UserPoolARN: "arn:p", UserPoolClientID: "c", UserPoolDomain: "d"}},
+			writes: map[string]int{"ModifyRule": 1}, why: "login at d"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(testKey())
+			f.converge(t, guardedStack(testLogin("one")), Policy{})
+			if c.reread {
+				f.obs = reread(f.obs)
+			}
+			p := Stack(guardedStack(c.to), nil, f.obs, Policy{})
+			if text := p.Text(plan.TextOptions{}); !strings.Contains(text, c.why) {
+				t.Errorf("no word of %q in %s", c.why, text)
+			}
+			if diff := cmp.Diff(c.writes, f.converge(t, guardedStack(c.to), Policy{})); diff != "" {
+				t.Errorf("writes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestALoginWithheldFromTheStartAnswers503(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	s := guardedStack(testLogin(""))
+	s.Listeners[0].DefaultActions = slices.Concat([]stack.Action{testLogin("")}, s.Rules[1].Actions)
+	f.converge(t, s, Policy{})
+	if diff := cmp.Diff(stack.Unavailable(), f.obs.Rules[0].Actions); diff != "" {
+		t.Errorf("the rule: %s", diff)
+	}
+	if diff := cmp.Diff(stack.Unavailable(), f.obs.Listeners[0].DefaultActions); diff != "" {
+		t.Errorf("the default actions: %s", diff)
+	}
+	// As soon as the Secret can be read, the same rule becomes what it should be.
+	s = guardedStack(testLogin("one"))
+	s.Listeners[0].DefaultActions = slices.Concat([]stack.Action{testLogin("one")}, s.Rules[1].Actions)
+	if diff := cmp.Diff(map[string]int{"ModifyRule": 1, "ModifyListener": 1}, f.converge(t, s, Policy{})); diff != "" {
+		t.Error(diff)
+	}
+	// And a withheld default login goes on, also where the listener has to change.
+	f.obs = reread(f.obs)
+	s = guardedStack(testLogin(""))
+	s.Listeners[0].DefaultActions = slices.Concat([]stack.Action{testLogin("")}, s.Rules[1].Actions)
+	if diff := cmp.Diff(map[string]int{}, f.converge(t, s, Policy{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWhatAWSRefusesAboutADefaultLoginDoesNotKeepAListenerFromBeingMade(t *testing.T) {
+	t.Parallel()
+	s := testStack("/a")
+	s.Listeners[0].DefaultActions = slices.Concat([]stack.Action{testLogin("one")}, s.Rules[0].Actions)
+	p := Stack(s, nil, elb.Observed{Key: testKey()}, Policy{})
+	create, _ := p.Step("CreateListener 80")
+	if op, ok := create.Op.(elb.CreateListener); !ok || !cmp.Equal(op.Listener.DefaultActions, stack.Unavailable()) {
+		t.Errorf("the listener is created with %+v", create.Op)
+	}
+	modify, _ := p.Step("ModifyListener 80")
+	if op, ok := modify.Op.(elb.ModifyListener); !ok || !isGuarded(op.Listener.DefaultActions) || !slices.Contains(modify.Needs, create.ID) {
+		t.Errorf("and modified with %+v", modify)
+	}
+	for _, step := range p.Steps {
+		if slices.Contains(step.Needs, modify.ID) {
+			t.Errorf("%s needs the login", step.ID)
+		}
+	}
+}
+
+func TestNoFormOfAPlanShowsAClientSecret(t *testing.T) {
+	t.Parallel()
+	s := guardedStack(testLogin("s3cret"))
+	s.Listeners[0].DefaultActions = slices.Concat([]stack.Action{testLogin("s3cret")}, s.Rules[0].Actions)
+	f := newFake(testKey())
+	p := Stack(s, nil, f.obs, Policy{})
+	f.run(t, p)
+	again := Stack(guardedStack(testLogin("s3cret-too")), nil, f.obs, Policy{})
+	for name, v := range map[string]any{"plan": p, "next plan": again, "observation": f.obs, "stack": s} {
+		encoded, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for form, text := range map[string]string{"JSON": string(encoded), "%+v": fmt.Sprintf("%+v", v), "%#v": fmt.Sprintf("%#v", v)} {
+			if strings.Contains(text, "s3cret") {
+				t.Errorf("%s of the %s shows it", form, name)
+			}
+		}
+	}
+	if text := p.Text(plan.TextOptions{}) + again.Text(plan.TextOptions{}); strings.Contains(text, "s3cret") || !strings.Contains(text, "login at https://idp.example.com") {
+		t.Error(text)
+	}
+}

@@ -1,0 +1,155 @@
+package diff
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/canonical"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func bindingKey(b stack.Binding) string { return b.Namespace + "/" + b.Name }
+
+func bindingRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindBinding, ID: id} }
+
+// bindings plans the objects that register targets: right after their target groups, so that targets are healthy by the time
+// that rules send them traffic.
+func (d *differ) bindings() {
+	byName := map[string]*elb.Binding{}
+	serving := map[boundTo][]*elb.Binding{}
+	for i := range d.obs.Bindings {
+		b := &d.obs.Bindings[i]
+		byName[bindingKey(b.Binding)] = b
+		if at := (boundTo{b.Namespace, b.TargetGroup.Literal}); !b.Deleting {
+			serving[at] = append(serving[at], b)
+		}
+	}
+	for _, w := range d.want.Bindings {
+		r := bindingRef(w.ID)
+		have := d.bindingOf(w, serving)
+		switch {
+		case have == nil:
+			w.Name = d.bindingName(w, byName)
+			var gone plan.StepID
+			if old := byName[bindingKey(w)]; old != nil && !old.Deleting && !d.kept[bindingKey(w)] {
+				// Its target group was deleted by someone else and is created again under the same name.
+				gone = d.step(plan.Delete, r, plan.Normal, elb.DeleteBinding{Namespace: w.Namespace, ObjectName: w.Name}, "its target group does not exist any more").ID
+				d.handledBindings[bindingKey(w)] = true
+			}
+			d.step(plan.Create, r, plan.Vital, elb.CreateBinding{Binding: w}, w.ServiceName+":"+w.ServicePort).Need(gone)
+		case d.kept[bindingKey(have.Binding)]:
+		default:
+			if why := d.bindingChanges(have.Binding, w); len(why) > 0 {
+				up := w
+				up.Namespace, up.Name = have.Namespace, have.Name
+				d.step(plan.Update, r, plan.Vital, elb.UpdateBinding{Binding: up}, why...)
+			}
+		}
+		if have != nil {
+			d.handledBindings[bindingKey(have.Binding)] = true
+		}
+	}
+}
+
+// boundTo is what makes an observed binding one that a stack wants.
+type boundTo struct{ namespace, targetGroup string }
+
+// bindingOf is the observed binding of a wanted one: of the same target group and namespace. Of several it is the one that has
+// the name of the target group. Nil means that there is none.
+func (d *differ) bindingOf(w stack.Binding, serving map[boundTo][]*elb.Binding) *elb.Binding {
+	arn, ok := d.known[w.TargetGroup]
+	if !ok {
+		return nil
+	}
+	var have *elb.Binding
+	for _, b := range serving[boundTo{w.Namespace, arn}] {
+		if have == nil || b.Name == d.names[w.TargetGroup.ID] {
+			have = b
+		}
+	}
+	return have
+}
+
+// ownsBinding reports whether an observed binding is the stack's own. Labels are not enough, as a copy of a binding carries them
+// in any namespace: the identity of the target group tells the namespace of the original. For a target group that is not observed
+// any more, the namespace must be that of the stack or of one of its members.
+func (d *differ) ownsBinding(b *elb.Binding) bool {
+	if ns := naming.NamespaceOfTargetGroup(d.identities[b.TargetGroup.Literal]); ns != "" {
+		return b.Namespace == ns
+	}
+	return b.Namespace == d.plan.Key.ID.Namespace || slices.Contains(d.pol.Namespaces, b.Namespace) ||
+		slices.ContainsFunc(d.want.Bindings, func(w stack.Binding) bool { return w.Namespace == b.Namespace })
+}
+
+// bindingName is the wanted name of a new binding, unless it belongs to the binding of a target group that is about to be
+// replaced and serves until then: then it is the name of the successor, which the binding of a target group has anyway.
+func (d *differ) bindingName(w stack.Binding, byName map[string]*elb.Binding) string {
+	old := byName[bindingKey(w)]
+	name := d.names[w.TargetGroup.ID]
+	if old == nil || name == "" || d.obs.TargetGroup(old.TargetGroup.Literal) == nil {
+		return w.Name
+	}
+	return name
+}
+
+// bindingChanges says what differs of the fields that can change; labels and annotations of others are not looked at.
+func (d *differ) bindingChanges(have, want stack.Binding) []string {
+	var why []string
+	if have.ServiceName != want.ServiceName || have.ServicePort != want.ServicePort {
+		why = append(why, "service "+have.ServiceName+":"+have.ServicePort+" → "+want.ServiceName+":"+want.ServicePort)
+	}
+	if have.Protocol != want.Protocol {
+		why = append(why, "protocol "+quoteEmpty(have.Protocol)+" → "+want.Protocol)
+	}
+	if have.MultiCluster != want.MultiCluster {
+		why = append(why, "sharing among clusters changed")
+	}
+	if !maps.Equal(have.NodeLabels, want.NodeLabels) {
+		why = append(why, "node selector changed")
+	}
+	if !canonical.SameNetworking(have.Networking, want.Networking, d.resolve) {
+		why = append(why, "networking changed")
+	}
+	for _, k := range slices.Sorted(maps.Keys(want.Labels)) {
+		if have.Labels[k] != want.Labels[k] {
+			why = append(why, "label "+k+" = "+want.Labels[k])
+		}
+	}
+	return why
+}
+
+// deleteBindings deletes the objects whose target groups go: after them, because a target group that is gone needs no
+// deregistration.
+func (d *differ) deleteBindings() {
+	for i := range d.obs.Bindings {
+		b := &d.obs.Bindings[i]
+		key := bindingKey(b.Binding)
+		if d.handledBindings[key] || b.Deleting || d.kept[key] || d.spared[b.TargetGroup.Literal] || !d.ownsBinding(b) {
+			continue
+		}
+		id := b.ID
+		if id == "" {
+			id = b.Name
+		}
+		s := d.step(plan.Delete, bindingRef(id), plan.Normal, elb.DeleteBinding{Namespace: b.Namespace, ObjectName: b.Name}, "is not wanted any more")
+		s.Need(d.deletedTargets[b.TargetGroup.Literal])
+		if _, seen := d.identities[b.TargetGroup.Literal]; !seen {
+			s.Need(d.routing()...) // lists may be behind, and listeners forward to it
+		}
+		d.deletedBindings = append(d.deletedBindings, s.ID)
+	}
+}
+
+// routing are the steps after which requests go where the stack wants.
+func (d *differ) routing() (ids []plan.StepID) {
+	for _, s := range d.plan.Steps {
+		switch s.Op.(type) {
+		case elb.CreateListener, elb.ModifyListener, elb.CreateRule, elb.ModifyRule:
+			ids = append(ids, s.ID)
+		}
+	}
+	return ids
+}

@@ -1,0 +1,217 @@
+package diff
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func certificateRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindCertificate, ID: id} }
+
+// wantedCertificates plans what the stack owns in ACM, except for deletions. Nothing waits for a certificate here: the stack names it
+// in a listener as soon as it is issued.
+func (d *differ) wantedCertificates() {
+	if d.obs.CertificatesUnread != nil {
+		return
+	}
+	for _, w := range d.want.Certificates {
+		have := d.matchCertificate(w)
+		if have == nil {
+			d.makeCertificate(w)
+			continue
+		}
+		d.ownCertificates[have.ARN] = true
+		d.known[certificateRef(w.ID)] = have.ARN
+		if w.Import != nil {
+			d.renewImport(have, w)
+		} else if have.Status == elb.Pending {
+			d.publish(have)
+		}
+		d.tagCertificate(have, w)
+	}
+}
+
+// matchCertificate is the observed certificate that is what is wanted, or about to be; of several the best.
+func (d *differ) matchCertificate(w stack.Certificate) *elb.Certificate {
+	var best *elb.Certificate
+	rank := func(c *elb.Certificate) int {
+		switch c.Status {
+		case "ISSUED":
+			return 2
+		case elb.Pending:
+			return 1
+		}
+		return 0
+	}
+	for i := range d.obs.Certificates {
+		c := &d.obs.Certificates[i]
+		if c.ID == w.ID && !c.Overdue && len(mismatches(c, w)) == 0 && (best == nil || rank(c) > rank(best)) {
+			best = c
+		}
+	}
+	return best
+}
+
+// mismatches tells why an observed certificate can never become the wanted one.
+func mismatches(c *elb.Certificate, w stack.Certificate) []string {
+	if w.Import != nil {
+		if c.Imported && c.Algorithm != "" && c.Algorithm != w.Import.Algorithm { // ACM refuses another kind of key under the same ARN
+			return []string{"key algorithm " + c.Algorithm + " → " + w.Import.Algorithm}
+		}
+		return nil
+	}
+	var why []string
+	if !slices.Equal(c.Names, w.Names) {
+		why = append(why, "names "+strings.Join(c.Names, ", ")+" → "+strings.Join(w.Names, ", "))
+	}
+	if c.Authority != w.Authority {
+		why = append(why, "authority "+cmp.Or(c.Authority, "Amazon")+" → "+cmp.Or(w.Authority, "Amazon"))
+	}
+	return why
+}
+
+func (d *differ) makeCertificate(w stack.Certificate) {
+	r := certificateRef(w.ID)
+	a, why := plan.Create, []string{"for " + strings.Join(w.Names, ", ")}
+	replaced := ""
+	for i := range d.obs.Certificates {
+		c := &d.obs.Certificates[i]
+		if c.ID != w.ID {
+			continue
+		}
+		reasons := mismatches(c, w)
+		if len(reasons) == 0 {
+			reasons = []string{"status " + c.Status + " for too long"}
+			if c.Reason != "" {
+				reasons[0] = "status " + c.Status + " (" + c.Reason + ")"
+			}
+		}
+		a, replaced, why = plan.Replace, c.ARN, reasons
+	}
+	if w.Import != nil {
+		s := d.step(a, r, plan.Normal, elb.ImportCertificate{Certificate: w}, why...)
+		s.Guard = d.held(w)
+		d.made[r] = s.ID
+		return
+	}
+	d.made[r] = d.step(a, r, plan.Normal, elb.RequestCertificate{Certificate: w, Token: token(d.plan.Key, w, replaced)}, why...).ID
+}
+
+// token makes a repetition of one request recognisable: the same wish in place of the same certificate.
+func token(key stack.Key, w stack.Certificate, replaced string) string {
+	sum := sha256.Sum256([]byte(strings.Join(append([]string{key.String(), w.ID, w.Authority, replaced}, w.Names...), "\x00")))
+	return hex.EncodeToString(sum[:])[:32]
+}
+
+// renewImport imports content that is not the one that was imported last.
+func (d *differ) renewImport(have *elb.Certificate, w stack.Certificate) {
+	if have.Content == w.Import.Hash {
+		return
+	}
+	r := certificateRef(w.ID)
+	op := elb.ImportCertificate{Certificate: w, At: r}
+	op.Certificate.Tags = nil
+	why := fmt.Sprintf("content %s → %s", cmp.Or(have.Content, "unknown"), w.Import.Hash)
+	s := d.step(plan.Update, r, plan.Normal, op, why)
+	s.Guard = d.held(w)
+	d.renewed[have.ARN] = s.ID
+}
+
+// held is why a Secret must not be imported now, nil if it may.
+func (d *differ) held(w stack.Certificate) *plan.Guard {
+	if g, ok := d.obs.ImportsHeld[w.ID]; ok {
+		return &g
+	}
+	return nil
+}
+
+// publish writes the validation records, zone by zone.
+func (d *differ) publish(c *elb.Certificate) {
+	var zones []string
+	records := map[string][]elb.ValidationRecord{}
+	for _, r := range c.Records {
+		if r.Zone == "" || slices.Contains(c.Published, r.Zone) || slices.Contains(records[r.Zone], r.ValidationRecord) {
+			continue
+		}
+		if records[r.Zone] == nil {
+			zones = append(zones, r.Zone)
+		}
+		records[r.Zone] = append(records[r.Zone], r.ValidationRecord)
+	}
+	slices.Sort(zones)
+	for _, z := range zones {
+		ref := certificateRef(c.ID)
+		d.step(plan.Update, ref, plan.Normal, elb.PublishValidation{Certificate: ref, Zone: z, Records: records[z]}, fmt.Sprintf("%d validation records in hosted zone %s", len(records[z]), z))
+	}
+}
+
+// tagCertificate sets missing tags. Nothing else is removed: the permission to do so is not among those of the feature.
+func (d *differ) tagCertificate(have *elb.Certificate, w stack.Certificate) {
+	set, _, why := d.tagChanges(have.Tags, w.Tags, nil)
+	if len(set) == 0 {
+		return
+	}
+	r := certificateRef(w.ID)
+	s := d.step(plan.Update, r, plan.Cosmetic, elb.TagCertificate{Certificate: r, Tags: set}, why...)
+	s.Need(d.renewed[have.ARN])
+}
+
+// deleteCertificates deletes what is not wanted any more, after nothing uses it; records go after it, unless somebody needs them.
+func (d *differ) deleteCertificates(keep []stack.Ref) {
+	if slices.Contains(keep, stack.Ref{Kind: stack.KindCertificate}) {
+		return
+	}
+	for i := range d.obs.Certificates {
+		c := &d.obs.Certificates[i]
+		if d.ownCertificates[c.ARN] || d.inUse(c.ARN) {
+			continue
+		}
+		r := stack.Ref{Kind: stack.KindCertificate, ID: c.ID, Literal: c.ARN}
+		s := d.step(plan.Delete, r, plan.Normal, elb.DeleteCertificate{Certificate: stack.Literal(stack.KindCertificate, c.ARN)}, "is not wanted any more")
+		s.Follow(d.releasing()...)
+		gone := s.ID
+		var done []elb.ValidationRecord
+		for _, rec := range c.Records {
+			if rec.Zone == "" || rec.Shared || d.validates(rec.Domain) || slices.Contains(done, rec.ValidationRecord) {
+				continue
+			}
+			done = append(done, rec.ValidationRecord)
+			d.step(plan.Delete, r, plan.Cosmetic, elb.WithdrawValidation{Zone: rec.Zone, Record: rec.ValidationRecord}, "no certificate of the account and region needs the record").Need(gone)
+		}
+	}
+}
+
+// inUse reports whether a listener that is wanted, or that must not be touched, has the certificate.
+func (d *differ) inUse(arn string) bool {
+	has := func(l stack.Listener) bool {
+		return slices.Contains(l.Certificates, arn) || slices.Contains(l.SNI, arn)
+	}
+	return slices.ContainsFunc(d.want.Listeners, has) ||
+		slices.ContainsFunc(d.obs.Listeners, func(l elb.Listener) bool { return d.kept[l.ARN] && has(l.Listener) })
+}
+
+// validates reports whether a wanted certificate needs the record of a domain.
+func (d *differ) validates(domain string) bool {
+	return slices.ContainsFunc(d.want.Certificates, func(w stack.Certificate) bool {
+		return w.Import == nil && w.Authority == "" && slices.ContainsFunc(w.Names, func(n string) bool { return strings.TrimPrefix(n, "*.") == domain })
+	})
+}
+
+// releasing are the steps after which listeners have let go of certificates.
+func (d *differ) releasing() []plan.StepID {
+	var out []plan.StepID
+	for _, s := range d.plan.Steps {
+		switch s.Op.(type) {
+		case elb.RemoveListenerCertificates, elb.ModifyListener, elb.DeleteListener, elb.DeleteLoadBalancer:
+			out = append(out, s.ID)
+		}
+	}
+	return out
+}

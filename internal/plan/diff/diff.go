@@ -1,0 +1,323 @@
+package diff
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/canonical"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Stack plans the way from what is observed to what is desired. The resources of keep (and what hangs on them) are neither
+// changed nor deleted, whatever is desired. A stack with a Removal plans the deletion of all that is observed; without
+// one an empty stack plans nothing, nor does nil, and no load balancer goes without a successor, but for a frontend.
+//
+// Both sides are canonicalised first, so that a default made explicit is no change. What is new is created before what is
+// old is deleted; Steps of the plan stand in an order that could be executed one by one.
+func Stack(desired *stack.Stack, keep []stack.Ref, obs elb.Observed, pol Policy) plan.Plan {
+	if desired == nil || desired.Empty() && desired.Removal == stack.NotRemoved {
+		return plan.Plan{Key: obs.Key}
+	}
+	if desired.SettingsStand {
+		settled, also, ok := standSettings(desired, &obs)
+		if !ok {
+			return plan.Plan{Key: obs.Key}
+		}
+		desired, keep = settled, slices.Concat(keep, also)
+	}
+	d := &differ{
+		want:     keepQUIC(desired, &obs),
+		obs:      &obs,
+		pol:      pol,
+		known:    map[stack.Ref]string{},
+		made:     map[stack.Ref]plan.StepID{},
+		ids:      map[plan.StepID]int{},
+		releases: map[string][]plan.StepID{},
+		frees:    map[string][]plan.StepID{},
+		kept:     map[string]bool{},
+
+		identities:       map[string]string{},
+		groups:           map[string]*elb.SecurityGroup{},
+		targets:          map[string]*elb.TargetGroup{},
+		names:            map[string]string{},
+		balancers:        map[string]*elb.LoadBalancer{},
+		spared:           map[string]bool{},
+		deletedBalancers: map[string]plan.StepID{},
+		deletedTargets:   map[string]plan.StepID{},
+		handledBindings:  map[string]bool{},
+		registered:       map[stack.Ref]plan.StepID{},
+		deregistered:     map[string]plan.StepID{},
+		ownCertificates:  map[string]bool{},
+		renewed:          map[string]plan.StepID{},
+		relieved:         map[string]*elb.LoadBalancer{},
+		outgoing:         map[string]bool{},
+	}
+	d.plan.Key = desired.Key
+	if d.plan.Key == (stack.Key{}) {
+		d.plan.Key = obs.Key
+	}
+	for _, tg := range obs.TargetGroups {
+		d.identities[tg.ARN] = tg.ID
+	}
+	for _, g := range obs.SecurityGroups {
+		d.identities[g.GroupID] = g.ID
+	}
+	d.keep(keep)
+	d.matchLoadBalancers()
+	d.relieve()
+	d.matchSecurityGroups()
+	d.matchTargetGroups()
+
+	d.securityGroups()
+	d.targetGroups()
+	d.bindings()
+	d.loadBalancers()
+	d.listeners()
+	d.wantedCertificates()
+
+	d.deleteLoadBalancers()
+	d.deleteTargetGroups()
+	d.deleteBindings()
+	d.deleteSecurityGroups()
+	d.deleteCertificates(keep)
+
+	refs := slices.SortedFunc(maps.Keys(d.known), compareRefs)
+	for _, r := range refs {
+		d.plan.Known = append(d.plan.Known, plan.Known{Ref: r, Value: d.known[r]})
+	}
+	d.plan.Assumed = obs.Assumed != nil && len(d.plan.Steps) > 0
+	return d.plan
+}
+
+// differ is the state of one diff.
+type differ struct {
+	want *stack.Stack
+	obs  *elb.Observed
+	pol  Policy
+	plan plan.Plan
+
+	known map[stack.Ref]string      // references that AWS holds and that stay
+	made  map[stack.Ref]plan.StepID // references that a step produces
+	ids   map[plan.StepID]int
+	kept  map[string]bool // ARNs, group ids, and "namespace/name" of bindings that must not be touched
+
+	// releases are the steps after which a target group or security group is no longer used by something observed.
+	releases map[string][]plan.StepID
+
+	identities map[string]string // of observed target groups and security groups, by ARN or group id
+
+	// frees are the deletions of load balancers that still use a target group, by its ARN: AWS lets a target group belong
+	// to one load balancer at a time.
+	frees map[string][]plan.StepID
+
+	groups       map[string]*elb.SecurityGroup // matches of wanted resources, by identity
+	targets      map[string]*elb.TargetGroup
+	alike        map[string][]*elb.TargetGroup // observed target groups, by identity
+	names        map[string]string             // of wanted target groups, as they are or will be, by identity
+	balancers    map[string]*elb.LoadBalancer
+	oldBalancers []*elb.LoadBalancer
+	relieved     map[string]*elb.LoadBalancer // old ones that members still show, by the identity that they share with their successors
+	outgoing     map[string]bool              // target groups of these, by ARN
+
+	uses map[string]use // of target groups, by ARN; nil = not looked at yet
+
+	tgUse, sgUse map[string]int  // of observed target groups by ARN, of security groups by id
+	spared       map[string]bool // duplicates that are left alone, by ARN or group id
+
+	deletedBalancers map[string]plan.StepID // by ARN
+	deletedTargets   map[string]plan.StepID // by ARN
+	deletedBindings  []plan.StepID
+	handledBindings  map[string]bool // "namespace/name" of objects that are wanted, or deleted early
+
+	registered       map[stack.Ref]plan.StepID // by target group: its load balancer becomes its target
+	deregistered     map[string]plan.StepID    // by target group, load balancer and port: it ceases to be
+	deletedFrontends []plan.StepID
+	ownCertificates  map[string]bool        // ARNs of those that are what is wanted
+	renewed          map[string]plan.StepID // imports of new content, by ARN
+}
+
+// resolve is the ARN or group id behind a reference, or a text that equals none.
+func (d *differ) resolve(r stack.Ref) string {
+	if r.Literal == "" {
+		if v, ok := d.known[r]; ok {
+			return v
+		}
+	}
+	return canonical.Literal(r)
+}
+
+// step appends a step; the steps that produce its references become needs.
+func (d *differ) step(a plan.Action, r stack.Ref, lane plan.Lane, op plan.Operation, why ...string) *plan.Step {
+	id := plan.StepID(op.Name() + " " + cmp.Or(r.ID, r.Literal))
+	d.ids[id]++
+	if n := d.ids[id]; n > 1 {
+		id += plan.StepID("#" + strconv.Itoa(n))
+	}
+	s := plan.Step{ID: id, Action: a, Resource: r, Op: op, Lane: lane, Why: why}
+	for _, ref := range elb.Refs(op) {
+		if _, ok := d.known[ref]; ok {
+			continue
+		}
+		if n, ok := d.made[ref]; ok && !slices.Contains(s.Needs, n) {
+			s.Needs = append(s.Needs, n)
+		}
+	}
+	d.plan.Steps = append(d.plan.Steps, s)
+	return &d.plan.Steps[len(d.plan.Steps)-1]
+}
+
+// keep marks what must not be touched: the resources named, what they are made of, and what they hang on.
+func (d *differ) keep(refs []stack.Ref) {
+	kept := func(k stack.Kind, id, arn string) bool {
+		return slices.ContainsFunc(refs, func(r stack.Ref) bool {
+			return r.Kind == k && (r.ID != "" && r.ID == id || r.Literal != "" && r.Literal == arn)
+		})
+	}
+	for _, lb := range d.obs.LoadBalancers {
+		if kept(stack.KindLoadBalancer, lb.ID, lb.ARN) {
+			d.kept[lb.ARN] = true
+		}
+	}
+	for _, l := range d.obs.Listeners {
+		if d.kept[l.LoadBalancer.Literal] || kept(stack.KindListener, l.ID, l.ARN) {
+			d.kept[l.ARN] = true
+			d.keepTargets(l.DefaultActions)
+		}
+	}
+	for _, r := range d.obs.Rules {
+		if d.kept[r.Listener.Literal] || kept(stack.KindRule, r.ID, r.ARN) {
+			d.kept[r.ARN] = true
+			d.keepTargets(r.Actions)
+		}
+	}
+	for _, tg := range d.obs.TargetGroups {
+		if kept(stack.KindTargetGroup, tg.ID, tg.ARN) {
+			d.kept[tg.ARN] = true
+		}
+	}
+	for _, b := range d.obs.Bindings {
+		if d.kept[b.TargetGroup.Literal] || kept(stack.KindBinding, b.ID, b.Name) {
+			d.kept[bindingKey(b.Binding)] = true
+		}
+	}
+	for _, g := range d.obs.SecurityGroups {
+		if kept(stack.KindSecurityGroup, g.ID, g.GroupID) {
+			d.kept[g.GroupID] = true
+		}
+	}
+	// A kept listener keeps its load balancer alive, a load balancer its security groups.
+	for _, l := range d.obs.Listeners {
+		if d.kept[l.ARN] {
+			d.kept[aliveMark(l.LoadBalancer.Literal)] = true
+		}
+	}
+	for _, lb := range d.obs.LoadBalancers {
+		if d.kept[lb.ARN] || d.kept[aliveMark(lb.ARN)] {
+			for _, g := range lb.SecurityGroups {
+				d.kept[aliveMark(g.Literal)] = true
+			}
+		}
+	}
+}
+
+func (d *differ) keepTargets(as []stack.Action) {
+	for _, r := range elb.TargetGroupsOf(as) {
+		d.kept[r.Literal] = true
+	}
+}
+
+// aliveMark is the key under which a resource is kept from deletion, though not from change.
+func aliveMark(arn string) string { return "alive:" + arn }
+
+// mayDelete reports whether an observed resource may be deleted.
+func (d *differ) mayDelete(arn string) bool { return !d.kept[arn] && !d.kept[aliveMark(arn)] }
+
+// tags plans the tag changes of one resource of ELBv2; exempt keys are left as they are.
+func (d *differ) tags(r stack.Ref, have, want map[string]string, exempt ...string) {
+	set, drop, why := d.tagChanges(have, want, exempt)
+	if len(set) > 0 {
+		d.step(plan.Update, r, plan.Cosmetic, elb.AddTags{Resource: r, Tags: set}, why...)
+	}
+	if len(drop) > 0 {
+		d.step(plan.Update, r, plan.Cosmetic, elb.RemoveTags{Resource: r, Keys: drop}, droppedTags(drop)...)
+	}
+}
+
+// tagChanges compares tags. Nil on either side means not managed, or not known: no change. Where settings stand, tags do.
+func (d *differ) tagChanges(have, want map[string]string, exempt []string) (set map[string]string, drop, why []string) {
+	if have == nil || want == nil || d.want.SettingsStand {
+		return nil, nil, nil
+	}
+	external := func(k string) bool {
+		return slices.Contains(d.pol.ExternalTags, k) || slices.Contains(exempt, k) || len(k) >= 4 && k[:4] == "aws:"
+	}
+	for _, k := range slices.Sorted(maps.Keys(want)) {
+		old, ok := have[k]
+		if external(k) || ok && old == want[k] {
+			continue
+		}
+		if set == nil {
+			set = map[string]string{}
+		}
+		set[k] = want[k]
+		if ok {
+			why = append(why, "tag "+k+" "+quoteEmpty(old)+" → "+quoteEmpty(want[k]))
+		} else {
+			why = append(why, "tag "+k+" = "+quoteEmpty(want[k]))
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(have)) {
+		if _, ok := want[k]; !ok && !external(k) {
+			drop = append(drop, k)
+		}
+	}
+	return set, drop, why
+}
+
+func droppedTags(keys []string) []string {
+	out := make([]string, len(keys))
+	for i, k := range keys {
+		out[i] = "tag " + k + " is not wanted"
+	}
+	return out
+}
+
+func (d *differ) legacyTags() []string { return naming.LegacyTags(d.want.Cluster) }
+
+// ours reports whether tags, if known, carry the stack's tag.
+func (d *differ) ours(tags map[string]string) bool {
+	if tags == nil {
+		return true
+	}
+	return tags[naming.StackTag(d.plan.Key.Owner)] == d.plan.Key.ID.String()
+}
+
+func compareRefs(a, b stack.Ref) int {
+	for _, p := range [][2]string{{string(a.Kind), string(b.Kind)}, {a.ID, b.ID}, {a.Literal, b.Literal}} {
+		if p[0] != p[1] {
+			if p[0] < p[1] {
+				return -1
+			}
+			return 1
+		}
+	}
+	return 0
+}
+
+// chunks splits attributes to what one call takes.
+func chunks(attrs map[string]string) []map[string]string {
+	const most = 20
+	var out []map[string]string
+	for i, k := range slices.Sorted(maps.Keys(attrs)) {
+		if i%most == 0 {
+			out = append(out, map[string]string{})
+		}
+		out[len(out)-1][k] = attrs[k]
+	}
+	return out
+}

@@ -1,0 +1,128 @@
+package diff
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Resources are found by tags, which other tools can copy. Of several with one identity the one that serves is kept; the others are
+// duplicates, which are deleted only with the consent of Policy.DeleteDuplicates. A resource of the identity that cannot become what
+// is wanted, because its type or scheme is another one, is no duplicate: it is replaced.
+
+// How much a target group or security group is in use, the most first.
+const (
+	usedByKept = iota // by a load balancer that is the observed one of a wanted one
+	usedByOther
+	bound // it has a binding
+	notUsed
+)
+
+// targetGroupUse tells how much each observed target group is in use, by ARN.
+func (d *differ) targetGroupUse() map[string]int {
+	out, of := map[string]int{}, map[string]string{}
+	for _, tg := range d.obs.TargetGroups {
+		out[tg.ARN] = notUsed
+	}
+	for _, b := range d.obs.Bindings {
+		if !b.Deleting {
+			out[b.TargetGroup.Literal] = bound
+		}
+	}
+	note := func(balancer string, as []stack.Action) {
+		for _, r := range elb.TargetGroupsOf(as) {
+			out[r.Literal] = min(out[r.Literal], d.useBy(balancer))
+		}
+	}
+	for _, l := range d.obs.Listeners {
+		of[l.ARN] = l.LoadBalancer.Literal
+		note(l.LoadBalancer.Literal, l.DefaultActions)
+	}
+	for _, r := range d.obs.Rules {
+		note(of[r.Listener.Literal], r.Actions)
+	}
+	return out
+}
+
+// groupUse is the same of security groups, by id.
+func (d *differ) groupUse() map[string]int {
+	out := map[string]int{}
+	for _, g := range d.obs.SecurityGroups {
+		out[g.GroupID] = notUsed
+	}
+	for _, lb := range d.obs.LoadBalancers {
+		for _, g := range lb.SecurityGroups {
+			out[g.Literal] = min(out[g.Literal], d.useBy(lb.ARN))
+		}
+	}
+	return out
+}
+
+func (d *differ) useBy(balancer string) int {
+	for _, lb := range d.balancers {
+		if lb.ARN == balancer {
+			return usedByKept
+		}
+	}
+	return usedByOther
+}
+
+// serving is the observed target group of an identity that can become the wanted one and that is most in use; nil = there is none.
+func (d *differ) serving(want stack.TargetGroup) *elb.TargetGroup {
+	var out *elb.TargetGroup
+	for _, tg := range d.alike[want.ID] {
+		if !d.outgoing[tg.ARN] && d.replacementReason(tg, want) == "" && (out == nil || d.tgUse[tg.ARN] < d.tgUse[out.ARN]) {
+			out = tg
+		}
+	}
+	return out
+}
+
+// servingGroup is the same of security groups. Of shared ones the first by id serves, as for every other stack.
+func (d *differ) servingGroup(id string) *elb.SecurityGroup {
+	var out *elb.SecurityGroup
+	for i := range d.obs.SecurityGroups {
+		g := &d.obs.SecurityGroups[i]
+		if g.ID == id && (out == nil || !g.Shared && d.sgUse[g.GroupID] < d.sgUse[out.GroupID]) {
+			out = g
+		}
+	}
+	return out
+}
+
+// consented reports whether the deletion of a duplicate, by ARN or group id, is consented to.
+func (d *differ) consented(id string) bool { return slices.Contains(d.pol.DeleteDuplicates, id) }
+
+// spare puts the guard on the deletion of a duplicate. The step is cosmetic: that a duplicate stays holds up nothing else, not even
+// the release of an object that is deleted.
+func (d *differ) spare(s *plan.Step, id, name, servingID, servingName string) {
+	s.Lane, s.Why = plan.Cosmetic, []string{"is a duplicate of " + servingName}
+	s.Guard = &plan.Guard{
+		Code: diag.DuplicateResource,
+		Text: fmt.Sprintf("%s (%s) has the same tags as %s (%s), which is taken for the one that serves; it is left alone", name, id, servingName, servingID),
+		Remedy: fmt.Sprintf("if the controller did not make it, remove its tag %s in AWS; else write %s into annotation %s, and it is deleted",
+			naming.ResourceTag(d.plan.Key.Owner), id, cmp.Or(d.pol.DuplicatesAnnotation, "delete-duplicates")),
+	}
+	d.spared[id] = true
+}
+
+// remembered is the guard that an earlier plan put on the deletion of a duplicate of which nothing else is observed any more; nil = there
+// is none.
+func (d *differ) remembered(id string) *plan.Guard {
+	if d.consented(id) {
+		return nil
+	}
+	return d.pol.Duplicates[id]
+}
+
+// spareAgain puts a remembered guard on the deletion of a duplicate.
+func (d *differ) spareAgain(s *plan.Step, id string, g *plan.Guard) {
+	s.Lane, s.Why, s.Guard = plan.Cosmetic, []string{"is a duplicate"}, g
+	d.spared[id] = true
+}

@@ -1,0 +1,90 @@
+package diff
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// letGo plans that target groups lose a load balancer as their target, at one port or at any (0): AWS refuses to delete what
+// is a target. With a successor, that one must be active first.
+func (d *differ) letGo(balancer string, port int32, successor *stack.Ref, why string) []plan.StepID {
+	var out []plan.StepID
+	for i := range d.obs.TargetGroups {
+		tg := &d.obs.TargetGroups[i]
+		if at, ok := tg.Holds(balancer); ok && (port == 0 || port == at) {
+			out = append(out, d.deregister(tg, elb.Target{ID: balancer, Port: at}, successor, why))
+		}
+	}
+	return out
+}
+
+// deregister plans that a target group loses one load balancer, once. What no frontend uses any more is let go after the
+// frontend has turned away from it.
+func (d *differ) deregister(tg *elb.TargetGroup, t elb.Target, successor *stack.Ref, why string) plan.StepID {
+	key := tg.ARN + " " + t.ID + " " + strconv.Itoa(int(t.Port))
+	if id, planned := d.deregistered[key]; planned {
+		return id
+	}
+	r := stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID, Literal: tg.ARN}
+	op := elb.DeregisterLoadBalancer{
+		TargetGroup: stack.Literal(stack.KindTargetGroup, tg.ARN), LoadBalancer: stack.Literal(stack.KindLoadBalancer, t.ID), Port: t.Port, Successor: successor,
+	}
+	s := d.step(plan.Update, r, plan.Normal, op, why)
+	s.Need(d.deletedFrontends...)
+	s.Need(d.plan.HandOver...)
+	s.Follow(d.releases[tg.ARN]...)
+	d.deregistered[key] = s.ID
+	return s.ID
+}
+
+// registrations plans that load balancers become the targets of the groups that are wanted to lead to them.
+func (d *differ) registrations() {
+	for _, w := range d.want.TargetGroups {
+		if w.Balancer == (stack.Ref{}) {
+			continue
+		}
+		r := targetGroupRef(w.ID)
+		arn := d.resolve(w.Balancer)
+		var former []plan.StepID
+		registered := false
+		if have := d.targets[w.ID]; have != nil {
+			if d.kept[have.ARN] {
+				continue
+			}
+			for _, t := range have.Targets {
+				if t.ID == arn && t.Port == w.Port {
+					registered = true
+					continue
+				}
+				former = append(former, d.deregister(have, t, &w.Balancer, fmt.Sprintf("port %d of %s takes over", w.Port, w.Balancer.ID)))
+			}
+		}
+		if registered {
+			continue
+		}
+		s := d.step(plan.Update, r, plan.Vital, elb.RegisterLoadBalancer{TargetGroup: r, LoadBalancer: w.Balancer, Port: w.Port}, fmt.Sprintf("to port %d of %s", w.Port, w.Balancer.ID))
+		s.Need(d.made[listenerRef(strconv.Itoa(int(w.Port)))])
+		s.Need(former...)
+		d.registered[r] = s.ID
+	}
+}
+
+// needRegistered makes a step wait until the target groups that it puts to use have their load balancer.
+func (d *differ) needRegistered(s *plan.Step, as []stack.Action) {
+	for _, ref := range elb.TargetGroupsOf(as) {
+		s.Need(d.registered[ref])
+	}
+}
+
+// deleteFrontends deletes the load balancers that stand in front of others and are not wanted any more, before those.
+func (d *differ) deleteFrontends() {
+	for _, old := range d.oldBalancers {
+		if old.ID == stack.FrontendIdentity && d.successor(old) == nil {
+			d.deletedFrontends = append(d.deletedFrontends, d.deleteLoadBalancer(old, nil))
+		}
+	}
+}

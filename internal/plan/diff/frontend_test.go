@@ -1,0 +1,240 @@
+package diff
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// withFrontend puts a network load balancer in front of a test stack: its ports, and the ALB's port that each leads to.
+func withFrontend(s *stack.Stack, scheme string, ports map[int32]int32) *stack.Stack {
+	tags := func(id string) map[string]string { return naming.Tracking(stack.Ingress, "demo", "shop/web-front", id) }
+	alb := s.LoadBalancers[0]
+	s.LoadBalancers = append(s.LoadBalancers, stack.LoadBalancer{
+		ID: stack.FrontendIdentity, Name: naming.FrontendLoadBalancer(alb.Name), Type: stack.Network, Scheme: scheme, IPAddressType: stack.IPv4,
+		Subnets: []stack.SubnetMapping{{Subnet: "subnet-a"}}, SecurityGroups: slices.Clone(alb.SecurityGroups), Tags: tags(stack.FrontendIdentity),
+	})
+	for port := range int32(10000) {
+		target, ok := ports[port]
+		if !ok {
+			continue
+		}
+		tg, l := naming.FrontendTargetGroupID(port), naming.FrontendListenerID(port)
+		s.TargetGroups = append(s.TargetGroups, stack.TargetGroup{
+			ID: tg, Name: naming.FrontendTargetGroup("demo", testKey().ID, port, "traffic-port", "HTTP"), TargetType: stack.TargetALB, Port: target, Protocol: "TCP",
+			HealthCheck: stack.HealthCheck{Protocol: "HTTP", Port: "traffic-port", Path: "/", Matcher: "200", IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2},
+			Tags:        tags(tg), Balancer: loadBalancerRef(stack.LoadBalancerIdentity),
+		})
+		s.Listeners = append(s.Listeners, stack.Listener{
+			ID: l, LoadBalancer: loadBalancerRef(stack.FrontendIdentity), Port: port, Protocol: "TCP", DefaultActions: []stack.Action{forwardTo(tg)}, Tags: tags(l),
+		})
+	}
+	return s
+}
+
+// listensOn gives a test stack's ALB these ports in place of 80.
+func listensOn(s *stack.Stack, ports ...int32) *stack.Stack {
+	l := s.Listeners[0]
+	s.Listeners = s.Listeners[:0:0]
+	for _, p := range ports {
+		l.ID, l.Port = fmt.Sprint(p), p
+		s.Listeners = append(s.Listeners, l)
+	}
+	s.Rules, s.TargetGroups, s.Bindings = nil, nil, nil
+	return s
+}
+
+// checkTargets refuses what AWS refuses of load balancers as targets.
+func (f *fakeAWS) checkTargets(t failer, s plan.Step, resolve func(stack.Ref) string) {
+	t.Helper()
+	targeted := func(balancer string, port int32) {
+		for _, tg := range f.obs.TargetGroups {
+			for _, target := range tg.Targets {
+				if target.ID == balancer && (port == 0 || port == target.Port) {
+					t.Fatalf("%s: it is the target of %s at port %d", s.ID, tg.ID, target.Port)
+				}
+			}
+		}
+	}
+	switch op := s.Op.(type) {
+	case elb.DeleteLoadBalancer:
+		targeted(resolve(op.LoadBalancer), 0)
+	case elb.DeleteListener:
+		for _, l := range f.obs.Listeners {
+			if l.ARN == resolve(op.Listener) {
+				targeted(l.LoadBalancer.Literal, l.Port)
+			}
+		}
+	case elb.CreateTargetGroup:
+		if slices.ContainsFunc(f.obs.TargetGroups, func(tg elb.TargetGroup) bool {
+			return tg.Name == op.TargetGroup.Name
+		}) {
+			t.Fatalf("%s: a target group %s exists", s.ID, op.TargetGroup.Name)
+		}
+	case elb.RegisterLoadBalancer:
+		tg, balancer := f.obs.TargetGroup(resolve(op.TargetGroup)), resolve(op.LoadBalancer)
+		listens := func(l elb.Listener) bool { return l.LoadBalancer.Literal == balancer && l.Port == op.Port }
+		switch {
+		case tg == nil || tg.TargetType != stack.TargetALB:
+			t.Fatalf("%s: %s is no group for load balancers", s.ID, resolve(op.TargetGroup))
+		case len(tg.Targets) > 0:
+			t.Fatalf("%s: it has a target already: %v", s.ID, tg.Targets)
+		case tg.Port != op.Port:
+			t.Fatalf("%s: port %d is not the group's, %d", s.ID, op.Port, tg.Port)
+		case !slices.ContainsFunc(f.obs.Listeners, listens):
+			t.Fatalf("%s: no listener on port %d", s.ID, op.Port)
+		}
+	}
+}
+
+// order are the steps of a plan with the given names, as "Name resource".
+func order(p plan.Plan, names ...string) []string {
+	var out []string
+	for _, s := range p.Steps {
+		if slices.Contains(names, s.Op.Name()) {
+			out = append(out, s.Op.Name()+" "+s.Resource.ID)
+		}
+	}
+	return out
+}
+
+func TestAFrontendIsMadeInOnePlanAndItsALBRegisteredLast(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	want := withFrontend(listensOn(testStack(), 80, 443), stack.Internal, map[int32]int32{80: 443, 443: 443})
+	p := Stack(want, nil, f.obs, Policy{})
+	for _, s := range p.Steps {
+		if _, ok := s.Op.(elb.RegisterLoadBalancer); ok {
+			if !slices.Contains(s.Needs, "CreateListener 443") || !slices.Contains(s.Needs, "CreateLoadBalancer LoadBalancer") {
+				t.Errorf("%s needs %v", s.ID, s.Needs)
+			}
+			if ref, wait := elb.MustBeActive(s.Op); !wait || ref.ID != stack.LoadBalancerIdentity {
+				t.Errorf("%s does not wait for its load balancer", s.ID)
+			}
+		} else if slices.ContainsFunc(s.Needs, func(n plan.StepID) bool { return strings.HasPrefix(string(n), "RegisterTargets") }) {
+			t.Errorf("%s waits until the ALB is registered", s.ID)
+		}
+	}
+	f.converge(t, want, Policy{})
+	for _, tg := range f.obs.TargetGroups {
+		if len(tg.Targets) != 1 || tg.Targets[0].Port != 443 {
+			t.Errorf("%s: %v", tg.ID, tg.Targets)
+		}
+	}
+}
+
+func TestAFrontendThatIsNotWantedGoesBeforeItsGroups(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	f.converge(t, withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80}), Policy{})
+	p := Stack(testStack("/a"), nil, f.obs, Policy{})
+	if got := order(p, "DeleteLoadBalancer", "DeregisterTargets", "DeleteTargetGroup"); !slices.Equal(got, []string{
+		"DeleteLoadBalancer FrontendNlb", "DeleteTargetGroup FrontendNlb-tg-TCP-80"}) || len(p.Steps) != 2 {
+		t.Errorf("steps: %v", p.Text(plan.TextOptions{}))
+	}
+	f.converge(t, testStack("/a"), Policy{})
+}
+
+func TestAnALBIsNobodysTargetWhenItIsDeleted(t *testing.T) {
+	t.Parallel()
+	for name, read := range map[string]bool{"targets known": true, "targets never read": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(testKey())
+			f.converge(t, withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80}), Policy{})
+			seen := f.obs.Clone()
+			if !read {
+				for i := range seen.TargetGroups {
+					seen.TargetGroups[i].Targets = nil
+				}
+				seen.Listeners, seen.Rules = nil, nil
+			}
+			p := Stack(removed(), nil, seen, Policy{})
+			got := order(p, "DeleteLoadBalancer", "DeregisterTargets")
+			if want := []string{"DeleteLoadBalancer FrontendNlb", "DeregisterTargets FrontendNlb-tg-TCP-80", "DeleteLoadBalancer LoadBalancer"}; !slices.Equal(got, want) {
+				t.Errorf("got %v, want %v", got, want)
+			}
+			f.run(t, p)
+			if left := len(f.obs.LoadBalancers) + len(f.obs.TargetGroups); left > 0 {
+				t.Errorf("%d left", left)
+			}
+		})
+	}
+}
+
+func TestAProtectedFrontendKeepsTheALBBehindIt(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	f.converge(t, withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80}), Policy{})
+	f.run(t, Stack(removed(), nil, f.obs, Policy{Frontend: ProtectionDeclared}))
+	if len(f.obs.LoadBalancers) != 2 || len(f.obs.TargetGroup(f.obs.TargetGroups[len(f.obs.TargetGroups)-1].ARN).Targets) != 1 {
+		t.Errorf("left: %+v", f.obs.LoadBalancers)
+	}
+}
+
+func TestAnotherPortBehindAFrontendIsReadyBeforeItsListenerTurnsToIt(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	f.converge(t, withFrontend(listensOn(testStack(), 443), stack.Internal, map[int32]int32{80: 443}), Policy{})
+	want := withFrontend(listensOn(testStack(), 8443), stack.Internal, map[int32]int32{80: 8443})
+	p := Stack(want, nil, f.obs, Policy{})
+	got := order(p, "CreateTargetGroup", "CreateListener", "RegisterTargets", "ModifyListener", "DeregisterTargets", "DeleteListener", "DeleteTargetGroup")
+	if diff := []string{
+		"CreateTargetGroup FrontendNlb-tg-TCP-80", "CreateListener 8443", "RegisterTargets FrontendNlb-tg-TCP-80", "ModifyListener FrontendNlb-ls-TCP-80",
+		"DeregisterTargets FrontendNlb-tg-TCP-80", "DeleteListener 443", "DeleteTargetGroup FrontendNlb-tg-TCP-80",
+	}; !slices.Equal(got, diff) {
+		t.Errorf("got %v", p.Text(plan.TextOptions{}))
+	}
+	if s, _ := p.Step("ModifyListener FrontendNlb-ls-TCP-80"); !slices.Contains(s.Needs, "RegisterTargets FrontendNlb-tg-TCP-80") {
+		t.Errorf("the listener turns to a group without target: %v", s.Needs)
+	}
+	f.converge(t, want, Policy{})
+	f.converge(t, withFrontend(listensOn(testStack(), 443), stack.Internal, map[int32]int32{80: 443}), Policy{})
+}
+
+func TestAnotherALBTakesOverBehindTheSameFrontend(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	before := withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80})
+	f.converge(t, before, Policy{})
+	nlb := f.obs.LoadBalancers[slices.IndexFunc(f.obs.LoadBalancers, func(lb elb.LoadBalancer) bool { return lb.Type == stack.Network })].ARN
+	want := withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80})
+	want.LoadBalancers[0].Scheme, want.LoadBalancers[0].Name = stack.Internal, "k8s-shop-webfront-other"
+	p := Stack(want, nil, f.obs, Policy{})
+	for _, s := range p.Steps {
+		if op, ok := s.Op.(elb.DeregisterLoadBalancer); ok && (op.Successor == nil || op.Successor.ID != stack.LoadBalancerIdentity) {
+			t.Errorf("%s does not wait for the successor", s.ID)
+		}
+	}
+	f.converge(t, want, Policy{})
+	if !slices.ContainsFunc(f.obs.LoadBalancers, func(lb elb.LoadBalancer) bool { return lb.ARN == nlb }) {
+		t.Error("the frontend was replaced as well")
+	}
+}
+
+func TestATargetGroupOfThePastIsAdoptedAsItIs(t *testing.T) {
+	t.Parallel()
+	// The existing controller gave target groups the frontend's port, and the target the ALB's.
+	f := newFake(testKey())
+	want := withFrontend(listensOn(testStack(), 443), stack.Internal, map[int32]int32{80: 443})
+	f.converge(t, want, Policy{})
+	f.obs.TargetGroups[0].Port = 80
+	if p := Stack(want, nil, f.obs, Policy{}); !p.Empty() {
+		t.Error(p.Text(plan.TextOptions{}))
+	}
+}
+
+func TestAFrontendThatIsKeptIsLeftAsItIs(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	f.converge(t, withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80}), Policy{})
+	if p := Stack(testStack("/a"), []stack.Ref{{Kind: stack.KindLoadBalancer, ID: stack.FrontendIdentity}}, f.obs, Policy{}); !p.Empty() {
+		t.Error(p.Text(plan.TextOptions{}))
+	}
+}

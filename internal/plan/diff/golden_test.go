@@ -1,0 +1,149 @@
+package diff
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
+
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// goldenCase is one testdata/<name>.in.yaml.
+type goldenCase struct {
+	Observed elb.Observed
+	Desired  *stack.Stack
+	Keep     []stack.Ref `json:",omitempty"`
+	Policy   Policy
+}
+
+func TestPlansReadAsTheGoldenFiles(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.in.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no cases", err)
+	}
+	seen := map[string]bool{}
+	for _, in := range files {
+		raw, err := os.ReadFile(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c goldenCase
+		if err := yaml.UnmarshalStrict(raw, &c); err != nil {
+			t.Fatalf("%s: %v", in, err)
+		}
+		p := Stack(c.Desired, c.Keep, c.Observed, c.Policy)
+		for _, s := range p.Steps {
+			seen[s.Op.Name()] = true
+		}
+		doc, err := json.MarshalIndent(p, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		base := strings.TrimSuffix(in, ".in.yaml")
+		compareGolden(t, base+".out.txt", p.Text(plan.TextOptions{}))
+		compareGolden(t, base+".out.json", string(doc)+"\n")
+	}
+	for _, op := range elb.Operations() {
+		if !seen[op.Name()] {
+			t.Errorf("%s occurs in no case", op.Name())
+		}
+	}
+}
+
+func compareGolden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}
+
+func TestColourIsAnOption(t *testing.T) {
+	t.Parallel()
+	p := Stack(testStack("/a"), nil, elb.Observed{Key: testKey()}, Policy{})
+	if plain := p.Text(plan.TextOptions{}); strings.Contains(plain, "\x1b") {
+		t.Error("escape sequences without being asked")
+	}
+	if coloured := p.Text(plan.TextOptions{Color: true}); !strings.Contains(coloured, "\x1b[32m+") {
+		t.Error("no colour")
+	}
+}
+
+func TestEveryOperationWritesThrough(t *testing.T) {
+	t.Parallel()
+	// An operation that Advance forgot would leave the observation as it was.
+	files, err := filepath.Glob("testdata/*.in.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, in := range files {
+		raw, err := os.ReadFile(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c goldenCase
+		if err := yaml.UnmarshalStrict(raw, &c); err != nil {
+			t.Fatal(err)
+		}
+		f := &fakeAWS{obs: c.Observed, writes: map[string]int{}}
+		p := Stack(c.Desired, c.Keep, c.Observed, c.Policy)
+		if p.Summary().Refused > 0 {
+			continue
+		}
+		for n := range p.Steps {
+			before := f.obs
+			f.run(t, plan.Plan{Key: p.Key, Known: f.known(p), Steps: []plan.Step{alone(p.Steps[n])}})
+			_, dns := p.Steps[n].Op.(elb.WithdrawValidation) // nobody observes DNS
+			if reflect.DeepEqual(before, f.obs) && p.Steps[n].Action != plan.Await && !dns {
+				t.Errorf("%s: %s left no trace", in, p.Steps[n].ID)
+			}
+		}
+	}
+}
+
+// alone is a step without what it needs, which ran before.
+func alone(s plan.Step) plan.Step {
+	s.Needs, s.After = nil, nil
+	return s
+}
+
+// known is what references stand for, after the steps so far.
+func (f *fakeAWS) known(p plan.Plan) []plan.Known {
+	out := append([]plan.Known(nil), p.Known...)
+	for _, g := range f.obs.SecurityGroups {
+		out = append(out, plan.Known{Ref: groupRef(g.ID), Value: g.GroupID})
+	}
+	for _, g := range f.obs.TargetGroups {
+		out = append(out, plan.Known{Ref: targetGroupRef(g.ID), Value: g.ARN})
+	}
+	for _, l := range f.obs.LoadBalancers {
+		out = append(out, plan.Known{Ref: loadBalancerRef(l.ID), Value: l.ARN})
+	}
+	for _, l := range f.obs.Listeners {
+		out = append(out, plan.Known{Ref: listenerRef(l.ID), Value: l.ARN})
+	}
+	for _, c := range f.obs.Certificates {
+		out = append(out, plan.Known{Ref: certificateRef(c.ID), Value: c.ARN})
+	}
+	return out
+}

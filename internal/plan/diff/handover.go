@@ -1,0 +1,124 @@
+package diff
+
+import (
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// A load balancer of another type or scheme takes the place of one whose name clients know. AWS lets a target group belong to one load
+// balancer at a time, so the successor gets target groups of its own, and both serve: until the successor is ready, and then until no
+// member shows the name of the former one any more. A later plan deletes the former one with its target groups.
+
+// relieve keeps the old load balancers that members still show, with all that hangs on them.
+func (d *differ) relieve() {
+	if d.want.Removal != stack.NotRemoved {
+		return
+	}
+	for _, old := range d.oldBalancers {
+		w := d.successor(old)
+		if w == nil || old.ID == stack.FrontendIdentity || old.Type == w.Type && old.Scheme == w.Scheme || !d.obs.Shown(old) || d.protected(old) {
+			continue
+		}
+		if d.balancers[w.ID] == nil && old.Name == w.Name { // AWS knows a name once: the old one must go first
+			continue
+		}
+		used, serves := d.usedBy(old.ARN)
+		if !serves || slices.ContainsFunc(d.forwardsOf(*w), func(r stack.Ref) bool { return used[r.Literal] }) { // a group of somebody else must move
+			continue
+		}
+		d.relieved[w.ID] = old
+		for arn := range used {
+			d.outgoing[arn] = true
+		}
+		d.keep([]stack.Ref{stack.Literal(stack.KindLoadBalancer, old.ARN)})
+	}
+}
+
+// usedBy are the target groups, by ARN, to which an observed load balancer forwards, and whether it has listeners.
+func (d *differ) usedBy(balancer string) (used map[string]bool, serves bool) {
+	used = map[string]bool{}
+	listeners := map[string]bool{}
+	note := func(as []stack.Action) {
+		for _, r := range elb.TargetGroupsOf(as) {
+			used[r.Literal] = true
+		}
+	}
+	for _, l := range d.obs.Listeners {
+		if l.LoadBalancer.Literal == balancer {
+			listeners[l.ARN] = true
+			note(l.DefaultActions)
+		}
+	}
+	for _, r := range d.obs.Rules {
+		if listeners[r.Listener.Literal] {
+			note(r.Actions)
+		}
+	}
+	return used, len(listeners) > 0
+}
+
+// forwardsOf are the target groups to which a wanted load balancer is to forward, each once.
+func (d *differ) forwardsOf(w stack.LoadBalancer) []stack.Ref {
+	var out []stack.Ref
+	note := func(as []stack.Action) {
+		for _, r := range elb.TargetGroupsOf(as) {
+			if !slices.Contains(out, r) {
+				out = append(out, r)
+			}
+		}
+	}
+	listeners := map[stack.Ref]bool{}
+	for _, l := range d.want.Listeners {
+		if l.LoadBalancer == loadBalancerRef(w.ID) {
+			listeners[listenerRef(l.ID)] = true
+			note(l.DefaultActions)
+		}
+	}
+	for _, r := range d.want.Rules {
+		if listeners[r.Listener] {
+			note(r.Actions)
+		}
+	}
+	return out
+}
+
+// handOver plans what must be done before members may show a load balancer that relieves another: its listeners and rules, which are
+// the steps from the given one on, and that it is active and its targets are fit to serve. A member that shows it has decided that already.
+func (d *differ) handOver(w stack.LoadBalancer, from int) {
+	if d.relieved[w.ID] == nil {
+		return
+	}
+	for _, s := range d.plan.Steps[from:] {
+		if s.Lane == plan.Vital {
+			d.plan.HandOver = append(d.plan.HandOver, s.ID)
+		}
+	}
+	if have := d.balancers[w.ID]; have != nil && d.obs.Shown(have) {
+		return
+	}
+	made, r := slices.Clone(d.plan.HandOver), loadBalancerRef(w.ID)
+	for _, tg := range d.forwardsOf(w) {
+		s := d.step(plan.Await, tg, plan.Vital, elb.AwaitTargets{TargetGroup: tg, Balancer: &r},
+			"targets of "+d.label(tg)+" to become healthy, before "+d.relieved[w.ID].Name+" is relieved")
+		s.Need(made...)
+		d.plan.HandOver = append(d.plan.HandOver, s.ID)
+	}
+}
+
+// replaced reports whether another target group has taken the place of one in front of which nothing is any more, or nothing will be.
+// A binding of the stack, or else its name, tells it from a duplicate: the controller binds only what serves or served, and the name of
+// a successor follows from that of the former one, unless the object was deleted and created again meanwhile.
+func (d *differ) replaced(tg, by *elb.TargetGroup) bool {
+	use := d.tgUse[tg.ARN]
+	switch {
+	case len(d.frees[tg.ARN]) > 0, use == bound:
+		return true
+	case use < bound:
+		return false
+	}
+	return naming.Successor(tg.Name, by.Port) == by.Name || naming.Successor(by.Name, tg.Port) == tg.Name
+}

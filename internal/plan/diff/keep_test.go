@@ -1,0 +1,113 @@
+package diff
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// TestWhatASuccessorDeclaresDecidesWhetherItsPredecessorMayGo replaces a load balancer by one of another scheme.
+func TestWhatASuccessorDeclaresDecidesWhetherItsPredecessorMayGo(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name            string
+		found, declared string
+		refused, lifts  bool
+	}{
+		{"protected, and nothing is declared", "true", "", true, false},
+		{"protected, and that is declared", "true", "true", true, false},
+		{"protected, and the opposite is declared", "true", "false", false, true},
+		{"not protected, and the successor is to be", "false", "true", false, false},
+		{"not protected, and that is declared", "false", "false", false, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(testKey())
+			s := testStack("/a")
+			s.LoadBalancers[0].Attributes = map[string]string{deletionProtection: tc.found}
+			f.converge(t, s, Policy{})
+			old := f.obs.LoadBalancers[0].ARN
+			want := testStack("/a")
+			want.LoadBalancers[0].Scheme, want.LoadBalancers[0].Name = stack.Internal, "k8s-shop-webfront-internal"
+			if tc.declared != "" {
+				want.LoadBalancers[0].Attributes = map[string]string{deletionProtection: tc.declared}
+			}
+			p := Stack(want, nil, f.obs, Policy{})
+			lifts := slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
+				op, ok := s.Op.(elb.ModifyLoadBalancerAttributes)
+				return ok && op.LoadBalancer.Literal == old && op.Attributes[deletionProtection] == "false"
+			})
+			deletion, _ := p.Step("DeleteLoadBalancer LoadBalancer")
+			creation, _ := p.Step("CreateLoadBalancer LoadBalancer")
+			if (deletion.Guard != nil) != tc.refused || (creation.Guard != nil) != tc.refused || lifts != tc.lifts {
+				t.Errorf("deletion %+v, creation %+v, lifts %t:\n%s", deletion.Guard, creation.Guard, lifts, p.Text(plan.TextOptions{}))
+			}
+			f.run(t, p)
+			if stays := slices.ContainsFunc(f.obs.LoadBalancers, func(lb elb.LoadBalancer) bool { return lb.ARN == old }); stays != tc.refused {
+				t.Errorf("the old load balancer stays: %t", stays)
+			}
+		})
+	}
+}
+
+func TestABindingThatIsOnItsWayOutIsNotDeletedOnceMore(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	f.converge(t, testStack("/a", "/b"), Policy{})
+	f.obs.Bindings[0].Deleting = true
+	for name, want := range map[string]*stack.Stack{"deleted": removed(), "without its path": testStack()} {
+		n := 0
+		p := Stack(want, nil, f.obs, Policy{})
+		for _, s := range p.Steps {
+			if op, ok := s.Op.(elb.DeleteBinding); ok {
+				n++
+				if op.ObjectName == f.obs.Bindings[0].Name {
+					t.Errorf("%s: %s", name, s.ID)
+				}
+			}
+		}
+		if n != 1 {
+			t.Errorf("%s: %d bindings are deleted, want the other one", name, n)
+		}
+	}
+}
+
+// TestAKeptBindingIsNeitherChangedNorDeleted also not where its target group is gone and comes again under its name.
+func TestAKeptBindingIsNeitherChangedNorDeleted(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	f.converge(t, testStack("/a"), Policy{})
+	have := f.obs.Bindings[0]
+	keep := []stack.Ref{{Kind: stack.KindBinding, Literal: have.Name}}
+	touches := func(p plan.Plan) bool {
+		return slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
+			switch op := s.Op.(type) {
+			case elb.DeleteBinding:
+				return op.ObjectName == have.Name
+			case elb.UpdateBinding:
+				return op.Binding.Name == have.Name
+			}
+			return false
+		})
+	}
+	changed := testStack("/a")
+	changed.Bindings[0].ServicePort = "8443"
+	groupless := f.obs
+	groupless.TargetGroups = nil
+	for name, c := range map[string]struct {
+		want *stack.Stack
+		obs  elb.Observed
+	}{
+		"changed": {changed, f.obs}, "not wanted": {testStack(), f.obs}, "everything goes": {removed(), f.obs}, "its target group is gone": {testStack("/a"), groupless},
+	} {
+		if p := Stack(c.want, nil, c.obs, Policy{}); !touches(p) {
+			t.Errorf("%s: nothing would happen anyway:\n%s", name, p.Text(plan.TextOptions{}))
+		}
+		if p := Stack(c.want, keep, c.obs, Policy{}); touches(p) {
+			t.Errorf("%s:\n%s", name, p.Text(plan.TextOptions{}))
+		}
+	}
+}

@@ -1,0 +1,370 @@
+package diff
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+	"strconv"
+
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/canonical"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func listenerRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindListener, ID: id} }
+
+// listeners plans the listeners of the wanted load balancers, matched by port, and their rules. Deletions come last.
+func (d *differ) listeners() {
+	rules := map[stack.Ref][]stack.Rule{}
+	for _, r := range d.want.Rules {
+		rules[r.Listener] = append(rules[r.Listener], r)
+	}
+	have := map[string]map[int32]*elb.Listener{} // load balancer ARN → port
+	for i := range d.obs.Listeners {
+		l := &d.obs.Listeners[i]
+		m := have[l.LoadBalancer.Literal]
+		if m == nil {
+			m = map[int32]*elb.Listener{}
+			have[l.LoadBalancer.Literal] = m
+		}
+		m[l.Port] = l
+	}
+	fresh, wanted := map[string][]plan.StepID{}, map[string]map[int32]bool{} // by identity of the load balancer
+	for n, w := range d.want.LoadBalancers {
+		arn := d.known[loadBalancerRef(w.ID)]
+		wanted[w.ID] = map[int32]bool{}
+		from := len(d.plan.Steps)
+		for _, l := range d.want.Listeners {
+			if l.LoadBalancer != loadBalancerRef(w.ID) {
+				continue
+			}
+			wanted[w.ID][l.Port] = true
+			old := have[arn][l.Port]
+			if arn == "" || old == nil {
+				fresh[w.ID] = append(fresh[w.ID], d.createListener(l, rules[listenerRef(l.ID)]))
+				continue
+			}
+			d.updateListener(old, l, rules[listenerRef(l.ID)])
+		}
+		d.handOver(w, from)
+		if n == 0 {
+			d.registrations() // before the listeners of a frontend turn to them
+		}
+	}
+	for _, w := range slices.Backward(d.want.LoadBalancers) { // a frontend lets go of what is behind it
+		if arn := d.known[loadBalancerRef(w.ID)]; arn != "" {
+			d.deleteListeners(have[arn], wanted[w.ID], fresh[w.ID])
+		}
+	}
+}
+
+func (d *differ) createListener(w stack.Listener, rules []stack.Rule) plan.StepID {
+	r := listenerRef(w.ID)
+	w.Standing, w.KeepRules, w.KeepRulesExcept = false, nil, nil
+	op := elb.CreateListener{Listener: w}
+	op.Listener.Attributes, op.Listener.SNI = nil, nil
+	w.DefaultActions = settled(w.DefaultActions, nil)
+	guarded := isGuarded(w.DefaultActions)
+	if guarded {
+		// What AWS refuses about a login, or a token's check, must not keep the rules from being served.
+		op.Listener.DefaultActions = stack.Unavailable()
+	} else {
+		op.Listener.DefaultActions = w.DefaultActions
+	}
+	s := d.step(plan.Create, r, plan.Vital, op, w.Protocol+" "+strconv.Itoa(int(w.Port)))
+	d.needFreed(s, op.Listener.DefaultActions)
+	id := s.ID
+	d.made[r] = id
+	if guarded {
+		later := elb.ModifyListener{Ref: r, Listener: w}
+		later.Listener.Attributes, later.Listener.SNI, later.Listener.Tags = nil, nil, nil
+		m := d.step(plan.Update, r, plan.Vital, later, "default action "+d.actionsSummary(w.DefaultActions))
+		d.needFreed(m, w.DefaultActions)
+	}
+	for _, c := range sniWanted(w) {
+		d.step(plan.Create, r, plan.Vital, elb.AddListenerCertificates{Listener: r, Certificate: c}, "attach certificate "+c)
+	}
+	d.listenerAttributes(plan.Create, r, w, nil)
+	d.rules(r, nil, rules, keepFor{}, false, func([]freshRule) rerouted { return rerouted{} })
+	return id
+}
+
+// needFreed makes a step wait until the old load balancer lets go of the target groups that the step puts to use.
+func (d *differ) needFreed(s *plan.Step, as []stack.Action) {
+	for _, ref := range elb.TargetGroupsOf(as) {
+		s.Need(d.frees[d.resolve(ref)]...)
+	}
+}
+
+func (d *differ) updateListener(have *elb.Listener, w stack.Listener, rules []stack.Rule) {
+	r := listenerRef(w.ID)
+	d.known[r] = have.ARN
+	if d.kept[have.ARN] {
+		return
+	}
+	keepRules := keepFor{prefixes: w.KeepRules, except: w.KeepRulesExcept}
+	w.KeepRules, w.KeepRulesExcept = nil, nil
+	if w.Standing {
+		w.DefaultActions, w.Standing = have.DefaultActions, false
+		d.keepStanding(w.DefaultActions)
+	}
+	w.DefaultActions = settled(w.DefaultActions, have.DefaultActions)
+	why := d.listenerChanges(have.Listener, w)
+	reroutes := !canonical.SameActions(w.DefaultActions, have.DefaultActions, d.resolve)
+	// Certificates go in before the default one leaves its place, so that no server name is without its certificate; but only
+	// a listener with TLS takes any.
+	tls := w.SSLPolicy != "" || len(w.Certificates) > 0
+	early := tls && have.Protocol == w.Protocol
+	var attached []plan.StepID
+	if early {
+		attached = d.attach(r, have.Listener, w)
+	}
+	modify := func() plan.StepID {
+		op := elb.ModifyListener{Ref: r, Listener: w}
+		op.Listener.Attributes, op.Listener.SNI, op.Listener.Tags = nil, nil, nil
+		var up warmup
+		var cold []stack.Ref
+		if reroutes && d.application(w.LoadBalancer) {
+			var first []stack.Action
+			if first, cold = d.warming(have.DefaultActions, w.DefaultActions); first != nil {
+				staged := op
+				staged.Listener.DefaultActions = first
+				s := d.step(plan.Update, r, plan.Vital, staged, "default action "+d.actionsSummary(have.DefaultActions)+" → "+d.actionsSummary(first))
+				d.needFreed(s, first)
+				s.Follow(attached...)
+				up.add(cold, s.ID)
+			} else {
+				up.add(cold, "")
+			}
+		}
+		awaited := d.await(&up)
+		s := d.step(plan.Update, r, plan.Vital, op, why...)
+		needAll(s, awaited, cold)
+		d.needFreed(s, w.DefaultActions)
+		d.needRegistered(s, w.DefaultActions)
+		d.release(have.DefaultActions, s.ID)
+		s.Follow(attached...)
+		return s.ID
+	}
+	var modified plan.StepID
+	// What the default actions answered today and a rule answers then must have its rule first; what needs another protocol
+	// cannot wait for that.
+	late := reroutes && have.Protocol == w.Protocol
+	if len(why) > 0 && !late {
+		modified = modify()
+	}
+	d.listenerAttributes(plan.Update, r, w, have.Attributes)
+	d.tags(r, have.Tags, w.Tags)
+	d.rules(r, have, rules, keepRules, reroutes, func(fresh []freshRule) rerouted {
+		if late {
+			modified = modify()
+			s := &d.plan.Steps[len(d.plan.Steps)-1]
+			for _, f := range fresh {
+				if sameAnswer(f.actions, have.DefaultActions, d.resolve) {
+					s.Need(f.id)
+				}
+			}
+		}
+		if !reroutes {
+			return rerouted{}
+		}
+		return rerouted{modified, w.DefaultActions}
+	})
+	if tls {
+		if !early {
+			attached = d.attach(r, have.Listener, w, modified)
+		}
+		d.detach(r, have.Listener, w, append(attached, modified))
+	}
+}
+
+func alpnOf(l stack.Listener) string { return cmp.Or(l.ALPN, "None") }
+
+// mutualText is what a listener does with client certificates: the canonical text, and the one for people.
+func mutualText(m *stack.MutualAuthentication) string {
+	if m == nil || m.Mode == "" {
+		return stack.MutualOff
+	}
+	if m.Mode != stack.MutualVerify {
+		return m.Mode
+	}
+	out := m.Mode + " " + m.TrustStore
+	if m.IgnoreExpiry {
+		out += ", ignoring expiry"
+	}
+	if m.AdvertiseNames {
+		out += ", advertising its authorities"
+	}
+	return out
+}
+
+func (d *differ) application(balancer stack.Ref) bool {
+	for _, lb := range d.want.LoadBalancers {
+		if loadBalancerRef(lb.ID) == balancer {
+			return lb.Type == stack.Application
+		}
+	}
+	return false
+}
+
+// listenerChanges says what one ModifyListener must set.
+func (d *differ) listenerChanges(have, want stack.Listener) []string {
+	var why []string
+	if have.Protocol != want.Protocol {
+		why = append(why, "protocol "+have.Protocol+" → "+want.Protocol)
+	}
+	if !canonical.SameActions(want.DefaultActions, have.DefaultActions, d.resolve) {
+		why = append(why, "default action "+d.actionsSummary(have.DefaultActions)+" → "+d.actionsSummary(want.DefaultActions))
+	}
+	if staleSecret(want.DefaultActions, have.DefaultActions) {
+		why = append(why, secretChanged)
+	}
+	first := func(c []string) string {
+		if len(c) == 0 {
+			return ""
+		}
+		return c[0]
+	}
+	if c := first(want.Certificates); c != "" && c != first(have.Certificates) {
+		why = append(why, "default certificate "+quoteEmpty(first(have.Certificates))+" → "+c)
+	}
+	if want.SSLPolicy != "" && have.SSLPolicy != want.SSLPolicy {
+		why = append(why, "TLS policy "+quoteEmpty(have.SSLPolicy)+" → "+want.SSLPolicy)
+	}
+	if h, w := alpnOf(have), alpnOf(want); want.Protocol == "TLS" && want.ALPN != "" && h != w {
+		why = append(why, "ALPN policy "+h+" → "+w)
+	}
+	if h, w := mutualText(have.Mutual), mutualText(want.Mutual); want.Mutual != nil && h != w {
+		why = append(why, "mutual authentication "+h+" → "+w)
+	}
+	return why
+}
+
+// attach adds the certificates that are missing.
+func (d *differ) attach(r stack.Ref, have, want stack.Listener, after ...plan.StepID) []plan.StepID {
+	if have.SNI == nil && want.SNI == nil {
+		return nil
+	}
+	var added []plan.StepID
+	for _, c := range sniWanted(want) {
+		if !slices.Contains(have.SNI, c) {
+			s := d.step(plan.Update, r, plan.Vital, elb.AddListenerCertificates{Listener: r, Certificate: c}, "attach certificate "+c)
+			s.Follow(after...)
+			added = append(added, s.ID)
+		}
+	}
+	return added
+}
+
+// detach removes the certificates that are too many.
+func (d *differ) detach(r stack.Ref, have, want stack.Listener, after []plan.StepID) {
+	old := slices.Clone(have.SNI)
+	sort.Strings(old)
+	for _, c := range old {
+		if !slices.Contains(want.SNI, c) && !slices.Contains(want.Certificates[:min(1, len(want.Certificates))], c) { // beside the default one it does no harm
+			d.step(plan.Update, r, plan.Normal, elb.RemoveListenerCertificates{Listener: r, Certificate: c}, "detach certificate "+c).Follow(after...)
+		}
+	}
+}
+
+// sniWanted is the sorted set of further certificates to attach. The default one serves its names anyway: it is not attached once
+// more, and stays where the existing controller has done so.
+func sniWanted(w stack.Listener) []string {
+	out := slices.Clone(w.SNI)
+	if len(w.Certificates) > 0 {
+		out = slices.DeleteFunc(out, func(c string) bool { return c == w.Certificates[0] })
+	}
+	sort.Strings(out)
+	return slices.Compact(out)
+}
+
+func (d *differ) listenerAttributes(a plan.Action, r stack.Ref, w stack.Listener, have map[string]string) {
+	def := func(k string) (string, bool) { return canonical.ListenerDefault(w, k) }
+	change, _ := attributeChanges(w.Attributes, have, def)
+	for _, c := range chunks(change) {
+		_, why := attributeChanges(c, have, def)
+		d.step(a, r, plan.Cosmetic, elb.ModifyListenerAttributes{Listener: r, Attributes: c}, why...)
+	}
+}
+
+// deleteListeners deletes the listeners on ports that are not wanted, after the new ones are there. A listener without
+// our tag was added by somebody else and stays.
+func (d *differ) deleteListeners(have map[int32]*elb.Listener, wanted map[int32]bool, fresh []plan.StepID) {
+	ports := make([]int32, 0, len(have))
+	for p := range have {
+		ports = append(ports, p)
+	}
+	slices.Sort(ports)
+	for _, p := range ports {
+		l := have[p]
+		if wanted[p] || !d.mayDelete(l.ARN) || d.tagged() && !d.ours(l.Tags) {
+			continue
+		}
+		why := "port " + strconv.Itoa(int(p)) + " is not wanted any more"
+		released := d.letGo(l.LoadBalancer.Literal, p, nil, why)
+		r := stack.Ref{Kind: stack.KindListener, ID: l.ID, Literal: l.ARN}
+		s := d.step(plan.Delete, r, plan.Normal, elb.DeleteListener{Listener: stack.Literal(stack.KindListener, l.ARN)}, why)
+		s.Need(released...)
+		s.Follow(fresh...)
+		d.release(l.DefaultActions, s.ID)
+		for _, rule := range d.obs.Rules {
+			if rule.Listener.Literal == l.ARN {
+				d.release(rule.Actions, s.ID)
+			}
+		}
+	}
+}
+
+// tagged reports whether listeners and rules carry tags in this cluster; if not, their lack proves nothing.
+func (d *differ) tagged() bool {
+	for _, l := range d.want.Listeners {
+		if l.Tags != nil {
+			return true
+		}
+	}
+	return len(d.want.Listeners) == 0
+}
+
+// actionsSummary names actions in a few words.
+func (d *differ) actionsSummary(as []stack.Action) string {
+	out := ""
+	for i, a := range as {
+		if i > 0 {
+			out += ", "
+		}
+		switch {
+		case a.Forward != nil:
+			out += "forward to " + d.forwardSummary(a.Forward)
+		case a.Redirect != nil:
+			r := a.Redirect
+			out += "redirect " + r.StatusCode + " " + cmp.Or(r.Protocol, "#{protocol}") + "://" + cmp.Or(r.Host, "#{host}") + ":" +
+				cmp.Or(r.Port, "#{port}") + cmp.Or(r.Path, "/#{path}")
+		case a.FixedResponse != nil:
+			out += "fixed response " + a.FixedResponse.StatusCode
+		case a.OIDC != nil:
+			out += "login at " + a.OIDC.Issuer
+		case a.Cognito != nil:
+			out += "login at " + a.Cognito.UserPoolDomain
+		case a.JWT != nil:
+			out += "token of " + a.JWT.Issuer
+		default:
+			out += string(a.Type)
+		}
+	}
+	return out
+}
+
+func (d *differ) forwardSummary(f *stack.Forward) string {
+	out := ""
+	for i, t := range f.TargetGroups {
+		if i > 0 {
+			out += " + "
+		}
+		out += d.label(t.TargetGroup)
+		if t.Weight != nil && len(f.TargetGroups) > 1 {
+			out += "×" + strconv.Itoa(int(*t.Weight))
+		}
+	}
+	return out
+}

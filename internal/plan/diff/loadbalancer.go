@@ -1,0 +1,334 @@
+package diff
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/canonical"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+const deletionProtection = "deletion_protection.enabled"
+
+func loadBalancerRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindLoadBalancer, ID: id} }
+
+// matchLoadBalancers pairs wanted load balancers with observed ones of their type and scheme; the others are old.
+func (d *differ) matchLoadBalancers() {
+	sort.SliceStable(d.obs.LoadBalancers, func(i, j int) bool { return d.obs.LoadBalancers[i].ARN < d.obs.LoadBalancers[j].ARN })
+	for _, w := range d.want.LoadBalancers {
+		if lb := d.obs.LoadBalancer(w); lb != nil && d.balancers[w.ID] == nil {
+			d.balancers[w.ID] = lb
+			d.known[loadBalancerRef(w.ID)] = lb.ARN
+		}
+	}
+	for i := range d.obs.LoadBalancers {
+		if lb := &d.obs.LoadBalancers[i]; d.balancers[lb.ID] != lb {
+			d.oldBalancers = append(d.oldBalancers, lb)
+		}
+	}
+}
+
+func (d *differ) loadBalancers() {
+	d.deleteFrontends()
+	for _, w := range d.want.LoadBalancers {
+		if have := d.balancers[w.ID]; have != nil {
+			d.updateLoadBalancer(have, w)
+		} else {
+			d.createLoadBalancer(w)
+		}
+		for _, old := range d.oldBalancers {
+			if _, planned := d.deletedBalancers[old.ARN]; old.ID == w.ID && !planned {
+				r := loadBalancerRef(w.ID)
+				d.deleteLoadBalancer(old, &r)
+			}
+		}
+	}
+}
+
+func (d *differ) createLoadBalancer(w stack.LoadBalancer) {
+	r := loadBalancerRef(w.ID)
+	a, why := plan.Create, []string{w.Name}
+	var first plan.StepID
+	var guard *plan.Guard
+	for _, old := range d.oldBalancers {
+		if old.ID != w.ID {
+			continue
+		}
+		a, why = plan.Replace, nil
+		if old.Type != w.Type {
+			why = append(why, "type "+string(old.Type)+" → "+string(w.Type))
+		}
+		if old.Scheme != w.Scheme {
+			why = append(why, "scheme "+old.Scheme+" → "+w.Scheme)
+		}
+		if d.relieved[w.ID] == old {
+			why = append(why, old.Name+" stays until the objects show the name of the new one")
+		}
+		if d.protected(old) { // without its predecessor's target groups it would be of no use
+			guard = Protected(old.Name)
+		}
+		if old.Name == w.Name { // AWS knows a name once: the old one must go first
+			first = d.deleteLoadBalancer(old, nil)
+		}
+	}
+	op := elb.CreateLoadBalancer{LoadBalancer: w}
+	op.LoadBalancer.Attributes, op.LoadBalancer.AddOns = nil, stack.AddOns{}
+	s := d.step(a, r, plan.Vital, op, why...)
+	s.Need(first)
+	s.Guard = guard
+	d.made[r] = s.ID
+	d.loadBalancerAttributes(plan.Create, r, w, nil)
+	d.addOns(r, nil, w)
+}
+
+func (d *differ) loadBalancerAttributes(a plan.Action, r stack.Ref, w stack.LoadBalancer, have map[string]string) {
+	def := func(k string) (string, bool) { return canonical.LoadBalancerDefault(w, k) }
+	change, _ := attributeChanges(w.Attributes, have, def)
+	for _, c := range chunks(change) {
+		_, why := attributeChanges(c, have, def)
+		d.step(a, r, plan.Cosmetic, elb.ModifyLoadBalancerAttributes{LoadBalancer: r, Attributes: c}, why...)
+	}
+}
+
+func (d *differ) updateLoadBalancer(have *elb.LoadBalancer, w stack.LoadBalancer) {
+	r := loadBalancerRef(w.ID)
+	if d.kept[have.ARN] {
+		return
+	}
+	if id, ok := d.setSecurityGroups(r, have, w); ok {
+		for _, g := range have.SecurityGroups {
+			if !containsGroup(w.SecurityGroups, g.Literal, d.resolve) {
+				d.releases[g.Literal] = append(d.releases[g.Literal], id)
+			}
+		}
+	}
+	var moved plan.StepID
+	if why := subnetChanges(have.LoadBalancer, w); len(why) > 0 {
+		moved = d.step(plan.Update, r, plan.Normal, elb.SetSubnets{LoadBalancer: r, Subnets: w.Subnets, NetworkSourceNAT: w.NetworkSourceNAT}, why...).ID
+	}
+	if w.IPAddressType != "" && cmp.Or(have.IPAddressType, stack.IPv4) != w.IPAddressType {
+		d.step(plan.Update, r, plan.Normal, elb.SetIPAddressType{LoadBalancer: r, IPAddressType: w.IPAddressType},
+			"IP address type "+cmp.Or(have.IPAddressType, stack.IPv4)+" → "+w.IPAddressType).Follow(moved)
+	}
+	d.loadBalancerAttributes(plan.Update, r, w, have.Attributes)
+	d.addOns(r, have, w)
+	d.tags(r, have.Tags, w.Tags, d.legacyTags()...)
+}
+
+// setSecurityGroups compares the groups as sets. A network load balancer that was created without groups can never get any.
+func (d *differ) setSecurityGroups(r stack.Ref, have *elb.LoadBalancer, w stack.LoadBalancer) (plan.StepID, bool) {
+	if len(w.SecurityGroups) == 0 || len(have.SecurityGroups) == 0 && w.Type == stack.Network {
+		return "", false
+	}
+	var why []string
+	for _, g := range w.SecurityGroups {
+		if !containsGroup(have.SecurityGroups, d.resolve(g), canonical.Literal) {
+			why = append(why, "add security group "+d.label(g))
+		}
+	}
+	for _, g := range have.SecurityGroups {
+		if !containsGroup(w.SecurityGroups, g.Literal, d.resolve) {
+			why = append(why, "remove security group "+d.label(g))
+		}
+	}
+	if len(why) == 0 {
+		return "", false
+	}
+	return d.step(plan.Update, r, plan.Normal, elb.SetSecurityGroups{LoadBalancer: r, Groups: w.SecurityGroups}, why...).ID, true
+}
+
+func containsGroup(groups []stack.Ref, id string, resolve canonical.Resolver) bool {
+	for _, g := range groups {
+		if resolve(g) == id {
+			return true
+		}
+	}
+	return false
+}
+
+// subnetChanges compares subnets as sets of ids; addresses of a subnet that stays cannot be changed.
+func subnetChanges(have, want stack.LoadBalancer) []string {
+	if len(want.Subnets) == 0 {
+		return nil
+	}
+	set := func(ms []stack.SubnetMapping) map[string]bool {
+		out := map[string]bool{}
+		for _, m := range ms {
+			out[m.Subnet] = true
+		}
+		return out
+	}
+	h, w := set(have.Subnets), set(want.Subnets)
+	var why []string
+	for _, s := range slices.Sorted(maps.Keys(w)) {
+		if !h[s] {
+			why = append(why, "add subnet "+s)
+		}
+	}
+	for _, s := range slices.Sorted(maps.Keys(h)) {
+		if !w[s] {
+			why = append(why, "remove subnet "+s)
+		}
+	}
+	if n := want.NetworkSourceNAT; n != "" && cmp.Or(have.NetworkSourceNAT, "off") != n {
+		why = append(why, "source NAT prefixes "+cmp.Or(have.NetworkSourceNAT, "off")+" → "+n)
+	}
+	return why
+}
+
+// deleteLoadBalancers deletes the old load balancers that have no successor.
+func (d *differ) deleteLoadBalancers() {
+	for _, old := range d.oldBalancers {
+		frontend := old.ID == stack.FrontendIdentity // which a valid edit switches off
+		if _, planned := d.deletedBalancers[old.ARN]; !planned && (frontend || d.successor(old) != nil || d.want.Removal != stack.NotRemoved) {
+			d.deleteLoadBalancer(old, nil)
+		}
+	}
+}
+
+// successor is the wanted load balancer that takes the place of an old one.
+func (d *differ) successor(old *elb.LoadBalancer) *stack.LoadBalancer {
+	for i := range d.want.LoadBalancers {
+		if d.want.LoadBalancers[i].ID == old.ID {
+			return &d.want.LoadBalancers[i]
+		}
+	}
+	return nil
+}
+
+// protection is what the owner declares for the load balancer in question.
+func (d *differ) protection(old *elb.LoadBalancer) Protection {
+	w := d.successor(old)
+	if w == nil {
+		p, _ := d.pol.of(old)
+		return p
+	}
+	switch w.Attributes[deletionProtection] {
+	case "true":
+		return ProtectionDeclared
+	case "false":
+		return ProtectionLifted
+	}
+	return ProtectionAsFound
+}
+
+// of is what is declared for a load balancer without successor, and where.
+func (p *Policy) of(old *elb.LoadBalancer) (protection Protection, by string) {
+	if old.ID != stack.FrontendIdentity || p.Protection == ProtectionDeclared && p.Frontend != ProtectionDeclared {
+		return p.Protection, p.ProtectedBy
+	}
+	return p.Frontend, p.FrontendBy
+}
+
+// protected reports whether an old load balancer must not be deleted. What the owner declares for a successor says nothing
+// yet about an old one that AWS does not protect.
+func (d *differ) protected(old *elb.LoadBalancer) bool {
+	found := old.Attributes[deletionProtection] == "true"
+	switch d.protection(old) {
+	case ProtectionDeclared:
+		return found || d.successor(old) == nil
+	case ProtectionLifted:
+		return false
+	case ProtectionAsFound:
+	}
+	return found
+}
+
+// deleteLoadBalancer plans one call: AWS deletes listeners and rules along with it.
+func (d *differ) deleteLoadBalancer(old *elb.LoadBalancer, successor *stack.Ref) plan.StepID {
+	if !d.mayDelete(old.ARN) || d.spared[old.ARN] {
+		return ""
+	}
+	r := stack.Ref{Kind: stack.KindLoadBalancer, ID: old.ID, Literal: old.ARN}
+	at := stack.Literal(stack.KindLoadBalancer, old.ARN)
+	if first := d.obs.LoadBalancer(old.LoadBalancer); first.ARN != old.ARN && !d.consented(old.ARN) {
+		d.spare(d.step(plan.Delete, r, plan.Cosmetic, elb.DeleteLoadBalancer{LoadBalancer: at, Successor: successor}), old.ARN, old.Name, first.ARN, first.Name)
+		return ""
+	}
+	if g := d.remembered(old.ARN); g != nil && !d.obs.Shown(old) {
+		d.spareAgain(d.step(plan.Delete, r, plan.Cosmetic, elb.DeleteLoadBalancer{LoadBalancer: at, Successor: successor}), old.ARN, g)
+		return ""
+	}
+	why := "is not wanted any more"
+	if d.successor(old) != nil {
+		why = "is replaced"
+	}
+	var lifted plan.StepID
+	if unknown := old.Attributes == nil; d.protection(old) == ProtectionLifted && (unknown || old.Attributes[deletionProtection] == "true") {
+		lifted = d.step(plan.Update, r, plan.Normal, elb.ModifyLoadBalancerAttributes{LoadBalancer: at, Attributes: map[string]string{deletionProtection: "false"}},
+			deletionProtection+" true → false").ID
+	}
+	var released []plan.StepID
+	if old.Type == stack.Application && !d.protected(old) {
+		released = d.letGo(old.ARN, 0, successor, "load balancer "+old.Name+" "+why)
+	}
+	s := d.step(plan.Delete, r, plan.Normal, elb.DeleteLoadBalancer{LoadBalancer: at, Successor: successor}, why)
+	s.Need(lifted)
+	s.Need(released...)
+	if d.protected(old) {
+		_, by := d.pol.of(old)
+		if d.successor(old) != nil {
+			by = ""
+		}
+		s.Guard = protectedBy(old.Name, by)
+	}
+	id := s.ID
+	d.deletedBalancers[old.ARN] = id
+	d.unprotect(r, old, id)
+	for _, g := range old.SecurityGroups {
+		d.releases[g.Literal] = append(d.releases[g.Literal], id)
+	}
+	for _, l := range d.obs.Listeners {
+		if l.LoadBalancer.Literal != old.ARN {
+			continue
+		}
+		d.free(l.DefaultActions, id)
+		for _, rule := range d.obs.Rules {
+			if rule.Listener.Literal == l.ARN {
+				d.free(rule.Actions, id)
+			}
+		}
+	}
+	return id
+}
+
+// Protected is the guard of a load balancer under deletion protection.
+func Protected(name string) *plan.Guard {
+	return &plan.Guard{
+		Code: diag.DeletionProtected,
+		Text: strings.TrimSpace("deletion protection is enabled on load balancer " + name + ", which therefore stays"),
+		Remedy: "set " + deletionProtection + "=false in the load balancer attributes of the object or of its class, or in AWS, " +
+			"and the deletion goes on",
+	}
+}
+
+// protectedBy is the guard of a load balancer whose owner declares the protection there; "" is anywhere.
+func protectedBy(name, declaration string) *plan.Guard {
+	g := Protected(name)
+	if declaration != "" {
+		g.Text = "deletion protection, declared by " + declaration + ", keeps load balancer " + name
+		g.Remedy = "set " + deletionProtection + "=false there, and the deletion goes on"
+	}
+	return g
+}
+
+// release notes that after a step nothing observed in these actions refers to their target groups any more.
+func (d *differ) release(as []stack.Action, id plan.StepID) {
+	for _, r := range elb.TargetGroupsOf(as) {
+		d.releases[r.Literal] = append(d.releases[r.Literal], id)
+	}
+}
+
+// free is release, by the deletion of a load balancer.
+func (d *differ) free(as []stack.Action, id plan.StepID) {
+	d.release(as, id)
+	for _, r := range elb.TargetGroupsOf(as) {
+		d.frees[r.Literal] = append(d.frees[r.Literal], id)
+	}
+}

@@ -1,0 +1,172 @@
+package diff
+
+import (
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// standSettings returns a desired stack of which only rules, target groups and bindings differ from what AWS holds, and what must not be
+// touched besides. ok is false if it is not clear which load balancer of AWS's is meant.
+func standSettings(want *stack.Stack, obs *elb.Observed) (out *stack.Stack, keep []stack.Ref, ok bool) {
+	lb, ok := standingBalancer(want, obs)
+	if !ok {
+		return nil, nil, false
+	}
+	s := *want
+	standing := lb.LoadBalancer
+	standing.Attributes, standing.Tags, standing.AddOns = nil, nil, stack.AddOns{}
+	s.LoadBalancers = []stack.LoadBalancer{standing}
+	for i := range obs.LoadBalancers {
+		if have := &obs.LoadBalancers[i]; have.ARN != lb.ARN {
+			keep = append(keep, stack.Literal(stack.KindLoadBalancer, have.ARN))
+		}
+	}
+	for _, g := range obs.SecurityGroups {
+		keep = append(keep, stack.Literal(stack.KindSecurityGroup, g.GroupID))
+	}
+	s.SecurityGroups = slices.DeleteFunc(slices.Clone(want.SecurityGroups), func(w stack.SecurityGroup) bool {
+		return !w.Shared && !slices.ContainsFunc(obs.SecurityGroups, func(g elb.SecurityGroup) bool { return g.ID == w.ID })
+	})
+	keep = append(keep, standListeners(&s, obs, lb)...)
+	keep = append(keep, standUnseen(&s, obs)...)
+	standTargetGroups(&s, obs)
+	standBindings(&s, obs)
+	// An import of new content changes no listener; a new certificate waits for one that takes it.
+	s.Certificates = slices.DeleteFunc(slices.Clone(want.Certificates), func(w stack.Certificate) bool {
+		return w.Import == nil || !slices.ContainsFunc(obs.Certificates, func(c elb.Certificate) bool { return c.ID == w.ID && len(mismatches(&c, w)) == 0 })
+	})
+	return &s, append(keep, stack.Ref{Kind: stack.KindCertificate}), true
+}
+
+// standingBalancer is the load balancer that AWS holds for a stack; ok is false if there is none, or if several differ in what cannot be
+// changed, of which one is about to replace the other.
+func standingBalancer(want *stack.Stack, obs *elb.Observed) (lb *elb.LoadBalancer, ok bool) {
+	if len(want.LoadBalancers) == 0 {
+		return nil, false
+	}
+	w := want.LoadBalancers[0]
+	for i := range obs.LoadBalancers {
+		have := &obs.LoadBalancers[i]
+		if have.ID != w.ID {
+			continue
+		}
+		if have.Type != w.Type || lb != nil && lb.Scheme != have.Scheme {
+			return nil, false
+		}
+		lb = have
+	}
+	if lb == nil {
+		return nil, false
+	}
+	w.Scheme = lb.Scheme
+	return obs.LoadBalancer(w), true
+}
+
+// standListeners gives each wanted listener that AWS holds the settings that it has there, and leaves out the others with their rules. It
+// returns the listeners that must not be touched, rules included: those that are not wanted, and those that redirect in AWS or are
+// wanted to, or have another protocol, because rules mean another thing there.
+func standListeners(s *stack.Stack, obs *elb.Observed, lb *elb.LoadBalancer) (keep []stack.Ref) {
+	wanted, rules := s.Listeners, s.Rules
+	s.Listeners, s.Rules = nil, nil
+	for i := range obs.Listeners {
+		have := &obs.Listeners[i]
+		if have.LoadBalancer.Literal != lb.ARN {
+			continue
+		}
+		n := slices.IndexFunc(wanted, func(w stack.Listener) bool { return w.Port == have.Port && w.LoadBalancer == loadBalancerRef(lb.ID) })
+		if n < 0 && len(wanted) == 0 && s.SeenNamespace != "" {
+			s.Listeners = append(s.Listeners, standAlone(have, lb.ID))
+			continue
+		}
+		if n < 0 {
+			keep = append(keep, stack.Literal(stack.KindListener, have.ARN))
+			continue
+		}
+		w, l := wanted[n], have.Listener
+		l.ID, l.LoadBalancer, l.KeepRules, l.KeepRulesExcept = w.ID, w.LoadBalancer, w.KeepRules, w.KeepRulesExcept
+		l.Standing, l.Attributes, l.Mutual, l.Tags = true, nil, nil, nil
+		s.Listeners = append(s.Listeners, l)
+		at := listenerRef(l.ID)
+		if w.Protocol != have.Protocol || redirects(w.DefaultActions) != redirects(have.DefaultActions) {
+			keep = append(keep, stack.Literal(stack.KindListener, have.ARN))
+			s.Rules = append(s.Rules, standingRules(obs, have.ARN, at)...)
+			continue
+		}
+		for _, r := range rules {
+			if r.Listener == at {
+				s.Rules = append(s.Rules, r)
+			}
+		}
+	}
+	return keep
+}
+
+// standingRules are the rules that AWS holds of a listener, as those of a stack.
+func standingRules(obs *elb.Observed, arn string, at stack.Ref) []stack.Rule {
+	var out []stack.Rule
+	for _, r := range obs.Rules {
+		if r.Listener.Literal == arn {
+			rule := r.Rule
+			rule.Listener, rule.Order = at, r.Priority
+			out = append(out, rule)
+		}
+	}
+	return out
+}
+
+func redirects(as []stack.Action) bool {
+	return slices.ContainsFunc(as, func(a stack.Action) bool { return a.Redirect != nil })
+}
+
+// standTargetGroups leaves out the target groups that AWS lacks and no rule is left for.
+func standTargetGroups(s *stack.Stack, obs *elb.Observed) {
+	used := map[stack.Ref]bool{}
+	for _, r := range s.Rules {
+		for _, ref := range elb.TargetGroupsOf(r.Actions) {
+			used[ref] = true
+		}
+	}
+	s.TargetGroups = slices.DeleteFunc(slices.Clone(s.TargetGroups), func(w stack.TargetGroup) bool {
+		if w.Balancer != (stack.Ref{}) { // that of a load balancer in front, which stays as it is
+			return true
+		}
+		return !used[targetGroupRef(w.ID)] && !slices.ContainsFunc(obs.TargetGroups, func(tg elb.TargetGroup) bool { return tg.ID == w.ID })
+	})
+}
+
+// standBindings gives bindings the sources that those in AWS's place admit: they are a setting of the load balancer.
+func standBindings(s *stack.Stack, obs *elb.Observed) {
+	s.Bindings = slices.DeleteFunc(slices.Clone(s.Bindings), func(w stack.Binding) bool {
+		return !slices.ContainsFunc(s.TargetGroups, func(tg stack.TargetGroup) bool { return w.TargetGroup == targetGroupRef(tg.ID) })
+	})
+	if len(obs.Bindings) == 0 {
+		return
+	}
+	identities := map[string]string{}
+	for _, tg := range obs.TargetGroups {
+		identities[tg.ARN] = tg.ID
+	}
+	for i := range s.Bindings {
+		w := &s.Bindings[i]
+		like := &obs.Bindings[0]
+		for j := range obs.Bindings {
+			if have := &obs.Bindings[j]; have.Namespace == w.Namespace && identities[have.TargetGroup.Literal] == w.TargetGroup.ID {
+				like = have
+			}
+		}
+		if len(like.Networking) == 0 {
+			w.Networking = nil
+			continue
+		}
+		if w.Networking == nil {
+			w.Networking = like.Networking
+			continue
+		}
+		w.Networking = slices.Clone(w.Networking)
+		for n := range w.Networking {
+			w.Networking[n].FromGroups, w.Networking[n].FromCIDRs = like.Networking[0].FromGroups, like.Networking[0].FromCIDRs
+		}
+	}
+}

@@ -1,0 +1,172 @@
+package diff
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/canonical"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func targetGroupRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindTargetGroup, ID: id} }
+
+// matchTargetGroups pairs wanted target groups with observed ones that can become what is wanted; of several the one that is most in
+// use stays.
+func (d *differ) matchTargetGroups() {
+	sort.SliceStable(d.obs.TargetGroups, func(i, j int) bool { return d.obs.TargetGroups[i].ARN < d.obs.TargetGroups[j].ARN })
+	d.tgUse = d.targetGroupUse()
+	d.alike = map[string][]*elb.TargetGroup{}
+	for i := range d.obs.TargetGroups {
+		tg := &d.obs.TargetGroups[i]
+		d.alike[tg.ID] = append(d.alike[tg.ID], tg)
+	}
+	for _, w := range d.want.TargetGroups {
+		if tg := d.serving(w); tg != nil && d.targets[w.ID] == nil {
+			d.targets[w.ID] = tg
+			d.known[targetGroupRef(w.ID)] = tg.ARN
+			d.names[w.ID] = tg.Name
+		}
+	}
+}
+
+// replacementReason says why an observed target group cannot become the wanted one; empty = it can. AWS changes none of these of
+// a target group that exists.
+func (d *differ) replacementReason(have *elb.TargetGroup, want stack.TargetGroup) string {
+	version := func(tg stack.TargetGroup) string {
+		if tg.ProtocolVersion == "" && (tg.Protocol == "HTTP" || tg.Protocol == "HTTPS") {
+			return "HTTP1"
+		}
+		return tg.ProtocolVersion
+	}
+	switch {
+	case have.TargetType != want.TargetType:
+		return "target type " + have.TargetType + " → " + want.TargetType
+	case have.Protocol != want.Protocol:
+		return "protocol " + have.Protocol + " → " + want.Protocol
+	case version(have.TargetGroup) != version(want):
+		return "protocol version " + version(have.TargetGroup) + " → " + version(want)
+	case have.ControlPort != want.ControlPort:
+		return fmt.Sprintf("target control port %d → %d", have.ControlPort, want.ControlPort)
+	case cmp.Or(have.IPAddressType, stack.IPv4) != cmp.Or(want.IPAddressType, stack.IPv4):
+		return "IP address type " + cmp.Or(have.IPAddressType, stack.IPv4) + " → " + cmp.Or(want.IPAddressType, stack.IPv4)
+	case want.TargetType == stack.TargetALB && !have.Reaches(want.Port):
+		return fmt.Sprintf("port %d → %d", have.Port, want.Port)
+	case d.pol.FixedHealthChecks && want.Protocol != "HTTP" && want.Protocol != "HTTPS":
+		return fixedCheckChange(have.HealthCheck, want.HealthCheck)
+	}
+	return ""
+}
+
+// fixedCheckChange is the change of a health check that Policy.FixedHealthChecks forbids; empty = there is none.
+func fixedCheckChange(have, want stack.HealthCheck) string {
+	have.Port, have.Path, have.HealthyThreshold, have.UnhealthyThreshold = want.Port, want.Path, want.HealthyThreshold, want.UnhealthyThreshold
+	return strings.Join(healthCheckChanges(have, want), ", ")
+}
+
+func (d *differ) targetGroups() {
+	for _, w := range d.want.TargetGroups {
+		r := targetGroupRef(w.ID)
+		have := d.targets[w.ID]
+		def := func(k string) (string, bool) { return canonical.TargetGroupDefault(w, k) }
+		if have == nil {
+			a, why := plan.Create, w.Name
+			op := elb.CreateTargetGroup{VPC: d.want.VPC, TargetGroup: w}
+			for i := range d.obs.TargetGroups {
+				if old := &d.obs.TargetGroups[i]; old.ID == w.ID {
+					a, why = plan.Replace, cmp.Or(d.replacementReason(old, w), "the load balancer is replaced")
+				}
+			}
+			op.TargetGroup.Name = d.freeName(w)
+			op.TargetGroup.Attributes = nil
+			d.names[w.ID] = op.TargetGroup.Name
+			d.made[r] = d.step(a, r, plan.Vital, op, why).ID
+			d.targetGroupAttributes(plan.Create, r, w, nil, def)
+			continue
+		}
+		if d.kept[have.ARN] {
+			continue
+		}
+		if why := healthCheckChanges(have.HealthCheck, w.HealthCheck); len(why) > 0 {
+			d.step(plan.Update, r, plan.Normal, elb.ModifyTargetGroup{TargetGroup: r, ProtocolVersion: w.ProtocolVersion, HealthCheck: w.HealthCheck}, why...)
+		}
+		d.targetGroupAttributes(plan.Update, r, w, have.Attributes, def)
+		d.tags(r, have.Tags, w.Tags, d.legacyTags()...)
+	}
+}
+
+// freeName is the wanted name of a new target group, unless one that it replaces has it: AWS admits no second target group of a
+// name beside the first, and the name tells neither the IP address type nor, of a group for load balancers, the port.
+func (d *differ) freeName(w stack.TargetGroup) string {
+	taken := func(name string) bool {
+		return slices.ContainsFunc(d.obs.TargetGroups, func(tg elb.TargetGroup) bool { return tg.Name == name })
+	}
+	name := w.Name
+	for taken(name) {
+		name = naming.Successor(name, w.Port)
+	}
+	return name
+}
+
+func (d *differ) targetGroupAttributes(a plan.Action, r stack.Ref, w stack.TargetGroup, have map[string]string, def func(string) (string, bool)) {
+	change, _ := attributeChanges(w.Attributes, have, def)
+	for _, c := range chunks(change) {
+		_, why := attributeChanges(c, have, def)
+		d.step(a, r, plan.Cosmetic, elb.ModifyTargetGroupAttributes{TargetGroup: r, Attributes: c}, why...)
+	}
+}
+
+// healthCheckChanges says what differs, of the fields that are wanted.
+func healthCheckChanges(have, want stack.HealthCheck) []string {
+	var why []string
+	text := func(name, h, w string) {
+		if w != "" && h != w {
+			why = append(why, "health check "+name+" "+quoteEmpty(h)+" → "+w)
+		}
+	}
+	number := func(name string, h, w int32) {
+		if w != 0 && h != w {
+			why = append(why, fmt.Sprintf("health check %s %d → %d", name, h, w))
+		}
+	}
+	text("protocol", have.Protocol, want.Protocol)
+	text("port", have.Port, want.Port)
+	text("path", have.Path, want.Path)
+	text("matcher", have.Matcher, want.Matcher)
+	number("interval", have.IntervalSeconds, want.IntervalSeconds)
+	number("timeout", have.TimeoutSeconds, want.TimeoutSeconds)
+	number("healthy threshold", have.HealthyThreshold, want.HealthyThreshold)
+	number("unhealthy threshold", have.UnhealthyThreshold, want.UnhealthyThreshold)
+	return why
+}
+
+// deleteTargetGroups deletes what is not wanted, once nothing forwards to it.
+func (d *differ) deleteTargetGroups() {
+	for i := range d.obs.TargetGroups {
+		tg := &d.obs.TargetGroups[i]
+		if d.targets[tg.ID] == tg || !d.mayDelete(tg.ARN) {
+			continue
+		}
+		r := stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID, Literal: tg.ARN}
+		s := d.step(plan.Delete, r, plan.Normal, elb.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, tg.ARN)}, "is not wanted any more")
+		first := d.serving(tg.TargetGroup)
+		if other := first != nil && first.ARN != tg.ARN; other && !d.replaced(tg, first) && !d.consented(tg.ARN) {
+			d.spare(s, tg.ARN, tg.Name, first.ARN, first.Name)
+			continue
+		} else if g := d.remembered(tg.ARN); g != nil && !other {
+			d.spareAgain(s, tg.ARN, g)
+			continue
+		}
+		s.Need(d.releases[tg.ARN]...)
+		for _, arn := range slices.Sorted(maps.Keys(d.deletedBalancers)) { // its listeners may not be known
+			s.Need(d.deletedBalancers[arn])
+		}
+		d.deletedTargets[tg.ARN] = s.ID
+	}
+}

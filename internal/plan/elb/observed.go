@@ -1,0 +1,213 @@
+package elb
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Observed is a stack as AWS and Kubernetes hold it. The embedded stack types carry the shape: their ID is the value of the
+// resource tag, their references are literals (ARNs and group ids), and a nil Attributes or Tags map means "never read".
+type Observed struct {
+	Key            stack.Key
+	SecurityGroups []SecurityGroup `json:",omitempty"`
+	TargetGroups   []TargetGroup   `json:",omitempty"`
+	LoadBalancers  []LoadBalancer  `json:",omitempty"`
+	Listeners      []Listener      `json:",omitempty"`
+	Rules          []Rule          `json:",omitempty"` // without default rules
+	Bindings       []Binding       `json:",omitempty"` // given in by whoever reads Kubernetes
+	// Hostnames are the names of load balancers that members show in their status, in lower case; given in as Bindings are.
+	Hostnames []string `json:",omitempty"`
+	// Unavailable tells why nothing can be done with an add-on that is wanted, whatever load balancer it is for.
+	Unavailable map[AddOn]plan.Guard `json:",omitempty"`
+	// Pending is set while an add-on that is wanted is still being read: another look soon tells more.
+	Pending      bool          `json:",omitempty"`
+	Certificates []Certificate `json:",omitempty"` // in ACM, owned by the stack
+	// CertificatesUnread tells why Certificates could not be read: nothing about them is planned, and nobody concludes that there are none.
+	CertificatesUnread *plan.Guard `json:",omitempty"`
+	// Assumed is there if parts were left by an earlier process; nil = everything was read or written by this one.
+	Assumed *Assumption `json:",omitempty"`
+	// ImportsHeld tells why Secrets must not be imported into ACM now, by identity of the certificate.
+	ImportsHeld map[string]plan.Guard `json:",omitempty"`
+}
+
+// SecurityGroup is an observed group of ours: a stack's managed one, or the shared backend group.
+type SecurityGroup struct {
+	GroupID string
+	stack.SecurityGroup
+}
+
+// LoadBalancer is an observed load balancer. A non-nil Attributes map lists the attributes that are known to be set; one
+// that it does not list is at AWS's default.
+type LoadBalancer struct {
+	ARN        string
+	DNSName    string
+	HostedZone string            // canonical hosted zone id
+	Created    time.Time         `json:",omitzero"` // by AWS's clock; zero = this process made it and has not read it yet
+	State      string            // provisioning, active, active_impaired, failed
+	Protection *ShieldProtection `json:",omitempty"`
+	// Unread tells why an add-on that is wanted could not be read.
+	Unread map[AddOn]plan.Guard `json:",omitempty"`
+	stack.LoadBalancer
+}
+
+// TargetGroup is an observed target group.
+type TargetGroup struct {
+	ARN string
+	// Targets are those of a group of type alb, which its stack registers; nil = never read.
+	Targets []Target `json:",omitempty"`
+	stack.TargetGroup
+}
+
+// Listener is an observed listener; LoadBalancer.Literal is the ARN of its load balancer, Certificates holds the default
+// certificate only and SNI the others.
+type Listener struct {
+	ARN string
+	stack.Listener
+}
+
+// Rule is an observed rule; Listener.Literal is the ARN of its listener.
+type Rule struct {
+	ARN      string
+	Priority int32
+	stack.Rule
+}
+
+// Binding is a TargetGroupBinding object as Kubernetes holds it; TargetGroup.Literal is its target group's ARN and ID is
+// not filled. Labels may hold more than ours.
+type Binding struct {
+	Deleting bool
+	stack.Binding
+}
+
+// LoadBalancer returns the observed load balancer of an identity that fits the wanted type and scheme, or nil. Of several it is the
+// one that serves.
+func (o *Observed) LoadBalancer(want stack.LoadBalancer) *LoadBalancer {
+	var out *LoadBalancer
+	for i := range o.LoadBalancers {
+		lb := &o.LoadBalancers[i]
+		if lb.ID == want.ID && lb.Type == want.Type && lb.Scheme == want.Scheme && (out == nil || o.compareBalancers(lb, out) < 0) {
+			out = lb
+		}
+	}
+	return out
+}
+
+// TargetGroup returns the observed target group with an ARN, or nil.
+func (o *Observed) TargetGroup(arn string) *TargetGroup {
+	for i := range o.TargetGroups {
+		if o.TargetGroups[i].ARN == arn {
+			return &o.TargetGroups[i]
+		}
+	}
+	return nil
+}
+
+// Clone copies the observation so that writing through to one copy does not show in the other. Maps and nested slices are
+// shared: Advance replaces them, it never writes into them.
+func (o *Observed) Clone() Observed {
+	c := *o
+	c.SecurityGroups = append([]SecurityGroup(nil), o.SecurityGroups...)
+	c.TargetGroups = append([]TargetGroup(nil), o.TargetGroups...)
+	c.LoadBalancers = append([]LoadBalancer(nil), o.LoadBalancers...)
+	c.Listeners = append([]Listener(nil), o.Listeners...)
+	c.Rules = append([]Rule(nil), o.Rules...)
+	c.Bindings = append([]Binding(nil), o.Bindings...)
+	c.Certificates = append([]Certificate(nil), o.Certificates...)
+	return c
+}
+
+// Assumption tells that parts of an observation were not read from AWS by this process: an earlier one left them. Such an
+// observation may show that nothing is to be done. Nothing is written or deleted, and nothing taken for absent, because of it: a plan of which any
+// step may rest on it is not executed.
+type Assumption struct {
+	// Since is when the earlier process wrote it down.
+	Since time.Time
+}
+
+// compareBalancers orders load balancers of one identity, type and scheme: the one that serves comes first. That is the one that
+// has listeners, else the one whose name members show in their status, else the one that forwards to a target group with a binding,
+// as the targets of the others are registered by nobody, else the older one. One without a creation time was made by this process,
+// and is the youngest.
+func (o *Observed) compareBalancers(x, y *LoadBalancer) int {
+	listens := func(lb *LoadBalancer) bool {
+		return slices.ContainsFunc(o.Listeners, func(l Listener) bool { return l.LoadBalancer.Literal == lb.ARN })
+	}
+	hasTargets := func(lb *LoadBalancer) bool {
+		return slices.ContainsFunc(o.Bindings, func(b Binding) bool { return !b.Deleting && o.forwards(lb.ARN, b.TargetGroup.Literal) })
+	}
+	older := x.Created.Compare(y.Created)
+	if x.Created.IsZero() || y.Created.IsZero() {
+		older = trueFirst(!x.Created.IsZero(), !y.Created.IsZero())
+	}
+	return cmp.Or(trueFirst(listens(x), listens(y)), trueFirst(o.Shown(x), o.Shown(y)), trueFirst(hasTargets(x), hasTargets(y)), older, cmp.Compare(x.ARN, y.ARN))
+}
+
+// forwards reports whether a listener or rule of a load balancer forwards to a target group.
+func (o *Observed) forwards(balancer, targetGroup string) bool {
+	leadsThere := func(as []stack.Action) bool {
+		return slices.ContainsFunc(TargetGroupsOf(as), func(r stack.Ref) bool { return r.Literal == targetGroup })
+	}
+	return slices.ContainsFunc(o.Listeners, func(l Listener) bool {
+		return l.LoadBalancer.Literal == balancer && (leadsThere(l.DefaultActions) || slices.ContainsFunc(o.Rules, func(r Rule) bool {
+			return r.Listener.Literal == l.ARN && leadsThere(r.Actions)
+		}))
+	})
+}
+
+func trueFirst(x, y bool) int {
+	switch {
+	case x == y:
+		return 0
+	case x:
+		return -1
+	}
+	return 1
+}
+
+// Shown reports whether a member shows the name of a load balancer in its status.
+func (o *Observed) Shown(lb *LoadBalancer) bool {
+	return lb.DNSName != "" && slices.Contains(o.Hostnames, strings.ToLower(lb.DNSName))
+}
+
+// Holds reports whether an observed target group has a load balancer as its target, and at which port. One whose targets
+// were never read may have: taking out what is not there is no error.
+func (tg *TargetGroup) Holds(balancer string) (port int32, ok bool) {
+	if tg.TargetType != stack.TargetALB {
+		return 0, false
+	}
+	if tg.Targets == nil {
+		return tg.Port, true
+	}
+	for _, t := range tg.Targets {
+		if t.ID == balancer {
+			return t.Port, true
+		}
+	}
+	return 0, false
+}
+
+// Reaches reports whether a target group leads, or can lead, to a port of a load balancer: its own port must be that port,
+// unless AWS admitted a target at the other one before.
+func (tg *TargetGroup) Reaches(port int32) bool {
+	if tg.Port == port {
+		return true
+	}
+	for _, t := range tg.Targets {
+		if t.Port == port {
+			return true
+		}
+	}
+	return false
+}
+
+// ShieldProtection is an observed protection of Shield Advanced.
+type ShieldProtection struct{ ID, Name string }
+
+// Ours reports whether the controller made the protection.
+func (p *ShieldProtection) Ours() bool { return p != nil && naming.OurProtection(p.Name) }

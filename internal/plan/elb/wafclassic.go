@@ -1,0 +1,49 @@
+package elb
+
+import (
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// AddOnClassicWebACL is the web ACL of WAF Classic.
+const AddOnClassicWebACL AddOn = "ClassicWebACL"
+
+// wafClassic is the former generation of AWS WAF, of which web ACLs are named by id.
+var wafClassic = Firewall{AddOnClassicWebACL, "WAF Classic web ACL", func(a *stack.AddOns) **string { return &a.ClassicWebACL }, classicWebACLOp}
+
+type (
+	// AssociateRegionalWebACL is AssociateWebACL of WAF Classic.
+	AssociateRegionalWebACL struct {
+		LoadBalancer stack.Ref
+		WebACL       string // id
+	}
+	// DisassociateRegionalWebACL is DisassociateWebACL of WAF Classic.
+	DisassociateRegionalWebACL struct{ LoadBalancer stack.Ref }
+)
+
+// Name tells the AWS action AssociateWebACL of WAF Classic from that of WAFv2.
+func (AssociateRegionalWebACL) Name() string { return "AssociateRegionalWebACL" }
+
+func (o AssociateRegionalWebACL) changes() (stack.Ref, AddOn) {
+	return o.LoadBalancer, AddOnClassicWebACL
+}
+func (o AssociateRegionalWebACL) effect(lb *LoadBalancer, _ plan.Output) {
+	lb.ClassicWebACL = &o.WebACL
+}
+
+// Name tells the AWS action DisassociateWebACL of WAF Classic from that of WAFv2.
+func (DisassociateRegionalWebACL) Name() string { return "DisassociateRegionalWebACL" }
+
+func (o DisassociateRegionalWebACL) changes() (stack.Ref, AddOn) {
+	return o.LoadBalancer, AddOnClassicWebACL
+}
+func (DisassociateRegionalWebACL) effect(lb *LoadBalancer, _ plan.Output) {
+	lb.ClassicWebACL = new(string)
+}
+
+func classicWebACLOp(r stack.Ref, id string) plan.Operation {
+	if id == "" {
+		return DisassociateRegionalWebACL{r}
+	}
+	return AssociateRegionalWebACL{r, id}
+}
