@@ -27,7 +27,7 @@ var Operations = withAddOns(map[string]Operation{
 	"DescribeLoadBalancerAttributes": elbv2Operation("DescribeLoadBalancerAttributes", "compare load balancer attributes"),
 	"DescribeLoadBalancers":          elbv2Operation("DescribeLoadBalancers", "find our load balancers"),
 	"DescribeRules":                  elbv2Operation("DescribeRules", "find our rules"),
-	"DescribeTags":                   elbv2Operation("DescribeTags", "tell what is ours"),
+	"DescribeTags":                   elbv2Operation("DescribeTags", "find the controller's resources"),
 	"DescribeTargetGroupAttributes":  elbv2Operation("DescribeTargetGroupAttributes", "compare target group attributes"),
 	"DescribeTargetGroups":           elbv2Operation("DescribeTargetGroups", "find target groups, ours and those that users name"),
 	"DescribeTargetHealth":           elbv2Operation("DescribeTargetHealth", "know what is registered and healthy"),
@@ -53,10 +53,10 @@ var Operations = withAddOns(map[string]Operation{
 	"CreateTags":                    ec2Operation("CreateTags", "tag our security groups"),
 	"DeleteSecurityGroup":           ec2Operation("DeleteSecurityGroup", "delete security groups of ours"),
 	"DeleteTags":                    ec2Operation("DeleteTags", "remove tags from our security groups"),
-	"DescribeAvailabilityZones":     ec2Operation("DescribeAvailabilityZones", "tell local and wavelength zones from others"),
+	"DescribeAvailabilityZones":     ec2Operation("DescribeAvailabilityZones", "distinguish local and wavelength zones from others"),
 	"DescribeInstances":             ec2Operation("DescribeInstances", "find the network interfaces of nodes"),
 	"DescribeNetworkInterfaces":     ec2Operation("DescribeNetworkInterfaces", "find the security groups of pods"),
-	"DescribeRouteTables":           ec2Operation("DescribeRouteTables", "tell public subnets from private ones"),
+	"DescribeRouteTables":           ec2Operation("DescribeRouteTables", "distinguish public subnets from private ones"),
 	"DescribeSecurityGroups":        ec2Operation("DescribeSecurityGroups", "find security groups and their rules"),
 	"DescribeSubnets":               ec2Operation("DescribeSubnets", "find subnets"),
 	"DescribeVpcs":                  ec2Operation("DescribeVpcs", "find the VPC and its address ranges"),
@@ -66,9 +66,9 @@ var Operations = withAddOns(map[string]Operation{
 	"ListCertificates":    {ServiceACM, "acm:ListCertificates", "find a certificate by host name"},
 
 	"AddTagsToCertificate":   {ServiceACM, "acm:AddTagsToCertificate", "tag certificates that were requested or imported"},
-	"DeleteCertificate":      {ServiceACM, "acm:DeleteCertificate", "delete certificates of ours that nobody wants any more"},
+	"DeleteCertificate":      {ServiceACM, "acm:DeleteCertificate", "delete the controller's certificates that no object declares any more"},
 	"ImportCertificate":      {ServiceACM, "acm:ImportCertificate", "import TLS Secrets, only with --enable-tls-secret-import"},
-	"ListTagsForCertificate": {ServiceACM, "acm:ListTagsForCertificate", "tell our certificates, only with gate EnableCertificateManagement or --enable-tls-secret-import"},
+	"ListTagsForCertificate": {ServiceACM, "acm:ListTagsForCertificate", "find the controller's certificates, only with gate EnableCertificateManagement or --enable-tls-secret-import"},
 	"RequestCertificate":     {ServiceACM, "acm:RequestCertificate", "request certificates, only with gate EnableCertificateManagement"},
 
 	"ChangeResourceRecordSets": {ServiceRoute53, "route53:ChangeResourceRecordSets", "prove to ACM who owns a name, only with gate EnableCertificateManagement"},
@@ -76,7 +76,7 @@ var Operations = withAddOns(map[string]Operation{
 
 	"DescribeUserPoolClient": {"Cognito Identity Provider", "cognito-idp:DescribeUserPoolClient", "sign users in with Cognito: AWS asks for it when it is given such a rule or listener"},
 
-	"GetCallerIdentity": {ServiceSTS, "sts:GetCallerIdentity", "tell the account (always allowed)"},
+	"GetCallerIdentity": {ServiceSTS, "sts:GetCallerIdentity", "read the account's id (always allowed)"},
 })
 
 func elbv2Operation(name, purpose string) Operation {

@@ -63,7 +63,7 @@ var gateTable = []gateInfo{
 	{NLBSecurityGroup, true, nil, "", "give NLBs security groups"},
 	{ALBSingleSubnet, false, nil, "", "admit an ALB with one subnet"},
 	{LBCapacityReservation, true, nil, "", "act on minimum-load-balancer-capacity"},
-	{SubnetDiscoveryByReachable, true, nil, "", "without tagged subnets, tell public from private ones by route table"},
+	{SubnetDiscoveryByReachable, true, nil, "", "without tagged subnets, distinguish public from private ones by route table"},
 	{NLBGatewayAPI, true, value(true), "the Gateway API is not built in this version", "serve Gateways with NLBs"},
 	{ALBGatewayAPI, true, value(true), "the Gateway API is not built in this version", "serve Gateways with ALBs"},
 	{GatewayListenerSet, true, value(true), "the Gateway API is not built in this version", "ListenerSets of Gateways"},
