@@ -1,7 +1,6 @@
 package dataplane
 
 import (
-	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
 )
 
 // account is what an access log tells of an exchange.
@@ -79,8 +79,8 @@ func (x *exchange) finish() {
 	}
 }
 
-// abandoned logs the beginning of a request whose client went before all of its head was there.
-func (c *clientConn) abandoned(received int, begun time.Time) {
+// Abandoned implements httpwire.Client: it logs the beginning of a request whose client went before its head was complete.
+func (c *clientConn) Abandoned(received int, begun time.Time) {
 	b := c.front.balancer
 	config := b.config.Load()
 	place := config.settings.AccessLog
@@ -120,11 +120,11 @@ func (x *exchange) entry() accesslog.Request {
 		e.ErrorReason = string(x.identity.reason)
 	}
 	if x.head == nil {
-		e.Received += headerSize(x.r.Header)
+		e.Received += httpwire.HeaderSize(x.r.Header)
 	} else {
-		e.Classification, e.ClassificationReason = x.head.class.String(), x.head.reason
-		if x.head.refuse != 0 || x.head.simple {
-			e.Method, e.Protocol = x.head.method, x.head.version
+		e.Classification, e.ClassificationReason = x.head.Class.String(), x.head.Reason
+		if x.head.Refuse != 0 || x.head.Simple {
+			e.Method, e.Protocol = x.head.Method, x.head.Version
 		}
 	}
 	if e.Method != "" {
@@ -167,7 +167,7 @@ func (x *exchange) kind() string {
 	switch {
 	case x.upgraded:
 		kinds = [2]string{"ws", "wss"}
-	case x.r.ProtoMajor == 2 && isGRPC(x.r):
+	case x.r.ProtoMajor == 2 && httpwire.IsGRPC(x.r):
 		return "grpcs"
 	case x.r.ProtoMajor == 2:
 		return "h2"
@@ -180,18 +180,8 @@ func (x *exchange) kind() string {
 
 // headSize is about the bytes of the answer's head, 0 when there was none.
 func (x *exchange) headSize() int64 {
-	if x.status == 0 || x.status == statusClientGone || x.head != nil && x.head.simple {
+	if x.status == 0 || x.status == httpwire.StatusClientGone || x.head != nil && x.head.Simple {
 		return 0
 	}
-	return int64(len("HTTP/1.1 200 OK\r\n\r\n")) + headerSize(x.w.Header())
-}
-
-func headerSize(h http.Header) int64 {
-	size := 0
-	for name, lines := range h {
-		for _, line := range lines {
-			size += len(name) + len(line) + len(": \r\n")
-		}
-	}
-	return int64(size)
+	return int64(len("HTTP/1.1 200 OK\r\n\r\n")) + httpwire.HeaderSize(x.w.Header())
 }

@@ -1,103 +1,16 @@
 package dataplane
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
 
-	"github.com/k8s-lbc/lbc/awssim/authn"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
 )
 
 var errNoCertificate = errors.New("the listener has no certificate")
-
-// balancerServer is the Server header of answers that a load balancer makes itself.
-const balancerServer = "awselb/2.0"
-
-// reasons are status texts where AWS's differ from net/http's or where there is none.
-var reasons = map[int]string{
-	http.StatusUnauthorized:            "Authorization Required",
-	http.StatusServiceUnavailable:      "Service Temporarily Unavailable",
-	http.StatusGatewayTimeout:          "Gateway Time-out",
-	http.StatusRequestURITooLong:       "Request-URI Too Large",
-	http.StatusMethodNotAllowed:        "Not Allowed",
-	http.StatusHTTPVersionNotSupported: "HTTP Version Not Supported",
-	authn.StatusProviderError:          "Authentication error",
-	463:                                "",
-	464:                                "",
-}
-
-// title is "503 Service Temporarily Unavailable".
-func title(status int) string {
-	reason, ok := reasons[status]
-	if !ok {
-		reason = http.StatusText(status)
-	}
-	if reason == "" {
-		return strconv.Itoa(status)
-	}
-	return strconv.Itoa(status) + " " + reason
-}
-
-// page is the HTML body of a generated answer.
-func page(status int) string {
-	t := title(status)
-	return "<html>\r\n<head><title>" + t + "</title></head>\r\n<body>\r\n<center><h1>" + t + "</h1></center>\r\n</body>\r\n</html>\r\n"
-}
-
-// plainPage is what a client gets that speaks HTTP to an HTTPS port.
-const plainPage = "<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>\r\n<body>\r\n" +
-	"<center><h1>400 Bad Request</h1></center>\r\n<center>The plain HTTP request was sent to HTTPS port</center>\r\n</body>\r\n</html>\r\n"
-
-// What net/http writes, past any handler, to clients that it does not understand.
-var (
-	serverPlain   = []byte("HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
-	serverErrors  = []byte("\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n")
-	serverVersion = []byte("HTTP/1.1 ")
-)
-
-// replaceErrorPage turns such an answer into that of a load balancer.
-func replaceErrorPage(p []byte) ([]byte, bool) {
-	if bytes.Equal(p, serverPlain) {
-		return rawAnswer(http.StatusBadRequest, plainPage), true
-	}
-	if len(p) > 512 || !bytes.HasPrefix(p, serverVersion) || !bytes.Contains(p, serverErrors) {
-		return nil, false
-	}
-	line, _, _ := bytes.Cut(p[len(serverVersion):], []byte("\r\n"))
-	status, err := strconv.Atoi(string(line[:min(3, len(line))]))
-	if err != nil {
-		return nil, false
-	}
-	if status == http.StatusRequestHeaderFieldsTooLarge {
-		status = http.StatusBadRequest
-	}
-	return rawAnswer(status, page(status)), true
-}
-
-// retitled is the beginning of an answer with words for its status, code included, where net/http has others or makes some up.
-func retitled(p []byte, words string) ([]byte, bool) {
-	line, rest, ok := bytes.Cut(p, []byte("\r\n"))
-	version, _, is := bytes.Cut(line, []byte{' '})
-	if !ok || !is || !bytes.HasPrefix(version, []byte("HTTP/1.")) {
-		return nil, false
-	}
-	if !strings.Contains(words, " ") {
-		words += " " // which ends the status also where no words follow (RFC 9112 §4)
-	}
-	return fmt.Appendf(make([]byte, 0, len(p)+len(words)), "%s %s\r\n%s", version, words, rest), true
-}
-
-func rawAnswer(status int, body string) []byte {
-	return fmt.Appendf(nil, "HTTP/1.1 %s\r\nServer: %s\r\nContent-Type: text/html\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
-		title(status), balancerServer, len(body), body)
-}
 
 // Bounds on what is read of a request's body before an answer that does not need it.
 const (
@@ -124,7 +37,7 @@ func (x *exchange) generate(status int, contentType, body string) {
 	x.status = status
 	h := x.w.Header()
 	if x.view.ServerHeader {
-		h.Set("Server", balancerServer)
+		h.Set("Server", httpwire.ServerName)
 	}
 	if contentType == "" {
 		h["Content-Type"] = nil // and no guess
@@ -137,7 +50,7 @@ func (x *exchange) generate(status int, contentType, body string) {
 	} else {
 		body = ""
 	}
-	x.say(title(status))
+	x.say(httpwire.Status(status))
 	x.w.WriteHeader(status)
 	if x.r.Method != http.MethodHead && body != "" {
 		_, _ = x.w.Write([]byte(body))
@@ -148,16 +61,8 @@ func (x *exchange) generate(status int, contentType, body string) {
 // say has the status line of the answer that is about to be written say words, which begin with the code. HTTP/2 has none.
 func (x *exchange) say(words string) {
 	if x.conn.wire != nil {
-		x.conn.wire.words.Store(&words)
+		x.conn.wire.SetStatusLine(words)
 	}
-}
-
-// wordsOf is a target's status with its own words, "" where they are the usual ones or could not stand in a status line.
-func wordsOf(res *http.Response) string {
-	if res.ProtoMajor != 1 || strings.IndexFunc(res.Status, unicode.IsControl) >= 0 || res.Status == strconv.Itoa(res.StatusCode)+" "+http.StatusText(res.StatusCode) {
-		return ""
-	}
-	return res.Status
 }
 
 // fail answers with the load balancer's error page.
@@ -165,7 +70,7 @@ func (x *exchange) fail(status int) {
 	if status == http.StatusBadRequest || status == http.StatusRequestTimeout {
 		x.closes = true
 	}
-	x.generate(status, "text/html", page(status))
+	x.generate(status, "text/html", httpwire.ErrorPage(status))
 }
 
 // insertHeaders sets the headers that listener attributes ask for, and the cookies of a session.
@@ -177,7 +82,7 @@ func (x *exchange) insertHeaders() {
 	for _, c := range x.identity.cookies {
 		h.Add("Set-Cookie", c)
 	}
-	if x.head != nil && x.head.upgraded && !x.upgraded && !x.conn.wire.stay() {
+	if x.head != nil && x.head.Upgraded && !x.upgraded && !x.conn.wire.EndTunnel() {
 		x.closes = true
 	}
 	switch {
@@ -193,9 +98,3 @@ var (
 	keepAlive = []string{"keep-alive"}
 	closing   = []string{"close"}
 )
-
-// copyHeaders adds all of from to to, without those that belong to one connection.
-func copyHeaders(to, from http.Header) {
-	maps.Copy(to, from)
-	dropHopByHop(to)
-}

@@ -7,25 +7,16 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
 
-// Limits on requests and redirects.
+// Limits on redirects and connections.
 const (
-	maxURI       = 16 << 10
-	maxHeader    = 16 << 10 // one line
-	maxForwarded = 30       // addresses in X-Forwarded-For
-	maxLocation  = 8 << 10
+	maxLocation = 8 << 10
 	// maxStreamsPerLife is how many requests an HTTP/2 connection may carry.
 	maxStreamsPerLife = 10_000
-)
-
-// Status codes that only load balancers use.
-const (
-	statusClientGone       = 460 // in logs only
-	statusTooManyForwarded = 463
-	statusVersionMismatch  = 464
 )
 
 // exchange is one request and its answer.
@@ -35,7 +26,7 @@ type exchange struct {
 	conn  *clientConn
 	w     http.ResponseWriter
 	r     *http.Request
-	head  *inspection // nil for HTTP/2
+	head  *httpwire.Head // nil for HTTP/2
 
 	host        string // as sent, or for what nobody sent
 	path, query string // as sent
@@ -62,9 +53,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer x.finish()
 	number := conn.requests.Add(1)
 	if conn.wire != nil {
-		x.head = conn.wire.request()
-		x.begun, x.received = x.head.begun, int64(x.head.size)
-		x.closes = x.head.closes || r.ProtoMinor == 0
+		x.head = conn.wire.NextHead()
+		x.begun, x.received = x.head.Begun, int64(x.head.Size)
+		x.closes = x.head.Closes || r.ProtoMinor == 0
 	}
 	if life := x.view.settings.ClientKeepAlive; life > 0 && x.now().Sub(conn.since) > life || x.head == nil && number >= maxStreamsPerLife {
 		x.closes = true
@@ -74,7 +65,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if conn.client.Addr().Is6() {
 		x.conn.counts.add(requestCountIPv6, 1)
 	}
-	if x.head != nil && x.head.class != compliant {
+	if x.head != nil && x.head.Class != httpwire.Compliant {
 		x.conn.counts.add(desyncCount, 1)
 	}
 	if status := x.refusal(); status != 0 {
@@ -84,7 +75,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if x.host == "" {
 		x.host = x.view.DNSName // HTTP/1.0
 	}
-	if is([]byte(r.Header.Get("Expect")), "100-continue") && r.ContentLength != 0 && r.ProtoMajor == 1 {
+	if strings.EqualFold(r.Header.Get("Expect"), "100-continue") && r.ContentLength != 0 && r.ProtoMajor == 1 {
 		w.WriteHeader(http.StatusContinue) // without asking the target
 	}
 	if !x.blocked() && !x.signedIn() {
@@ -103,8 +94,8 @@ func (x *exchange) now() time.Time { return time.Now() }
 // splitURI finds path and query exactly as the client sent them.
 func (x *exchange) splitURI() {
 	uri := x.r.RequestURI
-	if x.head != nil && (x.head.uriRewritten || x.head.refuse != 0) {
-		uri = x.head.uri
+	if x.head != nil && (x.head.URIRewritten || x.head.Refuse != 0) {
+		uri = x.head.URI
 	}
 	if !strings.HasPrefix(uri, "/") && uri != "*" { // absolute form: its host is the request's
 		_, rest, _ := strings.Cut(uri, "://")
@@ -120,38 +111,13 @@ func (x *exchange) splitURI() {
 	x.path, x.query, x.hasQuery = strings.Cut(uri, "?")
 }
 
-// refusal is the status for what a load balancer does not take, 0 for all else.
+// refusal is the status for a request that a load balancer does not take, 0 for all others.
 func (x *exchange) refusal() int {
-	switch {
-	case x.head != nil && x.head.refuse != 0:
-		x.closes, x.host = true, x.head.host
-		return x.head.refuse
-	case x.head == nil && refusedByFrames(x.r):
-		return http.StatusBadRequest
-	case !isToken([]byte(x.r.Method)): // of HTTP/2; of HTTP/1 it was inspected
-		return http.StatusBadRequest
-	case x.r.Method == http.MethodTrace || x.r.Method == http.MethodConnect:
-		return http.StatusMethodNotAllowed
-	case len(x.r.RequestURI) > maxURI:
-		return http.StatusRequestURITooLong
+	if x.head != nil && x.head.Refuse != 0 {
+		x.closes, x.host = true, x.head.Host
+		return x.head.Refuse
 	}
-	all := 0 // of HTTP/1 it was measured as sent
-	for name, lines := range x.r.Header {
-		for _, line := range lines {
-			all += len(name) + len(line)
-			if len(name)+len(line) > maxHeader || all > maxHeaderBytes {
-				return http.StatusBadRequest
-			}
-		}
-	}
-	forwarded := 0
-	for _, line := range x.r.Header["X-Forwarded-For"] {
-		forwarded += strings.Count(line, ",") + 1
-	}
-	if forwarded > maxForwarded {
-		return statusTooManyForwarded
-	}
-	return 0
+	return httpwire.Refusal(x.r)
 }
 
 func (x *exchange) scheme() string {
@@ -239,7 +205,7 @@ func (x *exchange) forward(f *stack.Forward, d *traffic.Decision) {
 	x.group, x.shared = g, len(f.TargetGroups) > 1
 	config := g.config.Load()
 	if !speaks(x.r, config.ProtocolVersion) {
-		x.fail(statusVersionMismatch)
+		x.fail(httpwire.StatusVersionMismatch)
 		return
 	}
 	uri := x.path
@@ -276,7 +242,7 @@ func (x *exchange) forward(f *stack.Forward, d *traffic.Decision) {
 		x.groupCounts(g).add(unhealthyRoutingCount, 1)
 	}
 	x.groupCounts(g).add(requestCount, 1)
-	if isGRPC(x.r) {
+	if httpwire.IsGRPC(x.r) {
 		x.conn.counts.add(grpcRequestCount, 1)
 	}
 	x.proxy(g, t, targets, host, uri)
@@ -300,7 +266,7 @@ func (x *exchange) chooseGroup(f *stack.Forward) *group {
 
 // unavailable answers for a target group without targets; clients of gRPC hear it in their own words.
 func (x *exchange) unavailable(version string) {
-	if version != "GRPC" || !isGRPC(x.r) {
+	if version != "GRPC" || !httpwire.IsGRPC(x.r) {
 		x.fail(http.StatusServiceUnavailable)
 		return
 	}
@@ -331,10 +297,6 @@ func (x *exchange) hostForTarget() string {
 	return name
 }
 
-func isGRPC(r *http.Request) bool {
-	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
-}
-
 // speaks reports whether a request can be sent to a target group of a protocol version.
 func speaks(r *http.Request, version string) bool {
 	switch version {
@@ -343,5 +305,5 @@ func speaks(r *http.Request, version string) bool {
 	case "GRPC":
 		return r.ProtoMajor == 2 && r.Method == http.MethodPost
 	}
-	return !isGRPC(r)
+	return !httpwire.IsGRPC(r)
 }

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
@@ -245,7 +246,7 @@ type clientConn struct {
 	offered []string // by the client's ALPN
 
 	// Of HTTP listeners.
-	wire     *wireConn            // HTTP/1
+	wire     *httpwire.Conn       // HTTP/1
 	tls      *tls.ConnectionState // of HTTPS listeners
 	refused  *clientCertError     // why the handshake failed, if it was the client's certificate
 	traced   sync.Once
@@ -279,3 +280,12 @@ func (c *clientConn) SetLinger(seconds int) error {
 	}
 	return nil
 }
+
+// ReadSettings implements httpwire.Client.
+func (c *clientConn) ReadSettings() (desyncMode string, idleTimeout time.Duration) {
+	s := &c.front.view.Load().settings
+	return s.DesyncMode, s.IdleTimeout
+}
+
+// Generated implements httpwire.Client.
+func (c *clientConn) Generated(status int) { c.counts.generated(status) }

@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
@@ -41,9 +41,8 @@ func (f *front) handshake(c *clientConn) *tls.Conn {
 	var header tls.RecordHeaderError
 	if errors.As(err, &header) && header.Conn != nil && looksLikeHTTP(header.RecordHeader) {
 		c.counts.generated(http.StatusBadRequest)
-		if _, err := header.Conn.Write(rawAnswer(http.StatusBadRequest, plainPage)); err == nil && c.CloseWrite() == nil {
-			_ = c.SetReadDeadline(time.Now().Add(lingerTime))
-			_, _ = io.Copy(io.Discard, c.Conn)
+		if _, err := header.Conn.Write(httpwire.RawAnswer(http.StatusBadRequest, httpwire.PlainHTTPPage)); err == nil {
+			httpwire.Linger(c.Conn)
 		}
 	} else {
 		c.counts.add(clientTLSErrorCount, 1)

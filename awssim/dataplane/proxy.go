@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -14,7 +13,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-	"unicode"
+
+	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
 )
 
 // Causes of a cancelled request to a target.
@@ -127,7 +127,7 @@ func (x *exchange) send(t *target, out *http.Request, cancel context.CancelCause
 // outgoing is the request as the target gets it.
 func (x *exchange) outgoing(ctx context.Context, secure bool, host, uri string, idle *watchdog) *http.Request {
 	from := x.view.privateAddress(x.conn.zone, false)
-	path, query, hasQuery := strings.Cut(withoutControls(uri), "?")
+	path, query, hasQuery := strings.Cut(httpwire.WithoutControls(uri), "?")
 	out := (&http.Request{
 		Method: x.r.Method, Header: x.requestHeaders(), Host: host,
 		URL:           &url.URL{Scheme: "http", Opaque: path, RawQuery: query, ForceQuery: hasQuery && query == ""},
@@ -139,7 +139,7 @@ func (x *exchange) outgoing(ctx context.Context, secure bool, host, uri string, 
 	if secure {
 		out.URL.Scheme = "https"
 	}
-	out.Close = x.head != nil && x.head.closes
+	out.Close = x.head != nil && x.head.Closes
 	if strings.HasPrefix(path, "//") { // an opaque part would be taken for scheme://host
 		out.URL.Opaque = ""
 		out.URL.RawPath = path
@@ -151,22 +151,6 @@ func (x *exchange) outgoing(ctx context.Context, secure bool, host, uri string, 
 		out.Trailer = x.r.Trailer
 	}
 	return out
-}
-
-// withoutControls percent-encodes control characters, which no HTTP library sends; all else goes as it came.
-func withoutControls(uri string) string {
-	if strings.IndexFunc(uri, unicode.IsControl) < 0 {
-		return uri
-	}
-	var b strings.Builder
-	for i := range len(uri) {
-		if c := uri[i]; c < ' ' || c == 0x7f {
-			fmt.Fprintf(&b, "%%%02X", c)
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
 }
 
 // requestBody tells a client that fails from a target that fails, and lets a refused request be sent again.
@@ -226,8 +210,8 @@ func (x *exchange) failed(ctx context.Context, g *group, out *http.Request, err 
 	case errors.Is(context.Cause(ctx), errDrained):
 		x.fail(http.StatusBadGateway)
 	case x.r.Context().Err() != nil && (body == nil || !body.failed.Load()): // the client is gone
-		x.status = statusClientGone
-		x.conn.counts.generated(statusClientGone)
+		x.status = httpwire.StatusClientGone
+		x.conn.counts.generated(httpwire.StatusClientGone)
 		panic(http.ErrAbortHandler)
 	case errors.As(err, &d):
 		x.groupCounts(g).add(targetConnectionErrorCount, 1)
@@ -248,7 +232,7 @@ func (x *exchange) failed(ctx context.Context, g *group, out *http.Request, err 
 // respond passes a target's answer on, of whose body the first held bytes are in buf. It breaks the client's connection when the target breaks off.
 func (x *exchange) respond(g *group, t *target, res *http.Response, buf []byte, held int, idle *watchdog) {
 	h := x.w.Header()
-	copyHeaders(h, res.Header)
+	httpwire.CopyHeaders(h, res.Header)
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // and no guess
 	}
@@ -258,7 +242,7 @@ func (x *exchange) respond(g *group, t *target, res *http.Response, buf []byte, 
 	announced := len(res.Trailer)
 	x.setCookies(g, t, res)
 	x.insertHeaders()
-	if words := wordsOf(res); words != "" {
+	if words := httpwire.OwnStatus(res); words != "" {
 		x.say(words)
 	}
 	x.w.WriteHeader(res.StatusCode)

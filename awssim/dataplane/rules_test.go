@@ -10,43 +10,6 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
-func TestAppendForwarded(t *testing.T) {
-	t.Parallel()
-	v4, v6 := netip.MustParseAddrPort("203.0.113.7:51234"), netip.MustParseAddrPort("[2001:db8::7]:51234")
-	for _, tc := range []struct {
-		before string
-		client netip.AddrPort
-		port   bool
-		want   string
-	}{
-		{"", v4, false, "203.0.113.7"},
-		{"192.0.2.1", v4, false, "192.0.2.1, 203.0.113.7"},
-		{"", v4, true, "203.0.113.7:51234"},
-		{"", v6, false, "2001:db8::7"},
-		{"192.0.2.1", v6, false, "192.0.2.1, [2001:db8::7]"},
-		{"192.0.2.1", v6, true, "192.0.2.1, [2001:db8::7]:51234"},
-	} {
-		if got := appendForwarded(tc.before, tc.client, tc.port); got != tc.want {
-			t.Errorf("%q and %s: %q, want %q", tc.before, tc.client, got, tc.want)
-		}
-	}
-}
-
-func TestMergeTrace(t *testing.T) {
-	t.Parallel()
-	const id = "1-6553f100-36d228ad5d99923122bbe354"
-	for before, want := range map[string]string{
-		"":                                  "Root=" + id,
-		"CalledFrom=app":                    "Root=" + id + ";CalledFrom=app",
-		"Root=1-aa-bb":                      "Self=" + id + ";Root=1-aa-bb",
-		"Self=1-x-y;Root=1-aa-bb;Sampled=1": "Self=" + id + ";Root=1-aa-bb;Sampled=1",
-	} {
-		if got := mergeTrace(before, id); got != want {
-			t.Errorf("%q: %q, want %q", before, got, want)
-		}
-	}
-}
-
 func TestMatchers(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -158,21 +121,6 @@ func TestCookiesExpireAndCannotBeMade(t *testing.T) {
 	} {
 		if _, ok := s.open(tc.value, tc.at); ok {
 			t.Errorf("%s cookie was accepted", name)
-		}
-	}
-}
-
-func TestServerErrorPagesAreReplacedAndNothingElse(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{
-		"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n431 …":         "400 Bad Request",
-		"HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\nUnsupported transfer encoding": "501 Not Implemented",
-		"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nDate: x\r\n\r\nfrom a target":          "",
-		"HTTP/1.1 200 OK\r\n\r\n": "",
-	} {
-		got, ok := replaceErrorPage([]byte(in))
-		if ok != (want != "") || ok && (!strings.HasPrefix(string(got), "HTTP/1.1 "+want+"\r\nServer: awselb/2.0\r\n") || !strings.Contains(string(got), "<h1>"+want+"</h1>")) {
-			t.Errorf("%q: %q, %v", in, got, ok)
 		}
 	}
 }

@@ -8,12 +8,13 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
 )
 
 const (
-	maxHeaderBytes = 64 << 10 // all headers of a request
-	maxStreams     = 128      // of one HTTP/2 connection
-	stopGrace      = 5 * time.Second
+	maxStreams = 128 // of one HTTP/2 connection
+	stopGrace  = 5 * time.Second
 )
 
 // servers run the HTTP side of a front. A change of what an HTTP server fixes at its start makes a new one for further
@@ -60,7 +61,7 @@ func (s *servers) current(http2 bool) *connQueue {
 	protocols := new(http.Protocols)
 	if http2 {
 		place = &s.queues[1]
-		protocols.SetUnencryptedHTTP2(true) // of what frameConn decrypted
+		protocols.SetUnencryptedHTTP2(true) // of what HTTP2Conn decrypted
 	} else {
 		protocols.SetHTTP1(true)
 	}
@@ -71,11 +72,11 @@ func (s *servers) current(http2 bool) *connQueue {
 		Handler:           s.front,
 		ReadHeaderTimeout: s.settings.idle,
 		IdleTimeout:       s.settings.idle,
-		MaxHeaderBytes:    2 * maxHead, // wireConn refuses before
+		MaxHeaderBytes:    2 * httpwire.MaxHead, // httpwire refuses before
 		Protocols:         protocols,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ErrorLog:          log.New(io.Discard, "", 0),
-		// OPTIONS * is for targets, too, and each request that wireConn inspects must reach the handler.
+		// OPTIONS * is for targets, too, and each request that Conn inspects must reach the handler.
 		DisableGeneralOptionsHandler: true,
 		ConnContext:                  withConn,
 		BaseContext:                  func(net.Listener) context.Context { return s.front.balancer.plane.ctx },
@@ -90,7 +91,7 @@ func (s *servers) current(http2 bool) *connQueue {
 // serve hands a connection to the current server.
 func (s *servers) serve(c *clientConn) {
 	if s.front.key.protocol != "HTTPS" {
-		c.wire = newWireConn(c, c)
+		c.wire = httpwire.NewConn(c, c)
 		s.hand(c.wire)
 		return
 	}
@@ -102,7 +103,7 @@ func (s *servers) serve(c *clientConn) {
 // hand gives a connection to the current server, also if another takes its place meanwhile.
 func (s *servers) hand(c net.Conn) {
 	var before *connQueue
-	_, http2 := c.(*frameConn)
+	_, http2 := c.(*httpwire.HTTP2Conn)
 	for {
 		queue := s.current(http2)
 		if queue == nil || queue == before {
@@ -123,10 +124,10 @@ func (s *servers) secure(c *clientConn) {
 		return
 	}
 	if c.tls.NegotiatedProtocol == "h2" {
-		s.hand(newFrameConn(conn, c))
+		s.hand(httpwire.NewHTTP2Conn(conn))
 		return
 	}
-	c.wire = newWireConn(conn, c)
+	c.wire = httpwire.NewConn(conn, c)
 	s.hand(c.wire)
 }
 
@@ -159,13 +160,13 @@ type connKey struct{}
 
 // withConn makes the connection known to its requests.
 func withConn(ctx context.Context, c net.Conn) context.Context {
-	switch t := c.(type) {
-	case *frameConn:
-		c = t.client
-	case *wireConn:
-		c = t.client
+	for {
+		over, ok := c.(interface{ NetConn() net.Conn })
+		if !ok {
+			return context.WithValue(ctx, connKey{}, c)
+		}
+		c = over.NetConn()
 	}
-	return context.WithValue(ctx, connKey{}, c)
 }
 
 func connOf(r *http.Request) *clientConn { return r.Context().Value(connKey{}).(*clientConn) }

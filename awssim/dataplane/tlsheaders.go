@@ -62,7 +62,7 @@ func encodedPEM(chain []*x509.Certificate) string {
 	var b strings.Builder
 	for _, c := range []byte(text.String()) {
 		switch {
-		case isDigit(c), 'a' <= c|0x20 && c|0x20 <= 'z', strings.IndexByte("+=/-._~", c) >= 0:
+		case '0' <= c && c <= '9', 'a' <= c|0x20 && c|0x20 <= 'z', strings.IndexByte("+=/-._~", c) >= 0:
 			b.WriteByte(c)
 		default:
 			b.WriteByte('%')

@@ -4,12 +4,14 @@ import (
 	"io"
 	"net/http"
 	"sync"
+
+	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
 )
 
 // tunnel carries an upgraded connection until either side ends it or nothing moves for the idle time-out.
 func (x *exchange) tunnel(g *group, t *target, res *http.Response, idle *watchdog) {
 	target, ok := res.Body.(io.ReadWriteCloser)
-	if !ok || upgradeOf(x.r.Header) == "" {
+	if !ok || httpwire.UpgradeOf(x.r.Header) == "" {
 		x.upgraded = false
 		x.fail(http.StatusBadGateway)
 		return

@@ -1,4 +1,4 @@
-package dataplane
+package httpwire
 
 import (
 	"bytes"
@@ -18,22 +18,21 @@ const (
 	maxHeaderFrame = 1 << 20 // what net/http accepts
 	sentFrame      = 16 << 10
 	// maxFields is where the fields of a request end that are handed on. net/http refuses the request long before.
-	maxFields = 8 * maxHead
+	maxFields = 8 * MaxHead
 )
 
-// refusalHeader tells the handler of an HTTP/2 request that it must be refused. Its value is a secret of the process, as clients may send what they like.
+// refusalHeader marks an HTTP/2 request that the handler must refuse. Its value is a secret of the process: clients may send any header.
 const refusalHeader = "Awssim-Refusal"
 
 var refusalValue = rand.Text()
 
 var errPreface = errors.New("the client agreed on HTTP/2 and speaks something else")
 
-// frameConn is what an HTTP/2 server reads a client's connection through. It takes out of requests what net/http would answer by itself: an
-// Expect, whose 100 an application load balancer does not send over HTTP/2, and the fields of a connection, which get a page without the load
-// balancer's name. All other frames pass as they came, and so does everything after a frame that is out of place: net/http ends such a connection.
-type frameConn struct {
+// HTTP2Conn is what an HTTP/2 server reads a client's connection through. It takes out of requests what net/http would answer by itself: an
+// Expect, whose 100 an application load balancer does not send over HTTP/2, and the fields of a connection, to which net/http answers a page
+// of its own. All other frames pass unchanged, and so does everything after a frame that is out of place: net/http ends such a connection.
+type HTTP2Conn struct {
 	net.Conn // of TLS, which net/http must not see: it would take the connection for itself
-	client   *clientConn
 
 	// Used by the reader only; net/http has one at a time.
 	started bool
@@ -47,8 +46,12 @@ type frameConn struct {
 	encoder *hpack.Encoder
 }
 
-func newFrameConn(c net.Conn, client *clientConn) *frameConn {
-	f := &frameConn{Conn: c, client: client}
+// NetConn is the connection that is read.
+func (c *HTTP2Conn) NetConn() net.Conn { return c.Conn }
+
+// NewHTTP2Conn reads HTTP/2 from a connection.
+func NewHTTP2Conn(c net.Conn) *HTTP2Conn {
+	f := &HTTP2Conn{Conn: c}
 	f.decoder = hpack.NewDecoder(4096, func(h hpack.HeaderField) {
 		if f.size <= maxFields {
 			f.fields = append(f.fields, h)
@@ -61,7 +64,7 @@ func newFrameConn(c net.Conn, client *clientConn) *frameConn {
 }
 
 // Read implements net.Conn.
-func (c *frameConn) Read(p []byte) (int, error) {
+func (c *HTTP2Conn) Read(p []byte) (int, error) {
 	if !c.started {
 		preface := make([]byte, len(http2.ClientPreface))
 		if _, err := io.ReadFull(c.Conn, preface); err != nil {
@@ -93,7 +96,7 @@ func (c *frameConn) Read(p []byte) (int, error) {
 }
 
 // frame reads the beginning of the next frame, and the whole of the header block that it may begin.
-func (c *frameConn) frame() error {
+func (c *HTTP2Conn) frame() error {
 	head, length, err := c.head()
 	if err != nil {
 		return err
@@ -123,7 +126,7 @@ func (c *frameConn) frame() error {
 			return err
 		}
 		if http2.FrameType(next[3]) != http2.FrameContinuation || !bytes.Equal(next[5:9], stream) || len(block)+int(length) > maxHeaderFrame {
-			// The beginning of the block makes the server see that this does not go on with it.
+			// The server gets the beginning of the block, so that it finds the continuation missing.
 			c.pass(append(header(nil, 0, http2.FrameHeaders, 0, stream), next...))
 			return nil
 		}
@@ -138,7 +141,7 @@ func (c *frameConn) frame() error {
 }
 
 // head reads the nine bytes that a frame begins with.
-func (c *frameConn) head() (head []byte, length uint32, err error) {
+func (c *HTTP2Conn) head() (head []byte, length uint32, err error) {
 	head = make([]byte, 9)
 	if _, err := io.ReadFull(c.Conn, head); err != nil {
 		return nil, 0, err
@@ -147,7 +150,7 @@ func (c *frameConn) head() (head []byte, length uint32, err error) {
 }
 
 // pass hands out what was read and then all that comes.
-func (c *frameConn) pass(read []byte) { c.out, c.raw = read, true }
+func (c *HTTP2Conn) pass(read []byte) { c.out, c.raw = read, true }
 
 // opened takes padding and priority off a HEADERS frame.
 func opened(flags http2.Flags, payload []byte) (priority, block []byte, ok bool) {
@@ -171,7 +174,7 @@ func opened(flags http2.Flags, payload []byte) (priority, block []byte, ok bool)
 }
 
 // rewritten are the frames of a header block.
-func (c *frameConn) rewritten(flags http2.Flags, stream, priority, block []byte) []byte {
+func (c *HTTP2Conn) rewritten(flags http2.Flags, stream, priority, block []byte) []byte {
 	c.fields, c.size = c.fields[:0], 0
 	c.block.Reset()
 	_, err := c.decoder.Write(block)
@@ -179,7 +182,7 @@ func (c *frameConn) rewritten(flags http2.Flags, stream, priority, block []byte)
 		err = c.decoder.Close()
 	}
 	if err != nil {
-		c.block.WriteByte(0x80) // no field has the index 0: the server says what it thinks of such blocks
+		c.block.WriteByte(0x80) // no field has the index 0: the server ends the connection with its own error
 	} else {
 		c.encode()
 	}
@@ -207,7 +210,7 @@ func header(to []byte, length int, kind http2.FrameType, flags http2.Flags, stre
 }
 
 // encode writes the fields that the server is to see into block.
-func (c *frameConn) encode() {
+func (c *HTTP2Conn) encode() {
 	request, refused := false, false
 	for _, f := range c.fields {
 		request = request || f.Name == ":method"

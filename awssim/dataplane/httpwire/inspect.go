@@ -1,4 +1,4 @@
-package dataplane
+package httpwire
 
 import (
 	"bytes"
@@ -8,9 +8,9 @@ import (
 )
 
 // requestLine takes the line apart at its first and last space.
-func (i *inspection) requestLine(line []byte) {
+func (i *Head) requestLine(line []byte) {
 	method, rest, ok := bytes.Cut(line, []byte{' '})
-	i.method = interned(method)
+	i.Method = interned(method)
 	if !ok || !isToken(method) {
 		i.note("BadMethod")
 		return
@@ -20,13 +20,13 @@ func (i *inspection) requestLine(line []byte) {
 		i.simpleLine(rest)
 		return
 	}
-	i.uri, i.version = string(rest[:last]), interned(rest[last+1:])
+	i.URI, i.Version = string(rest[:last]), interned(rest[last+1:])
 	i.checkVersion()
 	i.checkURI(rest[:last])
 }
 
 // checkURI judges the request target and finds out whether net/http can be shown it.
-func (i *inspection) checkURI(uri []byte) {
+func (i *Head) checkURI(uri []byte) {
 	odd := false
 	for n, c := range uri {
 		switch {
@@ -43,13 +43,13 @@ func (i *inspection) checkURI(uri []byte) {
 		}
 		odd = true
 	}
-	absolute := strings.HasPrefix(i.uri, "http://") || strings.HasPrefix(i.uri, "https://")
+	absolute := strings.HasPrefix(i.URI, "http://") || strings.HasPrefix(i.URI, "https://")
 	switch {
-	case i.uri == "" || i.uri[0] != '/' && i.uri != "*" && !absolute && i.method != http.MethodConnect:
+	case i.URI == "" || i.URI[0] != '/' && i.URI != "*" && !absolute && i.Method != http.MethodConnect:
 		i.note("BadUri")
 	case odd && !absolute:
-		i.uriRewritten, i.changed = true, true
-	case absolute && !readable(i.uri), i.method == http.MethodConnect && !strings.HasPrefix(i.uri, "/") && !readable("http://"+i.uri):
+		i.URIRewritten, i.changed = true, true
+	case absolute && !readable(i.URI), i.Method == http.MethodConnect && !strings.HasPrefix(i.URI, "/") && !readable("http://"+i.URI):
 		i.refusal(http.StatusBadRequest) // net/http would answer it, past logs and metrics
 	}
 }
@@ -59,8 +59,8 @@ func readable(uri string) bool {
 	return err == nil
 }
 
-func (i *inspection) checkVersion() {
-	v := i.version
+func (i *Head) checkVersion() {
+	v := i.Version
 	switch {
 	case v == "HTTP/1.1" || v == "HTTP/1.0":
 	case len(v) != 8 || v[:5] != "HTTP/" || v[6] != '.' || !isDigit(v[5]) || !isDigit(v[7]):
@@ -69,7 +69,7 @@ func (i *inspection) checkVersion() {
 		i.note("NonCompliantVersion")
 		i.changed = true
 	default:
-		i.refuse = http.StatusHTTPVersionNotSupported
+		i.Refuse = http.StatusHTTPVersionNotSupported
 	}
 }
 
@@ -94,7 +94,7 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 func isFold(line []byte) bool { return line[0] == ' ' || line[0] == '\t' }
 
 // headerLine takes a header line apart; false: the line must go.
-func (i *inspection) headerLine(line []byte) (headLine, bool) {
+func (i *Head) headerLine(line []byte) (headLine, bool) {
 	if isFold(line) {
 		if len(bytes.TrimLeft(line, " \t")) == 0 {
 			i.note("EmptyHeader")
@@ -116,7 +116,7 @@ func (i *inspection) headerLine(line []byte) (headLine, bool) {
 	if is(name, "Transfer-Encoding") || is(name, "Content-Length") {
 		return headLine{name: name, value: value}, true // framing judges it
 	}
-	if plain(name) {
+	if PlainName(name) {
 		return headLine{name: name, value: i.cleanValue(value)}, true
 	}
 	switch normalName(name) {
@@ -131,12 +131,12 @@ func (i *inspection) headerLine(line []byte) (headLine, bool) {
 			i.note("NonCompliantHeader")
 		}
 	}
-	i.dropped++
+	i.Dropped++
 	return headLine{}, false
 }
 
 // cleanValue replaces control characters, which no HTTP library carries, by spaces.
-func (i *inspection) cleanValue(value []byte) []byte {
+func (i *Head) cleanValue(value []byte) []byte {
 	var clean []byte
 	for n, c := range value {
 		if c >= ' ' && c < 0x7f || c == '\t' {
@@ -158,8 +158,8 @@ func (i *inspection) cleanValue(value []byte) []byte {
 	return value
 }
 
-// plain names have letters, digits and hyphens only.
-func plain[T string | []byte](name T) bool {
+// PlainName names have letters, digits and hyphens only.
+func PlainName[T string | []byte](name T) bool {
 	for i := range len(name) {
 		c := name[i]
 		if c != '-' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
@@ -193,7 +193,7 @@ func isToken(b []byte) bool {
 // isHost reports whether a Host holds nothing but what RFC 3986 has in hosts and ports. net/http answers all else itself.
 func isHost(b []byte) bool {
 	for _, c := range b {
-		if !plain([]byte{c}) && strings.IndexByte("!$%&'()*+,.:;=[]_~", c) < 0 {
+		if !PlainName([]byte{c}) && strings.IndexByte("!$%&'()*+,.:;=[]_~", c) < 0 {
 			return false
 		}
 	}

@@ -1,11 +1,11 @@
-package dataplane
+package httpwire
 
 import (
 	"bytes"
 	"net/http"
 )
 
-// simpleVersion is what a request without a version is told to be in logs.
+// simpleVersion is the version that logs have for a request without one.
 const simpleVersion = "HTTP/0.9"
 
 // versionless is the length of a first line that names no version, or 0. It is the whole request: of HTTP/0.9, which has no headers
@@ -20,13 +20,13 @@ func versionless(in []byte) int {
 }
 
 // simpleLine takes a request of HTTP/0.9: GET and a URI, which is all that this version has.
-func (i *inspection) simpleLine(uri []byte) {
-	i.uri = string(uri)
-	if i.method != http.MethodGet || len(uri) == 0 || uri[0] != '/' {
+func (i *Head) simpleLine(uri []byte) {
+	i.URI = string(uri)
+	if i.Method != http.MethodGet || len(uri) == 0 || uri[0] != '/' {
 		i.note("BadVersion")
 		return
 	}
-	i.version, i.simple, i.changed = simpleVersion, true, true
+	i.Version, i.Simple, i.changed = simpleVersion, true, true
 	i.checkURI(uri)
 }
 

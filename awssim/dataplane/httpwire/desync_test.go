@@ -1,6 +1,7 @@
-package dataplane
+package httpwire
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 )
@@ -80,17 +81,17 @@ func TestDesyncMitigationClassifiesAndDecides(t *testing.T) {
 	} {
 		for mode, want := range map[string]int{"monitor": tc.monitor, "defensive": tc.defensive, "strictest": tc.strictest} {
 			i, out := inspect([]byte(tc.head), mode)
-			if i.reason != tc.reason || i.class.String() != tc.class || i.refuse != want {
-				t.Errorf("%s, %s: %q %q %d, want %q %q %d", name, mode, i.reason, i.class, i.refuse, tc.reason, tc.class, want)
+			if i.Reason != tc.reason || i.Class.String() != tc.class || i.Refuse != want {
+				t.Errorf("%s, %s: %q %q %d, want %q %q %d", name, mode, i.Reason, i.Class, i.Refuse, tc.reason, tc.class, want)
 			}
-			if mode == "defensive" && i.class == ambiguous && !i.closes {
+			if mode == "defensive" && i.Class == Ambiguous && !i.Closes {
 				t.Errorf("%s: an ambiguous request leaves connections open", name)
 			}
-			if mode == "defensive" && i.class <= acceptable && i.closes {
+			if mode == "defensive" && i.Class <= Acceptable && i.Closes {
 				t.Errorf("%s: the connections end", name)
 			}
-			if i.size != len(tc.head) || len(out) == 0 {
-				t.Errorf("%s: %d bytes seen, %q handed out", name, i.size, out)
+			if i.Size != len(tc.head) || len(out) == 0 {
+				t.Errorf("%s: %d bytes seen, %q handed out", name, i.Size, out)
 			}
 		}
 	}
@@ -115,13 +116,13 @@ func TestWhatIsHandedOutIsWhatALibraryTakes(t *testing.T) {
 		"GET /a\x01b\r\n": "GET / HTTP/1.0\r\n\r\n",
 	} {
 		i, out := inspect([]byte(in), "monitor")
-		if string(out) != want || i.refuse != 0 {
+		if string(out) != want || i.Refuse != 0 {
 			t.Errorf("%q → %q, want %q (%+v)", in, out, want, i)
 		}
 	}
 	i, out := inspect([]byte("HEAD / HTTP/1.1\r\n\r\n"), "monitor")
-	if i.refuse != 400 || !strings.HasPrefix(string(out), "HEAD / HTTP/1.1\r\n") {
-		t.Errorf("%d %q", i.refuse, out)
+	if i.Refuse != 400 || !strings.HasPrefix(string(out), "HEAD / HTTP/1.1\r\n") {
+		t.Errorf("%d %q", i.Refuse, out)
 	}
 }
 
@@ -148,6 +149,58 @@ func TestChunkedBodiesEndWhereTheyEnd(t *testing.T) {
 			if ended != ends || ends && string(rest) != "NEXT" {
 				t.Errorf("%q in steps of %d: ended %v with %q left", body, step, ended, rest)
 			}
+		}
+	}
+}
+
+func TestServerErrorPagesAreReplacedAndNothingElse(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n431 …":         "400 Bad Request",
+		"HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\nUnsupported transfer encoding": "501 Not Implemented",
+		"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nDate: x\r\n\r\nfrom a target":          "",
+		"HTTP/1.1 200 OK\r\n\r\n": "",
+	} {
+		got, ok := replaceErrorPage([]byte(in))
+		if ok != (want != "") || ok && (!strings.HasPrefix(string(got), "HTTP/1.1 "+want+"\r\nServer: awselb/2.0\r\n") || !strings.Contains(string(got), "<h1>"+want+"</h1>")) {
+			t.Errorf("%q: %q, %v", in, got, ok)
+		}
+	}
+}
+
+func TestAppendForwarded(t *testing.T) {
+	t.Parallel()
+	v4, v6 := netip.MustParseAddrPort("203.0.113.7:51234"), netip.MustParseAddrPort("[2001:db8::7]:51234")
+	for _, tc := range []struct {
+		before string
+		client netip.AddrPort
+		port   bool
+		want   string
+	}{
+		{"", v4, false, "203.0.113.7"},
+		{"192.0.2.1", v4, false, "192.0.2.1, 203.0.113.7"},
+		{"", v4, true, "203.0.113.7:51234"},
+		{"", v6, false, "2001:db8::7"},
+		{"192.0.2.1", v6, false, "192.0.2.1, [2001:db8::7]"},
+		{"192.0.2.1", v6, true, "192.0.2.1, [2001:db8::7]:51234"},
+	} {
+		if got := AppendForwarded(tc.before, tc.client, tc.port); got != tc.want {
+			t.Errorf("%q and %s: %q, want %q", tc.before, tc.client, got, tc.want)
+		}
+	}
+}
+
+func TestMergeTrace(t *testing.T) {
+	t.Parallel()
+	const id = "1-6553f100-36d228ad5d99923122bbe354"
+	for before, want := range map[string]string{
+		"":                                  "Root=" + id,
+		"CalledFrom=app":                    "Root=" + id + ";CalledFrom=app",
+		"Root=1-aa-bb":                      "Self=" + id + ";Root=1-aa-bb",
+		"Self=1-x-y;Root=1-aa-bb;Sampled=1": "Self=" + id + ";Root=1-aa-bb;Sampled=1",
+	} {
+		if got := MergeTrace(before, id); got != want {
+			t.Errorf("%q: %q, want %q", before, got, want)
 		}
 	}
 }

@@ -1,4 +1,7 @@
-package dataplane
+// Package httpwire is HTTP between clients and a load balancer as far as net/http hides it: requests inspected as they came
+// (desync mitigation, limits, HTTP/0.9, forbidden fields of HTTP/2), headers, error pages, status lines. It knows no load
+// balancer, no rule and no target, and imports no other package of this module.
+package httpwire
 
 import (
 	"bytes"
@@ -11,15 +14,12 @@ import (
 	"time"
 )
 
-// maxHead is the longest head of a request: request line and all headers, in bytes.
-const maxHead = maxURI + maxHeaderBytes
-
-// wireConn is what an HTTP/1 server reads a client's connection through: it looks at the head of each request before net/http
-// does, which hides or refuses what a load balancer tells apart. It never hands out bytes of two messages at once, so that
+// Conn is what an HTTP/1 server reads a client's connection through: it looks at the head of each request before net/http
+// does, which hides or refuses what a load balancer distinguishes. It never hands out bytes of two messages at once, so that
 // the inspection of a request is always there before its handler runs.
-type wireConn struct {
+type Conn struct {
 	net.Conn // of TLS where the client speaks it
-	client   *clientConn
+	client   Client
 
 	// Used by the reader only; net/http has one at a time.
 	base  []byte // what in begins in again once it is empty
@@ -30,16 +30,16 @@ type wireConn struct {
 	left  int64 // of a body with a length
 	chunk chunkScanner
 
-	words atomic.Pointer[string] // what the status line of the answer that is about to be written says; nil: net/http's
+	words atomic.Pointer[string] // of the status line of the next answer; nil: those of net/http
 
 	cutter atomic.Pointer[headCutter] // of the answer to a request of HTTP/0.9
 
 	mu       sync.Mutex // guards what follows
 	state    wireState
-	requests []*inspection // heads handed out whose handler has not run
-	deadline time.Time     // for reading, as net/http set it
-	refused  bool          // what the client goes on to say is not read
-	// tunnelled says that bytes were handed out as another protocol's.
+	requests []*Head   // heads handed out whose handler has not run
+	deadline time.Time // for reading, as net/http set it
+	refused  bool      // what the client still sends is not read
+	// tunnelled is set once bytes were handed out as another protocol's.
 	tunnelled bool
 }
 
@@ -53,10 +53,24 @@ const (
 	atEnd
 )
 
-func newWireConn(c net.Conn, client *clientConn) *wireConn { return &wireConn{Conn: c, client: client} }
+// Client is what a connection is read under, and what it reports to.
+type Client interface {
+	// ReadSettings are the mode of desync mitigation and the idle time-out of the moment.
+	ReadSettings() (desyncMode string, idleTimeout time.Duration)
+	// Abandoned is called when the connection ends within the head of a request.
+	Abandoned(received int, begun time.Time)
+	// Generated is called for an answer that is written without a handler.
+	Generated(status int)
+}
+
+// NewConn reads HTTP/1 from a connection.
+func NewConn(c net.Conn, client Client) *Conn { return &Conn{Conn: c, client: client} }
+
+// NetConn is the connection that is read.
+func (c *Conn) NetConn() net.Conn { return c.Conn }
 
 // Read implements net.Conn.
-func (c *wireConn) Read(p []byte) (int, error) {
+func (c *Conn) Read(p []byte) (int, error) {
 	for {
 		if len(c.out) > 0 {
 			n := copy(p, c.out)
@@ -98,7 +112,7 @@ func (c *wireConn) Read(p []byte) (int, error) {
 			c.in = c.in[n:]
 			return n, nil
 		default:
-			// The client may have more to say, but nobody listens.
+			// What the client still sends is dropped.
 			c.in = c.in[:0]
 			if err := c.fill(); err != nil {
 				return 0, err
@@ -107,20 +121,20 @@ func (c *wireConn) Read(p []byte) (int, error) {
 	}
 }
 
-func (c *wireConn) current() wireState {
+func (c *Conn) current() wireState {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.state
 }
 
-func (c *wireConn) enter(s wireState) {
+func (c *Conn) enter(s wireState) {
 	c.mu.Lock()
 	c.state = s
 	c.mu.Unlock()
 }
 
 // fill reads more when nothing is left over.
-func (c *wireConn) fill() error {
+func (c *Conn) fill() error {
 	if len(c.in) > 0 {
 		return nil
 	}
@@ -128,7 +142,7 @@ func (c *wireConn) fill() error {
 }
 
 // more appends what comes next to in.
-func (c *wireConn) more() error {
+func (c *Conn) more() error {
 	if len(c.in) == 0 {
 		if c.base == nil {
 			c.base = make([]byte, 4096)
@@ -146,7 +160,7 @@ func (c *wireConn) more() error {
 	return err
 }
 
-func (c *wireConn) readBody(p []byte) (n int, err error) {
+func (c *Conn) readBody(p []byte) (n int, err error) {
 	p = p[:min(int64(len(p)), c.left)]
 	if len(c.in) > 0 {
 		n = copy(p, c.in)
@@ -161,7 +175,7 @@ func (c *wireConn) readBody(p []byte) (n int, err error) {
 }
 
 // readHead reads until a head is complete, or too long, or too slow, and has it handed out.
-func (c *wireConn) readHead() error {
+func (c *Conn) readHead() error {
 	for {
 		for c.seen == 0 && len(c.in) > 0 && (c.in[0] == '\r' || c.in[0] == '\n') {
 			c.in = c.in[1:] // empty lines before a request (RFC 9112 §2.2)
@@ -177,7 +191,8 @@ func (c *wireConn) readHead() error {
 			end = c.headEnd()
 		}
 		if end > 0 {
-			c.take(inspect(c.in[:end], c.client.front.view.Load().settings.DesyncMode))
+			mode, _ := c.client.ReadSettings()
+			c.take(inspect(c.in[:end], mode))
 			c.in = c.in[end:]
 			return nil
 		}
@@ -194,7 +209,7 @@ func (c *wireConn) readHead() error {
 			return nil
 		default:
 			if len(c.in) > 0 && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, net.ErrClosed) {
-				c.client.abandoned(len(c.in), c.begun)
+				c.client.Abandoned(len(c.in), c.begun)
 				c.in = nil
 			}
 			return err
@@ -203,7 +218,7 @@ func (c *wireConn) readHead() error {
 }
 
 // headEnd is the length of a complete head, or 0.
-func (c *wireConn) headEnd() int {
+func (c *Conn) headEnd() int {
 	for {
 		n := bytes.IndexByte(c.in[c.seen:], '\n')
 		if n < 0 {
@@ -225,51 +240,51 @@ func (c *wireConn) headEnd() int {
 }
 
 // tooLong is the status for a head that cannot become acceptable any more, or 0.
-func (c *wireConn) tooLong() int {
+func (c *Conn) tooLong() int {
 	const methodAndVersion = 64
 	switch {
 	case len(c.in) > maxURI+methodAndVersion && bytes.IndexByte(c.in[:maxURI+methodAndVersion], '\n') < 0:
 		return http.StatusRequestURITooLong
-	case len(c.in) > maxHead:
+	case len(c.in) > MaxHead:
 		return http.StatusBadRequest
 	}
 	return 0
 }
 
 // take hands a head out with its inspection.
-func (c *wireConn) take(i *inspection, head []byte) {
-	i.begun = c.begun
+func (c *Conn) take(i *Head, head []byte) {
+	i.Begun = c.begun
 	c.begun, c.seen, c.out = time.Time{}, 0, head
-	if i.simple {
+	if i.Simple {
 		c.cutter.Store(new(headCutter))
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.requests = append(c.requests, i)
 	switch {
-	case i.refuse != 0, i.simple:
+	case i.Refuse != 0, i.Simple:
 		c.state, c.refused = atEnd, true
 	case i.chunked:
 		c.state, c.chunk = inChunks, chunkScanner{}
 	case i.length > 0:
 		c.state, c.left = inBody, i.length
-	case i.upgraded:
+	case i.Upgraded:
 		c.state = inTunnel
 	}
 }
 
 // refuse makes the handler answer for a head that is not complete.
-func (c *wireConn) refuse(status int) {
-	i := &inspection{refuse: status, size: len(c.in)}
+func (c *Conn) refuse(status int) {
+	i := &Head{Refuse: status, Size: len(c.in)}
 	line, _ := cutLine(c.in[:min(len(c.in), maxURI)])
 	if parts := bytes.SplitN(line, []byte{' '}, 3); len(parts) > 1 {
-		i.method, i.uri, i.version = string(parts[0]), string(parts[1]), "HTTP/1.1"
+		i.Method, i.URI, i.Version = string(parts[0]), string(parts[1]), "HTTP/1.1"
 	}
 	c.take(i, refusedHead(i))
 }
 
-// request is the inspection of the request whose handler begins.
-func (c *wireConn) request() *inspection {
+// NextHead is the inspection of the request whose handler begins.
+func (c *Conn) NextHead() *Head {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	i := c.requests[0]
@@ -277,9 +292,9 @@ func (c *wireConn) request() *inspection {
 	return i
 }
 
-// stay ends the tunnel that a request asked for and did not get: further bytes are requests again. It reports false when
-// some were handed out already.
-func (c *wireConn) stay() bool {
+// EndTunnel ends the tunnel that a request asked for and did not get: further bytes are requests again. It reports false if
+// bytes of the tunnel were handed out already.
+func (c *Conn) EndTunnel() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.tunnelled {
@@ -289,26 +304,27 @@ func (c *wireConn) stay() bool {
 	return true
 }
 
-// extend moves net/http's deadline for a head along: what counts is the time without any byte.
-func (c *wireConn) extend() {
+// extend moves net/http's deadline for a head: only the time without any byte counts.
+func (c *Conn) extend() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
 	if c.deadline.After(now) {
-		c.deadline = now.Add(c.client.front.view.Load().settings.IdleTimeout)
+		_, idle := c.client.ReadSettings()
+		c.deadline = now.Add(idle)
 		_ = c.Conn.SetReadDeadline(c.deadline)
 	}
 }
 
-// timedOut reports whether the deadline was one of time and not net/http's way of waking the reader up.
-func (c *wireConn) timedOut() bool {
+// timedOut reports whether the deadline was a time-out. net/http sets one in the past to wake the reader up.
+func (c *Conn) timedOut() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.deadline.After(time.Unix(1, 0))
 }
 
 // SetReadDeadline implements net.Conn.
-func (c *wireConn) SetReadDeadline(t time.Time) error {
+func (c *Conn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.deadline = t

@@ -1,7 +1,9 @@
-package dataplane
+package httpwire
 
 import (
+	"crypto/tls"
 	"io"
+	"net"
 	"net/http"
 	"time"
 )
@@ -9,8 +11,9 @@ import (
 // lingerTime is how long a client that is not read any more may go on sending before its connection is cut, so that it sees the answer.
 const lingerTime = 500 * time.Millisecond
 
-// Write implements net.Conn; the HTTP server's own error pages become the load balancer's, and its status lines those of the load balancer or the target.
-func (c *wireConn) Write(p []byte) (int, error) {
+// Write implements net.Conn. The HTTP server's own error pages become the load balancer's, and its status lines those of the
+// load balancer or the target.
+func (c *Conn) Write(p []byte) (int, error) {
 	if cutter := c.cutter.Load(); cutter != nil {
 		if _, err := c.Conn.Write(cutter.body(p)); err != nil {
 			return 0, err
@@ -18,7 +21,7 @@ func (c *wireConn) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	if page, ok := replaceErrorPage(p); ok {
-		c.client.counts.generated(http.StatusBadRequest)
+		c.client.Generated(http.StatusBadRequest)
 		if _, err := c.Conn.Write(page); err != nil {
 			return 0, err
 		}
@@ -36,32 +39,47 @@ func (c *wireConn) Write(p []byte) (int, error) {
 }
 
 // Close implements net.Conn. A client that is not read any more is given time to read the answer: closing with bytes unread resets.
-func (c *wireConn) Close() error {
+func (c *Conn) Close() error {
 	c.mu.Lock()
 	linger := c.refused
 	c.refused = false
 	c.mu.Unlock()
 	if linger {
-		c.linger()
+		Linger(c.Conn)
 	}
 	return c.Conn.Close()
 }
 
-func (c *wireConn) linger() {
-	if c.CloseWrite() != nil {
+// Linger ends the answer and reads on for lingerTime.
+func Linger(c net.Conn) {
+	if closeWrite(c) != nil {
 		return
 	}
-	_ = c.Conn.SetReadDeadline(time.Now().Add(lingerTime))
-	_, _ = io.Copy(io.Discard, c.Conn)
+	_ = c.SetReadDeadline(time.Now().Add(lingerTime))
+	_, _ = io.Copy(io.Discard, c)
 }
 
 // CloseWrite sends the end of the answer.
-func (c *wireConn) CloseWrite() error {
-	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+func (c *Conn) CloseWrite() error { return closeWrite(c.Conn) }
+
+func closeWrite(c net.Conn) error {
+	if w, ok := c.(interface{ CloseWrite() error }); ok {
 		return w.CloseWrite()
 	}
 	return nil
 }
 
 // SetLinger is net.TCPConn's.
-func (c *wireConn) SetLinger(seconds int) error { return c.client.SetLinger(seconds) }
+func (c *Conn) SetLinger(seconds int) error {
+	below := c.Conn
+	if t, ok := below.(*tls.Conn); ok {
+		below = t.NetConn()
+	}
+	if l, ok := below.(interface{ SetLinger(int) error }); ok {
+		return l.SetLinger(seconds)
+	}
+	return nil
+}
+
+// SetStatusLine sets the status of the answer that is about to be written: the code and words.
+func (c *Conn) SetStatusLine(status string) { c.words.Store(&status) }

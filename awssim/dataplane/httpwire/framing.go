@@ -1,4 +1,4 @@
-package dataplane
+package httpwire
 
 import (
 	"bytes"
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// framing finds out how the body ends, and what is wrong with how it is said. It returns the host.
-func (i *inspection) framing(lines []headLine) (host []byte) {
+// framing finds out how the body ends, and how the headers about that depart from RFC 9112. It returns the host.
+func (i *Head) framing(lines []headLine) (host []byte) {
 	var lengths, hosts int
 	var length, encodings []byte
 	encoded := false
@@ -38,9 +38,9 @@ func (i *inspection) framing(lines []headLine) (host []byte) {
 			hosts++
 			host = l.value
 		case is(l.name, "Expect") && !is(l.value, "100-continue"):
-			i.expect, i.changed = string(l.value), true
+			i.Expect, i.changed = string(l.value), true
 		case is(l.name, "Upgrade") && is(l.value, "websocket"):
-			i.upgraded = true
+			i.Upgraded = true
 		}
 	}
 	if lengths > 1 {
@@ -49,16 +49,16 @@ func (i *inspection) framing(lines []headLine) (host []byte) {
 	if lengths > 0 {
 		i.contentLength(length)
 	}
-	if encoded && i.version != "HTTP/1.0" { // which knows no transfer encodings
+	if encoded && i.Version != "HTTP/1.0" { // which knows no transfer encodings
 		i.transferEncoding(encodings, lengths > 0)
 	}
-	if hosts > 1 || hosts == 0 && i.version != "HTTP/1.0" && !i.simple || !isHost(host) {
+	if hosts > 1 || hosts == 0 && i.Version != "HTTP/1.0" && !i.Simple || !isHost(host) {
 		i.refusal(http.StatusBadRequest)
 	}
-	if len(i.uri) > maxURI {
+	if len(i.URI) > maxURI {
 		i.refusal(http.StatusRequestURITooLong)
 	}
-	i.upgraded = i.upgraded && i.length == 0 && !i.chunked
+	i.Upgraded = i.Upgraded && i.length == 0 && !i.chunked
 	return host
 }
 
@@ -67,21 +67,21 @@ func is[T string | []byte](b T, s string) bool {
 }
 
 // refusal answers with a status unless there is a reason for another already.
-func (i *inspection) refusal(status int) {
-	if i.refuse == 0 {
-		i.refuse = status
+func (i *Head) refusal(status int) {
+	if i.Refuse == 0 {
+		i.Refuse = status
 	}
 }
 
-func (i *inspection) contentLength(value []byte) {
+func (i *Head) contentLength(value []byte) {
 	n, err := strconv.ParseUint(string(value), 10, 63)
 	if err != nil || len(value) > 0 && !isDigit(value[0]) {
 		i.note("BadContentLength")
-		i.changed, i.closes = true, true
+		i.changed, i.Closes = true, true
 		return
 	}
 	i.length = int64(n)
-	if i.method == http.MethodGet || i.method == http.MethodHead {
+	if i.Method == http.MethodGet || i.Method == http.MethodHead {
 		if n == 0 {
 			i.note("GetHeadZeroContentLength")
 		} else {
@@ -90,7 +90,7 @@ func (i *inspection) contentLength(value []byte) {
 	}
 }
 
-func (i *inspection) transferEncoding(value []byte, withLength bool) {
+func (i *Head) transferEncoding(value []byte, withLength bool) {
 	chunked := 0
 	for coding := range bytes.SplitSeq(value, []byte{','}) {
 		coding = bytes.Trim(coding, " \t")
@@ -103,7 +103,7 @@ func (i *inspection) transferEncoding(value []byte, withLength bool) {
 			i.refusal(http.StatusNotImplemented)
 		default:
 			i.note("BadTransferEncoding")
-			i.changed, i.closes = true, true
+			i.changed, i.Closes = true, true
 		}
 	}
 	switch {
@@ -116,7 +116,7 @@ func (i *inspection) transferEncoding(value []byte, withLength bool) {
 	}
 	if chunked > 0 {
 		i.chunked, i.length = true, 0
-		if i.method == http.MethodGet || i.method == http.MethodHead {
+		if i.Method == http.MethodGet || i.Method == http.MethodHead {
 			i.note("UndefinedTransferEncodingSemantics")
 		}
 	}
