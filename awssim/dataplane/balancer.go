@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -27,7 +28,7 @@ type balancer struct {
 	open     openFlows  // NLB
 
 	mu        sync.Mutex // guards what follows; taken by update and stop, and briefly by Addresses
-	loopback  *loopback
+	loopback  *flow.Loopback
 	addresses []netip.Addr // on the virtual network
 	fronts    map[frontKey]*front
 	stopped   bool
@@ -67,7 +68,7 @@ func (b *balancer) update(lb *topology.LoadBalancer) error {
 		return nil
 	}
 	if b.loopback == nil {
-		b.loopback = b.plane.loopbacks.take(b.arn)
+		b.loopback = b.plane.loopbacks.Take(b.arn)
 	}
 	var bad []error
 	wanted := map[frontKey]bool{}
@@ -131,7 +132,7 @@ func (b *balancer) setAddresses(wanted []netip.Addr) {
 
 func (b *balancer) releaseLoopback() {
 	if b.loopback != nil {
-		b.loopback.release()
+		b.loopback.Release()
 		b.loopback = nil
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
@@ -34,12 +35,11 @@ type edge struct {
 	arn    string
 	config atomic.Pointer[topology.Accelerator]
 	counts edgeCounts
-	loops  []*loopback // two
+	loops  []*flow.Loopback // two
 
 	mu        sync.Mutex // guards what follows
 	addresses []netip.Addr
 	doors     map[doorKey]*door
-	flows     map[*flow]bool
 	stopped   bool
 }
 
@@ -48,16 +48,18 @@ type doorKey struct {
 	port     int32
 }
 
-// door is one open port on both loopback addresses.
+// door is one open port on both loopback addresses, with the flows that came through it.
 type door struct {
+	doorKey
+	flows   flow.Set
 	sockets []io.Closer
 	bound   []int32 // by loopback address; 0: could not be bound
 }
 
 func newEdge(p *Plane, arn string) *edge {
 	return &edge{
-		plane: p, arn: arn, doors: map[doorKey]*door{}, flows: map[*flow]bool{},
-		loops: []*loopback{p.loopbacks.take(arn + "#1"), p.loopbacks.take(arn + "#2")},
+		plane: p, arn: arn, doors: map[doorKey]*door{},
+		loops: []*flow.Loopback{p.loopbacks.Take(arn + "#1"), p.loopbacks.Take(arn + "#2")},
 	}
 }
 
@@ -100,7 +102,9 @@ func (e *edge) update(a *topology.Accelerator) error {
 	}
 	before := e.config.Swap(a)
 	if before != nil && before.Enabled != a.Enabled {
-		e.cut(func(*flow) bool { return true })
+		for _, d := range e.doors {
+			d.flows.Cut()
+		}
 	}
 	var addresses []netip.Addr
 	if a.Deployed {
@@ -122,8 +126,7 @@ func (e *edge) update(a *topology.Accelerator) error {
 	for key, d := range e.doors {
 		if !wanted[key] {
 			delete(e.doors, key)
-			closeAll(d.sockets...)
-			e.cut(func(f *flow) bool { return f.door == key })
+			d.close()
 		}
 	}
 	var bad []error
@@ -173,13 +176,11 @@ func (e *edge) forward(ctx context.Context, network string, from, to netip.AddrP
 	return e.dial(ctx, tuple{network, from, to}, int32(to.Port()))
 }
 
-// cut resets flows; the lock is held.
-func (e *edge) cut(which func(*flow) bool) {
-	for f := range e.flows {
-		if which(f) {
-			f.reset()
-		}
-	}
+// close ends a port and cuts its flows.
+func (d *door) close() {
+	d.flows.End()
+	flow.CloseAll(d.sockets...)
+	d.flows.Cut()
 }
 
 // stop ends the accelerator and gives its addresses back.
@@ -188,37 +189,36 @@ func (e *edge) stop() {
 	defer e.mu.Unlock()
 	e.stopped = true
 	for _, d := range e.doors {
-		closeAll(d.sockets...)
+		d.close()
 	}
 	e.doors = nil
 	e.setAddresses(nil)
-	e.cut(func(*flow) bool { return true })
 	for _, l := range e.loops {
-		l.release()
+		l.Release()
 	}
 }
 
 // open binds a port on both loopback addresses; the lock is held.
 func (e *edge) open(key doorKey) (*door, error) {
-	d := &door{}
+	d := &door{doorKey: key}
 	var bad []error
 	for _, loop := range e.loops {
 		bound := int32(0)
 		if key.protocol == "UDP" {
-			c, err := loop.listenUDP(key.port)
+			c, err := loop.ListenUDP(key.port)
 			bad = append(bad, err)
 			if err == nil {
 				bound = int32(c.LocalAddr().(*net.UDPAddr).Port)
 				d.sockets = append(d.sockets, c)
-				e.plane.spawn(func() { e.receive(c, key) })
+				e.plane.spawn(func() { e.receive(c, d) })
 			}
 		} else {
-			l, err := loop.listenTCP(key.port)
+			l, err := loop.ListenTCP(key.port)
 			bad = append(bad, err)
 			if err == nil {
 				bound = int32(l.Addr().(*net.TCPAddr).Port)
 				d.sockets = append(d.sockets, l)
-				e.plane.spawn(func() { e.accept(l, key) })
+				e.plane.spawn(func() { e.accept(l, d) })
 			}
 		}
 		d.bound = append(d.bound, bound)
@@ -227,107 +227,54 @@ func (e *edge) open(key doorKey) (*door, error) {
 }
 
 // accept takes connections until the socket closes.
-func (e *edge) accept(l net.Listener, key doorKey) {
-	for {
-		c, err := l.Accept()
-		switch {
-		case err == nil:
-			if !e.plane.spawn(func() { e.serve(c, key) }) {
-				abort(c)
-			}
-		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ECONNABORTED):
-			e.plane.rest()
-		default:
-			return
+func (e *edge) accept(l net.Listener, d *door) {
+	e.plane.accept(l, func(c net.Conn) {
+		if !e.plane.spawn(func() { e.serve(c, d) }) {
+			flow.Abort(c)
 		}
-	}
-}
-
-// rest lets a moment pass, for a process that is out of descriptors.
-func (p *Plane) rest() {
-	pause := time.NewTimer(acceptPause)
-	select {
-	case <-pause.C:
-	case <-p.ctx.Done():
-		pause.Stop()
-	}
+	})
 }
 
 // serve carries one TCP connection.
-func (e *edge) serve(client net.Conn, key doorKey) {
-	fl := &flow{door: key, abort: func() { abort(client) }}
-	if !e.addFlow(fl) {
-		fl.reset()
+func (e *edge) serve(client net.Conn, d *door) {
+	fl := flow.New(func() { flow.Abort(client) })
+	if !d.flows.Add(fl) {
 		return
 	}
-	defer e.removeFlow(fl)
+	defer d.flows.Remove(fl)
 	if !e.admits("tcp", netip.AddrPort{}, netip.AddrPort{}) { // dropped packets: silence, until the client gives up
 		_, _ = io.Copy(io.Discard, client)
 		_ = client.Close()
 		return
 	}
 	ctx, cancel := context.WithTimeout(e.plane.ctx, connectTimeout)
-	target, err := e.dial(ctx, e.tuple("tcp", client.RemoteAddr(), client.LocalAddr()), key.port)
+	target, err := e.dial(ctx, e.tuple("tcp", client.RemoteAddr(), client.LocalAddr()), d.port)
 	cancel()
 	if err != nil {
-		fl.reset()
+		fl.Reset()
 		return
 	}
-	through := &flow{door: key, abort: func() { abort(client); abort(target) }}
-	if !e.addFlow(through) {
-		through.reset()
+	through := flow.New(func() { flow.Abort(client); flow.Abort(target) })
+	if !d.flows.Add(through) {
 		return
 	}
-	defer e.removeFlow(through)
-	idle := e.plane.newIdleTimer(edgeIdle, through.reset)
-	defer idle.stop()
+	defer d.flows.Remove(through)
+	idle := flow.NewIdleTimer(e.plane.clock, edgeIdle, through.Reset)
+	defer idle.Stop()
 	var both sync.WaitGroup
 	both.Go(func() { relay(target, client, through, idle) })
 	relay(client, target, through, idle)
 	both.Wait()
-	closeAll(client, target)
+	flow.CloseAll(client, target)
 }
 
 // relay copies one direction; its end is passed on, an error resets both sides.
-func relay(to, from net.Conn, fl *flow, idle *idleTimer) {
-	buf := copyBuffers.Get().(*[]byte)
-	defer copyBuffers.Put(buf)
-	for {
-		n, err := from.Read(*buf)
-		if n > 0 {
-			idle.feed()
-			if _, werr := to.Write((*buf)[:n]); werr != nil {
-				fl.reset()
-				return
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			if w, ok := to.(interface{ CloseWrite() error }); ok {
-				_ = w.CloseWrite()
-			}
-			return
-		}
-		if err != nil {
-			fl.reset()
-			return
-		}
+func relay(to, from net.Conn, fl *flow.Flow, idle *flow.IdleTimer) {
+	if _, err := flow.Copy(to, from, idle); err != nil {
+		fl.Reset()
+		return
 	}
-}
-
-func (e *edge) addFlow(f *flow) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.stopped {
-		return false
-	}
-	e.flows[f] = true
-	return true
-}
-
-func (e *edge) removeFlow(f *flow) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.flows, f)
+	_ = flow.CloseWrite(to)
 }
 
 // tuple is a flow on loopback; its client counts as one from outside.

@@ -32,7 +32,7 @@ func (e *edge) reached() []Address {
 	}
 	var out []Address
 	for i, loop := range e.loops {
-		a := Address{ARN: e.arn, Name: c.Name, DNSName: c.DNSName, IP: loop.address, TCP: map[int32]int32{}, UDP: map[int32]int32{}}
+		a := Address{ARN: e.arn, Name: c.Name, DNSName: c.DNSName, IP: loop.Address, TCP: map[int32]int32{}, UDP: map[int32]int32{}}
 		for key, d := range e.doors {
 			switch {
 			case d.bound[i] == 0:
@@ -74,9 +74,9 @@ func (p *Plane) ResolveAccelerator(name string) ([]netip.Addr, bool) {
 	}
 	var out []netip.Addr
 	for _, loop := range e.loops {
-		out = append(out, loop.address)
+		out = append(out, loop.Address)
 		if dualStack {
-			out = append(out, netip.AddrFrom16(loop.address.As16()))
+			out = append(out, netip.AddrFrom16(loop.Address.As16()))
 		}
 	}
 	return out, true

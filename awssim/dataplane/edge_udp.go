@@ -4,14 +4,16 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+
+	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 )
 
 // receive carries the datagrams of one socket: each client address and port is a flow with an endpoint of its own until nothing
 // moved for the idle time.
-func (e *edge) receive(socket *net.UDPConn, key doorKey) {
+func (e *edge) receive(socket *net.UDPConn, d *door) {
 	var mu sync.Mutex
 	flows := map[netip.AddrPort]*edgePackets{}
-	receiveAll(socket, func(datagram []byte, peer netip.AddrPort) {
+	flow.ReceiveAll(socket, func(datagram []byte, peer netip.AddrPort) {
 		if !e.admits("udp", netip.AddrPort{}, netip.AddrPort{}) {
 			return
 		}
@@ -19,7 +21,7 @@ func (e *edge) receive(socket *net.UDPConn, key doorKey) {
 		p := flows[peer]
 		mu.Unlock()
 		if p == nil {
-			p = e.newPackets(socket, net.UDPAddrFromAddrPort(peer), key, func() {
+			p = e.newPackets(socket, net.UDPAddrFromAddrPort(peer), d, func() {
 				mu.Lock()
 				defer mu.Unlock()
 				delete(flows, peer)
@@ -34,48 +36,47 @@ func (e *edge) receive(socket *net.UDPConn, key doorKey) {
 				p.end()
 			}
 		}
-		p.idle.feed()
+		p.idle.Feed()
 		_, _ = p.target.Write(datagram) // a datagram may be lost
 	})
 }
 
 // edgePackets is the datagrams of one client.
 type edgePackets struct {
-	edge   *edge
 	socket net.PacketConn
 	peer   net.Addr
 	target net.Conn
-	flow   *flow
-	idle   *idleTimer
+	door   *door
+	flow   *flow.Flow
+	idle   *flow.IdleTimer
 	forget func()
 }
 
 // newPackets chooses an endpoint for a new client; nil when there is none.
-func (e *edge) newPackets(socket net.PacketConn, peer net.Addr, key doorKey, forget func()) *edgePackets {
-	target, err := e.dial(e.plane.ctx, e.tuple("udp", peer, socket.LocalAddr()), key.port)
+func (e *edge) newPackets(socket net.PacketConn, peer net.Addr, d *door, forget func()) *edgePackets {
+	target, err := e.dial(e.plane.ctx, e.tuple("udp", peer, socket.LocalAddr()), d.port)
 	if err != nil {
 		return nil
 	}
-	p := &edgePackets{edge: e, socket: socket, peer: peer, target: target, forget: forget}
-	p.flow = &flow{door: key, abort: func() { _ = target.Close() }}
-	if !e.addFlow(p.flow) {
-		p.flow.reset()
+	p := &edgePackets{socket: socket, peer: peer, target: target, door: d, forget: forget}
+	p.flow = flow.New(func() { _ = target.Close() })
+	if !d.flows.Add(p.flow) {
 		return nil
 	}
-	p.idle = e.plane.newIdleTimer(edgeUDPIdle, p.flow.reset)
+	p.idle = flow.NewIdleTimer(e.plane.clock, edgeUDPIdle, p.flow.Reset)
 	return p
 }
 
 // answer carries the answers until the flow ends.
 func (p *edgePackets) answer() {
 	defer p.end()
-	buf := make([]byte, maxPacket)
+	buf := make([]byte, flow.MaxPacket)
 	for {
 		n, err := p.target.Read(buf)
 		if err != nil {
 			return
 		}
-		p.idle.feed()
+		p.idle.Feed()
 		if _, err := p.socket.WriteTo(buf[:n], p.peer); err != nil {
 			return
 		}
@@ -83,8 +84,8 @@ func (p *edgePackets) answer() {
 }
 
 func (p *edgePackets) end() {
-	p.idle.stop()
-	p.flow.reset()
+	p.idle.Stop()
+	p.flow.Reset()
 	p.forget()
-	p.edge.removeFlow(p.flow)
+	p.door.flows.Remove(p.flow)
 }

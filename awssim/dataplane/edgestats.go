@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
@@ -101,20 +102,10 @@ func (c *edgeConn) Close() error {
 }
 
 // CloseWrite is net.TCPConn's.
-func (c *edgeConn) CloseWrite() error {
-	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return w.CloseWrite()
-	}
-	return nil
-}
+func (c *edgeConn) CloseWrite() error { return flow.CloseWrite(c.Conn) }
 
 // SetLinger is net.TCPConn's.
-func (c *edgeConn) SetLinger(seconds int) error {
-	if l, ok := c.Conn.(interface{ SetLinger(int) error }); ok {
-		return l.SetLinger(seconds)
-	}
-	return nil
-}
+func (c *edgeConn) SetLinger(seconds int) error { return flow.SetLinger(c.Conn, seconds) }
 
 // edgeStats are the counters of the accelerators, and how many of their endpoints are healthy; the lock is held.
 func (p *Plane) edgeStats() map[EdgePath]map[string]int64 {

@@ -13,44 +13,10 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
-
-// flow is a connection through an NLB, or an upgraded one through an ALB.
-type flow struct {
-	once      sync.Once
-	abort     func()
-	door      doorKey     // through an accelerator
-	record    *flowRecord // NLB
-	cut       atomic.Bool // reset was called
-	forgotten atomic.Bool // idle for too long: who speaks next is reset
-}
-
-// reset cuts the flow on both sides.
-func (f *flow) reset() {
-	f.once.Do(func() {
-		f.cut.Store(true)
-		f.abort()
-	})
-}
-
-// addFlow registers a flow; it reports false when the listener is gone.
-func (f *front) addFlow(flow *flow) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.stopped {
-		return false
-	}
-	f.flows[flow] = true
-	return true
-}
-
-func (f *front) removeFlow(flow *flow) {
-	f.mu.Lock()
-	delete(f.flows, flow)
-	f.mu.Unlock()
-}
 
 // tlsIdle is the fixed idle time-out of TLS listeners.
 const tlsIdle = 350 * time.Second
@@ -93,58 +59,45 @@ func (f *front) serveFlow(conn *clientConn, v *view) {
 	if inner, ok := target.(*tls.Conn); ok && tlsSide != nil {
 		tlsSide.back = inner.ConnectionState().NegotiatedProtocol
 	}
-	fl := &flow{record: record}
-	fl.abort = func() {
+	fl := flow.New(func() {
 		if !record.peerReset.Load() {
 			record.counts.add(balancerResets, 1)
 		}
-		abort(conn)
-		abort(netConn(target))
+		flow.Abort(conn)
+		flow.Abort(flow.BelowTLS(target))
+	})
+	defer f.flows.Remove(fl)
+	defer r.target.flows.Remove(fl)
+	if f.flows.Add(fl) && r.target.flows.Add(fl) {
+		f.carry(client, target, v, &carried{Flow: fl, record: record})
 	}
-	if !f.addFlow(fl) || !r.target.addFlow(fl) {
-		fl.reset()
-		f.removeFlow(fl)
-		return
-	}
-	defer f.removeFlow(fl)
-	defer r.target.removeFlow(fl)
-	f.carry(client, target, v, fl)
 }
 
-// netConn is what is below TLS.
-func netConn(c net.Conn) net.Conn {
-	if t, ok := c.(*tls.Conn); ok {
-		return t.NetConn()
-	}
-	return c
-}
-
-// refuse resets a client for whom there is no target.
+// refuse resets a client for which there is no target.
 func (f *front) refuse(c net.Conn) {
 	f.balancer.flows.add(balancerResets, 1)
-	abort(c)
+	flow.Abort(c)
 }
 
 // unreachable ends the client's side of a flow whose target could not be connected. A target's refusal is the target's reset.
 func (f *front) unreachable(c net.Conn, r *route, err error) {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		r.counts(f.balancer).add(targetResets, 1)
-		abort(c)
+		flow.Abort(c)
 		return
 	}
 	f.refuse(c)
 }
 
-// swallow is the fate of a client whose packets come back to itself: nobody answers until it gives up or is idle for too long.
+// swallow keeps a client whose packets come back to itself without an answer until it gives up or is idle for too long.
 func (f *front) swallow(conn *clientConn, v *view) {
-	fl := &flow{abort: func() { abort(conn) }}
-	if !f.addFlow(fl) {
-		fl.reset()
+	fl := flow.New(func() { flow.Abort(conn) })
+	if !f.flows.Add(fl) {
 		return
 	}
-	defer f.removeFlow(fl)
-	idle := f.balancer.plane.newIdleTimer(v.idleAfter(), fl.reset)
-	defer idle.stop()
+	defer f.flows.Remove(fl)
+	idle := flow.NewIdleTimer(f.balancer.plane.clock, v.idleAfter(), fl.Reset)
+	defer idle.Stop()
 	_, _ = io.Copy(io.Discard, conn)
 	_ = conn.Close()
 }
@@ -164,7 +117,7 @@ func (g *group) leaves(ctx context.Context, network string, to netip.AddrPort) e
 	return errBlocked
 }
 
-// connect opens the target's side of a flow, with what the target group wants said first.
+// connect opens the target's side of a flow and sends the PROXY protocol header if the target group has one.
 func (f *front) connect(r *route, client netip.AddrPort, protocol string) (net.Conn, error) {
 	plane := f.balancer.plane
 	ctx, cancel := context.WithTimeout(plane.ctx, plane.connectTimeout)
@@ -179,7 +132,7 @@ func (f *front) connect(r *route, client netip.AddrPort, protocol string) (net.C
 		return nil, err
 	}
 	if config.settings.ProxyProtocol {
-		if _, err := c.Write(proxyHeader(proxyTCP, client, r.at)); err != nil {
+		if _, err := c.Write(flow.ProxyHeader(flow.ProxyTCP, client, r.at)); err != nil {
 			_ = c.Close()
 			return nil, err
 		}
@@ -208,39 +161,46 @@ func (v *view) idleAfter() time.Duration {
 	return v.TCPIdleTimeout
 }
 
+// carried is a TCP or TLS flow between its two connections.
+type carried struct {
+	*flow.Flow
+	record    *flowRecord
+	forgotten atomic.Bool // idle for too long: the side that speaks next is reset
+}
+
 // carry copies both ways; the end of one direction is passed on and the other goes on. An idle TLS flow is closed, an idle TCP
-// flow forgotten without a word: its ends find out when they next speak.
-func (f *front) carry(client, target net.Conn, v *view, fl *flow) {
+// flow is forgotten: its ends get a reset when they next send.
+func (f *front) carry(client, target net.Conn, v *view, fl *carried) {
 	secure := v.listener.Protocol == "TLS"
-	idle := f.balancer.plane.newIdleTimer(v.idleAfter(), func() {
+	idle := flow.NewIdleTimer(f.balancer.plane.clock, v.idleAfter(), func() {
 		fl.record.end()
 		if secure {
-			closeAll(client, target)
+			flow.CloseAll(client, target)
 			return
 		}
 		fl.forgotten.Store(true)
 	})
-	defer idle.stop()
+	defer idle.Stop()
 	var both sync.WaitGroup
 	both.Go(func() { f.direct(target, client, fl, idle, clientResets) })
 	f.direct(client, target, fl, idle, targetResets)
 	both.Wait()
-	closeAll(client, target)
+	flow.CloseAll(client, target)
 }
 
 // direct carries one direction of a flow. Resets by the sender count as the metric says.
-func (f *front) direct(to, from net.Conn, fl *flow, idle *idleTimer, resets flowMetric) {
-	buf := copyBuffers.Get().(*[]byte)
-	defer copyBuffers.Put(buf)
+func (f *front) direct(to, from net.Conn, fl *carried, idle *flow.IdleTimer, resets flowMetric) {
+	buf := flow.Buffers.Get().(*[]byte)
+	defer flow.Buffers.Put(buf)
 	for {
 		n, err := from.Read(*buf)
 		if fl.forgotten.Load() {
 			fl.record.counts.add(balancerResets, 1)
-			abort(netConn(from))
+			flow.Abort(flow.BelowTLS(from))
 			return
 		}
 		if n > 0 {
-			idle.feed()
+			idle.Feed()
 			fl.record.carried(n, resets == clientResets)
 			if _, werr := to.Write((*buf)[:n]); werr != nil {
 				f.broken(fl, werr, clientResets+targetResets-resets)
@@ -251,9 +211,7 @@ func (f *front) direct(to, from net.Conn, fl *flow, idle *idleTimer, resets flow
 			continue
 		}
 		if errors.Is(err, io.EOF) {
-			if w, ok := to.(interface{ CloseWrite() error }); ok {
-				_ = w.CloseWrite()
-			}
+			_ = flow.CloseWrite(to)
 			return
 		}
 		f.broken(fl, err, resets)
@@ -262,19 +220,13 @@ func (f *front) direct(to, from net.Conn, fl *flow, idle *idleTimer, resets flow
 }
 
 // broken ends a flow that an error ended on one side; a reset by that side counts as the metric says.
-func (f *front) broken(fl *flow, err error, resets flowMetric) {
-	if (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)) && !fl.cut.Load() {
+func (f *front) broken(fl *carried, err error, resets flowMetric) {
+	if (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)) && !fl.WasReset() {
 		if fl.record.peerReset.CompareAndSwap(false, true) {
 			fl.record.counts.add(resets, 1)
 		}
 	}
-	fl.reset()
-}
-
-func closeAll(closers ...io.Closer) {
-	for _, c := range closers {
-		_ = c.Close()
-	}
+	fl.Reset()
 }
 
 // network reports whether the balancer is an NLB.

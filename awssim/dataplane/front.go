@@ -11,9 +11,9 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
@@ -25,19 +25,18 @@ type front struct {
 	view     atomic.Pointer[view]
 	servers  *servers // HTTP and HTTPS
 	tls      func() *tls.Config
+	flows    flow.Set
 
 	mu       sync.Mutex
 	tcpPort  int32 // what is bound on loopback; 0: nothing
 	udpPort  int32
 	loopback []io.Closer
 	virtual  map[netip.Addr][]io.Closer
-	flows    map[*flow]bool
 	conns    map[*clientConn]bool
-	stopped  bool
 }
 
 func newFront(b *balancer, key frontKey, v *view) *front {
-	f := &front{balancer: b, key: key, virtual: map[netip.Addr][]io.Closer{}, flows: map[*flow]bool{}, conns: map[*clientConn]bool{}}
+	f := &front{balancer: b, key: key, virtual: map[netip.Addr][]io.Closer{}, conns: map[*clientConn]bool{}}
 	f.view.Store(v)
 	f.tls = sync.OnceValue(f.newTLSConfig)
 	if key.protocol == "HTTP" || key.protocol == "HTTPS" {
@@ -50,7 +49,7 @@ func (f *front) tcp() bool { return topology.Carries(f.key.protocol, "tcp") }
 func (f *front) udp() bool { return topology.Carries(f.key.protocol, "udp") }
 
 // update makes the next connections and requests see v and opens what is not open yet.
-func (f *front) update(v *view, loop *loopback, addresses []netip.Addr) error {
+func (f *front) update(v *view, loop *flow.Loopback, addresses []netip.Addr) error {
 	f.view.Store(v)
 	if f.servers != nil {
 		f.servers.update(v)
@@ -74,25 +73,25 @@ func (f *front) update(v *view, loop *loopback, addresses []netip.Addr) error {
 	return errors.Join(bad...)
 }
 
-func (f *front) openLoopback(loop *loopback) error {
+func (f *front) openLoopback(loop *flow.Loopback) error {
 	var bad []error
 	if f.tcp() {
-		l, err := loop.listenTCP(f.key.port)
+		l, err := loop.ListenTCP(f.key.port)
 		if err == nil {
 			f.tcpPort = int32(l.Addr().(*net.TCPAddr).Port)
 			f.loopback = append(f.loopback, l)
-			f.balancer.plane.spawn(func() { f.accept(l) })
+			f.balancer.plane.spawn(func() { f.balancer.plane.accept(l, f.take) })
 		}
 		bad = append(bad, err)
 	}
 	if f.udp() {
-		c, err := loop.listenUDP(f.key.port)
+		c, err := loop.ListenUDP(f.key.port)
 		if err == nil {
 			f.udpPort = int32(c.LocalAddr().(*net.UDPAddr).Port)
 			f.loopback = append(f.loopback, c)
-			flows, take := f.flowsOf(loop.address)
+			flows, take := f.flowsOf(loop.Address)
 			flows.socket = c
-			f.balancer.plane.spawn(func() { receiveAll(c, take) })
+			f.balancer.plane.spawn(func() { flow.ReceiveAll(c, take) })
 		}
 		bad = append(bad, err)
 	}
@@ -137,23 +136,17 @@ func (f *front) ports() (tcp, udp int32) {
 
 // stop closes the sockets, lets HTTP requests in flight end and cuts NLB flows.
 func (f *front) stop() {
+	f.flows.End()
 	f.mu.Lock()
-	f.stopped = true
 	closers := f.loopback
 	for _, c := range f.virtual {
 		closers = append(closers, c...)
-	}
-	flows := make([]*flow, 0, len(f.flows))
-	for flow := range f.flows {
-		flows = append(flows, flow)
 	}
 	f.mu.Unlock()
 	for _, c := range closers {
 		_ = c.Close()
 	}
-	for _, flow := range flows {
-		flow.reset()
-	}
+	f.flows.Cut()
 	if f.servers != nil {
 		f.servers.stop()
 	}
@@ -169,30 +162,6 @@ func (f *front) closeConns() {
 	}
 }
 
-// acceptPause is how long accepting rests when the process is out of descriptors.
-const acceptPause = 20 * time.Millisecond
-
-// accept takes connections until the socket closes.
-func (f *front) accept(l net.Listener) {
-	for {
-		c, err := l.Accept()
-		switch {
-		case err == nil:
-			f.take(c)
-		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ECONNABORTED):
-			f.balancer.plane.logf("data plane: load balancer %s: accept on port %d: %v", f.balancer.arn, f.key.port, err)
-			pause := time.NewTimer(acceptPause)
-			select {
-			case <-pause.C:
-			case <-f.balancer.plane.ctx.Done():
-				pause.Stop()
-			}
-		default:
-			return
-		}
-	}
-}
-
 // take starts serving a connection that the security groups admit and resets others.
 func (f *front) take(c net.Conn) {
 	b := f.balancer
@@ -202,7 +171,7 @@ func (f *front) take(c net.Conn) {
 		b.counters.add(newConnectionCount, 1)
 		b.counters.add(rejectedConnectionCount, 1)
 		b.flows.blockedIn("tcp")
-		abort(c)
+		flow.Abort(c)
 		return
 	}
 	v := f.view.Load()
@@ -218,16 +187,8 @@ func (f *front) take(c net.Conn) {
 		return
 	}
 	if !b.plane.spawn(func() { f.serveFlow(conn, v) }) {
-		abort(conn)
+		flow.Abort(conn)
 	}
-}
-
-// abort closes a connection with a reset.
-func abort(c net.Conn) {
-	if l, ok := c.(interface{ SetLinger(int) error }); ok {
-		_ = l.SetLinger(0)
-	}
-	_ = c.Close()
 }
 
 // clientConn is a client's connection with what the load balancer knows of it.
@@ -266,20 +227,10 @@ func (c *clientConn) Close() error {
 }
 
 // CloseWrite sends the end of the answer.
-func (c *clientConn) CloseWrite() error {
-	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return w.CloseWrite()
-	}
-	return nil
-}
+func (c *clientConn) CloseWrite() error { return flow.CloseWrite(c.Conn) }
 
 // SetLinger is net.TCPConn's.
-func (c *clientConn) SetLinger(seconds int) error {
-	if l, ok := c.Conn.(interface{ SetLinger(int) error }); ok {
-		return l.SetLinger(seconds)
-	}
-	return nil
-}
+func (c *clientConn) SetLinger(seconds int) error { return flow.SetLinger(c.Conn, seconds) }
 
 // ReadSettings implements httpwire.Client.
 func (c *clientConn) ReadSettings() (desyncMode string, idleTimeout time.Duration) {

@@ -49,7 +49,7 @@ func (c *checker) turned(t *target, ticket int, user *groupUser, config *groupCo
 	}
 	s := &config.settings
 	if s.CutUnhealthy {
-		t.cutFlows()
+		t.flows.Cut()
 	}
 	if s.CutUnhealthy || s.UnhealthyDrain <= 0 {
 		c.report(t, state, v)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/maphash"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
 	"github.com/k8s-lbc/lbc/awssim/authn"
 	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 )
@@ -74,7 +76,7 @@ type Plane struct {
 	groups    map[string]*group    // by ARN
 	edges     map[string]*edge     // by ARN
 	measuring func() bool          // stops the timer of the next look at the meters; nil: nothing to measure
-	loopbacks loopbacks
+	loopbacks flow.Loopbacks
 }
 
 // New starts an empty plane. Close it.
@@ -226,6 +228,11 @@ func (p *Plane) spawn(f func()) bool {
 	}
 	p.work.Go(f)
 	return true
+}
+
+// accept gives each connection of a socket to take until the socket closes.
+func (p *Plane) accept(l net.Listener, take func(net.Conn)) {
+	flow.Accept(p.ctx, l, take, func(err error) { p.logf("data plane: accept at %s: %v", l.Addr(), err) })
 }
 
 // begin makes Close wait until the caller says p.work.Done(). It reports false when the plane is closed.

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -67,7 +68,7 @@ func (u *groupUser) dialer(n *vnet.Network, from netip.Addr, at netip.AddrPort, 
 		if err != nil || !u.network || !g.settings.ProxyProtocol {
 			return c, err
 		}
-		if _, err := c.Write(localHeader()); err != nil {
+		if _, err := c.Write(flow.LocalProxyHeader()); err != nil {
 			_ = c.Close()
 			return nil, err
 		}

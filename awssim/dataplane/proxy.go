@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
 )
 
@@ -28,8 +30,8 @@ var (
 func (x *exchange) proxy(g *group, t *target, targets []*target, host, uri string) {
 	ctx, cancel := context.WithCancelCause(x.r.Context())
 	defer cancel(nil)
-	idle := newWatchdog(x.view.settings.IdleTimeout, func() { cancel(errIdle) })
-	defer idle.stop()
+	idle := flow.NewIdleTimer(clock.Real{}, x.view.settings.IdleTimeout, func() { cancel(errIdle) })
+	defer idle.Stop()
 	config := g.config.Load()
 	out := x.outgoing(ctx, config.Protocol == "HTTPS", host, uri, idle)
 
@@ -37,7 +39,7 @@ func (x *exchange) proxy(g *group, t *target, targets []*target, host, uri strin
 		if x.r.ProtoMajor == 1 { // the answer may begin before the body ends
 			_ = http.NewResponseController(x.w).EnableFullDuplex()
 		}
-		idle.onExpiry(func() {
+		idle.OnExpiry(func() {
 			cancel(errIdle)
 			if !body.ended.Load() { // it may be waiting for the client
 				_ = http.NewResponseController(x.w).SetReadDeadline(time.Now())
@@ -69,8 +71,8 @@ func (x *exchange) proxy(g *group, t *target, targets []*target, host, uri strin
 	defer t.inFlight.Add(-1)
 	defer context.AfterFunc(t.gone, func() { cancel(errDrained) })()
 	x.targetStatus, x.headAt = res.StatusCode, x.now()
-	buf := copyBuffers.Get().(*[]byte)
-	defer copyBuffers.Put(buf)
+	buf := flow.Buffers.Get().(*[]byte)
+	defer flow.Buffers.Put(buf)
 	held, err := x.hold(res, *buf, idle)
 	if err != nil {
 		x.failed(ctx, g, out, err)
@@ -90,14 +92,14 @@ func (x *exchange) proxy(g *group, t *target, targets []*target, host, uri strin
 
 // hold reads an answer's body whose announced length fits into buf, so that a target which sends less than it announced is told
 // apart while another status may still be sent. It returns how much it read: nothing of other answers.
-func (x *exchange) hold(res *http.Response, buf []byte, idle *watchdog) (held int, err error) {
+func (x *exchange) hold(res *http.Response, buf []byte, idle *flow.IdleTimer) (held int, err error) {
 	if x.r.Method == http.MethodHead || res.ContentLength <= 0 || res.ContentLength > int64(len(buf)) {
 		return 0, nil
 	}
 	for int64(held) < res.ContentLength && err == nil {
 		var n int
 		n, err = res.Body.Read(buf[held:res.ContentLength])
-		idle.feed()
+		idle.Feed()
 		held += n
 	}
 	if int64(held) == res.ContentLength {
@@ -125,7 +127,7 @@ func (x *exchange) send(t *target, out *http.Request, cancel context.CancelCause
 }
 
 // outgoing is the request as the target gets it.
-func (x *exchange) outgoing(ctx context.Context, secure bool, host, uri string, idle *watchdog) *http.Request {
+func (x *exchange) outgoing(ctx context.Context, secure bool, host, uri string, idle *flow.IdleTimer) *http.Request {
 	from := x.view.privateAddress(x.conn.zone, false)
 	path, query, hasQuery := strings.Cut(httpwire.WithoutControls(uri), "?")
 	out := (&http.Request{
@@ -156,7 +158,7 @@ func (x *exchange) outgoing(ctx context.Context, secure bool, host, uri string, 
 // requestBody tells a client that fails from a target that fails, and lets a refused request be sent again.
 type requestBody struct {
 	io.ReadCloser
-	idle   *watchdog
+	idle   *flow.IdleTimer
 	failed atomic.Bool
 	ended  atomic.Bool
 	read   atomic.Int64
@@ -165,7 +167,7 @@ type requestBody struct {
 // Read implements io.Reader.
 func (b *requestBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	b.idle.feed()
+	b.idle.Feed()
 	b.read.Add(int64(n))
 	switch {
 	case err == io.EOF:
@@ -230,7 +232,7 @@ func (x *exchange) failed(ctx context.Context, g *group, out *http.Request, err 
 }
 
 // respond passes a target's answer on, of whose body the first held bytes are in buf. It breaks the client's connection when the target breaks off.
-func (x *exchange) respond(g *group, t *target, res *http.Response, buf []byte, held int, idle *watchdog) {
+func (x *exchange) respond(g *group, t *target, res *http.Response, buf []byte, held int, idle *flow.IdleTimer) {
 	h := x.w.Header()
 	httpwire.CopyHeaders(h, res.Header)
 	if _, ok := h["Content-Type"]; !ok {
@@ -262,7 +264,7 @@ func (x *exchange) respond(g *group, t *target, res *http.Response, buf []byte, 
 	}
 	for {
 		n, err := res.Body.Read(buf)
-		idle.feed()
+		idle.Feed()
 		if n > 0 {
 			if _, werr := x.w.Write(buf[:n]); werr != nil {
 				return

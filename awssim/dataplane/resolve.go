@@ -49,7 +49,7 @@ func (b *balancer) address() (Address, bool) {
 	if c == nil || b.loopback == nil {
 		return Address{}, false
 	}
-	a := Address{ARN: b.arn, Name: c.Name, DNSName: c.DNSName, IP: b.loopback.address, TCP: map[int32]int32{}, UDP: map[int32]int32{}}
+	a := Address{ARN: b.arn, Name: c.Name, DNSName: c.DNSName, IP: b.loopback.Address, TCP: map[int32]int32{}, UDP: map[int32]int32{}}
 	for key, f := range b.fronts {
 		tcp, udp := f.ports()
 		if tcp != 0 {

@@ -1,7 +1,6 @@
 package dataplane
 
 import (
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -51,27 +50,6 @@ func TestThresholdsDecideAboutHealth(t *testing.T) {
 		if got.String() != tc.want {
 			t.Errorf("%s: %s, want %s", tc.checks, got.String(), tc.want)
 		}
-	}
-}
-
-func TestLoopbackAddressesAreStableAndDoNotCollide(t *testing.T) {
-	t.Parallel()
-	var pool loopbacks
-	seen := map[netip.Addr]bool{}
-	for _, arn := range []string{"stable-a", "stable-b", "stable-a"} { // the third collides with the first
-		l := pool.take(arn)
-		defer l.release()
-		if l.owned && seen[l.address] {
-			t.Errorf("%s was handed out twice", l.address)
-		}
-		seen[l.address] = true
-	}
-	first := pool.take("stable-c")
-	first.release()
-	second := pool.take("stable-c")
-	defer second.release()
-	if first.address != second.address {
-		t.Errorf("%s, then %s", first.address, second.address)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
 )
 
@@ -24,7 +25,7 @@ type servers struct {
 
 	mu       sync.Mutex
 	settings serverSettings
-	queues   [2]*connQueue // of the current servers for HTTP/1 and HTTP/2; nil: nobody came yet
+	queues   [2]*flow.Queue // of the current servers for HTTP/1 and HTTP/2; nil: nobody came yet
 	all      []*http.Server
 	stopped  bool
 }
@@ -47,14 +48,14 @@ func (s *servers) update(v *view) {
 	s.settings = wanted
 	for n, queue := range s.queues {
 		if queue != nil {
-			queue.release() // its connections live on
+			queue.Release() // its connections live on
 			s.queues[n] = nil
 		}
 	}
 }
 
 // current is the queue of the server for new connections of a protocol, which begins with the first of them; nil when there is to be none.
-func (s *servers) current(http2 bool) *connQueue {
+func (s *servers) current(http2 bool) *flow.Queue {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	place := &s.queues[0]
@@ -81,7 +82,7 @@ func (s *servers) current(http2 bool) *connQueue {
 		ConnContext:                  withConn,
 		BaseContext:                  func(net.Listener) context.Context { return s.front.balancer.plane.ctx },
 	}
-	queue := newConnQueue()
+	queue := flow.NewQueue()
 	if s.front.balancer.plane.spawn(func() { _ = server.Serve(queue) }) {
 		*place, s.all = queue, append(s.all, server)
 	}
@@ -96,21 +97,21 @@ func (s *servers) serve(c *clientConn) {
 		return
 	}
 	if !s.front.balancer.plane.spawn(func() { s.secure(c) }) {
-		abort(c)
+		flow.Abort(c)
 	}
 }
 
 // hand gives a connection to the current server, also if another takes its place meanwhile.
 func (s *servers) hand(c net.Conn) {
-	var before *connQueue
+	var before *flow.Queue
 	_, http2 := c.(*httpwire.HTTP2Conn)
 	for {
 		queue := s.current(http2)
 		if queue == nil || queue == before {
-			abort(netConn(c))
+			flow.Abort(flow.BelowTLS(c))
 			return
 		}
-		if queue.put(c) {
+		if queue.Put(c) {
 			return
 		}
 		before = queue
@@ -170,45 +171,3 @@ func withConn(ctx context.Context, c net.Conn) context.Context {
 }
 
 func connOf(r *http.Request) *clientConn { return r.Context().Value(connKey{}).(*clientConn) }
-
-// connQueue is the listener of an http.Server that is fed from several sockets.
-type connQueue struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func newConnQueue() *connQueue {
-	return &connQueue{conns: make(chan net.Conn), done: make(chan struct{})}
-}
-
-func (q *connQueue) put(c net.Conn) bool {
-	select {
-	case q.conns <- c:
-		return true
-	case <-q.done:
-		return false
-	}
-}
-
-// release ends Serve without touching the server's connections.
-func (q *connQueue) release() { q.once.Do(func() { close(q.done) }) }
-
-// Accept implements net.Listener.
-func (q *connQueue) Accept() (net.Conn, error) {
-	select {
-	case c := <-q.conns:
-		return c, nil
-	case <-q.done:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close implements net.Listener.
-func (q *connQueue) Close() error {
-	q.release()
-	return nil
-}
-
-// Addr implements net.Listener.
-func (q *connQueue) Addr() net.Addr { return &net.TCPAddr{} }

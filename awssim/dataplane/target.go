@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
@@ -41,15 +42,16 @@ type target struct {
 	ticket    int // tells a check that was scheduled before forgetHealth from one after
 	health    health
 
+	flows flow.Set // NLB connections
+
 	mu        sync.Mutex
 	ended     bool
 	transport *http.Transport
-	flows     map[*flow]bool // NLB connections
-	channel   net.Conn       // to the agent of a target optimizer
+	channel   net.Conn // to the agent of a target optimizer
 }
 
 func newTarget(g *group, key targetKey) *target {
-	t := &target{group: g, key: key, health: health{state: stateInitial}, flows: map[*flow]bool{}}
+	t := &target{group: g, key: key, health: health{state: stateInitial}}
 	t.gone, t.cutRequests = context.WithCancel(context.Background())
 	return t
 }
@@ -116,10 +118,11 @@ func (t *target) end(cut bool, delay time.Duration) {
 	t.mu.Lock()
 	t.ended = true
 	t.mu.Unlock()
+	t.flows.End()
 	t.dropTransport()
 	t.closeChannel()
 	if cut {
-		t.cutFlows()
+		t.flows.Cut()
 	}
 }
 
@@ -131,35 +134,5 @@ func (t *target) dropTransport() {
 	t.mu.Unlock()
 	if old != nil {
 		old.CloseIdleConnections()
-	}
-}
-
-// addFlow registers an NLB connection; it reports false when the target is gone.
-func (t *target) addFlow(f *flow) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.ended {
-		return false
-	}
-	t.flows[f] = true
-	return true
-}
-
-func (t *target) removeFlow(f *flow) {
-	t.mu.Lock()
-	delete(t.flows, f)
-	t.mu.Unlock()
-}
-
-// cutFlows resets the NLB connections to the target.
-func (t *target) cutFlows() {
-	t.mu.Lock()
-	flows := make([]*flow, 0, len(t.flows))
-	for f := range t.flows {
-		flows = append(flows, f)
-	}
-	t.mu.Unlock()
-	for _, f := range flows {
-		f.reset()
 	}
 }

@@ -4,18 +4,14 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 )
 
 const (
 	maxResponseHeader = 32 << 10
-	copyBuffer        = 32 << 10
 	idlePerTarget     = 512 // connections kept for reuse
 	idleTarget        = 60 * time.Second
 )
-
-var copyBuffers = sync.Pool{New: func() any { b := make([]byte, copyBuffer); return &b }}
 
 // transportTo returns the connections to a target. A request that chose the target just before it was deregistered gets a
 // transport of its own that keeps nothing.

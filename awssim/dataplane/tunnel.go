@@ -5,11 +5,12 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
 )
 
 // tunnel carries an upgraded connection until either side ends it or nothing moves for the idle time-out.
-func (x *exchange) tunnel(g *group, t *target, res *http.Response, idle *watchdog) {
+func (x *exchange) tunnel(g *group, t *target, res *http.Response, idle *flow.IdleTimer) {
 	target, ok := res.Body.(io.ReadWriteCloser)
 	if !ok || httpwire.UpgradeOf(x.r.Header) == "" {
 		x.upgraded = false
@@ -21,14 +22,13 @@ func (x *exchange) tunnel(g *group, t *target, res *http.Response, idle *watchdo
 		x.fail(http.StatusBadGateway)
 		return
 	}
-	f := &flow{abort: func() { abort(client); _ = target.Close() }}
-	if !x.front.addFlow(f) {
-		f.reset()
+	f := flow.New(func() { flow.Abort(client); _ = target.Close() })
+	if !x.front.flows.Add(f) {
 		return
 	}
-	defer x.front.removeFlow(f)
+	defer x.front.flows.Remove(f)
 	defer func() { _ = client.Close(); _ = target.Close() }()
-	idle.onExpiry(f.reset)
+	idle.OnExpiry(f.Reset)
 
 	x.setCookies(g, t, res)
 	for _, c := range append(x.w.Header()["Set-Cookie"], x.identity.cookies...) {
@@ -43,32 +43,9 @@ func (x *exchange) tunnel(g *group, t *target, res *http.Response, idle *watchdo
 	}
 	var both sync.WaitGroup
 	var up, down int64
-	both.Go(func() { up, _ = pump(target, buffered.Reader, idle); _ = target.Close() })
-	both.Go(func() { down, _ = pump(client, target, idle); _ = client.Close() })
+	both.Go(func() { up, _ = flow.Copy(target, buffered.Reader, idle); _ = target.Close() })
+	both.Go(func() { down, _ = flow.Copy(client, target, idle); _ = client.Close() })
 	both.Wait()
 	x.received += up
 	x.sent += down
-}
-
-// pump copies until an end or an error and returns how much it was.
-func pump(to io.Writer, from io.Reader, idle *watchdog) (int64, error) {
-	buf := copyBuffers.Get().(*[]byte)
-	defer copyBuffers.Put(buf)
-	var total int64
-	for {
-		n, err := from.Read(*buf)
-		if n > 0 {
-			idle.feed()
-			if _, werr := to.Write((*buf)[:n]); werr != nil {
-				return total, werr
-			}
-			total += int64(n)
-		}
-		if err == io.EOF {
-			return total, nil
-		}
-		if err != nil {
-			return total, err
-		}
-	}
 }

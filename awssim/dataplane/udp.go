@@ -8,13 +8,11 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 )
 
-const (
-	udpIdle   = 120 * time.Second
-	maxPacket = 64 << 10
-)
+const udpIdle = 120 * time.Second
 
 // packetKey identifies a flow of datagrams: UDP flows by the client alone, QUIC's by the target as well, since the connection
 // ids of one client's packets may lead to several.
@@ -99,16 +97,15 @@ func (p *packetFlows) openFlow(from net.Addr, client netip.AddrPort, v *view, r 
 	kind := transportOf(v.listener.Protocol, "udp")
 	u := &packetFlow{flows: p, keys: keys, peer: from, target: c, to: r.target}
 	if kind == overUDP && r.group.config.Load().settings.ProxyProtocol {
-		u.header = proxyHeader(proxyUDP, client, r.at)
+		u.header = flow.ProxyHeader(flow.ProxyUDP, client, r.at)
 	}
-	u.flow = &flow{abort: func() { _ = c.Close() }}
-	if !f.addFlow(u.flow) || !r.target.addFlow(u.flow) {
-		u.flow.reset()
-		f.removeFlow(u.flow)
+	u.flow = flow.New(func() { _ = c.Close() })
+	if !f.flows.Add(u.flow) || !r.target.flows.Add(u.flow) {
+		f.flows.Remove(u.flow)
 		return nil
 	}
 	u.record = f.record(v, r, client, kind)
-	u.idle = b.plane.newIdleTimer(udpIdle, u.flow.reset)
+	u.idle = flow.NewIdleTimer(b.plane.clock, udpIdle, u.flow.Reset)
 	p.mu.Lock()
 	for _, key := range keys {
 		p.open[key] = u
@@ -125,8 +122,8 @@ type packetFlow struct {
 	peer   net.Addr
 	target net.Conn
 	to     *target
-	idle   *idleTimer
-	flow   *flow
+	idle   *flow.IdleTimer
+	flow   *flow.Flow
 	record *flowRecord
 	header []byte // PROXY protocol, in front of the first datagram
 }
@@ -135,16 +132,16 @@ type packetFlow struct {
 func (u *packetFlow) start() {
 	if !u.flows.front.balancer.plane.spawn(func() {
 		defer u.end()
-		buf := make([]byte, maxPacket)
+		buf := make([]byte, flow.MaxPacket)
 		for {
 			n, err := u.target.Read(buf)
-			if errors.Is(err, syscall.ECONNREFUSED) { // nobody at the target's port; somebody may come
+			if errors.Is(err, syscall.ECONNREFUSED) { // the target's port is closed, and may open
 				continue
 			}
 			if err != nil {
 				return
 			}
-			u.idle.feed()
+			u.idle.Feed()
 			u.record.carried(n, false)
 			if _, err := u.flows.socket.WriteTo(buf[:n], u.peer); err != nil {
 				return
@@ -156,8 +153,8 @@ func (u *packetFlow) start() {
 }
 
 func (u *packetFlow) end() {
-	u.idle.stop()
-	u.flow.reset()
+	u.idle.Stop()
+	u.flow.Reset()
 	p := u.flows
 	p.mu.Lock()
 	for _, key := range u.keys {
@@ -166,13 +163,13 @@ func (u *packetFlow) end() {
 		}
 	}
 	p.mu.Unlock()
-	p.front.removeFlow(u.flow)
-	u.to.removeFlow(u.flow)
+	p.front.flows.Remove(u.flow)
+	u.to.flows.Remove(u.flow)
 	u.record.end()
 }
 
 func (u *packetFlow) send(p []byte) {
-	u.idle.feed()
+	u.idle.Feed()
 	u.record.carried(len(p), true)
 	if u.header != nil {
 		p = append(u.header, p...)

@@ -46,7 +46,8 @@ var layers = [][]string{
 
 // dataPlane lists the packages of the simulator's data plane in the same way.
 var dataPlane = [][]string{
-	{"awssim/dataplane/topology", "awssim/dataplane/httpwire"},
+	{"awssim/dataplane/topology", "awssim/dataplane/flow"},
+	{"awssim/dataplane/httpwire"},
 	{"awssim/dataplane"},
 }
 

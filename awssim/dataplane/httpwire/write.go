@@ -1,11 +1,12 @@
 package httpwire
 
 import (
-	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 )
 
 // lingerTime is how long a client that is not read any more may go on sending before its connection is cut, so that it sees the answer.
@@ -52,7 +53,7 @@ func (c *Conn) Close() error {
 
 // Linger ends the answer and reads on for lingerTime.
 func Linger(c net.Conn) {
-	if closeWrite(c) != nil {
+	if flow.CloseWrite(c) != nil {
 		return
 	}
 	_ = c.SetReadDeadline(time.Now().Add(lingerTime))
@@ -60,25 +61,11 @@ func Linger(c net.Conn) {
 }
 
 // CloseWrite sends the end of the answer.
-func (c *Conn) CloseWrite() error { return closeWrite(c.Conn) }
-
-func closeWrite(c net.Conn) error {
-	if w, ok := c.(interface{ CloseWrite() error }); ok {
-		return w.CloseWrite()
-	}
-	return nil
-}
+func (c *Conn) CloseWrite() error { return flow.CloseWrite(c.Conn) }
 
 // SetLinger is net.TCPConn's.
 func (c *Conn) SetLinger(seconds int) error {
-	below := c.Conn
-	if t, ok := below.(*tls.Conn); ok {
-		below = t.NetConn()
-	}
-	if l, ok := below.(interface{ SetLinger(int) error }); ok {
-		return l.SetLinger(seconds)
-	}
-	return nil
+	return flow.SetLinger(flow.BelowTLS(c.Conn), seconds)
 }
 
 // SetStatusLine sets the status of the answer that is about to be written: the code and words.

@@ -1,4 +1,4 @@
-package dataplane
+package flow
 
 import (
 	"errors"
@@ -18,30 +18,30 @@ const reservePort = 47011
 // maxProbes bounds the search for a free loopback address.
 const maxProbes = 64
 
-// loopbacks hands out one loopback address to each load balancer: the same one each time for the same ARN, unless another
-// load balancer has it.
-type loopbacks struct {
+// Loopbacks hands out a loopback address for each name: the same one each time, unless another name
+// has it.
+type Loopbacks struct {
 	mu    sync.Mutex
 	taken map[netip.Addr]bool
 }
 
-// loopback is an address with its reservation.
-type loopback struct {
-	address netip.Addr
-	owned   bool // the address belongs to this load balancer alone
-	pool    *loopbacks
+// Loopback is an address with its reservation.
+type Loopback struct {
+	Address netip.Addr
+	owned   bool // the address belongs to this name alone
+	pool    *Loopbacks
 	reserve net.PacketConn
 }
 
-// take reserves an address. Where the system has only 127.0.0.1 (or nothing is free) all share that one, on free ports.
-func (l *loopbacks) take(arn string) *loopback {
+// Take reserves an address. Where the system has only 127.0.0.1 (or nothing is free) all share that one, on free ports.
+func (l *Loopbacks) Take(name string) *Loopback {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.taken == nil {
 		l.taken = map[netip.Addr]bool{}
 	}
 	h := fnv.New32a()
-	_, _ = h.Write([]byte(arn))
+	_, _ = h.Write([]byte(name))
 	for i := range uint32(maxProbes) {
 		ip := loopbackAddress(h.Sum32() + i*2654435761)
 		if l.taken[ip] {
@@ -55,9 +55,9 @@ func (l *loopbacks) take(arn string) *loopback {
 			continue
 		}
 		l.taken[ip] = true
-		return &loopback{address: ip, owned: true, pool: l, reserve: c}
+		return &Loopback{Address: ip, owned: true, pool: l, reserve: c}
 	}
-	return &loopback{address: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+	return &Loopback{Address: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
 }
 
 // loopbackAddress maps a hash to 127.64.0.1 … 127.127.255.254, away from what resolvers and the like use.
@@ -65,19 +65,20 @@ func loopbackAddress(hash uint32) netip.Addr {
 	return netip.AddrFrom4([4]byte{127, byte(64 + hash>>16&63), byte(hash >> 8), byte(1 + hash%254)})
 }
 
-func (b *loopback) release() {
+// Release gives the address back.
+func (b *Loopback) Release() {
 	if b.reserve == nil {
 		return
 	}
 	_ = b.reserve.Close()
 	b.pool.mu.Lock()
 	defer b.pool.mu.Unlock()
-	delete(b.pool.taken, b.address)
+	delete(b.pool.taken, b.Address)
 }
 
-// ports lists where to bind a listener's port, best first: the port itself, one that a person recognises, any. A shared
+// ports lists where to bind a listener's port, best first: the port itself, a similar one, any. A shared
 // address goes straight to any.
-func (b *loopback) ports(port int32) []int32 {
+func (b *Loopback) ports(port int32) []int32 {
 	if !b.owned {
 		return []int32{0}
 	}
@@ -87,8 +88,8 @@ func (b *loopback) ports(port int32) []int32 {
 	return []int32{port, 0}
 }
 
-// listenTCP binds a listener's port.
-func (b *loopback) listenTCP(port int32) (net.Listener, error) {
+// ListenTCP binds a listener's port.
+func (b *Loopback) ListenTCP(port int32) (net.Listener, error) {
 	var bad []error
 	for _, p := range b.ports(port) {
 		l, err := net.Listen("tcp4", b.at(p))
@@ -100,11 +101,11 @@ func (b *loopback) listenTCP(port int32) (net.Listener, error) {
 	return nil, fmt.Errorf("bind port %d on loopback: %w", port, errors.Join(bad...))
 }
 
-// listenUDP binds a listener's port.
-func (b *loopback) listenUDP(port int32) (*net.UDPConn, error) {
+// ListenUDP binds a listener's port.
+func (b *Loopback) ListenUDP(port int32) (*net.UDPConn, error) {
 	var bad []error
 	for _, p := range b.ports(port) {
-		c, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(b.address, uint16(p))))
+		c, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(b.Address, uint16(p))))
 		if err == nil {
 			return c, nil
 		}
@@ -113,6 +114,6 @@ func (b *loopback) listenUDP(port int32) (*net.UDPConn, error) {
 	return nil, fmt.Errorf("bind UDP port %d on loopback: %w", port, errors.Join(bad...))
 }
 
-func (b *loopback) at(port int32) string {
-	return net.JoinHostPort(b.address.String(), strconv.Itoa(int(port)))
+func (b *Loopback) at(port int32) string {
+	return net.JoinHostPort(b.Address.String(), strconv.Itoa(int(port)))
 }

@@ -1,4 +1,4 @@
-package dataplane
+package flow
 
 import (
 	"encoding/binary"
@@ -8,8 +8,8 @@ import (
 
 // Transport protocols of a PROXY protocol header.
 const (
-	proxyTCP = 1
-	proxyUDP = 2
+	ProxyTCP = 1
+	ProxyUDP = 2
 )
 
 // proxyMinimum is what NLBs pad IPv4 headers to.
@@ -20,8 +20,8 @@ var (
 	castagnoli     = crc32.MakeTable(crc32.Castagnoli)
 )
 
-// proxyHeader is a PROXY protocol version 2 header as an NLB sends it: addresses, a CRC32C, padding.
-func proxyHeader(transport byte, client, balancer netip.AddrPort) []byte {
+// ProxyHeader is a PROXY protocol version 2 header as an NLB sends it: addresses, a CRC32C, padding.
+func ProxyHeader(transport byte, client, balancer netip.AddrPort) []byte {
 	family := byte(0x10)
 	if client.Addr().Is6() || balancer.Addr().Is6() {
 		family = 0x20
@@ -44,8 +44,8 @@ func proxyHeader(transport byte, client, balancer netip.AddrPort) []byte {
 	return h
 }
 
-// localHeader stands in front of what the load balancer says on its own behalf, such as a health check: no addresses, a CRC32C.
-func localHeader() []byte {
+// LocalProxyHeader stands in front of what the load balancer says on its own behalf, such as a health check: no addresses, a CRC32C.
+func LocalProxyHeader() []byte {
 	h := append(append([]byte(nil), proxySignature...), 0x20, 0x00, 0, 7, 0x03, 0, 4, 0, 0, 0, 0)
 	binary.BigEndian.PutUint32(h[len(h)-4:], crc32.Checksum(h, castagnoli))
 	return h

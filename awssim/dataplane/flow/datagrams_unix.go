@@ -1,6 +1,6 @@
 //go:build unix
 
-package dataplane
+package flow
 
 import (
 	"errors"
@@ -11,10 +11,10 @@ import (
 )
 
 // packetBuffers hold one datagram each.
-var packetBuffers = sync.Pool{New: func() any { b := make([]byte, maxPacket); return &b }}
+var packetBuffers = sync.Pool{New: func() any { b := make([]byte, MaxPacket); return &b }}
 
-// receiveAll gives each datagram of a socket to take until the socket closes. A socket that waits holds no buffer.
-func receiveAll(c *net.UDPConn, take func(datagram []byte, from netip.AddrPort)) {
+// ReceiveAll gives each datagram of a socket to take until the socket closes. A socket that waits holds no buffer.
+func ReceiveAll(c *net.UDPConn, take func(datagram []byte, from netip.AddrPort)) {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return // closed

@@ -1,15 +1,15 @@
 //go:build !unix
 
-package dataplane
+package flow
 
 import (
 	"net"
 	"net/netip"
 )
 
-// receiveAll gives each datagram of a socket to take until the socket closes.
-func receiveAll(c *net.UDPConn, take func(datagram []byte, from netip.AddrPort)) {
-	buf := make([]byte, maxPacket)
+// ReceiveAll gives each datagram of a socket to take until the socket closes.
+func ReceiveAll(c *net.UDPConn, take func(datagram []byte, from netip.AddrPort)) {
+	buf := make([]byte, MaxPacket)
 	for {
 		n, from, err := c.ReadFromUDPAddrPort(buf)
 		if err != nil {
