@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
 )
 
@@ -140,7 +141,7 @@ func (x *exchange) entry() accesslog.Request {
 		e.TargetGroup = x.group.arn
 	}
 	if s := x.conn.tls; s != nil {
-		e.Cipher, e.TLSVersion, e.Domain, e.Certificate = cipherName(s.CipherSuite), versionName(s.Version), s.ServerName, x.conn.chosen
+		e.Cipher, e.TLSVersion, e.Domain, e.Certificate = handshake.CipherName(s.CipherSuite), handshake.VersionName(s.Version), s.ServerName, x.conn.hello.Certificate
 		if s.DidResume {
 			e.Certificate = "session-reused"
 		}

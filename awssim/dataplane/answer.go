@@ -1,7 +1,6 @@
 package dataplane
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -9,8 +8,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
 )
-
-var errNoCertificate = errors.New("the listener has no certificate")
 
 // Bounds on what is read of a request's body before an answer that does not need it.
 const (

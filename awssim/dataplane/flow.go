@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -140,7 +141,7 @@ func (f *front) connect(r *route, client netip.AddrPort, protocol string) (net.C
 	if config.Protocol != "TLS" {
 		return c, nil
 	}
-	setup := targetTLS()
+	setup := handshake.TargetConfig()
 	if protocol != "" {
 		setup.NextProtos = []string{protocol}
 	}

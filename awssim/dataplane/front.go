@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
@@ -38,7 +39,9 @@ type front struct {
 func newFront(b *balancer, key frontKey, v *view) *front {
 	f := &front{balancer: b, key: key, virtual: map[netip.Addr][]io.Closer{}, conns: map[*clientConn]bool{}}
 	f.view.Store(v)
-	f.tls = sync.OnceValue(f.newTLSConfig)
+	f.tls = sync.OnceValue(func() *tls.Config {
+		return handshake.Config(func() *handshake.Server { return f.view.Load().handshakes() }, func(c net.Conn) *handshake.Client { return &c.(*clientConn).hello })
+	})
 	if key.protocol == "HTTP" || key.protocol == "HTTPS" {
 		f.servers = newServers(f)
 	}
@@ -201,15 +204,11 @@ type clientConn struct {
 	since  time.Time
 	closed atomic.Bool
 
-	// Of HTTPS and TLS listeners.
-	chosen  string   // ARN of the certificate shown
-	asked   string   // the server name that the client wants
-	offered []string // by the client's ALPN
+	hello handshake.Client // of HTTPS and TLS listeners
 
 	// Of HTTP listeners.
 	wire     *httpwire.Conn       // HTTP/1
 	tls      *tls.ConnectionState // of HTTPS listeners
-	refused  *clientCertError     // why the handshake failed, if it was the client's certificate
 	traced   sync.Once
 	trace    string // see traceID
 	requests atomic.Int64

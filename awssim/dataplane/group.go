@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -23,8 +24,8 @@ type group struct {
 	counters groupCounters
 	zoned    zoneCounters
 	flows    zonedFlows
-	servers  atomic.Pointer[map[serverID]*target] // QUIC: every registered target
-	serves   atomic.Pointer[groupUser]            // user, for readers without the lock
+	servers  atomic.Pointer[map[handshake.ServerID]*target] // QUIC: every registered target
+	serves   atomic.Pointer[groupUser]                      // user, for readers without the lock
 
 	mu      sync.Mutex
 	targets map[targetKey]*target
@@ -159,11 +160,11 @@ func (g *group) keys() []targetKey {
 // rebuild works out which targets may be chosen; the lock is held.
 func (g *group) rebuild() {
 	p := &pool{zones: map[string][]*target{}, hosts: map[string]hostCount{}}
-	servers := map[serverID]*target{}
+	servers := map[handshake.ServerID]*target{}
 	byZone := map[string][]*target{}
 	for _, key := range g.keys() {
 		t := g.targets[key]
-		if id, ok := parseServerID(t.spec.Load().QUICServerID); ok {
+		if id, ok := handshake.ParseServerID(t.spec.Load().QUICServerID); ok {
 			servers[id] = t
 		}
 		if !t.usable() {

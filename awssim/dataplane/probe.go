@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -78,7 +79,7 @@ func (u *groupUser) dialer(n *vnet.Network, from netip.Addr, at netip.AddrPort, 
 
 // checkTLS is how checks speak TLS; those of NLBs do not know TLS 1.3.
 func (u *groupUser) checkTLS() *tls.Config {
-	c := targetTLS()
+	c := handshake.TargetConfig()
 	if u.network {
 		c.MaxVersion = tls.VersionTLS12
 	}
@@ -165,7 +166,7 @@ func requestHTTP1(req *http.Request, secure bool, user *groupUser, dial dialer) 
 }
 
 func requestHTTP2(req *http.Request, grpc bool, path string, dial dialer) (int, bool, error) {
-	tr := &http.Transport{DialContext: dial, TLSClientConfig: targetTLS(), Protocols: http2Only()}
+	tr := &http.Transport{DialContext: dial, TLSClientConfig: handshake.TargetConfig(), Protocols: handshake.HTTP2Only()}
 	defer tr.CloseIdleConnections()
 	if grpc {
 		req.Method = http.MethodPost

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
 )
 
 // session is the client's side of a flow through a TLS listener, with what its log entry tells.
@@ -39,7 +40,7 @@ func (f *front) openSession(conn *clientConn, record *flowRecord) (*session, err
 	return s, nil
 }
 
-// tryTargets connects to each target of a new listener and says nothing, as NLBs do.
+// tryTargets connects to each target of a new listener and sends nothing, as NLBs do.
 func (f *front) tryTargets(v *view) {
 	for _, g := range v.groups {
 		for _, t := range g.pool.Load().registered {
@@ -85,11 +86,11 @@ func (s *session) log(conn *clientConn) {
 	e := accesslog.TLSConnection{
 		Time: now, LoadBalancer: at.LoadBalancer, Listener: listener, Client: conn.client, Destination: s.record.route.at,
 		Duration: time.Since(conn.since), Handshake: s.handshake, Received: s.record.received.Load(), Sent: s.record.sent.Load(),
-		Alert: s.alert, Certificate: conn.chosen, Domain: conn.asked, BackProtocol: s.back, Offered: conn.offered, Created: s.record.since,
+		Alert: s.alert, Certificate: conn.hello.Certificate, Domain: conn.hello.ServerName, BackProtocol: s.back, Offered: conn.hello.Protocols, Created: s.record.since,
 	}
 	if s.handshake >= 0 {
 		state := s.conn.ConnectionState()
-		e.Cipher, e.Version, e.NamedGroup = cipherName(state.CipherSuite), strings.ToLower(strings.ReplaceAll(versionName(state.Version), ".", "")), exchangeNames[state.CurveID]
+		e.Cipher, e.Version, e.NamedGroup = handshake.CipherName(state.CipherSuite), strings.ToLower(strings.ReplaceAll(handshake.VersionName(state.Version), ".", "")), handshake.KeyExchangeNames[state.CurveID]
 		e.FrontProtocol = state.NegotiatedProtocol
 	}
 	b.plane.logs.Add(at, e.Line())

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
 )
 
 const (
@@ -28,7 +30,7 @@ func (t *target) transportTo() *http.Transport {
 			}
 			return t.group.plane.dialTarget(ctx, t.addrPort())
 		},
-		TLSClientConfig:        targetTLS(),
+		TLSClientConfig:        handshake.TargetConfig(),
 		TLSHandshakeTimeout:    t.group.plane.connectTimeout,
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    idlePerTarget,
@@ -38,7 +40,7 @@ func (t *target) transportTo() *http.Transport {
 	}
 	switch t.group.config.Load().ProtocolVersion {
 	case "HTTP2", "GRPC":
-		tr.Protocols = http2Only()
+		tr.Protocols = handshake.HTTP2Only()
 	default:
 		tr.Protocols.SetHTTP1(true)
 	}

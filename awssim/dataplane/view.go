@@ -3,6 +3,7 @@ package dataplane
 import (
 	"sync"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
@@ -13,10 +14,10 @@ import (
 // first use.
 type view struct {
 	*balancerConfig
-	listener topology.Listener
-	matcher  func() *traffic.Matcher
-	groups   map[string]*group    // by ARN, those that some action names
-	certs    func() *certificates // HTTPS and TLS
+	listener   topology.Listener
+	matcher    func() *traffic.Matcher
+	groups     map[string]*group        // by ARN, those that some action names
+	handshakes func() *handshake.Server // HTTPS and TLS
 	topology.ListenerSettings
 }
 
@@ -38,6 +39,6 @@ func (b *balancer) newView(l *topology.Listener) *view {
 		}
 		return m
 	})
-	v.certs = sync.OnceValue(func() *certificates { return newCertificates(v.listener.Certificates) })
+	v.handshakes = sync.OnceValue(func() *handshake.Server { return handshake.NewServer(&v.listener, v.settings.HTTP2) })
 	return v
 }

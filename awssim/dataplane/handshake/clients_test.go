@@ -1,4 +1,4 @@
-package dataplane
+package handshake
 
 import (
 	"crypto/ecdsa"
@@ -90,13 +90,13 @@ func TestClientCertificatesAreRefusedForTheReasonsThatLogsName(t *testing.T) {
 		}
 		got := ""
 		if err := verifyClient(&tc.auth, chain, now); err != nil {
-			got = err.reason
+			got = err.Reason
 		}
 		if got != tc.want {
 			t.Errorf("%s: %q, want %q", name, got, tc.want)
 		}
 	}
-	if err := verifyClient(&topology.ClientAuth{}, nil, now); err == nil || err.reason != "ClientCertInvalid" {
+	if err := verifyClient(&topology.ClientAuth{}, nil, now); err == nil || err.Reason != "ClientCertInvalid" {
 		t.Errorf("no certificate: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package dataplane
+package handshake
 
 import (
 	"crypto/tls"
@@ -35,23 +35,24 @@ var openSSLNames = func() map[uint16]string {
 	return names
 }()
 
-func cipherName(id uint16) string {
+// CipherName is a cipher suite by the name that logs and headers have.
+func CipherName(id uint16) string {
 	if name, ok := openSSLNames[id]; ok {
 		return name
 	}
 	return tls.CipherSuiteName(id)
 }
 
-// versionName is "TLSv1.3".
-func versionName(version uint16) string {
+// VersionName is "TLSv1.3".
+func VersionName(version uint16) string {
 	if version == tls.VersionTLS10 {
 		return "TLSv1"
 	}
 	return strings.ReplaceAll(tls.VersionName(version), "TLS 1", "TLSv1")
 }
 
-// exchangeNames are the names of key exchanges in connection logs.
-var exchangeNames = map[tls.CurveID]string{
+// KeyExchangeNames are the names of key exchanges in connection logs.
+var KeyExchangeNames = map[tls.CurveID]string{
 	tls.X25519: "x25519", tls.CurveP256: "secp256r1", tls.CurveP384: "secp384r1", tls.CurveP521: "secp521r1",
 	tls.X25519MLKEM768: "X25519MLKEM768", tls.SecP256r1MLKEM768: "SecP256r1MLKEM768", tls.SecP384r1MLKEM1024: "SecP384r1MLKEM1024",
 }
