@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/quota"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 )
 
@@ -56,7 +57,7 @@ func (s *Simulator) SetQuotas(values map[string]int) error {
 	a := s.Account
 	a.Lock()
 	defer a.Unlock()
-	var try account.Balancing
+	var try quota.Limits
 	for name, value := range values {
 		if err := try.SetQuota(name, value); err != nil {
 			return err

@@ -15,7 +15,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/pki"
 	"github.com/k8s-lbc/lbc/awssim/authn"
 	"github.com/k8s-lbc/lbc/awssim/idp"
 	"github.com/k8s-lbc/lbc/awssim/seed"
@@ -98,7 +98,7 @@ func (is *identityServer) certificate(hello *tls.ClientHelloInfo) (*tls.Certific
 	if c := is.certificates[name]; c != nil {
 		return c, nil
 	}
-	c, err := is.sim.Account.Authority().Issue(names, account.ECPrime256v1)
+	c, err := is.sim.Account.Authority().Issue(names, pki.ECPrime256v1)
 	if err == nil {
 		is.certificates[name] = c
 	}

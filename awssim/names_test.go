@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/pki"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/internal/sdkhttp"
@@ -104,11 +105,11 @@ func TestAnImportedCertificateIsServedAndAReplacementFollows(t *testing.T) {
 	s := serve(t, Options{DataPlane: true})
 	w := s.web(t)
 	w.allow(t, 443)
-	var authority account.Authority
+	var authority pki.Authority
 	roots := wanted(authority.Pool())(t)
 	take := func(arn *string) *string {
 		t.Helper()
-		pair := wanted(authority.Issue([]string{"imported.example.org"}, account.ECPrime256v1))(t)
+		pair := wanted(authority.Issue([]string{"imported.example.org"}, pki.ECPrime256v1))(t)
 		block := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
 		return wanted(s.trust.ImportCertificate(ctx, &acm.ImportCertificateInput{
 			CertificateArn: arn, Certificate: block("CERTIFICATE", pair.Certificate[0]), CertificateChain: block("CERTIFICATE", pair.Certificate[1]),

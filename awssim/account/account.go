@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/k8s-lbc/lbc/awssim/account/quota"
 	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 )
@@ -25,22 +26,23 @@ type Account struct {
 	// Random draws from [0, 1) for Profile.LagChance; Seed sets it.
 	Random func() float64
 
-	vpc.Network // VPCs, subnets, route tables, security groups, network interfaces, instances
-	Balancing   // load balancers, target groups, listeners, rules: balancing.go
-	Trust       // certificates: trust.go
-	Identity    // users, roles, policies, sessions: identity.go
-	Domains     // hosted zones: hostedzone.go
+	quota.Limits // what AWS raises on request
+	vpc.Network  // VPCs, subnets, route tables, security groups, network interfaces, instances
+	Balancing    // load balancers, target groups, listeners, rules: balancing.go
+	Trust        // certificates: certificate.go
+	Identity     // users, roles, policies, sessions: identity.go
+	Domains      // hosted zones: hostedzone.go
 
 	UserPools map[string]*UserPool // by ARN; nil: load balancers take any
 
-	Defence      // web ACLs, protections of Shield: webacl.go, shield.go
+	Defence      // web ACLs, protections of Shield: defence.go
 	Acceleration // accelerators: accelerator.go
 
 	changed    []func()
 	visibility visibility
 }
 
-// lagStream tells the random numbers of lags from those that others draw from the same seed.
+// lagStream separates the random numbers of lags from those that others draw from the same seed.
 const lagStream = 0x6c6167
 
 // Seed makes the lags that are drawn from now on those of a seed. The caller holds the lock if others use the account already.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sort"
 	"strconv"
+
+	"github.com/k8s-lbc/lbc/awssim/account/s3"
 )
 
 // Balancing is what Elastic Load Balancing holds: load balancers with their listeners and rules, and target groups with
@@ -18,8 +20,6 @@ type Balancing struct {
 	Rules         map[string]*Rule // the default rules as well
 	TrustStores   map[string]*TrustStore
 
-	// Quotas replaces defaults of AWS by name ("rules-per-application-load-balancer").
-	Quotas map[string]int
 	// FixedSubnets makes network load balancers keep their subnets, as they do in partitions where removing a subnet is not
 	// supported.
 	FixedSubnets bool
@@ -32,7 +32,7 @@ type Balancing struct {
 	// the account's lock. Nil: no target ever does.
 	Anomaly func(targetGroup, target string, port int32) (anomalous, mitigated bool)
 	// Buckets is where certificates of trust stores are read from and logs are written to.
-	Buckets Buckets
+	Buckets s3.Buckets
 
 	named    map[string]string // kind and name → ARN
 	reserved map[string]string // resource path without the id → id

@@ -60,3 +60,133 @@ func (a *Account) QuotaFaults() []string {
 	}
 	return faults
 }
+
+// BalancingFaults lists what must never be true of load balancers, listeners, rules and target groups: references that
+// dangle, priorities, ports or names that are taken twice, target groups of two load balancers. It needs the account's
+// lock, and is for tests.
+func (a *Account) BalancingFaults() []string {
+	var faults []string
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
+	names := map[string]bool{}
+	for arn, lb := range a.LoadBalancers {
+		if arn != lb.ARN || a.LoadBalancerNamed(lb.Name) != lb {
+			fault("load balancer %s is not filed under its ARN and name", lb.ARN)
+		}
+		if names[lb.Name] {
+			fault("two load balancers are named %s", lb.Name)
+		}
+		names[lb.Name] = true
+		ports := map[int32]bool{}
+		for _, l := range lb.Listeners {
+			if l.LoadBalancer != lb || a.Listeners[l.ARN] != l {
+				fault("listener %s of %s is not filed", l.ARN, lb.ARN)
+			}
+			if ports[l.Port] {
+				fault("port %d of %s has two listeners", l.Port, lb.ARN)
+			}
+			ports[l.Port] = true
+		}
+		for _, g := range lb.SecurityGroups {
+			if sg := a.SecurityGroups[g]; sg == nil {
+				fault("load balancer %s has security group %s, which does not exist", lb.ARN, g)
+			}
+		}
+		zones := map[string]bool{}
+		for _, z := range lb.Zones {
+			if zones[z.Name] {
+				fault("load balancer %s is twice in zone %s", lb.ARN, z.Name)
+			}
+			zones[z.Name] = true
+			if e := a.Addresses[z.AllocationID]; z.AllocationID != "" && (e == nil || e.Interface != z.Interface) {
+				fault("load balancer %s has address %s, which is not that of its interface", lb.ARN, z.AllocationID)
+			}
+			if _, ok := a.Subnet(z.Subnet); !ok {
+				fault("load balancer %s is in subnet %s, which does not exist", lb.ARN, z.Subnet)
+			}
+			if _, ok := a.Interface(z.Interface); !ok {
+				fault("load balancer %s has interface %s, which does not exist", lb.ARN, z.Interface)
+			}
+		}
+	}
+	for arn, l := range a.Listeners {
+		if arn != l.ARN || a.LoadBalancers[l.LoadBalancer.ARN] != l.LoadBalancer {
+			fault("listener %s belongs to a load balancer that does not exist", l.ARN)
+		}
+		if m := l.MutualTLS; (m.Mode == "verify") != (m.TrustStore != "") || m.TrustStore != "" && a.TrustStores[m.TrustStore] == nil {
+			fault("listener %s verifies clients with trust store %q, which does not exist", l.ARN, m.TrustStore)
+		}
+		a.ruleFaults(l, fault)
+	}
+	uses := map[string]map[string]bool{}
+	for arn, r := range a.Rules {
+		if arn != r.ARN || a.Listeners[r.Listener.ARN] != r.Listener {
+			fault("rule %s belongs to a listener that does not exist", r.ARN)
+		}
+		for _, tg := range r.TargetGroups() {
+			if a.TargetGroups[tg] == nil {
+				fault("rule %s forwards to %s, which does not exist", r.ARN, tg)
+				continue
+			}
+			if uses[tg] == nil {
+				uses[tg] = map[string]bool{}
+			}
+			uses[tg][r.ARN] = true
+			if a.TargetGroups[tg].LoadBalancer != r.Listener.LoadBalancer {
+				fault("target group %s is used by %s, but not said to belong to its load balancer", tg, r.ARN)
+			}
+		}
+	}
+	a.targetGroupFaults(uses, fault)
+	return faults
+}
+
+func (a *Account) ruleFaults(l *Listener, fault func(string, ...any)) {
+	if len(l.Rules) == 0 || !l.Default().Default {
+		fault("listener %s has no default rule at its end", l.ARN)
+		return
+	}
+	last := int32(0)
+	for _, r := range l.Rules {
+		if r.Listener != l || a.Rules[r.ARN] != r {
+			fault("rule %s of %s is not filed", r.ARN, l.ARN)
+		}
+		if r.position() <= last {
+			fault("rule %s of %s is out of order or shares its priority", r.ARN, l.ARN)
+		}
+		last = r.position()
+	}
+}
+
+func (a *Account) targetGroupFaults(uses map[string]map[string]bool, fault func(string, ...any)) {
+	names := map[string]bool{}
+	for arn, t := range a.TrustStores {
+		if arn != t.ARN || names[t.Name] {
+			fault("trust store %s is not filed, or shares its name", t.ARN)
+		}
+		names[t.Name] = true
+	}
+	names = map[string]bool{}
+	for arn, tg := range a.TargetGroups {
+		if arn != tg.ARN || a.TargetGroupNamed(tg.Name) != tg {
+			fault("target group %s is not filed under its ARN and name", tg.ARN)
+		}
+		if names[tg.Name] {
+			fault("two target groups are named %s", tg.Name)
+		}
+		names[tg.Name] = true
+		if len(tg.rules) != len(uses[arn]) {
+			fault("target group %s counts %d uses, but has %d", tg.ARN, len(tg.rules), len(uses[arn]))
+		}
+		if (tg.LoadBalancer != nil) != tg.Used() {
+			fault("target group %s belongs to a load balancer exactly when it is used, but is not", tg.ARN)
+		}
+		if len(tg.byTarget) != len(tg.Targets) {
+			fault("target group %s has %d targets, %d of them filed", tg.ARN, len(tg.Targets), len(tg.byTarget))
+		}
+		for _, t := range tg.Targets {
+			if tg.Target(t.ID, t.Port) != t {
+				fault("target %s:%d of %s is not filed", t.ID, t.Port, tg.ARN)
+			}
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/account/domainname"
 	"github.com/k8s-lbc/lbc/awssim/account/resource"
 )
 
@@ -109,7 +110,7 @@ const (
 
 // order is the order in which Route 53 lists record sets.
 func (r *RecordSet) order(o *RecordSet) int {
-	return cmp.Or(cmp.Compare(NameKey(r.Name), NameKey(o.Name)), cmp.Compare(r.Type, o.Type), cmp.Compare(r.SetIdentifier, o.SetIdentifier))
+	return cmp.Or(cmp.Compare(domainname.Key(r.Name), domainname.Key(o.Name)), cmp.Compare(r.Type, o.Type), cmp.Compare(r.SetIdentifier, o.SetIdentifier))
 }
 
 // Records are the zone's record sets as the API shows them, in Route 53's order. The slice must not be changed.
@@ -141,15 +142,15 @@ func (a *Account) published(z *HostedZone) ([]*RecordSet, bool) {
 // recordsAt are the record sets of a canonical name among sorted ones, and whether the name exists: it does also when there
 // are names below it.
 func recordsAt(sorted []*RecordSet, name string) (found []*RecordSet, exists bool) {
-	key := NameKey(name)
-	i, _ := slices.BinarySearchFunc(sorted, key, func(r *RecordSet, k string) int { return cmp.Compare(NameKey(r.Name), k) })
+	key := domainname.Key(name)
+	i, _ := slices.BinarySearchFunc(sorted, key, func(r *RecordSet, k string) int { return cmp.Compare(domainname.Key(r.Name), k) })
 	for ; i < len(sorted) && sorted[i].Name == name; i++ {
 		found = append(found, sorted[i])
 	}
 	if len(found) > 0 {
 		return found, true
 	}
-	return nil, i < len(sorted) && WithinDomain(sorted[i].Name, name)
+	return nil, i < len(sorted) && domainname.Within(sorted[i].Name, name)
 }
 
 // RecordsNamed are the zone's record sets of a canonical name, as the API shows them.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/account/domainname"
 )
 
 // validationTimeout is how long ACM waits for a domain to be validated.
@@ -94,7 +96,7 @@ func (a *Account) issuance(c *Certificate, now time.Time) (at time.Time, reason 
 // validatedSince tells since when public DNS has the validation record of a name.
 func (a *Account) validatedSince(name string) (time.Time, bool) {
 	record, value := a.ValidationRecord(name)
-	canonical, err := CanonicalName(record)
+	canonical, err := domainname.Canonical(record)
 	if err != nil {
 		return time.Time{}, false
 	}
@@ -122,11 +124,11 @@ var authorities = []string{"amazon.com", "amazontrust.com", "awstrust.com", "ama
 // issueForbidden reports whether the CAA records nearest to the name permit no authority of Amazon (RFC 8659).
 func (a *Account) issueForbidden(name string) bool {
 	wildcard := strings.HasPrefix(name, "*.")
-	canonical, err := CanonicalName(strings.TrimPrefix(name, "*."))
+	canonical, err := domainname.Canonical(strings.TrimPrefix(name, "*."))
 	if err != nil {
 		return false
 	}
-	for ; canonical != "."; canonical = parent(canonical) {
+	for ; canonical != "."; canonical = domainname.Parent(canonical) {
 		found, _ := a.FindRecords(canonical, "")
 		var values []string
 		for _, r := range found.Records {

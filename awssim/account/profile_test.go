@@ -1,6 +1,8 @@
 package account
 
 import (
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 )
@@ -20,5 +22,48 @@ func TestProfilesAreFoundByName(t *testing.T) {
 	}
 	if got := Real().DrainFor(300 * time.Second); got != 300*time.Second {
 		t.Errorf("real drains %s", got)
+	}
+}
+
+func TestEveryDurationOfAProfileCanBeSetByName(t *testing.T) {
+	t.Parallel()
+	durations := 0
+	for f := range reflect.TypeFor[Profile]().Fields() {
+		if f.Type == reflect.TypeFor[time.Duration]() {
+			durations++
+		}
+	}
+	if durations != len(timings) {
+		t.Errorf("a profile has %d durations, %d have names: add the missing ones to timings", durations, len(timings))
+	}
+	var p Profile
+	for i, timing := range timings {
+		d := time.Duration(i+1) * time.Second
+		if err := p.SetTiming(timing.name, d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, timing := range timings { // after all were set: no two names may mean the same duration
+		if got, err := p.Timing(timing.name); err != nil || got != time.Duration(i+1)*time.Second {
+			t.Errorf("%s is %s, %v; want %ds", timing.name, got, err, i+1)
+		}
+	}
+	if err := p.SetTiming("lunch", time.Second); err == nil || !strings.Contains(err.Error(), "draining") {
+		t.Errorf("an unknown name: %v, want an error that lists the known ones", err)
+	}
+	if err := p.SetTiming("draining", -1); err == nil {
+		t.Error("a negative duration was taken")
+	}
+}
+
+func TestOnlyTheInstantProfileShowsEverythingAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"compute-described", "compute-changed", "compute-tagged", "balancing-listed"} {
+		instant, _ := Instant().Timing(name)
+		fast, _ := Fast().Timing(name)
+		slow, _ := Real().Timing(name)
+		if instant != 0 || fast <= 0 || fast > 100*time.Millisecond || slow < time.Second {
+			t.Errorf("%s: instant %s, fast %s, real %s", name, instant, fast, slow)
+		}
 	}
 }

@@ -3,7 +3,8 @@ package account
 import (
 	"maps"
 	"slices"
-	"strings"
+
+	"github.com/k8s-lbc/lbc/awssim/account/domainname"
 )
 
 // Found is what a zone's name servers have for a name.
@@ -23,7 +24,7 @@ func (a *Account) FindRecords(name, vpc string) (Found, bool) {
 	}
 	f := Found{Zone: z}
 	published, _ := a.published(z)
-	for cut := parent(name); !z.Private && WithinDomain(cut, z.Name) && cut != z.Name; cut = parent(cut) {
+	for cut := domainname.Parent(name); !z.Private && domainname.Within(cut, z.Name) && cut != z.Name; cut = domainname.Parent(cut) {
 		f.Referral = delegation(published, cut, f.Referral)
 	}
 	if name != z.Name {
@@ -35,7 +36,7 @@ func (a *Account) FindRecords(name, vpc string) (Found, bool) {
 	}
 	f.Records, f.Exists = recordsAt(published, name)
 	// RFC 4592: a wildcard stands for names whose closest existing ancestor is the wildcard's parent.
-	for above := parent(name); !f.Exists && WithinDomain(above, z.Name); above = parent(above) {
+	for above := domainname.Parent(name); !f.Exists && domainname.Within(above, z.Name); above = domainname.Parent(above) {
 		if records, _ := recordsAt(published, `\052.`+above); len(records) > 0 {
 			f.Records, f.Exists = records, true
 		}
@@ -72,7 +73,7 @@ func (a *Account) zoneFor(name, vpc string) *HostedZone {
 	}
 	for _, id := range slices.Sorted(maps.Keys(a.HostedZones)) {
 		z := a.HostedZones[id]
-		if _, published := a.published(z); published && WithinDomain(name, z.Name) && z.answers(vpc) && better(z) {
+		if _, published := a.published(z); published && domainname.Within(name, z.Name) && z.answers(vpc) && better(z) {
 			best = z
 		}
 	}
@@ -88,11 +89,4 @@ func (a *Account) has(z *HostedZone, name string) bool {
 	published, _ := a.published(z)
 	_, has := recordsAt(published, name)
 	return has
-}
-
-func parent(name string) string {
-	if _, above, _ := strings.Cut(name, "."); above != "" {
-		return above
-	}
-	return "."
 }

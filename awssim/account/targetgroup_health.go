@@ -144,3 +144,26 @@ func later(a, b time.Time) time.Time {
 	}
 	return a
 }
+
+// TargetsHealthy is what Route 53 makes of the load balancer where it evaluates the health of an alias's target: every
+// target group that has targets has a healthy one, and at least one group has targets (Route 53 developer guide, "Evaluate
+// target health").
+func (a *Account) TargetsHealthy(lb *LoadBalancer) bool {
+	some := false
+	for arn := range lb.TargetGroups() {
+		tg := a.TargetGroups[arn]
+		if tg == nil || len(tg.Targets) == 0 {
+			continue
+		}
+		some = true
+		healthy := false
+		for _, t := range tg.Targets {
+			state := a.TargetHealth(tg, t).State
+			healthy = healthy || state == Healthy || state == "unavailable"
+		}
+		if !healthy {
+			return false
+		}
+	}
+	return some
+}

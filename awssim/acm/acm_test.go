@@ -17,6 +17,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/pki"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/seed"
 )
@@ -314,9 +315,9 @@ func TestASummaryHoldsAHundredNames(t *testing.T) {
 func TestAnImportedCertificateIsServedAndCanBeReplaced(t *testing.T) {
 	t.Parallel()
 	s, _ := newService(t)
-	var authority account.Authority
+	var authority pki.Authority
 	imported := func(name string) (certificate, key, chain []byte) {
-		pair, err := authority.Issue([]string{name}, account.ECPrime256v1)
+		pair, err := authority.Issue([]string{name}, pki.ECPrime256v1)
 		if err != nil {
 			t.Fatal(err)
 		}

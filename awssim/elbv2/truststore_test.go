@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/s3"
 )
 
 // ca is a certificate authority of a test.
@@ -158,7 +159,7 @@ func TestBundlesOfTrustStoresAreFilesOfAFolder(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
 	dir := t.TempDir()
-	f.account.Buckets = account.Buckets{Directory: dir}
+	f.account.Buckets = s3.Buckets{Directory: dir}
 	f.ok(os.MkdirAll(filepath.Join(dir, "pki", "eu"), 0o755))
 	f.ok(os.WriteFile(filepath.Join(dir, "pki", "eu", "ca.pem"), newCA(t).pem, 0o600))
 	f.ok(os.WriteFile(filepath.Join(dir, "secret.pem"), newCA(t).pem, 0o600))

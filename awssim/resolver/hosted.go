@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/domainname"
 	"github.com/k8s-lbc/lbc/awssim/dns"
 )
 
@@ -46,7 +47,7 @@ func (r *Resolver) fromZone(name, kind string, who client) (finding, []pointer, 
 			out.records, pointers = append(out.records, records...), append(pointers, more...)
 		}
 		if t == "CNAME" && kind != "CNAME" && kind != "ANY" && len(out.records) > 0 {
-			if target, err := account.CanonicalName(out.records[0].Value); err == nil {
+			if target, err := domainname.Canonical(out.records[0].Value); err == nil {
 				out.cname = target
 			}
 		}

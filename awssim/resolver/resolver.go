@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/domainname"
 	"github.com/k8s-lbc/lbc/awssim/dns"
 )
 
@@ -92,7 +93,7 @@ func (r *Resolver) Answer(q dns.Question) dns.Answer {
 
 // Addresses are those of a name, of both families, as a machine at that address is told; false: the name does not exist.
 func (r *Resolver) Addresses(name string, from netip.Addr) ([]netip.Addr, bool) {
-	canonical, err := account.CanonicalName(strings.TrimSuffix(name, "."))
+	canonical, err := domainname.Canonical(strings.TrimSuffix(name, "."))
 	if err != nil {
 		return nil, false
 	}
@@ -150,7 +151,7 @@ func (r *Resolver) look(name, kind string, who client) finding {
 // authorityOf is the SOA record of the AWS domain that a name is in, nil if it is in none.
 func authorityOf(name string) []dns.Record {
 	for _, domain := range []string{"amazonaws.com.", "amazonaws.com.cn.", acceleratorDomain} {
-		if account.WithinDomain(name, domain) {
+		if domainname.Within(name, domain) {
 			return []dns.Record{{Name: domain, Type: "SOA", TTL: negativeTTL, Value: "ns." + domain + " hostmaster." + domain + " 1 7200 900 1209600 60"}}
 		}
 	}
@@ -159,7 +160,7 @@ func authorityOf(name string) []dns.Record {
 
 // target are the addresses of a load balancer, of its node in a zone, or of an accelerator, for a record of the owner.
 func (r *Resolver) target(name, owner, kind string, who client) ([]dns.Record, bool) {
-	if r.o.Accelerators != nil && account.WithinDomain(name, acceleratorDomain) {
+	if r.o.Accelerators != nil && domainname.Within(name, acceleratorDomain) {
 		addresses, ok := r.o.Accelerators(strings.TrimSuffix(name, "."), who.vpc != "")
 		return r.addressRecords(owner, kind, acceleratorTTL, addresses), ok
 	}

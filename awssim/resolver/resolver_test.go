@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/domainname"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/dns"
 	"github.com/k8s-lbc/lbc/awssim/seed"
@@ -72,7 +73,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) set(z *account.HostedZone, sets ...*account.RecordSet) {
 	w.t.Helper()
 	for _, s := range sets {
-		name, err := account.CanonicalName(s.Name)
+		name, err := domainname.Canonical(s.Name)
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -96,7 +97,7 @@ func routed(s *account.RecordSet, id string, r account.RecordRouting) *account.R
 
 // ask gives an answer as "status: name TTL type value, …", records sorted.
 func (w *world) ask(name, kind string, from netip.Addr) string {
-	canonical, err := account.CanonicalName(name)
+	canonical, err := domainname.Canonical(name)
 	if err != nil {
 		w.t.Fatal(err)
 	}

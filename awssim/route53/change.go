@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/domainname"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -110,7 +111,7 @@ func (b *batch) run() error {
 			continue
 		}
 		seen[t] = true
-		if !account.WithinDomain(c.record.Name, b.zone.Name) {
+		if !domainname.Within(c.record.Name, b.zone.Name) {
 			b.find("RRSet with DNS name %s is not permitted in zone %s", c.record.Name, b.zone.Name)
 			continue
 		}
@@ -257,7 +258,7 @@ func (b *batch) checkAlias(r *account.RecordSet) {
 	tried := fmt.Sprintf("Tried to create an alias that targets %s, type %s in zone %s, but ", r.Alias.DNSName, r.Type, r.Alias.HostedZoneID)
 	var within, found bool
 	if r.Alias.HostedZoneID == b.zone.ID {
-		within = account.WithinDomain(r.Alias.DNSName, b.zone.Name)
+		within = domainname.Within(r.Alias.DNSName, b.zone.Name)
 		found = slices.ContainsFunc(b.records, func(o *account.RecordSet) bool {
 			return o != r && o.Name == r.Alias.DNSName && o.Type == r.Type
 		})
@@ -276,7 +277,7 @@ func (b *batch) checkAlias(r *account.RecordSet) {
 func (s *Service) aliasTarget(r *account.RecordSet) (within, found bool) {
 	address := r.Type == "A" || r.Type == "AAAA"
 	if r.Alias.HostedZoneID == acceleratorZone {
-		within = account.WithinDomain(r.Alias.DNSName, "awsglobalaccelerator.com.")
+		within = domainname.Within(r.Alias.DNSName, "awsglobalaccelerator.com.")
 		_, _, found = s.account.AcceleratorNamed(strings.TrimSuffix(r.Alias.DNSName, "."))
 		return within, found && address
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/domainname"
 	"github.com/k8s-lbc/lbc/awssim/account/resource"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
@@ -73,13 +74,13 @@ func (s *Service) listHostedZonesByName(in *route53.ListHostedZonesByNameInput) 
 	if in.HostedZoneId != nil && in.DNSName == nil {
 		return nil, invalid("A hosted zone id needs the DNS name of the zone.")
 	}
-	position := func(name, id string) string { return account.NameKey(name) + "\x00\x00" + id }
+	position := func(name, id string) string { return domainname.Key(name) + "\x00\x00" + id }
 	zones := slices.SortedFunc(maps.Values(s.account.HostedZones), func(x, y *account.HostedZone) int {
 		return strings.Compare(position(x.Name, x.ID), position(y.Name, y.ID))
 	})
 	if in.DNSName != nil {
-		name, err := account.CanonicalName(*in.DNSName)
-		var problem *account.NameProblem
+		name, err := domainname.Canonical(*in.DNSName)
+		var problem *domainname.Problem
 		if errors.As(err, &problem) {
 			return nil, apierr.New("InvalidDomainName", "%s (%s) encountered with '%s'", problem.Code, problem.Text, problem.Name)
 		}
@@ -155,11 +156,11 @@ func (s *Service) listResourceRecordSets(in *route53.ListResourceRecordSetsInput
 	case kind != "" && !slices.Contains(in.StartRecordType.Values(), in.StartRecordType):
 		return nil, invalid("1 validation error detected: Value '%s' at 'startRecordType' failed to satisfy constraint: Member must satisfy enum value set", kind)
 	case in.StartRecordName != nil:
-		name, err := account.CanonicalName(*in.StartRecordName)
+		name, err := domainname.Canonical(*in.StartRecordName)
 		if err != nil {
 			return nil, invalid("%v", err)
 		}
-		position := func(name, kind, id string) string { return account.NameKey(name) + "\x00\x00" + kind + "\x00" + id }
+		position := func(name, kind, id string) string { return domainname.Key(name) + "\x00\x00" + kind + "\x00" + id }
 		from := position(name, kind, id)
 		i := slices.IndexFunc(records, func(r *account.RecordSet) bool { return position(r.Name, r.Type, r.SetIdentifier) >= from })
 		if i < 0 {

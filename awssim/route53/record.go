@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/domainname"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -30,7 +31,7 @@ func (s *Service) parseChange(c types.Change) (*account.RecordSet, error) {
 	if !slices.Contains(set.Type.Values(), set.Type) {
 		return nil, invalid("1 validation error detected: Value '%s' at 'changeBatch.changes.1.member.resourceRecordSet.type' failed to satisfy constraint: Member must satisfy enum value set: %v", set.Type, set.Type.Values())
 	}
-	name, err := account.CanonicalName(*set.Name)
+	name, err := domainname.Canonical(*set.Name)
 	if err != nil {
 		return nil, refused([]string{nameFinding(err)})
 	}
@@ -53,7 +54,7 @@ func orNull(s string) string {
 }
 
 func nameFinding(err error) string {
-	var problem *account.NameProblem
+	var problem *domainname.Problem
 	if errors.As(err, &problem) {
 		return problem.Error()
 	}
@@ -105,7 +106,7 @@ func parseAlias(target *types.AliasTarget, r *account.RecordSet, subject string)
 	if r.Type == account.RecordNS || r.Type == account.RecordSOA {
 		return refused([]string{fmt.Sprintf("RRSet of type %s with DNS name %s cannot be an alias", r.Type, r.Name)})
 	}
-	name, err := account.CanonicalName(*target.DNSName)
+	name, err := domainname.Canonical(*target.DNSName)
 	if err != nil {
 		return refused([]string{nameFinding(err)})
 	}

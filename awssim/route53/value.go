@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/domainname"
 )
 
 // onlyOne are the types whose record sets have one value.
@@ -54,8 +54,8 @@ func address6(_, text string) error {
 }
 
 func domain(_, text string) error {
-	_, err := account.CanonicalName(text)
-	var p *account.NameProblem
+	_, err := domainname.Canonical(text)
+	var p *domainname.Problem
 	if errors.As(err, &p) {
 		return problem(p.Code, p.Text)
 	}

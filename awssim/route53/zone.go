@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/domainname"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -90,8 +91,8 @@ func (s *Service) newZone(in *route53.CreateHostedZoneInput) (*account.HostedZon
 
 // zoneName is the canonical form of a zone's name.
 func zoneName(given string) (string, error) {
-	name, err := account.CanonicalName(given)
-	var problem *account.NameProblem
+	name, err := domainname.Canonical(given)
+	var problem *domainname.Problem
 	switch {
 	case given == "":
 		return "", invalid("1 validation error detected: Value null at 'name' failed to satisfy constraint: Member must not be null")

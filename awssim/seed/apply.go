@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/domainname"
 	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
@@ -237,7 +238,7 @@ func (f File) applyHostedZones(a *account.Account) error {
 		return nil // records are of some time
 	}
 	for i, h := range f.HostedZones {
-		name, err := account.CanonicalName(h.Name)
+		name, err := domainname.Canonical(h.Name)
 		if err != nil {
 			return fmt.Errorf("hostedZones[%d]: name: %w", i, err)
 		}

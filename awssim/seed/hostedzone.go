@@ -5,7 +5,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/domainname"
 )
 
 var zoneForm = regexp.MustCompile(`^Z[0-9A-Z]{1,31}$`)
@@ -17,13 +17,13 @@ func (f File) validateHostedZones(c *checker) {
 			c.complain(field+".id", z.ID, "is not the id of a hosted zone, such as Z0A1DE00000001")
 		}
 		c.unique(field+".id", z.ID)
-		name, err := account.CanonicalName(z.Name)
+		name, err := domainname.Canonical(z.Name)
 		if err != nil || !strings.Contains(strings.TrimSuffix(name, "."), ".") {
 			c.complain(field+".name", z.Name, "is not the name of a hosted zone, such as example.com.")
 		}
 		for j, r := range z.Records {
 			at := fmt.Sprintf("%s.records[%d]", field, j)
-			if set, err := account.CanonicalName(r.Name); err != nil || !account.WithinDomain(set, name) {
+			if set, err := domainname.Canonical(r.Name); err != nil || !domainname.Within(set, name) {
 				c.complain(at+".name", r.Name, "is no name in the zone %s", z.Name)
 			}
 			if (r.Alias == "") == (len(r.Values) == 0) {

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/pki"
 )
 
 var (
@@ -103,7 +103,7 @@ func (f File) Validate() error {
 			c.complain(field+".domains", "", "is missing: a certificate needs one domain at least")
 		}
 		if cert.KeyAlgorithm != "" {
-			c.oneOf(field+".keyAlgorithm", cert.KeyAlgorithm, account.KeyAlgorithms()...)
+			c.oneOf(field+".keyAlgorithm", cert.KeyAlgorithm, pki.KeyAlgorithms()...)
 		}
 	}
 	f.validateHostedZones(c)

@@ -2,7 +2,9 @@ package vpc
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/k8s-lbc/lbc/awssim/account/resource"
@@ -240,4 +242,16 @@ func (c *Network) UnassignPrefix(eni string, prefix netip.Prefix) error {
 		}
 	}
 	return fmt.Errorf("%s: %w", eni, resource.NotFound("prefix", prefix.String()))
+}
+
+// Clone is a copy that changes of the interface leave as it is.
+func (n *Interface) Clone() *Interface {
+	was := *n
+	was.Groups, was.Addresses, was.Prefixes = slices.Clone(n.Groups), slices.Clone(n.Addresses), slices.Clone(n.Prefixes)
+	was.IPv6Addresses, was.IPv6Prefixes, was.Tags = slices.Clone(n.IPv6Addresses), slices.Clone(n.IPv6Prefixes), maps.Clone(n.Tags)
+	if n.Attachment != nil {
+		attachment := *n.Attachment
+		was.Attachment = &attachment
+	}
+	return &was
 }

@@ -1,6 +1,7 @@
 package vpc
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -183,4 +184,12 @@ func (c *Network) permissionByID(id string) *Permission {
 // Dissociate takes the group away from a VPC that is not its own.
 func (g *SecurityGroup) Dissociate(vpc string) {
 	g.AssociatedVPCs = slices.DeleteFunc(g.AssociatedVPCs, func(v string) bool { return v == vpc })
+}
+
+// Clone is a copy that changes of the group leave as it is.
+func (g *SecurityGroup) Clone() *SecurityGroup {
+	was := *g
+	was.Ingress, was.Egress, was.AssociatedVPCs = slices.Clone(g.Ingress), slices.Clone(g.Egress), slices.Clone(g.AssociatedVPCs)
+	was.Tags = maps.Clone(g.Tags)
+	return &was
 }

@@ -15,6 +15,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/s3"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/call"
 	"github.com/k8s-lbc/lbc/awssim/elbv2/check"
@@ -34,13 +35,13 @@ const (
 // object reads an object of a bucket. Buckets here have no versions, so that only S3's name for "none", null, is one.
 func (s *TrustStores) object(bucket, key, version *string, limit int64) ([]byte, error) {
 	if v := aws.ToString(version); v != "" && v != "null" {
-		return nil, account.ErrNoObject
+		return nil, s3.ErrNoObject
 	}
 	return s.account.Buckets.Object(aws.ToString(bucket), aws.ToString(key), limit)
 }
 
 func bundleMissing(err error, bucket, key string) error {
-	if errors.Is(err, account.ErrObjectTooLarge) {
+	if errors.Is(err, s3.ErrTooLarge) {
 		return badBundle("it is longer than '%d' bytes", maxBundle)
 	}
 	return apierr.New("CaCertificatesBundleNotFound", "The CA certificates bundle '%s' could not be found in the bucket '%s'", key, bucket)

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/s3"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/call"
 	"github.com/k8s-lbc/lbc/awssim/elbv2/check"
@@ -42,7 +43,7 @@ func (s *TrustStores) addRevocations(in *elb.AddTrustStoreRevocationsInput) (*el
 	out := &elb.AddTrustStoreRevocationsOutput{TrustStoreRevocations: []types.TrustStoreRevocation{}}
 	for _, c := range in.RevocationContents {
 		content, err := s.object(c.S3Bucket, c.S3Key, c.S3ObjectVersion, maxRevocations)
-		if errors.Is(err, account.ErrObjectTooLarge) {
+		if errors.Is(err, s3.ErrTooLarge) {
 			return nil, badRevocations("it is longer than '%d' bytes", maxRevocations)
 		}
 		if err != nil {

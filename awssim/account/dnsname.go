@@ -1,5 +1,7 @@
 package account
 
+import "strings"
+
 // balancerZones are the Route 53 zones, by region, that own the DNS names of its load balancers.
 var balancerZones = map[string]struct{ application, network string }{
 	"us-east-1":      {"Z35SXDOTRQ7X7K", "Z26RNL4JYFTOTI"},
@@ -52,4 +54,24 @@ func (a *Account) KnowsRegion(name string) bool {
 func (a *Account) BalancerZones() (application, network string) {
 	z := balancerZones[a.Region]
 	return z.application, z.network
+}
+
+// LoadBalancerAt finds the load balancer that a canonical name belongs to, active or not. Of a network load balancer's names
+// for one zone, zone is that zone; "dualstack." stands before the name of an application load balancer only.
+func (a *Account) LoadBalancerAt(name string) (found *LoadBalancer, zone string) {
+	for _, lb := range a.LoadBalancers {
+		own := strings.ToLower(lb.DNSName) + "."
+		if own == name && lb.DNSName != "" {
+			return lb, ""
+		}
+		label, ok := strings.CutSuffix(name, "."+own)
+		switch {
+		case !ok || lb.DNSName == "":
+		case lb.Type == "application" && label == "dualstack":
+			return lb, ""
+		case lb.Type == "network" && lb.HasZone(label):
+			return lb, label
+		}
+	}
+	return nil, ""
 }

@@ -1,4 +1,6 @@
-package account
+// Package quota is the limits of a simulated account that AWS raises on request: AWS's defaults, and what was set instead. The
+// services enforce them. It imports only awssim/account/resource.
+package quota
 
 import (
 	"fmt"
@@ -75,10 +77,15 @@ var quotas = []struct {
 	{"globalaccelerator", "port-overrides-per-endpoint-group", 10},
 }
 
-// Quota is the account's value of the quota of that name: the one that was set, else AWS's default, else 0. It needs the
-// account's lock.
-func (b *Balancing) Quota(name string) int {
-	if v, ok := b.Quotas[name]; ok {
+// Limits are the quotas of an account. The zero value has AWS's defaults. Its methods need the account's lock.
+type Limits struct {
+	// Quotas replaces defaults of AWS by name ("rules-per-application-load-balancer").
+	Quotas map[string]int
+}
+
+// Quota is the account's value of the quota of that name: the one that was set, else AWS's default, else 0.
+func (l *Limits) Quota(name string) int {
+	if v, ok := l.Quotas[name]; ok {
 		return v
 	}
 	for _, q := range quotas {
@@ -89,15 +96,15 @@ func (b *Balancing) Quota(name string) int {
 	return 0
 }
 
-// SetQuota changes a quota. It fails for names that do not exist and negative values, and needs the account's lock.
-func (b *Balancing) SetQuota(name string, value int) error {
+// SetQuota changes a quota. It fails for names that do not exist and for negative values.
+func (l *Limits) SetQuota(name string, value int) error {
 	if value < 0 {
 		return fmt.Errorf("quota %s: %d is negative", name, value)
 	}
 	var names []string
 	for _, q := range quotas {
 		if q.name == name {
-			resource.Put(&b.Quotas, name, value)
+			resource.Put(&l.Quotas, name, value)
 			return nil
 		}
 		names = append(names, q.name)
@@ -105,11 +112,11 @@ func (b *Balancing) SetQuota(name string, value int) error {
 	return fmt.Errorf("quota %q does not exist: use one of %s", name, strings.Join(names, ", "))
 }
 
-// AllQuotas are the account's quotas in the order of services. It needs the account's lock.
-func (b *Balancing) AllQuotas() []Quota {
+// AllQuotas are the account's quotas in the order of services.
+func (l *Limits) AllQuotas() []Quota {
 	all := make([]Quota, len(quotas))
 	for i, q := range quotas {
-		all[i] = Quota{Service: q.service, Name: q.name, Value: b.Quota(q.name), Default: q.value}
+		all[i] = Quota{Service: q.service, Name: q.name, Value: l.Quota(q.name), Default: q.value}
 	}
 	return all
 }

@@ -1,4 +1,4 @@
-package account
+package quota
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 
 func TestQuotasHaveAWSsDefaultsUntilTheyAreSet(t *testing.T) {
 	t.Parallel()
-	var a Account
+	var a Limits
 	seen := map[string]bool{}
 	for _, q := range a.AllQuotas() {
 		if seen[q.Name] || q.Service == "" || q.Value != q.Default {

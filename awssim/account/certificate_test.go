@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/account/pki"
 )
 
 func TestCertificatesVerifyAgainstTheAuthorityForAllTheirNames(t *testing.T) {
@@ -80,8 +82,8 @@ func TestACertificateHasAKeyOfTheAlgorithmThatItClaims(t *testing.T) {
 
 func TestTheAuthoritySignsAddressesToo(t *testing.T) {
 	t.Parallel()
-	var authority Authority
-	pair, err := authority.Issue([]string{"127.0.0.1", "localhost"}, ECPrime256v1)
+	var authority pki.Authority
+	pair, err := authority.Issue([]string{"127.0.0.1", "localhost"}, pki.ECPrime256v1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +94,7 @@ func TestTheAuthoritySignsAddressesToo(t *testing.T) {
 	if _, err := pair.Leaf.Verify(x509.VerifyOptions{DNSName: "127.0.0.1", Roots: pool}); err != nil {
 		t.Error(err)
 	}
-	if _, err := authority.Issue(nil, ECPrime256v1); err == nil {
+	if _, err := authority.Issue(nil, pki.ECPrime256v1); err == nil {
 		t.Error("a certificate without names was issued")
 	}
 	if _, err := tls.X509KeyPair(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}), nil); err == nil {

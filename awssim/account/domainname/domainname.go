@@ -1,4 +1,6 @@
-package account
+// Package domainname is domain names in the form in which Route 53 writes, orders and refuses them. It knows no zones and no
+// records, and imports only the standard library.
+package domainname
 
 import (
 	"fmt"
@@ -11,18 +13,18 @@ const (
 	maxLabelBytes = 63
 )
 
-// NameProblem is why a text is no domain name, in the words of Route 53.
-type NameProblem struct{ Code, Text, Name string }
+// Problem is why a text is no domain name, in the words of Route 53.
+type Problem struct{ Code, Text, Name string }
 
-func (p *NameProblem) Error() string {
+func (p *Problem) Error() string {
 	return fmt.Sprintf("FATAL problem: %s (%s) encountered with '%s'", p.Code, p.Text, p.Name)
 }
 
-// CanonicalName is a domain name as Route 53 answers it: in lower case, with a dot at the end, and with an octal escape for
+// Canonical is a domain name as Route 53 answers it: in lower case, with a dot at the end, and with an octal escape for
 // everything but letters, digits, "-", "_" and dots, so that "*.Example.com" is `\052.example.com.`. Escapes in name are
-// octal, too. Errors are *NameProblem.
-func CanonicalName(name string) (string, error) {
-	problem := func(code, text string) error { return &NameProblem{code, text, name} }
+// octal, too. Errors are *Problem.
+func Canonical(name string) (string, error) {
+	problem := func(code, text string) error { return &Problem{code, text, name} }
 	labels, err := splitName(name)
 	if err != nil {
 		return "", problem("InvalidEscape", err.Error())
@@ -96,17 +98,25 @@ func splitName(name string) ([][]byte, error) {
 	return labels, nil
 }
 
-// WithinDomain reports whether a canonical name is the domain or below it.
-func WithinDomain(name, domain string) bool {
+// Within reports whether a canonical name is the domain or below it.
+func Within(name, domain string) bool {
 	return domain == "." || name == domain || strings.HasSuffix(name, "."+domain)
 }
 
-// NameKey orders canonical names as Route 53 lists them: by their labels from the last to the first. Names below a domain
+// Key orders canonical names as Route 53 lists them: by their labels from the last to the first. Names below a domain
 // have the domain's key and "\x00" as a prefix.
-func NameKey(name string) string {
+func Key(name string) string {
 	labels := strings.Split(strings.TrimSuffix(name, "."), ".")
 	for i, j := 0, len(labels)-1; i < j; i, j = i+1, j-1 {
 		labels[i], labels[j] = labels[j], labels[i]
 	}
 	return strings.Join(labels, "\x00")
+}
+
+// Parent is the name above a canonical name; the root is above itself.
+func Parent(name string) string {
+	if _, above, _ := strings.Cut(name, "."); above != "" {
+		return above
+	}
+	return "."
 }

@@ -1,4 +1,6 @@
-package account
+// Package pki is the certificate authority of a simulated account: it makes keys of ACM's algorithms and signs certificates for
+// servers. What ACM says about a certificate, and when it issues one, is in awssim/account. It imports only the standard library.
+package pki
 
 import (
 	"crypto"

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/account/pki"
 	"github.com/k8s-lbc/lbc/awssim/account/resource"
 )
 
@@ -18,7 +19,7 @@ type Trust struct {
 	CertificateRequests, CertificateImports []time.Time
 	PrivateAuthorities                      map[string]bool // ARNs of the private authorities that exist; nil: all do
 
-	authority Authority
+	authority pki.Authority
 }
 
 // Certificate of ACM.
@@ -73,7 +74,7 @@ func (a *Account) Certificate(arn string) (*Certificate, bool) {
 func (t *Trust) AddCertificate(c *Certificate) { resource.Put(&t.Certificates, c.ARN, c) }
 
 // Authority is the certificate authority that signs all certificates of the account that are not imported.
-func (t *Trust) Authority() *Authority { return &t.authority }
+func (t *Trust) Authority() *pki.Authority { return &t.authority }
 
 // TLSCertificate is what a listener serves for the ARN: chain and private key. The pair is made on first use, with a key of the
 // algorithm that ACM reports; without one, RSA_2048, which is ACM's default.
@@ -87,7 +88,7 @@ func (t *Trust) TLSCertificate(arn string) (*tls.Certificate, error) {
 		if len(names) == 0 {
 			names = []string{c.Domain}
 		}
-		pair, err := t.authority.Issue(names, cmp.Or(c.KeyAlgorithm, RSA2048))
+		pair, err := t.authority.Issue(names, cmp.Or(c.KeyAlgorithm, pki.RSA2048))
 		if err != nil {
 			return nil, fmt.Errorf("certificate %s: %w", arn, err)
 		}

@@ -1,4 +1,6 @@
-package account
+// Package s3 is what a simulated account needs of S3: buckets from which bundles of certificates are read and to which logs are
+// written, in memory or in a directory. No API of S3 is simulated. It imports only awssim/account/resource.
+package s3
 
 import (
 	"errors"
@@ -29,8 +31,8 @@ type Buckets struct {
 // ErrNoObject is returned for a bucket or an object that does not exist.
 var ErrNoObject = errors.New("there is no such object")
 
-// ErrObjectTooLarge is returned for an object that is larger than the caller takes.
-var ErrObjectTooLarge = errors.New("the object is too large")
+// ErrTooLarge is returned for an object that is larger than the caller takes.
+var ErrTooLarge = errors.New("the object is too large")
 
 // AllowLogs lets load balancers write logs to that bucket under that prefix. With a directory, the bucket's folder is made.
 func (b *Buckets) AllowLogs(bucket, prefix string) error {
@@ -74,12 +76,12 @@ func (b *Buckets) TakesLogs(bucket, prefix string) bool {
 	return err == nil && info.IsDir()
 }
 
-// Object is the content of an object. It fails with ErrNoObject, with ErrObjectTooLarge for more than limit bytes, and for a
+// Object is the content of an object. It fails with ErrNoObject, with ErrTooLarge for more than limit bytes, and for a
 // file that cannot be read.
 func (b *Buckets) Object(bucket, key string, limit int64) ([]byte, error) {
 	if content, ok := b.memory[bucket+"/"+key]; ok {
 		if int64(len(content)) > limit {
-			return nil, ErrObjectTooLarge
+			return nil, ErrTooLarge
 		}
 		return slices.Clone(content), nil
 	}
@@ -97,7 +99,7 @@ func (b *Buckets) Object(bucket, key string, limit int64) ([]byte, error) {
 	case err != nil || !info.Mode().IsRegular():
 		return nil, ErrNoObject
 	case info.Size() > limit:
-		return nil, ErrObjectTooLarge
+		return nil, ErrTooLarge
 	}
 	content, err := root.ReadFile(name)
 	if err != nil {
