@@ -34,7 +34,7 @@ func TestTroubleshootingQuotesWhatTheControllerSays(t *testing.T) {
 		{"expected exactly one securityGroup tagged with kubernetes.io/cluster/", "internal/secgroup/choose.go"},
 		{"TargetGroup … is already bound to TargetGroupBinding ", "internal/controller/bindingrivals.go"},
 		{"has the same tags as ", "internal/plan/diff/duplicate.go"},
-		{"conflicting …: … is ignored, because ", "internal/compile/merge.go"},
+		{"conflicting …: … is ignored, because ", "internal/compile/merge/merge.go"},
 		{"with more others than usual within …; it stays", "internal/controller/deletionbrake.go"},
 	} {
 		if !strings.Contains(page, tc.text) {

@@ -17,7 +17,8 @@ const module = "github.com/k8s-lbc/lbc/"
 // pure packages decide; they are functions from values to values.
 var pure = []string{
 	"internal/admission",
-	"awssim/iam/policy", "internal/annotation", "internal/backoff", "internal/brake", "internal/compile", "internal/diag", "internal/explain", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport",
+	"internal/compile", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules",
+	"awssim/iam/policy", "internal/annotation", "internal/backoff", "internal/brake", "internal/diag", "internal/explain", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport",
 	"internal/intent", "internal/naming", "internal/plan", "internal/plan/canonical", "internal/plan/diff", "internal/plan/elb", "internal/proof", "internal/readiness", "internal/stack", "internal/stackjson", "internal/traffic", "internal/objects",
 }
 
@@ -31,7 +32,7 @@ var forbidden = []string{
 var layers = [][]string{
 	{"internal/diag", "internal/stack", "internal/config", "internal/sdkhttp", "internal/proof", "internal/checkpoint", "internal/backoff", "internal/brake"},
 	{"internal/intent", "internal/facts", "internal/naming", "internal/objects", "internal/traffic", "internal/stackjson", "internal/plan", "internal/plan/canonical"},
-	{"internal/annotation", "internal/front/serviceport", "internal/readiness", "internal/plan/elb"},
+	{"internal/annotation", "internal/front/serviceport", "internal/readiness", "internal/plan/elb", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules"},
 	{"internal/front/ingress", "internal/front/service", "internal/compile", "internal/plan/diff"},
 	{"internal/admission", "internal/servingcert"},
 	{"internal/front", "internal/cloud", "internal/kube", "internal/explain", "internal/recording"},

@@ -3,6 +3,8 @@ package compile
 import (
 	"fmt"
 
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -10,8 +12,8 @@ import (
 
 // addOns are the optional features as settled.
 type addOns struct {
-	customerOwnedPool owned[string]
-	ipamPool          owned[string]
+	customerOwnedPool merge.Owned[string]
+	ipamPool          merge.Owned[string]
 	overlays          []overlay
 }
 
@@ -37,9 +39,9 @@ func (b *build) settleAddOns() addOns {
 }
 
 // settleText settles on an add-on that is told by one word.
-func (b *build) settleText(setting, what string, get func(*intent.AddOns) intent.Field[string]) owned[string] {
-	return hold(exclusive(b, func(m *member) intent.Field[string] { return get(&m.Settings.AddOns) },
-		settling[string]{setting: setting, what: what, text: asIs, show: quoted}))
+func (b *build) settleText(setting, what string, get func(*intent.AddOns) intent.Field[string]) merge.Owned[string] {
+	return exclusive(b, func(m *quarantine.Member) intent.Field[string] { return get(&m.Settings.AddOns) },
+		merge.Setting[string]{Name: setting, What: what})
 }
 
 func (a *addOns) sources() map[string]intent.Source {
@@ -64,9 +66,9 @@ func (b *build) chooseAddOns() {
 }
 
 // allowed tells whether a feature is switched on; if it is not, the member that uses it is told.
-func allowed[T any](b *build, f owned[T], on bool, why string) bool {
+func allowed[T any](b *build, f merge.Owned[T], on bool, why string) bool {
 	if !on {
-		b.note(f.member, diag.New(b.members[f.member].Object, at(f.Source), diag.IgnoredSetting,
+		b.note(f.Member, diag.New(b.members[f.Member].Object, f.Source.Place(), diag.IgnoredSetting,
 			"the setting has no effect, because "+why, "nothing needs to be done; what is configured in AWS stays as it is"))
 	}
 	return on
@@ -87,18 +89,18 @@ func (b *build) chooseAddressPools(s *addOns) {
 		b.lb.IPAMPool = lb.IPAMPool
 	}
 	if f := s.customerOwnedPool; f.Set && lb.CustomerOwnedPool != f.Value {
-		b.note(f.member, diag.New(b.members[f.member].Object, at(f.Source), diag.IgnoredSetting,
+		b.note(f.Member, diag.New(b.members[f.Member].Object, f.Source.Place(), diag.IgnoredSetting,
 			fmt.Sprintf("the load balancer was created with the customer-owned pool %q, and AWS cannot change that to %q", lb.CustomerOwnedPool, f.Value),
 			"to change the pool, delete the Ingress and create it again"))
 	}
 }
 
 // capacity is what is reserved.
-type capacity struct{ owned[int32] }
+type capacity struct{ merge.Owned[int32] }
 
 func (b *build) settleCapacity() capacity {
-	return capacity{hold(exclusive(b, func(m *member) intent.Field[int32] { return m.Settings.AddOns.Capacity },
-		settling[int32]{setting: "capacity", what: "capacity reservation", text: printed[int32], show: printed[int32]}))}
+	return capacity{exclusive(b, func(m *quarantine.Member) intent.Field[int32] { return m.Settings.AddOns.Capacity },
+		merge.Setting[int32]{Name: "capacity", What: "capacity reservation"})}
 }
 
 func (c capacity) source() (string, intent.Source) { return "Capacity", c.Source }
@@ -106,7 +108,7 @@ func (c capacity) source() (string, intent.Source) { return "Capacity", c.Source
 func (c capacity) choose(b *build) {
 	gates := b.cfg.Gates
 	switch {
-	case c.Set && allowed(b, c.owned, gates.LBCapacityReservation, "the feature gate LBCapacityReservation is off"):
+	case c.Set && allowed(b, c.Owned, gates.LBCapacityReservation, "the feature gate LBCapacityReservation is off"):
 		b.lb.Capacity = &c.Value
 	case !c.Set && gates.EnhancedDefaultBehavior && gates.LBCapacityReservation && !b.undecided():
 		b.lb.Capacity = new(int32)
@@ -114,17 +116,17 @@ func (c capacity) choose(b *build) {
 }
 
 // shielding is whether Shield Advanced protects the load balancer.
-type shielding struct{ owned[bool] }
+type shielding struct{ merge.Owned[bool] }
 
 func (b *build) settleShield() shielding {
-	return shielding{hold(exclusive(b, func(m *member) intent.Field[bool] { return m.Settings.AddOns.Shield },
-		settling[bool]{setting: "shield-advanced-protection", what: "shield advanced protection", text: printed[bool], show: printed[bool], fallback: "false"}))}
+	return shielding{exclusive(b, func(m *quarantine.Member) intent.Field[bool] { return m.Settings.AddOns.Shield },
+		merge.Setting[bool]{Name: "shield-advanced-protection", What: "shield advanced protection", Fallback: "false"})}
 }
 
 func (s shielding) source() (string, intent.Source) { return "Shield", s.Source }
 
 func (s shielding) choose(b *build) {
-	if s.Set && allowed(b, s.owned, b.cfg.EnableShield, "the controller runs with --enable-shield=false") {
+	if s.Set && allowed(b, s.Owned, b.cfg.EnableShield, "the controller runs with --enable-shield=false") {
 		b.lb.Shield = &s.Value
 	}
 }

@@ -20,10 +20,10 @@ func (b *build) guarded(p *port, i int, route *intent.Route) []intent.Action {
 	}
 	path := ""
 	if at := slices.Index(p.members, i); at >= 0 {
-		path = p.wishes[at].Source.Path
+		path = p.listeners[at].Source.Path
 	}
 	if to := b.ownRedirect(i); to != 0 {
-		b.note(i, diag.New(b.members[i].Object, at(b.members[i].Settings.SSLRedirectPort.Source), diag.IgnoredSetting,
+		b.note(i, diag.New(b.members[i].Object, b.members[i].Settings.SSLRedirectPort.Source.Place(), diag.IgnoredSetting,
 			fmt.Sprintf("of port %d only the rules of this Ingress that ask for authentication redirect to port %d", p.number, to),
 			"nothing to do for these; see the conflict about ssl-redirect for the rest"))
 		return []intent.Action{{Type: stack.ActionRedirect, Redirect: redirectTo(to)[0].Redirect}}

@@ -5,25 +5,24 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// build is one pass over the members in their present standing.
+// build is one pass over the members in their present state.
 type build struct {
 	e       intent.LoadBalancer
 	f       facts.Facts
 	cfg     Config
 	good    map[diag.Object]intent.Member
-	members []member
-	// effect is what was in effect when the last compilation ended, nil = not known; settled is what this one puts into effect.
-	effect, settled map[string]Effect
-	joined          []diag.Object // the members of the last compilation, in the order in which they joined
-	later           int           // how many of the last of them joined others
-	rank            []int         // by member, who joined later; nil = nobody
-	arrival         []int         // the members in the order of which placed makes use; nil = the order of the group is as good
+	members []quarantine.Member
+	group   merge.Group
+	rank    []int // merge.Group.Ranks
+	arrival []int // merge.Group.Arrival
 
 	// ownersBefore are the owners of target groups as the last compilation left them.
 	ownersBefore map[string]diag.Object
@@ -57,14 +56,6 @@ type build struct {
 	origins           map[stack.Ref]Origin
 }
 
-func (b *build) every() []int {
-	all := make([]int, len(b.members))
-	for i := range all {
-		all[i] = i
-	}
-	return all
-}
-
 func (b *build) need(kind facts.NeedKind, key string) {
 	b.want(facts.Need{Kind: kind, Key: key})
 }
@@ -84,12 +75,12 @@ func appendOnce(l diag.List, d diag.Diagnostic) diag.List {
 	return append(l, d)
 }
 
-// note records a finding that leaves the member in its standing.
+// note records a finding that leaves the member in its state.
 func (b *build) note(i int, d diag.Diagnostic) { b.notes[i] = appendOnce(b.notes[i], d) }
 
 // fail records an error that sets the member aside, unless it is already left out: then what is wrong is known.
 func (b *build) fail(i int, d diag.Diagnostic) {
-	if !b.members[i].standing.leftOut() {
+	if !b.members[i].State.LeftOut() {
 		b.failures[i] = appendOnce(b.failures[i], d)
 	}
 }
@@ -98,8 +89,8 @@ func (b *build) fail(i int, d diag.Diagnostic) {
 // there is no safe value: nothing is built, unless all of them stand.
 func (b *build) failShared(i int, d diag.Diagnostic) {
 	d.Scope = diag.LoadBalancer
-	if b.members[i].standing.leftOut() {
-		b.members[i].reasons = appendOnce(b.members[i].reasons, d)
+	if b.members[i].State.LeftOut() {
+		b.members[i].Reasons = appendOnce(b.members[i].Reasons, d)
 		b.stuck = b.stuck || !b.stands
 		return
 	}
@@ -111,14 +102,14 @@ func (b *build) failShared(i int, d diag.Diagnostic) {
 // look-up failed, which is nobody's fault.
 func (b *build) problem(i int, source intent.Source, p *facts.Problem) {
 	if i >= 0 && p.Err == nil {
-		b.failShared(i, p.Diagnostic(b.members[i].Object, at(source)))
+		b.failShared(i, p.Diagnostic(b.members[i].Object, source.Place()))
 		return
 	}
 	b.stuck = true
 	for j := range b.members {
 		path := ""
 		if i == j {
-			path = at(source)
+			path = source.Place()
 		}
 		b.note(j, p.Diagnostic(b.members[j].Object, path))
 	}
@@ -167,8 +158,8 @@ func (b *build) run() {
 	b.managedGroup()
 	b.ownTargetGroups()
 	b.tgs, b.bindings = make([]stack.TargetGroup, 0, len(b.owners)), make([]stack.Binding, 0, len(b.owners))
-	b.rank = b.ranked()
-	b.arrival = b.arrived()
+	b.rank = b.group.Ranks()
+	b.arrival = b.group.Arrival(b.rank)
 	b.buildListeners()
 	b.buildFrontend()
 	b.keepOfLeftOut()
@@ -237,7 +228,7 @@ func (b *build) trace(kind stack.Kind, id string, members []int, fields map[stri
 
 func (b *build) traceLoadBalancer() {
 	s := b.settings
-	b.trace(stack.KindLoadBalancer, b.lb.ID, b.every(), map[string]intent.Source{
+	b.trace(stack.KindLoadBalancer, b.lb.ID, b.group.All(), map[string]intent.Source{
 		"Name": s.name.Source, "Scheme": s.scheme.Source, "IPAddressType": s.ipAddressType.Source, "Subnets": s.subnets.Source,
 		"SecurityGroups": s.securityGroups.Source, "Mappings": s.mappings.Source, "NetworkSourceNAT": s.sourceNAT.Source,
 	})

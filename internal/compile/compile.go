@@ -1,6 +1,7 @@
-// Package compile lowers intents to stacks: merge of a group's members, quarantine of invalid ones, defaults, rule order, names.
+// Package compile lowers intents to stacks: it builds a stack of the members that count, and again without the version of a member that
+// turns out wrong. Its subpackages know of members, rules and certificates; what is here puts them together and fills in defaults.
 // It asks AWS nothing: what it needs to know comes as facts, and what is missing it returns as needs.
-// It imports only pure packages: diag, facts, intent, naming, stack and traffic.
+// It imports only pure packages.
 package compile
 
 import (
@@ -8,6 +9,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -109,68 +112,25 @@ type Memory struct {
 	Later int
 	// Effect is what is in effect of the settings that members share, by setting; a setting that is missing is at its default.
 	// Nil = not known. It holds no secrets.
-	Effect map[string]Effect
+	Effect map[string]merge.Effect
 	// TargetGroups are the members that target groups were made for which no good version asks for any more, by identity: the names in
 	// it do not tell whose it is. They are kept while a member's wish cannot be told.
 	TargetGroups map[string]diag.Object
 }
 
-// good is the Good of a memory that may be nil.
-func (m *Memory) good() map[diag.Object]intent.Member {
-	if m == nil {
-		return nil
-	}
-	return m.Good
-}
-
-// effect is the Effect of a memory that may be nil.
-func (m *Memory) effect() map[string]Effect {
-	if m == nil {
-		return nil
-	}
-	return m.Effect
-}
-
-// members is the Members of a memory that may be nil.
-func (m *Memory) members() []diag.Object {
-	if m == nil {
-		return nil
-	}
-	return m.Members
-}
-
-// later is the Later of a memory that may be nil. It is within bounds, whatever a checkpoint says.
-func (m *Memory) later() int {
-	if m == nil {
-		return 0
-	}
-	return min(max(0, m.Later), len(m.Members))
-}
-
 // sameEffect reports whether two compilations left the same values to the same owners.
-func sameEffect(a, b map[string]Effect) bool {
-	return a != nil && maps.EqualFunc(a, b, func(x, y Effect) bool { return x.Value == y.Value && slices.Equal(x.Owners, y.Owners) })
+func sameEffect(a, b map[string]merge.Effect) bool {
+	return a != nil && maps.EqualFunc(a, b, func(x, y merge.Effect) bool { return x.Value == y.Value && slices.Equal(x.Owners, y.Owners) })
 }
 
-// formerOwners is the TargetGroups of a memory that may be nil.
-func (m *Memory) formerOwners() map[string]diag.Object {
-	if m == nil {
-		return nil
-	}
-	return m.TargetGroups
-}
-
-// owners are the members that target groups were made for, by identity. The memory may be nil.
-func (m *Memory) owners() map[string]diag.Object {
-	if m == nil {
-		return nil
-	}
+// Owners are the members that target groups were made for, by identity.
+func (m *Memory) Owners() map[string]diag.Object {
 	out := maps.Clone(m.TargetGroups)
 	if out == nil {
 		out = map[string]diag.Object{}
 	}
 	for o, good := range m.Good {
-		if remembered(good) != lastGood {
+		if quarantine.Remembered(good) != quarantine.LastGood {
 			continue
 		}
 		for _, g := range targetGroupsOf(&good) {
@@ -193,12 +153,15 @@ type Origin struct {
 // Compile makes the stack of an entrance. before is Result.Memory of the previous call: last good versions serve in place of
 // members that have become invalid.
 func Compile(e intent.LoadBalancer, f facts.Facts, cfg Config, before *Memory) Result {
+	if before == nil {
+		before = &Memory{}
+	}
 	for {
-		c := &compiler{e: e, f: f, cfg: cfg, good: before.good(), owners: before.owners(), before: before}
+		c := &compiler{e: e, f: f, cfg: cfg, good: before.Good, owners: before.Owners(), before: before}
 		r := c.compile()
 		// A member that was set aside for a value of a shared setting may be sound beside another member's value, which is in effect
 		// now: the next compilation would find so. Where settings stand, none is put into effect.
-		if r.Stack == nil || c.stands || !c.rejected || sameEffect(before.effect(), r.Memory.Effect) {
+		if r.Stack == nil || c.stands || !c.rejected || sameEffect(before.Effect, r.Memory.Effect) {
 			for i := range r.Diagnostics {
 				r.Diagnostics[i].Phase = cmp.Or(r.Diagnostics[i].Phase, diag.Building)
 			}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -20,7 +22,7 @@ type compiler struct {
 	good    map[diag.Object]intent.Member
 	before  *Memory
 	owners  map[string]diag.Object // of target groups, as they were
-	members []member
+	members []quarantine.Member
 	// rejected: a build set a member aside, beside those of which a front end says that something is wrong.
 	rejected bool
 	// stands: what members share stays as AWS holds it.
@@ -36,12 +38,12 @@ func (c *compiler) compile() Result {
 	if len(c.e.Members) == 0 {
 		return Result{Memory: &Memory{}} // who wants what exists to go says so by stack.Removed
 	}
-	if r, ask := c.holdMisspelt(); ask {
-		return r
+	if quarantine.HoldMisspelt(&c.e, c.f, c.good, c.cfg.ManageBackendSecurityGroupRules) {
+		return c.waiting([]facts.Need{{Kind: facts.NeedStack, Key: c.e.Key.String()}})
 	}
-	c.members = make([]member, len(c.e.Members))
+	c.members = make([]quarantine.Member, len(c.e.Members))
 	for i, m := range c.e.Members {
-		c.members[i] = member{Member: m}
+		c.members[i] = quarantine.Member{Member: m}
 	}
 	if c.cfg.StrictGroups {
 		return c.strict()
@@ -50,7 +52,7 @@ func (c *compiler) compile() Result {
 		var errors diag.List
 		shared := false
 		for _, d := range c.e.Members[i].Diagnostics {
-			if disqualifies(c.e.Members[i], d) {
+			if quarantine.Disqualifies(c.e.Members[i], d) {
 				errors = append(errors, d)
 				shared = shared || !d.Scope.OwnOnly()
 			}
@@ -111,7 +113,7 @@ func (c *compiler) strict() Result {
 	wrong := b.stuck
 	for i, m := range c.e.Members {
 		wrong = wrong || len(b.failures[i]) > 0 || b.notes[i].HasErrors() || slices.ContainsFunc(m.Diagnostics, func(d diag.Diagnostic) bool {
-			return d.Class != diag.Note && (d.Code != diag.ServiceNotFound || !answered(m))
+			return d.Class != diag.Note && (d.Code != diag.ServiceNotFound || !quarantine.Answered(m))
 		})
 	}
 	switch {
@@ -147,7 +149,7 @@ func (c *compiler) waitFor(found diag.List) diag.List {
 	return out
 }
 
-// setAside moves a member to its next standing. If that depends on what exists, ask is true and r asks for it.
+// setAside moves a member to its next state. If that depends on what exists, ask is true and r asks for it.
 func (c *compiler) setAside(i int, reasons diag.List, shared bool) (r Result, ask bool) {
 	m := &c.members[i]
 	_, hasGood := c.good[m.Object]
@@ -157,16 +159,16 @@ func (c *compiler) setAside(i int, reasons diag.List, shared bool) (r Result, as
 		shared = true
 	}
 	if !hasGood && !m.Held && len(c.members) > 1 {
-		fresh, known = newcomer(m.Member, c.f, c.good)
+		fresh, known = quarantine.Newcomer(m.Member, c.f, c.good)
 	}
 	if !known && c.f.Unanswered(facts.Need{Kind: facts.NeedStack, Key: c.e.Key.String()}) == nil {
 		return c.waiting([]facts.Need{{Kind: facts.NeedStack, Key: c.e.Key.String()}}), true
 	}
-	m.shun(reasons, shared, c.good, fresh)
+	m.Demote(reasons, shared, c.good, fresh)
 	return Result{}, false
 }
 
-// setFailedAside moves the members that failed in a build to their next standing; again tells that there were any. If it depends on what
+// setFailedAside moves the members that failed in a build to their next state; again tells that there were any. If it depends on what
 // exists, ask is true and r asks for it.
 func (c *compiler) setFailedAside(b *build) (again bool, r Result, ask bool) {
 	for i, failures := range b.failures {
@@ -187,8 +189,8 @@ func (c *compiler) hopeless() (Result, bool) {
 	sound, unreadable := false, false
 	for i := range c.members {
 		m := &c.members[i]
-		sound = sound || !m.standing.leftOut()
-		unreadable = unreadable || m.unreadable()
+		sound = sound || !m.State.LeftOut()
+		unreadable = unreadable || m.Unreadable()
 	}
 	if sound && !unreadable {
 		return Result{}, false
@@ -209,12 +211,28 @@ func (c *compiler) hopeless() (Result, bool) {
 
 func (c *compiler) newBuild() *build {
 	n := len(c.members)
-	return &build{
+	b := &build{
 		e: c.e, f: c.f, cfg: c.cfg, stands: c.stands, good: c.good, ownersBefore: c.owners, members: slices.Clone(c.members),
-		effect: c.before.effect(), joined: c.before.members(), later: c.before.later(), settled: map[string]Effect{},
 		notes: make([]diag.List, n), failures: make([]diag.List, n), shared: make([]bool, n), origins: map[stack.Ref]Origin{},
 		labels: naming.Labels(c.e.Key),
 	}
+	b.group = merge.Group{
+		Members: make([]merge.Member, n), Strict: c.cfg.StrictGroups, Joinable: c.joinable(),
+		InEffect: c.before.Effect, Joined: c.before.Members, JoinedLater: min(max(0, c.before.Later), len(c.before.Members)), Settled: map[string]merge.Effect{},
+		Exists: func() bool { return b.knowsWhatExists() && b.f.Existing != nil }, Note: b.note,
+	}
+	for i := range b.members {
+		m := &b.members[i]
+		b.group.Members[i] = merge.Member{
+			Object: m.Object, Order: m.Order, Created: m.Created, Authority: m.Authority, Rejected: m.State == quarantine.Rejected, LeftOut: m.State.LeftOut(),
+		}
+	}
+	return b
+}
+
+// joinable reports whether others can join the load balancer.
+func (c *compiler) joinable() bool {
+	return c.e.Key.ID.Namespace == "" && c.e.Type == stack.Application
 }
 
 // waiting asks; until the answers are there nothing is known to be wrong.
@@ -240,7 +258,7 @@ func (c *compiler) carry() *Memory {
 			out[o] = last
 		}
 	}
-	return &Memory{Good: out, Members: c.before.members(), Later: c.before.later(), Effect: c.before.effect(), TargetGroups: c.before.formerOwners()}
+	return &Memory{Good: out, Members: c.before.Members, Later: c.before.Later, Effect: c.before.Effect, TargetGroups: c.before.TargetGroups}
 }
 
 func (c *compiler) finish(b *build) Result {
@@ -253,14 +271,14 @@ func (c *compiler) finish(b *build) Result {
 		return r
 	}
 	for i, m := range c.e.Members {
-		keep := b.members[i].remember(m, b.notes[i])
-		if _, known := r.Memory.Good[m.Object]; !known || b.members[i].standing == current && !keep.Diagnostics.HasErrors() {
+		keep := b.members[i].Remember(m, b.notes[i])
+		if _, known := r.Memory.Good[m.Object]; !known || b.members[i].State == quarantine.Current && !keep.Diagnostics.HasErrors() {
 			r.Memory.Good[m.Object] = keep
 		}
 	}
 	if !c.stands {
-		r.Memory.Members, r.Memory.Effect = b.seniority(), b.settled
-		r.Memory.Later = b.joinedLater(r.Memory.Members)
+		r.Memory.Members, r.Memory.Effect = b.group.Seniority(), b.group.Settled
+		r.Memory.Later = b.group.CountLater(r.Memory.Members)
 	}
 	r.Memory.TargetGroups = b.formerOwners()
 	r.Diagnostics = c.diagnose(b, "")
@@ -277,13 +295,13 @@ func (c *compiler) noteStanding(b *build) {
 	}
 	var unreadable []string
 	for i := range b.members {
-		if b.members[i].unreadable() {
+		if b.members[i].Unreadable() {
 			unreadable = append(unreadable, b.members[i].Object.String())
 		}
 	}
 	names := strings.Join(unreadable, ", ")
 	for i := range b.members {
-		if m := &b.members[i]; !m.standing.leftOut() {
+		if m := &b.members[i]; !m.State.LeftOut() {
 			b.note(i, diag.New(m.Object, "", diag.SettingsWait,
 				fmt.Sprintf("changes of the settings, ports and certificates of the load balancer wait for %s: what it has of them cannot be told, because it is invalid or under dry run and no checkpoint has it; rules and targets go on", names),
 				"correct it, or take annotation dry-run off it; its events say more"))
@@ -295,12 +313,12 @@ func (c *compiler) noteStanding(b *build) {
 func (c *compiler) diagnose(b *build, consequence string) diag.List {
 	var out diag.List
 	for i, m := range c.e.Members {
-		standing := b.members[i].standing
+		state := b.members[i].State
 		after := consequence
 		if after == "" {
-			after = after503(m.Object, standing)
+			after = after503(m.Object, state)
 			switch {
-			case !b.members[i].unreadable():
+			case !b.members[i].Unreadable():
 			case m.Held:
 				after = "; its rules and the settings of the load balancer stay as they are in AWS until this is fixed"
 			default:
@@ -310,14 +328,14 @@ func (c *compiler) diagnose(b *build, consequence string) diag.List {
 		var list diag.List
 		for _, d := range m.Diagnostics {
 			switch {
-			case disqualifies(m, d), consequence == unserving && missingPart(d):
+			case quarantine.Disqualifies(m, d), consequence == unserving && missingPart(d):
 				d.Text += after
 			case consequence == "" && d.Class != diag.Note && d.Scope == diag.Frontend:
 				d.Text += b.frontendConsequence()
 			}
 			list = appendOnce(list, d)
 		}
-		for _, d := range slices.Concat(b.members[i].reasons, b.failures[i]) {
+		for _, d := range slices.Concat(b.members[i].Reasons, b.failures[i]) {
 			if !slices.Contains(m.Diagnostics, d) {
 				d.Text += after
 				list = appendOnce(list, d)
@@ -334,13 +352,13 @@ func (c *compiler) diagnose(b *build, consequence string) diag.List {
 	return out
 }
 
-func after503(o diag.Object, s standing) string {
+func after503(o diag.Object, s quarantine.State) string {
 	switch {
-	case s == lastGood:
+	case s == quarantine.LastGood:
 		return fmt.Sprintf("; the last good version of %s keeps serving", o)
-	case s == silenced:
+	case s == quarantine.Frozen:
 		return "; rules of it that stand in AWS stay as they are, its other hosts and paths are answered with 503 until this is fixed"
-	case s.leftOut():
+	case s.LeftOut():
 		return "; requests for its hosts and paths are answered with 503 until this is fixed"
 	}
 	return ""

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -47,14 +49,14 @@ func (b *build) existsOnListener(p *port, holds func(stack.Listener) bool) bool 
 }
 
 // policyOf settles the TLS policy of a port.
-func (b *build) policyOf(p *port, on string) settling[string] {
-	s := settling[string]{
-		setting: "ssl-policy", what: "ssl policy" + on, text: asIs, show: quoted, fallback: orElse(b.cfg.DefaultSSLPolicy, defaultSSLPolicy),
-		exists: func(policy string) bool {
+func (b *build) policyOf(p *port, on string) merge.Setting[string] {
+	s := merge.Setting[string]{
+		Name: "ssl-policy", What: "ssl policy" + on, Fallback: orElse(b.cfg.DefaultSSLPolicy, defaultSSLPolicy),
+		Exists: func(policy string) bool {
 			return b.existsOnListener(p, func(l stack.Listener) bool { return l.SSLPolicy == policy })
 		},
 	}
-	s.byDefault = func() bool { return s.exists(s.fallback) }
+	s.ByDefault = func() bool { return s.Exists(s.Fallback) }
 	return s
 }
 
@@ -107,8 +109,8 @@ func (b *build) existsGroups(named []string) bool {
 		return false
 	}
 	besides := slices.DeleteFunc(slices.Clone(have), func(id string) bool { return slices.Contains(ids, id) })
-	return len(besides) == 0 || len(besides) == 1 && !slices.ContainsFunc(b.members, func(m member) bool {
-		return m.standing != shunned && m.Settings.SecurityGroups.Set && slices.Contains(b.resolved(m.Settings.SecurityGroups.Value), besides[0])
+	return len(besides) == 0 || len(besides) == 1 && !slices.ContainsFunc(b.members, func(m quarantine.Member) bool {
+		return m.State != quarantine.Rejected && m.Settings.SecurityGroups.Set && slices.Contains(b.resolved(m.Settings.SecurityGroups.Value), besides[0])
 	})
 }
 
@@ -129,26 +131,7 @@ func (b *build) existsFrontendScheme(scheme string) bool {
 
 // admitted are the ranges and prefix lists that the managed group admits to a port; open is false if it admits nothing.
 func (b *build) admitted(port int32) (ranges, lists []string, open bool) {
-	return admittedBy(b.f.Existing, port)
-}
-
-// admittedBy is admitted of any load balancer.
-func admittedBy(lb *facts.LoadBalancer, port int32) (ranges, lists []string, open bool) {
-	for _, p := range lb.Ingress {
-		if p.FromPort != port || p.ToPort != port {
-			continue
-		}
-		open = true
-		for _, r := range []string{p.CIDR, p.IPv6CIDR} {
-			if r != "" {
-				ranges = append(ranges, r)
-			}
-		}
-		if p.PrefixList != "" {
-			lists = append(lists, p.PrefixList)
-		}
-	}
-	return ranges, lists, open
+	return b.f.Existing.Admits(port)
 }
 
 // rangesText is a list of ranges as EC2 sees them. What is no range stays as it is.
@@ -174,10 +157,10 @@ func showRanges(list []string) string {
 }
 
 // rangesOf settles the source ranges of a port.
-func (b *build) rangesOf(p *port, on string) settling[[]string] {
-	return settling[[]string]{
-		setting: "inbound-cidrs", what: "inbound CIDRs" + on, text: rangesText, show: showRanges, fallback: everywhere,
-		exists: func(list []string) bool {
+func (b *build) rangesOf(p *port, on string) merge.Setting[[]string] {
+	return merge.Setting[[]string]{
+		Name: "inbound-cidrs", What: "inbound CIDRs" + on, Text: rangesText, Show: showRanges, Fallback: everywhere,
+		Exists: func(list []string) bool {
 			if len(list) == 0 {
 				return b.existsClosed(p)
 			}
@@ -187,7 +170,7 @@ func (b *build) rangesOf(p *port, on string) settling[[]string] {
 			})
 			return open && sameSet(ranges, wanted)
 		},
-		byDefault: func() bool {
+		ByDefault: func() bool {
 			ranges, _, open := b.admitted(p.number)
 			return open && (len(ranges) == 0 || slices.Contains(ranges, "0.0.0.0/0"))
 		},
@@ -195,14 +178,14 @@ func (b *build) rangesOf(p *port, on string) settling[[]string] {
 }
 
 // prefixListsOf settles the prefix lists of a port.
-func (b *build) prefixListsOf(p *port, on string) settling[[]string] {
-	return settling[[]string]{
-		setting: "prefix-lists", what: "prefix lists" + on, text: setText, show: printed[[]string],
-		exists: func(list []string) bool {
+func (b *build) prefixListsOf(p *port, on string) merge.Setting[[]string] {
+	return merge.Setting[[]string]{
+		Name: "prefix-lists", What: "prefix lists" + on, Text: setText, Show: printed[[]string],
+		Exists: func(list []string) bool {
 			_, lists, open := b.admitted(p.number)
 			return open && sameSet(lists, list)
 		},
-		byDefault: func() bool {
+		ByDefault: func() bool {
 			_, lists, open := b.admitted(p.number)
 			return open && len(lists) == 0
 		},

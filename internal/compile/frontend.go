@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -19,13 +21,13 @@ type frontend struct {
 	wanted      bool
 	held        bool // something is wrong: it is left as it is
 	stays       bool // it exists, nobody wants it, and it is held
-	enabled     owned[bool]
-	scheme      owned[string]
-	subnets     owned[[]string]
-	groups      owned[[]string]
-	allocations owned[[]string]
-	attributes  owned[map[string]string]
-	tags        owned[map[string]string]
+	enabled     merge.Owned[bool]
+	scheme      merge.Owned[string]
+	subnets     merge.Owned[[]string]
+	groups      merge.Owned[[]string]
+	allocations merge.Owned[[]string]
+	attributes  merge.Owned[map[string]string]
+	tags        merge.Owned[map[string]string]
 	ports       []*frontendPort
 	resolved    []stack.Ref // of groups; nil = the ALB's
 
@@ -40,20 +42,20 @@ const (
 
 var frontendRef = stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.FrontendIdentity}
 
-func frontendSetting[T any](b *build, what string, text func(T) string, get func(*intent.Frontend) intent.Field[T]) owned[T] {
-	s := settling[T]{setting: "frontend/" + strings.ReplaceAll(what, " ", "-"), what: what + " of the frontend NLB", text: text, show: printed[T]}
+func frontendSetting[T any](b *build, what string, text func(T) string, get func(*intent.Frontend) intent.Field[T]) merge.Owned[T] {
+	s := merge.Setting[T]{Name: "frontend/" + strings.ReplaceAll(what, " ", "-"), What: what + " of the frontend NLB", Text: text, Show: printed[T]}
 	switch what {
 	case "enabling":
-		s.setting, s.fallback = "frontend/enabled", "false"
-		s.exists = func(v T) bool { return text(v) == printed(b.f.ExistingFrontend != nil) }
-		s.byDefault = func() bool { return b.f.ExistingFrontend == nil }
+		s.Name, s.Fallback = "frontend/enabled", "false"
+		s.Exists = func(v T) bool { return text(v) == printed(b.f.ExistingFrontend != nil) }
+		s.ByDefault = func() bool { return b.f.ExistingFrontend == nil }
 	case "scheme":
-		s.fallback = orElse(b.cfg.DefaultScheme, stack.Internal)
-		s.exists = func(v T) bool { return b.existsFrontendScheme(text(v)) }
-		s.byDefault = func() bool { return b.existsFrontendScheme(s.fallback) }
+		s.Fallback = orElse(b.cfg.DefaultScheme, stack.Internal)
+		s.Exists = func(v T) bool { return b.existsFrontendScheme(text(v)) }
+		s.ByDefault = func() bool { return b.existsFrontendScheme(s.Fallback) }
 	}
-	return hold(exclusive(b, func(m *member) intent.Field[T] { return get(&m.Settings.Frontend) },
-		s))
+	return exclusive(b, func(m *quarantine.Member) intent.Field[T] { return get(&m.Settings.Frontend) },
+		s)
 }
 
 // settleFrontend settles what the members say of the frontend. It needs the merged ports.
@@ -63,7 +65,7 @@ func (b *build) settleFrontend() {
 	}
 	f := &b.front
 	for i := range b.members {
-		f.held = f.held || b.members[i].standing != shunned && b.members[i].Settings.Frontend.Broken
+		f.held = f.held || b.members[i].State != quarantine.Rejected && b.members[i].Settings.Frontend.Broken
 	}
 	f.enabled = frontendSetting(b, "enabling", printed[bool], func(f *intent.Frontend) intent.Field[bool] { return f.Enabled })
 	if !f.enabled.Value {
@@ -96,7 +98,7 @@ func (b *build) noteIdleFrontend() {
 		}{{f.Scheme.Set, f.Scheme.Source}, {f.Subnets.Set, f.Subnets.Source}, {f.SecurityGroups.Set, f.SecurityGroups.Source},
 			{f.Allocations.Set, f.Allocations.Source}, {f.Attributes.Set, f.Attributes.Source}, {f.Tags.Set, f.Tags.Source}, {f.Ports.Set, f.Ports.Source}} {
 			if s.set {
-				b.note(i, diag.New(b.members[i].Object, at(s.source), diag.IgnoredSetting,
+				b.note(i, diag.New(b.members[i].Object, s.source.Place(), diag.IgnoredSetting,
 					"it has no effect: no member of the group asks for a network load balancer in front of the ALB",
 					"set enable-frontend-nlb to true, or remove the annotation"))
 			}
@@ -119,15 +121,15 @@ func (b *build) noteStayingFrontend() {
 	b.front.stays = true
 	var broken []string
 	for _, m := range b.members {
-		if m.standing != shunned && m.Settings.Frontend.Broken {
+		if m.State != quarantine.Rejected && m.Settings.Frontend.Broken {
 			broken = append(broken, m.Object.String())
 		}
 	}
 	for i, m := range b.members {
-		if m.standing.leftOut() || m.Settings.Frontend.Broken {
+		if m.State.LeftOut() || m.Settings.Frontend.Broken {
 			continue
 		}
-		b.note(i, diag.New(m.Object, at(m.Settings.Frontend.Enabled.Source), diag.IgnoredSetting,
+		b.note(i, diag.New(m.Object, m.Settings.Frontend.Enabled.Source.Place(), diag.IgnoredSetting,
 			fmt.Sprintf("the network load balancer in front of the ALB, which no member validly asks for, is not deleted until settings of it on %s are corrected",
 				strings.Join(broken, ", ")), "see the events there"))
 	}
@@ -146,7 +148,7 @@ func (b *build) refuseFrontend(i int, d diag.Diagnostic) {
 	b.front.held = true
 	d.Text, d.Scope = d.Text+frontendWaits, diag.Frontend
 	for j := range b.members {
-		if (i < 0 || i == j) && !b.members[j].standing.leftOut() {
+		if (i < 0 || i == j) && !b.members[j].State.LeftOut() {
 			d.Object = b.members[j].Object
 			b.note(j, d)
 		}
@@ -157,7 +159,7 @@ func (b *build) refuseFrontendProblem(i int, source intent.Source, p *facts.Prob
 	if p.Err != nil {
 		i, source = -1, intent.Source{}
 	}
-	b.refuseFrontend(i, p.Diagnostic(diag.Object{}, at(source)))
+	b.refuseFrontend(i, p.Diagnostic(diag.Object{}, source.Place()))
 }
 
 // buildFrontend makes the load balancer, and per port a listener and a target group whose target is the ALB. It needs the
@@ -193,7 +195,7 @@ func (b *build) frontendLoadBalancer() stack.LoadBalancer {
 	}
 	for _, key := range b.cfg.ExternalManagedTags {
 		if _, ok := f.tags.Value[key]; ok {
-			b.refuseFrontend(f.tags.member, diag.New(diag.Object{}, at(f.tags.Source), diag.InvalidAnnotation,
+			b.refuseFrontend(f.tags.Member, diag.New(diag.Object{}, f.tags.Source.Place(), diag.InvalidAnnotation,
 				fmt.Sprintf("external managed tag key %s cannot be specified", key), "remove the key: the controller's --external-managed-tags leaves it to others"))
 		}
 	}
@@ -203,7 +205,7 @@ func (b *build) frontendLoadBalancer() stack.LoadBalancer {
 	if !f.subnets.Set {
 		subnets = f.allocations.Source
 	}
-	b.trace(stack.KindLoadBalancer, lb.ID, b.every(), map[string]intent.Source{
+	b.trace(stack.KindLoadBalancer, lb.ID, b.group.All(), map[string]intent.Source{
 		"Scheme": f.scheme.Source, "Subnets": subnets, "SecurityGroups": f.groups.Source, "Mappings": f.allocations.Source,
 		"Attributes": f.attributes.Source, "Tags": f.tags.Source,
 	})

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -46,7 +47,7 @@ func TestAFrontendThatStaysThoughItIsSwitchedOffIsTold(t *testing.T) {
 				m.Settings.Subnets = set(m, "subnets", intent.SubnetSelector{IDsOrNames: []string{"subnet-0a2", "subnet-0b2"}})
 			}
 			e := entrance(ingress("n", "a", append(c.a, named)...), ingress("n", "b", c.b...))
-			before := &Memory{Effect: map[string]Effect{}} // so that nothing else asks what exists, either
+			before := &Memory{Effect: map[string]merge.Effect{}} // so that nothing else asks what exists, either
 			r := Compile(e, f, config(), before)
 			mustBuild(t, r)
 			got := map[string]string{}

@@ -17,7 +17,7 @@ func (b *build) chooseFrontendSubnets(lb *stack.LoadBalancer) {
 	q.Type, q.Scheme, q.IPAddressType = lb.Type, lb.Scheme, lb.IPAddressType
 	if f.subnets.Set {
 		q.IDsOrNames = f.subnets.Value
-		b.takeFrontendSubnets(lb, q, f.subnets.member, f.subnets.Source)
+		b.takeFrontendSubnets(lb, q, f.subnets.Member, f.subnets.Source)
 	} else {
 		if _, known := b.existing(); !known {
 			return
@@ -34,7 +34,7 @@ func (b *build) chooseFrontendSubnets(lb *stack.LoadBalancer) {
 		return
 	}
 	refuse := func(remedy, format string, args ...any) {
-		b.refuseFrontend(f.allocations.member, diag.New(diag.Object{}, at(f.allocations.Source), diag.InvalidSubnets, fmt.Sprintf(format, args...), remedy))
+		b.refuseFrontend(f.allocations.Member, diag.New(diag.Object{}, f.allocations.Source.Place(), diag.InvalidSubnets, fmt.Sprintf(format, args...), remedy))
 	}
 	switch a := f.allocations.Value; {
 	case lb.Scheme != stack.InternetFacing:
@@ -69,7 +69,7 @@ func (b *build) resolveFrontendGroups() {
 	c := facts.ResolveSecurityGroups(b.f, b.cfg.VPC, f.groups.Value)
 	b.want(c.Needs...)
 	if c.Problem != nil {
-		b.refuseFrontendProblem(f.groups.member, f.groups.Source, c.Problem)
+		b.refuseFrontendProblem(f.groups.Member, f.groups.Source, c.Problem)
 		return
 	}
 	for _, id := range c.IDs {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
@@ -21,20 +23,20 @@ type frontendPort struct {
 
 // settleFrontendPorts finds the ports: those that members map, of members that map none all of theirs.
 func (b *build) settleFrontendPorts() {
-	claims := map[int32][]claim[int32]{}
+	candidates := map[int32][]merge.Owned[int32]{}
 	for i := range b.members {
 		m := &b.members[i]
-		if m.standing == shunned {
+		if m.State == quarantine.Rejected {
 			continue
 		}
 		listens := func(number int32) bool {
-			return slices.ContainsFunc(b.ports, func(p *port) bool { return p.number == number && p.wish(i).Port == number })
+			return slices.ContainsFunc(b.ports, func(p *port) bool { return p.number == number && p.listener(i).Port == number })
 		}
 		mapping := m.Settings.Frontend.Ports
 		if !mapping.Set {
 			for _, p := range b.ports {
 				if listens(p.number) {
-					claims[p.number] = append(claims[p.number], claim[int32]{i, intent.Of(p.number, intent.Source{Object: m.Object})})
+					candidates[p.number] = append(candidates[p.number], merge.Of(i, intent.Of(p.number, intent.Source{Object: m.Object})))
 				}
 			}
 			continue
@@ -42,29 +44,29 @@ func (b *build) settleFrontendPorts() {
 		for _, from := range slices.Sorted(maps.Keys(mapping.Value)) {
 			to := mapping.Value[from]
 			if !listens(to) {
-				b.note(i, diag.New(m.Object, at(mapping.Source), diag.IgnoredSetting,
+				b.note(i, diag.New(m.Object, mapping.Source.Place(), diag.IgnoredSetting,
 					fmt.Sprintf("port %d of the frontend NLB is not opened: the Ingress has no listener on port %d", from, to),
 					"name a port of listen-ports"))
 				continue
 			}
-			claims[from] = append(claims[from], claim[int32]{i, intent.Of(to, mapping.Source)})
+			candidates[from] = append(candidates[from], merge.Of(i, intent.Of(to, mapping.Source)))
 		}
 	}
-	for _, number := range slices.Sorted(maps.Keys(claims)) {
-		winner, ok := settle(b, claims[number], settling[int32]{
-			setting: fmt.Sprintf("frontend-port/%d", number), what: fmt.Sprintf("target of port %d of the frontend NLB", number),
-			among: membersOf(claims[number]), text: printed[int32], show: printed[int32],
+	for _, number := range slices.Sorted(maps.Keys(candidates)) {
+		winner, ok := merge.Settle(&b.group, candidates[number], merge.Setting[int32]{
+			Name: fmt.Sprintf("frontend-port/%d", number), What: fmt.Sprintf("target of port %d of the frontend NLB", number),
+			Among: membersOf(candidates[number]),
 		})
 		if !ok {
 			continue
 		}
-		p := &frontendPort{number: number, target: winner.field.Value}
-		if winner.field.Source.Path != "" {
-			p.source = winner.field.Source
+		p := &frontendPort{number: number, target: winner.Value}
+		if winner.Source.Path != "" {
+			p.source = winner.Source
 		}
-		for _, c := range claims[number] {
-			if c.field.Value == p.target {
-				p.members = append(p.members, c.member)
+		for _, c := range candidates[number] {
+			if c.Value == p.target {
+				p.members = append(p.members, c.Member)
 			}
 		}
 		b.front.ports = append(b.front.ports, p)
@@ -127,23 +129,23 @@ func (b *build) frontendHealthCheck(p *frontendPort) (h stack.HealthCheck, ok bo
 	if h.TimeoutSeconds <= h.IntervalSeconds {
 		return h, true
 	}
-	b.note(max(timeout.member, 0), diag.New(b.members[max(timeout.member, 0)].Object, at(timeout.Source), diag.InvalidAnnotation,
+	b.note(max(timeout.Member, 0), diag.New(b.members[max(timeout.Member, 0)].Object, timeout.Source.Place(), diag.InvalidAnnotation,
 		fmt.Sprintf("health check timeout '%d' of port %d of the frontend NLB must not be longer than the interval '%d'; the port stays as it is",
 			h.TimeoutSeconds, p.number, h.IntervalSeconds), "lower the timeout, or raise the interval").In(diag.Frontend))
 	return h, false
 }
 
 // frontendHealth settles one setting of the check of a port over the members that have the port.
-func frontendHealth[T comparable](b *build, p *frontendPort, what string, get func(*intent.FrontendHealthCheck) intent.Field[T]) owned[T] {
-	var claims []claim[T]
+func frontendHealth[T comparable](b *build, p *frontendPort, what string, get func(*intent.FrontendHealthCheck) intent.Field[T]) merge.Owned[T] {
+	var candidates []merge.Owned[T]
 	for _, i := range p.members {
 		if f := get(&b.members[i].Settings.Frontend.HealthCheck); f.Set {
-			claims = append(claims, claim[T]{i, f})
+			candidates = append(candidates, merge.Of(i, f))
 		}
 	}
-	c, _ := settle(b, claims, settling[T]{
-		setting: fmt.Sprintf("frontend-health/%d/%s", p.number, strings.ReplaceAll(what, " ", "-")), among: p.members,
-		what: fmt.Sprintf("health check %s of port %d of the frontend NLB", what, p.number), text: printed[T], show: printed[T],
+	c, _ := merge.Settle(&b.group, candidates, merge.Setting[T]{
+		Name: fmt.Sprintf("frontend-health/%d/%s", p.number, strings.ReplaceAll(what, " ", "-")), Among: p.members,
+		What: fmt.Sprintf("health check %s of port %d of the frontend NLB", what, p.number), Text: printed[T], Show: printed[T],
 	})
-	return hold(c.field, c.member)
+	return c
 }

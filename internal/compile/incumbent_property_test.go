@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/traffic"
@@ -234,7 +235,7 @@ func TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo(t *testing.T) {
 				if before[s.name] != after[s.name] && !entitled {
 					t.Fatalf("%s changes %s from %s to %s", actor, s.name, before[s.name], after[s.name])
 				}
-				if tighter := protectionOf(s.name).tighter; tighter != nil && !slices.ContainsFunc(g.members, func(m intent.Member) bool {
+				if tighter := merge.Tighter(s.name); tighter != nil && !slices.ContainsFunc(g.members, func(m intent.Member) bool {
 					wish := orElse(g.wishes[m.Object.Name][s.name], s.fallback)
 					return (there[m.Object.Name] || entitled) && (wish == after[s.name] || tighter(after[s.name], wish) || !tighter(wish, after[s.name]))
 				}) {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
@@ -28,7 +30,7 @@ func (b *build) buildListener(p *port, redirect int32) {
 	l := stack.Listener{
 		ID: id, LoadBalancer: stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.LoadBalancerIdentity},
 		Port: p.number, Protocol: p.protocol, Attributes: p.attributes,
-		QUIC: slices.ContainsFunc(p.wishes, func(w intent.Listener) bool { return w.QUIC }),
+		QUIC: slices.ContainsFunc(p.listeners, func(w intent.Listener) bool { return w.QUIC }),
 	}
 	fields := map[string]intent.Source{"InboundCIDRs": p.cidrs.Source, "PrefixLists": p.prefixLists.Source}
 	var rules []stack.Rule
@@ -40,7 +42,7 @@ func (b *build) buildListener(p *port, redirect int32) {
 		rules = b.portRules(p, ref)
 	}
 	for i := range b.members { // one that cannot be read may be on any port
-		if o := b.members[i].Object; b.members[i].standing == silenced && (b.stands || slices.Contains(p.members, i)) {
+		if o := b.members[i].Object; b.members[i].State == quarantine.Frozen && (b.stands || slices.Contains(p.members, i)) {
 			l.KeepRules = append(l.KeepRules, naming.IngressTargetGroups(o.Namespace, o.Name))
 		}
 	}
@@ -105,7 +107,7 @@ func (b *build) redirectPort() int32 {
 		}
 		why = fmt.Sprintf("listener protocol non-SSL for SSLRedirect port: %d", s.Value)
 	}
-	b.failShared(s.member, diag.New(b.members[s.member].Object, at(s.Source), diag.InvalidAnnotation, why,
+	b.failShared(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.InvalidAnnotation, why,
 		"name the port of an HTTPS listener, or add one to listen-ports"))
 	return 0
 }
@@ -125,43 +127,30 @@ type defaultBackend struct {
 // defaultActions are those of the one member that sets some; else an ALB answers 404. standing tells that those which AWS holds
 // are to stay.
 func (b *build) defaultActions(p *port) (actions []stack.Action, standing bool, source intent.Source) {
-	var claims []claim[defaultBackend]
+	var candidates []merge.Owned[defaultBackend]
 	for at, i := range p.members {
-		l := p.wishes[at]
+		l := p.listeners[at]
 		if len(l.Default) > 0 || l.DefaultSource.Path != "" {
-			claims = append(claims, claim[defaultBackend]{i, intent.Of(defaultBackend{b.members[i].Object, l.Default}, l.DefaultSource)})
+			candidates = append(candidates, merge.Of(i, intent.Of(defaultBackend{b.members[i].Object, l.Default}, l.DefaultSource)))
 		}
 	}
-	c, ok := settle(b, claims, settling[defaultBackend]{
-		setting: fmt.Sprintf("default-backend@%d", p.number), what: fmt.Sprintf("default backend of port %d", p.number), among: p.members,
-		text: func(d defaultBackend) string { return d.of.String() },
-		show: func(defaultBackend) string { return "a default backend" },
+	c, ok := merge.Settle(&b.group, candidates, merge.Setting[defaultBackend]{
+		Name: fmt.Sprintf("default-backend@%d", p.number), What: fmt.Sprintf("default backend of port %d", p.number), Among: p.members,
+		Text: func(d defaultBackend) string { return d.of.String() },
+		Show: func(defaultBackend) string { return "a default backend" },
 	})
 	switch {
 	case !ok && b.e.Type == stack.Application:
 		return notFound(), false, intent.Source{}
 	case !ok:
 		return nil, false, intent.Source{}
-	case b.e.Type == stack.Application && (b.members[c.member].standing.leftOut() || len(c.field.Value.actions) == 0):
-		return unavailable(), b.members[c.member].standing == silenced, c.field.Source
+	case b.e.Type == stack.Application && (b.members[c.Member].State.LeftOut() || len(c.Value.actions) == 0):
+		return stack.Unavailable(), b.members[c.Member].State == quarantine.Frozen, c.Source
 	}
-	return b.actions(c.member, c.field.Value.actions, c.field.Source), false, c.field.Source
+	return b.actions(c.Member, c.Value.actions, c.Source), false, c.Source
 }
 
 // notFound answers a request that no rule of an ALB matches.
 func notFound() []stack.Action {
 	return []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "404", ContentType: "text/plain"}}}
-}
-
-// unique drops repetitions and keeps the order.
-func unique(in []string) []string {
-	var out []string
-	met := make(map[string]bool, len(in))
-	for _, s := range in {
-		if !met[s] {
-			met[s] = true
-			out = append(out, s)
-		}
-	}
-	return out
 }

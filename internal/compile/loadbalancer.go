@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -16,7 +17,7 @@ import (
 // undecided reports whether a member whose settings count is left out, so that a setting that nobody has may be missing only
 // because it could not be read.
 func (b *build) undecided() bool {
-	return slices.ContainsFunc(b.members, func(m member) bool { return m.standing == silenced })
+	return slices.ContainsFunc(b.members, func(m quarantine.Member) bool { return m.State == quarantine.Frozen })
 }
 
 // takeExisting takes what routes and targets depend on from the load balancer that exists.
@@ -44,7 +45,7 @@ func (b *build) chooseScheme() {
 	if s := b.settings.scheme; s.Set {
 		if s.Value == stack.Internal || s.Value == stack.InternetFacing {
 			b.lb.Scheme = s.Value
-			if b.members[s.member].standing != silenced {
+			if b.members[s.Member].State != quarantine.Frozen {
 				return
 			}
 			// Whether it ever held is not known; a load balancer is not replaced for a member that is left out.
@@ -53,7 +54,7 @@ func (b *build) chooseScheme() {
 			}
 			return
 		}
-		b.failShared(s.member, diag.New(b.members[s.member].Object, at(s.Source), diag.InvalidAnnotation,
+		b.failShared(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.InvalidAnnotation,
 			fmt.Sprintf("unknown scheme: %s", s.Value), "use internal or internet-facing"))
 		return
 	}
@@ -82,7 +83,7 @@ func (b *build) chooseIPAddressType() {
 		admitted = admitted[:2]
 	}
 	if !slices.Contains(admitted, s.Value) {
-		b.failShared(s.member, diag.New(b.members[s.member].Object, at(s.Source), diag.InvalidAnnotation,
+		b.failShared(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.InvalidAnnotation,
 			fmt.Sprintf("unknown IPAddressType: %s", s.Value), "use "+strings.Join(admitted, " or ")))
 		return
 	}
@@ -106,7 +107,7 @@ func (b *build) chooseSubnets() {
 	q := b.subnetQuery()
 	if s := b.settings.subnets; s.Set && (len(s.Value.IDsOrNames) > 0 || len(s.Value.Tags) > 0) {
 		q.IDsOrNames, q.Tags = s.Value.IDsOrNames, s.Value.Tags
-		b.takeSubnets(facts.ChooseSubnets(b.f, q), s.member, s.Source)
+		b.takeSubnets(facts.ChooseSubnets(b.f, q), s.Member, s.Source)
 		return
 	}
 	lb, known := b.existing()
@@ -153,7 +154,7 @@ func (b *build) nameLoadBalancer() {
 		if !bad {
 			return
 		}
-		d.Object, d.Path = b.members[s.member].Object, at(s.Source)
+		d.Object, d.Path = b.members[s.Member].Object, s.Source.Place()
 		if d.Code == diag.InvalidAnnotation { // the existing controller never looks at such a name again, either
 			lb, known := b.existing()
 			if !known {
@@ -162,11 +163,11 @@ func (b *build) nameLoadBalancer() {
 			if lb != nil && lb.Scheme == b.lb.Scheme {
 				d.Code, d.Class = diag.IgnoredSetting, diag.Note
 				d.Text += "; the load balancer, which exists, keeps the name that it has"
-				b.note(s.member, d)
+				b.note(s.Member, d)
 				return
 			}
 		}
-		b.failShared(s.member, d)
+		b.failShared(s.Member, d)
 		return
 	}
 	if b.e.Type == stack.Network {
@@ -201,7 +202,7 @@ func (b *build) mapSubnets() {
 		return
 	}
 	bad := func(remedy, format string, args ...any) {
-		b.failShared(s.member, diag.New(b.members[s.member].Object, at(s.Source), diag.InvalidSubnets, fmt.Sprintf(format, args...), remedy))
+		b.failShared(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.InvalidSubnets, fmt.Sprintf(format, args...), remedy))
 	}
 	var eips, v4, v6 []string
 	for _, m := range s.Value {

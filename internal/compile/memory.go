@@ -6,17 +6,18 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 )
 
 // memoryText is a Memory as JSON, which has no objects as keys of maps.
 type memoryText struct {
-	Good         []intent.Member        `json:"good"`
-	Members      []diag.Object          `json:"members,omitempty"`
-	Later        int                    `json:"later,omitempty"`
-	Effect       map[string]Effect      `json:"effect"` // null = not known
-	TargetGroups map[string]diag.Object `json:"targetGroups,omitempty"`
+	Good         []intent.Member         `json:"good"`
+	Members      []diag.Object           `json:"members,omitempty"`
+	Later        int                     `json:"later,omitempty"`
+	Effect       map[string]merge.Effect `json:"effect"` // null = not known
+	TargetGroups map[string]diag.Object  `json:"targetGroups,omitempty"`
 }
 
 // MarshalJSON writes a memory without secrets: a login is read back without its client's credentials, and what is to be imported

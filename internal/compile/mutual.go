@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -11,12 +12,12 @@ import (
 )
 
 // mergeMutual settles what a port does with client certificates; a trust store by name equals the same one by ARN.
-func (b *build) mergeMutual(p *port, on string) owned[stack.MutualAuthentication] {
-	return merged(b, p, settling[stack.MutualAuthentication]{
-		setting: "mutual-authentication", what: "mTLS Attributes" + on, fallback: stack.MutualOff,
-		exists:    func(m stack.MutualAuthentication) bool { return b.existsMutual(p, m) },
-		byDefault: func() bool { return b.existsMutual(p, stack.MutualAuthentication{Mode: stack.MutualOff}) },
-		text: func(m stack.MutualAuthentication) string {
+func (b *build) mergeMutual(p *port, on string) merge.Owned[stack.MutualAuthentication] {
+	return merged(b, p, merge.Setting[stack.MutualAuthentication]{
+		Name: "mutual-authentication", What: "mTLS Attributes" + on, Fallback: stack.MutualOff,
+		Exists:    func(m stack.MutualAuthentication) bool { return b.existsMutual(p, m) },
+		ByDefault: func() bool { return b.existsMutual(p, stack.MutualAuthentication{Mode: stack.MutualOff}) },
+		Text: func(m stack.MutualAuthentication) string {
 			m.TrustStore = b.trustStore(m.TrustStore)
 			mode := m.Mode
 			m.Mode = ""
@@ -25,7 +26,7 @@ func (b *build) mergeMutual(p *port, on string) owned[stack.MutualAuthentication
 			}
 			return fmt.Sprintf("%s %+v", mode, m)
 		},
-		show: func(m stack.MutualAuthentication) string { return strings.TrimSpace(m.Mode + " " + m.TrustStore) },
+		Show: func(m stack.MutualAuthentication) string { return strings.TrimSpace(m.Mode + " " + m.TrustStore) },
 	}, func(l *intent.Listener) intent.Field[stack.MutualAuthentication] { return l.Mutual })
 }
 
@@ -65,12 +66,12 @@ func (b *build) mutual(p *port) (m *stack.MutualAuthentication, safe bool) {
 	if out.TrustStore = b.trustStore(name); name == "" || strings.HasPrefix(out.TrustStore, "arn:") {
 		return &out, true
 	}
-	o := b.members[p.mutual.member].Object
+	o := b.members[p.mutual.Member].Object
 	need := facts.Need{Kind: facts.NeedTrustStore, Key: name}
 	if problem := b.f.Unanswered(need); problem != nil {
 		b.problem(-1, p.mutual.Source, problem)
 	} else if _, asked := b.f.TrustStores[name]; asked {
-		b.fail(p.mutual.member, diag.New(o, at(p.mutual.Source), diag.TrustStoreNotFound, fmt.Sprintf("couldn't find TrustStore with name %s", name),
+		b.fail(p.mutual.Member, diag.New(o, p.mutual.Source.Place(), diag.TrustStoreNotFound, fmt.Sprintf("couldn't find TrustStore with name %s", name),
 			"create the trust store in the load balancer's region, or name one that exists, by name or ARN"))
 	}
 	return nil, false

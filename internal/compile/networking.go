@@ -129,7 +129,7 @@ func (b *build) networkingFromRanges(tg *intent.TargetGroup) []stack.NetworkingR
 // sourceRanges are the ranges that the listeners of a target group admit.
 func (b *build) sourceRanges(tg *intent.TargetGroup) []string {
 	for _, p := range b.ports {
-		for _, w := range p.wishes {
+		for _, w := range p.listeners {
 			for _, a := range w.Default {
 				for _, backend := range a.Backends {
 					if backend.TargetGroup != nil && backend.TargetGroup.ID == tg.ID {

@@ -46,7 +46,7 @@ func (b *build) serves() bool {
 
 // isUnavailable reports whether actions are those of a rule that cannot be made as it is meant.
 func isUnavailable(as []stack.Action) bool {
-	return len(as) == 1 && as[0].FixedResponse != nil && *as[0].FixedResponse == *unavailable()[0].FixedResponse
+	return len(as) == 1 && as[0].FixedResponse != nil && *as[0].FixedResponse == *stack.Unavailable()[0].FixedResponse
 }
 
 // isNotFound reports whether actions are those of a listener for which no default backend is given.

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -86,7 +87,7 @@ func TestALoadBalancerThatWouldServeNothingIsNotMade(t *testing.T) {
 // TestACertificateThatIsStillToComeGetsItsLoadBalancer: the stack requests it, so that nothing is missing that others must make.
 func TestACertificateThatIsStillToComeGetsItsLoadBalancer(t *testing.T) {
 	t.Parallel()
-	b := &build{e: intent.LoadBalancer{Type: stack.Application}, certificatesOwned: []stack.Certificate{{ID: "c"}}, members: make([]member, 1), notes: []diag.List{
+	b := &build{e: intent.LoadBalancer{Type: stack.Application}, certificatesOwned: []stack.Certificate{{ID: "c"}}, members: make([]quarantine.Member, 1), notes: []diag.List{
 		{diag.New(diag.Object{}, "", diag.CertificateFailed, "ACM refuses it", "wait")},
 	}}
 	if yes, known := b.pointless(); yes || !known {

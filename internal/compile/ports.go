@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -15,12 +17,12 @@ type port struct {
 	number      int32
 	protocol    string
 	members     []int             // on this port, in group order; left-out ones included
-	wishes      []intent.Listener // of the members; the zero value for shunned ones
-	sslPolicy   owned[string]
-	alpn        owned[string]
-	mutual      owned[stack.MutualAuthentication] // trust stores by ARN, as far as known
-	cidrs       owned[[]string]
-	prefixLists owned[[]string]
+	listeners   []intent.Listener // of the members; the zero value for rejected ones
+	sslPolicy   merge.Owned[string]
+	alpn        merge.Owned[string]
+	mutual      merge.Owned[stack.MutualAuthentication] // trust stores by ARN, as far as known
+	cidrs       merge.Owned[[]string]
+	prefixLists merge.Owned[[]string]
 	icmp        bool
 	transports  []string
 	attributes  map[string]string
@@ -30,20 +32,20 @@ type port struct {
 // secure reports whether the listener ends TLS.
 func (p *port) secure() bool { return p.protocol == "HTTPS" || p.protocol == "TLS" }
 
-func (p *port) wish(i int) intent.Listener {
+func (p *port) listener(i int) intent.Listener {
 	if at := slices.Index(p.members, i); at >= 0 {
-		return p.wishes[at]
+		return p.listeners[at]
 	}
 	return intent.Listener{}
 }
 
 // mergePorts makes one port per number; a member whose protocol loses is not on the port.
 func (b *build) mergePorts() {
-	claims := map[int32][]claim[intent.Listener]{}
+	candidates := map[int32][]merge.Owned[intent.Listener]{}
 	var numbers []int32
 	for i := range b.members {
 		m := &b.members[i]
-		if m.standing == shunned {
+		if m.State == quarantine.Rejected {
 			continue
 		}
 		seen := map[int32]bool{}
@@ -54,44 +56,44 @@ func (b *build) mergePorts() {
 				continue
 			}
 			seen[l.Port] = true
-			if len(claims[l.Port]) == 0 {
+			if len(candidates[l.Port]) == 0 {
 				numbers = append(numbers, l.Port)
 			}
-			claims[l.Port] = append(claims[l.Port], claim[intent.Listener]{i, intent.Of(l, intent.Source{Object: m.Object, Path: l.Source.Path})})
+			candidates[l.Port] = append(candidates[l.Port], merge.Of(i, intent.Of(l, intent.Source{Object: m.Object, Path: l.Source.Path})))
 		}
 	}
 	slices.Sort(numbers)
 	for _, n := range numbers {
-		b.ports = append(b.ports, b.mergePort(n, claims[n]))
+		b.ports = append(b.ports, b.mergePort(n, candidates[n]))
 	}
 	b.noteClosed()
-	b.admitShunned()
+	b.admitRejected()
 }
 
-func (b *build) mergePort(number int32, claims []claim[intent.Listener]) *port {
-	winner, _ := settle(b, claims, settling[intent.Listener]{
-		setting: fmt.Sprintf("protocol@%d", number), what: fmt.Sprintf("protocol of port %d", number), among: membersOf(claims),
-		text: func(l intent.Listener) string { return l.Protocol }, show: func(l intent.Listener) string { return l.Protocol },
+func (b *build) mergePort(number int32, candidates []merge.Owned[intent.Listener]) *port {
+	winner, _ := merge.Settle(&b.group, candidates, merge.Setting[intent.Listener]{
+		Name: fmt.Sprintf("protocol@%d", number), What: fmt.Sprintf("protocol of port %d", number), Among: membersOf(candidates),
+		Text: func(l intent.Listener) string { return l.Protocol }, Show: func(l intent.Listener) string { return l.Protocol },
 	})
-	p := &port{number: number, protocol: winner.field.Value.Protocol}
-	for _, c := range claims {
-		if c.field.Value.Protocol == p.protocol {
-			p.members = append(p.members, c.member)
-			p.wishes = append(p.wishes, c.field.Value)
+	p := &port{number: number, protocol: winner.Value.Protocol}
+	for _, c := range candidates {
+		if c.Value.Protocol == p.protocol {
+			p.members = append(p.members, c.Member)
+			p.listeners = append(p.listeners, c.Value)
 		}
 	}
 	on := fmt.Sprintf(" of port %d", number)
 	p.sslPolicy = merged(b, p, b.policyOf(p, on), func(l *intent.Listener) intent.Field[string] { return l.SSLPolicy })
-	alpn := settling[string]{setting: "alpn-policy", what: "ALPN policy" + on, text: asIs, show: quoted}
+	alpn := merge.Setting[string]{Name: "alpn-policy", What: "ALPN policy" + on}
 	p.alpn = merged(b, p, alpn, func(l *intent.Listener) intent.Field[string] { return l.ALPN })
 	p.mutual = b.mergeMutual(p, on)
 	b.mergeSources(p, on)
 	p.attributes, p.attrSource = keyed(b, fmt.Sprintf("listener-attribute@%d", number), "listener attribute"+on, true, p.members, nil, func(i int) map[string]intent.Field[string] {
-		return p.wish(i).Attributes
+		return p.listener(i).Attributes
 	})
-	for i := range p.wishes {
-		p.icmp = p.icmp || p.wishes[i].ICMP.Value == "on"
-		for _, t := range p.wishes[i].TransportProtocols {
+	for i := range p.listeners {
+		p.icmp = p.icmp || p.listeners[i].ICMP.Value == "on"
+		for _, t := range p.listeners[i].TransportProtocols {
 			if t = strings.ToLower(t); !slices.Contains(p.transports, t) {
 				p.transports = append(p.transports, t)
 			}
@@ -101,33 +103,33 @@ func (b *build) mergePort(number int32, claims []claim[intent.Listener]) *port {
 }
 
 // merged settles one setting of a port.
-func merged[T any](b *build, p *port, s settling[T], get func(*intent.Listener) intent.Field[T]) owned[T] {
-	var claims []claim[T]
-	s.setting, s.among = fmt.Sprintf("%s@%d", s.setting, p.number), p.members
+func merged[T any](b *build, p *port, s merge.Setting[T], get func(*intent.Listener) intent.Field[T]) merge.Owned[T] {
+	var candidates []merge.Owned[T]
+	s.Name, s.Among = fmt.Sprintf("%s@%d", s.Name, p.number), p.members
 	for at, i := range p.members {
-		if f := get(&p.wishes[at]); f.Set {
-			claims = append(claims, claim[T]{i, f})
+		if f := get(&p.listeners[at]); f.Set {
+			candidates = append(candidates, merge.Of(i, f))
 		}
 	}
-	c, _ := settle(b, claims, s)
-	return hold(c.field, c.member)
+	c, _ := merge.Settle(&b.group, candidates, s)
+	return c
 }
 
-// membersOf lists the members of claims.
-func membersOf[T any](claims []claim[T]) []int {
-	out := make([]int, len(claims))
-	for i, c := range claims {
-		out[i] = c.member
+// membersOf lists the members of candidates.
+func membersOf[T any](candidates []merge.Owned[T]) []int {
+	out := make([]int, len(candidates))
+	for i, c := range candidates {
+		out[i] = c.Member
 	}
 	return out
 }
 
-// admitShunned puts left-out newcomers on the listeners that others have and they would share; on all if theirs are not
+// admitRejected puts rejected members on the listeners that others have and they would share; on all if theirs are not
 // known. Their rules must stand there, or their requests would be answered by somebody's broader rule.
-func (b *build) admitShunned() {
+func (b *build) admitRejected() {
 	for i := range b.members {
 		m := &b.members[i]
-		if m.standing != shunned {
+		if m.State != quarantine.Rejected {
 			continue
 		}
 		for _, p := range b.ports {
@@ -137,7 +139,7 @@ func (b *build) admitShunned() {
 			}
 			at, _ := slices.BinarySearch(p.members, i)
 			p.members = slices.Insert(p.members, at, i)
-			p.wishes = slices.Insert(p.wishes, at, intent.Listener{})
+			p.listeners = slices.Insert(p.listeners, at, intent.Listener{})
 		}
 	}
 }

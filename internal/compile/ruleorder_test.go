@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -271,7 +272,7 @@ func BenchmarkCompileGroupJoinedInTheOrderOfNamesReversed(b *testing.B) {
 	for name, host := range map[string]string{"hosts of their own": "%d.example.com", "hosts by pattern": "*.%d.example.com", "one host": "example.com"} {
 		b.Run(name, func(b *testing.B) {
 			members := make([]intent.Member, 100)
-			memory := &Memory{Effect: map[string]Effect{}, Later: 99}
+			memory := &Memory{Effect: map[string]merge.Effect{}, Later: 99}
 			for i := range members {
 				m := ingress(fmt.Sprintf("n%02d", i), "m")
 				m.Routes = nil

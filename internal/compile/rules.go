@@ -3,8 +3,9 @@ package compile
 import (
 	"fmt"
 	"slices"
-	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
+	"github.com/k8s-lbc/lbc/internal/compile/rules"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -12,87 +13,81 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Limits of ELB for one rule.
-const (
-	maxConditionValues = 5
-	maxWildcards       = 6
-	maxForwardTargets  = 5
-	// maxParts bounds the rules that one route becomes; AWS admits that many rules on a load balancer by default.
-	maxParts = 100
-)
+// maxForwardTargets is how many target groups ELB admits in one forward.
+const maxForwardTargets = 5
 
-// wanted is a rule before it has a place.
-type wanted struct {
-	member int
-	route  *intent.Route
-	rule   stack.Rule
-}
-
-// portRules are the rules of a listener in the order of members, as placed has it, and their routes.
-func (b *build) portRules(p *port, listener stack.Ref) []stack.Rule {
-	b.noteOvertaken(p)
-	routes := 0
+// rulesOf is what the rules of a port are made of.
+func (b *build) rulesOf(p *port) *rules.Listener {
+	l := &rules.Listener{Port: p.number, Protocol: p.protocol, Arrival: b.arrival, Note: b.note}
 	for _, i := range p.members {
-		routes += len(b.members[i].Routes)
-	}
-	all := make([]wanted, 0, routes)
-	for _, i := range b.placed(p) {
 		m := &b.members[i]
-		if m.unreadable() && m.Held { // what it says now is not what it had: its rules are kept by their target groups
-			continue
+		on := rules.Member{Index: i, Object: m.Object, Order: m.Order}
+		if b.rank != nil {
+			on.Rank = b.rank[i]
 		}
 		for r := range m.Routes {
-			route := &m.Routes[r]
-			if !b.onPort(p, i, route) {
-				continue
-			}
-			if m.standing.leftOut() {
-				// What a member had before the controller started stays as it stands: an error takes nothing away from live traffic.
-				standing := m.standing == silenced
-				for _, part := range split(route.Conditions) {
-					all = append(all, wanted{i, route, stack.Rule{Listener: listener, Conditions: part, Actions: unavailable(), Standing: standing}})
-				}
-				continue
-			}
-			parts := split(route.Conditions)
-			if len(parts) == 0 {
-				b.fail(i, diag.New(m.Object, at(route.Source), diag.InvalidRule, overLimit(route.Conditions),
-					"split the rule into several with fewer values or conditions; a Prefix path counts as two values"))
-				continue
-			}
-			w := wanted{i, route, stack.Rule{Listener: listener}}
-			if len(route.Actions) == 0 {
-				w.rule.Actions = unavailable()
-			} else {
-				w.rule.Actions = b.actions(i, b.guarded(p, i, route), route.Source)
-				w.rule.Transforms = route.Transforms
-			}
-			for _, part := range parts {
-				w.rule.Conditions = part
-				all = append(all, w)
+			if b.onPort(p, i, &m.Routes[r]) {
+				on.Routes = append(on.Routes, &m.Routes[r])
 			}
 		}
+		l.Members = append(l.Members, on)
 	}
-	all = optimise(all, p)
+	return l
+}
+
+// portRules are the rules of a listener in order, with where they come from.
+func (b *build) portRules(p *port, listener stack.Ref) []stack.Rule {
+	l := b.rulesOf(p)
+	var all []rules.Rule
+	for _, at := range l.Order() {
+		all = b.addRules(all, p, at, listener)
+	}
+	all = l.Optimise(all)
 	out := make([]stack.Rule, len(all))
 	user := map[int]map[string]string{}
 	for at, w := range all {
-		order := int32(at + 1)
-		w.rule.Order = order
-		w.rule.ID = naming.RuleID(p.number, order)
+		w.Order = int32(at + 1)
+		w.ID = naming.RuleID(p.number, w.Order)
 		if b.cfg.Gates.ListenerRulesTagging {
-			if _, ok := user[w.member]; !ok {
-				user[w.member] = b.plainTags(w.member)
+			if _, ok := user[w.Member]; !ok {
+				user[w.Member] = b.plainTags(w.Member)
 			}
-			w.rule.Tags = b.tags(user[w.member], w.rule.ID)
+			w.Tags = b.tags(user[w.Member], w.ID)
 		}
-		out[at] = w.rule
-		b.origins[stack.Ref{Kind: stack.KindRule, ID: w.rule.ID}] = Origin{
-			Objects: []diag.Object{b.members[w.member].Object},
-			Fields:  map[string]intent.Source{"Conditions": w.route.Source, "Actions": w.route.Source},
+		out[at] = w.Rule
+		b.origins[stack.Ref{Kind: stack.KindRule, ID: w.ID}] = Origin{
+			Objects: []diag.Object{b.members[w.Member].Object},
+			Fields:  map[string]intent.Source{"Conditions": w.Route.Source, "Actions": w.Route.Source},
 		}
 	}
 	return out
+}
+
+// addRules appends what a route becomes: a rule, or several where one would exceed ELB's limits.
+func (b *build) addRules(all []rules.Rule, p *port, at rules.Placed, listener stack.Ref) []rules.Rule {
+	i, route := at.Member, at.Route
+	m := &b.members[i]
+	if m.Unreadable() && m.Held { // what it says now is not what it had: its rules are kept by their target groups
+		return all
+	}
+	w := rules.Rule{Member: i, Route: route, Rule: stack.Rule{Listener: listener, Actions: stack.Unavailable()}}
+	parts := rules.Split(route.Conditions)
+	switch {
+	case m.State.LeftOut():
+		// What a member had before the controller started stays as it stands: an error takes nothing away from live traffic.
+		w.Standing = m.State == quarantine.Frozen
+	case len(parts) == 0:
+		b.fail(i, diag.New(m.Object, route.Source.Place(), diag.InvalidRule, rules.OverLimit(route.Conditions),
+			"split the rule into several with fewer values or conditions; a Prefix path counts as two values"))
+	case len(route.Actions) > 0:
+		w.Actions = b.actions(i, b.guarded(p, i, route), route.Source)
+		w.Transforms = route.Transforms
+	}
+	for _, part := range parts {
+		w.Conditions = part
+		all = append(all, w)
+	}
+	return all
 }
 
 // onPort reports whether rules of a port are made of a route of member i.
@@ -102,38 +97,7 @@ func (b *build) onPort(p *port, i int, route *intent.Route) bool {
 
 // unknownPorts: a newcomer that is left out without listeners is put on all of them.
 func (b *build) unknownPorts(i int) bool {
-	return b.members[i].standing == shunned && len(b.members[i].Listeners) == 0
-}
-
-// overLimit tells how conditions exceed what ELB admits in one rule; empty = they do not.
-func overLimit(conditions []stack.Condition) string {
-	values, wildcards := 0, 0
-	single := map[stack.ConditionField]bool{}
-	for _, c := range conditions {
-		values += len(c.Values) + len(c.Regex) + len(c.Query)
-		for _, v := range c.Values {
-			if c.Field != stack.RequestMethod && c.Field != stack.SourceIP {
-				wildcards += strings.Count(v, "*") + strings.Count(v, "?")
-			}
-		}
-		for _, q := range c.Query {
-			wildcards += strings.Count(q.Key+q.Value, "*") + strings.Count(q.Key+q.Value, "?")
-		}
-		if c.Field == stack.HTTPHeader || c.Field == stack.QueryString {
-			continue
-		}
-		if single[c.Field] {
-			return fmt.Sprintf("a rule can have only one %s condition", c.Field)
-		}
-		single[c.Field] = true
-	}
-	switch {
-	case values > maxConditionValues:
-		return fmt.Sprintf("the rule has %d condition values, AWS admits %d", values, maxConditionValues)
-	case wildcards > maxWildcards:
-		return fmt.Sprintf("the rule has %d wildcards in its conditions, AWS admits %d", wildcards, maxWildcards)
-	}
-	return ""
+	return b.members[i].State == quarantine.Rejected && len(b.members[i].Listeners) == 0
 }
 
 // actions gives backends their target groups. Actions that cannot be made answer 503 meanwhile and fail the member.
@@ -144,7 +108,7 @@ func (b *build) actions(i int, in []intent.Action, source intent.Source) []stack
 		if a.Type == stack.ActionForward {
 			f, ok := b.forward(i, a, source)
 			if !ok {
-				return unavailable()
+				return stack.Unavailable()
 			}
 			action.Forward = f
 		}

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -118,4 +119,24 @@ func TestATargetGroupIsMadeOncePerIdentity(t *testing.T) {
 	if len(s.TargetGroups) != 1 || len(s.Bindings) != 1 || len(s.Rules) != 4 {
 		t.Errorf("%d target groups, %d bindings, %d rules", len(s.TargetGroups), len(s.Bindings), len(s.Rules))
 	}
+}
+
+func TestARouteOfManyValuesBecomesRulesSideBySide(t *testing.T) {
+	t.Parallel()
+	values := func(n int) func(*intent.Member) {
+		return func(m *intent.Member) {
+			var hosts []string
+			for i := range n {
+				hosts = append(hosts, fmt.Sprintf("h%d.test", i))
+			}
+			m.Routes[0].Conditions = []stack.Condition{{Field: stack.HostHeader, Values: hosts}, {Field: stack.PathPattern, Values: []string{"/x", "/x/*"}}}
+			m.Routes = append(m.Routes, route(m.Object, "", "/*", "a"))
+		}
+	}
+	s := mustBuild(t, Compile(entrance(ingress("n", "a", values(5))), account(), config(), nil))
+	same(t, "rules", table(s), []string{
+		"80 h0.test,h1.test /x,/x/* → n/a-a:80", "80 h2.test,h3.test,h4.test /x,/x/* → n/a-a:80", "80  /* → n/a-a:80",
+	})
+	r := Compile(entrance(ingress("n", "a", values(1000))), account(), config(), nil)
+	same(t, "findings", codes(r.Diagnostics), []string{"a InvalidRule"})
 }

@@ -42,7 +42,7 @@ func (b *build) chooseSecurityGroups() {
 	c := facts.ResolveSecurityGroups(b.f, b.cfg.VPC, named.Value)
 	b.want(c.Needs...)
 	if c.Problem != nil {
-		b.problem(named.member, named.Source, c.Problem)
+		b.problem(named.Member, named.Source, c.Problem)
 		return
 	}
 	for _, id := range c.IDs {
@@ -52,11 +52,11 @@ func (b *build) chooseSecurityGroups() {
 		return
 	}
 	if !b.cfg.EnableBackendSecurityGroup {
-		i, source := b.settings.manageBackend.member, b.settings.manageBackend.Source
+		i, source := b.settings.manageBackend.Member, b.settings.manageBackend.Source
 		if i < 0 {
-			i, source = named.member, named.Source
+			i, source = named.Member, named.Source
 		}
-		b.failShared(i, diag.New(b.members[i].Object, at(source), diag.InvalidAnnotation,
+		b.failShared(i, diag.New(b.members[i].Object, source.Place(), diag.InvalidAnnotation,
 			"backendSG feature is required to manage worker node SG rules when frontendSG manually specified",
 			"start the controller with --enable-backend-security-group, or do not ask for management of the rules"))
 		return
@@ -81,7 +81,7 @@ func (b *build) attachBackend() {
 			ID: stack.BackendSecurityGroup, Name: naming.BackendSecurityGroup(b.cfg.Cluster), Shared: true,
 			Description: naming.BackendSecurityGroupDescription, Tags: tags,
 		})
-		b.trace(stack.KindSecurityGroup, stack.BackendSecurityGroup, b.every(), nil)
+		b.trace(stack.KindSecurityGroup, stack.BackendSecurityGroup, b.group.All(), nil)
 	}
 	if !slices.Contains(b.lb.SecurityGroups, ref) {
 		b.lb.SecurityGroups = append(b.lb.SecurityGroups, ref)
@@ -98,7 +98,7 @@ func (b *build) withoutGroups() bool {
 	kept := lb != nil && lb.Scheme == b.lb.Scheme // else it is replaced
 	if kept && len(lb.SecurityGroups) == 0 {
 		if s := b.settings.securityGroups; s.Set {
-			b.note(s.member, diag.New(b.members[s.member].Object, at(s.Source), diag.IgnoredSetting,
+			b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.IgnoredSetting,
 				"the network load balancer was made without security groups and AWS cannot add any", "recreate it to have security groups"))
 		}
 		return true
@@ -108,8 +108,8 @@ func (b *build) withoutGroups() bool {
 		return false
 	}
 	if kept {
-		i := max(off.member, 0)
-		b.failShared(i, diag.New(b.members[i].Object, at(off.Source), diag.InvalidAnnotation,
+		i := max(off.Member, 0)
+		b.failShared(i, diag.New(b.members[i].Object, off.Source.Place(), diag.InvalidAnnotation,
 			"conflicting security groups configuration: the load balancer has security groups and AWS cannot take the last one away",
 			"recreate the load balancer, or leave its security groups on"))
 	}
@@ -126,7 +126,7 @@ func (b *build) noteIgnoredRanges() {
 		for _, l := range b.members[i].Listeners {
 			for _, f := range []intent.Field[[]string]{l.InboundCIDRs, l.PrefixLists} {
 				if f.Set && len(f.Value) > 0 {
-					b.note(i, diag.New(b.members[i].Object, at(f.Source), diag.IgnoredSetting,
+					b.note(i, diag.New(b.members[i].Object, f.Source.Place(), diag.IgnoredSetting,
 						"source ranges have no effect beside named security groups: the groups' own rules decide",
 						"remove the ranges, or put them into the groups' rules"))
 				}
@@ -165,7 +165,7 @@ func (b *build) managedGroup() {
 		}
 	}
 	b.groups = append(b.groups, g)
-	b.trace(stack.KindSecurityGroup, g.ID, b.every(), fields)
+	b.trace(stack.KindSecurityGroup, g.ID, b.group.All(), fields)
 	b.traceKeys(stack.KindSecurityGroup, g.ID, "Tags", b.settings.tagsSource)
 }
 
@@ -187,7 +187,7 @@ func (b *build) permissions(p *port) []stack.Permission {
 		for _, cidr := range cidrs {
 			n, err := normalise(cidr)
 			if err != nil {
-				b.failShared(p.cidrs.member, diag.New(b.members[p.cidrs.member].Object, at(p.cidrs.Source), diag.InvalidAnnotation,
+				b.failShared(p.cidrs.Member, diag.New(b.members[p.cidrs.Member].Object, p.cidrs.Source.Place(), diag.InvalidAnnotation,
 					fmt.Sprintf("invalid source range %q: %v", cidr, err), "write ranges in CIDR notation, like 10.0.0.0/8"))
 				continue
 			}
@@ -201,11 +201,11 @@ func (b *build) permissions(p *port) []stack.Permission {
 					out = append(out, stack.Permission{Protocol: "icmpv6", FromPort: 2, ToPort: 0, IPv6CIDR: n})
 				}
 			case v6 && b.e.Type == stack.Network:
-				b.failShared(p.cidrs.member, diag.New(b.members[p.cidrs.member].Object, at(p.cidrs.Source), diag.InvalidAnnotation,
+				b.failShared(p.cidrs.Member, diag.New(b.members[p.cidrs.Member].Object, p.cidrs.Source.Place(), diag.InvalidAnnotation,
 					fmt.Sprintf("unsupported IPv6 source range %s: the load balancer is not dualstack", n),
 					"remove it, or set IP address type dualstack"))
 			case v6:
-				b.note(p.cidrs.member, diag.New(b.members[p.cidrs.member].Object, at(p.cidrs.Source), diag.IgnoredSetting,
+				b.note(p.cidrs.Member, diag.New(b.members[p.cidrs.Member].Object, p.cidrs.Source.Place(), diag.IgnoredSetting,
 					fmt.Sprintf("IPv6 source range %s has no effect: the load balancer is not dualstack", n),
 					"remove it, or set IP address type dualstack"))
 			default:

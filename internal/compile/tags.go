@@ -55,7 +55,7 @@ func (b *build) checkTags() {
 	for _, key := range b.cfg.ExternalManagedTags {
 		for i := range b.members {
 			if f, ok := b.members[i].Settings.Tags[key]; ok {
-				b.fail(i, diag.New(b.members[i].Object, at(f.Source), diag.InvalidAnnotation,
+				b.fail(i, diag.New(b.members[i].Object, f.Source.Place(), diag.InvalidAnnotation,
 					fmt.Sprintf("external managed tag key %s cannot be specified", key),
 					"remove the key: the controller's --external-managed-tags leaves it to others").In(diag.Route))
 			}

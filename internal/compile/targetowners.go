@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -16,7 +17,7 @@ import (
 // requests of the other go to the wrong Service. Here each identity has one owner, and the other member is refused.
 
 // ownTargetGroups decides for which member each target group is made: for the one for which it was made before, else for the first. It
-// needs the present standing of the members.
+// needs the present state of the members.
 func (b *build) ownTargetGroups() {
 	b.owners = map[string]int{}
 	if b.e.Type != stack.Application {
@@ -24,7 +25,7 @@ func (b *build) ownTargetGroups() {
 	}
 	for i := range b.members {
 		m := &b.members[i]
-		if m.standing == shunned {
+		if m.State == quarantine.Rejected {
 			continue
 		}
 		for _, g := range targetGroupsOf(&m.Member) {
@@ -33,8 +34,8 @@ func (b *build) ownTargetGroups() {
 			}
 		}
 	}
-	for i := range b.members { // the routes of a silenced member may not be readable, but what stands of them serves
-		if b.members[i].standing != silenced {
+	for i := range b.members { // the routes of a frozen member may not be readable, but what stands of them serves
+		if b.members[i].State != quarantine.Frozen {
 			continue
 		}
 		for id, o := range b.ownersBefore {
@@ -92,9 +93,9 @@ func (b *build) onlyTaken() bool {
 }
 
 // formerOwners are the owners of target groups that may still stand though no member asks for them. They matter while a member is
-// silenced: rules whose owner is not known are not deleted then.
+// frozen: rules whose owner is not known are not deleted then.
 func (b *build) formerOwners() map[string]diag.Object {
-	if !slices.ContainsFunc(b.members, func(m member) bool { return m.standing == silenced }) {
+	if !slices.ContainsFunc(b.members, func(m quarantine.Member) bool { return m.State == quarantine.Frozen }) {
 		return nil
 	}
 	out := map[string]diag.Object{}
@@ -106,13 +107,13 @@ func (b *build) formerOwners() map[string]diag.Object {
 	return out
 }
 
-// foreignTo are the identities that begin like those of a silenced member, but whose target groups are known to be of another one.
+// foreignTo are the identities that begin like those of a frozen member, but whose target groups are known to be of another one.
 func (b *build) foreignTo(prefixes []string) (out []string) {
 	if len(prefixes) == 0 {
 		return nil
 	}
 	silent := func(o diag.Object) bool {
-		return slices.ContainsFunc(b.members, func(m member) bool { return m.Object == o && m.standing == silenced })
+		return slices.ContainsFunc(b.members, func(m quarantine.Member) bool { return m.Object == o && m.State == quarantine.Frozen })
 	}
 	owners := maps.Clone(b.ownersBefore)
 	if owners == nil {

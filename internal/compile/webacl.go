@@ -3,6 +3,7 @@ package compile
 import (
 	"fmt"
 
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -10,7 +11,7 @@ import (
 
 // webACL is the web ACL of WAFv2: by name, or by ARN if nobody gives a name.
 type webACL struct {
-	owned[string]
+	merge.Owned[string]
 	byName bool
 }
 
@@ -26,23 +27,23 @@ func (w webACL) source() (string, intent.Source) { return "WebACL", w.Source }
 
 // choose: a name that cannot be resolved leaves the association as it is.
 func (w webACL) choose(b *build) {
-	if !w.Set || !allowed(b, w.owned, b.cfg.EnableWAFv2, "the controller runs with --enable-wafv2=false") {
+	if !w.Set || !allowed(b, w.Owned, b.cfg.EnableWAFv2, "the controller runs with --enable-wafv2=false") {
 		return
 	}
 	if !w.byName || w.Value == intent.None {
 		b.lb.WebACL = orNone(w.Value)
 		return
 	}
-	o, need := b.members[w.member].Object, facts.Need{Kind: facts.NeedWebACLs}
+	o, need := b.members[w.Member].Object, facts.Need{Kind: facts.NeedWebACLs}
 	switch arn, known := b.f.WebACLs[w.Value]; {
 	case known:
 		b.lb.WebACL = &arn
 	case b.f.WebACLs != nil:
-		b.note(w.member, diag.New(o, at(w.Source), diag.WebACLNotFound, fmt.Sprintf("couldn't find WAFv2 WebACL with name: %s", w.Value),
+		b.note(w.Member, diag.New(o, w.Source.Place(), diag.WebACLNotFound, fmt.Sprintf("couldn't find WAFv2 WebACL with name: %s", w.Value),
 			"name a regional web ACL of this account and region, or give its ARN"))
 	default:
 		if p := b.f.Unanswered(need); p != nil {
-			b.note(w.member, p.Diagnostic(o, at(w.Source)))
+			b.note(w.Member, p.Diagnostic(o, w.Source.Place()))
 		} else {
 			b.want(need)
 		}

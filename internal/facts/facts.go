@@ -159,6 +159,25 @@ type LoadBalancer struct {
 	Tags              map[string]string
 }
 
+// Admits is the ranges and prefix lists that the managed group admits to a port; open is false if it admits nothing.
+func (lb *LoadBalancer) Admits(port int32) (ranges, lists []string, open bool) {
+	for _, p := range lb.Ingress {
+		if p.FromPort != port || p.ToPort != port {
+			continue
+		}
+		open = true
+		for _, r := range []string{p.CIDR, p.IPv6CIDR} {
+			if r != "" {
+				ranges = append(ranges, r)
+			}
+		}
+		if p.PrefixList != "" {
+			lists = append(lists, p.PrefixList)
+		}
+	}
+	return ranges, lists, open
+}
+
 // LoadBalancerDetails is what AWS gives of a load balancer by calls of its own.
 type LoadBalancerDetails struct {
 	Attributes map[string]string

@@ -14,6 +14,17 @@ type Source struct {
 	Path   string // e.g. "metadata.annotations[alb.ingress.kubernetes.io/scheme]" or "spec.scheme"
 }
 
+// OfClass reports whether class parameters say it.
+func (s Source) OfClass() bool { return s.Object.Kind == "IngressClassParams" }
+
+// Place is where it is written, as seen from the member that it applies to.
+func (s Source) Place() string {
+	if s.OfClass() {
+		return s.Path + " of " + s.Object.String()
+	}
+	return s.Path
+}
+
 // Field is an optional setting with its provenance. The zero value is "not set".
 type Field[T any] struct {
 	Value  T
@@ -153,8 +164,11 @@ type Listener struct {
 
 // Route is one wanted rule; Ports empty = on every listener of the member.
 type Route struct {
-	Source     Source
-	Ports      []int32
+	Source Source
+	Ports  []int32
+	// Precedence puts the routes of all members in order where the front end's rules do, as those of Gateway API do: compared element by
+	// element, the lower first. Routes of equal precedence, as those of Ingresses all are, come in the order of their members.
+	Precedence []int32 `json:",omitempty"`
 	Conditions []stack.Condition
 	Actions    []Action
 	Transforms []stack.Transform

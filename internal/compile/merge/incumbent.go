@@ -1,4 +1,4 @@
-package compile
+package merge
 
 import (
 	"cmp"
@@ -53,16 +53,13 @@ type ruling struct {
 	reserved  bool // bids were out because class parameters leave the setting to other namespaces
 }
 
-// shares reports whether what is in effect matters to the entrance: others can join an explicit group only.
-func (b *build) shares() bool { return b.e.Key.ID.Namespace == "" && b.e.Type == "application" }
-
 // decide finds the bid that holds: of those in effect, else of those whose members may change the fallback that is in effect,
 // else of all. decision 2 has the rule as a table.
-func (b *build) decide(q question) ruling {
+func (g *Group) decide(q question) ruling {
 	all := indexes(q.bids)
-	allowed := keep(all, func(at int) bool { return b.maySet(q.bids[at].member, q) })
+	allowed := keep(all, func(at int) bool { return g.maySet(q.bids[at].member, q) })
 	if len(allowed) == len(all) {
-		return b.decideAmong(q)
+		return g.decideAmong(q)
 	}
 	if len(allowed) == 0 {
 		return ruling{winner: -1, reserved: true}
@@ -75,7 +72,7 @@ func (b *build) decide(q question) ruling {
 	if exists := q.exists; exists != nil {
 		rest.exists = func(i int) bool { return exists(allowed[i]) }
 	}
-	r := b.decideAmong(rest)
+	r := g.decideAmong(rest)
 	if r.reserved = true; r.winner >= 0 {
 		r.winner = allowed[r.winner]
 	}
@@ -84,84 +81,84 @@ func (b *build) decide(q question) ruling {
 
 // maySet reports whether class parameters let a member set what it shares. A listener that only members with routes only have is
 // their own.
-func (b *build) maySet(i int, q question) bool {
-	if b.members[i].Authority != intent.RoutesOnly {
+func (g *Group) maySet(i int, q question) bool {
+	if g.Members[i].Authority != intent.RoutesOnly {
 		return true
 	}
-	return strings.Contains(q.setting, "@") && !slices.ContainsFunc(b.counting(q.among), func(j int) bool {
-		return b.members[j].Authority != intent.RoutesOnly
+	return strings.Contains(q.setting, "@") && !slices.ContainsFunc(g.Counting(q.among), func(j int) bool {
+		return g.Members[j].Authority != intent.RoutesOnly
 	})
 }
 
 // decideAmong decides between members that may set the setting.
-func (b *build) decideAmong(q question) ruling {
+func (g *Group) decideAmong(q question) ruling {
 	p := protectionOf(q.setting)
 	all := indexes(q.bids)
-	if b.cfg.StrictGroups || len(b.counting(q.among)) < 2 || !b.shares() {
-		return ruling{winner: b.best(q.bids, all, protection{})}
+	if g.Strict || len(g.Counting(q.among)) < 2 || !g.Joinable {
+		return ruling{winner: g.best(q.bids, all, protection{})}
 	}
-	if b.unanimous(q) {
-		return ruling{winner: b.best(q.bids, all, p)}
+	if g.unanimous(q) {
+		return ruling{winner: g.best(q.bids, all, p)}
 	}
 	ended := false
 	held := p.held
-	switch last, set := b.effect[q.setting]; {
+	switch last, set := g.InEffect[q.setting]; {
 	case set:
 		owns := func(at int, may func(Owner) bool) bool {
-			o := b.members[q.bids[at].member].Object
+			o := g.Members[q.bids[at].member].Object
 			return slices.ContainsFunc(last.Owners, func(w Owner) bool { return w.Member == o && may(w) })
 		}
 		upheld := keep(all, func(at int) bool {
 			return q.bids[at].value == last.Value && owns(at, func(Owner) bool { return true })
 		})
 		if len(upheld) > 0 {
-			return ruling{winner: b.best(q.bids, upheld, p), incumbent: true}
+			return ruling{winner: g.best(q.bids, upheld, p), incumbent: true}
 		}
 		changed := keep(all, func(at int) bool { return owns(at, func(w Owner) bool { return !w.Agrees }) })
 		if len(changed) > 0 {
-			return ruling{winner: b.best(q.bids, changed, p), incumbent: true}
+			return ruling{winner: g.best(q.bids, changed, p), incumbent: true}
 		}
 		ended = true
-	case b.effect != nil:
-		held = held && len(b.incumbents(q)) > 0
-	case q.exists == nil || !b.knowsWhatExists() || b.f.Existing == nil:
+	case g.InEffect != nil:
+		held = held && len(g.incumbents(q)) > 0
+	case q.exists == nil || !g.Exists():
 		held = false
 	default:
-		standing := keep(all, q.exists)
-		if len(standing) > 0 {
-			return ruling{winner: b.best(q.bids, standing, p), incumbent: true}
+		there := keep(all, q.exists)
+		if len(there) > 0 {
+			return ruling{winner: g.best(q.bids, there, p), incumbent: true}
 		}
 		held = held && q.byDefault()
 	}
 	if !held {
-		return ruling{winner: b.best(q.bids, all, p)}
+		return ruling{winner: g.best(q.bids, all, p)}
 	}
-	decider := b.senior(b.incumbents(q))
+	decider := g.senior(g.incumbents(q))
 	if decider < 0 {
-		return ruling{winner: b.best(q.bids, all, p)}
+		return ruling{winner: g.best(q.bids, all, p)}
 	}
 	may := keep(all, func(at int) bool {
 		bid := q.bids[at]
-		return bid.value == q.fallback || b.decides(bid.member, decider) || ended && p.tighter != nil && p.tighter(bid.value, q.fallback)
+		return bid.value == q.fallback || g.decides(bid.member, decider) || ended && p.tighter != nil && p.tighter(bid.value, q.fallback)
 	})
 	if len(may) == 0 {
 		return ruling{winner: -1, held: true, decider: decider}
 	}
-	r := ruling{winner: b.best(q.bids, may, p), held: true, decider: decider}
-	if q.bids[r.winner].value == q.fallback && !b.decides(q.bids[r.winner].member, decider) {
+	r := ruling{winner: g.best(q.bids, may, p), held: true, decider: decider}
+	if q.bids[r.winner].value == q.fallback && !g.decides(q.bids[r.winner].member, decider) {
 		// It asks for what holds anyway, and does not become its owner by that; nor does it stand in the way of who may.
 		r.winner = -1
 		if deciding := keep(may, func(at int) bool {
-			return q.bids[at].value == q.fallback && b.decides(q.bids[at].member, decider)
+			return q.bids[at].value == q.fallback && g.decides(q.bids[at].member, decider)
 		}); len(deciding) > 0 {
-			r.winner = b.best(q.bids, deciding, p)
+			r.winner = g.best(q.bids, deciding, p)
 		}
 	}
 	return r
 }
 
 // unanimous reports whether all members that share the setting set it, all to one value.
-func (b *build) unanimous(q question) bool {
+func (g *Group) unanimous(q question) bool {
 	bidders := map[int]bool{}
 	for _, bid := range q.bids {
 		if bid.value != q.bids[0].value {
@@ -169,58 +166,58 @@ func (b *build) unanimous(q question) bool {
 		}
 		bidders[bid.member] = true
 	}
-	return len(bidders) == len(b.counting(q.among))
+	return len(bidders) == len(g.Counting(q.among))
 }
 
-// counting are those of the members whose settings count.
-func (b *build) counting(among []int) []int {
-	return keep(among, func(i int) bool { return b.members[i].standing != shunned })
+// Counting are those of the members whose settings count.
+func (g *Group) Counting(among []int) []int {
+	return keep(among, func(i int) bool { return !g.Members[i].Rejected })
 }
 
 // incumbents are the members whose fallback it is: those that shared the setting when the last compilation ended. Where that is
 // not known, all members are.
-func (b *build) incumbents(q question) []int {
-	if b.effect == nil {
-		return b.counting(q.among)
+func (g *Group) incumbents(q question) []int {
+	if g.InEffect == nil {
+		return g.Counting(q.among)
 	}
-	before := b.joined
+	before := g.Joined
 	if _, port, of := strings.Cut(q.setting, "@"); of {
 		before = nil
-		for _, o := range b.effect["protocol@"+port].Owners {
+		for _, o := range g.InEffect["protocol@"+port].Owners {
 			before = append(before, o.Member)
 		}
 	}
-	return keep(b.counting(q.among), func(i int) bool { return slices.Contains(before, b.members[i].Object) })
+	return keep(g.Counting(q.among), func(i int) bool { return slices.Contains(before, g.Members[i].Object) })
 }
 
 // senior is the member that was part of the group before the others; -1 = none is given.
-func (b *build) senior(among []int) int {
+func (g *Group) senior(among []int) int {
 	if len(among) == 0 {
 		return -1
 	}
-	return slices.MinFunc(among, b.bySeniority)
+	return slices.MinFunc(among, g.bySeniority)
 }
 
 // bySeniority orders members by when they joined the group, and those of which that is not known by age and name behind them.
-func (b *build) bySeniority(i, j int) int {
-	x, y := &b.members[i], &b.members[j]
+func (g *Group) bySeniority(i, j int) int {
+	x, y := &g.Members[i], &g.Members[j]
 	rank := func(o diag.Object) int {
-		if at := slices.Index(b.joined, o); at >= 0 {
+		if at := slices.Index(g.Joined, o); at >= 0 {
 			return at
 		}
-		return len(b.joined)
+		return len(g.Joined)
 	}
 	return cmp.Or(cmp.Compare(rank(x.Object), rank(y.Object)), cmp.Compare(x.Created, y.Created), cmp.Compare(x.Object.String(), y.Object.String()))
 }
 
 // decides reports whether member i may change a default that is in effect for the sake of decider: a namespace is the unit of
 // trust, as Kubernetes grants the right to edit all Ingresses of a namespace.
-func (b *build) decides(i, decider int) bool {
-	return b.members[i].Authority == intent.Deciding || b.members[i].Object.Namespace == b.members[decider].Object.Namespace
+func (g *Group) decides(i, decider int) bool {
+	return g.Members[i].Authority == intent.Deciding || g.Members[i].Object.Namespace == g.Members[decider].Object.Namespace
 }
 
 // best is the bid that comes first by protection and precedence.
-func (b *build) best(bids []bid, among []int, p protection) int {
+func (g *Group) best(bids []bid, among []int, p protection) int {
 	if p.tighter != nil {
 		among = keep(among, func(at int) bool {
 			return !slices.ContainsFunc(among, func(other int) bool {
@@ -230,7 +227,7 @@ func (b *build) best(bids []bid, among []int, p protection) int {
 	}
 	best := among[0]
 	for _, at := range among[1:] {
-		if first, _ := b.before(bids[at], bids[best], p.guards); first {
+		if first, _ := g.before(bids[at], bids[best], p.guards); first {
 			best = at
 		}
 	}
@@ -238,21 +235,21 @@ func (b *build) best(bids []bid, among []int, p protection) int {
 }
 
 // record keeps what holds for the next compilation.
-func (b *build) record(q question, r ruling) {
-	if r.winner < 0 || !b.shares() {
+func (g *Group) record(q question, r ruling) {
+	if r.winner < 0 || !g.Joinable {
 		return
 	}
 	value := q.bids[r.winner].value
 	e := Effect{Value: value}
-	last := b.effect[q.setting]
+	last := g.InEffect[q.setting]
 	founders := keep(indexes(q.bids), func(at int) bool {
-		o := b.members[q.bids[at].member].Object
+		o := g.Members[q.bids[at].member].Object
 		return q.bids[at].value == value && slices.ContainsFunc(last.Owners, func(w Owner) bool { return w.Member == o && !w.Agrees })
 	})
 	first := q.bids[r.winner].member
 	if len(founders) == 0 {
 		for _, bid := range q.bids {
-			if bid.value == value && b.bySeniority(bid.member, first) < 0 && (!r.held || b.decides(bid.member, r.decider)) {
+			if bid.value == value && g.bySeniority(bid.member, first) < 0 && (!r.held || g.decides(bid.member, r.decider)) {
 				first = bid.member
 			}
 		}
@@ -261,24 +258,24 @@ func (b *build) record(q question, r ruling) {
 		if bid.value != value {
 			continue
 		}
-		o := b.members[bid.member].Object
-		founds := slices.Contains(founders, at) || len(founders) == 0 && o.Namespace == b.members[first].Object.Namespace
+		o := g.Members[bid.member].Object
+		founds := slices.Contains(founders, at) || len(founders) == 0 && o.Namespace == g.Members[first].Object.Namespace
 		// Owners that only upheld the value go on doing so when those that could change it are gone.
 		if len(founders) == 0 && last.Value == value && len(last.Owners) > 0 {
 			founds = false
 		}
 		e.Owners = append(e.Owners, Owner{Member: o, Path: bid.path, Agrees: !founds})
 	}
-	b.settled[q.setting] = e
+	g.Settled[q.setting] = e
 }
 
-// seniority is the members of this compilation in the order in which they joined.
-func (b *build) seniority() []diag.Object {
-	of := b.counting(b.every())
-	slices.SortFunc(of, b.bySeniority)
+// Seniority is the members of this compilation in the order in which they joined.
+func (g *Group) Seniority() []diag.Object {
+	of := g.Counting(g.All())
+	slices.SortFunc(of, g.bySeniority)
 	out := make([]diag.Object, len(of))
 	for at, i := range of {
-		out[at] = b.members[i].Object
+		out[at] = g.Members[i].Object
 	}
 	return out
 }
@@ -304,15 +301,15 @@ func keep(in []int, ok func(int) bool) []int {
 
 // before reports whether x beats y: a sound member's value, then, of what guards, the senior member's; then class parameters,
 // then group order, then age, then name. why is the rule that decided, as a reason after "and".
-func (b *build) before(x, y bid, guards bool) (first bool, why string) {
-	m, n := &b.members[x.member], &b.members[y.member]
+func (g *Group) before(x, y bid, guards bool) (first bool, why string) {
+	m, n := &g.Members[x.member], &g.Members[y.member]
 	switch {
-	case m.standing.leftOut() != n.standing.leftOut():
-		return n.standing.leftOut(), "a valid member comes before one that is not"
+	case m.LeftOut != n.LeftOut:
+		return n.LeftOut, "a valid member comes before one that is not"
 	case x.class != y.class:
 		return x.class, "class parameters come before annotations"
 	case guards && x.value != y.value:
-		return b.bySeniority(x.member, y.member) < 0, "of values of which none is stricter that of the older member comes first"
+		return g.bySeniority(x.member, y.member) < 0, "of values of which none is stricter that of the older member comes first"
 	case m.Order != n.Order:
 		return m.Order < n.Order, fmt.Sprintf("the lower group.order comes first (%d before %d)", min(m.Order, n.Order), max(m.Order, n.Order))
 	case m.Created != n.Created:

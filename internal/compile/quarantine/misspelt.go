@@ -1,4 +1,4 @@
-package compile
+package quarantine
 
 import (
 	"fmt"
@@ -14,30 +14,30 @@ import (
 // that the last good version has as well changes nothing: what was in effect beside it stays, and other edits of the object are followed.
 // Where no version is remembered, as after a restart without checkpoint, what AWS holds is what was in effect.
 
-// holdMisspelt applies that to the members. It returns a result if it depends on what AWS holds, and that is not known.
-func (c *compiler) holdMisspelt() (r Result, ask bool) {
+// HoldMisspelt applies that to the members. good are the last good versions, and manageBackend is the default of the setting. ask is true
+// if it depends on what AWS holds, and that is not known.
+func HoldMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]intent.Member, manageBackend bool) (ask bool) {
 	cloned := false
-	for i := range c.e.Members {
-		if len(c.e.Members[i].Misspelt) == 0 || c.e.Members[i].Held {
+	for i := range lb.Members {
+		if len(lb.Members[i].Misspelt) == 0 || lb.Members[i].Held {
 			continue
 		}
 		if !cloned {
-			c.e.Members, cloned = slices.Clone(c.e.Members), true // which are the caller's
+			lb.Members, cloned = slices.Clone(lb.Members), true // which are the caller's
 		}
-		m := &c.e.Members[i]
+		m := &lb.Members[i]
 		m.Diagnostics = slices.Clone(m.Diagnostics)
-		good, remembers := c.good[m.Object]
-		remembers = remembers && remembered(good) == lastGood
-		if !remembers && !c.f.ExistingKnown {
-			need := facts.Need{Kind: facts.NeedStack, Key: c.e.Key.String()}
-			if c.f.Unanswered(need) == nil {
-				return c.waiting([]facts.Need{need}), true
+		last, remembers := good[m.Object]
+		remembers = remembers && Remembered(last) == LastGood
+		if !remembers && !f.ExistingKnown {
+			if f.Unanswered(facts.Need{Kind: facts.NeedStack, Key: lb.Key.String()}) == nil {
+				return true
 			}
 			continue // the build asks, too, and fails
 		}
 		for _, wrong := range m.Misspelt {
-			newly := remembers && !slices.ContainsFunc(good.Misspelt, func(w intent.Misspelling) bool { return w.Setting == wrong.Setting })
-			if newly || !remembers && wrong.Setting == "security-groups" && c.mixedGroups(m) {
+			newly := remembers && !slices.ContainsFunc(last.Misspelt, func(w intent.Misspelling) bool { return w.Setting == wrong.Setting })
+			if newly || !remembers && wrong.Setting == "security-groups" && mixedGroups(m, f.Existing, manageBackend) {
 				m.Diagnostics = append(m.Diagnostics, diag.New(m.Object, wrong.Source.Path, diag.InvalidAnnotation,
 					misspelt(wrong), "correct it, or remove it to have the default").In(diag.LoadBalancer))
 				continue
@@ -46,9 +46,9 @@ func (c *compiler) holdMisspelt() (r Result, ask bool) {
 			switch adopt := adoptions[wrong.Setting]; {
 			case adopt == nil:
 			case remembers:
-				kept = adopt(m, &good)
-			case c.f.Existing != nil && c.f.Existing.Type == c.e.Type:
-				kept = adopt(m, existingMember(m, c.f.Existing, wrong.Source))
+				kept = adopt(m, &last)
+			case f.Existing != nil && f.Existing.Type == lb.Type:
+				kept = adopt(m, existingMember(m, f.Existing, wrong.Source))
 			}
 			if kept {
 				m.Diagnostics = append(m.Diagnostics, diag.New(m.Object, wrong.Source.Path, diag.IgnoredSetting,
@@ -56,10 +56,10 @@ func (c *compiler) holdMisspelt() (r Result, ask bool) {
 			}
 		}
 	}
-	return Result{}, false
+	return false
 }
 
-// misspelt tells what is wrong.
+// misspelt is what is wrong.
 func misspelt(w intent.Misspelling) string {
 	if w.Key == w.Meant {
 		return fmt.Sprintf("the value of annotation %s cannot be understood", w.Key)
@@ -67,10 +67,9 @@ func misspelt(w intent.Misspelling) string {
 	return fmt.Sprintf("annotation %s is unknown, and %s is missing", w.Key, w.Meant)
 }
 
-// mixedGroups reports whether the load balancer has groups of the user, which cannot be told from the backend group beside them.
-func (c *compiler) mixedGroups(m *intent.Member) bool {
-	return c.f.Existing != nil && !c.f.Existing.ManagedGroup && len(c.f.Existing.SecurityGroups) > 0 &&
-		m.Settings.ManageBackend.Or(c.cfg.ManageBackendSecurityGroupRules)
+// mixedGroups reports whether the load balancer has groups of the user that cannot be distinguished from the backend group beside them.
+func mixedGroups(m *intent.Member, existing *facts.LoadBalancer, manageBackend bool) bool {
+	return existing != nil && !existing.ManagedGroup && len(existing.SecurityGroups) > 0 && m.Settings.ManageBackend.Or(manageBackend)
 }
 
 // adoptions take a setting over from another version of a member, by setting, and report whether there was one.
@@ -127,7 +126,7 @@ func existingMember(m *intent.Member, lb *facts.LoadBalancer, source intent.Sour
 		out.Settings.SecurityGroups = intent.Of(lb.SecurityGroups, source)
 	}
 	for _, l := range m.Listeners {
-		ranges, lists, open := admittedBy(lb, l.Port)
+		ranges, lists, open := lb.Admits(l.Port)
 		l := intent.Listener{Port: l.Port}
 		if open && len(ranges) > 0 {
 			l.InboundCIDRs = intent.Of(ranges, source)

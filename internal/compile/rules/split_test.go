@@ -1,4 +1,4 @@
-package compile
+package rules
 
 import (
 	"fmt"
@@ -8,7 +8,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
@@ -58,15 +57,15 @@ func TestRulesThatAreSplitMatchWhatOneRuleWould(t *testing.T) {
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		whole := drawConditions(rt)
-		parts := split(whole)
+		parts := Split(whole)
 		if len(parts) == 0 {
-			if overLimit(whole) == "" {
+			if OverLimit(whole) == "" {
 				rt.Fatalf("%v needs no splitting", whole)
 			}
 			return
 		}
 		for _, p := range parts {
-			if problem := overLimit(p); problem != "" {
+			if problem := OverLimit(p); problem != "" {
 				rt.Fatalf("%v: %s", p, problem)
 			}
 		}
@@ -82,23 +81,23 @@ func TestRulesThatAreSplitMatchWhatOneRuleWould(t *testing.T) {
 // TestARedirectHidesOnlyRulesThatNoRequestReaches compares the answers of all rules with those of the rules that are kept.
 func TestARedirectHidesOnlyRulesThatNoRequestReaches(t *testing.T) {
 	t.Parallel()
-	p := &port{number: 80, protocol: "HTTP"}
+	l := &Listener{Port: 80, Protocol: "HTTP"}
 	rapid.Check(t, func(rt *rapid.T) {
-		var all []wanted
+		var all []Rule
 		for i := range rapid.IntRange(1, 6).Draw(rt, "rules") {
 			a := stack.Action{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "200", MessageBody: fmt.Sprint(i)}}
 			if rapid.Bool().Draw(rt, "redirect") {
 				a = stack.Action{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Host: fmt.Sprintf("r%d.test", i), StatusCode: "HTTP_301"}}
 			}
-			all = append(all, wanted{rule: stack.Rule{Order: int32(i + 1), Conditions: drawConditions(rt), Actions: []stack.Action{a}}})
+			all = append(all, Rule{Rule: stack.Rule{Order: int32(i + 1), Conditions: drawConditions(rt), Actions: []stack.Action{a}}})
 		}
-		rules := func(ws []wanted) (out []stack.Rule) {
+		rules := func(ws []Rule) (out []stack.Rule) {
 			for _, w := range ws {
-				out = append(out, w.rule)
+				out = append(out, w.Rule)
 			}
 			return out
 		}
-		kept := optimise(all, p)
+		kept := l.Optimise(all)
 		for range 20 {
 			r := drawRequest(rt)
 			x, y := traffic.Match(rules(all), nil, r), traffic.Match(rules(kept), nil, r)
@@ -107,24 +106,4 @@ func TestARedirectHidesOnlyRulesThatNoRequestReaches(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestARouteOfManyValuesBecomesRulesSideBySide(t *testing.T) {
-	t.Parallel()
-	values := func(n int) func(*intent.Member) {
-		return func(m *intent.Member) {
-			var hosts []string
-			for i := range n {
-				hosts = append(hosts, fmt.Sprintf("h%d.test", i))
-			}
-			m.Routes[0].Conditions = []stack.Condition{{Field: stack.HostHeader, Values: hosts}, {Field: stack.PathPattern, Values: []string{"/x", "/x/*"}}}
-			m.Routes = append(m.Routes, route(m.Object, "", "/*", "a"))
-		}
-	}
-	s := mustBuild(t, Compile(entrance(ingress("n", "a", values(5))), account(), config(), nil))
-	same(t, "rules", table(s), []string{
-		"80 h0.test,h1.test /x,/x/* → n/a-a:80", "80 h2.test,h3.test,h4.test /x,/x/* → n/a-a:80", "80  /* → n/a-a:80",
-	})
-	r := Compile(entrance(ingress("n", "a", values(1000))), account(), config(), nil)
-	same(t, "findings", codes(r.Diagnostics), []string{"a InvalidRule"})
 }

@@ -1,4 +1,4 @@
-package compile
+package rules
 
 import (
 	"cmp"
@@ -12,114 +12,83 @@ import (
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
 
-// Of the rules that match a request the first one answers it. Members come by group.order and name, as with the existing controller; but
-// of equal group.order, a member does not come in front of one of another namespace that joined earlier and with whose rules its own
-// share requests: else a name that sorts well would be enough to take over traffic. decision 2 has this beside what else a member may.
-
-// ranked tells by member who joined later: of two the one with the higher rank, of equal ones nobody knows. Nil tells that none did, or
-// that nothing depends on it.
-func (b *build) ranked() []int {
-	if b.cfg.StrictGroups || !b.shares() || len(b.members) < 2 {
-		return nil
-	}
-	rank := make([]int, len(b.members))
-	known := make(map[diag.Object]int, len(b.joined))
-	for at, o := range b.joined {
-		known[o] = max(0, 1+at-b.founders())
-	}
-	for i := range b.members {
-		m := &b.members[i]
-		at, was := known[m.Object]
-		switch {
-		case was:
-			rank[i] = at
-		case m.standing == shunned: // it joins once it is sound
-			rank[i] = len(b.joined) + 2
-		case len(b.joined) > 0:
-			rank[i] = len(b.joined) + 1
-		}
-	}
-	if slices.Max(rank) == 0 {
-		return nil
-	}
-	return rank
+// Listener is what the rules of one listener are made of.
+type Listener struct {
+	Port     int32
+	Protocol string
+	Members  []Member // in group order
+	// Arrival is the members of the group in the order in which they joined, as in merge.Group.Arrival; nil = the order of the group holds.
+	Arrival []int
+	// Note takes a finding about a member of the group.
+	Note func(member int, d diag.Diagnostic)
 }
 
-// arrived are the members in the order in which they joined, those that came first by their place in the group. Nil tells that
-// nobody who came later is in front of others.
-func (b *build) arrived() []int {
-	if b.rank == nil {
-		return nil
-	}
-	out := b.every()
-	slices.SortFunc(out, func(i, j int) int {
-		if c := cmp.Compare(b.rank[i], b.rank[j]); c != 0 || b.rank[i] == 0 {
-			return cmp.Or(c, cmp.Compare(i, j))
-		}
-		return b.bySeniority(i, j)
-	})
-	last := map[int32]int{} // member by group.order
-	for _, i := range out {
-		order := b.members[i].Order
-		if at, met := last[order]; met && at > i {
-			return out
-		}
-		last[order] = i
-	}
-	return nil
+// Member is a member of a group with its routes on a listener.
+type Member struct {
+	Index  int // in the group
+	Object diag.Object
+	Order  int32           // group.order
+	Rank   int             // as in merge.Group.Ranks
+	Routes []*intent.Route // in the order that the front end gives them
 }
 
-// founders is how many of the members of the last compilation, from the first on, are not known to have joined others.
-func (b *build) founders() int { return len(b.joined) - b.later }
-
-// joinedLater is how many of the members, which are in the order in which they joined, joined others.
-func (b *build) joinedLater(members []diag.Object) int {
-	if len(b.joined) == 0 {
-		return 0
-	}
-	first := b.joined[:b.founders()]
-	n := 0
-	for _, o := range members {
-		if !slices.Contains(first, o) {
-			n++
-		}
-	}
-	return n
+// Placed is a route in its place, with the index of its member in the group.
+type Placed struct {
+	Member int
+	Route  *intent.Route
 }
 
-// placed are the members on a port in the order of their rules. Each comes to those that joined earlier without moving them: to its place in
-// the group, or behind the last one that keeps it from there.
-func (b *build) placed(p *port) []int {
-	if b.arrival == nil {
-		return p.members
+// Order is the routes of the listener in the order of their rules: by precedence, routes of equal precedence by member. A member comes
+// to those that joined earlier without moving them: to its place in the group, or behind the last one that keeps it from there.
+func (l *Listener) Order() []Placed {
+	l.noteOvertaken()
+	var out []Placed
+	for _, i := range l.placed() {
+		m := &l.Members[i]
+		for _, route := range m.Routes {
+			out = append(out, Placed{m.Index, route})
+		}
 	}
-	n := b.neighbours(p)
-	out := make([]int, 0, len(p.members))
-	for _, i := range b.arrival {
-		if _, on := slices.BinarySearch(p.members, i); !on {
+	slices.SortStableFunc(out, func(a, b Placed) int { return slices.Compare(a.Route.Precedence, b.Route.Precedence) })
+	return out
+}
+
+// placed is the members, by their place in Members, in the order of their rules.
+func (l *Listener) placed() []int {
+	out := make([]int, 0, len(l.Members))
+	if l.Arrival == nil {
+		for i := range l.Members {
+			out = append(out, i)
+		}
+		return out
+	}
+	n := l.neighbours()
+	for _, index := range l.Arrival {
+		i, on := slices.BinarySearchFunc(l.Members, index, func(m Member, index int) int { return cmp.Compare(m.Index, index) })
+		if !on {
 			continue
 		}
-		m := &b.members[i]
+		m := &l.Members[i]
 		at := slices.IndexFunc(out, func(j int) bool { return j > i })
 		if at < 0 {
 			at = len(out)
 		}
 		near := n.of(i)
-		place, told := at, false
-		for k := len(out) - 1; k >= at && !told; k-- {
+		place, noted := at, false
+		for k := len(out) - 1; k >= at && !noted; k-- {
 			j := out[k]
-			other := &b.members[j]
+			other := &l.Members[j]
 			foreign := other.Object.Namespace != m.Object.Namespace
 			if !near(j) || other.Order != m.Order || !foreign && j > i {
 				continue
 			}
-			mine, theirs := b.overlap(p, i, j)
+			mine, theirs := overlap(m, other)
 			if mine == nil {
 				continue
 			}
 			place = max(place, k+1)
-			if told = foreign && j > i; told {
-				b.noteBehind(i, j, mine, theirs)
+			if noted = foreign && j > i; noted {
+				l.noteBehind(m, other, mine, theirs)
 			}
 		}
 		out = slices.Insert(out, place, i)
@@ -127,46 +96,45 @@ func (b *build) placed(p *port) []int {
 	return out
 }
 
-// noteBehind tells a member whose rules are behind another's that joined earlier, though its name comes first.
-func (b *build) noteBehind(i, j int, mine, theirs *intent.Route) {
-	m, other := &b.members[i], b.members[j].Object
+// noteBehind notes on a member that its rules are behind those of another, which joined earlier, though its name comes first.
+func (l *Listener) noteBehind(m, other *Member, mine, theirs *intent.Route) {
 	remedy := "use another host or path"
 	if m.Order > lowestOrder {
 		remedy += fmt.Sprintf(", or a group.order below %d to come in front of it", m.Order)
 	}
-	b.note(i, diag.New(m.Object, at(mine.Source), diag.OverlappingRule,
+	l.Note(m.Index, diag.New(m.Object, mine.Source.Place(), diag.OverlappingRule,
 		fmt.Sprintf("requests%s that %s matches, too (%s), are answered by that one, because it joined the group earlier",
-			hostsAndPaths(mine.Conditions), other, theirs.Source.Path), remedy))
+			hostsAndPaths(mine.Conditions), other.Object, theirs.Source.Path), remedy))
 }
 
-// noteOvertaken tells members whose rules are behind the same ones of another namespace's member that joined later with a lower group.order.
-func (b *build) noteOvertaken(p *port) {
-	if b.rank == nil {
+// noteOvertaken notes on members that their rules are behind the same ones of another namespace's member, which joined later with a
+// lower group.order.
+func (l *Listener) noteOvertaken() {
+	if !slices.ContainsFunc(l.Members, func(m Member) bool { return m.Rank > 0 }) {
 		return
 	}
 	type owner struct {
-		member int
+		member *Member
 		route  *intent.Route
 	}
 	first := map[string]owner{} // by hosts and paths
-	for _, i := range p.members {
-		m := &b.members[i]
-		for x := range m.Routes {
-			route := &m.Routes[x]
-			if !b.onPort(p, i, route) || !onlyHostsAndPaths(route.Conditions) {
+	for i := range l.Members {
+		m := &l.Members[i]
+		for _, route := range m.Routes {
+			if !onlyHostsAndPaths(route.Conditions) {
 				continue
 			}
 			requests := hostsAndPaths(route.Conditions)
 			front, met := first[requests]
 			if !met {
-				first[requests] = owner{i, route}
+				first[requests] = owner{m, route}
 				continue
 			}
-			f := &b.members[front.member]
-			if f.Object.Namespace == m.Object.Namespace || f.Order >= m.Order || b.rank[front.member] <= b.rank[i] {
+			f := front.member
+			if f.Object.Namespace == m.Object.Namespace || f.Order >= m.Order || f.Rank <= m.Rank {
 				continue
 			}
-			b.note(i, diag.New(m.Object, at(route.Source), diag.OverlappingRule,
+			l.Note(m.Index, diag.New(m.Object, route.Source.Place(), diag.OverlappingRule,
 				fmt.Sprintf("requests%s are answered by %s (%s), which joined the group later, because it has the lower group.order (%d before %d)",
 					requests, f.Object, front.route.Source.Path, f.Order, m.Order),
 				"use another group.order or host, or say by spec.group.namespaceSelector of IngressClassParams who may join the group"))
@@ -197,16 +165,11 @@ func hostsAndPaths(conditions []stack.Condition) (out string) {
 	return out
 }
 
-// overlap finds routes of two members of which rules of the port share requests, or may do so; nil = there are none.
-func (b *build) overlap(p *port, i, j int) (mine, theirs *intent.Route) {
-	for x := range b.members[i].Routes {
-		mine = &b.members[i].Routes[x]
-		if !b.onPort(p, i, mine) {
-			continue
-		}
-		for y := range b.members[j].Routes {
-			theirs = &b.members[j].Routes[y]
-			if b.onPort(p, j, theirs) && !traffic.Disjoint(mine.Conditions, theirs.Conditions) {
+// overlap finds routes of two members whose rules share requests, or may do so; nil = there are none.
+func overlap(m, other *Member) (mine, theirs *intent.Route) {
+	for _, mine = range m.Routes {
+		for _, theirs = range other.Routes {
+			if !traffic.Disjoint(mine.Conditions, theirs.Conditions) {
 				return mine, theirs
 			}
 		}
@@ -218,14 +181,10 @@ func (b *build) overlap(p *port, i, j int) (mine, theirs *intent.Route) {
 // need a closer look.
 type neighbours struct{ hosts, segments alternatives }
 
-func (b *build) neighbours(p *port) *neighbours {
+func (l *Listener) neighbours() *neighbours {
 	n := &neighbours{newAlternatives(), newAlternatives()}
-	for _, i := range p.members {
-		for x := range b.members[i].Routes {
-			route := &b.members[i].Routes[x]
-			if !b.onPort(p, i, route) {
-				continue
-			}
+	for i := range l.Members {
+		for _, route := range l.Members[i].Routes {
 			hosts, regex := valuesOf(route.Conditions, stack.HostHeader)
 			n.hosts.add(i, hosts, len(regex) > 0, func(h string) (string, bool) {
 				return strings.ToLower(h), !strings.ContainsAny(h, wildcards)

@@ -1,4 +1,4 @@
-package compile
+package merge
 
 import (
 	"net/netip"
@@ -36,7 +36,7 @@ var protections = []protection{
 	{"ssl-redirect", true, true, isSet},
 	{"wafv2-acl-name", true, true, associates},
 	{"wafv2-acl-arn", true, true, associates},
-	wafClassicProtection, // decision 16: WAF Classic
+	{"waf-acl-id", true, true, associates}, // decision 16: WAF Classic
 	{"shield-advanced-protection", true, true, ranked("false", "true")},
 
 	{"attribute/deletion_protection.enabled", true, true, ranked("false", "true")},
@@ -79,6 +79,9 @@ func protectionOf(setting string) protection {
 	}
 	return protection{setting: setting}
 }
+
+// Tighter compares values of a setting: whether a admits strictly less than b. Nil = they cannot be compared.
+func Tighter(setting string) func(a, b string) bool { return protectionOf(setting).tighter }
 
 // ranked compares by place in a list, the loosest first. Values that are not in the list cannot be compared.
 func ranked(values ...string) func(a, b string) bool {

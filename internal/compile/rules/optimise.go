@@ -1,23 +1,31 @@
-package compile
+package rules
 
 import (
 	"slices"
 	"strconv"
 
+	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// optimise drops redirects to themselves, then rules that a redirect in front of them hides entirely.
-func optimise(in []wanted, p *port) []wanted {
-	out := make([]wanted, 0, len(in))
+// Rule is a rule of a listener before it has a place, with the route that it is made of.
+type Rule struct {
+	Member int
+	Route  *intent.Route
+	stack.Rule
+}
+
+// Optimise drops redirects to themselves, then rules that a redirect in front of them hides entirely.
+func (l *Listener) Optimise(in []Rule) []Rule {
+	out := make([]Rule, 0, len(in))
 	front := redirects{}
 	for _, w := range in {
 		r := w.redirect()
-		if r != nil && loops(w.rule.Conditions, r, p) || front.hide(w.rule.Conditions) {
+		if r != nil && l.loops(w.Conditions, r) || front.hide(w.Conditions) {
 			continue
 		}
 		if r != nil {
-			front.add(w.rule.Conditions)
+			front.add(w.Conditions)
 		}
 		out = append(out, w)
 	}
@@ -73,16 +81,16 @@ func pathsOf(conditions []stack.Condition) []string {
 }
 
 // redirect is where a rule sends its requests; nil = nowhere else. A rule that is to stay as it stands was made of its route.
-func (w *wanted) redirect() *stack.Redirect {
-	if w.rule.Standing {
-		for _, a := range w.route.Actions {
+func (w *Rule) redirect() *stack.Redirect {
+	if w.Standing {
+		for _, a := range w.Route.Actions {
 			if a.Redirect != nil {
 				return a.Redirect
 			}
 		}
 		return nil
 	}
-	for _, a := range w.rule.Actions {
+	for _, a := range w.Actions {
 		if a.Type == stack.ActionRedirect && a.Redirect != nil {
 			return a.Redirect
 		}
@@ -91,7 +99,7 @@ func (w *wanted) redirect() *stack.Redirect {
 }
 
 // loops reports whether the redirect sends a request back to the rule: every part that it sets is the same as before.
-func loops(conditions []stack.Condition, r *stack.Redirect, p *port) bool {
+func (l *Listener) loops(conditions []stack.Condition, r *stack.Redirect) bool {
 	hosts, _ := valuesOf(conditions, stack.HostHeader)
 	paths, regex := valuesOf(conditions, stack.PathPattern)
 	same := func(set, unchanged string, among ...string) bool {
@@ -100,8 +108,8 @@ func loops(conditions []stack.Condition, r *stack.Redirect, p *port) bool {
 	return len(regex) == 0 &&
 		same(r.Host, "#{host}", hosts...) &&
 		same(r.Path, "/#{path}", paths...) &&
-		same(r.Port, "#{port}", strconv.Itoa(int(p.number))) &&
-		same(r.Protocol, "#{protocol}", p.protocol) &&
+		same(r.Port, "#{port}", strconv.Itoa(int(l.Port))) &&
+		same(r.Protocol, "#{protocol}", l.Protocol) &&
 		same(r.Query, "#{query}")
 }
 

@@ -1,0 +1,93 @@
+package merge
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+)
+
+// Ranks are the members' places by when they joined: of two members the one with the higher rank joined later; of equal ranks it is not
+// known. Nil = none joined later, or nothing depends on it.
+func (g *Group) Ranks() []int {
+	if g.Strict || !g.Joinable || len(g.Members) < 2 {
+		return nil
+	}
+	rank := make([]int, len(g.Members))
+	known := make(map[diag.Object]int, len(g.Joined))
+	for at, o := range g.Joined {
+		known[o] = max(0, 1+at-g.founders())
+	}
+	for i := range g.Members {
+		m := &g.Members[i]
+		at, was := known[m.Object]
+		switch {
+		case was:
+			rank[i] = at
+		case m.Rejected: // it joins once it is sound
+			rank[i] = len(g.Joined) + 2
+		case len(g.Joined) > 0:
+			rank[i] = len(g.Joined) + 1
+		}
+	}
+	if slices.Max(rank) == 0 {
+		return nil
+	}
+	return rank
+}
+
+// Arrival is the members in the order in which they joined, the first ones by their place in the group. Nil = none that joined later
+// is in front of others.
+func (g *Group) Arrival(ranks []int) []int {
+	if ranks == nil {
+		return nil
+	}
+	out := g.All()
+	slices.SortFunc(out, func(i, j int) int {
+		if c := cmp.Compare(ranks[i], ranks[j]); c != 0 || ranks[i] == 0 {
+			return cmp.Or(c, cmp.Compare(i, j))
+		}
+		return g.bySeniority(i, j)
+	})
+	last := map[int32]int{} // member by group.order
+	for _, i := range out {
+		order := g.Members[i].Order
+		if at, met := last[order]; met && at > i {
+			return out
+		}
+		last[order] = i
+	}
+	return nil
+}
+
+// founders is how many of the members of the last compilation, from the first on, are not known to have joined others.
+func (g *Group) founders() int { return len(g.Joined) - g.JoinedLater }
+
+// CountLater is how many of the members, which are in the order in which they joined, joined others.
+func (g *Group) CountLater(members []diag.Object) int {
+	if len(g.Joined) == 0 {
+		return 0
+	}
+	first := g.Joined[:g.founders()]
+	n := 0
+	for _, o := range members {
+		if !slices.Contains(first, o) {
+			n++
+		}
+	}
+	return n
+}
+
+// All is the indexes of all members.
+func (g *Group) All() []int {
+	all := make([]int, len(g.Members))
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// FirstMember is the first member in group order; -1 = none counts.
+func (g *Group) FirstMember() int {
+	return slices.IndexFunc(g.Members, func(m Member) bool { return !m.Rejected })
+}

@@ -1,0 +1,100 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Limits of ELB for one rule.
+const (
+	maxConditionValues = 5
+	maxWildcards       = 6
+	// maxParts bounds the rules that one route becomes; AWS admits that many rules on a load balancer by default.
+	maxParts = 100
+)
+
+// Split distributes conditions over as many rules as ELB's limits demand; together they match the same requests, so that with
+// the same actions side by side they answer as one rule would. It is empty if even single values are too many, or too many
+// rules would be needed.
+func Split(conditions []stack.Condition) [][]stack.Condition {
+	room := maxParts
+	return splitInto(conditions, &room)
+}
+
+func splitInto(conditions []stack.Condition, room *int) [][]stack.Condition {
+	if OverLimit(conditions) == "" {
+		if *room--; *room < 0 {
+			return nil
+		}
+		return [][]stack.Condition{conditions}
+	}
+	widest, most := -1, 1
+	for i, c := range conditions {
+		if n := len(c.Values) + len(c.Regex) + len(c.Query); n > most {
+			widest, most = i, n
+		}
+	}
+	if widest < 0 {
+		return nil
+	}
+	var out [][]stack.Condition
+	for _, half := range halves(conditions[widest]) {
+		part := append([]stack.Condition(nil), conditions...)
+		part[widest] = half
+		parts := splitInto(part, room)
+		if len(parts) == 0 {
+			return nil
+		}
+		out = append(out, parts...)
+	}
+	return out
+}
+
+// halves divides the alternatives of a condition that has several.
+func halves(c stack.Condition) []stack.Condition {
+	a, b := c, c
+	switch {
+	case len(c.Values) > 0 && len(c.Regex) > 0: // alternatives like any others
+		a.Regex, b.Values = nil, nil
+	case len(c.Values) > 1:
+		a.Values, b.Values = c.Values[:len(c.Values)/2], c.Values[len(c.Values)/2:]
+	case len(c.Regex) > 1:
+		a.Regex, b.Regex = c.Regex[:len(c.Regex)/2], c.Regex[len(c.Regex)/2:]
+	case len(c.Query) > 1:
+		a.Query, b.Query = c.Query[:len(c.Query)/2], c.Query[len(c.Query)/2:]
+	}
+	return []stack.Condition{a, b}
+}
+
+// OverLimit says how conditions exceed what ELB admits in one rule; empty = they do not.
+func OverLimit(conditions []stack.Condition) string {
+	values, wildcards := 0, 0
+	single := map[stack.ConditionField]bool{}
+	for _, c := range conditions {
+		values += len(c.Values) + len(c.Regex) + len(c.Query)
+		for _, v := range c.Values {
+			if c.Field != stack.RequestMethod && c.Field != stack.SourceIP {
+				wildcards += strings.Count(v, "*") + strings.Count(v, "?")
+			}
+		}
+		for _, q := range c.Query {
+			wildcards += strings.Count(q.Key+q.Value, "*") + strings.Count(q.Key+q.Value, "?")
+		}
+		if c.Field == stack.HTTPHeader || c.Field == stack.QueryString {
+			continue
+		}
+		if single[c.Field] {
+			return fmt.Sprintf("a rule can have only one %s condition", c.Field)
+		}
+		single[c.Field] = true
+	}
+	switch {
+	case values > maxConditionValues:
+		return fmt.Sprintf("the rule has %d condition values, AWS admits %d", values, maxConditionValues)
+	case wildcards > maxWildcards:
+		return fmt.Sprintf("the rule has %d wildcards in its conditions, AWS admits %d", wildcards, maxWildcards)
+	}
+	return ""
+}

@@ -1,0 +1,165 @@
+package compile
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// exclusive settles a setting on which all members that have it must agree.
+func exclusive[T any](b *build, get func(*quarantine.Member) intent.Field[T], s merge.Setting[T]) merge.Owned[T] {
+	var candidates []merge.Owned[T]
+	for i := range b.members {
+		if b.members[i].State == quarantine.Rejected {
+			continue
+		}
+		if f := get(&b.members[i]); f.Set {
+			candidates = append(candidates, merge.Of(i, f))
+		}
+	}
+	c, _ := merge.Settle(&b.group, candidates, s)
+	return c
+}
+
+// attributes is the name of the settings that are attributes of the load balancer, as keyed takes it.
+const attributes = "attribute"
+
+// keyed settles maps key by key; setting is the name of their settings in front of the key. It returns the values and the source
+// of each. exists reports whether a key has a value in AWS; nil = that is not known.
+func keyed(b *build, setting, what string, quiet bool, in []int, exists func(key, value string) bool, get func(int) map[string]intent.Field[string]) (map[string]string, map[string]intent.Source) {
+	candidates := map[string][]merge.Owned[string]{}
+	for _, i := range in {
+		if b.members[i].State == quarantine.Rejected {
+			continue
+		}
+		for k, f := range get(i) {
+			if f.Set {
+				candidates[k] = append(candidates[k], merge.Of(i, f))
+			}
+		}
+	}
+	name, port, ofPort := strings.Cut(setting, "@")
+	var out map[string]string
+	var sources map[string]intent.Source
+	for _, k := range slices.Sorted(maps.Keys(candidates)) {
+		s := merge.Setting[string]{Name: name + "/" + k, What: what + " " + k, Quiet: quiet, Among: in}
+		if ofPort {
+			s.Name += "@" + port
+		}
+		counted := candidates[k]
+		if setting == attributes {
+			counted = b.inherited(s.Name, k, counted)
+		}
+		// Class parameters of the first member override what other members want also with the existing controller; not of tags.
+		if exists != nil && !(setting == attributes && slices.ContainsFunc(counted, func(c merge.Owned[string]) bool { return c.Member == b.group.FirstMember() && c.Source.OfClass() })) {
+			s.Exists, s.ByDefault = func(v string) bool { return exists(k, v) }, never
+		}
+		c, ok := merge.Settle(&b.group, counted, s)
+		if !ok {
+			continue
+		}
+		if out == nil {
+			out, sources = map[string]string{}, map[string]intent.Source{}
+		}
+		out[k], sources[k] = c.Value, c.Source
+	}
+	return out, sources
+}
+
+func asIs(s string) string { return s }
+
+func printed[T any](v T) string { return fmt.Sprint(v) }
+
+// setText is a list without regard to order and repetition.
+func setText(list []string) string {
+	sorted := slices.Sorted(slices.Values(list))
+	return strings.Join(slices.Compact(sorted), " ")
+}
+
+// sameSet compares lists without regard to order and repetition.
+func sameSet(a, b []string) bool { return setText(a) == setText(b) }
+
+func selectorText(s intent.SubnetSelector) string {
+	if len(s.Tags) == 0 {
+		return setText(s.IDsOrNames)
+	}
+	sorted := map[string]string{}
+	for k, values := range s.Tags {
+		sorted[k] = setText(values)
+	}
+	text, err := json.Marshal(sorted)
+	if err != nil { // maps of strings have a JSON form
+		return fmt.Sprint(sorted)
+	}
+	return string(text)
+}
+
+func showSelector(s intent.SubnetSelector) string {
+	if s.Tags != nil {
+		return fmt.Sprintf("tags %v", s.Tags)
+	}
+	return fmt.Sprint(s.IDsOrNames)
+}
+
+// shared are the settings of the load balancer as settled, each with the member whose value holds (-1 = not set).
+type shared struct {
+	name             merge.Owned[string]
+	scheme           merge.Owned[string]
+	ipAddressType    merge.Owned[string]
+	subnets          merge.Owned[intent.SubnetSelector]
+	securityGroups   merge.Owned[[]string]
+	noSecurityGroups merge.Owned[bool]
+	manageBackend    merge.Owned[bool]
+	sslRedirect      merge.Owned[int32]
+	mappings         merge.Owned[[]stack.SubnetMapping]
+	sourceNAT        merge.Owned[string]
+	attributes       map[string]string
+	attributesSource map[string]intent.Source
+	tags             map[string]string
+	tagsSource       map[string]intent.Source
+	addOns           addOns
+}
+
+// settleShared settles everything that concerns the load balancer as a whole.
+func (b *build) settleShared() shared {
+	all := b.group.All()
+	var s shared
+	s.name = exclusive(b, func(m *quarantine.Member) intent.Field[string] { return m.Settings.Name },
+		merge.Setting[string]{Name: "load-balancer-name", What: "load balancer name"})
+	s.scheme = exclusive(b, func(m *quarantine.Member) intent.Field[string] { return m.Settings.Scheme },
+		merge.Setting[string]{Name: "scheme", What: "scheme", Fallback: orElse(b.cfg.DefaultScheme, stack.Internal), Exists: b.existsScheme, ByDefault: func() bool { return b.existsScheme(orElse(b.cfg.DefaultScheme, stack.Internal)) }})
+	s.ipAddressType = exclusive(b, func(m *quarantine.Member) intent.Field[string] { return m.Settings.IPAddressType },
+		merge.Setting[string]{Name: "ip-address-type", What: "IP address type", Fallback: stack.IPv4, Exists: b.existsAddressType, ByDefault: func() bool { return b.existsAddressType(stack.IPv4) }})
+	s.subnets = exclusive(b, func(m *quarantine.Member) intent.Field[intent.SubnetSelector] { return m.Settings.Subnets },
+		merge.Setting[intent.SubnetSelector]{Name: "subnets", What: "subnets", Text: selectorText, Show: showSelector, Exists: b.existsSubnets, ByDefault: never})
+	s.securityGroups = exclusive(b, func(m *quarantine.Member) intent.Field[[]string] { return nonEmpty(m.Settings.SecurityGroups) },
+		merge.Setting[[]string]{Name: "security-groups", What: "security groups", Text: setText, Show: printed[[]string], Exists: b.existsGroups, ByDefault: b.existsManagedGroup})
+	s.noSecurityGroups = exclusive(b, func(m *quarantine.Member) intent.Field[bool] { return m.Settings.NoSecurityGroups },
+		merge.Setting[bool]{Name: "no-security-groups", What: "disabling of security groups"})
+	s.manageBackend = exclusive(b, func(m *quarantine.Member) intent.Field[bool] { return m.Settings.ManageBackend },
+		merge.Setting[bool]{Name: "manage-backend-security-group-rules", What: "management of backend security group rules", Fallback: printed(b.cfg.ManageBackendSecurityGroupRules)})
+	s.sslRedirect = exclusive(b, func(m *quarantine.Member) intent.Field[int32] { return m.Settings.SSLRedirectPort },
+		merge.Setting[int32]{Name: "ssl-redirect", What: "SSL redirect port"})
+	s.mappings = exclusive(b, func(m *quarantine.Member) intent.Field[[]stack.SubnetMapping] { return m.Settings.Mappings },
+		merge.Setting[[]stack.SubnetMapping]{Name: "addresses", What: "addresses of subnets"})
+	s.sourceNAT = exclusive(b, func(m *quarantine.Member) intent.Field[string] { return m.Settings.SourceNAT },
+		merge.Setting[string]{Name: "ipv6-source-nat", What: "IPv6 source NAT"})
+	s.attributes, s.attributesSource = keyed(b, attributes, "load balancer attribute", true, all, b.existsAttribute, func(i int) map[string]intent.Field[string] {
+		return b.members[i].Settings.Attributes
+	})
+	s.tags, s.tagsSource = keyed(b, "tag", "tag", false, all, b.existsTag, b.userTags)
+	s.addOns = b.settleAddOns()
+	return s
+}
+
+func nonEmpty(f intent.Field[[]string]) intent.Field[[]string] {
+	f.Set = f.Set && len(f.Value) > 0
+	return f
+}
