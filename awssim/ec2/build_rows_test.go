@@ -241,7 +241,7 @@ func TestAddressesAndInterfacesRefuseAsAWSDoes(t *testing.T) {
 			if routes := s.account.RouteTables[b.table].Routes; routes[len(routes)-1].State != "blackhole" {
 				return fmt.Errorf("the route is %+v", routes[len(routes)-1])
 			}
-			out, err := s.DescribeNatGateways(ctx, &ec2.DescribeNatGatewaysInput{Filter: []types.Filter{filter("state", "deleted")}})
+			out, err := s.DescribeNatGateways(ctx, &ec2.DescribeNatGatewaysInput{Filter: []types.Filter{filterOn("state", "deleted")}})
 			if err == nil && len(out.NatGateways) != 1 {
 				return fmt.Errorf("%d gateways", len(out.NatGateways))
 			}

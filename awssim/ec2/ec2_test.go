@@ -50,7 +50,7 @@ func wantCode(t *testing.T, err error, code string) {
 	}
 }
 
-func filter(name string, values ...string) types.Filter {
+func filterOn(name string, values ...string) types.Filter {
 	return types.Filter{Name: aws.String(name), Values: values}
 }
 

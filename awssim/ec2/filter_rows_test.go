@@ -258,16 +258,16 @@ func TestEveryFilterOfEveryDescribeTellsThingsApart(t *testing.T) {
 		{"DescribeIpamPools address-family", "ipv6", 1},
 	} {
 		call, name, _ := strings.Cut(tt.row, " ")
-		if n, err := s.count(t, call, filter(name, tt.value)); err != nil || n != tt.want {
+		if n, err := s.count(t, call, filterOn(name, tt.value)); err != nil || n != tt.want {
 			t.Errorf("%s=%s: %d, %v; want %d", tt.row, tt.value, n, err, tt.want)
 		}
-		if n, err := s.count(t, call, filter(name, "none-such")); err != nil || n != 0 {
+		if n, err := s.count(t, call, filterOn(name, "none-such")); err != nil || n != 0 {
 			t.Errorf("%s=none-such: %d, %v; want none", tt.row, n, err)
 		}
-		if _, err := s.count(t, call, filter(name)); err == nil || !strings.Contains(err.Error(), "The filter '"+name+"' is null") {
+		if _, err := s.count(t, call, filterOn(name)); err == nil || !strings.Contains(err.Error(), "The filter '"+name+"' is null") {
 			t.Errorf("%s without values: %v", tt.row, err)
 		}
-		if _, err := s.count(t, call, filter(name+"s", tt.value)); !strings.HasPrefix(name, "tag:") && (err == nil || !strings.Contains(err.Error(), "The filter '"+name+"s' is invalid")) {
+		if _, err := s.count(t, call, filterOn(name+"s", tt.value)); !strings.HasPrefix(name, "tag:") && (err == nil || !strings.Contains(err.Error(), "The filter '"+name+"s' is invalid")) {
 			t.Errorf("%ss: %v", tt.row, err)
 		}
 	}
@@ -278,7 +278,7 @@ func TestFiltersByTagAreRefusedWhereTheCallHasNone(t *testing.T) {
 	t.Parallel()
 	s, _ := variety(t)
 	for _, call := range []string{"DescribeAvailabilityZones", "GetSecurityGroupsForVpc"} {
-		_, err := s.count(t, call, filter("tag:Name", "demo"))
+		_, err := s.count(t, call, filterOn("tag:Name", "demo"))
 		wantCode(t, err, "InvalidParameterValue")
 	}
 }

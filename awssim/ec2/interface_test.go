@@ -25,7 +25,7 @@ func TestAPodsAddressOnANodeIsFoundByInstanceAndByAddress(t *testing.T) {
 	}
 	pod := *assigned.AssignedPrivateIpAddresses[0].PrivateIpAddress
 	found, err := s.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{
-		Filters: []types.Filter{filter("vpc-id", vpcID), filter("addresses.private-ip-address", pod, "10.99.99.99")},
+		Filters: []types.Filter{filterOn("vpc-id", vpcID), filterOn("addresses.private-ip-address", pod, "10.99.99.99")},
 	})
 	if err != nil || len(found.NetworkInterfaces) != 1 || *found.NetworkInterfaces[0].NetworkInterfaceId != eni {
 		t.Fatalf("by address: %+v, %v", found, err)
@@ -154,12 +154,12 @@ func TestAnInstancesInterfacesAreFilterable(t *testing.T) {
 		filters []types.Filter
 		want    int
 	}{
-		{[]types.Filter{filter("private-ip-address", "10.0.128.10")}, 1},
-		{[]types.Filter{filter("network-interface.addresses.private-ip-address", "10.0.144.10")}, 1},
-		{[]types.Filter{filter("instance-state-name", "running"), filter("architecture", "arm64")}, 1},
-		{[]types.Filter{filter("instance.group-id", nodeGroup)}, 3},
-		{[]types.Filter{filter("tag:kubernetes.io/cluster/demo-cluster", "owned")}, 3},
-		{[]types.Filter{filter("instance-state-name", "stopped")}, 0},
+		{[]types.Filter{filterOn("private-ip-address", "10.0.128.10")}, 1},
+		{[]types.Filter{filterOn("network-interface.addresses.private-ip-address", "10.0.144.10")}, 1},
+		{[]types.Filter{filterOn("instance-state-name", "running"), filterOn("architecture", "arm64")}, 1},
+		{[]types.Filter{filterOn("instance.group-id", nodeGroup)}, 3},
+		{[]types.Filter{filterOn("tag:kubernetes.io/cluster/demo-cluster", "owned")}, 3},
+		{[]types.Filter{filterOn("instance-state-name", "stopped")}, 0},
 	}
 	for _, tt := range tests {
 		out, err := s.DescribeInstances(ctx, &ec2.DescribeInstancesInput{Filters: tt.filters})

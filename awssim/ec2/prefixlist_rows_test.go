@@ -117,7 +117,7 @@ func TestPrefixListsAndPeersRefuseAsAWSDoes(t *testing.T) {
 			if _, err := s.DeleteVpcPeeringConnection(ctx, &ec2.DeleteVpcPeeringConnectionInput{VpcPeeringConnectionId: p.VpcPeeringConnection.VpcPeeringConnectionId}); err != nil {
 				return err
 			}
-			out, err := s.DescribeVpcPeeringConnections(ctx, &ec2.DescribeVpcPeeringConnectionsInput{Filters: []types.Filter{filter("status-code", "deleted"), filter("accepter-vpc-info.vpc-id", *other)}})
+			out, err := s.DescribeVpcPeeringConnections(ctx, &ec2.DescribeVpcPeeringConnectionsInput{Filters: []types.Filter{filterOn("status-code", "deleted"), filterOn("accepter-vpc-info.vpc-id", *other)}})
 			if err == nil && (len(out.VpcPeeringConnections) != 1 || *out.VpcPeeringConnections[0].AccepterVpcInfo.CidrBlock != "10.2.0.0/16") {
 				return fmt.Errorf("connections %+v", out.VpcPeeringConnections)
 			}
@@ -135,11 +135,11 @@ func TestPrefixListsAndPeersRefuseAsAWSDoes(t *testing.T) {
 			if _, err := s.AssociateSecurityGroupVpc(ctx, &ec2.AssociateSecurityGroupVpcInput{GroupId: &b.group, VpcId: other}); err != nil {
 				return err
 			}
-			usable, err := s.GetSecurityGroupsForVpc(ctx, &ec2.GetSecurityGroupsForVpcInput{VpcId: other, Filters: []types.Filter{filter("primary-vpc-id", b.vpc)}})
+			usable, err := s.GetSecurityGroupsForVpc(ctx, &ec2.GetSecurityGroupsForVpcInput{VpcId: other, Filters: []types.Filter{filterOn("primary-vpc-id", b.vpc)}})
 			if err != nil || len(usable.SecurityGroupForVpcs) != 1 {
 				return fmt.Errorf("usable: %+v, %w", usable, err)
 			}
-			listed, err := s.DescribeSecurityGroupVpcAssociations(ctx, &ec2.DescribeSecurityGroupVpcAssociationsInput{Filters: []types.Filter{filter("vpc-id", *other)}})
+			listed, err := s.DescribeSecurityGroupVpcAssociations(ctx, &ec2.DescribeSecurityGroupVpcAssociationsInput{Filters: []types.Filter{filterOn("vpc-id", *other)}})
 			if err != nil || len(listed.SecurityGroupVpcAssociations) != 1 {
 				return fmt.Errorf("listed: %+v, %w", listed, err)
 			}
@@ -199,7 +199,7 @@ func TestPrefixListsAndPeersRefuseAsAWSDoes(t *testing.T) {
 			if err != nil || len(used.CoipAddressUsages) != 1 {
 				return fmt.Errorf("used %+v, %w", used, err)
 			}
-			pools, err := s.DescribeCoipPools(ctx, &ec2.DescribeCoipPoolsInput{PoolIds: []string{coip.ID}, Filters: []types.Filter{filter("coip-pool.local-gateway-route-table-id", "lgw-*")}})
+			pools, err := s.DescribeCoipPools(ctx, &ec2.DescribeCoipPoolsInput{PoolIds: []string{coip.ID}, Filters: []types.Filter{filterOn("coip-pool.local-gateway-route-table-id", "lgw-*")}})
 			if err != nil || len(pools.CoipPools) != 1 {
 				return fmt.Errorf("pools %+v, %w", pools, err)
 			}

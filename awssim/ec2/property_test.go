@@ -1,116 +1,12 @@
 package ec2
 
 import (
-	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
-	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"pgregory.net/rapid"
-
-	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
-
-// drawPermission makes one permission for one peer out of a small world, so that collisions are frequent.
-func drawPermission(t *rapid.T) types.IpPermission {
-	p := types.IpPermission{IpProtocol: aws.String(rapid.SampledFrom([]string{"tcp", "6", "udp", "-1", "icmp"}).Draw(t, "protocol"))}
-	from := rapid.Int32Range(1, 3).Draw(t, "from")
-	p.FromPort, p.ToPort = aws.Int32(from), aws.Int32(from+rapid.Int32Range(0, 1).Draw(t, "width"))
-	switch rapid.IntRange(0, 2).Draw(t, "peer") {
-	case 0:
-		p.IpRanges = []types.IpRange{{CidrIp: aws.String(fmt.Sprintf("10.0.0.%d/%d", rapid.IntRange(0, 3).Draw(t, "host"), rapid.SampledFrom([]int{8, 31, 32}).Draw(t, "bits")))}}
-	case 1:
-		p.Ipv6Ranges = []types.Ipv6Range{{CidrIpv6: aws.String(rapid.SampledFrom([]string{"::/0", "2001:db8::1/64"}).Draw(t, "block"))}}
-	default:
-		p.UserIdGroupPairs = []types.UserIdGroupPair{{GroupId: aws.String(rapid.SampledFrom([]string{nodeGroup, webGroup}).Draw(t, "group"))}}
-	}
-	return p
-}
-
-func keyOf(t *rapid.T, p types.IpPermission) vpc.PermissionKey {
-	parsed, err := parsePermissions([]types.IpPermission{p})
-	if err != nil || len(parsed) != 1 {
-		t.Fatalf("parse %+v: %v, %v", p, parsed, err)
-	}
-	return parsed[0].PermissionKey
-}
-
-func TestAGroupHoldsExactlyWhatWasAuthorisedAndNotRevoked(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(rt *rapid.T) {
-		s := newService(t)
-		g := newGroup(t, s, "g")
-		model := map[vpc.PermissionKey]bool{}
-		for range rapid.IntRange(1, 30).Draw(rt, "steps") {
-			p := drawPermission(rt)
-			key := keyOf(rt, p)
-			if rapid.Bool().Draw(rt, "authorize") {
-				if err := authorize(s, g, p); (err == nil) == model[key] {
-					rt.Fatalf("authorize %v: %v, present %v", key, err, model[key])
-				}
-				model[key] = true
-			} else {
-				if err := revoke(s, g, p); (err == nil) != model[key] {
-					rt.Fatalf("revoke %v: %v, present %v", key, err, model[key])
-				}
-				delete(model, key)
-			}
-		}
-		described := describeGroup(t, s, g).IpPermissions
-		var shown []vpc.Permission
-		if len(described) > 0 {
-			var err error
-			if shown, err = parsePermissions(described); err != nil {
-				rt.Fatalf("what is described cannot be given back: %v", err)
-			}
-		}
-		if len(shown) != len(model) {
-			rt.Fatalf("described %d permissions, want %d", len(shown), len(model))
-		}
-		for _, p := range shown {
-			if !model[p.PermissionKey] {
-				rt.Fatalf("described %v, which was not authorised", p.PermissionKey)
-			}
-		}
-		if len(described) > 0 {
-			if err := revoke(s, g, described...); err != nil { // as read, so removed
-				rt.Fatal(err)
-			}
-		}
-	})
-}
-
-func TestWildcardsMeanWhatTheirRegularExpressionsMean(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(rt *rapid.T) {
-		pattern := rapid.StringOfN(rapid.RuneFrom([]rune(`ab*?\`)), 0, 8, -1).Draw(rt, "pattern")
-		text := rapid.StringOfN(rapid.RuneFrom([]rune(`ab*?\`)), 0, 8, -1).Draw(rt, "text")
-		var b strings.Builder
-		b.WriteString(`^(?s)`)
-		runes := []rune(pattern)
-		for i := 0; i < len(runes); i++ {
-			switch {
-			case runes[i] == '\\' && i+1 < len(runes):
-				i++
-				b.WriteString(regexp.QuoteMeta(string(runes[i])))
-			case runes[i] == '*':
-				b.WriteString(`.*`)
-			case runes[i] == '?':
-				b.WriteString(`.`)
-			default:
-				b.WriteString(regexp.QuoteMeta(string(runes[i])))
-			}
-		}
-		b.WriteString(`$`)
-		if got, want := parseGlob(pattern).matches(text), regexp.MustCompile(b.String()).MatchString(text); got != want {
-			rt.Fatalf("pattern %q on %q: %v, want %v", pattern, text, got, want)
-		}
-	})
-}
 
 func TestAddressesBelongToOneInterfaceEachAndAreCounted(t *testing.T) {
 	t.Parallel()

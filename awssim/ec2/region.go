@@ -10,12 +10,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/call"
+	"github.com/k8s-lbc/lbc/awssim/ec2/filter"
+	"github.com/k8s-lbc/lbc/awssim/ec2/instance"
+	"github.com/k8s-lbc/lbc/awssim/ec2/request"
 )
 
 // region of AWS.
 type region struct{ name, optIn string }
 
-// regions are those of each partition. The account is opted in to none that asks for it, but to its own.
+// regions are those of each partition. The account is opted in to its own one, and to no other that
+// needs it.
 var regions = map[string][]region{
 	"aws": {
 		{"af-south-1", "not-opted-in"}, {"ap-east-1", "not-opted-in"}, {"ap-northeast-1", ""}, {"ap-northeast-2", ""}, {"ap-northeast-3", ""},
@@ -46,33 +51,33 @@ func endpointOf(a *account.Account, r region) string {
 	return "ec2." + r.name + ".amazonaws.com"
 }
 
-var regionFilters = map[string]accessor[region]{
-	"region-name":   one(func(r region) string { return r.name }),
+var regionFilters = map[string]filter.Accessor[region]{
+	"region-name":   filter.One(func(r region) string { return r.name }),
 	"endpoint":      func(a *account.Account, r region) []string { return []string{endpointOf(a, r)} },
 	"opt-in-status": func(a *account.Account, r region) []string { return []string{optInOf(a, r)} },
 }
 
-// DescribeRegions lists the regions of the partition; those that the account has not opted in to, only if asked for all.
+// DescribeRegions lists the regions of the partition; those that the account has not opted in to, only with AllRegions.
 func (s *Service) DescribeRegions(ctx context.Context, in *ec2.DescribeRegionsInput, _ ...func(*ec2.Options)) (*ec2.DescribeRegionsOutput, error) {
-	return read(ctx, s, "DescribeRegions", in, func(in *ec2.DescribeRegionsInput) (*ec2.DescribeRegionsOutput, error) {
-		if err := dryRun(in.DryRun); err != nil {
+	return call.Read(ctx, s.entry, "DescribeRegions", in, func(in *ec2.DescribeRegionsInput) (*ec2.DescribeRegionsOutput, error) {
+		if err := request.DryRun(in.DryRun); err != nil {
 			return nil, err
 		}
-		conditions, err := compileFilters(in.Filters, regionFilters, false)
+		conditions, err := filter.CompileFilters(in.Filters, regionFilters, false)
 		if err != nil {
 			return nil, err
 		}
 		all := regions[s.account.Partition]
 		for _, name := range in.RegionNames {
 			if !slices.ContainsFunc(all, func(r region) bool { return r.name == name }) {
-				return nil, invalidValue("Invalid region names: [%s]", name)
+				return nil, request.InvalidValue("Invalid region names: [%s]", name)
 			}
 		}
 		out := &ec2.DescribeRegionsOutput{}
 		for _, r := range all {
 			optIn := optInOf(s.account, r)
 			if optIn == "not-opted-in" && !aws.ToBool(in.AllRegions) && !slices.Contains(in.RegionNames, r.name) ||
-				len(in.RegionNames) > 0 && !slices.Contains(in.RegionNames, r.name) || !passes(s.account, r, nil, conditions) {
+				len(in.RegionNames) > 0 && !slices.Contains(in.RegionNames, r.name) || !filter.Passes(s.account, r, nil, conditions) {
 				continue
 			}
 			out.Regions = append(out.Regions, types.Region{
@@ -83,24 +88,24 @@ func (s *Service) DescribeRegions(ctx context.Context, in *ec2.DescribeRegionsIn
 	})
 }
 
-// DescribeAccountAttributes tells platforms, the default VPC, and quotas.
+// DescribeAccountAttributes answers platforms, the default VPC, and quotas.
 func (s *Service) DescribeAccountAttributes(ctx context.Context, in *ec2.DescribeAccountAttributesInput, _ ...func(*ec2.Options)) (*ec2.DescribeAccountAttributesOutput, error) {
-	return read(ctx, s, "DescribeAccountAttributes", in, func(in *ec2.DescribeAccountAttributesInput) (*ec2.DescribeAccountAttributesOutput, error) {
-		if err := dryRun(in.DryRun); err != nil {
+	return call.Read(ctx, s.entry, "DescribeAccountAttributes", in, func(in *ec2.DescribeAccountAttributesInput) (*ec2.DescribeAccountAttributesOutput, error) {
+		if err := request.DryRun(in.DryRun); err != nil {
 			return nil, err
 		}
-		vpc := s.defaultVPC()
+		vpc := request.DefaultVPC(s.account)
 		if vpc == "" {
 			vpc = "none"
 		}
 		values := []struct{ name, value string }{
-			{"supported-platforms", "VPC"}, {"default-vpc", vpc}, {"max-instances", strconv.Itoa(maxRun)},
+			{"supported-platforms", "VPC"}, {"default-vpc", vpc}, {"max-instances", strconv.Itoa(instance.MaxRun)},
 			{"vpc-max-security-groups-per-interface", strconv.Itoa(s.account.Quota("security-groups-per-network-interface"))},
 			{"max-elastic-ips", strconv.Itoa(s.account.Quota("elastic-ips"))}, {"vpc-max-elastic-ips", strconv.Itoa(s.account.Quota("elastic-ips"))},
 		}
 		for _, name := range in.AttributeNames {
 			if !slices.ContainsFunc(values, func(v struct{ name, value string }) bool { return v.name == string(name) }) {
-				return nil, invalidValue("Unknown attribute '%s'", name)
+				return nil, request.InvalidValue("Unknown attribute '%s'", name)
 			}
 		}
 		out := &ec2.DescribeAccountAttributesOutput{}

@@ -205,7 +205,7 @@ func TestRevokeIsByIdentityAndAllOrNothing(t *testing.T) {
 		t.Fatalf("%d rules after a refused revocation, want 2", n)
 	}
 	wantCode(t, revoke(s, g, tcp(80, "10.9.9.9/8")), "")
-	rules, err := s.DescribeSecurityGroupRules(context.Background(), &ec2.DescribeSecurityGroupRulesInput{Filters: []types.Filter{filter("group-id", g)}})
+	rules, err := s.DescribeSecurityGroupRules(context.Background(), &ec2.DescribeSecurityGroupRulesInput{Filters: []types.Filter{filterOn("group-id", g)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,12 +286,12 @@ func TestGroupsAreFoundByTheirPermissions(t *testing.T) {
 		filters []types.Filter
 		want    []string
 	}{
-		{[]types.Filter{filter("ip-permission.cidr", "0.0.0.0/0"), filter("ip-permission.from-port", "443")}, []string{webGroup}},
-		{[]types.Filter{filter("ip-permission.group-id", nodeGroup)}, []string{nodeGroup}},
-		{[]types.Filter{filter("ip-permission.group-name", "demo-node")}, []string{nodeGroup}},
-		{[]types.Filter{filter("ip-permission.protocol", "tcp")}, []string{webGroup}},
-		{[]types.Filter{filter("egress.ip-permission.cidr", "0.0.0.0/0"), filter("tag:Name", "demo-*")}, []string{nodeGroup, webGroup}},
-		{[]types.Filter{filter("tag:kubernetes.io/cluster/demo-cluster", "owned", "shared"), filter("vpc-id", vpcID)}, []string{nodeGroup}},
+		{[]types.Filter{filterOn("ip-permission.cidr", "0.0.0.0/0"), filterOn("ip-permission.from-port", "443")}, []string{webGroup}},
+		{[]types.Filter{filterOn("ip-permission.group-id", nodeGroup)}, []string{nodeGroup}},
+		{[]types.Filter{filterOn("ip-permission.group-name", "demo-node")}, []string{nodeGroup}},
+		{[]types.Filter{filterOn("ip-permission.protocol", "tcp")}, []string{webGroup}},
+		{[]types.Filter{filterOn("egress.ip-permission.cidr", "0.0.0.0/0"), filterOn("tag:Name", "demo-*")}, []string{nodeGroup, webGroup}},
+		{[]types.Filter{filterOn("tag:kubernetes.io/cluster/demo-cluster", "owned", "shared"), filterOn("vpc-id", vpcID)}, []string{nodeGroup}},
 	}
 	for _, tt := range tests {
 		out, err := s.DescribeSecurityGroups(context.Background(), &ec2.DescribeSecurityGroupsInput{Filters: tt.filters})
@@ -313,7 +313,7 @@ func TestGroupsAreFoundByTheirPermissions(t *testing.T) {
 func TestGroupsForAVPCIncludeAssociatedOnes(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
-	out, err := s.GetSecurityGroupsForVpc(context.Background(), &ec2.GetSecurityGroupsForVpcInput{VpcId: aws.String(vpcID), Filters: []types.Filter{filter("group-name", "demo-*")}})
+	out, err := s.GetSecurityGroupsForVpc(context.Background(), &ec2.GetSecurityGroupsForVpcInput{VpcId: aws.String(vpcID), Filters: []types.Filter{filterOn("group-name", "demo-*")}})
 	if err != nil || len(out.SecurityGroupForVpcs) != 2 {
 		t.Errorf("got %+v, %v", out, err)
 	}
@@ -330,7 +330,7 @@ func TestDescribesShowChangesOfGroupsAndInterfacesLater(t *testing.T) {
 	g := newGroup(t, s, "g")
 	rules := func() int { return len(describeGroup(t, s, g).IpPermissions) }
 	oneByOne := func() (n int) {
-		out, err := s.DescribeSecurityGroupRules(ctx, &ec2.DescribeSecurityGroupRulesInput{Filters: []types.Filter{filter("group-id", g)}})
+		out, err := s.DescribeSecurityGroupRules(ctx, &ec2.DescribeSecurityGroupRulesInput{Filters: []types.Filter{filterOn("group-id", g)}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -363,7 +363,7 @@ func TestDescribesShowChangesOfGroupsAndInterfacesLater(t *testing.T) {
 		if e := apierr.As(err); e != nil {
 			return e.Code
 		}
-		usable, err := s.GetSecurityGroupsForVpc(ctx, &ec2.GetSecurityGroupsForVpcInput{VpcId: aws.String(vpcID), Filters: []types.Filter{filter("group-id", g)}})
+		usable, err := s.GetSecurityGroupsForVpc(ctx, &ec2.GetSecurityGroupsForVpcInput{VpcId: aws.String(vpcID), Filters: []types.Filter{filterOn("group-id", g)}})
 		if err != nil || len(usable.SecurityGroupForVpcs) != 1 {
 			t.Errorf("usable in the VPC: %+v, %v", usable, err)
 		}

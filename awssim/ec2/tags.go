@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -15,70 +14,15 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
+	"github.com/k8s-lbc/lbc/awssim/ec2/filter"
+	"github.com/k8s-lbc/lbc/awssim/ec2/kind"
+	"github.com/k8s-lbc/lbc/awssim/ec2/request"
 )
-
-// EC2's limits on tags.
-const (
-	maxTags            = 50
-	maxTaggedResources = 1000
-	maxTagKey          = 128
-	maxTagValue        = 256
-)
-
-// tagList is tags as the API lists them.
-func tagList(tags map[string]string) []types.Tag {
-	var list []types.Tag
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		list = append(list, types.Tag{Key: aws.String(k), Value: aws.String(tags[k])})
-	}
-	return list
-}
-
-// parseTags checks tags that a caller wants to set.
-func parseTags(list []types.Tag) (map[string]string, error) {
-	tags := make(map[string]string, len(list))
-	for _, t := range list {
-		key, value := aws.ToString(t.Key), aws.ToString(t.Value)
-		switch {
-		case key == "":
-			return nil, invalidValue("Tag key cannot be empty.")
-		case strings.HasPrefix(strings.ToLower(key), "aws:"):
-			return nil, invalidValue("Tag keys starting with 'aws:' are reserved for internal use")
-		case utf8.RuneCountInString(key) > maxTagKey:
-			return nil, invalidValue("Tag key exceeds the maximum length of %d characters", maxTagKey)
-		case utf8.RuneCountInString(value) > maxTagValue:
-			return nil, invalidValue("Tag value exceeds the maximum length of %d characters", maxTagValue)
-		}
-		if _, ok := tags[key]; ok {
-			return nil, invalidValue("Duplicate tag key '%s' specified.", key)
-		}
-		tags[key] = value
-	}
-	if len(tags) > maxTags {
-		return nil, tagLimit()
-	}
-	return tags, nil
-}
-
-func tagLimit() error {
-	return apierr.New("TagLimitExceeded", "The maximum number of tags per resource, %d, has been reached.", maxTags)
-}
-
-// specifiedTags is the tags that a create call gives to what it creates, which is of the kind.
-func specifiedTags(specs []types.TagSpecification, k kind) (map[string]string, error) {
-	var all []types.Tag
-	for _, s := range specs {
-		if string(s.ResourceType) != k.tagType {
-			return nil, invalidValue("'%s' is not a valid taggable resource type for this operation.", s.ResourceType)
-		}
-		all = append(all, s.Tags...)
-	}
-	return parseTags(all)
-}
 
 // CreateTags adds tags to resources, or changes their values.
 func (s *Service) CreateTags(ctx context.Context, in *ec2.CreateTagsInput, _ ...func(*ec2.Options)) (*ec2.CreateTagsOutput, error) {
-	return write(ctx, s, "CreateTags", in, s.createTags)
+	return call.Write(ctx, s.entry, "CreateTags", in, s.createTags)
 }
 
 func (s *Service) createTags(in *ec2.CreateTagsInput) (*ec2.CreateTagsOutput, error) {
@@ -87,9 +31,9 @@ func (s *Service) createTags(in *ec2.CreateTagsInput) (*ec2.CreateTagsOutput, er
 		return nil, err
 	}
 	if len(in.Tags) == 0 {
-		return nil, missing("tagSet")
+		return nil, request.Missing("tagSet")
 	}
-	tags, err := parseTags(in.Tags)
+	tags, err := request.ParseTags(in.Tags)
 	if err != nil {
 		return nil, err
 	}
@@ -100,11 +44,11 @@ func (s *Service) createTags(in *ec2.CreateTagsInput) (*ec2.CreateTagsOutput, er
 				count++
 			}
 		}
-		if count+len(tags) > maxTags {
-			return nil, tagLimit()
+		if count+len(tags) > request.MaxTags {
+			return nil, request.TagLimit()
 		}
 	}
-	if err := dryRun(in.DryRun); err != nil {
+	if err := request.DryRun(in.DryRun); err != nil {
 		return nil, err
 	}
 	for i, t := range targets {
@@ -117,7 +61,7 @@ func (s *Service) createTags(in *ec2.CreateTagsInput) (*ec2.CreateTagsOutput, er
 // DeleteTags removes tags from resources; a tag given with a value goes only if its value is that one, and without any tag
 // given all go.
 func (s *Service) DeleteTags(ctx context.Context, in *ec2.DeleteTagsInput, _ ...func(*ec2.Options)) (*ec2.DeleteTagsOutput, error) {
-	return write(ctx, s, "DeleteTags", in, s.deleteTags)
+	return call.Write(ctx, s.entry, "DeleteTags", in, s.deleteTags)
 }
 
 func (s *Service) deleteTags(in *ec2.DeleteTagsInput) (*ec2.DeleteTagsOutput, error) {
@@ -127,10 +71,10 @@ func (s *Service) deleteTags(in *ec2.DeleteTagsInput) (*ec2.DeleteTagsOutput, er
 	}
 	for _, t := range in.Tags {
 		if strings.HasPrefix(strings.ToLower(aws.ToString(t.Key)), "aws:") {
-			return nil, invalidValue("Tag keys starting with 'aws:' are reserved for internal use")
+			return nil, request.InvalidValue("Tag keys starting with 'aws:' are reserved for internal use")
 		}
 	}
-	if err := dryRun(in.DryRun); err != nil {
+	if err := request.DryRun(in.DryRun); err != nil {
 		return nil, err
 	}
 	for i, target := range targets {
@@ -148,23 +92,26 @@ func (s *Service) deleteTags(in *ec2.DeleteTagsInput) (*ec2.DeleteTagsOutput, er
 	return &ec2.DeleteTagsOutput{}, nil
 }
 
+// maxTaggedResources is how many resources one call tags.
+const maxTaggedResources = 1000
+
 // tagTargets finds the tags of all resources or fails.
 func (s *Service) tagTargets(ids []string) ([]map[string]string, error) {
 	if len(ids) == 0 {
-		return nil, missing("resourceIdSet")
+		return nil, request.Missing("resourceIdSet")
 	}
 	if len(ids) > maxTaggedResources {
-		return nil, invalidValue("The maximum number of resources per request is %d", maxTaggedResources)
+		return nil, request.InvalidValue("The maximum number of resources per request is %d", maxTaggedResources)
 	}
 	var targets []map[string]string
 	for _, id := range ids {
 		tags, ok := s.account.TagsOf(id)
 		if !ok || !s.account.Usable(id) {
-			k, known := kindOf(id)
-			if !known || !k.wellFormed(id) {
+			k, known := kind.Of(id)
+			if !known || !k.WellFormed(id) {
 				return nil, apierr.New("InvalidID", "The ID '%s' is not valid", id)
 			}
-			return nil, k.notFound([]string{id})
+			return nil, k.NotFound([]string{id})
 		}
 		targets = append(targets, tags)
 	}
@@ -176,21 +123,21 @@ type taggedResource struct {
 	id, kind, key, value string
 }
 
-var tagFilters = map[string]accessor[taggedResource]{
-	"key":           one(func(t taggedResource) string { return t.key }),
-	"resource-id":   one(func(t taggedResource) string { return t.id }),
-	"resource-type": one(func(t taggedResource) string { return t.kind }),
-	"value":         one(func(t taggedResource) string { return t.value }),
-	"tag-value":     one(func(t taggedResource) string { return t.value }),
+var tagFilters = map[string]filter.Accessor[taggedResource]{
+	"key":           filter.One(func(t taggedResource) string { return t.key }),
+	"resource-id":   filter.One(func(t taggedResource) string { return t.id }),
+	"resource-type": filter.One(func(t taggedResource) string { return t.kind }),
+	"value":         filter.One(func(t taggedResource) string { return t.value }),
+	"tag-value":     filter.One(func(t taggedResource) string { return t.value }),
 }
 
 // DescribeTags lists tags, one by one, with the resources that have them.
 func (s *Service) DescribeTags(ctx context.Context, in *ec2.DescribeTagsInput, _ ...func(*ec2.Options)) (*ec2.DescribeTagsOutput, error) {
-	return read(ctx, s, "DescribeTags", in, s.describeTags)
+	return call.Read(ctx, s.entry, "DescribeTags", in, s.describeTags)
 }
 
 func (s *Service) describeTags(in *ec2.DescribeTagsInput) (*ec2.DescribeTagsOutput, error) {
-	if err := dryRun(in.DryRun); err != nil {
+	if err := request.DryRun(in.DryRun); err != nil {
 		return nil, err
 	}
 	lines := map[string]taggedResource{}
@@ -199,19 +146,19 @@ func (s *Service) describeTags(in *ec2.DescribeTagsInput) (*ec2.DescribeTagsOutp
 			continue
 		}
 		tags, _ := s.account.TagsOf(id)
-		k, _ := kindOf(id)
+		k, _ := kind.Of(id)
 		for key, value := range tags {
-			lines[id+"/"+key] = taggedResource{id, k.tagType, key, value}
+			lines[id+"/"+key] = taggedResource{id, k.TagType, key, value}
 		}
 	}
-	c := collection[taggedResource]{
-		kind: kind{name: "tag"},
-		all:  func(*account.Account) map[string]taggedResource { return lines },
-		tags: func(t taggedResource) map[string]string { return map[string]string{t.key: t.value} },
+	c := filter.Collection[taggedResource]{
+		Kind: kind.Kind{Name: "tag"},
+		All:  func(*account.Account) map[string]taggedResource { return lines },
+		Tags: func(t taggedResource) map[string]string { return map[string]string{t.key: t.value} },
 		// The generic filters tag:KEY work through tags, the others here.
-		filters: tagFilters,
+		Filters: tagFilters,
 	}
-	found, next, err := c.describe(s.account, query{nil, in.Filters, in.MaxResults, in.NextToken})
+	found, next, err := c.Describe(s.account, filter.Query{Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	if err != nil {
 		return nil, err
 	}

@@ -88,10 +88,10 @@ func TestTagsAreDescribedOneByOne(t *testing.T) {
 		filters []types.Filter
 		want    int
 	}{
-		{[]types.Filter{filter("resource-id", webGroup)}, 1},
-		{[]types.Filter{filter("resource-type", "subnet"), filter("key", "Name")}, 7},
-		{[]types.Filter{filter("key", "kubernetes.io/role/*"), filter("value", "1")}, 6},
-		{[]types.Filter{filter("tag:Name", "demo-public-a")}, 1},
+		{[]types.Filter{filterOn("resource-id", webGroup)}, 1},
+		{[]types.Filter{filterOn("resource-type", "subnet"), filterOn("key", "Name")}, 7},
+		{[]types.Filter{filterOn("key", "kubernetes.io/role/*"), filterOn("value", "1")}, 6},
+		{[]types.Filter{filterOn("tag:Name", "demo-public-a")}, 1},
 	}
 	for _, tt := range tests {
 		out, err := s.DescribeTags(context.Background(), &ec2.DescribeTagsInput{Filters: tt.filters})

@@ -15,7 +15,7 @@ import (
 func TestVPCsAreDescribedWithTheirBlocks(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
-	out, err := s.DescribeVpcs(context.Background(), &ec2.DescribeVpcsInput{Filters: []types.Filter{filter("tag:Name", "demo"), filter("cidr-block-association.cidr-block", "10.0.0.0/16")}})
+	out, err := s.DescribeVpcs(context.Background(), &ec2.DescribeVpcsInput{Filters: []types.Filter{filterOn("tag:Name", "demo"), filterOn("cidr-block-association.cidr-block", "10.0.0.0/16")}})
 	if err != nil || len(out.Vpcs) != 1 {
 		t.Fatalf("got %+v, %v", out, err)
 	}
@@ -29,7 +29,7 @@ func TestVPCsAreDescribedWithTheirBlocks(t *testing.T) {
 func TestPublicSubnetsAreThoseWhoseTableRoutesToTheGateway(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
-	out, err := s.DescribeRouteTables(context.Background(), &ec2.DescribeRouteTablesInput{Filters: []types.Filter{filter("vpc-id", vpcID)}})
+	out, err := s.DescribeRouteTables(context.Background(), &ec2.DescribeRouteTablesInput{Filters: []types.Filter{filterOn("vpc-id", vpcID)}})
 	if err != nil || len(out.RouteTables) != 2 {
 		t.Fatalf("got %+v, %v", out, err)
 	}
@@ -45,11 +45,11 @@ func TestPublicSubnetsAreThoseWhoseTableRoutesToTheGateway(t *testing.T) {
 			t.Errorf("table %s has %d associations", *table.RouteTableId, len(table.Associations))
 		}
 	}
-	byGateway, err := s.DescribeRouteTables(context.Background(), &ec2.DescribeRouteTablesInput{Filters: []types.Filter{filter("route.gateway-id", "igw-*")}})
+	byGateway, err := s.DescribeRouteTables(context.Background(), &ec2.DescribeRouteTablesInput{Filters: []types.Filter{filterOn("route.gateway-id", "igw-*")}})
 	if err != nil || len(byGateway.RouteTables) != 1 {
 		t.Errorf("by gateway: %v, %v", byGateway, err)
 	}
-	gateways, err := s.DescribeInternetGateways(context.Background(), &ec2.DescribeInternetGatewaysInput{Filters: []types.Filter{filter("attachment.vpc-id", vpcID)}})
+	gateways, err := s.DescribeInternetGateways(context.Background(), &ec2.DescribeInternetGatewaysInput{Filters: []types.Filter{filterOn("attachment.vpc-id", vpcID)}})
 	if err != nil || len(gateways.InternetGateways) != 1 || gateways.InternetGateways[0].Attachments[0].State != "available" {
 		t.Errorf("gateways: %+v, %v", gateways, err)
 	}
@@ -70,7 +70,7 @@ func TestZonesNotOptedInToAreOnlyShownToThoseWhoAskForAll(t *testing.T) {
 	count(nil, 4)
 	count(&ec2.DescribeAvailabilityZonesInput{AllAvailabilityZones: aws.Bool(true)}, 5)
 	count(&ec2.DescribeAvailabilityZonesInput{ZoneIds: []string{"usw2-az1"}}, 1)
-	count(&ec2.DescribeAvailabilityZonesInput{ZoneNames: []string{"us-west-2a", "us-west-2b"}, Filters: []types.Filter{filter("zone-id", "usw2-az1")}}, 1)
+	count(&ec2.DescribeAvailabilityZonesInput{ZoneNames: []string{"us-west-2a", "us-west-2b"}, Filters: []types.Filter{filterOn("zone-id", "usw2-az1")}}, 1)
 	_, err := s.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{ZoneIds: []string{"usw2-lax1-az1"}})
 	wantCode(t, err, "InvalidParameterValue")
 }

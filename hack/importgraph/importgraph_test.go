@@ -61,6 +61,15 @@ var balancing = [][]string{
 	{"awssim/elbv2"},
 }
 
+// compute lists the packages of the simulator's EC2 in the same way.
+var compute = [][]string{
+	{"awssim/ec2/kind"},
+	{"awssim/ec2/request"},
+	{"awssim/ec2/filter"},
+	{"awssim/ec2/instance", "awssim/ec2/network", "awssim/ec2/securitygroup"},
+	{"awssim/ec2"},
+}
+
 type pkg struct {
 	ImportPath string
 	Imports    []string
@@ -125,7 +134,7 @@ func TestPurePackagesReachNoShell(t *testing.T) {
 func TestLayersImportOnlyLowerOnes(t *testing.T) {
 	t.Parallel()
 	height := map[string]int{}
-	for i, l := range slices.Concat(layers, dataPlane, balancing) {
+	for i, l := range slices.Concat(layers, dataPlane, balancing, compute) {
 		for _, name := range l {
 			height[name] = i
 		}
@@ -135,7 +144,7 @@ func TestLayersImportOnlyLowerOnes(t *testing.T) {
 		if strings.HasPrefix(name, "internal/") && !layered && name != "internal/front/golden" { // golden serves tests only
 			t.Errorf("%s is in no layer", name)
 		}
-		for _, part := range []string{"awssim/dataplane", "awssim/elbv2"} {
+		for _, part := range []string{"awssim/dataplane", "awssim/elbv2", "awssim/ec2"} {
 			if strings.HasPrefix(name, part) && !layered {
 				t.Errorf("%s is in no layer of %s", name, part)
 			}
