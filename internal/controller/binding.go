@@ -15,6 +15,8 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory"
@@ -33,7 +35,7 @@ type targetBindings struct {
 	registry  *targets.Registry
 	rules     *rules
 	reporter  *status.Reporter
-	metrics   *metrics
+	metrics   *metrics.Metrics
 	health    *targethealth.Watch
 	drains    *drains
 	deleted   func(binding client.ObjectKey) bool // by its stack, which needs it no more
@@ -41,7 +43,7 @@ type targetBindings struct {
 	statuses  *bindingStatuses
 	writes    *bindingWrites
 	endings   endings
-	waker     waker[reconcile.Request]
+	waker     queue.Waker[reconcile.Request]
 	failOpen  bool
 	max       int
 	requeue   time.Duration
@@ -49,7 +51,7 @@ type targetBindings struct {
 	claims    *claimMaps
 	kept      *checkpoints // nil = a restart forgets what is registered
 	missing   nodeWaits
-	unheard   unheards[reconcile.Request]
+	unheard   queue.UnavailableUnits[reconcile.Request]
 	changes   *changes
 	failures  *backoff.Failures[types.NamespacedName] // attempts at targets
 	gone      func(arn string) bool                   // the target group was deleted by this process
@@ -61,7 +63,7 @@ type targetBindings struct {
 // Reconcile makes one pass over a binding. Whatever it reads of AWS goes before the calls of all others, as its writes do.
 func (b *targetBindings) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	r, err := b.reconcile(ctx, req)
-	b.unheard.note(req, err)
+	b.unheard.Note(req, err)
 	return r, err
 }
 
@@ -72,8 +74,8 @@ func (b *targetBindings) reconcile(ctx context.Context, req reconcile.Request) (
 		return reconcile.Result{}, err
 	}
 	defer end()
-	b.metrics.passed(bindingControllerLabel, req.Namespace, req.Name)
-	defer b.metrics.spentIn(bindingControllerLabel, stageBindingReconcile)()
+	b.metrics.CountPass(metrics.BindingControllerLabel, req.Namespace, req.Name)
+	defer b.metrics.StartStageOf(metrics.BindingControllerLabel, metrics.StageBindingReconcile)()
 	o := &v1beta1.TargetGroupBinding{}
 	if err := b.client.Get(ctx, req.NamespacedName, o); err != nil {
 		if apierrors.IsNotFound(err) {
@@ -213,7 +215,7 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 		logf.FromContext(ctx).Info("targets changed", "registered", change.Registered, "deregistered", change.Deregistered)
 		b.health.Expect(o.Spec.TargetGroupARN, kube.BindingObject(o))
 	}
-	b.metrics.bound(o)
+	b.metrics.SetTargetGroup(o)
 	about := status.Account{Objects: []diag.Object{kube.BindingObject(o)}, Changed: change.Registered+change.Deregistered > 0}
 	if about.Found = found; (settled || found.HasErrors()) && !atWork {
 		about.Found = b.withStatus(o, found)

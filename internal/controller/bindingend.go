@@ -82,7 +82,7 @@ func (b *targetBindings) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBind
 		return nil
 	}
 	b.endings.set(key, x)
-	b.metrics.unbound(o)
+	b.metrics.DeleteTargetGroup(o)
 	defer b.handOver(x.heirs)
 	done, err := b.unprotect(ctx, o)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
@@ -188,6 +189,6 @@ func (b *targetBindings) handOver(to []v1beta1.TargetGroupBinding) {
 		if b.rules.elsewhere.hides(to[i].Namespace) {
 			continue // the cache answers a question for it with an error
 		}
-		b.waker.wake(normal, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&to[i])})
+		b.waker.Wake(queue.Normal, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&to[i])})
 	}
 }

@@ -60,7 +60,7 @@ func TestOfTwoBindingsOfATargetGroupTheOlderServesUntilItGoes(t *testing.T) {
 	l.create(younger)
 	l.settle()
 	woken := &wokenBindings{}
-	l.bound.waker.q = woken
+	l.bound.waker.SetQueue(woken)
 	mark := l.mark()
 	l.must(l.client.Delete(t.Context(), older))
 	l.settle()
@@ -81,7 +81,7 @@ func TestBindingsLookAgainWhenOneOfThemBeginsToShare(t *testing.T) {
 	after := before.DeepCopy()
 	after.ResourceVersion, after.Generation, after.Spec.MultiClusterTargetGroup = "9", 2, true
 	woken := &wokenBindings{}
-	l.bound.waker.q = woken
+	l.bound.waker.SetQueue(woken)
 	q := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
 	defer q.ShutDown()
 	l.bound.bindingEvent().Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, q)
@@ -104,7 +104,7 @@ func TestOfTwoBindingsThatNameATargetGroupTheOlderServesAndTheOtherIsToldOnce(t 
 	l.settle()
 	l.toldOnce("a-second FailedReconcile: Failed reconcile due to TargetGroup " + arn + " is already bound to TargetGroupBinding shop/bound, which is older")
 	woken := &wokenBindings{}
-	l.bound.waker.q = woken
+	l.bound.waker.SetQueue(woken)
 	l.must(l.client.Delete(t.Context(), older))
 	l.settle()
 	if l.get(younger, "a-second"); !ready(younger) || !slices.Contains(woken.names, "a-second") {
@@ -186,7 +186,7 @@ func TestTargetsStayForABindingThatNamesTheTargetGroupAndWaits(t *testing.T) {
 			_, err := l.round()
 			l.must(err)
 			woken := &wokenBindings{}
-			l.bound.waker.q = woken
+			l.bound.waker.SetQueue(woken)
 			mark := l.mark()
 			l.must(l.client.Delete(t.Context(), b))
 			if c.goes {

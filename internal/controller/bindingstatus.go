@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
@@ -28,7 +29,7 @@ type bindingStatuses struct {
 	wake   func(binding types.NamespacedName) // the API server begins or ends to refuse its status
 	log    logr.Logger
 
-	writing *keyed // by namespace and name
+	writing *queue.Keyed // by namespace and name
 
 	mu    sync.Mutex
 	of    map[types.NamespacedName]*bindingStatus
@@ -54,8 +55,8 @@ func newBindingStatuses(c client.Client, now func() time.Time, spent func() func
 		client: c, now: now, spent: spent, log: log, wake: func(types.NamespacedName) {},
 		of: map[types.NamespacedName]*bindingStatus{}, keys: map[string]types.NamespacedName{},
 	}
-	s.writing = newKeyed(firstRetry, now, s.write)
-	s.writing.pauses.Longest = longestUnheard
+	s.writing = queue.NewKeyed(queue.FirstRetry, now, s.write)
+	s.writing.Pauses.Longest = queue.LongestAPIPause
 	return s
 }
 
@@ -99,7 +100,7 @@ func (s *bindingStatuses) put(o *v1beta1.TargetGroupBinding, found diag.List) er
 		s.of[key], s.keys[key.String()] = x, key
 	}
 	x.generation, x.ready = o.Generation, ready
-	s.writing.kick(key.String())
+	s.writing.AddNow(key.String())
 	return x.err
 }
 
@@ -145,13 +146,13 @@ func (s *bindingStatuses) sweep(now time.Time) {
 }
 
 // write brings the status of a binding to what it is to be.
-func (s *bindingStatuses) write(ctx context.Context, id string) retry {
+func (s *bindingStatuses) write(ctx context.Context, id string) queue.Retry {
 	s.mu.Lock()
 	key := s.keys[id]
 	x := s.of[key]
 	if x == nil {
 		s.mu.Unlock()
-		return retry{}
+		return queue.Retry{}
 	}
 	job := *x
 	stands := x.stands(s.now())
@@ -177,17 +178,17 @@ func (s *bindingStatuses) write(ctx context.Context, id string) retry {
 }
 
 // wrote takes over the end of an attempt; without a status the binding that it was for is gone.
-func (s *bindingStatuses) wrote(ctx context.Context, key types.NamespacedName, job bindingStatus, status *v1beta1.TargetGroupBindingStatus, err error) retry {
+func (s *bindingStatuses) wrote(ctx context.Context, key types.NamespacedName, job bindingStatus, status *v1beta1.TargetGroupBindingStatus, err error) queue.Retry {
 	s.mu.Lock()
 	x := s.of[key]
 	if ctx.Err() != nil || x == nil || x.uid != job.uid { // whoever asked for another one has it written
 		s.mu.Unlock()
-		return retry{}
+		return queue.Retry{}
 	}
 	if apierrors.IsNotFound(err) || err == nil && status == nil {
 		s.drop(key)
 		s.mu.Unlock()
-		return retry{}
+		return queue.Retry{}
 	}
 	failed := x.err != nil
 	if x.err = err; err == nil {
@@ -200,5 +201,5 @@ func (s *bindingStatuses) wrote(ctx context.Context, key types.NamespacedName, j
 	if (err != nil) != failed {
 		s.wake(key)
 	}
-	return retry{failed: err != nil}
+	return queue.Retry{Failed: err != nil}
 }

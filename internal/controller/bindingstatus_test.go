@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/kube"
 )
@@ -21,8 +22,8 @@ import (
 // writeStatuses writes the statuses that are due.
 func (l *lab) writeStatuses() {
 	w := l.bound.statuses.writing
-	for key, _, ok := w.next(); ok; key, _, ok = w.next() {
-		w.pass(l.Context(), key)
+	for key, _, ok := w.Next(); ok; key, _, ok = w.Next() {
+		w.Run(l.Context(), key)
 	}
 }
 
@@ -127,7 +128,7 @@ func TestAStatusThatTheAPIServerRefusesIsToldOfAndTriedAgain(t *testing.T) {
 	for range 3 {
 		l.binding()
 		l.writeStatuses()
-		l.clock.Advance(longestUnheard)
+		l.clock.Advance(queue.LongestAPIPause)
 	}
 	if told := strings.Join(l.events, "\n"); strings.Count(told, "[StatusNotWritten]") != 1 || strings.Contains(told, "Successfully") {
 		t.Errorf("told:\n%s", told)

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/readiness"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -57,12 +58,12 @@ func (w *wiring) watchBindings(ctx context.Context, b *targetBindings) error {
 	}); err != nil {
 		return err
 	}
-	l := newLanes(yielding[reconcile.Request]{b}, w.config.BindingWorkers, slowAfter)
+	l := queue.NewWorkerPool[reconcile.Request](b, w.config.BindingWorkers, queue.DetachAfter)
 	c, err := controller.New("targetGroupBinding", w.mgr, controller.Options{
 		Reconciler:              l,
-		MaxConcurrentReconciles: l.passes(),
-		NewQueue:                l.queue(w.mgr.GetLogger()),
-		RateLimiter:             unheardLimiter[reconcile.Request]{workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, w.config.BindingMaxBackoff), &b.unheard},
+		MaxConcurrentReconciles: l.MaxConcurrent(),
+		NewQueue:                l.NewQueue(w.mgr.GetLogger()),
+		RateLimiter:             queue.RateLimiter[reconcile.Request]{TypedRateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](queue.FirstRetry, w.config.BindingMaxBackoff), Units: &b.unheard},
 	})
 	if err != nil {
 		return err
@@ -78,7 +79,7 @@ func (w *wiring) watchBindings(ctx context.Context, b *targetBindings) error {
 			return err
 		}
 	}
-	return c.Watch(b.waker.source())
+	return c.Watch(b.waker.Source())
 }
 
 func requestFor(o client.Object) reconcile.Request {
@@ -86,44 +87,44 @@ func requestFor(o client.Object) reconcile.Request {
 }
 
 func (b *targetBindings) bindingEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
-	return on(func(ctx context.Context, before, after client.Object, q queueOf[reconcile.Request]) {
+	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
 		if resharing(before, after) {
 			var list v1beta1.TargetGroupBindingList
 			if b.client.List(ctx, &list, client.MatchingFields{bindingsByTargetGroup: targetGroupOf(after)[0]}, client.UnsafeDisableDeepCopy) == nil {
 				b.handOver(list.Items)
 			}
 		}
-		if after == nil || !resync(before, after) && !matters(before, after) {
+		if after == nil || !queue.IsResync(before, after) && !queue.Relevant(before, after) {
 			if after == nil {
 				q.Add(requestFor(before))
 			}
 			return
 		}
-		if t, ok := after.(*v1beta1.TargetGroupBinding); ok && b.rereads && resync(before, after) {
+		if t, ok := after.(*v1beta1.TargetGroupBinding); ok && b.rereads && queue.IsResync(before, after) {
 			b.registry.Distrust(t.Spec.TargetGroupARN)
 		}
-		if resync(before, after) {
+		if queue.IsResync(before, after) {
 			q.Add(requestFor(after)) // as urgent as resyncs are
 			return
 		}
-		enqueue(q, 0, urgent, requestFor(after))
+		queue.Add(q, 0, queue.Urgent, requestFor(after))
 	})
 }
 
 // ofService wakes the bindings of a Service when something of it changed.
 func (b *targetBindings) ofService(name func(client.Object) string, changed func(before, after client.Object) bool) handler.TypedEventHandler[client.Object, reconcile.Request] {
-	return on(func(ctx context.Context, before, after client.Object, q queueOf[reconcile.Request]) {
-		if resync(before, after) || before != nil && after != nil && !changed(before, after) {
+	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
+		if queue.IsResync(before, after) || before != nil && after != nil && !changed(before, after) {
 			return
 		}
-		o := either(before, after)
+		o := queue.Newest(before, after)
 		_, endpoints := o.(*discoveryv1.EndpointSlice)
 		b.wakeService(ctx, o.GetNamespace(), name(o), endpoints, q)
 	})
 }
 
 // wakeService wakes the bindings of a Service, and notes for which of them the change is one of endpoints.
-func (b *targetBindings) wakeService(ctx context.Context, namespace, service string, endpoints bool, q queueOf[reconcile.Request]) {
+func (b *targetBindings) wakeService(ctx context.Context, namespace, service string, endpoints bool, q queue.Of[reconcile.Request]) {
 	if service == "" {
 		return
 	}
@@ -136,13 +137,13 @@ func (b *targetBindings) wakeService(ctx context.Context, namespace, service str
 		if endpoints {
 			b.changes.heard(req.NamespacedName)
 		}
-		q.AddAfter(req, coalesce)
+		q.AddAfter(req, queue.Coalesce)
 	}
 }
 
 // callEnded brings a binding back when a call for its targets has ended. The calls of one change end at about the same time, and one pass tells of all.
 func (b *targetBindings) callEnded(binding stack.ID) {
-	b.waker.wakeAfter(coalesce, ended, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: binding.Namespace, Name: binding.Name}})
+	b.waker.WakeAfter(queue.Coalesce, queue.CallEnded, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: binding.Namespace, Name: binding.Name}})
 }
 
 func portsChanged(before, after client.Object) bool {
@@ -161,7 +162,7 @@ func endpointsChanged(before, after client.Object) bool {
 // being so, those of type ip, too, whose pods that wait for a gate count by their node; and if it is new to the cache, those that
 // missed it.
 func (b *targetBindings) nodeEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
-	return on(func(ctx context.Context, before, after client.Object, q queueOf[reconcile.Request]) {
+	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
 		o, okO := before.(*corev1.Node)
 		n, okN := after.(*corev1.Node)
 		if okO && okN && sameForTargets(o, n) {
@@ -175,9 +176,9 @@ func (b *targetBindings) nodeEvent() handler.TypedEventHandler[client.Object, re
 		for i := range list.Items {
 			req := requestFor(&list.Items[i])
 			if before == nil && b.missing.missed(req.NamespacedName, after.GetName()) {
-				q.AddAfter(req, coalesce)
+				q.AddAfter(req, queue.Coalesce)
 			} else if t := list.Items[i].Spec.TargetType; turned || t != nil && *t == v1beta1.TargetTypeInstance {
-				enqueue(q, coalesce, bulk, req)
+				queue.Add(q, queue.Coalesce, queue.Bulk, req)
 			}
 		}
 	})
@@ -200,11 +201,11 @@ func readyCondition(n *corev1.Node) corev1.ConditionStatus {
 // podEvent wakes the bindings that a pod's readiness gates name, when its containers become ready or stop being so: an
 // endpoint that only waits for a gate is registered already. What we write ourselves wakes nobody, unless somebody takes it back.
 func (b *targetBindings) podEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
-	return on(func(_ context.Context, before, after client.Object, q queueOf[reconcile.Request]) {
+	return queue.Handle(func(_ context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
 		was, _ := before.(*corev1.Pod)
 		is, _ := after.(*corev1.Pod)
 		b.wakeHeld(was, is, q)
-		p, ok := either(before, after).(*corev1.Pod)
+		p, ok := queue.Newest(before, after).(*corev1.Pod)
 		if !ok || len(p.Spec.ReadinessGates) == 0 {
 			return
 		}
@@ -212,7 +213,7 @@ func (b *targetBindings) podEvent() handler.TypedEventHandler[client.Object, rec
 			if was == nil || after == nil || gateMatters(was, p, readiness.Gate(name)) {
 				key := types.NamespacedName{Namespace: p.Namespace, Name: name}
 				b.changes.heard(key)
-				q.AddAfter(reconcile.Request{NamespacedName: key}, coalesce)
+				q.AddAfter(reconcile.Request{NamespacedName: key}, queue.Coalesce)
 			}
 		}
 	})

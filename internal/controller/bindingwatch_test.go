@@ -20,13 +20,14 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // wokenBindings is a queue that notes who is added.
 type wokenBindings struct {
-	queueOf[reconcile.Request]
+	queue.Of[reconcile.Request]
 	names []string
 }
 
@@ -46,7 +47,7 @@ func (u urgencies) AddAfter(r reconcile.Request, after time.Duration) {
 
 func (u urgencies) AddWithOpts(o priorityqueue.AddOpts, items ...reconcile.Request) {
 	for _, r := range items {
-		u.of[r.Name] = ptr.Deref(o.Priority, normal)
+		u.of[r.Name] = ptr.Deref(o.Priority, queue.Normal)
 	}
 }
 
@@ -55,7 +56,7 @@ func TestEndpointsThatChangeGoBeforeWhatIsOnlyToldOfOtherBindings(t *testing.T) 
 	l := newLab(t, account.Profile{}, labService("web"))
 	l.create(labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP))
 	u := urgencies{of: map[string]int{}}
-	l.bound.waker.q = u
+	l.bound.waker.SetQueue(u)
 	l.bound.callEnded(stack.ID{Namespace: "shop", Name: "told"})
 	before := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1", ResourceVersion: "1", Labels: map[string]string{discoveryv1.LabelServiceName: "web"}}}
 	after := before.DeepCopy()

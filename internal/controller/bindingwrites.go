@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
@@ -26,7 +27,7 @@ type bindingWrites struct {
 	wake   func(binding types.NamespacedName) // a write ended, or failed for the first time
 	log    logr.Logger
 
-	writing *keyed // by kind of write, namespace and name
+	writing *queue.Keyed // by kind of write, namespace and name
 
 	mu        sync.Mutex
 	of        map[string]*bindingWrite
@@ -64,7 +65,7 @@ const (
 
 func newBindingWrites(now func() time.Time, log logr.Logger) *bindingWrites {
 	w := &bindingWrites{now: now, wake: func(types.NamespacedName) {}, log: log, of: map[string]*bindingWrite{}, protected: map[types.NamespacedName]types.UID{}, groups: map[types.NamespacedName]bindingGroup{}}
-	w.writing = newKeyed(firstRetry, now, w.write)
+	w.writing = queue.NewKeyed(queue.FirstRetry, now, w.write)
 	return w
 }
 
@@ -88,7 +89,7 @@ func (w *bindingWrites) ask(ctx context.Context, o *v1beta1.TargetGroupBinding, 
 		return !x.done.IsZero(), x.err
 	}
 	w.of[id] = &bindingWrite{binding: key, uid: o.UID, generation: o.Generation, do: do}
-	w.writing.kick(id)
+	w.writing.AddNow(id)
 	return false, nil
 }
 
@@ -101,12 +102,12 @@ func (w *bindingWrites) again(err error) error {
 }
 
 // write makes an attempt.
-func (w *bindingWrites) write(ctx context.Context, id string) retry {
+func (w *bindingWrites) write(ctx context.Context, id string) queue.Retry {
 	w.mu.Lock()
 	x := w.of[id]
 	if x == nil || !x.done.IsZero() {
 		w.mu.Unlock()
-		return retry{}
+		return queue.Retry{}
 	}
 	do := x.do
 	w.mu.Unlock()
@@ -118,7 +119,7 @@ func (w *bindingWrites) write(ctx context.Context, id string) retry {
 	w.mu.Lock()
 	if ctx.Err() != nil || w.of[id] != x { // whoever asked for another one has it made
 		w.mu.Unlock()
-		return retry{}
+		return queue.Retry{}
 	}
 	failed := x.err != nil
 	if x.err = err; err == nil {
@@ -131,7 +132,7 @@ func (w *bindingWrites) write(ctx context.Context, id string) retry {
 	if err == nil || !failed {
 		w.wake(x.binding)
 	}
-	return retry{failed: err != nil, soon: unheard(err) || apierrors.IsConflict(err)}
+	return queue.Retry{Failed: err != nil, Soon: queue.APIUnavailable(err) || apierrors.IsConflict(err)}
 }
 
 // forget drops what was to be written to a binding that is gone.

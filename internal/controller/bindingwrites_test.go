@@ -216,8 +216,8 @@ func TestAWriteToABindingThatFailsIsToldAndTriedAgain(t *testing.T) {
 	w := l.bound.writes
 	w.beside = true
 	write := func() {
-		for key, _, ok := w.writing.next(); ok; key, _, ok = w.writing.next() {
-			w.writing.pass(t.Context(), key)
+		for key, _, ok := w.writing.Next(); ok; key, _, ok = w.writing.Next() {
+			w.writing.Run(t.Context(), key)
 		}
 	}
 	l.get(b, "bound")

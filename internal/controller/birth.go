@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -34,7 +35,7 @@ type birthWatch struct {
 
 // Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only.
 func (w *birthWatch) Start(ctx context.Context) error {
-	every(background(ctx), birthTick, nil, w.tick)
+	queue.Every(queue.Background(ctx), birthTick, nil, w.tick)
 	return nil
 }
 

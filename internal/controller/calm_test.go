@@ -27,6 +27,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -50,7 +51,7 @@ func (l *lab) pass(span time.Duration, loops []loop, keys ...stack.Key) {
 	for _, key := range keys {
 		due[unit{stack: key}] = l.clock.Now()
 	}
-	failures := backoff.NewFailures[unit](backoff.Policy{First: firstRetry, Longest: l.config.BindingMaxBackoff}, l.clock.Now, nil)
+	failures := backoff.NewFailures[unit](backoff.Policy{First: queue.FirstRetry, Longest: l.config.BindingMaxBackoff}, l.clock.Now, nil)
 	known := map[unit]string{} // what a watch brings back
 	ticks := make([]time.Time, len(loops))
 	for i := range ticks {
@@ -60,12 +61,12 @@ func (l *lab) pass(span time.Duration, loops []loop, keys ...stack.Key) {
 		delete(due, u)
 		now := l.clock.Now()
 		switch {
-		case errors.Is(err, errAgain) || apierrors.IsConflict(err):
-			due[u] = now.Add(coalesce)
+		case errors.Is(err, queue.ErrRequeue) || apierrors.IsConflict(err):
+			due[u] = now.Add(queue.Coalesce)
 		case err != nil && u.stack != (stack.Key{}):
 			due[u] = now.Add(l.of(u.stack).retries.When(u.stack))
 		case err != nil:
-			due[u] = now.Add(l.bound.unheard.pause(reconcile.Request{NamespacedName: u.binding}, failures.When(u)))
+			due[u] = now.Add(l.bound.unheard.Pause(reconcile.Request{NamespacedName: u.binding}, failures.When(u)))
 		case r.RequeueAfter > 0:
 			due[u] = now.Add(r.RequeueAfter)
 			failures.Forget(u)
@@ -117,8 +118,8 @@ func (l *lab) pass(span time.Duration, loops []loop, keys ...stack.Key) {
 		l.rewoken = nil
 		notice()
 		next := end
-		for _, k := range []*keyed{l.bound.rules.placing, l.bound.rules.groups} {
-			if _, pause, _ := k.next(); pause > 0 {
+		for _, k := range []*queue.Keyed{l.bound.rules.placing, l.bound.rules.groups} {
+			if _, pause, _ := k.Next(); pause > 0 {
 				ticks = append(ticks, l.clock.Now().Add(pause))
 			}
 		}
@@ -293,7 +294,7 @@ func TestShutdownInTheMiddleOfAPlanWarnsNobody(t *testing.T) {
 			return call.Err()
 		})
 		for range 4 {
-			if _, err := l.ingresses.Reconcile(ctx, implicit("web")); err != nil && !errors.Is(err, errAgain) {
+			if _, err := l.ingresses.Reconcile(ctx, implicit("web")); err != nil && !errors.Is(err, queue.ErrRequeue) {
 				t.Errorf("ended at call %d: a pass fails with %v", n, err)
 			}
 			for _, b := range l.allBindings() {

@@ -8,6 +8,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -35,7 +36,7 @@ var certificatePauses = backoff.Policy{First: 5 * time.Second, Longest: time.Min
 
 // Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only.
 func (w *certificateWatch) Start(ctx context.Context) error {
-	every(background(ctx), certificateTick, nil, w.look)
+	queue.Every(queue.Background(ctx), certificateTick, nil, w.look)
 	return nil
 }
 
@@ -110,5 +111,5 @@ func (s *stacks) certificatesChanged(names []string) {
 		}
 	}
 	s.mu.Unlock()
-	s.waker.wake(normal, concerned...)
+	s.waker.Wake(queue.Normal, concerned...)
 }

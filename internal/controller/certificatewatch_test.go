@@ -14,12 +14,13 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // woken is a queue that remembers who is queued.
 type woken struct {
-	queueOf[stack.Key]
+	queue.Of[stack.Key]
 	stacks []string
 }
 
@@ -56,7 +57,7 @@ func TestACertificateThatComesOrGoesReachesExactlyTheStacksThatAskedForItsHosts(
 	keys := []stack.Key{implicit("a"), implicit("b"), implicit("known"), implicit("named"), implicit("plain")}
 	l.settle(keys...)
 	q := &woken{}
-	l.ingresses.waker.q = q
+	l.ingresses.waker.SetQueue(q)
 	w := &certificateWatch{read: l.inventory.ReadCertificates, stacks: l.ingresses, others: true, log: logr.Discard()}
 	look := func(step string, want ...string) {
 		t.Helper()

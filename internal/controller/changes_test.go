@@ -26,7 +26,7 @@ import (
 func (l *lab) lags() map[string]time.Duration {
 	l.Helper()
 	r := prometheus.NewRegistry()
-	l.must(r.Register(l.bound.metrics.lag))
+	l.must(r.Register(l.bound.metrics.TargetLag))
 	families, err := r.Gather()
 	l.must(err)
 	out := map[string]time.Duration{}
@@ -49,7 +49,7 @@ func TestTheLagOfATargetIsTheTimeFromTheChangeToItsCall(t *testing.T) {
 	registry := targets.NewRegistry(clients.ELBV2, func(ctx context.Context, p plan.Plan) apply.Result {
 		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: l.inventory, Now: l.clock.Now})
 	}, l.inventory.Fresh)
-	registry.Clock, registry.Lag = l.clock, l.bound.metrics.targetLagged
+	registry.Clock, registry.Lag = l.clock, l.bound.metrics.ObserveTargetLag
 	l.bound.registry = registry
 	l.settle()
 	if got := l.lags(); len(got) > 0 {

@@ -15,6 +15,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 )
 
 // apiServer stands between the controllers of a lab and its objects.
@@ -223,7 +225,7 @@ func TestAnErrorOfAWSIsNoAPIServerThatIsAway(t *testing.T) {
 		"a connection to AWS":        {&smithy.OperationError{ServiceID: "EC2", OperationName: "DescribeVpcs", Err: refused}, false},
 		"an answer that stays as is": {apierrors.NewBadRequest("no"), false},
 	} {
-		if got := unheard(c.err); got != c.want {
+		if got := queue.APIUnavailable(c.err); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"testing"
 	"time"
+
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 )
 
 // TestAColdStartWithoutAPIServerTakesNothingAndConvergesWithinItsPause has a process end, its objects change, and the next process start while
@@ -59,7 +61,7 @@ func TestAColdStartWithoutAPIServerTakesNothingAndConvergesWithinItsPause(t *tes
 				if d := linesApart(l.account(), whole.account()); d != "" {
 					t.Errorf("the account (+) is not as it would have been (-):\n%s", d)
 				}
-				if took > usual+longestUnheard+5*time.Second {
+				if took > usual+queue.LongestAPIPause+5*time.Second {
 					t.Errorf("it takes %s after the API server is back, and %s where it never was away", took, usual)
 				}
 				for _, more := range callsBeyond(withholding(by), withholding(most)) {

@@ -23,6 +23,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -284,5 +285,5 @@ func (l *lab) passOnce(ctx context.Context, keys ...stack.Key) {
 		_, _ = l.bound.Reconcile(ctx, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&b)})
 	}
 	l.bringRules(ctx)
-	l.clock.Advance(coalesce)
+	l.clock.Advance(queue.Coalesce)
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -43,7 +44,7 @@ type workUnit struct {
 // begin has workers take over what the life of a lab has to do.
 func (l *lab) begin(keys ...stack.Key) *workers {
 	w := &workers{lab: l, keys: keys, due: map[workUnit]time.Time{}, running: map[workUnit]bool{}, known: map[workUnit]string{}}
-	w.failures = backoff.NewFailures[workUnit](backoff.Policy{First: firstRetry, Longest: l.config.BindingMaxBackoff}, l.clock.Now, nil)
+	w.failures = backoff.NewFailures[workUnit](backoff.Policy{First: queue.FirstRetry, Longest: l.config.BindingMaxBackoff}, l.clock.Now, nil)
 	l.bound.registry.Patience = -1 // as in a controller: no pass waits for the calls of targets
 	l.bound.registry.Progress = func(b stack.ID) {
 		l.mu.Lock()
@@ -111,9 +112,9 @@ func (w *workers) start() (begun bool) {
 		go w.pass(u)
 		synctest.Wait()
 	}
-	for _, k := range []*keyed{w.bound.rules.placing, w.bound.rules.groups} {
-		for key, _, ok := k.next(); ok; key, _, ok = k.next() {
-			go k.pass(w.Context(), key)
+	for _, k := range []*queue.Keyed{w.bound.rules.placing, w.bound.rules.groups} {
+		for key, _, ok := k.Next(); ok; key, _, ok = k.Next() {
+			go k.Run(w.Context(), key)
 			synctest.Wait()
 		}
 	}
@@ -134,8 +135,8 @@ func (w *workers) pass(u workUnit) {
 	w.seen = false
 	pause := r.RequeueAfter
 	switch {
-	case errors.Is(err, errAgain) || apierrors.IsConflict(err):
-		pause = coalesce
+	case errors.Is(err, queue.ErrRequeue) || apierrors.IsConflict(err):
+		pause = queue.Coalesce
 	case err != nil && u.stack != (stack.Key{}):
 		pause = w.of(u.stack).retries.When(u.stack)
 	case err != nil:

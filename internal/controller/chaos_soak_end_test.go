@@ -54,13 +54,13 @@ func (s *soak) finish() {
 func (s *soak) remembered() map[string]int {
 	out := map[string]int{
 		"written bindings": len(s.ingresses.bindings.written), "wanted rules": len(s.bound.rules.wanted), "rules to end": len(s.bound.rules.ending),
-		"rules that are waited for": len(s.bound.rules.waiting), "looks at health": s.bound.health.Groups(), "bindings in vain": len(s.bound.unheard.of),
-		"groups to place": len(s.bound.rules.placing.entries), "groups to bring": len(s.bound.rules.groups.entries), "gates": s.bound.gates.Bindings(),
+		"rules that are waited for": len(s.bound.rules.waiting), "looks at health": s.bound.health.Groups(), "bindings in vain": s.bound.unheard.Len(),
+		"groups to place": s.bound.rules.placing.Len(), "groups to bring": s.bound.rules.groups.Len(), "gates": s.bound.gates.Bindings(),
 	}
 	for _, x := range []*stacks{s.ingresses, s.services} {
 		owner := string(x.front.Owner())
 		out["memories of "+owner], out["edits of "+owner], out["questions of "+owner] = len(x.memory), len(x.edits), len(x.missed)
-		out["discoveries of "+owner], out["readers of "+owner], out["passes in vain of "+owner] = len(x.discoveries), len(x.index.reads), len(x.retries.unheard.of)
+		out["discoveries of "+owner], out["readers of "+owner], out["passes in vain of "+owner] = len(x.discoveries), x.index.Len(), x.retries.unheard.Len()
 	}
 	return out
 }
@@ -92,7 +92,7 @@ func (s *soak) freshStart() *lab {
 	fresh.bindTheirs(s.allBindings())
 	var keys []stack.Key
 	for _, x := range []*stacks{s.ingresses, s.services} {
-		keys = append(keys, x.index.units()...)
+		keys = append(keys, x.index.Units()...)
 	}
 	fresh.pass(time.Minute, nil, keys...)
 	return fresh

@@ -20,6 +20,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -61,7 +63,7 @@ func (s *soak) begin() {
 	} {
 		life.running.Go(func() { _ = l.Start(ctx) })
 	}
-	s.bound.rules.groups.gather = coalesce
+	s.bound.rules.groups.Gather = queue.Coalesce
 	w := wiring{config: s.config, inventory: s.inventory, now: s.clock.Now, log: logr.Discard()}
 	sweep := w.newSweep([]*stacks{s.ingresses, s.services}, s.bound, s.wake)
 	s.ingresses.reviewSoon, s.services.reviewSoon = sweep.soon, sweep.soon
@@ -114,7 +116,7 @@ func (s *soak) remember(life *soakLife, live client.Client) {
 }
 
 // wake queues a stack.
-func (s *soak) wake(key stack.Key) { s.of(key).waker.wake(normal, key) }
+func (s *soak) wake(key stack.Key) { s.of(key).waker.Wake(queue.Normal, key) }
 
 // watch starts work queues and has events fill them, as the controller's setup does.
 func (s *soak) watch(life *soakLife) {
@@ -123,21 +125,23 @@ func (s *soak) watch(life *soakLife) {
 	b := s.bound
 	ingresses := work(life, s.ingresses, c.IngressWorkers, s.ingresses.retries)
 	services := work(life, s.services, c.ServiceWorkers, s.services.retries)
-	bindings := work(life, b, c.BindingWorkers, unheardLimiter[reconcile.Request]{
-		workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, c.BindingMaxBackoff), &b.unheard})
-	s.ingresses.waker.q, s.services.waker.q, b.waker.q = ingresses, services, bindings
+	bindings := work(life, b, c.BindingWorkers, queue.RateLimiter[reconcile.Request]{
+		TypedRateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](queue.FirstRetry, c.BindingMaxBackoff), Units: &b.unheard})
+	s.ingresses.waker.SetQueue(ingresses)
+	s.services.waker.SetQueue(services)
+	b.waker.SetQueue(bindings)
 	b.registry.Patience = -1
 	b.registry.Progress = b.callEnded
-	b.rules.wake = func(n types.NamespacedName) { b.waker.wake(ended, reconcile.Request{NamespacedName: n}) }
+	b.rules.wake = func(n types.NamespacedName) { b.waker.Wake(queue.CallEnded, reconcile.Request{NamespacedName: n}) }
 	inv := s.inventory
-	b.writes.wake = func(n types.NamespacedName) { b.waker.wake(normal, reconcile.Request{NamespacedName: n}) }
+	b.writes.wake = func(n types.NamespacedName) { b.waker.Wake(queue.Normal, reconcile.Request{NamespacedName: n}) }
 	b.lost = func(key stack.Key, arn string) {
 		if inv.Lost(key, arn) {
 			s.wake(key)
 		}
 	}
 	loader, _ := s.ingresses.front.(front.Ingress)
-	m := &memberships{front: loader, reader: s.ingresses.client, classes: newIndex[types.NamespacedName](), reporter: s.ingresses.reporter}
+	m := &memberships{front: loader, reader: s.ingresses.client, classes: reads.NewIndex[types.NamespacedName](), reporter: s.ingresses.reporter}
 	balancers, _ := s.services.front.(front.Service)
 	vanished := s.ingresses.bindings.vanished
 	member, class := m.ingressEvent(s.ingresses), m.classEvent(s.ingresses, objects.IngressClass)
@@ -147,7 +151,7 @@ func (s *soak) watch(life *soakLife) {
 	ports := b.ofService(client.Object.GetName, portsChanged)
 	endpoints := b.ofService(func(o client.Object) string { return o.GetLabels()[discoveryv1.LabelServiceName] }, endpointsChanged)
 	s.cluster.lead(life.ctx, func(before, after client.Object) {
-		switch either(before, after).(type) {
+		switch queue.Newest(before, after).(type) {
 		case *networkingv1.Ingress:
 			tellOf(life.ctx, member, before, after, ingresses)
 		case *networkingv1.IngressClass:
@@ -171,7 +175,7 @@ func (s *soak) watch(life *soakLife) {
 }
 
 // tellOf hands an event to a watch.
-func tellOf[U comparable](ctx context.Context, h handler.TypedEventHandler[client.Object, U], before, after client.Object, q queueOf[U]) {
+func tellOf[U comparable](ctx context.Context, h handler.TypedEventHandler[client.Object, U], before, after client.Object, q queue.Of[U]) {
 	switch {
 	case before == nil:
 		h.Create(ctx, event.TypedCreateEvent[client.Object]{Object: after}, q)
@@ -183,20 +187,18 @@ func tellOf[U comparable](ctx context.Context, h handler.TypedEventHandler[clien
 }
 
 // work makes passes over what a queue hands out, as controller-runtime does.
-func work[U comparable](life *soakLife, inner reconcile.TypedReconciler[U], workers int, limiter workqueue.TypedRateLimiter[U]) queueOf[U] {
-	l := newLanes(yielding[U]{inner}, workers, slowAfter)
+func work[U comparable](life *soakLife, inner reconcile.TypedReconciler[U], workers int, limiter workqueue.TypedRateLimiter[U]) queue.Of[U] {
+	l := queue.NewWorkerPool(inner, workers, queue.DetachAfter)
 	q := workqueue.NewTypedRateLimitingQueue(limiter) // that of controller-runtime leaves a goroutine behind when it ends
-	for range l.passes() {
+	for range l.MaxConcurrent() {
 		life.running.Go(func() {
 			for {
-				select {
-				case l.workers <- struct{}{}:
-				case <-life.ctx.Done():
+				if !l.Acquire(life.ctx.Done()) {
 					return
 				}
 				u, shutdown := q.Get()
 				if shutdown {
-					l.free()
+					l.Release()
 					return
 				}
 				r, err := l.Reconcile(life.ctx, u)

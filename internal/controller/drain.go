@@ -8,6 +8,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
@@ -95,7 +96,7 @@ func (d *drains) draining(ctx context.Context, arn string) bool {
 
 // Start runs until ctx ends; it implements manager.Runnable.
 func (d *drains) Start(ctx context.Context) error {
-	every(background(ctx), drainTick, nil, d.lookAtOne)
+	queue.Every(queue.Background(ctx), drainTick, nil, d.lookAtOne)
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
@@ -70,7 +71,7 @@ type swept struct {
 
 // Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only.
 func (s *sweep) Start(ctx context.Context) error {
-	every(background(ctx), driftPace, nil, s.tick)
+	queue.Every(queue.Background(ctx), driftPace, nil, s.tick)
 	return nil
 }
 
@@ -236,7 +237,7 @@ func (w *wiring) newSweep(all []*stacks, b *targetBindings, wake func(key stack.
 		stacks: func() []stack.Key {
 			var keys []stack.Key
 			for _, s := range all {
-				keys = append(keys, s.index.units()...)
+				keys = append(keys, s.index.Units()...)
 			}
 			return keys
 		},
@@ -247,7 +248,7 @@ func (w *wiring) newSweep(all []*stacks, b *targetBindings, wake func(key stack.
 		recheck: b.registry.Recheck,
 		tags:    w.inventory.RereadTags,
 		wake:    wake,
-		rebind:  func(n types.NamespacedName) { b.waker.wake(drift, reconcile.Request{NamespacedName: n}) },
+		rebind:  func(n types.NamespacedName) { b.waker.Wake(queue.Drift, reconcile.Request{NamespacedName: n}) },
 		seen:    w.board.targets,
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
@@ -249,12 +250,12 @@ func TestUrgentWorkOvertakesTheRest(t *testing.T) {
 	t.Parallel()
 	q := priorityqueue.New[string]("test")
 	defer q.ShutDown()
-	enqueue[string](q, 0, drift, "drift")
-	enqueue[string](q, 0, bulk, "node")
-	enqueue[string](q, 0, normal, "endpoint")
-	enqueue[string](q, 0, urgent, "edit")
-	enqueue[string](q, 0, drift, "promoted")
-	enqueue[string](q, 0, urgent, "promoted")
+	queue.Add[string](q, 0, queue.Drift, "drift")
+	queue.Add[string](q, 0, queue.Bulk, "node")
+	queue.Add[string](q, 0, queue.Normal, "endpoint")
+	queue.Add[string](q, 0, queue.Urgent, "edit")
+	queue.Add[string](q, 0, queue.Drift, "promoted")
+	queue.Add[string](q, 0, queue.Urgent, "promoted")
 	var got []string
 	for range 5 {
 		item, _ := q.Get()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -28,16 +29,16 @@ const (
 // elsewhere knows the bindings of other namespaces, where --watch-namespace restricts the caches to one. It is nil-safe: without a
 // restriction no binding is unknown.
 type elsewhere struct {
-	glimpse[v1beta1.TargetGroupBinding]
+	reads.OtherNamespaces[v1beta1.TargetGroupBinding]
 }
 
 func newElsewhere(live client.Reader, namespace string, now func() time.Time, log logr.Logger) *elsewhere {
-	return &elsewhere{glimpse[v1beta1.TargetGroupBinding]{
-		live: live, namespace: namespace, now: now, log: log, interval: elsewhereInterval, list: listBindings, told: func(context.Context) {}, first: make(chan struct{}),
-		same: func(x, y v1beta1.TargetGroupBinding) bool {
+	return &elsewhere{reads.OtherNamespaces[v1beta1.TargetGroupBinding]{
+		Live: live, Namespace: namespace, Now: now, Log: log, Interval: elsewhereInterval, List: listBindings, OnChange: func(context.Context) {},
+		Same: func(x, y v1beta1.TargetGroupBinding) bool {
 			return x.UID == y.UID && x.ResourceVersion == y.ResourceVersion
 		},
-		unanswered: "the API server does not tell of the TargetGroupBindings of other namespaces: security group rules that they may need are not revoked, and targets that they may have " +
+		FailureMessage: "the API server does not tell of the TargetGroupBindings of other namespaces: security group rules that they may need are not revoked, and targets that they may have " +
 			"registered stay; the controller needs the right to list them in the whole cluster",
 	}}
 }
@@ -60,7 +61,7 @@ func (e *elsewhere) bindings(ctx context.Context) (list []v1beta1.TargetGroupBin
 	if e == nil {
 		return nil, true
 	}
-	return e.known(ctx)
+	return e.Known(ctx)
 }
 
 // needsRules reports whether a binding of another namespace may need rules.
@@ -76,18 +77,18 @@ func (e *elsewhere) of(ctx context.Context, arn string) []v1beta1.TargetGroupBin
 }
 
 // hides reports whether the caches do not show a namespace.
-func (e *elsewhere) hides(namespace string) bool { return e != nil && namespace != e.namespace }
+func (e *elsewhere) hides(namespace string) bool { return e != nil && namespace != e.Namespace }
 
 // registeredByOthers tells which targets stay because a binding that cannot be seen may have registered them.
 func (e *elsewhere) registeredByOthers(o *v1beta1.TargetGroupBinding, keys []string) diag.Diagnostic {
-	cause := e.unknown()
+	cause := e.Cause()
 	remedy := "it is tried again once the API server answers"
 	if apierrors.IsForbidden(cause) {
 		remedy = "let the controller's ServiceAccount list targetgroupbindings.elbv2.k8s.aws in all namespaces (a ClusterRole with a ClusterRoleBinding)"
 	}
 	return diag.New(kube.BindingObject(o), "spec.targetGroupARN", diag.UnseenBindings,
 		fmt.Sprintf("%d targets, as %s, were not registered by this controller and stay registered: with --watch-namespace=%s a TargetGroupBinding of another namespace may serve them, and the API server does not tell: %s",
-			len(keys), keys[0], e.namespace, cloud.SteadyText(cause.Error())),
+			len(keys), keys[0], e.Namespace, cloud.SteadyText(cause.Error())),
 		remedy+"; if no binding has registered them, deregister them by hand")
 }
 
@@ -98,7 +99,7 @@ func (e *elsewhere) labelled(registered map[string][]targets.Target) map[string]
 	}
 	out := make(map[string][]targets.Target, len(registered))
 	for arn, ts := range registered {
-		out[e.namespace+" "+arn] = ts
+		out[e.Namespace+" "+arn] = ts
 	}
 	return out
 }
@@ -111,7 +112,7 @@ func (e *elsewhere) own(kept map[string][]targets.Target) map[string][]targets.T
 		switch {
 		case e == nil && !labelled:
 			out[name] = ts
-		case e != nil && labelled && namespace == e.namespace:
+		case e != nil && labelled && namespace == e.Namespace:
 			out[arn] = ts
 		}
 	}

@@ -29,7 +29,7 @@ func (l *lab) restrict(namespace string, live client.Reader) {
 	l.Helper()
 	l.client = onlyNamespace(l.client, namespace)
 	l.elsewhere = newElsewhere(live, namespace, l.clock.Now, logr.Discard())
-	close(l.elsewhere.first)
+	l.elsewhere.Proceed()
 	l.restart()
 }
 

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -22,7 +23,7 @@ import (
 func (b *targetBindings) endpoints(ctx context.Context, o *v1beta1.TargetGroupBinding) (wanted []targets.Endpoint, found diag.List, known bool, err error) {
 	ref := o.Spec.ServiceRef
 	svc := &corev1.Service{}
-	absence, err := (sureReader{b.client, b.live}).get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: ref.Name}, svc)
+	absence, err := (reads.ConfirmingReader{Cache: b.client, Live: b.live}).Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: ref.Name}, svc)
 	switch {
 	case absence.Proven():
 		return nil, diag.List{diag.New(kube.BindingObject(o), "spec.serviceRef.name", diag.ServiceMissing,
@@ -50,7 +51,7 @@ func (b *targetBindings) podEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	if len(list.Items) == 0 && b.live != nil {
 		// Kubernetes keeps an EndpointSlice for every Service with a selector, also without pods: that there is none may be the
 		// cache's delay, and would deregister everything.
-		ctx, cancel := context.WithTimeout(ctx, liveTimeout)
+		ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
 		defer cancel()
 		if err := b.live.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: o.Spec.ServiceRef.Name}); err != nil {
 			return nil, fmt.Errorf("the cache has no EndpointSlice of Service %s/%s, and the API server was asked: %w", o.Namespace, o.Spec.ServiceRef.Name, err)

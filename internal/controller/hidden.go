@@ -15,6 +15,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -38,7 +40,7 @@ type hiddenMember struct {
 
 // hiddenMembers knows the members that explicit groups have in other namespaces, where --watch-namespace restricts the caches to one.
 type hiddenMembers struct {
-	glimpse[hiddenMember]
+	reads.OtherNamespaces[hiddenMember]
 	front   front.Ingress
 	cache   client.Reader // has what decides about classes and groups
 	grouped func()        // there is an explicit group
@@ -48,10 +50,10 @@ type hiddenMembers struct {
 func newHiddenMembers(live, cache client.Reader, front front.Ingress, namespace string, now func() time.Time, log logr.Logger) *hiddenMembers {
 	h := &hiddenMembers{front: front, cache: cache, asks: make(chan struct{})}
 	h.grouped = sync.OnceFunc(func() { close(h.asks) })
-	h.glimpse = glimpse[hiddenMember]{
-		live: live, namespace: namespace, now: now, log: log, interval: hiddenInterval, list: h.members, told: func(context.Context) {}, first: make(chan struct{}),
-		same: func(x, y hiddenMember) bool { return x.name == y.name && slices.Equal(x.groups, y.groups) },
-		unanswered: "the API server does not tell of the Ingresses of other namespaces: what members there may have of the load balancers of groups stays; " +
+	h.OtherNamespaces = reads.OtherNamespaces[hiddenMember]{
+		Live: live, Namespace: namespace, Now: now, Log: log, Interval: hiddenInterval, List: h.members, OnChange: func(context.Context) {},
+		Same: func(x, y hiddenMember) bool { return x.name == y.name && slices.Equal(x.groups, y.groups) },
+		FailureMessage: "the API server does not tell of the Ingresses of other namespaces: what members there may have of the load balancers of groups stays; " +
 			"the controller needs the right to list Ingresses in the whole cluster",
 	}
 	return h
@@ -63,14 +65,14 @@ func (h *hiddenMembers) Start(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	case <-h.asks:
-		return h.glimpse.Start(ctx)
+		return h.OtherNamespaces.Start(ctx)
 	}
 }
 
 // members lists the Ingresses of other namespaces that may have something of an explicit group's load balancer. One that carries no
 // finalizer and shows no address never had anything.
 func (h *hiddenMembers) members(ctx context.Context, live client.Reader, namespace string) (out []hiddenMember, err error) {
-	v := objects.New(newCacheReader(ctx, h.cache))
+	v := objects.New(reads.NewCacheReader(ctx, h.cache, nil))
 	for next := ""; ; {
 		var list networkingv1.IngressList
 		if err := live.List(ctx, &list, client.Limit(hiddenPage), client.Continue(next)); err != nil {
@@ -100,14 +102,14 @@ func (h *hiddenMembers) members(ctx context.Context, live client.Reader, namespa
 // of tells why members of an explicit group may be missing; nil = they are not.
 func (h *hiddenMembers) of(ctx context.Context, id stack.ID) *intent.Unseen {
 	h.grouped()
-	found, complete := h.known(ctx)
+	found, complete := h.Known(ctx)
 	var names []string
 	for _, m := range found {
 		if slices.Contains(m.groups, id) {
 			names = append(names, m.name)
 		}
 	}
-	u := &intent.Unseen{Namespace: h.namespace}
+	u := &intent.Unseen{Namespace: h.Namespace}
 	switch {
 	case len(names) > 0:
 		const most = 3
@@ -115,11 +117,11 @@ func (h *hiddenMembers) of(ctx context.Context, id stack.ID) *intent.Unseen {
 		if len(names) > most {
 			list += fmt.Sprintf(" and %d more", len(names)-most)
 		}
-		u.Why = fmt.Sprintf("with --watch-namespace=%s this controller does not see Ingress %s of the group", h.namespace, list)
+		u.Why = fmt.Sprintf("with --watch-namespace=%s this controller does not see Ingress %s of the group", h.Namespace, list)
 		u.Remedy = "run the controller for all namespaces, or give the Ingresses of this namespace a group of their own"
 	case !complete:
-		cause := h.unknown()
-		u.Why = fmt.Sprintf("with --watch-namespace=%s the API server does not tell of members in other namespaces: %s", h.namespace, cloud.SteadyText(cause.Error()))
+		cause := h.Cause()
+		u.Why = fmt.Sprintf("with --watch-namespace=%s the API server does not tell of members in other namespaces: %s", h.Namespace, cloud.SteadyText(cause.Error()))
 		u.Remedy = "it is tried again once the API server answers"
 		if apierrors.IsForbidden(cause) {
 			u.Remedy = "let the controller's ServiceAccount list ingresses.networking.k8s.io in all namespaces (a ClusterRole with a ClusterRoleBinding)"
@@ -155,5 +157,5 @@ func (s *stacks) withHidden(ctx context.Context, key stack.Key, w front.Input) (
 
 // reviewGroups makes passes over all explicit groups.
 func (s *stacks) reviewGroups(context.Context) {
-	s.waker.wake(normal, slices.DeleteFunc(s.index.units(), func(key stack.Key) bool { return key.ID.Namespace != "" })...)
+	s.waker.Wake(queue.Normal, slices.DeleteFunc(s.index.Units(), func(key stack.Key) bool { return key.ID.Namespace != "" })...)
 }

@@ -38,6 +38,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
@@ -162,19 +165,19 @@ func (l *lab) restart() {
 		defer l.mu.Unlock()
 		l.events = append(l.events, fmt.Sprintf("%s %s: %s", o, e.Reason, e.Message))
 	}
-	m := newMetrics(prometheus.NewRegistry())
+	m := metrics.New(prometheus.NewRegistry())
 	backend := newBackendGroup(l.client, l.inventory, run, l.config.ClusterName, logr.Discard())
 	begin := func(loader front.Loader) *stacks {
 		return &stacks{
 			front: loader, client: l.client, inventory: l.inventory, clients: clients, bindings: b, backend: backend,
-			reporter: status.NewReporter(record, l.clock.Now), metrics: m, index: newIndex[stack.Key](), compile: front.CompileFromFlags(l.config),
+			reporter: status.NewReporter(record, l.clock.Now), metrics: m, index: reads.NewIndex[stack.Key](), compile: front.CompileFromFlags(l.config),
 			now: l.clock.Now, brake: brake.New(l.config.DeletionBrake, l.clock.Now), retries: newRetries(l.clock.Now), memory: map[stack.Key]*compile.Memory{}, edits: map[stack.Key]string{}, duplicates: map[stack.Key]duplicates{}, missed: map[stack.Key][]facts.Need{}, discoveries: map[stack.Key]discovery{},
 		}
 	}
 	l.ingresses, l.services = begin(front.IngressFromFlags(l.config)), begin(front.ServiceFromFlags(l.config))
 	if l.elsewhere != nil {
-		l.ingresses.hidden = newHiddenMembers(l.elsewhere.live, l.client, front.IngressFromFlags(l.config), l.elsewhere.namespace, l.clock.Now, logr.Discard())
-		close(l.ingresses.hidden.first)
+		l.ingresses.hidden = newHiddenMembers(l.elsewhere.Live, l.client, front.IngressFromFlags(l.config), l.elsewhere.Namespace, l.clock.Now, logr.Discard())
+		l.ingresses.hidden.Proceed()
 	}
 	if l.core != nil {
 		l.ingresses.secrets = l.watchedSecrets()
@@ -192,7 +195,7 @@ func (l *lab) restart() {
 	if l.kept != nil {
 		l.kept.registered = func() map[string][]targets.Target { return l.elsewhere.labelled(registry.Registered()) }
 	}
-	registry.Clock, registry.Lag = l.clock, m.targetLagged
+	registry.Clock, registry.Lag = l.clock, m.ObserveTargetLag
 	registry.Brake = brake.New(l.config.DeregistrationBrake, l.clock.Now)
 	groups := newRules(l.client, l.inventory, inventory.NewInterfaces(clients.EC2, l.clock.Now), secgroup.Chooser{Cluster: l.config.ClusterName}, l.config.VPC, run,
 		l.config.BindingRequeue, l.clock.Now, logr.Discard())
@@ -262,8 +265,8 @@ func (l *lab) crash() { l.must(l.kept.store.Flush(l.Context())) }
 func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 	l.Helper()
 	note := func(r reconcile.Result, e error) {
-		if errors.Is(e, errAgain) {
-			r.RequeueAfter, e = coalesce, nil
+		if errors.Is(e, queue.ErrRequeue) {
+			r.RequeueAfter, e = queue.Coalesce, nil
 		}
 		if r.RequeueAfter > 0 && (wait == 0 || r.RequeueAfter < wait) {
 			wait = r.RequeueAfter
@@ -271,14 +274,14 @@ func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 		err = errors.Join(err, e)
 	}
 	if h := l.ingresses.hidden; h != nil {
-		h.ask(l.Context())
+		h.Poll(l.Context())
 	}
 	for _, key := range append(slices.Clone(l.woken), keys...) {
 		note(l.of(key).Reconcile(l.Context(), key))
 	}
 	l.woken = nil
 	if e := l.bound.rules.elsewhere; e != nil {
-		e.ask(l.Context())
+		e.Poll(l.Context())
 	}
 	for _, b := range l.allBindings() {
 		note(l.bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&b)}))
@@ -291,8 +294,8 @@ func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 			note(l.bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: b}))
 		}
 	}
-	for _, k := range []*keyed{l.bound.rules.placing, l.bound.rules.groups, l.bound.statuses.writing} {
-		_, pause, _ := k.next()
+	for _, k := range []*queue.Keyed{l.bound.rules.placing, l.bound.rules.groups, l.bound.statuses.writing} {
+		_, pause, _ := k.Next()
 		note(reconcile.Result{RequeueAfter: pause}, nil)
 	}
 	return wait, err
@@ -302,9 +305,9 @@ func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 func (l *lab) bringRules(ctx context.Context) {
 	for {
 		did := false
-		for _, k := range []*keyed{l.bound.rules.placing, l.bound.rules.groups, l.bound.statuses.writing} {
-			for key, _, ok := k.next(); ok; key, _, ok = k.next() {
-				k.pass(ctx, key)
+		for _, k := range []*queue.Keyed{l.bound.rules.placing, l.bound.rules.groups, l.bound.statuses.writing} {
+			for key, _, ok := k.Next(); ok; key, _, ok = k.Next() {
+				k.Run(ctx, key)
 				did = true
 			}
 		}

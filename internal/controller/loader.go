@@ -7,6 +7,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -32,7 +33,7 @@ type loader struct {
 // Start ends after the second look; it implements manager.Runnable, and runs on the leader only.
 func (l *loader) Start(ctx context.Context) error {
 	l.load(ctx)
-	for pause := secondLook; pause > 0; pause = l.lookAgain(background(ctx)) {
+	for pause := secondLook; pause > 0; pause = l.lookAgain(queue.Background(ctx)) {
 		select {
 		case <-ctx.Done():
 			return nil
@@ -68,7 +69,7 @@ func (l *loader) lookAgain(ctx context.Context) (again time.Duration) {
 		return secondLooks.Pause(l.failures)
 	}
 	for _, s := range l.stacks {
-		s.waker.wake(drift, s.unvisited()...)
+		s.waker.Wake(queue.Drift, s.unvisited()...)
 	}
 	return 0
 }
@@ -76,7 +77,7 @@ func (l *loader) lookAgain(ctx context.Context) (again time.Duration) {
 // unvisited are the stacks that earlier processes remembered and over which this one has made no pass: no object wants them.
 func (s *stacks) unvisited() []stack.Key {
 	visited := map[stack.Key]bool{}
-	for _, key := range s.index.units() {
+	for _, key := range s.index.Units() {
 		visited[key] = true
 	}
 	s.mu.Lock()

@@ -64,7 +64,7 @@ func TestStacksThatWentWhileNobodyLookedAreForgottenAfterTheSecondLook(t *testin
 		t.Fatalf("%d stacks are remembered", len(l.ingresses.memory))
 	}
 	q := &woken{}
-	l.ingresses.waker.q = q
+	l.ingresses.waker.SetQueue(q)
 	l.clock.Advance(secondLook)
 	if again := l.secondLook().lookAgain(t.Context()); again != 0 {
 		t.Errorf("it is looked again in %v", again)

@@ -39,6 +39,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
@@ -58,7 +61,7 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, clients cloud.C
 	if err != nil {
 		return fmt.Errorf("building scheme: %w", err)
 	}
-	m := newMetrics(ctrlmetrics.Registry)
+	m := metrics.New(ctrlmetrics.Registry)
 	rc = rest.CopyConfig(rc)
 	rc.QPS, rc.Burst = -1, -1 // the API server has its own fairness
 	options, events := managerOptions(c, scheme, log), &lateRecorder{}
@@ -74,7 +77,7 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, clients cloud.C
 		return fmt.Errorf("creating manager: %w", err)
 	}
 	events.of = mgr
-	limiter := cloud.NewLimiter(cloud.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: m.called, Attempt: m.attempted, MayWrite: lease.mayWrite})
+	limiter := cloud.NewLimiter(cloud.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: m.ObserveCall, Attempt: m.ObserveRequest, MayWrite: lease.mayWrite})
 	clients = limiter.Wrap(clients)
 	w := wiring{config: c, mgr: mgr, clients: clients, metrics: m, log: log, now: time.Now}
 	if err := w.setUp(ctx); err != nil {
@@ -178,7 +181,7 @@ type wiring struct {
 	config  *config.Config
 	mgr     ctrl.Manager
 	clients cloud.Clients
-	metrics *metrics
+	metrics *metrics.Metrics
 	log     logr.Logger
 	now     func() time.Time
 
@@ -205,13 +208,13 @@ func (w *wiring) setUp(ctx context.Context) error {
 	scope.CertificatesChanged = func(names []string) { w.certificates(names) }
 	scope.Freed = func(keys []stack.Key) {
 		for _, key := range keys {
-			w.wake(normal, key)
+			w.wake(queue.Normal, key)
 		}
 	}
 	scope.Progress = func(read, of int) { w.log.Info("reading the tags of the account", "read", read, "of", of) }
 	w.inventory = inventory.New(w.clients, scope)
 	if c.ImportTLSSecrets {
-		ctrlmetrics.Registry.MustRegister(importGauge(w.inventory.ImportsLastYear))
+		ctrlmetrics.Registry.MustRegister(metrics.ImportGauge(w.inventory.ImportsLastYear))
 	}
 	w.bindings = newBindings(w.mgr.GetClient(), w.now)
 	w.backend = newBackendGroup(w.mgr.GetClient(), w.inventory, w.run, c.ClusterName, w.log.WithName("backend-sg"))
@@ -239,7 +242,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 		}
 	}
 	w.board = newBoard(w.mgr.GetClient(), w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("status"))
-	if err := errors.Join(w.mgr.Add(w.backend), w.mgr.Add(w.board), w.mgr.Add(sampler{w.metrics, w.mgr.GetClient()})); err != nil {
+	if err := errors.Join(w.mgr.Add(w.backend), w.mgr.Add(w.board), w.mgr.Add(metrics.Sampler{Metrics: w.metrics, Cache: w.mgr.GetClient()})); err != nil {
 		return err
 	}
 	if err := w.warm(ctx); err != nil {
@@ -266,7 +269,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 	groups := w.stacks(ing, "ingress")
 	if c.WatchNamespace != "" {
 		groups.hidden = newHiddenMembers(w.mgr.GetAPIReader(), w.mgr.GetClient(), ing, c.WatchNamespace, w.now, w.log.WithName("hidden"))
-		groups.hidden.told = groups.reviewGroups
+		groups.hidden.OnChange = groups.reviewGroups
 		if err := w.mgr.Add(groups.hidden); err != nil {
 			return err
 		}
@@ -297,19 +300,19 @@ func (w *wiring) setUp(ctx context.Context) error {
 	}
 	w.board.appeared = func() {
 		for _, s := range all {
-			s.waker.wake(drift, s.index.units()...)
+			s.waker.Wake(queue.Drift, s.index.Units()...)
 		}
 	}
 	w.wake = func(priority int, key stack.Key) {
 		for _, s := range all {
 			if s.front.Owner() == key.Owner {
-				s.waker.wake(priority, key)
+				s.waker.Wake(priority, key)
 			}
 		}
 	}
 	b, err := w.setUpBindings(ctx, func(key stack.Key, arn string) {
 		if w.inventory.Lost(key, arn) {
-			w.wake(normal, key)
+			w.wake(queue.Normal, key)
 		}
 	})
 	if err != nil {
@@ -319,7 +322,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 		s.awaited = w.registry.Awaited
 	}
 	birth := &birthWatch{starting: w.inventory.Starting, refresh: w.inventory.RefreshStates, now: w.now, log: w.log.WithName("balancers"),
-		wake: func(key stack.Key) { w.wake(normal, key) }}
+		wake: func(key stack.Key) { w.wake(queue.Normal, key) }}
 	if err := w.mgr.Add(birth); err != nil {
 		return err
 	}
@@ -328,7 +331,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 		return err
 	}
 	if c.DriftInterval > 0 {
-		sweep := w.newSweep(all, b, func(key stack.Key) { w.wake(drift, key) })
+		sweep := w.newSweep(all, b, func(key stack.Key) { w.wake(queue.Drift, key) })
 		for _, s := range all {
 			s.reviewSoon = sweep.soon
 		}
@@ -369,7 +372,7 @@ func (w *wiring) cachesReady(r *http.Request) error {
 func (w *wiring) stacks(f front.Loader, component string) *stacks {
 	return &stacks{
 		front: f, client: w.mgr.GetClient(), live: w.mgr.GetAPIReader(), inventory: w.inventory, clients: w.clients, bindings: w.bindings, backend: w.backend, board: w.board, kept: w.kept,
-		reporter: status.NewReporter(w.recorder(component), w.now), metrics: w.metrics, index: newIndex[stack.Key](),
+		reporter: status.NewReporter(w.recorder(component), w.now), metrics: w.metrics, index: reads.NewIndex[stack.Key](),
 		compile: front.CompileFromFlags(w.config), policy: front.PolicyFromFlags(w.config), now: w.now, stabilize: w.config.StabilizationInterval,
 		annotate: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
 		retries:  newRetries(w.now), brake: w.brake,
@@ -402,7 +405,7 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 	registry := targets.NewRegistry(w.clients.ELBV2, w.run, w.inventory.Fresh)
 	registry.Brake = brake.New(c.DeregistrationBrake, w.now)
 	ctrlmetrics.Registry.MustRegister(heldGroupsGauge(registry.Brake))
-	registry.Lag = w.metrics.targetLagged
+	registry.Lag = w.metrics.ObserveTargetLag
 	w.registry = registry
 	if w.kept != nil {
 		w.kept.registered = func() map[string][]targets.Target { return w.elsewhere.labelled(registry.Registered()) }
@@ -413,7 +416,7 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 		return nil, err
 	}
 	gates := targethealth.NewGates(w.mgr.GetClient(), podsByGate, w.now, w.log.WithName("readiness"))
-	gates.Health, gates.Counted, gates.Opened, gates.LongestPause = registry.Health, w.board.targets, w.metrics.gateOpened, c.BindingRequeue
+	gates.Health, gates.Counted, gates.Opened, gates.LongestPause = registry.Health, w.board.targets, w.metrics.ObserveGate, c.BindingRequeue
 	gates.Report = func(d diag.Diagnostic) { tell(d.Object, status.EventOf(d)) }
 	if err := w.mgr.Add(gates); err != nil {
 		return nil, err
@@ -421,9 +424,9 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 	log := w.log.WithName("rules")
 	groups := newRules(w.mgr.GetClient(), w.inventory, inventory.NewInterfaces(w.clients.EC2, w.now), secgroup.Chooser{Cluster: c.ClusterName, ExtraTags: c.TargetENISecurityTags},
 		c.VPC, ruleLog(log, w.run), c.BindingRequeue, w.now, log)
-	groups.groups.gather, groups.groups.linger = coalesce, lingerRules
+	groups.groups.Gather, groups.groups.Linger = queue.Coalesce, lingerRules
 	if groups.elsewhere = w.elsewhere; w.elsewhere != nil {
-		w.elsewhere.told = groups.review
+		w.elsewhere.OnChange = groups.review
 	}
 	b := &targetBindings{
 		client: w.mgr.GetClient(), live: w.mgr.GetAPIReader(), elbv2: w.clients.ELBV2, inventory: w.inventory,
@@ -431,19 +434,27 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 		reporter: status.NewReporter(tell, w.now), metrics: w.metrics, health: health, gates: gates, failOpen: c.Gates.Enabled(config.EndpointsFailOpen),
 		max: c.MaxTargetsPerGroup, requeue: c.BindingRequeue, changes: newChanges(w.now), rereads: rereadAtResync(c), claims: &claimMaps{read: w.mgr.GetAPIReader(), write: w.mgr.GetClient()}, failures: backoff.NewFailures[types.NamespacedName](passingFailure, w.now, rand.Float64), kept: w.kept, deleted: w.bindings.deleted, gone: w.inventory.Gone, left: w.backend.check, lost: lost,
 	}
-	b.statuses = newBindingStatuses(w.mgr.GetClient(), w.now, func() func() { return w.metrics.spentIn(bindingControllerLabel, stageBindingStatus) }, w.log.WithName("status"))
-	b.statuses.wake = func(binding types.NamespacedName) { b.waker.wake(ended, reconcile.Request{NamespacedName: binding}) }
+	b.statuses = newBindingStatuses(w.mgr.GetClient(), w.now, func() func() {
+		return w.metrics.StartStageOf(metrics.BindingControllerLabel, metrics.StageBindingStatus)
+	}, w.log.WithName("status"))
+	b.statuses.wake = func(binding types.NamespacedName) {
+		b.waker.Wake(queue.CallEnded, reconcile.Request{NamespacedName: binding})
+	}
 	b.writes = newBindingWrites(w.now, w.log.WithName("bindings"))
-	b.writes.beside, b.writes.wake = true, func(binding types.NamespacedName) { b.waker.wake(normal, reconcile.Request{NamespacedName: binding}) }
+	b.writes.beside, b.writes.wake = true, func(binding types.NamespacedName) {
+		b.waker.Wake(queue.Normal, reconcile.Request{NamespacedName: binding})
+	}
 	gates.Ended = b.writes.wake
-	groups.wake = func(binding types.NamespacedName) { b.waker.wake(ended, reconcile.Request{NamespacedName: binding}) }
+	groups.wake = func(binding types.NamespacedName) {
+		b.waker.Wake(queue.CallEnded, reconcile.Request{NamespacedName: binding})
+	}
 	b.drains = newDrains(registry, groups, w.now)
 	if err := errors.Join(w.mgr.Add(groups), w.mgr.Add(b.statuses), w.mgr.Add(b.writes), w.mgr.Add(b.drains)); err != nil {
 		return nil, err
 	}
 	gates.Lost = func(binding types.NamespacedName, arn string) {
 		registry.Distrust(arn)
-		b.waker.wake(normal, reconcile.Request{NamespacedName: binding})
+		b.waker.Wake(queue.Normal, reconcile.Request{NamespacedName: binding})
 	}
 	registry.Patience = -1 // a pass that waits for a call keeps the next change of its binding waiting
 	registry.Progress = b.callEnded

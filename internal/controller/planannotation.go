@@ -80,7 +80,7 @@ func (s *stacks) dryRun(ctx context.Context, key stack.Key, w front.Input) error
 		}
 	}
 	found = append(found, shown...)
-	s.metrics.found(s.front.Owner(), found)
+	s.metrics.CountFindings(s.front.Owner(), found)
 	s.reporter.Report(dryRunOf(key), status.Account{Waiting: objectsOf(r.Objects), Found: found})
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory"
@@ -81,9 +82,9 @@ func TestWhatTargetsNeedIsReadBeforeAllElseAndWhatNothingWaitsForAfterIt(t *test
 	}
 	h := targethealth.NewWatch(l.bound.registry, func(diag.Object, status.Event) {}, func(string, []targets.Health) {}, l.clock.Now)
 	h.Expect(b.Spec.TargetGroupARN, kube.BindingObject(b))
-	h.Look(background(t.Context()))
+	h.Look(queue.Background(t.Context()))
 	l.clock.Advance(time.Minute)
-	h.Look(background(t.Context()))
+	h.Look(queue.Background(t.Context()))
 	if got := p.of["DescribeTargetHealth"]; got != cloud.Cosmetic {
 		t.Errorf("the watch on health has priority %d", got)
 	}

@@ -18,6 +18,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
@@ -79,9 +81,9 @@ func newReach(t *testing.T) *reach {
 	}
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objs...).Build()
 	loader := front.Ingress{Config: ingress.Config{IngressClass: "alb", TolerateMissingService: true, DefaultTargetType: "ip"}}
-	s := &stacks{front: loader, index: newIndex[stack.Key]()}
+	s := &stacks{front: loader, index: reads.NewIndex[stack.Key]()}
 	r := &reach{}
-	m := &memberships{front: loader, reader: c, inv: ignored{}, classes: newIndex[client.ObjectKey](), reporter: status.NewReporter(func(o diag.Object, e status.Event) { r.events = append(r.events, o.Name+" "+e.Reason) }, time.Now)}
+	m := &memberships{front: loader, reader: c, inv: ignored{}, classes: reads.NewIndex[client.ObjectKey](), reporter: status.NewReporter(func(o diag.Object, e status.Event) { r.events = append(r.events, o.Name+" "+e.Reason) }, time.Now)}
 	*r = reach{client: c, members: m, handlers: map[string]handler.TypedEventHandler[client.Object, stack.Key]{
 		"Ingress": m.ingressEvent(s), "IngressClass": m.classEvent(s, objects.IngressClass), "IngressClassParams": m.classEvent(s, objects.IngressClassParams),
 		"Namespace": m.classEvent(s, objects.Namespace), "Service": wake(s, objects.Service), "TargetGroupBinding": owned(stack.Ingress, func(client.Object) {}),
@@ -90,10 +92,10 @@ func newReach(t *testing.T) *reach {
 		if i, ok := o.(*networkingv1.Ingress); ok {
 			m.groups(t.Context(), i)
 			key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: i.Namespace, Name: i.Name}}
-			begun := s.index.begin()
-			v := objects.New(newCacheReader(t.Context(), c))
+			begun := s.index.Begin()
+			v := objects.New(reads.NewCacheReader(t.Context(), c, nil))
 			loader.Load(v, key.ID)
-			s.index.update(key, begun, v.Reads())
+			s.index.Update(key, begun, v.Reads())
 		}
 	}
 	return r
@@ -124,13 +126,13 @@ func (r *reach) edit(t *testing.T, kind string, o client.Object, change func()) 
 
 // heard is a queue that remembers who was woken. Everybody is to wait a moment for further events.
 type heard struct {
-	queueOf[stack.Key]
+	queue.Of[stack.Key]
 	t      *testing.T
 	stacks []string
 }
 
 func (h *heard) AddAfter(key stack.Key, after time.Duration) {
-	if after != coalesce {
+	if after != queue.Coalesce {
 		h.t.Errorf("%s is woken after %s: a burst of edits would be as many passes", key, after)
 	}
 	h.stacks = append(h.stacks, key.ID.String())
@@ -204,7 +206,7 @@ func TestADeletedIngressLeavesNothingBehind(t *testing.T) {
 		}
 		r.handlers["Ingress"].Delete(t.Context(), event.DeleteEvent{Object: i}, &heard{t: t})
 	}
-	if left := r.members.classes.units(); len(left) > 0 {
+	if left := r.members.classes.Units(); len(left) > 0 {
 		t.Errorf("still indexed: %v", left)
 	}
 	if n := len(r.events); n != 1 {
@@ -215,12 +217,12 @@ func TestADeletedIngressLeavesNothingBehind(t *testing.T) {
 // TestAMemberThatIsForcedAwayWakesItsGroup takes the finalizer off by hand, so that the object goes without its group's doing.
 func TestAMemberThatIsForcedAwayWakesItsGroup(t *testing.T) {
 	t.Parallel()
-	s := &stacks{front: front.Ingress{Config: ingress.Config{IngressClass: "alb"}}, index: newIndex[stack.Key]()}
+	s := &stacks{front: front.Ingress{Config: ingress.Config{IngressClass: "alb"}}, index: reads.NewIndex[stack.Key]()}
 	i := labIngress("web", map[string]string{"group.name": "front"})
 	i.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
 	c := fake.NewClientBuilder().WithObjects(labClass()).Build()
-	m := &memberships{front: front.Ingress{Config: ingress.Config{IngressClass: "alb"}}, reader: c, inv: ignored{}, classes: newIndex[client.ObjectKey](), reporter: status.NewReporter(func(diag.Object, status.Event) {}, time.Now)}
-	s.index.update(frontKey, s.index.begin(), []objects.Read{{Kind: objects.Ingress, Namespace: "shop", Name: "web"}})
+	m := &memberships{front: front.Ingress{Config: ingress.Config{IngressClass: "alb"}}, reader: c, inv: ignored{}, classes: reads.NewIndex[client.ObjectKey](), reporter: status.NewReporter(func(diag.Object, status.Event) {}, time.Now)}
+	s.index.Update(frontKey, s.index.Begin(), []objects.Read{{Kind: objects.Ingress, Namespace: "shop", Name: "web"}})
 	q := &heard{t: t}
 	m.ingressEvent(s).Delete(t.Context(), event.DeleteEvent{Object: i}, q)
 	if d := cmp.Diff([]string{"front"}, q.stacks); d != "" {

@@ -24,6 +24,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/proof"
@@ -57,7 +58,7 @@ func TestWhatTheCacheDoesNotHoldYetIsReadFromTheAPIServer(t *testing.T) {
 		{"an object that nobody refers to", live, objects.Ingress, "shop", "web", false},
 		{"a Service, where caches are believed", nil, objects.Service, "shop", "web", false},
 	} {
-		r := &passReader{cacheReader: &cacheReader{ctx: t.Context(), reader: cache, live: c.live}}
+		r := &passReader{CacheReader: reads.NewCacheReader(t.Context(), cache, c.live)}
 		if _, shown := r.Get(c.kind, c.namespace, c.name); shown != c.shown || r.Err() != nil {
 			t.Errorf("%s: shown is %t, %v", c.what, shown, r.Err())
 		}
@@ -109,7 +110,7 @@ func TestOnlyANotFoundOfTheAPIServerMakesAnObjectMissing(t *testing.T) {
 	empty, service := clientOf(t), clientOf(t, labService("web"))
 	for what, answer := range unproven {
 		for _, kind := range []objects.Kind{objects.Service, objects.IngressClass, objects.IngressClassParams, objects.Namespace} {
-			v := objects.New(&cacheReader{ctx: t.Context(), reader: empty, live: answering(empty, answer)})
+			v := objects.New(reads.NewCacheReader(t.Context(), empty, answering(empty, answer)))
 			switch kind {
 			case objects.Service:
 				v.Service("shop", "web")
@@ -138,7 +139,7 @@ func TestAListThatFailsIsNotAnEmptyOne(t *testing.T) {
 	failing := interceptor.NewClient(clientOf(t, labClass()), interceptor.Funcs{List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
 		return errors.New("the cache has not started")
 	}})
-	v := objects.New(newCacheReader(t.Context(), failing))
+	v := objects.New(reads.NewCacheReader(t.Context(), failing, nil))
 	if classes := v.IngressClasses(); len(classes) > 0 || v.Err() == nil {
 		t.Errorf("%d classes, %v", len(classes), v.Err())
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -31,7 +32,7 @@ const (
 
 // pauses are those between passes, by cause. An edit of the stack's objects, and of whatever they refer to, makes a pass at once.
 var pauses = map[cause]backoff.Policy{
-	failing:       {First: firstRetry, Longest: longestRetry},
+	failing:       {First: queue.FirstRetry, Longest: queue.LongestRetry},
 	guarded:       {First: 20 * time.Second, Longest: 5 * time.Minute},
 	readingAddOns: {First: time.Second, Longest: time.Minute},
 	readingFacts:  {First: time.Second, Longest: time.Minute},
@@ -52,7 +53,7 @@ type retryKey struct {
 // limiter: the queue forgets failures whenever a pass asks for a time, which alternates with failing; retries does not.
 type retries struct {
 	of      *backoff.Failures[retryKey]
-	unheard unheards[stack.Key]
+	unheard queue.UnavailableUnits[stack.Key]
 }
 
 func newRetries(now func() time.Time) *retries {
@@ -80,7 +81,7 @@ func (r *retries) forget(key stack.Key) {
 
 // When implements workqueue.TypedRateLimiter.
 func (r *retries) When(key stack.Key) time.Duration {
-	return r.unheard.pause(key, r.failed(key, failing))
+	return r.unheard.Pause(key, r.failed(key, failing))
 }
 
 // Forget implements workqueue.TypedRateLimiter. The stack itself ends its count, when a pass asks for nothing more.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
@@ -38,8 +39,8 @@ type rules struct {
 	wake       func(binding types.NamespacedName)
 	log        logr.Logger
 
-	placing *keyed // by binding
-	groups  *keyed // by security group; sweepKey stands for those that no binding names
+	placing *queue.Keyed // by binding
+	groups  *queue.Keyed // by security group; sweepKey stands for those that no binding names
 
 	mu      sync.Mutex
 	wanted  map[string]*wantedRules // by binding
@@ -79,15 +80,15 @@ func newRules(c client.Client, inv *inventory.Inventory, i *inventory.Interfaces
 		wake: func(types.NamespacedName) {}, log: log,
 		wanted: map[string]*wantedRules{}, ending: map[string]bool{}, waiting: map[string]bool{},
 	}
-	r.placing, r.groups = newKeyed(pause, now, r.place), newKeyed(pause, now, r.bring)
-	r.groups.add(sweepKey) // a process that ended may have left rules, and there may be no binding whose pass would ask for them
+	r.placing, r.groups = queue.NewKeyed(pause, now, r.place), queue.NewKeyed(pause, now, r.bring)
+	r.groups.Add(sweepKey) // a process that ended may have left rules, and there may be no binding whose pass would ask for them
 	return r
 }
 
 // Start runs until ctx ends; it implements manager.Runnable.
 func (r *rules) Start(ctx context.Context) error {
 	var running sync.WaitGroup
-	for _, k := range []*keyed{r.placing, r.groups} {
+	for _, k := range []*queue.Keyed{r.placing, r.groups} {
 		running.Go(func() { _ = k.Start(ctx) })
 	}
 	running.Wait()
@@ -120,9 +121,9 @@ func (r *rules) want(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoin
 	w.serial++
 	r.mu.Unlock()
 	if same {
-		r.placing.add(id)
+		r.placing.Add(id)
 	} else {
-		r.placing.kick(id)
+		r.placing.AddNow(id)
 	}
 }
 
@@ -184,16 +185,16 @@ func (r *rules) keepFor(ctx context.Context, id, name string) {
 	t := r.table.Transfer(id, name)
 	r.mu.Unlock()
 	r.touch(ctx, t)
-	r.placing.kick(name)
+	r.placing.AddNow(name)
 }
 
 // touch has the groups brought to a changed table, and those that wait if all bindings are known now.
 func (r *rules) touch(ctx context.Context, t secgroup.Touched) {
 	for _, g := range t.Changed {
-		r.groups.kick(g)
+		r.groups.AddNow(g)
 	}
 	for _, g := range t.Same {
-		r.groups.add(g)
+		r.groups.Add(g)
 	}
 	r.review(ctx)
 }
@@ -213,10 +214,10 @@ func (r *rules) review(ctx context.Context) {
 	swept := r.swept
 	r.mu.Unlock()
 	for _, g := range groups {
-		r.groups.add(g)
+		r.groups.Add(g)
 	}
 	if !swept {
-		r.groups.add(sweepKey)
+		r.groups.Add(sweepKey)
 	}
 }
 
@@ -236,7 +237,7 @@ func (r *rules) complete(ctx context.Context) bool {
 }
 
 // place finds the groups of a binding's endpoints and records what it needs of each.
-func (r *rules) place(ctx context.Context, id string) retry {
+func (r *rules) place(ctx context.Context, id string) queue.Retry {
 	ctx = cloud.WithPriority(ctx, cloud.Vital) // targets without their rules serve nothing
 	r.mu.Lock()
 	w := r.wanted[id]
@@ -246,7 +247,7 @@ func (r *rules) place(ctx context.Context, id string) retry {
 		if ending {
 			r.restrict(ctx, id)
 		}
-		return retry{}
+		return queue.Retry{}
 	}
 	o, endpoints, serial := w.binding, w.endpoints, w.serial
 	r.mu.Unlock()
@@ -254,12 +255,12 @@ func (r *rules) place(ctx context.Context, id string) retry {
 	ctx, stale := inventory.NoteStale(ctx)
 	need, unclear, found, placed := r.needs(ctx, o, endpoints)
 	if ctx.Err() != nil {
-		return retry{}
+		return queue.Retry{}
 	}
 	r.mu.Lock()
 	if w = r.wanted[id]; w == nil || w.serial != serial { // there is a newer request, or none any more
 		r.mu.Unlock()
-		return retry{}
+		return queue.Retry{}
 	}
 	var t secgroup.Touched
 	if placed {
@@ -280,13 +281,13 @@ func (r *rules) place(ctx context.Context, id string) retry {
 		r.wake(client.ObjectKeyFromObject(o))
 	}
 	r.touch(ctx, t)
-	return r.again(retry{failed: len(found) > 0}, stale)
+	return r.again(queue.Retry{Failed: len(found) > 0}, stale)
 }
 
 // again has a run that rests on what AWS is being asked again made once more.
-func (r *rules) again(next retry, stale func() bool) retry {
-	if at := r.placing.now().Add(behindAnswers); stale() && next.at.Before(at) {
-		next.at = at
+func (r *rules) again(next queue.Retry, stale func() bool) queue.Retry {
+	if at := r.placing.Now().Add(behindAnswers); stale() && next.At.Before(at) {
+		next.At = at
 	}
 	return next
 }
@@ -308,7 +309,7 @@ func (r *rules) restrict(ctx context.Context, name string) {
 }
 
 // bring has one group hold what bindings need of it, and tells those that are concerned.
-func (r *rules) bring(ctx context.Context, group string) retry {
+func (r *rules) bring(ctx context.Context, group string) queue.Retry {
 	ctx = cloud.WithPriority(ctx, cloud.Vital)
 	if group == sweepKey {
 		return r.sweep(ctx)
@@ -319,7 +320,7 @@ func (r *rules) bring(ctx context.Context, group string) retry {
 	ctx, stale := inventory.NoteStale(ctx)
 	out := r.keeper.Reconcile(ctx, group, func() bool { return !r.complete(ctx) || r.elsewhere.needsRules(ctx) })
 	if ctx.Err() != nil {
-		return retry{}
+		return queue.Retry{}
 	}
 	var concerned []types.NamespacedName
 	told := false
@@ -360,28 +361,28 @@ func (r *rules) bring(ctx context.Context, group string) retry {
 	if out.Err != nil && !told {
 		r.log.Info("rules that no binding needs cannot be revoked yet", "group", group, "error", out.Err.Error())
 	}
-	return r.again(retry{failed: out.Err != nil || len(out.Missing) > 0, at: out.Until}, stale)
+	return r.again(queue.Retry{Failed: out.Err != nil || len(out.Missing) > 0, At: out.Until}, stale)
 }
 
 // sweep has the groups looked at, once, that may hold rules of bindings that went while no process ran.
-func (r *rules) sweep(ctx context.Context) retry {
+func (r *rules) sweep(ctx context.Context) queue.Retry {
 	if !r.complete(ctx) { // until then the groups would only wait
-		return retry{failed: true, soon: true}
+		return queue.Retry{Failed: true, Soon: true}
 	}
 	groups, err := r.inventory.ClusterGroups(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			r.log.Info("the cluster's security groups cannot be listed, to look for rules that no binding needs", "error", err.Error())
 		}
-		return retry{failed: ctx.Err() == nil}
+		return queue.Retry{Failed: ctx.Err() == nil}
 	}
 	r.mu.Lock()
 	r.swept = true
 	r.mu.Unlock()
 	for _, g := range groups {
-		r.groups.add(g)
+		r.groups.Add(g)
 	}
-	return retry{}
+	return queue.Retry{}
 }
 
 // found are the findings of a binding. The lock is held.

@@ -107,7 +107,7 @@ func TestAGroupIsLookedAtAgainWhenTheLastBindingBecameKnownWhileItWasLookedAt(t 
 			},
 		})
 		r.bring(t.Context(), labNodeGroup)
-		if _, again := r.groups.entries[labNodeGroup]; again != reviewed {
+		if again := r.groups.Has(labNodeGroup); again != reviewed {
 			t.Errorf("%s: looked at again: %t", name, again)
 		}
 	}

@@ -16,6 +16,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -39,13 +41,13 @@ const (
 type secrets struct {
 	client kubernetes.Interface
 	list   func(namespace string) cache.ListWatch
-	index  *index[stack.Key]
+	index  *reads.Index[stack.Key]
 	now    func() time.Time
 	log    logr.Logger
 
 	mu       sync.Mutex
 	ctx      context.Context //nolint:containedctx // of the queue: watches live as long as it does
-	queue    queueOf[stack.Key]
+	queue    queue.Of[stack.Key]
 	read     map[types.NamespacedName]*readSecret
 	order    []types.NamespacedName // of read, by when they were first asked for
 	watches  map[secretScope]*secretWatch
@@ -73,13 +75,13 @@ func (r *readSecret) saw(version string) bool {
 	return true
 }
 
-func newSecrets(client kubernetes.Interface, list func(namespace string) cache.ListWatch, x *index[stack.Key], now func() time.Time, log logr.Logger) *secrets {
+func newSecrets(client kubernetes.Interface, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key], now func() time.Time, log logr.Logger) *secrets {
 	return &secrets{client: client, list: list, index: x, now: now, log: log,
 		read: map[types.NamespacedName]*readSecret{}, watches: map[secretScope]*secretWatch{}}
 }
 
 // Start implements source.TypedFunc: events go to the queue until ctx ends.
-func (s *secrets) Start(ctx context.Context, q queueOf[stack.Key]) error {
+func (s *secrets) Start(ctx context.Context, q queue.Of[stack.Key]) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ctx, s.queue = ctx, q
@@ -187,16 +189,16 @@ func (s *secrets) wake(key types.NamespacedName) {
 	s.mu.Lock()
 	q := s.queue
 	s.mu.Unlock()
-	for _, k := range s.index.happened(objects.Secret, key.Namespace, key.Name) {
+	for _, k := range s.index.Affected(objects.Secret, key.Namespace, key.Name) {
 		if q != nil {
-			q.AddAfter(k, coalesce)
+			q.AddAfter(k, queue.Coalesce)
 		}
 	}
 }
 
 // run polls until ctx ends.
 func (s *secrets) run(ctx context.Context) error {
-	every(ctx, secretPollEvery, nil, s.poll)
+	queue.Every(ctx, secretPollEvery, nil, s.poll)
 	return nil
 }
 
@@ -230,7 +232,7 @@ func (s *secrets) retain() {
 	}
 	s.retained = s.now()
 	s.order = slices.DeleteFunc(s.order, func(key types.NamespacedName) bool {
-		unread := s.now().Sub(s.read[key].asked) > unreadSecretLife && !s.index.reading(objects.Read{Kind: objects.Secret, Namespace: key.Namespace, Name: key.Name})
+		unread := s.now().Sub(s.read[key].asked) > unreadSecretLife && !s.index.IsRead(objects.Read{Kind: objects.Secret, Namespace: key.Namespace, Name: key.Name})
 		if unread {
 			delete(s.read, key)
 		}
@@ -241,7 +243,7 @@ func (s *secrets) retain() {
 
 // passReader answers a objects.View during one pass: Secrets from their watches, all else from the informer caches.
 type passReader struct {
-	*cacheReader
+	*reads.CacheReader
 	secrets *secrets // nil = Secrets are not read
 	refused map[types.NamespacedName]error
 	unread  error // the last error by which a Secret could not be read for a reason that may pass
@@ -250,15 +252,15 @@ type passReader struct {
 // Get implements objects.Reader.
 func (r *passReader) Get(kind objects.Kind, namespace, name string) (metav1.Object, bool) {
 	if kind != objects.Secret || r.secrets == nil {
-		return r.cacheReader.Get(kind, namespace, name)
+		return r.CacheReader.Get(kind, namespace, name)
 	}
 	key := types.NamespacedName{Namespace: namespace, Name: name}
-	secret, err := r.secrets.get(r.ctx, key)
+	secret, err := r.secrets.get(r.Context(), key)
 	switch {
 	case err == nil:
 		return secret, secret != nil
-	case r.ctx.Err() != nil:
-		return nil, r.doubt(err)
+	case r.Context().Err() != nil:
+		return nil, r.Fail(err)
 	case !apierrors.IsForbidden(err):
 		r.unread = err
 		err = objects.UnreadError{Err: unreadReason(err)}

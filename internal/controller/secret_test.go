@@ -19,6 +19,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -33,7 +35,7 @@ var (
 type secretScene struct {
 	*secrets
 	api   *fake.Clientset
-	queue queueOf[stack.Key]
+	queue queue.Of[stack.Key]
 	clock time.Time // secrets.mu guards it
 
 	settled uint64 // of the index, before what a test is about
@@ -50,8 +52,8 @@ func newSecretScene(t *testing.T, objs ...runtime.Object) *secretScene {
 	t.Helper()
 	f := &secretScene{api: fake.NewClientset(objs...), clock: time.Unix(1e9, 0),
 		queue: workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[stack.Key]())}
-	x := newIndex[stack.Key]()
-	x.update(doors, x.begin(), []objects.Read{asRead})
+	x := reads.NewIndex[stack.Key]()
+	x.Update(doors, x.Begin(), []objects.Read{asRead})
 	f.secrets = newSecrets(f.api, func(namespace string) cache.ListWatch {
 		api := f.api.CoreV1().Secrets(namespace)
 		return cache.ListWatch{
@@ -175,7 +177,7 @@ func TestOnlySecretsThatAreAskedForAreWatchedAndByName(t *testing.T) {
 		}
 	}
 	// Nobody reads it any more: the watch ends after a while, not at once.
-	f.index.forget(doors)
+	f.index.Forget(doors)
 	f.retain()
 	if len(f.watches) != 1 {
 		t.Error("the watch ended at once")
@@ -204,7 +206,7 @@ func TestARefusedSecretIsNotTakenForAMissingOne(t *testing.T) {
 			t.Parallel()
 			f := newSecretScene(t)
 			f.api.PrependReactor("*", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, c.err })
-			r := &passReader{cacheReader: newCacheReader(t.Context(), nil), secrets: f.secrets}
+			r := &passReader{CacheReader: reads.NewCacheReader(t.Context(), nil, nil), secrets: f.secrets}
 			v := objects.New(r)
 			if _, ok := v.Secret("shop", "idp"); ok {
 				t.Error("it is shown")

@@ -40,7 +40,7 @@ func (f *secretScene) reads(keys []types.NamespacedName) {
 	for _, k := range keys {
 		reads = append(reads, objects.Read{Kind: objects.Secret, Namespace: k.Namespace, Name: k.Name})
 	}
-	f.index.update(doors, f.index.begin(), reads)
+	f.index.Update(doors, f.index.Begin(), reads)
 }
 
 // getAll is one pass that asks for all Secrets.
@@ -134,7 +134,7 @@ func TestTwoThousandSecretsAreWatchedAtOnceWhereThatIsAllowed(t *testing.T) {
 				}
 			}
 			// The fake API server begins a watch a little after it has noted it, so that a first edit may go unnoticed.
-			f.settled = f.index.begin()
+			f.settled = f.index.Begin()
 			for version, deadline := 2, time.Now().Add(time.Minute); f.changes() == 0; version++ {
 				if time.Now().After(deadline) {
 					t.Fatal("an edit is not noticed")
@@ -178,7 +178,7 @@ func TestSecretsThatMayNotBeWatchedTogetherAreWatchedByNameUpToABoundAndPolledBe
 				}
 				return names == maxSecretWatches && f.running() == maxSecretWatches
 			})
-			f.settled = f.index.begin()
+			f.settled = f.index.Begin()
 			f.edit(t, keys[1999], "2")
 			// Each of the others is read once, the oldest first, before any is read twice.
 			f.step(secretPollAge)
@@ -212,7 +212,7 @@ func TestSecretsThatMayNotBeWatchedTogetherAreWatchedByNameUpToABoundAndPolledBe
 }
 
 // changes is how many changes of Secrets were noticed.
-func (f *secretScene) changes() uint64 { return f.index.begin() - f.settled }
+func (f *secretScene) changes() uint64 { return f.index.Begin() - f.settled }
 
 func TestOfSecretsThatNoStackReadsNothingIsKept(t *testing.T) {
 	t.Parallel()
@@ -224,7 +224,7 @@ func TestOfSecretsThatNoStackReadsNothingIsKept(t *testing.T) {
 		return len(f.watches) == 1 && f.watched(keys[0]) && f.follows(secretScope{Namespace: "ns0"})
 	})
 	f.edit(t, keys[50], "2")
-	f.settled = f.index.begin()
+	f.settled = f.index.Begin()
 	for version, deadline := 2, time.Now().Add(time.Minute); f.changes() == 0; version++ {
 		if time.Now().After(deadline) {
 			t.Fatal("an edit is not noticed")

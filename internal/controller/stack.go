@@ -18,6 +18,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/front"
@@ -39,9 +42,9 @@ type stacks struct {
 	clients   cloud.Clients
 	bindings  *bindings
 	reporter  *status.Reporter
-	metrics   *metrics
-	index     *index[stack.Key]
-	waker     waker[stack.Key]
+	metrics   *metrics.Metrics
+	index     *reads.Index[stack.Key]
+	waker     queue.Waker[stack.Key]
 	secrets   *secrets       // nil = none are read
 	hidden    *hiddenMembers // nil = the caches show all namespaces
 	backend   *backendGroup
@@ -69,14 +72,11 @@ type stacks struct {
 	discoveries map[stack.Key]discovery
 }
 
-// errAgain asks for another pass at once.
-var errAgain = errors.New("something that was read changed meanwhile")
-
 // Reconcile makes one pass over a stack. It returns an error only for what a retry may cure; findings that only an edit can
 // cure are told as events and wait for the edit.
 func (s *stacks) Reconcile(ctx context.Context, key stack.Key) (reconcile.Result, error) {
 	r, err := s.reconcile(ctx, key)
-	s.retries.unheard.note(key, err)
+	s.retries.unheard.Note(key, err)
 	return r, err
 }
 
@@ -87,15 +87,15 @@ func (s *stacks) reconcile(ctx context.Context, key stack.Key) (reconcile.Result
 		return reconcile.Result{}, err
 	}
 	defer end()
-	begun := s.index.begin()
-	reader := &passReader{cacheReader: &cacheReader{ctx: ctx, reader: s.client, live: s.live}, secrets: s.secrets}
+	begun := s.index.Begin()
+	reader := &passReader{CacheReader: reads.NewCacheReader(ctx, s.client, s.live), secrets: s.secrets}
 	view := objects.New(reader)
 	owner := s.front.Owner()
-	s.metrics.passed(controllerOf(owner), key.ID.Namespace, key.ID.Name)
-	spent := s.metrics.spent(owner, stageLoad)
+	s.metrics.CountPass(metrics.ControllerOf(owner), key.ID.Namespace, key.ID.Name)
+	spent := s.metrics.StartStage(owner, metrics.StageLoad)
 	w := s.front.Load(view, key.ID)
 	spent()
-	stale := s.index.update(key, begun, view.Reads())
+	stale := s.index.Update(key, begun, view.Reads())
 	if s.secrets != nil {
 		s.secrets.retain()
 	}
@@ -134,7 +134,7 @@ func (s *stacks) reconcile(ctx context.Context, key stack.Key) (reconcile.Result
 		s.retries.done(key, failing)
 	}
 	if err == nil && stale {
-		err = errAgain
+		err = queue.ErrRequeue
 	}
 	if err == nil {
 		err = reader.unread // the others are served; the pass is made again, with back-off
@@ -145,7 +145,7 @@ func (s *stacks) reconcile(ctx context.Context, key stack.Key) (reconcile.Result
 // again asks for another pass if what the last one rests on has changed meanwhile.
 func again(stale bool) (reconcile.Result, error) {
 	if stale {
-		return reconcile.Result{}, errAgain
+		return reconcile.Result{}, queue.ErrRequeue
 	}
 	return reconcile.Result{}, nil
 }
@@ -156,7 +156,7 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w fro
 	mark func(context.Context, stack.ID, []metav1.Object) refusedWrites) (reconcile.Result, error) {
 	ctx, stale := inventory.NoteStale(ctx)
 	t := tale{key: key, input: w, unedited: unedited, found: slices.Clone(w.Found)}
-	spent := s.metrics.spent(s.front.Owner(), stageBuild)
+	spent := s.metrics.StartStage(s.front.Owner(), metrics.StageBuild)
 	c, err := s.compileWish(ctx, key, w, stale)
 	spent()
 	if err != nil {
@@ -175,7 +175,7 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w fro
 		}
 		return s.retryLater(key, t.found, stale())
 	}
-	spent = s.metrics.spent(s.front.Owner(), stageFinalizer)
+	spent = s.metrics.StartStage(s.front.Owner(), metrics.StageFinalizer)
 	refused := mark(ctx, key.ID, w.Members)
 	spent()
 	switch {
@@ -195,7 +195,7 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w fro
 		return s.soonest(key, res.RequeueAfter, errors.Join(err, refused.err()))
 	}
 	t.found, t.stale = append(t.found, s.showPlan(ctx, c.Stack, w)...), stale()
-	spent = s.metrics.spent(s.front.Owner(), stageDeploy)
+	spent = s.metrics.StartStage(s.front.Owner(), metrics.StageDeploy)
 	observed, err := s.expect(ctx, key, c.Stack, w)
 	if err != nil {
 		t.found, t.partial = append(t.found, refusal(err, w)...), true
@@ -226,7 +226,7 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w fro
 		s.tell(ctx, t)
 		return reconcile.Result{}, err
 	}
-	s.metrics.planned(s.front.Owner(), &p)
+	s.metrics.CountSteps(s.front.Owner(), &p)
 	var result apply.Result
 	if p.Empty() {
 		s.inventory.Calm(key)
@@ -239,7 +239,7 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w fro
 	t.found, t.plan, t.result, t.waiting = append(t.found, end.found...), &p, result, end.waiting
 	t.changed = result.Count(apply.Done) > 0 && end.err == nil && end.wait.IsZero()
 	unwritten = append(unwritten, s.recordSecrets(ctx, c, &p, result, w.Members)...)
-	spent = s.metrics.spent(s.front.Owner(), stageStatus)
+	spent = s.metrics.StartStage(s.front.Owner(), metrics.StageStatus)
 	after, switched, unshown, err := s.showLoadBalancer(ctx, key, c.Stack, c.Keep, w, handedOver(&p, result))
 	spent()
 	if err != nil {
@@ -275,7 +275,7 @@ func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w fro
 		}
 	}
 	if !end.vital && !held { // what is optional or cosmetic keeps nobody from leaving
-		spent = s.metrics.spent(s.front.Owner(), stageRelease)
+		spent = s.metrics.StartStage(s.front.Owner(), metrics.StageRelease)
 		refused := s.release(ctx, key, w, unwritten)
 		spent()
 		if len(refused) > 0 {
@@ -302,14 +302,14 @@ func (s *stacks) next(t tale, end verdict, pending bool) (reconcile.Result, erro
 	case end.refused:
 		return s.retries.later(key, guarded), nil
 	case !end.retry.IsZero():
-		return reconcile.Result{RequeueAfter: max(end.retry.Sub(s.now()), coalesce)}, nil
+		return reconcile.Result{RequeueAfter: max(end.retry.Sub(s.now()), queue.Coalesce)}, nil
 	case pending:
 		return s.retries.later(key, readingAddOns), nil
 	}
 	s.retries.done(key, guarded)
 	s.retries.done(key, readingAddOns)
 	if imported(t.plan, t.result) {
-		return reconcile.Result{}, errAgain // now that it has an ARN, listeners can name it
+		return reconcile.Result{}, queue.ErrRequeue // now that it has an ARN, listeners can name it
 	}
 	if wait := s.inventory.CertificateWait(key); wait > 0 {
 		return reconcile.Result{RequeueAfter: wait}, nil
@@ -460,7 +460,7 @@ func (s *stacks) observe(ctx context.Context, key stack.Key, desired *stack.Stac
 }
 
 func (s *stacks) forget(key stack.Key) {
-	s.index.forget(key)
+	s.index.Forget(key)
 	s.brake.Forget(key.String())
 	s.reporter.End(key.String())
 	s.inventory.Forget(key)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/brake"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/naming"
@@ -48,12 +49,12 @@ func targetsHeld(o *v1beta1.TargetGroupBinding, held []targets.Endpoint) diag.Di
 }
 
 // wakeHeld wakes the bindings that hold a target of a pod that does not serve any more.
-func (b *targetBindings) wakeHeld(was, is *corev1.Pod, q queueOf[reconcile.Request]) {
+func (b *targetBindings) wakeHeld(was, is *corev1.Pod, q queue.Of[reconcile.Request]) {
 	if was == nil || is != nil && podServes(is, was.Status.PodIP) {
 		return
 	}
 	for _, id := range b.registry.HeldFor(was.Namespace, was.Name) {
-		enqueue(q, 0, urgent, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: id.Namespace, Name: id.Name}})
+		queue.Add(q, 0, queue.Urgent, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: id.Namespace, Name: id.Name}})
 	}
 }
 

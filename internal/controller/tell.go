@@ -47,7 +47,7 @@ func (s *stacks) tell(ctx context.Context, t tale) {
 			account.Objects = append(account.Objects, o)
 		}
 	}
-	s.metrics.found(s.front.Owner(), t.found)
+	s.metrics.CountFindings(s.front.Owner(), t.found)
 	s.reporter.Report(t.key.String(), account)
 	s.board.show(passOf(t, s.now))
 }

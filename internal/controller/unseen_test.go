@@ -23,6 +23,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
 )
@@ -75,7 +76,7 @@ func TestABindingDeregistersOnlyItsOwnTargetsWhileOthersMayServeTheGroupUnseen(t
 			l.move("10.0.128.50", "10.0.128.51")
 		}, []string{"10.0.128.51:8080", theirTarget}},
 		"it goes":               {func(l *lab) { l.must(l.client.Delete(l.Context(), labBinding("", v1beta1.TargetTypeIP))) }, []string{theirTarget}},
-		"the right is given":    {func(l *lab) { l.elsewhere.live = l.client }, []string{"10.0.128.50:8080"}},
+		"the right is given":    {func(l *lab) { l.elsewhere.Live = l.client }, []string{"10.0.128.50:8080"}},
 		"their target is taken": {func(l *lab) { l.move("10.0.128.50", "10.0.128.77") }, []string{theirTarget}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -124,7 +125,7 @@ func TestWhatAnEarlierProcessRegisteredIsOursIfItSawTheSameNamespace(t *testing.
 		want   []string
 	}{
 		"it saw the same namespace": {func(l *lab) { l.restrict("shop", unlistable(l.client)) }, []string{"10.0.128.51:8080", theirTarget}},
-		"it saw another one":        {func(l *lab) { l.restrict("shop", unlistable(l.client)); l.elsewhere.namespace = "pay" }, []string{"10.0.128.50:8080", "10.0.128.51:8080", theirTarget}},
+		"it saw another one":        {func(l *lab) { l.restrict("shop", unlistable(l.client)); l.elsewhere.Namespace = "pay" }, []string{"10.0.128.50:8080", "10.0.128.51:8080", theirTarget}},
 		"it saw all of them": {func(l *lab) {
 			l.restart()
 			l.must(l.client.Delete(l.Context(), labBinding("", v1beta1.TargetTypeIP)))
@@ -141,7 +142,7 @@ func TestWhatAnEarlierProcessRegisteredIsOursIfItSawTheSameNamespace(t *testing.
 			l.settle()
 			l.end()
 			l.elsewhere = newElsewhere(unlistable(l.client), "shop", l.clock.Now, logr.Discard())
-			close(l.elsewhere.first)
+			l.elsewhere.Proceed()
 			l.move("10.0.128.50", "10.0.128.51")
 			l.restart()
 			l.settle()
@@ -195,7 +196,7 @@ func TestAnAnswerAboutOtherNamespacesServesOnWhileTheAPIServerGivesNone(t *testi
 				live := &answers{list: answer}
 				e := newElsewhere(live, "shop", time.Now, logr.Discard())
 				var news atomic.Int32
-				e.told = func(context.Context) { news.Add(1) }
+				e.OnChange = func(context.Context) { news.Add(1) }
 				ctx, stop := context.WithCancel(t.Context())
 				ended := make(chan struct{})
 				go func() { defer close(ended); _ = e.Start(ctx) }()
@@ -218,12 +219,12 @@ func TestAnAnswerAboutOtherNamespacesServesOnWhileTheAPIServerGivesNone(t *testi
 					t.Errorf("told %d times of the same answer", news.Load())
 				}
 				live.set(fail)
-				time.Sleep(elsewhereCurrent + glimpsePatience + time.Second)
+				time.Sleep(elsewhereCurrent + reads.ListTimeout + time.Second)
 				check("unanswered for a while", 1, false)
-				time.Sleep(glimpseStale)
+				time.Sleep(reads.OtherNamespacesLife)
 				check("unanswered for long", 0, false)
 				live.set(answer)
-				time.Sleep(elsewhereInterval + glimpsePatience)
+				time.Sleep(elsewhereInterval + reads.ListTimeout)
 				check("answered at last", 1, true)
 				if news.Load() != 2 {
 					t.Errorf("told %d times", news.Load())
@@ -242,7 +243,7 @@ func TestTheFirstPassesWaitAMomentForAnAnswerAboutOtherNamespaces(t *testing.T) 
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); _ = e.Start(ctx) }()
-		for _, want := range []time.Duration{glimpseFirst, 0} {
+		for _, want := range []time.Duration{reads.FirstListWait, 0} {
 			began := time.Now()
 			if list, complete := e.bindings(ctx); complete || len(list) > 0 || time.Since(began) != want {
 				t.Errorf("complete %v after %v, want %v", complete, time.Since(began), want)

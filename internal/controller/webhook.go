@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/admission"
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/webhook"
@@ -77,10 +78,10 @@ func (w *wiring) webhookOptions() webhook.Options {
 		},
 		VPC: c.VPC,
 		Cached: func(ctx context.Context) *objects.View {
-			return objects.New(newCacheReader(ctx, w.mgr.GetClient()))
+			return objects.New(reads.NewCacheReader(ctx, w.mgr.GetClient(), nil))
 		},
 		Live: func(ctx context.Context) (*objects.View, func() error) {
-			r := newCacheReader(ctx, w.mgr.GetAPIReader())
+			r := reads.NewCacheReader(ctx, w.mgr.GetAPIReader(), nil)
 			return objects.New(r), r.Err
 		},
 		ReadinessGates: c.EnableReadinessGates,

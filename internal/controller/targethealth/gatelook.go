@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/readiness"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -27,7 +28,7 @@ func (g *Gates) Start(ctx context.Context) error {
 	var all sync.WaitGroup
 	slots := make(chan struct{}, lookers)
 	all.Go(func() {
-		every(ctx, lookPace, nil, func(ctx context.Context) {
+		queue.Every(ctx, lookPace, nil, func(ctx context.Context) {
 			select {
 			case slots <- struct{}{}:
 				all.Go(func() {
@@ -39,7 +40,7 @@ func (g *Gates) Start(ctx context.Context) error {
 		})
 	})
 	all.Go(func() {
-		every(ctx, patchRetry, g.signal, func(ctx context.Context) { _ = g.patchAll(ctx, &all) })
+		queue.Every(ctx, patchRetry, g.signal, func(ctx context.Context) { _ = g.patchAll(ctx, &all) })
 	})
 	all.Wait()
 	return nil
@@ -306,19 +307,4 @@ func (x *group) overdue(now time.Time) (d diag.Diagnostic, ok bool) {
 	x.reported = true
 	return diag.New(x.binding, "spec.serviceRef", diag.ReadinessGateClosed, "pods wait for their readiness gates: "+strings.Join(parts, "; "),
 		"compare the health check with what the pods answer, and its port with what they listen on; where no load balancer uses the target group (Target.NotInUse), delete the binding"), true
-}
-
-// every calls f at each tick and signal until ctx ends.
-func every(ctx context.Context, pause time.Duration, signal <-chan struct{}, f func(context.Context)) {
-	t := time.NewTicker(pause)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-signal:
-		case <-t.C:
-		}
-		f(ctx)
-	}
 }

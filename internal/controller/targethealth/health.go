@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/backoff"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -82,7 +82,7 @@ func (h *Watch) Groups() int {
 
 // Start runs until ctx ends; it implements manager.Runnable.
 func (h *Watch) Start(ctx context.Context) error {
-	every(cloud.WithPriority(ctx, cloud.Cosmetic), lookTick, nil, h.Look)
+	queue.Every(queue.Background(ctx), lookTick, nil, h.Look)
 	return nil
 }
 

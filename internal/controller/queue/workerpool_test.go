@@ -1,4 +1,4 @@
-package controller
+package queue
 
 import (
 	"context"
@@ -13,10 +13,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// road is a controller of two workers over numbers: those below zero hang until they are let go.
-type road struct {
-	lanes     *lanes[int]
-	waker     waker[int]
+// testController is a controller of two workers over numbers: those below zero hang until they are let go.
+type testController struct {
+	pool      *WorkerPool[int]
+	waker     Waker[int]
 	letGo     chan struct{}
 	hanging   atomic.Int32
 	mostAlive atomic.Int32
@@ -24,7 +24,7 @@ type road struct {
 	done      chan int
 }
 
-func (r *road) Reconcile(ctx context.Context, n int) (reconcile.Result, error) {
+func (r *testController) Reconcile(ctx context.Context, n int) (reconcile.Result, error) {
 	if n < 0 {
 		r.hanging.Add(1)
 		defer r.hanging.Add(-1)
@@ -43,19 +43,19 @@ func (r *road) Reconcile(ctx context.Context, n int) (reconcile.Result, error) {
 	return reconcile.Result{}, nil
 }
 
-func newRoad(t *testing.T, name string) *road {
+func newTestController(t *testing.T, name string) *testController {
 	t.Helper()
-	r := &road{letGo: make(chan struct{}), done: make(chan int, 1000)}
-	r.lanes = newLanes[int](r, 2, 300*time.Millisecond)
+	r := &testController{letGo: make(chan struct{}), done: make(chan int, 1000)}
+	r.pool = NewWorkerPool[int](r, 2, 300*time.Millisecond)
 	skip := true
 	c, err := controller.NewTypedUnmanaged(name, controller.TypedOptions[int]{
-		Reconciler: r.lanes, MaxConcurrentReconciles: r.lanes.passes(), NewQueue: r.lanes.queue(logr.Discard()), SkipNameValidation: &skip,
+		Reconciler: r.pool, MaxConcurrentReconciles: r.pool.MaxConcurrent(), NewQueue: r.pool.NewQueue(logr.Discard()), SkipNameValidation: &skip,
 		RateLimiter: workqueue.DefaultTypedControllerRateLimiter[int](), LogConstructor: func(*int) logr.Logger { return logr.Discard() },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Watch(r.waker.source()); err != nil {
+	if err := c.Watch(r.waker.Source()); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
@@ -66,18 +66,16 @@ func newRoad(t *testing.T, name string) *road {
 		}
 	})
 	for started := false; !started; time.Sleep(time.Millisecond) {
-		r.waker.mu.Lock()
-		started = r.waker.q != nil
-		r.waker.mu.Unlock()
+		started = r.waker.hasQueue()
 	}
 	return r
 }
 
 // healthy queues twenty units that are well and waits until all of them had a pass.
-func (r *road) healthy(t *testing.T) {
+func (r *testController) healthy(t *testing.T) {
 	t.Helper()
 	for n := range 20 {
-		r.waker.wake(normal, n)
+		r.waker.Wake(Normal, n)
 	}
 	limit := time.After(30 * time.Second)
 	for range 20 {
@@ -89,7 +87,7 @@ func (r *road) healthy(t *testing.T) {
 	}
 }
 
-func (r *road) wait(t *testing.T, hanging int32) {
+func (r *testController) wait(t *testing.T, hanging int32) {
 	t.Helper()
 	for limit := time.Now().Add(30 * time.Second); r.hanging.Load() != hanging; time.Sleep(time.Millisecond) {
 		if time.Now().After(limit) {
@@ -100,9 +98,9 @@ func (r *road) wait(t *testing.T, hanging int32) {
 
 func TestPassesThatHangLeaveTheWorkersToTheOthers(t *testing.T) {
 	t.Parallel()
-	r := newRoad(t, "hang")
+	r := newTestController(t, "hang")
 	for n := range 10 { // five times the workers
-		r.waker.wake(urgent, -1-n)
+		r.waker.Wake(Urgent, -1-n)
 	}
 	r.wait(t, 10)
 	r.healthy(t)
@@ -115,14 +113,14 @@ func TestPassesThatHangLeaveTheWorkersToTheOthers(t *testing.T) {
 
 func TestUnitsThatWereSlowDoNotTakeAWorkerAgain(t *testing.T) {
 	t.Parallel()
-	r := newRoad(t, "again")
+	r := newTestController(t, "again")
 	var slow []int
-	for n := range r.lanes.passes() { // whatever there is
+	for n := range r.pool.MaxConcurrent() { // whatever there is
 		slow = append(slow, -1-n)
-		r.lanes.slow[-1-n] = time.Now()
+		r.pool.slow[-1-n] = time.Now()
 	}
-	r.waker.wake(urgent, slow...)
-	r.wait(t, int32(r.lanes.most))
+	r.waker.Wake(Urgent, slow...)
+	r.wait(t, int32(r.pool.maxDetached))
 	r.healthy(t)
 	close(r.letGo)
 	r.wait(t, 0)
@@ -130,16 +128,16 @@ func TestUnitsThatWereSlowDoNotTakeAWorkerAgain(t *testing.T) {
 
 func TestAUnitThatIsFastAgainIsOneOfTheOthers(t *testing.T) {
 	t.Parallel()
-	r := newRoad(t, "fast")
-	r.lanes.mu.Lock()
-	r.lanes.slow[7] = time.Now()
-	r.lanes.mu.Unlock()
+	r := newTestController(t, "fast")
+	r.pool.mu.Lock()
+	r.pool.slow[7] = time.Now()
+	r.pool.mu.Unlock()
 	r.healthy(t)
 	for limit := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
-		r.lanes.mu.Lock()
-		_, slow := r.lanes.slow[7]
-		beside := r.lanes.beside
-		r.lanes.mu.Unlock()
+		r.pool.mu.Lock()
+		_, slow := r.pool.slow[7]
+		beside := r.pool.detached
+		r.pool.mu.Unlock()
 		if !slow && beside == 0 {
 			return
 		}
@@ -152,7 +150,7 @@ func TestAUnitThatIsFastAgainIsOneOfTheOthers(t *testing.T) {
 func TestUnitsThatAreGoneAreNotKnownAsSlowForEver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := newLanes[int](reconcile.TypedFunc[int](func(context.Context, int) (reconcile.Result, error) {
+		l := NewWorkerPool[int](reconcile.TypedFunc[int](func(context.Context, int) (reconcile.Result, error) {
 			time.Sleep(time.Second)
 			return reconcile.Result{}, nil
 		}), 2, time.Second)

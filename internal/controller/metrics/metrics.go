@@ -1,4 +1,7 @@
-package controller
+// Package metrics holds the controller's metrics: those that dashboards of the existing controller read, under its names, and those of this
+// one under lbc_. It decides nothing, and knows stacks and bindings by what is counted of them only.
+// It may import cloud, diag, plan, stack, the API types and prometheus.
+package metrics
 
 import (
 	"errors"
@@ -18,8 +21,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// metrics are what dashboards of the existing controller read, under its names, and what is ours under lbc_.
-type metrics struct {
+// Metrics are the metrics of one process.
+type Metrics struct {
 	calls, denied, limited, throttled, invalid *prometheus.CounterVec
 	duration, retries                          *prometheus.HistogramVec
 	targetGroups                               *prometheus.GaugeVec
@@ -27,19 +30,20 @@ type metrics struct {
 	errors                                     *prometheus.CounterVec
 	requests                                   *prometheus.CounterVec
 	requestDuration, stages                    *prometheus.HistogramVec
-	cached, talkers                            *prometheus.GaugeVec
-	gates, lag                                 *prometheus.HistogramVec
+	cached, topTalkers                         *prometheus.GaugeVec
+	gates, TargetLag                           *prometheus.HistogramVec
 
 	mu     sync.Mutex
-	talked map[talker]int // passes since the last window ended
+	passes map[talker]int // passes since the last window ended
 }
 
-func newMetrics(r prometheus.Registerer) *metrics {
+// New registers the metrics.
+func New(r prometheus.Registerer) *Metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
 	outcome := []string{"service", "operation", "status_code", "error_code"}
-	m := &metrics{
+	m := &Metrics{
 		calls:     counter("aws_api_calls_total", "AWS calls that finished.", outcome...),
 		denied:    counter("aws_api_call_permission_errors_total", "AWS calls refused for lack of permission.", outcome...),
 		limited:   counter("aws_api_call_service_limit_exceeded_errors_total", "AWS calls refused because of a quota.", outcome...),
@@ -61,36 +65,36 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Seconds that the stages of a pass take.", Buckets: prometheus.DefBuckets}, []string{"controller", "reconcile_stage"}),
 		cached: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "awslbc_controller_cache_object_total",
 			Help: "Objects in the informer caches."}, []string{"resource"}),
-		talkers: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "awslbc_controller_top_talkers",
+		topTalkers: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "awslbc_controller_top_talkers",
 			Help: "Passes over the three objects of each kind that had most of them in the last window of three minutes."}, []string{"controller", "namespace", "name"}),
 		gates: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "awslbc_readiness_gate_ready_seconds",
 			Help: "Seconds from the registration of a pod's targets to the opening of its readiness gate.", Buckets: []float64{10, 30, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600}},
 			[]string{"namespace", "name"}),
-		lag: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "lbc_target_lag_seconds",
+		TargetLag: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "lbc_target_lag_seconds",
 			Help:    "Seconds from a change of endpoints, as the controller hears of it, to the sending of the call that registers or deregisters the target.",
 			Buckets: []float64{0.02, 0.03, 0.05, 0.07, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 30, 60}}, []string{"operation"}),
-		talked: map[talker]int{},
+		passes: map[talker]int{},
 	}
-	r.MustRegister(m.gates, m.lag, m.requests, m.requestDuration, m.stages, m.cached, m.talkers,
+	r.MustRegister(m.gates, m.TargetLag, m.requests, m.requestDuration, m.stages, m.cached, m.topTalkers,
 		m.calls, m.denied, m.limited, m.throttled, m.invalid, m.duration, m.retries, m.targetGroups, m.steps, m.findings, m.errors)
 	return m
 }
 
-// importGauge shows how much of ACM's yearly quota of imports is used.
-func importGauge(count func() int) prometheus.Collector {
+// ImportGauge is the used part of ACM's yearly quota of imports.
+func ImportGauge(count func() int) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "lbc_certificate_imports_last_year",
 		Help: "Imports into ACM within 365 days that are known of, whoever made them."}, func() float64 { return float64(count()) })
 }
 
-// attempted counts one HTTP request.
-func (m *metrics) attempted(c cloud.Call) {
+// ObserveRequest counts one HTTP request.
+func (m *Metrics) ObserveRequest(c cloud.Call) {
 	status, code, _ := outcomeOf(c)
 	m.requests.WithLabelValues(c.Service, c.Operation, status, code).Inc()
 	m.requestDuration.WithLabelValues(c.Service, c.Operation).Observe(c.Duration.Seconds())
 }
 
-// called counts one AWS call.
-func (m *metrics) called(c cloud.Call) {
+// ObserveCall counts one AWS call.
+func (m *Metrics) ObserveCall(c cloud.Call) {
 	status, code, class := outcomeOf(c)
 	labels := []string{c.Service, c.Operation, status, code}
 	m.calls.WithLabelValues(labels...).Inc()
@@ -126,7 +130,8 @@ func outcomeOf(c cloud.Call) (status, code string, class diag.Class) {
 	return status, code, class
 }
 
-func (m *metrics) planned(owner stack.Owner, p *plan.Plan) {
+// CountSteps counts the steps of a plan that is executed.
+func (m *Metrics) CountSteps(owner stack.Owner, p *plan.Plan) {
 	for _, s := range p.Steps {
 		m.steps.WithLabelValues(string(owner), s.Op.Name(), string(s.Action)).Inc()
 	}
@@ -139,8 +144,9 @@ var categories = map[diag.EventReason]string{
 	diag.FailedDeployModel: "deploy_model_error",
 }
 
-func (m *metrics) found(owner stack.Owner, found diag.List) {
-	controller := controllerOf(owner)
+// CountFindings counts the diagnostics of a pass.
+func (m *Metrics) CountFindings(owner stack.Owner, found diag.List) {
+	controller := ControllerOf(owner)
 	for _, d := range found {
 		m.findings.WithLabelValues(string(owner), string(d.Code), string(d.Class)).Inc()
 		if c, ok := categories[d.Reason()]; ok && d.Class != diag.Note {
@@ -149,21 +155,24 @@ func (m *metrics) found(owner stack.Owner, found diag.List) {
 	}
 }
 
-func (m *metrics) bound(o *v1beta1.TargetGroupBinding) {
+// SetTargetGroup sets the information about the target group of a binding.
+func (m *Metrics) SetTargetGroup(o *v1beta1.TargetGroupBinding) {
 	m.targetGroups.WithLabelValues(o.Namespace, o.Spec.ServiceRef.Name, dimension(o)).Set(1)
 }
 
-func (m *metrics) unbound(o *v1beta1.TargetGroupBinding) {
+// DeleteTargetGroup deletes all metrics of a binding.
+func (m *Metrics) DeleteTargetGroup(o *v1beta1.TargetGroupBinding) {
 	m.targetGroups.DeleteLabelValues(o.Namespace, o.Spec.ServiceRef.Name, dimension(o))
 	m.gates.DeleteLabelValues(o.Namespace, o.Name)
 }
 
-// targetLagged counts a target that is handed to AWS.
-func (m *metrics) targetLagged(operation string, after time.Duration) {
-	m.lag.WithLabelValues(operation).Observe(after.Seconds())
+// ObserveTargetLag counts a target whose call is sent.
+func (m *Metrics) ObserveTargetLag(operation string, after time.Duration) {
+	m.TargetLag.WithLabelValues(operation).Observe(after.Seconds())
 }
 
-func (m *metrics) gateOpened(binding types.NamespacedName, after time.Duration) {
+// ObserveGate counts a readiness gate that was opened.
+func (m *Metrics) ObserveGate(binding types.NamespacedName, after time.Duration) {
 	m.gates.WithLabelValues(binding.Namespace, binding.Name).Observe(after.Seconds())
 }
 

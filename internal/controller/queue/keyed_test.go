@@ -1,4 +1,4 @@
-package controller
+package queue
 
 import (
 	"context"
@@ -11,10 +11,10 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/clock"
 )
 
-// due runs what is due, one key after the other, and tells which ones.
-func (k *keyed) runDue(ctx context.Context) (ran []string) {
-	for key, _, ok := k.next(); ok; key, _, ok = k.next() {
-		k.pass(ctx, key)
+// runDue runs what is due, one key after the other, and tells which ones.
+func (k *Keyed) runDue(ctx context.Context) (ran []string) {
+	for key, _, ok := k.Next(); ok; key, _, ok = k.Next() {
+		k.Run(ctx, key)
 		ran = append(ran, key)
 	}
 	return ran
@@ -25,13 +25,13 @@ func TestAKeyThatFailsIsTriedAgainEverLessOftenUntilThereIsSomethingNew(t *testi
 	begun := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	now := clock.NewStepped(begun)
 	var at []time.Duration
-	k := newKeyed(15*time.Second, now.Now, func(context.Context, string) retry {
+	k := NewKeyed(15*time.Second, now.Now, func(context.Context, string) Retry {
 		at = append(at, now.Now().Sub(begun))
-		return retry{failed: true}
+		return Retry{Failed: true}
 	})
-	k.add("a")
+	k.Add("a")
 	for range 1000 {
-		k.add("a")
+		k.Add("a")
 		k.runDue(t.Context())
 		now.Advance(time.Second)
 	}
@@ -39,7 +39,7 @@ func TestAKeyThatFailsIsTriedAgainEverLessOftenUntilThereIsSomethingNew(t *testi
 	if diff := cmp.Diff(want, at); diff != "" {
 		t.Error(diff)
 	}
-	k.kick("a")
+	k.AddNow("a")
 	if ran := k.runDue(t.Context()); len(ran) != 1 {
 		t.Errorf("something new waits: %v", ran)
 	}
@@ -48,21 +48,21 @@ func TestAKeyThatFailsIsTriedAgainEverLessOftenUntilThereIsSomethingNew(t *testi
 func TestAKeyForWhichNothingIsNewLingersUntilSomethingIs(t *testing.T) {
 	t.Parallel()
 	now := clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
-	k := newKeyed(15*time.Second, now.Now, func(context.Context, string) retry { return retry{} })
-	k.gather, k.linger = 20*time.Millisecond, time.Second
-	k.add("same")
-	k.add("changed")
-	k.kick("new")
+	k := NewKeyed(15*time.Second, now.Now, func(context.Context, string) Retry { return Retry{} })
+	k.Gather, k.Linger = 20*time.Millisecond, time.Second
+	k.Add("same")
+	k.Add("changed")
+	k.AddNow("new")
 	var ran []string
 	at := func(after time.Duration) {
 		now.Advance(after)
 		ran = append(append(ran, k.runDue(t.Context())...), "|")
 	}
 	at(10 * time.Millisecond)
-	k.kick("new")
+	k.AddNow("new")
 	at(5 * time.Millisecond) // what comes again while a key gathers neither hastens nor delays it
 	at(5 * time.Millisecond)
-	k.kick("changed")
+	k.AddNow("changed")
 	at(20 * time.Millisecond)
 	at(960 * time.Millisecond)
 	if want := []string{"|", "|", "new", "|", "changed", "|", "same", "|"}; !slices.Equal(ran, want) {
@@ -73,15 +73,15 @@ func TestAKeyForWhichNothingIsNewLingersUntilSomethingIs(t *testing.T) {
 func TestAKeyThatIsDoneTakesNoMemoryAndOneThatWaitsForAWSRunsThen(t *testing.T) {
 	t.Parallel()
 	now := clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
-	answers := []retry{{at: now.Now().Add(3 * time.Second)}, {}}
-	k := newKeyed(15*time.Second, now.Now, func(context.Context, string) retry {
+	answers := []Retry{{At: now.Now().Add(3 * time.Second)}, {}}
+	k := NewKeyed(15*time.Second, now.Now, func(context.Context, string) Retry {
 		r := answers[0]
 		answers = answers[1:]
 		return r
 	})
-	k.add("a")
+	k.Add("a")
 	k.runDue(t.Context())
-	if _, pause, ok := k.next(); ok || pause != 3*time.Second {
+	if _, pause, ok := k.Next(); ok || pause != 3*time.Second {
 		t.Errorf("due in %s, %t", pause, ok)
 	}
 	now.Advance(3 * time.Second)
@@ -95,7 +95,7 @@ func TestKeysRunBesideEachOtherAndOneOfThemOneAtATime(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	entered, leave := make(chan string), make(chan struct{})
-	k := newKeyed(time.Second, time.Now, func(ctx context.Context, key string) retry {
+	k := NewKeyed(time.Second, time.Now, func(ctx context.Context, key string) Retry {
 		entered <- key
 		if key == "hangs" {
 			select {
@@ -103,20 +103,20 @@ func TestKeysRunBesideEachOtherAndOneOfThemOneAtATime(t *testing.T) {
 			case <-ctx.Done():
 			}
 		}
-		return retry{}
+		return Retry{}
 	})
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		_ = k.Start(ctx)
 	}()
-	k.add("hangs")
+	k.Add("hangs")
 	if got := <-entered; got != "hangs" {
 		t.Fatal(got)
 	}
-	k.add("hangs")
-	for range 3 * keyedAtOnce {
-		k.add("other")
+	k.Add("hangs")
+	for range 3 * keyedSlots {
+		k.Add("other")
 		if got := <-entered; got != "other" {
 			t.Fatalf("%s runs twice at once", got)
 		}

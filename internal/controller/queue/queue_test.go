@@ -1,4 +1,4 @@
-package controller
+package queue
 
 import (
 	"context"
@@ -23,10 +23,10 @@ func TestAnEditBetweenReadAndWriteMeansAnotherPassAndNoError(t *testing.T) {
 	}{
 		{nil, nil, 0},
 		{broken, broken, 0},
-		{fmt.Errorf("adding finalizer: %w", conflict), nil, coalesce},
-		{errAgain, nil, coalesce},
+		{fmt.Errorf("adding finalizer: %w", conflict), nil, Coalesce},
+		{ErrRequeue, nil, Coalesce},
 	} {
-		y := yielding[int]{reconcile.TypedFunc[int](func(context.Context, int) (reconcile.Result, error) { return reconcile.Result{}, tc.in })}
+		y := NewWorkerPool(reconcile.TypedFunc[int](func(context.Context, int) (reconcile.Result, error) { return reconcile.Result{}, tc.in }), 1, DetachAfter)
 		res, err := y.Reconcile(t.Context(), 1)
 		if !errors.Is(err, tc.err) || res.RequeueAfter != tc.after {
 			t.Errorf("%v: %+v, %v", tc.in, res, err)

@@ -1,4 +1,4 @@
-package controller
+package reads
 
 import (
 	"slices"
@@ -13,10 +13,10 @@ func read(kind objects.Kind, namespace, name string) objects.Read {
 
 func TestAnEventReachesExactlyTheUnitsThatReadTheObject(t *testing.T) {
 	t.Parallel()
-	x := newIndex[string]()
-	x.update("a", x.begin(), []objects.Read{read(objects.Service, "ns", "web"), read(objects.IngressClass, "", "alb")})
-	x.update("b", x.begin(), []objects.Read{read(objects.Service, "ns", "")})
-	x.update("c", x.begin(), []objects.Read{read(objects.Service, "other", "web"), read(objects.Service, "", "")})
+	x := NewIndex[string]()
+	x.Update("a", x.Begin(), []objects.Read{read(objects.Service, "ns", "web"), read(objects.IngressClass, "", "alb")})
+	x.Update("b", x.Begin(), []objects.Read{read(objects.Service, "ns", "")})
+	x.Update("c", x.Begin(), []objects.Read{read(objects.Service, "other", "web"), read(objects.Service, "", "")})
 	for _, tc := range []struct {
 		name string
 		kind objects.Kind
@@ -29,15 +29,15 @@ func TestAnEventReachesExactlyTheUnitsThatReadTheObject(t *testing.T) {
 		{"cluster-scoped", objects.IngressClass, "", "alb", []string{"a"}},
 		{"nobody", objects.Namespace, "", "ns", nil},
 	} {
-		got := x.happened(tc.kind, tc.ns, tc.obj)
+		got := x.Affected(tc.kind, tc.ns, tc.obj)
 		slices.Sort(got)
 		if !slices.Equal(got, tc.want) {
 			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
 		}
 	}
-	x.update("a", x.begin(), []objects.Read{read(objects.IngressClass, "", "alb")})
-	x.forget("b")
-	if got := x.happened(objects.Service, "ns", "web"); !slices.Equal(got, []string{"c"}) {
+	x.Update("a", x.Begin(), []objects.Read{read(objects.IngressClass, "", "alb")})
+	x.Forget("b")
+	if got := x.Affected(objects.Service, "ns", "web"); !slices.Equal(got, []string{"c"}) {
 		t.Errorf("after a stopped reading it and b went: %v, want c", got)
 	}
 	if len(x.reads) != 2 || len(x.byName) != 2 {
@@ -47,22 +47,22 @@ func TestAnEventReachesExactlyTheUnitsThatReadTheObject(t *testing.T) {
 
 func TestAnEventBetweenReadingAndRemarkingIsNotLost(t *testing.T) {
 	t.Parallel()
-	x := newIndex[string]()
-	begun := x.begin()
-	x.happened(objects.Service, "ns", "other")
-	if x.update("a", begun, []objects.Read{read(objects.Service, "ns", "web")}) {
+	x := NewIndex[string]()
+	begun := x.Begin()
+	x.Affected(objects.Service, "ns", "other")
+	if x.Update("a", begun, []objects.Read{read(objects.Service, "ns", "web")}) {
 		t.Error("an event about something else makes the unit stale")
 	}
-	begun = x.begin()
-	x.happened(objects.Service, "ns", "web")
-	if !x.update("a", begun, []objects.Read{read(objects.Service, "ns", "web")}) {
+	begun = x.Begin()
+	x.Affected(objects.Service, "ns", "web")
+	if !x.Update("a", begun, []objects.Read{read(objects.Service, "ns", "web")}) {
 		t.Error("the event about what was read is lost")
 	}
-	begun = x.begin()
+	begun = x.Begin()
 	for range len(x.recent) + 1 {
-		x.happened(objects.Namespace, "", "busy")
+		x.Affected(objects.Namespace, "", "busy")
 	}
-	if !x.update("a", begun, []objects.Read{read(objects.Service, "ns", "web")}) {
+	if !x.Update("a", begun, []objects.Read{read(objects.Service, "ns", "web")}) {
 		t.Error("more events than are remembered must count as possibly relevant")
 	}
 }

@@ -1,4 +1,4 @@
-package controller
+package metrics
 
 import (
 	"errors"
@@ -49,14 +49,14 @@ func page(t *testing.T, r *prometheus.Registry, name string) []string {
 func TestTheTopTalkersOfAWindowReplaceThoseBefore(t *testing.T) {
 	t.Parallel()
 	r := prometheus.NewRegistry()
-	m := newMetrics(r)
+	m := New(r)
 	for n, name := range []string{"once", "twice", "thrice", "four"} {
 		for range n + 1 {
-			m.passed("ingress", "shop", name)
+			m.CountPass("ingress", "shop", name)
 		}
 	}
-	m.passed("targetGroupBinding", "shop", "web")
-	m.window()
+	m.CountPass("targetGroupBinding", "shop", "web")
+	m.endWindow()
 	want := []string{
 		"controller=ingress name=four namespace=shop 4", "controller=ingress name=thrice namespace=shop 3", "controller=ingress name=twice namespace=shop 2",
 		"controller=targetgroupbinding name=web namespace=shop 1",
@@ -64,7 +64,7 @@ func TestTheTopTalkersOfAWindowReplaceThoseBefore(t *testing.T) {
 	if d := cmp.Diff(want, page(t, r, "awslbc_controller_top_talkers")); d != "" {
 		t.Error(d)
 	}
-	m.window()
+	m.endWindow()
 	if left := page(t, r, "awslbc_controller_top_talkers"); len(left) != 0 {
 		t.Errorf("after a silent window: %v", left)
 	}
@@ -73,18 +73,18 @@ func TestTheTopTalkersOfAWindowReplaceThoseBefore(t *testing.T) {
 func TestStagesRequestsAndCachesAreMeasured(t *testing.T) {
 	t.Parallel()
 	r := prometheus.NewRegistry()
-	m := newMetrics(r)
-	m.spent(stack.Ingress, stageDeploy)()
-	m.spent(stack.Service, stageRelease)()
-	m.spentIn(bindingControllerLabel, stageBindingStatus)()
-	m.attempted(cloud.Call{Service: "EC2", Operation: "DescribeVpcs", Duration: time.Second})
-	m.attempted(cloud.Call{Service: "EC2", Operation: "DescribeVpcs", Duration: time.Second, Err: errors.New("no answer")})
+	m := New(r)
+	m.StartStage(stack.Ingress, StageDeploy)()
+	m.StartStage(stack.Service, StageRelease)()
+	m.StartStageOf(BindingControllerLabel, StageBindingStatus)()
+	m.ObserveRequest(cloud.Call{Service: "EC2", Operation: "DescribeVpcs", Duration: time.Second})
+	m.ObserveRequest(cloud.Call{Service: "EC2", Operation: "DescribeVpcs", Duration: time.Second, Err: errors.New("no answer")})
 	scheme, err := kube.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}).Build()
-	sampler{m, c}.count(t.Context())
+	Sampler{m, c}.count(t.Context())
 	for name, want := range map[string][]string{
 		"awslbc_controller_reconcile_stage_duration": {
 			"controller=ingress reconcile_stage=deploy_model", "controller=service reconcile_stage=cleanup_load_balancer", "controller=targetGroupBinding reconcile_stage=update_status",

@@ -1,0 +1,136 @@
+package metrics
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+const (
+	sampleEvery      = 30 * time.Second
+	topTalkersWindow = 3 * time.Minute
+	topTalkers       = 3
+)
+
+// talker is an object, or an Ingress group, over which passes are made.
+type talker struct{ controller, namespace, name string }
+
+// Stage is a part of a pass over a stack.
+type Stage int
+
+// The stages, in their order.
+const (
+	StageLoad Stage = iota
+	StageFinalizer
+	StageBuild
+	StageDeploy
+	StageStatus
+	StageRelease
+)
+
+// stageNames are those of the existing controller, which its dashboards read.
+var stageNames = map[stack.Owner]map[Stage]string{
+	stack.Ingress: {
+		StageLoad: "fetch_ingress", StageFinalizer: "add_group_finalizer", StageBuild: "build_model", StageDeploy: "deploy_model",
+		StageStatus: "dns_resolve_and_update_status", StageRelease: "remove_group_finalizer",
+	},
+	stack.Service: {
+		StageLoad: "fetch_service", StageFinalizer: "add_finalizers", StageBuild: "build_model", StageDeploy: "deploy_model",
+		StageStatus: "update_status", StageRelease: "cleanup_load_balancer",
+	},
+}
+
+// StageBindingReconcile and StageBindingStatus are the stages of a pass over a binding, by BindingControllerLabel.
+const (
+	StageBindingReconcile  = "reconcile_targetgroupbinding"
+	StageBindingStatus     = "update_status"
+	BindingControllerLabel = "targetGroupBinding"
+)
+
+// ControllerOf is the label of an owner's controller.
+func ControllerOf(o stack.Owner) string { return strings.TrimSuffix(string(o), ".k8s.aws") }
+
+// StartStage starts to measure a stage of a pass over a stack; end ends it.
+func (m *Metrics) StartStage(o stack.Owner, s Stage) (end func()) {
+	return m.StartStageOf(ControllerOf(o), stageNames[o][s])
+}
+
+// StartStageOf starts to measure a stage by the labels of its controller and its own.
+func (m *Metrics) StartStageOf(controller, name string) (end func()) {
+	begun := time.Now()
+	return func() { m.stages.WithLabelValues(controller, name).Observe(time.Since(begun).Seconds()) }
+}
+
+// CountPass counts a pass for the top talkers.
+func (m *Metrics) CountPass(controller, namespace, name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.passes[talker{strings.ToLower(controller), namespace, name}]++ // this one gauge has its labels in lower case
+}
+
+// endWindow ends a window: its top talkers replace those of the one before, so that an object without passes does not stay listed.
+func (m *Metrics) endWindow() {
+	m.mu.Lock()
+	talked := m.passes
+	m.passes = map[talker]int{}
+	m.mu.Unlock()
+	m.topTalkers.Reset()
+	rank := slices.SortedFunc(maps.Keys(talked), func(a, b talker) int {
+		return cmp.Or(cmp.Compare(a.controller, b.controller), cmp.Compare(talked[b], talked[a]), cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name))
+	})
+	listed := map[string]int{}
+	for _, t := range rank {
+		if listed[t.controller]++; listed[t.controller] <= topTalkers {
+			m.topTalkers.WithLabelValues(t.controller, t.namespace, t.name).Set(float64(talked[t]))
+		}
+	}
+}
+
+// Sampler updates the metrics that no pass moves. It runs on every replica.
+type Sampler struct {
+	Metrics *Metrics
+	Cache   client.Reader
+}
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable.
+func (Sampler) NeedLeaderElection() bool { return false }
+
+// Start runs until ctx ends.
+func (s Sampler) Start(ctx context.Context) error {
+	s.count(ctx)
+	sample, window := time.NewTicker(sampleEvery), time.NewTicker(topTalkersWindow)
+	defer sample.Stop()
+	defer window.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-sample.C:
+			s.count(ctx)
+		case <-window.C:
+			s.Metrics.endWindow()
+		}
+	}
+}
+
+// count counts the objects of the caches.
+func (s Sampler) count(ctx context.Context) {
+	for resource, list := range map[string]client.ObjectList{
+		"service": &corev1.ServiceList{}, "ingress": &networkingv1.IngressList{}, "targetgroupbinding": &v1beta1.TargetGroupBindingList{},
+	} {
+		if s.Cache.List(ctx, list, client.UnsafeDisableDeepCopy) == nil {
+			s.Metrics.cached.WithLabelValues(resource).Set(float64(meta.LenList(list)))
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package queue
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+)
+
+// Handle makes a handler from one function: before is nil for creations, after for deletions.
+func Handle[U comparable](f func(ctx context.Context, before, after client.Object, q Of[U])) handler.TypedFuncs[client.Object, U] {
+	return handler.TypedFuncs[client.Object, U]{
+		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[client.Object], q Of[U]) {
+			f(ctx, nil, e.Object, q)
+		},
+		UpdateFunc: func(ctx context.Context, e event.TypedUpdateEvent[client.Object], q Of[U]) {
+			f(ctx, e.ObjectOld, e.ObjectNew, q)
+		},
+		DeleteFunc: func(ctx context.Context, e event.TypedDeleteEvent[client.Object], q Of[U]) {
+			f(ctx, e.Object, nil, q)
+		},
+	}
+}
+
+// IsResync reports an event of the periodic resync: nothing changed.
+func IsResync(before, after client.Object) bool {
+	return before != nil && after != nil && before.GetResourceVersion() == after.GetResourceVersion()
+}
+
+// Relevant reports whether an update can change what front ends read of an object. Status and the metadata that they do not read are irrelevant.
+func Relevant(before, after client.Object) bool {
+	if before == nil || after == nil {
+		return true
+	}
+	if (before.GetDeletionTimestamp() == nil) != (after.GetDeletionTimestamp() == nil) ||
+		!equality.Semantic.DeepEqual(before.GetAnnotations(), after.GetAnnotations()) {
+		return true
+	}
+	switch o := before.(type) {
+	case *networkingv1.Ingress:
+		n, ok := after.(*networkingv1.Ingress)
+		return !ok || !equality.Semantic.DeepEqual(o.Spec, n.Spec)
+	case *corev1.Service:
+		n, ok := after.(*corev1.Service)
+		return !ok || !equality.Semantic.DeepEqual(o.Spec, n.Spec)
+	case *corev1.Namespace:
+		return !equality.Semantic.DeepEqual(before.GetLabels(), after.GetLabels())
+	}
+	return before.GetGeneration() != after.GetGeneration() || before.GetGeneration() == 0
+}
+
+// Newest is the object after an event, or before it if it was deleted.
+func Newest(before, after client.Object) client.Object {
+	if after != nil {
+		return after
+	}
+	return before
+}

@@ -1,0 +1,195 @@
+package queue
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/backoff"
+)
+
+// Keyed runs work by key beside the queues of controllers: one run of a key at a time, different keys in parallel. A key that is added while
+// it runs, runs once more. A key that fails is tried again after pauses that grow. A key has an entry only while it waits or runs.
+// It is safe for concurrent use.
+type Keyed struct {
+	run    func(ctx context.Context, key string) Retry
+	Now    func() time.Time
+	Pauses backoff.Policy // after failures in a row of a key
+	// Gather is how long a key of AddNow waits for more of the same, and Linger how long one of Add.
+	Gather, Linger time.Duration
+
+	mu      sync.Mutex
+	entries map[string]*keyedEntry
+	signal  chan struct{}
+}
+
+// Retry is when a key runs again; zero = when it is added again.
+type Retry struct {
+	Failed bool      // it runs again after a pause
+	Soon   bool      // pauses are LongestAPIPause at most: it waits for the API server, or for other work of this process
+	At     time.Time // it does not run again before; without Failed, it runs again then
+}
+
+type keyedEntry struct {
+	due      time.Time
+	running  bool
+	again    bool // added while it ran
+	addedNow bool // by AddNow
+	failures int
+}
+
+const (
+	// SlotTime is how long a run occupies one of the slots: a run that waits for AWS makes room for others.
+	SlotTime = 100 * time.Millisecond
+	// keyedSlots bounds the runs that start at once, so that a start with thousands of keys leaves the processors to other work.
+	keyedSlots = 8
+	// longestPause is the ceiling of pauses after failures.
+	longestPause = 5 * time.Minute
+)
+
+// NewKeyed makes a Keyed whose first pause after a failure is first.
+func NewKeyed(first time.Duration, now func() time.Time, run func(ctx context.Context, key string) Retry) *Keyed {
+	return &Keyed{run: run, Now: now, Pauses: backoff.Policy{First: first, Longest: longestPause}, entries: map[string]*keyedEntry{}, signal: make(chan struct{}, 1)}
+}
+
+// Add runs a key; one that failed runs when its pause is over.
+func (k *Keyed) Add(key string) { k.add(key, false) }
+
+// AddNow runs a key now, even if it failed: there is something new that its last run did not know.
+func (k *Keyed) AddNow(key string) { k.add(key, true) }
+
+func (k *Keyed) add(key string, now bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	e := k.entries[key]
+	switch {
+	case e == nil:
+		pause := k.Linger
+		if now {
+			pause = k.Gather
+		}
+		k.entries[key] = &keyedEntry{due: k.Now().Add(max(pause, k.Gather))}
+	case e.running:
+		e.again, e.addedNow = true, e.addedNow || now
+	case now:
+		e.failures = 0
+		if due := k.Now().Add(k.Gather); due.Before(e.due) { // one that gathers already waits no longer for each that comes
+			e.due = due
+		}
+	}
+	select {
+	case k.signal <- struct{}{}:
+	default:
+	}
+}
+
+// Len is the number of keys that wait or run.
+func (k *Keyed) Len() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.entries)
+}
+
+// Has reports whether a key waits or runs.
+func (k *Keyed) Has(key string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.entries[key] != nil
+}
+
+// Start runs until ctx ends; it implements manager.Runnable.
+func (k *Keyed) Start(ctx context.Context) error {
+	slots := make(chan struct{}, keyedSlots)
+	var running sync.WaitGroup
+	defer running.Wait()
+	for {
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return nil
+		}
+		key, pause, ok := k.Next()
+		if !ok {
+			<-slots
+			if !k.rest(ctx, pause) {
+				return nil
+			}
+			continue
+		}
+		leave := sync.OnceFunc(func() { <-slots })
+		timer := time.AfterFunc(SlotTime, leave)
+		running.Go(func() {
+			defer leave()
+			defer timer.Stop()
+			k.Run(ctx, key)
+		})
+	}
+}
+
+// rest waits for a signal, or for pause if that is not 0; false if ctx ended.
+func (k *Keyed) rest(ctx context.Context, pause time.Duration) bool {
+	var due <-chan time.Time
+	if pause > 0 {
+		due = time.After(pause)
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-k.signal:
+	case <-due:
+	}
+	return true
+}
+
+// Next takes the key that has been due the longest; if none is due, pause is the time until one will be, 0 if none waits. Start calls Next and
+// Run; tests with a stepped clock call them in its place.
+func (k *Keyed) Next() (key string, pause time.Duration, ok bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var first *keyedEntry
+	for x, e := range k.entries {
+		if !e.running && (first == nil || e.due.Before(first.due) || e.due.Equal(first.due) && x < key) {
+			key, first = x, e
+		}
+	}
+	if first == nil {
+		return "", 0, false
+	}
+	if pause = first.due.Sub(k.Now()); pause > 0 {
+		return "", pause, false
+	}
+	first.running, first.again, first.addedNow = true, false, false
+	return key, 0, true
+}
+
+// Run runs a key that Next returned, and schedules it again if its Retry says so.
+func (k *Keyed) Run(ctx context.Context, key string) {
+	r := k.run(ctx, key)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	e := k.entries[key]
+	e.running = false
+	switch {
+	case e.addedNow, e.again && !r.Failed:
+		e.due = time.Time{}
+	case r.Failed:
+		e.failures++
+		pause := k.Pauses.Pause(e.failures)
+		if r.Soon {
+			pause = min(pause, LongestAPIPause)
+		}
+		e.due = k.Now().Add(pause)
+		if r.At.After(e.due) {
+			e.due = r.At
+		}
+	case !r.At.IsZero():
+		e.due = r.At
+	default:
+		delete(k.entries, key)
+		return
+	}
+	select {
+	case k.signal <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,114 @@
+// Package queue is what the queues of all controllers are made of: priorities, a pool of workers that slow passes do not block, work by
+// key beside a queue, handlers of events, pauses while the API server is unavailable. It knows no stacks and no bindings.
+// It may import controller-runtime, client-go, cloud and backoff.
+package queue
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+)
+
+// Coalesce is how long the first event of a burst waits for the others.
+const Coalesce = 20 * time.Millisecond
+
+// FirstRetry and LongestRetry bound the back-off of failed passes. An event makes a pass at once, whatever the back-off.
+const (
+	FirstRetry   = 200 * time.Millisecond
+	LongestRetry = 2 * time.Minute
+)
+
+// Priorities of queued work, most urgent first. What was there when the controller started, and the periodic resync, come last:
+// controller-runtime gives them handler.LowPriority.
+const (
+	Urgent    = 10                      // an edit of the object itself, where others are queued with it
+	Normal    = 0                       // any other event
+	CallEnded = -5                      // a call has ended: its effect is in place, and only its report is due
+	Bulk      = -10                     // an event that concerns many at once, such as one of a node
+	Drift     = handler.LowPriority / 2 // AWS may hold something else than was written
+)
+
+// Of is the queue of a controller of units of type U.
+type Of[U comparable] = workqueue.TypedRateLimitingInterface[U]
+
+// Add queues work by its urgency. Work that is queued already becomes as urgent and as early as the more urgent and earlier
+// of both.
+func Add[U comparable](q Of[U], after time.Duration, priority int, units ...U) {
+	if pq, ok := q.(priorityqueue.PriorityQueue[U]); ok {
+		pq.AddWithOpts(priorityqueue.AddOpts{After: after, Priority: &priority}, units...)
+		return
+	}
+	for _, u := range units {
+		q.AddAfter(u, after)
+	}
+}
+
+// Waker puts work into a controller's queue without an event.
+type Waker[U comparable] struct {
+	mu sync.Mutex
+	q  Of[U] // nil until the controller runs
+}
+
+// Source gives the waker the queue of the controller that watches it.
+func (w *Waker[U]) Source() source.TypedSource[U] {
+	return source.TypedFunc[U](func(_ context.Context, q Of[U]) error {
+		w.SetQueue(q)
+		return nil
+	})
+}
+
+// SetQueue sets the queue; Source calls it when the controller starts.
+func (w *Waker[U]) SetQueue(q Of[U]) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.q = q
+}
+
+func (w *Waker[U]) hasQueue() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.q != nil
+}
+
+// Wake queues units now. Before the controller has started it does nothing.
+func (w *Waker[U]) Wake(priority int, units ...U) { w.WakeAfter(0, priority, units...) }
+
+// WakeAfter queues units after a pause.
+func (w *Waker[U]) WakeAfter(after time.Duration, priority int, units ...U) {
+	w.mu.Lock()
+	q := w.q
+	w.mu.Unlock()
+	if q != nil {
+		Add(q, after, priority, units...)
+	}
+}
+
+// ErrRequeue is returned by a pass that is to be made again at once; WorkerPool does not treat it as a failure.
+var ErrRequeue = errors.New("something that was read changed meanwhile")
+
+// Background gives AWS calls that no pass waits for the lowest priority: while AWS throttles, they go after all others. Passes over
+// stacks have the priority in between; those over bindings, which register targets, go first.
+func Background(ctx context.Context) context.Context { return cloud.WithPriority(ctx, cloud.Cosmetic) }
+
+// Every calls f at each tick and signal until ctx ends.
+func Every(ctx context.Context, pause time.Duration, signal <-chan struct{}, f func(context.Context)) {
+	t := time.NewTicker(pause)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signal:
+		case <-t.C:
+		}
+		f(ctx)
+	}
+}

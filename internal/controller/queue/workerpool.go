@@ -1,0 +1,176 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+)
+
+const (
+	// DetachAfter is how long a pass counts as one of the workers of its controller.
+	DetachAfter = 3 * time.Second
+	// detachedPerWorker is how many slow passes there may be for each worker.
+	detachedPerWorker = 8
+	// retryDetach is the pause before a unit that is known to be slow is tried again if too many passes are detached.
+	retryDetach = time.Second
+	// slowMemory is how long a unit is known to be slow: one without a pass for so long may be gone.
+	slowMemory = time.Hour
+)
+
+// WorkerPool is the reconciler and the queue of a controller in which slow passes do not take the workers of the others. A pass that waits for
+// AWS, because its calls hang or are throttled, releases its worker after a while and goes on detached; a unit whose last pass was slow
+// starts detached. Many passes may be detached, as they only wait. A conflict of a write, or ErrRequeue, is no failure: the unit is
+// requeued at once, without an error in the log. The zero WorkerPool is not usable; see NewWorkerPool.
+type WorkerPool[U comparable] struct {
+	inner       reconcile.TypedReconciler[U]
+	patience    time.Duration
+	maxDetached int
+	workers     chan struct{} // holds an element per busy worker, from before its unit is taken off the queue
+	closed      chan struct{}
+	closing     sync.Once
+
+	mu       sync.Mutex
+	detached int
+	slow     map[U]time.Time // units whose last pass was slow, and when it ended
+}
+
+// NewWorkerPool makes a pool of so many workers; a pass that takes longer than patience is detached.
+func NewWorkerPool[U comparable](inner reconcile.TypedReconciler[U], workers int, patience time.Duration) *WorkerPool[U] {
+	return &WorkerPool[U]{inner: inner, patience: patience, maxDetached: workers * detachedPerWorker, workers: make(chan struct{}, workers), closed: make(chan struct{}), slow: map[U]time.Time{}}
+}
+
+// MaxConcurrent is the number of passes that may run at once: the MaxConcurrentReconciles of the controller.
+func (p *WorkerPool[U]) MaxConcurrent() int { return cap(p.workers) + p.maxDetached }
+
+// NewQueue makes the queue of the controller; it hands units out as workers are free.
+func (p *WorkerPool[U]) NewQueue(log logr.Logger) func(string, workqueue.TypedRateLimiter[U]) workqueue.TypedRateLimitingInterface[U] {
+	return func(name string, limiter workqueue.TypedRateLimiter[U]) workqueue.TypedRateLimitingInterface[U] {
+		return pooledQueue[U]{priorityqueue.New(name, func(o *priorityqueue.Opts[U]) {
+			o.Log, o.RateLimiter = log.WithValues("controller", name), limiter
+		}), p}
+	}
+}
+
+// pooledQueue is a queue in which units wait for a free worker by priority, and not in the hands of a goroutine.
+type pooledQueue[U comparable] struct {
+	priorityqueue.PriorityQueue[U]
+	pool *WorkerPool[U]
+}
+
+// GetWithPriority implements priorityqueue.PriorityQueue.
+func (q pooledQueue[U]) GetWithPriority() (unit U, priority int, shutdown bool) {
+	q.pool.Acquire(q.pool.closed)
+	unit, priority, shutdown = q.PriorityQueue.GetWithPriority()
+	if shutdown {
+		q.pool.Release()
+	}
+	return unit, priority, shutdown
+}
+
+// Get implements workqueue.TypedInterface.
+func (q pooledQueue[U]) Get() (unit U, shutdown bool) {
+	unit, _, shutdown = q.GetWithPriority()
+	return unit, shutdown
+}
+
+// ShutDown implements workqueue.TypedInterface.
+func (q pooledQueue[U]) ShutDown() {
+	q.pool.closing.Do(func() { close(q.pool.closed) })
+	q.PriorityQueue.ShutDown()
+}
+
+// ShutDownWithDrain implements workqueue.TypedInterface.
+func (q pooledQueue[U]) ShutDownWithDrain() {
+	q.pool.closing.Do(func() { close(q.pool.closed) })
+	q.PriorityQueue.ShutDownWithDrain()
+}
+
+// Acquire takes a worker for the next unit, unless cancel is closed first.
+func (p *WorkerPool[U]) Acquire(cancel <-chan struct{}) bool {
+	select {
+	case p.workers <- struct{}{}:
+		return true
+	case <-cancel:
+		return false
+	}
+}
+
+// Release gives a worker back.
+func (p *WorkerPool[U]) Release() {
+	select {
+	case <-p.workers:
+	default: // the queue was shut down before it was taken
+	}
+}
+
+// Reconcile implements reconcile.TypedReconciler.
+func (p *WorkerPool[U]) Reconcile(ctx context.Context, u U) (reconcile.Result, error) {
+	p.mu.Lock()
+	_, known := p.slow[u]
+	p.mu.Unlock()
+	pass := &poolPass[U]{pool: p}
+	if known && !pass.detach() {
+		p.Release()
+		return reconcile.Result{RequeueAfter: retryDetach}, nil
+	}
+	begun := time.Now()
+	timer := time.AfterFunc(p.patience, func() { pass.detach() })
+	defer func() {
+		timer.Stop()
+		pass.end()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if time.Since(begun) >= p.patience {
+			p.slow[u] = time.Now()
+			maps.DeleteFunc(p.slow, func(_ U, at time.Time) bool { return time.Since(at) > slowMemory })
+		} else {
+			delete(p.slow, u)
+		}
+	}()
+	res, err := p.inner.Reconcile(ctx, u)
+	if apierrors.IsConflict(err) || errors.Is(err, ErrRequeue) {
+		return reconcile.Result{RequeueAfter: Coalesce}, nil
+	}
+	return res, err
+}
+
+// poolPass is one pass. The mutex of its pool guards it.
+type poolPass[U comparable] struct {
+	pool            *WorkerPool[U]
+	detached, ended bool
+}
+
+// detach releases the worker of the pass; it reports false if too many are detached.
+func (p *poolPass[U]) detach() bool {
+	p.pool.mu.Lock()
+	defer p.pool.mu.Unlock()
+	switch {
+	case p.detached || p.ended:
+		return true
+	case p.pool.detached >= p.pool.maxDetached:
+		return false
+	}
+	p.detached = true
+	p.pool.detached++
+	p.pool.Release()
+	return true
+}
+
+func (p *poolPass[U]) end() {
+	p.pool.mu.Lock()
+	defer p.pool.mu.Unlock()
+	p.ended = true
+	if p.detached {
+		p.pool.detached--
+		return
+	}
+	p.pool.Release()
+}

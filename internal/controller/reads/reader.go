@@ -1,0 +1,122 @@
+package reads
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/proof"
+)
+
+// LiveTimeout bounds a read of what the cache does not hold from the API server.
+const LiveTimeout = 10 * time.Second
+
+// ConfirmingReader reads what the cache does not hold from the API server. Objects that are applied together reach the caches of their kinds in
+// any order, and a cache may be behind: only the API server's own NotFound proves that an object does not exist. Any other error is never
+// taken for a NotFound.
+type ConfirmingReader struct {
+	Cache client.Reader
+	Live  client.Reader // the API server; nil = the cache is trusted
+}
+
+// Get reads an object. The error is nil if it exists, a NotFound if the absence is proven, and anything else if neither is known.
+func (r ConfirmingReader) Get(ctx context.Context, key client.ObjectKey, o client.Object) (proof.Absence, error) {
+	err := r.Cache.Get(ctx, key, o)
+	if !apierrors.IsNotFound(err) {
+		return proof.Absence{}, err
+	}
+	if r.Live == nil {
+		return proof.OfSyncedCache(true), err
+	}
+	ctx, cancel := context.WithTimeout(ctx, LiveTimeout)
+	defer cancel()
+	err = r.Live.Get(ctx, key, o)
+	absence, unknown := proof.OfObject(err)
+	if unknown != nil {
+		return absence, fmt.Errorf("%T %s is not in the cache, and the API server was asked: %w", o, key, unknown)
+	}
+	return absence, err
+}
+
+// CacheReader is the objects.Reader of one pass. It reads the informer caches, or the API server if reader is a client of that. It is not safe
+// for concurrent use.
+type CacheReader struct {
+	ctx    context.Context //nolint:containedctx // a View is read without contexts; this one lives as long as one pass
+	reader client.Reader
+	live   client.Reader
+	err    error // the first read that showed neither an object nor its absence
+}
+
+// NewCacheReader makes a reader for a pass that ends with ctx. live is the API server, which is read for the kinds that others refer to where
+// reader shows none; nil = reader is trusted.
+func NewCacheReader(ctx context.Context, reader, live client.Reader) *CacheReader {
+	return &CacheReader{ctx: ctx, reader: reader, live: live}
+}
+
+// Context is that of the pass.
+func (r *CacheReader) Context() context.Context { return r.ctx }
+
+// confirmed are the kinds that others refer to. Absence of the others needs no proof: an event of their own deletion causes the read.
+var confirmed = map[objects.Kind]bool{objects.Service: true, objects.IngressClass: true, objects.IngressClassParams: true, objects.Namespace: true}
+
+// Get implements objects.Reader.
+func (r *CacheReader) Get(kind objects.Kind, namespace, name string) (metav1.Object, bool) {
+	o := kube.Kinds[kind].Object
+	if o == nil {
+		return nil, r.Fail(fmt.Errorf("kind %q is not read: %w", kind, proof.ErrUnknown))
+	}
+	o, ok := o.DeepCopyObject().(client.Object)
+	sure := ConfirmingReader{Cache: r.reader}
+	if confirmed[kind] {
+		sure.Live = r.live
+	}
+	absence, err := sure.Get(r.ctx, client.ObjectKey{Namespace: namespace, Name: name}, o)
+	if err != nil {
+		if absence.Proven() {
+			return nil, false
+		}
+		return nil, r.Fail(fmt.Errorf("reading %s %s: %w", kind, client.ObjectKey{Namespace: namespace, Name: name}, err))
+	}
+	return o, ok
+}
+
+// List implements objects.Reader.
+func (r *CacheReader) List(kind objects.Kind, namespace string) []metav1.Object {
+	list := kube.Kinds[kind].List
+	if list == nil {
+		r.Fail(fmt.Errorf("kind %q is not listed: %w", kind, proof.ErrUnknown))
+		return nil
+	}
+	list, _ = list.DeepCopyObject().(client.ObjectList)
+	if err := r.reader.List(r.ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		r.Fail(fmt.Errorf("listing %s: %w", kind, err))
+		return nil
+	}
+	var out []metav1.Object
+	_ = meta.EachListItem(list, func(o runtime.Object) error {
+		if m, ok := o.(metav1.Object); ok {
+			out = append(out, m)
+		}
+		return nil
+	})
+	return out
+}
+
+// Err implements objects.Doubter.
+func (r *CacheReader) Err() error { return r.err }
+
+// Fail records the first read that showed neither an object nor its absence.
+func (r *CacheReader) Fail(err error) (found bool) {
+	if r.err == nil {
+		r.err = err
+	}
+	return false
+}
