@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
 )
@@ -69,9 +70,9 @@ func (x *exchange) finish() {
 		x.received += x.body.read.Load()
 	}
 	bytes := x.received + x.sent
-	x.conn.counts.add(processedBytes, bytes)
+	x.conn.counts.Add(counter.ProcessedBytes, bytes)
 	if x.conn.client.Addr().Is6() {
-		x.conn.counts.add(processedBytesIPv6, bytes)
+		x.conn.counts.Add(counter.ProcessedBytesIPv6, bytes)
 	}
 	place := x.view.settings.AccessLog
 	if logs := x.front.balancer.plane.logs; logs != nil && place.Bucket != "" {

@@ -30,7 +30,7 @@ func (x *exchange) readUnread() {
 // generate answers without a target.
 func (x *exchange) generate(status int, contentType, body string) {
 	x.readUnread()
-	x.conn.counts.generated(status)
+	x.conn.counts.AddGenerated(status)
 	x.status = status
 	h := x.w.Header()
 	if x.view.ServerHeader {

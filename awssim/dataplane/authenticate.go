@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/authn"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
 
@@ -79,18 +80,18 @@ func (x *exchange) identified(d *traffic.Decision) bool {
 func (x *exchange) settle(v authn.Verdict) bool {
 	x.identity.reason, x.identity.claims, x.identity.cookies = v.Reason, v.Claims, v.SetCookies
 	for _, m := range []struct {
-		metric metric
+		metric counter.Metric
 		moved  bool
 	}{
-		{authSuccessCount, v.Counts.Success}, {authFailureCount, v.Counts.Failure}, {authErrorCount, v.Counts.Error},
-		{authRefreshCount, v.Counts.RefreshSuccess}, {authClaimsSizeCount, v.Counts.ClaimsSizeExceeded},
+		{counter.AuthSuccessCount, v.Counts.Success}, {counter.AuthFailureCount, v.Counts.Failure}, {counter.AuthErrorCount, v.Counts.Error},
+		{counter.AuthRefreshCount, v.Counts.RefreshSuccess}, {counter.AuthClaimsSizeCount, v.Counts.ClaimsSizeExceeded},
 	} {
 		if m.moved {
-			x.conn.counts.add(m.metric, 1)
+			x.conn.counts.Add(m.metric, 1)
 		}
 	}
 	if v.Counts.Latency > 0 {
-		x.conn.counts.add(authLatency, int64((v.Counts.Latency+time.Millisecond-1)/time.Millisecond))
+		x.conn.counts.Add(counter.AuthLatency, int64((v.Counts.Latency+time.Millisecond-1)/time.Millisecond))
 	}
 	if v.Cause != nil {
 		x.front.balancer.plane.logf("data plane: load balancer %s, listener %d: %s: %v", x.view.Name, x.view.listener.Port, v.Reason, v.Cause)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -20,12 +21,12 @@ type balancer struct {
 	arn      string
 	config   atomic.Pointer[balancerConfig] // nil until the first update
 	turn     atomic.Uint64                  // round robin over zones for clients on loopback
-	counters balancerCounters
-	zoned    zoneCounters
-	rules    ruleCounters
-	meter    meter
-	flows    zonedFlows // NLB
-	open     openFlows  // NLB
+	counters counter.Requests
+	zoned    counter.RequestsByZone
+	rules    counter.Rules
+	meter    counter.Meter
+	flows    counter.FlowsByZone // NLB
+	open     openFlows           // NLB
 
 	mu        sync.Mutex // guards what follows; taken by update and stop, and briefly by Addresses
 	loopback  *flow.Loopback
@@ -175,7 +176,7 @@ func (b *balancer) guards(network string, from, to netip.AddrPort) bool {
 		return false
 	}
 	if !b.admits(network, from, to) {
-		b.flows.blockedIn(network)
+		b.flows.AddBlockedIn(network)
 		return false
 	}
 	return true

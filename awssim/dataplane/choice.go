@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"net/netip"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
 
@@ -40,8 +41,8 @@ func (f *front) drawn(t tuple) (forGroup, forTarget uint64) {
 }
 
 // counts are the counters that a flow on the route concerns.
-func (r *route) counts(b *balancer) flowTally {
-	return flowTally{&b.flows.flowCounters, b.flows.of(r.zone), &r.group.flows.flowCounters, r.group.flows.of(r.zone)}
+func (r *route) counts(b *balancer) counter.FlowTally {
+	return counter.FlowTally{&b.flows.Flows, b.flows.Of(r.zone), &r.group.flows.Flows, r.group.flows.Of(r.zone)}
 }
 
 // routeTo chooses target group and target of a new flow; false when there is none.
@@ -67,7 +68,7 @@ func (f *front) routeVia(v *view, zone string, t tuple, g *group, to *target) (*
 		return nil, false
 	}
 	if !to.isHealthy.Load() {
-		r.counts(f.balancer).add(unhealthyFlows, 1)
+		r.counts(f.balancer).Add(counter.UnhealthyFlows, 1)
 	}
 	r.own = v.privateAddress(zone, r.to.Addr().Is6())
 	r.at = netip.AddrPortFrom(v.privateAddress(zone, t.client.Addr().Is6()), uint16(v.listener.Port))
@@ -92,7 +93,7 @@ func (f *front) groupFor(v *view, client netip.AddrPort, n uint64) *group {
 	if s := action.Forward.Stickiness; s != nil && s.Enabled {
 		n = f.balancer.plane.hashOf(client.Addr())
 	}
-	f.balancer.rules.add(v.listener.ARN)
+	f.balancer.rules.Add(v.listener.ARN)
 	ref, _ := traffic.Pick(action.Forward, int(n%uint64(total)))
 	return v.groups[ref.Literal]
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -24,7 +25,7 @@ func (c *checker) control(config *groupConfig, user *groupUser, t *target, timeo
 	at := netip.AddrPortFrom(t.spec.Load().Address, uint16(config.ControlPort))
 	conn, err := c.plane.network.DialTCP(ctx, topology.OwnAddress(user.zones, t.spec.Load().Zone, at.Addr().Is6()), at)
 	if err != nil {
-		t.group.counters.add(controlErrorCount, 1)
+		t.group.counters.Add(counter.ControlErrorCount, 1)
 		return
 	}
 	if !t.setChannel(conn) || !c.plane.spawn(func() {
@@ -35,7 +36,7 @@ func (c *checker) control(config *groupConfig, user *groupUser, t *target, timeo
 		_ = conn.Close()
 		return
 	}
-	t.group.counters.add(controlNewCount, 1)
+	t.group.counters.Add(counter.ControlNewCount, 1)
 }
 
 // controlled reports whether the target's agent is there.
@@ -53,7 +54,7 @@ func (t *target) setChannel(c net.Conn) bool {
 		return false
 	}
 	t.channel = c
-	t.group.counters.add(controlActiveCount, 1)
+	t.group.counters.Add(counter.ControlActiveCount, 1)
 	return true
 }
 
@@ -62,7 +63,7 @@ func (t *target) dropChannel(c net.Conn) {
 	defer t.mu.Unlock()
 	if t.channel == c {
 		t.channel = nil
-		t.group.counters.add(controlActiveCount, -1)
+		t.group.counters.Add(counter.ControlActiveCount, -1)
 	}
 }
 
@@ -83,9 +84,9 @@ func (x *exchange) ready(g *group, config *groupConfig, targets []*target) []*ta
 	}
 	ready := slices.DeleteFunc(slices.Clone(targets), func(t *target) bool { return !t.controlled() })
 	if len(ready) > 0 {
-		x.groupCounts(g).add(controlRequestCount, 1)
+		x.groupCounts(g).Add(counter.ControlRequestCount, 1)
 	} else {
-		x.groupCounts(g).add(controlRejectCount, 1)
+		x.groupCounts(g).Add(counter.ControlRejectCount, 1)
 	}
 	return ready
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/traffic"
@@ -61,12 +62,12 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.closes = true
 	}
 	x.splitURI()
-	x.conn.counts.add(requestCount, 1)
+	x.conn.counts.Add(counter.RequestCount, 1)
 	if conn.client.Addr().Is6() {
-		x.conn.counts.add(requestCountIPv6, 1)
+		x.conn.counts.Add(counter.RequestCountIPv6, 1)
 	}
 	if x.head != nil && x.head.Class != httpwire.Compliant {
-		x.conn.counts.add(desyncCount, 1)
+		x.conn.counts.Add(counter.DesyncCount, 1)
 	}
 	if status := x.refusal(); status != 0 {
 		x.fail(status)
@@ -84,8 +85,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // groupCounts are the counters of a target group, and of it in the zone of the node that the client reached.
-func (x *exchange) groupCounts(g *group) tally {
-	return tally{&g.counters, g.zoned.of(x.conn.zone)}
+func (x *exchange) groupCounts(g *group) counter.RequestTally {
+	return counter.RequestTally{&g.counters, g.zoned.Of(x.conn.zone)}
 }
 
 // now is real time, as connections are.
@@ -134,13 +135,13 @@ func (x *exchange) route() {
 		Path: x.path, RawQuery: x.query, Header: x.r.Header, SourceIP: x.conn.client.Addr(),
 	}
 	d := x.view.matcher().Match(&request)
-	x.conn.counts.evaluated(d.Evaluated)
+	x.conn.counts.AddEvaluated(d.Evaluated)
 	x.priority = accesslog.DefaultOne
 	if d.Rule != nil {
 		x.priority = accesslog.Priority(d.Rule.Order)
-		x.front.balancer.rules.add(d.Rule.ID)
+		x.front.balancer.rules.Add(d.Rule.ID)
 	} else {
-		x.front.balancer.rules.add(x.view.listener.ARN)
+		x.front.balancer.rules.Add(x.view.listener.ARN)
 	}
 	if !x.identified(&d) {
 		return
@@ -148,11 +149,11 @@ func (x *exchange) route() {
 	action, _ := d.Routing()
 	switch {
 	case action.FixedResponse != nil:
-		x.conn.counts.add(fixedResponseCount, 1)
+		x.conn.counts.Add(counter.FixedResponseCount, 1)
 		x.acted("fixed-response")
 		x.fixed(action.FixedResponse)
 	case action.Redirect != nil:
-		x.conn.counts.add(redirectCount, 1)
+		x.conn.counts.Add(counter.RedirectCount, 1)
 		x.acted("redirect")
 		x.redirect(action.Redirect, &request)
 	case action.Forward != nil:
@@ -186,7 +187,7 @@ func (x *exchange) fixed(f *stack.FixedResponse) {
 func (x *exchange) redirect(rd *stack.Redirect, request *traffic.Request) {
 	location := traffic.Location(*rd, request)
 	if len(location) > maxLocation {
-		x.conn.counts.add(redirectLimitCount, 1)
+		x.conn.counts.Add(counter.RedirectLimitCount, 1)
 		x.fail(http.StatusInsufficientStorage)
 		return
 	}
@@ -230,7 +231,7 @@ func (x *exchange) forward(f *stack.Forward, d *traffic.Decision) {
 	if t == nil {
 		t = g.choose(x.conn.zone, targets, nil)
 		if x.sticks(&config.settings) {
-			x.groupCounts(g).add(nonStickyCount, 1)
+			x.groupCounts(g).Add(counter.NonStickyCount, 1)
 		}
 	}
 	if t == nil {
@@ -238,12 +239,12 @@ func (x *exchange) forward(f *stack.Forward, d *traffic.Decision) {
 		return
 	}
 	if !t.isHealthy.Load() {
-		x.conn.counts.add(unhealthyRoutingCount, 1)
-		x.groupCounts(g).add(unhealthyRoutingCount, 1)
+		x.conn.counts.Add(counter.UnhealthyRoutingCount, 1)
+		x.groupCounts(g).Add(counter.UnhealthyRoutingCount, 1)
 	}
-	x.groupCounts(g).add(requestCount, 1)
+	x.groupCounts(g).Add(counter.RequestCount, 1)
 	if httpwire.IsGRPC(x.r) {
-		x.conn.counts.add(grpcRequestCount, 1)
+		x.conn.counts.Add(counter.GRPCRequestCount, 1)
 	}
 	x.proxy(g, t, targets, host, uri)
 }
@@ -274,7 +275,7 @@ func (x *exchange) unavailable(version string) {
 	h.Set("Grpc-Status", "14")
 	h.Set("Grpc-Message", "Service Temporarily Unavailable")
 	x.generate(http.StatusOK, "application/grpc", "")
-	x.conn.counts.generated(http.StatusServiceUnavailable)
+	x.conn.counts.AddGenerated(http.StatusServiceUnavailable)
 }
 
 // hostForTarget is the Host that the target gets. Unless it is to be preserved, it is in lower case and names the listener's port

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
@@ -28,8 +29,8 @@ func (f *front) serveFlow(conn *clientConn, v *view) {
 	local := conn.LocalAddr().(*net.TCPAddr).AddrPort()
 	r, ok := f.routeTo(v, conn.zone, tuple{"tcp", conn.client, local})
 	if !ok {
-		b.flows.add(rejectedFlows, 1)
-		b.flows.of(conn.zone).add(rejectedFlows, 1)
+		b.flows.Add(counter.RejectedFlows, 1)
+		b.flows.Of(conn.zone).Add(counter.RejectedFlows, 1)
 		f.refuse(conn)
 		return
 	}
@@ -62,7 +63,7 @@ func (f *front) serveFlow(conn *clientConn, v *view) {
 	}
 	fl := flow.New(func() {
 		if !record.peerReset.Load() {
-			record.counts.add(balancerResets, 1)
+			record.counts.Add(counter.BalancerResets, 1)
 		}
 		flow.Abort(conn)
 		flow.Abort(flow.BelowTLS(target))
@@ -76,14 +77,14 @@ func (f *front) serveFlow(conn *clientConn, v *view) {
 
 // refuse resets a client for which there is no target.
 func (f *front) refuse(c net.Conn) {
-	f.balancer.flows.add(balancerResets, 1)
+	f.balancer.flows.Add(counter.BalancerResets, 1)
 	flow.Abort(c)
 }
 
 // unreachable ends the client's side of a flow whose target could not be connected. A target's refusal is the target's reset.
 func (f *front) unreachable(c net.Conn, r *route, err error) {
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		r.counts(f.balancer).add(targetResets, 1)
+		r.counts(f.balancer).Add(counter.TargetResets, 1)
 		flow.Abort(c)
 		return
 	}
@@ -124,7 +125,7 @@ func (f *front) connect(r *route, client netip.AddrPort, protocol string) (net.C
 	ctx, cancel := context.WithTimeout(plane.ctx, plane.connectTimeout)
 	defer cancel()
 	if err := r.group.leaves(ctx, "tcp", r.to); err != nil {
-		r.counts(f.balancer).blockedOut("tcp")
+		r.counts(f.balancer).AddBlockedOut("tcp")
 		return nil, err
 	}
 	config := r.group.config.Load()
@@ -147,7 +148,7 @@ func (f *front) connect(r *route, client netip.AddrPort, protocol string) (net.C
 	}
 	secure := tls.Client(c, setup)
 	if err := secure.HandshakeContext(ctx); err != nil {
-		r.counts(f.balancer).add(targetTLSErrors, 1)
+		r.counts(f.balancer).Add(counter.TargetTLSErrors, 1)
 		_ = c.Close()
 		return nil, err
 	}
@@ -183,28 +184,28 @@ func (f *front) carry(client, target net.Conn, v *view, fl *carried) {
 	})
 	defer idle.Stop()
 	var both sync.WaitGroup
-	both.Go(func() { f.direct(target, client, fl, idle, clientResets) })
-	f.direct(client, target, fl, idle, targetResets)
+	both.Go(func() { f.direct(target, client, fl, idle, counter.ClientResets) })
+	f.direct(client, target, fl, idle, counter.TargetResets)
 	both.Wait()
 	flow.CloseAll(client, target)
 }
 
 // direct carries one direction of a flow. Resets by the sender count as the metric says.
-func (f *front) direct(to, from net.Conn, fl *carried, idle *flow.IdleTimer, resets flowMetric) {
+func (f *front) direct(to, from net.Conn, fl *carried, idle *flow.IdleTimer, resets counter.FlowMetric) {
 	buf := flow.Buffers.Get().(*[]byte)
 	defer flow.Buffers.Put(buf)
 	for {
 		n, err := from.Read(*buf)
 		if fl.forgotten.Load() {
-			fl.record.counts.add(balancerResets, 1)
+			fl.record.counts.Add(counter.BalancerResets, 1)
 			flow.Abort(flow.BelowTLS(from))
 			return
 		}
 		if n > 0 {
 			idle.Feed()
-			fl.record.carried(n, resets == clientResets)
+			fl.record.carried(n, resets == counter.ClientResets)
 			if _, werr := to.Write((*buf)[:n]); werr != nil {
-				f.broken(fl, werr, clientResets+targetResets-resets)
+				f.broken(fl, werr, counter.ClientResets+counter.TargetResets-resets)
 				return
 			}
 		}
@@ -221,10 +222,10 @@ func (f *front) direct(to, from net.Conn, fl *carried, idle *flow.IdleTimer, res
 }
 
 // broken ends a flow that an error ended on one side; a reset by that side counts as the metric says.
-func (f *front) broken(fl *carried, err error, resets flowMetric) {
+func (f *front) broken(fl *carried, err error, resets counter.FlowMetric) {
 	if (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)) && !fl.WasReset() {
 		if fl.record.peerReset.CompareAndSwap(false, true) {
-			fl.record.counts.add(resets, 1)
+			fl.record.counts.Add(resets, 1)
 		}
 	}
 	fl.Reset()

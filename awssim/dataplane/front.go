@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
@@ -171,20 +172,20 @@ func (f *front) take(c net.Conn) {
 	client := b.client(c.RemoteAddr())
 	local := c.LocalAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
 	if !b.admits("tcp", client, netip.AddrPortFrom(local, uint16(f.key.port))) {
-		b.counters.add(newConnectionCount, 1)
-		b.counters.add(rejectedConnectionCount, 1)
-		b.flows.blockedIn("tcp")
+		b.counters.Add(counter.NewConnectionCount, 1)
+		b.counters.Add(counter.RejectedConnectionCount, 1)
+		b.flows.AddBlockedIn("tcp")
 		flow.Abort(c)
 		return
 	}
 	v := f.view.Load()
 	conn := &clientConn{Conn: c, front: f, client: client, zone: b.zone(local, v, client), since: time.Now()}
-	conn.counts = tally{&b.counters, b.zoned.of(conn.zone)}
-	conn.counts.add(newConnectionCount, 1)
+	conn.counts = counter.RequestTally{&b.counters, b.zoned.Of(conn.zone)}
+	conn.counts.Add(counter.NewConnectionCount, 1)
 	f.mu.Lock()
 	f.conns[conn] = true
 	f.mu.Unlock()
-	conn.counts.add(activeConnectionCount, 1)
+	conn.counts.Add(counter.ActiveConnectionCount, 1)
 	if f.servers != nil {
 		f.servers.serve(conn)
 		return
@@ -198,9 +199,9 @@ func (f *front) take(c net.Conn) {
 type clientConn struct {
 	net.Conn
 	front  *front
-	client netip.AddrPort // as targets and rules see it
-	zone   string         // of the node it reached
-	counts tally          // of the load balancer, and of it in that zone
+	client netip.AddrPort       // as targets and rules see it
+	zone   string               // of the node it reached
+	counts counter.RequestTally // of the load balancer, and of it in that zone
 	since  time.Time
 	closed atomic.Bool
 
@@ -217,7 +218,7 @@ type clientConn struct {
 // Close implements net.Conn.
 func (c *clientConn) Close() error {
 	if c.closed.CompareAndSwap(false, true) {
-		c.counts.add(activeConnectionCount, -1)
+		c.counts.Add(counter.ActiveConnectionCount, -1)
 		c.front.mu.Lock()
 		delete(c.front.conns, c)
 		c.front.mu.Unlock()
@@ -238,4 +239,4 @@ func (c *clientConn) ReadSettings() (desyncMode string, idleTimeout time.Duratio
 }
 
 // Generated implements httpwire.Client.
-func (c *clientConn) Generated(status int) { c.counts.generated(status) }
+func (c *clientConn) Generated(status int) { c.counts.AddGenerated(status) }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -21,9 +22,9 @@ type group struct {
 	config   atomic.Pointer[groupConfig]
 	pool     atomic.Pointer[pool]
 	turns    sync.Map // round robin: zone of the node → *atomic.Uint64
-	counters groupCounters
-	zoned    zoneCounters
-	flows    zonedFlows
+	counters counter.Requests
+	zoned    counter.RequestsByZone
+	flows    counter.FlowsByZone
 	servers  atomic.Pointer[map[handshake.ServerID]*target] // QUIC: every registered target
 	serves   atomic.Pointer[groupUser]                      // user, for readers without the lock
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
@@ -33,12 +34,12 @@ func (f *front) handshake(c *clientConn) *tls.Conn {
 	}
 	var header tls.RecordHeaderError
 	if errors.As(err, &header) && header.Conn != nil && looksLikeHTTP(header.RecordHeader) {
-		c.counts.generated(http.StatusBadRequest)
+		c.counts.AddGenerated(http.StatusBadRequest)
 		if _, err := header.Conn.Write(httpwire.RawAnswer(http.StatusBadRequest, httpwire.PlainHTTPPage)); err == nil {
 			httpwire.Linger(c.Conn)
 		}
 	} else {
-		c.counts.add(clientTLSErrorCount, 1)
+		c.counts.Add(counter.ClientTLSErrorCount, 1)
 	}
 	_ = c.Close()
 	return nil

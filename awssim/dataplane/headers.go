@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
 )
 
@@ -25,10 +26,10 @@ func (x *exchange) requestHeaders() http.Header {
 		out[name] = lines
 	}
 	if dropped {
-		x.conn.counts.add(droppedHeaderCount, 1)
+		x.conn.counts.Add(counter.DroppedHeaderCount, 1)
 	}
 	if forwarded {
-		x.conn.counts.add(forwardedHeaderCount, 1)
+		x.conn.counts.Add(counter.ForwardedHeaderCount, 1)
 	}
 	upgrade := httpwire.UpgradeOf(in)
 	trailers := httpwire.IsGRPC(x.r) && strings.Contains(strings.ToLower(in.Get("Te")), "trailers")

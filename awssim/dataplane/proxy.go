@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
 )
@@ -50,7 +51,7 @@ func (x *exchange) proxy(g *group, t *target, targets []*target, host, uri strin
 	res, err := x.send(t, out, cancel)
 	if refused(err) && repeatable(x.r.Method) {
 		if other := g.choose(x.conn.zone, targets, t); other != nil && other != t {
-			x.groupCounts(g).add(targetConnectionErrorCount, 1)
+			x.groupCounts(g).Add(counter.TargetConnectionErrorCount, 1)
 			t = other
 			res, err = x.send(t, out, cancel)
 		}
@@ -79,9 +80,9 @@ func (x *exchange) proxy(g *group, t *target, targets []*target, host, uri strin
 		return
 	}
 	x.status = res.StatusCode
-	x.groupCounts(g).answered(res.StatusCode)
-	x.groupCounts(g).add(responseMicros, x.headAt.Sub(x.sentAt).Microseconds())
-	x.conn.counts.answered(res.StatusCode)
+	x.groupCounts(g).AddAnswered(res.StatusCode)
+	x.groupCounts(g).Add(counter.ResponseMicros, x.headAt.Sub(x.sentAt).Microseconds())
+	x.conn.counts.AddAnswered(res.StatusCode)
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		x.upgraded = true
 		x.tunnel(g, t, res, idle)
@@ -119,7 +120,7 @@ func (x *exchange) send(t *target, out *http.Request, cancel context.CancelCause
 	if out.URL.Scheme == "https" {
 		out = out.WithContext(httptrace.WithClientTrace(out.Context(), &httptrace.ClientTrace{TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
 			if err != nil {
-				x.groupCounts(t.group).add(targetTLSErrorCount, 1)
+				x.groupCounts(t.group).Add(counter.TargetTLSErrorCount, 1)
 			}
 		}}))
 	}
@@ -213,10 +214,10 @@ func (x *exchange) failed(ctx context.Context, g *group, out *http.Request, err 
 		x.fail(http.StatusBadGateway)
 	case x.r.Context().Err() != nil && (body == nil || !body.failed.Load()): // the client is gone
 		x.status = httpwire.StatusClientGone
-		x.conn.counts.generated(httpwire.StatusClientGone)
+		x.conn.counts.AddGenerated(httpwire.StatusClientGone)
 		panic(http.ErrAbortHandler)
 	case errors.As(err, &d):
-		x.groupCounts(g).add(targetConnectionErrorCount, 1)
+		x.groupCounts(g).Add(counter.TargetConnectionErrorCount, 1)
 		if d.Timeout() {
 			x.fail(http.StatusGatewayTimeout)
 			return

@@ -3,6 +3,7 @@ package dataplane
 import (
 	"net"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
 )
 
@@ -38,7 +39,7 @@ func (p *packetFlows) quic(from net.Addr, datagram []byte) *packetFlow {
 		}
 	}
 	if !packet.First {
-		p.front.balancer.flows.add(unknownServers, 1)
+		p.front.balancer.flows.Add(counter.UnknownServers, 1)
 		return nil
 	}
 	if u := p.find(hashed); u != nil && u.to.usable() { // otherwise it is a new connection's, which must not go there

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 )
 
 // Flow is a flow through an NLB that is open now.
@@ -28,39 +30,26 @@ type flowRecord struct {
 	balancer       *balancer
 	route          *route
 	listener       string
-	kind           transport
+	kind           counter.Transport
 	client         netip.AddrPort
 	since          time.Time
 	received, sent atomic.Int64
-	peerReset      atomic.Bool // the client or the target cut it
-	counts         flowTally   // of load balancer and target group, in all and in the zone of the node
+	peerReset      atomic.Bool       // the client or the target cut it
+	counts         counter.FlowTally // of load balancer and target group, in all and in the zone of the node
 	ended          sync.Once
-}
-
-// transportOf is what a flow of a listener counts as.
-func transportOf(protocol, network string) transport {
-	switch {
-	case protocol == "TLS":
-		return overTLS
-	case network == "tcp":
-		return overTCP
-	case protocol == "QUIC" || protocol == "TCP_QUIC":
-		return overQUIC
-	}
-	return overUDP
 }
 
 // newRecord begins the record of a TCP or TLS flow.
 func (f *front) newRecord(v *view, r *route, client netip.AddrPort) *flowRecord {
-	return f.record(v, r, client, transportOf(v.listener.Protocol, "tcp"))
+	return f.record(v, r, client, counter.TransportOf(v.listener.Protocol, "tcp"))
 }
 
-func (f *front) record(v *view, r *route, client netip.AddrPort, kind transport) *flowRecord {
+func (f *front) record(v *view, r *route, client netip.AddrPort, kind counter.Transport) *flowRecord {
 	b := f.balancer
 	record := &flowRecord{balancer: b, route: r, listener: v.listener.ARN, kind: kind, client: client, since: b.plane.clock.Now()}
 	record.counts = r.counts(b)
-	record.counts.add(newFlows.by(kind), 1)
-	record.counts.add(activeFlows.by(kind), 1)
+	record.counts.Add(counter.NewFlows.By(kind), 1)
+	record.counts.Add(counter.ActiveFlows.By(kind), 1)
 	b.open.add(record)
 	return record
 }
@@ -68,7 +57,7 @@ func (f *front) record(v *view, r *route, client netip.AddrPort, kind transport)
 // end takes the flow out of the active ones; only the first call counts.
 func (r *flowRecord) end() {
 	r.ended.Do(func() {
-		r.counts.add(activeFlows.by(r.kind), -1)
+		r.counts.Add(counter.ActiveFlows.By(r.kind), -1)
 		r.balancer.open.remove(r)
 	})
 }
@@ -80,8 +69,8 @@ func (r *flowRecord) carried(n int, fromClient bool) {
 	} else {
 		r.sent.Add(int64(n))
 	}
-	r.counts.add(flowBytes.by(r.kind), int64(n))
-	r.counts.add(flowPackets, 1)
+	r.counts.Add(counter.FlowBytes.By(r.kind), int64(n))
+	r.counts.Add(counter.FlowPackets, 1)
 }
 
 // openFlows are the records of the flows of one load balancer.
@@ -114,7 +103,7 @@ func (p *Plane) Flows() []Flow {
 		b.open.mu.Lock()
 		for r := range b.open.records {
 			flows = append(flows, Flow{
-				LoadBalancer: b.arn, Listener: r.listener, TargetGroup: r.route.group.arn, Protocol: transportNames[r.kind],
+				LoadBalancer: b.arn, Listener: r.listener, TargetGroup: r.route.group.arn, Protocol: counter.TransportNames[r.kind],
 				Client: r.client, TargetID: r.route.target.key.id, Target: r.route.to, Since: r.since,
 				Received: r.received.Load(), Sent: r.sent.Load(),
 			})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
 )
 
@@ -32,7 +33,7 @@ func (f *front) openSession(conn *clientConn, record *flowRecord) (*session, err
 	began := time.Now()
 	if err := s.conn.HandshakeContext(ctx); err != nil {
 		s.alert = alertIn(err)
-		record.counts.add(clientTLSErrors, 1)
+		record.counts.Add(counter.ClientTLSErrors, 1)
 		_ = conn.Close()
 		return s, err
 	}

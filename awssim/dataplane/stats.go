@@ -1,8 +1,10 @@
 package dataplane
 
 import (
-	"sync"
-	"sync/atomic"
+	"maps"
+
+	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // Stats are counts since each resource appeared, under CloudWatch's metric names. Names that AWS reports only when not zero
@@ -23,195 +25,6 @@ type Stats struct {
 	Rules map[string]int64
 }
 
-// metric is an index into counters.
-type metric int
-
-const (
-	requestCount metric = iota
-	newConnectionCount
-	activeConnectionCount
-	rejectedConnectionCount
-	processedBytes
-	clientTLSErrorCount
-	fixedResponseCount
-	redirectCount
-	redirectLimitCount
-	elb3xxCount
-	elb4xxCount
-	elb5xxCount
-	elb500Count
-	elb502Count
-	elb503Count
-	elb504Count
-	droppedHeaderCount
-	forwardedHeaderCount
-	desyncCount
-	requestCountIPv6
-	processedBytesIPv6
-	nonStickyCount
-	controlRequestCount
-	controlRejectCount
-	controlActiveCount
-	controlNewCount
-	controlErrorCount
-	grpcRequestCount
-	target2xxCount
-	target3xxCount
-	target4xxCount
-	target5xxCount
-	targetConnectionErrorCount
-	targetTLSErrorCount
-	unhealthyRoutingCount
-	authErrorCount
-	authFailureCount
-	authLatency // milliseconds in sum
-	authRefreshCount
-	authSuccessCount
-	authClaimsSizeCount
-	ruleEvaluations
-	billedEvaluations // of them, those beyond the free ones of each request
-	responseMicros    // of targets, in sum
-	metrics
-)
-
-// applicationNames are what the counters are called; an absent name is not reported. NLBs have their own, see flowNames.
-var applicationNames = map[metric]string{
-	requestCount: "RequestCount", newConnectionCount: "NewConnectionCount", activeConnectionCount: "ActiveConnectionCount",
-	rejectedConnectionCount: "RejectedConnectionCount", processedBytes: "ProcessedBytes",
-	clientTLSErrorCount: "ClientTLSNegotiationErrorCount", fixedResponseCount: "HTTP_Fixed_Response_Count",
-	redirectCount: "HTTP_Redirect_Count", redirectLimitCount: "HTTP_Redirect_Url_Limit_Exceeded_Count",
-	elb3xxCount: "HTTPCode_ELB_3XX_Count", elb4xxCount: "HTTPCode_ELB_4XX_Count", elb5xxCount: "HTTPCode_ELB_5XX_Count",
-	elb500Count: "HTTPCode_ELB_500_Count", elb502Count: "HTTPCode_ELB_502_Count", elb503Count: "HTTPCode_ELB_503_Count",
-	elb504Count: "HTTPCode_ELB_504_Count", droppedHeaderCount: "DroppedInvalidHeaderRequestCount",
-	grpcRequestCount: "GrpcRequestCount",
-	target2xxCount:   "HTTPCode_Target_2XX_Count", target3xxCount: "HTTPCode_Target_3XX_Count",
-	target4xxCount: "HTTPCode_Target_4XX_Count", target5xxCount: "HTTPCode_Target_5XX_Count",
-	targetConnectionErrorCount: "TargetConnectionErrorCount", targetTLSErrorCount: "TargetTLSNegotiationErrorCount",
-	unhealthyRoutingCount: "UnhealthyRoutingRequestCount", forwardedHeaderCount: "ForwardedInvalidHeaderRequestCount",
-	desyncCount: "DesyncMitigationMode_NonCompliant_Request_Count", requestCountIPv6: "IPv6RequestCount",
-	processedBytesIPv6: "IPv6ProcessedBytes", nonStickyCount: "NonStickyRequestCount",
-	controlRequestCount: "TargetControlRequestCount", controlRejectCount: "TargetControlRequestRejectCount",
-	controlActiveCount: "TargetControlActiveChannelCount", controlNewCount: "TargetControlNewChannelCount",
-	controlErrorCount: "TargetControlChannelErrorCount",
-	authErrorCount:    "ELBAuthError", authFailureCount: "ELBAuthFailure", authLatency: "ELBAuthLatency",
-	authRefreshCount: "ELBAuthRefreshTokenSuccess", authSuccessCount: "ELBAuthSuccess",
-	authClaimsSizeCount: "ELBAuthUserClaimsSizeExceeded", ruleEvaluations: "RuleEvaluations",
-}
-
-// counters count for one load balancer or one target group.
-type counters [metrics]atomic.Int64
-
-type (
-	balancerCounters = counters
-	groupCounters    = counters
-)
-
-func (c *counters) add(m metric, n int64) { c[m].Add(n) }
-
-func (c *counters) named(names map[metric]string) map[string]int64 {
-	out := map[string]int64{}
-	for m, name := range names {
-		if n := c[m].Load(); n != 0 {
-			out[name] = n
-		}
-	}
-	return out
-}
-
-// tally counts the same for several: a load balancer or target group as a whole, and in one zone.
-type tally [2]*counters
-
-func (t tally) add(m metric, n int64) {
-	for _, c := range t {
-		c.add(m, n)
-	}
-}
-
-func (t tally) generated(status int) {
-	for _, c := range t {
-		c.generated(status)
-	}
-}
-
-func (t tally) answered(status int) {
-	for _, c := range t {
-		c.answered(status)
-	}
-}
-
-// evaluated counts the rules that a request was compared with.
-func (t tally) evaluated(rules int) {
-	t.add(ruleEvaluations, int64(rules))
-	t.add(billedEvaluations, int64(max(rules-freeRules, 0)))
-}
-
-// responseTime is what targets took to answer: in seconds in sum, and of how many answers.
-func (c *counters) responseTime(out map[string]float64) {
-	answers := int64(0)
-	for m := target2xxCount; m <= target5xxCount; m++ {
-		answers += c[m].Load()
-	}
-	put(out, "TargetResponseTime_sum", float64(c[responseMicros].Load())/1e6)
-	put(out, "TargetResponseTime_count", float64(answers))
-}
-
-// generated counts an answer that the load balancer made itself.
-func (c *counters) generated(status int) {
-	exact := map[int]metric{500: elb500Count, 502: elb502Count, 503: elb503Count, 504: elb504Count}
-	switch status / 100 {
-	case 3:
-		c.add(elb3xxCount, 1)
-	case 4:
-		c.add(elb4xxCount, 1)
-	case 5:
-		c.add(elb5xxCount, 1)
-		if m, ok := exact[status]; ok {
-			c.add(m, 1)
-		}
-	}
-}
-
-// answered counts an answer of a target.
-func (c *counters) answered(status int) {
-	if n := status / 100; 2 <= n && n <= 5 {
-		c.add(target2xxCount+metric(n-2), 1)
-	}
-}
-
-// zoneCounters count by zone.
-type zoneCounters struct {
-	zones sync.Map // zone → *counters
-}
-
-func (z *zoneCounters) of(zone string) *counters {
-	if c, ok := z.zones.Load(zone); ok {
-		return c.(*counters)
-	}
-	c, _ := z.zones.LoadOrStore(zone, new(counters))
-	return c.(*counters)
-}
-
-func (z *zoneCounters) named(names map[metric]string) map[string]map[string]int64 {
-	out := map[string]map[string]int64{}
-	for zone, c := range z.zones.Range {
-		out[zone.(string)] = c.(*counters).named(names)
-	}
-	return out
-}
-
-// ruleCounters count requests by rule.
-type ruleCounters struct {
-	counts sync.Map // rule id → *atomic.Int64
-}
-
-func (r *ruleCounters) add(id string) {
-	n, ok := r.counts.Load(id)
-	if !ok {
-		n, _ = r.counts.LoadOrStore(id, new(atomic.Int64))
-	}
-	n.(*atomic.Int64).Add(1)
-}
-
 // Stats reports the counters of everything that exists.
 func (p *Plane) Stats() Stats {
 	p.mu.RLock()
@@ -223,18 +36,15 @@ func (p *Plane) Stats() Stats {
 		Accelerators: p.edgeStats(),
 	}
 	for arn, b := range p.balancers {
-		s.LoadBalancers[arn] = b.counters.named(applicationNames)
-		s.LoadBalancerZones[arn] = b.zoned.named(applicationNames)
+		s.LoadBalancers[arn] = b.counters.Named()
+		s.LoadBalancerZones[arn] = b.zoned.ByZone()
 		s.Measures[arn] = map[string]float64{}
 		b.capacity(s.Measures[arn])
-		b.rules.counts.Range(func(id, n any) bool {
-			s.Rules[id.(string)] = n.(*atomic.Int64).Load()
-			return true
-		})
+		b.rules.CopyTo(s.Rules)
 	}
 	for arn, g := range p.groups {
-		s.TargetGroups[arn] = g.counters.named(applicationNames)
-		s.TargetGroupZones[arn] = g.zoned.named(applicationNames)
+		s.TargetGroups[arn] = g.counters.Named()
+		s.TargetGroupZones[arn] = g.zoned.ByZone()
 		s.Users[arn] = g.userARN()
 		healthy, unhealthy := g.hosts()
 		if anomalous, mitigated := g.oddHosts(); anomalous+mitigated > 0 {
@@ -252,15 +62,10 @@ func (p *Plane) Stats() Stats {
 // measures adds how fast the targets answer, and how many requests come upon each.
 func (g *group) measures(s *Stats, hosts int64) {
 	whole := map[string]float64{}
-	s.Measures[g.arn], s.ZoneMeasures[g.arn] = whole, map[string]map[string]float64{}
-	g.counters.responseTime(whole)
-	if hosts > 0 {
-		put(whole, "RequestCountPerTarget", float64(g.counters[requestCount].Load())/float64(hosts))
-	}
-	for zone, c := range g.zoned.zones.Range {
-		part := map[string]float64{}
-		c.(*counters).responseTime(part)
-		s.ZoneMeasures[g.arn][zone.(string)] = part
+	s.Measures[g.arn], s.ZoneMeasures[g.arn] = whole, g.zoned.ResponseTimes()
+	g.counters.ResponseTime(whole)
+	if requests := g.counters[counter.RequestCount].Load(); hosts > 0 && requests > 0 {
+		whole["RequestCountPerTarget"] = float64(requests) / float64(hosts)
 	}
 }
 
@@ -274,4 +79,81 @@ func (g *group) hosts() (healthy, unhealthy int64) {
 		}
 	}
 	return healthy, unhealthy
+}
+
+// flowStats adds what NLBs count, and their zones in DNS, to s.
+func (p *Plane) flowStats(s *Stats) {
+	for arn, b := range p.balancers {
+		c := b.config.Load()
+		if c == nil || c.Type != stack.Network {
+			continue
+		}
+		s.LoadBalancers[arn] = b.flows.Named()
+		zones := b.flows.ByZone()
+		for _, z := range b.zoneStates() {
+			if zones[z.Name] == nil {
+				zones[z.Name] = map[string]int64{}
+			}
+			if z.Healthy {
+				zones[z.Name]["ZonalHealthStatus"] = 1
+			}
+		}
+		s.LoadBalancerZones[arn] = zones
+	}
+	for arn, g := range p.groups {
+		maps.Copy(s.TargetGroups[arn], g.flows.Named())
+		for zone, counts := range g.flows.ByZone() {
+			if s.TargetGroupZones[arn][zone] == nil {
+				s.TargetGroupZones[arn][zone] = map[string]int64{}
+			}
+			maps.Copy(s.TargetGroupZones[arn][zone], counts)
+		}
+	}
+}
+
+// usage is what the load balancer did so far, by transport.
+func (b *balancer) usage(network bool) [counter.Transports]counter.Usage {
+	if network {
+		return counter.FlowUsage(&b.flows.Flows)
+	}
+	return counter.RequestUsage(&b.counters)
+}
+
+// capacity adds the metrics of the load balancer's capacity.
+func (b *balancer) capacity(out map[string]float64) {
+	c := b.config.Load()
+	if c == nil {
+		return
+	}
+	if c.ReservedUnits > 0 {
+		out["ReservedLCUs"] = float64(c.ReservedUnits)
+	}
+	if c.network() {
+		b.meter.FlowCapacity(out)
+		return
+	}
+	b.meter.RequestCapacity(out, c.ReservedUnits)
+}
+
+// measure looks at every load balancer at the end of each window, as long as there is one.
+func (p *Plane) measure() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.measuring = nil
+	if p.closed || len(p.balancers) == 0 {
+		return
+	}
+	for _, b := range p.balancers {
+		if c := b.config.Load(); c != nil {
+			b.meter.Look(b.usage(c.Type == stack.Network))
+		}
+	}
+	p.measuring = p.clock.AfterFunc(counter.MeterWindow, p.measure)
+}
+
+// keepMeasuring begins to measure once there is something to; the lock is held.
+func (p *Plane) keepMeasuring() {
+	if p.measuring == nil && len(p.balancers) > 0 {
+		p.measuring = p.clock.AfterFunc(counter.MeterWindow, p.measure)
+	}
 }

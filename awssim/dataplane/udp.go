@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 )
@@ -67,7 +68,7 @@ func (p *packetFlows) admit(from net.Addr, choose func(*view, string, tuple) (*r
 	b, v := p.front.balancer, p.front.view.Load()
 	client := b.client(from)
 	if !b.admits("udp", client, p.local) {
-		b.flows.blockedIn("udp")
+		b.flows.AddBlockedIn("udp")
 		return nil
 	}
 	t := tuple{"udp", client, p.local}
@@ -83,20 +84,20 @@ func (p *packetFlows) admit(from net.Addr, choose func(*view, string, tuple) (*r
 func (p *packetFlows) openFlow(from net.Addr, client netip.AddrPort, v *view, r *route, keys []packetKey) *packetFlow {
 	f, b := p.front, p.front.balancer
 	if !r.group.serves.Load().permits("udp", r.to) {
-		r.counts(b).blockedOut("udp")
+		r.counts(b).AddBlockedOut("udp")
 		return nil
 	}
 	c, err := b.plane.network.DialUDPFrom(vnet.WithSender(b.plane.ctx, r.own), r.from, r.to)
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) { // another flow shows the same client to the same target
-			r.counts(b).add(portErrors, 1)
+			r.counts(b).Add(counter.PortErrors, 1)
 		}
 		b.plane.logf("data plane: load balancer %s: UDP flow to %s: %v", b.arn, r.to, err)
 		return nil
 	}
-	kind := transportOf(v.listener.Protocol, "udp")
+	kind := counter.TransportOf(v.listener.Protocol, "udp")
 	u := &packetFlow{flows: p, keys: keys, peer: from, target: c, to: r.target}
-	if kind == overUDP && r.group.config.Load().settings.ProxyProtocol {
+	if kind == counter.OverUDP && r.group.config.Load().settings.ProxyProtocol {
 		u.header = flow.ProxyHeader(flow.ProxyUDP, client, r.at)
 	}
 	u.flow = flow.New(func() { _ = c.Close() })

@@ -47,7 +47,7 @@ var layers = [][]string{
 
 // dataPlane lists the packages of the simulator's data plane in the same way.
 var dataPlane = [][]string{
-	{"awssim/dataplane/topology", "awssim/dataplane/flow"},
+	{"awssim/dataplane/topology", "awssim/dataplane/flow", "awssim/dataplane/counter"},
 	{"awssim/dataplane/httpwire", "awssim/dataplane/handshake"},
 	{"awssim/dataplane"},
 }
