@@ -1,6 +1,20 @@
 // Package awssim is a simulated AWS account as one thing: the services over one state, their HTTP face, the data plane that
 // carries the load balancers' traffic, and the administration paths under /_sim/. It only puts together what its
-// subpackages do. Playground, tests and cmd/awssim start here.
+// subpackages do.
+//
+// [New] makes an account in this process. A test in Go calls its services directly, since they have the methods of the SDK's
+// clients:
+//
+//	sim, err := awssim.New(awssim.Options{})
+//	…
+//	defer sim.Close()
+//	out, err := sim.Balancing.CreateLoadBalancer(ctx, &elasticloadbalancingv2.CreateLoadBalancerInput{…})
+//
+// Everything else calls it over HTTP: serve [Simulator.Handler] and set AWS_ENDPOINT_URL, or run cmd/awssim, which does that.
+//
+// The account holds at first what [Options].Seed says (package seed), time passes as Options.Clock says (package clock), and
+// transitions such as from provisioning to active take what Options.Profile says. With Options.DataPlane, load balancers listen on
+// loopback and forward. Package simclient reads and steers a simulator that runs elsewhere: recorded calls, faults, settings.
 package awssim
 
 import (
@@ -42,8 +56,8 @@ import (
 // Options are a simulator's settings. The zero value is the built-in account, the machine's clock, immediate transitions,
 // and no data plane.
 type Options struct {
-	Seed    *seed.File // nil: seed.Default()
-	Clock   clock.Clock
+	Seed    *seed.File      // what the account holds at first; nil: seed.Default()
+	Clock   clock.Clock     // nil: the machine's
 	Profile account.Profile // how long transitions take; the zero value: none takes time
 
 	Latency      time.Duration                              // added to every call
@@ -65,6 +79,7 @@ type Options struct {
 	// no objects, and lets load balancers name any bucket.
 	Buckets string
 
+	// DataPlane makes load balancers carry traffic, on addresses of loopback.
 	DataPlane bool
 	// Network is where targets are reached; nil makes one. Only for the data plane.
 	Network *vnet.Network
@@ -85,23 +100,26 @@ type Options struct {
 	Logf func(format string, args ...any)
 }
 
-// Simulator is one simulated account. Its fields may be used directly, the account under its lock.
+// Simulator is one simulated account. Its fields may be used directly, the account under its lock. The services have the methods
+// of the SDK's clients, which take the lock themselves.
 type Simulator struct {
-	Account   *account.Account
-	Gate      *gate.Gate
-	Balancing *elbv2.Service
-	Compute   *ec2.Service
-	Trust     *acm.Service
-	Identity  *sts.Service
-	Tagging   *tagging.Service
-	Firewall  *wafv2.Service
-	Classic   *wafregional.Service // the firewall's older generation
-	Shield    *shield.Service
-	Names     *route53.Service
-	Edge      *globalaccelerator.Service
-	Network   *vnet.Network    // nil without a data plane
-	Plane     *dataplane.Plane // nil without a data plane
-	Provider  *idp.Provider    // nil without an identity provider
+	Account *account.Account // what the account holds
+	Gate    *gate.Gate       // records calls, and applies faults, throttling, permissions and latency
+
+	Balancing *elbv2.Service             // Elastic Load Balancing
+	Compute   *ec2.Service               // EC2
+	Trust     *acm.Service               // ACM
+	Identity  *sts.Service               // STS
+	Tagging   *tagging.Service           // the resource groups tagging API
+	Firewall  *wafv2.Service             // WAFv2
+	Classic   *wafregional.Service       // the firewall's older generation
+	Shield    *shield.Service            // Shield Advanced
+	Names     *route53.Service           // Route 53
+	Edge      *globalaccelerator.Service // Global Accelerator
+
+	Network  *vnet.Network    // where targets are reached; nil without a data plane
+	Plane    *dataplane.Plane // nil without a data plane
+	Provider *idp.Provider    // nil without an identity provider
 
 	seed     seed.File
 	handler  http.Handler

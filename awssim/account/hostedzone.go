@@ -153,12 +153,6 @@ func recordsAt(sorted []*RecordSet, name string) (found []*RecordSet, exists boo
 	return nil, i < len(sorted) && domainname.Within(sorted[i].Name, name)
 }
 
-// RecordsNamed are the zone's record sets of a canonical name, as the API shows them.
-func (z *HostedZone) RecordsNamed(name string) []*RecordSet {
-	found, _ := recordsAt(z.Records(), name)
-	return found
-}
-
 // SetRecords makes the zone's content be records and files the change. Record sets that were there before keep their Since.
 // Certificates that wait for a record are judged before, since it may go.
 func (a *Account) SetRecords(z *HostedZone, records []*RecordSet, comment string) *RecordChange {

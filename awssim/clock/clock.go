@@ -1,13 +1,57 @@
-// Package clock is the simulator's time: real, scaled, or stepped by a test. Everything in awssim that depends on time asks
-// a Clock; nothing sleeps. It imports only the standard library.
+// Package clock is the simulator's time: real, scaled, or stepped by a test. Everything in awssim that depends on time takes it
+// from a [Clock]; nothing sleeps. It imports only the standard library.
+//
+// A test that waits for nothing gives the simulator a [Stepped] clock and moves it:
+//
+//	c := clock.NewStepped(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+//	sim, err := awssim.New(awssim.Options{Clock: c, Profile: account.Real()})
+//	…
+//	c.Advance(2 * time.Minute) // a load balancer that was just created is active now
+//
+// [NewScaled] lets people watch in a minute what takes an hour; [Real] is the machine's clock.
 package clock
 
 import "time"
 
-// Clock tells the time and calls back once a duration has passed.
+// Clock is a source of time that calls back once a duration has passed.
 type Clock interface {
+	// Now is the clock's present time.
 	Now() time.Time
 	// AfterFunc runs f in its own goroutine (stepped clocks: inside Advance) when d has passed. The returned function
 	// cancels it and reports whether f will certainly not run.
 	AfterFunc(d time.Duration, f func()) (stop func() bool)
+}
+
+// Real is the machine's clock.
+type Real struct{}
+
+// Now is time.Now.
+func (Real) Now() time.Time { return time.Now() }
+
+// AfterFunc is time.AfterFunc.
+func (Real) AfterFunc(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop }
+
+// Scaled is a clock that runs faster than the machine's, or slower: with a factor of 60, a minute of simulated time takes a
+// second. NewScaled makes one.
+type Scaled struct {
+	start  time.Time
+	factor float64
+}
+
+// NewScaled starts a scaled clock now. A factor that is not positive counts as 1.
+func NewScaled(factor float64) *Scaled {
+	if factor <= 0 {
+		factor = 1
+	}
+	return &Scaled{start: time.Now(), factor: factor}
+}
+
+// Now is the start plus the scaled time since then.
+func (s *Scaled) Now() time.Time {
+	return s.start.Add(time.Duration(float64(time.Since(s.start)) * s.factor))
+}
+
+// AfterFunc waits d of simulated time.
+func (s *Scaled) AfterFunc(d time.Duration, f func()) func() bool {
+	return time.AfterFunc(time.Duration(float64(d)/s.factor), f).Stop
 }

@@ -1,6 +1,15 @@
-// Package seed is what a simulated account holds before anybody calls it, read from YAML: networks, security groups,
-// cluster nodes, certificates, and resources of other services. It applies the part that the account keeps itself; load
-// balancers and target groups are made by whoever has the service for them. It imports awssim/account and a YAML reader.
+// Package seed is what a simulated account holds before its first call, read from YAML: networks, security groups, cluster
+// nodes, certificates, and resources of other services. It applies the part that the account keeps itself; package awssim
+// makes load balancers, target groups and what else has a service. It imports awssim/account and a YAML reader.
+//
+// [Load] reads an account file, [Default] is the built-in one (default.yaml); both go into
+// awssim.Options:
+//
+//	file, err := seed.Load(reader)
+//	…
+//	sim, err := awssim.New(awssim.Options{Seed: &file})
+//
+// A [File] is also a plain struct: a program may take the default, change fields, and call [File.Validate].
 package seed
 
 import (

@@ -1,6 +1,13 @@
 // Package simclient reads and steers a running simulator over its administration paths under /_sim/. It holds the client and
 // the types that go over those paths, and no simulation. It may import the standard library, awssim/gate's rule types,
 // awssim/idp's knobs and internal/stack.
+//
+//	c := simclient.New("http://127.0.0.1:4566", nil)
+//	calls, err := c.Calls(ctx, gate.Filter{Service: "ec2", Failed: true}) // what was called
+//	_, err = c.AddFault(ctx, gate.Fault{Action: "CreateRule", Kind: "throttled", Times: 3})
+//	err = c.SetTrouble(ctx, simclient.Trouble{ZonesOut: []string{"us-west-2a"}})
+//
+// Errors name the path and hold the simulator's answer. A Client may be used concurrently.
 package simclient
 
 import (
@@ -20,7 +27,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/gate"
 )
 
-// Client talks to one simulator.
+// Client is a client of one simulator. New makes one.
 type Client struct {
 	base string
 	http *http.Client

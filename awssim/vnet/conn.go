@@ -68,12 +68,6 @@ func (c *Conn) CloseWrite() error {
 	return nil
 }
 
-// CloseRead discards what the peer sends from now on; its writes fail.
-func (c *Conn) CloseRead() error {
-	c.in.closeReader()
-	return nil
-}
-
 // SetLinger with 0 makes Close reset the connection, as for a net.TCPConn; other values change nothing.
 func (c *Conn) SetLinger(seconds int) error {
 	c.mu.Lock()

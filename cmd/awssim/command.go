@@ -1,3 +1,5 @@
+// Command awssim serves a simulated AWS account: the APIs that a load balancer controller calls, load balancers that carry
+// traffic, and a DNS server for their names.
 package main
 
 import (
@@ -10,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"os/signal"
 	"strings"
 	"syscall"
 	"time"
@@ -230,4 +233,16 @@ func accessKey(f seed.File) seed.AccessKey {
 		}
 	}
 	return seed.AccessKey{ID: "AKIAIOSFODNN7EXAMPLE", Secret: "simulated"}
+}
+
+// version is set by the linker.
+var version = "v0.0.0-dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := newCommand().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "awssim:", err)
+		os.Exit(1)
+	}
 }

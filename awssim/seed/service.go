@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/awssim/account/domainname"
 )
 
 // firewallForm is a web ACL's or IP set's ARN: kind, name, id.
@@ -40,6 +43,31 @@ func (f File) validateFirewall(c *checker) {
 			c.prefix(field, a)
 			if p, err := netip.ParsePrefix(a); err == nil && p.Addr().Is4() != netip.MustParsePrefix(s.Addresses[0]).Addr().Is4() {
 				c.complain(field, a, "is of another address family than the first one")
+			}
+		}
+	}
+}
+
+var zoneForm = regexp.MustCompile(`^Z[0-9A-Z]{1,31}$`)
+
+func (f File) validateHostedZones(c *checker) {
+	for i, z := range f.HostedZones {
+		field := fmt.Sprintf("hostedZones[%d]", i)
+		if !zoneForm.MatchString(z.ID) {
+			c.complain(field+".id", z.ID, "is not the id of a hosted zone, such as Z0A1DE00000001")
+		}
+		c.unique(field+".id", z.ID)
+		name, err := domainname.Canonical(z.Name)
+		if err != nil || !strings.Contains(strings.TrimSuffix(name, "."), ".") {
+			c.complain(field+".name", z.Name, "is not the name of a hosted zone, such as example.com.")
+		}
+		for j, r := range z.Records {
+			at := fmt.Sprintf("%s.records[%d]", field, j)
+			if set, err := domainname.Canonical(r.Name); err != nil || !domainname.Within(set, name) {
+				c.complain(at+".name", r.Name, "is no name in the zone %s", z.Name)
+			}
+			if (r.Alias == "") == (len(r.Values) == 0) {
+				c.complain(at+".values", strings.Join(r.Values, " "), "and alias: give one of the two")
 			}
 		}
 	}
