@@ -32,10 +32,11 @@ var forbidden = []string{
 var layers = [][]string{
 	{"internal/diag", "internal/stack", "internal/config", "internal/sdkhttp", "internal/proof", "internal/checkpoint", "internal/backoff", "internal/brake"},
 	{"internal/intent", "internal/facts", "internal/naming", "internal/objects", "internal/traffic", "internal/stackjson", "internal/plan", "internal/plan/canonical"},
-	{"internal/annotation", "internal/front/serviceport", "internal/readiness", "internal/plan/elb", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules"},
+	{"internal/annotation", "internal/cache", "internal/front/serviceport", "internal/readiness", "internal/plan/elb", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules"},
 	{"internal/front/ingress", "internal/front/service", "internal/compile", "internal/plan/diff"},
 	{"internal/admission", "internal/servingcert"},
 	{"internal/front", "internal/cloud", "internal/kube", "internal/explain", "internal/recording"},
+	{"internal/inventory/network"},
 	{"internal/inventory", "internal/controller/queue", "internal/controller/reads", "internal/controller/metrics"},
 	{"internal/apply"},
 	{"internal/secgroup"},

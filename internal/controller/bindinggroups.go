@@ -12,7 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
@@ -71,7 +71,7 @@ func (p *placement) fail(err error, of ...targets.Endpoint) {
 	p.lost, p.errs = append(p.lost, of...), append(p.errs, err)
 }
 
-func (p *placement) place(e targets.Endpoint, i inventory.Interface) {
+func (p *placement) place(e targets.Endpoint, i network.Interface) {
 	group, err := p.r.chooser.Choose(i, p.tags)
 	if err != nil {
 		p.fail(err, e)
@@ -163,11 +163,11 @@ func (p *placement) placeOnInstances(ctx context.Context, endpoints []targets.En
 			sought[id], on = append(sought[id], addr), append(on, e)
 		}
 	}
-	for _, read := range []func() (map[string][]inventory.Interface, error){
-		func() (map[string][]inventory.Interface, error) {
+	for _, read := range []func() (map[string][]network.Interface, error){
+		func() (map[string][]network.Interface, error) {
 			return p.r.interfaces.OfInstances(ctx, slices.Collect(maps.Keys(sought)))
 		},
-		func() (map[string][]inventory.Interface, error) { return p.r.interfaces.Reread(ctx, sought) },
+		func() (map[string][]network.Interface, error) { return p.r.interfaces.Reread(ctx, sought) },
 	} {
 		if len(on) == 0 {
 			break
@@ -204,7 +204,7 @@ func (p *placement) placeByAddress(ctx context.Context, endpoints []targets.Endp
 	if len(endpoints) == 0 {
 		return
 	}
-	var of []inventory.Address
+	var of []network.Address
 	for _, e := range endpoints {
 		for _, a := range p.addresses(ctx, e) {
 			if a.IP.IsValid() {
@@ -230,8 +230,8 @@ func (p *placement) placeByAddress(ctx context.Context, endpoints []targets.Endp
 }
 
 // addresses are the pod's and its node's; an invalid one is none.
-func (p *placement) addresses(ctx context.Context, e targets.Endpoint) [2]inventory.Address {
-	var out [2]inventory.Address
+func (p *placement) addresses(ctx context.Context, e targets.Endpoint) [2]network.Address {
+	var out [2]network.Address
 	if pod, ok := (clusterCache{ctx, p.r.client}).Pod(e.Namespace, e.Pod); ok {
 		out[0].Holder = string(pod.UID)
 	}

@@ -97,7 +97,7 @@ func (b *targetBindings) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGro
 }
 
 // zones tells the zone to send for addresses outside the target group's VPC ("all"); nil for instances, whose zone AWS knows. Of a
-// VPC that is not known yet all addresses are taken to be inside. It does not wait for AWS, see inventory.VPCAtHand.
+// VPC that is not known yet all addresses are taken to be inside. It does not wait for AWS, see network.Network.VPCAtHand.
 func (b *targetBindings) zones(ctx context.Context, o *v1beta1.TargetGroupBinding) (zone func(targets.Endpoint) string, known bool) {
 	if *o.Spec.TargetType != v1beta1.TargetTypeIP {
 		return nil, true

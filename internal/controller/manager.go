@@ -47,6 +47,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
@@ -422,7 +423,7 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 		return nil, err
 	}
 	log := w.log.WithName("rules")
-	groups := newRules(w.mgr.GetClient(), w.inventory, inventory.NewInterfaces(w.clients.EC2, w.now), secgroup.Chooser{Cluster: c.ClusterName, ExtraTags: c.TargetENISecurityTags},
+	groups := newRules(w.mgr.GetClient(), w.inventory, network.NewInterfaces(w.clients.EC2, w.now), secgroup.Chooser{Cluster: c.ClusterName, ExtraTags: c.TargetENISecurityTags},
 		c.VPC, ruleLog(log, w.run), c.BindingRequeue, w.now, log)
 	groups.groups.Gather, groups.groups.Linger = queue.Coalesce, lingerRules
 	if groups.elsewhere = w.elsewhere; w.elsewhere != nil {

@@ -18,8 +18,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/status"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -68,7 +68,7 @@ func TestWhatTargetsNeedIsReadBeforeAllElseAndWhatNothingWaitsForAfterIt(t *test
 	p := &prioritized{of: map[string]cloud.Priority{}}
 	clients := l.clients()
 	balancing := prioritizedELBV2{clients.ELBV2, p}
-	l.bound.elbv2, l.bound.rules.interfaces = balancing, inventory.NewInterfaces(prioritizedEC2{clients.EC2, p}, l.clock.Now)
+	l.bound.elbv2, l.bound.rules.interfaces = balancing, network.NewInterfaces(prioritizedEC2{clients.EC2, p}, l.clock.Now)
 	l.bound.registry = targets.NewRegistry(balancing, func(ctx context.Context, p plan.Plan) apply.Result {
 		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: l.inventory, Now: l.clock.Now})
 	}, l.inventory.Fresh)

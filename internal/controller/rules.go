@@ -13,11 +13,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/targets"
@@ -30,7 +32,7 @@ import (
 type rules struct {
 	client     client.Client
 	inventory  *inventory.Inventory
-	interfaces *inventory.Interfaces
+	interfaces *network.Interfaces
 	chooser    secgroup.Chooser
 	vpc        string // of the cluster
 	table      *secgroup.Table
@@ -73,7 +75,7 @@ const lingerRules = 500 * time.Millisecond
 // sweepKey is no name of a security group.
 const sweepKey = ""
 
-func newRules(c client.Client, inv *inventory.Inventory, i *inventory.Interfaces, chooser secgroup.Chooser, vpc string, run secgroup.Runner, pause time.Duration, now func() time.Time, log logr.Logger) *rules {
+func newRules(c client.Client, inv *inventory.Inventory, i *network.Interfaces, chooser secgroup.Chooser, vpc string, run secgroup.Runner, pause time.Duration, now func() time.Time, log logr.Logger) *rules {
 	table := secgroup.NewTable()
 	r := &rules{
 		client: c, inventory: inv, interfaces: i, chooser: chooser, vpc: vpc, table: table, keeper: secgroup.NewKeeper(chooser.Cluster, table, inv, run),
@@ -252,7 +254,7 @@ func (r *rules) place(ctx context.Context, id string) queue.Retry {
 	o, endpoints, serial := w.binding, w.endpoints, w.serial
 	r.mu.Unlock()
 
-	ctx, stale := inventory.NoteStale(ctx)
+	ctx, stale := cache.NoteStale(ctx)
 	need, unclear, found, placed := r.needs(ctx, o, endpoints)
 	if ctx.Err() != nil {
 		return queue.Retry{}
@@ -317,7 +319,7 @@ func (r *rules) bring(ctx context.Context, group string) queue.Retry {
 	r.mu.Lock()
 	reviews := r.reviews
 	r.mu.Unlock()
-	ctx, stale := inventory.NoteStale(ctx)
+	ctx, stale := cache.NoteStale(ctx)
 	out := r.keeper.Reconcile(ctx, group, func() bool { return !r.complete(ctx) || r.elsewhere.needsRules(ctx) })
 	if ctx.Err() != nil {
 		return queue.Retry{}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/brake"
+	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/compile"
@@ -154,7 +155,7 @@ func again(stale bool) (reconcile.Result, error) {
 // members are as they were in the last pass.
 func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w front.Input, unedited bool,
 	mark func(context.Context, stack.ID, []metav1.Object) refusedWrites) (reconcile.Result, error) {
-	ctx, stale := inventory.NoteStale(ctx)
+	ctx, stale := cache.NoteStale(ctx)
 	t := tale{key: key, input: w, unedited: unedited, found: slices.Clone(w.Found)}
 	spent := s.metrics.StartStage(s.front.Owner(), metrics.StageBuild)
 	c, err := s.compileWish(ctx, key, w, stale)

@@ -66,6 +66,18 @@ func (s *addOnShelf) record(op plan.Operation, out plan.Output, resolve func(sta
 	}
 }
 
+// fact is one answer.
+type fact[T any] struct {
+	value T
+	at    time.Time
+	known bool
+}
+
+// young reports whether the answer may still be given. The lock is held.
+func (f *fact[T]) young(now time.Time, life func(T) time.Duration) bool {
+	return f.known && now.Sub(f.at) <= life(f.value)
+}
+
 func known[T any](v T, at time.Time) fact[T] { return fact[T]{value: v, at: at, known: true} }
 
 // ForgetAddOns makes the next Observed read again what lies over a load balancer.

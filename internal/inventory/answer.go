@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -16,126 +15,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
-
-// factShelf holds the answers that were read. It is guarded by Inventory.mu.
-type factShelf struct {
-	vpc            fact[*facts.VPC]
-	foreignVPCs    map[string]*fact[*facts.VPC]
-	zones          fact[map[string]facts.Locale]
-	subnets        fact[map[string]facts.Subnet]
-	routes         fact[routing]
-	webACLs        fact[map[string]string]
-	trustStores    fact[map[string]string]
-	zonesOfDNS     fact[[]facts.HostedZone]
-	foreignSubnets *lookups[string, facts.Subnet] // these two have locks of their own
-	foreignGroups  *lookups[string, facts.SecurityGroup]
-	targetGroups   map[string]*fact[*facts.TargetGroup]
-	vpcReads       map[string]bool // VPCs that are read for callers who do not wait
-}
-
-func newFactShelf(i *Inventory) factShelf {
-	return factShelf{
-		foreignVPCs:    map[string]*fact[*facts.VPC]{},
-		foreignSubnets: newLookups(i.cfg.Now, foreignFactLifetime, maxFilterValues, i.readForeignSubnets).servingOn(staleLifetime, i.cfg.Moment),
-		foreignGroups:  newLookups(i.cfg.Now, foreignFactLifetime, maxFilterValues, i.describeForeignGroups).servingOn(staleLifetime, i.cfg.Moment),
-		targetGroups:   map[string]*fact[*facts.TargetGroup]{},
-		vpcReads:       map[string]bool{},
-	}
-}
-
-// fact is one answer.
-type fact[T any] struct {
-	value T
-	at    time.Time
-	known bool
-	drops int // how often it was forgotten
-	behind
-}
-
-// young reports whether the answer may still be given. The lock is held.
-func (f *fact[T]) young(now time.Time, life func(T) time.Duration) bool {
-	return f.known && now.Sub(f.at) <= life(f.value)
-}
-
-// forget has the next caller read it again, also if it is being read just now.
-func (f *fact[T]) forget() {
-	f.at, f.retry = time.Time{}, time.Time{}
-	f.drops++
-}
-
-// learn returns an answer that is young enough, or reads it. If reading fails for a passing reason, the old answer serves on.
-//
-// An answer that is not young any more, by staleLifetime at most, serves on while it is read again; wait bounds how long a caller waits for
-// the new one, see serveOn. An answer that was forgotten is waited for, since AWS disagrees with it, and so is an absence, which
-// people cure.
-func learn[T any](ctx context.Context, i *Inventory, name string, f *fact[T], life func(T) time.Duration, wait time.Duration, read func(context.Context) (T, error)) (T, error) {
-	i.mu.Lock()
-	now, old := i.cfg.Now(), f.value
-	if f.young(now, life) {
-		defer i.mu.Unlock()
-		return old, nil
-	}
-	stale := f.known && life(old) > absentLifetime && serves(f.at, life(old), now)
-	i.mu.Unlock()
-	again := func(ctx context.Context) (T, error) {
-		return shared(ctx, i, name, func(ctx context.Context) (T, error) { return f.refresh(ctx, i, life, read) })
-	}
-	if !stale {
-		return again(ctx)
-	}
-	return serveOn(ctx, i, &f.behind, old, wait, again)
-}
-
-// refresh reads an answer, unless somebody has done so meanwhile.
-func (f *fact[T]) refresh(ctx context.Context, i *Inventory, life func(T) time.Duration, read func(context.Context) (T, error)) (T, error) {
-	i.mu.Lock()
-	drops, known, young := f.drops, f.value, f.young(i.cfg.Now(), life)
-	i.mu.Unlock()
-	if young { // somebody has read it since this caller looked
-		return known, nil
-	}
-	v, err := read(ctx)
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if err == nil {
-		f.value, f.at, f.known, f.retry = v, i.cfg.Now(), true, time.Time{}
-		if f.drops != drops {
-			f.at = time.Time{} // good enough for whoever waits, not for the next
-		}
-		return v, nil
-	}
-	f.failed(err, i.cfg.Now())
-	if f.known && cloud.Passing(err) {
-		return f.value, nil
-	}
-	return v, err
-}
-
-func always[T any](d time.Duration) func(T) time.Duration {
-	return func(T) time.Duration { return d }
-}
-
-// unlessAbsent believes an absence only briefly.
-func unlessAbsent[T any](d time.Duration) func(*T) time.Duration {
-	return func(v *T) time.Duration {
-		if v == nil {
-			return absentLifetime
-		}
-		return d
-	}
-}
-
-// shelfOf returns the place of a keyed fact, making it on first use.
-func shelfOf[T any](i *Inventory, m map[string]*fact[T], key string) *fact[T] {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	f := m[key]
-	if f == nil {
-		f = &fact[T]{}
-		m[key] = f
-	}
-	return f
-}
 
 // Answer answers needs in bulk. What cannot be answered is in Facts.Errors, each with what went wrong; the error is that of
 // ctx. The maps of the answer must not be changed.
@@ -160,8 +39,8 @@ func (i *Inventory) Answer(ctx context.Context, needs []facts.Need) (facts.Facts
 	if err := ctx.Err(); err != nil {
 		return facts.Facts{}, err
 	}
-	if done[facts.NeedRoutes] && a.f.Subnets != nil {
-		a.f.Subnets, a.f.Routes = a.routes.apply(a.f.Subnets), a.routesKnown
+	if a.routed != nil {
+		a.f.Subnets, a.f.Routes = a.routed, true
 	}
 	return a.f, nil
 }
@@ -171,17 +50,16 @@ type answer struct {
 	i     *Inventory
 	needs []facts.Need
 
-	mu          sync.Mutex
-	f           facts.Facts
-	routes      routing
-	routesKnown bool
+	mu     sync.Mutex
+	f      facts.Facts
+	routed map[string]facts.Subnet
 }
 
 // answers has a loader per kind of need.
 var answers = map[facts.NeedKind]func(*answer, context.Context) error{
 	facts.NeedVPC:             (*answer).vpc,
 	facts.NeedSubnets:         (*answer).subnets,
-	facts.NeedRoutes:          (*answer).routeTables,
+	facts.NeedRoutes:          (*answer).routedSubnets,
 	facts.NeedForeignSubnet:   (*answer).foreignSubnets,
 	facts.NeedSecurityGroups:  (*answer).securityGroups,
 	facts.NeedForeignGroup:    (*answer).foreignGroups,
@@ -230,6 +108,60 @@ func (a *answer) keys(k facts.NeedKind) []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+func (a *answer) vpc(ctx context.Context) error {
+	v, err := a.i.network.VPC(ctx)
+	if err == nil {
+		a.set(func(f *facts.Facts) { f.VPC = v })
+	}
+	return err
+}
+
+func (a *answer) subnets(ctx context.Context) error {
+	s, err := a.i.network.Subnets(ctx)
+	if err == nil {
+		a.set(func(f *facts.Facts) { f.Subnets = s })
+	}
+	return err
+}
+
+func (a *answer) routedSubnets(ctx context.Context) error {
+	s, err := a.i.network.RoutedSubnets(ctx)
+	if err == nil {
+		a.set(func(*facts.Facts) { a.routed = s })
+	}
+	return err
+}
+
+func (a *answer) foreignSubnets(ctx context.Context) error {
+	ids := a.keys(facts.NeedForeignSubnet)
+	got, err := a.i.network.ForeignSubnets(ctx, ids)
+	if err == nil {
+		a.set(func(f *facts.Facts) { f.ForeignSubnets = orNil(got, ids) })
+	}
+	return err
+}
+
+func (a *answer) foreignGroups(ctx context.Context) error {
+	ids := a.keys(facts.NeedForeignGroup)
+	got, err := a.i.foreignGroups.Get(ctx, ids...)
+	if err == nil {
+		a.set(func(f *facts.Facts) { f.ForeignGroups = orNil(got, ids) })
+	}
+	return err
+}
+
+// orNil has an element for each key: nil for what was not found.
+func orNil[T any](found map[string]T, keys []string) map[string]*T {
+	out := map[string]*T{}
+	for _, k := range keys {
+		out[k] = nil
+		if v, ok := found[k]; ok {
+			out[k] = &v
+		}
+	}
+	return out
 }
 
 func (a *answer) securityGroups(ctx context.Context) error {
@@ -301,39 +233,42 @@ func (a *answer) stackDetails(ctx context.Context) error {
 // InvalidateFacts forgets answers, so that the next Answer reads them again. A need of something by name or id that gives none is
 // all of its kind.
 func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	s := &i.facts
 	for _, n := range needs {
 		switch n.Kind {
 		case facts.NeedVPC:
-			s.vpc.forget()
+			i.network.ForgetVPC()
 		case facts.NeedSubnets:
-			s.subnets.forget()
+			i.network.ForgetSubnets()
 		case facts.NeedRoutes:
-			s.routes.forget()
+			i.network.ForgetRoutes()
 		case facts.NeedSecurityGroups:
+			i.mu.Lock()
 			i.groups.forget()
+			i.mu.Unlock()
 		case facts.NeedCertificates:
+			i.mu.Lock()
 			i.certs.forgetListing()
+			i.mu.Unlock()
 		case facts.NeedWebACLs:
-			s.webACLs.forget()
+			i.allWebACLs.Forget()
 		case facts.NeedHostedZones:
-			s.zonesOfDNS.forget()
+			i.zones.Forget()
 		case facts.NeedOwnCertificates: // pending ones are read again by themselves
 		case facts.NeedForeignSubnet:
-			s.foreignSubnets.forget(keysOf(n)...)
+			i.network.ForgetForeignSubnets(keysOf(n)...)
 		case facts.NeedForeignGroup:
-			s.foreignGroups.forget(keysOf(n)...)
+			i.foreignGroups.Forget(keysOf(n)...)
 		case facts.NeedTargetGroupName:
-			drop(s.targetGroups, n.Key)
+			i.targetGroups.Forget(keysOf(n)...)
 		case facts.NeedTrustStore:
-			s.trustStores.forget()
+			i.trustStores.Forget()
 		case facts.NeedStack, facts.NeedStackDetails:
+			i.mu.Lock()
 			if e := i.stacks[parseKey(n.Key)]; e != nil {
 				i.seq++
 				e.stale = i.seq
 			}
+			i.mu.Unlock()
 		}
 	}
 }
@@ -344,12 +279,4 @@ func keysOf(n facts.Need) []string {
 		return nil
 	}
 	return []string{n.Key}
-}
-
-// drop deletes a key, or all if it is empty.
-func drop[T any](m map[string]T, key string) {
-	if key == "" {
-		clear(m)
-	}
-	delete(m, key)
 }

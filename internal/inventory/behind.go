@@ -2,9 +2,9 @@ package inventory
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 )
 
@@ -40,7 +40,7 @@ func serveOn[T any](ctx context.Context, i *Inventory, b *behind, old T, wait ti
 		if rests && b.err != nil {
 			return old, b.err
 		}
-		noteStale(ctx)
+		cache.MarkStale(ctx)
 		return old, nil
 	}
 	if b.reading == 0 {
@@ -67,7 +67,7 @@ func serveOn[T any](ctx context.Context, i *Inventory, b *behind, old T, wait ti
 		i.mu.Lock()
 		defer i.mu.Unlock()
 		if i.cfg.Now().Before(b.retry) { // it has failed
-			noteStale(ctx)
+			cache.MarkStale(ctx)
 		}
 		if r.err != nil && cloud.Passing(r.err) {
 			return old, nil
@@ -77,25 +77,9 @@ func serveOn[T any](ctx context.Context, i *Inventory, b *behind, old T, wait ti
 		i.mu.Lock()
 		defer i.mu.Unlock()
 		b.late = b.reading > 0
-		noteStale(ctx)
+		cache.MarkStale(ctx)
 		return old, nil
 	case <-ctx.Done():
 		return old, ctx.Err()
-	}
-}
-
-// staleKey is the context key of NoteStale.
-type staleKey struct{}
-
-// NoteStale returns a context, and whether anything that was asked under it was answered with what is past its lifetime and is read
-// again meanwhile. Who has acted on such an answer should look again soon.
-func NoteStale(ctx context.Context) (context.Context, func() bool) {
-	stale := new(atomic.Bool)
-	return context.WithValue(ctx, staleKey{}, stale), stale.Load
-}
-
-func noteStale(ctx context.Context) {
-	if stale, ok := ctx.Value(staleKey{}).(*atomic.Bool); ok {
-		stale.Store(true)
 	}
 }

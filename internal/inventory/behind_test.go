@@ -14,9 +14,11 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -26,7 +28,7 @@ import (
 type hanging struct {
 	*fixture
 	until      atomic.Pointer[chan struct{}]
-	interfaces *inventory.Interfaces
+	interfaces *network.Interfaces
 	instance   string
 }
 
@@ -57,7 +59,7 @@ func newHanging(t *testing.T) *hanging {
 	h.sim = sim
 	h.inv = inventory.New(cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity, WAFv2: sim.Firewall, Shield: sim.Shield},
 		inventory.Config{Cluster: cluster, VPC: vpc, Now: h.clock.Now, Moment: 20 * time.Millisecond})
-	h.interfaces = inventory.NewInterfaces(sim.Compute, h.clock.Now)
+	h.interfaces = network.NewInterfaces(sim.Compute, h.clock.Now)
 	instances, err := sim.Compute.DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{})
 	if err != nil || len(instances.Reservations) == 0 {
 		t.Fatal(instances, err)
@@ -132,7 +134,7 @@ func TestWhatWasKnownServesAtOnceWhileAWSHangs(t *testing.T) {
 			}
 			served := func() (stale bool) {
 				t.Helper()
-				ctx, noted := inventory.NoteStale(t.Context())
+				ctx, noted := cache.NoteStale(t.Context())
 				if err := tc.ask(ctx, h); err != nil {
 					t.Fatal(err)
 				}

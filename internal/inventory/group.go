@@ -313,6 +313,26 @@ func (i *Inventory) OfAnotherCluster(ctx context.Context, id string) bool {
 	return i.foreignTo(tags)
 }
 
+func (i *Inventory) describeForeignGroups(ctx context.Context, ids []string) (map[string]facts.SecurityGroup, error) {
+	out := map[string]facts.SecurityGroup{}
+	in := &ec2.DescribeSecurityGroupsInput{Filters: filter("group-id", ids...), MaxResults: aws.Int32(1000)}
+	for p := ec2.NewDescribeSecurityGroupsPaginator(i.clients.EC2, in); p.HasMorePages(); {
+		page, err := p.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("describing security groups: %w", err)
+		}
+		for n := range page.SecurityGroups {
+			g := described(&page.SecurityGroups[n], i.cfg.Now())
+			out[g.facts.ID] = g.facts
+		}
+	}
+	return out, nil
+}
+
+func filter(name string, values ...string) []ec2types.Filter {
+	return []ec2types.Filter{{Name: aws.String(name), Values: values}}
+}
+
 // foreignTo reports whether tags say that another cluster made a resource.
 func (i *Inventory) foreignTo(tags map[string]string) bool {
 	owner := tags[naming.ClusterTag]

@@ -13,7 +13,10 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -75,9 +78,16 @@ type Inventory struct {
 	putOff   *backoff.Failures[stepKey]
 	refusals map[stepKey]refusal // writes that AWS refuses because something else is in their way
 	groups   groupShelf
-	facts    factShelf
-	addOns   addOnShelf
-	certs    certificateShelf
+
+	network       *network.Network
+	foreignGroups *cache.Cache[string, facts.SecurityGroup]
+	targetGroups  *cache.Cache[string, *facts.TargetGroup]
+	trustStores   *cache.Value[map[string]string]
+	allWebACLs    *cache.Value[map[string]string]
+	zones         *cache.Value[[]facts.HostedZone]
+
+	addOns addOnShelf
+	certs  certificateShelf
 	// kept is what an earlier process knew, until the first listing, and keptSince when it wrote that down.
 	kept      map[stack.Key]Deep
 	keptSince time.Time
@@ -131,7 +141,18 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 		addOns: addOnShelf{of: map[string]*addOns{}},
 		certs:  certificateShelf{records: map[string]*certificateRecord{}, asked: map[string]int{}, imports: importLog{own: map[string][]time.Time{}}},
 	}
-	i.facts = newFactShelf(i)
+	i.network = network.New(clients.EC2, cfg.VPC, cfg.Now, cfg.Moment)
+	i.targetGroups, i.trustStores = i.newTargetGroups(), i.newTrustStores()
+	i.foreignGroups = cache.New(cache.Config[string, facts.SecurityGroup]{
+		Now: cfg.Now, Lifetime: foreignFactLifetime, Absence: backoff.Policy{First: 10 * time.Second, Longest: 5 * time.Minute},
+		Stale: cache.Stale, Wait: cfg.Moment, Passing: cloud.Passing, Batch: groupBatch - 1, Read: i.describeForeignGroups,
+	})
+	i.allWebACLs = cache.NewValue(cache.Config[struct{}, map[string]string]{
+		Now: cfg.Now, Lifetime: webACLLifetime, Stale: cache.Stale, Wait: cfg.Moment, Passing: cloud.Passing,
+	}, i.listWebACLs)
+	i.zones = cache.NewValue(cache.Config[struct{}, []facts.HostedZone]{
+		Now: cfg.Now, Lifetime: hostedZoneLifetime, Stale: cache.Stale, Wait: cfg.Moment, Passing: cloud.Passing,
+	}, i.listHostedZones)
 	return i
 }
 
@@ -140,8 +161,8 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 func (i *Inventory) Load(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return i.list(ctx, 1) })
-	g.Go(func() error { _, err := i.subnets(ctx); return err })
-	g.Go(func() error { _, err := i.vpc(ctx); return err })
+	g.Go(func() error { _, err := i.network.Subnets(ctx); return err })
+	g.Go(func() error { _, err := i.network.VPC(ctx); return err })
 	return g.Wait()
 }
 
@@ -425,6 +446,11 @@ func (e *entry) prune() {
 		arns[tg.ARN] = true
 	}
 	e.knows.keep(arns)
+}
+
+// VPCAtHand is the cluster's VPC or another one as it was read last, see network.Network.VPCAtHand.
+func (i *Inventory) VPCAtHand(ctx context.Context, id string) (vpc *facts.VPC, known bool) {
+	return i.network.VPCAtHand(ctx, id)
 }
 
 // State is the state of a load balancer as last seen; "" = not known.

@@ -5,18 +5,11 @@ import "time"
 // How long what was read is believed. What this process writes is written through and does not age by itself; stacks are
 // read again when they are invalidated.
 const (
-	vpcLifetime           = 10 * time.Minute
-	zoneLifetime          = 24 * time.Hour
-	subnetLifetime        = 10 * time.Minute
-	routeLifetime         = 10 * time.Minute
 	groupLifetime         = 10 * time.Minute
 	certificateLifetime   = time.Minute
-	certificateDetailLife = time.Hour // names and authority of one certificate never change; imports may be replaced
-	targetGroupLifetime   = 20 * time.Minute
+	certificateDetailLife = time.Hour        // names and authority of one certificate never change; imports may be replaced
 	foreignFactLifetime   = 20 * time.Minute // subnets and security groups that are not of the VPC
-	trustStoreLifetime    = 10 * time.Minute
-	interfaceLifetime     = 10 * time.Minute
-	webACLLifetime        = time.Hour // names and ARNs
+	webACLLifetime        = time.Hour        // names and ARNs
 	addOnLifetime         = 10 * time.Minute
 	subscribedLifetime    = 2 * time.Hour
 	unsubscribedLifetime  = 10 * time.Minute // people subscribe

@@ -223,7 +223,7 @@ func (i *Inventory) withZones(ctx context.Context, cs []elb.Certificate) ([]elb.
 }
 
 func (i *Inventory) hostedZones(ctx context.Context) ([]facts.HostedZone, error) {
-	return learn(ctx, i, "hosted zones", &i.facts.zonesOfDNS, always[[]facts.HostedZone](hostedZoneLifetime), i.cfg.Moment, i.listHostedZones)
+	return i.zones.Get(ctx)
 }
 
 // listHostedZones lists the public ones of all pages: nobody outside asks private ones.

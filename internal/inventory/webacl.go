@@ -26,7 +26,7 @@ func (a *answer) webACLs(ctx context.Context) error {
 	}
 	done := make(chan result, 1)
 	go func() {
-		names, err := learn(context.WithoutCancel(ctx), i, "web ACLs", &i.facts.webACLs, always[map[string]string](webACLLifetime), i.cfg.Moment, i.listWebACLs)
+		names, err := i.allWebACLs.Get(ctx)
 		done <- result{names, err}
 	}()
 	timer := time.NewTimer(i.cfg.Patience)

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/inventory/network"
 )
 
 // Chooser picks the one group of a network interface whose rules are ours to extend.
@@ -17,7 +17,7 @@ type Chooser struct {
 
 // Choose returns the only group of the interface, or the only one among several that carries the cluster's tag and the extra
 // tags. tags returns the tags of a group.
-func (c Chooser) Choose(i inventory.Interface, tags func(group string) map[string]string) (string, error) {
+func (c Chooser) Choose(i network.Interface, tags func(group string) map[string]string) (string, error) {
 	if len(i.Groups) == 1 {
 		return i.Groups[0], nil
 	}
@@ -51,29 +51,29 @@ func (c Chooser) tagged(tags map[string]string) bool {
 }
 
 // ForNode is the interface that instance targets of a node are reached through: the primary one.
-func ForNode(of []inventory.Interface) (inventory.Interface, bool) {
+func ForNode(of []network.Interface) (network.Interface, bool) {
 	for _, i := range of {
 		if i.Primary {
 			return i, true
 		}
 	}
-	return inventory.Interface{}, false
+	return network.Interface{}, false
 }
 
 // ForPod is the interface of a node that carries a pod's address. If all interfaces of the node have the same groups it does
 // not matter which one it is, and then an address that is not (yet) known to EC2's answer does no harm.
-func ForPod(of []inventory.Interface, address netip.Addr) (inventory.Interface, bool) {
+func ForPod(of []network.Interface, address netip.Addr) (network.Interface, bool) {
 	for _, i := range of {
 		if i.Carries(address) {
 			return i, true
 		}
 	}
 	if len(of) == 0 {
-		return inventory.Interface{}, false
+		return network.Interface{}, false
 	}
 	for _, i := range of[1:] {
 		if !slices.Equal(i.Groups, of[0].Groups) {
-			return inventory.Interface{}, false
+			return network.Interface{}, false
 		}
 	}
 	return of[0], true

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/inventory/network"
 )
 
 func TestTheGroupOfAnInterfaceIsItsOnlyOneOrTheOneWithTheClustersTag(t *testing.T) {
@@ -30,7 +30,7 @@ func TestTheGroupOfAnInterfaceIsItsOnlyOneOrTheOneWithTheClustersTag(t *testing.
 		"a further tag without a value": {[]string{"sg-ours", "sg-shared"}, map[string]string{"tier": ""}, "", "got: []"},
 		"no groups at all":              {nil, nil, "", "got: []"},
 	} {
-		got, err := Chooser{Cluster: "demo", ExtraTags: c.extra}.Choose(inventory.Interface{ID: "eni-1", Groups: c.groups}, func(g string) map[string]string { return tags[g] })
+		got, err := Chooser{Cluster: "demo", ExtraTags: c.extra}.Choose(network.Interface{ID: "eni-1", Groups: c.groups}, func(g string) map[string]string { return tags[g] })
 		if got != c.want || (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: %q, %v; want %q, %q", name, got, err, c.want, c.err)
 		}
@@ -39,19 +39,19 @@ func TestTheGroupOfAnInterfaceIsItsOnlyOneOrTheOneWithTheClustersTag(t *testing.
 
 func TestAPodIsBehindTheInterfaceThatCarriesItsAddress(t *testing.T) {
 	t.Parallel()
-	first := inventory.Interface{ID: "eni-1", Primary: true, Groups: []string{"sg-a"}, Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}
-	second := inventory.Interface{ID: "eni-2", Groups: []string{"sg-b"}, Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.1.0/28")}}
+	first := network.Interface{ID: "eni-1", Primary: true, Groups: []string{"sg-a"}, Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}
+	second := network.Interface{ID: "eni-2", Groups: []string{"sg-b"}, Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.1.0/28")}}
 	alike := second
 	alike.Groups = first.Groups
 	for name, c := range map[string]struct {
-		of      []inventory.Interface
+		of      []network.Interface
 		address string
 		want    string
 	}{
-		"an address":                             {[]inventory.Interface{second, first}, "10.0.0.1", "eni-1"},
-		"an address of a prefix":                 {[]inventory.Interface{first, second}, "10.0.1.9", "eni-2"},
-		"unknown, and it does not matter":        {[]inventory.Interface{first, alike}, "10.0.9.9", "eni-1"},
-		"unknown, and their groups are not one":  {[]inventory.Interface{first, second}, "10.0.9.9", ""},
+		"an address":                             {[]network.Interface{second, first}, "10.0.0.1", "eni-1"},
+		"an address of a prefix":                 {[]network.Interface{first, second}, "10.0.1.9", "eni-2"},
+		"unknown, and it does not matter":        {[]network.Interface{first, alike}, "10.0.9.9", "eni-1"},
+		"unknown, and their groups are not one":  {[]network.Interface{first, second}, "10.0.9.9", ""},
 		"a node without interfaces, or no nodes": {nil, "10.0.0.1", ""},
 	} {
 		got, ok := ForPod(c.of, netip.MustParseAddr(c.address))
@@ -59,10 +59,10 @@ func TestAPodIsBehindTheInterfaceThatCarriesItsAddress(t *testing.T) {
 			t.Errorf("%s: %q, %t; want %q", name, got.ID, ok, c.want)
 		}
 	}
-	if got, ok := ForNode([]inventory.Interface{second, first}); !ok || got.ID != "eni-1" {
+	if got, ok := ForNode([]network.Interface{second, first}); !ok || got.ID != "eni-1" {
 		t.Errorf("a node is reached through %q, %t", got.ID, ok)
 	}
-	if got, ok := ForNode([]inventory.Interface{second}); ok {
+	if got, ok := ForNode([]network.Interface{second}); ok {
 		t.Errorf("a node whose primary interface is not known is reached through %q", got.ID)
 	}
 }

@@ -1,4 +1,4 @@
-package inventory
+package network
 
 import (
 	"context"
@@ -11,8 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// Address is an address and who has it. EC2 gives addresses away anew, so that what is known of one is believed for its holder
-// only.
+// Address is an address and its holder. EC2 gives addresses away anew, so that what is known of one is believed for its holder only.
 type Address struct {
 	Holder string
 	IP     netip.Addr
@@ -24,13 +23,10 @@ type vpcAddress struct {
 	Address
 }
 
-// maxFilterValues is how many values EC2 admits in the filters of a call, less the VPC's.
-const maxFilterValues = 199
-
 // addressFilters are the filters by which EC2 finds interfaces, by whether the address is of IPv6.
 var addressFilters = map[bool]string{false: "addresses.private-ip-address", true: "ipv6-addresses.ipv6-address"}
 
-// ByAddress returns the interfaces of a VPC that have addresses; one that nobody has is missing from the result.
+// ByAddress returns the interfaces of a VPC that have addresses; one that no interface has is missing from the result.
 func (x *Interfaces) ByAddress(ctx context.Context, vpc string, of []Address) (map[Address]Interface, error) {
 	families := map[bool][]vpcAddress{}
 	for _, a := range of {
@@ -38,7 +34,7 @@ func (x *Interfaces) ByAddress(ctx context.Context, vpc string, of []Address) (m
 	}
 	out := map[Address]Interface{}
 	for ipv6, addresses := range families {
-		found, err := x.byAddress[ipv6].get(ctx, addresses...)
+		found, err := x.byAddress[ipv6].Get(ctx, addresses...)
 		if err != nil {
 			return nil, err
 		}

@@ -1,4 +1,4 @@
-package inventory
+package network
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 )
 
@@ -29,14 +30,13 @@ func (i Interface) Carries(a netip.Addr) bool {
 	return slices.Contains(i.Addresses, a) || slices.ContainsFunc(i.Prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// Interfaces caches the network interfaces of instances and those asked for by id or address. It holds no lock over a call, and a
-// caller waits for the reads of what it asked for only, and for a moment only where it has asked before. It is safe for concurrent use.
+// Interfaces caches the network interfaces of instances, and those asked for by id or address. It is safe for concurrent use.
 type Interfaces struct {
 	ec2       cloud.EC2
-	instances *lookups[string, []Interface]
-	carried   *lookups[carried, bool] // addresses that the known interfaces of an instance do not have
-	byID      *lookups[string, Interface]
-	byAddress map[bool]*lookups[vpcAddress, Interface] // by whether the address is of IPv6
+	instances *cache.Cache[string, []Interface]
+	carried   *cache.Cache[carried, bool] // addresses that the known interfaces of an instance do not have
+	byID      *cache.Cache[string, Interface]
+	byAddress map[bool]*cache.Cache[vpcAddress, Interface] // by whether the address is of IPv6
 }
 
 // carried is an address that an instance is said to have.
@@ -45,27 +45,39 @@ type carried struct {
 	address  netip.Addr
 }
 
-// interfacesPerRead is how many instances or interfaces one call names.
-const interfacesPerRead = 100
+const (
+	interfaceLifetime = 10 * time.Minute
+	// interfacesPerRead is how many instances or interfaces one call names.
+	interfacesPerRead = 100
+)
 
 // NewInterfaces makes an empty cache.
 func NewInterfaces(client cloud.EC2, now func() time.Time) *Interfaces {
 	x := &Interfaces{ec2: client}
-	x.instances = newLookups(now, interfaceLifetime, interfacesPerRead, x.describeInstances).servingOn(staleLifetime, moment)
-	x.carried = newLookups(now, interfaceLifetime, interfacesPerRead, x.describeCarriers)
-	x.byID = newLookups(now, interfaceLifetime, interfacesPerRead, x.describeInterfaces).servingOn(staleLifetime, moment)
-	x.byAddress = map[bool]*lookups[vpcAddress, Interface]{}
+	x.instances = newCache(now, interfacesPerRead, x.describeInstances)
+	x.carried = cache.New(cache.Config[carried, bool]{
+		Now: now, Lifetime: interfaceLifetime, Absence: absencePauses, Batch: interfacesPerRead, Read: x.describeCarriers,
+	})
+	x.byID = newCache(now, interfacesPerRead, x.describeInterfaces)
+	x.byAddress = map[bool]*cache.Cache[vpcAddress, Interface]{}
 	for ipv6, filter := range addressFilters {
-		x.byAddress[ipv6] = newLookups(now, interfaceLifetime, maxFilterValues, func(ctx context.Context, of []vpcAddress) (map[vpcAddress]Interface, error) {
+		x.byAddress[ipv6] = newCache(now, filterValues, func(ctx context.Context, of []vpcAddress) (map[vpcAddress]Interface, error) {
 			return x.describeAddresses(ctx, filter, of)
-		}).servingOn(staleLifetime, moment)
+		})
 	}
 	return x
 }
 
-// OfInstances returns the interfaces of each instance; one that does not exist is missing from the result.
+func newCache[K comparable, V any](now func() time.Time, batch int, read func(context.Context, []K) (map[K]V, error)) *cache.Cache[K, V] {
+	return cache.New(cache.Config[K, V]{
+		Now: now, Lifetime: interfaceLifetime, Absence: absencePauses, Stale: cache.Stale, Wait: cache.Wait, Passing: cloud.Passing, Batch: batch, Read: read,
+	})
+}
+
+// OfInstances returns the interfaces of each instance; one that does not exist is missing from the result, which belongs to the caller,
+// unlike the lists in it.
 func (x *Interfaces) OfInstances(ctx context.Context, ids []string) (map[string][]Interface, error) {
-	return x.instances.get(ctx, ids...)
+	return x.instances.Get(ctx, ids...)
 }
 
 // Reread returns the interfaces of instances on which addresses are sought that their interfaces did not have, so far as is
@@ -77,16 +89,16 @@ func (x *Interfaces) Reread(ctx context.Context, sought map[string][]netip.Addr)
 			all = append(all, carried{id, a})
 		}
 	}
-	x.carried.drop(all...) // an address that was here once and is not now
-	if _, err := x.carried.get(ctx, all...); err != nil {
+	x.carried.Delete(all...) // an address that was here once and is not now
+	if _, err := x.carried.Get(ctx, all...); err != nil {
 		return nil, err
 	}
-	return x.instances.get(ctx, slices.Collect(maps.Keys(sought))...)
+	return x.instances.Get(ctx, slices.Collect(maps.Keys(sought))...)
 }
 
 // ByID returns interfaces by their own ids; one that does not exist is an error of EC2.
 func (x *Interfaces) ByID(ctx context.Context, ids []string) (map[string]Interface, error) {
-	return x.byID.get(ctx, ids...)
+	return x.byID.Get(ctx, ids...)
 }
 
 func (x *Interfaces) describeInterfaces(ctx context.Context, ids []string) (map[string]Interface, error) {
@@ -105,7 +117,7 @@ func (x *Interfaces) describeInterfaces(ctx context.Context, ids []string) (map[
 	return out, nil
 }
 
-// describeCarriers reads the instances of addresses, and tells which addresses they have.
+// describeCarriers reads the instances of addresses, and returns which addresses they have.
 func (x *Interfaces) describeCarriers(ctx context.Context, of []carried) (map[carried]bool, error) {
 	ids := make([]string, 0, len(of))
 	for _, c := range of {
@@ -117,7 +129,7 @@ func (x *Interfaces) describeCarriers(ctx context.Context, of []carried) (map[ca
 		return nil, err
 	}
 	for id, list := range instances {
-		x.instances.put(id, list)
+		x.instances.Put(id, list)
 	}
 	out := map[carried]bool{}
 	for _, c := range of {
@@ -152,10 +164,7 @@ func (x *Interfaces) describeInstances(ctx context.Context, ids []string) (map[s
 }
 
 func attachedInterface(n *types.InstanceNetworkInterface) Interface {
-	out := Interface{ID: aws.ToString(n.NetworkInterfaceId), Primary: n.Attachment != nil && aws.ToInt32(n.Attachment.DeviceIndex) == 0}
-	for _, g := range n.Groups {
-		out.Groups = append(out.Groups, aws.ToString(g.GroupId))
-	}
+	out := newInterface(n.NetworkInterfaceId, n.Attachment != nil && aws.ToInt32(n.Attachment.DeviceIndex) == 0, n.Groups)
 	for _, a := range n.PrivateIpAddresses {
 		out.address(a.PrivateIpAddress)
 	}
@@ -168,15 +177,11 @@ func attachedInterface(n *types.InstanceNetworkInterface) Interface {
 	for _, p := range n.Ipv6Prefixes {
 		out.prefix(p.Ipv6Prefix)
 	}
-	slices.Sort(out.Groups)
 	return out
 }
 
 func describedInterface(n *types.NetworkInterface) Interface {
-	out := Interface{ID: aws.ToString(n.NetworkInterfaceId), Primary: n.Attachment != nil && aws.ToInt32(n.Attachment.DeviceIndex) == 0}
-	for _, g := range n.Groups {
-		out.Groups = append(out.Groups, aws.ToString(g.GroupId))
-	}
+	out := newInterface(n.NetworkInterfaceId, n.Attachment != nil && aws.ToInt32(n.Attachment.DeviceIndex) == 0, n.Groups)
 	for _, a := range n.PrivateIpAddresses {
 		out.address(a.PrivateIpAddress)
 	}
@@ -188,6 +193,14 @@ func describedInterface(n *types.NetworkInterface) Interface {
 	}
 	for _, p := range n.Ipv6Prefixes {
 		out.prefix(p.Ipv6Prefix)
+	}
+	return out
+}
+
+func newInterface(id *string, primary bool, groups []types.GroupIdentifier) Interface {
+	out := Interface{ID: aws.ToString(id), Primary: primary}
+	for _, g := range groups {
+		out.Groups = append(out.Groups, aws.ToString(g.GroupId))
 	}
 	slices.Sort(out.Groups)
 	return out

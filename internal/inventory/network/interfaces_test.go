@@ -1,4 +1,4 @@
-package inventory
+package network
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 )
 
@@ -150,9 +151,9 @@ func TestInterfacesOfInstancesAreReadOnceInAWhileAndForgottenWithTheirNodes(t *t
 	if got := ask("i-2"); len(got) != 1 || len(n.called()) != 1 {
 		t.Errorf("after the lifetime %v", got)
 	}
-	clock.now = clock.now.Add(interfaceLifetime + staleLifetime)
-	if ask("i-2"); len(x.instances.entries) != 1 {
-		t.Errorf("%d nodes are remembered, nobody asks for but one", len(x.instances.entries))
+	clock.now = clock.now.Add(interfaceLifetime + cache.Stale)
+	if ask("i-2"); x.instances.Len() != 1 {
+		t.Errorf("%d nodes are remembered, nobody asks for but one", x.instances.Len())
 	}
 	if got := ask("i-3"); len(got) != 0 {
 		t.Errorf("a node that is gone has %v", got)
@@ -218,8 +219,48 @@ func TestWhoHasAnAddressIsAskedForEachHolderAndInCallsThatEC2Admits(t *testing.T
 	if got := ask(all[0]); got[all[0]].ID != "eni-v4-9" {
 		t.Errorf("after the lifetime %+v", got)
 	}
-	clock.now = clock.now.Add(interfaceLifetime + staleLifetime)
-	if ask(all[0]); len(x.byAddress[false].entries) != 1 {
-		t.Errorf("%d addresses are remembered", len(x.byAddress[false].entries))
+	clock.now = clock.now.Add(interfaceLifetime + cache.Stale)
+	if ask(all[0]); x.byAddress[false].Len() != 1 {
+		t.Errorf("%d addresses are remembered", x.byAddress[false].Len())
+	}
+}
+
+func TestAddressesOfNobodyAreLookedUpSeldomAndTogether(t *testing.T) {
+	t.Parallel()
+	clock := &steps{time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	n := &nodes{addresses: map[string]string{"i-1": "10.0.0.1"}}
+	x := NewInterfaces(n, clock.Now)
+	const bindings = 200
+	look := func() {
+		for i := range bindings {
+			a := netip.MustParseAddr(fmt.Sprintf("10.1.%d.%d", i/100, i%100+1))
+			if got, err := x.Reread(t.Context(), map[string][]netip.Addr{"i-1": {a}}); err != nil || len(got["i-1"]) == 0 {
+				t.Fatal(got, err)
+			}
+			if got, err := x.ByAddress(t.Context(), "vpc-1", []Address{{fmt.Sprint("pod ", i), a}}); err != nil || len(got) != 0 {
+				t.Fatal(got, err)
+			}
+		}
+	}
+	look()
+	if calls := len(n.called()); calls > 2*bindings+1 {
+		t.Errorf("%d calls when they came", calls)
+	}
+	for range 40 { // ten minutes of passes
+		clock.now = clock.now.Add(15 * time.Second)
+		look()
+	}
+	if calls := len(n.called()); calls > 40 {
+		t.Errorf("%d calls in ten minutes for %d bindings", calls, bindings)
+	}
+	n.addresses["i-2"] = "10.1.0.7"
+	clock.now = clock.now.Add(absencePauses.Longest)
+	got, err := x.ByAddress(t.Context(), "vpc-1", []Address{{"pod 6", netip.MustParseAddr("10.1.0.7")}})
+	if err != nil || len(got) != 1 {
+		t.Errorf("%v, %v: it exists by now", got, err)
+	}
+	clock.now = clock.now.Add(interfaceLifetime + cache.Stale + time.Second)
+	if _, err := x.ByAddress(t.Context(), "vpc-1", []Address{{"new", netip.MustParseAddr("10.1.0.8")}}); err != nil || x.byAddress[false].Len() != 1 {
+		t.Errorf("%v; %d addresses are remembered", err, x.byAddress[false].Len())
 	}
 }

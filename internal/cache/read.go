@@ -1,0 +1,132 @@
+package cache
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// Refresh begins to read a key, unless its answer is within its lifetime, a read of it is under way, or one has just failed. done is
+// closed when the read ends, and nil if none was begun.
+func (c *Cache[K, V]) Refresh(ctx context.Context, k K) (done <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.entries[k]; e != nil && (e.flight != nil || c.rests(e, c.cfg.Lifetime) || c.cfg.Now().Before(e.retry)) {
+		return nil
+	}
+	c.prune(map[K]bool{k: true})
+	return c.start(ctx, []K{k}).done
+}
+
+// begin starts the reads that keys need, and returns them with those that are under way: those that must be waited for, and those of
+// answers that serve on. A key without answer whose pause is over is read along with them, so that many of them cost few reads.
+func (c *Cache[K, V]) begin(ctx context.Context, age, stale time.Duration, keys []K) (must, behind []*flight[K, V], err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.cfg.Now()
+	var due, old []K
+	asked := map[K]bool{}
+	for _, k := range keys {
+		if asked[k] {
+			continue
+		}
+		asked[k] = true
+		e := c.entries[k]
+		serves := e != nil && e.found && stale > 0 && now.Sub(e.read) <= age+stale
+		switch {
+		case e != nil && c.rests(e, age):
+		case e != nil && e.flight != nil && serves:
+			if !e.flight.late {
+				behind = append(behind, e.flight)
+			}
+		case e != nil && e.flight != nil:
+			must = append(must, e.flight)
+		case serves && now.Before(e.retry):
+		case serves:
+			old = append(old, k)
+		case e != nil && e.failure != nil && c.cfg.FailureLifetime != nil && now.Before(e.retry):
+			return nil, nil, e.failure
+		default:
+			due = append(due, k)
+		}
+	}
+	if len(due)+len(old) > 0 {
+		c.prune(asked)
+	}
+	for _, some := range c.batches(old) {
+		behind = append(behind, c.start(ctx, some))
+	}
+	if len(due) == 0 {
+		return must, behind, nil
+	}
+	for k, e := range c.entries {
+		if c.cfg.Batch == 0 || len(due)%c.cfg.Batch == 0 {
+			break
+		}
+		if e.flight == nil && e.misses > 0 && !c.rests(e, age) && !asked[k] {
+			due = append(due, k)
+		}
+	}
+	for _, some := range c.batches(due) {
+		must = append(must, c.start(ctx, some))
+	}
+	return must, behind, nil
+}
+
+func (c *Cache[K, V]) batches(keys []K) [][]K {
+	size := c.cfg.Batch
+	if size == 0 {
+		size = max(len(keys), 1)
+	}
+	return slices.Collect(slices.Chunk(keys, size))
+}
+
+// start reads keys in the background, for longer than a caller that gives up. The lock is held.
+func (c *Cache[K, V]) start(ctx context.Context, keys []K) *flight[K, V] {
+	f := &flight[K, V]{done: make(chan struct{})}
+	for _, k := range keys {
+		c.at(k).flight = f
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ReadTimeout)
+		defer cancel()
+		if f.answers, f.err = c.cfg.Read(ctx, keys); f.err != nil {
+			f.answers = nil // what came before the failure is not complete
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, k := range keys {
+			c.end(k, f)
+		}
+		close(f.done)
+	}()
+	return f
+}
+
+// end takes over the end of a read, unless the key was forgotten or written meanwhile. The lock is held.
+func (c *Cache[K, V]) end(k K, f *flight[K, V]) {
+	e := c.entries[k]
+	if e == nil || e.flight != f {
+		return
+	}
+	now := c.cfg.Now()
+	e.flight = nil
+	if f.err != nil {
+		keep := Retry
+		if c.cfg.FailureLifetime != nil {
+			keep = c.cfg.FailureLifetime(f.err)
+		}
+		if keep > 0 {
+			e.failure, e.retry = f.err, now.Add(keep)
+		}
+		if e.read.IsZero() && !e.found && (c.cfg.FailureLifetime == nil || e.failure == nil) {
+			delete(c.entries, k)
+		}
+		return
+	}
+	e.failure, e.retry, e.read = nil, time.Time{}, now
+	e.value, e.found = f.answers[k]
+	if e.misses++; e.found {
+		e.misses = 0
+	}
+}

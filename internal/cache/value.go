@@ -1,0 +1,62 @@
+package cache
+
+import (
+	"context"
+	"time"
+)
+
+// Value is a Cache of one answer, which Read always gives.
+type Value[V any] struct {
+	of *Cache[struct{}, V]
+}
+
+// NewValue makes a Value that is not known. Of cfg, Read, Batch and Absence are not used.
+func NewValue[V any](cfg Config[struct{}, V], read func(context.Context) (V, error)) *Value[V] {
+	cfg.Read = func(ctx context.Context, _ []struct{}) (map[struct{}]V, error) {
+		v, err := read(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return map[struct{}]V{{}: v}, nil
+	}
+	return &Value[V]{New(cfg)}
+}
+
+// Get returns the answer, as Cache.Get does.
+func (v *Value[V]) Get(ctx context.Context) (V, error) {
+	got, err := v.of.Get(ctx, struct{}{})
+	return got[struct{}{}], err
+}
+
+// Within returns an answer that is no older than age, as Cache.Within does.
+func (v *Value[V]) Within(ctx context.Context, age time.Duration) (V, error) {
+	got, err := v.of.Within(ctx, age, struct{}{})
+	return got[struct{}{}], err
+}
+
+// Peek returns what is known, however old; found is false if nothing is. It reads nothing.
+func (v *Value[V]) Peek() (value V, found bool) { return v.of.Peek(struct{}{}) }
+
+// Put takes over an answer that was learned otherwise. A read under way does not replace it.
+func (v *Value[V]) Put(value V) { v.of.Put(struct{}{}, value) }
+
+// Forget has the next Get read the answer again, whether or not it is being read. What was known serves only if that fails for a passing
+// reason.
+func (v *Value[V]) Forget() { v.of.Forget() }
+
+// One makes a Read for a cache with Batch 1 of a function that reads one key; ok is false if there is no answer.
+func One[K comparable, V any](read func(ctx context.Context, k K) (v V, ok bool, err error)) func(context.Context, []K) (map[K]V, error) {
+	return func(ctx context.Context, keys []K) (map[K]V, error) {
+		out := map[K]V{}
+		for _, k := range keys {
+			v, ok, err := read(ctx, k)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				out[k] = v
+			}
+		}
+		return out, nil
+	}
+}
