@@ -36,7 +36,7 @@ var layers = [][]string{
 	{"internal/front/ingress", "internal/front/service", "internal/compile", "internal/plan/diff"},
 	{"internal/admission", "internal/servingcert"},
 	{"internal/front", "internal/cloud", "internal/kube", "internal/explain", "internal/recording"},
-	{"internal/inventory/network"},
+	{"internal/inventory/addon", "internal/inventory/network"},
 	{"internal/inventory", "internal/controller/queue", "internal/controller/reads", "internal/controller/metrics"},
 	{"internal/apply"},
 	{"internal/secgroup"},

@@ -239,12 +239,12 @@ func (c *Cache[K, V]) Forget(keys ...K) {
 	}
 }
 
-// Delete drops answers, not absences nor what is being read.
+// Delete drops answers, also those that are being read again. Absences stay.
 func (c *Cache[K, V]) Delete(keys ...K) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, k := range keys {
-		if e := c.entries[k]; e != nil && e.found && e.flight == nil {
+		if e := c.entries[k]; e != nil && e.found {
 			delete(c.entries, k)
 		}
 	}

@@ -37,6 +37,9 @@ func (v *Value[V]) Within(ctx context.Context, age time.Duration) (V, error) {
 // Peek returns what is known, however old; found is false if nothing is. It reads nothing.
 func (v *Value[V]) Peek() (value V, found bool) { return v.of.Peek(struct{}{}) }
 
+// Failure is why the newest read failed; nil if it did not.
+func (v *Value[V]) Failure() error { return v.of.Failure(struct{}{}) }
+
 // Put takes over an answer that was learned otherwise. A read under way does not replace it.
 func (v *Value[V]) Put(value V) { v.of.Put(struct{}{}, value) }
 

@@ -110,6 +110,14 @@ func (a *answer) keys(k facts.NeedKind) []string {
 	return slices.Compact(out)
 }
 
+func (a *answer) webACLs(ctx context.Context) error {
+	names, err := a.i.addOns.WebACLs(ctx)
+	if err == nil {
+		a.set(func(f *facts.Facts) { f.WebACLs = names })
+	}
+	return err
+}
+
 func (a *answer) vpc(ctx context.Context) error {
 	v, err := a.i.network.VPC(ctx)
 	if err == nil {
@@ -250,7 +258,7 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 			i.certs.forgetListing()
 			i.mu.Unlock()
 		case facts.NeedWebACLs:
-			i.allWebACLs.Forget()
+			i.addOns.ForgetWebACLs()
 		case facts.NeedHostedZones:
 			i.zones.Forget()
 		case facts.NeedOwnCertificates: // pending ones are read again by themselves

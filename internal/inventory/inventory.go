@@ -16,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/inventory/addon"
 	"github.com/k8s-lbc/lbc/internal/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
@@ -83,11 +84,10 @@ type Inventory struct {
 	foreignGroups *cache.Cache[string, facts.SecurityGroup]
 	targetGroups  *cache.Cache[string, *facts.TargetGroup]
 	trustStores   *cache.Value[map[string]string]
-	allWebACLs    *cache.Value[map[string]string]
+	addOns        *addon.AddOns
 	zones         *cache.Value[[]facts.HostedZone]
 
-	addOns addOnShelf
-	certs  certificateShelf
+	certs certificateShelf
 	// kept is what an earlier process knew, until the first listing, and keptSince when it wrote that down.
 	kept      map[stack.Key]Deep
 	keptSince time.Time
@@ -120,13 +120,13 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 		cfg.Now = time.Now
 	}
 	if cfg.Moment <= 0 {
-		cfg.Moment = moment
+		cfg.Moment = cache.Wait
 		if cfg.Patience > 0 {
 			cfg.Moment = cfg.Patience
 		}
 	}
 	if cfg.Patience <= 0 {
-		cfg.Patience = patience
+		cfg.Patience = addon.Patience
 	}
 	i := &Inventory{
 		cfg: cfg, clients: clients, seq: 1, sharing: make(chan struct{}, 1),
@@ -138,7 +138,6 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 		gone:   map[string]time.Time{},
 		putOff: backoff.NewFailures[stepKey](backoff.Policy{}, cfg.Now, nil), refusals: map[stepKey]refusal{},
 		groups: newGroupShelf(),
-		addOns: addOnShelf{of: map[string]*addOns{}},
 		certs:  certificateShelf{records: map[string]*certificateRecord{}, asked: map[string]int{}, imports: importLog{own: map[string][]time.Time{}}},
 	}
 	i.network = network.New(clients.EC2, cfg.VPC, cfg.Now, cfg.Moment)
@@ -147,9 +146,7 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 		Now: cfg.Now, Lifetime: foreignFactLifetime, Absence: backoff.Policy{First: 10 * time.Second, Longest: 5 * time.Minute},
 		Stale: cache.Stale, Wait: cfg.Moment, Passing: cloud.Passing, Batch: groupBatch - 1, Read: i.describeForeignGroups,
 	})
-	i.allWebACLs = cache.NewValue(cache.Config[struct{}, map[string]string]{
-		Now: cfg.Now, Lifetime: webACLLifetime, Stale: cache.Stale, Wait: cfg.Moment, Passing: cloud.Passing,
-	}, i.listWebACLs)
+	i.addOns = addon.New(clients, cfg.Now, cfg.Patience, cfg.Moment)
 	i.zones = cache.NewValue(cache.Config[struct{}, []facts.HostedZone]{
 		Now: cfg.Now, Lifetime: hostedZoneLifetime, Stale: cache.Stale, Wait: cfg.Moment, Passing: cloud.Passing,
 	}, i.listHostedZones)
@@ -204,9 +201,10 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 	i.mu.Unlock()
 	out.Certificates = certificates
 	if err != nil {
-		out.CertificatesUnread = new(guardOf("", err))
+		d := cloud.Problem("", err)
+		out.CertificatesUnread = &plan.Guard{Code: d.Code, Text: d.Text, Remedy: d.Remedy, RequestID: d.RequestID}
 	}
-	i.observeAddOns(ctx, &out, desired)
+	i.addOns.Observe(ctx, &out, desired)
 	return out, nil
 }
 
@@ -360,6 +358,7 @@ func (i *Inventory) Settled(key stack.Key, id plan.StepID) {
 
 // Record writes a successful operation through; resolve gives the ARN or group id behind a reference.
 func (i *Inventory) Record(key stack.Key, op plan.Operation, out plan.Output, resolve func(stack.Ref) string) {
+	i.addOns.Record(op, out, resolve)
 	i.record(key, op, out, resolve)
 	if keys := i.freed(key, op, resolve); len(keys) > 0 && i.cfg.Freed != nil {
 		i.cfg.Freed(keys)
@@ -371,7 +370,6 @@ func (i *Inventory) record(key stack.Key, op plan.Operation, out plan.Output, re
 	defer i.mu.Unlock()
 	i.writes++
 	i.groups.record(op, out, resolve, i.writes, i.cfg.VPC, i.cfg.Now())
-	i.addOns.record(op, out, resolve, i.cfg.Now())
 	i.recordCertificate(key, op, out, resolve)
 	e := i.stacks[key]
 	switch op := op.(type) {
@@ -447,6 +445,9 @@ func (e *entry) prune() {
 	}
 	e.knows.keep(arns)
 }
+
+// ForgetAddOns makes the next Observed read again what lies over a load balancer.
+func (i *Inventory) ForgetAddOns(arn string) { i.addOns.Forget(arn) }
 
 // VPCAtHand is the cluster's VPC or another one as it was read last, see network.Network.VPCAtHand.
 func (i *Inventory) VPCAtHand(ctx context.Context, id string) (vpc *facts.VPC, known bool) {

@@ -9,10 +9,6 @@ const (
 	certificateLifetime   = time.Minute
 	certificateDetailLife = time.Hour        // names and authority of one certificate never change; imports may be replaced
 	foreignFactLifetime   = 20 * time.Minute // subnets and security groups that are not of the VPC
-	webACLLifetime        = time.Hour        // names and ARNs
-	addOnLifetime         = 10 * time.Minute
-	subscribedLifetime    = 2 * time.Hour
-	unsubscribedLifetime  = 10 * time.Minute // people subscribe
 	// certificateTagLifetime is for tags and details of issued certificates: nobody changes ours but ourselves.
 	certificateTagLifetime = 10 * time.Hour
 	// ownListingLifetime is for the listing that tells which certificates stacks own; new ones are written through.
@@ -60,11 +56,4 @@ const (
 	partialLifetime = 10 * time.Minute
 	// progressEvery is how often a listing under way tells how far it is.
 	progressEvery = 10 * time.Second
-	// turnTimeout is how much of that a read of an optional feature may wait for its turn.
-	turnTimeout = 45 * time.Second
-	// patience is how long a pass waits for optional features of AWS; what is not read by then is there for the next pass.
-	patience = 2 * time.Second
-	// moment is how long whoever finds an answer past its lifetime waits for the new one, before the old one serves on: AWS usually answers
-	// within it.
-	moment = 250 * time.Millisecond
 )
