@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 )
 
@@ -46,7 +46,7 @@ func (s *Simulator) protocols() map[string]map[int32]string {
 	return all
 }
 
-func listenerAddrs(a dataplane.Address, protocols map[int32]string) []simclient.ListenerAddr {
+func listenerAddrs(a flow.Address, protocols map[int32]string) []simclient.ListenerAddr {
 	listeners := []simclient.ListenerAddr{}
 	for network, ports := range map[string]map[int32]int32{"TCP": a.TCP, "UDP": a.UDP} {
 		for _, port := range slices.Sorted(maps.Keys(ports)) {

@@ -5,15 +5,9 @@ import (
 	"net/netip"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
-
-// tuple is what an NLB hashes of a flow. For TCP and TLS the hash includes the sequence number of the first segment, which is
-// as good as random.
-type tuple struct {
-	network       string
-	client, local netip.AddrPort
-}
 
 // route is where a flow goes.
 type route struct {
@@ -30,10 +24,10 @@ type route struct {
 // answers the load balancer.
 func (r *route) hairpin() bool { return r.from.Addr() == r.to.Addr() }
 
-// drawn are the two random numbers that a flow's choices use: they are a pure function of a tuple, or random.
-func (f *front) drawn(t tuple) (forGroup, forTarget uint64) {
+// drawn are the two random numbers that a flow's choices use: they are a pure function of a flow.Tuple, or random.
+func (f *front) drawn(t flow.Tuple) (forGroup, forTarget uint64) {
 	p := f.balancer.plane
-	if t.network == "tcp" {
+	if t.Network == "tcp" {
 		return p.random(), p.random()
 	}
 	h := maphash.Comparable(p.seed, t)
@@ -46,9 +40,9 @@ func (r *route) counts(b *balancer) counter.FlowTally {
 }
 
 // routeTo chooses target group and target of a new flow; false when there is none.
-func (f *front) routeTo(v *view, zone string, t tuple) (*route, bool) {
+func (f *front) routeTo(v *view, zone string, t flow.Tuple) (*route, bool) {
 	forGroup, forTarget := f.drawn(t)
-	g := f.groupFor(v, t.client, forGroup)
+	g := f.groupFor(v, t.Client, forGroup)
 	if g == nil {
 		return nil, false
 	}
@@ -60,21 +54,21 @@ func (f *front) routeTo(v *view, zone string, t tuple) (*route, bool) {
 }
 
 // routeVia is the route to a target that is chosen already.
-func (f *front) routeVia(v *view, zone string, t tuple, g *group, to *target) (*route, bool) {
+func (f *front) routeVia(v *view, zone string, t flow.Tuple, g *group, to *target) (*route, bool) {
 	s := &g.config.Load().settings
 	r := &route{group: g, target: to, zone: zone}
 	var ok bool
-	if r.to, ok = to.node(zone, s.CrossesZones(&v.settings), f.balancer.plane.hashOf(t.client.Addr())); !ok {
+	if r.to, ok = to.node(zone, s.CrossesZones(&v.settings), f.balancer.plane.hashOf(t.Client.Addr())); !ok {
 		return nil, false
 	}
 	if !to.isHealthy.Load() {
 		r.counts(f.balancer).Add(counter.UnhealthyFlows, 1)
 	}
 	r.own = v.privateAddress(zone, r.to.Addr().Is6())
-	r.at = netip.AddrPortFrom(v.privateAddress(zone, t.client.Addr().Is6()), uint16(v.listener.Port))
+	r.at = netip.AddrPortFrom(v.privateAddress(zone, t.Client.Addr().Is6()), uint16(v.listener.Port))
 	r.from = netip.AddrPortFrom(r.own, 0)
-	if s.PreserveClientIP && t.client.Addr().Is4() == r.to.Addr().Is4() {
-		r.from = t.client
+	if s.PreserveClientIP && t.Client.Addr().Is4() == r.to.Addr().Is4() {
+		r.from = t.Client
 	}
 	return r, true
 }
@@ -103,15 +97,15 @@ func (p *Plane) hashOf(a netip.Addr) uint64 { return maphash.Comparable(p.seed, 
 
 // targetFor chooses a target for a flow. A hash goes to the same target as long as that one may be chosen, whatever happens
 // to the others.
-func (g *group) targetFor(v *view, zone string, t tuple, n uint64) *target {
+func (g *group) targetFor(v *view, zone string, t flow.Tuple, n uint64) *target {
 	s := &g.config.Load().settings
 	targets := g.pool.Load().from(zone, s.CrossesZones(&v.settings))
 	switch {
 	case len(targets) == 0:
 		return nil
 	case s.Sticky:
-		return g.stickTo(pin{t.client.Addr(), zone}, targets)
-	case t.network == "tcp":
+		return g.stickTo(pin{t.Client.Addr(), zone}, targets)
+	case t.Network == "tcp":
 		return targets[n%uint64(len(targets))]
 	}
 	return g.rendezvous(targets, n)

@@ -27,7 +27,7 @@ const tlsIdle = 350 * time.Second
 func (f *front) serveFlow(conn *clientConn, v *view) {
 	b := f.balancer
 	local := conn.LocalAddr().(*net.TCPAddr).AddrPort()
-	r, ok := f.routeTo(v, conn.zone, tuple{"tcp", conn.client, local})
+	r, ok := f.routeTo(v, conn.zone, flow.Tuple{Network: "tcp", Client: conn.client, Local: local})
 	if !ok {
 		b.flows.Add(counter.RejectedFlows, 1)
 		b.flows.Of(conn.zone).Add(counter.RejectedFlows, 1)

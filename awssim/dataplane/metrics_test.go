@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/accelerator"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -69,12 +70,12 @@ func TestAcceleratorsCountWhatTheyCarryAndDrop(t *testing.T) {
 	}
 	change(func(*topology.Accelerator) {})
 	w.shares(4)
-	whole := dataplane.EdgePath{Accelerator: a.ARN}
+	whole := accelerator.Path{Accelerator: a.ARN}
 	ofListener, ofGroup := whole, whole
 	ofListener.Listener, ofGroup.Listener, ofGroup.Region = "arn:listener/abc", "arn:listener/abc", "us-west-2"
 	w.within("the flows end", func() bool { return w.plane.Stats().Accelerators[whole]["ActiveFlowCount"] == 0 })
 	s := w.plane.Stats().Accelerators
-	for _, path := range []dataplane.EdgePath{whole, ofListener, ofGroup} {
+	for _, path := range []accelerator.Path{whole, ofListener, ofGroup} {
 		if c := s[path]; c["NewFlowCount"] != 4 || c["ProcessedBytesIn"] < 4*40 || c["ProcessedBytesOut"] < 4*100 {
 			t.Errorf("%+v: %v", path, c)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
 	"github.com/k8s-lbc/lbc/awssim/authn"
 	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/accelerator"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
@@ -69,12 +70,13 @@ type Plane struct {
 	work   sync.WaitGroup // every goroutine of the plane
 	checks *checker
 
+	accelerators *accelerator.Set
+
 	updating  sync.Mutex // serialises Update and Close
 	mu        sync.RWMutex
 	closed    bool
 	balancers map[string]*balancer // by ARN
 	groups    map[string]*group    // by ARN
-	edges     map[string]*edge     // by ARN
 	measuring func() bool          // stops the timer of the next look at the meters; nil: nothing to measure
 	loopbacks flow.Loopbacks
 }
@@ -85,7 +87,7 @@ func New(o Options) *Plane {
 		clock: o.Clock, network: o.Network, sink: o.HealthSink,
 		healthInterval: o.HealthInterval, healthTimeout: o.HealthTimeout, connectTimeout: cmp.Or(o.ConnectTimeout, connectTimeout),
 		outside: o.OutsideClient, random: o.Random, logs: o.Logs, logf: o.Logf,
-		balancers: map[string]*balancer{}, groups: map[string]*group{}, edges: map[string]*edge{},
+		balancers: map[string]*balancer{}, groups: map[string]*group{},
 		seed: maphash.MakeSeed(),
 	}
 	if p.clock == nil {
@@ -110,6 +112,10 @@ func New(o Options) *Plane {
 	p.authenticator = newAuthenticator(p, o)
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.checks = newChecker(p)
+	p.accelerators = accelerator.New(accelerator.Options{
+		Context: p.ctx, Clock: p.clock, Network: p.network, Loopbacks: &p.loopbacks, LoadBalancers: endpoints{p}, Outside: p.outside,
+		Random: p.random, Seed: p.seed, Spawn: p.spawn, Logf: p.logf,
+	})
 	return p
 }
 
@@ -126,7 +132,6 @@ func (p *Plane) Update(t topology.Topology) error {
 	}
 	p.updateGroups(t)
 	gone := p.keepBalancers(t)
-	closed := p.keepEdges(t)
 	p.keepMeasuring()
 	p.mu.Unlock()
 
@@ -141,10 +146,7 @@ func (p *Plane) Update(t topology.Topology) error {
 		bad = append(bad, b.update(&t.LoadBalancers[i]))
 	}
 	p.useGroups(t)
-	for _, e := range closed {
-		e.stop()
-	}
-	bad = append(bad, p.updateEdges(t))
+	bad = append(bad, p.accelerators.Update(t.Accelerators))
 	return errors.Join(bad...)
 }
 
@@ -212,6 +214,13 @@ func (p *Plane) useGroups(t topology.Topology) {
 	}
 }
 
+// balancer finds a load balancer; nil: there is none.
+func (p *Plane) balancer(arn string) *balancer {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.balancers[arn]
+}
+
 // group finds a target group.
 func (p *Plane) group(arn string) *group {
 	p.mu.RLock()
@@ -259,15 +268,13 @@ func (p *Plane) Close() {
 	if p.measuring != nil {
 		p.measuring()
 	}
-	balancers, groups, edges := p.balancers, p.groups, p.edges
-	p.balancers, p.groups, p.edges = map[string]*balancer{}, map[string]*group{}, map[string]*edge{}
+	balancers, groups := p.balancers, p.groups
+	p.balancers, p.groups = map[string]*balancer{}, map[string]*group{}
 	p.mu.Unlock()
 
 	p.cancel()
 	p.checks.stop()
-	for _, e := range edges {
-		e.stop()
-	}
+	p.accelerators.Stop()
 	for _, b := range balancers {
 		b.stop()
 	}

@@ -4,6 +4,7 @@ import (
 	"net"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
 )
 
@@ -34,7 +35,7 @@ func (p *packetFlows) quic(from net.Addr, datagram []byte) *packetFlow {
 			if u := p.find(named); u != nil {
 				return u
 			}
-			return p.admit(from, func(v *view, zone string, tu tuple) (*route, bool) { return p.front.routeVia(v, zone, tu, g, t) },
+			return p.admit(from, func(v *view, zone string, tu flow.Tuple) (*route, bool) { return p.front.routeVia(v, zone, tu, g, t) },
 				func(*route) []packetKey { return []packetKey{named} })
 		}
 	}

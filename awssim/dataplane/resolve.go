@@ -9,47 +9,37 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Address is where a load balancer is reached on this machine.
-type Address struct {
-	ARN     string
-	Name    string
-	DNSName string
-	IP      netip.Addr // loopback
-	// TCP and UDP map listener ports to what is bound at IP: the same port wherever the system allows.
-	TCP, UDP map[int32]int32
-}
-
 // Addresses lists the active load balancers by DNS name.
-func (p *Plane) Addresses() []Address {
+func (p *Plane) Addresses() []flow.Address {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	var out []Address
+	var out []flow.Address
 	for _, b := range p.balancers {
 		if a, ok := b.address(); ok {
 			out = append(out, a)
 		}
 	}
-	slices.SortFunc(out, func(a, b Address) int {
+	slices.SortFunc(out, func(a, b flow.Address) int {
 		return cmp.Or(cmp.Compare(a.DNSName, b.DNSName), cmp.Compare(a.ARN, b.ARN))
 	})
 	return out
 }
 
 // address is where the load balancer listens; false while it is not active.
-func (b *balancer) address() (Address, bool) {
+func (b *balancer) address() (flow.Address, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := b.config.Load()
 	if c == nil || b.loopback == nil {
-		return Address{}, false
+		return flow.Address{}, false
 	}
-	a := Address{ARN: b.arn, Name: c.Name, DNSName: c.DNSName, IP: b.loopback.Address, TCP: map[int32]int32{}, UDP: map[int32]int32{}}
+	a := flow.Address{ARN: b.arn, Name: c.Name, DNSName: c.DNSName, IP: b.loopback.Address, TCP: map[int32]int32{}, UDP: map[int32]int32{}}
 	for key, f := range b.fronts {
 		tcp, udp := f.ports()
 		if tcp != 0 {
@@ -64,7 +54,7 @@ func (b *balancer) address() (Address, bool) {
 
 // find looks a name up among the active load balancers: a DNS name of one, with "dualstack." in front, or for an NLB with one
 // of its zones in front. Case and a final dot do not matter.
-func (p *Plane) find(name string) (*balancer, Address, bool) {
+func (p *Plane) find(name string) (*balancer, flow.Address, bool) {
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	label, rest, _ := strings.Cut(name, ".")
 	p.mu.RLock()
@@ -85,7 +75,7 @@ func (p *Plane) find(name string) (*balancer, Address, bool) {
 			return b, a, true
 		}
 	}
-	return nil, Address{}, false
+	return nil, flow.Address{}, false
 }
 
 func (c *balancerConfig) hasZone(name string) bool {
@@ -104,9 +94,7 @@ func (p *Plane) Resolve(name string) ([]netip.Addr, bool) {
 
 // AddressesOf are the addresses on this machine, as Resolve gives them, of an active load balancer by its ARN; else none.
 func (p *Plane) AddressesOf(arn string) []netip.Addr {
-	p.mu.RLock()
-	b := p.balancers[arn]
-	p.mu.RUnlock()
+	b := p.balancer(arn)
 	if b == nil {
 		return nil
 	}
@@ -121,7 +109,7 @@ func (p *Plane) AddressesOf(arn string) []netip.Addr {
 }
 
 // families are an address in the forms of the load balancer's IP address type.
-func (b *balancer) families(a Address) []netip.Addr {
+func (b *balancer) families(a flow.Address) []netip.Addr {
 	mapped := netip.AddrFrom16(a.IP.As16())
 	switch b.config.Load().IPAddressType {
 	case stack.Dualstack:
@@ -145,18 +133,10 @@ func (p *Plane) DialContext(ctx context.Context, network, address string) (net.C
 	}
 	_, a, ok := p.find(host)
 	if !ok {
-		if e, _ := p.findEdge(host); e != nil {
-			return p.dialEdge(ctx, e, network, int32(n))
+		if c, ok, err := p.accelerators.Dial(ctx, host, network, int32(n)); ok {
+			return c, err
 		}
 		return nil, &net.DNSError{Err: "no active load balancer has this name", Name: host, IsNotFound: true}
 	}
-	bound := a.TCP[int32(n)]
-	if strings.HasPrefix(network, "udp") {
-		bound = a.UDP[int32(n)]
-	}
-	if bound == 0 {
-		return nil, &net.OpError{Op: "dial", Net: network, Addr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(a.IP, uint16(n))), Err: syscall.ECONNREFUSED}
-	}
-	var d net.Dialer
-	return d.DialContext(ctx, network, net.JoinHostPort(a.IP.String(), strconv.Itoa(int(bound))))
+	return a.Dial(ctx, network, int32(n))
 }

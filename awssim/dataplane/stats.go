@@ -3,6 +3,7 @@ package dataplane
 import (
 	"maps"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/accelerator"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -19,7 +20,7 @@ type Stats struct {
 	// Measures are the metrics that are no counts, by ARN of load balancer or target group; ZoneMeasures are by zone, too.
 	Measures     map[string]map[string]float64
 	ZoneMeasures map[string]map[string]map[string]float64
-	Accelerators map[EdgePath]map[string]int64
+	Accelerators map[accelerator.Path]map[string]int64
 	// Rules counts the requests that each rule took, by Rule.ID. Requests that met a listener's default actions are counted
 	// under the listener's ARN. (CloudWatch has no such metric.)
 	Rules map[string]int64
@@ -27,13 +28,14 @@ type Stats struct {
 
 // Stats reports the counters of everything that exists.
 func (p *Plane) Stats() Stats {
+	accelerators := p.accelerators.Stats()
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	s := Stats{
 		LoadBalancers: map[string]map[string]int64{}, TargetGroups: map[string]map[string]int64{}, Rules: map[string]int64{},
 		LoadBalancerZones: map[string]map[string]map[string]int64{}, TargetGroupZones: map[string]map[string]map[string]int64{},
 		Users: map[string]string{}, Measures: map[string]map[string]float64{}, ZoneMeasures: map[string]map[string]map[string]float64{},
-		Accelerators: p.edgeStats(),
+		Accelerators: accelerators,
 	}
 	for arn, b := range p.balancers {
 		s.LoadBalancers[arn] = b.counters.Named()

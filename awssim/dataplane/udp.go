@@ -64,14 +64,14 @@ func (p *packetFlows) udp(from net.Addr, _ []byte) *packetFlow {
 }
 
 // admit opens a flow for a client that the security groups let in: choose finds its route, keys tells under what it is found.
-func (p *packetFlows) admit(from net.Addr, choose func(*view, string, tuple) (*route, bool), keys func(*route) []packetKey) *packetFlow {
+func (p *packetFlows) admit(from net.Addr, choose func(*view, string, flow.Tuple) (*route, bool), keys func(*route) []packetKey) *packetFlow {
 	b, v := p.front.balancer, p.front.view.Load()
 	client := b.client(from)
 	if !b.admits("udp", client, p.local) {
 		b.flows.AddBlockedIn("udp")
 		return nil
 	}
-	t := tuple{"udp", client, p.local}
+	t := flow.Tuple{Network: "udp", Client: client, Local: p.local}
 	zone := b.zone(p.local.Addr(), v, client)
 	r, ok := choose(v, zone, t)
 	if !ok || r.hairpin() {

@@ -15,9 +15,7 @@ type ZoneState struct {
 // Zones tells, for DNS, which zones of an active load balancer are in service, in the topology's order; none when there is no
 // active load balancer of that ARN.
 func (p *Plane) Zones(arn string) []ZoneState {
-	p.mu.RLock()
-	b := p.balancers[arn]
-	p.mu.RUnlock()
+	b := p.balancer(arn)
 	if b == nil {
 		return nil
 	}

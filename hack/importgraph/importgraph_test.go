@@ -49,7 +49,7 @@ var layers = [][]string{
 // dataPlane lists the packages of the simulator's data plane in the same way.
 var dataPlane = [][]string{
 	{"awssim/dataplane/topology", "awssim/dataplane/flow", "awssim/dataplane/counter"},
-	{"awssim/dataplane/httpwire", "awssim/dataplane/handshake"},
+	{"awssim/dataplane/httpwire", "awssim/dataplane/handshake", "awssim/dataplane/accelerator"},
 	{"awssim/dataplane"},
 }
 

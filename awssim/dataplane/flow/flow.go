@@ -5,6 +5,7 @@ package flow
 import (
 	"io"
 	"maps"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -30,6 +31,12 @@ func (f *Flow) Reset() {
 
 // WasReset reports whether reset was called.
 func (f *Flow) WasReset() bool { return f.cut.Load() }
+
+// Tuple is what tells flows apart: the transport, "tcp" or "udp", and the addresses.
+type Tuple struct {
+	Network       string
+	Client, Local netip.AddrPort
+}
 
 // Set is open flows that end together. The zero value is empty.
 type Set struct {

@@ -1,12 +1,14 @@
 package flow
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 )
@@ -116,4 +118,28 @@ func (b *Loopback) ListenUDP(port int32) (*net.UDPConn, error) {
 
 func (b *Loopback) at(port int32) string {
 	return net.JoinHostPort(b.Address.String(), strconv.Itoa(int(port)))
+}
+
+// Address is where a load balancer or an accelerator is reached on this machine.
+type Address struct {
+	ARN     string
+	Name    string
+	DNSName string
+	IP      netip.Addr // loopback
+	// TCP and UDP map listener ports to what is bound at IP: the same port wherever the system allows.
+	TCP, UDP map[int32]int32
+}
+
+// Dial connects to a listener's port. The port is closed without a listener.
+func (a *Address) Dial(ctx context.Context, network string, port int32) (net.Conn, error) {
+	bound := a.TCP[port]
+	if strings.HasPrefix(network, "udp") {
+		bound = a.UDP[port]
+	}
+	if bound == 0 {
+		at := net.TCPAddrFromAddrPort(netip.AddrPortFrom(a.IP, uint16(port)))
+		return nil, &net.OpError{Op: "dial", Net: network, Addr: at, Err: syscall.ECONNREFUSED}
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, network, netip.AddrPortFrom(a.IP, uint16(bound)).String())
 }

@@ -1,4 +1,4 @@
-package dataplane
+package accelerator
 
 import (
 	"net"
@@ -10,9 +10,9 @@ import (
 
 // receive carries the datagrams of one socket: each client address and port is a flow with an endpoint of its own until nothing
 // moved for the idle time.
-func (e *edge) receive(socket *net.UDPConn, d *door) {
+func (e *accelerator) receive(socket *net.UDPConn, d *openPort) {
 	var mu sync.Mutex
-	flows := map[netip.AddrPort]*edgePackets{}
+	flows := map[netip.AddrPort]*udpFlow{}
 	flow.ReceiveAll(socket, func(datagram []byte, peer netip.AddrPort) {
 		if !e.admits("udp", netip.AddrPort{}, netip.AddrPort{}) {
 			return
@@ -32,7 +32,7 @@ func (e *edge) receive(socket *net.UDPConn, d *door) {
 			mu.Lock()
 			flows[peer] = p
 			mu.Unlock()
-			if !e.plane.spawn(p.answer) {
+			if !e.Spawn(p.answer) {
 				p.end()
 			}
 		}
@@ -41,34 +41,34 @@ func (e *edge) receive(socket *net.UDPConn, d *door) {
 	})
 }
 
-// edgePackets is the datagrams of one client.
-type edgePackets struct {
+// udpFlow is the datagrams of one client.
+type udpFlow struct {
 	socket net.PacketConn
 	peer   net.Addr
 	target net.Conn
-	door   *door
+	port   *openPort
 	flow   *flow.Flow
 	idle   *flow.IdleTimer
 	forget func()
 }
 
 // newPackets chooses an endpoint for a new client; nil when there is none.
-func (e *edge) newPackets(socket net.PacketConn, peer net.Addr, d *door, forget func()) *edgePackets {
-	target, err := e.dial(e.plane.ctx, e.tuple("udp", peer, socket.LocalAddr()), d.port)
+func (e *accelerator) newPackets(socket net.PacketConn, peer net.Addr, d *openPort, forget func()) *udpFlow {
+	target, err := e.dial(e.Context, e.tupleOf("udp", peer, socket.LocalAddr()), d.port)
 	if err != nil {
 		return nil
 	}
-	p := &edgePackets{socket: socket, peer: peer, target: target, door: d, forget: forget}
+	p := &udpFlow{socket: socket, peer: peer, target: target, port: d, forget: forget}
 	p.flow = flow.New(func() { _ = target.Close() })
 	if !d.flows.Add(p.flow) {
 		return nil
 	}
-	p.idle = flow.NewIdleTimer(e.plane.clock, edgeUDPIdle, p.flow.Reset)
+	p.idle = flow.NewIdleTimer(e.Clock, udpIdle, p.flow.Reset)
 	return p
 }
 
 // answer carries the answers until the flow ends.
-func (p *edgePackets) answer() {
+func (p *udpFlow) answer() {
 	defer p.end()
 	buf := make([]byte, flow.MaxPacket)
 	for {
@@ -83,9 +83,9 @@ func (p *edgePackets) answer() {
 	}
 }
 
-func (p *edgePackets) end() {
+func (p *udpFlow) end() {
 	p.idle.Stop()
 	p.flow.Reset()
 	p.forget()
-	p.door.flows.Remove(p.flow)
+	p.port.flows.Remove(p.flow)
 }

@@ -1,23 +1,24 @@
-package dataplane
+package accelerator
 
 import (
 	"hash/maphash"
 	"net/netip"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
 // draws makes the random numbers of one flow's choices: the same ones for the same tuple and, with client affinity, for the
 // same client at the same address.
-func (p *Plane) draws(l *topology.AcceleratorListener, t tuple) func() uint64 {
+func (o *Options) draws(l *topology.AcceleratorListener, t flow.Tuple) func() uint64 {
 	if l.Sticky {
-		t = tuple{client: netip.AddrPortFrom(t.client.Addr(), 0), local: netip.AddrPortFrom(t.local.Addr(), 0)}
+		t = flow.Tuple{Client: netip.AddrPortFrom(t.Client.Addr(), 0), Local: netip.AddrPortFrom(t.Local.Addr(), 0)}
 	}
 	n := uint64(0)
 	return func() uint64 {
 		n++
-		return maphash.Comparable(p.seed, struct {
-			tuple tuple
+		return maphash.Comparable(o.Seed, struct {
+			tuple flow.Tuple
 			n     uint64
 		}{t, n})
 	}
@@ -26,12 +27,12 @@ func (p *Plane) draws(l *topology.AcceleratorListener, t tuple) func() uint64 {
 // endpointFor chooses the endpoint of a flow: the nearest endpoint group that has a healthy endpoint gets the share of its dial,
 // the next one its share of the rest, and so on; what is left goes to the nearest. In a group weights decide. When no group
 // has a healthy endpoint, any endpoint of a group that is not dialled down to nothing may get the flow.
-func (p *Plane) endpointFor(l *topology.AcceleratorListener, draw func() uint64) (*topology.EndpointGroup, *topology.Endpoint) {
+func (o *Options) endpointFor(l *topology.AcceleratorListener, draw func() uint64) (*topology.EndpointGroup, *topology.Endpoint) {
 	var rest *topology.EndpointGroup
 	var among []*topology.Endpoint
 	for i := range l.Groups {
 		g := &l.Groups[i]
-		able := p.able(g)
+		able := o.able(g)
 		if g.Dial <= 0 || len(able) == 0 {
 			continue
 		}
@@ -66,13 +67,13 @@ func (p *Plane) endpointFor(l *topology.AcceleratorListener, draw func() uint64)
 }
 
 // able are the healthy endpoints of a group that have a weight, or all healthy ones when none of the group has a weight.
-func (p *Plane) able(g *topology.EndpointGroup) []*topology.Endpoint {
+func (o *Options) able(g *topology.EndpointGroup) []*topology.Endpoint {
 	var healthy, weighted []*topology.Endpoint
 	weightless := true
 	for i := range g.Endpoints {
 		e := &g.Endpoints[i]
 		weightless = weightless && e.Weight == 0
-		if !p.healthyEndpoint(e) {
+		if !o.healthyEndpoint(e) {
 			continue
 		}
 		healthy = append(healthy, e)
@@ -103,4 +104,25 @@ func byWeight(endpoints []*topology.Endpoint, n uint64) *topology.Endpoint {
 		n -= uint64(e.Weight)
 	}
 	return endpoints[0]
+}
+
+// reach is where a flow enters the endpoint: a node of a load balancer in a zone that DNS would answer with, or the address
+// itself. It reports false when there is none of the client's address family.
+func (o *Options) reach(e *topology.Endpoint, draw func() uint64, v6 bool) (netip.Addr, bool) {
+	if e.LoadBalancer == "" {
+		return e.Address, e.Address.IsValid() && e.Address.Is6() == v6
+	}
+	nodes := o.LoadBalancers.EntryPoints(e.LoadBalancer, v6)
+	if len(nodes) == 0 {
+		return netip.Addr{}, false
+	}
+	return nodes[draw()%uint64(len(nodes))], true
+}
+
+// healthyEndpoint reports whether the endpoint is healthy.
+func (o *Options) healthyEndpoint(e *topology.Endpoint) bool {
+	if e.LoadBalancer == "" {
+		return e.Running
+	}
+	return o.LoadBalancers.Healthy(e.LoadBalancer)
 }

@@ -1,4 +1,4 @@
-package dataplane
+package accelerator
 
 import (
 	"context"
@@ -19,82 +19,53 @@ import (
 )
 
 const (
-	edgeIdle    = 340 * time.Second // of a TCP flow through an accelerator
-	edgeUDPIdle = 30 * time.Second
-	// maxDoors bounds the ports of an accelerator that are open on loopback; each takes two sockets.
-	maxDoors = 256
+	tcpIdle     = 340 * time.Second
+	udpIdle     = 30 * time.Second
+	dialTimeout = 10 * time.Second
+	// maxLoopbackPorts bounds the ports of an accelerator that are open on loopback; each takes two sockets.
+	maxLoopbackPorts = 256
 )
 
-// edgeAddress is what endpoints see as the client of flows whose client's address is not preserved, an address of Global
+// sourceAddress is what endpoints see as the client of flows whose client's address is not preserved, an address of Global
 // Accelerator's.
-var edgeAddress = netip.AddrFrom4([4]byte{99, 82, 175, 1})
+var sourceAddress = netip.AddrFrom4([4]byte{99, 82, 175, 1})
 
-// edge is an accelerator at work: sockets on two loopback addresses, and a way in for the virtual network.
-type edge struct {
-	plane  *Plane
+// accelerator is an accelerator at work: sockets on two loopback addresses, and a way in for the virtual network.
+type accelerator struct {
+	*Options
 	arn    string
 	config atomic.Pointer[topology.Accelerator]
-	counts edgeCounts
+	counts pathCounts
 	loops  []*flow.Loopback // two
 
 	mu        sync.Mutex // guards what follows
 	addresses []netip.Addr
-	doors     map[doorKey]*door
+	ports     map[portKey]*openPort
 	stopped   bool
 }
 
-type doorKey struct {
+type portKey struct {
 	protocol string
 	port     int32
 }
 
-// door is one open port on both loopback addresses, with the flows that came through it.
-type door struct {
-	doorKey
+// openPort is one open port on both loopback addresses, with the flows that came through it.
+type openPort struct {
+	portKey
 	flows   flow.Set
 	sockets []io.Closer
 	bound   []int32 // by loopback address; 0: could not be bound
 }
 
-func newEdge(p *Plane, arn string) *edge {
-	return &edge{
-		plane: p, arn: arn, doors: map[doorKey]*door{},
-		loops: []*flow.Loopback{p.loopbacks.Take(arn + "#1"), p.loopbacks.Take(arn + "#2")},
+func newAccelerator(o *Options, arn string) *accelerator {
+	return &accelerator{
+		Options: o, arn: arn, ports: map[portKey]*openPort{},
+		loops: []*flow.Loopback{o.Loopbacks.Take(arn + "#1"), o.Loopbacks.Take(arn + "#2")},
 	}
 }
 
-// keepEdges makes new edges and takes out those that t does not have; the lock is held.
-func (p *Plane) keepEdges(t topology.Topology) (gone []*edge) {
-	wanted := make(map[string]bool, len(t.Accelerators))
-	for _, a := range t.Accelerators {
-		wanted[a.ARN] = true
-		if p.edges[a.ARN] == nil {
-			p.edges[a.ARN] = newEdge(p, a.ARN)
-		}
-	}
-	for arn, e := range p.edges {
-		if !wanted[arn] {
-			delete(p.edges, arn)
-			gone = append(gone, e)
-		}
-	}
-	return gone
-}
-
-// updateEdges makes the accelerators be as t says.
-func (p *Plane) updateEdges(t topology.Topology) error {
-	var bad []error
-	for i := range t.Accelerators {
-		p.mu.RLock()
-		e := p.edges[t.Accelerators[i].ARN]
-		p.mu.RUnlock()
-		bad = append(bad, e.update(&t.Accelerators[i]))
-	}
-	return errors.Join(bad...)
-}
-
-// update opens and closes what a says. Flows go on, unless their port closes or the accelerator stops or begins to take traffic.
-func (e *edge) update(a *topology.Accelerator) error {
+// update opens and closes ports until they are those of a. Flows go on, unless their port closes or Enabled changes.
+func (e *accelerator) update(a *topology.Accelerator) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.stopped {
@@ -102,7 +73,7 @@ func (e *edge) update(a *topology.Accelerator) error {
 	}
 	before := e.config.Swap(a)
 	if before != nil && before.Enabled != a.Enabled {
-		for _, d := range e.doors {
+		for _, d := range e.ports {
 			d.flows.Cut()
 		}
 	}
@@ -111,29 +82,29 @@ func (e *edge) update(a *topology.Accelerator) error {
 		addresses = a.Addresses
 	}
 	e.setAddresses(addresses)
-	wanted := map[doorKey]bool{}
+	wanted := map[portKey]bool{}
 	for _, l := range a.Listeners {
 		for _, r := range l.Ports {
 			for port := r.From; port <= r.To && a.Deployed; port++ {
-				if len(wanted) == maxDoors {
-					e.plane.logf("data plane: accelerator %s: more than %d ports, the others are open on the virtual network only", a.Name, maxDoors)
+				if len(wanted) == maxLoopbackPorts {
+					e.Logf("data plane: accelerator %s: more than %d ports, the others are open on the virtual network only", a.Name, maxLoopbackPorts)
 					break
 				}
-				wanted[doorKey{l.Protocol, port}] = true
+				wanted[portKey{l.Protocol, port}] = true
 			}
 		}
 	}
-	for key, d := range e.doors {
+	for key, d := range e.ports {
 		if !wanted[key] {
-			delete(e.doors, key)
+			delete(e.ports, key)
 			d.close()
 		}
 	}
 	var bad []error
 	for key := range wanted {
-		if e.doors[key] == nil {
+		if e.ports[key] == nil {
 			d, err := e.open(key)
-			e.doors[key] = d
+			e.ports[key] = d
 			if err != nil {
 				bad = append(bad, fmt.Errorf("accelerator %s: %w", a.Name, err))
 			}
@@ -143,8 +114,8 @@ func (e *edge) update(a *topology.Accelerator) error {
 }
 
 // setAddresses puts the accelerator on the virtual network at exactly these addresses; the lock is held.
-func (e *edge) setAddresses(wanted []netip.Addr) {
-	n := e.plane.network
+func (e *accelerator) setAddresses(wanted []netip.Addr) {
+	n := e.Network
 	for _, a := range e.addresses {
 		if !slices.Contains(wanted, a) {
 			n.RemoveAddress(a)
@@ -156,42 +127,42 @@ func (e *edge) setAddresses(wanted []netip.Addr) {
 		}
 		n.AddAddress(a)
 		if err := errors.Join(n.Forward(a, e.forward), n.Guard(a, e.admits)); err != nil {
-			e.plane.logf("data plane: accelerator %s: %v", e.arn, err)
+			e.Logf("data plane: accelerator %s: %v", e.arn, err)
 		}
 	}
 	e.addresses = wanted
 }
 
 // admits drops what arrives at a disabled accelerator, as a guard of the virtual network.
-func (e *edge) admits(string, netip.AddrPort, netip.AddrPort) bool {
+func (e *accelerator) admits(string, netip.AddrPort, netip.AddrPort) bool {
 	if e.config.Load().Enabled {
 		return true
 	}
-	e.along(nil, nil).add(edgeDrops, 1)
+	e.along(nil, nil).add(droppedPackets, 1)
 	return false
 }
 
 // forward carries flows from the virtual network to an endpoint.
-func (e *edge) forward(ctx context.Context, network string, from, to netip.AddrPort) (net.Conn, error) {
-	return e.dial(ctx, tuple{network, from, to}, int32(to.Port()))
+func (e *accelerator) forward(ctx context.Context, network string, from, to netip.AddrPort) (net.Conn, error) {
+	return e.dial(ctx, flow.Tuple{Network: network, Client: from, Local: to}, int32(to.Port()))
 }
 
-// close ends a port and cuts its flows.
-func (d *door) close() {
+// close closes a port and cuts its flows.
+func (d *openPort) close() {
 	d.flows.End()
 	flow.CloseAll(d.sockets...)
 	d.flows.Cut()
 }
 
 // stop ends the accelerator and gives its addresses back.
-func (e *edge) stop() {
+func (e *accelerator) stop() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.stopped = true
-	for _, d := range e.doors {
+	for _, d := range e.ports {
 		d.close()
 	}
-	e.doors = nil
+	e.ports = nil
 	e.setAddresses(nil)
 	for _, l := range e.loops {
 		l.Release()
@@ -199,8 +170,8 @@ func (e *edge) stop() {
 }
 
 // open binds a port on both loopback addresses; the lock is held.
-func (e *edge) open(key doorKey) (*door, error) {
-	d := &door{doorKey: key}
+func (e *accelerator) open(key portKey) (*openPort, error) {
+	d := &openPort{portKey: key}
 	var bad []error
 	for _, loop := range e.loops {
 		bound := int32(0)
@@ -210,7 +181,7 @@ func (e *edge) open(key doorKey) (*door, error) {
 			if err == nil {
 				bound = int32(c.LocalAddr().(*net.UDPAddr).Port)
 				d.sockets = append(d.sockets, c)
-				e.plane.spawn(func() { e.receive(c, d) })
+				e.Spawn(func() { e.receive(c, d) })
 			}
 		} else {
 			l, err := loop.ListenTCP(key.port)
@@ -218,7 +189,7 @@ func (e *edge) open(key doorKey) (*door, error) {
 			if err == nil {
 				bound = int32(l.Addr().(*net.TCPAddr).Port)
 				d.sockets = append(d.sockets, l)
-				e.plane.spawn(func() { e.accept(l, d) })
+				e.Spawn(func() { e.accept(l, d) })
 			}
 		}
 		d.bound = append(d.bound, bound)
@@ -227,16 +198,16 @@ func (e *edge) open(key doorKey) (*door, error) {
 }
 
 // accept takes connections until the socket closes.
-func (e *edge) accept(l net.Listener, d *door) {
-	e.plane.accept(l, func(c net.Conn) {
-		if !e.plane.spawn(func() { e.serve(c, d) }) {
+func (e *accelerator) accept(l net.Listener, d *openPort) {
+	flow.Accept(e.Context, l, func(c net.Conn) {
+		if !e.Spawn(func() { e.serve(c, d) }) {
 			flow.Abort(c)
 		}
-	})
+	}, func(err error) { e.Logf("data plane: accelerator %s: accept at %s: %v", e.arn, l.Addr(), err) })
 }
 
 // serve carries one TCP connection.
-func (e *edge) serve(client net.Conn, d *door) {
+func (e *accelerator) serve(client net.Conn, d *openPort) {
 	fl := flow.New(func() { flow.Abort(client) })
 	if !d.flows.Add(fl) {
 		return
@@ -247,8 +218,8 @@ func (e *edge) serve(client net.Conn, d *door) {
 		_ = client.Close()
 		return
 	}
-	ctx, cancel := context.WithTimeout(e.plane.ctx, connectTimeout)
-	target, err := e.dial(ctx, e.tuple("tcp", client.RemoteAddr(), client.LocalAddr()), d.port)
+	ctx, cancel := context.WithTimeout(e.Context, dialTimeout)
+	target, err := e.dial(ctx, e.tupleOf("tcp", client.RemoteAddr(), client.LocalAddr()), d.port)
 	cancel()
 	if err != nil {
 		fl.Reset()
@@ -259,7 +230,7 @@ func (e *edge) serve(client net.Conn, d *door) {
 		return
 	}
 	defer d.flows.Remove(through)
-	idle := flow.NewIdleTimer(e.plane.clock, edgeIdle, through.Reset)
+	idle := flow.NewIdleTimer(e.Clock, tcpIdle, through.Reset)
 	defer idle.Stop()
 	var both sync.WaitGroup
 	both.Go(func() { relay(target, client, through, idle) })
@@ -277,13 +248,13 @@ func relay(to, from net.Conn, fl *flow.Flow, idle *flow.IdleTimer) {
 	_ = flow.CloseWrite(to)
 }
 
-// tuple is a flow on loopback; its client counts as one from outside.
-func (e *edge) tuple(network string, peer, local net.Addr) tuple {
+// tupleOf is a flow on loopback; its client counts as one from outside.
+func (e *accelerator) tupleOf(network string, peer, local net.Addr) flow.Tuple {
 	client := addrPort(peer)
 	if client.Addr().IsLoopback() {
-		client = netip.AddrPortFrom(e.plane.outside, client.Port())
+		client = netip.AddrPortFrom(e.Outside, client.Port())
 	}
-	return tuple{network, client, addrPort(local)}
+	return flow.Tuple{Network: network, Client: client, Local: addrPort(local)}
 }
 
 func addrPort(a net.Addr) netip.AddrPort {
@@ -298,42 +269,42 @@ func addrPort(a net.Addr) netip.AddrPort {
 }
 
 // dial connects a flow on a listener's port to the endpoint that is chosen for it. Without a listener the port is closed.
-func (e *edge) dial(ctx context.Context, t tuple, port int32) (net.Conn, error) {
+func (e *accelerator) dial(ctx context.Context, t flow.Tuple, port int32) (net.Conn, error) {
 	protocol := "TCP"
-	if t.network == "udp" {
+	if t.Network == "udp" {
 		protocol = "UDP"
 	}
 	l := e.config.Load().ListenerOn(protocol, port)
 	if l == nil {
 		return nil, os.NewSyscallError("connect", syscall.ECONNREFUSED)
 	}
-	draw := e.plane.draws(l, t)
-	g, endpoint := e.plane.endpointFor(l, draw)
+	draw := e.draws(l, t)
+	g, endpoint := e.endpointFor(l, draw)
 	if endpoint == nil {
-		e.along(l, nil).add(edgeNoEndpoint, 1)
+		e.along(l, nil).add(noEndpoint, 1)
 		return nil, os.NewSyscallError("connect", syscall.ENETUNREACH)
 	}
-	v6 := t.client.Addr().Is6()
-	node, ok := e.plane.reach(endpoint, draw, v6)
+	v6 := t.Client.Addr().Is6()
+	node, ok := e.reach(endpoint, draw, v6)
 	if !ok {
-		e.along(l, g).add(edgeNoEndpoint, 1)
+		e.along(l, g).add(noEndpoint, 1)
 		return nil, os.NewSyscallError("connect", syscall.EHOSTUNREACH)
 	}
 	if other, ok := g.Overrides[port]; ok {
 		port = other
 	}
-	from := netip.AddrPortFrom(edgeAddress, 0)
+	from := netip.AddrPortFrom(sourceAddress, 0)
 	if endpoint.PreserveClientIP || v6 {
-		from = t.client
+		from = t.Client
 	}
 	to := netip.AddrPortFrom(node, uint16(port))
-	connect := e.plane.network.DialTCPFrom
+	connect := e.Network.DialTCPFrom
 	if protocol == "UDP" {
-		connect = e.plane.network.DialUDPFrom
+		connect = e.Network.DialUDPFrom
 	}
 	c, err := connect(ctx, from, to)
 	if err != nil {
 		return nil, err
 	}
-	return newEdgeConn(c, e.along(l, g)), nil
+	return newCountedConn(c, e.along(l, g)), nil
 }
