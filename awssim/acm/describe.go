@@ -13,11 +13,12 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
 // DescribeCertificate tells everything about one certificate.
 func (s *Service) DescribeCertificate(ctx context.Context, in *acm.DescribeCertificateInput, _ ...func(*acm.Options)) (*acm.DescribeCertificateOutput, error) {
-	return read(ctx, s, "DescribeCertificate", in, s.describeCertificate)
+	return call.Read(ctx, s.entry, "DescribeCertificate", in, s.describeCertificate)
 }
 
 func (s *Service) describeCertificate(in *acm.DescribeCertificateInput) (*acm.DescribeCertificateOutput, error) {
@@ -109,7 +110,7 @@ func (s *Service) validation(c *account.Certificate, name string, now time.Time)
 
 // GetCertificate returns certificate and chain in PEM.
 func (s *Service) GetCertificate(ctx context.Context, in *acm.GetCertificateInput, _ ...func(*acm.Options)) (*acm.GetCertificateOutput, error) {
-	return read(ctx, s, "GetCertificate", in, s.getCertificate)
+	return call.Read(ctx, s.entry, "GetCertificate", in, s.getCertificate)
 }
 
 func (s *Service) getCertificate(in *acm.GetCertificateInput) (*acm.GetCertificateOutput, error) {

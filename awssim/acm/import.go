@@ -15,6 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
 // Bounds of the parts of an imported certificate, in bytes (ACM API reference, ImportCertificate).
@@ -26,7 +27,7 @@ const (
 
 // ImportCertificate takes a certificate with its key, or replaces an imported one under the same ARN.
 func (s *Service) ImportCertificate(ctx context.Context, in *acm.ImportCertificateInput, _ ...func(*acm.Options)) (*acm.ImportCertificateOutput, error) {
-	return write(ctx, s, "ImportCertificate", in, s.importCertificate)
+	return call.Write(ctx, s.entry, "ImportCertificate", in, s.importCertificate)
 }
 
 func (s *Service) importCertificate(in *acm.ImportCertificateInput) (*acm.ImportCertificateOutput, error) {
@@ -174,7 +175,7 @@ func algorithmOf(leaf *x509.Certificate) string {
 
 // DeleteCertificate deletes a certificate that no listener uses.
 func (s *Service) DeleteCertificate(ctx context.Context, in *acm.DeleteCertificateInput, _ ...func(*acm.Options)) (*acm.DeleteCertificateOutput, error) {
-	return write(ctx, s, "DeleteCertificate", in, s.deleteCertificate)
+	return call.Write(ctx, s.entry, "DeleteCertificate", in, s.deleteCertificate)
 }
 
 func (s *Service) deleteCertificate(in *acm.DeleteCertificateInput) (*acm.DeleteCertificateOutput, error) {

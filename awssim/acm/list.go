@@ -3,10 +3,8 @@ package acm
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"slices"
 	"sort"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -15,6 +13,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/account/resource"
+	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
 const (
@@ -28,7 +27,7 @@ var listedByDefault = []types.KeyAlgorithm{types.KeyAlgorithmRsa1024, types.KeyA
 
 // ListCertificates lists certificates; unless asked for by key type, only those with RSA keys of 1024 and 2048 bits.
 func (s *Service) ListCertificates(ctx context.Context, in *acm.ListCertificatesInput, _ ...func(*acm.Options)) (*acm.ListCertificatesOutput, error) {
-	return read(ctx, s, "ListCertificates", in, s.listCertificates)
+	return call.Read(ctx, s.entry, "ListCertificates", in, s.listCertificates)
 }
 
 func (s *Service) listCertificates(in *acm.ListCertificatesInput) (*acm.ListCertificatesOutput, error) {
@@ -175,10 +174,9 @@ func moment(t time.Time) *time.Time {
 // pageOf is the part of all that follows the token, which names the certificate that it follows.
 func pageOf(all []*account.Certificate, size int, token *string) ([]*account.Certificate, *string, error) {
 	if token != nil && *token != "" {
-		text, err := base64.RawURLEncoding.DecodeString(*token)
-		after, ok := strings.CutPrefix(string(text), "after:")
+		after, ok := call.After(*token)
 		i := slices.IndexFunc(all, func(c *account.Certificate) bool { return c.ARN == after })
-		if err != nil || !ok || i < 0 {
+		if !ok || i < 0 {
 			return nil, nil, invalid("The provided NextToken is invalid")
 		}
 		all = all[i+1:]
@@ -186,5 +184,5 @@ func pageOf(all []*account.Certificate, size int, token *string) ([]*account.Cer
 	if len(all) <= size {
 		return all, nil, nil
 	}
-	return all[:size], aws.String(base64.RawURLEncoding.EncodeToString([]byte("after:" + all[size-1].ARN))), nil
+	return all[:size], call.Marker(all[size-1].ARN), nil
 }

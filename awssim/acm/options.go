@@ -13,6 +13,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
 // options are a certificate's settings with their defaults.
@@ -35,7 +36,7 @@ func options(c *account.Certificate) *types.CertificateOptions {
 
 // UpdateCertificateOptions changes whether a certificate of Amazon's is logged publicly or may be exported.
 func (s *Service) UpdateCertificateOptions(ctx context.Context, in *acm.UpdateCertificateOptionsInput, _ ...func(*acm.Options)) (*acm.UpdateCertificateOptionsOutput, error) {
-	return write(ctx, s, "UpdateCertificateOptions", in, s.updateCertificateOptions)
+	return call.Write(ctx, s.entry, "UpdateCertificateOptions", in, s.updateCertificateOptions)
 }
 
 func (s *Service) updateCertificateOptions(in *acm.UpdateCertificateOptionsInput) (*acm.UpdateCertificateOptionsOutput, error) {
@@ -62,7 +63,7 @@ func (s *Service) updateCertificateOptions(in *acm.UpdateCertificateOptionsInput
 
 // RenewCertificate renews a certificate of a private authority that may be exported, under the same ARN.
 func (s *Service) RenewCertificate(ctx context.Context, in *acm.RenewCertificateInput, _ ...func(*acm.Options)) (*acm.RenewCertificateOutput, error) {
-	return write(ctx, s, "RenewCertificate", in, func(in *acm.RenewCertificateInput) (*acm.RenewCertificateOutput, error) {
+	return call.Write(ctx, s.entry, "RenewCertificate", in, func(in *acm.RenewCertificateInput) (*acm.RenewCertificateOutput, error) {
 		c, err := s.certificate(in.CertificateArn)
 		if err != nil {
 			return nil, err
@@ -77,7 +78,7 @@ func (s *Service) RenewCertificate(ctx context.Context, in *acm.RenewCertificate
 
 // ResendValidationEmail sends the mails again by which owners of a domain approve a certificate.
 func (s *Service) ResendValidationEmail(ctx context.Context, in *acm.ResendValidationEmailInput, _ ...func(*acm.Options)) (*acm.ResendValidationEmailOutput, error) {
-	return read(ctx, s, "ResendValidationEmail", in, func(in *acm.ResendValidationEmailInput) (*acm.ResendValidationEmailOutput, error) {
+	return call.Read(ctx, s.entry, "ResendValidationEmail", in, func(in *acm.ResendValidationEmailInput) (*acm.ResendValidationEmailOutput, error) {
 		c, err := s.certificate(in.CertificateArn)
 		if err != nil {
 			return nil, err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
 const (
@@ -39,7 +40,7 @@ var reservedDomains = []string{"test", "example", "invalid", "localhost", "local
 // RequestCertificate asks for a certificate. It is issued some time after public DNS has the validation records of all its
 // names, or by a private authority at once, as time goes.
 func (s *Service) RequestCertificate(ctx context.Context, in *acm.RequestCertificateInput, _ ...func(*acm.Options)) (*acm.RequestCertificateOutput, error) {
-	return write(ctx, s, "RequestCertificate", in, s.requestCertificate)
+	return call.Write(ctx, s.entry, "RequestCertificate", in, s.requestCertificate)
 }
 
 func (s *Service) requestCertificate(in *acm.RequestCertificateInput) (*acm.RequestCertificateOutput, error) {

@@ -1,17 +1,17 @@
 // Package acm is the part of AWS Certificate Manager that load balancers use: listing, describing, requesting, importing,
 // deleting and tagging certificates, one method per action with the SDK client's signature, over the account's state, with
-// AWS's validations and error codes. It holds no state and no wire format; it imports awssim/account, awssim/gate,
-// awssim/apierr and the SDK's types.
+// AWS's validations and error codes. It holds no state and no wire format; it imports awssim/account, awssim/call,
+// awssim/gate, awssim/apierr and the SDK's types.
 package acm
 
 import (
-	"context"
 	"regexp"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 )
 
@@ -21,47 +21,17 @@ const service = "acm"
 // Service answers the actions of ACM.
 type Service struct {
 	account *account.Account
-	gate    *gate.Gate
+	entry   call.Entry
 	uses    uses // guarded by the account's lock
 }
 
 // New is the service over that account; calls pass g, which may be nil. It follows the account's changes from now on.
 func New(a *account.Account, g *gate.Gate) *Service {
-	s := &Service{account: a, gate: g}
+	s := &Service{account: a, entry: call.Entry{Service: service, Account: a, Gate: g}}
 	if a.Profile.CertificateRelease > 0 {
 		a.OnChange(s.noteReleases)
 	}
 	return s
-}
-
-// read passes one call that changes nothing through the gate and answers it under the account's lock.
-func read[I, O any](ctx context.Context, s *Service, action string, in *I, f func(*I) (*O, error)) (*O, error) {
-	if in == nil {
-		in = new(I)
-	}
-	return gate.Do(ctx, s.gate, service, action, in, func(_ context.Context, in *I) (*O, error) {
-		s.account.Lock()
-		defer s.account.Unlock()
-		return f(in)
-	})
-}
-
-// write is read for calls that change the state: a success is announced once the lock is free.
-func write[I, O any](ctx context.Context, s *Service, action string, in *I, f func(*I) (*O, error)) (*O, error) {
-	if in == nil {
-		in = new(I)
-	}
-	return gate.Do(ctx, s.gate, service, action, in, func(_ context.Context, in *I) (*O, error) {
-		out, err := func() (*O, error) {
-			s.account.Lock()
-			defer s.account.Unlock()
-			return f(in)
-		}()
-		if err == nil {
-			s.account.Changed()
-		}
-		return out, err
-	})
 }
 
 func invalid(format string, args ...any) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/acm/types"
 
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
 const (
@@ -41,7 +42,7 @@ func parseTags(list []types.Tag) (map[string]string, error) {
 
 // ListTagsForCertificate lists the tags of a certificate.
 func (s *Service) ListTagsForCertificate(ctx context.Context, in *acm.ListTagsForCertificateInput, _ ...func(*acm.Options)) (*acm.ListTagsForCertificateOutput, error) {
-	return read(ctx, s, "ListTagsForCertificate", in, s.listTagsForCertificate)
+	return call.Read(ctx, s.entry, "ListTagsForCertificate", in, s.listTagsForCertificate)
 }
 
 func (s *Service) listTagsForCertificate(in *acm.ListTagsForCertificateInput) (*acm.ListTagsForCertificateOutput, error) {
@@ -58,7 +59,7 @@ func (s *Service) listTagsForCertificate(in *acm.ListTagsForCertificateInput) (*
 
 // AddTagsToCertificate adds tags, or changes their values.
 func (s *Service) AddTagsToCertificate(ctx context.Context, in *acm.AddTagsToCertificateInput, _ ...func(*acm.Options)) (*acm.AddTagsToCertificateOutput, error) {
-	return write(ctx, s, "AddTagsToCertificate", in, s.addTagsToCertificate)
+	return call.Write(ctx, s.entry, "AddTagsToCertificate", in, s.addTagsToCertificate)
 }
 
 func (s *Service) addTagsToCertificate(in *acm.AddTagsToCertificateInput) (*acm.AddTagsToCertificateOutput, error) {
@@ -85,7 +86,7 @@ func (s *Service) addTagsToCertificate(in *acm.AddTagsToCertificateInput) (*acm.
 
 // RemoveTagsFromCertificate removes tags; one given with a value goes only if its value is that one.
 func (s *Service) RemoveTagsFromCertificate(ctx context.Context, in *acm.RemoveTagsFromCertificateInput, _ ...func(*acm.Options)) (*acm.RemoveTagsFromCertificateOutput, error) {
-	return write(ctx, s, "RemoveTagsFromCertificate", in, s.removeTagsFromCertificate)
+	return call.Write(ctx, s.entry, "RemoveTagsFromCertificate", in, s.removeTagsFromCertificate)
 }
 
 func (s *Service) removeTagsFromCertificate(in *acm.RemoveTagsFromCertificateInput) (*acm.RemoveTagsFromCertificateOutput, error) {

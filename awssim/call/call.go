@@ -1,10 +1,12 @@
 // Package call brings the calls of a simulated service to its actions: through the gate, under the account's lock, and with
-// an announcement of what a write has changed. It knows no service and no wire format; it imports awssim/account and
-// awssim/gate.
+// an announcement of what a write has changed; and it makes the markers by which lists of several pages go on. It knows no
+// service and no wire format; it imports awssim/account and awssim/gate.
 package call
 
 import (
 	"context"
+	"encoding/base64"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
@@ -46,4 +48,23 @@ func locked[I, O any](a *account.Account, in *I, f func(*I) (*O, error)) (*O, er
 	a.Lock()
 	defer a.Unlock()
 	return f(in)
+}
+
+// markerPrefix begins what a marker encodes.
+const markerPrefix = "after:"
+
+// Marker names the element that a page ends with. Unlike a position it leads to the next page also when elements before it
+// come or go in between.
+func Marker(last string) *string {
+	m := base64.RawURLEncoding.EncodeToString([]byte(markerPrefix + last))
+	return &m
+}
+
+// After is the element that a marker names; false for what is no marker.
+func After(marker string) (last string, ok bool) {
+	text, err := base64.RawURLEncoding.DecodeString(marker)
+	if err != nil {
+		return "", false
+	}
+	return strings.CutPrefix(string(text), markerPrefix)
 }

@@ -66,3 +66,17 @@ func TestOnlyWritesThatSucceedAreAnnounced(t *testing.T) {
 		})
 	}
 }
+
+func TestOnlyMarkersLeadToAPage(t *testing.T) {
+	t.Parallel()
+	for _, last := range []string{"", "sg-1", "after:after:", "ü/?&+"} {
+		if got, ok := After(*Marker(last)); !ok || got != last {
+			t.Errorf("the marker of %q leads to %q, %v", last, got, ok)
+		}
+	}
+	for _, marker := range []string{"", "x", "after:sg-1", "!", "c2ctMQ"} {
+		if got, ok := After(marker); ok {
+			t.Errorf("%q leads to %q", marker, got)
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
 // nameForm is what the API reference and the console accept; underscores are taken too, as the real service does.
@@ -33,7 +34,7 @@ func checkType(t types.IpAddressType) error {
 
 // CreateAccelerator makes an accelerator with two static addresses.
 func (s *Service) CreateAccelerator(ctx context.Context, in *globalaccelerator.CreateAcceleratorInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.CreateAcceleratorOutput, error) {
-	return write(ctx, s, "CreateAccelerator", in, func(in *globalaccelerator.CreateAcceleratorInput) (*globalaccelerator.CreateAcceleratorOutput, error) {
+	return call.Write(ctx, s.entry, "CreateAccelerator", in, func(in *globalaccelerator.CreateAcceleratorInput) (*globalaccelerator.CreateAcceleratorOutput, error) {
 		bare := *in
 		bare.IdempotencyToken = nil
 		find := func(arn string) (*account.Accelerator, bool) {
@@ -155,7 +156,7 @@ func texts(list []netip.Addr) []string {
 
 // UpdateAccelerator changes name, type, addresses, or whether the accelerator takes traffic.
 func (s *Service) UpdateAccelerator(ctx context.Context, in *globalaccelerator.UpdateAcceleratorInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.UpdateAcceleratorOutput, error) {
-	return write(ctx, s, "UpdateAccelerator", in, func(in *globalaccelerator.UpdateAcceleratorInput) (*globalaccelerator.UpdateAcceleratorOutput, error) {
+	return call.Write(ctx, s.entry, "UpdateAccelerator", in, func(in *globalaccelerator.UpdateAcceleratorInput) (*globalaccelerator.UpdateAcceleratorOutput, error) {
 		x, err := s.changing(s.accelerator(in.AcceleratorArn))
 		if err != nil {
 			return nil, err
@@ -224,7 +225,7 @@ func (s *Service) changed(x *account.Accelerator) {
 
 // DescribeAccelerator describes an accelerator.
 func (s *Service) DescribeAccelerator(ctx context.Context, in *globalaccelerator.DescribeAcceleratorInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.DescribeAcceleratorOutput, error) {
-	return read(ctx, s, "DescribeAccelerator", in, func(in *globalaccelerator.DescribeAcceleratorInput) (*globalaccelerator.DescribeAcceleratorOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeAccelerator", in, func(in *globalaccelerator.DescribeAcceleratorInput) (*globalaccelerator.DescribeAcceleratorOutput, error) {
 		x, err := s.accelerator(in.AcceleratorArn)
 		if err != nil {
 			return nil, err
@@ -235,7 +236,7 @@ func (s *Service) DescribeAccelerator(ctx context.Context, in *globalaccelerator
 
 // ListAccelerators lists the accelerators in the order of their creation.
 func (s *Service) ListAccelerators(ctx context.Context, in *globalaccelerator.ListAcceleratorsInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.ListAcceleratorsOutput, error) {
-	return read(ctx, s, "ListAccelerators", in, func(in *globalaccelerator.ListAcceleratorsInput) (*globalaccelerator.ListAcceleratorsOutput, error) {
+	return call.Read(ctx, s.entry, "ListAccelerators", in, func(in *globalaccelerator.ListAcceleratorsInput) (*globalaccelerator.ListAcceleratorsOutput, error) {
 		page, next, err := pageOf(s, s.account.AcceleratorsInOrder(), func(x *account.Accelerator) string { return x.ARN }, in.MaxResults, in.NextToken)
 		if err != nil {
 			return nil, err
@@ -251,7 +252,7 @@ func (s *Service) ListAccelerators(ctx context.Context, in *globalaccelerator.Li
 // DeleteAccelerator deletes an accelerator that is disabled, deployed as such, and has no listener. Its addresses are gone for
 // good.
 func (s *Service) DeleteAccelerator(ctx context.Context, in *globalaccelerator.DeleteAcceleratorInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.DeleteAcceleratorOutput, error) {
-	return write(ctx, s, "DeleteAccelerator", in, func(in *globalaccelerator.DeleteAcceleratorInput) (*globalaccelerator.DeleteAcceleratorOutput, error) {
+	return call.Write(ctx, s.entry, "DeleteAccelerator", in, func(in *globalaccelerator.DeleteAcceleratorInput) (*globalaccelerator.DeleteAcceleratorOutput, error) {
 		x, err := s.changing(s.accelerator(in.AcceleratorArn))
 		if err != nil {
 			return nil, err
@@ -269,7 +270,7 @@ func (s *Service) DeleteAccelerator(ctx context.Context, in *globalaccelerator.D
 
 // DescribeAcceleratorAttributes tells where flow logs go.
 func (s *Service) DescribeAcceleratorAttributes(ctx context.Context, in *globalaccelerator.DescribeAcceleratorAttributesInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.DescribeAcceleratorAttributesOutput, error) {
-	return read(ctx, s, "DescribeAcceleratorAttributes", in, func(in *globalaccelerator.DescribeAcceleratorAttributesInput) (*globalaccelerator.DescribeAcceleratorAttributesOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeAcceleratorAttributes", in, func(in *globalaccelerator.DescribeAcceleratorAttributesInput) (*globalaccelerator.DescribeAcceleratorAttributesOutput, error) {
 		x, err := s.accelerator(in.AcceleratorArn)
 		if err != nil {
 			return nil, err
@@ -288,7 +289,7 @@ func flowLogs(x *account.Accelerator) *types.AcceleratorAttributes {
 
 // UpdateAcceleratorAttributes changes where flow logs go; with flow logs a bucket and a prefix are required.
 func (s *Service) UpdateAcceleratorAttributes(ctx context.Context, in *globalaccelerator.UpdateAcceleratorAttributesInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.UpdateAcceleratorAttributesOutput, error) {
-	return write(ctx, s, "UpdateAcceleratorAttributes", in, func(in *globalaccelerator.UpdateAcceleratorAttributesInput) (*globalaccelerator.UpdateAcceleratorAttributesOutput, error) {
+	return call.Write(ctx, s.entry, "UpdateAcceleratorAttributes", in, func(in *globalaccelerator.UpdateAcceleratorAttributesInput) (*globalaccelerator.UpdateAcceleratorAttributesOutput, error) {
 		x, err := s.changing(s.accelerator(in.AcceleratorArn))
 		if err != nil {
 			return nil, err
@@ -314,7 +315,7 @@ func (s *Service) UpdateAcceleratorAttributes(ctx context.Context, in *globalacc
 
 // ListByoipCidrs lists the address ranges that the account brought along; they are all advertised.
 func (s *Service) ListByoipCidrs(ctx context.Context, in *globalaccelerator.ListByoipCidrsInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.ListByoipCidrsOutput, error) {
-	return read(ctx, s, "ListByoipCidrs", in, func(in *globalaccelerator.ListByoipCidrsInput) (*globalaccelerator.ListByoipCidrsOutput, error) {
+	return call.Read(ctx, s.entry, "ListByoipCidrs", in, func(in *globalaccelerator.ListByoipCidrsInput) (*globalaccelerator.ListByoipCidrsOutput, error) {
 		page, next, err := pageOf(s, s.account.OwnAddresses, netip.Prefix.String, in.MaxResults, in.NextToken)
 		if err != nil {
 			return nil, err

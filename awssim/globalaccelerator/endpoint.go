@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/globalaccelerator/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
 const defaultWeight = 128
@@ -155,7 +156,7 @@ func (s *Service) describeEndpoints(list []*account.AcceleratorEndpoint) []types
 
 // AddEndpoints adds endpoints to a group, or changes the settings of those that are in it.
 func (s *Service) AddEndpoints(ctx context.Context, in *globalaccelerator.AddEndpointsInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.AddEndpointsOutput, error) {
-	return write(ctx, s, "AddEndpoints", in, func(in *globalaccelerator.AddEndpointsInput) (*globalaccelerator.AddEndpointsOutput, error) {
+	return call.Write(ctx, s.entry, "AddEndpoints", in, func(in *globalaccelerator.AddEndpointsInput) (*globalaccelerator.AddEndpointsOutput, error) {
 		x, _, g, err := s.group(in.EndpointGroupArn)
 		if _, err = s.changing(x, err); err != nil {
 			return nil, err
@@ -182,7 +183,7 @@ func (s *Service) AddEndpoints(ctx context.Context, in *globalaccelerator.AddEnd
 
 // RemoveEndpoints takes endpoints out of a group.
 func (s *Service) RemoveEndpoints(ctx context.Context, in *globalaccelerator.RemoveEndpointsInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.RemoveEndpointsOutput, error) {
-	return write(ctx, s, "RemoveEndpoints", in, func(in *globalaccelerator.RemoveEndpointsInput) (*globalaccelerator.RemoveEndpointsOutput, error) {
+	return call.Write(ctx, s.entry, "RemoveEndpoints", in, func(in *globalaccelerator.RemoveEndpointsInput) (*globalaccelerator.RemoveEndpointsOutput, error) {
 		x, _, g, err := s.group(in.EndpointGroupArn)
 		if _, err = s.changing(x, err); err != nil {
 			return nil, err

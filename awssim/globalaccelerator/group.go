@@ -11,13 +11,14 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
 var pathForm = regexp.MustCompile(`^/[-a-zA-Z0-9@:%_\\+.~#?&/=]*$`)
 
 // CreateEndpointGroup makes the endpoint group of a listener in a region.
 func (s *Service) CreateEndpointGroup(ctx context.Context, in *globalaccelerator.CreateEndpointGroupInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.CreateEndpointGroupOutput, error) {
-	return write(ctx, s, "CreateEndpointGroup", in, func(in *globalaccelerator.CreateEndpointGroupInput) (*globalaccelerator.CreateEndpointGroupOutput, error) {
+	return call.Write(ctx, s.entry, "CreateEndpointGroup", in, func(in *globalaccelerator.CreateEndpointGroupInput) (*globalaccelerator.CreateEndpointGroupOutput, error) {
 		bare := *in
 		bare.IdempotencyToken = nil
 		find := func(arn string) (*account.EndpointGroup, bool) {
@@ -184,7 +185,7 @@ func (s *Service) describeGroup(g *account.EndpointGroup) *types.EndpointGroup {
 
 // UpdateEndpointGroup changes what is given; endpoints and port overrides, if given, replace those that were.
 func (s *Service) UpdateEndpointGroup(ctx context.Context, in *globalaccelerator.UpdateEndpointGroupInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.UpdateEndpointGroupOutput, error) {
-	return write(ctx, s, "UpdateEndpointGroup", in, func(in *globalaccelerator.UpdateEndpointGroupInput) (*globalaccelerator.UpdateEndpointGroupOutput, error) {
+	return call.Write(ctx, s.entry, "UpdateEndpointGroup", in, func(in *globalaccelerator.UpdateEndpointGroupInput) (*globalaccelerator.UpdateEndpointGroupOutput, error) {
 		x, l, g, err := s.group(in.EndpointGroupArn)
 		if _, err = s.changing(x, err); err != nil {
 			return nil, err
@@ -206,7 +207,7 @@ func (s *Service) UpdateEndpointGroup(ctx context.Context, in *globalaccelerator
 
 // DescribeEndpointGroup describes an endpoint group with its endpoints and their health.
 func (s *Service) DescribeEndpointGroup(ctx context.Context, in *globalaccelerator.DescribeEndpointGroupInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.DescribeEndpointGroupOutput, error) {
-	return read(ctx, s, "DescribeEndpointGroup", in, func(in *globalaccelerator.DescribeEndpointGroupInput) (*globalaccelerator.DescribeEndpointGroupOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeEndpointGroup", in, func(in *globalaccelerator.DescribeEndpointGroupInput) (*globalaccelerator.DescribeEndpointGroupOutput, error) {
 		_, _, g, err := s.group(in.EndpointGroupArn)
 		if err != nil {
 			return nil, err
@@ -217,7 +218,7 @@ func (s *Service) DescribeEndpointGroup(ctx context.Context, in *globalaccelerat
 
 // ListEndpointGroups lists the endpoint groups of a listener in the order of their creation.
 func (s *Service) ListEndpointGroups(ctx context.Context, in *globalaccelerator.ListEndpointGroupsInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.ListEndpointGroupsOutput, error) {
-	return read(ctx, s, "ListEndpointGroups", in, func(in *globalaccelerator.ListEndpointGroupsInput) (*globalaccelerator.ListEndpointGroupsOutput, error) {
+	return call.Read(ctx, s.entry, "ListEndpointGroups", in, func(in *globalaccelerator.ListEndpointGroupsInput) (*globalaccelerator.ListEndpointGroupsOutput, error) {
 		_, l, err := s.listener(in.ListenerArn)
 		if err != nil {
 			return nil, err
@@ -236,7 +237,7 @@ func (s *Service) ListEndpointGroups(ctx context.Context, in *globalaccelerator.
 
 // DeleteEndpointGroup deletes an endpoint group with its endpoints.
 func (s *Service) DeleteEndpointGroup(ctx context.Context, in *globalaccelerator.DeleteEndpointGroupInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.DeleteEndpointGroupOutput, error) {
-	return write(ctx, s, "DeleteEndpointGroup", in, func(in *globalaccelerator.DeleteEndpointGroupInput) (*globalaccelerator.DeleteEndpointGroupOutput, error) {
+	return call.Write(ctx, s.entry, "DeleteEndpointGroup", in, func(in *globalaccelerator.DeleteEndpointGroupInput) (*globalaccelerator.DeleteEndpointGroupOutput, error) {
 		x, l, g, err := s.group(in.EndpointGroupArn)
 		if _, err = s.changing(x, err); err != nil {
 			return nil, err

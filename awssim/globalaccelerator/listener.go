@@ -10,11 +10,12 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
 // CreateListener makes a listener on ports that no other listener of the protocol has.
 func (s *Service) CreateListener(ctx context.Context, in *globalaccelerator.CreateListenerInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.CreateListenerOutput, error) {
-	return write(ctx, s, "CreateListener", in, func(in *globalaccelerator.CreateListenerInput) (*globalaccelerator.CreateListenerOutput, error) {
+	return call.Write(ctx, s.entry, "CreateListener", in, func(in *globalaccelerator.CreateListenerInput) (*globalaccelerator.CreateListenerOutput, error) {
 		bare := *in
 		bare.IdempotencyToken = nil
 		find := func(arn string) (*account.AcceleratorListener, bool) {
@@ -116,7 +117,7 @@ func describeListener(l *account.AcceleratorListener) *types.Listener {
 
 // UpdateListener changes what is given: ports, protocol or client affinity.
 func (s *Service) UpdateListener(ctx context.Context, in *globalaccelerator.UpdateListenerInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.UpdateListenerOutput, error) {
-	return write(ctx, s, "UpdateListener", in, func(in *globalaccelerator.UpdateListenerInput) (*globalaccelerator.UpdateListenerOutput, error) {
+	return call.Write(ctx, s.entry, "UpdateListener", in, func(in *globalaccelerator.UpdateListenerInput) (*globalaccelerator.UpdateListenerOutput, error) {
 		x, l, err := s.listener(in.ListenerArn)
 		if _, err = s.changing(x, err); err != nil {
 			return nil, err
@@ -144,7 +145,7 @@ func (s *Service) UpdateListener(ctx context.Context, in *globalaccelerator.Upda
 
 // DescribeListener describes a listener.
 func (s *Service) DescribeListener(ctx context.Context, in *globalaccelerator.DescribeListenerInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.DescribeListenerOutput, error) {
-	return read(ctx, s, "DescribeListener", in, func(in *globalaccelerator.DescribeListenerInput) (*globalaccelerator.DescribeListenerOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeListener", in, func(in *globalaccelerator.DescribeListenerInput) (*globalaccelerator.DescribeListenerOutput, error) {
 		_, l, err := s.listener(in.ListenerArn)
 		if err != nil {
 			return nil, err
@@ -155,7 +156,7 @@ func (s *Service) DescribeListener(ctx context.Context, in *globalaccelerator.De
 
 // ListListeners lists the listeners of an accelerator in the order of their creation.
 func (s *Service) ListListeners(ctx context.Context, in *globalaccelerator.ListListenersInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.ListListenersOutput, error) {
-	return read(ctx, s, "ListListeners", in, func(in *globalaccelerator.ListListenersInput) (*globalaccelerator.ListListenersOutput, error) {
+	return call.Read(ctx, s.entry, "ListListeners", in, func(in *globalaccelerator.ListListenersInput) (*globalaccelerator.ListListenersOutput, error) {
 		x, err := s.accelerator(in.AcceleratorArn)
 		if err != nil {
 			return nil, err
@@ -174,7 +175,7 @@ func (s *Service) ListListeners(ctx context.Context, in *globalaccelerator.ListL
 
 // DeleteListener deletes a listener that has no endpoint group.
 func (s *Service) DeleteListener(ctx context.Context, in *globalaccelerator.DeleteListenerInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.DeleteListenerOutput, error) {
-	return write(ctx, s, "DeleteListener", in, func(in *globalaccelerator.DeleteListenerInput) (*globalaccelerator.DeleteListenerOutput, error) {
+	return call.Write(ctx, s.entry, "DeleteListener", in, func(in *globalaccelerator.DeleteListenerInput) (*globalaccelerator.DeleteListenerOutput, error) {
 		x, l, err := s.listener(in.ListenerArn)
 		if _, err = s.changing(x, err); err != nil {
 			return nil, err

@@ -1,11 +1,10 @@
 // Package globalaccelerator is Global Accelerator's control plane: standard accelerators with listeners, endpoint groups,
 // endpoints and tags, one method per action with the SDK client's signature, over the account's state, with AWS's
 // validations, quotas and error codes. Custom routing, cross-account attachments and changes of own address ranges are left
-// out; the traffic is the data plane's. It imports awssim/account, awssim/gate, awssim/apierr and the SDK's types.
+// out; the traffic is the data plane's. It imports awssim/account, awssim/call, awssim/gate, awssim/apierr and the SDK's types.
 package globalaccelerator
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"slices"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 )
 
@@ -32,31 +32,12 @@ const (
 // Service answers the actions of Global Accelerator.
 type Service struct {
 	account *account.Account
-	gate    *gate.Gate
+	entry   call.Entry
 }
 
 // New is the service over that account; calls pass g, which may be nil.
-func New(a *account.Account, g *gate.Gate) *Service { return &Service{account: a, gate: g} }
-
-// read passes one call that changes nothing through the gate and answers it under the account's lock.
-func read[I, O any](ctx context.Context, s *Service, action string, in *I, f func(*I) (*O, error)) (*O, error) {
-	if in == nil {
-		in = new(I)
-	}
-	return gate.Do(ctx, s.gate, service, action, in, func(_ context.Context, in *I) (*O, error) {
-		s.account.Lock()
-		defer s.account.Unlock()
-		return f(in)
-	})
-}
-
-// write is read for calls that change the state: a success is announced once the lock is free.
-func write[I, O any](ctx context.Context, s *Service, action string, in *I, f func(*I) (*O, error)) (*O, error) {
-	out, err := read(ctx, s, action, in, f)
-	if err == nil {
-		s.account.Changed()
-	}
-	return out, err
+func New(a *account.Account, g *gate.Gate) *Service {
+	return &Service{account: a, entry: call.Entry{Service: service, Account: a, Gate: g}}
 }
 
 func invalid(format string, args ...any) error {

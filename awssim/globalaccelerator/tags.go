@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/globalaccelerator"
 	"github.com/aws/aws-sdk-go-v2/service/globalaccelerator/types"
+
+	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
 // merge is the tags with more added.
@@ -31,7 +33,7 @@ func merge(tags map[string]string, more []types.Tag) (map[string]string, error) 
 
 // TagResource adds tags to an accelerator, or changes their values. Nothing else can be tagged.
 func (s *Service) TagResource(ctx context.Context, in *globalaccelerator.TagResourceInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.TagResourceOutput, error) {
-	return write(ctx, s, "TagResource", in, func(in *globalaccelerator.TagResourceInput) (*globalaccelerator.TagResourceOutput, error) {
+	return call.Write(ctx, s.entry, "TagResource", in, func(in *globalaccelerator.TagResourceInput) (*globalaccelerator.TagResourceOutput, error) {
 		x, err := s.accelerator(in.ResourceArn)
 		if err != nil {
 			return nil, err
@@ -47,7 +49,7 @@ func (s *Service) TagResource(ctx context.Context, in *globalaccelerator.TagReso
 
 // UntagResource removes tags by key.
 func (s *Service) UntagResource(ctx context.Context, in *globalaccelerator.UntagResourceInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.UntagResourceOutput, error) {
-	return write(ctx, s, "UntagResource", in, func(in *globalaccelerator.UntagResourceInput) (*globalaccelerator.UntagResourceOutput, error) {
+	return call.Write(ctx, s.entry, "UntagResource", in, func(in *globalaccelerator.UntagResourceInput) (*globalaccelerator.UntagResourceOutput, error) {
 		x, err := s.accelerator(in.ResourceArn)
 		if err != nil {
 			return nil, err
@@ -61,7 +63,7 @@ func (s *Service) UntagResource(ctx context.Context, in *globalaccelerator.Untag
 
 // ListTagsForResource lists the tags of an accelerator.
 func (s *Service) ListTagsForResource(ctx context.Context, in *globalaccelerator.ListTagsForResourceInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.ListTagsForResourceOutput, error) {
-	return read(ctx, s, "ListTagsForResource", in, func(in *globalaccelerator.ListTagsForResourceInput) (*globalaccelerator.ListTagsForResourceOutput, error) {
+	return call.Read(ctx, s.entry, "ListTagsForResource", in, func(in *globalaccelerator.ListTagsForResourceInput) (*globalaccelerator.ListTagsForResourceOutput, error) {
 		x, err := s.accelerator(in.ResourceArn)
 		if err != nil {
 			return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/account/domainname"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
 // Bounds of one batch: of its records and of the characters of their values, where an UPSERT counts twice (Route 53 developer
@@ -25,7 +26,7 @@ const (
 
 // ChangeResourceRecordSets creates, deletes and replaces record sets: all that the batch says, or nothing.
 func (s *Service) ChangeResourceRecordSets(ctx context.Context, in *route53.ChangeResourceRecordSetsInput, _ ...func(*route53.Options)) (*route53.ChangeResourceRecordSetsOutput, error) {
-	return write(ctx, s, "ChangeResourceRecordSets", in, s.changeResourceRecordSets)
+	return call.Write(ctx, s.entry, "ChangeResourceRecordSets", in, s.changeResourceRecordSets)
 }
 
 func (s *Service) changeResourceRecordSets(in *route53.ChangeResourceRecordSetsInput) (*route53.ChangeResourceRecordSetsOutput, error) {

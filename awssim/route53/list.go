@@ -16,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account/domainname"
 	"github.com/k8s-lbc/lbc/awssim/account/resource"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
 // Upper bounds, and defaults, of pages.
@@ -26,7 +27,7 @@ const (
 
 // ListHostedZones lists the zones in an order that means nothing.
 func (s *Service) ListHostedZones(ctx context.Context, in *route53.ListHostedZonesInput, _ ...func(*route53.Options)) (*route53.ListHostedZonesOutput, error) {
-	return read(ctx, s, "ListHostedZones", in, s.listHostedZones)
+	return call.Read(ctx, s.entry, "ListHostedZones", in, s.listHostedZones)
 }
 
 func (s *Service) listHostedZones(in *route53.ListHostedZonesInput) (*route53.ListHostedZonesOutput, error) {
@@ -63,7 +64,7 @@ func (s *Service) listHostedZones(in *route53.ListHostedZonesInput) (*route53.Li
 
 // ListHostedZonesByName lists the zones by the labels of their names, last label first, from a name on; it does not filter.
 func (s *Service) ListHostedZonesByName(ctx context.Context, in *route53.ListHostedZonesByNameInput, _ ...func(*route53.Options)) (*route53.ListHostedZonesByNameOutput, error) {
-	return read(ctx, s, "ListHostedZonesByName", in, s.listHostedZonesByName)
+	return call.Read(ctx, s.entry, "ListHostedZonesByName", in, s.listHostedZonesByName)
 }
 
 func (s *Service) listHostedZonesByName(in *route53.ListHostedZonesByNameInput) (*route53.ListHostedZonesByNameOutput, error) {
@@ -100,7 +101,7 @@ func (s *Service) listHostedZonesByName(in *route53.ListHostedZonesByNameInput) 
 
 // ListHostedZonesByVPC lists the private zones that a VPC's resolver answers.
 func (s *Service) ListHostedZonesByVPC(ctx context.Context, in *route53.ListHostedZonesByVPCInput, _ ...func(*route53.Options)) (*route53.ListHostedZonesByVPCOutput, error) {
-	return read(ctx, s, "ListHostedZonesByVPC", in, s.listHostedZonesByVPC)
+	return call.Read(ctx, s.entry, "ListHostedZonesByVPC", in, s.listHostedZonesByVPC)
 }
 
 func (s *Service) listHostedZonesByVPC(in *route53.ListHostedZonesByVPCInput) (*route53.ListHostedZonesByVPCOutput, error) {
@@ -136,7 +137,7 @@ func (s *Service) listHostedZonesByVPC(in *route53.ListHostedZonesByVPCInput) (*
 
 // ListResourceRecordSets lists a zone's record sets by name, last label first, type and set identifier.
 func (s *Service) ListResourceRecordSets(ctx context.Context, in *route53.ListResourceRecordSetsInput, _ ...func(*route53.Options)) (*route53.ListResourceRecordSetsOutput, error) {
-	return read(ctx, s, "ListResourceRecordSets", in, s.listResourceRecordSets)
+	return call.Read(ctx, s.entry, "ListResourceRecordSets", in, s.listResourceRecordSets)
 }
 
 func (s *Service) listResourceRecordSets(in *route53.ListResourceRecordSetsInput) (*route53.ListResourceRecordSetsOutput, error) {
@@ -185,7 +186,7 @@ func (s *Service) listResourceRecordSets(in *route53.ListResourceRecordSetsInput
 
 // GetChange tells whether a change has reached all name servers.
 func (s *Service) GetChange(ctx context.Context, in *route53.GetChangeInput, _ ...func(*route53.Options)) (*route53.GetChangeOutput, error) {
-	return read(ctx, s, "GetChange", in, func(in *route53.GetChangeInput) (*route53.GetChangeOutput, error) {
+	return call.Read(ctx, s.entry, "GetChange", in, func(in *route53.GetChangeInput) (*route53.GetChangeOutput, error) {
 		id := strings.TrimPrefix(aws.ToString(in.Id), "/change/")
 		c, ok := s.account.RecordChanges[id]
 		if !ok {

@@ -1,11 +1,10 @@
 // Package route53 is the part of Amazon Route 53 that names load balancers and validates certificates: hosted zones, record
 // sets, changes and tags, one method per action with the SDK client's signature, over the account's state, with AWS's
 // validations and error codes. It answers no DNS question, checks no health and holds no state; it imports awssim/account,
-// awssim/gate, awssim/apierr and the SDK's types.
+// awssim/call, awssim/gate, awssim/apierr and the SDK's types.
 package route53
 
 import (
-	"context"
 	"net/http"
 	"strings"
 
@@ -14,6 +13,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 )
 
@@ -23,40 +23,12 @@ const service = "route53"
 // Service answers the actions of Route 53.
 type Service struct {
 	account *account.Account
-	gate    *gate.Gate
+	entry   call.Entry
 }
 
 // New is the service over that account; calls pass g, which may be nil.
-func New(a *account.Account, g *gate.Gate) *Service { return &Service{account: a, gate: g} }
-
-// read passes one call that changes nothing through the gate and answers it under the account's lock.
-func read[I, O any](ctx context.Context, s *Service, action string, in *I, f func(*I) (*O, error)) (*O, error) {
-	if in == nil {
-		in = new(I)
-	}
-	return gate.Do(ctx, s.gate, service, action, in, func(_ context.Context, in *I) (*O, error) {
-		s.account.Lock()
-		defer s.account.Unlock()
-		return f(in)
-	})
-}
-
-// write is read for calls that change the state: a success is announced once the lock is free.
-func write[I, O any](ctx context.Context, s *Service, action string, in *I, f func(*I) (*O, error)) (*O, error) {
-	if in == nil {
-		in = new(I)
-	}
-	return gate.Do(ctx, s.gate, service, action, in, func(_ context.Context, in *I) (*O, error) {
-		out, err := func() (*O, error) {
-			s.account.Lock()
-			defer s.account.Unlock()
-			return f(in)
-		}()
-		if err == nil {
-			s.account.Changed()
-		}
-		return out, err
-	})
+func New(a *account.Account, g *gate.Gate) *Service {
+	return &Service{account: a, entry: call.Entry{Service: service, Account: a, Gate: g}}
 }
 
 func invalid(format string, args ...any) error { return apierr.New("InvalidInput", format, args...) }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
 // Bounds of calls about tags.
@@ -38,7 +39,7 @@ func (s *Service) tagged(kind types.TagResourceType, id *string) (*account.Hoste
 
 // ChangeTagsForResource adds tags, changes their values, and removes tags.
 func (s *Service) ChangeTagsForResource(ctx context.Context, in *route53.ChangeTagsForResourceInput, _ ...func(*route53.Options)) (*route53.ChangeTagsForResourceOutput, error) {
-	return write(ctx, s, "ChangeTagsForResource", in, func(in *route53.ChangeTagsForResourceInput) (*route53.ChangeTagsForResourceOutput, error) {
+	return call.Write(ctx, s.entry, "ChangeTagsForResource", in, func(in *route53.ChangeTagsForResourceInput) (*route53.ChangeTagsForResourceOutput, error) {
 		z, err := s.tagged(in.ResourceType, in.ResourceId)
 		switch {
 		case err != nil:
@@ -77,7 +78,7 @@ func (s *Service) ChangeTagsForResource(ctx context.Context, in *route53.ChangeT
 
 // ListTagsForResource lists the tags of a hosted zone.
 func (s *Service) ListTagsForResource(ctx context.Context, in *route53.ListTagsForResourceInput, _ ...func(*route53.Options)) (*route53.ListTagsForResourceOutput, error) {
-	return read(ctx, s, "ListTagsForResource", in, func(in *route53.ListTagsForResourceInput) (*route53.ListTagsForResourceOutput, error) {
+	return call.Read(ctx, s.entry, "ListTagsForResource", in, func(in *route53.ListTagsForResourceInput) (*route53.ListTagsForResourceOutput, error) {
 		z, err := s.tagged(in.ResourceType, in.ResourceId)
 		if err != nil {
 			return nil, err
@@ -89,7 +90,7 @@ func (s *Service) ListTagsForResource(ctx context.Context, in *route53.ListTagsF
 
 // ListTagsForResources lists the tags of up to ten hosted zones.
 func (s *Service) ListTagsForResources(ctx context.Context, in *route53.ListTagsForResourcesInput, _ ...func(*route53.Options)) (*route53.ListTagsForResourcesOutput, error) {
-	return read(ctx, s, "ListTagsForResources", in, func(in *route53.ListTagsForResourcesInput) (*route53.ListTagsForResourcesOutput, error) {
+	return call.Read(ctx, s.entry, "ListTagsForResources", in, func(in *route53.ListTagsForResourcesInput) (*route53.ListTagsForResourcesOutput, error) {
 		if n := len(in.ResourceIds); n == 0 || n > maxResourcesPerCall {
 			return nil, invalid("1 validation error detected: Value at 'resourceIds' failed to satisfy constraint: Member must have length between 1 and %d", maxResourcesPerCall)
 		}

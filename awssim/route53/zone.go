@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/account/domainname"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
 const (
@@ -29,7 +30,7 @@ var vpcForm = regexp.MustCompile(`^vpc-[0-9a-z]+$`)
 
 // CreateHostedZone makes a public zone or, with a VPC, a private one.
 func (s *Service) CreateHostedZone(ctx context.Context, in *route53.CreateHostedZoneInput, _ ...func(*route53.Options)) (*route53.CreateHostedZoneOutput, error) {
-	return write(ctx, s, "CreateHostedZone", in, s.createHostedZone)
+	return call.Write(ctx, s.entry, "CreateHostedZone", in, s.createHostedZone)
 }
 
 func (s *Service) createHostedZone(in *route53.CreateHostedZoneInput) (*route53.CreateHostedZoneOutput, error) {
@@ -151,7 +152,7 @@ func delegationSet(z *account.HostedZone) *types.DelegationSet {
 
 // GetHostedZone tells of one zone, with its name servers or its VPCs.
 func (s *Service) GetHostedZone(ctx context.Context, in *route53.GetHostedZoneInput, _ ...func(*route53.Options)) (*route53.GetHostedZoneOutput, error) {
-	return read(ctx, s, "GetHostedZone", in, func(in *route53.GetHostedZoneInput) (*route53.GetHostedZoneOutput, error) {
+	return call.Read(ctx, s.entry, "GetHostedZone", in, func(in *route53.GetHostedZoneInput) (*route53.GetHostedZoneOutput, error) {
 		z, err := s.zone(in.Id)
 		if err != nil {
 			return nil, err
@@ -166,14 +167,14 @@ func (s *Service) GetHostedZone(ctx context.Context, in *route53.GetHostedZoneIn
 
 // GetHostedZoneCount counts the zones.
 func (s *Service) GetHostedZoneCount(ctx context.Context, in *route53.GetHostedZoneCountInput, _ ...func(*route53.Options)) (*route53.GetHostedZoneCountOutput, error) {
-	return read(ctx, s, "GetHostedZoneCount", in, func(*route53.GetHostedZoneCountInput) (*route53.GetHostedZoneCountOutput, error) {
+	return call.Read(ctx, s.entry, "GetHostedZoneCount", in, func(*route53.GetHostedZoneCountInput) (*route53.GetHostedZoneCountOutput, error) {
 		return &route53.GetHostedZoneCountOutput{HostedZoneCount: aws.Int64(int64(len(s.account.HostedZones)))}, nil
 	})
 }
 
 // UpdateHostedZoneComment changes a zone's comment.
 func (s *Service) UpdateHostedZoneComment(ctx context.Context, in *route53.UpdateHostedZoneCommentInput, _ ...func(*route53.Options)) (*route53.UpdateHostedZoneCommentOutput, error) {
-	return write(ctx, s, "UpdateHostedZoneComment", in, func(in *route53.UpdateHostedZoneCommentInput) (*route53.UpdateHostedZoneCommentOutput, error) {
+	return call.Write(ctx, s.entry, "UpdateHostedZoneComment", in, func(in *route53.UpdateHostedZoneCommentInput) (*route53.UpdateHostedZoneCommentOutput, error) {
 		z, err := s.zone(in.Id)
 		switch {
 		case err != nil:
@@ -188,7 +189,7 @@ func (s *Service) UpdateHostedZoneComment(ctx context.Context, in *route53.Updat
 
 // DeleteHostedZone deletes a zone that holds nothing but what every zone holds.
 func (s *Service) DeleteHostedZone(ctx context.Context, in *route53.DeleteHostedZoneInput, _ ...func(*route53.Options)) (*route53.DeleteHostedZoneOutput, error) {
-	return write(ctx, s, "DeleteHostedZone", in, func(in *route53.DeleteHostedZoneInput) (*route53.DeleteHostedZoneOutput, error) {
+	return call.Write(ctx, s.entry, "DeleteHostedZone", in, func(in *route53.DeleteHostedZoneInput) (*route53.DeleteHostedZoneOutput, error) {
 		z, err := s.zone(in.Id)
 		if err != nil {
 			return nil, err
@@ -202,7 +203,7 @@ func (s *Service) DeleteHostedZone(ctx context.Context, in *route53.DeleteHosted
 
 // AssociateVPCWithHostedZone makes one more VPC's resolver answer a private zone.
 func (s *Service) AssociateVPCWithHostedZone(ctx context.Context, in *route53.AssociateVPCWithHostedZoneInput, _ ...func(*route53.Options)) (*route53.AssociateVPCWithHostedZoneOutput, error) {
-	return write(ctx, s, "AssociateVPCWithHostedZone", in, func(in *route53.AssociateVPCWithHostedZoneInput) (*route53.AssociateVPCWithHostedZoneOutput, error) {
+	return call.Write(ctx, s.entry, "AssociateVPCWithHostedZone", in, func(in *route53.AssociateVPCWithHostedZoneInput) (*route53.AssociateVPCWithHostedZoneOutput, error) {
 		z, v, err := s.association(in.HostedZoneId, in.VPC)
 		if err != nil {
 			return nil, err
@@ -217,7 +218,7 @@ func (s *Service) AssociateVPCWithHostedZone(ctx context.Context, in *route53.As
 
 // DisassociateVPCFromHostedZone ends that; the last VPC of a zone stays.
 func (s *Service) DisassociateVPCFromHostedZone(ctx context.Context, in *route53.DisassociateVPCFromHostedZoneInput, _ ...func(*route53.Options)) (*route53.DisassociateVPCFromHostedZoneOutput, error) {
-	return write(ctx, s, "DisassociateVPCFromHostedZone", in, func(in *route53.DisassociateVPCFromHostedZoneInput) (*route53.DisassociateVPCFromHostedZoneOutput, error) {
+	return call.Write(ctx, s.entry, "DisassociateVPCFromHostedZone", in, func(in *route53.DisassociateVPCFromHostedZoneInput) (*route53.DisassociateVPCFromHostedZoneOutput, error) {
 		z, v, err := s.association(in.HostedZoneId, in.VPC)
 		i := slices.Index(zoneVPCs(z), v)
 		switch {

@@ -2,7 +2,6 @@ package shield
 
 import (
 	"context"
-	"encoding/base64"
 	"maps"
 	"regexp"
 	"slices"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
 const (
@@ -66,7 +66,7 @@ func (s *Service) exists(arn string, kind types.ProtectedResourceType) bool {
 
 // CreateProtection protects a resource.
 func (s *Service) CreateProtection(ctx context.Context, in *shield.CreateProtectionInput, _ ...func(*shield.Options)) (*shield.CreateProtectionOutput, error) {
-	return write(ctx, s, "CreateProtection", in, s.createProtection)
+	return call.Write(ctx, s.entry, "CreateProtection", in, s.createProtection)
 }
 
 func (s *Service) createProtection(in *shield.CreateProtectionInput) (*shield.CreateProtectionOutput, error) {
@@ -120,7 +120,7 @@ func notProtected() error {
 
 // DescribeProtection describes a protection by its id or by what it protects, one of the two.
 func (s *Service) DescribeProtection(ctx context.Context, in *shield.DescribeProtectionInput, _ ...func(*shield.Options)) (*shield.DescribeProtectionOutput, error) {
-	return read(ctx, s, "DescribeProtection", in, func(in *shield.DescribeProtectionInput) (*shield.DescribeProtectionOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeProtection", in, func(in *shield.DescribeProtectionInput) (*shield.DescribeProtectionOutput, error) {
 		if (in.ProtectionId == nil) == (in.ResourceArn == nil) {
 			return nil, invalid("Specify either the ProtectionId or the ResourceArn, and not both.")
 		}
@@ -137,7 +137,7 @@ func (s *Service) DescribeProtection(ctx context.Context, in *shield.DescribePro
 
 // DeleteProtection ends a protection.
 func (s *Service) DeleteProtection(ctx context.Context, in *shield.DeleteProtectionInput, _ ...func(*shield.Options)) (*shield.DeleteProtectionOutput, error) {
-	return write(ctx, s, "DeleteProtection", in, func(in *shield.DeleteProtectionInput) (*shield.DeleteProtectionOutput, error) {
+	return call.Write(ctx, s.entry, "DeleteProtection", in, func(in *shield.DeleteProtectionInput) (*shield.DeleteProtectionOutput, error) {
 		id := aws.ToString(in.ProtectionId)
 		if !idForm.MatchString(id) {
 			return nil, invalid("The protection id %q is not valid.", id)
@@ -152,7 +152,7 @@ func (s *Service) DeleteProtection(ctx context.Context, in *shield.DeleteProtect
 
 // ListProtections lists the protections by id; the inclusion filters are all to be met.
 func (s *Service) ListProtections(ctx context.Context, in *shield.ListProtectionsInput, _ ...func(*shield.Options)) (*shield.ListProtectionsOutput, error) {
-	return read(ctx, s, "ListProtections", in, s.listProtections)
+	return call.Read(ctx, s.entry, "ListProtections", in, s.listProtections)
 }
 
 func (s *Service) listProtections(in *shield.ListProtectionsInput) (*shield.ListProtectionsOutput, error) {
@@ -183,9 +183,8 @@ func (s *Service) listProtections(in *shield.ListProtectionsInput) (*shield.List
 		}
 	}
 	if token := aws.ToString(in.NextToken); token != "" {
-		text, err := base64.RawURLEncoding.DecodeString(token)
-		after, ok := strings.CutPrefix(string(text), "after:")
-		if err != nil || !ok {
+		after, ok := call.After(token)
+		if !ok {
 			return nil, apierr.New("InvalidPaginationTokenException", "The NextToken specified in the request is invalid. Submit the request using the NextToken value that was returned in the prior response.")
 		}
 		ids = ids[sort.Search(len(ids), func(i int) bool { return ids[i] > after }):]
@@ -193,7 +192,7 @@ func (s *Service) listProtections(in *shield.ListProtectionsInput) (*shield.List
 	out := &shield.ListProtectionsOutput{Protections: []types.Protection{}}
 	if len(ids) > size {
 		ids = ids[:size]
-		out.NextToken = aws.String(base64.RawURLEncoding.EncodeToString([]byte("after:" + ids[size-1])))
+		out.NextToken = call.Marker(ids[size-1])
 	}
 	for _, id := range ids {
 		out.Protections = append(out.Protections, *describe(s.account.Protections[id]))

@@ -10,11 +10,12 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
 // GetSubscriptionState tells whether the account is subscribed; it needs no subscription.
 func (s *Service) GetSubscriptionState(ctx context.Context, in *shield.GetSubscriptionStateInput, _ ...func(*shield.Options)) (*shield.GetSubscriptionStateOutput, error) {
-	return read(ctx, s, "GetSubscriptionState", in, func(*shield.GetSubscriptionStateInput) (*shield.GetSubscriptionStateOutput, error) {
+	return call.Read(ctx, s.entry, "GetSubscriptionState", in, func(*shield.GetSubscriptionStateInput) (*shield.GetSubscriptionStateOutput, error) {
 		out := &shield.GetSubscriptionStateOutput{SubscriptionState: types.SubscriptionStateInactive}
 		if s.account.Subscription != nil {
 			out.SubscriptionState = types.SubscriptionStateActive
@@ -25,7 +26,7 @@ func (s *Service) GetSubscriptionState(ctx context.Context, in *shield.GetSubscr
 
 // CreateSubscription subscribes for a year.
 func (s *Service) CreateSubscription(ctx context.Context, in *shield.CreateSubscriptionInput, _ ...func(*shield.Options)) (*shield.CreateSubscriptionOutput, error) {
-	return write(ctx, s, "CreateSubscription", in, func(*shield.CreateSubscriptionInput) (*shield.CreateSubscriptionOutput, error) {
+	return call.Write(ctx, s.entry, "CreateSubscription", in, func(*shield.CreateSubscriptionInput) (*shield.CreateSubscriptionOutput, error) {
 		if s.account.Subscription != nil {
 			return nil, apierr.New("ResourceAlreadyExistsException", "The subscription already exists.")
 		}
@@ -36,7 +37,7 @@ func (s *Service) CreateSubscription(ctx context.Context, in *shield.CreateSubsc
 
 // DescribeSubscription describes the subscription.
 func (s *Service) DescribeSubscription(ctx context.Context, in *shield.DescribeSubscriptionInput, _ ...func(*shield.Options)) (*shield.DescribeSubscriptionOutput, error) {
-	return read(ctx, s, "DescribeSubscription", in, func(*shield.DescribeSubscriptionInput) (*shield.DescribeSubscriptionOutput, error) {
+	return call.Read(ctx, s.entry, "DescribeSubscription", in, func(*shield.DescribeSubscriptionInput) (*shield.DescribeSubscriptionOutput, error) {
 		sub := s.account.Subscription
 		if sub == nil {
 			return nil, unsubscribed()
@@ -68,7 +69,7 @@ func (s *Service) DescribeSubscription(ctx context.Context, in *shield.DescribeS
 
 // UpdateSubscription switches automatic renewal.
 func (s *Service) UpdateSubscription(ctx context.Context, in *shield.UpdateSubscriptionInput, _ ...func(*shield.Options)) (*shield.UpdateSubscriptionOutput, error) {
-	return write(ctx, s, "UpdateSubscription", in, func(in *shield.UpdateSubscriptionInput) (*shield.UpdateSubscriptionOutput, error) {
+	return call.Write(ctx, s.entry, "UpdateSubscription", in, func(in *shield.UpdateSubscriptionInput) (*shield.UpdateSubscriptionOutput, error) {
 		if s.account.Subscription == nil {
 			return nil, unsubscribed()
 		}
@@ -85,7 +86,7 @@ func (s *Service) UpdateSubscription(ctx context.Context, in *shield.UpdateSubsc
 
 // DeleteSubscription ends a subscription whose year is over.
 func (s *Service) DeleteSubscription(ctx context.Context, in *shield.DeleteSubscriptionInput, _ ...func(*shield.Options)) (*shield.DeleteSubscriptionOutput, error) {
-	return write(ctx, s, "DeleteSubscription", in, func(*shield.DeleteSubscriptionInput) (*shield.DeleteSubscriptionOutput, error) {
+	return call.Write(ctx, s.entry, "DeleteSubscription", in, func(*shield.DeleteSubscriptionInput) (*shield.DeleteSubscriptionOutput, error) {
 		sub := s.account.Subscription
 		if sub == nil {
 			return nil, unsubscribed()

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/shield/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
 const maxTags = 50
@@ -44,7 +45,7 @@ func (s *Service) byARN(arn *string) (*account.Protection, error) {
 
 // TagResource adds tags to a protection, or changes their values.
 func (s *Service) TagResource(ctx context.Context, in *shield.TagResourceInput, _ ...func(*shield.Options)) (*shield.TagResourceOutput, error) {
-	return write(ctx, s, "TagResource", in, func(in *shield.TagResourceInput) (*shield.TagResourceOutput, error) {
+	return call.Write(ctx, s.entry, "TagResource", in, func(in *shield.TagResourceInput) (*shield.TagResourceOutput, error) {
 		p, err := s.byARN(in.ResourceARN)
 		if err != nil {
 			return nil, err
@@ -60,7 +61,7 @@ func (s *Service) TagResource(ctx context.Context, in *shield.TagResourceInput, 
 
 // UntagResource removes tags by key.
 func (s *Service) UntagResource(ctx context.Context, in *shield.UntagResourceInput, _ ...func(*shield.Options)) (*shield.UntagResourceOutput, error) {
-	return write(ctx, s, "UntagResource", in, func(in *shield.UntagResourceInput) (*shield.UntagResourceOutput, error) {
+	return call.Write(ctx, s.entry, "UntagResource", in, func(in *shield.UntagResourceInput) (*shield.UntagResourceOutput, error) {
 		p, err := s.byARN(in.ResourceARN)
 		if err != nil {
 			return nil, err
@@ -74,7 +75,7 @@ func (s *Service) UntagResource(ctx context.Context, in *shield.UntagResourceInp
 
 // ListTagsForResource lists the tags of a protection.
 func (s *Service) ListTagsForResource(ctx context.Context, in *shield.ListTagsForResourceInput, _ ...func(*shield.Options)) (*shield.ListTagsForResourceOutput, error) {
-	return read(ctx, s, "ListTagsForResource", in, func(in *shield.ListTagsForResourceInput) (*shield.ListTagsForResourceOutput, error) {
+	return call.Read(ctx, s.entry, "ListTagsForResource", in, func(in *shield.ListTagsForResourceInput) (*shield.ListTagsForResourceOutput, error) {
 		p, err := s.byARN(in.ResourceARN)
 		if err != nil {
 			return nil, err

@@ -1,6 +1,6 @@
 // Package wafregional is the part of AWS WAF Classic for regional resources that load balancers use: web ACLs without rules, and
 // their associations, one method per action with the SDK client's signature, over the account's state. In regions that never
-// had the service nothing answers. It imports awssim/account, awssim/gate, awssim/apierr and the SDK's types.
+// had the service nothing answers. It imports awssim/account, awssim/call, awssim/gate, awssim/apierr and the SDK's types.
 package wafregional
 
 import (
@@ -12,6 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 )
 
@@ -29,34 +30,32 @@ var regions = []string{
 // Service answers the actions of WAF Regional.
 type Service struct {
 	account *account.Account
-	gate    *gate.Gate
+	entry   call.Entry
 }
 
 // New is the service over that account; calls pass g, which may be nil.
-func New(a *account.Account, g *gate.Gate) *Service { return &Service{account: a, gate: g} }
-
-// read passes one call that changes nothing through the gate and answers it under the account's lock.
-func read[I, O any](ctx context.Context, s *Service, action string, in *I, f func(*I) (*O, error)) (*O, error) {
-	if in == nil {
-		in = new(I)
-	}
-	return gate.Do(ctx, s.gate, service, action, in, func(_ context.Context, in *I) (*O, error) {
-		s.account.Lock()
-		defer s.account.Unlock()
-		if !slices.Contains(regions, s.account.Region) {
-			return nil, gate.ErrDropped // there is no such host
-		}
-		return f(in)
-	})
+func New(a *account.Account, g *gate.Gate) *Service {
+	return &Service{account: a, entry: call.Entry{Service: service, Account: a, Gate: g}}
 }
 
-// write is read for calls that change the state: a success is announced once the lock is free.
-func write[I, O any](ctx context.Context, s *Service, action string, in *I, f func(*I) (*O, error)) (*O, error) {
-	out, err := read(ctx, s, action, in, f)
-	if err == nil {
-		s.account.Changed()
+// inRegion is f where WAF Regional is: in other regions there is no such host.
+func inRegion[I, O any](s *Service, f func(*I) (*O, error)) func(*I) (*O, error) {
+	return func(in *I) (*O, error) {
+		if !slices.Contains(regions, s.account.Region) {
+			return nil, gate.ErrDropped
+		}
+		return f(in)
 	}
-	return out, err
+}
+
+// read passes one call that changes nothing.
+func read[I, O any](ctx context.Context, s *Service, action string, in *I, f func(*I) (*O, error)) (*O, error) {
+	return call.Read(ctx, s.entry, action, in, inRegion(s, f))
+}
+
+// write passes one call that changes the state.
+func write[I, O any](ctx context.Context, s *Service, action string, in *I, f func(*I) (*O, error)) (*O, error) {
+	return call.Write(ctx, s.entry, action, in, inRegion(s, f))
 }
 
 func invalid(field, parameter, reason string) error {

@@ -11,11 +11,12 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
 // AssociateWebACL puts a web ACL in front of an application load balancer, in place of the one that is there.
 func (s *Service) AssociateWebACL(ctx context.Context, in *wafv2.AssociateWebACLInput, _ ...func(*wafv2.Options)) (*wafv2.AssociateWebACLOutput, error) {
-	return write(ctx, s, "AssociateWebACL", in, func(in *wafv2.AssociateWebACLInput) (*wafv2.AssociateWebACLOutput, error) {
+	return call.Write(ctx, s.entry, "AssociateWebACL", in, func(in *wafv2.AssociateWebACLInput) (*wafv2.AssociateWebACLOutput, error) {
 		arn := aws.ToString(in.WebACLArn)
 		if !strings.Contains(arn, ":regional/webacl/") {
 			return nil, invalid("WEB_ACL", arn, "The ARN isn't valid: only a regional web ACL can be associated with a resource.")
@@ -43,7 +44,7 @@ func (s *Service) AssociateWebACL(ctx context.Context, in *wafv2.AssociateWebACL
 
 // DisassociateWebACL takes the web ACL away from a load balancer; that there is none is no error.
 func (s *Service) DisassociateWebACL(ctx context.Context, in *wafv2.DisassociateWebACLInput, _ ...func(*wafv2.Options)) (*wafv2.DisassociateWebACLOutput, error) {
-	return write(ctx, s, "DisassociateWebACL", in, func(in *wafv2.DisassociateWebACLInput) (*wafv2.DisassociateWebACLOutput, error) {
+	return call.Write(ctx, s.entry, "DisassociateWebACL", in, func(in *wafv2.DisassociateWebACLInput) (*wafv2.DisassociateWebACLOutput, error) {
 		lb, err := s.resource(in.ResourceArn)
 		if err != nil {
 			return nil, err
@@ -60,7 +61,7 @@ func (s *Service) DisassociateWebACL(ctx context.Context, in *wafv2.Disassociate
 
 // GetWebACLForResource describes the web ACL of a load balancer; without one the answer is empty.
 func (s *Service) GetWebACLForResource(ctx context.Context, in *wafv2.GetWebACLForResourceInput, _ ...func(*wafv2.Options)) (*wafv2.GetWebACLForResourceOutput, error) {
-	return read(ctx, s, "GetWebACLForResource", in, func(in *wafv2.GetWebACLForResourceInput) (*wafv2.GetWebACLForResourceOutput, error) {
+	return call.Read(ctx, s.entry, "GetWebACLForResource", in, func(in *wafv2.GetWebACLForResourceInput) (*wafv2.GetWebACLForResourceOutput, error) {
 		lb, err := s.resource(in.ResourceArn)
 		if err != nil {
 			return nil, err
@@ -78,7 +79,7 @@ func (s *Service) GetWebACLForResource(ctx context.Context, in *wafv2.GetWebACLF
 
 // ListResourcesForWebACL lists the load balancers of a web ACL.
 func (s *Service) ListResourcesForWebACL(ctx context.Context, in *wafv2.ListResourcesForWebACLInput, _ ...func(*wafv2.Options)) (*wafv2.ListResourcesForWebACLOutput, error) {
-	return read(ctx, s, "ListResourcesForWebACL", in, func(in *wafv2.ListResourcesForWebACLInput) (*wafv2.ListResourcesForWebACLOutput, error) {
+	return call.Read(ctx, s.entry, "ListResourcesForWebACL", in, func(in *wafv2.ListResourcesForWebACLInput) (*wafv2.ListResourcesForWebACLOutput, error) {
 		if s.account.WebACLs[aws.ToString(in.WebACLArn)] == nil {
 			return nil, nonexistent()
 		}

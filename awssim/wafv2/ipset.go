@@ -12,12 +12,13 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 	"github.com/k8s-lbc/lbc/awssim/webacl"
 )
 
 // CreateIPSet makes a set of addresses for rules to refer to.
 func (s *Service) CreateIPSet(ctx context.Context, in *wafv2.CreateIPSetInput, _ ...func(*wafv2.Options)) (*wafv2.CreateIPSetOutput, error) {
-	return write(ctx, s, "CreateIPSet", in, func(in *wafv2.CreateIPSetInput) (*wafv2.CreateIPSetOutput, error) {
+	return call.Write(ctx, s.entry, "CreateIPSet", in, func(in *wafv2.CreateIPSetInput) (*wafv2.CreateIPSetOutput, error) {
 		name, scope := aws.ToString(in.Name), string(in.Scope)
 		if err := s.checkName(name, scope, in.Description); err != nil {
 			return nil, err
@@ -93,7 +94,7 @@ func (s *Service) findSet(name, id *string, scope types.Scope) (*account.IPSet, 
 
 // GetIPSet describes an IP set.
 func (s *Service) GetIPSet(ctx context.Context, in *wafv2.GetIPSetInput, _ ...func(*wafv2.Options)) (*wafv2.GetIPSetOutput, error) {
-	return read(ctx, s, "GetIPSet", in, func(in *wafv2.GetIPSetInput) (*wafv2.GetIPSetOutput, error) {
+	return call.Read(ctx, s.entry, "GetIPSet", in, func(in *wafv2.GetIPSetInput) (*wafv2.GetIPSetOutput, error) {
 		set, err := s.findSet(in.Name, in.Id, in.Scope)
 		if err != nil {
 			return nil, err
@@ -107,7 +108,7 @@ func (s *Service) GetIPSet(ctx context.Context, in *wafv2.GetIPSetInput, _ ...fu
 
 // UpdateIPSet replaces the addresses; rules that refer to the set follow at once.
 func (s *Service) UpdateIPSet(ctx context.Context, in *wafv2.UpdateIPSetInput, _ ...func(*wafv2.Options)) (*wafv2.UpdateIPSetOutput, error) {
-	return write(ctx, s, "UpdateIPSet", in, func(in *wafv2.UpdateIPSetInput) (*wafv2.UpdateIPSetOutput, error) {
+	return call.Write(ctx, s.entry, "UpdateIPSet", in, func(in *wafv2.UpdateIPSetInput) (*wafv2.UpdateIPSetOutput, error) {
 		set, err := s.findSet(in.Name, in.Id, in.Scope)
 		if err != nil {
 			return nil, err
@@ -130,7 +131,7 @@ func (s *Service) UpdateIPSet(ctx context.Context, in *wafv2.UpdateIPSetInput, _
 
 // DeleteIPSet deletes a set that no web ACL refers to.
 func (s *Service) DeleteIPSet(ctx context.Context, in *wafv2.DeleteIPSetInput, _ ...func(*wafv2.Options)) (*wafv2.DeleteIPSetOutput, error) {
-	return write(ctx, s, "DeleteIPSet", in, func(in *wafv2.DeleteIPSetInput) (*wafv2.DeleteIPSetOutput, error) {
+	return call.Write(ctx, s.entry, "DeleteIPSet", in, func(in *wafv2.DeleteIPSetInput) (*wafv2.DeleteIPSetOutput, error) {
 		set, err := s.findSet(in.Name, in.Id, in.Scope)
 		if err != nil {
 			return nil, err
@@ -159,7 +160,7 @@ func (s *Service) DeleteIPSet(ctx context.Context, in *wafv2.DeleteIPSetInput, _
 
 // ListIPSets lists the IP sets of a scope.
 func (s *Service) ListIPSets(ctx context.Context, in *wafv2.ListIPSetsInput, _ ...func(*wafv2.Options)) (*wafv2.ListIPSetsOutput, error) {
-	return read(ctx, s, "ListIPSets", in, func(in *wafv2.ListIPSetsInput) (*wafv2.ListIPSetsOutput, error) {
+	return call.Read(ctx, s.entry, "ListIPSets", in, func(in *wafv2.ListIPSetsInput) (*wafv2.ListIPSetsOutput, error) {
 		if err := s.checkScope(string(in.Scope)); err != nil {
 			return nil, err
 		}

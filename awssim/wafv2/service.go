@@ -1,11 +1,10 @@
 // Package wafv2 is the part of AWS WAF that guards load balancers: web ACLs with their rules, IP sets, associations and tags,
 // one method per action with the SDK client's signature, over the account's state, with AWS's validations and error codes.
-// It holds no state and no wire format; it imports awssim/account, awssim/webacl, awssim/gate, awssim/apierr and the SDK's types.
+// It holds no state and no wire format; it imports awssim/account, awssim/call, awssim/webacl, awssim/gate,
+// awssim/apierr and the SDK's types.
 package wafv2
 
 import (
-	"context"
-	"encoding/base64"
 	"regexp"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 )
 
@@ -31,31 +31,12 @@ const (
 // Service answers the actions of AWS WAF.
 type Service struct {
 	account *account.Account
-	gate    *gate.Gate
+	entry   call.Entry
 }
 
 // New is the service over that account; calls pass g, which may be nil.
-func New(a *account.Account, g *gate.Gate) *Service { return &Service{account: a, gate: g} }
-
-// read passes one call that changes nothing through the gate and answers it under the account's lock.
-func read[I, O any](ctx context.Context, s *Service, action string, in *I, f func(*I) (*O, error)) (*O, error) {
-	if in == nil {
-		in = new(I)
-	}
-	return gate.Do(ctx, s.gate, service, action, in, func(_ context.Context, in *I) (*O, error) {
-		s.account.Lock()
-		defer s.account.Unlock()
-		return f(in)
-	})
-}
-
-// write is read for calls that change the state: a success is announced once the lock is free.
-func write[I, O any](ctx context.Context, s *Service, action string, in *I, f func(*I) (*O, error)) (*O, error) {
-	out, err := read(ctx, s, action, in, f)
-	if err == nil {
-		s.account.Changed()
-	}
-	return out, err
+func New(a *account.Account, g *gate.Gate) *Service {
+	return &Service{account: a, entry: call.Entry{Service: service, Account: a, Gate: g}}
 }
 
 // invalid refuses a parameter; field is one of the API's names for what is wrong, such as WEB_ACL.
@@ -146,9 +127,8 @@ func pageOf[T any](s *Service, all []T, key func(T) string, limit *int32, marker
 		size = min(size, most)
 	}
 	if m := aws.ToString(marker); m != "" {
-		text, err := base64.RawURLEncoding.DecodeString(m)
-		after, ok := strings.CutPrefix(string(text), "after:")
-		if err != nil || !ok {
+		after, ok := call.After(m)
+		if !ok {
 			return nil, nil, invalid("NEXT_MARKER", m, "The marker is not valid.")
 		}
 		for len(all) > 0 && key(all[0]) <= after {
@@ -158,5 +138,5 @@ func pageOf[T any](s *Service, all []T, key func(T) string, limit *int32, marker
 	if len(all) < size {
 		return all, nil, nil
 	}
-	return all[:size], aws.String(base64.RawURLEncoding.EncodeToString([]byte("after:" + key(all[size-1])))), nil
+	return all[:size], call.Marker(key(all[size-1])), nil
 }

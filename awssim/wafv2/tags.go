@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
 // parseTags is the tags with more added.
@@ -44,7 +45,7 @@ func (s *Service) tags(arn *string) (*map[string]string, error) {
 
 // TagResource adds tags, or changes their values.
 func (s *Service) TagResource(ctx context.Context, in *wafv2.TagResourceInput, _ ...func(*wafv2.Options)) (*wafv2.TagResourceOutput, error) {
-	return write(ctx, s, "TagResource", in, func(in *wafv2.TagResourceInput) (*wafv2.TagResourceOutput, error) {
+	return call.Write(ctx, s.entry, "TagResource", in, func(in *wafv2.TagResourceInput) (*wafv2.TagResourceOutput, error) {
 		tags, err := s.tags(in.ResourceARN)
 		if err != nil {
 			return nil, err
@@ -60,7 +61,7 @@ func (s *Service) TagResource(ctx context.Context, in *wafv2.TagResourceInput, _
 
 // UntagResource removes tags by key.
 func (s *Service) UntagResource(ctx context.Context, in *wafv2.UntagResourceInput, _ ...func(*wafv2.Options)) (*wafv2.UntagResourceOutput, error) {
-	return write(ctx, s, "UntagResource", in, func(in *wafv2.UntagResourceInput) (*wafv2.UntagResourceOutput, error) {
+	return call.Write(ctx, s.entry, "UntagResource", in, func(in *wafv2.UntagResourceInput) (*wafv2.UntagResourceOutput, error) {
 		tags, err := s.tags(in.ResourceARN)
 		if err != nil {
 			return nil, err
@@ -74,7 +75,7 @@ func (s *Service) UntagResource(ctx context.Context, in *wafv2.UntagResourceInpu
 
 // ListTagsForResource lists the tags of a web ACL or an IP set.
 func (s *Service) ListTagsForResource(ctx context.Context, in *wafv2.ListTagsForResourceInput, _ ...func(*wafv2.Options)) (*wafv2.ListTagsForResourceOutput, error) {
-	return read(ctx, s, "ListTagsForResource", in, func(in *wafv2.ListTagsForResourceInput) (*wafv2.ListTagsForResourceOutput, error) {
+	return call.Read(ctx, s.entry, "ListTagsForResource", in, func(in *wafv2.ListTagsForResourceInput) (*wafv2.ListTagsForResourceOutput, error) {
 		tags, err := s.tags(in.ResourceARN)
 		if err != nil {
 			return nil, err

@@ -12,11 +12,12 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
 // CreateWebACL makes a web ACL.
 func (s *Service) CreateWebACL(ctx context.Context, in *wafv2.CreateWebACLInput, _ ...func(*wafv2.Options)) (*wafv2.CreateWebACLOutput, error) {
-	return write(ctx, s, "CreateWebACL", in, s.createWebACL)
+	return call.Write(ctx, s.entry, "CreateWebACL", in, s.createWebACL)
 }
 
 func (s *Service) createWebACL(in *wafv2.CreateWebACLInput) (*wafv2.CreateWebACLOutput, error) {
@@ -98,7 +99,7 @@ func (s *Service) find(name, id *string, scope types.Scope) (*account.WebACL, er
 
 // GetWebACL describes a web ACL, by name, id and scope or by ARN.
 func (s *Service) GetWebACL(ctx context.Context, in *wafv2.GetWebACLInput, _ ...func(*wafv2.Options)) (*wafv2.GetWebACLOutput, error) {
-	return read(ctx, s, "GetWebACL", in, func(in *wafv2.GetWebACLInput) (*wafv2.GetWebACLOutput, error) {
+	return call.Read(ctx, s.entry, "GetWebACL", in, func(in *wafv2.GetWebACLInput) (*wafv2.GetWebACLOutput, error) {
 		w := s.account.WebACLs[aws.ToString(in.ARN)]
 		if in.ARN == nil {
 			var err error
@@ -115,7 +116,7 @@ func (s *Service) GetWebACL(ctx context.Context, in *wafv2.GetWebACLInput, _ ...
 
 // UpdateWebACL replaces all of a web ACL's settings.
 func (s *Service) UpdateWebACL(ctx context.Context, in *wafv2.UpdateWebACLInput, _ ...func(*wafv2.Options)) (*wafv2.UpdateWebACLOutput, error) {
-	return write(ctx, s, "UpdateWebACL", in, s.updateWebACL)
+	return call.Write(ctx, s.entry, "UpdateWebACL", in, s.updateWebACL)
 }
 
 func (s *Service) updateWebACL(in *wafv2.UpdateWebACLInput) (*wafv2.UpdateWebACLOutput, error) {
@@ -145,7 +146,7 @@ func (s *Service) updateWebACL(in *wafv2.UpdateWebACLInput) (*wafv2.UpdateWebACL
 
 // DeleteWebACL deletes a web ACL that guards nothing.
 func (s *Service) DeleteWebACL(ctx context.Context, in *wafv2.DeleteWebACLInput, _ ...func(*wafv2.Options)) (*wafv2.DeleteWebACLOutput, error) {
-	return write(ctx, s, "DeleteWebACL", in, func(in *wafv2.DeleteWebACLInput) (*wafv2.DeleteWebACLOutput, error) {
+	return call.Write(ctx, s.entry, "DeleteWebACL", in, func(in *wafv2.DeleteWebACLInput) (*wafv2.DeleteWebACLOutput, error) {
 		w, err := s.find(in.Name, in.Id, in.Scope)
 		if err != nil {
 			return nil, err
@@ -163,7 +164,7 @@ func (s *Service) DeleteWebACL(ctx context.Context, in *wafv2.DeleteWebACLInput,
 
 // ListWebACLs lists the web ACLs of a scope by name.
 func (s *Service) ListWebACLs(ctx context.Context, in *wafv2.ListWebACLsInput, _ ...func(*wafv2.Options)) (*wafv2.ListWebACLsOutput, error) {
-	return read(ctx, s, "ListWebACLs", in, func(in *wafv2.ListWebACLsInput) (*wafv2.ListWebACLsOutput, error) {
+	return call.Read(ctx, s.entry, "ListWebACLs", in, func(in *wafv2.ListWebACLsInput) (*wafv2.ListWebACLsOutput, error) {
 		if err := s.checkScope(string(in.Scope)); err != nil {
 			return nil, err
 		}
@@ -183,7 +184,7 @@ func (s *Service) ListWebACLs(ctx context.Context, in *wafv2.ListWebACLsInput, _
 
 // CheckCapacity tells what rules would cost.
 func (s *Service) CheckCapacity(ctx context.Context, in *wafv2.CheckCapacityInput, _ ...func(*wafv2.Options)) (*wafv2.CheckCapacityOutput, error) {
-	return read(ctx, s, "CheckCapacity", in, func(in *wafv2.CheckCapacityInput) (*wafv2.CheckCapacityOutput, error) {
+	return call.Read(ctx, s.entry, "CheckCapacity", in, func(in *wafv2.CheckCapacityInput) (*wafv2.CheckCapacityOutput, error) {
 		if err := s.checkScope(string(in.Scope)); err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package vpc
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/k8s-lbc/lbc/awssim/account/resource"
@@ -74,6 +75,16 @@ func (c *Network) AddInternetGateway(g *InternetGateway) {
 		g.ID = c.NewID("igw")
 	}
 	resource.Put(&c.InternetGateways, g.ID, g)
+}
+
+// HasInternetGateway reports whether an internet gateway is attached to the VPC.
+func (c *Network) HasInternetGateway(vpc string) bool {
+	for _, g := range c.InternetGateways {
+		if slices.Contains(g.VPCs, vpc) {
+			return true
+		}
+	}
+	return false
 }
 
 // AddNATGateway adds a gateway. An empty id is replaced by a new one.

@@ -22,6 +22,11 @@ type SecurityGroup struct {
 	Tags           map[string]string
 }
 
+// UsableIn reports whether the group may be used in the VPC: its own, or one that it is associated with.
+func (g *SecurityGroup) UsableIn(vpc string) bool {
+	return g.VPC == vpc || slices.Contains(g.AssociatedVPCs, vpc)
+}
+
 // PermissionKey is what makes two permissions the same to EC2: everything but the description. Exactly one of CIDR, Group
 // and PrefixList is set.
 type PermissionKey struct {

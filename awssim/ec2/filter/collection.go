@@ -3,16 +3,15 @@
 package filter
 
 import (
-	"encoding/base64"
 	"slices"
 	"sort"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/account/resource"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
+	"github.com/k8s-lbc/lbc/awssim/call"
 	"github.com/k8s-lbc/lbc/awssim/ec2/kind"
 	"github.com/k8s-lbc/lbc/awssim/ec2/request"
 )
@@ -128,9 +127,8 @@ func pageOf(ids []string, size *int32, token *string, whole bool, most int) ([]s
 		limit = min(limit, most)
 	}
 	if token != nil && *token != "" {
-		text, err := base64.RawURLEncoding.DecodeString(*token)
-		after, ok := strings.CutPrefix(string(text), "after:")
-		if err != nil || !ok {
+		after, ok := call.After(*token)
+		if !ok {
 			return nil, nil, apierr.New("InvalidNextToken", "The token '%s' is invalid", *token)
 		}
 		ids = ids[sort.Search(len(ids), func(i int) bool { return resource.AnsweredBefore(after, ids[i]) }):]
@@ -138,6 +136,5 @@ func pageOf(ids []string, size *int32, token *string, whole bool, most int) ([]s
 	if len(ids) <= limit {
 		return ids, nil, nil
 	}
-	next := base64.RawURLEncoding.EncodeToString([]byte("after:" + ids[limit-1]))
-	return ids[:limit], &next, nil
+	return ids[:limit], call.Marker(ids[limit-1]), nil
 }

@@ -135,7 +135,7 @@ func (s *Instances) associateAddress(in *ec2.AssociateAddressInput) (*ec2.Associ
 	if n.RequesterManaged {
 		return nil, apierr.New("OperationNotPermitted", "You do not have permission to access the specified resource.")
 	}
-	if !s.attachedGateway(n.VPC) {
+	if !s.account.HasInternetGateway(n.VPC) {
 		return nil, apierr.New("Gateway.NotAttached", "Network %s is not attached to any internet gateway", n.VPC)
 	}
 	private, err := request.OptionalAddress(in.PrivateIpAddress)
@@ -161,15 +161,6 @@ func (s *Instances) associateAddress(in *ec2.AssociateAddressInput) (*ec2.Associ
 	}
 	s.account.Associate(e, n, private)
 	return &ec2.AssociateAddressOutput{AssociationId: aws.String(e.Association)}, nil
-}
-
-func (s *Instances) attachedGateway(vpc string) bool {
-	for _, g := range s.account.InternetGateways {
-		if slices.Contains(g.VPCs, vpc) {
-			return true
-		}
-	}
-	return false
 }
 
 // DisassociateAddress frees a public address, but not one that a load balancer or a NAT gateway uses.

@@ -126,11 +126,7 @@ func ParseCIDR(text string, family func(netip.Addr) bool) (netip.Prefix, error) 
 func UsableGroups(a *account.Account, vpcID string) map[string]*vpc.SecurityGroup {
 	groups := map[string]*vpc.SecurityGroup{}
 	for id, g := range a.DescribedGroups() {
-		usable := g.VPC == vpcID
-		for _, other := range g.AssociatedVPCs {
-			usable = usable || other == vpcID
-		}
-		if usable {
+		if g.UsableIn(vpcID) {
 			groups[id] = g
 		}
 	}

@@ -28,7 +28,7 @@ func (s *SecurityGroups) AssociateSecurityGroupVpc(ctx context.Context, in *ec2.
 		switch home := s.account.VPCs[g.VPC]; {
 		case g.Default || home != nil && home.Default:
 			return nil, request.InvalidValue("Default security groups and those of default VPCs cannot be associated: %s", g.ID)
-		case g.VPC == v.ID || slices.Contains(g.AssociatedVPCs, v.ID):
+		case g.UsableIn(v.ID):
 			return nil, apierr.New("InvalidParameter", "The security group '%s' is already associated with VPC '%s'", g.ID, v.ID)
 		}
 		if _, taken := s.account.GroupNamed(v.ID, g.Name); taken {

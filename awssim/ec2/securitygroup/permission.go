@@ -181,7 +181,7 @@ func (s *SecurityGroups) checkPeers(g *vpc.SecurityGroup, list []vpc.Permission)
 
 // together reports whether rules of g may refer to peer: it is of the same VPC, may be used in it, or is of a peered one.
 func (s *SecurityGroups) together(g, peer *vpc.SecurityGroup) bool {
-	return peer.VPC == g.VPC || slices.Contains(peer.AssociatedVPCs, g.VPC) || slices.Contains(g.AssociatedVPCs, peer.VPC) ||
+	return peer.UsableIn(g.VPC) || slices.Contains(g.AssociatedVPCs, peer.VPC) ||
 		s.account.Peered(g.VPC, peer.VPC)
 }
 

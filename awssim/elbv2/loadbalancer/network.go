@@ -186,7 +186,7 @@ func inIPv6(subnet *vpc.Subnet, addr netip.Addr) bool {
 // checkRoom requires an internet gateway where one is needed, and free addresses, given and own, in the zones that are
 // new to lb.
 func (s *LoadBalancers) checkRoom(lb *account.LoadBalancer, p placement) error {
-	if lb.Scheme == "internet-facing" && !s.hasInternetGateway(p.vpc) {
+	if lb.Scheme == "internet-facing" && !s.account.HasInternetGateway(p.vpc) {
 		return apierr.New("InvalidSubnet", "VPC %s has no internet gateway", p.vpc)
 	}
 	for _, z := range p.zones {
@@ -240,15 +240,6 @@ func (s *LoadBalancers) checkInterfaces(lb *account.LoadBalancer, p placement) e
 	return nil
 }
 
-func (s *LoadBalancers) hasInternetGateway(vpc string) bool {
-	for _, g := range s.account.InternetGateways {
-		if slices.Contains(g.VPCs, vpc) {
-			return true
-		}
-	}
-	return false
-}
-
 // checkGroups requires that security groups exist in the VPC. Which code an unknown one gives depends on the action.
 func (s *LoadBalancers) checkGroups(vpc string, groups []string, unknown string) error {
 	for _, id := range groups {
@@ -256,7 +247,7 @@ func (s *LoadBalancers) checkGroups(vpc string, groups []string, unknown string)
 		switch {
 		case !ok:
 			return apierr.New(unknown, "One or more security groups are invalid: '%s' does not exist", id)
-		case g.VPC != vpc && !slices.Contains(g.AssociatedVPCs, vpc):
+		case !g.UsableIn(vpc):
 			return check.InvalidConfiguration("One or more security groups are invalid: '%s' is not in the VPC '%s'", id, vpc)
 		}
 	}

@@ -2,13 +2,12 @@ package request
 
 import (
 	"cmp"
-	"encoding/base64"
 	"slices"
 	"sort"
 	"strconv"
-	"strings"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/call"
 	"github.com/k8s-lbc/lbc/awssim/elbv2/check"
 )
 
@@ -41,8 +40,7 @@ func Page[T any](all []T, key func(T) uint64, marker *string, size *int32, p Pag
 	if len(all) <= limit {
 		return ordered(p, all), nil, nil
 	}
-	next := base64.RawURLEncoding.EncodeToString([]byte("after:" + strconv.FormatUint(key(all[limit-1]), 10)))
-	return ordered(p, all[:limit]), &next, nil
+	return ordered(p, all[:limit]), call.Marker(strconv.FormatUint(key(all[limit-1]), 10)), nil
 }
 
 // Pages is how lists are cut.
@@ -124,16 +122,9 @@ func ordered[T any](p Pages, part []T) []T {
 }
 
 func decodeMarker(marker string) (uint64, bool) {
-	text, err := base64.RawURLEncoding.DecodeString(marker)
-	if err != nil {
-		return 0, false
-	}
-	digits, ok := strings.CutPrefix(string(text), "after:")
-	if !ok {
-		return 0, false
-	}
+	digits, ok := call.After(marker)
 	n, err := strconv.ParseUint(digits, 10, 64)
-	return n, err == nil
+	return n, ok && err == nil
 }
 
 // numbered pairs values with their positions, the key of lists that have no other.
