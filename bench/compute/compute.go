@@ -9,6 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -33,7 +34,7 @@ type Case struct {
 // New makes a case of so many members with so many rules each; the account holds everything as wished.
 func New(members, rules int) (Case, error) {
 	c := Case{
-		entrance: intent.LoadBalancer{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}, Type: stack.Application},
+		entrance: intent.LoadBalancer{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}, Type: stack.Application, Names: ingress.Names{}},
 		facts:    account(),
 		config:   compile.Defaults(cluster, vpc),
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	ingressfront "github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -94,7 +95,7 @@ func entrance(members ...intent.Member) intent.LoadBalancer {
 	if len(members) > 1 {
 		id = stack.ID{Name: "group"}
 	}
-	return intent.LoadBalancer{Key: stack.Key{Owner: stack.Ingress, ID: id}, Type: stack.Application, Members: members}
+	return intent.LoadBalancer{Key: stack.Key{Owner: stack.Ingress, ID: id}, Type: stack.Application, Names: ingressfront.Names{}, Members: members}
 }
 
 // account is a VPC with two public and two private subnets, some groups and certificates; nothing exists for the stack.

@@ -43,7 +43,7 @@ func (b *build) buildListener(p *port, redirect int32) {
 	}
 	for i := range b.members { // one that cannot be read may be on any port
 		if o := b.members[i].Object; b.members[i].State == quarantine.Frozen && (b.stands || slices.Contains(p.members, i)) {
-			l.KeepRules = append(l.KeepRules, naming.IngressTargetGroups(o.Namespace, o.Name))
+			l.KeepRules = append(l.KeepRules, b.e.Names.TargetGroups(o))
 		}
 	}
 	l.KeepRulesExcept = b.foreignTo(l.KeepRules)

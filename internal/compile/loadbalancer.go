@@ -10,7 +10,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -39,7 +38,7 @@ func (b *build) keepSubnets(lb *facts.LoadBalancer) {
 	}
 }
 
-// chooseScheme: as set; an NLB that sets none keeps the scheme that it has; else the controller's default.
+// chooseScheme: as set; else the one that the load balancer has, if the front end keeps it; else the controller's default.
 func (b *build) chooseScheme() {
 	b.lb.Scheme = orElse(b.cfg.DefaultScheme, stack.Internal)
 	if s := b.settings.scheme; s.Set {
@@ -58,7 +57,7 @@ func (b *build) chooseScheme() {
 			fmt.Sprintf("unknown scheme: %s", s.Value), "use internal or internet-facing"))
 		return
 	}
-	if b.e.Type != stack.Network && !b.undecided() {
+	if !b.e.KeepsScheme && !b.undecided() {
 		return
 	}
 	if lb, _ := b.existing(); lb != nil && lb.Scheme != "" {
@@ -170,11 +169,7 @@ func (b *build) nameLoadBalancer() {
 		b.failShared(s.Member, d)
 		return
 	}
-	if b.e.Type == stack.Network {
-		b.lb.Name = naming.ServiceLoadBalancer(b.cfg.Cluster, b.e.Key.ID, b.e.Names.ServiceUID, b.lb.Scheme)
-		return
-	}
-	b.lb.Name = naming.IngressLoadBalancer(b.cfg.Cluster, b.e.Key.ID, b.lb.Scheme)
+	b.lb.Name = b.e.Names.LoadBalancer(b.cfg.Cluster, b.e.Key.ID, b.lb.Scheme)
 }
 
 // badName checks what ELB demands of names: at most 32 letters, digits and inner hyphens, not starting with "internal-".

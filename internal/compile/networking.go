@@ -17,13 +17,13 @@ func (b *build) networking(tg *intent.TargetGroup) []stack.NetworkingRule {
 	case b.source == nil:
 		return nil
 	case b.e.Type == stack.Network:
-		return b.networkingOfService(tg)
+		return b.networkingOfNetwork(tg)
 	}
-	return b.networkingOfIngress(tg)
+	return b.networkingOfApplication(tg)
 }
 
-// networkingOfIngress: one rule per port.
-func (b *build) networkingOfIngress(tg *intent.TargetGroup) []stack.NetworkingRule {
+// networkingOfApplication: one rule per port.
+func (b *build) networkingOfApplication(tg *intent.TargetGroup) []stack.NetworkingRule {
 	var out []stack.NetworkingRule
 	admit := func(port string) {
 		out = append(out, stack.NetworkingRule{FromGroups: []stack.Ref{*b.source}, Ports: []stack.NetworkingPort{{Protocol: "TCP", Port: port}}})
@@ -47,8 +47,8 @@ func checksTraffic(tg *intent.TargetGroup) bool {
 	return tg.HealthCheck.Port == "" || tg.HealthCheck.Port == stack.TrafficPort || tg.HealthCheck.Port == tg.TargetPort
 }
 
-// networkingOfService: one rule with all ports.
-func (b *build) networkingOfService(tg *intent.TargetGroup) []stack.NetworkingRule {
+// networkingOfNetwork: one rule with all ports.
+func (b *build) networkingOfNetwork(tg *intent.TargetGroup) []stack.NetworkingRule {
 	r := stack.NetworkingRule{FromGroups: []stack.Ref{*b.source}}
 	admit := func(protocol, port string) {
 		r.Ports = append(r.Ports, stack.NetworkingPort{Protocol: protocol, Port: port})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
+	servicefront "github.com/k8s-lbc/lbc/internal/front/service"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -26,7 +27,7 @@ func service(protocol string, change ...func(*intent.Member, *intent.TargetGroup
 	}
 	return intent.LoadBalancer{
 		Key: stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "n", Name: "s"}}, Type: stack.Network,
-		Names: intent.Names{ServiceUID: "uid-s"}, Members: []intent.Member{m},
+		Names: servicefront.Names{ServiceUID: "uid-s"}, KeepsScheme: true, RefusesIPv6Ranges: true, Members: []intent.Member{m},
 	}
 }
 

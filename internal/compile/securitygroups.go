@@ -141,12 +141,8 @@ func (b *build) managedGroup() {
 	if !slices.Contains(b.lb.SecurityGroups, ref) {
 		return
 	}
-	name := naming.IngressSecurityGroup(b.cfg.Cluster, b.e.Key.ID)
-	if b.e.Type == stack.Network {
-		name = naming.ServiceSecurityGroup(b.cfg.Cluster, b.e.Key.ID, b.e.Names.ServiceUID)
-	}
 	g := stack.SecurityGroup{
-		ID: ref.ID, Name: name, Description: naming.ManagedSecurityGroupDescription, Tags: b.tags(b.settings.tags, ref.ID),
+		ID: ref.ID, Name: b.e.Names.SecurityGroup(b.cfg.Cluster, b.e.Key.ID), Description: naming.ManagedSecurityGroupDescription, Tags: b.tags(b.settings.tags, ref.ID),
 	}
 	fields := map[string]intent.Source{}
 	for _, p := range b.ports {
@@ -200,7 +196,7 @@ func (b *build) permissions(p *port) []stack.Permission {
 				if p.icmp {
 					out = append(out, stack.Permission{Protocol: "icmpv6", FromPort: 2, ToPort: 0, IPv6CIDR: n})
 				}
-			case v6 && b.e.Type == stack.Network:
+			case v6 && b.e.RefusesIPv6Ranges:
 				b.failShared(p.cidrs.Member, diag.New(b.members[p.cidrs.Member].Object, p.cidrs.Source.Place(), diag.InvalidAnnotation,
 					fmt.Sprintf("unsupported IPv6 source range %s: the load balancer is not dualstack", n),
 					"remove it, or set IP address type dualstack"))

@@ -7,7 +7,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -32,7 +31,7 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 		return stack.Ref{}, false
 	}
 	out := stack.TargetGroup{
-		ID: tg.ID, Name: b.targetGroupName(&tg), TargetType: tg.TargetType, Port: tg.Port, Protocol: tg.Protocol,
+		ID: tg.ID, Name: b.e.Names.TargetGroup(b.cfg.Cluster, b.e.Key.ID, &tg), TargetType: tg.TargetType, Port: tg.Port, Protocol: tg.Protocol,
 		ProtocolVersion: tg.ProtocolVersion, IPAddressType: stack.IPv4, ControlPort: tg.ControlPort,
 		HealthCheck: tg.HealthCheck, Attributes: tg.Attributes, Tags: b.tags(tg.Tags, tg.ID),
 	}
@@ -89,26 +88,6 @@ func (b *build) badTargetGroup(tg *intent.TargetGroup) (diag.Diagnostic, bool) {
 		}
 	}
 	return diag.Diagnostic{}, false
-}
-
-func (b *build) targetGroupName(tg *intent.TargetGroup) string {
-	if b.e.Type == stack.Application {
-		return naming.IngressTargetGroup{
-			Cluster: b.cfg.Cluster, Group: b.e.Key.ID, IngressNamespace: tg.Object.Namespace, IngressName: tg.Object.Name,
-			ServiceNamespace: tg.ServiceNamespace, ServiceName: tg.ServiceName, ServiceUID: tg.ServiceUID,
-			ServicePort: tg.ServicePort, Port: tg.Port, TargetType: tg.TargetType, Protocol: tg.Protocol,
-			ProtocolVersion: tg.ProtocolVersion, ControlPort: tg.ControlPort,
-		}.Name()
-	}
-	base := ""
-	if tg.ServiceUID != b.e.Names.ServiceUID {
-		base = b.e.Names.ServiceUID
-	}
-	return naming.ServiceTargetGroup{
-		Cluster: b.cfg.Cluster, BaseUID: base, ServiceNamespace: tg.ServiceNamespace, ServiceName: tg.ServiceName,
-		ServiceUID: tg.ServiceUID, Port: tg.Port, ServicePort: number(tg.ServicePort), TargetType: tg.TargetType,
-		Protocol: tg.Protocol, HealthCheckProtocol: tg.HealthCheck.Protocol, HealthCheckInterval: tg.HealthCheck.IntervalSeconds,
-	}.Name()
 }
 
 // number is the value of a decimal port, 0 for a name.

@@ -9,7 +9,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // The identity of an Ingress's target group joins the names of Ingress and Service by a hyphen, which both may contain: Ingress a-b with
@@ -20,9 +19,6 @@ import (
 // needs the present state of the members.
 func (b *build) ownTargetGroups() {
 	b.owners = map[string]int{}
-	if b.e.Type != stack.Application {
-		return // a Service has its target groups for itself
-	}
 	for i := range b.members {
 		m := &b.members[i]
 		if m.State == quarantine.Rejected {

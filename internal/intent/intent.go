@@ -49,6 +49,10 @@ type LoadBalancer struct {
 	Type    stack.LoadBalancerType
 	Names   Names
 	Members []Member
+	// KeepsScheme: a scheme that no member sets stays as AWS holds it, instead of becoming the default.
+	KeepsScheme bool `json:"-"`
+	// RefusesIPv6Ranges: source ranges that a load balancer without IPv6 addresses cannot have are an error, instead of having no effect.
+	RefusesIPv6Ranges bool `json:"-"`
 	// Unseen tells that objects which are not among Members may be part of the load balancer; nil = all are.
 	Unseen *Unseen
 }
@@ -60,10 +64,13 @@ type Unseen struct {
 	Remedy    string
 }
 
-// Names are the inputs of the naming formulas that depend on the kind of owner.
-type Names struct {
-	// UID of the owning Service (NLB names hash it); empty for Ingress.
-	ServiceUID string
+// Names are the names that a front end gives to what AWS is to hold for it. Package naming has the formulas.
+type Names interface {
+	LoadBalancer(cluster string, id stack.ID, scheme string) string
+	SecurityGroup(cluster string, id stack.ID) string
+	TargetGroup(cluster string, id stack.ID, g *TargetGroup) string // of the target type that g has
+	// TargetGroups begins the identities of all target groups of a member, and may begin those of another one's.
+	TargetGroups(member diag.Object) string
 }
 
 // Member is what one Kubernetes object contributes. Order in LoadBalancer.Members is priority order.
@@ -108,32 +115,6 @@ type Misspelling struct {
 	Key     string // as it is written
 	Meant   string // the key that it resembles
 	Source  Source
-}
-
-// Settings concern the load balancer as a whole.
-type Settings struct {
-	Name             Field[string]
-	Scheme           Field[string]
-	IPAddressType    Field[string]
-	Subnets          Field[SubnetSelector]
-	SecurityGroups   Field[[]string] // ids ("sg-…") or Name tag values; an empty list is not set
-	NoSecurityGroups Field[bool]     // NLB only: aws-load-balancer-disable-nlb-sg
-	ManageBackend    Field[bool]     // manage-backend-security-group-rules
-	Attributes       map[string]Field[string]
-	Tags             map[string]Field[string]
-	SSLRedirectPort  Field[int32]
-	// Mappings are an NLB's addresses, without subnets: entry i holds the i-th value of each of the three lists that were
-	// given. AllocationID belongs to the i-th subnet; PrivateIPv4 and IPv6 to the subnet whose range contains them.
-	Mappings  Field[[]stack.SubnetMapping]
-	SourceNAT Field[string] // NLB: enable-prefix-for-ipv6-source-nat, "on" or "off"
-	AddOns    AddOns
-	Frontend  Frontend
-}
-
-// SubnetSelector is exactly one of its fields.
-type SubnetSelector struct {
-	IDsOrNames []string
-	Tags       map[string][]string
 }
 
 // Listener is a member's wish for one port.

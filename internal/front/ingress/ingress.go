@@ -10,6 +10,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -64,4 +66,32 @@ type Group struct {
 	Diagnostics diag.List
 
 	members []member
+}
+
+// Names are the names of what AWS holds for a group of Ingresses.
+type Names struct{}
+
+// LoadBalancer is the name of the load balancer.
+func (Names) LoadBalancer(cluster string, id stack.ID, scheme string) string {
+	return naming.IngressLoadBalancer(cluster, id, scheme)
+}
+
+// SecurityGroup is the name of the managed security group.
+func (Names) SecurityGroup(cluster string, id stack.ID) string {
+	return naming.IngressSecurityGroup(cluster, id)
+}
+
+// TargetGroup is the name of a target group.
+func (Names) TargetGroup(cluster string, id stack.ID, g *intent.TargetGroup) string {
+	return naming.IngressTargetGroup{
+		Cluster: cluster, Group: id, IngressNamespace: g.Object.Namespace, IngressName: g.Object.Name,
+		ServiceNamespace: g.ServiceNamespace, ServiceName: g.ServiceName, ServiceUID: g.ServiceUID,
+		ServicePort: g.ServicePort, Port: g.Port, TargetType: g.TargetType, Protocol: g.Protocol,
+		ProtocolVersion: g.ProtocolVersion, ControlPort: g.ControlPort,
+	}.Name()
+}
+
+// TargetGroups begins the identities of the target groups of an Ingress.
+func (Names) TargetGroups(o diag.Object) string {
+	return naming.IngressTargetGroups(o.Namespace, o.Name)
 }

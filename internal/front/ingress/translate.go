@@ -14,7 +14,7 @@ import (
 // order. Every finding is among the members' diagnostics; a bad setting never stops the translation of the rest. A route
 // whose backend cannot be translated keeps its conditions and has no actions.
 func Translate(v *objects.View, cfg Config, g Group) intent.LoadBalancer {
-	e := intent.LoadBalancer{Key: stack.Key{Owner: stack.Ingress, ID: g.ID}, Type: stack.Application}
+	e := intent.LoadBalancer{Key: stack.Key{Owner: stack.Ingress, ID: g.ID}, Type: stack.Application, Names: Names{}}
 	for _, m := range g.members {
 		e.Members = append(e.Members, translate(v, cfg, m))
 	}

@@ -3,6 +3,18 @@
 // It imports Kubernetes API types, world, annotation, naming, intent, stack and diag.
 package service
 
+import (
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
 // Config is what flags and feature gates say to this front end.
 type Config struct {
 	// LoadBalancerClass is --load-balancer-class; empty means "service.k8s.aws/nlb".
@@ -17,4 +29,55 @@ type Config struct {
 	TCPUDPListener bool
 	// BasicHealthCheck is the negation of gate NLBHealthCheckAdvancedConfig: no matcher, default timeouts.
 	BasicHealthCheck bool
+}
+
+// loadBalancer is the load balancer of a Service, without its member.
+func loadBalancer(svc *corev1.Service) intent.LoadBalancer {
+	return intent.LoadBalancer{
+		Key: Key(svc), Type: stack.Network, Names: Names{ServiceUID: string(svc.UID)}, KeepsScheme: true, RefusesIPv6Ranges: true,
+	}
+}
+
+// Names are the names of what AWS holds for a Service.
+type Names struct{ ServiceUID string }
+
+// LoadBalancer is the name of the load balancer.
+func (n Names) LoadBalancer(cluster string, id stack.ID, scheme string) string {
+	return naming.ServiceLoadBalancer(cluster, id, n.ServiceUID, scheme)
+}
+
+// SecurityGroup is the name of the managed security group.
+func (n Names) SecurityGroup(cluster string, id stack.ID) string {
+	return naming.ServiceSecurityGroup(cluster, id, n.ServiceUID)
+}
+
+// TargetGroup is the name of the target group of a port, of this Service or of another one in a weighted forward.
+func (n Names) TargetGroup(cluster string, _ stack.ID, g *intent.TargetGroup) string {
+	base := ""
+	if g.ServiceUID != n.ServiceUID {
+		base = n.ServiceUID
+	}
+	port, err := strconv.ParseInt(g.ServicePort, 10, 32)
+	if err != nil { // a name
+		port = 0
+	}
+	return naming.ServiceTargetGroup{
+		Cluster: cluster, BaseUID: base, ServiceNamespace: g.ServiceNamespace, ServiceName: g.ServiceName,
+		ServiceUID: g.ServiceUID, Port: g.Port, ServicePort: int32(port), TargetType: g.TargetType,
+		Protocol: g.Protocol, HealthCheckProtocol: g.HealthCheck.Protocol, HealthCheckInterval: g.HealthCheck.IntervalSeconds,
+	}.Name()
+}
+
+// TargetGroups begins the identities of the target groups of a Service.
+func (Names) TargetGroups(o diag.Object) string { return o.Namespace + "/" + o.Name + ":" }
+
+// DeletionProtection is what a Service declares about the deletion protection of its load balancer; not set if it says nothing.
+func DeletionProtection(svc *corev1.Service) intent.Field[bool] {
+	read := annotation.NewReader(&annotation.Findings{}, Object(svc), svc.Annotations)
+	attributes := read.Map(annotation.ServiceAttributes)
+	on, err := strconv.ParseBool(attributes.Value["deletion_protection.enabled"])
+	if err != nil {
+		return intent.Field[bool]{}
+	}
+	return intent.Of(on, attributes.Source)
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // DefaultLoadBalancerClass is the spec.loadBalancerClass of Services that are ours, unless a flag says otherwise.
@@ -81,12 +80,11 @@ func Unclear(cfg Config, svc *corev1.Service) (d diag.Diagnostic, unclear bool) 
 	return diag.Diagnostic{}, false
 }
 
-// Hold is the wish for a Service that is Unclear: what it had.
+// Hold is the desired load balancer of a Service that is Unclear: what it had.
 func Hold(svc *corev1.Service, why diag.Diagnostic) intent.LoadBalancer {
-	return intent.LoadBalancer{
-		Key: Key(svc), Type: stack.Network, Names: intent.Names{ServiceUID: string(svc.UID)},
-		Members: []intent.Member{{Object: Object(svc), Created: svc.CreationTimestamp.Unix(), Held: true, Diagnostics: diag.List{why}}},
-	}
+	lb := loadBalancer(svc)
+	lb.Members = []intent.Member{{Object: Object(svc), Created: svc.CreationTimestamp.Unix(), Held: true, Diagnostics: diag.List{why}}}
+	return lb
 }
 
 // PendingFinalization tells whether a Service carries our finalizer: there is, or was, a load balancer of it.

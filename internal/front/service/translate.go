@@ -24,7 +24,7 @@ func Key(svc *corev1.Service) stack.Key {
 // the member's diagnostics; a bad setting never stops the translation of the rest. A Service that is not Supported gives no
 // member: nothing is wanted.
 func Translate(v *objects.View, cfg Config, svc *corev1.Service) intent.LoadBalancer {
-	e := intent.LoadBalancer{Key: Key(svc), Type: stack.Network, Names: intent.Names{ServiceUID: string(svc.UID)}}
+	e := loadBalancer(svc)
 	if !Supported(cfg, svc) {
 		return e
 	}

@@ -1,0 +1,84 @@
+package intent
+
+import "github.com/k8s-lbc/lbc/internal/stack"
+
+// Settings concern the load balancer as a whole.
+type Settings struct {
+	Name             Field[string]
+	Scheme           Field[string]
+	IPAddressType    Field[string]
+	Subnets          Field[SubnetSelector]
+	SecurityGroups   Field[[]string] // ids ("sg-…") or Name tag values; an empty list is not set
+	NoSecurityGroups Field[bool]     // NLB only: aws-load-balancer-disable-nlb-sg
+	ManageBackend    Field[bool]     // manage-backend-security-group-rules
+	Attributes       map[string]Field[string]
+	Tags             map[string]Field[string]
+	SSLRedirectPort  Field[int32]
+	// Mappings are an NLB's addresses, without subnets: entry i holds the i-th value of each of the three lists that were
+	// given. AllocationID belongs to the i-th subnet; PrivateIPv4 and IPv6 to the subnet whose range contains them.
+	Mappings  Field[[]stack.SubnetMapping]
+	SourceNAT Field[string] // NLB: enable-prefix-for-ipv6-source-nat, "on" or "off"
+	AddOns    AddOns
+	Frontend  Frontend
+}
+
+// SubnetSelector is exactly one of its fields.
+type SubnetSelector struct {
+	IDsOrNames []string
+	Tags       map[string][]string
+}
+
+// None is the name, ARN or id of a web ACL that asks for the association to be removed.
+const None = "none"
+
+// AddOns are the optional features of a load balancer that carry no traffic. What nobody sets stays as AWS holds it.
+type AddOns struct {
+	CustomerOwnedPool Field[string] // of an Outpost
+	IPAMPool          Field[string] // not set = Amazon's addresses
+	Capacity          Field[int32]  // reserved units; 0 = none
+	WebACLName        Field[string] // WAFv2, or None; names win over ARNs, whoever of the members has them
+	WebACL            Field[string] // WAFv2, an ARN or None
+	ClassicWebACL     Field[string] // an id or None; decision 16: WAF Classic
+	Shield            Field[bool]   // Shield Advanced
+}
+
+// Certificate is a certificate in ACM that a member wishes for itself.
+type Certificate struct {
+	ID     string // identity as in stack.Certificate.ID
+	Source Source
+	Names  []string // sorted, the first is the certificate's domain
+	// Authority is the private authority that is to issue it; empty = Amazon, which asks for a DNS record per name.
+	Authority string
+	// Import is the content of a Secret; nil = the certificate is requested.
+	Import *stack.KeyPair
+	// Broken marks a Secret that cannot be used: what was imported from it before serves on.
+	Broken bool
+}
+
+// Frontend is the wish for a network load balancer in front of an ALB. Members that share a load balancer share its frontend.
+type Frontend struct {
+	Enabled        Field[bool]
+	Scheme         Field[string]
+	Subnets        Field[[]string] // ids or Name tag values; an empty list is not set
+	SecurityGroups Field[[]string] // ids or Name tag values; an empty list is not set
+	Allocations    Field[[]string] // of Elastic IP addresses; the i-th belongs to the i-th subnet
+	Attributes     Field[map[string]string]
+	Tags           Field[map[string]string]
+	// Ports lead from ports of the frontend to ports of the ALB. Not set: each port of the member's listeners leads to itself.
+	Ports       Field[map[int32]int32]
+	HealthCheck FrontendHealthCheck
+	// Broken tells that a setting could not be understood: a frontend that exists stays as it is, none is made.
+	Broken bool
+}
+
+// FrontendHealthCheck is how the frontend checks the ALB.
+type FrontendHealthCheck struct {
+	Protocol           Field[string] // HTTP or HTTPS
+	Port               Field[string] // "traffic-port" or decimal
+	Path               Field[string]
+	Matcher            Field[string]
+	IntervalSeconds    Field[int32]
+	TimeoutSeconds     Field[int32]
+	HealthyThreshold   Field[int32]
+	UnhealthyThreshold Field[int32]
+}
