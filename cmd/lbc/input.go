@@ -16,12 +16,13 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/manifest"
 	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/offline"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -134,7 +135,7 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 	} else {
 		s.snapshot.Put(chartClass())
 	}
-	objects.FillIn(objs)
+	manifest.FillIn(objs)
 	for _, o := range objs {
 		s.snapshot.Put(o)
 	}
@@ -228,8 +229,8 @@ func (i *inputs) readOne(path string, errOut io.Writer, in io.Reader) ([]placed,
 	if err != nil {
 		return nil, err
 	}
-	objs, skipped, err := objects.Decode(content, i.namespace)
-	var malformed *objects.MalformedError
+	objs, skipped, err := manifest.Decode(content, i.namespace)
+	var malformed *manifest.MalformedError
 	switch {
 	case errors.As(err, &malformed) && malformed.Line > 0:
 		return nil, fmt.Errorf("%s:%d: %w", path, malformed.Line, err)

@@ -15,11 +15,12 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/manifest"
 	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/offline"
 )
 
 const lintHelp = `Check manifests without a cluster and without AWS: spelling and values of annotations, rules, classes, groups, what is beyond AWS's
@@ -263,7 +264,7 @@ func (o *lintOptions) readable() ([]finding, error) {
 			return nil, err
 		case err != nil:
 			line, text := 0, strings.TrimPrefix(err.Error(), f+": ")
-			var malformed *objects.MalformedError
+			var malformed *manifest.MalformedError
 			if errors.As(err, &malformed) {
 				line, text = malformed.Line, malformed.Error()
 			}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/manifest"
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
@@ -23,7 +24,7 @@ func (o *lintOptions) besideServices(ctx context.Context, src *source) (diag.Lis
 	if len(services) == 0 {
 		return nil, nil
 	}
-	objects.FillIn(services)
+	manifest.FillIn(services)
 	for _, s := range services {
 		src.snapshot.Put(s)
 		defer src.snapshot.Delete(objects.Service, s.GetNamespace(), s.GetName())

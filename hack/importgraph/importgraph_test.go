@@ -17,8 +17,9 @@ const module = "github.com/k8s-lbc/lbc/"
 // pure packages decide; they are functions from values to values.
 var pure = []string{
 	"internal/admission",
+	"cmd/lbc/explain", "internal/manifest",
 	"internal/compile", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules",
-	"awssim/iam/policy", "internal/annotation", "internal/backoff", "internal/brake", "internal/diag", "internal/explain", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport",
+	"awssim/iam/policy", "internal/annotation", "internal/backoff", "internal/brake", "internal/diag", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport",
 	"internal/intent", "internal/naming", "internal/plan", "internal/plan/canonical", "internal/plan/diff", "internal/plan/elb", "internal/proof", "internal/readiness", "internal/stack", "internal/stackjson", "internal/traffic", "internal/objects",
 }
 
@@ -32,10 +33,10 @@ var forbidden = []string{
 var layers = [][]string{
 	{"internal/diag", "internal/stack", "internal/config", "internal/sdkhttp", "internal/proof", "internal/checkpoint", "internal/backoff", "internal/brake"},
 	{"internal/intent", "internal/facts", "internal/naming", "internal/objects", "internal/traffic", "internal/stackjson", "internal/plan", "internal/plan/canonical"},
-	{"internal/annotation", "internal/cache", "internal/front/serviceport", "internal/readiness", "internal/plan/elb", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules"},
+	{"internal/annotation", "internal/cache", "internal/manifest", "internal/front/serviceport", "internal/readiness", "internal/plan/elb", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules"},
 	{"internal/front/ingress", "internal/front/service", "internal/compile", "internal/plan/diff"},
 	{"internal/admission", "internal/servingcert"},
-	{"internal/front", "internal/cloud", "internal/kube", "internal/explain", "internal/recording"},
+	{"internal/front", "internal/cloud", "internal/kube"},
 	{"internal/inventory/addon", "internal/inventory/network"},
 	{"internal/inventory", "internal/controller/queue", "internal/controller/reads", "internal/controller/metrics"},
 	{"internal/apply"},
@@ -43,7 +44,7 @@ var layers = [][]string{
 	{"internal/targets"},
 	{"internal/status", "internal/webhook"},
 	{"internal/controller/targethealth"},
-	{"internal/controller", "internal/offline"},
+	{"internal/controller"},
 }
 
 // dataPlane lists the packages of the simulator's data plane in the same way.

@@ -15,7 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/hack/parity/recorded"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/manifest"
 )
 
 type tree = recorded.Tree
@@ -160,7 +160,7 @@ func (r *cluster) typed(t *testing.T, names map[string]string) []any {
 			t.Fatalf("%s: %v: %s", r.Name, err, text)
 		}
 		if s, ok := into.(*corev1.Service); ok {
-			s.UID = objects.UID(s.Namespace, s.Name)
+			s.UID = manifest.UID(s.Namespace, s.Name)
 		}
 		out = append(out, into)
 	}

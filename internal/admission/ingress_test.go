@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/manifest"
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
@@ -31,7 +32,7 @@ const classes = `
 
 func view(t *testing.T, more string) *objects.View {
 	t.Helper()
-	objs, _, err := objects.Decode([]byte(classes+"---\n"+more), "ns")
+	objs, _, err := manifest.Decode([]byte(classes+"---\n"+more), "ns")
 	if err != nil {
 		t.Fatal(err)
 	}

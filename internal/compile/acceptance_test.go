@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/k8s-lbc/lbc/hack/testlist"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/manifest"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -77,7 +77,7 @@ func with[T any](o T, change func(T)) T {
 
 func offer(name string, ports ...corev1.ServicePort) *corev1.Service {
 	return &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: objects.UID("shop", name)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: manifest.UID("shop", name)},
 		Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeNodePort, Ports: ports},
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/front/service"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/manifest"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -147,7 +148,7 @@ func object(t *testing.T, file string, doc []byte) any {
 		t.Fatalf("%s: %v", file, err)
 	}
 	if svc, ok := o.(*corev1.Service); ok && svc.UID == "" {
-		svc.SetUID(objects.UID(svc.Namespace, svc.Name))
+		svc.SetUID(manifest.UID(svc.Namespace, svc.Name))
 	}
 	return o
 }

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/manifest"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -66,7 +66,7 @@ func ownBalancer(n notes) []any {
 		annotations["service.beta.kubernetes.io/aws-load-balancer-"+k] = v
 	}
 	return []any{&corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "edge", UID: objects.UID("shop", "edge"), Annotations: annotations},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "edge", UID: manifest.UID("shop", "edge"), Annotations: annotations},
 		Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, LoadBalancerClass: &class,
 			Ports: []corev1.ServicePort{port("http", intstr.FromInt32(8080), 30080)}},
 	}}

@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/manifest"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected files of golden cases")
@@ -50,7 +50,7 @@ func Input(t *testing.T, name string, config any) []metav1.Object {
 			}
 		}
 	}
-	objs, skipped, err := objects.Decode(data, "default")
+	objs, skipped, err := manifest.Decode(data, "default")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func Input(t *testing.T, name string, config any) []metav1.Object {
 			t.Fatalf("%s: %s is of no use", name, s)
 		}
 	}
-	objects.FillIn(objs)
+	manifest.FillIn(objs)
 	return objs
 }
 

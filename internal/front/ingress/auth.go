@@ -99,7 +99,7 @@ func (t *translation) servicesOf(actions []intent.Action) (out []*corev1.Service
 			if b.TargetGroup == nil {
 				continue
 			}
-			if svc, ok := t.view.Service(b.TargetGroup.ServiceNamespace, b.TargetGroup.ServiceName); ok {
+			if svc, err := t.service(b.TargetGroup.ServiceNamespace, b.TargetGroup.ServiceName); err == nil {
 				out = append(out, svc)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -35,8 +36,8 @@ func (t *translation) forward(f forward) []intent.Action {
 	for _, one := range f.tuples {
 		b := intent.Backend{Weight: one.weight, TargetGroupARN: one.arn, TargetGroupName: one.name, Source: t.here(f.at)}
 		if one.service != "" {
-			svc, ok := t.view.Service(t.ingress.Namespace, one.service)
-			if !ok {
+			svc, err := t.service("", one.service)
+			if err != nil {
 				text := fmt.Sprintf("Service %s/%s does not exist", t.ingress.Namespace, one.service)
 				if len(f.tuples) == 1 && t.config.TolerateMissingService {
 					d := diag.New(Object(t.ingress), f.at, diag.ServiceMissing, text+"; such requests are answered by 503", "create the Service, or correct its name")
@@ -57,6 +58,16 @@ func (t *translation) forward(f forward) []intent.Action {
 		return nil
 	}
 	return []intent.Action{a}
+}
+
+// from is the Ingress as it names other objects.
+func (t *translation) from() objects.From {
+	return objects.From{Kind: objects.Ingress, Namespace: t.ingress.Namespace}
+}
+
+// service gets a Service that the Ingress names.
+func (t *translation) service(namespace, name string) (*corev1.Service, error) {
+	return objects.Get[*corev1.Service](t.view, t.from(), objects.Ref{Kind: objects.Service, Namespace: namespace, Name: name})
 }
 
 // targetGroup is the one of a Service port as written; nil if it cannot be built, which was reported.

@@ -14,6 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/golden"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/manifest"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -152,7 +153,7 @@ func TestTheOrderOfObjectsDoesNotMatter(t *testing.T) {
 }
 
 func BenchmarkOneIngress(b *testing.B) {
-	objs, _, err := objects.Decode([]byte(`
+	objs, _, err := manifest.Decode([]byte(`
 apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: {namespace: shop, name: web, annotations: {kubernetes.io/ingress.class: alb, alb.ingress.kubernetes.io/target-type: ip, alb.ingress.kubernetes.io/scheme: internal, alb.ingress.kubernetes.io/healthcheck-path: /h, alb.ingress.kubernetes.io/shceme: typo}}

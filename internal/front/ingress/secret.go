@@ -77,19 +77,19 @@ func (t *translation) secret(name string, use secretUse, report func(c diag.Code
 			"write the name alone; the Secret is looked for in namespace "+namespace+", and no other one can be named")
 		return nil, false
 	}
-	s, ok = t.view.Secret(namespace, name)
+	s, err := objects.Get[*corev1.Secret](t.view, t.from(), objects.Ref{Kind: objects.Secret, Name: name})
 	var unread objects.UnreadError
-	switch why := t.view.Why(objects.Secret, namespace, name); {
-	case ok:
-	case errors.As(why, &unread):
-		report(diag.SecretUnread, fmt.Sprintf("cannot read secret %s: %v", full, why), "nothing to do: it is read again")
+	switch {
+	case err == nil:
+	case errors.Is(err, objects.ErrAbsent):
+		report(diag.SecretNotFound, "secret "+full+" does not exist", use.create)
 		return nil, false
-	case why != nil:
-		report(diag.SecretRefused, fmt.Sprintf("cannot read secret %s: %v", full, why),
-			"let the controller's service account get, list and watch this Secret, by a Role in its namespace")
+	case errors.As(err, &unread):
+		report(diag.SecretUnread, fmt.Sprintf("cannot read secret %s: %v", full, err), "nothing to do: it is read again")
 		return nil, false
 	default:
-		report(diag.SecretNotFound, "secret "+full+" does not exist", use.create)
+		report(diag.SecretRefused, fmt.Sprintf("cannot read secret %s: %v", full, err),
+			"let the controller's service account get, list and watch this Secret, by a Role in its namespace")
 		return nil, false
 	}
 	if k, v, set := strings.Cut(t.config.RequiredSecretsLabel, "="); set && s.Labels[k] != v {

@@ -3,12 +3,14 @@ package service
 import (
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/serviceport"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -105,8 +107,8 @@ func (t *translation) weighted(l listener, k annotation.Key, g tupleJSON) (inten
 		b.TargetGroupARN = *g.TargetGroupARN
 		return b, true
 	}
-	svc, ok := t.view.Service(t.service.Namespace, *g.ServiceName)
-	if !ok {
+	svc, err := objects.Get[*corev1.Service](t.view, objects.From{Kind: objects.Service, Namespace: t.service.Namespace}, objects.Ref{Kind: objects.Service, Name: *g.ServiceName})
+	if err != nil {
 		t.report(diag.Route, k.Path(), diag.ServiceNotFound, fmt.Sprintf("Service %s/%s does not exist", t.service.Namespace, *g.ServiceName), "create the Service, or correct its name")
 		return b, false
 	}

@@ -1,4 +1,4 @@
-package objects
+package manifest
 
 import (
 	"crypto/sha1"

@@ -1,4 +1,6 @@
-package objects
+// Package manifest reads objects from files as the API server would take them: it decodes them, finds the line of a mistake, and fills in
+// defaults. The command line and tests use it; the controller reads objects through informers. It imports objects and API types.
+package manifest
 
 import (
 	"bytes"
@@ -17,6 +19,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
 // kinds makes empty objects of the kinds that a View can show, by "apiVersion kind".
@@ -41,15 +44,15 @@ var unread = []string{"elbv2.k8s.aws/v1beta1 ALBTargetControlConfig", "elbv2.k8s
 // namespace go to defaultNamespace. A document that cannot be read is a MalformedError that names its number and, as far as known,
 // its object; fields that do not exist, versions of our kinds that no cluster serves any more and unknown kinds of our group are
 // errors too.
-func Decode(manifests []byte, defaultNamespace string) (objects []metav1.Object, skipped []string, err error) {
+func Decode(manifests []byte, defaultNamespace string) (found []metav1.Object, skipped []string, err error) {
 	for i, d := range documents(manifests) {
-		found, others, err := d.decode(defaultNamespace)
+		more, others, err := d.decode(defaultNamespace)
 		if err != nil {
 			return nil, nil, malformed(d, i+1, err)
 		}
-		objects, skipped = append(objects, found...), append(skipped, others...)
+		found, skipped = append(found, more...), append(skipped, others...)
 	}
-	return objects, skipped, nil
+	return found, skipped, nil
 }
 
 // document is one of several in a file, and the line where it begins.
@@ -82,7 +85,7 @@ func documents(manifests []byte) (out []document) {
 	return out
 }
 
-func (d document) decode(defaultNamespace string) (objects []metav1.Object, skipped []string, err error) {
+func (d document) decode(defaultNamespace string) (found []metav1.Object, skipped []string, err error) {
 	if d.rest != "" {
 		return nil, nil, fmt.Errorf("%q follows --- on its line; begin a new line", d.rest)
 	}
@@ -96,7 +99,7 @@ func (d document) decode(defaultNamespace string) (objects []metav1.Object, skip
 	return decodeObject(raw, defaultNamespace)
 }
 
-func decodeObject(raw []byte, defaultNamespace string) (objects []metav1.Object, skipped []string, err error) {
+func decodeObject(raw []byte, defaultNamespace string) (found []metav1.Object, skipped []string, err error) {
 	var content map[string]any
 	if json.Unmarshal(raw, &content) != nil {
 		return nil, nil, at("", errors.New("this is not a Kubernetes object: it has neither apiVersion nor kind"))
@@ -123,19 +126,19 @@ func decodeObject(raw []byte, defaultNamespace string) (objects []metav1.Object,
 		if err := unmarshal(raw, o, create()); err != nil {
 			return nil, nil, within("", fmt.Errorf("%s: %w", what, err))
 		}
-		if kind, _ := KindOf(o); namespaced(kind) && o.GetNamespace() == "" {
+		if kind, _ := objects.KindOf(o); namespaced(kind) && o.GetNamespace() == "" {
 			o.SetNamespace(defaultNamespace)
 		}
 		return []metav1.Object{o}, nil, nil
 	case strings.HasSuffix(head.Kind, "List"):
 		for i, item := range head.Items {
-			found, others, err := decodeObject(item, defaultNamespace)
+			more, others, err := decodeObject(item, defaultNamespace)
 			if err != nil {
 				return nil, nil, within(fmt.Sprintf("items[%d]", i), fmt.Errorf("%s: item %d: %w", what, i, err))
 			}
-			objects, skipped = append(objects, found...), append(skipped, others...)
+			found, skipped = append(found, more...), append(skipped, others...)
 		}
-		return objects, skipped, nil
+		return found, skipped, nil
 	}
 	if served := servedVersion(head.APIVersion, head.Kind); served != "" {
 		return nil, nil, at("apiVersion", fmt.Errorf("%s: no cluster serves this version; write apiVersion: %s", what, served))
@@ -208,6 +211,6 @@ func plain(err error) error {
 	return errors.New(text)
 }
 
-func namespaced(k Kind) bool {
-	return k != IngressClass && k != IngressClassParams && k != Namespace
+func namespaced(k objects.Kind) bool {
+	return k != objects.IngressClass && k != objects.IngressClassParams && k != objects.Namespace
 }
