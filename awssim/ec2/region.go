@@ -3,7 +3,6 @@ package ec2
 import (
 	"context"
 	"slices"
-	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -12,7 +11,6 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/call"
 	"github.com/k8s-lbc/lbc/awssim/ec2/filter"
-	"github.com/k8s-lbc/lbc/awssim/ec2/instance"
 	"github.com/k8s-lbc/lbc/awssim/ec2/request"
 )
 
@@ -83,38 +81,6 @@ func (s *Service) DescribeRegions(ctx context.Context, in *ec2.DescribeRegionsIn
 			out.Regions = append(out.Regions, types.Region{
 				RegionName: aws.String(r.name), OptInStatus: aws.String(optIn), Endpoint: aws.String(endpointOf(s.account, r)),
 			})
-		}
-		return out, nil
-	})
-}
-
-// DescribeAccountAttributes answers platforms, the default VPC, and quotas.
-func (s *Service) DescribeAccountAttributes(ctx context.Context, in *ec2.DescribeAccountAttributesInput, _ ...func(*ec2.Options)) (*ec2.DescribeAccountAttributesOutput, error) {
-	return call.Read(ctx, s.entry, "DescribeAccountAttributes", in, func(in *ec2.DescribeAccountAttributesInput) (*ec2.DescribeAccountAttributesOutput, error) {
-		if err := request.DryRun(in.DryRun); err != nil {
-			return nil, err
-		}
-		vpc := request.DefaultVPC(s.account)
-		if vpc == "" {
-			vpc = "none"
-		}
-		values := []struct{ name, value string }{
-			{"supported-platforms", "VPC"}, {"default-vpc", vpc}, {"max-instances", strconv.Itoa(instance.MaxRun)},
-			{"vpc-max-security-groups-per-interface", strconv.Itoa(s.account.Quota("security-groups-per-network-interface"))},
-			{"max-elastic-ips", strconv.Itoa(s.account.Quota("elastic-ips"))}, {"vpc-max-elastic-ips", strconv.Itoa(s.account.Quota("elastic-ips"))},
-		}
-		for _, name := range in.AttributeNames {
-			if !slices.ContainsFunc(values, func(v struct{ name, value string }) bool { return v.name == string(name) }) {
-				return nil, request.InvalidValue("Unknown attribute '%s'", name)
-			}
-		}
-		out := &ec2.DescribeAccountAttributesOutput{}
-		for _, v := range values {
-			if len(in.AttributeNames) == 0 || slices.Contains(in.AttributeNames, types.AccountAttributeName(v.name)) {
-				out.AccountAttributes = append(out.AccountAttributes, types.AccountAttribute{
-					AttributeName: aws.String(v.name), AttributeValues: []types.AccountAttributeValue{{AttributeValue: aws.String(v.value)}},
-				})
-			}
 		}
 		return out, nil
 	})

@@ -20,7 +20,6 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
 	"github.com/k8s-lbc/lbc/awssim/elbv2/routing"
 	"github.com/k8s-lbc/lbc/awssim/elbv2/targetgroup"
-	"github.com/k8s-lbc/lbc/awssim/sslpolicy"
 )
 
 // Listeners answers the actions on listeners, rules, certificates and security policies.
@@ -46,14 +45,6 @@ type listenerSettings struct {
 func settingsOfListener(l *account.Listener) listenerSettings {
 	return listenerSettings{l.Port, l.Protocol, l.Certificate, l.SSLPolicy, l.ALPN, l.MutualTLS, l.Default().Actions}
 }
-
-// secure reports whether listeners of that protocol terminate TLS.
-func secure(protocol string) bool { return protocol == "HTTPS" || protocol == "TLS" }
-
-// maxVerifying is how many listeners of a load balancer verify clients.
-const maxVerifying = 2
-
-var alpnPolicies = []string{"HTTP1Only", "HTTP2Only", "HTTP2Optional", "HTTP2Preferred", "None"}
 
 // CreateListener creates a listener with its default rule, or answers the one on the port if it has the same settings.
 func (s *Listeners) CreateListener(ctx context.Context, in *elb.CreateListenerInput, _ ...func(*elb.Options)) (*elb.CreateListenerOutput, error) {
@@ -128,114 +119,6 @@ func (s *Listeners) maxListeners(lbType string) int {
 // setListener gives a listener its settings, the actions aside.
 func setListener(l *account.Listener, want listenerSettings) {
 	l.Port, l.Protocol, l.Certificate, l.SSLPolicy, l.ALPN, l.MutualTLS = want.port, want.protocol, want.certificate, want.policy, want.alpn, want.mutual
-}
-
-// secureSettings checks protocol, certificate, security policy, ALPN policy and mutual authentication, and sets what is
-// given in want; the rest of want stays. self is the listener that is changed; nil for a new one.
-func (s *Listeners) secureSettings(lb *account.LoadBalancer, self *account.Listener, want *listenerSettings, certificates []types.Certificate, policy *string,
-	alpn []string, mutual *types.MutualAuthenticationAttributes) error {
-	if allowed := listenerProtocols[lb.Type]; lb.Type != request.Gateway && !slices.Contains(allowed, want.protocol) {
-		return check.Invalid("Listener protocol '%s' must be one of '%s'", want.protocol, strings.Join(allowed, ", "))
-	}
-	if !secure(want.protocol) {
-		if err := check.First(
-			check.When(len(certificates) > 0, check.Invalid("A certificate cannot be specified for %s listeners", want.protocol)),
-			check.When(policy != nil, check.Invalid("An SSL policy cannot be specified for %s listeners", want.protocol)),
-			check.When(len(alpn) > 0, check.Invalid("An ALPN policy cannot be specified for %s listeners", want.protocol)),
-			check.When(mutual != nil && aws.ToString(mutual.Mode) != "off", check.InvalidConfiguration("Mutual authentication is supported for HTTPS listeners only")),
-		); err != nil {
-			return err
-		}
-		want.certificate, want.policy, want.alpn, want.mutual = "", "", "", account.MutualTLS{}
-		return nil
-	}
-	if err := s.setCertificate(want, certificates); err != nil {
-		return err
-	}
-	want.policy = cmp.Or(aws.ToString(policy), want.policy, sslpolicy.Default)
-	if _, ok := sslpolicy.Named(want.policy); !ok {
-		return policyNotFound(want.policy)
-	}
-	switch {
-	case want.protocol != "TLS" && len(alpn) > 0:
-		return check.Invalid("An ALPN policy cannot be specified for %s listeners", want.protocol)
-	case len(alpn) > 1:
-		return check.Invalid("You can specify only one ALPN policy")
-	case len(alpn) == 1 && !slices.Contains(alpnPolicies, alpn[0]):
-		return apierr.New("ALPNPolicyNotFound", "The ALPN policy '%s' is not supported", alpn[0])
-	case len(alpn) == 1:
-		want.alpn = alpn[0]
-	case want.protocol != "TLS":
-		want.alpn = ""
-	}
-	return s.setMutual(lb, self, want, mutual)
-}
-
-// setCertificate sets the default certificate, of which there must be one.
-func (s *Listeners) setCertificate(want *listenerSettings, certificates []types.Certificate) error {
-	switch {
-	case len(certificates) == 0 && want.certificate == "":
-		return check.Invalid("A certificate must be specified for %s listeners", want.protocol)
-	case len(certificates) == 0:
-		return nil
-	case len(certificates) > 1:
-		return check.Invalid("You can specify only one default certificate for %s listeners", want.protocol)
-	case certificates[0].IsDefault != nil:
-		return check.Invalid("IsDefault cannot be specified for the certificate of a listener")
-	}
-	arn := aws.ToString(certificates[0].CertificateArn)
-	want.certificate = arn
-	return s.checkCertificate(arn)
-}
-
-// setMutual sets the authentication of clients.
-func (s *Listeners) setMutual(lb *account.LoadBalancer, self *account.Listener, want *listenerSettings, in *types.MutualAuthenticationAttributes) error {
-	if want.protocol != "HTTPS" {
-		want.mutual = account.MutualTLS{}
-		return check.When(in != nil && aws.ToString(in.Mode) != "off", check.InvalidConfiguration("Mutual authentication is supported for HTTPS listeners only"))
-	}
-	if in == nil {
-		want.mutual.Mode = cmp.Or(want.mutual.Mode, "off")
-		return nil
-	}
-	m := account.MutualTLS{Mode: cmp.Or(aws.ToString(in.Mode), "off"), TrustStore: aws.ToString(in.TrustStoreArn),
-		IgnoreExpiry: aws.ToBool(in.IgnoreClientCertificateExpiry), AdvertiseName: string(in.AdvertiseTrustStoreCaNames)}
-	switch {
-	case !slices.Contains([]string{"off", "passthrough", "verify"}, m.Mode):
-		return check.Invalid("Mutual authentication mode '%s' must be one of 'off, passthrough, verify'", m.Mode)
-	case m.Mode == "verify" && m.TrustStore == "":
-		return check.Invalid("A trust store ARN must be specified for the mutual authentication mode 'verify'")
-	case m.Mode != "verify" && (m.TrustStore != "" || m.IgnoreExpiry || m.AdvertiseName == "on"):
-		return check.InvalidConfiguration("A trust store and settings for client certificates can be specified for the mutual authentication mode 'verify' only")
-	}
-	if m.Mode == "verify" {
-		store, err := request.FindTrustStore(s.account, &m.TrustStore)
-		if err != nil {
-			return err
-		}
-		if store.StatusAt(s.account.Clock.Now()) != "ACTIVE" {
-			return apierr.New("TrustStoreNotReady", "The trust store '%s' is not active", m.TrustStore)
-		}
-		if err := checkVerifying(lb, self); err != nil {
-			return err
-		}
-		m.AdvertiseName = cmp.Or(m.AdvertiseName, "off")
-	} else {
-		m.AdvertiseName = ""
-	}
-	want.mutual = m
-	return check.OneOf("mutualAuthentication.advertiseTrustStoreCaNames", in.AdvertiseTrustStoreCaNames, in.AdvertiseTrustStoreCaNames.Values())
-}
-
-// checkVerifying requires that few other listeners of the load balancer verify clients.
-func checkVerifying(lb *account.LoadBalancer, self *account.Listener) error {
-	others := 0
-	for _, l := range lb.Listeners {
-		if l != self && l.MutualTLS.Mode == "verify" {
-			others++
-		}
-	}
-	return check.When(others >= maxVerifying, check.InvalidConfiguration("The maximum number of listeners of a load balancer in the mutual authentication mode 'verify', '%d', would be exceeded", maxVerifying))
 }
 
 // ModifyListener changes a listener; what is not given stays, as far as the protocol has it.
