@@ -33,6 +33,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/acm"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 	"github.com/k8s-lbc/lbc/awssim/dns"
 	"github.com/k8s-lbc/lbc/awssim/ec2"
 	"github.com/k8s-lbc/lbc/awssim/elbv2"
@@ -310,7 +311,7 @@ func (s *Simulator) startPlane(o Options) error {
 		Identity: transport,
 		Logs:     s.logs,
 		Clock:    o.Clock, Network: s.Network, HealthInterval: o.HealthInterval, HealthTimeout: o.HealthTimeout, Logf: o.Logf,
-		HealthSink: func(r dataplane.HealthReport) {
+		HealthSink: func(r targetgroup.HealthReport) {
 			s.Account.SetTargetHealth(r.TargetGroup, r.Target, r.Port, r.Zone, r.State, r.Reason, r.Description)
 		},
 	})

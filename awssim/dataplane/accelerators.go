@@ -31,7 +31,7 @@ func (e endpoints) Healthy(arn string) bool {
 	}
 	served := false
 	for _, g := range c.groups {
-		healthy, unhealthy := g.hosts()
+		healthy, unhealthy := g.Hosts()
 		if healthy == 0 && unhealthy > 0 {
 			return false
 		}

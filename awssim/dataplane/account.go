@@ -11,6 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
 // account is what an access log tells of an exchange.
@@ -22,8 +24,8 @@ type account struct {
 	sent     int64 // of the answer's body, or of a tunnel
 	status   int   // 0: nothing was answered
 
-	body         *requestBody // that was sent to the target; nil: none
-	group        *group       // that was chosen
+	body         *requestBody       // that was sent to the target; nil: none
+	group        *targetgroup.Group // that was chosen
 	target       netip.AddrPort
 	targetStatus int
 
@@ -77,7 +79,7 @@ func (x *exchange) finish() {
 	place := x.view.settings.AccessLog
 	if logs := x.front.balancer.plane.logs; logs != nil && place.Bucket != "" {
 		entry := x.entry()
-		logs.Add(x.front.balancer.stream(place, accesslog.Access, x.view.privateAddress(x.conn.zone, false)), entry.Line())
+		logs.Add(place.Stream(accesslog.Access, x.front.balancer.arn, x.view.privateAddress(x.conn.zone, false)), entry.Line())
 	}
 }
 
@@ -90,13 +92,13 @@ func (c *clientConn) Abandoned(received int, begun time.Time) {
 		return
 	}
 	e := accesslog.Request{
-		Type: "http", Time: time.Now(), LoadBalancer: b.resource(), Client: c.client, RequestTime: -1, TargetTime: -1, ResponseTime: -1,
+		Type: "http", Time: time.Now(), LoadBalancer: topology.ResourceName(b.arn), Client: c.client, RequestTime: -1, TargetTime: -1, ResponseTime: -1,
 		Received: int64(received), Priority: accesslog.NoRule, Created: begun, ConnectionTrace: c.traceID(),
 	}
 	if c.tls != nil {
 		e.Type = "https"
 	}
-	b.plane.logs.Add(b.stream(place, accesslog.Access, config.privateAddress(c.zone, false)), e.Line())
+	b.plane.logs.Add(place.Stream(accesslog.Access, b.arn, config.privateAddress(c.zone, false)), e.Line())
 }
 
 // entry is the exchange as the access log has it.
@@ -106,7 +108,7 @@ func (x *exchange) entry() accesslog.Request {
 		x.traceID(x.r.Header.Get("X-Amzn-Trace-Id"))
 	}
 	e := accesslog.Request{
-		Type: x.kind(), Time: now, LoadBalancer: x.front.balancer.resource(), Client: x.conn.client, Target: x.target,
+		Type: x.kind(), Time: now, LoadBalancer: topology.ResourceName(x.front.balancer.arn), Client: x.conn.client, Target: x.target,
 		RequestTime: -1, TargetTime: -1, ResponseTime: -1, Status: x.status, TargetStatus: x.targetStatus,
 		Received: x.received, Sent: x.sent + x.headSize(), Method: x.r.Method, Protocol: x.r.Proto, UserAgent: x.r.UserAgent(),
 		TraceID: x.trace, Priority: x.priority, Created: x.begun, Actions: x.actions[:x.acts],
@@ -139,7 +141,7 @@ func (x *exchange) entry() accesslog.Request {
 		}
 	}
 	if x.group != nil {
-		e.TargetGroup = x.group.arn
+		e.TargetGroup = x.group.ARN
 	}
 	if s := x.conn.tls; s != nil {
 		e.Cipher, e.TLSVersion, e.Domain, e.Certificate = handshake.CipherName(s.CipherSuite), handshake.VersionName(s.Version), s.ServerName, x.conn.hello.Certificate

@@ -11,6 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -38,8 +39,8 @@ type balancer struct {
 type balancerConfig struct {
 	topology.LoadBalancer
 	settings topology.LoadBalancerSettings
-	inside   netip.Addr // what a client on loopback counts as at an internal load balancer
-	groups   []*group   // that some action names
+	inside   netip.Addr           // what a client on loopback counts as at an internal load balancer
+	groups   []*targetgroup.Group // that some action names
 }
 
 // frontKey: a listener that changes its protocol is another one to its clients.
@@ -99,9 +100,9 @@ func (b *balancer) update(lb *topology.LoadBalancer) error {
 }
 
 // groupsOf are the target groups that the actions of a load balancer name.
-func (b *balancer) groupsOf(lb *topology.LoadBalancer) []*group {
+func (b *balancer) groupsOf(lb *topology.LoadBalancer) []*targetgroup.Group {
 	seen := map[string]bool{}
-	var groups []*group
+	var groups []*targetgroup.Group
 	for i := range lb.Listeners {
 		for arn := range lb.Listeners[i].TargetGroups() {
 			if g := b.plane.group(arn); g != nil && !seen[arn] {
@@ -209,7 +210,7 @@ func (b *balancer) zone(local netip.Addr, v *view, client netip.AddrPort) string
 		return zone
 	}
 	for _, g := range v.groups {
-		if s := &g.config.Load().settings; s.Sticky && s.StickyType == "source_ip" { // whoever asks DNS once stays at one node
+		if s := &g.Config().Settings; s.Sticky && s.StickyType == "source_ip" { // whoever asks DNS once stays at one node
 			return b.resolvedZone(v, b.plane.hashOf(client.Addr()))
 		}
 	}
@@ -233,11 +234,11 @@ func (b *balancer) resolvedZone(v *view, n uint64) string {
 		return ""
 	}
 	start := int(n % uint64(len(zones)))
-	for _, good := range []func(*pool, string) bool{(*pool).healthyIn, (*pool).registeredIn} {
+	for _, good := range []func(*targetgroup.Pool, string) bool{(*targetgroup.Pool).HealthyIn, (*targetgroup.Pool).RegisteredIn} {
 		for i := range zones {
 			z := zones[(start+i)%len(zones)]
 			for _, g := range v.groups {
-				if good(g.pool.Load(), z.Name) {
+				if good(g.Pool(), z.Name) {
 					return z.Name
 				}
 			}

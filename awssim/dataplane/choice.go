@@ -6,13 +6,14 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
 
 // route is where a flow goes.
 type route struct {
-	group  *group
-	target *target
+	group  *targetgroup.Group
+	target *targetgroup.Target
 	to     netip.AddrPort // the target's address
 	from   netip.AddrPort // what the target sees as its client; port 0: any
 	own    netip.Addr     // the load balancer's own address on the side of the target
@@ -36,7 +37,7 @@ func (f *front) drawn(t flow.Tuple) (forGroup, forTarget uint64) {
 
 // counts are the counters that a flow on the route concerns.
 func (r *route) counts(b *balancer) counter.FlowTally {
-	return counter.FlowTally{&b.flows.Flows, b.flows.Of(r.zone), &r.group.flows.Flows, r.group.flows.Of(r.zone)}
+	return counter.FlowTally{&b.flows.Flows, b.flows.Of(r.zone), &r.group.Flows.Flows, r.group.Flows.Of(r.zone)}
 }
 
 // routeTo chooses target group and target of a new flow; false when there is none.
@@ -46,7 +47,7 @@ func (f *front) routeTo(v *view, zone string, t flow.Tuple) (*route, bool) {
 	if g == nil {
 		return nil, false
 	}
-	to := g.targetFor(v, zone, t, forTarget)
+	to := g.TargetFor(&v.settings, zone, t, forTarget)
 	if to == nil {
 		return nil, false
 	}
@@ -54,14 +55,14 @@ func (f *front) routeTo(v *view, zone string, t flow.Tuple) (*route, bool) {
 }
 
 // routeVia is the route to a target that is chosen already.
-func (f *front) routeVia(v *view, zone string, t flow.Tuple, g *group, to *target) (*route, bool) {
-	s := &g.config.Load().settings
+func (f *front) routeVia(v *view, zone string, t flow.Tuple, g *targetgroup.Group, to *targetgroup.Target) (*route, bool) {
+	s := &g.Config().Settings
 	r := &route{group: g, target: to, zone: zone}
 	var ok bool
-	if r.to, ok = to.node(zone, s.CrossesZones(&v.settings), f.balancer.plane.hashOf(t.Client.Addr())); !ok {
+	if r.to, ok = to.NodeAddress(zone, s.CrossesZones(&v.settings), f.balancer.plane.hashOf(t.Client.Addr())); !ok {
 		return nil, false
 	}
-	if !to.isHealthy.Load() {
+	if !to.IsHealthy() {
 		r.counts(f.balancer).Add(counter.UnhealthyFlows, 1)
 	}
 	r.own = v.privateAddress(zone, r.to.Addr().Is6())
@@ -74,7 +75,7 @@ func (f *front) routeVia(v *view, zone string, t flow.Tuple, g *group, to *targe
 }
 
 // groupFor chooses the target group of a flow by weight; with group stickiness by the client's address.
-func (f *front) groupFor(v *view, client netip.AddrPort, n uint64) *group {
+func (f *front) groupFor(v *view, client netip.AddrPort, n uint64) *targetgroup.Group {
 	d := v.matcher().Match(&traffic.Request{})
 	action, ok := d.Routing()
 	if !ok || action.Forward == nil {
@@ -94,82 +95,3 @@ func (f *front) groupFor(v *view, client netip.AddrPort, n uint64) *group {
 
 // hashOf is the part of the flow hash that source-IP stickiness keeps.
 func (p *Plane) hashOf(a netip.Addr) uint64 { return maphash.Comparable(p.seed, a) }
-
-// targetFor chooses a target for a flow. A hash goes to the same target as long as that one may be chosen, whatever happens
-// to the others.
-func (g *group) targetFor(v *view, zone string, t flow.Tuple, n uint64) *target {
-	s := &g.config.Load().settings
-	targets := g.pool.Load().from(zone, s.CrossesZones(&v.settings))
-	switch {
-	case len(targets) == 0:
-		return nil
-	case s.Sticky:
-		return g.stickTo(pin{t.Client.Addr(), zone}, targets)
-	case t.Network == "tcp":
-		return targets[n%uint64(len(targets))]
-	}
-	return g.rendezvous(targets, n)
-}
-
-// rendezvous is the target with the highest score for a hash.
-func (g *group) rendezvous(targets []*target, n uint64) *target {
-	type scored struct {
-		hash uint64
-		key  targetKey
-	}
-	var best *target
-	var highest uint64
-	for _, t := range targets {
-		if score := maphash.Comparable(g.plane.seed, scored{n, t.key}); best == nil || score > highest {
-			best, highest = t, score
-		}
-	}
-	return best
-}
-
-// pin is a client of one node of a load balancer.
-type pin struct {
-	client netip.Addr
-	zone   string
-}
-
-// maxPins bounds the memory of source-IP stickiness; beyond it all clients choose anew, most of them the same target.
-const maxPins = 1 << 16
-
-// stickTo is the target that the client had before, as long as that one may be chosen.
-func (g *group) stickTo(key pin, targets []*target) *target {
-	g.stickiness.Lock()
-	defer g.stickiness.Unlock()
-	if had := g.pinned[key]; had != nil {
-		for _, t := range targets {
-			if t == had {
-				return t
-			}
-		}
-	}
-	if g.pinned == nil || len(g.pinned) >= maxPins {
-		g.pinned = map[pin]*target{}
-	}
-	t := g.rendezvous(targets, maphash.Comparable(g.plane.seed, key))
-	g.pinned[key] = t
-	return t
-}
-
-// node is the address to which traffic from a zone goes: the target's own, or for a load balancer as target one of its
-// nodes' – the one in the zone without cross-zone balancing.
-func (t *target) node(zone string, crossZone bool, n uint64) (netip.AddrPort, bool) {
-	spec := t.spec.Load()
-	if len(spec.Nodes) == 0 {
-		return t.addrPort(), spec.Address.IsValid()
-	}
-	var found []netip.Addr
-	for _, z := range spec.Nodes {
-		if z.Private.IsValid() && (crossZone || z.Name == zone) {
-			found = append(found, z.Private)
-		}
-	}
-	if len(found) == 0 {
-		return netip.AddrPort{}, false
-	}
-	return netip.AddrPortFrom(found[n%uint64(len(found))], uint16(t.key.port)), true
-}

@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
@@ -85,8 +87,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // groupCounts are the counters of a target group, and of it in the zone of the node that the client reached.
-func (x *exchange) groupCounts(g *group) counter.RequestTally {
-	return counter.RequestTally{&g.counters, g.zoned.Of(x.conn.zone)}
+func (x *exchange) groupCounts(g *targetgroup.Group) counter.RequestTally {
+	return counter.RequestTally{&g.Counters, g.CountersByZone.Of(x.conn.zone)}
 }
 
 // now is real time, as connections are.
@@ -119,6 +121,20 @@ func (x *exchange) refusal() int {
 		return x.head.Refuse
 	}
 	return httpwire.Refusal(x.r)
+}
+
+// ready leaves of the targets those that a target optimizer lets take a request.
+func (x *exchange) ready(g *targetgroup.Group, config *targetgroup.Config, targets []*targetgroup.Target) []*targetgroup.Target {
+	if config.ControlPort == 0 || x.view.Type != stack.Application {
+		return targets
+	}
+	ready := slices.DeleteFunc(slices.Clone(targets), func(t *targetgroup.Target) bool { return !t.Controlled() })
+	if len(ready) > 0 {
+		x.groupCounts(g).Add(counter.ControlRequestCount, 1)
+	} else {
+		x.groupCounts(g).Add(counter.ControlRejectCount, 1)
+	}
+	return ready
 }
 
 func (x *exchange) scheme() string {
@@ -204,7 +220,7 @@ func (x *exchange) forward(f *stack.Forward, d *traffic.Decision) {
 		return
 	}
 	x.group, x.shared = g, len(f.TargetGroups) > 1
-	config := g.config.Load()
+	config := g.Config()
 	if !speaks(x.r, config.ProtocolVersion) {
 		x.fail(httpwire.StatusVersionMismatch)
 		return
@@ -224,13 +240,13 @@ func (x *exchange) forward(f *stack.Forward, d *traffic.Decision) {
 	if host == x.host {
 		host = x.hostForTarget()
 	}
-	p := g.pool.Load()
-	targets := p.from(x.conn.zone, config.settings.CrossesZones(&x.view.settings))
+	p := g.Pool()
+	targets := p.From(x.conn.zone, config.Settings.CrossesZones(&x.view.settings))
 	targets = x.ready(g, config, targets)
 	t := x.stickyTarget(g, p)
 	if t == nil {
-		t = g.choose(x.conn.zone, targets, nil)
-		if x.sticks(&config.settings) {
+		t = g.Choose(x.conn.zone, targets, nil)
+		if x.sticks(&config.Settings) {
 			x.groupCounts(g).Add(counter.NonStickyCount, 1)
 		}
 	}
@@ -238,7 +254,7 @@ func (x *exchange) forward(f *stack.Forward, d *traffic.Decision) {
 		x.unavailable(config.ProtocolVersion)
 		return
 	}
-	if !t.isHealthy.Load() {
+	if !t.IsHealthy() {
 		x.conn.counts.Add(counter.UnhealthyRoutingCount, 1)
 		x.groupCounts(g).Add(counter.UnhealthyRoutingCount, 1)
 	}
@@ -250,7 +266,7 @@ func (x *exchange) forward(f *stack.Forward, d *traffic.Decision) {
 }
 
 // chooseGroup finds the target group by the stickiness cookie or by weight.
-func (x *exchange) chooseGroup(f *stack.Forward) *group {
+func (x *exchange) chooseGroup(f *stack.Forward) *targetgroup.Group {
 	if f.Stickiness != nil && f.Stickiness.Enabled {
 		x.groupStickiness = f.Stickiness
 		if g := x.stickyGroup(f); g != nil {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -53,7 +52,7 @@ func (f *front) serveFlow(conn *clientConn, v *view) {
 		client, protocol = tlsSide.conn, tlsSide.conn.ConnectionState().NegotiatedProtocol
 	}
 	target, err := f.connect(r, conn.client, protocol)
-	r.group.observe(r.target, err)
+	r.group.Observe(r.target, err)
 	if err != nil {
 		f.unreachable(conn, r, err)
 		return
@@ -69,8 +68,8 @@ func (f *front) serveFlow(conn *clientConn, v *view) {
 		flow.Abort(flow.BelowTLS(target))
 	})
 	defer f.flows.Remove(fl)
-	defer r.target.flows.Remove(fl)
-	if f.flows.Add(fl) && r.target.flows.Add(fl) {
+	defer r.target.Flows.Remove(fl)
+	if f.flows.Add(fl) && r.target.Flows.Add(fl) {
 		f.carry(client, target, v, &carried{Flow: fl, record: record})
 	}
 }
@@ -104,36 +103,21 @@ func (f *front) swallow(conn *clientConn, v *view) {
 	_ = conn.Close()
 }
 
-// errBlocked is a connection attempt that the load balancer's security groups keep from leaving.
-var errBlocked error = &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ETIMEDOUT)}
-
-// leaves waits for the attempt's time-out when the security groups of the load balancer that uses the group do not let it
-// speak to an address.
-func (g *group) leaves(ctx context.Context, network string, to netip.AddrPort) error {
-	if g.serves.Load().permits(network, to) {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, g.plane.connectTimeout)
-	defer cancel()
-	<-ctx.Done()
-	return errBlocked
-}
-
 // connect opens the target's side of a flow and sends the PROXY protocol header if the target group has one.
 func (f *front) connect(r *route, client netip.AddrPort, protocol string) (net.Conn, error) {
 	plane := f.balancer.plane
 	ctx, cancel := context.WithTimeout(plane.ctx, plane.connectTimeout)
 	defer cancel()
-	if err := r.group.leaves(ctx, "tcp", r.to); err != nil {
+	if err := r.group.Leaves(ctx, "tcp", r.to); err != nil {
 		r.counts(f.balancer).AddBlockedOut("tcp")
 		return nil, err
 	}
-	config := r.group.config.Load()
+	config := r.group.Config()
 	c, err := plane.network.DialTCPFrom(vnet.WithSender(ctx, r.own), r.from, r.to)
 	if err != nil {
 		return nil, err
 	}
-	if config.settings.ProxyProtocol {
+	if config.Settings.ProxyProtocol {
 		if _, err := c.Write(flow.ProxyHeader(flow.ProxyTCP, client, r.at)); err != nil {
 			_ = c.Close()
 			return nil, err

@@ -6,16 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
-	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
 // handshake makes a client's connection secure, counts and logs the attempt. It returns nil when that failed; the connection
@@ -80,18 +77,7 @@ func (c *clientConn) logConnection(begun time.Time, state *tls.ConnectionState, 
 		entry.Subject, entry.NotBefore, entry.NotAfter = leaf.Subject.String(), leaf.NotBefore, leaf.NotAfter
 		entry.Serial = handshake.SerialNumber(leaf)
 	}
-	logs.Add(c.front.balancer.stream(place, accesslog.Connections, config.privateAddress(c.zone, false)), entry.Line())
-}
-
-// stream is where a node's log goes.
-func (b *balancer) stream(place topology.LogPlace, kind accesslog.Kind, node netip.Addr) accesslog.Stream {
-	return accesslog.Stream{Bucket: place.Bucket, Prefix: place.Prefix, Kind: kind, LoadBalancer: b.resource(), Node: node}
-}
-
-// resource is the load balancer's part of logs and metrics: app/NAME/ID.
-func (b *balancer) resource() string {
-	_, rest, _ := strings.Cut(b.arn, ":loadbalancer/")
-	return rest
+	logs.Add(place.Stream(accesslog.Connections, c.front.balancer.arn, config.privateAddress(c.zone, false)), entry.Line())
 }
 
 // traceID names the connection in logs.

@@ -25,6 +25,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -45,14 +46,14 @@ type world struct {
 	topo    topology.Topology
 
 	mu      sync.Mutex
-	health  map[string]dataplane.HealthReport // by target id
-	history []dataplane.HealthReport
+	health  map[string]targetgroup.HealthReport // by target id
+	history []targetgroup.HealthReport
 	changed chan struct{}
 	pods    sync.WaitGroup
 }
 
 func newWorld(t testing.TB, change ...func(*dataplane.Options)) *world {
-	w := &world{TB: t, network: vnet.New(), health: map[string]dataplane.HealthReport{}, changed: make(chan struct{})}
+	w := &world{TB: t, network: vnet.New(), health: map[string]targetgroup.HealthReport{}, changed: make(chan struct{})}
 	o := dataplane.Options{
 		Network: w.network, HealthSink: w.report, HealthInterval: 20 * time.Millisecond, HealthTimeout: 2 * time.Second,
 		Logf: t.Logf, Random: seeded(),
@@ -79,7 +80,7 @@ func seeded() func() uint64 {
 	}
 }
 
-func (w *world) report(r dataplane.HealthReport) {
+func (w *world) report(r targetgroup.HealthReport) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.health[r.Target] = r
@@ -89,7 +90,7 @@ func (w *world) report(r dataplane.HealthReport) {
 }
 
 // await waits until the target's last report says the state.
-func (w *world) await(target, state string) dataplane.HealthReport {
+func (w *world) await(target, state string) targetgroup.HealthReport {
 	w.Helper()
 	deadline := time.NewTimer(10 * time.Second)
 	defer deadline.Stop()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/accelerator"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -174,7 +175,9 @@ func TestMetricsOfAnNLBAreAllThere(t *testing.T) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		return groups[groupARN("deaf")]["HealthyHostCount"] == 1 && w.health["10.0.1.6"].State == "unhealthy" &&
-			slices.ContainsFunc(w.history, func(r dataplane.HealthReport) bool { return r.TargetGroup == groupARN("ill") && r.State == "unhealthy" })
+			slices.ContainsFunc(w.history, func(r targetgroup.HealthReport) bool {
+				return r.TargetGroup == groupARN("ill") && r.State == "unhealthy"
+			})
 	})
 	talk := func(from string, port uint16, f func(net.Conn)) {
 		t.Helper()

@@ -17,11 +17,12 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/accelerator"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 )
 
-// connectTimeout is AWS's for connections to targets and for TLS handshakes.
+// ConnectTimeout is AWS's for connections to targets and for TLS handshakes.
 const connectTimeout = 10 * time.Second
 
 // Options configure a Plane; every zero value means a sensible default.
@@ -30,8 +31,8 @@ type Options struct {
 	Clock clock.Clock
 	// Network is where targets are; load balancers listen on it too, at the addresses of their zones.
 	Network *vnet.Network
-	// HealthSink hears of each change of a target's health, one call at a time per target, without any lock held.
-	HealthSink func(HealthReport)
+	// HealthSink gets each change of a target's health, one call at a time per target, without any lock held.
+	HealthSink func(targetgroup.HealthReport)
 	// HealthInterval and HealthTimeout replace those of every target group when not 0.
 	HealthInterval, HealthTimeout time.Duration
 	// ConnectTimeout is how long a target may take to accept a connection, and then for the TLS handshake: 10 s.
@@ -45,7 +46,7 @@ type Options struct {
 	// Identity reaches identity providers and key sets; nil: none is reachable. Each call may take IdentityTimeout: 5 s.
 	Identity        http.RoundTripper
 	IdentityTimeout time.Duration
-	// Logf is told what went wrong without anybody to tell, such as a rule that can never match.
+	// Logf gets problems that no caller gets as an error, such as a rule that can never match.
 	Logf func(format string, args ...any)
 }
 
@@ -53,9 +54,6 @@ type Options struct {
 type Plane struct {
 	clock          clock.Clock
 	network        *vnet.Network
-	sink           func(HealthReport)
-	healthInterval time.Duration
-	healthTimeout  time.Duration
 	connectTimeout time.Duration
 	outside        netip.Addr
 	random         func() uint64
@@ -65,29 +63,28 @@ type Plane struct {
 	authenticator  *authn.Authenticator
 	seed           maphash.Seed // of flow hashes
 
-	ctx    context.Context // ends with Close
-	cancel context.CancelFunc
-	work   sync.WaitGroup // every goroutine of the plane
-	checks *checker
+	ctx          context.Context // ends with Close
+	cancel       context.CancelFunc
+	work         sync.WaitGroup // every goroutine of the plane
+	targetGroups *targetgroup.Groups
 
 	accelerators *accelerator.Set
 
 	updating  sync.Mutex // serialises Update and Close
 	mu        sync.RWMutex
 	closed    bool
-	balancers map[string]*balancer // by ARN
-	groups    map[string]*group    // by ARN
-	measuring func() bool          // stops the timer of the next look at the meters; nil: nothing to measure
+	balancers map[string]*balancer          // by ARN
+	groups    map[string]*targetgroup.Group // by ARN
+	measuring func() bool                   // stops the timer of the next look at the meters; nil: nothing to measure
 	loopbacks flow.Loopbacks
 }
 
 // New starts an empty plane. Close it.
 func New(o Options) *Plane {
 	p := &Plane{
-		clock: o.Clock, network: o.Network, sink: o.HealthSink,
-		healthInterval: o.HealthInterval, healthTimeout: o.HealthTimeout, connectTimeout: cmp.Or(o.ConnectTimeout, connectTimeout),
+		clock: o.Clock, network: o.Network, connectTimeout: cmp.Or(o.ConnectTimeout, connectTimeout),
 		outside: o.OutsideClient, random: o.Random, logs: o.Logs, logf: o.Logf,
-		balancers: map[string]*balancer{}, groups: map[string]*group{},
+		balancers: map[string]*balancer{}, groups: map[string]*targetgroup.Group{},
 		seed: maphash.MakeSeed(),
 	}
 	if p.clock == nil {
@@ -96,8 +93,8 @@ func New(o Options) *Plane {
 	if p.network == nil {
 		p.network = vnet.New()
 	}
-	if p.sink == nil {
-		p.sink = func(HealthReport) {}
+	if o.HealthSink == nil {
+		o.HealthSink = func(targetgroup.HealthReport) {}
 	}
 	if !p.outside.IsValid() {
 		p.outside = netip.AddrFrom4([4]byte{203, 0, 113, 1})
@@ -111,7 +108,10 @@ func New(o Options) *Plane {
 	p.cookies = newCookieSealer(p.random)
 	p.authenticator = newAuthenticator(p, o)
 	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.checks = newChecker(p)
+	p.targetGroups = targetgroup.New(targetgroup.Options{
+		Context: p.ctx, Clock: p.clock, Network: p.network, Logs: p.logs, Random: p.random, Seed: p.seed, Spawn: p.spawn, Report: o.HealthSink,
+		HealthInterval: o.HealthInterval, HealthTimeout: o.HealthTimeout, ConnectTimeout: p.connectTimeout,
+	})
 	p.accelerators = accelerator.New(accelerator.Options{
 		Context: p.ctx, Clock: p.clock, Network: p.network, Loopbacks: &p.loopbacks, LoadBalancers: endpoints{p}, Outside: p.outside,
 		Random: p.random, Seed: p.seed, Spawn: p.spawn, Logf: p.logf,
@@ -176,21 +176,20 @@ func (p *Plane) updateGroups(t topology.Topology) {
 		wanted[tg.ARN] = true
 		g := p.groups[tg.ARN]
 		if g == nil {
-			g = newGroup(p, tg.ARN)
+			g = p.targetGroups.NewGroup(tg.ARN)
 			p.groups[tg.ARN] = g
 		}
-		g.update(tg)
+		g.Update(tg)
 	}
 	for arn, g := range p.groups {
 		if !wanted[arn] {
 			delete(p.groups, arn)
-			g.update(&topology.TargetGroup{ARN: arn})
+			g.Update(&topology.TargetGroup{ARN: arn})
 		}
 	}
 }
 
-// useGroups tells each target group which active load balancer uses it, since targets of a group that nobody uses are not
-// checked.
+// useGroups sets the active load balancer that uses each target group, since targets of a group without one are not checked.
 func (p *Plane) useGroups(t topology.Topology) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -210,7 +209,7 @@ func (p *Plane) useGroups(t topology.Topology) {
 		}
 	}
 	for arn, g := range p.groups {
-		g.use(users[arn], ports[arn])
+		g.SetUser(users[arn], ports[arn])
 	}
 }
 
@@ -222,7 +221,7 @@ func (p *Plane) balancer(arn string) *balancer {
 }
 
 // group finds a target group.
-func (p *Plane) group(arn string) *group {
+func (p *Plane) group(arn string) *targetgroup.Group {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	return p.groups[arn]
@@ -269,17 +268,17 @@ func (p *Plane) Close() {
 		p.measuring()
 	}
 	balancers, groups := p.balancers, p.groups
-	p.balancers, p.groups = map[string]*balancer{}, map[string]*group{}
+	p.balancers, p.groups = map[string]*balancer{}, map[string]*targetgroup.Group{}
 	p.mu.Unlock()
 
 	p.cancel()
-	p.checks.stop()
+	p.targetGroups.Stop()
 	p.accelerators.Stop()
 	for _, b := range balancers {
 		b.stop()
 	}
 	for arn, g := range groups {
-		g.update(&topology.TargetGroup{ARN: arn})
+		g.Update(&topology.TargetGroup{ARN: arn})
 	}
 	p.updating.Unlock() // a health report on its way may end in Update
 	p.work.Wait()

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -18,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 )
 
 // Causes of a cancelled request to a target.
@@ -28,12 +28,12 @@ var (
 
 // proxy sends the request to a target and its answer to the client. A refused connection is tried once more at another
 // target when the request may be repeated.
-func (x *exchange) proxy(g *group, t *target, targets []*target, host, uri string) {
+func (x *exchange) proxy(g *targetgroup.Group, t *targetgroup.Target, targets []*targetgroup.Target, host, uri string) {
 	ctx, cancel := context.WithCancelCause(x.r.Context())
 	defer cancel(nil)
 	idle := flow.NewIdleTimer(clock.Real{}, x.view.settings.IdleTimeout, func() { cancel(errIdle) })
 	defer idle.Stop()
-	config := g.config.Load()
+	config := g.Config()
 	out := x.outgoing(ctx, config.Protocol == "HTTPS", host, uri, idle)
 
 	if body := x.body; body != nil {
@@ -50,27 +50,27 @@ func (x *exchange) proxy(g *group, t *target, targets []*target, host, uri strin
 
 	res, err := x.send(t, out, cancel)
 	if refused(err) && repeatable(x.r.Method) {
-		if other := g.choose(x.conn.zone, targets, t); other != nil && other != t {
+		if other := g.Choose(x.conn.zone, targets, t); other != nil && other != t {
 			x.groupCounts(g).Add(counter.TargetConnectionErrorCount, 1)
 			t = other
 			res, err = x.send(t, out, cancel)
 		}
 	}
 	if err != nil {
-		t.performance.observed(0)
+		t.Performance.Observed(0)
 		x.failed(ctx, g, out, err)
 		return
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode < 100 { // no status of HTTP (RFC 9110 §15)
-		t.performance.observed(0)
+		t.Performance.Observed(0)
 		x.fail(http.StatusBadGateway)
 		return
 	}
-	t.performance.observed(res.StatusCode)
-	t.inFlight.Add(1)
-	defer t.inFlight.Add(-1)
-	defer context.AfterFunc(t.gone, func() { cancel(errDrained) })()
+	t.Performance.Observed(res.StatusCode)
+	t.InFlight.Add(1)
+	defer t.InFlight.Add(-1)
+	defer context.AfterFunc(t.Gone, func() { cancel(errDrained) })()
 	x.targetStatus, x.headAt = res.StatusCode, x.now()
 	buf := flow.Buffers.Get().(*[]byte)
 	defer flow.Buffers.Put(buf)
@@ -110,21 +110,21 @@ func (x *exchange) hold(res *http.Response, buf []byte, idle *flow.IdleTimer) (h
 }
 
 // send does one attempt at one target.
-func (x *exchange) send(t *target, out *http.Request, cancel context.CancelCauseFunc) (*http.Response, error) {
-	t.inFlight.Add(1)
-	defer t.inFlight.Add(-1)
-	defer context.AfterFunc(t.gone, func() { cancel(errDrained) })()
-	to := t.addrPort()
+func (x *exchange) send(t *targetgroup.Target, out *http.Request, cancel context.CancelCauseFunc) (*http.Response, error) {
+	t.InFlight.Add(1)
+	defer t.InFlight.Add(-1)
+	defer context.AfterFunc(t.Gone, func() { cancel(errDrained) })()
+	to := t.AddrPort()
 	x.target, x.sentAt = to, x.now()
 	out.URL.Host = to.String()
 	if out.URL.Scheme == "https" {
 		out = out.WithContext(httptrace.WithClientTrace(out.Context(), &httptrace.ClientTrace{TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
 			if err != nil {
-				x.groupCounts(t.group).Add(counter.TargetTLSErrorCount, 1)
+				x.groupCounts(t.Group).Add(counter.TargetTLSErrorCount, 1)
 			}
 		}}))
 	}
-	return t.transportTo().RoundTrip(out)
+	return t.Transport().RoundTrip(out)
 }
 
 // outgoing is the request as the target gets it.
@@ -138,7 +138,7 @@ func (x *exchange) outgoing(ctx context.Context, secure bool, host, uri string, 
 		ProtoMajor:    1,
 		ProtoMinor:    1,
 		ContentLength: x.r.ContentLength,
-	}).WithContext(context.WithValue(ctx, fromKey{}, from))
+	}).WithContext(targetgroup.WithSource(ctx, from))
 	if secure {
 		out.URL.Scheme = "https"
 	}
@@ -184,7 +184,7 @@ func (b *requestBody) Close() error { return nil }
 
 // refused reports whether the connection attempt failed at once, so that nothing was sent.
 func refused(err error) bool {
-	var d *dialError
+	var d *targetgroup.DialError
 	return errors.As(err, &d) && !d.Timeout()
 }
 
@@ -198,8 +198,8 @@ func repeatable(method string) bool {
 }
 
 // failed answers for a target that did not.
-func (x *exchange) failed(ctx context.Context, g *group, out *http.Request, err error) {
-	var d *dialError
+func (x *exchange) failed(ctx context.Context, g *targetgroup.Group, out *http.Request, err error) {
+	var d *targetgroup.DialError
 	var timeout net.Error
 	body, _ := out.Body.(*requestBody)
 	switch {
@@ -233,7 +233,7 @@ func (x *exchange) failed(ctx context.Context, g *group, out *http.Request, err 
 }
 
 // respond passes a target's answer on, of whose body the first held bytes are in buf. It breaks the client's connection when the target breaks off.
-func (x *exchange) respond(g *group, t *target, res *http.Response, buf []byte, held int, idle *flow.IdleTimer) {
+func (x *exchange) respond(g *targetgroup.Group, t *targetgroup.Target, res *http.Response, buf []byte, held int, idle *flow.IdleTimer) {
 	h := x.w.Header()
 	httpwire.CopyHeaders(h, res.Header)
 	if _, ok := h["Content-Type"]; !ok {
@@ -286,37 +286,4 @@ func (x *exchange) respond(g *group, t *target, res *http.Response, buf []byte, 
 		}
 		h[name] = lines
 	}
-}
-
-// fromKey carries the load balancer's own address to the dialer of a transport.
-type fromKey struct{}
-
-// dialTarget connects to a target from the load balancer's address.
-func (p *Plane) dialTarget(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
-	from, ok := ctx.Value(fromKey{}).(netip.Addr)
-	if !ok {
-		from = netip.IPv4Unspecified()
-	}
-	ctx, cancel := context.WithTimeout(ctx, p.connectTimeout)
-	defer cancel()
-	c, err := p.network.DialTCP(ctx, from, to)
-	if err != nil {
-		return nil, &dialError{err}
-	}
-	return c, nil
-}
-
-// dialError is a connection that could not be made.
-type dialError struct{ err error }
-
-// Error implements error.
-func (e *dialError) Error() string { return "connect to target: " + e.err.Error() }
-
-// Unwrap gives the cause.
-func (e *dialError) Unwrap() error { return e.err }
-
-// Timeout implements net.Error.
-func (e *dialError) Timeout() bool {
-	var timeout net.Error
-	return errors.As(e.err, &timeout) && timeout.Timeout()
 }

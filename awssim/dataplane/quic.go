@@ -6,15 +6,14 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 )
 
 // server is the registered target with a server id, also when it drains or is unhealthy; nil when there is none.
-func (v *view) server(id handshake.ServerID) (*group, *target) {
+func (v *view) server(id handshake.ServerID) (*targetgroup.Group, *targetgroup.Target) {
 	for _, g := range v.groups {
-		if servers := g.servers.Load(); servers != nil {
-			if t := (*servers)[id]; t != nil && !t.spec.Load().Unused {
-				return g, t
-			}
+		if t := g.Server(id); t != nil {
+			return g, t
 		}
 	}
 	return nil, nil
@@ -43,7 +42,7 @@ func (p *packetFlows) quic(from net.Addr, datagram []byte) *packetFlow {
 		p.front.balancer.flows.Add(counter.UnknownServers, 1)
 		return nil
 	}
-	if u := p.find(hashed); u != nil && u.to.usable() { // otherwise it is a new connection's, which must not go there
+	if u := p.find(hashed); u != nil && u.to.Usable() { // otherwise it is a new connection's, which must not go there
 		return u
 	}
 	return p.admit(from, p.front.routeTo, func(r *route) []packetKey { return []packetKey{hashed, {peer, r.target}} })

@@ -103,8 +103,8 @@ func (p *Plane) Flows() []Flow {
 		b.open.mu.Lock()
 		for r := range b.open.records {
 			flows = append(flows, Flow{
-				LoadBalancer: b.arn, Listener: r.listener, TargetGroup: r.route.group.arn, Protocol: counter.TransportNames[r.kind],
-				Client: r.client, TargetID: r.route.target.key.id, Target: r.route.to, Since: r.since,
+				LoadBalancer: b.arn, Listener: r.listener, TargetGroup: r.route.group.ARN, Protocol: counter.TransportNames[r.kind],
+				Client: r.client, TargetID: r.route.target.Key.ID, Target: r.route.to, Since: r.since,
 				Received: r.received.Load(), Sent: r.sent.Load(),
 			})
 		}

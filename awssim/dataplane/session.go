@@ -9,6 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 )
 
 // session is the client's side of a flow through a TLS listener, with what its log entry tells.
@@ -44,13 +45,13 @@ func (f *front) openSession(conn *clientConn, record *flowRecord) (*session, err
 // tryTargets connects to each target of a new listener and sends nothing, as NLBs do.
 func (f *front) tryTargets(v *view) {
 	for _, g := range v.groups {
-		for _, t := range g.pool.Load().registered {
-			to := t.addrPort()
-			if !to.IsValid() || !g.serves.Load().permits("tcp", to) {
+		for _, t := range g.Pool().Registered {
+			to := t.AddrPort()
+			if !to.IsValid() || !g.User().Permits("tcp", to) {
 				continue
 			}
-			from := v.privateAddress(t.spec.Load().Zone, to.Addr().Is6())
-			c, err := f.balancer.plane.dialTarget(context.WithValue(f.balancer.plane.ctx, fromKey{}, from), to)
+			from := v.privateAddress(t.Spec().Zone, to.Addr().Is6())
+			c, err := f.balancer.plane.targetGroups.Dial(targetgroup.WithSource(f.balancer.plane.ctx, from), to)
 			if err == nil {
 				_ = c.Close()
 			}
@@ -81,7 +82,7 @@ func (s *session) log(conn *clientConn) {
 	if b.plane.logs == nil || config.settings.AccessLog.Bucket == "" {
 		return
 	}
-	at := b.stream(config.settings.AccessLog, accesslog.Access, config.privateAddress(conn.zone, false))
+	at := config.settings.AccessLog.Stream(accesslog.Access, b.arn, config.privateAddress(conn.zone, false))
 	now := b.plane.clock.Now()
 	listener := s.record.listener[strings.LastIndexByte(s.record.listener, '/')+1:]
 	e := accesslog.TLSConnection{

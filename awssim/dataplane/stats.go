@@ -5,6 +5,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/accelerator"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -45,42 +46,30 @@ func (p *Plane) Stats() Stats {
 		b.rules.CopyTo(s.Rules)
 	}
 	for arn, g := range p.groups {
-		s.TargetGroups[arn] = g.counters.Named()
-		s.TargetGroupZones[arn] = g.zoned.ByZone()
-		s.Users[arn] = g.userARN()
-		healthy, unhealthy := g.hosts()
-		if anomalous, mitigated := g.oddHosts(); anomalous+mitigated > 0 {
+		s.TargetGroups[arn] = g.Counters.Named()
+		s.TargetGroupZones[arn] = g.CountersByZone.ByZone()
+		s.Users[arn] = g.UserARN()
+		healthy, unhealthy := g.Hosts()
+		if anomalous, mitigated := g.AnomalousHosts(); anomalous+mitigated > 0 {
 			s.TargetGroups[arn]["AnomalousHostCount"], s.TargetGroups[arn]["MitigatedHostCount"] = anomalous, mitigated
 		}
 		s.TargetGroups[arn]["HealthyHostCount"], s.TargetGroups[arn]["UnHealthyHostCount"] = healthy, unhealthy
 		p.states(g, s.TargetGroups[arn])
-		g.shiftedHosts(s.TargetGroups[arn])
-		g.measures(&s, healthy+unhealthy)
+		g.ShiftedHosts(s.TargetGroups[arn])
+		measures(g, &s, healthy+unhealthy)
 	}
 	p.flowStats(&s)
 	return s
 }
 
 // measures adds how fast the targets answer, and how many requests come upon each.
-func (g *group) measures(s *Stats, hosts int64) {
+func measures(g *targetgroup.Group, s *Stats, hosts int64) {
 	whole := map[string]float64{}
-	s.Measures[g.arn], s.ZoneMeasures[g.arn] = whole, g.zoned.ResponseTimes()
-	g.counters.ResponseTime(whole)
-	if requests := g.counters[counter.RequestCount].Load(); hosts > 0 && requests > 0 {
+	s.Measures[g.ARN], s.ZoneMeasures[g.ARN] = whole, g.CountersByZone.ResponseTimes()
+	g.Counters.ResponseTime(whole)
+	if requests := g.Counters[counter.RequestCount].Load(); hosts > 0 && requests > 0 {
 		whole["RequestCountPerTarget"] = float64(requests) / float64(hosts)
 	}
-}
-
-// hosts counts the registered targets by health.
-func (g *group) hosts() (healthy, unhealthy int64) {
-	for _, t := range g.pool.Load().registered {
-		if t.isHealthy.Load() {
-			healthy++
-		} else {
-			unhealthy++
-		}
-	}
-	return healthy, unhealthy
 }
 
 // flowStats adds what NLBs count, and their zones in DNS, to s.
@@ -103,8 +92,8 @@ func (p *Plane) flowStats(s *Stats) {
 		s.LoadBalancerZones[arn] = zones
 	}
 	for arn, g := range p.groups {
-		maps.Copy(s.TargetGroups[arn], g.flows.Named())
-		for zone, counts := range g.flows.ByZone() {
+		maps.Copy(s.TargetGroups[arn], g.Flows.Named())
+		for zone, counts := range g.Flows.ByZone() {
 			if s.TargetGroupZones[arn][zone] == nil {
 				s.TargetGroupZones[arn][zone] = map[string]int64{}
 			}
@@ -157,5 +146,39 @@ func (p *Plane) measure() {
 func (p *Plane) keepMeasuring() {
 	if p.measuring == nil && len(p.balancers) > 0 {
 		p.measuring = p.clock.AfterFunc(counter.MeterWindow, p.measure)
+	}
+}
+
+// Anomaly reports whether a target fails more often than its peers, and whether it gets less because of that.
+func (p *Plane) Anomaly(targetGroup, target string, port int32) (anomalous, mitigated bool) {
+	g := p.group(targetGroup)
+	if g == nil {
+		return false, false
+	}
+	return g.Anomaly(target, port)
+}
+
+// states counts, of a target group that an ALB uses, the zones that have the healthy targets which DNS and routing ask for, and
+// those that have not, under CloudWatch's names.
+func (p *Plane) states(g *targetgroup.Group, out map[string]int64) {
+	user := g.User()
+	if user == nil || user.Network {
+		return
+	}
+	b := p.balancers[user.ARN]
+	if b == nil {
+		return
+	}
+	c := b.config.Load()
+	s, pool := &g.Config().Settings, g.Pool()
+	for _, z := range c.Zones {
+		n := pool.HostsFor(z.Name, s.CrossesZones(&c.settings))
+		for name, well := range map[string]bool{"DNS": s.InDNS(n.Healthy, n.Registered), "Routing": s.Routable(n.Healthy, n.Registered)} {
+			if well {
+				out["HealthyState"+name]++
+			} else {
+				out["UnhealthyState"+name]++
+			}
+		}
 	}
 }

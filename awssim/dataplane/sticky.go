@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -95,7 +96,7 @@ func (x *exchange) cookie(n int, names ...string) ([]string, bool) {
 }
 
 // stickyGroup is the target group that the client's cookie names, if the forward still has it (even at weight 0).
-func (x *exchange) stickyGroup(f *stack.Forward) *group {
+func (x *exchange) stickyGroup(f *stack.Forward) *targetgroup.Group {
 	fields, ok := x.cookie(1, groupCookieCORS, groupCookie)
 	if !ok {
 		return nil
@@ -141,8 +142,8 @@ func (x *exchange) sticks(s *topology.TargetGroupSettings) bool {
 }
 
 // stickyTarget is the target that the client's cookie names, if it may be chosen.
-func (x *exchange) stickyTarget(g *group, p *pool) *target {
-	s := &g.config.Load().settings
+func (x *exchange) stickyTarget(g *targetgroup.Group, p *targetgroup.Pool) *targetgroup.Target {
+	s := &g.Config().Settings
 	if !x.sticks(s) {
 		return nil
 	}
@@ -158,11 +159,11 @@ func (x *exchange) stickyTarget(g *group, p *pool) *target {
 		}
 	}
 	for _, n := range named {
-		if n.group != g.arn {
+		if n.group != g.ARN {
 			continue
 		}
-		for _, t := range p.all {
-			if t.key.id == n.id && strconv.Itoa(int(t.key.port)) == n.port {
+		for _, t := range p.All {
+			if t.Key.ID == n.id && strconv.Itoa(int(t.Key.Port)) == n.port {
 				return t
 			}
 		}
@@ -171,14 +172,14 @@ func (x *exchange) stickyTarget(g *group, p *pool) *target {
 }
 
 // setAppCookies adds the target to those that the application's cookies name: target groups share them.
-func (x *exchange) setAppCookies(g *group, t *target, now time.Time) {
-	fields := []string{g.arn, t.key.id, strconv.Itoa(int(t.key.port))}
+func (x *exchange) setAppCookies(g *targetgroup.Group, t *targetgroup.Target, now time.Time) {
+	fields := []string{g.ARN, t.Key.ID, strconv.Itoa(int(t.Key.Port))}
 	for _, n := range x.appTargets() {
-		if n.group != g.arn {
+		if n.group != g.ARN {
 			fields = append(fields, n.group, n.id, n.port)
 		}
 	}
-	value := x.front.balancer.plane.cookies.seal(now.Add(g.config.Load().settings.StickyFor), fields...)
+	value := x.front.balancer.plane.cookies.seal(now.Add(g.Config().Settings.StickyFor), fields...)
 	for i := range appShards {
 		shard := value[:min(len(value), shardSize)]
 		value = value[len(shard):]
@@ -190,18 +191,18 @@ func (x *exchange) setAppCookies(g *group, t *target, now time.Time) {
 }
 
 // setCookies adds the stickiness cookies to a target's answer.
-func (x *exchange) setCookies(g *group, t *target, res *http.Response) {
+func (x *exchange) setCookies(g *targetgroup.Group, t *targetgroup.Target, res *http.Response) {
 	now := x.now()
 	seal := x.front.balancer.plane.cookies.seal
 	if x.groupStickiness != nil {
 		until := now.Add(time.Duration(x.groupStickiness.DurationSeconds) * time.Second)
-		x.setTwins(groupCookie, groupCookieCORS, seal(until, g.arn), now, true)
+		x.setTwins(groupCookie, groupCookieCORS, seal(until, g.ARN), now, true)
 	}
-	s := &g.config.Load().settings
+	s := &g.Config().Settings
 	if !x.sticks(s) {
 		return
 	}
-	value := func() string { return seal(now.Add(s.StickyFor), g.arn, t.key.id, strconv.Itoa(int(t.key.port))) }
+	value := func() string { return seal(now.Add(s.StickyFor), g.ARN, t.Key.ID, strconv.Itoa(int(t.Key.Port))) }
 	switch s.StickyType {
 	case "lb_cookie":
 		x.setTwins(targetCookie, targetCookieCORS, value(), now, x.secure)

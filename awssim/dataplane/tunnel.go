@@ -7,10 +7,11 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 )
 
 // tunnel carries an upgraded connection until either side ends it or nothing moves for the idle time-out.
-func (x *exchange) tunnel(g *group, t *target, res *http.Response, idle *flow.IdleTimer) {
+func (x *exchange) tunnel(g *targetgroup.Group, t *targetgroup.Target, res *http.Response, idle *flow.IdleTimer) {
 	target, ok := res.Body.(io.ReadWriteCloser)
 	if !ok || httpwire.UpgradeOf(x.r.Header) == "" {
 		x.upgraded = false

@@ -10,6 +10,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 )
 
@@ -19,7 +20,7 @@ const udpIdle = 120 * time.Second
 // ids of one client's packets may lead to several.
 type packetKey struct {
 	peer   netip.AddrPort
-	target *target // nil: what the hash of the client chose
+	target *targetgroup.Target // nil: what the hash of the client chose
 }
 
 // packetFlows are the flows of one socket.
@@ -83,7 +84,7 @@ func (p *packetFlows) admit(from net.Addr, choose func(*view, string, flow.Tuple
 // openFlow connects a new flow to its target.
 func (p *packetFlows) openFlow(from net.Addr, client netip.AddrPort, v *view, r *route, keys []packetKey) *packetFlow {
 	f, b := p.front, p.front.balancer
-	if !r.group.serves.Load().permits("udp", r.to) {
+	if !r.group.User().Permits("udp", r.to) {
 		r.counts(b).AddBlockedOut("udp")
 		return nil
 	}
@@ -97,11 +98,11 @@ func (p *packetFlows) openFlow(from net.Addr, client netip.AddrPort, v *view, r 
 	}
 	kind := counter.TransportOf(v.listener.Protocol, "udp")
 	u := &packetFlow{flows: p, keys: keys, peer: from, target: c, to: r.target}
-	if kind == counter.OverUDP && r.group.config.Load().settings.ProxyProtocol {
+	if kind == counter.OverUDP && r.group.Config().Settings.ProxyProtocol {
 		u.header = flow.ProxyHeader(flow.ProxyUDP, client, r.at)
 	}
 	u.flow = flow.New(func() { _ = c.Close() })
-	if !f.flows.Add(u.flow) || !r.target.flows.Add(u.flow) {
+	if !f.flows.Add(u.flow) || !r.target.Flows.Add(u.flow) {
 		f.flows.Remove(u.flow)
 		return nil
 	}
@@ -122,7 +123,7 @@ type packetFlow struct {
 	keys   []packetKey
 	peer   net.Addr
 	target net.Conn
-	to     *target
+	to     *targetgroup.Target
 	idle   *flow.IdleTimer
 	flow   *flow.Flow
 	record *flowRecord
@@ -165,7 +166,7 @@ func (u *packetFlow) end() {
 	}
 	p.mu.Unlock()
 	p.front.flows.Remove(u.flow)
-	u.to.flows.Remove(u.flow)
+	u.to.Flows.Remove(u.flow)
 	u.record.end()
 }
 

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/traffic"
 )
@@ -16,15 +17,15 @@ type view struct {
 	*balancerConfig
 	listener   topology.Listener
 	matcher    func() *traffic.Matcher
-	groups     map[string]*group        // by ARN, those that some action names
-	handshakes func() *handshake.Server // HTTPS and TLS
+	groups     map[string]*targetgroup.Group // by ARN, those that some action names
+	handshakes func() *handshake.Server      // HTTPS and TLS
 	topology.ListenerSettings
 }
 
 // newView makes the view of a listener.
 func (b *balancer) newView(l *topology.Listener) *view {
 	v := &view{
-		balancerConfig: b.config.Load(), listener: *l, groups: map[string]*group{},
+		balancerConfig: b.config.Load(), listener: *l, groups: map[string]*targetgroup.Group{},
 		ListenerSettings: l.Settings(),
 	}
 	for arn := range l.TargetGroups() {

@@ -51,29 +51,17 @@ func (b *balancer) inService() []topology.Zone {
 	return zones
 }
 
-// healthyIn reports whether each target group in use has enough healthy targets for a node in the zone. A group without any
+// HealthyIn reports whether each target group in use has enough healthy targets for a node in the zone. A group without any
 // target says nothing about a zone.
 func (c *balancerConfig) healthyIn(zone string) bool {
 	for _, g := range c.groups {
-		pool, s := g.pool.Load(), &g.config.Load().settings
-		if len(pool.registered) == 0 {
+		pool, s := g.Pool(), &g.Config().Settings
+		if len(pool.Registered) == 0 {
 			continue
 		}
-		if n := pool.hostsFor(zone, s.CrossesZones(&c.settings)); !s.InDNS(n.healthy, n.registered) {
+		if n := pool.HostsFor(zone, s.CrossesZones(&c.settings)); !s.InDNS(n.Healthy, n.Registered) {
 			return false
 		}
 	}
 	return true
-}
-
-// hostsFor counts the targets that a node in a zone may use.
-func (p *pool) hostsFor(zone string, crossZone bool) hostCount {
-	sum := hostCount{}
-	for where, n := range p.hosts {
-		if crossZone || where == zone || where == "" {
-			sum.healthy += n.healthy
-			sum.registered += n.registered
-		}
-	}
-	return sum
 }

@@ -51,6 +51,7 @@ var layers = [][]string{
 var dataPlane = [][]string{
 	{"awssim/dataplane/topology", "awssim/dataplane/flow", "awssim/dataplane/counter"},
 	{"awssim/dataplane/httpwire", "awssim/dataplane/handshake", "awssim/dataplane/accelerator"},
+	{"awssim/dataplane/targetgroup"},
 	{"awssim/dataplane"},
 }
 

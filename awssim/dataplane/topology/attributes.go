@@ -1,8 +1,12 @@
 package topology
 
 import (
+	"net/netip"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/accesslog"
 )
 
 // attributes reads attributes in AWS's spelling; an absent or unreadable value is the default.
@@ -58,4 +62,15 @@ func (a attributes) place(log string) LogPlace {
 		return LogPlace{}
 	}
 	return LogPlace{a[log+".s3.bucket"], a[log+".s3.prefix"]}
+}
+
+// Stream is the log that a node of a load balancer writes there.
+func (p LogPlace) Stream(kind accesslog.Kind, loadBalancer string, node netip.Addr) accesslog.Stream {
+	return accesslog.Stream{Bucket: p.Bucket, Prefix: p.Prefix, Kind: kind, LoadBalancer: ResourceName(loadBalancer), Node: node}
+}
+
+// ResourceName is a load balancer's part of logs and metrics, by its ARN: app/NAME/ID.
+func ResourceName(arn string) string {
+	_, rest, _ := strings.Cut(arn, ":loadbalancer/")
+	return rest
 }

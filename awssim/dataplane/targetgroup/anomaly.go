@@ -1,4 +1,4 @@
-package dataplane
+package targetgroup
 
 import (
 	"sync"
@@ -27,30 +27,30 @@ type performance struct {
 
 func (p *performance) weight() int64 { return fullWeight - p.lightness.Load() }
 
-// observed counts an answer of a target, or a failure to get one (status 0).
-func (p *performance) observed(status int) {
+// Observed counts an answer of a target, or a failure to get one (status 0).
+func (p *performance) Observed(status int) {
 	p.requests.Add(1)
 	if status == 0 || status >= 500 {
 		p.failures.Add(1)
 	}
 }
 
-// scales say when a group's targets were weighed.
+// scales hold when a group's targets are weighed next.
 type scales struct {
 	mu   sync.Mutex
 	next atomic.Int64 // time of the next weighing, in nanoseconds of the plane's clock
 }
 
 // weighted picks at random by the targets' weights, which it renews when it is time.
-func (g *group) weighted(targets []*target) *target {
+func (g *Group) weighted(targets []*Target) *Target {
 	g.weigh(targets)
 	total := int64(0)
 	for _, t := range targets {
-		total += t.performance.weight()
+		total += t.Performance.weight()
 	}
-	n := int64(g.plane.random() % uint64(total))
+	n := int64(g.Random() % uint64(total))
 	for _, t := range targets {
-		if n -= t.performance.weight(); n < 0 {
+		if n -= t.Performance.weight(); n < 0 {
 			return t
 		}
 	}
@@ -59,8 +59,8 @@ func (g *group) weighted(targets []*target) *target {
 
 // weigh compares the targets' failures. Anomalies are found for every group with weighted_random; only anomaly mitigation acts
 // on them.
-func (g *group) weigh(targets []*target) {
-	now := g.plane.clock.Now()
+func (g *Group) weigh(targets []*Target) {
+	now := g.Clock.Now()
 	if now.UnixNano() < g.scales.next.Load() {
 		return
 	}
@@ -74,13 +74,13 @@ func (g *group) weigh(targets []*target) {
 	type count struct{ requests, failures int64 }
 	counts := make([]count, len(targets))
 	for i, t := range targets {
-		counts[i] = count{t.performance.requests.Swap(0), t.performance.failures.Swap(0)}
+		counts[i] = count{t.Performance.requests.Swap(0), t.Performance.failures.Swap(0)}
 		requests += counts[i].requests
 		failures += counts[i].failures
 	}
-	mitigate := g.config.Load().settings.Mitigate
+	mitigate := g.Config().Settings.Mitigate
 	for i, t := range targets {
-		p, c := &t.performance, counts[i]
+		p, c := &t.Performance, counts[i]
 		others := share(failures-c.failures, requests-c.requests)
 		anomalous := len(targets) >= leastForAnomaly && c.failures >= leastFailures && share(c.failures, c.requests) > others+anomalousFailing
 		p.anomalous.Store(anomalous)
@@ -102,27 +102,23 @@ func share(part, whole int64) float64 {
 	return float64(part) / float64(whole)
 }
 
-// Anomaly tells whether a target fails more often than its peers, and whether it gets less because it did.
-func (p *Plane) Anomaly(targetGroup, target string, port int32) (anomalous, mitigated bool) {
-	g := p.group(targetGroup)
-	if g == nil {
-		return false, false
-	}
-	for _, t := range g.pool.Load().registered {
-		if t.key == (targetKey{target, port}) {
-			return t.performance.anomalous.Load(), t.performance.lightness.Load() > 0
+// Anomaly reports whether a target fails more often than its peers, and whether it gets less because of that.
+func (g *Group) Anomaly(target string, port int32) (anomalous, mitigated bool) {
+	for _, t := range g.Pool().Registered {
+		if t.Key == (Key{target, port}) {
+			return t.Performance.anomalous.Load(), t.Performance.lightness.Load() > 0
 		}
 	}
 	return false, false
 }
 
-// oddHosts counts the targets that fail more often than their peers, and those that get less because they did.
-func (g *group) oddHosts() (anomalous, mitigated int64) {
-	for _, t := range g.pool.Load().registered {
-		if t.performance.anomalous.Load() {
+// AnomalousHosts counts the targets that fail more often than their peers, and those that get less because they did.
+func (g *Group) AnomalousHosts() (anomalous, mitigated int64) {
+	for _, t := range g.Pool().Registered {
+		if t.Performance.anomalous.Load() {
 			anomalous++
 		}
-		if t.performance.lightness.Load() > 0 {
+		if t.Performance.lightness.Load() > 0 {
 			mitigated++
 		}
 	}

@@ -1,4 +1,4 @@
-package dataplane
+package targetgroup
 
 import (
 	"cmp"
@@ -69,7 +69,7 @@ func (h *health) note(v verdict, healthyThreshold, unhealthyThreshold int) bool 
 
 // checker runs the checks of all targets from one schedule.
 type checker struct {
-	plane *Plane
+	*Groups
 	slots chan struct{}
 
 	mu     sync.Mutex
@@ -79,12 +79,12 @@ type checker struct {
 	closed bool
 }
 
-func newChecker(p *Plane) *checker {
-	return &checker{plane: p, slots: make(chan struct{}, maxChecks)}
+func newChecker(p *Groups) *checker {
+	return &checker{Groups: p, slots: make(chan struct{}, maxChecks)}
 }
 
 // add schedules the next check of a target. The ticket is the target's at this moment.
-func (c *checker) add(t *target, ticket int, at time.Time) {
+func (c *checker) add(t *Target, ticket int, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -107,14 +107,14 @@ func (c *checker) arm() {
 		c.cancel()
 	}
 	c.wake = first
-	c.cancel = c.plane.clock.AfterFunc(max(first.Sub(c.plane.clock.Now()), 0), c.run)
+	c.cancel = c.Clock.AfterFunc(max(first.Sub(c.Clock.Now()), 0), c.run)
 }
 
 // run starts every check that is due.
 func (c *checker) run() {
 	c.mu.Lock()
 	c.cancel = nil
-	now := c.plane.clock.Now()
+	now := c.Clock.Now()
 	var ready []dueCheck
 	for len(c.due) > 0 && !c.due[0].at.After(now) {
 		ready = append(ready, heap.Pop(&c.due).(dueCheck))
@@ -126,12 +126,12 @@ func (c *checker) run() {
 		return
 	}
 	for _, due := range ready {
-		c.plane.spawn(func() {
+		c.Spawn(func() {
 			select {
 			case c.slots <- struct{}{}:
 				defer func() { <-c.slots }()
 				c.check(due.target, due.ticket)
-			case <-c.plane.ctx.Done():
+			case <-c.Context.Done():
 			}
 		})
 	}
@@ -149,32 +149,32 @@ func (c *checker) stop() {
 
 // check does one check of a target and schedules the next, unless the target is no longer to be checked or its checks began
 // anew under another ticket.
-func (c *checker) check(t *target, ticket int) {
-	g := t.group
+func (c *checker) check(t *Target, ticket int) {
+	g := t.Group
 	g.mu.Lock()
 	if !t.continues(ticket) {
 		g.mu.Unlock()
 		return
 	}
-	user, config := g.user, g.config.Load()
+	user, config := g.User(), g.Config()
 	first := t.health.state == stateInitial && !t.health.announced
 	t.health.announced = true
 	g.mu.Unlock()
 
-	started := c.plane.clock.Now()
+	started := c.Clock.Now()
 	if first {
 		c.report(t, stateInitial, verdict{reason: reasonChecking, description: "Initial health checks in progress"})
 	}
 	hc := config.HealthCheck
-	interval := positive(c.plane.healthInterval, time.Duration(hc.IntervalSeconds)*time.Second, 30*time.Second)
-	timeout := positive(c.plane.healthTimeout, time.Duration(hc.TimeoutSeconds)*time.Second, 5*time.Second)
-	ctx, cancel := context.WithTimeout(c.plane.ctx, timeout)
+	interval := positive(c.HealthInterval, time.Duration(hc.IntervalSeconds)*time.Second, 30*time.Second)
+	timeout := positive(c.HealthTimeout, time.Duration(hc.TimeoutSeconds)*time.Second, 5*time.Second)
+	ctx, cancel := context.WithTimeout(c.Context, timeout)
 	v := c.round(ctx, config, user, t)
 	cancel()
-	if c.plane.ctx.Err() != nil {
+	if c.Context.Err() != nil {
 		return
 	}
-	if !v.passed() && user.network { // an NLB says no more than that
+	if !v.passed() && user.Network { // an NLB gives no other reason
 		v = verdict{reason: reasonFailed, description: "Health checks failed"}
 	}
 
@@ -186,8 +186,8 @@ func (c *checker) check(t *target, ticket int) {
 	changed := t.health.note(v, threshold(hc.HealthyThreshold, 5), threshold(hc.UnhealthyThreshold, 2))
 	state := t.health.state
 	if changed {
-		t.isHealthy.Store(state == stateHealthy)
-		t.rampFrom.Store(c.plane.clock.Now().UnixNano())
+		t.healthyNow.Store(state == stateHealthy)
+		t.rampFrom.Store(c.Clock.Now().UnixNano())
 		g.rebuild()
 	}
 	g.mu.Unlock()
@@ -198,15 +198,14 @@ func (c *checker) check(t *target, ticket int) {
 	c.add(t, ticket, started.Add(interval))
 }
 
-// round is one check by the node of every zone at once. What they make of it is told of as one verdict: a target passes when more
-// than half of the nodes say so.
-func (c *checker) round(ctx context.Context, config *groupConfig, user *groupUser, t *target) verdict {
+// round is one check by the node of every zone at once. A target passes when it passes the checks of more than half of the nodes.
+func (c *checker) round(ctx context.Context, config *Config, user *User, t *Target) verdict {
 	nodes := topology.OwnAddresses(user.zones, config.checkPort(t).Addr().Is6())
 	verdicts := make([]verdict, len(nodes))
 	var all sync.WaitGroup
 	look := func(i int) {
 		begun := time.Now()
-		verdicts[i] = probe(ctx, c.plane.network, config, user, nodes[i], t)
+		verdicts[i] = probe(ctx, c.Network, config, user, nodes[i], t)
 		c.log(t, config, user, nodes[i], verdicts[i], begun)
 	}
 	for i := range nodes[1:] {
@@ -217,7 +216,7 @@ func (c *checker) round(ctx context.Context, config *groupConfig, user *groupUse
 	return consensus(verdicts)
 }
 
-// consensus is what most nodes found, and the first objection if not more than half of them found a target well.
+// consensus is the verdict of most nodes: the first failed one unless more than half passed.
 func consensus(verdicts []verdict) verdict {
 	var pass, objection verdict
 	passed := 0
@@ -236,16 +235,16 @@ func consensus(verdicts []verdict) verdict {
 	return objection
 }
 
-func (c *checker) report(t *target, state string, v verdict) {
-	c.plane.sink(HealthReport{
-		TargetGroup: t.group.arn, Target: t.key.id, Port: t.key.port, Zone: t.spec.Load().Zone,
+func (c *checker) report(t *Target, state string, v verdict) {
+	c.Report(HealthReport{
+		TargetGroup: t.Group.ARN, Target: t.Key.ID, Port: t.Key.Port, Zone: t.Spec().Zone,
 		State: state, Reason: v.reason, Description: v.description,
 	})
 }
 
 // log writes the health check log's entry of a node's check.
-func (c *checker) log(t *target, config *groupConfig, user *groupUser, node netip.Addr, v verdict, begun time.Time) {
-	if c.plane.logs == nil || user.checkLog.Bucket == "" {
+func (c *checker) log(t *Target, config *Config, user *User, node netip.Addr, v verdict, begun time.Time) {
+	if c.Logs == nil || user.checkLog.Bucket == "" {
 		return
 	}
 	now := time.Now()
@@ -263,8 +262,7 @@ func (c *checker) log(t *target, config *groupConfig, user *groupUser, node neti
 		Type: kind, Time: now, Latency: now.Sub(begun), Target: at, TargetGroup: config.Name,
 		Passed: v.passed(), Status: v.status, Reason: strings.TrimPrefix(v.reason, "Target."),
 	}
-	b := balancer{arn: user.arn}
-	c.plane.logs.Add(b.stream(user.checkLog, accesslog.Checks, node), entry.Line())
+	c.Logs.Add(user.checkLog.Stream(accesslog.Checks, user.ARN, node), entry.Line())
 }
 
 // positive is the first of its arguments above 0.
@@ -289,7 +287,7 @@ type schedule []dueCheck
 
 type dueCheck struct {
 	at     time.Time
-	target *target
+	target *Target
 	ticket int
 }
 

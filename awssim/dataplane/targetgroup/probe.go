@@ -1,4 +1,4 @@
-package dataplane
+package targetgroup
 
 import (
 	"bufio"
@@ -26,10 +26,10 @@ import (
 const healthUserAgent = "ELB-HealthChecker/2.0"
 
 // probe does one health check of a target within ctx, by the node with the address from.
-func probe(ctx context.Context, n *vnet.Network, g *groupConfig, user *groupUser, from netip.Addr, t *target) verdict {
+func probe(ctx context.Context, n *vnet.Network, g *Config, user *User, from netip.Addr, t *Target) verdict {
 	hc := g.HealthCheck
 	at := g.checkPort(t)
-	if !user.permits("tcp", at) {
+	if !user.Permits("tcp", at) {
 		return verdict{reason: reasonTimeout, description: "Request timed out"}
 	}
 	switch protocol := cmp.Or(hc.Protocol, g.Protocol); protocol {
@@ -45,7 +45,7 @@ func probe(ctx context.Context, n *vnet.Network, g *groupConfig, user *groupUser
 			return verdict{status: code}
 		}
 		byDefault := "200"
-		if user.network {
+		if user.Network {
 			byDefault = "200-399"
 		}
 		if !matches(cmp.Or(hc.Matcher, byDefault), code) {
@@ -63,10 +63,10 @@ func probe(ctx context.Context, n *vnet.Network, g *groupConfig, user *groupUser
 }
 
 // dialer connects to the place of a check; targets that expect a PROXY protocol header get one of the load balancer's own.
-func (u *groupUser) dialer(n *vnet.Network, from netip.Addr, at netip.AddrPort, g *groupConfig) dialer {
+func (u *User) dialer(n *vnet.Network, from netip.Addr, at netip.AddrPort, g *Config) dialer {
 	return func(ctx context.Context, _, _ string) (net.Conn, error) {
 		c, err := n.DialTCP(ctx, from, at)
-		if err != nil || !u.network || !g.settings.ProxyProtocol {
+		if err != nil || !u.Network || !g.Settings.ProxyProtocol {
 			return c, err
 		}
 		if _, err := c.Write(flow.LocalProxyHeader()); err != nil {
@@ -78,17 +78,17 @@ func (u *groupUser) dialer(n *vnet.Network, from netip.Addr, at netip.AddrPort, 
 }
 
 // checkTLS is how checks speak TLS; those of NLBs do not know TLS 1.3.
-func (u *groupUser) checkTLS() *tls.Config {
+func (u *User) checkTLS() *tls.Config {
 	c := handshake.TargetConfig()
-	if u.network {
+	if u.Network {
 		c.MaxVersion = tls.VersionTLS12
 	}
 	return c
 }
 
 // checkPort is where a target is checked.
-func (g *groupConfig) checkPort(t *target) netip.AddrPort {
-	at := t.addrPort()
+func (g *Config) checkPort(t *Target) netip.AddrPort {
+	at := t.AddrPort()
 	if port, err := strconv.ParseUint(g.HealthCheck.Port, 10, 16); err == nil && g.HealthCheck.Port != stack.TrafficPort {
 		at = netip.AddrPortFrom(at.Addr(), uint16(port))
 	}
@@ -108,7 +108,7 @@ func failure(err error) verdict {
 }
 
 // request sends the check's request and returns the status: that of gRPC for a gRPC group.
-func request(ctx context.Context, user *groupUser, dial dialer, from netip.Addr, at netip.AddrPort, g *groupConfig, secure bool) (code int, grpc bool, err error) {
+func request(ctx context.Context, user *User, dial dialer, from netip.Addr, at netip.AddrPort, g *Config, secure bool) (code int, grpc bool, err error) {
 	scheme, port := "http", uint16(80)
 	if secure {
 		scheme, port = "https", 443
@@ -118,7 +118,7 @@ func request(ctx context.Context, user *groupUser, dial dialer, from netip.Addr,
 		host = "[" + host + "]"
 	}
 	switch {
-	case user.network: // names itself
+	case user.Network: // names itself
 		host = netip.AddrPortFrom(from, uint16(user.port)).String()
 	case at.Port() != port:
 		host = at.String()
@@ -139,7 +139,7 @@ func request(ctx context.Context, user *groupUser, dial dialer, from netip.Addr,
 
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-func requestHTTP1(req *http.Request, secure bool, user *groupUser, dial dialer) (int, error) {
+func requestHTTP1(req *http.Request, secure bool, user *User, dial dialer) (int, error) {
 	ctx := req.Context()
 	c, err := dial(ctx, "tcp", "")
 	if err != nil {

@@ -1,6 +1,8 @@
-package dataplane
+package targetgroup
 
 import (
+	"hash/maphash"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -13,22 +15,22 @@ func TestAnomalyMitigationTakesTrafficFromTheTargetThatFails(t *testing.T) {
 	for _, mitigate := range []bool{false, true} {
 		c := clock.NewStepped(time.Unix(1_700_000_000, 0))
 		n := uint64(0)
-		p := New(Options{Clock: c, Random: func() uint64 { n += 7919; return n }})
-		g := newGroup(p, "arn")
-		g.config.Store(&groupConfig{settings: topology.TargetGroupSettings{Algorithm: "weighted_random", Mitigate: mitigate}})
-		var targets []*target
+		p := testShared(c, func() uint64 { n += 7919; return n })
+		g := p.NewGroup("arn")
+		g.current.Store(&Config{Settings: topology.TargetGroupSettings{Algorithm: "weighted_random", Mitigate: mitigate}})
+		var targets []*Target
 		for _, id := range []string{"a", "b", "bad"} {
-			targets = append(targets, newTarget(g, targetKey{id, 1}))
+			targets = append(targets, newTarget(g, Key{id, 1}))
 		}
-		g.pool.Store(&pool{registered: targets})
+		g.targetsNow.Store(&Pool{Registered: targets})
 		round := func(status int) (bad int) {
 			for range 300 {
-				chosen := g.choose("", targets, nil)
+				chosen := g.Choose("", targets, nil)
 				if chosen == targets[2] {
 					bad++
-					chosen.performance.observed(status)
+					chosen.Performance.Observed(status)
 				} else {
-					chosen.performance.observed(200)
+					chosen.Performance.Observed(200)
 				}
 			}
 			c.Advance(weighInterval)
@@ -39,7 +41,7 @@ func TestAnomalyMitigationTakesTrafficFromTheTargetThatFails(t *testing.T) {
 			round(500)
 		}
 		share := round(200)
-		anomalous, mitigated := g.oddHosts()
+		anomalous, mitigated := g.AnomalousHosts()
 		if anomalous != 1 || mitigate != (mitigated == 1) || mitigate != (share < 40) {
 			t.Errorf("mitigation %v: %d anomalous, %d mitigated, the failing target got %d of 300", mitigate, anomalous, mitigated, share)
 		}
@@ -49,25 +51,28 @@ func TestAnomalyMitigationTakesTrafficFromTheTargetThatFails(t *testing.T) {
 		if share := round(200); share < 80 {
 			t.Errorf("mitigation %v: after it recovered the target got %d of 300", mitigate, share)
 		}
-		p.Close()
 	}
 }
 
 func TestTwoTargetsShowNoAnomaly(t *testing.T) {
 	t.Parallel()
 	c := clock.NewStepped(time.Unix(1_700_000_000, 0))
-	p := New(Options{Clock: c})
-	defer p.Close()
-	g := newGroup(p, "arn")
-	g.config.Store(&groupConfig{settings: topology.TargetGroupSettings{Algorithm: "weighted_random", Mitigate: true}})
-	targets := []*target{newTarget(g, targetKey{"a", 1}), newTarget(g, targetKey{"b", 1})}
+	p := testShared(c, rand.Uint64)
+	g := p.NewGroup("arn")
+	g.current.Store(&Config{Settings: topology.TargetGroupSettings{Algorithm: "weighted_random", Mitigate: true}})
+	targets := []*Target{newTarget(g, Key{"a", 1}), newTarget(g, Key{"b", 1})}
 	for range 100 {
-		targets[0].performance.observed(500)
-		targets[1].performance.observed(200)
+		targets[0].Performance.Observed(500)
+		targets[1].Performance.Observed(200)
 	}
 	c.Advance(weighInterval)
-	g.choose("", targets, nil)
-	if targets[0].performance.anomalous.Load() || targets[0].performance.weight() != fullWeight {
+	g.Choose("", targets, nil)
+	if targets[0].Performance.anomalous.Load() || targets[0].Performance.weight() != fullWeight {
 		t.Error("one of two targets was found anomalous")
 	}
+}
+
+// testShared is what target groups need for a choice of targets.
+func testShared(c clock.Clock, random func() uint64) *Groups {
+	return New(Options{Clock: c, Random: random, Seed: maphash.MakeSeed()})
 }

@@ -1,4 +1,4 @@
-package dataplane
+package targetgroup
 
 import (
 	"errors"
@@ -9,13 +9,13 @@ import (
 // waiting for its checks.
 const passiveFailures = 3
 
-// observe is the passive health check: it learns from the connection attempts of real flows. It does nothing for target
+// Observe is the passive health check: it learns from the connection attempts of real flows. It does nothing for target
 // groups with stickiness, and datagrams show nothing. What security groups kept from leaving, or what failed after the
-// connection was made, says nothing about the target.
-func (g *group) observe(t *target, err error) {
-	config := g.config.Load()
+// connection was made, does not count.
+func (g *Group) Observe(t *Target, err error) {
+	config := g.Config()
 	var dial *net.OpError
-	if config.settings.Sticky || errors.Is(err, errBlocked) || err != nil && (!errors.As(err, &dial) || dial.Op != "dial") {
+	if config.Settings.Sticky || errors.Is(err, errBlocked) || err != nil && (!errors.As(err, &dial) || dial.Op != "dial") {
 		return
 	}
 	g.mu.Lock()
@@ -25,50 +25,50 @@ func (g *group) observe(t *target, err error) {
 		return
 	}
 	t.health.refusals++
-	user := g.user
+	user := g.User()
 	turned := t.health.refusals >= passiveFailures && t.health.state == stateHealthy && user != nil
 	if turned {
 		t.health.refusals, t.health.passed = 0, 0
 		t.health.state = stateUnhealthy
-		t.isHealthy.Store(false)
+		t.healthyNow.Store(false)
 		g.rebuild()
 	}
 	ticket := t.ticket
 	g.mu.Unlock()
 	if turned {
-		g.plane.checks.turned(t, ticket, user, config, stateUnhealthy, verdict{reason: reasonFailed, description: "Health checks failed"})
+		g.checks.turned(t, ticket, user, config, stateUnhealthy, verdict{reason: reasonFailed, description: "Health checks failed"})
 	}
 }
 
 // turned acts on a change of a target's health and reports it. A target of an NLB that keeps its flows may be
 // unhealthy.draining for a time first.
-func (c *checker) turned(t *target, ticket int, user *groupUser, config *groupConfig, state string, v verdict) {
-	if state != stateUnhealthy || !user.network {
+func (c *checker) turned(t *Target, ticket int, user *User, config *Config, state string, v verdict) {
+	if state != stateUnhealthy || !user.Network {
 		c.report(t, state, v)
 		return
 	}
-	s := &config.settings
+	s := &config.Settings
 	if s.CutUnhealthy {
-		t.flows.Cut()
+		t.Flows.Cut()
 	}
 	if s.CutUnhealthy || s.UnhealthyDrain <= 0 {
 		c.report(t, state, v)
 		return
 	}
 	c.report(t, stateUnhealthyDraining, v)
-	t.group.mu.Lock()
+	t.Group.mu.Lock()
 	t.health.declines++
 	decline := t.health.declines
-	t.group.mu.Unlock()
-	c.plane.clock.AfterFunc(s.UnhealthyDrain, func() { c.drained(t, ticket, decline, v) })
+	t.Group.mu.Unlock()
+	c.Clock.AfterFunc(s.UnhealthyDrain, func() { c.drained(t, ticket, decline, v) })
 }
 
 // drained ends the time of unhealthy.draining, unless the target recovered meanwhile.
-func (c *checker) drained(t *target, ticket, decline int, v verdict) {
-	t.group.mu.Lock()
+func (c *checker) drained(t *Target, ticket, decline int, v verdict) {
+	t.Group.mu.Lock()
 	still := t.ticket == ticket && t.checkable() && t.health.state == stateUnhealthy && t.health.declines == decline
-	t.group.mu.Unlock()
-	if still && c.plane.ctx.Err() == nil {
+	t.Group.mu.Unlock()
+	if still && c.Context.Err() == nil {
 		c.report(t, stateUnhealthy, v)
 	}
 }
