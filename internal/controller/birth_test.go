@@ -37,8 +37,8 @@ func births(t *testing.T, n int) (l *lab, w *birthWatch, woken *[]string, looks 
 	return l, w, woken, func() int { return len(l.sim.Gate.Calls(gate.Filter{After: mark, Action: "DescribeLoadBalancers"})) }
 }
 
-// watch ticks for a while.
-func (w *birthWatch) watch(l *lab, d time.Duration) {
+// watchBirths ticks for a while.
+func watchBirths(l *lab, w *birthWatch, d time.Duration) {
 	for range d / birthTick {
 		w.tick(context.Background())
 		l.clock.Advance(birthTick)
@@ -48,11 +48,11 @@ func (w *birthWatch) watch(l *lab, d time.Duration) {
 func TestAStackLearnsWithinSecondsThatItsLoadBalancerIsActive(t *testing.T) {
 	t.Parallel()
 	l, w, woken, looks := births(t, 1)
-	w.watch(l, 150*time.Second)
+	watchBirths(l, w, 150*time.Second)
 	if len(*woken) > 0 {
 		t.Fatalf("%v was woken while AWS was at work", *woken)
 	}
-	w.watch(l, longestBirthGap+time.Second)
+	watchBirths(l, w, longestBirthGap+time.Second)
 	if d := cmp.Diff([]string{"web-00"}, *woken); d != "" {
 		t.Error(d)
 	}
@@ -60,7 +60,7 @@ func TestAStackLearnsWithinSecondsThatItsLoadBalancerIsActive(t *testing.T) {
 		t.Errorf("%d looks in two and a half minutes", n)
 	}
 	before := looks()
-	w.watch(l, time.Hour)
+	watchBirths(l, w, time.Hour)
 	if n := looks() - before; n > 0 || len(*woken) > 1 {
 		t.Errorf("%d looks, %v woken, though nothing is being made", n, *woken)
 	}
@@ -69,11 +69,11 @@ func TestAStackLearnsWithinSecondsThatItsLoadBalancerIsActive(t *testing.T) {
 func TestLoadBalancersInTheMakingAreLookedAtTwentyAtATime(t *testing.T) {
 	t.Parallel()
 	l, w, woken, looks := births(t, 45)
-	w.watch(l, 1250*time.Millisecond)
+	watchBirths(l, w, 1250*time.Millisecond)
 	if n := looks(); n != 3 {
 		t.Errorf("%d reads for one look at 45 load balancers, want 3", n)
 	}
-	w.watch(l, 3*time.Minute)
+	watchBirths(l, w, 3*time.Minute)
 	if len(*woken) != 45 {
 		t.Errorf("%d of 45 stacks were woken", len(*woken))
 	}
@@ -86,7 +86,7 @@ func TestALoadBalancerThatSomebodyDeletesInTheMakingHasItsStackLookAgain(t *test
 		_, err := l.sim.Balancing.DeleteLoadBalancer(t.Context(), &elb.DeleteLoadBalancerInput{LoadBalancerArn: &arn})
 		l.must(err)
 	}
-	w.watch(l, 2*time.Second)
+	watchBirths(l, w, 2*time.Second)
 	if len(*woken) == 0 {
 		t.Fatal("nobody was woken")
 	}

@@ -3,6 +3,8 @@ package controller
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/go-logr/logr/funcr"
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -312,5 +315,80 @@ func TestAnObjectThatCannotBeWrittenIsTriedEverLessOften(t *testing.T) {
 	w.flush(t.Context())
 	if w.get("shop").Status.State != "failed" {
 		t.Error("it is not written when the webhook answers again")
+	}
+}
+
+// TestAStatusObjectOfANamespaceThatIsGoneIsNotTriedAgain has the API server refuse its creation, and tell that the kind is there.
+func TestAStatusObjectOfANamespaceThatIsGoneIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWall(t)
+	w.list(t.Context())
+	w.refuse = apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "shop")
+	w.board.client = interceptor.NewClient(w.client.(client.WithWatch), interceptor.Funcs{Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error {
+		w.writes = append(w.writes, "create")
+		return w.refuse
+	}})
+	w.log = logr.Discard()
+	w.show(groupPass("shop"))
+	w.expect("into a namespace that is gone", "create")
+	w.expect("again")
+	w.show(groupPass("shop"))
+	w.expect("with another pass", "create")
+}
+
+// TestLoadBalancerObjectsThatCannotBeWrittenAreCalm shows a pass each second for ten minutes, while their definition is not served, may not be read, or
+// they may not be written.
+func TestLoadBalancerObjectsThatCannotBeWrittenAreCalm(t *testing.T) {
+	t.Parallel()
+	forbidden := apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "loadbalancers"}, "", context.Canceled)
+	for name, tc := range map[string]struct {
+		list, write error
+		writes      int // attempts in ten minutes, at most
+		held        int // what is held of the passes, at most
+	}{
+		"not served":               {&meta.NoKindMatchError{GroupKind: schema.GroupKind{Kind: "LoadBalancer"}}, nil, 0, 0},
+		"they may not be read":     {forbidden, nil, 0, 0},
+		"the API server is away":   {apierrors.NewServiceUnavailable("away"), nil, 0, 1},
+		"they may not be written":  {nil, forbidden, 12, 1},
+		"a webhook is in the way":  {nil, apierrors.NewInternalError(fmt.Errorf("failed calling webhook")), 12, 1},
+		"all of it is as it was":   {nil, nil, 2, 1},
+		"the definition is broken": {apierrors.NewInternalError(fmt.Errorf("conversion webhook")), nil, 0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWall(t)
+			lists := 0
+			w.refuse = tc.write
+			w.reader = interceptor.NewClient(w.client.(client.WithWatch), interceptor.Funcs{
+				List: func(ctx context.Context, c client.WithWatch, o client.ObjectList, opts ...client.ListOption) error {
+					if _, ok := o.(*v1alpha1.LoadBalancerList); !ok {
+						return c.List(ctx, o, opts...)
+					}
+					lists++
+					if tc.list != nil {
+						return tc.list
+					}
+					return c.List(ctx, o, opts...)
+				},
+			})
+			var log []string
+			w.log = funcr.New(func(_, args string) { log = append(log, args) }, funcr.Options{})
+			w.list(t.Context())
+			const span = 10 * time.Minute
+			for at := time.Duration(0); at < span; at += time.Second {
+				w.show(groupPass("shop"))
+				if at%relistEvery == 0 && at > 0 {
+					w.list(t.Context())
+				}
+				w.flush(t.Context())
+				w.now = w.now.Add(time.Second)
+			}
+			if most := 1 + int(span/relistEvery); lists > most || len(w.writes) > tc.writes || len(log) > most {
+				t.Errorf("%d lists, %d writes (at most %d), log:\n%s", lists, len(w.writes), tc.writes, strings.Join(log, "\n"))
+			}
+			if n := max(len(w.posts), len(w.pending)); n > tc.held {
+				t.Errorf("%d passes are held", n)
+			}
+		})
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/go-logr/logr"
 	"github.com/go-logr/logr/funcr"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -147,22 +146,4 @@ func TestStacksGoOnWithoutTheDefinitionOfTheirStatusObjects(t *testing.T) {
 	if got := fmt.Sprint(shown()); len(shown()) != 4 || len(told) != 1 {
 		t.Errorf("after the definition came again %s are shown, told %q", got, told)
 	}
-}
-
-// TestAStatusObjectOfANamespaceThatIsGoneIsNotTriedAgain has the API server refuse its creation, and tell that the kind is there.
-func TestAStatusObjectOfANamespaceThatIsGoneIsNotTriedAgain(t *testing.T) {
-	t.Parallel()
-	w := newWall(t)
-	w.list(t.Context())
-	w.refuse = apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "shop")
-	w.board.client = interceptor.NewClient(w.client.(client.WithWatch), interceptor.Funcs{Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error {
-		w.writes = append(w.writes, "create")
-		return w.refuse
-	}})
-	w.log = logr.Discard()
-	w.show(groupPass("shop"))
-	w.expect("into a namespace that is gone", "create")
-	w.expect("again")
-	w.show(groupPass("shop"))
-	w.expect("with another pass", "create")
 }

@@ -1,23 +1,14 @@
 package controller
 
 import (
-	"context"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr/funcr"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
-	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/config"
@@ -61,12 +52,12 @@ var calmKinds = map[string]struct {
 }{
 	"a broken TLS Secret": {func(l *lab) {
 		l.flags("--enable-tls-secret-import=true")
-		scene := newSecretScene(l.T, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "tls", ResourceVersion: "1"}, Type: corev1.SecretTypeTLS,
+		api, secrets := secretReader(l.T, l.clock.Now, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "tls", ResourceVersion: "1"}, Type: corev1.SecretTypeTLS,
 			Data: map[string][]byte{"tls.crt": []byte("no certificate"), "tls.key": []byte("no key")}})
-		l.ingresses.secrets = scene.secrets
+		l.ingresses.secrets = secrets
 		l.tlsOf("import-tls-secrets", "tls")
 		l.Cleanup(func() {
-			if n := len(scene.api.Actions()); n > 15 {
+			if n := len(api.Actions()); n > 15 {
 				l.Errorf("the API server was asked for Secrets %d times", n)
 			}
 		})
@@ -121,63 +112,6 @@ func TestStandingTroubleOfWhatALoadBalancerRestsOnIsCalm(t *testing.T) {
 			}
 			if n, m := l.ingresses.retries.of.Len(), l.bound.failures.Len(); n > 3 || m > 1 {
 				t.Errorf("%d counts of retries for one stack, %d of failures for one binding", n, m)
-			}
-		})
-	}
-}
-
-// TestLoadBalancerObjectsThatCannotBeWrittenAreCalm shows a pass each second for ten minutes, while their definition is not served, may not be read, or
-// they may not be written.
-func TestLoadBalancerObjectsThatCannotBeWrittenAreCalm(t *testing.T) {
-	t.Parallel()
-	forbidden := apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "loadbalancers"}, "", context.Canceled)
-	for name, tc := range map[string]struct {
-		list, write error
-		writes      int // attempts in ten minutes, at most
-		held        int // what is held of the passes, at most
-	}{
-		"not served":               {&meta.NoKindMatchError{GroupKind: schema.GroupKind{Kind: "LoadBalancer"}}, nil, 0, 0},
-		"they may not be read":     {forbidden, nil, 0, 0},
-		"the API server is away":   {apierrors.NewServiceUnavailable("away"), nil, 0, 1},
-		"they may not be written":  {nil, forbidden, 12, 1},
-		"a webhook is in the way":  {nil, apierrors.NewInternalError(fmt.Errorf("failed calling webhook")), 12, 1},
-		"all of it is as it was":   {nil, nil, 2, 1},
-		"the definition is broken": {apierrors.NewInternalError(fmt.Errorf("conversion webhook")), nil, 0, 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWall(t)
-			lists := 0
-			w.refuse = tc.write
-			w.reader = interceptor.NewClient(w.client.(client.WithWatch), interceptor.Funcs{
-				List: func(ctx context.Context, c client.WithWatch, o client.ObjectList, opts ...client.ListOption) error {
-					if _, ok := o.(*v1alpha1.LoadBalancerList); !ok {
-						return c.List(ctx, o, opts...)
-					}
-					lists++
-					if tc.list != nil {
-						return tc.list
-					}
-					return c.List(ctx, o, opts...)
-				},
-			})
-			var log []string
-			w.log = funcr.New(func(_, args string) { log = append(log, args) }, funcr.Options{})
-			w.list(t.Context())
-			const span = 10 * time.Minute
-			for at := time.Duration(0); at < span; at += time.Second {
-				w.show(groupPass("shop"))
-				if at%relistEvery == 0 && at > 0 {
-					w.list(t.Context())
-				}
-				w.flush(t.Context())
-				w.now = w.now.Add(time.Second)
-			}
-			if most := 1 + int(span/relistEvery); lists > most || len(w.writes) > tc.writes || len(log) > most {
-				t.Errorf("%d lists, %d writes (at most %d), log:\n%s", lists, len(w.writes), tc.writes, strings.Join(log, "\n"))
-			}
-			if n := max(len(w.posts), len(w.pending)); n > tc.held {
-				t.Errorf("%d passes are held", n)
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -22,10 +23,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -70,13 +74,23 @@ func (l *lab) ownCertificates() {
 	l.restart()
 }
 
-// watchedSecrets reads Secrets as one watch of all of them would have it; nothing watches. A Secret that is always asked for keeps that watch.
-func (l *lab) watchedSecrets() *secrets {
-	s := newSecrets(l.core, nil, l.ingresses.index, l.clock.Now, logr.Discard())
-	kept := types.NamespacedName{Namespace: "shop", Name: "kept"}
-	s.read[kept], s.order = &readSecret{asked: l.clock.Now().AddDate(1, 0, 0)}, []types.NamespacedName{kept}
-	s.watches[secretScope{}] = &secretWatch{secrets: s, state: scopeListed}
-	return s
+// secretReader reads the Secrets of a fake API server.
+func secretReader(t *testing.T, now func() time.Time, objs ...runtime.Object) (*fake.Clientset, *secrets) {
+	t.Helper()
+	api := fake.NewClientset(objs...)
+	s := newSecrets(api, func(namespace string) cache.ListWatch {
+		of := api.CoreV1().Secrets(namespace)
+		return cache.ListWatch{
+			ListWithContextFunc:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return of.List(ctx, o) },
+			WatchFuncWithContext: of.Watch,
+		}
+	}, reads.NewIndex[stack.Key](), now, logr.Discard())
+	q := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[stack.Key]())
+	t.Cleanup(q.ShutDown)
+	if err := s.Start(t.Context(), q); err != nil {
+		t.Fatal(err)
+	}
+	return api, s
 }
 
 // renew gives a Secret another content.
@@ -87,7 +101,6 @@ func (l *lab) renew(name string) {
 	s.Data, s.ResourceVersion = tlsPairs()[1], "2"
 	_, err = l.core.CoreV1().Secrets("shop").Update(l.Context(), s, metav1.UpdateOptions{})
 	l.must(err)
-	l.must(l.ingresses.secrets.watches[secretScope{}].Update(s))
 }
 
 // sealed is an Ingress whose certificate is imported from a Secret.

@@ -181,7 +181,7 @@ func (l *lab) restart() {
 		l.ingresses.hidden.Proceed()
 	}
 	if l.core != nil {
-		l.ingresses.secrets = l.watchedSecrets()
+		l.ingresses.secrets = newSecrets(l.core, nil, l.ingresses.index, l.clock.Now, logr.Discard())
 	}
 	l.kept, l.assumed = nil, nil
 	if l.keeps {

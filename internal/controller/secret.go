@@ -40,13 +40,13 @@ const (
 // watch a namespace or the cluster: secretWatches tells which. Secrets that no watch covers are read again by poll.
 type secrets struct {
 	client kubernetes.Interface
-	list   func(namespace string) cache.ListWatch
+	list   func(namespace string) cache.ListWatch // nil = nothing is watched
 	index  *reads.Index[stack.Key]
 	now    func() time.Time
 	log    logr.Logger
 
 	mu       sync.Mutex
-	ctx      context.Context //nolint:containedctx // of the queue: watches live as long as it does
+	begin    func(*secretWatch) // begins a watch that ends with the controller
 	queue    queue.Of[stack.Key]
 	read     map[types.NamespacedName]*readSecret
 	order    []types.NamespacedName // of read, by when they were first asked for
@@ -77,14 +77,14 @@ func (r *readSecret) saw(version string) bool {
 
 func newSecrets(client kubernetes.Interface, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key], now func() time.Time, log logr.Logger) *secrets {
 	return &secrets{client: client, list: list, index: x, now: now, log: log,
-		read: map[types.NamespacedName]*readSecret{}, watches: map[secretScope]*secretWatch{}}
+		begin: func(w *secretWatch) { w.start(context.Background()) }, read: map[types.NamespacedName]*readSecret{}, watches: map[secretScope]*secretWatch{}}
 }
 
 // Start implements source.TypedFunc: events go to the queue until ctx ends.
 func (s *secrets) Start(ctx context.Context, q queue.Of[stack.Key]) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ctx, s.queue = ctx, q
+	s.queue, s.begin = q, func(w *secretWatch) { w.start(ctx) }
 	return nil
 }
 
@@ -149,7 +149,7 @@ func (s *secrets) watched(key types.NamespacedName) bool {
 
 // adjust begins and ends watches, as the Secrets that are read want it. s.mu is held.
 func (s *secrets) adjust() {
-	if w := s.watches[secretScope{}]; w != nil && w.state == scopeListed && len(s.watches) == 1 && len(s.order) > 0 {
+	if w := s.watches[secretScope{}]; s.list == nil || w != nil && w.state == scopeListed && len(s.watches) == 1 && len(s.order) > 0 {
 		return
 	}
 	want := map[secretScope]bool{}
@@ -162,15 +162,11 @@ func (s *secrets) adjust() {
 			delete(s.watches, scope)
 		}
 	}
-	ctx := s.ctx
-	if ctx == nil { // there is no queue yet
-		ctx = context.Background()
-	}
 	for scope := range want {
 		if w := s.watches[scope]; w == nil || w.state == scopeRefused {
 			w = &secretWatch{secrets: s, scope: scope, state: scopeBegun}
 			s.watches[scope] = w
-			w.begin(ctx)
+			s.begin(w)
 		}
 	}
 }

@@ -50,8 +50,8 @@ func (w *secretWatch) covers(key types.NamespacedName) bool {
 	return w.scope == secretScope{} || w.scope == key || w.scope.Name == "" && w.scope.Namespace == key.Namespace
 }
 
-// begin watches until ctx ends.
-func (w *secretWatch) begin(ctx context.Context) {
+// start watches until ctx ends.
+func (w *secretWatch) start(ctx context.Context) {
 	ctx, w.stop = context.WithCancel(ctx)
 	from := w.list(w.scope.Namespace)
 	limit := func(o *metav1.ListOptions) {

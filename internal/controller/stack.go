@@ -97,9 +97,6 @@ func (s *stacks) reconcile(ctx context.Context, key stack.Key) (reconcile.Result
 	w := s.front.Load(view, key.ID)
 	spent()
 	stale := s.index.Update(key, begun, view.Reads())
-	if s.secrets != nil {
-		s.secrets.retain()
-	}
 	if err := view.Err(); err != nil {
 		s.tellUnread(ctx, key, w, err)
 		return reconcile.Result{}, err // what is not known must not look as if it were absent

@@ -257,11 +257,11 @@ func TestASecretThatCannotBeReadIsToldAndOpensNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := newSecretScene(t)
-			f.api.PrependReactor("*", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, c.err })
+			api, secrets := secretReader(t, time.Now)
+			api.PrependReactor("*", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, c.err })
 			s, events := planner(t, served("listen-ports", `[{"HTTPS": 443}]`, "auth-type", "oidc", "auth-idp-oidc",
 				`{"issuer": "https://idp.example.com", "authorizationEndpoint": "https://idp.example.com/a", "tokenEndpoint": "https://idp.example.com/t", "userInfoEndpoint": "https://idp.example.com/u", "secretName": "idp"}`)...)
-			s.secrets = f.secrets
+			s.secrets = secrets
 			key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}
 			for range 3 {
 				if _, err := s.Reconcile(t.Context(), key); (err != nil) != c.fails {
@@ -306,19 +306,20 @@ func TestASecretThatCannotBeReadWithholdsOnlyWhatNeedsIt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := newSecretScene(t)
-			f.api.PrependReactor("*", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, c.err })
+			api, secrets := secretReader(t, time.Now)
+			api.PrependReactor("*", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, c.err })
 			objects := served("group.name", "doors", "listen-ports", `[{"HTTPS": 443}]`, "auth-type", "oidc", "auth-idp-oidc",
 				`{"issuer": "https://idp.example.com", "authorizationEndpoint": "https://idp.example.com/a", "tokenEndpoint": "https://idp.example.com/t", "userInfoEndpoint": "https://idp.example.com/u", "secretName": "`+c.secret+`"}`)
+			key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "doors"}}
 			other := annotated("other", map[string]string{"alb.ingress.kubernetes.io/group.name": "doors"})
 			s, events := planner(t, append(objects, other)...)
-			s.secrets = f.secrets
+			s.secrets = secrets
 			for range 3 {
-				if _, err := s.Reconcile(t.Context(), doors); (err != nil) != c.asked {
+				if _, err := s.Reconcile(t.Context(), key); (err != nil) != c.asked {
 					t.Fatalf("the pass is made again: %v", err)
 				}
 			}
-			o, err := s.inventory.Observed(t.Context(), doors, &stack.Stack{Key: doors})
+			o, err := s.inventory.Observed(t.Context(), key, &stack.Stack{Key: key})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -328,8 +329,8 @@ func TestASecretThatCannotBeReadWithholdsOnlyWhatNeedsIt(t *testing.T) {
 			if all := strings.Join(*events, "\n"); strings.Count(all, c.want) != 1 || strings.Count(all, "Warning FailedBuildModel web") == 0 {
 				t.Errorf("%s is not told once, on the Ingress:\n%s", c.want, all)
 			}
-			if asked := len(f.api.Actions()) > 0; asked != c.asked {
-				t.Errorf("the API server was asked: %v", f.api.Actions())
+			if asked := len(api.Actions()) > 0; asked != c.asked {
+				t.Errorf("the API server was asked: %v", api.Actions())
 			}
 		})
 	}
