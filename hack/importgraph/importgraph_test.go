@@ -43,7 +43,7 @@ var layers = [][]string{
 	{"internal/secgroup"},
 	{"internal/targets"},
 	{"internal/status", "internal/webhook"},
-	{"internal/controller/targethealth"},
+	{"internal/controller/lbstatus", "internal/controller/secret", "internal/controller/targethealth"},
 	{"internal/controller"},
 }
 

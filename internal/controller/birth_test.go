@@ -13,11 +13,12 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // births is a lab whose load balancers take two and a half minutes, and what watches them.
-func births(t *testing.T, n int) (l *lab, w *birthWatch, woken *[]string, looks func() int) {
+func births(t *testing.T, n int) (l *lab, w *lbstatus.ProvisioningWatcher, woken *[]string, looks func() int) {
 	t.Helper()
 	objects := []client.Object{labClass(), labService("web")}
 	var keys []stack.Key
@@ -31,17 +32,17 @@ func births(t *testing.T, n int) (l *lab, w *birthWatch, woken *[]string, looks 
 		l.must(err)
 	}
 	woken = &[]string{}
-	w = &birthWatch{starting: l.inventory.Starting, refresh: l.inventory.RefreshStates, now: l.clock.Now, log: logr.Discard(),
-		wake: func(key stack.Key) { *woken = append(*woken, key.ID.Name) }}
+	w = &lbstatus.ProvisioningWatcher{Starting: l.inventory.Starting, Refresh: l.inventory.RefreshStates, Now: l.clock.Now, Log: logr.Discard(),
+		Wake: func(key stack.Key) { *woken = append(*woken, key.ID.Name) }}
 	mark := l.mark()
 	return l, w, woken, func() int { return len(l.sim.Gate.Calls(gate.Filter{After: mark, Action: "DescribeLoadBalancers"})) }
 }
 
 // watchBirths ticks for a while.
-func watchBirths(l *lab, w *birthWatch, d time.Duration) {
-	for range d / birthTick {
-		w.tick(context.Background())
-		l.clock.Advance(birthTick)
+func watchBirths(l *lab, w *lbstatus.ProvisioningWatcher, d time.Duration) {
+	for range d / lbstatus.ProvisioningTick {
+		w.Tick(context.Background())
+		l.clock.Advance(lbstatus.ProvisioningTick)
 	}
 }
 
@@ -52,7 +53,7 @@ func TestAStackLearnsWithinSecondsThatItsLoadBalancerIsActive(t *testing.T) {
 	if len(*woken) > 0 {
 		t.Fatalf("%v was woken while AWS was at work", *woken)
 	}
-	watchBirths(l, w, longestBirthGap+time.Second)
+	watchBirths(l, w, lbstatus.LongestLookInterval+time.Second)
 	if d := cmp.Diff([]string{"web-00"}, *woken); d != "" {
 		t.Error(d)
 	}
@@ -101,7 +102,7 @@ func TestOneThatNeverBecomesActiveIsLookedAtOnceAMinute(t *testing.T) {
 	for awaited, want := range map[time.Duration]time.Duration{
 		0: time.Second, time.Second: time.Second, 4 * time.Second: 4 * time.Second, time.Minute: 15 * time.Second, 11 * time.Minute: time.Minute,
 	} {
-		if got := birthPause(awaited); got != want {
+		if got := lbstatus.LookInterval(awaited); got != want {
 			t.Errorf("after %v: %v, want %v", awaited, got, want)
 		}
 	}

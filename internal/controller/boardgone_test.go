@@ -18,6 +18,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -91,13 +92,13 @@ func TestStacksGoOnWithoutTheDefinitionOfTheirStatusObjects(t *testing.T) {
 	l.must(err)
 	objects := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.LoadBalancer{}).Build()
 	api := server.over(objects)
-	b := newBoard(api, api, "", l.clock.Now, funcr.New(func(_, args string) {
+	b := lbstatus.NewWriter(api, api, "", l.clock.Now, funcr.New(func(_, args string) {
 		mu.Lock()
 		defer mu.Unlock()
 		told = append(told, args)
 	}, funcr.Options{}))
 	woken := make(chan struct{}, 1)
-	b.appeared = func() { woken <- struct{}{} }
+	b.OnInstalled = func() { woken <- struct{}{} }
 	l.ingresses.board = b
 	shown := func() (of []string) {
 		var list v1alpha1.LoadBalancerList
@@ -110,9 +111,9 @@ func TestStacksGoOnWithoutTheDefinitionOfTheirStatusObjects(t *testing.T) {
 		slices.Sort(of)
 		return of
 	}
-	b.list(t.Context())
+	b.List(t.Context())
 	l.settle(keys...)
-	b.flush(t.Context())
+	b.Flush(t.Context())
 	if got := len(shown()); got != 3 {
 		t.Fatalf("%d are shown", got)
 	}
@@ -125,7 +126,7 @@ func TestStacksGoOnWithoutTheDefinitionOfTheirStatusObjects(t *testing.T) {
 	keys = append(keys, implicit("web-3"))
 	l.settle(keys...)
 	for range 5 {
-		b.flush(t.Context())
+		b.Flush(t.Context())
 		l.settle(keys...)
 	}
 	taken := slices.DeleteFunc(l.writes(mark), func(op string) bool {
@@ -139,10 +140,10 @@ func TestStacksGoOnWithoutTheDefinitionOfTheirStatusObjects(t *testing.T) {
 	}
 
 	server.removed = false
-	b.list(t.Context())
+	b.List(t.Context())
 	<-woken
 	l.settle(keys...)
-	b.flush(t.Context())
+	b.Flush(t.Context())
 	if got := fmt.Sprint(shown()); len(shown()) != 4 || len(told) != 1 {
 		t.Errorf("after the definition came again %s are shown, told %q", got, told)
 	}

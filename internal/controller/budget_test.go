@@ -27,6 +27,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
+	"github.com/k8s-lbc/lbc/internal/controller/secret"
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/kube"
@@ -144,7 +146,7 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "", errors.New("no"))
 		api.PrependReactor("list", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, forbidden })
 		api.PrependWatchReactor("secrets", clienttesting.DefaultWatchReactor(nil, forbidden))
-		if s, err := f.get(t.Context(), types.NamespacedName{Namespace: "shop", Name: "idp"}); s == nil || err != nil {
+		if s, err := f.Get(t.Context(), types.NamespacedName{Namespace: "shop", Name: "idp"}); s == nil || err != nil {
 			t.Fatal(s, err)
 		}
 		reads := func() (n int) {
@@ -161,9 +163,9 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 			})
 		}
 		before := reads()
-		for range budgeted / secretPollEvery {
-			now = now.Add(secretPollEvery)
-			f.poll(t.Context())
+		for range budgeted / secret.PollInterval {
+			now = now.Add(secret.PollInterval)
+			f.Poll(t.Context())
 		}
 		return reads() - before
 	},
@@ -310,16 +312,16 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 				return c.SubResource("status").Patch(ctx, o, p, opts...)
 			},
 		}).Build()
-		w := newBoard(api, api, "", func() time.Time { return now }, logr.Discard())
+		w := lbstatus.NewWriter(api, api, "", func() time.Time { return now }, logr.Discard())
 		p := status.Pass{Key: implicit("web"), Now: now, Members: []status.Member{{Object: diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web", UID: "uid"}}},
 			Observed: &elb.Observed{LoadBalancers: []elb.LoadBalancer{{ARN: "arn:lb", DNSName: "lb.example", State: "active", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}}}}
-		w.list(t.Context())
-		w.show(p)
-		if w.flush(t.Context()); trouble {
+		w.List(t.Context())
+		w.Enqueue(p)
+		if w.Flush(t.Context()); trouble {
 			refuse = apierrors.NewForbidden(schema.GroupResource{Resource: "loadbalancers"}, "", errors.New("no"))
 			p.Observed = &elb.Observed{LoadBalancers: slices.Clone(p.Observed.LoadBalancers)}
 			p.Observed.LoadBalancers[0].DNSName = "another.example"
-			w.show(p)
+			w.Enqueue(p)
 		}
 		if calls == 0 {
 			t.Error("nothing was called")
@@ -327,10 +329,10 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		calls = 0
 		for at := time.Second; at <= budgeted; at += time.Second {
 			now = now.Add(time.Second)
-			if at%relistEvery == 0 {
-				w.list(t.Context())
+			if at%lbstatus.RelistInterval == 0 {
+				w.List(t.Context())
 			}
-			w.flush(t.Context())
+			w.Flush(t.Context())
 		}
 		return calls
 	},

@@ -30,6 +30,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/secret"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -75,10 +76,10 @@ func (l *lab) ownCertificates() {
 }
 
 // secretReader reads the Secrets of a fake API server.
-func secretReader(t *testing.T, now func() time.Time, objs ...runtime.Object) (*fake.Clientset, *secrets) {
+func secretReader(t *testing.T, now func() time.Time, objs ...runtime.Object) (*fake.Clientset, *secret.Reader) {
 	t.Helper()
 	api := fake.NewClientset(objs...)
-	s := newSecrets(api, func(namespace string) cache.ListWatch {
+	s := secret.New(api, func(namespace string) cache.ListWatch {
 		of := api.CoreV1().Secrets(namespace)
 		return cache.ListWatch{
 			ListWithContextFunc:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return of.List(ctx, o) },

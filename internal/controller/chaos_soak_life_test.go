@@ -20,6 +20,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/front"
@@ -58,7 +59,7 @@ func (s *soak) begin() {
 	for _, l := range []interface{ Start(context.Context) error }{
 		s.bound.rules, s.bound.writes, s.bound.drains, s.bound.health, s.ingresses.backend,
 		&loader{inventory: s.inventory, kept: s.kept, stacks: []*stacks{s.ingresses, s.services}, log: logr.Discard()},
-		&birthWatch{starting: s.inventory.Starting, refresh: s.inventory.RefreshStates, now: s.clock.Now, log: logr.Discard(), wake: s.wake},
+		&lbstatus.ProvisioningWatcher{Starting: s.inventory.Starting, Refresh: s.inventory.RefreshStates, Now: s.clock.Now, Log: logr.Discard(), Wake: s.wake},
 		&certificateWatch{read: s.inventory.ReadCertificates, stacks: s.ingresses, others: true, log: logr.Discard()},
 	} {
 		life.running.Go(func() { _ = l.Start(ctx) })

@@ -249,7 +249,7 @@ func (w *wiring) newSweep(all []*stacks, b *targetBindings, wake func(key stack.
 		tags:    w.inventory.RereadTags,
 		wake:    wake,
 		rebind:  func(n types.NamespacedName) { b.waker.Wake(queue.Drift, reconcile.Request{NamespacedName: n}) },
-		seen:    w.board.targets,
+		seen:    w.board.SetHealth,
 	}
 }
 

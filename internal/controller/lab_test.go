@@ -41,6 +41,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/secret"
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
@@ -181,7 +182,7 @@ func (l *lab) restart() {
 		l.ingresses.hidden.Proceed()
 	}
 	if l.core != nil {
-		l.ingresses.secrets = newSecrets(l.core, nil, l.ingresses.index, l.clock.Now, logr.Discard())
+		l.ingresses.secrets = secret.New(l.core, nil, l.ingresses.index, l.clock.Now, logr.Discard())
 	}
 	l.kept, l.assumed = nil, nil
 	if l.keeps {

@@ -39,9 +39,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/secret"
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
@@ -189,7 +191,7 @@ type wiring struct {
 	inventory *inventory.Inventory
 	bindings  *bindings
 	backend   *backendGroup
-	board     *board
+	board     *lbstatus.Writer
 	brake     *brake.Brake // of deletions, by all owners together
 	kept      *checkpoints
 	registry  *targets.Registry
@@ -242,7 +244,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 			return err
 		}
 	}
-	w.board = newBoard(w.mgr.GetClient(), w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("status"))
+	w.board = lbstatus.NewWriter(w.mgr.GetClient(), w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("status"))
 	if err := errors.Join(w.mgr.Add(w.backend), w.mgr.Add(w.board), w.mgr.Add(metrics.Sampler{Metrics: w.metrics, Cache: w.mgr.GetClient()})); err != nil {
 		return err
 	}
@@ -275,8 +277,8 @@ func (w *wiring) setUp(ctx context.Context) error {
 			return err
 		}
 	}
-	groups.secrets = newSecrets(core, secretMetadata(metadataOnly), groups.index, w.now, w.log.WithName("secrets"))
-	if err := w.mgr.Add(manager.RunnableFunc(groups.secrets.run)); err != nil {
+	groups.secrets = secret.New(core, secret.Metadata(metadataOnly), groups.index, w.now, w.log.WithName("secrets"))
+	if err := w.mgr.Add(manager.RunnableFunc(groups.secrets.Run)); err != nil {
 		return err
 	}
 	if err := w.setUpIngress(ing, groups); err != nil {
@@ -299,7 +301,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 	if err := w.mgr.Add(&loader{inventory: w.inventory, kept: w.kept, stacks: all, log: w.log}); err != nil {
 		return err
 	}
-	w.board.appeared = func() {
+	w.board.OnInstalled = func() {
 		for _, s := range all {
 			s.waker.Wake(queue.Drift, s.index.Units()...)
 		}
@@ -322,8 +324,8 @@ func (w *wiring) setUp(ctx context.Context) error {
 	for _, s := range all {
 		s.awaited = w.registry.Awaited
 	}
-	birth := &birthWatch{starting: w.inventory.Starting, refresh: w.inventory.RefreshStates, now: w.now, log: w.log.WithName("balancers"),
-		wake: func(key stack.Key) { w.wake(queue.Normal, key) }}
+	birth := &lbstatus.ProvisioningWatcher{Starting: w.inventory.Starting, Refresh: w.inventory.RefreshStates, Now: w.now, Log: w.log.WithName("balancers"),
+		Wake: func(key stack.Key) { w.wake(queue.Normal, key) }}
 	if err := w.mgr.Add(birth); err != nil {
 		return err
 	}
@@ -412,12 +414,12 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 		w.kept.registered = func() map[string][]targets.Target { return w.elsewhere.labelled(registry.Registered()) }
 	}
 	tell := w.recorder("targetGroupBinding")
-	health := targethealth.NewWatch(registry, tell, w.board.targets, w.now)
+	health := targethealth.NewWatch(registry, tell, w.board.SetHealth, w.now)
 	if err := w.mgr.Add(health); err != nil {
 		return nil, err
 	}
 	gates := targethealth.NewGates(w.mgr.GetClient(), podsByGate, w.now, w.log.WithName("readiness"))
-	gates.Health, gates.Counted, gates.Opened, gates.LongestPause = registry.Health, w.board.targets, w.metrics.ObserveGate, c.BindingRequeue
+	gates.Health, gates.Counted, gates.Opened, gates.LongestPause = registry.Health, w.board.SetHealth, w.metrics.ObserveGate, c.BindingRequeue
 	gates.Report = func(d diag.Diagnostic) { tell(d.Object, status.EventOf(d)) }
 	if err := w.mgr.Add(gates); err != nil {
 		return nil, err

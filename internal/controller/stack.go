@@ -19,9 +19,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/secret"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/front"
@@ -46,11 +48,11 @@ type stacks struct {
 	metrics   *metrics.Metrics
 	index     *reads.Index[stack.Key]
 	waker     queue.Waker[stack.Key]
-	secrets   *secrets       // nil = none are read
+	secrets   *secret.Reader // nil = none are read
 	hidden    *hiddenMembers // nil = the caches show all namespaces
 	backend   *backendGroup
 	brake     *brake.Brake // nil = none
-	board     *board
+	board     *lbstatus.Writer
 	kept      *checkpoints // nil = a restart forgets
 	// awaited reports whether targets may be on their way to an empty target group, and whether they are registered; nil = nobody knows.
 	awaited func(targetGroup string) (awaited, registered bool)
@@ -89,7 +91,7 @@ func (s *stacks) reconcile(ctx context.Context, key stack.Key) (reconcile.Result
 	}
 	defer end()
 	begun := s.index.Begin()
-	reader := &passReader{CacheReader: reads.NewCacheReader(ctx, s.client, s.live), secrets: s.secrets}
+	reader := &secret.PassReader{CacheReader: reads.NewCacheReader(ctx, s.client, s.live), Secrets: s.secrets}
 	view := objects.New(reader)
 	owner := s.front.Owner()
 	s.metrics.CountPass(metrics.ControllerOf(owner), key.ID.Namespace, key.ID.Name)
@@ -135,7 +137,7 @@ func (s *stacks) reconcile(ctx context.Context, key stack.Key) (reconcile.Result
 		err = queue.ErrRequeue
 	}
 	if err == nil {
-		err = reader.unread // the others are served; the pass is made again, with back-off
+		err = reader.Unread // the others are served; the pass is made again, with back-off
 	}
 	return res, err
 }
@@ -473,7 +475,7 @@ func (s *stacks) forget(key stack.Key) {
 	s.kept.drop(checkpoint.Duplicates, key.String())
 	delete(s.missed, key)
 	delete(s.discoveries, key)
-	s.board.remove(key)
+	s.board.Delete(key)
 }
 
 // describe lists a plan's steps for the log, one short text each.

@@ -49,7 +49,7 @@ func (s *stacks) tell(ctx context.Context, t tale) {
 	}
 	s.metrics.CountFindings(s.front.Owner(), t.found)
 	s.reporter.Report(t.key.String(), account)
-	s.board.show(passOf(t, s.now))
+	s.board.Enqueue(passOf(t, s.now))
 }
 
 func passOf(t tale, now func() time.Time) status.Pass {

@@ -1,4 +1,4 @@
-package controller
+package secret
 
 import (
 	"errors"
@@ -35,7 +35,7 @@ func manySecrets(n, namespaces int) (objs []runtime.Object, keys []types.Namespa
 }
 
 // reads makes the stack of the scene the reader of Secrets.
-func (f *secretScene) reads(keys []types.NamespacedName) {
+func (f *scene) reads(keys []types.NamespacedName) {
 	var reads []objects.Read
 	for _, k := range keys {
 		reads = append(reads, objects.Read{Kind: objects.Secret, Namespace: k.Namespace, Name: k.Name})
@@ -44,19 +44,19 @@ func (f *secretScene) reads(keys []types.NamespacedName) {
 }
 
 // getAll is one pass that asks for all Secrets.
-func (f *secretScene) getAll(t *testing.T, keys []types.NamespacedName) {
+func (f *scene) getAll(t *testing.T, keys []types.NamespacedName) {
 	t.Helper()
 	for _, k := range keys {
-		if s, err := f.get(t.Context(), k); err != nil || s == nil || string(s.Data["tls.key"]) == "" {
+		if s, err := f.Get(t.Context(), k); err != nil || s == nil || string(s.Data["tls.key"]) == "" {
 			t.Fatalf("%s: %v, %v", k, s, err)
 		}
 	}
 }
 
 // running counts the watches that are not given up.
-func (f *secretScene) running() int {
+func (f *scene) running() int {
 	n := 0
-	for _, w := range f.watches {
+	for _, w := range f.watchers {
 		if w.state != scopeRefused {
 			n++
 		}
@@ -65,7 +65,7 @@ func (f *secretScene) running() int {
 }
 
 // allow lets watches and lists through that a rule admits; reads by name are always allowed.
-func (f *secretScene) allow(rule func(namespace, name string) bool) {
+func (f *scene) allow(rule func(namespace, name string) bool) {
 	f.api.PrependReactor("list", "secrets", func(a clienttesting.Action) (bool, runtime.Object, error) {
 		l, ok := a.(clienttesting.ListAction)
 		if !ok {
@@ -80,7 +80,7 @@ func (f *secretScene) allow(rule func(namespace, name string) bool) {
 }
 
 // follows reports whether the watch of a namespace or of the cluster has begun: the fake API server does not tell of what was before.
-func (f *secretScene) follows(scope secretScope) bool {
+func (f *scene) follows(scope scope) bool {
 	return slices.ContainsFunc(f.api.Actions(), func(a clienttesting.Action) bool {
 		w, ok := a.(clienttesting.WatchAction)
 		return ok && a.GetNamespace() == scope.Namespace && w.GetWatchRestrictions().Fields.Empty()
@@ -88,7 +88,7 @@ func (f *secretScene) follows(scope secretScope) bool {
 }
 
 // edit writes a new version of a Secret.
-func (f *secretScene) edit(t *testing.T, key types.NamespacedName, version string) {
+func (f *scene) edit(t *testing.T, key types.NamespacedName, version string) {
 	t.Helper()
 	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name, ResourceVersion: version},
 		Data: map[string][]byte{"tls.key": []byte(version)}}
@@ -101,19 +101,19 @@ func TestTwoThousandSecretsAreWatchedAtOnceWhereThatIsAllowed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		namespaces int
-		want       secretScope
+		want       scope
 	}{
-		"in one namespace":    {1, secretScope{Namespace: "ns0"}},
-		"in fifty namespaces": {50, secretScope{}},
+		"in one namespace":    {1, scope{Namespace: "ns0"}},
+		"in fifty namespaces": {50, scope{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			objs, keys := manySecrets(2000, c.namespaces)
-			f := newSecretScene(t, objs...)
+			f := newScene(t, objs...)
 			f.reads(keys)
 			f.getAll(t, keys)
 			f.until(t, "all are watched by the widest scope", func() bool {
-				return len(f.watches) == 1 && f.watches[c.want] != nil && f.watched(keys[1999]) && f.follows(c.want)
+				return len(f.watchers) == 1 && f.watchers[c.want] != nil && f.watched(keys[1999]) && f.follows(c.want)
 			})
 			watches := 0
 			for _, a := range f.api.Actions() {
@@ -143,7 +143,7 @@ func TestTwoThousandSecretsAreWatchedAtOnceWhereThatIsAllowed(t *testing.T) {
 				time.Sleep(10 * time.Millisecond)
 			}
 			f.woken(t)
-			if s, err := f.get(t.Context(), keys[1234]); err != nil || string(s.Data["tls.key"]) == "key" {
+			if s, err := f.Get(t.Context(), keys[1234]); err != nil || string(s.Data["tls.key"]) == "key" {
 				t.Errorf("reads %v, %v", s, err)
 			}
 		})
@@ -165,27 +165,27 @@ func TestSecretsThatMayNotBeWatchedTogetherAreWatchedByNameUpToABoundAndPolledBe
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			objs, keys := manySecrets(2000, c.namespaces)
-			f := newSecretScene(t, objs...)
+			f := newScene(t, objs...)
 			f.allow(func(_, name string) bool { return c.byName && name != "" })
 			f.reads(keys)
 			f.getAll(t, keys)
 			f.until(t, "the bound of watches is used, by names", func() bool {
 				names := 0
-				for scope, w := range f.watches {
+				for scope, w := range f.watchers {
 					if scope.Name != "" && (w.state == scopeListed) == c.byName {
 						names++
 					}
 				}
-				return names == maxSecretWatches && f.running() == maxSecretWatches
+				return names == maxWatches && f.running() == maxWatches
 			})
 			f.settled = f.index.Begin()
 			f.edit(t, keys[1999], "2")
 			// Each of the others is read once, the oldest first, before any is read twice.
-			f.step(secretPollAge)
+			f.step(pollAge)
 			f.api.ClearActions()
 			polls := 0
 			for ; f.changes() == 0 && polls < 2000; polls++ {
-				f.poll(t.Context())
+				f.Poll(t.Context())
 			}
 			read := map[string]int{}
 			for _, a := range f.api.Actions() {
@@ -196,12 +196,12 @@ func TestSecretsThatMayNotBeWatchedTogetherAreWatchedByNameUpToABoundAndPolledBe
 				}
 			}
 			f.woken(t)
-			// Nothing is read more often than once per secretPollAge.
+			// Nothing is read more often than once per pollAge.
 			for range 2000 {
-				f.poll(t.Context())
+				f.Poll(t.Context())
 			}
 			f.api.ClearActions()
-			f.poll(t.Context())
+			f.Poll(t.Context())
 			for _, a := range f.api.Actions() {
 				if a.GetVerb() == "get" {
 					t.Errorf("it is read again at once: %v", a)
@@ -212,16 +212,16 @@ func TestSecretsThatMayNotBeWatchedTogetherAreWatchedByNameUpToABoundAndPolledBe
 }
 
 // changes is how many changes of Secrets were noticed.
-func (f *secretScene) changes() uint64 { return f.index.Begin() - f.settled }
+func (f *scene) changes() uint64 { return f.index.Begin() - f.settled }
 
 func TestOfSecretsThatNoStackReadsNothingIsKept(t *testing.T) {
 	t.Parallel()
 	objs, keys := manySecrets(100, 1)
-	f := newSecretScene(t, objs...)
+	f := newScene(t, objs...)
 	f.reads(keys[:10])
 	f.getAll(t, keys[:10])
 	f.until(t, "the namespace is watched", func() bool {
-		return len(f.watches) == 1 && f.watched(keys[0]) && f.follows(secretScope{Namespace: "ns0"})
+		return len(f.watchers) == 1 && f.watched(keys[0]) && f.follows(scope{Namespace: "ns0"})
 	})
 	f.edit(t, keys[50], "2")
 	f.settled = f.index.Begin()
@@ -234,7 +234,7 @@ func TestOfSecretsThatNoStackReadsNothingIsKept(t *testing.T) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for key := range f.read {
+	for key := range f.entries {
 		if !slices.Contains(keys[:10], key) {
 			t.Errorf("%s is known", key)
 		}
@@ -259,7 +259,7 @@ func TestWatchesOfSecretsAskForMetadataOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	from := secretMetadata(client)("shop")
+	from := Metadata(client)("shop")
 	if _, err := from.ListWithContextFunc(t.Context(), metav1.ListOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -279,18 +279,18 @@ func TestWatchesOfSecretsAskForMetadataOnly(t *testing.T) {
 func TestARefusedWatchIsTriedAgainLater(t *testing.T) {
 	t.Parallel()
 	objs, keys := manySecrets(10, 1)
-	f := newSecretScene(t, objs...)
+	f := newScene(t, objs...)
 	f.allow(func(_, name string) bool { return name != "" })
 	f.reads(keys)
 	f.getAll(t, keys)
 	f.until(t, "the namespace is refused and each Secret is watched", func() bool {
-		w := f.watches[secretScope{Namespace: "ns0"}]
+		w := f.watchers[scope{Namespace: "ns0"}]
 		return w != nil && w.state == scopeRefused && f.watched(keys[9])
 	})
 	f.api.Lock()
 	f.api.ReactionChain = f.api.ReactionChain[1:]
 	f.api.Unlock()
-	f.step(secretRefusedLife + time.Second)
+	f.step(refusedLife + time.Second)
 	f.retain()
-	f.until(t, "only the namespace is watched", func() bool { return len(f.watches) == 1 && f.watched(keys[9]) })
+	f.until(t, "only the namespace is watched", func() bool { return len(f.watchers) == 1 && f.watched(keys[9]) })
 }

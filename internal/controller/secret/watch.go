@@ -1,4 +1,4 @@
-package controller
+package secret
 
 import (
 	"context"
@@ -17,12 +17,12 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// secretRefusedLife is for how long a refused watch of a namespace or of the cluster is not tried again.
-const secretRefusedLife = 10 * time.Minute
+// refusedLife is for how long a refused watch of a namespace or of the cluster is not tried again.
+const refusedLife = 10 * time.Minute
 
-// secretMetadata lists and watches Secrets of a namespace ("" = of all) by their metadata alone: the API server sends no contents, and
+// Metadata lists and watches Secrets of a namespace ("" = of all) by their metadata alone: the API server sends no contents, and
 // takes the same rights as for the contents.
-func secretMetadata(client metadataclient.Interface) func(namespace string) cache.ListWatch {
+func Metadata(client metadataclient.Interface) func(namespace string) cache.ListWatch {
 	secrets := client.Resource(corev1.SchemeGroupVersion.WithResource("secrets"))
 	return func(namespace string) cache.ListWatch {
 		return cache.ListWatch{
@@ -36,22 +36,22 @@ func secretMetadata(client metadataclient.Interface) func(namespace string) cach
 	}
 }
 
-// secretWatch is the watch of one scope. It is the store of its reflector, and keeps nothing itself: it tells what has changed of the
-// Secrets that are read.
-type secretWatch struct {
-	*secrets
-	scope   secretScope
+// watcher is the watch of one scope. It is the store of its reflector, and keeps nothing itself: it passes on which Secrets that are read have
+// changed.
+type watcher struct {
+	*Reader
+	scope   scope
 	stop    context.CancelFunc
-	state   secretScopeState // secrets.mu guards it
-	refused time.Time        // when the API server refused it; a refused watch of one Secret goes on trying by itself
+	state   scopeState // secrets.mu guards it
+	refused time.Time  // when the API server refused it; a refused watch of one Secret goes on trying by itself
 }
 
-func (w *secretWatch) covers(key types.NamespacedName) bool {
-	return w.scope == secretScope{} || w.scope == key || w.scope.Name == "" && w.scope.Namespace == key.Namespace
+func (w *watcher) covers(key types.NamespacedName) bool {
+	return w.scope == scope{} || w.scope == key || w.scope.Name == "" && w.scope.Namespace == key.Namespace
 }
 
 // start watches until ctx ends.
-func (w *secretWatch) start(ctx context.Context) {
+func (w *watcher) start(ctx context.Context) {
 	ctx, w.stop = context.WithCancel(ctx)
 	from := w.list(w.scope.Namespace)
 	limit := func(o *metav1.ListOptions) {
@@ -63,27 +63,27 @@ func (w *secretWatch) start(ctx context.Context) {
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			limit(&o)
 			l, err := from.ListWithContextFunc(ctx, o)
-			w.failed(err)
+			w.noteError(err)
 			return l, err
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			limit(&o)
 			v, err := from.WatchFuncWithContext(ctx, o)
-			w.failed(err)
+			w.noteError(err)
 			return v, err
 		},
 	}, w.client), nil, w, cache.ReflectorOptions{Name: "secrets " + w.scope.String(), TypeDescription: "Secret"})
 	go r.RunWithContext(ctx)
 }
 
-// failed takes a refusal: what the watch covers is read otherwise, and said once.
-func (w *secretWatch) failed(err error) {
+// noteError records that the API server refuses the watch: what it covers is read otherwise. The refusal of a watch of one Secret is logged once.
+func (w *watcher) noteError(err error) {
 	if !apierrors.IsForbidden(err) {
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.watches[w.scope] != w {
+	if w.watchers[w.scope] != w {
 		return
 	}
 	w.refused = w.now()
@@ -101,12 +101,12 @@ func (w *secretWatch) failed(err error) {
 	}
 }
 
-// happened takes over the versions of Secrets, and wakes the stacks that read one that has changed.
-func (w *secretWatch) happened(versions map[types.NamespacedName]string) {
+// noteVersions sets the versions of Secrets, and wakes the stacks that read one that has changed.
+func (w *watcher) noteVersions(versions map[types.NamespacedName]string) {
 	w.mu.Lock()
 	var changed []types.NamespacedName
 	for key, v := range versions {
-		if r := w.read[key]; r != nil && r.saw(v) {
+		if r := w.entries[key]; r != nil && r.saw(v) {
 			changed = append(changed, key)
 		}
 	}
@@ -116,7 +116,7 @@ func (w *secretWatch) happened(versions map[types.NamespacedName]string) {
 	}
 }
 
-func (w *secretWatch) one(o any, gone bool) error {
+func (w *watcher) note(o any, gone bool) error {
 	m, err := meta.Accessor(o)
 	if err != nil {
 		return fmt.Errorf("watching Secrets: %w", err)
@@ -125,24 +125,24 @@ func (w *secretWatch) one(o any, gone bool) error {
 	if gone {
 		v = noSecret
 	}
-	w.happened(map[types.NamespacedName]string{{Namespace: m.GetNamespace(), Name: m.GetName()}: v})
+	w.noteVersions(map[types.NamespacedName]string{{Namespace: m.GetNamespace(), Name: m.GetName()}: v})
 	return nil
 }
 
 // Add implements cache.ReflectorStore.
-func (w *secretWatch) Add(o any) error { return w.one(o, false) }
+func (w *watcher) Add(o any) error { return w.note(o, false) }
 
 // Update implements cache.ReflectorStore.
-func (w *secretWatch) Update(o any) error { return w.one(o, false) }
+func (w *watcher) Update(o any) error { return w.note(o, false) }
 
 // Delete implements cache.ReflectorStore.
-func (w *secretWatch) Delete(o any) error { return w.one(o, true) }
+func (w *watcher) Delete(o any) error { return w.note(o, true) }
 
 // Resync implements cache.ReflectorStore.
-func (w *secretWatch) Resync() error { return nil }
+func (w *watcher) Resync() error { return nil }
 
 // Replace implements cache.ReflectorStore.
-func (w *secretWatch) Replace(list []any, _ string) error {
+func (w *watcher) Replace(list []any, _ string) error {
 	listed := make(map[types.NamespacedName]string, len(list))
 	for _, o := range list {
 		m, err := meta.Accessor(o)
@@ -153,7 +153,7 @@ func (w *secretWatch) Replace(list []any, _ string) error {
 	}
 	versions := map[types.NamespacedName]string{}
 	w.mu.Lock()
-	for key := range w.read {
+	for key := range w.entries {
 		if w.covers(key) {
 			versions[key] = noSecret
 			if v, ok := listed[key]; ok {
@@ -161,11 +161,11 @@ func (w *secretWatch) Replace(list []any, _ string) error {
 			}
 		}
 	}
-	if w.watches[w.scope] == w && w.state != scopeRefused {
+	if w.watchers[w.scope] == w && w.state != scopeRefused {
 		w.state = scopeListed
 		w.adjust()
 	}
 	w.mu.Unlock()
-	w.happened(versions)
+	w.noteVersions(versions)
 	return nil
 }

@@ -1,4 +1,4 @@
-package controller
+package secret
 
 import (
 	"context"
@@ -31,9 +31,9 @@ var (
 	asRead = objects.Read{Kind: objects.Secret, Namespace: "shop", Name: "idp"}
 )
 
-// secretScene is a reader of Secrets for one stack that reads shop/idp.
-type secretScene struct {
-	*secrets
+// scene is a reader of Secrets for one stack that reads shop/idp.
+type scene struct {
+	*Reader
 	api   *fake.Clientset
 	queue queue.Of[stack.Key]
 	clock time.Time // secrets.mu guards it
@@ -42,19 +42,19 @@ type secretScene struct {
 }
 
 // step moves the clock.
-func (f *secretScene) step(d time.Duration) {
+func (f *scene) step(d time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.clock = f.clock.Add(d)
 }
 
-func newSecretScene(t *testing.T, objs ...runtime.Object) *secretScene {
+func newScene(t *testing.T, objs ...runtime.Object) *scene {
 	t.Helper()
-	f := &secretScene{api: fake.NewClientset(objs...), clock: time.Unix(1e9, 0),
+	f := &scene{api: fake.NewClientset(objs...), clock: time.Unix(1e9, 0),
 		queue: workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[stack.Key]())}
 	x := reads.NewIndex[stack.Key]()
 	x.Update(doors, x.Begin(), []objects.Read{asRead})
-	f.secrets = newSecrets(f.api, func(namespace string) cache.ListWatch {
+	f.Reader = New(f.api, func(namespace string) cache.ListWatch {
 		api := f.api.CoreV1().Secrets(namespace)
 		return cache.ListWatch{
 			ListWithContextFunc:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return api.List(ctx, o) },
@@ -70,7 +70,7 @@ func newSecretScene(t *testing.T, objs ...runtime.Object) *secretScene {
 }
 
 // woken waits until the stack is queued.
-func (f *secretScene) woken(t *testing.T) {
+func (f *scene) woken(t *testing.T) {
 	t.Helper()
 	got := make(chan stack.Key, 1)
 	go func() {
@@ -93,11 +93,11 @@ func secretOf(text string) *corev1.Secret {
 }
 
 // sees waits until the Secret reads as wanted; empty means absent.
-func (f *secretScene) sees(t *testing.T, want string) {
+func (f *scene) sees(t *testing.T, want string) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for {
-		s, err := f.get(t.Context(), idp)
+		s, err := f.Get(t.Context(), idp)
 		got := ""
 		if s != nil {
 			got = string(s.Data["clientSecret"])
@@ -113,7 +113,7 @@ func (f *secretScene) sees(t *testing.T, want string) {
 }
 
 // until waits for what holds under the lock of the reader.
-func (f *secretScene) until(t *testing.T, what string, holds func() bool) {
+func (f *scene) until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	locked := func() bool {
 		f.mu.Lock()
@@ -127,14 +127,14 @@ func (f *secretScene) until(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-func (f *secretScene) synced(t *testing.T) {
+func (f *scene) synced(t *testing.T) {
 	t.Helper()
 	f.until(t, "the Secret is watched", func() bool { return f.watched(idp) })
 }
 
 func TestASecretIsReadAtOnceAndItsEditsWakeItsReaders(t *testing.T) {
 	t.Parallel()
-	f := newSecretScene(t, secretOf("one"))
+	f := newScene(t, secretOf("one"))
 	f.sees(t, "one")
 	f.synced(t)
 	if _, err := f.api.CoreV1().Secrets("shop").Update(t.Context(), secretOf("two"), metav1.UpdateOptions{}); err != nil {
@@ -156,7 +156,7 @@ func TestASecretIsReadAtOnceAndItsEditsWakeItsReaders(t *testing.T) {
 
 func TestOnlySecretsThatAreAskedForAreWatchedAndByName(t *testing.T) {
 	t.Parallel()
-	f := newSecretScene(t, secretOf("one"))
+	f := newScene(t, secretOf("one"))
 	if len(f.api.Actions()) != 0 {
 		t.Errorf("asked before anybody did: %v", f.api.Actions())
 	}
@@ -179,12 +179,12 @@ func TestOnlySecretsThatAreAskedForAreWatchedAndByName(t *testing.T) {
 	// Nobody reads it any more: the watch ends after a while, not at once.
 	f.index.Forget(doors)
 	f.retain()
-	if len(f.watches) != 1 {
+	if len(f.watchers) != 1 {
 		t.Error("the watch ended at once")
 	}
-	f.step(unreadSecretLife + time.Second)
+	f.step(unreadLife + time.Second)
 	f.retain()
-	if len(f.watches) != 0 || len(f.read) != 0 {
+	if len(f.watchers) != 0 || len(f.entries) != 0 {
 		t.Error("the watch goes on")
 	}
 }
@@ -194,7 +194,7 @@ func TestARefusedSecretIsNotTakenForAMissingOne(t *testing.T) {
 	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "idp", errors.New("no role"))
 	for name, c := range map[string]struct {
 		err     error
-		refused bool // a reason that the frontKey end can tell
+		refused bool // a reason that the front end can tell
 		unread  bool // a reason that may pass: the pass goes on without the Secret, and is made again
 	}{
 		"forbidden":   {err: forbidden, refused: true},
@@ -204,17 +204,17 @@ func TestARefusedSecretIsNotTakenForAMissingOne(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := newSecretScene(t)
+			f := newScene(t)
 			f.api.PrependReactor("*", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, c.err })
-			r := &passReader{CacheReader: reads.NewCacheReader(t.Context(), nil, nil), secrets: f.secrets}
+			r := &PassReader{CacheReader: reads.NewCacheReader(t.Context(), nil, nil), Secrets: f.Reader}
 			v := objects.New(r)
 			if _, ok := v.Secret("shop", "idp"); ok {
 				t.Error("it is shown")
 			}
 			why := v.Why(objects.Secret, "shop", "idp")
 			var unread objects.UnreadError
-			if (why != nil) != c.refused || errors.As(why, &unread) != c.unread || (r.unread != nil) != c.unread || v.Err() != nil {
-				t.Errorf("why: %v, unread: %v, error: %v", why, r.unread, v.Err())
+			if (why != nil) != c.refused || errors.As(why, &unread) != c.unread || (r.Unread != nil) != c.unread || v.Err() != nil {
+				t.Errorf("why: %v, unread: %v, error: %v", why, r.Unread, v.Err())
 			}
 			if why != nil && strings.Contains(why.Error(), "51234") {
 				t.Errorf("the reason changes from try to try: %v", why)

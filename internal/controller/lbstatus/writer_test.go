@@ -1,4 +1,4 @@
-package controller
+package lbstatus
 
 import (
 	"context"
@@ -27,9 +27,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// wall is a board over a fake API server that counts writes, and may refuse some.
-type wall struct {
-	*board
+// testWriter is a board over a fake API server that counts writes, and may refuse some.
+type testWriter struct {
+	*Writer
 	t      *testing.T
 	client client.Client
 	writes []string
@@ -37,13 +37,13 @@ type wall struct {
 	now    time.Time
 }
 
-func newWall(t *testing.T) *wall {
+func newTestWriter(t *testing.T) *testWriter {
 	t.Helper()
 	scheme, err := kube.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &wall{t: t, now: time.Unix(100, 0)}
+	w := &testWriter{t: t, now: time.Unix(100, 0)}
 	count := func(what string, o client.Object) error {
 		w.writes = append(w.writes, what+" "+o.GetNamespace()+"/"+o.GetName())
 		return w.refuse
@@ -65,7 +65,7 @@ func newWall(t *testing.T) *wall {
 			return c.SubResource("status").Patch(ctx, o, p, opts...)
 		},
 	}).Build()
-	w.board = newBoard(w.client, w.client, "", func() time.Time { return w.now }, logr.Discard())
+	w.Writer = NewWriter(w.client, w.client, "", func() time.Time { return w.now }, logr.Discard())
 	return w
 }
 
@@ -81,16 +81,16 @@ func groupPass(namespaces ...string) status.Pass {
 	return p
 }
 
-func (w *wall) expect(step string, want ...string) {
+func (w *testWriter) expect(step string, want ...string) {
 	w.t.Helper()
-	w.flush(w.t.Context())
+	w.Flush(w.t.Context())
 	if d := cmp.Diff(want, w.writes); d != "" {
 		w.t.Errorf("%s: writes: %s", step, d)
 	}
 	w.writes = nil
 }
 
-func (w *wall) get(namespace string) *v1alpha1.LoadBalancer {
+func (w *testWriter) get(namespace string) *v1alpha1.LoadBalancer {
 	w.t.Helper()
 	o := &v1alpha1.LoadBalancer{}
 	if err := w.client.Get(w.t.Context(), client.ObjectKey{Namespace: namespace, Name: "group-front"}, o); err != nil {
@@ -101,49 +101,49 @@ func (w *wall) get(namespace string) *v1alpha1.LoadBalancer {
 
 func TestAStackIsShownAndOnlyChangesAreWritten(t *testing.T) {
 	t.Parallel()
-	w := newWall(t)
-	w.show(groupPass("shop", "blog")) // before the first look
+	w := newTestWriter(t)
+	w.Enqueue(groupPass("shop", "blog")) // before the first look
 	w.expect("nothing is known yet")
-	w.list(t.Context())
+	w.List(t.Context())
 	w.expect("first", "create shop/group-front", "status shop/group-front")
 	o := w.get("shop")
 	if o.Status.ARN != "arn:lb" || len(o.OwnerReferences) != 1 || o.OwnerReferences[0].UID != "uid-shop" {
 		t.Errorf("object = %+v", o)
 	}
-	w.show(groupPass("shop", "blog"))
+	w.Enqueue(groupPass("shop", "blog"))
 	w.expect("the same again")
-	w.list(t.Context())
+	w.List(t.Context())
 	w.expect("listed, and nobody touched it")
-	w.targets("arn:tg", []targets.Health{{State: "healthy"}, {State: "unhealthy"}})
+	w.SetHealth("arn:tg", []targets.Health{{State: "healthy"}, {State: "unhealthy"}})
 	w.expect("health", "status shop/group-front")
-	w.targets("arn:tg", []targets.Health{{State: "unhealthy"}, {State: "healthy"}})
+	w.SetHealth("arn:tg", []targets.Health{{State: "unhealthy"}, {State: "healthy"}})
 	w.expect("the same health")
 	if got := w.get("shop").Status.Targets; got != "1/2" {
 		t.Errorf("targets = %s", got)
 	}
-	w.show(groupPass("blog", "shop"))
+	w.Enqueue(groupPass("blog", "shop"))
 	w.expect("another order of members: it stays where it is", "status shop/group-front")
-	w.show(groupPass("blog"))
+	w.Enqueue(groupPass("blog"))
 	w.expect("it moves with its last member there", "delete shop/group-front", "create blog/group-front", "status blog/group-front")
-	w.show(groupPass())
+	w.Enqueue(groupPass())
 	w.expect("deleting", "status blog/group-front")
-	w.remove(groupPass().Key)
+	w.Delete(groupPass().Key)
 	w.expect("gone", "delete blog/group-front")
-	w.show(groupPass())
+	w.Enqueue(groupPass())
 	w.expect("what nobody saw is not created to be deleted")
 }
 
 func TestAnObjectThatSomebodyDeletesOrEditsComesBack(t *testing.T) {
 	t.Parallel()
-	w := newWall(t)
-	w.list(t.Context())
-	w.show(groupPass("shop"))
+	w := newTestWriter(t)
+	w.List(t.Context())
+	w.Enqueue(groupPass("shop"))
 	w.expect("first", "create shop/group-front", "status shop/group-front")
 	if err := w.client.Delete(t.Context(), w.get("shop")); err != nil {
 		t.Fatal(err)
 	}
 	w.writes = nil
-	w.list(t.Context())
+	w.List(t.Context())
 	w.expect("deleted by hand", "create shop/group-front", "status shop/group-front")
 	o := w.get("shop")
 	o.Status.ARN = "nonsense"
@@ -151,7 +151,7 @@ func TestAnObjectThatSomebodyDeletesOrEditsComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.writes = nil
-	w.list(t.Context())
+	w.List(t.Context())
 	w.expect("edited by hand", "status shop/group-front")
 	if got := w.get("shop").Status.ARN; got != "arn:lb" {
 		t.Errorf("ARN = %s", got)
@@ -160,37 +160,37 @@ func TestAnObjectThatSomebodyDeletesOrEditsComesBack(t *testing.T) {
 
 func TestARestartGoesOnFromWhatTheObjectSays(t *testing.T) {
 	t.Parallel()
-	w := newWall(t)
-	w.list(t.Context())
+	w := newTestWriter(t)
+	w.List(t.Context())
 	p := groupPass("shop")
 	p.Summary, p.Steps = "1 to create, 0 to change, 0 to replace, 0 to delete", []string{"CreateLoadBalancer LoadBalancer"}
-	w.show(p)
-	w.targets("arn:tg", []targets.Health{{State: "healthy"}})
+	w.Enqueue(p)
+	w.SetHealth("arn:tg", []targets.Health{{State: "healthy"}})
 	w.expect("first", "create shop/group-front", "status shop/group-front")
 
-	w.board = newBoard(w.client, w.client, "", func() time.Time { return w.now.Add(time.Hour) }, logr.Discard())
+	w.Writer = NewWriter(w.client, w.client, "", func() time.Time { return w.now.Add(time.Hour) }, logr.Discard())
 	again := groupPass("shop")
 	again.Now = again.Now.Add(time.Hour)
-	w.show(again)
-	w.list(t.Context())
+	w.Enqueue(again)
+	w.List(t.Context())
 	w.expect("a restart changes nothing")
 	if o := w.get("shop"); o.Status.LastPlan == nil || o.Status.Targets != "1/1" {
 		t.Errorf("status = %+v", o.Status)
 	}
-	w.remove(again.Key)
+	w.Delete(again.Key)
 	w.expect("gone", "delete shop/group-front")
 }
 
 func TestAWriteThatFailsIsTriedAgain(t *testing.T) {
 	t.Parallel()
-	w := newWall(t)
-	w.list(t.Context())
-	w.show(groupPass("shop"))
+	w := newTestWriter(t)
+	w.List(t.Context())
+	w.Enqueue(groupPass("shop"))
 	w.refuse = errors.New("no")
-	w.flush(t.Context())
+	w.Flush(t.Context())
 	w.refuse, w.writes = nil, nil
 	w.expect("before the pause is over")
-	w.now = w.now.Add(rewriteAfter)
+	w.now = w.now.Add(firstRewritePause)
 	w.expect("again; it had been created in spite of the error", "create shop/group-front", "status shop/group-front")
 	w.expect("nothing is left to do")
 	if w.get("shop").Status.ARN != "arn:lb" {
@@ -198,13 +198,13 @@ func TestAWriteThatFailsIsTriedAgain(t *testing.T) {
 	}
 }
 
-// kindless is an API server without the kind.
-type kindless struct {
+// notServed is an API server without the kind.
+type notServed struct {
 	client.Reader
 	gone bool
 }
 
-func (k *kindless) List(ctx context.Context, l client.ObjectList, o ...client.ListOption) error {
+func (k *notServed) List(ctx context.Context, l client.ObjectList, o ...client.ListOption) error {
 	if k.gone {
 		return apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "loadbalancers"}, "", errors.New("no rule allows it"))
 	}
@@ -213,35 +213,35 @@ func (k *kindless) List(ctx context.Context, l client.ObjectList, o ...client.Li
 
 func TestWithoutTheKindNothingIsWrittenUntilItComes(t *testing.T) {
 	t.Parallel()
-	w := newWall(t)
-	reader := &kindless{w.client, true}
+	w := newTestWriter(t)
+	reader := &notServed{w.client, true}
 	w.reader = reader
 	appeared := make(chan bool, 1)
-	w.appeared = func() { appeared <- true }
-	w.show(groupPass("shop"))
-	w.list(t.Context())
-	w.show(groupPass("shop"))
+	w.OnInstalled = func() { appeared <- true }
+	w.Enqueue(groupPass("shop"))
+	w.List(t.Context())
+	w.Enqueue(groupPass("shop"))
 	w.expect("without the kind")
-	if len(w.posts)+len(w.pending) != 0 {
+	if len(w.entries)+len(w.pending) != 0 {
 		t.Error("what cannot be written is kept")
 	}
 	reader.gone = false
-	w.list(t.Context())
+	w.List(t.Context())
 	<-appeared
-	w.show(groupPass("shop"))
+	w.Enqueue(groupPass("shop"))
 	w.expect("with it", "create shop/group-front", "status shop/group-front")
 }
 
 func TestWhatIsKeptUntilTheObjectsCanBeListedIsOnePassForEachStack(t *testing.T) {
 	t.Parallel()
-	w := newWall(t)
+	w := newTestWriter(t)
 	for range 1000 {
-		w.show(groupPass("shop"))
+		w.Enqueue(groupPass("shop"))
 	}
 	if len(w.pending) != 1 {
 		t.Errorf("%d passes are kept", len(w.pending))
 	}
-	w.list(t.Context())
+	w.List(t.Context())
 	w.expect("the newest is shown", "create shop/group-front", "status shop/group-front")
 	if len(w.pending) != 0 {
 		t.Errorf("%d passes are kept after the list", len(w.pending))
@@ -250,17 +250,17 @@ func TestWhatIsKeptUntilTheObjectsCanBeListedIsOnePassForEachStack(t *testing.T)
 
 func TestCountsOfTargetGroupsThatNobodyShowsAreDropped(t *testing.T) {
 	t.Parallel()
-	w := newWall(t)
-	w.list(t.Context())
-	w.show(groupPass("shop"))
+	w := newTestWriter(t)
+	w.List(t.Context())
+	w.Enqueue(groupPass("shop"))
 	for _, arn := range []string{"arn:tg", "arn:of-a-user"} {
-		w.targets(arn, []targets.Health{{State: "healthy"}})
+		w.SetHealth(arn, []targets.Health{{State: "healthy"}})
 	}
-	if w.list(t.Context()); len(w.counts) != 2 {
+	if w.List(t.Context()); len(w.counts) != 2 {
 		t.Errorf("dropped too early: %v", w.counts)
 	}
-	w.now = w.now.Add(relistEvery + time.Second)
-	if w.list(t.Context()); len(w.counts) != 1 || w.counts["arn:tg"].Healthy != 1 {
+	w.now = w.now.Add(RelistInterval + time.Second)
+	if w.List(t.Context()); len(w.counts) != 1 || w.counts["arn:tg"].Healthy != 1 {
 		t.Errorf("counts %v", w.counts)
 	}
 }
@@ -268,25 +268,25 @@ func TestCountsOfTargetGroupsThatNobodyShowsAreDropped(t *testing.T) {
 // TestARightToWriteThatIsMissingIsLoggedOnce forbids the status: the object itself was made before.
 func TestARightToWriteThatIsMissingIsLoggedOnce(t *testing.T) {
 	t.Parallel()
-	w := newWall(t)
+	w := newTestWriter(t)
 	var lines []string
 	w.log = funcr.New(func(_, line string) { lines = append(lines, line) }, funcr.Options{})
-	w.list(t.Context())
-	w.show(groupPass("shop"))
-	w.flush(t.Context())
+	w.List(t.Context())
+	w.Enqueue(groupPass("shop"))
+	w.Flush(t.Context())
 	w.refuse = apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "loadbalancers/status"}, "group-front", errors.New("no rule allows it"))
 	again := groupPass("shop")
 	again.Observed.LoadBalancers[0].State = "failed"
-	w.show(again)
+	w.Enqueue(again)
 	for range 5 {
-		w.flush(t.Context())
+		w.Flush(t.Context())
 	}
 	if len(lines) != 1 {
 		t.Errorf("log: %q", lines)
 	}
 	w.refuse = nil
-	w.now = w.now.Add(rewriteAfter)
-	w.flush(t.Context())
+	w.now = w.now.Add(firstRewritePause)
+	w.Flush(t.Context())
 	if w.get("shop").Status.State != "failed" {
 		t.Error("it is not written when the right is there")
 	}
@@ -295,24 +295,24 @@ func TestARightToWriteThatIsMissingIsLoggedOnce(t *testing.T) {
 // TestAnObjectThatCannotBeWrittenIsTriedEverLessOften refuses the status for an hour, as the webhook of somebody else does that is down.
 func TestAnObjectThatCannotBeWrittenIsTriedEverLessOften(t *testing.T) {
 	t.Parallel()
-	w := newWall(t)
-	w.list(t.Context())
-	w.show(groupPass("shop"))
-	w.flush(t.Context())
+	w := newTestWriter(t)
+	w.List(t.Context())
+	w.Enqueue(groupPass("shop"))
+	w.Flush(t.Context())
 	w.refuse, w.writes = errors.New("failed calling webhook"), nil
 	changed := groupPass("shop")
 	changed.Observed.LoadBalancers[0].State = "failed"
-	w.show(changed)
+	w.Enqueue(changed)
 	for range 3600 / 15 {
-		w.flush(t.Context())
-		w.now = w.now.Add(rewriteAfter)
+		w.Flush(t.Context())
+		w.now = w.now.Add(firstRewritePause)
 	}
 	if n := len(w.writes); n < 10 || n > 20 {
 		t.Errorf("%d attempts in an hour", n)
 	}
 	w.refuse = nil
 	w.now = w.now.Add(rewritePauses.Longest)
-	w.flush(t.Context())
+	w.Flush(t.Context())
 	if w.get("shop").Status.State != "failed" {
 		t.Error("it is not written when the webhook answers again")
 	}
@@ -321,18 +321,18 @@ func TestAnObjectThatCannotBeWrittenIsTriedEverLessOften(t *testing.T) {
 // TestAStatusObjectOfANamespaceThatIsGoneIsNotTriedAgain has the API server refuse its creation, and tell that the kind is there.
 func TestAStatusObjectOfANamespaceThatIsGoneIsNotTriedAgain(t *testing.T) {
 	t.Parallel()
-	w := newWall(t)
-	w.list(t.Context())
+	w := newTestWriter(t)
+	w.List(t.Context())
 	w.refuse = apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "shop")
-	w.board.client = interceptor.NewClient(w.client.(client.WithWatch), interceptor.Funcs{Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error {
+	w.Writer.client = interceptor.NewClient(w.client.(client.WithWatch), interceptor.Funcs{Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error {
 		w.writes = append(w.writes, "create")
 		return w.refuse
 	}})
 	w.log = logr.Discard()
-	w.show(groupPass("shop"))
+	w.Enqueue(groupPass("shop"))
 	w.expect("into a namespace that is gone", "create")
 	w.expect("again")
-	w.show(groupPass("shop"))
+	w.Enqueue(groupPass("shop"))
 	w.expect("with another pass", "create")
 }
 
@@ -356,7 +356,7 @@ func TestLoadBalancerObjectsThatCannotBeWrittenAreCalm(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWall(t)
+			w := newTestWriter(t)
 			lists := 0
 			w.refuse = tc.write
 			w.reader = interceptor.NewClient(w.client.(client.WithWatch), interceptor.Funcs{
@@ -373,20 +373,20 @@ func TestLoadBalancerObjectsThatCannotBeWrittenAreCalm(t *testing.T) {
 			})
 			var log []string
 			w.log = funcr.New(func(_, args string) { log = append(log, args) }, funcr.Options{})
-			w.list(t.Context())
+			w.List(t.Context())
 			const span = 10 * time.Minute
 			for at := time.Duration(0); at < span; at += time.Second {
-				w.show(groupPass("shop"))
-				if at%relistEvery == 0 && at > 0 {
-					w.list(t.Context())
+				w.Enqueue(groupPass("shop"))
+				if at%RelistInterval == 0 && at > 0 {
+					w.List(t.Context())
 				}
-				w.flush(t.Context())
+				w.Flush(t.Context())
 				w.now = w.now.Add(time.Second)
 			}
-			if most := 1 + int(span/relistEvery); lists > most || len(w.writes) > tc.writes || len(log) > most {
+			if most := 1 + int(span/RelistInterval); lists > most || len(w.writes) > tc.writes || len(log) > most {
 				t.Errorf("%d lists, %d writes (at most %d), log:\n%s", lists, len(w.writes), tc.writes, strings.Join(log, "\n"))
 			}
-			if n := max(len(w.posts), len(w.pending)); n > tc.held {
+			if n := max(len(w.entries), len(w.pending)); n > tc.held {
 				t.Errorf("%d passes are held", n)
 			}
 		})

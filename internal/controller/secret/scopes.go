@@ -1,4 +1,4 @@
-package controller
+package secret
 
 import (
 	"cmp"
@@ -8,31 +8,31 @@ import (
 )
 
 const (
-	// maxSecretWatches bounds the watches of Secrets, whatever their scopes.
-	maxSecretWatches = 15
+	// maxWatches bounds the watches of Secrets, whatever their scopes.
+	maxWatches = 15
 	// fewSecrets is up to how many Secrets of a namespace are watched by name, for which a Role for just these Secrets is enough.
 	fewSecrets = 5
 	// fewNamespaces is in up to how many namespaces, with more than fewSecrets read, the namespaces are watched and not the cluster.
 	fewNamespaces = 3
 )
 
-// secretScope is what one watch of Secrets covers: a Secret, a namespace (no name), or the cluster (neither).
-type secretScope = types.NamespacedName
+// scope is what one watch of Secrets covers: a Secret, a namespace (no name), or the cluster (neither).
+type scope = types.NamespacedName
 
-// secretScopeState is how far the watch of a scope is.
-type secretScopeState int
+// scopeState is how far the watch of a scope is.
+type scopeState int
 
 const (
-	scopeUnwatched secretScopeState = iota
-	scopeBegun                      // it has not listed yet
-	scopeListed                     // it tells of each change
-	scopeRefused                    // the API server has refused it, lately
+	scopeUnwatched scopeState = iota
+	scopeBegun                // it has not listed yet
+	scopeListed               // it delivers each change
+	scopeRefused              // the API server has refused it, lately
 )
 
-// secretWatches are the scopes to watch for the Secrets that are read, in the order in which they were first read. The widest scopes
+// scopesToWatch are the scopes to watch for the Secrets that are read, in the order in which they were first read. The widest scopes
 // that are allowed come first, because a watch costs the API server and this process about the same whatever its scope. A narrower watch
-// that runs stays until a wider one has listed. The result has maxSecretWatches entries at most; a Secret of none is to be polled.
-func secretWatches(read []types.NamespacedName, state func(secretScope) secretScopeState) []secretScope {
+// that runs stays until a wider one has listed. The result has maxWatches entries at most; a Secret of none is to be polled.
+func scopesToWatch(read []types.NamespacedName, state func(scope) scopeState) []scope {
 	if len(read) == 0 {
 		return nil
 	}
@@ -40,12 +40,12 @@ func secretWatches(read []types.NamespacedName, state func(secretScope) secretSc
 	for _, k := range read {
 		perNamespace[k.Namespace]++
 	}
-	wide := func(scope secretScope, wanted bool) (begin, covers bool) {
+	wide := func(scope scope, wanted bool) (begin, covers bool) {
 		s := state(scope)
 		return s == scopeBegun || s == scopeListed || wanted && s == scopeUnwatched, s == scopeListed
 	}
-	var out []secretScope
-	cluster := secretScope{}
+	var out []scope
+	cluster := scope{}
 	begin, covers := wide(cluster, len(perNamespace) > fewNamespaces && len(read) > fewSecrets)
 	if begin {
 		out = append(out, cluster)
@@ -54,8 +54,8 @@ func secretWatches(read []types.NamespacedName, state func(secretScope) secretSc
 		return out
 	}
 	// While a wider watch begins, no narrower one does: only those that run stay.
-	add := func(scope secretScope, only bool) {
-		if len(out) < maxSecretWatches && (!only || state(scope) != scopeUnwatched) {
+	add := func(scope scope, only bool) {
+		if len(out) < maxWatches && (!only || state(scope) != scopeUnwatched) {
 			out = append(out, scope)
 		}
 	}
@@ -68,7 +68,7 @@ func secretWatches(read []types.NamespacedName, state func(secretScope) secretSc
 	})
 	waiting, covered := map[string]bool{}, map[string]bool{}
 	for _, ns := range namespaces {
-		scope := secretScope{Namespace: ns}
+		scope := scope{Namespace: ns}
 		needed, covers := wide(scope, perNamespace[ns] > fewSecrets)
 		if needed {
 			add(scope, begin)
@@ -76,7 +76,7 @@ func secretWatches(read []types.NamespacedName, state func(secretScope) secretSc
 		}
 	}
 	for _, k := range read {
-		if len(out) >= maxSecretWatches {
+		if len(out) >= maxWatches {
 			break
 		}
 		if !covered[k.Namespace] {

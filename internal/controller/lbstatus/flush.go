@@ -1,4 +1,4 @@
-package controller
+package lbstatus
 
 import (
 	"context"
@@ -19,9 +19,9 @@ import (
 )
 
 // Start writes until ctx ends; it implements manager.Runnable, and runs on the leader only.
-func (b *board) Start(ctx context.Context) error {
-	b.list(ctx)
-	again, retry := time.NewTicker(relistEvery), time.NewTicker(rewriteAfter)
+func (b *Writer) Start(ctx context.Context) error {
+	b.List(ctx)
+	again, retry := time.NewTicker(RelistInterval), time.NewTicker(firstRewritePause)
 	defer again.Stop()
 	defer retry.Stop()
 	for {
@@ -29,24 +29,24 @@ func (b *board) Start(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-again.C:
-			b.list(ctx)
+			b.List(ctx)
 		case <-retry.C:
-			if b.missing() {
-				b.list(ctx)
+			if b.isNotInstalled() {
+				b.List(ctx)
 			}
 		case <-b.signal:
 			select {
 			case <-ctx.Done():
 				return nil
-			case <-time.After(settle):
+			case <-time.After(flushDelay):
 			}
 		}
-		b.flush(ctx)
+		b.Flush(ctx)
 	}
 }
 
-// list compares the objects with what was written.
-func (b *board) list(ctx context.Context) {
+// List lists the objects and compares them with what was written.
+func (b *Writer) List(ctx context.Context) {
 	var all v1alpha1.LoadBalancerList
 	err := b.reader.List(ctx, &all, client.InNamespace(b.namespace))
 	b.mu.Lock()
@@ -54,11 +54,11 @@ func (b *board) list(ctx context.Context) {
 	before := b.state
 	switch {
 	case err == nil:
-		b.state = present
+		b.state = installed
 	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || apierrors.IsForbidden(err):
-		b.state = absent
-		b.posts, b.pending, b.counts = map[stack.Key]*post{}, map[stack.Key]status.Pass{}, map[string]v1alpha1.TargetCounts{}
-		if before != absent {
+		b.state = notInstalled
+		b.entries, b.pending, b.counts = map[stack.Key]*entry{}, map[stack.Key]status.Pass{}, map[string]v1alpha1.TargetCounts{}
+		if before != notInstalled {
 			b.log.Info("no LoadBalancer objects are written: install their definition and grant the right to write them if you want them", "cause", err.Error())
 		}
 		return
@@ -70,17 +70,17 @@ func (b *board) list(ctx context.Context) {
 	}
 	b.compare(all.Items)
 	for _, p := range b.pending {
-		b.put(p)
+		b.merge(p)
 	}
 	clear(b.pending)
-	b.uncount()
-	b.wake()
-	if before == absent {
-		go b.appeared()
+	b.dropCounts()
+	b.notify()
+	if before == notInstalled {
+		go b.OnInstalled()
 	}
 }
 
-func (b *board) compare(items []v1alpha1.LoadBalancer) {
+func (b *Writer) compare(items []v1alpha1.LoadBalancer) {
 	seen := map[stack.Key]bool{}
 	for i := range items {
 		o := &items[i]
@@ -88,19 +88,19 @@ func (b *board) compare(items []v1alpha1.LoadBalancer) {
 		if !ok || o.Name != status.ObjectName(key) {
 			continue
 		}
-		e := b.posts[key]
+		e := b.entries[key]
 		if e == nil {
-			e = &post{}
-			b.posts[key] = e
+			e = &entry{}
+			b.entries[key] = e
 		}
 		if seen[key] && e.have != nil && (e.namespace == "" || e.namespace == e.have.Namespace) {
-			continue // a group that moved while nobody cleaned up; Kubernetes collects it with its owner
+			continue // the old object of a group that moved; Kubernetes collects it with its owner
 		}
 		seen[key] = true
 		e.have = o
 		e.dirty = true
 	}
-	for key, e := range b.posts {
+	for key, e := range b.entries {
 		if !seen[key] {
 			e.have = nil
 			e.dirty = true
@@ -108,16 +108,16 @@ func (b *board) compare(items []v1alpha1.LoadBalancer) {
 	}
 }
 
-// flush writes what differs.
-func (b *board) flush(ctx context.Context) {
+// Flush writes the objects that differ from what they should be.
+func (b *Writer) Flush(ctx context.Context) {
 	b.mu.Lock()
-	if b.state != present {
+	if b.state != installed {
 		b.mu.Unlock()
 		return
 	}
 	var keys []stack.Key
 	now := b.now()
-	for key, e := range b.posts {
+	for key, e := range b.entries {
 		if e.decided && e.dirty && !e.retry.After(now) {
 			keys = append(keys, key)
 		}
@@ -125,38 +125,38 @@ func (b *board) flush(ctx context.Context) {
 	b.mu.Unlock()
 	for _, key := range keys {
 		b.mu.Lock()
-		e := b.posts[key]
+		e := b.entries[key]
 		job := *e
 		e.dirty = false
 		b.mu.Unlock()
 		have, err := b.write(ctx, key, job)
-		if unserved(err) { // which the list tells from a namespace that is gone
-			if b.list(ctx); b.missing() {
+		if isNotServed(err) { // the list distinguishes this from a namespace that is gone
+			if b.List(ctx); b.isNotInstalled() {
 				return
 			}
 		}
 		b.mu.Lock()
 		e.have = have
-		if unserved(err) && have == nil && job.have == nil {
-			err, e.dirty = nil, e.want != job.want // the list had it looked at again
+		if isNotServed(err) && have == nil && job.have == nil {
+			err, e.dirty = nil, e.want != job.want // the list marked it dirty
 		}
 		switch {
 		case err != nil:
 			e.dirty = true
 			if have == nil && job.have != nil {
-				b.wake() // it was deleted by hand
+				b.notify() // it was deleted by others
 			} else if ctx.Err() == nil {
 				e.failed++
 				e.retry = b.now().Add(rewritePauses.Pause(e.failed))
-				if e.told != err.Error() {
-					e.told = err.Error() // a right that is missing would fill the log
-					b.log.Info("showing a load balancer failed; trying again", "stack", key.String(), "cause", err.Error())
+				if e.logged != err.Error() {
+					e.logged = err.Error() // once: a missing permission would fill the log
+					b.log.Info("writing a LoadBalancer object failed; it is tried again", "stack", key.String(), "cause", err.Error())
 				}
 			}
 		case e.want == nil && have == nil:
-			delete(b.posts, key)
+			delete(b.entries, key)
 		default:
-			e.told, e.failed, e.retry = "", 0, time.Time{}
+			e.logged, e.failed, e.retry = "", 0, time.Time{}
 		}
 		b.mu.Unlock()
 		if ctx.Err() != nil {
@@ -165,18 +165,18 @@ func (b *board) flush(ctx context.Context) {
 	}
 }
 
-// unserved reports an error that the API server gives, among other cases, where the kind is not installed any more.
-func unserved(err error) bool { return meta.IsNoMatchError(err) || apierrors.IsNotFound(err) }
+// isNotServed reports an error that the API server returns, among other cases, where the kind is no longer installed.
+func isNotServed(err error) bool { return meta.IsNoMatchError(err) || apierrors.IsNotFound(err) }
 
-// missing reports whether the kind was not there, or not admitted, at the last look.
-func (b *board) missing() bool {
+// isNotInstalled reports whether the kind was not installed, or not permitted, at the last list.
+func (b *Writer) isNotInstalled() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.state == absent
+	return b.state == notInstalled
 }
 
-// write brings one object to what it should be, and returns it as it is then.
-func (b *board) write(ctx context.Context, key stack.Key, e post) (*v1alpha1.LoadBalancer, error) {
+// write creates, patches or deletes one object, and returns it as it is then.
+func (b *Writer) write(ctx context.Context, key stack.Key, e entry) (*v1alpha1.LoadBalancer, error) {
 	have := e.have
 	if have != nil && (e.want == nil || have.Namespace != e.namespace) {
 		if err := b.client.Delete(ctx, have.DeepCopy(), client.Preconditions{UID: &have.UID}); client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
@@ -198,7 +198,7 @@ func (b *board) write(ctx context.Context, key stack.Key, e post) (*v1alpha1.Loa
 		o := have.DeepCopy()
 		o.OwnerReferences = e.owners
 		if err := b.client.Patch(ctx, o, client.MergeFrom(have)); err != nil {
-			return vanishedOr(have, err)
+			return notFoundOr(have, err)
 		}
 		have = o
 	}
@@ -206,24 +206,24 @@ func (b *board) write(ctx context.Context, key stack.Key, e post) (*v1alpha1.Loa
 		o := have.DeepCopy()
 		o.Status = *e.want.DeepCopy()
 		if err := b.client.Status().Patch(ctx, o, client.MergeFrom(have)); err != nil {
-			return vanishedOr(have, err)
+			return notFoundOr(have, err)
 		}
-		o.Status = *e.want // as we compare it, whatever the server made of times
+		o.Status = *e.want // as it is compared, without the rounding of times by the API server
 		have = o
 	}
 	return have, nil
 }
 
-// vanishedOr forgets an object that somebody deleted, so that the next attempt creates it.
-func vanishedOr(have *v1alpha1.LoadBalancer, err error) (*v1alpha1.LoadBalancer, error) {
+// notFoundOr forgets an object that was deleted meanwhile, so that the next attempt creates it.
+func notFoundOr(have *v1alpha1.LoadBalancer, err error) (*v1alpha1.LoadBalancer, error) {
 	if apierrors.IsNotFound(err) {
 		have = nil
 	}
 	return have, fmt.Errorf("writing LoadBalancer: %w", err)
 }
 
-// create makes an object, or finds the one that is there. It returns nil where none can be: in a namespace that is going.
-func (b *board) create(ctx context.Context, key stack.Key, e post) (*v1alpha1.LoadBalancer, error) {
+// create creates an object, or reads the one that exists. It returns nil in a namespace that is terminating.
+func (b *Writer) create(ctx context.Context, key stack.Key, e entry) (*v1alpha1.LoadBalancer, error) {
 	o := &v1alpha1.LoadBalancer{ObjectMeta: metav1.ObjectMeta{Namespace: e.namespace, Name: status.ObjectName(key), OwnerReferences: e.owners}}
 	err := b.client.Create(ctx, o)
 	switch {

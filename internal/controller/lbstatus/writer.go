@@ -1,0 +1,236 @@
+// Package lbstatus keeps the status of load balancers in Kubernetes current beside the passes: it writes LoadBalancer objects, and watches load
+// balancers that AWS is still provisioning. What the objects say is computed by status.
+// It may import status, stack, targets, backoff, the API types and controller-runtime.
+package lbstatus
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/targets"
+)
+
+const (
+	// flushDelay is how long changes are gathered before they are written, so that a pass and those that follow from it are one write.
+	flushDelay = 300 * time.Millisecond
+	// RelistInterval is how often the objects are compared with what was written: they may have been deleted or edited by hand,
+	// and their definition may have come or gone.
+	RelistInterval = 5 * time.Minute
+	// firstRewritePause is the pause after the first failure of a write, and the interval at which a missing definition is looked for.
+	firstRewritePause = 15 * time.Second
+)
+
+// rewritePauses are the pauses after writes of one object that failed in a row.
+var rewritePauses = backoff.Policy{First: firstRewritePause, Longest: 5 * time.Minute}
+
+// Writer writes LoadBalancer objects, one for each stack. Passes enqueue their results; Start writes what changed, in batches. Where the kind is
+// not installed, or the controller may not write it, that is logged once and looked for again, and nothing else fails. A nil Writer does
+// nothing.
+type Writer struct {
+	client    client.Client
+	reader    client.Reader // the API server: an informer would log errors for ever where the kind is missing
+	namespace string        // the only one to list; empty = all
+	now       func() time.Time
+	log       logr.Logger
+
+	mu      sync.Mutex
+	state   state
+	entries map[stack.Key]*entry
+	pending map[stack.Key]status.Pass // passes before the first list, which are merged with what it finds
+	counts  map[string]v1alpha1.TargetCounts
+	signal  chan struct{}
+	// OnInstalled is called when the kind is installed while the controller runs.
+	OnInstalled func()
+}
+
+type state int
+
+const (
+	unlisted state = iota // the first list has not succeeded yet
+	notInstalled
+	installed
+)
+
+// entry is the LoadBalancer object of one stack.
+type entry struct {
+	decided   bool                         // a pass has set want; before, the object stays as it is
+	want      *v1alpha1.LoadBalancerStatus // nil = no object
+	namespace string
+	owners    []metav1.OwnerReference
+	have      *v1alpha1.LoadBalancer // as written or read last; nil = none
+	dirty     bool
+	logged    string    // the last error of a write that was logged
+	failed    int       // writes in a row
+	retry     time.Time // it is not written before, as the last writes failed
+}
+
+// NewWriter makes a writer of the objects of a namespace; empty = of all. reader reads the API server.
+func NewWriter(c client.Client, r client.Reader, namespace string, now func() time.Time, log logr.Logger) *Writer {
+	return &Writer{
+		client: c, reader: r, namespace: namespace, now: now, log: log,
+		entries: map[stack.Key]*entry{}, pending: map[stack.Key]status.Pass{}, counts: map[string]v1alpha1.TargetCounts{}, signal: make(chan struct{}, 1), OnInstalled: func() {},
+	}
+}
+
+// Enqueue takes the result of a pass.
+func (b *Writer) Enqueue(p status.Pass) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch b.state {
+	case notInstalled:
+	case unlisted: // only the last one of each stack is held: the list may fail for hours
+		b.pending[p.Key] = p
+	case installed:
+		b.merge(p)
+		b.notify()
+	}
+}
+
+func (b *Writer) merge(p status.Pass) {
+	e := b.entries[p.Key]
+	if e == nil {
+		e = &entry{}
+		b.entries[p.Key] = e
+	}
+	var before v1alpha1.LoadBalancerStatus
+	switch {
+	case e.want != nil:
+		before = *e.want
+	case e.have != nil:
+		before = e.have.Status
+	}
+	namespace := namespaceOf(p, e)
+	if namespace == "" {
+		return // it is being removed, and has no object
+	}
+	s := status.LoadBalancer(p, before)
+	for _, g := range before.TargetGroups {
+		if !slices.ContainsFunc(s.TargetGroups, func(x v1alpha1.TargetGroupStatus) bool { return x.ARN == g.ARN }) {
+			delete(b.counts, g.ARN)
+		}
+	}
+	for _, g := range s.TargetGroups {
+		if c, ok := b.counts[g.ARN]; ok {
+			s, _ = status.WithTargets(s, g.ARN, c)
+		}
+	}
+	owners := e.owners
+	if len(p.Members) > 0 {
+		owners = status.Owners(p.Members, namespace, apiVersionOf(status.OwnerKind(p.Key.Owner)))
+	} else if len(owners) == 0 && e.have != nil {
+		owners = e.have.OwnerReferences
+	}
+	e.decided, e.want, e.namespace, e.owners, e.dirty = true, &s, namespace, owners, true
+}
+
+func apiVersionOf(kind string) string {
+	if kind == "Ingress" {
+		return networkingv1.SchemeGroupVersion.String()
+	}
+	return "v1"
+}
+
+// namespaceOf is the namespace of a stack's object: that of its members. The object of a group with members in several namespaces stays while
+// one of them is in its namespace, and else moves to that of the first member.
+func namespaceOf(p status.Pass, e *entry) string {
+	if p.Key.ID.Namespace != "" {
+		return p.Key.ID.Namespace
+	}
+	here := e.namespace
+	if here == "" && e.have != nil {
+		here = e.have.Namespace
+	}
+	if len(p.Members) == 0 || slices.ContainsFunc(p.Members, func(m status.Member) bool { return m.Object.Namespace == here }) {
+		return here
+	}
+	return p.Members[0].Object.Namespace
+}
+
+// Delete deletes the object of a stack.
+func (b *Writer) Delete(key stack.Key) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.pending, key)
+	e := b.entries[key]
+	if e == nil {
+		if b.state == unlisted {
+			b.entries[key] = &entry{decided: true, dirty: true}
+		}
+		return
+	}
+	if e.want != nil {
+		for _, g := range e.want.TargetGroups {
+			delete(b.counts, g.ARN)
+		}
+	}
+	e.decided, e.want, e.dirty = true, nil, true
+	b.notify()
+}
+
+// SetHealth sets the counts of a target group from the health of its targets.
+func (b *Writer) SetHealth(arn string, health []targets.Health) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.state == notInstalled {
+		return
+	}
+	states := make([]string, 0, len(health))
+	for _, h := range health {
+		states = append(states, h.State)
+	}
+	c := status.Count(states, b.now())
+	b.counts[arn] = c
+	for _, e := range b.entries {
+		if e.want == nil {
+			continue
+		}
+		if s, changed := status.WithTargets(*e.want, arn, c); changed {
+			e.want, e.dirty = &s, true
+			b.notify()
+		}
+	}
+}
+
+// dropCounts drops the counts of target groups that no object shows and that were not counted lately: those of bindings that users made,
+// and of target groups that are gone. The lock is held.
+func (b *Writer) dropCounts() {
+	shown := map[string]bool{}
+	for _, e := range b.entries {
+		if e.want != nil {
+			for _, g := range e.want.TargetGroups {
+				shown[g.ARN] = true
+			}
+		}
+	}
+	maps.DeleteFunc(b.counts, func(arn string, c v1alpha1.TargetCounts) bool {
+		return !shown[arn] && b.now().Sub(c.ObservedTime.Time) > RelistInterval
+	})
+}
+
+// notify causes a flush; the lock may be held.
+func (b *Writer) notify() {
+	select {
+	case b.signal <- struct{}{}:
+	default:
+	}
+}

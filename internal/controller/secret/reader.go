@@ -1,0 +1,289 @@
+// Package secret reads the Secrets that stacks refer to, and wakes the stacks when one changes: by watches of metadata where the API server permits
+// them, by polling elsewhere. It keeps no other Secret, and writes none.
+// It may import controller/queue, controller/reads, objects, stack and client-go.
+package secret
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+const (
+	// unreadLife is how long a Secret is watched that no stack reads any more.
+	unreadLife = 10 * time.Minute
+	// PollInterval is the pause between two background reads of Secrets, whichever these are. It does not grow after a failed read: the
+	// next one is of another Secret.
+	PollInterval = time.Second
+	// pollAge is the pause between two background reads of the same Secret, at least.
+	pollAge = time.Minute
+	// retainInterval is how often Secrets that are no longer read are dropped.
+	retainInterval = time.Minute
+	// noSecret is the version of a Secret that does not exist; the API server returns no such version.
+	noSecret = "none"
+)
+
+// Reader reads the Secrets that stacks refer to, each by its name. Of other Secrets it receives metadata at most, where it may watch a
+// namespace or the cluster; scopesToWatch chooses. Secrets that no watch covers are polled.
+type Reader struct {
+	client kubernetes.Interface
+	list   func(namespace string) cache.ListWatch // nil = nothing is watched
+	index  *reads.Index[stack.Key]
+	now    func() time.Time
+	log    logr.Logger
+
+	mu       sync.Mutex
+	begin    func(*watcher) // begins a watch that ends with the controller
+	queue    queue.Of[stack.Key]
+	entries  map[types.NamespacedName]*entry
+	order    []types.NamespacedName // keys of entries, by when they were first read
+	watchers map[scope]*watcher
+	retained time.Time
+	warned   bool
+}
+
+// entry is a Secret that a stack has read.
+type entry struct {
+	asked   time.Time // when a stack read it last
+	read    time.Time // when the API server was called for it last
+	version string    // the newest that is known; "" = none
+	events  int       // how often version has changed
+	known   bool      // secret is of version
+	secret  *corev1.Secret
+}
+
+// saw sets the newest version, and reports whether it was another one.
+func (r *entry) saw(version string) bool {
+	if r.version == version {
+		return false
+	}
+	r.version, r.known, r.secret = version, false, nil
+	r.events++
+	return true
+}
+
+// New makes a reader. x has the Secrets that stacks have read; list lists and watches the Secrets of a namespace, nil = nothing is watched.
+func New(client kubernetes.Interface, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key], now func() time.Time, log logr.Logger) *Reader {
+	return &Reader{client: client, list: list, index: x, now: now, log: log,
+		begin: func(w *watcher) { w.start(context.Background()) }, entries: map[types.NamespacedName]*entry{}, watchers: map[scope]*watcher{}}
+}
+
+// Start implements source.TypedFunc: changes wake stacks in the queue until ctx ends.
+func (s *Reader) Start(ctx context.Context, q queue.Of[stack.Key]) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queue, s.begin = q, func(w *watcher) { w.start(ctx) }
+	return nil
+}
+
+// Get is a Secret as it is now; nil if it does not exist.
+func (s *Reader) Get(ctx context.Context, key types.NamespacedName) (*corev1.Secret, error) {
+	s.mu.Lock()
+	r := s.entries[key]
+	if r == nil {
+		r = &entry{}
+		s.entries[key] = r
+		s.order = append(s.order, key)
+		s.adjust()
+	}
+	r.asked = s.now()
+	if r.known && s.watched(key) {
+		defer s.mu.Unlock()
+		return r.secret, nil
+	}
+	s.mu.Unlock()
+	secret, _, err := s.fetch(ctx, key, r)
+	return secret, err
+}
+
+// fetch reads a Secret from the API server, and reports whether its version is another one than was known.
+func (s *Reader) fetch(ctx context.Context, key types.NamespacedName, r *entry) (secret *corev1.Secret, changed bool, err error) {
+	s.mu.Lock()
+	events := r.events
+	r.read = s.now()
+	s.mu.Unlock()
+	secret, err = s.client.CoreV1().Secrets(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+	version := noSecret
+	switch {
+	case apierrors.IsNotFound(err):
+		secret = nil
+	case err != nil:
+		return nil, false, fmt.Errorf("reading Secret %s: %w", key, err)
+	default:
+		version = secret.ResourceVersion
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.events != events { // it has changed while it was read, so that what came may be the older one
+		return secret, false, nil
+	}
+	changed = r.saw(version)
+	// A Secret that no watch covers is read by each pass, and not kept.
+	if s.watched(key) {
+		r.known, r.secret = true, secret
+	}
+	return secret, changed, nil
+}
+
+// watched reports whether a watch delivers each change of a Secret. s.mu is held.
+func (s *Reader) watched(key types.NamespacedName) bool {
+	for _, scope := range []scope{{}, {Namespace: key.Namespace}, key} {
+		if w := s.watchers[scope]; w != nil && w.state == scopeListed {
+			return true
+		}
+	}
+	return false
+}
+
+// adjust starts and stops watches, as scopesToWatch chooses. s.mu is held.
+func (s *Reader) adjust() {
+	if w := s.watchers[scope{}]; s.list == nil || w != nil && w.state == scopeListed && len(s.watchers) == 1 && len(s.order) > 0 {
+		return
+	}
+	want := map[scope]bool{}
+	for _, scope := range scopesToWatch(s.order, s.state) {
+		want[scope] = true
+	}
+	for scope, w := range s.watchers {
+		if !want[scope] && w.state != scopeRefused {
+			w.stop()
+			delete(s.watchers, scope)
+		}
+	}
+	for scope := range want {
+		if w := s.watchers[scope]; w == nil || w.state == scopeRefused {
+			w = &watcher{Reader: s, scope: scope, state: scopeBegun}
+			s.watchers[scope] = w
+			s.begin(w)
+		}
+	}
+}
+
+// state is how far the watch of a scope is. s.mu is held.
+func (s *Reader) state(scope scope) scopeState {
+	w := s.watchers[scope]
+	if w == nil || w.state == scopeRefused && s.now().Sub(w.refused) > refusedLife {
+		return scopeUnwatched
+	}
+	return w.state
+}
+
+// wake wakes the stacks that read a Secret.
+func (s *Reader) wake(key types.NamespacedName) {
+	s.mu.Lock()
+	q := s.queue
+	s.mu.Unlock()
+	for _, k := range s.index.Affected(objects.Secret, key.Namespace, key.Name) {
+		if q != nil {
+			q.AddAfter(k, queue.Coalesce)
+		}
+	}
+}
+
+// Run polls until ctx ends.
+func (s *Reader) Run(ctx context.Context) error {
+	queue.Every(ctx, PollInterval, nil, s.Poll)
+	return nil
+}
+
+// Poll reads the Secret again that no watch covers and that was read the longest time ago, unless that was within pollAge.
+func (s *Reader) Poll(ctx context.Context) {
+	s.retain()
+	s.mu.Lock()
+	var oldest *entry
+	var key types.NamespacedName
+	for _, k := range s.order {
+		if r := s.entries[k]; (oldest == nil || r.read.Before(oldest.read)) && s.now().Sub(r.read) >= pollAge && !s.watched(k) {
+			oldest, key = r, k
+		}
+	}
+	s.mu.Unlock()
+	if oldest == nil {
+		return
+	}
+	// A pass that needs the Secret reports the error.
+	if _, changed, err := s.fetch(ctx, key, oldest); err == nil && changed {
+		s.wake(key)
+	}
+}
+
+// retain drops Secrets that no stack has read for a while, and starts refused watches again that may be permitted by now.
+func (s *Reader) retain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now().Sub(s.retained) < retainInterval {
+		return
+	}
+	s.retained = s.now()
+	s.order = slices.DeleteFunc(s.order, func(key types.NamespacedName) bool {
+		unread := s.now().Sub(s.entries[key].asked) > unreadLife && !s.index.IsRead(objects.Read{Kind: objects.Secret, Namespace: key.Namespace, Name: key.Name})
+		if unread {
+			delete(s.entries, key)
+		}
+		return unread
+	})
+	s.adjust()
+}
+
+// PassReader is the objects.Reader of one pass over a stack: Secrets come from Secrets, all else from the caches.
+type PassReader struct {
+	*reads.CacheReader
+	Secrets *Reader // nil = Secrets are not read
+	refused map[types.NamespacedName]error
+	Unread  error // the last error of a read that may succeed later
+}
+
+// Get implements objects.Reader.
+func (r *PassReader) Get(kind objects.Kind, namespace, name string) (metav1.Object, bool) {
+	if kind != objects.Secret || r.Secrets == nil {
+		return r.CacheReader.Get(kind, namespace, name)
+	}
+	key := types.NamespacedName{Namespace: namespace, Name: name}
+	secret, err := r.Secrets.Get(r.Context(), key)
+	switch {
+	case err == nil:
+		return secret, secret != nil
+	case r.Context().Err() != nil:
+		return nil, r.Fail(err)
+	case !apierrors.IsForbidden(err):
+		r.Unread = err
+		err = objects.UnreadError{Err: unreadReason(err)}
+	}
+	if r.refused == nil {
+		r.refused = map[types.NamespacedName]error{}
+	}
+	r.refused[key] = err
+	return nil, false
+}
+
+// unreadReason is an error of the API server without what differs between attempts, such as ports of connections; diagnostics contain it.
+func unreadReason(err error) error {
+	if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
+		return fmt.Errorf("the API server answered %s", reason)
+	}
+	return errors.New("the API server did not answer")
+}
+
+// Why implements objects.Explainer.
+func (r *PassReader) Why(kind objects.Kind, namespace, name string) error {
+	if kind != objects.Secret {
+		return nil
+	}
+	return r.refused[types.NamespacedName{Namespace: namespace, Name: name}]
+}
