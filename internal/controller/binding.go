@@ -157,7 +157,7 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 	if err != nil { // what is registered stays
 		b.changes.keep(client.ObjectKeyFromObject(o), since)
 		if ctx.Err() == nil {
-			b.partly(ctx, o, diag.List{refusedByAPI(kube.BindingObject(o), diag.ObjectsUnread, err)})
+			b.partly(ctx, o, diag.List{status.APIRefusal(kube.BindingObject(o), diag.ObjectsUnread, err)})
 		}
 		b.rules.hold(ctx, o)
 		return reconcile.Result{}, err
@@ -188,7 +188,7 @@ func (b *targetBindings) serve(ctx context.Context, o *v1beta1.TargetGroupBindin
 		return reconcile.Result{}, gatesErr
 	}
 	missing := err != nil && cloud.Classify(err).Code == cloud.CodeTargetGroupNotFound
-	key, owned := ownerOfBinding(o.Labels)
+	key, owned := kube.OwnerOfBinding(o.Labels)
 	lost := missing && owned && !b.gone(o.Spec.TargetGroupARN)
 	if lost {
 		b.lost(key, o.Spec.TargetGroupARN) // its stack makes another group, or deletes the binding
@@ -238,7 +238,7 @@ func notWritten(o *v1beta1.TargetGroupBinding, code diag.Code, err error) diag.L
 	if err == nil || apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return nil
 	}
-	return diag.List{refusedByAPI(kube.BindingObject(o), code, err)}
+	return diag.List{status.APIRefusal(kube.BindingObject(o), code, err)}
 }
 
 // hold leaves targets as they are, and the rules that may be theirs, of a binding that cannot be understood: who mistypes must not

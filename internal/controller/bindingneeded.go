@@ -10,13 +10,14 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/kube"
 )
 
 // stillNeeded reports whether a binding that goes is made again by its stack, so that its targets stay registered meanwhile: its stack has not
 // deleted it, load balancers use its target group, and its namespace stays. The removal of the definition of TargetGroupBindings deletes all of
 // them, and takes nothing out of service so.
 func (b *targetBindings) stillNeeded(ctx context.Context, o *v1beta1.TargetGroupBinding) (bool, error) {
-	if _, owned := ownerOfBinding(o.Labels); !owned || b.deleted(client.ObjectKeyFromObject(o)) {
+	if _, owned := kube.OwnerOfBinding(o.Labels); !owned || b.deleted(client.ObjectKeyFromObject(o)) {
 		return false, nil
 	}
 	ns := &corev1.Namespace{}

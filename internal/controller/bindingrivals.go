@@ -84,7 +84,7 @@ func misplaced(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []v1
 	if owner.Namespace == "" || o.Namespace == owner.Namespace {
 		return false
 	}
-	if _, copied := ownerOfBinding(o.Labels); copied || !o.Spec.MultiClusterTargetGroup {
+	if _, copied := kube.OwnerOfBinding(o.Labels); copied || !o.Spec.MultiClusterTargetGroup {
 		return true
 	}
 	return !slices.ContainsFunc(others, func(x v1beta1.TargetGroupBinding) bool {

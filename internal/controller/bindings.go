@@ -17,14 +17,12 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
-
-// ahead is how long our own writes are believed while the cache does not show them.
-const ahead = 10 * time.Second
 
 // bindings writes TargetGroupBindings for the executor and lists those of a stack as the cache, and what was just written,
 // show them.
@@ -171,7 +169,7 @@ func (b *bindings) overlay(found map[client.ObjectKey]*v1beta1.TargetGroupBindin
 	for key, w := range b.written {
 		cached := found[key]
 		switch {
-		case b.now().Sub(w.at) > ahead:
+		case b.now().Sub(w.at) > reads.CacheLag:
 			delete(b.written, key)
 		case w.object == nil && cached != nil:
 			gone := cached.DeepCopy()

@@ -17,6 +17,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
@@ -105,7 +106,9 @@ func (s *bindingStatuses) put(o *v1beta1.TargetGroupBinding, found diag.List) er
 }
 
 // stands reports whether a status was written so lately that the cache may not show it yet.
-func (x *bindingStatus) stands(now time.Time) bool { return x.written != nil && now.Sub(x.at) < ahead }
+func (x *bindingStatus) stands(now time.Time) bool {
+	return x.written != nil && now.Sub(x.at) < reads.CacheLag
+}
 
 // withReady is a status with a condition.
 func withReady(before v1beta1.TargetGroupBindingStatus, generation int64, ready metav1.Condition) v1beta1.TargetGroupBindingStatus {
@@ -132,7 +135,7 @@ func (s *bindingStatuses) drop(key types.NamespacedName) {
 
 // sweep lets go, now and then, of what was written and is in the cache by now. The lock is held.
 func (s *bindingStatuses) sweep(now time.Time) {
-	if now.Sub(s.swept) < ahead {
+	if now.Sub(s.swept) < reads.CacheLag {
 		return
 	}
 	s.swept = now

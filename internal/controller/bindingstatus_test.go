@@ -15,6 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/kube"
 )
@@ -103,7 +104,7 @@ func TestAStatusThatTheCacheDoesNotShowYetIsNotTakenForTheOneThatStands(t *testi
 			t.Errorf("shown %+v, want %s", b.Status.Conditions, c.want)
 		}
 	}
-	l.clock.Advance(2 * ahead)
+	l.clock.Advance(2 * reads.CacheLag)
 	_ = l.bound.statuses.put(&v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "other", UID: "u"}}, nil)
 	if s := l.bound.statuses; len(s.of) != 1 || len(s.keys) != 1 {
 		t.Errorf("kept: %v, %v", s.of, s.keys)

@@ -15,6 +15,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
@@ -85,7 +87,7 @@ func (w *bindingWrites) ask(ctx context.Context, o *v1beta1.TargetGroupBinding, 
 	defer w.mu.Unlock()
 	w.sweep()
 	x := w.of[id]
-	if x != nil && x.uid == o.UID && x.generation == o.Generation && (x.done.IsZero() || w.now().Sub(x.done) < ahead) {
+	if x != nil && x.uid == o.UID && x.generation == o.Generation && (x.done.IsZero() || w.now().Sub(x.done) < reads.CacheLag) {
 		return !x.done.IsZero(), x.err
 	}
 	w.of[id] = &bindingWrite{binding: key, uid: o.UID, generation: o.Generation, do: do}
@@ -149,11 +151,11 @@ func (w *bindingWrites) forget(binding types.NamespacedName) {
 // sweep lets go, now and then, of what was written and is in the cache by now. The lock is held.
 func (w *bindingWrites) sweep() {
 	now := w.now()
-	if now.Sub(w.swept) < ahead {
+	if now.Sub(w.swept) < reads.CacheLag {
 		return
 	}
 	w.swept = now
-	maps.DeleteFunc(w.of, func(_ string, x *bindingWrite) bool { return !x.done.IsZero() && now.Sub(x.done) >= ahead })
+	maps.DeleteFunc(w.of, func(_ string, x *bindingWrite) bool { return !x.done.IsZero() && now.Sub(x.done) >= reads.CacheLag })
 }
 
 // learnt notes the target group of a binding whose spec it is to complete; nil = the spec is complete.
@@ -207,7 +209,7 @@ func (b *targetBindings) protect(ctx context.Context, o *v1beta1.TargetGroupBind
 		if now == nil || now.DeletionTimestamp != nil {
 			return err
 		}
-		err = patchFinalizer(ctx, c, now, func(o client.Object) bool { return controllerutil.AddFinalizer(o, naming.BindingFinalizer) })
+		err = kube.PatchFinalizer(ctx, c, now, func(o client.Object) bool { return controllerutil.AddFinalizer(o, naming.BindingFinalizer) })
 		if err == nil {
 			b.writes.protects(key, uid)
 		}
@@ -224,7 +226,7 @@ func (b *targetBindings) unprotect(ctx context.Context, o *v1beta1.TargetGroupBi
 		if now == nil {
 			return err
 		}
-		return patchFinalizer(ctx, c, now, func(o client.Object) bool { return controllerutil.RemoveFinalizer(o, naming.BindingFinalizer) })
+		return kube.PatchFinalizer(ctx, c, now, func(o client.Object) bool { return controllerutil.RemoveFinalizer(o, naming.BindingFinalizer) })
 	})
 }
 

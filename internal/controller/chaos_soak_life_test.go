@@ -109,7 +109,7 @@ func (s *soak) remember(life *soakLife, live client.Client) {
 		ingresses.restore(remembered)
 		services.restore(remembered)
 	}, logr.Discard())
-	kept.registered = registry.Registered
+	kept.registered = func() map[string]any { return asValues(registry.Registered()) }
 	s.kept, s.ingresses.kept, s.services.kept, s.bound.kept = kept, kept, kept, kept
 	ctx, closing := context.WithCancel(s.Context())
 	life.closing = closing

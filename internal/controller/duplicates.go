@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/status"
 )
 
 // duplicates are the guards on the deletion of a stack's duplicates, by ARN or group id.
@@ -66,7 +67,7 @@ func (s *stacks) noteDuplicates(ctx context.Context, key stack.Key, p *plan.Plan
 
 // unkept tells everybody that a checkpoint was not written that must be before anything is deleted.
 func unkept(err error, w front.Input) diag.List {
-	return toAll(refusedByAPI(diag.Object{}, diag.CheckpointNotWritten, err), w)
+	return toAll(status.APIRefusal(diag.Object{}, diag.CheckpointNotWritten, err), w)
 }
 
 // restoreDuplicates takes over what earlier processes knew to be duplicates.

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -21,20 +22,11 @@ func (s *stacks) addFinalizers(ctx context.Context, id stack.ID, members []metav
 		if !ok || o.GetDeletionTimestamp() != nil {
 			continue
 		}
-		if err := patchFinalizer(ctx, s.client, o, func(o client.Object) bool { return controllerutil.AddFinalizer(o, name) }); err != nil {
+		if err := kube.PatchFinalizer(ctx, s.client, o, func(o client.Object) bool { return controllerutil.AddFinalizer(o, name) }); err != nil {
 			refused.add(m, "adding finalizer to", err)
 		}
 	}
 	return refused
-}
-
-// patchFinalizer changes the finalizers of the newest version of an object; an object that is gone needs no change.
-func patchFinalizer(ctx context.Context, c client.Client, o client.Object, change func(client.Object) bool) error {
-	updated, ok := o.DeepCopyObject().(client.Object)
-	if !ok || !change(updated) {
-		return nil
-	}
-	return client.IgnoreNotFound(c.Patch(ctx, updated, client.MergeFromWithOptions(o, client.MergeFromWithOptimisticLock{})))
 }
 
 // release lets go of the objects that left, now that nothing of theirs exists any more, but for those that still show what is not
@@ -51,7 +43,7 @@ func (s *stacks) release(ctx context.Context, key stack.Key, w front.Input, unwr
 			refused.add(m, "status of", err)
 			continue
 		}
-		if err := patchFinalizer(ctx, s.client, o, func(o client.Object) bool { return controllerutil.RemoveFinalizer(o, name) }); err != nil {
+		if err := kube.PatchFinalizer(ctx, s.client, o, func(o client.Object) bool { return controllerutil.RemoveFinalizer(o, name) }); err != nil {
 			refused.add(m, "removing finalizer from", err)
 			continue
 		}

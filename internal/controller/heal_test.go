@@ -90,7 +90,7 @@ func TestABindingWhoseLabelsWereStrippedIsTakenBack(t *testing.T) {
 	l.clock.Advance(time.Hour) // what was written is believed for a while
 	l.settle(implicit("front"))
 	l.served()
-	if _, ok := ownerOfBinding(l.allBindings()[0].Labels); !ok {
+	if _, ok := kube.OwnerOfBinding(l.allBindings()[0].Labels); !ok {
 		t.Errorf("labels %v", l.allBindings()[0].Labels)
 	}
 }

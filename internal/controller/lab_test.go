@@ -187,15 +187,14 @@ func (l *lab) restart() {
 	l.kept, l.assumed = nil, nil
 	if l.keeps {
 		l.kept = newCheckpoints(checkpoint.New(l.client, checkpointConfig(l.config, "kube-system", l.clock.Now, logr.Discard())), l.restore, logr.Discard())
-		l.kept.open(l.Context())
-		close(l.kept.ready)
+		l.kept.restoreNow(l.Context())
 		l.ingresses.kept, l.services.kept = l.kept, l.kept
 	}
 	registry := targets.NewRegistry(clients.ELBV2, run, l.inventory.Fresh)
 	l.ingresses.awaited, l.services.awaited = registry.Awaited, registry.Awaited
 	registry.Assume(l.elsewhere.own(l.assumed))
 	if l.kept != nil {
-		l.kept.registered = func() map[string][]targets.Target { return l.elsewhere.labelled(registry.Registered()) }
+		l.kept.registered = func() map[string]any { return asValues(l.elsewhere.labelled(registry.Registered())) }
 	}
 	registry.Clock, registry.Lag = l.clock, m.ObserveTargetLag
 	registry.Brake = brake.New(l.config.DeregistrationBrake, l.clock.Now)

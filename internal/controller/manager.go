@@ -411,7 +411,7 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 	registry.Lag = w.metrics.ObserveTargetLag
 	w.registry = registry
 	if w.kept != nil {
-		w.kept.registered = func() map[string][]targets.Target { return w.elsewhere.labelled(registry.Registered()) }
+		w.kept.registered = func() map[string]any { return asValues(w.elsewhere.labelled(registry.Registered())) }
 	}
 	tell := w.recorder("targetGroupBinding")
 	health := targethealth.NewWatch(registry, tell, w.board.SetHealth, w.now)

@@ -1,8 +1,6 @@
 package controller
 
 import (
-	"strings"
-
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,7 +9,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/front/service"
-	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 )
 
@@ -59,20 +56,4 @@ func objectOf(o metav1.Object) diag.Object {
 		return service.Object(x)
 	}
 	return diag.Object{Namespace: o.GetNamespace(), Name: o.GetName()}
-}
-
-// ownerOfBinding is the stack whose labels a TargetGroupBinding carries; ok is false for bindings that users made.
-func ownerOfBinding(labels map[string]string) (stack.Key, bool) {
-	for _, owner := range []stack.Owner{stack.Ingress, stack.Service} {
-		prefix := string(owner) + "/"
-		if name, ok := labels[prefix+"stack"]; ok {
-			return stack.Key{Owner: owner, ID: stack.ID{Name: name}}, true
-		}
-		ns, okNs := labels[prefix+"stack-namespace"]
-		name, okName := labels[prefix+"stack-name"]
-		if okNs && okName && strings.TrimSpace(name) != "" {
-			return stack.Key{Owner: owner, ID: stack.ID{Namespace: ns, Name: name}}, true
-		}
-	}
-	return stack.Key{}, false
 }

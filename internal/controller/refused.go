@@ -10,10 +10,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/status"
 )
 
 // refusedWrites are writes to members that the API server did not take: for lack of a right, which concerns all of them, or
@@ -51,14 +51,9 @@ func (r refusedWrites) of(o diag.Object) bool {
 func (r refusedWrites) found(code diag.Code) diag.List {
 	var out diag.List
 	for _, w := range r {
-		out = append(out, refusedByAPI(w.object, code, w.err))
+		out = append(out, status.APIRefusal(w.object, code, w.err))
 	}
 	return out
-}
-
-// refusedByAPI tells an object of what the API server refused that is tried again.
-func refusedByAPI(o diag.Object, code diag.Code, err error) diag.Diagnostic {
-	return diag.New(o, "", code, cloud.SteadyText(err.Error()), "it is tried again; if it stays, look whether the controller's role in Kubernetes allows it")
 }
 
 // without is the wish of the members to which nothing was refused.

@@ -87,7 +87,7 @@ func passOf(t tale, now func() time.Time) status.Pass {
 func (s *stacks) tellUnread(ctx context.Context, key stack.Key, w front.Input, err error) {
 	t := tale{key: key, input: w, partial: true}
 	for _, m := range slices.Concat(w.Members, w.Leaving) {
-		t.found = append(t.found, refusedByAPI(objectOf(m), diag.ObjectsUnread, err))
+		t.found = append(t.found, status.APIRefusal(objectOf(m), diag.ObjectsUnread, err))
 	}
 	s.tell(ctx, t)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/service"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -77,7 +78,7 @@ func owned(owner stack.Owner, gone func(client.Object)) handler.TypedEventHandle
 		if after == nil {
 			gone(before)
 		}
-		if key, ok := ownerOfBinding(queue.Newest(before, after).GetLabels()); ok && key.Owner == owner {
+		if key, ok := kube.OwnerOfBinding(queue.Newest(before, after).GetLabels()); ok && key.Owner == owner {
 			q.AddAfter(key, queue.Coalesce)
 		}
 	})

@@ -3,6 +3,7 @@ package kube
 import (
 	"cmp"
 	"strconv"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -151,4 +152,20 @@ func HasLabels(have, want map[string]string) bool {
 		}
 	}
 	return true
+}
+
+// OwnerOfBinding is the stack whose labels a TargetGroupBinding carries; ok is false for bindings that users made.
+func OwnerOfBinding(labels map[string]string) (stack.Key, bool) {
+	for _, owner := range []stack.Owner{stack.Ingress, stack.Service} {
+		prefix := string(owner) + "/"
+		if name, ok := labels[prefix+"stack"]; ok {
+			return stack.Key{Owner: owner, ID: stack.ID{Name: name}}, true
+		}
+		ns, okNs := labels[prefix+"stack-namespace"]
+		name, okName := labels[prefix+"stack-name"]
+		if okNs && okName && strings.TrimSpace(name) != "" {
+			return stack.Key{Owner: owner, ID: stack.ID{Namespace: ns, Name: name}}, true
+		}
+	}
+	return stack.Key{}, false
 }

@@ -1,9 +1,10 @@
 // Package kube is what the controller and the command line share about Kubernetes: the kinds that they read, and
-// TargetGroupBindings as stacks see them. It watches and writes nothing.
-// It imports controller-runtime's client for its types, api, plan, stack, naming and world.
+// TargetGroupBindings as stacks see them. It watches nothing, and writes nothing but finalizers.
+// It imports controller-runtime's client for its types, api, plan, stack, naming and objects.
 package kube
 
 import (
+	"context"
 	"errors"
 
 	corev1 "k8s.io/api/core/v1"
@@ -45,4 +46,13 @@ func Lists() []client.ObjectList {
 		}
 	}
 	return out
+}
+
+// PatchFinalizer changes the finalizers of the newest version of an object; an object that is gone needs no change.
+func PatchFinalizer(ctx context.Context, c client.Client, o client.Object, change func(client.Object) bool) error {
+	updated, ok := o.DeepCopyObject().(client.Object)
+	if !ok || !change(updated) {
+		return nil
+	}
+	return client.IgnoreNotFound(c.Patch(ctx, updated, client.MergeFromWithOptions(o, client.MergeFromWithOptimisticLock{})))
 }

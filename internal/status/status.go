@@ -9,6 +9,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
 // Ingress is the status of every member of a group: an entry with the load balancer's name in lower case and all listener
@@ -51,4 +54,9 @@ func Service(current corev1.LoadBalancerStatus, hostname string, ports []corev1.
 	return want, !slices.EqualFunc(current.Ingress[0].Ports, entry.Ports, func(a, b corev1.PortStatus) bool {
 		return a.Port == b.Port && a.Protocol == b.Protocol
 	})
+}
+
+// APIRefusal is the diagnostic of a request about an object that the API server refused and that is tried again.
+func APIRefusal(o diag.Object, code diag.Code, err error) diag.Diagnostic {
+	return diag.New(o, "", code, cloud.SteadyText(err.Error()), "it is tried again; if it stays, look whether the controller's role in Kubernetes allows it")
 }

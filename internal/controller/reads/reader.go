@@ -16,6 +16,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/proof"
 )
 
+// CacheLag is how long the process trusts its own writes while the cache does not show them.
+const CacheLag = 10 * time.Second
+
 // LiveTimeout bounds a read of what the cache does not hold from the API server.
 const LiveTimeout = 10 * time.Second
 
