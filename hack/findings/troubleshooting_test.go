@@ -30,7 +30,7 @@ func TestTroubleshootingQuotesWhatTheControllerSays(t *testing.T) {
 		{"… does not answer in time", "internal/cloud/network.go"},
 		{"… refuses connections", "internal/cloud/network.go"},
 		{"keeping the webhooks' certificate failed", "internal/webhook/keeper.go"},
-		{"no LoadBalancer objects are written", "internal/controller/boardwriter.go"},
+		{"no LoadBalancer objects are written", "internal/controller/lbstatus/flush.go"},
 		{"expected exactly one securityGroup tagged with kubernetes.io/cluster/", "internal/secgroup/choose.go"},
 		{"TargetGroup … is already bound to TargetGroupBinding ", "internal/controller/bindingrivals.go"},
 		{"has the same tags as ", "internal/plan/diff/duplicate.go"},

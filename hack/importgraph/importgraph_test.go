@@ -31,8 +31,8 @@ var forbidden = []string{
 
 // layers lists packages from the bottom to the top; a package imports only packages of lower layers.
 var layers = [][]string{
-	{"internal/diag", "internal/stack", "internal/config", "internal/sdkhttp", "internal/proof", "internal/checkpoint", "internal/backoff", "internal/brake"},
-	{"internal/intent", "internal/facts", "internal/naming", "internal/objects", "internal/traffic", "internal/stackjson", "internal/plan", "internal/plan/canonical"},
+	{"internal/diag", "internal/stack", "internal/config", "internal/sdkhttp", "internal/proof", "internal/backoff", "internal/brake"},
+	{"internal/intent", "internal/facts", "internal/naming", "internal/objects", "internal/checkpoint", "internal/traffic", "internal/stackjson", "internal/plan", "internal/plan/canonical"},
 	{"internal/annotation", "internal/cache", "internal/manifest", "internal/front/serviceport", "internal/readiness", "internal/plan/elb", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules"},
 	{"internal/front/ingress", "internal/front/service", "internal/compile", "internal/plan/diff"},
 	{"internal/admission", "internal/servingcert"},

@@ -1,6 +1,6 @@
 // Package checkpoint keeps what the controller has learned in ConfigMaps, so that the next leader need not learn it again.
-// It holds entries of JSON by kind and name, and knows nothing of what they mean; what is read back is an assumption.
-// It imports client-go's types, controller-runtime's client and the standard library.
+// It holds entries of JSON by kind and name, and does not know what they mean; what is read back is an assumption.
+// It may import backoff, client-go's types, controller-runtime's client and the standard library.
 package checkpoint
 
 import (

@@ -14,6 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
@@ -49,7 +50,7 @@ type targetBindings struct {
 	requeue   time.Duration
 	rereads   bool // the periodic resync has target groups read again
 	claims    *claimMaps
-	kept      *checkpoints // nil = a restart forgets what is registered
+	kept      *checkpoint.Keeper // nil = a restart forgets what is registered
 	missing   nodeWaits
 	unheard   queue.UnavailableUnits[reconcile.Request]
 	changes   *changes
@@ -69,7 +70,7 @@ func (b *targetBindings) Reconcile(ctx context.Context, req reconcile.Request) (
 
 func (b *targetBindings) reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	ctx = cloud.WithPriority(ctx, cloud.Vital)
-	end, err := b.kept.beginSoon(ctx)
+	end, err := b.kept.BeginSoon(ctx)
 	if err != nil {
 		return reconcile.Result{}, err
 	}

@@ -9,6 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/k8s-lbc/lbc/internal/checkpoint"
 )
 
 // mortal ends a process at one of the writes of its checkpoints: no later one has an effect.
@@ -89,8 +91,8 @@ func (l *lab) mortalLife(m *mortal, change func(*lab), signal bool) map[string]i
 			break
 		}
 		l.passOnce(l.Context(), crashKeys...)
-		l.clock.Advance(checkpointPause)
-		_ = l.kept.store.Flush(l.Context()) // what fails is written by the next one
+		l.clock.Advance(checkpoint.WriteInterval)
+		_ = l.kept.Store.Flush(l.Context()) // what fails is written by the next one
 	}
 	if signal && !m.ended() {
 		l.end()

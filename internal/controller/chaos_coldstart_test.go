@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 )
 
@@ -79,9 +80,9 @@ func TestAColdStartWithoutAPIServerTakesNothingAndConvergesWithinItsPause(t *tes
 func (l *lab) beside() []loop {
 	return []loop{
 		{15 * time.Second, func(ctx context.Context) { l.bound.drains.lookAtOne(ctx) }},
-		{checkpointPause, func(ctx context.Context) {
+		{checkpoint.WriteInterval, func(ctx context.Context) {
 			if l.kept != nil {
-				_ = l.kept.store.Flush(ctx)
+				_ = l.kept.Store.Flush(ctx)
 			}
 		}},
 	}

@@ -102,14 +102,14 @@ func (l *soakLife) muted() interceptor.Funcs {
 // remember has a process begin with the checkpoints of earlier ones, and keep its own.
 func (s *soak) remember(life *soakLife, live client.Client) {
 	registry, inv, ingresses, services := s.bound.registry, s.inventory, s.ingresses, s.services
-	kept := newCheckpoints(checkpoint.New(live, checkpointConfig(s.config, "kube-system", s.clock.Now, logr.Discard())), func(kept checkpoint.Kept) {
+	kept := checkpoint.NewKeeper(checkpoint.New(live, checkpointConfig(s.config, "kube-system", s.clock.Now, logr.Discard())), func(kept checkpoint.Kept) {
 		inv.Assume(deeps(kept, s.clock.Now()), kept.At)
 		registry.Assume(registrations(kept, s.clock.Now()))
 		remembered := memories(kept)
 		ingresses.restore(remembered)
 		services.restore(remembered)
 	}, logr.Discard())
-	kept.registered = func() map[string]any { return asValues(registry.Registered()) }
+	kept.Registered = func() map[string]any { return asValues(registry.Registered()) }
 	s.kept, s.ingresses.kept, s.services.kept, s.bound.kept = kept, kept, kept, kept
 	ctx, closing := context.WithCancel(s.Context())
 	life.closing = closing

@@ -18,8 +18,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// newCheckpoints keeps checkpoints in the namespace of the Lease, unless a flag says no or the namespace is not known.
-func (w *wiring) newCheckpoints(restore func(checkpoint.Kept)) *checkpoints {
+// NewKeeper keeps checkpoints in the namespace of the Lease, unless a flag says no or the namespace is not known.
+func (w *wiring) newCheckpoints(restore func(checkpoint.Kept)) *checkpoint.Keeper {
 	log := w.log.WithName("checkpoint")
 	if !w.config.Checkpoints {
 		return nil
@@ -29,7 +29,7 @@ func (w *wiring) newCheckpoints(restore func(checkpoint.Kept)) *checkpoints {
 		log.Info("no checkpoints are kept, so a restart reads each load balancer from AWS: the controller's namespace is not known; set --leader-election-namespace", "cause", err.Error())
 		return nil
 	}
-	return newCheckpoints(checkpoint.New(uncached{w.mgr.GetClient(), w.mgr.GetAPIReader()}, checkpointConfig(w.config, namespace, w.now, log)), restore, log)
+	return checkpoint.NewKeeper(checkpoint.New(uncached{w.mgr.GetClient(), w.mgr.GetAPIReader()}, checkpointConfig(w.config, namespace, w.now, log)), restore, log)
 }
 
 func checkpointConfig(c *config.Config, namespace string, now func() time.Time, log logr.Logger) checkpoint.Config {

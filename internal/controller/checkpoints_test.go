@@ -381,7 +381,7 @@ func TestNoSecretIsInAnyCheckpoint(t *testing.T) {
 		Certificates: []intent.Certificate{{ID: "c", Import: &stack.KeyPair{Key: secret, Certificate: "PEM", Hash: "h"}}},
 	}}}
 	l := newKeeper(t)
-	l.kept.keep(checkpoint.Memory, "ingress.k8s.aws:front", m)
+	l.kept.Put(checkpoint.Memory, "ingress.k8s.aws:front", m)
 	l.end()
 	written := l.written()
 	if !strings.Contains(written, "https://idp.example.com") {
@@ -503,8 +503,8 @@ func TestAThousandLoadBalancersOfTenRulesFitIntoTheCheckpoints(t *testing.T) {
 			d.Rules[listener] = append(d.Rules[listener], elb.Rule{ARN: arn("listener-rule", 20+i), Priority: int32(i + 1), Rule: rule})
 			m.Routes = append(m.Routes, intent.Route{Conditions: rule.Conditions, Actions: []intent.Action{{Type: stack.ActionForward, Backends: []intent.Backend{{TargetGroup: &intent.TargetGroup{ID: fmt.Sprint(name, i), Object: m.Object, ServiceName: fmt.Sprint("svc-", i)}}}}}})
 		}
-		l.kept.keep(checkpoint.Observed, "ingress.k8s.aws:"+name, d)
-		l.kept.keep(checkpoint.Memory, "ingress.k8s.aws:"+name, &compile.Memory{Good: map[diag.Object]intent.Member{m.Object: m}})
+		l.kept.Put(checkpoint.Observed, "ingress.k8s.aws:"+name, d)
+		l.kept.Put(checkpoint.Memory, "ingress.k8s.aws:"+name, &compile.Memory{Good: map[diag.Object]intent.Member{m.Object: m}})
 	}
 	l.end()
 	largest, entries := 0, 0

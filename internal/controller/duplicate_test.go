@@ -206,7 +206,7 @@ func TestNothingIsDeletedBeforeItIsKeptWhichResourcesAreDuplicates(t *testing.T)
 		t.Fatal("the client cannot watch")
 	}
 	refuses := true
-	l.kept.store = checkpoint.New(interceptor.NewClient(served, interceptor.Funcs{
+	l.kept.Store = checkpoint.New(interceptor.NewClient(served, interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 			if strings.Contains(o.GetName(), "-duplicates-") && refuses {
 				return apierrors.NewInternalError(errors.New("etcd is full"))
@@ -214,7 +214,7 @@ func TestNothingIsDeletedBeforeItIsKeptWhichResourcesAreDuplicates(t *testing.T)
 			return c.Create(ctx, o, opts...)
 		},
 	}), checkpointConfig(l.config, "kube-system", l.clock.Now, logr.Discard()))
-	_, err := l.kept.store.Open(t.Context())
+	_, err := l.kept.Store.Open(t.Context())
 	l.must(err)
 	ing := &networkingv1.Ingress{}
 	l.get(ing, "front")

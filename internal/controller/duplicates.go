@@ -52,14 +52,14 @@ func (s *stacks) noteDuplicates(ctx context.Context, key stack.Key, p *plan.Plan
 	}
 	s.mu.Unlock()
 	if len(found) == 0 {
-		s.kept.drop(checkpoint.Duplicates, key.String())
+		s.kept.Delete(checkpoint.Duplicates, key.String())
 		return nil
 	}
-	s.kept.keep(checkpoint.Duplicates, key.String(), maps.Clone(found))
+	s.kept.Put(checkpoint.Duplicates, key.String(), maps.Clone(found))
 	if !deletes {
 		return nil
 	}
-	if err := s.kept.flush(ctx); err != nil {
+	if err := s.kept.Flush(ctx); err != nil {
 		return fmt.Errorf("keeping which resources are duplicates, before what they are duplicates of is deleted: %w", err)
 	}
 	return nil

@@ -72,7 +72,7 @@ type lab struct {
 	elsewhere *elsewhere    // of the next life; nil = its caches show all namespaces
 	moment    time.Duration // how long stale answers are waited for, from the next life on; 0 = until they come
 	keeps     bool          // checkpoints are kept from the next life on
-	kept      *checkpoints
+	kept      *checkpoint.Keeper
 	assumed   map[string][]targets.Target
 	core      kubernetes.Interface // has the Secrets that are read; nil = none are
 	woken     []stack.Key
@@ -186,15 +186,15 @@ func (l *lab) restart() {
 	}
 	l.kept, l.assumed = nil, nil
 	if l.keeps {
-		l.kept = newCheckpoints(checkpoint.New(l.client, checkpointConfig(l.config, "kube-system", l.clock.Now, logr.Discard())), l.restore, logr.Discard())
-		l.kept.restoreNow(l.Context())
+		l.kept = checkpoint.NewKeeper(checkpoint.New(l.client, checkpointConfig(l.config, "kube-system", l.clock.Now, logr.Discard())), l.restore, logr.Discard())
+		l.kept.Restore(l.Context())
 		l.ingresses.kept, l.services.kept = l.kept, l.kept
 	}
 	registry := targets.NewRegistry(clients.ELBV2, run, l.inventory.Fresh)
 	l.ingresses.awaited, l.services.awaited = registry.Awaited, registry.Awaited
 	registry.Assume(l.elsewhere.own(l.assumed))
 	if l.kept != nil {
-		l.kept.registered = func() map[string]any { return asValues(l.elsewhere.labelled(registry.Registered())) }
+		l.kept.Registered = func() map[string]any { return asValues(l.elsewhere.labelled(registry.Registered())) }
 	}
 	registry.Clock, registry.Lag = l.clock, m.ObserveTargetLag
 	registry.Brake = brake.New(l.config.DeregistrationBrake, l.clock.Now)
@@ -258,9 +258,9 @@ func (l *lab) of(key stack.Key) *stacks {
 }
 
 // end ends a life as a signal does; crash ends it after its last regular write.
-func (l *lab) end() { l.kept.end(l.Context()) }
+func (l *lab) end() { l.kept.End(l.Context()) }
 
-func (l *lab) crash() { l.must(l.kept.store.Flush(l.Context())) }
+func (l *lab) crash() { l.must(l.kept.Store.Flush(l.Context())) }
 
 // round makes one pass over every stack and every binding. wait is the shortest that one of them asks for, 0 if none does.
 func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {

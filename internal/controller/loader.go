@@ -7,6 +7,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -23,7 +24,7 @@ var secondLooks = backoff.Policy{First: 10 * time.Second, Longest: 5 * time.Minu
 // leader before made in its last moments AWS's lists may have missed at first, and objects that went between the two no event tells of.
 type loader struct {
 	inventory *inventory.Inventory
-	kept      *checkpoints
+	kept      *checkpoint.Keeper
 	stacks    []*stacks
 	log       logr.Logger
 
@@ -44,7 +45,7 @@ func (l *loader) Start(ctx context.Context) error {
 }
 
 func (l *loader) load(ctx context.Context) {
-	end, err := l.kept.begin(ctx) // what earlier processes left is only believed of what the first listing finds
+	end, err := l.kept.Begin(ctx) // what earlier processes left is only believed of what the first listing finds
 	if err != nil {
 		return
 	}

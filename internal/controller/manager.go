@@ -193,7 +193,7 @@ type wiring struct {
 	backend   *backendGroup
 	board     *lbstatus.Writer
 	brake     *brake.Brake // of deletions, by all owners together
-	kept      *checkpoints
+	kept      *checkpoint.Keeper
 	registry  *targets.Registry
 	elsewhere *elsewhere // nil = the caches show all namespaces
 	// certificates hears of certificates that came or went; nobody reads any before it is set.
@@ -411,7 +411,7 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 	registry.Lag = w.metrics.ObserveTargetLag
 	w.registry = registry
 	if w.kept != nil {
-		w.kept.registered = func() map[string]any { return asValues(w.elsewhere.labelled(registry.Registered())) }
+		w.kept.Registered = func() map[string]any { return asValues(w.elsewhere.labelled(registry.Registered())) }
 	}
 	tell := w.recorder("targetGroupBinding")
 	health := targethealth.NewWatch(registry, tell, w.board.SetHealth, w.now)

@@ -53,7 +53,7 @@ type stacks struct {
 	backend   *backendGroup
 	brake     *brake.Brake // nil = none
 	board     *lbstatus.Writer
-	kept      *checkpoints // nil = a restart forgets
+	kept      *checkpoint.Keeper // nil = a restart forgets
 	// awaited reports whether targets may be on their way to an empty target group, and whether they are registered; nil = nobody knows.
 	awaited func(targetGroup string) (awaited, registered bool)
 	// reviewSoon hears of load balancers that were changed as wanted, so that what others changed by hand is found then, too; nil = no one asks.
@@ -85,7 +85,7 @@ func (s *stacks) Reconcile(ctx context.Context, key stack.Key) (reconcile.Result
 
 func (s *stacks) reconcile(ctx context.Context, key stack.Key) (reconcile.Result, error) {
 	log := logf.FromContext(ctx)
-	end, err := s.kept.begin(ctx)
+	end, err := s.kept.Begin(ctx)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -392,7 +392,7 @@ func (s *stacks) compileWish(ctx context.Context, key stack.Key, w front.Input, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.memory[key] = c.Memory
-	s.kept.keep(checkpoint.Memory, key.String(), c.Memory)
+	s.kept.Put(checkpoint.Memory, key.String(), c.Memory)
 	if d := discoveryOf(w.LoadBalancer, c.Memory.Good, c.Diagnostics); len(d.hosts) > 0 {
 		s.discoveries[key] = d
 	} else {
@@ -431,9 +431,9 @@ func creates(p *plan.Plan) bool {
 // keepObserved has the next process begin with what is known of a stack.
 func (s *stacks) keepObserved(key stack.Key) {
 	if d := s.inventory.Deep(key); !d.Empty() {
-		s.kept.keep(checkpoint.Observed, key.String(), d)
+		s.kept.Put(checkpoint.Observed, key.String(), d)
 	} else {
-		s.kept.drop(checkpoint.Observed, key.String())
+		s.kept.Delete(checkpoint.Observed, key.String())
 	}
 }
 
@@ -468,11 +468,11 @@ func (s *stacks) forget(key stack.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.memory, key)
-	s.kept.drop(checkpoint.Memory, key.String())
-	s.kept.drop(checkpoint.Observed, key.String())
+	s.kept.Delete(checkpoint.Memory, key.String())
+	s.kept.Delete(checkpoint.Observed, key.String())
 	delete(s.edits, key)
 	delete(s.duplicates, key)
-	s.kept.drop(checkpoint.Duplicates, key.String())
+	s.kept.Delete(checkpoint.Duplicates, key.String())
 	delete(s.missed, key)
 	delete(s.discoveries, key)
 	s.board.Delete(key)
