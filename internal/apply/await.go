@@ -60,12 +60,6 @@ type targetLook struct {
 	outcome Outcome
 }
 
-// awaits reports whether a step does nothing but look whether it may go on.
-func awaits(op plan.Operation) bool {
-	_, ok := op.(elb.AwaitTargets)
-	return ok
-}
-
 // lookAtTargets looks once. awaited tells that the group is empty only because its targets could not be registered yet, registered
 // that they are, as far as this process knows.
 func (r *run) lookAtTargets(ctx context.Context, count plan.StepID, arn string, awaited, registered bool) Outcome {

@@ -177,7 +177,7 @@ func TestLooksAtTargetsThatHangOccupyNoSlot(t *testing.T) {
 	b := &busyTargets{registered: make(chan struct{})}
 	p := plan.Plan{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "x"}}}
 	for i, arn := range []string{"arn:a", "arn:b", "arn:b"} {
-		p.Steps = append(p.Steps, plan.Step{ID: plan.StepID(fmt.Sprint("await ", i)), Op: elb.AwaitTargets{TargetGroup: stack.Literal(stack.KindTargetGroup, arn)}})
+		p.Steps = append(p.Steps, plan.Step{ID: plan.StepID(fmt.Sprint("await ", i)), Action: plan.Await, Op: elb.AwaitTargets{TargetGroup: stack.Literal(stack.KindTargetGroup, arn)}})
 	}
 	p.Steps = append(p.Steps, plan.Step{ID: "register", Op: elb.RegisterTargets{TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:c"), Targets: []elb.Target{{ID: "10.0.0.1", Port: 80}}}})
 	r := apply.Run(t.Context(), p, apply.Deps{Clients: cloud.Clients{ELBV2: b}, Inventory: w.inv, Now: w.clock.Now, Concurrency: 1})

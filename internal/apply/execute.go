@@ -3,7 +3,6 @@ package apply
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/backoff"
@@ -11,22 +10,21 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 var priorities = map[plan.Lane]cloud.Priority{plan.Vital: cloud.Vital, plan.Cosmetic: cloud.Cosmetic}
 
 // execute makes one attempt at one step.
 func (r *run) execute(ctx context.Context, s plan.Step) (Outcome, plan.Output) {
-	for _, ref := range elb.Refs(s.Op) {
+	for _, ref := range s.Op.Refs() {
 		if r.resolve(ref) == "" {
 			err := fmt.Errorf("%s refers to %s %s, which neither exists nor is created by the plan", s.Op.Name(), ref.Kind, ref.ID)
 			return Outcome{State: Failed, Err: err, Problem: diag.New(diag.Object{}, "", diag.AWSUnavailable, err.Error(), "")}, plan.Output{}
 		}
 	}
 	ctx = cloud.WithPriority(ctx, priorities[s.Lane])
-	if ref, ok := elb.MustBeActive(s.Op); ok {
-		if o, wait := r.awaitActive(ctx, s, ref); wait {
+	if active := s.Op.Traits().Active; active != (plan.Active{}) {
+		if o, wait := r.awaitActive(ctx, s, active); wait {
 			return o, plan.Output{}
 		}
 	}
@@ -57,9 +55,9 @@ func (r *run) execute(ctx context.Context, s plan.Step) (Outcome, plan.Output) {
 func (r *run) write(ctx context.Context, s plan.Step) (plan.Output, error) {
 	switch op := s.Op.(type) {
 	case elb.CreateBinding:
-		return plan.Output{}, r.d.Bindings.CreateBinding(ctx, r.literalBinding(op.Binding))
+		return plan.Output{}, r.d.Bindings.CreateBinding(ctx, elb.Literal(op.Binding, r.resolve))
 	case elb.UpdateBinding:
-		return plan.Output{}, r.d.Bindings.UpdateBinding(ctx, r.literalBinding(op.Binding))
+		return plan.Output{}, r.d.Bindings.UpdateBinding(ctx, elb.Literal(op.Binding, r.resolve))
 	case elb.DeleteBinding:
 		return plan.Output{}, r.d.Bindings.DeleteBinding(ctx, op.Namespace, op.ObjectName)
 	case elb.CreateSecurityGroup:
@@ -72,44 +70,26 @@ func (r *run) write(ctx context.Context, s plan.Step) (plan.Output, error) {
 
 func (r *run) send(ctx context.Context, op plan.Operation) (plan.Output, error) {
 	out, err := cloud.Write(ctx, r.d.Clients, op, r.resolve)
-	if err != nil && (!deletes(op) || !gone(err)) {
+	if err != nil && (!op.Traits().Removes || !gone(err)) {
 		return plan.Output{}, err
 	}
 	r.d.Inventory.Record(r.key, op, out, r.resolve)
 	return out, nil
 }
 
-func (r *run) literalBinding(b stack.Binding) stack.Binding {
-	known := func(ref stack.Ref) stack.Ref { return stack.Literal(ref.Kind, r.resolve(ref)) }
-	b.TargetGroup = known(b.TargetGroup)
-	b.Networking = slices.Clone(b.Networking)
-	for i := range b.Networking {
-		from := slices.Clone(b.Networking[i].FromGroups)
-		for j := range from {
-			from[j] = known(from[j])
-		}
-		b.Networking[i].FromGroups = from
-	}
-	return b
-}
-
 // awaitActive puts a step off until the load balancer that it relies on carries traffic.
-func (r *run) awaitActive(ctx context.Context, s plan.Step, ref stack.Ref) (Outcome, bool) {
-	state, err := r.d.Inventory.Refresh(ctx, r.key, r.resolve(ref))
-	role := "that takes over"
-	if _, ok := s.Op.(elb.RegisterLoadBalancer); ok {
-		role = "behind the frontend"
-	}
+func (r *run) awaitActive(ctx context.Context, s plan.Step, active plan.Active) (Outcome, bool) {
+	state, err := r.d.Inventory.Refresh(ctx, r.key, r.resolve(active.Ref))
 	switch {
 	case err != nil:
 		return r.judge(ctx, s, err), true
 	case state == "active" || state == "active_impaired":
 		return Outcome{}, false
 	case state == "failed":
-		err := fmt.Errorf("the load balancer %s failed to start; AWS tells why in its state", role)
+		err := fmt.Errorf("the load balancer %s failed to start; AWS tells why in its state", active.Role)
 		return Outcome{State: Failed, Err: err, Problem: diag.New(diag.Object{}, "", diag.AWSRejected, err.Error(), "look at the new load balancer in AWS, usually its subnets lack addresses")}, true
 	}
-	return r.wait(s, "the load balancer "+role+" to become active", nil), true
+	return r.wait(s, "the load balancer "+active.Role+" to become active", nil), true
 }
 
 // What AWS needs a while for is looked at often at first: most of it takes less than waitsOften pauses of at most 16 s, which are
@@ -133,16 +113,6 @@ func pause(n int) time.Duration {
 func (r *run) wait(s plan.Step, on string, err error) Outcome {
 	n := r.d.Inventory.PutOff(r.key, s.ID)
 	return Outcome{State: Waiting, Until: r.d.Now().Add(pause(n)), On: on, Err: err}
-}
-
-// deletes reports whether an operation only takes something away.
-func deletes(op plan.Operation) bool {
-	switch op.(type) {
-	case elb.DeregisterLoadBalancer, elb.DeleteSecurityGroup, elb.DeleteTargetGroup, elb.DeleteLoadBalancer, elb.DeleteListener, elb.DeleteRule, elb.DeleteProtection,
-		elb.DeleteCertificate:
-		return true
-	}
-	return false
 }
 
 // gone reports whether an error says that the resource does not exist: for a deletion as good as done.

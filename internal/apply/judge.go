@@ -37,16 +37,16 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 	case e.Protected() && deletesBalancer(s.Op):
 		// Somebody switched the protection on in AWS. If attributes were believed that say otherwise, they are forgotten, and the
 		// next plan switches it off where that is declared; the second time it is AWS's last word.
-		known := r.d.Inventory.ForgetAttributes(r.key, r.resolve(elb.Refs(s.Op)[0]))
+		known := r.d.Inventory.ForgetAttributes(r.key, r.resolve(s.Op.Refs()[0]))
 		if known && r.d.Inventory.PutOff(r.key, s.ID) == 1 {
 			return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond), On: "another look at the deletion protection", Err: err}
 		}
-		g := diff.Protected(nameOf(r.resolve(elb.Refs(s.Op)[0])))
+		g := diff.Protected(nameOf(r.resolve(s.Op.Refs()[0])))
 		d := diag.New(diag.Object{}, "", g.Code, g.Text, g.Remedy)
 		d.RequestID = e.RequestID
 		return Outcome{State: Refused, Problem: d, Err: err}
-	case e.InUse() && lettingGo(s.Op) != "":
-		o := r.wait(s, lettingGo(s.Op), err)
+	case e.InUse() && s.Op.Traits().UsedBy != "":
+		o := r.wait(s, s.Op.Traits().UsedBy, err)
 		wait := o.Until.Sub(r.d.Now())
 		switch {
 		case usedElsewhere(s.Op, wait):
@@ -105,7 +105,7 @@ func (r *run) boundElsewhere(op plan.Operation, e cloud.Error) string {
 	if e.Code != cloud.CodeTargetGroupAssociation {
 		return ""
 	}
-	for _, ref := range elb.Refs(op) {
+	for _, ref := range op.Refs() {
 		if ref.Kind == stack.KindTargetGroup {
 			return r.resolve(ref)
 		}
@@ -121,7 +121,7 @@ func (r *run) fingerprint(op plan.Operation) string {
 	}
 	h := sha256.New()
 	h.Write(append([]byte(op.Name()), text...))
-	for _, ref := range elb.Refs(op) {
+	for _, ref := range op.Refs() {
 		h.Write([]byte("\x00" + r.resolve(ref)))
 	}
 	return string(h.Sum(nil))
@@ -147,21 +147,6 @@ func deletesBalancer(op plan.Operation) bool {
 	return ok
 }
 
-// lettingGo says what must let go before a deletion succeeds; empty for those that do not get done by waiting.
-func lettingGo(op plan.Operation) string {
-	switch op.(type) {
-	case elb.DeleteSecurityGroup:
-		return "the network interfaces and rules that use the security group to go"
-	case elb.DeleteLoadBalancer, elb.DeleteListener:
-		return "AWS to notice that the load balancer is nobody's target any more"
-	case elb.DeleteTargetGroup:
-		return "AWS to notice that nothing forwards to the target group any more"
-	case elb.DeleteCertificate:
-		return "the listeners to let go of the certificate"
-	}
-	return ""
-}
-
 // usedElsewhere reports whether so long a wait for a certificate means that not our listeners hold it, but somebody else's
 // resource: users may attach our certificates where they like.
 func usedElsewhere(op plan.Operation, wait time.Duration) bool {
@@ -175,7 +160,7 @@ func ours(op plan.Operation, missing stack.Kind) bool {
 	if missing != stack.KindTargetGroup && missing != stack.KindSecurityGroup {
 		return true
 	}
-	for _, ref := range elb.Refs(op) {
+	for _, ref := range op.Refs() {
 		if ref.Kind == missing && ref.ID != "" {
 			return true
 		}

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -9,7 +10,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -61,7 +61,7 @@ func (r *run) loop(ctx context.Context) {
 		progress := false
 		for i := range r.steps {
 			s := &r.steps[i]
-			if r.started[s.ID] || slots >= r.d.Concurrency && !awaits(s.Op) {
+			if r.started[s.ID] || slots >= r.d.Concurrency && s.Action != plan.Await {
 				continue
 			}
 			if _, ended := r.outcomes[s.ID]; ended {
@@ -78,14 +78,14 @@ func (r *run) loop(ctx context.Context) {
 			case ready:
 				r.started[s.ID] = true
 				running++
-				if !awaits(s.Op) {
+				if s.Action != plan.Await {
 					slots++
 				}
 				progress = true
 				step := *s
 				go func() {
 					o, out := r.execute(ctx, step)
-					r.finished <- finished{step.ID, o, out, !awaits(step.Op)}
+					r.finished <- finished{step.ID, o, out, step.Action != plan.Await}
 				}()
 			}
 		}
@@ -125,17 +125,12 @@ func (r *run) ready(s *plan.Step) (ready bool, by plan.StepID) {
 	}
 	for _, n := range s.After {
 		o, ended := r.outcomes[n]
-		if ended && inTurn[s.Op.Name()] && r.putOff(o) {
+		if ended && s.Op.Traits().Ordered && r.putOff(o) {
 			return false, n
 		}
 		ready = ready && ended
 	}
 	return ready, ""
-}
-
-// inTurn are the operations whose order requests notice.
-var inTurn = map[string]bool{
-	"CreateRule": true, "ModifyRule": true, "SetRulePriorities": true, "DeleteRule": true, "ModifyListener": true, "RemoveListenerCertificates": true,
 }
 
 // putOff reports whether a step is tried again soon, or waits for one that is. What AWS refuses for good is not: it must not
@@ -168,10 +163,13 @@ func (r *run) postpone(id plan.StepID) bool {
 			failed = &r.steps[i]
 		}
 	}
-	removal, parent := roomFor[failed.Op.Name()], r.parent(failed.Op)
+	takes := failed.Op.Traits().Quota
+	makesRoom := func(q plan.Quota) bool {
+		return q.Frees && q.Counts == takes.Counts && r.limited(q) == r.limited(takes)
+	}
 	for i := range r.steps {
 		s := &r.steps[i]
-		if _, ended := r.outcomes[s.ID]; ended || s.Op.Name() != removal || r.parent(s.Op) != parent || s.Guard != nil || r.started[s.ID] || r.yielded[s.ID] {
+		if _, ended := r.outcomes[s.ID]; ended || !makesRoom(s.Op.Traits().Quota) || s.Guard != nil || r.started[s.ID] || r.yielded[s.ID] {
 			continue
 		}
 		r.release(s, id)
@@ -199,28 +197,11 @@ func (r *run) release(removal *plan.Step, id plan.StepID) {
 	removal.Needs, removal.After = free(removal.Needs), free(removal.After)
 }
 
-// parent is the load balancer or security group whose quota an operation counts against; the quotas of rules, listeners and
-// certificates are per load balancer (Elastic Load Balancing's quotas).
-func (r *run) parent(op plan.Operation) string {
-	switch op := op.(type) {
-	case elb.CreateListener:
-		return balancerOf(r.resolve(op.Listener.LoadBalancer))
-	case elb.DeleteListener:
-		return balancerOf(r.resolve(op.Listener))
-	case elb.CreateRule:
-		return balancerOf(r.resolve(op.Rule.Listener))
-	case elb.DeleteRule:
-		return balancerOf(r.resolve(op.Rule))
-	case elb.AddListenerCertificates:
-		return balancerOf(r.resolve(op.Listener))
-	case elb.RemoveListenerCertificates:
-		return balancerOf(r.resolve(op.Listener))
-	case elb.AuthorizeIngress:
-		return r.resolve(op.Group)
-	case elb.RevokeIngress:
-		return r.resolve(op.Group)
-	}
-	return ""
+// limited is the load balancer or security group that a quota is of; the quotas of rules, listeners and certificates are per load
+// balancer (Elastic Load Balancing's quotas).
+func (r *run) limited(q plan.Quota) string {
+	id := r.resolve(q.Of)
+	return cmp.Or(balancerOf(id), id)
 }
 
 // balancerOf is the part of an ARN that names the load balancer, such as "app/web/50dc6c495c0c9188", whether the ARN is of the load
@@ -231,12 +212,6 @@ func balancerOf(arn string) string {
 		return ""
 	}
 	return strings.Join(parts[1:4], "/")
-}
-
-// roomFor names the removal that makes room for what a quota refuses.
-var roomFor = map[string]string{
-	"CreateRule": "DeleteRule", "CreateListener": "DeleteListener",
-	"AddListenerCertificates": "RemoveListenerCertificates", "AuthorizeSecurityGroupIngress": "RevokeSecurityGroupIngress",
 }
 
 // refuse ends all steps with an error.
@@ -277,7 +252,7 @@ func (r *run) produced(ref stack.Ref, value string) {
 func (r *run) young(op plan.Operation, kind stack.Kind) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.ContainsFunc(elb.Refs(op), func(ref stack.Ref) bool {
+	return slices.ContainsFunc(op.Refs(), func(ref stack.Ref) bool {
 		return ref.Kind == kind && ref.Literal == "" && r.fresh[r.values[ref]]
 	})
 }

@@ -7,27 +7,11 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
-// addOn sends an operation on what lies over a load balancer.
-func (w writer) addOn(ctx context.Context, op plan.Operation) (plan.Output, error) {
-	r, _, _ := elb.Changes(op)
-	lb := aws.String(w.resolve(r))
-	if op, ok := op.(elb.ModifyCapacityReservation); ok {
-		return none(w.modifyCapacityReservation(ctx, op, lb))
-	}
-	for _, s := range addOnServices {
-		if out, ok, err := s.send(ctx, w.c, op, lb); ok {
-			return out, err
-		}
-	}
-	return plan.Output{}, notOfAWS(op)
-}
-
-func (w writer) modifyCapacityReservation(ctx context.Context, op elb.ModifyCapacityReservation, lb *string) error {
-	in := &elbv2.ModifyCapacityReservationInput{LoadBalancerArn: lb}
+func (w writer) modifyCapacityReservation(ctx context.Context, op elb.ModifyCapacityReservation) error {
+	in := &elbv2.ModifyCapacityReservationInput{LoadBalancerArn: aws.String(w.resolve(op.LoadBalancer))}
 	if op.Units > 0 {
 		in.MinimumLoadBalancerCapacity = &elbv2types.MinimumLoadBalancerCapacity{CapacityUnits: aws.Int32(op.Units)}
 	} else {

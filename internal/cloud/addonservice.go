@@ -1,13 +1,11 @@
 package cloud
 
 import (
-	"context"
 	"maps"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
 // addOnService is a service that is called only if an object asks for an add-on of it.
@@ -21,8 +19,6 @@ type addOnService struct {
 	limit func(c *Clients, l *Limiter)
 	// family is the token bucket of an operation; nil = one of the usual size for each.
 	family func(operation string) apiFamily
-	// send sends an operation on a load balancer; ok is false for those of other services.
-	send func(ctx context.Context, c Clients, op plan.Operation, lb *string) (out plan.Output, ok bool, err error)
 }
 
 // addOnServices are the services of add-ons.

@@ -21,30 +21,6 @@ import (
 // validationTTL is the time to live of validation records, in seconds. A deletion must name it.
 const validationTTL = 60
 
-// certificate sends an operation on certificates or their records; ok is false for any other.
-func (w writer) certificate(ctx context.Context, op plan.Operation) (out plan.Output, ok bool, err error) {
-	switch op := op.(type) {
-	case elb.RequestCertificate:
-		out, err = w.requestCertificate(ctx, op)
-	case elb.ImportCertificate:
-		out, err = w.importCertificate(ctx, op)
-	case elb.TagCertificate:
-		_, err = w.c.ACM.AddTagsToCertificate(ctx, &acm.AddTagsToCertificateInput{CertificateArn: aws.String(w.resolve(op.Certificate)), Tags: certificateTags(op.Tags)})
-	case elb.DeleteCertificate:
-		_, err = w.c.ACM.DeleteCertificate(ctx, &acm.DeleteCertificateInput{CertificateArn: aws.String(w.resolve(op.Certificate))})
-	case elb.PublishValidation:
-		err = w.changeRecords(ctx, op.Zone, route53types.ChangeActionUpsert, op.Records)
-	case elb.WithdrawValidation:
-		err = w.changeRecords(ctx, op.Zone, route53types.ChangeActionDelete, []elb.ValidationRecord{op.Record})
-		if notThere(err) {
-			err = nil
-		}
-	default:
-		return plan.Output{}, false, nil
-	}
-	return out, true, err
-}
-
 func (w writer) requestCertificate(ctx context.Context, op elb.RequestCertificate) (plan.Output, error) {
 	c := op.Certificate
 	out, err := w.c.ACM.RequestCertificate(ctx, &acm.RequestCertificateInput{
@@ -80,6 +56,28 @@ func (w writer) importCertificate(ctx context.Context, op elb.ImportCertificate)
 		return plan.Output{}, nil
 	}
 	return plan.Output{ID: value(out.CertificateArn)}, nil
+}
+
+func (w writer) tagCertificate(ctx context.Context, op elb.TagCertificate) error {
+	_, err := w.c.ACM.AddTagsToCertificate(ctx, &acm.AddTagsToCertificateInput{CertificateArn: aws.String(w.resolve(op.Certificate)), Tags: certificateTags(op.Tags)})
+	return err
+}
+
+func (w writer) deleteCertificate(ctx context.Context, op elb.DeleteCertificate) error {
+	_, err := w.c.ACM.DeleteCertificate(ctx, &acm.DeleteCertificateInput{CertificateArn: aws.String(w.resolve(op.Certificate))})
+	return err
+}
+
+func (w writer) publishValidation(ctx context.Context, op elb.PublishValidation) error {
+	return w.changeRecords(ctx, op.Zone, route53types.ChangeActionUpsert, op.Records)
+}
+
+func (w writer) withdrawValidation(ctx context.Context, op elb.WithdrawValidation) error {
+	err := w.changeRecords(ctx, op.Zone, route53types.ChangeActionDelete, []elb.ValidationRecord{op.Record})
+	if notThere(err) {
+		return nil
+	}
+	return err
 }
 
 func (w writer) changeRecords(ctx context.Context, zone string, action route53types.ChangeAction, records []elb.ValidationRecord) error {

@@ -37,21 +37,21 @@ var shieldService = addOnService{
 		})
 	},
 	limit: func(c *Clients, l *Limiter) { c.Shield = limitedShield{c.Shield, l} },
-	send: func(ctx context.Context, c Clients, op plan.Operation, lb *string) (out plan.Output, ok bool, err error) {
-		switch op := op.(type) {
-		case elb.CreateProtection:
-			created, err := c.Shield.CreateProtection(ctx, &shield.CreateProtectionInput{Name: aws.String(naming.ProtectionName), ResourceArn: lb})
-			if err != nil {
-				return out, true, err
-			}
-			return plan.Output{Protection: value(created.ProtectionId)}, true, nil
-		case elb.DeleteProtection:
-			_, err = c.Shield.DeleteProtection(ctx, &shield.DeleteProtectionInput{ProtectionId: aws.String(op.Protection)})
-		default:
-			return out, false, nil
-		}
-		return out, true, err
-	},
+}
+
+func (w writer) createProtection(ctx context.Context, op elb.CreateProtection) (plan.Output, error) {
+	out, err := w.c.Shield.CreateProtection(ctx, &shield.CreateProtectionInput{
+		Name: aws.String(naming.ProtectionName), ResourceArn: aws.String(w.resolve(op.LoadBalancer)),
+	})
+	if err != nil {
+		return plan.Output{}, err
+	}
+	return plan.Output{Protection: value(out.ProtectionId)}, nil
+}
+
+func (w writer) deleteProtection(ctx context.Context, op elb.DeleteProtection) error {
+	_, err := w.c.Shield.DeleteProtection(ctx, &shield.DeleteProtectionInput{ProtectionId: aws.String(op.Protection)})
+	return err
 }
 
 // limitedShield passes every call of Shield through the limiter.

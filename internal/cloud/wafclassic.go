@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/wafregional"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
@@ -47,23 +46,30 @@ var wafClassicService = addOnService{
 		}
 	},
 	family: func(operation string) apiFamily { return firewallFamily(ServiceWAFRegional, operation) },
-	send: func(ctx context.Context, c Clients, op plan.Operation, lb *string) (out plan.Output, ok bool, err error) {
-		switch op := op.(type) {
-		case elb.AssociateRegionalWebACL:
-			if c.WAFRegional == nil {
-				return out, true, ErrNoClassic
-			}
-			_, err = c.WAFRegional.AssociateWebACL(ctx, &wafregional.AssociateWebACLInput{WebACLId: aws.String(op.WebACL), ResourceArn: lb})
-		case elb.DisassociateRegionalWebACL:
-			if c.WAFRegional == nil {
-				return out, true, ErrNoClassic
-			}
-			_, err = c.WAFRegional.DisassociateWebACL(ctx, &wafregional.DisassociateWebACLInput{ResourceArn: lb})
-		default:
-			return out, false, nil
-		}
-		return out, true, err
-	},
+}
+
+func (s *sender) AssociateRegionalWebACL(op elb.AssociateRegionalWebACL) {
+	s.call = writes(s.associateRegionalWebACL, op)
+}
+
+func (s *sender) DisassociateRegionalWebACL(op elb.DisassociateRegionalWebACL) {
+	s.call = writes(s.disassociateRegionalWebACL, op)
+}
+
+func (w writer) associateRegionalWebACL(ctx context.Context, op elb.AssociateRegionalWebACL) error {
+	if w.c.WAFRegional == nil {
+		return ErrNoClassic
+	}
+	_, err := w.c.WAFRegional.AssociateWebACL(ctx, &wafregional.AssociateWebACLInput{WebACLId: aws.String(op.WebACL), ResourceArn: aws.String(w.resolve(op.LoadBalancer))})
+	return err
+}
+
+func (w writer) disassociateRegionalWebACL(ctx context.Context, op elb.DisassociateRegionalWebACL) error {
+	if w.c.WAFRegional == nil {
+		return ErrNoClassic
+	}
+	_, err := w.c.WAFRegional.DisassociateWebACL(ctx, &wafregional.DisassociateWebACLInput{ResourceArn: aws.String(w.resolve(op.LoadBalancer))})
+	return err
 }
 
 // hasClassic reports whether the SDK finds an address of WAF Classic, which it does for every region by its name. Whether something answers

@@ -7,7 +7,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
@@ -33,17 +32,16 @@ var wafv2Service = addOnService{
 	},
 	limit:  func(c *Clients, l *Limiter) { c.WAFv2 = limitedWAFv2{c.WAFv2, l} },
 	family: func(operation string) apiFamily { return firewallFamily(ServiceWAFv2, operation) },
-	send: func(ctx context.Context, c Clients, op plan.Operation, lb *string) (out plan.Output, ok bool, err error) {
-		switch op := op.(type) {
-		case elb.AssociateWebACL:
-			_, err = c.WAFv2.AssociateWebACL(ctx, &wafv2.AssociateWebACLInput{WebACLArn: aws.String(op.WebACL), ResourceArn: lb})
-		case elb.DisassociateWebACL:
-			_, err = c.WAFv2.DisassociateWebACL(ctx, &wafv2.DisassociateWebACLInput{ResourceArn: lb})
-		default:
-			return out, false, nil
-		}
-		return out, true, err
-	},
+}
+
+func (w writer) associateWebACL(ctx context.Context, op elb.AssociateWebACL) error {
+	_, err := w.c.WAFv2.AssociateWebACL(ctx, &wafv2.AssociateWebACLInput{WebACLArn: aws.String(op.WebACL), ResourceArn: aws.String(w.resolve(op.LoadBalancer))})
+	return err
+}
+
+func (w writer) disassociateWebACL(ctx context.Context, op elb.DisassociateWebACL) error {
+	_, err := w.c.WAFv2.DisassociateWebACL(ctx, &wafv2.DisassociateWebACLInput{ResourceArn: aws.String(w.resolve(op.LoadBalancer))})
+	return err
 }
 
 // firewallFamily is one bucket per operation, and a slow one: the developer guide's "AWS WAF quotas".

@@ -12,90 +12,138 @@ import (
 // Resolve gives the ARN or group id behind a reference of an operation.
 type Resolve func(stack.Ref) string
 
-// Write sends one operation to AWS. The operations on TargetGroupBindings are not AWS's: they are an error. The error is the
-// SDK's own, for Classify.
+// Write sends one operation to AWS. The operations on TargetGroupBindings are not AWS's, and AwaitTargets writes nothing: they are an
+// error. The error is the SDK's own, for Classify.
 func Write(ctx context.Context, c Clients, op plan.Operation, resolve Resolve) (plan.Output, error) {
-	w := writer{c, resolve}
-	switch op := op.(type) {
-	case elb.CreateSecurityGroup:
-		return w.createSecurityGroup(ctx, op)
-	case elb.AuthorizeIngress:
-		return none(w.authorizeIngress(ctx, op))
-	case elb.RevokeIngress:
-		return none(w.revokeIngress(ctx, op))
-	case elb.DeleteSecurityGroup:
-		return none(w.deleteSecurityGroup(ctx, op))
-	case elb.TagSecurityGroup:
-		return none(w.tagSecurityGroup(ctx, op))
-	case elb.UntagSecurityGroup:
-		return none(w.untagSecurityGroup(ctx, op))
-	case elb.CreateTargetGroup:
-		return w.createTargetGroup(ctx, op)
-	case elb.ModifyTargetGroup:
-		return none(w.modifyTargetGroup(ctx, op))
-	case elb.ModifyTargetGroupAttributes:
-		return none(w.modifyTargetGroupAttributes(ctx, op))
-	case elb.DeleteTargetGroup:
-		return none(w.deleteTargetGroup(ctx, op))
-	case elb.CreateLoadBalancer:
-		return w.createLoadBalancer(ctx, op)
-	case elb.SetSecurityGroups:
-		return none(w.setSecurityGroups(ctx, op))
-	case elb.SetSubnets:
-		return none(w.setSubnets(ctx, op))
-	case elb.SetIPAddressType:
-		return none(w.setIPAddressType(ctx, op))
-	case elb.ModifyLoadBalancerAttributes:
-		return none(w.modifyLoadBalancerAttributes(ctx, op))
-	case elb.DeleteLoadBalancer:
-		return none(w.deleteLoadBalancer(ctx, op))
-	case elb.CreateListener:
-		return w.createListener(ctx, op)
-	case elb.ModifyListener:
-		return none(w.modifyListener(ctx, op))
-	case elb.DeleteListener:
-		return none(w.deleteListener(ctx, op))
-	case elb.AddListenerCertificates:
-		return none(w.addListenerCertificates(ctx, op))
-	case elb.RemoveListenerCertificates:
-		return none(w.removeListenerCertificates(ctx, op))
-	case elb.ModifyListenerAttributes:
-		return none(w.modifyListenerAttributes(ctx, op))
-	case elb.CreateRule:
-		return w.createRule(ctx, op)
-	case elb.ModifyRule:
-		return none(w.modifyRule(ctx, op))
-	case elb.SetRulePriorities:
-		return none(w.setRulePriorities(ctx, op))
-	case elb.DeleteRule:
-		return none(w.deleteRule(ctx, op))
-	case elb.RegisterTargets:
-		return none(w.registerTargets(ctx, op))
-	case elb.DeregisterTargets:
-		return none(w.deregisterTargets(ctx, op))
-	case elb.RegisterLoadBalancer:
-		return none(w.registerTargets(ctx, elb.RegisterTargets{TargetGroup: op.TargetGroup, Targets: []elb.Target{{ID: w.resolve(op.LoadBalancer), Port: op.Port}}}))
-	case elb.DeregisterLoadBalancer:
-		return none(w.deregisterTargets(ctx, elb.DeregisterTargets{TargetGroup: op.TargetGroup, Targets: []elb.Target{{ID: w.resolve(op.LoadBalancer), Port: op.Port}}}))
-	case elb.AddTags:
-		return none(w.addTags(ctx, op))
-	case elb.RemoveTags:
-		return none(w.removeTags(ctx, op))
-	case elb.ModifyIPPools:
-		return none(w.modifyIPPools(ctx, op))
+	s := sender{writer: writer{c, resolve}, call: notOfAWS(op)}
+	if op, ok := op.(elb.Operation); ok {
+		op.Send(&s)
 	}
-	if _, _, ok := elb.Changes(op); ok {
-		return w.addOn(ctx, op)
-	}
-	if out, ok, err := w.certificate(ctx, op); ok {
-		return out, err
-	}
-	return plan.Output{}, notOfAWS(op)
+	return s.call(ctx)
 }
 
-func notOfAWS(op plan.Operation) error { return fmt.Errorf("%s is not an operation of AWS", op.Name()) }
+// sender keeps the call that an operation is sent by.
+type sender struct {
+	writer
+	call apiCall
+}
 
-func none(err error) (plan.Output, error) { return plan.Output{}, err }
+type apiCall func(context.Context) (plan.Output, error)
+
+// outputs is a call that creates something.
+func outputs[O elb.Operation](send func(context.Context, O) (plan.Output, error), op O) apiCall {
+	return func(ctx context.Context) (plan.Output, error) { return send(ctx, op) }
+}
+
+// writes is a call of which nothing but success is of interest.
+func writes[O elb.Operation](send func(context.Context, O) error, op O) apiCall {
+	return func(ctx context.Context) (plan.Output, error) { return plan.Output{}, send(ctx, op) }
+}
+
+func notOfAWS(op plan.Operation) apiCall {
+	return func(context.Context) (plan.Output, error) {
+		return plan.Output{}, fmt.Errorf("%s is not a write to AWS", op.Name())
+	}
+}
+
+func (s *sender) CreateSecurityGroup(op elb.CreateSecurityGroup) {
+	s.call = outputs(s.createSecurityGroup, op)
+}
+func (s *sender) AuthorizeIngress(op elb.AuthorizeIngress) { s.call = writes(s.authorizeIngress, op) }
+func (s *sender) RevokeIngress(op elb.RevokeIngress)       { s.call = writes(s.revokeIngress, op) }
+func (s *sender) DeleteSecurityGroup(op elb.DeleteSecurityGroup) {
+	s.call = writes(s.deleteSecurityGroup, op)
+}
+func (s *sender) TagSecurityGroup(op elb.TagSecurityGroup) { s.call = writes(s.tagSecurityGroup, op) }
+func (s *sender) UntagSecurityGroup(op elb.UntagSecurityGroup) {
+	s.call = writes(s.untagSecurityGroup, op)
+}
+func (s *sender) CreateTargetGroup(op elb.CreateTargetGroup) {
+	s.call = outputs(s.createTargetGroup, op)
+}
+func (s *sender) ModifyTargetGroup(op elb.ModifyTargetGroup) {
+	s.call = writes(s.modifyTargetGroup, op)
+}
+func (s *sender) ModifyTargetGroupAttributes(op elb.ModifyTargetGroupAttributes) {
+	s.call = writes(s.modifyTargetGroupAttributes, op)
+}
+func (s *sender) DeleteTargetGroup(op elb.DeleteTargetGroup) {
+	s.call = writes(s.deleteTargetGroup, op)
+}
+func (s *sender) AwaitTargets(op elb.AwaitTargets)       { s.call = notOfAWS(op) }
+func (s *sender) RegisterTargets(op elb.RegisterTargets) { s.call = writes(s.registerTargets, op) }
+func (s *sender) DeregisterTargets(op elb.DeregisterTargets) {
+	s.call = writes(s.deregisterTargets, op)
+}
+func (s *sender) RegisterLoadBalancer(op elb.RegisterLoadBalancer) {
+	s.RegisterTargets(elb.RegisterTargets{TargetGroup: op.TargetGroup, Targets: []elb.Target{{ID: s.resolve(op.LoadBalancer), Port: op.Port}}})
+}
+func (s *sender) DeregisterLoadBalancer(op elb.DeregisterLoadBalancer) {
+	s.DeregisterTargets(elb.DeregisterTargets{TargetGroup: op.TargetGroup, Targets: []elb.Target{{ID: s.resolve(op.LoadBalancer), Port: op.Port}}})
+}
+func (s *sender) CreateLoadBalancer(op elb.CreateLoadBalancer) {
+	s.call = outputs(s.createLoadBalancer, op)
+}
+func (s *sender) SetSecurityGroups(op elb.SetSecurityGroups) {
+	s.call = writes(s.setSecurityGroups, op)
+}
+func (s *sender) SetSubnets(op elb.SetSubnets)             { s.call = writes(s.setSubnets, op) }
+func (s *sender) SetIPAddressType(op elb.SetIPAddressType) { s.call = writes(s.setIPAddressType, op) }
+func (s *sender) ModifyLoadBalancerAttributes(op elb.ModifyLoadBalancerAttributes) {
+	s.call = writes(s.modifyLoadBalancerAttributes, op)
+}
+func (s *sender) ModifyIPPools(op elb.ModifyIPPools) { s.call = writes(s.modifyIPPools, op) }
+func (s *sender) DeleteLoadBalancer(op elb.DeleteLoadBalancer) {
+	s.call = writes(s.deleteLoadBalancer, op)
+}
+func (s *sender) AssociateWebACL(op elb.AssociateWebACL) { s.call = writes(s.associateWebACL, op) }
+func (s *sender) DisassociateWebACL(op elb.DisassociateWebACL) {
+	s.call = writes(s.disassociateWebACL, op)
+}
+func (s *sender) CreateProtection(op elb.CreateProtection) { s.call = outputs(s.createProtection, op) }
+func (s *sender) DeleteProtection(op elb.DeleteProtection) { s.call = writes(s.deleteProtection, op) }
+func (s *sender) ModifyCapacityReservation(op elb.ModifyCapacityReservation) {
+	s.call = writes(s.modifyCapacityReservation, op)
+}
+func (s *sender) CreateListener(op elb.CreateListener) { s.call = outputs(s.createListener, op) }
+func (s *sender) ModifyListener(op elb.ModifyListener) { s.call = writes(s.modifyListener, op) }
+func (s *sender) DeleteListener(op elb.DeleteListener) { s.call = writes(s.deleteListener, op) }
+func (s *sender) AddListenerCertificates(op elb.AddListenerCertificates) {
+	s.call = writes(s.addListenerCertificates, op)
+}
+func (s *sender) RemoveListenerCertificates(op elb.RemoveListenerCertificates) {
+	s.call = writes(s.removeListenerCertificates, op)
+}
+func (s *sender) ModifyListenerAttributes(op elb.ModifyListenerAttributes) {
+	s.call = writes(s.modifyListenerAttributes, op)
+}
+func (s *sender) CreateRule(op elb.CreateRule) { s.call = outputs(s.createRule, op) }
+func (s *sender) ModifyRule(op elb.ModifyRule) { s.call = writes(s.modifyRule, op) }
+func (s *sender) SetRulePriorities(op elb.SetRulePriorities) {
+	s.call = writes(s.setRulePriorities, op)
+}
+func (s *sender) DeleteRule(op elb.DeleteRule) { s.call = writes(s.deleteRule, op) }
+func (s *sender) AddTags(op elb.AddTags)       { s.call = writes(s.addTags, op) }
+func (s *sender) RemoveTags(op elb.RemoveTags) { s.call = writes(s.removeTags, op) }
+func (s *sender) RequestCertificate(op elb.RequestCertificate) {
+	s.call = outputs(s.requestCertificate, op)
+}
+func (s *sender) ImportCertificate(op elb.ImportCertificate) {
+	s.call = outputs(s.importCertificate, op)
+}
+func (s *sender) TagCertificate(op elb.TagCertificate) { s.call = writes(s.tagCertificate, op) }
+func (s *sender) DeleteCertificate(op elb.DeleteCertificate) {
+	s.call = writes(s.deleteCertificate, op)
+}
+func (s *sender) PublishValidation(op elb.PublishValidation) {
+	s.call = writes(s.publishValidation, op)
+}
+func (s *sender) WithdrawValidation(op elb.WithdrawValidation) {
+	s.call = writes(s.withdrawValidation, op)
+}
+func (s *sender) CreateBinding(op elb.CreateBinding) { s.call = notOfAWS(op) }
+func (s *sender) UpdateBinding(op elb.UpdateBinding) { s.call = notOfAWS(op) }
+func (s *sender) DeleteBinding(op elb.DeleteBinding) { s.call = notOfAWS(op) }
 
 // writer sends operations; its methods stand in the files of the resources.
 type writer struct {

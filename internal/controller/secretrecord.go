@@ -14,7 +14,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -52,21 +51,8 @@ func unwritten(p *plan.Plan, r apply.Result) map[string]bool {
 		if r.Outcomes[s.ID].State == apply.Done {
 			continue
 		}
-		var as []stack.Action
-		switch op := s.Op.(type) {
-		case elb.CreateListener:
-			as = op.Listener.DefaultActions
-		case elb.ModifyListener:
-			as = op.Listener.DefaultActions
-		case elb.CreateRule:
-			as = op.Rule.Actions
-		case elb.ModifyRule:
-			as = op.Rule.Actions
-		}
-		for _, a := range as {
-			if a.OIDC != nil {
-				out[a.OIDC.SecretName] = true
-			}
+		for _, secret := range s.Op.Traits().Secrets {
+			out[secret] = true
 		}
 	}
 	return out

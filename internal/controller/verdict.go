@@ -60,16 +60,6 @@ func (s *stacks) judge(p *plan.Plan, r apply.Result, origins map[stack.Ref]compi
 	return v
 }
 
-// settings names, per operation, the setting that AWS's refusal most likely concerns. For one on an add-on it is that.
-var settings = map[string]string{
-	"CreateListener": "Certificates", "ModifyListener": "Certificates", "AddListenerCertificates": "Certificates",
-	"CreateLoadBalancer": "Subnets", "SetSubnets": "Subnets", "SetSecurityGroups": "SecurityGroups", "SetIpAddressType": "IPAddressType",
-	"ModifyLoadBalancerAttributes": "Attributes", "ModifyTargetGroupAttributes": "Attributes", "ModifyListenerAttributes": "Attributes", "AddTags": "Tags", "CreateTags": "Tags",
-	"RequestCertificate": "Certificates", "ImportCertificate": "Certificates", "ChangeResourceRecordSets": "Certificates",
-	"CreateRule": "Conditions", "ModifyRule": "Conditions",
-	"ModifyIpPools": "IPAMPool",
-}
-
 // settingOf names the setting that a refusal of this code is about, whatever the operation.
 var settingOf = map[diag.Code]string{
 	diag.NameTaken: "Name", diag.InvalidSubnets: "Subnets", diag.SecurityGroupNotFound: "SecurityGroups", diag.CertificateNotFound: "Certificates",
@@ -117,14 +107,10 @@ func sourcesOf(d diag.Diagnostic, origin compile.Origin, op plan.Operation) []in
 	if d.Class == diag.Transient { // what passes by itself is about no setting
 		return nil
 	}
-	setting := settings[op.Name()]
-	if _, on, ok := elb.Changes(op); ok {
-		setting = string(on)
-	}
+	setting := op.Traits().Setting
 	if s, ok := settingOf[d.Code]; ok {
 		setting = s
 	} else if _, ok := op.(elb.CreateLoadBalancer); ok {
-		setting = ""
 		for _, m := range mentions {
 			if setting == "" && strings.Contains(strings.ToLower(d.Text), m.word) {
 				setting = m.setting
@@ -145,20 +131,7 @@ func sourcesOf(d diag.Diagnostic, origin compile.Origin, op plan.Operation) []in
 
 // keysOf are the keys of the attributes or tags that an operation sets: those that a text names, if it names any.
 func keysOf(op plan.Operation, text string) []string {
-	var set map[string]string
-	switch op := op.(type) {
-	case elb.ModifyLoadBalancerAttributes:
-		set = op.Attributes
-	case elb.ModifyTargetGroupAttributes:
-		set = op.Attributes
-	case elb.ModifyListenerAttributes:
-		set = op.Attributes
-	case elb.AddTags:
-		set = op.Tags
-	case elb.TagSecurityGroup:
-		set = op.Tags
-	}
-	all := slices.Sorted(maps.Keys(set))
+	all := slices.Sorted(maps.Keys(op.Traits().Values))
 	named := slices.DeleteFunc(slices.Clone(all), func(k string) bool { return !strings.Contains(text, k) })
 	if len(named) > 0 {
 		return named

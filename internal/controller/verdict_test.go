@@ -80,8 +80,8 @@ func TestARefusalLandsOnWhoseSettingItIsAbout(t *testing.T) {
 	}
 }
 
-// TestOfEachWriteItIsDecidedWhichSettingAWSRefuses holds the table of settings to the calls that package cloud makes: a call that is in neither
-// list loses the annotation that events name.
+// TestOfEachWriteItIsDecidedWhichSettingAWSRefuses holds the operations to a list of those that are about no setting: one that is in neither
+// loses the annotation that events name.
 func TestOfEachWriteItIsDecidedWhichSettingAWSRefuses(t *testing.T) {
 	t.Parallel()
 	none := map[string]string{
@@ -89,21 +89,23 @@ func TestOfEachWriteItIsDecidedWhichSettingAWSRefuses(t *testing.T) {
 		"CreateSecurityGroup": "no setting makes it", "CreateTargetGroup": "its settings are traced to whole backends", "ModifyTargetGroup": "as CreateTargetGroup",
 		"SetRulePriorities": "the order is that of the members", "RegisterTargets": "an endpoint is no setting", "RemoveTags": "nothing is wanted",
 		"RemoveListenerCertificates": "nothing is wanted", "AddTagsToCertificate": "the tags are the controller's",
-		"ModifyCapacityReservation": "its add-on tells", "CreateProtection": "its add-on tells",
+		"CreateLoadBalancer": "AWS's text tells which",
 	}
-	for name, o := range cloud.Operations {
-		switch setting, set := settings[name]; {
-		case cloud.IsRead(name), strings.HasPrefix(name, "De"), strings.HasPrefix(name, "Associate"), strings.HasPrefix(name, "Disassociate"): // the last two are told by their add-on
-			if set {
-				t.Errorf("%s is about %s, which it does not set", name, setting)
+	for _, op := range elb.Operations() {
+		name, setting := op.Name(), op.Traits().Setting
+		_, addOn, _ := elb.Changes(op)
+		switch {
+		case strings.HasSuffix(name, "Binding"):
+		case addOn != "":
+			if setting != string(addOn) {
+				t.Errorf("%T is about %s, of add-on %s", op, setting, addOn)
 			}
-		case set == (none[name] != ""):
-			t.Errorf("%s of %s: in the table %v, said to be about no setting because %q", name, o.Service, set, none[name])
-		}
-	}
-	for name := range settings {
-		if _, is := cloud.Operations[name]; !is {
-			t.Errorf("%s is no call to AWS", name)
+		case cloud.IsRead(name), strings.HasPrefix(name, "De"):
+			if setting != "" {
+				t.Errorf("%T is about %s, which it does not set", op, setting)
+			}
+		case (setting == "") == (none[name] == ""):
+			t.Errorf("%T is about setting %q, said to be about none because %q", op, setting, none[name])
 		}
 	}
 }

@@ -42,7 +42,7 @@ func (i *Inventory) Doubt(key stack.Key, op plan.Operation, resolve func(stack.R
 		i.groups.drops++
 		e.suspect(suspect{kind: stack.KindSecurityGroup, name: op.Group.Name})
 	case elb.AuthorizeIngress, elb.RevokeIngress, elb.DeleteSecurityGroup, elb.TagSecurityGroup, elb.UntagSecurityGroup:
-		refs := elb.Refs(op)
+		refs := op.Refs()
 		i.groups.at = time.Time{}
 		i.groups.drops++
 		e.suspect(suspect{kind: stack.KindSecurityGroup, id: resolve(refs[len(refs)-1])})
@@ -71,7 +71,7 @@ func (i *Inventory) Doubt(key stack.Key, op plan.Operation, resolve func(stack.R
 	case elb.RequestCertificate, elb.TagCertificate, elb.PublishValidation:
 		i.certs.at = time.Time{}
 	default:
-		for _, ref := range elb.Refs(op) {
+		for _, ref := range op.Refs() {
 			switch id := resolve(ref); ref.Kind {
 			case stack.KindLoadBalancer, stack.KindTargetGroup:
 				e.suspect(suspect{kind: ref.Kind, id: id})

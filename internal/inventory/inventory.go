@@ -405,7 +405,7 @@ func (i *Inventory) record(key stack.Key, op plan.Operation, out plan.Output, re
 		i.retag(arn, nil)
 		i.goneNow(arn)
 	case elb.AddTags, elb.RemoveTags:
-		for _, r := range elb.Refs(op) {
+		for _, r := range op.Refs() {
 			i.retag(resolve(r), nil) // a later listing reads them
 		}
 	}

@@ -152,14 +152,14 @@ func (d *differ) resolve(r stack.Ref) string {
 }
 
 // step appends a step; the steps that produce its references become needs.
-func (d *differ) step(a plan.Action, r stack.Ref, lane plan.Lane, op plan.Operation, why ...string) *plan.Step {
+func (d *differ) step(a plan.Action, r stack.Ref, lane plan.Lane, op elb.Operation, why ...string) *plan.Step {
 	id := plan.StepID(op.Name() + " " + cmp.Or(r.ID, r.Literal))
 	d.ids[id]++
 	if n := d.ids[id]; n > 1 {
 		id += plan.StepID("#" + strconv.Itoa(n))
 	}
 	s := plan.Step{ID: id, Action: a, Resource: r, Op: op, Lane: lane, Why: why}
-	for _, ref := range elb.Refs(op) {
+	for _, ref := range op.Refs() {
 		if _, ok := d.known[ref]; ok {
 			continue
 		}

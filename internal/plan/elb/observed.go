@@ -211,3 +211,39 @@ type ShieldProtection struct{ ID, Name string }
 
 // Ours reports whether the controller made the protection.
 func (p *ShieldProtection) Ours() bool { return p != nil && naming.OurProtection(p.Name) }
+
+// ValidationRecord is a CNAME record that proves to ACM who owns a name. It is the same for a domain and its wildcard, and for
+// all certificates of an account.
+type ValidationRecord struct {
+	Name  string // owner name of the record
+	Value string
+}
+
+// CertificateRecord is what an observed certificate needs, or needed, in DNS.
+type CertificateRecord struct {
+	ValidationRecord
+	Domain string // that it validates, without "*."
+	Zone   string // id of the hosted zone for it; empty = there is none
+	// Shared tells that another certificate of the account needs the record, too.
+	Shared bool
+}
+
+// Certificate is an observed certificate of the stack, with the value of the resource tag as its ID and sorted Names.
+type Certificate struct {
+	ARN       string
+	Status    string // PENDING_VALIDATION, ISSUED, FAILED, …
+	Reason    string // why it failed
+	Imported  bool
+	Algorithm string // of the key, of imported ones
+	Serial    string // in hexadecimal digits without leading zeros
+	Content   string // of imported ones: hash of what was imported last, as far as is known
+	// Overdue tells that it is time to ask anew instead of waiting for it.
+	Overdue bool
+	Records []CertificateRecord
+	// Published are the hosted zones into which this process wrote the records.
+	Published []string
+	stack.Certificate
+}
+
+// Pending is the status of a certificate that ACM has not issued yet.
+const Pending = "PENDING_VALIDATION"

@@ -1,280 +1,186 @@
 package elb
 
 import (
+	"maps"
+	"reflect"
+	"slices"
+
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// EC2.
-type (
-	// CreateSecurityGroup creates a group without rules (Group.Ingress is not used).
-	CreateSecurityGroup struct {
-		VPC   string
-		Group stack.SecurityGroup
-	}
-	// AuthorizeIngress adds inbound rules in one atomic call.
-	AuthorizeIngress struct {
-		Group       stack.Ref
-		Permissions []stack.Permission
-	}
-	// RevokeIngress removes inbound rules in one atomic call.
-	RevokeIngress struct {
-		Group       stack.Ref
-		Permissions []stack.Permission
-	}
-	// DeleteSecurityGroup deletes a group; AWS refuses while a network interface uses it.
-	DeleteSecurityGroup struct{ Group stack.Ref }
-	// TagSecurityGroup sets tags.
-	TagSecurityGroup struct {
-		Group stack.Ref
-		Tags  map[string]string
-	}
-	// UntagSecurityGroup removes tags by key.
-	UntagSecurityGroup struct {
-		Group stack.Ref
-		Keys  []string
-	}
-)
+// Operation is one write to AWS or Kubernetes: a struct per AWS action or Kubernetes verb, in the file of its resource. All that is
+// known of an operation is in its methods; how it is sent is in the method of package cloud that Send calls.
+type Operation interface {
+	plan.Operation
+	// Send calls the method of s that is for the operation.
+	Send(s Sender)
+	// advance changes an observation to what it is after the operation.
+	advance(a advancer)
+}
 
-// Target groups.
-type (
-	// CreateTargetGroup creates a target group with its health check; attributes are a step of their own.
-	CreateTargetGroup struct {
-		VPC         string
-		TargetGroup stack.TargetGroup
-	}
-	// ModifyTargetGroup sets the complete health check.
-	ModifyTargetGroup struct {
-		TargetGroup     stack.Ref
-		ProtocolVersion string // says which matcher applies
-		HealthCheck     stack.HealthCheck
-	}
-	// ModifyTargetGroupAttributes sets at most 20 attributes.
-	ModifyTargetGroupAttributes struct {
-		TargetGroup stack.Ref
-		Attributes  map[string]string
-	}
-	// DeleteTargetGroup deletes a target group with whatever is registered in it.
-	DeleteTargetGroup struct{ TargetGroup stack.Ref }
-)
+// Sender has a method for each operation.
+type Sender interface {
+	CreateSecurityGroup(CreateSecurityGroup)
+	AuthorizeIngress(AuthorizeIngress)
+	RevokeIngress(RevokeIngress)
+	DeleteSecurityGroup(DeleteSecurityGroup)
+	TagSecurityGroup(TagSecurityGroup)
+	UntagSecurityGroup(UntagSecurityGroup)
 
-// Load balancers.
-type (
-	// CreateLoadBalancer creates a load balancer; attributes are a step of their own.
-	CreateLoadBalancer struct{ LoadBalancer stack.LoadBalancer }
-	// SetSecurityGroups replaces the groups of a load balancer.
-	SetSecurityGroups struct {
-		LoadBalancer stack.Ref
-		Groups       []stack.Ref
-	}
-	// SetSubnets replaces the subnets of a load balancer.
-	SetSubnets struct {
-		LoadBalancer     stack.Ref
-		Subnets          []stack.SubnetMapping
-		NetworkSourceNAT string // EnablePrefixForIpv6SourceNat; empty = not sent
-	}
-	// SetIPAddressType changes the address family.
-	SetIPAddressType struct {
-		LoadBalancer  stack.Ref
-		IPAddressType string
-	}
-	// ModifyLoadBalancerAttributes sets at most 20 attributes.
-	ModifyLoadBalancerAttributes struct {
-		LoadBalancer stack.Ref
-		Attributes   map[string]string
-	}
-	// DeleteLoadBalancer deletes a load balancer with its listeners and rules.
-	DeleteLoadBalancer struct {
-		LoadBalancer stack.Ref
-		// Successor is the load balancer that takes over; it must be active first. Nil = none.
-		Successor *stack.Ref `json:",omitempty"`
-	}
-)
+	CreateTargetGroup(CreateTargetGroup)
+	ModifyTargetGroup(ModifyTargetGroup)
+	ModifyTargetGroupAttributes(ModifyTargetGroupAttributes)
+	DeleteTargetGroup(DeleteTargetGroup)
+	AwaitTargets(AwaitTargets)
+	RegisterTargets(RegisterTargets)
+	DeregisterTargets(DeregisterTargets)
+	RegisterLoadBalancer(RegisterLoadBalancer)
+	DeregisterLoadBalancer(DeregisterLoadBalancer)
 
-// Listeners.
-type (
-	// CreateListener creates a listener; attributes and further certificates are steps of their own.
-	CreateListener struct{ Listener stack.Listener }
-	// ModifyListener sets protocol, default actions, default certificate, policies.
-	ModifyListener struct {
-		Ref      stack.Ref
-		Listener stack.Listener
-	}
-	// DeleteListener deletes a listener with its rules.
-	DeleteListener struct{ Listener stack.Ref }
-	// AddListenerCertificates attaches one further certificate.
-	AddListenerCertificates struct {
-		Listener    stack.Ref
-		Certificate string
-	}
-	// RemoveListenerCertificates detaches one further certificate.
-	RemoveListenerCertificates struct {
-		Listener    stack.Ref
-		Certificate string
-	}
-	// ModifyListenerAttributes sets at most 20 attributes.
-	ModifyListenerAttributes struct {
-		Listener   stack.Ref
-		Attributes map[string]string
-	}
-)
+	CreateLoadBalancer(CreateLoadBalancer)
+	SetSecurityGroups(SetSecurityGroups)
+	SetSubnets(SetSubnets)
+	SetIPAddressType(SetIPAddressType)
+	ModifyLoadBalancerAttributes(ModifyLoadBalancerAttributes)
+	ModifyIPPools(ModifyIPPools)
+	DeleteLoadBalancer(DeleteLoadBalancer)
 
-// Rules.
-type (
-	// CreateRule creates a rule at a priority.
-	CreateRule struct {
-		Rule     stack.Rule
-		Priority int32
-	}
-	// ModifyRule replaces what a rule matches and does, at the priority that it has.
-	ModifyRule struct {
-		Ref  stack.Ref
-		Rule stack.Rule
-	}
-	// SetRulePriorities moves rules of one listener, all at once.
-	SetRulePriorities struct {
-		Listener   stack.Ref
-		Priorities []RulePriority
-	}
-	// RulePriority is the new place of a rule.
-	RulePriority struct {
-		Rule     stack.Ref
-		Priority int32
-	}
-	// DeleteRule deletes a rule.
-	DeleteRule struct{ Rule stack.Ref }
-)
+	AssociateWebACL(AssociateWebACL)
+	DisassociateWebACL(DisassociateWebACL)
+	AssociateRegionalWebACL(AssociateRegionalWebACL)       // decision 16: WAF Classic
+	DisassociateRegionalWebACL(DisassociateRegionalWebACL) // decision 16: WAF Classic
+	CreateProtection(CreateProtection)
+	DeleteProtection(DeleteProtection)
+	ModifyCapacityReservation(ModifyCapacityReservation)
 
-// Tags of load balancers, target groups, listeners and rules.
-type (
-	// AddTags sets tags on one resource.
-	AddTags struct {
-		Resource stack.Ref
-		Tags     map[string]string
-	}
-	// RemoveTags removes tags by key.
-	RemoveTags struct {
-		Resource stack.Ref
-		Keys     []string
-	}
-)
+	CreateListener(CreateListener)
+	ModifyListener(ModifyListener)
+	DeleteListener(DeleteListener)
+	AddListenerCertificates(AddListenerCertificates)
+	RemoveListenerCertificates(RemoveListenerCertificates)
+	ModifyListenerAttributes(ModifyListenerAttributes)
 
-// Targets: all but the wait are planned by the fast lane, not by Diff.
-type (
-	// AwaitTargets reads the health of a target group until it is fit to serve; it writes nothing.
-	AwaitTargets struct {
-		TargetGroup stack.Ref
-		// Balancer is the load balancer that must be active first, because its targets are not checked before. Nil = none.
-		Balancer *stack.Ref `json:",omitempty"`
+	CreateRule(CreateRule)
+	ModifyRule(ModifyRule)
+	SetRulePriorities(SetRulePriorities)
+	DeleteRule(DeleteRule)
+
+	AddTags(AddTags)
+	RemoveTags(RemoveTags)
+
+	RequestCertificate(RequestCertificate)
+	ImportCertificate(ImportCertificate)
+	TagCertificate(TagCertificate)
+	DeleteCertificate(DeleteCertificate)
+	PublishValidation(PublishValidation)
+	WithdrawValidation(WithdrawValidation)
+
+	CreateBinding(CreateBinding)
+	UpdateBinding(UpdateBinding)
+	DeleteBinding(DeleteBinding)
+}
+
+// Operations are the zero values of all operations, for tests: those that Sender has a method for.
+func Operations() []Operation {
+	var out []Operation
+	for t, n := reflect.TypeFor[Sender](), 0; n < t.NumMethod(); n++ {
+		if op, ok := reflect.Zero(t.Method(n).Type.In(0)).Interface().(Operation); ok {
+			out = append(out, op)
+		}
 	}
+	return out
+}
 
-	// RegisterTargets registers at most 200 targets.
-	RegisterTargets struct {
-		TargetGroup stack.Ref
-		Targets     []Target
+// Advance is the observation after an operation succeeded; resolve gives the ARN or group id behind a reference. The
+// observation that was given in stays as it is. An operation on what is not of a stack changes nothing.
+func Advance(obs Observed, op plan.Operation, out plan.Output, resolve func(stack.Ref) string) Observed {
+	o := obs.Clone()
+	if op, ok := op.(Operation); ok {
+		op.advance(advancer{&o, out, resolve})
 	}
-	// DeregisterTargets deregisters at most 200 targets.
-	DeregisterTargets struct {
-		TargetGroup stack.Ref
-		Targets     []Target
+	return o
+}
+
+// advancer is what operations change an observation by.
+type advancer struct {
+	o       *Observed
+	out     plan.Output
+	resolve canonical.Resolver
+}
+
+// known turns a reference into the literal that an observation holds.
+func (a advancer) known(r stack.Ref) stack.Ref { return stack.Literal(r.Kind, a.resolve(r)) }
+
+func (a advancer) refs(rs []stack.Ref) []stack.Ref {
+	out := make([]stack.Ref, len(rs))
+	for i, r := range rs {
+		out[i] = a.known(r)
 	}
-	// Target is an instance or an address, with its port.
-	Target struct {
-		ID   string // instance id or address
-		Port int32
-		Zone string // of addresses outside of the VPC: a zone name or "all"; else empty
+	return out
+}
+
+func (a advancer) actions(as []stack.Action) []stack.Action {
+	out := slices.Clone(as)
+	for i := range out {
+		if f := out[i].Forward; f != nil {
+			c := *f
+			c.TargetGroups = slices.Clone(f.TargetGroups)
+			for j := range c.TargetGroups {
+				c.TargetGroups[j].TargetGroup = a.known(c.TargetGroups[j].TargetGroup)
+			}
+			out[i].Forward = &c
+		}
 	}
-)
+	return out
+}
 
-// A load balancer as target.
-type (
-	// RegisterLoadBalancer makes a load balancer the target of a group of type alb. It must be active, with a listener there.
-	RegisterLoadBalancer struct {
-		TargetGroup  stack.Ref
-		LoadBalancer stack.Ref
-		Port         int32
+// merged copies a map and lays changes over it; the result is never nil.
+func merged(m, change map[string]string) map[string]string {
+	out := make(map[string]string, len(m)+len(change))
+	maps.Copy(out, m)
+	maps.Copy(out, change)
+	return out
+}
+
+// without copies a map without some keys; the result is never nil.
+func without(m map[string]string, keys []string) map[string]string {
+	out := merged(m, nil)
+	for _, k := range keys {
+		delete(out, k)
 	}
-	// DeregisterLoadBalancer ends that.
-	DeregisterLoadBalancer struct {
-		TargetGroup  stack.Ref
-		LoadBalancer stack.Ref
-		Port         int32
-		// Successor is the load balancer that takes over; it must be active first. Nil = none.
-		Successor *stack.Ref `json:",omitempty"`
+	return out
+}
+
+// found is the element of a list with an id, or nil.
+func found[T any](list []T, want string, id func(*T) string) *T {
+	for i := range list {
+		if id(&list[i]) == want {
+			return &list[i]
+		}
 	}
-)
+	return nil
+}
 
-// TargetGroupBinding objects.
-type (
-	// CreateBinding creates the object.
-	CreateBinding struct{ Binding stack.Binding }
-	// UpdateBinding patches the fields and labels that are ours; others stay.
-	UpdateBinding struct{ Binding stack.Binding }
-	// DeleteBinding asks for the deletion of the object; finalizers may keep it for a while.
-	DeleteBinding struct {
-		Namespace, ObjectName string
+// added appends something new; AWS may have answered with what was there already, which it then replaces.
+func added[T any](list []T, v T, id func(*T) string) []T {
+	if p := found(list, id(&v), id); p != nil {
+		*p = v
+		return list
 	}
-)
+	return append(list, v)
+}
 
-// The names of operations are those of AWS's actions; those on TargetGroupBindings have names like them.
+// dropped is a list without the elements of an id.
+func dropped[T any](list []T, gone string, id func(*T) string) []T {
+	return slices.DeleteFunc(list, func(v T) bool { return id(&v) == gone })
+}
 
-func (CreateSecurityGroup) Name() string          { return "CreateSecurityGroup" }
-func (AuthorizeIngress) Name() string             { return "AuthorizeSecurityGroupIngress" }
-func (RevokeIngress) Name() string                { return "RevokeSecurityGroupIngress" }
-func (DeleteSecurityGroup) Name() string          { return "DeleteSecurityGroup" }
-func (TagSecurityGroup) Name() string             { return "CreateTags" }
-func (UntagSecurityGroup) Name() string           { return "DeleteTags" }
-func (CreateTargetGroup) Name() string            { return "CreateTargetGroup" }
-func (ModifyTargetGroup) Name() string            { return "ModifyTargetGroup" }
-func (ModifyTargetGroupAttributes) Name() string  { return "ModifyTargetGroupAttributes" }
-func (DeleteTargetGroup) Name() string            { return "DeleteTargetGroup" }
-func (CreateLoadBalancer) Name() string           { return "CreateLoadBalancer" }
-func (SetSecurityGroups) Name() string            { return "SetSecurityGroups" }
-func (SetSubnets) Name() string                   { return "SetSubnets" }
-func (SetIPAddressType) Name() string             { return "SetIpAddressType" }
-func (ModifyLoadBalancerAttributes) Name() string { return "ModifyLoadBalancerAttributes" }
-func (DeleteLoadBalancer) Name() string           { return "DeleteLoadBalancer" }
-func (CreateListener) Name() string               { return "CreateListener" }
-func (ModifyListener) Name() string               { return "ModifyListener" }
-func (DeleteListener) Name() string               { return "DeleteListener" }
-func (AddListenerCertificates) Name() string      { return "AddListenerCertificates" }
-func (RemoveListenerCertificates) Name() string   { return "RemoveListenerCertificates" }
-func (ModifyListenerAttributes) Name() string     { return "ModifyListenerAttributes" }
-func (CreateRule) Name() string                   { return "CreateRule" }
-func (ModifyRule) Name() string                   { return "ModifyRule" }
-func (SetRulePriorities) Name() string            { return "SetRulePriorities" }
-func (DeleteRule) Name() string                   { return "DeleteRule" }
-func (AddTags) Name() string                      { return "AddTags" }
-func (RemoveTags) Name() string                   { return "RemoveTags" }
-func (AwaitTargets) Name() string                 { return "DescribeTargetHealth" }
-func (RegisterTargets) Name() string              { return "RegisterTargets" }
-func (DeregisterTargets) Name() string            { return "DeregisterTargets" }
-func (RegisterLoadBalancer) Name() string         { return "RegisterTargets" }
-func (DeregisterLoadBalancer) Name() string       { return "DeregisterTargets" }
-
-// Name is the Kubernetes write.
-func (CreateBinding) Name() string { return "CreateBinding" }
-
-// Name is the Kubernetes write.
-func (UpdateBinding) Name() string { return "UpdateBinding" }
-
-// Name is the Kubernetes write.
-func (DeleteBinding) Name() string { return "DeleteBinding" }
-
-// Operations lists the zero value of every operation.
-func Operations() []plan.Operation {
-	return []plan.Operation{
-		CreateSecurityGroup{}, AuthorizeIngress{}, RevokeIngress{}, DeleteSecurityGroup{}, TagSecurityGroup{}, UntagSecurityGroup{},
-		CreateTargetGroup{}, ModifyTargetGroup{}, ModifyTargetGroupAttributes{}, DeleteTargetGroup{},
-		CreateLoadBalancer{}, SetSecurityGroups{}, SetSubnets{}, SetIPAddressType{}, ModifyLoadBalancerAttributes{}, DeleteLoadBalancer{},
-		CreateListener{}, ModifyListener{}, DeleteListener{}, AddListenerCertificates{}, RemoveListenerCertificates{}, ModifyListenerAttributes{},
-		CreateRule{}, ModifyRule{}, SetRulePriorities{}, DeleteRule{}, AddTags{}, RemoveTags{},
-		CreateBinding{}, UpdateBinding{}, DeleteBinding{},
-		RequestCertificate{}, ImportCertificate{}, TagCertificate{}, DeleteCertificate{}, PublishValidation{}, WithdrawValidation{},
-		AssociateWebACL{}, DisassociateWebACL{}, CreateProtection{}, DeleteProtection{},
-		AssociateRegionalWebACL{}, DisassociateRegionalWebACL{}, // decision 16: WAF Classic
-		ModifyCapacityReservation{}, ModifyIPPools{},
-		RegisterLoadBalancer{}, DeregisterLoadBalancer{},
-		AwaitTargets{}, RegisterTargets{}, DeregisterTargets{},
+// refsTo are references of which some may be absent.
+func refsTo(first stack.Ref, more *stack.Ref) []stack.Ref {
+	if more == nil {
+		return []stack.Ref{first}
 	}
+	return []stack.Ref{first, *more}
 }

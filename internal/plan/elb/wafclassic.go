@@ -24,6 +24,10 @@ type (
 // Name tells the AWS action AssociateWebACL of WAF Classic from that of WAFv2.
 func (AssociateRegionalWebACL) Name() string { return "AssociateRegionalWebACL" }
 
+func (o AssociateRegionalWebACL) Refs() []stack.Ref   { return addOnRefs(o) }
+func (o AssociateRegionalWebACL) Traits() plan.Traits { return addOnTraits(o) }
+func (o AssociateRegionalWebACL) Send(s Sender)       { s.AssociateRegionalWebACL(o) }
+func (o AssociateRegionalWebACL) advance(a advancer)  { a.addOn(o) }
 func (o AssociateRegionalWebACL) changes() (stack.Ref, AddOn) {
 	return o.LoadBalancer, AddOnClassicWebACL
 }
@@ -34,6 +38,10 @@ func (o AssociateRegionalWebACL) effect(lb *LoadBalancer, _ plan.Output) {
 // Name tells the AWS action DisassociateWebACL of WAF Classic from that of WAFv2.
 func (DisassociateRegionalWebACL) Name() string { return "DisassociateRegionalWebACL" }
 
+func (o DisassociateRegionalWebACL) Refs() []stack.Ref   { return addOnRefs(o) }
+func (o DisassociateRegionalWebACL) Traits() plan.Traits { return addOnTraits(o) }
+func (o DisassociateRegionalWebACL) Send(s Sender)       { s.DisassociateRegionalWebACL(o) }
+func (o DisassociateRegionalWebACL) advance(a advancer)  { a.addOn(o) }
 func (o DisassociateRegionalWebACL) changes() (stack.Ref, AddOn) {
 	return o.LoadBalancer, AddOnClassicWebACL
 }
@@ -41,7 +49,7 @@ func (DisassociateRegionalWebACL) effect(lb *LoadBalancer, _ plan.Output) {
 	lb.ClassicWebACL = new(string)
 }
 
-func classicWebACLOp(r stack.Ref, id string) plan.Operation {
+func classicWebACLOp(r stack.Ref, id string) Operation {
 	if id == "" {
 		return DisassociateRegionalWebACL{r}
 	}

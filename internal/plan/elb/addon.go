@@ -1,0 +1,167 @@
+package elb
+
+import (
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// AddOn names a part of stack.AddOns.
+type AddOn string
+
+// The add-ons.
+const (
+	AddOnWebACL   AddOn = "WebACL"
+	AddOnShield   AddOn = "Shield"
+	AddOnCapacity AddOn = "Capacity"
+)
+
+// addOnOperation is an operation on an add-on of a load balancer.
+type addOnOperation interface {
+	Operation
+	// changes is the load balancer, and which of its add-ons the operation changes.
+	changes() (stack.Ref, AddOn)
+	// effect shows in an observation of the load balancer what the operation has made of that add-on.
+	effect(lb *LoadBalancer, out plan.Output)
+}
+
+// Changes is the load balancer whose add-on an operation changes, and which one; ok is false for other operations.
+func Changes(op plan.Operation) (r stack.Ref, a AddOn, ok bool) {
+	if op, ok := op.(addOnOperation); ok {
+		r, a = op.changes()
+		return r, a, true
+	}
+	return stack.Ref{}, "", false
+}
+
+// Effect is an observation that tells only of the add-ons of which an operation has decided, which are all of a new load balancer;
+// ok is false for an operation that decides of none.
+func Effect(op plan.Operation, out plan.Output) (lb LoadBalancer, ok bool) {
+	switch op := op.(type) {
+	case CreateLoadBalancer:
+		lb.AddOns = NoAddOns()
+		return lb, true
+	case addOnOperation:
+		op.effect(&lb, out)
+		return lb, true
+	}
+	return LoadBalancer{}, false
+}
+
+func (a advancer) addOn(op addOnOperation) {
+	r, _ := op.changes()
+	a.loadBalancer(r, func(lb *LoadBalancer) { op.effect(lb, a.out) })
+}
+
+// addOnRefs and addOnTraits are those of every operation on an add-on.
+func addOnRefs(op addOnOperation) []stack.Ref {
+	r, _ := op.changes()
+	return []stack.Ref{r}
+}
+
+func addOnTraits(op addOnOperation) plan.Traits {
+	_, on := op.changes()
+	return plan.Traits{Setting: string(on)}
+}
+
+// AssociateWebACL puts a WAFv2 web ACL before a load balancer, in place of the one that is there.
+type AssociateWebACL struct {
+	LoadBalancer stack.Ref
+	WebACL       string // ARN
+}
+
+func (AssociateWebACL) Name() string                             { return "AssociateWebACL" }
+func (o AssociateWebACL) Refs() []stack.Ref                      { return addOnRefs(o) }
+func (o AssociateWebACL) Traits() plan.Traits                    { return addOnTraits(o) }
+func (o AssociateWebACL) Send(s Sender)                          { s.AssociateWebACL(o) }
+func (o AssociateWebACL) advance(a advancer)                     { a.addOn(o) }
+func (o AssociateWebACL) changes() (stack.Ref, AddOn)            { return o.LoadBalancer, AddOnWebACL }
+func (o AssociateWebACL) effect(lb *LoadBalancer, _ plan.Output) { lb.WebACL = &o.WebACL }
+
+// DisassociateWebACL takes the WAFv2 web ACL away.
+type DisassociateWebACL struct{ LoadBalancer stack.Ref }
+
+func (DisassociateWebACL) Name() string                           { return "DisassociateWebACL" }
+func (o DisassociateWebACL) Refs() []stack.Ref                    { return addOnRefs(o) }
+func (o DisassociateWebACL) Traits() plan.Traits                  { return addOnTraits(o) }
+func (o DisassociateWebACL) Send(s Sender)                        { s.DisassociateWebACL(o) }
+func (o DisassociateWebACL) advance(a advancer)                   { a.addOn(o) }
+func (o DisassociateWebACL) changes() (stack.Ref, AddOn)          { return o.LoadBalancer, AddOnWebACL }
+func (DisassociateWebACL) effect(lb *LoadBalancer, _ plan.Output) { lb.WebACL = new(string) }
+
+// CreateProtection has Shield Advanced protect a load balancer.
+type CreateProtection struct{ LoadBalancer stack.Ref }
+
+func (CreateProtection) Name() string                  { return "CreateProtection" }
+func (o CreateProtection) Refs() []stack.Ref           { return addOnRefs(o) }
+func (o CreateProtection) Traits() plan.Traits         { return addOnTraits(o) }
+func (o CreateProtection) Send(s Sender)               { s.CreateProtection(o) }
+func (o CreateProtection) advance(a advancer)          { a.addOn(o) }
+func (o CreateProtection) changes() (stack.Ref, AddOn) { return o.LoadBalancer, AddOnShield }
+func (CreateProtection) effect(lb *LoadBalancer, out plan.Output) {
+	lb.Shield, lb.Protection = new(true), &ShieldProtection{ID: out.Protection, Name: naming.ProtectionName}
+}
+
+// DeleteProtection ends a protection of Shield Advanced.
+type DeleteProtection struct {
+	LoadBalancer stack.Ref
+	Protection   string // id
+}
+
+func (DeleteProtection) Name() string        { return "DeleteProtection" }
+func (o DeleteProtection) Refs() []stack.Ref { return addOnRefs(o) }
+func (o DeleteProtection) Traits() plan.Traits {
+	t := addOnTraits(o)
+	t.Removes = true
+	return t
+}
+func (o DeleteProtection) Send(s Sender)               { s.DeleteProtection(o) }
+func (o DeleteProtection) advance(a advancer)          { a.addOn(o) }
+func (o DeleteProtection) changes() (stack.Ref, AddOn) { return o.LoadBalancer, AddOnShield }
+func (DeleteProtection) effect(lb *LoadBalancer, _ plan.Output) {
+	lb.Shield, lb.Protection = new(false), nil
+}
+
+// ModifyCapacityReservation reserves capacity units, 0 = none; the load balancer must be active.
+type ModifyCapacityReservation struct {
+	LoadBalancer stack.Ref
+	Units        int32
+}
+
+func (ModifyCapacityReservation) Name() string                             { return "ModifyCapacityReservation" }
+func (o ModifyCapacityReservation) Refs() []stack.Ref                      { return addOnRefs(o) }
+func (o ModifyCapacityReservation) Traits() plan.Traits                    { return addOnTraits(o) }
+func (o ModifyCapacityReservation) Send(s Sender)                          { s.ModifyCapacityReservation(o) }
+func (o ModifyCapacityReservation) advance(a advancer)                     { a.addOn(o) }
+func (o ModifyCapacityReservation) changes() (stack.Ref, AddOn)            { return o.LoadBalancer, AddOnCapacity }
+func (o ModifyCapacityReservation) effect(lb *LoadBalancer, _ plan.Output) { lb.Capacity = &o.Units }
+
+// Firewall is a generation of AWS WAF: it knows nothing of the web ACLs of another one.
+type Firewall struct {
+	On   AddOn
+	What string
+	Of   func(*stack.AddOns) **string      // its part of the add-ons
+	Op   func(stack.Ref, string) Operation // of a web ACL; "" = none
+}
+
+// Firewalls are the generations of AWS WAF, the present one first.
+var Firewalls = []Firewall{
+	{AddOnWebACL, "web ACL", func(a *stack.AddOns) **string { return &a.WebACL }, webACLOp},
+	wafClassic, // decision 16: WAF Classic
+}
+
+func webACLOp(r stack.Ref, arn string) Operation {
+	if arn == "" {
+		return DisassociateWebACL{r}
+	}
+	return AssociateWebACL{r, arn}
+}
+
+// NoAddOns is what a new load balancer has.
+func NoAddOns() stack.AddOns {
+	out := stack.AddOns{Shield: new(bool), Capacity: new(int32)}
+	for _, f := range Firewalls {
+		*f.Of(&out) = new(string)
+	}
+	return out
+}

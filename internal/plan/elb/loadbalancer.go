@@ -1,0 +1,173 @@
+package elb
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// CreateLoadBalancer creates a load balancer; attributes are a step of their own.
+type CreateLoadBalancer struct{ LoadBalancer stack.LoadBalancer }
+
+func (CreateLoadBalancer) Name() string        { return "CreateLoadBalancer" }
+func (o CreateLoadBalancer) Refs() []stack.Ref { return o.LoadBalancer.SecurityGroups }
+
+// Traits names no setting: AWS may refuse any of them, and says which in its text.
+func (CreateLoadBalancer) Traits() plan.Traits { return plan.Traits{} }
+func (o CreateLoadBalancer) Send(s Sender)     { s.CreateLoadBalancer(o) }
+func (o CreateLoadBalancer) advance(a advancer) {
+	lb := LoadBalancer{ARN: a.out.ID, DNSName: a.out.DNSName, HostedZone: a.out.HostedZone, State: a.out.State, LoadBalancer: o.LoadBalancer}
+	lb.SecurityGroups = a.refs(o.LoadBalancer.SecurityGroups)
+	lb.Attributes, lb.Tags = map[string]string{}, merged(o.LoadBalancer.Tags, nil)
+	lb.AddOns = NoAddOns()
+	a.o.LoadBalancers = added(a.o.LoadBalancers, lb, (*LoadBalancer).id)
+}
+
+// SetSecurityGroups replaces the groups of a load balancer.
+type SetSecurityGroups struct {
+	LoadBalancer stack.Ref
+	Groups       []stack.Ref
+}
+
+func (SetSecurityGroups) Name() string { return "SetSecurityGroups" }
+func (o SetSecurityGroups) Refs() []stack.Ref {
+	return append([]stack.Ref{o.LoadBalancer}, o.Groups...)
+}
+func (SetSecurityGroups) Traits() plan.Traits { return plan.Traits{Setting: "SecurityGroups"} }
+func (o SetSecurityGroups) Send(s Sender)     { s.SetSecurityGroups(o) }
+func (o SetSecurityGroups) advance(a advancer) {
+	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.SecurityGroups = a.refs(o.Groups) })
+}
+
+// SetSubnets replaces the subnets of a load balancer.
+type SetSubnets struct {
+	LoadBalancer     stack.Ref
+	Subnets          []stack.SubnetMapping
+	NetworkSourceNAT string // EnablePrefixForIpv6SourceNat; empty = not sent
+}
+
+func (SetSubnets) Name() string        { return "SetSubnets" }
+func (o SetSubnets) Refs() []stack.Ref { return []stack.Ref{o.LoadBalancer} }
+func (SetSubnets) Traits() plan.Traits { return plan.Traits{Setting: "Subnets"} }
+func (o SetSubnets) Send(s Sender)     { s.SetSubnets(o) }
+func (o SetSubnets) advance(a advancer) {
+	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) {
+		lb.Subnets = o.Subnets
+		lb.NetworkSourceNAT = cmp.Or(o.NetworkSourceNAT, lb.NetworkSourceNAT)
+	})
+}
+
+// SetIPAddressType changes the address family.
+type SetIPAddressType struct {
+	LoadBalancer  stack.Ref
+	IPAddressType string
+}
+
+func (SetIPAddressType) Name() string        { return "SetIpAddressType" }
+func (o SetIPAddressType) Refs() []stack.Ref { return []stack.Ref{o.LoadBalancer} }
+func (SetIPAddressType) Traits() plan.Traits { return plan.Traits{Setting: "IPAddressType"} }
+func (o SetIPAddressType) Send(s Sender)     { s.SetIPAddressType(o) }
+func (o SetIPAddressType) advance(a advancer) {
+	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.IPAddressType = o.IPAddressType })
+}
+
+// ModifyLoadBalancerAttributes sets at most 20 attributes.
+type ModifyLoadBalancerAttributes struct {
+	LoadBalancer stack.Ref
+	Attributes   map[string]string
+}
+
+func (ModifyLoadBalancerAttributes) Name() string        { return "ModifyLoadBalancerAttributes" }
+func (o ModifyLoadBalancerAttributes) Refs() []stack.Ref { return []stack.Ref{o.LoadBalancer} }
+func (o ModifyLoadBalancerAttributes) Traits() plan.Traits {
+	return plan.Traits{Setting: "Attributes", Values: o.Attributes}
+}
+func (o ModifyLoadBalancerAttributes) Send(s Sender) { s.ModifyLoadBalancerAttributes(o) }
+func (o ModifyLoadBalancerAttributes) advance(a advancer) {
+	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.Attributes = merged(lb.Attributes, o.Attributes) })
+}
+
+// ModifyIPPools sets the pool of public IPv4 addresses; empty = Amazon's.
+type ModifyIPPools struct {
+	LoadBalancer stack.Ref
+	Pool         string
+}
+
+func (ModifyIPPools) Name() string        { return "ModifyIpPools" }
+func (o ModifyIPPools) Refs() []stack.Ref { return []stack.Ref{o.LoadBalancer} }
+func (ModifyIPPools) Traits() plan.Traits { return plan.Traits{Setting: "IPAMPool"} }
+func (o ModifyIPPools) Send(s Sender)     { s.ModifyIPPools(o) }
+func (o ModifyIPPools) advance(a advancer) {
+	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.IPAMPool = o.Pool })
+}
+
+// DeleteLoadBalancer deletes a load balancer with its listeners and rules.
+type DeleteLoadBalancer struct {
+	LoadBalancer stack.Ref
+	// Successor is the load balancer that takes over; it must be active first. Nil = none.
+	Successor *stack.Ref `json:",omitempty"`
+}
+
+func (DeleteLoadBalancer) Name() string        { return "DeleteLoadBalancer" }
+func (o DeleteLoadBalancer) Refs() []stack.Ref { return refsTo(o.LoadBalancer, o.Successor) }
+func (o DeleteLoadBalancer) Traits() plan.Traits {
+	return plan.Traits{Removes: true, UsedBy: noTarget, Active: successor(o.Successor)}
+}
+func (o DeleteLoadBalancer) Send(s Sender) { s.DeleteLoadBalancer(o) }
+func (o DeleteLoadBalancer) advance(a advancer) {
+	arn := a.resolve(o.LoadBalancer)
+	a.o.LoadBalancers = dropped(a.o.LoadBalancers, arn, (*LoadBalancer).id)
+	for _, l := range slices.Clone(a.o.Listeners) {
+		if l.LoadBalancer.Literal == arn {
+			a.dropListener(l.ARN)
+		}
+	}
+}
+
+// noTarget is what a load balancer, or the listener of one, waits for when AWS refuses to delete it as a target.
+const noTarget = "AWS to notice that the load balancer is nobody's target any more"
+
+func (lb *LoadBalancer) id() string { return lb.ARN }
+
+func (a advancer) loadBalancer(r stack.Ref, change func(*LoadBalancer)) {
+	if lb := found(a.o.LoadBalancers, a.resolve(r), (*LoadBalancer).id); lb != nil {
+		change(lb)
+	}
+}
+
+// AddTags sets tags on a load balancer, target group, listener or rule.
+type AddTags struct {
+	Resource stack.Ref
+	Tags     map[string]string
+}
+
+func (AddTags) Name() string          { return "AddTags" }
+func (o AddTags) Refs() []stack.Ref   { return []stack.Ref{o.Resource} }
+func (o AddTags) Traits() plan.Traits { return plan.Traits{Setting: "Tags", Values: o.Tags} }
+func (o AddTags) Send(s Sender)       { s.AddTags(o) }
+func (o AddTags) advance(a advancer) {
+	a.tags(o.Resource, func(t map[string]string) map[string]string { return merged(t, o.Tags) })
+}
+
+// RemoveTags removes tags of a load balancer, target group, listener or rule by key.
+type RemoveTags struct {
+	Resource stack.Ref
+	Keys     []string
+}
+
+func (RemoveTags) Name() string        { return "RemoveTags" }
+func (o RemoveTags) Refs() []stack.Ref { return []stack.Ref{o.Resource} }
+func (RemoveTags) Traits() plan.Traits { return plan.Traits{} }
+func (o RemoveTags) Send(s Sender)     { s.RemoveTags(o) }
+func (o RemoveTags) advance(a advancer) {
+	a.tags(o.Resource, func(t map[string]string) map[string]string { return without(t, o.Keys) })
+}
+
+func (a advancer) tags(r stack.Ref, change func(map[string]string) map[string]string) {
+	a.loadBalancer(r, func(lb *LoadBalancer) { lb.Tags = change(lb.Tags) })
+	a.targetGroup(r, func(tg *TargetGroup) { tg.Tags = change(tg.Tags) })
+	a.listener(r, func(l *Listener) { l.Tags = change(l.Tags) })
+	a.rule(r, func(rule *Rule) { rule.Tags = change(rule.Tags) })
+}

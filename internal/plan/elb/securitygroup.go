@@ -1,0 +1,138 @@
+package elb
+
+import (
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/canonical"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// CreateSecurityGroup creates a group without rules (Group.Ingress is not used).
+type CreateSecurityGroup struct {
+	VPC   string
+	Group stack.SecurityGroup
+}
+
+func (CreateSecurityGroup) Name() string        { return "CreateSecurityGroup" }
+func (CreateSecurityGroup) Refs() []stack.Ref   { return nil }
+func (CreateSecurityGroup) Traits() plan.Traits { return plan.Traits{} }
+func (o CreateSecurityGroup) Send(s Sender)     { s.CreateSecurityGroup(o) }
+func (o CreateSecurityGroup) advance(a advancer) {
+	g := SecurityGroup{GroupID: a.out.ID, SecurityGroup: o.Group}
+	g.Ingress, g.Tags = nil, merged(o.Group.Tags, nil)
+	a.o.SecurityGroups = added(a.o.SecurityGroups, g, (*SecurityGroup).id)
+}
+
+// AuthorizeIngress adds inbound rules in one atomic call.
+type AuthorizeIngress struct {
+	Group       stack.Ref
+	Permissions []stack.Permission
+}
+
+func (AuthorizeIngress) Name() string        { return "AuthorizeSecurityGroupIngress" }
+func (o AuthorizeIngress) Refs() []stack.Ref { return append(groupsOf(o.Permissions), o.Group) }
+func (o AuthorizeIngress) Traits() plan.Traits {
+	return plan.Traits{Quota: plan.Quota{Of: o.Group, Counts: "inbound rules"}}
+}
+func (o AuthorizeIngress) Send(s Sender) { s.AuthorizeIngress(o) }
+func (o AuthorizeIngress) advance(a advancer) {
+	a.securityGroup(o.Group, func(g *SecurityGroup) { g.Ingress = o.After(g.Ingress, a.resolve) })
+}
+
+// After are the inbound rules of a group after the operation.
+func (o AuthorizeIngress) After(before []stack.Permission, resolve func(stack.Ref) string) []stack.Permission {
+	out := slices.Clone(before)
+	for _, p := range o.Permissions {
+		if p.Group != (stack.Ref{}) {
+			p.Group = stack.Literal(p.Group.Kind, resolve(p.Group))
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// RevokeIngress removes inbound rules in one atomic call.
+type RevokeIngress struct {
+	Group       stack.Ref
+	Permissions []stack.Permission
+}
+
+func (RevokeIngress) Name() string        { return "RevokeSecurityGroupIngress" }
+func (o RevokeIngress) Refs() []stack.Ref { return append(groupsOf(o.Permissions), o.Group) }
+func (o RevokeIngress) Traits() plan.Traits {
+	return plan.Traits{Quota: plan.Quota{Of: o.Group, Counts: "inbound rules", Frees: true}}
+}
+func (o RevokeIngress) Send(s Sender) { s.RevokeIngress(o) }
+func (o RevokeIngress) advance(a advancer) {
+	a.securityGroup(o.Group, func(g *SecurityGroup) { g.Ingress = o.After(g.Ingress, a.resolve) })
+}
+
+// After are the inbound rules of a group after the operation.
+func (o RevokeIngress) After(before []stack.Permission, resolve func(stack.Ref) string) []stack.Permission {
+	gone := map[string]bool{}
+	for _, p := range o.Permissions {
+		gone[canonical.PermissionKey(p, resolve)] = true
+	}
+	return slices.DeleteFunc(slices.Clone(before), func(p stack.Permission) bool { return gone[canonical.PermissionKey(p, canonical.Literal)] })
+}
+
+// DeleteSecurityGroup deletes a group; AWS refuses while a network interface uses it.
+type DeleteSecurityGroup struct{ Group stack.Ref }
+
+func (DeleteSecurityGroup) Name() string        { return "DeleteSecurityGroup" }
+func (o DeleteSecurityGroup) Refs() []stack.Ref { return []stack.Ref{o.Group} }
+func (DeleteSecurityGroup) Traits() plan.Traits {
+	return plan.Traits{Removes: true, UsedBy: "the network interfaces and rules that use the security group to go"}
+}
+func (o DeleteSecurityGroup) Send(s Sender) { s.DeleteSecurityGroup(o) }
+func (o DeleteSecurityGroup) advance(a advancer) {
+	a.o.SecurityGroups = dropped(a.o.SecurityGroups, a.resolve(o.Group), (*SecurityGroup).id)
+}
+
+// TagSecurityGroup sets tags.
+type TagSecurityGroup struct {
+	Group stack.Ref
+	Tags  map[string]string
+}
+
+func (TagSecurityGroup) Name() string          { return "CreateTags" }
+func (o TagSecurityGroup) Refs() []stack.Ref   { return []stack.Ref{o.Group} }
+func (o TagSecurityGroup) Traits() plan.Traits { return plan.Traits{Setting: "Tags", Values: o.Tags} }
+func (o TagSecurityGroup) Send(s Sender)       { s.TagSecurityGroup(o) }
+func (o TagSecurityGroup) advance(a advancer) {
+	a.securityGroup(o.Group, func(g *SecurityGroup) { g.Tags = merged(g.Tags, o.Tags) })
+}
+
+// UntagSecurityGroup removes tags by key.
+type UntagSecurityGroup struct {
+	Group stack.Ref
+	Keys  []string
+}
+
+func (UntagSecurityGroup) Name() string        { return "DeleteTags" }
+func (o UntagSecurityGroup) Refs() []stack.Ref { return []stack.Ref{o.Group} }
+func (UntagSecurityGroup) Traits() plan.Traits { return plan.Traits{} }
+func (o UntagSecurityGroup) Send(s Sender)     { s.UntagSecurityGroup(o) }
+func (o UntagSecurityGroup) advance(a advancer) {
+	a.securityGroup(o.Group, func(g *SecurityGroup) { g.Tags = without(g.Tags, o.Keys) })
+}
+
+func (g *SecurityGroup) id() string { return g.GroupID }
+
+func (a advancer) securityGroup(r stack.Ref, change func(*SecurityGroup)) {
+	if g := found(a.o.SecurityGroups, a.resolve(r), (*SecurityGroup).id); g != nil {
+		change(g)
+	}
+}
+
+// groupsOf are the security groups that permissions name.
+func groupsOf(ps []stack.Permission) []stack.Ref {
+	var out []stack.Ref
+	for _, p := range ps {
+		if p.Group != (stack.Ref{}) {
+			out = append(out, p.Group)
+		}
+	}
+	return out
+}
