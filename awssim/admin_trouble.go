@@ -42,14 +42,10 @@ func changing[T any](change func(T) error) http.HandlerFunc {
 }
 
 // Quotas are the quotas of all services.
-func (s *Simulator) Quotas() []simclient.Quota {
+func (s *Simulator) Quotas() []quota.Quota {
 	s.Account.Lock()
 	defer s.Account.Unlock()
-	var all []simclient.Quota
-	for _, q := range s.Account.AllQuotas() {
-		all = append(all, simclient.Quota(q))
-	}
-	return all
+	return s.Account.AllQuotas()
 }
 
 // SetQuotas changes quotas by name, all or none.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
@@ -210,4 +211,14 @@ func (l linkedRole) check(a *account.Account) check {
 		action: "iam:CreateServiceLinkedRole", keys: keys,
 		resource: a.IAMARN(fmt.Sprintf("role/aws-service-role/%s/%s", l.name, l.role)),
 	}
+}
+
+// tagMap is the tags of a request as keys of conditions see them; each service has a type of its own for them.
+func tagMap[T any](tags []T, of func(T) (key, value *string)) map[string]string {
+	m := make(map[string]string, len(tags))
+	for _, t := range tags {
+		key, value := of(t)
+		m[aws.ToString(key)] = aws.ToString(value)
+	}
+	return m
 }

@@ -65,9 +65,5 @@ func certified(a *account.Account, arn string, keys policy.Context, given []type
 }
 
 func certificateTags(tags []types.Tag) map[string]string {
-	m := make(map[string]string, len(tags))
-	for _, t := range tags {
-		m[aws.ToString(t.Key)] = aws.ToString(t.Value)
-	}
-	return m
+	return tagMap(tags, func(t types.Tag) (key, value *string) { return t.Key, t.Value })
 }

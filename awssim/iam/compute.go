@@ -216,9 +216,5 @@ func specified(specifications []types.TagSpecification, kind string) map[string]
 }
 
 func computeTags(tags []types.Tag) map[string]string {
-	m := make(map[string]string, len(tags))
-	for _, t := range tags {
-		m[aws.ToString(t.Key)] = aws.ToString(t.Value)
-	}
-	return m
+	return tagMap(tags, func(t types.Tag) (key, value *string) { return t.Key, t.Value })
 }

@@ -167,17 +167,9 @@ func untagging(arn *string, names []string) []check {
 }
 
 func firewallTags(tags []firewalltypes.Tag) map[string]string {
-	m := make(map[string]string, len(tags))
-	for _, t := range tags {
-		m[aws.ToString(t.Key)] = aws.ToString(t.Value)
-	}
-	return m
+	return tagMap(tags, func(t firewalltypes.Tag) (key, value *string) { return t.Key, t.Value })
 }
 
 func shieldTags(tags []shieldtypes.Tag) map[string]string {
-	m := make(map[string]string, len(tags))
-	for _, t := range tags {
-		m[aws.ToString(t.Key)] = aws.ToString(t.Value)
-	}
-	return m
+	return tagMap(tags, func(t shieldtypes.Tag) (key, value *string) { return t.Key, t.Value })
 }

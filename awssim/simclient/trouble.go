@@ -4,15 +4,9 @@ import (
 	"context"
 	"net/http"
 	"time"
-)
 
-// Quota is a limit of a service in the account.
-type Quota struct {
-	Service string `json:"service"`
-	Name    string `json:"name"`
-	Value   int    `json:"value"`
-	Default int    `json:"default"`
-}
+	"github.com/k8s-lbc/lbc/awssim/account/quota"
+)
 
 // Trouble is what goes wrong in the account besides fault rules. Durations are text such as "10s".
 type Trouble struct {
@@ -51,8 +45,8 @@ type Flap struct {
 }
 
 // Quotas are the quotas of all services.
-func (c *Client) Quotas(ctx context.Context) ([]Quota, error) {
-	var q []Quota
+func (c *Client) Quotas(ctx context.Context) ([]quota.Quota, error) {
+	var q []quota.Quota
 	err := c.do(ctx, http.MethodGet, "quotas", nil, &q)
 	return q, err
 }
