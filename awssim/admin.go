@@ -84,7 +84,7 @@ func (s *Simulator) administration() http.Handler {
 	})
 	mux.HandleFunc("GET /_sim/truststores/{name}/{id}/revocations/{file}", func(w http.ResponseWriter, r *http.Request) {
 		number, _ := strings.CutSuffix(r.PathValue("file"), ".pem")
-		id, _ := strconv.ParseInt(number, 10, 64) // 0 is nobody's id
+		id, _ := strconv.ParseInt(number, 10, 64) // 0 is no id
 		content, ok := s.Balancing.TrustStoreRevocation(r.PathValue("name")+"/"+r.PathValue("id"), id)
 		s.answerPEM(w, content, ok)
 	})

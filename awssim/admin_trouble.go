@@ -107,7 +107,7 @@ func Timed(p account.Profile, values map[string]time.Duration) (account.Profile,
 		if err := p.SetStale(d); err != nil {
 			return p, err
 		}
-		p.LagChance = 0 // who says how long means every write
+		p.LagChance = 0 // a duration that is set counts for every write
 	}
 	for name, d := range values {
 		if name == "stale" {
@@ -132,7 +132,7 @@ func (s *Simulator) serviceTime(verified bool) time.Time {
 	return now.Add(s.Account.Trouble.ClockSkew)
 }
 
-// skewed tells whether AWS's clock and its callers' differ.
+// skewed reports whether AWS's clock and its callers' differ.
 func (s *Simulator) skewed() bool {
 	s.Account.Lock()
 	defer s.Account.Unlock()

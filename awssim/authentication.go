@@ -10,7 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
-// identification is the action among a rule's that finds out who the client is, as the data plane takes it.
+// identification is the action among a rule's that identifies the client, as the data plane takes it.
 func identification(a *account.Account, actions []account.Action) (topology.Identification, bool) {
 	for _, action := range actions {
 		switch {

@@ -232,7 +232,7 @@ func (s *Simulator) publicKeys() url.URL {
 	return url.URL{Scheme: "https", Host: host, Path: "/"}
 }
 
-// publicKeyID is the id of the key that a request asks for, if it asks for one.
+// publicKeyID is the id of the key in a request's path, if there is one.
 func (s *Simulator) publicKeyID(r *http.Request) (string, bool) {
 	host := r.Host
 	if name, _, err := net.SplitHostPort(host); err == nil {

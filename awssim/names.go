@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// shortTTL is the longest time to live of DNS answers but in real time: nobody waits for a minute in a simulation.
+// shortTTL is the longest time to live of DNS answers but in real time: a minute is too long in a simulation.
 const shortTTL = time.Second
 
 // startDNS starts the DNS server. The data plane runs.

@@ -13,7 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/seed"
 )
 
-// describedTTL is that of described records that tell none, in seconds: the default of Route 53's console.
+// describedTTL is that of described records without one, in seconds: the default of Route 53's console.
 const describedTTL = 300
 
 // plantRecords fills the described hosted zones as a user would; name servers have the records at once.

@@ -13,7 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// lead is how long before the API calls a load balancer active its listeners come up, so that nobody who saw it active is
+// lead is how long before the API calls a load balancer active its listeners come up, so that no client that saw it active is
 // refused.
 const lead = 25 * time.Millisecond
 

@@ -28,7 +28,7 @@ func accelerator(a *account.Account, x *account.Accelerator) topology.Accelerato
 			for _, e := range g.Endpoints {
 				group.Endpoints = append(group.Endpoints, endpoint(a, e))
 			}
-			// The account's own region is the nearest: whoever calls is there.
+			// The account's own region is the nearest: the client is there.
 			if g.Region == a.Region {
 				listener.Groups = slices.Insert(listener.Groups, 0, group)
 				continue

@@ -22,7 +22,7 @@ import (
 // DeliveryInterval is how often AWS delivers the log of a node.
 const DeliveryInterval = 5 * time.Minute
 
-// Kind tells the logs of one load balancer apart; it is the beginning of a file's name.
+// Kind distinguishes the logs of one load balancer; it is the beginning of a file's name.
 type Kind string
 
 // The kinds of logs.
@@ -49,7 +49,7 @@ type Options struct {
 	Clock     clock.Clock   // nil: the machine's
 	Interval  time.Duration // between deliveries; 0: DeliveryInterval
 	Random    func() uint64 // for names of files; safe for concurrent use
-	// Logf is told of deliveries that failed: as with AWS, delivery is best effort.
+	// Logf gets deliveries that failed: as with AWS, delivery is best effort.
 	Logf func(format string, args ...any)
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // Balancing is what Elastic Load Balancing holds: load balancers with their listeners and rules, and target groups with
-// their targets. Its methods keep the references between them whole; whoever reads the maps must not write them.
+// their targets. Its methods keep the references between them whole; the maps are for reading only.
 // The zero value is empty and ready.
 type Balancing struct {
 	LoadBalancers map[string]*LoadBalancer // by ARN, as are the others
@@ -28,7 +28,7 @@ type Balancing struct {
 	// HealthReported says that something checks the targets and calls SetTargetHealth: targets then stay "initial" until it
 	// does. Without it, they become healthy by themselves.
 	HealthReported bool
-	// Anomaly tells whether a target fails more often than its peers, and whether it gets less traffic for it. It must not take
+	// Anomaly reports whether a target fails more often than its peers, and whether it gets less traffic for it. It must not take
 	// the account's lock. Nil: no target ever does.
 	Anomaly func(targetGroup, target string, port int32) (anomalous, mitigated bool)
 	// Buckets is where certificates of trust stores are read from and logs are written to.

@@ -151,7 +151,7 @@ func (d *Defence) ClassicGuardedBy(id string) []string {
 	return arns
 }
 
-// unguard forgets the associations of a load balancer that is gone. Shield's protections stay until somebody deletes them.
+// unguard forgets the associations of a load balancer that is gone. Shield's protections stay until they are deleted.
 func (d *Defence) unguard(loadBalancer string) {
 	delete(d.guards, loadBalancer)
 	delete(d.classic, loadBalancer)

@@ -56,7 +56,7 @@ type zoneVersion struct {
 type RecordSet struct {
 	Name          string // canonical
 	Type          string // A, AAAA, CNAME, …
-	SetIdentifier string // tells apart sets of one name and type that have a routing policy
+	SetIdentifier string // distinguishes sets of one name and type that have a routing policy
 	TTL           int64  // seconds; 0 for an alias
 	Values        []string
 	Alias         *RecordAlias // instead of values

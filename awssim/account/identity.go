@@ -57,7 +57,7 @@ type Role struct {
 	Name       string
 	Path       string
 	ID         string           // AROA…
-	Trust      *policy.Document // nil: everybody in the account may assume it
+	Trust      *policy.Document // nil: every caller in the account may assume it
 	MaxSession int32            // seconds; 0 means AWS's 3,600
 	Tags       map[string]string
 }
@@ -111,7 +111,7 @@ func (a *Account) AddRole(r *Role) {
 	resource.Put(&a.Roles, r.Name, r)
 }
 
-// AddPolicy adds or replaces a managed policy; who has it follows at once.
+// AddPolicy adds or replaces a managed policy; users and roles that have it follow at once.
 func (i *Identity) AddPolicy(p *Policy) { resource.Put(&i.Policies, p.Name, p) }
 
 // AddProvider adds or replaces a provider of web identities.
@@ -142,7 +142,7 @@ func (g *Grants) has(name string) bool {
 	return slices.Contains(g.Policies, name) || g.Boundary == name
 }
 
-// Limited tells whether any policy says what may be done.
+// Limited reports whether any policy says what may be done.
 func (g *Grants) Limited() bool { return len(g.Policies) > 0 || g.Boundary != "" }
 
 // Attach adds a managed policy, once.

@@ -93,7 +93,7 @@ func (a *Account) issuance(c *Certificate, now time.Time) (at time.Time, reason 
 	return at, ""
 }
 
-// validatedSince tells since when public DNS has the validation record of a name.
+// validatedSince is the time since when public DNS has the validation record of a name.
 func (a *Account) validatedSince(name string) (time.Time, bool) {
 	record, value := a.ValidationRecord(name)
 	canonical, err := domainname.Canonical(record)

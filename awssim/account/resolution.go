@@ -12,7 +12,7 @@ type Found struct {
 	Zone     *HostedZone
 	Records  []*RecordSet // of all types; a wildcard's have the wildcard's name
 	Exists   bool         // there is a record of the name, or of a name below it
-	Referral *RecordSet   // the NS record set of a part of the zone that is delegated; nothing else is told then
+	Referral *RecordSet   // the NS record set of a part of the zone that is delegated; the other fields are empty then
 }
 
 // FindRecords looks a canonical name up as name servers know it now: the public ones when vpc is empty, else the resolver
@@ -80,7 +80,7 @@ func (a *Account) zoneFor(name, vpc string) *HostedZone {
 	return best
 }
 
-// answers reports whether that VPC's resolver, or the internet's for "", asks the zone.
+// answers reports whether that VPC's resolver, or the internet's for "", uses the zone.
 func (z *HostedZone) answers(vpc string) bool {
 	return !z.Private || vpc != "" && slices.ContainsFunc(z.VPCs, func(v ZoneVPC) bool { return v.ID == vpc })
 }

@@ -104,7 +104,7 @@ func (a *Account) Settling(tg *TargetGroup, t *Target) []time.Time {
 	return at
 }
 
-// Left tells whether a target that drains gets no new connections any more: those of network load balancers still do for a
+// Left reports whether a target that drains gets no new connections any more: those of network load balancers still do for a
 // while.
 func (a *Account) Left(tg *TargetGroup, t *Target) bool {
 	if t.GoneAt.IsZero() {

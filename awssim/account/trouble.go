@@ -26,7 +26,7 @@ type Trouble struct {
 	// CertificatesStuck keeps certificates from being issued, AcceleratorsStuck accelerators from being deployed, and
 	// ChangesStuck changes of DNS from being in sync. They hold what was requested while they are set, and let it go after.
 	CertificatesStuck, AcceleratorsStuck, ChangesStuck bool
-	// FirewallOut keeps AWS WAF from answering load balancers that ask it about a request.
+	// FirewallOut keeps AWS WAF from answering load balancers that consult it about a request.
 	FirewallOut bool
 	// ClockSkew is how far AWS's clock is ahead of the caller's. It counts for the age of signatures.
 	ClockSkew time.Duration
@@ -83,7 +83,7 @@ func (t Trouble) Validate() error {
 	return nil
 }
 
-// ZoneOut tells whether the zone of that name is down.
+// ZoneOut reports whether the zone of that name is down.
 func (t *Trouble) ZoneOut(name string) bool {
 	for _, z := range t.ZonesOut {
 		if z == name {
@@ -93,7 +93,7 @@ func (t *Trouble) ZoneOut(name string) bool {
 	return false
 }
 
-// Shifted tells whether a zonal shift keeps the load balancer's traffic away from a zone, which its attribute must allow.
+// Shifted reports whether a zonal shift keeps the load balancer's traffic away from a zone, which its attribute must allow.
 func (t *Trouble) Shifted(lb *LoadBalancer, zone string) bool {
 	if lb.Attributes["zonal_shift.config.enabled"] != "true" {
 		return false
@@ -106,7 +106,7 @@ func (t *Trouble) Shifted(lb *LoadBalancer, zone string) bool {
 	return false
 }
 
-// TargetShifted tells whether a zonal shift keeps the traffic of a load balancer that uses the target group away from the target.
+// TargetShifted reports whether a zonal shift keeps the traffic of a load balancer that uses the target group away from the target.
 func (a *Account) TargetShifted(tg *TargetGroup, target *Target) bool {
 	for _, r := range tg.UsedBy() {
 		if lb := r.Listener.LoadBalancer; a.Trouble.Shifted(lb, target.Zone) {
@@ -137,7 +137,7 @@ func (t *Trouble) outcome(name string) Outcome {
 	return Outcome{}
 }
 
-// Ill tells whether trouble makes a target unhealthy at that time.
+// Ill reports whether trouble makes a target unhealthy at that time.
 func (t *Trouble) Ill(tg *TargetGroup, target *Target, now time.Time) bool {
 	if target.Zone != "" && t.ZoneOut(target.Zone) {
 		return true

@@ -16,7 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
-// DescribeCertificate tells everything about one certificate.
+// DescribeCertificate returns everything about one certificate.
 func (s *Service) DescribeCertificate(ctx context.Context, in *acm.DescribeCertificateInput, _ ...func(*acm.Options)) (*acm.DescribeCertificateOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeCertificate", in, s.describeCertificate)
 }
@@ -49,7 +49,7 @@ func (s *Service) describeCertificate(in *acm.DescribeCertificateInput) (*acm.De
 	if c.AuthorityARN != "" {
 		out.CertificateAuthorityArn = aws.String(c.AuthorityARN)
 	}
-	if c.Pair != nil && c.Type == "IMPORTED" { // a described one has no pair before somebody asks for it
+	if c.Pair != nil && c.Type == "IMPORTED" { // a described one has no pair before its first use
 		leaf := c.Pair.Leaf
 		out.Issuer, out.Subject = aws.String(leaf.Issuer.CommonName), aws.String(leaf.Subject.String())
 		out.Serial = aws.String(serial(leaf))

@@ -22,7 +22,7 @@ const (
 	maxSummarised = 100
 )
 
-// listedByDefault are the key types that ListCertificates shows to those who ask for none.
+// listedByDefault are the key types that ListCertificates shows where the call names none.
 var listedByDefault = []types.KeyAlgorithm{types.KeyAlgorithmRsa1024, types.KeyAlgorithmRsa2048}
 
 // ListCertificates lists certificates; unless asked for by key type, only those with RSA keys of 1024 and 2048 bits.

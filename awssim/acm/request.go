@@ -34,7 +34,7 @@ var (
 // publicKeys are the algorithms of certificates that Amazon's public authority issues.
 var publicKeys = []types.KeyAlgorithm{types.KeyAlgorithmRsa2048, types.KeyAlgorithmEcPrime256v1, types.KeyAlgorithmEcSecp384r1}
 
-// reservedDomains are not in public DNS (RFC 2606, RFC 6762, ICANN's .internal): nobody can own names below them.
+// reservedDomains are not in public DNS (RFC 2606, RFC 6762, ICANN's .internal): names below them have no owner.
 var reservedDomains = []string{"test", "example", "invalid", "localhost", "local", "internal"}
 
 // RequestCertificate asks for a certificate. It is issued some time after public DNS has the validation records of all its

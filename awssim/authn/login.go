@@ -153,7 +153,7 @@ func (c *OIDC) authorizationURL(redirectURI, state string) string {
 // escape is url.QueryEscape with %20 for a space.
 func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
-// Callback answers ResponsePath: it redeems the code, asks who the user is, and sends the client with a session to where it
+// Callback answers ResponsePath: it redeems the code, reads the user's claims, and sends the client with a session to where it
 // wanted to go. Find finds the configuration of a Key, nil if there is none any more.
 func (a *Authenticator) Callback(ctx context.Context, r Request, find func(key string) *OIDC) Verdict {
 	if r.Host == "" {
@@ -227,7 +227,7 @@ func (a *Authenticator) renew(ctx context.Context, c *OIDC, s session) (session,
 	return renewed.(session), err
 }
 
-// begin asks for the claims and makes a session of them.
+// begin reads the claims and makes a session of them.
 func (a *Authenticator) begin(ctx context.Context, c *OIDC, t tokens, subject string, until int64) (session, error) {
 	claims, err := a.userInfo(ctx, c, t.AccessToken, subject)
 	if err != nil {

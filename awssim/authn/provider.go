@@ -28,7 +28,7 @@ type tokens struct {
 	Error        string  `json:"error"`
 }
 
-// token asks the token endpoint as the client.
+// token calls the token endpoint as the client.
 func (a *Authenticator) token(ctx context.Context, c *OIDC, form url.Values) (tokens, error) {
 	req, err := http.NewRequest(http.MethodPost, c.TokenEndpoint, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -58,7 +58,7 @@ func (a *Authenticator) token(ctx context.Context, c *OIDC, form url.Values) (to
 	return t, nil
 }
 
-// userInfo asks for the claims about the user whom the ID token names.
+// userInfo reads the claims about the user that the ID token names.
 func (a *Authenticator) userInfo(ctx context.Context, c *OIDC, accessToken, subject string) (json.RawMessage, error) {
 	req, err := http.NewRequest(http.MethodGet, c.UserInfoEndpoint, nil)
 	if err != nil {

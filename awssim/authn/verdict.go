@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Request is what an action may ask about a client's request.
+// Request is what an action may read of a client's request.
 type Request struct {
 	Host   string // the Host header, with a port if it has one; "" when the client sent none
 	URI    string // path and query as sent
@@ -18,8 +18,8 @@ type Request struct {
 type Verdict struct {
 	Status     int
 	Location   string   // of a redirect
-	SetCookies []string // for the answer, whoever gives it
-	Claims     *Claims  // for the target; nil: nobody signed in
+	SetCookies []string // for the answer, of the load balancer or of a target
+	Claims     *Claims  // for the target; nil: without a sign-in
 	Reason     Reason   // why it was refused; for the access log
 	Cause      error    // what led to the reason; for the simulator's log
 	Counts     Counts

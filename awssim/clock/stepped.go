@@ -43,7 +43,7 @@ func (s *Stepped) AfterFunc(d time.Duration, f func()) func() bool {
 	}
 }
 
-// Advance moves the clock by d and runs what falls due on the way, also what those callbacks ask for.
+// Advance moves the clock by d and runs what falls due on the way, also what those callbacks schedule.
 func (s *Stepped) Advance(d time.Duration) {
 	s.mu.Lock()
 	until := s.now.Add(max(d, 0))
@@ -62,7 +62,7 @@ func (s *Stepped) Advance(d time.Duration) {
 	s.mu.Unlock()
 }
 
-// Next tells when the first callback is due; false when none waits.
+// Next is when the first callback is due; false when none waits.
 func (s *Stepped) Next() (time.Time, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,4 +1,4 @@
-// Package dns speaks DNS over UDP and TCP on loopback. What names exist it asks a function for; nothing is forwarded to other
+// Package dns speaks DNS over UDP and TCP on loopback. A function answers what names exist; nothing is forwarded to other
 // servers. It imports the standard library and a DNS codec.
 package dns
 
@@ -97,7 +97,7 @@ func (s *Server) Close() error {
 	return err
 }
 
-// Resolver is a resolver that asks this server, for the standard library's dialers.
+// Resolver is a resolver that uses this server, for the standard library's dialers.
 func (s *Server) Resolver() *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		var d net.Dialer
@@ -115,7 +115,7 @@ func (s *Server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	if _, udp := w.RemoteAddr().(*net.UDPAddr); udp {
 		m.Truncate(size)
 	}
-	_ = w.WriteMsg(m) // a client that is gone asks again
+	_ = w.WriteMsg(m) // a client that got no answer tries again
 }
 
 func (s *Server) reply(q *dns.Msg) *dns.Msg {

@@ -12,12 +12,12 @@ const (
 	sizeKey
 )
 
-// WithCaller says who calls: an access key id over the wire, any name in-process.
+// WithCaller names the caller: an access key id over the wire, any name in-process.
 func WithCaller(ctx context.Context, caller string) context.Context {
 	return context.WithValue(ctx, callerKey, caller)
 }
 
-// Caller is who calls, "" if nobody said.
+// Caller is the name that WithCaller gave, "" for none.
 func Caller(ctx context.Context) string {
 	s, _ := ctx.Value(callerKey).(string)
 	return s
@@ -39,7 +39,7 @@ func WithRegion(ctx context.Context, region string) context.Context {
 	return context.WithValue(ctx, regionKey, region)
 }
 
-// Region is which region's endpoint was called, "" if nobody said: the account's own.
+// Region is the region whose endpoint was called, "" for the account's own.
 func Region(ctx context.Context) string {
 	s, _ := ctx.Value(regionKey).(string)
 	return s

@@ -39,10 +39,10 @@ type Fault struct {
 	Delay   time.Duration `json:"delay,omitempty"`  // after the effect, before the answer
 	Lose    bool          `json:"lose,omitempty"`   // do it, then cut the connection instead of answering
 	Stale   time.Duration `json:"stale,omitempty"`  // answer a read as up to this long ago
-	Drift   *Drift        `json:"drift,omitempty"`  // somebody else makes this call just before
+	Drift   *Drift        `json:"drift,omitempty"`  // another caller makes this call just before
 }
 
-// Drift is a call that somebody else makes: the account changes under the caller's hands.
+// Drift is a call of another caller: the account changes under the caller's hands.
 type Drift struct {
 	Service string          `json:"service"`
 	Action  string          `json:"action"`
@@ -133,7 +133,7 @@ func (g *Gate) AddFault(f Fault) (string, error) {
 	return f.ID, nil
 }
 
-// RemoveFault removes a rule and tells whether there was one.
+// RemoveFault removes a rule and reports whether there was one.
 func (g *Gate) RemoveFault(id string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -95,7 +95,7 @@ func (g *Gate) SetThrottle(on bool) {
 	}
 }
 
-// Throttling tells whether the token buckets are on.
+// Throttling reports whether the token buckets are on.
 func (g *Gate) Throttling() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -210,12 +210,12 @@ func (g *Gate) admit(call *Call, in *parameters) (Fault, time.Duration, error) {
 	return g.strike(call, in), g.latency, nil
 }
 
-// DriftCaller is who makes the calls of Fault.Drift; no fault and no bucket stops them.
+// DriftCaller is the caller of the calls of Fault.Drift; no fault and no bucket stops them.
 const DriftCaller = "drift"
 
 func drifting(caller string) bool { return caller == DriftCaller }
 
-// drift makes the call that a rule lets somebody else make.
+// drift makes the call of another caller that a rule holds.
 func (g *Gate) drift(ctx context.Context, f Fault) error {
 	if g.foreign == nil {
 		return fmt.Errorf("fault %s: nobody can make the call %s %s here", f.ID, f.Drift.Service, f.Drift.Action)

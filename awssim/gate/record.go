@@ -29,7 +29,7 @@ type Call struct {
 	size int // bytes of the request
 }
 
-// Failed tells whether the caller got anything but success.
+// Failed reports whether the caller got anything but success.
 func (c Call) Failed() bool { return c.Code != "" || c.Dropped || c.Status == 0 }
 
 // Filter selects calls; empty fields select all.
@@ -201,7 +201,7 @@ func glob(pattern, s string) bool {
 	return pattern == "" || pattern == s
 }
 
-// parameters is a call's input as JSON, made at most once and only when somebody asks.
+// parameters is a call's input as JSON, made at most once, when it is first read.
 type parameters struct {
 	in   any
 	text []byte

@@ -268,7 +268,7 @@ func (s *Service) DeleteAccelerator(ctx context.Context, in *globalaccelerator.D
 	})
 }
 
-// DescribeAcceleratorAttributes tells where flow logs go.
+// DescribeAcceleratorAttributes returns where flow logs go.
 func (s *Service) DescribeAcceleratorAttributes(ctx context.Context, in *globalaccelerator.DescribeAcceleratorAttributesInput, _ ...func(*globalaccelerator.Options)) (*globalaccelerator.DescribeAcceleratorAttributesOutput, error) {
 	return call.Read(ctx, s.entry, "DescribeAcceleratorAttributes", in, func(in *globalaccelerator.DescribeAcceleratorAttributesInput) (*globalaccelerator.DescribeAcceleratorAttributesOutput, error) {
 		x, err := s.accelerator(in.AcceleratorArn)

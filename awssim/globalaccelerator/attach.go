@@ -19,7 +19,7 @@ const (
 
 // attach makes the interfaces of the VPCs be those that the endpoints with client IP preservation need: one in each subnet of
 // theirs, in a security group of the VPC's that the first one brings along. What is not needed any more goes later, the
-// group with the last interface, unless somebody else uses it.
+// group with the last interface, unless something else uses it.
 func (s *Service) attach() {
 	needed := s.subnets()
 	for _, subnet := range slices.Sorted(maps.Keys(needed)) {

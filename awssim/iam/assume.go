@@ -8,7 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
 )
 
-// Wish is somebody's wish to open a session of a role.
+// Wish is a request to open a session of a role.
 type Wish struct {
 	Role    string   // ARN
 	Actions []string // all that it takes, such as sts:AssumeRole and sts:TagSession

@@ -82,7 +82,7 @@ var elsewhere = map[string]bool{
 	"sts:GetCallerIdentity": true, "sts:AssumeRole": true, "sts:AssumeRoleWithWebIdentity": true,
 }
 
-// Authorizer decides on calls to a by the policies of who calls. Who has none, or is not known, may do everything unless
+// Authorizer decides on calls to a by the policies of the caller. A caller that has none, or is not known, may do everything unless
 // the account's Enforced is set; no caller at all, which only calls within the process have, always may.
 func Authorizer(a *account.Account) gate.Authorizer {
 	return func(ctx context.Context, service, action, key string, in any) error {
@@ -140,7 +140,7 @@ func regionOf(ctx context.Context, a *account.Account) string {
 	return a.Region
 }
 
-// decide asks the caller's policies about one check.
+// decide evaluates the caller's policies for one check.
 func (who *caller) decide(a *account.Account, c check, region string) (policy.Decision, *policy.Request) {
 	request := &policy.Request{Action: c.action, Resource: c.resource, Context: policy.Context{}}
 	who.describe(request.Context)

@@ -8,7 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
 )
 
-// caller is who calls, with the policies that limit it.
+// caller is the caller of an action, with the policies that limit it.
 type caller struct {
 	arn     string // of the user or the session
 	id      string // AIDA… or AROA…:session
@@ -22,10 +22,10 @@ type caller struct {
 	layers  []policy.Layer
 }
 
-// limited tells whether policies decide on the caller; else it may do everything.
+// limited reports whether policies decide on the caller; else it may do everything.
 func (who *caller) limited() bool { return who.layers != nil }
 
-// callerOf finds who has the access key.
+// callerOf finds the holder of the access key.
 func callerOf(a *account.Account, key string) *caller {
 	if s := a.Sessions[key]; s != nil {
 		return sessionCaller(a, s)
@@ -78,7 +78,7 @@ func layersOf(a *account.Account, g *account.Grants) []policy.Layer {
 	return layers
 }
 
-// WhoIs is the ARN and unique id of who has the access key, as GetCallerIdentity tells them. The caller holds the account's
+// WhoIs is the ARN and unique id of the holder of the access key, as GetCallerIdentity returns them. The caller holds the account's
 // lock.
 func WhoIs(a *account.Account, key string) (arn, id string) {
 	who := callerOf(a, key)

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// sessionCookie remembers who signed in with a browser.
+// sessionCookie remembers the user that signed in with a browser.
 const sessionCookie = "idp-session"
 
 // page is the sign-in page.
@@ -151,7 +151,7 @@ func (p *Provider) grantCode(w http.ResponseWriter, r *http.Request, q url.Value
 	answer(w, r, q, fields)
 }
 
-// logout forgets who signed in with a browser and sends it where it asks to go.
+// logout forgets the user that signed in with a browser and redirects it to where the request says.
 func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 	if c, err := r.Cookie(sessionCookie); err == nil {
 		p.mu.Lock()

@@ -10,7 +10,7 @@ import (
 
 // Knobs change how the provider behaves. The zero value is a provider that works and asks users to sign in.
 type Knobs struct {
-	AutoLogin string `json:"autoLogin,omitempty"` // a user who is signed in without being asked
+	AutoLogin string `json:"autoLogin,omitempty"` // a user that is signed in without a page
 
 	AuthorizeError string `json:"authorizeError,omitempty"` // error code in place of the authorization code, such as access_denied
 	DropCode       bool   `json:"dropCode,omitempty"`       // the authorization answer has no code
@@ -22,7 +22,7 @@ type Knobs struct {
 
 	// IDToken spoils ID tokens: missing, malformed, issuer, audience, expired or subject.
 	IDToken string `json:"idToken,omitempty"`
-	// UserInfoSubject makes the user info endpoint talk about somebody else.
+	// UserInfoSubject makes the user info endpoint answer about another user.
 	UserInfoSubject string `json:"userInfoSubject,omitempty"`
 
 	NoRefreshToken      bool     `json:"noRefreshToken,omitempty"`

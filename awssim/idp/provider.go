@@ -1,5 +1,5 @@
 // Package idp is a small OpenID provider for tests: discovery, a sign-in page, tokens, user info, keys, sign-out, under any host
-// name, and the same as a Cognito user pool's domain. It can be told to fail. It knows nothing of load balancers and listens
+// name, and the same as a Cognito user pool's domain. Knobs make it fail. It knows nothing of load balancers and listens
 // nowhere: it is a handler. It may import the standard library and go-jose; clock and entropy are injected.
 package idp
 
@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// User is somebody who can sign in.
+// User is a user that can sign in.
 type User struct {
 	Name     string         `json:"name"`
 	Password string         `json:"password,omitempty"` // empty: any will do
@@ -124,7 +124,7 @@ func (p *Provider) Handler() http.Handler {
 	return mux
 }
 
-// State is what a provider can tell about itself.
+// State is a provider's users, knobs and counts.
 type State struct {
 	Users    []User           `json:"users"`
 	Knobs    Knobs            `json:"knobs"`
@@ -132,7 +132,7 @@ type State struct {
 	Requests map[string]int64 `json:"requests"` // by endpoint
 }
 
-// State tells users, knobs and counts.
+// State is the users, knobs and counts of now.
 func (p *Provider) State() State {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,4 +1,4 @@
-// Package imds answers what programs on instances and in pods ask on link-local addresses: the instance metadata service,
+// Package imds answers what programs on instances and in pods request on link-local addresses: the instance metadata service,
 // version 2, and the agent of EKS Pod Identity. It holds HTTP handlers over the account and no other API. It imports
 // awssim/account, awssim/iam, awssim/token, awssim/apierr and the standard library.
 package imds
@@ -26,7 +26,7 @@ const (
 	roleReserve = 15 * time.Minute
 )
 
-// leaves is everything that the service tells of the instance, by path under /latest/, as functions that make it when it is
+// leaves is everything that the service answers about the instance, by path under /latest/, as functions that make it when it is
 // asked for. The account is locked while it is read and while one of them runs.
 func leaves(a *account.Account, i *vpc.Instance) map[string]func() string {
 	all := map[string]func() string{}

@@ -1,5 +1,5 @@
 // Package page is the simulator's web page: three static files that show in a browser what the administration paths tell.
-// It holds no data and asks nothing but those paths, so that it works offline. It imports only the standard library.
+// It holds no data and reads nothing but those paths, so that it works offline. It imports only the standard library.
 package page
 
 import (

@@ -54,7 +54,7 @@ const (
 // acceleratorDomain holds the names of accelerators.
 const acceleratorDomain = "awsglobalaccelerator.com."
 
-// client is who asks: a machine of a VPC, or of the internet when vpc is empty.
+// client is the one that resolves: a machine of a VPC, or of the internet when vpc is empty.
 type client struct{ vpc, zone string }
 
 // Answer answers a question. A client that says that its address is one of a VPC gets what that VPC's resolver answers.

@@ -184,7 +184,7 @@ func (s *Service) listResourceRecordSets(in *route53.ListResourceRecordSetsInput
 	return out, nil
 }
 
-// GetChange tells whether a change has reached all name servers.
+// GetChange returns whether a change has reached all name servers.
 func (s *Service) GetChange(ctx context.Context, in *route53.GetChangeInput, _ ...func(*route53.Options)) (*route53.GetChangeOutput, error) {
 	return call.Read(ctx, s.entry, "GetChange", in, func(in *route53.GetChangeInput) (*route53.GetChangeOutput, error) {
 		id := strings.TrimPrefix(aws.ToString(in.Id), "/change/")

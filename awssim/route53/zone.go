@@ -46,7 +46,7 @@ func (s *Service) createHostedZone(in *route53.CreateHostedZoneInput) (*route53.
 	return out, nil
 }
 
-// newZone checks the call and makes the zone that it asks for.
+// newZone checks the call and makes its zone.
 func (s *Service) newZone(in *route53.CreateHostedZoneInput) (*account.HostedZone, error) {
 	reference := aws.ToString(in.CallerReference)
 	if reference == "" || len(reference) > maxReference {
@@ -150,7 +150,7 @@ func delegationSet(z *account.HostedZone) *types.DelegationSet {
 	return &types.DelegationSet{NameServers: slices.Clone(z.NameServers)}
 }
 
-// GetHostedZone tells of one zone, with its name servers or its VPCs.
+// GetHostedZone returns one zone, with its name servers or its VPCs.
 func (s *Service) GetHostedZone(ctx context.Context, in *route53.GetHostedZoneInput, _ ...func(*route53.Options)) (*route53.GetHostedZoneOutput, error) {
 	return call.Read(ctx, s.entry, "GetHostedZone", in, func(in *route53.GetHostedZoneInput) (*route53.GetHostedZoneOutput, error) {
 		z, err := s.zone(in.Id)

@@ -68,7 +68,7 @@ type Node struct {
 	Type     string `json:"type,omitempty"` // instance type
 }
 
-// Address is the private address that the node's name tells, if it tells one.
+// Address is the private address in the node's name, if there is one.
 func (n Node) Address() (netip.Addr, bool) {
 	host, _, _ := strings.Cut(n.Name, ".")
 	digits, ok := strings.CutPrefix(host, "ip-")

@@ -55,7 +55,7 @@ type AccessKey struct {
 type Role struct {
 	Name       string            `json:"name"`
 	Path       string            `json:"path,omitempty"`
-	Trust      json.RawMessage   `json:"trust,omitempty"`      // policy; default: everybody in the account
+	Trust      json.RawMessage   `json:"trust,omitempty"`      // policy; default: every caller in the account
 	MaxSession string            `json:"maxSession,omitempty"` // such as 2h; default 1h
 	Tags       map[string]string `json:"tags,omitempty"`
 	Grants     `json:",inline"`

@@ -24,9 +24,9 @@ type Client struct {
 // IdentityProvider is the OpenID provider that a simulator can run.
 type IdentityProvider struct {
 	Hosts     []string `json:"hosts,omitempty"`     // names that it answers; default idp.example.com
-	Users     []User   `json:"users,omitempty"`     // default: one named user, who may give any password
+	Users     []User   `json:"users,omitempty"`     // default: one named user, with any password
 	Clients   []Client `json:"clients,omitempty"`   // default: any, with any secret
-	AutoLogin string   `json:"autoLogin,omitempty"` // the user who is signed in without being asked
+	AutoLogin string   `json:"autoLogin,omitempty"` // the user that is signed in without a page
 }
 
 // User can sign in.

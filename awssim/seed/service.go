@@ -12,7 +12,7 @@ import (
 // firewallForm is a web ACL's or IP set's ARN: kind, name, id.
 var firewallForm = regexp.MustCompile(`^arn:[\w-]+:wafv2:([\w-]+):(\d{12}):(?:regional|global)/(webacl|ipset)/([\w-]{1,128})/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$`)
 
-// FirewallName is the name that the ARN of a web ACL or an IP set tells, empty if it is none.
+// FirewallName is the name in the ARN of a web ACL or an IP set, empty if it is none.
 func FirewallName(arn string) string {
 	if m := firewallForm.FindStringSubmatch(arn); m != nil {
 		return m[4]

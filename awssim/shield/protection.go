@@ -27,7 +27,7 @@ var (
 	idForm   = regexp.MustCompile(`^[a-zA-Z0-9\-]{1,36}$`)
 )
 
-// kinds tell the type of a resource from its ARN. Network load balancers are protected through their Elastic IP addresses.
+// kinds give the type of a resource by its ARN. Network load balancers are protected through their Elastic IP addresses.
 var kinds = []struct {
 	form *regexp.Regexp
 	kind types.ProtectedResourceType

@@ -13,7 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/call"
 )
 
-// GetSubscriptionState tells whether the account is subscribed; it needs no subscription.
+// GetSubscriptionState returns whether the account is subscribed; it needs no subscription.
 func (s *Service) GetSubscriptionState(ctx context.Context, in *shield.GetSubscriptionStateInput, _ ...func(*shield.Options)) (*shield.GetSubscriptionStateOutput, error) {
 	return call.Read(ctx, s.entry, "GetSubscriptionState", in, func(*shield.GetSubscriptionStateInput) (*shield.GetSubscriptionStateOutput, error) {
 		out := &shield.GetSubscriptionStateOutput{SubscriptionState: types.SubscriptionStateInactive}

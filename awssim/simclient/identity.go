@@ -55,7 +55,7 @@ func (c *Client) ChangeIAM(ctx context.Context, change IAMChange) error {
 	return c.do(ctx, http.MethodPost, "iam", change, nil)
 }
 
-// PutPolicy makes a managed policy or replaces its document; who has it follows at once.
+// PutPolicy makes a managed policy or replaces its document; users and roles that have it follow at once.
 func (c *Client) PutPolicy(ctx context.Context, name string, document []byte) error {
 	return c.do(ctx, http.MethodPut, "iam/policies/"+url.PathEscape(name), json.RawMessage(document), nil)
 }
@@ -67,7 +67,7 @@ func (c *Client) Policy(ctx context.Context, name string) ([]byte, error) {
 	return document, err
 }
 
-// DeletePolicy removes a managed policy that nobody has.
+// DeletePolicy removes a managed policy that no user and no role has.
 func (c *Client) DeletePolicy(ctx context.Context, name string) error {
 	return c.do(ctx, http.MethodDelete, "iam/policies/"+url.PathEscape(name), nil, nil)
 }
@@ -80,7 +80,7 @@ type IdentityProvider struct {
 	idp.State
 }
 
-// IdentityProvider tells about the identity provider; it fails when there is none.
+// IdentityProvider is the state of the identity provider; it fails when there is none.
 func (c *Client) IdentityProvider(ctx context.Context) (IdentityProvider, error) {
 	var p IdentityProvider
 	err := c.do(ctx, http.MethodGet, "idp", nil, &p)

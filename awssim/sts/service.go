@@ -1,4 +1,4 @@
-// Package sts is the part of AWS Security Token Service that controllers use to learn who they are and to assume roles: one
+// Package sts is the part of AWS Security Token Service that controllers use to learn their identity and to assume roles: one
 // method per action with the SDK client's signature. Who may assume what is awssim/iam's to decide. It imports
 // awssim/account, awssim/gate, awssim/iam, awssim/token, awssim/apierr and the SDK's types.
 package sts
@@ -28,7 +28,7 @@ type Service struct {
 // New is the service over that account; calls pass g, which may be nil.
 func New(a *account.Account, g *gate.Gate) *Service { return &Service{account: a, gate: g} }
 
-// GetCallerIdentity tells who calls: the assumed role of temporary credentials, else a user.
+// GetCallerIdentity returns the caller: the assumed role of temporary credentials, else a user.
 func (s *Service) GetCallerIdentity(ctx context.Context, in *sts.GetCallerIdentityInput, _ ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error) {
 	if in == nil {
 		in = &sts.GetCallerIdentityInput{}

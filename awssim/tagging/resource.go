@@ -20,12 +20,12 @@ type resource struct {
 	tags    map[string]string
 }
 
-// isOf tells whether the resource is of one of the types; no type asks for all.
+// isOf reports whether the resource is of one of the types; no type stands for all.
 func (r resource) isOf(filters []string) bool {
 	return len(filters) == 0 || slices.Contains(filters, r.service) || slices.Contains(filters, r.service+":"+r.kind)
 }
 
-// passes tells whether the resource has all keys, each with one of the values asked for.
+// passes reports whether the resource has all keys, each with one of the wanted values.
 func (r resource) passes(filters []types.TagFilter) bool {
 	for _, f := range filters {
 		value, ok := r.tags[aws.ToString(f.Key)]
@@ -39,7 +39,7 @@ func (r resource) passes(filters []types.TagFilter) bool {
 // homes are the regions from whose endpoints resources are found that belong to no region.
 var homes = map[string]string{"globalaccelerator": "us-west-2", "shield": "us-east-1"}
 
-// isIn tells whether the resource is found from a region's endpoint.
+// isIn reports whether the resource is found from a region's endpoint.
 func (r resource) isIn(region string) bool {
 	of := homes[r.service]
 	if of == "" {

@@ -1,4 +1,4 @@
-// Package token reads the tokens by which service accounts show who they are: their claims, and whether a key of their
+// Package token reads the tokens by which service accounts identify themselves: their claims, and whether a key of their
 // issuer signed them. Whom to believe is the caller's to decide. It imports the standard library and go-jose.
 package token
 

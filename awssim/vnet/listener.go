@@ -40,7 +40,7 @@ func (l *listener) closedError() error {
 	return &net.OpError{Op: "accept", Net: "tcp", Addr: l.Addr(), Err: net.ErrClosed}
 }
 
-// Close implements net.Listener; connections that nobody accepted are reset.
+// Close implements net.Listener; connections that were not accepted are reset.
 func (l *listener) Close() error {
 	l.once.Do(func() {
 		l.network.forgetListener(l)
@@ -86,7 +86,7 @@ func (l *listener) connect(ctx context.Context, from netip.AddrPort) (net.Conn, 
 		return nil, ctx.Err()
 	}
 	select {
-	case <-l.done: // closed between: nobody will accept
+	case <-l.done: // closed between: the connection will not be accepted
 		l.drop()
 	default:
 	}

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// A SYN that nobody answers is sent again after firstRetry (RFC 6298), and after twice as long each further time. After synRetries, the
+// A SYN without an answer is sent again after firstRetry (RFC 6298), and after twice as long each further time. After synRetries, the
 // default of Linux, the last one is waited for: 127 s in all.
 const (
 	firstRetry = time.Second
@@ -45,7 +45,7 @@ func WithSender(ctx context.Context, ip netip.Addr) context.Context {
 	return context.WithValue(ctx, senderKey{}, ip)
 }
 
-// admits asks the guard about the address that a connection shows and about that of its real sender.
+// admits consults the guard about the address that a connection shows and about that of its real sender.
 func (g Guard) admits(ctx context.Context, network string, from, to netip.AddrPort) bool {
 	if g == nil || g(network, from, to) {
 		return true
@@ -294,7 +294,7 @@ func (n *Network) dialTCP(ctx context.Context, from, to netip.AddrPort) (net.Con
 	return nil, os.NewSyscallError("connect", syscall.ETIMEDOUT)
 }
 
-// errDropped tells that nothing answers a SYN.
+// errDropped is the error of a SYN without an answer.
 var errDropped = errors.New("dropped")
 
 // sendSYN connects if something answers at this moment.

@@ -53,7 +53,7 @@ func (s *Service) DisassociateWebACL(ctx context.Context, in *wafregional.Disass
 	})
 }
 
-// GetWebACLForResource tells the web ACL of a load balancer; without one the answer is empty.
+// GetWebACLForResource returns the web ACL of a load balancer; without one the answer is empty.
 func (s *Service) GetWebACLForResource(ctx context.Context, in *wafregional.GetWebACLForResourceInput, _ ...func(*wafregional.Options)) (*wafregional.GetWebACLForResourceOutput, error) {
 	return read(ctx, s, "GetWebACLForResource", in, func(in *wafregional.GetWebACLForResourceInput) (*wafregional.GetWebACLForResourceOutput, error) {
 		lb, err := s.resource(in.ResourceArn)

@@ -32,7 +32,7 @@ func (s *Service) GetChangeToken(ctx context.Context, in *wafregional.GetChangeT
 	})
 }
 
-// GetChangeTokenStatus tells that the change has reached all servers.
+// GetChangeTokenStatus answers that the change has reached all servers.
 func (s *Service) GetChangeTokenStatus(ctx context.Context, in *wafregional.GetChangeTokenStatusInput, _ ...func(*wafregional.Options)) (*wafregional.GetChangeTokenStatusOutput, error) {
 	return read(ctx, s, "GetChangeTokenStatus", in, func(*wafregional.GetChangeTokenStatusInput) (*wafregional.GetChangeTokenStatusOutput, error) {
 		return &wafregional.GetChangeTokenStatusOutput{ChangeTokenStatus: types.ChangeTokenStatusInsync}, nil

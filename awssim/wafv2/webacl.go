@@ -182,7 +182,7 @@ func (s *Service) ListWebACLs(ctx context.Context, in *wafv2.ListWebACLsInput, _
 	})
 }
 
-// CheckCapacity tells what rules would cost.
+// CheckCapacity returns what rules would cost.
 func (s *Service) CheckCapacity(ctx context.Context, in *wafv2.CheckCapacityInput, _ ...func(*wafv2.Options)) (*wafv2.CheckCapacityOutput, error) {
 	return call.Read(ctx, s.entry, "CheckCapacity", in, func(in *wafv2.CheckCapacityInput) (*wafv2.CheckCapacityOutput, error) {
 		if err := s.checkScope(string(in.Scope)); err != nil {

@@ -40,7 +40,7 @@ func (s *Server) verify(r *request, signed scope) problem {
 	return noProblem
 }
 
-// checksTime tells whether calls must have been signed lately.
+// checksTime reports whether calls must have been signed lately.
 func (s *Server) checksTime() bool {
 	return s.options.Secret != nil || s.options.CheckTime != nil && s.options.CheckTime()
 }

@@ -45,9 +45,9 @@ type Options struct {
 	Secret func(accessKey string) (string, bool)
 	// Now is the service's time, for verification and the Date header of answers; nil is the machine's.
 	Now func() time.Time
-	// CheckTime tells whether the time of signatures counts even when they are not verified; nil: it does not.
+	// CheckTime reports whether the time of signatures counts even when they are not verified; nil: it does not.
 	CheckTime func() bool
-	// Refused hears of calls that no handler saw: unsigned, malformed or unknown ones; nil drops them.
+	// Refused gets calls that no handler saw: unsigned, malformed or unknown ones; nil drops them.
 	Refused func(ctx context.Context, service, action string, err *apierr.Error)
 	// Logf gets what goes wrong inside the simulator; nil drops it.
 	Logf func(format string, args ...any)

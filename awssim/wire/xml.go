@@ -104,7 +104,7 @@ func (e *xmlEncoder) text(name, s string) {
 	e.close(name)
 }
 
-// absent tells whether v is not sent: a nil pointer, list, map or interface, or an enumeration's empty string.
+// absent reports whether v is not sent: a nil pointer, list, map or interface, or an enumeration's empty string.
 func absent(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface:

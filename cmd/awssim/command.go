@@ -24,7 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/seed"
 )
 
-// stopTime is how long calls under way may take once the simulator is told to stop.
+// stopTime is how long calls under way may take once the simulator stops.
 const stopTime = 5 * time.Second
 
 // settings are the command's flags.

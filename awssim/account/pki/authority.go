@@ -21,8 +21,8 @@ import (
 	"time"
 )
 
-// Authority is a small certificate authority. Its key is random and lives in memory only: who tells a machine to trust the
-// authority trusts this process and nobody else. The zero value is ready; it may be used concurrently.
+// Authority is a small certificate authority. Its key is random and lives in memory only: a machine that trusts the
+// authority trusts this process alone. The zero value is ready; it may be used concurrently.
 type Authority struct {
 	mu     sync.Mutex
 	key    crypto.Signer // RSA, so that clients without ECDSA can verify what it signs
@@ -96,7 +96,7 @@ func (a *Authority) ready() error {
 	return nil
 }
 
-// PEM is the authority's certificate, for those who want to trust what it signs.
+// PEM is the authority's certificate, for clients that are to trust what it signs.
 func (a *Authority) PEM() ([]byte, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

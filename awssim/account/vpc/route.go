@@ -126,7 +126,7 @@ func (c *Network) RouteTableOf(s *Subnet) *RouteTable {
 	return main
 }
 
-// RoutesToInternet tells whether the subnet has an active default route to an internet gateway.
+// RoutesToInternet reports whether the subnet has an active default route to an internet gateway.
 func (c *Network) RoutesToInternet(s *Subnet) bool {
 	t := c.RouteTableOf(s)
 	if t == nil {
@@ -140,7 +140,7 @@ func (c *Network) RoutesToInternet(s *Subnet) bool {
 	return false
 }
 
-// Peered tells whether an active connection joins the VPCs.
+// Peered reports whether an active connection joins the VPCs.
 func (c *Network) Peered(vpc, other string) bool {
 	for _, p := range c.Peerings {
 		if p.Status == "active" && (p.Requester == vpc && p.Accepter == other || p.Requester == other && p.Accepter == vpc) {

@@ -47,7 +47,7 @@ type Permission struct {
 	Tags        map[string]string
 }
 
-// Permits tells whether the permission covers the protocol ("tcp" or "udp"), the port and the peer address. A permission for
+// Permits reports whether the permission covers the protocol ("tcp" or "udp"), the port and the peer address. A permission for
 // a group covers the addresses that member says belong to it; prefix lists likewise.
 func (p PermissionKey) Permits(protocol string, port int32, peer netip.Addr, member func(p PermissionKey, peer netip.Addr) bool) bool {
 	if p.Protocol != "-1" {
@@ -61,7 +61,7 @@ func (p PermissionKey) Permits(protocol string, port int32, peer netip.Addr, mem
 	return member != nil && member(p, peer)
 }
 
-// Permits tells whether any ingress permission of the groups lets peer reach the protocol and port. Groups and prefix lists
+// Permits reports whether any ingress permission of the groups lets peer reach the protocol and port. Groups and prefix lists
 // that permissions refer to are resolved through the interfaces of the account.
 func (c *Network) Permits(groups []string, protocol string, port int32, peer netip.Addr) bool {
 	for _, id := range groups {

@@ -115,7 +115,7 @@ func (s *Subnet) assignable(addr netip.Addr) bool {
 	return addr != s.at(s.size()-1)
 }
 
-// claim takes addr in the subnet for the interface eni; an invalid addr asks for any free one.
+// claim takes addr in the subnet for the interface eni; an invalid addr stands for any free one.
 func (c *Network) claim(s *Subnet, addr netip.Addr, eni string) (netip.Addr, error) {
 	if addr.IsValid() {
 		if !s.assignable(addr) {
@@ -131,7 +131,7 @@ func (c *Network) claim(s *Subnet, addr netip.Addr, eni string) (netip.Addr, err
 		return addr, fmt.Errorf("%s: %w", s.ID, ErrNoFreeAddress)
 	}
 	// Addresses are handed out in a circle, so that a released one is not soon reused for something else, and from the
-	// seventeenth on, so that the low ones stay free for those who choose an address themselves.
+	// seventeenth on, so that the low ones stay free for callers that choose an address themselves.
 	first, count := reservedAddresses-1, s.size()-reservedAddresses
 	if s.cursor == 0 && s.size() >= 64 {
 		s.cursor = 16 - first

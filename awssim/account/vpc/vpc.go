@@ -68,7 +68,7 @@ func fillCIDRs(c *Network, cidrs []CIDR) {
 	}
 }
 
-// InVPC tells whether the address lies in one of the VPC's associated blocks.
+// InVPC reports whether the address lies in one of the VPC's associated blocks.
 func (v *VPC) InVPC(addr netip.Addr) bool {
 	for _, list := range [][]CIDR{v.CIDRs, v.IPv6CIDRs} {
 		for _, c := range list {

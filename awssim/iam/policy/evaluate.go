@@ -68,7 +68,7 @@ func Evaluate(r *Request, layers []Layer) Decision {
 	return d
 }
 
-// applies tells whether the statement is about the request.
+// applies reports whether the statement is about the request.
 func (s *Statement) applies(r *Request) bool {
 	return s.covers(r.Action) && s.about(r) && s.conditionsHold(r.Context)
 }
@@ -101,7 +101,7 @@ func (s *Statement) conditionsHold(context Context) bool {
 	return true
 }
 
-// Principal is who wants to assume a role.
+// Principal is the caller that wants to assume a role.
 type Principal struct {
 	ARNs      []string // of a session: its own and its role's
 	Account   string   // of the ARNs
@@ -120,7 +120,7 @@ const (
 	ByIdentity              // it is named, which suffices within an account
 )
 
-// Trusts asks a role's trust policy.
+// Trusts evaluates a role's trust policy.
 func (d *Document) Trusts(p Principal, action string, context Context) Trust {
 	best := Untrusted
 	for i := range d.Statements {

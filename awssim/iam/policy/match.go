@@ -55,7 +55,7 @@ func expand(v string, context Context, variables, wild bool) (string, bool) {
 	}
 }
 
-// glob tells whether the whole of s fits an expanded pattern.
+// glob reports whether the whole of s fits an expanded pattern.
 func glob(pattern, s string) bool {
 	p, r := []rune(pattern), []rune(s)
 	star, mark, i, j := -1, 0, 0, 0

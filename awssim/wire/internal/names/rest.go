@@ -148,7 +148,7 @@ func listItems(shape string, f *ast.FuncDecl, functions map[string]*ast.FuncDecl
 	})
 }
 
-// ofList tells whether the function's first parameter is a list or points to one.
+// ofList reports whether the function's first parameter is a list or points to one.
 func ofList(f *ast.FuncDecl) bool {
 	t := f.Type.Params.List[0].Type
 	if star, ok := t.(*ast.StarExpr); ok {
