@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
 )
 
-// Wish is a request to open a session of a role.
-type Wish struct {
+// AssumeRequest is a request to open a session of a role.
+type AssumeRequest struct {
 	Role    string   // ARN
 	Actions []string // all that it takes, such as sts:AssumeRole and sts:TagSession
 	// Keys are the condition keys of the request, such as sts:ExternalId.
@@ -18,9 +18,9 @@ type Wish struct {
 	Tags map[string]string
 }
 
-func (w Wish) context() policy.Context {
-	keys := requestTags(w.Tags)
-	for k, v := range w.Keys {
+func (asked AssumeRequest) context() policy.Context {
+	keys := requestTags(asked.Tags)
+	for k, v := range asked.Keys {
 		keys.Set(k, v...)
 	}
 	return keys
@@ -30,15 +30,15 @@ func (w Wish) context() policy.Context {
 // it, and its own policies must allow it unless the trust policy names it. A nil role is one that the account does not
 // have, which is refused where roles are kept track of: when the account has any, or its Enforced is set. The caller holds
 // the account's lock.
-func MayAssume(a *account.Account, key string, role *account.Role, w Wish) error {
+func MayAssume(a *account.Account, key string, role *account.Role, asked AssumeRequest) error {
 	who := callerOf(a, key)
 	if role == nil && (len(a.Roles) > 0 || a.Enforced) {
 		d := policy.Decision{By: policy.Identity}
-		return denial(a, "sts", "", who, d, &policy.Request{Action: w.Actions[0], Resource: w.Role})
+		return denial(a, "sts", "", who, d, &policy.Request{Action: asked.Actions[0], Resource: asked.Role})
 	}
-	for _, action := range w.Actions {
+	for _, action := range asked.Actions {
 		trust := policy.ByAccount
-		c := check{action: action, resource: w.Role, keys: w.context()}
+		c := check{action: action, resource: asked.Role, keys: asked.context()}
 		d, r := who.decide(a, c, a.Region)
 		if !who.limited() {
 			d = policy.Decision{Allowed: true}
@@ -63,18 +63,18 @@ func MayAssume(a *account.Account, key string, role *account.Role, w Wish) error
 
 // MayAssumeByToken decides whether the bearer of a token that the provider (an ARN) vouches for may open a session of the
 // role. A nil role is as for MayAssume. The caller holds the account's lock.
-func MayAssumeByToken(a *account.Account, provider string, role *account.Role, w Wish) error {
-	keys := w.context()
+func MayAssumeByToken(a *account.Account, provider string, role *account.Role, asked AssumeRequest) error {
+	keys := asked.context()
 	keys.Set("aws:FederatedProvider", provider)
-	return trusted(a, policy.Principal{Federated: provider}, role, w.Actions, keys)
+	return trusted(a, policy.Principal{Federated: provider}, role, asked.Actions, keys)
 }
 
 // MayServiceAssume decides whether a service of AWS, such as pods.eks.amazonaws.com, may open a session of the role in the
 // account's name. A nil role is as for MayAssume. The caller holds the account's lock.
-func MayServiceAssume(a *account.Account, service string, role *account.Role, w Wish) error {
-	keys := w.context()
+func MayServiceAssume(a *account.Account, service string, role *account.Role, asked AssumeRequest) error {
+	keys := asked.context()
 	keys.Set("aws:SourceAccount", a.ID)
-	return trusted(a, policy.Principal{Service: service}, role, w.Actions, keys)
+	return trusted(a, policy.Principal{Service: service}, role, asked.Actions, keys)
 }
 
 func trusted(a *account.Account, p policy.Principal, role *account.Role, actions []string, keys policy.Context) error {

@@ -160,8 +160,8 @@ func identity(a *account.Account, i *vpc.Instance) string {
 // roleCredentials are the credentials of the instance's role, or why there are none.
 func roleCredentials(a *account.Account, i *vpc.Instance, role *account.Role) string {
 	now := a.Clock.Now()
-	wish := iam.Wish{Role: a.IAMARN("role/" + i.Role), Actions: []string{"sts:AssumeRole"}}
-	if err := iam.MayServiceAssume(a, "ec2.amazonaws.com", role, wish); err != nil {
+	asked := iam.AssumeRequest{Role: a.IAMARN("role/" + i.Role), Actions: []string{"sts:AssumeRole"}}
+	if err := iam.MayServiceAssume(a, "ec2.amazonaws.com", role, asked); err != nil {
 		return text(map[string]any{
 			"Code": "AssumeRoleUnauthorizedAccess", "LastUpdated": now.UTC().Format(time.RFC3339),
 			"Message": "EC2 cannot assume the role " + i.Role + ". Please see documentation at https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html.",

@@ -107,8 +107,8 @@ func (p *PodIdentity) open(claims token.Claims) (*podCredentials, *apierr.Error)
 		"kubernetes-pod-name":        pod.Name,
 		"kubernetes-pod-uid":         pod.UID,
 	}
-	wish := iam.Wish{Role: a.IAMARN("role/" + association.Role), Actions: []string{"sts:AssumeRole", "sts:TagSession"}, Tags: tags}
-	if err := iam.MayServiceAssume(a, podAudience, role, wish); err != nil {
+	asked := iam.AssumeRequest{Role: a.IAMARN("role/" + association.Role), Actions: []string{"sts:AssumeRole", "sts:TagSession"}, Tags: tags}
+	if err := iam.MayServiceAssume(a, podAudience, role, asked); err != nil {
 		return nil, apierr.New("AccessDeniedException", "Unauthorized Exception! EKS does not have permissions to assume the associated role.")
 	}
 	session := a.NewRoleSession(association.Role, sessionName(association.Cluster, pod.Name, a.NewUUID()), podLife)

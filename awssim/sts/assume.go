@@ -67,29 +67,29 @@ func (s *Service) assumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts
 	if o.policies, err = s.policies(in.Policy, in.PolicyArns); err != nil {
 		return nil, err
 	}
-	wish := iam.Wish{Role: *in.RoleArn, Actions: []string{"sts:AssumeRole"}, Keys: policy.Context{}}
-	wish.Keys.Set("sts:RoleSessionName", *in.RoleSessionName)
+	asked := iam.AssumeRequest{Role: *in.RoleArn, Actions: []string{"sts:AssumeRole"}, Keys: policy.Context{}}
+	asked.Keys.Set("sts:RoleSessionName", *in.RoleSessionName)
 	if in.ExternalId != nil {
-		wish.Keys.Set("sts:ExternalId", *in.ExternalId)
+		asked.Keys.Set("sts:ExternalId", *in.ExternalId)
 	}
-	if wish.Tags, err = sessionTags(in.Tags, in.TransitiveTagKeys); err != nil {
+	if asked.Tags, err = sessionTags(in.Tags, in.TransitiveTagKeys); err != nil {
 		return nil, err
 	}
-	if len(wish.Tags) > 0 {
-		wish.Actions = append(wish.Actions, "sts:TagSession")
+	if len(asked.Tags) > 0 {
+		asked.Actions = append(asked.Actions, "sts:TagSession")
 	}
 	if len(in.TransitiveTagKeys) > 0 {
-		wish.Keys.Set("sts:TransitiveTagKeys", in.TransitiveTagKeys...)
+		asked.Keys.Set("sts:TransitiveTagKeys", in.TransitiveTagKeys...)
 	}
 	if in.SourceIdentity != nil {
-		wish.Keys.Set("sts:SourceIdentity", *in.SourceIdentity)
-		wish.Actions = append(wish.Actions, "sts:SetSourceIdentity")
+		asked.Keys.Set("sts:SourceIdentity", *in.SourceIdentity)
+		asked.Actions = append(asked.Actions, "sts:SetSourceIdentity")
 	}
-	if err := iam.MayAssume(s.account, gate.Caller(ctx), o.role, wish); err != nil {
+	if err := iam.MayAssume(s.account, gate.Caller(ctx), o.role, asked); err != nil {
 		return nil, err
 	}
 	session := s.open(o)
-	session.Tags, session.Transitive = wish.Tags, slices.Clone(in.TransitiveTagKeys)
+	session.Tags, session.Transitive = asked.Tags, slices.Clone(in.TransitiveTagKeys)
 	if chained {
 		for _, key := range parent.Transitive {
 			session.Tags[key] = parent.Tags[key]

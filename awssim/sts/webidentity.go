@@ -51,11 +51,11 @@ func (s *Service) assumeRoleWithWebIdentity(_ context.Context, in *sts.AssumeRol
 	}
 	host := strings.TrimPrefix(claims.Issuer, "https://")
 	provider := s.account.IAMARN("oidc-provider/" + host)
-	wish := iam.Wish{Role: *in.RoleArn, Actions: []string{"sts:AssumeRoleWithWebIdentity"}, Keys: policy.Context{}}
-	wish.Keys.Set("sts:RoleSessionName", *in.RoleSessionName)
-	wish.Keys.Set(host+":sub", claims.Subject)
-	wish.Keys.Set(host+":aud", claims.Audiences...)
-	if err := iam.MayAssumeByToken(s.account, provider, o.role, wish); err != nil {
+	asked := iam.AssumeRequest{Role: *in.RoleArn, Actions: []string{"sts:AssumeRoleWithWebIdentity"}, Keys: policy.Context{}}
+	asked.Keys.Set("sts:RoleSessionName", *in.RoleSessionName)
+	asked.Keys.Set(host+":sub", claims.Subject)
+	asked.Keys.Set(host+":aud", claims.Audiences...)
+	if err := iam.MayAssumeByToken(s.account, provider, o.role, asked); err != nil {
 		return nil, err
 	}
 	session := s.open(o)
