@@ -19,7 +19,7 @@ const (
 	eipA     = "eipalloc-0a1de0000000000a1"
 )
 
-// variety is EC2 over the built-in account with one thing of each sort that a filter can tell from the others.
+// variety is EC2 over the built-in account with one resource of each sort that a filter selects.
 func variety(t *testing.T) (s *Service, balancer *vpc.Interface) {
 	t.Helper()
 	s = newService(t)
@@ -64,7 +64,7 @@ func variety(t *testing.T) (s *Service, balancer *vpc.Interface) {
 	return s, balancer
 }
 
-// count calls a Describe with one filter and tells how many it finds.
+// count is how many resources a Describe with one filter finds.
 func (s *Service) count(t *testing.T, call string, f types.Filter) (int, error) {
 	t.Helper()
 	ctx, filters := t.Context(), []types.Filter{f}
@@ -118,7 +118,7 @@ func found(err error, n func() int) (int, error) {
 }
 
 // Every filter of every Describe call: how many it finds with a value that fits, and none with one that does not.
-func TestEveryFilterOfEveryDescribeTellsThingsApart(t *testing.T) {
+func TestEveryFilterOfEveryDescribeSelects(t *testing.T) {
 	t.Parallel()
 	s, balancer := variety(t)
 	for _, tt := range []struct {

@@ -79,7 +79,7 @@ func TestBadFiltersAreRefused(t *testing.T) {
 	}
 }
 
-func TestUnknownAndMalformedIdsAreToldApart(t *testing.T) {
+func TestUnknownAndMalformedIdsHaveDifferentErrors(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
 	ctx := context.Background()

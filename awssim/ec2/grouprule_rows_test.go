@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
-func TestRulesAreToldOneByOneWithTheirPeer(t *testing.T) {
+func TestRulesAreListedOneByOneWithTheirPeer(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
 	ctx := context.Background()

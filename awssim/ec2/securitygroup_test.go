@@ -219,7 +219,7 @@ func TestRevokeIsByIdentityAndAllOrNothing(t *testing.T) {
 	wantCode(t, err, "InvalidSecurityGroupRuleId.NotFound")
 }
 
-func TestRevokeInADefaultVPCOnlyTellsWhatItDidNotKnow(t *testing.T) {
+func TestRevokeInADefaultVPCListsWhatTheGroupLacks(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
 	s.account.VPCs[vpcID].Default = true

@@ -15,7 +15,7 @@ import (
 
 const unknownTrustStore = "arn:aws:elasticloadbalancing:us-west-2:123456789012:truststore/none/0123456789abcdef"
 
-func TestARNsThatLeadNowhereAreToldApart(t *testing.T) {
+func TestUnknownAndMalformedARNsHaveDifferentErrors(t *testing.T) {
 	t.Parallel()
 	f := instant(t)
 	kinds := []struct {

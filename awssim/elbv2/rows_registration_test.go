@@ -326,7 +326,7 @@ func TestTagsOfTheSystemAreShownButNotWritten(t *testing.T) {
 	f.refused(err, "ValidationError", "resourceArns")
 }
 
-func TestStatesOfTargetsAreToldInAWSsWords(t *testing.T) {
+func TestStatesOfTargetsHaveAWSsWords(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, account.Real())
 	web, nodes, fn := f.group("HTTP"), f.group("HTTP", ofTargets("instance")), f.group("", function)
