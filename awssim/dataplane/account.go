@@ -15,7 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
-// account is what an access log tells of an exchange.
+// account is what an access log has of an exchange.
 type account struct {
 	begun    time.Time
 	sentAt   time.Time // when the request was sent to a target

@@ -47,7 +47,7 @@ func (x *exchange) generate(status int, contentType, body string) {
 	} else {
 		body = ""
 	}
-	x.say(httpwire.Status(status))
+	x.setStatusLine(httpwire.Status(status))
 	x.w.WriteHeader(status)
 	if x.r.Method != http.MethodHead && body != "" {
 		_, _ = x.w.Write([]byte(body))
@@ -55,8 +55,8 @@ func (x *exchange) generate(status int, contentType, body string) {
 	}
 }
 
-// say has the status line of the answer that is about to be written say words, which begin with the code. HTTP/2 has none.
-func (x *exchange) say(words string) {
+// setStatusLine sets the status of the answer that is about to be written: code and words. HTTP/2 has none.
+func (x *exchange) setStatusLine(words string) {
 	if x.conn.wire != nil {
 		x.conn.wire.SetStatusLine(words)
 	}
@@ -84,7 +84,7 @@ func (x *exchange) insertHeaders() {
 	}
 	switch {
 	case x.closes:
-		h["Connection"] = closing // for HTTP/2 net/http says GOAWAY
+		h["Connection"] = closing // for HTTP/2 net/http sends GOAWAY
 	case x.r.ProtoMajor == 1:
 		h["Connection"] = keepAlive
 	}

@@ -12,7 +12,7 @@ import (
 
 // identity is what became of a request's Identification.
 type identity struct {
-	action  string // as the access log's actions_executed says it; "" if there was none
+	action  string // as in the access log's actions_executed; "" if there was none
 	reason  authn.Reason
 	claims  *authn.Claims
 	cookies []string
@@ -76,7 +76,7 @@ func (x *exchange) identified(d *traffic.Decision) bool {
 	return true
 }
 
-// settle does what a verdict says and reports whether the request goes on.
+// settle acts on a verdict and reports whether the request goes on.
 func (x *exchange) settle(v authn.Verdict) bool {
 	x.identity.reason, x.identity.claims, x.identity.cookies = v.Reason, v.Claims, v.SetCookies
 	for _, m := range []struct {
@@ -114,14 +114,14 @@ func (x *exchange) authnRequest() authn.Request {
 	return authn.Request{Host: x.r.Host, URI: uri, Header: x.r.Header, Signer: x.front.balancer.arn}
 }
 
-// Headers that tell a target who the client is, as net/http spells them.
+// Headers with the identity of the client, as net/http spells them.
 const (
 	accessTokenHeader = "X-Amzn-Oidc-Accesstoken"
 	identityHeader    = "X-Amzn-Oidc-Identity"
 	claimsHeader      = "X-Amzn-Oidc-Data"
 )
 
-// identityHeaders tells the target who the client is; what the client says of itself is taken away, whatever the rule.
+// identityHeaders sets the headers with the identity of the client. Those that the client sends are removed, whatever the rule.
 func (x *exchange) identityHeaders(h http.Header) {
 	c := x.identity.claims
 	if c == nil {

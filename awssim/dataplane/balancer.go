@@ -53,7 +53,7 @@ func newBalancer(p *Plane, arn string) *balancer {
 	return &balancer{plane: p, arn: arn, fronts: map[frontKey]*front{}}
 }
 
-// update makes the listeners be as lb says.
+// update brings the listeners to what lb has.
 func (b *balancer) update(lb *topology.LoadBalancer) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -210,7 +210,7 @@ func (b *balancer) zone(local netip.Addr, v *view, client netip.AddrPort) string
 		return zone
 	}
 	for _, g := range v.groups {
-		if s := &g.Config().Settings; s.Sticky && s.StickyType == "source_ip" { // whoever asks DNS once stays at one node
+		if s := &g.Config().Settings; s.Sticky && s.StickyType == "source_ip" { // a client resolves the name once and stays at one node
 			return b.resolvedZone(v, b.plane.hashOf(client.Addr()))
 		}
 	}

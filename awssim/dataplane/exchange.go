@@ -31,7 +31,7 @@ type exchange struct {
 	r     *http.Request
 	head  *httpwire.Head // nil for HTTP/2
 
-	host        string // as sent, or for what nobody sent
+	host        string // as sent, or the load balancer's DNS name
 	path, query string // as sent
 	hasQuery    bool
 	secure      bool
@@ -144,7 +144,7 @@ func (x *exchange) scheme() string {
 	return "http"
 }
 
-// route finds the rule and does what its routing action says.
+// route finds the rule and executes its routing action.
 func (x *exchange) route() {
 	request := traffic.Request{
 		Scheme: x.scheme(), Host: x.host, Port: x.view.listener.Port, Method: x.r.Method,
@@ -281,7 +281,7 @@ func (x *exchange) chooseGroup(f *stack.Forward) *targetgroup.Group {
 	return x.view.groups[ref.Literal]
 }
 
-// unavailable answers for a target group without targets; clients of gRPC hear it in their own words.
+// unavailable answers for a target group without targets; clients of gRPC get a gRPC status.
 func (x *exchange) unavailable(version string) {
 	if version != "GRPC" || !httpwire.IsGRPC(x.r) {
 		x.fail(http.StatusServiceUnavailable)

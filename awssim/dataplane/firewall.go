@@ -7,8 +7,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/webacl"
 )
 
-// blocked asks the load balancer's web ACL about the request before any rule of the listener acts, and answers in place of
-// them when it says so.
+// blocked evaluates the load balancer's web ACL before any rule of the listener. It answers, and reports true, when the web ACL
+// blocks the request.
 func (x *exchange) blocked() bool {
 	acl := x.view.Firewall
 	if acl == nil {

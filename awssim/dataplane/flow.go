@@ -174,7 +174,7 @@ func (f *front) carry(client, target net.Conn, v *view, fl *carried) {
 	flow.CloseAll(client, target)
 }
 
-// direct carries one direction of a flow. Resets by the sender count as the metric says.
+// direct carries one direction of a flow. Resets by the sender count as the given metric.
 func (f *front) direct(to, from net.Conn, fl *carried, idle *flow.IdleTimer, resets counter.FlowMetric) {
 	buf := flow.Buffers.Get().(*[]byte)
 	defer flow.Buffers.Put(buf)
@@ -205,7 +205,7 @@ func (f *front) direct(to, from net.Conn, fl *carried, idle *flow.IdleTimer, res
 	}
 }
 
-// broken ends a flow that an error ended on one side; a reset by that side counts as the metric says.
+// broken ends a flow that an error ended on one side; a reset by that side counts as the given metric.
 func (f *front) broken(fl *carried, err error, resets counter.FlowMetric) {
 	if (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)) && !fl.WasReset() {
 		if fl.record.peerReset.CompareAndSwap(false, true) {

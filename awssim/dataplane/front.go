@@ -131,7 +131,7 @@ func (f *front) openVirtual(a netip.Addr) error {
 	return nil
 }
 
-// ports tells what is bound on loopback.
+// ports are what is bound on loopback; 0: nothing.
 func (f *front) ports() (tcp, udp int32) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

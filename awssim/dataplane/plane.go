@@ -1,3 +1,7 @@
+// Package dataplane carries the traffic of simulated load balancers: ALB and NLB listeners on loopback and in the virtual
+// network, rules, forwarding. It knows no account, no AWS API and no DNS protocol: it serves a topology.Topology and reports
+// health. It may import the packages below it, awssim/accesslog, awssim/authn, awssim/clock, awssim/vnet, awssim/webacl,
+// internal/stack and internal/traffic.
 package dataplane
 
 import (
@@ -243,7 +247,7 @@ func (p *Plane) accept(l net.Listener, take func(net.Conn)) {
 	flow.Accept(p.ctx, l, take, func(err error) { p.logf("data plane: accept at %s: %v", l.Addr(), err) })
 }
 
-// begin makes Close wait until the caller says p.work.Done(). It reports false when the plane is closed.
+// begin makes Close wait until the caller calls p.work.Done. It reports false when the plane is closed.
 func (p *Plane) begin() bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()

@@ -91,8 +91,8 @@ func (x *exchange) proxy(g *targetgroup.Group, t *targetgroup.Target, targets []
 	x.respond(g, t, res, *buf, held, idle)
 }
 
-// hold reads an answer's body whose announced length fits into buf, so that a target which sends less than it announced is told
-// apart while another status may still be sent. It returns how much it read: nothing of other answers.
+// hold reads an answer's body whose announced length fits into buf, so that an answer that is shorter than announced is found
+// while another status may still be sent. It returns how much it read: nothing of other answers.
 func (x *exchange) hold(res *http.Response, buf []byte, idle *flow.IdleTimer) (held int, err error) {
 	if x.r.Method == http.MethodHead || res.ContentLength <= 0 || res.ContentLength > int64(len(buf)) {
 		return 0, nil
@@ -156,7 +156,7 @@ func (x *exchange) outgoing(ctx context.Context, secure bool, host, uri string, 
 	return out
 }
 
-// requestBody tells a client that fails from a target that fails, and lets a refused request be sent again.
+// requestBody distinguishes a client that fails from a target that fails, and lets a refused request be sent again.
 type requestBody struct {
 	io.ReadCloser
 	idle   *flow.IdleTimer
@@ -246,7 +246,7 @@ func (x *exchange) respond(g *targetgroup.Group, t *targetgroup.Target, res *htt
 	x.setCookies(g, t, res)
 	x.insertHeaders()
 	if words := httpwire.OwnStatus(res); words != "" {
-		x.say(words)
+		x.setStatusLine(words)
 	}
 	x.w.WriteHeader(res.StatusCode)
 

@@ -25,7 +25,7 @@ type servers struct {
 
 	mu       sync.Mutex
 	settings serverSettings
-	queues   [2]*flow.Queue // of the current servers for HTTP/1 and HTTP/2; nil: nobody came yet
+	queues   [2]*flow.Queue // of the current servers for HTTP/1 and HTTP/2; nil: no connection came yet
 	all      []*http.Server
 	stopped  bool
 }
@@ -37,7 +37,7 @@ type serverSettings struct {
 
 func newServers(f *front) *servers { return &servers{front: f} }
 
-// update makes further connections be served as v says.
+// update makes further connections be served by v.
 func (s *servers) update(v *view) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

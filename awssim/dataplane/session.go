@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 )
 
-// session is the client's side of a flow through a TLS listener, with what its log entry tells.
+// session is the client's side of a flow through a TLS listener, with the fields of its log entry.
 type session struct {
 	front     *front
 	record    *flowRecord
@@ -59,8 +59,8 @@ func (f *front) tryTargets(v *view) {
 	}
 }
 
-// alertIn is the alert by which the client ended a handshake, -1 for other errors. The standard library tells it by its text
-// alone.
+// alertIn is the alert by which the client ended a handshake, -1 for other errors. The standard library has it in the
+// text of the error only.
 func alertIn(err error) int {
 	const sent = "remote error: "
 	text := err.Error()

@@ -31,7 +31,7 @@ const (
 	shardUnused = "_remove_"
 )
 
-// cookieLife is what Expires says; how long a value counts is sealed in it.
+// cookieLife is the Expires of cookies; how long a value counts is sealed in it.
 const cookieLife = 7 * 24 * time.Hour
 
 // cookieSealer encrypts cookie values, so that clients cannot make them.

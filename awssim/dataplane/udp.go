@@ -64,7 +64,7 @@ func (p *packetFlows) udp(from net.Addr, _ []byte) *packetFlow {
 	return p.admit(from, p.front.routeTo, func(*route) []packetKey { return []packetKey{key} })
 }
 
-// admit opens a flow for a client that the security groups let in: choose finds its route, keys tells under what it is found.
+// admit opens a flow for a client that the security groups let in: choose finds its route, keys are what it is found by.
 func (p *packetFlows) admit(from net.Addr, choose func(*view, string, flow.Tuple) (*route, bool), keys func(*route) []packetKey) *packetFlow {
 	b, v := p.front.balancer, p.front.view.Load()
 	client := b.client(from)

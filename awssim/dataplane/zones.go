@@ -5,14 +5,14 @@ import "github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 // ZoneState is an enabled zone of a load balancer as DNS sees it.
 type ZoneState struct {
 	topology.Zone
-	// Healthy says that every target group in use has, in this zone, the healthy targets that DNS failover asks for.
+	// Healthy is set if every target group in use has, in this zone, the healthy targets that DNS failover requires.
 	Healthy bool
-	// InService says whether the zone's addresses belong into an answer: it is healthy and no zonal shift leads away from it, or
+	// InService is set if the zone's addresses belong into an answer: it is healthy and no zonal shift leads away from it, or
 	// that holds for no zone (then all are in service, lest the name vanish).
 	InService bool
 }
 
-// Zones tells, for DNS, which zones of an active load balancer are in service, in the topology's order; none when there is no
+// Zones lists, for DNS, which zones of an active load balancer are in service, in the topology's order; none when there is no
 // active load balancer of that ARN.
 func (p *Plane) Zones(arn string) []ZoneState {
 	b := p.balancer(arn)
@@ -52,7 +52,7 @@ func (b *balancer) inService() []topology.Zone {
 }
 
 // HealthyIn reports whether each target group in use has enough healthy targets for a node in the zone. A group without any
-// target says nothing about a zone.
+// target does not count.
 func (c *balancerConfig) healthyIn(zone string) bool {
 	for _, g := range c.groups {
 		pool, s := g.Pool(), &g.Config().Settings

@@ -32,7 +32,7 @@ func (f *Flow) Reset() {
 // WasReset reports whether reset was called.
 func (f *Flow) WasReset() bool { return f.cut.Load() }
 
-// Tuple is what tells flows apart: the transport, "tcp" or "udp", and the addresses.
+// Tuple identifies a flow: the transport, "tcp" or "udp", and the addresses.
 type Tuple struct {
 	Network       string
 	Client, Local netip.AddrPort

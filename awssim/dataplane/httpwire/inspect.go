@@ -73,7 +73,7 @@ func (i *Head) checkVersion() {
 	}
 }
 
-// interned is the text of what most requests say, without a copy.
+// interned is the text of common parts of requests, without a copy.
 func interned(b []byte) string {
 	switch string(b) {
 	case "GET":

@@ -48,7 +48,7 @@ func (g *Group) weighted(targets []*Target) *Target {
 	for _, t := range targets {
 		total += t.Performance.weight()
 	}
-	n := int64(g.Random() % uint64(total))
+	n := int64(g.groups.Random() % uint64(total))
 	for _, t := range targets {
 		if n -= t.Performance.weight(); n < 0 {
 			return t
@@ -60,7 +60,7 @@ func (g *Group) weighted(targets []*Target) *Target {
 // weigh compares the targets' failures. Anomalies are found for every group with weighted_random; only anomaly mitigation acts
 // on them.
 func (g *Group) weigh(targets []*Target) {
-	now := g.Clock.Now()
+	now := g.groups.Clock.Now()
 	if now.UnixNano() < g.scales.next.Load() {
 		return
 	}

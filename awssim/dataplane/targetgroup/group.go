@@ -17,7 +17,7 @@ import (
 // Group is a target group at work. Its configuration and the choice of targets are immutable values that requests read
 // without a lock.
 type Group struct {
-	*Groups
+	groups         *Groups
 	ARN            string
 	current        atomic.Pointer[Config]
 	targetsNow     atomic.Pointer[Pool]
@@ -61,7 +61,7 @@ func (u *User) Permits(network string, to netip.AddrPort) bool {
 
 // NewGroup makes a target group without targets.
 func (p *Groups) NewGroup(arn string) *Group {
-	g := &Group{Groups: p, ARN: arn, targets: map[Key]*Target{}}
+	g := &Group{groups: p, ARN: arn, targets: map[Key]*Target{}}
 	g.current.Store(&Config{})
 	g.targetsNow.Store(&Pool{})
 	return g
@@ -163,7 +163,7 @@ func (g *Group) scheduleChecks() {
 	for _, key := range g.keys() {
 		if t := g.targets[key]; t.checkable() && !t.scheduled {
 			t.scheduled = true
-			g.checks.add(t, t.ticket, g.Clock.Now())
+			g.groups.checks.add(t, t.ticket, g.groups.Clock.Now())
 		}
 	}
 }
@@ -278,14 +278,14 @@ func (g *Group) Choose(zone string, targets []*Target, avoid *Target) *Target {
 // rampUp replaces a target in slow start by one that is not, as long as there is one, so that its share grows linearly over
 // the slow start's duration.
 func (g *Group) rampUp(t *Target, targets []*Target, slow time.Duration) *Target {
-	now := g.Clock.Now().UnixNano()
+	now := g.groups.Clock.Now().UnixNano()
 	age := func(t *Target) time.Duration { return time.Duration(now - t.rampFrom.Load()) }
-	if age(t) >= slow || time.Duration(g.Random()%uint64(slow)) < age(t) {
+	if age(t) >= slow || time.Duration(g.groups.Random()%uint64(slow)) < age(t) {
 		return t
 	}
 	full := slices.DeleteFunc(slices.Clone(targets), func(t *Target) bool { return age(t) < slow })
 	if len(full) == 0 {
 		return t
 	}
-	return full[g.Random()%uint64(len(full))]
+	return full[g.groups.Random()%uint64(len(full))]
 }

@@ -29,7 +29,7 @@ type Options struct {
 	ConnectTimeout time.Duration
 }
 
-// Groups is what all target groups of a data plane have in common: the schedule of health checks.
+// Groups is what all target groups of a data plane share: options and the schedule of health checks.
 type Groups struct {
 	Options
 	checks *checker

@@ -36,7 +36,7 @@ func (g *Group) Observe(t *Target, err error) {
 	ticket := t.ticket
 	g.mu.Unlock()
 	if turned {
-		g.checks.turned(t, ticket, user, config, stateUnhealthy, verdict{reason: reasonFailed, description: "Health checks failed"})
+		g.groups.checks.turned(t, ticket, user, config, stateUnhealthy, verdict{reason: reasonFailed, description: "Health checks failed"})
 	}
 }
 

@@ -33,7 +33,7 @@ func (g *Group) rendezvous(targets []*Target, n uint64) *Target {
 	var best *Target
 	var highest uint64
 	for _, t := range targets {
-		if score := maphash.Comparable(g.Seed, scored{n, t.Key}); best == nil || score > highest {
+		if score := maphash.Comparable(g.groups.Seed, scored{n, t.Key}); best == nil || score > highest {
 			best, highest = t, score
 		}
 	}
@@ -63,7 +63,7 @@ func (g *Group) stickTo(key pin, targets []*Target) *Target {
 	if g.pinned == nil || len(g.pinned) >= maxPins {
 		g.pinned = map[pin]*Target{}
 	}
-	t := g.rendezvous(targets, maphash.Comparable(g.Seed, key))
+	t := g.rendezvous(targets, maphash.Comparable(g.groups.Seed, key))
 	g.pinned[key] = t
 	return t
 }

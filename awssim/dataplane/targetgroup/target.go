@@ -61,7 +61,7 @@ func newTarget(g *Group, key Key) *Target {
 func (t *Target) update(wish topology.Target) {
 	old := t.registration.Swap(&wish)
 	if wish.Draining && (old == nil || !old.Draining) {
-		t.drainedAt = t.Group.Clock.Now()
+		t.drainedAt = t.Group.groups.Clock.Now()
 	}
 	if old == nil {
 		return
@@ -119,7 +119,7 @@ func (t *Target) AddrPort() netip.AddrPort {
 // end closes what is idle, and with cut every flow too. Requests in flight get what AWS would have given them: when the account let the
 // target drain for the whole deregistration delay they are cut, else – its profile makes time short – they end by themselves.
 func (t *Target) end(cut bool, delay time.Duration) {
-	if t.Spec().Draining && t.Group.Clock.Now().Sub(t.drainedAt) >= delay {
+	if t.Spec().Draining && t.Group.groups.Clock.Now().Sub(t.drainedAt) >= delay {
 		t.cutRequests()
 	}
 	t.mu.Lock()

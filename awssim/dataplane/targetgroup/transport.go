@@ -32,10 +32,10 @@ func (t *Target) Transport() *http.Transport {
 			if err := t.Group.Leaves(ctx, "tcp", t.AddrPort()); err != nil {
 				return nil, &DialError{err}
 			}
-			return t.Group.Dial(ctx, t.AddrPort())
+			return t.Group.groups.Dial(ctx, t.AddrPort())
 		},
 		TLSClientConfig:        handshake.TargetConfig(),
-		TLSHandshakeTimeout:    t.Group.ConnectTimeout,
+		TLSHandshakeTimeout:    t.Group.groups.ConnectTimeout,
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    idlePerTarget,
 		IdleConnTimeout:        idleTarget,
@@ -65,7 +65,7 @@ func (g *Group) Leaves(ctx context.Context, network string, to netip.AddrPort) e
 	if g.User().Permits(network, to) {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, g.ConnectTimeout)
+	ctx, cancel := context.WithTimeout(ctx, g.groups.ConnectTimeout)
 	defer cancel()
 	<-ctx.Done()
 	return errBlocked
