@@ -1,6 +1,12 @@
 package annotation
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 )
@@ -123,4 +129,36 @@ func (r Reader) Note(k Key, code diag.Code, text, remedy string) {
 	if _, source, ok := r.Raw(k); ok {
 		r.findings.Add(diag.New(source.Object, source.Path, code, text, remedy))
 	}
+}
+
+// Attributes reads attributes of a load balancer, a listener or a target group. AWS spells the values of switches in lower case;
+// another spelling would differ from what AWS tells for ever.
+func (r Reader) Attributes(k Key) intent.Field[map[string]string] {
+	f := r.Map(k)
+	for name, value := range f.Value {
+		if lower := strings.ToLower(value); strings.HasSuffix(name, ".enabled") && (lower == "true" || lower == "false") {
+			f.Value[name] = lower
+		}
+	}
+	return f
+}
+
+// Labels reads a map of labels that objects must carry. What no object can carry would select none.
+func (r Reader) Labels(k Key) intent.Field[map[string]string] { return read(r, k, decodeLabels) }
+
+func decodeLabels(e Entry, k Key, raw string) (map[string]string, error) {
+	m, err := decodeMap(e, k, raw)
+	if err != nil {
+		return nil, err
+	}
+	var wrong []string
+	for name, value := range m {
+		for _, problem := range slices.Concat(validation.IsQualifiedName(name), validation.IsValidLabelValue(value)) {
+			wrong = append(wrong, fmt.Sprintf("%s=%s cannot be a label: %s", name, value, problem))
+		}
+	}
+	if len(wrong) > 0 {
+		return nil, fmt.Errorf("annotation %s: %s", k, slices.Min(wrong))
+	}
+	return m, nil
 }

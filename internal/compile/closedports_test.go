@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
@@ -81,7 +82,7 @@ func TestAPortWhoseMembersLostTheirGuardAdmitsNobody(t *testing.T) {
 				same(t, "security groups", []string{got.LoadBalancers[0].SecurityGroups[0].ID}, []string{stack.ManagedSecurityGroup})
 				for _, who := range []string{"new", "other"} {
 					said := slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool {
-						return d.Object.Name == who && strings.Contains(d.Text, orElse(s.told[who], "no source"))
+						return d.Object.Name == who && strings.Contains(d.Text, cmp.Or(s.told[who], "no source"))
 					})
 					if said != (s.told[who] != "") {
 						t.Errorf("state %d: %s is told %v", n, who, r.Diagnostics)

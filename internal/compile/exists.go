@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,7 +52,7 @@ func (b *build) existsOnListener(p *port, holds func(stack.Listener) bool) bool 
 // policyOf settles the TLS policy of a port.
 func (b *build) policyOf(p *port, on string) merge.Setting[string] {
 	s := merge.Setting[string]{
-		Name: "ssl-policy", What: "ssl policy" + on, Fallback: orElse(b.cfg.DefaultSSLPolicy, defaultSSLPolicy),
+		Name: "ssl-policy", What: "ssl policy" + on, Fallback: cmp.Or(b.cfg.DefaultSSLPolicy, defaultSSLPolicy),
 		Exists: func(policy string) bool {
 			return b.existsOnListener(p, func(l stack.Listener) bool { return l.SSLPolicy == policy })
 		},
@@ -88,7 +89,7 @@ func (b *build) existsAddressType(t string) bool { return b.f.Existing.IPAddress
 // existsSubnets reports whether a selector chooses the subnets that the load balancer has.
 func (b *build) existsSubnets(s intent.SubnetSelector) bool {
 	q := b.subnetQuery()
-	q.Scheme, q.IPAddressType = b.f.Existing.Scheme, orElse(b.f.Existing.IPAddressType, stack.IPv4)
+	q.Scheme, q.IPAddressType = b.f.Existing.Scheme, cmp.Or(b.f.Existing.IPAddressType, stack.IPv4)
 	q.IDsOrNames, q.Tags = s.IDsOrNames, s.Tags
 	c := facts.ChooseSubnets(b.f, q)
 	b.want(c.Needs...)
@@ -138,10 +139,7 @@ func (b *build) admitted(port int32) (ranges, lists []string, open bool) {
 func rangesText(list []string) string {
 	out := make([]string, len(list))
 	for i, r := range list {
-		out[i] = r
-		if n, err := normalise(r); err == nil {
-			out[i] = n
-		}
+		out[i], _ = stack.CanonicalRange(r)
 	}
 	return setText(out)
 }

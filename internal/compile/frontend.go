@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -50,7 +51,7 @@ func frontendSetting[T any](b *build, what string, text func(T) string, get func
 		s.Exists = func(v T) bool { return text(v) == printed(b.f.ExistingFrontend != nil) }
 		s.ByDefault = func() bool { return b.f.ExistingFrontend == nil }
 	case "scheme":
-		s.Fallback = orElse(b.cfg.DefaultScheme, stack.Internal)
+		s.Fallback = cmp.Or(b.cfg.DefaultScheme, stack.Internal)
 		s.Exists = func(v T) bool { return b.existsFrontendScheme(text(v)) }
 		s.ByDefault = func() bool { return b.existsFrontendScheme(s.Fallback) }
 	}
@@ -184,7 +185,7 @@ func (b *build) frontendLoadBalancer() stack.LoadBalancer {
 	f := &b.front
 	lb := stack.LoadBalancer{
 		ID: stack.FrontendIdentity, Name: naming.FrontendLoadBalancer(b.lb.Name), Type: stack.Network,
-		Scheme: f.scheme.Or(orElse(b.cfg.DefaultScheme, stack.Internal)), IPAddressType: b.lb.IPAddressType,
+		Scheme: f.scheme.Or(cmp.Or(b.cfg.DefaultScheme, stack.Internal)), IPAddressType: b.lb.IPAddressType,
 		SecurityGroups: f.resolved, Attributes: f.attributes.Value,
 	}
 	if lb.IPAddressType == stack.DualstackWithoutIPv4 { // which network load balancers do not have

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -236,7 +237,7 @@ func TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo(t *testing.T) {
 					t.Fatalf("%s changes %s from %s to %s", actor, s.name, before[s.name], after[s.name])
 				}
 				if tighter := merge.Tighter(s.name); tighter != nil && !slices.ContainsFunc(g.members, func(m intent.Member) bool {
-					wish := orElse(g.wishes[m.Object.Name][s.name], s.fallback)
+					wish := cmp.Or(g.wishes[m.Object.Name][s.name], s.fallback)
 					return (there[m.Object.Name] || entitled) && (wish == after[s.name] || tighter(after[s.name], wish) || !tighter(wish, after[s.name]))
 				}) {
 					t.Fatalf("%s is %s, looser than any member that was there wants", s.name, after[s.name])

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -146,7 +147,7 @@ func guardingSettings() []sharedSetting {
 			func(m *intent.Member, v string) {
 				put(&m.Settings.Attributes, a.key, set(m, "load-balancer-attributes", v))
 			},
-			func(s *stack.Stack) string { return orElse(s.LoadBalancers[0].Attributes[a.key], a.fallback) }, false})
+			func(s *stack.Stack) string { return cmp.Or(s.LoadBalancers[0].Attributes[a.key], a.fallback) }, false})
 	}
 	for at, port := range []string{"80", "443"} {
 		key := "routing.http.response.server.enabled"
@@ -154,7 +155,7 @@ func guardingSettings() []sharedSetting {
 			func(m *intent.Member, v string) {
 				put(&m.Listeners[at].Attributes, key, set(m, "listener-attributes", v))
 			},
-			func(s *stack.Stack) string { return orElse(s.Listeners[at].Attributes[key], "true") }, false})
+			func(s *stack.Stack) string { return cmp.Or(s.Listeners[at].Attributes[key], "true") }, false})
 	}
 	return out
 }
@@ -171,7 +172,7 @@ func webACLOf(acl *string) string {
 	if acl == nil {
 		return unmanaged
 	}
-	return orElse(*acl, intent.None)
+	return cmp.Or(*acl, intent.None)
 }
 
 // sourcesOf are the ranges and prefix lists that the managed group admits to port 80; managed is false if the load balancer has other groups.

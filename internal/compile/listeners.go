@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -48,7 +49,7 @@ func (b *build) buildListener(p *port, redirect int32) {
 	}
 	l.KeepRulesExcept = b.foreignTo(l.KeepRules)
 	if p.secure() {
-		l.SSLPolicy = p.sslPolicy.Or(orElse(b.cfg.DefaultSSLPolicy, defaultSSLPolicy))
+		l.SSLPolicy = p.sslPolicy.Or(cmp.Or(b.cfg.DefaultSSLPolicy, defaultSSLPolicy))
 		fields["SSLPolicy"] = p.sslPolicy.Source
 		l.Certificates, fields["Certificates"] = b.certificates(p)
 		if len(l.Certificates) > 1 { // the default one needs no further attachment

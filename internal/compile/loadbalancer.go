@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -22,7 +23,7 @@ func (b *build) undecided() bool {
 // takeExisting takes what routes and targets depend on from the load balancer that exists.
 func (b *build) takeExisting() {
 	lb, _ := b.existing()
-	b.lb.Scheme, b.lb.IPAddressType = lb.Scheme, orElse(lb.IPAddressType, stack.IPv4)
+	b.lb.Scheme, b.lb.IPAddressType = lb.Scheme, cmp.Or(lb.IPAddressType, stack.IPv4)
 	b.keepSubnets(lb)
 }
 
@@ -40,7 +41,7 @@ func (b *build) keepSubnets(lb *facts.LoadBalancer) {
 
 // chooseScheme: as set; else the one that the load balancer has, if the front end keeps it; else the controller's default.
 func (b *build) chooseScheme() {
-	b.lb.Scheme = orElse(b.cfg.DefaultScheme, stack.Internal)
+	b.lb.Scheme = cmp.Or(b.cfg.DefaultScheme, stack.Internal)
 	if s := b.settings.scheme; s.Set {
 		if s.Value == stack.Internal || s.Value == stack.InternetFacing {
 			b.lb.Scheme = s.Value
@@ -277,11 +278,4 @@ func within(addresses, blocks []string) (string, bool) {
 		}
 	}
 	return found, found != ""
-}
-
-func orElse(s, def string) string {
-	if s == "" {
-		return def
-	}
-	return s
 }

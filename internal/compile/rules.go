@@ -13,9 +13,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// maxForwardTargets is how many target groups ELB admits in one forward.
-const maxForwardTargets = 5
-
 // rulesOf is what the rules of a port are made of.
 func (b *build) rulesOf(p *port) *rules.Listener {
 	l := &rules.Listener{Port: p.number, Protocol: p.protocol, Arrival: b.arrival, Note: b.note}
@@ -124,9 +121,9 @@ func (b *build) forward(i int, a intent.Action, source intent.Source) (*stack.Fo
 			"forward to one target group, or start the controller with the feature gate WeightedTargetGroups"))
 		return nil, false
 	}
-	if len(a.Backends) > maxForwardTargets {
+	if len(a.Backends) > stack.MaxForwardTargets {
 		b.fail(i, diag.New(o, source.Path, diag.InvalidRule,
-			fmt.Sprintf("a forward can have at most %d target groups, this has %d", maxForwardTargets, len(a.Backends)), "forward to fewer"))
+			fmt.Sprintf("a forward can have at most %d target groups, this has %d", stack.MaxForwardTargets, len(a.Backends)), "forward to fewer"))
 		return nil, false
 	}
 	f := &stack.Forward{Stickiness: a.Stickiness, TargetGroups: make([]stack.WeightedTargetGroup, 0, len(a.Backends))}

@@ -2,7 +2,6 @@ package compile
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -181,10 +180,10 @@ func (b *build) permissions(p *port) []stack.Permission {
 	var out []stack.Permission
 	for _, protocol := range protocols {
 		for _, cidr := range cidrs {
-			n, err := normalise(cidr)
-			if err != nil {
+			n, ok := stack.CanonicalRange(cidr)
+			if !ok {
 				b.failShared(p.cidrs.Member, diag.New(b.members[p.cidrs.Member].Object, p.cidrs.Source.Place(), diag.InvalidAnnotation,
-					fmt.Sprintf("invalid source range %q: %v", cidr, err), "write ranges in CIDR notation, like 10.0.0.0/8"))
+					fmt.Sprintf("invalid source range %q: not a CIDR", cidr), "write ranges in CIDR notation, like 10.0.0.0/8"))
 				continue
 			}
 			base := stack.Permission{Protocol: protocol, FromPort: p.number, ToPort: p.number}
@@ -217,13 +216,4 @@ func (b *build) permissions(p *port) []stack.Permission {
 		}
 	}
 	return out
-}
-
-// normalise writes a range as EC2 does: host bits cleared, IPv6 in canonical lower case. EC2 compares after doing so.
-func normalise(cidr string) (string, error) {
-	p, err := netip.ParsePrefix(strings.TrimSpace(cidr))
-	if err != nil {
-		return "", fmt.Errorf("not a CIDR")
-	}
-	return p.Masked().String(), nil
 }

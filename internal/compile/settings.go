@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -134,7 +135,7 @@ func (b *build) settleShared() shared {
 	s.name = exclusive(b, func(m *quarantine.Member) intent.Field[string] { return m.Settings.Name },
 		merge.Setting[string]{Name: "load-balancer-name", What: "load balancer name"})
 	s.scheme = exclusive(b, func(m *quarantine.Member) intent.Field[string] { return m.Settings.Scheme },
-		merge.Setting[string]{Name: "scheme", What: "scheme", Fallback: orElse(b.cfg.DefaultScheme, stack.Internal), Exists: b.existsScheme, ByDefault: func() bool { return b.existsScheme(orElse(b.cfg.DefaultScheme, stack.Internal)) }})
+		merge.Setting[string]{Name: "scheme", What: "scheme", Fallback: cmp.Or(b.cfg.DefaultScheme, stack.Internal), Exists: b.existsScheme, ByDefault: func() bool { return b.existsScheme(cmp.Or(b.cfg.DefaultScheme, stack.Internal)) }})
 	s.ipAddressType = exclusive(b, func(m *quarantine.Member) intent.Field[string] { return m.Settings.IPAddressType },
 		merge.Setting[string]{Name: "ip-address-type", What: "IP address type", Fallback: stack.IPv4, Exists: b.existsAddressType, ByDefault: func() bool { return b.existsAddressType(stack.IPv4) }})
 	s.subnets = exclusive(b, func(m *quarantine.Member) intent.Field[intent.SubnetSelector] { return m.Settings.Subnets },

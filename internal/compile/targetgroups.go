@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -23,7 +24,7 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 		return ref, ref.ID != ""
 	}
 	tg := *want
-	tg.TargetType = orElse(tg.TargetType, orElse(b.cfg.DefaultTargetType, stack.TargetInstance))
+	tg.TargetType = cmp.Or(tg.TargetType, b.cfg.DefaultTargetType, stack.TargetInstance)
 	if d, bad := b.badTargetGroup(&tg); bad {
 		d.Object, d.Path = b.members[i].Object, source.Path
 		b.fail(i, d)

@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -91,27 +92,18 @@ type check struct {
 	failed func(*Config) (text string, failed bool)
 }
 
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
 var checks = []check{
 	{func(c *Config) (string, bool) {
 		return "kubernetes cluster name must be specified: set --cluster-name", c.ClusterName == ""
 	}},
 	{func(c *Config) (string, bool) {
-		return reserved(sortedKeys(c.DefaultTags), "default-tags")
+		return reserved(slices.Sorted(maps.Keys(c.DefaultTags)), "default-tags")
 	}},
 	{func(c *Config) (string, bool) {
 		return reserved(c.ExternalManagedTags, "external-managed-tags")
 	}},
 	{func(c *Config) (string, bool) {
-		for _, k := range sortedKeys(c.DefaultTags) {
+		for _, k := range slices.Sorted(maps.Keys(c.DefaultTags)) {
 			if slices.Contains(c.ExternalManagedTags, k) {
 				return fmt.Sprintf("tag key %s cannot be specified in both default-tags and external-managed-tags flag", k), true
 			}

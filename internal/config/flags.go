@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -218,7 +219,7 @@ var endpointServices = []string{
 // endpointNotices tell of endpoints that nothing calls: who mistypes an id would talk to AWS without knowing it.
 func endpointNotices(endpoints map[string]string) []string {
 	var out []string
-	for _, service := range sortedKeys(endpoints) {
+	for _, service := range slices.Sorted(maps.Keys(endpoints)) {
 		if !slices.Contains(endpointServices, service) {
 			out = append(out, fmt.Sprintf("--aws-api-endpoints: %s=%s has no effect: the services that are called are %s, spelled so", service, endpoints[service], strings.Join(endpointServices, ", ")))
 		}

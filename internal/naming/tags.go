@@ -1,6 +1,10 @@
 package naming
 
-import "github.com/k8s-lbc/lbc/internal/stack"
+import (
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
 
 // Tag keys.
 const (
@@ -57,3 +61,59 @@ func Labels(k stack.Key) map[string]string {
 		string(k.Owner) + "/stack-name":      k.ID.Name,
 	}
 }
+
+// ClaimsConfigMap is the name of the ConfigMap, in the namespace of a TargetGroupBinding, that lists the targets which this
+// cluster registered in a target group shared among clusters.
+func ClaimsConfigMap(binding string) string { return "aws-lbc-targets-" + binding }
+
+// Descriptions of the security groups that we create; AWS does not let them be changed later.
+const (
+	ManagedSecurityGroupDescription = "[k8s] Managed SecurityGroup for LoadBalancer"
+	BackendSecurityGroupDescription = "[k8s] Shared Backend SecurityGroup for LoadBalancer"
+)
+
+// BackendSecurityGroup is the GroupName of the cluster-wide backend security group:
+// k8s-traffic-<first 232 of the cleaned cluster name>-<hash of the cluster name>. EC2 admits 255 characters.
+func BackendSecurityGroup(cluster string) string {
+	return "k8s-traffic-" + short(cluster, 232) + "-" + hash10(cluster)
+}
+
+// Finalizers.
+const (
+	IngressFinalizer            = "ingress.k8s.aws/resources" // of an Ingress without an explicit group
+	ServiceFinalizer            = "service.k8s.aws/resources"
+	BindingFinalizer            = "elbv2.k8s.aws/resources"
+	IngressGroupFinalizerPrefix = "group.ingress.k8s.aws/"
+)
+
+// AllowDeregistration is the annotation of a TargetGroupBinding that consents to what --deregistration-brake holds up.
+const AllowDeregistration = "elbv2.k8s.aws/allow-deregistration"
+
+// GroupFinalizer is the finalizer of the members of an Ingress group: ingress.k8s.aws/resources for an implicit group,
+// group.ingress.k8s.aws/<group> for an explicit one. Kubernetes limits the part after the slash to 63 characters.
+func GroupFinalizer(id stack.ID) string {
+	if id.Namespace == "" {
+		return IngressGroupFinalizerPrefix + id.Name
+	}
+	return IngressFinalizer
+}
+
+// FinalizerGroup is the group that a finalizer of the Ingress namespace/name stands for; ok is false for foreign finalizers.
+func FinalizerGroup(finalizer, namespace, name string) (id stack.ID, ok bool) {
+	if finalizer == IngressFinalizer {
+		return stack.ID{Namespace: namespace, Name: name}, true
+	}
+	if g, found := strings.CutPrefix(finalizer, IngressGroupFinalizerPrefix); found && g != "" {
+		return stack.ID{Name: g}, true
+	}
+	return stack.ID{}, false
+}
+
+// ProtectionName is the name of the Shield Advanced protections that the controller makes; it is not unique.
+const ProtectionName = "managed by aws-load-balancer-controller"
+
+// legacyProtectionName is that of the controller's first generation.
+const legacyProtectionName = "managed by aws-alb-ingress-controller"
+
+// OurProtection tells the protections that a controller made from those that people made.
+func OurProtection(name string) bool { return name == ProtectionName || name == legacyProtectionName }

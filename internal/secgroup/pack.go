@@ -5,7 +5,6 @@ package secgroup
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -123,9 +122,7 @@ func joinNearest(in []span) []span {
 // normalise brings CIDRs to the form in which EC2 stores them: host bits cleared, IPv6 compressed and in lower case.
 func normalise(p stack.Permission) stack.Permission {
 	for _, c := range []*string{&p.CIDR, &p.IPv6CIDR} {
-		if prefix, err := netip.ParsePrefix(*c); err == nil {
-			*c = prefix.Masked().String()
-		}
+		*c, _ = stack.CanonicalRange(*c)
 	}
 	return p
 }

@@ -50,6 +50,9 @@ type Action struct {
 	JWT     *ValidateJWT         `json:",omitempty"`
 }
 
+// MaxForwardTargets is how many target groups ELB admits in one forward.
+const MaxForwardTargets = 5
+
 // Forward distributes over target groups.
 type Forward struct {
 	TargetGroups []WeightedTargetGroup
@@ -79,4 +82,42 @@ type FixedResponse struct {
 	StatusCode  string // "2XX|4XX|5XX" code in decimal
 	ContentType string
 	MessageBody string
+}
+
+// Modes of mutual authentication, as AWS spells them.
+const (
+	MutualOff         = "off"
+	MutualPassthrough = "passthrough"
+	MutualVerify      = "verify"
+)
+
+// MutualAuthentication is what an HTTPS listener does with client certificates. All but the mode belongs to MutualVerify.
+type MutualAuthentication struct {
+	Mode         string
+	TrustStore   string `json:",omitempty"` // ARN
+	IgnoreExpiry bool   `json:",omitempty"`
+	// AdvertiseNames: the names of the trust store's authorities are sent in the handshake.
+	AdvertiseNames bool `json:",omitempty"`
+}
+
+// Certificate is the wish for one certificate in ACM that the stack owns: requested for host names, or imported from a Secret.
+type Certificate struct {
+	ID     string   // identity; see naming.CertificateID and naming.ImportedCertificateID
+	Domain string   // the first name
+	Names  []string // all names, sorted, Domain included
+	// Authority is the ARN of the private authority that issues it; empty = Amazon.
+	Authority string `json:",omitempty"`
+	// Import is what is imported; nil = the certificate is requested.
+	Import *KeyPair `json:",omitempty"`
+	Tags   map[string]string
+}
+
+// KeyPair is a certificate with its private key, in PEM.
+type KeyPair struct {
+	Certificate string `json:"-"`
+	Chain       string `json:"-"` // the intermediate certificates; may be empty
+	Key         Secret `json:"-"`
+	Algorithm   string // of the key, as ACM spells it
+	Hash        string // of certificate and chain
+	Serial      string `json:",omitempty"` // of the certificate, in hexadecimal digits without leading zeros
 }

@@ -1,5 +1,10 @@
 package stack
 
+import (
+	"net/netip"
+	"strings"
+)
+
 // Identities of security groups.
 const (
 	ManagedSecurityGroup = "ManagedLBSecurityGroup" // value of the resource tag
@@ -29,4 +34,13 @@ type Permission struct {
 	Group      Ref
 	// Description is not part of the identity of a permission in managed groups.
 	Description string
+}
+
+// CanonicalRange writes a range as EC2 stores it: host bits cleared, IPv6 compressed and in lower case. ok is false for what is no range.
+func CanonicalRange(cidr string) (canonical string, ok bool) {
+	p, err := netip.ParsePrefix(strings.TrimSpace(cidr))
+	if err != nil {
+		return cidr, false
+	}
+	return p.Masked().String(), true
 }

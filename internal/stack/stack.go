@@ -22,6 +22,14 @@ func (id ID) String() string {
 	return id.Namespace + "/" + id.Name
 }
 
+// ParseID reads what ID.String wrote.
+func ParseID(text string) ID {
+	if namespace, name, ok := strings.Cut(text, "/"); ok {
+		return ID{Namespace: namespace, Name: name}
+	}
+	return ID{Name: text}
+}
+
 // Owner is the front end that a stack belongs to; it is the prefix of the tracking tags (<owner>/stack, <owner>/resource)
 // and of the binding labels.
 type Owner string
@@ -50,11 +58,7 @@ func ParseKey(text string) (Key, error) {
 	if !ok {
 		return Key{}, fmt.Errorf("%q is no key of a stack: want owner:namespace/name", text)
 	}
-	k := Key{Owner: Owner(owner), ID: ID{Name: id}}
-	if namespace, name, ok := strings.Cut(id, "/"); ok {
-		k.ID = ID{Namespace: namespace, Name: name}
-	}
-	return k, nil
+	return Key{Owner: Owner(owner), ID: ParseID(id)}, nil
 }
 
 // UnmarshalText reads what MarshalText wrote.

@@ -1,6 +1,10 @@
 package stackjson
 
-import "github.com/k8s-lbc/lbc/internal/stack"
+import (
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
 
 type loadBalancer struct {
 	Name                         string            `json:"name"`
@@ -42,6 +46,65 @@ func ofLoadBalancer(lb stack.LoadBalancer) loadBalancer {
 	}
 	for _, g := range lb.SecurityGroups {
 		out.SecurityGroups = append(out.SecurityGroups, reference(g))
+	}
+	return out
+}
+
+// Types of what lies over a load balancer; each has its identity.
+const (
+	typeWebACL = "AWS::WAFv2::WebACLAssociation"
+	typeShield = "AWS::Shield::Protection"
+)
+
+type webACL struct {
+	ARN         string `json:"webACLARN"` // empty: none is to be associated
+	ResourceARN any    `json:"resourceARN"`
+}
+
+type protection struct {
+	Enabled     bool `json:"enabled"`
+	ResourceARN any  `json:"resourceARN"`
+}
+
+// addOns are the entries for what lies over a load balancer; what is not managed has none.
+func addOns(lb stack.LoadBalancer, put func(kind, id string, spec any)) {
+	on := reference(stack.Ref{Kind: stack.KindLoadBalancer, ID: lb.ID})
+	if lb.WebACL != nil {
+		put(typeWebACL, lb.ID, webACL{*lb.WebACL, on})
+	}
+	putClassicWebACL(lb, on, put) // decision 16: WAF Classic
+	if lb.Shield != nil {
+		put(typeShield, lb.ID, protection{*lb.Shield, on})
+	}
+}
+
+// frontendGroup is a target group of a network load balancer in front of an ALB; the names are as the existing controller
+// writes them.
+type frontendGroup struct {
+	Name       string
+	ARN        any
+	Port       int32
+	TargetARN  any
+	TargetPort int32
+}
+
+// frontends are the target groups whose target is a load balancer, by name.
+func frontends(s *stack.Stack) map[string]any {
+	out := map[string]any{}
+	for _, t := range s.TargetGroups {
+		if t.TargetType != stack.TargetALB {
+			continue
+		}
+		ref := stack.Ref{Kind: stack.KindTargetGroup, ID: t.ID}
+		g := frontendGroup{Name: t.Name, ARN: reference(ref), TargetARN: reference(t.Balancer), TargetPort: t.Port}
+		for _, l := range s.Listeners {
+			if slices.ContainsFunc(l.DefaultActions, func(a stack.Action) bool {
+				return a.Forward != nil && slices.ContainsFunc(a.Forward.TargetGroups, func(w stack.WeightedTargetGroup) bool { return w.TargetGroup == ref })
+			}) {
+				g.Port = l.Port
+			}
+		}
+		out[t.Name] = g
 	}
 	return out
 }

@@ -88,11 +88,7 @@ func KeyOf(s v1alpha1.LoadBalancerStatus) (key stack.Key, ok bool) {
 	default:
 		return stack.Key{}, false
 	}
-	if ns, name, two := strings.Cut(s.Stack, "/"); two {
-		key.ID = stack.ID{Namespace: ns, Name: name}
-	} else {
-		key.ID = stack.ID{Name: s.Stack}
-	}
+	key.ID = stack.ParseID(s.Stack)
 	return key, s.Stack != ""
 }
 

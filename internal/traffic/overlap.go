@@ -133,12 +133,14 @@ func differ(x, y string) bool {
 	return !wildX && len(x) < len(headY)+len(tailY) || !wildY && len(y) < len(headX)+len(tailX)
 }
 
+// Wildcards are the characters of a pattern that do not stand for themselves.
+const Wildcards = `*?\`
+
 // ends are what a pattern demands before its first wildcard and behind its last one; a backslash counts as one.
 func ends(pattern string) (head, tail string, wild bool) {
-	const wildcards = `*?\`
-	first := strings.IndexAny(pattern, wildcards)
+	first := strings.IndexAny(pattern, Wildcards)
 	if first < 0 {
 		return pattern, pattern, false
 	}
-	return pattern[:first], pattern[strings.LastIndexAny(pattern, wildcards)+1:], true
+	return pattern[:first], pattern[strings.LastIndexAny(pattern, Wildcards)+1:], true
 }

@@ -1,3 +1,9 @@
+// Package rules puts the routes of a listener in order, splits what exceeds ELB's limits over several rules, and drops rules that can
+// answer nothing. Actions and identities are the caller's. It imports diag, intent, stack and traffic.
+//
+// Of the rules that match a request the first one answers it. Members come by group.order and name, as with the existing controller; but
+// of equal group.order, a member does not come in front of one of another namespace that joined earlier and with whose rules its own
+// share requests: else a name that sorts well would be enough to take over traffic. decision 2 has this beside what else a member may.
 package rules
 
 import (
@@ -187,7 +193,7 @@ func (l *Listener) neighbours() *neighbours {
 		for _, route := range l.Members[i].Routes {
 			hosts, regex := valuesOf(route.Conditions, stack.HostHeader)
 			n.hosts.add(i, hosts, len(regex) > 0, func(h string) (string, bool) {
-				return strings.ToLower(h), !strings.ContainsAny(h, wildcards)
+				return strings.ToLower(h), !strings.ContainsAny(h, traffic.Wildcards)
 			})
 			paths, regex := valuesOf(route.Conditions, stack.PathPattern)
 			n.segments.add(i, paths, len(regex) > 0, firstSegment)
@@ -202,14 +208,11 @@ func (n *neighbours) of(i int) func(j int) bool {
 	return func(j int) bool { return host(j) && segment(j) }
 }
 
-// wildcards are what patterns do not mean as they say it.
-const wildcards = `*?\`
-
 // firstSegment is what all paths that a pattern matches begin with up to their second slash; ok is false if they differ in it.
 func firstSegment(pattern string) (segment string, ok bool) {
 	rest, rooted := strings.CutPrefix(pattern, "/")
 	segment, _, _ = strings.Cut(rest, "/")
-	return segment, rooted && !strings.ContainsAny(segment, wildcards)
+	return segment, rooted && !strings.ContainsAny(segment, traffic.Wildcards)
 }
 
 // alternatives are the texts that members' rules demand of one part of a request.

@@ -151,9 +151,6 @@ func (j *redirectJSON) problem() string {
 	return ""
 }
 
-// maxForwardTargetGroups is what AWS admits in one forward.
-const maxForwardTargetGroups = 5
-
 func (j *forwardJSON) problem() string {
 	for _, g := range j.TargetGroups {
 		if problem := g.problem(); problem != "" {
@@ -163,8 +160,8 @@ func (j *forwardJSON) problem() string {
 	switch {
 	case len(j.TargetGroups) == 0:
 		return "targetGroups cannot be empty"
-	case len(j.TargetGroups) > maxForwardTargetGroups:
-		return fmt.Sprintf("%d target groups, AWS admits %d", len(j.TargetGroups), maxForwardTargetGroups)
+	case len(j.TargetGroups) > stack.MaxForwardTargets:
+		return fmt.Sprintf("%d target groups, AWS admits %d", len(j.TargetGroups), stack.MaxForwardTargets)
 	}
 	for _, g := range j.TargetGroups {
 		if g.Weight == nil && len(j.TargetGroups) > 1 {

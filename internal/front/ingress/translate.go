@@ -72,3 +72,29 @@ func (t *translation) here(path string) intent.Source {
 func (t *translation) params(path string) intent.Source {
 	return intent.Source{Object: diag.Object{Kind: paramsKind, Name: t.class.Params.Name, UID: string(t.class.Params.UID)}, Path: path}
 }
+
+// Examine tells what a pass would find about one Ingress, whoever else is in its group: its class, and every finding about the
+// class, the group's name and order, and the Ingress itself. Nothing is found about an Ingress that is not ours.
+func Examine(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, diag.List) {
+	class, d := Classify(v, cfg, ing)
+	if d != nil {
+		return class, diag.List{*d}
+	}
+	if !class.Managed {
+		return class, nil
+	}
+	m := member{ingress: ing, class: class}
+	id, d := groupOf(class, ing)
+	if d == nil {
+		d = NotAdmitted(v, ing, id)
+	}
+	if d != nil {
+		m.found = append(m.found, *d)
+	}
+	order, d := orderOf(ing)
+	if d != nil {
+		m.found = append(m.found, *d)
+	}
+	m.order = order
+	return class, translate(v, cfg, m).Diagnostics
+}

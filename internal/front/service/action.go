@@ -67,9 +67,6 @@ func (t *translation) forward(l listener, k annotation.Key) []intent.Action {
 	return []intent.Action{a}
 }
 
-// maxForwardTargetGroups is what AWS admits in one forward, the Service's own included.
-const maxForwardTargetGroups = 5
-
 func (j actionJSON) problem() string {
 	if j.Type != string(stack.ActionForward) {
 		return "unknown action type: " + j.Type
@@ -94,8 +91,8 @@ func (j actionJSON) problem() string {
 			return prefix + "weight must be set when routing to multiple target groups"
 		}
 	}
-	if n := len(j.Forward.TargetGroups) + 1; n > maxForwardTargetGroups {
-		return prefix + fmt.Sprintf("%d target groups, AWS admits %d", n, maxForwardTargetGroups)
+	if n := len(j.Forward.TargetGroups) + 1; n > stack.MaxForwardTargets {
+		return prefix + fmt.Sprintf("%d target groups, AWS admits %d", n, stack.MaxForwardTargets)
 	}
 	return ""
 }

@@ -2,6 +2,7 @@ package service
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -213,7 +214,7 @@ func (t *translation) noteUnused(listeners []intent.Listener, used map[annotatio
 			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect: the Service has no TLS listener", k), remedy)
 		}
 	}
-	for _, k := range sortedKeys(t.service.Annotations) {
+	for _, k := range slices.Sorted(maps.Keys(t.service.Annotations)) {
 		key := annotation.Key(k)
 		family := strings.HasPrefix(k, string(annotation.ServiceListenerAttributes)) || strings.HasPrefix(k, string(annotation.ServiceActions))
 		if family && !used[key] {
@@ -221,13 +222,4 @@ func (t *translation) noteUnused(listeners []intent.Listener, used map[annotatio
 				"name the protocol of the listener and its port, such as TCP-80")
 		}
 	}
-}
-
-func sortedKeys(m map[string]string) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
 }

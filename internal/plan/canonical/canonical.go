@@ -3,7 +3,6 @@ package canonical
 import (
 	"cmp"
 	"maps"
-	"net/netip"
 	"slices"
 	"sort"
 	"strconv"
@@ -179,11 +178,8 @@ func PermissionKey(p stack.Permission, resolve func(stack.Ref) string) string {
 }
 
 func canonicalRange(s string) string {
-	p, err := netip.ParsePrefix(s)
-	if err != nil {
-		return s
-	}
-	return p.Masked().String()
+	out, _ := stack.CanonicalRange(s)
+	return out
 }
 
 // networking is comparable: nil stays nil; rules, and sources and ports within a rule, are sorted.
