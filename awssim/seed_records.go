@@ -36,7 +36,7 @@ func plantRecords(a *account.Account, f seed.File) error {
 			return fmt.Errorf("hostedZones[%d].records: %w", i, err)
 		}
 		a.Lock()
-		a.Establish(a.HostedZones[z.ID])
+		a.HostedZones[z.ID].Establish()
 		a.Unlock()
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/k8s-lbc/lbc/awssim/account/hostedzone"
 	"github.com/k8s-lbc/lbc/awssim/account/quota"
 	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/clock"
@@ -26,12 +27,12 @@ type Account struct {
 	// Random draws from [0, 1) for Profile.LagChance; Seed sets it.
 	Random func() float64
 
-	quota.Limits // what AWS raises on request
-	vpc.Network  // VPCs, subnets, route tables, security groups, network interfaces, instances
-	Balancing    // load balancers, target groups, listeners, rules: balancing.go
-	Trust        // certificates: certificate.go
-	Identity     // users, roles, policies, sessions: identity.go
-	Domains      // hosted zones: hostedzone.go
+	quota.Limits       // what AWS raises on request
+	vpc.Network        // VPCs, subnets, route tables, security groups, network interfaces, instances
+	Balancing          // load balancers, target groups, listeners, rules: balancing.go
+	Trust              // certificates: certificate.go
+	Identity           // users, roles, policies, sessions: identity.go
+	hostedzone.Domains // hosted zones: package hostedzone, domains.go
 
 	UserPools map[string]*UserPool // by ARN; nil: load balancers take any
 

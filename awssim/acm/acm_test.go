@@ -17,6 +17,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/hostedzone"
 	"github.com/k8s-lbc/lbc/awssim/account/pki"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/seed"
@@ -217,13 +218,13 @@ func TestARequestedCertificateIsValidatedAndIssuedInTime(t *testing.T) {
 }
 
 // publish makes a public zone that has one CNAME record.
-func publish(t *testing.T, a *account.Account, zone, name, value string) *account.HostedZone {
+func publish(t *testing.T, a *account.Account, zone, name, value string) *hostedzone.Zone {
 	t.Helper()
 	a.Lock()
 	defer a.Unlock()
-	z := &account.HostedZone{Name: zone, CallerReference: zone}
+	z := &hostedzone.Zone{Name: zone, CallerReference: zone}
 	a.AddHostedZone(z)
-	a.SetRecords(z, append(slices.Clone(z.Records()), &account.RecordSet{Name: name, Type: "CNAME", TTL: 60, Values: []string{value}}), "")
+	a.SetRecords(z, append(slices.Clone(z.Records()), &hostedzone.RecordSet{Name: name, Type: "CNAME", TTL: 60, Values: []string{value}}), "")
 	return z
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/acm/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/hostedzone"
 )
 
 // request asks for a certificate that is validated by DNS.
@@ -44,7 +45,7 @@ func add(a *account.Account, name, kind, value string) {
 	a.Lock()
 	defer a.Unlock()
 	z := a.HostedZones["Z0A1DE00000001"]
-	a.SetRecords(z, append(slices.Clone(z.Records()), &account.RecordSet{Name: name, Type: kind, TTL: 60, Values: []string{value}}), "")
+	a.SetRecords(z, append(slices.Clone(z.Records()), &hostedzone.RecordSet{Name: name, Type: kind, TTL: 60, Values: []string{value}}), "")
 }
 
 func (s *Service) prove(name string) {

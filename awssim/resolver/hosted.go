@@ -6,6 +6,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/account/domainname"
+	"github.com/k8s-lbc/lbc/awssim/account/hostedzone"
 	"github.com/k8s-lbc/lbc/awssim/dns"
 )
 
@@ -56,9 +57,9 @@ func (r *Resolver) fromZone(name, kind string, who client) (finding, []pointer, 
 }
 
 // typesFor are the types of records that answer a question, of those that there are.
-func typesFor(kind string, records []*account.RecordSet) []string {
+func typesFor(kind string, records []*hostedzone.RecordSet) []string {
 	has := func(t string) bool {
-		return slices.ContainsFunc(records, func(r *account.RecordSet) bool { return r.Type == t })
+		return slices.ContainsFunc(records, func(r *hostedzone.RecordSet) bool { return r.Type == t })
 	}
 	switch {
 	case kind == "ANY":
@@ -75,13 +76,13 @@ func typesFor(kind string, records []*account.RecordSet) []string {
 	return []string{kind}
 }
 
-func ofType(records []*account.RecordSet, kind string) []*account.RecordSet {
-	return slices.DeleteFunc(slices.Clone(records), func(r *account.RecordSet) bool { return r.Type != kind })
+func ofType(records []*hostedzone.RecordSet, kind string) []*hostedzone.RecordSet {
+	return slices.DeleteFunc(slices.Clone(records), func(r *hostedzone.RecordSet) bool { return r.Type != kind })
 }
 
 // expand turns a record set into records of the owner: a wildcard's answer is in the name that was asked for. An alias to
 // another set of the zone is followed at once, one to a load balancer or accelerator is a pointer.
-func (r *Resolver) expand(set *account.RecordSet, owner string, who client, hops int) ([]dns.Record, []pointer) {
+func (r *Resolver) expand(set *hostedzone.RecordSet, owner string, who client, hops int) ([]dns.Record, []pointer) {
 	if set.Alias == nil {
 		return values(set, owner), nil
 	}
@@ -103,7 +104,7 @@ func (r *Resolver) expand(set *account.RecordSet, owner string, who client, hops
 	return records, pointers
 }
 
-func values(set *account.RecordSet, owner string) []dns.Record {
+func values(set *hostedzone.RecordSet, owner string) []dns.Record {
 	var out []dns.Record
 	for _, v := range set.Values {
 		out = append(out, dns.Record{Name: owner, Type: set.Type, TTL: uint32(set.TTL), Value: v})
@@ -112,10 +113,10 @@ func values(set *account.RecordSet, owner string) []dns.Record {
 }
 
 // soa is a zone's SOA record for negative answers, which live no longer than its minimum says (RFC 2308).
-func soa(z *account.HostedZone, a *account.Account, who client) []dns.Record {
+func soa(z *hostedzone.Zone, a *account.Account, who client) []dns.Record {
 	found, _ := a.FindRecords(z.Name, who.vpc)
 	for _, set := range found.Records {
-		if set.Type == account.RecordSOA {
+		if set.Type == hostedzone.SOA {
 			return values(set, z.Name)
 		}
 	}
@@ -123,11 +124,11 @@ func soa(z *account.HostedZone, a *account.Account, who client) []dns.Record {
 }
 
 // choose applies the routing policy of record sets of one name and type, among those that are healthy or, if none is, all.
-func (r *Resolver) choose(sets []*account.RecordSet, who client) []*account.RecordSet {
+func (r *Resolver) choose(sets []*hostedzone.RecordSet, who client) []*hostedzone.RecordSet {
 	if len(sets) == 0 || sets[0].Routing.Policy() == "" {
 		return sets
 	}
-	healthy := slices.DeleteFunc(slices.Clone(sets), func(s *account.RecordSet) bool { return !r.healthy(s, who, 0) })
+	healthy := slices.DeleteFunc(slices.Clone(sets), func(s *hostedzone.RecordSet) bool { return !r.healthy(s, who, 0) })
 	if len(healthy) == 0 {
 		healthy = sets
 	}
@@ -137,12 +138,12 @@ func (r *Resolver) choose(sets []*account.RecordSet, who client) []*account.Reco
 	case "MultiValueAnswer":
 		return healthy[:min(len(healthy), maxAnswers)]
 	case "Failover":
-		return first(healthy, func(s *account.RecordSet) bool { return s.Routing.Failover == "PRIMARY" })
+		return first(healthy, func(s *hostedzone.RecordSet) bool { return s.Routing.Failover == "PRIMARY" })
 	case "Region":
-		return first(healthy, func(s *account.RecordSet) bool { return s.Routing.Region == r.o.Account.Region })
+		return first(healthy, func(s *hostedzone.RecordSet) bool { return s.Routing.Region == r.o.Account.Region })
 	}
 	// Nobody on loopback is anywhere: the default location, if there is one.
-	i := slices.IndexFunc(healthy, func(s *account.RecordSet) bool { return s.Routing.Country == "*" })
+	i := slices.IndexFunc(healthy, func(s *hostedzone.RecordSet) bool { return s.Routing.Country == "*" })
 	if i < 0 {
 		return nil
 	}
@@ -150,13 +151,13 @@ func (r *Resolver) choose(sets []*account.RecordSet, who client) []*account.Reco
 }
 
 // first is the first set that fits, else the first of all.
-func first(sets []*account.RecordSet, fits func(*account.RecordSet) bool) []*account.RecordSet {
+func first(sets []*hostedzone.RecordSet, fits func(*hostedzone.RecordSet) bool) []*hostedzone.RecordSet {
 	i := max(0, slices.IndexFunc(sets, fits))
 	return sets[i : i+1]
 }
 
 // byWeight draws one set; when all weights are 0 each has the same chance.
-func (r *Resolver) byWeight(sets []*account.RecordSet) []*account.RecordSet {
+func (r *Resolver) byWeight(sets []*hostedzone.RecordSet) []*hostedzone.RecordSet {
 	total := 0
 	for _, s := range sets {
 		total += int(*s.Routing.Weight)
@@ -175,7 +176,7 @@ func (r *Resolver) byWeight(sets []*account.RecordSet) []*account.RecordSet {
 }
 
 // healthy judges a record set: an alias that evaluates its target's health is as healthy as that, all others are.
-func (r *Resolver) healthy(set *account.RecordSet, who client, hops int) bool {
+func (r *Resolver) healthy(set *hostedzone.RecordSet, who client, hops int) bool {
 	if set.Alias == nil || !set.Alias.EvaluateTargetHealth || hops > maxHops {
 		return true
 	}
@@ -189,5 +190,5 @@ func (r *Resolver) healthy(set *account.RecordSet, who client, hops int) bool {
 	}
 	found, _ := a.FindRecords(set.Alias.DNSName, who.vpc)
 	targets := ofType(found.Records, set.Type)
-	return slices.ContainsFunc(targets, func(t *account.RecordSet) bool { return r.healthy(t, who, hops+1) })
+	return slices.ContainsFunc(targets, func(t *hostedzone.RecordSet) bool { return r.healthy(t, who, hops+1) })
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/account/domainname"
+	"github.com/k8s-lbc/lbc/awssim/account/hostedzone"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/dns"
 	"github.com/k8s-lbc/lbc/awssim/seed"
@@ -30,7 +31,7 @@ type world struct {
 	*Resolver
 	t       *testing.T
 	account *account.Account
-	zone    *account.HostedZone // example.com.
+	zone    *hostedzone.Zone // example.com.
 	nodes   map[string][]Node
 	draw    int // what Random gives, modulo n
 }
@@ -70,7 +71,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // set puts record sets into a zone.
-func (w *world) set(z *account.HostedZone, sets ...*account.RecordSet) {
+func (w *world) set(z *hostedzone.Zone, sets ...*hostedzone.RecordSet) {
 	w.t.Helper()
 	for _, s := range sets {
 		name, err := domainname.Canonical(s.Name)
@@ -82,15 +83,15 @@ func (w *world) set(z *account.HostedZone, sets ...*account.RecordSet) {
 	w.account.SetRecords(z, append(slices.Clone(z.Records()), sets...), "")
 }
 
-func record(name, kind string, values ...string) *account.RecordSet {
-	return &account.RecordSet{Name: name, Type: kind, TTL: 300, Values: values}
+func record(name, kind string, values ...string) *hostedzone.RecordSet {
+	return &hostedzone.RecordSet{Name: name, Type: kind, TTL: 300, Values: values}
 }
 
-func alias(name, kind, zone, target string) *account.RecordSet {
-	return &account.RecordSet{Name: name, Type: kind, Alias: &account.RecordAlias{HostedZoneID: zone, DNSName: target, EvaluateTargetHealth: true}}
+func alias(name, kind, zone, target string) *hostedzone.RecordSet {
+	return &hostedzone.RecordSet{Name: name, Type: kind, Alias: &hostedzone.Alias{HostedZoneID: zone, DNSName: target, EvaluateTargetHealth: true}}
 }
 
-func routed(s *account.RecordSet, id string, r account.RecordRouting) *account.RecordSet {
+func routed(s *hostedzone.RecordSet, id string, r hostedzone.Routing) *hostedzone.RecordSet {
 	s.SetIdentifier, s.Routing = id, r
 	return s
 }
@@ -226,7 +227,7 @@ func TestHostedZones(t *testing.T) {
 func TestPrivateZonesAnswerTheirVPCsOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	private := &account.HostedZone{Name: "example.com.", Private: true, VPCs: []account.ZoneVPC{{ID: theVPC, Region: "us-west-2"}}}
+	private := &hostedzone.Zone{Name: "example.com.", Private: true, VPCs: []hostedzone.VPC{{ID: theVPC, Region: "us-west-2"}}}
 	w.account.AddHostedZone(private)
 	w.set(private, record("db.example.com", "A", "10.0.128.77"))
 	w.set(w.zone, record("web.example.com", "A", "192.0.2.1"))
@@ -261,27 +262,27 @@ func (w *world) serve(arn, state string) {
 
 func TestRoutingPolicies(t *testing.T) {
 	t.Parallel()
-	weight := func(n int64) account.RecordRouting { return account.RecordRouting{Weight: &n} }
+	weight := func(n int64) hostedzone.Routing { return hostedzone.Routing{Weight: &n} }
 	yes := true
 	for _, tt := range []struct {
 		name     string
-		sets     []*account.RecordSet
+		sets     []*hostedzone.RecordSet
 		alb, nlb string // health of their targets
 		draw     int
 		want     string
 	}{
-		{"weighted, first", []*account.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", weight(3)), routed(record("r.example.com", "A", "192.0.2.2"), "b", weight(1))}, "", "", 2, "192.0.2.1"},
-		{"weighted, second", []*account.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", weight(3)), routed(record("r.example.com", "A", "192.0.2.2"), "b", weight(1))}, "", "", 3, "192.0.2.2"},
-		{"weightless", []*account.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", weight(0)), routed(record("r.example.com", "A", "192.0.2.2"), "b", weight(0))}, "", "", 1, "192.0.2.2"},
-		{"weighted, unhealthy", []*account.RecordSet{routed(alias("r.example.com", "A", "Z1H1FL5HABSF5", alb), "a", weight(255)), routed(record("r.example.com", "A", "192.0.2.2"), "b", weight(1))}, "unhealthy", "", 0, "192.0.2.2"},
-		{"empty groups are unhealthy", []*account.RecordSet{routed(alias("r.example.com", "A", "Z1H1FL5HABSF5", alb), "a", weight(255)), routed(record("r.example.com", "A", "192.0.2.2"), "b", weight(1))}, "", "", 0, "192.0.2.2"},
-		{"primary", []*account.RecordSet{routed(alias("r.example.com", "A", "Z1H1FL5HABSF5", alb), "a", account.RecordRouting{Failover: "PRIMARY"}), routed(record("r.example.com", "A", "192.0.2.2"), "b", account.RecordRouting{Failover: "SECONDARY"})}, "healthy", "", 0, "127.70.0.1"},
-		{"secondary", []*account.RecordSet{routed(alias("r.example.com", "A", "Z1H1FL5HABSF5", alb), "a", account.RecordRouting{Failover: "PRIMARY"}), routed(record("r.example.com", "A", "192.0.2.2"), "b", account.RecordRouting{Failover: "SECONDARY"})}, "unhealthy", "", 0, "192.0.2.2"},
-		{"all unhealthy", []*account.RecordSet{routed(alias("r.example.com", "A", "Z1H1FL5HABSF5", alb), "a", account.RecordRouting{Failover: "PRIMARY"}), routed(alias("r.example.com", "A", "Z18D5FSROUN65G", nlb), "b", account.RecordRouting{Failover: "SECONDARY"})}, "unhealthy", "unhealthy", 0, "127.70.0.1"},
-		{"latency", []*account.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", account.RecordRouting{Region: "eu-west-1"}), routed(record("r.example.com", "A", "192.0.2.2"), "b", account.RecordRouting{Region: "us-west-2"})}, "", "", 0, "192.0.2.2"},
-		{"default location", []*account.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", account.RecordRouting{Country: "DE"}), routed(record("r.example.com", "A", "192.0.2.2"), "b", account.RecordRouting{Country: "*"})}, "", "", 0, "192.0.2.2"},
-		{"no location", []*account.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", account.RecordRouting{Country: "DE"})}, "", "", 0, ""},
-		{"several values", []*account.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", account.RecordRouting{MultiValue: &yes}), routed(record("r.example.com", "A", "192.0.2.2"), "b", account.RecordRouting{MultiValue: &yes})}, "", "", 0, "192.0.2.1 192.0.2.2"},
+		{"weighted, first", []*hostedzone.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", weight(3)), routed(record("r.example.com", "A", "192.0.2.2"), "b", weight(1))}, "", "", 2, "192.0.2.1"},
+		{"weighted, second", []*hostedzone.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", weight(3)), routed(record("r.example.com", "A", "192.0.2.2"), "b", weight(1))}, "", "", 3, "192.0.2.2"},
+		{"weightless", []*hostedzone.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", weight(0)), routed(record("r.example.com", "A", "192.0.2.2"), "b", weight(0))}, "", "", 1, "192.0.2.2"},
+		{"weighted, unhealthy", []*hostedzone.RecordSet{routed(alias("r.example.com", "A", "Z1H1FL5HABSF5", alb), "a", weight(255)), routed(record("r.example.com", "A", "192.0.2.2"), "b", weight(1))}, "unhealthy", "", 0, "192.0.2.2"},
+		{"empty groups are unhealthy", []*hostedzone.RecordSet{routed(alias("r.example.com", "A", "Z1H1FL5HABSF5", alb), "a", weight(255)), routed(record("r.example.com", "A", "192.0.2.2"), "b", weight(1))}, "", "", 0, "192.0.2.2"},
+		{"primary", []*hostedzone.RecordSet{routed(alias("r.example.com", "A", "Z1H1FL5HABSF5", alb), "a", hostedzone.Routing{Failover: "PRIMARY"}), routed(record("r.example.com", "A", "192.0.2.2"), "b", hostedzone.Routing{Failover: "SECONDARY"})}, "healthy", "", 0, "127.70.0.1"},
+		{"secondary", []*hostedzone.RecordSet{routed(alias("r.example.com", "A", "Z1H1FL5HABSF5", alb), "a", hostedzone.Routing{Failover: "PRIMARY"}), routed(record("r.example.com", "A", "192.0.2.2"), "b", hostedzone.Routing{Failover: "SECONDARY"})}, "unhealthy", "", 0, "192.0.2.2"},
+		{"all unhealthy", []*hostedzone.RecordSet{routed(alias("r.example.com", "A", "Z1H1FL5HABSF5", alb), "a", hostedzone.Routing{Failover: "PRIMARY"}), routed(alias("r.example.com", "A", "Z18D5FSROUN65G", nlb), "b", hostedzone.Routing{Failover: "SECONDARY"})}, "unhealthy", "unhealthy", 0, "127.70.0.1"},
+		{"latency", []*hostedzone.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", hostedzone.Routing{Region: "eu-west-1"}), routed(record("r.example.com", "A", "192.0.2.2"), "b", hostedzone.Routing{Region: "us-west-2"})}, "", "", 0, "192.0.2.2"},
+		{"default location", []*hostedzone.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", hostedzone.Routing{Country: "DE"}), routed(record("r.example.com", "A", "192.0.2.2"), "b", hostedzone.Routing{Country: "*"})}, "", "", 0, "192.0.2.2"},
+		{"no location", []*hostedzone.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", hostedzone.Routing{Country: "DE"})}, "", "", 0, ""},
+		{"several values", []*hostedzone.RecordSet{routed(record("r.example.com", "A", "192.0.2.1"), "a", hostedzone.Routing{MultiValue: &yes}), routed(record("r.example.com", "A", "192.0.2.2"), "b", hostedzone.Routing{MultiValue: &yes})}, "", "", 0, "192.0.2.1 192.0.2.2"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

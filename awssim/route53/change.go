@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/account/domainname"
+	"github.com/k8s-lbc/lbc/awssim/account/hostedzone"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/call"
 )
@@ -62,14 +62,14 @@ func (s *Service) changeResourceRecordSets(in *route53.ChangeResourceRecordSetsI
 // change is one step of a batch.
 type change struct {
 	action types.ChangeAction
-	record *account.RecordSet
+	record *hostedzone.RecordSet
 }
 
 // batch is a zone's content while changes are made to it, and what is wrong with them.
 type batch struct {
 	service    *Service
-	zone       *account.HostedZone
-	records    []*account.RecordSet
+	zone       *hostedzone.Zone
+	records    []*hostedzone.RecordSet
 	changes    []change
 	count      int
 	characters int
@@ -81,7 +81,7 @@ func (b *batch) find(format string, args ...any) {
 }
 
 // sizes counts a change against the bounds of a batch.
-func (b *batch) sizes(action types.ChangeAction, r *account.RecordSet) {
+func (b *batch) sizes(action types.ChangeAction, r *hostedzone.RecordSet) {
 	times := 1
 	if action == types.ChangeActionUpsert {
 		times = 2
@@ -142,7 +142,7 @@ func refused(findings []string) error {
 }
 
 // label names a record set in messages.
-func label(r *account.RecordSet) string {
+func label(r *hostedzone.RecordSet) string {
 	text := fmt.Sprintf("name='%s', type='%s'", r.Name, r.Type)
 	if r.SetIdentifier != "" {
 		text += fmt.Sprintf(", set-identifier='%s'", r.SetIdentifier)
@@ -151,7 +151,7 @@ func label(r *account.RecordSet) string {
 }
 
 func (b *batch) apply(c change) {
-	i := slices.IndexFunc(b.records, func(r *account.RecordSet) bool {
+	i := slices.IndexFunc(b.records, func(r *hostedzone.RecordSet) bool {
 		return r.Name == c.record.Name && r.Type == c.record.Type && r.SetIdentifier == c.record.SetIdentifier
 	})
 	switch {
@@ -174,14 +174,14 @@ func (b *batch) apply(c change) {
 }
 
 // sameRecords compares everything that a caller says of record sets; the order of values means nothing.
-func sameRecords(x, y *account.RecordSet) bool {
+func sameRecords(x, y *hostedzone.RecordSet) bool {
 	if x.TTL != y.TTL || (x.Alias == nil) != (y.Alias == nil) || x.Alias != nil && *x.Alias != *y.Alias || !sameRouting(x.Routing, y.Routing) {
 		return false
 	}
 	return slices.Equal(slices.Sorted(slices.Values(x.Values)), slices.Sorted(slices.Values(y.Values)))
 }
 
-func sameRouting(x, y account.RecordRouting) bool {
+func sameRouting(x, y hostedzone.Routing) bool {
 	same := aws.ToInt64(x.Weight) == aws.ToInt64(y.Weight) && (x.Weight == nil) == (y.Weight == nil) &&
 		aws.ToBool(x.MultiValue) == aws.ToBool(y.MultiValue) && (x.MultiValue == nil) == (y.MultiValue == nil)
 	x.Weight, x.MultiValue, y.Weight, y.MultiValue = nil, nil, nil, nil
@@ -189,13 +189,13 @@ func sameRouting(x, y account.RecordRouting) bool {
 }
 
 // checkPlace checks a record set against the others of its name.
-func (b *batch) checkPlace(r *account.RecordSet) {
+func (b *batch) checkPlace(r *hostedzone.RecordSet) {
 	atApex := r.Name == b.zone.Name
 	switch {
 	case r.Type == "CNAME" && atApex:
 		b.find("RRSet of type CNAME with DNS name %s is not permitted at apex in zone %s", r.Name, b.zone.Name)
 		return
-	case r.Type == account.RecordSOA && !atApex:
+	case r.Type == hostedzone.SOA && !atApex:
 		b.find("RRSet of type SOA with DNS name %s is not permitted outside of the apex of zone %s", r.Name, b.zone.Name)
 		return
 	}
@@ -215,7 +215,7 @@ func (b *batch) checkPlace(r *account.RecordSet) {
 	}
 }
 
-func identified(r *account.RecordSet) string {
+func identified(r *hostedzone.RecordSet) string {
 	if r.SetIdentifier == "" {
 		return ""
 	}
@@ -223,7 +223,7 @@ func identified(r *account.RecordSet) string {
 }
 
 // sameTurn reports whether two routings, which are of one policy, would be chosen at the same time.
-func sameTurn(x, y account.RecordRouting) bool {
+func sameTurn(x, y hostedzone.Routing) bool {
 	switch x.Policy() {
 	case "Region":
 		return x.Region == y.Region
@@ -238,12 +238,12 @@ func sameTurn(x, y account.RecordRouting) bool {
 // checkApex requires what every zone has.
 func (b *batch) checkApex() {
 	has := func(kind string) bool {
-		return slices.ContainsFunc(b.records, func(r *account.RecordSet) bool { return r.Name == b.zone.Name && r.Type == kind })
+		return slices.ContainsFunc(b.records, func(r *hostedzone.RecordSet) bool { return r.Name == b.zone.Name && r.Type == kind })
 	}
-	if !has(account.RecordSOA) {
+	if !has(hostedzone.SOA) {
 		b.find("A HostedZone must contain exactly one SOA record.")
 	}
-	if !has(account.RecordNS) {
+	if !has(hostedzone.NS) {
 		b.find("A HostedZone must contain at least one NS record for the zone itself.")
 	}
 }
@@ -252,7 +252,7 @@ func (b *batch) checkApex() {
 const acceleratorZone = "Z2BJ6XQ5FK7U4H"
 
 // checkAlias requires that an alias leads to a load balancer by its own zone, or to a record set of the same zone and type.
-func (b *batch) checkAlias(r *account.RecordSet) {
+func (b *batch) checkAlias(r *hostedzone.RecordSet) {
 	if r.Alias == nil {
 		return
 	}
@@ -260,7 +260,7 @@ func (b *batch) checkAlias(r *account.RecordSet) {
 	var within, found bool
 	if r.Alias.HostedZoneID == b.zone.ID {
 		within = domainname.Within(r.Alias.DNSName, b.zone.Name)
-		found = slices.ContainsFunc(b.records, func(o *account.RecordSet) bool {
+		found = slices.ContainsFunc(b.records, func(o *hostedzone.RecordSet) bool {
 			return o != r && o.Name == r.Alias.DNSName && o.Type == r.Type
 		})
 	} else {
@@ -275,7 +275,7 @@ func (b *batch) checkAlias(r *account.RecordSet) {
 }
 
 // aliasTarget reports whether the name of an alias's target is one that its zone, which is AWS's, can have, and does.
-func (s *Service) aliasTarget(r *account.RecordSet) (within, found bool) {
+func (s *Service) aliasTarget(r *hostedzone.RecordSet) (within, found bool) {
 	address := r.Type == "A" || r.Type == "AAAA"
 	if r.Alias.HostedZoneID == acceleratorZone {
 		within = domainname.Within(r.Alias.DNSName, "awsglobalaccelerator.com.")

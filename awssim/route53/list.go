@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/account/domainname"
+	"github.com/k8s-lbc/lbc/awssim/account/hostedzone"
 	"github.com/k8s-lbc/lbc/awssim/account/resource"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/call"
@@ -76,7 +76,7 @@ func (s *Service) listHostedZonesByName(in *route53.ListHostedZonesByNameInput) 
 		return nil, invalid("A hosted zone id needs the DNS name of the zone.")
 	}
 	position := func(name, id string) string { return domainname.Key(name) + "\x00\x00" + id }
-	zones := slices.SortedFunc(maps.Values(s.account.HostedZones), func(x, y *account.HostedZone) int {
+	zones := slices.SortedFunc(maps.Values(s.account.HostedZones), func(x, y *hostedzone.Zone) int {
 		return strings.Compare(position(x.Name, x.ID), position(y.Name, y.ID))
 	})
 	if in.DNSName != nil {
@@ -86,7 +86,7 @@ func (s *Service) listHostedZonesByName(in *route53.ListHostedZonesByNameInput) 
 			return nil, apierr.New("InvalidDomainName", "%s (%s) encountered with '%s'", problem.Code, problem.Text, problem.Name)
 		}
 		from := position(name, strings.TrimPrefix(aws.ToString(in.HostedZoneId), "/hostedzone/"))
-		zones = slices.DeleteFunc(zones, func(z *account.HostedZone) bool { return position(z.Name, z.ID) < from })
+		zones = slices.DeleteFunc(zones, func(z *hostedzone.Zone) bool { return position(z.Name, z.ID) < from })
 	}
 	out := &route53.ListHostedZonesByNameOutput{DNSName: in.DNSName, HostedZoneId: in.HostedZoneId, MaxItems: aws.Int32(int32(size)), HostedZones: []types.HostedZone{}}
 	if len(zones) > size {
@@ -163,7 +163,7 @@ func (s *Service) listResourceRecordSets(in *route53.ListResourceRecordSetsInput
 		}
 		position := func(name, kind, id string) string { return domainname.Key(name) + "\x00\x00" + kind + "\x00" + id }
 		from := position(name, kind, id)
-		i := slices.IndexFunc(records, func(r *account.RecordSet) bool { return position(r.Name, r.Type, r.SetIdentifier) >= from })
+		i := slices.IndexFunc(records, func(r *hostedzone.RecordSet) bool { return position(r.Name, r.Type, r.SetIdentifier) >= from })
 		if i < 0 {
 			i = len(records)
 		}

@@ -8,8 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/account/domainname"
+	"github.com/k8s-lbc/lbc/awssim/account/hostedzone"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 )
 
@@ -20,7 +20,7 @@ const (
 )
 
 // parseChange checks a change by itself and reads its record set.
-func (s *Service) parseChange(c types.Change) (*account.RecordSet, error) {
+func (s *Service) parseChange(c types.Change) (*hostedzone.RecordSet, error) {
 	set := c.ResourceRecordSet
 	if !slices.Contains(c.Action.Values(), c.Action) {
 		return nil, invalid("1 validation error detected: Value '%s' at 'changeBatch.changes.1.member.action' failed to satisfy constraint: Member must satisfy enum value set: [CREATE, DELETE, UPSERT]", c.Action)
@@ -35,7 +35,7 @@ func (s *Service) parseChange(c types.Change) (*account.RecordSet, error) {
 	if err != nil {
 		return nil, refused([]string{nameFinding(err)})
 	}
-	r := &account.RecordSet{Name: name, Type: string(set.Type), SetIdentifier: aws.ToString(set.SetIdentifier)}
+	r := &hostedzone.RecordSet{Name: name, Type: string(set.Type), SetIdentifier: aws.ToString(set.SetIdentifier)}
 	subject := fmt.Sprintf("Change with [Action=%s, Name=%s, Type=%s, SetIdentifier=%s]", c.Action, name, r.Type, orNull(r.SetIdentifier))
 	if r.Routing, err = parseRouting(set, subject); err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func nameFinding(err error) string {
 }
 
 // parseContent reads either the values or the alias of a record set.
-func parseContent(set *types.ResourceRecordSet, r *account.RecordSet, subject string) error {
+func parseContent(set *types.ResourceRecordSet, r *hostedzone.RecordSet, subject string) error {
 	values := set.TTL != nil || len(set.ResourceRecords) > 0
 	const either = "[AliasTarget, all of [TTL, and ResourceRecords], or TrafficPolicyInstanceId]"
 	switch {
@@ -99,18 +99,18 @@ func parseContent(set *types.ResourceRecordSet, r *account.RecordSet, subject st
 	return refused(findings)
 }
 
-func parseAlias(target *types.AliasTarget, r *account.RecordSet, subject string) error {
+func parseAlias(target *types.AliasTarget, r *hostedzone.RecordSet, subject string) error {
 	if aws.ToString(target.HostedZoneId) == "" || aws.ToString(target.DNSName) == "" {
 		return invalid("Invalid request: Missing field 'HostedZoneId' or 'DNSName' of the AliasTarget in %s", subject)
 	}
-	if r.Type == account.RecordNS || r.Type == account.RecordSOA {
+	if r.Type == hostedzone.NS || r.Type == hostedzone.SOA {
 		return refused([]string{fmt.Sprintf("RRSet of type %s with DNS name %s cannot be an alias", r.Type, r.Name)})
 	}
 	name, err := domainname.Canonical(*target.DNSName)
 	if err != nil {
 		return refused([]string{nameFinding(err)})
 	}
-	r.Alias = &account.RecordAlias{HostedZoneID: *target.HostedZoneId, DNSName: name, EvaluateTargetHealth: target.EvaluateTargetHealth}
+	r.Alias = &hostedzone.Alias{HostedZoneID: *target.HostedZoneId, DNSName: name, EvaluateTargetHealth: target.EvaluateTargetHealth}
 	if r.Routing.MultiValue != nil {
 		return invalid("Invalid request: a multivalue answer record set cannot be an alias, in %s", subject)
 	}
@@ -118,8 +118,8 @@ func parseAlias(target *types.AliasTarget, r *account.RecordSet, subject string)
 }
 
 // parseRouting reads the routing policy, of which a record set has at most one, and then a set identifier.
-func parseRouting(set *types.ResourceRecordSet, subject string) (account.RecordRouting, error) {
-	r := account.RecordRouting{Weight: set.Weight, Region: string(set.Region), Failover: string(set.Failover), MultiValue: set.MultiValueAnswer}
+func parseRouting(set *types.ResourceRecordSet, subject string) (hostedzone.Routing, error) {
+	r := hostedzone.Routing{Weight: set.Weight, Region: string(set.Region), Failover: string(set.Failover), MultiValue: set.MultiValueAnswer}
 	given := 0
 	for _, is := range []bool{set.Weight != nil, set.Region != "", set.Failover != "", set.MultiValueAnswer != nil, set.GeoLocation != nil, set.CidrRoutingConfig != nil, set.GeoProximityLocation != nil} {
 		if is {
@@ -158,7 +158,7 @@ func parseRouting(set *types.ResourceRecordSet, subject string) (account.RecordR
 }
 
 // describeRecords is a record set as the API shows it.
-func describeRecords(r *account.RecordSet) types.ResourceRecordSet {
+func describeRecords(r *hostedzone.RecordSet) types.ResourceRecordSet {
 	out := types.ResourceRecordSet{
 		Name: aws.String(r.Name), Type: types.RRType(r.Type), Weight: r.Routing.Weight, Region: types.ResourceRecordSetRegion(r.Routing.Region),
 		Failover: types.ResourceRecordSetFailover(r.Routing.Failover), MultiValueAnswer: r.Routing.MultiValue,

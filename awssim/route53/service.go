@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/hostedzone"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/call"
 	"github.com/k8s-lbc/lbc/awssim/gate"
@@ -34,7 +35,7 @@ func New(a *account.Account, g *gate.Gate) *Service {
 func invalid(format string, args ...any) error { return apierr.New("InvalidInput", format, args...) }
 
 // zone finds the hosted zone that a call names, with "/hostedzone/" in front of the id or without.
-func (s *Service) zone(id *string) (*account.HostedZone, error) {
+func (s *Service) zone(id *string) (*hostedzone.Zone, error) {
 	name := aws.ToString(id)
 	if i := strings.LastIndexByte(name, '/'); i >= 0 {
 		name = name[i+1:]
@@ -60,7 +61,7 @@ func pageSize(asked *int32, most int) (int, error) {
 	return min(int(*asked), most), nil
 }
 
-func changeInfo(c *account.RecordChange, a *account.Account) *types.ChangeInfo {
+func changeInfo(c *hostedzone.Change, a *account.Account) *types.ChangeInfo {
 	info := &types.ChangeInfo{Id: aws.String("/change/" + c.ID), Status: types.ChangeStatusPending, SubmittedAt: aws.Time(c.Submitted.UTC())}
 	if a.InSync(c) {
 		info.Status = types.ChangeStatusInsync

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/account/hostedzone"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/call"
 )
@@ -27,7 +27,7 @@ const (
 )
 
 // tagged finds the resource of a call about tags; there are no health checks.
-func (s *Service) tagged(kind types.TagResourceType, id *string) (*account.HostedZone, error) {
+func (s *Service) tagged(kind types.TagResourceType, id *string) (*hostedzone.Zone, error) {
 	switch kind {
 	case types.TagResourceTypeHostedzone:
 		return s.zone(id)
@@ -106,7 +106,7 @@ func (s *Service) ListTagsForResources(ctx context.Context, in *route53.ListTags
 	})
 }
 
-func tagSet(z *account.HostedZone) types.ResourceTagSet {
+func tagSet(z *hostedzone.Zone) types.ResourceTagSet {
 	set := types.ResourceTagSet{ResourceId: aws.String(z.ID), ResourceType: types.TagResourceTypeHostedzone, Tags: []types.Tag{}}
 	for _, k := range slices.Sorted(maps.Keys(z.Tags)) {
 		set.Tags = append(set.Tags, types.Tag{Key: aws.String(k), Value: aws.String(z.Tags[k])})

@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
-	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/account/domainname"
+	"github.com/k8s-lbc/lbc/awssim/account/hostedzone"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/call"
 )
@@ -47,7 +47,7 @@ func (s *Service) createHostedZone(in *route53.CreateHostedZoneInput) (*route53.
 }
 
 // newZone checks the call and makes its zone.
-func (s *Service) newZone(in *route53.CreateHostedZoneInput) (*account.HostedZone, error) {
+func (s *Service) newZone(in *route53.CreateHostedZoneInput) (*hostedzone.Zone, error) {
 	reference := aws.ToString(in.CallerReference)
 	if reference == "" || len(reference) > maxReference {
 		return nil, invalid("1 validation error detected: Value at 'callerReference' failed to satisfy constraint: Member must have length between 1 and %d", maxReference)
@@ -56,7 +56,7 @@ func (s *Service) newZone(in *route53.CreateHostedZoneInput) (*account.HostedZon
 	if err != nil {
 		return nil, err
 	}
-	z := &account.HostedZone{Name: name, CallerReference: reference, Private: in.VPC != nil, Tags: map[string]string{}}
+	z := &hostedzone.Zone{Name: name, CallerReference: reference, Private: in.VPC != nil, Tags: map[string]string{}}
 	if c := in.HostedZoneConfig; c != nil {
 		z.Comment = aws.ToString(c.Comment)
 		if c.PrivateZone && in.VPC == nil {
@@ -82,7 +82,7 @@ func (s *Service) newZone(in *route53.CreateHostedZoneInput) (*account.HostedZon
 		if err := s.conflict(name, v); err != nil {
 			return nil, err
 		}
-		z.VPCs = []account.ZoneVPC{v}
+		z.VPCs = []hostedzone.VPC{v}
 	}
 	if quota := s.account.Quota("hosted-zones"); len(s.account.HostedZones) >= quota {
 		return nil, apierr.New("TooManyHostedZones", "Limits Exceeded: MAX_HOSTED_ZONES_BY_ACCOUNT - Cannot create more hosted zones: the account has %d.", quota)
@@ -110,19 +110,19 @@ func zoneName(given string) (string, error) {
 }
 
 // vpc checks the VPC that a call names.
-func (s *Service) vpc(v *types.VPC) (account.ZoneVPC, error) {
+func (s *Service) vpc(v *types.VPC) (hostedzone.VPC, error) {
 	if v == nil || !vpcForm.MatchString(aws.ToString(v.VPCId)) || v.VPCRegion == "" {
-		return account.ZoneVPC{}, apierr.New("InvalidVPCId", "The VPC ID is invalid or missing, or its region is.")
+		return hostedzone.VPC{}, apierr.New("InvalidVPCId", "The VPC ID is invalid or missing, or its region is.")
 	}
 	id := *v.VPCId
 	if _, ok := s.account.VPC(id); !ok || string(v.VPCRegion) != s.account.Region {
-		return account.ZoneVPC{}, apierr.New("InvalidVPCId", "The VPC: %s in region %s that you provided is not authorized to make the association.", id, v.VPCRegion)
+		return hostedzone.VPC{}, apierr.New("InvalidVPCId", "The VPC: %s in region %s that you provided is not authorized to make the association.", id, v.VPCRegion)
 	}
-	return account.ZoneVPC{ID: id, Region: string(v.VPCRegion)}, nil
+	return hostedzone.VPC{ID: id, Region: string(v.VPCRegion)}, nil
 }
 
 // conflict refuses a second private zone of the same name in a VPC.
-func (s *Service) conflict(name string, v account.ZoneVPC) error {
+func (s *Service) conflict(name string, v hostedzone.VPC) error {
 	for _, z := range s.account.HostedZones {
 		if z.Name == name && slices.Contains(z.VPCs, v) {
 			return apierr.New("ConflictingDomainExists", "The VPC %s in region %s has already been associated with the hosted zone %s with the same domain name.", v.ID, v.Region, z.ID)
@@ -131,7 +131,7 @@ func (s *Service) conflict(name string, v account.ZoneVPC) error {
 	return nil
 }
 
-func describe(z *account.HostedZone) *types.HostedZone {
+func describe(z *hostedzone.Zone) *types.HostedZone {
 	out := &types.HostedZone{
 		Id: aws.String("/hostedzone/" + z.ID), Name: aws.String(z.Name), CallerReference: aws.String(z.CallerReference),
 		Config:                 &types.HostedZoneConfig{PrivateZone: z.Private},
@@ -143,7 +143,7 @@ func describe(z *account.HostedZone) *types.HostedZone {
 	return out
 }
 
-func delegationSet(z *account.HostedZone) *types.DelegationSet {
+func delegationSet(z *hostedzone.Zone) *types.DelegationSet {
 	if z.Private {
 		return nil
 	}
@@ -234,7 +234,7 @@ func (s *Service) DisassociateVPCFromHostedZone(ctx context.Context, in *route53
 	})
 }
 
-func zoneVPCs(z *account.HostedZone) []account.ZoneVPC {
+func zoneVPCs(z *hostedzone.Zone) []hostedzone.VPC {
 	if z == nil {
 		return nil
 	}
@@ -242,13 +242,13 @@ func zoneVPCs(z *account.HostedZone) []account.ZoneVPC {
 }
 
 // association checks zone and VPC of a call about the two.
-func (s *Service) association(id *string, given *types.VPC) (*account.HostedZone, account.ZoneVPC, error) {
+func (s *Service) association(id *string, given *types.VPC) (*hostedzone.Zone, hostedzone.VPC, error) {
 	z, err := s.zone(id)
 	if err != nil {
-		return nil, account.ZoneVPC{}, err
+		return nil, hostedzone.VPC{}, err
 	}
 	if !z.Private {
-		return nil, account.ZoneVPC{}, apierr.New("PublicZoneVPCAssociation", "You're trying to associate a VPC with a public hosted zone. Amazon Route 53 doesn't support associating a VPC with a public hosted zone.")
+		return nil, hostedzone.VPC{}, apierr.New("PublicZoneVPCAssociation", "You're trying to associate a VPC with a public hosted zone. Amazon Route 53 doesn't support associating a VPC with a public hosted zone.")
 	}
 	v, err := s.vpc(given)
 	return z, v, err

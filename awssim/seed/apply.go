@@ -7,6 +7,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/account/domainname"
+	"github.com/k8s-lbc/lbc/awssim/account/hostedzone"
 	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 )
 
@@ -242,12 +243,12 @@ func (f File) applyHostedZones(a *account.Account) error {
 		if err != nil {
 			return fmt.Errorf("hostedZones[%d]: name: %w", i, err)
 		}
-		z := &account.HostedZone{ID: h.ID, Name: name, CallerReference: "account-file-" + h.ID, Private: h.Private, Tags: clone(h.Tags)}
+		z := &hostedzone.Zone{ID: h.ID, Name: name, CallerReference: "account-file-" + h.ID, Private: h.Private, Tags: clone(h.Tags)}
 		if h.Private {
-			z.VPCs = []account.ZoneVPC{{ID: f.VPC.ID, Region: f.Region}}
+			z.VPCs = []hostedzone.VPC{{ID: f.VPC.ID, Region: f.Region}}
 		}
 		a.AddHostedZone(z)
-		a.Establish(z)
+		z.Establish()
 	}
 	return nil
 }

@@ -1,4 +1,6 @@
-package account
+// Package hostedzone is Route 53's hosted zones with their record sets: what the API shows, what name servers have of it by now,
+// and which record sets answer a name. It takes no calls and speaks no DNS. It imports only awssim/account/domainname.
+package hostedzone
 
 import (
 	"cmp"
@@ -8,18 +10,17 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/account/domainname"
-	"github.com/k8s-lbc/lbc/awssim/account/resource"
 )
 
 // Domains is what Route 53 holds: hosted zones with their record sets, and the changes made to them. Its methods need the
 // account's lock. The zero value is empty and ready.
 type Domains struct {
-	HostedZones   map[string]*HostedZone   // by id, without "/hostedzone/"
-	RecordChanges map[string]*RecordChange // by id, without "/change/"
+	HostedZones   map[string]*Zone   // by id, without "/hostedzone/"
+	RecordChanges map[string]*Change // by id, without "/change/"
 }
 
-// RecordChange is a change on its way to the name servers.
-type RecordChange struct {
+// Change is a change on its way to the name servers.
+type Change struct {
 	ID        string
 	Comment   string
 	Submitted time.Time
@@ -28,18 +29,18 @@ type RecordChange struct {
 	synced bool
 }
 
-// ZoneVPC is a network whose resolver answers a private zone.
-type ZoneVPC struct{ ID, Region string }
+// VPC is a network whose resolver answers a private zone.
+type VPC struct{ ID, Region string }
 
-// HostedZone is one zone of Route 53.
-type HostedZone struct {
+// Zone is one zone of Route 53.
+type Zone struct {
 	ID              string
 	Name            string // canonical
 	CallerReference string
 	Comment         string
 	Private         bool
-	VPCs            []ZoneVPC // of a private zone
-	NameServers     []string  // of a public zone, without a dot at the end
+	VPCs            []VPC    // of a private zone
+	NameServers     []string // of a public zone, without a dot at the end
 	Tags            map[string]string
 	BusyUntil       time.Time // until then the last batch of changes is being taken
 
@@ -48,8 +49,8 @@ type HostedZone struct {
 
 // zoneVersion is the whole content of a zone from some time on; it is not changed any more.
 type zoneVersion struct {
-	change  *RecordChange // that brings it to the name servers
-	records []*RecordSet  // in order
+	change  *Change      // that brings it to the name servers
+	records []*RecordSet // in order
 }
 
 // RecordSet is one resource record set. It is not changed once it is in a zone.
@@ -59,20 +60,20 @@ type RecordSet struct {
 	SetIdentifier string // distinguishes sets of one name and type that have a routing policy
 	TTL           int64  // seconds; 0 for an alias
 	Values        []string
-	Alias         *RecordAlias // instead of values
-	Routing       RecordRouting
+	Alias         *Alias // instead of values
+	Routing       Routing
 	Since         time.Time // when name servers have it
 }
 
-// RecordAlias leads to a load balancer, an accelerator, or another record set of the same zone.
-type RecordAlias struct {
+// Alias leads to a load balancer, an accelerator, or another record set of the same zone.
+type Alias struct {
 	HostedZoneID         string
 	DNSName              string // canonical
 	EvaluateTargetHealth bool
 }
 
-// RecordRouting is the routing policy; the zero value is simple routing.
-type RecordRouting struct {
+// Routing is the routing policy; the zero value is simple routing.
+type Routing struct {
 	Weight                          *int64
 	Region                          string // latency
 	Failover                        string // PRIMARY, SECONDARY
@@ -81,7 +82,7 @@ type RecordRouting struct {
 }
 
 // Policy is the routing policy's name in the API; "" is simple routing.
-func (r RecordRouting) Policy() string {
+func (r Routing) Policy() string {
 	switch {
 	case r.Weight != nil:
 		return "Weight"
@@ -99,8 +100,8 @@ func (r RecordRouting) Policy() string {
 
 // Types of the records that every hosted zone has at its apex.
 const (
-	RecordNS  = "NS"
-	RecordSOA = "SOA"
+	NS  = "NS"
+	SOA = "SOA"
 )
 
 const (
@@ -114,29 +115,11 @@ func (r *RecordSet) order(o *RecordSet) int {
 }
 
 // Records are the zone's record sets as the API shows them, in Route 53's order. The slice must not be changed.
-func (z *HostedZone) Records() []*RecordSet {
+func (z *Zone) Records() []*RecordSet {
 	if len(z.versions) == 0 {
 		return nil
 	}
 	return z.versions[len(z.versions)-1].records
-}
-
-// InSync reports whether every name server has a change.
-func (a *Account) InSync(c *RecordChange) bool {
-	if !c.synced && !a.Trouble.ChangesStuck && !a.Clock.Now().Before(c.DueAt) {
-		c.synced = true
-	}
-	return c.synced
-}
-
-// published are a zone's record sets as name servers have them now; false before the zone is on any.
-func (a *Account) published(z *HostedZone) ([]*RecordSet, bool) {
-	for _, v := range slices.Backward(z.versions) {
-		if a.InSync(v.change) {
-			return v.records, true
-		}
-	}
-	return nil, false
 }
 
 // recordsAt are the record sets of a canonical name among sorted ones, and whether the name exists: it does also when there
@@ -153,11 +136,26 @@ func recordsAt(sorted []*RecordSet, name string) (found []*RecordSet, exists boo
 	return nil, i < len(sorted) && domainname.Within(sorted[i].Name, name)
 }
 
-// SetRecords makes the zone's content be records and files the change. Record sets that were there before keep their Since.
-// Certificates that wait for a record are judged before, since it may go.
-func (a *Account) SetRecords(z *HostedZone, records []*RecordSet, comment string) *RecordChange {
-	a.SettleCertificates()
-	c := a.NewRecordChange(comment)
+// Synced reports whether every name server has the change at that time. A stuck change is held up until it is let go.
+func (c *Change) Synced(now time.Time, stuck bool) bool {
+	if !c.synced && !stuck && !now.Before(c.DueAt) {
+		c.synced = true
+	}
+	return c.synced
+}
+
+// published are the zone's record sets as name servers have them now; false before the zone is on any.
+func (z *Zone) published(synced func(*Change) bool) ([]*RecordSet, bool) {
+	for _, v := range slices.Backward(z.versions) {
+		if synced(v.change) {
+			return v.records, true
+		}
+	}
+	return nil, false
+}
+
+// SetRecords makes the zone's content be records from the change on. Record sets that were there before keep their Since.
+func (z *Zone) SetRecords(records []*RecordSet, c *Change, synced func(*Change) bool) {
 	for _, r := range records {
 		if r.Since.IsZero() {
 			r.Since = c.DueAt
@@ -165,39 +163,22 @@ func (a *Account) SetRecords(z *HostedZone, records []*RecordSet, comment string
 	}
 	sorted := slices.SortedFunc(slices.Values(records), (*RecordSet).order)
 	// Of what name servers have by now, only the newest is of interest.
-	for len(z.versions) > 1 && a.InSync(z.versions[1].change) {
+	for len(z.versions) > 1 && synced(z.versions[1].change) {
 		z.versions = z.versions[1:]
 	}
 	z.versions = append(z.versions, zoneVersion{change: c, records: sorted})
-	z.BusyUntil = a.Clock.Now().Add(a.Profile.RecordBatch)
-	return c
 }
 
-// NewRecordChange files a change of now.
-func (a *Account) NewRecordChange(comment string) *RecordChange {
-	now := a.Clock.Now()
-	c := &RecordChange{ID: a.newZoneID("C"), Comment: comment, Submitted: now, DueAt: now.Add(a.Profile.RecordSync)}
-	resource.Put(&a.RecordChanges, c.ID, c)
-	return c
-}
-
-// newZoneID is an id of Route 53: the letter and twenty more letters and digits, as repeatable as NewID.
-func (a *Account) newZoneID(letter string) string {
-	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	sum := sha256.Sum256(fmt.Appendf(nil, "route53/%s/%d", letter, a.NextNumber()))
-	id := []byte(letter + "0")
-	for _, b := range sum[:19] {
-		id = append(id, alphabet[int(b)%len(alphabet)])
+// Establish makes the zone have been there all along: name servers have what it holds.
+func (z *Zone) Establish() {
+	for _, v := range z.versions {
+		v.change.synced = true
 	}
-	return string(id)
+	z.BusyUntil = time.Time{}
 }
 
-// AddHostedZone files a zone with the records that every zone has. An empty id gets a new one; a public zone gets name
-// servers. It returns the change that brings the zone to them.
-func (a *Account) AddHostedZone(z *HostedZone) *RecordChange {
-	if z.ID == "" {
-		z.ID = a.newZoneID("Z")
-	}
+// ApexRecords are the record sets that every zone has. A public zone gets its name servers.
+func (z *Zone) ApexRecords() []*RecordSet {
 	servers := []string{"ns-0.awsdns-00.com", "ns-512.awsdns-00.net", "ns-1024.awsdns-00.org", "ns-1536.awsdns-00.co.uk"}
 	if !z.Private {
 		sum := sha256.Sum256([]byte(z.ID))
@@ -206,31 +187,13 @@ func (a *Account) AddHostedZone(z *HostedZone) *RecordChange {
 		}
 		z.NameServers = servers
 	}
-	ns := &RecordSet{Name: z.Name, Type: RecordNS, TTL: nameServerTTL}
+	ns := &RecordSet{Name: z.Name, Type: NS, TTL: nameServerTTL}
 	for _, s := range servers {
 		ns.Values = append(ns.Values, s+".")
 	}
 	soa := &RecordSet{
-		Name: z.Name, Type: RecordSOA, TTL: authorityTTL,
+		Name: z.Name, Type: SOA, TTL: authorityTTL,
 		Values: []string{servers[0] + ". awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"},
 	}
-	resource.Put(&a.HostedZones, z.ID, z)
-	c := a.SetRecords(z, []*RecordSet{ns, soa}, z.Comment)
-	z.BusyUntil = time.Time{}
-	return c
-}
-
-// Establish makes a zone have been there all along: name servers have what it holds.
-func (a *Account) Establish(z *HostedZone) {
-	for _, v := range z.versions {
-		v.change.synced = true
-	}
-	z.BusyUntil = time.Time{}
-}
-
-// RemoveHostedZone removes a zone with all its records.
-func (a *Account) RemoveHostedZone(z *HostedZone) *RecordChange {
-	a.SettleCertificates()
-	delete(a.HostedZones, z.ID)
-	return a.NewRecordChange("")
+	return []*RecordSet{ns, soa}
 }

@@ -1,4 +1,4 @@
-package account
+package hostedzone
 
 import (
 	"maps"
@@ -9,21 +9,22 @@ import (
 
 // Found is what a zone's name servers have for a name.
 type Found struct {
-	Zone     *HostedZone
+	Zone     *Zone
 	Records  []*RecordSet // of all types; a wildcard's have the wildcard's name
 	Exists   bool         // there is a record of the name, or of a name below it
 	Referral *RecordSet   // the NS record set of a part of the zone that is delegated; the other fields are empty then
 }
 
-// FindRecords looks a canonical name up as name servers know it now: the public ones when vpc is empty, else the resolver
-// of that VPC, for which a private zone hides public ones. False: no hosted zone has the name.
-func (a *Account) FindRecords(name, vpc string) (Found, bool) {
-	z := a.zoneFor(name, vpc)
+// Find looks a canonical name up as name servers know it now: the public ones when vpc is empty, else the resolver
+// of that VPC, for which a private zone hides public ones. synced reports whether
+// name servers have a change. False: no hosted zone has the name.
+func (d *Domains) Find(name, vpc string, synced func(*Change) bool) (Found, bool) {
+	z := d.zoneFor(name, vpc, synced)
 	if z == nil {
 		return Found{}, false
 	}
 	f := Found{Zone: z}
-	published, _ := a.published(z)
+	published, _ := z.published(synced)
 	for cut := domainname.Parent(name); !z.Private && domainname.Within(cut, z.Name) && cut != z.Name; cut = domainname.Parent(cut) {
 		f.Referral = delegation(published, cut, f.Referral)
 	}
@@ -50,7 +51,7 @@ func (a *Account) FindRecords(name, vpc string) (Found, bool) {
 // delegation is the NS record set of a name, or other when it has none. The one nearest to the zone's apex wins.
 func delegation(records []*RecordSet, name string, other *RecordSet) *RecordSet {
 	at, _ := recordsAt(records, name)
-	if i := slices.IndexFunc(at, func(r *RecordSet) bool { return r.Type == RecordNS }); i >= 0 && (other == nil || len(name) < len(other.Name)) {
+	if i := slices.IndexFunc(at, func(r *RecordSet) bool { return r.Type == NS }); i >= 0 && (other == nil || len(name) < len(other.Name)) {
 		return at[i]
 	}
 	return other
@@ -58,9 +59,9 @@ func delegation(records []*RecordSet, name string, other *RecordSet) *RecordSet 
 
 // zoneFor is the zone that answers for a name: a private one before a public one, the one with the longest name, and of
 // several of the same name one that has the name in question.
-func (a *Account) zoneFor(name, vpc string) *HostedZone {
-	var best *HostedZone
-	better := func(z *HostedZone) bool {
+func (d *Domains) zoneFor(name, vpc string, synced func(*Change) bool) *Zone {
+	var best *Zone
+	better := func(z *Zone) bool {
 		switch {
 		case best == nil:
 			return true
@@ -69,11 +70,11 @@ func (a *Account) zoneFor(name, vpc string) *HostedZone {
 		case len(z.Name) != len(best.Name):
 			return len(z.Name) > len(best.Name)
 		}
-		return name != z.Name && a.has(z, name) && !a.has(best, name)
+		return name != z.Name && z.has(name, synced) && !best.has(name, synced)
 	}
-	for _, id := range slices.Sorted(maps.Keys(a.HostedZones)) {
-		z := a.HostedZones[id]
-		if _, published := a.published(z); published && domainname.Within(name, z.Name) && z.answers(vpc) && better(z) {
+	for _, id := range slices.Sorted(maps.Keys(d.HostedZones)) {
+		z := d.HostedZones[id]
+		if _, published := z.published(synced); published && domainname.Within(name, z.Name) && z.answers(vpc) && better(z) {
 			best = z
 		}
 	}
@@ -81,12 +82,12 @@ func (a *Account) zoneFor(name, vpc string) *HostedZone {
 }
 
 // answers reports whether that VPC's resolver, or the internet's for "", uses the zone.
-func (z *HostedZone) answers(vpc string) bool {
-	return !z.Private || vpc != "" && slices.ContainsFunc(z.VPCs, func(v ZoneVPC) bool { return v.ID == vpc })
+func (z *Zone) answers(vpc string) bool {
+	return !z.Private || vpc != "" && slices.ContainsFunc(z.VPCs, func(v VPC) bool { return v.ID == vpc })
 }
 
-func (a *Account) has(z *HostedZone, name string) bool {
-	published, _ := a.published(z)
+func (z *Zone) has(name string, synced func(*Change) bool) bool {
+	published, _ := z.published(synced)
 	_, has := recordsAt(published, name)
 	return has
 }
