@@ -65,18 +65,18 @@ func run(c *config.Config, l logr.Logger) error {
 		debug.SetGCPercent(collectAt)
 	}
 	ctx := ctrl.SetupSignalHandler()
-	clients, scope, err := cloud.Connect(ctx, cloud.ConnectOptions{
+	connection, err := cloud.Connect(ctx, cloud.ConnectOptions{
 		Region: c.Region, VPC: c.VPC, VPCTags: c.VPCTags, MaxAttempts: c.MaxRetries, Endpoints: c.APIEndpoints, Version: version,
 	})
 	if err != nil {
 		return fmt.Errorf("unable to initialize AWS cloud: %w", err)
 	}
-	c.Region, c.VPC = scope.Region, scope.VPC
+	c.Region, c.VPC = connection.Scope.Region, connection.Scope.VPC
 	rc, err := restConfig(c.Kubeconfig)
 	if err != nil {
 		return fmt.Errorf("unable to build REST config: %w", err)
 	}
-	return controller.Run(ctx, c, rc, clients, l)
+	return controller.Run(ctx, c, rc, connection, l)
 }
 
 func restConfig(kubeconfig string) (*rest.Config, error) {

@@ -135,14 +135,14 @@ func (i *inputs) connect(ctx context.Context, s *source) error {
 
 // liveClients are clients of the account that the credentials of the environment give; wrap may be nil.
 func liveClients(ctx context.Context, c *config.Config, wrap recording.Wrap) (cloud.Clients, error) {
-	clients, scope, err := cloud.Connect(ctx, cloud.ConnectOptions{
+	connection, err := cloud.Connect(ctx, cloud.ConnectOptions{
 		Region: c.Region, VPC: c.VPC, VPCTags: c.VPCTags, MaxAttempts: c.MaxRetries, Endpoints: c.APIEndpoints, Version: version, Transport: wrap,
 	})
 	if err != nil {
 		return cloud.Clients{}, err
 	}
-	c.Region, c.VPC = scope.Region, scope.VPC
-	return cloud.NewLimiter(cloud.LimiterOptions{Attempts: c.MaxRetries}).Wrap(clients), nil
+	c.Region, c.VPC = connection.Scope.Region, connection.Scope.VPC
+	return connection.Clients(cloud.NewLimiter(cloud.LimiterOptions{Attempts: c.MaxRetries})), nil
 }
 
 // replay answers from a recording.
@@ -152,9 +152,9 @@ func replay(ctx context.Context, c *config.Config, path string, content []byte, 
 		return fmt.Errorf("--account: %s: %w", path, err)
 	}
 	c.ClusterName, c.VPC, c.Region = cmp.Or(c.ClusterName, r.Cluster), cmp.Or(c.VPC, r.VPC), r.Region
-	clients, _, err := cloud.Connect(ctx, cloud.ConnectOptions{
+	connection, err := cloud.Connect(ctx, cloud.ConnectOptions{
 		Region: c.Region, VPC: c.VPC, MaxAttempts: 1, Version: version, Transport: r.Replay, Anonymous: true,
 	})
-	s.clients = clients
+	s.clients = connection.Clients(nil)
 	return err
 }

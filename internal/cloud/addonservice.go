@@ -15,8 +15,6 @@ type addOnService struct {
 	codes      map[string]diag.Class // of errors that no other service has
 	// connect adds the client; endpoint is nil where none is given.
 	connect func(c *Clients, cfg aws.Config, endpoint *string)
-	// limit puts a client in front of its own.
-	limit func(c *Clients, l *Limiter)
 	// family is the token bucket of an operation; nil = one of the usual size for each.
 	family func(operation string) apiFamily
 }

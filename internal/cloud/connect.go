@@ -46,8 +46,16 @@ type ConnectOptions struct {
 	Anonymous bool
 }
 
-// Connect builds the clients and finds region and VPC. The clients make one attempt per call: the Limiter retries.
-func Connect(ctx context.Context, o ConnectOptions) (Clients, Scope, error) {
+// Connection is a way to AWS in one scope.
+type Connection struct {
+	Scope Scope
+
+	config    aws.Config
+	endpoints map[string]string
+}
+
+// Connect finds region and VPC, and the credentials' source.
+func Connect(ctx context.Context, o ConnectOptions) (Connection, error) {
 	meta := metadata(o)
 	scope := Scope{Region: o.Region, VPC: o.VPC}
 	for _, env := range []string{"AWS_DEFAULT_REGION", "AWS_REGION"} {
@@ -58,7 +66,7 @@ func Connect(ctx context.Context, o ConnectOptions) (Clients, Scope, error) {
 	if scope.Region == "" {
 		out, err := meta.GetRegion(ctx, &imds.GetRegionInput{})
 		if err != nil {
-			return Clients{}, Scope{}, fmt.Errorf("failed to introspect region from EC2Metadata, specify --aws-region instead if EC2Metadata is unavailable: %w", err)
+			return Connection{}, fmt.Errorf("failed to introspect region from EC2Metadata, specify --aws-region instead if EC2Metadata is unavailable: %w", err)
 		}
 		scope.Region = out.Region
 	}
@@ -68,7 +76,7 @@ func Connect(ctx context.Context, o ConnectOptions) (Clients, Scope, error) {
 		config.WithRetryer(credentialRetryer),
 		config.WithAPIOptions([]func(*middleware.Stack) error{userAgent("elbv2.k8s.aws/" + o.Version)}))
 	if err != nil {
-		return Clients{}, Scope{}, fmt.Errorf("loading AWS configuration: %w", err)
+		return Connection{}, fmt.Errorf("loading AWS configuration: %w", err)
 	}
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} } // after loading, which gives the retryer to what fetches credentials
 	cfg.HTTPClient = sdkhttp.Client(cfg.HTTPClient)              // after loading, which adds AWS_CA_BUNDLE to a client of the SDK only
@@ -78,13 +86,22 @@ func Connect(ctx context.Context, o ConnectOptions) (Clients, Scope, error) {
 	if o.Anonymous {
 		cfg.Credentials = aws.AnonymousCredentials{}
 	}
-	c := clients(cfg, o.Endpoints)
+	c := Connection{Scope: scope, config: cfg, endpoints: o.Endpoints}
 	if scope.VPC == "" {
-		if scope.VPC, err = findVPC(ctx, c.EC2, meta, o.VPCTags); err != nil {
-			return Clients{}, Scope{}, err
+		if c.Scope.VPC, err = findVPC(ctx, c.Clients(nil).EC2, meta, o.VPCTags); err != nil {
+			return Connection{}, err
 		}
 	}
-	return c, scope, nil
+	return c, nil
+}
+
+// Clients are the scope's clients. They make one attempt per call and leave it to the limiter to repeat it; nil = nothing limits or repeats calls.
+func (c Connection) Clients(l *Limiter) Clients {
+	cfg := c.config.Copy()
+	if l != nil {
+		cfg.APIOptions = append(slices.Clip(cfg.APIOptions), l.middleware)
+	}
+	return clients(cfg, c.endpoints)
 }
 
 // credentialRetryer is for the calls that fetch credentials, which pass no Limiter: a throttled or unanswered one is tried again

@@ -49,13 +49,14 @@ func TestConnectFindsTheVPCAndNamesItself(t *testing.T) {
 	url, agents := aws(t)
 	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1") // the flag wins
 	endpoints := map[string]string{cloud.ServiceEC2: url, cloud.ServiceELBV2: url}
-	c, scope, err := cloud.Connect(t.Context(), cloud.ConnectOptions{VPCTags: map[string]string{"Name": "demo"}, Endpoints: endpoints, Version: "v3.5.0"})
+	connection, err := cloud.Connect(t.Context(), cloud.ConnectOptions{VPCTags: map[string]string{"Name": "demo"}, Endpoints: endpoints, Version: "v3.5.0"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (cloud.Scope{Partition: "aws", Region: "us-west-2", VPC: "vpc-0a1de000000000001"}); scope != want {
-		t.Errorf("scope %+v, want %+v", scope, want)
+	if want := (cloud.Scope{Partition: "aws", Region: "us-west-2", VPC: "vpc-0a1de000000000001"}); connection.Scope != want {
+		t.Errorf("scope %+v, want %+v", connection.Scope, want)
 	}
+	c := connection.Clients(nil)
 	if _, err := c.EC2.DescribeSubnets(t.Context(), &ec2.DescribeSubnetsInput{}); err != nil {
 		t.Error(err)
 	}
@@ -76,7 +77,7 @@ func TestConnectFindsTheVPCAndNamesItself(t *testing.T) {
 		if tags != "" {
 			o.VPCTags = map[string]string{"Name": tags}
 		}
-		if _, _, err := cloud.Connect(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := cloud.Connect(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v", tags, err)
 		}
 	}

@@ -55,12 +55,12 @@ func TestTroubleWithTheRoleOfTheServiceAccountIsTriedAgainAndToldAsWhatItIs(t *t
 			if _, err := sim.Gate.AddFault(tc.fault); err != nil {
 				t.Fatal(err)
 			}
-			c, _, err := cloud.Connect(t.Context(), cloud.ConnectOptions{Region: "us-west-2", VPC: "vpc-0a1de000000000001", Version: "v",
+			c, err := cloud.Connect(t.Context(), cloud.ConnectOptions{Region: "us-west-2", VPC: "vpc-0a1de000000000001", Version: "v",
 				Endpoints: map[string]string{cloud.ServiceEC2: srv.URL}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = c.EC2.DescribeSubnets(t.Context(), &ec2.DescribeSubnetsInput{})
+			_, err = c.Clients(cloud.NewLimiter(cloud.LimiterOptions{})).EC2.DescribeSubnets(t.Context(), &ec2.DescribeSubnetsInput{})
 			if err == nil {
 				t.Fatal("the call has credentials")
 			}

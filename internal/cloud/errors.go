@@ -60,6 +60,9 @@ func classify(err error) Error {
 	e := Error{Class: diag.Transient, Message: SteadyText(err.Error())}
 	if errors.Is(err, ErrBusy) {
 		e.Class = diag.Throttled
+		if sent := (*smithy.OperationError)(nil); errors.As(err, &sent) {
+			e.Message = SteadyText(sent.Err.Error())
+		}
 		return e
 	}
 	var resp *awshttp.ResponseError

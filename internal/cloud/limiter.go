@@ -9,6 +9,10 @@ import (
 	"sync"
 	"time"
 
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
+
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
@@ -153,13 +157,23 @@ func NewLimiter(o LimiterOptions) *Limiter {
 	return l
 }
 
-// Wrap returns clients whose calls pass the limiter.
-func (l *Limiter) Wrap(c Clients) Clients {
-	c.ELBV2, c.EC2, c.ACM, c.STS, c.Route53 = limitedELBV2{c.ELBV2, l}, limitedEC2{c.EC2, l}, limitedACM{c.ACM, l}, limitedSTS{c.STS, l}, limitedRoute53{c.Route53, l}
-	for _, s := range addOnServices {
-		s.limit(&c, l)
-	}
-	return c
+// middleware makes an SDK client pass its calls through the limiter. It is the last one of the step in which the input is complete and checked: what
+// follows it, from the serialization on, is done anew for each attempt.
+func (l *Limiter) middleware(s *middleware.Stack) error {
+	return s.Initialize.Add(middleware.InitializeMiddlewareFunc("Limiter", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
+		out middleware.InitializeOutput, meta middleware.Metadata, err error) {
+		service, operation := awsmiddleware.GetServiceID(ctx), awsmiddleware.GetOperationName(ctx)
+		err = l.Do(ctx, service, operation, in.Parameters, func(ctx context.Context) (err error) {
+			if out, meta, err = next.HandleInitialize(ctx, in); err != nil {
+				err = &smithy.OperationError{ServiceID: service, OperationName: operation, Err: err} // as callers of the client see it
+			}
+			return err
+		})
+		if sent, ok := err.(*smithy.OperationError); ok { //nolint:errorlint // the client wraps it again
+			err = sent.Err
+		}
+		return out, meta, err
+	}), middleware.After)
 }
 
 func (l *Limiter) family(service, operation string) *bucket {
@@ -175,17 +189,15 @@ func (l *Limiter) family(service, operation string) *bucket {
 	return b
 }
 
-// call runs one SDK operation under the limiter.
-func call[I, O, F any](ctx context.Context, l *Limiter, service, operation string, in *I,
-	f func(context.Context, *I, ...func(*F)) (*O, error), opts []func(*F)) (*O, error) {
+// Do runs one call of an operation: send makes one attempt, and is called again as long as a repetition is safe and may help. in is the call's input, for OnSending.
+func (l *Limiter) Do(ctx context.Context, service, operation string, in any, send func(context.Context) error) error {
 	start := l.clock.Now()
 	rec := Call{Service: service, Operation: operation}
 	fam, prio := l.family(service, operation), PriorityOf(ctx)
-	var out *O
 	var err error
 	for {
 		waitFrom := l.clock.Now()
-		if err = l.admit(ctx, fam, service, operation, prio); err != nil {
+		if err = l.wait(ctx, fam, service, operation, prio); err != nil {
 			break
 		}
 		rec.Waited += l.clock.Now().Sub(waitFrom)
@@ -199,7 +211,7 @@ func call[I, O, F any](ctx context.Context, l *Limiter, service, operation strin
 			sending(in)
 		}
 		sent := l.clock.Now()
-		out, err = f(ctx, in, opts...)
+		err = send(ctx)
 		if l.attempt != nil {
 			l.attempt(Call{Service: service, Operation: operation, Attempts: 1, Duration: l.clock.Now().Sub(sent), Err: err})
 		}
@@ -228,14 +240,11 @@ func call[I, O, F any](ctx context.Context, l *Limiter, service, operation strin
 	if l.observe != nil {
 		l.observe(rec)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
+	return err
 }
 
-// admit waits for the family's bucket and for every fixed bucket that covers the operation.
-func (l *Limiter) admit(ctx context.Context, fam *bucket, service, operation string, prio Priority) (err error) {
+// wait waits for the family's bucket and for every fixed bucket that covers the operation.
+func (l *Limiter) wait(ctx context.Context, fam *bucket, service, operation string, prio Priority) (err error) {
 	ctx, done := l.turn(ctx)
 	defer func() {
 		if err != nil && errors.Is(context.Cause(ctx), ErrBusy) {

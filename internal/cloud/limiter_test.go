@@ -3,39 +3,38 @@ package cloud
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
 	"regexp"
 	"runtime"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/clock"
 )
 
 // scripted answers calls from a list of errors, then with success.
 type scripted struct {
-	ELBV2 // everything else panics
 	errs  []error
 	calls int
 }
 
-func (s *scripted) next() error {
-	s.calls++
-	if len(s.errs) == 0 {
-		return nil
-	}
-	err := s.errs[0]
-	s.errs = s.errs[1:]
-	return err
-}
-
-func (s *scripted) CreateRule(context.Context, *elbv2.CreateRuleInput, ...func(*elbv2.Options)) (*elbv2.CreateRuleOutput, error) {
-	return &elbv2.CreateRuleOutput{}, s.next()
-}
-
-func (s *scripted) DescribeRules(context.Context, *elbv2.DescribeRulesInput, ...func(*elbv2.Options)) (*elbv2.DescribeRulesOutput, error) {
-	return &elbv2.DescribeRulesOutput{}, s.next()
+func (s *scripted) call(ctx context.Context, l *Limiter, operation string) error {
+	return l.Do(ctx, ServiceELBV2, operation, s, func(context.Context) error {
+		s.calls++
+		if len(s.errs) == 0 {
+			return nil
+		}
+		err := s.errs[0]
+		s.errs = s.errs[1:]
+		return err
+	})
 }
 
 // drive advances the clock whenever something waits for it, until done is closed.
@@ -59,17 +58,10 @@ func newClock() *clock.Stepped { return clock.NewStepped(time.Unix(1_000_000, 0)
 func TestRetriesRepeatWhatCannotHaveHappened(t *testing.T) {
 	t.Parallel()
 	throttled, reset := answered(400, "Throttling", "Rate exceeded"), errors.New("connection reset")
-	rule := func(ctx context.Context, c Clients) error {
-		_, err := c.ELBV2.CreateRule(ctx, &elbv2.CreateRuleInput{})
-		return err
-	}
-	rules := func(ctx context.Context, c Clients) error {
-		_, err := c.ELBV2.DescribeRules(ctx, &elbv2.DescribeRulesInput{})
-		return err
-	}
+	const rule, rules = "CreateRule", "DescribeRules"
 	for _, tc := range []struct {
 		name  string
-		do    func(context.Context, Clients) error
+		does  string
 		errs  []error
 		calls int
 		fails bool
@@ -89,7 +81,7 @@ func TestRetriesRepeatWhatCannotHaveHappened(t *testing.T) {
 			l := NewLimiter(LimiterOptions{Clock: c, Attempts: 4, Observe: func(x Call) { seen = append(seen, x) }, Random: func() float64 { return 0.5 }})
 			done := make(chan struct{})
 			var err error
-			go func() { defer close(done); err = tc.do(context.Background(), l.Wrap(Clients{ELBV2: s})) }()
+			go func() { defer close(done); err = s.call(context.Background(), l, tc.does) }()
 			drive(c, done)
 			if s.calls != tc.calls || (err != nil) != tc.fails {
 				t.Errorf("%d calls, error %v", s.calls, err)
@@ -101,25 +93,72 @@ func TestRetriesRepeatWhatCannotHaveHappened(t *testing.T) {
 	}
 }
 
+// TestEachCallOfAnSDKClientPassesTheLimiter has AWS throttle the first request of a call.
+func TestEachCallOfAnSDKClientPassesTheLimiter(t *testing.T) {
+	t.Parallel()
+	answers := []string{`400 <ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>`,
+		`200 <CreateRuleResponse><CreateRuleResult><Rules><member><RuleArn>arn:rule</RuleArn></member></Rules></CreateRuleResult></CreateRuleResponse>`}
+	var bodies []string
+	c, seen := newClock(), []Call(nil)
+	connection := Connection{config: aws.Config{Region: "eu-west-1", Credentials: aws.AnonymousCredentials{}, Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+		HTTPClient: doer(func(r *http.Request) (*http.Response, error) {
+			body, err := io.ReadAll(r.Body)
+			bodies = append(bodies, string(body))
+			status, text, _ := strings.Cut(answers[0], " ")
+			answers = answers[1:]
+			code, _ := strconv.Atoi(status)
+			return &http.Response{StatusCode: code, Body: io.NopCloser(strings.NewReader(text))}, err
+		})}}
+	clients := connection.Clients(NewLimiter(LimiterOptions{Clock: c, Observe: func(x Call) { seen = append(seen, x) }}))
+	in := &elbv2.CreateRuleInput{ListenerArn: aws.String("arn:listener"), Priority: aws.Int32(7), Conditions: []elbv2types.RuleCondition{}, Actions: []elbv2types.Action{}}
+	var sent []any
+	var out *elbv2.CreateRuleOutput
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		out, err = clients.ELBV2.CreateRule(OnSending(context.Background(), func(x any) { sent = append(sent, x) }), in)
+	}()
+	drive(c, done)
+	if err != nil || len(out.Rules) != 1 || aws.ToString(out.Rules[0].RuleArn) != "arn:rule" {
+		t.Fatalf("answer %+v, error %v", out, err)
+	}
+	if len(bodies) != 2 || bodies[0] != bodies[1] || !strings.Contains(bodies[0], "Priority=7") {
+		t.Errorf("requests %q", bodies)
+	}
+	busy := connection.Clients(NewLimiter(LimiterOptions{Clock: c, MayWrite: func() error { return ErrBusy }}))
+	if _, err := busy.ELBV2.CreateRule(t.Context(), in); !errors.Is(err, ErrBusy) || Classify(err).Message != ErrBusy.Error() || len(bodies) != 2 {
+		t.Errorf("a call that may not be sent: %v", err)
+	}
+	if len(sent) != 2 || sent[0] != in || len(seen) != 1 || seen[0].Service != ServiceELBV2 || seen[0].Operation != "CreateRule" || seen[0].Attempts != 2 {
+		t.Errorf("sent %v, observed %+v", sent, seen)
+	}
+}
+
+// doer is an HTTP client that is a function.
+type doer func(*http.Request) (*http.Response, error)
+
+func (d doer) Do(r *http.Request) (*http.Response, error) { return d(r) }
+
 func TestAWriteThatMayNotBeMadeAnyMoreIsNotSentAndReadsAre(t *testing.T) {
 	t.Parallel()
 	c, s := newClock(), &scripted{errs: []error{answered(400, "Throttling", "Rate exceeded")}}
 	asked, deposed := 0, errors.New("deposed")
-	w := NewLimiter(LimiterOptions{Clock: c, MayWrite: func() error {
+	l := NewLimiter(LimiterOptions{Clock: c, MayWrite: func() error {
 		if asked++; asked > 1 {
 			return deposed
 		}
 		return nil
-	}}).Wrap(Clients{ELBV2: s})
+	}})
 	done := make(chan struct{})
 	go func() { // refused once, and not tried again
 		defer close(done)
-		if _, err := w.ELBV2.CreateRule(context.Background(), &elbv2.CreateRuleInput{}); !errors.Is(err, deposed) {
+		if err := s.call(context.Background(), l, "CreateRule"); !errors.Is(err, deposed) {
 			t.Error(err)
 		}
 	}()
 	drive(c, done)
-	if _, err := w.ELBV2.DescribeRules(t.Context(), &elbv2.DescribeRulesInput{}); err != nil || asked != 2 {
+	if err := s.call(t.Context(), l, "DescribeRules"); err != nil || asked != 2 {
 		t.Errorf("a read: %v; asked %d times", err, asked)
 	}
 }
@@ -127,9 +166,9 @@ func TestAWriteThatMayNotBeMadeAnyMoreIsNotSentAndReadsAre(t *testing.T) {
 func TestNothingWaitsUntilAWSThrottles(t *testing.T) {
 	t.Parallel()
 	c, s := newClock(), &scripted{}
-	w := NewLimiter(LimiterOptions{Clock: c}).Wrap(Clients{ELBV2: s})
+	l := NewLimiter(LimiterOptions{Clock: c})
 	for range 500 {
-		if _, err := w.ELBV2.CreateRule(t.Context(), &elbv2.CreateRuleInput{}); err != nil {
+		if err := s.call(t.Context(), l, "CreateRule"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -141,12 +180,12 @@ func TestNothingWaitsUntilAWSThrottles(t *testing.T) {
 func TestAfterAThrottleTheFamilyGoesAtThePublishedRate(t *testing.T) {
 	t.Parallel()
 	c, s := newClock(), &scripted{errs: []error{answered(400, "Throttling", "Rate exceeded")}}
-	w := NewLimiter(LimiterOptions{Clock: c}).Wrap(Clients{ELBV2: s})
+	l := NewLimiter(LimiterOptions{Clock: c})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for range 4 { // one of them twice: at 3 writes a second
-			if _, err := w.ELBV2.CreateRule(context.Background(), &elbv2.CreateRuleInput{}); err != nil {
+			if err := s.call(context.Background(), l, "CreateRule"); err != nil {
 				t.Error(err)
 			}
 		}
@@ -154,7 +193,7 @@ func TestAfterAThrottleTheFamilyGoesAtThePublishedRate(t *testing.T) {
 	if d := drive(c, done); d < time.Second || d > 2*time.Second {
 		t.Errorf("four writes took %v", d)
 	}
-	if _, err := w.ELBV2.DescribeRules(t.Context(), &elbv2.DescribeRulesInput{}); err != nil || c.Pending() != 0 {
+	if err := s.call(t.Context(), l, "DescribeRules"); err != nil || c.Pending() != 0 {
 		t.Error("reads are another family")
 	}
 }
@@ -162,18 +201,18 @@ func TestAfterAThrottleTheFamilyGoesAtThePublishedRate(t *testing.T) {
 func TestAThrottleOfTheUserHoldsAlways(t *testing.T) {
 	t.Parallel()
 	c, s := newClock(), &scripted{}
-	w := NewLimiter(LimiterOptions{Clock: c, Throttle: []Throttle{
+	l := NewLimiter(LimiterOptions{Clock: c, Throttle: []Throttle{
 		{Service: ServiceELBV2, Operation: regexp.MustCompile("^Create"), Rate: 2, Burst: 1},
 		{Service: ServiceELBV2, Operation: regexp.MustCompile("^Describe"), Rate: 1, Burst: 0},
-	}}).Wrap(Clients{ELBV2: s})
+	}})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for range 5 {
-			if _, err := w.ELBV2.CreateRule(context.Background(), &elbv2.CreateRuleInput{}); err != nil {
+			if err := s.call(context.Background(), l, "CreateRule"); err != nil {
 				t.Error(err)
 			}
-			if _, err := w.ELBV2.DescribeRules(context.Background(), &elbv2.DescribeRulesInput{}); err != nil {
+			if err := s.call(context.Background(), l, "DescribeRules"); err != nil {
 				t.Error(err)
 			}
 		}
@@ -183,15 +222,15 @@ func TestAThrottleOfTheUserHoldsAlways(t *testing.T) {
 	}
 }
 
-func TestWhoWantsToKnowHearsOfARequestWhenItsTurnHasCome(t *testing.T) {
+func TestOnSendingIsCalledWithEachRequestWhenItsTurnHasCome(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	l := NewLimiter(LimiterOptions{Clock: c, Throttle: []Throttle{{Service: ServiceELBV2, Operation: regexp.MustCompile("CreateRule"), Rate: 1, Burst: 1}}})
-	clients := l.Wrap(Clients{ELBV2: &scripted{}})
-	begun, in := c.Now(), &elbv2.CreateRuleInput{}
+	s := &scripted{}
+	begun := c.Now()
 	var heard []time.Duration
 	ctx := OnSending(t.Context(), func(x any) {
-		if x != in {
+		if x != s {
 			t.Errorf("heard of %v", x)
 		}
 		heard = append(heard, c.Now().Sub(begun))
@@ -200,7 +239,7 @@ func TestWhoWantsToKnowHearsOfARequestWhenItsTurnHasCome(t *testing.T) {
 	go func() {
 		defer close(done)
 		for range 2 {
-			if _, err := clients.ELBV2.CreateRule(ctx, in); err != nil {
+			if err := s.call(ctx, l, "CreateRule"); err != nil {
 				t.Error(err)
 			}
 		}

@@ -7,34 +7,22 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/wafv2"
-
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
-
-// countingWAF counts associations.
-type countingWAF struct {
-	cloud.WAFv2
-	associations int
-}
-
-func (w *countingWAF) AssociateWebACL(context.Context, *wafv2.AssociateWebACLInput, ...func(*wafv2.Options)) (*wafv2.AssociateWebACLOutput, error) {
-	w.associations++
-	return &wafv2.AssociateWebACLOutput{}, nil
-}
 
 func TestACallThatMayNotWaitLongIsNotSentOutOfTurn(t *testing.T) {
 	t.Parallel()
 	ticks := clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	const perCall = time.Hour // so rare that the test cannot overtake it
 	throttles := []cloud.Throttle{{Service: cloud.ServiceWAFv2, Operation: regexp.MustCompile("^AssociateWebACL"), Rate: 1 / perCall.Seconds(), Burst: 1}}
-	waf := &countingWAF{}
-	limited := cloud.NewLimiter(cloud.LimiterOptions{Clock: ticks, Throttle: throttles}).Wrap(cloud.Clients{WAFv2: waf}).WAFv2
+	limiter, associations := cloud.NewLimiter(cloud.LimiterOptions{Clock: ticks, Throttle: throttles}), 0
 	associate := func(ctx context.Context) error {
-		_, err := limited.AssociateWebACL(ctx, &wafv2.AssociateWebACLInput{})
-		return err
+		return limiter.Do(ctx, cloud.ServiceWAFv2, "AssociateWebACL", nil, func(context.Context) error {
+			associations++
+			return nil
+		})
 	}
 	hurried := cloud.WithPatience(t.Context(), time.Second)
 	if err := associate(hurried); err != nil {
@@ -58,7 +46,7 @@ func TestACallThatMayNotWaitLongIsNotSentOutOfTurn(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	ticks.Advance(2 * perCall)
-	if err := associate(hurried); err != nil || waf.associations != 2 {
-		t.Errorf("error %v, %d associations", err, waf.associations)
+	if err := associate(hurried); err != nil || associations != 2 {
+		t.Errorf("error %v, %d associations", err, associations)
 	}
 }

@@ -36,7 +36,6 @@ var shieldService = addOnService{
 			}
 		})
 	},
-	limit: func(c *Clients, l *Limiter) { c.Shield = limitedShield{c.Shield, l} },
 }
 
 func (w writer) createProtection(ctx context.Context, op elb.CreateProtection) (plan.Output, error) {
@@ -52,26 +51,4 @@ func (w writer) createProtection(ctx context.Context, op elb.CreateProtection) (
 func (w writer) deleteProtection(ctx context.Context, op elb.DeleteProtection) error {
 	_, err := w.c.Shield.DeleteProtection(ctx, &shield.DeleteProtectionInput{ProtectionId: aws.String(op.Protection)})
 	return err
-}
-
-// limitedShield passes every call of Shield through the limiter.
-type limitedShield struct {
-	inner Shield
-	l     *Limiter
-}
-
-func (c limitedShield) CreateProtection(ctx context.Context, in *shield.CreateProtectionInput, opts ...func(*shield.Options)) (*shield.CreateProtectionOutput, error) {
-	return call(ctx, c.l, ServiceShield, "CreateProtection", in, c.inner.CreateProtection, opts)
-}
-
-func (c limitedShield) DeleteProtection(ctx context.Context, in *shield.DeleteProtectionInput, opts ...func(*shield.Options)) (*shield.DeleteProtectionOutput, error) {
-	return call(ctx, c.l, ServiceShield, "DeleteProtection", in, c.inner.DeleteProtection, opts)
-}
-
-func (c limitedShield) DescribeProtection(ctx context.Context, in *shield.DescribeProtectionInput, opts ...func(*shield.Options)) (*shield.DescribeProtectionOutput, error) {
-	return call(ctx, c.l, ServiceShield, "DescribeProtection", in, c.inner.DescribeProtection, opts)
-}
-
-func (c limitedShield) GetSubscriptionState(ctx context.Context, in *shield.GetSubscriptionStateInput, opts ...func(*shield.Options)) (*shield.GetSubscriptionStateOutput, error) {
-	return call(ctx, c.l, ServiceShield, "GetSubscriptionState", in, c.inner.GetSubscriptionState, opts)
 }

@@ -40,11 +40,6 @@ var wafClassicService = addOnService{
 			c.WAFRegional = client
 		}
 	},
-	limit: func(c *Clients, l *Limiter) {
-		if c.WAFRegional != nil {
-			c.WAFRegional = limitedWAFRegional{c.WAFRegional, l}
-		}
-	},
 	family: func(operation string) apiFamily { return firewallFamily(ServiceWAFRegional, operation) },
 }
 
@@ -78,22 +73,4 @@ func hasClassic(o wafregional.Options) bool {
 	p := wafregional.EndpointParameters{Region: aws.String(o.Region), Endpoint: o.BaseEndpoint}
 	_, err := wafregional.NewDefaultEndpointResolverV2().ResolveEndpoint(context.Background(), p.WithDefaults())
 	return err == nil
-}
-
-// limitedWAFRegional passes every call of WAF Classic through the limiter.
-type limitedWAFRegional struct {
-	inner WAFRegional
-	l     *Limiter
-}
-
-func (c limitedWAFRegional) AssociateWebACL(ctx context.Context, in *wafregional.AssociateWebACLInput, opts ...func(*wafregional.Options)) (*wafregional.AssociateWebACLOutput, error) {
-	return call(ctx, c.l, ServiceWAFRegional, "AssociateWebACL", in, c.inner.AssociateWebACL, opts)
-}
-
-func (c limitedWAFRegional) DisassociateWebACL(ctx context.Context, in *wafregional.DisassociateWebACLInput, opts ...func(*wafregional.Options)) (*wafregional.DisassociateWebACLOutput, error) {
-	return call(ctx, c.l, ServiceWAFRegional, "DisassociateWebACL", in, c.inner.DisassociateWebACL, opts)
-}
-
-func (c limitedWAFRegional) GetWebACLForResource(ctx context.Context, in *wafregional.GetWebACLForResourceInput, opts ...func(*wafregional.Options)) (*wafregional.GetWebACLForResourceOutput, error) {
-	return call(ctx, c.l, ServiceWAFRegional, "GetWebACLForResource", in, c.inner.GetWebACLForResource, opts)
 }

@@ -28,7 +28,7 @@ func TestWAFClassicIsReachedInItsRegionOrAtTheEndpointThatIsGivenForIt(t *testin
 
 func TestWhereTheSDKFindsNoAddressOfWAFClassicThereIsNoClientOfIt(t *testing.T) {
 	t.Parallel()
-	c := NewLimiter(LimiterOptions{}).Wrap(clients(aws.Config{Region: "eu-west-1"}, map[string]string{"WAF Regional": "http://[::1"})) // which is no URL
+	c := clients(aws.Config{Region: "eu-west-1"}, map[string]string{"WAF Regional": "http://[::1"}) // which is no URL
 	if c.WAFRegional != nil || c.WAFv2 == nil {
 		t.Errorf("clients %v, %v", c.WAFRegional, c.WAFv2)
 	}

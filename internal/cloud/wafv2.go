@@ -30,7 +30,6 @@ var wafv2Service = addOnService{
 	connect: func(c *Clients, cfg aws.Config, endpoint *string) {
 		c.WAFv2 = wafv2.NewFromConfig(cfg, func(o *wafv2.Options) { override(&o.BaseEndpoint, endpoint) })
 	},
-	limit:  func(c *Clients, l *Limiter) { c.WAFv2 = limitedWAFv2{c.WAFv2, l} },
 	family: func(operation string) apiFamily { return firewallFamily(ServiceWAFv2, operation) },
 }
 
@@ -53,26 +52,4 @@ func firewallFamily(service, operation string) apiFamily {
 		return apiFamily{service + "/" + operation, 1, 1}
 	}
 	return usualFamily(service, operation)
-}
-
-// limitedWAFv2 passes every call of AWS WAF through the limiter.
-type limitedWAFv2 struct {
-	inner WAFv2
-	l     *Limiter
-}
-
-func (c limitedWAFv2) AssociateWebACL(ctx context.Context, in *wafv2.AssociateWebACLInput, opts ...func(*wafv2.Options)) (*wafv2.AssociateWebACLOutput, error) {
-	return call(ctx, c.l, ServiceWAFv2, "AssociateWebACL", in, c.inner.AssociateWebACL, opts)
-}
-
-func (c limitedWAFv2) DisassociateWebACL(ctx context.Context, in *wafv2.DisassociateWebACLInput, opts ...func(*wafv2.Options)) (*wafv2.DisassociateWebACLOutput, error) {
-	return call(ctx, c.l, ServiceWAFv2, "DisassociateWebACL", in, c.inner.DisassociateWebACL, opts)
-}
-
-func (c limitedWAFv2) GetWebACLForResource(ctx context.Context, in *wafv2.GetWebACLForResourceInput, opts ...func(*wafv2.Options)) (*wafv2.GetWebACLForResourceOutput, error) {
-	return call(ctx, c.l, ServiceWAFv2, "GetWebACLForResource", in, c.inner.GetWebACLForResource, opts)
-}
-
-func (c limitedWAFv2) ListWebACLs(ctx context.Context, in *wafv2.ListWebACLsInput, opts ...func(*wafv2.Options)) (*wafv2.ListWebACLsOutput, error) {
-	return call(ctx, c.l, ServiceWAFv2, "ListWebACLs", in, c.inner.ListWebACLs, opts)
 }

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"errors"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"maps"
 	"math"
 	"testing"
@@ -42,10 +43,31 @@ func (l *lab) lags() map[string]time.Duration {
 	return out
 }
 
+// limitedTargets is an ELBv2 whose targets are registered and deregistered through a limiter.
+type limitedTargets struct {
+	cloud.ELBV2
+	limiter *cloud.Limiter
+}
+
+func (c limitedTargets) RegisterTargets(ctx context.Context, in *elbv2.RegisterTargetsInput, _ ...func(*elbv2.Options)) (out *elbv2.RegisterTargetsOutput, err error) {
+	return out, c.limiter.Do(ctx, cloud.ServiceELBV2, "RegisterTargets", in, func(ctx context.Context) error {
+		out, err = c.ELBV2.RegisterTargets(ctx, in)
+		return err
+	})
+}
+
+func (c limitedTargets) DeregisterTargets(ctx context.Context, in *elbv2.DeregisterTargetsInput, _ ...func(*elbv2.Options)) (out *elbv2.DeregisterTargetsOutput, err error) {
+	return out, c.limiter.Do(ctx, cloud.ServiceELBV2, "DeregisterTargets", in, func(ctx context.Context) error {
+		out, err = c.ELBV2.DeregisterTargets(ctx, in)
+		return err
+	})
+}
+
 func TestTheLagOfATargetIsTheTimeFromTheChangeToItsCall(t *testing.T) {
 	t.Parallel()
 	l, _ := boundLab(t)
-	clients := cloud.NewLimiter(cloud.LimiterOptions{Clock: l.clock}).Wrap(l.clients())
+	clients := l.clients()
+	clients.ELBV2 = limitedTargets{clients.ELBV2, cloud.NewLimiter(cloud.LimiterOptions{Clock: l.clock})}
 	registry := targets.NewRegistry(clients.ELBV2, func(ctx context.Context, p plan.Plan) apply.Result {
 		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: l.inventory, Now: l.clock.Now})
 	}, l.inventory.Fresh)

@@ -58,8 +58,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// Run serves until ctx ends. clients are those of the controller's own role, not yet limited.
-func Run(ctx context.Context, c *config.Config, rc *rest.Config, clients cloud.Clients, log logr.Logger) error {
+// Run serves until ctx ends, through a connection of the controller's own role.
+func Run(ctx context.Context, c *config.Config, rc *rest.Config, connection cloud.Connection, log logr.Logger) error {
 	scheme, err := kube.Scheme()
 	if err != nil {
 		return fmt.Errorf("building scheme: %w", err)
@@ -81,8 +81,7 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, clients cloud.C
 	}
 	events.of = mgr
 	limiter := cloud.NewLimiter(cloud.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: m.ObserveCall, Attempt: m.ObserveRequest, MayWrite: lease.mayWrite})
-	clients = limiter.Wrap(clients)
-	w := wiring{config: c, mgr: mgr, clients: clients, metrics: m, log: log, now: time.Now}
+	w := wiring{config: c, mgr: mgr, clients: connection.Clients(limiter), metrics: m, log: log, now: time.Now}
 	if err := w.setUp(ctx); err != nil {
 		return err
 	}

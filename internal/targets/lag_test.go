@@ -87,31 +87,21 @@ func TestOfTargetsThatAreRegisteredAlreadyNoLagIsKept(t *testing.T) {
 	}
 }
 
-// sending is a Runner behind a limiter, which tells of each request before it is sent.
+// sending is a Runner behind a limiter, which reports each request before it is sent.
 func sending(r *Registry, run Runner) Runner {
-	limited := cloud.NewLimiter(cloud.LimiterOptions{Clock: r.Clock}).Wrap(cloud.Clients{ELBV2: silent{}}).ELBV2
+	limiter := cloud.NewLimiter(cloud.LimiterOptions{Clock: r.Clock})
+	sent := func(context.Context) error { return nil }
 	return func(ctx context.Context, p plan.Plan) apply.Result {
 		for _, s := range p.Steps {
 			switch op := s.Op.(type) {
 			case elb.RegisterTargets:
-				_, _ = limited.RegisterTargets(ctx, &elbv2.RegisterTargetsInput{Targets: descriptions(op.Targets)})
+				_ = limiter.Do(ctx, cloud.ServiceELBV2, "RegisterTargets", &elbv2.RegisterTargetsInput{Targets: descriptions(op.Targets)}, sent)
 			case elb.DeregisterTargets:
-				_, _ = limited.DeregisterTargets(ctx, &elbv2.DeregisterTargetsInput{Targets: descriptions(op.Targets)})
+				_ = limiter.Do(ctx, cloud.ServiceELBV2, "DeregisterTargets", &elbv2.DeregisterTargetsInput{Targets: descriptions(op.Targets)}, sent)
 			}
 		}
 		return run(ctx, p)
 	}
-}
-
-// silent is an ELBv2 that takes all targets.
-type silent struct{ cloud.ELBV2 }
-
-func (silent) RegisterTargets(context.Context, *elbv2.RegisterTargetsInput, ...func(*elbv2.Options)) (*elbv2.RegisterTargetsOutput, error) {
-	return &elbv2.RegisterTargetsOutput{}, nil
-}
-
-func (silent) DeregisterTargets(context.Context, *elbv2.DeregisterTargetsInput, ...func(*elbv2.Options)) (*elbv2.DeregisterTargetsOutput, error) {
-	return &elbv2.DeregisterTargetsOutput{}, nil
 }
 
 func descriptions(in []elb.Target) []types.TargetDescription {
