@@ -101,7 +101,7 @@ func (l *lab) putAll() *cluster {
 		}
 		permissions = append(permissions, p)
 	}
-	step := plan.Step{ID: "rules", Op: elb.AuthorizeIngress{Group: stack.Literal(stack.KindSecurityGroup, nodeGroup), Permissions: permissions}}
+	step := plan.Step{ID: "rules", Op: elb.AuthorizeSecurityGroupIngress{Group: stack.Literal(stack.KindSecurityGroup, nodeGroup), Permissions: permissions}}
 	res := l.run(plan.Plan{Key: secgroup.Key, Steps: []plan.Step{step}})
 	if res.Count(apply.Done) != 1 {
 		l.t.Fatalf("%+v", res.Outcomes)

@@ -22,7 +22,7 @@ func TestAtAQuotaOnlyTheSameLoadBalancerMakesRoom(t *testing.T) {
 			elb.DeleteRule{Rule: rule("app/old/2")}, elb.DeleteRule{Rule: rule("app/web/1")}},
 		"certificate": {elb.AddListenerCertificates{Listener: listener("app/web/1")},
 			elb.RemoveListenerCertificates{Listener: listener("app/old/2")}, elb.RemoveListenerCertificates{Listener: listener("app/web/1")}},
-		"security group rule": {elb.AuthorizeIngress{Group: group("sg-1")}, elb.RevokeIngress{Group: group("sg-2")}, elb.RevokeIngress{Group: group("sg-1")}},
+		"security group rule": {elb.AuthorizeSecurityGroupIngress{Group: group("sg-1")}, elb.RevokeSecurityGroupIngress{Group: group("sg-2")}, elb.RevokeSecurityGroupIngress{Group: group("sg-1")}},
 	} {
 		p := plan.Plan{Steps: []plan.Step{{ID: "comes", Op: tc.comes}, {ID: "other", Op: tc.other}, {ID: "same", Op: tc.same}}}
 		r := newRun(p, Deps{})

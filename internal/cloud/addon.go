@@ -21,7 +21,7 @@ func (w writer) modifyCapacityReservation(ctx context.Context, op elb.ModifyCapa
 	return err
 }
 
-func (w writer) modifyIPPools(ctx context.Context, op elb.ModifyIPPools) error {
+func (w writer) modifyIpPools(ctx context.Context, op elb.ModifyIpPools) error {
 	in := &elbv2.ModifyIpPoolsInput{LoadBalancerArn: aws.String(w.resolve(op.LoadBalancer))}
 	if op.Pool != "" {
 		in.IpamPools = ipamPools(op.Pool)

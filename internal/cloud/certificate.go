@@ -58,7 +58,7 @@ func (w writer) importCertificate(ctx context.Context, op elb.ImportCertificate)
 	return plan.Output{ID: value(out.CertificateArn)}, nil
 }
 
-func (w writer) tagCertificate(ctx context.Context, op elb.TagCertificate) error {
+func (w writer) addTagsToCertificate(ctx context.Context, op elb.AddTagsToCertificate) error {
 	_, err := w.c.ACM.AddTagsToCertificate(ctx, &acm.AddTagsToCertificateInput{CertificateArn: aws.String(w.resolve(op.Certificate)), Tags: certificateTags(op.Tags)})
 	return err
 }

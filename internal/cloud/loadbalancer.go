@@ -68,7 +68,7 @@ func (w writer) setSubnets(ctx context.Context, op elb.SetSubnets) error {
 	return err
 }
 
-func (w writer) setIPAddressType(ctx context.Context, op elb.SetIPAddressType) error {
+func (w writer) setIpAddressType(ctx context.Context, op elb.SetIpAddressType) error {
 	_, err := w.c.ELBV2.SetIpAddressType(ctx, &elbv2.SetIpAddressTypeInput{
 		LoadBalancerArn: aws.String(w.resolve(op.LoadBalancer)), IpAddressType: elbv2types.IpAddressType(op.IPAddressType),
 	})

@@ -77,14 +77,14 @@ func (w writer) createSecurityGroup(ctx context.Context, op elb.CreateSecurityGr
 	return plan.Output{ID: value(out.GroupId)}, nil
 }
 
-func (w writer) authorizeIngress(ctx context.Context, op elb.AuthorizeIngress) error {
+func (w writer) authorizeSecurityGroupIngress(ctx context.Context, op elb.AuthorizeSecurityGroupIngress) error {
 	_, err := w.c.EC2.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
 		GroupId: aws.String(w.resolve(op.Group)), IpPermissions: Permissions(op.Permissions, w.resolve),
 	})
 	return err
 }
 
-func (w writer) revokeIngress(ctx context.Context, op elb.RevokeIngress) error {
+func (w writer) revokeSecurityGroupIngress(ctx context.Context, op elb.RevokeSecurityGroupIngress) error {
 	_, err := w.c.EC2.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{
 		GroupId: aws.String(w.resolve(op.Group)), IpPermissions: Permissions(op.Permissions, w.resolve),
 	})

@@ -58,12 +58,12 @@ func (w writer) removeTags(ctx context.Context, op elb.RemoveTags) error {
 	return err
 }
 
-func (w writer) tagSecurityGroup(ctx context.Context, op elb.TagSecurityGroup) error {
+func (w writer) createTags(ctx context.Context, op elb.CreateTags) error {
 	_, err := w.c.EC2.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{w.resolve(op.Group)}, Tags: computeTags(op.Tags)})
 	return err
 }
 
-func (w writer) untagSecurityGroup(ctx context.Context, op elb.UntagSecurityGroup) error {
+func (w writer) deleteTags(ctx context.Context, op elb.DeleteTags) error {
 	in := &ec2.DeleteTagsInput{Resources: []string{w.resolve(op.Group)}}
 	for _, k := range op.Keys {
 		in.Tags = append(in.Tags, ec2types.Tag{Key: aws.String(k)})

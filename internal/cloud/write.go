@@ -49,14 +49,18 @@ func notOfAWS(op plan.Operation) apiCall {
 func (s *sender) CreateSecurityGroup(op elb.CreateSecurityGroup) {
 	s.call = outputs(s.createSecurityGroup, op)
 }
-func (s *sender) AuthorizeIngress(op elb.AuthorizeIngress) { s.call = writes(s.authorizeIngress, op) }
-func (s *sender) RevokeIngress(op elb.RevokeIngress)       { s.call = writes(s.revokeIngress, op) }
+func (s *sender) AuthorizeSecurityGroupIngress(op elb.AuthorizeSecurityGroupIngress) {
+	s.call = writes(s.authorizeSecurityGroupIngress, op)
+}
+func (s *sender) RevokeSecurityGroupIngress(op elb.RevokeSecurityGroupIngress) {
+	s.call = writes(s.revokeSecurityGroupIngress, op)
+}
 func (s *sender) DeleteSecurityGroup(op elb.DeleteSecurityGroup) {
 	s.call = writes(s.deleteSecurityGroup, op)
 }
-func (s *sender) TagSecurityGroup(op elb.TagSecurityGroup) { s.call = writes(s.tagSecurityGroup, op) }
-func (s *sender) UntagSecurityGroup(op elb.UntagSecurityGroup) {
-	s.call = writes(s.untagSecurityGroup, op)
+func (s *sender) CreateTags(op elb.CreateTags) { s.call = writes(s.createTags, op) }
+func (s *sender) DeleteTags(op elb.DeleteTags) {
+	s.call = writes(s.deleteTags, op)
 }
 func (s *sender) CreateTargetGroup(op elb.CreateTargetGroup) {
 	s.call = outputs(s.createTargetGroup, op)
@@ -88,11 +92,11 @@ func (s *sender) SetSecurityGroups(op elb.SetSecurityGroups) {
 	s.call = writes(s.setSecurityGroups, op)
 }
 func (s *sender) SetSubnets(op elb.SetSubnets)             { s.call = writes(s.setSubnets, op) }
-func (s *sender) SetIPAddressType(op elb.SetIPAddressType) { s.call = writes(s.setIPAddressType, op) }
+func (s *sender) SetIpAddressType(op elb.SetIpAddressType) { s.call = writes(s.setIpAddressType, op) }
 func (s *sender) ModifyLoadBalancerAttributes(op elb.ModifyLoadBalancerAttributes) {
 	s.call = writes(s.modifyLoadBalancerAttributes, op)
 }
-func (s *sender) ModifyIPPools(op elb.ModifyIPPools) { s.call = writes(s.modifyIPPools, op) }
+func (s *sender) ModifyIpPools(op elb.ModifyIpPools) { s.call = writes(s.modifyIpPools, op) }
 func (s *sender) DeleteLoadBalancer(op elb.DeleteLoadBalancer) {
 	s.call = writes(s.deleteLoadBalancer, op)
 }
@@ -131,7 +135,9 @@ func (s *sender) RequestCertificate(op elb.RequestCertificate) {
 func (s *sender) ImportCertificate(op elb.ImportCertificate) {
 	s.call = outputs(s.importCertificate, op)
 }
-func (s *sender) TagCertificate(op elb.TagCertificate) { s.call = writes(s.tagCertificate, op) }
+func (s *sender) AddTagsToCertificate(op elb.AddTagsToCertificate) {
+	s.call = writes(s.addTagsToCertificate, op)
+}
 func (s *sender) DeleteCertificate(op elb.DeleteCertificate) {
 	s.call = writes(s.deleteCertificate, op)
 }

@@ -25,7 +25,7 @@ func TestWhatAWSRefusesOfAnAddOnIsToldAtTheSettingOfThatAddOn(t *testing.T) {
 		{elb.AssociateWebACL{}, "WebACL"}, {elb.DisassociateWebACL{}, "WebACL"},
 		{elb.AssociateRegionalWebACL{}, "ClassicWebACL"}, {elb.DisassociateRegionalWebACL{}, "ClassicWebACL"}, // decision 16: WAF Classic
 		{elb.CreateProtection{}, "Shield"}, {elb.DeleteProtection{}, "Shield"},
-		{elb.ModifyCapacityReservation{}, "Capacity"}, {elb.ModifyIPPools{}, "IPAMPool"},
+		{elb.ModifyCapacityReservation{}, "Capacity"}, {elb.ModifyIpPools{}, "IPAMPool"},
 	} {
 		d := diag.New(diag.Object{}, "", diag.AWSRejected, "no", "do it")
 		if got := sourcesOf(d, origin, c.op); !slices.Equal(got, []intent.Source{{Path: c.want}}) {

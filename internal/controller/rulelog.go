@@ -33,9 +33,9 @@ func ruleSteps(p *plan.Plan) []string {
 	}
 	for _, s := range p.Steps {
 		switch op := s.Op.(type) {
-		case elb.AuthorizeIngress:
+		case elb.AuthorizeSecurityGroupIngress:
 			tell(s, "open", op.Permissions)
-		case elb.RevokeIngress:
+		case elb.RevokeSecurityGroupIngress:
 			tell(s, "close", op.Permissions)
 		}
 	}

@@ -20,10 +20,10 @@ func TestWhatIsOpenedAndClosedForTargetsIsLoggedBeforeItIsDone(t *testing.T) {
 	log := funcr.New(func(_, args string) { lines = append(lines, args) }, funcr.Options{})
 	nodes := stack.Literal(stack.KindSecurityGroup, "sg-nodes")
 	p := plan.Plan{Key: secgroup.Key, Steps: []plan.Step{
-		{ID: "a", Action: plan.Update, Resource: nodes, Op: elb.AuthorizeIngress{Group: nodes, Permissions: []stack.Permission{
+		{ID: "a", Action: plan.Update, Resource: nodes, Op: elb.AuthorizeSecurityGroupIngress{Group: nodes, Permissions: []stack.Permission{
 			{Protocol: "tcp", FromPort: 30080, ToPort: 30082, Group: stack.Literal(stack.KindSecurityGroup, "sg-backend")},
 		}}},
-		{ID: "r", Action: plan.Update, Resource: nodes, Op: elb.RevokeIngress{Group: nodes, Permissions: []stack.Permission{
+		{ID: "r", Action: plan.Update, Resource: nodes, Op: elb.RevokeSecurityGroupIngress{Group: nodes, Permissions: []stack.Permission{
 			{Protocol: "udp", FromPort: 53, ToPort: 53, CIDR: "10.0.0.0/16"}, {Protocol: "tcp", FromPort: 80, ToPort: 80, IPv6CIDR: "fd00::/8"},
 		}}},
 	}}

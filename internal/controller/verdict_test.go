@@ -62,8 +62,8 @@ func TestARefusalLandsOnWhoseSettingItIsAbout(t *testing.T) {
 		{"a right, which is nobody's setting", create, diag.AccessDenied, "not authorized to perform this", []string{"Ingress shop/api ", "Ingress shop/web "}},
 		{"one attribute of two, which AWS names", attributes("access_logs.s3.bucket", "client_keep_alive.seconds"), diag.AWSRejected, "'client_keep_alive.seconds' is out of range", []string{"Ingress shop/api attributes"}},
 		{"one attribute of two, which AWS does not name", attributes("access_logs.s3.bucket", "client_keep_alive.seconds"), diag.AWSRejected, "Access Denied for bucket", []string{"Ingress shop/web attributes", "Ingress shop/api attributes"}},
-		{"an address family", elb.SetIPAddressType{LoadBalancer: lb}, diag.AWSRejected, "InvalidSubnet: no IPv6 range", []string{"Ingress shop/web ip-address-type"}},
-		{"a tag of a security group", elb.TagSecurityGroup{Tags: map[string]string{"team": "x", "stage": "y"}}, diag.AWSRejected, "tag team is not admitted", []string{"Ingress shop/api tags"}},
+		{"an address family", elb.SetIpAddressType{LoadBalancer: lb}, diag.AWSRejected, "InvalidSubnet: no IPv6 range", []string{"Ingress shop/web ip-address-type"}},
+		{"a tag of a security group", elb.CreateTags{Tags: map[string]string{"team": "x", "stage": "y"}}, diag.AWSRejected, "tag team is not admitted", []string{"Ingress shop/api tags"}},
 		{"the only attribute that changes", attributes("access_logs.s3.bucket"), diag.AWSRejected, "Access Denied for bucket", []string{"Ingress shop/web attributes"}},
 	} {
 		found := (&stacks{}).place(diag.New(diag.Object{}, "", tc.code, tc.text, "x"), origins, plan.Step{Resource: lb, Op: tc.op}, front.Input{Members: []metav1.Object{api, web}})

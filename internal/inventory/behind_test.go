@@ -221,7 +221,7 @@ func TestRulesAtHandAreWholeWhileTheyAreWritten(t *testing.T) {
 	stop, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		op := elb.AuthorizeIngress{Group: stack.Literal(stack.KindSecurityGroup, nodeGroup), Permissions: []stack.Permission{{Protocol: "tcp", FromPort: 80, ToPort: 80, CIDR: "10.0.0.0/8"}}}
+		op := elb.AuthorizeSecurityGroupIngress{Group: stack.Literal(stack.KindSecurityGroup, nodeGroup), Permissions: []stack.Permission{{Protocol: "tcp", FromPort: 80, ToPort: 80, CIDR: "10.0.0.0/8"}}}
 		for {
 			select {
 			case <-stop:

@@ -41,7 +41,7 @@ func (i *Inventory) Doubt(key stack.Key, op plan.Operation, resolve func(stack.R
 		i.groups.at = time.Time{}
 		i.groups.drops++
 		e.suspect(suspect{kind: stack.KindSecurityGroup, name: op.Group.Name})
-	case elb.AuthorizeIngress, elb.RevokeIngress, elb.DeleteSecurityGroup, elb.TagSecurityGroup, elb.UntagSecurityGroup:
+	case elb.AuthorizeSecurityGroupIngress, elb.RevokeSecurityGroupIngress, elb.DeleteSecurityGroup, elb.CreateTags, elb.DeleteTags:
 		refs := op.Refs()
 		i.groups.at = time.Time{}
 		i.groups.drops++
@@ -68,7 +68,7 @@ func (i *Inventory) Doubt(key stack.Key, op plan.Operation, resolve func(stack.R
 		if r := i.certs.records[resolve(op.Certificate)]; r != nil {
 			r.leaving = true
 		}
-	case elb.RequestCertificate, elb.TagCertificate, elb.PublishValidation:
+	case elb.RequestCertificate, elb.AddTagsToCertificate, elb.PublishValidation:
 		i.certs.at = time.Time{}
 	default:
 		for _, ref := range op.Refs() {

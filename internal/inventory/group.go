@@ -16,7 +16,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -119,27 +118,13 @@ func (s *groupShelf) record(op plan.Operation, out plan.Output, resolve func(sta
 		id := resolve(op.Group)
 		delete(s.byID, id)
 		s.gone[id], s.view = writes, nil
-	case elb.AuthorizeIngress:
-		with(op.Group, func(g *knownGroup) {
-			g.ingress = slices.Clone(g.ingress)
-			for _, p := range op.Permissions {
-				if p.Group != (stack.Ref{}) {
-					p.Group = stack.Literal(stack.KindSecurityGroup, resolve(p.Group))
-				}
-				g.ingress = append(g.ingress, p)
-			}
-		})
-	case elb.RevokeIngress:
-		with(op.Group, func(g *knownGroup) {
-			gone := map[string]bool{}
-			for _, p := range op.Permissions {
-				gone[canonical.PermissionKey(p, resolve)] = true
-			}
-			g.ingress = slices.DeleteFunc(slices.Clone(g.ingress), func(p stack.Permission) bool { return gone[canonical.PermissionKey(p, resolve)] })
-		})
-	case elb.TagSecurityGroup:
+	case elb.AuthorizeSecurityGroupIngress:
+		with(op.Group, func(g *knownGroup) { g.ingress = op.After(g.ingress, resolve) })
+	case elb.RevokeSecurityGroupIngress:
+		with(op.Group, func(g *knownGroup) { g.ingress = op.After(g.ingress, resolve) })
+	case elb.CreateTags:
 		retag(op.Group, func(t map[string]string) { maps.Copy(t, op.Tags) })
-	case elb.UntagSecurityGroup:
+	case elb.DeleteTags:
 		retag(op.Group, func(t map[string]string) {
 			for _, k := range op.Keys {
 				delete(t, k)

@@ -69,7 +69,7 @@ func TestAListingThatBeganBeforeAGroupWasChangedDoesNotHideIt(t *testing.T) {
 			GroupId: aws.String(nodeGroup), IpPermissions: cloud.Permissions(allow, literally)}); err != nil {
 			f.Fatal(err)
 		}
-		f.inv.Record(key(stack.Ingress, "web"), elb.AuthorizeIngress{Group: ref, Permissions: allow}, plan.Output{}, literally)
+		f.inv.Record(key(stack.Ingress, "web"), elb.AuthorizeSecurityGroupIngress{Group: ref, Permissions: allow}, plan.Output{}, literally)
 	}
 	rules := func(f *fixture) int {
 		ps, err := f.inv.GroupRules(f.Context(), nodeGroup)
@@ -141,7 +141,7 @@ func TestAReadOfAGroupThatBeganBeforeItWasChangedDoesNotHideIt(t *testing.T) {
 	l.byID = func() {
 		must[*ec2.AuthorizeSecurityGroupIngressOutput](t)(f.sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
 			GroupId: aws.String(nodeGroup), IpPermissions: cloud.Permissions(allow, resolve)}))
-		f.inv.Record(k, elb.AuthorizeIngress{Group: group(nodeGroup), Permissions: allow}, plan.Output{}, resolve)
+		f.inv.Record(k, elb.AuthorizeSecurityGroupIngress{Group: group(nodeGroup), Permissions: allow}, plan.Output{}, resolve)
 	}
 	rules(nodeGroup) // as of before
 	f.reads()
@@ -151,12 +151,12 @@ func TestAReadOfAGroupThatBeganBeforeItWasChangedDoesNotHideIt(t *testing.T) {
 	if rules(nodeGroup); f.reads()["DescribeSecurityGroups"] != 1 {
 		t.Error("what was read in vain is to be read again, once")
 	}
-	f.inv.Record(k, elb.RevokeIngress{Group: group(nodeGroup), Permissions: allow}, plan.Output{}, resolve)
+	f.inv.Record(k, elb.RevokeSecurityGroupIngress{Group: group(nodeGroup), Permissions: allow}, plan.Output{}, resolve)
 	if got := rules(nodeGroup); len(got) != len(before) {
 		t.Errorf("after the revocation %+v", got)
 	}
-	f.inv.Record(k, elb.TagSecurityGroup{Group: group(webGroup), Tags: map[string]string{"a": "1", "b": "2"}}, plan.Output{}, resolve)
-	f.inv.Record(k, elb.UntagSecurityGroup{Group: group(webGroup), Keys: []string{"a"}}, plan.Output{}, resolve)
+	f.inv.Record(k, elb.CreateTags{Group: group(webGroup), Tags: map[string]string{"a": "1", "b": "2"}}, plan.Output{}, resolve)
+	f.inv.Record(k, elb.DeleteTags{Group: group(webGroup), Keys: []string{"a"}}, plan.Output{}, resolve)
 	tags := f.answer(facts.Need{Kind: facts.NeedSecurityGroups}).SecurityGroups[webGroup].Tags
 	if _, a := tags["a"]; a || tags["b"] != "2" || tags["Name"] != "demo-web" {
 		t.Errorf("tags %v", tags)

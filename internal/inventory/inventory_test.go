@@ -213,11 +213,11 @@ func TestRulesOfSecurityGroupsAreWrittenThrough(t *testing.T) {
 	ref := stack.Literal(stack.KindSecurityGroup, nodeGroup)
 	p := []stack.Permission{{Protocol: "tcp", FromPort: 80, ToPort: 80, CIDR: "10.0.0.0/8"}}
 	byLiteral := func(r stack.Ref) string { return r.Literal }
-	f.inv.Record(k, elb.AuthorizeIngress{Group: ref, Permissions: p}, plan.Output{}, byLiteral)
+	f.inv.Record(k, elb.AuthorizeSecurityGroupIngress{Group: ref, Permissions: p}, plan.Output{}, byLiteral)
 	if n := len(rules()); n != 2 {
 		t.Errorf("%d rules after a grant", n)
 	}
-	f.inv.Record(k, elb.RevokeIngress{Group: ref, Permissions: p}, plan.Output{}, byLiteral)
+	f.inv.Record(k, elb.RevokeSecurityGroupIngress{Group: ref, Permissions: p}, plan.Output{}, byLiteral)
 	if n := len(rules()); n != 1 {
 		t.Errorf("%d rules after a revocation", n)
 	}

@@ -107,7 +107,7 @@ func writing(inv *inventory.Inventory) func() {
 		tg, sg := stack.Ref{Literal: "tg-0"}, stack.Ref{Literal: "sg-0"}
 		byLiteral := func(r stack.Ref) string { return r.Literal }
 		inv.Record(binding, elb.RegisterTargets{TargetGroup: tg}, plan.Output{}, byLiteral)
-		inv.Record(binding, elb.AuthorizeIngress{Group: sg}, plan.Output{}, byLiteral)
+		inv.Record(binding, elb.AuthorizeSecurityGroupIngress{Group: sg}, plan.Output{}, byLiteral)
 	}
 }
 

@@ -319,7 +319,7 @@ func (i *Inventory) recordCertificate(key stack.Key, op plan.Operation, out plan
 			r.detail, r.detailAt, r.content, r.tried = &d, now, pair.Hash, nil
 			s.publish()
 		}
-	case elb.TagCertificate:
+	case elb.AddTagsToCertificate:
 		if r := s.records[resolve(op.Certificate)]; r != nil {
 			tags := map[string]string{}
 			for _, m := range []map[string]string{r.Tags, op.Tags} {

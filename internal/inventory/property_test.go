@@ -116,9 +116,9 @@ func (a *busyAccount) change(k stack.Key, what int, told bool) {
 	case what == 2 && len(tgs) > 0:
 		a.write(k, elb.AddTags{Resource: target(tgs[0]), Tags: map[string]string{"mark": name}}, told)
 	case what == 3 && len(sgs) > 0:
-		a.write(k, elb.AuthorizeIngress{Group: group(sgs[0]), Permissions: []stack.Permission{{Protocol: "tcp", FromPort: int32(a.n), ToPort: int32(a.n), CIDR: "10.0.0.0/8"}}}, told)
+		a.write(k, elb.AuthorizeSecurityGroupIngress{Group: group(sgs[0]), Permissions: []stack.Permission{{Protocol: "tcp", FromPort: int32(a.n), ToPort: int32(a.n), CIDR: "10.0.0.0/8"}}}, told)
 	case what == 4 && len(sgs) > 0:
-		a.write(k, elb.TagSecurityGroup{Group: group(sgs[0]), Tags: map[string]string{"mark": name}}, told)
+		a.write(k, elb.CreateTags{Group: group(sgs[0]), Tags: map[string]string{"mark": name}}, told)
 	case what < 8:
 		out := a.write(k, elb.CreateTargetGroup{VPC: vpc, TargetGroup: stack.TargetGroup{ID: name, Name: name, TargetType: "ip", Port: 80, Protocol: "HTTP", ProtocolVersion: "HTTP1",
 			IPAddressType: "ipv4", HealthCheck: stack.HealthCheck{Protocol: "HTTP", Port: "traffic-port", Path: "/", IntervalSeconds: 15, TimeoutSeconds: 5, HealthyThreshold: 2, UnhealthyThreshold: 2, Matcher: "200"},

@@ -1,3 +1,7 @@
+// Package plan is the form of what is to be written to AWS and Kubernetes: steps with an operation, reasons, dependencies, lanes and
+// guards, as values that can be printed as text and JSON. It knows no operation: those are in packages below it, as elb has them for
+// load balancers. Function Stack of package diff makes plans, and its example shows one; package apply executes them.
+// It calls nothing and imports only the standard library, diag and stack.
 package plan
 
 import (
@@ -83,7 +87,7 @@ func (s *Step) Follow(ids ...StepID) {
 	}
 }
 
-// Guard is why a step must not be executed although the wish implies it.
+// Guard is why a step must not be executed although the desired stack implies it.
 type Guard struct {
 	Code   diag.Code `json:"code"`
 	Text   string    `json:"text"`

@@ -180,10 +180,10 @@ func (k *Keeper) write(ctx context.Context, group string, grant, revoke []stack.
 	}
 	var steps []plan.Step
 	if len(grant) > 0 {
-		steps = append(steps, step(elb.AuthorizeIngress{Group: ref, Permissions: grant}))
+		steps = append(steps, step(elb.AuthorizeSecurityGroupIngress{Group: ref, Permissions: grant}))
 	}
 	if len(revoke) > 0 {
-		steps = append(steps, step(elb.RevokeIngress{Group: ref, Permissions: revoke}))
+		steps = append(steps, step(elb.RevokeSecurityGroupIngress{Group: ref, Permissions: revoke}))
 	}
 	if len(steps) == 2 {
 		steps[1].Needs = []plan.StepID{steps[0].ID}

@@ -79,7 +79,7 @@ func (a *account) run(_ context.Context, p plan.Plan) apply.Result {
 			err = a.once[call]
 		}
 		delete(a.once, call)
-		if op, ok := s.Op.(elb.AuthorizeIngress); ok && slices.ContainsFunc(op.Permissions, func(p stack.Permission) bool { return slices.Contains(a.gone, p.Group.Literal) }) {
+		if op, ok := s.Op.(elb.AuthorizeSecurityGroupIngress); ok && slices.ContainsFunc(op.Permissions, func(p stack.Permission) bool { return slices.Contains(a.gone, p.Group.Literal) }) {
 			err = errGone
 		}
 		if err != nil {
@@ -88,9 +88,9 @@ func (a *account) run(_ context.Context, p plan.Plan) apply.Result {
 		}
 		a.writes = append(a.writes, call)
 		switch op := s.Op.(type) {
-		case elb.AuthorizeIngress:
+		case elb.AuthorizeSecurityGroupIngress:
 			a.rules[group] = append(a.rules[group], op.Permissions...)
-		case elb.RevokeIngress:
+		case elb.RevokeSecurityGroupIngress:
 			a.rules[group] = slices.DeleteFunc(a.rules[group], func(have stack.Permission) bool { return slices.Contains(op.Permissions, have) })
 		}
 		r.Outcomes[s.ID] = apply.Outcome{State: apply.Done}

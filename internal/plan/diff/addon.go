@@ -23,7 +23,7 @@ func (d *differ) addOns(r stack.Ref, have *elb.LoadBalancer, w stack.LoadBalance
 		was = *have
 	}
 	if have != nil && have.IPAMPool != w.IPAMPool {
-		d.step(a, r, plan.Cosmetic, elb.ModifyIPPools{LoadBalancer: r, Pool: w.IPAMPool}, change("IPAM pool", orNone(have.IPAMPool), orNone(w.IPAMPool)))
+		d.step(a, r, plan.Cosmetic, elb.ModifyIpPools{LoadBalancer: r, Pool: w.IPAMPool}, change("IPAM pool", orNone(have.IPAMPool), orNone(w.IPAMPool)))
 	}
 	add := func(on elb.AddOn, op elb.Operation, why string) plan.StepID {
 		s := d.step(a, r, plan.Cosmetic, op, why)

@@ -59,8 +59,8 @@ func settled(want, have []stack.Action) []stack.Action {
 	return out
 }
 
-// settleRules settles the actions of wanted rules by those of existing rules that are the same in all else: a rule cannot be made
-// anew without credentials.
+// settleRules settles the actions of wanted rules by those of existing rules that are the same in all else: a rule cannot be recreated
+// without credentials.
 func (d *differ) settleRules(want []stack.Rule, have []*elb.Rule) {
 	for i := range want {
 		w := &want[i]

@@ -104,7 +104,7 @@ func (d *differ) makeCertificate(w stack.Certificate) {
 	d.made[r] = d.step(a, r, plan.Normal, elb.RequestCertificate{Certificate: w, Token: token(d.plan.Key, w, replaced)}, why...).ID
 }
 
-// token makes a repetition of one request recognisable: the same wish in place of the same certificate.
+// token makes a repetition of one request recognisable: the same desired certificate in place of the same certificate.
 func token(key stack.Key, w stack.Certificate, replaced string) string {
 	sum := sha256.Sum256([]byte(strings.Join(append([]string{key.String(), w.ID, w.Authority, replaced}, w.Names...), "\x00")))
 	return hex.EncodeToString(sum[:])[:32]
@@ -159,7 +159,7 @@ func (d *differ) tagCertificate(have *elb.Certificate, w stack.Certificate) {
 		return
 	}
 	r := certificateRef(w.ID)
-	s := d.step(plan.Update, r, plan.Cosmetic, elb.TagCertificate{Certificate: r, Tags: set}, why...)
+	s := d.step(plan.Update, r, plan.Cosmetic, elb.AddTagsToCertificate{Certificate: r, Tags: set}, why...)
 	s.Need(d.renewed[have.ARN])
 }
 

@@ -1,3 +1,10 @@
+// Package diff compares the stack that is wanted with what AWS holds and returns the plan that leads from one to the other, with
+// dependencies and guards such that no request goes unanswered on the way. It calls nothing and never fails. It imports only the
+// standard library, diag, naming, stack, traffic and the packages of plan.
+//
+// Stack is the one way in; the example of it shows what is observed, what is desired and the steps between. Files are named after
+// resources. Rules have several: rule.go pairs wanted rules with existing ones, transition.go decides which are modified and which are
+// recreated, ruleplace.go and priority.go give them numbers, rulewriter.go and prewarm.go make the steps.
 package diff
 
 import (
@@ -320,4 +327,34 @@ func chunks(attrs map[string]string) []map[string]string {
 		out[len(out)-1][k] = attrs[k]
 	}
 	return out
+}
+
+// attributeChanges is what of want differs from have (absent = default), with a reason for each, sorted by key.
+func attributeChanges(want, have map[string]string, def func(string) (string, bool)) (change map[string]string, why []string) {
+	for _, k := range slices.Sorted(maps.Keys(want)) {
+		old, known := have[k]
+		if !known {
+			old, known = def(k)
+		}
+		if known && old == want[k] {
+			continue
+		}
+		if change == nil {
+			change = map[string]string{}
+		}
+		change[k] = want[k]
+		if known {
+			why = append(why, k+" "+quoteEmpty(old)+" → "+quoteEmpty(want[k]))
+		} else {
+			why = append(why, k+" = "+quoteEmpty(want[k]))
+		}
+	}
+	return change, why
+}
+
+func quoteEmpty(s string) string {
+	if s == "" {
+		return `""`
+	}
+	return s
 }

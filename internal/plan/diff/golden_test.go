@@ -17,7 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files")
 
 // goldenCase is one testdata/<name>.in.yaml.
 type goldenCase struct {

@@ -123,11 +123,11 @@ func (d *differ) updateListener(have *elb.Listener, w stack.Listener, rules []st
 	modify := func() plan.StepID {
 		op := elb.ModifyListener{Ref: r, Listener: w}
 		op.Listener.Attributes, op.Listener.SNI, op.Listener.Tags = nil, nil, nil
-		var up warmup
+		var up prewarmed
 		var cold []stack.Ref
 		if reroutes && d.application(w.LoadBalancer) {
 			var first []stack.Action
-			if first, cold = d.warming(have.DefaultActions, w.DefaultActions); first != nil {
+			if first, cold = d.prewarming(have.DefaultActions, w.DefaultActions); first != nil {
 				staged := op
 				staged.Listener.DefaultActions = first
 				s := d.step(plan.Update, r, plan.Vital, staged, "default action "+d.actionsSummary(have.DefaultActions)+" → "+d.actionsSummary(first))

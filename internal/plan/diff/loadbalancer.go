@@ -113,7 +113,7 @@ func (d *differ) updateLoadBalancer(have *elb.LoadBalancer, w stack.LoadBalancer
 		moved = d.step(plan.Update, r, plan.Normal, elb.SetSubnets{LoadBalancer: r, Subnets: w.Subnets, NetworkSourceNAT: w.NetworkSourceNAT}, why...).ID
 	}
 	if w.IPAddressType != "" && cmp.Or(have.IPAddressType, stack.IPv4) != w.IPAddressType {
-		d.step(plan.Update, r, plan.Normal, elb.SetIPAddressType{LoadBalancer: r, IPAddressType: w.IPAddressType},
+		d.step(plan.Update, r, plan.Normal, elb.SetIpAddressType{LoadBalancer: r, IPAddressType: w.IPAddressType},
 			"IP address type "+cmp.Or(have.IPAddressType, stack.IPv4)+" → "+w.IPAddressType).Follow(moved)
 	}
 	d.loadBalancerAttributes(plan.Update, r, w, have.Attributes)

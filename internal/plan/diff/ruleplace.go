@@ -30,7 +30,7 @@ func (t *transition) rename() {
 			o := &t.matches[j]
 			apart = apart && (j == i || !changing(o) || traffic.Disjoint(o.want.Conditions, old))
 		}
-		if _, cold := t.d.warming(m.have.Actions, m.want.Actions); len(cold) > 0 && !traffic.Disjoint(m.want.Conditions, old) {
+		if _, cold := t.d.prewarming(m.have.Actions, m.want.Actions); len(cold) > 0 && !traffic.Disjoint(m.want.Conditions, old) {
 			apart = false // what it answered before it answers on, until its new targets are healthy
 		}
 		if !apart {
@@ -119,7 +119,7 @@ func positions(matches []ruleMatch, surplus []*elb.Rule, foreign map[int32]bool)
 			return places, append(behind, moves...)
 		}
 	}
-	// No room where it is needed: number all of them anew, and leave some behind for what goes away.
+	// No room where it is needed: give all of them new numbers, and leave some behind for what goes away.
 	for i := range places {
 		places[i].fixed = false
 	}

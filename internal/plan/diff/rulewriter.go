@@ -24,7 +24,7 @@ func (t *transition) write(between func([]freshRule) rerouted) {
 	if len(t.moves) > 0 {
 		w.makeRoom()
 	}
-	w.warm()
+	w.prewarm()
 	for i := range t.matches {
 		m := &t.matches[i]
 		switch {
@@ -173,7 +173,7 @@ func (w *ruleWriter) create(i int) {
 		at = p
 	}
 	rule := *m.want
-	if first, transforms, staged := w.likeBefore(&rule); first != nil {
+	if first, transforms, staged := w.sameAsObserved(&rule); first != nil {
 		rule.Actions, rule.Transforms, staged.want = first, transforms, m.want
 		w.staged = append(w.staged, staged)
 	}

@@ -46,10 +46,10 @@ func (d *differ) securityGroups() {
 		}
 		set, drop, why := d.tagChanges(have.Tags, w.Tags, d.legacyTags())
 		if len(set) > 0 {
-			d.step(plan.Update, r, plan.Cosmetic, elb.TagSecurityGroup{Group: r, Tags: set}, why...)
+			d.step(plan.Update, r, plan.Cosmetic, elb.CreateTags{Group: r, Tags: set}, why...)
 		}
 		if len(drop) > 0 {
-			d.step(plan.Update, r, plan.Cosmetic, elb.UntagSecurityGroup{Group: r, Keys: drop}, droppedTags(drop)...)
+			d.step(plan.Update, r, plan.Cosmetic, elb.DeleteTags{Group: r, Keys: drop}, droppedTags(drop)...)
 		}
 	}
 }
@@ -64,10 +64,10 @@ func (d *differ) permissions(r stack.Ref, have, want []stack.Permission) {
 		if d.made[r] != "" {
 			a = plan.Create
 		}
-		granted = d.step(a, r, plan.Normal, elb.AuthorizeIngress{Group: r, Permissions: add}, d.permissionsText("open ", add)...).ID
+		granted = d.step(a, r, plan.Normal, elb.AuthorizeSecurityGroupIngress{Group: r, Permissions: add}, d.permissionsText("open ", add)...).ID
 	}
 	if len(drop) > 0 {
-		d.step(plan.Update, r, plan.Normal, elb.RevokeIngress{Group: r, Permissions: drop}, d.permissionsText("close ", drop)...).Follow(granted)
+		d.step(plan.Update, r, plan.Normal, elb.RevokeSecurityGroupIngress{Group: r, Permissions: drop}, d.permissionsText("close ", drop)...).Follow(granted)
 	}
 }
 

@@ -63,7 +63,7 @@ func (d *differ) keepStanding(as []stack.Action) {
 // keepFor tells which rules that no member wants stay: the KeepRules of a listener, without its exceptions.
 type keepFor struct{ prefixes, except []string }
 
-// keeps reports whether a rule may have been made for a member whose wish cannot be told now, by the identities of the target groups
+// keeps reports whether a rule may have been made for a member whose desired rules are not known now, by the identities of the target groups
 // behind it. Where there are none of ours, nothing tells whose it is.
 func (d *differ) keeps(k keepFor, r *elb.Rule) bool {
 	known := false
@@ -77,7 +77,7 @@ func (d *differ) keeps(k keepFor, r *elb.Rule) bool {
 	return len(k.prefixes) > 0 && !known
 }
 
-// Stand is a wish with what AWS holds in the place of what is to stay as it stands, for whoever shows it.
+// Stand is a desired stack with what AWS holds in the place of what is to stay as it stands, to be shown.
 func Stand(want *stack.Stack, obs elb.Observed) *stack.Stack {
 	if want.SettingsStand {
 		if settled, _, ok := standSettings(want, &obs); ok {

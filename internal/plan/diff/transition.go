@@ -16,7 +16,7 @@ import (
 //     none of them is met by what belongs to one in front of it.
 //   - If the order changes, new rules are created behind all others, where they take nothing from anybody, and one atomic call
 //     then puts everything in place, what is to be deleted behind all.
-//   - A rule is modified only where no request can notice: see moment and rename. Else it is created anew.
+//   - A rule is modified only where no request can notice: see moment and rename. Else it is recreated.
 //   - What goes away goes last to first where it shares requests, after the default actions became what they shall be.
 type transition struct {
 	d        *differ
@@ -43,7 +43,7 @@ type rerouted struct {
 	actions []stack.Action
 }
 
-// settle decides which rules are modified and which made anew, and the priorities. Without rename no rule gets other
+// settle decides which rules are modified and which recreated, and the priorities. Without rename no rule gets other
 // conditions than it has.
 func (t *transition) settle(rename bool) {
 	matches, surplus := slices.Clone(t.matches), slices.Clone(t.surplus)
@@ -57,14 +57,14 @@ func (t *transition) settle(rename bool) {
 	t.matches, t.surplus = matches, surplus
 	for {
 		t.places, t.moves = positions(t.matches, t.surplus, t.foreign)
-		if len(t.moves) == 0 || !t.anew() {
+		if len(t.moves) == 0 || !t.recreate() {
 			return
 		}
 	}
 }
 
-// anew turns the modifications that a request could notice into creations and deletions; it reports whether there are any.
-func (t *transition) anew() bool {
+// recreate turns the modifications that a request could notice into creations and deletions; it reports whether there are any.
+func (t *transition) recreate() bool {
 	found := false
 	for i := range t.matches {
 		if m := &t.matches[i]; m.modify && t.moment(i) == never {

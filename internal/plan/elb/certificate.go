@@ -52,17 +52,17 @@ func (o ImportCertificate) advance(a advancer) {
 	})
 }
 
-// TagCertificate sets tags.
-type TagCertificate struct {
+// AddTagsToCertificate sets tags.
+type AddTagsToCertificate struct {
 	Certificate stack.Ref
 	Tags        map[string]string
 }
 
-func (TagCertificate) Name() string          { return "AddTagsToCertificate" }
-func (o TagCertificate) Refs() []stack.Ref   { return []stack.Ref{o.Certificate} }
-func (o TagCertificate) Traits() plan.Traits { return plan.Traits{} }
-func (o TagCertificate) Send(s Sender)       { s.TagCertificate(o) }
-func (o TagCertificate) advance(a advancer) {
+func (AddTagsToCertificate) Name() string          { return "AddTagsToCertificate" }
+func (o AddTagsToCertificate) Refs() []stack.Ref   { return []stack.Ref{o.Certificate} }
+func (o AddTagsToCertificate) Traits() plan.Traits { return plan.Traits{} }
+func (o AddTagsToCertificate) Send(s Sender)       { s.AddTagsToCertificate(o) }
+func (o AddTagsToCertificate) advance(a advancer) {
 	a.certificate(o.Certificate, func(c *Certificate) { c.Tags = merged(c.Tags, o.Tags) })
 }
 

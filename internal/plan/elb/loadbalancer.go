@@ -59,17 +59,17 @@ func (o SetSubnets) advance(a advancer) {
 	})
 }
 
-// SetIPAddressType changes the address family.
-type SetIPAddressType struct {
+// SetIpAddressType changes the address family.
+type SetIpAddressType struct {
 	LoadBalancer  stack.Ref
 	IPAddressType string
 }
 
-func (SetIPAddressType) Name() string        { return "SetIpAddressType" }
-func (o SetIPAddressType) Refs() []stack.Ref { return []stack.Ref{o.LoadBalancer} }
-func (SetIPAddressType) Traits() plan.Traits { return plan.Traits{Setting: "IPAddressType"} }
-func (o SetIPAddressType) Send(s Sender)     { s.SetIPAddressType(o) }
-func (o SetIPAddressType) advance(a advancer) {
+func (SetIpAddressType) Name() string        { return "SetIpAddressType" }
+func (o SetIpAddressType) Refs() []stack.Ref { return []stack.Ref{o.LoadBalancer} }
+func (SetIpAddressType) Traits() plan.Traits { return plan.Traits{Setting: "IPAddressType"} }
+func (o SetIpAddressType) Send(s Sender)     { s.SetIpAddressType(o) }
+func (o SetIpAddressType) advance(a advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.IPAddressType = o.IPAddressType })
 }
 
@@ -89,17 +89,17 @@ func (o ModifyLoadBalancerAttributes) advance(a advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.Attributes = merged(lb.Attributes, o.Attributes) })
 }
 
-// ModifyIPPools sets the pool of public IPv4 addresses; empty = Amazon's.
-type ModifyIPPools struct {
+// ModifyIpPools sets the pool of public IPv4 addresses; empty = Amazon's.
+type ModifyIpPools struct {
 	LoadBalancer stack.Ref
 	Pool         string
 }
 
-func (ModifyIPPools) Name() string        { return "ModifyIpPools" }
-func (o ModifyIPPools) Refs() []stack.Ref { return []stack.Ref{o.LoadBalancer} }
-func (ModifyIPPools) Traits() plan.Traits { return plan.Traits{Setting: "IPAMPool"} }
-func (o ModifyIPPools) Send(s Sender)     { s.ModifyIPPools(o) }
-func (o ModifyIPPools) advance(a advancer) {
+func (ModifyIpPools) Name() string        { return "ModifyIpPools" }
+func (o ModifyIpPools) Refs() []stack.Ref { return []stack.Ref{o.LoadBalancer} }
+func (ModifyIpPools) Traits() plan.Traits { return plan.Traits{Setting: "IPAMPool"} }
+func (o ModifyIpPools) Send(s Sender)     { s.ModifyIpPools(o) }
+func (o ModifyIpPools) advance(a advancer) {
 	a.loadBalancer(o.LoadBalancer, func(lb *LoadBalancer) { lb.IPAMPool = o.Pool })
 }
 

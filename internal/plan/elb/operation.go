@@ -1,3 +1,6 @@
+// Package elb is what AWS holds of a stack, and the operations that change it: what each is called, what it refers to, and what an
+// observation looks like after it. It decides nothing: package diff plans, package cloud sends. It imports only the standard
+// library, diag, naming, plan, canonical and stack.
 package elb
 
 import (
@@ -23,11 +26,11 @@ type Operation interface {
 // Sender has a method for each operation.
 type Sender interface {
 	CreateSecurityGroup(CreateSecurityGroup)
-	AuthorizeIngress(AuthorizeIngress)
-	RevokeIngress(RevokeIngress)
+	AuthorizeSecurityGroupIngress(AuthorizeSecurityGroupIngress)
+	RevokeSecurityGroupIngress(RevokeSecurityGroupIngress)
 	DeleteSecurityGroup(DeleteSecurityGroup)
-	TagSecurityGroup(TagSecurityGroup)
-	UntagSecurityGroup(UntagSecurityGroup)
+	CreateTags(CreateTags)
+	DeleteTags(DeleteTags)
 
 	CreateTargetGroup(CreateTargetGroup)
 	ModifyTargetGroup(ModifyTargetGroup)
@@ -42,9 +45,9 @@ type Sender interface {
 	CreateLoadBalancer(CreateLoadBalancer)
 	SetSecurityGroups(SetSecurityGroups)
 	SetSubnets(SetSubnets)
-	SetIPAddressType(SetIPAddressType)
+	SetIpAddressType(SetIpAddressType)
 	ModifyLoadBalancerAttributes(ModifyLoadBalancerAttributes)
-	ModifyIPPools(ModifyIPPools)
+	ModifyIpPools(ModifyIpPools)
 	DeleteLoadBalancer(DeleteLoadBalancer)
 
 	AssociateWebACL(AssociateWebACL)
@@ -72,7 +75,7 @@ type Sender interface {
 
 	RequestCertificate(RequestCertificate)
 	ImportCertificate(ImportCertificate)
-	TagCertificate(TagCertificate)
+	AddTagsToCertificate(AddTagsToCertificate)
 	DeleteCertificate(DeleteCertificate)
 	PublishValidation(PublishValidation)
 	WithdrawValidation(WithdrawValidation)

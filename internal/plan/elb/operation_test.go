@@ -1,6 +1,7 @@
 package elb
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -72,3 +73,17 @@ func fill(v reflect.Value, place string, places map[string]bool) {
 }
 
 // operations are those that Diff plans; targets are the fast lane's.
+
+func TestAnOperationIsNamedAsAWSNamesItsAction(t *testing.T) {
+	t.Parallel()
+	others := map[string]string{
+		"AwaitTargets": "DescribeTargetHealth", "RegisterLoadBalancer": "RegisterTargets", "DeregisterLoadBalancer": "DeregisterTargets",
+		"PublishValidation": "ChangeResourceRecordSets", "WithdrawValidation": "ChangeResourceRecordSets",
+	}
+	for _, op := range Operations() {
+		of := reflect.TypeOf(op).Name()
+		if want := cmp.Or(others[of], of); op.Name() != want {
+			t.Errorf("%s is named %s", of, op.Name())
+		}
+	}
+}

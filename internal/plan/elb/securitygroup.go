@@ -24,24 +24,26 @@ func (o CreateSecurityGroup) advance(a advancer) {
 	a.o.SecurityGroups = added(a.o.SecurityGroups, g, (*SecurityGroup).id)
 }
 
-// AuthorizeIngress adds inbound rules in one atomic call.
-type AuthorizeIngress struct {
+// AuthorizeSecurityGroupIngress adds inbound rules in one atomic call.
+type AuthorizeSecurityGroupIngress struct {
 	Group       stack.Ref
 	Permissions []stack.Permission
 }
 
-func (AuthorizeIngress) Name() string        { return "AuthorizeSecurityGroupIngress" }
-func (o AuthorizeIngress) Refs() []stack.Ref { return append(groupsOf(o.Permissions), o.Group) }
-func (o AuthorizeIngress) Traits() plan.Traits {
+func (AuthorizeSecurityGroupIngress) Name() string { return "AuthorizeSecurityGroupIngress" }
+func (o AuthorizeSecurityGroupIngress) Refs() []stack.Ref {
+	return append(groupsOf(o.Permissions), o.Group)
+}
+func (o AuthorizeSecurityGroupIngress) Traits() plan.Traits {
 	return plan.Traits{Quota: plan.Quota{Of: o.Group, Counts: "inbound rules"}}
 }
-func (o AuthorizeIngress) Send(s Sender) { s.AuthorizeIngress(o) }
-func (o AuthorizeIngress) advance(a advancer) {
+func (o AuthorizeSecurityGroupIngress) Send(s Sender) { s.AuthorizeSecurityGroupIngress(o) }
+func (o AuthorizeSecurityGroupIngress) advance(a advancer) {
 	a.securityGroup(o.Group, func(g *SecurityGroup) { g.Ingress = o.After(g.Ingress, a.resolve) })
 }
 
 // After are the inbound rules of a group after the operation.
-func (o AuthorizeIngress) After(before []stack.Permission, resolve func(stack.Ref) string) []stack.Permission {
+func (o AuthorizeSecurityGroupIngress) After(before []stack.Permission, resolve func(stack.Ref) string) []stack.Permission {
 	out := slices.Clone(before)
 	for _, p := range o.Permissions {
 		if p.Group != (stack.Ref{}) {
@@ -52,24 +54,26 @@ func (o AuthorizeIngress) After(before []stack.Permission, resolve func(stack.Re
 	return out
 }
 
-// RevokeIngress removes inbound rules in one atomic call.
-type RevokeIngress struct {
+// RevokeSecurityGroupIngress removes inbound rules in one atomic call.
+type RevokeSecurityGroupIngress struct {
 	Group       stack.Ref
 	Permissions []stack.Permission
 }
 
-func (RevokeIngress) Name() string        { return "RevokeSecurityGroupIngress" }
-func (o RevokeIngress) Refs() []stack.Ref { return append(groupsOf(o.Permissions), o.Group) }
-func (o RevokeIngress) Traits() plan.Traits {
+func (RevokeSecurityGroupIngress) Name() string { return "RevokeSecurityGroupIngress" }
+func (o RevokeSecurityGroupIngress) Refs() []stack.Ref {
+	return append(groupsOf(o.Permissions), o.Group)
+}
+func (o RevokeSecurityGroupIngress) Traits() plan.Traits {
 	return plan.Traits{Quota: plan.Quota{Of: o.Group, Counts: "inbound rules", Frees: true}}
 }
-func (o RevokeIngress) Send(s Sender) { s.RevokeIngress(o) }
-func (o RevokeIngress) advance(a advancer) {
+func (o RevokeSecurityGroupIngress) Send(s Sender) { s.RevokeSecurityGroupIngress(o) }
+func (o RevokeSecurityGroupIngress) advance(a advancer) {
 	a.securityGroup(o.Group, func(g *SecurityGroup) { g.Ingress = o.After(g.Ingress, a.resolve) })
 }
 
 // After are the inbound rules of a group after the operation.
-func (o RevokeIngress) After(before []stack.Permission, resolve func(stack.Ref) string) []stack.Permission {
+func (o RevokeSecurityGroupIngress) After(before []stack.Permission, resolve func(stack.Ref) string) []stack.Permission {
 	gone := map[string]bool{}
 	for _, p := range o.Permissions {
 		gone[canonical.PermissionKey(p, resolve)] = true
@@ -90,31 +94,31 @@ func (o DeleteSecurityGroup) advance(a advancer) {
 	a.o.SecurityGroups = dropped(a.o.SecurityGroups, a.resolve(o.Group), (*SecurityGroup).id)
 }
 
-// TagSecurityGroup sets tags.
-type TagSecurityGroup struct {
+// CreateTags sets tags.
+type CreateTags struct {
 	Group stack.Ref
 	Tags  map[string]string
 }
 
-func (TagSecurityGroup) Name() string          { return "CreateTags" }
-func (o TagSecurityGroup) Refs() []stack.Ref   { return []stack.Ref{o.Group} }
-func (o TagSecurityGroup) Traits() plan.Traits { return plan.Traits{Setting: "Tags", Values: o.Tags} }
-func (o TagSecurityGroup) Send(s Sender)       { s.TagSecurityGroup(o) }
-func (o TagSecurityGroup) advance(a advancer) {
+func (CreateTags) Name() string          { return "CreateTags" }
+func (o CreateTags) Refs() []stack.Ref   { return []stack.Ref{o.Group} }
+func (o CreateTags) Traits() plan.Traits { return plan.Traits{Setting: "Tags", Values: o.Tags} }
+func (o CreateTags) Send(s Sender)       { s.CreateTags(o) }
+func (o CreateTags) advance(a advancer) {
 	a.securityGroup(o.Group, func(g *SecurityGroup) { g.Tags = merged(g.Tags, o.Tags) })
 }
 
-// UntagSecurityGroup removes tags by key.
-type UntagSecurityGroup struct {
+// DeleteTags removes tags by key.
+type DeleteTags struct {
 	Group stack.Ref
 	Keys  []string
 }
 
-func (UntagSecurityGroup) Name() string        { return "DeleteTags" }
-func (o UntagSecurityGroup) Refs() []stack.Ref { return []stack.Ref{o.Group} }
-func (UntagSecurityGroup) Traits() plan.Traits { return plan.Traits{} }
-func (o UntagSecurityGroup) Send(s Sender)     { s.UntagSecurityGroup(o) }
-func (o UntagSecurityGroup) advance(a advancer) {
+func (DeleteTags) Name() string        { return "DeleteTags" }
+func (o DeleteTags) Refs() []stack.Ref { return []stack.Ref{o.Group} }
+func (DeleteTags) Traits() plan.Traits { return plan.Traits{} }
+func (o DeleteTags) Send(s Sender)     { s.DeleteTags(o) }
+func (o DeleteTags) advance(a advancer) {
 	a.securityGroup(o.Group, func(g *SecurityGroup) { g.Tags = without(g.Tags, o.Keys) })
 }
 

@@ -56,9 +56,9 @@ func usage(o *elb.Observed) map[string]use {
 	return out
 }
 
-// warming says how to get from observed to wanted actions without a gap: the actions to set first, nil if none, and the
+// prewarming says how to get from observed to wanted actions without a gap: the actions to set first, nil if none, and the
 // target groups whose health to await before the switch.
-func (d *differ) warming(have, want []stack.Action) (first []stack.Action, cold []stack.Ref) {
+func (d *differ) prewarming(have, want []stack.Action) (first []stack.Action, cold []stack.Ref) {
 	from, others := forwardOf(have)
 	to, rest := forwardOf(want)
 	if from == nil || to == nil || canonical.Actions(rest, d.resolve, true) != canonical.Actions(others, canonical.Literal, true) {
@@ -162,13 +162,13 @@ func forwardOf(as []stack.Action) (f *stack.Forward, others []stack.Action) {
 	return f, others
 }
 
-// warmup collects what is set first, and which steps wait for which target group.
-type warmup struct {
+// prewarmed collects what is set first, and which steps wait for which target group.
+type prewarmed struct {
 	staged map[stack.Ref][]plan.StepID
 	order  []stack.Ref
 }
 
-func (w *warmup) add(cold []stack.Ref, staged plan.StepID) {
+func (w *prewarmed) add(cold []stack.Ref, staged plan.StepID) {
 	if w.staged == nil {
 		w.staged = map[stack.Ref][]plan.StepID{}
 	}
@@ -181,7 +181,7 @@ func (w *warmup) add(cold []stack.Ref, staged plan.StepID) {
 }
 
 // await makes a step per target group that ends when its targets are fit to serve.
-func (d *differ) await(w *warmup) map[stack.Ref]plan.StepID {
+func (d *differ) await(w *prewarmed) map[stack.Ref]plan.StepID {
 	out := map[stack.Ref]plan.StepID{}
 	for _, r := range w.order {
 		s := d.step(plan.Await, r, plan.Vital, elb.AwaitTargets{TargetGroup: r}, "targets of "+d.label(r)+" to become healthy, before they get requests")
@@ -197,16 +197,16 @@ func needAll(s *plan.Step, awaited map[stack.Ref]plan.StepID, cold []stack.Ref) 
 	}
 }
 
-// warm sets what the rules that will change need first.
-func (w *ruleWriter) warm() {
-	var up warmup
+// prewarm sets what the rules that will change need first.
+func (w *ruleWriter) prewarm() {
+	var up prewarmed
 	w.cold = make([][]stack.Ref, len(w.matches))
 	for i := range w.matches {
 		m := &w.matches[i]
 		if !m.modify || canonical.Conditions(m.have.Conditions) != canonical.Conditions(m.want.Conditions) {
 			continue
 		}
-		first, cold := w.d.warming(m.have.Actions, m.want.Actions)
+		first, cold := w.d.prewarming(m.have.Actions, m.want.Actions)
 		if len(cold) == 0 {
 			continue
 		}
@@ -229,10 +229,10 @@ type stagedRule struct {
 	today []stack.Action
 }
 
-// likeBefore gives the actions and transforms with which a new rule changes nothing for its requests while its targets become
+// sameAsObserved gives the actions and transforms with which a new rule changes nothing for its requests while its targets become
 // healthy: those of the rule that answers all of its requests today, with the new targets beside. Nil if nobody forwards
 // them, or more than one does.
-func (w *ruleWriter) likeBefore(want *stack.Rule) (first []stack.Action, transforms []stack.Transform, staged stagedRule) {
+func (w *ruleWriter) sameAsObserved(want *stack.Rule) (first []stack.Action, transforms []stack.Transform, staged stagedRule) {
 	if w.observed == nil {
 		return nil, nil, stagedRule{}
 	}
@@ -250,7 +250,7 @@ func (w *ruleWriter) likeBefore(want *stack.Rule) (first []stack.Action, transfo
 		today = &r.Rule
 		break
 	}
-	first, cold := w.d.warming(today.Actions, want.Actions)
+	first, cold := w.d.prewarming(today.Actions, want.Actions)
 	if first == nil {
 		return nil, nil, stagedRule{}
 	}
@@ -259,7 +259,7 @@ func (w *ruleWriter) likeBefore(want *stack.Rule) (first []stack.Action, transfo
 
 // unstage gives staged rules what is wanted of them.
 func (w *ruleWriter) unstage() {
-	var up warmup
+	var up prewarmed
 	for _, s := range w.staged {
 		up.add(s.cold, w.d.made[newRule(s.want)])
 	}
