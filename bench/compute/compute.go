@@ -25,7 +25,7 @@ const (
 
 // Case is one pass over a stack to which nothing has happened.
 type Case struct {
-	entrance intent.LoadBalancer
+	desired  intent.LoadBalancer
 	facts    facts.Facts
 	config   compile.Config
 	observed elb.Observed
@@ -34,17 +34,17 @@ type Case struct {
 // New makes a case of so many members with so many rules each; the account holds everything as wished.
 func New(members, rules int) (Case, error) {
 	c := Case{
-		entrance: intent.LoadBalancer{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}, Type: stack.Application, Names: ingress.Names{}},
-		facts:    account(),
-		config:   compile.Defaults(cluster, vpc),
+		desired: intent.LoadBalancer{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}, Type: stack.Application, Names: ingress.Names{}},
+		facts:   account(),
+		config:  compile.Defaults(cluster, vpc),
 	}
 	if members > 1 {
-		c.entrance.Key.ID = stack.ID{Name: "group"}
+		c.desired.Key.ID = stack.ID{Name: "group"}
 	}
 	for i := range members {
-		c.entrance.Members = append(c.entrance.Members, member(i, rules))
+		c.desired.Members = append(c.desired.Members, member(i, rules))
 	}
-	c.observed = elb.Observed{Key: c.entrance.Key}
+	c.observed = elb.Observed{Key: c.desired.Key}
 	// One pass creates everything; later ones may find what only shows when it exists.
 	for range 3 {
 		p, err := c.plan()
@@ -66,7 +66,7 @@ func (c *Case) Run() error {
 }
 
 func (c *Case) plan() (plan.Plan, error) {
-	r := compile.Compile(c.entrance, c.facts, c.config, nil)
+	r := compile.Compile(c.desired, c.facts, c.config, nil)
 	if r.Stack == nil {
 		return plan.Plan{}, fmt.Errorf("no stack: %v", r.Diagnostics)
 	}

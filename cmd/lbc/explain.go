@@ -191,7 +191,7 @@ func (o *explainOptions) input(ctx context.Context, src *source, kind objects.Ki
 	}
 	input.DefaultTags = o.config.DefaultTags
 	input.ClassTargetType = classTargetType(src, front.IngressFromFlags(&o.config).Config)
-	for _, m := range r.Wish.LoadBalancer.Members {
+	for _, m := range r.Input.LoadBalancer.Members {
 		input.Members = append(input.Members, m.Object)
 	}
 	var err error

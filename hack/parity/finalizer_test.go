@@ -17,7 +17,7 @@ import (
 func finalizers(l *lab, stacks []offline.Result) []string {
 	var out []string
 	for _, s := range stacks {
-		for _, m := range s.Wish.Members {
+		for _, m := range s.Input.Members {
 			kind, loader := "Ingress", front.Loader(front.IngressFromFlags(l.config))
 			if s.Key.Owner == stack.Service {
 				kind, loader = "Service", front.ServiceFromFlags(l.config)

@@ -60,7 +60,7 @@ func TestAnAddOnIsManagedOnlyWhileAMemberSetsIt(t *testing.T) {
 			}
 			f := account()
 			f.WebACLs = map[string]string{"guard": guard}
-			r := Compile(entrance(members...), f, Defaults("demo", "vpc-1"), nil)
+			r := Compile(loadBalancer(members...), f, Defaults("demo", "vpc-1"), nil)
 			if r.Stack == nil {
 				t.Fatal(r.Needs, r.Diagnostics)
 			}
@@ -89,7 +89,7 @@ func TestOnlyANameAsksForTheWebACLs(t *testing.T) {
 		"none by name": {func(a *intent.AddOns, m *intent.Member) { a.WebACLName = set(m, "wafv2-acl-name", intent.None) }, false},
 		"a name":       {func(a *intent.AddOns, m *intent.Member) { a.WebACLName = set(m, "wafv2-acl-name", "guard") }, true},
 	} {
-		r := Compile(entrance(ingress("shop", "web-front", addOn(tc.set))), account(), Defaults("demo", "vpc-1"), nil)
+		r := Compile(loadBalancer(ingress("shop", "web-front", addOn(tc.set))), account(), Defaults("demo", "vpc-1"), nil)
 		if asks := len(r.Needs) == 1 && r.Needs[0] == need; asks != tc.asks {
 			t.Errorf("%s: needs %v", name, r.Needs)
 		}
@@ -100,7 +100,7 @@ func TestWebACLsThatCannotBeListedCostNothingElse(t *testing.T) {
 	t.Parallel()
 	f := account()
 	f.Errors = map[facts.Need]error{{Kind: facts.NeedWebACLs}: diag.New(diag.Object{}, "", diag.AccessDenied, "ListWebACLs: no", "allow it")}
-	r := Compile(entrance(ingress("shop", "web-front", addOn(func(a *intent.AddOns, m *intent.Member) {
+	r := Compile(loadBalancer(ingress("shop", "web-front", addOn(func(a *intent.AddOns, m *intent.Member) {
 		a.WebACLName = set(m, "wafv2-acl-name", "guard")
 	}))), f, Defaults("demo", "vpc-1"), nil)
 	if r.Stack == nil || len(r.Stack.Rules) != 1 || r.Stack.LoadBalancers[0].WebACL != nil {
@@ -114,11 +114,11 @@ func TestWebACLsThatCannotBeListedCostNothingElse(t *testing.T) {
 func TestAMistakeInAnAddOnKeepsItsMemberInService(t *testing.T) {
 	t.Parallel()
 	wrong := broken("metadata.annotations[alb.ingress.kubernetes.io/minimum-load-balancer-capacity]")
-	r := Compile(entrance(ingress("shop", "web-front", wrong)), account(), Defaults("demo", "vpc-1"), nil)
+	r := Compile(loadBalancer(ingress("shop", "web-front", wrong)), account(), Defaults("demo", "vpc-1"), nil)
 	if r.Stack == nil || len(r.Stack.TargetGroups) != 1 || len(r.Diagnostics) != 1 {
 		t.Fatalf("stack %+v, diagnostics %v", r.Stack, r.Diagnostics)
 	}
-	again := Compile(entrance(ingress("shop", "web-front", wrong)), account(), Defaults("demo", "vpc-1"), r.Memory)
+	again := Compile(loadBalancer(ingress("shop", "web-front", wrong)), account(), Defaults("demo", "vpc-1"), r.Memory)
 	if d := cmp.Diff(r.Stack, again.Stack); d != "" {
 		t.Error(d)
 	}
@@ -129,11 +129,11 @@ func TestAnAddressPoolStaysWhileItsMemberCannotBeRead(t *testing.T) {
 	f := account()
 	f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal, Subnets: []string{"subnet-0a2", "subnet-0b2"}, IPAMPool: "ipam-pool-1"}
 	unreadable := ingress("shop", "a", broken("spec.rules[0].http.paths[0]"))
-	r := Compile(entrance(unreadable, ingress("shop", "b")), f, Defaults("demo", "vpc-1"), nil)
+	r := Compile(loadBalancer(unreadable, ingress("shop", "b")), f, Defaults("demo", "vpc-1"), nil)
 	if r.Stack == nil || r.Stack.LoadBalancers[0].IPAMPool != "ipam-pool-1" {
 		t.Errorf("stack %+v, diagnostics %v", r.Stack, r.Diagnostics)
 	}
-	r = Compile(entrance(ingress("shop", "a"), ingress("shop", "b")), f, Defaults("demo", "vpc-1"), nil)
+	r = Compile(loadBalancer(ingress("shop", "a"), ingress("shop", "b")), f, Defaults("demo", "vpc-1"), nil)
 	if r.Stack == nil || r.Stack.LoadBalancers[0].IPAMPool != "" {
 		t.Errorf("stack %+v, diagnostics %v", r.Stack, r.Diagnostics)
 	}
@@ -143,12 +143,12 @@ func TestReservedCapacityThatNobodyAsksForIsGivenBackOnlyIfTheGateSaysSo(t *test
 	t.Parallel()
 	cfg := Defaults("demo", "vpc-1")
 	cfg.Gates.EnhancedDefaultBehavior = true
-	r := Compile(entrance(ingress("shop", "web-front")), account(), cfg, nil)
+	r := Compile(loadBalancer(ingress("shop", "web-front")), account(), cfg, nil)
 	if d := cmp.Diff(stack.AddOns{Capacity: p(int32(0))}, r.Stack.LoadBalancers[0].AddOns); d != "" {
 		t.Error(d)
 	}
 	cfg.Gates.LBCapacityReservation = false
-	r = Compile(entrance(ingress("shop", "web-front")), account(), cfg, nil)
+	r = Compile(loadBalancer(ingress("shop", "web-front")), account(), cfg, nil)
 	if d := cmp.Diff(stack.AddOns{}, r.Stack.LoadBalancers[0].AddOns); d != "" {
 		t.Error(d)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // guarded are the actions of member i's route on a port: AWS authenticates at HTTPS listeners only. Where the group does not redirect, against
-// the wish of the member, its routes with a login do: without it they would serve whoever comes by HTTP.
+// the setting of the member, its routes with a login do: without it they would serve all clients by HTTP.
 func (b *build) guarded(p *port, i int, route *intent.Route) []intent.Action {
 	switch {
 	case len(route.Guard) == 0:

@@ -18,7 +18,7 @@ func signedIn(m *intent.Member) {
 func TestALoginIsNotLeftOutByHTTPWhereTheGroupDoesNotRedirect(t *testing.T) {
 	t.Parallel()
 	web := ingress("shop", "web", https(certificate1), born(1))
-	first := Compile(entrance(web, ingress("shop", "api", https(certificate1), born(1))), account(), config(), nil)
+	first := Compile(loadBalancer(web, ingress("shop", "api", https(certificate1), born(1))), account(), config(), nil)
 	for name, c := range map[string]struct {
 		change []func(*intent.Member)
 		want   stack.ActionType // of the newcomer's rule on port 80
@@ -31,7 +31,7 @@ func TestALoginIsNotLeftOutByHTTPWhereTheGroupDoesNotRedirect(t *testing.T) {
 		"neither login, nor redirect": {[]func(*intent.Member){https(certificate1)}, stack.ActionForward, ""},
 	} {
 		zz := ingress("zz", "new", append(c.change, born(9))...)
-		r := Compile(entrance(web, ingress("shop", "api", https(certificate1), born(1)), zz), account(), config(), first.Memory)
+		r := Compile(loadBalancer(web, ingress("shop", "api", https(certificate1), born(1)), zz), account(), config(), first.Memory)
 		s := mustBuild(t, r)
 		seen := 0
 		for _, rule := range s.Rules {

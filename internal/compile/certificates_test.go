@@ -15,7 +15,7 @@ func redirecting(m *intent.Member) { m.Settings.SSLRedirectPort = set(m, "ssl-re
 
 func TestAMalformedCertificateCostsOnlyItsListener(t *testing.T) {
 	t.Parallel()
-	r := Compile(entrance(ingress("n", "a", https(malformed), redirecting)), account(), config(), nil)
+	r := Compile(loadBalancer(ingress("n", "a", https(malformed), redirecting)), account(), config(), nil)
 	s := mustBuild(t, r)
 	if len(s.Listeners) != 1 || s.Listeners[0].DefaultActions[0].Redirect == nil || s.Listeners[0].Port != 80 {
 		t.Errorf("port 80 does not redirect: %+v", s.Listeners)
@@ -34,7 +34,7 @@ func TestAMalformedCertificateCostsOnlyItsListener(t *testing.T) {
 	if !strings.Contains(d.Text, malformed) || !strings.Contains(d.Path, "certificate-arn") || !strings.Contains(d.Text, "listener 443") {
 		t.Errorf("the diagnostic is not clear: %v", d)
 	}
-	if again := Compile(entrance(ingress("n", "a", broken("spec.rules[0]"))), account(), config(), r.Memory); again.Stack == nil || len(again.Stack.TargetGroups) != 1 {
+	if again := Compile(loadBalancer(ingress("n", "a", broken("spec.rules[0]"))), account(), config(), r.Memory); again.Stack == nil || len(again.Stack.TargetGroups) != 1 {
 		t.Errorf("the version whose certificates alone were wrong does not serve: %+v", again)
 	}
 }
@@ -42,7 +42,7 @@ func TestAMalformedCertificateCostsOnlyItsListener(t *testing.T) {
 func TestAMalformedCertificateLeavesTheLastGoodOnes(t *testing.T) {
 	t.Parallel()
 	before := ingress("n", "a", https(certificate1))
-	r := Compile(entrance(ingress("n", "a", https(malformed))), account(), config(), remember(before))
+	r := Compile(loadBalancer(ingress("n", "a", https(malformed))), account(), config(), remember(before))
 	s := mustBuild(t, r)
 	if len(s.Listeners) != 2 || s.Listeners[1].Certificates[0] != certificate1 || len(r.Keep) != 0 {
 		t.Errorf("listeners %+v, keep %v", s.Listeners, r.Keep)
@@ -70,7 +70,7 @@ func TestANewcomersCertificateDoesNotBecomeTheDefault(t *testing.T) {
 		{[]intent.Member{evil}, []string{c2, c3}},
 		{[]intent.Member{evil, web}, []string{c2, c3, certificate1}}, // who comes back is a newcomer
 	} {
-		e := entrance(step.members...)
+		e := loadBalancer(step.members...)
 		e.Key.ID = stack.ID{Name: "group"}
 		r := Compile(e, account(), config(), memory)
 		l := mustBuild(t, r).Listeners[1]
@@ -85,7 +85,7 @@ func TestCertificatesOfAGroupAreAnOrderedUnion(t *testing.T) {
 	c2 := strings.Replace(certificate1, "c1", "c2", 1)
 	y, x := ingress("b", "y", https(c2, certificate1)), ingress("a", "x", https(certificate1))
 	y.Order, x.Order = -5, 10
-	s := mustBuild(t, Compile(entrance(y, x), account(), config(), nil))
+	s := mustBuild(t, Compile(loadBalancer(y, x), account(), config(), nil))
 	l := s.Listeners[1]
 	same(t, "certificates", l.Certificates, []string{c2, certificate1})
 	same(t, "SNI", l.SNI, []string{certificate1}) // the default one needs no further attachment
@@ -98,22 +98,22 @@ func TestCertificatesAreFoundForHosts(t *testing.T) {
 			m.Listeners = append(m.Listeners, intent.Listener{Port: 443, Protocol: "HTTPS", DiscoverHosts: hosts})
 		})
 	}
-	s := mustBuild(t, Compile(entrance(tls("a.example.com")), account(), config(), nil))
+	s := mustBuild(t, Compile(loadBalancer(tls("a.example.com")), account(), config(), nil))
 	same(t, "certificates", s.Listeners[1].Certificates, []string{certificate1})
 
-	r := Compile(entrance(tls("a.b.example.com")), account(), config(), nil)
+	r := Compile(loadBalancer(tls("a.b.example.com")), account(), config(), nil)
 	if s := mustBuild(t, r); len(s.Listeners) != 1 || len(r.Keep) != 1 || !strings.Contains(r.Diagnostics[0].Text, "a.b.example.com") {
 		t.Errorf("listeners %v, keep %v, diagnostics %v", s.Listeners, r.Keep, r.Diagnostics)
 	}
 
-	r = Compile(entrance(tls()), account(), config(), nil)
+	r = Compile(loadBalancer(tls()), account(), config(), nil)
 	if mustBuild(t, r); len(r.Keep) != 1 || len(r.Diagnostics) != 1 {
 		t.Errorf("no hosts: keep %v, diagnostics %v", r.Keep, r.Diagnostics)
 	}
 
 	f := account()
 	f.Certificates = nil
-	if r := Compile(entrance(tls("a.example.com")), f, config(), nil); len(r.Needs) != 1 || r.Stack != nil {
+	if r := Compile(loadBalancer(tls("a.example.com")), f, config(), nil); len(r.Needs) != 1 || r.Stack != nil {
 		t.Errorf("the certificates were not asked for: %+v", r)
 	}
 }
@@ -124,7 +124,7 @@ func TestManyMalformedCertificatesAreOneFinding(t *testing.T) {
 		https(malformed)(m)
 		m.Listeners[len(m.Listeners)-1].Certificates.Value = []string{"one", certificate1, "two", "one"}
 	}
-	r := Compile(entrance(ingress("n", "a", several)), account(), config(), nil)
+	r := Compile(loadBalancer(ingress("n", "a", several)), account(), config(), nil)
 	same(t, "diagnostics", codes(r.Diagnostics), []string{"a InvalidAnnotation"})
 	if text := r.Diagnostics[0].Text; !strings.HasPrefix(text, `"one", "two" are not ARNs of certificates`) {
 		t.Error(text)

@@ -73,10 +73,10 @@ func TestAPortWhoseMembersLostTheirGuardAdmitsNobody(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			first := Compile(entrance(states[0].members[0], api), account(), config(), nil)
+			first := Compile(loadBalancer(states[0].members[0], api), account(), config(), nil)
 			memory, was := first.Memory, mustBuild(t, first)
 			for n, s := range states {
-				r := Compile(entrance(s.members...), standingListeners(asFacts(account(), was), was), config(), memory)
+				r := Compile(loadBalancer(s.members...), standingListeners(asFacts(account(), was), was), config(), memory)
 				got := mustBuild(t, r)
 				same(t, "sources", sources(got), s.want)
 				same(t, "security groups", []string{got.LoadBalancers[0].SecurityGroups[0].ID}, []string{stack.ManagedSecurityGroup})
@@ -89,7 +89,7 @@ func TestAPortWhoseMembersLostTheirGuardAdmitsNobody(t *testing.T) {
 					}
 				}
 				memory, was = r.Memory, got
-				after := Compile(entrance(s.members...), standingListeners(asFacts(account(), was), was), config(), nil)
+				after := Compile(loadBalancer(s.members...), standingListeners(asFacts(account(), was), was), config(), nil)
 				same(t, "sources after the loss of the memory", sources(mustBuild(t, after)), s.want)
 			}
 		})

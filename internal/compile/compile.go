@@ -82,15 +82,15 @@ func Defaults(cluster, vpc string) Config {
 	}
 }
 
-// Result is what an entrance compiles to.
+// Result is what a load balancer compiles to.
 type Result struct {
-	// Stack is the wish; nil = cannot be built now: with Needs, as soon as they are answered; without, when an object
+	// Stack is what is desired; nil = cannot be built now: with Needs, as soon as they are answered; without, when an object
 	// changes. Nothing that exists may be touched while it is nil. It is never a stack that is to be removed.
 	Stack *stack.Stack
 	Needs []facts.Need
 	// Diagnostics are the members' own and those that compile found, in member order.
 	Diagnostics diag.List
-	// Memory is what to pass to the next compilation of the entrance.
+	// Memory is what to pass to the next compilation of the load balancer.
 	Memory *Memory
 	// Origins tells which objects and settings each resource comes from, for reporting AWS's refusals where they belong.
 	Origins map[stack.Ref]Origin
@@ -100,11 +100,11 @@ type Result struct {
 	Keep []stack.Ref
 }
 
-// Memory is what one compilation of an entrance leaves for the next. Nil is an empty memory: nothing was compiled before.
+// Memory is what one compilation of a load balancer leaves for the next. Nil is an empty memory: nothing was compiled before.
 type Memory struct {
 	// Good are the members as they are if they compiled cleanly, else their last good version. One with errors among its
 	// diagnostics never was good; it tells how the member was left out, so that the next compilation does the same. Members
-	// that are no longer part of the entrance are dropped.
+	// that are no longer part of the load balancer are dropped.
 	Good map[diag.Object]intent.Member
 	// Members are those whose settings counted when the last compilation succeeded, in the order in which they joined.
 	Members []diag.Object
@@ -115,7 +115,7 @@ type Memory struct {
 	// Nil = not known. It holds no secrets.
 	Effect map[string]merge.Effect
 	// TargetGroups are the members that target groups were made for which no good version asks for any more, by identity: the names in
-	// it do not tell whose it is. They are kept while a member's wish cannot be told.
+	// it do not tell whose it is. They are kept while what a member desires is not known.
 	TargetGroups map[string]diag.Object
 }
 
@@ -151,7 +151,7 @@ type Origin struct {
 	Fields map[string]intent.Source
 }
 
-// Compile makes the stack of an entrance. before is Result.Memory of the previous call: last good versions serve in place of
+// Compile makes the stack of a load balancer. before is Result.Memory of the previous call: last good versions serve in place of
 // members that have become invalid.
 func Compile(e intent.LoadBalancer, f facts.Facts, cfg Config, before *Memory) Result {
 	if before == nil {

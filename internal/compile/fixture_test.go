@@ -90,7 +90,7 @@ func scheme(v string) func(*intent.Member) {
 	return func(m *intent.Member) { m.Settings.Scheme = set(m, "scheme", v) }
 }
 
-func entrance(members ...intent.Member) intent.LoadBalancer {
+func loadBalancer(members ...intent.Member) intent.LoadBalancer {
 	id := stack.ID{Namespace: "shop", Name: "web-front"}
 	if len(members) > 1 {
 		id = stack.ID{Name: "group"}

@@ -46,7 +46,7 @@ func TestAFrontendThatStaysThoughItIsSwitchedOffIsTold(t *testing.T) {
 			named := func(m *intent.Member) { // so that nothing else asks what exists
 				m.Settings.Subnets = set(m, "subnets", intent.SubnetSelector{IDsOrNames: []string{"subnet-0a2", "subnet-0b2"}})
 			}
-			e := entrance(ingress("n", "a", append(c.a, named)...), ingress("n", "b", c.b...))
+			e := loadBalancer(ingress("n", "a", append(c.a, named)...), ingress("n", "b", c.b...))
 			before := &Memory{Effect: map[string]merge.Effect{}} // so that nothing else asks what exists, either
 			r := Compile(e, f, config(), before)
 			mustBuild(t, r)

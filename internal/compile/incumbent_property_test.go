@@ -94,7 +94,7 @@ func (g *groupOfMembers) checkClosed(t *rapid.T) {
 func (g *groupOfMembers) compile(t *rapid.T) {
 	members := slices.Clone(g.members)
 	slices.SortStableFunc(members, func(a, b intent.Member) int { return int(a.Order - b.Order) })
-	e := entrance(members...)
+	e := loadBalancer(members...)
 	e.Key.ID = stack.ID{Name: "group"}
 	f := account()
 	f.WebACLs = map[string]string{"edge": "arn:named-edge", "strict": "arn:named-strict"}

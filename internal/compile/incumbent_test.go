@@ -67,7 +67,7 @@ func TestANewcomerOfAnotherNamespaceOpensNothing(t *testing.T) {
 	plain := ingress("shop", "plain", born(1))
 	api := ingress("team", "api", born(2))
 	for name, group := range map[string][]intent.Member{"of values that members set": {web, api}, "of defaults": {plain, api}} {
-		first := Compile(entrance(group...), account(), config(), nil)
+		first := Compile(loadBalancer(group...), account(), config(), nil)
 		want := mustBuild(t, first)
 		for what, open := range map[string]func(*intent.Member){
 			"ranges": ranges("0.0.0.0/0", "192.0.2.0/24"), "scheme": scheme(stack.InternetFacing),
@@ -83,7 +83,7 @@ func TestANewcomerOfAnotherNamespaceOpensNothing(t *testing.T) {
 				f      facts.Facts
 				before *Memory
 			}{"at once": {asFacts(account(), want), first.Memory}, "after a restart": {asFacts(account(), want), nil}} {
-				r := Compile(entrance(members...), c.f, config(), c.before)
+				r := Compile(loadBalancer(members...), c.f, config(), c.before)
 				got := mustBuild(t, r)
 				same(t, name+", "+what+", "+when+": sources", sources(got), sources(want))
 				if got.LoadBalancers[0].Scheme != stack.Internal || !reflect.DeepEqual(got.LoadBalancers[0].SecurityGroups, want.LoadBalancers[0].SecurityGroups) {
@@ -97,7 +97,7 @@ func TestANewcomerOfAnotherNamespaceOpensNothing(t *testing.T) {
 				if len(r.Diagnostics) == 0 {
 					t.Errorf("%s, %s, %s: it is not told", name, what, when)
 				}
-				again := Compile(entrance(members...), c.f, config(), r.Memory)
+				again := Compile(loadBalancer(members...), c.f, config(), r.Memory)
 				same(t, name+", "+what+", "+when+": sources, later", sources(mustBuild(t, again)), sources(want))
 			}
 		}
@@ -107,8 +107,8 @@ func TestANewcomerOfAnotherNamespaceOpensNothing(t *testing.T) {
 func TestTheFindingTellsValueOwnerReasonAndRemedy(t *testing.T) {
 	t.Parallel()
 	web, evil := ingress("shop", "web", scheme(stack.Internal)), ingress("zz", "evil", scheme(stack.InternetFacing), ranges("10.0.0.0/8"), lowest)
-	first := Compile(entrance(web, ingress("shop", "b")), account(), config(), nil)
-	r := Compile(entrance(evil, web, ingress("shop", "b")), account(), config(), first.Memory)
+	first := Compile(loadBalancer(web, ingress("shop", "b")), account(), config(), nil)
+	r := Compile(loadBalancer(evil, web, ingress("shop", "b")), account(), config(), first.Memory)
 	got := ""
 	for _, d := range r.Diagnostics {
 		got += d.Message() + "\n"
@@ -175,7 +175,7 @@ func TestWhatIsInEffectStaysUntilWhoeverSetItChangesItOrGoes(t *testing.T) {
 			var memory *Memory
 			f := account()
 			for n, s := range steps {
-				e := entrance(s.members...)
+				e := loadBalancer(s.members...)
 				e.Key.ID = stack.ID{Name: "group"}
 				r := Compile(e, f, config(), memory)
 				got := mustBuild(t, r)
@@ -199,8 +199,8 @@ func TestAGroupThatWasFrozenForAConflictStaysAsItIs(t *testing.T) {
 	t.Parallel()
 	older := ingress("a", "older", scheme(stack.InternetFacing), ranges("0.0.0.0/0"), born(1), lowest)
 	younger := ingress("b", "younger", scheme(stack.Internal), ranges("10.0.0.0/8"), born(2))
-	f := asFacts(account(), mustBuild(t, Compile(entrance(younger, ingress("c", "c")), account(), config(), nil)))
-	r := Compile(entrance(older, younger), f, config(), nil)
+	f := asFacts(account(), mustBuild(t, Compile(loadBalancer(younger, ingress("c", "c")), account(), config(), nil)))
+	r := Compile(loadBalancer(older, younger), f, config(), nil)
 	s := mustBuild(t, r)
 	if s.LoadBalancers[0].Scheme != stack.Internal {
 		t.Error("the load balancer is replaced")
@@ -208,7 +208,7 @@ func TestAGroupThatWasFrozenForAConflictStaysAsItIs(t *testing.T) {
 	same(t, "sources", sources(s), []string{"0 10.0.0.0/8"})
 	same(t, "findings", codes(r.Diagnostics), []string{"older ConflictingSettings", "older ConflictingSettings"})
 	f.ExistingKnown = false
-	if r := Compile(entrance(older, younger), f, config(), nil); r.Stack != nil || len(r.Needs) == 0 {
+	if r := Compile(loadBalancer(older, younger), f, config(), nil); r.Stack != nil || len(r.Needs) == 0 {
 		t.Errorf("what exists was not asked for: %+v", r)
 	}
 }
@@ -218,12 +218,12 @@ func TestStrictGroupsStopForAConflictAsBefore(t *testing.T) {
 	cfg := config()
 	cfg.StrictGroups = true
 	a, z := ingress("a", "a"), ingress("z", "z", scheme(stack.InternetFacing))
-	first := Compile(entrance(a, ingress("z", "z")), account(), cfg, nil)
-	if s := mustBuild(t, Compile(entrance(a, z), account(), cfg, first.Memory)); s.LoadBalancers[0].Scheme != stack.InternetFacing {
+	first := Compile(loadBalancer(a, ingress("z", "z")), account(), cfg, nil)
+	if s := mustBuild(t, Compile(loadBalancer(a, z), account(), cfg, first.Memory)); s.LoadBalancers[0].Scheme != stack.InternetFacing {
 		t.Error("a value that one member sets does not hold for all")
 	}
 	a.Settings.Scheme = set(&a, "scheme", stack.Internal)
-	if r := Compile(entrance(a, z), account(), cfg, first.Memory); r.Stack != nil {
+	if r := Compile(loadBalancer(a, z), account(), cfg, first.Memory); r.Stack != nil {
 		t.Error("members that disagree do not stop the group")
 	}
 }
@@ -231,7 +231,7 @@ func TestStrictGroupsStopForAConflictAsBefore(t *testing.T) {
 func TestWhatIsInEffectOutlivesAJSONRoundTrip(t *testing.T) {
 	t.Parallel()
 	a, z := ingress("a", "a", scheme(stack.Internal), ranges("10.0.0.0/8")), ingress("z", "z", scheme(stack.InternetFacing))
-	first := Compile(entrance(a, z), account(), config(), nil).Memory
+	first := Compile(loadBalancer(a, z), account(), config(), nil).Memory
 	text, err := json.Marshal(first)
 	if err != nil {
 		t.Fatal(err)
@@ -252,9 +252,9 @@ func TestOnlyNamespacesThatClassParametersNameDecideAboutWhatMembersShare(t *tes
 	shop := ingress("shop", "web", scheme(stack.Internal), ranges("10.0.0.0/8"), tagged("shop"), as(intent.RoutesOnly), born(1), lowest)
 	own := ingress("zz", "own", func(m *intent.Member) { m.Listeners[0].Port = 8000 }, ranges("192.0.2.0/24"), as(intent.RoutesOnly), born(2))
 	plain := ingress("infra", "plain", as(intent.Deciding), born(9))
-	before := Compile(entrance(ingress("shop", "web", born(1)), plain), account(), config(), nil).Memory
+	before := Compile(loadBalancer(ingress("shop", "web", born(1)), plain), account(), config(), nil).Memory
 	for name, memory := range map[string]*Memory{"at first": nil, "after the defaults of a member that has routes only": before} {
-		r := Compile(entrance(shop, own, infra, plain), account(), config(), memory)
+		r := Compile(loadBalancer(shop, own, infra, plain), account(), config(), memory)
 		s := mustBuild(t, r)
 		if s.LoadBalancers[0].Scheme != stack.InternetFacing || s.LoadBalancers[0].Tags["Team"] != "" {
 			t.Errorf("%s: %+v", name, s.LoadBalancers[0])
@@ -276,16 +276,16 @@ func TestWhoAsksForADefaultThatHoldsAnywayNeitherOwnsItNorStandsInTheWayOfWhoMay
 	t.Parallel()
 	off, on := shield(false), shield(true)
 	a, b, c := ingress("shop", "a", born(1)), ingress("team", "b", off, born(2)), ingress("shop", "c", off, born(3))
-	first := Compile(entrance(a, ingress("shop", "d")), account(), config(), nil)
-	first = Compile(entrance(a, b), account(), config(), first.Memory)
+	first := Compile(loadBalancer(a, ingress("shop", "d")), account(), config(), nil)
+	first = Compile(loadBalancer(a, b), account(), config(), first.Memory)
 	if s := mustBuild(t, first).LoadBalancers[0].Shield; s != nil {
 		t.Errorf("without the oldest namespace: %v", *s)
 	}
-	both := Compile(entrance(a, b, c), account(), config(), first.Memory)
+	both := Compile(loadBalancer(a, b, c), account(), config(), first.Memory)
 	if s := mustBuild(t, both).LoadBalancers[0].Shield; s == nil || *s {
 		t.Error("what the oldest namespace asks for is not in effect")
 	}
-	after := Compile(entrance(a, ingress("team", "b", on, born(2))), account(), config(), both.Memory)
+	after := Compile(loadBalancer(a, ingress("team", "b", on, born(2))), account(), config(), both.Memory)
 	if s := mustBuild(t, after).LoadBalancers[0].Shield; s != nil && !*s {
 		t.Error("it cannot be tightened")
 	}
@@ -294,12 +294,12 @@ func TestWhoAsksForADefaultThatHoldsAnywayNeitherOwnsItNorStandsInTheWayOfWhoMay
 		m.Listeners[1].SSLPolicy = set(m, "ssl-policy", "ELBSecurityPolicy-TLS13-1-0-2021-06")
 	}
 	a, b, c = ingress("shop", "a", https(certificate1), born(1)), ingress("team", "b", https(certificate1), policy, born(2)), ingress("shop", "c", https(certificate1), policy, lowest, born(3))
-	r := Compile(entrance(a, ingress("shop", "d", https(certificate1))), account(), config(), nil)
-	r = Compile(entrance(a, b), account(), config(), r.Memory)
-	r = Compile(entrance(c, a, b), account(), config(), r.Memory)
-	r = Compile(entrance(a, b), account(), config(), r.Memory)
+	r := Compile(loadBalancer(a, ingress("shop", "d", https(certificate1))), account(), config(), nil)
+	r = Compile(loadBalancer(a, b), account(), config(), r.Memory)
+	r = Compile(loadBalancer(c, a, b), account(), config(), r.Memory)
+	r = Compile(loadBalancer(a, b), account(), config(), r.Memory)
 	for range 2 {
-		r = Compile(entrance(a, ingress("team", "b", https(certificate1), loose, born(2))), account(), config(), r.Memory)
+		r = Compile(loadBalancer(a, ingress("team", "b", https(certificate1), loose, born(2))), account(), config(), r.Memory)
 		if got := mustBuild(t, r).Listeners[1].SSLPolicy; got != defaultSSLPolicy {
 			t.Errorf("another namespace changes the default to %s", got)
 		}
@@ -312,8 +312,8 @@ func TestANamedSecurityGroupIsNotTakenForTheBackendGroup(t *testing.T) {
 		return func(m *intent.Member) { m.Settings.SecurityGroups = set(m, "security-groups", ids) }
 	}
 	both, one := ingress("shop", "a", groups("sg-0a", "sg-0b"), born(2)), ingress("shop", "b", groups("sg-0a"), born(1))
-	before := mustBuild(t, Compile(entrance(both, ingress("shop", "c")), account(), config(), nil))
-	after := mustBuild(t, Compile(entrance(one, both), asFacts(account(), before), config(), nil))
+	before := mustBuild(t, Compile(loadBalancer(both, ingress("shop", "c")), account(), config(), nil))
+	after := mustBuild(t, Compile(loadBalancer(one, both), asFacts(account(), before), config(), nil))
 	if got := after.LoadBalancers[0].SecurityGroups; !reflect.DeepEqual(got, before.LoadBalancers[0].SecurityGroups) {
 		t.Errorf("after a restart: %v", got)
 	}

@@ -47,7 +47,7 @@ func TestClassParametersThatTheExistingControllerDidNotReadChangeNothingAtATakeo
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			made := mustBuild(t, Compile(entrance(ingress("shop", "a"), ingress("shop", "b")), account(), config(), nil))
+			made := mustBuild(t, Compile(loadBalancer(ingress("shop", "a"), ingress("shop", "b")), account(), config(), nil))
 			var memory *Memory
 			for n, s := range states {
 				f := account()
@@ -56,7 +56,7 @@ func TestClassParametersThatTheExistingControllerDidNotReadChangeNothingAtATakeo
 					f.Existing.Tags = map[string]string{"Team": s.has}
 					f.Details = &facts.LoadBalancerDetails{Attributes: map[string]string{key: s.has}, Listeners: map[int32]stack.Listener{}}
 				}
-				r := Compile(entrance(ingress("shop", "a", s.first), ingress("shop", "b", s.second)), f, config(), memory)
+				r := Compile(loadBalancer(ingress("shop", "a", s.first), ingress("shop", "b", s.second)), f, config(), memory)
 				lb := mustBuild(t, r).LoadBalancers[0]
 				if got := lb.Attributes[key]; got != s.want {
 					t.Errorf("state %d: %q, want %q", n, got, s.want)
@@ -76,9 +76,9 @@ func TestClassParametersThatTheExistingControllerDidNotReadChangeNothingAtATakeo
 		})
 	}
 	alone := ingress("shop", "a", class("90"))
-	f := asFacts(account(), mustBuild(t, Compile(entrance(ingress("shop", "a")), account(), config(), nil)))
+	f := asFacts(account(), mustBuild(t, Compile(loadBalancer(ingress("shop", "a")), account(), config(), nil)))
 	f.Details = &facts.LoadBalancerDetails{Attributes: map[string]string{key: "60"}}
-	if got := mustBuild(t, Compile(entrance(alone), f, config(), nil)).LoadBalancers[0].Attributes; !maps.Equal(got, map[string]string{key: "90"}) {
+	if got := mustBuild(t, Compile(loadBalancer(alone), f, config(), nil)).LoadBalancers[0].Attributes; !maps.Equal(got, map[string]string{key: "90"}) {
 		t.Errorf("of an Ingress alone: %v", got)
 	}
 }

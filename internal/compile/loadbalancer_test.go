@@ -28,7 +28,7 @@ func TestConflictsAboutWhatGuardsNothingAreSettledByClassThenOrderThenAgeThenNam
 		"agreeing": {y, y, ""},
 	}
 	for name, c := range cases {
-		r := Compile(entrance(ingress("n", "a", x, c.a), ingress("n", "b", y, c.b)), account(), config(), nil)
+		r := Compile(loadBalancer(ingress("n", "a", x, c.a), ingress("n", "b", y, c.b)), account(), config(), nil)
 		got := mustBuild(t, r).LoadBalancers[0].Name
 		want := map[string]string{"a": "xx", "b": "yy", "": "yy"}[c.want]
 		if got != want {
@@ -84,12 +84,12 @@ func TestEverySharedSettingIsMerged(t *testing.T) {
 		}, 443, 8443),
 	}
 	for what, c := range cases {
-		r := Compile(entrance(ingress("n", "a", c[0]), ingress("n", "b", c[1])), account(), config(), nil)
+		r := Compile(loadBalancer(ingress("n", "a", c[0]), ingress("n", "b", c[1])), account(), config(), nil)
 		mustBuild(t, r)
 		if len(r.Diagnostics) != 1 || !strings.HasPrefix(r.Diagnostics[0].Text, what) || r.Diagnostics[0].Object.Name != "b" {
 			t.Errorf("%s: diagnostics %v", what, r.Diagnostics)
 		}
-		agreeing := Compile(entrance(ingress("n", "a", c[0]), ingress("n", "b", c[0])), account(), config(), nil)
+		agreeing := Compile(loadBalancer(ingress("n", "a", c[0]), ingress("n", "b", c[0])), account(), config(), nil)
 		if what != "conflicting default backend of port 80" && len(agreeing.Diagnostics) > 0 {
 			t.Errorf("%s: members that agree: %v", what, agreeing.Diagnostics)
 		}
@@ -136,7 +136,7 @@ func TestSecurityGroupsByWhoNamesThem(t *testing.T) {
 		if c.cfg != nil {
 			c.cfg(&cfg)
 		}
-		r := Compile(entrance(ingress("n", "a", c.change...)), account(), cfg, nil)
+		r := Compile(loadBalancer(ingress("n", "a", c.change...)), account(), cfg, nil)
 		if c.groups == nil {
 			if r.Stack != nil || !strings.Contains(r.Diagnostics[0].Text, "backendSG feature is required") {
 				t.Errorf("%s: %+v", c.name, r)
@@ -190,7 +190,7 @@ func TestManagedRulesAdmitEveryoneOrTheRangesOfThePort(t *testing.T) {
 		}}, []string{"pl-1"}},
 	}
 	for name, c := range cases {
-		s := mustBuild(t, Compile(entrance(ingress("n", "a", c.change...)), f, config(), nil))
+		s := mustBuild(t, Compile(loadBalancer(ingress("n", "a", c.change...)), f, config(), nil))
 		var got []string
 		for _, p := range s.SecurityGroups[0].Ingress {
 			got = append(got, p.CIDR+p.IPv6CIDR+p.PrefixList)
@@ -218,7 +218,7 @@ func TestANameThatAWSWouldRefuseMattersOnlyForANewLoadBalancer(t *testing.T) {
 	} {
 		f := account()
 		f.Existing = c.exists
-		r := Compile(entrance(ingress("n", "a", func(m *intent.Member) { m.Settings.Name = set(m, "load-balancer-name", c.name) })), f, config(), nil)
+		r := Compile(loadBalancer(ingress("n", "a", func(m *intent.Member) { m.Settings.Name = set(m, "load-balancer-name", c.name) })), f, config(), nil)
 		if refused := r.Stack == nil; refused != c.refused || len(r.Diagnostics) != 1 || r.Diagnostics.HasErrors() != c.refused {
 			t.Errorf("%s: refused %t, %v", name, refused, r.Diagnostics)
 		}
@@ -230,11 +230,11 @@ func TestSubnetsOfTheExistingLoadBalancerAreKept(t *testing.T) {
 	f := facts.Facts{ExistingKnown: true, Existing: &facts.LoadBalancer{
 		Type: stack.Application, Scheme: stack.Internal, Subnets: []string{"subnet-0x", "subnet-0y"},
 	}}
-	s := mustBuild(t, Compile(entrance(ingress("n", "a")), f, config(), nil)) // and nothing else is asked
+	s := mustBuild(t, Compile(loadBalancer(ingress("n", "a")), f, config(), nil)) // and nothing else is asked
 	if got := s.LoadBalancers[0].Subnets; len(got) != 2 || got[0].Subnet != "subnet-0x" {
 		t.Errorf("subnets %v", got)
 	}
-	r := Compile(entrance(ingress("n", "a", scheme(stack.InternetFacing))), f, config(), nil)
+	r := Compile(loadBalancer(ingress("n", "a", scheme(stack.InternetFacing))), f, config(), nil)
 	if len(r.Needs) != 1 || r.Needs[0].Kind != facts.NeedSubnets {
 		t.Errorf("a change of scheme does not look for subnets: %+v", r)
 	}
@@ -248,7 +248,7 @@ func TestNeedsOfAPassComeTogether(t *testing.T) {
 		m.Listeners = append(m.Listeners, intent.Listener{Port: 443, Protocol: "HTTPS", DiscoverHosts: []string{"a.b"}})
 		m.Routes[0].Actions[0].Backends = []intent.Backend{{TargetGroupName: "theirs"}}
 	})
-	r := Compile(entrance(m), facts.Facts{}, config(), nil)
+	r := Compile(loadBalancer(m), facts.Facts{}, config(), nil)
 	var kinds []string
 	for _, n := range r.Needs {
 		kinds = append(kinds, string(n.Kind))
@@ -267,7 +267,7 @@ func TestAFailedLookUpIsToldToAllAndBlamesNobody(t *testing.T) {
 	for name, err := range map[string]error{"denied": fmt.Errorf("describe: %w", denied), "plain": errors.New("timeout")} {
 		f := facts.Facts{ExistingKnown: true, Errors: map[facts.Need]error{{Kind: facts.NeedSubnets}: err}}
 		members := []intent.Member{ingress("n", "a"), ingress("n", "b")}
-		r := Compile(entrance(members...), f, config(), remember(members...))
+		r := Compile(loadBalancer(members...), f, config(), remember(members...))
 		if r.Stack != nil || len(r.Diagnostics) != 2 || len(r.Memory.Good) != 2 {
 			t.Fatalf("%s: %+v", name, r)
 		}
@@ -285,7 +285,7 @@ func TestNoSubnetsTellsWhyEachWasDropped(t *testing.T) {
 		s.AvailableIPs = 3
 		f.Subnets[id] = s
 	}
-	r := Compile(entrance(ingress("n", "a")), f, config(), nil)
+	r := Compile(loadBalancer(ingress("n", "a")), f, config(), nil)
 	if r.Stack != nil || len(r.Diagnostics) != 1 || r.Diagnostics[0].Code != diag.NoSubnets {
 		t.Fatalf("%+v", r)
 	}
@@ -305,14 +305,14 @@ func TestTagPrecedence(t *testing.T) {
 		cfg := config()
 		cfg.DefaultTags = map[string]string{"Env": "default", "Owner": "us"}
 		cfg.Gates.EnableDefaultTagsLowPriority = low
-		tags := mustBuild(t, Compile(entrance(m), account(), cfg, nil)).LoadBalancers[0].Tags
+		tags := mustBuild(t, Compile(loadBalancer(m), account(), cfg, nil)).LoadBalancers[0].Tags
 		if tags["Env"] != env || tags["Owner"] != "us" || tags["Team"] != "web" || tags["elbv2.k8s.aws/cluster"] != "demo-cluster" || len(tags) != 6 {
 			t.Errorf("low priority %v: %v", low, tags)
 		}
 	}
 	cfg := config()
 	cfg.Gates.ListenerRulesTagging = false
-	if s := mustBuild(t, Compile(entrance(m), account(), cfg, nil)); s.Listeners[0].Tags != nil || s.Rules[0].Tags != nil {
+	if s := mustBuild(t, Compile(loadBalancer(m), account(), cfg, nil)); s.Listeners[0].Tags != nil || s.Rules[0].Tags != nil {
 		t.Error("listeners or rules are tagged without the gate")
 	}
 }

@@ -76,9 +76,9 @@ func TestASettingWhoseKeyIsMisspeltStaysAsItWas(t *testing.T) {
 		t.Run(setting, func(t *testing.T) {
 			t.Parallel()
 			f := dualstackAccount()
-			before := Compile(entrance(ingress("shop", "web", with)), f, config(), nil)
+			before := Compile(loadBalancer(ingress("shop", "web", with)), f, config(), nil)
 			standing := mustBuild(t, before)
-			if reflect.DeepEqual(standing, mustBuild(t, Compile(entrance(ingress("shop", "web")), f, config(), nil))) {
+			if reflect.DeepEqual(standing, mustBuild(t, Compile(loadBalancer(ingress("shop", "web")), f, config(), nil))) {
 				t.Fatal("the setting makes no difference")
 			}
 			wrong := ingress("shop", "web", misspell(setting))
@@ -91,7 +91,7 @@ func TestASettingWhoseKeyIsMisspeltStaysAsItWas(t *testing.T) {
 				if err := json.Unmarshal(text, memory); err != nil {
 					t.Fatal(err)
 				}
-				before = Compile(entrance(wrong), f, config(), memory)
+				before = Compile(loadBalancer(wrong), f, config(), memory)
 				if now := mustBuild(t, before); !reflect.DeepEqual(now, standing) {
 					t.Errorf("it was\n%+v\nand is\n%+v", standing, now)
 				}
@@ -101,7 +101,7 @@ func TestASettingWhoseKeyIsMisspeltStaysAsItWas(t *testing.T) {
 					t.Errorf("no finding tells it: %v", before.Diagnostics)
 				}
 			}
-			without := Compile(entrance(ingress("shop", "web")), f, config(), before.Memory)
+			without := Compile(loadBalancer(ingress("shop", "web")), f, config(), before.Memory)
 			if now := mustBuild(t, without); reflect.DeepEqual(now, standing) || without.Diagnostics.HasErrors() {
 				t.Errorf("without the key the setting is not at its default: %v", without.Diagnostics)
 			}
@@ -113,12 +113,12 @@ func TestASettingWhoseKeyIsMisspeltStaysAsItWas(t *testing.T) {
 func TestAMisspeltKeyThatIsThereFromTheBeginningHoldsNothingUp(t *testing.T) {
 	t.Parallel()
 	for setting := range standingSettings {
-		first := Compile(entrance(ingress("shop", "web", misspell(setting))), account(), config(), nil)
+		first := Compile(loadBalancer(ingress("shop", "web", misspell(setting))), account(), config(), nil)
 		if lb := mustBuild(t, first).LoadBalancers[0]; lb.Scheme != stack.Internal {
 			t.Errorf("%s: made as %s", setting, lb.Scheme)
 		}
 		edited := ingress("shop", "web", misspell(setting), scheme(stack.InternetFacing))
-		r := Compile(entrance(edited), account(), config(), first.Memory)
+		r := Compile(loadBalancer(edited), account(), config(), first.Memory)
 		if lb := mustBuild(t, r).LoadBalancers[0]; lb.Scheme != stack.InternetFacing || r.Diagnostics.HasErrors() {
 			t.Errorf("%s: the edit is not followed: %v", setting, r.Diagnostics)
 		}
@@ -156,7 +156,7 @@ func TestWithoutMemoryAMisspeltKeyLeavesWhatTheLoadBalancerHas(t *testing.T) {
 		}
 		unread := f
 		unread.ExistingKnown, unread.Existing = false, nil
-		e := entrance(ingress("shop", "web", misspell(setting)))
+		e := loadBalancer(ingress("shop", "web", misspell(setting)))
 		if r := Compile(e, unread, config(), nil); r.Stack != nil || len(r.Needs) == 0 {
 			t.Errorf("%s: built before it is known what exists", setting)
 		}

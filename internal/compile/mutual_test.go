@@ -57,7 +57,7 @@ func TestClientCertificatesAreVerifiedOrTheListenerStaysAsItIs(t *testing.T) {
 			if tc.failing != nil {
 				f.Errors = map[facts.Need]error{need: tc.failing}
 			}
-			r := Compile(entrance(ingress("shop", "web", tc.member)), f, cfg, nil)
+			r := Compile(loadBalancer(ingress("shop", "web", tc.member)), f, cfg, nil)
 			if len(r.Needs) > 0 {
 				t.Fatalf("needs %v", r.Needs)
 			}

@@ -22,7 +22,7 @@ func (otherNames) TargetGroups(o diag.Object) string { return o.Name + "." }
 
 func TestNamesAreThoseOfTheFrontEndWhateverTheTypeOfLoadBalancer(t *testing.T) {
 	t.Parallel()
-	for _, lb := range []intent.LoadBalancer{entrance(ingress("n", "s")), service("TCP")} {
+	for _, lb := range []intent.LoadBalancer{loadBalancer(ingress("n", "s")), service("TCP")} {
 		lb.Names = otherNames{}
 		s := mustBuild(t, Compile(lb, account(), config(), nil))
 		var group string

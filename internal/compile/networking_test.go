@@ -13,7 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// service makes the entrance of a Service with one port.
+// service makes the load balancer of a Service with one port.
 func service(protocol string, change ...func(*intent.Member, *intent.TargetGroup)) intent.LoadBalancer {
 	o := diag.Object{Kind: "Service", Namespace: "n", Name: "s"}
 	g := targetGroup(o, "s")
@@ -66,7 +66,7 @@ func TestWhatTargetsAdmitFromAnALB(t *testing.T) {
 		cfg.DisableRestrictedSecurityGroups = c.open
 		m := ingress("n", "a")
 		c.change(m.Routes[0].Actions[0].Backends[0].TargetGroup)
-		same(t, name, admitted(mustBuild(t, Compile(entrance(m), account(), cfg, nil)).Bindings[0].Networking), c.want)
+		same(t, name, admitted(mustBuild(t, Compile(loadBalancer(m), account(), cfg, nil)).Bindings[0].Networking), c.want)
 	}
 }
 

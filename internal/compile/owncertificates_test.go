@@ -42,7 +42,7 @@ func ownCertificate(arn, status string, names ...string) facts.OwnCertificate {
 func TestARequestedCertificateIsWishedForAndItsListenerComesOnceItIsIssued(t *testing.T) {
 	t.Parallel()
 	m := ingress("n", "a", requesting("", "a.example.com", "b.example.com"))
-	r := Compile(entrance(m), owning(), config(), nil)
+	r := Compile(loadBalancer(m), owning(), config(), nil)
 	s := mustBuild(t, r)
 	if len(s.Certificates) != 1 || s.Certificates[0].Tags[naming.ResourceTag(stack.Ingress)] != s.Certificates[0].ID {
 		t.Fatalf("certificates %+v", s.Certificates)
@@ -55,7 +55,7 @@ func TestARequestedCertificateIsWishedForAndItsListenerComesOnceItIsIssued(t *te
 		t.Error("waiting is no error")
 	}
 
-	r = Compile(entrance(m), owning(ownCertificate(ownARN, "ISSUED", "a.example.com", "b.example.com")), config(), nil)
+	r = Compile(loadBalancer(m), owning(ownCertificate(ownARN, "ISSUED", "a.example.com", "b.example.com")), config(), nil)
 	s = mustBuild(t, r)
 	if len(s.Listeners) != 2 || len(r.Diagnostics) != 0 {
 		t.Fatalf("listeners %v, diagnostics %v", s.Listeners, r.Diagnostics)
@@ -70,7 +70,7 @@ func TestAFormerCertificateServesUntilItsSuccessorIsIssued(t *testing.T) {
 	t.Parallel()
 	former := ownCertificate(ownARN, "ISSUED", "a.example.com")
 	pending := ownCertificate(ownARN+"2", "PENDING_VALIDATION", "b.example.com")
-	s := mustBuild(t, Compile(entrance(ingress("n", "a", requesting("", "b.example.com"))), owning(former, pending), config(), nil))
+	s := mustBuild(t, Compile(loadBalancer(ingress("n", "a", requesting("", "b.example.com"))), owning(former, pending), config(), nil))
 	if len(s.Listeners) != 2 {
 		t.Fatalf("listeners %v", s.Listeners)
 	}
@@ -78,7 +78,7 @@ func TestAFormerCertificateServesUntilItsSuccessorIsIssued(t *testing.T) {
 
 	failed := pending
 	failed.Status, failed.Reason = "FAILED", "CAA_ERROR"
-	r := Compile(entrance(ingress("n", "a", requesting("", "b.example.com"))), owning(former, failed), config(), nil)
+	r := Compile(loadBalancer(ingress("n", "a", requesting("", "b.example.com"))), owning(former, failed), config(), nil)
 	s = mustBuild(t, r)
 	same(t, "certificates", s.Listeners[1].Certificates, []string{ownARN})
 	same(t, "diagnostics", codes(r.Diagnostics), []string{"a CertificateFailed"})
@@ -90,7 +90,7 @@ func TestAFormerCertificateServesUntilItsSuccessorIsIssued(t *testing.T) {
 func TestWithoutAHostedZoneNothingIsRequested(t *testing.T) {
 	t.Parallel()
 	m := ingress("n", "a", requesting("", "*.example.com", "a.example.org"))
-	r := Compile(entrance(m), owning(), config(), nil)
+	r := Compile(loadBalancer(m), owning(), config(), nil)
 	if s := mustBuild(t, r); len(s.Certificates) != 0 {
 		t.Errorf("requested: %v", s.Certificates)
 	}
@@ -101,12 +101,12 @@ func TestWithoutAHostedZoneNothingIsRequested(t *testing.T) {
 	// A private authority needs none, and nobody asks Route 53.
 	f := owning()
 	f.HostedZones = nil
-	if r := Compile(entrance(ingress("n", "a", requesting("ca", "a.example.org"))), f, config(), nil); len(r.Needs) != 0 || len(mustBuild(t, r).Certificates) != 1 {
+	if r := Compile(loadBalancer(ingress("n", "a", requesting("ca", "a.example.org"))), f, config(), nil); len(r.Needs) != 0 || len(mustBuild(t, r).Certificates) != 1 {
 		t.Errorf("needs %v", r.Needs)
 	}
 	// Nor once it was requested.
 	f.Own = []facts.OwnCertificate{ownCertificate(ownARN, "PENDING_VALIDATION", "a.example.com")}
-	if r := Compile(entrance(ingress("n", "a", requesting("", "a.example.com"))), f, config(), nil); len(r.Needs) != 0 {
+	if r := Compile(loadBalancer(ingress("n", "a", requesting("", "a.example.com"))), f, config(), nil); len(r.Needs) != 0 {
 		t.Errorf("needs %v", r.Needs)
 	}
 }
@@ -114,11 +114,11 @@ func TestWithoutAHostedZoneNothingIsRequested(t *testing.T) {
 func TestCertificatesAreAskedForOnlyWhereSomebodyOwnsSome(t *testing.T) {
 	t.Parallel()
 	f := account()
-	r := Compile(entrance(ingress("n", "a", requesting("", "a.example.com"))), f, config(), nil)
+	r := Compile(loadBalancer(ingress("n", "a", requesting("", "a.example.com"))), f, config(), nil)
 	if r.Stack != nil || len(r.Needs) != 1 || r.Needs[0].Kind != facts.NeedOwnCertificates {
 		t.Errorf("needs %v", r.Needs)
 	}
-	if r := Compile(entrance(ingress("n", "a", https(certificate1))), f, config(), nil); r.Stack == nil || len(r.Needs) != 0 {
+	if r := Compile(loadBalancer(ingress("n", "a", https(certificate1))), f, config(), nil); r.Stack == nil || len(r.Needs) != 0 {
 		t.Errorf("needs %v", r.Needs)
 	}
 }
@@ -126,7 +126,7 @@ func TestCertificatesAreAskedForOnlyWhereSomebodyOwnsSome(t *testing.T) {
 func TestAMissingPermissionCostsOnlyTheListenerOfTheFeature(t *testing.T) {
 	t.Parallel()
 	f := account()
-	e := entrance(ingress("n", "a", requesting("", "a.example.com")), ingress("n", "b"))
+	e := loadBalancer(ingress("n", "a", requesting("", "a.example.com")), ingress("n", "b"))
 	f.Errors = map[facts.Need]error{{Kind: facts.NeedOwnCertificates, Key: e.Key.String()}: errors.New("no permission")}
 	r := Compile(e, f, config(), nil)
 	s := mustBuild(t, r)
@@ -142,7 +142,7 @@ func TestCertificatesOfALeftOutMemberAreKept(t *testing.T) {
 	t.Parallel()
 	cfg := config()
 	cfg.OwnCertificates = true
-	r := Compile(entrance(ingress("n", "a", requesting("", "a.example.com"), broken("spec.rules[0]")), ingress("n", "b")), owning(), cfg, nil)
+	r := Compile(loadBalancer(ingress("n", "a", requesting("", "a.example.com"), broken("spec.rules[0]")), ingress("n", "b")), owning(), cfg, nil)
 	mustBuild(t, r)
 	if !slices.Contains(r.Keep, stack.Ref{Kind: stack.KindCertificate}) {
 		t.Errorf("keep %v", r.Keep)
@@ -154,7 +154,7 @@ func TestCertificatesOfAGroupAreThoseOfAllWhoWishForSome(t *testing.T) {
 	a := ownCertificate(ownARN+"a", "ISSUED", "a.example.com")
 	b := a
 	b.ARN, b.ID, b.Names = ownARN+"b", naming.CertificateID(false, "b.example.com", "n", "b"), []string{"b.example.com"}
-	e := entrance(ingress("n", "a", requesting("", "a.example.com")), ingress("n", "b", requesting("", "b.example.com")), ingress("n", "c", https(certificate1, a.ARN)))
+	e := loadBalancer(ingress("n", "a", requesting("", "a.example.com")), ingress("n", "b", requesting("", "b.example.com")), ingress("n", "c", https(certificate1, a.ARN)))
 	s := mustBuild(t, Compile(e, owning(a, b), config(), nil))
 	same(t, "certificates", s.Listeners[1].Certificates, []string{a.ARN, b.ARN, certificate1})
 	same(t, "SNI", s.Listeners[1].SNI, []string{b.ARN, certificate1})
@@ -174,7 +174,7 @@ func TestAnImportNearTheYearlyQuotaIsNotedAndStillMade(t *testing.T) {
 	for n, want := range map[int][]string{3999: {"a CertificatePending"}, 4000: {"a CertificatePending", "a ImportsNearQuota"}} {
 		f := owning()
 		f.ImportsLastYear = n
-		r := Compile(entrance(ingress("n", "a", importing)), f, config(), nil)
+		r := Compile(loadBalancer(ingress("n", "a", importing)), f, config(), nil)
 		if s := mustBuild(t, r); len(s.Certificates) != 1 {
 			t.Errorf("%d imports: certificates %v", n, s.Certificates)
 		}
@@ -187,6 +187,6 @@ func TestAnImportNearTheYearlyQuotaIsNotedAndStillMade(t *testing.T) {
 	}
 	requested := owning()
 	requested.ImportsLastYear = 4999
-	r := Compile(entrance(ingress("n", "a", requesting("", "a.example.com"))), requested, config(), nil)
+	r := Compile(loadBalancer(ingress("n", "a", requesting("", "a.example.com"))), requested, config(), nil)
 	same(t, "diagnostics of a request", codes(r.Diagnostics), []string{"a CertificatePending"})
 }

@@ -53,7 +53,7 @@ func TestALoadBalancerThatWouldServeNothingIsNotMade(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := account()
-			r := Compile(entrance(c.members...), f, config(), nil)
+			r := Compile(loadBalancer(c.members...), f, config(), nil)
 			if (r.Stack != nil) != c.made || len(r.Needs) > 0 {
 				t.Fatalf("made %v, needs %v, %v", r.Stack != nil, r.Needs, r.Diagnostics)
 			}
@@ -68,12 +68,12 @@ func TestALoadBalancerThatWouldServeNothingIsNotMade(t *testing.T) {
 				same(t, "findings", got, c.says)
 			}
 			f.ExistingKnown = false
-			if r := Compile(entrance(c.members...), f, config(), nil); !c.made && (r.Stack != nil || len(r.Needs) == 0) {
+			if r := Compile(loadBalancer(c.members...), f, config(), nil); !c.made && (r.Stack != nil || len(r.Needs) == 0) {
 				t.Errorf("what exists is not asked for: %+v", r)
 			}
 			f.ExistingKnown = true
 			f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal, Subnets: []string{"subnet-0a2", "subnet-0b2"}}
-			kept := Compile(entrance(c.members...), f, config(), nil)
+			kept := Compile(loadBalancer(c.members...), f, config(), nil)
 			mustBuild(t, kept)
 			for _, d := range kept.Diagnostics {
 				if strings.Contains(d.Text, unserving) {

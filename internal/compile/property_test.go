@@ -151,7 +151,7 @@ func TestCompileAlwaysEndsWithAStackOrAReason(t *testing.T) {
 		cfg := config()
 		cfg.StrictGroups = rapid.Bool().Draw(t, "strict")
 		for range 10 {
-			r := Compile(entrance(members...), f, cfg, good)
+			r := Compile(loadBalancer(members...), f, cfg, good)
 			if len(r.Needs) == 0 {
 				if r.Stack == nil && !r.Diagnostics.HasErrors() {
 					t.Fatalf("neither stack nor reason: %+v", r)
@@ -171,8 +171,8 @@ func TestASecondCompilationGivesTheSame(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		members := drawGroup(t)
-		first := Compile(entrance(members...), account(), config(), nil)
-		if second := Compile(entrance(members...), account(), config(), nil); !reflect.DeepEqual(first, second) {
+		first := Compile(loadBalancer(members...), account(), config(), nil)
+		if second := Compile(loadBalancer(members...), account(), config(), nil); !reflect.DeepEqual(first, second) {
 			t.Fatalf("first %+v\nsecond %+v", first, second)
 		}
 	})
@@ -186,14 +186,14 @@ func TestABadMemberChangesNoOtherMembersRules(t *testing.T) {
 		for i := range n {
 			sound = append(sound, ingress("n", fmt.Sprintf("s%d", i)))
 		}
-		before := Compile(entrance(append(slices.Clone(sound), ingress("n", "other"))...), account(), config(), nil)
+		before := Compile(loadBalancer(append(slices.Clone(sound), ingress("n", "other"))...), account(), config(), nil)
 		bad := drawMember(t, 9)
 		bad.Order, bad.Created = 0, 9
 		bad.Listeners = bad.Listeners[:1]
 		bad.Settings = intent.Settings{}
 		broken("spec.rules[0]")(&bad)
 		at := rapid.IntRange(0, n).Draw(t, "place")
-		after := Compile(entrance(slices.Insert(slices.Clone(sound), at, bad)...), account(), config(), remember(sound...))
+		after := Compile(loadBalancer(slices.Insert(slices.Clone(sound), at, bad)...), account(), config(), remember(sound...))
 		of := func(r Result) []string {
 			if r.Stack == nil {
 				t.Fatalf("no stack: %v", r.Diagnostics)
@@ -215,7 +215,7 @@ func TestABadMemberChangesNoOtherMembersRules(t *testing.T) {
 func TestEveryReferenceResolvesAndIdentitiesAreUnique(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		r := Compile(entrance(drawGroup(t)...), account(), config(), nil)
+		r := Compile(loadBalancer(drawGroup(t)...), account(), config(), nil)
 		if r.Stack == nil {
 			return
 		}
@@ -292,12 +292,12 @@ func FuzzCompile(f *testing.F) {
 		if rapid.Bool().Draw(t, "good") {
 			good = remember(ingress("n", "m0"))
 		}
-		Compile(entrance(drawGroup(t)...), drawFacts(t), config(), good)
+		Compile(loadBalancer(drawGroup(t)...), drawFacts(t), config(), good)
 	}))
 }
 
 func BenchmarkCompileOneIngress(b *testing.B) {
-	e, f, cfg := entrance(ingress("shop", "web-front", https(certificate1))), account(), config()
+	e, f, cfg := loadBalancer(ingress("shop", "web-front", https(certificate1))), account(), config()
 	for b.Loop() {
 		if Compile(e, f, cfg, nil).Stack == nil {
 			b.Fatal("no stack")
@@ -315,7 +315,7 @@ func BenchmarkCompileGroupOfThousandRules(b *testing.B) {
 		}
 		members = append(members, m)
 	}
-	e, f, cfg := entrance(members...), account(), config()
+	e, f, cfg := loadBalancer(members...), account(), config()
 	for b.Loop() {
 		if r := Compile(e, f, cfg, nil); r.Stack == nil || len(r.Stack.Rules) != 1000 {
 			b.Fatal("not all rules")
@@ -326,7 +326,7 @@ func BenchmarkCompileGroupOfThousandRules(b *testing.B) {
 func TestNothingChangesWhenNothingChanged(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		e := entrance(drawGroup(t)...)
+		e := loadBalancer(drawGroup(t)...)
 		f := account()
 		if rapid.Bool().Draw(t, "exists") {
 			f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing, Subnets: []string{"subnet-0a1", "subnet-0b1"}, IPAddressType: stack.IPv4}

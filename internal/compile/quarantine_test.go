@@ -16,7 +16,7 @@ func TestABrokenMemberKeepsItsLastGoodRules(t *testing.T) {
 	a, b := ingress("n", "a"), ingress("n", "b")
 	bad := ingress("n", "b", broken("spec.rules[0]"))
 	bad.Routes = nil
-	r := Compile(entrance(a, bad), account(), config(), remember(a, b))
+	r := Compile(loadBalancer(a, bad), account(), config(), remember(a, b))
 	same(t, "rules", table(mustBuild(t, r)), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → n/b-b:80"})
 	same(t, "diagnostics", codes(r.Diagnostics), []string{"b InvalidAnnotation"})
 	if !strings.Contains(r.Diagnostics[0].Text, "the last good version of Ingress n/b keeps serving") {
@@ -33,7 +33,7 @@ func TestABrokenMemberThatNeverWasGoodAnswers503AndChangesNothingElse(t *testing
 	a.Routes[0].Conditions = a.Routes[0].Conditions[1:] // every host
 	bad := ingress("n", "0", broken("metadata.annotations[alb.ingress.kubernetes.io/scheme]"), scheme(stack.InternetFacing), https(certificate1))
 	for name, good := range map[string]*Memory{"a newcomer": remember(a), "nothing exists yet": nil} {
-		s := mustBuild(t, Compile(entrance(bad, a), account(), config(), good))
+		s := mustBuild(t, Compile(loadBalancer(bad, a), account(), config(), good))
 		same(t, name+": rules", table(s), []string{"80 0.example.com /* → 503", "80 /* → n/a-a:80"})
 		if s.LoadBalancers[0].Scheme != stack.Internal || len(s.Listeners) != 1 {
 			t.Errorf("%s: the broken member changed the load balancer: %+v", name, s.LoadBalancers[0])
@@ -46,7 +46,7 @@ func TestABrokenMemberWithoutKnownListenersAnswers503OnAll(t *testing.T) {
 	a := ingress("n", "a", https(certificate1))
 	bad := ingress("n", "b", broken("metadata.annotations[alb.ingress.kubernetes.io/listen-ports]"))
 	bad.Listeners = nil
-	s := mustBuild(t, Compile(entrance(a, bad), account(), config(), remember(a)))
+	s := mustBuild(t, Compile(loadBalancer(a, bad), account(), config(), remember(a)))
 	same(t, "rules", table(s), []string{
 		"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → 503",
 		"443 a.example.com /* → n/a-a:80", "443 b.example.com /* → 503",
@@ -58,7 +58,7 @@ func TestAfterARestartABrokenMembersListenersAndSettingsStay(t *testing.T) {
 	f := account()
 	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing, Subnets: []string{"subnet-0a1", "subnet-0b1"}}
 	bad := ingress("n", "b", broken("spec.rules[0]"), scheme(stack.InternetFacing), https(certificate1))
-	s := mustBuild(t, Compile(entrance(ingress("n", "a"), bad), f, config(), nil))
+	s := mustBuild(t, Compile(loadBalancer(ingress("n", "a"), bad), f, config(), nil))
 	if s.LoadBalancers[0].Scheme != stack.InternetFacing || len(s.Listeners) != 2 {
 		t.Errorf("scheme %s, listeners %v", s.LoadBalancers[0].Scheme, s.Listeners)
 	}
@@ -84,7 +84,7 @@ func TestAfterARestartWhateverMayBeABrokenMembersStays(t *testing.T) {
 		"with its last good version":  {remember(ingress("n", "a"), ingress("n", "b", https(certificate1))), nil},
 		"a newcomer is no such thing": {remember(ingress("n", "a", https(certificate1))), nil},
 	} {
-		for _, l := range mustBuild(t, Compile(entrance(ingress("n", "a"), bad), f, config(), c.good)).Listeners {
+		for _, l := range mustBuild(t, Compile(loadBalancer(ingress("n", "a"), bad), f, config(), c.good)).Listeners {
 			want := c.want
 			if l.Port == 80 {
 				want = nil
@@ -104,7 +104,7 @@ func TestAfterARestartABrokenMembersDefaultBackendStays(t *testing.T) {
 		good *Memory
 		want bool
 	}{"after a restart": {nil, true}, "a newcomer": {remember(ingress("n", "a")), false}} {
-		s := mustBuild(t, Compile(entrance(ingress("n", "a"), bad), f, config(), c.good))
+		s := mustBuild(t, Compile(loadBalancer(ingress("n", "a"), bad), f, config(), c.good))
 		if s.Listeners[0].Standing != c.want {
 			t.Errorf("%s: %+v", name, s.Listeners[0])
 		}
@@ -122,7 +122,7 @@ func TestWhatABrokenMemberRedirectedHasNoRuleOfItsOwnAgain(t *testing.T) {
 	toHTTPS.Actions = []intent.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Protocol: "HTTPS", Port: "443", StatusCode: "HTTP_301"}}}
 	api := route(bad.Object, "b.example.com", "/api", "b")
 	bad.Routes = []intent.Route{toHTTPS, api}
-	s := mustBuild(t, Compile(entrance(ingress("n", "a"), bad), f, config(), nil))
+	s := mustBuild(t, Compile(loadBalancer(ingress("n", "a"), bad), f, config(), nil))
 	same(t, "rules", table(s), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → 503", "443 b.example.com /api → 503"})
 }
 
@@ -133,7 +133,7 @@ func TestAfterARestartAnUnreadableSharedSettingHoldsBackWhatMembersShareAlone(t 
 	for _, path := range []string{"inbound-cidrs", "scheme", "security-groups", "subnets", "ip-address-type", "load-balancer-attributes", "listen-ports"} {
 		bad := ingress("n", "b", broken("metadata.annotations[alb.ingress.kubernetes.io/"+path+"]"))
 		bad.Routes = nil
-		r := Compile(entrance(ingress("n", "a", https(certificate1), scheme(stack.Internal)), bad), f, config(), nil)
+		r := Compile(loadBalancer(ingress("n", "a", https(certificate1), scheme(stack.Internal)), bad), f, config(), nil)
 		s := mustBuild(t, r)
 		if !s.SettingsStand || s.LoadBalancers[0].Scheme != stack.InternetFacing || s.LoadBalancers[0].IPAddressType != stack.Dualstack {
 			t.Errorf("%s: a port that may have been restricted may be opened: %+v", path, s)
@@ -146,7 +146,7 @@ func TestAfterARestartAnUnreadableSharedSettingHoldsBackWhatMembersShareAlone(t 
 		if len(r.Memory.Good) > 0 || r.Memory.Effect != nil {
 			t.Errorf("%s: what is not known is remembered: %+v", path, r.Memory)
 		}
-		again := Compile(entrance(ingress("n", "a"), bad), f, config(), r.Memory)
+		again := Compile(loadBalancer(ingress("n", "a"), bad), f, config(), r.Memory)
 		if !mustBuild(t, again).SettingsStand {
 			t.Errorf("%s: the next compilation lets go of what stands", path)
 		}
@@ -158,19 +158,19 @@ func TestAfterARestartAnUnreadableSharedSettingHoldsTheGroupBackWhereNothingCanS
 	f := account()
 	bad := ingress("n", "b", broken("metadata.annotations[alb.ingress.kubernetes.io/inbound-cidrs]"))
 	bad.Held = true // it was part of a load balancer
-	r := Compile(entrance(ingress("n", "a"), bad), f, config(), nil)
+	r := Compile(loadBalancer(ingress("n", "a"), bad), f, config(), nil)
 	if r.Stack != nil || !strings.Contains(r.Diagnostics[0].Text, "nothing is built or changed") {
 		t.Errorf("a port that may have been restricted was opened: %+v", r)
 	}
 	f.ExistingKnown = false
-	if r := Compile(entrance(ingress("n", "a"), bad), f, config(), nil); len(r.Needs) != 1 || r.Needs[0].Kind != facts.NeedStack {
+	if r := Compile(loadBalancer(ingress("n", "a"), bad), f, config(), nil); len(r.Needs) != 1 || r.Needs[0].Kind != facts.NeedStack {
 		t.Errorf("what exists was not asked for: %+v", r)
 	}
 }
 
 func TestABrokenOnlyMemberBuildsNothing(t *testing.T) {
 	t.Parallel()
-	r := Compile(entrance(ingress("n", "a", broken("spec.rules[0]"))), account(), config(), nil)
+	r := Compile(loadBalancer(ingress("n", "a", broken("spec.rules[0]"))), account(), config(), nil)
 	if r.Stack != nil || len(r.Needs) != 0 {
 		t.Fatalf("got a stack or needs: %+v", r)
 	}
@@ -179,7 +179,7 @@ func TestABrokenOnlyMemberBuildsNothing(t *testing.T) {
 
 func TestNoMembersAreNoReasonForARemoval(t *testing.T) {
 	t.Parallel()
-	if r := Compile(entrance(), facts.Facts{}, config(), nil); r.Stack != nil {
+	if r := Compile(loadBalancer(), facts.Facts{}, config(), nil); r.Stack != nil {
 		t.Errorf("a stack: %+v", r.Stack)
 	}
 }
@@ -233,7 +233,7 @@ func TestErrorsThatOnlyCompileFindsSetTheMemberAside(t *testing.T) {
 			cfg := config()
 			cfg.ExternalManagedTags = []string{"theirs"}
 			bad := ingress("n", "b", c.change)
-			r := Compile(entrance(bad), account(), cfg, nil)
+			r := Compile(loadBalancer(bad), account(), cfg, nil)
 			if r.Stack != nil || len(r.Diagnostics) != 1 || r.Diagnostics[0].Code != c.code || !strings.Contains(r.Diagnostics[0].Text, c.text) {
 				t.Fatalf("alone: stack %v, diagnostics %v", r.Stack, r.Diagnostics)
 			}
@@ -241,9 +241,9 @@ func TestErrorsThatOnlyCompileFindsSetTheMemberAside(t *testing.T) {
 				t.Errorf("the diagnostic lacks path, remedy or object: %+v", d)
 			}
 			a, before := ingress("n", "a"), ingress("n", "b")
-			s := mustBuild(t, Compile(entrance(a, bad), account(), cfg, remember(a, before)))
+			s := mustBuild(t, Compile(loadBalancer(a, bad), account(), cfg, remember(a, before)))
 			same(t, "with last good version", table(s), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → n/b-b:80"})
-			s = mustBuild(t, Compile(entrance(a, bad), account(), cfg, remember(a)))
+			s = mustBuild(t, Compile(loadBalancer(a, bad), account(), cfg, remember(a)))
 			if got := table(s); got[0] != "80 a.example.com /* → n/a-a:80" || len(got) > 1 && !strings.HasSuffix(got[1], "→ 503") {
 				t.Errorf("as newcomer: %q", got)
 			}
@@ -261,12 +261,12 @@ func TestStrictGroupsStopAtAnyError(t *testing.T) {
 		"compile":  ingress("n", "b", func(m *intent.Member) { m.Routes[0].Conditions[1].Field = stack.HostHeader }),
 		"conflict": ingress("n", "b", scheme(stack.InternetFacing)),
 	} {
-		r := Compile(entrance(a, m), account(), cfg, remember(a, ingress("n", "b")))
+		r := Compile(loadBalancer(a, m), account(), cfg, remember(a, ingress("n", "b")))
 		if r.Stack != nil || len(r.Diagnostics) == 0 || len(r.Memory.Good) != 2 {
 			t.Errorf("%s: stack %v, diagnostics %v, good %d", name, r.Stack, r.Diagnostics, len(r.Memory.Good))
 		}
 	}
-	if r := Compile(entrance(a, ingress("n", "b")), account(), cfg, nil); r.Stack == nil {
+	if r := Compile(loadBalancer(a, ingress("n", "b")), account(), cfg, nil); r.Stack == nil {
 		t.Errorf("sound members do not build: %v", r.Diagnostics)
 	}
 }
@@ -277,7 +277,7 @@ func TestAMissingServiceThatTheFrontEndAnswersIsNoReasonToSetTheMemberAside(t *t
 		m.Routes[0].Actions = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "503"}}}
 		m.Diagnostics = diag.List{diag.New(m.Object, "spec.rules[0]", diag.ServiceNotFound, "no such Service", "create it")}
 	})
-	r := Compile(entrance(m), account(), config(), nil)
+	r := Compile(loadBalancer(m), account(), config(), nil)
 	same(t, "rules", table(mustBuild(t, r)), []string{"80 a.example.com /* → 503"})
 	same(t, "diagnostics", codes(r.Diagnostics), []string{"a ServiceNotFound"})
 }
@@ -287,10 +287,10 @@ func TestAMemberThatWasLeftOutAfterARestartStaysAsItIs(t *testing.T) {
 	f := account()
 	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing, Subnets: []string{"subnet-0a1", "subnet-0b1"}}
 	bad := ingress("n", "b", broken("spec.rules[0]"), scheme(stack.InternetFacing), https(certificate1))
-	e := entrance(ingress("n", "a"), bad)
+	e := loadBalancer(ingress("n", "a"), bad)
 	first := Compile(e, f, config(), nil)
 	worse := ingress("n", "b", broken("metadata.annotations[alb.ingress.kubernetes.io/scheme]"))
-	for name, e := range map[string]intent.LoadBalancer{"unchanged": e, "worse": entrance(ingress("n", "a"), worse)} {
+	for name, e := range map[string]intent.LoadBalancer{"unchanged": e, "worse": loadBalancer(ingress("n", "a"), worse)} {
 		second := Compile(e, f, config(), first.Memory)
 		if got := mustBuild(t, second); len(got.Listeners) != 2 || got.LoadBalancers[0].Scheme != stack.InternetFacing {
 			t.Errorf("%s: listeners %v, scheme %s", name, got.Listeners, got.LoadBalancers[0].Scheme)
@@ -299,7 +299,7 @@ func TestAMemberThatWasLeftOutAfterARestartStaysAsItIs(t *testing.T) {
 			t.Errorf("%s: %q does not tell what its requests get", name, text)
 		}
 	}
-	healed := Compile(entrance(ingress("n", "a"), ingress("n", "b")), f, config(), first.Memory)
+	healed := Compile(loadBalancer(ingress("n", "a"), ingress("n", "b")), f, config(), first.Memory)
 	same(t, "healed", table(mustBuild(t, healed)), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → n/b-b:80"})
 	if len(healed.Memory.Good) != 2 || healed.Memory.Good[bad.Object].Diagnostics != nil {
 		t.Errorf("good versions: %+v", healed.Memory.Good)
@@ -313,10 +313,10 @@ func TestSoundMembersBeatThoseThatAreLeftOut(t *testing.T) {
 	bad := ingress("n", "a", broken("spec.rules[0]"), scheme(stack.InternetFacing))
 	bad.Order = -1
 	sound := ingress("n", "b", scheme(stack.Internal))
-	if got := mustBuild(t, Compile(entrance(bad, sound), f, config(), nil)).LoadBalancers[0].Scheme; got != stack.Internal {
+	if got := mustBuild(t, Compile(loadBalancer(bad, sound), f, config(), nil)).LoadBalancers[0].Scheme; got != stack.Internal {
 		t.Errorf("scheme %s", got)
 	}
-	if got := mustBuild(t, Compile(entrance(bad, ingress("n", "b")), f, config(), nil)).LoadBalancers[0].Scheme; got != stack.Internal {
+	if got := mustBuild(t, Compile(loadBalancer(bad, ingress("n", "b")), f, config(), nil)).LoadBalancers[0].Scheme; got != stack.Internal {
 		t.Errorf("nobody else sets a scheme: the load balancer is replaced by one that is %s", got)
 	}
 }
@@ -325,7 +325,7 @@ func TestRulesOfLeftOutMembersAreSplitWhereTheyExceedLimits(t *testing.T) {
 	t.Parallel()
 	hosts := []string{"a.b", "b.b", "c.b", "d.b", "e.b", "f.b", "g.b"}
 	bad := ingress("n", "b", broken("spec.rules[0]"), func(m *intent.Member) { m.Routes[0].Conditions[0].Values = hosts })
-	s := mustBuild(t, Compile(entrance(ingress("n", "a"), bad), account(), config(), nil))
+	s := mustBuild(t, Compile(loadBalancer(ingress("n", "a"), bad), account(), config(), nil))
 	same(t, "rules", table(s), []string{"80 a.example.com /* → n/a-a:80", "80 a.b,b.b,c.b /* → 503", "80 d.b,e.b,f.b,g.b /* → 503"})
 }
 
@@ -336,10 +336,10 @@ func TestAHeldMemberWithoutGoodVersionHoldsItsGroup(t *testing.T) {
 		m.Diagnostics = diag.List{diag.New(m.Object, "spec.ingressClassName", diag.InvalidIngressClass, "no such class", "create it")}
 	})
 	a := ingress("n", "a")
-	if r := Compile(entrance(a, held), account(), config(), remember(a)); r.Stack != nil || len(r.Diagnostics) != 1 {
+	if r := Compile(loadBalancer(a, held), account(), config(), remember(a)); r.Stack != nil || len(r.Diagnostics) != 1 {
 		t.Errorf("built without it: %+v", r)
 	}
-	s := mustBuild(t, Compile(entrance(a, held), account(), config(), remember(a, ingress("n", "b"))))
+	s := mustBuild(t, Compile(loadBalancer(a, held), account(), config(), remember(a, ingress("n", "b"))))
 	same(t, "rules", table(s), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → n/b-b:80"})
 }
 
@@ -352,7 +352,7 @@ func TestOriginsLeadToTheObjectAndTheSetting(t *testing.T) {
 		m.Settings.Attributes = map[string]intent.Field[string]{"y": set(m, "load-balancer-attributes", "2")}
 		m.Settings.Name = byClass("name")
 	})
-	r := Compile(entrance(a, b), account(), config(), nil)
+	r := Compile(loadBalancer(a, b), account(), config(), nil)
 	mustBuild(t, r)
 	lb := r.Origins[stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.LoadBalancerIdentity}]
 	if len(lb.Objects) != 2 || lb.Fields["Attributes[y]"].Object != b.Object || lb.Fields["Name"].Object.Kind != "IngressClassParams" {

@@ -49,7 +49,7 @@ func inOrder(members ...intent.Member) intent.LoadBalancer {
 		}
 		return strings.Compare(a.Object.Namespace+"/"+a.Object.Name, b.Object.Namespace+"/"+b.Object.Name)
 	})
-	e := entrance(members...)
+	e := loadBalancer(members...)
 	e.Key.ID = stack.ID{Name: "group"}
 	return e
 }

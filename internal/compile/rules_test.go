@@ -34,7 +34,7 @@ func TestRedirectsToThemselvesAreDropped(t *testing.T) {
 		"same but the port": {stack.Redirect{Host: "#{host}", Port: "8080"}, false},
 	}
 	for name, c := range cases {
-		s := mustBuild(t, Compile(entrance(ingress("n", "a", redirectRoute("a.example.com", "/x", c.redirect))), account(), config(), nil))
+		s := mustBuild(t, Compile(loadBalancer(ingress("n", "a", redirectRoute("a.example.com", "/x", c.redirect))), account(), config(), nil))
 		if dropped := len(s.Rules) == 1; dropped != c.dropped {
 			t.Errorf("%s: dropped %v", name, dropped)
 		}
@@ -59,7 +59,7 @@ func TestRulesBehindARedirectOfAllTheirRequestsAreDropped(t *testing.T) {
 	for name, c := range cases {
 		m := ingress("n", "a", redirectRoute("", "", away))
 		m.Routes[0].Conditions = c.conditions
-		r := Compile(entrance(m), account(), config(), nil)
+		r := Compile(loadBalancer(m), account(), config(), nil)
 		if hidden := len(mustBuild(t, r).Rules) == 1; hidden != c.hidden {
 			t.Errorf("%s: hidden %v", name, hidden)
 		}
@@ -71,7 +71,7 @@ func TestSSLRedirectTakesTheRulesOfAllHTTPListeners(t *testing.T) {
 	another := func(m *intent.Member) {
 		m.Listeners = append(m.Listeners, intent.Listener{Port: 8080, Protocol: "HTTP"})
 	}
-	s := mustBuild(t, Compile(entrance(ingress("n", "a", https(certificate1), redirecting), ingress("n", "b", https(certificate1), another)), account(), config(), nil))
+	s := mustBuild(t, Compile(loadBalancer(ingress("n", "a", https(certificate1), redirecting), ingress("n", "b", https(certificate1), another)), account(), config(), nil))
 	same(t, "rules", table(s), []string{"443 a.example.com /* → n/a-a:80", "443 b.example.com /* → n/b-b:80"})
 	for _, l := range s.Listeners {
 		want := stack.Redirect{Port: "443", Protocol: "HTTPS", StatusCode: "HTTP_301"}
@@ -84,7 +84,7 @@ func TestSSLRedirectTakesTheRulesOfAllHTTPListeners(t *testing.T) {
 func TestRulesFollowMembersAndPorts(t *testing.T) {
 	t.Parallel()
 	onlySecure := func(m *intent.Member) { m.Routes[0].Ports = []int32{443} }
-	s := mustBuild(t, Compile(entrance(ingress("n", "a", https(certificate1), onlySecure), ingress("n", "b")), account(), config(), nil))
+	s := mustBuild(t, Compile(loadBalancer(ingress("n", "a", https(certificate1), onlySecure), ingress("n", "b")), account(), config(), nil))
 	same(t, "rules", table(s), []string{"80 b.example.com /* → n/b-b:80", "443 a.example.com /* → n/a-a:80"})
 	if s.Rules[0].ID != "80:1" || s.Rules[1].ID != "443:1" {
 		t.Errorf("identities %s, %s", s.Rules[0].ID, s.Rules[1].ID)
@@ -98,14 +98,14 @@ func TestTargetGroupsOfUsersAreUsedAsTheyAre(t *testing.T) {
 		m.Routes[0].Actions[0].Backends = append(m.Routes[0].Actions[0].Backends,
 			intent.Backend{TargetGroupName: "theirs", Weight: &weight}, intent.Backend{TargetGroupARN: "arn:x"})
 	})
-	s := mustBuild(t, Compile(entrance(m), account(), config(), nil))
+	s := mustBuild(t, Compile(loadBalancer(m), account(), config(), nil))
 	same(t, "rules", table(s), []string{"80 a.example.com /* → n/a-a:80arn:theirsarn:x"})
 	if len(s.TargetGroups) != 1 || len(s.Bindings) != 1 || *s.Rules[0].Actions[0].Forward.TargetGroups[1].Weight != 5 {
 		t.Errorf("%+v", s)
 	}
 	cfg := config()
 	cfg.Gates.WeightedTargetGroups = false
-	if r := Compile(entrance(m), account(), cfg, nil); r.Stack != nil || r.Diagnostics[0].Code != diag.InvalidRule {
+	if r := Compile(loadBalancer(m), account(), cfg, nil); r.Stack != nil || r.Diagnostics[0].Code != diag.InvalidRule {
 		t.Errorf("weights without the gate: %+v", r)
 	}
 }
@@ -115,7 +115,7 @@ func TestATargetGroupIsMadeOncePerIdentity(t *testing.T) {
 	m := ingress("n", "a", https(certificate1), func(m *intent.Member) {
 		m.Routes = append(m.Routes, route(m.Object, "b.example.com", "/x", "a"))
 	})
-	s := mustBuild(t, Compile(entrance(m), account(), config(), nil))
+	s := mustBuild(t, Compile(loadBalancer(m), account(), config(), nil))
 	if len(s.TargetGroups) != 1 || len(s.Bindings) != 1 || len(s.Rules) != 4 {
 		t.Errorf("%d target groups, %d bindings, %d rules", len(s.TargetGroups), len(s.Bindings), len(s.Rules))
 	}
@@ -133,10 +133,10 @@ func TestARouteOfManyValuesBecomesRulesSideBySide(t *testing.T) {
 			m.Routes = append(m.Routes, route(m.Object, "", "/*", "a"))
 		}
 	}
-	s := mustBuild(t, Compile(entrance(ingress("n", "a", values(5))), account(), config(), nil))
+	s := mustBuild(t, Compile(loadBalancer(ingress("n", "a", values(5))), account(), config(), nil))
 	same(t, "rules", table(s), []string{
 		"80 h0.test,h1.test /x,/x/* → n/a-a:80", "80 h2.test,h3.test,h4.test /x,/x/* → n/a-a:80", "80  /* → n/a-a:80",
 	})
-	r := Compile(entrance(ingress("n", "a", values(1000))), account(), config(), nil)
+	r := Compile(loadBalancer(ingress("n", "a", values(1000))), account(), config(), nil)
 	same(t, "findings", codes(r.Diagnostics), []string{"a InvalidRule"})
 }

@@ -23,7 +23,7 @@ func serving(name, service string, change ...func(*intent.Member)) intent.Member
 func TestOfTwoMembersWhoseTargetGroupsHaveOneIdentityTheSecondIsRefused(t *testing.T) {
 	t.Parallel()
 	first, second := serving("a-b", "c"), serving("a", "b-c")
-	r := Compile(entrance(first, second), account(), config(), nil)
+	r := Compile(loadBalancer(first, second), account(), config(), nil)
 	same(t, "rules", table(mustBuild(t, r)), []string{"80 a-b.example.com /* → shop/a-b-c:80", "80 a.example.com /* → 503"})
 	same(t, "diagnostics", codes(r.Diagnostics), []string{"a TargetGroupTaken"})
 	for _, part := range []string{"Service b-c, port 80", "Ingress shop/a-b has for Service c", "answered with 503"} {
@@ -31,10 +31,10 @@ func TestOfTwoMembersWhoseTargetGroupsHaveOneIdentityTheSecondIsRefused(t *testi
 			t.Errorf("%q is not told: %s", part, r.Diagnostics[0].Text)
 		}
 	}
-	if again := Compile(entrance(first, second), account(), config(), r.Memory); !slices.Equal(table(mustBuild(t, again)), table(r.Stack)) {
+	if again := Compile(loadBalancer(first, second), account(), config(), r.Memory); !slices.Equal(table(mustBuild(t, again)), table(r.Stack)) {
 		t.Errorf("the next compilation decides otherwise: %v", table(again.Stack))
 	}
-	if renamed := Compile(entrance(first, serving("a", "d")), account(), config(), r.Memory); renamed.Diagnostics != nil {
+	if renamed := Compile(loadBalancer(first, serving("a", "d")), account(), config(), r.Memory); renamed.Diagnostics != nil {
 		t.Errorf("another Service does not end it: %v", renamed.Diagnostics)
 	}
 }
@@ -43,7 +43,7 @@ func TestOfTwoMembersWhoseTargetGroupsHaveOneIdentityTheSecondIsRefused(t *testi
 func TestWhoHasATargetGroupKeepsItFromANewcomer(t *testing.T) {
 	t.Parallel()
 	old, newcomer := serving("a", "b-c"), serving("a-b", "c")
-	before := Compile(entrance(old, serving("z", "z")), account(), config(), nil)
+	before := Compile(loadBalancer(old, serving("z", "z")), account(), config(), nil)
 	text, err := json.Marshal(before.Memory)
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func TestWhoHasATargetGroupKeepsItFromANewcomer(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, m := range []*Memory{before.Memory, &memory} {
-		r := Compile(entrance(newcomer, old, serving("z", "z")), account(), config(), m)
+		r := Compile(loadBalancer(newcomer, old, serving("z", "z")), account(), config(), m)
 		same(t, "rules", table(mustBuild(t, r)), []string{"80 a-b.example.com /* → 503", "80 a.example.com /* → shop/a-b-c:80", "80 z.example.com /* → shop/z-z:80"})
 		same(t, "diagnostics", codes(r.Diagnostics), []string{"a-b TargetGroupTaken"})
 	}
@@ -67,14 +67,14 @@ func TestWhatStandsForAMemberStaysThoughAnotherHasItsTargetGroup(t *testing.T) {
 	for _, strict := range []bool{false, true} {
 		c := config()
 		c.StrictGroups = strict
-		r := Compile(entrance(serving("a-b", "c"), serving("a", "b-c")), f, c, nil)
+		r := Compile(loadBalancer(serving("a-b", "c"), serving("a", "b-c")), f, c, nil)
 		for _, rule := range mustBuild(t, r).Rules {
 			if second := strings.HasPrefix(rule.Conditions[0].Values[0], "a.example"); second != rule.Standing {
 				t.Errorf("strict %v: rule %v stands: %v", strict, rule.Conditions, rule.Standing)
 			}
 		}
 		same(t, "diagnostics", codes(r.Diagnostics), []string{"a TargetGroupTaken"})
-		other := Compile(entrance(serving("a-b", "c"), serving("a", "b-c"), serving("z", "z", broken("spec.rules[0]"))), f, c, nil)
+		other := Compile(loadBalancer(serving("a-b", "c"), serving("a", "b-c"), serving("z", "z", broken("spec.rules[0]"))), f, c, nil)
 		if strict != (other.Stack == nil) {
 			t.Errorf("strict %v: with a member that is broken otherwise, a stack is built: %v", strict, other.Stack != nil)
 		}
@@ -91,20 +91,20 @@ func TestTheOwnerOfATargetGroupIsNotToldByThePrefixOfItsIdentity(t *testing.T) {
 		m.Routes = append(m.Routes, route(m.Object, "more.example.com", "/*", "more"))
 		m.Routes[1].Actions[0].Backends[0].TargetGroup.ID = "shop/web-admin-more:80"
 	})
-	first := Compile(entrance(web, admin), f, config(), nil)
+	first := Compile(loadBalancer(web, admin), f, config(), nil)
 	except := func(r Result) []string { return mustBuild(t, r).Listeners[0].KeepRulesExcept }
 	same(t, "known to be of others", except(first), []string{"shop/web-admin-more:80", "shop/web-admin-tools:80"})
 	same(t, "kept", first.Stack.Listeners[0].KeepRules, []string{"shop/web-"})
 	admin.Routes = admin.Routes[:1]
 	memory := first.Memory
 	for range 3 { // however often it is compiled until the rule is gone
-		r := Compile(entrance(web, admin), f, config(), memory)
+		r := Compile(loadBalancer(web, admin), f, config(), memory)
 		same(t, "known to be of others, without the path", except(r), []string{"shop/web-admin-more:80", "shop/web-admin-tools:80"})
 		memory = r.Memory
 	}
-	gone := Compile(entrance(web, serving("other", "x")), f, config(), memory)
+	gone := Compile(loadBalancer(web, serving("other", "x")), f, config(), memory)
 	same(t, "known to be of others, without web-admin", except(gone), []string{"shop/web-admin-more:80", "shop/web-admin-tools:80"})
-	sound := Compile(entrance(serving("web", "front"), admin), f, config(), gone.Memory)
+	sound := Compile(loadBalancer(serving("web", "front"), admin), f, config(), gone.Memory)
 	if except(sound) != nil || sound.Memory.TargetGroups != nil || sound.Diagnostics.HasErrors() {
 		t.Errorf("nobody is broken: %v, %v, %v", except(sound), sound.Memory.TargetGroups, sound.Diagnostics)
 	}

@@ -12,10 +12,10 @@ import (
 func TestWhileMembersMayBeUnseenWhatIsSharedStandsAndNothingOfThemIsForgotten(t *testing.T) {
 	t.Parallel()
 	web, api := ingress("shop", "web", ranges("10.0.0.0/8")), ingress("pay", "api", ranges("10.0.0.0/8"))
-	all := Compile(entrance(web, api), account(), config(), nil)
+	all := Compile(loadBalancer(web, api), account(), config(), nil)
 	f := asFacts(account(), mustBuild(t, all))
 	unseen := func(members ...intent.Member) intent.LoadBalancer {
-		e := entrance(members...)
+		e := loadBalancer(members...)
 		e.Key.ID = stack.ID{Name: "group"}
 		e.Unseen = &intent.Unseen{Namespace: "shop", Why: "pay/api is not seen", Remedy: "look"}
 		return e

@@ -31,7 +31,7 @@ func TestAWebACLOfWAFClassicIsManagedOnlyWhileAMemberSetsItAndTheFlagIsOn(t *tes
 		}))
 		cfg := Defaults("demo", "vpc-1")
 		cfg.EnableWAF = !tc.off
-		r := Compile(entrance(m), account(), cfg, nil)
+		r := Compile(loadBalancer(m), account(), cfg, nil)
 		if r.Stack == nil || len(r.Diagnostics) != tc.notes {
 			t.Fatalf("%s: needs %v, diagnostics %v", name, r.Needs, r.Diagnostics)
 		}

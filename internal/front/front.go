@@ -47,7 +47,7 @@ type Input struct {
 	DryRun *DryRun
 }
 
-// DryRun is what would be wished if the objects under dry run were not.
+// DryRun is what would be desired if the objects under dry run were not.
 type DryRun struct {
 	LoadBalancer intent.LoadBalancer
 	Objects      []metav1.Object // those under dry run, sorted by namespace and name
@@ -67,7 +67,7 @@ func (w Input) removal() stack.Removal {
 // Nothing reports that neither a load balancer nor a cleanup is asked for.
 func (w Input) Nothing() bool { return !w.Wanted && len(w.Leaving) == 0 }
 
-// Policy is that of the wish's plan, by the policy of all plans.
+// Policy is that of the stack's plan, by the policy of all plans.
 func (w Input) Policy(all diff.Policy) diff.Policy {
 	all.Protection, all.ProtectedBy, all.Frontend, all.FrontendBy = w.Protection, w.ProtectedBy, w.Frontend, w.FrontendBy
 	objs := slices.Concat(w.Members, w.Leaving)
@@ -280,7 +280,7 @@ type Asker interface {
 	Answer(ctx context.Context, needs []facts.Need) (facts.Facts, error)
 }
 
-// Compile compiles a wish as often as new needs come up. A stack of which nothing is wanted needs no facts: its plan comes from
+// Compile compiles an Input as often as new needs come up. A stack of which nothing is wanted needs no facts: its plan comes from
 // what exists. needs is what was asked, for a caller that wants it looked up anew.
 func Compile(ctx context.Context, a Asker, key stack.Key, w Input, cfg compile.Config, before *compile.Memory) (c compile.Result, needs []facts.Need, err error) {
 	if !w.Wanted {

@@ -1,4 +1,4 @@
-// Package intent is the wish, source-neutral: load balancers with listeners, routes and backends, as front ends read them
+// Package intent is what is desired, source-neutral: load balancers with listeners, routes and backends, as front ends read them
 // from Kubernetes objects and before AWS is consulted. Every settable field knows where it came from.
 // It imports diag and stack (for the vocabulary of conditions and actions), nothing else.
 package intent
@@ -43,7 +43,7 @@ func (f Field[T]) Or(def T) T {
 	return def
 }
 
-// LoadBalancer is one load balancer wish: the members of an Ingress group in group order, or one Service.
+// LoadBalancer is one desired load balancer: the members of an Ingress group in group order, or one Service.
 type LoadBalancer struct {
 	Key     stack.Key
 	Type    stack.LoadBalancerType
@@ -57,7 +57,7 @@ type LoadBalancer struct {
 	Unseen *Unseen
 }
 
-// Unseen is why members may be missing from an entrance.
+// Unseen is why members may be missing from a load balancer.
 type Unseen struct {
 	Namespace string // the one whose members all are there
 	Why       string // as a reason after "because"
@@ -117,7 +117,7 @@ type Misspelling struct {
 	Source  Source
 }
 
-// Listener is a member's wish for one port.
+// Listener is what a member desires of one port.
 type Listener struct {
 	Source       Source // where port and protocol were written; its path is empty for a listener by default
 	Port         int32
@@ -179,7 +179,7 @@ type Backend struct {
 	Source          Source
 }
 
-// TargetGroup is the wish for the target group of one Service port, resolved against the Service.
+// TargetGroup is the desired target group of one Service port, resolved against the Service.
 type TargetGroup struct {
 	ID               string      // identity as in stack.TargetGroup.ID
 	Object           diag.Object // the object whose annotations ask for it (Ingress or Service)

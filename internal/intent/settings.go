@@ -42,7 +42,7 @@ type AddOns struct {
 	Shield            Field[bool]   // Shield Advanced
 }
 
-// Certificate is a certificate in ACM that a member wishes for itself.
+// Certificate is a certificate in ACM that a member requests for itself.
 type Certificate struct {
 	ID     string // identity as in stack.Certificate.ID
 	Source Source
@@ -55,7 +55,7 @@ type Certificate struct {
 	Broken bool
 }
 
-// Frontend is the wish for a network load balancer in front of an ALB. Members that share a load balancer share its frontend.
+// Frontend is the desired network load balancer in front of an ALB. Members that share a load balancer share its frontend.
 type Frontend struct {
 	Enabled        Field[bool]
 	Scheme         Field[string]

@@ -28,7 +28,7 @@ type Session struct {
 type AuthenticateOIDC struct {
 	Issuer, AuthorizationEndpoint, TokenEndpoint, UserInfoEndpoint string
 	Session
-	// ClientID and ClientSecret come from a Kubernetes Secret. What AWS answers never has the client secret. A wish that has
+	// ClientID and ClientSecret come from a Kubernetes Secret. What AWS answers never has the client secret. A desired action that has
 	// neither is withheld: the Secret cannot be read, and only what already stands in AWS may go on.
 	ClientID, ClientSecret Secret
 	SecretName             string `json:",omitempty"` // namespace/name of the Kubernetes Secret; empty in observations
@@ -37,7 +37,7 @@ type AuthenticateOIDC struct {
 	SecretChanged bool `json:",omitempty"`
 }
 
-// Withheld reports whether a wish lacks the client's credentials.
+// Withheld reports whether an action lacks the client's credentials.
 func (o *AuthenticateOIDC) Withheld() bool { return !o.ClientID.Known() }
 
 // AuthenticateCognito signs users in with a Cognito user pool.

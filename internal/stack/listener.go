@@ -1,6 +1,6 @@
 package stack
 
-// Listener is the wish for one listener; its identity is the decimal port (of a frontend: naming.FrontendListenerID).
+// Listener is one desired listener; its identity is the decimal port (of a frontend: naming.FrontendListenerID).
 type Listener struct {
 	ID             string // decimal port, or that of a frontend
 	LoadBalancer   Ref
@@ -9,7 +9,7 @@ type Listener struct {
 	DefaultActions []Action
 	// Standing asks for the default actions that AWS holds; DefaultActions are for a listener that does not exist.
 	Standing bool `json:",omitempty"`
-	// KeepRules asks for rules that nobody wants to stay if they may be of somebody whose wish cannot be told now: those that
+	// KeepRules asks for rules that no member desires to stay if they may be of a member whose rules are not known now: those that
 	// forward to a target group whose identity begins so, and those that forward nowhere.
 	KeepRules []string `json:",omitempty"`
 	// KeepRulesExcept are identities that begin so, but whose target groups are known to be of others.
@@ -100,7 +100,7 @@ type MutualAuthentication struct {
 	AdvertiseNames bool `json:",omitempty"`
 }
 
-// Certificate is the wish for one certificate in ACM that the stack owns: requested for host names, or imported from a Secret.
+// Certificate is one desired certificate in ACM that the stack owns: requested for host names, or imported from a Secret.
 type Certificate struct {
 	ID     string   // identity; see naming.CertificateID and naming.ImportedCertificateID
 	Domain string   // the first name

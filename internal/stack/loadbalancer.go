@@ -21,7 +21,7 @@ const (
 	FrontendIdentity     = "FrontendNlb" // the network load balancer in front of an ALB
 )
 
-// LoadBalancer is the wish for one ELBv2 load balancer.
+// LoadBalancer is one desired ELBv2 load balancer.
 type LoadBalancer struct {
 	ID             string // identity: LoadBalancerIdentity or FrontendIdentity
 	Name           string // used at creation only
@@ -50,7 +50,7 @@ type SubnetMapping struct {
 	IPv6         string
 }
 
-// AddOns are what lies over a load balancer without carrying its traffic. In a wish nil means "not managed": what AWS holds
+// AddOns are what lies over a load balancer without carrying its traffic. In a desired stack nil means "not managed": what AWS holds
 // stays. In an observation nil means "not known".
 type AddOns struct {
 	WebACL        *string `json:",omitempty"` // ARN of a WAFv2 web ACL; "" = none

@@ -8,7 +8,7 @@ const (
 	TrafficPort    = "traffic-port"
 )
 
-// TargetGroup is the wish for one target group.
+// TargetGroup is one desired target group.
 type TargetGroup struct {
 	ID              string // identity: "<ns>/<ingress>-<service>:<port>", "<ns>/<service>:<port>", or that of a frontend
 	Name            string // used at creation only
@@ -37,7 +37,7 @@ type HealthCheck struct {
 	UnhealthyThreshold int32
 }
 
-// Binding is the wish for one TargetGroupBinding object; its identity is that of its target group.
+// Binding is one desired TargetGroupBinding object; its identity is that of its target group.
 type Binding struct {
 	ID           string // identity of the target group
 	Name         string // object name (the target group's name), used at creation only

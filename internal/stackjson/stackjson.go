@@ -18,7 +18,7 @@ type document struct {
 	Resources map[string]map[string]resource `json:"resources"`
 }
 
-// resource is one entry; what is not deployed has no status, and a wish never is.
+// resource is one entry; what is not deployed has no status, and a desired stack never is.
 type resource struct {
 	Spec any `json:"spec,omitempty"`
 	// TargetGroups belongs to the one entry without a spec, which the existing controller writes for every Ingress.

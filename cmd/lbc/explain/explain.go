@@ -22,8 +22,8 @@ import (
 // Input is what is known of an object's load balancer.
 type Input struct {
 	Object  diag.Object
-	Members []diag.Object // of the entrance, in group order
-	// Stack is the wish; nil = it cannot be built, and Diagnostics tell why.
+	Members []diag.Object // of the load balancer, in group order
+	// Stack is what is desired; nil = it cannot be built, and Diagnostics say why.
 	Stack       *stack.Stack
 	Origins     map[stack.Ref]compile.Origin
 	Observed    elb.Observed

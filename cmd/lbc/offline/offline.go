@@ -1,6 +1,6 @@
 // Package offline plans without a running controller: objects from files or a cluster, what AWS holds from an inventory.
 // It goes the controller's own way up to the plan, and stops there. It writes nothing.
-// It imports wish, inventory and plan; it knows no Kubernetes client.
+// It imports front, compile and plan; it knows no Kubernetes client.
 package offline
 
 import (
@@ -38,10 +38,10 @@ type Result struct {
 	Key         stack.Key
 	Plan        plan.Plan
 	Diagnostics diag.List
-	// Unbuildable says that the wish cannot be built as it is; nothing would be touched.
+	// Unbuildable says that what is desired cannot be built as it is; nothing would be touched.
 	Unbuildable bool
-	// Wish, Compiled and Observed are what the plan comes from.
-	Wish     front.Input
+	// Input, Compiled and Observed are what the plan comes from.
+	Input    front.Input
 	Compiled compile.Result
 	Observed elb.Observed
 }
@@ -79,7 +79,7 @@ func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Ac
 		if err != nil {
 			return Outcome{}, fmt.Errorf("%s: %w", key, err)
 		}
-		res := Result{Key: key, Plan: plan.Plan{Key: key}, Diagnostics: append(slices.Clone(w.Found), r.Diagnostics...), Wish: w, Compiled: r}
+		res := Result{Key: key, Plan: plan.Plan{Key: key}, Diagnostics: append(slices.Clone(w.Found), r.Diagnostics...), Input: w, Compiled: r}
 		res.Diagnostics = append(res.Diagnostics, underDryRun(w)...)
 		if r.Stack == nil {
 			res.Unbuildable = true
@@ -110,7 +110,7 @@ func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Ac
 }
 
 // unreadDeletions reports whether a plan deletes load balancers of which the attributes, and deletion protection among them, were not read,
-// and returns a wish to observe that needs them. The controller learns of the protection when AWS refuses the deletion.
+// and returns a stack to observe that needs them. The controller learns of the protection when AWS refuses the deletion.
 func unreadDeletions(r *Result, desired *stack.Stack) (needs *stack.Stack, unread bool) {
 	s := *desired
 	s.LoadBalancers = slices.Clone(desired.LoadBalancers)

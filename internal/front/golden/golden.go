@@ -1,6 +1,6 @@
 // Package golden supports the golden cases of front ends: it reads a case's objects, renders intents as short YAML in which
 // unset fields are left out and sources are one line, and compares with the expected file (-update rewrites it).
-// It is imported by tests only; it imports world and diag.
+// It is imported by tests only; it imports manifest, objects and diag.
 package golden
 
 import (

@@ -1,6 +1,6 @@
-// Package ingress is the front end of Ingresses: which are ours, which group each belongs to, and what a group wishes of its
+// Package ingress is the front end of Ingresses: which are ours, which group each belongs to, and what a group desires of its
 // load balancer, as an intent with diagnostics. It resolves Services, class parameters and annotations; what AWS holds, names
-// and merging of members are compile's. It imports Kubernetes API types, world, annotation, naming, intent, stack and diag.
+// and merging of members are compile's. It imports Kubernetes API types, objects, annotation, naming, intent, stack and diag.
 package ingress
 
 import (
@@ -30,7 +30,7 @@ type Config struct {
 	IPTargetTypeDisabled bool
 	// RequiredSecretsLabel is --required-secrets-label, "key=value": Secrets without it are not used. Empty = any Secret.
 	RequiredSecretsLabel string
-	// IncludeDryRun takes Ingresses under dry run as if they were not: what would be wished of them.
+	// IncludeDryRun takes Ingresses under dry run as if they were not: what would be desired of them.
 	IncludeDryRun bool
 	// RequestCertificates is gate EnableCertificateManagement.
 	RequestCertificates bool

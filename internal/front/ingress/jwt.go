@@ -33,7 +33,7 @@ var (
 	reservedClaims = []string{"exp", "iss", "nbf", "iat"} // AWS checks them always
 )
 
-// jwt reads the wish for a check of tokens; nil if there is none.
+// jwt reads the desired check of tokens; nil if there is none.
 func (t *translation) jwt() (out *stack.ValidateJWT, ok bool) {
 	j, ok := provider(t.read, annotation.JWTValidation, jwtJSON.problem)
 	if j == nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Translate turns a loaded group into the wish for its load balancer: one intent.Member per active or held Ingress, in group
+// Translate turns a loaded group into its desired load balancer: one intent.Member per active or held Ingress, in group
 // order. Every finding is among the members' diagnostics; a bad setting never stops the translation of the rest. A route
 // whose backend cannot be translated keeps its conditions and has no actions.
 func Translate(v *objects.View, cfg Config, g Group) intent.LoadBalancer {

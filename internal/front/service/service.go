@@ -1,6 +1,6 @@
-// Package service is the front end of Services of type LoadBalancer: which are ours, and what a Service wishes of its network
+// Package service is the front end of Services of type LoadBalancer: which are ours, and what a Service desires of its network
 // load balancer, as an intent with diagnostics. What AWS holds, names and security groups are compile's.
-// It imports Kubernetes API types, world, annotation, naming, intent, stack and diag.
+// It imports Kubernetes API types, objects, annotation, naming, intent, stack and diag.
 package service
 
 import (

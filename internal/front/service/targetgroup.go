@@ -54,22 +54,22 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, port corev1
 
 // targetType decides between ip and instance; ok is false if the Service cannot have such targets.
 func (t *translation) targetType(svc *corev1.Service, port corev1.ServicePort, at string) (kind string, ok bool) {
-	wish := t.config.DefaultTargetType
-	if wish == "" {
-		wish = stack.TargetInstance
+	requested := t.config.DefaultTargetType
+	if requested == "" {
+		requested = stack.TargetInstance
 	}
-	wish = t.read.String(annotation.ServiceTargetType).Or(wish)
+	requested = t.read.String(annotation.ServiceTargetType).Or(requested)
 	legacy, _, _ := t.read.Raw(annotation.ServiceType)
-	if wish == stack.TargetIP && t.config.IPTargetTypeDisabled {
+	if requested == stack.TargetIP && t.config.IPTargetTypeDisabled {
 		t.read.Invalid(annotation.ServiceTargetType, "unsupported targetType: ip when EnableIPTargetType is false",
 			"use target type instance, or enable the feature gate EnableIPTargetType")
 		return "", false
 	}
-	if legacy == "nlb-ip" || wish == stack.TargetIP {
+	if legacy == "nlb-ip" || requested == stack.TargetIP {
 		return stack.TargetIP, true
 	}
-	if wish != stack.TargetInstance {
-		t.read.Ignored(annotation.ServiceTargetType, fmt.Sprintf("value %q is neither ip nor instance; a load balancer that exists stays as it is, a new one takes it as instance", wish), "write ip or instance")
+	if requested != stack.TargetInstance {
+		t.read.Ignored(annotation.ServiceTargetType, fmt.Sprintf("value %q is neither ip nor instance; a load balancer that exists stays as it is, a new one takes it as instance", requested), "write ip or instance")
 	}
 	serviceType := svc.Spec.Type
 	if serviceType == "" {
@@ -79,7 +79,7 @@ func (t *translation) targetType(svc *corev1.Service, port corev1.ServicePort, a
 	unallocated := svc.Spec.AllocateLoadBalancerNodePorts != nil && !*svc.Spec.AllocateLoadBalancerNodePorts
 	switch {
 	case serviceType == corev1.ServiceTypeClusterIP:
-		t.report(diag.Route, at, diag.WrongServiceType, fmt.Sprintf("unsupported service type %q for load balancer target type %q: Service %s/%s", serviceType, wish, svc.Namespace, svc.Name), remedy)
+		t.report(diag.Route, at, diag.WrongServiceType, fmt.Sprintf("unsupported service type %q for load balancer target type %q: Service %s/%s", serviceType, requested, svc.Namespace, svc.Name), remedy)
 	case port.NodePort == 0 && unallocated:
 		t.report(diag.Route, at, diag.WrongServiceType, fmt.Sprintf("unable to support instance target type with an unallocated NodePort: port %d of Service %s/%s", port.Port, svc.Namespace, svc.Name), remedy)
 	case port.NodePort == 0:

@@ -20,7 +20,7 @@ func Key(svc *corev1.Service) stack.Key {
 	return stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: svc.Namespace, Name: svc.Name}}
 }
 
-// Translate turns a Service into the wish for its network load balancer, with one member: the Service. Every finding is among
+// Translate turns a Service into its desired network load balancer, with one member: the Service. Every finding is among
 // the member's diagnostics; a bad setting never stops the translation of the rest. A Service that is not Supported gives no
 // member: nothing is wanted.
 func Translate(v *objects.View, cfg Config, svc *corev1.Service) intent.LoadBalancer {
