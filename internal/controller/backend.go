@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -32,13 +33,14 @@ type backendGroup struct {
 	run       func(context.Context, plan.Plan) apply.Result
 	cluster   string
 	log       logr.Logger
-	asked     chan struct{}
+	signal    chan struct{} // check was called
 
 	// restricted: the caches show one namespace only, so load balancers of the others may use the group.
 	restricted bool
-	looks      int    // how many looks are left until the group is believed to be needed
-	failures   int    // attempts to delete it in a row that AWS refused
-	told       string // what was logged of them
+	asked      atomic.Bool // check was called since the last look
+	looks      int         // how many looks are left until the group is believed to be needed
+	failures   int         // attempts to delete it in a row that AWS refused
+	told       string      // what was logged of them
 }
 
 const (
@@ -56,13 +58,14 @@ const (
 var backendRetry = backoff.Policy{First: 2 * time.Second, Longest: 10 * time.Minute}
 
 func newBackendGroup(c client.Reader, inv *inventory.Inventory, run func(context.Context, plan.Plan) apply.Result, cluster string, log logr.Logger) *backendGroup {
-	return &backendGroup{client: c, inventory: inv, run: run, cluster: cluster, log: log, asked: make(chan struct{}, 1)}
+	return &backendGroup{client: c, inventory: inv, run: run, cluster: cluster, log: log, signal: make(chan struct{}, 1)}
 }
 
 // check asks for a look; it never blocks.
 func (b *backendGroup) check() {
+	b.asked.Store(true)
 	select {
-	case b.asked <- struct{}{}:
+	case b.signal <- struct{}{}:
 	default:
 	}
 }
@@ -75,8 +78,7 @@ func (b *backendGroup) Start(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-b.asked:
-			b.looks = backendLooks
+		case <-b.signal:
 		case <-again:
 		}
 		again = nil
@@ -88,6 +90,9 @@ func (b *backendGroup) Start(ctx context.Context) error {
 
 // look deletes the group if nothing needs it, and returns the time until the next look; 0 = none before one is asked for.
 func (b *backendGroup) look(ctx context.Context) (again time.Duration) {
+	if b.asked.Swap(false) {
+		b.looks = backendLooks
+	}
 	needed, err := b.needed(ctx)
 	b.looks--
 	switch {

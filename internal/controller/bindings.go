@@ -130,6 +130,13 @@ func (b *bindings) wrote(key client.ObjectKey, o *v1beta1.TargetGroupBinding) {
 	b.written[key] = written{b.now(), o}
 }
 
+// len is the number of objects whose last write is kept.
+func (b *bindings) len() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.written)
+}
+
 // vanished forgets what was written to an object that the cache has seen go: whoever deleted it, it is not there any more.
 func (b *bindings) vanished(o client.Object) {
 	b.mu.Lock()

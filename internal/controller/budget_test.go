@@ -126,7 +126,7 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 			l.fault(gate.Fault{Action: "DeleteSecurityGroup", Code: "DependencyViolation"})
 		}
 		mark := l.mark()
-		b.looks = backendLooks
+		b.check()
 		for end := l.clock.Now().Add(budgeted); l.clock.Now().Before(end); {
 			pause := b.look(t.Context())
 			if pause == 0 {

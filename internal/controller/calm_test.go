@@ -450,7 +450,7 @@ func TestStandingTroubleIsCalm(t *testing.T) {
 					t.Errorf("%s is told %d times, want at most %d:\n%s", object, len(texts), tc.events, strings.Join(texts, "\n"))
 				}
 			}
-			if n := l.ingresses.retries.of.Len(); n > 3 {
+			if n := l.ingresses.retries.len(); n > 3 {
 				t.Errorf("%d counts of retries for one stack", n)
 			}
 			if n := l.bound.failures.Len(); n > 1 {

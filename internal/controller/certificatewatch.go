@@ -93,8 +93,8 @@ func discoveryOf(e intent.LoadBalancer, good map[diag.Object]intent.Member, foun
 func (s *stacks) discovering() (asked, missed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, d := range s.discoveries {
-		asked, missed = true, missed || d.missed
+	for _, st := range s.states {
+		asked, missed = asked || len(st.discovery.hosts) > 0, missed || st.discovery.missed
 	}
 	return asked, missed
 }
@@ -103,8 +103,8 @@ func (s *stacks) discovering() (asked, missed bool) {
 func (s *stacks) certificatesChanged(names []string) {
 	var concerned []stack.Key
 	s.mu.Lock()
-	for key, d := range s.discoveries {
-		if slices.ContainsFunc(d.hosts, func(host string) bool {
+	for key, st := range s.states {
+		if slices.ContainsFunc(st.discovery.hosts, func(host string) bool {
 			return slices.ContainsFunc(names, func(name string) bool { return facts.Covers(name, host) })
 		}) {
 			concerned = append(concerned, key)

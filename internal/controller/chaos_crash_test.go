@@ -149,9 +149,7 @@ func (l *lab) passWith(d time.Duration, keys ...stack.Key) {
 	l.pass(d, []loop{
 		{15 * time.Second, func(ctx context.Context) { l.bound.drains.lookAtOne(ctx) }},
 		{30 * time.Second, func(ctx context.Context) {
-			if needed, err := l.ingresses.backend.needed(ctx); err == nil && !needed {
-				l.ingresses.backend.remove(ctx)
-			}
+			l.ingresses.backend.look(ctx)
 		}},
 	}, keys...)
 }

@@ -53,14 +53,15 @@ func (s *soak) finish() {
 // remembered counts what the process that leads keeps of objects.
 func (s *soak) remembered() map[string]int {
 	out := map[string]int{
-		"written bindings": len(s.ingresses.bindings.written), "wanted rules": len(s.bound.rules.wanted), "rules to end": len(s.bound.rules.ending),
+		"written bindings": s.ingresses.bindings.len(), "wanted rules": len(s.bound.rules.wanted), "rules to end": len(s.bound.rules.ending),
 		"rules that are waited for": len(s.bound.rules.waiting), "looks at health": s.bound.health.Groups(), "bindings in vain": s.bound.unheard.Len(),
 		"groups to place": s.bound.rules.placing.Len(), "groups to bring": s.bound.rules.groups.Len(), "gates": s.bound.gates.Bindings(),
 	}
 	for _, x := range []*stacks{s.ingresses, s.services} {
 		owner := string(x.front.Owner())
-		out["memories of "+owner], out["edits of "+owner], out["questions of "+owner] = len(x.memory), len(x.edits), len(x.missed)
-		out["discoveries of "+owner], out["readers of "+owner], out["passes in vain of "+owner] = len(x.discoveries), x.index.Len(), x.retries.unheard.Len()
+		for what, n := range x.counts() {
+			out[what+" of "+owner] = n
+		}
 	}
 	return out
 }

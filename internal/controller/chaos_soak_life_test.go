@@ -105,9 +105,8 @@ func (s *soak) remember(life *soakLife, live client.Client) {
 	kept := checkpoint.NewKeeper(checkpoint.New(live, checkpointConfig(s.config, "kube-system", s.clock.Now, logr.Discard())), func(kept checkpoint.Kept) {
 		inv.Assume(deeps(kept, s.clock.Now()), kept.At)
 		registry.Assume(registrations(kept, s.clock.Now()))
-		remembered := memories(kept)
-		ingresses.restore(remembered)
-		services.restore(remembered)
+		ingresses.restore(kept)
+		services.restore(kept)
 	}, logr.Discard())
 	kept.Registered = func() map[string]any { return asValues(registry.Registered()) }
 	s.kept, s.ingresses.kept, s.services.kept, s.bound.kept = kept, kept, kept, kept

@@ -11,7 +11,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
-	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -91,18 +90,6 @@ func registrations(kept checkpoint.Kept, now time.Time) map[string][]targets.Tar
 		var ts []targets.Target
 		if id.Kind == checkpoint.Targets && json.Unmarshal(text, &ts) == nil {
 			out[id.Name] = ts
-		}
-	}
-	return out
-}
-
-// memories are the memories of the compiler that were kept.
-func memories(kept checkpoint.Kept) map[stack.Key]*compile.Memory {
-	out := map[stack.Key]*compile.Memory{}
-	for id, text := range kept.Entries {
-		m := &compile.Memory{}
-		if key, err := stack.ParseKey(id.Name); err == nil && id.Kind == checkpoint.Memory && json.Unmarshal(text, m) == nil {
-			out[key] = m
 		}
 	}
 	return out

@@ -393,7 +393,7 @@ func TestNoSecretIsInAnyCheckpoint(t *testing.T) {
 		}
 	}
 	l.restart()
-	read := l.ingresses.memory[stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}]
+	read := l.ingresses.memoryOf(stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}})
 	if read == nil || !read.Good[object].Routes[0].Guard[0].OIDC.Withheld() {
 		t.Errorf("the login is not known to lack its credentials: %+v", read)
 	}

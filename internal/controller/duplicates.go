@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 
@@ -23,7 +22,9 @@ func (s *stacks) policyOf(key stack.Key, w front.Input) diff.Policy {
 	p := w.Policy(s.policy)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p.Duplicates = maps.Clone(s.duplicates[key])
+	if st := s.states[key]; st != nil {
+		p.Duplicates = maps.Clone(st.duplicates)
+	}
 	return p
 }
 
@@ -34,7 +35,7 @@ func (s *stacks) noteDuplicates(ctx context.Context, key stack.Key, p *plan.Plan
 	s.mu.Lock()
 	found := duplicates{}
 	if removal != stack.NotRemoved {
-		maps.Copy(found, s.duplicates[key])
+		maps.Copy(found, s.state(key).duplicates)
 	}
 	deletes := false
 	for _, step := range p.Steps {
@@ -45,11 +46,7 @@ func (s *stacks) noteDuplicates(ctx context.Context, key stack.Key, p *plan.Plan
 			deletes = true
 		}
 	}
-	if len(found) == 0 {
-		delete(s.duplicates, key)
-	} else {
-		s.duplicates[key] = found
-	}
+	s.state(key).duplicates = found
 	s.mu.Unlock()
 	if len(found) == 0 {
 		s.kept.Delete(checkpoint.Duplicates, key.String())
@@ -68,32 +65,4 @@ func (s *stacks) noteDuplicates(ctx context.Context, key stack.Key, p *plan.Plan
 // unkept tells everybody that a checkpoint was not written that must be before anything is deleted.
 func unkept(err error, w front.Input) diag.List {
 	return toAll(status.APIRefusal(diag.Object{}, diag.CheckpointNotWritten, err), w)
-}
-
-// restoreDuplicates takes over what earlier processes knew to be duplicates.
-func (s *stacks) restoreDuplicates(kept map[stack.Key]duplicates) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for key, d := range kept {
-		if s.duplicates[key] == nil && key.Owner == s.front.Owner() {
-			s.duplicates[key] = d
-		}
-	}
-}
-
-// knownDuplicates are the duplicates that were kept, however old: nobody else gets their ARNs and ids.
-func knownDuplicates(kept checkpoint.Kept) map[stack.Key]duplicates {
-	out := map[stack.Key]duplicates{}
-	for id, text := range kept.Entries {
-		var d duplicates
-		key, err := stack.ParseKey(id.Name)
-		if err != nil || id.Kind != checkpoint.Duplicates || json.Unmarshal(text, &d) != nil {
-			continue
-		}
-		maps.DeleteFunc(d, func(_ string, g *plan.Guard) bool { return g == nil || g.Code != diag.DuplicateResource })
-		if len(d) > 0 {
-			out[key] = d
-		}
-	}
-	return out
 }

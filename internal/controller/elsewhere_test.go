@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr/funcr"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -111,6 +113,8 @@ func TestABackendGroupThatAWSKeepsIsTriedEverLessOften(t *testing.T) {
 	l.settle(implicit("web"))
 
 	backend, mark := l.ingresses.backend, l.mark()
+	var logged string
+	backend.log = funcr.New(func(_, args string) { logged = args }, funcr.Options{})
 	for end := l.clock.Now().Add(time.Hour); l.clock.Now().Before(end); {
 		pause := backend.look(t.Context())
 		if pause == 0 {
@@ -124,8 +128,8 @@ func TestABackendGroupThatAWSKeepsIsTriedEverLessOften(t *testing.T) {
 			attempts++
 		}
 	}
-	if !strings.Contains(backend.told, database) {
-		t.Errorf("the log names %q, want %s", backend.told, database)
+	if !strings.Contains(logged, database) {
+		t.Errorf("the log says %q, want %s", logged, database)
 	}
 	if attempts < 8 || attempts > 16 {
 		t.Errorf("%d attempts in an hour", attempts)

@@ -10,6 +10,7 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -52,7 +53,9 @@ func TestABindingThatSomebodyDeletesComesBack(t *testing.T) {
 	before := l.allBindings()[0]
 	l.must(l.client.Delete(t.Context(), &before)) // its finalizer holds it until targets are deregistered
 	handler := owned(stack.Ingress, l.ingresses.bindings.vanished)
-	handler.Delete(t.Context(), event.DeleteEvent{Object: &before}, &heard{t: t})
+	q := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[stack.Key]())
+	defer q.ShutDown()
+	handler.Delete(t.Context(), event.DeleteEvent{Object: &before}, q)
 	l.settle(implicit("front"))
 	l.served()
 }
@@ -151,8 +154,8 @@ func TestABindingWhoseCreationWasNotAnsweredIsRemembered(t *testing.T) {
 			},
 		}).Build()
 		b := newBindings(c, func() time.Time { return time.Unix(100, 0) })
-		if err := b.CreateBinding(t.Context(), want); err != nil || len(b.written) != 1 || attempts != 2 {
-			t.Errorf("with effect %v: %v, %d attempts, remembered %v", effect, err, attempts, b.written)
+		if err := b.CreateBinding(t.Context(), want); err != nil || b.len() != 1 || attempts != 2 {
+			t.Errorf("with effect %v: %v, %d attempts, remembered %v", effect, err, attempts, b.len())
 		}
 	}
 }

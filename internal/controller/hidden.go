@@ -59,6 +59,16 @@ func newHiddenMembers(live, cache client.Reader, front front.Ingress, namespace 
 	return h
 }
 
+// started reports whether there is an explicit group.
+func (h *hiddenMembers) started() bool {
+	select {
+	case <-h.asks:
+		return true
+	default:
+		return false
+	}
+}
+
 // Start asks from the moment that there is an explicit group until ctx ends; it implements manager.Runnable.
 func (h *hiddenMembers) Start(ctx context.Context) error {
 	select {

@@ -36,7 +36,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/brake"
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
@@ -44,7 +43,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/inventory/network"
@@ -173,7 +171,7 @@ func (l *lab) restart() {
 		return &stacks{
 			front: loader, client: l.client, inventory: l.inventory, clients: clients, bindings: b, backend: backend,
 			reporter: status.NewReporter(record, l.clock.Now), metrics: m, index: reads.NewIndex[stack.Key](), compile: front.CompileFromFlags(l.config),
-			now: l.clock.Now, brake: brake.New(l.config.DeletionBrake, l.clock.Now), retries: newRetries(l.clock.Now), memory: map[stack.Key]*compile.Memory{}, edits: map[stack.Key]string{}, duplicates: map[stack.Key]duplicates{}, missed: map[stack.Key][]facts.Need{}, discoveries: map[stack.Key]discovery{},
+			now: l.clock.Now, brake: brake.New(l.config.DeletionBrake, l.clock.Now), retries: newRetries(l.clock.Now),
 		}
 	}
 	l.ingresses, l.services = begin(front.IngressFromFlags(l.config)), begin(front.ServiceFromFlags(l.config))
@@ -232,12 +230,8 @@ func (l *lab) restart() {
 func (l *lab) restore(kept checkpoint.Kept) {
 	l.inventory.Assume(deeps(kept, l.clock.Now()), kept.At)
 	l.assumed = registrations(kept, l.clock.Now())
-	remembered := memories(kept)
-	l.ingresses.restore(remembered)
-	l.services.restore(remembered)
-	alike := knownDuplicates(kept)
-	l.ingresses.restoreDuplicates(alike)
-	l.services.restoreDuplicates(alike)
+	l.ingresses.restore(kept)
+	l.services.restore(kept)
 }
 
 // beforeCall has a function asked before each call to AWS from now on; nil = none. Reads of earlier lives may be under way.

@@ -10,7 +10,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // secondLook is when, after its start, a leader looks again for what the leader before it left: the reads of a start, and of the edits
@@ -73,21 +72,4 @@ func (l *loader) lookAgain(ctx context.Context) (again time.Duration) {
 		s.waker.Wake(queue.Drift, s.unvisited()...)
 	}
 	return 0
-}
-
-// unvisited are the stacks that earlier processes remembered and over which this one has made no pass: no object wants them.
-func (s *stacks) unvisited() []stack.Key {
-	visited := map[stack.Key]bool{}
-	for _, key := range s.index.Units() {
-		visited[key] = true
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var out []stack.Key
-	for key := range s.memory {
-		if !visited[key] {
-			out = append(out, key)
-		}
-	}
-	return out
 }

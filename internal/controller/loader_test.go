@@ -60,8 +60,8 @@ func TestStacksThatWentWhileNobodyLookedAreForgottenAfterTheSecondLook(t *testin
 	l.settle(implicit("front"))
 	l.restart()
 	l.settle(implicit("other"))
-	if len(l.ingresses.memory) != 2 {
-		t.Fatalf("%d stacks are remembered", len(l.ingresses.memory))
+	if l.ingresses.counts()["memories"] != 2 {
+		t.Fatalf("%d stacks are remembered", l.ingresses.counts()["memories"])
 	}
 	q := &woken{}
 	l.ingresses.waker.SetQueue(q)
@@ -73,12 +73,12 @@ func TestStacksThatWentWhileNobodyLookedAreForgottenAfterTheSecondLook(t *testin
 		t.Error("woken", d)
 	}
 	l.settle(implicit("front"))
-	if l.crash(); len(l.ingresses.memory) != 1 {
-		t.Errorf("%d stacks are remembered", len(l.ingresses.memory))
+	if l.crash(); l.ingresses.counts()["memories"] != 1 {
+		t.Errorf("%d stacks are remembered", l.ingresses.counts()["memories"])
 	}
 	l.restart()
-	if len(l.ingresses.memory) != 1 {
-		t.Errorf("%d stacks are remembered by the next process", len(l.ingresses.memory))
+	if l.ingresses.counts()["memories"] != 1 {
+		t.Errorf("%d stacks are remembered by the next process", l.ingresses.counts()["memories"])
 	}
 }
 

@@ -37,7 +37,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/brake"
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
@@ -46,7 +45,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/inventory/network"
@@ -232,10 +230,8 @@ func (w *wiring) setUp(ctx context.Context) error {
 	w.kept = w.newCheckpoints(func(kept checkpoint.Kept) {
 		w.inventory.Assume(deeps(kept, w.now()), kept.At)
 		w.registry.Assume(w.elsewhere.own(registrations(kept, w.now())))
-		remembered, alike := memories(kept), knownDuplicates(kept)
 		for _, s := range all {
-			s.restore(remembered)
-			s.restoreDuplicates(alike)
+			s.restore(kept)
 		}
 	})
 	if w.kept != nil {
@@ -378,8 +374,6 @@ func (w *wiring) stacks(f front.Loader, component string) *stacks {
 		compile: front.CompileFromFlags(w.config), policy: front.PolicyFromFlags(w.config), now: w.now, stabilize: w.config.StabilizationInterval,
 		annotate: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
 		retries:  newRetries(w.now), brake: w.brake,
-		memory: map[stack.Key]*compile.Memory{}, edits: map[stack.Key]string{}, duplicates: map[stack.Key]duplicates{},
-		missed: map[stack.Key][]facts.Need{}, discoveries: map[stack.Key]discovery{},
 	}
 }
 

@@ -35,9 +35,7 @@ var planKeys = []string{string(annotation.DryRunPlan), string(annotation.DryRunP
 // dryRun shows what would be done if the objects under dry run were deployed: the stack goes into an annotation, an event
 // counts the steps. It writes nothing to AWS.
 func (s *stacks) dryRun(ctx context.Context, key stack.Key, w front.Input) error {
-	s.mu.Lock()
-	before := s.memory[key]
-	s.mu.Unlock()
+	before := s.memoryOf(key)
 	r := w.DryRun
 	c, _, err := front.Compile(ctx, s.inventory, key, front.Input{LoadBalancer: r.LoadBalancer, Wanted: true}, s.compile, before)
 	if err != nil {
@@ -94,7 +92,8 @@ func (s *stacks) recall(key stack.Key, under []metav1.Object, deployed *compile.
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	memory := compile.Memory{}
-	if before := s.memory[key]; before != nil {
+	st := s.state(key)
+	if before := st.memory; before != nil {
 		memory = *before
 	}
 	good := maps.Clone(memory.Good)
@@ -108,7 +107,7 @@ func (s *stacks) recall(key stack.Key, under []metav1.Object, deployed *compile.
 		}
 	}
 	memory.Good = good
-	s.memory[key] = &memory
+	st.memory = &memory
 }
 
 // waitForOthers tells the members that found nothing wrong with themselves why nothing is built.

@@ -25,7 +25,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/inventory"
@@ -69,7 +68,7 @@ func planner(t *testing.T, objects ...client.Object) (*stacks, *[]string) {
 	return &stacks{
 		front: front.Ingress{Config: ingress.Config{IngressClass: "alb", TolerateMissingService: true}}, client: c, clients: clients, inventory: inv,
 		bindings: newBindings(c, time.Now), metrics: metrics.New(prometheus.NewRegistry()), index: reads.NewIndex[stack.Key](),
-		compile: compile.Defaults("demo-cluster", "vpc-0a1de000000000001"), now: time.Now, retries: newRetries(time.Now), memory: map[stack.Key]*compile.Memory{}, edits: map[stack.Key]string{}, missed: map[stack.Key][]facts.Need{}, discoveries: map[stack.Key]discovery{},
+		compile: compile.Defaults("demo-cluster", "vpc-0a1de000000000001"), now: time.Now, retries: newRetries(time.Now),
 		reporter: status.NewReporter(func(o diag.Object, e status.Event) {
 			events = append(events, fmt.Sprintf("%s %s %s: %s", e.Type, e.Reason, o.Name, e.Message))
 		}, time.Now),

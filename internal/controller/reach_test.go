@@ -2,7 +2,6 @@ package controller
 
 import (
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -17,7 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -218,10 +216,11 @@ func TestADeletedIngressLeavesNothingBehind(t *testing.T) {
 func TestAMemberThatIsForcedAwayWakesItsGroup(t *testing.T) {
 	t.Parallel()
 	s := &stacks{front: front.Ingress{Config: ingress.Config{IngressClass: "alb"}}, index: reads.NewIndex[stack.Key]()}
-	i := labIngress("web", map[string]string{"group.name": "front"})
+	i := annotated("web", map[string]string{"alb.ingress.kubernetes.io/group.name": "front"})
 	i.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
-	c := fake.NewClientBuilder().WithObjects(labClass()).Build()
+	c := fake.NewClientBuilder().WithObjects(&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: ingress.Controller}}).Build()
 	m := &memberships{front: front.Ingress{Config: ingress.Config{IngressClass: "alb"}}, reader: c, inv: ignored{}, classes: reads.NewIndex[client.ObjectKey](), reporter: status.NewReporter(func(diag.Object, status.Event) {}, time.Now)}
+	frontKey := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}
 	s.index.Update(frontKey, s.index.Begin(), []objects.Read{{Kind: objects.Ingress, Namespace: "shop", Name: "web"}})
 	q := &heard{t: t}
 	m.ingressEvent(s).Delete(t.Context(), event.DeleteEvent{Object: i}, q)
@@ -235,22 +234,8 @@ type invalidated map[string]int
 
 func (i invalidated) Invalidate(key stack.Key) { i[key.ID.String()]++ }
 
-func TestAResyncReadsAWSAgainOnlyWhereNothingElseDoes(t *testing.T) {
+func TestAResyncReadsAWSAgainOnlyIfItIsToldTo(t *testing.T) {
 	t.Parallel()
-	for flags, want := range map[string]bool{
-		"":                         false,
-		"--drift-check-interval=0": true,
-		"--sync-period=10m":        true,
-		"--sync-period=2h":         false,
-	} {
-		c, err := config.Parse(append([]string{"--cluster-name=c", "--aws-vpc-id=vpc-0a1de000000000001", "--aws-region=us-west-2"}, strings.Fields(flags)...))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := rereadAtResync(c); got != want {
-			t.Errorf("%q: %v", flags, got)
-		}
-	}
 	r, all := newReach(t), invalidated{}
 	i := &networkingv1.Ingress{}
 	if err := r.client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "web"}, i); err != nil {

@@ -60,6 +60,9 @@ func newRetries(now func() time.Time) *retries {
 	return &retries{of: backoff.NewFailures[retryKey](backoff.Policy{}, now, nil)}
 }
 
+// len is the number of stacks and causes with failures.
+func (r *retries) len() int { return r.of.Len() }
+
 // failed counts a pass and returns the pause until the next one.
 func (r *retries) failed(key stack.Key, c cause) time.Duration {
 	n, _ := r.of.Failed(retryKey{key, c})
@@ -96,9 +99,10 @@ func (s *stacks) edited(key stack.Key, w front.Input) bool {
 	now := editsOf(w)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before, known := s.edits[key]
-	s.edits[key] = now
-	return known && before != now
+	st := s.state(key)
+	before := st.edits
+	st.edits = now
+	return before != "" && before != now
 }
 
 // editsOf identifies what people wrote of a wish's members.

@@ -2,20 +2,14 @@ package controller
 
 import (
 	"context"
-	"errors"
-	"slices"
 	"sync"
 	"time"
 
-	"github.com/go-logr/logr"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/brake"
-	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/compile"
@@ -24,14 +18,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 )
@@ -66,24 +56,13 @@ type stacks struct {
 	retries    *retries
 
 	mu     sync.Mutex
-	memory map[stack.Key]*compile.Memory
-	edits  map[stack.Key]string // what the members of the last pass said; see editsOf
-	// duplicates are the guards on the deletion of duplicates, by ARN or group id; see noteDuplicates.
-	duplicates map[stack.Key]duplicates
-	missed     map[stack.Key][]facts.Need // what was asked in vain in the last pass
-	// discoveries are what stacks asked of the list of certificates; those that name their certificates are not in it.
-	discoveries map[stack.Key]discovery
+	states map[stack.Key]*stackState
 }
 
 // Reconcile makes one pass over a stack. It returns an error only for what a retry may cure; findings that only an edit can
 // cure are told as events and wait for the edit.
-func (s *stacks) Reconcile(ctx context.Context, key stack.Key) (reconcile.Result, error) {
-	r, err := s.reconcile(ctx, key)
-	s.retries.unheard.Note(key, err)
-	return r, err
-}
-
-func (s *stacks) reconcile(ctx context.Context, key stack.Key) (reconcile.Result, error) {
+func (s *stacks) Reconcile(ctx context.Context, key stack.Key) (res reconcile.Result, err error) {
+	defer func() { s.retries.unheard.Note(key, err) }()
 	log := logf.FromContext(ctx)
 	end, err := s.kept.Begin(ctx)
 	if err != nil {
@@ -126,7 +105,7 @@ func (s *stacks) reconcile(ctx context.Context, key stack.Key) (reconcile.Result
 		s.retries.forget(key)
 		s.inventory.Retry(key)
 	}
-	res, err := s.pass(ctx, log, key, w, !edited, s.addFinalizers)
+	res, err = s.pass(ctx, log, key, w, !edited, s.addFinalizers)
 	if ctx.Err() != nil { // the process ends, or leads no more: whatever failed by that is no failure
 		return reconcile.Result{}, nil
 	}
@@ -148,345 +127,4 @@ func again(stale bool) (reconcile.Result, error) {
 		return reconcile.Result{}, queue.ErrRequeue
 	}
 	return reconcile.Result{}, nil
-}
-
-// pass makes one over a wish. mark puts our finalizer on its members before anything of theirs is made; unedited tells that the
-// members are as they were in the last pass.
-func (s *stacks) pass(ctx context.Context, log logr.Logger, key stack.Key, w front.Input, unedited bool,
-	mark func(context.Context, stack.ID, []metav1.Object) refusedWrites) (reconcile.Result, error) {
-	ctx, stale := cache.NoteStale(ctx)
-	t := tale{key: key, input: w, unedited: unedited, found: slices.Clone(w.Found)}
-	spent := s.metrics.StartStage(s.front.Owner(), metrics.StageBuild)
-	c, err := s.compileWish(ctx, key, w, stale)
-	spent()
-	if err != nil {
-		t.found, t.partial = append(t.found, refusal(err, w)...), true
-		s.tell(ctx, t)
-		return reconcile.Result{}, err
-	}
-	t.compiled = c
-	t.found = append(t.found, c.Diagnostics...)
-	if c.Stack == nil {
-		t.found = append(t.found, waitForOthers(w, t.found)...)
-		s.tell(ctx, t)
-		// Whoever leaves must not wait for those who stay to become valid: what is left of it goes with the next plan.
-		if refused := s.release(ctx, key, w, nil); len(refused) > 0 {
-			return reconcile.Result{}, refused.err()
-		}
-		return s.retryLater(key, t.found, stale())
-	}
-	spent = s.metrics.StartStage(s.front.Owner(), metrics.StageFinalizer)
-	refused := mark(ctx, key.ID, w.Members)
-	spent()
-	switch {
-	case len(refused) == 0:
-	case len(refused) == len(w.Members) || refused.raced():
-		return s.unwritten(ctx, t, diag.FinalizerNotAdded, refused)
-	default: // the others go on, without those of which nothing is in AWS yet
-		left, err := s.unmade(ctx, key, w, c, refused)
-		if err != nil {
-			t.found, t.partial = append(append(t.found, refused.found(diag.FinalizerNotAdded)...), refusal(err, w)...), true
-			s.tell(ctx, t)
-			return reconcile.Result{}, errors.Join(err, refused.err())
-		}
-		w.Found = append(slices.Clone(w.Found), refused.found(diag.FinalizerNotAdded)...)
-		marked := func(context.Context, stack.ID, []metav1.Object) refusedWrites { return nil }
-		res, err := s.pass(ctx, log, key, left.without(w), unedited, marked)
-		return s.soonest(key, res.RequeueAfter, errors.Join(err, refused.err()))
-	}
-	t.found, t.stale = append(t.found, s.showPlan(ctx, c.Stack, w)...), stale()
-	spent = s.metrics.StartStage(s.front.Owner(), metrics.StageDeploy)
-	observed, err := s.expect(ctx, key, c.Stack, w)
-	if err != nil {
-		t.found, t.partial = append(t.found, refusal(err, w)...), true
-		s.tell(ctx, t)
-		return reconcile.Result{}, err
-	}
-	p := diff.Stack(c.Stack, c.Keep, observed, s.policyOf(key, w))
-	if p.Assumed || observed.Assumed != nil && len(w.Leaving) > 0 { // who leaves may be released only once nothing of his is there
-		s.inventory.Verify(key)
-		return s.pass(ctx, log, key, w, unedited, mark)
-	}
-	observed, p, disowned, err := s.confirm(ctx, key, c, w, observed)
-	t.found = append(t.found, disowned...)
-	if err != nil {
-		t.found, t.partial = append(t.found, refusal(err, w)...), true
-		s.tell(ctx, t)
-		return reconcile.Result{}, err
-	}
-	var unwritten refusedWrites
-	if !s.holdDeletion(key, w, c.Stack, &p) {
-		unwritten = s.withdraw(ctx, observed, w.Leaving)
-	}
-	if unwritten.raced() {
-		return s.unwritten(ctx, t, diag.StatusNotWritten, unwritten)
-	}
-	if err := s.noteDuplicates(ctx, key, &p, c.Stack.Removal); err != nil {
-		t.found, t.partial = append(t.found, unkept(err, w)...), true
-		s.tell(ctx, t)
-		return reconcile.Result{}, err
-	}
-	s.metrics.CountSteps(s.front.Owner(), &p)
-	var result apply.Result
-	if p.Empty() {
-		s.inventory.Calm(key)
-	} else {
-		log.Info("carrying out plan", "summary", p.Summary(), "steps", describe(&p))
-		result = apply.Run(ctx, p, apply.Deps{Clients: s.clients, Inventory: s.inventory, Bindings: s.bindings, Now: s.now, Awaited: s.awaited, Stabilize: s.stabilize})
-	}
-	spent()
-	end := s.judge(&p, result, c.Origins, w)
-	t.found, t.plan, t.result, t.waiting = append(t.found, end.found...), &p, result, end.waiting
-	t.changed = result.Count(apply.Done) > 0 && end.err == nil && end.wait.IsZero()
-	unwritten = append(unwritten, s.recordSecrets(ctx, c, &p, result, w.Members)...)
-	spent = s.metrics.StartStage(s.front.Owner(), metrics.StageStatus)
-	after, switched, unshown, err := s.showLoadBalancer(ctx, key, c.Stack, c.Keep, w, handedOver(&p, result))
-	spent()
-	if err != nil {
-		t.found, t.partial, t.changed = append(t.found, refusal(err, w)...), true, false
-		s.tell(ctx, t)
-		return reconcile.Result{}, err
-	}
-	t.observed = &after
-	s.keepObserved(key)
-	if s.reviewSoon != nil && !t.unedited && !p.Empty() && !creates(&p) { // not for what is put back: two who disagree would go on for ever
-		s.reviewSoon(key)
-	}
-	unwritten = append(unwritten, unshown...)
-	if unwritten.raced() {
-		return s.unwritten(ctx, t, diag.StatusNotWritten, unwritten)
-	}
-	if len(unwritten) > 0 {
-		t.found, t.changed, t.partial = append(t.found, unwritten.found(diag.StatusNotWritten)...), false, true
-	}
-	var held bool
-	if g := observed.CertificatesUnread; g != nil && !w.Wanted { // whoever owns some stays until they are known to be gone
-		t.found, held = append(t.found, certificatesUnread(*g, w)...), true
-	}
-	s.tell(ctx, t)
-	if switched != nil && len(unwritten) == 0 { // nobody is told any more of the one that they showed
-		w.Members = switched
-		return s.pass(ctx, log, key, w, unedited, mark)
-	}
-	if !end.vital && !held && !w.Wanted {
-		gone, wait, err := s.inventory.Certain(ctx, key, oldest(w.Leaving))
-		if err != nil || !gone.Proven() {
-			return s.soonest(key, wait, errors.Join(err, unwritten.err()))
-		}
-	}
-	if !end.vital && !held { // what is optional or cosmetic keeps nobody from leaving
-		spent = s.metrics.StartStage(s.front.Owner(), metrics.StageRelease)
-		refused := s.release(ctx, key, w, unwritten)
-		spent()
-		if len(refused) > 0 {
-			return s.unwritten(ctx, t, diag.FinalizerNotRemoved, refused)
-		}
-	}
-	res, err := s.next(t, end, observed.Pending)
-	if len(unwritten) == 0 {
-		return res, err
-	}
-	return s.soonest(key, res.RequeueAfter, errors.Join(err, unwritten.err()))
-}
-
-// next tells when to make another pass after one that came to its end. pending tells that add-ons were still being read.
-func (s *stacks) next(t tale, end verdict, pending bool) (reconcile.Result, error) {
-	key := t.key
-	var wait time.Duration
-	if !end.wait.IsZero() {
-		wait = max(end.wait.Sub(s.now()), 50*time.Millisecond)
-	}
-	switch {
-	case end.err != nil || wait > 0:
-		return s.soonest(key, wait, end.err)
-	case end.refused:
-		return s.retries.later(key, guarded), nil
-	case !end.retry.IsZero():
-		return reconcile.Result{RequeueAfter: max(end.retry.Sub(s.now()), queue.Coalesce)}, nil
-	case pending:
-		return s.retries.later(key, readingAddOns), nil
-	}
-	s.retries.done(key, guarded)
-	s.retries.done(key, readingAddOns)
-	if imported(t.plan, t.result) {
-		return reconcile.Result{}, queue.ErrRequeue // now that it has an ARN, listeners can name it
-	}
-	if wait := s.inventory.CertificateWait(key); wait > 0 {
-		return reconcile.Result{RequeueAfter: wait}, nil
-	}
-	return s.retryLater(key, t.found, t.stale)
-}
-
-// soonest has a pass made again that failed, or in which something waits for AWS. What fails on and on must not keep off for minutes
-// what only waits a moment, but neither may it be tried each moment.
-func (s *stacks) soonest(key stack.Key, wait time.Duration, err error) (reconcile.Result, error) {
-	if err == nil || wait == 0 {
-		return reconcile.Result{RequeueAfter: wait}, err
-	}
-	return reconcile.Result{RequeueAfter: max(wait, min(s.retries.failed(key, failing), longestBesideWaiting))}, nil
-}
-
-// imported reports whether a certificate came to be that no listener could name before.
-func imported(p *plan.Plan, r apply.Result) bool {
-	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
-		op, ok := step.Op.(elb.ImportCertificate)
-		return ok && op.At == (stack.Ref{}) && r.Outcomes[step.ID].State == apply.Done
-	})
-}
-
-// retryLater looks again in a while if the pass rests on answers that AWS is being asked for again, or if something was found that may become
-// right without an edit of the objects.
-func (s *stacks) retryLater(key stack.Key, found diag.List, stale bool) (reconcile.Result, error) {
-	if stale {
-		return s.retries.later(key, staleFacts), nil
-	}
-	s.retries.done(key, staleFacts)
-	if slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Class == diag.Transient && d.Code != diag.FinalizerNotAdded }) {
-		return s.retries.later(key, readingFacts), nil
-	}
-	s.retries.done(key, readingFacts)
-	if slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == diag.SecretRefused }) {
-		return s.retries.later(key, refusedSecret), nil
-	}
-	s.retries.done(key, refusedSecret)
-	for _, d := range found {
-		switch d.Class {
-		case diag.Denied, diag.Quota, diag.Throttled:
-			return s.retries.later(key, missing), nil
-		case diag.NotFound, diag.Invalid, diag.Conflict, diag.Note, diag.Transient: // FinalizerNotAdded: that pass is made again as a failed one
-			if missingInAWS(d) {
-				return s.retries.later(key, missing), nil
-			}
-		}
-	}
-	s.retries.done(key, missing)
-	return reconcile.Result{}, nil
-}
-
-// missingInAWS tells a finding that an edit in AWS may cure, which no event announces: a subnet gets its tag, a certificate is
-// issued.
-func missingInAWS(d diag.Diagnostic) bool {
-	return slices.Contains([]diag.Code{
-		diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound, diag.TrustStoreNotFound, diag.WebACLNotFound,
-		diag.HostedZoneNotFound,
-	}, d.Code)
-}
-
-// compileWish compiles a wish and keeps the members that came out well for the next time. stale tells whether an answer is past its lifetime:
-// that something is missing in AWS is not concluded from such a one.
-func (s *stacks) compileWish(ctx context.Context, key stack.Key, w front.Input, stale func() bool) (compile.Result, error) {
-	s.mu.Lock()
-	before, missed := s.memory[key], s.missed[key]
-	delete(s.missed, key)
-	s.mu.Unlock()
-	// It may be there now. (Forgotten any earlier, it would be read again for another stack before it is there, and believed.)
-	s.inventory.InvalidateFacts(missed...)
-	c, needs, err := front.Compile(ctx, s.inventory, key, w, s.compile, before)
-	if err == nil && stale() && slices.ContainsFunc(c.Diagnostics, missingInAWS) { // what is missing may have come since
-		s.inventory.InvalidateFacts(askedAnew(needs)...)
-		c, needs, err = front.Compile(ctx, s.inventory, key, w, s.compile, before)
-	}
-	if err != nil || !w.Wanted {
-		return c, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.memory[key] = c.Memory
-	s.kept.Put(checkpoint.Memory, key.String(), c.Memory)
-	if d := discoveryOf(w.LoadBalancer, c.Memory.Good, c.Diagnostics); len(d.hosts) > 0 {
-		s.discoveries[key] = d
-	} else {
-		delete(s.discoveries, key)
-	}
-	if slices.ContainsFunc(c.Diagnostics, missingInAWS) {
-		s.missed[key] = slices.DeleteFunc(askedAnew(needs), func(n facts.Need) bool { return n.Kind == facts.NeedCertificates }) // see certificateWatch
-	}
-	return c, nil
-}
-
-// askedAnew are the needs that AWS answers, without those of the stack itself, of which the inventory hears.
-func askedAnew(needs []facts.Need) []facts.Need {
-	return slices.DeleteFunc(slices.Clone(needs), func(n facts.Need) bool { return n.Kind == facts.NeedStack || n.Kind == facts.NeedStackDetails })
-}
-
-// restore takes over what earlier processes remembered of the owner's stacks.
-func (s *stacks) restore(kept map[stack.Key]*compile.Memory) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for key, m := range kept {
-		if s.memory[key] == nil && key.Owner == s.front.Owner() {
-			s.memory[key] = m
-		}
-	}
-}
-
-// creates reports whether a plan makes a load balancer, of which nothing can be changed by hand yet.
-func creates(p *plan.Plan) bool {
-	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
-		_, ok := step.Op.(elb.CreateLoadBalancer)
-		return ok
-	})
-}
-
-// keepObserved has the next process begin with what is known of a stack.
-func (s *stacks) keepObserved(key stack.Key) {
-	if d := s.inventory.Deep(key); !d.Empty() {
-		s.kept.Put(checkpoint.Observed, key.String(), d)
-	} else {
-		s.kept.Delete(checkpoint.Observed, key.String())
-	}
-}
-
-// expect is what AWS holds of a stack, as far as it is known; parts of it may be assumptions.
-func (s *stacks) expect(ctx context.Context, key stack.Key, desired *stack.Stack, w front.Input) (elb.Observed, error) {
-	o, err := s.inventory.Observed(ctx, key, desired)
-	if err != nil {
-		return elb.Observed{}, err
-	}
-	o.Hostnames = w.Hostnames()
-	o.Bindings, err = s.bindings.of(ctx, key)
-	return o, err
-}
-
-// observe is what AWS holds of a stack, for callers who conclude more from it than that nothing is to be done: what is only assumed is
-// read first.
-func (s *stacks) observe(ctx context.Context, key stack.Key, desired *stack.Stack, w front.Input) (elb.Observed, error) {
-	o, err := s.expect(ctx, key, desired, w)
-	if err != nil || o.Assumed == nil {
-		return o, err
-	}
-	s.inventory.Verify(key)
-	return s.expect(ctx, key, desired, w)
-}
-
-func (s *stacks) forget(key stack.Key) {
-	s.index.Forget(key)
-	s.brake.Forget(key.String())
-	s.reporter.End(key.String())
-	s.inventory.Forget(key)
-	s.retries.forget(key)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.memory, key)
-	s.kept.Delete(checkpoint.Memory, key.String())
-	s.kept.Delete(checkpoint.Observed, key.String())
-	delete(s.edits, key)
-	delete(s.duplicates, key)
-	s.kept.Delete(checkpoint.Duplicates, key.String())
-	delete(s.missed, key)
-	delete(s.discoveries, key)
-	s.board.Delete(key)
-}
-
-// describe lists a plan's steps for the log, one short text each.
-func describe(p *plan.Plan) []string {
-	out := make([]string, 0, len(p.Steps))
-	for _, st := range p.Steps {
-		text := string(st.ID)
-		if len(st.Why) > 0 {
-			text += " (" + st.Why[0] + ")"
-		}
-		out = append(out, text)
-	}
-	return out
 }

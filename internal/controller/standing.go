@@ -22,9 +22,7 @@ func (s *stacks) unmade(ctx context.Context, key stack.Key, w front.Input, c com
 	}
 	policy := s.policyOf(key, w)
 	with := diff.Stack(c.Stack, c.Keep, observed, policy)
-	s.mu.Lock()
-	memory := s.memory[key]
-	s.mu.Unlock()
+	memory := s.memoryOf(key)
 	var out refusedWrites
 	for _, r := range lacking {
 		rest, _, err := front.Compile(ctx, s.inventory, key, refusedWrites{r}.without(w), s.compile, memory)

@@ -1,13 +1,18 @@
 package controller
 
 import (
+	"github.com/go-logr/logr"
+	clientfake "k8s.io/client-go/kubernetes/fake"
+
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/secret"
+
 	"context"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -257,7 +262,8 @@ func TestASecretThatCannotBeReadIsToldAndOpensNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			api, secrets := secretReader(t, time.Now)
+			api := clientfake.NewClientset()
+			secrets := secret.New(api, nil, reads.NewIndex[stack.Key](), time.Now, logr.Discard())
 			api.PrependReactor("*", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, c.err })
 			s, events := planner(t, served("listen-ports", `[{"HTTPS": 443}]`, "auth-type", "oidc", "auth-idp-oidc",
 				`{"issuer": "https://idp.example.com", "authorizationEndpoint": "https://idp.example.com/a", "tokenEndpoint": "https://idp.example.com/t", "userInfoEndpoint": "https://idp.example.com/u", "secretName": "idp"}`)...)
@@ -294,10 +300,10 @@ func TestASecretThatCannotBeReadIsToldAndOpensNothing(t *testing.T) {
 func TestASecretThatCannotBeReadWithholdsOnlyWhatNeedsIt(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		secret string
-		err    error
-		asked  bool
-		want   string
+		named string
+		err   error
+		asked bool
+		want  string
 	}{
 		"the API server does not answer":       {"idp", context.DeadlineExceeded, true, "[SecretUnread]"},
 		"the API server has an error":          {"idp", apierrors.NewInternalError(context.Canceled), true, "[SecretUnread]"},
@@ -306,10 +312,11 @@ func TestASecretThatCannotBeReadWithholdsOnlyWhatNeedsIt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			api, secrets := secretReader(t, time.Now)
+			api := clientfake.NewClientset()
+			secrets := secret.New(api, nil, reads.NewIndex[stack.Key](), time.Now, logr.Discard())
 			api.PrependReactor("*", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, c.err })
 			objects := served("group.name", "doors", "listen-ports", `[{"HTTPS": 443}]`, "auth-type", "oidc", "auth-idp-oidc",
-				`{"issuer": "https://idp.example.com", "authorizationEndpoint": "https://idp.example.com/a", "tokenEndpoint": "https://idp.example.com/t", "userInfoEndpoint": "https://idp.example.com/u", "secretName": "`+c.secret+`"}`)
+				`{"issuer": "https://idp.example.com", "authorizationEndpoint": "https://idp.example.com/a", "tokenEndpoint": "https://idp.example.com/t", "userInfoEndpoint": "https://idp.example.com/u", "secretName": "`+c.named+`"}`)
 			key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "doors"}}
 			other := annotated("other", map[string]string{"alb.ingress.kubernetes.io/group.name": "doors"})
 			s, events := planner(t, append(objects, other)...)
