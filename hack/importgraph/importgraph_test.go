@@ -44,6 +44,7 @@ var layers = [][]string{
 	{"internal/targets"},
 	{"internal/status", "internal/webhook"},
 	{"internal/controller/lbstatus", "internal/controller/secret", "internal/controller/targethealth"},
+	{"internal/controller/stacks"},
 	{"internal/controller"},
 }
 

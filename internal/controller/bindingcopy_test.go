@@ -116,7 +116,7 @@ func TestACopyOfABindingDoesNotServeWhileTheOriginalIsMadeAgain(t *testing.T) {
 	if got := l.targets(original.Spec.TargetGroupARN); slices.Contains(got, "10.0.128.66:8080") {
 		t.Errorf("targets %v while there is no original", got)
 	}
-	l.ingresses.bindings.vanished(&original)
+	l.ingresses.Bindings.NoteDeleted(&original)
 	l.settle(implicit("front"))
 	if got := l.targets(original.Spec.TargetGroupARN); !slices.Equal(got, []string{"10.0.128.50:8080"}) {
 		t.Errorf("targets %v", got)

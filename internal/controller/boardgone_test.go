@@ -99,7 +99,7 @@ func TestStacksGoOnWithoutTheDefinitionOfTheirStatusObjects(t *testing.T) {
 	}, funcr.Options{}))
 	woken := make(chan struct{}, 1)
 	b.OnInstalled = func() { woken <- struct{}{} }
-	l.ingresses.board = b
+	l.ingresses.Status = b
 	shown := func() (of []string) {
 		var list v1alpha1.LoadBalancerList
 		l.must(objects.List(t.Context(), &list))

@@ -29,6 +29,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
+	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/kube"
@@ -117,7 +118,7 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 	"backend group": func(t *testing.T, trouble bool) int {
 		l := newLab(t, account.Profile{}, labClass(), labService("web"), labIngress("web", nil, "web"))
 		l.settle(implicit("web"))
-		b := l.ingresses.backend
+		b := l.ingresses.Backend
 		if trouble {
 			web := &networkingv1.Ingress{}
 			l.get(web, "web")
@@ -126,9 +127,9 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 			l.fault(gate.Fault{Action: "DeleteSecurityGroup", Code: "DependencyViolation"})
 		}
 		mark := l.mark()
-		b.check()
+		b.Check()
 		for end := l.clock.Now().Add(budgeted); l.clock.Now().Before(end); {
-			pause := b.look(t.Context())
+			pause := b.Look(t.Context())
 			if pause == 0 {
 				break
 			}
@@ -180,11 +181,11 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		if trouble {
 			l.fault(gate.Fault{Action: "ListCertificates", Kind: "denied"})
 		}
-		w := &certificateWatch{read: l.inventory.ReadCertificates, stacks: l.ingresses, others: true, log: logr.Discard()}
+		w := &stacks.CertificateWatcher{Read: l.inventory.ReadCertificates, Reconciler: l.ingresses, Always: true, Log: logr.Discard()}
 		mark := l.mark()
-		for range budgeted / certificateTick {
-			l.clock.Advance(certificateTick)
-			w.look(t.Context())
+		for range budgeted / stacks.CertificateTick {
+			l.clock.Advance(stacks.CertificateTick)
+			w.Look(t.Context())
 		}
 		n, _ := l.counts(mark)
 		return n

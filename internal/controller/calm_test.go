@@ -64,7 +64,7 @@ func (l *lab) pass(span time.Duration, loops []loop, keys ...stack.Key) {
 		case errors.Is(err, queue.ErrRequeue) || apierrors.IsConflict(err):
 			due[u] = now.Add(queue.Coalesce)
 		case err != nil && u.stack != (stack.Key{}):
-			due[u] = now.Add(l.of(u.stack).retries.When(u.stack))
+			due[u] = now.Add(l.of(u.stack).Retries.When(u.stack))
 		case err != nil:
 			due[u] = now.Add(l.bound.unheard.Pause(reconcile.Request{NamespacedName: u.binding}, failures.When(u)))
 		case r.RequeueAfter > 0:
@@ -450,7 +450,7 @@ func TestStandingTroubleIsCalm(t *testing.T) {
 					t.Errorf("%s is told %d times, want at most %d:\n%s", object, len(texts), tc.events, strings.Join(texts, "\n"))
 				}
 			}
-			if n := l.ingresses.retries.len(); n > 3 {
+			if n := l.ingresses.Retries.Len(); n > 3 {
 				t.Errorf("%d counts of retries for one stack", n)
 			}
 			if n := l.bound.failures.Len(); n > 1 {

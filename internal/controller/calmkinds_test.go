@@ -54,7 +54,7 @@ var calmKinds = map[string]struct {
 		l.flags("--enable-tls-secret-import=true")
 		api, secrets := secretReader(l.T, l.clock.Now, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "tls", ResourceVersion: "1"}, Type: corev1.SecretTypeTLS,
 			Data: map[string][]byte{"tls.crt": []byte("no certificate"), "tls.key": []byte("no key")}})
-		l.ingresses.secrets = secrets
+		l.ingresses.Secrets = secrets
 		l.tlsOf("import-tls-secrets", "tls")
 		l.Cleanup(func() {
 			if n := len(api.Actions()); n > 15 {
@@ -110,7 +110,7 @@ func TestStandingTroubleOfWhatALoadBalancerRestsOnIsCalm(t *testing.T) {
 			if warned > len(tc.told) {
 				t.Errorf("%d events in twenty minutes tell of trouble:\n%s", warned, all)
 			}
-			if n, m := l.ingresses.retries.len(), l.bound.failures.Len(); n > 3 || m > 1 {
+			if n, m := l.ingresses.Retries.Len(), l.bound.failures.Len(); n > 3 || m > 1 {
 				t.Errorf("%d counts of retries for one stack, %d of failures for one binding", n, m)
 			}
 		})

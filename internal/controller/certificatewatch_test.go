@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -57,11 +58,11 @@ func TestACertificateThatComesOrGoesReachesExactlyTheStacksThatAskedForItsHosts(
 	keys := []stack.Key{implicit("a"), implicit("b"), implicit("known"), implicit("named"), implicit("plain")}
 	l.settle(keys...)
 	q := &woken{}
-	l.ingresses.waker.SetQueue(q)
-	w := &certificateWatch{read: l.inventory.ReadCertificates, stacks: l.ingresses, others: true, log: logr.Discard()}
+	l.ingresses.Waker.SetQueue(q)
+	w := &stacks.CertificateWatcher{Read: l.inventory.ReadCertificates, Reconciler: l.ingresses, Always: true, Log: logr.Discard()}
 	look := func(step string, want ...string) {
 		t.Helper()
-		w.look(t.Context())
+		w.Look(t.Context())
 		if d := cmp.Diff(want, q.take()); d != "" {
 			t.Errorf("%s: %s", step, d)
 		}
@@ -87,11 +88,11 @@ func TestACertificateThatComesOrGoesReachesExactlyTheStacksThatAskedForItsHosts(
 
 	mark := l.mark()
 	for range 100 { // nobody is without any more: looks become rare
-		l.clock.Advance(certificateTick)
-		w.look(t.Context())
+		l.clock.Advance(stacks.CertificateTick)
+		w.Look(t.Context())
 	}
 	if n := len(l.sim.Gate.Calls(gate.Filter{After: mark, Action: "ListCertificates"})); n > 1 {
-		t.Errorf("%d listings in %s", n, 100*certificateTick)
+		t.Errorf("%d listings in %s", n, 100*stacks.CertificateTick)
 	}
 	second := l.certify("www.example.com")
 	l.clock.Advance(10 * time.Minute)

@@ -149,7 +149,7 @@ func (l *lab) passWith(d time.Duration, keys ...stack.Key) {
 	l.pass(d, []loop{
 		{15 * time.Second, func(ctx context.Context) { l.bound.drains.lookAtOne(ctx) }},
 		{30 * time.Second, func(ctx context.Context) {
-			l.ingresses.backend.look(ctx)
+			l.ingresses.Backend.Look(ctx)
 		}},
 	}, keys...)
 }

@@ -138,7 +138,7 @@ func (w *workers) pass(u workUnit) {
 	case errors.Is(err, queue.ErrRequeue) || apierrors.IsConflict(err):
 		pause = queue.Coalesce
 	case err != nil && u.stack != (stack.Key{}):
-		pause = w.of(u.stack).retries.When(u.stack)
+		pause = w.of(u.stack).Retries.When(u.stack)
 	case err != nil:
 		pause = w.failures.When(u)
 	default:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -53,13 +54,13 @@ func (s *soak) finish() {
 // remembered counts what the process that leads keeps of objects.
 func (s *soak) remembered() map[string]int {
 	out := map[string]int{
-		"written bindings": s.ingresses.bindings.len(), "wanted rules": len(s.bound.rules.wanted), "rules to end": len(s.bound.rules.ending),
+		"written bindings": s.ingresses.Bindings.Len(), "wanted rules": len(s.bound.rules.wanted), "rules to end": len(s.bound.rules.ending),
 		"rules that are waited for": len(s.bound.rules.waiting), "looks at health": s.bound.health.Groups(), "bindings in vain": s.bound.unheard.Len(),
 		"groups to place": s.bound.rules.placing.Len(), "groups to bring": s.bound.rules.groups.Len(), "gates": s.bound.gates.Bindings(),
 	}
-	for _, x := range []*stacks{s.ingresses, s.services} {
-		owner := string(x.front.Owner())
-		for what, n := range x.counts() {
+	for _, x := range []*stacks.Reconciler{s.ingresses, s.services} {
+		owner := string(x.Front.Owner())
+		for what, n := range x.Counts() {
 			out[what+" of "+owner] = n
 		}
 	}
@@ -92,8 +93,8 @@ func (s *soak) freshStart() *lab {
 	fresh := newLab(s.T, account.Profile{}, s.anew()...)
 	fresh.bindTheirs(s.allBindings())
 	var keys []stack.Key
-	for _, x := range []*stacks{s.ingresses, s.services} {
-		keys = append(keys, x.index.Units()...)
+	for _, x := range []*stacks.Reconciler{s.ingresses, s.services} {
+		keys = append(keys, x.Index.Units()...)
 	}
 	fresh.pass(time.Minute, nil, keys...)
 	return fresh

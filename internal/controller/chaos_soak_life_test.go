@@ -23,6 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -48,7 +49,7 @@ func (s *soak) begin() {
 	s.client = informers{live, s.cluster}
 	s.restart()
 	s.client = users
-	s.ingresses.live, s.services.live, s.bound.live = live, live, live
+	s.ingresses.Live, s.services.Live, s.bound.live = live, live, live
 	s.bound.claims = &claimMaps{read: live, write: live}
 	s.bound.writes.beside = true
 	if s.remembers {
@@ -57,17 +58,17 @@ func (s *soak) begin() {
 		life.closing = func() {}
 	}
 	for _, l := range []interface{ Start(context.Context) error }{
-		s.bound.rules, s.bound.writes, s.bound.drains, s.bound.health, s.ingresses.backend,
-		&loader{inventory: s.inventory, kept: s.kept, stacks: []*stacks{s.ingresses, s.services}, log: logr.Discard()},
+		s.bound.rules, s.bound.writes, s.bound.drains, s.bound.health, s.ingresses.Backend,
+		&loader{inventory: s.inventory, kept: s.kept, stacks: []*stacks.Reconciler{s.ingresses, s.services}, log: logr.Discard()},
 		&lbstatus.ProvisioningWatcher{Starting: s.inventory.Starting, Refresh: s.inventory.RefreshStates, Now: s.clock.Now, Log: logr.Discard(), Wake: s.wake},
-		&certificateWatch{read: s.inventory.ReadCertificates, stacks: s.ingresses, others: true, log: logr.Discard()},
+		&stacks.CertificateWatcher{Read: s.inventory.ReadCertificates, Reconciler: s.ingresses, Always: true, Log: logr.Discard()},
 	} {
 		life.running.Go(func() { _ = l.Start(ctx) })
 	}
 	s.bound.rules.groups.Gather = queue.Coalesce
 	w := wiring{config: s.config, inventory: s.inventory, now: s.clock.Now, log: logr.Discard()}
-	sweep := w.newSweep([]*stacks{s.ingresses, s.services}, s.bound, s.wake)
-	s.ingresses.reviewSoon, s.services.reviewSoon = sweep.soon, sweep.soon
+	sweep := w.newSweep([]*stacks.Reconciler{s.ingresses, s.services}, s.bound, s.wake)
+	s.ingresses.ScheduleReview, s.services.ScheduleReview = sweep.soon, sweep.soon
 	s.watch(life)
 	life.running.Go(func() { _ = sweep.Start(ctx) })
 	s.life = life
@@ -105,30 +106,30 @@ func (s *soak) remember(life *soakLife, live client.Client) {
 	kept := checkpoint.NewKeeper(checkpoint.New(live, checkpointConfig(s.config, "kube-system", s.clock.Now, logr.Discard())), func(kept checkpoint.Kept) {
 		inv.Assume(deeps(kept, s.clock.Now()), kept.At)
 		registry.Assume(registrations(kept, s.clock.Now()))
-		ingresses.restore(kept)
-		services.restore(kept)
+		ingresses.Restore(kept)
+		services.Restore(kept)
 	}, logr.Discard())
 	kept.Registered = func() map[string]any { return asValues(registry.Registered()) }
-	s.kept, s.ingresses.kept, s.services.kept, s.bound.kept = kept, kept, kept, kept
+	s.kept, s.ingresses.Checkpoints, s.services.Checkpoints, s.bound.kept = kept, kept, kept, kept
 	ctx, closing := context.WithCancel(s.Context())
 	life.closing = closing
 	life.running.Go(func() { _ = kept.Start(ctx) })
 }
 
 // wake queues a stack.
-func (s *soak) wake(key stack.Key) { s.of(key).waker.Wake(queue.Normal, key) }
+func (s *soak) wake(key stack.Key) { s.of(key).Waker.Wake(queue.Normal, key) }
 
 // watch starts work queues and has events fill them, as the controller's setup does.
 func (s *soak) watch(life *soakLife) {
 	s.Helper()
 	c := s.config
 	b := s.bound
-	ingresses := work(life, s.ingresses, c.IngressWorkers, s.ingresses.retries)
-	services := work(life, s.services, c.ServiceWorkers, s.services.retries)
+	ingresses := work(life, s.ingresses, c.IngressWorkers, s.ingresses.Retries)
+	services := work(life, s.services, c.ServiceWorkers, s.services.Retries)
 	bindings := work(life, b, c.BindingWorkers, queue.RateLimiter[reconcile.Request]{
 		TypedRateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](queue.FirstRetry, c.BindingMaxBackoff), Units: &b.unheard})
-	s.ingresses.waker.SetQueue(ingresses)
-	s.services.waker.SetQueue(services)
+	s.ingresses.Waker.SetQueue(ingresses)
+	s.services.Waker.SetQueue(services)
 	b.waker.SetQueue(bindings)
 	b.registry.Patience = -1
 	b.registry.Progress = b.callEnded
@@ -140,13 +141,13 @@ func (s *soak) watch(life *soakLife) {
 			s.wake(key)
 		}
 	}
-	loader, _ := s.ingresses.front.(front.Ingress)
-	m := &memberships{front: loader, reader: s.ingresses.client, classes: reads.NewIndex[types.NamespacedName](), reporter: s.ingresses.reporter}
-	balancers, _ := s.services.front.(front.Service)
-	vanished := s.ingresses.bindings.vanished
-	member, class := m.ingressEvent(s.ingresses), m.classEvent(s.ingresses, objects.IngressClass)
-	backends, owner, ownerToo := wake(s.ingresses, objects.Service), owned(stack.Ingress, vanished), owned(stack.Service, vanished)
-	ofService := s.services.serviceEvent(balancers, nil)
+	loader, _ := s.ingresses.Front.(front.Ingress)
+	m := &stacks.IngressEvents{Front: loader, Reader: s.ingresses.Client, Classes: reads.NewIndex[types.NamespacedName](), Reporter: s.ingresses.Reporter}
+	balancers, _ := s.services.Front.(front.Service)
+	vanished := s.ingresses.Bindings.NoteDeleted
+	member, class := m.Ingress(s.ingresses), m.Class(s.ingresses, objects.IngressClass)
+	backends, owner, ownerToo := stacks.WakeReaders(s.ingresses, objects.Service), stacks.WakeOwner(stack.Ingress, vanished), stacks.WakeOwner(stack.Service, vanished)
+	ofService := s.services.ServiceEvents(balancers, nil)
 	binding, node, pod := b.bindingEvent(), b.nodeEvent(), b.podEvent()
 	ports := b.ofService(client.Object.GetName, portsChanged)
 	endpoints := b.ofService(func(o client.Object) string { return o.GetLabels()[discoveryv1.LabelServiceName] }, endpointsChanged)

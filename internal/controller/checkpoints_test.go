@@ -393,7 +393,7 @@ func TestNoSecretIsInAnyCheckpoint(t *testing.T) {
 		}
 	}
 	l.restart()
-	read := l.ingresses.memoryOf(stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}})
+	read := l.ingresses.MemoryOf(stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}})
 	if read == nil || !read.Good[object].Routes[0].Guard[0].OIDC.Withheld() {
 		t.Errorf("the login is not known to lack its credentials: %+v", read)
 	}
@@ -526,7 +526,7 @@ func TestOnlyAnEditThatChangesTheLoadBalancerBringsItsVerificationForward(t *tes
 	t.Parallel()
 	l := newLab(t, account.Profile{}, pair(nil)...)
 	var soon []stack.Key
-	l.ingresses.reviewSoon = func(key stack.Key) { soon = append(soon, key) }
+	l.ingresses.ScheduleReview = func(key stack.Key) { soon = append(soon, key) }
 	step := func(name string, want int) {
 		t.Helper()
 		l.settle(frontKey)

@@ -24,7 +24,7 @@ func brakedLab(t *testing.T) (l *lab, keys []stack.Key) {
 		l.create(labIngress(name, nil, "web"))
 		keys = append(keys, implicit(name))
 	}
-	l.ingresses.brake = brake.New(2, l.clock.Now)
+	l.ingresses.Brake = brake.New(2, l.clock.Now)
 	l.settle(keys...)
 	l.events = nil
 	return l, keys
@@ -56,8 +56,8 @@ func TestManyDeletionsThatNoObjectAskedForWaitForConsent(t *testing.T) {
 	l.must(l.client.Delete(t.Context(), labClass()))
 	l.create(theirClass("alb"))
 	l.settle(keys...)
-	if l.balancers() != 3 || l.ingresses.brake.Held() != 3 {
-		t.Fatalf("%d load balancers, %d held\n%s", l.balancers(), l.ingresses.brake.Held(), strings.Join(l.events, "\n"))
+	if l.balancers() != 3 || l.ingresses.Brake.Held() != 3 {
+		t.Fatalf("%d load balancers, %d held\n%s", l.balancers(), l.ingresses.Brake.Held(), strings.Join(l.events, "\n"))
 	}
 	told := strings.Join(l.events, "\n")
 	if strings.Count(told, "["+string(diag.DeletionsHeld)+"]") != 3 || !strings.Contains(told, `set annotation alb.ingress.kubernetes.io/allow-deletion: "true"`) {
@@ -80,16 +80,16 @@ func TestManyDeletionsThatNoObjectAskedForWaitForConsent(t *testing.T) {
 	l.must(l.client.Update(t.Context(), ing))
 	l.must(l.client.Delete(t.Context(), labIngress("web-3", nil, "web")))
 	l.settle(keys...)
-	if l.balancers() != 1 || l.ingresses.brake.Held() != 1 {
-		t.Errorf("%d load balancers, %d held", l.balancers(), l.ingresses.brake.Held())
+	if l.balancers() != 1 || l.ingresses.Brake.Held() != 1 {
+		t.Errorf("%d load balancers, %d held", l.balancers(), l.ingresses.Brake.Held())
 	}
 
 	// The class comes back: the last one is wanted again.
 	l.must(l.client.Delete(t.Context(), theirClass("alb")))
 	l.create(labClass())
 	l.settle(keys[4])
-	if l.balancers() != 1 || l.ingresses.brake.Held() != 0 {
-		t.Errorf("%d load balancers, %d held", l.balancers(), l.ingresses.brake.Held())
+	if l.balancers() != 1 || l.ingresses.Brake.Held() != 0 {
+		t.Errorf("%d load balancers, %d held", l.balancers(), l.ingresses.Brake.Held())
 	}
 }
 
@@ -112,8 +112,8 @@ func TestAFewObjectsMayGiveTheirLoadBalancersUp(t *testing.T) {
 	l.reclass("web-0")
 	l.reclass("web-1")
 	l.settle(keys...)
-	if l.balancers() != 3 || l.ingresses.brake.Held() != 0 {
-		t.Errorf("%d load balancers, %d held", l.balancers(), l.ingresses.brake.Held())
+	if l.balancers() != 3 || l.ingresses.Brake.Held() != 0 {
+		t.Errorf("%d load balancers, %d held", l.balancers(), l.ingresses.Brake.Held())
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
@@ -230,14 +231,14 @@ func (s *sweep) look(ctx context.Context, x swept) {
 }
 
 // newSweep wires the sweep to the controllers.
-func (w *wiring) newSweep(all []*stacks, b *targetBindings, wake func(key stack.Key)) *sweep {
+func (w *wiring) newSweep(all []*stacks.Reconciler, b *targetBindings, wake func(key stack.Key)) *sweep {
 	return &sweep{
 		every: w.config.DriftInterval, now: w.now, log: w.log.WithName("drift"),
 		jitter: func() float64 { return 0.5 + rand.Float64() }, //nolint:gosec // spreads load
 		stacks: func() []stack.Key {
 			var keys []stack.Key
 			for _, s := range all {
-				keys = append(keys, s.index.Units()...)
+				keys = append(keys, s.Index.Units()...)
 			}
 			return keys
 		},

@@ -86,11 +86,11 @@ func TestWhatARestrictedCacheDoesNotShowIsUnknown(t *testing.T) {
 func TestARestrictedControllerNeverDeletesTheSharedBackendGroup(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, account.Profile{})
-	if needed, err := l.ingresses.backend.needed(t.Context()); needed || err != nil {
+	if needed, err := l.ingresses.Backend.Needed(t.Context()); needed || err != nil {
 		t.Fatalf("with all namespaces in view and no object, needed is %v, %v", needed, err)
 	}
 	l.restrict("shop", l.client)
-	if needed, err := l.ingresses.backend.needed(t.Context()); !needed || err != nil {
+	if needed, err := l.ingresses.Backend.Needed(t.Context()); !needed || err != nil {
 		t.Errorf("needed is %v, %v", needed, err)
 	}
 }
@@ -112,11 +112,11 @@ func TestABackendGroupThatAWSKeepsIsTriedEverLessOften(t *testing.T) {
 	l.must(l.client.Delete(t.Context(), i))
 	l.settle(implicit("web"))
 
-	backend, mark := l.ingresses.backend, l.mark()
+	backend, mark := l.ingresses.Backend, l.mark()
 	var logged string
-	backend.log = funcr.New(func(_, args string) { logged = args }, funcr.Options{})
+	backend.Log = funcr.New(func(_, args string) { logged = args }, funcr.Options{})
 	for end := l.clock.Now().Add(time.Hour); l.clock.Now().Before(end); {
-		pause := backend.look(t.Context())
+		pause := backend.Look(t.Context())
 		if pause == 0 {
 			t.Fatal("it gives up")
 		}
@@ -137,7 +137,7 @@ func TestABackendGroupThatAWSKeepsIsTriedEverLessOften(t *testing.T) {
 	_, err = l.sim.Compute.RevokeSecurityGroupIngress(t.Context(), &ec2.RevokeSecurityGroupIngressInput{GroupId: aws.String(database), IpPermissions: []ec2types.IpPermission{{
 		IpProtocol: aws.String("tcp"), FromPort: aws.Int32(5432), ToPort: aws.Int32(5432), UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: aws.String(group)}}}}})
 	l.must(err)
-	if pause := backend.look(t.Context()); pause != 0 || slices.Contains(l.left(), "security group "+group) {
+	if pause := backend.Look(t.Context()); pause != 0 || slices.Contains(l.left(), "security group "+group) {
 		t.Errorf("it is not deleted when nothing refers to it any more: next look after %v, left %v", pause, l.left())
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -52,7 +53,7 @@ func TestABindingThatSomebodyDeletesComesBack(t *testing.T) {
 	l := newHealLab(t)
 	before := l.allBindings()[0]
 	l.must(l.client.Delete(t.Context(), &before)) // its finalizer holds it until targets are deregistered
-	handler := owned(stack.Ingress, l.ingresses.bindings.vanished)
+	handler := stacks.WakeOwner(stack.Ingress, l.ingresses.Bindings.NoteDeleted)
 	q := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[stack.Key]())
 	defer q.ShutDown()
 	handler.Delete(t.Context(), event.DeleteEvent{Object: &before}, q)
@@ -105,13 +106,13 @@ func TestWhatWasWrittenToABindingIsForgottenWhenItIsSeenToGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := fake.NewClientBuilder().WithScheme(scheme).Build()
-	b := newBindings(c, func() time.Time { return time.Unix(100, 0) })
+	b := stacks.NewBindingWriter(c, func() time.Time { return time.Unix(100, 0) })
 	key := implicit("front")
 	want := stack.Binding{Name: "k8s-web", Namespace: "shop", Labels: map[string]string{"ingress.k8s.aws/stack-namespace": "shop", "ingress.k8s.aws/stack-name": "front"},
 		TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:tg"), TargetType: stack.TargetIP, ServiceName: "web", ServicePort: "80"}
 	count := func(step string, n int) {
 		t.Helper()
-		if got, err := b.of(t.Context(), key); err != nil || len(got) != n {
+		if got, err := b.List(t.Context(), key); err != nil || len(got) != n {
 			t.Errorf("%s: %v %v, want %d", step, got, err, n)
 		}
 	}
@@ -125,9 +126,9 @@ func TestWhatWasWrittenToABindingIsForgottenWhenItIsSeenToGo(t *testing.T) {
 	count("the cache may be behind", 1)
 	former := o.DeepCopy()
 	former.UID = "former"
-	b.vanished(former)
+	b.NoteDeleted(former)
 	count("another one of the name went", 1)
-	b.vanished(o)
+	b.NoteDeleted(o)
 	count("it went", 0)
 }
 
@@ -153,9 +154,9 @@ func TestABindingWhoseCreationWasNotAnsweredIsRemembered(t *testing.T) {
 				return io.ErrUnexpectedEOF
 			},
 		}).Build()
-		b := newBindings(c, func() time.Time { return time.Unix(100, 0) })
-		if err := b.CreateBinding(t.Context(), want); err != nil || b.len() != 1 || attempts != 2 {
-			t.Errorf("with effect %v: %v, %d attempts, remembered %v", effect, err, attempts, b.len())
+		b := stacks.NewBindingWriter(c, func() time.Time { return time.Unix(100, 0) })
+		if err := b.CreateBinding(t.Context(), want); err != nil || b.Len() != 1 || attempts != 2 {
+			t.Errorf("with effect %v: %v, %d attempts, remembered %v", effect, err, attempts, b.Len())
 		}
 	}
 }

@@ -164,7 +164,7 @@ func TestAGroupWithoutHiddenMembersIsServedWhole(t *testing.T) {
 				} else {
 					l.restart()
 					l.client = onlyNamespace(l.client, "shop")
-					l.ingresses.client = l.client
+					l.ingresses.Client = l.client
 				}
 				mark := l.mark()
 				l.settle(frontGroup)
@@ -214,7 +214,7 @@ func TestHiddenMembersAreAskedForOnlyWhereThereIsAnExplicitGroup(t *testing.T) {
 	l.restrict("shop", live)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error)
-	go func() { ended <- l.ingresses.hidden.Start(ctx) }()
+	go func() { ended <- l.ingresses.Hidden.Start(ctx) }()
 	if _, err := l.ingresses.Reconcile(t.Context(), implicit("web")); err != nil {
 		t.Fatal(err)
 	}
@@ -222,13 +222,13 @@ func TestHiddenMembersAreAskedForOnlyWhereThereIsAnExplicitGroup(t *testing.T) {
 	if err := <-ended; err != nil || asked > 0 {
 		t.Errorf("asked %d times, %v", asked, err)
 	}
-	if l.ingresses.hidden.started() {
+	if l.ingresses.Hidden.Started() {
 		t.Error("it begins to ask")
 	}
-	if u := l.ingresses.hidden.of(t.Context(), frontGroup.ID); u == nil {
+	if u := l.ingresses.Hidden.Unseen(t.Context(), frontGroup.ID); u == nil {
 		t.Error("who nobody has asked for is known")
 	}
-	if !l.ingresses.hidden.started() {
+	if !l.ingresses.Hidden.Started() {
 		t.Error("it does not begin to ask")
 	}
 }

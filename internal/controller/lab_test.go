@@ -41,6 +41,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
+	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
@@ -64,8 +65,8 @@ type lab struct {
 
 	config    *config.Config
 	inventory *inventory.Inventory
-	ingresses *stacks
-	services  *stacks
+	ingresses *stacks.Reconciler
+	services  *stacks.Reconciler
 	bound     *targetBindings
 	elsewhere *elsewhere    // of the next life; nil = its caches show all namespaces
 	moment    time.Duration // how long stale answers are waited for, from the next life on; 0 = until they come
@@ -152,11 +153,11 @@ func (l *lab) restart() {
 		defer l.mu.Unlock()
 		l.woken = append(l.woken, keys...)
 	}
-	scope.CertificatesChanged = func(names []string) { l.ingresses.certificatesChanged(names) }
+	scope.CertificatesChanged = func(names []string) { l.ingresses.CertificatesChanged(names) }
 	clients := l.clients()
 	inv := inventory.New(clients, scope) // calls of an earlier process may still be under way
 	l.inventory = inv
-	b := newBindings(l.client, l.clock.Now)
+	b := stacks.NewBindingWriter(l.client, l.clock.Now)
 	run := func(ctx context.Context, p plan.Plan) apply.Result {
 		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.clock.Now})
 	}
@@ -166,30 +167,30 @@ func (l *lab) restart() {
 		l.events = append(l.events, fmt.Sprintf("%s %s: %s", o, e.Reason, e.Message))
 	}
 	m := metrics.New(prometheus.NewRegistry())
-	backend := newBackendGroup(l.client, l.inventory, run, l.config.ClusterName, logr.Discard())
-	begin := func(loader front.Loader) *stacks {
-		return &stacks{
-			front: loader, client: l.client, inventory: l.inventory, clients: clients, bindings: b, backend: backend,
-			reporter: status.NewReporter(record, l.clock.Now), metrics: m, index: reads.NewIndex[stack.Key](), compile: front.CompileFromFlags(l.config),
-			now: l.clock.Now, brake: brake.New(l.config.DeletionBrake, l.clock.Now), retries: newRetries(l.clock.Now),
+	backend := stacks.NewBackendGroup(l.client, l.inventory, run, l.config.ClusterName, logr.Discard())
+	begin := func(loader front.Loader) *stacks.Reconciler {
+		return &stacks.Reconciler{
+			Front: loader, Client: l.client, Inventory: l.inventory, Clients: clients, Bindings: b, Backend: backend,
+			Reporter: status.NewReporter(record, l.clock.Now), Metrics: m, Index: reads.NewIndex[stack.Key](), Compile: front.CompileFromFlags(l.config),
+			Now: l.clock.Now, Brake: brake.New(l.config.DeletionBrake, l.clock.Now), Retries: stacks.NewRetries(l.clock.Now),
 		}
 	}
 	l.ingresses, l.services = begin(front.IngressFromFlags(l.config)), begin(front.ServiceFromFlags(l.config))
 	if l.elsewhere != nil {
-		l.ingresses.hidden = newHiddenMembers(l.elsewhere.Live, l.client, front.IngressFromFlags(l.config), l.elsewhere.Namespace, l.clock.Now, logr.Discard())
-		l.ingresses.hidden.Proceed()
+		l.ingresses.Hidden = stacks.NewHiddenMembers(l.elsewhere.Live, l.client, front.IngressFromFlags(l.config), l.elsewhere.Namespace, l.clock.Now, logr.Discard())
+		l.ingresses.Hidden.Proceed()
 	}
 	if l.core != nil {
-		l.ingresses.secrets = secret.New(l.core, nil, l.ingresses.index, l.clock.Now, logr.Discard())
+		l.ingresses.Secrets = secret.New(l.core, nil, l.ingresses.Index, l.clock.Now, logr.Discard())
 	}
 	l.kept, l.assumed = nil, nil
 	if l.keeps {
 		l.kept = checkpoint.NewKeeper(checkpoint.New(l.client, checkpointConfig(l.config, "kube-system", l.clock.Now, logr.Discard())), l.restore, logr.Discard())
 		l.kept.Restore(l.Context())
-		l.ingresses.kept, l.services.kept = l.kept, l.kept
+		l.ingresses.Checkpoints, l.services.Checkpoints = l.kept, l.kept
 	}
 	registry := targets.NewRegistry(clients.ELBV2, run, l.inventory.Fresh)
-	l.ingresses.awaited, l.services.awaited = registry.Awaited, registry.Awaited
+	l.ingresses.Awaited, l.services.Awaited = registry.Awaited, registry.Awaited
 	registry.Assume(l.elsewhere.own(l.assumed))
 	if l.kept != nil {
 		l.kept.Registered = func() map[string]any { return asValues(l.elsewhere.labelled(registry.Registered())) }
@@ -198,7 +199,7 @@ func (l *lab) restart() {
 	registry.Brake = brake.New(l.config.DeregistrationBrake, l.clock.Now)
 	groups := newRules(l.client, l.inventory, network.NewInterfaces(clients.EC2, l.clock.Now), secgroup.Chooser{Cluster: l.config.ClusterName}, l.config.VPC, run,
 		l.config.BindingRequeue, l.clock.Now, logr.Discard())
-	groups.elsewhere, backend.restricted = l.elsewhere, l.elsewhere != nil
+	groups.elsewhere, backend.Restricted = l.elsewhere, l.elsewhere != nil
 	groups.wake = func(b types.NamespacedName) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -210,7 +211,7 @@ func (l *lab) restart() {
 		reporter: status.NewReporter(record, l.clock.Now), metrics: m, changes: newChanges(l.clock.Now), requeue: l.config.BindingRequeue,
 		health: targethealth.NewWatch(registry, record, func(string, []targets.Health) {}, l.clock.Now),
 		gates:  targethealth.NewGates(l.client, podsByGate, l.clock.Now, logr.Discard()),
-		claims: &claimMaps{read: l.client, write: l.client}, failures: backoff.NewFailures[types.NamespacedName](passingFailure, l.clock.Now, nil), deleted: b.deleted, gone: l.inventory.Gone, left: backend.check,
+		claims: &claimMaps{read: l.client, write: l.client}, failures: backoff.NewFailures[types.NamespacedName](passingFailure, l.clock.Now, nil), deleted: b.Deleted, gone: l.inventory.Gone, left: backend.Check,
 		lost: func(key stack.Key, arn string) {
 			if l.inventory.Lost(key, arn) {
 				l.mu.Lock()
@@ -230,8 +231,8 @@ func (l *lab) restart() {
 func (l *lab) restore(kept checkpoint.Kept) {
 	l.inventory.Assume(deeps(kept, l.clock.Now()), kept.At)
 	l.assumed = registrations(kept, l.clock.Now())
-	l.ingresses.restore(kept)
-	l.services.restore(kept)
+	l.ingresses.Restore(kept)
+	l.services.Restore(kept)
 }
 
 // beforeCall has a function asked before each call to AWS from now on; nil = none. Reads of earlier lives may be under way.
@@ -244,7 +245,7 @@ func (l *lab) beforeCall(f func(context.Context) error) {
 }
 
 // of is the controller of a stack.
-func (l *lab) of(key stack.Key) *stacks {
+func (l *lab) of(key stack.Key) *stacks.Reconciler {
 	if key.Owner == stack.Service {
 		return l.services
 	}
@@ -268,7 +269,7 @@ func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 		}
 		err = errors.Join(err, e)
 	}
-	if h := l.ingresses.hidden; h != nil {
+	if h := l.ingresses.Hidden; h != nil {
 		h.Poll(l.Context())
 	}
 	for _, key := range append(slices.Clone(l.woken), keys...) {

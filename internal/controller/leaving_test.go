@@ -25,7 +25,7 @@ func TestAnIngressWhoseStatusCannotBeWrittenHoldsUpNobodyInTheGroupThatItLeaves(
 	l.settle(frontKey)
 	refusing := true
 	direct := l.client
-	l.ingresses.client = interceptor.NewClient(direct.(client.WithWatch), interceptor.Funcs{
+	l.ingresses.Client = interceptor.NewClient(direct.(client.WithWatch), interceptor.Funcs{
 		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
 			if refusing && o.GetName() == "api" {
 				return apierrors.NewForbidden(schema.GroupResource{Resource: "ingresses/status"}, "api", errors.New("a policy"))

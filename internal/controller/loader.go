@@ -9,6 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/inventory"
 )
 
@@ -24,7 +25,7 @@ var secondLooks = backoff.Policy{First: 10 * time.Second, Longest: 5 * time.Minu
 type loader struct {
 	inventory *inventory.Inventory
 	kept      *checkpoint.Keeper
-	stacks    []*stacks
+	stacks    []*stacks.Reconciler
 	log       logr.Logger
 
 	failures int // of the second look, in a row
@@ -69,7 +70,7 @@ func (l *loader) lookAgain(ctx context.Context) (again time.Duration) {
 		return secondLooks.Pause(l.failures)
 	}
 	for _, s := range l.stacks {
-		s.waker.Wake(queue.Drift, s.unvisited()...)
+		s.Waker.Wake(queue.Drift, s.Unvisited()...)
 	}
 	return 0
 }

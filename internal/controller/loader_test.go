@@ -9,11 +9,12 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 )
 
 // secondLook is that of the process that runs.
 func (l *lab) secondLook() *loader {
-	return &loader{inventory: l.inventory, kept: l.kept, stacks: []*stacks{l.ingresses, l.services}, log: logr.Discard()}
+	return &loader{inventory: l.inventory, kept: l.kept, stacks: []*stacks.Reconciler{l.ingresses, l.services}, log: logr.Discard()}
 }
 
 // TestATargetGroupThatTheListsOfAStartMissGoesAfterTheSecondLook ends a process a moment after it has made a target group, which nobody
@@ -60,11 +61,11 @@ func TestStacksThatWentWhileNobodyLookedAreForgottenAfterTheSecondLook(t *testin
 	l.settle(implicit("front"))
 	l.restart()
 	l.settle(implicit("other"))
-	if l.ingresses.counts()["memories"] != 2 {
-		t.Fatalf("%d stacks are remembered", l.ingresses.counts()["memories"])
+	if l.ingresses.Counts()["memories"] != 2 {
+		t.Fatalf("%d stacks are remembered", l.ingresses.Counts()["memories"])
 	}
 	q := &woken{}
-	l.ingresses.waker.SetQueue(q)
+	l.ingresses.Waker.SetQueue(q)
 	l.clock.Advance(secondLook)
 	if again := l.secondLook().lookAgain(t.Context()); again != 0 {
 		t.Errorf("it is looked again in %v", again)
@@ -73,12 +74,12 @@ func TestStacksThatWentWhileNobodyLookedAreForgottenAfterTheSecondLook(t *testin
 		t.Error("woken", d)
 	}
 	l.settle(implicit("front"))
-	if l.crash(); l.ingresses.counts()["memories"] != 1 {
-		t.Errorf("%d stacks are remembered", l.ingresses.counts()["memories"])
+	if l.crash(); l.ingresses.Counts()["memories"] != 1 {
+		t.Errorf("%d stacks are remembered", l.ingresses.Counts()["memories"])
 	}
 	l.restart()
-	if l.ingresses.counts()["memories"] != 1 {
-		t.Errorf("%d stacks are remembered by the next process", l.ingresses.counts()["memories"])
+	if l.ingresses.Counts()["memories"] != 1 {
+		t.Errorf("%d stacks are remembered by the next process", l.ingresses.Counts()["memories"])
 	}
 }
 

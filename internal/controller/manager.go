@@ -1,5 +1,5 @@
-// Package controller wires everything to Kubernetes: caches, watches, queues, leadership, metrics and the passes over stacks
-// and bindings. It decides nothing about load balancers: fronts, compile and plan do.
+// Package controller wires everything to Kubernetes: caches, watches, leadership, webhooks, the sweep for drift, and the passes over
+// bindings; those over stacks are in controller/stacks. It decides nothing about load balancers: fronts, compile and plan do.
 // It may import every package of internal but offline, controller-runtime and client-go.
 package controller
 
@@ -15,20 +15,16 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	metadataclient "k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
@@ -43,6 +39,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
+	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
@@ -104,78 +101,6 @@ func throttles(t config.Throttle) []cloud.Throttle {
 	return out
 }
 
-func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) ctrl.Options {
-	o := ctrl.Options{
-		Scheme:                        scheme,
-		Logger:                        log,
-		Metrics:                       metricsserver.Options{BindAddress: c.MetricsAddr},
-		HealthProbeBindAddress:        c.HealthAddr,
-		LeaderElection:                c.LeaderElection,
-		LeaderElectionID:              c.LeaderElectionID,
-		LeaderElectionNamespace:       c.LeaderElectionNamespace,
-		LeaseDuration:                 ptr.To(leaseDuration),
-		RenewDeadline:                 ptr.To(renewDeadline),
-		LeaderElectionReleaseOnCancel: true, // a rolling update must not wait for the lease to expire
-		GracefulShutdownTimeout:       ptr.To(20 * time.Second),
-		Cache: cache.Options{
-			SyncPeriod:       &c.SyncPeriod,
-			DefaultTransform: cache.TransformStripManagedFields(),
-			ByObject:         map[client.Object]cache.ByObject{&corev1.Pod{}: {Transform: reducePod}, &corev1.Node{}: {Transform: reduceNode}},
-		},
-		Client: client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}, &corev1.ConfigMap{}}}},
-	}
-	if c.WatchNamespace != "" {
-		o.Cache.DefaultNamespaces = map[string]cache.Config{c.WatchNamespace: {}}
-	}
-	return o
-}
-
-// reducePod keeps of a pod what endpoint resolution reads: with tens of thousands of pods the rest would be most of our memory.
-func reducePod(in any) (any, error) {
-	p, ok := in.(*corev1.Pod)
-	if !ok {
-		return in, nil
-	}
-	out := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
-		Namespace: p.Namespace, Name: p.Name, UID: p.UID, ResourceVersion: p.ResourceVersion,
-		CreationTimestamp: p.CreationTimestamp, DeletionTimestamp: p.DeletionTimestamp,
-	}}
-	if eni, ok := p.Annotations[podENIAnnotation]; ok {
-		out.Annotations = map[string]string{podENIAnnotation: eni}
-	}
-	out.Spec.NodeName, out.Spec.ReadinessGates = p.Spec.NodeName, p.Spec.ReadinessGates
-	for _, c := range p.Spec.Containers {
-		out.Spec.Containers = append(out.Spec.Containers, corev1.Container{Name: c.Name, Ports: c.Ports})
-	}
-	for _, c := range p.Spec.InitContainers {
-		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
-			out.Spec.InitContainers = append(out.Spec.InitContainers, corev1.Container{Name: c.Name, Ports: c.Ports, RestartPolicy: c.RestartPolicy})
-		}
-	}
-	out.Status.PodIP, out.Status.Conditions = p.Status.PodIP, p.Status.Conditions
-	return out, nil
-}
-
-// reduceNode keeps of a node what endpoint resolution reads. The images that it has pulled and its annotations are most of it.
-func reduceNode(in any) (any, error) {
-	n, ok := in.(*corev1.Node)
-	if !ok {
-		return in, nil
-	}
-	out := &corev1.Node{ObjectMeta: metav1.ObjectMeta{
-		Name: n.Name, UID: n.UID, ResourceVersion: n.ResourceVersion, Labels: n.Labels,
-		CreationTimestamp: n.CreationTimestamp, DeletionTimestamp: n.DeletionTimestamp,
-	}}
-	out.Spec.ProviderID, out.Spec.Taints, out.Spec.Unschedulable = n.Spec.ProviderID, n.Spec.Taints, n.Spec.Unschedulable
-	out.Status.Addresses = n.Status.Addresses
-	for _, c := range n.Status.Conditions {
-		if c.Type == corev1.NodeReady { // of which heartbeats change the rest all the time
-			out.Status.Conditions = append(out.Status.Conditions, corev1.NodeCondition{Type: c.Type, Status: c.Status})
-		}
-	}
-	return out, nil
-}
-
 // wiring holds what the parts share while they are put together.
 type wiring struct {
 	config  *config.Config
@@ -186,8 +111,8 @@ type wiring struct {
 	now     func() time.Time
 
 	inventory *inventory.Inventory
-	bindings  *bindings
-	backend   *backendGroup
+	bindings  *stacks.BindingWriter
+	backend   *stacks.BackendGroup
 	board     *lbstatus.Writer
 	brake     *brake.Brake // of deletions, by all owners together
 	kept      *checkpoint.Keeper
@@ -202,7 +127,7 @@ type wiring struct {
 func (w *wiring) setUp(ctx context.Context) error {
 	c := w.config
 	w.brake = brake.New(c.DeletionBrake, w.now)
-	ctrlmetrics.Registry.MustRegister(heldGauge(w.brake))
+	ctrlmetrics.Registry.MustRegister(stacks.HeldGauge(w.brake))
 	scope := inventory.FromFlags(c)
 	scope.Now = w.now
 	scope.CertificatesChanged = func(names []string) { w.certificates(names) }
@@ -216,9 +141,9 @@ func (w *wiring) setUp(ctx context.Context) error {
 	if c.ImportTLSSecrets {
 		ctrlmetrics.Registry.MustRegister(metrics.ImportGauge(w.inventory.ImportsLastYear))
 	}
-	w.bindings = newBindings(w.mgr.GetClient(), w.now)
-	w.backend = newBackendGroup(w.mgr.GetClient(), w.inventory, w.run, c.ClusterName, w.log.WithName("backend-sg"))
-	if w.backend.restricted = c.WatchNamespace != ""; w.backend.restricted {
+	w.bindings = stacks.NewBindingWriter(w.mgr.GetClient(), w.now)
+	w.backend = stacks.NewBackendGroup(w.mgr.GetClient(), w.inventory, w.run, c.ClusterName, w.log.WithName("backend-sg"))
+	if w.backend.Restricted = c.WatchNamespace != ""; w.backend.Restricted {
 		w.log.Info("the controller sees one namespace only: security group rules that bindings of other namespaces may need are not revoked, and the shared backend security group is not deleted",
 			"watch-namespace", c.WatchNamespace)
 		w.elsewhere = newElsewhere(w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("elsewhere"))
@@ -226,12 +151,12 @@ func (w *wiring) setUp(ctx context.Context) error {
 			return err
 		}
 	}
-	var all []*stacks
+	var all []*stacks.Reconciler
 	w.kept = w.newCheckpoints(func(kept checkpoint.Kept) {
 		w.inventory.Assume(deeps(kept, w.now()), kept.At)
 		w.registry.Assume(w.elsewhere.own(registrations(kept, w.now())))
 		for _, s := range all {
-			s.restore(kept)
+			s.Restore(kept)
 		}
 	})
 	if w.kept != nil {
@@ -266,25 +191,25 @@ func (w *wiring) setUp(ctx context.Context) error {
 	}
 	groups := w.stacks(ing, "ingress")
 	if c.WatchNamespace != "" {
-		groups.hidden = newHiddenMembers(w.mgr.GetAPIReader(), w.mgr.GetClient(), ing, c.WatchNamespace, w.now, w.log.WithName("hidden"))
-		groups.hidden.OnChange = groups.reviewGroups
-		if err := w.mgr.Add(groups.hidden); err != nil {
+		groups.Hidden = stacks.NewHiddenMembers(w.mgr.GetAPIReader(), w.mgr.GetClient(), ing, c.WatchNamespace, w.now, w.log.WithName("hidden"))
+		groups.Hidden.OnChange = groups.WakeGroups
+		if err := w.mgr.Add(groups.Hidden); err != nil {
 			return err
 		}
 	}
-	groups.secrets = secret.New(core, secret.Metadata(metadataOnly), groups.index, w.now, w.log.WithName("secrets"))
-	if err := w.mgr.Add(manager.RunnableFunc(groups.secrets.Run)); err != nil {
+	groups.Secrets = secret.New(core, secret.Metadata(metadataOnly), groups.Index, w.now, w.log.WithName("secrets"))
+	if err := w.mgr.Add(manager.RunnableFunc(groups.Secrets.Run)); err != nil {
 		return err
 	}
 	if err := w.setUpIngress(ing, groups); err != nil {
 		return fmt.Errorf("setting up the Ingress controller: %w", err)
 	}
-	w.certificates = groups.certificatesChanged
-	watch := &certificateWatch{read: w.inventory.ReadCertificates, stacks: groups, others: c.DriftInterval > 0, log: w.log.WithName("certificates")}
+	w.certificates = groups.CertificatesChanged
+	watch := &stacks.CertificateWatcher{Read: w.inventory.ReadCertificates, Reconciler: groups, Always: c.DriftInterval > 0, Log: w.log.WithName("certificates")}
 	if err := w.mgr.Add(watch); err != nil {
 		return err
 	}
-	all = []*stacks{groups}
+	all = []*stacks.Reconciler{groups}
 	if c.Gates.Enabled(config.EnableServiceController) {
 		svc := front.ServiceFromFlags(c)
 		services := w.stacks(svc, "service")
@@ -298,13 +223,13 @@ func (w *wiring) setUp(ctx context.Context) error {
 	}
 	w.board.OnInstalled = func() {
 		for _, s := range all {
-			s.waker.Wake(queue.Drift, s.index.Units()...)
+			s.Waker.Wake(queue.Drift, s.Index.Units()...)
 		}
 	}
 	w.wake = func(priority int, key stack.Key) {
 		for _, s := range all {
-			if s.front.Owner() == key.Owner {
-				s.waker.Wake(priority, key)
+			if s.Front.Owner() == key.Owner {
+				s.Waker.Wake(priority, key)
 			}
 		}
 	}
@@ -317,7 +242,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 		return fmt.Errorf("setting up the TargetGroupBinding controller: %w", err)
 	}
 	for _, s := range all {
-		s.awaited = w.registry.Awaited
+		s.Awaited = w.registry.Awaited
 	}
 	birth := &lbstatus.ProvisioningWatcher{Starting: w.inventory.Starting, Refresh: w.inventory.RefreshStates, Now: w.now, Log: w.log.WithName("balancers"),
 		Wake: func(key stack.Key) { w.wake(queue.Normal, key) }}
@@ -331,7 +256,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 	if c.DriftInterval > 0 {
 		sweep := w.newSweep(all, b, func(key stack.Key) { w.wake(queue.Drift, key) })
 		for _, s := range all {
-			s.reviewSoon = sweep.soon
+			s.ScheduleReview = sweep.soon
 		}
 		return w.mgr.Add(sweep)
 	}
@@ -367,13 +292,13 @@ func (w *wiring) cachesReady(r *http.Request) error {
 	return nil
 }
 
-func (w *wiring) stacks(f front.Loader, component string) *stacks {
-	return &stacks{
-		front: f, client: w.mgr.GetClient(), live: w.mgr.GetAPIReader(), inventory: w.inventory, clients: w.clients, bindings: w.bindings, backend: w.backend, board: w.board, kept: w.kept,
-		reporter: status.NewReporter(w.recorder(component), w.now), metrics: w.metrics, index: reads.NewIndex[stack.Key](),
-		compile: front.CompileFromFlags(w.config), policy: front.PolicyFromFlags(w.config), now: w.now, stabilize: w.config.StabilizationInterval,
-		annotate: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
-		retries:  newRetries(w.now), brake: w.brake,
+func (w *wiring) stacks(f front.Loader, component string) *stacks.Reconciler {
+	return &stacks.Reconciler{
+		Front: f, Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Inventory: w.inventory, Clients: w.clients, Bindings: w.bindings, Backend: w.backend, Status: w.board, Checkpoints: w.kept,
+		Reporter: status.NewReporter(w.recorder(component), w.now), Metrics: w.metrics, Index: reads.NewIndex[stack.Key](),
+		Compile: front.CompileFromFlags(w.config), Policy: front.PolicyFromFlags(w.config), Now: w.now, Stabilize: w.config.StabilizationInterval,
+		AnnotatePlan: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
+		Retries:      stacks.NewRetries(w.now), Brake: w.brake,
 	}
 }
 
@@ -428,7 +353,7 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 		client: w.mgr.GetClient(), live: w.mgr.GetAPIReader(), elbv2: w.clients.ELBV2, inventory: w.inventory,
 		registry: registry, rules: groups,
 		reporter: status.NewReporter(tell, w.now), metrics: w.metrics, health: health, gates: gates, failOpen: c.Gates.Enabled(config.EndpointsFailOpen),
-		max: c.MaxTargetsPerGroup, requeue: c.BindingRequeue, changes: newChanges(w.now), rereads: rereadAtResync(c), claims: &claimMaps{read: w.mgr.GetAPIReader(), write: w.mgr.GetClient()}, failures: backoff.NewFailures[types.NamespacedName](passingFailure, w.now, rand.Float64), kept: w.kept, deleted: w.bindings.deleted, gone: w.inventory.Gone, left: w.backend.check, lost: lost,
+		max: c.MaxTargetsPerGroup, requeue: c.BindingRequeue, changes: newChanges(w.now), rereads: rereadAtResync(c), claims: &claimMaps{read: w.mgr.GetAPIReader(), write: w.mgr.GetClient()}, failures: backoff.NewFailures[types.NamespacedName](passingFailure, w.now, rand.Float64), kept: w.kept, deleted: w.bindings.Deleted, gone: w.inventory.Gone, left: w.backend.Check, lost: lost,
 	}
 	b.statuses = newBindingStatuses(w.mgr.GetClient(), w.now, func() func() {
 		return w.metrics.StartStageOf(metrics.BindingControllerLabel, metrics.StageBindingStatus)

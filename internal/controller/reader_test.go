@@ -6,10 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
-	"testing/synctest"
-	"time"
 
-	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -147,7 +144,7 @@ func TestAListThatFailsIsNotAnEmptyOne(t *testing.T) {
 	l := newLab(t, account.Profile{}, pair(nil)...)
 	l.settle(frontKey)
 	mark := l.mark()
-	l.ingresses.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
+	l.ingresses.Client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
 		return errors.New("the cache has not started")
 	}})
 	if _, err := l.ingresses.Reconcile(t.Context(), frontKey); err == nil || len(l.writes(mark)) > 0 {
@@ -202,28 +199,4 @@ func TestTargetsStayWhileTheirServiceCannotBeLookedFor(t *testing.T) {
 			})
 		}
 	}
-}
-
-func TestTheBackendGroupIsLookedAtForAsLongAsACacheMayBeLate(t *testing.T) {
-	t.Parallel()
-	holder := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: []string{"ingress.k8s.aws/resources"}}}
-	cache := clientOf(t, holder)
-	synctest.Test(t, func(t *testing.T) {
-		begun := time.Now()
-		var looks []time.Duration
-		counted := interceptor.NewClient(cache, interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
-			if _, ok := list.(*networkingv1.IngressList); ok {
-				looks = append(looks, time.Since(begun))
-			}
-			return c.List(ctx, list, opts...)
-		}})
-		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-		defer cancel()
-		if err := newBackendGroup(counted, nil, nil, "demo", logr.Discard()).Start(ctx); err != nil {
-			t.Fatal(err)
-		}
-		if n := len(looks); n != backendLooks || looks[1] > time.Second || looks[n-1] < time.Minute {
-			t.Errorf("looks after %v", looks)
-		}
-	})
 }

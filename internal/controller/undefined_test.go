@@ -35,7 +35,7 @@ func TestAMissingDefinitionOfBindingsIsToldAsThat(t *testing.T) {
 			if !ok {
 				t.Fatal("the client cannot watch")
 			}
-			l.ingresses.bindings.client = interceptor.NewClient(served, interceptor.Funcs{
+			l.ingresses.Bindings.Client = interceptor.NewClient(served, interceptor.Funcs{
 				List: func(ctx context.Context, w client.WithWatch, o client.ObjectList, opts ...client.ListOption) error {
 					if _, is := o.(*v1beta1.TargetGroupBindingList); is && c.list != nil {
 						return c.list
@@ -59,7 +59,7 @@ func TestAMissingDefinitionOfBindingsIsToldAsThat(t *testing.T) {
 			if strings.Count(told, "["+string(diag.DefinitionMissing)+"]") != 1 || strings.Contains(told, string(diag.AWSUnavailable)) || !strings.Contains(told, "kubectl apply -f config/crd") {
 				t.Errorf("told:\n%s", told)
 			}
-			l.ingresses.bindings.client = l.client // the definition is applied
+			l.ingresses.Bindings.Client = l.client // the definition is applied
 			l.settle(implicit("front"))
 			if n := len(l.allBindings()); n != 1 {
 				t.Errorf("%d bindings", n)

@@ -40,7 +40,7 @@ func TestAServingMemberThatLostItsFinalizerStaysServed(t *testing.T) {
 					return c.Patch(ctx, o, p, opts...)
 				},
 			})
-			l.ingresses.client = l.client
+			l.ingresses.Client = l.client
 			for _, restart := range []bool{false, true} {
 				if restart {
 					l.restart()

@@ -37,7 +37,7 @@ func selectiveLab(t *testing.T) (l *lab, keys []stack.Key) {
 		l.create(labIngress(name, nil, "web"))
 		keys = append(keys, implicit(name))
 	}
-	l.ingresses.brake = brake.New(1, l.clock.Now)
+	l.ingresses.Brake = brake.New(1, l.clock.Now)
 	l.settle(keys...)
 	if l.balancers() != 3 {
 		t.Fatalf("%d load balancers\n%s", l.balancers(), strings.Join(l.events, "\n"))
@@ -104,7 +104,7 @@ func TestADefinitionThatIsRemovedDeletesNoLoadBalancer(t *testing.T) {
 	if !ok {
 		t.Fatal("the client cannot watch")
 	}
-	l.ingresses.client = interceptor.NewClient(served, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	l.ingresses.Client = interceptor.NewClient(served, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 		if _, is := o.(*v1beta1.IngressClassParams); is {
 			return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "elbv2.k8s.aws", Kind: "IngressClassParams"}, SearchedVersions: []string{"v1beta1"}}
 		}
@@ -131,8 +131,8 @@ func TestANamespaceThatIsDeletedTakesTheLoadBalancersOfItsObjectsAlong(t *testin
 		l.must(l.client.Delete(t.Context(), labIngress(k.ID.Name, nil, "web")))
 	}
 	l.settle(keys...)
-	if l.balancers() != 0 || l.ingresses.brake.Held() != 0 {
-		t.Errorf("%d load balancers, %d held", l.balancers(), l.ingresses.brake.Held())
+	if l.balancers() != 0 || l.ingresses.Brake.Held() != 0 {
+		t.Errorf("%d load balancers, %d held", l.balancers(), l.ingresses.Brake.Held())
 	}
 }
 
@@ -161,7 +161,7 @@ func TestTargetsStayRegisteredWhenAllBindingsAreDeletedAndMadeAgain(t *testing.T
 	if len(l.allBindings()) != 0 || len(l.targets(tg)) != 1 || rules() != permissions {
 		t.Errorf("meanwhile: bindings %v, targets %v, %d permissions, want %d", l.allBindings(), l.targets(tg), rules(), permissions)
 	}
-	l.ingresses.bindings.vanished(&gone)
+	l.ingresses.Bindings.NoteDeleted(&gone)
 	l.settle(implicit("front"))
 	l.drain(time.Hour)
 	if w := l.writes(mark); len(w) > 0 || l.served() != tg || len(l.bound.drains.due) > 0 || rules() != permissions {
@@ -178,7 +178,7 @@ func TestTheRulesOfADeletedBindingGoWithItsTargetGroup(t *testing.T) {
 	gone := l.allBindings()[0]
 	l.must(l.client.Delete(t.Context(), &gone))
 	l.settle()
-	l.ingresses.bindings.vanished(&gone)
+	l.ingresses.Bindings.NoteDeleted(&gone)
 	l.must(l.client.Delete(t.Context(), labIngress("front", nil, "web")))
 	l.settle(implicit("front"))
 	l.drain(time.Hour)

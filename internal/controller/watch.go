@@ -14,13 +14,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/config"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // add starts a controller for stacks.
-func (w *wiring) add(name string, s *stacks, workers int, sources map[client.Object]handler.TypedEventHandler[client.Object, stack.Key], more ...source.TypedSource[stack.Key]) error {
+func (w *wiring) add(name string, s *stacks.Reconciler, workers int, sources map[client.Object]handler.TypedEventHandler[client.Object, stack.Key], more ...source.TypedSource[stack.Key]) error {
 	l := queue.NewWorkerPool[stack.Key](s, workers, queue.DetachAfter)
 	c, err := controller.NewTyped(name, w.mgr, controller.TypedOptions[stack.Key]{
 		Reconciler: l,
@@ -33,7 +34,7 @@ func (w *wiring) add(name string, s *stacks, workers int, sources map[client.Obj
 		},
 		MaxConcurrentReconciles: l.MaxConcurrent(),
 		NewQueue:                l.NewQueue(w.mgr.GetLogger()),
-		RateLimiter:             s.retries,
+		RateLimiter:             s.Retries,
 	})
 	if err != nil {
 		return err
@@ -48,7 +49,7 @@ func (w *wiring) add(name string, s *stacks, workers int, sources map[client.Obj
 			return err
 		}
 	}
-	return c.Watch(s.waker.Source())
+	return c.Watch(s.Waker.Source())
 }
 
 // rereadAtResync reports whether the periodic resync has everything read from AWS again, thousands of calls at once in a large
@@ -57,28 +58,28 @@ func rereadAtResync(c *config.Config) bool {
 	return c.DriftInterval == 0 || c.SyncPeriod < c.DriftInterval
 }
 
-func (w *wiring) setUpIngress(front front.Ingress, s *stacks) error {
-	m := &memberships{front: front, reader: w.mgr.GetClient(), classes: reads.NewIndex[types.NamespacedName](), reporter: s.reporter}
+func (w *wiring) setUpIngress(front front.Ingress, s *stacks.Reconciler) error {
+	m := &stacks.IngressEvents{Front: front, Reader: w.mgr.GetClient(), Classes: reads.NewIndex[types.NamespacedName](), Reporter: s.Reporter}
 	if rereadAtResync(w.config) {
-		m.inv = w.inventory
+		m.Inventory = w.inventory
 	}
 	return w.add("ingress", s, w.config.IngressWorkers, map[client.Object]handler.TypedEventHandler[client.Object, stack.Key]{
-		&networkingv1.Ingress{}:       m.ingressEvent(s),
-		&networkingv1.IngressClass{}:  m.classEvent(s, objects.IngressClass),
-		&v1beta1.IngressClassParams{}: m.classEvent(s, objects.IngressClassParams),
-		&corev1.Namespace{}:           m.classEvent(s, objects.Namespace),
-		&corev1.Service{}:             wake(s, objects.Service),
-		&v1beta1.TargetGroupBinding{}: owned(stack.Ingress, w.bindings.vanished),
-	}, source.TypedFunc[stack.Key](s.secrets.Start))
+		&networkingv1.Ingress{}:       m.Ingress(s),
+		&networkingv1.IngressClass{}:  m.Class(s, objects.IngressClass),
+		&v1beta1.IngressClassParams{}: m.Class(s, objects.IngressClassParams),
+		&corev1.Namespace{}:           m.Class(s, objects.Namespace),
+		&corev1.Service{}:             stacks.WakeReaders(s, objects.Service),
+		&v1beta1.TargetGroupBinding{}: stacks.WakeOwner(stack.Ingress, w.bindings.NoteDeleted),
+	}, source.TypedFunc[stack.Key](s.Secrets.Start))
 }
 
-func (w *wiring) setUpService(front front.Service, s *stacks) error {
+func (w *wiring) setUpService(front front.Service, s *stacks.Reconciler) error {
 	var reread func(stack.Key)
 	if rereadAtResync(w.config) {
 		reread = w.inventory.Invalidate
 	}
 	return w.add("service", s, w.config.ServiceWorkers, map[client.Object]handler.TypedEventHandler[client.Object, stack.Key]{
-		&corev1.Service{}:             s.serviceEvent(front, reread),
-		&v1beta1.TargetGroupBinding{}: owned(stack.Service, w.bindings.vanished),
+		&corev1.Service{}:             s.ServiceEvents(front, reread),
+		&v1beta1.TargetGroupBinding{}: stacks.WakeOwner(stack.Service, w.bindings.NoteDeleted),
 	})
 }

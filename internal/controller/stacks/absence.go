@@ -1,0 +1,58 @@
+package stacks
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/proof"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// withoutResources are those of the members that lack our finalizer of which AWS is proven to hold nothing, so that the stack can go on without
+// them. A missing finalizer proves nothing: replacing an object takes it off, and policies refuse to put it on again. c is what the
+// whole wish compiles to.
+func (s *Reconciler) withoutResources(ctx context.Context, key stack.Key, w front.Input, c compile.Result, lacking refusedWrites) (refusedWrites, error) {
+	observed, err := s.observe(ctx, key, c.Stack, w)
+	if err != nil {
+		return nil, err
+	}
+	policy := s.policyOf(key, w)
+	with := diff.Stack(c.Stack, c.Keep, observed, policy)
+	memory := s.MemoryOf(key)
+	var out refusedWrites
+	for _, r := range lacking {
+		rest, _, err := front.Compile(ctx, s.Inventory, key, refusedWrites{r}.without(w), s.Compile, memory)
+		if err != nil {
+			return nil, fmt.Errorf("compiling %s without %s: %w", key, r.object, err)
+		}
+		if rest.Stack == nil { // the others make no stack by themselves, which tells nothing of this one
+			continue
+		}
+		without := diff.Stack(rest.Stack, rest.Keep, observed, policy)
+		if provenAbsent(&with, &without).Proven() {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+// provenAbsent compares the plan of a whole stack with that of the same stack without one member. The member has nothing in AWS if leaving
+// it out deletes nothing that stays otherwise, and modifies nothing that is left as it is otherwise.
+func provenAbsent(with, without *plan.Plan) proof.Absence {
+	touched, deleted := map[stack.Ref]bool{}, map[stack.Ref]bool{}
+	for _, step := range with.Steps {
+		touched[step.Resource] = true
+		deleted[step.Resource] = deleted[step.Resource] || step.Action == plan.Delete
+	}
+	changes := 0
+	for _, step := range without.Steps {
+		if step.Action == plan.Delete && !deleted[step.Resource] || (step.Action == plan.Update || step.Action == plan.Replace) && !touched[step.Resource] {
+			changes++
+		}
+	}
+	return proof.OfComparison(changes)
+}

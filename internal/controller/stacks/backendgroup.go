@@ -1,0 +1,201 @@
+package stacks
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// BackendGroup deletes the cluster's shared security group when the last load balancer is gone. It looks at start, too, so that
+// a group that was left behind by a restart in the middle of deletions goes as well.
+type BackendGroup struct {
+	client    client.Reader
+	inventory *inventory.Inventory
+	run       func(context.Context, plan.Plan) apply.Result
+	cluster   string
+	Log       logr.Logger
+	signal    chan struct{} // check was called
+
+	// restricted: the caches show one namespace only, so load balancers of the others may use the group.
+	Restricted bool
+	asked      atomic.Bool // check was called since the last look
+	looks      int         // how many looks are left until the group is believed to be needed
+	failures   int         // attempts to delete it in a row that AWS refused
+	logged     string      // what was logged of them
+}
+
+const (
+	// logAfter is the number of refused attempts after which it is logged what refers to the group. That is after a minute: the
+	// network interfaces of a deleted load balancer take about as long to go.
+	logAfter = 6
+	// BackendLooks is how often a look is repeated. A look that finds the group needed is repeated so often, first after this pause and then after ever longer ones: the cache may
+	// still show the object whose release was the reason to look, for as long as a minute if the machine has much else to do.
+	BackendLooks = 10
+	backendPause = 200 * time.Millisecond
+)
+
+// backendRetry are the pauses between attempts while network interfaces or rules still refer to the group. A user's rule, as one of a
+// database that lets the group in, may do so for ever.
+var backendRetry = backoff.Policy{First: 2 * time.Second, Longest: 10 * time.Minute}
+
+// NewBackendGroup makes the runnable for a cluster; run applies a plan.
+func NewBackendGroup(c client.Reader, inv *inventory.Inventory, run func(context.Context, plan.Plan) apply.Result, cluster string, log logr.Logger) *BackendGroup {
+	return &BackendGroup{client: c, inventory: inv, run: run, cluster: cluster, Log: log, signal: make(chan struct{}, 1)}
+}
+
+// Check asks for a look; it never blocks.
+func (b *BackendGroup) Check() {
+	b.asked.Store(true)
+	select {
+	case b.signal <- struct{}{}:
+	default:
+	}
+}
+
+// Start runs until ctx ends; it implements manager.Runnable.
+func (b *BackendGroup) Start(ctx context.Context) error {
+	b.Check()
+	var again <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-b.signal:
+		case <-again:
+		}
+		again = nil
+		if pause := b.Look(ctx); pause > 0 {
+			again = time.After(pause)
+		}
+	}
+}
+
+// Look deletes the group if nothing needs it, and returns the time until the next look; 0 = none before one is asked for.
+func (b *BackendGroup) Look(ctx context.Context) (again time.Duration) {
+	if b.asked.Swap(false) {
+		b.looks = BackendLooks
+	}
+	needed, err := b.Needed(ctx)
+	b.looks--
+	switch {
+	case err == nil && needed && b.looks > 0:
+		b.failures = 0
+		return backendPause << (BackendLooks - 1 - b.looks)
+	case err == nil && needed, err == nil && b.remove(ctx):
+		b.failures, b.logged = 0, ""
+		return 0
+	}
+	b.failures++
+	return backendRetry.Pause(b.failures)
+}
+
+// backendKey is the stack under which the group's deletion runs; it owns nothing else.
+var backendKey = stack.Key{Owner: "elbv2.k8s.aws", ID: stack.ID{Name: stack.BackendSecurityGroup}}
+
+// remove deletes the group, which nobody needs; false asks for another attempt.
+func (b *BackendGroup) remove(ctx context.Context) (settled bool) {
+	f, err := b.inventory.Answer(ctx, []facts.Need{{Kind: facts.NeedSecurityGroups}})
+	if err != nil || len(f.Errors) > 0 {
+		return false
+	}
+	settled = true
+	want := naming.BackendTracking(b.cluster)
+	for id, g := range f.SecurityGroups {
+		if !kube.HasLabels(g.Tags, want) {
+			continue
+		}
+		p := diff.DeleteShared(backendKey, elb.SecurityGroup{GroupID: id, SecurityGroup: stack.SecurityGroup{ID: stack.BackendSecurityGroup}})
+		o := b.run(ctx, p).Outcomes[p.Steps[0].ID]
+		if o.State == apply.Done {
+			b.Log.Info("deleted the shared backend security group", "group", id)
+			continue
+		}
+		b.logRefusal(ctx, id, o)
+		settled = false
+	}
+	return settled
+}
+
+// logRefusal logs, once, what keeps AWS from deleting the group.
+func (b *BackendGroup) logRefusal(ctx context.Context, group string, o apply.Outcome) {
+	b.Log.V(1).Info("the shared backend security group is still in use", "group", group, "outcome", o.State, "on", o.On)
+	if b.failures+1 < logAfter {
+		return
+	}
+	admitting := b.inventory.Admitting(ctx, group)
+	if text := fmt.Sprint(group, admitting); text != b.logged {
+		b.logged = text
+		b.Log.Info("AWS refuses to delete the shared backend security group, which no load balancer of the cluster uses: remove the rules that name it as their source, or the network "+
+			"interfaces that have it; it is tried again, at last every ten minutes", "group", group, "securityGroupsWithRules", admitting)
+	}
+}
+
+// Needed reports whether any object still carries a finalizer of ours, or a binding still lets the group in: AWS keeps a group
+// that a rule refers to, and the rules go after the load balancers.
+func (b *BackendGroup) Needed(ctx context.Context) (bool, error) {
+	if b.Restricted {
+		return true, nil
+	}
+	var ingresses networkingv1.IngressList
+	if err := b.client.List(ctx, &ingresses, client.UnsafeDisableDeepCopy); err != nil {
+		return false, err
+	}
+	for i := range ingresses.Items {
+		ing := &ingresses.Items[i]
+		if slices.ContainsFunc(ing.Finalizers, func(f string) bool {
+			_, ours := naming.FinalizerGroup(f, ing.Namespace, ing.Name)
+			return ours
+		}) {
+			return true, nil
+		}
+	}
+	var services corev1.ServiceList
+	if err := b.client.List(ctx, &services, client.UnsafeDisableDeepCopy); err != nil {
+		return false, err
+	}
+	for i := range services.Items {
+		if slices.Contains(services.Items[i].Finalizers, naming.ServiceFinalizer) {
+			return true, nil
+		}
+	}
+	group, known := b.inventory.SharedGroup()
+	if !known {
+		return false, nil
+	}
+	var bindings v1beta1.TargetGroupBindingList
+	if err := b.client.List(ctx, &bindings, client.UnsafeDisableDeepCopy); err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(bindings.Items, func(o v1beta1.TargetGroupBinding) bool { return admits(&o, group) }), nil
+}
+
+// admits reports whether a binding asks for rules whose source is the group.
+func admits(o *v1beta1.TargetGroupBinding, group string) bool {
+	if o.Spec.Networking == nil {
+		return false
+	}
+	return slices.ContainsFunc(o.Spec.Networking.Ingress, func(r v1beta1.NetworkingIngressRule) bool {
+		return slices.ContainsFunc(r.From, func(p v1beta1.NetworkingPeer) bool {
+			return p.SecurityGroup != nil && p.SecurityGroup.GroupID == group
+		})
+	})
+}

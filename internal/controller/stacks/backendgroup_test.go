@@ -1,0 +1,95 @@
+package stacks
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/go-logr/logr"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+func TestTheBackendGroupIsNeededWhileAnythingMayReferToIt(t *testing.T) {
+	t.Parallel()
+	scheme, err := kube.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ingress := func(finalizers ...string) client.Object {
+		return &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: finalizers}}
+	}
+	binding := func(group string) client.Object {
+		return &v1beta1.TargetGroupBinding{
+			ObjectMeta: metav1.ObjectMeta{
+				Namespace: "shop", Name: "web", Finalizers: []string{"elbv2.k8s.aws/resources"}, DeletionTimestamp: &metav1.Time{Time: time.Unix(1, 0)},
+			},
+			Spec: v1beta1.TargetGroupBindingSpec{Networking: &v1beta1.TargetGroupBindingNetworking{Ingress: []v1beta1.NetworkingIngressRule{
+				{From: []v1beta1.NetworkingPeer{{SecurityGroup: &v1beta1.SecurityGroup{GroupID: group}}}},
+			}}},
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		object client.Object
+		want   bool
+	}{
+		{"an Ingress of ours", ingress("ingress.k8s.aws/resources"), true},
+		{"a member of a group", ingress("group.ingress.k8s.aws/web"), true},
+		{"an Ingress of somebody else", ingress("example.com/other"), false},
+		{"a binding whose rules are about to go", binding("sg-shared"), true},
+		{"a binding that lets another group in", binding("sg-other"), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			inv := inventory.New(cloud.Clients{}, inventory.Config{Cluster: "demo"})
+			inv.Record(stack.Key{Owner: stack.Ingress}, elb.CreateSecurityGroup{Group: stack.SecurityGroup{Shared: true}},
+				plan.Output{ID: "sg-shared"}, func(stack.Ref) string { return "" })
+			b := &BackendGroup{client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(c.object).Build(), inventory: inv}
+			if got, err := b.Needed(t.Context()); err != nil || got != c.want {
+				t.Errorf("needed: %v, %v", got, err)
+			}
+		})
+	}
+}
+
+func TestTheBackendGroupIsLookedAtForAsLongAsACacheMayBeLate(t *testing.T) {
+	t.Parallel()
+	holder := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: []string{"ingress.k8s.aws/resources"}}}
+	scheme, err := kube.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache := fake.NewClientBuilder().WithScheme(scheme).WithObjects(holder).Build()
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		var looks []time.Duration
+		counted := interceptor.NewClient(cache, interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			if _, ok := list.(*networkingv1.IngressList); ok {
+				looks = append(looks, time.Since(begun))
+			}
+			return c.List(ctx, list, opts...)
+		}})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if err := NewBackendGroup(counted, nil, nil, "demo", logr.Discard()).Start(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(looks); n != BackendLooks || looks[1] > time.Second || looks[n-1] < time.Minute {
+			t.Errorf("looks after %v", looks)
+		}
+	})
+}

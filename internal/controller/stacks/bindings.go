@@ -1,0 +1,190 @@
+package stacks
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// BindingWriter writes TargetGroupBindings for the executor and lists those of a stack as the cache, and what was just written,
+// show them.
+type BindingWriter struct {
+	Client client.Client
+	now    func() time.Time
+
+	mu      sync.Mutex
+	written map[client.ObjectKey]ownWrite
+}
+
+// ownWrite is an object as we left it; nil = deleted.
+type ownWrite struct {
+	at     time.Time
+	object *v1beta1.TargetGroupBinding
+}
+
+// NewBindingWriter makes a writer that lists from the cache of c.
+func NewBindingWriter(c client.Client, now func() time.Time) *BindingWriter {
+	return &BindingWriter{Client: c, now: now, written: map[client.ObjectKey]ownWrite{}}
+}
+
+// CreateBinding implements apply.Bindings.
+func (b *BindingWriter) CreateBinding(ctx context.Context, want stack.Binding) error {
+	o := &v1beta1.TargetGroupBinding{}
+	o.Namespace, o.Name, o.Labels = want.Namespace, want.Name, maps.Clone(want.Labels)
+	o.Spec = kube.BindingSpec(want)
+	made := o.DeepCopy()
+	err := b.Client.Create(ctx, o)
+	if status := apierrors.APIStatus(nil); err != nil && !errors.As(err, &status) && ctx.Err() == nil {
+		// The answer was lost, and the object may be there: one that nobody remembers would stay when its stack goes.
+		o = made
+		err = b.Client.Create(ctx, o)
+	}
+	if err != nil {
+		if apierrors.IsAlreadyExists(err) {
+			if b.lostLabels(ctx, want) {
+				return b.UpdateBinding(ctx, want)
+			}
+			return fmt.Errorf("%w: %s/%s", apply.ErrBindingExists, want.Namespace, want.Name)
+		}
+		return undefinedKind(err)
+	}
+	b.wrote(client.ObjectKeyFromObject(o), o)
+	return nil
+}
+
+// undefinedKind names the cause of an error of the API server if that is a missing definition: a client that has looked for it lately knows no
+// such kind, another one gets a 404 that is not of the resource's own handler.
+func undefinedKind(err error) error {
+	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) && apierrors.IsUnexpectedServerError(err) {
+		return fmt.Errorf("%w (%w)", apply.ErrBindingsUndefined, err)
+	}
+	return err
+}
+
+// lostLabels reports whether the object in the way is ours and only lost its labels: it binds the very target group.
+func (b *BindingWriter) lostLabels(ctx context.Context, want stack.Binding) bool {
+	o := &v1beta1.TargetGroupBinding{}
+	err := b.Client.Get(ctx, client.ObjectKey{Namespace: want.Namespace, Name: want.Name}, o)
+	return err == nil && o.DeletionTimestamp == nil && o.Spec.TargetGroupARN == want.TargetGroup.Literal
+}
+
+// UpdateBinding implements apply.Bindings.
+func (b *BindingWriter) UpdateBinding(ctx context.Context, want stack.Binding) error {
+	key := client.ObjectKey{Namespace: want.Namespace, Name: want.Name}
+	o := &v1beta1.TargetGroupBinding{}
+	if err := b.Client.Get(ctx, key, o); err != nil {
+		return undefinedKind(err)
+	}
+	before := o.DeepCopy()
+	if o.Labels == nil {
+		o.Labels = map[string]string{}
+	}
+	maps.Copy(o.Labels, want.Labels)
+	o.Spec = kube.BindingSpec(want)
+	if err := b.Client.Patch(ctx, o, client.MergeFrom(before)); err != nil {
+		return undefinedKind(err)
+	}
+	b.wrote(key, o)
+	return nil
+}
+
+// DeleteBinding implements apply.Bindings.
+func (b *BindingWriter) DeleteBinding(ctx context.Context, namespace, name string) error {
+	o := &v1beta1.TargetGroupBinding{}
+	o.Namespace, o.Name = namespace, name
+	if err := b.Client.Delete(ctx, o); client.IgnoreNotFound(err) != nil {
+		return undefinedKind(err)
+	}
+	b.wrote(client.ObjectKeyFromObject(o), nil)
+	return nil
+}
+
+// Deleted reports whether it was this process that deleted a binding, lately.
+func (b *BindingWriter) Deleted(key client.ObjectKey) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	w, ok := b.written[key]
+	return ok && w.object == nil
+}
+
+func (b *BindingWriter) wrote(key client.ObjectKey, o *v1beta1.TargetGroupBinding) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.written[key] = ownWrite{b.now(), o}
+}
+
+// Len is the number of objects whose last write is kept.
+func (b *BindingWriter) Len() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.written)
+}
+
+// NoteDeleted forgets what was written to an object that the cache has seen go: whoever deleted it, it is not there any more.
+func (b *BindingWriter) NoteDeleted(o client.Object) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	key := client.ObjectKeyFromObject(o)
+	if w, ok := b.written[key]; ok && (w.object == nil || w.object.UID == o.GetUID()) {
+		delete(b.written, key)
+	}
+}
+
+// List lists the bindings of a stack for its observation.
+func (b *BindingWriter) List(ctx context.Context, key stack.Key) ([]elb.Binding, error) {
+	labels := naming.Labels(key)
+	var list v1beta1.TargetGroupBindingList
+	if err := b.Client.List(ctx, &list, client.MatchingLabels(labels)); err != nil {
+		return nil, fmt.Errorf("listing TargetGroupBindings of %s: %w", key, undefinedKind(err))
+	}
+	found := map[client.ObjectKey]*v1beta1.TargetGroupBinding{}
+	for i := range list.Items {
+		found[client.ObjectKeyFromObject(&list.Items[i])] = &list.Items[i]
+	}
+	b.overlay(found, labels)
+	var out []elb.Binding
+	for _, o := range found {
+		out = append(out, kube.ObservedBinding(o))
+	}
+	slices.SortFunc(out, func(x, y elb.Binding) int {
+		return cmp.Or(cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Name, y.Name))
+	})
+	return out, nil
+}
+
+// overlay shows our own recent writes where the cache is behind them.
+func (b *BindingWriter) overlay(found map[client.ObjectKey]*v1beta1.TargetGroupBinding, labels map[string]string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for key, w := range b.written {
+		cached := found[key]
+		switch {
+		case b.now().Sub(w.at) > reads.CacheLag:
+			delete(b.written, key)
+		case w.object == nil && cached != nil:
+			gone := cached.DeepCopy()
+			gone.DeletionTimestamp = cmp.Or(gone.DeletionTimestamp, &metav1.Time{Time: w.at})
+			found[key] = gone
+		case w.object != nil && kube.HasLabels(w.object.Labels, labels) && (cached == nil || cached.UID != w.object.UID || cached.Generation < w.object.Generation):
+			found[key] = w.object // of two of one name, ours took the place of the other
+		}
+	}
+}

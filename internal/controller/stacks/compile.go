@@ -1,0 +1,79 @@
+package stacks
+
+import (
+	"context"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// compileStack compiles a wish and keeps the members that came out well for the next time. stale tells whether an answer is past its lifetime:
+// that something is missing in AWS is not concluded from such a one.
+func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.Input, stale func() bool) (compile.Result, error) {
+	s.mu.Lock()
+	st := s.state(key)
+	before, missed := st.memory, st.missed
+	st.missed = nil
+	s.mu.Unlock()
+	// It may be there now. (Forgotten any earlier, it would be read again for another stack before it is there, and believed.)
+	s.Inventory.InvalidateFacts(missed...)
+	c, needs, err := front.Compile(ctx, s.Inventory, key, w, s.Compile, before)
+	if err == nil && stale() && slices.ContainsFunc(c.Diagnostics, missingInAWS) { // what is missing may have come since
+		s.Inventory.InvalidateFacts(askedAnew(needs)...)
+		c, needs, err = front.Compile(ctx, s.Inventory, key, w, s.Compile, before)
+	}
+	if err != nil || !w.Wanted {
+		return c, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st = s.state(key)
+	st.memory = c.Memory
+	s.Checkpoints.Put(checkpoint.Memory, key.String(), c.Memory)
+	st.discovery = discoveryOf(w.LoadBalancer, c.Memory.Good, c.Diagnostics)
+	if slices.ContainsFunc(c.Diagnostics, missingInAWS) {
+		st.missed = slices.DeleteFunc(askedAnew(needs), func(n facts.Need) bool { return n.Kind == facts.NeedCertificates }) // see CertificateWatcher
+	}
+	return c, nil
+}
+
+// askedAnew are the needs that AWS answers, without those of the stack itself, of which the inventory hears.
+func askedAnew(needs []facts.Need) []facts.Need {
+	return slices.DeleteFunc(slices.Clone(needs), func(n facts.Need) bool { return n.Kind == facts.NeedStack || n.Kind == facts.NeedStackDetails })
+}
+
+// keepObserved has the next process begin with what is known of a stack.
+func (s *Reconciler) keepObserved(key stack.Key) {
+	if d := s.Inventory.Deep(key); !d.Empty() {
+		s.Checkpoints.Put(checkpoint.Observed, key.String(), d)
+	} else {
+		s.Checkpoints.Delete(checkpoint.Observed, key.String())
+	}
+}
+
+// expect is what AWS holds of a stack, as far as it is known; parts of it may be assumptions.
+func (s *Reconciler) expect(ctx context.Context, key stack.Key, desired *stack.Stack, w front.Input) (elb.Observed, error) {
+	o, err := s.Inventory.Observed(ctx, key, desired)
+	if err != nil {
+		return elb.Observed{}, err
+	}
+	o.Hostnames = w.Hostnames()
+	o.Bindings, err = s.Bindings.List(ctx, key)
+	return o, err
+}
+
+// observe is what AWS holds of a stack, for callers who conclude more from it than that nothing is to be done: what is only assumed is
+// read first.
+func (s *Reconciler) observe(ctx context.Context, key stack.Key, desired *stack.Stack, w front.Input) (elb.Observed, error) {
+	o, err := s.expect(ctx, key, desired, w)
+	if err != nil || o.Assumed == nil {
+		return o, err
+	}
+	s.Inventory.Verify(key)
+	return s.expect(ctx, key, desired, w)
+}

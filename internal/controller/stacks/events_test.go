@@ -1,0 +1,255 @@
+package stacks
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/status"
+)
+
+// eventScene is a cluster of two Ingresses of class "ours", whose parameters select namespaces, one of class "plain", and one of the
+// default class. Every stack has been read once.
+type eventScene struct {
+	client   client.Client
+	members  *IngressEvents
+	events   []string
+	handlers map[string]handler.TypedEventHandler[client.Object, stack.Key]
+}
+
+type ignored struct{}
+
+func (ignored) Invalidate(stack.Key) {}
+
+func newEventScene(t *testing.T) *eventScene {
+	t.Helper()
+	scheme, err := kube.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	group, kind := "elbv2.k8s.aws", "IngressClassParams"
+	class := func(name string, params bool) *networkingv1.IngressClass {
+		c := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: name, Generation: 1}, Spec: networkingv1.IngressClassSpec{Controller: ingress.Controller}}
+		if params {
+			c.Spec.Parameters = &networkingv1.IngressClassParametersReference{APIGroup: &group, Kind: kind, Name: name}
+		}
+		return c
+	}
+	prefix := networkingv1.PathTypePrefix
+	ing := func(ns, name string, class *string) *networkingv1.Ingress {
+		return &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name, Generation: 1}, Spec: networkingv1.IngressSpec{IngressClassName: class, Rules: []networkingv1.IngressRule{{
+			IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{{
+				Path: "/", PathType: &prefix, Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "web", Port: networkingv1.ServiceBackendPort{Number: 80}}},
+			}}}}}}}}
+	}
+	svc := func(ns, name string) *corev1.Service {
+		return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name, Generation: 1}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}
+	}
+	ours, plain := "ours", "plain"
+	deflt := class("default", false)
+	deflt.Annotations = map[string]string{"ingressclass.kubernetes.io/is-default-class": "true"}
+	objs := []client.Object{
+		class(ours, true), class(plain, false), deflt,
+		&v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: ours, Generation: 1}, Spec: v1beta1.IngressClassParamsSpec{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "a"}}}},
+		&v1beta1.IngressClassParams{ObjectMeta: metav1.ObjectMeta{Name: "unused", Generation: 1}},
+		ing("shop", "web", &ours), ing("blog", "web", &ours), ing("shop", "plain", &plain), ing("blog", "default", nil),
+		svc("shop", "web"), svc("blog", "web"), svc("blog", "unused"),
+	}
+	for _, ns := range []string{"shop", "blog"} {
+		objs = append(objs, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns, Labels: map[string]string{"team": "a"}}})
+	}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objs...).Build()
+	loader := front.Ingress{Config: ingress.Config{IngressClass: "alb", TolerateMissingService: true, DefaultTargetType: "ip"}}
+	s := &Reconciler{Front: loader, Index: reads.NewIndex[stack.Key]()}
+	r := &eventScene{}
+	m := &IngressEvents{Front: loader, Reader: c, Inventory: ignored{}, Classes: reads.NewIndex[client.ObjectKey](), Reporter: status.NewReporter(func(o diag.Object, e status.Event) { r.events = append(r.events, o.Name+" "+e.Reason) }, time.Now)}
+	*r = eventScene{client: c, members: m, handlers: map[string]handler.TypedEventHandler[client.Object, stack.Key]{
+		"Ingress": m.Ingress(s), "IngressClass": m.Class(s, objects.IngressClass), "IngressClassParams": m.Class(s, objects.IngressClassParams),
+		"Namespace": m.Class(s, objects.Namespace), "Service": WakeReaders(s, objects.Service), "TargetGroupBinding": WakeOwner(stack.Ingress, func(client.Object) {}),
+	}}
+	for _, o := range objs { // as the informers tell at the start
+		if i, ok := o.(*networkingv1.Ingress); ok {
+			m.groups(t.Context(), i)
+			key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: i.Namespace, Name: i.Name}}
+			begun := s.Index.Begin()
+			v := objects.New(reads.NewCacheReader(t.Context(), c, nil))
+			loader.Load(v, key.ID)
+			s.Index.Update(key, begun, v.Reads())
+		}
+	}
+	return r
+}
+
+// edit changes an object in the cluster and returns the stacks that hear of it, sorted, once each.
+func (r *eventScene) edit(t *testing.T, kind string, o client.Object, change func()) []string {
+	t.Helper()
+	if err := r.client.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+		t.Fatal(err)
+	}
+	before, ok := o.DeepCopyObject().(client.Object)
+	if !ok {
+		t.Fatal("no object")
+	}
+	change()
+	if kind != "Namespace" && kind != "Service" && kind != "Ingress" {
+		o.SetGeneration(o.GetGeneration() + 1)
+	}
+	if err := r.client.Update(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	q := &testQueue{t: t}
+	r.handlers[kind].Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: o}, q)
+	slices.Sort(q.stacks)
+	return slices.Compact(q.stacks)
+}
+
+// testQueue is a queue that remembers who was woken. Everybody is to wait a moment for further events.
+type testQueue struct {
+	queue.Of[stack.Key]
+	t      *testing.T
+	stacks []string
+}
+
+func (h *testQueue) AddAfter(key stack.Key, after time.Duration) {
+	if after != queue.Coalesce {
+		h.t.Errorf("%s is woken after %s: a burst of edits would be as many passes", key, after)
+	}
+	h.stacks = append(h.stacks, key.ID.String())
+}
+
+func TestAnEditOfAnyKindReachesExactlyTheStacksThatDependOnIt(t *testing.T) {
+	t.Parallel()
+	named := func(ns, name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: ns, Name: name} }
+	port := func(s *corev1.Service) func() { return func() { s.Spec.Ports[0].Port++ } }
+	annotate := func(o client.Object, key, value string) func() {
+		return func() { o.SetAnnotations(map[string]string{key: value}) }
+	}
+	shopWeb, blogUnused := &corev1.Service{ObjectMeta: named("shop", "web")}, &corev1.Service{ObjectMeta: named("blog", "unused")}
+	web, toGroup := &networkingv1.Ingress{ObjectMeta: named("shop", "web")}, &networkingv1.Ingress{ObjectMeta: named("blog", "default")}
+	ours, plain, deflt := &networkingv1.IngressClass{ObjectMeta: named("", "ours")}, &networkingv1.IngressClass{ObjectMeta: named("", "plain")}, &networkingv1.IngressClass{ObjectMeta: named("", "default")}
+	params, unused := &v1beta1.IngressClassParams{ObjectMeta: named("", "ours")}, &v1beta1.IngressClassParams{ObjectMeta: named("", "unused")}
+	shop := &corev1.Namespace{ObjectMeta: named("", "shop")}
+	for _, test := range []struct {
+		name   string
+		kind   string
+		object client.Object
+		change func()
+		want   []string
+	}{
+		{"a Service that two Ingresses of its namespace name", "Service", shopWeb, port(shopWeb), []string{"shop/plain", "shop/web"}},
+		{"a Service that nobody names", "Service", blogUnused, port(blogUnused), nil},
+		{"labels of a Service", "Service", shopWeb, func() { shopWeb.Labels = map[string]string{"a": "b"} }, nil},
+		{"an Ingress", "Ingress", web, annotate(web, "alb.ingress.kubernetes.io/scheme", "internal"), []string{"shop/web"}},
+		{"an Ingress that goes into a group", "Ingress", toGroup, annotate(toGroup, "alb.ingress.kubernetes.io/group.name", "front"), []string{"blog/default", "front"}},
+		{"the status of an Ingress", "Ingress", web, func() { web.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{Hostname: "x"}} }, nil},
+		{"a class of two Ingresses", "IngressClass", ours, func() { ours.Spec.Controller = "another" }, []string{"blog/default", "blog/web", "shop/web"}}, // any class may be the default one now
+		{"a class of one Ingress", "IngressClass", plain, func() { plain.Spec.Controller = "another" }, []string{"blog/default", "shop/plain"}},
+		{"the default class", "IngressClass", deflt, annotate(deflt, "ingressclass.kubernetes.io/is-default-class", "false"), []string{"blog/default"}},
+		{"parameters of a class", "IngressClassParams", params, func() { params.Spec.SSLPolicy = "x" }, []string{"blog/web", "shop/web"}},
+		{"parameters of no class", "IngressClassParams", unused, func() { unused.Spec.SSLPolicy = "x" }, nil},
+		{"labels of a namespace that a class selects", "Namespace", shop, func() { shop.Labels = map[string]string{"team": "b"} }, []string{"shop/web"}},
+	} {
+		r := newEventScene(t) // each edit is the first one
+		if d := cmp.Diff(test.want, r.edit(t, test.kind, test.object, test.change)); d != "" {
+			t.Errorf("%s: %s", test.name, d)
+		}
+	}
+}
+
+func TestABindingThatSomebodyEditsWakesItsStack(t *testing.T) {
+	t.Parallel()
+	b := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "k8s-x", Generation: 1, ResourceVersion: "1", Labels: map[string]string{"ingress.k8s.aws/stack-namespace": "shop", "ingress.k8s.aws/stack-name": "web"}}}
+	edited := b.DeepCopy()
+	edited.Generation, edited.ResourceVersion = 2, "2"
+	q := &testQueue{t: t}
+	WakeOwner(stack.Ingress, func(client.Object) {}).Update(t.Context(), event.UpdateEvent{ObjectOld: b, ObjectNew: edited}, q)
+	WakeOwner(stack.Service, func(client.Object) {}).Update(t.Context(), event.UpdateEvent{ObjectOld: b, ObjectNew: edited}, q)
+	WakeOwner(stack.Ingress, func(client.Object) {}).Delete(t.Context(), event.DeleteEvent{Object: edited}, q)
+	if d := cmp.Diff([]string{"shop/web", "shop/web"}, q.stacks); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestADeletedIngressLeavesNothingBehind deletes Ingresses whose class is good and is gone; the finalizer was taken off by hand.
+func TestADeletedIngressLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	r := newEventScene(t)
+	for _, name := range []client.ObjectKey{{Namespace: "shop", Name: "web"}, {Namespace: "blog", Name: "web"}, {Namespace: "shop", Name: "plain"}, {Namespace: "blog", Name: "default"}} {
+		i := &networkingv1.Ingress{}
+		if err := r.client.Get(t.Context(), name, i); err != nil {
+			t.Fatal(err)
+		}
+		if name.Name == "plain" {
+			i.Spec.IngressClassName = ptr.To("gone")
+			r.members.groups(t.Context(), i)
+		}
+		r.handlers["Ingress"].Delete(t.Context(), event.DeleteEvent{Object: i}, &testQueue{t: t})
+	}
+	if left := r.members.Classes.Units(); len(left) > 0 {
+		t.Errorf("still indexed: %v", left)
+	}
+	if n := len(r.events); n != 1 {
+		t.Errorf("events %v", r.events)
+	}
+}
+
+// TestAMemberThatIsForcedAwayWakesItsGroup takes the finalizer off by hand, so that the object goes without its group's doing.
+func TestAMemberThatIsForcedAwayWakesItsGroup(t *testing.T) {
+	t.Parallel()
+	s := &Reconciler{Front: front.Ingress{Config: ingress.Config{IngressClass: "alb"}}, Index: reads.NewIndex[stack.Key]()}
+	i := annotated("web", map[string]string{"alb.ingress.kubernetes.io/group.name": "front"})
+	i.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
+	c := fake.NewClientBuilder().WithObjects(&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: ingress.Controller}}).Build()
+	m := &IngressEvents{Front: front.Ingress{Config: ingress.Config{IngressClass: "alb"}}, Reader: c, Inventory: ignored{}, Classes: reads.NewIndex[client.ObjectKey](), Reporter: status.NewReporter(func(diag.Object, status.Event) {}, time.Now)}
+	frontKey := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}
+	s.Index.Update(frontKey, s.Index.Begin(), []objects.Read{{Kind: objects.Ingress, Namespace: "shop", Name: "web"}})
+	q := &testQueue{t: t}
+	m.Ingress(s).Delete(t.Context(), event.DeleteEvent{Object: i}, q)
+	if d := cmp.Diff([]string{"front"}, q.stacks); d != "" {
+		t.Error(d)
+	}
+}
+
+// invalidated counts the stacks that are to be read again.
+type invalidated map[string]int
+
+func (i invalidated) Invalidate(key stack.Key) { i[key.ID.String()]++ }
+
+func TestAResyncReadsAWSAgainOnlyIfItIsToldTo(t *testing.T) {
+	t.Parallel()
+	r, all := newEventScene(t), invalidated{}
+	i := &networkingv1.Ingress{}
+	if err := r.client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "web"}, i); err != nil {
+		t.Fatal(err)
+	}
+	for _, inv := range []interface{ Invalidate(stack.Key) }{nil, all} {
+		r.members.Inventory = inv
+		q := &testQueue{t: t}
+		r.handlers["Ingress"].Update(t.Context(), event.UpdateEvent{ObjectOld: i, ObjectNew: i}, q)
+		if len(q.stacks) == 0 {
+			t.Error("a resync makes no pass")
+		}
+		if (len(all) > 0) != (inv != nil) {
+			t.Errorf("read again: %v", all)
+		}
+	}
+}

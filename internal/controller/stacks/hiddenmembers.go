@@ -1,0 +1,172 @@
+package stacks
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+const (
+	// hiddenInterval is how often the API server is asked about the Ingresses of other namespaces, once there is an explicit group.
+	hiddenInterval = 3 * time.Minute
+	// hiddenPage bounds an answer: an Ingress is large, and little of it is kept.
+	hiddenPage = 500
+)
+
+// hiddenMember is an Ingress of another namespace, in the explicit groups of whose load balancers it may have something.
+type hiddenMember struct {
+	name   string // with its namespace
+	groups []stack.ID
+}
+
+// HiddenMembers knows the members that explicit groups have in other namespaces, where --watch-namespace restricts the caches to one.
+type HiddenMembers struct {
+	reads.OtherNamespaces[hiddenMember]
+	front         front.Ingress
+	cache         client.Reader // has what decides about classes and groups
+	explicitGroup func()        // there is an explicit group
+	begun         chan struct{} // closed by grouped
+}
+
+// NewHiddenMembers makes the reader of Ingresses outside of namespace; live is the API server.
+func NewHiddenMembers(live, cache client.Reader, front front.Ingress, namespace string, now func() time.Time, log logr.Logger) *HiddenMembers {
+	h := &HiddenMembers{front: front, cache: cache, begun: make(chan struct{})}
+	h.explicitGroup = sync.OnceFunc(func() { close(h.begun) })
+	h.OtherNamespaces = reads.OtherNamespaces[hiddenMember]{
+		Live: live, Namespace: namespace, Now: now, Log: log, Interval: hiddenInterval, List: h.members, OnChange: func(context.Context) {},
+		Same: func(x, y hiddenMember) bool { return x.name == y.name && slices.Equal(x.groups, y.groups) },
+		FailureMessage: "the API server does not tell of the Ingresses of other namespaces: what members there may have of the load balancers of groups stays; " +
+			"the controller needs the right to list Ingresses in the whole cluster",
+	}
+	return h
+}
+
+// Started reports whether there is an explicit group.
+func (h *HiddenMembers) Started() bool {
+	select {
+	case <-h.begun:
+		return true
+	default:
+		return false
+	}
+}
+
+// Start asks from the moment that there is an explicit group until ctx ends; it implements manager.Runnable.
+func (h *HiddenMembers) Start(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-h.begun:
+		return h.OtherNamespaces.Start(ctx)
+	}
+}
+
+// members lists the Ingresses of other namespaces that may have something of an explicit group's load balancer. One that carries no
+// finalizer and shows no address never had anything.
+func (h *HiddenMembers) members(ctx context.Context, live client.Reader, namespace string) (out []hiddenMember, err error) {
+	v := objects.New(reads.NewCacheReader(ctx, h.cache, nil))
+	for next := ""; ; {
+		var list networkingv1.IngressList
+		if err := live.List(ctx, &list, client.Limit(hiddenPage), client.Continue(next)); err != nil {
+			return nil, err
+		}
+		for i := range list.Items {
+			o := &list.Items[i]
+			if o.Namespace == namespace {
+				continue
+			}
+			m := hiddenMember{name: o.Namespace + "/" + o.Name}
+			for _, id := range ingress.Groups(v, h.front.Config, o) {
+				if id.Namespace == "" && (len(o.Status.LoadBalancer.Ingress) > 0 || slices.Contains(o.Finalizers, naming.GroupFinalizer(id))) {
+					m.groups = append(m.groups, id)
+				}
+			}
+			if len(m.groups) > 0 {
+				out = append(out, m)
+			}
+		}
+		if next = list.Continue; next == "" {
+			return out, v.Err()
+		}
+	}
+}
+
+// Unseen tells why members of an explicit group may be missing; nil = they are not.
+func (h *HiddenMembers) Unseen(ctx context.Context, id stack.ID) *intent.Unseen {
+	h.explicitGroup()
+	found, complete := h.Known(ctx)
+	var names []string
+	for _, m := range found {
+		if slices.Contains(m.groups, id) {
+			names = append(names, m.name)
+		}
+	}
+	u := &intent.Unseen{Namespace: h.Namespace}
+	switch {
+	case len(names) > 0:
+		const most = 3
+		list := strings.Join(names[:min(most, len(names))], ", ")
+		if len(names) > most {
+			list += fmt.Sprintf(" and %d more", len(names)-most)
+		}
+		u.Why = fmt.Sprintf("with --watch-namespace=%s this controller does not see Ingress %s of the group", h.Namespace, list)
+		u.Remedy = "run the controller for all namespaces, or give the Ingresses of this namespace a group of their own"
+	case !complete:
+		cause := h.Cause()
+		u.Why = fmt.Sprintf("with --watch-namespace=%s the API server does not tell of members in other namespaces: %s", h.Namespace, cloud.SteadyText(cause.Error()))
+		u.Remedy = "it is tried again once the API server answers"
+		if apierrors.IsForbidden(cause) {
+			u.Remedy = "let the controller's ServiceAccount list ingresses.networking.k8s.io in all namespaces (a ClusterRole with a ClusterRoleBinding)"
+		}
+	default:
+		return nil
+	}
+	return u
+}
+
+// withUnseen is a wish that tells of members which cannot be seen. If all that were seen have left, the load balancer stays for the others.
+func (s *Reconciler) withUnseen(ctx context.Context, key stack.Key, w front.Input) (front.Input, error) {
+	if s.Hidden == nil || key.ID.Namespace != "" {
+		return w, nil
+	}
+	u := s.Hidden.Unseen(ctx, key.ID)
+	if u == nil {
+		return w, nil
+	}
+	if !w.Wanted {
+		o, err := s.observe(ctx, key, nil, w)
+		if err != nil || len(o.LoadBalancers) == 0 { // nothing that stands needs anybody
+			return w, err
+		}
+		w.Wanted, w.LoadBalancer = true, intent.LoadBalancer{Key: key, Type: stack.Application}
+		for _, o := range objectsOf(w.Leaving) {
+			w.Found = append(w.Found, compile.UnseenMembers(o, u))
+		}
+	}
+	w.LoadBalancer.Unseen = u
+	return w, nil
+}
+
+// WakeGroups makes passes over all explicit groups.
+func (s *Reconciler) WakeGroups(context.Context) {
+	s.Waker.Wake(queue.Normal, slices.DeleteFunc(s.Index.Units(), func(key stack.Key) bool { return key.ID.Namespace != "" })...)
+}

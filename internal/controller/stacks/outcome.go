@@ -1,0 +1,174 @@
+package stacks
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// outcome sums up the outcomes of a plan.
+type outcome struct {
+	found   diag.List
+	wait    time.Time // the earliest time at which a waiting step may succeed
+	retry   time.Time // the earliest time at which a failed step is worth another attempt that is not sent again before
+	err     error     // other failures that a retry may cure
+	refused bool
+	vital   bool          // a step that is not cosmetic did not get done
+	waiting []diag.Object // members whose resources, or those of all, did not get done
+}
+
+func (s *Reconciler) summarize(p *plan.Plan, r apply.Result, origins map[stack.Ref]compile.Origin, w front.Input) outcome {
+	var v outcome
+	for _, step := range p.Steps {
+		o := r.Outcomes[step.ID]
+		if o.State != apply.Done && step.Lane != plan.Cosmetic {
+			v.vital = true
+			v.waiting = append(v.waiting, membersOf(step, origins, w)...)
+		}
+		switch o.State {
+		case apply.Waiting:
+			if v.wait.IsZero() || o.Until.Before(v.wait) {
+				v.wait = o.Until
+			}
+		case apply.Failed:
+			v.found = append(v.found, s.attribute(o.Problem, origins, step, w)...)
+			switch {
+			case o.Until.IsZero():
+				v.err = errors.Join(v.err, fmt.Errorf("%s: %w", step.ID, o.Err))
+			case v.retry.IsZero() || o.Until.Before(v.retry):
+				v.retry = o.Until
+			}
+		case apply.Refused:
+			v.found = append(v.found, s.attribute(o.Problem, origins, step, w)...)
+			v.refused = v.refused || o.Problem.Code != diag.DuplicateResource // which waits for an edit
+		case apply.Done, apply.Blocked:
+		}
+	}
+	return v
+}
+
+// settingOfCode names the setting that a refusal of this code is about, whatever the operation.
+var settingOfCode = map[diag.Code]string{
+	diag.NameTaken: "Name", diag.InvalidSubnets: "Subnets", diag.SecurityGroupNotFound: "SecurityGroups", diag.CertificateNotFound: "Certificates",
+}
+
+// mentions are the words by which AWS tells what of a new load balancer it refuses.
+var mentions = []struct{ word, setting string }{
+	{"subnet", "Subnets"}, {"availability zone", "Subnets"}, {"security group", "SecurityGroups"}, {"load balancer name", "Name"},
+}
+
+// attribute puts a problem of a step on the objects that the step's resource comes from: on the one whose setting it is about, if that
+// can be told. What a class sets is told on its parameters and on the members, whose authors may not see those.
+func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.Origin, step plan.Step, w front.Input) diag.List {
+	origin := origins[step.Resource]
+	objects := origin.Objects
+	if len(objects) == 0 {
+		objects = objectsOf(slices.Concat(w.Members, w.Leaving))
+	}
+	d.Phase = diag.Deploying
+	var out diag.List
+	on := func(o diag.Object, path string) {
+		d.Object, d.Path = o, path
+		if !slices.Contains(out, d) {
+			out = append(out, d)
+		}
+	}
+	for _, src := range sourcesOf(d, origin, step.Op) {
+		on(src.Object, src.Path)
+		if src.Object.Namespace == "" {
+			for _, o := range objects {
+				on(o, src.Path+" of "+src.Object.String())
+			}
+		}
+	}
+	if len(out) == 0 {
+		for _, o := range objects {
+			on(o, "")
+		}
+	}
+	return out
+}
+
+// sourcesOf are the places where what a problem is about was written, as far as can be told.
+func sourcesOf(d diag.Diagnostic, origin compile.Origin, op plan.Operation) []intent.Source {
+	if d.Class == diag.Transient { // what passes by itself is about no setting
+		return nil
+	}
+	setting := op.Traits().Setting
+	if s, ok := settingOfCode[d.Code]; ok {
+		setting = s
+	} else if _, ok := op.(elb.CreateLoadBalancer); ok {
+		for _, m := range mentions {
+			if setting == "" && strings.Contains(strings.ToLower(d.Text), m.word) {
+				setting = m.setting
+			}
+		}
+	}
+	var out []intent.Source
+	for _, key := range keysOf(op, d.Text) {
+		if src, ok := origin.Fields[setting+"["+key+"]"]; ok && !slices.Contains(out, src) {
+			out = append(out, src)
+		}
+	}
+	if src, ok := origin.Fields[setting]; ok && len(out) == 0 {
+		out = append(out, src)
+	}
+	return out
+}
+
+// keysOf are the keys of the attributes or tags that an operation sets: those that a text names, if it names any.
+func keysOf(op plan.Operation, text string) []string {
+	all := slices.Sorted(maps.Keys(op.Traits().Values))
+	named := slices.DeleteFunc(slices.Clone(all), func(k string) bool { return !strings.Contains(text, k) })
+	if len(named) > 0 {
+		return named
+	}
+	return all
+}
+
+// membersOf are the members whose wishes are not in effect while a step is not done: all of them if it is about what they share.
+func membersOf(step plan.Step, origins map[stack.Ref]compile.Origin, w front.Input) []diag.Object {
+	objects := origins[step.Resource].Objects
+	if len(objects) == 0 || step.Resource.Kind == stack.KindLoadBalancer || step.Resource.Kind == stack.KindListener {
+		return objectsOf(w.Members)
+	}
+	return objects
+}
+
+// readProblem tells everybody of a read that failed: it is about what they share.
+func readProblem(err error, w front.Input) diag.List {
+	if errors.Is(err, apply.ErrBindingsUndefined) {
+		return toAll(apply.BindingsUndefined(), w)
+	}
+	return toAll(cloud.Problem("", err), w)
+}
+
+// certificatesUnread tells those who leave a stack why they cannot go yet: what it owns in ACM would stay for good.
+func certificatesUnread(g plan.Guard, w front.Input) diag.List {
+	d := diag.New(diag.Object{}, "", g.Code, "whether certificates of it are in ACM cannot be told, so that its finalizer stays until they are known to be gone: "+g.Text, g.Remedy)
+	d.RequestID = g.RequestID
+	return toAll(d, w)
+}
+
+// toAll puts what is about all of a stack on each of its objects.
+func toAll(d diag.Diagnostic, w front.Input) diag.List {
+	var out diag.List
+	for _, o := range objectsOf(slices.Concat(w.Members, w.Leaving)) {
+		d.Object = o
+		out = append(out, d)
+	}
+	return out
+}

@@ -1,0 +1,111 @@
+package stacks
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// TestARefusalLandsOnWhoseSettingItIsAbout has AWS refuse parts of a load balancer that several members and their class describe.
+func TestARefusalLandsOnWhoseSettingItIsAbout(t *testing.T) {
+	t.Parallel()
+	member := func(name string) *networkingv1.Ingress {
+		return &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}}
+	}
+	api, web := member("api"), member("web")
+	by := func(o diag.Object, path string) intent.Source { return intent.Source{Object: o, Path: path} }
+	class := diag.Object{Kind: "IngressClassParams", Name: "prod"}
+	lb := stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.LoadBalancerIdentity}
+	origins := map[stack.Ref]compile.Origin{lb: {
+		Objects: []diag.Object{objectOf(api), objectOf(web)},
+		Fields: map[string]intent.Source{
+			"Subnets": by(objectOf(api), "subnets"), "Name": by(objectOf(web), "load-balancer-name"), "SecurityGroups": by(class, "spec.securityGroups"),
+			"IPAddressType": by(objectOf(web), "ip-address-type"), "Tags[team]": by(objectOf(api), "tags"), "Tags[stage]": by(objectOf(web), "tags"),
+			"Attributes":                               by(objectOf(api), "attributes"),
+			"Attributes[access_logs.s3.bucket]":        by(objectOf(web), "attributes"),
+			"Attributes[client_keep_alive.seconds]":    by(objectOf(api), "attributes"),
+			"Attributes[idle_timeout.timeout_seconds]": by(class, "spec.loadBalancerAttributes"),
+		},
+	}}
+	create := elb.CreateLoadBalancer{LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}
+	attributes := func(keys ...string) plan.Operation {
+		set := map[string]string{}
+		for _, k := range keys {
+			set[k] = "x"
+		}
+		return elb.ModifyLoadBalancerAttributes{LoadBalancer: lb, Attributes: set}
+	}
+	for _, tc := range []struct {
+		name string
+		op   plan.Operation
+		code diag.Code
+		text string
+		want []string
+	}{
+		{"a name that is taken", create, diag.NameTaken, "A load balancer with the same name exists", []string{"Ingress shop/web load-balancer-name"}},
+		{"a subnet", create, diag.AWSRejected, "InvalidConfigurationRequest: The subnet is too small", []string{"Ingress shop/api subnets"}},
+		{"a group that the class names", create, diag.SecurityGroupNotFound, "One or more security groups are invalid", []string{
+			"IngressClassParams prod spec.securityGroups", "Ingress shop/api spec.securityGroups of IngressClassParams prod", "Ingress shop/web spec.securityGroups of IngressClassParams prod",
+		}},
+		{"a right, which is nobody's setting", create, diag.AccessDenied, "not authorized to perform this", []string{"Ingress shop/api ", "Ingress shop/web "}},
+		{"one attribute of two, which AWS names", attributes("access_logs.s3.bucket", "client_keep_alive.seconds"), diag.AWSRejected, "'client_keep_alive.seconds' is out of range", []string{"Ingress shop/api attributes"}},
+		{"one attribute of two, which AWS does not name", attributes("access_logs.s3.bucket", "client_keep_alive.seconds"), diag.AWSRejected, "Access Denied for bucket", []string{"Ingress shop/web attributes", "Ingress shop/api attributes"}},
+		{"an address family", elb.SetIpAddressType{LoadBalancer: lb}, diag.AWSRejected, "InvalidSubnet: no IPv6 range", []string{"Ingress shop/web ip-address-type"}},
+		{"a tag of a security group", elb.CreateTags{Tags: map[string]string{"team": "x", "stage": "y"}}, diag.AWSRejected, "tag team is not admitted", []string{"Ingress shop/api tags"}},
+		{"the only attribute that changes", attributes("access_logs.s3.bucket"), diag.AWSRejected, "Access Denied for bucket", []string{"Ingress shop/web attributes"}},
+	} {
+		found := (&Reconciler{}).attribute(diag.New(diag.Object{}, "", tc.code, tc.text, "x"), origins, plan.Step{Resource: lb, Op: tc.op}, front.Input{Members: []metav1.Object{api, web}})
+		var got []string
+		for _, d := range found {
+			got = append(got, d.Object.String()+" "+d.Path)
+			if d.Reason() != diag.FailedDeployModel {
+				t.Errorf("%s: event reason %s", tc.name, d.Reason())
+			}
+		}
+		if d := cmp.Diff(tc.want, got); d != "" {
+			t.Errorf("%s: %s", tc.name, d)
+		}
+	}
+}
+
+// TestOfEachWriteItIsDecidedWhichSettingAWSRefuses holds the operations to a list of those that are about no setting: one that is in neither
+// loses the annotation that events name.
+func TestOfEachWriteItIsDecidedWhichSettingAWSRefuses(t *testing.T) {
+	t.Parallel()
+	none := map[string]string{
+		"AuthorizeSecurityGroupIngress": "its rules come from several settings", "RevokeSecurityGroupIngress": "nothing is wanted",
+		"CreateSecurityGroup": "no setting makes it", "CreateTargetGroup": "its settings are traced to whole backends", "ModifyTargetGroup": "as CreateTargetGroup",
+		"SetRulePriorities": "the order is that of the members", "RegisterTargets": "an endpoint is no setting", "RemoveTags": "nothing is wanted",
+		"RemoveListenerCertificates": "nothing is wanted", "AddTagsToCertificate": "the tags are the controller's",
+		"CreateLoadBalancer": "AWS's text tells which",
+	}
+	for _, op := range elb.Operations() {
+		name, setting := op.Name(), op.Traits().Setting
+		_, addOn, _ := elb.Changes(op)
+		switch {
+		case strings.HasSuffix(name, "Binding"):
+		case addOn != "":
+			if setting != string(addOn) {
+				t.Errorf("%T is about %s, of add-on %s", op, setting, addOn)
+			}
+		case cloud.IsRead(name), strings.HasPrefix(name, "De"):
+			if setting != "" {
+				t.Errorf("%T is about %s, which it does not set", op, setting)
+			}
+		case (setting == "") == (none[name] == ""):
+			t.Errorf("%T is about setting %q, said to be about none because %q", op, setting, none[name])
+		}
+	}
+}

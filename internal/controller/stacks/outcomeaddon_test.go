@@ -1,0 +1,35 @@
+package stacks
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+)
+
+func TestWhatAWSRefusesOfAnAddOnIsToldAtTheSettingOfThatAddOn(t *testing.T) {
+	t.Parallel()
+	origin := compile.Origin{Fields: map[string]intent.Source{}}
+	for _, f := range []string{"WebACL", "Shield", "Capacity", "IPAMPool", "Subnets", "Attributes"} {
+		origin.Fields[f] = intent.Source{Path: f}
+	}
+	origin.Fields["ClassicWebACL"] = intent.Source{Path: "ClassicWebACL"} // decision 16: WAF Classic
+	for _, c := range []struct {
+		op   plan.Operation
+		want string
+	}{
+		{elb.AssociateWebACL{}, "WebACL"}, {elb.DisassociateWebACL{}, "WebACL"},
+		{elb.AssociateRegionalWebACL{}, "ClassicWebACL"}, {elb.DisassociateRegionalWebACL{}, "ClassicWebACL"}, // decision 16: WAF Classic
+		{elb.CreateProtection{}, "Shield"}, {elb.DeleteProtection{}, "Shield"},
+		{elb.ModifyCapacityReservation{}, "Capacity"}, {elb.ModifyIpPools{}, "IPAMPool"},
+	} {
+		d := diag.New(diag.Object{}, "", diag.AWSRejected, "no", "do it")
+		if got := sourcesOf(d, origin, c.op); !slices.Equal(got, []intent.Source{{Path: c.want}}) {
+			t.Errorf("%s: %v", c.op.Name(), got)
+		}
+	}
+}

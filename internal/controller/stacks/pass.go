@@ -1,0 +1,266 @@
+package stacks
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/cache"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// pass makes one over a wish. mark puts our finalizer on its members before anything of theirs is made; unedited tells that the
+// members are as they were in the last pass.
+func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w front.Input, unedited bool,
+	mark func(context.Context, stack.ID, []metav1.Object) refusedWrites) (reconcile.Result, error) {
+	ctx, stale := cache.NoteStale(ctx)
+	t := passReport{key: key, input: w, unedited: unedited, found: slices.Clone(w.Found)}
+	spent := s.Metrics.StartStage(s.Front.Owner(), metrics.StageBuild)
+	c, err := s.compileStack(ctx, key, w, stale)
+	spent()
+	if err != nil {
+		t.found, t.partial = append(t.found, readProblem(err, w)...), true
+		s.report(ctx, t)
+		return reconcile.Result{}, err
+	}
+	t.compiled = c
+	t.found = append(t.found, c.Diagnostics...)
+	if c.Stack == nil {
+		t.found = append(t.found, waitForOthers(w, t.found)...)
+		s.report(ctx, t)
+		// Whoever leaves must not wait for those who stay to become valid: what is left of it goes with the next plan.
+		if refused := s.releaseMembers(ctx, key, w, nil); len(refused) > 0 {
+			return reconcile.Result{}, refused.err()
+		}
+		return s.retryLater(key, t.found, stale())
+	}
+	spent = s.Metrics.StartStage(s.Front.Owner(), metrics.StageFinalizer)
+	refused := mark(ctx, key.ID, w.Members)
+	spent()
+	switch {
+	case len(refused) == 0:
+	case len(refused) == len(w.Members) || refused.conflicted():
+		return s.endRefused(ctx, t, diag.FinalizerNotAdded, refused)
+	default: // the others go on, without those of which nothing is in AWS yet
+		left, err := s.withoutResources(ctx, key, w, c, refused)
+		if err != nil {
+			t.found, t.partial = append(append(t.found, refused.found(diag.FinalizerNotAdded)...), readProblem(err, w)...), true
+			s.report(ctx, t)
+			return reconcile.Result{}, errors.Join(err, refused.err())
+		}
+		w.Found = append(slices.Clone(w.Found), refused.found(diag.FinalizerNotAdded)...)
+		marked := func(context.Context, stack.ID, []metav1.Object) refusedWrites { return nil }
+		res, err := s.pass(ctx, log, key, left.without(w), unedited, marked)
+		return s.soonest(key, res.RequeueAfter, errors.Join(err, refused.err()))
+	}
+	t.found, t.stale = append(t.found, s.showPlan(ctx, c.Stack, w)...), stale()
+	spent = s.Metrics.StartStage(s.Front.Owner(), metrics.StageDeploy)
+	observed, err := s.expect(ctx, key, c.Stack, w)
+	if err != nil {
+		t.found, t.partial = append(t.found, readProblem(err, w)...), true
+		s.report(ctx, t)
+		return reconcile.Result{}, err
+	}
+	p := diff.Stack(c.Stack, c.Keep, observed, s.policyOf(key, w))
+	if p.Assumed || observed.Assumed != nil && len(w.Leaving) > 0 { // who leaves may be released only once nothing of his is there
+		s.Inventory.Verify(key)
+		return s.pass(ctx, log, key, w, unedited, mark)
+	}
+	observed, p, disowned, err := s.confirm(ctx, key, c, w, observed)
+	t.found = append(t.found, disowned...)
+	if err != nil {
+		t.found, t.partial = append(t.found, readProblem(err, w)...), true
+		s.report(ctx, t)
+		return reconcile.Result{}, err
+	}
+	var unwritten refusedWrites
+	if !s.holdDeletion(key, w, c.Stack, &p) {
+		unwritten = s.clearStatus(ctx, observed, w.Leaving)
+	}
+	if unwritten.conflicted() {
+		return s.endRefused(ctx, t, diag.StatusNotWritten, unwritten)
+	}
+	if err := s.noteDuplicates(ctx, key, &p, c.Stack.Removal); err != nil {
+		t.found, t.partial = append(t.found, checkpointProblem(err, w)...), true
+		s.report(ctx, t)
+		return reconcile.Result{}, err
+	}
+	s.Metrics.CountSteps(s.Front.Owner(), &p)
+	var result apply.Result
+	if p.Empty() {
+		s.Inventory.Calm(key)
+	} else {
+		log.Info("carrying out plan", "summary", p.Summary(), "steps", describe(&p))
+		result = apply.Run(ctx, p, apply.Deps{Clients: s.Clients, Inventory: s.Inventory, Bindings: s.Bindings, Now: s.Now, Awaited: s.Awaited, Stabilize: s.Stabilize})
+	}
+	spent()
+	end := s.summarize(&p, result, c.Origins, w)
+	t.found, t.plan, t.result, t.waiting = append(t.found, end.found...), &p, result, end.waiting
+	t.changed = result.Count(apply.Done) > 0 && end.err == nil && end.wait.IsZero()
+	unwritten = append(unwritten, s.recordSecrets(ctx, c, &p, result, w.Members)...)
+	spent = s.Metrics.StartStage(s.Front.Owner(), metrics.StageStatus)
+	after, switched, unshown, err := s.writeStatus(ctx, key, c.Stack, c.Keep, w, handedOver(&p, result))
+	spent()
+	if err != nil {
+		t.found, t.partial, t.changed = append(t.found, readProblem(err, w)...), true, false
+		s.report(ctx, t)
+		return reconcile.Result{}, err
+	}
+	t.observed = &after
+	s.keepObserved(key)
+	if s.ScheduleReview != nil && !t.unedited && !p.Empty() && !creates(&p) { // not for what is put back: two who disagree would go on for ever
+		s.ScheduleReview(key)
+	}
+	unwritten = append(unwritten, unshown...)
+	if unwritten.conflicted() {
+		return s.endRefused(ctx, t, diag.StatusNotWritten, unwritten)
+	}
+	if len(unwritten) > 0 {
+		t.found, t.changed, t.partial = append(t.found, unwritten.found(diag.StatusNotWritten)...), false, true
+	}
+	var held bool
+	if g := observed.CertificatesUnread; g != nil && !w.Wanted { // whoever owns some stays until they are known to be gone
+		t.found, held = append(t.found, certificatesUnread(*g, w)...), true
+	}
+	s.report(ctx, t)
+	if switched != nil && len(unwritten) == 0 { // nobody is told any more of the one that they showed
+		w.Members = switched
+		return s.pass(ctx, log, key, w, unedited, mark)
+	}
+	if !end.vital && !held && !w.Wanted {
+		gone, wait, err := s.Inventory.Certain(ctx, key, oldest(w.Leaving))
+		if err != nil || !gone.Proven() {
+			return s.soonest(key, wait, errors.Join(err, unwritten.err()))
+		}
+	}
+	if !end.vital && !held { // what is optional or cosmetic keeps nobody from leaving
+		spent = s.Metrics.StartStage(s.Front.Owner(), metrics.StageRelease)
+		refused := s.releaseMembers(ctx, key, w, unwritten)
+		spent()
+		if len(refused) > 0 {
+			return s.endRefused(ctx, t, diag.FinalizerNotRemoved, refused)
+		}
+	}
+	res, err := s.next(t, end, observed.Pending)
+	if len(unwritten) == 0 {
+		return res, err
+	}
+	return s.soonest(key, res.RequeueAfter, errors.Join(err, unwritten.err()))
+}
+
+// next tells when to make another pass after one that came to its end. pending tells that add-ons were still being read.
+func (s *Reconciler) next(t passReport, end outcome, pending bool) (reconcile.Result, error) {
+	key := t.key
+	var wait time.Duration
+	if !end.wait.IsZero() {
+		wait = max(end.wait.Sub(s.Now()), 50*time.Millisecond)
+	}
+	switch {
+	case end.err != nil || wait > 0:
+		return s.soonest(key, wait, end.err)
+	case end.refused:
+		return s.Retries.later(key, guarded), nil
+	case !end.retry.IsZero():
+		return reconcile.Result{RequeueAfter: max(end.retry.Sub(s.Now()), queue.Coalesce)}, nil
+	case pending:
+		return s.Retries.later(key, readingAddOns), nil
+	}
+	s.Retries.done(key, guarded)
+	s.Retries.done(key, readingAddOns)
+	if imported(t.plan, t.result) {
+		return reconcile.Result{}, queue.ErrRequeue // now that it has an ARN, listeners can name it
+	}
+	if wait := s.Inventory.CertificateWait(key); wait > 0 {
+		return reconcile.Result{RequeueAfter: wait}, nil
+	}
+	return s.retryLater(key, t.found, t.stale)
+}
+
+// soonest has a pass made again that failed, or in which something waits for AWS. What fails on and on must not keep off for minutes
+// what only waits a moment, but neither may it be tried each moment.
+func (s *Reconciler) soonest(key stack.Key, wait time.Duration, err error) (reconcile.Result, error) {
+	if err == nil || wait == 0 {
+		return reconcile.Result{RequeueAfter: wait}, err
+	}
+	return reconcile.Result{RequeueAfter: max(wait, min(s.Retries.failed(key, failing), longestBesideWaiting))}, nil
+}
+
+// imported reports whether a certificate came to be that no listener could name before.
+func imported(p *plan.Plan, r apply.Result) bool {
+	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
+		op, ok := step.Op.(elb.ImportCertificate)
+		return ok && op.At == (stack.Ref{}) && r.Outcomes[step.ID].State == apply.Done
+	})
+}
+
+// retryLater looks again in a while if the pass rests on answers that AWS is being asked for again, or if something was found that may become
+// right without an edit of the objects.
+func (s *Reconciler) retryLater(key stack.Key, found diag.List, stale bool) (reconcile.Result, error) {
+	if stale {
+		return s.Retries.later(key, staleFacts), nil
+	}
+	s.Retries.done(key, staleFacts)
+	if slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Class == diag.Transient && d.Code != diag.FinalizerNotAdded }) {
+		return s.Retries.later(key, readingFacts), nil
+	}
+	s.Retries.done(key, readingFacts)
+	if slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == diag.SecretRefused }) {
+		return s.Retries.later(key, refusedSecret), nil
+	}
+	s.Retries.done(key, refusedSecret)
+	for _, d := range found {
+		switch d.Class {
+		case diag.Denied, diag.Quota, diag.Throttled:
+			return s.Retries.later(key, missing), nil
+		case diag.NotFound, diag.Invalid, diag.Conflict, diag.Note, diag.Transient: // FinalizerNotAdded: that pass is made again as a failed one
+			if missingInAWS(d) {
+				return s.Retries.later(key, missing), nil
+			}
+		}
+	}
+	s.Retries.done(key, missing)
+	return reconcile.Result{}, nil
+}
+
+// missingInAWS tells a finding that an edit in AWS may cure, which no event announces: a subnet gets its tag, a certificate is
+// issued.
+func missingInAWS(d diag.Diagnostic) bool {
+	return slices.Contains([]diag.Code{
+		diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound, diag.TrustStoreNotFound, diag.WebACLNotFound,
+		diag.HostedZoneNotFound,
+	}, d.Code)
+}
+
+// creates reports whether a plan makes a load balancer, of which nothing can be changed by hand yet.
+func creates(p *plan.Plan) bool {
+	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
+		_, ok := step.Op.(elb.CreateLoadBalancer)
+		return ok
+	})
+}
+
+// describe lists a plan's steps for the log, one short text each.
+func describe(p *plan.Plan) []string {
+	out := make([]string, 0, len(p.Steps))
+	for _, st := range p.Steps {
+		text := string(st.ID)
+		if len(st.Why) > 0 {
+			text += " (" + st.Why[0] + ")"
+		}
+		out = append(out, text)
+	}
+	return out
+}

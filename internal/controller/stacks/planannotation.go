@@ -1,0 +1,263 @@
+package stacks
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/stackjson"
+	"github.com/k8s-lbc/lbc/internal/status"
+)
+
+// annotationLimit is what Kubernetes admits for the keys and values of all annotations of an object together, in bytes.
+const annotationLimit = 256 << 10
+
+// planKeys are the annotations that carry plans.
+var planKeys = []string{string(annotation.DryRunPlan), string(annotation.DryRunPlanGzip)}
+
+// dryRun shows what would be done if the objects under dry run were deployed: the stack goes into an annotation, an event
+// counts the steps. It writes nothing to AWS.
+func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) error {
+	before := s.MemoryOf(key)
+	r := w.DryRun
+	c, _, err := front.Compile(ctx, s.Inventory, key, front.Input{LoadBalancer: r.LoadBalancer, Wanted: true}, s.Compile, before)
+	if err != nil {
+		return fmt.Errorf("dry run of %s: %w", key, err)
+	}
+	outcome := "it cannot be built as it is"
+	var shown diag.List
+	if c.Stack == nil {
+		for _, o := range r.Objects {
+			s.writePlan(ctx, o, nil)
+		}
+	} else {
+		observed, err := s.observe(ctx, key, c.Stack, w)
+		if err != nil {
+			return fmt.Errorf("dry run of %s: %w", key, err)
+		}
+		p := diff.Stack(c.Stack, c.Keep, observed, s.Policy)
+		outcome = "deploying it would change nothing"
+		if !p.Empty() {
+			outcome = "deploying it means " + p.Summary().String()
+		} else if len(c.Keep) == 0 {
+			s.rememberDeployed(key, r.Objects, c.Memory)
+		}
+		for _, o := range r.Objects {
+			shown = append(shown, s.writePlan(ctx, o, c.Stack)...)
+		}
+	}
+	var found diag.List
+	for _, o := range r.Objects {
+		text := "dry run: nothing of this Ingress is deployed"
+		if slices.ContainsFunc(w.Members, func(m metav1.Object) bool { return objectOf(m) == objectOf(o) }) {
+			text = "dry run: what was deployed of this Ingress stays as it is"
+		}
+		found = append(found, diag.New(objectOf(o), annotation.DryRun.Path(), diag.DryRun, text+"; "+outcome,
+			"see annotation dry-run-plan, or lbc plan; remove annotation dry-run to deploy it"))
+		for _, d := range c.Diagnostics {
+			if d.Object == objectOf(o) {
+				found = append(found, d)
+			}
+		}
+	}
+	found = append(found, shown...)
+	s.Metrics.CountFindings(s.Front.Owner(), found)
+	s.Reporter.Report(dryRunOf(key), status.Account{Waiting: objectsOf(r.Objects), Found: found})
+	return nil
+}
+
+// dryRunOf names the dry run of a stack as a unit that tells.
+func dryRunOf(key stack.Key) string { return key.String() + " dry run" }
+
+// rememberDeployed takes what objects under dry run are for what was deployed of them, where that is not known since the start: deploying
+// them would change nothing. So their group need not wait for them.
+func (s *Reconciler) rememberDeployed(key stack.Key, under []metav1.Object, deployed *compile.Memory) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	memory := compile.Memory{}
+	st := s.state(key)
+	if before := st.memory; before != nil {
+		memory = *before
+	}
+	good := maps.Clone(memory.Good)
+	if good == nil {
+		good = map[diag.Object]intent.Member{}
+	}
+	for _, o := range under {
+		m, ok := deployed.Good[objectOf(o)]
+		if _, known := good[objectOf(o)]; ok && !known && !m.Diagnostics.HasErrors() {
+			good[objectOf(o)] = m
+		}
+	}
+	memory.Good = good
+	st.memory = &memory
+}
+
+// waitForOthers tells the members that found nothing wrong with themselves why nothing is built.
+func waitForOthers(w front.Input, found diag.List) diag.List {
+	if w.DryRun != nil && !found.HasErrors() {
+		return waitForDryRun(w)
+	}
+	var wrong []string
+	for _, d := range found {
+		if d.Code == diag.GroupWaits {
+			return nil // compile has told everybody
+		}
+		if name := d.Object.String(); d.Class != diag.Note && !slices.Contains(wrong, name) {
+			wrong = append(wrong, name)
+		}
+	}
+	var out diag.List
+	for _, m := range w.Members {
+		if len(wrong) > 0 && !slices.Contains(wrong, objectOf(m).String()) {
+			out = append(out, diag.New(objectOf(m), "", diag.GroupWaits,
+				fmt.Sprintf("nothing of the group is built or changed until %s is corrected, because what is deployed of it cannot be told", strings.Join(wrong, ", ")),
+				"see the events there, or take it out of the group"))
+		}
+	}
+	return out
+}
+
+// waitForDryRun tells the members that wait for one under dry run: what that one had before is not known any more since the
+// controller restarted.
+func waitForDryRun(w front.Input) diag.List {
+	under := objectOf(w.DryRun.Objects[0])
+	var out diag.List
+	for _, m := range w.Members {
+		if objectOf(m) != under {
+			out = append(out, diag.New(objectOf(m), "", diag.GroupWaits,
+				fmt.Sprintf("nothing of the group is built or changed while %s is under dry run: what is deployed of it must stay, and the controller has not seen it since it started", under),
+				"remove annotation dry-run there, or take it out of the group"))
+		}
+	}
+	return out
+}
+
+// showPlan writes the stack to the first active member if that is asked for, and takes what earlier passes wrote off the others.
+// Members under dry run show the dry run instead.
+func (s *Reconciler) showPlan(ctx context.Context, desired *stack.Stack, w front.Input) diag.List {
+	var found diag.List
+	first := true
+	for _, m := range w.Members {
+		if w.DryRun != nil && slices.ContainsFunc(w.DryRun.Objects, func(o metav1.Object) bool { return objectOf(o) == objectOf(m) }) {
+			continue
+		}
+		if s.AnnotatePlan && first {
+			found = append(found, s.writePlan(ctx, m, desired)...)
+			first = false
+			continue
+		}
+		s.writePlan(ctx, m, nil)
+	}
+	return found
+}
+
+// writePlan writes a stack to an object's annotations; nil removes it. A failure is logged and changes nothing else: the plan
+// is for reading.
+func (s *Reconciler) writePlan(ctx context.Context, m metav1.Object, desired *stack.Stack) diag.List {
+	o, ok := m.(*networkingv1.Ingress)
+	if !ok {
+		return nil
+	}
+	want, found, err := planAnnotations(o, desired)
+	if err == nil {
+		err = s.patchAnnotations(ctx, o, want)
+	}
+	if err != nil {
+		logf.FromContext(ctx).Error(err, "the plan is not written", "object", objectOf(o).String())
+	}
+	return found
+}
+
+func (s *Reconciler) patchAnnotations(ctx context.Context, o *networkingv1.Ingress, want map[string]string) error {
+	updated := o.DeepCopy()
+	changed := false
+	for _, k := range planKeys {
+		v, wanted := want[k]
+		have, there := o.Annotations[k]
+		if wanted == there && v == have {
+			continue
+		}
+		changed = true
+		if !wanted {
+			delete(updated.Annotations, k)
+			continue
+		}
+		if updated.Annotations == nil {
+			updated.Annotations = map[string]string{}
+		}
+		updated.Annotations[k] = v
+	}
+	if !changed {
+		return nil
+	}
+	return client.IgnoreNotFound(s.Client.Patch(ctx, updated, client.MergeFrom(o)))
+}
+
+// planAnnotations are the annotations that show a stack on an Ingress: as plain JSON, compressed if that does not fit, and none
+// if even that does not.
+func planAnnotations(o *networkingv1.Ingress, desired *stack.Stack) (map[string]string, diag.List, error) {
+	if desired == nil {
+		return nil, nil, nil
+	}
+	text, err := stackjson.Marshal(desired)
+	if err != nil {
+		return nil, nil, err
+	}
+	room := annotationLimit
+	for k, v := range o.Annotations {
+		if !slices.Contains(planKeys, k) {
+			room -= len(k) + len(v)
+		}
+	}
+	plain, packed := string(annotation.DryRunPlan), string(annotation.DryRunPlanGzip)
+	if len(plain)+len(text) <= room {
+		return map[string]string{plain: string(text)}, nil, nil
+	}
+	short, err := compress(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	d := diag.New(objectOf(o), annotation.DryRunPlan.Path(), diag.PlanTooLarge,
+		fmt.Sprintf("the plan has %d bytes, and Kubernetes admits %d for all annotations of an object; it is in annotation %s instead", len(text), annotationLimit, packed),
+		"decode it with base64 -d | gunzip, or use lbc plan")
+	if len(packed)+len(short) > room {
+		d.Text = fmt.Sprintf("the plan has %d bytes, %d when compressed, and does not fit into an annotation; none is written", len(text), len(short))
+		d.Remedy = "use lbc plan"
+		return nil, diag.List{d}, nil
+	}
+	return map[string]string{packed: short}, diag.List{d}, nil
+}
+
+// compress is gzip in base64; the same text gives the same result.
+func compress(text []byte) (string, error) {
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		return "", err
+	}
+	if _, err := z.Write(text); err != nil {
+		return "", err
+	}
+	if err := z.Close(); err != nil {
+		return "", err
+	}
+	return base64.StdEncoding.EncodeToString(b.Bytes()), nil
+}

@@ -1,0 +1,133 @@
+// Package stacks makes passes over stacks, the load balancers of an Ingress, of a group of Ingresses, or of a Service: it loads their objects, has them
+// compiled and planned, applies the plan, and reports. It decides nothing about load balancers: fronts, compile and plan do.
+// It may import everything of internal but targets, secgroup, offline and the other controllers.
+package stacks
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/internal/brake"
+	"github.com/k8s-lbc/lbc/internal/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/secret"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/status"
+)
+
+// Reconciler brings the load balancers of one kind of owner to what their objects specify: load, compile, plan, apply, report.
+type Reconciler struct {
+	Front       front.Loader
+	Client      client.Client
+	Live        client.Reader // the API server; nil = caches are believed
+	Inventory   *inventory.Inventory
+	Clients     cloud.Clients
+	Bindings    *BindingWriter
+	Reporter    *status.Reporter
+	Metrics     *metrics.Metrics
+	Index       *reads.Index[stack.Key]
+	Waker       queue.Waker[stack.Key]
+	Secrets     *secret.Reader // nil = none are read
+	Hidden      *HiddenMembers // nil = the caches show all namespaces
+	Backend     *BackendGroup
+	Brake       *brake.Brake // nil = none
+	Status      *lbstatus.Writer
+	Checkpoints *checkpoint.Keeper // nil = a restart forgets
+	// awaited reports whether targets may be on their way to an empty target group, and whether they are registered; nil = nobody knows.
+	Awaited func(targetGroup string) (awaited, registered bool)
+	// ScheduleReview hears of load balancers that were changed as wanted, so that what others changed by hand is found then, too; nil = no one asks.
+	ScheduleReview func(key stack.Key)
+	Compile        compile.Config
+	Policy         diff.Policy // of all plans
+	Stabilize      time.Duration
+	AnnotatePlan   bool // write the stack to an annotation of the first member
+	Now            func() time.Time
+	Retries        *Retries
+
+	mu     sync.Mutex
+	states map[stack.Key]*stackState
+}
+
+// Reconcile makes one pass over a stack. It returns an error only for what a retry may cure; findings that only an edit can
+// cure are reported as events and wait for the edit.
+func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcile.Result, err error) {
+	defer func() { s.Retries.Unavailable.Note(key, err) }()
+	log := logf.FromContext(ctx)
+	end, err := s.Checkpoints.Begin(ctx)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	defer end()
+	begun := s.Index.Begin()
+	reader := &secret.PassReader{CacheReader: reads.NewCacheReader(ctx, s.Client, s.Live), Secrets: s.Secrets}
+	view := objects.New(reader)
+	owner := s.Front.Owner()
+	s.Metrics.CountPass(metrics.ControllerOf(owner), key.ID.Namespace, key.ID.Name)
+	spent := s.Metrics.StartStage(owner, metrics.StageLoad)
+	w := s.Front.Load(view, key.ID)
+	spent()
+	stale := s.Index.Update(key, begun, view.Reads())
+	if err := view.Err(); err != nil {
+		s.reportUnread(ctx, key, w, err)
+		return reconcile.Result{}, err // what is not known must not look as if it were absent
+	}
+	if w.DryRun == nil {
+		s.Reporter.End(dryRunOf(key))
+	} else {
+		if err := s.dryRun(ctx, key, w); err != nil {
+			return reconcile.Result{}, err
+		}
+		if w.Nothing() {
+			return again(stale)
+		}
+	}
+	if w.Nothing() {
+		s.forget(key)
+		return reconcile.Result{}, nil
+	}
+	if w, err = s.withUnseen(ctx, key, w); err != nil {
+		s.report(ctx, passReport{key: key, input: w, found: readProblem(err, w), partial: true})
+		return reconcile.Result{}, err
+	}
+	edited := s.edited(key, w)
+	if edited {
+		s.Retries.forget(key)
+		s.Inventory.Retry(key)
+	}
+	res, err = s.pass(ctx, log, key, w, !edited, s.addFinalizers)
+	if ctx.Err() != nil { // the process ends, or leads no more: whatever failed by that is no failure
+		return reconcile.Result{}, nil
+	}
+	if err == nil && res.RequeueAfter == 0 {
+		s.Retries.done(key, failing)
+	}
+	if err == nil && stale {
+		err = queue.ErrRequeue
+	}
+	if err == nil {
+		err = reader.Unread // the others are served; the pass is made again, with back-off
+	}
+	return res, err
+}
+
+// again asks for another pass if what the last one rests on has changed meanwhile.
+func again(stale bool) (reconcile.Result, error) {
+	if stale {
+		return reconcile.Result{}, queue.ErrRequeue
+	}
+	return reconcile.Result{}, nil
+}

@@ -1,0 +1,93 @@
+package stacks
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/status"
+)
+
+// passReport is what there is to tell of a pass, as far as it came.
+type passReport struct {
+	key      stack.Key
+	input    front.Input
+	compiled compile.Result
+	observed *elb.Observed // nil = not known
+	plan     *plan.Plan    // nil = none was made
+	result   apply.Result
+	found    diag.List
+	changed  bool // something was changed, and all of it succeeded
+	partial  bool // the pass ended before everything was looked at
+	unedited bool // the members are as they were in the last pass
+	stale    bool // what it was compiled from is being read again
+	// waiting are the members whose wishes are not in effect though nothing is wrong with themselves.
+	waiting []diag.Object
+}
+
+// report ends a pass: events on the objects concerned, metrics, and the LoadBalancer object. Of a pass that ends with the process
+// nothing is told: what its canceled calls left undone is found by the next leader.
+func (s *Reconciler) report(ctx context.Context, t passReport) {
+	if ctx.Err() != nil {
+		return
+	}
+	account := status.Account{Found: t.found, Changed: t.changed, Partial: t.partial, Unedited: t.unedited}
+	for _, o := range objectsOf(t.input.Members) {
+		// Without a stack nothing was done for any member, and for those under dry run nothing ever is.
+		if t.compiled.Stack == nil || slices.Contains(t.waiting, o) || t.input.DryRun != nil && slices.Contains(objectsOf(t.input.DryRun.Objects), o) {
+			account.Waiting = append(account.Waiting, o)
+		} else {
+			account.Objects = append(account.Objects, o)
+		}
+	}
+	s.Metrics.CountFindings(s.Front.Owner(), t.found)
+	s.Reporter.Report(t.key.String(), account)
+	s.Status.Enqueue(statusPass(t, s.Now))
+}
+
+func statusPass(t passReport, now func() time.Time) status.Pass {
+	p := status.Pass{Key: t.key, Observed: t.observed, Desired: t.compiled.Stack, Found: t.found, Now: now()}
+	for _, m := range t.input.Members {
+		p.Members = append(p.Members, status.Member{Object: objectOf(m), Generation: m.GetGeneration()})
+	}
+	p.Origins = make(map[stack.Ref][]diag.Object, len(t.compiled.Origins))
+	for ref, o := range t.compiled.Origins {
+		p.Origins[ref] = o.Objects
+	}
+	if t.plan == nil || t.plan.Empty() {
+		return p
+	}
+	p.Summary, p.Steps = t.plan.Summary().String(), describe(t.plan)
+	for _, step := range t.plan.Steps {
+		switch o := t.result.Outcomes[step.ID]; o.State {
+		case apply.Failed, apply.Refused:
+			p.Failed = true
+		case apply.Waiting:
+			text := string(step.ID)
+			if o.On != "" {
+				text += " waits for " + o.On
+			}
+			if !slices.Contains(p.Waiting, text) {
+				p.Waiting = append(p.Waiting, text)
+			}
+		case apply.Done, apply.Blocked:
+		}
+	}
+	return p
+}
+
+// reportUnread tells the objects of a stack that others could not be read.
+func (s *Reconciler) reportUnread(ctx context.Context, key stack.Key, w front.Input, err error) {
+	t := passReport{key: key, input: w, partial: true}
+	for _, m := range slices.Concat(w.Members, w.Leaving) {
+		t.found = append(t.found, status.APIRefusal(objectOf(m), diag.ObjectsUnread, err))
+	}
+	s.report(ctx, t)
+}

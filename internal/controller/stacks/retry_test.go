@@ -1,0 +1,23 @@
+package stacks
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// TestWhatFailsOnAndOnIsTriedAgainWithinABoundWhileSomethingWaits has passes fail in which something waits a millisecond.
+func TestWhatFailsOnAndOnIsTriedAgainWithinABoundWhileSomethingWaits(t *testing.T) {
+	t.Parallel()
+	s, key := &Reconciler{Retries: NewRetries(time.Now)}, stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}
+	var last time.Duration
+	for range 12 {
+		r, _ := s.soonest(key, time.Millisecond, errors.New("x"))
+		last = r.RequeueAfter
+	}
+	if last < 10*time.Second || last > 20*time.Second {
+		t.Errorf("what fails on and on is tried every %s", last)
+	}
+}

@@ -1,0 +1,119 @@
+package stacks
+
+import (
+	"encoding/json"
+
+	"github.com/k8s-lbc/lbc/internal/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// stackState is what the reconciler keeps of a stack between passes.
+type stackState struct {
+	memory     *compile.Memory
+	edits      string       // what users wrote of the members in the last pass; see editsOf
+	duplicates duplicates   // see noteDuplicates
+	missed     []facts.Need // what AWS did not have in the last pass
+	discovery  discovery    // what the stack needs of the list of certificates
+}
+
+// state is that of a stack; s.mu is held.
+func (s *Reconciler) state(key stack.Key) *stackState {
+	st := s.states[key]
+	if st == nil {
+		if s.states == nil {
+			s.states = map[stack.Key]*stackState{}
+		}
+		st = &stackState{}
+		s.states[key] = st
+	}
+	return st
+}
+
+// MemoryOf is what the compiler remembers of a stack; nil = nothing.
+func (s *Reconciler) MemoryOf(key stack.Key) *compile.Memory {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if st := s.states[key]; st != nil {
+		return st.memory
+	}
+	return nil
+}
+
+// Restore takes what earlier processes left of the owner's stacks: what the compiler remembers, and what is known to be a duplicate, however long ago,
+// as ARNs and ids are not used twice.
+func (s *Reconciler) Restore(kept checkpoint.Kept) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, text := range kept.Entries {
+		key, err := stack.ParseKey(id.Name)
+		if err != nil || key.Owner != s.Front.Owner() {
+			continue
+		}
+		switch id.Kind {
+		case checkpoint.Memory:
+			m := &compile.Memory{}
+			if st := s.states[key]; (st == nil || st.memory == nil) && json.Unmarshal(text, m) == nil {
+				s.state(key).memory = m
+			}
+		case checkpoint.Duplicates:
+			var d duplicates
+			if st := s.states[key]; (st == nil || st.duplicates == nil) && json.Unmarshal(text, &d) == nil {
+				s.state(key).duplicates = d
+			}
+		case checkpoint.Observed, checkpoint.Targets:
+		}
+	}
+}
+
+// Unvisited are the stacks that earlier processes remembered and over which this one has made no pass: no object wants them.
+func (s *Reconciler) Unvisited() []stack.Key {
+	visited := map[stack.Key]bool{}
+	for _, key := range s.Index.Units() {
+		visited[key] = true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []stack.Key
+	for key, st := range s.states {
+		if st.memory != nil && !visited[key] {
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+// Counts are the sizes of what is kept of stacks.
+func (s *Reconciler) Counts() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := map[string]int{"states": len(s.states), "readers": s.Index.Len(), "passes in vain": s.Retries.Unavailable.Len()}
+	for _, st := range s.states {
+		if st.memory != nil {
+			out["memories"]++
+		}
+		if len(st.discovery.hosts) > 0 {
+			out["discoveries"]++
+		}
+		if len(st.missed) > 0 {
+			out["questions"]++
+		}
+	}
+	return out
+}
+
+func (s *Reconciler) forget(key stack.Key) {
+	s.Index.Forget(key)
+	s.Brake.Forget(key.String())
+	s.Reporter.End(key.String())
+	s.Inventory.Forget(key)
+	s.Retries.forget(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.states, key)
+	s.Checkpoints.Delete(checkpoint.Memory, key.String())
+	s.Checkpoints.Delete(checkpoint.Observed, key.String())
+	s.Checkpoints.Delete(checkpoint.Duplicates, key.String())
+	s.Status.Delete(key)
+}
