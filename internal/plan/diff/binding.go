@@ -113,12 +113,14 @@ func (d *differ) bindingChanges(have, want stack.Binding) []string {
 	if !canonical.SameNetworking(have.Networking, want.Networking, d.resolve) {
 		why = append(why, "networking changed")
 	}
-	for _, k := range slices.Sorted(maps.Keys(want.Labels)) {
-		if have.Labels[k] != want.Labels[k] {
-			why = append(why, "label "+k+" = "+want.Labels[k])
+	var labels []string
+	for k, v := range want.Labels {
+		if have.Labels[k] != v {
+			labels = append(labels, "label "+k+" = "+v)
 		}
 	}
-	return why
+	slices.Sort(labels)
+	return append(why, labels...)
 }
 
 // deleteBindings deletes the objects whose target groups go: after them, because a target group that is gone needs no

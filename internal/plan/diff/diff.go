@@ -263,26 +263,28 @@ func (d *differ) tagChanges(have, want map[string]string, exempt []string) (set 
 	external := func(k string) bool {
 		return slices.Contains(d.pol.ExternalTags, k) || slices.Contains(exempt, k) || len(k) >= 4 && k[:4] == "aws:"
 	}
-	for _, k := range slices.Sorted(maps.Keys(want)) {
-		old, ok := have[k]
-		if external(k) || ok && old == want[k] {
+	for k, v := range want {
+		if old, ok := have[k]; external(k) || ok && old == v {
 			continue
 		}
 		if set == nil {
 			set = map[string]string{}
 		}
-		set[k] = want[k]
-		if ok {
-			why = append(why, "tag "+k+" "+quoteEmpty(old)+" → "+quoteEmpty(want[k]))
+		set[k] = v
+	}
+	for _, k := range slices.Sorted(maps.Keys(set)) {
+		if old, ok := have[k]; ok {
+			why = append(why, "tag "+k+" "+quoteEmpty(old)+" → "+quoteEmpty(set[k]))
 		} else {
-			why = append(why, "tag "+k+" = "+quoteEmpty(want[k]))
+			why = append(why, "tag "+k+" = "+quoteEmpty(set[k]))
 		}
 	}
-	for _, k := range slices.Sorted(maps.Keys(have)) {
+	for k := range have {
 		if _, ok := want[k]; !ok && !external(k) {
 			drop = append(drop, k)
 		}
 	}
+	slices.Sort(drop)
 	return set, drop, why
 }
 
@@ -331,22 +333,26 @@ func chunks(attrs map[string]string) []map[string]string {
 
 // attributeChanges is what of want differs from have (absent = default), with a reason for each, sorted by key.
 func attributeChanges(want, have map[string]string, def func(string) (string, bool)) (change map[string]string, why []string) {
-	for _, k := range slices.Sorted(maps.Keys(want)) {
-		old, known := have[k]
-		if !known {
-			old, known = def(k)
+	before := func(k string) (v string, known bool) {
+		if v, known = have[k]; !known {
+			v, known = def(k)
 		}
-		if known && old == want[k] {
+		return v, known
+	}
+	for k, v := range want {
+		if old, known := before(k); known && old == v {
 			continue
 		}
 		if change == nil {
 			change = map[string]string{}
 		}
-		change[k] = want[k]
-		if known {
-			why = append(why, k+" "+quoteEmpty(old)+" → "+quoteEmpty(want[k]))
+		change[k] = v
+	}
+	for _, k := range slices.Sorted(maps.Keys(change)) {
+		if old, known := before(k); known {
+			why = append(why, k+" "+quoteEmpty(old)+" → "+quoteEmpty(change[k]))
 		} else {
-			why = append(why, k+" = "+quoteEmpty(want[k]))
+			why = append(why, k+" = "+quoteEmpty(change[k]))
 		}
 	}
 	return change, why
