@@ -131,7 +131,7 @@ func TestARequestedCertificateIsValidatedIssuedAndDeletedWithItsRecords(t *testi
 	if r := w.records(); len(r) != 2 { // the wildcard shares its apex's record
 		t.Fatalf("records %v", r)
 	}
-	if w.inv.CertificateWait(want.Key) == 0 {
+	if w.inv.Certificates().Wait(want.Key) == 0 {
 		t.Error("nobody looks at the pending certificate again")
 	}
 	w.clock.Advance(2 * time.Minute)
@@ -139,7 +139,7 @@ func TestARequestedCertificateIsValidatedIssuedAndDeletedWithItsRecords(t *testi
 	if c := w.one(want); c.Status != acmtypes.CertificateStatusIssued {
 		t.Fatalf("not issued: %s", c.Status)
 	}
-	if w.inv.CertificateWait(want.Key) != 0 {
+	if w.inv.Certificates().Wait(want.Key) != 0 {
 		t.Error("an issued certificate is waited for")
 	}
 	// Nothing changes, nothing is asked.

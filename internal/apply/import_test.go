@@ -142,10 +142,10 @@ func TestImportsAreCountedWhoeverMadeThemUntilAYearHasPassed(t *testing.T) {
 	look := func(want int, why string) {
 		t.Helper()
 		w.clock.Advance(2 * time.Minute)
-		if err := w.inv.ReadCertificates(t.Context(), 0); err != nil {
+		if err := w.inv.Certificates().Read(t.Context(), 0); err != nil {
 			t.Fatal(err)
 		}
-		if got := w.inv.ImportsLastYear(); got != want {
+		if got := w.inv.Certificates().ImportsLastYear(); got != want {
 			t.Errorf("%s: %d imports, want %d", why, got, want)
 		}
 	}
@@ -168,7 +168,7 @@ func TestImportsAreCountedWhoeverMadeThemUntilAYearHasPassed(t *testing.T) {
 	}
 	look(3, "somebody else's import under our ARN is noticed")
 	w.clock.Advance(366 * 24 * time.Hour)
-	if got := w.inv.ImportsLastYear(); got != 0 {
+	if got := w.inv.Certificates().ImportsLastYear(); got != 0 {
 		t.Errorf("after a year %d", got)
 	}
 }

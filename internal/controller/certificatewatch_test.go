@@ -59,7 +59,7 @@ func TestACertificateThatComesOrGoesReachesExactlyTheStacksThatAskedForItsHosts(
 	l.settle(keys...)
 	q := &woken{}
 	l.ingresses.Waker.SetQueue(q)
-	w := &stacks.CertificateWatcher{Read: l.inventory.ReadCertificates, Reconciler: l.ingresses, Always: true, Log: logr.Discard()}
+	w := &stacks.CertificateWatcher{Read: l.inventory.Certificates().Read, Reconciler: l.ingresses, Always: true, Log: logr.Discard()}
 	look := func(step string, want ...string) {
 		t.Helper()
 		w.Look(t.Context())

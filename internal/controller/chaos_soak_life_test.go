@@ -61,7 +61,7 @@ func (s *soak) begin() {
 		s.bound.rules, s.bound.writes, s.bound.drains, s.bound.health, s.ingresses.Backend,
 		&loader{inventory: s.inventory, kept: s.kept, stacks: []*stacks.Reconciler{s.ingresses, s.services}, log: logr.Discard()},
 		&lbstatus.ProvisioningWatcher{Starting: s.inventory.Starting, Refresh: s.inventory.RefreshStates, Now: s.clock.Now, Log: logr.Discard(), Wake: s.wake},
-		&stacks.CertificateWatcher{Read: s.inventory.ReadCertificates, Reconciler: s.ingresses, Always: true, Log: logr.Discard()},
+		&stacks.CertificateWatcher{Read: s.inventory.Certificates().Read, Reconciler: s.ingresses, Always: true, Log: logr.Discard()},
 	} {
 		life.running.Go(func() { _ = l.Start(ctx) })
 	}

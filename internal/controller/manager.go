@@ -139,7 +139,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 	scope.Progress = func(read, of int) { w.log.Info("reading the tags of the account", "read", read, "of", of) }
 	w.inventory = inventory.New(w.clients, scope)
 	if c.ImportTLSSecrets {
-		ctrlmetrics.Registry.MustRegister(metrics.ImportGauge(w.inventory.ImportsLastYear))
+		ctrlmetrics.Registry.MustRegister(metrics.ImportGauge(w.inventory.Certificates().ImportsLastYear))
 	}
 	w.bindings = stacks.NewBindingWriter(w.mgr.GetClient(), w.now)
 	w.backend = stacks.NewBackendGroup(w.mgr.GetClient(), w.inventory, w.run, c.ClusterName, w.log.WithName("backend-sg"))
@@ -205,7 +205,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 		return fmt.Errorf("setting up the Ingress controller: %w", err)
 	}
 	w.certificates = groups.CertificatesChanged
-	watch := &stacks.CertificateWatcher{Read: w.inventory.ReadCertificates, Reconciler: groups, Always: c.DriftInterval > 0, Log: w.log.WithName("certificates")}
+	watch := &stacks.CertificateWatcher{Read: w.inventory.Certificates().Read, Reconciler: groups, Always: c.DriftInterval > 0, Log: w.log.WithName("certificates")}
 	if err := w.mgr.Add(watch); err != nil {
 		return err
 	}

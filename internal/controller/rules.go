@@ -78,7 +78,7 @@ const sweepKey = ""
 func newRules(c client.Client, inv *inventory.Inventory, i *network.Interfaces, chooser secgroup.Chooser, vpc string, run secgroup.Runner, pause time.Duration, now func() time.Time, log logr.Logger) *rules {
 	table := secgroup.NewTable()
 	r := &rules{
-		client: c, inventory: inv, interfaces: i, chooser: chooser, vpc: vpc, table: table, keeper: secgroup.NewKeeper(chooser.Cluster, table, inv, run),
+		client: c, inventory: inv, interfaces: i, chooser: chooser, vpc: vpc, table: table, keeper: secgroup.NewKeeper(chooser.Cluster, table, inv.SecurityGroups(), run),
 		wake: func(types.NamespacedName) {}, log: log,
 		wanted: map[string]*wantedRules{}, ending: map[string]bool{}, waiting: map[string]bool{},
 	}
@@ -296,7 +296,7 @@ func (r *rules) again(next queue.Retry, stale func() bool) queue.Retry {
 
 // restrict ends what stays under a name in groups that a later process would not find.
 func (r *rules) restrict(ctx context.Context, name string) {
-	groups, err := r.inventory.ClusterGroups(ctx)
+	groups, err := r.inventory.SecurityGroups().OfCluster(ctx)
 	if err != nil {
 		groups = nil
 	}
@@ -371,7 +371,7 @@ func (r *rules) sweep(ctx context.Context) queue.Retry {
 	if !r.complete(ctx) { // until then the groups would only wait
 		return queue.Retry{Failed: true, Soon: true}
 	}
-	groups, err := r.inventory.ClusterGroups(ctx)
+	groups, err := r.inventory.SecurityGroups().OfCluster(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			r.log.Info("the cluster's security groups cannot be listed, to look for rules that no binding needs", "error", err.Error())

@@ -180,10 +180,54 @@ func (a *answer) securityGroups(ctx context.Context) error {
 	return err
 }
 
+func (a *answer) certificates(ctx context.Context) error {
+	all, index, err := a.i.certificates.All(ctx)
+	if err == nil {
+		a.set(func(f *facts.Facts) { f.Certificates, f.Index = all, index })
+	}
+	return err
+}
+
+func (a *answer) hostedZones(ctx context.Context) error {
+	zones, err := a.i.certificates.HostedZones(ctx)
+	if err == nil {
+		a.set(func(f *facts.Facts) { f.HostedZones = zones })
+	}
+	return err
+}
+
+// ownCertificates answers for the stack that is being compiled: at most one at a time.
+func (a *answer) ownCertificates(ctx context.Context) error {
+	of := a.i.certificates
+	for _, k := range a.keys(facts.NeedOwnCertificates) {
+		key, err := stack.ParseKey(k)
+		if err != nil {
+			return err
+		}
+		own, err := of.Of(ctx, key, nil)
+		if err != nil {
+			return err
+		}
+		a.set(func(f *facts.Facts) {
+			f.OwnKnown, f.Own, f.ImportsLastYear = true, nil, of.ImportsLastYear()
+			for _, c := range own {
+				f.Own = append(f.Own, facts.OwnCertificate{
+					ARN: c.ARN, ID: c.ID, Status: c.Status, Reason: c.Reason, Names: c.Names, Authority: c.Authority, Since: of.CreatedAt(c.ARN),
+				})
+			}
+		})
+	}
+	return nil
+}
+
 // stack answers from the bulk listing: at most one stack is asked for at a time.
 func (a *answer) stack(ctx context.Context) error {
 	for _, k := range a.keys(facts.NeedStack) {
-		o, err := a.i.Observed(ctx, parseKey(k), nil)
+		key, err := stack.ParseKey(k)
+		if err != nil {
+			return err
+		}
+		o, err := a.i.Observed(ctx, key, nil)
 		if err != nil {
 			return err
 		}
@@ -216,7 +260,10 @@ func (a *answer) stack(ctx context.Context) error {
 // stackDetails answers from the reading that a diff of the stack needs as well: what is read here is not read again for the diff.
 func (a *answer) stackDetails(ctx context.Context) error {
 	for _, k := range a.keys(facts.NeedStackDetails) {
-		key := parseKey(k)
+		key, err := stack.ParseKey(k)
+		if err != nil {
+			return err
+		}
 		// A load balancer whose attributes are managed: only of such a one they are read.
 		managed := stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Attributes: map[string]string{"": ""}}
 		o, err := a.i.Observed(ctx, key, &stack.Stack{Key: key, LoadBalancers: []stack.LoadBalancer{managed}})
@@ -254,13 +301,11 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 			i.groups.forget()
 			i.mu.Unlock()
 		case facts.NeedCertificates:
-			i.mu.Lock()
-			i.certs.forgetListing()
-			i.mu.Unlock()
+			i.certificates.Forget()
 		case facts.NeedWebACLs:
 			i.addOns.ForgetWebACLs()
 		case facts.NeedHostedZones:
-			i.zones.Forget()
+			i.certificates.ForgetHostedZones()
 		case facts.NeedOwnCertificates: // pending ones are read again by themselves
 		case facts.NeedForeignSubnet:
 			i.network.ForgetForeignSubnets(keysOf(n)...)
@@ -271,12 +316,9 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 		case facts.NeedTrustStore:
 			i.trustStores.Forget()
 		case facts.NeedStack, facts.NeedStackDetails:
-			i.mu.Lock()
-			if e := i.stacks[parseKey(n.Key)]; e != nil {
-				i.seq++
-				e.stale = i.seq
+			if key, err := stack.ParseKey(n.Key); err == nil {
+				i.invalidate(key)
 			}
-			i.mu.Unlock()
 		}
 	}
 }

@@ -106,7 +106,7 @@ func TestWhatWasKnownServesAtOnceWhileAWSHangs(t *testing.T) {
 		"another VPC's group":   {ask(facts.NeedForeignGroup, webGroup), 21 * time.Minute},
 		"a target group's name": {ask(facts.NeedTargetGroupName, "theirs"), 21 * time.Minute},
 		"rules of a group": {func(ctx context.Context, h *hanging) error {
-			rules, _, err := h.inv.RulesAtHand(ctx, nodeGroup)
+			rules, _, err := h.inv.SecurityGroups().RulesAtHand(ctx, nodeGroup)
 			if err == nil && len(rules) == 0 {
 				err = fmt.Errorf("no rules")
 			}
@@ -212,7 +212,7 @@ func TestWhatIsForgottenOrMissingIsWaitedForWhileAWSHangs(t *testing.T) {
 func TestRulesAtHandAreWholeWhileTheyAreWritten(t *testing.T) {
 	t.Parallel()
 	h := newHanging(t)
-	before, err := h.inv.GroupRules(t.Context(), nodeGroup)
+	before, err := h.inv.SecurityGroups().Rules(t.Context(), nodeGroup)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +233,7 @@ func TestRulesAtHandAreWholeWhileTheyAreWritten(t *testing.T) {
 	}()
 	known := len(before)
 	for range 500 {
-		rules, young, err := h.inv.RulesAtHand(t.Context(), nodeGroup)
+		rules, young, err := h.inv.SecurityGroups().RulesAtHand(t.Context(), nodeGroup)
 		if err != nil || young || len(rules) < known {
 			t.Fatalf("%d rules after %d, young %t, %v", len(rules), known, young, err)
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/k8s-lbc/lbc/internal/cache"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory"
@@ -265,6 +266,7 @@ func TestWhoeverAsksIsToldOfCertificatesThatComeGoOrChange(t *testing.T) {
 			t.Errorf("asks for %v", s.statuses)
 		}
 		s.refused = ""
+		f.clock.Advance(cache.Retry)
 		covering("p.example.com")
 		calls := s.calls
 		f.clock.Advance(time.Minute)
@@ -372,12 +374,12 @@ func TestWhatWasImportedLastIsKnownWhateverBecameOfItsTag(t *testing.T) {
 	if c := f.answer(facts.Need{Kind: facts.NeedCertificates}).Certificates["arn"]; !c.Owned || !slices.Equal(c.Domains, []string{"b.example.com"}) || c.Type != "IMPORTED" {
 		t.Errorf("%+v", c)
 	}
-	if wait := f.inv.CertificateWait(k); wait != 0 {
+	if wait := f.inv.Certificates().Wait(k); wait != 0 {
 		t.Errorf("waits %v for what is issued", wait)
 	}
 	f.inv.Record(k, elb.DeleteCertificate{Certificate: stack.Literal(stack.KindCertificate, "arn")}, plan.Output{}, literally)
-	if got := own(); len(got) > 0 || f.inv.ImportsLastYear() != 2 {
-		t.Errorf("%+v, %d imports", got, f.inv.ImportsLastYear())
+	if got := own(); len(got) > 0 || f.inv.Certificates().ImportsLastYear() != 2 {
+		t.Errorf("%+v, %d imports", got, f.inv.Certificates().ImportsLastYear())
 	}
 }
 
@@ -402,10 +404,10 @@ func TestARequestedCertificateIsLookedAtUntilItIsIssued(t *testing.T) {
 		must[elb.Observed](t)(g.inv.Observed(t.Context(), k, nil))
 		g.inv.Record(k, elb.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com", Tags: tags}}, plan.Output{ID: "arn"}, literally)
 		g.clock.Advance(age)
-		if got := g.inv.CertificateWait(k); got != want {
+		if got := g.inv.Certificates().Wait(k); got != want {
 			t.Errorf("after %v waits %v, want %v", age, got, want)
 		}
-		if got := g.inv.CertificateWait(other); got != 0 {
+		if got := g.inv.Certificates().Wait(other); got != 0 {
 			t.Errorf("another stack waits %v", got)
 		}
 	}
@@ -414,7 +416,7 @@ func TestARequestedCertificateIsLookedAtUntilItIsIssued(t *testing.T) {
 	}
 	s.show("arn", "ISSUED", "a.example.com")
 	f.clock.Advance(time.Second)
-	if got := own(); len(got) != 1 || got[0].Status != "ISSUED" || f.inv.CertificateWait(k) != 0 {
+	if got := own(); len(got) != 1 || got[0].Status != "ISSUED" || f.inv.Certificates().Wait(k) != 0 {
 		t.Errorf("%+v", got)
 	}
 	if c := f.answer(facts.Need{Kind: facts.NeedCertificates}).Certificates["arn"]; c.Status != "ISSUED" || !c.Owned {

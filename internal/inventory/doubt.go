@@ -12,6 +12,7 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -58,18 +59,8 @@ func (i *Inventory) Doubt(key stack.Key, op plan.Operation, resolve func(stack.R
 		e.forgetAround(resolve(op.Ref))
 	case elb.ModifyRule:
 		e.forgetAround(resolve(op.Ref))
-	case elb.ImportCertificate:
-		i.certs.at = time.Time{}
-		if r := i.certs.records[resolve(op.At)]; r != nil {
-			r.doubtImport(op.Certificate.Import)
-		}
-	case elb.DeleteCertificate:
-		i.certs.at = time.Time{}
-		if r := i.certs.records[resolve(op.Certificate)]; r != nil {
-			r.leaving = true
-		}
-	case elb.RequestCertificate, elb.AddTagsToCertificate, elb.PublishValidation:
-		i.certs.at = time.Time{}
+	case elb.ImportCertificate, elb.DeleteCertificate, elb.RequestCertificate, elb.TagCertificate, elb.PublishValidation:
+		i.certificates.MarkUncertain(op, resolve)
 	default:
 		for _, ref := range op.Refs() {
 			switch id := resolve(ref); ref.Kind {
@@ -81,15 +72,6 @@ func (i *Inventory) Doubt(key stack.Key, op plan.Operation, resolve func(stack.R
 			}
 		}
 	}
-}
-
-// doubtImport has the certificate described again: if its serial number is then that of what was imported, and was not before, the import
-// had its effect, and takes nothing more of the year's quota. Of a chain that alone is another one nothing can be told.
-func (r *certificateRecord) doubtImport(pair *stack.KeyPair) {
-	if r.detail != nil && r.detail.Serial != pair.Serial {
-		r.tried = &stack.KeyPair{Hash: pair.Hash, Serial: pair.Serial}
-	}
-	r.detail = nil
 }
 
 func (e *entry) suspect(s suspect) {
@@ -168,7 +150,7 @@ func (i *Inventory) settle(ctx context.Context, e *entry) error {
 	}
 	for _, lb := range found.LoadBalancers {
 		lb.Tags = tags[lb.ARN]
-		if key, id, ours := i.identify(lb.Tags); ours && key == e.obs.Key {
+		if key, id, ours := naming.StackOf(i.cfg.Cluster, lb.Tags); ours && key == e.obs.Key {
 			lb.ID = id
 			e.drop(lb.ARN)
 			e.obs.LoadBalancers = append(e.obs.LoadBalancers, lb)
@@ -177,7 +159,7 @@ func (i *Inventory) settle(ctx context.Context, e *entry) error {
 	}
 	for _, tg := range found.TargetGroups {
 		tg.Tags = tags[tg.ARN]
-		if key, id, ours := i.identify(tg.Tags); ours && key == e.obs.Key {
+		if key, id, ours := naming.StackOf(i.cfg.Cluster, tg.Tags); ours && key == e.obs.Key {
 			tg.ID = id
 			e.drop(tg.ARN)
 			e.obs.TargetGroups = append(e.obs.TargetGroups, tg)
@@ -188,7 +170,7 @@ func (i *Inventory) settle(ctx context.Context, e *entry) error {
 		if i.isBackend(g) {
 			i.shared = slices.DeleteFunc(i.shared, func(known elb.SecurityGroup) bool { return known.GroupID == g.GroupID })
 			i.shared = append(i.shared, asBackend(g))
-		} else if key, id, ours := i.identify(g.Tags); ours && key == e.obs.Key {
+		} else if key, id, ours := naming.StackOf(i.cfg.Cluster, g.Tags); ours && key == e.obs.Key {
 			g.ID = id
 			e.drop(g.GroupID)
 			e.obs.SecurityGroups = append(e.obs.SecurityGroups, g)
@@ -202,7 +184,7 @@ func (i *Inventory) settle(ctx context.Context, e *entry) error {
 // settleTags takes over the tags of a resource of a stack, and reports whether it is still the stack's by them. e.obs may be changed; i.mu is
 // held.
 func (i *Inventory) settleTags(e *entry, arn string, tags map[string]string) bool {
-	key, id, ours := i.identify(tags)
+	key, id, ours := naming.StackOf(i.cfg.Cluster, tags)
 	i.retag(arn, tags)
 	if !ours || key != e.obs.Key {
 		return false

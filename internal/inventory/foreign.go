@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -18,7 +19,7 @@ const foreignInAListing = 10 * tagBatch
 func (i *Inventory) aged(due func(arn string) bool) []string {
 	var out []string
 	for arn, t := range i.tags {
-		if _, _, ours := i.identify(t.tags); t.assumed || !ours && due(arn) {
+		if _, _, ours := naming.StackOf(i.cfg.Cluster, t.tags); t.assumed || !ours && due(arn) {
 			out = append(out, arn)
 		}
 	}
@@ -73,7 +74,7 @@ func (i *Inventory) RereadTags(ctx context.Context) (read bool, err error) {
 			delete(i.tags, arn)
 			continue
 		}
-		if key, _, ours := i.identify(t); ours && key != left {
+		if key, _, ours := naming.StackOf(i.cfg.Cluster, t); ours && key != left {
 			i.gain(key, arn)
 			gained[key] = true
 		}

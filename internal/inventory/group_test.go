@@ -72,7 +72,7 @@ func TestAListingThatBeganBeforeAGroupWasChangedDoesNotHideIt(t *testing.T) {
 		f.inv.Record(key(stack.Ingress, "web"), elb.AuthorizeSecurityGroupIngress{Group: ref, Permissions: allow}, plan.Output{}, literally)
 	}
 	rules := func(f *fixture) int {
-		ps, err := f.inv.GroupRules(f.Context(), nodeGroup)
+		ps, err := f.inv.SecurityGroups().Rules(f.Context(), nodeGroup)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -82,7 +82,7 @@ func TestAListingThatBeganBeforeAGroupWasChangedDoesNotHideIt(t *testing.T) {
 		"written": authorize,
 		"written and read again": func(f *fixture) {
 			authorize(f)
-			f.inv.InvalidateGroup(nodeGroup)
+			f.inv.SecurityGroups().ForgetRules(nodeGroup)
 			rules(f)
 		},
 	} {
@@ -115,7 +115,7 @@ func TestAListingThatBeganBeforeAGroupWasDeletedDoesNotBringItBack(t *testing.T)
 	if _, there := groups[id]; there {
 		t.Error("a group that was deleted is back")
 	}
-	if _, err := f.inv.GroupRules(t.Context(), id); err == nil || cloud.Classify(err).Code != cloud.CodeGroupNotFound {
+	if _, err := f.inv.SecurityGroups().Rules(t.Context(), id); err == nil || cloud.Classify(err).Code != cloud.CodeGroupNotFound {
 		t.Errorf("reading its rules: %v", err)
 	}
 }
@@ -134,10 +134,10 @@ func TestAReadOfAGroupThatBeganBeforeItWasChangedDoesNotHideIt(t *testing.T) {
 		return r.Literal
 	}
 	rules := func(id string) []stack.Permission {
-		return must[[]stack.Permission](t)(f.inv.GroupRules(t.Context(), id))
+		return must[[]stack.Permission](t)(f.inv.SecurityGroups().Rules(t.Context(), id))
 	}
 	before := rules(nodeGroup)
-	f.inv.InvalidateGroup(nodeGroup)
+	f.inv.SecurityGroups().ForgetRules(nodeGroup)
 	l.byID = func() {
 		must[*ec2.AuthorizeSecurityGroupIngressOutput](t)(f.sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
 			GroupId: aws.String(nodeGroup), IpPermissions: cloud.Permissions(allow, resolve)}))
@@ -161,7 +161,7 @@ func TestAReadOfAGroupThatBeganBeforeItWasChangedDoesNotHideIt(t *testing.T) {
 	if _, a := tags["a"]; a || tags["b"] != "2" || tags["Name"] != "demo-web" {
 		t.Errorf("tags %v", tags)
 	}
-	f.inv.InvalidateGroup(webGroup)
+	f.inv.SecurityGroups().ForgetRules(webGroup)
 	l.byID = func() { f.inv.Record(k, elb.DeleteSecurityGroup{Group: group(webGroup)}, plan.Output{}, resolve) }
 	rules(webGroup)
 	if _, there := f.answer(facts.Need{Kind: facts.NeedSecurityGroups}).SecurityGroups[webGroup]; there {
@@ -185,16 +185,16 @@ func TestGroupsOfOtherClustersAreKnownByTheirTags(t *testing.T) {
 	ours, theirs := group("ours", "elbv2.k8s.aws/cluster", cluster), group("theirs", "elbv2.k8s.aws/cluster", "another")
 	shared, marked := group("shared", of, "shared"), group("marked", of, "")
 	for id, want := range map[string]bool{ours: false, theirs: true, nodeGroup: false, "sg-00000000000000bad": false} {
-		if got := f.inv.OfAnotherCluster(t.Context(), id); got != want {
+		if got := f.inv.SecurityGroups().OfAnotherCluster(t.Context(), id); got != want {
 			t.Errorf("%s is of another cluster: %t", id, got)
 		}
 	}
 	want := []string{nodeGroup, shared}
 	slices.Sort(want)
-	if got := must[[]string](t)(f.inv.ClusterGroups(t.Context())); !slices.Equal(got, want) {
+	if got := must[[]string](t)(f.inv.SecurityGroups().OfCluster(t.Context())); !slices.Equal(got, want) {
 		t.Errorf("the cluster's groups are %v, want %v (not %s)", got, want, marked)
 	}
-	if young := group("young", "elbv2.k8s.aws/cluster", "another"); !f.inv.OfAnotherCluster(t.Context(), young) {
+	if young := group("young", "elbv2.k8s.aws/cluster", "another"); !f.inv.SecurityGroups().OfAnotherCluster(t.Context(), young) {
 		t.Error("a group that another cluster has just made may be robbed of its rules")
 	}
 	f.clock.Advance(time.Hour)
@@ -202,18 +202,18 @@ func TestGroupsOfOtherClustersAreKnownByTheirTags(t *testing.T) {
 		t.Fatal(err)
 	}
 	for id, want := range map[string]bool{ours: false, theirs: true, "sg-0123456789abcdef0": true} {
-		if got := f.inv.OfAnotherCluster(t.Context(), id); got != want {
+		if got := f.inv.SecurityGroups().OfAnotherCluster(t.Context(), id); got != want {
 			t.Errorf("while AWS does not answer, %s is of another cluster: %t", id, got)
 		}
 	}
-	if got := must[[]string](t)(f.inv.ClusterGroups(t.Context())); !slices.Equal(got, want) {
+	if got := must[[]string](t)(f.inv.SecurityGroups().OfCluster(t.Context())); !slices.Equal(got, want) {
 		t.Errorf("while AWS does not answer, the cluster's groups are %v", got)
 	}
 	f.refuse("DescribeSecurityGroups")
-	if !f.inv.OfAnotherCluster(t.Context(), ours) {
+	if !f.inv.SecurityGroups().OfAnotherCluster(t.Context(), ours) {
 		t.Error("what cannot be read may be robbed of its rules")
 	}
-	if got, err := f.inv.ClusterGroups(t.Context()); err == nil {
+	if got, err := f.inv.SecurityGroups().OfCluster(t.Context()); err == nil {
 		t.Errorf("what cannot be read is told: %v", got)
 	}
 }

@@ -53,7 +53,7 @@ func (i *Inventory) KnownTargetGroupOwner(arn string) (owner Owner, known bool) 
 }
 
 func (i *Inventory) ownerByTags(tags map[string]string) Owner {
-	key, id, ok := i.identify(tags)
+	key, id, ok := naming.StackOf(i.cfg.Cluster, tags)
 	if !ok {
 		return Owner{}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory/addon"
+	"github.com/k8s-lbc/lbc/internal/inventory/certificate"
 	"github.com/k8s-lbc/lbc/internal/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
@@ -85,9 +86,8 @@ type Inventory struct {
 	targetGroups  *cache.Cache[string, *facts.TargetGroup]
 	trustStores   *cache.Value[map[string]string]
 	addOns        *addon.AddOns
-	zones         *cache.Value[[]facts.HostedZone]
+	certificates  *certificate.Certificates
 
-	certs certificateShelf
 	// kept is what an earlier process knew, until the first listing, and keptSince when it wrote that down.
 	kept      map[stack.Key]Deep
 	keptSince time.Time
@@ -138,7 +138,6 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 		gone:   map[string]time.Time{},
 		putOff: backoff.NewFailures[stepKey](backoff.Policy{}, cfg.Now, nil), refusals: map[stepKey]refusal{},
 		groups: newGroupShelf(),
-		certs:  certificateShelf{records: map[string]*certificateRecord{}, asked: map[string]int{}, imports: importLog{own: map[string][]time.Time{}}},
 	}
 	i.network = network.New(clients.EC2, cfg.VPC, cfg.Now, cfg.Moment)
 	i.targetGroups, i.trustStores = i.newTargetGroups(), i.newTrustStores()
@@ -147,9 +146,10 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 		Stale: cache.Stale, Wait: cfg.Moment, Passing: cloud.Passing, Batch: groupBatch - 1, Read: i.describeForeignGroups,
 	})
 	i.addOns = addon.New(clients, cfg.Now, cfg.Patience, cfg.Moment)
-	i.zones = cache.NewValue(cache.Config[struct{}, []facts.HostedZone]{
-		Now: cfg.Now, Lifetime: hostedZoneLifetime, Stale: cache.Stale, Wait: cfg.Moment, Passing: cloud.Passing,
-	}, i.listHostedZones)
+	i.certificates = certificate.New(clients, certificate.Config{
+		Cluster: cfg.Cluster, Now: cfg.Now, Wait: cfg.Moment, Request: cfg.RequestCertificates, Import: cfg.ImportCertificates,
+		Authorities: cfg.Authorities, Changed: cfg.CertificatesChanged,
+	})
 	return i
 }
 
@@ -186,7 +186,7 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 		}
 		i.Invalidate(key)
 	}
-	certificates, err := i.certificatesOf(ctx, key, desired)
+	certificates, err := i.certificates.Of(ctx, key, desired)
 	if err != nil && !denied(err) { // without the permission everything else goes on
 		return elb.Observed{}, fmt.Errorf("reading the certificates of %s: %w", key, err)
 	}
@@ -197,9 +197,8 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 	}
 	out.Assumed = since
 	out.SecurityGroups = append(out.SecurityGroups, i.shared...)
-	out.ImportsHeld = i.certs.held(key, desired, i.cfg.Now())
 	i.mu.Unlock()
-	out.Certificates = certificates
+	out.Certificates, out.ImportsHeld = certificates, i.certificates.Held(key, desired)
 	if err != nil {
 		d := cloud.Problem("", err)
 		out.CertificatesUnread = &plan.Guard{Code: d.Code, Text: d.Text, Remedy: d.Remedy, RequestID: d.RequestID}
@@ -268,16 +267,23 @@ func (i *Inventory) Keys(ctx context.Context) ([]stack.Key, error) {
 	return out, nil
 }
 
+// Certificates is what is known of the certificates in ACM.
+func (i *Inventory) Certificates() *certificate.Certificates { return i.certificates }
+
 // Invalidate forgets what is known of a stack; the next Observed reads it again.
 func (i *Inventory) Invalidate(key stack.Key) {
+	i.invalidate(key)
+	if key.Owner == stack.Ingress && (i.cfg.RequestCertificates || i.cfg.ImportCertificates) {
+		i.certificates.Forget()
+	}
+}
+
+func (i *Inventory) invalidate(key stack.Key) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.seq++
 	if e := i.stacks[key]; e != nil {
 		e.stale = i.seq
-	}
-	if key.Owner == stack.Ingress && i.cfg.ownCertificates() {
-		i.certs.at = time.Time{}
 	}
 }
 
@@ -359,6 +365,7 @@ func (i *Inventory) Settled(key stack.Key, id plan.StepID) {
 // Record writes a successful operation through; resolve gives the ARN or group id behind a reference.
 func (i *Inventory) Record(key stack.Key, op plan.Operation, out plan.Output, resolve func(stack.Ref) string) {
 	i.addOns.Record(op, out, resolve)
+	i.certificates.Record(key, op, out, resolve)
 	i.record(key, op, out, resolve)
 	if keys := i.freed(key, op, resolve); len(keys) > 0 && i.cfg.Freed != nil {
 		i.cfg.Freed(keys)
@@ -370,7 +377,6 @@ func (i *Inventory) record(key stack.Key, op plan.Operation, out plan.Output, re
 	defer i.mu.Unlock()
 	i.writes++
 	i.groups.record(op, out, resolve, i.writes, i.cfg.VPC, i.cfg.Now())
-	i.recordCertificate(key, op, out, resolve)
 	e := i.stacks[key]
 	switch op := op.(type) {
 	case elb.CreateSecurityGroup:

@@ -199,7 +199,7 @@ func TestRulesOfSecurityGroupsAreWrittenThrough(t *testing.T) {
 	f := newFixture(t)
 	rules := func() []stack.Permission {
 		t.Helper()
-		ps, err := f.inv.GroupRules(t.Context(), nodeGroup)
+		ps, err := f.inv.SecurityGroups().Rules(t.Context(), nodeGroup)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,15 +224,15 @@ func TestRulesOfSecurityGroupsAreWrittenThrough(t *testing.T) {
 	if got := f.reads(); len(got) > 0 {
 		t.Errorf("reads %v", got)
 	}
-	f.inv.InvalidateGroup(nodeGroup)
+	f.inv.SecurityGroups().ForgetRules(nodeGroup)
 	rules()
 	if diff := cmp.Diff(map[string]int{"DescribeSecurityGroups": 1}, f.reads()); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := f.inv.GroupRules(t.Context(), "sg-00000000000000bad"); cloud.Classify(err).Code != cloud.CodeGroupNotFound {
+	if _, err := f.inv.SecurityGroups().Rules(t.Context(), "sg-00000000000000bad"); cloud.Classify(err).Code != cloud.CodeGroupNotFound {
 		t.Errorf("error %v", err)
 	}
-	got, err := f.inv.ClusterGroups(t.Context())
+	got, err := f.inv.SecurityGroups().OfCluster(t.Context())
 	if diff := cmp.Diff([]string{nodeGroup}, got); err != nil || diff != "" {
 		t.Error(diff, err)
 	}

@@ -5,24 +5,8 @@ import "time"
 // How long what was read is believed. What this process writes is written through and does not age by itself; stacks are
 // read again when they are invalidated.
 const (
-	groupLifetime         = 10 * time.Minute
-	certificateLifetime   = time.Minute
-	certificateDetailLife = time.Hour        // names and authority of one certificate never change; imports may be replaced
-	foreignFactLifetime   = 20 * time.Minute // subnets and security groups that are not of the VPC
-	// certificateTagLifetime is for tags and details of issued certificates: nobody changes ours but ourselves.
-	certificateTagLifetime = 10 * time.Hour
-	// ownListingLifetime is for the listing that tells which certificates stacks own; new ones are written through.
-	ownListingLifetime = 10 * time.Hour
-	// pendingLifetime is for a certificate that is being issued.
-	pendingLifetime    = 500 * time.Millisecond
-	hostedZoneLifetime = 5 * time.Minute
-	// deniedLifetime is for a permission that is missing.
-	deniedLifetime = time.Minute
-	// certificatePatience is how long a certificate that nobody waited for may be pending, and a failed one stays, before it is asked for
-	// anew; longestCertificateWait how long this process waits for one.
-	certificatePatience    = 5 * time.Minute
-	longestCertificateWait = 30 * time.Minute
-
+	groupLifetime       = 10 * time.Minute
+	foreignFactLifetime = 20 * time.Minute // subnets and security groups that are not of the VPC
 	// goneLifetime is for a target group that this process deleted: its binding goes within seconds.
 	goneLifetime = time.Hour
 
@@ -37,11 +21,6 @@ const (
 	// listLag is how long after a write AWS's lists may still miss it. AWS promises no bound: its API references say that EC2's
 	// and Elastic Load Balancing's reads are eventually consistent, and what people measure is up to a few seconds.
 	listLag = 5 * time.Second
-
-	// AwaitedCertificate is how often to look for a certificate that some stack misses, OtherCertificates how often for those
-	// that came or went while nobody was in want of one.
-	AwaitedCertificate = 10 * time.Second
-	OtherCertificates  = 10 * time.Minute
 
 	// staleLifetime is how long beyond its lifetime an answer serves on while it is read again; staleRetry is when a read that failed is
 	// made again.

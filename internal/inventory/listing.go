@@ -177,14 +177,14 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 	}
 	for _, lb := range l.balancers.items {
 		lb.Tags = tags[lb.ARN].tags
-		if k, id, ok := i.identify(lb.Tags); ok {
+		if k, id, ok := naming.StackOf(i.cfg.Cluster, lb.Tags); ok {
 			lb.ID = id
 			of(k).LoadBalancers = append(of(k).LoadBalancers, lb)
 		}
 	}
 	for _, tg := range l.targets.items {
 		tg.Tags = tags[tg.ARN].tags
-		if k, id, ok := i.identify(tg.Tags); ok {
+		if k, id, ok := naming.StackOf(i.cfg.Cluster, tg.Tags); ok {
 			tg.ID = id
 			of(k).TargetGroups = append(of(k).TargetGroups, tg)
 		}
@@ -195,7 +195,7 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 		g := observedGroup(&l.groups.items[n])
 		if i.isBackend(g) {
 			backend = append(backend, asBackend(g))
-		} else if k, id, ok := i.identify(g.Tags); ok {
+		} else if k, id, ok := naming.StackOf(i.cfg.Cluster, g.Tags); ok {
 			g.ID = id
 			of(k).SecurityGroups = append(of(k).SecurityGroups, g)
 		}
@@ -256,21 +256,6 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 	i.tags, i.listed, i.at = all, began, at
 	i.kept = nil
 	return news
-}
-
-// identify tells by tags which stack's which resource something is.
-func (i *Inventory) identify(tags map[string]string) (key stack.Key, id string, ok bool) {
-	if tags[naming.ClusterTag] != i.cfg.Cluster && tags[naming.LegacyClusterTag] != i.cfg.Cluster {
-		return stack.Key{}, "", false
-	}
-	for _, o := range []stack.Owner{stack.Ingress, stack.Service} {
-		name, has := tags[naming.StackTag(o)]
-		id := tags[naming.ResourceTag(o)]
-		if has && id != "" {
-			return stack.Key{Owner: o, ID: parseID(name)}, id, true
-		}
-	}
-	return stack.Key{}, "", false
 }
 
 func (i *Inventory) describeLoadBalancers(ctx context.Context, p *pages[elb.LoadBalancer], progressed func()) error {
@@ -347,3 +332,5 @@ func (i *Inventory) listGroups(ctx context.Context, p *pages[ec2types.SecurityGr
 
 // vanished reports whether an error says that something does not exist.
 func vanished(err error) bool { return cloud.Classify(err).Class == diag.NotFound }
+
+func denied(err error) bool { return cloud.Classify(err).Class == diag.Denied }

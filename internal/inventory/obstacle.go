@@ -9,6 +9,7 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -32,7 +33,7 @@ func (i *Inventory) HeldByOther(ctx context.Context, key stack.Key, op plan.Oper
 		return false, nil
 	}
 	for _, t := range tags {
-		if owner, _, ours := i.identify(t); ours && owner == key {
+		if owner, _, ours := naming.StackOf(i.cfg.Cluster, t); ours && owner == key {
 			return false, nil
 		}
 	}

@@ -247,7 +247,7 @@ func TestWhateverHappensWhileTheAccountIsReadIsKnownInTheEnd(t *testing.T) {
 			r.Fatal(diff)
 		}
 		for id := range right.SecurityGroups {
-			got, err := f.inv.GroupRules(t.Context(), id)
+			got, err := f.inv.SecurityGroups().Rules(t.Context(), id)
 			if err != nil {
 				r.Fatal(err)
 			}

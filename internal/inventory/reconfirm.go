@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -108,7 +109,7 @@ func (i *Inventory) readAsked(ctx context.Context) error {
 }
 
 func (i *Inventory) noteOwner(id string, tags map[string]string, exists bool, at time.Time) {
-	owner, _, owned := i.identify(tags)
+	owner, _, owned := naming.StackOf(i.cfg.Cluster, tags)
 	i.confirmed.of[id] = confirmation{at: at, owner: owner, owned: owned, gone: !exists}
 }
 
@@ -232,7 +233,7 @@ func (i *Inventory) Missed(ctx context.Context, key stack.Key, arns []string) (e
 		if err != nil {
 			return false, err
 		}
-		if owner, _, ours := i.identify(tags[arn]); ours && owner == key {
+		if owner, _, ours := naming.StackOf(i.cfg.Cluster, tags[arn]); ours && owner == key {
 			i.mu.Lock()
 			i.gain(key, arn)
 			i.mu.Unlock()

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -134,7 +135,7 @@ func (i *Inventory) topAgain(ctx context.Context, known elb.Observed) (elb.Obser
 	for _, was := range known.LoadBalancers {
 		lb, ok := balancers[was.ARN]
 		lb.Tags = tags[was.ARN]
-		key, id, ours := i.identify(lb.Tags)
+		key, id, ours := naming.StackOf(i.cfg.Cluster, lb.Tags)
 		if !ok || !ours || key != known.Key {
 			return out, fmt.Errorf("%s: %w", was.ARN, errForeign)
 		}
@@ -144,7 +145,7 @@ func (i *Inventory) topAgain(ctx context.Context, known elb.Observed) (elb.Obser
 	for _, was := range known.TargetGroups {
 		tg, ok := groups[was.ARN]
 		tg.Tags = tags[was.ARN]
-		key, id, ours := i.identify(tg.Tags)
+		key, id, ours := naming.StackOf(i.cfg.Cluster, tg.Tags)
 		if !ok || !ours || key != known.Key {
 			return out, fmt.Errorf("%s: %w", was.ARN, errForeign)
 		}
@@ -203,7 +204,7 @@ func (i *Inventory) securityGroupsAgain(ctx context.Context, known elb.Observed)
 	var out []elb.SecurityGroup
 	for n := range got.SecurityGroups {
 		g := observedGroup(&got.SecurityGroups[n])
-		key, id, ours := i.identify(g.Tags)
+		key, id, ours := naming.StackOf(i.cfg.Cluster, g.Tags)
 		if !ours || key != known.Key {
 			return nil, fmt.Errorf("%s: %w", g.GroupID, errForeign)
 		}

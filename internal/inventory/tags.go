@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -48,7 +49,7 @@ func (i *Inventory) takeTags(arn string, t readTags) (of stack.Key, differs bool
 	if !was.assumed {
 		return of, false
 	}
-	of, _, _ = i.identify(was.tags)
+	of, _, _ = naming.StackOf(i.cfg.Cluster, was.tags)
 	e := i.stacks[of]
 	if e == nil {
 		return of, false
@@ -77,7 +78,7 @@ func (i *Inventory) keptTags() map[string]readTags {
 	out := map[string]readTags{}
 	for key, d := range i.kept {
 		for arn, tags := range d.Tags {
-			if k, _, ours := i.identify(tags); ours && k == key {
+			if k, _, ours := naming.StackOf(i.cfg.Cluster, tags); ours && k == key {
 				out[arn] = readTags{tags: tags, at: i.keptSince, assumed: true}
 			}
 		}
@@ -166,7 +167,7 @@ func (i *Inventory) believedTags() map[string]readTags {
 	out := maps.Clone(i.tags)
 	old := func(e *entry, arn string) bool { return e != nil && e.stale > i.tags[arn].seq }
 	for arn, t := range i.tags {
-		if k, _, ok := i.identify(t.tags); t.assumed || ok && old(i.stacks[k], arn) {
+		if k, _, ok := naming.StackOf(i.cfg.Cluster, t.tags); t.assumed || ok && old(i.stacks[k], arn) {
 			delete(out, arn)
 		}
 	}

@@ -33,6 +33,22 @@ func Tracking(owner stack.Owner, cluster, stackID, resourceID string) map[string
 	}
 }
 
+// StackOf is the stack of a cluster that a resource belongs to by its tags, and the resource's identity in it. ok is false for resources of
+// others.
+func StackOf(cluster string, tags map[string]string) (key stack.Key, id string, ok bool) {
+	if tags[ClusterTag] != cluster && tags[LegacyClusterTag] != cluster {
+		return stack.Key{}, "", false
+	}
+	for _, o := range []stack.Owner{stack.Ingress, stack.Service} {
+		name, tagged := tags[StackTag(o)]
+		if id = tags[ResourceTag(o)]; tagged && id != "" {
+			key, err := stack.ParseKey(string(o) + ":" + name)
+			return key, id, err == nil
+		}
+	}
+	return stack.Key{}, "", false
+}
+
 // BackendTracking is the set of tags by which the cluster's shared backend security group is found.
 func BackendTracking(cluster string) map[string]string {
 	return map[string]string{ClusterTag: cluster, BackendResourceTag: stack.BackendSecurityGroup}

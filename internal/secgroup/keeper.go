@@ -14,12 +14,12 @@ import (
 
 // Rules is what the inventory knows of the rules of security groups.
 type Rules interface {
-	// GroupRules lists the inbound rules of a group, one source each.
-	GroupRules(ctx context.Context, id string) ([]stack.Permission, error)
-	// RulesAtHand are the rules as they were read last, perhaps long ago; young tells that they are as GroupRules would give them.
+	// Rules lists the inbound rules of a group, one source each.
+	Rules(ctx context.Context, id string) ([]stack.Permission, error)
+	// RulesAtHand are the rules as they were read last, perhaps long ago; young tells that they are as Rules would give them.
 	RulesAtHand(ctx context.Context, id string) (rules []stack.Permission, young bool, err error)
-	// InvalidateGroup forgets them.
-	InvalidateGroup(id string)
+	// ForgetRules forgets them.
+	ForgetRules(id string)
 	// OfAnotherCluster tells that a group is not this cluster's but another's, as far as can be told.
 	OfAnotherCluster(ctx context.Context, id string) bool
 	// OfSeveralClusters tells that the tags of a group name another cluster, be it beside this one.
@@ -119,7 +119,7 @@ func (k *Keeper) Reconcile(ctx context.Context, group string, partial func() boo
 		case again:
 		case code == cloud.CodeDuplicatePermission, code == cloud.CodePermissionNotFound, code == cloud.CodeTooManyPermissions:
 			again = true
-			k.rules.InvalidateGroup(group)
+			k.rules.ForgetRules(group)
 			continue
 		}
 		if out.Until = until; until.IsZero() {
@@ -134,7 +134,7 @@ func (k *Keeper) current(ctx context.Context, group string, sure bool) (rules []
 	if !sure {
 		return k.rules.RulesAtHand(ctx, group)
 	}
-	rules, err = k.rules.GroupRules(ctx, group)
+	rules, err = k.rules.Rules(ctx, group)
 	return rules, true, err
 }
 
@@ -161,9 +161,9 @@ func (k *Keeper) missing(ctx context.Context, perms []stack.Permission, told err
 		if _, asked := out[id]; id == "" || asked {
 			continue
 		}
-		k.rules.InvalidateGroup(id)
+		k.rules.ForgetRules(id)
 		out[id] = nil
-		if _, err := k.rules.GroupRules(ctx, id); err != nil && cloud.Classify(err).Code == cloud.CodeGroupNotFound {
+		if _, err := k.rules.Rules(ctx, id); err != nil && cloud.Classify(err).Code == cloud.CodeGroupNotFound {
 			out[id] = told
 		}
 	}

@@ -33,7 +33,7 @@ type account struct {
 	unreadable []string
 }
 
-func (a *account) GroupRules(_ context.Context, id string) ([]stack.Permission, error) {
+func (a *account) Rules(_ context.Context, id string) ([]stack.Permission, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if slices.Contains(a.gone, id) {
@@ -53,7 +53,7 @@ func (a *account) RulesAtHand(ctx context.Context, id string) (rules []stack.Per
 	if is {
 		return slices.Clone(old), false, nil
 	}
-	rules, err = a.GroupRules(ctx, id)
+	rules, err = a.Rules(ctx, id)
 	return rules, true, err
 }
 
@@ -61,7 +61,7 @@ var errGone = &smithy.GenericAPIError{Code: "InvalidGroup.NotFound", Message: "T
 
 var errDenied = &smithy.GenericAPIError{Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation"}
 
-func (a *account) InvalidateGroup(id string) { a.forgotten = append(a.forgotten, id) }
+func (a *account) ForgetRules(id string) { a.forgotten = append(a.forgotten, id) }
 
 func (a *account) run(_ context.Context, p plan.Plan) apply.Result {
 	a.mu.Lock()

@@ -141,7 +141,7 @@ func (b *BackendGroup) logRefusal(ctx context.Context, group string, o apply.Out
 	if b.failures+1 < logAfter {
 		return
 	}
-	admitting := b.inventory.Admitting(ctx, group)
+	admitting := b.inventory.SecurityGroups().Admitting(ctx, group)
 	if text := fmt.Sprint(group, admitting); text != b.logged {
 		b.logged = text
 		b.Log.Info("AWS refuses to delete the shared backend security group, which no load balancer of the cluster uses: remove the rules that name it as their source, or the network "+

@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/inventory/certificate"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -49,9 +49,9 @@ func (w *CertificateWatcher) Look(ctx context.Context) {
 	var err error
 	switch {
 	case missed:
-		err = w.Read(ctx, inventory.AwaitedCertificate)
+		err = w.Read(ctx, certificate.AwaitedInterval)
 	case asked && w.Always:
-		err = w.Read(ctx, inventory.OtherCertificates)
+		err = w.Read(ctx, certificate.OtherInterval)
 	}
 	if err == nil {
 		w.failures, w.next = 0, time.Time{}

@@ -1,4 +1,4 @@
-package inventory
+package certificate
 
 import (
 	"fmt"
@@ -25,7 +25,7 @@ const (
 // importPauses are those before each import after the free ones: at most some twenty imports a week.
 var importPauses = backoff.Policy{First: time.Minute, Longest: 24 * time.Hour}
 
-// importLog is what is known of imports into ACM. It is guarded by Inventory.mu.
+// importLog is what is known of imports into ACM. Certificates.mu guards it.
 type importLog struct {
 	// gone are those of certificates that do not exist any more.
 	gone []time.Time
@@ -33,14 +33,14 @@ type importLog struct {
 	own map[string][]time.Time
 }
 
-// ImportsLastYear is how many imports of the last 365 days are known of, whoever made them: the last one of each certificate as
-// listings tell, and each that this process made or noticed. There may have been more.
-func (i *Inventory) ImportsLastYear() int {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	since := i.cfg.Now().Add(-importYear)
-	n := countAfter(i.certs.imports.gone, since)
-	for _, r := range i.certs.records {
+// ImportsLastYear is how many imports of the last 365 days are known of, by any controller or person: the last one of each certificate as
+// lists show it, and each that this process made or noticed. There may have been more.
+func (c *Certificates) ImportsLastYear() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	since := c.cfg.Now().Add(-importYear)
+	n := countAfter(c.imports.gone, since)
+	for _, r := range c.records {
 		n += countAfter(r.imports, since)
 	}
 	return n
@@ -56,42 +56,45 @@ func countAfter(times []time.Time, since time.Time) int {
 	return n
 }
 
-// noticed adds an import that a listing tells of, unless it is known.
-func (r *certificateRecord) noticed(at time.Time) {
+// noticed adds an import that a list shows, unless it is known.
+func (r *record) noticed(at time.Time) {
 	if !at.IsZero() && !slices.ContainsFunc(r.imports, func(t time.Time) bool { return at.Before(t.Add(importSlack)) }) {
 		r.imports = append(r.imports, at)
 	}
 }
 
 // imported notes an import by this process.
-func (s *certificateShelf) imported(owner, arn string, at time.Time) {
-	l := &s.imports
+func (c *Certificates) imported(owner, arn string, at time.Time) {
+	l := &c.imports
 	l.own[owner] = append(slices.DeleteFunc(l.own[owner], func(t time.Time) bool { return at.Sub(t) > importWeek }), at)
-	if r := s.records[arn]; r != nil {
+	if r := c.records[arn]; r != nil {
 		r.imports = append(r.imports, at)
 	}
 }
 
 // forget drops a certificate that does not exist any more; what it took of the quota stays taken.
-func (s *certificateShelf) forget(arn string, now time.Time) {
-	if r := s.records[arn]; r != nil {
-		l := &s.imports
+func (c *Certificates) forget(arn string, now time.Time) {
+	if r := c.records[arn]; r != nil {
+		l := &c.imports
 		l.gone = slices.DeleteFunc(append(l.gone, r.imports...), func(t time.Time) bool { return now.Sub(t) > importYear })
-		delete(s.records, arn)
+		delete(c.records, arn)
 	}
 }
 
-// held are the reasons why Secrets that a stack wants to be imported must wait, by identity of the certificate.
-func (s *certificateShelf) held(key stack.Key, desired *stack.Stack, now time.Time) map[string]plan.Guard {
+// Held are the reasons why Secrets that a stack wants to be imported must wait, by identity of the certificate; nil = none must.
+func (c *Certificates) Held(key stack.Key, desired *stack.Stack) map[string]plan.Guard {
 	if desired == nil {
 		return nil
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.cfg.Now()
 	var out map[string]plan.Guard
 	for _, w := range desired.Certificates {
 		if w.Import == nil {
 			continue
 		}
-		until, n := s.imports.pause(certificateOwner(key, w.ID), now)
+		until, n := c.imports.pause(ownerOf(key, w.ID), now)
 		if !now.Before(until) {
 			continue
 		}
@@ -108,7 +111,7 @@ func (s *certificateShelf) held(key stack.Key, desired *stack.Stack, now time.Ti
 	return out
 }
 
-// pause tells until when the next import must wait, and how many there were in the last week.
+// pause is until when the next import must wait, and how many there were in the last week.
 func (l *importLog) pause(owner string, now time.Time) (until time.Time, recent int) {
 	times := l.own[owner]
 	recent = countAfter(times, now.Add(-importWeek))
@@ -118,5 +121,5 @@ func (l *importLog) pause(owner string, now time.Time) (until time.Time, recent 
 	return times[len(times)-1].Add(importPauses.Pause(recent - freeImports + 1)), recent
 }
 
-// certificateOwner names a certificate of a stack through all its lives.
-func certificateOwner(key stack.Key, id string) string { return key.String() + " " + id }
+// ownerOf names a certificate of a stack through all its lives.
+func ownerOf(key stack.Key, id string) string { return key.String() + " " + id }

@@ -1,0 +1,226 @@
+package certificate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Of are the certificates that a stack owns, sorted by identity and ARN; the list belongs to the caller. What was read of them is believed,
+// except of those that are not issued yet. desired is what the stack wants; nil = it is not compared. On an error nothing may be concluded
+// about what the stack owns; one that says that a permission is missing lasts until the role's policy is changed.
+func (c *Certificates) Of(ctx context.Context, key stack.Key, desired *stack.Stack) ([]elb.Certificate, error) {
+	if !c.cfg.owned() || key.Owner != stack.Ingress {
+		return nil, nil
+	}
+	old, err := c.listOrOld(ctx, ownListLifetime)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.updateTags(ctx); err != nil {
+		return nil, err
+	}
+	own, pending := c.ownARNs(key)
+	if desired != nil && c.unwanted(own, desired) { // whether others need their records must be known as of now
+		if old, err = c.listOrOld(ctx, Lifetime); err != nil {
+			return nil, err
+		}
+		own, pending = c.ownARNs(key)
+	}
+	details, err := c.detailsOf(ctx, own, tagLifetime)
+	if err != nil {
+		return nil, err
+	}
+	fresh, err := c.detailsOf(ctx, pending, pendingLifetime)
+	if err != nil {
+		return nil, err
+	}
+	var out []elb.Certificate
+	zones := false
+	for _, arn := range own {
+		d := details[arn]
+		if slices.Contains(pending, arn) {
+			d = fresh[arn]
+		}
+		if d == nil {
+			c.drop(arn)
+			continue
+		}
+		own := c.complete(key, *d)
+		if old { // others may need its records by now
+			own.Records = nil
+		}
+		out = append(out, own)
+		zones = zones || len(own.Records) > 0
+	}
+	if zones && slices.ContainsFunc(out, func(own elb.Certificate) bool { return needsZones(own, desired) }) {
+		if out, err = c.withZones(ctx, out); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(out, func(a, b elb.Certificate) int { return strings.Compare(a.ID+"\x00"+a.ARN, b.ID+"\x00"+b.ARN) })
+	return out, nil
+}
+
+// listOrOld makes sure that a list is known that is no older than age. Where listing is not allowed any more, the former list serves on,
+// and old is true: what is deleted meanwhile would otherwise leave its certificates for good.
+func (c *Certificates) listOrOld(ctx context.Context, age time.Duration) (old bool, err error) {
+	if _, err = c.list.Within(ctx, age); err == nil || !denied(err) {
+		return false, err
+	}
+	if _, known := c.list.Peek(); known {
+		return true, nil
+	}
+	return false, err
+}
+
+// ownARNs are the certificates whose tags name the stack, and those of them that change by themselves.
+func (c *Certificates) ownARNs(key stack.Key) (own, pending []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for arn, r := range c.records {
+		if k, _, ok := naming.StackOf(c.cfg.Cluster, r.Tags); !ok || k != key || !c.cfg.mayOwn(r.Type) {
+			continue
+		}
+		own = append(own, arn)
+		if r.Status == elb.Pending {
+			pending = append(pending, arn)
+		}
+	}
+	slices.Sort(own)
+	slices.Sort(pending)
+	return own, pending
+}
+
+// unwanted reports whether a stack owns what it does not want.
+func (c *Certificates) unwanted(own []string, desired *stack.Stack) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(own, func(arn string) bool {
+		r := c.records[arn]
+		return r != nil && !slices.ContainsFunc(desired.Certificates, func(w stack.Certificate) bool {
+			return w.ID == r.Tags[naming.ResourceTag(stack.Ingress)]
+		})
+	})
+}
+
+// needsZones reports whether records of a certificate are to be written or deleted, as far as can be told here.
+func needsZones(c elb.Certificate, desired *stack.Stack) bool {
+	if len(c.Records) == 0 || desired == nil {
+		return false
+	}
+	wanted := slices.ContainsFunc(desired.Certificates, func(w stack.Certificate) bool { return w.ID == c.ID && slices.Equal(w.Names, c.Names) })
+	return !wanted || c.Status == elb.Pending || c.Overdue
+}
+
+// complete adds what is known of a certificate besides its description.
+func (c *Certificates) complete(key stack.Key, d elb.Certificate) elb.Certificate {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := c.records[d.ARN]
+	if r == nil {
+		return d
+	}
+	now := c.cfg.Now()
+	_, d.ID, _ = naming.StackOf(c.cfg.Cluster, r.Tags)
+	d.Tags, d.Published = r.Tags, r.published
+	if d.Imported {
+		d.Content = r.Tags[naming.ContentTag]
+		if r.tried != nil && r.tried.Serial == d.Serial {
+			c.imported(ownerOf(key, d.ID), d.ARN, now)
+			r.content, r.tried = r.tried.Hash, nil
+		}
+		if r.content != "" {
+			d.Content = r.content // whatever became of the tag
+		}
+	}
+	if d.Status == elb.Pending && r.watched.IsZero() && now.Sub(r.createdAt) <= patience {
+		r.watched = now
+	}
+	d.Overdue = c.overdue(key, d, r, now)
+	d.Records = slices.Clone(d.Records)
+	for n := range d.Records {
+		d.Records[n].Shared = c.needed(d.Records[n].Domain, d.ARN)
+	}
+	if r.Status == gone {
+		d.Status, d.Overdue = gone, true
+	}
+	return d
+}
+
+// overdue reports whether a certificate is to be requested anew: one that another controller, or an earlier process, requested and that is
+// not issued after a few minutes, one that this process has waited for in vain for long, and one that ACM has given up. Each further request
+// takes twice as long, because the number of requests in a year is limited. c.mu is held.
+func (c *Certificates) overdue(key stack.Key, d elb.Certificate, r *record, now time.Time) bool {
+	longer := time.Duration(1) << min(max(c.requested[ownerOf(key, d.ID)]-1, 0), 8)
+	switch {
+	case d.Imported || d.Status == "ISSUED":
+		return false
+	case d.Status != elb.Pending, r.watched.IsZero():
+		return now.Sub(r.createdAt) > patience*longer
+	}
+	return now.Sub(r.watched) > longestWait*longer
+}
+
+// needed reports whether another certificate needs the validation record of a domain. c.mu is held.
+func (c *Certificates) needed(domain, except string) bool {
+	for arn, r := range c.records {
+		if arn == except || r.Type != "AMAZON_ISSUED" || r.Status != "ISSUED" && r.Status != elb.Pending {
+			continue
+		}
+		if slices.ContainsFunc(r.Domains, func(d string) bool { return strings.EqualFold(strings.TrimPrefix(d, "*."), domain) }) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Certificates) drop(arn string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.forget(arn, c.cfg.Now())
+	c.publish()
+}
+
+// withZones fills in where the records belong.
+func (c *Certificates) withZones(ctx context.Context, cs []elb.Certificate) ([]elb.Certificate, error) {
+	zones, err := c.zones.Get(ctx)
+	if err != nil && !denied(err) { // without them no record is written or deleted
+		return nil, err
+	}
+	for n := range cs {
+		for m := range cs[n].Records {
+			if z, ok := facts.ZoneOf(zones, cs[n].Records[m].Domain); ok {
+				cs[n].Records[m].Zone = z.ID
+			}
+		}
+	}
+	return cs, nil
+}
+
+// listZones lists the public zones: private ones are not asked from outside.
+func (c *Certificates) listZones(ctx context.Context) ([]facts.HostedZone, error) {
+	out := []facts.HostedZone{}
+	for p := route53.NewListHostedZonesPaginator(c.route53, &route53.ListHostedZonesInput{}); p.HasMorePages(); {
+		page, err := p.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("listing hosted zones: %w", err)
+		}
+		for _, z := range page.HostedZones {
+			if z.Config != nil && z.Config.PrivateZone || z.Id == nil || z.Name == nil {
+				continue
+			}
+			out = append(out, facts.HostedZone{ID: strings.TrimPrefix(*z.Id, "/hostedzone/"), Name: strings.ToLower(strings.TrimSuffix(*z.Name, "."))})
+		}
+	}
+	return out, nil
+}
