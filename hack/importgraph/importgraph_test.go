@@ -37,7 +37,7 @@ var layers = [][]string{
 	{"internal/front/ingress", "internal/front/service", "internal/compile", "internal/plan/diff"},
 	{"internal/admission", "internal/servingcert"},
 	{"internal/front", "internal/cloud", "internal/kube"},
-	{"internal/inventory/addon", "internal/inventory/certificate", "internal/inventory/network"},
+	{"internal/inventory/addon", "internal/inventory/certificate", "internal/inventory/network", "internal/inventory/securitygroup"},
 	{"internal/inventory", "internal/controller/queue", "internal/controller/reads", "internal/controller/metrics"},
 	{"internal/apply"},
 	{"internal/secgroup"},

@@ -117,7 +117,7 @@ func (l *lab) run(p plan.Plan) apply.Result {
 func (l *lab) keepRules() {
 	l.t.Helper()
 	table := secgroup.NewTable()
-	k := secgroup.NewKeeper("lab", table, l.inv, func(_ context.Context, p plan.Plan) apply.Result {
+	k := secgroup.NewKeeper("lab", table, l.inv.SecurityGroups(), func(_ context.Context, p plan.Plan) apply.Result {
 		for _, step := range p.Steps {
 			l.t.Errorf("a rule is written: %s %+v", step.Op.Name(), step.Op)
 		}

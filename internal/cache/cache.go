@@ -75,9 +75,11 @@ type Cache[K comparable, V any] struct {
 type entry[K comparable, V any] struct {
 	value  V
 	found  bool
-	read   time.Time     // zero: never, or forgotten
-	misses int           // reads in a row without answer
-	flight *flight[K, V] // the read under way; nil: none
+	read   time.Time // zero: never, or forgotten
+	misses int       // reads in a row without answer
+	// changed is set by Update while a read is under way, whose answer then is not taken over.
+	changed bool
+	flight  *flight[K, V] // the read under way; nil: none
 	// failure ended the newest read, unless it has succeeded; the next one may begin at retry.
 	failure error
 	retry   time.Time
@@ -217,6 +219,21 @@ func (c *Cache[K, V]) Put(k K, v V) {
 	defer c.mu.Unlock()
 	e := c.at(k)
 	*e = entry[K, V]{value: v, found: true, read: c.cfg.Now()}
+}
+
+// Update changes an answer, if one is known; it is as old as before. A read under way does not replace it: when that is over, the next Get
+// reads again.
+func (c *Cache[K, V]) Update(k K, change func(V) V) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.entries[k]
+	if e == nil {
+		return
+	}
+	e.changed = e.flight != nil
+	if e.found {
+		e.value = change(e.value)
+	}
 }
 
 // Forget has the next Get read keys again, whether or not they are being read; no key stands for all. What was known serves only if that

@@ -85,7 +85,8 @@ func (c *Cache[K, V]) batches(keys []K) [][]K {
 func (c *Cache[K, V]) start(ctx context.Context, keys []K) *flight[K, V] {
 	f := &flight[K, V]{done: make(chan struct{})}
 	for _, k := range keys {
-		c.at(k).flight = f
+		e := c.at(k)
+		e.flight, e.changed = f, false
 	}
 	go func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ReadTimeout)
@@ -124,7 +125,11 @@ func (c *Cache[K, V]) end(k K, f *flight[K, V]) {
 		}
 		return
 	}
-	e.failure, e.retry, e.read = nil, time.Time{}, now
+	e.failure, e.retry = nil, time.Time{}
+	if e.changed {
+		return
+	}
+	e.read = now
 	e.value, e.found = f.answers[k]
 	if e.misses++; e.found {
 		e.misses = 0

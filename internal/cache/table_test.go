@@ -114,9 +114,10 @@ func TestAReadDoesNotReplaceWhatWasPutOrForgottenMeanwhile(t *testing.T) {
 		meanwhile func(*Value[int])
 		want      []int // of the Get during which it happens, and of the next
 	}{
-		"nothing":   {func(*Value[int]) {}, []int{1, 1}},
-		"put":       {func(v *Value[int]) { v.Put(7) }, []int{1, 7}},
-		"forgotten": {func(v *Value[int]) { v.Forget() }, []int{1, 2}},
+		"nothing":                        {func(*Value[int]) {}, []int{1, 1}},
+		"put":                            {func(v *Value[int]) { v.Put(7) }, []int{1, 7}},
+		"forgotten":                      {func(v *Value[int]) { v.Forget() }, []int{1, 2}},
+		"changed while nothing is known": {func(v *Value[int]) { v.of.Update(struct{}{}, func(n int) int { return n + 7 }) }, []int{1, 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -160,5 +161,32 @@ func TestAFullCacheDropsWhatWasReadLongestAgo(t *testing.T) {
 	_, next := c.Peek(1)
 	if c.Len() != maxEntries || oldest || !next {
 		t.Errorf("%d keys; the oldest is there: %t, the next: %t", c.Len(), oldest, next)
+	}
+}
+
+func TestAnAnswerThatIsChangedWhileItIsReadAgainIsReadOnceMore(t *testing.T) {
+	t.Parallel()
+	clock, reads := newClock(), 0
+	var v *Value[int]
+	v = NewValue(Config[struct{}, int]{Now: clock.Now, Lifetime: time.Minute}, func(context.Context) (int, error) {
+		if reads++; reads == 2 {
+			v.of.Update(struct{}{}, func(int) int { return 7 })
+		}
+		return reads, nil
+	})
+	var got []int
+	for range 4 {
+		x, err := v.Get(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		known, _ := v.Peek()
+		got = append(got, x, known)
+		if reads == 1 {
+			clock.now = clock.now.Add(2 * time.Minute)
+		}
+	}
+	if d := cmp.Diff([]int{1, 1, 2, 7, 3, 3, 3, 3}, got); d != "" {
+		t.Error(d)
 	}
 }

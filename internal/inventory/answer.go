@@ -153,7 +153,7 @@ func (a *answer) foreignSubnets(ctx context.Context) error {
 
 func (a *answer) foreignGroups(ctx context.Context) error {
 	ids := a.keys(facts.NeedForeignGroup)
-	got, err := a.i.foreignGroups.Get(ctx, ids...)
+	got, err := a.i.groups.Foreign(ctx, ids)
 	if err == nil {
 		a.set(func(f *facts.Facts) { f.ForeignGroups = orNil(got, ids) })
 	}
@@ -173,7 +173,7 @@ func orNil[T any](found map[string]T, keys []string) map[string]*T {
 }
 
 func (a *answer) securityGroups(ctx context.Context) error {
-	groups, err := a.i.groupsAtHand(ctx)
+	groups, err := a.i.groups.AtHand(ctx)
 	if err == nil {
 		a.set(func(f *facts.Facts) { f.SecurityGroups = groups })
 	}
@@ -297,9 +297,7 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 		case facts.NeedRoutes:
 			i.network.ForgetRoutes()
 		case facts.NeedSecurityGroups:
-			i.mu.Lock()
-			i.groups.forget()
-			i.mu.Unlock()
+			i.groups.Forget()
 		case facts.NeedCertificates:
 			i.certificates.Forget()
 		case facts.NeedWebACLs:
@@ -310,7 +308,7 @@ func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
 		case facts.NeedForeignSubnet:
 			i.network.ForgetForeignSubnets(keysOf(n)...)
 		case facts.NeedForeignGroup:
-			i.foreignGroups.Forget(keysOf(n)...)
+			i.groups.ForgetForeign(keysOf(n)...)
 		case facts.NeedTargetGroupName:
 			i.targetGroups.Forget(keysOf(n)...)
 		case facts.NeedTrustStore:

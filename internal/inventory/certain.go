@@ -94,7 +94,6 @@ func (i *Inventory) holdsMore(found *elb.Observed, known elb.Observed) bool {
 		_, gone := i.gone[x.ARN]
 		return !gone && !slices.ContainsFunc(known.TargetGroups, func(y elb.TargetGroup) bool { return x.ARN == y.ARN })
 	}) || slices.ContainsFunc(found.SecurityGroups, func(x elb.SecurityGroup) bool {
-		_, gone := i.groups.gone[x.GroupID]
-		return !gone && !slices.ContainsFunc(known.SecurityGroups, func(y elb.SecurityGroup) bool { return x.GroupID == y.GroupID })
+		return !i.groups.Gone(x.GroupID) && !slices.ContainsFunc(known.SecurityGroups, func(y elb.SecurityGroup) bool { return x.GroupID == y.GroupID })
 	})
 }

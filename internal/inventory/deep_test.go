@@ -274,7 +274,9 @@ func TestEveryAnswerCanBeForgotten(t *testing.T) {
 func TestAListingShowsWhatOthersChangedInSecurityGroups(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	rules := func() int { return len(must[[]stack.Permission](t)(f.inv.SecurityGroups().Rules(t.Context(), nodeGroup))) }
+	rules := func() int {
+		return len(must[[]stack.Permission](t)(f.inv.SecurityGroups().Rules(t.Context(), nodeGroup)))
+	}
 	before := rules()
 	must[*ec2.AuthorizeSecurityGroupIngressOutput](t)(f.sim.Compute.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
 		GroupId: aws.String(nodeGroup), IpPermissions: cloud.Permissions([]stack.Permission{{Protocol: "tcp", FromPort: 81, ToPort: 81, CIDR: "10.0.0.0/8"}}, literally)}))

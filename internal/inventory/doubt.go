@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -12,6 +11,7 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/inventory/securitygroup"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
@@ -39,13 +39,11 @@ func (i *Inventory) Doubt(key stack.Key, op plan.Operation, resolve func(stack.R
 	switch op := op.(type) {
 	case elb.CreateBinding, elb.UpdateBinding, elb.DeleteBinding: // the cache of TargetGroupBindings shows it
 	case elb.CreateSecurityGroup:
-		i.groups.at = time.Time{}
-		i.groups.drops++
+		i.groups.Forget()
 		e.suspect(suspect{kind: stack.KindSecurityGroup, name: op.Group.Name})
 	case elb.AuthorizeSecurityGroupIngress, elb.RevokeSecurityGroupIngress, elb.DeleteSecurityGroup, elb.CreateTags, elb.DeleteTags:
 		refs := op.Refs()
-		i.groups.at = time.Time{}
-		i.groups.drops++
+		i.groups.Forget()
 		e.suspect(suspect{kind: stack.KindSecurityGroup, id: resolve(refs[len(refs)-1])})
 	case elb.CreateTargetGroup:
 		e.suspect(suspect{kind: stack.KindTargetGroup, name: op.TargetGroup.Name})
@@ -59,7 +57,7 @@ func (i *Inventory) Doubt(key stack.Key, op plan.Operation, resolve func(stack.R
 		e.forgetAround(resolve(op.Ref))
 	case elb.ModifyRule:
 		e.forgetAround(resolve(op.Ref))
-	case elb.ImportCertificate, elb.DeleteCertificate, elb.RequestCertificate, elb.TagCertificate, elb.PublishValidation:
+	case elb.ImportCertificate, elb.DeleteCertificate, elb.RequestCertificate, elb.AddTagsToCertificate, elb.PublishValidation:
 		i.certificates.MarkUncertain(op, resolve)
 	default:
 		for _, ref := range op.Refs() {
@@ -255,7 +253,7 @@ func (i *Inventory) look(ctx context.Context, s suspect, found *elb.Observed) er
 		var out *ec2.DescribeSecurityGroupsOutput
 		if out, err = i.clients.EC2.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{Filters: by}); err == nil {
 			for n := range out.SecurityGroups {
-				found.SecurityGroups = append(found.SecurityGroups, observedGroup(&out.SecurityGroups[n]))
+				found.SecurityGroups = append(found.SecurityGroups, securitygroup.Observed(&out.SecurityGroups[n]))
 			}
 		}
 	case stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate: // never a suspect

@@ -19,6 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/inventory/addon"
 	"github.com/k8s-lbc/lbc/internal/inventory/certificate"
 	"github.com/k8s-lbc/lbc/internal/inventory/network"
+	"github.com/k8s-lbc/lbc/internal/inventory/securitygroup"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -79,14 +80,13 @@ type Inventory struct {
 	// putOff counts how often a step was put off; it has a lock of its own.
 	putOff   *backoff.Failures[stepKey]
 	refusals map[stepKey]refusal // writes that AWS refuses because something else is in their way
-	groups   groupShelf
 
-	network       *network.Network
-	foreignGroups *cache.Cache[string, facts.SecurityGroup]
-	targetGroups  *cache.Cache[string, *facts.TargetGroup]
-	trustStores   *cache.Value[map[string]string]
-	addOns        *addon.AddOns
-	certificates  *certificate.Certificates
+	network      *network.Network
+	groups       *securitygroup.Groups
+	targetGroups *cache.Cache[string, *facts.TargetGroup]
+	trustStores  *cache.Value[map[string]string]
+	addOns       *addon.AddOns
+	certificates *certificate.Certificates
 
 	// kept is what an earlier process knew, until the first listing, and keptSince when it wrote that down.
 	kept      map[stack.Key]Deep
@@ -137,13 +137,11 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 		made:   map[string]time.Time{},
 		gone:   map[string]time.Time{},
 		putOff: backoff.NewFailures[stepKey](backoff.Policy{}, cfg.Now, nil), refusals: map[stepKey]refusal{},
-		groups: newGroupShelf(),
 	}
 	i.network = network.New(clients.EC2, cfg.VPC, cfg.Now, cfg.Moment)
 	i.targetGroups, i.trustStores = i.newTargetGroups(), i.newTrustStores()
-	i.foreignGroups = cache.New(cache.Config[string, facts.SecurityGroup]{
-		Now: cfg.Now, Lifetime: foreignFactLifetime, Absence: backoff.Policy{First: 10 * time.Second, Longest: 5 * time.Minute},
-		Stale: cache.Stale, Wait: cfg.Moment, Passing: cloud.Passing, Batch: groupBatch - 1, Read: i.describeForeignGroups,
+	i.groups = securitygroup.New(clients.EC2, securitygroup.Config{
+		Cluster: cfg.Cluster, VPC: cfg.VPC, Now: cfg.Now, Wait: cfg.Moment, Loaded: func(ctx context.Context) error { return i.list(ctx, 1) },
 	})
 	i.addOns = addon.New(clients, cfg.Now, cfg.Patience, cfg.Moment)
 	i.certificates = certificate.New(clients, certificate.Config{
@@ -267,6 +265,9 @@ func (i *Inventory) Keys(ctx context.Context) ([]stack.Key, error) {
 	return out, nil
 }
 
+// SecurityGroups is what is known of security groups.
+func (i *Inventory) SecurityGroups() *securitygroup.Groups { return i.groups }
+
 // Certificates is what is known of the certificates in ACM.
 func (i *Inventory) Certificates() *certificate.Certificates { return i.certificates }
 
@@ -365,6 +366,7 @@ func (i *Inventory) Settled(key stack.Key, id plan.StepID) {
 // Record writes a successful operation through; resolve gives the ARN or group id behind a reference.
 func (i *Inventory) Record(key stack.Key, op plan.Operation, out plan.Output, resolve func(stack.Ref) string) {
 	i.addOns.Record(op, out, resolve)
+	i.groups.Record(op, out, resolve)
 	i.certificates.Record(key, op, out, resolve)
 	i.record(key, op, out, resolve)
 	if keys := i.freed(key, op, resolve); len(keys) > 0 && i.cfg.Freed != nil {
@@ -376,7 +378,6 @@ func (i *Inventory) record(key stack.Key, op plan.Operation, out plan.Output, re
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.writes++
-	i.groups.record(op, out, resolve, i.writes, i.cfg.VPC, i.cfg.Now())
 	e := i.stacks[key]
 	switch op := op.(type) {
 	case elb.CreateSecurityGroup:

@@ -5,8 +5,6 @@ import "time"
 // How long what was read is believed. What this process writes is written through and does not age by itself; stacks are
 // read again when they are invalidated.
 const (
-	groupLifetime       = 10 * time.Minute
-	foreignFactLifetime = 20 * time.Minute // subnets and security groups that are not of the VPC
 	// goneLifetime is for a target group that this process deleted: its binding goes within seconds.
 	goneLifetime = time.Hour
 
@@ -21,11 +19,6 @@ const (
 	// listLag is how long after a write AWS's lists may still miss it. AWS promises no bound: its API references say that EC2's
 	// and Elastic Load Balancing's reads are eventually consistent, and what people measure is up to a few seconds.
 	listLag = 5 * time.Second
-
-	// staleLifetime is how long beyond its lifetime an answer serves on while it is read again; staleRetry is when a read that failed is
-	// made again.
-	staleLifetime = time.Hour
-	staleRetry    = 15 * time.Second
 
 	// absentLifetime is for what was asked for by name or id and does not exist: people fix that.
 	absentLifetime = 15 * time.Second

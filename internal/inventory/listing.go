@@ -13,6 +13,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/inventory/securitygroup"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -72,8 +73,8 @@ func unbounded[T any](ctx context.Context, i *Inventory, name string, read func(
 
 // listing is what one pass over the account has found so far. It knows the account as it was when it began or later.
 type listing struct {
-	began, writes int64     // Inventory.seq and Inventory.writes when it began
-	drops         int       // of the shelf of groups, when it began
+	began, writes int64 // Inventory.seq and Inventory.writes when it began
+	groupsBegan   securitygroup.Listing
 	at            time.Time // when it began
 	balancers     pages[elb.LoadBalancer]
 	targets       pages[elb.TargetGroup]
@@ -154,7 +155,7 @@ func (i *Inventory) beginList(need int64) *listing {
 	l := i.partial
 	i.partial = nil
 	if l == nil || l.began < need || i.cfg.Now().Sub(l.at) > partialLifetime {
-		l = &listing{began: i.seq, writes: i.writes, drops: i.groups.drops, at: i.cfg.Now()}
+		l = &listing{began: i.seq, writes: i.writes, groupsBegan: i.groups.BeginListing(), at: i.cfg.Now()}
 	}
 	if i.born.IsZero() {
 		i.born = l.at
@@ -189,10 +190,10 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 			of(k).TargetGroups = append(of(k).TargetGroups, tg)
 		}
 	}
-	i.groups.replace(l.groups.items, writes, l.drops, i.cfg.Now())
+	i.groups.Replace(l.groups.items, l.groupsBegan)
 	var backend []elb.SecurityGroup
 	for n := range l.groups.items {
-		g := observedGroup(&l.groups.items[n])
+		g := securitygroup.Observed(&l.groups.items[n])
 		if i.isBackend(g) {
 			backend = append(backend, asBackend(g))
 		} else if k, id, ok := naming.StackOf(i.cfg.Cluster, g.Tags); ok {
@@ -302,12 +303,6 @@ func (i *Inventory) describeTargetGroups(ctx context.Context, p *pages[elb.Targe
 	})
 }
 
-func (i *Inventory) describeGroups(ctx context.Context) ([]ec2types.SecurityGroup, error) {
-	var p pages[ec2types.SecurityGroup]
-	err := i.listGroups(ctx, &p, func() {})
-	return p.items, err
-}
-
 // isBackend tells whether the tags of a security group make it the cluster's shared one.
 func (i *Inventory) isBackend(g elb.SecurityGroup) bool {
 	return g.Tags[naming.ClusterTag] == i.cfg.Cluster && g.Tags[naming.BackendResourceTag] == stack.BackendSecurityGroup
@@ -334,3 +329,7 @@ func (i *Inventory) listGroups(ctx context.Context, p *pages[ec2types.SecurityGr
 func vanished(err error) bool { return cloud.Classify(err).Class == diag.NotFound }
 
 func denied(err error) bool { return cloud.Classify(err).Class == diag.Denied }
+
+func filter(name string, values ...string) []ec2types.Filter {
+	return []ec2types.Filter{{Name: aws.String(name), Values: values}}
+}

@@ -9,6 +9,7 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
+	"github.com/k8s-lbc/lbc/internal/inventory/securitygroup"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
@@ -91,7 +92,7 @@ func (i *Inventory) securityGroupTags(ctx context.Context, vpc, name string) ([]
 	}
 	var tags []map[string]string
 	for n := range out.SecurityGroups {
-		tags = append(tags, observedGroup(&out.SecurityGroups[n]).Tags)
+		tags = append(tags, securitygroup.Observed(&out.SecurityGroups[n]).Tags)
 	}
 	return tags, nil
 }

@@ -251,7 +251,7 @@ func TestWhateverHappensWhileTheAccountIsReadIsKnownInTheEnd(t *testing.T) {
 			if err != nil {
 				r.Fatal(err)
 			}
-			want, err := truth.GroupRules(t.Context(), id)
+			want, err := truth.SecurityGroups().Rules(t.Context(), id)
 			if err != nil {
 				r.Fatal(err)
 			}

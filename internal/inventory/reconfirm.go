@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/k8s-lbc/lbc/internal/inventory/securitygroup"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
@@ -154,7 +155,7 @@ func (i *Inventory) describeGroupTags(ctx context.Context, ids []string) (map[st
 			return nil, fmt.Errorf("describing security groups: %w", err)
 		}
 		for n := range got.SecurityGroups {
-			g := observedGroup(&got.SecurityGroups[n])
+			g := securitygroup.Observed(&got.SecurityGroups[n])
 			out[g.GroupID] = g.Tags
 		}
 	}

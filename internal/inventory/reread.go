@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/inventory/securitygroup"
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -203,7 +204,7 @@ func (i *Inventory) securityGroupsAgain(ctx context.Context, known elb.Observed)
 	}
 	var out []elb.SecurityGroup
 	for n := range got.SecurityGroups {
-		g := observedGroup(&got.SecurityGroups[n])
+		g := securitygroup.Observed(&got.SecurityGroups[n])
 		key, id, ours := naming.StackOf(i.cfg.Cluster, g.Tags)
 		if !ours || key != known.Key {
 			return nil, fmt.Errorf("%s: %w", g.GroupID, errForeign)

@@ -44,7 +44,7 @@ func (c *Certificates) Record(key stack.Key, op plan.Operation, out plan.Output,
 			c.details.Put(d.ARN, &d)
 			c.publish()
 		}
-	case elb.TagCertificate:
+	case elb.AddTagsToCertificate:
 		if r := c.records[resolve(op.Certificate)]; r != nil {
 			tags := maps.Clone(r.Tags)
 			if tags == nil {
@@ -86,7 +86,7 @@ func (c *Certificates) tag(r *record, tags map[string]string) {
 // MarkUncertain takes note of an operation of which it is not known whether it had an effect. What it concerns is read again.
 func (c *Certificates) MarkUncertain(op plan.Operation, resolve func(stack.Ref) string) {
 	switch op.(type) {
-	case elb.ImportCertificate, elb.DeleteCertificate, elb.RequestCertificate, elb.TagCertificate, elb.PublishValidation:
+	case elb.ImportCertificate, elb.DeleteCertificate, elb.RequestCertificate, elb.AddTagsToCertificate, elb.PublishValidation:
 		c.Forget()
 	default:
 		return

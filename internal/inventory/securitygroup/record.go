@@ -1,0 +1,141 @@
+package securitygroup
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Record takes over what a successful operation did; resolve gives the id behind a reference. Operations on anything but security groups
+// have no effect.
+func (g *Groups) Record(op plan.Operation, out plan.Output, resolve func(stack.Ref) string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.writes++
+	switch op := op.(type) {
+	case elb.CreateSecurityGroup:
+		g.store(&group{
+			facts: facts.SecurityGroup{ID: out.ID, Name: op.Group.Name, VPC: g.cfg.VPC, Tags: maps.Clone(op.Group.Tags)}, wrote: g.writes,
+		})
+	case elb.DeleteSecurityGroup:
+		id := resolve(op.Group)
+		delete(g.byID, id)
+		g.rules.Forget(id)
+		g.rules.Delete(id)
+		g.gone[id], g.view = g.writes, nil
+	case elb.AuthorizeSecurityGroupIngress:
+		g.change(resolve(op.Group), func(x *group) { x.ingress = op.After(x.ingress, resolve) })
+	case elb.RevokeSecurityGroupIngress:
+		g.change(resolve(op.Group), func(x *group) { x.ingress = op.After(x.ingress, resolve) })
+	case elb.CreateTags:
+		g.change(resolve(op.Group), func(x *group) {
+			x.facts.Tags = maps.Clone(x.facts.Tags)
+			maps.Copy(x.facts.Tags, op.Tags)
+		})
+	case elb.DeleteTags:
+		g.change(resolve(op.Group), func(x *group) {
+			x.facts.Tags = maps.Clone(x.facts.Tags)
+			for _, k := range op.Keys {
+				delete(x.facts.Tags, k)
+			}
+		})
+	}
+}
+
+// change replaces what is known of a group, if anything is, by a changed copy. The lock is held.
+func (g *Groups) change(id string, f func(*group)) {
+	was := g.byID[id]
+	if was == nil {
+		return
+	}
+	x := *was
+	f(&x)
+	x.wrote = g.writes
+	g.byID[id], g.view = &x, nil
+	g.rules.Update(id, func(*group) *group { return &x })
+}
+
+// OfAnotherCluster reports whether the controller of another cluster made a group, be it a moment ago. A group that cannot be read counts as
+// such: no rule is taken away because AWS did not answer.
+func (g *Groups) OfAnotherCluster(ctx context.Context, id string) bool {
+	if tags, known := g.tags(id); known && g.foreignTo(tags) {
+		_, _ = g.AtHand(ctx) // so that it is noticed some time if this is no longer true
+		return true
+	}
+	if _, err := g.OfVPC(ctx); err != nil {
+		return true
+	}
+	tags, err := g.readTags(ctx, id)
+	if err != nil {
+		return cloud.Classify(err).Class != diag.NotFound
+	}
+	return g.foreignTo(tags)
+}
+
+// foreignTo reports whether tags say that another cluster made a resource.
+func (g *Groups) foreignTo(tags map[string]string) bool {
+	owner := tags[naming.ClusterTag]
+	return owner != "" && owner != g.cfg.Cluster
+}
+
+// OfSeveralClusters reports whether the tags of a group name another cluster: kubernetes.io/cluster/NAME, as on the security groups of nodes.
+// A group that cannot be read counts as such.
+func (g *Groups) OfSeveralClusters(ctx context.Context, id string) bool {
+	tags, err := g.readTags(ctx, id)
+	if err != nil {
+		return cloud.Classify(err).Class != diag.NotFound
+	}
+	for k := range tags {
+		if name, ok := strings.CutPrefix(k, naming.SubnetClusterTagPrefix); ok && name != g.cfg.Cluster {
+			return true
+		}
+	}
+	return false
+}
+
+// readTags are the tags of a group. One of another VPC, or younger than the list, is read.
+func (g *Groups) readTags(ctx context.Context, id string) (map[string]string, error) {
+	if tags, known := g.tags(id); known {
+		return tags, nil
+	}
+	if _, err := g.Rules(ctx, id); err != nil {
+		return nil, err
+	}
+	tags, _ := g.tags(id)
+	return tags, nil
+}
+
+func (g *Groups) tags(id string) (tags map[string]string, known bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	x := g.byID[id]
+	if x == nil {
+		return nil, false
+	}
+	return x.facts.Tags, true
+}
+
+// OfCluster lists the groups of the VPC that carry the cluster's tag, sorted.
+func (g *Groups) OfCluster(ctx context.Context) ([]string, error) {
+	groups, err := g.OfVPC(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for id, x := range groups {
+		if v := x.Tags[naming.SubnetClusterTagPrefix+g.cfg.Cluster]; v == "owned" || v == "shared" {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
