@@ -49,10 +49,10 @@ const (
 	// readers bounds the reads that one question has under way.
 	readers = 8
 
-	// AwaitedInterval is how often to look for a certificate that some stack misses, OtherInterval how often for those that came or went
-	// while no stack missed one.
+	// AwaitedInterval is how often to look for a certificate that some stack misses.
 	AwaitedInterval = 10 * time.Second
-	OtherInterval   = 10 * time.Minute
+	// OtherInterval is how often to look for certificates that came or went while no stack missed one.
+	OtherInterval = 10 * time.Minute
 )
 
 // Config says which certificates are meant.
