@@ -31,7 +31,7 @@ func (r *run) prepareAddOn(ctx context.Context, s plan.Step) (Outcome, bool) {
 	if !starting(state) {
 		return Outcome{}, false
 	}
-	if r.d.Inventory.PutOff(r.key, s.ID) > 1 {
+	if r.d.Inventory.Backoff(r.key, s.ID) > 1 {
 		var err error
 		if state, err = r.d.Inventory.Refresh(ctx, r.key, arn); err != nil {
 			return r.judge(ctx, s, err), true
@@ -58,7 +58,7 @@ func (r *run) judgeAddOn(s plan.Step, e cloud.Error, failed Outcome, lb string, 
 	case e.Pending():
 		return r.wait(s, "the last change of the reserved capacity to end", failed.Err)
 	case e.Propagating():
-		if r.d.Inventory.PutOff(r.key, s.ID) <= propagation {
+		if r.d.Inventory.Backoff(r.key, s.ID) <= propagation {
 			return r.wait(s, "AWS to know everywhere what was just created", failed.Err)
 		}
 	case e.Disagrees(), e.Class == diag.Transient:

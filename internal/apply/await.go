@@ -43,7 +43,7 @@ func (r *run) awaitTargets(ctx context.Context, op elb.AwaitTargets, begun bool)
 	defer close(look.done)
 	count := plan.StepID("targets of " + arn)
 	if begun {
-		look.outcome = r.warming(r.d.Inventory.PutOff(r.key, count), nil)
+		look.outcome = r.warming(r.d.Inventory.Backoff(r.key, count), nil)
 	} else {
 		var awaited, registered bool
 		if own := op.TargetGroup.Literal == ""; own && r.d.Awaited != nil {
@@ -64,7 +64,7 @@ type targetLook struct {
 // that they are, as far as this process knows.
 func (r *run) lookAtTargets(ctx context.Context, count plan.StepID, arn string, awaited, registered bool) Outcome {
 	out, err := r.d.Clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)})
-	n := r.d.Inventory.PutOff(r.key, count)
+	n := r.d.Inventory.Backoff(r.key, count)
 	fit, longest := false, longestWarming
 	unseen := err != nil // whether there is a target
 	switch {
@@ -80,7 +80,7 @@ func (r *run) lookAtTargets(ctx context.Context, count plan.StepID, arn string, 
 		longest = longestUnregistered
 	}
 	if fit || n > longest {
-		r.d.Inventory.Settled(r.key, count)
+		r.d.Inventory.Converged(r.key, count)
 		return Outcome{State: Done}
 	}
 	return r.warming(n, err)

@@ -44,7 +44,7 @@ func (r *run) execute(ctx context.Context, s plan.Step) (Outcome, plan.Output) {
 	if err != nil {
 		return r.judge(ctx, s, err), plan.Output{}
 	}
-	r.d.Inventory.Settled(r.key, s.ID)
+	r.d.Inventory.Converged(r.key, s.ID)
 	if out.ID != "" {
 		r.produced(s.Resource, out.ID)
 	}
@@ -111,7 +111,7 @@ func pause(n int) time.Duration {
 
 // wait puts a step off, the longer the more often it was put off before; see pause.
 func (r *run) wait(s plan.Step, on string, err error) Outcome {
-	n := r.d.Inventory.PutOff(r.key, s.ID)
+	n := r.d.Inventory.Backoff(r.key, s.ID)
 	return Outcome{State: Waiting, Until: r.d.Now().Add(pause(n)), On: on, Err: err}
 }
 

@@ -38,7 +38,7 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 		// Somebody switched the protection on in AWS. If attributes were believed that say otherwise, they are forgotten, and the
 		// next plan switches it off where that is declared; the second time it is AWS's last word.
 		known := r.d.Inventory.ForgetAttributes(r.key, r.resolve(s.Op.Refs()[0]))
-		if known && r.d.Inventory.PutOff(r.key, s.ID) == 1 {
+		if known && r.d.Inventory.Backoff(r.key, s.ID) == 1 {
 			return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond), On: "another look at the deletion protection", Err: err}
 		}
 		g := diff.Protected(nameOf(r.resolve(s.Op.Refs()[0])))
@@ -71,7 +71,7 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 		return r.disagreed(ctx, s, e, failed)
 	case e.Class == diag.Transient:
 		// Whether it had an effect is unknown; only a fresh look tells.
-		r.d.Inventory.Doubt(r.key, s.Op, r.resolve)
+		r.d.Inventory.MarkUncertain(r.key, s.Op, r.resolve)
 	}
 	r.d.Inventory.Refuted(e)
 	return failed

@@ -137,7 +137,7 @@ func (s *soak) watch(life *soakLife) {
 	inv := s.inventory
 	b.writes.wake = func(n types.NamespacedName) { b.waker.Wake(queue.Normal, reconcile.Request{NamespacedName: n}) }
 	b.lost = func(key stack.Key, arn string) {
-		if inv.Lost(key, arn) {
+		if inv.NotFound(key, arn) {
 			s.wake(key)
 		}
 	}

@@ -213,7 +213,7 @@ func (l *lab) restart() {
 		gates:  targethealth.NewGates(l.client, podsByGate, l.clock.Now, logr.Discard()),
 		claims: &claimMaps{read: l.client, write: l.client}, failures: backoff.NewFailures[types.NamespacedName](passingFailure, l.clock.Now, nil), deleted: b.Deleted, gone: l.inventory.Gone, left: backend.Check,
 		lost: func(key stack.Key, arn string) {
-			if l.inventory.Lost(key, arn) {
+			if l.inventory.NotFound(key, arn) {
 				l.mu.Lock()
 				defer l.mu.Unlock()
 				l.woken = append(l.woken, key)

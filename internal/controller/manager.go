@@ -234,7 +234,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 		}
 	}
 	b, err := w.setUpBindings(ctx, func(key stack.Key, arn string) {
-		if w.inventory.Lost(key, arn) {
+		if w.inventory.NotFound(key, arn) {
 			w.wake(queue.Normal, key)
 		}
 	})

@@ -10,40 +10,40 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Certain proves that nothing of a stack is overlooked, for a caller who is about to let go of it for good. AWS's lists lag
+// EnsureConsistent proves that nothing of a stack is overlooked, for a caller who is about to let go of it for good. AWS's lists lag
 // behind writes, so that a listing may miss what a former process wrote just before this one began to read, what a write of
 // unknown outcome made, or what this process made a moment before it was told to look again. Without proof, look again after wait,
 // and plan anew. An object that is younger than this process's first listing had no former process; since is when the oldest object
 // of the stack was made. It costs one listing for all stacks together.
-func (i *Inventory) Certain(ctx context.Context, key stack.Key, since time.Time) (rest proof.Absence, wait time.Duration, err error) {
+func (i *Inventory) EnsureConsistent(ctx context.Context, key stack.Key, since time.Time) (rest proof.Absence, wait time.Duration, err error) {
 	e := i.entry(key)
 	i.mu.Lock()
-	rest, wait = i.certain(e, since)
-	need := i.seq + 1
+	rest, wait = i.consistent(e, since)
+	need := i.history.invalidations + 1
 	if rest.Proven() || wait > 0 {
 		i.mu.Unlock()
 		return rest, wait, nil
 	}
-	i.seq++
+	i.history.invalidations++
 	i.mu.Unlock()
 	if err := i.list(ctx, need); err != nil {
 		return rest, 0, err
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	rest, wait = i.certain(e, since)
+	rest, wait = i.consistent(e, since)
 	if !rest.Proven() {
 		wait = max(wait, time.Nanosecond)
 	}
 	return rest, wait, nil
 }
 
-// certain is the proof that the listing that a stack rests on cannot miss anything of it, or how long until a listing can be that; 0 =
+// consistent is the proof that the listing that a stack rests on cannot miss anything of it, or how long until a listing can be that; 0 =
 // one that begins now. i.mu is held.
-func (i *Inventory) certain(e *entry, since time.Time) (proof.Absence, time.Duration) {
+func (i *Inventory) consistent(e *entry, since time.Time) (proof.Absence, time.Duration) {
 	doubt := e.doubt
-	if since.Before(i.born) && doubt.Before(i.born) {
-		doubt = i.born
+	if since.Before(i.firstListing) && doubt.Before(i.firstListing) {
+		doubt = i.firstListing
 	}
 	if doubt.IsZero() { // nothing was written that a listing may miss, whatever it is stale for
 		return proof.OfList(i.cfg.Now(), doubt, listLag), 0
@@ -60,26 +60,25 @@ func (i *Inventory) certain(e *entry, since time.Time) (proof.Absence, time.Dura
 // resources that come to light, Config.Freed is told the stacks.
 func (i *Inventory) ListAgain(ctx context.Context) error {
 	i.mu.Lock()
-	if i.listed > 0 && proof.OfList(i.at, i.born, listLag).Proven() {
+	if i.listed.invalidations > 0 && proof.OfList(i.listed.at, i.firstListing, listLag).Proven() {
 		i.mu.Unlock()
 		return nil
 	}
-	i.seq++
-	need := i.seq
+	i.history.invalidations++
+	need := i.history.invalidations
 	i.mu.Unlock()
 	return i.list(ctx, need)
 }
 
-// confirm takes note that a listing which began at that time, and after writes, holds nothing of a stack that was not known; if it does, ok is
+// confirm takes note that a listing which began then holds nothing of a stack that was not known; if it does, ok is
 // false, and the stack is to be read again. i.mu is held.
-func (i *Inventory) confirm(e *entry, found *elb.Observed, at time.Time, writes int64) (ok bool) {
+func (i *Inventory) confirm(e *entry, found *elb.Observed, began version) (ok bool) {
 	switch {
 	case found != nil && i.holdsMore(found, e.obs):
-		i.seq++
-		e.stale = i.seq
+		i.markStale(e)
 		return false
-	case e.wrote <= writes:
-		e.at = at
+	case e.wrote <= began.writes:
+		e.at = began.at
 	}
 	return true
 }

@@ -72,7 +72,7 @@ func TestNothingIsLetGoOfOnAListingThatMayMissWhatThisProcessHasJustMade(t *test
 				return len(o.LoadBalancers) + len(o.TargetGroups) + len(o.SecurityGroups)
 			}
 			certain := func(since time.Time) time.Duration {
-				rest, wait, err := f.inv.Certain(t.Context(), k, since)
+				rest, wait, err := f.inv.EnsureConsistent(t.Context(), k, since)
 				if err != nil || rest.Proven() != (wait == 0) {
 					t.Fatalf("%q, %v, %v", rest, wait, err)
 				}

@@ -1,18 +1,21 @@
-// Package inventory is the only cache of AWS: the observed stacks of the cluster, the facts that compile asks for, and the
-// rules of security groups. It loads in bulk, is written through by apply, and forgets what turns out to be wrong.
-// It decides nothing and writes nothing. It may import cloud, facts, plan, proof, stack and the AWS SDK.
+// Package inventory is the only cache of AWS. It lists by tags what the stacks of the cluster hold, reads load balancers, listeners, rules and
+// target groups back, takes over what apply writes, and joins the packages below it, one for each noun of AWS: network, securitygroup,
+// certificate, addon. It decides nothing and writes nothing. It may import them, cache, cloud, facts, naming, plan, proof, stack and the AWS SDK.
+//
+// All exported functions may be called concurrently. Maps and slices that they return must not be changed; they do not change either. Errors
+// are those of AWS, wrapped: what cloud.Passing says of them holds. After any error nothing may be concluded about what exists.
 //
 // # Stacks
 //
-// Every stack has an entry, which is in one of these states:
+// Every stack has an entry, which is in one of these states (TestEventsLeadFromStateToStateAsTheTableSays):
 //
 //	state      | fields of entry              | what Observed does              | what a caller may conclude from it afterwards
-//	unlisted   | stale = 1, nothing listed    | waits for the first listing     | (nothing before that)
+//	unlisted   | nothing is listed             | waits for the first listing     | (nothing before that)
 //	listed     | stale = 0, no suspects       | reads what is not known deeper  | what is shown exists, unless others deleted it; what is
 //	           |                              |                                 | missing was not in the last listing and not made here since
-//	uncertain  | stale = 0, suspects          | reads the suspects by ARN, id   | as listed; what AWS's lists may still miss only Certain tells
+//	uncertain  | stale = 0, suspects          | reads the suspects by ARN, id   | as listed; what AWS's lists may still miss only EnsureConsistent tells
 //	           |                              | or name, nothing else           |
-//	invalid    | stale > Inventory.listed     | waits for a listing that began  | as listed
+//	invalid    | stale > 0                    | waits for a listing that began  | as listed
 //	           |                              | after the invalidation          |
 //	assumed    | knows has assumed parts      | as listed                       | nothing is to be done. Before a write, Verify makes the parts
 //	           |                              |                                 | uncertain (tags) or unknown (what is below lists)
@@ -23,25 +26,25 @@
 //	a listing shows what a listed entry lacks  | invalid
 //	a write succeeds (Record)                  | the same; what was written is known. A Reread under way is thrown away, and a
 //	                                           | listing under way does not touch the entry
-//	a write may or may not have had an effect  | uncertain (Doubt)
+//	a write may or may not have had an effect  | uncertain (MarkUncertain)
 //	AWS disagrees, something is missing        | invalid (Invalidate)
 //	suspects are read                          | listed
 //	Reread finds all of it again               | listed; deeper changes by others are known
 //	Reread misses something                    | invalid
 //	nothing wants or holds the stack (Forget)  | no entry
 //
-// That nothing of a stack exists is proven by Certain alone: it returns a proof.Absence if the stack rests on a listing that began after
+// That nothing of a stack exists is proven by EnsureConsistent alone: it returns a proof.Absence if the stack rests on a listing that began after
 // everything that such a listing could miss.
 //
 // # Facts
 //
 //	age of the answer               | what a reader gets
 //	within its lifetime             | the answer
-//	older, by staleLifetime at most | the new answer if AWS gives it within a moment, else the old one, while the read goes on; the old one
-//	                                | at once while such a read is under way, and for staleRetry after one has failed. NoteStale tells
-//	older still, never read         | what AWS answers, within loadTimeout
-//	forgotten (InvalidateFacts)     | what AWS answers, within loadTimeout; if that fails for a passing reason, the old answer
-//	an absence older than its life  | what AWS answers, within loadTimeout
+//	older, by cache.Stale at most   | the new answer if AWS gives it within a moment, else the old one, while the read goes on; the old one
+//	                                | at once while such a read is under way, and for cache.Retry after one has failed. NoteStale tells
+//	older still, never read         | what AWS answers, within cache.ReadTimeout
+//	forgotten (InvalidateFacts)     | what AWS answers, within cache.ReadTimeout; if that fails for a passing reason, the old answer
+//	an absence older than its life  | what AWS answers, within cache.ReadTimeout
 //
 // This holds for what is asked for by name or id, for security groups and their rules (RulesAtHand), for certificates and for interfaces as
 // well. A passing failure leaves the old answer; any other one is the answer until AWS is asked again. Who concludes from an old answer

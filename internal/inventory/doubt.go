@@ -26,9 +26,9 @@ type suspect struct {
 	tags     bool // it exists; only its tags are in doubt
 }
 
-// Doubt takes note of an operation of which nobody knows whether it had an effect. The next Observed reads what it concerns, by ARN, id or
+// MarkUncertain takes note of an operation of which nobody knows whether it had an effect. The next Observed reads what it concerns, by ARN, id or
 // name, and nothing else of the account; resolve gives the ARN or group id behind a reference.
-func (i *Inventory) Doubt(key stack.Key, op plan.Operation, resolve func(stack.Ref) string) {
+func (i *Inventory) MarkUncertain(key stack.Key, op plan.Operation, resolve func(stack.Ref) string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	e := i.stacks[key]

@@ -66,7 +66,7 @@ func (i *Inventory) RereadTags(ctx context.Context) (read bool, err error) {
 		if was, known := i.tags[arn]; !known || was.at.After(begun.at) || i.retagged[arn] > begun.writes { // written or read meanwhile
 			continue
 		}
-		left, differs := i.takeTags(arn, readTags{tags: t, seq: begun.seq, at: begun.at})
+		left, differs := i.takeTags(arn, readTags{tags: t, version: begun.version})
 		if differs {
 			gained[left] = true
 		}
@@ -91,7 +91,7 @@ func (i *Inventory) gain(key stack.Key, arn string) {
 	e := i.stacks[key]
 	if e == nil {
 		e = newEntry(key)
-		e.at = i.at
+		e.at = i.listed.at
 		i.stacks[key] = e
 	}
 	e.suspect(suspect{kind: kindOf(arn), id: arn})

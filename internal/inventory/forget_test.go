@@ -12,7 +12,6 @@ import (
 
 func TestNothingIsKeptOfAStackThatIsGone(t *testing.T) {
 	t.Parallel()
-	web := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}
 	other := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web2"}}
 	for name, tc := range map[string]struct {
 		spoil func(*Inventory)
@@ -25,16 +24,16 @@ func TestNothingIsKeptOfAStackThatIsGone(t *testing.T) {
 		"a listing, when the process is young": {func(i *Inventory) { i.stacks[web].stale = 1 }, true},
 	} {
 		i := New(cloud.Clients{}, Config{})
-		i.listed = 1
+		i.listed.invalidations = 1
 		i.entry(web)
-		i.PutOff(web, "step")
-		i.PutOff(other, "step")
+		i.Backoff(web, "step")
+		i.Backoff(other, "step")
 		tc.spoil(i)
 		i.Forget(web)
 		if _, kept := i.stacks[web]; kept != tc.kept {
 			t.Errorf("%s: kept %v", name, kept)
 		}
-		if i.PutOff(web, "step") != 1 || i.PutOff(other, "step") != 2 {
+		if i.Backoff(web, "step") != 1 || i.Backoff(other, "step") != 2 {
 			t.Errorf("%s: the counts of the stack, and of no other, must end", name)
 		}
 	}
@@ -42,13 +41,12 @@ func TestNothingIsKeptOfAStackThatIsGone(t *testing.T) {
 
 func TestAStepThatIsNotPlannedAnyMoreLeavesNoCountToTheNextOfItsName(t *testing.T) {
 	t.Parallel()
-	web := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}
 	i := New(cloud.Clients{}, Config{})
 	other := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web2"}}
-	i.PutOff(web, "AwaitTargets")
-	i.PutOff(other, "AwaitTargets")
-	i.Calm(web)
-	if n, m := i.PutOff(web, "AwaitTargets"), i.PutOff(other, "AwaitTargets"); n != 1 || m != 2 {
+	i.Backoff(web, "AwaitTargets")
+	i.Backoff(other, "AwaitTargets")
+	i.ResetBackoff(web)
+	if n, m := i.Backoff(web, "AwaitTargets"), i.Backoff(other, "AwaitTargets"); n != 1 || m != 2 {
 		t.Errorf("counts %d and %d", n, m)
 	}
 }

@@ -39,7 +39,7 @@ func (i *Inventory) KnownTargetGroupOwner(arn string) (owner Owner, known bool) 
 	if read, ok := i.tags[arn]; ok {
 		return i.ownerByTags(read.tags), true
 	}
-	if i.listed == 0 {
+	if i.listed.invalidations == 0 {
 		return Owner{}, false
 	}
 	for _, e := range i.stacks { // its tags were just written

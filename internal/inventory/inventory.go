@@ -3,7 +3,6 @@ package inventory
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -25,34 +24,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Config says whose resources are meant.
-type Config struct {
-	Cluster string
-	VPC     string
-	// Now is the clock of lifetimes; nil = time.Now.
-	Now func() time.Time
-	// Patience is how long to wait, in real time, for AWS to tell of optional features; 0 = two seconds.
-	Patience time.Duration
-	// Moment is how long to wait, in real time, for a new answer where the one that was read last serves on; 0 = as Patience, if that
-	// is set, else a quarter of a second.
-	Moment time.Duration
-	// RequestCertificates and ImportCertificates tell that stacks may own certificates of these kinds; else nobody asks whose
-	// they are.
-	RequestCertificates, ImportCertificates bool
-	// CertificatesChanged is told, after a listing, the names of the certificates that came, went, or became fit or unfit for
-	// listeners since the one before. It must not wait for anything. Nil = nobody wants to know.
-	CertificatesChanged func(names []string)
-	// Freed is told the stacks of which a write that AWS refused is worth another attempt, because this process wrote to what
-	// was in its way, those whose tags others changed, and those of which a listing holds what was not known. It must not wait for
-	// anything. Nil = nobody wants to know.
-	Freed func(keys []stack.Key)
-	// Progress is told about every ten seconds how many of the load balancers and target groups of the VPC have been looked through, of how
-	// many, while a listing is under way. It must not wait for anything. Nil = nobody wants to know.
-	Progress func(read, of int)
-	// Authorities tells that somebody asks for the authorities of private certificates.
-	Authorities bool
-}
-
 // Inventory knows the AWS resources of one scope. It is safe for concurrent use.
 type Inventory struct {
 	cfg     Config
@@ -62,23 +33,21 @@ type Inventory struct {
 	mu      sync.Mutex
 	sharing chan struct{} // holds an element while the shared group is created
 
-	seq    int64     // grows with each invalidation
-	listed int64     // value of seq when the newest complete listing began; 0 = none yet
-	at     time.Time // when that was
-	born   time.Time // when the first listing began
-	writes int64     // grows with each write-through
-	lists  int       // listings under way
+	history      version   // invalidations and writes so far
+	listed       version   // at which the newest complete listing began; zero = none yet
+	firstListing time.Time // when the first listing began
+	lists        int       // listings under way
 	// partial is what the last attempt at a listing had read when a passing error ended it; nil = nothing.
 	partial *listing
-	// retagged is the value of writes when this process last wrote the tags of a resource, while a listing is under way.
+	// retagged is version.writes when this process last wrote the tags of a resource, while a listing is under way.
 	retagged map[string]int64
 	stacks   map[stack.Key]*entry
 	tags     map[string]readTags // by ARN, of every load balancer and target group of the VPC
 	shared   []elb.SecurityGroup
-	made     map[string]time.Time // target groups that this process created, and when
+	created  map[string]time.Time // target groups that this process created, and when
 	gone     map[string]time.Time // load balancers and target groups that this process deleted lately, and when
-	// putOff counts how often a step was put off; it has a lock of its own.
-	putOff   *backoff.Failures[stepKey]
+	// backoffs counts how often a step was put off; it has a lock of its own.
+	backoffs *backoff.Failures[stepKey]
 	refusals map[stepKey]refusal // writes that AWS refuses because something else is in their way
 
 	network      *network.Network
@@ -93,25 +62,6 @@ type Inventory struct {
 	keptSince time.Time
 
 	confirmed confirmations
-}
-
-// entry is one stack.
-type entry struct {
-	// reading holds an element while the stack is read, so that it is read once. It is no mutex, as AWS may not answer, and whoever waits may
-	// give up.
-	reading chan struct{}
-
-	// The rest is guarded by Inventory.mu.
-	obs   elb.Observed
-	stale int64     // value of seq at the newest invalidation; 0 = trustworthy
-	wrote int64     // value of writes at the newest write-through
-	at    time.Time // when the newest listing began that it rests on
-	doubt time.Time // when something was written that the newest listing may miss; zero = never
-	made  time.Time // when this process last created something of it that listings find; zero = never
-	knows knowledge // of what is below the level of the bulk listing
-	since time.Time // when an earlier process wrote down what is assumed; zero = nothing is
-	// suspects are to be read before the stack is planned again.
-	suspects []suspect
 }
 
 // New makes an empty inventory; the first question loads it, or Load does.
@@ -129,14 +79,14 @@ func New(clients cloud.Clients, cfg Config) *Inventory {
 		cfg.Patience = addon.Patience
 	}
 	i := &Inventory{
-		cfg: cfg, clients: clients, seq: 1, sharing: make(chan struct{}, 1),
+		cfg: cfg, clients: clients, history: version{invalidations: 1}, sharing: make(chan struct{}, 1),
 		stacks: map[stack.Key]*entry{},
 
 		confirmed: confirmations{of: map[string]confirmation{}, asked: map[string]bool{}},
 		tags:      map[string]readTags{}, retagged: map[string]int64{},
-		made:   map[string]time.Time{},
-		gone:   map[string]time.Time{},
-		putOff: backoff.NewFailures[stepKey](backoff.Policy{}, cfg.Now, nil), refusals: map[stepKey]refusal{},
+		created:  map[string]time.Time{},
+		gone:     map[string]time.Time{},
+		backoffs: backoff.NewFailures[stepKey](backoff.Policy{}, cfg.Now, nil), refusals: map[stepKey]refusal{},
 	}
 	i.network = network.New(clients.EC2, cfg.VPC, cfg.Now, cfg.Moment)
 	i.targetGroups, i.trustStores = i.newTargetGroups(), i.newTrustStores()
@@ -210,7 +160,7 @@ func (i *Inventory) fresh(ctx context.Context, e *entry) error {
 	for {
 		i.mu.Lock()
 		need := max(e.stale, 1)
-		settled := e.stale == 0 && i.listed >= need
+		settled := e.stale == 0 && i.listed.invalidations >= need
 		i.mu.Unlock()
 		if settled {
 			return i.settle(ctx, e)
@@ -219,33 +169,6 @@ func (i *Inventory) fresh(ctx context.Context, e *entry) error {
 			return err
 		}
 	}
-}
-
-func (i *Inventory) entry(key stack.Key) *entry {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	e := i.stacks[key]
-	if e == nil {
-		e = newEntry(key)
-		e.at = i.at // which had nothing of it
-		if i.listed == 0 {
-			e.stale = 1 // any listing will do
-		}
-		i.stacks[key] = e
-	}
-	return e
-}
-
-func newEntry(key stack.Key) *entry {
-	e := &entry{obs: elb.Observed{Key: key}, reading: make(chan struct{}, 1)}
-	e.shallow(elb.Observed{Key: key})
-	return e
-}
-
-// shallow replaces what is known by the result of a listing.
-func (e *entry) shallow(o elb.Observed) {
-	e.obs = o
-	e.knows, e.since = knowledge{}, time.Time{}
 }
 
 // Keys lists the stacks of which AWS holds something, sorted.
@@ -282,18 +205,18 @@ func (i *Inventory) Invalidate(key stack.Key) {
 func (i *Inventory) invalidate(key stack.Key) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.seq++
+	i.history.invalidations++
 	if e := i.stacks[key]; e != nil {
-		e.stale = i.seq
+		e.stale = i.history.invalidations
 	}
 }
 
-// Lost takes note that a target group of a stack does not exist any more, and reports whether that is news: then the stack is
+// NotFound takes note that a target group of a stack does not exist any more, and reports whether that is news: then the stack is
 // read again. Of one that this process has just created it is not believed: AWS may not know it everywhere.
-func (i *Inventory) Lost(key stack.Key, arn string) bool {
+func (i *Inventory) NotFound(key stack.Key, arn string) bool {
 	i.mu.Lock()
 	e := i.stacks[key]
-	at, made := i.made[arn]
+	at, made := i.created[arn]
 	news := e != nil && e.stale == 0 && (!made || i.cfg.Now().Sub(at) > listLag) && slices.ContainsFunc(e.obs.TargetGroups, func(tg elb.TargetGroup) bool { return tg.ARN == arn })
 	i.mu.Unlock()
 	if news {
@@ -306,7 +229,7 @@ func (i *Inventory) Lost(key stack.Key, arn string) bool {
 func (i *Inventory) Fresh(arn string) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	_, ok := i.made[arn]
+	_, ok := i.created[arn]
 	return ok
 }
 
@@ -341,116 +264,6 @@ func (i *Inventory) CreateShared(ctx context.Context, create func() (plan.Output
 		return plan.Output{ID: id}, nil
 	}
 	return create()
-}
-
-// stepKey names a step through all passes over its stack.
-type stepKey struct {
-	stack stack.Key
-	step  plan.StepID
-}
-
-// PutOff counts how often a step of a stack was put off in a row, this time included.
-func (i *Inventory) PutOff(key stack.Key, id plan.StepID) int {
-	n, _ := i.putOff.Failed(stepKey{key, id})
-	return n
-}
-
-// Settled ends the count of PutOff, and what Refused keeps of the step.
-func (i *Inventory) Settled(key stack.Key, id plan.StepID) {
-	i.putOff.Forget(stepKey{key, id})
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	delete(i.refusals, stepKey{key, id})
-}
-
-// Record writes a successful operation through; resolve gives the ARN or group id behind a reference.
-func (i *Inventory) Record(key stack.Key, op plan.Operation, out plan.Output, resolve func(stack.Ref) string) {
-	i.addOns.Record(op, out, resolve)
-	i.groups.Record(op, out, resolve)
-	i.certificates.Record(key, op, out, resolve)
-	i.record(key, op, out, resolve)
-	if keys := i.freed(key, op, resolve); len(keys) > 0 && i.cfg.Freed != nil {
-		i.cfg.Freed(keys)
-	}
-}
-
-func (i *Inventory) record(key stack.Key, op plan.Operation, out plan.Output, resolve func(stack.Ref) string) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.writes++
-	e := i.stacks[key]
-	switch op := op.(type) {
-	case elb.CreateSecurityGroup:
-		if op.Group.Shared {
-			g := elb.SecurityGroup{GroupID: out.ID, SecurityGroup: op.Group}
-			i.shared = append(i.shared, g)
-			return
-		}
-	case elb.DeleteSecurityGroup:
-		id := resolve(op.Group)
-		i.shared = slices.DeleteFunc(i.shared, func(g elb.SecurityGroup) bool { return g.GroupID == id })
-	case elb.CreateTargetGroup:
-		i.made[out.ID] = i.cfg.Now()
-		i.retag(out.ID, op.TargetGroup.Tags)
-	case elb.CreateLoadBalancer:
-		i.retag(out.ID, op.LoadBalancer.Tags)
-		if e != nil {
-			e.knows.verify(listenersOf, out.ID)
-		}
-	case elb.CreateListener:
-		if e != nil {
-			e.knows.verify(rulesOf, out.ID)
-			e.knows.verify(certificatesOf, out.ID)
-		}
-	case elb.DeleteTargetGroup:
-		arn := resolve(op.TargetGroup)
-		delete(i.made, arn)
-		i.retag(arn, nil)
-		i.goneNow(arn)
-	case elb.DeleteLoadBalancer:
-		arn := resolve(op.LoadBalancer)
-		i.retag(arn, nil)
-		i.goneNow(arn)
-	case elb.AddTags, elb.RemoveTags:
-		for _, r := range op.Refs() {
-			i.retag(resolve(r), nil) // a later listing reads them
-		}
-	}
-	if e == nil {
-		return
-	}
-	e.wrote = i.writes
-	switch op.(type) {
-	case elb.CreateSecurityGroup, elb.CreateTargetGroup, elb.CreateLoadBalancer:
-		e.made = i.cfg.Now()
-	}
-	e.obs = elb.Advance(e.obs, op, out, resolve)
-	switch op.(type) {
-	case elb.DeleteLoadBalancer, elb.DeleteListener, elb.DeleteTargetGroup:
-		e.prune()
-	}
-}
-
-// goneNow records that this process deleted a load balancer or target group. i.mu is held.
-func (i *Inventory) goneNow(arn string) {
-	now := i.cfg.Now()
-	maps.DeleteFunc(i.gone, func(_ string, at time.Time) bool { return now.Sub(at) > goneLifetime })
-	i.gone[arn] = now
-}
-
-// prune forgets what was known of resources that do not exist any more.
-func (e *entry) prune() {
-	arns := map[string]bool{}
-	for _, lb := range e.obs.LoadBalancers {
-		arns[lb.ARN] = true
-	}
-	for _, l := range e.obs.Listeners {
-		arns[l.ARN] = true
-	}
-	for _, tg := range e.obs.TargetGroups {
-		arns[tg.ARN] = true
-	}
-	e.knows.keep(arns)
 }
 
 // ForgetAddOns makes the next Observed read again what lies over a load balancer.

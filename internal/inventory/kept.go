@@ -120,7 +120,7 @@ func signsIn(as []stack.Action) bool {
 func (i *Inventory) Assume(kept map[stack.Key]Deep, since time.Time) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.listed == 0 {
+	if i.listed.invalidations == 0 {
 		i.kept, i.keptSince = kept, since
 	}
 }

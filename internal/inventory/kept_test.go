@@ -148,11 +148,11 @@ func TestNothingIsProvenAbsentByTagsThatAnEarlierProcessLeft(t *testing.T) {
 	other := key(stack.Ingress, "other")
 	f.tag(arns[5], tracking("other"))
 	f.listed(other)
-	if rest, wait, err := f.inv.Certain(t.Context(), other, time.Time{}); rest.Proven() || wait <= 0 || err != nil {
+	if rest, wait, err := f.inv.EnsureConsistent(t.Context(), other, time.Time{}); rest.Proven() || wait <= 0 || err != nil {
 		t.Fatalf("absence is proven by the first listing: %v, %v, %v", rest.Proven(), wait, err)
 	}
 	f.clock.Advance(time.Minute)
-	if rest, _, err := f.inv.Certain(t.Context(), other, time.Time{}); rest.Proven() || err != nil {
+	if rest, _, err := f.inv.EnsureConsistent(t.Context(), other, time.Time{}); rest.Proven() || err != nil {
 		t.Errorf("a stack that has a load balancer is proven absent: %v", err)
 	}
 	if o := f.listed(other); len(o.LoadBalancers) != 1 {

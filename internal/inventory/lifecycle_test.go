@@ -22,32 +22,32 @@ func TestALostTargetGroupIsNewsOnce(t *testing.T) {
 	f := newFixture(t)
 	k := key(stack.Ingress, "web")
 	_, tg := f.balancer("web", tracking("web"))
-	if f.inv.Lost(k, tg) {
+	if f.inv.NotFound(k, tg) {
 		t.Error("news of a stack that nobody knows")
 	}
 	look := func() int { return len(must[elb.Observed](t)(f.inv.Observed(t.Context(), k, nil)).TargetGroups) }
 	look()
-	if f.inv.Lost(k, "another") {
+	if f.inv.NotFound(k, "another") {
 		t.Error("news of another's target group")
 	}
 	must[*elbv2.DeleteLoadBalancerOutput](t)(f.sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(must[elb.Observed](t)(f.inv.Observed(t.Context(), k, nil)).LoadBalancers[0].ARN)}))
 	must[*elbv2.DeleteTargetGroupOutput](t)(f.sim.Balancing.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{TargetGroupArn: aws.String(tg)}))
-	if !f.inv.Lost(k, tg) || f.inv.Lost(k, tg) {
+	if !f.inv.NotFound(k, tg) || f.inv.NotFound(k, tg) {
 		t.Error("it is news once")
 	}
 	if n := look(); n != 0 {
 		t.Errorf("%d target groups", n)
 	}
-	if f.inv.Lost(k, tg) {
+	if f.inv.NotFound(k, tg) {
 		t.Error("news of what is known not to be there")
 	}
 	f.inv.Record(k, elb.CreateTargetGroup{TargetGroup: stack.TargetGroup{ID: "young"}}, plan.Output{ID: "young"}, literally)
 	f.clock.Advance(5 * time.Second)
-	if f.inv.Lost(k, "young") {
+	if f.inv.NotFound(k, "young") {
 		t.Error("AWS may not know everywhere what was made a moment ago")
 	}
 	f.clock.Advance(time.Second)
-	if !f.inv.Lost(k, "young") {
+	if !f.inv.NotFound(k, "young") {
 		t.Error("what is not there after some seconds is gone")
 	}
 }
@@ -124,7 +124,7 @@ func TestAStackIsCertainOnlyWithAListingThatCannotHaveMissedAnything(t *testing.
 		}
 		return moment{f, func(since time.Time) time.Duration {
 			t.Helper()
-			rest, wait, err := f.inv.Certain(t.Context(), k, since)
+			rest, wait, err := f.inv.EnsureConsistent(t.Context(), k, since)
 			if err != nil || rest.Proven() != (wait == 0) {
 				t.Fatalf("%q, %v, %v", rest, wait, err)
 			}
@@ -154,7 +154,7 @@ func TestAStackIsCertainOnlyWithAListingThatCannotHaveMissedAnything(t *testing.
 	doubted := begin()
 	must[elb.Observed](t)(doubted.f.inv.Observed(t.Context(), k, nil))
 	doubted.f.clock.Advance(time.Hour)
-	doubted.f.inv.Doubt(k, elb.CreateTargetGroup{TargetGroup: stack.TargetGroup{Name: "k8s-web"}}, func(r stack.Ref) string { return r.Literal })
+	doubted.f.inv.MarkUncertain(k, elb.CreateTargetGroup{TargetGroup: stack.TargetGroup{Name: "k8s-web"}}, func(r stack.Ref) string { return r.Literal })
 	if got := doubted.wait(doubted.at); got != 5*time.Second {
 		t.Errorf("after a write of unknown outcome waits %v", got)
 	}
@@ -171,7 +171,7 @@ func TestAStackIsCertainOnlyWithAListingThatCannotHaveMissedAnything(t *testing.
 	failing := begin()
 	failing.f.clock.Advance(time.Minute)
 	failing.f.refuse("DescribeTargetGroups")
-	if rest, _, err := failing.f.inv.Certain(t.Context(), k, failing.at.Add(-time.Hour)); err == nil || rest.Proven() {
+	if rest, _, err := failing.f.inv.EnsureConsistent(t.Context(), k, failing.at.Add(-time.Hour)); err == nil || rest.Proven() {
 		t.Error("it is certain of what it cannot read")
 	}
 

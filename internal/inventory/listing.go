@@ -19,18 +19,18 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// list makes sure that a listing is known that began when seq was need or later. Concurrent callers share one.
+// list makes sure that a listing is known that began after need invalidations or later. Concurrent callers share one.
 func (i *Inventory) list(ctx context.Context, need int64) error {
 	for {
 		i.mu.Lock()
-		enough := i.listed >= need
+		enough := i.listed.invalidations >= need
 		i.mu.Unlock()
 		if enough {
 			return nil
 		}
 		if _, err := unbounded(ctx, i, "list", func(ctx context.Context) (struct{}, error) {
 			i.mu.Lock()
-			enough := i.listed >= need // since this caller looked
+			enough := i.listed.invalidations >= need // since this caller looked
 			i.mu.Unlock()
 			if enough {
 				return struct{}{}, nil
@@ -73,12 +73,11 @@ func unbounded[T any](ctx context.Context, i *Inventory, name string, read func(
 
 // listing is what one pass over the account has found so far. It knows the account as it was when it began or later.
 type listing struct {
-	began, writes int64 // Inventory.seq and Inventory.writes when it began
-	groupsBegan   securitygroup.Listing
-	at            time.Time // when it began
-	balancers     pages[elb.LoadBalancer]
-	targets       pages[elb.TargetGroup]
-	groups        pages[ec2types.SecurityGroup]
+	began       version
+	groupsBegan securitygroup.Listing
+	balancers   pages[elb.LoadBalancer]
+	targets     pages[elb.TargetGroup]
+	groups      pages[ec2types.SecurityGroup]
 }
 
 // pages are the pages of one list that were read, and where to go on.
@@ -102,7 +101,7 @@ func (p *pages[T]) read(progressed func(), one func(next *string) (items []T, mo
 	return nil
 }
 
-// readList makes a listing for callers who need one that began when seq was need or later. It has no bound in time, for a large account
+// readList makes a listing for callers who need one that began after need invalidations or later. It has no bound in time, for a large account
 // whose reads AWS throttles takes minutes: it ends when nothing comes back for loadTimeout. What an attempt has read that a passing error
 // ended, the next one does not read again.
 func (i *Inventory) readList(ctx context.Context, need int64) error {
@@ -154,11 +153,11 @@ func (i *Inventory) beginList(need int64) *listing {
 	i.lists++
 	l := i.partial
 	i.partial = nil
-	if l == nil || l.began < need || i.cfg.Now().Sub(l.at) > partialLifetime {
-		l = &listing{began: i.seq, writes: i.writes, groupsBegan: i.groups.BeginListing(), at: i.cfg.Now()}
+	if l == nil || l.began.invalidations < need || i.cfg.Now().Sub(l.began.at) > partialLifetime {
+		l = &listing{began: i.version(), groupsBegan: i.groups.BeginListing()}
 	}
-	if i.born.IsZero() {
-		i.born = l.at
+	if i.firstListing.IsZero() {
+		i.firstListing = l.began.at
 	}
 	return l
 }
@@ -168,7 +167,7 @@ func (i *Inventory) beginList(need int64) *listing {
 func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Key) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	began, writes, at := l.began, l.writes, l.at
+	began := l.began
 	found := map[stack.Key]*elb.Observed{}
 	of := func(k stack.Key) *elb.Observed {
 		if found[k] == nil {
@@ -201,29 +200,28 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 			of(k).SecurityGroups = append(of(k).SecurityGroups, g)
 		}
 	}
-	if i.writes == writes || i.listed == 0 {
+	if i.history.writes == began.writes || i.listed.invalidations == 0 {
 		i.shared = backend
 	}
 	for k, e := range i.stacks {
 		if e.stale == 0 {
-			if !i.confirm(e, found[k], at, writes) {
+			if !i.confirm(e, found[k], began) {
 				news = append(news, k)
 			}
 			continue
 		}
-		if e.stale > began {
+		if e.stale > began.invalidations {
 			continue
 		}
-		if e.wrote > writes { // written to while we read: look again
-			i.seq++
-			e.stale = i.seq
+		if e.wrote > began.writes { // written to while we read: look again
+			i.markStale(e)
 			continue
 		}
 		e.shallow(*of(k))
 		i.assume(e, tags)
-		e.stale, e.at = 0, at
-		if at.Before(e.made.Add(listLag)) && e.doubt.Before(e.made) {
-			e.doubt = e.made // what was written through is forgotten, and may not be listed yet
+		e.stale, e.at = 0, began.at
+		if began.at.Before(e.createdAt.Add(listLag)) && e.doubt.Before(e.createdAt) {
+			e.doubt = e.createdAt // what was written through is forgotten, and may not be listed yet
 		}
 	}
 	for k, o := range found {
@@ -231,9 +229,9 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 			e := newEntry(k)
 			e.shallow(*o)
 			i.assume(e, tags)
-			e.at = at
+			e.at = began.at
 			i.stacks[k] = e
-			if i.listed > 0 {
+			if i.listed.invalidations > 0 {
 				news = append(news, k)
 			}
 		}
@@ -241,7 +239,7 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 	all := make(map[string]readTags, len(tags))
 	keep := func(arn string) {
 		t, ok := tags[arn]
-		if i.retagged[arn] > writes {
+		if i.retagged[arn] > began.writes {
 			t, ok = i.tags[arn]
 		}
 		if ok {
@@ -254,7 +252,7 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 	for _, tg := range l.targets.items {
 		keep(tg.ARN)
 	}
-	i.tags, i.listed, i.at = all, began, at
+	i.tags, i.listed = all, began
 	i.kept = nil
 	return news
 }

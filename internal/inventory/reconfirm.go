@@ -34,7 +34,7 @@ type confirmation struct {
 type confirmations struct {
 	of     map[string]confirmation // by ARN or group id
 	asked  map[string]bool         // what callers wait for
-	absent int64                   // value of Inventory.seq that the newest listing for ConfirmAbsence needs
+	absent int64                   // number of invalidations that the newest listing for ConfirmAbsence needs
 }
 
 func (c *confirmations) recent(id string, now time.Time) bool {
@@ -68,7 +68,8 @@ func (i *Inventory) Disowned(ctx context.Context, key stack.Key, ids []string) (
 // readAsked reads the tags that callers wait for, and as many more as the calls take.
 func (i *Inventory) readAsked(ctx context.Context) error {
 	i.mu.Lock()
-	at, writes, seq := i.cfg.Now(), i.writes, i.seq
+	began := i.version()
+	at := began.at
 	maps.DeleteFunc(i.confirmed.of, func(_ string, c confirmation) bool { return at.Sub(c.at) >= confirmedFor })
 	var arns, groups []string
 	for id := range i.confirmed.asked {
@@ -98,8 +99,8 @@ func (i *Inventory) readAsked(ctx context.Context) error {
 	for _, arn := range arns {
 		t, exists := tags[arn]
 		i.noteOwner(arn, t, exists, at)
-		if exists && i.writes == writes {
-			i.takeTags(arn, readTags{tags: t, seq: seq, at: at})
+		if exists && i.history.writes == began.writes {
+			i.takeTags(arn, readTags{tags: t, version: began})
 		}
 	}
 	for _, id := range groups {
@@ -174,8 +175,7 @@ func (i *Inventory) disown(key stack.Key, ids []string) []string {
 		}
 		out = append(out, id)
 		if other := i.stacks[c.owner]; c.owned && other != nil {
-			i.seq++
-			other.stale = i.seq
+			i.markStale(other)
 		}
 		e := i.stacks[key]
 		if e == nil {
@@ -197,13 +197,13 @@ func (i *Inventory) disown(key stack.Key, ids []string) []string {
 // load balancers at about the same time share one listing.
 func (i *Inventory) ConfirmAbsence(ctx context.Context, key stack.Key) (news bool, err error) {
 	i.mu.Lock()
-	if i.cfg.Now().Sub(i.at) < absenceConfirmedFor && !i.assumesTags() {
+	if i.cfg.Now().Sub(i.listed.at) < absenceConfirmedFor && !i.assumesTags() {
 		i.mu.Unlock()
 		return false, nil
 	}
-	if i.confirmed.absent <= i.listed {
-		i.seq++
-		i.confirmed.absent = i.seq
+	if i.confirmed.absent <= i.listed.invalidations {
+		i.history.invalidations++
+		i.confirmed.absent = i.history.invalidations
 	}
 	need := i.confirmed.absent
 	i.mu.Unlock()

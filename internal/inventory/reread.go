@@ -34,7 +34,7 @@ func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err e
 		i.mu.Unlock()
 		return false, nil
 	}
-	known, wrote, began, at := e.obs.Clone(), e.wrote, i.seq, i.cfg.Now()
+	known, wrote, began := e.obs.Clone(), e.wrote, i.version()
 	depth := maps.Clone(e.knows)
 	i.mu.Unlock()
 
@@ -53,10 +53,10 @@ func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err e
 	}
 	e.obs, e.knows, e.since = fresh.obs, fresh.knows, time.Time{}
 	for _, lb := range e.obs.LoadBalancers {
-		i.tags[lb.ARN] = readTags{tags: lb.Tags, seq: began, at: at}
+		i.tags[lb.ARN] = readTags{tags: lb.Tags, version: began}
 	}
 	for _, tg := range e.obs.TargetGroups {
-		i.tags[tg.ARN] = readTags{tags: tg.Tags, seq: began, at: at}
+		i.tags[tg.ARN] = readTags{tags: tg.Tags, version: began}
 	}
 	return true, nil
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -21,24 +20,23 @@ import (
 // tagBatch is how many ARNs DescribeTags takes.
 const tagBatch = 20
 
-// readTags are the tags of a resource, and the value of seq, and the time, when they began to be read.
+// readTags are the tags of a resource, and the version at which they began to be read.
 type readTags struct {
+	version
 	tags    map[string]string
-	seq     int64
-	at      time.Time
 	assumed bool // an earlier process read or wrote them, at that time
 }
 
 // retag takes over the tags of a resource that this process wrote; nil = they are to be read. i.mu is held.
 func (i *Inventory) retag(arn string, tags map[string]string) {
 	if i.lists > 0 {
-		i.retagged[arn] = i.writes
+		i.retagged[arn] = i.history.writes
 	}
 	if tags == nil {
 		delete(i.tags, arn)
 		return
 	}
-	i.tags[arn] = readTags{tags: maps.Clone(tags), seq: i.seq, at: i.cfg.Now()}
+	i.tags[arn] = readTags{tags: maps.Clone(tags), version: i.version()}
 }
 
 // takeTags takes over tags that AWS has just told. If an earlier process left others, the stack to which those belong has the resource read
@@ -79,7 +77,7 @@ func (i *Inventory) keptTags() map[string]readTags {
 	for key, d := range i.kept {
 		for arn, tags := range d.Tags {
 			if k, _, ours := naming.StackOf(i.cfg.Cluster, tags); ours && k == key {
-				out[arn] = readTags{tags: tags, at: i.keptSince, assumed: true}
+				out[arn] = readTags{tags: tags, version: version{at: i.keptSince}, assumed: true}
 			}
 		}
 	}
@@ -90,7 +88,7 @@ func (i *Inventory) keptTags() map[string]readTags {
 func (i *Inventory) listTags(ctx context.Context, l *listing, progressed func()) (map[string]readTags, error) {
 	i.mu.Lock()
 	tags := i.believedTags()
-	if i.listed == 0 {
+	if i.listed.invalidations == 0 {
 		for arn, t := range i.keptTags() {
 			if _, read := tags[arn]; !read {
 				tags[arn] = t
@@ -122,7 +120,7 @@ func (i *Inventory) listTags(ctx context.Context, l *listing, progressed func())
 		mu.Lock()
 		defer mu.Unlock()
 		for arn, t := range read {
-			tags[arn] = readTags{tags: t, seq: begun.seq, at: begun.at}
+			tags[arn] = readTags{tags: t, version: begun.version}
 		}
 		known += begun.asked
 		if now := i.cfg.Now(); now.Sub(told) >= progressEvery && i.cfg.Progress != nil {
@@ -135,15 +133,14 @@ func (i *Inventory) listTags(ctx context.Context, l *listing, progressed func())
 
 // tagRead is the moment at which tags began to be read.
 type tagRead struct {
-	seq, writes int64
-	at          time.Time
-	asked       int // of how many resources
+	version
+	asked int // of how many resources
 }
 
 func (i *Inventory) beginTagRead(asked int) tagRead {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return tagRead{i.seq, i.writes, i.cfg.Now(), asked}
+	return tagRead{i.version(), asked}
 }
 
 // keepTags takes over tags as soon as they are read, so that a listing that fails later need not read them again. Of a resource whose
@@ -153,7 +150,7 @@ func (i *Inventory) keepTags(read map[string]map[string]string, begun tagRead) (
 	defer i.mu.Unlock()
 	for arn, t := range read {
 		if i.retagged[arn] <= begun.writes {
-			if key, differs := i.takeTags(arn, readTags{tags: t, seq: begun.seq, at: begun.at}); differs {
+			if key, differs := i.takeTags(arn, readTags{tags: t, version: begun.version}); differs {
 				differ = append(differ, key)
 			}
 		}
@@ -165,7 +162,7 @@ func (i *Inventory) keepTags(read map[string]map[string]string, begun tagRead) (
 // but of foreign load balancers the oldest. Only the first listing believes those of an earlier process. i.mu is held.
 func (i *Inventory) believedTags() map[string]readTags {
 	out := maps.Clone(i.tags)
-	old := func(e *entry, arn string) bool { return e != nil && e.stale > i.tags[arn].seq }
+	old := func(e *entry, arn string) bool { return e != nil && e.stale > i.tags[arn].invalidations }
 	for arn, t := range i.tags {
 		if k, _, ok := naming.StackOf(i.cfg.Cluster, t.tags); t.assumed || ok && old(i.stacks[k], arn) {
 			delete(out, arn)

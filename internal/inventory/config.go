@@ -1,0 +1,73 @@
+package inventory
+
+import (
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// Config says whose resources are meant.
+type Config struct {
+	Cluster string
+	VPC     string
+	// Now is the clock of lifetimes; nil = time.Now.
+	Now func() time.Time
+	// Patience is how long to wait, in real time, for AWS to tell of optional features; 0 = two seconds.
+	Patience time.Duration
+	// Moment is how long to wait, in real time, for a new answer where the one that was read last serves on; 0 = as Patience, if that
+	// is set, else a quarter of a second.
+	Moment time.Duration
+	// RequestCertificates and ImportCertificates tell that stacks may own certificates of these kinds; else nobody asks whose
+	// they are.
+	RequestCertificates, ImportCertificates bool
+	// CertificatesChanged is told, after a listing, the names of the certificates that came, went, or became fit or unfit for
+	// listeners since the one before. It must not wait for anything. Nil = nobody wants to know.
+	CertificatesChanged func(names []string)
+	// Freed is told the stacks of which a write that AWS refused is worth another attempt, because this process wrote to what
+	// was in its way, those whose tags others changed, and those of which a listing holds what was not known. It must not wait for
+	// anything. Nil = nobody wants to know.
+	Freed func(keys []stack.Key)
+	// Progress is told about every ten seconds how many of the load balancers and target groups of the VPC have been looked through, of how
+	// many, while a listing is under way. It must not wait for anything. Nil = nobody wants to know.
+	Progress func(read, of int)
+	// Authorities tells that somebody asks for the authorities of private certificates.
+	Authorities bool
+}
+
+// FromFlags says whose resources are meant and what may be asked about them; clock and patience are the caller's to fill in.
+func FromFlags(c *config.Config) Config {
+	return Config{
+		Cluster: c.ClusterName, VPC: c.VPC,
+		RequestCertificates: c.Gates.Enabled(config.EnableCertificateManagement), ImportCertificates: c.ImportTLSSecrets,
+		Authorities: len(c.AllowedCAs) > 0,
+	}
+}
+
+// How long what was read is believed. What this process writes is written through and does not age by itself; stacks are
+// read again when they are invalidated.
+const (
+	// goneLifetime is for a target group that this process deleted: its binding goes within seconds.
+	goneLifetime = time.Hour
+
+	// confirmedFor is how long the tags of what a plan deletes count as just read; absenceConfirmedFor is how old a listing may be
+	// that holds no load balancer of a stack, when one is created.
+	confirmedFor        = time.Minute
+	absenceConfirmedFor = 10 * time.Minute
+
+	// foreignLifetime is when the tags of load balancers and target groups of others are read again in the background, twenty at a time.
+	foreignLifetime = time.Hour
+
+	// listLag is how long after a write AWS's lists may still miss it. AWS promises no bound: its API references say that EC2's
+	// and Elastic Load Balancing's reads are eventually consistent, and what people measure is up to a few seconds.
+	listLag = 5 * time.Second
+
+	// absentLifetime is for what was asked for by name or id and does not exist: people fix that.
+	absentLifetime = 15 * time.Second
+	// loadTimeout bounds a shared read, whoever waits for it; of a listing, the time in which nothing of it comes back.
+	loadTimeout = time.Minute
+	// partialLifetime is how long what a failed listing had read may be gone on from.
+	partialLifetime = 10 * time.Minute
+	// progressEvery is how often a listing under way tells how far it is.
+	progressEvery = 10 * time.Second
+)

@@ -1,0 +1,183 @@
+package inventory
+
+import (
+	"maps"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// version is a point in the history of the inventory: how many invalidations and writes there were before, and when it was. What began to be
+// read at a version shows what was written up to it, as far as AWS's reads show it at once; see listLag.
+type version struct {
+	invalidations, writes int64
+	at                    time.Time
+}
+
+// version is the present one. i.mu is held.
+func (i *Inventory) version() version {
+	v := i.history
+	v.at = i.cfg.Now()
+	return v
+}
+
+// markStale has a stack wait for a listing that begins from now on. i.mu is held.
+func (i *Inventory) markStale(e *entry) {
+	i.history.invalidations++
+	e.stale = i.history.invalidations
+}
+
+// stackState is what may be concluded from an entry; see the table in the doc comment of this package.
+type stackState string
+
+const (
+	stackUnlisted  stackState = "unlisted"
+	stackListed    stackState = "listed"
+	stackUncertain stackState = "uncertain"
+	stackInvalid   stackState = "invalid"
+	stackAssumed   stackState = "assumed"
+)
+
+// state is the state of an entry; nil is that of a stack without one. i.mu is held.
+func (i *Inventory) state(e *entry) stackState {
+	switch {
+	case i.listed.invalidations == 0:
+		return stackUnlisted
+	case e == nil:
+		return stackListed
+	case e.stale != 0:
+		return stackInvalid
+	case len(e.suspects) > 0:
+		return stackUncertain
+	case e.knows.assumes():
+		return stackAssumed
+	}
+	return stackListed
+}
+
+// entry is one stack.
+type entry struct {
+	// reading holds an element while the stack is read, so that it is read once. It is no mutex, as AWS may not answer, and its callers may
+	// give up.
+	reading chan struct{}
+
+	// The rest is guarded by Inventory.mu.
+	obs       elb.Observed
+	stale     int64     // version.invalidations at the newest invalidation; 0 = trustworthy
+	wrote     int64     // version.writes at the newest write-through
+	at        time.Time // when the newest listing began that it rests on
+	doubt     time.Time // when something was written that the newest listing may miss; zero = never
+	createdAt time.Time // when this process last created something of it that listings find; zero = never
+	knows     knowledge // of what is below the level of the bulk listing
+	since     time.Time // when an earlier process wrote down what is assumed; zero = nothing is
+	// suspects are to be read before the stack is planned again.
+	suspects []suspect
+}
+
+func (i *Inventory) entry(key stack.Key) *entry {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	e := i.stacks[key]
+	if e == nil {
+		e = newEntry(key)
+		e.at = i.listed.at // which had nothing of it
+		if i.listed.invalidations == 0 {
+			e.stale = 1 // any listing will do
+		}
+		i.stacks[key] = e
+	}
+	return e
+}
+
+func newEntry(key stack.Key) *entry {
+	e := &entry{obs: elb.Observed{Key: key}, reading: make(chan struct{}, 1)}
+	e.shallow(elb.Observed{Key: key})
+	return e
+}
+
+// shallow replaces what is known by the result of a listing.
+func (e *entry) shallow(o elb.Observed) {
+	e.obs = o
+	e.knows, e.since = knowledge{}, time.Time{}
+}
+
+// prune forgets what was known of resources that do not exist any more.
+func (e *entry) prune() {
+	arns := map[string]bool{}
+	for _, lb := range e.obs.LoadBalancers {
+		arns[lb.ARN] = true
+	}
+	for _, l := range e.obs.Listeners {
+		arns[l.ARN] = true
+	}
+	for _, tg := range e.obs.TargetGroups {
+		arns[tg.ARN] = true
+	}
+	e.knows.keep(arns)
+}
+
+// Forget drops what is known of a stack that nobody wants any more, unless something of it is left, or a listing under way may hold
+// what has just gone.
+func (i *Inventory) Forget(key stack.Key) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.resetBackoff(key)
+	if e := i.stacks[key]; e != nil && i.lists == 0 && e.stale == 0 && len(e.suspects) == 0 && e.empty() {
+		delete(i.stacks, key)
+	}
+}
+
+// ResetBackoff ends all counts of Backoff of a stack, and what Refused keeps: none of its steps waits any more. A count that stayed
+// would make the next wait of that name as long as the last one.
+func (i *Inventory) ResetBackoff(key stack.Key) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.resetBackoff(key)
+}
+
+func (i *Inventory) resetBackoff(key stack.Key) {
+	i.backoffs.ForgetFunc(func(k stepKey) bool { return k.stack == key })
+	maps.DeleteFunc(i.refusals, func(k stepKey, _ refusal) bool { return k.stack == key })
+}
+
+// empty reports that AWS holds nothing of a stack, as far as is known.
+func (e *entry) empty() bool {
+	return len(e.obs.LoadBalancers)+len(e.obs.Listeners)+len(e.obs.Rules)+len(e.obs.TargetGroups)+len(e.obs.SecurityGroups) == 0
+}
+
+// RereadCost is about how many reads Reread of a stack takes; 0 = there is nothing to read.
+func (i *Inventory) RereadCost(key stack.Key) int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	e := i.stacks[key]
+	if e == nil || e.stale != 0 {
+		return 0
+	}
+	calls := func(n, batch int) int { return (n + batch - 1) / batch }
+	o := &e.obs
+	balancers, groups := len(o.LoadBalancers), len(o.TargetGroups)
+	n := calls(balancers, tagBatch) + calls(groups, tagBatch) + calls(balancers+groups, tagBatch) + calls(len(o.SecurityGroups), tagBatch) +
+		calls(len(o.Listeners)+len(o.Rules), tagBatch)
+	for p, s := range e.knows {
+		if s != unknown && p.aspect != attributesOf && p.aspect != targetsOf {
+			n++
+		}
+	}
+	for _, lb := range o.LoadBalancers {
+		if lb.Attributes != nil {
+			n++
+		}
+	}
+	for _, tg := range o.TargetGroups {
+		if tg.Attributes != nil {
+			n++
+		}
+	}
+	for _, l := range o.Listeners {
+		if l.Attributes != nil {
+			n++
+		}
+	}
+	return n
+}
