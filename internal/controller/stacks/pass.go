@@ -101,7 +101,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	s.Metrics.CountSteps(s.Front.Owner(), &p)
 	var result apply.Result
 	if p.Empty() {
-		s.Inventory.Calm(key)
+		s.Inventory.ResetBackoff(key)
 	} else {
 		log.Info("carrying out plan", "summary", p.Summary(), "steps", describe(&p))
 		result = apply.Run(ctx, p, apply.Deps{Clients: s.Clients, Inventory: s.Inventory, Bindings: s.Bindings, Now: s.Now, Awaited: s.Awaited, Stabilize: s.Stabilize})
@@ -141,7 +141,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		return s.pass(ctx, log, key, w, unedited, mark)
 	}
 	if !end.vital && !held && !w.Wanted {
-		gone, wait, err := s.Inventory.Certain(ctx, key, oldest(w.Leaving))
+		gone, wait, err := s.Inventory.EnsureConsistent(ctx, key, oldest(w.Leaving))
 		if err != nil || !gone.Proven() {
 			return s.soonest(key, wait, errors.Join(err, unwritten.err()))
 		}
@@ -183,7 +183,7 @@ func (s *Reconciler) next(t passReport, end outcome, pending bool) (reconcile.Re
 	if imported(t.plan, t.result) {
 		return reconcile.Result{}, queue.ErrRequeue // now that it has an ARN, listeners can name it
 	}
-	if wait := s.Inventory.CertificateWait(key); wait > 0 {
+	if wait := s.Inventory.Certificates().Wait(key); wait > 0 {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
 	return s.retryLater(key, t.found, t.stale)
