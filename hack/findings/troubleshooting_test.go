@@ -32,7 +32,7 @@ func TestTroubleshootingQuotesWhatTheControllerSays(t *testing.T) {
 		{"keeping the webhooks' certificate failed", "internal/webhook/keeper.go"},
 		{"no LoadBalancer objects are written", "internal/controller/lbstatus/flush.go"},
 		{"expected exactly one securityGroup tagged with kubernetes.io/cluster/", "internal/secgroup/choose.go"},
-		{"TargetGroup … is already bound to TargetGroupBinding ", "internal/controller/bindingrivals.go"},
+		{"TargetGroup … is already bound to TargetGroupBinding ", "internal/controller/binding/conflict.go"},
 		{"has the same tags as ", "internal/plan/diff/duplicate.go"},
 		{"conflicting …: … is ignored, because ", "internal/compile/merge/merge.go"},
 		{"with more others than usual within …; it stays", "internal/controller/stacks/deletionbrake.go"},

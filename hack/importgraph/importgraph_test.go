@@ -43,8 +43,8 @@ var layers = [][]string{
 	{"internal/secgroup"},
 	{"internal/targets"},
 	{"internal/status", "internal/webhook"},
-	{"internal/controller/lbstatus", "internal/controller/secret", "internal/controller/targethealth"},
-	{"internal/controller/stacks"},
+	{"internal/controller/lbstatus", "internal/controller/secret", "internal/controller/targethealth", "internal/controller/networking"},
+	{"internal/controller/binding", "internal/controller/stacks"},
 	{"internal/controller"},
 }
 

@@ -391,13 +391,13 @@ func TestANodeThatIsNoInstanceIsToldAndStopsNothing(t *testing.T) {
 func TestAddressesOutsideTheVPCAreOfAllZones(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, account.Profile{})
-	zone, _ := l.bound.zones(t.Context(), labBinding("arn:tg", v1beta1.TargetTypeIP))
+	zone, _ := l.bound.Zones(t.Context(), labBinding("arn:tg", v1beta1.TargetTypeIP))
 	for address, want := range map[string]string{"10.0.128.50": "", "2600:1f14:abc:de10::5": "", "192.168.7.7": targets.AllZones, "2001:db8::1": targets.AllZones, "web": ""} {
 		if got := zone(targets.Endpoint{Target: targets.Target{ID: address}}); got != want {
 			t.Errorf("%s: %q, want %q", address, got, want)
 		}
 	}
-	if zone, known := l.bound.zones(t.Context(), labBinding("arn:tg", v1beta1.TargetTypeInstance)); zone != nil || !known {
+	if zone, known := l.bound.Zones(t.Context(), labBinding("arn:tg", v1beta1.TargetTypeInstance)); zone != nil || !known {
 		t.Error("instances have a zone")
 	}
 }

@@ -82,7 +82,7 @@ func TestWhatTheAPIServerRefusesOfABindingIsTold(t *testing.T) {
 		l, b := boundLab(t)
 		l.get(b, "bound")
 		c.do(l, b)
-		l.bound.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
+		l.bound.Client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
 			Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
 				return refusal
 			},
@@ -108,7 +108,7 @@ func TestABindingOfAnotherAccountIsToldToBeUnservedHoldsItsRulesAndGoes(t *testi
 	if l.get(b, "bound"); !meta.IsStatusConditionFalse(b.Status.Conditions, "Ready") {
 		t.Errorf("%+v", b.Status.Conditions)
 	}
-	if !l.bound.rules.table.Knows("shop/bound") || !slices.Equal(l.admitted(labNodeGroup), []string{labPeer + " 8080-8080"}) {
+	if !l.bound.Networking.Table.Knows("shop/bound") || !slices.Equal(l.admitted(labNodeGroup), []string{labPeer + " 8080-8080"}) {
 		t.Errorf("its rules: %v", l.admitted(labNodeGroup))
 	}
 	_, err := l.sim.Gate.AddFault(gate.Fault{Action: "DescribeTargetHealth", Code: "AccessDenied", Status: 403, Message: "of another account"})
@@ -146,7 +146,7 @@ func TestWhatCannotBeReadTakesNoTargetAway(t *testing.T) {
 		if len(served) != 1 || len(admitted) != 1 {
 			t.Fatalf("%s: targets %v, rules %v", name, served, admitted)
 		}
-		l.bound.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
+		l.bound.Client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
 			Get: func(ctx context.Context, inner client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 				if c.fails(o) {
 					return refusal

@@ -23,9 +23,9 @@ func TestAResyncReadsTargetsAgainOnlyWhereNothingElseDoes(t *testing.T) {
 	q := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
 	defer q.ShutDown()
 	for _, rereads := range []bool{false, true} {
-		l.bound.rereads = rereads
+		l.bound.RereadAtResync = rereads
 		b := l.allBindings()[0]
-		l.bound.bindingEvent().Update(t.Context(), event.UpdateEvent{ObjectOld: &b, ObjectNew: &b}, q)
+		l.bound.BindingEvent().Update(t.Context(), event.UpdateEvent{ObjectOld: &b, ObjectNew: &b}, q)
 		if q.Len() != 1 {
 			t.Errorf("a resync wakes %d bindings", q.Len())
 		}

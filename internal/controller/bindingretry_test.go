@@ -20,7 +20,6 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
 // binding makes a pass over the binding of boundLab.
@@ -83,7 +82,7 @@ func TestANodeThatTheCacheLearnsOfWakesTheBindingsThatMissedIt(t *testing.T) {
 	}
 	for name, want := range map[string][]string{"late": {"bound"}, "other": nil} {
 		q := &wokenBindings{}
-		l.bound.nodeEvent().Create(t.Context(), event.CreateEvent{Object: labNode(name, "aws:///z/i-1")}, q)
+		l.bound.NodeEvent().Create(t.Context(), event.CreateEvent{Object: labNode(name, "aws:///z/i-1")}, q)
 		if !slices.Equal(q.names, want) {
 			t.Errorf("%s wakes %v", name, q.names)
 		}
@@ -94,7 +93,7 @@ func TestANodeThatTheCacheLearnsOfWakesTheBindingsThatMissedIt(t *testing.T) {
 		t.Errorf("registered %v", got)
 	}
 	q := &wokenBindings{}
-	if l.bound.nodeEvent().Create(t.Context(), event.CreateEvent{Object: labNode("late", "aws:///z/i-1")}, q); len(q.names) > 0 {
+	if l.bound.NodeEvent().Create(t.Context(), event.CreateEvent{Object: labNode("late", "aws:///z/i-1")}, q); len(q.names) > 0 {
 		t.Errorf("%v woken though nothing is missed any more", q.names)
 	}
 }
@@ -139,14 +138,5 @@ func TestABindingWaitsForItsStackOnceItsTargetGroupIsGone(t *testing.T) {
 		if got := l.troubles(from); len(got) != want {
 			t.Errorf("pass %d warns: %v", pass, got)
 		}
-	}
-}
-
-func TestEndpointsWhoseRegistrationIsUnderWayAreNotJudgedYet(t *testing.T) {
-	t.Parallel()
-	of := func(id string) targets.Endpoint { return targets.Endpoint{Target: targets.Target{ID: id, Port: 80}} }
-	all := []targets.Endpoint{of("a"), of("b")}
-	if got := answered(all, targets.Change{Pending: true, Unanswered: []string{"a:80"}}); !cmp.Equal(got, all[1:]) || len(answered(all, targets.Change{})) != 2 {
-		t.Errorf("%v", got)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/binding"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -22,7 +23,7 @@ import (
 
 // writeStatuses writes the statuses that are due.
 func (l *lab) writeStatuses() {
-	w := l.bound.statuses.writing
+	w := l.bound.Statuses.Queue
 	for key, _, ok := w.Next(); ok; key, _, ok = w.Next() {
 		w.Run(l.Context(), key)
 	}
@@ -42,16 +43,16 @@ func TestRegistrationsWaitForNoStatusAndTheLatestIsWritten(t *testing.T) {
 	l, b := boundLab(t)
 	var writes atomic.Int32
 	arrived, release := make(chan struct{}, 100), make(chan struct{})
-	l.bound.statuses.client = writesStatus(l.client, func(write func() error) error {
+	l.bound.Statuses.Client = writesStatus(l.client, func(write func() error) error {
 		writes.Add(1)
 		arrived <- struct{}{}
 		<-release
 		return write()
 	})
-	go func() { _ = l.bound.statuses.Start(t.Context()) }()
+	go func() { _ = l.bound.Statuses.Start(t.Context()) }()
 	l.get(b, "bound")
 	not := diag.New(kube.BindingObject(b), "", diag.InvalidBinding, "first", "")
-	l.must(l.bound.statuses.put(b, diag.List{not}))
+	l.must(l.bound.Statuses.Set(b, diag.List{not}))
 	<-arrived // and hangs
 	slice := &discoveryv1.EndpointSlice{}
 	l.get(slice, "web-a")
@@ -63,7 +64,7 @@ func TestRegistrationsWaitForNoStatusAndTheLatestIsWritten(t *testing.T) {
 	}
 	for _, text := range []string{"second", "third"} {
 		not.Text = text
-		l.must(l.bound.statuses.put(b, diag.List{not}))
+		l.must(l.bound.Statuses.Set(b, diag.List{not}))
 	}
 	close(release)
 	<-arrived // the latest
@@ -81,7 +82,7 @@ func TestAStatusThatTheCacheDoesNotShowYetIsNotTakenForTheOneThatStands(t *testi
 	l, b := boundLab(t)
 	l.get(b, "bound")
 	cached := b.DeepCopy()                                                                          // and stays so
-	l.bound.statuses.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{ //nolint:forcetypeassert // the fake client is one
+	l.bound.Statuses.Client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{ //nolint:forcetypeassert // the fake client is one
 		Get: func(_ context.Context, _ client.WithWatch, _ client.ObjectKey, o client.Object, _ ...client.GetOption) error {
 			if t, ok := o.(*v1beta1.TargetGroupBinding); ok {
 				cached.DeepCopyInto(t)
@@ -95,7 +96,7 @@ func TestAStatusThatTheCacheDoesNotShowYetIsNotTakenForTheOneThatStands(t *testi
 		want  metav1.ConditionStatus
 	}{{diag.List{not}, "False"}, {nil, "True"}, {diag.List{not}, "False"}} {
 		for range 2 {
-			if err := l.bound.statuses.put(cached.DeepCopy(), c.found); err != nil {
+			if err := l.bound.Statuses.Set(cached.DeepCopy(), c.found); err != nil {
 				t.Error(err)
 			}
 		}
@@ -105,9 +106,9 @@ func TestAStatusThatTheCacheDoesNotShowYetIsNotTakenForTheOneThatStands(t *testi
 		}
 	}
 	l.clock.Advance(2 * reads.CacheLag)
-	_ = l.bound.statuses.put(&v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "other", UID: "u"}}, nil)
-	if s := l.bound.statuses; len(s.of) != 1 || len(s.keys) != 1 {
-		t.Errorf("kept: %v, %v", s.of, s.keys)
+	_ = l.bound.Statuses.Set(&v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "other", UID: "u"}}, nil)
+	if n := l.bound.Statuses.Len(); n != 2 {
+		t.Errorf("%d entries are kept of one binding", n)
 	}
 }
 
@@ -115,13 +116,13 @@ func TestAStatusThatTheAPIServerRefusesIsToldOfAndTriedAgain(t *testing.T) {
 	t.Parallel()
 	l, b := boundLab(t)
 	refusal, refuses := errors.New("the API server says no"), true
-	l.bound.statuses = newBindingStatuses(writesStatus(l.client, func(write func() error) error {
+	l.bound.Statuses = binding.NewStatusWriter(writesStatus(l.client, func(write func() error) error {
 		if refuses {
 			return refusal
 		}
 		return write()
 	}), l.clock.Now, func() func() { return func() {} }, logr.Discard())
-	l.bound.statuses.wake = func(client.ObjectKey) { l.binding() }
+	l.bound.Statuses.Wake = func(client.ObjectKey) { l.binding() }
 	l.get(b, "bound")
 	b.Status = v1beta1.TargetGroupBindingStatus{}
 	l.must(l.client.Status().Update(t.Context(), b))
@@ -143,8 +144,8 @@ func TestAStatusThatTheAPIServerRefusesIsToldOfAndTriedAgain(t *testing.T) {
 		t.Errorf("told:\n%s", told)
 	}
 	l.must(client.IgnoreNotFound(l.client.Delete(t.Context(), b)))
-	l.bound.forget(client.ObjectKeyFromObject(b))
-	if s := l.bound.statuses; len(s.of)+len(s.keys) != 0 {
-		t.Errorf("kept of a binding that is gone: %v", s.of)
+	l.bound.Forget(client.ObjectKeyFromObject(b))
+	if n := l.bound.Statuses.Len(); n != 0 {
+		t.Errorf("%d entries are kept of a binding that is gone", n)
 	}
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/controller/binding"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -56,12 +57,12 @@ func TestEndpointsThatChangeGoBeforeWhatIsOnlyToldOfOtherBindings(t *testing.T) 
 	l := newLab(t, account.Profile{}, labService("web"))
 	l.create(labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP))
 	u := urgencies{of: map[string]int{}}
-	l.bound.waker.SetQueue(u)
-	l.bound.callEnded(stack.ID{Namespace: "shop", Name: "told"})
+	l.bound.Waker.SetQueue(u)
+	l.bound.CallEnded(stack.ID{Namespace: "shop", Name: "told"})
 	before := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1", ResourceVersion: "1", Labels: map[string]string{discoveryv1.LabelServiceName: "web"}}}
 	after := before.DeepCopy()
 	after.ResourceVersion, after.Endpoints = "2", []discoveryv1.Endpoint{{Addresses: []string{"10.0.0.1"}}}
-	l.bound.ofService(func(client.Object) string { return "web" }, endpointsChanged).Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, u)
+	l.bound.ServiceEvent(func(client.Object) string { return "web" }, binding.EndpointsChanged).Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, u)
 	if len(u.of) != 2 || u.of["bound"] <= u.of["told"] {
 		t.Errorf("priorities %v", u.of)
 	}
@@ -100,11 +101,11 @@ func TestANodeWakesTheBindingsThatCountItsPodsOrItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	binding := func(name string, kind v1beta1.TargetType) *v1beta1.TargetGroupBinding {
+	bound := func(name string, kind v1beta1.TargetType) *v1beta1.TargetGroupBinding {
 		return &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Spec: v1beta1.TargetGroupBindingSpec{TargetType: &kind}}
 	}
-	b := &targetBindings{client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(
-		binding("nodes", v1beta1.TargetTypeInstance), binding("pods", v1beta1.TargetTypeIP)).Build()}
+	b := &binding.Reconciler{Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(
+		bound("nodes", v1beta1.TargetTypeInstance), bound("pods", v1beta1.TargetTypeIP)).Build()}
 	for name, c := range map[string]struct {
 		change func(*corev1.Node)
 		want   []string
@@ -120,7 +121,7 @@ func TestANodeWakesTheBindingsThatCountItsPodsOrItself(t *testing.T) {
 		after.ResourceVersion = "2"
 		c.change(after)
 		q := &wokenBindings{}
-		b.nodeEvent().Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, q)
+		b.NodeEvent().Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, q)
 		if slices.Sort(q.names); !slices.Equal(q.names, c.want) {
 			t.Errorf("%s: woken %v, want %v", name, q.names, c.want)
 		}

@@ -47,17 +47,17 @@ func newSlowAPI(t *testing.T) (*slowAPI, *v1beta1.TargetGroupBinding) {
 			return ctx.Err()
 		}
 	}
-	l.bound.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
+	l.bound.Client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
 		Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
 			return errors.Join(slow(ctx), inner.Patch(ctx, o, p, opts...))
 		},
 	})
 	wake := func(b types.NamespacedName) { s.woken <- b }
-	l.bound.writes.beside, l.bound.writes.wake = true, wake
-	l.bound.gates.Pods = func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return s.gated, nil }
-	l.bound.gates.Patch = func(ctx context.Context, _ types.NamespacedName, _ []byte) error { return slow(ctx) }
-	l.bound.gates.Health, l.bound.gates.Ended, l.bound.gates.LongestPause = l.bound.registry.Health, wake, time.Minute
-	for _, x := range []interface{ Start(context.Context) error }{l.bound.writes, l.bound.gates} {
+	l.bound.Writes.Async, l.bound.Writes.Wake = true, wake
+	l.bound.Gates.Pods = func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return s.gated, nil }
+	l.bound.Gates.Patch = func(ctx context.Context, _ types.NamespacedName, _ []byte) error { return slow(ctx) }
+	l.bound.Gates.Health, l.bound.Gates.Ended, l.bound.Gates.LongestPause = l.bound.Registry.Health, wake, time.Minute
+	for _, x := range []interface{ Start(context.Context) error }{l.bound.Writes, l.bound.Gates} {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() {
@@ -193,11 +193,8 @@ func TestABindingThatEndsIsDeregisteredWhileTheAPIServerTakesNoWrite(t *testing.
 	if _, err := s.bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(b)}); err != nil {
 		t.Error(err)
 	}
-	w := s.bound.writes
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.of)+len(w.protected)+len(w.groups)+len(s.bound.endings.of) > 0 {
-		t.Errorf("kept of a binding that is gone: %v %v %v %v", w.of, w.protected, w.groups, s.bound.endings.of)
+	if got := s.bound.Remembered(); got["writes"]+got["ends"] > 0 {
+		t.Errorf("kept of a binding that is gone: %v", got)
 	}
 }
 
@@ -205,7 +202,7 @@ func TestAWriteToABindingThatFailsIsToldAndTriedAgain(t *testing.T) {
 	t.Parallel()
 	l, b := boundLab(t)
 	refuses := true
-	l.bound.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
+	l.bound.Client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
 		Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
 			if refuses {
 				return errors.New("the API server says no")
@@ -213,11 +210,11 @@ func TestAWriteToABindingThatFailsIsToldAndTriedAgain(t *testing.T) {
 			return inner.Patch(ctx, o, p, opts...)
 		},
 	})
-	w := l.bound.writes
-	w.beside = true
+	w := l.bound.Writes
+	w.Async = true
 	write := func() {
-		for key, _, ok := w.writing.Next(); ok; key, _, ok = w.writing.Next() {
-			w.writing.Run(t.Context(), key)
+		for key, _, ok := w.Queue.Next(); ok; key, _, ok = w.Queue.Next() {
+			w.Queue.Run(t.Context(), key)
 		}
 	}
 	l.get(b, "bound")

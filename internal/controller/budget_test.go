@@ -239,20 +239,20 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		l, b := boundLab(t)
 		if trouble {
 			l.fault(gate.Fault{Action: "DescribeTargetHealth", Kind: "denied"})
-			l.bound.health.Expect(b.Spec.TargetGroupARN, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "bound"})
+			l.bound.Health.Expect(b.Spec.TargetGroupARN, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "bound"})
 		} else {
-			l.bound.health.Forget(client.ObjectKeyFromObject(b)) // what was registered has become healthy
+			l.bound.Health.Forget(client.ObjectKeyFromObject(b)) // what was registered has become healthy
 		}
-		return l.ticked(time.Second, l.bound.health.Look)
+		return l.ticked(time.Second, l.bound.Health.Look)
 	},
 	"draining targets": func(t *testing.T, trouble bool) int {
 		if !trouble {
 			l, _ := boundLab(t)
-			return l.ticked(drainTick, l.bound.drains.lookAtOne)
+			return l.ticked(time.Second, l.bound.Drains.Look)
 		}
 		l, _ := drainingLab(t)
 		l.fault(gate.Fault{Action: "DescribeTargetHealth", Kind: "denied"})
-		return l.ticked(drainTick, l.bound.drains.lookAtOne)
+		return l.ticked(time.Second, l.bound.Drains.Look)
 	},
 	"readiness gates": func(t *testing.T, trouble bool) int {
 		looks := 0

@@ -14,6 +14,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/networking"
 )
 
 func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) ctrl.Options {
@@ -52,8 +53,8 @@ func reducePod(in any) (any, error) {
 		Namespace: p.Namespace, Name: p.Name, UID: p.UID, ResourceVersion: p.ResourceVersion,
 		CreationTimestamp: p.CreationTimestamp, DeletionTimestamp: p.DeletionTimestamp,
 	}}
-	if eni, ok := p.Annotations[podENIAnnotation]; ok {
-		out.Annotations = map[string]string{podENIAnnotation: eni}
+	if eni, ok := p.Annotations[networking.PodENIAnnotation]; ok {
+		out.Annotations = map[string]string{networking.PodENIAnnotation: eni}
 	}
 	out.Spec.NodeName, out.Spec.ReadinessGates = p.Spec.NodeName, p.Spec.ReadinessGates
 	for _, c := range p.Spec.Containers {

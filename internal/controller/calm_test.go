@@ -66,7 +66,7 @@ func (l *lab) pass(span time.Duration, loops []loop, keys ...stack.Key) {
 		case err != nil && u.stack != (stack.Key{}):
 			due[u] = now.Add(l.of(u.stack).Retries.When(u.stack))
 		case err != nil:
-			due[u] = now.Add(l.bound.unheard.Pause(reconcile.Request{NamespacedName: u.binding}, failures.When(u)))
+			due[u] = now.Add(l.bound.Unavailable.Pause(reconcile.Request{NamespacedName: u.binding}, failures.When(u)))
 		case r.RequeueAfter > 0:
 			due[u] = now.Add(r.RequeueAfter)
 			failures.Forget(u)
@@ -118,7 +118,7 @@ func (l *lab) pass(span time.Duration, loops []loop, keys ...stack.Key) {
 		l.rewoken = nil
 		notice()
 		next := end
-		for _, k := range []*queue.Keyed{l.bound.rules.placing, l.bound.rules.groups} {
+		for _, k := range l.bound.Networking.Queues() {
 			if _, pause, _ := k.Next(); pause > 0 {
 				ticks = append(ticks, l.clock.Now().Add(pause))
 			}
@@ -453,7 +453,7 @@ func TestStandingTroubleIsCalm(t *testing.T) {
 			if n := l.ingresses.Retries.Len(); n > 3 {
 				t.Errorf("%d counts of retries for one stack", n)
 			}
-			if n := l.bound.failures.Len(); n > 1 {
+			if n := l.bound.Failures.Len(); n > 1 {
 				t.Errorf("%d counts of failures for one binding", n)
 			}
 		})

@@ -110,7 +110,7 @@ func TestStandingTroubleOfWhatALoadBalancerRestsOnIsCalm(t *testing.T) {
 			if warned > len(tc.told) {
 				t.Errorf("%d events in twenty minutes tell of trouble:\n%s", warned, all)
 			}
-			if n, m := l.ingresses.Retries.Len(), l.bound.failures.Len(); n > 3 || m > 1 {
+			if n, m := l.ingresses.Retries.Len(), l.bound.Failures.Len(); n > 3 || m > 1 {
 				t.Errorf("%d counts of retries for one stack, %d of failures for one binding", n, m)
 			}
 		})

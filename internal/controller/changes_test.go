@@ -3,11 +3,12 @@ package controller
 import (
 	"context"
 	"errors"
-	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"maps"
 	"math"
 	"testing"
 	"time"
+
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/prometheus/client_golang/prometheus"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/apply"
 	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/controller/binding"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
@@ -27,7 +29,7 @@ import (
 func (l *lab) lags() map[string]time.Duration {
 	l.Helper()
 	r := prometheus.NewRegistry()
-	l.must(r.Register(l.bound.metrics.TargetLag))
+	l.must(r.Register(l.bound.Metrics.TargetLag))
 	families, err := r.Gather()
 	l.must(err)
 	out := map[string]time.Duration{}
@@ -71,8 +73,8 @@ func TestTheLagOfATargetIsTheTimeFromTheChangeToItsCall(t *testing.T) {
 	registry := targets.NewRegistry(clients.ELBV2, func(ctx context.Context, p plan.Plan) apply.Result {
 		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: l.inventory, Now: l.clock.Now})
 	}, l.inventory.Fresh)
-	registry.Clock, registry.Lag = l.clock, l.bound.metrics.ObserveTargetLag
-	l.bound.registry = registry
+	registry.Clock, registry.Lag = l.clock, l.bound.Metrics.ObserveTargetLag
+	l.bound.Registry = registry
 	l.settle()
 	if got := l.lags(); len(got) > 0 {
 		t.Errorf("%v was counted of what no change is known of", got)
@@ -82,13 +84,13 @@ func TestTheLagOfATargetIsTheTimeFromTheChangeToItsCall(t *testing.T) {
 	after := before.DeepCopy()
 	after.Endpoints[0].Addresses[0] = "10.0.128.51"
 	l.must(l.client.Update(t.Context(), after))
-	events := l.bound.ofService(func(client.Object) string { return "web" }, endpointsChanged)
+	events := l.bound.ServiceEvent(func(client.Object) string { return "web" }, binding.EndpointsChanged)
 	events.Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, &wokenBindings{})
 	l.clock.Advance(200 * time.Millisecond)
 	events.Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, &wokenBindings{}) // the first counts
 
-	whole := l.bound.client // the cache fails once, which is part of the lag
-	l.bound.client = interceptor.NewClient(whole.(client.WithWatch), interceptor.Funcs{
+	whole := l.bound.Client // the cache fails once, which is part of the lag
+	l.bound.Client = interceptor.NewClient(whole.(client.WithWatch), interceptor.Funcs{
 		List: func(ctx context.Context, inner client.WithWatch, o client.ObjectList, opts ...client.ListOption) error {
 			if _, ok := o.(*discoveryv1.EndpointSliceList); ok {
 				return errors.New("the cache says no")
@@ -99,7 +101,7 @@ func TestTheLagOfATargetIsTheTimeFromTheChangeToItsCall(t *testing.T) {
 	if _, err := l.bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: "bound"}}); err == nil {
 		t.Error("nothing failed")
 	}
-	l.bound.client = whole
+	l.bound.Client = whole
 	l.clock.Advance(100 * time.Millisecond)
 	l.binding()
 	want := map[string]time.Duration{targets.Register: 300 * time.Millisecond, targets.Deregister: 300 * time.Millisecond}

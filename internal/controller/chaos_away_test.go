@@ -208,7 +208,7 @@ func (l *lab) awayWait(d time.Duration, api *apiServer) {
 				api.back()
 			}
 		}},
-		{15 * time.Second, func(ctx context.Context) { l.bound.drains.lookAtOne(ctx) }},
+		{15 * time.Second, func(ctx context.Context) { l.bound.Drains.Look(ctx) }},
 	}, manyKeys...)
 }
 

@@ -79,7 +79,7 @@ func TestAColdStartWithoutAPIServerTakesNothingAndConvergesWithinItsPause(t *tes
 // beside is what runs beside the passes of a process that has just started: checkpoints that could not be opened are tried again.
 func (l *lab) beside() []loop {
 	return []loop{
-		{15 * time.Second, func(ctx context.Context) { l.bound.drains.lookAtOne(ctx) }},
+		{15 * time.Second, func(ctx context.Context) { l.bound.Drains.Look(ctx) }},
 		{checkpoint.WriteInterval, func(ctx context.Context) {
 			if l.kept != nil {
 				_ = l.kept.Store.Flush(ctx)

@@ -147,7 +147,7 @@ func (l *lab) crashWait(d time.Duration) {
 func (l *lab) passWith(d time.Duration, keys ...stack.Key) {
 	l.Helper()
 	l.pass(d, []loop{
-		{15 * time.Second, func(ctx context.Context) { l.bound.drains.lookAtOne(ctx) }},
+		{15 * time.Second, func(ctx context.Context) { l.bound.Drains.Look(ctx) }},
 		{30 * time.Second, func(ctx context.Context) {
 			l.ingresses.Backend.Look(ctx)
 		}},

@@ -45,8 +45,8 @@ type workUnit struct {
 func (l *lab) begin(keys ...stack.Key) *workers {
 	w := &workers{lab: l, keys: keys, due: map[workUnit]time.Time{}, running: map[workUnit]bool{}, known: map[workUnit]string{}}
 	w.failures = backoff.NewFailures[workUnit](backoff.Policy{First: queue.FirstRetry, Longest: l.config.BindingMaxBackoff}, l.clock.Now, nil)
-	l.bound.registry.Patience = -1 // as in a controller: no pass waits for the calls of targets
-	l.bound.registry.Progress = func(b stack.ID) {
+	l.bound.Registry.Patience = -1 // as in a controller: no pass waits for the calls of targets
+	l.bound.Registry.Progress = func(b stack.ID) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.rewoken = append(l.rewoken, types.NamespacedName{Namespace: b.Namespace, Name: b.Name})
@@ -112,7 +112,7 @@ func (w *workers) start() (begun bool) {
 		go w.pass(u)
 		synctest.Wait()
 	}
-	for _, k := range []*queue.Keyed{w.bound.rules.placing, w.bound.rules.groups} {
+	for _, k := range w.bound.Networking.Queues() {
 		for key, _, ok := k.Next(); ok; key, _, ok = k.Next() {
 			go k.Run(w.Context(), key)
 			synctest.Wait()
@@ -237,6 +237,6 @@ func (l *lab) hang(stage func(*lab), fault gate.Fault) {
 	if len(w.running) > 0 {
 		l.Fatalf("does not end: %v", w.running)
 	}
-	l.bound.registry.Patience = 0
+	l.bound.Registry.Patience = 0
 	l.manyWait(15 * time.Minute)
 }

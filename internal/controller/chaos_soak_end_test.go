@@ -54,10 +54,10 @@ func (s *soak) finish() {
 // remembered counts what the process that leads keeps of objects.
 func (s *soak) remembered() map[string]int {
 	out := map[string]int{
-		"written bindings": s.ingresses.Bindings.Len(), "wanted rules": len(s.bound.rules.wanted), "rules to end": len(s.bound.rules.ending),
-		"rules that are waited for": len(s.bound.rules.waiting), "looks at health": s.bound.health.Groups(), "bindings in vain": s.bound.unheard.Len(),
-		"groups to place": s.bound.rules.placing.Len(), "groups to bring": s.bound.rules.groups.Len(), "gates": s.bound.gates.Bindings(),
+		"written bindings": s.ingresses.Bindings.Len(), "looks at health": s.bound.Health.Groups(), "gates": s.bound.Gates.Bindings(),
+		"groups to place": s.bound.Networking.Queues()[0].Len(), "groups to bring": s.bound.Networking.Queues()[1].Len(), "bindings in vain": s.bound.Unavailable.Len(),
 	}
+	maps.Copy(out, s.bound.Networking.Remembered())
 	for _, x := range []*stacks.Reconciler{s.ingresses, s.services} {
 		owner := string(x.Front.Owner())
 		for what, n := range x.Counts() {

@@ -15,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/k8s-lbc/lbc/internal/controller/binding"
 )
 
 // informers read what caches show, and the API server for kinds that have none.
@@ -25,7 +27,7 @@ type informers struct {
 
 // soakIndexes are those of caches.
 var soakIndexes = map[string]func(client.Object) []string{
-	bindingsByTargetGroup: targetGroupOf, bindingsByService: serviceOfBinding, slicesByService: serviceOfSlice,
+	binding.ByTargetGroup: binding.TargetGroupOf, binding.ByService: binding.ServiceOf, binding.SlicesByService: binding.ServiceOfSlice,
 }
 
 // Get implements client.Reader.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/controller/binding"
 	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
@@ -49,23 +50,23 @@ func (s *soak) begin() {
 	s.client = informers{live, s.cluster}
 	s.restart()
 	s.client = users
-	s.ingresses.Live, s.services.Live, s.bound.live = live, live, live
-	s.bound.claims = &claimMaps{read: live, write: live}
-	s.bound.writes.beside = true
+	s.ingresses.Live, s.services.Live, s.bound.APIReader = live, live, live
+	s.bound.RegisteredTargets = &binding.ConfigMaps{Reader: live, Writer: live}
+	s.bound.Writes.Async = true
 	if s.remembers {
 		s.remember(life, live)
 	} else {
 		life.closing = func() {}
 	}
 	for _, l := range []interface{ Start(context.Context) error }{
-		s.bound.rules, s.bound.writes, s.bound.drains, s.bound.health, s.ingresses.Backend,
+		s.bound.Networking, s.bound.Writes, s.bound.Drains, s.bound.Health, s.ingresses.Backend,
 		&loader{inventory: s.inventory, kept: s.kept, stacks: []*stacks.Reconciler{s.ingresses, s.services}, log: logr.Discard()},
 		&lbstatus.ProvisioningWatcher{Starting: s.inventory.Starting, Refresh: s.inventory.RefreshStates, Now: s.clock.Now, Log: logr.Discard(), Wake: s.wake},
 		&stacks.CertificateWatcher{Read: s.inventory.Certificates().Read, Reconciler: s.ingresses, Always: true, Log: logr.Discard()},
 	} {
 		life.running.Go(func() { _ = l.Start(ctx) })
 	}
-	s.bound.rules.groups.Gather = queue.Coalesce
+	s.bound.Networking.Queues()[1].Gather = queue.Coalesce
 	w := wiring{config: s.config, inventory: s.inventory, now: s.clock.Now, log: logr.Discard()}
 	sweep := w.newSweep([]*stacks.Reconciler{s.ingresses, s.services}, s.bound, s.wake)
 	s.ingresses.ScheduleReview, s.services.ScheduleReview = sweep.soon, sweep.soon
@@ -102,7 +103,7 @@ func (l *soakLife) muted() interceptor.Funcs {
 
 // remember has a process begin with the checkpoints of earlier ones, and keep its own.
 func (s *soak) remember(life *soakLife, live client.Client) {
-	registry, inv, ingresses, services := s.bound.registry, s.inventory, s.ingresses, s.services
+	registry, inv, ingresses, services := s.bound.Registry, s.inventory, s.ingresses, s.services
 	kept := checkpoint.NewKeeper(checkpoint.New(live, checkpointConfig(s.config, "kube-system", s.clock.Now, logr.Discard())), func(kept checkpoint.Kept) {
 		inv.Assume(deeps(kept, s.clock.Now()), kept.At)
 		registry.Assume(registrations(kept, s.clock.Now()))
@@ -110,7 +111,7 @@ func (s *soak) remember(life *soakLife, live client.Client) {
 		services.Restore(kept)
 	}, logr.Discard())
 	kept.Registered = func() map[string]any { return asValues(registry.Registered()) }
-	s.kept, s.ingresses.Checkpoints, s.services.Checkpoints, s.bound.kept = kept, kept, kept, kept
+	s.kept, s.ingresses.Checkpoints, s.services.Checkpoints, s.bound.Begin = kept, kept, kept, kept.BeginSoon
 	ctx, closing := context.WithCancel(s.Context())
 	life.closing = closing
 	life.running.Go(func() { _ = kept.Start(ctx) })
@@ -127,16 +128,16 @@ func (s *soak) watch(life *soakLife) {
 	ingresses := work(life, s.ingresses, c.IngressWorkers, s.ingresses.Retries)
 	services := work(life, s.services, c.ServiceWorkers, s.services.Retries)
 	bindings := work(life, b, c.BindingWorkers, queue.RateLimiter[reconcile.Request]{
-		TypedRateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](queue.FirstRetry, c.BindingMaxBackoff), Units: &b.unheard})
+		TypedRateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](queue.FirstRetry, c.BindingMaxBackoff), Units: &b.Unavailable})
 	s.ingresses.Waker.SetQueue(ingresses)
 	s.services.Waker.SetQueue(services)
-	b.waker.SetQueue(bindings)
-	b.registry.Patience = -1
-	b.registry.Progress = b.callEnded
-	b.rules.wake = func(n types.NamespacedName) { b.waker.Wake(queue.CallEnded, reconcile.Request{NamespacedName: n}) }
+	b.Waker.SetQueue(bindings)
+	b.Registry.Patience = -1
+	b.Registry.Progress = b.CallEnded
+	b.Networking.Wake = func(n types.NamespacedName) { b.Waker.Wake(queue.CallEnded, reconcile.Request{NamespacedName: n}) }
 	inv := s.inventory
-	b.writes.wake = func(n types.NamespacedName) { b.waker.Wake(queue.Normal, reconcile.Request{NamespacedName: n}) }
-	b.lost = func(key stack.Key, arn string) {
+	b.Writes.Wake = func(n types.NamespacedName) { b.Waker.Wake(queue.Normal, reconcile.Request{NamespacedName: n}) }
+	b.OnTargetGroupLost = func(key stack.Key, arn string) {
 		if inv.NotFound(key, arn) {
 			s.wake(key)
 		}
@@ -148,9 +149,9 @@ func (s *soak) watch(life *soakLife) {
 	member, class := m.Ingress(s.ingresses), m.Class(s.ingresses, objects.IngressClass)
 	backends, owner, ownerToo := stacks.WakeReaders(s.ingresses, objects.Service), stacks.WakeOwner(stack.Ingress, vanished), stacks.WakeOwner(stack.Service, vanished)
 	ofService := s.services.ServiceEvents(balancers, nil)
-	binding, node, pod := b.bindingEvent(), b.nodeEvent(), b.podEvent()
-	ports := b.ofService(client.Object.GetName, portsChanged)
-	endpoints := b.ofService(func(o client.Object) string { return o.GetLabels()[discoveryv1.LabelServiceName] }, endpointsChanged)
+	bound, node, pod := b.BindingEvent(), b.NodeEvent(), b.PodEvent()
+	ports := b.ServiceEvent(client.Object.GetName, binding.PortsChanged)
+	endpoints := b.ServiceEvent(func(o client.Object) string { return o.GetLabels()[discoveryv1.LabelServiceName] }, binding.EndpointsChanged)
 	s.cluster.lead(life.ctx, func(before, after client.Object) {
 		switch queue.Newest(before, after).(type) {
 		case *networkingv1.Ingress:
@@ -170,7 +171,7 @@ func (s *soak) watch(life *soakLife) {
 		case *v1beta1.TargetGroupBinding:
 			tellOf(life.ctx, owner, before, after, ingresses)
 			tellOf(life.ctx, ownerToo, before, after, services)
-			tellOf(life.ctx, binding, before, after, bindings)
+			tellOf(life.ctx, bound, before, after, bindings)
 		}
 	})
 }

@@ -431,7 +431,7 @@ func TestDamagedCheckpointsCostReadsOnly(t *testing.T) {
 				l.must(err)
 			}
 			for arn := range l.assumed {
-				_, _, err := l.bound.registry.Recheck(t.Context(), arn)
+				_, _, err := l.bound.Registry.Recheck(t.Context(), arn)
 				l.must(err)
 			}
 			l.settle(keys...)

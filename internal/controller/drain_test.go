@@ -61,8 +61,8 @@ func drainingLab(t *testing.T) (*lab, *v1beta1.TargetGroupBinding) {
 // drain lets time pass, as in a running controller.
 func (l *lab) drain(d time.Duration) {
 	for end := l.clock.Now().Add(d); l.clock.Now().Before(end); {
-		l.clock.Advance(drainTick)
-		l.bound.drains.lookAtOne(l.Context())
+		l.clock.Advance(time.Second)
+		l.bound.Drains.Look(l.Context())
 		l.bringRules(l.Context())
 	}
 }
@@ -80,7 +80,7 @@ func TestTheRulesOfABindingThatEndsStayUntilItsTargetsHaveDrained(t *testing.T) 
 	}
 	mark := l.mark()
 	l.drain(time.Hour)
-	if calls := l.sim.Gate.Calls(gate.Filter{After: mark}); len(calls) != 0 || len(l.bound.drains.due) != 0 {
+	if calls := l.sim.Gate.Calls(gate.Filter{After: mark}); len(calls) != 0 || l.bound.Drains.Len() != 0 {
 		t.Errorf("it is still looked at: %v", calls)
 	}
 }
@@ -121,7 +121,7 @@ func TestRulesAreNotKeptForATargetGroupThatIsGone(t *testing.T) {
 	l, b := drainingLab(t)
 	_, err := l.sim.Gate.AddFault(gate.Fault{Action: "DescribeTargetHealth", Code: "TargetGroupNotFound", Status: 400, Message: "One or more target groups not found"})
 	l.must(err)
-	l.drain(2 * firstDrainLook)
+	l.drain(10 * time.Second)
 	if got := l.admitted(labNodeGroup); len(got) != 0 {
 		t.Errorf("rules %v for %s", got, b.Spec.TargetGroupARN)
 	}
@@ -137,7 +137,7 @@ func TestARevocationThatFailsIsTriedAgain(t *testing.T) {
 		t.Errorf("rules %v", got)
 	}
 	l.sim.Gate.ClearFaults()
-	l.drain(longestDrainLook)
+	l.drain(5 * time.Minute)
 	if got := l.admitted(labNodeGroup); len(got) != 0 {
 		t.Errorf("rules %v", got)
 	}

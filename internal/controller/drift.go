@@ -8,10 +8,9 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/binding"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -231,7 +230,7 @@ func (s *sweep) look(ctx context.Context, x swept) {
 }
 
 // newSweep wires the sweep to the controllers.
-func (w *wiring) newSweep(all []*stacks.Reconciler, b *targetBindings, wake func(key stack.Key)) *sweep {
+func (w *wiring) newSweep(all []*stacks.Reconciler, b *binding.Reconciler, wake func(key stack.Key)) *sweep {
 	return &sweep{
 		every: w.config.DriftInterval, now: w.now, log: w.log.WithName("drift"),
 		jitter: func() float64 { return 0.5 + rand.Float64() }, //nolint:gosec // spreads load
@@ -242,29 +241,14 @@ func (w *wiring) newSweep(all []*stacks.Reconciler, b *targetBindings, wake func
 			}
 			return keys
 		},
-		targets: b.served,
+		targets: b.TargetGroups,
 		reread:  w.inventory.Reread,
 		cost:    w.inventory.RereadCost,
 		assumed: w.inventory.Assumed,
-		recheck: b.registry.Recheck,
+		recheck: b.Registry.Recheck,
 		tags:    w.inventory.RereadTags,
 		wake:    wake,
-		rebind:  func(n types.NamespacedName) { b.waker.Wake(queue.Drift, reconcile.Request{NamespacedName: n}) },
+		rebind:  func(n types.NamespacedName) { b.Waker.Wake(queue.Drift, reconcile.Request{NamespacedName: n}) },
 		seen:    w.board.SetHealth,
 	}
-}
-
-// served are the target groups of bindings that are not on their way out.
-func (b *targetBindings) served(ctx context.Context) map[types.NamespacedName]string {
-	var list v1beta1.TargetGroupBindingList
-	if b.client.List(ctx, &list, client.UnsafeDisableDeepCopy) != nil {
-		return nil
-	}
-	out := make(map[types.NamespacedName]string, len(list.Items))
-	for i := range list.Items {
-		if o := &list.Items[i]; o.DeletionTimestamp == nil && o.Spec.TargetGroupARN != "" && !o.Spec.MultiClusterTargetGroup {
-			out[client.ObjectKeyFromObject(o)] = o.Spec.TargetGroupARN
-		}
-	}
-	return out
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/controller/binding"
 	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
@@ -30,7 +31,7 @@ import (
 func (l *lab) restrict(namespace string, live client.Reader) {
 	l.Helper()
 	l.client = onlyNamespace(l.client, namespace)
-	l.elsewhere = newElsewhere(live, namespace, l.clock.Now, logr.Discard())
+	l.elsewhere = binding.NewOtherNamespaces(live, namespace, l.clock.Now, logr.Discard())
 	l.elsewhere.Proceed()
 	l.restart()
 }

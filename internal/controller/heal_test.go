@@ -72,7 +72,7 @@ func TestATargetGroupThatSomebodyDeletesComesBackAndItsBindingFollows(t *testing
 	_, err = l.sim.Balancing.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{TargetGroupArn: aws.String(old)})
 	l.must(err)
 	// The background sweep finds out, has the binding look, and the binding tells its stack.
-	if _, drifted, err := l.bound.registry.Recheck(t.Context(), old); err != nil || !drifted {
+	if _, drifted, err := l.bound.Registry.Recheck(t.Context(), old); err != nil || !drifted {
 		t.Fatalf("a group that is gone is no drift: %v", err)
 	}
 	l.settle()

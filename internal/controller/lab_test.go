@@ -37,7 +37,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/binding"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/networking"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
@@ -67,10 +69,10 @@ type lab struct {
 	inventory *inventory.Inventory
 	ingresses *stacks.Reconciler
 	services  *stacks.Reconciler
-	bound     *targetBindings
-	elsewhere *elsewhere    // of the next life; nil = its caches show all namespaces
-	moment    time.Duration // how long stale answers are waited for, from the next life on; 0 = until they come
-	keeps     bool          // checkpoints are kept from the next life on
+	bound     *binding.Reconciler
+	elsewhere *binding.OtherNamespaces // of the next life; nil = its caches show all namespaces
+	moment    time.Duration            // how long stale answers are waited for, from the next life on; 0 = until they come
+	keeps     bool                     // checkpoints are kept from the next life on
 	kept      *checkpoint.Keeper
 	assumed   map[string][]targets.Target
 	core      kubernetes.Interface // has the Secrets that are read; nil = none are
@@ -126,9 +128,9 @@ func newHeardLab(t *testing.T, profile account.Profile, calls func(ctx context.C
 	l.sim = sim
 	tracker := clienttesting.NewObjectTracker(scheme, serializer.NewCodecFactory(scheme).UniversalDecoder()) // the default one tracks managed fields, which takes most of the time of short tests
 	l.client = fake.NewClientBuilder().WithScheme(scheme).WithObjectTracker(tracker).WithObjects(objects...).
-		WithIndex(&v1beta1.TargetGroupBinding{}, bindingsByTargetGroup, targetGroupOf).
-		WithIndex(&v1beta1.TargetGroupBinding{}, bindingsByService, serviceOfBinding).
-		WithIndex(&discoveryv1.EndpointSlice{}, slicesByService, serviceOfSlice).
+		WithIndex(&v1beta1.TargetGroupBinding{}, binding.ByTargetGroup, binding.TargetGroupOf).
+		WithIndex(&v1beta1.TargetGroupBinding{}, binding.ByService, binding.ServiceOf).
+		WithIndex(&discoveryv1.EndpointSlice{}, binding.SlicesByService, binding.ServiceOfSlice).
 		WithStatusSubresource(&networkingv1.Ingress{}, &corev1.Service{}, &v1beta1.TargetGroupBinding{}).Build()
 	l.config, err = config.Parse([]string{"--cluster-name=demo-cluster", "--aws-vpc-id=vpc-0a1de000000000001", "--aws-region=us-west-2", "--ingress-class=alb"})
 	if err != nil {
@@ -191,28 +193,31 @@ func (l *lab) restart() {
 	}
 	registry := targets.NewRegistry(clients.ELBV2, run, l.inventory.Fresh)
 	l.ingresses.Awaited, l.services.Awaited = registry.Awaited, registry.Awaited
-	registry.Assume(l.elsewhere.own(l.assumed))
+	registry.Assume(l.elsewhere.Own(l.assumed))
 	if l.kept != nil {
-		l.kept.Registered = func() map[string]any { return asValues(l.elsewhere.labelled(registry.Registered())) }
+		l.kept.Registered = func() map[string]any { return asValues(l.elsewhere.Labelled(registry.Registered())) }
 	}
 	registry.Clock, registry.Lag = l.clock, m.ObserveTargetLag
 	registry.Brake = brake.New(l.config.DeregistrationBrake, l.clock.Now)
-	groups := newRules(l.client, l.inventory, network.NewInterfaces(clients.EC2, l.clock.Now), secgroup.Chooser{Cluster: l.config.ClusterName}, l.config.VPC, run,
-		l.config.BindingRequeue, l.clock.Now, logr.Discard())
-	groups.elsewhere, backend.Restricted = l.elsewhere, l.elsewhere != nil
-	groups.wake = func(b types.NamespacedName) {
+	groups := networking.New(networking.Options{
+		Client: l.client, Inventory: l.inventory, Interfaces: network.NewInterfaces(clients.EC2, l.clock.Now), VPC: l.config.VPC,
+		Chooser: secgroup.Chooser{Cluster: l.config.ClusterName}, Run: run, Pause: l.config.BindingRequeue, Unseen: l.elsewhere.MayNeedRules, Now: l.clock.Now, Log: logr.Discard(),
+	})
+	backend.Restricted = l.elsewhere != nil
+	groups.Wake = func(b types.NamespacedName) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.rewoken = append(l.rewoken, b)
 	}
-	l.bound = &targetBindings{
-		client: l.client, elbv2: clients.ELBV2, inventory: l.inventory,
-		registry: registry, rules: groups,
-		reporter: status.NewReporter(record, l.clock.Now), metrics: m, changes: newChanges(l.clock.Now), requeue: l.config.BindingRequeue,
-		health: targethealth.NewWatch(registry, record, func(string, []targets.Health) {}, l.clock.Now),
-		gates:  targethealth.NewGates(l.client, podsByGate, l.clock.Now, logr.Discard()),
-		claims: &claimMaps{read: l.client, write: l.client}, failures: backoff.NewFailures[types.NamespacedName](passingFailure, l.clock.Now, nil), deleted: b.Deleted, gone: l.inventory.Gone, left: backend.Check,
-		lost: func(key stack.Key, arn string) {
+	l.bound = &binding.Reconciler{
+		Begin:  func(context.Context) (func(), error) { return func() {}, nil },
+		Client: l.client, ELBV2: clients.ELBV2, Inventory: l.inventory,
+		Registry: registry, Networking: groups, OtherNamespaces: l.elsewhere,
+		Reporter: status.NewReporter(record, l.clock.Now), Metrics: m, Changes: binding.NewChangeTimes(l.clock.Now), RequeueAfter: l.config.BindingRequeue,
+		Health:            targethealth.NewWatch(registry, record, func(string, []targets.Health) {}, l.clock.Now),
+		Gates:             targethealth.NewGates(l.client, binding.PodsByGate, l.clock.Now, logr.Discard()),
+		RegisteredTargets: &binding.ConfigMaps{Reader: l.client, Writer: l.client}, Failures: backoff.NewFailures[types.NamespacedName](binding.TransientFailure, l.clock.Now, nil), DeletedByStack: b.Deleted, TargetGroupDeleted: l.inventory.Gone, OnGone: backend.Check,
+		OnTargetGroupLost: func(key stack.Key, arn string) {
 			if l.inventory.NotFound(key, arn) {
 				l.mu.Lock()
 				defer l.mu.Unlock()
@@ -220,12 +225,12 @@ func (l *lab) restart() {
 			}
 		},
 	}
-	l.bound.gates.Pods = func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return nil, nil }
-	l.bound.statuses = newBindingStatuses(l.client, l.clock.Now, func() func() { return func() {} }, logr.Discard())
-	l.bound.statuses.wake = func(b types.NamespacedName) { l.rewoken = append(l.rewoken, b) }
-	l.bound.writes = newBindingWrites(l.clock.Now, logr.Discard())
-	l.bound.writes.wake = groups.wake
-	l.bound.drains = newDrains(registry, groups, l.clock.Now)
+	l.bound.Gates.Pods = func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return nil, nil }
+	l.bound.Statuses = binding.NewStatusWriter(l.client, l.clock.Now, func() func() { return func() {} }, logr.Discard())
+	l.bound.Statuses.Wake = func(b types.NamespacedName) { l.rewoken = append(l.rewoken, b) }
+	l.bound.Writes = binding.NewObjectWriter(l.clock.Now, logr.Discard())
+	l.bound.Writes.Wake = groups.Wake
+	l.bound.Drains = networking.NewDrains(registry, groups, l.clock.Now)
 }
 
 func (l *lab) restore(kept checkpoint.Kept) {
@@ -276,7 +281,7 @@ func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 		note(l.of(key).Reconcile(l.Context(), key))
 	}
 	l.woken = nil
-	if e := l.bound.rules.elsewhere; e != nil {
+	if e := l.bound.OtherNamespaces; e != nil {
 		e.Poll(l.Context())
 	}
 	for _, b := range l.allBindings() {
@@ -290,7 +295,7 @@ func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 			note(l.bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: b}))
 		}
 	}
-	for _, k := range []*queue.Keyed{l.bound.rules.placing, l.bound.rules.groups, l.bound.statuses.writing} {
+	for _, k := range append(l.bound.Networking.Queues(), l.bound.Statuses.Queue) {
 		_, pause, _ := k.Next()
 		note(reconcile.Result{RequeueAfter: pause}, nil)
 	}
@@ -301,7 +306,7 @@ func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {
 func (l *lab) bringRules(ctx context.Context) {
 	for {
 		did := false
-		for _, k := range []*queue.Keyed{l.bound.rules.placing, l.bound.rules.groups, l.bound.statuses.writing} {
+		for _, k := range append(l.bound.Networking.Queues(), l.bound.Statuses.Queue) {
 			for key, _, ok := k.Next(); ok; key, _, ok = k.Next() {
 				k.Run(ctx, key)
 				did = true

@@ -34,8 +34,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/cloud"
 	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/binding"
 	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/networking"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
@@ -117,7 +119,7 @@ type wiring struct {
 	brake     *brake.Brake // of deletions, by all owners together
 	kept      *checkpoint.Keeper
 	registry  *targets.Registry
-	elsewhere *elsewhere // nil = the caches show all namespaces
+	elsewhere *binding.OtherNamespaces // nil = the caches show all namespaces
 	// certificates hears of certificates that came or went; nobody reads any before it is set.
 	certificates func(names []string)
 	// wake queues a stack; it is set once the controllers of all owners are.
@@ -146,7 +148,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 	if w.backend.Restricted = c.WatchNamespace != ""; w.backend.Restricted {
 		w.log.Info("the controller sees one namespace only: security group rules that bindings of other namespaces may need are not revoked, and the shared backend security group is not deleted",
 			"watch-namespace", c.WatchNamespace)
-		w.elsewhere = newElsewhere(w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("elsewhere"))
+		w.elsewhere = binding.NewOtherNamespaces(w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("elsewhere"))
 		if err := w.mgr.Add(w.elsewhere); err != nil {
 			return err
 		}
@@ -154,7 +156,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 	var all []*stacks.Reconciler
 	w.kept = w.newCheckpoints(func(kept checkpoint.Kept) {
 		w.inventory.Assume(deeps(kept, w.now()), kept.At)
-		w.registry.Assume(w.elsewhere.own(registrations(kept, w.now())))
+		w.registry.Assume(w.elsewhere.Own(registrations(kept, w.now())))
 		for _, s := range all {
 			s.Restore(kept)
 		}
@@ -321,63 +323,65 @@ func (w *wiring) recorder(component string) status.Record {
 }
 
 // setUpBindings starts the fast lane. lost hears which target group of a stack does not exist any more.
-func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn string)) (*targetBindings, error) {
+func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn string)) (*binding.Reconciler, error) {
 	c := w.config
 	registry := targets.NewRegistry(w.clients.ELBV2, w.run, w.inventory.Fresh)
 	registry.Brake = brake.New(c.DeregistrationBrake, w.now)
-	ctrlmetrics.Registry.MustRegister(heldGroupsGauge(registry.Brake))
+	ctrlmetrics.Registry.MustRegister(binding.HeldGauge(registry.Brake))
 	registry.Lag = w.metrics.ObserveTargetLag
 	w.registry = registry
 	if w.kept != nil {
-		w.kept.Registered = func() map[string]any { return asValues(w.elsewhere.labelled(registry.Registered())) }
+		w.kept.Registered = func() map[string]any { return asValues(w.elsewhere.Labelled(registry.Registered())) }
 	}
 	tell := w.recorder("targetGroupBinding")
 	health := targethealth.NewWatch(registry, tell, w.board.SetHealth, w.now)
 	if err := w.mgr.Add(health); err != nil {
 		return nil, err
 	}
-	gates := targethealth.NewGates(w.mgr.GetClient(), podsByGate, w.now, w.log.WithName("readiness"))
+	gates := targethealth.NewGates(w.mgr.GetClient(), binding.PodsByGate, w.now, w.log.WithName("readiness"))
 	gates.Health, gates.Counted, gates.Opened, gates.LongestPause = registry.Health, w.board.SetHealth, w.metrics.ObserveGate, c.BindingRequeue
 	gates.Report = func(d diag.Diagnostic) { tell(d.Object, status.EventOf(d)) }
 	if err := w.mgr.Add(gates); err != nil {
 		return nil, err
 	}
 	log := w.log.WithName("rules")
-	groups := newRules(w.mgr.GetClient(), w.inventory, network.NewInterfaces(w.clients.EC2, w.now), secgroup.Chooser{Cluster: c.ClusterName, ExtraTags: c.TargetENISecurityTags},
-		c.VPC, ruleLog(log, w.run), c.BindingRequeue, w.now, log)
-	groups.groups.Gather, groups.groups.Linger = queue.Coalesce, lingerRules
-	if groups.elsewhere = w.elsewhere; w.elsewhere != nil {
-		w.elsewhere.OnChange = groups.review
+	groups := networking.New(networking.Options{
+		Client: w.mgr.GetClient(), Inventory: w.inventory, Interfaces: network.NewInterfaces(w.clients.EC2, w.now), VPC: c.VPC,
+		Chooser: secgroup.Chooser{Cluster: c.ClusterName, ExtraTags: c.TargetENISecurityTags},
+		Run:     networking.LogRules(log, w.run), Pause: c.BindingRequeue, Gather: queue.Coalesce, Linger: networking.Linger, Unseen: w.elsewhere.MayNeedRules, Now: w.now, Log: log,
+	})
+	if w.elsewhere != nil {
+		w.elsewhere.OnChange = groups.Review
 	}
-	b := &targetBindings{
-		client: w.mgr.GetClient(), live: w.mgr.GetAPIReader(), elbv2: w.clients.ELBV2, inventory: w.inventory,
-		registry: registry, rules: groups,
-		reporter: status.NewReporter(tell, w.now), metrics: w.metrics, health: health, gates: gates, failOpen: c.Gates.Enabled(config.EndpointsFailOpen),
-		max: c.MaxTargetsPerGroup, requeue: c.BindingRequeue, changes: newChanges(w.now), rereads: rereadAtResync(c), claims: &claimMaps{read: w.mgr.GetAPIReader(), write: w.mgr.GetClient()}, failures: backoff.NewFailures[types.NamespacedName](passingFailure, w.now, rand.Float64), kept: w.kept, deleted: w.bindings.Deleted, gone: w.inventory.Gone, left: w.backend.Check, lost: lost,
+	b := &binding.Reconciler{
+		Client: w.mgr.GetClient(), APIReader: w.mgr.GetAPIReader(), ELBV2: w.clients.ELBV2, Inventory: w.inventory,
+		Registry: registry, Networking: groups, OtherNamespaces: w.elsewhere,
+		Reporter: status.NewReporter(tell, w.now), Metrics: w.metrics, Health: health, Gates: gates, FailOpen: c.Gates.Enabled(config.EndpointsFailOpen),
+		MaxTargets: c.MaxTargetsPerGroup, RequeueAfter: c.BindingRequeue, Changes: binding.NewChangeTimes(w.now), RereadAtResync: rereadAtResync(c), RegisteredTargets: &binding.ConfigMaps{Reader: w.mgr.GetAPIReader(), Writer: w.mgr.GetClient()}, Failures: backoff.NewFailures[types.NamespacedName](binding.TransientFailure, w.now, rand.Float64), Begin: w.kept.BeginSoon, DeletedByStack: w.bindings.Deleted, TargetGroupDeleted: w.inventory.Gone, OnGone: w.backend.Check, OnTargetGroupLost: lost,
 	}
-	b.statuses = newBindingStatuses(w.mgr.GetClient(), w.now, func() func() {
+	b.Statuses = binding.NewStatusWriter(w.mgr.GetClient(), w.now, func() func() {
 		return w.metrics.StartStageOf(metrics.BindingControllerLabel, metrics.StageBindingStatus)
 	}, w.log.WithName("status"))
-	b.statuses.wake = func(binding types.NamespacedName) {
-		b.waker.Wake(queue.CallEnded, reconcile.Request{NamespacedName: binding})
+	b.Statuses.Wake = func(binding types.NamespacedName) {
+		b.Waker.Wake(queue.CallEnded, reconcile.Request{NamespacedName: binding})
 	}
-	b.writes = newBindingWrites(w.now, w.log.WithName("bindings"))
-	b.writes.beside, b.writes.wake = true, func(binding types.NamespacedName) {
-		b.waker.Wake(queue.Normal, reconcile.Request{NamespacedName: binding})
+	b.Writes = binding.NewObjectWriter(w.now, w.log.WithName("bindings"))
+	b.Writes.Async, b.Writes.Wake = true, func(binding types.NamespacedName) {
+		b.Waker.Wake(queue.Normal, reconcile.Request{NamespacedName: binding})
 	}
-	gates.Ended = b.writes.wake
-	groups.wake = func(binding types.NamespacedName) {
-		b.waker.Wake(queue.CallEnded, reconcile.Request{NamespacedName: binding})
+	gates.Ended = b.Writes.Wake
+	groups.Wake = func(binding types.NamespacedName) {
+		b.Waker.Wake(queue.CallEnded, reconcile.Request{NamespacedName: binding})
 	}
-	b.drains = newDrains(registry, groups, w.now)
-	if err := errors.Join(w.mgr.Add(groups), w.mgr.Add(b.statuses), w.mgr.Add(b.writes), w.mgr.Add(b.drains)); err != nil {
+	b.Drains = networking.NewDrains(registry, groups, w.now)
+	if err := errors.Join(w.mgr.Add(groups), w.mgr.Add(b.Statuses), w.mgr.Add(b.Writes), w.mgr.Add(b.Drains)); err != nil {
 		return nil, err
 	}
 	gates.Lost = func(binding types.NamespacedName, arn string) {
 		registry.Distrust(arn)
-		b.waker.Wake(queue.Normal, reconcile.Request{NamespacedName: binding})
+		b.Waker.Wake(queue.Normal, reconcile.Request{NamespacedName: binding})
 	}
 	registry.Patience = -1 // a pass that waits for a call keeps the next change of its binding waiting
-	registry.Progress = b.callEnded
-	return b, w.watchBindings(ctx, b)
+	registry.Progress = b.CallEnded
+	return b, b.SetUp(ctx, w.mgr, c.BindingWorkers, c.BindingMaxBackoff)
 }

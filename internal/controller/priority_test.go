@@ -68,8 +68,8 @@ func TestWhatTargetsNeedIsReadBeforeAllElseAndWhatNothingWaitsForAfterIt(t *test
 	p := &prioritized{of: map[string]cloud.Priority{}}
 	clients := l.clients()
 	balancing := prioritizedELBV2{clients.ELBV2, p}
-	l.bound.elbv2, l.bound.rules.interfaces = balancing, network.NewInterfaces(prioritizedEC2{clients.EC2, p}, l.clock.Now)
-	l.bound.registry = targets.NewRegistry(balancing, func(ctx context.Context, p plan.Plan) apply.Result {
+	l.bound.ELBV2, l.bound.Networking.Interfaces = balancing, network.NewInterfaces(prioritizedEC2{clients.EC2, p}, l.clock.Now)
+	l.bound.Registry = targets.NewRegistry(balancing, func(ctx context.Context, p plan.Plan) apply.Result {
 		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: l.inventory, Now: l.clock.Now})
 	}, l.inventory.Fresh)
 	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
@@ -80,7 +80,7 @@ func TestWhatTargetsNeedIsReadBeforeAllElseAndWhatNothingWaitsForAfterIt(t *test
 	if diff := cmp.Diff(map[string]cloud.Priority{"DescribeTargetHealth": cloud.Vital, "DescribeTargetGroups": cloud.Vital, "DescribeInstances": cloud.Vital}, p.of); diff != "" {
 		t.Error(diff)
 	}
-	h := targethealth.NewWatch(l.bound.registry, func(diag.Object, status.Event) {}, func(string, []targets.Health) {}, l.clock.Now)
+	h := targethealth.NewWatch(l.bound.Registry, func(diag.Object, status.Event) {}, func(string, []targets.Health) {}, l.clock.Now)
 	h.Expect(b.Spec.TargetGroupARN, kube.BindingObject(b))
 	h.Look(queue.Background(t.Context()))
 	l.clock.Advance(time.Minute)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/controller/binding"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
 	"github.com/k8s-lbc/lbc/internal/kube"
@@ -34,7 +35,7 @@ func clientOf(t *testing.T, objs ...client.Object) client.WithWatch {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objs...).WithIndex(&discoveryv1.EndpointSlice{}, slicesByService, serviceOfSlice).Build()
+	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objs...).WithIndex(&discoveryv1.EndpointSlice{}, binding.SlicesByService, binding.ServiceOfSlice).Build()
 }
 
 func TestWhatTheCacheDoesNotHoldYetIsReadFromTheAPIServer(t *testing.T) {
@@ -65,8 +66,8 @@ func TestWhatTheCacheDoesNotHoldYetIsReadFromTheAPIServer(t *testing.T) {
 		live  client.Reader
 		found int
 	}{"the API server has it": {live, 0}, "nobody has it": {cache, 1}} {
-		b := &targetBindings{client: cache, live: c.live}
-		if _, found, known, err := b.endpoints(t.Context(), ipBinding("web")); len(found) != c.found || !known || err != nil {
+		b := &binding.Reconciler{Client: cache, APIReader: c.live}
+		if _, found, known, err := b.Endpoints(t.Context(), ipBinding("web")); len(found) != c.found || !known || err != nil {
 			t.Errorf("%s: %v %t %v", what, found, known, err)
 		}
 	}
@@ -124,8 +125,8 @@ func TestOnlyANotFoundOfTheAPIServerMakesAnObjectMissing(t *testing.T) {
 			}
 		}
 		for where, cache := range map[string]client.WithWatch{"the Service": empty, "its EndpointSlices": service} {
-			b := &targetBindings{client: cache, live: answering(cache, answer)}
-			if wanted, found, known, err := b.endpoints(t.Context(), ipBinding("web")); err == nil || known || len(wanted)+len(found) > 0 {
+			b := &binding.Reconciler{Client: cache, APIReader: answering(cache, answer)}
+			if wanted, found, known, err := b.Endpoints(t.Context(), ipBinding("web")); err == nil || known || len(wanted)+len(found) > 0 {
 				t.Errorf("%s for %s: %v %v %t", what, where, wanted, found, known)
 			}
 		}
@@ -170,7 +171,7 @@ func TestTargetsStayWhileTheirServiceCannotBeLookedFor(t *testing.T) {
 				}
 				mark := l.mark()
 				whole := l.client.(client.WithWatch)
-				l.bound.client = interceptor.NewClient(whole, interceptor.Funcs{
+				l.bound.Client = interceptor.NewClient(whole, interceptor.Funcs{
 					Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 						if _, ok := o.(*corev1.Service); ok && missing == "Service" {
 							return apierrors.NewNotFound(schema.GroupResource{Resource: "services"}, key.Name)
@@ -184,15 +185,15 @@ func TestTargetsStayWhileTheirServiceCannotBeLookedFor(t *testing.T) {
 						return c.List(ctx, list, opts...)
 					},
 				})
-				l.bound.live = answering(whole, answer)
+				l.bound.APIReader = answering(whole, answer)
 				if _, err := l.round(); err == nil || len(l.writes(mark)) > 0 {
 					t.Errorf("a pass ends with %v and wrote %v", err, l.writes(mark))
 				}
-				l.bound.live = whole // which has both
+				l.bound.APIReader = whole // which has both
 				if _, _ = l.round(); slices.Contains(l.writes(mark), "DeregisterTargets") {
 					t.Error("targets are deregistered though nothing is missing")
 				}
-				l.bound.live = clientOf(t)
+				l.bound.APIReader = clientOf(t)
 				if _, _ = l.round(); !slices.Contains(l.writes(mark), "DeregisterTargets") {
 					t.Error("the targets of what is gone are not deregistered")
 				}

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/internal/controller/binding"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
@@ -27,7 +28,7 @@ func TestACachedNodeSaysWhatTargetsReadAndNothingElse(t *testing.T) {
 		t.Errorf("kept: %+v", n)
 	}
 	id, _ := targets.InstanceID(n)
-	if id == "" || readyCondition(n) != corev1.ConditionTrue || !sameForTargets(n, whole) || !reflect.DeepEqual(n.Status.Addresses, whole.Status.Addresses) {
+	if id == "" || binding.ReadyCondition(n) != corev1.ConditionTrue || !binding.SameForTargets(n, whole) || !reflect.DeepEqual(n.Status.Addresses, whole.Status.Addresses) {
 		t.Errorf("lost: %+v", n)
 	}
 }

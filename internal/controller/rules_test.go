@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/controller/networking"
 )
 
 // passBeside makes one pass over a binding, which must end although EC2 hangs.
@@ -45,10 +46,10 @@ func (l *lab) startRules() <-chan types.NamespacedName {
 	l.Helper()
 	ctx, cancel := context.WithCancel(l.Context())
 	woken, ended := make(chan types.NamespacedName, 100), make(chan struct{})
-	l.bound.rules.wake = func(b types.NamespacedName) { woken <- b }
+	l.bound.Networking.Wake = func(b types.NamespacedName) { woken <- b }
 	go func() {
 		defer close(ended)
-		_ = l.bound.rules.Start(ctx)
+		_ = l.bound.Networking.Start(ctx)
 	}()
 	l.Cleanup(func() {
 		cancel()
@@ -120,22 +121,23 @@ func TestWhileEC2HangsForANewNodeTargetsComeAndGoAndOtherBindingsGetTheirRules(t
 func TestASecurityGroupThatHangsDelaysNeitherTargetsNorOtherGroups(t *testing.T) {
 	t.Parallel()
 	for _, action := range []string{"AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"} {
-		l, web, fresh, _ := twoServices(t)
+		l, web, fresh, slice := twoServices(t)
 		l.standing([2]int32{7070, 7070})
-		l.must(l.client.Delete(t.Context(), fresh))
+		group := l.securityGroup("pods of their own")
+		branch := l.networkInterface(group, 0)
+		pod := &corev1.Pod{}
+		l.must(l.client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "new-0"}, pod))
+		pod.Annotations = map[string]string{networking.PodENIAnnotation: fmt.Sprintf(`[{"eniId": %q, "privateIp": %q}]`, aws.ToString(branch.NetworkInterfaceId), aws.ToString(branch.PrivateIpAddress))}
+		l.must(l.client.Update(t.Context(), pod))
+		slice.Endpoints = slice.Endpoints[:1]
+		slice.Endpoints[0].Addresses = []string{aws.ToString(branch.PrivateIpAddress)}
+		l.must(l.client.Update(t.Context(), slice))
 		_, err := l.sim.Gate.AddFault(gate.Fault{Action: action, Resource: labNodeGroup, Latency: 24 * time.Hour})
 		l.must(err)
 		woken := l.startRules()
 		l.passBeside(web)
-		group := l.securityGroup("pods of their own")
-		l.bound.rules.mu.Lock()
-		l.bound.rules.wanted["shop/else"] = &wantedRules{binding: &v1beta1.TargetGroupBinding{}, looked: true, refused: map[string]error{}, awaited: map[string]bool{group: true}}
-		l.bound.rules.wanted["shop/else"].binding.Name = "else"
-		perms, _, _ := l.bound.rules.permissions(t.Context(), web, nil)
-		touched := l.bound.rules.table.Set("shop/else", map[string][]stack.Permission{group: perms})
-		l.bound.rules.mu.Unlock()
-		l.bound.rules.touch(t.Context(), touched)
-		l.heard(woken, "else")
+		l.passBeside(fresh)
+		l.heard(woken, "fresh")
 		if got := l.admitted(group); len(got) != 1 {
 			t.Errorf("%s: rules %v", action, got)
 		}

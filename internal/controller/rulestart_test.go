@@ -77,37 +77,28 @@ func TestAGroupIsLookedAtAgainWhenTheLastBindingBecameKnownWhileItWasLookedAt(t 
 	for name, reviewed := range map[string]bool{"a review meanwhile": true, "none": false} {
 		l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 		l.create(append(labPods("a", "10.0.128.50"), labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP))...)
-		l.standing([2]int32{9999, 9999})
-		r := l.bound.rules
-		unknown := true
-		r.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
-			List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
-				if unknown {
-					return errors.New("not synced")
-				}
-				return c.List(ctx, list, opts...)
-			},
-		})
 		l.settle()
-		if !r.waiting[labNodeGroup] {
-			t.Fatalf("%s: the group does not wait for the bindings that are unknown", name)
-		}
-		clear(r.waiting)
-		r.swept = true
-		r.client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
+		l.standing([2]int32{9999, 9999})
+		l.inventory.SecurityGroups().ForgetRules(labNodeGroup)
+		r := l.bound.Networking
+		unknown := true
+		r.Client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
 			List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
 				if !unknown {
 					return c.List(ctx, list, opts...)
 				}
 				unknown = false
 				if reviewed {
-					r.review(ctx)
+					r.Review(ctx)
 				}
 				return errors.New("not synced")
 			},
 		})
-		r.bring(t.Context(), labNodeGroup)
-		if again := r.groups.Has(labNodeGroup); again != reviewed {
+		groups := r.Queues()[1]
+		groups.AddNow(labNodeGroup)
+		key, _, _ := groups.Next()
+		groups.Run(t.Context(), key)
+		if _, _, again := groups.Next(); again != reviewed {
 			t.Errorf("%s: looked at again: %t", name, again)
 		}
 	}

@@ -23,7 +23,7 @@ import (
 func TestTargetsStayWhenEndpointSlicesVanishWhilePodsServe(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, account.Profile{}, labService("web"))
-	l.bound.registry.Brake = brake.New(1, l.clock.Now)
+	l.bound.Registry.Brake = brake.New(1, l.clock.Now)
 	arns := []string{l.targetGroup(elbtypes.TargetTypeEnumIp), l.otherGroup()}
 	for i, arn := range arns {
 		b := labBinding(arn, v1beta1.TargetTypeIP)
@@ -69,7 +69,7 @@ func TestTargetsStayWhenEndpointSlicesVanishWhilePodsServe(t *testing.T) {
 		want  []string
 	}{{beats, nil}, {ends, []string{"bound-1"}}} {
 		q := &wokenBindings{}
-		l.bound.podEvent().Update(t.Context(), event.UpdateEvent{ObjectOld: pod, ObjectNew: c.after}, q)
+		l.bound.PodEvent().Update(t.Context(), event.UpdateEvent{ObjectOld: pod, ObjectNew: c.after}, q)
 		if !slices.Equal(q.names, c.want) {
 			t.Errorf("a pod wakes %v, want %v", q.names, c.want)
 		}
@@ -85,7 +85,7 @@ func TestTargetsStayWhenEndpointSlicesVanishWhilePodsServe(t *testing.T) {
 	b.Annotations = map[string]string{naming.AllowDeregistration: "true"}
 	l.must(l.client.Update(t.Context(), b))
 	l.settle()
-	if got := l.targets(arns[1]); len(got) != 0 || l.bound.registry.Brake.Held() != 0 {
+	if got := l.targets(arns[1]); len(got) != 0 || l.bound.Registry.Brake.Held() != 0 {
 		t.Errorf("registered after consent: %v", got)
 	}
 }

@@ -23,6 +23,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/controller/binding"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/naming"
@@ -71,7 +72,7 @@ func TestABindingDeregistersOnlyItsOwnTargetsWhileOthersMayServeTheGroupUnseen(t
 		"it serves":     {func(*lab) {}, []string{"10.0.128.50:8080", theirTarget}},
 		"its pod moves": {func(l *lab) { l.move("10.0.128.50", "10.0.128.51") }, []string{"10.0.128.51:8080", theirTarget}},
 		"its pod moves, and what is registered is read again": {func(l *lab) {
-			l.bound.registry.Distrust(l.sim.Resources().TargetGroups[0].ARN)
+			l.bound.Registry.Distrust(l.sim.Resources().TargetGroups[0].ARN)
 			l.settle()
 			l.move("10.0.128.50", "10.0.128.51")
 		}, []string{"10.0.128.51:8080", theirTarget}},
@@ -141,7 +142,7 @@ func TestWhatAnEarlierProcessRegisteredIsOursIfItSawTheSameNamespace(t *testing.
 			c.before(l)
 			l.settle()
 			l.end()
-			l.elsewhere = newElsewhere(unlistable(l.client), "shop", l.clock.Now, logr.Discard())
+			l.elsewhere = binding.NewOtherNamespaces(unlistable(l.client), "shop", l.clock.Now, logr.Discard())
 			l.elsewhere.Proceed()
 			l.move("10.0.128.50", "10.0.128.51")
 			l.restart()
@@ -194,7 +195,7 @@ func TestAnAnswerAboutOtherNamespacesServesOnWhileTheAPIServerGivesNone(t *testi
 					return nil
 				}
 				live := &answers{list: answer}
-				e := newElsewhere(live, "shop", time.Now, logr.Discard())
+				e := binding.NewOtherNamespaces(live, "shop", time.Now, logr.Discard())
 				var news atomic.Int32
 				e.OnChange = func(context.Context) { news.Add(1) }
 				ctx, stop := context.WithCancel(t.Context())
@@ -203,8 +204,8 @@ func TestAnAnswerAboutOtherNamespacesServesOnWhileTheAPIServerGivesNone(t *testi
 				check := func(when string, seen int, complete bool) {
 					t.Helper()
 					began := time.Now()
-					list, all := e.bindings(ctx)
-					if len(list) != seen || all != complete || len(e.of(ctx, "arn:theirs")) != seen || e.needsRules(ctx) == complete {
+					list, all := e.List(ctx)
+					if len(list) != seen || all != complete || len(e.Of(ctx, "arn:theirs")) != seen || e.MayNeedRules(ctx) == complete {
 						t.Errorf("%s: %d bindings, complete %v", when, len(list), all)
 					}
 					if took := time.Since(began); took > 0 {
@@ -219,12 +220,12 @@ func TestAnAnswerAboutOtherNamespacesServesOnWhileTheAPIServerGivesNone(t *testi
 					t.Errorf("told %d times of the same answer", news.Load())
 				}
 				live.set(fail)
-				time.Sleep(elsewhereCurrent + reads.ListTimeout + time.Second)
+				time.Sleep(binding.Lifetime + reads.ListTimeout + time.Second)
 				check("unanswered for a while", 1, false)
 				time.Sleep(reads.OtherNamespacesLife)
 				check("unanswered for long", 0, false)
 				live.set(answer)
-				time.Sleep(elsewhereInterval + reads.ListTimeout)
+				time.Sleep(binding.PollInterval + reads.ListTimeout)
 				check("answered at last", 1, true)
 				if news.Load() != 2 {
 					t.Errorf("told %d times", news.Load())
@@ -239,13 +240,13 @@ func TestAnAnswerAboutOtherNamespacesServesOnWhileTheAPIServerGivesNone(t *testi
 func TestTheFirstPassesWaitAMomentForAnAnswerAboutOtherNamespaces(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		e := newElsewhere(&answers{list: func(ctx context.Context, _ *v1beta1.TargetGroupBindingList) error { <-ctx.Done(); return ctx.Err() }}, "shop", time.Now, logr.Discard())
+		e := binding.NewOtherNamespaces(&answers{list: func(ctx context.Context, _ *v1beta1.TargetGroupBindingList) error { <-ctx.Done(); return ctx.Err() }}, "shop", time.Now, logr.Discard())
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); _ = e.Start(ctx) }()
 		for _, want := range []time.Duration{reads.FirstListWait, 0} {
 			began := time.Now()
-			if list, complete := e.bindings(ctx); complete || len(list) > 0 || time.Since(began) != want {
+			if list, complete := e.List(ctx); complete || len(list) > 0 || time.Since(began) != want {
 				t.Errorf("complete %v after %v, want %v", complete, time.Since(began), want)
 			}
 		}

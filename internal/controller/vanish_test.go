@@ -164,8 +164,8 @@ func TestTargetsStayRegisteredWhenAllBindingsAreDeletedAndMadeAgain(t *testing.T
 	l.ingresses.Bindings.NoteDeleted(&gone)
 	l.settle(implicit("front"))
 	l.drain(time.Hour)
-	if w := l.writes(mark); len(w) > 0 || l.served() != tg || len(l.bound.drains.due) > 0 || rules() != permissions {
-		t.Errorf("written: %v; %d permissions, want %d; waiting %v", w, rules(), permissions, l.bound.drains.due)
+	if w := l.writes(mark); len(w) > 0 || l.served() != tg || l.bound.Drains.Len() > 0 || rules() != permissions {
+		t.Errorf("written: %v; %d permissions, want %d; waiting %d", w, rules(), permissions, l.bound.Drains.Len())
 	}
 }
 
@@ -182,7 +182,7 @@ func TestTheRulesOfADeletedBindingGoWithItsTargetGroup(t *testing.T) {
 	l.must(l.client.Delete(t.Context(), labIngress("front", nil, "web")))
 	l.settle(implicit("front"))
 	l.drain(time.Hour)
-	if len(l.bound.drains.due) > 0 || l.balancers() != 0 {
-		t.Errorf("waiting %v, %d load balancers", l.bound.drains.due, l.balancers())
+	if l.bound.Drains.Len() > 0 || l.balancers() != 0 {
+		t.Errorf("waiting %d, %d load balancers", l.bound.Drains.Len(), l.balancers())
 	}
 }

@@ -1,4 +1,4 @@
-package controller
+package binding
 
 import (
 	"context"
@@ -17,13 +17,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// endpoints resolves what the binding wants registered. A Service that is proven not to exist, or lacks the port, wants nothing; if
+// Endpoints resolves what the binding wants registered. A Service that is proven not to exist, or lacks the port, wants nothing; if
 // a mistake hides what is wanted, known is false.
 // An error is one of reading, and says nothing of what is wanted: a Service that could not be looked for may well exist.
-func (b *targetBindings) endpoints(ctx context.Context, o *v1beta1.TargetGroupBinding) (wanted []targets.Endpoint, found diag.List, known bool, err error) {
+func (b *Reconciler) Endpoints(ctx context.Context, o *v1beta1.TargetGroupBinding) (wanted []targets.Endpoint, found diag.List, known bool, err error) {
 	ref := o.Spec.ServiceRef
 	svc := &corev1.Service{}
-	absence, err := (reads.ConfirmingReader{Cache: b.client, Live: b.live}).Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: ref.Name}, svc)
+	absence, err := (reads.ConfirmingReader{Cache: b.Client, Live: b.APIReader}).Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: ref.Name}, svc)
 	switch {
 	case absence.Proven():
 		return nil, diag.List{diag.New(kube.BindingObject(o), "spec.serviceRef.name", diag.ServiceMissing,
@@ -43,17 +43,17 @@ func (b *targetBindings) endpoints(ctx context.Context, o *v1beta1.TargetGroupBi
 	return b.nodeEndpoints(ctx, o, svc, port)
 }
 
-func (b *targetBindings) podEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) ([]targets.Endpoint, error) {
+func (b *Reconciler) podEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) ([]targets.Endpoint, error) {
 	var list discoveryv1.EndpointSliceList
-	if err := b.client.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingFields{slicesByService: o.Spec.ServiceRef.Name}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := b.Client.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingFields{SlicesByService: o.Spec.ServiceRef.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("reading the EndpointSlices of Service %s/%s: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
 	}
-	if len(list.Items) == 0 && b.live != nil {
+	if len(list.Items) == 0 && b.APIReader != nil {
 		// Kubernetes keeps an EndpointSlice for every Service with a selector, also without pods: that there is none may be the
 		// cache's delay, and would deregister everything.
 		ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
 		defer cancel()
-		if err := b.live.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: o.Spec.ServiceRef.Name}); err != nil {
+		if err := b.APIReader.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: o.Spec.ServiceRef.Name}); err != nil {
 			return nil, fmt.Errorf("the cache has no EndpointSlice of Service %s/%s, and the API server was asked: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
 		}
 	}
@@ -61,12 +61,12 @@ func (b *targetBindings) podEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	for i := range list.Items {
 		slicesOf = append(slicesOf, &list.Items[i])
 	}
-	cache := &missingNodes{clusterCache: clusterCache{ctx, b.client}}
-	defer func() { b.missing.note(client.ObjectKeyFromObject(o), cache.names) }()
-	return targets.PodEndpoints(cache, port, slicesOf, *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6, b.failOpen), nil
+	cache := &missingNodesReader{Cluster: kube.Cluster{Context: ctx, Reader: b.Client}}
+	defer func() { b.missingNodes.note(client.ObjectKeyFromObject(o), cache.names) }()
+	return targets.PodEndpoints(cache, port, slicesOf, *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6, b.FailOpen), nil
 }
 
-func (b *targetBindings) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service, port corev1.ServicePort) (wanted []targets.Endpoint, found diag.List, known bool, err error) {
+func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, svc *corev1.Service, port corev1.ServicePort) (wanted []targets.Endpoint, found diag.List, known bool, err error) {
 	fail := func(path, text, remedy string) ([]targets.Endpoint, diag.List, bool, error) {
 		return nil, diag.List{diag.New(kube.BindingObject(o), path, diag.InvalidBinding, text, remedy)}, false, nil
 	}
@@ -77,14 +77,14 @@ func (b *targetBindings) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGro
 		return fail("spec.serviceRef.port", fmt.Sprintf("service %s/%s has no node port for port %d", svc.Namespace, svc.Name, port.Port), "allow node ports on the Service, or use ip targets")
 	}
 	var list corev1.NodeList
-	if err := b.client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+	if err := b.Client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, nil, false, fmt.Errorf("reading the nodes: %w", err)
 	}
 	nodes := make([]*corev1.Node, 0, len(list.Items))
 	for i := range list.Items {
 		nodes = append(nodes, &list.Items[i])
 	}
-	endpoints, skipped, err := targets.NodeEndpoints(nodes, o.Spec.NodeSelector, port.NodePort, b.failOpen)
+	endpoints, skipped, err := targets.NodeEndpoints(nodes, o.Spec.NodeSelector, port.NodePort, b.FailOpen)
 	if err != nil {
 		return fail("spec.nodeSelector", err.Error(), "correct the selector")
 	}
@@ -96,13 +96,13 @@ func (b *targetBindings) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGro
 	return endpoints, found, true, nil
 }
 
-// zones tells the zone to send for addresses outside the target group's VPC ("all"); nil for instances, whose zone AWS knows. Of a
+// Zones gives the zone to send for addresses outside the target group's VPC ("all"); nil for instances, whose zone AWS knows. Of a
 // VPC that is not known yet all addresses are taken to be inside. It does not wait for AWS, see network.Network.VPCAtHand.
-func (b *targetBindings) zones(ctx context.Context, o *v1beta1.TargetGroupBinding) (zone func(targets.Endpoint) string, known bool) {
+func (b *Reconciler) Zones(ctx context.Context, o *v1beta1.TargetGroupBinding) (zone func(targets.Endpoint) string, known bool) {
 	if *o.Spec.TargetType != v1beta1.TargetTypeIP {
 		return nil, true
 	}
-	vpc, known := b.inventory.VPCAtHand(ctx, o.Spec.VpcID)
+	vpc, known := b.Inventory.VPCAtHand(ctx, o.Spec.VpcID)
 	if !known {
 		return nil, false
 	}
@@ -120,29 +120,13 @@ func (b *targetBindings) zones(ctx context.Context, o *v1beta1.TargetGroupBindin
 	}, true
 }
 
-// homeZone tells the zone of the node that a pod runs on; empty if nobody knows.
-func (b *targetBindings) homeZone(ctx context.Context) func(targets.Endpoint) string {
+// homeZone gives the zone of the node that a pod runs on; empty if it is not known.
+func (b *Reconciler) homeZone(ctx context.Context) func(targets.Endpoint) string {
 	return func(e targets.Endpoint) string {
-		node, ok := clusterCache{ctx, b.client}.Node(e.Node)
+		node, ok := kube.Cluster{Context: ctx, Reader: b.Client}.Node(e.Node)
 		if !ok {
 			return ""
 		}
 		return node.Labels[corev1.LabelTopologyZone]
 	}
-}
-
-// clusterCache answers endpoint resolution from the informer caches.
-type clusterCache struct {
-	ctx    context.Context //nolint:containedctx // lives as long as one pass
-	reader client.Reader
-}
-
-func (c clusterCache) Pod(namespace, name string) (*corev1.Pod, bool) {
-	p := &corev1.Pod{}
-	return p, c.reader.Get(c.ctx, client.ObjectKey{Namespace: namespace, Name: name}, p) == nil
-}
-
-func (c clusterCache) Node(name string) (*corev1.Node, bool) {
-	n := &corev1.Node{}
-	return n, c.reader.Get(c.ctx, client.ObjectKey{Name: name}, n) == nil
 }

@@ -1,4 +1,4 @@
-package controller
+package networking
 
 import (
 	"context"
@@ -18,8 +18,8 @@ import (
 )
 
 // needs are the permissions that a binding needs of each security group of its endpoints. If the groups of some endpoints, or what its
-// networking means, cannot be told, placed is false, unclear are all rules that it may need anywhere, and found tells why.
-func (r *rules) needs(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) (need map[string][]stack.Permission, unclear []stack.Permission, found diag.List, placed bool) {
+// networking means, are not known, placed is false, unclear are all rules that it may need anywhere, and found says why.
+func (r *Reconciler) needs(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) (need map[string][]stack.Permission, unclear []stack.Permission, found diag.List, placed bool) {
 	byGroup, lost, err := r.groupsOf(ctx, o, endpoints)
 	need = map[string][]stack.Permission{}
 	var mistakes []mistake
@@ -55,9 +55,9 @@ func joinOnce(errs []error) error {
 	return errors.Join(out...)
 }
 
-// permissions are the rules that the binding's networking asks of one group, for the endpoints behind it. Of what cannot be told,
+// permissions are the rules that the binding's networking asks of one group, for the endpoints behind it. Of what is not known,
 // because of a mistake or as the port is one by name and no endpoint is known, unclear are all rules that it may stand for.
-func (r *rules) permissions(ctx context.Context, o *v1beta1.TargetGroupBinding, members []targets.Endpoint) (perms, unclear []stack.Permission, mistakes []mistake) {
+func (r *Reconciler) permissions(ctx context.Context, o *v1beta1.TargetGroupBinding, members []targets.Endpoint) (perms, unclear []stack.Permission, mistakes []mistake) {
 	for i, rule := range o.Spec.Networking.Ingress {
 		at := fmt.Sprintf("spec.networking.ingress[%d]", i)
 		ports := rule.Ports
@@ -80,7 +80,7 @@ func (r *rules) permissions(ctx context.Context, o *v1beta1.TargetGroupBinding, 
 				switch {
 				case err != nil:
 					mistakes = append(mistakes, mistake{fmt.Sprintf("%s.from[%d]", at, k), err.Error(), "correct the peer: an ipBlock with a cidr, or a securityGroup with its groupID"})
-					unclear = append(unclear, fromAnybody(protocol, may)...)
+					unclear = append(unclear, fromAnywhere(protocol, may)...)
 					continue
 				case unknown:
 					unclear = append(unclear, all...)
@@ -93,8 +93,8 @@ func (r *rules) permissions(ctx context.Context, o *v1beta1.TargetGroupBinding, 
 	return perms, unclear, mistakes
 }
 
-// fromAnybody stands for rules whose source nobody knows.
-func fromAnybody(protocol string, ports []secgroup.Ports) []stack.Permission {
+// fromAnywhere stands for rules whose source is not known.
+func fromAnywhere(protocol string, ports []secgroup.Ports) []stack.Permission {
 	out := make([]stack.Permission, 0, len(ports))
 	for _, p := range ports {
 		out = append(out, stack.Permission{Protocol: protocol, FromPort: p.From, ToPort: p.To})
@@ -120,7 +120,7 @@ func protocolOf(p v1beta1.NetworkingPort) string {
 }
 
 // portNumbers are the ports that a networking port stands for: itself, all, or what the pods call by that name, as far as they do.
-func (r *rules) portNumbers(ctx context.Context, o *v1beta1.TargetGroupBinding, p v1beta1.NetworkingPort, members []targets.Endpoint) (out []secgroup.Ports, wrong mistake) {
+func (r *Reconciler) portNumbers(ctx context.Context, o *v1beta1.TargetGroupBinding, p v1beta1.NetworkingPort, members []targets.Endpoint) (out []secgroup.Ports, wrong mistake) {
 	switch {
 	case p.Port == nil:
 		return []secgroup.Ports{{From: 0, To: 65535}}, mistake{}
@@ -131,7 +131,7 @@ func (r *rules) portNumbers(ctx context.Context, o *v1beta1.TargetGroupBinding, 
 	}
 	var without []string
 	for _, e := range members {
-		pod, ok := clusterCache{ctx, r.client}.Pod(e.Namespace, e.Pod)
+		pod, ok := kube.Cluster{Context: ctx, Reader: r.Client}.Pod(e.Namespace, e.Pod)
 		if !ok {
 			continue
 		}

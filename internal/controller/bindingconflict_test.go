@@ -60,7 +60,7 @@ func TestOfTwoBindingsOfATargetGroupTheOlderServesUntilItGoes(t *testing.T) {
 	l.create(younger)
 	l.settle()
 	woken := &wokenBindings{}
-	l.bound.waker.SetQueue(woken)
+	l.bound.Waker.SetQueue(woken)
 	mark := l.mark()
 	l.must(l.client.Delete(t.Context(), older))
 	l.settle()
@@ -81,10 +81,10 @@ func TestBindingsLookAgainWhenOneOfThemBeginsToShare(t *testing.T) {
 	after := before.DeepCopy()
 	after.ResourceVersion, after.Generation, after.Spec.MultiClusterTargetGroup = "9", 2, true
 	woken := &wokenBindings{}
-	l.bound.waker.SetQueue(woken)
+	l.bound.Waker.SetQueue(woken)
 	q := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
 	defer q.ShutDown()
-	l.bound.bindingEvent().Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, q)
+	l.bound.BindingEvent().Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, q)
 	if !slices.Equal(woken.names, []string{"bound"}) {
 		t.Errorf("woken: %v", woken.names)
 	}
@@ -104,7 +104,7 @@ func TestOfTwoBindingsThatNameATargetGroupTheOlderServesAndTheOtherIsToldOnce(t 
 	l.settle()
 	l.toldOnce("a-second FailedReconcile: Failed reconcile due to TargetGroup " + arn + " is already bound to TargetGroupBinding shop/bound, which is older")
 	woken := &wokenBindings{}
-	l.bound.waker.SetQueue(woken)
+	l.bound.Waker.SetQueue(woken)
 	l.must(l.client.Delete(t.Context(), older))
 	l.settle()
 	if l.get(younger, "a-second"); !ready(younger) || !slices.Contains(woken.names, "a-second") {
@@ -120,7 +120,7 @@ func TestABindingThatCannotBeCompletedIsToldSoAndTriedSeldom(t *testing.T) {
 	b.Spec.TargetGroupName, b.Finalizers = "theirs", []string{naming.BindingFinalizer}
 	l.create(b)
 	direct := l.client
-	l.bound.client = interceptor.NewClient(direct.(client.WithWatch), interceptor.Funcs{
+	l.bound.Client = interceptor.NewClient(direct.(client.WithWatch), interceptor.Funcs{
 		Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
 			return apierrors.NewForbidden(schema.GroupResource{Resource: "targetgroupbindings"}, "bound", errors.New("a policy"))
 		},
@@ -134,7 +134,7 @@ func TestABindingThatCannotBeCompletedIsToldSoAndTriedSeldom(t *testing.T) {
 	if l.get(b, "bound"); meta.FindStatusCondition(b.Status.Conditions, "Ready").Reason != "BindingNotCompleted" {
 		t.Errorf("%+v", b.Status.Conditions)
 	}
-	l.bound.client = direct
+	l.bound.Client = direct
 	_, err := l.round()
 	l.must(err)
 	l.settle()
@@ -175,7 +175,7 @@ func TestTargetsStayForABindingThatNamesTheTargetGroupAndWaits(t *testing.T) {
 			c.change(waiting)
 			l.create(waiting)
 			direct := l.client
-			l.bound.client = interceptor.NewClient(direct.(client.WithWatch), interceptor.Funcs{
+			l.bound.Client = interceptor.NewClient(direct.(client.WithWatch), interceptor.Funcs{
 				Patch: func(ctx context.Context, inner client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
 					if x, ok := o.(*v1beta1.TargetGroupBinding); ok && x.Name == "waiting" && x.Spec.TargetGroupARN != "" {
 						return apierrors.NewForbidden(schema.GroupResource{Resource: "targetgroupbindings"}, "waiting", errors.New("bound already"))
@@ -186,7 +186,7 @@ func TestTargetsStayForABindingThatNamesTheTargetGroupAndWaits(t *testing.T) {
 			_, err := l.round()
 			l.must(err)
 			woken := &wokenBindings{}
-			l.bound.waker.SetQueue(woken)
+			l.bound.Waker.SetQueue(woken)
 			mark := l.mark()
 			l.must(l.client.Delete(t.Context(), b))
 			if c.goes {
@@ -204,7 +204,7 @@ func TestTargetsStayForABindingThatNamesTheTargetGroupAndWaits(t *testing.T) {
 			if !c.stay {
 				return
 			}
-			l.bound.client = direct
+			l.bound.Client = direct
 			_, err = l.round() // it is completed
 			l.must(err)
 			l.settle()

@@ -1,4 +1,4 @@
-package controller
+package networking
 
 import (
 	"context"
@@ -28,7 +28,7 @@ func TestWhatIsOpenedAndClosedForTargetsIsLoggedBeforeItIsDone(t *testing.T) {
 		}}},
 	}}
 	ran := false
-	ruleLog(log, func(context.Context, plan.Plan) apply.Result {
+	LogRules(log, func(context.Context, plan.Plan) apply.Result {
 		ran = len(lines) == 1
 		return apply.Result{}
 	})(t.Context(), p)

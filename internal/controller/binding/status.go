@@ -1,4 +1,4 @@
-package controller
+package binding
 
 import (
 	"context"
@@ -21,25 +21,25 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
-// bindingStatuses writes the status of TargetGroupBindings beside the passes over them: a pass ends with its calls to AWS, however long the API server
-// takes. Of what passes have to tell of a binding the latest is written. It is safe for concurrent use.
-type bindingStatuses struct {
-	client client.Client
+// StatusWriter writes the status of TargetGroupBindings beside the passes over them: a pass ends with its calls to AWS, however long the API server
+// takes. Of what passes report of a binding the latest is written. It is safe for concurrent use.
+type StatusWriter struct {
+	Client client.Client
 	now    func() time.Time
 	spent  func() (end func())                // measures a write
-	wake   func(binding types.NamespacedName) // the API server begins or ends to refuse its status
+	Wake   func(binding types.NamespacedName) // the API server begins or ends to refuse its status
 	log    logr.Logger
 
-	writing *queue.Keyed // by namespace and name
+	Queue *queue.Keyed // by namespace and name
 
 	mu    sync.Mutex
-	of    map[types.NamespacedName]*bindingStatus
+	of    map[types.NamespacedName]*pendingStatus
 	keys  map[string]types.NamespacedName // as writing knows them
 	swept time.Time
 }
 
-// bindingStatus is what is to be written of a binding.
-type bindingStatus struct {
+// pendingStatus is what is to be written of a binding.
+type pendingStatus struct {
 	uid        types.UID
 	generation int64
 	ready      metav1.Condition
@@ -51,18 +51,19 @@ type bindingStatus struct {
 // statusTimeout bounds a write of a status.
 const statusTimeout = 20 * time.Second
 
-func newBindingStatuses(c client.Client, now func() time.Time, spent func() func(), log logr.Logger) *bindingStatuses {
-	s := &bindingStatuses{
-		client: c, now: now, spent: spent, log: log, wake: func(types.NamespacedName) {},
-		of: map[types.NamespacedName]*bindingStatus{}, keys: map[string]types.NamespacedName{},
+// NewStatusWriter makes a writer; spent measures each write.
+func NewStatusWriter(c client.Client, now func() time.Time, spent func() func(), log logr.Logger) *StatusWriter {
+	s := &StatusWriter{
+		Client: c, now: now, spent: spent, log: log, Wake: func(types.NamespacedName) {},
+		of: map[types.NamespacedName]*pendingStatus{}, keys: map[string]types.NamespacedName{},
 	}
-	s.writing = queue.NewKeyed(queue.FirstRetry, now, s.write)
-	s.writing.Pauses.Longest = queue.LongestAPIPause
+	s.Queue = queue.NewKeyed(queue.FirstRetry, now, s.write)
+	s.Queue.Pauses.Longest = queue.LongestAPIPause
 	return s
 }
 
 // Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only.
-func (s *bindingStatuses) Start(ctx context.Context) error { return s.writing.Start(ctx) }
+func (s *StatusWriter) Start(ctx context.Context) error { return s.Queue.Start(ctx) }
 
 // readyOf says which generation was carried out, and whether the binding is ready.
 func readyOf(o *v1beta1.TargetGroupBinding, found diag.List) metav1.Condition {
@@ -76,8 +77,8 @@ func readyOf(o *v1beta1.TargetGroupBinding, found diag.List) metav1.Condition {
 	return ready
 }
 
-// put has the status of a binding written that follows from what a pass found. It returns why the last attempt at it failed, if it did.
-func (s *bindingStatuses) put(o *v1beta1.TargetGroupBinding, found diag.List) error {
+// Set has the status of a binding written that follows from what a pass found. It returns why the last attempt at it failed, if it did.
+func (s *StatusWriter) Set(o *v1beta1.TargetGroupBinding, found diag.List) error {
 	key, ready := client.ObjectKeyFromObject(o), readyOf(o, found)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,16 +98,16 @@ func (s *bindingStatuses) put(o *v1beta1.TargetGroupBinding, found diag.List) er
 			s.drop(key)
 			return nil
 		}
-		x = &bindingStatus{uid: o.UID}
+		x = &pendingStatus{uid: o.UID}
 		s.of[key], s.keys[key.String()] = x, key
 	}
 	x.generation, x.ready = o.Generation, ready
-	s.writing.AddNow(key.String())
+	s.Queue.AddNow(key.String())
 	return x.err
 }
 
 // stands reports whether a status was written so lately that the cache may not show it yet.
-func (x *bindingStatus) stands(now time.Time) bool {
+func (x *pendingStatus) stands(now time.Time) bool {
 	return x.written != nil && now.Sub(x.at) < reads.CacheLag
 }
 
@@ -120,26 +121,33 @@ func withReady(before v1beta1.TargetGroupBindingStatus, generation int64, ready 
 	return out
 }
 
+// Len counts what is kept of bindings.
+func (s *StatusWriter) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.of) + len(s.keys)
+}
+
 // forget drops what was to be written of a binding that is gone.
-func (s *bindingStatuses) forget(key types.NamespacedName) {
+func (s *StatusWriter) forget(key types.NamespacedName) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drop(key)
 }
 
 // drop is forget with the lock held.
-func (s *bindingStatuses) drop(key types.NamespacedName) {
+func (s *StatusWriter) drop(key types.NamespacedName) {
 	delete(s.of, key)
 	delete(s.keys, key.String())
 }
 
 // sweep lets go, now and then, of what was written and is in the cache by now. The lock is held.
-func (s *bindingStatuses) sweep(now time.Time) {
+func (s *StatusWriter) sweep(now time.Time) {
 	if now.Sub(s.swept) < reads.CacheLag {
 		return
 	}
 	s.swept = now
-	maps.DeleteFunc(s.of, func(key types.NamespacedName, x *bindingStatus) bool {
+	maps.DeleteFunc(s.of, func(key types.NamespacedName, x *pendingStatus) bool {
 		done := x.written != nil && x.err == nil && !x.stands(now)
 		if done {
 			delete(s.keys, key.String())
@@ -149,7 +157,7 @@ func (s *bindingStatuses) sweep(now time.Time) {
 }
 
 // write brings the status of a binding to what it is to be.
-func (s *bindingStatuses) write(ctx context.Context, id string) queue.Retry {
+func (s *StatusWriter) write(ctx context.Context, id string) queue.Retry {
 	s.mu.Lock()
 	key := s.keys[id]
 	x := s.of[key]
@@ -163,7 +171,7 @@ func (s *bindingStatuses) write(ctx context.Context, id string) queue.Retry {
 
 	defer s.spent()()
 	o := &v1beta1.TargetGroupBinding{}
-	if err := s.client.Get(ctx, key, o); err != nil || o.UID != job.uid {
+	if err := s.Client.Get(ctx, key, o); err != nil || o.UID != job.uid {
 		return s.wrote(ctx, key, job, nil, err)
 	}
 	if stands {
@@ -177,14 +185,14 @@ func (s *bindingStatuses) write(ctx context.Context, id string) queue.Retry {
 	}
 	bounded, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
-	return s.wrote(ctx, key, job, want, s.client.Status().Patch(bounded, o, client.MergeFrom(before)))
+	return s.wrote(ctx, key, job, want, s.Client.Status().Patch(bounded, o, client.MergeFrom(before)))
 }
 
 // wrote takes over the end of an attempt; without a status the binding that it was for is gone.
-func (s *bindingStatuses) wrote(ctx context.Context, key types.NamespacedName, job bindingStatus, status *v1beta1.TargetGroupBindingStatus, err error) queue.Retry {
+func (s *StatusWriter) wrote(ctx context.Context, key types.NamespacedName, job pendingStatus, status *v1beta1.TargetGroupBindingStatus, err error) queue.Retry {
 	s.mu.Lock()
 	x := s.of[key]
-	if ctx.Err() != nil || x == nil || x.uid != job.uid { // whoever asked for another one has it written
+	if ctx.Err() != nil || x == nil || x.uid != job.uid { // another request has it written
 		s.mu.Unlock()
 		return queue.Retry{}
 	}
@@ -202,7 +210,7 @@ func (s *bindingStatuses) wrote(ctx context.Context, key types.NamespacedName, j
 		s.log.Info("the status of a binding is not written; it is tried again", "binding", key.String(), "cause", err.Error())
 	}
 	if (err != nil) != failed {
-		s.wake(key)
+		s.Wake(key)
 	}
 	return queue.Retry{Failed: err != nil}
 }

@@ -1,4 +1,4 @@
-package controller
+package binding
 
 import (
 	"context"
@@ -13,23 +13,23 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// claimMaps keeps, in a ConfigMap per binding, which targets of a group that is shared among clusters are this cluster's. It
+// ConfigMaps keeps, in a ConfigMap per binding, which targets of a group that is shared among clusters are this cluster's. It
 // is read once per binding and life, past the cache, which would otherwise watch every ConfigMap of the cluster.
-type claimMaps struct {
-	read  client.Reader
-	write client.Client
+type ConfigMaps struct {
+	Reader client.Reader
+	Writer client.Client
 
 	mu    sync.Mutex
 	known map[stack.ID]bool // those of which this process knows that they exist
 }
 
-// claimsKey is the entry of the ConfigMap: targets, joined by commas.
-const claimsKey = "targets"
+// targetsKey is the entry of the ConfigMap: targets, joined by commas.
+const targetsKey = "targets"
 
 // Load implements targets.Claims.
-func (c *claimMaps) Load(ctx context.Context, binding stack.ID) (keys []string, known bool, err error) {
+func (c *ConfigMaps) Load(ctx context.Context, binding stack.ID) (keys []string, known bool, err error) {
 	m := &corev1.ConfigMap{}
-	err = c.read.Get(ctx, client.ObjectKey{Namespace: binding.Namespace, Name: naming.ClaimsConfigMap(binding.Name)}, m)
+	err = c.Reader.Get(ctx, client.ObjectKey{Namespace: binding.Namespace, Name: naming.ClaimsConfigMap(binding.Name)}, m)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, false, nil
@@ -37,16 +37,16 @@ func (c *claimMaps) Load(ctx context.Context, binding stack.ID) (keys []string, 
 		return nil, false, err
 	}
 	c.mark(binding, true)
-	return strings.FieldsFunc(m.Data[claimsKey], func(r rune) bool { return r == ',' }), true, nil
+	return strings.FieldsFunc(m.Data[targetsKey], func(r rune) bool { return r == ',' }), true, nil
 }
 
 // Save implements targets.Claims. The last writer wins, as there is one per binding.
-func (c *claimMaps) Save(ctx context.Context, binding stack.ID, keys []string) error {
-	m := &corev1.ConfigMap{Data: map[string]string{claimsKey: strings.Join(keys, ",")}}
+func (c *ConfigMaps) Save(ctx context.Context, binding stack.ID, keys []string) error {
+	m := &corev1.ConfigMap{Data: map[string]string{targetsKey: strings.Join(keys, ",")}}
 	m.Namespace, m.Name = binding.Namespace, naming.ClaimsConfigMap(binding.Name)
-	err := c.write.Update(ctx, m)
+	err := c.Writer.Update(ctx, m)
 	if apierrors.IsNotFound(err) {
-		err = c.write.Create(ctx, m)
+		err = c.Writer.Create(ctx, m)
 	}
 	if err == nil {
 		c.mark(binding, true)
@@ -54,25 +54,25 @@ func (c *claimMaps) Save(ctx context.Context, binding stack.ID, keys []string) e
 	return err
 }
 
-// drop deletes what is kept for a binding.
-func (c *claimMaps) drop(ctx context.Context, binding stack.ID) error {
+// Delete deletes what is kept for a binding.
+func (c *ConfigMaps) Delete(ctx context.Context, binding stack.ID) error {
 	m := &corev1.ConfigMap{}
 	m.Namespace, m.Name = binding.Namespace, naming.ClaimsConfigMap(binding.Name)
-	if err := client.IgnoreNotFound(c.write.Delete(ctx, m)); err != nil {
+	if err := client.IgnoreNotFound(c.Writer.Delete(ctx, m)); err != nil {
 		return err
 	}
 	c.mark(binding, false)
 	return nil
 }
 
-// kept reports whether this process knows that something is kept for a binding.
-func (c *claimMaps) kept(binding stack.ID) bool {
+// Exists reports whether this process knows that something is kept for a binding.
+func (c *ConfigMaps) Exists(binding stack.ID) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.known[binding]
 }
 
-func (c *claimMaps) mark(binding stack.ID, kept bool) {
+func (c *ConfigMaps) mark(binding stack.ID, kept bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.known == nil {

@@ -1,4 +1,4 @@
-package controller
+package binding
 
 import (
 	"slices"
@@ -19,7 +19,7 @@ func TestClaimsAreKeptInAConfigMapAsEver(t *testing.T) {
 		t.Fatal(err)
 	}
 	k := fake.NewClientBuilder().WithScheme(scheme).Build()
-	c := &claimMaps{read: k, write: k}
+	c := &ConfigMaps{Reader: k, Writer: k}
 	ctx, id := t.Context(), stack.ID{Namespace: "shop", Name: "k8s-default-web-0123456789"}
 	if _, known, err := c.Load(ctx, id); known || err != nil {
 		t.Fatalf("before anything was saved: %t, %v", known, err)
@@ -37,7 +37,7 @@ func TestClaimsAreKeptInAConfigMapAsEver(t *testing.T) {
 		t.Errorf("%v: %v", err, m.Data)
 	}
 	for range 2 {
-		if err := c.drop(ctx, id); err != nil || c.kept(id) {
+		if err := c.Delete(ctx, id); err != nil || c.Exists(id) {
 			t.Errorf("dropping: %v", err)
 		}
 	}

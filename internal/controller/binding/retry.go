@@ -1,4 +1,4 @@
-package controller
+package binding
 
 import (
 	"slices"
@@ -14,14 +14,14 @@ import (
 // Pauses between attempts at targets that AWS did not take: of what may pass by itself, such as a time-out or an error of the
 // service, and of what stays until something is changed, such as a permission.
 var (
-	passingFailure = backoff.Policy{First: 200 * time.Millisecond, Longest: 30 * time.Second, Jitter: 0.5}
-	lastingFailure = backoff.Policy{First: 15 * time.Second, Longest: 5 * time.Minute}
+	TransientFailure = backoff.Policy{First: 200 * time.Millisecond, Longest: 30 * time.Second, Jitter: 0.5}
+	lastingFailure   = backoff.Policy{First: 15 * time.Second, Longest: 5 * time.Minute}
 )
 
 // retryAfter counts a failure to register or deregister, and is the pause before the next attempt: AWS's own time if it refused
 // for its limits. An address whose zone could not be told yet may be refused for that.
-func (b *targetBindings) retryAfter(binding types.NamespacedName, err error, limited time.Duration, zonesKnown bool) time.Duration {
-	n, pause := b.failures.Failed(binding)
+func (b *Reconciler) retryAfter(binding types.NamespacedName, err error, limited time.Duration, zonesKnown bool) time.Duration {
+	n, pause := b.Failures.Failed(binding)
 	switch {
 	case limited > 0:
 		return limited

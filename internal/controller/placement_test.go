@@ -11,20 +11,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/controller/networking"
 )
 
 func TestABranchInterfaceThatDoesNotExistIsTheProblemOfItsPodAlone(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
 	pods := labPods("a", "10.0.128.40", "10.0.128.50")
-	pods[1].SetAnnotations(map[string]string{podENIAnnotation: `[{"eniId": "eni-0a1de0000000000ff", "privateIp": "10.0.128.40"}]`})
+	pods[1].SetAnnotations(map[string]string{networking.PodENIAnnotation: `[{"eniId": "eni-0a1de0000000000ff", "privateIp": "10.0.128.40"}]`})
 	l.create(append(pods, labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP))...)
 	_, err := l.round()
 	l.must(err)
@@ -36,27 +34,10 @@ func TestABranchInterfaceThatDoesNotExistIsTheProblemOfItsPodAlone(t *testing.T)
 	}
 }
 
-func TestABranchInterfaceIsThatOfThePodsAddressOfEitherFamily(t *testing.T) {
-	t.Parallel()
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: map[string]string{
-		podENIAnnotation: `[{"eniId": "eni-4", "privateIp": "10.0.0.4"}, {"eniId": "eni-6", "privateIp": "10.0.0.6", "ipv6Addr": "2001:db8::6"}]`,
-	}}}
-	plain := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "plain"}}
-	p := &placement{r: &rules{client: fake.NewClientBuilder().WithObjects(pod, plain).Build()}}
-	for _, c := range []struct{ pod, address, want string }{
-		{"web", "10.0.0.4", "eni-4"}, {"web", "10.0.0.6", "eni-6"}, {"web", "2001:db8::6", "eni-6"}, {"web", "10.0.0.5", ""}, {"web", "", ""}, {"plain", "10.0.0.4", ""}, {"nobody", "10.0.0.4", ""},
-	} {
-		e := targets.Endpoint{Target: targets.Target{ID: c.address}, Namespace: "shop", Pod: c.pod}
-		if got := p.branchInterface(t.Context(), e); got != c.want {
-			t.Errorf("%s at %s: %q, want %q", c.pod, c.address, got, c.want)
-		}
-	}
-}
-
 func TestPodsOfAHybridNodeNeedNothingBesideOthersThatDo(t *testing.T) {
 	t.Parallel()
 	onPremises := labNode("b", "eks-hybrid:///us-west-2/demo-cluster/mi-0123456789abcdef0")
-	onPremises.Labels[computeType] = hybrid
+	onPremises.Labels["eks.amazonaws.com/compute-type"] = "hybrid"
 	l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"), onPremises)
 	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
 	l.create(append(slices.Concat(labPods("a", "10.0.128.50", "10.0.128.51"), labPods("b", "192.168.7.7"), []client.Object{labNode("c", "")}, labPods("c")), b)...)

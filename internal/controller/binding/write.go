@@ -1,4 +1,4 @@
-package controller
+package binding
 
 import (
 	"context"
@@ -20,34 +20,34 @@ import (
 	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
-// bindingWrites makes the writes to TargetGroupBindings that passes over them ask for: the finalizer, what completes the spec, and the end of the finalizer. Where
+// ObjectWriter makes the writes to TargetGroupBindings that passes over them ask for: the finalizer, what completes the spec, and the end of the finalizer. Where
 // they are made beside the passes, a pass that needs one ends, and the end of the write brings the binding back: however long the API server takes, it
 // holds up no other binding. It is safe for concurrent use.
-type bindingWrites struct {
-	beside bool // false = a pass makes its writes itself
-	now    func() time.Time
-	wake   func(binding types.NamespacedName) // a write ended, or failed for the first time
-	log    logr.Logger
+type ObjectWriter struct {
+	Async bool // false = a pass makes its writes itself
+	now   func() time.Time
+	Wake  func(binding types.NamespacedName) // a write ended, or failed for the first time
+	log   logr.Logger
 
-	writing *queue.Keyed // by kind of write, namespace and name
+	Queue *queue.Keyed // by kind of write, namespace and name
 
 	mu        sync.Mutex
-	of        map[string]*bindingWrite
+	of        map[string]*pendingWrite
 	protected map[types.NamespacedName]types.UID // bindings that are known to have had our finalizer
 	// groups are the target groups of bindings whose spec is being completed, as they were read.
-	groups map[types.NamespacedName]bindingGroup
+	groups map[types.NamespacedName]knownGroup
 	swept  time.Time
 }
 
-// bindingGroup is a target group, as a version of a binding names it.
-type bindingGroup struct {
+// knownGroup is a target group, as a version of a binding names it.
+type knownGroup struct {
 	uid        types.UID
 	generation int64
 	group      *elbtypes.TargetGroup
 }
 
-// bindingWrite is one that was asked for.
-type bindingWrite struct {
+// pendingWrite is one that was asked for.
+type pendingWrite struct {
 	binding    types.NamespacedName
 	uid        types.UID
 	generation int64
@@ -65,19 +65,20 @@ const (
 	removingFinalizer writeKind = "end "
 )
 
-func newBindingWrites(now func() time.Time, log logr.Logger) *bindingWrites {
-	w := &bindingWrites{now: now, wake: func(types.NamespacedName) {}, log: log, of: map[string]*bindingWrite{}, protected: map[types.NamespacedName]types.UID{}, groups: map[types.NamespacedName]bindingGroup{}}
-	w.writing = queue.NewKeyed(queue.FirstRetry, now, w.write)
+// NewObjectWriter makes a writer whose passes write themselves, until Async is set.
+func NewObjectWriter(now func() time.Time, log logr.Logger) *ObjectWriter {
+	w := &ObjectWriter{now: now, Wake: func(types.NamespacedName) {}, log: log, of: map[string]*pendingWrite{}, protected: map[types.NamespacedName]types.UID{}, groups: map[types.NamespacedName]knownGroup{}}
+	w.Queue = queue.NewKeyed(queue.FirstRetry, now, w.write)
 	return w
 }
 
 // Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only.
-func (w *bindingWrites) Start(ctx context.Context) error { return w.writing.Start(ctx) }
+func (w *ObjectWriter) Start(ctx context.Context) error { return w.Queue.Start(ctx) }
 
 // ask has a write made to a binding as a pass saw it, unless that was asked for, or done so lately that the cache may not show it. It reports whether the write is
 // done, and if not, why the last attempt at it failed.
-func (w *bindingWrites) ask(ctx context.Context, o *v1beta1.TargetGroupBinding, kind writeKind, do func(context.Context) error) (done bool, err error) {
-	if !w.beside {
+func (w *ObjectWriter) ask(ctx context.Context, o *v1beta1.TargetGroupBinding, kind writeKind, do func(context.Context) error) (done bool, err error) {
+	if !w.Async {
 		err := do(ctx)
 		return err == nil, err
 	}
@@ -90,21 +91,21 @@ func (w *bindingWrites) ask(ctx context.Context, o *v1beta1.TargetGroupBinding, 
 	if x != nil && x.uid == o.UID && x.generation == o.Generation && (x.done.IsZero() || w.now().Sub(x.done) < reads.CacheLag) {
 		return !x.done.IsZero(), x.err
 	}
-	w.of[id] = &bindingWrite{binding: key, uid: o.UID, generation: o.Generation, do: do}
-	w.writing.AddNow(id)
+	w.of[id] = &pendingWrite{binding: key, uid: o.UID, generation: o.Generation, do: do}
+	w.Queue.AddNow(id)
 	return false, nil
 }
 
 // again is an error that another pass is to follow: none if the write is tried again beside.
-func (w *bindingWrites) again(err error) error {
-	if w.beside {
+func (w *ObjectWriter) again(err error) error {
+	if w.Async {
 		return nil
 	}
 	return err
 }
 
 // write makes an attempt.
-func (w *bindingWrites) write(ctx context.Context, id string) queue.Retry {
+func (w *ObjectWriter) write(ctx context.Context, id string) queue.Retry {
 	w.mu.Lock()
 	x := w.of[id]
 	if x == nil || !x.done.IsZero() {
@@ -119,7 +120,7 @@ func (w *bindingWrites) write(ctx context.Context, id string) queue.Retry {
 	cancel()
 
 	w.mu.Lock()
-	if ctx.Err() != nil || w.of[id] != x { // whoever asked for another one has it made
+	if ctx.Err() != nil || w.of[id] != x { // another request has it made
 		w.mu.Unlock()
 		return queue.Retry{}
 	}
@@ -132,13 +133,20 @@ func (w *bindingWrites) write(ctx context.Context, id string) queue.Retry {
 		w.log.Info("a write to a binding failed; it is tried again", "binding", x.binding.String(), "cause", err.Error())
 	}
 	if err == nil || !failed {
-		w.wake(x.binding)
+		w.Wake(x.binding)
 	}
 	return queue.Retry{Failed: err != nil, Soon: queue.APIUnavailable(err) || apierrors.IsConflict(err)}
 }
 
+// Len counts what is kept of bindings.
+func (w *ObjectWriter) Len() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.of) + len(w.protected) + len(w.groups)
+}
+
 // forget drops what was to be written to a binding that is gone.
-func (w *bindingWrites) forget(binding types.NamespacedName) {
+func (w *ObjectWriter) forget(binding types.NamespacedName) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, kind := range []writeKind{addingFinalizer, completing, removingFinalizer} {
@@ -149,31 +157,31 @@ func (w *bindingWrites) forget(binding types.NamespacedName) {
 }
 
 // sweep lets go, now and then, of what was written and is in the cache by now. The lock is held.
-func (w *bindingWrites) sweep() {
+func (w *ObjectWriter) sweep() {
 	now := w.now()
 	if now.Sub(w.swept) < reads.CacheLag {
 		return
 	}
 	w.swept = now
-	maps.DeleteFunc(w.of, func(_ string, x *bindingWrite) bool { return !x.done.IsZero() && now.Sub(x.done) >= reads.CacheLag })
+	maps.DeleteFunc(w.of, func(_ string, x *pendingWrite) bool { return !x.done.IsZero() && now.Sub(x.done) >= reads.CacheLag })
 }
 
 // learnt notes the target group of a binding whose spec it is to complete; nil = the spec is complete.
-func (w *bindingWrites) learnt(o *v1beta1.TargetGroupBinding, group *elbtypes.TargetGroup) {
-	if !w.beside {
+func (w *ObjectWriter) learnt(o *v1beta1.TargetGroupBinding, group *elbtypes.TargetGroup) {
+	if !w.Async {
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if key := client.ObjectKeyFromObject(o); group != nil {
-		w.groups[key] = bindingGroup{o.UID, o.Generation, group}
+		w.groups[key] = knownGroup{o.UID, o.Generation, group}
 	} else {
 		delete(w.groups, key)
 	}
 }
 
 // known is the target group that completes a binding, if it was read for this version of it.
-func (w *bindingWrites) known(o *v1beta1.TargetGroupBinding) *elbtypes.TargetGroup {
+func (w *ObjectWriter) known(o *v1beta1.TargetGroupBinding) *elbtypes.TargetGroup {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if x := w.groups[client.ObjectKeyFromObject(o)]; x.uid == o.UID && x.generation == o.Generation {
@@ -183,13 +191,13 @@ func (w *bindingWrites) known(o *v1beta1.TargetGroupBinding) *elbtypes.TargetGro
 }
 
 // protects notes that a binding has our finalizer.
-func (w *bindingWrites) protects(binding types.NamespacedName, uid types.UID) {
+func (w *ObjectWriter) protects(binding types.NamespacedName, uid types.UID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.protected[binding] = uid
 }
 
-func (w *bindingWrites) knownProtected(binding types.NamespacedName, uid types.UID) bool {
+func (w *ObjectWriter) knownProtected(binding types.NamespacedName, uid types.UID) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.protected[binding] == uid
@@ -197,21 +205,21 @@ func (w *bindingWrites) knownProtected(binding types.NamespacedName, uid types.U
 
 // protect has our finalizer put on a binding, and reports whether targets may be registered for it: without one the binding could go while they stay. A binding
 // that had it once in this life is served while it is put on again.
-func (b *targetBindings) protect(ctx context.Context, o *v1beta1.TargetGroupBinding) (ok bool, err error) {
-	key, uid, c := client.ObjectKeyFromObject(o), o.UID, b.client
+func (b *Reconciler) protect(ctx context.Context, o *v1beta1.TargetGroupBinding) (ok bool, err error) {
+	key, uid, c := client.ObjectKeyFromObject(o), o.UID, b.Client
 	if controllerutil.ContainsFinalizer(o, naming.BindingFinalizer) {
-		b.writes.protects(key, uid)
+		b.Writes.protects(key, uid)
 		return true, nil
 	}
-	known := b.writes.beside && b.writes.knownProtected(key, uid)
-	done, err := b.writes.ask(ctx, o, addingFinalizer, func(ctx context.Context) error {
+	known := b.Writes.Async && b.Writes.knownProtected(key, uid)
+	done, err := b.Writes.ask(ctx, o, addingFinalizer, func(ctx context.Context) error {
 		now, err := sameBinding(ctx, c, key, uid)
 		if now == nil || now.DeletionTimestamp != nil {
 			return err
 		}
 		err = kube.PatchFinalizer(ctx, c, now, func(o client.Object) bool { return controllerutil.AddFinalizer(o, naming.BindingFinalizer) })
 		if err == nil {
-			b.writes.protects(key, uid)
+			b.Writes.protects(key, uid)
 		}
 		return err
 	})
@@ -219,9 +227,9 @@ func (b *targetBindings) protect(ctx context.Context, o *v1beta1.TargetGroupBind
 }
 
 // unprotect has our finalizer taken off a binding.
-func (b *targetBindings) unprotect(ctx context.Context, o *v1beta1.TargetGroupBinding) (done bool, err error) {
-	key, uid, c := client.ObjectKeyFromObject(o), o.UID, b.client
-	return b.writes.ask(ctx, o, removingFinalizer, func(ctx context.Context) error {
+func (b *Reconciler) unprotect(ctx context.Context, o *v1beta1.TargetGroupBinding) (done bool, err error) {
+	key, uid, c := client.ObjectKeyFromObject(o), o.UID, b.Client
+	return b.Writes.ask(ctx, o, removingFinalizer, func(ctx context.Context) error {
 		now, err := sameBinding(ctx, c, key, uid)
 		if now == nil {
 			return err

@@ -1,4 +1,4 @@
-package controller
+package binding
 
 import (
 	"slices"
@@ -6,17 +6,19 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/k8s-lbc/lbc/internal/kube"
 )
 
-// missingNodes answers endpoint resolution from the caches, and notes which nodes they do not have.
-type missingNodes struct {
-	clusterCache
+// missingNodesReader answers endpoint resolution from the caches, and notes which nodes they do not have.
+type missingNodesReader struct {
+	kube.Cluster
 	names []string
 }
 
 // Node implements targets.Cluster.
-func (c *missingNodes) Node(name string) (*corev1.Node, bool) {
-	n, ok := c.clusterCache.Node(name)
+func (c *missingNodesReader) Node(name string) (*corev1.Node, bool) {
+	n, ok := c.Cluster.Node(name)
 	if !ok && name != "" {
 		c.names = append(c.names, name)
 	}

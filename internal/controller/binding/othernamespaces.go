@@ -1,4 +1,4 @@
-package controller
+package binding
 
 import (
 	"context"
@@ -20,21 +20,22 @@ import (
 )
 
 const (
-	// elsewhereInterval is how often the API server is asked about the bindings of other namespaces.
-	elsewhereInterval = time.Minute
-	// elsewhereCurrent is how long an answer tells what there is not: after that, a binding that it does not show may have been made.
-	elsewhereCurrent = 3 * elsewhereInterval / 2
+	// PollInterval is how often the API server is asked about the bindings of other namespaces.
+	PollInterval = time.Minute
+	// Lifetime is how long an answer tells what there is not: after that, a binding that it does not show may have been made.
+	Lifetime = 3 * PollInterval / 2
 )
 
-// elsewhere knows the bindings of other namespaces, where --watch-namespace restricts the caches to one. It is nil-safe: without a
+// OtherNamespaces knows the bindings of other namespaces, where --watch-namespace restricts the caches to one. It is nil-safe: without a
 // restriction no binding is unknown.
-type elsewhere struct {
+type OtherNamespaces struct {
 	reads.OtherNamespaces[v1beta1.TargetGroupBinding]
 }
 
-func newElsewhere(live client.Reader, namespace string, now func() time.Time, log logr.Logger) *elsewhere {
-	return &elsewhere{reads.OtherNamespaces[v1beta1.TargetGroupBinding]{
-		Live: live, Namespace: namespace, Now: now, Log: log, Interval: elsewhereInterval, List: listBindings, OnChange: func(context.Context) {},
+// NewOtherNamespaces makes one that polls the API server for the bindings outside of a namespace.
+func NewOtherNamespaces(live client.Reader, namespace string, now func() time.Time, log logr.Logger) *OtherNamespaces {
+	return &OtherNamespaces{reads.OtherNamespaces[v1beta1.TargetGroupBinding]{
+		Live: live, Namespace: namespace, Now: now, Log: log, Interval: PollInterval, List: listBindings, OnChange: func(context.Context) {},
 		Same: func(x, y v1beta1.TargetGroupBinding) bool {
 			return x.UID == y.UID && x.ResourceVersion == y.ResourceVersion
 		},
@@ -50,37 +51,37 @@ func listBindings(ctx context.Context, live client.Reader, namespace string) ([]
 		return nil, err
 	}
 	found := slices.DeleteFunc(list.Items, func(o v1beta1.TargetGroupBinding) bool { return o.Namespace == namespace })
-	for i := range found { // of thousands, what nobody asks for counts
+	for i := range found { // of thousands, fields that are not read count
 		found[i].ManagedFields, found[i].Annotations, found[i].Status = nil, nil, v1beta1.TargetGroupBindingStatus{}
 	}
 	return found, nil
 }
 
-// bindings are those of other namespaces as far as the API server told; complete is false if there may be others.
-func (e *elsewhere) bindings(ctx context.Context) (list []v1beta1.TargetGroupBinding, complete bool) {
+// List are those of other namespaces as far as the API server told; complete is false if there may be others.
+func (e *OtherNamespaces) List(ctx context.Context) (list []v1beta1.TargetGroupBinding, complete bool) {
 	if e == nil {
 		return nil, true
 	}
 	return e.Known(ctx)
 }
 
-// needsRules reports whether a binding of another namespace may need rules.
-func (e *elsewhere) needsRules(ctx context.Context) bool {
-	list, complete := e.bindings(ctx)
+// MayNeedRules reports whether a binding of another namespace may need rules.
+func (e *OtherNamespaces) MayNeedRules(ctx context.Context) bool {
+	list, complete := e.List(ctx)
 	return !complete || slices.ContainsFunc(list, func(o v1beta1.TargetGroupBinding) bool { return o.Spec.Networking != nil })
 }
 
-// of are those that bind a target group.
-func (e *elsewhere) of(ctx context.Context, arn string) []v1beta1.TargetGroupBinding {
-	list, _ := e.bindings(ctx)
+// Of are those that bind a target group.
+func (e *OtherNamespaces) Of(ctx context.Context, arn string) []v1beta1.TargetGroupBinding {
+	list, _ := e.List(ctx)
 	return slices.DeleteFunc(slices.Clone(list), func(o v1beta1.TargetGroupBinding) bool { return o.Spec.TargetGroupARN != arn })
 }
 
 // hides reports whether the caches do not show a namespace.
-func (e *elsewhere) hides(namespace string) bool { return e != nil && namespace != e.Namespace }
+func (e *OtherNamespaces) hides(namespace string) bool { return e != nil && namespace != e.Namespace }
 
-// registeredByOthers tells which targets stay because a binding that cannot be seen may have registered them.
-func (e *elsewhere) registeredByOthers(o *v1beta1.TargetGroupBinding, keys []string) diag.Diagnostic {
+// registeredByOthers is the finding that targets stay because a binding that cannot be seen may have registered them.
+func (e *OtherNamespaces) registeredByOthers(o *v1beta1.TargetGroupBinding, keys []string) diag.Diagnostic {
 	cause := e.Cause()
 	remedy := "it is tried again once the API server answers"
 	if apierrors.IsForbidden(cause) {
@@ -92,8 +93,8 @@ func (e *elsewhere) registeredByOthers(o *v1beta1.TargetGroupBinding, keys []str
 		remedy+"; if no binding has registered them, deregister them by hand")
 }
 
-// labelled has what is registered kept under the namespace that the caches show: a process that sees other bindings counts other targets as its own.
-func (e *elsewhere) labelled(registered map[string][]targets.Target) map[string][]targets.Target {
+// Labelled has what is registered kept under the namespace that the caches show: a process that sees other bindings counts other targets as its own.
+func (e *OtherNamespaces) Labelled(registered map[string][]targets.Target) map[string][]targets.Target {
 	if e == nil {
 		return registered
 	}
@@ -104,8 +105,8 @@ func (e *elsewhere) labelled(registered map[string][]targets.Target) map[string]
 	return out
 }
 
-// own is what a process with the same view of the cluster kept.
-func (e *elsewhere) own(kept map[string][]targets.Target) map[string][]targets.Target {
+// Own is what a process with the same view of the cluster kept.
+func (e *OtherNamespaces) Own(kept map[string][]targets.Target) map[string][]targets.Target {
 	out := map[string][]targets.Target{}
 	for name, ts := range kept {
 		namespace, arn, labelled := strings.Cut(name, " ")
@@ -121,10 +122,10 @@ func (e *elsewhere) own(kept map[string][]targets.Target) map[string][]targets.T
 
 // mayServe reports whether a binding that cannot be seen may serve the target group of a binding; told is false while that may be only because it is
 // not known yet whose the target group is. A target group of a stack belongs to the bindings of the stack's namespace.
-func (b *targetBindings) mayServe(ctx context.Context, o *v1beta1.TargetGroupBinding) (unseen, ownerKnown bool) {
-	if _, complete := b.rules.elsewhere.bindings(ctx); complete {
+func (b *Reconciler) mayServe(ctx context.Context, o *v1beta1.TargetGroupBinding) (unseen, ownerKnown bool) {
+	if _, complete := b.OtherNamespaces.List(ctx); complete {
 		return false, true
 	}
-	owner, known := b.inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN)
+	owner, known := b.Inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN)
 	return owner.Namespace != o.Namespace, known
 }

@@ -1,4 +1,4 @@
-package controller
+package networking
 
 import (
 	"slices"
@@ -26,7 +26,7 @@ func podOf(name string, port int32) client.Object {
 
 func TestAPortByNameIsWhatEachPodCallsSo(t *testing.T) {
 	t.Parallel()
-	b := &rules{client: fake.NewClientBuilder().WithObjects(podOf("a", 8080), podOf("b", 9090), podOf("c", 8080)).Build()}
+	b := &Reconciler{Options: Options{Client: fake.NewClientBuilder().WithObjects(podOf("a", 8080), podOf("b", 9090), podOf("c", 8080)).Build()}}
 	members := func(pods ...string) (out []targets.Endpoint) {
 		for _, p := range pods {
 			out = append(out, targets.Endpoint{Namespace: "shop", Pod: p})

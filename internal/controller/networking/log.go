@@ -1,4 +1,4 @@
-package controller
+package networking
 
 import (
 	"cmp"
@@ -14,9 +14,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// ruleLog tells in the log what is opened and closed in the security groups of pods and nodes, before it is done, as passes over
-// stacks tell their plans: these groups are others' too, and whoever finds a rule there wants to know since when.
-func ruleLog(log logr.Logger, run secgroup.Runner) secgroup.Runner {
+// LogRules logs what is opened and closed in the security groups of pods and nodes before it is done, as passes over stacks log
+// their plans: these groups hold rules of others too, and the log says since when a rule stands.
+func LogRules(log logr.Logger, run secgroup.Runner) secgroup.Runner {
 	return func(ctx context.Context, p plan.Plan) apply.Result {
 		log.Info("carrying out plan", "summary", p.Summary(), "steps", ruleSteps(&p))
 		return run(ctx, p)
@@ -25,7 +25,7 @@ func ruleLog(log logr.Logger, run secgroup.Runner) secgroup.Runner {
 
 func ruleSteps(p *plan.Plan) []string {
 	var out []string
-	tell := func(s plan.Step, verb string, permissions []stack.Permission) {
+	add := func(s plan.Step, verb string, permissions []stack.Permission) {
 		for _, r := range permissions {
 			out = append(out, fmt.Sprintf("%s %s (%s %s %d-%d from %s)", s.Op.Name(), s.Resource.Literal, verb, r.Protocol, r.FromPort, r.ToPort,
 				cmp.Or(r.CIDR, r.IPv6CIDR, r.PrefixList, r.Group.Literal)))
@@ -34,9 +34,9 @@ func ruleSteps(p *plan.Plan) []string {
 	for _, s := range p.Steps {
 		switch op := s.Op.(type) {
 		case elb.AuthorizeSecurityGroupIngress:
-			tell(s, "open", op.Permissions)
+			add(s, "open", op.Permissions)
 		case elb.RevokeSecurityGroupIngress:
-			tell(s, "close", op.Permissions)
+			add(s, "close", op.Permissions)
 		}
 	}
 	return out

@@ -1,4 +1,4 @@
-package controller
+package binding
 
 import (
 	"cmp"
@@ -19,17 +19,17 @@ import (
 
 // complete fills in what the user left to the target group, once: its ARN, type, protocol, address type and VPC. It reports whether the binding may be served: not
 // before its ARN is written, by which other bindings of the target group, and a later process that ends this one, find it.
-func (b *targetBindings) complete(ctx context.Context, o *v1beta1.TargetGroupBinding) (complete bool, d *diag.Diagnostic) {
+func (b *Reconciler) complete(ctx context.Context, o *v1beta1.TargetGroupBinding) (complete bool, d *diag.Diagnostic) {
 	s := &o.Spec
 	if d := contradiction(o); d != nil {
 		return false, d
 	}
 	if s.TargetGroupARN != "" && s.TargetType != nil && s.TargetGroupProtocol != nil && s.IPAddressType != nil && s.VpcID != "" {
-		b.writes.learnt(o, nil)
+		b.Writes.learnt(o, nil)
 		return true, nil
 	}
 	before := o.DeepCopy()
-	if tg := b.writes.known(o); tg != nil {
+	if tg := b.Writes.known(o); tg != nil {
 		fill(s, *tg)
 	} else {
 		tg, d := b.describe(ctx, o)
@@ -37,10 +37,10 @@ func (b *targetBindings) complete(ctx context.Context, o *v1beta1.TargetGroupBin
 			return false, d
 		}
 		fill(s, tg)
-		b.writes.learnt(o, &tg)
+		b.Writes.learnt(o, &tg)
 	}
-	key, c := client.ObjectKeyFromObject(o), b.client
-	_, err := b.writes.ask(ctx, before, completing, func(ctx context.Context) error {
+	key, c := client.ObjectKeyFromObject(o), b.Client
+	_, err := b.Writes.ask(ctx, before, completing, func(ctx context.Context) error {
 		now, err := sameBinding(ctx, c, key, before.UID)
 		if now == nil || now.Generation != before.Generation { // an edit makes another pass
 			return err
@@ -52,7 +52,7 @@ func (b *targetBindings) complete(ctx context.Context, o *v1beta1.TargetGroupBin
 			"it is tried again; if it stays, look whether the controller's role in Kubernetes, or a policy of the cluster, allows it, or write type, protocol, address type, VPC and ARN yourself")
 		d = &x
 	}
-	return b.writes.beside && before.Spec.TargetGroupARN != "", d
+	return b.Writes.Async && before.Spec.TargetGroupARN != "", d
 }
 
 // fill writes into a spec what it leaves to its target group.
@@ -103,13 +103,13 @@ func contradiction(o *v1beta1.TargetGroupBinding) *diag.Diagnostic {
 }
 
 // describe reads the target group of a binding and compares what the binding says with it.
-func (b *targetBindings) describe(ctx context.Context, o *v1beta1.TargetGroupBinding) (elbtypes.TargetGroup, *diag.Diagnostic) {
+func (b *Reconciler) describe(ctx context.Context, o *v1beta1.TargetGroupBinding) (elbtypes.TargetGroup, *diag.Diagnostic) {
 	s := &o.Spec
 	in, path := &elbv2.DescribeTargetGroupsInput{TargetGroupArns: []string{s.TargetGroupARN}}, "spec.targetGroupARN"
 	if s.TargetGroupARN == "" {
 		in, path = &elbv2.DescribeTargetGroupsInput{Names: []string{s.TargetGroupName}}, "spec.targetGroupName"
 	}
-	out, err := b.elbv2.DescribeTargetGroups(ctx, in)
+	out, err := b.ELBV2.DescribeTargetGroups(ctx, in)
 	if err != nil {
 		d := cloud.Problem("DescribeTargetGroups", err)
 		d.Object, d.Path = kube.BindingObject(o), path

@@ -1,4 +1,4 @@
-package controller
+package binding
 
 import (
 	"context"
@@ -20,13 +20,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// holdTargets tells which targets stay registered although the binding does not want them: those whose pods and nodes serve as before, if
+// heldTargets are the targets that stay registered although the binding does not want them: those whose pods and nodes serve as before, if
 // with them most targets of many groups would go at once. A Service or port that is proven not to exist was taken away on purpose.
-func (b *targetBindings) holdTargets(ctx context.Context, o *v1beta1.TargetGroupBinding, q targets.Request, found diag.List) []targets.Endpoint {
+func (b *Reconciler) heldTargets(ctx context.Context, o *v1beta1.TargetGroupBinding, q targets.Request, found diag.List) []targets.Endpoint {
 	meant := o.Annotations[naming.AllowDeregistration] == "true" ||
 		slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == diag.ServiceMissing })
-	c := clusterCache{ctx, b.client}
-	return b.registry.Hold(q, meant, func(e targets.Endpoint) bool {
+	c := kube.Cluster{Context: ctx, Reader: b.Client}
+	return b.Registry.Hold(q, meant, func(e targets.Endpoint) bool {
 		if e.Pod != "" {
 			p, ok := c.Pod(e.Namespace, e.Pod)
 			return ok && podServes(p, e.ID)
@@ -49,17 +49,17 @@ func targetsHeld(o *v1beta1.TargetGroupBinding, held []targets.Endpoint) diag.Di
 }
 
 // wakeHeld wakes the bindings that hold a target of a pod that does not serve any more.
-func (b *targetBindings) wakeHeld(was, is *corev1.Pod, q queue.Of[reconcile.Request]) {
+func (b *Reconciler) wakeHeld(was, is *corev1.Pod, q queue.Of[reconcile.Request]) {
 	if was == nil || is != nil && podServes(is, was.Status.PodIP) {
 		return
 	}
-	for _, id := range b.registry.HeldFor(was.Namespace, was.Name) {
+	for _, id := range b.Registry.HeldFor(was.Namespace, was.Name) {
 		queue.Add(q, 0, queue.Urgent, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: id.Namespace, Name: id.Name}})
 	}
 }
 
-// heldGroupsGauge shows how many target groups hold targets.
-func heldGroupsGauge(b *brake.Brake) prometheus.Collector {
+// HeldGauge shows how many target groups hold targets.
+func HeldGauge(b *brake.Brake) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "lbc_deregistrations_held",
 		Help: "Target groups of which targets stay registered, because most targets of more groups than usual were given up at once."}, func() float64 { return float64(b.Held()) })
 }

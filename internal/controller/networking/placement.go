@@ -1,4 +1,4 @@
-package controller
+package networking
 
 import (
 	"context"
@@ -13,19 +13,20 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/inventory/network"
+	"github.com/k8s-lbc/lbc/internal/kube"
 	"github.com/k8s-lbc/lbc/internal/secgroup"
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// podENIAnnotation lists the branch interfaces of a pod that has security groups of its own.
-const podENIAnnotation = "vpc.amazonaws.com/pod-eni"
+// PodENIAnnotation lists the branch interfaces of a pod that has security groups of its own.
+const PodENIAnnotation = "vpc.amazonaws.com/pod-eni"
 
 // computeType labels nodes that are no instances; the hybrid ones are outside AWS and have no security groups.
 const computeType, hybrid = "eks.amazonaws.com/compute-type", "hybrid"
 
 // placement is the search for the security group of each endpoint of a binding.
 type placement struct {
-	r       *rules
+	r       *Reconciler
 	binding *v1beta1.TargetGroupBinding
 	tags    func(group string) map[string]string
 
@@ -35,9 +36,9 @@ type placement struct {
 	errs    []error
 }
 
-// groupsOf finds the security group of each endpoint. Those for which it cannot be told are lost, and the error tells why; the
+// groupsOf finds the security group of each endpoint. Those whose group is not found are lost, and the error says why; the
 // others count.
-func (r *rules) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) (byGroup map[string][]targets.Endpoint, lost []targets.Endpoint, err error) {
+func (r *Reconciler) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) (byGroup map[string][]targets.Endpoint, lost []targets.Endpoint, err error) {
 	p := &placement{r: r, binding: o, nodes: map[string]*corev1.Node{}, byGroup: map[string][]targets.Endpoint{}}
 	if p.tags, err = r.groupTags(ctx); err != nil {
 		return nil, endpoints, err
@@ -47,7 +48,7 @@ func (r *rules) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, end
 			continue
 		}
 		p.nodes[e.Node] = nil
-		if n, ok := (clusterCache{ctx, r.client}).Node(e.Node); ok {
+		if n, ok := (kube.Cluster{Context: ctx, Reader: r.Client}).Node(e.Node); ok {
 			p.nodes[e.Node] = n
 		}
 	}
@@ -59,8 +60,8 @@ func (r *rules) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, end
 	return p.byGroup, p.lost, joinOnce(p.errs)
 }
 
-func (r *rules) groupTags(ctx context.Context) (func(string) map[string]string, error) {
-	f, err := r.inventory.Answer(ctx, []facts.Need{{Kind: facts.NeedSecurityGroups}})
+func (r *Reconciler) groupTags(ctx context.Context) (func(string) map[string]string, error) {
+	f, err := r.Inventory.Answer(ctx, []facts.Need{{Kind: facts.NeedSecurityGroups}})
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +73,7 @@ func (p *placement) fail(err error, of ...targets.Endpoint) {
 }
 
 func (p *placement) place(e targets.Endpoint, i network.Interface) {
-	group, err := p.r.chooser.Choose(i, p.tags)
+	group, err := p.r.Chooser.Choose(i, p.tags)
 	if err != nil {
 		p.fail(err, e)
 		return
@@ -85,7 +86,7 @@ func (p *placement) placeNodes(ctx context.Context, endpoints []targets.Endpoint
 	for _, e := range endpoints {
 		ids = append(ids, e.ID)
 	}
-	of, err := p.r.interfaces.OfInstances(ctx, ids)
+	of, err := p.r.Interfaces.OfInstances(ctx, ids)
 	if err != nil {
 		p.fail(err, endpoints...)
 		return
@@ -100,7 +101,7 @@ func (p *placement) placeNodes(ctx context.Context, endpoints []targets.Endpoint
 }
 
 // placePods looks for the interface of a pod where it is said to be, then at those of its node's instance, and then, for
-// pods whose node is no instance of ours (Fargate, HyperPod), for whoever has the address.
+// pods whose node is no instance of ours (Fargate, HyperPod), for the interface that has the address.
 func (p *placement) placePods(ctx context.Context, endpoints []targets.Endpoint) {
 	rest := p.placeBranches(ctx, endpoints)
 	rest = p.placeOnInstances(ctx, rest)
@@ -117,7 +118,7 @@ func (p *placement) placeBranches(ctx context.Context, endpoints []targets.Endpo
 			rest = append(rest, e)
 			continue
 		}
-		byID, err := p.r.interfaces.ByID(ctx, []string{eni})
+		byID, err := p.r.Interfaces.ByID(ctx, []string{eni})
 		if err != nil {
 			p.fail(err, e)
 			continue
@@ -129,7 +130,7 @@ func (p *placement) placeBranches(ctx context.Context, endpoints []targets.Endpo
 
 // branchInterface is the interface that a pod with security groups of its own has; empty for other pods.
 func (p *placement) branchInterface(ctx context.Context, e targets.Endpoint) string {
-	pod, ok := clusterCache{ctx, p.r.client}.Pod(e.Namespace, e.Pod)
+	pod, ok := kube.Cluster{Context: ctx, Reader: p.r.Client}.Pod(e.Namespace, e.Pod)
 	if !ok {
 		return ""
 	}
@@ -138,7 +139,7 @@ func (p *placement) branchInterface(ctx context.Context, e targets.Endpoint) str
 		IPv4 string `json:"privateIp"`
 		IPv6 string `json:"ipv6Addr"`
 	}
-	if json.Unmarshal([]byte(pod.Annotations[podENIAnnotation]), &list) != nil {
+	if json.Unmarshal([]byte(pod.Annotations[PodENIAnnotation]), &list) != nil {
 		return ""
 	}
 	for _, l := range list {
@@ -165,9 +166,9 @@ func (p *placement) placeOnInstances(ctx context.Context, endpoints []targets.En
 	}
 	for _, read := range []func() (map[string][]network.Interface, error){
 		func() (map[string][]network.Interface, error) {
-			return p.r.interfaces.OfInstances(ctx, slices.Collect(maps.Keys(sought)))
+			return p.r.Interfaces.OfInstances(ctx, slices.Collect(maps.Keys(sought)))
 		},
-		func() (map[string][]network.Interface, error) { return p.r.interfaces.Reread(ctx, sought) },
+		func() (map[string][]network.Interface, error) { return p.r.Interfaces.Reread(ctx, sought) },
 	} {
 		if len(on) == 0 {
 			break
@@ -212,7 +213,7 @@ func (p *placement) placeByAddress(ctx context.Context, endpoints []targets.Endp
 			}
 		}
 	}
-	found, err := p.r.interfaces.ByAddress(ctx, p.r.vpc, of)
+	found, err := p.r.Interfaces.ByAddress(ctx, p.r.VPC, of)
 	if err != nil {
 		p.fail(err, endpoints...)
 		return
@@ -232,7 +233,7 @@ func (p *placement) placeByAddress(ctx context.Context, endpoints []targets.Endp
 // addresses are the pod's and its node's; an invalid one is none.
 func (p *placement) addresses(ctx context.Context, e targets.Endpoint) [2]network.Address {
 	var out [2]network.Address
-	if pod, ok := (clusterCache{ctx, p.r.client}).Pod(e.Namespace, e.Pod); ok {
+	if pod, ok := (kube.Cluster{Context: ctx, Reader: p.r.Client}).Pod(e.Namespace, e.Pod); ok {
 		out[0].Holder = string(pod.UID)
 	}
 	out[0].IP, _ = netip.ParseAddr(e.ID)

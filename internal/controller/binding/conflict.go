@@ -1,4 +1,4 @@
-package controller
+package binding
 
 import (
 	"cmp"
@@ -17,10 +17,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/naming"
 )
 
-// bindingsByTargetGroup is the cache index of bindings by the ARN of their target group, or by its name while they have no ARN.
-const bindingsByTargetGroup = "spec.targetGroupARN"
+// ByTargetGroup is the cache index of bindings by the ARN of their target group, or by its name while they have no ARN.
+const ByTargetGroup = "spec.targetGroupARN"
 
-func targetGroupOf(o client.Object) []string {
+// TargetGroupOf is the key of a binding in the index ByTargetGroup.
+func TargetGroupOf(o client.Object) []string {
 	t, ok := o.(*v1beta1.TargetGroupBinding)
 	if !ok {
 		return nil
@@ -33,31 +34,31 @@ func targetGroupOf(o client.Object) []string {
 }
 
 // binders are the other bindings of a binding's target group, without those that are being deleted.
-func (b *targetBindings) binders(ctx context.Context, o *v1beta1.TargetGroupBinding) ([]v1beta1.TargetGroupBinding, error) {
+func (b *Reconciler) binders(ctx context.Context, o *v1beta1.TargetGroupBinding) ([]v1beta1.TargetGroupBinding, error) {
 	if o.Spec.TargetGroupARN == "" {
 		return nil, nil
 	}
 	var list v1beta1.TargetGroupBindingList
-	if err := b.client.List(ctx, &list, client.MatchingFields{bindingsByTargetGroup: o.Spec.TargetGroupARN}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := b.Client.List(ctx, &list, client.MatchingFields{ByTargetGroup: o.Spec.TargetGroupARN}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("looking for other bindings of %s: %w", o.Spec.TargetGroupARN, err)
 	}
-	all := append(list.Items, b.rules.elsewhere.of(ctx, o.Spec.TargetGroupARN)...)
+	all := append(list.Items, b.OtherNamespaces.Of(ctx, o.Spec.TargetGroupARN)...)
 	return slices.DeleteFunc(all, func(x v1beta1.TargetGroupBinding) bool {
 		return x.Namespace == o.Namespace && x.Name == o.Name || x.DeletionTimestamp != nil
 	}), nil
 }
 
-// ownerOf is whose the target group of a binding is. AWS is asked only if other bindings have it and no listing has told yet.
-func (b *targetBindings) ownerOf(ctx context.Context, o *v1beta1.TargetGroupBinding, others []v1beta1.TargetGroupBinding) (inventory.Owner, error) {
+// ownerOf is the owner of the target group of a binding. It is read from AWS only if other bindings have the group and no listing has shown it yet.
+func (b *Reconciler) ownerOf(ctx context.Context, o *v1beta1.TargetGroupBinding, others []v1beta1.TargetGroupBinding) (inventory.Owner, error) {
 	if len(others) > 0 {
-		return b.inventory.TargetGroupOwner(ctx, o.Spec.TargetGroupARN)
+		return b.Inventory.TargetGroupOwner(ctx, o.Spec.TargetGroupARN)
 	}
-	owner, _ := b.inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN)
+	owner, _ := b.Inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN)
 	return owner, nil
 }
 
 // byPrecedence orders bindings of one target group: the one that is to serve it comes first. Of a target group of a stack that is
-// the one in the namespace that its identity names, under the target group's name; labels and age, which whoever makes an object
+// the one in the namespace that its identity names, under the target group's name; labels and age, which the author of an object
 // can choose, come after. Of other target groups it is the oldest.
 func byPrecedence(owner inventory.Owner, x, y *v1beta1.TargetGroupBinding) int {
 	rank := func(o *v1beta1.TargetGroupBinding) int {
@@ -92,7 +93,7 @@ func misplaced(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []v1
 	})
 }
 
-// superseded tells a binding that it must not serve its target group, because another one does or because it is not in the
+// superseded is the finding that a binding must not serve its target group, because another one does or because it is not in the
 // namespace of the object that the target group was made for; nil = it serves.
 func superseded(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []v1beta1.TargetGroupBinding) *diag.Diagnostic {
 	group := o.Spec.TargetGroupARN
@@ -106,7 +107,7 @@ func superseded(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []v
 		}
 		remedy = "delete this TargetGroupBinding, which looks like a copy, or bind a target group of its own"
 	} else {
-		x := first(owner, rivals(owner, o, others))
+		x := first(owner, conflicting(owner, o, others))
 		if x == nil || byPrecedence(owner, o, x) < 0 {
 			return nil
 		}
@@ -130,17 +131,17 @@ func first(owner inventory.Owner, all []v1beta1.TargetGroupBinding) *v1beta1.Tar
 	return out
 }
 
-// rivals are the other bindings of a target group that would deregister what a binding registers, and it what they register: all
+// conflicting are the other bindings of a target group that would deregister what a binding registers, and it what they register: all
 // that may serve, unless both sides share the group.
-func rivals(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []v1beta1.TargetGroupBinding) []v1beta1.TargetGroupBinding {
+func conflicting(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []v1beta1.TargetGroupBinding) []v1beta1.TargetGroupBinding {
 	return slices.DeleteFunc(slices.Clone(others), func(x v1beta1.TargetGroupBinding) bool {
 		return x.Spec.MultiClusterTargetGroup && o.Spec.MultiClusterTargetGroup || misplaced(owner, &x, others)
 	})
 }
 
-// heirs are those who have the target group of a binding when it is gone: its rivals, and bindings that name the group and have not
+// successors are the bindings that have the target group of a binding when it is gone: its rivals, and bindings that name the group and have not
 // been completed yet. own is false for a binding that must not serve, so that nothing registered is its own.
-func (b *targetBindings) heirs(ctx context.Context, o *v1beta1.TargetGroupBinding) (heirs []v1beta1.TargetGroupBinding, own bool, err error) {
+func (b *Reconciler) successors(ctx context.Context, o *v1beta1.TargetGroupBinding) (heirs []v1beta1.TargetGroupBinding, own bool, err error) {
 	others, err := b.binders(ctx, o)
 	if err != nil {
 		return nil, false, err
@@ -149,13 +150,13 @@ func (b *targetBindings) heirs(ctx context.Context, o *v1beta1.TargetGroupBindin
 	if err != nil {
 		return nil, false, err
 	}
-	own, heirs = !misplaced(owner, o, others), rivals(owner, o, others)
+	own, heirs = !misplaced(owner, o, others), conflicting(owner, o, others)
 	name := naming.OfTargetGroup(o.Spec.TargetGroupARN)
 	if name == "" {
 		return heirs, own, nil
 	}
 	var list v1beta1.TargetGroupBindingList
-	if err := b.client.List(ctx, &list, client.MatchingFields{bindingsByTargetGroup: name}); err != nil {
+	if err := b.Client.List(ctx, &list, client.MatchingFields{ByTargetGroup: name}); err != nil {
 		return nil, false, fmt.Errorf("looking for bindings that wait for target group %s: %w", name, err)
 	}
 	for i := range list.Items {
@@ -183,12 +184,12 @@ func resharing(before, after client.Object) bool {
 	return okO && okN && n.Spec.TargetGroupARN != "" && o.Spec.MultiClusterTargetGroup != n.Spec.MultiClusterTargetGroup
 }
 
-// handOver has those look again that have the target group of a binding that goes, or begins or ends to share it.
-func (b *targetBindings) handOver(to []v1beta1.TargetGroupBinding) {
+// handOver has passes made over the bindings that have the target group of a binding that goes, or begins or ends to share it.
+func (b *Reconciler) handOver(to []v1beta1.TargetGroupBinding) {
 	for i := range to {
-		if b.rules.elsewhere.hides(to[i].Namespace) {
+		if b.OtherNamespaces.hides(to[i].Namespace) {
 			continue // the cache answers a question for it with an error
 		}
-		b.waker.Wake(queue.Normal, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&to[i])})
+		b.Waker.Wake(queue.Normal, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&to[i])})
 	}
 }

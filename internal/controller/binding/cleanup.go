@@ -1,0 +1,168 @@
+package binding
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/targets"
+)
+
+// endings are the bindings that are being deleted of which nothing is left in AWS: what remains is written in the cluster, over several passes. The zero value
+// is ready to use.
+type endings struct {
+	mu sync.Mutex
+	of map[types.NamespacedName]ending
+}
+
+// ending is how far the deletion of a binding has come.
+type ending struct {
+	uid        types.UID
+	successors []v1beta1.TargetGroupBinding
+	opened     bool // the gates of its pods
+}
+
+func (e *endings) get(binding types.NamespacedName, uid types.UID) (x ending, cleared bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	x, cleared = e.of[binding]
+	return x, cleared && x.uid == uid
+}
+
+func (e *endings) set(binding types.NamespacedName, x ending) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.of == nil {
+		e.of = map[types.NamespacedName]ending{}
+	}
+	e.of[binding] = x
+}
+
+func (e *endings) forget(binding types.NamespacedName) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.of, binding)
+}
+
+// Remembered counts what is kept of bindings.
+func (b *Reconciler) Remembered() map[string]int {
+	b.endings.mu.Lock()
+	defer b.endings.mu.Unlock()
+	return map[string]int{"writes": b.Writes.Len(), "ends": len(b.endings.of), "statuses of bindings": b.Statuses.Len(), "bindings in vain": b.Unavailable.Len()}
+}
+
+// cleanUp ends what there is of a binding: in AWS, then the waiting of its pods, then our finalizer.
+func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding) error {
+	if !controllerutil.ContainsFinalizer(o, naming.BindingFinalizer) {
+		return nil
+	}
+	key := client.ObjectKeyFromObject(o)
+	x, cleared := b.endings.get(key, o.UID)
+	var err error
+	if !cleared {
+		x = ending{uid: o.UID}
+		if x.successors, err = b.clear(ctx, o); err == nil {
+			b.endings.set(key, x)
+		}
+	} else {
+		b.Networking.Review(ctx) // of the groups of its rules, which wait where the API server was away when they were let go
+	}
+	if err == nil && !x.opened {
+		x.opened, err = b.Gates.Open(ctx, key)
+	}
+	if err != nil {
+		d := b.problem(o, "", err)
+		d.Code = diag.CleanupFailed
+		found := diag.List{d}
+		b.reportPartial(ctx, o, b.withStatus(o, found))
+		return err
+	}
+	if !x.opened { // their end brings the binding back
+		return nil
+	}
+	b.endings.set(key, x)
+	b.Metrics.DeleteTargetGroup(o)
+	defer b.handOver(x.successors)
+	done, err := b.unprotect(ctx, o)
+	if err != nil {
+		b.reportPartial(ctx, o, notWritten(o, diag.FinalizerNotRemoved, err))
+		if err = b.Writes.again(err); err != nil {
+			err = fmt.Errorf("removing finalizer: %w", err)
+		}
+		return err
+	}
+	if done {
+		b.Statuses.forget(key)
+	}
+	return nil
+}
+
+// clear deregisters what the binding registered, unless its target group is gone as well, its stack makes it again, or another binding has it or waits for
+// it, which then knows what to keep; and it drops its rules, when what it deregistered has drained.
+func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (heirs []v1beta1.TargetGroupBinding, err error) {
+	id, arn := stack.ID{Namespace: o.Namespace, Name: o.Name}, o.Spec.TargetGroupARN
+	b.Networking.RetainUnknown(ctx, o)
+	release, needed := func() { b.Networking.Release(ctx, id.String()) }, false
+	heirs, own, err := b.successors(ctx, o)
+	switch {
+	case o.Spec.IamRoleArnToAssume != "": // what is registered there is none of ours
+		b.reportPartial(ctx, o, diag.List{strandedTargets(o)})
+	case b.TargetGroupDeleted(arn):
+		b.Registry.Forget(arn)
+	case err == nil && arn != "" && len(heirs) == 0 && own:
+		if needed, err = b.stillNeeded(ctx, o); needed || err != nil {
+			release = func() { b.Drains.Keep(ctx, id.String(), arn) }
+			break
+		}
+		unseen, _ := b.mayServe(ctx, o)
+		var left targets.Change
+		left, err = b.Registry.Clear(ctx, targets.Request{Binding: id, ARN: arn, Claims: b.registeredOf(o), Unseen: unseen})
+		if err == nil && len(left.NotOurs) > 0 {
+			b.reportPartial(ctx, o, diag.List{b.OtherNamespaces.registeredByOthers(o, left.NotOurs)})
+		}
+		if o.Spec.Networking != nil {
+			release = func() { b.Drains.Begin(ctx, id.String(), arn) }
+		}
+	}
+	if err == nil && !needed && (o.Spec.MultiClusterTargetGroup || b.RegisteredTargets.Exists(id)) {
+		err = b.RegisteredTargets.Delete(ctx, id)
+	}
+	if err == nil {
+		release()
+	}
+	return heirs, err
+}
+
+// stillNeeded reports whether a binding that goes is made again by its stack, so that its targets stay registered meanwhile: its stack has not
+// deleted it, load balancers use its target group, and its namespace stays. The removal of the definition of TargetGroupBindings deletes all of
+// them, and takes nothing out of service so.
+func (b *Reconciler) stillNeeded(ctx context.Context, o *v1beta1.TargetGroupBinding) (bool, error) {
+	if _, owned := kube.OwnerOfBinding(o.Labels); !owned || b.DeletedByStack(client.ObjectKeyFromObject(o)) {
+		return false, nil
+	}
+	ns := &corev1.Namespace{}
+	if err := b.Client.Get(ctx, client.ObjectKey{Name: o.Namespace}, ns); err == nil && ns.DeletionTimestamp != nil {
+		return false, nil
+	}
+	out, err := b.ELBV2.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: []string{o.Spec.TargetGroupARN}})
+	switch {
+	case err != nil && cloud.Classify(err).Code == cloud.CodeTargetGroupNotFound:
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("reading whether a load balancer uses the target group: %w", err)
+	}
+	return len(out.TargetGroups) == 1 && len(out.TargetGroups[0].LoadBalancerArns) > 0, nil
+}

@@ -1,0 +1,297 @@
+// Package binding makes the passes over TargetGroupBindings: which endpoints a binding has, which of several bindings of a target group
+// serves it, what is completed in its spec, its status and finalizer, and its end. targets registers; controller/networking and
+// controller/targethealth do what follows from it. It does not import controller, which wires it.
+package binding
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/networking"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/targets"
+)
+
+// Reconciler registers the endpoints of bindings. A pass never waits for work on load balancers, and for AWS only where a binding ends.
+type Reconciler struct {
+	Client             client.Client
+	APIReader          client.Reader // the API server; nil = caches are believed
+	ELBV2              cloud.ELBV2
+	Inventory          *inventory.Inventory
+	Registry           *targets.Registry
+	Networking         *networking.Reconciler
+	OtherNamespaces    *OtherNamespaces // nil = the caches show all namespaces
+	Reporter           *status.Reporter
+	Metrics            *metrics.Metrics
+	Health             *targethealth.Watch
+	Drains             *networking.Drains
+	DeletedByStack     func(binding client.ObjectKey) bool // by its stack, which needs it no more
+	Gates              *targethealth.Gates
+	Statuses           *StatusWriter
+	Writes             *ObjectWriter
+	endings            endings
+	Waker              queue.Waker[reconcile.Request]
+	FailOpen           bool
+	MaxTargets         int
+	RequeueAfter       time.Duration
+	RereadAtResync     bool // the periodic resync has target groups read again
+	RegisteredTargets  *ConfigMaps
+	Begin              func(context.Context) (end func(), err error) // a pass begins: what an earlier process left is read
+	missingNodes       nodeWaits
+	Unavailable        queue.UnavailableUnits[reconcile.Request]
+	Changes            *ChangeTimes
+	Failures           *backoff.Failures[types.NamespacedName] // attempts at targets
+	TargetGroupDeleted func(arn string) bool                   // the target group was deleted by this process
+	OnGone             func()                                  // a binding is gone, and its rules with it
+	// OnTargetGroupLost is called when the target group of a stack does not exist any more.
+	OnTargetGroupLost func(key stack.Key, arn string)
+}
+
+// Reconcile makes one pass over a binding. What it reads of AWS goes before the calls of all others, as its writes do.
+func (b *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	r, err := b.reconcile(ctx, req)
+	b.Unavailable.Note(req, err)
+	return r, err
+}
+
+func (b *Reconciler) reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	ctx = cloud.WithPriority(ctx, cloud.Vital)
+	end, err := b.Begin(ctx)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	defer end()
+	b.Metrics.CountPass(metrics.BindingControllerLabel, req.Namespace, req.Name)
+	defer b.Metrics.StartStageOf(metrics.BindingControllerLabel, metrics.StageBindingReconcile)()
+	o := &v1beta1.TargetGroupBinding{}
+	if err := b.Client.Get(ctx, req.NamespacedName, o); err != nil {
+		if apierrors.IsNotFound(err) {
+			b.Forget(req.NamespacedName)
+			b.Networking.Review(ctx) // others may have waited for it
+			b.OnGone()
+			return reconcile.Result{}, b.Gates.Absent(ctx, req.NamespacedName)
+		}
+		return reconcile.Result{}, err
+	}
+	if o.DeletionTimestamp != nil {
+		return reconcile.Result{}, b.cleanUp(ctx, o)
+	}
+	b.endings.forget(req.NamespacedName) // of a former binding of that name
+	protected, err := b.protect(ctx, o)
+	unwritten := notWritten(o, diag.FinalizerNotAdded, err)
+	if !protected { // its end brings the binding back
+		b.reportPartial(ctx, o, unwritten)
+		b.Networking.Retain(ctx, o)
+		if err = b.Writes.again(err); err != nil {
+			err = fmt.Errorf("adding finalizer: %w", err)
+		}
+		return reconcile.Result{}, err
+	}
+	complete, d := b.complete(ctx, o)
+	switch {
+	case complete && d != nil:
+		unwritten = append(unwritten, *d)
+	case d != nil:
+		b.suspend(ctx, o, diag.List{*d})
+		return b.retryLater(*d)
+	case !complete:
+		return reconcile.Result{}, nil // our own edit brings us back
+	}
+	return b.serve(ctx, o, unwritten)
+}
+
+func unitOf(o *v1beta1.TargetGroupBinding) string {
+	return "binding:" + o.Namespace + "/" + o.Name
+}
+
+// report reports a pass over a binding, unless it ends with the process.
+func (b *Reconciler) report(ctx context.Context, o *v1beta1.TargetGroupBinding, a status.Account) {
+	if ctx.Err() == nil {
+		b.Reporter.Report(unitOf(o), a)
+	}
+}
+
+// retryLater retries what may get right by itself; what only an edit cures waits for the edit.
+func (b *Reconciler) retryLater(d diag.Diagnostic) (reconcile.Result, error) {
+	if d.Class == diag.Invalid {
+		return reconcile.Result{}, nil
+	}
+	return reconcile.Result{RequeueAfter: b.RequeueAfter}, nil
+}
+
+// serve brings target group and security groups to the endpoints that there are. It reports in addition what the API server does not take.
+func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, unwritten diag.List) (reconcile.Result, error) {
+	others, err := b.binders(ctx, o)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	owner, err := b.ownerOf(ctx, o, others)
+	if err != nil {
+		b.reportPartial(ctx, o, diag.List{b.problem(o, "spec.targetGroupARN", err)})
+		b.Networking.Retain(ctx, o)
+		return reconcile.Result{}, err
+	}
+	if d := superseded(owner, o, others); d != nil {
+		var again reconcile.Result
+		if b.OtherNamespaces != nil { // no watch tells when a binding of another namespace goes
+			again.RequeueAfter = PollInterval
+		}
+		b.suspend(ctx, o, diag.List{*d})
+		return again, nil
+	}
+	since := b.Changes.take(client.ObjectKeyFromObject(o))
+	endpoints, found, known, err := b.Endpoints(ctx, o)
+	if err != nil { // what is registered stays
+		b.Changes.restore(client.ObjectKeyFromObject(o), since)
+		if ctx.Err() == nil {
+			b.reportPartial(ctx, o, diag.List{status.APIRefusal(kube.BindingObject(o), diag.ObjectsUnread, err)})
+		}
+		b.Networking.Retain(ctx, o)
+		return reconcile.Result{}, err
+	}
+	if !known {
+		b.suspend(ctx, o, found)
+		return reconcile.Result{}, nil
+	}
+	id := stack.ID{Namespace: o.Namespace, Name: o.Name}
+	zone, zonesKnown := b.Zones(ctx, o)
+	unseen, ownerKnown := b.mayServe(ctx, o)
+	request := targets.Request{
+		Binding: id, ARN: o.Spec.TargetGroupARN, Want: endpoints, Since: since, Max: b.MaxTargets, Unseen: unseen,
+		Claims: b.registeredOf(o),
+		Zone:   zone, HomeZone: b.homeZone(ctx),
+	}
+	held := b.heldTargets(ctx, o, request, found)
+	b.Networking.Want(ctx, o, slices.Concat(endpoints, held))
+	change, err := b.Registry.Sync(ctx, request)
+	gatesErr := b.Gates.Observe(ctx, o, answered(endpoints, change), change)
+	if !o.Spec.MultiClusterTargetGroup && b.RegisteredTargets.Exists(id) { // it was shared until now
+		if err := b.RegisteredTargets.Delete(ctx, id); err != nil {
+			return reconcile.Result{}, err
+		}
+	}
+	unadmitted, settled := b.Networking.Findings(o)
+	if change.Pending && err == nil { // the end of each call brings the binding back
+		return reconcile.Result{}, gatesErr
+	}
+	missing := err != nil && cloud.Classify(err).Code == cloud.CodeTargetGroupNotFound
+	key, owned := kube.OwnerOfBinding(o.Labels)
+	lost := missing && owned && !b.TargetGroupDeleted(o.Spec.TargetGroupARN)
+	if lost {
+		b.OnTargetGroupLost(key, o.Spec.TargetGroupARN) // its stack makes another group, or deletes the binding
+	}
+	atWork := lost && b.Failures.NumRequeues(client.ObjectKeyFromObject(o)) == 0
+	if err != nil && (b.TargetGroupDeleted(o.Spec.TargetGroupARN) || len(endpoints) == 0 && missing) {
+		err = nil // the group went with its load balancer, and the binding is about to follow
+	}
+	if err != nil && !atWork {
+		found = append(found, b.problem(o, "spec.targetGroupARN", err))
+	}
+	found = append(append(found, unadmitted...), unwritten...)
+	if len(held) > 0 {
+		found = append(found, targetsHeld(o, held))
+	}
+	if len(change.NotOurs) > 0 && ownerKnown {
+		found = append(found, b.OtherNamespaces.registeredByOthers(o, change.NotOurs))
+	}
+	if change.LeftOut > 0 {
+		found = append(found, diag.New(kube.BindingObject(o), "spec.targetGroupARN", diag.QuotaExceeded,
+			fmt.Sprintf("%d endpoints are not registered: --max-targets-per-target-group=%d", change.LeftOut, b.MaxTargets), "raise the flag, or run fewer pods"))
+	}
+	if change.Registered+change.Deregistered > 0 {
+		logf.FromContext(ctx).Info("targets changed", "registered", change.Registered, "deregistered", change.Deregistered)
+		b.Health.Expect(o.Spec.TargetGroupARN, kube.BindingObject(o))
+	}
+	b.Metrics.SetTargetGroup(o)
+	about := status.Account{Objects: []diag.Object{kube.BindingObject(o)}, Changed: change.Registered+change.Deregistered > 0}
+	if about.Found = found; (settled || found.HasErrors()) && !atWork {
+		about.Found = b.withStatus(o, found)
+	} else { // its rules wake it when they are written, and its stack ends what it waits for
+		about.Objects, about.Waiting = nil, about.Objects
+	}
+	b.report(ctx, o, about)
+	if err != nil {
+		return reconcile.Result{RequeueAfter: b.retryAfter(client.ObjectKeyFromObject(o), err, change.Retry, zonesKnown)}, nil
+	}
+	b.Failures.Forget(client.ObjectKeyFromObject(o))
+	if gatesErr != nil || len(held)+len(change.NotOurs) == 0 {
+		return reconcile.Result{}, gatesErr
+	}
+	return reconcile.Result{RequeueAfter: b.RequeueAfter}, nil
+}
+
+// notWritten is the finding that the API server did not take a write; none if another writer was faster, or the object is gone.
+func notWritten(o *v1beta1.TargetGroupBinding, code diag.Code, err error) diag.List {
+	if err == nil || apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		return nil
+	}
+	return diag.List{status.APIRefusal(kube.BindingObject(o), code, err)}
+}
+
+// suspend leaves targets as they are, and the rules that may be theirs, of a binding that cannot be understood: a typing mistake must not
+// cut off what serves. An edit of what is wrong brings the binding back.
+func (b *Reconciler) suspend(ctx context.Context, o *v1beta1.TargetGroupBinding, found diag.List) {
+	b.report(ctx, o, status.Account{Waiting: []diag.Object{kube.BindingObject(o)}, Found: b.withStatus(o, found)})
+	b.Networking.Retain(ctx, o)
+}
+
+// withStatus has the status written that follows from what was found. It adds a finding if the API server refuses the status: that is
+// known once it was tried, which brings the binding back.
+func (b *Reconciler) withStatus(o *v1beta1.TargetGroupBinding, found diag.List) diag.List {
+	return append(found, notWritten(o, diag.StatusNotWritten, b.Statuses.Set(o, found))...)
+}
+
+// registeredOf are the claims of a binding whose target group is shared among clusters; nil if it is not.
+func (b *Reconciler) registeredOf(o *v1beta1.TargetGroupBinding) targets.Claims {
+	if !o.Spec.MultiClusterTargetGroup {
+		return nil
+	}
+	return b.RegisteredTargets
+}
+
+func (b *Reconciler) problem(o *v1beta1.TargetGroupBinding, path string, err error) diag.Diagnostic {
+	d := cloud.Problem("", err)
+	d.Object, d.Path = kube.BindingObject(o), path
+	return d
+}
+
+// reportPartial reports what a pass found that ended early.
+func (b *Reconciler) reportPartial(ctx context.Context, o *v1beta1.TargetGroupBinding, found diag.List) {
+	b.report(ctx, o, status.Account{Found: found, Partial: true})
+}
+
+// strandedTargets is the finding that the targets of a binding that goes stay, as this version assumes no roles.
+func strandedTargets(o *v1beta1.TargetGroupBinding) diag.Diagnostic {
+	return diag.New(kube.BindingObject(o), "spec.iamRoleArnToAssume", diag.UnsupportedFeature,
+		"what was registered through an assumed role stays registered in "+o.Spec.TargetGroupARN, "deregister it there, with that role")
+}
+
+// Forget drops what is kept of a binding that is gone.
+func (b *Reconciler) Forget(key client.ObjectKey) {
+	b.Health.Forget(key)
+	b.missingNodes.note(key, nil)
+	b.Failures.Forget(key)
+	b.Changes.take(key)
+	b.Writes.forget(key)
+	b.endings.forget(key)
+	b.Statuses.forget(key)
+	b.Reporter.End("binding:" + key.Namespace + "/" + key.Name)
+}

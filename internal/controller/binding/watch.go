@@ -1,0 +1,251 @@
+package binding
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/readiness"
+	"github.com/k8s-lbc/lbc/internal/stack"
+)
+
+// ByService is the cache index of bindings by the Service that they name.
+const ByService = "spec.serviceRef.name"
+
+// ServiceOf is the key of a binding in the index ByService.
+func ServiceOf(o client.Object) []string {
+	if t, ok := o.(*v1beta1.TargetGroupBinding); ok {
+		return []string{t.Spec.ServiceRef.Name}
+	}
+	return nil
+}
+
+// SlicesByService is the cache index of EndpointSlices by the Service that they belong to. Without it each pass would look at every slice of the namespace.
+const SlicesByService = "metadata.labels.service-name"
+
+// ServiceOfSlice is the key of an EndpointSlice in the index SlicesByService.
+func ServiceOfSlice(o client.Object) []string {
+	return []string{o.GetLabels()[discoveryv1.LabelServiceName]}
+}
+
+// PodsByGate is the cache index of pods by the bindings that their readiness gates name.
+const PodsByGate = "spec.readinessGates"
+
+// SetUp indexes what passes read and has the manager run them: workers at a time, and after failures in a row with pauses of up to longest.
+func (b *Reconciler) SetUp(ctx context.Context, mgr manager.Manager, workers int, longest time.Duration) error {
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, ByService, ServiceOf); err != nil {
+		return err
+	}
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, ByTargetGroup, TargetGroupOf); err != nil {
+		return err
+	}
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &discoveryv1.EndpointSlice{}, SlicesByService, ServiceOfSlice); err != nil {
+		return err
+	}
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &corev1.Pod{}, PodsByGate, func(o client.Object) []string {
+		if p, ok := o.(*corev1.Pod); ok {
+			return readiness.Bindings(p)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	l := queue.NewWorkerPool[reconcile.Request](b, workers, queue.DetachAfter)
+	c, err := controller.New("targetGroupBinding", mgr, controller.Options{
+		Reconciler:              l,
+		MaxConcurrentReconciles: l.MaxConcurrent(),
+		NewQueue:                l.NewQueue(mgr.GetLogger()),
+		RateLimiter:             queue.RateLimiter[reconcile.Request]{TypedRateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](queue.FirstRetry, longest), Units: &b.Unavailable},
+	})
+	if err != nil {
+		return err
+	}
+	for o, h := range map[client.Object]handler.TypedEventHandler[client.Object, reconcile.Request]{
+		&v1beta1.TargetGroupBinding{}: b.BindingEvent(),
+		&corev1.Service{}:             b.ServiceEvent(func(o client.Object) string { return o.GetName() }, PortsChanged),
+		&discoveryv1.EndpointSlice{}:  b.ServiceEvent(func(o client.Object) string { return o.GetLabels()[discoveryv1.LabelServiceName] }, EndpointsChanged),
+		&corev1.Node{}:                b.NodeEvent(),
+		&corev1.Pod{}:                 b.PodEvent(),
+	} {
+		if err := c.Watch(source.TypedKind(mgr.GetCache(), o, h)); err != nil {
+			return err
+		}
+	}
+	return c.Watch(b.Waker.Source())
+}
+
+func requestFor(o client.Object) reconcile.Request {
+	return reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)}
+}
+
+// BindingEvent has a pass made over a binding that changed, and over those that have its target group if it begins or ends to share it.
+func (b *Reconciler) BindingEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
+	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
+		if resharing(before, after) {
+			var list v1beta1.TargetGroupBindingList
+			if b.Client.List(ctx, &list, client.MatchingFields{ByTargetGroup: TargetGroupOf(after)[0]}, client.UnsafeDisableDeepCopy) == nil {
+				b.handOver(list.Items)
+			}
+		}
+		if after == nil || !queue.IsResync(before, after) && !queue.Relevant(before, after) {
+			if after == nil {
+				q.Add(requestFor(before))
+			}
+			return
+		}
+		if t, ok := after.(*v1beta1.TargetGroupBinding); ok && b.RereadAtResync && queue.IsResync(before, after) {
+			b.Registry.Distrust(t.Spec.TargetGroupARN)
+		}
+		if queue.IsResync(before, after) {
+			q.Add(requestFor(after)) // as urgent as resyncs are
+			return
+		}
+		queue.Add(q, 0, queue.Urgent, requestFor(after))
+	})
+}
+
+// ServiceEvent wakes the bindings of a Service when something of it changed.
+func (b *Reconciler) ServiceEvent(name func(client.Object) string, changed func(before, after client.Object) bool) handler.TypedEventHandler[client.Object, reconcile.Request] {
+	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
+		if queue.IsResync(before, after) || before != nil && after != nil && !changed(before, after) {
+			return
+		}
+		o := queue.Newest(before, after)
+		_, endpoints := o.(*discoveryv1.EndpointSlice)
+		b.wakeService(ctx, o.GetNamespace(), name(o), endpoints, q)
+	})
+}
+
+// wakeService wakes the bindings of a Service, and notes for which of them the change is one of endpoints.
+func (b *Reconciler) wakeService(ctx context.Context, namespace, service string, endpoints bool, q queue.Of[reconcile.Request]) {
+	if service == "" {
+		return
+	}
+	var list v1beta1.TargetGroupBindingList
+	if b.Client.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{ByService: service}, client.UnsafeDisableDeepCopy) != nil {
+		return
+	}
+	for i := range list.Items {
+		req := requestFor(&list.Items[i])
+		if endpoints {
+			b.Changes.note(req.NamespacedName)
+		}
+		q.AddAfter(req, queue.Coalesce)
+	}
+}
+
+// CallEnded brings a binding back when a call for its targets has ended. The calls of one change end at about the same time, and one pass tells of all.
+func (b *Reconciler) CallEnded(binding stack.ID) {
+	b.Waker.WakeAfter(queue.Coalesce, queue.CallEnded, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: binding.Namespace, Name: binding.Name}})
+}
+
+// PortsChanged reports whether an update of a Service may change which ports are targets.
+func PortsChanged(before, after client.Object) bool {
+	o, okO := before.(*corev1.Service)
+	n, okN := after.(*corev1.Service)
+	return !okO || !okN || o.Spec.Type != n.Spec.Type || !equality.Semantic.DeepEqual(o.Spec.Ports, n.Spec.Ports)
+}
+
+// EndpointsChanged reports whether an update of an EndpointSlice changes its endpoints or ports.
+func EndpointsChanged(before, after client.Object) bool {
+	o, okO := before.(*discoveryv1.EndpointSlice)
+	n, okN := after.(*discoveryv1.EndpointSlice)
+	return !okO || !okN || !equality.Semantic.DeepEqual(o.Ports, n.Ports) || !equality.Semantic.DeepEqual(o.Endpoints, n.Endpoints)
+}
+
+// NodeEvent wakes the bindings whose choice of endpoints may change: all of type instance; if the node became ready or stopped
+// being so, those of type ip, too, whose pods that wait for a gate count by their node; and if it is new to the cache, those that
+// missed it.
+func (b *Reconciler) NodeEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
+	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
+		o, okO := before.(*corev1.Node)
+		n, okN := after.(*corev1.Node)
+		if okO && okN && SameForTargets(o, n) {
+			return
+		}
+		turned := okO && okN && ReadyCondition(o) != ReadyCondition(n)
+		var list v1beta1.TargetGroupBindingList
+		if b.Client.List(ctx, &list, client.UnsafeDisableDeepCopy) != nil {
+			return
+		}
+		for i := range list.Items {
+			req := requestFor(&list.Items[i])
+			if before == nil && b.missingNodes.missed(req.NamespacedName, after.GetName()) {
+				q.AddAfter(req, queue.Coalesce)
+			} else if t := list.Items[i].Spec.TargetType; turned || t != nil && *t == v1beta1.TargetTypeInstance {
+				queue.Add(q, queue.Coalesce, queue.Bulk, req)
+			}
+		}
+	})
+}
+
+// SameForTargets reports whether an update of a node leaves as it is what makes the node, and its pods, targets.
+func SameForTargets(o, n *corev1.Node) bool {
+	return o.Spec.ProviderID == n.Spec.ProviderID && ReadyCondition(o) == ReadyCondition(n) &&
+		equality.Semantic.DeepEqual(o.Labels, n.Labels) && equality.Semantic.DeepEqual(o.Spec.Taints, n.Spec.Taints)
+}
+
+// ReadyCondition is the status of the Ready condition of a node.
+func ReadyCondition(n *corev1.Node) corev1.ConditionStatus {
+	for _, c := range n.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			return c.Status
+		}
+	}
+	return corev1.ConditionFalse
+}
+
+// PodEvent wakes the bindings that a pod's readiness gates name, when its containers become ready or stop being so: an
+// endpoint that only waits for a gate is registered already. Conditions that this process writes cause no pass, unless another writer takes them back.
+func (b *Reconciler) PodEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
+	return queue.Handle(func(_ context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
+		was, _ := before.(*corev1.Pod)
+		is, _ := after.(*corev1.Pod)
+		b.wakeHeld(was, is, q)
+		p, ok := queue.Newest(before, after).(*corev1.Pod)
+		if !ok || len(p.Spec.ReadinessGates) == 0 {
+			return
+		}
+		for _, name := range readiness.Bindings(p) {
+			if was == nil || after == nil || gateMatters(was, p, readiness.Gate(name)) {
+				key := types.NamespacedName{Namespace: p.Namespace, Name: name}
+				b.Changes.note(key)
+				q.AddAfter(reconcile.Request{NamespacedName: key}, queue.Coalesce)
+			}
+		}
+	})
+}
+
+// gateMatters reports whether an update of a pod can change what its gate waits for.
+func gateMatters(was, is *corev1.Pod, gate corev1.PodConditionType) bool {
+	return readiness.Of(was, corev1.ContainersReady).Status != readiness.Of(is, corev1.ContainersReady).Status ||
+		readiness.Of(was, gate).Status == corev1.ConditionTrue && readiness.Waits(is, gate)
+}
+
+// TargetGroups are the target groups of bindings that are not on their way out.
+func (b *Reconciler) TargetGroups(ctx context.Context) map[types.NamespacedName]string {
+	var list v1beta1.TargetGroupBindingList
+	if b.Client.List(ctx, &list, client.UnsafeDisableDeepCopy) != nil {
+		return nil
+	}
+	out := make(map[types.NamespacedName]string, len(list.Items))
+	for i := range list.Items {
+		if o := &list.Items[i]; o.DeletionTimestamp == nil && o.Spec.TargetGroupARN != "" && !o.Spec.MultiClusterTargetGroup {
+			out[client.ObjectKeyFromObject(o)] = o.Spec.TargetGroupARN
+		}
+	}
+	return out
+}

@@ -1,0 +1,348 @@
+// Package networking has the security groups of pods and nodes admit the sources that spec.networking of TargetGroupBindings names:
+// it finds the groups of endpoints, records what each binding needs of them, and brings one group after the other to it. It registers
+// no targets. It imports secgroup, targets, inventory and controller/queue.
+package networking
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/cache"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/inventory/network"
+	"github.com/k8s-lbc/lbc/internal/secgroup"
+	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/targets"
+)
+
+// Options are what a Reconciler works with.
+type Options struct {
+	Client     client.Client
+	Inventory  *inventory.Inventory
+	Interfaces *network.Interfaces
+	Chooser    secgroup.Chooser
+	VPC        string // of the cluster
+	Run        secgroup.Runner
+	Pause      time.Duration // after the first failure of a binding or group
+	// Gather is how long a group waits for more changes, and Linger how long one waits that nothing new concerns.
+	Gather, Linger time.Duration
+	// Unseen reports whether bindings that the caches do not show may need rules; nil = all are shown.
+	Unseen func(context.Context) bool
+	// Wake has a pass made over a binding, of which there is something else to report; nil = none is.
+	Wake func(binding types.NamespacedName)
+	Now  func() time.Time
+	Log  logr.Logger
+}
+
+// Reconciler has the security groups of endpoints admit the sources that spec.networking of bindings names, beside the passes over
+// bindings: a pass sets what it wants, returns at once, and another one is made when there is something else to report. The groups of
+// the endpoints are found binding by binding, and each group is brought to what all bindings want of it by itself, so that a call to
+// EC2 that hangs for one delays neither registrations nor others.
+type Reconciler struct {
+	Options
+	Table  *secgroup.Table
+	keeper *secgroup.Keeper
+
+	bindings *queue.Keyed // by binding
+	groups   *queue.Keyed // by security group; sweepKey stands for those that no binding names
+
+	mu       sync.Mutex
+	requests map[string]*request // by binding
+	ending   map[string]bool     // names under which rules stay while targets drain, of which nothing was looked up yet
+	waiting  map[string]bool     // groups that hold rules which cannot be judged before more is known
+	swept    bool                // groups of former bindings were looked for
+	reviews  int                 // how often review was asked, so that bring notices those that came while it looked
+}
+
+// behindAnswers is when a run is made again that rests on answers which were past their lifetime and which AWS is being asked for.
+const behindAnswers = 15 * time.Second
+
+// Linger is how long a group to which nothing is new waits to be looked at. A look goes through the needs of all bindings: it must not follow on each of
+// a thousand changes that concern the endpoints of bindings and not their rules.
+const Linger = 500 * time.Millisecond
+
+// sweepKey is no name of a security group.
+const sweepKey = ""
+
+// New makes a Reconciler that has groups of former bindings swept first.
+func New(o Options) *Reconciler {
+	if o.Unseen == nil {
+		o.Unseen = func(context.Context) bool { return false }
+	}
+	if o.Wake == nil {
+		o.Wake = func(types.NamespacedName) {}
+	}
+	table := secgroup.NewTable()
+	r := &Reconciler{
+		Options: o, Table: table, keeper: secgroup.NewKeeper(o.Chooser.Cluster, table, o.Inventory.SecurityGroups(), o.Run),
+		requests: map[string]*request{}, ending: map[string]bool{}, waiting: map[string]bool{},
+	}
+	r.bindings, r.groups = queue.NewKeyed(o.Pause, o.Now, r.place), queue.NewKeyed(o.Pause, o.Now, r.reconcileGroup)
+	r.groups.Gather, r.groups.Linger = o.Gather, o.Linger
+	r.groups.Add(sweepKey) // a process that ended may have left rules, and there may be no binding whose pass would ask for them
+	return r
+}
+
+// Queues are the work that is due, by binding and by group.
+func (r *Reconciler) Queues() []*queue.Keyed { return []*queue.Keyed{r.bindings, r.groups} }
+
+// Remembered counts what is kept of bindings and groups.
+func (r *Reconciler) Remembered() map[string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return map[string]int{"wanted rules": len(r.requests), "rules to end": len(r.ending), "rules that are waited for": len(r.waiting)}
+}
+
+// Start runs until ctx ends; it implements manager.Runnable.
+func (r *Reconciler) Start(ctx context.Context) error {
+	var running sync.WaitGroup
+	for _, k := range r.Queues() {
+		running.Go(func() { _ = k.Start(ctx) })
+	}
+	running.Wait()
+	return nil
+}
+
+func ruleID(o *v1beta1.TargetGroupBinding) string {
+	return stack.ID{Namespace: o.Namespace, Name: o.Name}.String()
+}
+
+// Want sets the endpoints that a binding's sources are to reach. Before their groups are known, every rule that may be
+// theirs stays.
+func (r *Reconciler) Want(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []targets.Endpoint) {
+	id := ruleID(o)
+	if o.Spec.Networking == nil {
+		if r.Table.Knows(id) {
+			r.Release(ctx, id)
+		}
+		return
+	}
+	r.RetainUnknown(ctx, o)
+	r.mu.Lock()
+	w := r.requests[id]
+	if w == nil {
+		w = &request{refused: map[string]error{}, awaited: map[string]bool{}}
+		r.requests[id] = w
+	}
+	same := w.binding != nil && w.binding.UID == o.UID && w.binding.Generation == o.Generation && slices.Equal(w.endpoints, endpoints)
+	w.binding, w.endpoints = o.DeepCopy(), endpoints
+	w.serial++
+	r.mu.Unlock()
+	if same {
+		r.bindings.Add(id)
+	} else {
+		r.bindings.AddNow(id)
+	}
+}
+
+// Findings is what is in the way of what a binding wants; settled is false until all of it was tried once.
+func (r *Reconciler) Findings(o *v1beta1.TargetGroupBinding) (found diag.List, settled bool) {
+	if o.Spec.Networking == nil {
+		return nil, true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w := r.requests[ruleID(o)]
+	if w == nil {
+		return nil, false
+	}
+	return w.findings(), w.settled
+}
+
+// Retain keeps the rules that endpoints of a binding may need while the endpoints are not known. What is wrong with its
+// networking is reported once they are.
+func (r *Reconciler) Retain(ctx context.Context, o *v1beta1.TargetGroupBinding) {
+	if o.Spec.Networking == nil {
+		return
+	}
+	unplaced, unclear, _ := r.permissions(ctx, o, nil)
+	id := ruleID(o)
+	r.mu.Lock()
+	if w := r.requests[id]; w != nil {
+		w.binding = nil // what is being looked up for it is out of date
+		w.serial++
+	}
+	t := r.Table.Extend(id, nil, append(unplaced, unclear...))
+	r.mu.Unlock()
+	r.enqueue(ctx, t)
+}
+
+// RetainUnknown keeps the rules that a binding may need of which nothing is recorded since the start.
+func (r *Reconciler) RetainUnknown(ctx context.Context, o *v1beta1.TargetGroupBinding) {
+	if !r.Table.Knows(ruleID(o)) {
+		r.Retain(ctx, o)
+	}
+}
+
+// Release lets go of the rules that a binding, or a name under which they stayed, wants.
+func (r *Reconciler) Release(ctx context.Context, id string) {
+	r.mu.Lock()
+	delete(r.requests, id)
+	delete(r.ending, id)
+	t := r.Table.Set(id, nil)
+	r.mu.Unlock()
+	r.enqueue(ctx, t)
+}
+
+// Transfer has the rules of a binding that ends stay under another name until that is released. A later process sweeps them away, for it
+// knows nothing of the name; in groups where it would not find them they do not stay.
+func (r *Reconciler) Transfer(ctx context.Context, id, name string) {
+	r.mu.Lock()
+	delete(r.requests, id)
+	r.ending[name] = true
+	t := r.Table.Transfer(id, name)
+	r.mu.Unlock()
+	r.enqueue(ctx, t)
+	r.bindings.AddNow(name)
+}
+
+// enqueue has the groups brought to a changed table, and those that wait if all bindings are known now.
+func (r *Reconciler) enqueue(ctx context.Context, t secgroup.Touched) {
+	for _, g := range t.Changed {
+		r.groups.AddNow(g)
+	}
+	for _, g := range t.Same {
+		r.groups.Add(g)
+	}
+	r.Review(ctx)
+}
+
+// place finds the groups of a binding's endpoints and records what it needs of each.
+func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
+	ctx = cloud.WithPriority(ctx, cloud.Vital) // targets without their rules serve nothing
+	r.mu.Lock()
+	w := r.requests[id]
+	if w == nil || w.binding == nil {
+		ending := r.ending[id]
+		r.mu.Unlock()
+		if ending {
+			r.restrict(ctx, id)
+		}
+		return queue.Retry{}
+	}
+	o, endpoints, serial := w.binding, w.endpoints, w.serial
+	r.mu.Unlock()
+
+	ctx, stale := cache.NoteStale(ctx)
+	need, unclear, found, placed := r.needs(ctx, o, endpoints)
+	if ctx.Err() != nil {
+		return queue.Retry{}
+	}
+	r.mu.Lock()
+	if w = r.requests[id]; w == nil || w.serial != serial { // there is a newer request, or none any more
+		r.mu.Unlock()
+		return queue.Retry{}
+	}
+	var t secgroup.Touched
+	if placed {
+		t = r.Table.Set(id, need)
+	} else {
+		t = r.Table.Extend(id, need, unclear)
+	}
+	before := w.findings()
+	w.notPlaced, w.looked = found, true
+	clear(w.awaited)
+	for _, g := range slices.Concat(t.Changed, t.Same) {
+		w.awaited[g] = true
+	}
+	maps.DeleteFunc(w.refused, func(g string, _ error) bool { return !w.awaited[g] })
+	news := w.changed(before)
+	r.mu.Unlock()
+	if news { // not for what lasts: the pass that would report it again asks to place the binding again
+		r.Wake(client.ObjectKeyFromObject(o))
+	}
+	r.enqueue(ctx, t)
+	return r.rerun(queue.Retry{Failed: len(found) > 0}, stale)
+}
+
+// rerun has a run that rests on what AWS is being asked again made once more.
+func (r *Reconciler) rerun(next queue.Retry, stale func() bool) queue.Retry {
+	if at := r.bindings.Now().Add(behindAnswers); stale() && next.At.Before(at) {
+		next.At = at
+	}
+	return next
+}
+
+// restrict ends what stays under a name in groups that a later process would not find.
+func (r *Reconciler) restrict(ctx context.Context, name string) {
+	groups, err := r.Inventory.SecurityGroups().OfCluster(ctx)
+	if err != nil {
+		groups = nil
+	}
+	r.mu.Lock()
+	var t secgroup.Touched
+	if r.ending[name] {
+		delete(r.ending, name)
+		t = r.Table.Restrict(name, groups)
+	}
+	r.mu.Unlock()
+	r.enqueue(ctx, t)
+}
+
+// reconcileGroup has one group admit what bindings need of it, and wakes the bindings that have something else to report.
+func (r *Reconciler) reconcileGroup(ctx context.Context, group string) queue.Retry {
+	ctx = cloud.WithPriority(ctx, cloud.Vital)
+	if group == sweepKey {
+		return r.sweep(ctx)
+	}
+	r.mu.Lock()
+	reviews := r.reviews
+	r.mu.Unlock()
+	ctx, stale := cache.NoteStale(ctx)
+	out := r.keeper.Reconcile(ctx, group, func() bool { return !r.allKnown(ctx) || r.Unseen(ctx) })
+	if ctx.Err() != nil {
+		return queue.Retry{}
+	}
+	var concerned []types.NamespacedName
+	reported := false
+	r.mu.Lock()
+	if out.Waits {
+		r.waiting[group] = true
+	}
+	for id, w := range r.requests {
+		if !w.awaited[group] && w.refused[group] == nil {
+			continue
+		}
+		before := w.findings()
+		perms := r.Table.Of(id, group)
+		err := out.Of(perms)
+		if err != nil {
+			w.refused[group], reported = fmt.Errorf("security group %s: %w", group, err), true
+		} else {
+			delete(w.refused, group)
+		}
+		if out.Until.IsZero() {
+			delete(w.awaited, group)
+			if err != nil {
+				w.awaited[group] = true // it is tried again
+			}
+		}
+		if news := w.changed(before); w.binding != nil && (news || w.settled && len(w.findings()) > 0) {
+			concerned = append(concerned, client.ObjectKeyFromObject(w.binding))
+		}
+	}
+	missed := out.Waits && r.reviews != reviews // by a review that did not find the group waiting yet
+	r.mu.Unlock()
+	if missed {
+		r.Review(ctx)
+	}
+	for _, b := range concerned {
+		r.Wake(b)
+	}
+	if out.Err != nil && !reported {
+		r.Log.Info("rules that no binding needs cannot be revoked yet", "group", group, "error", out.Err.Error())
+	}
+	return r.rerun(queue.Retry{Failed: out.Err != nil || len(out.Missing) > 0, At: out.Until}, stale)
+}

@@ -1,0 +1,57 @@
+package networking
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/targets"
+)
+
+// request is what a binding wants, and what is known of it.
+type request struct {
+	binding   *v1beta1.TargetGroupBinding // as its last pass saw it
+	endpoints []targets.Endpoint
+	serial    int // grows with each pass
+
+	notPlaced diag.List        // what is wrong with its endpoints or its networking
+	refused   map[string]error // by group
+	awaited   map[string]bool  // groups that were not brought there yet
+	looked    bool             // its endpoints were looked for
+	settled   bool             // all of it was done or refused once
+}
+
+// findings are the findings of a binding. The lock is held.
+func (w *request) findings() diag.List {
+	out := slices.Clone(w.notPlaced)
+	var errs []error
+	for _, g := range slices.Sorted(maps.Keys(w.refused)) {
+		errs = append(errs, w.refused[g])
+	}
+	return append(out, networkProblem(w.binding, diag.RulesNotWritten, joinOnce(errs))...)
+}
+
+// changed reports whether a binding's pass has something else to report than before. The lock is held.
+func (w *request) changed(before diag.List) bool {
+	if w.binding == nil {
+		return false
+	}
+	settled := w.settled
+	open := maps.Clone(w.awaited)
+	maps.DeleteFunc(open, func(g string, _ bool) bool { return w.refused[g] != nil })
+	w.settled = w.settled || w.looked && len(open) == 0
+	return w.settled && (!settled || !slices.Equal(before, w.findings()))
+}
+
+// networkProblem says why the security groups do not admit the sources of a binding, or not any more, as they should.
+func networkProblem(o *v1beta1.TargetGroupBinding, code diag.Code, err error) diag.List {
+	if err == nil || o == nil {
+		return nil
+	}
+	d := cloud.Problem("", err)
+	d.Object, d.Path, d.Code = kube.BindingObject(o), "spec.networking", code
+	return diag.List{d}
+}
