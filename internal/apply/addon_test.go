@@ -105,7 +105,7 @@ func guarded(w *world) *stack.Stack {
 	return s
 }
 
-func TestAddOnsAreSetKeptAndRemovedAsWished(t *testing.T) {
+func TestAddOnsAreSetKeptAndRemovedAsDesired(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, account.Instant())
 	want := guarded(w)

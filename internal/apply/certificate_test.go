@@ -52,8 +52,8 @@ func (w certified) zone(name string, private bool) {
 	}
 }
 
-// wish is a stack that owns a requested certificate, and nothing else.
-func wish(name, ca string, names ...string) *stack.Stack {
+// requesting is a stack that owns a requested certificate, and nothing else.
+func requesting(name, ca string, names ...string) *stack.Stack {
 	s := &stack.Stack{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: name}}, Cluster: testCluster, VPC: testVPC}
 	if len(names) == 0 {
 		s.Removal = stack.ObjectsDeleted
@@ -123,7 +123,7 @@ func (w certified) records() []string {
 func TestARequestedCertificateIsValidatedIssuedAndDeletedWithItsRecords(t *testing.T) {
 	t.Parallel()
 	w := newCertified(t)
-	want := wish("web", "", "*.certified.dev", "certified.dev", "www.certified.dev")
+	want := requesting("web", "", "*.certified.dev", "certified.dev", "www.certified.dev")
 	w.settle(want)
 	if c := w.one(want); c.Status != acmtypes.CertificateStatusPendingValidation || *c.DomainName != "*.certified.dev" || len(c.SubjectAlternativeNames) != 3 {
 		t.Fatalf("requested: %s %s %v", c.Status, *c.DomainName, c.SubjectAlternativeNames)
@@ -148,7 +148,7 @@ func TestARequestedCertificateIsValidatedIssuedAndDeletedWithItsRecords(t *testi
 	if calls := w.sim.Gate.Calls(gate.Filter{}); len(calls) != 0 {
 		t.Errorf("an idle pass made %d calls, first %s", len(calls), calls[0].Action)
 	}
-	w.settle(wish("web", ""))
+	w.settle(requesting("web", ""))
 	if all, r := w.certificates(want), w.records(); len(all)+len(r) != 0 {
 		t.Errorf("left: %d certificates, records %v", len(all), r)
 	}
@@ -157,19 +157,19 @@ func TestARequestedCertificateIsValidatedIssuedAndDeletedWithItsRecords(t *testi
 func TestAValidationRecordStaysWhileAnotherCertificateNeedsIt(t *testing.T) {
 	t.Parallel()
 	w := newCertified(t)
-	a, b := wish("a", "", "www.certified.dev"), wish("b", "", "api.certified.dev", "www.certified.dev")
+	a, b := requesting("a", "", "www.certified.dev"), requesting("b", "", "api.certified.dev", "www.certified.dev")
 	w.settle(a)
 	w.settle(b)
 	w.clock.Advance(2 * time.Minute)
 	w.settle(a)
 	w.settle(b)
-	w.settle(wish("a", ""))
+	w.settle(requesting("a", ""))
 	if r := w.records(); len(r) != 2 || len(w.certificates(a)) != 0 {
 		t.Fatalf("records %v, certificates %d", r, len(w.certificates(a)))
 	}
 	// A restart does not forget whose records are whose.
 	w.restart()
-	w.settle(wish("b", ""))
+	w.settle(requesting("b", ""))
 	if r := w.records(); len(r) != 0 {
 		t.Errorf("records left: %v", r)
 	}
@@ -178,13 +178,13 @@ func TestAValidationRecordStaysWhileAnotherCertificateNeedsIt(t *testing.T) {
 func TestOtherNamesOrAnotherAuthorityMeanANewCertificate(t *testing.T) {
 	t.Parallel()
 	w := newCertified(t)
-	first := wish("web", "", "www.certified.dev")
+	first := requesting("web", "", "www.certified.dev")
 	w.settle(first)
 	w.clock.Advance(2 * time.Minute)
 	w.settle(first)
 	before := *w.one(first).CertificateArn
 
-	more := wish("web", "", "www.certified.dev", "zzz.certified.dev")
+	more := requesting("web", "", "www.certified.dev", "zzz.certified.dev")
 	w.settle(more)
 	w.clock.Advance(2 * time.Minute)
 	w.settle(more)
@@ -196,7 +196,7 @@ func TestOtherNamesOrAnotherAuthorityMeanANewCertificate(t *testing.T) {
 		t.Errorf("records %v", r)
 	}
 
-	private := wish("web", authority, "www.certified.dev")
+	private := requesting("web", authority, "www.certified.dev")
 	w.settle(private)
 	w.clock.Advance(time.Minute)
 	w.settle(private)
@@ -204,7 +204,7 @@ func TestOtherNamesOrAnotherAuthorityMeanANewCertificate(t *testing.T) {
 	if aws.ToString(c.CertificateAuthorityArn) != authority || c.Status != acmtypes.CertificateStatusIssued || len(w.records()) != 0 {
 		t.Errorf("authority %s, status %s, records %v", aws.ToString(c.CertificateAuthorityArn), c.Status, w.records())
 	}
-	other := wish("web", authority+"1", "www.certified.dev")
+	other := requesting("web", authority+"1", "www.certified.dev")
 	w.settle(other)
 	w.clock.Advance(time.Minute)
 	w.settle(other)
@@ -213,13 +213,13 @@ func TestOtherNamesOrAnotherAuthorityMeanANewCertificate(t *testing.T) {
 	}
 }
 
-func TestAPendingCertificateIsAskedForAnewOnlyWhenNobodyWaitsForIt(t *testing.T) {
+func TestAPendingCertificateIsRequestedAgainOnlyIfNoProcessWaitsForIt(t *testing.T) {
 	t.Parallel()
 	w := newCertified(t)
 	w.sim.Account.Lock()
 	w.sim.Account.Trouble.CertificatesStuck = true
 	w.sim.Account.Unlock()
-	want := wish("web", "", "www.certified.dev")
+	want := requesting("web", "", "www.certified.dev")
 	w.settle(want)
 	first := *w.one(want).CertificateArn
 	// An earlier life's that is young is waited for, by this one as long as by that.
@@ -255,7 +255,7 @@ func TestAPendingCertificateIsAskedForAnewOnlyWhenNobodyWaitsForIt(t *testing.T)
 func TestARequestThatIsRepeatedGivesTheSameCertificate(t *testing.T) {
 	t.Parallel()
 	w := newCertified(t)
-	want := wish("web", "", "www.certified.dev")
+	want := requesting("web", "", "www.certified.dev")
 	p, _, err := w.pass(want, diff.Policy{}, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -271,14 +271,14 @@ func TestARequestThatIsRepeatedGivesTheSameCertificate(t *testing.T) {
 func TestACertificateThatSomebodyElseUsesStaysAndIsTold(t *testing.T) {
 	t.Parallel()
 	w := newCertified(t)
-	want := wish("web", authority, "www.certified.dev")
+	want := requesting("web", authority, "www.certified.dev")
 	w.settle(want)
 	w.clock.Advance(time.Minute)
 	w.settle(want)
 	w.useElsewhere(*w.one(want).CertificateArn)
 	failed := false
 	for i := range 8 {
-		p, r, err := w.pass(wish("web", ""), diff.Policy{}, 1)
+		p, r, err := w.pass(requesting("web", ""), diff.Policy{}, 1)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -43,7 +43,7 @@ func (w certified) importing(n int64) *stack.Stack {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s := wish("web", "")
+	s := requesting("web", "")
 	id := naming.ImportedCertificateID("shop", "web-tls")
 	tags := naming.Tracking(stack.Ingress, testCluster, "shop/web", id)
 	tags[naming.ContentTag] = fmt.Sprint("hash-", n)
@@ -104,7 +104,7 @@ func TestASecretThatIsRewrittenInALoopWaitsLongerAndLongerForItsImport(t *testin
 		}
 	}
 	// Deleting the Ingress and making it anew forgets nothing, and another kind of key is another import.
-	w.settle(wish("web", ""))
+	w.settle(requesting("web", ""))
 	_ = w.refusal(w.importing(n + 1))
 	// Whatever rewrites it for a month uses up what a year's quota does not notice, and a quiet week frees it.
 	before := w.imports()
@@ -150,7 +150,7 @@ func TestImportsAreCountedWhoeverMadeThemUntilAYearHasPassed(t *testing.T) {
 		}
 	}
 	look(4, "three of ours and another")
-	w.settle(wish("web", ""))
+	w.settle(requesting("web", ""))
 	look(4, "what is deleted stays used up")
 	w.settle(w.importing(4))
 	look(5, "imported anew")

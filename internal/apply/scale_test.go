@@ -37,12 +37,12 @@ func TestFortyStacksTogetherStayWithinTheBudget(t *testing.T) {
 		wg.Wait()
 		return w.calls(from)
 	}
-	wish := func(name string) *stack.Stack { return shop(name, "/a/*") }
+	desired := func(name string) *stack.Stack { return shop(name, "/a/*") }
 	gone := func(name string) *stack.Stack {
 		return stack.Removed(shop(name).Key, testCluster, testVPC, stack.ObjectsDeleted)
 	}
 	none := map[string]int{}
-	reads, writes := all(wish)
+	reads, writes := all(desired)
 	if diff := cmp.Diff(none, reads); diff != "" {
 		t.Errorf("creating reads %s", diff)
 	}
@@ -51,7 +51,7 @@ func TestFortyStacksTogetherStayWithinTheBudget(t *testing.T) {
 	if diff := cmp.Diff(want, writes); diff != "" {
 		t.Error(diff)
 	}
-	if reads, writes = all(wish); len(reads)+len(writes) > 0 {
+	if reads, writes = all(desired); len(reads)+len(writes) > 0 {
 		t.Errorf("touching calls %v %v", reads, writes)
 	}
 	reads, writes = all(gone)

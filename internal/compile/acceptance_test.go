@@ -132,8 +132,8 @@ func tell(out []outcome) string {
 		for _, d := range o.Diagnostics {
 			fmt.Fprintf(&b, "finding %s\n", d)
 		}
-		if o.Wish != nil {
-			tellStack(&b, o.Wish)
+		if o.Desired != nil {
+			tellStack(&b, o.Desired)
 		}
 	}
 	return b.String()

@@ -51,7 +51,7 @@ type outcome struct {
 	Diagnostics []string
 	Keep        []stack.Ref
 	Good        []string
-	Wish        *stack.Stack
+	Desired     *stack.Stack
 }
 
 func TestCompileGolden(t *testing.T) {
@@ -237,7 +237,7 @@ func (s scenario) compile(t *testing.T, e intent.LoadBalancer, all facts.Facts, 
 			}
 			continue
 		}
-		o.Wish, o.Keep = r.Stack, r.Keep
+		o.Desired, o.Keep = r.Stack, r.Keep
 		for _, d := range r.Diagnostics {
 			o.Diagnostics = append(o.Diagnostics, fmt.Sprintf("%s %s: %s", d.Object, d.Class, d.Message()))
 		}

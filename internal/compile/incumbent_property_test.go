@@ -21,22 +21,22 @@ import (
 type groupOfMembers struct {
 	settings []sharedSetting
 	members  []intent.Member
-	wishes   map[string]map[string]string // of members by name, by setting
+	declared map[string]map[string]string // of members by name, by setting
 	joined   int64
 	memory   *Memory
 	stack    *stack.Stack
 	closed   map[int32][]string // ports that admit nobody, with the members that lost their guard there
 }
 
-// draw gives a member new wishes; it keeps its age and place.
+// draw gives a member new declared; it keeps its age and place.
 func (g *groupOfMembers) draw(t *rapid.T, name string, created int64, order int32) intent.Member {
 	m := ingress("n-"+name[:1], name, https(certificate1))
 	m.Created, m.Order = created, order
-	g.wishes[name] = map[string]string{}
+	g.declared[name] = map[string]string{}
 	for _, s := range g.settings {
 		if v := rapid.SampledFrom(append([]string{"", "", ""}, s.values...)).Draw(t, s.name); v != "" {
-			s.wish(&m, v)
-			g.wishes[name][s.name] = v
+			s.declare(&m, v)
+			g.declared[name][s.name] = v
 		}
 	}
 	if rapid.IntRange(0, 4).Draw(t, "login") == 0 {
@@ -155,7 +155,7 @@ func (g *groupOfMembers) answers(t *rapid.T) map[string]string {
 func TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		g := &groupOfMembers{wishes: map[string]map[string]string{}, closed: map[int32][]string{}}
+		g := &groupOfMembers{declared: map[string]map[string]string{}, closed: map[int32][]string{}}
 		for _, s := range guardingSettings() { // of many at once each is rarely seen, as some hide others
 			if rapid.Bool().Draw(t, "with "+s.name) {
 				g.settings = append(g.settings, s)
@@ -179,9 +179,9 @@ func TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo(t *testing.T) {
 		join()
 		g.compile(t)
 		for range rapid.IntRange(1, 10).Draw(t, "steps") {
-			before, answers, wishes := g.values(), g.answers(t), map[string]map[string]string{}
-			for k, v := range g.wishes {
-				wishes[k] = v
+			before, answers, declared := g.values(), g.answers(t), map[string]map[string]string{}
+			for k, v := range g.declared {
+				declared[k] = v
 			}
 			was := g.stack
 			oldest := g.members[0].Object.Namespace
@@ -232,13 +232,13 @@ func TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo(t *testing.T) {
 				if !had || !has {
 					continue
 				}
-				entitled := "n-"+actor[:1] == oldest || wishes[actor][s.name] == before[s.name]
+				entitled := "n-"+actor[:1] == oldest || declared[actor][s.name] == before[s.name]
 				if before[s.name] != after[s.name] && !entitled {
 					t.Fatalf("%s changes %s from %s to %s", actor, s.name, before[s.name], after[s.name])
 				}
 				if tighter := merge.Tighter(s.name); tighter != nil && !slices.ContainsFunc(g.members, func(m intent.Member) bool {
-					wish := cmp.Or(g.wishes[m.Object.Name][s.name], s.fallback)
-					return (there[m.Object.Name] || entitled) && (wish == after[s.name] || tighter(after[s.name], wish) || !tighter(wish, after[s.name]))
+					value := cmp.Or(g.declared[m.Object.Name][s.name], s.fallback)
+					return (there[m.Object.Name] || entitled) && (value == after[s.name] || tighter(after[s.name], value) || !tighter(value, after[s.name]))
 				}) {
 					t.Fatalf("%s is %s, looser than any member that was there wants", s.name, after[s.name])
 				}

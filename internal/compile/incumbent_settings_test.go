@@ -15,7 +15,7 @@ type sharedSetting struct {
 	name     string // as in the table of protections
 	fallback string
 	values   []string
-	wish     func(m *intent.Member, v string)
+	declare  func(m *intent.Member, v string)
 	read     func(s *stack.Stack) string
 	observed bool // facts tell what is in effect, so that it outlives the loss of the memory
 }

@@ -43,14 +43,14 @@ func TestAValueThatCannotBeUnderstoodReplacesNothing(t *testing.T) {
 				sound, wrong := c.objects(notes{}), c.objects(notes{key: value})
 				s := scenario{Account: "lab", before: sound}
 				before, now := s.run(t, sound)[0], s.run(t, wrong)[0]
-				if before.Wish == nil || !reflect.DeepEqual(before.Wish, now.Wish) {
+				if before.Desired == nil || !reflect.DeepEqual(before.Desired, now.Desired) {
 					t.Errorf("it was\n%s\nand is\n%s", tell([]outcome{before}), tell([]outcome{now}))
 				}
 				if text := tell([]outcome{now}); !strings.Contains(text, "the last good version of "+kind+" shop/") {
 					t.Errorf("no finding tells that the last good version serves:\n%s", text)
 				}
 				restarted := scenario{Account: "lab", Exists: exists}.run(t, wrong)[0]
-				if restarted.Wish != nil || !strings.Contains(tell([]outcome{restarted}), "nothing is built or changed until this is fixed") {
+				if restarted.Desired != nil || !strings.Contains(tell([]outcome{restarted}), "nothing is built or changed until this is fixed") {
 					t.Errorf("after a restart without memory:\n%s", tell([]outcome{restarted}))
 				}
 			})
@@ -78,7 +78,7 @@ func TestATargetTypeThatCannotBeUnderstoodReplacesNoTargetGroup(t *testing.T) {
 	sound, wrong := ownBalancer(notes{"nlb-target-type": "ip"}), ownBalancer(notes{"nlb-target-type": "IP"})
 	s := scenario{Account: "lab", before: sound}
 	before, now := s.run(t, sound), s.run(t, wrong)
-	if text := tell(now); !reflect.DeepEqual(before[0].Wish, now[0].Wish) || !strings.Contains(text, "the last good version of Service shop/edge") {
+	if text := tell(now); !reflect.DeepEqual(before[0].Desired, now[0].Desired) || !strings.Contains(text, "the last good version of Service shop/edge") {
 		t.Errorf("it was\n%s\nand is\n%s", tell(before), text)
 	}
 	edited := ownBalancer(notes{"nlb-target-type": "IP", "ip-address-type": "ipv4", "name": "edge"})

@@ -74,7 +74,7 @@ func TestTenThousandRulesAreCompiledInTime(t *testing.T) {
 	}
 	within(t, "compiling", func() {
 		out := scenario{Account: "lab"}.run(t, objects)
-		if len(out) != 1 || out[0].Wish == nil || len(out[0].Wish.Rules) != members*paths {
+		if len(out) != 1 || out[0].Desired == nil || len(out[0].Desired.Rules) != members*paths {
 			t.Errorf("not all rules: %.2000s", tell(out))
 		}
 	})
@@ -95,7 +95,7 @@ func TestTenThousandRedirectsAreComparedInTime(t *testing.T) {
 	}
 	within(t, "compiling", func() {
 		out := scenario{Account: "lab"}.run(t, objects)
-		if len(out) != 1 || out[0].Wish == nil || len(out[0].Wish.Rules) != members*paths {
+		if len(out) != 1 || out[0].Desired == nil || len(out[0].Desired.Rules) != members*paths {
 			t.Errorf("not all rules: %.2000s", tell(out))
 		}
 	})
@@ -130,7 +130,7 @@ func FuzzAnyIngressCompiles(f *testing.F) {
 		out := scenario{Account: "lab"}.run(t, append(surroundings(), sound, odd))
 		served := false
 		for _, o := range out {
-			if o.Wish == nil && len(o.Diagnostics) == 0 {
+			if o.Desired == nil && len(o.Diagnostics) == 0 {
 				t.Errorf("%s wants nothing and nobody says why", o.Stack)
 			}
 			for _, d := range o.Diagnostics {
@@ -138,9 +138,9 @@ func FuzzAnyIngressCompiles(f *testing.F) {
 					t.Errorf("a finding is no text: %q", d)
 				}
 			}
-			if o.Wish != nil {
+			if o.Desired != nil {
 				served = served || strings.Contains(tell([]outcome{o}), "host-header=sound.example.com path-pattern=/* → forward shop/sound-web:80")
-				check(t, o.Wish)
+				check(t, o.Desired)
 			}
 		}
 		if !served {

@@ -39,7 +39,7 @@ func ownCertificate(arn, status string, names ...string) facts.OwnCertificate {
 	return facts.OwnCertificate{ARN: arn, ID: naming.CertificateID(false, names[0], "n", "a"), Status: status, Names: names, Since: time.Unix(100, 0)}
 }
 
-func TestARequestedCertificateIsWishedForAndItsListenerComesOnceItIsIssued(t *testing.T) {
+func TestARequestedCertificateIsDesiredAndItsListenerComesOnceItIsIssued(t *testing.T) {
 	t.Parallel()
 	m := ingress("n", "a", requesting("", "a.example.com", "b.example.com"))
 	r := Compile(loadBalancer(m), owning(), config(), nil)
@@ -149,7 +149,7 @@ func TestCertificatesOfALeftOutMemberAreKept(t *testing.T) {
 	}
 }
 
-func TestCertificatesOfAGroupAreThoseOfAllWhoWishForSome(t *testing.T) {
+func TestCertificatesOfAGroupAreThoseOfAllItsMembers(t *testing.T) {
 	t.Parallel()
 	a := ownCertificate(ownARN+"a", "ISSUED", "a.example.com")
 	b := a

@@ -13,7 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// drawMember makes a member whose wishes may be odd: conflicting, out of range, unknown to AWS.
+// drawMember makes a member whose settings may be odd: conflicting, out of range, unknown to AWS.
 func drawMember(t *rapid.T, i int) intent.Member {
 	m := ingress("n", fmt.Sprintf("m%d", i))
 	pick := func(label string, values ...string) string { return rapid.SampledFrom(values).Draw(t, label) }

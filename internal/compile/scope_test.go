@@ -31,17 +31,17 @@ func TestTheNameOfABackendDoesNotDecideWhatAMistakeCosts(t *testing.T) {
 				}
 				s := scenario{Account: "lab", before: member(sound)}
 				before, now := s.run(t, s.before), s.run(t, member(notes{key: "{"}))
-				if !reflect.DeepEqual(before[0].Wish, now[0].Wish) {
+				if !reflect.DeepEqual(before[0].Desired, now[0].Desired) {
 					t.Errorf("it was\n%s\nand with a typo it is\n%s", tell(before), tell(now))
 				}
 				if text := tell(now); !strings.Contains(text, "the last good version of Ingress shop/member keeps serving") {
 					t.Errorf("the finding does not tell that the last good version serves:\n%s", text)
 				}
 				restarted := scenario{Account: "lab", Exists: map[string]*facts.LoadBalancer{"ingress.k8s.aws:team": {ARN: "arn:lb", Type: "application", Scheme: "internal"}}}.run(t, member(notes{key: "{"}))[0]
-				if restarted.Wish == nil {
+				if restarted.Desired == nil {
 					t.Fatalf("after a restart nothing is built: %v", restarted.Diagnostics)
 				}
-				for _, r := range restarted.Wish.Rules {
+				for _, r := range restarted.Desired.Rules {
 					if own := strings.Contains(tellConditions(r.Conditions), "a.example.com"); own != r.Standing {
 						t.Errorf("after a restart a rule for%s stands: %v", tellConditions(r.Conditions), r.Standing)
 					}

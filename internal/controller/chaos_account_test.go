@@ -88,8 +88,8 @@ func registeredIn(tg simclient.TargetGroup) map[string]bool {
 	return out
 }
 
-// anew returns the objects that users and Kubernetes made, as they would be in a cluster where no controller has run.
-func (l *lab) anew() []client.Object {
+// uncontrolled returns the objects that users and Kubernetes made, as they would be in a cluster where no controller has run.
+func (l *lab) uncontrolled() []client.Object {
 	l.Helper()
 	var out []client.Object
 	for _, list := range []client.ObjectList{

@@ -90,7 +90,7 @@ func (l *lab) nameless() string {
 // freshStart is what a controller makes of the same objects in another account.
 func (s *soak) freshStart() *lab {
 	s.Helper()
-	fresh := newLab(s.T, account.Profile{}, s.anew()...)
+	fresh := newLab(s.T, account.Profile{}, s.uncontrolled()...)
 	fresh.bindTheirs(s.allBindings())
 	var keys []stack.Key
 	for _, x := range []*stacks.Reconciler{s.ingresses, s.services} {

@@ -46,8 +46,8 @@ func (l *lab) whom(reason string) []string {
 	return slices.Compact(out)
 }
 
-// TestAMemberIsToldOfSuccessOnlyWhenItsWishesAreInEffect has AWS, or an edit, refuse one thing after the other to a group of two.
-func TestAMemberIsToldOfSuccessOnlyWhenItsWishesAreInEffect(t *testing.T) {
+// TestAMemberGetsTheEventOfSuccessOnlyWhenItsSettingsAreInEffect has AWS, or an edit, refuse one thing after the other to a group of two.
+func TestAMemberGetsTheEventOfSuccessOnlyWhenItsSettingsAreInEffect(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		fault             gate.Fault
@@ -75,7 +75,7 @@ func TestAMemberIsToldOfSuccessOnlyWhenItsWishesAreInEffect(t *testing.T) {
 			adopt: func(l *lab) {
 				i := &networkingv1.Ingress{}
 				l.get(i, "api")
-				i.Spec.IngressClassName = ptr.To("gone") // what it wished before, and now, nobody knows
+				i.Spec.IngressClassName = ptr.To("gone") // what it declared before, and declares now, is unknown
 				l.must(l.client.Update(l.Context(), i))
 			}, warned: []string{"api"}, succeeded: []string{"web"},
 		},
@@ -178,7 +178,7 @@ func TestWhatWaitsForAWSIsNotHeldUpByWhatFails(t *testing.T) {
 	}
 }
 
-// TestAQuestionThatAWSRefusesNamesThePermissionAndOneThatItMissesIsAskedAgainSoon has facts that a wish rests on unanswered.
+// TestAQuestionThatAWSRefusesNamesThePermissionAndOneThatItMissesIsAskedAgainSoon leaves facts of a stack unanswered.
 func TestAQuestionThatAWSRefusesNamesThePermissionAndOneThatItMissesIsAskedAgainSoon(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

@@ -348,7 +348,7 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 	groups := networking.New(networking.Options{
 		Client: w.mgr.GetClient(), Inventory: w.inventory, Interfaces: network.NewInterfaces(w.clients.EC2, w.now), VPC: c.VPC,
 		Chooser: secgroup.Chooser{Cluster: c.ClusterName, ExtraTags: c.TargetENISecurityTags},
-		Run:     networking.LogRules(log, w.run), Pause: c.BindingRequeue, Gather: queue.Coalesce, Linger: networking.Linger, Unseen: w.elsewhere.MayNeedRules, Now: w.now, Log: log,
+		Run:     networking.LogRules(log, w.run), Pause: c.BindingRequeue, Gather: queue.Coalesce, Delay: networking.Delay, Unseen: w.elsewhere.MayNeedRules, Now: w.now, Log: log,
 	})
 	if w.elsewhere != nil {
 		w.elsewhere.OnChange = groups.Review
@@ -378,7 +378,7 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 		return nil, err
 	}
 	gates.Lost = func(binding types.NamespacedName, arn string) {
-		registry.Distrust(arn)
+		registry.Invalidate(arn)
 		b.Waker.Wake(queue.Normal, reconcile.Request{NamespacedName: binding})
 	}
 	registry.Patience = -1 // a pass that waits for a call keeps the next change of its binding waiting

@@ -72,7 +72,7 @@ func TestABindingDeregistersOnlyItsOwnTargetsWhileOthersMayServeTheGroupUnseen(t
 		"it serves":     {func(*lab) {}, []string{"10.0.128.50:8080", theirTarget}},
 		"its pod moves": {func(l *lab) { l.move("10.0.128.50", "10.0.128.51") }, []string{"10.0.128.51:8080", theirTarget}},
 		"its pod moves, and what is registered is read again": {func(l *lab) {
-			l.bound.Registry.Distrust(l.sim.Resources().TargetGroups[0].ARN)
+			l.bound.Registry.Invalidate(l.sim.Resources().TargetGroups[0].ARN)
 			l.settle()
 			l.move("10.0.128.50", "10.0.128.51")
 		}, []string{"10.0.128.51:8080", theirTarget}},

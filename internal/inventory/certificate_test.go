@@ -391,9 +391,9 @@ func TestARequestedCertificateIsLookedAtUntilItIsIssued(t *testing.T) {
 	k, other := key(stack.Ingress, "web"), key(stack.Ingress, "other")
 	tags := tracking("web")
 	tags["ingress.k8s.aws/resource"] = "x"
-	wish := &stack.Stack{Key: k, Certificates: []stack.Certificate{{ID: "x", Domain: "a.example.com", Names: []string{"a.example.com"}}}}
+	desired := &stack.Stack{Key: k, Certificates: []stack.Certificate{{ID: "x", Domain: "a.example.com", Names: []string{"a.example.com"}}}}
 	own := func() []elb.Certificate {
-		return must[elb.Observed](t)(f.inv.Observed(t.Context(), k, wish)).Certificates
+		return must[elb.Observed](t)(f.inv.Observed(t.Context(), k, desired)).Certificates
 	}
 	own()
 	f.inv.Record(k, elb.RequestCertificate{Certificate: stack.Certificate{ID: "x", Domain: "a.example.com", Names: []string{"a.example.com"}, Tags: tags}}, plan.Output{ID: "arn"}, literally)

@@ -45,7 +45,7 @@ func tagged(resource string) []elbv2types.Tag {
 	return out
 }
 
-// fronted makes an ALB with a listener of two further certificates, and a network load balancer in front of it, and returns a wish
+// fronted makes an ALB with a listener of two further certificates, and a network load balancer in front of it, and returns a desired
 // that manages all of it.
 func (f *fixture) fronted() *stack.Stack {
 	f.Helper()
@@ -100,13 +100,13 @@ func deepShape(o elb.Observed) map[string]string {
 	return out
 }
 
-func TestAllThatAWishManagesIsReadAndNothingTwice(t *testing.T) {
+func TestAllThatAStackManagesIsReadAndNothingTwice(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	wish := f.fronted()
-	look := func(inv *inventory.Inventory, wish *stack.Stack) elb.Observed {
+	desired := f.fronted()
+	look := func(inv *inventory.Inventory, desired *stack.Stack) elb.Observed {
 		t.Helper()
-		o, err := inv.Observed(t.Context(), wish.Key, wish)
+		o, err := inv.Observed(t.Context(), desired.Key, desired)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,25 +119,25 @@ func TestAllThatAWishManagesIsReadAndNothingTwice(t *testing.T) {
 		"listener " + naming.FrontendListenerID(443): "[] attributes false tag front:443",
 		"rule 443:1": "1",
 	}
-	shallow := look(f.inv, &stack.Stack{Key: wish.Key, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity, Type: stack.Application}}})
+	shallow := look(f.inv, &stack.Stack{Key: desired.Key, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity, Type: stack.Application}}})
 	if shallow.LoadBalancers[0].Attributes != nil || shallow.LoadBalancers[1].Attributes != nil || shallow.TargetGroups[0].Attributes != nil || shallow.Listeners[0].Attributes != nil {
 		t.Errorf("attributes were read that nobody manages: %v", deepShape(shallow))
 	}
 	f.reads()
-	if diff := cmp.Diff(want, deepShape(look(f.inv, wish))); diff != "" {
+	if diff := cmp.Diff(want, deepShape(look(f.inv, desired))); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(map[string]int{"DescribeLoadBalancerAttributes": 2, "DescribeTargetGroupAttributes": 1, "DescribeListenerAttributes": 1}, f.reads()); diff != "" {
-		t.Errorf("beyond what was read for a smaller wish: %s", diff)
+		t.Errorf("beyond what was read for a smaller desired: %s", diff)
 	}
-	if look(f.inv, wish); len(f.reads()) > 0 {
+	if look(f.inv, desired); len(f.reads()) > 0 {
 		t.Error("read again")
 	}
-	if read, err := f.inv.Reread(t.Context(), wish.Key); err != nil || !read {
+	if read, err := f.inv.Reread(t.Context(), desired.Key); err != nil || !read {
 		t.Fatal(read, err)
 	}
 	calls := f.reads()
-	if diff := cmp.Diff(want, deepShape(look(f.inv, wish))); diff != "" {
+	if diff := cmp.Diff(want, deepShape(look(f.inv, desired))); diff != "" {
 		t.Errorf("read again for drift: %s", diff)
 	}
 	if diff := cmp.Diff(map[string]int{"DescribeTargetHealth": 1}, f.reads()); diff != "" { // which a rereading leaves to the pass after it
@@ -148,13 +148,13 @@ func TestAllThatAWishManagesIsReadAndNothingTwice(t *testing.T) {
 	}
 	for _, action := range []string{"DescribeListenerCertificates", "DescribeTargetGroupAttributes", "DescribeListenerAttributes", "DescribeTargetHealth", "DescribeRules"} {
 		f := newFixture(t)
-		wish := f.fronted()
+		desired := f.fronted()
 		f.refuse(action)
-		if o, err := f.inv.Observed(t.Context(), wish.Key, wish); err == nil {
+		if o, err := f.inv.Observed(t.Context(), desired.Key, desired); err == nil {
 			t.Errorf("%s fails, observed %v", action, deepShape(o))
 		}
 	}
-	nothing := &stack.Stack{Key: wish.Key}
+	nothing := &stack.Stack{Key: desired.Key}
 	fresh := newFixture(t)
 	fresh.fronted()
 	if look(fresh.inv, nothing); fresh.reads()["DescribeListeners"] != 0 {
@@ -177,8 +177,8 @@ func TestWhatThisProcessMakesIsNotRead(t *testing.T) {
 	if _, err := f.inv.Observed(t.Context(), k, nil); err != nil {
 		t.Fatal(err)
 	}
-	wish := f.fronted() // by this process, as it tells:
-	o, err := inventory.New(cloud.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now}).Observed(t.Context(), k, wish)
+	desired := f.fronted() // by this process, as it tells:
+	o, err := inventory.New(cloud.Clients{ELBV2: f.sim.Balancing, EC2: f.sim.Compute, ACM: f.sim.Trust}, inventory.Config{Cluster: cluster, VPC: vpc, Now: f.clock.Now}).Observed(t.Context(), k, desired)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func TestWhatThisProcessMakesIsNotRead(t *testing.T) {
 		f.inv.Record(k, elb.CreateListener{Listener: l.Listener}, plan.Output{ID: l.ARN}, literally)
 	}
 	f.reads()
-	if _, err := f.inv.Observed(t.Context(), k, wish); err != nil {
+	if _, err := f.inv.Observed(t.Context(), k, desired); err != nil {
 		t.Fatal(err)
 	}
 	if got := f.reads(); len(got) > 0 {

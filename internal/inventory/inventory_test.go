@@ -80,8 +80,8 @@ func TestWhatOthersCreatedIsFoundByItsTagsOldAndNew(t *testing.T) {
 	if diff := cmp.Diff([]stack.Key{key(stack.Ingress, "old"), key(stack.Ingress, "web")}, keys); diff != "" {
 		t.Error(diff)
 	}
-	wish := &stack.Stack{Key: key(stack.Ingress, "web"), LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity}}}
-	o, err := f.inv.Observed(t.Context(), wish.Key, wish)
+	desired := &stack.Stack{Key: key(stack.Ingress, "web"), LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity}}}
+	o, err := f.inv.Observed(t.Context(), desired.Key, desired)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestWhatOthersCreatedIsFoundByItsTagsOldAndNew(t *testing.T) {
 	}
 }
 
-func TestAStackIsReadToTheBottomOnceAndOnlyAsDeepAsItsWish(t *testing.T) {
+func TestAStackIsReadToTheBottomOnceAndOnlyAsDeepAsIsDesired(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.balancer("ours", tracking("web"))
@@ -105,11 +105,11 @@ func TestAStackIsReadToTheBottomOnceAndOnlyAsDeepAsItsWish(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.reads()
-	wish := &stack.Stack{Key: k, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity, Attributes: map[string]string{"a": "b"}}}}
+	desired := &stack.Stack{Key: k, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity, Attributes: map[string]string{"a": "b"}}}}
 	for n, want := range []map[string]int{
 		{"DescribeListeners": 1, "DescribeRules": 1, "DescribeTags": 1, "DescribeLoadBalancerAttributes": 1}, {},
 	} {
-		if _, err := f.inv.Observed(t.Context(), k, wish); err != nil {
+		if _, err := f.inv.Observed(t.Context(), k, desired); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, f.reads()); diff != "" {
@@ -117,7 +117,7 @@ func TestAStackIsReadToTheBottomOnceAndOnlyAsDeepAsItsWish(t *testing.T) {
 		}
 	}
 	f.inv.Invalidate(k)
-	o, err := f.inv.Observed(t.Context(), k, wish)
+	o, err := f.inv.Observed(t.Context(), k, desired)
 	if err != nil || len(o.Rules) != 1 {
 		t.Fatal(o, err)
 	}
@@ -133,8 +133,8 @@ func TestChangesBehindOurBackAreSeenAfterInvalidation(t *testing.T) {
 	f := newFixture(t)
 	lb, tg := f.balancer("ours", tracking("web"))
 	k := key(stack.Ingress, "web")
-	wish := &stack.Stack{Key: k, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity}}}
-	if _, err := f.inv.Observed(t.Context(), k, wish); err != nil {
+	desired := &stack.Stack{Key: k, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity}}}
+	if _, err := f.inv.Observed(t.Context(), k, desired); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(lb)}); err != nil {
@@ -144,7 +144,7 @@ func TestChangesBehindOurBackAreSeenAfterInvalidation(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.inv.Invalidate(k)
-	o, err := f.inv.Observed(t.Context(), k, wish)
+	o, err := f.inv.Observed(t.Context(), k, desired)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,8 +164,8 @@ func TestALoadBalancerThatVanishesWhileItIsReadIsNoError(t *testing.T) {
 	if _, err := f.sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(lb)}); err != nil {
 		t.Fatal(err)
 	}
-	wish := &stack.Stack{Key: k, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity}}}
-	o, err := f.inv.Observed(t.Context(), k, wish)
+	desired := &stack.Stack{Key: k, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity}}}
+	o, err := f.inv.Observed(t.Context(), k, desired)
 	if err != nil || len(o.LoadBalancers) != 0 {
 		t.Error(o, err)
 	}

@@ -63,7 +63,7 @@ func TestWhatIsChangedByHandIsSeenWithoutAListing(t *testing.T) {
 	}
 }
 
-func TestWhatVanishedIsListedAnew(t *testing.T) {
+func TestWhatVanishedIsListedAgain(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	lb, _ := f.balancer("web", webTags())

@@ -266,7 +266,7 @@ func TestAReadOfAKnownGroupHoldsUpNothing(t *testing.T) {
 	h.expect(t, "RegisterTargets 1")
 	h.answer("RegisterTargets 1", nil)
 	<-progress
-	r.Distrust(arn)
+	r.Invalidate(arn)
 	asking(t, r, of("2"))
 	h.expect(t, "DeregisterTargets 1", "RegisterTargets 2", "read")
 }

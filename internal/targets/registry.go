@@ -206,8 +206,8 @@ func (r *Registry) Awaited(arn string) (awaited, registered bool) {
 	return len(g.request.Want) > 0, !missing
 }
 
-// Distrust makes the next Sync of a group read it again.
-func (r *Registry) Distrust(arn string) {
+// Invalidate makes the next Sync of a group read it again.
+func (r *Registry) Invalidate(arn string) {
 	g := r.group(arn)
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -305,7 +305,7 @@ func TestALookThatFailsTellsNothingOfDriftAndAGroupInDoubtIsReadAgain(t *testing
 	}
 	sync("after a look that failed", 0)
 	b.unread, b.held = nil, []types.TargetHealthDescription{held("10.0.0.1", "healthy"), {}}
-	r.Distrust(arn)
+	r.Invalidate(arn)
 	sync("in doubt", 1)
 	sync("once read", 0)
 }

@@ -112,17 +112,17 @@ func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding)
 
 // clear deregisters what the binding registered, unless its target group is gone as well, its stack makes it again, or another binding has it or waits for
 // it, which then knows what to keep; and it drops its rules, when what it deregistered has drained.
-func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (heirs []v1beta1.TargetGroupBinding, err error) {
+func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (successors []v1beta1.TargetGroupBinding, err error) {
 	id, arn := stack.ID{Namespace: o.Namespace, Name: o.Name}, o.Spec.TargetGroupARN
 	b.Networking.RetainUnknown(ctx, o)
 	release, needed := func() { b.Networking.Release(ctx, id.String()) }, false
-	heirs, own, err := b.successors(ctx, o)
+	successors, own, err := b.successors(ctx, o)
 	switch {
 	case o.Spec.IamRoleArnToAssume != "": // what is registered there is none of ours
 		b.reportPartial(ctx, o, diag.List{strandedTargets(o)})
 	case b.TargetGroupDeleted(arn):
 		b.Registry.Forget(arn)
-	case err == nil && arn != "" && len(heirs) == 0 && own:
+	case err == nil && arn != "" && len(successors) == 0 && own:
 		if needed, err = b.stillNeeded(ctx, o); needed || err != nil {
 			release = func() { b.Drains.Keep(ctx, id.String(), arn) }
 			break
@@ -143,7 +143,7 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 	if err == nil {
 		release()
 	}
-	return heirs, err
+	return successors, err
 }
 
 // stillNeeded reports whether a binding that goes is made again by its stack, so that its targets stay registered meanwhile: its stack has not

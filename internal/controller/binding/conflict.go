@@ -141,7 +141,7 @@ func conflicting(owner inventory.Owner, o *v1beta1.TargetGroupBinding, others []
 
 // successors are the bindings that have the target group of a binding when it is gone: its rivals, and bindings that name the group and have not
 // been completed yet. own is false for a binding that must not serve, so that nothing registered is its own.
-func (b *Reconciler) successors(ctx context.Context, o *v1beta1.TargetGroupBinding) (heirs []v1beta1.TargetGroupBinding, own bool, err error) {
+func (b *Reconciler) successors(ctx context.Context, o *v1beta1.TargetGroupBinding) (successors []v1beta1.TargetGroupBinding, own bool, err error) {
 	others, err := b.binders(ctx, o)
 	if err != nil {
 		return nil, false, err
@@ -150,10 +150,10 @@ func (b *Reconciler) successors(ctx context.Context, o *v1beta1.TargetGroupBindi
 	if err != nil {
 		return nil, false, err
 	}
-	own, heirs = !misplaced(owner, o, others), conflicting(owner, o, others)
+	own, successors = !misplaced(owner, o, others), conflicting(owner, o, others)
 	name := naming.OfTargetGroup(o.Spec.TargetGroupARN)
 	if name == "" {
-		return heirs, own, nil
+		return successors, own, nil
 	}
 	var list v1beta1.TargetGroupBindingList
 	if err := b.Client.List(ctx, &list, client.MatchingFields{ByTargetGroup: name}); err != nil {
@@ -161,10 +161,10 @@ func (b *Reconciler) successors(ctx context.Context, o *v1beta1.TargetGroupBindi
 	}
 	for i := range list.Items {
 		if x := &list.Items[i]; x.DeletionTimestamp == nil && contradiction(x) == nil && agree(&x.Spec, &o.Spec) && !misplaced(owner, x, others) {
-			heirs = append(heirs, *x)
+			successors = append(successors, *x)
 		}
 	}
-	return heirs, own, nil
+	return successors, own, nil
 }
 
 // agree reports that what a binding says of its target group is what the other one knows of it, so that it can be completed.

@@ -107,7 +107,7 @@ func (b *Reconciler) BindingEvent() handler.TypedEventHandler[client.Object, rec
 			return
 		}
 		if t, ok := after.(*v1beta1.TargetGroupBinding); ok && b.RereadAtResync && queue.IsResync(before, after) {
-			b.Registry.Distrust(t.Spec.TargetGroupARN)
+			b.Registry.Invalidate(t.Spec.TargetGroupARN)
 		}
 		if queue.IsResync(before, after) {
 			q.Add(requestFor(after)) // as urgent as resyncs are

@@ -36,8 +36,8 @@ type Options struct {
 	VPC        string // of the cluster
 	Run        secgroup.Runner
 	Pause      time.Duration // after the first failure of a binding or group
-	// Gather is how long a group waits for more changes, and Linger how long one waits that nothing new concerns.
-	Gather, Linger time.Duration
+	// Gather is how long a group waits for more changes, and Delay how long one waits that nothing new concerns.
+	Gather, Delay time.Duration
 	// Unseen reports whether bindings that the caches do not show may need rules; nil = all are shown.
 	Unseen func(context.Context) bool
 	// Wake has a pass made over a binding, of which there is something else to report; nil = none is.
@@ -69,9 +69,9 @@ type Reconciler struct {
 // behindAnswers is when a run is made again that rests on answers which were past their lifetime and which AWS is being asked for.
 const behindAnswers = 15 * time.Second
 
-// Linger is how long a group to which nothing is new waits to be looked at. A look goes through the needs of all bindings: it must not follow on each of
+// Delay is how long a group to which nothing is new waits to be looked at. A look goes through the needs of all bindings: it must not follow on each of
 // a thousand changes that concern the endpoints of bindings and not their rules.
-const Linger = 500 * time.Millisecond
+const Delay = 500 * time.Millisecond
 
 // sweepKey is no name of a security group.
 const sweepKey = ""
@@ -90,7 +90,7 @@ func New(o Options) *Reconciler {
 		requests: map[string]*request{}, ending: map[string]bool{}, waiting: map[string]bool{},
 	}
 	r.bindings, r.groups = queue.NewKeyed(o.Pause, o.Now, r.place), queue.NewKeyed(o.Pause, o.Now, r.reconcileGroup)
-	r.groups.Gather, r.groups.Linger = o.Gather, o.Linger
+	r.groups.Gather, r.groups.Delay = o.Gather, o.Delay
 	r.groups.Add(sweepKey) // a process that ended may have left rules, and there may be no binding whose pass would ask for them
 	return r
 }

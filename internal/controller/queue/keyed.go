@@ -15,8 +15,8 @@ type Keyed struct {
 	run    func(ctx context.Context, key string) Retry
 	Now    func() time.Time
 	Pauses backoff.Policy // after failures in a row of a key
-	// Gather is how long a key of AddNow waits for more of the same, and Linger how long one of Add.
-	Gather, Linger time.Duration
+	// Gather is how long a key of AddNow waits for more of the same, and Delay how long one of Add.
+	Gather, Delay time.Duration
 
 	mu      sync.Mutex
 	entries map[string]*keyedEntry
@@ -64,7 +64,7 @@ func (k *Keyed) add(key string, now bool) {
 	e := k.entries[key]
 	switch {
 	case e == nil:
-		pause := k.Linger
+		pause := k.Delay
 		if now {
 			pause = k.Gather
 		}

@@ -45,11 +45,11 @@ func TestAKeyThatFailsIsTriedAgainEverLessOftenUntilThereIsSomethingNew(t *testi
 	}
 }
 
-func TestAKeyForWhichNothingIsNewLingersUntilSomethingIs(t *testing.T) {
+func TestAKeyForWhichNothingIsNewStaysUntilSomethingIs(t *testing.T) {
 	t.Parallel()
 	now := clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	k := NewKeyed(15*time.Second, now.Now, func(context.Context, string) Retry { return Retry{} })
-	k.Gather, k.Linger = 20*time.Millisecond, time.Second
+	k.Gather, k.Delay = 20*time.Millisecond, time.Second
 	k.Add("same")
 	k.Add("changed")
 	k.AddNow("new")

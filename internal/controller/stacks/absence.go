@@ -14,7 +14,7 @@ import (
 
 // withoutResources are those of the members that lack our finalizer of which AWS is proven to hold nothing, so that the stack can go on without
 // them. A missing finalizer proves nothing: replacing an object takes it off, and policies refuse to put it on again. c is what the
-// whole wish compiles to.
+// whole input compiles to.
 func (s *Reconciler) withoutResources(ctx context.Context, key stack.Key, w front.Input, c compile.Result, lacking refusedWrites) (refusedWrites, error) {
 	observed, err := s.observe(ctx, key, c.Stack, w)
 	if err != nil {

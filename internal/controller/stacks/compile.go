@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// compileStack compiles a wish and keeps the members that came out well for the next time. stale tells whether an answer is past its lifetime:
+// compileStack compiles an input and keeps the members that came out well for the next time. stale tells whether an answer is past its lifetime:
 // that something is missing in AWS is not concluded from such a one.
 func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.Input, stale func() bool) (compile.Result, error) {
 	s.mu.Lock()
@@ -24,7 +24,7 @@ func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.In
 	s.Inventory.InvalidateFacts(missed...)
 	c, needs, err := front.Compile(ctx, s.Inventory, key, w, s.Compile, before)
 	if err == nil && stale() && slices.ContainsFunc(c.Diagnostics, missingInAWS) { // what is missing may have come since
-		s.Inventory.InvalidateFacts(askedAnew(needs)...)
+		s.Inventory.InvalidateFacts(askedOfAWS(needs)...)
 		c, needs, err = front.Compile(ctx, s.Inventory, key, w, s.Compile, before)
 	}
 	if err != nil || !w.Wanted {
@@ -37,13 +37,13 @@ func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.In
 	s.Checkpoints.Put(checkpoint.Memory, key.String(), c.Memory)
 	st.discovery = discoveryOf(w.LoadBalancer, c.Memory.Good, c.Diagnostics)
 	if slices.ContainsFunc(c.Diagnostics, missingInAWS) {
-		st.missed = slices.DeleteFunc(askedAnew(needs), func(n facts.Need) bool { return n.Kind == facts.NeedCertificates }) // see CertificateWatcher
+		st.missed = slices.DeleteFunc(askedOfAWS(needs), func(n facts.Need) bool { return n.Kind == facts.NeedCertificates }) // see CertificateWatcher
 	}
 	return c, nil
 }
 
-// askedAnew are the needs that AWS answers, without those of the stack itself, of which the inventory hears.
-func askedAnew(needs []facts.Need) []facts.Need {
+// askedOfAWS are the needs that AWS answers, without those of the stack itself, of which the inventory hears.
+func askedOfAWS(needs []facts.Need) []facts.Need {
 	return slices.DeleteFunc(slices.Clone(needs), func(n facts.Need) bool { return n.Kind == facts.NeedStack || n.Kind == facts.NeedStackDetails })
 }
 

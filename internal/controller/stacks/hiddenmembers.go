@@ -143,7 +143,7 @@ func (h *HiddenMembers) Unseen(ctx context.Context, id stack.ID) *intent.Unseen 
 	return u
 }
 
-// withUnseen is a wish that tells of members which cannot be seen. If all that were seen have left, the load balancer stays for the others.
+// withUnseen is an input that names members which cannot be seen. If all visible members have left, the load balancer stays for the others.
 func (s *Reconciler) withUnseen(ctx context.Context, key stack.Key, w front.Input) (front.Input, error) {
 	if s.Hidden == nil || key.ID.Namespace != "" {
 		return w, nil

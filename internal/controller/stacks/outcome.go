@@ -139,7 +139,7 @@ func keysOf(op plan.Operation, text string) []string {
 	return all
 }
 
-// membersOf are the members whose wishes are not in effect while a step is not done: all of them if it is about what they share.
+// membersOf are the members whose settings are not in effect while a step is not done: all of them if it is about what they share.
 func membersOf(step plan.Step, origins map[stack.Ref]compile.Origin, w front.Input) []diag.Object {
 	objects := origins[step.Resource].Objects
 	if len(objects) == 0 || step.Resource.Kind == stack.KindLoadBalancer || step.Resource.Kind == stack.KindListener {

@@ -22,7 +22,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// pass makes one over a wish. mark puts our finalizer on its members before anything of theirs is made; unedited tells that the
+// pass makes one pass over an input. mark puts the finalizer on its members before anything of theirs is made; unedited tells that the
 // members are as they were in the last pass.
 func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w front.Input, unedited bool,
 	mark func(context.Context, stack.ID, []metav1.Object) refusedWrites) (reconcile.Result, error) {

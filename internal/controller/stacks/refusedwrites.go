@@ -56,7 +56,7 @@ func (r refusedWrites) found(code diag.Code) diag.List {
 	return out
 }
 
-// without is the wish of the members to which nothing was refused.
+// without is the input of the members to which nothing was refused.
 func (r refusedWrites) without(w front.Input) front.Input {
 	w.LoadBalancer.Members = slices.DeleteFunc(slices.Clone(w.LoadBalancer.Members), func(m intent.Member) bool { return r.of(m.Object) })
 	w.Members = slices.DeleteFunc(slices.Clone(w.Members), func(o metav1.Object) bool { return r.of(objectOf(o)) })

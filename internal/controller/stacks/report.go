@@ -28,7 +28,7 @@ type passReport struct {
 	partial  bool // the pass ended before everything was looked at
 	unedited bool // the members are as they were in the last pass
 	stale    bool // what it was compiled from is being read again
-	// waiting are the members whose wishes are not in effect though nothing is wrong with themselves.
+	// waiting are the members whose settings are not in effect though nothing is wrong with themselves.
 	waiting []diag.Object
 }
 

@@ -108,7 +108,7 @@ func (s *Reconciler) edited(key stack.Key, w front.Input) bool {
 	return before != "" && before != now
 }
 
-// editsOf identifies what people wrote of a wish's members.
+// editsOf identifies what users wrote of an input's members.
 func editsOf(w front.Input) string {
 	h := sha256.New()
 	for _, o := range slices.Concat(w.Members, w.Leaving) {

@@ -77,7 +77,7 @@ func handedOver(p *plan.Plan, r apply.Result) bool {
 	return !slices.ContainsFunc(p.HandOver, func(id plan.StepID) bool { return r.Outcomes[id].State != apply.Done })
 }
 
-// withoutAddOns is a wish in whose observation add-ons do not matter.
+// withoutAddOns is an input in whose observation add-ons do not matter.
 func withoutAddOns(desired *stack.Stack) *stack.Stack {
 	out := *desired
 	out.LoadBalancers = slices.Clone(desired.LoadBalancers)

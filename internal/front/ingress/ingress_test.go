@@ -16,7 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// outcome is what a golden case comes to: the wish of every group that any Ingress of the case names, and the Ingresses that
+// outcome is what a golden case comes to: the intent of every group that any Ingress of the case names, and the Ingresses that
 // belong to none for a reason.
 type outcome struct {
 	Groups   []groupOutcome

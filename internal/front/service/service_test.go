@@ -126,7 +126,7 @@ func TestAServiceIsOursByClassOrElseByAnnotations(t *testing.T) {
 	}
 }
 
-func TestAServiceThatIsNotOursWishesNothing(t *testing.T) {
+func TestAServiceOfAnotherControllerDeclaresNothing(t *testing.T) {
 	t.Parallel()
 	svc := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "b", Finalizers: []string{"service.k8s.aws/resources"}}}
 	if e := Translate(objects.New(objects.Snapshot{}), Config{}, svc); len(e.Members) != 0 || e.Key.String() != "service.k8s.aws:a/b" {

@@ -60,7 +60,7 @@ func TestACertificateStaysWhileAListenerHasItOrNobodyKnows(t *testing.T) {
 		keep []stack.Ref
 		obs  func(*elb.Observed)
 	}{
-		"the wish still names it": {want: func() *stack.Stack { s := secureStack(own); s.Certificates = nil; return s }},
+		"the stack still names it": {want: func() *stack.Stack { s := secureStack(own); s.Certificates = nil; return s }},
 		"the listener is kept": {want: func() *stack.Stack { return testStack("/a") },
 			keep: []stack.Ref{{Kind: stack.KindListener, ID: "443"}}},
 		"all certificates are kept": {want: func() *stack.Stack { return testStack("/a") }, keep: []stack.Ref{{Kind: stack.KindCertificate}}},

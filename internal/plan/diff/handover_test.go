@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// replacing is a fake that has a load balancer, whose name members show, and a wish for one of another scheme.
+// replacing is a fake that has a load balancer, whose name members show, and a desired one of another scheme.
 func replacing(t *testing.T) (f *fakeAWS, want *stack.Stack) {
 	t.Helper()
 	f = newFake(testKey())

@@ -10,8 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// TestWhatIsDoneWithClientCertificatesChangesWithTheWishOnly goes from one wish to the next.
-func TestWhatIsDoneWithClientCertificatesChangesWithTheWishOnly(t *testing.T) {
+// TestWhatIsDoneWithClientCertificatesChangesOnlyAsDesired goes from one desired value to the next.
+func TestWhatIsDoneWithClientCertificatesChangesOnlyAsDesired(t *testing.T) {
 	t.Parallel()
 	world := func(m *stack.MutualAuthentication) *stack.Stack {
 		s := testStack("/a")

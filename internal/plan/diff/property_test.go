@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// drawStack draws a wish: paths in any order, some doubled, with weights, attributes, listeners, schemes, names.
+// drawStack draws a stack: paths in any order, some doubled, with weights, attributes, listeners, schemes, names.
 func drawStack(t *rapid.T, label string) *stack.Stack {
 	paths := rapid.SliceOfN(rapid.SampledFrom([]string{"/a", "/b", "/c", "/d*", "/e", "/f/*", "/*"}), 0, 9).Draw(t, label+" paths")
 	s := testStack(paths...)
@@ -75,9 +75,9 @@ func drawStack(t *rapid.T, label string) *stack.Stack {
 	return s
 }
 
-// TestAnyWishIsReachedFromAnyOther goes through random wishes: each plan is executable in its order, leads to its wish (the
+// TestAnyStackIsReachedFromAnyOther goes through random stacks: each plan is executable in its order, leads to its stack (the
 // next diff is empty), and leaves alone what is not ours.
-func TestAnyWishIsReachedFromAnyOther(t *testing.T) {
+func TestAnyStackIsReachedFromAnyOther(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		f := newFake(testKey())

@@ -39,7 +39,7 @@ func TestAQUICListenerOfAnotherControllerIsLeftAsItIs(t *testing.T) {
 	}
 }
 
-func TestWithoutAWishForQUICAListenerBecomesUDP(t *testing.T) {
+func TestAListenerThatIsNotToBeQUICAnyMoreBecomesUDP(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.converge(t, datagrams("QUIC", false), Policy{})

@@ -115,7 +115,7 @@ func TestARequestWithTheSameAnswerBeforeAndAfterGetsItAllTheTime(t *testing.T) {
 		f.run(rt, Stack(drawRules(rt, "before"), nil, f.obs, Policy{}))
 		renumber(rt, f)
 		want := drawRules(rt, "after")
-		before, after := f.answers(rt), f.wished(rt, want)
+		before, after := f.answers(rt), f.answersOf(rt, want)
 		for pass := range 3 {
 			p := Stack(want, nil, f.obs, Policy{})
 			f.runLoosely(rt, p, pass < 2, func(s plan.Step) {
@@ -158,8 +158,8 @@ func renumber(t *rapid.T, f *fakeAWS) {
 	}
 }
 
-// wished is what a stack answers once it is there.
-func (f *fakeAWS) wished(t failer, want *stack.Stack) []string {
+// answersOf is what a stack answers once it is there.
+func (f *fakeAWS) answersOf(t failer, want *stack.Stack) []string {
 	t.Helper()
 	g := newFake(testKey())
 	g.run(t, Stack(want, nil, g.obs, Policy{}))
