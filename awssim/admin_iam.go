@@ -78,7 +78,7 @@ func (s *Simulator) IAM() simclient.IAM {
 	a.Lock()
 	defer a.Unlock()
 	all := simclient.IAM{
-		Enforced: a.Enforced, Policies: slices.Sorted(maps.Keys(a.Policies)), Users: []simclient.Identity{}, Roles: []simclient.Identity{},
+		Enforced: a.Enforced, Policies: append([]string{}, slices.Sorted(maps.Keys(a.Policies))...), Users: []simclient.Identity{}, Roles: []simclient.Identity{},
 		Linked: maps.Clone(a.LinkedRoles),
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Users)) {
@@ -99,7 +99,7 @@ func (s *Simulator) IAM() simclient.IAM {
 }
 
 func identity(name, arn string, keys []string, g account.Grants) simclient.Identity {
-	return simclient.Identity{Name: name, ARN: arn, Keys: keys, Policies: append([]string{}, g.Policies...), Boundary: g.Boundary}
+	return simclient.Identity{Name: name, ARN: arn, Keys: append([]string{}, keys...), Policies: append([]string{}, g.Policies...), Boundary: g.Boundary}
 }
 
 // ChangeIAM attaches and detaches policies, and switches their enforcement: all of it, or nothing with an error.

@@ -48,7 +48,7 @@ func (s *Service) noteReleases() {
 
 // users are the load balancers that serve the certificate, as far as ACM knows.
 func (s *Service) users(c *account.Certificate) []string {
-	users := s.account.CertificateUsers(c.ARN)
+	users := append([]string{}, s.account.CertificateUsers(c.ARN)...) // empty, AWS sends it as well
 	for u, until := range s.uses.ended {
 		if u.certificate == c.ARN && s.account.Clock.Now().Before(until) && !slices.Contains(users, u.loadBalancer) {
 			users = append(users, u.loadBalancer)
