@@ -1,5 +1,5 @@
-// Package brake holds up deletions of load balancers that are more than usual within a short time, until they are consented to.
-// It decides only: whoever deletes asks it first and tells what it answers. Neither reads nor writes anything.
+// Package brake counts deletions of load balancers, and of targets, and holds those that exceed a limit within a short time until an
+// annotation consents. It decides only: it reads, writes and deletes nothing.
 // It imports nothing but the standard library.
 package brake
 
@@ -60,9 +60,6 @@ func (b *Brake) Allow(id string, standing int) bool {
 	b.passed[id] = now
 	return true
 }
-
-// Consent lets something pass without counting it.
-func (b *Brake) Consent(id string) { b.Forget(id) }
 
 // Forget drops what is not to be deleted any more.
 func (b *Brake) Forget(id string) {

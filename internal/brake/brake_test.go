@@ -54,7 +54,7 @@ func TestWhatWaitsWaitsUntilItIsConsentedTo(t *testing.T) {
 	if b.Allow("3", 2) || b.Allow("2", 2) || b.Held() != 2 {
 		t.Error("time alone lets it pass")
 	}
-	b.Consent("2")
+	b.Forget("2")
 	if !b.Allow("2", 2) || b.Allow("3", 1) || b.Held() != 1 {
 		t.Error("consent does not count for its own")
 	}

@@ -35,7 +35,7 @@ type Keeper struct {
 	// Registered returns the values of kind Targets; nil = there are none. It is called once, by End: registrations change with each pod, and
 	// a process that does not end well may change them after its last write.
 	Registered func() map[string]any
-	passes     sync.RWMutex // held for reading by each pass, and for writing by the last write
+	passes     sync.RWMutex // held for reading by each pass; End waits for them by taking it for writing
 }
 
 // NewKeeper makes a keeper; onOpen takes what earlier processes left.

@@ -1,6 +1,6 @@
-// Package controller wires everything to Kubernetes: caches, watches, leadership, webhooks, the sweep for drift, and the passes over
-// bindings; those over stacks are in controller/stacks. It decides nothing about load balancers: fronts, compile and plan do.
-// It may import every package of internal but offline, controller-runtime and client-go.
+// Package controller wires the controllers to Kubernetes: caches, watches, leadership, webhooks and the search for drift. Passes over
+// stacks and bindings are in packages below it, decisions about load balancers in front, compile and plan.
+// It may import every package of internal, controller-runtime and client-go.
 package controller
 
 import (

@@ -1,6 +1,6 @@
-// Package targets is the fast lane: which endpoints a TargetGroupBinding wants registered, how that differs from what is
-// registered, and the calls that make it so, batched per target group and never behind load balancer work.
-// Resolution and diffing are pure; the lane imports plan, apply, inventory and secgroup, but no Kubernetes client.
+// Package targets registers and deregisters targets: which endpoints a TargetGroupBinding declares, how they differ from what is
+// registered, and the calls for the difference, batched per target group and never behind work on load balancers.
+// The resolution of endpoints is pure; the registry of target groups imports plan, apply and cloud, but no Kubernetes client.
 package targets
 
 import (
@@ -250,26 +250,4 @@ func InstanceID(n *corev1.Node) (id, why string) {
 		return "", fmt.Sprintf("providerID %s is invalid for EC2 instances, node: %s", p, n.Name)
 	}
 	return id, ""
-}
-
-// Diff is what to register and deregister so that have becomes want; both keep their order. Draining targets must not be in
-// have: an endpoint that returns while it drains is registered again.
-func Diff(have []Target, want []Endpoint) (register []Endpoint, deregister []Target) {
-	registered := map[string]bool{}
-	for _, t := range have {
-		registered[t.Key()] = true
-	}
-	wanted := map[string]bool{}
-	for _, e := range want {
-		wanted[e.Key()] = true
-		if !registered[e.Key()] {
-			register = append(register, e)
-		}
-	}
-	for _, t := range have {
-		if !wanted[t.Key()] {
-			deregister = append(deregister, t)
-		}
-	}
-	return register, deregister
 }

@@ -176,12 +176,3 @@ func TestServicePortsAreFoundByNumberOrName(t *testing.T) {
 		}
 	}
 }
-
-func TestDiffRegistersAndDeregistersOnlyDifferences(t *testing.T) {
-	t.Parallel()
-	e := func(id string) Endpoint { return Endpoint{Target: Target{ID: id, Port: 1}} }
-	register, deregister := Diff([]Target{{ID: "a", Port: 1}, {ID: "b", Port: 1, Zone: "all"}}, []Endpoint{e("b"), e("c")})
-	if len(register) != 1 || register[0].ID != "c" || len(deregister) != 1 || deregister[0].ID != "a" {
-		t.Errorf("register %v, deregister %v", register, deregister)
-	}
-}

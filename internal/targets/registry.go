@@ -91,7 +91,7 @@ func Key(binding stack.ID) stack.Key { return stack.Key{Owner: "elbv2.k8s.aws", 
 
 // Sync makes a request the one that holds for its group, in place of any earlier one, and starts the calls that it needs: what is
 // not registered is registered, what is registered and not wanted is deregistered. A target that a call is under way for waits for
-// its end; no other does. The error tells what failed since the last Sync; it is tried again by the next one. ctx bounds the
+// its end, and all that is to be registered while four registrations are under way. The error is what failed since the last Sync; the next one tries it again. ctx bounds the
 // calls, also beyond the return of Sync.
 func (r *Registry) Sync(ctx context.Context, q Request) (Change, error) {
 	return r.sync(ctx, q, r.Patience)

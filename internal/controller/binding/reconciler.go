@@ -30,7 +30,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// Reconciler registers the endpoints of bindings. A pass never waits for work on load balancers, and for AWS only where a binding ends.
+// Reconciler registers the endpoints of bindings. A pass never waits for work on load balancers. It waits for AWS only where a binding
+// ends, names its target group by name, or shares it with another binding.
 type Reconciler struct {
 	Client             client.Client
 	APIReader          client.Reader // the API server; nil = caches are believed

@@ -167,7 +167,7 @@ func (g *Gates) flush(ctx context.Context) {
 	}
 }
 
-// gatePatch is a condition to write, or being written.
+// podPatch is a condition to write, or being written.
 type podPatch struct {
 	binding types.NamespacedName
 	uid     types.UID

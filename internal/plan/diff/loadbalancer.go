@@ -182,7 +182,7 @@ func subnetChanges(have, want stack.LoadBalancer) []string {
 	return why
 }
 
-// deleteLoadBalancers deletes the old load balancers that have no successor.
+// deleteLoadBalancers deletes the old load balancers of a stack that is removed, and those whose successor serves.
 func (d *differ) deleteLoadBalancers() {
 	for _, old := range d.oldBalancers {
 		frontend := old.ID == stack.FrontendIdentity // which a valid edit switches off
