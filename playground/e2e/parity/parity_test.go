@@ -43,7 +43,7 @@ var differences = []difference{
 	{"*/*", "TargetGroupBinding * annotations", "The annotations `elbv2.k8s.aws/checkpoint` and `checkpoint-timestamp` are not written"},
 	{"bad/008-group-one-bad-member", "event Ingress/bad Warning BackendNotFound: *", "Problems are events on the object that they come from, with field and remedy."},
 	// With its webhooks on, the existing controller fills in the same; the cases were recorded without.
-	{"tgb/004-networking", "TargetGroupBinding t004 spec", "what the target group tells is filled in"},
+	{"tgb/004-networking", "TargetGroupBinding t004 spec", "what the target group determines is filled in"},
 }
 
 // account is the recorded one with a node for the pods; the same file for each run of the test, which share a playground.
