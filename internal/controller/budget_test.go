@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -255,7 +256,7 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		return l.ticked(time.Second, l.bound.Drains.Look)
 	},
 	"readiness gates": func(t *testing.T, trouble bool) int {
-		looks := 0
+		var looks atomic.Int32
 		synctest.Test(t, func(t *testing.T) {
 			o := labBinding("arn:web", v1beta1.TargetTypeIP)
 			p := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: o.Namespace, Name: "web-0", UID: "u"}}
@@ -265,7 +266,7 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 			g.Pods = func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return []corev1.Pod{p}, nil }
 			g.Patch, g.LongestPause = func(context.Context, types.NamespacedName, []byte) error { return nil }, 15*time.Second
 			g.Health = func(context.Context, string, ...targets.Target) ([]targets.Health, error) {
-				looks++
+				looks.Add(1)
 				if trouble {
 					return nil, errors.New("throttled")
 				}
@@ -279,13 +280,13 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 			running.Go(func() { _ = g.Start(ctx) })
 			if !trouble {
 				time.Sleep(time.Minute) // its gate opens
-				looks = 0
+				looks.Store(0)
 			}
 			time.Sleep(budgeted)
 			stop()
 			running.Wait()
 		})
-		return looks
+		return int(looks.Load())
 	},
 	"LoadBalancer objects": func(t *testing.T, trouble bool) int {
 		calls, now := 0, time.Unix(100, 0)
