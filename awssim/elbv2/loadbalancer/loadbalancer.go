@@ -235,16 +235,13 @@ func (s *LoadBalancers) describeLoadBalancers(in *elb.DescribeLoadBalancersInput
 	out := &elb.DescribeLoadBalancersOutput{}
 	entries := request.Current[types.LoadBalancer](list)
 	if len(arns)+len(names) == 0 {
-		entries = request.Listed[account.LoadBalancer, types.LoadBalancer](s.account, s.account.LoadBalancersInOrder(), func(lb *account.LoadBalancer) (string, uint64) { return lb.ARN, lb.Seq })
-		entries, out.NextMarker, err = request.Page(entries, func(e request.Entry[account.LoadBalancer, types.LoadBalancer]) uint64 { return e.Seq }, in.Marker, in.PageSize, request.PagesOf(s.account, request.LargePage))
+		entries, out.NextMarker, err = request.ListedPage[account.LoadBalancer, types.LoadBalancer](s.account, s.account.LoadBalancersInOrder(),
+			func(lb *account.LoadBalancer) (string, uint64) { return lb.ARN, lb.Seq }, in.Marker, in.PageSize)
 	}
 	if err != nil {
 		return nil, err
 	}
-	out.LoadBalancers = make([]types.LoadBalancer, len(entries))
-	for i, e := range entries {
-		out.LoadBalancers[i] = e.Show(s.describeLoadBalancer)
-	}
+	out.LoadBalancers = request.Show(entries, s.describeLoadBalancer)
 	return out, nil
 }
 

@@ -57,14 +57,19 @@ func PagesOf(a *account.Account, normal int) Pages {
 
 // Entry is a resource R in a list of everything, shown as T.
 type Entry[R, T any] struct {
-	Seq   uint64
+	seq   uint64
 	now   *R // nil: it is gone
 	stale *T // as a list shows it that lags behind its latest change; nil: as it is
 }
 
-// Listed is what a list of everything shows of all, which ascends by creation: not what was just made, what was just changed as it
+// ListedPage is a page of a list of everything. all ascends by creation.
+func ListedPage[R, T any](a *account.Account, all []*R, id func(*R) (arn string, seq uint64), marker *string, size *int32) ([]Entry[R, T], *string, error) {
+	return Page(listed[R, T](a, all, id), func(e Entry[R, T]) uint64 { return e.seq }, marker, size, PagesOf(a, LargePage))
+}
+
+// listed is what a list of everything shows of all, which ascends by creation: not what was just made, what was just changed as it
 // was, and what was just deleted.
-func Listed[R, T any](a *account.Account, all []*R, id func(*R) (arn string, seq uint64)) []Entry[R, T] {
+func listed[R, T any](a *account.Account, all []*R, id func(*R) (arn string, seq uint64)) []Entry[R, T] {
 	former := a.FormerBalancing()
 	out := make([]Entry[R, T], 0, len(all))
 	for _, r := range all {
@@ -72,7 +77,7 @@ func Listed[R, T any](a *account.Account, all []*R, id func(*R) (arn string, seq
 		if !a.Described(arn) {
 			continue
 		}
-		e := Entry[R, T]{Seq: seq, now: r}
+		e := Entry[R, T]{seq: seq, now: r}
 		if old, ok := former[arn].Value.(T); ok {
 			e.stale = &old
 			delete(former, arn)
@@ -84,19 +89,24 @@ func Listed[R, T any](a *account.Account, all []*R, id func(*R) (arn string, seq
 	}
 	for _, old := range former {
 		if v, ok := old.Value.(T); ok {
-			out = append(out, Entry[R, T]{Seq: old.Seq, stale: &v})
+			out = append(out, Entry[R, T]{seq: old.Seq, stale: &v})
 		}
 	}
-	slices.SortFunc(out, func(x, y Entry[R, T]) int { return cmp.Compare(x.Seq, y.Seq) })
+	slices.SortFunc(out, func(x, y Entry[R, T]) int { return cmp.Compare(x.seq, y.seq) })
 	return out
 }
 
-// Show is the entry as the list shows it.
-func (e Entry[R, T]) Show(describe func(*R) T) T {
-	if e.stale != nil {
-		return *e.stale
+// Show is entries as the list shows them.
+func Show[R, T any](entries []Entry[R, T], describe func(*R) T) []T {
+	out := make([]T, len(entries))
+	for i, e := range entries {
+		if e.stale != nil {
+			out[i] = *e.stale
+		} else {
+			out[i] = describe(e.now)
+		}
 	}
-	return describe(e.now)
+	return out
 }
 
 // Current is the entries of resources that a request names, which are shown as they are.

@@ -227,16 +227,13 @@ func (s *TargetGroups) describeTargetGroups(in *elb.DescribeTargetGroupsInput) (
 	}
 	entries := request.Current[types.TargetGroup](list)
 	if ways == 0 {
-		entries = request.Listed[account.TargetGroup, types.TargetGroup](s.account, s.account.TargetGroupsInOrder(), func(tg *account.TargetGroup) (string, uint64) { return tg.ARN, tg.Seq })
-		entries, out.NextMarker, err = request.Page(entries, func(e request.Entry[account.TargetGroup, types.TargetGroup]) uint64 { return e.Seq }, in.Marker, in.PageSize, request.PagesOf(s.account, request.LargePage))
+		entries, out.NextMarker, err = request.ListedPage[account.TargetGroup, types.TargetGroup](s.account, s.account.TargetGroupsInOrder(),
+			func(tg *account.TargetGroup) (string, uint64) { return tg.ARN, tg.Seq }, in.Marker, in.PageSize)
 	}
 	if err != nil {
 		return nil, err
 	}
-	out.TargetGroups = make([]types.TargetGroup, len(entries))
-	for i, e := range entries {
-		out.TargetGroups[i] = e.Show(s.describeTargetGroup)
-	}
+	out.TargetGroups = request.Show(entries, s.describeTargetGroup)
 	return out, nil
 }
 
