@@ -28,34 +28,6 @@ func (i *Inventory) markStale(e *entry) {
 	e.stale = i.history.invalidations
 }
 
-// stackState is what may be concluded from an entry; see the table in the doc comment of this package.
-type stackState string
-
-const (
-	stackUnlisted  stackState = "unlisted"
-	stackListed    stackState = "listed"
-	stackUncertain stackState = "uncertain"
-	stackInvalid   stackState = "invalid"
-	stackAssumed   stackState = "assumed"
-)
-
-// state is the state of an entry; nil is that of a stack without one. i.mu is held.
-func (i *Inventory) state(e *entry) stackState {
-	switch {
-	case i.listed.invalidations == 0:
-		return stackUnlisted
-	case e == nil:
-		return stackListed
-	case e.stale != 0:
-		return stackInvalid
-	case len(e.suspects) > 0:
-		return stackUncertain
-	case e.knows.assumes():
-		return stackAssumed
-	}
-	return stackListed
-}
-
 // entry is one stack.
 type entry struct {
 	// reading holds an element while the stack is read, so that it is read once. It is no mutex, as AWS may not answer, and its callers may

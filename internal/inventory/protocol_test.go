@@ -102,6 +102,34 @@ func (p *protocol) reread() {
 	}
 }
 
+// stackState is what may be concluded from an entry; see the table in the doc comment of this package.
+type stackState string
+
+const (
+	stackUnlisted  stackState = "unlisted"
+	stackListed    stackState = "listed"
+	stackUncertain stackState = "uncertain"
+	stackInvalid   stackState = "invalid"
+	stackAssumed   stackState = "assumed"
+)
+
+// state is the state of an entry; nil is that of a stack without one. i.mu is held.
+func (i *Inventory) state(e *entry) stackState {
+	switch {
+	case i.listed.invalidations == 0:
+		return stackUnlisted
+	case e == nil:
+		return stackListed
+	case e.stale != 0:
+		return stackInvalid
+	case len(e.suspects) > 0:
+		return stackUncertain
+	case e.knows.assumes():
+		return stackAssumed
+	}
+	return stackListed
+}
+
 func (p *protocol) state() stackState {
 	p.inv.mu.Lock()
 	defer p.inv.mu.Unlock()

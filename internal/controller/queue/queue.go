@@ -72,12 +72,6 @@ func (w *Waker[U]) SetQueue(q Of[U]) {
 	w.q = q
 }
 
-func (w *Waker[U]) hasQueue() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.q != nil
-}
-
 // Wake queues units now. Before the controller has started it does nothing.
 func (w *Waker[U]) Wake(priority int, units ...U) { w.WakeAfter(0, priority, units...) }
 

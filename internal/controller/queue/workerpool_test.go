@@ -165,3 +165,10 @@ func TestUnitsThatAreGoneAreNotKnownAsSlowForEver(t *testing.T) {
 		}
 	})
 }
+
+// hasQueue reports whether the controller has started.
+func (w *Waker[U]) hasQueue() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.q != nil
+}

@@ -159,14 +159,6 @@ func unreadable(gate corev1.PodConditionType, err error) (corev1.PodCondition, b
 	}
 }
 
-// flush writes the conditions that changed and waits until all are written.
-func (g *Gates) flush(ctx context.Context) {
-	var all sync.WaitGroup
-	for g.patchAll(ctx, &all) > 0 {
-		all.Wait()
-	}
-}
-
 // podPatch is a condition to write, or being written.
 type podPatch struct {
 	binding types.NamespacedName

@@ -556,3 +556,11 @@ func TestAGateThatCannotBeReadTellsTheSameAtEachLook(t *testing.T) {
 		t.Errorf("%q and %q", first.Message, second.Message)
 	}
 }
+
+// flush writes the conditions that changed and waits until all are written.
+func (g *Gates) flush(ctx context.Context) {
+	var all sync.WaitGroup
+	for g.patchAll(ctx, &all) > 0 {
+		all.Wait()
+	}
+}
