@@ -110,8 +110,8 @@ func TestShieldAndCapacityFollowTheirAnnotations(t *testing.T) {
 	if complaint := is(1, 200)(); complaint != "" {
 		t.Errorf("without annotations: %s", complaint)
 	}
-	for _, w := range c.Writes(mark) {
-		if strings.Contains(w, "shield") || strings.Contains(w, "WebACL") || strings.Contains(w, "Capacity") {
+	for _, w := range scene.Writes(c, mark, scene.Marks(ns)...) {
+		if strings.Contains(w, "Protection") || strings.Contains(w, "WebACL") || strings.Contains(w, "Capacity") {
 			t.Errorf("without annotations: %s", w)
 		}
 	}
@@ -170,8 +170,8 @@ func TestAnOutageOfAWSWAFLeavesTrafficTargetsAndRulesWorking(t *testing.T) {
 	mark := c.Mark()
 	scene.Change(t, c, ingress(scene.Annotations{"wafv2-acl-name": "none"}, scene.Path{Path: "/only"}))
 	wait(t, c, "the end of the association", func() string { return differs("web ACLs", guards(c, lb.ARN), []string{}) })
-	if w := c.Writes(mark); !slices.Contains(w, "wafv2 DisassociateWebACL") {
-		t.Errorf("written: %v", w)
+	if scene.Count(c, mark, "DisassociateWebACL", scene.Marks(ns)...) == 0 {
+		t.Errorf("written: %v", scene.Writes(c, mark, scene.Marks(ns)...))
 	}
 	c.Kubectl(t, "delete", "namespace", ns, "--wait=false")
 	scene.WaitGone(t, c, scene.Marks(ns)...)

@@ -48,7 +48,7 @@ func TestAWebACLOfWAFClassicFollowsItsAnnotation(t *testing.T) {
 	if complaint := is(name)(); complaint != "" {
 		t.Errorf("without annotation: %s", complaint)
 	}
-	for _, w := range c.Writes(mark) {
+	for _, w := range scene.Writes(c, mark, scene.Marks(ns)...) {
 		if strings.Contains(w, "WebACL") {
 			t.Errorf("without annotation: %s", w)
 		}
