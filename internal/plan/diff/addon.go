@@ -25,10 +25,10 @@ func (d *differ) addOns(r stack.Ref, have *elb.LoadBalancer, w stack.LoadBalance
 	if have != nil && have.IPAMPool != w.IPAMPool {
 		d.step(a, r, plan.Cosmetic, elb.ModifyIpPools{LoadBalancer: r, Pool: w.IPAMPool}, change("IPAM pool", orNone(have.IPAMPool), orNone(w.IPAMPool)))
 	}
-	add := func(on elb.AddOn, op elb.Operation, why string) plan.StepID {
+	add := func(on elb.AddOn, op elb.Operation, why string) *plan.Step {
 		s := d.step(a, r, plan.Cosmetic, op, why)
 		s.Guard = d.unavailable(on, was.Unread)
-		return s.ID
+		return s
 	}
 	d.webACLs(add, r, &was, w)
 	if v := w.Capacity; v != nil {
@@ -44,7 +44,7 @@ func (d *differ) addOns(r stack.Ref, have *elb.LoadBalancer, w stack.LoadBalance
 }
 
 // webACLs: AWS refuses the web ACL of one generation while one of another is there, so what goes, goes first.
-func (d *differ) webACLs(add func(elb.AddOn, elb.Operation, string) plan.StepID, r stack.Ref, was *elb.LoadBalancer, w stack.LoadBalancer) {
+func (d *differ) webACLs(add func(elb.AddOn, elb.Operation, string) *plan.Step, r stack.Ref, was *elb.LoadBalancer, w stack.LoadBalancer) {
 	order := slices.Clone(elb.Firewalls)
 	if oldest := *elb.Firewalls[len(elb.Firewalls)-1].Of(&w.AddOns); oldest != nil && *oldest == "" {
 		slices.Reverse(order)
@@ -56,17 +56,17 @@ func (d *differ) webACLs(add func(elb.AddOn, elb.Operation, string) plan.StepID,
 			continue
 		}
 		if known, now := text(have); !known || now != *want {
-			id := add(f.On, f.Op(r, *want), change(f.What, shown(known, now), orNone(*want)))
-			d.plan.Steps[len(d.plan.Steps)-1].Follow(first)
+			s := add(f.On, f.Op(r, *want), change(f.What, shown(known, now), orNone(*want)))
+			s.Follow(first)
 			if *want == "" {
-				first = id
+				first = s.ID
 			}
 		}
 	}
 }
 
 // shield: a protection that somebody else made counts, but is never taken away.
-func (d *differ) shield(add func(elb.AddOn, elb.Operation, string) plan.StepID, r stack.Ref, was *elb.LoadBalancer, w stack.LoadBalancer) {
+func (d *differ) shield(add func(elb.AddOn, elb.Operation, string) *plan.Step, r stack.Ref, was *elb.LoadBalancer, w stack.LoadBalancer) {
 	if w.Shield == nil || was.Shield == nil && d.unavailable(elb.AddOnShield, was.Unread) == nil {
 		return
 	}

@@ -147,7 +147,7 @@ func (d *differ) deleteBindings() {
 
 // routing are the steps after which requests go where the stack wants.
 func (d *differ) routing() (ids []plan.StepID) {
-	for _, s := range d.plan.Steps {
+	for _, s := range d.steps {
 		switch s.Op.(type) {
 		case elb.CreateListener, elb.ModifyListener, elb.CreateRule, elb.ModifyRule:
 			ids = append(ids, s.ID)

@@ -207,7 +207,7 @@ func (d *differ) validates(domain string) bool {
 // releasing are the steps after which listeners have let go of certificates.
 func (d *differ) releasing() []plan.StepID {
 	var out []plan.StepID
-	for _, s := range d.plan.Steps {
+	for _, s := range d.steps {
 		switch s.Op.(type) {
 		case elb.RemoveListenerCertificates, elb.ModifyListener, elb.DeleteListener, elb.DeleteLoadBalancer:
 			out = append(out, s.ID)

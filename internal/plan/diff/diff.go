@@ -97,16 +97,20 @@ func Stack(desired *stack.Stack, keep []stack.Ref, obs elb.Observed, pol Policy)
 	for _, r := range refs {
 		d.plan.Known = append(d.plan.Known, plan.Known{Ref: r, Value: d.known[r]})
 	}
-	d.plan.Assumed = obs.Assumed != nil && len(d.plan.Steps) > 0
+	for _, s := range d.steps {
+		d.plan.Steps = append(d.plan.Steps, *s)
+	}
+	d.plan.Assumed = obs.Assumed != nil && len(d.steps) > 0
 	return d.plan
 }
 
 // differ is the state of one diff.
 type differ struct {
-	want *stack.Stack
-	obs  *elb.Observed
-	pol  Policy
-	plan plan.Plan
+	want  *stack.Stack
+	obs   *elb.Observed
+	pol   Policy
+	plan  plan.Plan    // its Steps are filled at the end
+	steps []*plan.Step // pointers stay valid as the slice grows
 
 	known map[stack.Ref]string      // references that AWS holds and that stay
 	made  map[stack.Ref]plan.StepID // references that a step produces
@@ -165,7 +169,7 @@ func (d *differ) step(a plan.Action, r stack.Ref, lane plan.Lane, op elb.Operati
 	if n := d.ids[id]; n > 1 {
 		id += plan.StepID("#" + strconv.Itoa(n))
 	}
-	s := plan.Step{ID: id, Action: a, Resource: r, Op: op, Lane: lane, Why: why}
+	s := &plan.Step{ID: id, Action: a, Resource: r, Op: op, Lane: lane, Why: why}
 	for _, ref := range op.Refs() {
 		if _, ok := d.known[ref]; ok {
 			continue
@@ -174,8 +178,8 @@ func (d *differ) step(a plan.Action, r stack.Ref, lane plan.Lane, op elb.Operati
 			s.Needs = append(s.Needs, n)
 		}
 	}
-	d.plan.Steps = append(d.plan.Steps, s)
-	return &d.plan.Steps[len(d.plan.Steps)-1]
+	d.steps = append(d.steps, s)
+	return s
 }
 
 // keep marks what must not be touched: the resources named, what they are made of, and what they hang on.

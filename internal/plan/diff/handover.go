@@ -92,7 +92,7 @@ func (d *differ) handOver(w stack.LoadBalancer, from int) {
 	if d.relieved[w.ID] == nil {
 		return
 	}
-	for _, s := range d.plan.Steps[from:] {
+	for _, s := range d.steps[from:] {
 		if s.Lane == plan.Vital {
 			d.plan.HandOver = append(d.plan.HandOver, s.ID)
 		}

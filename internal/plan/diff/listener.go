@@ -34,7 +34,7 @@ func (d *differ) listeners() {
 	for n, w := range d.want.LoadBalancers {
 		arn := d.known[loadBalancerRef(w.ID)]
 		wanted[w.ID] = map[int32]bool{}
-		from := len(d.plan.Steps)
+		from := len(d.steps)
 		for _, l := range d.want.Listeners {
 			if l.LoadBalancer != loadBalancerRef(w.ID) {
 				continue
@@ -159,7 +159,7 @@ func (d *differ) updateListener(have *elb.Listener, w stack.Listener, rules []st
 	d.rules(r, have, rules, keepRules, reroutes, func(fresh []freshRule) rerouted {
 		if late {
 			modified = modify()
-			s := &d.plan.Steps[len(d.plan.Steps)-1]
+			s := d.steps[len(d.steps)-1]
 			for _, f := range fresh {
 				if sameAnswer(f.actions, have.DefaultActions, d.resolve) {
 					s.Need(f.id)
