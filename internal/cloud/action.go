@@ -10,13 +10,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-func (w writer) actions(as []stack.Action) []elbv2types.Action {
+func (s *sender) actions(as []stack.Action) []elbv2types.Action {
 	out := make([]elbv2types.Action, len(as))
 	for i, a := range as {
 		e := elbv2types.Action{Type: elbv2types.ActionTypeEnum(a.Type), Order: aws.Int32(int32(i + 1))}
 		switch {
 		case a.Forward != nil:
-			e.ForwardConfig = w.forward(a.Forward)
+			e.ForwardConfig = s.forward(a.Forward)
 		case a.Redirect != nil:
 			e.RedirectConfig = redirect(a.Redirect)
 		case a.FixedResponse != nil:
@@ -26,18 +26,18 @@ func (w writer) actions(as []stack.Action) []elbv2types.Action {
 				MessageBody: optional(a.FixedResponse.MessageBody),
 			}
 		default:
-			guard(&e, a)
+			authentication(&e, a)
 		}
 		out[i] = e
 	}
 	return out
 }
 
-func (w writer) forward(f *stack.Forward) *elbv2types.ForwardActionConfig {
+func (s *sender) forward(f *stack.Forward) *elbv2types.ForwardActionConfig {
 	out := &elbv2types.ForwardActionConfig{}
 	for _, t := range f.TargetGroups {
 		out.TargetGroups = append(out.TargetGroups, elbv2types.TargetGroupTuple{
-			TargetGroupArn: aws.String(w.resolve(t.TargetGroup)), Weight: t.Weight,
+			TargetGroupArn: s.id(t.TargetGroup), Weight: t.Weight,
 		})
 	}
 	if s := f.Stickiness; s != nil {
@@ -81,7 +81,7 @@ func FromActions(as []elbv2types.Action) []stack.Action {
 				StatusCode: value(f.StatusCode), ContentType: value(f.ContentType), MessageBody: value(f.MessageBody),
 			}
 		default:
-			fromGuard(&s, a)
+			fromAuthentication(&s, a)
 		}
 		out = append(out, s)
 	}

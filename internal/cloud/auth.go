@@ -9,8 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// guard fills in the configuration of an action that stands in front of another one.
-func guard(e *elbv2types.Action, a stack.Action) {
+// authentication fills in the configuration of an action that authenticates the client before another action.
+func authentication(e *elbv2types.Action, a stack.Action) {
 	switch {
 	case a.OIDC != nil:
 		o := a.OIDC
@@ -44,8 +44,8 @@ func guard(e *elbv2types.Action, a stack.Action) {
 	}
 }
 
-// fromGuard is the reverse of guard. AWS does not tell the client secret.
-func fromGuard(s *stack.Action, a elbv2types.Action) {
+// fromAuthentication is the reverse of authentication. AWS does not return the client secret.
+func fromAuthentication(s *stack.Action, a elbv2types.Action) {
 	switch {
 	case a.AuthenticateOidcConfig != nil:
 		o := a.AuthenticateOidcConfig

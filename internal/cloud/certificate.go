@@ -21,66 +21,62 @@ import (
 // validationTTL is the time to live of validation records, in seconds. A deletion must name it.
 const validationTTL = 60
 
-func (w writer) requestCertificate(ctx context.Context, op elb.RequestCertificate) (plan.Output, error) {
+func (s *sender) RequestCertificate(op elb.RequestCertificate) {
 	c := op.Certificate
-	out, err := w.c.ACM.RequestCertificate(ctx, &acm.RequestCertificateInput{
+	create(s, s.c.ACM.RequestCertificate, &acm.RequestCertificateInput{
 		DomainName:              aws.String(c.Domain),
 		SubjectAlternativeNames: c.Names,
 		ValidationMethod:        acmtypes.ValidationMethodDns,
 		CertificateAuthorityArn: optional(c.Authority),
 		IdempotencyToken:        aws.String(op.Token),
 		Tags:                    certificateTags(c.Tags),
+	}, func(out *acm.RequestCertificateOutput) plan.Output {
+		return plan.Output{ID: value(out.CertificateArn)}
 	})
-	if err != nil {
-		return plan.Output{}, err
-	}
-	return plan.Output{ID: value(out.CertificateArn)}, nil
 }
 
-func (w writer) importCertificate(ctx context.Context, op elb.ImportCertificate) (plan.Output, error) {
+func (s *sender) ImportCertificate(op elb.ImportCertificate) {
 	pair := op.Certificate.Import
 	in := &acm.ImportCertificateInput{Certificate: []byte(pair.Certificate), PrivateKey: []byte(pair.Key.Reveal())}
 	if pair.Chain != "" {
 		in.CertificateChain = []byte(pair.Chain)
 	}
 	if op.At != (stack.Ref{}) {
-		in.CertificateArn = aws.String(w.resolve(op.At))
-	} else {
-		in.Tags = certificateTags(op.Certificate.Tags)
+		in.CertificateArn = s.id(op.At)
+		request(s, s.c.ACM.ImportCertificate, in)
+		return
 	}
-	out, err := w.c.ACM.ImportCertificate(ctx, in)
-	if err != nil {
-		return plan.Output{}, err
+	in.Tags = certificateTags(op.Certificate.Tags)
+	create(s, s.c.ACM.ImportCertificate, in, func(out *acm.ImportCertificateOutput) plan.Output {
+		return plan.Output{ID: value(out.CertificateArn)}
+	})
+}
+
+func (s *sender) AddTagsToCertificate(op elb.AddTagsToCertificate) {
+	request(s, s.c.ACM.AddTagsToCertificate, &acm.AddTagsToCertificateInput{CertificateArn: s.id(op.Certificate), Tags: certificateTags(op.Tags)})
+}
+
+func (s *sender) DeleteCertificate(op elb.DeleteCertificate) {
+	request(s, s.c.ACM.DeleteCertificate, &acm.DeleteCertificateInput{CertificateArn: s.id(op.Certificate)})
+}
+
+func (s *sender) PublishValidation(op elb.PublishValidation) {
+	s.changeRecords(op.Zone, route53types.ChangeActionUpsert, op.Records)
+}
+
+func (s *sender) WithdrawValidation(op elb.WithdrawValidation) {
+	s.changeRecords(op.Zone, route53types.ChangeActionDelete, []elb.ValidationRecord{op.Record})
+	send := s.send
+	s.send = func(ctx context.Context) (plan.Output, error) {
+		out, err := send(ctx)
+		if notThere(err) {
+			err = nil
+		}
+		return out, err
 	}
-	if op.At != (stack.Ref{}) {
-		return plan.Output{}, nil
-	}
-	return plan.Output{ID: value(out.CertificateArn)}, nil
 }
 
-func (w writer) addTagsToCertificate(ctx context.Context, op elb.AddTagsToCertificate) error {
-	_, err := w.c.ACM.AddTagsToCertificate(ctx, &acm.AddTagsToCertificateInput{CertificateArn: aws.String(w.resolve(op.Certificate)), Tags: certificateTags(op.Tags)})
-	return err
-}
-
-func (w writer) deleteCertificate(ctx context.Context, op elb.DeleteCertificate) error {
-	_, err := w.c.ACM.DeleteCertificate(ctx, &acm.DeleteCertificateInput{CertificateArn: aws.String(w.resolve(op.Certificate))})
-	return err
-}
-
-func (w writer) publishValidation(ctx context.Context, op elb.PublishValidation) error {
-	return w.changeRecords(ctx, op.Zone, route53types.ChangeActionUpsert, op.Records)
-}
-
-func (w writer) withdrawValidation(ctx context.Context, op elb.WithdrawValidation) error {
-	err := w.changeRecords(ctx, op.Zone, route53types.ChangeActionDelete, []elb.ValidationRecord{op.Record})
-	if notThere(err) {
-		return nil
-	}
-	return err
-}
-
-func (w writer) changeRecords(ctx context.Context, zone string, action route53types.ChangeAction, records []elb.ValidationRecord) error {
+func (s *sender) changeRecords(zone string, action route53types.ChangeAction, records []elb.ValidationRecord) {
 	batch := &route53types.ChangeBatch{}
 	for _, r := range records {
 		batch.Changes = append(batch.Changes, route53types.Change{Action: action, ResourceRecordSet: &route53types.ResourceRecordSet{
@@ -88,8 +84,7 @@ func (w writer) changeRecords(ctx context.Context, zone string, action route53ty
 			ResourceRecords: []route53types.ResourceRecord{{Value: aws.String(r.Value)}},
 		}})
 	}
-	_, err := w.c.Route53.ChangeResourceRecordSets(ctx, &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String(zone), ChangeBatch: batch})
-	return err
+	request(s, s.c.Route53.ChangeResourceRecordSets, &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String(zone), ChangeBatch: batch})
 }
 
 // notThere reports whether a record could not be deleted because it is gone, or by now is somebody else's.

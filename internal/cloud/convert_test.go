@@ -25,7 +25,7 @@ func TestActionsSurviveTheWayToAWSAndBack(t *testing.T) {
 		{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{JWKSEndpoint: "https://a.example.com/k", Issuer: "a",
 			Claims: []stack.Claim{{Format: "string-array", Name: "groups", Values: []string{"a", "b"}}}}},
 	}
-	if diff := cmp.Diff(as, FromActions(writer{resolve: byLiteral}.actions(as))); diff != "" {
+	if diff := cmp.Diff(as, FromActions((&sender{resolve: byLiteral}).actions(as))); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -40,7 +40,7 @@ func TestALoginSurvivesTheWayToAWSAndBackButForItsSecret(t *testing.T) {
 		Issuer: "https://a.example.com", AuthorizationEndpoint: "https://a.example.com/a", TokenEndpoint: "https://a.example.com/t", UserInfoEndpoint: "https://a.example.com/u",
 		Session: session(), ClientID: stack.NewSecret("id", ""), ClientSecret: stack.NewSecret("s3cret", "key"), SecretName: "shop/idp",
 	}
-	sent := writer{resolve: byLiteral}.actions([]stack.Action{{Type: stack.ActionAuthenticateOIDC, OIDC: &o}})
+	sent := (&sender{resolve: byLiteral}).actions([]stack.Action{{Type: stack.ActionAuthenticateOIDC, OIDC: &o}})
 	if c := sent[0].AuthenticateOidcConfig; value(c.ClientSecret) != "s3cret" || c.UseExistingClientSecret != nil {
 		t.Errorf("sent %v, %v", value(c.ClientSecret), c.UseExistingClientSecret)
 	}
@@ -51,7 +51,7 @@ func TestALoginSurvivesTheWayToAWSAndBackButForItsSecret(t *testing.T) {
 		t.Error(diff)
 	}
 	// What was read can be written again: AWS keeps the secret that it has.
-	sent = writer{resolve: byLiteral}.actions(got)
+	sent = (&sender{resolve: byLiteral}).actions(got)
 	if c := sent[0].AuthenticateOidcConfig; c.ClientSecret != nil || !value(c.UseExistingClientSecret) || value(c.ClientId) != "id" {
 		t.Errorf("sent again: %v, %v", c.ClientSecret, c.UseExistingClientSecret)
 	}

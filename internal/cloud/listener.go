@@ -1,7 +1,6 @@
 package cloud
 
 import (
-	"context"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -53,73 +52,63 @@ func fromMutual(m *elbv2types.MutualAuthenticationAttributes) *stack.MutualAuthe
 	}
 }
 
-func (w writer) createListener(ctx context.Context, op elb.CreateListener) (plan.Output, error) {
+func (s *sender) CreateListener(op elb.CreateListener) {
 	l := op.Listener
-	out, err := w.c.ELBV2.CreateListener(ctx, &elbv2.CreateListenerInput{
-		LoadBalancerArn: aws.String(w.resolve(l.LoadBalancer)),
+	create(s, s.c.ELBV2.CreateListener, &elbv2.CreateListenerInput{
+		LoadBalancerArn: s.id(l.LoadBalancer),
 		Port:            aws.Int32(l.Port),
 		Protocol:        elbv2types.ProtocolEnum(l.Protocol),
-		DefaultActions:  w.actions(l.DefaultActions),
+		DefaultActions:  s.actions(l.DefaultActions),
 		Certificates:    defaultCertificate(l),
 		SslPolicy:       optional(l.SSLPolicy),
 		AlpnPolicy:      alpn(l),
 		Tags:            balancingTags(l.Tags),
 
 		MutualAuthentication: mutual(l),
+	}, func(out *elbv2.CreateListenerOutput) plan.Output {
+		return plan.Output{ID: value(first(out.Listeners).ListenerArn)}
 	})
-	if err != nil {
-		return plan.Output{}, err
-	}
-	if len(out.Listeners) == 0 {
-		return plan.Output{}, errNoResource
-	}
-	return plan.Output{ID: value(out.Listeners[0].ListenerArn)}, nil
 }
 
-func (w writer) modifyListener(ctx context.Context, op elb.ModifyListener) error {
+func (s *sender) ModifyListener(op elb.ModifyListener) {
 	l := op.Listener
-	_, err := w.c.ELBV2.ModifyListener(ctx, &elbv2.ModifyListenerInput{
-		ListenerArn:    aws.String(w.resolve(op.Ref)),
+	request(s, s.c.ELBV2.ModifyListener, &elbv2.ModifyListenerInput{
+		ListenerArn:    s.id(op.Ref),
 		Port:           aws.Int32(l.Port),
 		Protocol:       elbv2types.ProtocolEnum(l.Protocol),
-		DefaultActions: w.actions(l.DefaultActions),
+		DefaultActions: s.actions(l.DefaultActions),
 		Certificates:   defaultCertificate(l),
 		SslPolicy:      optional(l.SSLPolicy),
 		AlpnPolicy:     alpn(l),
 
 		MutualAuthentication: mutual(l),
 	})
-	return err
 }
 
-func (w writer) deleteListener(ctx context.Context, op elb.DeleteListener) error {
-	_, err := w.c.ELBV2.DeleteListener(ctx, &elbv2.DeleteListenerInput{ListenerArn: aws.String(w.resolve(op.Listener))})
-	return err
+func (s *sender) DeleteListener(op elb.DeleteListener) {
+	request(s, s.c.ELBV2.DeleteListener, &elbv2.DeleteListenerInput{ListenerArn: s.id(op.Listener)})
 }
 
 // One certificate a call: AWS documents no more.
 
-func (w writer) addListenerCertificates(ctx context.Context, op elb.AddListenerCertificates) error {
-	_, err := w.c.ELBV2.AddListenerCertificates(ctx, &elbv2.AddListenerCertificatesInput{
-		ListenerArn: aws.String(w.resolve(op.Listener)), Certificates: []elbv2types.Certificate{{CertificateArn: aws.String(op.Certificate)}},
+func (s *sender) AddListenerCertificates(op elb.AddListenerCertificates) {
+	request(s, s.c.ELBV2.AddListenerCertificates, &elbv2.AddListenerCertificatesInput{
+		ListenerArn: s.id(op.Listener), Certificates: []elbv2types.Certificate{{CertificateArn: aws.String(op.Certificate)}},
 	})
-	return err
 }
 
-func (w writer) removeListenerCertificates(ctx context.Context, op elb.RemoveListenerCertificates) error {
-	_, err := w.c.ELBV2.RemoveListenerCertificates(ctx, &elbv2.RemoveListenerCertificatesInput{
-		ListenerArn: aws.String(w.resolve(op.Listener)), Certificates: []elbv2types.Certificate{{CertificateArn: aws.String(op.Certificate)}},
+func (s *sender) RemoveListenerCertificates(op elb.RemoveListenerCertificates) {
+	request(s, s.c.ELBV2.RemoveListenerCertificates, &elbv2.RemoveListenerCertificatesInput{
+		ListenerArn: s.id(op.Listener), Certificates: []elbv2types.Certificate{{CertificateArn: aws.String(op.Certificate)}},
 	})
-	return err
 }
 
-func (w writer) modifyListenerAttributes(ctx context.Context, op elb.ModifyListenerAttributes) error {
-	in := &elbv2.ModifyListenerAttributesInput{ListenerArn: aws.String(w.resolve(op.Listener))}
+func (s *sender) ModifyListenerAttributes(op elb.ModifyListenerAttributes) {
+	in := &elbv2.ModifyListenerAttributesInput{ListenerArn: s.id(op.Listener)}
 	for _, t := range balancingTags(op.Attributes) { // sorted by key
 		in.Attributes = append(in.Attributes, elbv2types.ListenerAttribute(t))
 	}
-	_, err := w.c.ELBV2.ModifyListenerAttributes(ctx, in)
-	return err
+	request(s, s.c.ELBV2.ModifyListenerAttributes, in)
 }
 
 // FromListener is an observed listener; further certificates, tags and attributes are the caller's to fill in.

@@ -1,8 +1,6 @@
 package cloud
 
 import (
-	"context"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
@@ -25,7 +23,7 @@ func subnetMappings(ms []stack.SubnetMapping) []elbv2types.SubnetMapping {
 	return out
 }
 
-func (w writer) createLoadBalancer(ctx context.Context, op elb.CreateLoadBalancer) (plan.Output, error) {
+func (s *sender) CreateLoadBalancer(op elb.CreateLoadBalancer) {
 	lb := op.LoadBalancer
 	in := &elbv2.CreateLoadBalancerInput{
 		Name:                         aws.String(lb.Name),
@@ -39,54 +37,44 @@ func (w writer) createLoadBalancer(ctx context.Context, op elb.CreateLoadBalance
 		Tags:                         balancingTags(lb.Tags),
 	}
 	if len(lb.SecurityGroups) > 0 {
-		in.SecurityGroups = w.all(lb.SecurityGroups)
+		in.SecurityGroups = s.all(lb.SecurityGroups)
 	}
-	out, err := w.c.ELBV2.CreateLoadBalancer(ctx, in)
-	if err != nil {
-		return plan.Output{}, err
-	}
-	if len(out.LoadBalancers) == 0 {
-		return plan.Output{}, errNoResource
-	}
-	made := FromLoadBalancer(out.LoadBalancers[0])
-	return plan.Output{ID: made.ARN, DNSName: made.DNSName, HostedZone: made.HostedZone, State: made.State}, nil
-}
-
-func (w writer) setSecurityGroups(ctx context.Context, op elb.SetSecurityGroups) error {
-	_, err := w.c.ELBV2.SetSecurityGroups(ctx, &elbv2.SetSecurityGroupsInput{
-		LoadBalancerArn: aws.String(w.resolve(op.LoadBalancer)), SecurityGroups: w.all(op.Groups),
+	create(s, s.c.ELBV2.CreateLoadBalancer, in, func(out *elbv2.CreateLoadBalancerOutput) plan.Output {
+		made := FromLoadBalancer(first(out.LoadBalancers))
+		return plan.Output{ID: made.ARN, DNSName: made.DNSName, HostedZone: made.HostedZone, State: made.State}
 	})
-	return err
 }
 
-func (w writer) setSubnets(ctx context.Context, op elb.SetSubnets) error {
-	_, err := w.c.ELBV2.SetSubnets(ctx, &elbv2.SetSubnetsInput{
-		LoadBalancerArn:              aws.String(w.resolve(op.LoadBalancer)),
+func (s *sender) SetSecurityGroups(op elb.SetSecurityGroups) {
+	request(s, s.c.ELBV2.SetSecurityGroups, &elbv2.SetSecurityGroupsInput{
+		LoadBalancerArn: s.id(op.LoadBalancer), SecurityGroups: s.all(op.Groups),
+	})
+}
+
+func (s *sender) SetSubnets(op elb.SetSubnets) {
+	request(s, s.c.ELBV2.SetSubnets, &elbv2.SetSubnetsInput{
+		LoadBalancerArn:              s.id(op.LoadBalancer),
 		SubnetMappings:               subnetMappings(op.Subnets),
 		EnablePrefixForIpv6SourceNat: elbv2types.EnablePrefixForIpv6SourceNatEnum(op.NetworkSourceNAT),
 	})
-	return err
 }
 
-func (w writer) setIpAddressType(ctx context.Context, op elb.SetIpAddressType) error {
-	_, err := w.c.ELBV2.SetIpAddressType(ctx, &elbv2.SetIpAddressTypeInput{
-		LoadBalancerArn: aws.String(w.resolve(op.LoadBalancer)), IpAddressType: elbv2types.IpAddressType(op.IPAddressType),
+func (s *sender) SetIpAddressType(op elb.SetIpAddressType) {
+	request(s, s.c.ELBV2.SetIpAddressType, &elbv2.SetIpAddressTypeInput{
+		LoadBalancerArn: s.id(op.LoadBalancer), IpAddressType: elbv2types.IpAddressType(op.IPAddressType),
 	})
-	return err
 }
 
-func (w writer) modifyLoadBalancerAttributes(ctx context.Context, op elb.ModifyLoadBalancerAttributes) error {
-	in := &elbv2.ModifyLoadBalancerAttributesInput{LoadBalancerArn: aws.String(w.resolve(op.LoadBalancer))}
+func (s *sender) ModifyLoadBalancerAttributes(op elb.ModifyLoadBalancerAttributes) {
+	in := &elbv2.ModifyLoadBalancerAttributesInput{LoadBalancerArn: s.id(op.LoadBalancer)}
 	for _, t := range balancingTags(op.Attributes) { // sorted by key
 		in.Attributes = append(in.Attributes, elbv2types.LoadBalancerAttribute(t))
 	}
-	_, err := w.c.ELBV2.ModifyLoadBalancerAttributes(ctx, in)
-	return err
+	request(s, s.c.ELBV2.ModifyLoadBalancerAttributes, in)
 }
 
-func (w writer) deleteLoadBalancer(ctx context.Context, op elb.DeleteLoadBalancer) error {
-	_, err := w.c.ELBV2.DeleteLoadBalancer(ctx, &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: aws.String(w.resolve(op.LoadBalancer))})
-	return err
+func (s *sender) DeleteLoadBalancer(op elb.DeleteLoadBalancer) {
+	request(s, s.c.ELBV2.DeleteLoadBalancer, &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: s.id(op.LoadBalancer)})
 }
 
 // FromLoadBalancer is an observed load balancer; identity, tags and attributes are the caller's to fill in.

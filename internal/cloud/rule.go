@@ -1,7 +1,6 @@
 package cloud
 
 import (
-	"context"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -113,52 +112,44 @@ func fromTransforms(ts []elbv2types.RuleTransform) []stack.Transform {
 	return out
 }
 
-func (w writer) createRule(ctx context.Context, op elb.CreateRule) (plan.Output, error) {
-	out, err := w.c.ELBV2.CreateRule(ctx, &elbv2.CreateRuleInput{
-		ListenerArn: aws.String(w.resolve(op.Rule.Listener)),
+func (s *sender) CreateRule(op elb.CreateRule) {
+	create(s, s.c.ELBV2.CreateRule, &elbv2.CreateRuleInput{
+		ListenerArn: s.id(op.Rule.Listener),
 		Priority:    aws.Int32(op.Priority),
 		Conditions:  conditions(op.Rule.Conditions),
-		Actions:     w.actions(op.Rule.Actions),
+		Actions:     s.actions(op.Rule.Actions),
 		Transforms:  transforms(op.Rule.Transforms),
 		Tags:        balancingTags(op.Rule.Tags),
+	}, func(out *elbv2.CreateRuleOutput) plan.Output {
+		return plan.Output{ID: value(first(out.Rules).RuleArn)}
 	})
-	if err != nil {
-		return plan.Output{}, err
-	}
-	if len(out.Rules) == 0 {
-		return plan.Output{}, errNoResource
-	}
-	return plan.Output{ID: value(out.Rules[0].RuleArn)}, nil
 }
 
-func (w writer) modifyRule(ctx context.Context, op elb.ModifyRule) error {
+func (s *sender) ModifyRule(op elb.ModifyRule) {
 	in := &elbv2.ModifyRuleInput{
-		RuleArn:    aws.String(w.resolve(op.Ref)),
+		RuleArn:    s.id(op.Ref),
 		Conditions: conditions(op.Rule.Conditions),
-		Actions:    w.actions(op.Rule.Actions),
+		Actions:    s.actions(op.Rule.Actions),
 		Transforms: transforms(op.Rule.Transforms),
 	}
 	if len(in.Transforms) == 0 {
 		in.ResetTransforms = aws.Bool(true)
 	}
-	_, err := w.c.ELBV2.ModifyRule(ctx, in)
-	return err
+	request(s, s.c.ELBV2.ModifyRule, in)
 }
 
-func (w writer) setRulePriorities(ctx context.Context, op elb.SetRulePriorities) error {
+func (s *sender) SetRulePriorities(op elb.SetRulePriorities) {
 	in := &elbv2.SetRulePrioritiesInput{}
 	for _, p := range op.Priorities {
 		in.RulePriorities = append(in.RulePriorities, elbv2types.RulePriorityPair{
-			RuleArn: aws.String(w.resolve(p.Rule)), Priority: aws.Int32(p.Priority),
+			RuleArn: s.id(p.Rule), Priority: aws.Int32(p.Priority),
 		})
 	}
-	_, err := w.c.ELBV2.SetRulePriorities(ctx, in)
-	return err
+	request(s, s.c.ELBV2.SetRulePriorities, in)
 }
 
-func (w writer) deleteRule(ctx context.Context, op elb.DeleteRule) error {
-	_, err := w.c.ELBV2.DeleteRule(ctx, &elbv2.DeleteRuleInput{RuleArn: aws.String(w.resolve(op.Rule))})
-	return err
+func (s *sender) DeleteRule(op elb.DeleteRule) {
+	request(s, s.c.ELBV2.DeleteRule, &elbv2.DeleteRuleInput{RuleArn: s.id(op.Rule)})
 }
 
 // FromRule is an observed rule of a listener; identity and tags are the caller's to fill in. Ok is false for default rules.

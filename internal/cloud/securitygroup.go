@@ -1,8 +1,6 @@
 package cloud
 
 import (
-	"context"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -63,35 +61,30 @@ func FromPermissions(ips []ec2types.IpPermission) []stack.Permission {
 	return out
 }
 
-func (w writer) createSecurityGroup(ctx context.Context, op elb.CreateSecurityGroup) (plan.Output, error) {
+func (s *sender) CreateSecurityGroup(op elb.CreateSecurityGroup) {
 	in := &ec2.CreateSecurityGroupInput{
 		VpcId: aws.String(op.VPC), GroupName: aws.String(op.Group.Name), Description: aws.String(op.Group.Description),
 	}
 	if len(op.Group.Tags) > 0 {
 		in.TagSpecifications = []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: computeTags(op.Group.Tags)}}
 	}
-	out, err := w.c.EC2.CreateSecurityGroup(ctx, in)
-	if err != nil {
-		return plan.Output{}, err
-	}
-	return plan.Output{ID: value(out.GroupId)}, nil
-}
-
-func (w writer) authorizeSecurityGroupIngress(ctx context.Context, op elb.AuthorizeSecurityGroupIngress) error {
-	_, err := w.c.EC2.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
-		GroupId: aws.String(w.resolve(op.Group)), IpPermissions: Permissions(op.Permissions, w.resolve),
+	create(s, s.c.EC2.CreateSecurityGroup, in, func(out *ec2.CreateSecurityGroupOutput) plan.Output {
+		return plan.Output{ID: value(out.GroupId)}
 	})
-	return err
 }
 
-func (w writer) revokeSecurityGroupIngress(ctx context.Context, op elb.RevokeSecurityGroupIngress) error {
-	_, err := w.c.EC2.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{
-		GroupId: aws.String(w.resolve(op.Group)), IpPermissions: Permissions(op.Permissions, w.resolve),
+func (s *sender) AuthorizeSecurityGroupIngress(op elb.AuthorizeSecurityGroupIngress) {
+	request(s, s.c.EC2.AuthorizeSecurityGroupIngress, &ec2.AuthorizeSecurityGroupIngressInput{
+		GroupId: s.id(op.Group), IpPermissions: Permissions(op.Permissions, s.resolve),
 	})
-	return err
 }
 
-func (w writer) deleteSecurityGroup(ctx context.Context, op elb.DeleteSecurityGroup) error {
-	_, err := w.c.EC2.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: aws.String(w.resolve(op.Group))})
-	return err
+func (s *sender) RevokeSecurityGroupIngress(op elb.RevokeSecurityGroupIngress) {
+	request(s, s.c.EC2.RevokeSecurityGroupIngress, &ec2.RevokeSecurityGroupIngressInput{
+		GroupId: s.id(op.Group), IpPermissions: Permissions(op.Permissions, s.resolve),
+	})
+}
+
+func (s *sender) DeleteSecurityGroup(op elb.DeleteSecurityGroup) {
+	request(s, s.c.EC2.DeleteSecurityGroup, &ec2.DeleteSecurityGroupInput{GroupId: s.id(op.Group)})
 }

@@ -38,17 +38,14 @@ var shieldService = addOnService{
 	},
 }
 
-func (w writer) createProtection(ctx context.Context, op elb.CreateProtection) (plan.Output, error) {
-	out, err := w.c.Shield.CreateProtection(ctx, &shield.CreateProtectionInput{
-		Name: aws.String(naming.ProtectionName), ResourceArn: aws.String(w.resolve(op.LoadBalancer)),
+func (s *sender) CreateProtection(op elb.CreateProtection) {
+	create(s, s.c.Shield.CreateProtection, &shield.CreateProtectionInput{
+		Name: aws.String(naming.ProtectionName), ResourceArn: s.id(op.LoadBalancer),
+	}, func(out *shield.CreateProtectionOutput) plan.Output {
+		return plan.Output{Protection: value(out.ProtectionId)}
 	})
-	if err != nil {
-		return plan.Output{}, err
-	}
-	return plan.Output{Protection: value(out.ProtectionId)}, nil
 }
 
-func (w writer) deleteProtection(ctx context.Context, op elb.DeleteProtection) error {
-	_, err := w.c.Shield.DeleteProtection(ctx, &shield.DeleteProtectionInput{ProtectionId: aws.String(op.Protection)})
-	return err
+func (s *sender) DeleteProtection(op elb.DeleteProtection) {
+	request(s, s.c.Shield.DeleteProtection, &shield.DeleteProtectionInput{ProtectionId: aws.String(op.Protection)})
 }

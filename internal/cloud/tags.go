@@ -1,7 +1,6 @@
 package cloud
 
 import (
-	"context"
 	"maps"
 	"slices"
 
@@ -48,26 +47,22 @@ func ComputeTags(tags []ec2types.Tag) map[string]string {
 	return out
 }
 
-func (w writer) addTags(ctx context.Context, op elb.AddTags) error {
-	_, err := w.c.ELBV2.AddTags(ctx, &elbv2.AddTagsInput{ResourceArns: []string{w.resolve(op.Resource)}, Tags: balancingTags(op.Tags)})
-	return err
+func (s *sender) AddTags(op elb.AddTags) {
+	request(s, s.c.ELBV2.AddTags, &elbv2.AddTagsInput{ResourceArns: []string{s.resolve(op.Resource)}, Tags: balancingTags(op.Tags)})
 }
 
-func (w writer) removeTags(ctx context.Context, op elb.RemoveTags) error {
-	_, err := w.c.ELBV2.RemoveTags(ctx, &elbv2.RemoveTagsInput{ResourceArns: []string{w.resolve(op.Resource)}, TagKeys: op.Keys})
-	return err
+func (s *sender) RemoveTags(op elb.RemoveTags) {
+	request(s, s.c.ELBV2.RemoveTags, &elbv2.RemoveTagsInput{ResourceArns: []string{s.resolve(op.Resource)}, TagKeys: op.Keys})
 }
 
-func (w writer) createTags(ctx context.Context, op elb.CreateTags) error {
-	_, err := w.c.EC2.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{w.resolve(op.Group)}, Tags: computeTags(op.Tags)})
-	return err
+func (s *sender) CreateTags(op elb.CreateTags) {
+	request(s, s.c.EC2.CreateTags, &ec2.CreateTagsInput{Resources: []string{s.resolve(op.Group)}, Tags: computeTags(op.Tags)})
 }
 
-func (w writer) deleteTags(ctx context.Context, op elb.DeleteTags) error {
-	in := &ec2.DeleteTagsInput{Resources: []string{w.resolve(op.Group)}}
+func (s *sender) DeleteTags(op elb.DeleteTags) {
+	in := &ec2.DeleteTagsInput{Resources: []string{s.resolve(op.Group)}}
 	for _, k := range op.Keys {
 		in.Tags = append(in.Tags, ec2types.Tag{Key: aws.String(k)})
 	}
-	_, err := w.c.EC2.DeleteTags(ctx, in)
-	return err
+	request(s, s.c.EC2.DeleteTags, in)
 }

@@ -1,8 +1,6 @@
 package cloud
 
 import (
-	"context"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
@@ -18,19 +16,25 @@ func targetDescriptions(ts []elb.Target) []elbv2types.TargetDescription {
 	return out
 }
 
-func (w writer) registerTargets(ctx context.Context, op elb.RegisterTargets) error {
-	_, err := w.c.ELBV2.RegisterTargets(ctx, &elbv2.RegisterTargetsInput{
-		TargetGroupArn: aws.String(w.resolve(op.TargetGroup)), Targets: targetDescriptions(op.Targets),
+func (s *sender) RegisterTargets(op elb.RegisterTargets) {
+	request(s, s.c.ELBV2.RegisterTargets, &elbv2.RegisterTargetsInput{
+		TargetGroupArn: s.id(op.TargetGroup), Targets: targetDescriptions(op.Targets),
 	})
-	return err
 }
 
 // deregisterTargets leaves the zone out: identity is address and port.
-func (w writer) deregisterTargets(ctx context.Context, op elb.DeregisterTargets) error {
-	in := &elbv2.DeregisterTargetsInput{TargetGroupArn: aws.String(w.resolve(op.TargetGroup)), Targets: targetDescriptions(op.Targets)}
+func (s *sender) DeregisterTargets(op elb.DeregisterTargets) {
+	in := &elbv2.DeregisterTargetsInput{TargetGroupArn: s.id(op.TargetGroup), Targets: targetDescriptions(op.Targets)}
 	for i := range in.Targets {
 		in.Targets[i].AvailabilityZone = nil
 	}
-	_, err := w.c.ELBV2.DeregisterTargets(ctx, in)
-	return err
+	request(s, s.c.ELBV2.DeregisterTargets, in)
+}
+
+func (s *sender) RegisterLoadBalancer(op elb.RegisterLoadBalancer) {
+	s.RegisterTargets(elb.RegisterTargets{TargetGroup: op.TargetGroup, Targets: []elb.Target{{ID: s.resolve(op.LoadBalancer), Port: op.Port}}})
+}
+
+func (s *sender) DeregisterLoadBalancer(op elb.DeregisterLoadBalancer) {
+	s.DeregisterTargets(elb.DeregisterTargets{TargetGroup: op.TargetGroup, Targets: []elb.Target{{ID: s.resolve(op.LoadBalancer), Port: op.Port}}})
 }

@@ -1,9 +1,6 @@
 package cloud
 
 import (
-	"context"
-	"errors"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
@@ -12,9 +9,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
-
-// errNoResource is an answer without the resource that it should describe.
-var errNoResource = errors.New("aws answered without the resource that was created")
 
 // protocolGRPC is the protocol version whose matcher holds gRPC codes.
 const protocolGRPC = "GRPC"
@@ -29,7 +23,7 @@ func matcher(version, codes string) *elbv2types.Matcher {
 	return &elbv2types.Matcher{HttpCode: aws.String(codes)}
 }
 
-func (w writer) createTargetGroup(ctx context.Context, op elb.CreateTargetGroup) (plan.Output, error) {
+func (s *sender) CreateTargetGroup(op elb.CreateTargetGroup) {
 	tg := op.TargetGroup
 	hc := tg.HealthCheck
 	in := &elbv2.CreateTargetGroupInput{
@@ -54,20 +48,15 @@ func (w writer) createTargetGroup(ctx context.Context, op elb.CreateTargetGroup)
 	if tg.IPAddressType == stack.IPv6 {
 		in.IpAddressType = elbv2types.TargetGroupIpAddressTypeEnumIpv6
 	}
-	out, err := w.c.ELBV2.CreateTargetGroup(ctx, in)
-	if err != nil {
-		return plan.Output{}, err
-	}
-	if len(out.TargetGroups) == 0 {
-		return plan.Output{}, errNoResource
-	}
-	return plan.Output{ID: value(out.TargetGroups[0].TargetGroupArn)}, nil
+	create(s, s.c.ELBV2.CreateTargetGroup, in, func(out *elbv2.CreateTargetGroupOutput) plan.Output {
+		return plan.Output{ID: value(first(out.TargetGroups).TargetGroupArn)}
+	})
 }
 
-func (w writer) modifyTargetGroup(ctx context.Context, op elb.ModifyTargetGroup) error {
+func (s *sender) ModifyTargetGroup(op elb.ModifyTargetGroup) {
 	hc := op.HealthCheck
-	_, err := w.c.ELBV2.ModifyTargetGroup(ctx, &elbv2.ModifyTargetGroupInput{
-		TargetGroupArn:             aws.String(w.resolve(op.TargetGroup)),
+	request(s, s.c.ELBV2.ModifyTargetGroup, &elbv2.ModifyTargetGroupInput{
+		TargetGroupArn:             s.id(op.TargetGroup),
 		HealthCheckEnabled:         aws.Bool(true),
 		HealthCheckPort:            optional(hc.Port),
 		HealthCheckProtocol:        elbv2types.ProtocolEnum(hc.Protocol),
@@ -78,21 +67,18 @@ func (w writer) modifyTargetGroup(ctx context.Context, op elb.ModifyTargetGroup)
 		HealthyThresholdCount:      optional(hc.HealthyThreshold),
 		UnhealthyThresholdCount:    optional(hc.UnhealthyThreshold),
 	})
-	return err
 }
 
-func (w writer) modifyTargetGroupAttributes(ctx context.Context, op elb.ModifyTargetGroupAttributes) error {
-	in := &elbv2.ModifyTargetGroupAttributesInput{TargetGroupArn: aws.String(w.resolve(op.TargetGroup))}
+func (s *sender) ModifyTargetGroupAttributes(op elb.ModifyTargetGroupAttributes) {
+	in := &elbv2.ModifyTargetGroupAttributesInput{TargetGroupArn: s.id(op.TargetGroup)}
 	for _, t := range balancingTags(op.Attributes) { // sorted by key
 		in.Attributes = append(in.Attributes, elbv2types.TargetGroupAttribute(t))
 	}
-	_, err := w.c.ELBV2.ModifyTargetGroupAttributes(ctx, in)
-	return err
+	request(s, s.c.ELBV2.ModifyTargetGroupAttributes, in)
 }
 
-func (w writer) deleteTargetGroup(ctx context.Context, op elb.DeleteTargetGroup) error {
-	_, err := w.c.ELBV2.DeleteTargetGroup(ctx, &elbv2.DeleteTargetGroupInput{TargetGroupArn: aws.String(w.resolve(op.TargetGroup))})
-	return err
+func (s *sender) DeleteTargetGroup(op elb.DeleteTargetGroup) {
+	request(s, s.c.ELBV2.DeleteTargetGroup, &elbv2.DeleteTargetGroupInput{TargetGroupArn: s.id(op.TargetGroup)})
 }
 
 // FromTargetGroup is an observed target group; identity, tags and attributes are the caller's to fill in.

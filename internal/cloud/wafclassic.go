@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/wafregional"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
@@ -44,27 +45,21 @@ var wafClassicService = addOnService{
 }
 
 func (s *sender) AssociateRegionalWebACL(op elb.AssociateRegionalWebACL) {
-	s.call = writes(s.associateRegionalWebACL, op)
+	if s.hasClassic() {
+		request(s, s.c.WAFRegional.AssociateWebACL, &wafregional.AssociateWebACLInput{WebACLId: aws.String(op.WebACL), ResourceArn: s.id(op.LoadBalancer)})
+	}
 }
 
 func (s *sender) DisassociateRegionalWebACL(op elb.DisassociateRegionalWebACL) {
-	s.call = writes(s.disassociateRegionalWebACL, op)
+	if s.hasClassic() {
+		request(s, s.c.WAFRegional.DisassociateWebACL, &wafregional.DisassociateWebACLInput{ResourceArn: s.id(op.LoadBalancer)})
+	}
 }
 
-func (w writer) associateRegionalWebACL(ctx context.Context, op elb.AssociateRegionalWebACL) error {
-	if w.c.WAFRegional == nil {
-		return ErrNoClassic
-	}
-	_, err := w.c.WAFRegional.AssociateWebACL(ctx, &wafregional.AssociateWebACLInput{WebACLId: aws.String(op.WebACL), ResourceArn: aws.String(w.resolve(op.LoadBalancer))})
-	return err
-}
-
-func (w writer) disassociateRegionalWebACL(ctx context.Context, op elb.DisassociateRegionalWebACL) error {
-	if w.c.WAFRegional == nil {
-		return ErrNoClassic
-	}
-	_, err := w.c.WAFRegional.DisassociateWebACL(ctx, &wafregional.DisassociateWebACLInput{ResourceArn: aws.String(w.resolve(op.LoadBalancer))})
-	return err
+// hasClassic reports whether there is a client of WAF Classic; without one, sending is ErrNoClassic.
+func (s *sender) hasClassic() bool {
+	s.send = func(context.Context) (plan.Output, error) { return plan.Output{}, ErrNoClassic }
+	return s.c.WAFRegional != nil
 }
 
 // hasClassic reports whether the SDK finds an address of WAF Classic, which it does for every region by its name. Whether something answers

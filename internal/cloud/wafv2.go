@@ -33,14 +33,12 @@ var wafv2Service = addOnService{
 	family: func(operation string) apiFamily { return firewallFamily(ServiceWAFv2, operation) },
 }
 
-func (w writer) associateWebACL(ctx context.Context, op elb.AssociateWebACL) error {
-	_, err := w.c.WAFv2.AssociateWebACL(ctx, &wafv2.AssociateWebACLInput{WebACLArn: aws.String(op.WebACL), ResourceArn: aws.String(w.resolve(op.LoadBalancer))})
-	return err
+func (s *sender) AssociateWebACL(op elb.AssociateWebACL) {
+	request(s, s.c.WAFv2.AssociateWebACL, &wafv2.AssociateWebACLInput{WebACLArn: aws.String(op.WebACL), ResourceArn: s.id(op.LoadBalancer)})
 }
 
-func (w writer) disassociateWebACL(ctx context.Context, op elb.DisassociateWebACL) error {
-	_, err := w.c.WAFv2.DisassociateWebACL(ctx, &wafv2.DisassociateWebACLInput{ResourceArn: aws.String(w.resolve(op.LoadBalancer))})
-	return err
+func (s *sender) DisassociateWebACL(op elb.DisassociateWebACL) {
+	request(s, s.c.WAFv2.DisassociateWebACL, &wafv2.DisassociateWebACLInput{ResourceArn: s.id(op.LoadBalancer)})
 }
 
 // firewallFamily is one bucket per operation, and a slow one: the developer guide's "AWS WAF quotas".
