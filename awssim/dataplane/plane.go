@@ -1,7 +1,6 @@
-// Package dataplane carries the traffic of simulated load balancers: ALB and NLB listeners on loopback and in the virtual
-// network, rules, forwarding. It knows no account, no AWS API and no DNS protocol: it serves a topology.Topology and reports
-// health. It may import the packages below it, awssim/accesslog, awssim/authn, awssim/clock, awssim/vnet, awssim/webacl,
-// internal/stack and internal/traffic.
+// Package dataplane carries the traffic of simulated load balancers: it serves a topology.Topology and reports health. It owns the sockets of listeners
+// on loopback and in the virtual network, and joins the packages below it: alb serves requests, nlb flows. It has no account, no AWS API and no DNS
+// protocol. It may import the packages below it, awssim/accesslog, awssim/clock, awssim/vnet and internal/stack.
 package dataplane
 
 import (
@@ -10,23 +9,23 @@ import (
 	"errors"
 	"hash/maphash"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
-	"github.com/k8s-lbc/lbc/awssim/authn"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/accelerator"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/alb"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/loadbalancer"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 )
 
-// ConnectTimeout is AWS's for connections to targets and for TLS handshakes.
+// connectTimeout is AWS's for connections to targets and for TLS handshakes with them.
 const connectTimeout = 10 * time.Second
 
 // Options configure a Plane; every zero value means a sensible default.
@@ -56,69 +55,56 @@ type Options struct {
 
 // Plane serves the load balancers of one Topology after another.
 type Plane struct {
-	clock          clock.Clock
-	network        *vnet.Network
-	connectTimeout time.Duration
-	outside        netip.Addr
-	random         func() uint64
-	logs           *accesslog.Writer
-	logf           func(string, ...any)
-	cookies        *cookieSealer
-	authenticator  *authn.Authenticator
-	seed           maphash.Seed // of flow hashes
-
-	ctx          context.Context // ends with Close
-	cancel       context.CancelFunc
-	work         sync.WaitGroup // every goroutine of the plane
-	targetGroups *targetgroup.Groups
-
+	options      loadbalancer.Options
+	cancel       context.CancelFunc // of options.Context, which ends with Close
+	work         sync.WaitGroup     // every goroutine of the plane
+	sessions     *alb.Sessions
 	accelerators *accelerator.Set
 
-	updating  sync.Mutex // serialises Update and Close
-	mu        sync.RWMutex
-	closed    bool
-	balancers map[string]*balancer          // by ARN
-	groups    map[string]*targetgroup.Group // by ARN
-	measuring func() bool                   // stops the timer of the next look at the meters; nil: nothing to measure
-	loopbacks flow.Loopbacks
+	updating      sync.Mutex // serialises Update and Close
+	mu            sync.RWMutex
+	closed        bool
+	loadBalancers map[string]*loadBalancer      // by ARN
+	targetGroups  map[string]*targetgroup.Group // by ARN
+	measuring     func() bool                   // stops the timer of the end of the meters' window; nil: nothing to measure
+	loopbacks     flow.Loopbacks
 }
 
 // New starts an empty plane. Close it.
 func New(o Options) *Plane {
-	p := &Plane{
-		clock: o.Clock, network: o.Network, connectTimeout: cmp.Or(o.ConnectTimeout, connectTimeout),
-		outside: o.OutsideClient, random: o.Random, logs: o.Logs, logf: o.Logf,
-		balancers: map[string]*balancer{}, groups: map[string]*targetgroup.Group{},
-		seed: maphash.MakeSeed(),
+	p := &Plane{loadBalancers: map[string]*loadBalancer{}, targetGroups: map[string]*targetgroup.Group{}}
+	p.options = loadbalancer.Options{
+		Clock: o.Clock, Network: o.Network, Logs: o.Logs, Random: o.Random, Seed: maphash.MakeSeed(), Outside: o.OutsideClient,
+		ConnectTimeout: cmp.Or(o.ConnectTimeout, connectTimeout), Spawn: p.spawn, Begin: p.begin, End: p.work.Done, TargetGroup: p.targetGroup, Logf: o.Logf,
 	}
-	if p.clock == nil {
-		p.clock = clock.Real{}
+	all := &p.options
+	if all.Clock == nil {
+		all.Clock = clock.Real{}
 	}
-	if p.network == nil {
-		p.network = vnet.New()
+	if all.Network == nil {
+		all.Network = vnet.New()
 	}
 	if o.HealthSink == nil {
 		o.HealthSink = func(targetgroup.HealthReport) {}
 	}
-	if !p.outside.IsValid() {
-		p.outside = netip.AddrFrom4([4]byte{203, 0, 113, 1})
+	if !all.Outside.IsValid() {
+		all.Outside = netip.AddrFrom4([4]byte{203, 0, 113, 1})
 	}
-	if p.random == nil {
-		p.random = rand.Uint64
+	if all.Random == nil {
+		all.Random = rand.Uint64
 	}
-	if p.logf == nil {
-		p.logf = func(string, ...any) {}
+	if all.Logf == nil {
+		all.Logf = func(string, ...any) {}
 	}
-	p.cookies = newCookieSealer(p.random)
-	p.authenticator = newAuthenticator(p, o)
-	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.targetGroups = targetgroup.New(targetgroup.Options{
-		Context: p.ctx, Clock: p.clock, Network: p.network, Logs: p.logs, Random: p.random, Seed: p.seed, Spawn: p.spawn, Report: o.HealthSink,
-		HealthInterval: o.HealthInterval, HealthTimeout: o.HealthTimeout, ConnectTimeout: p.connectTimeout,
+	all.Context, p.cancel = context.WithCancel(context.Background())
+	all.TargetGroups = targetgroup.New(targetgroup.Options{
+		Context: all.Context, Clock: all.Clock, Network: all.Network, Logs: all.Logs, Random: all.Random, Seed: all.Seed, Spawn: all.Spawn, Report: o.HealthSink,
+		HealthInterval: o.HealthInterval, HealthTimeout: o.HealthTimeout, ConnectTimeout: all.ConnectTimeout,
 	})
+	p.sessions = alb.NewSessions(all.Random, all.Clock.Now, o.Identity, o.IdentityTimeout)
 	p.accelerators = accelerator.New(accelerator.Options{
-		Context: p.ctx, Clock: p.clock, Network: p.network, Loopbacks: &p.loopbacks, LoadBalancers: endpoints{p}, Outside: p.outside,
-		Random: p.random, Seed: p.seed, Spawn: p.spawn, Logf: p.logf,
+		Context: all.Context, Clock: all.Clock, Network: all.Network, Loopbacks: &p.loopbacks, LoadBalancers: endpoints{p}, Outside: all.Outside,
+		Random: all.Random, Seed: all.Seed, Spawn: all.Spawn, Logf: all.Logf,
 	})
 	return p
 }
@@ -135,7 +121,7 @@ func (p *Plane) Update(t topology.Topology) error {
 		return errors.New("data plane: update: the plane is closed")
 	}
 	p.updateGroups(t)
-	gone := p.keepBalancers(t)
+	gone := p.keepLoadBalancers(t)
 	p.keepMeasuring()
 	p.mu.Unlock()
 
@@ -145,7 +131,7 @@ func (p *Plane) Update(t topology.Topology) error {
 	var bad []error
 	for i := range t.LoadBalancers {
 		p.mu.RLock()
-		b := p.balancers[t.LoadBalancers[i].ARN]
+		b := p.loadBalancers[t.LoadBalancers[i].ARN]
 		p.mu.RUnlock()
 		bad = append(bad, b.update(&t.LoadBalancers[i]))
 	}
@@ -154,18 +140,18 @@ func (p *Plane) Update(t topology.Topology) error {
 	return errors.Join(bad...)
 }
 
-// keepBalancers makes new balancers and takes out those that t does not have; the lock is held.
-func (p *Plane) keepBalancers(t topology.Topology) (gone []*balancer) {
+// keepLoadBalancers makes new balancers and takes out those that t does not have; the lock is held.
+func (p *Plane) keepLoadBalancers(t topology.Topology) (gone []*loadBalancer) {
 	wanted := make(map[string]bool, len(t.LoadBalancers))
 	for _, lb := range t.LoadBalancers {
 		wanted[lb.ARN] = true
-		if p.balancers[lb.ARN] == nil {
-			p.balancers[lb.ARN] = newBalancer(p, lb.ARN)
+		if p.loadBalancers[lb.ARN] == nil {
+			p.loadBalancers[lb.ARN] = newLoadBalancer(p, lb.ARN)
 		}
 	}
-	for arn, b := range p.balancers {
+	for arn, b := range p.loadBalancers {
 		if !wanted[arn] {
-			delete(p.balancers, arn)
+			delete(p.loadBalancers, arn)
 			gone = append(gone, b)
 		}
 	}
@@ -178,16 +164,16 @@ func (p *Plane) updateGroups(t topology.Topology) {
 	for i := range t.TargetGroups {
 		tg := &t.TargetGroups[i]
 		wanted[tg.ARN] = true
-		g := p.groups[tg.ARN]
+		g := p.targetGroups[tg.ARN]
 		if g == nil {
-			g = p.targetGroups.NewGroup(tg.ARN)
-			p.groups[tg.ARN] = g
+			g = p.options.TargetGroups.NewGroup(tg.ARN)
+			p.targetGroups[tg.ARN] = g
 		}
 		g.Update(tg)
 	}
-	for arn, g := range p.groups {
+	for arn, g := range p.targetGroups {
 		if !wanted[arn] {
-			delete(p.groups, arn)
+			delete(p.targetGroups, arn)
 			g.Update(&topology.TargetGroup{ARN: arn})
 		}
 	}
@@ -212,23 +198,23 @@ func (p *Plane) useGroups(t topology.Topology) {
 			}
 		}
 	}
-	for arn, g := range p.groups {
+	for arn, g := range p.targetGroups {
 		g.SetUser(users[arn], ports[arn])
 	}
 }
 
-// balancer finds a load balancer; nil: there is none.
-func (p *Plane) balancer(arn string) *balancer {
+// loadBalancer finds a load balancer; nil: there is none.
+func (p *Plane) loadBalancer(arn string) *loadBalancer {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return p.balancers[arn]
+	return p.loadBalancers[arn]
 }
 
-// group finds a target group.
-func (p *Plane) group(arn string) *targetgroup.Group {
+// targetGroup finds a target group; nil: there is none.
+func (p *Plane) targetGroup(arn string) *targetgroup.Group {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return p.groups[arn]
+	return p.targetGroups[arn]
 }
 
 // spawn runs f in a goroutine that Close waits for. It reports false when the plane is closed and f will not run.
@@ -242,12 +228,7 @@ func (p *Plane) spawn(f func()) bool {
 	return true
 }
 
-// accept gives each connection of a socket to take until the socket closes.
-func (p *Plane) accept(l net.Listener, take func(net.Conn)) {
-	flow.Accept(p.ctx, l, take, func(err error) { p.logf("data plane: accept at %s: %v", l.Addr(), err) })
-}
-
-// begin makes Close wait until the caller calls p.work.Done. It reports false when the plane is closed.
+// begin makes Close wait for a call of p.work.Done. It reports false when the plane is closed.
 func (p *Plane) begin() bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -271,14 +252,14 @@ func (p *Plane) Close() {
 	if p.measuring != nil {
 		p.measuring()
 	}
-	balancers, groups := p.balancers, p.groups
-	p.balancers, p.groups = map[string]*balancer{}, map[string]*targetgroup.Group{}
+	loadBalancers, groups := p.loadBalancers, p.targetGroups
+	p.loadBalancers, p.targetGroups = map[string]*loadBalancer{}, map[string]*targetgroup.Group{}
 	p.mu.Unlock()
 
 	p.cancel()
-	p.targetGroups.Stop()
+	p.options.TargetGroups.Stop()
 	p.accelerators.Stop()
-	for _, b := range balancers {
+	for _, b := range loadBalancers {
 		b.stop()
 	}
 	for arn, g := range groups {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/loadbalancer"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -20,7 +21,7 @@ func (p *Plane) Addresses() []flow.Address {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	var out []flow.Address
-	for _, b := range p.balancers {
+	for _, b := range p.loadBalancers {
 		if a, ok := b.address(); ok {
 			out = append(out, a)
 		}
@@ -32,16 +33,16 @@ func (p *Plane) Addresses() []flow.Address {
 }
 
 // address is where the load balancer listens; false while it is not active.
-func (b *balancer) address() (flow.Address, bool) {
+func (b *loadBalancer) address() (flow.Address, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	c := b.config.Load()
+	c := b.Config()
 	if c == nil || b.loopback == nil {
 		return flow.Address{}, false
 	}
-	a := flow.Address{ARN: b.arn, Name: c.Name, DNSName: c.DNSName, IP: b.loopback.Address, TCP: map[int32]int32{}, UDP: map[int32]int32{}}
-	for key, f := range b.fronts {
-		tcp, udp := f.ports()
+	a := flow.Address{ARN: b.ARN, Name: c.Name, DNSName: c.DNSName, IP: b.loopback.Address, TCP: map[int32]int32{}, UDP: map[int32]int32{}}
+	for key, l := range b.listeners {
+		tcp, udp := l.ports()
 		if tcp != 0 {
 			a.TCP[key.port] = tcp
 		}
@@ -54,20 +55,20 @@ func (b *balancer) address() (flow.Address, bool) {
 
 // find looks a name up among the active load balancers: a DNS name of one, with "dualstack." in front, or for an NLB with one
 // of its zones in front. Case and a final dot do not matter.
-func (p *Plane) find(name string) (*balancer, flow.Address, bool) {
+func (p *Plane) find(name string) (*loadBalancer, flow.Address, bool) {
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	label, rest, _ := strings.Cut(name, ".")
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	for _, b := range p.balancers {
-		c := b.config.Load()
-		if c == nil || !c.Active {
+	for _, b := range p.loadBalancers {
+		c := b.Active()
+		if c == nil {
 			continue
 		}
 		own := strings.ToLower(c.DNSName)
 		switch {
 		case own == name:
-		case own == rest && (label == "dualstack" && !c.network() || c.network() && c.hasZone(label)):
+		case own == rest && (label == "dualstack" && !c.IsNetwork() || c.IsNetwork() && hasZone(c.Zones, label)):
 		default:
 			continue
 		}
@@ -78,8 +79,8 @@ func (p *Plane) find(name string) (*balancer, flow.Address, bool) {
 	return nil, flow.Address{}, false
 }
 
-func (c *balancerConfig) hasZone(name string) bool {
-	return slices.ContainsFunc(c.Zones, func(z topology.Zone) bool { return z.Name == name })
+func hasZone(zones []topology.Zone, name string) bool {
+	return slices.ContainsFunc(zones, func(z topology.Zone) bool { return z.Name == name })
 }
 
 // Resolve answers DNS questions about load balancers: the addresses on this machine, of both families. A dual-stack load
@@ -94,11 +95,8 @@ func (p *Plane) Resolve(name string) ([]netip.Addr, bool) {
 
 // AddressesOf are the addresses on this machine, as Resolve gives them, of an active load balancer by its ARN; else none.
 func (p *Plane) AddressesOf(arn string) []netip.Addr {
-	b := p.balancer(arn)
-	if b == nil {
-		return nil
-	}
-	if c := b.config.Load(); c == nil || !c.Active {
+	b := p.loadBalancer(arn)
+	if b == nil || b.Active() == nil {
 		return nil
 	}
 	a, ok := b.address()
@@ -109,9 +107,9 @@ func (p *Plane) AddressesOf(arn string) []netip.Addr {
 }
 
 // families are an address in the forms of the load balancer's IP address type.
-func (b *balancer) families(a flow.Address) []netip.Addr {
+func (b *loadBalancer) families(a flow.Address) []netip.Addr {
 	mapped := netip.AddrFrom16(a.IP.As16())
-	switch b.config.Load().IPAddressType {
+	switch b.Config().IPAddressType {
 	case stack.Dualstack:
 		return []netip.Addr{a.IP, mapped}
 	case stack.DualstackWithoutIPv4:
@@ -139,4 +137,40 @@ func (p *Plane) DialContext(ctx context.Context, network, address string) (net.C
 		return nil, &net.DNSError{Err: "no active load balancer has this name", Name: host, IsNotFound: true}
 	}
 	return a.Dial(ctx, network, int32(n))
+}
+
+// Zones lists, for DNS, which zones of an active load balancer are in service, in the topology's order; none when there is no
+// active load balancer of that ARN.
+func (p *Plane) Zones(arn string) []loadbalancer.ZoneState {
+	b := p.loadBalancer(arn)
+	if b == nil || b.Active() == nil {
+		return nil
+	}
+	return b.ZoneStates()
+}
+
+// Accelerators lists where accelerators are reached on this machine, two addresses each, by DNS name.
+func (p *Plane) Accelerators() []flow.Address { return p.accelerators.Addresses() }
+
+// ResolveAccelerator answers DNS questions about accelerators: both loopback addresses, for the dual-stack name in IPv4-mapped
+// form as well. It reports false for a name that no accelerator has. Disabled accelerators keep their addresses.
+func (p *Plane) ResolveAccelerator(name string) ([]netip.Addr, bool) {
+	return p.accelerators.Resolve(name)
+}
+
+// endpoints are the load balancers as accelerators see them.
+type endpoints struct{ plane *Plane }
+
+// Healthy implements accelerator.LoadBalancers.
+func (e endpoints) Healthy(arn string) bool {
+	b := e.plane.loadBalancer(arn)
+	return b != nil && b.HasHealthyTargets()
+}
+
+// EntryPoints implements accelerator.LoadBalancers.
+func (e endpoints) EntryPoints(arn string, v6 bool) []netip.Addr {
+	if b := e.plane.loadBalancer(arn); b != nil {
+		return b.EntryPoints(v6)
+	}
+	return nil
 }

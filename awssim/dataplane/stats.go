@@ -1,12 +1,14 @@
 package dataplane
 
 import (
+	"cmp"
 	"maps"
+	"slices"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/accelerator"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/nlb"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // Stats are counts since each resource appeared, under CloudWatch's metric names. Names that AWS reports only when not zero
@@ -38,14 +40,14 @@ func (p *Plane) Stats() Stats {
 		Users: map[string]string{}, Measures: map[string]map[string]float64{}, ZoneMeasures: map[string]map[string]map[string]float64{},
 		Accelerators: accelerators,
 	}
-	for arn, b := range p.balancers {
-		s.LoadBalancers[arn] = b.counters.Named()
-		s.LoadBalancerZones[arn] = b.zoned.ByZone()
+	for arn, b := range p.loadBalancers {
+		s.LoadBalancers[arn] = b.Requests.Named()
+		s.LoadBalancerZones[arn] = b.RequestsByZone.ByZone()
 		s.Measures[arn] = map[string]float64{}
-		b.capacity(s.Measures[arn])
-		b.rules.CopyTo(s.Rules)
+		b.AddCapacity(s.Measures[arn])
+		b.Rules.CopyTo(s.Rules)
 	}
-	for arn, g := range p.groups {
+	for arn, g := range p.targetGroups {
 		s.TargetGroups[arn] = g.Counters.Named()
 		s.TargetGroupZones[arn] = g.CountersByZone.ByZone()
 		s.Users[arn] = g.UserARN()
@@ -74,14 +76,14 @@ func measures(g *targetgroup.Group, s *Stats, hosts int64) {
 
 // flowStats adds what NLBs count, and their zones in DNS, to s.
 func (p *Plane) flowStats(s *Stats) {
-	for arn, b := range p.balancers {
-		c := b.config.Load()
-		if c == nil || c.Type != stack.Network {
+	for arn, b := range p.loadBalancers {
+		c := b.Config()
+		if c == nil || !c.IsNetwork() {
 			continue
 		}
-		s.LoadBalancers[arn] = b.flows.Named()
-		zones := b.flows.ByZone()
-		for _, z := range b.zoneStates() {
+		s.LoadBalancers[arn] = b.Flows.Named()
+		zones := b.Flows.ByZone()
+		for _, z := range b.ZoneStates() {
 			if zones[z.Name] == nil {
 				zones[z.Name] = map[string]int64{}
 			}
@@ -91,7 +93,7 @@ func (p *Plane) flowStats(s *Stats) {
 		}
 		s.LoadBalancerZones[arn] = zones
 	}
-	for arn, g := range p.groups {
+	for arn, g := range p.targetGroups {
 		maps.Copy(s.TargetGroups[arn], g.Flows.Named())
 		for zone, counts := range g.Flows.ByZone() {
 			if s.TargetGroupZones[arn][zone] == nil {
@@ -102,56 +104,30 @@ func (p *Plane) flowStats(s *Stats) {
 	}
 }
 
-// usage is what the load balancer did so far, by transport.
-func (b *balancer) usage(network bool) [counter.Transports]counter.Usage {
-	if network {
-		return counter.FlowUsage(&b.flows.Flows)
-	}
-	return counter.RequestUsage(&b.counters)
-}
-
-// capacity adds the metrics of the load balancer's capacity.
-func (b *balancer) capacity(out map[string]float64) {
-	c := b.config.Load()
-	if c == nil {
-		return
-	}
-	if c.ReservedUnits > 0 {
-		out["ReservedLCUs"] = float64(c.ReservedUnits)
-	}
-	if c.network() {
-		b.meter.FlowCapacity(out)
-		return
-	}
-	b.meter.RequestCapacity(out, c.ReservedUnits)
-}
-
-// measure looks at every load balancer at the end of each window, as long as there is one.
+// measure measures every load balancer at the end of each window, as long as there is one.
 func (p *Plane) measure() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.measuring = nil
-	if p.closed || len(p.balancers) == 0 {
+	if p.closed || len(p.loadBalancers) == 0 {
 		return
 	}
-	for _, b := range p.balancers {
-		if c := b.config.Load(); c != nil {
-			b.meter.Look(b.usage(c.Type == stack.Network))
-		}
+	for _, b := range p.loadBalancers {
+		b.Measure()
 	}
-	p.measuring = p.clock.AfterFunc(counter.MeterWindow, p.measure)
+	p.measuring = p.options.Clock.AfterFunc(counter.MeterWindow, p.measure)
 }
 
 // keepMeasuring begins to measure once there is something to; the lock is held.
 func (p *Plane) keepMeasuring() {
-	if p.measuring == nil && len(p.balancers) > 0 {
-		p.measuring = p.clock.AfterFunc(counter.MeterWindow, p.measure)
+	if p.measuring == nil && len(p.loadBalancers) > 0 {
+		p.measuring = p.options.Clock.AfterFunc(counter.MeterWindow, p.measure)
 	}
 }
 
 // Anomaly reports whether a target fails more often than its peers, and whether it gets less because of that.
 func (p *Plane) Anomaly(targetGroup, target string, port int32) (anomalous, mitigated bool) {
-	g := p.group(targetGroup)
+	g := p.targetGroup(targetGroup)
 	if g == nil {
 		return false, false
 	}
@@ -165,14 +141,14 @@ func (p *Plane) states(g *targetgroup.Group, out map[string]int64) {
 	if user == nil || user.Network {
 		return
 	}
-	b := p.balancers[user.ARN]
+	b := p.loadBalancers[user.ARN]
 	if b == nil {
 		return
 	}
-	c := b.config.Load()
+	c := b.Config()
 	s, pool := &g.Config().Settings, g.Pool()
 	for _, z := range c.Zones {
-		n := pool.HostsFor(z.Name, s.CrossesZones(&c.settings))
+		n := pool.HostsFor(z.Name, s.CrossesZones(&c.Settings))
 		for name, well := range map[string]bool{"DNS": s.InDNS(n.Healthy, n.Registered), "Routing": s.Routable(n.Healthy, n.Registered)} {
 			if well {
 				out["HealthyState"+name]++
@@ -182,3 +158,20 @@ func (p *Plane) states(g *targetgroup.Group, out map[string]int64) {
 		}
 	}
 }
+
+// Flows lists the open flows of all NLBs, oldest first.
+func (p *Plane) Flows() []nlb.Flow {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	var flows []nlb.Flow
+	for arn, b := range p.loadBalancers {
+		flows = append(flows, b.open.List(arn)...)
+	}
+	slices.SortFunc(flows, func(a, b nlb.Flow) int {
+		return cmp.Or(a.Since.Compare(b.Since), a.Client.Compare(b.Client), a.Target.Compare(b.Target))
+	})
+	return flows
+}
+
+// PublicKey is the PEM of the key with the id that signs x-amzn-oidc-data.
+func (p *Plane) PublicKey(id string) ([]byte, bool) { return p.sessions.PublicKey(id) }

@@ -53,6 +53,8 @@ var dataPlane = [][]string{
 	{"awssim/dataplane/topology", "awssim/dataplane/flow", "awssim/dataplane/counter"},
 	{"awssim/dataplane/httpwire", "awssim/dataplane/handshake", "awssim/dataplane/accelerator"},
 	{"awssim/dataplane/targetgroup"},
+	{"awssim/dataplane/loadbalancer"},
+	{"awssim/dataplane/alb", "awssim/dataplane/nlb"},
 	{"awssim/dataplane"},
 }
 

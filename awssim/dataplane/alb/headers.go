@@ -1,4 +1,4 @@
-package dataplane
+package alb
 
 import (
 	"fmt"
@@ -17,7 +17,7 @@ func (x *exchange) requestHeaders() http.Header {
 	dropped, forwarded := x.head != nil && x.head.Dropped > 0, false
 	for name, lines := range in {
 		if !httpwire.PlainName(name) {
-			if x.view.settings.DropInvalid {
+			if x.snapshot.Settings.DropInvalid {
 				dropped = true
 				continue
 			}
@@ -26,10 +26,10 @@ func (x *exchange) requestHeaders() http.Header {
 		out[name] = lines
 	}
 	if dropped {
-		x.conn.counts.Add(counter.DroppedHeaderCount, 1)
+		x.conn.Counts.Add(counter.DroppedHeaderCount, 1)
 	}
 	if forwarded {
-		x.conn.counts.Add(counter.ForwardedHeaderCount, 1)
+		x.conn.Counts.Add(counter.ForwardedHeaderCount, 1)
 	}
 	upgrade := httpwire.UpgradeOf(in)
 	trailers := httpwire.IsGRPC(x.r) && strings.Contains(strings.ToLower(in.Get("Te")), "trailers")
@@ -46,7 +46,7 @@ func (x *exchange) requestHeaders() http.Header {
 	}
 	x.forwardedFor(out)
 	out["X-Forwarded-Proto"] = []string{x.scheme()}
-	out["X-Forwarded-Port"] = []string{strconv.Itoa(int(x.view.listener.Port))}
+	out["X-Forwarded-Port"] = []string{strconv.Itoa(int(x.snapshot.Listener.Port))}
 	out["X-Amzn-Trace-Id"] = []string{x.traceID(in.Get("X-Amzn-Trace-Id"))}
 	if strings.EqualFold(in.Get("Expect"), "100-continue") { // the load balancer has answered it
 		delete(out, "Expect")
@@ -63,7 +63,7 @@ func (x *exchange) requestHeaders() http.Header {
 
 // forwardedFor sets X-Forwarded-For by the load balancer's mode.
 func (x *exchange) forwardedFor(h http.Header) {
-	s := &x.view.settings
+	s := &x.snapshot.Settings
 	switch s.XFFMode {
 	case "preserve":
 		return
@@ -72,13 +72,13 @@ func (x *exchange) forwardedFor(h http.Header) {
 		return
 	}
 	before := strings.Join(h["X-Forwarded-For"], ", ")
-	h["X-Forwarded-For"] = []string{httpwire.AppendForwarded(before, x.conn.client, s.XFFPort)}
+	h["X-Forwarded-For"] = []string{httpwire.AppendForwarded(before, x.conn.Client, s.XFFPort)}
 }
 
 // traceID makes or completes an X-Amzn-Trace-Id: a client's Root is kept behind a Self of ours, other fields are kept, a
 // client's Self is replaced.
 func (x *exchange) traceID(before string) string {
-	random := x.front.balancer.plane.random
+	random := x.server.LoadBalancer.Random
 	id := fmt.Sprintf("1-%08x-%08x%016x", uint32(x.now().Unix()), uint32(random()), random())
 	x.trace = httpwire.MergeTrace(before, id)
 	return x.trace

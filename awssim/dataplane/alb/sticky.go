@@ -1,4 +1,4 @@
-package dataplane
+package alb
 
 import (
 	"crypto/aes"
@@ -87,7 +87,7 @@ func (x *exchange) cookie(n int, names ...string) ([]string, bool) {
 		if err != nil {
 			continue
 		}
-		fields, ok := x.front.balancer.plane.cookies.open(c.Value, x.now())
+		fields, ok := x.server.sessions.cookies.open(c.Value, x.now())
 		if ok && len(fields) == n {
 			return fields, true
 		}
@@ -103,7 +103,7 @@ func (x *exchange) stickyGroup(f *stack.Forward) *targetgroup.Group {
 	}
 	for _, w := range f.TargetGroups {
 		if w.TargetGroup.Literal == fields[0] {
-			return x.view.groups[fields[0]]
+			return x.snapshot.TargetGroups[fields[0]]
 		}
 	}
 	return nil
@@ -122,7 +122,7 @@ func (x *exchange) appTargets() []stuck {
 		}
 		value.WriteString(c.Value)
 	}
-	fields, ok := x.front.balancer.plane.cookies.open(value.String(), x.now())
+	fields, ok := x.server.sessions.cookies.open(value.String(), x.now())
 	if !ok {
 		return nil
 	}
@@ -179,7 +179,7 @@ func (x *exchange) setAppCookies(g *targetgroup.Group, t *targetgroup.Target, no
 			fields = append(fields, n.group, n.id, n.port)
 		}
 	}
-	value := x.front.balancer.plane.cookies.seal(now.Add(g.Config().Settings.StickyFor), fields...)
+	value := x.server.sessions.cookies.seal(now.Add(g.Config().Settings.StickyFor), fields...)
 	for i := range appShards {
 		shard := value[:min(len(value), shardSize)]
 		value = value[len(shard):]
@@ -193,7 +193,7 @@ func (x *exchange) setAppCookies(g *targetgroup.Group, t *targetgroup.Target, no
 // setCookies adds the stickiness cookies to a target's answer.
 func (x *exchange) setCookies(g *targetgroup.Group, t *targetgroup.Target, res *http.Response) {
 	now := x.now()
-	seal := x.front.balancer.plane.cookies.seal
+	seal := x.server.sessions.cookies.seal
 	if x.groupStickiness != nil {
 		until := now.Add(time.Duration(x.groupStickiness.DurationSeconds) * time.Second)
 		x.setTwins(groupCookie, groupCookieCORS, seal(until, g.ARN), now, true)

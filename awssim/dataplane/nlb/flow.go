@@ -1,4 +1,7 @@
-package dataplane
+// Package nlb carries the flows that reach listeners of Network Load Balancers: choice of a target, TCP and TLS connections, flows of datagrams and of
+// QUIC, their records and the log of TLS connections. Connections and datagrams come from the data plane, which owns the sockets; health checks are in the
+// package targetgroup. It may import awssim/accesslog, awssim/vnet, internal/traffic and the packages of the data plane below it.
+package nlb
 
 import (
 	"context"
@@ -15,46 +18,57 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/loadbalancer"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // tlsIdle is the fixed idle time-out of TLS listeners.
 const tlsIdle = 350 * time.Second
 
-// serveFlow carries one client connection of a TCP or TLS listener.
-func (f *front) serveFlow(conn *clientConn, v *view) {
-	b := f.balancer
+// Listener serves the flows of a TCP, UDP, TLS or QUIC listener.
+type Listener struct {
+	*loadbalancer.Listener
+	open *OpenFlows
+}
+
+// NewListener makes what serves a listener. Open records its flows.
+func NewListener(l *loadbalancer.Listener, open *OpenFlows) *Listener {
+	return &Listener{Listener: l, open: open}
+}
+
+// Serve carries one client connection of a TCP or TLS listener.
+func (l *Listener) Serve(conn *loadbalancer.Conn, s *loadbalancer.Snapshot) {
+	b := l.LoadBalancer
 	local := conn.LocalAddr().(*net.TCPAddr).AddrPort()
-	r, ok := f.routeTo(v, conn.zone, flow.Tuple{Network: "tcp", Client: conn.client, Local: local})
+	r, ok := l.routeTo(s, conn.Zone, flow.Tuple{Network: "tcp", Client: conn.Client, Local: local})
 	if !ok {
-		b.flows.Add(counter.RejectedFlows, 1)
-		b.flows.Of(conn.zone).Add(counter.RejectedFlows, 1)
-		f.refuse(conn)
+		b.Flows.Add(counter.RejectedFlows, 1)
+		b.Flows.Of(conn.Zone).Add(counter.RejectedFlows, 1)
+		l.refuse(conn)
 		return
 	}
-	record := f.newRecord(v, r, conn.client)
+	record := l.newRecord(s, r, conn.Client)
 	defer record.end()
 	if r.hairpin() {
-		f.swallow(conn, v)
+		l.swallow(conn, s)
 		return
 	}
 	var client net.Conn = conn
 	protocol := ""
 	var tlsSide *session
-	if v.listener.Protocol == "TLS" {
+	if s.Listener.Protocol == "TLS" {
 		var err error
-		tlsSide, err = f.openSession(conn, record)
+		tlsSide, err = l.openSession(conn, record)
 		defer tlsSide.log(conn)
 		if err != nil {
 			return
 		}
 		client, protocol = tlsSide.conn, tlsSide.conn.ConnectionState().NegotiatedProtocol
 	}
-	target, err := f.connect(r, conn.client, protocol)
+	target, err := l.connect(r, conn.Client, protocol)
 	r.group.Observe(r.target, err)
 	if err != nil {
-		f.unreachable(conn, r, err)
+		l.unreachable(conn, r, err)
 		return
 	}
 	if inner, ok := target.(*tls.Conn); ok && tlsSide != nil {
@@ -67,53 +81,53 @@ func (f *front) serveFlow(conn *clientConn, v *view) {
 		flow.Abort(conn)
 		flow.Abort(flow.BelowTLS(target))
 	})
-	defer f.flows.Remove(fl)
+	defer l.Flows.Remove(fl)
 	defer r.target.Flows.Remove(fl)
-	if f.flows.Add(fl) && r.target.Flows.Add(fl) {
-		f.carry(client, target, v, &carried{Flow: fl, record: record})
+	if l.Flows.Add(fl) && r.target.Flows.Add(fl) {
+		l.carry(client, target, s, &carried{Flow: fl, record: record})
 	}
 }
 
 // refuse resets a client for which there is no target.
-func (f *front) refuse(c net.Conn) {
-	f.balancer.flows.Add(counter.BalancerResets, 1)
+func (l *Listener) refuse(c net.Conn) {
+	l.LoadBalancer.Flows.Add(counter.BalancerResets, 1)
 	flow.Abort(c)
 }
 
 // unreachable ends the client's side of a flow whose target could not be connected. A target's refusal is the target's reset.
-func (f *front) unreachable(c net.Conn, r *route, err error) {
+func (l *Listener) unreachable(c net.Conn, r *route, err error) {
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		r.counts(f.balancer).Add(counter.TargetResets, 1)
+		r.counts(l.LoadBalancer).Add(counter.TargetResets, 1)
 		flow.Abort(c)
 		return
 	}
-	f.refuse(c)
+	l.refuse(c)
 }
 
 // swallow keeps a client whose packets come back to itself without an answer until it gives up or is idle for too long.
-func (f *front) swallow(conn *clientConn, v *view) {
+func (l *Listener) swallow(conn *loadbalancer.Conn, s *loadbalancer.Snapshot) {
 	fl := flow.New(func() { flow.Abort(conn) })
-	if !f.flows.Add(fl) {
+	if !l.Flows.Add(fl) {
 		return
 	}
-	defer f.flows.Remove(fl)
-	idle := flow.NewIdleTimer(f.balancer.plane.clock, v.idleAfter(), fl.Reset)
+	defer l.Flows.Remove(fl)
+	idle := flow.NewIdleTimer(l.LoadBalancer.Clock, idleAfter(s), fl.Reset)
 	defer idle.Stop()
 	_, _ = io.Copy(io.Discard, conn)
 	_ = conn.Close()
 }
 
 // connect opens the target's side of a flow and sends the PROXY protocol header if the target group has one.
-func (f *front) connect(r *route, client netip.AddrPort, protocol string) (net.Conn, error) {
-	plane := f.balancer.plane
-	ctx, cancel := context.WithTimeout(plane.ctx, plane.connectTimeout)
+func (l *Listener) connect(r *route, client netip.AddrPort, protocol string) (net.Conn, error) {
+	b := l.LoadBalancer
+	ctx, cancel := context.WithTimeout(b.Context, b.ConnectTimeout)
 	defer cancel()
 	if err := r.group.Leaves(ctx, "tcp", r.to); err != nil {
-		r.counts(f.balancer).AddBlockedOut("tcp")
+		r.counts(l.LoadBalancer).AddBlockedOut("tcp")
 		return nil, err
 	}
 	config := r.group.Config()
-	c, err := plane.network.DialTCPFrom(vnet.WithSender(ctx, r.own), r.from, r.to)
+	c, err := b.Network.DialTCPFrom(vnet.WithSender(ctx, r.own), r.from, r.to)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +146,7 @@ func (f *front) connect(r *route, client netip.AddrPort, protocol string) (net.C
 	}
 	secure := tls.Client(c, setup)
 	if err := secure.HandshakeContext(ctx); err != nil {
-		r.counts(f.balancer).Add(counter.TargetTLSErrors, 1)
+		r.counts(l.LoadBalancer).Add(counter.TargetTLSErrors, 1)
 		_ = c.Close()
 		return nil, err
 	}
@@ -140,11 +154,11 @@ func (f *front) connect(r *route, client netip.AddrPort, protocol string) (net.C
 }
 
 // idleAfter is when a flow without movement is forgotten.
-func (v *view) idleAfter() time.Duration {
-	if v.listener.Protocol == "TLS" {
+func idleAfter(s *loadbalancer.Snapshot) time.Duration {
+	if s.Listener.Protocol == "TLS" {
 		return tlsIdle
 	}
-	return v.TCPIdleTimeout
+	return s.TCPIdleTimeout
 }
 
 // carried is a TCP or TLS flow between its two connections.
@@ -156,9 +170,9 @@ type carried struct {
 
 // carry copies both ways; the end of one direction is passed on and the other goes on. An idle TLS flow is closed, an idle TCP
 // flow is forgotten: its ends get a reset when they next send.
-func (f *front) carry(client, target net.Conn, v *view, fl *carried) {
-	secure := v.listener.Protocol == "TLS"
-	idle := flow.NewIdleTimer(f.balancer.plane.clock, v.idleAfter(), func() {
+func (l *Listener) carry(client, target net.Conn, s *loadbalancer.Snapshot, fl *carried) {
+	secure := s.Listener.Protocol == "TLS"
+	idle := flow.NewIdleTimer(l.LoadBalancer.Clock, idleAfter(s), func() {
 		fl.record.end()
 		if secure {
 			flow.CloseAll(client, target)
@@ -168,14 +182,14 @@ func (f *front) carry(client, target net.Conn, v *view, fl *carried) {
 	})
 	defer idle.Stop()
 	var both sync.WaitGroup
-	both.Go(func() { f.direct(target, client, fl, idle, counter.ClientResets) })
-	f.direct(client, target, fl, idle, counter.TargetResets)
+	both.Go(func() { l.direct(target, client, fl, idle, counter.ClientResets) })
+	l.direct(client, target, fl, idle, counter.TargetResets)
 	both.Wait()
 	flow.CloseAll(client, target)
 }
 
 // direct carries one direction of a flow. Resets by the sender count as the given metric.
-func (f *front) direct(to, from net.Conn, fl *carried, idle *flow.IdleTimer, resets counter.FlowMetric) {
+func (l *Listener) direct(to, from net.Conn, fl *carried, idle *flow.IdleTimer, resets counter.FlowMetric) {
 	buf := flow.Buffers.Get().(*[]byte)
 	defer flow.Buffers.Put(buf)
 	for {
@@ -189,7 +203,7 @@ func (f *front) direct(to, from net.Conn, fl *carried, idle *flow.IdleTimer, res
 			idle.Feed()
 			fl.record.carried(n, resets == counter.ClientResets)
 			if _, werr := to.Write((*buf)[:n]); werr != nil {
-				f.broken(fl, werr, counter.ClientResets+counter.TargetResets-resets)
+				l.broken(fl, werr, counter.ClientResets+counter.TargetResets-resets)
 				return
 			}
 		}
@@ -200,13 +214,13 @@ func (f *front) direct(to, from net.Conn, fl *carried, idle *flow.IdleTimer, res
 			_ = flow.CloseWrite(to)
 			return
 		}
-		f.broken(fl, err, resets)
+		l.broken(fl, err, resets)
 		return
 	}
 }
 
 // broken ends a flow that an error ended on one side; a reset by that side counts as the given metric.
-func (f *front) broken(fl *carried, err error, resets counter.FlowMetric) {
+func (l *Listener) broken(fl *carried, err error, resets counter.FlowMetric) {
 	if (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)) && !fl.WasReset() {
 		if fl.record.peerReset.CompareAndSwap(false, true) {
 			fl.record.counts.Add(resets, 1)
@@ -214,6 +228,3 @@ func (f *front) broken(fl *carried, err error, resets counter.FlowMetric) {
 	}
 	fl.Reset()
 }
-
-// network reports whether the balancer is an NLB.
-func (c *balancerConfig) network() bool { return c.Type == stack.Network }

@@ -1,4 +1,4 @@
-package dataplane
+package alb
 
 import (
 	"context"
@@ -13,14 +13,15 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/loadbalancer"
 )
 
 // handshake makes a client's connection secure, counts and logs the attempt. It returns nil when that failed; the connection
 // is closed then.
-func (f *front) handshake(c *clientConn) *tls.Conn {
+func (s *Server) handshake(c *conn) *tls.Conn {
 	begun := time.Now()
-	secure := tls.Server(c, f.tls())
-	ctx, cancel := context.WithTimeout(f.balancer.plane.ctx, connectTimeout)
+	secure := tls.Server(c, s.TLS())
+	ctx, cancel := context.WithTimeout(s.LoadBalancer.Context, loadbalancer.HandshakeTimeout)
 	err := secure.HandshakeContext(ctx)
 	cancel()
 	state := secure.ConnectionState()
@@ -31,12 +32,12 @@ func (f *front) handshake(c *clientConn) *tls.Conn {
 	}
 	var header tls.RecordHeaderError
 	if errors.As(err, &header) && header.Conn != nil && looksLikeHTTP(header.RecordHeader) {
-		c.counts.AddGenerated(http.StatusBadRequest)
+		c.Counts.AddGenerated(http.StatusBadRequest)
 		if _, err := header.Conn.Write(httpwire.RawAnswer(http.StatusBadRequest, httpwire.PlainHTTPPage)); err == nil {
-			httpwire.Linger(c.Conn)
+			httpwire.Linger(c.Conn.Conn)
 		}
 	} else {
-		c.counts.Add(counter.ClientTLSErrorCount, 1)
+		c.Counts.Add(counter.ClientTLSErrorCount, 1)
 	}
 	_ = c.Close()
 	return nil
@@ -48,18 +49,18 @@ func looksLikeHTTP(header [5]byte) bool {
 }
 
 // logConnection writes the connection log's entry of a TLS handshake.
-func (c *clientConn) logConnection(begun time.Time, state *tls.ConnectionState, failure error) {
-	config := c.front.balancer.config.Load()
-	place := config.settings.ConnLog
-	logs := c.front.balancer.plane.logs
+func (c *conn) logConnection(begun time.Time, state *tls.ConnectionState, failure error) {
+	b := c.Listener.LoadBalancer
+	config := b.Config()
+	place, logs := config.Settings.ConnLog, b.Logs
 	if logs == nil || place.Bucket == "" {
 		return
 	}
 	now := time.Now()
 	entry := accesslog.Connection{
-		Time: now, Client: c.client, ListenerPort: c.front.key.port, Handshake: now.Sub(begun), TraceID: c.traceID(),
+		Time: now, Client: c.Client, ListenerPort: c.Listener.Port, Handshake: now.Sub(begun), TraceID: c.traceID(),
 	}
-	verifies := c.front.view.Load().listener.Clients.Mode == "verify"
+	verifies := c.Listener.Snapshot().Listener.Clients.Mode == "verify"
 	switch {
 	case failure == nil:
 		entry.TLSVersion, entry.Cipher = handshake.VersionName(state.Version), handshake.CipherName(state.CipherSuite)
@@ -67,8 +68,8 @@ func (c *clientConn) logConnection(begun time.Time, state *tls.ConnectionState, 
 		if verifies {
 			entry.Verified = "Success"
 		}
-	case c.hello.Refused != nil:
-		entry.Verified = "Failed:" + c.hello.Refused.Reason
+	case c.Hello.Refused != nil:
+		entry.Verified = "Failed:" + c.Hello.Refused.Reason
 	default:
 		entry.Verified = "Failed:UnmappedConnectionError"
 	}
@@ -77,13 +78,13 @@ func (c *clientConn) logConnection(begun time.Time, state *tls.ConnectionState, 
 		entry.Subject, entry.NotBefore, entry.NotAfter = leaf.Subject.String(), leaf.NotBefore, leaf.NotAfter
 		entry.Serial = handshake.SerialNumber(leaf)
 	}
-	logs.Add(place.Stream(accesslog.Connections, c.front.balancer.arn, config.privateAddress(c.zone, false)), entry.Line())
+	logs.Add(place.Stream(accesslog.Connections, b.ARN, config.PrivateAddress(c.Zone, false)), entry.Line())
 }
 
 // traceID names the connection in logs.
-func (c *clientConn) traceID() string {
+func (c *conn) traceID() string {
 	c.traced.Do(func() {
-		random := c.front.balancer.plane.random
+		random := c.Listener.LoadBalancer.Random
 		c.trace = fmt.Sprintf("TID_%016x%016x", random(), random())
 	})
 	return c.trace

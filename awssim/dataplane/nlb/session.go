@@ -1,4 +1,4 @@
-package dataplane
+package nlb
 
 import (
 	"context"
@@ -9,12 +9,13 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/loadbalancer"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 )
 
 // session is the client's side of a flow through a TLS listener, with the fields of its log entry.
 type session struct {
-	front     *front
+	listener  *Listener
 	record    *flowRecord
 	conn      *tls.Conn
 	handshake time.Duration // negative: it failed
@@ -26,10 +27,10 @@ type session struct {
 const alerts = 256
 
 // openSession does the handshake with a client. On an error the connection is closed.
-func (f *front) openSession(conn *clientConn, record *flowRecord) (*session, error) {
-	s := &session{front: f, record: record, handshake: -1, alert: -1}
-	s.conn = tls.Server(conn, f.tls())
-	ctx, cancel := context.WithTimeout(f.balancer.plane.ctx, connectTimeout)
+func (l *Listener) openSession(conn *loadbalancer.Conn, record *flowRecord) (*session, error) {
+	s := &session{listener: l, record: record, handshake: -1, alert: -1}
+	s.conn = tls.Server(conn, l.TLS())
+	ctx, cancel := context.WithTimeout(l.LoadBalancer.Context, loadbalancer.HandshakeTimeout)
 	defer cancel()
 	began := time.Now()
 	if err := s.conn.HandshakeContext(ctx); err != nil {
@@ -42,16 +43,16 @@ func (f *front) openSession(conn *clientConn, record *flowRecord) (*session, err
 	return s, nil
 }
 
-// tryTargets connects to each target of a new listener and sends nothing, as NLBs do.
-func (f *front) tryTargets(v *view) {
-	for _, g := range v.groups {
+// TryTargets connects to each target of a new listener and sends nothing, as NLBs do.
+func (l *Listener) TryTargets(s *loadbalancer.Snapshot) {
+	for _, g := range s.TargetGroups {
 		for _, t := range g.Pool().Registered {
 			to := t.AddrPort()
 			if !to.IsValid() || !g.User().Permits("tcp", to) {
 				continue
 			}
-			from := v.privateAddress(t.Spec().Zone, to.Addr().Is6())
-			c, err := f.balancer.plane.targetGroups.Dial(targetgroup.WithSource(f.balancer.plane.ctx, from), to)
+			from := s.PrivateAddress(t.Spec().Zone, to.Addr().Is6())
+			c, err := l.LoadBalancer.TargetGroups.Dial(targetgroup.WithSource(l.LoadBalancer.Context, from), to)
 			if err == nil {
 				_ = c.Close()
 			}
@@ -76,24 +77,24 @@ func alertIn(err error) int {
 }
 
 // log writes the entry once the connection is over.
-func (s *session) log(conn *clientConn) {
-	b := s.front.balancer
-	config := b.config.Load()
-	if b.plane.logs == nil || config.settings.AccessLog.Bucket == "" {
+func (s *session) log(conn *loadbalancer.Conn) {
+	b := s.listener.LoadBalancer
+	config := b.Config()
+	if b.Logs == nil || config.Settings.AccessLog.Bucket == "" {
 		return
 	}
-	at := config.settings.AccessLog.Stream(accesslog.Access, b.arn, config.privateAddress(conn.zone, false))
-	now := b.plane.clock.Now()
+	at := config.Settings.AccessLog.Stream(accesslog.Access, b.ARN, config.PrivateAddress(conn.Zone, false))
+	now := b.Clock.Now()
 	listener := s.record.listener[strings.LastIndexByte(s.record.listener, '/')+1:]
 	e := accesslog.TLSConnection{
-		Time: now, LoadBalancer: at.LoadBalancer, Listener: listener, Client: conn.client, Destination: s.record.route.at,
-		Duration: time.Since(conn.since), Handshake: s.handshake, Received: s.record.received.Load(), Sent: s.record.sent.Load(),
-		Alert: s.alert, Certificate: conn.hello.Certificate, Domain: conn.hello.ServerName, BackProtocol: s.back, Offered: conn.hello.Protocols, Created: s.record.since,
+		Time: now, LoadBalancer: at.LoadBalancer, Listener: listener, Client: conn.Client, Destination: s.record.route.at,
+		Duration: time.Since(conn.Since), Handshake: s.handshake, Received: s.record.received.Load(), Sent: s.record.sent.Load(),
+		Alert: s.alert, Certificate: conn.Hello.Certificate, Domain: conn.Hello.ServerName, BackProtocol: s.back, Offered: conn.Hello.Protocols, Created: s.record.since,
 	}
 	if s.handshake >= 0 {
 		state := s.conn.ConnectionState()
 		e.Cipher, e.Version, e.NamedGroup = handshake.CipherName(state.CipherSuite), strings.ToLower(strings.ReplaceAll(handshake.VersionName(state.Version), ".", "")), handshake.KeyExchangeNames[state.CurveID]
 		e.FrontProtocol = state.NegotiatedProtocol
 	}
-	b.plane.logs.Add(at, e.Line())
+	b.Logs.Add(at, e.Line())
 }

@@ -1,14 +1,13 @@
-package dataplane
+package nlb
 
 import (
-	"cmp"
 	"net/netip"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/loadbalancer"
 )
 
 // Flow is a flow through an NLB that is open now.
@@ -27,7 +26,7 @@ type Flow struct {
 
 // flowRecord counts what a flow carries, from its first packet until it ends or is forgotten.
 type flowRecord struct {
-	balancer       *balancer
+	open           *OpenFlows
 	route          *route
 	listener       string
 	kind           counter.Transport
@@ -40,17 +39,17 @@ type flowRecord struct {
 }
 
 // newRecord begins the record of a TCP or TLS flow.
-func (f *front) newRecord(v *view, r *route, client netip.AddrPort) *flowRecord {
-	return f.record(v, r, client, counter.TransportOf(v.listener.Protocol, "tcp"))
+func (l *Listener) newRecord(s *loadbalancer.Snapshot, r *route, client netip.AddrPort) *flowRecord {
+	return l.record(s, r, client, counter.TransportOf(s.Listener.Protocol, "tcp"))
 }
 
-func (f *front) record(v *view, r *route, client netip.AddrPort, kind counter.Transport) *flowRecord {
-	b := f.balancer
-	record := &flowRecord{balancer: b, route: r, listener: v.listener.ARN, kind: kind, client: client, since: b.plane.clock.Now()}
+func (l *Listener) record(s *loadbalancer.Snapshot, r *route, client netip.AddrPort, kind counter.Transport) *flowRecord {
+	b := l.LoadBalancer
+	record := &flowRecord{open: l.open, route: r, listener: s.Listener.ARN, kind: kind, client: client, since: b.Clock.Now()}
 	record.counts = r.counts(b)
 	record.counts.Add(counter.NewFlows.By(kind), 1)
 	record.counts.Add(counter.ActiveFlows.By(kind), 1)
-	b.open.add(record)
+	l.open.add(record)
 	return record
 }
 
@@ -58,7 +57,7 @@ func (f *front) record(v *view, r *route, client netip.AddrPort, kind counter.Tr
 func (r *flowRecord) end() {
 	r.ended.Do(func() {
 		r.counts.Add(counter.ActiveFlows.By(r.kind), -1)
-		r.balancer.open.remove(r)
+		r.open.remove(r)
 	})
 }
 
@@ -73,13 +72,13 @@ func (r *flowRecord) carried(n int, fromClient bool) {
 	r.counts.Add(counter.FlowPackets, 1)
 }
 
-// openFlows are the records of the flows of one load balancer.
-type openFlows struct {
+// OpenFlows are the flows through one load balancer that are open now.
+type OpenFlows struct {
 	mu      sync.Mutex
 	records map[*flowRecord]bool
 }
 
-func (o *openFlows) add(r *flowRecord) {
+func (o *OpenFlows) add(r *flowRecord) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.records == nil {
@@ -88,30 +87,23 @@ func (o *openFlows) add(r *flowRecord) {
 	o.records[r] = true
 }
 
-func (o *openFlows) remove(r *flowRecord) {
+func (o *OpenFlows) remove(r *flowRecord) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.records, r)
 }
 
-// Flows lists the open flows of all NLBs, oldest first.
-func (p *Plane) Flows() []Flow {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	var flows []Flow
-	for _, b := range p.balancers {
-		b.open.mu.Lock()
-		for r := range b.open.records {
-			flows = append(flows, Flow{
-				LoadBalancer: b.arn, Listener: r.listener, TargetGroup: r.route.group.ARN, Protocol: counter.TransportNames[r.kind],
-				Client: r.client, TargetID: r.route.target.Key.ID, Target: r.route.to, Since: r.since,
-				Received: r.received.Load(), Sent: r.sent.Load(),
-			})
-		}
-		b.open.mu.Unlock()
+// List returns the flows of the load balancer with the ARN.
+func (o *OpenFlows) List(loadBalancer string) []Flow {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	flows := make([]Flow, 0, len(o.records))
+	for r := range o.records {
+		flows = append(flows, Flow{
+			LoadBalancer: loadBalancer, Listener: r.listener, TargetGroup: r.route.group.ARN, Protocol: counter.TransportNames[r.kind],
+			Client: r.client, TargetID: r.route.target.Key.ID, Target: r.route.to, Since: r.since,
+			Received: r.received.Load(), Sent: r.sent.Load(),
+		})
 	}
-	slices.SortFunc(flows, func(a, b Flow) int {
-		return cmp.Or(a.Since.Compare(b.Since), a.Client.Compare(b.Client), a.Target.Compare(b.Target))
-	})
 	return flows
 }

@@ -1,4 +1,4 @@
-package dataplane
+package alb
 
 import (
 	"net/http"
@@ -10,6 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/httpwire"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/loadbalancer"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/traffic"
@@ -24,12 +25,12 @@ const (
 
 // exchange is one request and its answer.
 type exchange struct {
-	front *front
-	view  *view
-	conn  *clientConn
-	w     http.ResponseWriter
-	r     *http.Request
-	head  *httpwire.Head // nil for HTTP/2
+	server   *Server
+	snapshot *loadbalancer.Snapshot
+	conn     *conn
+	w        http.ResponseWriter
+	r        *http.Request
+	head     *httpwire.Head // nil for HTTP/2
 
 	host        string // as sent, or the load balancer's DNS name
 	path, query string // as sent
@@ -45,14 +46,13 @@ type exchange struct {
 }
 
 // ServeHTTP implements http.Handler.
-func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	plane := f.balancer.plane
-	if !plane.begin() {
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.LoadBalancer.Begin() {
 		panic(http.ErrAbortHandler)
 	}
-	defer plane.work.Done() // once the exchange is logged
+	defer s.LoadBalancer.End() // once the exchange is logged
 	conn := connOf(r)
-	x := exchange{front: f, view: f.view.Load(), conn: conn, w: w, r: r, host: r.Host, secure: conn.tls != nil, account: newAccount()}
+	x := exchange{server: s, snapshot: s.Snapshot(), conn: conn, w: w, r: r, host: r.Host, secure: conn.tls != nil, account: newAccount()}
 	defer x.finish()
 	number := conn.requests.Add(1)
 	if conn.wire != nil {
@@ -60,23 +60,23 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.begun, x.received = x.head.Begun, int64(x.head.Size)
 		x.closes = x.head.Closes || r.ProtoMinor == 0
 	}
-	if life := x.view.settings.ClientKeepAlive; life > 0 && x.now().Sub(conn.since) > life || x.head == nil && number >= maxStreamsPerLife {
+	if life := x.snapshot.Settings.ClientKeepAlive; life > 0 && x.now().Sub(conn.Since) > life || x.head == nil && number >= maxStreamsPerLife {
 		x.closes = true
 	}
 	x.splitURI()
-	x.conn.counts.Add(counter.RequestCount, 1)
-	if conn.client.Addr().Is6() {
-		x.conn.counts.Add(counter.RequestCountIPv6, 1)
+	x.conn.Counts.Add(counter.RequestCount, 1)
+	if conn.Client.Addr().Is6() {
+		x.conn.Counts.Add(counter.RequestCountIPv6, 1)
 	}
 	if x.head != nil && x.head.Class != httpwire.Compliant {
-		x.conn.counts.Add(counter.DesyncCount, 1)
+		x.conn.Counts.Add(counter.DesyncCount, 1)
 	}
 	if status := x.refusal(); status != 0 {
 		x.fail(status)
 		return
 	}
 	if x.host == "" {
-		x.host = x.view.DNSName // HTTP/1.0
+		x.host = x.snapshot.DNSName // HTTP/1.0
 	}
 	if strings.EqualFold(r.Header.Get("Expect"), "100-continue") && r.ContentLength != 0 && r.ProtoMajor == 1 {
 		w.WriteHeader(http.StatusContinue) // without asking the target
@@ -88,7 +88,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // groupCounts are the counters of a target group, and of it in the zone of the node that the client reached.
 func (x *exchange) groupCounts(g *targetgroup.Group) counter.RequestTally {
-	return counter.RequestTally{&g.Counters, g.CountersByZone.Of(x.conn.zone)}
+	return counter.RequestTally{&g.Counters, g.CountersByZone.Of(x.conn.Zone)}
 }
 
 // now is real time, as connections are.
@@ -125,7 +125,7 @@ func (x *exchange) refusal() int {
 
 // ready leaves of the targets those that a target optimizer lets take a request.
 func (x *exchange) ready(g *targetgroup.Group, config *targetgroup.Config, targets []*targetgroup.Target) []*targetgroup.Target {
-	if config.ControlPort == 0 || x.view.Type != stack.Application {
+	if config.ControlPort == 0 || x.snapshot.Type != stack.Application {
 		return targets
 	}
 	ready := slices.DeleteFunc(slices.Clone(targets), func(t *targetgroup.Target) bool { return !t.Controlled() })
@@ -147,17 +147,17 @@ func (x *exchange) scheme() string {
 // route finds the rule and executes its routing action.
 func (x *exchange) route() {
 	request := traffic.Request{
-		Scheme: x.scheme(), Host: x.host, Port: x.view.listener.Port, Method: x.r.Method,
-		Path: x.path, RawQuery: x.query, Header: x.r.Header, SourceIP: x.conn.client.Addr(),
+		Scheme: x.scheme(), Host: x.host, Port: x.snapshot.Listener.Port, Method: x.r.Method,
+		Path: x.path, RawQuery: x.query, Header: x.r.Header, SourceIP: x.conn.Client.Addr(),
 	}
-	d := x.view.matcher().Match(&request)
-	x.conn.counts.AddEvaluated(d.Evaluated)
+	d := x.snapshot.Matcher().Match(&request)
+	x.conn.Counts.AddEvaluated(d.Evaluated)
 	x.priority = accesslog.DefaultOne
 	if d.Rule != nil {
 		x.priority = accesslog.Priority(d.Rule.Order)
-		x.front.balancer.rules.Add(d.Rule.ID)
+		x.server.LoadBalancer.Rules.Add(d.Rule.ID)
 	} else {
-		x.front.balancer.rules.Add(x.view.listener.ARN)
+		x.server.LoadBalancer.Rules.Add(x.snapshot.Listener.ARN)
 	}
 	if !x.identified(&d) {
 		return
@@ -165,11 +165,11 @@ func (x *exchange) route() {
 	action, _ := d.Routing()
 	switch {
 	case action.FixedResponse != nil:
-		x.conn.counts.Add(counter.FixedResponseCount, 1)
+		x.conn.Counts.Add(counter.FixedResponseCount, 1)
 		x.acted("fixed-response")
 		x.fixed(action.FixedResponse)
 	case action.Redirect != nil:
-		x.conn.counts.Add(counter.RedirectCount, 1)
+		x.conn.Counts.Add(counter.RedirectCount, 1)
 		x.acted("redirect")
 		x.redirect(action.Redirect, &request)
 	case action.Forward != nil:
@@ -203,7 +203,7 @@ func (x *exchange) fixed(f *stack.FixedResponse) {
 func (x *exchange) redirect(rd *stack.Redirect, request *traffic.Request) {
 	location := traffic.Location(*rd, request)
 	if len(location) > maxLocation {
-		x.conn.counts.Add(counter.RedirectLimitCount, 1)
+		x.conn.Counts.Add(counter.RedirectLimitCount, 1)
 		x.fail(http.StatusInsufficientStorage)
 		return
 	}
@@ -241,11 +241,11 @@ func (x *exchange) forward(f *stack.Forward, d *traffic.Decision) {
 		host = x.hostForTarget()
 	}
 	p := g.Pool()
-	targets := p.From(x.conn.zone, config.Settings.CrossesZones(&x.view.settings))
+	targets := p.From(x.conn.Zone, config.Settings.CrossesZones(&x.snapshot.Settings))
 	targets = x.ready(g, config, targets)
 	t := x.stickyTarget(g, p)
 	if t == nil {
-		t = g.Choose(x.conn.zone, targets, nil)
+		t = g.Choose(x.conn.Zone, targets, nil)
 		if x.sticks(&config.Settings) {
 			x.groupCounts(g).Add(counter.NonStickyCount, 1)
 		}
@@ -255,12 +255,12 @@ func (x *exchange) forward(f *stack.Forward, d *traffic.Decision) {
 		return
 	}
 	if !t.IsHealthy() {
-		x.conn.counts.Add(counter.UnhealthyRoutingCount, 1)
+		x.conn.Counts.Add(counter.UnhealthyRoutingCount, 1)
 		x.groupCounts(g).Add(counter.UnhealthyRoutingCount, 1)
 	}
 	x.groupCounts(g).Add(counter.RequestCount, 1)
 	if httpwire.IsGRPC(x.r) {
-		x.conn.counts.Add(counter.GRPCRequestCount, 1)
+		x.conn.Counts.Add(counter.GRPCRequestCount, 1)
 	}
 	x.proxy(g, t, targets, host, uri)
 }
@@ -277,8 +277,8 @@ func (x *exchange) chooseGroup(f *stack.Forward) *targetgroup.Group {
 	if total == 0 {
 		return nil
 	}
-	ref, _ := traffic.Pick(f, int(x.front.balancer.plane.random()%uint64(total)))
-	return x.view.groups[ref.Literal]
+	ref, _ := traffic.Pick(f, int(x.server.LoadBalancer.Random()%uint64(total)))
+	return x.snapshot.TargetGroups[ref.Literal]
 }
 
 // unavailable answers for a target group without targets; clients of gRPC get a gRPC status.
@@ -291,16 +291,16 @@ func (x *exchange) unavailable(version string) {
 	h.Set("Grpc-Status", "14")
 	h.Set("Grpc-Message", "Service Temporarily Unavailable")
 	x.generate(http.StatusOK, "application/grpc", "")
-	x.conn.counts.AddGenerated(http.StatusServiceUnavailable)
+	x.conn.Counts.AddGenerated(http.StatusServiceUnavailable)
 }
 
 // hostForTarget is the Host that the target gets. Unless it is to be preserved, it is in lower case and names the listener's port
 // just when that is not the default one.
 func (x *exchange) hostForTarget() string {
-	if x.view.settings.PreserveHost {
+	if x.snapshot.Settings.PreserveHost {
 		return x.host
 	}
-	port := x.view.listener.Port
+	port := x.snapshot.Listener.Port
 	name := strings.ToLower(x.host)
 	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, ']') {
 		if port != 80 && port != 443 {

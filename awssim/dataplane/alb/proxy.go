@@ -1,4 +1,4 @@
-package dataplane
+package alb
 
 import (
 	"context"
@@ -31,7 +31,7 @@ var (
 func (x *exchange) proxy(g *targetgroup.Group, t *targetgroup.Target, targets []*targetgroup.Target, host, uri string) {
 	ctx, cancel := context.WithCancelCause(x.r.Context())
 	defer cancel(nil)
-	idle := flow.NewIdleTimer(clock.Real{}, x.view.settings.IdleTimeout, func() { cancel(errIdle) })
+	idle := flow.NewIdleTimer(clock.Real{}, x.snapshot.Settings.IdleTimeout, func() { cancel(errIdle) })
 	defer idle.Stop()
 	config := g.Config()
 	out := x.outgoing(ctx, config.Protocol == "HTTPS", host, uri, idle)
@@ -50,7 +50,7 @@ func (x *exchange) proxy(g *targetgroup.Group, t *targetgroup.Target, targets []
 
 	res, err := x.send(t, out, cancel)
 	if refused(err) && repeatable(x.r.Method) {
-		if other := g.Choose(x.conn.zone, targets, t); other != nil && other != t {
+		if other := g.Choose(x.conn.Zone, targets, t); other != nil && other != t {
 			x.groupCounts(g).Add(counter.TargetConnectionErrorCount, 1)
 			t = other
 			res, err = x.send(t, out, cancel)
@@ -82,7 +82,7 @@ func (x *exchange) proxy(g *targetgroup.Group, t *targetgroup.Target, targets []
 	x.status = res.StatusCode
 	x.groupCounts(g).AddAnswered(res.StatusCode)
 	x.groupCounts(g).Add(counter.ResponseMicros, x.headAt.Sub(x.sentAt).Microseconds())
-	x.conn.counts.AddAnswered(res.StatusCode)
+	x.conn.Counts.AddAnswered(res.StatusCode)
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		x.upgraded = true
 		x.tunnel(g, t, res, idle)
@@ -129,7 +129,7 @@ func (x *exchange) send(t *targetgroup.Target, out *http.Request, cancel context
 
 // outgoing is the request as the target gets it.
 func (x *exchange) outgoing(ctx context.Context, secure bool, host, uri string, idle *flow.IdleTimer) *http.Request {
-	from := x.view.privateAddress(x.conn.zone, false)
+	from := x.snapshot.PrivateAddress(x.conn.Zone, false)
 	path, query, hasQuery := strings.Cut(httpwire.WithoutControls(uri), "?")
 	out := (&http.Request{
 		Method: x.r.Method, Header: x.requestHeaders(), Host: host,
@@ -214,7 +214,7 @@ func (x *exchange) failed(ctx context.Context, g *targetgroup.Group, out *http.R
 		x.fail(http.StatusBadGateway)
 	case x.r.Context().Err() != nil && (body == nil || !body.failed.Load()): // the client is gone
 		x.status = httpwire.StatusClientGone
-		x.conn.counts.AddGenerated(httpwire.StatusClientGone)
+		x.conn.Counts.AddGenerated(httpwire.StatusClientGone)
 		panic(http.ErrAbortHandler)
 	case errors.As(err, &d):
 		x.groupCounts(g).Add(counter.TargetConnectionErrorCount, 1)

@@ -1,4 +1,4 @@
-package dataplane
+package alb
 
 import (
 	"io"
@@ -30,10 +30,10 @@ func (x *exchange) readUnread() {
 // generate answers without a target.
 func (x *exchange) generate(status int, contentType, body string) {
 	x.readUnread()
-	x.conn.counts.AddGenerated(status)
+	x.conn.Counts.AddGenerated(status)
 	x.status = status
 	h := x.w.Header()
-	if x.view.ServerHeader {
+	if x.snapshot.ServerHeader {
 		h.Set("Server", httpwire.ServerName)
 	}
 	if contentType == "" {
@@ -73,7 +73,7 @@ func (x *exchange) fail(status int) {
 // insertHeaders sets the headers that listener attributes ask for, and the cookies of a session.
 func (x *exchange) insertHeaders() {
 	h := x.w.Header()
-	for name, value := range x.view.ResponseHeaders {
+	for name, value := range x.snapshot.ResponseHeaders {
 		h.Set(name, value)
 	}
 	for _, c := range x.identity.cookies {

@@ -1,4 +1,4 @@
-package dataplane
+package alb
 
 import (
 	"io"
@@ -24,10 +24,10 @@ func (x *exchange) tunnel(g *targetgroup.Group, t *targetgroup.Target, res *http
 		return
 	}
 	f := flow.New(func() { flow.Abort(client); _ = target.Close() })
-	if !x.front.flows.Add(f) {
+	if !x.server.Flows.Add(f) {
 		return
 	}
-	defer x.front.flows.Remove(f)
+	defer x.server.Flows.Remove(f)
 	defer func() { _ = client.Close(); _ = target.Close() }()
 	idle.OnExpiry(f.Reset)
 
@@ -35,7 +35,7 @@ func (x *exchange) tunnel(g *targetgroup.Group, t *targetgroup.Target, res *http
 	for _, c := range append(x.w.Header()["Set-Cookie"], x.identity.cookies...) {
 		res.Header.Add("Set-Cookie", c)
 	}
-	for name, value := range x.view.ResponseHeaders {
+	for name, value := range x.snapshot.ResponseHeaders {
 		res.Header.Set(name, value)
 	}
 	head := &http.Response{StatusCode: res.StatusCode, ProtoMajor: 1, ProtoMinor: 1, Header: res.Header}

@@ -1,4 +1,4 @@
-package dataplane
+package alb
 
 import (
 	"maps"
@@ -10,13 +10,13 @@ import (
 // blocked evaluates the load balancer's web ACL before any rule of the listener. It answers, and reports true, when the web ACL
 // blocks the request.
 func (x *exchange) blocked() bool {
-	acl := x.view.Firewall
+	acl := x.snapshot.Firewall
 	if acl == nil {
 		return false
 	}
-	if x.view.FirewallOut {
+	if x.snapshot.FirewallOut {
 		x.acted("waf-failed")
-		if x.view.settings.FailOpen {
+		if x.snapshot.Settings.FailOpen {
 			return false
 		}
 		x.fail(http.StatusInternalServerError)
@@ -24,7 +24,7 @@ func (x *exchange) blocked() bool {
 	}
 	x.acted("waf")
 	action, _ := acl.Decide(&webacl.Request{
-		Client: x.conn.client.Addr(), Method: x.r.Method, Path: x.path, Query: x.query, Header: x.r.Header, Host: x.host,
+		Client: x.conn.Client.Addr(), Method: x.r.Method, Path: x.path, Query: x.query, Header: x.r.Header, Host: x.host,
 	})
 	if action.Kind != webacl.Block {
 		return false

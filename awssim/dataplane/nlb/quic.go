@@ -1,4 +1,4 @@
-package dataplane
+package nlb
 
 import (
 	"net"
@@ -6,12 +6,13 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/loadbalancer"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 )
 
 // server is the registered target with a server id, also when it drains or is unhealthy; nil when there is none.
-func (v *view) server(id handshake.ServerID) (*targetgroup.Group, *targetgroup.Target) {
-	for _, g := range v.groups {
+func server(s *loadbalancer.Snapshot, id handshake.ServerID) (*targetgroup.Group, *targetgroup.Target) {
+	for _, g := range s.TargetGroups {
 		if t := g.Server(id); t != nil {
 			return g, t
 		}
@@ -21,7 +22,7 @@ func (v *view) server(id handshake.ServerID) (*targetgroup.Group, *targetgroup.T
 
 // quic is the flow of a client's QUIC packet; nil when it is dropped. Packets go to the target whose server id they name, from
 // whatever address they come; the first ones of a connection, which cannot name any, by the hash of the addresses.
-func (p *packetFlows) quic(from net.Addr, datagram []byte) *packetFlow {
+func (p *Datagrams) quic(from net.Addr, datagram []byte) *packetFlow {
 	packet, ok := handshake.ParsePacket(datagram)
 	if !ok {
 		return nil
@@ -29,21 +30,23 @@ func (p *packetFlows) quic(from net.Addr, datagram []byte) *packetFlow {
 	peer := from.(*net.UDPAddr).AddrPort()
 	hashed := packetKey{peer: peer}
 	if packet.HasID {
-		if g, t := p.front.view.Load().server(packet.ServerID); t != nil {
+		if g, t := server(p.listener.Snapshot(), packet.ServerID); t != nil {
 			named := packetKey{peer, t}
 			if u := p.find(named); u != nil {
 				return u
 			}
-			return p.admit(from, func(v *view, zone string, tu flow.Tuple) (*route, bool) { return p.front.routeVia(v, zone, tu, g, t) },
+			return p.admit(from, func(s *loadbalancer.Snapshot, zone string, tu flow.Tuple) (*route, bool) {
+				return p.listener.routeVia(s, zone, tu, g, t)
+			},
 				func(*route) []packetKey { return []packetKey{named} })
 		}
 	}
 	if !packet.First {
-		p.front.balancer.flows.Add(counter.UnknownServers, 1)
+		p.listener.LoadBalancer.Flows.Add(counter.UnknownServers, 1)
 		return nil
 	}
 	if u := p.find(hashed); u != nil && u.to.Usable() { // otherwise it is a new connection's, which must not go there
 		return u
 	}
-	return p.admit(from, p.front.routeTo, func(r *route) []packetKey { return []packetKey{hashed, {peer, r.target}} })
+	return p.admit(from, p.listener.routeTo, func(r *route) []packetKey { return []packetKey{hashed, {peer, r.target}} })
 }

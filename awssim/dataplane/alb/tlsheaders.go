@@ -1,4 +1,4 @@
-package dataplane
+package alb
 
 import (
 	"net/http"
@@ -22,12 +22,12 @@ const (
 // TLSHeaders sets the headers about the client's TLS that attributes ask for. What a client sends under the same names never
 // counts.
 func (x *exchange) tlsHeaders(h http.Header) {
-	name := x.view.listener.RequestHeader
-	if x.view.settings.TLSHeaders {
+	name := x.snapshot.Listener.RequestHeader
+	if x.snapshot.Settings.TLSHeaders {
 		h[name(headerTLSVersion)] = []string{handshake.VersionName(x.conn.tls.Version)}
 		h[name(headerTLSCipher)] = []string{handshake.CipherName(x.conn.tls.CipherSuite)}
 	}
-	mode := x.view.listener.Clients.Mode
+	mode := x.snapshot.Listener.Clients.Mode
 	if mode != "verify" && mode != "passthrough" {
 		return
 	}

@@ -1,4 +1,4 @@
-package dataplane
+package alb
 
 import (
 	"net/netip"
@@ -72,33 +72,33 @@ func (x *exchange) finish() {
 		x.received += x.body.read.Load()
 	}
 	bytes := x.received + x.sent
-	x.conn.counts.Add(counter.ProcessedBytes, bytes)
-	if x.conn.client.Addr().Is6() {
-		x.conn.counts.Add(counter.ProcessedBytesIPv6, bytes)
+	x.conn.Counts.Add(counter.ProcessedBytes, bytes)
+	if x.conn.Client.Addr().Is6() {
+		x.conn.Counts.Add(counter.ProcessedBytesIPv6, bytes)
 	}
-	place := x.view.settings.AccessLog
-	if logs := x.front.balancer.plane.logs; logs != nil && place.Bucket != "" {
+	place := x.snapshot.Settings.AccessLog
+	if logs := x.server.LoadBalancer.Logs; logs != nil && place.Bucket != "" {
 		entry := x.entry()
-		logs.Add(place.Stream(accesslog.Access, x.front.balancer.arn, x.view.privateAddress(x.conn.zone, false)), entry.Line())
+		logs.Add(place.Stream(accesslog.Access, x.server.LoadBalancer.ARN, x.snapshot.PrivateAddress(x.conn.Zone, false)), entry.Line())
 	}
 }
 
 // Abandoned implements httpwire.Client: it logs the beginning of a request whose client went before its head was complete.
-func (c *clientConn) Abandoned(received int, begun time.Time) {
-	b := c.front.balancer
-	config := b.config.Load()
-	place := config.settings.AccessLog
-	if b.plane.logs == nil || place.Bucket == "" {
+func (c *conn) Abandoned(received int, begun time.Time) {
+	b := c.Listener.LoadBalancer
+	config := b.Config()
+	place := config.Settings.AccessLog
+	if b.Logs == nil || place.Bucket == "" {
 		return
 	}
 	e := accesslog.Request{
-		Type: "http", Time: time.Now(), LoadBalancer: topology.ResourceName(b.arn), Client: c.client, RequestTime: -1, TargetTime: -1, ResponseTime: -1,
+		Type: "http", Time: time.Now(), LoadBalancer: topology.ResourceName(b.ARN), Client: c.Client, RequestTime: -1, TargetTime: -1, ResponseTime: -1,
 		Received: int64(received), Priority: accesslog.NoRule, Created: begun, ConnectionTrace: c.traceID(),
 	}
 	if c.tls != nil {
 		e.Type = "https"
 	}
-	b.plane.logs.Add(place.Stream(accesslog.Access, b.arn, config.privateAddress(c.zone, false)), e.Line())
+	b.Logs.Add(place.Stream(accesslog.Access, b.ARN, config.PrivateAddress(c.Zone, false)), e.Line())
 }
 
 // entry is the exchange as the access log has it.
@@ -108,7 +108,7 @@ func (x *exchange) entry() accesslog.Request {
 		x.traceID(x.r.Header.Get("X-Amzn-Trace-Id"))
 	}
 	e := accesslog.Request{
-		Type: x.kind(), Time: now, LoadBalancer: topology.ResourceName(x.front.balancer.arn), Client: x.conn.client, Target: x.target,
+		Type: x.kind(), Time: now, LoadBalancer: topology.ResourceName(x.server.LoadBalancer.ARN), Client: x.conn.Client, Target: x.target,
 		RequestTime: -1, TargetTime: -1, ResponseTime: -1, Status: x.status, TargetStatus: x.targetStatus,
 		Received: x.received, Sent: x.sent + x.headSize(), Method: x.r.Method, Protocol: x.r.Proto, UserAgent: x.r.UserAgent(),
 		TraceID: x.trace, Priority: x.priority, Created: x.begun, Actions: x.actions[:x.acts],
@@ -144,7 +144,7 @@ func (x *exchange) entry() accesslog.Request {
 		e.TargetGroup = x.group.ARN
 	}
 	if s := x.conn.tls; s != nil {
-		e.Cipher, e.TLSVersion, e.Domain, e.Certificate = handshake.CipherName(s.CipherSuite), handshake.VersionName(s.Version), s.ServerName, x.conn.hello.Certificate
+		e.Cipher, e.TLSVersion, e.Domain, e.Certificate = handshake.CipherName(s.CipherSuite), handshake.VersionName(s.Version), s.ServerName, x.conn.Hello.Certificate
 		if s.DidResume {
 			e.Certificate = "session-reused"
 		}
@@ -162,7 +162,7 @@ func (x *exchange) url() string {
 	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
 		host = host[:i]
 	}
-	return x.scheme() + "://" + host + ":" + strconv.Itoa(int(x.view.listener.Port)) + uri
+	return x.scheme() + "://" + host + ":" + strconv.Itoa(int(x.snapshot.Listener.Port)) + uri
 }
 
 // kind is the entry's type.

@@ -1,4 +1,4 @@
-package dataplane
+package nlb
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/flow"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/loadbalancer"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
 )
@@ -23,91 +24,95 @@ type packetKey struct {
 	target *targetgroup.Target // nil: what the hash of the client chose
 }
 
-// packetFlows are the flows of one socket.
-type packetFlows struct {
-	front  *front
-	socket net.PacketConn
-	local  netip.AddrPort // with the listener's port
+// Datagrams are the flows of one socket: each client address and port is a flow with a target of its own until nothing moved for
+// the idle time.
+type Datagrams struct {
+	Socket   net.PacketConn // by which answers leave; set before the first datagram
+	listener *Listener
+	local    netip.AddrPort // with the listener's port
 
 	mu   sync.Mutex
 	open map[packetKey]*packetFlow
 }
 
-// flowsOf carries the datagrams that come to an address: each client address and port is a flow with a target of its own until
-// nothing moved for the idle time. Take is given one datagram at a time; answers leave by the socket, which may be set before the first.
-func (f *front) flowsOf(at netip.Addr) (flows *packetFlows, take func(datagram []byte, from netip.AddrPort)) {
-	flows = &packetFlows{front: f, local: netip.AddrPortFrom(at.Unmap(), uint16(f.key.port)), open: map[packetKey]*packetFlow{}}
-	deliver := flows.udp
-	if f.key.protocol == "QUIC" || f.key.protocol == "TCP_QUIC" {
-		deliver = flows.quic
+// Datagrams carries the datagrams that come to an address.
+func (l *Listener) Datagrams(at netip.Addr) *Datagrams {
+	return &Datagrams{listener: l, local: netip.AddrPortFrom(at.Unmap(), uint16(l.Port)), open: map[packetKey]*packetFlow{}}
+}
+
+// Take carries one datagram of a client. It is called for one at a time.
+func (p *Datagrams) Take(datagram []byte, from netip.AddrPort) {
+	var u *packetFlow
+	if peer := net.UDPAddrFromAddrPort(from); p.listener.Protocol == "QUIC" || p.listener.Protocol == "TCP_QUIC" {
+		u = p.quic(peer, datagram)
+	} else {
+		u = p.udp(peer)
 	}
-	return flows, func(datagram []byte, from netip.AddrPort) {
-		if u := deliver(net.UDPAddrFromAddrPort(from), datagram); u != nil {
-			u.send(datagram)
-		}
+	if u != nil {
+		u.send(datagram)
 	}
 }
 
 // find is the open flow of a key, or nil.
-func (p *packetFlows) find(key packetKey) *packetFlow {
+func (p *Datagrams) find(key packetKey) *packetFlow {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.open[key]
 }
 
 // udp is the flow of a client's datagram; nil when it is dropped.
-func (p *packetFlows) udp(from net.Addr, _ []byte) *packetFlow {
+func (p *Datagrams) udp(from net.Addr) *packetFlow {
 	key := packetKey{peer: from.(*net.UDPAddr).AddrPort()}
 	if u := p.find(key); u != nil {
 		return u
 	}
-	return p.admit(from, p.front.routeTo, func(*route) []packetKey { return []packetKey{key} })
+	return p.admit(from, p.listener.routeTo, func(*route) []packetKey { return []packetKey{key} })
 }
 
 // admit opens a flow for a client that the security groups let in: choose finds its route, keys are what it is found by.
-func (p *packetFlows) admit(from net.Addr, choose func(*view, string, flow.Tuple) (*route, bool), keys func(*route) []packetKey) *packetFlow {
-	b, v := p.front.balancer, p.front.view.Load()
-	client := b.client(from)
-	if !b.admits("udp", client, p.local) {
-		b.flows.AddBlockedIn("udp")
+func (p *Datagrams) admit(from net.Addr, choose func(*loadbalancer.Snapshot, string, flow.Tuple) (*route, bool), keys func(*route) []packetKey) *packetFlow {
+	b, s := p.listener.LoadBalancer, p.listener.Snapshot()
+	client := b.Client(from)
+	if !b.Permits("udp", client, p.local) {
+		b.Flows.AddBlockedIn("udp")
 		return nil
 	}
 	t := flow.Tuple{Network: "udp", Client: client, Local: p.local}
-	zone := b.zone(p.local.Addr(), v, client)
-	r, ok := choose(v, zone, t)
+	zone := b.Zone(p.local.Addr(), s, client)
+	r, ok := choose(s, zone, t)
 	if !ok || r.hairpin() {
 		return nil
 	}
-	return p.openFlow(from, client, v, r, keys(r))
+	return p.openFlow(from, client, s, r, keys(r))
 }
 
 // openFlow connects a new flow to its target.
-func (p *packetFlows) openFlow(from net.Addr, client netip.AddrPort, v *view, r *route, keys []packetKey) *packetFlow {
-	f, b := p.front, p.front.balancer
+func (p *Datagrams) openFlow(from net.Addr, client netip.AddrPort, s *loadbalancer.Snapshot, r *route, keys []packetKey) *packetFlow {
+	l, b := p.listener, p.listener.LoadBalancer
 	if !r.group.User().Permits("udp", r.to) {
 		r.counts(b).AddBlockedOut("udp")
 		return nil
 	}
-	c, err := b.plane.network.DialUDPFrom(vnet.WithSender(b.plane.ctx, r.own), r.from, r.to)
+	c, err := b.Network.DialUDPFrom(vnet.WithSender(b.Context, r.own), r.from, r.to)
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) { // another flow shows the same client to the same target
 			r.counts(b).Add(counter.PortErrors, 1)
 		}
-		b.plane.logf("data plane: load balancer %s: UDP flow to %s: %v", b.arn, r.to, err)
+		b.Logf("data plane: load balancer %s: UDP flow to %s: %v", b.ARN, r.to, err)
 		return nil
 	}
-	kind := counter.TransportOf(v.listener.Protocol, "udp")
+	kind := counter.TransportOf(s.Listener.Protocol, "udp")
 	u := &packetFlow{flows: p, keys: keys, peer: from, target: c, to: r.target}
 	if kind == counter.OverUDP && r.group.Config().Settings.ProxyProtocol {
 		u.header = flow.ProxyHeader(flow.ProxyUDP, client, r.at)
 	}
 	u.flow = flow.New(func() { _ = c.Close() })
-	if !f.flows.Add(u.flow) || !r.target.Flows.Add(u.flow) {
-		f.flows.Remove(u.flow)
+	if !l.Flows.Add(u.flow) || !r.target.Flows.Add(u.flow) {
+		l.Flows.Remove(u.flow)
 		return nil
 	}
-	u.record = f.record(v, r, client, kind)
-	u.idle = flow.NewIdleTimer(b.plane.clock, udpIdle, u.flow.Reset)
+	u.record = l.record(s, r, client, kind)
+	u.idle = flow.NewIdleTimer(b.Clock, udpIdle, u.flow.Reset)
 	p.mu.Lock()
 	for _, key := range keys {
 		p.open[key] = u
@@ -119,7 +124,7 @@ func (p *packetFlows) openFlow(from net.Addr, client netip.AddrPort, v *view, r 
 
 // packetFlow is the datagrams of one client to one target.
 type packetFlow struct {
-	flows  *packetFlows
+	flows  *Datagrams
 	keys   []packetKey
 	peer   net.Addr
 	target net.Conn
@@ -132,7 +137,7 @@ type packetFlow struct {
 
 // start carries the answers until the flow ends.
 func (u *packetFlow) start() {
-	if !u.flows.front.balancer.plane.spawn(func() {
+	if !u.flows.listener.LoadBalancer.Spawn(func() {
 		defer u.end()
 		buf := make([]byte, flow.MaxPacket)
 		for {
@@ -145,7 +150,7 @@ func (u *packetFlow) start() {
 			}
 			u.idle.Feed()
 			u.record.carried(n, false)
-			if _, err := u.flows.socket.WriteTo(buf[:n], u.peer); err != nil {
+			if _, err := u.flows.Socket.WriteTo(buf[:n], u.peer); err != nil {
 				return
 			}
 		}
@@ -165,7 +170,7 @@ func (u *packetFlow) end() {
 		}
 	}
 	p.mu.Unlock()
-	p.front.flows.Remove(u.flow)
+	p.listener.Flows.Remove(u.flow)
 	u.to.Flows.Remove(u.flow)
 	u.record.end()
 }

@@ -1,4 +1,4 @@
-package dataplane
+package alb
 
 import (
 	"errors"
@@ -18,17 +18,22 @@ type identity struct {
 	cookies []string
 }
 
-// newAuthenticator makes the plane's authenticator.
-func newAuthenticator(p *Plane, o Options) *authn.Authenticator {
-	transport := o.Identity
+// Sessions are the keys of cookies and tokens, which all ALBs of a data plane share.
+type Sessions struct {
+	cookies       *cookieSealer
+	authenticator *authn.Authenticator
+}
+
+// NewSessions makes new keys. Transport reaches identity providers and key sets, nil none; each call may take the timeout. Now is the clock of tokens.
+func NewSessions(random func() uint64, now func() time.Time, transport http.RoundTripper, timeout time.Duration) *Sessions {
 	if transport == nil {
 		transport = unreachable{}
 	}
-	a, err := authn.New(authn.Options{Now: p.clock.Now, Transport: transport, Timeout: o.IdentityTimeout})
+	a, err := authn.New(authn.Options{Now: now, Transport: transport, Timeout: timeout})
 	if err != nil {
 		panic(err) // crypto/rand does not fail
 	}
-	return a
+	return &Sessions{newCookieSealer(random), a}
 }
 
 // unreachable is a network without providers.
@@ -40,16 +45,16 @@ func (unreachable) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // PublicKey is the PEM of the key with the id that signs x-amzn-oidc-data.
-func (p *Plane) PublicKey(id string) ([]byte, bool) { return p.authenticator.PublicKey(id) }
+func (s *Sessions) PublicKey(id string) ([]byte, bool) { return s.authenticator.PublicKey(id) }
 
 // signedIn answers the way back from an identity provider and reports whether the request was that. It comes before rules, on
 // listeners that sign clients in.
 func (x *exchange) signedIn() bool {
-	if x.path != authn.ResponsePath || !x.secure || !x.view.signsIn() {
+	if x.path != authn.ResponsePath || !x.secure || !x.signsIn() {
 		return false
 	}
 	x.identity.action = "authenticate"
-	v := x.front.balancer.plane.authenticator.Callback(x.r.Context(), x.authnRequest(), x.view.signIn)
+	v := x.server.sessions.authenticator.Callback(x.r.Context(), x.authnRequest(), x.signIn)
 	x.settle(v)
 	return true
 }
@@ -60,11 +65,11 @@ func (x *exchange) identified(d *traffic.Decision) bool {
 	if d.Rule != nil {
 		rule = d.Rule.ID
 	}
-	id, ok := x.view.listener.Identify[rule]
+	id, ok := x.snapshot.Listener.Identify[rule]
 	if !ok {
 		return true
 	}
-	a := x.front.balancer.plane.authenticator
+	a := x.server.sessions.authenticator
 	switch {
 	case id.OIDC != nil:
 		x.identity.action = "authenticate"
@@ -87,14 +92,14 @@ func (x *exchange) settle(v authn.Verdict) bool {
 		{counter.AuthRefreshCount, v.Counts.RefreshSuccess}, {counter.AuthClaimsSizeCount, v.Counts.ClaimsSizeExceeded},
 	} {
 		if m.moved {
-			x.conn.counts.Add(m.metric, 1)
+			x.conn.Counts.Add(m.metric, 1)
 		}
 	}
 	if v.Counts.Latency > 0 {
-		x.conn.counts.Add(counter.AuthLatency, int64((v.Counts.Latency+time.Millisecond-1)/time.Millisecond))
+		x.conn.Counts.Add(counter.AuthLatency, int64((v.Counts.Latency+time.Millisecond-1)/time.Millisecond))
 	}
 	if v.Cause != nil {
-		x.front.balancer.plane.logf("data plane: load balancer %s, listener %d: %s: %v", x.view.Name, x.view.listener.Port, v.Reason, v.Cause)
+		x.server.LoadBalancer.Logf("data plane: load balancer %s, listener %d: %s: %v", x.snapshot.Name, x.snapshot.Listener.Port, v.Reason, v.Cause)
 	}
 	if v.Status == 0 {
 		return true
@@ -111,7 +116,7 @@ func (x *exchange) authnRequest() authn.Request {
 	if x.hasQuery {
 		uri += "?" + x.query
 	}
-	return authn.Request{Host: x.r.Host, URI: uri, Header: x.r.Header, Signer: x.front.balancer.arn}
+	return authn.Request{Host: x.r.Host, URI: uri, Header: x.r.Header, Signer: x.server.LoadBalancer.ARN}
 }
 
 // Headers with the identity of the client, as net/http spells them.
@@ -134,8 +139,8 @@ func (x *exchange) identityHeaders(h http.Header) {
 }
 
 // signsIn reports whether some rule signs clients in.
-func (v *view) signsIn() bool {
-	for _, id := range v.listener.Identify {
+func (x *exchange) signsIn() bool {
+	for _, id := range x.snapshot.Listener.Identify {
 		if id.OIDC != nil {
 			return true
 		}
@@ -144,8 +149,8 @@ func (v *view) signsIn() bool {
 }
 
 // signIn finds the configuration under which a client began to sign in.
-func (v *view) signIn(key string) *authn.OIDC {
-	for _, id := range v.listener.Identify {
+func (x *exchange) signIn(key string) *authn.OIDC {
+	for _, id := range x.snapshot.Listener.Identify {
 		if id.OIDC != nil && id.OIDC.Key() == key {
 			return id.OIDC
 		}
