@@ -181,7 +181,7 @@ func (o *explainOptions) one(ctx context.Context, src *source, object metav1.Obj
 func (o *explainOptions) input(ctx context.Context, src *source, kind objects.Kind, object metav1.Object, r offline.Result, errOut io.Writer) explain.Input {
 	input := explain.Input{
 		Object: diag.Object{Kind: string(kind), Namespace: object.GetNamespace(), Name: object.GetName(), UID: string(object.GetUID())},
-		Stack:  r.Compiled.Stack, Origins: r.Compiled.Origins, Observed: r.Observed, Diagnostics: r.Diagnostics,
+		Stack:  r.Compiled.Stack, Keep: r.Compiled.Keep, Origins: r.Compiled.Origins, Observed: r.Observed, Diagnostics: r.Diagnostics,
 		Annotations: func(x diag.Object) map[string]string {
 			if a, ok := src.snapshot.Get(objects.Kind(x.Kind), x.Namespace, x.Name); ok {
 				return a.GetAnnotations()

@@ -129,7 +129,7 @@ func (r *run) fingerprint(op plan.Operation) string {
 
 // refusedBefore is the outcome of a step whose operation AWS has refused and that is not worth another attempt yet.
 func (r *run) refusedBefore(s plan.Step) (Outcome, bool) {
-	until, err := r.d.Inventory.Standing(r.key, s.ID, func() string { return r.fingerprint(s.Op) })
+	until, err := r.d.Inventory.RefusedBefore(r.key, s.ID, func() string { return r.fingerprint(s.Op) })
 	if err == nil {
 		return Outcome{}, false
 	}

@@ -117,7 +117,7 @@ func (w *world) pass(want *stack.Stack, pol diff.Policy, concurrency int) (plan.
 		return plan.Plan{}, apply.Result{}, err
 	}
 	obs.Bindings = w.bindings.of(want.Key)
-	p := diff.Stack(want, nil, obs, pol)
+	p := diff.Stack(want, stack.Keep{}, obs, pol)
 	return p, apply.Run(ctx, p, apply.Deps{
 		Clients: w.clients(), Inventory: w.inv, Bindings: w.bindings, Now: w.clock.Now, Concurrency: concurrency,
 	}), nil

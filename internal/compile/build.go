@@ -33,7 +33,6 @@ type build struct {
 	shared   []bool      // by member: a failure concerns the whole load balancer
 	stuck    bool        // nothing can be built, whoever is set aside
 	unsure   bool        // what AWS holds must be known before members that disagree can be told apart
-	stands   bool        // what members share stays as AWS holds it
 
 	settings shared
 	lb       stack.LoadBalancer
@@ -50,7 +49,7 @@ type build struct {
 	labels   map[string]string // of every binding
 	listen   []stack.Listener
 	rules    []stack.Rule
-	keep     []stack.Ref
+	keep     stack.Keep
 	// certificatesOwned are those that the stack is to have in ACM.
 	certificatesOwned []stack.Certificate
 	origins           map[stack.Ref]Origin
@@ -86,12 +85,12 @@ func (b *build) fail(i int, d diag.Diagnostic) {
 }
 
 // failShared records an error in a setting of the whole load balancer. If the member is left out but its settings count,
-// there is no safe value: nothing is built, unless all of them stand.
+// there is no safe value: nothing is built, unless all of them are kept.
 func (b *build) failShared(i int, d diag.Diagnostic) {
 	d.Scope = diag.LoadBalancer
 	if b.members[i].State.LeftOut() {
 		b.members[i].Reasons = appendOnce(b.members[i].Reasons, d)
-		b.stuck = b.stuck || !b.stands
+		b.stuck = b.stuck || !b.keep.Settings
 		return
 	}
 	b.fail(i, d)
@@ -136,7 +135,7 @@ func (b *build) run() {
 	b.checkTags()
 	b.settings = b.settleShared()
 	b.lb = stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Type: b.e.Type}
-	if b.stands {
+	if b.keep.Settings {
 		b.takeExisting()
 		b.mergePorts()
 	} else {
@@ -168,10 +167,7 @@ func (b *build) run() {
 
 // stack assembles what was built.
 func (b *build) stack() *stack.Stack {
-	s := &stack.Stack{Key: b.e.Key, Cluster: b.cfg.Cluster, VPC: b.cfg.VPC, SettingsStand: b.stands}
-	if b.stands && b.e.Unseen != nil {
-		s.SeenNamespace = b.e.Unseen.Namespace
-	}
+	s := &stack.Stack{Key: b.e.Key, Cluster: b.cfg.Cluster, VPC: b.cfg.VPC}
 	s.SecurityGroups = b.groups
 	s.TargetGroups = b.tgs
 	s.LoadBalancers = append([]stack.LoadBalancer{b.lb}, b.front.balancers...)

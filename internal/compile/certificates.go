@@ -118,8 +118,8 @@ func (b *build) ownCertificate(i int, c intent.Certificate) {
 
 // keepCertificates keeps what the stack owns in ACM, because it is not known what of it is requested.
 func (b *build) keepCertificates() {
-	if all := (stack.Ref{Kind: stack.KindCertificate}); !slices.Contains(b.keep, all) {
-		b.keep = append(b.keep, all)
+	if all := (stack.Ref{Kind: stack.KindCertificate}); !slices.Contains(b.keep.Resources, all) {
+		b.keep.Resources = append(b.keep.Resources, all)
 	}
 }
 

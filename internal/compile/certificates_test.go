@@ -20,8 +20,8 @@ func TestAMalformedCertificateCostsOnlyItsListener(t *testing.T) {
 	if len(s.Listeners) != 1 || s.Listeners[0].DefaultActions[0].Redirect == nil || s.Listeners[0].Port != 80 {
 		t.Errorf("port 80 does not redirect: %+v", s.Listeners)
 	}
-	if len(r.Keep) != 1 || r.Keep[0] != (stack.Ref{Kind: stack.KindListener, ID: "443"}) {
-		t.Errorf("a listener that may exist is not kept: %v", r.Keep)
+	if len(r.Keep.Resources) != 1 || r.Keep.Resources[0] != (stack.Ref{Kind: stack.KindListener, ID: "443"}) {
+		t.Errorf("a listener that may exist is not kept: %v", r.Keep.Resources)
 	}
 	if len(s.TargetGroups) != 1 || len(s.Bindings) != 1 || len(s.Rules) != 0 {
 		t.Errorf("what a kept listener uses is gone: %v %v %v", s.TargetGroups, s.Bindings, s.Rules)
@@ -44,8 +44,8 @@ func TestAMalformedCertificateLeavesTheLastGoodOnes(t *testing.T) {
 	before := ingress("n", "a", https(certificate1))
 	r := Compile(loadBalancer(ingress("n", "a", https(malformed))), account(), config(), remember(before))
 	s := mustBuild(t, r)
-	if len(s.Listeners) != 2 || s.Listeners[1].Certificates[0] != certificate1 || len(r.Keep) != 0 {
-		t.Errorf("listeners %+v, keep %v", s.Listeners, r.Keep)
+	if len(s.Listeners) != 2 || s.Listeners[1].Certificates[0] != certificate1 || len(r.Keep.Resources) != 0 {
+		t.Errorf("listeners %+v, keep %v", s.Listeners, r.Keep.Resources)
 	}
 	if r.Memory.Good[before.Object].Listeners[1].Certificates.Value[0] != certificate1 {
 		t.Error("the last good version was replaced")
@@ -102,13 +102,13 @@ func TestCertificatesAreFoundForHosts(t *testing.T) {
 	same(t, "certificates", s.Listeners[1].Certificates, []string{certificate1})
 
 	r := Compile(loadBalancer(tls("a.b.example.com")), account(), config(), nil)
-	if s := mustBuild(t, r); len(s.Listeners) != 1 || len(r.Keep) != 1 || !strings.Contains(r.Diagnostics[0].Text, "a.b.example.com") {
-		t.Errorf("listeners %v, keep %v, diagnostics %v", s.Listeners, r.Keep, r.Diagnostics)
+	if s := mustBuild(t, r); len(s.Listeners) != 1 || len(r.Keep.Resources) != 1 || !strings.Contains(r.Diagnostics[0].Text, "a.b.example.com") {
+		t.Errorf("listeners %v, keep %v, diagnostics %v", s.Listeners, r.Keep.Resources, r.Diagnostics)
 	}
 
 	r = Compile(loadBalancer(tls()), account(), config(), nil)
-	if mustBuild(t, r); len(r.Keep) != 1 || len(r.Diagnostics) != 1 {
-		t.Errorf("no hosts: keep %v, diagnostics %v", r.Keep, r.Diagnostics)
+	if mustBuild(t, r); len(r.Keep.Resources) != 1 || len(r.Diagnostics) != 1 {
+		t.Errorf("no hosts: keep %v, diagnostics %v", r.Keep.Resources, r.Diagnostics)
 	}
 
 	f := account()

@@ -94,10 +94,8 @@ type Result struct {
 	Memory *Memory
 	// Origins tells which objects and settings each resource comes from, for reporting AWS's refusals where they belong.
 	Origins map[stack.Ref]Origin
-	// Keep names resources that must be neither deleted nor modified although the stack lacks them, because an error hides
-	// what they should be. A kept listener keeps its rules too. A reference of kind Certificate without identity means all
-	// certificates of the stack.
-	Keep []stack.Ref
+	// Keep is what stays as AWS holds it, because an error hides what it should be, or because members cannot be seen.
+	Keep stack.Keep
 }
 
 // Memory is what one compilation of a load balancer leaves for the next. Nil is an empty memory: nothing was compiled before.
@@ -161,8 +159,8 @@ func Compile(e intent.LoadBalancer, f facts.Facts, cfg Config, before *Memory) R
 		c := &compiler{e: e, f: f, cfg: cfg, good: before.Good, owners: before.Owners(), before: before}
 		r := c.compile()
 		// A member that was set aside for a value of a shared setting may be sound beside another member's value, which is in effect
-		// now: the next compilation would find so. Where settings stand, none is put into effect.
-		if r.Stack == nil || c.stands || !c.rejected || sameEffect(before.Effect, r.Memory.Effect) {
+		// now: the next compilation would find so. Where settings are kept, none is put into effect.
+		if r.Stack == nil || c.keepsSettings || !c.rejected || sameEffect(before.Effect, r.Memory.Effect) {
 			for i := range r.Diagnostics {
 				r.Diagnostics[i].Phase = cmp.Or(r.Diagnostics[i].Phase, diag.Building)
 			}
@@ -172,9 +170,9 @@ func Compile(e intent.LoadBalancer, f facts.Facts, cfg Config, before *Memory) R
 	}
 }
 
-// standUnseen makes stand what members share, if members that cannot be seen may be part of the load balancer that AWS holds: what they
+// keepUnseen keeps what members share, if members that cannot be seen may be part of the load balancer that AWS holds: what they
 // want of it is not known. Where AWS holds none, they have nothing to lose. done tells that there is nothing else to compile.
-func (c *compiler) standUnseen() (r Result, done bool) {
+func (c *compiler) keepUnseen() (r Result, done bool) {
 	b := c.newBuild()
 	lb, known := b.existing()
 	switch {
@@ -183,14 +181,14 @@ func (c *compiler) standUnseen() (r Result, done bool) {
 	case !known:
 		return c.waiting(b.needs), true
 	}
-	c.stands = lb != nil
+	c.keepsSettings = lb != nil
 	if len(c.e.Members) > 0 || lb == nil {
 		return Result{}, false
 	}
 	// Those that were seen have left. Only what is known to be theirs goes with them.
+	b = c.newBuild()
 	b.lb = stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Type: c.e.Type}
-	b.stands = true
-	return Result{Stack: b.stack(), Memory: c.carry()}, true
+	return Result{Stack: b.stack(), Keep: b.keep, Memory: c.carry()}, true
 }
 
 // UnseenMembers tells an object what waits because members of its group cannot be seen.

@@ -24,14 +24,13 @@ type compiler struct {
 	owners  map[string]diag.Object // of target groups, as they were
 	members []quarantine.Member
 	// rejected: a build set a member aside, beside those of which a front end says that something is wrong.
-	rejected bool
-	// stands: what members share stays as AWS holds it.
-	stands bool
+	rejected      bool
+	keepsSettings bool // what members share stays as AWS holds it
 }
 
 func (c *compiler) compile() Result {
 	if c.e.Unseen != nil {
-		if r, done := c.standUnseen(); done {
+		if r, done := c.keepUnseen(); done {
 			return r
 		}
 	}
@@ -184,7 +183,7 @@ func (c *compiler) setFailedAside(b *build) (again bool, r Result, ask bool) {
 }
 
 // hopeless: no member is left to build from, or one whose settings may matter to live traffic cannot be read, and AWS holds no load
-// balancer whose settings could stand.
+// balancer whose settings could be kept.
 func (c *compiler) hopeless() (Result, bool) {
 	sound, unreadable := false, false
 	for i := range c.members {
@@ -202,7 +201,7 @@ func (c *compiler) hopeless() (Result, bool) {
 		case len(b.needs) > 0:
 			return c.waiting(b.needs), true
 		case known && lb != nil && !b.stuck:
-			c.stands = true
+			c.keepsSettings = true
 			return Result{}, false
 		}
 	}
@@ -212,9 +211,12 @@ func (c *compiler) hopeless() (Result, bool) {
 func (c *compiler) newBuild() *build {
 	n := len(c.members)
 	b := &build{
-		e: c.e, f: c.f, cfg: c.cfg, stands: c.stands, good: c.good, ownersBefore: c.owners, members: slices.Clone(c.members),
+		e: c.e, f: c.f, cfg: c.cfg, good: c.good, ownersBefore: c.owners, members: slices.Clone(c.members),
 		notes: make([]diag.List, n), failures: make([]diag.List, n), shared: make([]bool, n), origins: map[stack.Ref]Origin{},
-		labels: naming.Labels(c.e.Key),
+		labels: naming.Labels(c.e.Key), keep: stack.Keep{Settings: c.keepsSettings},
+	}
+	if c.keepsSettings && c.e.Unseen != nil {
+		b.keep.SeenNamespace = c.e.Unseen.Namespace
 	}
 	b.group = merge.Group{
 		Members: make([]merge.Member, n), Strict: c.cfg.StrictGroups, Joinable: c.joinable(),
@@ -263,10 +265,10 @@ func (c *compiler) carry() *Memory {
 
 func (c *compiler) finish(b *build) Result {
 	r := Result{Stack: b.stack(), Keep: b.keep, Origins: b.origins, Memory: c.carry()}
-	if c.stands { // what is in effect is not remembered, so that the next compilation does the same
-		c.noteStanding(b)
+	if c.keepsSettings { // what is in effect is not remembered, so that the next compilation does the same
+		c.noteKept(b)
 	}
-	if c.stands && c.e.Unseen == nil {
+	if c.keepsSettings && c.e.Unseen == nil {
 		r.Diagnostics = c.diagnose(b, "")
 		return r
 	}
@@ -276,7 +278,7 @@ func (c *compiler) finish(b *build) Result {
 			r.Memory.Good[m.Object] = keep
 		}
 	}
-	if !c.stands {
+	if !c.keepsSettings {
 		r.Memory.Members, r.Memory.Effect = b.group.Seniority(), b.group.Settled
 		r.Memory.Later = b.group.CountLater(r.Memory.Members)
 	}
@@ -285,8 +287,8 @@ func (c *compiler) finish(b *build) Result {
 	return r
 }
 
-// noteStanding tells the members that are built whom changes of what they share wait for.
-func (c *compiler) noteStanding(b *build) {
+// noteKept tells the members that are built whom changes of what they share wait for.
+func (c *compiler) noteKept(b *build) {
 	if u := c.e.Unseen; u != nil {
 		for i := range b.members {
 			b.note(i, UnseenMembers(b.members[i].Object, u))

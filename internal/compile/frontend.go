@@ -177,7 +177,7 @@ func (b *build) buildFrontend() {
 		}
 	}
 	if f.held {
-		b.keep = append(b.keep, frontendRef)
+		b.keep.Resources = append(b.keep.Resources, frontendRef)
 	}
 }
 

@@ -61,7 +61,7 @@ func TestAFrontendThatStaysThoughItIsSwitchedOffIsTold(t *testing.T) {
 			if fmt.Sprint(got) != fmt.Sprint(c.want) {
 				t.Errorf("told %v, want %v: %v", got, c.want, r.Diagnostics)
 			}
-			if kept := slices.Contains(r.Keep, frontendRef); kept != (len(c.want) > 0) {
+			if kept := slices.Contains(r.Keep.Resources, frontendRef); kept != (len(c.want) > 0) {
 				t.Errorf("kept: %t", kept)
 			}
 			f.ExistingKnown = false

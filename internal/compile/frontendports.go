@@ -76,12 +76,12 @@ func (b *build) settleFrontendPorts() {
 func (b *build) buildFrontendPort(p *frontendPort) {
 	id := naming.FrontendListenerID(p.number)
 	if !slices.ContainsFunc(b.listen, func(l stack.Listener) bool { return l.ID == naming.ListenerID(p.target) }) {
-		b.keep = append(b.keep, stack.Ref{Kind: stack.KindListener, ID: id}) // as the ALB's own listener is
+		b.keep.Resources = append(b.keep.Resources, stack.Ref{Kind: stack.KindListener, ID: id}) // as the ALB's own listener is
 		return
 	}
 	check, ok := b.frontendHealthCheck(p)
 	if !ok {
-		b.keep = append(b.keep, stack.Ref{Kind: stack.KindListener, ID: id})
+		b.keep.Resources = append(b.keep.Resources, stack.Ref{Kind: stack.KindListener, ID: id})
 		return
 	}
 	tg := stack.TargetGroup{

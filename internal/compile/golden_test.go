@@ -49,7 +49,7 @@ type outcome struct {
 	Stack       string
 	Needs       []string
 	Diagnostics []string
-	Keep        []stack.Ref
+	Keep        stack.Keep `json:",omitzero"`
 	Good        []string
 	Desired     *stack.Stack
 }

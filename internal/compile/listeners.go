@@ -35,19 +35,17 @@ func (b *build) buildListener(p *port, redirect int32) {
 	}
 	fields := map[string]intent.Source{"InboundCIDRs": p.cidrs.Source, "PrefixLists": p.prefixLists.Source}
 	var rules []stack.Rule
+	var kept []stack.Ref
 	if redirect != 0 && p.protocol == "HTTP" {
 		l.DefaultActions = redirectTo(redirect)
 		fields["DefaultActions"] = b.settings.sslRedirect.Source
 	} else {
-		l.DefaultActions, l.Standing, fields["DefaultActions"] = b.defaultActions(p)
-		rules = b.portRules(p, ref)
-	}
-	for i := range b.members { // one that cannot be read may be on any port
-		if o := b.members[i].Object; b.members[i].State == quarantine.Frozen && (b.stands || slices.Contains(p.members, i)) {
-			l.KeepRules = append(l.KeepRules, b.e.Names.TargetGroups(o))
+		var keep bool
+		if l.DefaultActions, keep, fields["DefaultActions"] = b.defaultActions(p); keep {
+			kept = append(kept, ref)
 		}
+		rules, kept = b.portRules(p, ref, kept)
 	}
-	l.KeepRulesExcept = b.foreignTo(l.KeepRules)
 	if p.secure() {
 		l.SSLPolicy = p.sslPolicy.Or(cmp.Or(b.cfg.DefaultSSLPolicy, defaultSSLPolicy))
 		fields["SSLPolicy"] = p.sslPolicy.Source
@@ -63,9 +61,9 @@ func (b *build) buildListener(p *port, redirect int32) {
 			l.ALPN = b.alpn(p)
 			fields["ALPN"] = p.alpn.Source
 		}
-		if (len(l.Certificates) == 0 || !safe) && !b.stands {
-			// Its target groups stand, so that a listener that exists goes on serving, and one that does not is soon made.
-			b.keep = append(b.keep, ref)
+		if (len(l.Certificates) == 0 || !safe) && !b.keep.Settings {
+			// Its target groups are made, so that a listener that exists goes on serving, and one that does not is soon made.
+			b.keep.Resources = append(b.keep.Resources, ref)
 			for _, r := range rules {
 				delete(b.origins, stack.Ref{Kind: stack.KindRule, ID: r.ID})
 			}
@@ -81,6 +79,25 @@ func (b *build) buildListener(p *port, redirect int32) {
 	}
 	b.listen = append(b.listen, l)
 	b.rules = append(b.rules, rules...)
+	b.keep.Actions = append(b.keep.Actions, kept...)
+	b.keepRules(p, id)
+}
+
+// keepRules keeps the rules of a listener that may be those of frozen members.
+func (b *build) keepRules(p *port, listener string) {
+	var prefixes []string
+	for i := range b.members { // one that cannot be read may be on any port
+		if b.members[i].State == quarantine.Frozen && (b.keep.Settings || slices.Contains(p.members, i)) {
+			prefixes = append(prefixes, b.e.Names.TargetGroups(b.members[i].Object))
+		}
+	}
+	if len(prefixes) == 0 {
+		return
+	}
+	if b.keep.Rules == nil {
+		b.keep.Rules = map[string]stack.KeptRules{}
+	}
+	b.keep.Rules[listener] = stack.KeptRules{Prefixes: prefixes, Except: b.foreignTo(prefixes)}
 }
 
 // alpn is the ALPN policy of a TLS port; empty = the one that exists stays. With EnhancedDefaultBehavior, a policy that no annotation
@@ -125,9 +142,9 @@ type defaultBackend struct {
 	actions []intent.Action
 }
 
-// defaultActions are those of the one member that sets some; else an ALB answers 404. standing tells that those which AWS holds
-// are to stay.
-func (b *build) defaultActions(p *port) (actions []stack.Action, standing bool, source intent.Source) {
+// defaultActions are those of the one member that sets some; else an ALB answers 404. kept reports whether those which AWS holds
+// stay.
+func (b *build) defaultActions(p *port) (actions []stack.Action, kept bool, source intent.Source) {
 	var candidates []merge.Owned[defaultBackend]
 	for at, i := range p.members {
 		l := p.listeners[at]

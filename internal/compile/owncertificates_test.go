@@ -47,8 +47,8 @@ func TestARequestedCertificateIsDesiredAndItsListenerComesOnceItIsIssued(t *test
 	if len(s.Certificates) != 1 || s.Certificates[0].Tags[naming.ResourceTag(stack.Ingress)] != s.Certificates[0].ID {
 		t.Fatalf("certificates %+v", s.Certificates)
 	}
-	if len(s.Listeners) != 1 || !slices.Contains(r.Keep, stack.Ref{Kind: stack.KindListener, ID: "443"}) || len(s.TargetGroups) != 1 {
-		t.Errorf("the rest must not wait: listeners %v, keep %v", s.Listeners, r.Keep)
+	if len(s.Listeners) != 1 || !slices.Contains(r.Keep.Resources, stack.Ref{Kind: stack.KindListener, ID: "443"}) || len(s.TargetGroups) != 1 {
+		t.Errorf("the rest must not wait: listeners %v, keep %v", s.Listeners, r.Keep.Resources)
 	}
 	same(t, "diagnostics", codes(r.Diagnostics), []string{"a CertificatePending"})
 	if r.Diagnostics.HasErrors() {
@@ -133,8 +133,8 @@ func TestAMissingPermissionCostsOnlyTheListenerOfTheFeature(t *testing.T) {
 	if len(s.Listeners) != 1 || len(s.TargetGroups) != 2 || len(s.Certificates) != 0 {
 		t.Errorf("stack %+v", s)
 	}
-	if !slices.Contains(r.Keep, stack.Ref{Kind: stack.KindCertificate}) {
-		t.Errorf("certificates that nobody can see are not kept: %v", r.Keep)
+	if !slices.Contains(r.Keep.Resources, stack.Ref{Kind: stack.KindCertificate}) {
+		t.Errorf("certificates that nobody can see are not kept: %v", r.Keep.Resources)
 	}
 }
 
@@ -144,8 +144,8 @@ func TestCertificatesOfALeftOutMemberAreKept(t *testing.T) {
 	cfg.OwnCertificates = true
 	r := Compile(loadBalancer(ingress("n", "a", requesting("", "a.example.com"), broken("spec.rules[0]")), ingress("n", "b")), owning(), cfg, nil)
 	mustBuild(t, r)
-	if !slices.Contains(r.Keep, stack.Ref{Kind: stack.KindCertificate}) {
-		t.Errorf("keep %v", r.Keep)
+	if !slices.Contains(r.Keep.Resources, stack.Ref{Kind: stack.KindCertificate}) {
+		t.Errorf("keep %v", r.Keep.Resources)
 	}
 }
 

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,14 +59,15 @@ func TestAfterARestartABrokenMembersListenersAndSettingsStay(t *testing.T) {
 	f := account()
 	f.Existing = &facts.LoadBalancer{Type: stack.Application, Scheme: stack.InternetFacing, Subnets: []string{"subnet-0a1", "subnet-0b1"}}
 	bad := ingress("n", "b", broken("spec.rules[0]"), scheme(stack.InternetFacing), https(certificate1))
-	s := mustBuild(t, Compile(loadBalancer(ingress("n", "a"), bad), f, config(), nil))
+	r := Compile(loadBalancer(ingress("n", "a"), bad), f, config(), nil)
+	s := mustBuild(t, r)
 	if s.LoadBalancers[0].Scheme != stack.InternetFacing || len(s.Listeners) != 2 {
 		t.Errorf("scheme %s, listeners %v", s.LoadBalancers[0].Scheme, s.Listeners)
 	}
 	same(t, "rules", table(s), []string{"80 a.example.com /* → n/a-a:80", "80 b.example.com /* → 503", "443 b.example.com /* → 503"})
-	for _, r := range s.Rules {
-		if ofB := r.Conditions[0].Values[0] == "b.example.com"; r.Standing != ofB {
-			t.Errorf("the rule %v %s: stays as it stands in AWS: %t", r.Conditions[0].Values, r.ID, r.Standing)
+	for _, w := range s.Rules {
+		if ofB := w.Conditions[0].Values[0] == "b.example.com"; ofB != slices.Contains(r.Keep.Actions, stack.Ref{Kind: stack.KindRule, ID: w.ID}) {
+			t.Errorf("the rule %v %s: stays as AWS holds it: %t", w.Conditions[0].Values, w.ID, !ofB)
 		}
 	}
 }
@@ -84,12 +86,13 @@ func TestAfterARestartWhateverMayBeABrokenMembersStays(t *testing.T) {
 		"with its last good version":  {remember(ingress("n", "a"), ingress("n", "b", https(certificate1))), nil},
 		"a newcomer is no such thing": {remember(ingress("n", "a", https(certificate1))), nil},
 	} {
-		for _, l := range mustBuild(t, Compile(loadBalancer(ingress("n", "a"), bad), f, config(), c.good)).Listeners {
+		r := Compile(loadBalancer(ingress("n", "a"), bad), f, config(), c.good)
+		for _, l := range mustBuild(t, r).Listeners {
 			want := c.want
 			if l.Port == 80 {
 				want = nil
 			}
-			same(t, fmt.Sprintf("%s: rules to keep on port %d", name, l.Port), l.KeepRules, want)
+			same(t, fmt.Sprintf("%s: rules to keep on port %d", name, l.Port), r.Keep.Rules[l.ID].Prefixes, want)
 		}
 	}
 }
@@ -104,9 +107,10 @@ func TestAfterARestartABrokenMembersDefaultBackendStays(t *testing.T) {
 		good *Memory
 		want bool
 	}{"after a restart": {nil, true}, "a newcomer": {remember(ingress("n", "a")), false}} {
-		s := mustBuild(t, Compile(loadBalancer(ingress("n", "a"), bad), f, config(), c.good))
-		if s.Listeners[0].Standing != c.want {
-			t.Errorf("%s: %+v", name, s.Listeners[0])
+		r := Compile(loadBalancer(ingress("n", "a"), bad), f, config(), c.good)
+		mustBuild(t, r)
+		if kept := slices.Contains(r.Keep.Actions, stack.Ref{Kind: stack.KindListener, ID: "80"}); kept != c.want {
+			t.Errorf("%s: %+v", name, r.Keep)
 		}
 	}
 }
@@ -135,20 +139,20 @@ func TestAfterARestartAnUnreadableSharedSettingHoldsBackWhatMembersShareAlone(t 
 		bad.Routes = nil
 		r := Compile(loadBalancer(ingress("n", "a", https(certificate1), scheme(stack.Internal)), bad), f, config(), nil)
 		s := mustBuild(t, r)
-		if !s.SettingsStand || s.LoadBalancers[0].Scheme != stack.InternetFacing || s.LoadBalancers[0].IPAddressType != stack.Dualstack {
+		if !r.Keep.Settings || s.LoadBalancers[0].Scheme != stack.InternetFacing || s.LoadBalancers[0].IPAddressType != stack.Dualstack {
 			t.Errorf("%s: a port that may have been restricted may be opened: %+v", path, s)
 		}
 		same(t, path+": rules", table(s), []string{"80 a.example.com /* → n/a-a:80", "443 a.example.com /* → n/a-a:80"})
 		for _, l := range s.Listeners {
-			same(t, path+": rules that are kept", l.KeepRules, []string{"n/b-"})
+			same(t, path+": rules that are kept", r.Keep.Rules[l.ID].Prefixes, []string{"n/b-"})
 		}
 		same(t, path+": diagnostics", codes(r.Diagnostics), []string{"a SettingsWait", "b InvalidAnnotation"})
 		if len(r.Memory.Good) > 0 || r.Memory.Effect != nil {
 			t.Errorf("%s: what is not known is remembered: %+v", path, r.Memory)
 		}
 		again := Compile(loadBalancer(ingress("n", "a"), bad), f, config(), r.Memory)
-		if !mustBuild(t, again).SettingsStand {
-			t.Errorf("%s: the next compilation lets go of what stands", path)
+		if mustBuild(t, again); !again.Keep.Settings {
+			t.Errorf("%s: the next compilation lets go of what exists", path)
 		}
 	}
 }

@@ -32,8 +32,8 @@ func (b *build) rulesOf(p *port) *rules.Listener {
 	return l
 }
 
-// portRules are the rules of a listener in order, with where they come from.
-func (b *build) portRules(p *port, listener stack.Ref) []stack.Rule {
+// portRules are the rules of a listener in order, with where they come from. It appends to kept those whose actions are kept.
+func (b *build) portRules(p *port, listener stack.Ref, kept []stack.Ref) ([]stack.Rule, []stack.Ref) {
 	l := b.rulesOf(p)
 	var all []rules.Rule
 	for _, at := range l.Order() {
@@ -52,12 +52,16 @@ func (b *build) portRules(p *port, listener stack.Ref) []stack.Rule {
 			w.Tags = b.tags(user[w.Member], w.ID)
 		}
 		out[at] = w.Rule
-		b.origins[stack.Ref{Kind: stack.KindRule, ID: w.ID}] = Origin{
+		ref := stack.Ref{Kind: stack.KindRule, ID: w.ID}
+		if w.Keep {
+			kept = append(kept, ref)
+		}
+		b.origins[ref] = Origin{
 			Objects: []diag.Object{b.members[w.Member].Object},
 			Fields:  map[string]intent.Source{"Conditions": w.Route.Source, "Actions": w.Route.Source},
 		}
 	}
-	return out
+	return out, kept
 }
 
 // addRules appends what a route becomes: a rule, or several where one would exceed ELB's limits.
@@ -71,8 +75,8 @@ func (b *build) addRules(all []rules.Rule, p *port, at rules.Placed, listener st
 	parts := rules.Split(route.Conditions)
 	switch {
 	case m.State.LeftOut():
-		// What a member had before the controller started stays as it stands: an error takes nothing away from live traffic.
-		w.Standing = m.State == quarantine.Frozen
+		// What a member had before the controller started stays as AWS holds it: an error takes nothing away from live traffic.
+		w.Keep = m.State == quarantine.Frozen
 	case len(parts) == 0:
 		b.fail(i, diag.New(m.Object, route.Source.Place(), diag.InvalidRule, rules.OverLimit(route.Conditions),
 			"split the rule into several with fewer values or conditions; a Prefix path counts as two values"))

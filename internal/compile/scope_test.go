@@ -2,12 +2,14 @@ package compile_test
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // TestTheNameOfABackendDoesNotDecideWhatAMistakeCosts names backends as settings are named whose mistakes cost less, or more,
@@ -42,8 +44,8 @@ func TestTheNameOfABackendDoesNotDecideWhatAMistakeCosts(t *testing.T) {
 					t.Fatalf("after a restart nothing is built: %v", restarted.Diagnostics)
 				}
 				for _, r := range restarted.Desired.Rules {
-					if own := strings.Contains(tellConditions(r.Conditions), "a.example.com"); own != r.Standing {
-						t.Errorf("after a restart a rule for%s stands: %v", tellConditions(r.Conditions), r.Standing)
+					if own := strings.Contains(tellConditions(r.Conditions), "a.example.com"); own != slices.Contains(restarted.Keep.Actions, stack.Ref{Kind: stack.KindRule, ID: r.ID}) {
+						t.Errorf("after a restart a rule for%s is kept: %v", tellConditions(r.Conditions), !own)
 					}
 				}
 			})

@@ -30,7 +30,7 @@ func (b *build) ownTargetGroups() {
 			}
 		}
 	}
-	for i := range b.members { // the routes of a frozen member may not be readable, but what stands of them serves
+	for i := range b.members { // the routes of a frozen member may not be readable, but what exists of them serves
 		if b.members[i].State != quarantine.Frozen {
 			continue
 		}
@@ -88,7 +88,7 @@ func (b *build) onlyTaken() bool {
 	return len(all) > 0 && !slices.ContainsFunc(all, func(d diag.Diagnostic) bool { return d.Code != diag.TargetGroupTaken })
 }
 
-// formerOwners are the owners of target groups that may still stand though no member asks for them. They matter while a member is
+// formerOwners are the owners of target groups that may still exist though no member asks for them. They matter while a member is
 // frozen: rules whose owner is not known are not deleted then.
 func (b *build) formerOwners() map[string]diag.Object {
 	if !slices.ContainsFunc(b.members, func(m quarantine.Member) bool { return m.State == quarantine.Frozen }) {
@@ -105,9 +105,6 @@ func (b *build) formerOwners() map[string]diag.Object {
 
 // foreignTo are the identities that begin like those of a frozen member, but whose target groups are known to be of another one.
 func (b *build) foreignTo(prefixes []string) (out []string) {
-	if len(prefixes) == 0 {
-		return nil
-	}
 	silent := func(o diag.Object) bool {
 		return slices.ContainsFunc(b.members, func(m quarantine.Member) bool { return m.Object == o && m.State == quarantine.Frozen })
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // serving is a member of namespace shop with one host, whose requests go to a Service.
@@ -69,8 +70,8 @@ func TestWhatStandsForAMemberStaysThoughAnotherHasItsTargetGroup(t *testing.T) {
 		c.StrictGroups = strict
 		r := Compile(loadBalancer(serving("a-b", "c"), serving("a", "b-c")), f, c, nil)
 		for _, rule := range mustBuild(t, r).Rules {
-			if second := strings.HasPrefix(rule.Conditions[0].Values[0], "a.example"); second != rule.Standing {
-				t.Errorf("strict %v: rule %v stands: %v", strict, rule.Conditions, rule.Standing)
+			if second := strings.HasPrefix(rule.Conditions[0].Values[0], "a.example"); second != slices.Contains(r.Keep.Actions, stack.Ref{Kind: stack.KindRule, ID: rule.ID}) {
+				t.Errorf("strict %v: rule %v is kept: %v", strict, rule.Conditions, !second)
 			}
 		}
 		same(t, "diagnostics", codes(r.Diagnostics), []string{"a TargetGroupTaken"})
@@ -92,9 +93,9 @@ func TestTheOwnerOfATargetGroupIsNotToldByThePrefixOfItsIdentity(t *testing.T) {
 		m.Routes[1].Actions[0].Backends[0].TargetGroup.ID = "shop/web-admin-more:80"
 	})
 	first := Compile(loadBalancer(web, admin), f, config(), nil)
-	except := func(r Result) []string { return mustBuild(t, r).Listeners[0].KeepRulesExcept }
+	except := func(r Result) []string { return r.Keep.Rules["80"].Except }
 	same(t, "known to be of others", except(first), []string{"shop/web-admin-more:80", "shop/web-admin-tools:80"})
-	same(t, "kept", first.Stack.Listeners[0].KeepRules, []string{"shop/web-"})
+	same(t, "kept", first.Keep.Rules["80"].Prefixes, []string{"shop/web-"})
 	admin.Routes = admin.Routes[:1]
 	memory := first.Memory
 	for range 3 { // however often it is compiled until the rule is gone

@@ -52,9 +52,9 @@ func (i *Inventory) Refused(key stack.Key, id plan.StepID, op plan.Operation, wr
 	return r.count, r.until
 }
 
-// Standing is what AWS said of a write that is not worth another attempt before until; nil if it may be sent. write is called
+// RefusedBefore is what AWS said of a write that is not worth another attempt before until; nil if it may be sent. write is called
 // only if the last attempt at the step was refused.
-func (i *Inventory) Standing(key stack.Key, id plan.StepID, write func() string) (until time.Time, err error) {
+func (i *Inventory) RefusedBefore(key stack.Key, id plan.StepID, write func() string) (until time.Time, err error) {
 	i.mu.Lock()
 	r, known := i.refusals[stepKey{key, id}]
 	now := i.cfg.Now()

@@ -29,7 +29,7 @@ type AuthenticateOIDC struct {
 	Issuer, AuthorizationEndpoint, TokenEndpoint, UserInfoEndpoint string
 	Session
 	// ClientID and ClientSecret come from a Kubernetes Secret. What AWS answers never has the client secret. A desired action that has
-	// neither is withheld: the Secret cannot be read, and only what already stands in AWS may go on.
+	// neither is withheld: the Secret cannot be read, and only what AWS already holds may go on.
 	ClientID, ClientSecret Secret
 	SecretName             string `json:",omitempty"` // namespace/name of the Kubernetes Secret; empty in observations
 	// SecretChanged says that, as far as is recorded, AWS was given another client secret last. It decides where an

@@ -7,13 +7,6 @@ type Listener struct {
 	Port           int32
 	Protocol       string // HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP
 	DefaultActions []Action
-	// Standing asks for the default actions that AWS holds; DefaultActions are for a listener that does not exist.
-	Standing bool `json:",omitempty"`
-	// KeepRules asks for rules that no member desires to stay if they may be of a member whose rules are not known now: those that
-	// forward to a target group whose identity begins so, and those that forward nowhere.
-	KeepRules []string `json:",omitempty"`
-	// KeepRulesExcept are identities that begin so, but whose target groups are known to be of others.
-	KeepRulesExcept []string `json:",omitempty"`
 
 	SSLPolicy    string   // HTTPS and TLS; empty otherwise
 	Certificates []string // ARNs; [0] is the default certificate

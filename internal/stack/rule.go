@@ -23,8 +23,6 @@ type Rule struct {
 	Actions    []Action
 	Transforms []Transform
 	Tags       map[string]string
-	// Standing asks for what AWS does for these conditions now; Actions are for where it does nothing.
-	Standing bool `json:",omitempty"`
 }
 
 // Condition is one condition of a rule; the conditions of a rule are ANDed, the values of a condition ORed.

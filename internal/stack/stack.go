@@ -106,12 +106,6 @@ type Stack struct {
 	Bindings       []Binding       `json:"bindings,omitempty"`
 	Certificates   []Certificate   `json:"certificates,omitempty"` // those that the stack owns
 	Removal        Removal         `json:"removal,omitempty"`      // set where nothing is to stay
-	// SettingsStand asks for the load balancers, security groups, listeners, certificates and tags that AWS holds; only rules, target groups
-	// and bindings are to be as they are here, on listeners that exist. Where AWS holds no load balancer, nothing is to be done.
-	SettingsStand bool `json:"settingsStand,omitempty"`
-	// SeenNamespace is that of all objects that the stack was made of, where those of other namespaces cannot be seen: only rules and target
-	// groups that are known to be of its objects go. Empty = all objects were seen. It needs SettingsStand.
-	SeenNamespace string `json:"seenNamespace,omitempty"`
 }
 
 // Removal is why nothing is wanted of a stack any more: only with a reason is what exists of it deleted. That a stack has no

@@ -25,6 +25,7 @@ type Input struct {
 	Members []diag.Object // of the load balancer, in group order
 	// Stack is what is desired; nil = it cannot be built, and Diagnostics say why.
 	Stack       *stack.Stack
+	Keep        stack.Keep
 	Origins     map[stack.Ref]compile.Origin
 	Observed    elb.Observed
 	Diagnostics diag.List
@@ -146,7 +147,7 @@ func Explain(in Input) Explanation {
 		return e
 	}
 	e.Stack = in.Stack.Key.String()
-	in.Stack = diff.Stand(in.Stack, in.Observed)
+	in.Stack = diff.Effective(in.Stack, in.Keep, in.Observed)
 	x := explainer{in: in, resolve: map[string]string{}}
 	for _, tg := range in.Observed.TargetGroups {
 		x.resolve[tg.ID] = tg.ARN

@@ -104,7 +104,7 @@ func address(r *traffic.Request, u *url.URL) error {
 
 // Ask walks a request through the load balancer of the input, which must be buildable.
 func Ask(in Input, r traffic.Request) Walk {
-	in.Stack = diff.Stand(in.Stack, in.Observed)
+	in.Stack = diff.Effective(in.Stack, in.Keep, in.Observed)
 	x := explainer{in: in, resolve: map[string]string{}}
 	for _, tg := range in.Observed.TargetGroups {
 		x.resolve[tg.ID] = tg.ARN

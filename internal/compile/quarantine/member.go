@@ -18,7 +18,7 @@ type State int
 const (
 	Current  State = iota // as it is
 	LastGood              // by its last version that compiled cleanly
-	Frozen                // what stands of its routes stays, the others answer 503; its settings and listeners still count, because live traffic depends on them
+	Frozen                // what exists of its routes stays, the others answer 503; its settings and listeners still count, because live traffic depends on them
 	Rejected              // its routes answer 503 on the listeners of others; nothing else of it counts: it never was good
 )
 

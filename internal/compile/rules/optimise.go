@@ -12,6 +12,7 @@ import (
 type Rule struct {
 	Member int
 	Route  *intent.Route
+	Keep   bool // it does what AWS does now for its conditions
 	stack.Rule
 }
 
@@ -80,9 +81,9 @@ func pathsOf(conditions []stack.Condition) []string {
 	return paths
 }
 
-// redirect is where a rule sends its requests; nil = nowhere else. A rule that is to stay as it stands was made of its route.
+// redirect is where a rule sends its requests; nil = nowhere else. The actions of a rule that is kept were made of its route.
 func (w *Rule) redirect() *stack.Redirect {
-	if w.Standing {
+	if w.Keep {
 		for _, a := range w.Route.Actions {
 			if a.Redirect != nil {
 				return a.Redirect

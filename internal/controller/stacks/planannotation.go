@@ -56,7 +56,7 @@ func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) e
 		outcome = "deploying it would change nothing"
 		if !p.Empty() {
 			outcome = "deploying it means " + p.Summary().String()
-		} else if len(c.Keep) == 0 {
+		} else if len(c.Keep.Resources) == 0 {
 			s.rememberDeployed(key, r.Objects, c.Memory)
 		}
 		for _, o := range r.Objects {

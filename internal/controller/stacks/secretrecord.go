@@ -70,7 +70,7 @@ func (s *Reconciler) recordSecrets(ctx context.Context, c compile.Result, p *pla
 		}
 		read := annotation.NewReader(&annotation.Findings{}, objectOf(m), m.GetAnnotations())
 		old, now := read.Map(annotation.WrittenSecrets).Value, map[string]string{}
-		if len(c.Keep) > 0 { // what stays untouched may use Secrets that the stack does not show
+		if len(c.Keep.Resources) > 0 { // what stays untouched may use Secrets that the stack does not show
 			maps.Copy(now, old)
 		}
 		for _, l := range all {

@@ -63,7 +63,7 @@ func TestTheRecordTellsWhichSecretsAWSWasGiven(t *testing.T) {
 				r.Stack.Rules = []stack.Rule{rule}
 			}
 			if c.keep {
-				r.Keep = []stack.Ref{{Kind: stack.KindListener, ID: "443"}}
+				r.Keep.Resources = []stack.Ref{{Kind: stack.KindListener, ID: "443"}}
 			}
 			var p plan.Plan
 			result := apply.Result{Outcomes: map[plan.StepID]apply.Outcome{}}

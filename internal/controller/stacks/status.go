@@ -20,7 +20,7 @@ import (
 // writeStatus writes the name of the load balancer into the status of the members as soon as it is known, whatever else
 // may have failed. ready tells that one that takes the place of another can be shown. switched are the members as they are now, if they showed
 // a load balancer until now that is there besides the one that they show; nil = none did.
-func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, desired *stack.Stack, keep []stack.Ref, w front.Input, ready bool) (
+func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, desired *stack.Stack, keep stack.Keep, w front.Input, ready bool) (
 	o elb.Observed, switched []metav1.Object, refused refusedWrites, err error) {
 	o, err = s.Inventory.Observed(ctx, key, withoutAddOns(desired))
 	o.Hostnames = w.Hostnames()
@@ -88,11 +88,11 @@ func withoutAddOns(desired *stack.Stack) *stack.Stack {
 }
 
 // frontendName is the name of the network load balancer in front of the ALB, if there is one that is wanted or kept.
-func frontendName(o elb.Observed, desired *stack.Stack, keep []stack.Ref) string {
+func frontendName(o elb.Observed, desired *stack.Stack, keep stack.Keep) string {
 	for _, lb := range o.LoadBalancers {
 		wanted := func(w stack.LoadBalancer) bool { return w.ID == lb.ID && w.Scheme == lb.Scheme }
 		held := stack.Ref{Kind: stack.KindLoadBalancer, ID: lb.ID}
-		if lb.ID == stack.FrontendIdentity && (slices.ContainsFunc(desired.LoadBalancers, wanted) || slices.Contains(keep, held)) {
+		if lb.ID == stack.FrontendIdentity && (slices.ContainsFunc(desired.LoadBalancers, wanted) || slices.Contains(keep.Resources, held)) {
 			return lb.DNSName
 		}
 	}

@@ -99,7 +99,7 @@ func TestALoginIsWrittenOnlyWhenItOrItsSecretChanged(t *testing.T) {
 			if c.reread {
 				f.obs = reread(f.obs)
 			}
-			p := Stack(guardedStack(c.to), nil, f.obs, Policy{})
+			p := Stack(guardedStack(c.to), stack.Keep{}, f.obs, Policy{})
 			if text := p.Text(plan.TextOptions{}); !strings.Contains(text, c.why) {
 				t.Errorf("no word of %q in %s", c.why, text)
 			}
@@ -141,7 +141,7 @@ func TestWhatAWSRefusesAboutADefaultLoginDoesNotKeepAListenerFromBeingMade(t *te
 	t.Parallel()
 	s := testStack("/a")
 	s.Listeners[0].DefaultActions = slices.Concat([]stack.Action{testLogin("one")}, s.Rules[0].Actions)
-	p := Stack(s, nil, elb.Observed{Key: testKey()}, Policy{})
+	p := Stack(s, stack.Keep{}, elb.Observed{Key: testKey()}, Policy{})
 	create, _ := p.Step("CreateListener 80")
 	if op, ok := create.Op.(elb.CreateListener); !ok || !cmp.Equal(op.Listener.DefaultActions, stack.Unavailable()) {
 		t.Errorf("the listener is created with %+v", create.Op)
@@ -162,9 +162,9 @@ func TestNoFormOfAPlanShowsAClientSecret(t *testing.T) {
 	s := guardedStack(testLogin("s3cret"))
 	s.Listeners[0].DefaultActions = slices.Concat([]stack.Action{testLogin("s3cret")}, s.Rules[0].Actions)
 	f := newFake(testKey())
-	p := Stack(s, nil, f.obs, Policy{})
+	p := Stack(s, stack.Keep{}, f.obs, Policy{})
 	f.run(t, p)
-	again := Stack(guardedStack(testLogin("s3cret-too")), nil, f.obs, Policy{})
+	again := Stack(guardedStack(testLogin("s3cret-too")), stack.Keep{}, f.obs, Policy{})
 	for name, v := range map[string]any{"plan": p, "next plan": again, "observation": f.obs, "stack": s} {
 		encoded, err := json.Marshal(v)
 		if err != nil {

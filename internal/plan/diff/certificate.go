@@ -164,8 +164,8 @@ func (d *differ) tagCertificate(have *elb.Certificate, w stack.Certificate) {
 }
 
 // deleteCertificates deletes what is not wanted any more, after nothing uses it; records go after it, unless somebody needs them.
-func (d *differ) deleteCertificates(keep []stack.Ref) {
-	if slices.Contains(keep, stack.Ref{Kind: stack.KindCertificate}) {
+func (d *differ) deleteCertificates() {
+	if slices.Contains(d.keep.Resources, stack.Ref{Kind: stack.KindCertificate}) {
 		return
 	}
 	for i := range d.obs.Certificates {

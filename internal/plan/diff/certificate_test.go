@@ -36,14 +36,14 @@ func TestACertificateGoesAfterItsListenerLetsGo(t *testing.T) {
 	f.obs.Certificates = append(f.obs.Certificates, observedOwn(own+"2", "a", "b"))
 	want := secureStack(own + "2")
 	want.Certificates[0].Names = []string{"a", "b"}
-	p := Stack(want, nil, f.obs, Policy{})
+	p := Stack(want, stack.Keep{}, f.obs, Policy{})
 	s, ok := p.Step("DeleteCertificate private/a-1")
 	if !ok || len(s.After) == 0 || s.Resource.Literal != own {
 		t.Errorf("the former certificate: %+v", s)
 	}
 	f.converge(t, want, Policy{})
 	// The load balancer goes.
-	p = Stack(removed(), nil, f.obs, Policy{})
+	p = Stack(removed(), stack.Keep{}, f.obs, Policy{})
 	s, ok = p.Step("DeleteCertificate private/a-1")
 	if !ok || len(s.After) == 0 {
 		t.Errorf("at the end: %+v", s)
@@ -71,7 +71,7 @@ func TestACertificateStaysWhileAListenerHasItOrNobodyKnows(t *testing.T) {
 		if c.obs != nil {
 			c.obs(&o)
 		}
-		p := Stack(c.want(), c.keep, o, Policy{})
+		p := Stack(c.want(), stack.Keep{Resources: c.keep}, o, Policy{})
 		for _, s := range p.Steps {
 			switch s.Op.(type) {
 			case elb.DeleteCertificate, elb.RequestCertificate:
@@ -92,7 +92,7 @@ func TestADefaultCertificateThatIsAttachedOnceMoreDoesNoHarm(t *testing.T) {
 			f.obs.Listeners[i].SNI = []string{own}
 		}
 	}
-	if p := Stack(want, nil, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(want, stack.Keep{}, f.obs, Policy{}); !p.Empty() {
 		t.Errorf("a load balancer of the existing controller is not adopted as it is:\n%s", p.Text(plan.TextOptions{}))
 	}
 }

@@ -65,13 +65,13 @@ func TestNothingIsDeletedWithoutAReason(t *testing.T) {
 	for name, want := range map[string]*stack.Stack{
 		"nil": nil, "empty": {Key: testKey()}, "made without a reason": stack.Removed(testKey(), "demo", "vpc-1", stack.NotRemoved),
 	} {
-		if p := Stack(want, nil, f.obs, Policy{}); !p.Empty() {
+		if p := Stack(want, stack.Keep{}, f.obs, Policy{}); !p.Empty() {
 			t.Errorf("%s:\n%s", name, p.Text(plan.TextOptions{}))
 		}
 	}
 	partial := testStack("/a")
 	partial.LoadBalancers, partial.Listeners, partial.Rules = nil, nil, nil
-	for _, s := range Stack(partial, nil, f.obs, Policy{}).Steps {
+	for _, s := range Stack(partial, stack.Keep{}, f.obs, Policy{}).Steps {
 		if _, ok := s.Op.(elb.DeleteLoadBalancer); ok {
 			t.Error("a stack that lacks its load balancer deletes it")
 		}
@@ -80,7 +80,7 @@ func TestNothingIsDeletedWithoutAReason(t *testing.T) {
 		if c.Removal == stack.NotRemoved {
 			continue
 		}
-		if p := Stack(stack.Removed(testKey(), "demo", "vpc-1", c.Removal), nil, f.obs, Policy{}); p.Summary().Delete == 0 {
+		if p := Stack(stack.Removed(testKey(), "demo", "vpc-1", c.Removal), stack.Keep{}, f.obs, Policy{}); p.Summary().Delete == 0 {
 			t.Errorf("%s: nothing is deleted", c.Cause)
 		}
 	}

@@ -20,25 +20,24 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Stack plans the way from what is observed to what is desired. The resources of keep (and what hangs on them) are neither
-// changed nor deleted, whatever is desired. A stack with a Removal plans the deletion of all that is observed; without
+// Stack plans the way from what is observed to what is desired, where keep does not have it stay as observed. A stack with a Removal plans the deletion of all that is observed; without
 // one an empty stack plans nothing, nor does nil, and no load balancer goes without a successor, but for a frontend.
 //
 // Both sides are canonicalised first, so that a default made explicit is no change. What is new is created before what is
 // old is deleted; Steps of the plan stand in an order that could be executed one by one.
-func Stack(desired *stack.Stack, keep []stack.Ref, obs elb.Observed, pol Policy) plan.Plan {
+func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, pol Policy) plan.Plan {
 	if desired == nil || desired.Empty() && desired.Removal == stack.NotRemoved {
 		return plan.Plan{Key: obs.Key}
 	}
-	if desired.SettingsStand {
-		settled, also, ok := standSettings(desired, &obs)
-		if !ok {
+	if keep.Settings {
+		var ok bool
+		if desired, keep, ok = keepSettings(desired, keep, &obs); !ok {
 			return plan.Plan{Key: obs.Key}
 		}
-		desired, keep = settled, slices.Concat(keep, also)
 	}
 	d := &differ{
 		want:     keepQUIC(desired, &obs),
+		keep:     keep,
 		obs:      &obs,
 		pol:      pol,
 		known:    map[stack.Ref]string{},
@@ -47,6 +46,8 @@ func Stack(desired *stack.Stack, keep []stack.Ref, obs elb.Observed, pol Policy)
 		releases: map[string][]plan.StepID{},
 		frees:    map[string][]plan.StepID{},
 		kept:     map[string]bool{},
+
+		keptActions: refSet(keep.Actions),
 
 		identities:       map[string]string{},
 		groups:           map[string]*elb.SecurityGroup{},
@@ -74,7 +75,7 @@ func Stack(desired *stack.Stack, keep []stack.Ref, obs elb.Observed, pol Policy)
 	for _, g := range obs.SecurityGroups {
 		d.identities[g.GroupID] = g.ID
 	}
-	d.keep(keep)
+	d.keepResources(keep.Resources)
 	d.matchLoadBalancers()
 	d.relieve()
 	d.matchSecurityGroups()
@@ -91,7 +92,7 @@ func Stack(desired *stack.Stack, keep []stack.Ref, obs elb.Observed, pol Policy)
 	d.deleteTargetGroups()
 	d.deleteBindings()
 	d.deleteSecurityGroups()
-	d.deleteCertificates(keep)
+	d.deleteCertificates()
 
 	refs := slices.SortedFunc(maps.Keys(d.known), compareRefs)
 	for _, r := range refs {
@@ -107,6 +108,7 @@ func Stack(desired *stack.Stack, keep []stack.Ref, obs elb.Observed, pol Policy)
 // differ is the state of one diff.
 type differ struct {
 	want  *stack.Stack
+	keep  stack.Keep
 	obs   *elb.Observed
 	pol   Policy
 	plan  plan.Plan    // its Steps are filled at the end
@@ -116,6 +118,8 @@ type differ struct {
 	made  map[stack.Ref]plan.StepID // references that a step produces
 	ids   map[plan.StepID]int
 	kept  map[string]bool // ARNs, group ids, and "namespace/name" of bindings that must not be touched
+
+	keptActions map[stack.Ref]bool // of keep
 
 	// releases are the steps after which a target group or security group is no longer used by something observed.
 	releases map[string][]plan.StepID
@@ -182,8 +186,8 @@ func (d *differ) step(a plan.Action, r stack.Ref, lane plan.Lane, op elb.Operati
 	return s
 }
 
-// keep marks what must not be touched: the resources named, what they are made of, and what they hang on.
-func (d *differ) keep(refs []stack.Ref) {
+// keepResources marks what must not be touched: the resources named, what they are made of, and what they hang on.
+func (d *differ) keepResources(refs []stack.Ref) {
 	kept := func(k stack.Kind, id, arn string) bool {
 		return slices.ContainsFunc(refs, func(r stack.Ref) bool {
 			return r.Kind == k && (r.ID != "" && r.ID == id || r.Literal != "" && r.Literal == arn)
@@ -259,9 +263,9 @@ func (d *differ) tags(r stack.Ref, have, want map[string]string, exempt ...strin
 	}
 }
 
-// tagChanges compares tags. Nil on either side means not managed, or not known: no change. Where settings stand, tags do.
+// tagChanges compares tags. Nil on either side means not managed, or not known: no change. Where settings are kept, tags are.
 func (d *differ) tagChanges(have, want map[string]string, exempt []string) (set map[string]string, drop, why []string) {
-	if have == nil || want == nil || d.want.SettingsStand {
+	if have == nil || want == nil || d.keep.Settings {
 		return nil, nil, nil
 	}
 	external := func(k string) bool {

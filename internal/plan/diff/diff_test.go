@@ -265,7 +265,7 @@ func TestDeletionProtectionRefusesDeletionAndWhatDependsOnIt(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			f := protected()
-			p := Stack(removed(), nil, f.obs, tc.pol)
+			p := Stack(removed(), stack.Keep{}, f.obs, tc.pol)
 			s, _ := p.Step("DeleteLoadBalancer LoadBalancer")
 			if refused := s.Guard != nil; refused != tc.refused {
 				t.Fatalf("refused = %v, want %v", refused, tc.refused)
@@ -287,7 +287,7 @@ func TestAnotherSchemeReplacesTheLoadBalancerNewBeforeOld(t *testing.T) {
 	f.converge(t, testStack("/a"), Policy{})
 	want := testStack("/a")
 	want.LoadBalancers[0].Scheme, want.LoadBalancers[0].Name = stack.Internal, "k8s-shop-webfront-internal"
-	p := Stack(want, nil, f.obs, Policy{})
+	p := Stack(want, stack.Keep{}, f.obs, Policy{})
 	var ops []string
 	for _, s := range p.Steps {
 		ops = append(ops, s.Op.Name())
@@ -303,7 +303,7 @@ func TestAnotherSchemeReplacesTheLoadBalancerNewBeforeOld(t *testing.T) {
 	// With a name of the user's the old one must go first.
 	back := testStack("/a")
 	back.LoadBalancers[0].Name = "k8s-shop-webfront-internal"
-	p = Stack(back, nil, f.obs, Policy{})
+	p = Stack(back, stack.Keep{}, f.obs, Policy{})
 	if p.Steps[0].Op.Name() != "DeleteLoadBalancer" {
 		t.Errorf("first step is %s", p.Steps[0].ID)
 	}
@@ -316,11 +316,11 @@ func TestKeptListenersAreNeitherChangedNorDeleted(t *testing.T) {
 	f.converge(t, testStack("/a", "/b"), Policy{})
 	want := testStack("/a")
 	want.Listeners, want.Rules, want.TargetGroups, want.Bindings = nil, nil, nil, nil
-	p := Stack(want, []stack.Ref{listenerRef("80")}, f.obs, Policy{})
+	p := Stack(want, stack.Keep{Resources: []stack.Ref{listenerRef("80")}}, f.obs, Policy{})
 	if !p.Empty() {
 		t.Errorf("unexpected steps:\n%s", p.Text(plan.TextOptions{}))
 	}
-	if p = Stack(removed(), []stack.Ref{listenerRef("80")}, f.obs, Policy{}); !p.Empty() {
+	if p = Stack(removed(), stack.Keep{Resources: []stack.Ref{listenerRef("80")}}, f.obs, Policy{}); !p.Empty() {
 		t.Errorf("unexpected steps:\n%s", p.Text(plan.TextOptions{}))
 	}
 }
@@ -344,7 +344,7 @@ func TestABindingWhoseTargetGroupIsNotListedGoesAfterListenersAndRulesForwardEls
 	f.converge(t, testStack("/a"), Policy{})
 	f.obs.Bindings[0].Name = "of-a-group-made-a-moment-ago"
 	f.obs.LoadBalancers, f.obs.Listeners, f.obs.Rules, f.obs.TargetGroups = nil, nil, nil, nil
-	p := Stack(testStack("/a"), nil, f.obs, Policy{Namespaces: []string{f.obs.Bindings[0].Namespace}})
+	p := Stack(testStack("/a"), stack.Keep{}, f.obs, Policy{Namespaces: []string{f.obs.Bindings[0].Namespace}})
 	var needs []string
 	for _, s := range p.Steps {
 		if _, ok := s.Op.(elb.DeleteBinding); ok {
@@ -367,7 +367,7 @@ func TestExternalAndLegacyTagsAreLeftAlone(t *testing.T) {
 	f.obs.LoadBalancers[0].Tags = tags
 	want := testStack("/a")
 	want.LoadBalancers[0].Tags["owner"] = "web"
-	p := Stack(want, nil, f.obs, Policy{ExternalTags: []string{"owner"}})
+	p := Stack(want, stack.Keep{}, f.obs, Policy{ExternalTags: []string{"owner"}})
 	if len(p.Steps) != 1 {
 		t.Fatalf("plan:\n%s", p.Text(plan.TextOptions{}))
 	}
@@ -387,7 +387,7 @@ func TestTheDefaultCertificateIsNotAttachedOnceMore(t *testing.T) {
 		t.Errorf("creation writes %v", got)
 	}
 	f.obs.Listeners[0].SNI = []string{"c1", "c2"}
-	if p := Stack(s, nil, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(s, stack.Keep{}, f.obs, Policy{}); !p.Empty() {
 		t.Errorf("what the existing controller attached is changed:\n%s", p.Text(plan.TextOptions{}))
 	}
 }
@@ -428,11 +428,11 @@ func TestTheOrderOfABindingsNetworkingRulesHasNoMeaning(t *testing.T) {
 	f := newFake(testKey())
 	f.converge(t, s, Policy{})
 	s.Bindings[0].Networking = []stack.NetworkingRule{rule("7000"), rule("8080")}
-	if p := Stack(s, nil, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(s, stack.Keep{}, f.obs, Policy{}); !p.Empty() {
 		t.Errorf("plan:\n%s", p.Text(plan.TextOptions{}))
 	}
 	s.Bindings[0].Networking = []stack.NetworkingRule{rule("7000"), rule("8081")}
-	if p := Stack(s, nil, f.obs, Policy{}); p.Empty() {
+	if p := Stack(s, stack.Keep{}, f.obs, Policy{}); p.Empty() {
 		t.Error("another port is no difference")
 	}
 }
@@ -447,7 +447,7 @@ func TestCertificatesAreAttachedBeforeOthersAreDetached(t *testing.T) {
 	}
 	f := newFake(testKey())
 	f.converge(t, tls("c1", "c1", "c2"), Policy{})
-	p := Stack(tls("c3", "c3", "c4"), nil, f.obs, Policy{})
+	p := Stack(tls("c3", "c3", "c4"), stack.Keep{}, f.obs, Policy{})
 	var ops []string
 	for _, s := range p.Steps {
 		ops = append(ops, s.Op.Name())
@@ -488,7 +488,7 @@ func TestFurtherCertificatesNeverModifyTheListener(t *testing.T) {
 
 func TestOverlappingRulesAreCreatedInOrder(t *testing.T) {
 	t.Parallel()
-	p := Stack(testStack("/api", "/shop", "/*"), nil, elb.Observed{Key: testKey()}, Policy{})
+	p := Stack(testStack("/api", "/shop", "/*"), stack.Keep{}, elb.Observed{Key: testKey()}, Policy{})
 	for _, tc := range []struct {
 		id    plan.StepID
 		after []plan.StepID
@@ -514,10 +514,10 @@ func TestABindingIsKnownByItsNamespaceAndTargetGroup(t *testing.T) {
 	stray := f.obs.Bindings[0]
 	stray.Namespace, stray.Name = "zz", "zz"
 	f.obs.Bindings = append(f.obs.Bindings, stray)
-	if p := Stack(want, nil, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(want, stack.Keep{}, f.obs, Policy{}); !p.Empty() {
 		t.Errorf("a copy changes something:\n%s", p.Text(plan.TextOptions{}))
 	}
-	if p := Stack(removed(), nil, f.obs, Policy{Namespaces: []string{"shop"}}); p.Summary().Delete != len(Stack(removed(), nil, f.obs, Policy{}).Steps) ||
+	if p := Stack(removed(), stack.Keep{}, f.obs, Policy{Namespaces: []string{"shop"}}); p.Summary().Delete != len(Stack(removed(), stack.Keep{}, f.obs, Policy{}).Steps) ||
 		slices.ContainsFunc(p.Steps, func(s plan.Step) bool { op, ok := s.Op.(elb.DeleteBinding); return ok && op.Namespace == "zz" }) {
 		t.Errorf("a copy is deleted:\n%s", p.Text(plan.TextOptions{}))
 	}
@@ -526,7 +526,7 @@ func TestABindingIsKnownByItsNamespaceAndTargetGroup(t *testing.T) {
 	f.obs.TargetGroups = nil
 	for _, namespaces := range [][]string{{"shop"}, {"shop", "zz"}} {
 		deleted := 0
-		for _, s := range Stack(removed(), nil, f.obs, Policy{Namespaces: namespaces}).Steps {
+		for _, s := range Stack(removed(), stack.Keep{}, f.obs, Policy{Namespaces: namespaces}).Steps {
 			if _, ok := s.Op.(elb.DeleteBinding); ok {
 				deleted++
 			}

@@ -36,7 +36,7 @@ func managedGroup(f *fakeAWS) elb.SecurityGroup {
 func TestOfSeveralResourcesWithOneIdentityTheOneThatServesIsKept(t *testing.T) {
 	t.Parallel()
 	f, want := doubled(t)
-	p := Stack(want, nil, f.obs, Policy{DuplicatesAnnotation: "here"})
+	p := Stack(want, stack.Keep{}, f.obs, Policy{DuplicatesAnnotation: "here"})
 	var refused []string
 	for _, s := range p.Steps {
 		if s.Action != plan.Delete || s.Guard == nil || s.Guard.Code != diag.DuplicateResource || s.Lane != plan.Cosmetic || !strings.Contains(s.Guard.Remedy, "annotation here") {
@@ -53,7 +53,7 @@ func TestOfSeveralResourcesWithOneIdentityTheOneThatServesIsKept(t *testing.T) {
 	}
 
 	// With consent they go, and nothing else.
-	p = Stack(want, nil, f.obs, Policy{DeleteDuplicates: []string{"a-copy", "a-group", "a-sg"}})
+	p = Stack(want, stack.Keep{}, f.obs, Policy{DeleteDuplicates: []string{"a-copy", "a-group", "a-sg"}})
 	if s := p.Summary(); s.Delete != 3 || s.Refused != 0 || len(p.Steps) != 3 {
 		t.Errorf("with consent:\n%s", p.Text(plan.TextOptions{}))
 	}
@@ -64,8 +64,8 @@ func TestADuplicateHoldsUpNothing(t *testing.T) {
 	t.Parallel()
 	f, _ := doubled(t)
 	for name, p := range map[string]plan.Plan{
-		"deletion": Stack(removed(), nil, f.obs, Policy{}),
-		"edit":     Stack(testStack("shop/web-b:80"), nil, f.obs, Policy{}),
+		"deletion": Stack(removed(), stack.Keep{}, f.obs, Policy{}),
+		"edit":     Stack(testStack("shop/web-b:80"), stack.Keep{}, f.obs, Policy{}),
 	} {
 		blocked := map[plan.StepID]bool{}
 		for _, s := range p.Steps {
@@ -93,7 +93,7 @@ func TestADuplicateStaysWhenWhatItIsADuplicateOfIsGone(t *testing.T) {
 	another.SecurityGroups = nil
 	for name, want := range map[string]*stack.Stack{"removed": removed(), "replaced": another} {
 		f, _ := doubled(t)
-		first := Stack(want, nil, f.obs, Policy{})
+		first := Stack(want, stack.Keep{}, f.obs, Policy{})
 		known := map[string]*plan.Guard{}
 		for _, s := range first.Steps {
 			if s.Guard != nil && s.Guard.Code == diag.DuplicateResource {
@@ -106,7 +106,7 @@ func TestADuplicateStaysWhenWhatItIsADuplicateOfIsGone(t *testing.T) {
 		o.SecurityGroups = slices.DeleteFunc(o.SecurityGroups, func(g elb.SecurityGroup) bool { return !g.Shared && g.GroupID != "a-sg" })
 		o.Listeners, o.Rules, o.Bindings = nil, nil, nil
 		deleted := func(pol Policy) (out []string) {
-			p := Stack(want, nil, o.Clone(), pol)
+			p := Stack(want, stack.Keep{}, o.Clone(), pol)
 			for _, s := range p.Steps {
 				if s.Action == plan.Delete && s.Guard == nil {
 					out = append(out, s.Resource.Literal)

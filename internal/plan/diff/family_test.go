@@ -22,7 +22,7 @@ func TestATargetGroupOfAnotherAddressFamilyIsMadeBesideTheOldOneAndThenTakesOver
 	f.converge(t, family(stack.IPv4), Policy{})
 	first := f.obs.TargetGroups[0].Name
 	for _, kind := range []string{stack.IPv6, stack.IPv4, stack.IPv6} {
-		p := Stack(family(kind), nil, f.obs, Policy{})
+		p := Stack(family(kind), stack.Keep{}, f.obs, Policy{})
 		got := order(p, "CreateTargetGroup", "CreateBinding", "ModifyRule", "DeleteTargetGroup", "DeleteBinding")
 		want := []string{"CreateTargetGroup /api", "CreateBinding /api", "ModifyRule 80:1", "DeleteTargetGroup /api", "DeleteBinding /api"}
 		if !slices.Equal(got, want) {
@@ -43,13 +43,13 @@ func TestASuccessorThatHasNoBindingYetGetsOneWhileTheOldOneServes(t *testing.T) 
 	t.Parallel()
 	f := newFake(testKey())
 	f.converge(t, family(stack.IPv4), Policy{})
-	p := Stack(family(stack.IPv6), nil, f.obs, Policy{})
+	p := Stack(family(stack.IPv6), stack.Keep{}, f.obs, Policy{})
 	for i := range p.Steps { // the controller dies after the first write
 		if _, ok := p.Steps[i].Op.(elb.CreateTargetGroup); ok {
 			f.run(t, plan.Plan{Key: p.Key, Known: p.Known, Steps: p.Steps[i : i+1]})
 		}
 	}
-	p = Stack(family(stack.IPv6), nil, f.obs, Policy{})
+	p = Stack(family(stack.IPv6), stack.Keep{}, f.obs, Policy{})
 	if got := order(p, "CreateTargetGroup", "CreateBinding", "ModifyRule", "DeleteTargetGroup", "DeleteBinding"); got[0] != "CreateBinding /api" || got[len(got)-1] != "DeleteBinding /api" {
 		t.Errorf("the old binding goes too early: %v", got)
 	}
@@ -66,7 +66,7 @@ func TestTargetsThatWarmUpBesideAStickyGroupAreStagedStickyToo(t *testing.T) {
 	want := testStack("/api")
 	want.TargetGroups[0].Attributes, want.TargetGroups[0].Protocol, want.TargetGroups[0].Name = on, "HTTPS", "tg/api-s"
 	want.Bindings[0].Name, want.Bindings[0].Protocol = "tg/api-s", "HTTPS"
-	p := Stack(want, nil, f.obs, Policy{})
+	p := Stack(want, stack.Keep{}, f.obs, Policy{})
 	var sticky []bool
 	for _, s := range p.Steps {
 		if op, ok := s.Op.(elb.ModifyRule); ok {

@@ -108,7 +108,7 @@ func TestAFrontendIsMadeInOnePlanAndItsALBRegisteredLast(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	want := withFrontend(listensOn(testStack(), 80, 443), stack.Internal, map[int32]int32{80: 443, 443: 443})
-	p := Stack(want, nil, f.obs, Policy{})
+	p := Stack(want, stack.Keep{}, f.obs, Policy{})
 	for _, s := range p.Steps {
 		if _, ok := s.Op.(elb.RegisterLoadBalancer); ok {
 			if !slices.Contains(s.Needs, "CreateListener 443") || !slices.Contains(s.Needs, "CreateLoadBalancer LoadBalancer") {
@@ -133,7 +133,7 @@ func TestAFrontendThatIsNotWantedGoesBeforeItsGroups(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.converge(t, withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80}), Policy{})
-	p := Stack(testStack("/a"), nil, f.obs, Policy{})
+	p := Stack(testStack("/a"), stack.Keep{}, f.obs, Policy{})
 	if got := order(p, "DeleteLoadBalancer", "DeregisterTargets", "DeleteTargetGroup"); !slices.Equal(got, []string{
 		"DeleteLoadBalancer FrontendNlb", "DeleteTargetGroup FrontendNlb-tg-TCP-80"}) || len(p.Steps) != 2 {
 		t.Errorf("steps: %v", p.Text(plan.TextOptions{}))
@@ -155,7 +155,7 @@ func TestAnALBIsNobodysTargetWhenItIsDeleted(t *testing.T) {
 				}
 				seen.Listeners, seen.Rules = nil, nil
 			}
-			p := Stack(removed(), nil, seen, Policy{})
+			p := Stack(removed(), stack.Keep{}, seen, Policy{})
 			got := order(p, "DeleteLoadBalancer", "DeregisterTargets")
 			if want := []string{"DeleteLoadBalancer FrontendNlb", "DeregisterTargets FrontendNlb-tg-TCP-80", "DeleteLoadBalancer LoadBalancer"}; !slices.Equal(got, want) {
 				t.Errorf("got %v, want %v", got, want)
@@ -172,7 +172,7 @@ func TestAProtectedFrontendKeepsTheALBBehindIt(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.converge(t, withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80}), Policy{})
-	f.run(t, Stack(removed(), nil, f.obs, Policy{Frontend: ProtectionDeclared}))
+	f.run(t, Stack(removed(), stack.Keep{}, f.obs, Policy{Frontend: ProtectionDeclared}))
 	if len(f.obs.LoadBalancers) != 2 || len(f.obs.TargetGroup(f.obs.TargetGroups[len(f.obs.TargetGroups)-1].ARN).Targets) != 1 {
 		t.Errorf("left: %+v", f.obs.LoadBalancers)
 	}
@@ -183,7 +183,7 @@ func TestAnotherPortBehindAFrontendIsReadyBeforeItsListenerTurnsToIt(t *testing.
 	f := newFake(testKey())
 	f.converge(t, withFrontend(listensOn(testStack(), 443), stack.Internal, map[int32]int32{80: 443}), Policy{})
 	want := withFrontend(listensOn(testStack(), 8443), stack.Internal, map[int32]int32{80: 8443})
-	p := Stack(want, nil, f.obs, Policy{})
+	p := Stack(want, stack.Keep{}, f.obs, Policy{})
 	got := order(p, "CreateTargetGroup", "CreateListener", "RegisterTargets", "ModifyListener", "DeregisterTargets", "DeleteListener", "DeleteTargetGroup")
 	if diff := []string{
 		"CreateTargetGroup FrontendNlb-tg-TCP-80", "CreateListener 8443", "RegisterTargets FrontendNlb-tg-TCP-80", "ModifyListener FrontendNlb-ls-TCP-80",
@@ -206,7 +206,7 @@ func TestAnotherALBTakesOverBehindTheSameFrontend(t *testing.T) {
 	nlb := f.obs.LoadBalancers[slices.IndexFunc(f.obs.LoadBalancers, func(lb elb.LoadBalancer) bool { return lb.Type == stack.Network })].ARN
 	want := withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80})
 	want.LoadBalancers[0].Scheme, want.LoadBalancers[0].Name = stack.Internal, "k8s-shop-webfront-other"
-	p := Stack(want, nil, f.obs, Policy{})
+	p := Stack(want, stack.Keep{}, f.obs, Policy{})
 	for _, s := range p.Steps {
 		if op, ok := s.Op.(elb.DeregisterLoadBalancer); ok && (op.Successor == nil || op.Successor.ID != stack.LoadBalancerIdentity) {
 			t.Errorf("%s does not wait for the successor", s.ID)
@@ -225,7 +225,7 @@ func TestATargetGroupOfThePastIsAdoptedAsItIs(t *testing.T) {
 	want := withFrontend(listensOn(testStack(), 443), stack.Internal, map[int32]int32{80: 443})
 	f.converge(t, want, Policy{})
 	f.obs.TargetGroups[0].Port = 80
-	if p := Stack(want, nil, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(want, stack.Keep{}, f.obs, Policy{}); !p.Empty() {
 		t.Error(p.Text(plan.TextOptions{}))
 	}
 }
@@ -234,7 +234,7 @@ func TestAFrontendThatIsKeptIsLeftAsItIs(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.converge(t, withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80}), Policy{})
-	if p := Stack(testStack("/a"), []stack.Ref{{Kind: stack.KindLoadBalancer, ID: stack.FrontendIdentity}}, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(testStack("/a"), stack.Keep{Resources: []stack.Ref{{Kind: stack.KindLoadBalancer, ID: stack.FrontendIdentity}}}, f.obs, Policy{}); !p.Empty() {
 		t.Error(p.Text(plan.TextOptions{}))
 	}
 }

@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "write the golden files")
 type goldenCase struct {
 	Observed elb.Observed
 	Desired  *stack.Stack
-	Keep     []stack.Ref `json:",omitempty"`
+	Keep     stack.Keep `json:",omitzero"`
 	Policy   Policy
 }
 
@@ -80,7 +80,7 @@ func compareGolden(t *testing.T, file, got string) {
 
 func TestColourIsAnOption(t *testing.T) {
 	t.Parallel()
-	p := Stack(testStack("/a"), nil, elb.Observed{Key: testKey()}, Policy{})
+	p := Stack(testStack("/a"), stack.Keep{}, elb.Observed{Key: testKey()}, Policy{})
 	if plain := p.Text(plan.TextOptions{}); strings.Contains(plain, "\x1b") {
 		t.Error("escape sequences without being asked")
 	}

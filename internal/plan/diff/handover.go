@@ -34,7 +34,7 @@ func (d *differ) relieve() {
 		for arn := range used {
 			d.outgoing[arn] = true
 		}
-		d.keep([]stack.Ref{stack.Literal(stack.KindLoadBalancer, old.ARN)})
+		d.keepResources([]stack.Ref{stack.Literal(stack.KindLoadBalancer, old.ARN)})
 	}
 }
 

@@ -36,7 +36,7 @@ func TestALoadBalancerThatIsReplacedStaysWithAllThatHangsOnItWhileItIsShown(t *t
 	old := f.obs.LoadBalancers[0].ARN
 	for round, shows := range []string{"old.test", "old.test", "new.test"} {
 		f.obs.Hostnames = []string{shows}
-		p := Stack(want, nil, f.obs, Policy{})
+		p := Stack(want, stack.Keep{}, f.obs, Policy{})
 		awaits := func(id plan.StepID) bool {
 			s, _ := p.Step(id)
 			op, ok := s.Op.(elb.AwaitTargets)
@@ -58,11 +58,11 @@ func TestALoadBalancerThatIsReplacedStaysWithAllThatHangsOnItWhileItIsShown(t *t
 	if f.count() != [3]int{1, 1, 1} || f.obs.LoadBalancers[0].ARN == old {
 		t.Errorf("load balancers, target groups, bindings %v in the end", f.count())
 	}
-	if p := Stack(want, nil, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(want, stack.Keep{}, f.obs, Policy{}); !p.Empty() {
 		t.Error(p.Text(plan.TextOptions{}))
 	}
 	back := testStack("/a")
-	f.run(t, Stack(back, nil, f.obs, Policy{})) // the first name is free again
+	f.run(t, Stack(back, stack.Keep{}, f.obs, Policy{})) // the first name is free again
 	f.obs.Hostnames = nil
 	f.converge(t, back, Policy{})
 	if f.count() != [3]int{1, 1, 1} || f.obs.TargetGroups[0].Name != "tg/a" {
@@ -89,7 +89,7 @@ func TestALoadBalancerThatIsReplacedGoesAtOnceWhereNothingIsGainedByKeepingIt(t 
 	} {
 		f, want := replacing(t)
 		want = change(f, want)
-		p := Stack(want, nil, f.obs, Policy{})
+		p := Stack(want, stack.Keep{}, f.obs, Policy{})
 		if got := order(p, "DeleteLoadBalancer"); len(got) != 1 || len(p.HandOver) > 0 {
 			t.Errorf("%s:\n%s", name, p.Text(plan.TextOptions{}))
 		}
@@ -100,7 +100,7 @@ func TestAnEditThatIsTakenBackLeavesTheLoadBalancerThatIsShown(t *testing.T) {
 	t.Parallel()
 	f, want := replacing(t)
 	old := f.obs.LoadBalancers[0].ARN
-	f.run(t, Stack(want, nil, f.obs, Policy{}))
+	f.run(t, Stack(want, stack.Keep{}, f.obs, Policy{}))
 	f.converge(t, testStack("/a"), Policy{})
 	if f.count() != [3]int{1, 1, 1} || f.obs.LoadBalancers[0].ARN != old {
 		t.Errorf("load balancers, target groups, bindings %v, %s", f.count(), f.obs.LoadBalancers[0].ARN)
@@ -131,7 +131,7 @@ func TestATargetGroupThatAnotherHasReplacedNeedsNoConsentToGo(t *testing.T) {
 			b.Name, b.TargetGroup.Literal = left.Name, left.ARN
 			f.obs.Bindings = append(f.obs.Bindings, b)
 		}
-		p := Stack(testStack("/a"), nil, f.obs, Policy{})
+		p := Stack(testStack("/a"), stack.Keep{}, f.obs, Policy{})
 		i := slices.IndexFunc(p.Steps, func(s plan.Step) bool { return strings.HasPrefix(string(s.ID), "DeleteTargetGroup") })
 		if i < 0 || (p.Steps[i].Guard == nil) != c.goes {
 			t.Errorf("%s:\n%s", name, p.Text(plan.TextOptions{}))

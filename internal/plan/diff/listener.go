@@ -61,7 +61,6 @@ func (d *differ) listeners() {
 
 func (d *differ) createListener(w stack.Listener, rules []stack.Rule) plan.StepID {
 	r := listenerRef(w.ID)
-	w.Standing, w.KeepRules, w.KeepRulesExcept = false, nil, nil
 	op := elb.CreateListener{Listener: w}
 	op.Listener.Attributes, op.Listener.SNI = nil, nil
 	w.DefaultActions = settled(w.DefaultActions, nil)
@@ -86,7 +85,7 @@ func (d *differ) createListener(w stack.Listener, rules []stack.Rule) plan.StepI
 		d.step(plan.Create, r, plan.Vital, elb.AddListenerCertificates{Listener: r, Certificate: c}, "attach certificate "+c)
 	}
 	d.listenerAttributes(plan.Create, r, w, nil)
-	d.rules(r, nil, rules, keepFor{}, false, func([]freshRule) rerouted { return rerouted{} })
+	d.rules(r, nil, rules, false, func([]freshRule) rerouted { return rerouted{} })
 	return id
 }
 
@@ -103,11 +102,9 @@ func (d *differ) updateListener(have *elb.Listener, w stack.Listener, rules []st
 	if d.kept[have.ARN] {
 		return
 	}
-	keepRules := keepFor{prefixes: w.KeepRules, except: w.KeepRulesExcept}
-	w.KeepRules, w.KeepRulesExcept = nil, nil
-	if w.Standing {
-		w.DefaultActions, w.Standing = have.DefaultActions, false
-		d.keepStanding(w.DefaultActions)
+	if d.keptActions[r] {
+		w.DefaultActions = have.DefaultActions
+		d.keepForwards(w.DefaultActions)
 	}
 	w.DefaultActions = settled(w.DefaultActions, have.DefaultActions)
 	why := d.listenerChanges(have.Listener, w)
@@ -156,7 +153,7 @@ func (d *differ) updateListener(have *elb.Listener, w stack.Listener, rules []st
 	}
 	d.listenerAttributes(plan.Update, r, w, have.Attributes)
 	d.tags(r, have.Tags, w.Tags)
-	d.rules(r, have, rules, keepRules, reroutes, func(fresh []freshRule) rerouted {
+	d.rules(r, have, rules, reroutes, func(fresh []freshRule) rerouted {
 		if late {
 			modified = modify()
 			s := d.steps[len(d.steps)-1]

@@ -42,7 +42,7 @@ func TestWhatIsDoneWithClientCertificatesChangesOnlyAsDesired(t *testing.T) {
 			t.Parallel()
 			f := newFake(testKey())
 			f.converge(t, world(tc.from), Policy{})
-			p := Stack(world(tc.to), nil, f.obs, Policy{})
+			p := Stack(world(tc.to), stack.Keep{}, f.obs, Policy{})
 			var why []string
 			for _, s := range p.Steps {
 				why = append(why, s.Op.Name())
@@ -71,10 +71,10 @@ func TestAnALPNPolicyIsSwitchedOffOnlyByNone(t *testing.T) {
 	f := newFake(testKey())
 	f.converge(t, world(""), Policy{})
 	f.converge(t, world("HTTP2Preferred"), Policy{})
-	if p := Stack(world(""), nil, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(world(""), stack.Keep{}, f.obs, Policy{}); !p.Empty() {
 		t.Errorf("an unmanaged policy is changed:\n%s", p.Text(plan.TextOptions{}))
 	}
-	p := Stack(world("None"), nil, f.obs, Policy{})
+	p := Stack(world("None"), stack.Keep{}, f.obs, Policy{})
 	if len(p.Steps) != 1 {
 		t.Fatalf("plan:\n%s", p.Text(plan.TextOptions{}))
 	}

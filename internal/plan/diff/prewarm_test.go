@@ -61,7 +61,7 @@ func TestTargetsThatTakeOverAreHealthyBeforeTheyServe(t *testing.T) {
 					return s
 				}
 				f.converge(t, world(tc.from), tc.pol)
-				p := Stack(world(tc.to), nil, f.obs, tc.pol)
+				p := Stack(world(tc.to), stack.Keep{}, f.obs, tc.pol)
 				d := &differ{identities: map[string]string{}}
 				for _, tg := range f.obs.TargetGroups {
 					d.identities[tg.ARN] = tg.ID
@@ -99,7 +99,7 @@ func TestAReplacedTargetGroupServesUntilItsSuccessorIsHealthy(t *testing.T) {
 	want := testStack("/a", "/b")
 	want.TargetGroups[0].TargetType, want.TargetGroups[0].Name = stack.TargetInstance, "tg/a2"
 	want.Bindings[0].TargetType, want.Bindings[0].Name = stack.TargetInstance, "tg/a2"
-	p := Stack(want, nil, f.obs, Policy{})
+	p := Stack(want, stack.Keep{}, f.obs, Policy{})
 	at := func(id plan.StepID) int {
 		return slices.IndexFunc(p.Steps, func(s plan.Step) bool { return s.ID == id })
 	}
@@ -150,7 +150,7 @@ func TestANewPathIsAnsweredAsBeforeUntilItsTargetsAreHealthy(t *testing.T) {
 			if tc.target != "" {
 				want.Rules[fresh].Actions = []stack.Action{forwardTo(tc.target)}
 			}
-			p := Stack(want, nil, f.obs, Policy{})
+			p := Stack(want, stack.Keep{}, f.obs, Policy{})
 			d := &differ{identities: map[string]string{}}
 			for _, tg := range f.obs.TargetGroups {
 				d.identities[tg.ARN] = tg.ID

@@ -25,7 +25,7 @@ func TestAQUICListenerOfAnotherControllerIsLeftAsItIs(t *testing.T) {
 		f := newFake(testKey())
 		f.converge(t, datagrams(tc.exists, false), Policy{})
 		want := datagrams(tc.wanted, true)
-		if p := Stack(want, nil, f.obs, Policy{}); !p.Empty() {
+		if p := Stack(want, stack.Keep{}, f.obs, Policy{}); !p.Empty() {
 			t.Errorf("%s is turned into %s:\n%s", tc.exists, tc.wanted, p.Text(plan.TextOptions{}))
 		}
 		if want.Listeners[0].Protocol != tc.wanted || want.TargetGroups[0].Protocol != tc.wanted || want.Bindings[0].Protocol != tc.wanted {

@@ -21,8 +21,8 @@ type ruleMatch struct {
 // in order stays in place, the others move in one call. A rule whose content changes where it stands is modified there.
 //
 // Between is called once all rules are there and before any is deleted: the place for a change of the default actions, which
-// reroutes says there will be. keep is that of the listener, for what nobody wants.
-func (d *differ) rules(listener stack.Ref, l *elb.Listener, want []stack.Rule, keep keepFor, reroutes bool, between func(fresh []freshRule) rerouted) {
+// reroutes says there will be.
+func (d *differ) rules(listener stack.Ref, l *elb.Listener, want []stack.Rule, reroutes bool, between func(fresh []freshRule) rerouted) {
 	var have []*elb.Rule
 	taken := map[int32]bool{} // by rules of somebody else, or kept ones
 	if l != nil {
@@ -42,14 +42,14 @@ func (d *differ) rules(listener stack.Ref, l *elb.Listener, want []stack.Rule, k
 	want = slices.Clone(want)
 	sort.SliceStable(want, func(i, j int) bool { return want[i].Order < want[j].Order })
 
-	settleStanding(want, have, d.resolve, d.keepStanding)
+	keepActions(d.keptActions, want, have, d.resolve, d.keepForwards)
 	d.settleRules(want, have)
 	matches, left := d.matchRules(want, have)
 	surplus := left[:0]
 	for _, r := range left {
-		if d.keeps(keep, r) {
+		if d.keepsRule(d.keep.Rules[listener.ID], r) {
 			taken[r.Priority] = true
-			d.keepStanding(r.Actions)
+			d.keepForwards(r.Actions)
 			continue
 		}
 		if managed := l == nil || l.Tags == nil || !d.rulesTagged(want) || d.ours(r.Tags); managed {

@@ -7,42 +7,44 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// standSettings returns a desired stack of which only rules, target groups and bindings differ from what AWS holds, and what must not be
-// touched besides. ok is false if it is not clear which load balancer of AWS's is meant.
-func standSettings(want *stack.Stack, obs *elb.Observed) (out *stack.Stack, keep []stack.Ref, ok bool) {
-	lb, ok := standingBalancer(want, obs)
+// keepSettings returns a desired stack of which only rules, target groups and bindings differ from what AWS holds, and what is kept beside
+// it. ok is false if it is not clear which load balancer of AWS's is meant.
+func keepSettings(want *stack.Stack, keep stack.Keep, obs *elb.Observed) (_ *stack.Stack, _ stack.Keep, ok bool) {
+	lb, ok := keptBalancer(want, obs)
 	if !ok {
-		return nil, nil, false
+		return nil, keep, false
 	}
 	s := *want
-	standing := lb.LoadBalancer
-	standing.Attributes, standing.Tags, standing.AddOns = nil, nil, stack.AddOns{}
-	s.LoadBalancers = []stack.LoadBalancer{standing}
+	existing := lb.LoadBalancer
+	existing.Attributes, existing.Tags, existing.AddOns = nil, nil, stack.AddOns{}
+	s.LoadBalancers = []stack.LoadBalancer{existing}
+	also := []stack.Ref{{Kind: stack.KindCertificate}}
 	for i := range obs.LoadBalancers {
 		if have := &obs.LoadBalancers[i]; have.ARN != lb.ARN {
-			keep = append(keep, stack.Literal(stack.KindLoadBalancer, have.ARN))
+			also = append(also, stack.Literal(stack.KindLoadBalancer, have.ARN))
 		}
 	}
 	for _, g := range obs.SecurityGroups {
-		keep = append(keep, stack.Literal(stack.KindSecurityGroup, g.GroupID))
+		also = append(also, stack.Literal(stack.KindSecurityGroup, g.GroupID))
 	}
 	s.SecurityGroups = slices.DeleteFunc(slices.Clone(want.SecurityGroups), func(w stack.SecurityGroup) bool {
 		return !w.Shared && !slices.ContainsFunc(obs.SecurityGroups, func(g elb.SecurityGroup) bool { return g.ID == w.ID })
 	})
-	keep = append(keep, standListeners(&s, obs, lb)...)
-	keep = append(keep, standUnseen(&s, obs)...)
-	standTargetGroups(&s, obs)
-	standBindings(&s, obs)
+	listeners, defaults := keepListeners(&s, keep, obs, lb)
+	keep.Resources = slices.Concat(keep.Resources, also, listeners, unseen(keep.SeenNamespace, &s, obs))
+	keep.Actions = slices.Concat(keep.Actions, defaults)
+	keepTargetGroups(&s, obs)
+	keepBindings(&s, obs)
 	// An import of new content changes no listener; a new certificate waits for one that takes it.
 	s.Certificates = slices.DeleteFunc(slices.Clone(want.Certificates), func(w stack.Certificate) bool {
 		return w.Import == nil || !slices.ContainsFunc(obs.Certificates, func(c elb.Certificate) bool { return c.ID == w.ID && len(mismatches(&c, w)) == 0 })
 	})
-	return &s, append(keep, stack.Ref{Kind: stack.KindCertificate}), true
+	return &s, keep, true
 }
 
-// standingBalancer is the load balancer that AWS holds for a stack; ok is false if there is none, or if several differ in what cannot be
+// keptBalancer is the load balancer that AWS holds for a stack; ok is false if there is none, or if several differ in what cannot be
 // changed, of which one is about to replace the other.
-func standingBalancer(want *stack.Stack, obs *elb.Observed) (lb *elb.LoadBalancer, ok bool) {
+func keptBalancer(want *stack.Stack, obs *elb.Observed) (lb *elb.LoadBalancer, ok bool) {
 	if len(want.LoadBalancers) == 0 {
 		return nil, false
 	}
@@ -64,10 +66,10 @@ func standingBalancer(want *stack.Stack, obs *elb.Observed) (lb *elb.LoadBalance
 	return obs.LoadBalancer(w), true
 }
 
-// standListeners gives each wanted listener that AWS holds the settings that it has there, and leaves out the others with their rules. It
+// keepListeners gives each wanted listener that AWS holds the settings that it has there, and leaves out the others with their rules. It
 // returns the listeners that must not be touched, rules included: those that are not wanted, and those that redirect in AWS or are
-// wanted to, or have another protocol, because rules mean another thing there.
-func standListeners(s *stack.Stack, obs *elb.Observed, lb *elb.LoadBalancer) (keep []stack.Ref) {
+// wanted to, or have another protocol, because rules mean another thing there. defaults are those whose default actions stay.
+func keepListeners(s *stack.Stack, keep stack.Keep, obs *elb.Observed, lb *elb.LoadBalancer) (untouched, defaults []stack.Ref) {
 	wanted, rules := s.Listeners, s.Rules
 	s.Listeners, s.Rules = nil, nil
 	for i := range obs.Listeners {
@@ -76,22 +78,22 @@ func standListeners(s *stack.Stack, obs *elb.Observed, lb *elb.LoadBalancer) (ke
 			continue
 		}
 		n := slices.IndexFunc(wanted, func(w stack.Listener) bool { return w.Port == have.Port && w.LoadBalancer == loadBalancerRef(lb.ID) })
-		if n < 0 && len(wanted) == 0 && s.SeenNamespace != "" {
-			s.Listeners = append(s.Listeners, standAlone(have, lb.ID))
+		if n < 0 && len(wanted) == 0 && keep.SeenNamespace != "" {
+			l := memberless(have, lb.ID)
+			s.Listeners, defaults = append(s.Listeners, l), append(defaults, listenerRef(l.ID))
 			continue
 		}
 		if n < 0 {
-			keep = append(keep, stack.Literal(stack.KindListener, have.ARN))
+			untouched = append(untouched, stack.Literal(stack.KindListener, have.ARN))
 			continue
 		}
 		w, l := wanted[n], have.Listener
-		l.ID, l.LoadBalancer, l.KeepRules, l.KeepRulesExcept = w.ID, w.LoadBalancer, w.KeepRules, w.KeepRulesExcept
-		l.Standing, l.Attributes, l.Mutual, l.Tags = true, nil, nil, nil
-		s.Listeners = append(s.Listeners, l)
+		l.ID, l.LoadBalancer, l.Attributes, l.Mutual, l.Tags = w.ID, w.LoadBalancer, nil, nil, nil
 		at := listenerRef(l.ID)
+		s.Listeners, defaults = append(s.Listeners, l), append(defaults, at)
 		if w.Protocol != have.Protocol || redirects(w.DefaultActions) != redirects(have.DefaultActions) {
-			keep = append(keep, stack.Literal(stack.KindListener, have.ARN))
-			s.Rules = append(s.Rules, standingRules(obs, have.ARN, at)...)
+			untouched = append(untouched, stack.Literal(stack.KindListener, have.ARN))
+			s.Rules = append(s.Rules, existingRules(obs, have.ARN, at)...)
 			continue
 		}
 		for _, r := range rules {
@@ -100,11 +102,11 @@ func standListeners(s *stack.Stack, obs *elb.Observed, lb *elb.LoadBalancer) (ke
 			}
 		}
 	}
-	return keep
+	return untouched, defaults
 }
 
-// standingRules are the rules that AWS holds of a listener, as those of a stack.
-func standingRules(obs *elb.Observed, arn string, at stack.Ref) []stack.Rule {
+// existingRules are the rules that AWS holds of a listener, as those of a stack.
+func existingRules(obs *elb.Observed, arn string, at stack.Ref) []stack.Rule {
 	var out []stack.Rule
 	for _, r := range obs.Rules {
 		if r.Listener.Literal == arn {
@@ -120,8 +122,8 @@ func redirects(as []stack.Action) bool {
 	return slices.ContainsFunc(as, func(a stack.Action) bool { return a.Redirect != nil })
 }
 
-// standTargetGroups leaves out the target groups that AWS lacks and no rule is left for.
-func standTargetGroups(s *stack.Stack, obs *elb.Observed) {
+// keepTargetGroups leaves out the target groups that AWS lacks and no rule is left for.
+func keepTargetGroups(s *stack.Stack, obs *elb.Observed) {
 	used := map[stack.Ref]bool{}
 	for _, r := range s.Rules {
 		for _, ref := range elb.TargetGroupsOf(r.Actions) {
@@ -136,8 +138,8 @@ func standTargetGroups(s *stack.Stack, obs *elb.Observed) {
 	})
 }
 
-// standBindings gives bindings the sources that those in AWS's place admit: they are a setting of the load balancer.
-func standBindings(s *stack.Stack, obs *elb.Observed) {
+// keepBindings gives bindings the sources that those in AWS's place admit: they are a setting of the load balancer.
+func keepBindings(s *stack.Stack, obs *elb.Observed) {
 	s.Bindings = slices.DeleteFunc(slices.Clone(s.Bindings), func(w stack.Binding) bool {
 		return !slices.ContainsFunc(s.TargetGroups, func(tg stack.TargetGroup) bool { return w.TargetGroup == targetGroupRef(tg.ID) })
 	})

@@ -41,8 +41,10 @@ func otherSettings(s *stack.Stack) {
 	for i := range s.Bindings {
 		s.Bindings[i].Networking = nil
 	}
-	s.SettingsStand = true
 }
+
+// keepsSettings keeps what members of a group share.
+var keepsSettings = stack.Keep{Settings: true}
 
 func TestWhereSettingsStandOnlyRulesTargetGroupsAndBindingsChange(t *testing.T) {
 	t.Parallel()
@@ -51,7 +53,7 @@ func TestWhereSettingsStandOnlyRulesTargetGroupsAndBindingsChange(t *testing.T) 
 	before := f.obs.Clone()
 	want := testStack("/b", "/c")
 	otherSettings(want)
-	p := Stack(want, nil, f.obs, Policy{})
+	p := Stack(want, keepsSettings, f.obs, Policy{})
 	var got []string
 	for _, s := range p.Steps {
 		got = append(got, string(s.ID))
@@ -67,7 +69,7 @@ func TestWhereSettingsStandOnlyRulesTargetGroupsAndBindingsChange(t *testing.T) 
 	for _, b := range f.obs.Bindings {
 		same(t, "what "+b.Name+" admits", b.Networking, before.Bindings[0].Networking)
 	}
-	if p := Stack(want, nil, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(want, keepsSettings, f.obs, Policy{}); !p.Empty() {
 		t.Errorf("a second plan is not empty:\n%s", p.Text(plan.TextOptions{}))
 	}
 }
@@ -93,8 +95,7 @@ func TestWhereSettingsStandNoListenerComesGoesOrBeginsToRedirect(t *testing.T) {
 		c.have(have)
 		c.want(want)
 		f.converge(t, have, Policy{})
-		want.SettingsStand = true
-		if p := Stack(want, nil, f.obs, Policy{}); !p.Empty() {
+		if p := Stack(want, keepsSettings, f.obs, Policy{}); !p.Empty() {
 			t.Errorf("%s: the plan is\n%s", name, p.Text(plan.TextOptions{}))
 		}
 	}
@@ -104,15 +105,14 @@ func TestWhereSettingsStandAndNoLoadBalancerExistsNothingIsPlanned(t *testing.T)
 	t.Parallel()
 	f := newFake(testKey())
 	want := testStack("/a")
-	want.SettingsStand = true
-	if p := Stack(want, nil, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(want, keepsSettings, f.obs, Policy{}); !p.Empty() {
 		t.Errorf("the plan is\n%s", p.Text(plan.TextOptions{}))
 	}
 	f.converge(t, testStack("/a"), Policy{})
 	another := f.obs.LoadBalancers[0]
 	another.ARN, another.Scheme = "arn:other", stack.Internal
 	f.obs.LoadBalancers = append(f.obs.LoadBalancers, another)
-	if p := Stack(want, nil, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(want, keepsSettings, f.obs, Policy{}); !p.Empty() {
 		t.Errorf("while one load balancer is about to replace another, the plan is\n%s", p.Text(plan.TextOptions{}))
 	}
 }
@@ -123,8 +123,7 @@ func TestWhereSettingsStandTheFrontendStays(t *testing.T) {
 	f := newFake(testKey())
 	f.converge(t, withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80}), Policy{})
 	for name, want := range map[string]*stack.Stack{"without it": testStack("/a"), "with it": withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80})} {
-		want.SettingsStand = true
-		if p := Stack(want, nil, f.obs, Policy{}); !p.Empty() {
+		if p := Stack(want, keepsSettings, f.obs, Policy{}); !p.Empty() {
 			t.Errorf("%s: the plan is\n%s", name, p.Text(plan.TextOptions{}))
 		}
 	}
@@ -137,8 +136,7 @@ func TestWhereSettingsStandNoOtherOperationIsPlanned(t *testing.T) {
 		f := newFake(testKey())
 		f.converge(t, drawStack(t, "have"), Policy{})
 		want := drawStack(t, "want")
-		want.SettingsStand = true
-		p := Stack(want, nil, f.obs, Policy{})
+		p := Stack(want, keepsSettings, f.obs, Policy{})
 		for _, s := range p.Steps {
 			switch op := s.Op.(type) {
 			case elb.CreateRule, elb.ModifyRule, elb.DeleteRule, elb.SetRulePriorities, elb.CreateTargetGroup, elb.ModifyTargetGroup, elb.ModifyTargetGroupAttributes, elb.DeleteTargetGroup,
@@ -152,7 +150,7 @@ func TestWhereSettingsStandNoOtherOperationIsPlanned(t *testing.T) {
 			}
 		}
 		f.run(t, p)
-		if p := Stack(want, nil, f.obs, Policy{}); !p.Empty() {
+		if p := Stack(want, keepsSettings, f.obs, Policy{}); !p.Empty() {
 			t.Fatalf("a second plan is not empty:\n%s", p.Text(plan.TextOptions{}))
 		}
 	})

@@ -10,18 +10,18 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// standUnseen returns the rules and target groups of a load balancer that must not be touched because objects which cannot be seen may
+// unseen are the rules and target groups of a load balancer that must not be touched because objects which cannot be seen may
 // have made them: what is not known to be of the namespace that is seen. A rule that forwards to no target group of ours tells by itself
 // nothing of whose it is; it is taken for that of the wanted rule that does the same. If no member is left, the listeners stay, for the
 // rules of others.
-func standUnseen(s *stack.Stack, obs *elb.Observed) (keep []stack.Ref) {
-	if s.SeenNamespace == "" {
+func unseen(namespace string, s *stack.Stack, obs *elb.Observed) (keep []stack.Ref) {
+	if namespace == "" {
 		return nil
 	}
 	identities := map[string]string{}
 	for _, tg := range obs.TargetGroups {
 		identities[tg.ARN] = tg.ID
-		if !madeIn(s.SeenNamespace, tg.ID) {
+		if !madeIn(namespace, tg.ID) {
 			keep = append(keep, stack.Literal(stack.KindTargetGroup, tg.ARN))
 		}
 	}
@@ -31,7 +31,7 @@ func standUnseen(s *stack.Stack, obs *elb.Observed) (keep []stack.Ref) {
 		for _, ref := range elb.TargetGroupsOf(r.Actions) {
 			id := identities[ref.Literal]
 			ours = ours || id != ""
-			seen = seen && (id == "" || madeIn(s.SeenNamespace, id))
+			seen = seen && (id == "" || madeIn(namespace, id))
 		}
 		if !seen || !ours && !slices.ContainsFunc(s.Rules, func(w stack.Rule) bool {
 			return canonical.Conditions(w.Conditions) == canonical.Conditions(r.Conditions) && canonical.Transforms(w.Transforms) == canonical.Transforms(r.Transforms) && canonical.SameActions(w.Actions, r.Actions, canonical.Literal)
@@ -42,10 +42,10 @@ func standUnseen(s *stack.Stack, obs *elb.Observed) (keep []stack.Ref) {
 	return keep
 }
 
-// standAlone is a listener that AWS holds as one of a stack without members.
-func standAlone(have *elb.Listener, balancer string) stack.Listener {
+// memberless is a listener that AWS holds as one of a stack without members.
+func memberless(have *elb.Listener, balancer string) stack.Listener {
 	l := have.Listener
-	l.ID, l.LoadBalancer, l.Standing = naming.ListenerID(have.Port), loadBalancerRef(balancer), true
+	l.ID, l.LoadBalancer = naming.ListenerID(have.Port), loadBalancerRef(balancer)
 	l.Attributes, l.Mutual, l.Tags = nil, nil, nil
 	return l
 }

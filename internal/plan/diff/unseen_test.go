@@ -48,8 +48,8 @@ func TestWhereObjectsMayBeUnseenOnlyWhatIsKnownToBeOfTheSeenNamespaceGoes(t *tes
 	} {
 		f := newFake(testKey())
 		f.converge(t, all, Policy{})
-		c.want.SettingsStand, c.want.SeenNamespace = true, "shop"
-		p := Stack(c.want, nil, f.obs, Policy{})
+		keep := stack.Keep{Settings: true, SeenNamespace: "shop"}
+		p := Stack(c.want, keep, f.obs, Policy{})
 		ops := map[string]bool{}
 		for _, s := range p.Steps {
 			ops[s.Op.Name()] = true
@@ -69,7 +69,7 @@ func TestWhereObjectsMayBeUnseenOnlyWhatIsKnownToBeOfTheSeenNamespaceGoes(t *tes
 		}) {
 			t.Errorf("%s: somebody's redirect is gone", name)
 		}
-		if p := Stack(c.want, nil, f.obs, Policy{}); !p.Empty() {
+		if p := Stack(c.want, keep, f.obs, Policy{}); !p.Empty() {
 			t.Errorf("%s: a second plan is not empty:\n%s", name, p.Text(plan.TextOptions{}))
 		}
 	}

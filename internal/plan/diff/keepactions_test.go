@@ -10,16 +10,18 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// leaveStanding wants the rule of a path to stay as it stands: what it is made of is not known.
-func leaveStanding(s *stack.Stack, path string) *stack.Stack {
+// withoutActions is a stack of which the actions of the rule of a path are not known, and are kept.
+func withoutActions(s *stack.Stack, path string) (*stack.Stack, stack.Keep) {
+	var keep stack.Keep
 	for i := range s.Rules {
 		if s.Rules[i].Actions[0].Forward.TargetGroups[0].TargetGroup.ID == path {
-			s.Rules[i].Actions, s.Rules[i].Standing = stack.Unavailable(), true
+			s.Rules[i].Actions = stack.Unavailable()
+			keep.Actions = append(keep.Actions, stack.Ref{Kind: stack.KindRule, ID: s.Rules[i].ID})
 		}
 	}
 	s.TargetGroups = slices.DeleteFunc(s.TargetGroups, func(g stack.TargetGroup) bool { return g.ID == path })
 	s.Bindings = slices.DeleteFunc(s.Bindings, func(b stack.Binding) bool { return b.ID == path })
-	return s
+	return s, keep
 }
 
 func TestARuleThatIsToStayAsItStandsKeepsItsTargetGroupAndBinding(t *testing.T) {
@@ -28,16 +30,17 @@ func TestARuleThatIsToStayAsItStandsKeepsItsTargetGroupAndBinding(t *testing.T) 
 		want   *stack.Stack
 		writes map[string]int
 	}{
-		"nothing else changes": {leaveStanding(testStack("/a", "/b"), "/b"), map[string]int{}},
-		"others come":          {leaveStanding(testStack("/a", "/c", "/b"), "/b"), map[string]int{"CreateTargetGroup": 1, "CreateRule": 1, "CreateBinding": 1}},
-		"others go":            {leaveStanding(testStack("/b"), "/b"), map[string]int{"DeleteRule": 1, "DeleteTargetGroup": 1, "DeleteBinding": 1}},
+		"nothing else changes": {testStack("/a", "/b"), map[string]int{}},
+		"others come":          {testStack("/a", "/c", "/b"), map[string]int{"CreateTargetGroup": 1, "CreateRule": 1, "CreateBinding": 1}},
+		"others go":            {testStack("/b"), map[string]int{"DeleteRule": 1, "DeleteTargetGroup": 1, "DeleteBinding": 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFake(testKey())
 			f.converge(t, testStack("/a", "/b"), Policy{})
 			arn := targetOf(t, f, "/b")
-			if diff := cmp.Diff(c.writes, f.converge(t, c.want, Policy{})); diff != "" {
+			want, keep := withoutActions(c.want, "/b")
+			if diff := cmp.Diff(c.writes, f.convergeKeeping(t, want, keep, Policy{})); diff != "" {
 				t.Errorf("writes (-want +got):\n%s", diff)
 			}
 			if targetOf(t, f, "/b") != arn {
@@ -69,8 +72,9 @@ func TestARuleThatNeverStoodAnswers503(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.converge(t, testStack("/a"), Policy{})
-	f.converge(t, leaveStanding(testStack("/a", "/b"), "/b"), Policy{})
-	if diff := cmp.Diff(stack.Unavailable(), f.obs.Rules[1].Actions); diff != "" || f.obs.Rules[1].Standing {
+	want, keep := withoutActions(testStack("/a", "/b"), "/b")
+	f.convergeKeeping(t, want, keep, Policy{})
+	if diff := cmp.Diff(stack.Unavailable(), f.obs.Rules[1].Actions); diff != "" {
 		t.Errorf("the rule: %+v", f.obs.Rules[1])
 	}
 }
@@ -86,7 +90,8 @@ func TestARuleThatIsToStayIsNotSomebodyElses(t *testing.T) {
 	for _, path := range []string{"/a", "/b"} {
 		f := newFake(testKey())
 		f.converge(t, twins(), Policy{})
-		if diff := cmp.Diff(map[string]int{}, f.converge(t, leaveStanding(twins(), path), Policy{})); diff != "" {
+		want, keep := withoutActions(twins(), path)
+		if diff := cmp.Diff(map[string]int{}, f.convergeKeeping(t, want, keep, Policy{})); diff != "" {
 			t.Errorf("%s is to stay (-want +got):\n%s", path, diff)
 		}
 	}
@@ -100,13 +105,14 @@ func TestDefaultActionsThatAreToStayKeepTheirTargetGroup(t *testing.T) {
 	f := newFake(testKey())
 	f.converge(t, byDefault, Policy{})
 	unknown := testStack("/a")
-	unknown.Listeners[0].DefaultActions, unknown.Listeners[0].Standing = stack.Unavailable(), true
-	if diff := cmp.Diff(map[string]int{}, f.converge(t, unknown, Policy{})); diff != "" {
+	unknown.Listeners[0].DefaultActions = stack.Unavailable()
+	keep := stack.Keep{Actions: []stack.Ref{listenerRef("80")}}
+	if diff := cmp.Diff(map[string]int{}, f.convergeKeeping(t, unknown, keep, Policy{})); diff != "" {
 		t.Errorf("writes (-want +got):\n%s", diff)
 	}
 	fresh := newFake(testKey())
-	fresh.converge(t, unknown, Policy{})
-	if l := fresh.obs.Listeners[0]; l.Standing || cmp.Diff(stack.Unavailable(), l.DefaultActions) != "" {
+	fresh.convergeKeeping(t, unknown, keep, Policy{})
+	if l := fresh.obs.Listeners[0]; cmp.Diff(stack.Unavailable(), l.DefaultActions) != "" {
 		t.Errorf("a listener that never stood: %+v", l)
 	}
 }
@@ -118,16 +124,16 @@ func TestRulesThatNobodyWantsStayWhileTheyMayBeOfSomebodyWhoCannotBeUnderstood(t
 	f.converge(t, testStack("/a", "/b", "/d"), Policy{})
 	arn := targetOf(t, f, "/b")
 	want := testStack("/a", "/c")
-	want.Listeners[0].KeepRules = []string{"/b"}
+	keep := stack.Keep{Rules: map[string]stack.KeptRules{"80": {Prefixes: []string{"/b"}}}}
 	writes := map[string]int{"CreateTargetGroup": 1, "ModifyRule": 1, "CreateBinding": 1, "DeleteTargetGroup": 1, "DeleteBinding": 1} // /d becomes /c
-	if diff := cmp.Diff(writes, f.converge(t, want, Policy{})); diff != "" {
+	if diff := cmp.Diff(writes, f.convergeKeeping(t, want, keep, Policy{})); diff != "" {
 		t.Errorf("writes (-want +got):\n%s", diff)
 	}
 	if targetOf(t, f, "/b") != arn {
 		t.Error("the rule leads elsewhere")
 	}
-	want.Listeners[0].KeepRulesExcept = []string{"/b"} // it is known to be of another one, whose name begins so
-	if diff := cmp.Diff(map[string]int{"DeleteTargetGroup": 1, "DeleteRule": 1, "DeleteBinding": 1}, f.converge(t, want, Policy{})); diff != "" {
+	keep.Rules["80"] = stack.KeptRules{Prefixes: []string{"/b"}, Except: []string{"/b"}} // it is known to be of another one, whose name begins so
+	if diff := cmp.Diff(map[string]int{"DeleteTargetGroup": 1, "DeleteRule": 1, "DeleteBinding": 1}, f.convergeKeeping(t, want, keep, Policy{})); diff != "" {
 		t.Errorf("afterwards (-want +got):\n%s", diff)
 	}
 }
@@ -144,9 +150,8 @@ func TestRulesThatForwardNowhereStayTheSame(t *testing.T) {
 	}{"somebody cannot be understood": {[]string{"/z"}, map[string]int{}}, "everybody is": {nil, map[string]int{"DeleteRule": 1}}} {
 		f := newFake(testKey())
 		f.converge(t, redirect, Policy{})
-		want := testStack("/a")
-		want.Listeners[0].KeepRules = c.keep
-		if diff := cmp.Diff(c.writes, f.converge(t, want, Policy{})); diff != "" {
+		keep := stack.Keep{Rules: map[string]stack.KeptRules{"80": {Prefixes: c.keep}}}
+		if diff := cmp.Diff(c.writes, f.convergeKeeping(t, testStack("/a"), keep, Policy{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

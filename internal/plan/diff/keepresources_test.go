@@ -35,7 +35,7 @@ func TestWhatASuccessorDeclaresDecidesWhetherItsPredecessorMayGo(t *testing.T) {
 			if tc.declared != "" {
 				want.LoadBalancers[0].Attributes = map[string]string{deletionProtection: tc.declared}
 			}
-			p := Stack(want, nil, f.obs, Policy{})
+			p := Stack(want, stack.Keep{}, f.obs, Policy{})
 			lifts := slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
 				op, ok := s.Op.(elb.ModifyLoadBalancerAttributes)
 				return ok && op.LoadBalancer.Literal == old && op.Attributes[deletionProtection] == "false"
@@ -60,7 +60,7 @@ func TestABindingThatIsOnItsWayOutIsNotDeletedOnceMore(t *testing.T) {
 	f.obs.Bindings[0].Deleting = true
 	for name, want := range map[string]*stack.Stack{"deleted": removed(), "without its path": testStack()} {
 		n := 0
-		p := Stack(want, nil, f.obs, Policy{})
+		p := Stack(want, stack.Keep{}, f.obs, Policy{})
 		for _, s := range p.Steps {
 			if op, ok := s.Op.(elb.DeleteBinding); ok {
 				n++
@@ -81,7 +81,7 @@ func TestAKeptBindingIsNeitherChangedNorDeleted(t *testing.T) {
 	f := newFake(testKey())
 	f.converge(t, testStack("/a"), Policy{})
 	have := f.obs.Bindings[0]
-	keep := []stack.Ref{{Kind: stack.KindBinding, Literal: have.Name}}
+	keep := stack.Keep{Resources: []stack.Ref{{Kind: stack.KindBinding, Literal: have.Name}}}
 	touches := func(p plan.Plan) bool {
 		return slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
 			switch op := s.Op.(type) {
@@ -103,7 +103,7 @@ func TestAKeptBindingIsNeitherChangedNorDeleted(t *testing.T) {
 	}{
 		"changed": {changed, f.obs}, "not wanted": {testStack(), f.obs}, "everything goes": {removed(), f.obs}, "its target group is gone": {testStack("/a"), groupless},
 	} {
-		if p := Stack(c.want, nil, c.obs, Policy{}); !touches(p) {
+		if p := Stack(c.want, stack.Keep{}, c.obs, Policy{}); !touches(p) {
 			t.Errorf("%s: nothing would happen anyway:\n%s", name, p.Text(plan.TextOptions{}))
 		}
 		if p := Stack(c.want, keep, c.obs, Policy{}); touches(p) {

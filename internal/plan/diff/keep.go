@@ -9,10 +9,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// settleStanding gives each wanted rule that is to stay as it stands what an existing rule of the same conditions does, unless
-// that one is what another wanted rule is. kept is called with the actions that stay.
-func settleStanding(want []stack.Rule, have []*elb.Rule, resolve canonical.Resolver, kept func([]stack.Action)) {
-	if !slices.ContainsFunc(want, func(r stack.Rule) bool { return r.Standing }) {
+// keepActions gives each wanted rule whose actions are kept those of an existing rule of the same conditions, unless that one is what
+// another wanted rule is. note is called with the actions that stay.
+func keepActions(kept map[stack.Ref]bool, want []stack.Rule, have []*elb.Rule, resolve canonical.Resolver, note func([]stack.Action)) {
+	keeps := func(r *stack.Rule) bool { return kept[stack.Ref{Kind: stack.KindRule, ID: r.ID}] }
+	if len(kept) == 0 {
 		return
 	}
 	free := map[string][]*elb.Rule{} // by conditions
@@ -31,7 +32,7 @@ func settleStanding(want []stack.Rule, have []*elb.Rule, resolve canonical.Resol
 		return r
 	}
 	for i := range want {
-		if w := &want[i]; !w.Standing {
+		if w := &want[i]; !keeps(w) {
 			take(w, func(r *elb.Rule) bool {
 				return canonical.SameActions(w.Actions, r.Actions, resolve) && canonical.Transforms(w.Transforms) == canonical.Transforms(r.Transforms)
 			})
@@ -39,19 +40,18 @@ func settleStanding(want []stack.Rule, have []*elb.Rule, resolve canonical.Resol
 	}
 	for i := range want {
 		w := &want[i]
-		if !w.Standing {
+		if !keeps(w) {
 			continue
 		}
-		w.Standing = false
 		if r := take(w, func(*elb.Rule) bool { return true }); r != nil {
 			w.Actions, w.Transforms, w.Tags = r.Actions, r.Transforms, r.Tags
-			kept(r.Actions)
+			note(r.Actions)
 		}
 	}
 }
 
-// keepStanding keeps the target groups of actions that stay as they stand, and their bindings.
-func (d *differ) keepStanding(as []stack.Action) {
+// keepForwards keeps the target groups of actions that stay, and their bindings.
+func (d *differ) keepForwards(as []stack.Action) {
 	d.keepTargets(as)
 	for _, b := range d.obs.Bindings {
 		if d.kept[b.TargetGroup.Literal] {
@@ -60,30 +60,36 @@ func (d *differ) keepStanding(as []stack.Action) {
 	}
 }
 
-// keepFor tells which rules that no member wants stay: the KeepRules of a listener, without its exceptions.
-type keepFor struct{ prefixes, except []string }
-
-// keeps reports whether a rule may have been made for a member whose desired rules are not known now, by the identities of the target groups
-// behind it. Where there are none of ours, nothing tells whose it is.
-func (d *differ) keeps(k keepFor, r *elb.Rule) bool {
+// keepsRule reports whether a rule that the stack lacks stays, by the identities of the target groups behind it.
+func (d *differ) keepsRule(k stack.KeptRules, r *elb.Rule) bool {
 	known := false
 	for _, ref := range elb.TargetGroupsOf(r.Actions) {
 		id := d.identities[ref.Literal]
-		if id != "" && !slices.Contains(k.except, id) && slices.ContainsFunc(k.prefixes, func(p string) bool { return strings.HasPrefix(id, p) }) {
+		if id != "" && !slices.Contains(k.Except, id) && slices.ContainsFunc(k.Prefixes, func(p string) bool { return strings.HasPrefix(id, p) }) {
 			return true
 		}
 		known = known || id != ""
 	}
-	return len(k.prefixes) > 0 && !known
+	return len(k.Prefixes) > 0 && !known
 }
 
-// Stand is a desired stack with what AWS holds in the place of what is to stay as it stands, to be shown.
-func Stand(want *stack.Stack, obs elb.Observed) *stack.Stack {
-	if want.SettingsStand {
-		if settled, _, ok := standSettings(want, &obs); ok {
-			want = settled
+// refSet is a set of references.
+func refSet(refs []stack.Ref) map[stack.Ref]bool {
+	out := make(map[stack.Ref]bool, len(refs))
+	for _, r := range refs {
+		out[r] = true
+	}
+	return out
+}
+
+// Effective is a desired stack with what AWS holds in the place of what is kept, to be shown.
+func Effective(want *stack.Stack, keep stack.Keep, obs elb.Observed) *stack.Stack {
+	if keep.Settings {
+		if settled, also, ok := keepSettings(want, keep, &obs); ok {
+			want, keep = settled, also
 		}
 	}
+	kept := refSet(keep.Actions)
 	out := *want
 	out.Listeners, out.Rules = slices.Clone(want.Listeners), nil
 	arns, balancers := map[string]string{}, map[string]string{}
@@ -106,7 +112,7 @@ func Stand(want *stack.Stack, obs elb.Observed) *stack.Stack {
 			if o.Port != l.Port || balancers[o.LoadBalancer.Literal] != l.LoadBalancer.ID {
 				continue
 			}
-			if l.Standing {
+			if kept[listenerRef(l.ID)] {
 				l.DefaultActions = o.DefaultActions
 			}
 			for j := range obs.Rules {
@@ -122,7 +128,7 @@ func Stand(want *stack.Stack, obs elb.Observed) *stack.Stack {
 				rules = append(rules, r)
 			}
 		}
-		settleStanding(rules, have, resolve, func([]stack.Action) {})
+		keepActions(kept, rules, have, resolve, func([]stack.Action) {})
 		out.Rules = append(out.Rules, rules...)
 	}
 	return &out
