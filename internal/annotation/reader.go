@@ -85,6 +85,14 @@ func (r Reader) Int64(k Key) intent.Field[int64] { return read(r, k, decodeInt64
 // List reads a list; it is set, and may be empty, if the annotation exists.
 func (r Reader) List(k Key) intent.Field[[]string] { return read(r, k, decodeList) }
 
+// NonEmptyList reads a list; it is not set if it is empty.
+func (r Reader) NonEmptyList(k Key) intent.Field[[]string] {
+	if f := r.List(k); len(f.Value) > 0 {
+		return f
+	}
+	return intent.Field[[]string]{}
+}
+
 // Map reads a map; it is set, and may be empty, if the annotation exists.
 func (r Reader) Map(k Key) intent.Field[map[string]string] { return read(r, k, decodeMap) }
 

@@ -35,6 +35,18 @@ type Field[T any] struct {
 // Of makes a set field.
 func Of[T any](v T, s Source) Field[T] { return Field[T]{Value: v, Set: true, Source: s} }
 
+// Entries makes a field of each entry of a map, with the map's source; nil if there are none.
+func Entries(m Field[map[string]string]) map[string]Field[string] {
+	if len(m.Value) == 0 {
+		return nil
+	}
+	out := map[string]Field[string]{}
+	for k, v := range m.Value {
+		out[k] = Of(v, m.Source)
+	}
+	return out
+}
+
 // Or returns the value if set, else def.
 func (f Field[T]) Or(def T) T {
 	if f.Set {

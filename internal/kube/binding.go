@@ -7,6 +7,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -69,11 +70,11 @@ func ObservedBinding(o *v1beta1.TargetGroupBinding) elb.Binding {
 	b := elb.Binding{Deleting: o.DeletionTimestamp != nil, Binding: stack.Binding{
 		Name: o.Name, Namespace: o.Namespace, Labels: o.Labels,
 		TargetGroup:  stack.Literal(stack.KindTargetGroup, s.TargetGroupARN),
-		TargetType:   value(s.TargetType),
-		Protocol:     value(s.TargetGroupProtocol),
+		TargetType:   string(ptr.Deref(s.TargetType, "")),
+		Protocol:     string(ptr.Deref(s.TargetGroupProtocol, "")),
 		ServiceName:  s.ServiceRef.Name,
 		ServicePort:  s.ServiceRef.Port.String(),
-		IPAddress:    value(s.IPAddressType),
+		IPAddress:    string(ptr.Deref(s.IPAddressType, "")),
 		VPC:          s.VpcID,
 		MultiCluster: s.MultiClusterTargetGroup,
 	}}
@@ -100,7 +101,7 @@ func networkingRule(r v1beta1.NetworkingIngressRule) stack.NetworkingRule {
 		}
 	}
 	for _, p := range r.Ports {
-		port := stack.NetworkingPort{Protocol: cmp.Or(value(p.Protocol), "TCP")}
+		port := stack.NetworkingPort{Protocol: cmp.Or(string(ptr.Deref(p.Protocol, "")), "TCP")}
 		if p.Port != nil {
 			port.Port = p.Port.String()
 		}
@@ -124,13 +125,6 @@ func Pointer[T ~string](s string) *T {
 	}
 	v := T(s)
 	return &v
-}
-
-func value[T ~string](p *T) string {
-	if p == nil {
-		return ""
-	}
-	return string(*p)
 }
 
 // BindingsOf lists the bindings of a stack among objects that were read once.

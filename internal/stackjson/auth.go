@@ -31,13 +31,15 @@ type oidc struct {
 	ClientSecret          string `json:"clientSecret"`
 }
 
-type jwt struct {
+// JWT validates tokens.
+type JWT struct {
 	JWKSEndpoint string  `json:"jwksEndpoint"`
 	Issuer       string  `json:"issuer"`
-	Claims       []claim `json:"additionalClaims,omitempty"`
+	Claims       []Claim `json:"additionalClaims,omitempty"`
 }
 
-type claim struct {
+// Claim is a claim that a token must have.
+type Claim struct {
 	Format string   `json:"format"`
 	Name   string   `json:"name"`
 	Values []string `json:"values"`
@@ -56,9 +58,9 @@ func (x *action) authenticate(a stack.Action) {
 		x.OIDC = &oidc{ofSession(o.Session), o.Issuer, o.AuthorizationEndpoint, o.TokenEndpoint, o.UserInfoEndpoint, redacted, redacted}
 	}
 	if j := a.JWT; j != nil {
-		x.JWT = &jwt{JWKSEndpoint: j.JWKSEndpoint, Issuer: j.Issuer}
+		x.JWT = &JWT{JWKSEndpoint: j.JWKSEndpoint, Issuer: j.Issuer}
 		for _, c := range j.Claims {
-			x.JWT.Claims = append(x.JWT.Claims, claim{c.Format, c.Name, c.Values})
+			x.JWT.Claims = append(x.JWT.Claims, Claim(c))
 		}
 	}
 }

@@ -49,19 +49,21 @@ type action struct {
 	Type          string         `json:"type"`
 	Cognito       *cognito       `json:"authenticateCognitoConfig,omitempty"`
 	OIDC          *oidc          `json:"authenticateOIDCConfig,omitempty"`
-	JWT           *jwt           `json:"jwtValidationConfig,omitempty"`
-	FixedResponse *fixedResponse `json:"fixedResponseConfig,omitempty"`
-	Redirect      *redirect      `json:"redirectConfig,omitempty"`
+	JWT           *JWT           `json:"jwtValidationConfig,omitempty"`
+	FixedResponse *FixedResponse `json:"fixedResponseConfig,omitempty"`
+	Redirect      *Redirect      `json:"redirectConfig,omitempty"`
 	Forward       *forward       `json:"forwardConfig,omitempty"`
 }
 
-type fixedResponse struct {
+// FixedResponse answers without a target.
+type FixedResponse struct {
 	ContentType string `json:"contentType,omitempty"`
 	MessageBody string `json:"messageBody,omitempty"`
 	StatusCode  string `json:"statusCode"`
 }
 
-type redirect struct {
+// Redirect sends the client to another URL.
+type Redirect struct {
 	Host       string `json:"host,omitempty"`
 	Path       string `json:"path,omitempty"`
 	Port       string `json:"port,omitempty"`
@@ -91,10 +93,11 @@ func ofActions(as []stack.Action) []action {
 		x := action{Type: string(a.Type)}
 		x.authenticate(a)
 		if f := a.FixedResponse; f != nil {
-			x.FixedResponse = &fixedResponse{f.ContentType, f.MessageBody, f.StatusCode}
+			x.FixedResponse = &FixedResponse{f.ContentType, f.MessageBody, f.StatusCode}
 		}
 		if r := a.Redirect; r != nil {
-			x.Redirect = &redirect{r.Host, r.Path, r.Port, r.Protocol, r.Query, r.StatusCode}
+			to := Redirect(*r)
+			x.Redirect = &to
 		}
 		if f := a.Forward; f != nil {
 			x.Forward = ofForward(f)

@@ -6,13 +6,13 @@ type rule struct {
 	ListenerARN any               `json:"listenerARN"`
 	Priority    int32             `json:"priority"`
 	Actions     []action          `json:"actions"`
-	Conditions  []condition       `json:"conditions"`
-	Transforms  []transform       `json:"transforms,omitempty"`
+	Conditions  []Condition       `json:"conditions"`
+	Transforms  []Transform       `json:"transforms,omitempty"`
 	Tags        map[string]string `json:"tags,omitempty"`
 }
 
 func ofRule(r stack.Rule) rule {
-	out := rule{ListenerARN: reference(r.Listener), Priority: r.Order, Actions: ofActions(r.Actions), Conditions: []condition{}, Tags: r.Tags}
+	out := rule{ListenerARN: reference(r.Listener), Priority: r.Order, Actions: ofActions(r.Actions), Conditions: []Condition{}, Tags: r.Tags}
 	for _, c := range r.Conditions {
 		out.Conditions = append(out.Conditions, ofCondition(c))
 	}
@@ -22,84 +22,89 @@ func ofRule(r stack.Rule) rule {
 	return out
 }
 
-type condition struct {
+// Condition is a condition as annotations and plans spell it: a field, and the values in the member that belongs to the field.
+type Condition struct {
 	Field         string       `json:"field"`
-	HostHeader    *texts       `json:"hostHeaderConfig,omitempty"`
-	HTTPHeader    *httpHeader  `json:"httpHeaderConfig,omitempty"`
-	RequestMethod *values      `json:"httpRequestMethodConfig,omitempty"`
-	PathPattern   *texts       `json:"pathPatternConfig,omitempty"`
-	QueryString   *queryString `json:"queryStringConfig,omitempty"`
-	SourceIP      *values      `json:"sourceIPConfig,omitempty"`
+	HostHeader    *Texts       `json:"hostHeaderConfig,omitempty"`
+	HTTPHeader    *HTTPHeader  `json:"httpHeaderConfig,omitempty"`
+	RequestMethod *Texts       `json:"httpRequestMethodConfig,omitempty"`
+	PathPattern   *Texts       `json:"pathPatternConfig,omitempty"`
+	QueryString   *QueryString `json:"queryStringConfig,omitempty"`
+	SourceIP      *Texts       `json:"sourceIPConfig,omitempty"`
 }
 
-type texts struct {
-	Values      []string `json:"values,omitempty"`
-	RegexValues []string `json:"regexValues,omitempty"`
+// Texts are values, or regular expressions for hosts, paths and headers.
+type Texts struct {
+	Values []string `json:"values,omitempty"`
+	Regex  []string `json:"regexValues,omitempty"`
 }
 
-type httpHeader struct {
-	Name string `json:"httpHeaderName"`
-	texts
+// HTTPHeader are the values of one header.
+type HTTPHeader struct {
+	Name   string   `json:"httpHeaderName"`
+	Values []string `json:"values,omitempty"`
+	Regex  []string `json:"regexValues,omitempty"`
 }
 
-type values struct {
-	Values []string `json:"values"`
+// QueryString are the parameters of which one must be in the query.
+type QueryString struct {
+	Values []QueryValue `json:"values"`
 }
 
-type queryString struct {
-	Values []queryValue `json:"values"`
-}
-
-type queryValue struct {
+// QueryValue is a parameter; an empty key matches every key.
+type QueryValue struct {
 	Key   string `json:"key,omitempty"`
 	Value string `json:"value"`
 }
 
-func ofCondition(c stack.Condition) condition {
-	out := condition{Field: string(c.Field)}
-	t := texts{c.Values, c.Regex}
+func ofCondition(c stack.Condition) Condition {
+	out := Condition{Field: string(c.Field)}
+	t := Texts{c.Values, c.Regex}
 	switch c.Field {
 	case stack.HostHeader:
 		out.HostHeader = &t
 	case stack.PathPattern:
 		out.PathPattern = &t
 	case stack.HTTPHeader:
-		out.HTTPHeader = &httpHeader{c.HeaderName, t}
+		out.HTTPHeader = &HTTPHeader{c.HeaderName, c.Values, c.Regex}
 	case stack.RequestMethod:
-		out.RequestMethod = &values{c.Values}
+		out.RequestMethod = &t
 	case stack.SourceIP:
-		out.SourceIP = &values{c.Values}
+		out.SourceIP = &t
 	case stack.QueryString:
-		out.QueryString = &queryString{}
+		out.QueryString = &QueryString{}
 		for _, q := range c.Query {
-			out.QueryString.Values = append(out.QueryString.Values, queryValue{q.Key, q.Value})
+			out.QueryString.Values = append(out.QueryString.Values, QueryValue(q))
 		}
 	}
 	return out
 }
 
-type transform struct {
+// Transform rewrites the host or the URL of requests.
+type Transform struct {
 	Type string    `json:"type"`
-	URL  *rewrites `json:"urlRewriteConfig,omitempty"`
-	Host *rewrites `json:"hostHeaderRewriteConfig,omitempty"`
+	URL  *Rewrites `json:"urlRewriteConfig,omitempty"`
+	Host *Rewrites `json:"hostHeaderRewriteConfig,omitempty"`
 }
 
-type rewrites struct {
-	Rewrites []rewrite `json:"rewrites"`
+// Rewrites are the rewrites of one kind.
+type Rewrites struct {
+	Rewrites []Rewrite `json:"rewrites"`
 }
 
-type rewrite struct {
+// Rewrite is a regular expression and its replacement.
+type Rewrite struct {
 	Regex   string `json:"regex"`
 	Replace string `json:"replace"`
 }
 
-func ofTransform(t stack.Transform) transform {
-	rs := &rewrites{Rewrites: make([]rewrite, 0, len(t.Rewrites))}
+func ofTransform(t stack.Transform) Transform {
+	rs := &Rewrites{Rewrites: make([]Rewrite, 0, len(t.Rewrites))}
 	for _, r := range t.Rewrites {
-		rs.Rewrites = append(rs.Rewrites, rewrite{r.Regex, r.Replace})
+		rs.Rewrites = append(rs.Rewrites, Rewrite(r))
 	}
 	if t.Type == "host-header-rewrite" {
-		return transform{Type: t.Type, Host: rs}
+		return Transform{Type: t.Type, Host: rs}
 	}
-	return transform{Type: t.Type, URL: rs}
+	return Transform{Type: t.Type, URL: rs}
 }

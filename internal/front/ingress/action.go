@@ -4,55 +4,12 @@ import (
 	"fmt"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/util/intstr"
-
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/stackjson"
 )
-
-type actionJSON struct {
-	Type            string             `json:"type"`
-	TargetGroupARN  *string            `json:"targetGroupARN"`
-	TargetGroupName *string            `json:"targetGroupName"`
-	FixedResponse   *fixedResponseJSON `json:"fixedResponseConfig"`
-	Redirect        *redirectJSON      `json:"redirectConfig"`
-	Forward         *forwardJSON       `json:"forwardConfig"`
-}
-
-type fixedResponseJSON struct {
-	ContentType string `json:"contentType"`
-	MessageBody string `json:"messageBody"`
-	StatusCode  string `json:"statusCode"`
-}
-
-type redirectJSON struct {
-	Host       string `json:"host"`
-	Path       string `json:"path"`
-	Port       string `json:"port"`
-	Protocol   string `json:"protocol"`
-	Query      string `json:"query"`
-	StatusCode string `json:"statusCode"`
-}
-
-type forwardJSON struct {
-	TargetGroups []tupleJSON     `json:"targetGroups"`
-	Stickiness   *stickinessJSON `json:"targetGroupStickinessConfig"`
-}
-
-type tupleJSON struct {
-	TargetGroupARN  *string             `json:"targetGroupARN"`
-	TargetGroupName *string             `json:"targetGroupName"`
-	ServiceName     *string             `json:"serviceName"`
-	ServicePort     *intstr.IntOrString `json:"servicePort"`
-	Weight          *int32              `json:"weight"`
-}
-
-type stickinessJSON struct {
-	Enabled         *bool  `json:"enabled"`
-	DurationSeconds *int32 `json:"durationSeconds"`
-}
 
 // annotated makes the action that annotation actions.<name> describes.
 func (t *translation) annotated(name, at string) []intent.Action {
@@ -68,12 +25,12 @@ func (t *translation) annotated(name, at string) []intent.Action {
 		t.invalidRule(at, text, "add the annotation, or name a port of a Service")
 		return nil
 	}
-	field := annotation.Unmarshal[actionJSON](t.read, k)
+	field := annotation.Unmarshal[annotation.Action](t.read, k)
 	if !field.Set {
 		return nil
 	}
 	j := field.Value
-	if problem := j.problem(); problem != "" {
+	if problem := actionProblem(j); problem != "" {
 		t.read.Invalid(k, problem, "")
 		return nil
 	}
@@ -83,22 +40,19 @@ func (t *translation) annotated(name, at string) []intent.Action {
 			StatusCode: j.FixedResponse.StatusCode, ContentType: j.FixedResponse.ContentType, MessageBody: j.FixedResponse.MessageBody,
 		}}}
 	case stack.ActionRedirect:
-		return []intent.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{
-			Host: j.Redirect.Host, Path: j.Redirect.Path, Port: j.Redirect.Port, Protocol: j.Redirect.Protocol, Query: j.Redirect.Query,
-			StatusCode: j.Redirect.StatusCode,
-		}}}
+		return []intent.Action{{Type: stack.ActionRedirect, Redirect: (*stack.Redirect)(j.Redirect)}}
 	default: // forward, the only other type that has no problem
-		return t.forward(j.forward(k))
+		return t.forward(forwardOf(j, k))
 	}
 }
 
-// problem tells what is wrong with an action; empty if nothing is.
-func (j actionJSON) problem() string {
+// actionProblem is what is wrong with an action; empty if nothing is.
+func actionProblem(j annotation.Action) string {
 	switch stack.ActionType(j.Type) {
 	case stack.ActionFixedResponse:
-		return j.FixedResponse.problem()
+		return fixedResponseProblem(j.FixedResponse)
 	case stack.ActionRedirect:
-		return j.Redirect.problem()
+		return redirectProblem(j.Redirect)
 	case stack.ActionForward:
 	default:
 		return "unknown action type: " + j.Type
@@ -112,7 +66,7 @@ func (j actionJSON) problem() string {
 	case simple:
 		return ""
 	}
-	if problem := j.Forward.problem(); problem != "" {
+	if problem := forwardProblem(j.Forward); problem != "" {
 		return "invalid ForwardConfig: " + problem
 	}
 	return ""
@@ -123,7 +77,7 @@ var fixedContentTypes = map[string]bool{
 	"": true, "text/plain": true, "text/css": true, "text/html": true, "application/javascript": true, "application/json": true,
 }
 
-func (j *fixedResponseJSON) problem() string {
+func fixedResponseProblem(j *stackjson.FixedResponse) string {
 	switch {
 	case j == nil:
 		return "missing FixedResponseConfig"
@@ -139,7 +93,7 @@ func (j *fixedResponseJSON) problem() string {
 	return ""
 }
 
-func (j *redirectJSON) problem() string {
+func redirectProblem(j *stackjson.Redirect) string {
 	switch {
 	case j == nil:
 		return "missing RedirectConfig"
@@ -151,9 +105,9 @@ func (j *redirectJSON) problem() string {
 	return ""
 }
 
-func (j *forwardJSON) problem() string {
+func forwardProblem(j *annotation.Forward) string {
 	for _, g := range j.TargetGroups {
-		if problem := g.problem(); problem != "" {
+		if problem := targetGroupProblem(g); problem != "" {
 			return "invalid TargetGroupTuple: " + problem
 		}
 	}
@@ -174,8 +128,8 @@ func (j *forwardJSON) problem() string {
 	return ""
 }
 
-func (j tupleJSON) problem() string {
-	literal := j.TargetGroupARN != nil || j.TargetGroupName != nil
+func targetGroupProblem(j annotation.TargetGroup) string {
+	literal := j.ARN != nil || j.Name != nil
 	switch {
 	case !literal && j.ServiceName == nil:
 		return "missing serviceName or targetGroupARN/targetGroupName"
@@ -189,15 +143,15 @@ func (j tupleJSON) problem() string {
 	return ""
 }
 
-// forward is the normal form of a valid forward action.
-func (j actionJSON) forward(k annotation.Key) forward {
+// forwardOf is the normal form of a valid forward action.
+func forwardOf(j annotation.Action, k annotation.Key) forward {
 	f := forward{at: k.Path()}
 	if j.Forward == nil {
 		f.tuples = []tuple{literal(j.TargetGroupARN, j.TargetGroupName)}
 		return f
 	}
 	for _, g := range j.Forward.TargetGroups {
-		one := literal(g.TargetGroupARN, g.TargetGroupName)
+		one := literal(g.ARN, g.Name)
 		if g.ServiceName != nil {
 			one.service, one.port = *g.ServiceName, g.ServicePort.String()
 		}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/intent"
@@ -31,21 +33,13 @@ func (t *translation) addOns(spec v1beta1.IngressClassParamsSpec) intent.AddOns 
 	} else {
 		out.Capacity = t.capacity()
 	}
-	if c := spec.IPAMConfiguration; c != nil && c.IPv4IPAMPoolId != nil && *c.IPv4IPAMPoolId != "" {
-		out.IPAMPool = intent.Of(*c.IPv4IPAMPoolId, t.params("spec.ipamConfiguration.ipv4IPAMPoolId"))
-	} else {
-		out.IPAMPool = filled(t.read.String(annotation.IPAMPool))
+	pool := ""
+	if c := spec.IPAMConfiguration; c != nil {
+		pool = ptr.Deref(c.IPv4IPAMPoolId, "")
 	}
-	if spec.WAFv2ACLName != "" {
-		out.WebACLName = intent.Of(spec.WAFv2ACLName, t.params("spec.wafv2AclName"))
-	} else {
-		out.WebACLName = filled(t.read.String(annotation.WebACLName))
-	}
-	if spec.WAFv2ACLArn != "" {
-		out.WebACL = intent.Of(spec.WAFv2ACLArn, t.params("spec.wafv2AclArn"))
-	} else {
-		out.WebACL = filled(t.read.String(annotation.WebACLARN))
-	}
+	out.IPAMPool = filled(t.text(pool, "spec.ipamConfiguration.ipv4IPAMPoolId", annotation.IPAMPool))
+	out.WebACLName = filled(t.text(spec.WAFv2ACLName, "spec.wafv2AclName", annotation.WebACLName))
+	out.WebACL = filled(t.text(spec.WAFv2ACLArn, "spec.wafv2AclArn", annotation.WebACLARN))
 	return out
 }
 

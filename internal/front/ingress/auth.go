@@ -125,13 +125,8 @@ func (t *translation) session(read annotation.Reader) (s stack.Session, ok bool)
 
 // cognito signs users in with a user pool.
 func (t *translation) cognito(read annotation.Reader) (guard []intent.Action, ok bool) {
-	session, sound := t.session(read)
-	j, ok := provider(read, annotation.AuthIDPCognito, cognitoJSON.problem)
-	switch {
-	case ok && j == nil:
-		read.Invalid(annotation.AuthType, "missing IDPConfigCognito", "add annotation "+string(annotation.AuthIDPCognito))
-		return nil, false
-	case !ok || !sound:
+	j, session, ok := identityProvider(t, read, annotation.AuthIDPCognito, "IDPConfigCognito", cognitoJSON.problem)
+	if !ok {
 		return nil, false
 	}
 	session.ExtraParams = j.ExtraParams
@@ -147,13 +142,8 @@ func (j cognitoJSON) problem() string {
 
 // oidc signs users in with an OIDC provider.
 func (t *translation) oidc(read annotation.Reader) (guard []intent.Action, ok bool) {
-	session, sound := t.session(read)
-	j, ok := provider(read, annotation.AuthIDPOIDC, oidcJSON.problem)
-	switch {
-	case ok && j == nil:
-		read.Invalid(annotation.AuthType, "missing IDPConfigOIDC", "add annotation "+string(annotation.AuthIDPOIDC))
-		return nil, false
-	case !ok || !sound:
+	j, session, ok := identityProvider(t, read, annotation.AuthIDPOIDC, "IDPConfigOIDC", oidcJSON.problem)
+	if !ok {
 		return nil, false
 	}
 	session.ExtraParams = j.ExtraParams
@@ -168,6 +158,17 @@ func (j oidcJSON) problem() string {
 	return firstProblem(endpoint("issuer", j.Issuer), endpoint("authorizationEndpoint", j.AuthorizationEndpoint),
 		endpoint("tokenEndpoint", j.TokenEndpoint), endpoint("userInfoEndpoint", j.UserInfoEndpoint),
 		required("secretName", j.SecretName), fewParams(j.ExtraParams))
+}
+
+// identityProvider reads the settings of a provider that auth-type asks for, and those of sessions. ok is false if they are missing or
+// invalid, which is reported.
+func identityProvider[T any](t *translation, read annotation.Reader, k annotation.Key, name string, problem func(T) string) (j *T, s stack.Session, ok bool) {
+	s, sound := t.session(read)
+	j, ok = provider(read, k, problem)
+	if ok && j == nil {
+		read.Invalid(annotation.AuthType, "missing "+name, "add annotation "+string(k))
+	}
+	return j, s, sound && j != nil
 }
 
 // provider reads one JSON annotation; ok is false if it is there and cannot be used, which is reported.

@@ -36,7 +36,7 @@ func (t *translation) certificates(spec v1beta1.IngressClassParamsSpec) certific
 		c.secure = true
 		if wanted {
 			t.read.Ignored(annotation.CreateCertificate,
-				fmt.Sprintf("no certificate is requested, because %s names certificates", pathOf(c.arns.Source)), "remove the one or the other")
+				fmt.Sprintf("no certificate is requested, because %s names certificates", c.arns.Source.Place()), "remove the one or the other")
 		}
 	case wanted:
 		c.secure = true
@@ -54,14 +54,6 @@ func (t *translation) certificates(spec v1beta1.IngressClassParamsSpec) certific
 		})
 	}
 	return c
-}
-
-// pathOf names a source for people.
-func pathOf(s intent.Source) string {
-	if s.Object.Kind == paramsKind {
-		return s.Path + " of " + s.Object.String()
-	}
-	return s.Path
 }
 
 // requested reports whether the Ingress asks for a certificate.

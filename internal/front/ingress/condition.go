@@ -8,6 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/stackjson"
 )
 
 // conditions are those of a conditions annotation, the ones on host and path apart.
@@ -15,38 +16,6 @@ type conditions struct {
 	others             []stack.Condition
 	hosts, hostRegexes []string
 	paths, pathRegexes []string
-}
-
-type conditionJSON struct {
-	Field             string      `json:"field"`
-	HostHeader        *valuesJSON `json:"hostHeaderConfig"`
-	PathPattern       *valuesJSON `json:"pathPatternConfig"`
-	HTTPHeader        *headerJSON `json:"httpHeaderConfig"`
-	HTTPRequestMethod *methodJSON `json:"httpRequestMethodConfig"`
-	QueryString       *queryJSON  `json:"queryStringConfig"`
-	SourceIP          *methodJSON `json:"sourceIPConfig"`
-}
-
-type valuesJSON struct {
-	Values []string `json:"values"`
-	Regex  []string `json:"regexValues"`
-}
-
-type headerJSON struct {
-	Name   string   `json:"httpHeaderName"`
-	Values []string `json:"values"`
-	Regex  []string `json:"regexValues"`
-}
-
-type methodJSON struct {
-	Values []string `json:"values"`
-}
-
-type queryJSON struct {
-	Values []struct {
-		Key   string `json:"key"`
-		Value string `json:"value"`
-	} `json:"values"`
 }
 
 // maxUnknown is how many unknown conditions of an annotation are told: nobody reads more, and there may be as many as fit into it.
@@ -60,7 +29,7 @@ func (t *translation) conditionsOf(service string) *conditions {
 	k := annotation.Conditions.For(service)
 	c := &conditions{}
 	if _, _, ok := t.read.Raw(k); ok {
-		field := annotation.Unmarshal[[]conditionJSON](t.read, k)
+		field := annotation.Unmarshal[[]stackjson.Condition](t.read, k)
 		if !field.Set {
 			c = nil
 		}
@@ -91,31 +60,26 @@ var knownFields = map[string]bool{
 }
 
 // add takes one condition in, or tells what is wrong with it.
-func (c *conditions) add(j conditionJSON) (problem string) {
+func (c *conditions) add(j stackjson.Condition) (problem string) {
 	switch stack.ConditionField(j.Field) {
 	case stack.HostHeader:
-		if j.HostHeader == nil {
-			return "missing hostHeaderConfig"
-		}
-		if problem = either("hostHeaderConfig", j.HostHeader.Values, j.HostHeader.Regex); problem == "" {
+		if problem = either("hostHeaderConfig", j.HostHeader); problem == "" {
 			c.hosts, c.hostRegexes = append(c.hosts, j.HostHeader.Values...), append(c.hostRegexes, j.HostHeader.Regex...)
 		}
 	case stack.PathPattern:
-		if j.PathPattern == nil {
-			return "missing pathPatternConfig"
-		}
-		if problem = either("pathPatternConfig", j.PathPattern.Values, j.PathPattern.Regex); problem == "" {
+		if problem = either("pathPatternConfig", j.PathPattern); problem == "" {
 			c.paths, c.pathRegexes = append(c.paths, j.PathPattern.Values...), append(c.pathRegexes, j.PathPattern.Regex...)
 		}
 	case stack.HTTPHeader:
-		if j.HTTPHeader == nil {
+		h := j.HTTPHeader
+		if h == nil {
 			return "missing httpHeaderConfig"
 		}
-		if problem = either("httpHeaderConfig", j.HTTPHeader.Values, j.HTTPHeader.Regex); problem == "" {
-			c.others = append(c.others, stack.Condition{Field: stack.HTTPHeader, HeaderName: j.HTTPHeader.Name, Values: j.HTTPHeader.Values, Regex: j.HTTPHeader.Regex})
+		if problem = either("httpHeaderConfig", &stackjson.Texts{Values: h.Values, Regex: h.Regex}); problem == "" {
+			c.others = append(c.others, stack.Condition{Field: stack.HTTPHeader, HeaderName: h.Name, Values: h.Values, Regex: h.Regex})
 		}
 	case stack.RequestMethod:
-		return c.addValues(stack.RequestMethod, "httpRequestMethodConfig", j.HTTPRequestMethod, method)
+		return c.addValues(stack.RequestMethod, "httpRequestMethodConfig", j.RequestMethod, method)
 	case stack.SourceIP:
 		return c.addValues(stack.SourceIP, "sourceIPConfig", j.SourceIP, addressRange)
 	case stack.QueryString:
@@ -124,7 +88,7 @@ func (c *conditions) add(j conditionJSON) (problem string) {
 	return problem
 }
 
-func (c *conditions) addValues(field stack.ConditionField, config string, j *methodJSON, check func(string) string) (problem string) {
+func (c *conditions) addValues(field stack.ConditionField, config string, j *stackjson.Texts, check func(string) string) (problem string) {
 	switch {
 	case j == nil:
 		return "missing " + config
@@ -155,7 +119,7 @@ func addressRange(v string) (problem string) {
 	return ""
 }
 
-func (c *conditions) addQuery(j *queryJSON) (problem string) {
+func (c *conditions) addQuery(j *stackjson.QueryString) (problem string) {
 	switch {
 	case j == nil:
 		return "missing queryStringConfig"
@@ -167,18 +131,20 @@ func (c *conditions) addQuery(j *queryJSON) (problem string) {
 		if v.Value == "" {
 			return "invalid queryStringConfig: value cannot be empty"
 		}
-		q.Query = append(q.Query, stack.QueryValue{Key: v.Key, Value: v.Value})
+		q.Query = append(q.Query, stack.QueryValue(v))
 	}
 	c.others = append(c.others, q)
 	return ""
 }
 
 // either checks that precisely one of values and regular expressions is given.
-func either(config string, values, regex []string) (problem string) {
+func either(config string, j *stackjson.Texts) (problem string) {
 	switch {
-	case len(values)+len(regex) == 0:
+	case j == nil:
+		return "missing " + config
+	case len(j.Values)+len(j.Regex) == 0:
 		return "invalid " + config + ": values or regexValues must be specified"
-	case len(values) > 0 && len(regex) > 0:
+	case len(j.Values) > 0 && len(j.Regex) > 0:
 		return "invalid " + config + ": precisely one of values and regexValues can be specified"
 	}
 	return ""

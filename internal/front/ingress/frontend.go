@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,9 +23,9 @@ func (t *translation) frontend() intent.Frontend {
 	f := intent.Frontend{
 		Enabled:        r.Bool(annotation.Frontend),
 		Scheme:         r.String(annotation.FrontendScheme),
-		Subnets:        nonEmpty(r.List(annotation.FrontendSubnets)),
-		SecurityGroups: nonEmpty(r.List(annotation.FrontendSecurityGroups)),
-		Allocations:    nonEmpty(r.List(annotation.FrontendEIPAllocations)),
+		Subnets:        r.NonEmptyList(annotation.FrontendSubnets),
+		SecurityGroups: r.NonEmptyList(annotation.FrontendSecurityGroups),
+		Allocations:    r.NonEmptyList(annotation.FrontendEIPAllocations),
 		Attributes:     r.Attributes(annotation.FrontendAttributes),
 		Tags:           r.Map(annotation.FrontendTags),
 		Ports:          frontendPorts(r),
@@ -57,7 +58,7 @@ func frontendPorts(r annotation.Reader) intent.Field[map[int32]int32] {
 		}
 		return int32(n)
 	}
-	for _, from := range sortedKeys(m.Value) {
+	for _, from := range slices.Sorted(maps.Keys(m.Value)) {
 		if a, b := port("NLB", from), port("ALB", m.Value[from]); a != 0 && b != 0 {
 			out[a] = b
 		}

@@ -3,6 +3,7 @@ package ingress
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -71,7 +72,7 @@ func misspeltGroup(ing *networkingv1.Ingress) *diag.Diagnostic {
 	if !grouped {
 		return nil
 	}
-	for _, k := range sortedKeys(ing.Annotations) {
+	for _, k := range slices.Sorted(maps.Keys(ing.Annotations)) {
 		if annotation.Misspelt(annotation.Key(k)) == annotation.GroupName {
 			d := diag.New(Object(ing), annotation.Key(k).Path(), diag.InvalidGroup,
 				fmt.Sprintf("annotation %s is unknown, and %s is missing; the Ingress stays part of its group as it was", k, annotation.GroupName),

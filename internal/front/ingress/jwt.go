@@ -7,19 +7,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/stackjson"
 )
-
-type jwtJSON struct {
-	JWKSEndpoint string      `json:"jwksEndpoint"`
-	Issuer       string      `json:"issuer"`
-	Claims       []claimJSON `json:"additionalClaims"`
-}
-
-type claimJSON struct {
-	Format string   `json:"format"`
-	Name   string   `json:"name"`
-	Values []string `json:"values"`
-}
 
 // Limits of ELB for the validation of tokens.
 const (
@@ -35,18 +24,18 @@ var (
 
 // jwt reads the desired check of tokens; nil if there is none.
 func (t *translation) jwt() (out *stack.ValidateJWT, ok bool) {
-	j, ok := provider(t.read, annotation.JWTValidation, jwtJSON.problem)
+	j, ok := provider(t.read, annotation.JWTValidation, jwtProblem)
 	if j == nil {
 		return nil, ok
 	}
 	out = &stack.ValidateJWT{JWKSEndpoint: j.JWKSEndpoint, Issuer: j.Issuer}
 	for _, c := range j.Claims {
-		out.Claims = append(out.Claims, stack.Claim{Format: c.Format, Name: c.Name, Values: c.Values})
+		out.Claims = append(out.Claims, stack.Claim(c))
 	}
 	return out, true
 }
 
-func (j jwtJSON) problem() string {
+func jwtProblem(j stackjson.JWT) string {
 	switch {
 	case j.JWKSEndpoint == "":
 		return "jwksEndpoint is a required field for jwt validation"
@@ -63,14 +52,14 @@ func (j jwtJSON) problem() string {
 		return p
 	}
 	for _, c := range j.Claims {
-		if p := c.problem(); p != "" {
+		if p := claimProblem(c); p != "" {
 			return p
 		}
 	}
 	return ""
 }
 
-func (c claimJSON) problem() string {
+func claimProblem(c stackjson.Claim) string {
 	switch {
 	case c.Format == "":
 		return "format is a required field for additional claims for jwt validation"

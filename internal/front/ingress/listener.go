@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -31,10 +32,7 @@ func (t *translation) listeners() ([]intent.Listener, []intent.Certificate) {
 	cidrs := t.listOf(spec.InboundCIDRs, "spec.inboundCIDRs", annotation.InboundCIDRs)
 	t.checkCIDRs(cidrs)
 	prefixLists := t.listOf(slices.Concat(spec.PrefixListsIDs, legacy(spec)), "spec.prefixListsIDs", annotation.PrefixLists)
-	policy := t.read.String(annotation.SSLPolicy)
-	if spec.SSLPolicy != "" {
-		policy = intent.Of(spec.SSLPolicy, t.params("spec.sslPolicy"))
-	}
+	policy := t.text(spec.SSLPolicy, "spec.sslPolicy", annotation.SSLPolicy)
 	mutual, understood := t.mutualAuthentication()
 	out := t.listenPorts(certificates.secure)
 	t.secure = slices.ContainsFunc(out, func(l intent.Listener) bool { return l.Protocol == protocolHTTPS })
@@ -76,7 +74,7 @@ func (t *translation) listOf(class []string, path string, k annotation.Key) inte
 	if len(class) > 0 {
 		return intent.Of(class, t.params(path))
 	}
-	return nonEmpty(t.read.List(k))
+	return t.read.NonEmptyList(k)
 }
 
 // checkCIDRs reports what does not parse. Host bits are admitted; compile removes them.
@@ -90,8 +88,8 @@ func (t *translation) checkCIDRs(cidrs intent.Field[[]string]) {
 		if a, err := netip.ParseAddr(c); err == nil {
 			remedy = fmt.Sprintf("write an address range; did you mean %s?", netip.PrefixFrom(a.WithZone(""), a.BitLen()))
 		}
-		if cidrs.Source.Object.Kind == paramsKind {
-			t.findings.Add(diag.New(Object(t.ingress), cidrs.Source.Path+" of IngressClassParams "+t.class.Params.Name, diag.InvalidAnnotation,
+		if cidrs.Source.OfClass() {
+			t.findings.Add(diag.New(Object(t.ingress), cidrs.Source.Place(), diag.InvalidAnnotation,
 				fmt.Sprintf("invalid CIDR in IngressClassParams InboundCIDR %s: %v", c, err), remedy).In(diag.Listener))
 			continue
 		}
@@ -121,7 +119,7 @@ func (t *translation) listenPorts(certificates bool) []intent.Listener {
 	}
 	byPort := map[int32]string{}
 	for _, e := range entries {
-		for _, protocol := range sortedKeys(e) {
+		for _, protocol := range slices.Sorted(maps.Keys(e)) {
 			port := e[protocol]
 			switch {
 			case protocol != protocolHTTP && protocol != protocolHTTPS:
@@ -160,19 +158,10 @@ func (t *translation) noteUnusedListenerAttributes(listeners []intent.Listener) 
 	for _, l := range listeners {
 		used[attributesKey(l)] = true
 	}
-	for _, k := range sortedKeys(t.ingress.Annotations) {
+	for _, k := range slices.Sorted(maps.Keys(t.ingress.Annotations)) {
 		if key := annotation.Key(k); strings.HasPrefix(k, string(annotation.ListenerAttributes)) && !used[key] {
 			t.read.Ignored(key, fmt.Sprintf("annotation %s has no effect: the Ingress has no such listener", k),
 				"name protocol and port as in "+string(annotation.ListenPorts))
 		}
 	}
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -18,7 +20,7 @@ func (t *translation) settings() intent.Settings {
 		spec = t.class.Params.Spec
 	}
 	s := intent.Settings{
-		SecurityGroups: nonEmpty(t.read.List(annotation.SecurityGroups)),
+		SecurityGroups: t.read.NonEmptyList(annotation.SecurityGroups),
 		Subnets:        t.subnets(spec.Subnets),
 		Attributes: overlay(t.read.Attributes(annotation.LoadBalancerAttributes),
 			t.attributes(spec.LoadBalancerAttributes), func() intent.Source { return t.params("spec.loadBalancerAttributes") }),
@@ -27,21 +29,9 @@ func (t *translation) settings() intent.Settings {
 		AddOns:          t.addOns(spec),
 		Frontend:        t.frontend(),
 	}
-	if spec.LoadBalancerName != "" {
-		s.Name = intent.Of(spec.LoadBalancerName, t.params("spec.loadBalancerName"))
-	} else {
-		s.Name = t.read.String(annotation.LoadBalancerName)
-	}
-	if spec.Scheme != nil {
-		s.Scheme = intent.Of(string(*spec.Scheme), t.params("spec.scheme"))
-	} else {
-		s.Scheme = t.read.String(annotation.Scheme)
-	}
-	if spec.IPAddressType != nil {
-		s.IPAddressType = intent.Of(string(*spec.IPAddressType), t.params("spec.ipAddressType"))
-	} else {
-		s.IPAddressType = t.read.String(annotation.IPAddressType)
-	}
+	s.Name = t.text(spec.LoadBalancerName, "spec.loadBalancerName", annotation.LoadBalancerName)
+	s.Scheme = t.text(string(ptr.Deref(spec.Scheme, "")), "spec.scheme", annotation.Scheme)
+	s.IPAddressType = t.text(string(ptr.Deref(spec.IPAddressType, "")), "spec.ipAddressType", annotation.IPAddressType)
 	s.ManageBackend = t.manageBackend(s.SecurityGroups.Set)
 	if s.SecurityGroups.Set {
 		for _, k := range []annotation.Key{annotation.InboundCIDRs, annotation.PrefixLists} {
@@ -53,6 +43,14 @@ func (t *translation) settings() intent.Settings {
 			annotation.ManageBackend, annotation.SecurityGroups), "remove it, or name security groups")
 	}
 	return s
+}
+
+// text is the class parameter at path if it is not empty, else the annotation.
+func (t *translation) text(class, path string, k annotation.Key) intent.Field[string] {
+	if class != "" {
+		return intent.Of(class, t.params(path))
+	}
+	return t.read.String(k)
 }
 
 // manageBackend reads the annotation of that name. Beside no security groups of this Ingress it counts only if another member of
@@ -94,7 +92,7 @@ func (t *translation) sslRedirect(class string) intent.Field[int32] {
 	source := t.params("spec.sslRedirectPort")
 	n, err := strconv.ParseInt(class, 10, 32)
 	if err != nil || n < 1 || n > 65535 {
-		t.findings.Add(diag.New(Object(t.ingress), source.Path+" of IngressClassParams "+t.class.Params.Name, diag.IgnoredSetting,
+		t.findings.Add(diag.New(Object(t.ingress), source.Place(), diag.IgnoredSetting,
 			fmt.Sprintf("sslRedirectPort %q of the class parameters is not a port, so nothing is redirected", class), "write a number from 1 to 65535").In(diag.LoadBalancer))
 		return intent.Field[int32]{}
 	}
@@ -123,23 +121,12 @@ func (t *translation) attributes(list []v1beta1.Attribute) map[string]string {
 
 // overlay makes fields of the entries of base, replaced per key by those of top. It is nil if there are none.
 func overlay(base intent.Field[map[string]string], top map[string]string, source func() intent.Source) map[string]intent.Field[string] {
-	if len(base.Value)+len(top) == 0 {
-		return nil
-	}
-	out := map[string]intent.Field[string]{}
-	for k, v := range base.Value {
-		out[k] = intent.Of(v, base.Source)
+	out := intent.Entries(base)
+	if out == nil && len(top) > 0 {
+		out = map[string]intent.Field[string]{}
 	}
 	for k, v := range top {
 		out[k] = intent.Of(v, source())
 	}
 	return out
-}
-
-// nonEmpty is a list field that is not set if the list is empty.
-func nonEmpty(f intent.Field[[]string]) intent.Field[[]string] {
-	if len(f.Value) == 0 {
-		return intent.Field[[]string]{}
-	}
-	return f
 }

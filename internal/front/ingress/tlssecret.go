@@ -36,7 +36,7 @@ func (t *translation) imports(spec v1beta1.IngressClassParamsSpec) bool {
 	if !wanted.Value || t.config.ImportSecrets {
 		return wanted.Value
 	}
-	t.findings.Add(diag.New(Object(t.ingress), pathOf(wanted.Source), diag.IgnoredSetting,
+	t.findings.Add(diag.New(Object(t.ingress), wanted.Source.Place(), diag.IgnoredSetting,
 		"no Secret is imported: the controller runs without --enable-tls-secret-import", "run the controller with the flag, or remove the setting").In(diag.Certificate))
 	return false
 }

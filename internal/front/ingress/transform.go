@@ -5,20 +5,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/stackjson"
 )
-
-type transformJSON struct {
-	Type        string        `json:"type"`
-	HostRewrite *rewritesJSON `json:"hostHeaderRewriteConfig"`
-	URLRewrite  *rewritesJSON `json:"urlRewriteConfig"`
-}
-
-type rewritesJSON struct {
-	Rewrites []struct {
-		Regex   string `json:"regex"`
-		Replace string `json:"replace"`
-	} `json:"rewrites"`
-}
 
 // transformsOf are the rewrites that the annotation of a Service name asks for; nil if it is malformed.
 func (t *translation) transformsOf(service string) *[]stack.Transform {
@@ -28,12 +16,12 @@ func (t *translation) transformsOf(service string) *[]stack.Transform {
 	k := annotation.Transforms.For(service)
 	list := new([]stack.Transform)
 	if _, _, ok := t.read.Raw(k); ok {
-		field := annotation.Unmarshal[[]transformJSON](t.read, k)
+		field := annotation.Unmarshal[[]stackjson.Transform](t.read, k)
 		if !field.Set {
 			list = nil
 		}
 		for i, j := range field.Value {
-			one, problem := j.transform()
+			one, problem := transform(j)
 			if problem != "" {
 				t.read.Invalid(k, fmt.Sprintf("transform %d: %s", i, problem), "")
 				list = nil
@@ -46,12 +34,13 @@ func (t *translation) transformsOf(service string) *[]stack.Transform {
 	return list
 }
 
-func (j transformJSON) transform() (out stack.Transform, problem string) {
-	config, name := j.URLRewrite, "urlRewriteConfig"
+// transform reads one rewrite, or returns what is wrong with it.
+func transform(j stackjson.Transform) (out stack.Transform, problem string) {
+	config, name := j.URL, "urlRewriteConfig"
 	switch j.Type {
 	case "url-rewrite":
 	case "host-header-rewrite":
-		config, name = j.HostRewrite, "hostHeaderRewriteConfig"
+		config, name = j.Host, "hostHeaderRewriteConfig"
 	default:
 		return out, "unknown transform type: " + j.Type
 	}
@@ -63,7 +52,7 @@ func (j transformJSON) transform() (out stack.Transform, problem string) {
 	}
 	out.Type = j.Type
 	for _, r := range config.Rewrites {
-		out.Rewrites = append(out.Rewrites, stack.Rewrite{Regex: r.Regex, Replace: r.Replace})
+		out.Rewrites = append(out.Rewrites, stack.Rewrite(r))
 	}
 	return out, ""
 }

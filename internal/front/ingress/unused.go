@@ -25,7 +25,7 @@ func (t *translation) noteUnused() {
 		if !ok || used[name] {
 			continue
 		}
-		if err := json.Unmarshal([]byte(t.ingress.Annotations[key]), &actionJSON{}); err != nil {
+		if err := json.Unmarshal([]byte(t.ingress.Annotations[key]), &annotation.Action{}); err != nil {
 			t.findings.Add(diag.New(Object(t.ingress), annotation.Key(key).Path(), diag.IgnoredSetting,
 				fmt.Sprintf("the action is malformed, and no backend of the Ingress names it: %v", err), "correct it, or remove it").In(diag.Route))
 		}

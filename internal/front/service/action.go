@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/diag"
@@ -14,27 +13,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-type actionJSON struct {
-	Type    string       `json:"type"`
-	Forward *forwardJSON `json:"forwardConfig"`
-}
-
-type forwardJSON struct {
-	BaseWeight   *int32      `json:"baseServiceWeight"`
-	TargetGroups []tupleJSON `json:"targetGroups"`
-	Stickiness   *struct {
-		Enabled *bool `json:"enabled"`
-	} `json:"targetGroupStickinessConfig"`
-}
-
-type tupleJSON struct {
-	TargetGroupARN *string             `json:"targetGroupARN"`
-	ServiceName    *string             `json:"serviceName"`
-	ServicePort    *intstr.IntOrString `json:"servicePort"`
-	Decrypt        *bool               `json:"decrypt"`
-	Weight         *int32              `json:"weight"`
-}
-
 // forward is the action of a listener: to the port's own target group, and to those that its actions annotation adds.
 // It is nil if a target group cannot be built, which was reported.
 func (t *translation) forward(l listener, k annotation.Key) []intent.Action {
@@ -42,8 +20,8 @@ func (t *translation) forward(l listener, k annotation.Key) []intent.Action {
 	a := intent.Action{Type: stack.ActionForward, Backends: []intent.Backend{own}}
 	complete := own.TargetGroup != nil
 	if _, _, ok := t.read.Raw(k); ok {
-		field := annotation.Unmarshal[actionJSON](t.read, k)
-		if problem := field.Value.problem(); field.Set && problem != "" {
+		field := annotation.Unmarshal[annotation.Action](t.read, k)
+		if problem := actionProblem(field.Value); field.Set && problem != "" {
 			t.read.Invalid(k, problem, "")
 			field.Set = false
 		}
@@ -67,7 +45,8 @@ func (t *translation) forward(l listener, k annotation.Key) []intent.Action {
 	return []intent.Action{a}
 }
 
-func (j actionJSON) problem() string {
+// actionProblem is what is wrong with an action; empty if nothing is.
+func actionProblem(j annotation.Action) string {
 	if j.Type != string(stack.ActionForward) {
 		return "unknown action type: " + j.Type
 	}
@@ -81,7 +60,7 @@ func (j actionJSON) problem() string {
 	}
 	for _, g := range j.Forward.TargetGroups {
 		switch {
-		case (g.TargetGroupARN == nil) == (g.ServiceName == nil):
+		case (g.ARN == nil) == (g.ServiceName == nil):
 			return prefix + "invalid TargetGroupTuple: precisely one of targetGroupARN and serviceName can be specified"
 		case g.ServiceName != nil && g.ServicePort == nil:
 			return prefix + "invalid TargetGroupTuple: missing servicePort"
@@ -98,10 +77,10 @@ func (j actionJSON) problem() string {
 }
 
 // weighted is one further target of a listener.
-func (t *translation) weighted(l listener, k annotation.Key, g tupleJSON) (intent.Backend, bool) {
+func (t *translation) weighted(l listener, k annotation.Key, g annotation.TargetGroup) (intent.Backend, bool) {
 	b := intent.Backend{Weight: g.Weight, Source: t.here(k.Path())}
-	if g.TargetGroupARN != nil {
-		b.TargetGroupARN = *g.TargetGroupARN
+	if g.ARN != nil {
+		b.TargetGroupARN = *g.ARN
 		return b, true
 	}
 	svc, err := objects.Get[*corev1.Service](t.view, objects.From{Kind: objects.Service, Namespace: t.service.Namespace}, objects.Ref{Kind: objects.Service, Name: *g.ServiceName})

@@ -33,7 +33,7 @@ type listener struct {
 }
 
 func (t *translation) listeners(s intent.Settings) []intent.Listener {
-	certificates := nonEmpty(t.read.List(annotation.ServiceCertificates))
+	certificates := t.read.NonEmptyList(annotation.ServiceCertificates)
 	cidrs := t.sourceRanges(s)
 	prefixLists := t.read.List(annotation.ServicePrefixLists)
 	policy, alpn := t.read.String(annotation.ServiceSSLPolicy), t.read.String(annotation.ServiceALPN)
@@ -58,7 +58,7 @@ func (t *translation) listeners(s intent.Settings) []intent.Listener {
 		} else {
 			k := annotation.ServiceListenerAttributes.For(suffix)
 			used[k] = true
-			one.Attributes = fields(t.read.Attributes(k))
+			one.Attributes = intent.Entries(t.read.Attributes(k))
 		}
 		one.Default = t.forward(l, actions)
 		out = append(out, one)
@@ -77,7 +77,7 @@ func (l listener) at() string { return fmt.Sprintf("spec.ports[%d]", l.index) }
 // sourceRanges are those of the spec or, if it has none, of the annotation.
 func (t *translation) sourceRanges(s intent.Settings) intent.Field[[]string] {
 	const path = "spec.loadBalancerSourceRanges"
-	cidrs := nonEmpty(t.read.List(annotation.ServiceSourceRanges))
+	cidrs := t.read.NonEmptyList(annotation.ServiceSourceRanges)
 	if len(t.service.Spec.LoadBalancerSourceRanges) > 0 {
 		trimmed := make([]string, 0, len(t.service.Spec.LoadBalancerSourceRanges))
 		for _, c := range t.service.Spec.LoadBalancerSourceRanges {

@@ -16,11 +16,11 @@ func (t *translation) settings() intent.Settings {
 		Name:             t.read.String(annotation.ServiceName),
 		Scheme:           t.scheme(),
 		IPAddressType:    t.read.String(annotation.ServiceIPAddressType),
-		SecurityGroups:   nonEmpty(t.read.List(annotation.ServiceSecurityGroups)),
+		SecurityGroups:   t.read.NonEmptyList(annotation.ServiceSecurityGroups),
 		NoSecurityGroups: t.read.Bool(annotation.ServiceDisableSecurityGroups),
 		ManageBackend:    t.read.Bool(annotation.ServiceManageBackend),
 		Attributes:       t.attributes(),
-		Tags:             fields(t.read.Map(annotation.ServiceTags)),
+		Tags:             intent.Entries(t.read.Map(annotation.ServiceTags)),
 		SourceNAT:        t.read.String(annotation.ServiceSourceNAT),
 	}
 	t.read.Bool(annotation.ServiceAllowDeletion) // decided when the load balancer is to be deleted; a value that is no boolean is told here
@@ -71,7 +71,7 @@ var clientRoutingPolicies = []string{"any_availability_zone", "partial_availabil
 
 // attributes of the load balancer: the map, and over it the annotations for single attributes.
 func (t *translation) attributes() map[string]intent.Field[string] {
-	out := fields(t.read.Attributes(annotation.ServiceAttributes))
+	out := intent.Entries(t.read.Attributes(annotation.ServiceAttributes))
 	set := func(k string, f intent.Field[string]) {
 		if out == nil {
 			out = map[string]intent.Field[string]{}
@@ -105,9 +105,9 @@ func (t *translation) attributes() map[string]intent.Field[string] {
 
 // mappings are the addresses of the load balancer by index; compile places them in subnets.
 func (t *translation) mappings(s intent.Settings) intent.Field[[]stack.SubnetMapping] {
-	eips := nonEmpty(t.read.List(annotation.ServiceEIPAllocations))
-	v4 := nonEmpty(t.read.List(annotation.ServicePrivateIPv4))
-	v6 := nonEmpty(t.read.List(annotation.ServiceIPv6Addresses))
+	eips := t.read.NonEmptyList(annotation.ServiceEIPAllocations)
+	v4 := t.read.NonEmptyList(annotation.ServicePrivateIPv4)
+	v6 := t.read.NonEmptyList(annotation.ServiceIPv6Addresses)
 	if eips.Set && s.Scheme.Set && s.Scheme.Value != stack.InternetFacing {
 		t.read.Invalid(annotation.ServiceEIPAllocations, "EIP allocations can only be set for internet facing load balancers",
 			"set "+string(annotation.ServiceScheme)+": internet-facing, or remove the annotation")
@@ -154,24 +154,4 @@ func (t *translation) address(k annotation.Key, what, text string, family func(n
 		return a.String()
 	}
 	return text
-}
-
-// fields gives every entry of a map the map's source; nil if there are none.
-func fields(m intent.Field[map[string]string]) map[string]intent.Field[string] {
-	if len(m.Value) == 0 {
-		return nil
-	}
-	out := map[string]intent.Field[string]{}
-	for k, v := range m.Value {
-		out[k] = intent.Of(v, m.Source)
-	}
-	return out
-}
-
-// nonEmpty is a list field that is not set if the list is empty.
-func nonEmpty(f intent.Field[[]string]) intent.Field[[]string] {
-	if len(f.Value) == 0 {
-		return intent.Field[[]string]{}
-	}
-	return f
 }
