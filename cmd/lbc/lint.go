@@ -221,10 +221,8 @@ func assumeClasses(src *source) []finding {
 			continue
 		}
 		controller := "example.com/unknown"
-		for k := range ing.Annotations {
-			if strings.HasPrefix(k, annotation.IngressPrefix) {
-				controller = ingress.Controller
-			}
+		if annotation.OfIngress(ing.Annotations) {
+			controller = ingress.Controller
 		}
 		class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: networkingv1.IngressClassSpec{Controller: controller}}
 		if controller == ingress.Controller {

@@ -15,21 +15,21 @@ func refusals(src *source, vpc string) []finding {
 	v := objects.New(src.reader)
 	var out []finding
 	for _, p := range src.fromFiles {
-		var verdicts []admission.Verdict
+		var responses []admission.Response
 		code := diag.InvalidBinding
 		switch x := p.object.(type) {
 		case *v1beta1.TargetGroupBinding:
-			verdicts = []admission.Verdict{admission.CompleteBinding(nil, x), admission.Binding(v, vpc, nil, x)}
+			responses = []admission.Response{admission.CompleteBinding(nil, x), admission.Binding(v, vpc, nil, x)}
 		case *v1beta1.IngressClassParams:
 			code = diag.InvalidIngressClass
-			verdicts = []admission.Verdict{admission.ClassParams(nil, x)}
+			responses = []admission.Response{admission.ClassParams(nil, x)}
 		}
-		for _, verdict := range verdicts {
-			if verdict.Denied != "" {
-				out = append(out, refusal(p, severityError, code, verdict.Denied))
+		for _, response := range responses {
+			if response.Denied != "" {
+				out = append(out, refusal(p, severityError, code, response.Denied))
 				break // the second one would only repeat it
 			}
-			for _, w := range verdict.Warnings {
+			for _, w := range response.Warnings {
 				out = append(out, refusal(p, severityWarning, code, w))
 			}
 		}

@@ -29,7 +29,7 @@ func TestTroubleshootingQuotesWhatTheControllerSays(t *testing.T) {
 		{"the name … cannot be resolved", "internal/cloud/network.go"},
 		{"… does not answer in time", "internal/cloud/network.go"},
 		{"… refuses connections", "internal/cloud/network.go"},
-		{"keeping the webhooks' certificate failed", "internal/webhook/keeper.go"},
+		{"cannot renew or publish the certificate of the webhooks", "internal/webhook/renewer.go"},
 		{"no LoadBalancer objects are written", "internal/controller/lbstatus/flush.go"},
 		{"expected exactly one securityGroup tagged with kubernetes.io/cluster/", "internal/secgroup/choose.go"},
 		{"TargetGroup … is already bound to TargetGroupBinding ", "internal/controller/binding/conflict.go"},

@@ -1,6 +1,6 @@
-// Package admission judges objects before the API server stores them: whether to refuse, what to fill in, what to warn of. It
-// says what events would say later, in the same words. It asks neither AWS nor the cluster but through a world.View, and serves
-// no HTTP. It imports Kubernetes API types, api, front/ingress, annotation, diag and world.
+// Package admission validates and completes objects before the API server stores them: refusals, patches and warnings, in the words of
+// the events that would follow. It reads objects through an objects.View only, calls neither AWS nor the API server, and serves no
+// HTTP. It may import Kubernetes API types, api, front/ingress, annotation, readiness, naming, diag and objects.
 package admission
 
 import (
@@ -11,36 +11,39 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
-// Verdict is the answer about one request. The zero value admits the object as it is.
-type Verdict struct {
+// Response is the response to one request. The zero value admits the object as it is.
+type Response struct {
 	// Denied is why the request is refused; empty if it is not.
 	Denied string
-	// Check names the check that refused, as the metrics of the existing controller call it.
+	// Check is the name of the check that refused, as in the metrics of the existing controller.
 	Check string
 	// Warnings are shown to the user, also with a refusal.
 	Warnings []string
-	// Patch is what to fill in: only what is meant, so that fields unknown to us stay as they are.
+	// Patch is the fields to fill in. It leaves all other fields, unknown ones too, as they are.
 	Patch []Operation
-	// Doubtful says that the verdict rests on an object that is missing or on the labels of one: whoever asked a cache that may
-	// lag behind should ask again where it cannot.
-	Doubtful bool
+	// Recheck reports that the response depends on a missing object or on labels. A caller that read a cache, which may lag, should
+	// evaluate the request again with objects read from the API server.
+	Recheck bool
 }
 
-// Operation is an operation of a JSON patch (RFC 6902) that adds or replaces a field.
+// Operation is an operation of a JSON patch (RFC 6902).
 type Operation struct {
-	Path  string
-	Value any
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value"`
 }
 
-func denied(check, text string) Verdict { return Verdict{Check: check, Denied: text} }
+// set is the operation that adds or replaces a field.
+func set(path string, value any) Operation { return Operation{"add", path, value} }
 
-// maxWarnings of one answer: API servers cut off what is more than 4 KB, and people stop reading before.
+func denied(check, text string) Response { return Response{Check: check, Denied: text} }
+
+// maxWarnings bounds the warnings of one response: API servers truncate them at 4 KB.
 const maxWarnings = 8
 
-// warnings tells findings as kubectl shows them: mistakes before notes. What is only missing is left out, since who applies
-// several objects at once may bring it next.
+// warnings are findings for kubectl to show, errors before notes. Missing objects are left out: they may be applied next.
 func warnings(found diag.List) []string {
-	var mistakes, notes []string
+	var errs, notes []string
 	for _, d := range found {
 		info, _ := diag.Lookup(d.Code)
 		switch {
@@ -48,28 +51,28 @@ func warnings(found diag.List) []string {
 		case d.Class == diag.Note:
 			notes = append(notes, d.Message())
 		default:
-			mistakes = append(mistakes, d.Message())
+			errs = append(errs, d.Message())
 		}
 	}
-	all := slices.Concat(mistakes, notes)
+	all := slices.Concat(errs, notes)
 	if len(all) > maxWarnings {
 		all = all[:maxWarnings]
 	}
 	return all
 }
 
-// Service fills in the load balancer class of a Service of type LoadBalancer that names none: on creation ours, on an update (old
-// is not nil) the one that it had. Annotations that ask the cloud provider for a load balancer are not looked at. An update
-// never gives a class to a Service that had none: who serves it already would let it go.
-func Service(class string, old, svc *corev1.Service) Verdict {
+// Service fills in the load balancer class of a Service of type LoadBalancer that names none: on creation class, on an update (old
+// is not nil) the one that it had. Annotations for the cloud provider's controller are not considered. An update never gives a class
+// to a Service that had none: the controller that reconciles it would release it.
+func Service(class string, old, svc *corev1.Service) Response {
 	if svc.Spec.Type != corev1.ServiceTypeLoadBalancer || svc.Spec.LoadBalancerClass != nil && *svc.Spec.LoadBalancerClass != "" {
-		return Verdict{}
+		return Response{}
 	}
 	if old != nil {
 		if old.Spec.LoadBalancerClass == nil || *old.Spec.LoadBalancerClass == "" {
-			return Verdict{}
+			return Response{}
 		}
 		class = *old.Spec.LoadBalancerClass
 	}
-	return Verdict{Patch: []Operation{{"/spec/loadBalancerClass", class}}}
+	return Response{Patch: []Operation{set("/spec/loadBalancerClass", class)}}
 }

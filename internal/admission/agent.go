@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
-// What pods, namespaces and installations call the target control agent.
+// Names of the target control agent in pods, namespaces and installations.
 const (
 	agentPodLabel       = "elbv2.k8s.aws/alb-target-control-agent-inject"
 	agentNamespaceLabel = "elbv2.k8s.aws/alb-target-control-agent-injection"
@@ -22,7 +22,7 @@ const (
 	agentContainer      = "alb-target-control-agent"
 	checkAgent          = "albTargetControlAgentInjector"
 
-	// AgentConfigName is the name of the ALBTargetControlConfig that counts: that in the pod's namespace, else the one in
+	// AgentConfigName is the name of the ALBTargetControlConfig in effect: the one in the pod's namespace, else the one in
 	// AgentConfigNamespace.
 	AgentConfigName      = "aws-load-balancer-controller-alb-target-control-agent-config"
 	AgentConfigNamespace = "kube-system"
@@ -45,13 +45,13 @@ func WantsAgent(v *objects.View, pod *corev1.Pod) bool {
 	return ok && ns.Labels[agentNamespaceLabel] == "enabled"
 }
 
-// NoAgentConfig refuses a pod while nobody can tell which agent it is to get: without, its load balancer would send it nothing.
-func NoAgentConfig(cause string) Verdict {
+// NoAgentConfig refuses a pod while the configuration of its agent cannot be read. Without an agent, the pod would get no requests.
+func NoAgentConfig(cause string) Response {
 	return denied(checkAgent, "unable to read ALBTargetControlConfig "+AgentConfigName+": "+cause+"; try again, or set the pod's label "+agentPodLabel+`: "false"`)
 }
 
 // Agent adds a target control agent to a pod as its annotations and the configuration, which is not modified, describe it.
-func Agent(config *v1beta1.ALBTargetControlConfig, pod *corev1.Pod) Verdict {
+func Agent(config *v1beta1.ALBTargetControlConfig, pod *corev1.Pod) Response {
 	a := agent{pod: pod}
 	s := config.Spec.DeepCopy()
 	c := corev1.Container{Name: agentContainer, Image: a.text("image", s.Image)}
@@ -85,9 +85,9 @@ func Agent(config *v1beta1.ALBTargetControlConfig, pod *corev1.Pod) Verdict {
 	c.Resources.Requests = a.quantities(c.Resources.Requests, "request")
 	c.Resources.Limits = a.quantities(c.Resources.Limits, "limit")
 	if a.wrong != "" {
-		return Verdict{Denied: a.wrong, Check: checkAgent, Warnings: a.warnings}
+		return Response{Denied: a.wrong, Check: checkAgent, Warnings: a.warnings}
 	}
-	return Verdict{Warnings: a.warnings, Patch: []Operation{{"/spec/containers/-", c}, annotate(pod, agentAnnotation+"injected", "true")}}
+	return Response{Warnings: a.warnings, Patch: []Operation{set("/spec/containers/-", c), annotate(pod, agentAnnotation+"injected", "true")}}
 }
 
 // agent reads the annotations of a pod.
@@ -106,7 +106,7 @@ func (a *agent) text(suffix, configured string) string {
 
 func (a *agent) fail(text string) { a.wrong = cmp.Or(a.wrong, text) }
 
-// address reads "IP:port". What the configuration has need not be an IP, and what both have must have a port.
+// address reads "IP:port". The address of the configuration need not be an IP; the port is required in both.
 func (a *agent) address(which, configured string) (string, int32) {
 	v := a.text(which+"-address", configured)
 	at, err := netip.ParseAddrPort(v)
@@ -148,7 +148,7 @@ func (a *agent) oneOf(suffix, configured, what string, admitted ...string) strin
 	return v
 }
 
-// quantities are those of the configuration with the pod's own; what is no quantity is told and does not count.
+// quantities are those of the configuration, overridden by valid ones of the pod; an invalid one is a warning.
 func (a *agent) quantities(l corev1.ResourceList, which string) corev1.ResourceList {
 	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
 		key := agentAnnotation + string(name) + "-" + which
@@ -158,7 +158,7 @@ func (a *agent) quantities(l corev1.ResourceList, which string) corev1.ResourceL
 		}
 		q, err := resource.ParseQuantity(v)
 		if err != nil {
-			a.warnings = append(a.warnings, fmt.Sprintf("annotation %s has no effect: %q is no quantity", key, v))
+			a.warnings = append(a.warnings, fmt.Sprintf("annotation %s has no effect: %q is not a quantity", key, v))
 			continue
 		}
 		if l == nil {

@@ -26,25 +26,25 @@ const (
 	checkProtocol       = "checkTargetGroupProtocol"
 )
 
-// CompleteBinding judges what the creation of a binding leaves to its target group, and on an update (old is not nil) fills in
-// what the new version has lost: versions of the API with fewer fields drop the others. What only AWS knows is filled in by the
-// controller right after the creation, for no request waits for AWS.
-func CompleteBinding(old, b *v1beta1.TargetGroupBinding) Verdict {
+// CompleteBinding refuses the creation of a binding without a target group. On an update (old is not nil) it fills in the fields that
+// the new version has lost, since versions of the API with fewer fields drop the others. The controller fills in what AWS holds right
+// after the creation, because no request waits for AWS.
+func CompleteBinding(old, b *v1beta1.TargetGroupBinding) Response {
 	s := &b.Spec
 	switch {
 	case b.DeletionTimestamp != nil:
-		return Verdict{}
+		return Response{}
 	case old == nil && s.TargetGroupARN == "" && s.TargetGroupName == "":
 		return denied(checkARNOrName, "must provide either TargetGroupARN or TargetGroupName")
 	case old == nil || incomplete(&old.Spec):
-		return Verdict{}
+		return Response{}
 	}
-	var out Verdict
+	var out Response
 	for _, f := range []struct {
-		name      string
-		lost      bool
-		was       any
-		unchecked bool // leaving it out is usual
+		name     string
+		lost     bool
+		was      any
+		optional bool // it may be left out without a warning
 	}{
 		{"targetGroupARN", s.TargetGroupARN == "" && s.TargetGroupName == old.Spec.TargetGroupName, old.Spec.TargetGroupARN, s.TargetGroupName != ""},
 		{"targetType", s.TargetType == nil, old.Spec.TargetType, false},
@@ -55,29 +55,29 @@ func CompleteBinding(old, b *v1beta1.TargetGroupBinding) Verdict {
 		if !f.lost {
 			continue
 		}
-		out.Patch = append(out.Patch, Operation{"/spec/" + f.name, f.was})
-		if !f.unchecked {
-			out.Warnings = append(out.Warnings, "spec."+f.name+" cannot be taken away from a TargetGroupBinding; it stays as it was")
+		out.Patch = append(out.Patch, set("/spec/"+f.name, f.was))
+		if !f.optional {
+			out.Warnings = append(out.Warnings, "spec."+f.name+" cannot be removed from a TargetGroupBinding; its former value is kept")
 		}
 	}
 	return out
 }
 
-// incomplete reports that the controller has not yet matched a binding with its target group: then it fills in all that is left
-// out, the protocol included, and mistakes in the rest can still be corrected.
+// incomplete reports whether the controller has yet to complete a binding from its target group. Until then it fills in every absent
+// field, the protocol included, and mistakes in the others can still be corrected.
 func incomplete(s *v1beta1.TargetGroupBindingSpec) bool {
 	return s.TargetGroupARN == "" || s.TargetType == nil || s.TargetGroupProtocol == nil
 }
 
-// vpcID is what AWS calls a VPC.
+// vpcID is the form of the id of a VPC.
 var vpcID = regexp.MustCompile(`^(?:vpc-[0-9a-f]{8}|vpc-[0-9a-f]{17}|vpc-[0-9a-f]{32})$`)
 
-// Binding judges the creation of a binding, or, if old is not nil, its update. vpc is that of the cluster. What contradicts the
-// target group itself is left to the controller, which tells it on the binding: no request waits for AWS. An update is refused
-// only for what it brings, so that finalizers come off whatever is wrong.
-func Binding(v *objects.View, vpc string, old, b *v1beta1.TargetGroupBinding) Verdict {
+// Binding validates the creation of a binding, or, if old is not nil, its update. vpc is that of the cluster. Contradictions with the
+// target group in AWS are left to the controller, which reports them on the binding: no request waits for AWS. An update is refused
+// only for what it changes, so that finalizers can always be removed.
+func Binding(v *objects.View, vpc string, old, b *v1beta1.TargetGroupBinding) Response {
 	if b.DeletionTimestamp != nil || old != nil && equality.Semantic.DeepEqual(old.Spec, b.Spec) {
-		return Verdict{}
+		return Response{}
 	}
 	s := &b.Spec
 	if s.TargetGroupARN == "" && s.TargetGroupName == "" {
@@ -99,15 +99,15 @@ func Binding(v *objects.View, vpc string, old, b *v1beta1.TargetGroupBinding) Ve
 	case isType(v1beta1.TargetTypeInstance) && s.TargetGroupProtocol != nil && (*s.TargetGroupProtocol == "QUIC" || *s.TargetGroupProtocol == "TCP_QUIC"):
 		return denied(checkProtocol, "QUIC protocol is not supported for Instance target types.")
 	}
-	// That the controller writes the ARN beside the name brings nothing: of two that got in, it tells the younger one.
+	// An update by which the controller adds the ARN to the name is not checked again: it reports the conflict on the younger binding.
 	if old == nil || !sameGroup(&old.Spec, s) || old.Spec.MultiClusterTargetGroup != s.MultiClusterTargetGroup {
 		return shared(v, b)
 	}
-	return Verdict{}
+	return Response{}
 }
 
-// sameGroup reports whether two bindings mean one target group. If either gives only its name, that decides: names are unique where
-// one role leads.
+// sameGroup reports whether two bindings refer to one target group. If either gives only its name, the names are compared: they are
+// unique within the account of a role.
 func sameGroup(a, b *v1beta1.TargetGroupBindingSpec) bool {
 	if a.TargetGroupARN != "" && b.TargetGroupARN != "" {
 		return a.TargetGroupARN == b.TargetGroupARN
@@ -124,8 +124,8 @@ func groupName(s *v1beta1.TargetGroupBindingSpec) string {
 	return naming.OfTargetGroup(s.TargetGroupARN)
 }
 
-// shared refuses a target group that other bindings serve, unless all of them leave the targets of others alone.
-func shared(v *objects.View, b *v1beta1.TargetGroupBinding) Verdict {
+// shared refuses a target group that other bindings refer to, unless all of them are multi-cluster.
+func shared(v *objects.View, b *v1beta1.TargetGroupBinding) Response {
 	multi, others := b.Spec.MultiClusterTargetGroup, []string(nil)
 	for _, o := range v.TargetGroupBindings("") {
 		if !sameGroup(&o.Spec, &b.Spec) || o.Namespace == b.Namespace && o.Name == b.Name || b.UID != "" && o.UID == b.UID {
@@ -135,11 +135,11 @@ func shared(v *objects.View, b *v1beta1.TargetGroupBinding) Verdict {
 		others = append(others, o.Namespace+"/"+o.Name)
 	}
 	if len(others) == 0 || multi {
-		return Verdict{}
+		return Response{}
 	}
 	slices.Sort(others)
 	group := cmp.Or(b.Spec.TargetGroupARN, b.Spec.TargetGroupName)
-	return Verdict{Check: checkExistingGroups, Doubtful: true, Denied: fmt.Sprintf(
+	return Response{Check: checkExistingGroups, Recheck: true, Denied: fmt.Sprintf(
 		"TargetGroup %[1]s is already bound to following TargetGroupBindings %[2]v. Please enable MultiCluster mode on all TargetGroupBindings referencing %[1]s or choose a different Target Group ARN.", group, others)}
 }
 

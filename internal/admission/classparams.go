@@ -2,6 +2,7 @@ package admission
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -20,26 +21,26 @@ const (
 	checkSubnetSelectors = "checkSubnetSelectors"
 )
 
-// maxName is how long AWS lets the name of a load balancer be.
+// maxName is the maximum length of the name of a load balancer.
 const maxName = 32
 
-// ClassParams judges the creation of class parameters, or, if old is not nil, their update. All errors are told at once; an
-// update that leaves the spec as it is passes.
-func ClassParams(old, p *v1beta1.IngressClassParams) Verdict {
+// ClassParams validates the creation of class parameters, or, if old is not nil, their update. A refusal lists all errors; an update
+// that leaves the spec as it is is admitted.
+func ClassParams(old, p *v1beta1.IngressClassParams) Response {
 	if p.DeletionTimestamp != nil || old != nil && equality.Semantic.DeepEqual(old.Spec, p.Spec) {
-		return Verdict{}
+		return Response{}
 	}
 	spec := field.NewPath("spec")
 	cidrs := inboundCIDRs(p.Spec.InboundCIDRs, spec.Child("inboundCIDRs"))
 	all := slices.Concat(cidrs, subnets(p.Spec.Subnets, spec.Child("subnets")))
 	if len(all) == 0 {
-		return Verdict{Warnings: paramsWarnings(p.Spec)}
+		return Response{Warnings: paramsWarnings(p.Spec)}
 	}
 	check := checkSubnetSelectors
 	if len(cidrs) > 0 {
 		check = checkInboundCIDRs
 	}
-	return Verdict{Check: check, Denied: all.ToAggregate().Error(), Warnings: paramsWarnings(p.Spec)}
+	return Response{Check: check, Denied: all.ToAggregate().Error(), Warnings: paramsWarnings(p.Spec)}
 }
 
 func inboundCIDRs(cidrs []string, at *field.Path) field.ErrorList {
@@ -85,12 +86,7 @@ func subnets(s *v1beta1.SubnetSelector, at *field.Path) field.ErrorList {
 		all = append(all, field.Required(at.Child("tags"), "must have at least one tag key"))
 	}
 	all = append(all, duplicates(s.IDs, at.Child("ids"))...)
-	keys := make([]string, 0, len(s.Tags))
-	for k := range s.Tags {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	for _, k := range keys {
+	for _, k := range slices.Sorted(maps.Keys(s.Tags)) {
 		all = append(all, duplicates(s.Tags[k], at.Child("tags").Key(k))...)
 	}
 	return all
@@ -108,15 +104,13 @@ func duplicates[T ~string](values []T, at *field.Path) field.ErrorList {
 	return all
 }
 
-// paramsWarnings tells of settings that are stored and cannot work, each Ingress of the class will say so too.
+// paramsWarnings are about settings that are admitted and cannot take effect. Each Ingress of the class reports them, too.
 func paramsWarnings(s v1beta1.IngressClassParamsSpec) []string {
 	var all []string
 	if s.Group != nil {
 		if problem := ingress.GroupNameProblem(s.Group.Name); problem != "" {
 			all = append(all, fmt.Sprintf("spec.group.name: %s: %q; no Ingress can use the class", problem, s.Group.Name))
 		}
-	}
-	if s.Group != nil {
 		if _, err := metav1.LabelSelectorAsSelector(s.Group.NamespaceSelector); err != nil {
 			all = append(all, fmt.Sprintf("spec.group.namespaceSelector: %v; no Ingress can join the group", err))
 		}

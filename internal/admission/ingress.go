@@ -14,16 +14,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
-// IngressConfig is what flags say about the admission of Ingresses.
+// IngressConfig is the configuration of the admission of Ingresses.
 type IngressConfig struct {
 	ingress.Config
-	// ForbidClassAnnotation is --disable-ingress-class-annotation: no new use of kubernetes.io/ingress.class with our class.
+	// ForbidClassAnnotation is --disable-ingress-class-annotation: new use of kubernetes.io/ingress.class with a managed class is refused.
 	ForbidClassAnnotation bool
-	// ForbidGroupName is --disable-ingress-group-name-annotation: no new or changed annotation group.name.
+	// ForbidGroupName is --disable-ingress-group-name-annotation: a new or changed annotation group.name is refused.
 	ForbidGroupName bool
 }
 
-// Checks of Ingresses, as the label error_category calls them.
+// Checks of Ingresses: values of the label error_category.
 const (
 	checkClass           = "checkIngressClass"
 	checkClassUsage      = "checkIngressClassUsage"
@@ -33,19 +33,19 @@ const (
 	checkConditions      = "checkIngressAnnotationConditions"
 )
 
-// Ingress judges the creation of an Ingress, or, if old is not nil, its update.
+// Ingress validates the creation of an Ingress, or, if old is not nil, its update.
 //
-// An update is refused only for what it brings: finalizers come off, and other edits pass, however wrong the rest is. Of an
-// Ingress whose class does not exist nobody knows whose it is; it is refused only if it carries annotations of ours. Class
-// parameters that are missing are warned of and not refused, for package tools create custom resources last.
-func Ingress(v *objects.View, cfg IngressConfig, old, ing *networkingv1.Ingress) Verdict {
+// An update is refused only for what it changes: finalizers can be removed, and other edits are admitted, whatever else is wrong. An
+// Ingress whose class does not exist may belong to any controller; it is refused only if it has annotations of this one. Missing class
+// parameters cause a warning and no refusal, because package managers create custom resources last.
+func Ingress(v *objects.View, cfg IngressConfig, old, ing *networkingv1.Ingress) Response {
 	if ing.DeletionTimestamp != nil || old != nil && same(old, ing) {
-		return Verdict{}
+		return Response{}
 	}
 	class, found := ingress.Examine(v, cfg.Config, ing)
 	if !class.Managed {
 		if len(found) == 0 {
-			return Verdict{}
+			return Response{}
 		}
 		return brokenClass(v, old, ing, found[0])
 	}
@@ -53,8 +53,8 @@ func Ingress(v *objects.View, cfg IngressConfig, old, ing *networkingv1.Ingress)
 	if cfg.ForbidClassAnnotation && byAnnotation(ing) && !hadOurs {
 		return denied(checkClassAnnotation, "new usage of `kubernetes.io/ingress.class` annotation is forbidden")
 	}
-	if name, ok := ing.Annotations[string(annotation.GroupName)]; cfg.ForbidGroupName && ok {
-		if before, had := annotationOf(old, annotation.GroupName); !had || before != name {
+	if _, ok := ing.Annotations[string(annotation.GroupName)]; cfg.ForbidGroupName && ok {
+		if old == nil || !sameAnnotation(old, ing, annotation.GroupName) {
 			return denied(checkGroupName, fmt.Sprintf("new usage of `%s` annotation is forbidden", annotation.GroupName))
 		}
 	}
@@ -68,32 +68,32 @@ func Ingress(v *objects.View, cfg IngressConfig, old, ing *networkingv1.Ingress)
 	for _, d := range found {
 		key, ok := conditionsKey(d)
 		if ok && !slices.Contains(known, d) {
-			return Verdict{Check: checkConditions, Warnings: warnings(without(found, d)),
+			return Response{Check: checkConditions, Warnings: warnings(without(found, d)),
 				Denied: fmt.Sprintf("ignoring Ingress %s/%s since invalid %s annotation: %s", ing.Namespace, ing.Name, key, d.Message())}
 		}
 	}
-	return Verdict{Warnings: warnings(found)}
+	return Response{Warnings: warnings(found)}
 }
 
-// same reports that an update changes nothing that is judged; finalizers, labels and status are not.
+// same reports whether an update changes nothing that is validated; finalizers, labels and status are not validated.
 func same(a, b *networkingv1.Ingress) bool {
 	return equality.Semantic.DeepEqual(a.Spec, b.Spec) && equality.Semantic.DeepEqual(a.Annotations, b.Annotations)
 }
 
-func brokenClass(v *objects.View, old, ing *networkingv1.Ingress, d diag.Diagnostic) Verdict {
-	warned := Verdict{Warnings: []string{d.Message()}, Doubtful: true}
+func brokenClass(v *objects.View, old, ing *networkingv1.Ingress, d diag.Diagnostic) Response {
+	warned := Response{Warnings: []string{d.Message()}, Recheck: true}
 	if old != nil && sameClass(old, ing) {
 		return warned
 	}
 	name := ing.Spec.IngressClassName
 	if name == nil {
-		if !claimed(ing) {
+		if !annotation.OfIngress(ing.Annotations) {
 			return warned
 		}
-		return Verdict{Check: checkClass, Denied: d.Message(), Doubtful: true}
+		return Response{Check: checkClass, Denied: d.Message(), Recheck: true}
 	}
 	c, ok := v.IngressClass(*name)
-	if !ok && !claimed(ing) {
+	if !ok && !annotation.OfIngress(ing.Annotations) {
 		return warned
 	}
 	if ok && ingress.ParamsMissing(v, c) {
@@ -103,22 +103,12 @@ func brokenClass(v *objects.View, old, ing *networkingv1.Ingress, d diag.Diagnos
 	if old != nil {
 		check = checkClassUsage
 	}
-	return Verdict{Check: check, Denied: d.Message(), Doubtful: true}
+	return Response{Check: check, Denied: d.Message(), Recheck: true}
 }
 
-// sameClass reports that two versions of an Ingress name their class alike.
+// sameClass reports whether two versions of an Ingress name their class in the same way.
 func sameClass(a, b *networkingv1.Ingress) bool {
 	return equality.Semantic.DeepEqual(a.Spec.IngressClassName, b.Spec.IngressClassName) && byAnnotation(a) == byAnnotation(b)
-}
-
-// claimed reports that an Ingress carries annotations of ours.
-func claimed(ing *networkingv1.Ingress) bool {
-	for k := range ing.Annotations {
-		if strings.HasPrefix(k, annotation.IngressPrefix) {
-			return true
-		}
-	}
-	return false
 }
 
 func byAnnotation(ing *networkingv1.Ingress) bool {
@@ -131,15 +121,13 @@ func classified(v *objects.View, cfg IngressConfig, ing *networkingv1.Ingress) b
 	return d == nil && c.Managed
 }
 
-func annotationOf(ing *networkingv1.Ingress, k annotation.Key) (value string, ok bool) {
-	if ing == nil {
-		return "", false
-	}
-	value, ok = ing.Annotations[string(k)]
-	return value, ok
+func sameAnnotation(a, b *networkingv1.Ingress, k annotation.Key) bool {
+	x, inA := a.Annotations[string(k)]
+	y, inB := b.Annotations[string(k)]
+	return inA == inB && x == y
 }
 
-// conditionsKey is the conditions annotation that a finding calls invalid.
+// conditionsKey is the conditions annotation that a finding is about; ok is false for other findings.
 func conditionsKey(d diag.Diagnostic) (key string, ok bool) {
 	key, ok = strings.CutPrefix(strings.TrimSuffix(d.Path, "]"), "metadata.annotations[")
 	return key, ok && d.Code == diag.InvalidAnnotation && d.Object.Kind == "Ingress" && strings.HasPrefix(key, string(annotation.Conditions))

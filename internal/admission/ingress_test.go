@@ -138,8 +138,8 @@ func TestWhatRestsOnAbsenceIsDoubtfulAndNothingElse(t *testing.T) {
 	t.Parallel()
 	c := IngressConfig{Config: ingress.Config{IngressClass: "alb"}}
 	for class, want := range map[string]bool{"absent": true, "team": true, "early": true, "alb": false} {
-		if got := Ingress(view(t, ""), c, nil, ing(class, "conditions.web", "{")); got.Doubtful != want {
-			t.Errorf("%s: doubtful %v, want %v", class, got.Doubtful, want)
+		if got := Ingress(view(t, ""), c, nil, ing(class, "conditions.web", "{")); got.Recheck != want {
+			t.Errorf("%s: doubtful %v, want %v", class, got.Recheck, want)
 		}
 	}
 }

@@ -175,7 +175,7 @@ func TestALoadBalancerClassIsGivenOnceAndKept(t *testing.T) {
 	} {
 		var want []Operation
 		if tc.want != "" {
-			want = []Operation{{"/spec/loadBalancerClass", tc.want}}
+			want = []Operation{set("/spec/loadBalancerClass", tc.want)}
 		}
 		if diff := cmp.Diff(want, Service(ours, tc.old, tc.new).Patch); diff != "" {
 			t.Errorf("%s: %s", tc.name, diff)

@@ -13,14 +13,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/readiness"
 )
 
-// maxGateName is how long the name of a binding may be to make a type of condition: what follows the slash of a qualified name.
+// maxGateName is the maximum length of the name of a binding with a readiness gate: it follows the slash of a qualified name.
 const maxGateName = 63
 
 // ReadinessGates gives a new pod a readiness gate for each binding of its namespace that will register it: of type ip, with a
-// Service that selects the pod. Gates of version 1 of the existing controller, which nobody opens any more, go as soon as there
-// is one of ours; all others stay, in their order.
-func ReadinessGates(v *objects.View, pod *corev1.Pod) Verdict {
-	var out Verdict
+// Service that selects the pod. With the first one, gates of version 1 of the existing controller, whose conditions no controller sets,
+// are removed. All other gates stay, in their order.
+func ReadinessGates(v *objects.View, pod *corev1.Pod) Response {
+	var out Response
 	var gates []corev1.PodReadinessGate
 	for _, b := range v.TargetGroupBindings(pod.Namespace) {
 		if b.DeletionTimestamp != nil || b.Spec.TargetType == nil || *b.Spec.TargetType != v1beta1.TargetTypeIP {
@@ -40,7 +40,7 @@ func ReadinessGates(v *objects.View, pod *corev1.Pod) Verdict {
 	return out
 }
 
-// addGates are the operations that bring gates into those of a pod.
+// addGates are the operations that add gates to those of a pod.
 func addGates(have, gates []corev1.PodReadinessGate) []Operation {
 	if len(gates) == 0 {
 		return nil
@@ -50,11 +50,11 @@ func addGates(have, gates []corev1.PodReadinessGate) []Operation {
 	})
 	missing := slices.DeleteFunc(gates, func(g corev1.PodReadinessGate) bool { return slices.Contains(kept, g) })
 	if len(have) == 0 || len(kept) < len(have) {
-		return []Operation{{"/spec/readinessGates", slices.Concat(kept, missing)}}
+		return []Operation{set("/spec/readinessGates", slices.Concat(kept, missing))}
 	}
 	var ops []Operation
 	for _, g := range missing {
-		ops = append(ops, Operation{"/spec/readinessGates/-", g})
+		ops = append(ops, set("/spec/readinessGates/-", g))
 	}
 	return ops
 }
@@ -62,7 +62,7 @@ func addGates(have, gates []corev1.PodReadinessGate) []Operation {
 // annotate sets an annotation of an object that may have none.
 func annotate(pod *corev1.Pod, key, value string) Operation {
 	if pod.Annotations == nil {
-		return Operation{"/metadata/annotations", map[string]string{key: value}}
+		return set("/metadata/annotations", map[string]string{key: value})
 	}
-	return Operation{"/metadata/annotations/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key), value}
+	return set("/metadata/annotations/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(key), value)
 }

@@ -54,6 +54,16 @@ func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) 
 	}
 }
 
+// OfIngress reports whether an object has an annotation with the prefix of those of Ingresses.
+func OfIngress(annotations map[string]string) bool {
+	for k := range annotations {
+		if strings.HasPrefix(k, IngressPrefix) {
+			return true
+		}
+	}
+	return false
+}
+
 func claims(on Scope, k string) bool {
 	if on != OnService {
 		return strings.HasPrefix(k, IngressPrefix)

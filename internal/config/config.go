@@ -3,6 +3,8 @@
 package config
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -46,9 +48,9 @@ type Config struct {
 	DeregistrationBrake    int           // 0 = none
 	DeletionBrake          int           // 0 = none
 	DriftInterval          time.Duration // 0 = no background sweep
-	Checkpoints            bool          // keep what was learned for the next leader
-	// Passes at once. The flags' default, 3, is from the time when a pass did its AWS calls one after the other: who leaves
-	// it gets as many as defaultWorkers tells.
+	Checkpoints            bool          // store last good versions and observations for the next leader
+	// Passes at once. Where a flag is not given, they are those of defaultWorkers instead of the flag's default, 3, which is that of
+	// the existing controller.
 	IngressWorkers, ServiceWorkers, BindingWorkers int
 
 	Region       string
@@ -70,14 +72,11 @@ type Config struct {
 
 	Gates Gates
 
-	// Notices are sentences to log at start: settings that were accepted and have nothing to act on in this version.
+	// Notices are sentences to log at start, about settings that are accepted and have no effect in this version.
 	Notices []string
 }
 
-// Throttle is the client-side rate limit per service and operation pattern.
-type Throttle map[string][]ThrottleRule
-
-// trackingKeys may not appear among default or external tags: they are how the controller finds what is its own.
+// trackingKeys are the keys of the tags by which the controller finds its own resources; default and external tags may not have them.
 var trackingKeys = []string{
 	"elbv2.k8s.aws/cluster", "elbv2.k8s.aws/resource",
 	"ingress.k8s.aws/cluster", "ingress.k8s.aws/stack", "ingress.k8s.aws/resource",
@@ -87,77 +86,57 @@ var trackingKeys = []string{
 	"aga.k8s.aws/stack", "aga.k8s.aws/resource",
 }
 
-// check is one start-up validation; the order of the table is the order in which failures are reported.
-type check struct {
-	failed func(*Config) (text string, failed bool)
+// Validate returns the first setting that is not admissible.
+func (c *Config) Validate() error {
+	if c.ClusterName == "" {
+		return errors.New("kubernetes cluster name must be specified: set --cluster-name")
+	}
+	if err := cmp.Or(
+		noTrackingKeys(slices.Sorted(maps.Keys(c.DefaultTags)), "default-tags"),
+		noTrackingKeys(c.ExternalManagedTags, "external-managed-tags"),
+		c.notInBoth(),
+		oneOf(c.DefaultTargetType, "default target type", "--default-target-type", "instance", "ip"),
+		oneOf(c.DefaultScheme, "default scheme", "--default-load-balancer-scheme", "internal", "internet-facing"),
+	); err != nil {
+		return err
+	}
+	key, value, _ := strings.Cut(c.RequiredSecretsLabel, "=")
+	switch {
+	case c.BackendSecurityGroup != "" && !strings.HasPrefix(c.BackendSecurityGroup, "sg-"):
+		return fmt.Errorf("invalid value %s for backend security group id: --backend-security-group takes an id that starts with sg-", c.BackendSecurityGroup)
+	case c.EnableManageBackendSG && !c.EnableBackendSG:
+		return errors.New("backend security group must be enabled when manage backend security group rule is enabled: " +
+			"set --enable-backend-security-group=true or --enable-manage-backend-security-group-rules=false")
+	case c.RequiredSecretsLabel != "" && (key == "" || value == ""):
+		return fmt.Errorf("invalid value %q for --required-secrets-label: must be in key=value format", c.RequiredSecretsLabel)
+	case c.DriftInterval != 0 && c.DriftInterval < 10*time.Second:
+		return fmt.Errorf("invalid value %s for --drift-check-interval: must be 0 (off) or at least 10s", c.DriftInterval)
+	}
+	return c.Webhooks.validate()
 }
 
-var checks = []check{
-	{func(c *Config) (string, bool) {
-		return "kubernetes cluster name must be specified: set --cluster-name", c.ClusterName == ""
-	}},
-	{func(c *Config) (string, bool) {
-		return reserved(slices.Sorted(maps.Keys(c.DefaultTags)), "default-tags")
-	}},
-	{func(c *Config) (string, bool) {
-		return reserved(c.ExternalManagedTags, "external-managed-tags")
-	}},
-	{func(c *Config) (string, bool) {
-		for _, k := range slices.Sorted(maps.Keys(c.DefaultTags)) {
-			if slices.Contains(c.ExternalManagedTags, k) {
-				return fmt.Sprintf("tag key %s cannot be specified in both default-tags and external-managed-tags flag", k), true
-			}
-		}
-		return "", false
-	}},
-	{func(c *Config) (string, bool) {
-		return oneOf(c.DefaultTargetType, "default target type", "--default-target-type", "instance", "ip")
-	}},
-	{func(c *Config) (string, bool) {
-		return oneOf(c.DefaultScheme, "default scheme", "--default-load-balancer-scheme", "internal", "internet-facing")
-	}},
-	{func(c *Config) (string, bool) {
-		return fmt.Sprintf("invalid value %s for backend security group id: --backend-security-group takes an id that starts with sg-", c.BackendSecurityGroup),
-			c.BackendSecurityGroup != "" && !strings.HasPrefix(c.BackendSecurityGroup, "sg-")
-	}},
-	{func(c *Config) (string, bool) {
-		return "backend security group must be enabled when manage backend security group rule is enabled: " +
-				"set --enable-backend-security-group=true or --enable-manage-backend-security-group-rules=false",
-			c.EnableManageBackendSG && !c.EnableBackendSG
-	}},
-	{func(c *Config) (string, bool) {
-		k, v, ok := strings.Cut(c.RequiredSecretsLabel, "=")
-		return fmt.Sprintf("invalid value %q for --required-secrets-label: must be in key=value format", c.RequiredSecretsLabel),
-			c.RequiredSecretsLabel != "" && (!ok || k == "" || v == "")
-	}},
-	{func(c *Config) (string, bool) {
-		return fmt.Sprintf("invalid value %s for --drift-check-interval: must be 0 (off) or at least 10s", c.DriftInterval), c.DriftInterval != 0 && c.DriftInterval < 10*time.Second
-	}},
-	{func(c *Config) (string, bool) {
-		text := c.Webhooks.check()
-		return text, text != ""
-	}},
-}
-
-func reserved(keys []string, flag string) (string, bool) {
+// noTrackingKeys refuses tag keys by which the controller finds its own resources.
+func noTrackingKeys(keys []string, flag string) error {
 	for _, k := range keys {
 		if slices.Contains(trackingKeys, k) {
-			return fmt.Sprintf("tag key %s cannot be specified in %s flag: it is how the controller finds its own resources", k, flag), true
-		}
-	}
-	return "", false
-}
-
-func oneOf(v, what, flag string, admitted ...string) (string, bool) {
-	return fmt.Sprintf("invalid value %s for %s: %s must be one of %s", v, what, flag, strings.Join(admitted, ", ")), !slices.Contains(admitted, v)
-}
-
-// Validate reports the first setting that is not admissible.
-func (c *Config) Validate() error {
-	for _, k := range checks {
-		if text, failed := k.failed(c); failed {
-			return fmt.Errorf("%s", text)
+			return fmt.Errorf("tag key %s cannot be specified in %s flag: the controller finds its own resources by it", k, flag)
 		}
 	}
 	return nil
+}
+
+func (c *Config) notInBoth() error {
+	for _, k := range slices.Sorted(maps.Keys(c.DefaultTags)) {
+		if slices.Contains(c.ExternalManagedTags, k) {
+			return fmt.Errorf("tag key %s cannot be specified in both default-tags and external-managed-tags flag", k)
+		}
+	}
+	return nil
+}
+
+func oneOf(v, what, flag string, admitted ...string) error {
+	if slices.Contains(admitted, v) {
+		return nil
+	}
+	return fmt.Errorf("invalid value %s for %s: %s must be one of %s", v, what, flag, strings.Join(admitted, ", "))
 }

@@ -108,7 +108,7 @@ func TestWhateverStartsTheExistingControllerStartsThisOneWithANotice(t *testing.
 		{"--targetgroupbinding-requeue-duration=0s", "15s is used", func(c *Config) bool { return c.BindingRequeue == 15*time.Second }},
 		{"--targetgroupbinding-max-exponential-backoff-delay=0", "16m40s is used", func(c *Config) bool { return c.BindingMaxBackoff == 1000*time.Second }},
 		{"--lb-stabilization-monitor-interval=-1s", "2m0s is used", func(c *Config) bool { return c.StabilizationInterval == 2*time.Minute }},
-		{"--sync-period=-1h", "below 0 is never", func(c *Config) bool { return c.SyncPeriod == 0 }},
+		{"--sync-period=-1h", "below 0 turns the resync off", func(c *Config) bool { return c.SyncPeriod == 0 }},
 	} {
 		c, err := Parse([]string{"--cluster-name=c", tc.arg})
 		if err != nil {

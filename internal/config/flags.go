@@ -11,10 +11,10 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// ErrHelp is returned by Parse when help was asked for and printed.
+// ErrHelp is what Parse returns after it has printed help.
 var ErrHelp = pflag.ErrHelp
 
-// spare holds flags whose only effect is in features that this version does not have.
+// spare holds the values of flags of features that this version does not have.
 type spare struct {
 	quicVariable                                string
 	gatewayClassWorkers, albWorkers, nlbWorkers int
@@ -23,12 +23,12 @@ type spare struct {
 	vpcTagKey                                   string
 }
 
-// bind declares every flag. Names, types and defaults are those of the existing controller; some, such as
-// --strict-groups, are ours.
+// bind declares every flag. Names, types and defaults are those of the existing controller, which lacks some of them, such as
+// --strict-groups.
 func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	c.Throttle = DefaultThrottle()
 
-	fs.StringVar(&c.ClusterName, "cluster-name", "", "name of the Kubernetes cluster; part of tags and names in AWS, so never change it")
+	fs.StringVar(&c.ClusterName, "cluster-name", "", "name of the Kubernetes cluster; part of tags and names in AWS, so do not change it")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "info or debug; anything else is info")
 	fs.StringToStringVar(&c.DefaultTags, "default-tags", nil, "AWS tags put on every resource")
 	fs.StringSliceVar(&c.ExternalManagedTags, "external-managed-tags", nil, "tag keys that are neither added, changed nor removed")
@@ -41,22 +41,22 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.BoolVar(&c.DisableRestrictedRules, "disable-restricted-sg-rules", false, "open all ports of nodes and pods to load balancers, instead of the ports in use")
 	fs.BoolVar(&c.EnableEndpointSlices, "enable-endpoint-slices", true, "read EndpointSlices for ip targets")
 	fs.StringToStringVar(&c.TargetENISecurityTags, "service-target-eni-security-group-tags", nil, "further tags that pick the one security group of a network interface with several")
-	fs.IntVar(&c.MaxTargetsPerGroup, "max-targets-per-target-group", 0, "register at most so many targets per target group; 0 = no limit")
-	fs.DurationVar(&c.BindingRequeue, "targetgroupbinding-requeue-duration", defaultBindingRequeue, "look again after so long while a binding waits for AWS")
+	fs.IntVar(&c.MaxTargetsPerGroup, "max-targets-per-target-group", 0, "maximum number of targets registered per target group; 0 = no limit")
+	fs.DurationVar(&c.BindingRequeue, "targetgroupbinding-requeue-duration", defaultBindingRequeue, "requeue interval of a binding that waits for AWS")
 	fs.DurationVar(&c.StabilizationInterval, "lb-stabilization-monitor-interval", defaultStabilization, "poll period for a new load balancer to become active, before capacity is reserved")
 	fs.StringVar(&c.RequiredSecretsLabel, "required-secrets-label", "", "key=value that a Secret must carry to be read")
 
-	fs.IntVar(&c.IngressWorkers, "ingress-max-concurrent-reconciles", 3, "Ingress groups worked on at once; if not given, as many as help")
-	fs.IntVar(&c.ServiceWorkers, "service-max-concurrent-reconciles", 3, "Services worked on at once; if not given, as many as help")
-	fs.IntVar(&c.BindingWorkers, "targetgroupbinding-max-concurrent-reconciles", 3, "TargetGroupBindings worked on at once; if not given, as many as help")
-	fs.IntVar(&s.gatewayClassWorkers, "gateway-class-max-concurrent-reconciles", 3, "GatewayClasses worked on at once")
-	fs.IntVar(&s.albWorkers, "alb-gateway-max-concurrent-reconciles", 3, "ALB Gateways worked on at once")
-	fs.IntVar(&s.nlbWorkers, "nlb-gateway-max-concurrent-reconciles", 3, "NLB Gateways worked on at once")
-	fs.IntVar(&s.acceleratorWorkers, "globalaccelerator-max-concurrent-reconciles", 1, "GlobalAccelerators worked on at once")
+	fs.IntVar(&c.IngressWorkers, "ingress-max-concurrent-reconciles", 3, "Ingress groups reconciled at once; if not given, 16")
+	fs.IntVar(&c.ServiceWorkers, "service-max-concurrent-reconciles", 3, "Services reconciled at once; if not given, 16")
+	fs.IntVar(&c.BindingWorkers, "targetgroupbinding-max-concurrent-reconciles", 3, "TargetGroupBindings reconciled at once; if not given, 32")
+	fs.IntVar(&s.gatewayClassWorkers, "gateway-class-max-concurrent-reconciles", 3, "GatewayClasses reconciled at once")
+	fs.IntVar(&s.albWorkers, "alb-gateway-max-concurrent-reconciles", 3, "ALB Gateways reconciled at once")
+	fs.IntVar(&s.nlbWorkers, "nlb-gateway-max-concurrent-reconciles", 3, "NLB Gateways reconciled at once")
+	fs.IntVar(&s.acceleratorWorkers, "globalaccelerator-max-concurrent-reconciles", 1, "GlobalAccelerators reconciled at once")
 	fs.DurationVar(&c.BindingMaxBackoff, "targetgroupbinding-max-exponential-backoff-delay", defaultMaxBackoff, "longest pause between retries of a binding")
 	fs.DurationVar(&s.acceleratorBackoff, "globalaccelerator-max-exponential-backoff-delay", 1000*time.Second, "longest pause between retries of an accelerator")
 
-	fs.StringVar(&c.IngressClass, "ingress-class", "alb", "value of the annotation kubernetes.io/ingress.class that is ours; empty: alb, and Ingresses without any class")
+	fs.StringVar(&c.IngressClass, "ingress-class", "alb", "value of the annotation kubernetes.io/ingress.class that this controller reconciles; empty: alb, and Ingresses without any class")
 	fs.BoolVar(&c.Webhooks.DisableClassAnnotation, "disable-ingress-class-annotation", false, "refuse new use of the annotation kubernetes.io/ingress.class at admission")
 	fs.BoolVar(&c.Webhooks.DisableGroupAnnotation, "disable-ingress-group-name-annotation", false, "refuse new use of the annotation group.name at admission")
 	fs.BoolVar(&c.TolerateMissingService, "tolerate-non-existent-backend-service", true, "a missing backend Service answers 503 instead of failing its Ingress")
@@ -64,11 +64,11 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringSliceVar(&c.AllowedCAs, "allowed-certificate-authority-arns", nil, "consider only certificates of these authorities in discovery; empty = all")
 	fs.StringVar(&c.DefaultPCA, "default-pca-arn", "", "private authority for certificates that the controller requests, where acm-pca-arn names none; empty: a public one of Amazon's")
 	fs.BoolVar(&c.ImportTLSSecrets, "enable-tls-secret-import", false, "admit the annotation import-tls-secrets: Secrets of spec.tls are imported into ACM; needs further permissions, in AWS and on Secrets")
-	fs.IntVar(&c.DeletionBrake, "deletion-brake", 10, "load balancers that may be deleted within ten minutes because objects that still exist gave them up; more, if they are more than a quarter of all, wait for consent; 0 = no limit")
-	fs.IntVar(&c.DeregistrationBrake, "deregistration-brake", 10, "target groups that may lose most of their targets within ten minutes although the pods or nodes behind them are not gone; more, if they are more than a quarter of all, keep them until that is consented to; 0 = no limit")
+	fs.IntVar(&c.DeletionBrake, "deletion-brake", 10, "load balancers that may be deleted within ten minutes although their objects exist, because these no longer declare them; further deletions, if more than a quarter of all load balancers, wait for consent; 0 = no limit")
+	fs.IntVar(&c.DeregistrationBrake, "deregistration-brake", 10, "target groups that may lose most of their targets within ten minutes although the pods or nodes exist; further deregistrations, if of more than a quarter of all target groups, wait for consent; 0 = no limit")
 	fs.BoolVar(&c.StrictGroups, "strict-groups", false, "an invalid member stops its whole Ingress group, as in the existing controller")
 
-	fs.StringVar(&c.LoadBalancerClass, "load-balancer-class", "service.k8s.aws/nlb", "spec.loadBalancerClass of Services that are ours")
+	fs.StringVar(&c.LoadBalancerClass, "load-balancer-class", "service.k8s.aws/nlb", "spec.loadBalancerClass of the Services that this controller reconciles")
 
 	fs.BoolVar(&c.EnableWAF, "enable-waf", true, "act on waf-acl-id (WAF Classic); off: no call of WAF Classic") // decision 16: WAF Classic
 	fs.BoolVar(&c.EnableWAFv2, "enable-wafv2", true, "act on wafv2-acl-arn and wafv2-acl-name; off: no call of WAFv2")
@@ -88,17 +88,17 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringVar(&c.MetricsAddr, "metrics-bind-addr", ":8080", "address of /metrics; 0 = none")
 	fs.StringVar(&c.HealthAddr, "health-probe-bind-addr", ":61779", "address of /healthz and /readyz; 0 = none")
 	bindWebhooks(fs, c)
-	fs.BoolVar(&c.LeaderElection, "enable-leader-election", true, "let one replica work at a time")
+	fs.BoolVar(&c.LeaderElection, "enable-leader-election", true, "elect a leader among replicas; only the leader reconciles")
 	fs.StringVar(&c.LeaderElectionID, "leader-election-id", "aws-load-balancer-controller-leader", "name of the Lease")
 	fs.StringVar(&c.LeaderElectionNamespace, "leader-election-namespace", "", "namespace of the Lease; empty: the pod's")
-	fs.StringVar(&c.WatchNamespace, "watch-namespace", "", "serve this namespace only; empty = all")
-	fs.BoolVar(&c.Checkpoints, "enable-checkpoints", true, "keep last good versions and what AWS holds in ConfigMaps beside the Lease, so that a restart forgets nothing and reads little")
-	fs.DurationVar(&c.DriftInterval, "drift-check-interval", time.Hour, "look at each load balancer and target group about so often for what was changed in AWS by hand, one by one and at one read a second at most; 0 = only with --sync-period")
-	fs.DurationVar(&c.SyncPeriod, "sync-period", 10*time.Hour, "look at every object again after so long")
+	fs.StringVar(&c.WatchNamespace, "watch-namespace", "", "reconcile objects of this namespace only; empty = all")
+	fs.BoolVar(&c.Checkpoints, "enable-checkpoints", true, "store last good versions and the observed state of AWS in ConfigMaps beside the Lease, so that a restart keeps them and reads little")
+	fs.DurationVar(&c.DriftInterval, "drift-check-interval", time.Hour, "interval at which each load balancer and target group is compared with AWS to find changes made by hand; at most one read a second; 0 = only with --sync-period")
+	fs.DurationVar(&c.SyncPeriod, "sync-period", 10*time.Hour, "interval at which every object is reconciled again")
 	fs.Var(&c.Gates, "feature-gates", gateHelp())
 }
 
-// inert lists flags whose value cannot matter in this version; a changed value is logged at start.
+// inert lists flags without effect in this version; a changed value is logged at start.
 var inert = []struct{ flag, why string }{
 	{"quic-environment-variable-name", "QUIC is not built in this version"},
 	{"enable-endpoint-slices", "endpoints are always read from EndpointSlices, which Kubernetes also makes of Endpoints that users write"},
@@ -110,8 +110,8 @@ var inert = []struct{ flag, why string }{
 	{"aws-vpc-tag-key", "obsolete; use --aws-vpc-tags"},
 }
 
-// unusable lists values with which the existing controller starts although they mean nothing. A Deployment that has them must
-// start after the image is swapped, so each is replaced and logged.
+// unusable lists values that have no meaning and with which the existing controller starts all the same. A Deployment that has them
+// must start after the image is swapped, so each is replaced and logged.
 var unusable = []struct {
 	flag    string
 	is      func(*Config) bool
@@ -129,19 +129,18 @@ var unusable = []struct {
 	{"lb-stabilization-monitor-interval", func(c *Config) bool { return c.StabilizationInterval <= 0 },
 		func(c *Config) { c.StabilizationInterval = defaultStabilization }, "it must be more than 0; 2m0s is used"},
 	{"sync-period", func(c *Config) bool { return c.SyncPeriod < 0 },
-		func(c *Config) { c.SyncPeriod = 0 }, "a period below 0 is never"},
+		func(c *Config) { c.SyncPeriod = 0 }, "a period below 0 turns the resync off"},
 }
 
-// Defaults that replace values which cannot be used.
+// Defaults that replace unusable values.
 const (
 	defaultBindingRequeue = 15 * time.Second
 	defaultMaxBackoff     = 1000 * time.Second
 	defaultStabilization  = 2 * time.Minute
 )
 
-// defaultWorkers are the passes at once where nobody asked for a number. A pass waits for AWS nearly all of its time, and calls
-// are paced by the limiter whatever their number, so that few workers save nothing and let urgent work wait in line: above
-// all that of targets.
+// defaultWorkers are the passes at once where a flag is not given. A pass waits for AWS nearly all of its time, and the limiter paces
+// calls whatever their number. Few workers therefore save nothing and delay urgent work, above all that of targets.
 var defaultWorkers = []struct {
 	flag    string
 	of      func(*Config) *int
@@ -169,7 +168,7 @@ func (e UsageError) Error() string { return e.Err.Error() }
 func (e UsageError) Unwrap() error { return e.Err }
 
 // Parse reads a command line without the program's name. It returns ErrHelp after printing help, a UsageError for what cannot
-// be parsed, and any other error for settings that are refused. Positional arguments are ignored, as they always were.
+// be parsed, and any other error for settings that are refused. Positional arguments are ignored, as by the existing controller.
 func Parse(args []string) (*Config, error) {
 	c := &Config{}
 	fs := FlagSet(c)
@@ -206,22 +205,22 @@ func Parse(args []string) (*Config, error) {
 	return c, nil
 }
 
-// sdkAttempts is what the SDK takes for a number of attempts that is none.
+// sdkAttempts is the number of attempts that the SDK takes where none is given.
 const sdkAttempts = 3
 
-// endpointServices are the keys of --aws-api-endpoints with which something is called, as the SDK spells the ids of services.
+// endpointServices are the services that are called, by the ids that the SDK and --aws-api-endpoints use.
 var endpointServices = []string{
 	"EC2", "Elastic Load Balancing v2", "ACM", "WAFV2",
 	"WAF Regional", // decision 16: WAF Classic
 	"Shield", "STS", "Route 53", "ec2imds",
 }
 
-// endpointNotices tell of endpoints that nothing calls: who mistypes an id would talk to AWS without knowing it.
+// endpointNotices are about endpoints of services that are not called. With a mistyped id, calls would go to AWS unnoticed.
 func endpointNotices(endpoints map[string]string) []string {
 	var out []string
 	for _, service := range slices.Sorted(maps.Keys(endpoints)) {
 		if !slices.Contains(endpointServices, service) {
-			out = append(out, fmt.Sprintf("--aws-api-endpoints: %s=%s has no effect: the services that are called are %s, spelled so", service, endpoints[service], strings.Join(endpointServices, ", ")))
+			out = append(out, fmt.Sprintf("--aws-api-endpoints: %s=%s has no effect: the service ids in use are %s", service, endpoints[service], strings.Join(endpointServices, ", ")))
 		}
 	}
 	return out

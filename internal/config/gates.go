@@ -37,54 +37,51 @@ const (
 	IngressPlanAnnotation        Gate = "IngressPlanAnnotation"
 )
 
-// gateInfo is a row of the gate table. Unbuilt is the value that asks for something this version does not have yet: the
-// controller starts, and logs Missing.
+// gateInfo is a row of the gate table.
 type gateInfo struct {
-	gate    Gate
-	def     bool
-	unbuilt *bool
+	gate Gate
+	def  bool
+	// missing is what is not built yet and makes true a value without effect, which is logged at start; empty: the gate works.
 	missing string
 	doc     string
 }
 
-func value(b bool) *bool { return &b }
-
 var gateTable = []gateInfo{
-	{ListenerRulesTagging, true, nil, "", "tag listeners and rules; turn off where the partition cannot"},
-	{WeightedTargetGroups, true, nil, "", "send forwards with weights; off: a single target group per forward"},
-	{ServiceTypeLoadBalancerOnly, false, nil, "", "take only Services of type LoadBalancer"},
-	{EndpointsFailOpen, true, nil, "", "register endpoints of unknown readiness when none is ready"},
-	{EnableServiceController, true, nil, "", "serve Services; off: they are left alone"},
-	{EnableIPTargetType, true, nil, "", "admit target type ip"},
-	{EnableTCPUDPListener, false, nil, "", "merge TCP and UDP on one port into a TCP_UDP listener"},
-	{EnableRGTAPI, false, value(true), "listing through the Resource Groups Tagging API is not built in this version; the bulk describe calls need no such permission", "find tagged resources by tag:GetResources"},
-	{SubnetsClusterTagCheck, true, nil, "", "drop subnets that are tagged for other clusters only"},
-	{NLBHealthCheckAdvancedConfig, true, nil, "", "NLB health checks with timeout and codes, which change in place; off: a change of protocol, codes or times replaces the target group"},
-	{NLBSecurityGroup, true, nil, "", "give NLBs security groups"},
-	{ALBSingleSubnet, false, nil, "", "admit an ALB with one subnet"},
-	{LBCapacityReservation, true, nil, "", "act on minimum-load-balancer-capacity"},
-	{SubnetDiscoveryByReachable, true, nil, "", "without tagged subnets, distinguish public from private ones by route table"},
-	{NLBGatewayAPI, true, value(true), "the Gateway API is not built in this version", "serve Gateways with NLBs"},
-	{ALBGatewayAPI, true, value(true), "the Gateway API is not built in this version", "serve Gateways with ALBs"},
-	{GatewayListenerSet, true, value(true), "the Gateway API is not built in this version", "ListenerSets of Gateways"},
-	{GlobalAcceleratorController, false, value(true), "Global Accelerator is not built in this version", "serve GlobalAccelerators"},
-	{EnhancedDefaultBehavior, false, nil, "", "removing the annotations of mutual authentication or reserved capacity resets what they set"},
-	{EnableDefaultTagsLowPriority, false, nil, "", "tags of objects win over --default-tags"},
-	{ALBTargetControlAgent, false, nil, "", "inject target control agents into pods at admission"},
-	{EnableCertificateManagement, false, nil, "", "request, validate and delete ACM certificates of Ingresses with create-acm-cert; needs further permissions"},
-	{IngressPlanAnnotation, false, nil, "", "write the stack of each Ingress group to annotation dry-run-plan of its first member"},
+	{ListenerRulesTagging, true, "", "tag listeners and rules; turn off where the partition cannot"},
+	{WeightedTargetGroups, true, "", "send forwards with weights; off: a single target group per forward"},
+	{ServiceTypeLoadBalancerOnly, false, "", "take only Services of type LoadBalancer"},
+	{EndpointsFailOpen, true, "", "register endpoints of unknown readiness when none is ready"},
+	{EnableServiceController, true, "", "reconcile Services; off: they are ignored"},
+	{EnableIPTargetType, true, "", "admit target type ip"},
+	{EnableTCPUDPListener, false, "", "merge TCP and UDP on one port into a TCP_UDP listener"},
+	{EnableRGTAPI, false, "listing through the Resource Groups Tagging API is not built in this version; the bulk describe calls need no such permission", "find tagged resources by tag:GetResources"},
+	{SubnetsClusterTagCheck, true, "", "drop subnets that are tagged for other clusters only"},
+	{NLBHealthCheckAdvancedConfig, true, "", "NLB health checks with timeout and codes, which change in place; off: a change of protocol, codes or times replaces the target group"},
+	{NLBSecurityGroup, true, "", "give NLBs security groups"},
+	{ALBSingleSubnet, false, "", "admit an ALB with one subnet"},
+	{LBCapacityReservation, true, "", "act on minimum-load-balancer-capacity"},
+	{SubnetDiscoveryByReachable, true, "", "without tagged subnets, distinguish public from private ones by route table"},
+	{NLBGatewayAPI, true, "the Gateway API is not built in this version", "serve Gateways with NLBs"},
+	{ALBGatewayAPI, true, "the Gateway API is not built in this version", "serve Gateways with ALBs"},
+	{GatewayListenerSet, true, "the Gateway API is not built in this version", "ListenerSets of Gateways"},
+	{GlobalAcceleratorController, false, "Global Accelerator is not built in this version", "serve GlobalAccelerators"},
+	{EnhancedDefaultBehavior, false, "", "removing the annotations of mutual authentication or reserved capacity resets what they set"},
+	{EnableDefaultTagsLowPriority, false, "", "tags of objects win over --default-tags"},
+	{ALBTargetControlAgent, false, "", "inject target control agents into pods at admission"},
+	{EnableCertificateManagement, false, "", "request, validate and delete ACM certificates of Ingresses with create-acm-cert; needs further permissions"},
+	{IngressPlanAnnotation, false, "", "write the stack of each Ingress group to annotation dry-run-plan of its first member"},
 }
 
-// gateAliases are names that documentation of the existing controller prints though its program refuses them.
+// gateAliases are names in the documentation of the existing controller that its program refuses.
 var gateAliases = map[string]Gate{
 	"NLBHealthCheckAdvancedConfiguration": NLBHealthCheckAdvancedConfig,
 	"EnableTCPUDPListenerType":            EnableTCPUDPListener,
 }
 
-// Gates holds the gates that a user set; the others have their defaults.
+// Gates holds the gates that the command line sets; the others have their defaults.
 type Gates struct{ set map[Gate]bool }
 
-// Enabled tells whether a gate is on.
+// Enabled reports whether a gate is on.
 func (g Gates) Enabled(name Gate) bool {
 	if v, ok := g.set[name]; ok {
 		return v
@@ -137,11 +134,11 @@ func (g *Gates) Set(s string) error {
 	return nil
 }
 
-// notices are about gates that were set to ask for something that is not built.
+// notices are about gates that are set and need something that is not built.
 func (g Gates) notices() []string {
 	var out []string
 	for _, info := range gateTable {
-		if v, ok := g.set[info.gate]; ok && info.unbuilt != nil && v == *info.unbuilt {
+		if v, ok := g.set[info.gate]; ok && v && info.missing != "" {
 			out = append(out, fmt.Sprintf("--feature-gates=%s=%t has no effect: %s", info.gate, v, info.missing))
 		}
 	}
@@ -157,20 +154,20 @@ func gateHelp() string {
 	return b.String()
 }
 
-// GateDoc is what the reference page says of a gate.
+// GateDoc is the row of a gate on the reference page.
 type GateDoc struct {
 	Name    Gate
 	Default bool
 	Doc     string
 }
 
-// GateDocs lists every gate; one that asks for something unbuilt says so.
+// GateDocs lists every gate.
 func GateDocs() []GateDoc {
 	out := make([]GateDoc, 0, len(gateTable))
 	for _, i := range gateTable {
 		doc := i.doc
-		if i.unbuilt != nil {
-			doc += fmt.Sprintf(" (%t has no effect: %s)", *i.unbuilt, i.missing)
+		if i.missing != "" {
+			doc += fmt.Sprintf(" (true has no effect: %s)", i.missing)
 		}
 		out = append(out, GateDoc{i.gate, i.def, doc})
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -9,17 +10,20 @@ import (
 	"strings"
 )
 
+// Throttle is the client-side rate limits per service.
+type Throttle map[string][]ThrottleRule
+
 // ThrottleRule is one token bucket: Rate calls a second, Burst at once, for the operations that Operation matches.
 type ThrottleRule struct {
 	Operation *regexp.Regexp
 	Rate      float64
 	Burst     int
-	// Default says that nobody asked for the rule: it is what the existing controller has built in.
+	// Default marks a rule that is built in and not from the command line.
 	Default bool
 }
 
-// DefaultThrottle is what the existing controller uses. Those rules for ELBv2 are AWS's published rates; whoever paces calls by
-// AWS's own answers need not impose them on accounts that have more.
+// DefaultThrottle is the throttle of the existing controller. Its rules for ELBv2 are AWS's published rates. The limiter applies them
+// only while AWS throttles, since accounts may have higher rates.
 func DefaultThrottle() Throttle {
 	rule := func(op string, rate float64, burst int) ThrottleRule {
 		return ThrottleRule{Operation: regexp.MustCompile(op), Rate: rate, Burst: burst, Default: true}
@@ -41,13 +45,8 @@ func DefaultThrottle() Throttle {
 
 // String prints the flag's own syntax, services sorted by name.
 func (t Throttle) String() string {
-	services := make([]string, 0, len(t))
-	for s := range t {
-		services = append(services, s)
-	}
-	slices.Sort(services)
 	var parts []string
-	for _, s := range services {
+	for _, s := range slices.Sorted(maps.Keys(t)) {
 		for _, r := range t[s] {
 			parts = append(parts, fmt.Sprintf("%s:%s=%s:%d", s, r.Operation, strconv.FormatFloat(r.Rate, 'g', -1, 64), r.Burst))
 		}
@@ -68,9 +67,7 @@ func (t *Throttle) Set(s string) error {
 	if *t == nil {
 		*t = Throttle{}
 	}
-	for service, rules := range given {
-		(*t)[service] = rules
-	}
+	maps.Copy(*t, given)
 	return nil
 }
 

@@ -1,35 +1,35 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/pflag"
 )
 
-// Webhooks tell where and with which certificate admission webhooks are served. They are served if CertSecret is set, or if the
-// files exist.
+// Webhooks are the address and the certificate of the admission webhooks, which are served if CertSecret is set or the files exist.
 type Webhooks struct {
 	Host string // empty: all addresses
 	Port int
-	// Files: empty fields are the places of existing installations.
+	// Names of files; empty fields stand for those of existing installations.
 	CertDir, CertFile, KeyFile string
-	// ClientCA is a file of the authorities that clients must have a certificate of; empty: none is asked for.
+	// ClientCA is a file with the certificate authorities of clients; empty: clients need no certificate.
 	ClientCA string
-	// CertSecret is the Secret, in the namespace of the leader's Lease, in which the controller keeps a certificate of its own.
+	// CertSecret is the Secret, in the namespace of the leader's Lease, in which the controller keeps a certificate that it issues.
 	CertSecret string
 	// CertLifetime of such a certificate.
 	CertLifetime time.Duration
-	// Configurations is the name of the webhook configurations that get its authority.
+	// Configurations is the name of the webhook configurations whose caBundle is its authority.
 	Configurations string
 	// DisableClassAnnotation and DisableGroupAnnotation refuse new use of these annotations.
 	DisableClassAnnotation, DisableGroupAnnotation bool
 }
 
-// FilesGiven reports that somebody asked for a certificate from files.
+// FilesGiven reports whether a flag names files of a certificate.
 func (w Webhooks) FilesGiven() bool { return w.CertDir+w.CertFile+w.KeyFile != "" }
 
-// shortestCertLifetime is what clocks and looks every few seconds can cope with.
+// shortestCertLifetime leaves time for renewal: the Secret is read every few seconds, and clocks differ.
 const shortestCertLifetime = 10 * time.Second
 
 func bindWebhooks(fs *pflag.FlagSet, c *Config) {
@@ -39,21 +39,21 @@ func bindWebhooks(fs *pflag.FlagSet, c *Config) {
 	fs.StringVar(&w.CertDir, "webhook-cert-dir", "", "directory of the webhooks' certificate; empty: k8s-webhook-server/serving-certs in the directory for temporary files. Without files there, no webhook is served")
 	fs.StringVar(&w.CertFile, "webhook-cert-file", "", "certificate file name (default tls.crt)")
 	fs.StringVar(&w.KeyFile, "webhook-key-file", "", "key file name (default tls.key)")
-	fs.StringVar(&w.ClientCA, "kube-ca-pem-filepath", "", "CA of the clients that webhooks admit")
-	fs.StringVar(&w.CertSecret, "webhook-cert-secret", "", "Secret in which the controller keeps a certificate that it makes, renews and publishes by itself; instead of files")
+	fs.StringVar(&w.ClientCA, "kube-ca-pem-filepath", "", "file with the certificate authorities of the clients that the webhooks admit")
+	fs.StringVar(&w.CertSecret, "webhook-cert-secret", "", "Secret in which the controller keeps a certificate that it issues, renews and publishes itself; instead of files")
 	fs.DurationVar(&w.CertLifetime, "webhook-cert-lifetime", 90*24*time.Hour, "lifetime of that certificate; it is renewed after two thirds")
-	fs.StringVar(&w.Configurations, "webhook-configurations", "aws-load-balancer-webhook", "name of the webhook configurations that get that certificate's authority")
+	fs.StringVar(&w.Configurations, "webhook-configurations", "aws-load-balancer-webhook", "name of the webhook configurations whose caBundle is set to that certificate's authority")
 }
 
-// check tells what cannot be; empty if nothing is wrong.
-func (w Webhooks) check() string {
+// validate returns the first setting that is not admissible.
+func (w Webhooks) validate() error {
 	switch {
 	case w.Port < 1 || w.Port > 65535:
-		return fmt.Sprintf("invalid value %d for --webhook-bind-port: must be from 1 to 65535", w.Port)
+		return fmt.Errorf("invalid value %d for --webhook-bind-port: must be from 1 to 65535", w.Port)
 	case w.CertSecret != "" && w.FilesGiven():
-		return "--webhook-cert-secret and files of a certificate (--webhook-cert-dir, --webhook-cert-file, --webhook-key-file) cannot both be given"
+		return errors.New("--webhook-cert-secret and files of a certificate (--webhook-cert-dir, --webhook-cert-file, --webhook-key-file) cannot both be given")
 	case w.CertLifetime < shortestCertLifetime:
-		return fmt.Sprintf("invalid value %s for --webhook-cert-lifetime: must be %s or more", w.CertLifetime, shortestCertLifetime)
+		return fmt.Errorf("invalid value %s for --webhook-cert-lifetime: must be %s or more", w.CertLifetime, shortestCertLifetime)
 	}
-	return ""
+	return nil
 }

@@ -37,11 +37,11 @@ func (w *wiring) setUpWebhooks() error {
 		}
 		secret := types.NamespacedName{Namespace: namespace, Name: c.CertSecret}
 		source := &webhook.Source{Reader: w.mgr.GetAPIReader(), Secret: secret, Lifetime: c.CertLifetime, Log: log}
-		keeper := &webhook.Keeper{
+		renewer := &webhook.Renewer{
 			Reader: w.mgr.GetAPIReader(), Writer: w.mgr.GetClient(), Secret: secret, Configurations: c.Configurations,
 			Lifetime: c.CertLifetime, Now: w.now, Log: log,
 		}
-		if err := errors.Join(w.mgr.Add(source), w.mgr.Add(keeper)); err != nil {
+		if err := errors.Join(w.mgr.Add(source), w.mgr.Add(renewer)); err != nil {
 			return err
 		}
 		o.Certificate = source.Certificate

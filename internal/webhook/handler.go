@@ -1,6 +1,6 @@
-// Package webhook serves the admission webhooks over HTTPS and keeps their certificate: requests in, verdicts of package
-// admission out, and the Secret and CA bundles of a certificate that the controller manages itself. It judges nothing.
-// It imports admission, servingcert, world, api, and controller-runtime's client and webhook server.
+// Package webhook serves the admission webhooks over HTTPS, and renews and publishes their certificate. Package admission makes the
+// responses, package servingcert the certificate.
+// It may import admission, servingcert, backoff, objects, api, and controller-runtime's client and webhook server.
 package webhook
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/objects"
 )
 
-// Paths, as the webhook configurations of existing installations name them.
+// Paths of the webhook configurations of existing installations.
 const (
 	IngressPath         = "/validate-networking-v1-ingress"
 	ClassParamsPath     = "/validate-elbv2-k8s-aws-v1beta1-ingressclassparams"
@@ -36,49 +36,48 @@ const (
 // Options of the handlers.
 type Options struct {
 	Ingress admission.IngressConfig
-	// LoadBalancerClass is given to Services without one; empty: none is.
+	// LoadBalancerClass is set on Services without one; empty: it is not.
 	LoadBalancerClass string
 	VPC               string // of the cluster
 	// Cached makes a view of the caches.
 	Cached func(ctx context.Context) *objects.View
-	// Live makes a view of what the API server holds now; the error is that of any read that failed for another reason than
-	// that the object does not exist.
+	// Live makes a view of the objects that the API server returns. failed returns the error of a read that was not answered by NotFound.
 	Live func(ctx context.Context) (v *objects.View, failed func() error)
-	// ReadinessGates are given to pods.
+	// ReadinessGates reports whether pods get readiness gates.
 	ReadinessGates bool
 	// AgentConfig reads the configuration of target control agents that is in force in a namespace, nil if there is none. If the
 	// function is nil, no pod gets an agent.
 	AgentConfig func(ctx context.Context, namespace string) (*v1beta1.ALBTargetControlConfig, error)
-	// Refused counts a refusal by path and check; mutating tells the kind of webhook.
+	// Refused counts a refusal by path and check; mutating is the kind of webhook.
 	Refused func(path, check string, mutating bool)
 	Log     logr.Logger
 }
 
-// Handlers are the webhooks by path. "/" admits what is asked at any other path: an installation may name webhooks of features
+// Handlers are the webhooks by path. "/" admits every request at any other path: an installation may configure webhooks of features
 // that this version does not have, and pods must not fail for that.
 func Handlers(o Options) map[string]http.Handler {
 	handlers := map[string]http.Handler{
-		IngressPath: handler[networkingv1.Ingress](o, IngressPath, false, func(v *objects.View, old, ing *networkingv1.Ingress) admission.Verdict {
+		IngressPath: handler(o, IngressPath, false, func(_ context.Context, v *objects.View, old, ing *networkingv1.Ingress) admission.Response {
 			return admission.Ingress(v, o.Ingress, old, ing)
 		}),
-		ClassParamsPath: handler[v1beta1.IngressClassParams](o, ClassParamsPath, false, func(_ *objects.View, old, p *v1beta1.IngressClassParams) admission.Verdict {
+		ClassParamsPath: handler(o, ClassParamsPath, false, func(_ context.Context, _ *objects.View, old, p *v1beta1.IngressClassParams) admission.Response {
 			return admission.ClassParams(old, p)
 		}),
-		BindingPath: handler[v1beta1.TargetGroupBinding](o, BindingPath, false, func(v *objects.View, old, b *v1beta1.TargetGroupBinding) admission.Verdict {
+		BindingPath: handler(o, BindingPath, false, func(_ context.Context, v *objects.View, old, b *v1beta1.TargetGroupBinding) admission.Response {
 			return admission.Binding(v, o.VPC, old, b)
 		}),
-		CompleteBindingPath: handler[v1beta1.TargetGroupBinding](o, CompleteBindingPath, true, func(_ *objects.View, old, b *v1beta1.TargetGroupBinding) admission.Verdict {
+		CompleteBindingPath: handler(o, CompleteBindingPath, true, func(_ context.Context, _ *objects.View, old, b *v1beta1.TargetGroupBinding) admission.Response {
 			return admission.CompleteBinding(old, b)
 		}),
-		ServicePath: handler[corev1.Service](o, ServicePath, true, func(_ *objects.View, old, svc *corev1.Service) admission.Verdict {
+		ServicePath: handler(o, ServicePath, true, func(_ context.Context, _ *objects.View, old, svc *corev1.Service) admission.Response {
 			if o.LoadBalancerClass == "" {
-				return admission.Verdict{}
+				return admission.Response{}
 			}
 			return admission.Service(o.LoadBalancerClass, old, svc)
 		}),
-		PodPath: handler[corev1.Pod](o, PodPath, true, func(v *objects.View, old, pod *corev1.Pod) admission.Verdict {
+		PodPath: handler(o, PodPath, true, func(_ context.Context, v *objects.View, old, pod *corev1.Pod) admission.Response {
 			if !o.ReadinessGates || old != nil {
-				return admission.Verdict{}
+				return admission.Response{}
 			}
 			return admission.ReadinessGates(v, pod)
 		}),
@@ -92,44 +91,34 @@ func Handlers(o Options) map[string]http.Handler {
 	return handlers
 }
 
-// agents serves both webhooks of target control agents, which differ in what the API server asks them about. Refusals are
-// counted at the one path under which they have always been.
+// agents serves both webhooks of target control agents, which differ in their selectors only. Refusals are counted at one path, as by
+// the existing controller.
 func agents(o Options) http.Handler {
-	return handlerOf(o, AgentNamespacePath, true, func(ctx context.Context, v *objects.View, old, pod *corev1.Pod) admission.Verdict {
+	return handler(o, AgentNamespacePath, true, func(ctx context.Context, v *objects.View, old, pod *corev1.Pod) admission.Response {
 		if old != nil || !admission.WantsAgent(v, pod) {
-			return admission.Verdict{}
+			return admission.Response{}
 		}
 		config, err := o.AgentConfig(ctx, pod.Namespace)
 		switch {
 		case err != nil:
 			return admission.NoAgentConfig(err.Error())
 		case config == nil:
-			return admission.Verdict{}
+			return admission.Response{}
 		}
 		return admission.Agent(config, pod)
 	})
 }
 
-// handler serves one kind. Creations and updates are judged, other operations pass. What a judge does not survive passes too:
-// the controller looks at every object again, and reports there what is wrong.
+// handler serves one kind. Creations and updates are validated, other operations are admitted. An object at which respond panics is
+// admitted, too: the controller reads every object and reports there what is wrong.
 func handler[T any, P interface {
 	*T
 	metav1.Object
-}](o Options, path string, mutating bool, judge func(v *objects.View, old, object P) admission.Verdict) http.Handler {
-	return handlerOf(o, path, mutating, func(_ context.Context, v *objects.View, old, object P) admission.Verdict {
-		return judge(v, old, object)
-	})
-}
-
-// handlerOf serves a kind whose judge reads more than a view.
-func handlerOf[T any, P interface {
-	*T
-	metav1.Object
-}](o Options, path string, mutating bool, judge func(ctx context.Context, v *objects.View, old, object P) admission.Verdict) http.Handler {
+}](o Options, path string, mutating bool, respond func(ctx context.Context, v *objects.View, old, object P) admission.Response) http.Handler {
 	return serve(func(ctx context.Context, r *admissionv1.AdmissionRequest) (answer *admissionv1.AdmissionResponse) {
 		defer func() {
 			if p := recover(); p != nil {
-				o.Log.Error(fmt.Errorf("panic: %v", p), "a webhook failed; the object passes", "path", path, "namespace", r.Namespace, "name", r.Name)
+				o.Log.Error(fmt.Errorf("panic: %v", p), "an admission webhook panicked; the object is admitted", "path", path, "namespace", r.Namespace, "name", r.Name)
 				o.Refused(path, "panic", mutating)
 				answer = &admissionv1.AdmissionResponse{Allowed: true}
 			}
@@ -145,28 +134,28 @@ func handlerOf[T any, P interface {
 		if err != nil {
 			return refusal(http.StatusBadRequest, metav1.StatusReasonBadRequest, "the object cannot be read: "+err.Error())
 		}
-		v := judge(ctx, o.Cached(ctx), old, object)
-		if v.Doubtful {
-			v = again(ctx, o, v, func(w *objects.View) admission.Verdict { return judge(ctx, w, old, object) })
+		v := respond(ctx, o.Cached(ctx), old, object)
+		if v.Recheck {
+			v = again(ctx, o, v, func(w *objects.View) admission.Response { return respond(ctx, w, old, object) })
 		}
 		return o.respond(v, path, mutating)
 	})
 }
 
-// again judges by what the API server holds now: objects applied together with this one may not have reached the caches. If they
-// cannot be read, a refusal would rest on a guess.
-func again(ctx context.Context, o Options, v admission.Verdict, judge func(*objects.View) admission.Verdict) admission.Verdict {
+// again evaluates a request with objects read from the API server, since objects applied together with this one may not have reached the
+// caches. If a read fails, the object is admitted.
+func again(ctx context.Context, o Options, v admission.Response, respond func(*objects.View) admission.Response) admission.Response {
 	live, failed := o.Live(ctx)
-	certain := judge(live)
+	certain := respond(live)
 	if err := failed(); err != nil {
-		o.Log.Error(err, "a webhook could not make sure; the object passes")
+		o.Log.Error(err, "the objects that an admission request depends on cannot be read; the object is admitted")
 		v.Denied, v.Check = "", ""
 		return v
 	}
 	return certain
 }
 
-func (o Options) respond(v admission.Verdict, path string, mutating bool) *admissionv1.AdmissionResponse {
+func (o Options) respond(v admission.Response, path string, mutating bool) *admissionv1.AdmissionResponse {
 	if v.Denied != "" {
 		o.Refused(path, v.Check, mutating)
 		r := refusal(http.StatusForbidden, metav1.StatusReasonForbidden, v.Denied)
@@ -177,18 +166,9 @@ func (o Options) respond(v admission.Verdict, path string, mutating bool) *admis
 	if len(v.Patch) == 0 {
 		return r
 	}
-	type operation struct {
-		Op    string `json:"op"`
-		Path  string `json:"path"`
-		Value any    `json:"value"`
-	}
-	ops := make([]operation, 0, len(v.Patch))
-	for _, p := range v.Patch {
-		ops = append(ops, operation{"add", p.Path, p.Value})
-	}
-	patch, err := json.Marshal(ops)
+	patch, err := json.Marshal(v.Patch)
 	if err != nil {
-		o.Log.Error(err, "encoding a patch; the object passes as it is", "path", path)
+		o.Log.Error(err, "encoding a patch; the object is admitted as it is", "path", path)
 		return r
 	}
 	kind := admissionv1.PatchTypeJSONPatch
@@ -213,11 +193,11 @@ func decode[T any, P interface {
 	return o, nil
 }
 
-// maxReview bounds a request: two versions of an object of at most 3 MB each, and more.
+// maxReview bounds a request, which has two versions of an object of at most 3 MB each.
 const maxReview = 8 << 20
 
-// serve speaks the API server's protocol.
-func serve(answer func(context.Context, *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse) http.Handler {
+// serve decodes requests of the API server and encodes the responses.
+func serve(respond func(context.Context, *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		var review admissionv1.AdmissionReview
 		body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxReview))
@@ -228,7 +208,7 @@ func serve(answer func(context.Context, *admissionv1.AdmissionRequest) *admissio
 			http.Error(w, "this is not an AdmissionReview with a request", http.StatusBadRequest)
 			return
 		}
-		r := answer(req.Context(), review.Request)
+		r := respond(req.Context(), review.Request)
 		r.UID = review.Request.UID
 		out, err := json.Marshal(admissionv1.AdmissionReview{TypeMeta: review.TypeMeta, Response: r})
 		if err != nil {

@@ -11,22 +11,22 @@ import (
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 )
 
-// ServerOptions tell where to listen and with which certificate.
+// ServerOptions are the address and the certificate of the server.
 type ServerOptions struct {
 	Host string // empty: all addresses
 	Port int
-	// Files hold the certificate and its key; they are read again when they change. Not used with Certificate.
+	// Files hold the certificate and its key; they are read again when they change. Ignored if Certificate is set.
 	Files Files
-	// Certificate, if not nil, gives the certificate of each connection.
+	// Certificate, if not nil, returns the certificate of a connection.
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
-	// ClientCA is a file of the authorities that clients must have a certificate of; empty: clients need none.
+	// ClientCA is a file with the certificate authorities of clients; empty: clients need no certificate.
 	ClientCA string
 }
 
-// Files are where a certificate is mounted. Empty fields stand for what existing installations use.
+// Files are the places of a mounted certificate. Empty fields stand for those of existing installations.
 type Files struct{ Dir, Cert, Key string }
 
-// Complete fills in what is empty: <temporary directory>/k8s-webhook-server/serving-certs, tls.crt and tls.key.
+// Complete fills in empty fields: <temporary directory>/k8s-webhook-server/serving-certs, tls.crt and tls.key.
 func (f Files) Complete() Files {
 	if f.Dir == "" {
 		f.Dir = filepath.Join(os.TempDir(), "k8s-webhook-server", "serving-certs")
@@ -51,14 +51,14 @@ func (f Files) Exist() bool {
 	return true
 }
 
-// ciphers of TLS 1.2; those of 1.3 are not chosen.
+// ciphers of TLS 1.2. TLS 1.3 has no choice of ciphers.
 var ciphers = []uint16{
 	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
 	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
 	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 }
 
-// NewServer makes the server; handlers are still to be registered. It fails if the file of client authorities cannot be used.
+// NewServer makes the server without handlers. It fails if the file of client authorities is invalid.
 func NewServer(o ServerOptions) (ctrlwebhook.Server, error) {
 	var clients *x509.CertPool
 	if o.ClientCA != "" {

@@ -15,11 +15,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Source gives the server of every replica the certificate that the Keeper stores.
+// Source provides the server of every replica with the certificate that the Renewer stores.
 type Source struct {
 	Reader   client.Reader // not cached
 	Secret   types.NamespacedName
-	Lifetime time.Duration // as the Keeper's
+	Lifetime time.Duration // as the Renewer's
 	Log      logr.Logger
 
 	mu          sync.RWMutex
@@ -30,7 +30,7 @@ type Source struct {
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
 func (*Source) NeedLeaderElection() bool { return false }
 
-// Start implements manager.Runnable; it looks at the Secret until ctx ends.
+// Start implements manager.Runnable; it reads the Secret until ctx ends.
 func (s *Source) Start(ctx context.Context) error {
 	for {
 		wait := pause(s.Lifetime)
@@ -49,7 +49,7 @@ func (s *Source) ready() bool {
 	return s.certificate != nil
 }
 
-// read takes over what the Secret holds. One that cannot be used leaves the last certificate in place.
+// read replaces the certificate by that of the Secret. If that is invalid, the former certificate stays.
 func (s *Source) read(ctx context.Context) error {
 	o := &corev1.Secret{}
 	if err := s.Reader.Get(ctx, s.Secret, o); err != nil {
@@ -73,12 +73,12 @@ func (s *Source) read(ctx context.Context) error {
 	return nil
 }
 
-// Certificate is a tls.Config.GetCertificate. Until the first certificate is there handshakes fail.
+// Certificate is a tls.Config.GetCertificate. Handshakes fail until there is a first certificate.
 func (s *Source) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.certificate == nil {
-		return nil, errors.New("the leader has not made the webhooks' certificate yet")
+		return nil, errors.New("the leader has not issued the certificate of the webhooks yet")
 	}
 	return s.certificate, nil
 }

@@ -33,7 +33,7 @@ func configurations() (*admissionregistrationv1.MutatingWebhookConfiguration, *a
 		}
 }
 
-func newKeeper(t *testing.T, now *time.Time, objects ...client.Object) (*Keeper, client.Client) {
+func newRenewer(t *testing.T, now *time.Time, objects ...client.Object) (*Renewer, client.Client) {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := admissionregistrationv1.AddToScheme(scheme); err != nil {
@@ -43,7 +43,7 @@ func newKeeper(t *testing.T, now *time.Time, objects ...client.Object) (*Keeper,
 		t.Fatal(err)
 	}
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
-	return &Keeper{
+	return &Renewer{
 		Reader: c, Writer: c, Secret: secret, Configurations: "hooks", Lifetime: 24 * time.Hour,
 		Now: func() time.Time { return *now }, Log: logr.Discard(),
 	}, c
@@ -73,7 +73,7 @@ func TestTheLeaderMakesACertificateThatEveryReplicaServesAndAPIServersTrust(t *t
 	t.Parallel()
 	m, v := configurations()
 	now := time.Now()
-	k, c := newKeeper(t, &now, m, v)
+	k, c := newRenewer(t, &now, m, v)
 	s := &Source{Reader: c, Secret: secret, Lifetime: k.Lifetime, Log: logr.Discard()}
 	if _, err := s.Certificate(nil); err == nil {
 		t.Error("there is a certificate before there is one")
@@ -121,7 +121,7 @@ func TestNothingIsWrittenWhileNothingIsDue(t *testing.T) {
 	t.Parallel()
 	m, v := configurations()
 	now := time.Now()
-	k, c := newKeeper(t, &now, m, v)
+	k, c := newRenewer(t, &now, m, v)
 	if err := k.Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -150,15 +150,15 @@ func TestConfigurationsOfOthersAreLeftAlone(t *testing.T) {
 	now := time.Now()
 	m, v := configurations()
 	v.Annotations = map[string]string{"cert-manager.io/inject-ca-from": "kube-system/serving-cert"}
-	k, c := newKeeper(t, &now, m, v)
+	k, c := newRenewer(t, &now, m, v)
 	if err := k.Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Get(t.Context(), client.ObjectKeyFromObject(v), v); err != nil || string(v.Webhooks[0].ClientConfig.CABundle) != "old" {
 		t.Errorf("cert-manager's bundle is %q, %v", v.Webhooks[0].ClientConfig.CABundle, err)
 	}
-	k, _ = newKeeper(t, &now)
-	if err := k.Sync(t.Context()); err == nil || !strings.Contains(err.Error(), "no webhook configuration hooks") {
+	k, _ = newRenewer(t, &now)
+	if err := k.Sync(t.Context()); err == nil || !strings.Contains(err.Error(), "webhook configuration hooks does not exist") {
 		t.Errorf("without configurations: %v", err)
 	}
 }

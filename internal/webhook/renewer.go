@@ -18,13 +18,14 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/k8s-lbc/lbc/internal/admission"
 	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/servingcert"
 )
 
-// Keeper makes and renews the certificate in a Secret and tells API servers its authority: the leader's work. Renewing early and
-// publishing an authority before it is used leave no moment at which a call fails.
-type Keeper struct {
+// Renewer issues and renews the certificate in a Secret and writes its authority into the webhook configurations. It runs in the leader.
+// Certificates are renewed early, and an authority is published before a certificate of it is served, so that no call fails.
+type Renewer struct {
 	Reader client.Reader // not cached
 	Writer client.Writer
 	Secret types.NamespacedName
@@ -36,35 +37,35 @@ type Keeper struct {
 	Log      logr.Logger
 }
 
-// Keys of the Secret; ca.key is ours, the others are those of existing installations.
+// Keys of the Secret. Existing installations have ca.crt, too.
 const (
 	keyCA, keyCAKey = "ca.crt", "ca.key"
 )
 
-// settle is how long other replicas and API servers have to learn of a new authority.
+// settle is how long a new authority is published before it is used.
 const settle = 2 * time.Minute
 
-// pause between looks: short enough to renew in time, long enough to cost nothing.
+// pause is the interval of checks, short enough to renew in time.
 func pause(lifetime time.Duration) time.Duration { return min(30*time.Second, lifetime/20) }
 
-// retry is the pause while there is nothing to serve yet, and after the first failure. API servers refuse calls meanwhile, so it does
-// not grow where a replica waits for the Secret: see Source.
+// retry is the pause while there is no certificate yet, and after the first failure. A replica that waits for the Secret retries at this
+// pause without backoff (see Source), because API servers cannot call it meanwhile.
 const retry = time.Second
 
-// retries are the pauses after failures in a row of the leader.
+// retries are the leader's pauses after failures in a row.
 var retries = backoff.Policy{First: retry, Longest: 30 * time.Second}
 
 // Start implements manager.Runnable; it runs until ctx ends. Failures are logged and tried again.
-func (k *Keeper) Start(ctx context.Context) error {
+func (r *Renewer) Start(ctx context.Context) error {
 	last, failures := "", 0
 	for {
-		wait := pause(k.Lifetime)
-		err := k.Sync(ctx)
+		wait := pause(r.Lifetime)
+		err := r.Sync(ctx)
 		if err != nil && ctx.Err() == nil {
 			failures++
 			wait = retries.Pause(failures)
 			if text := err.Error(); text != last {
-				k.Log.Error(err, "keeping the webhooks' certificate failed; trying again")
+				r.Log.Error(err, "cannot renew or publish the certificate of the webhooks; trying again")
 				last = text
 			}
 		}
@@ -89,17 +90,17 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
-func (*Keeper) NeedLeaderElection() bool { return true }
+func (*Renewer) NeedLeaderElection() bool { return true }
 
-// Sync makes one look: the certificate is renewed if that is due, then its authorities are put into the webhook configurations
-// that lack them. Configurations that cert-manager fills are left to it.
-func (k *Keeper) Sync(ctx context.Context) error {
-	configurations, err := k.configurations(ctx)
+// Sync renews the certificate if that is due, and then writes its authorities into the webhook configurations that lack them. It skips
+// configurations that cert-manager fills.
+func (r *Renewer) Sync(ctx context.Context) error {
+	configurations, err := r.configurations(ctx)
 	if err != nil {
 		return err
 	}
 	if len(configurations) == 0 {
-		return fmt.Errorf("there is no webhook configuration %s (--webhook-configurations)", k.Configurations)
+		return fmt.Errorf("webhook configuration %s does not exist; apply it, or name another one with --webhook-configurations", r.Configurations)
 	}
 	var hosts []string
 	for _, c := range configurations {
@@ -108,18 +109,18 @@ func (k *Keeper) Sync(ctx context.Context) error {
 		}
 	}
 	slices.Sort(hosts)
-	bundle, err := k.renew(ctx, slices.Compact(hosts))
+	bundle, err := r.renew(ctx, slices.Compact(hosts))
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, c := range configurations {
-		errs = append(errs, k.publish(ctx, c, bundle.CA))
+		errs = append(errs, r.publish(ctx, c, bundle.CA))
 	}
 	return errors.Join(errs...)
 }
 
-// configuration is what is read and written of a webhook configuration of either kind.
+// configuration is a webhook configuration of either kind.
 type configuration struct {
 	object   client.Object
 	webhooks []hook
@@ -130,14 +131,14 @@ type hook struct {
 	client *admissionregistrationv1.WebhookClientConfig
 }
 
-func (k *Keeper) configurations(ctx context.Context) ([]configuration, error) {
+func (r *Renewer) configurations(ctx context.Context) ([]configuration, error) {
 	var all []configuration
 	for _, o := range []client.Object{&admissionregistrationv1.MutatingWebhookConfiguration{}, &admissionregistrationv1.ValidatingWebhookConfiguration{}} {
-		err := k.Reader.Get(ctx, client.ObjectKey{Name: k.Configurations}, o)
+		err := r.Reader.Get(ctx, client.ObjectKey{Name: r.Configurations}, o)
 		switch {
 		case apierrors.IsNotFound(err):
 		case err != nil:
-			return nil, fmt.Errorf("reading webhook configuration %s: %w", k.Configurations, err)
+			return nil, fmt.Errorf("reading webhook configuration %s: %w", r.Configurations, err)
 		case !foreign(o):
 			all = append(all, configuration{o, hooksOf(o)})
 		}
@@ -160,7 +161,7 @@ func hooksOf(o client.Object) []hook {
 	return all
 }
 
-// foreign reports that cert-manager keeps the CA bundle of a configuration.
+// foreign reports whether cert-manager writes the CA bundle of a configuration.
 func foreign(o metav1.Object) bool {
 	for key := range o.GetAnnotations() {
 		if strings.HasPrefix(key, "cert-manager.io/inject-") {
@@ -185,15 +186,15 @@ func hostsOf(c admissionregistrationv1.WebhookClientConfig) []string {
 	return []string{u.Hostname()}
 }
 
-func (k *Keeper) renew(ctx context.Context, hosts []string) (servingcert.Bundle, error) {
+func (r *Renewer) renew(ctx context.Context, hosts []string) (servingcert.Bundle, error) {
 	s := &corev1.Secret{}
-	err := k.Reader.Get(ctx, k.Secret, s)
+	err := r.Reader.Get(ctx, r.Secret, s)
 	missing := apierrors.IsNotFound(err)
 	if err != nil && !missing {
-		return servingcert.Bundle{}, fmt.Errorf("reading Secret %s: %w", k.Secret, err)
+		return servingcert.Bundle{}, fmt.Errorf("reading Secret %s: %w", r.Secret, err)
 	}
-	p := servingcert.Policy{Lifetime: k.Lifetime, Settle: min(settle, k.Lifetime/10), Hosts: hosts}
-	b, changed, err := servingcert.Renew(bundleOf(s), p, k.Now())
+	p := servingcert.Policy{Lifetime: r.Lifetime, Settle: min(settle, r.Lifetime/10), Hosts: hosts}
+	b, changed, err := servingcert.Renew(bundleOf(s), p, r.Now())
 	if err != nil || !changed {
 		return b, err
 	}
@@ -202,15 +203,15 @@ func (k *Keeper) renew(ctx context.Context, hosts []string) (servingcert.Bundle,
 	}
 	s.Data[keyCA], s.Data[keyCAKey], s.Data[corev1.TLSCertKey], s.Data[corev1.TLSPrivateKeyKey] = b.CA, b.CAKey, b.Cert, b.Key
 	if missing {
-		s.Namespace, s.Name, s.Type = k.Secret.Namespace, k.Secret.Name, corev1.SecretTypeTLS
-		err = k.Writer.Create(ctx, s)
+		s.Namespace, s.Name, s.Type = r.Secret.Namespace, r.Secret.Name, corev1.SecretTypeTLS
+		err = r.Writer.Create(ctx, s)
 	} else {
-		err = k.Writer.Update(ctx, s) // with the version that was read: of two leaders one wins
+		err = r.Writer.Update(ctx, s) // with the resourceVersion that was read: of two leaders one wins
 	}
 	if err != nil {
-		return b, fmt.Errorf("storing the webhooks' certificate in Secret %s: %w", k.Secret, err)
+		return b, fmt.Errorf("storing the webhooks' certificate in Secret %s: %w", r.Secret, err)
 	}
-	k.Log.Info("renewed the webhooks' certificate", "secret", k.Secret.String(), "hosts", hosts)
+	r.Log.Info("renewed the webhooks' certificate", "secret", r.Secret.String(), "hosts", hosts)
 	return b, nil
 }
 
@@ -218,20 +219,15 @@ func bundleOf(s *corev1.Secret) servingcert.Bundle {
 	return servingcert.Bundle{CA: s.Data[keyCA], CAKey: s.Data[keyCAKey], Cert: s.Data[corev1.TLSCertKey], Key: s.Data[corev1.TLSPrivateKeyKey]}
 }
 
-// publish writes the authorities into the webhooks that have others. The names are tested, since the patch goes by position.
-func (k *Keeper) publish(ctx context.Context, c configuration, ca []byte) error {
-	type operation struct {
-		Op    string `json:"op"`
-		Path  string `json:"path"`
-		Value any    `json:"value"`
-	}
-	var ops []operation
+// publish writes the authorities into the webhooks that have others. The patch addresses webhooks by index and therefore tests their names.
+func (r *Renewer) publish(ctx context.Context, c configuration, ca []byte) error {
+	var ops []admission.Operation
 	for i, w := range c.webhooks {
 		if string(w.client.CABundle) == string(ca) {
 			continue
 		}
 		at := fmt.Sprintf("/webhooks/%d", i)
-		ops = append(ops, operation{"test", at + "/name", w.name}, operation{"add", at + "/clientConfig/caBundle", ca})
+		ops = append(ops, admission.Operation{Op: "test", Path: at + "/name", Value: w.name}, admission.Operation{Op: "add", Path: at + "/clientConfig/caBundle", Value: ca})
 	}
 	if len(ops) == 0 {
 		return nil
@@ -240,7 +236,7 @@ func (k *Keeper) publish(ctx context.Context, c configuration, ca []byte) error 
 	if err != nil {
 		return err
 	}
-	if err := k.Writer.Patch(ctx, c.object, client.RawPatch(types.JSONPatchType, patch)); err != nil {
+	if err := r.Writer.Patch(ctx, c.object, client.RawPatch(types.JSONPatchType, patch)); err != nil {
 		return fmt.Errorf("writing the CA bundle of webhook configuration %s: %w", c.object.GetName(), err)
 	}
 	return nil
