@@ -15,23 +15,22 @@ import (
 // Kind is what an entry is about.
 type Kind string
 
-// The kinds.
+// The kinds of entries.
 const (
-	Memory   Kind = "memory"   // of the compiler, by stack
-	Observed Kind = "observed" // what AWS holds of a stack, below the level of listings, by stack
-	Targets  Kind = "targets"  // what is registered, by ARN of the target group
-	// Duplicates are the resources of a stack that are left alone as duplicates, by stack.
-	Duplicates Kind = "duplicates"
+	Memory     Kind = "memory"     // of the compiler, by stack
+	Observed   Kind = "observed"   // the parts of a stack in AWS that listings do not show, by stack
+	Targets    Kind = "targets"    // the registered targets, by ARN of the target group
+	Duplicates Kind = "duplicates" // the resources of a stack that are ignored as duplicates, by stack
 )
 
-// shardCounts is over how many ConfigMaps each kind is spread. 1,000 load balancers with ten rules each fill a tenth to a quarter of
-// each; the numbers are part of the format.
+// shardCounts are the numbers of ConfigMaps of each kind. 1,000 load balancers with ten rules each fill a tenth to a quarter of
+// each. The numbers are part of the format.
 var shardCounts = []struct {
 	kind  Kind
 	count int
 }{{Memory, 8}, {Observed, 16}, {Targets, 8}, {Duplicates, 1}}
 
-// shardID names one ConfigMap.
+// shardID identifies one ConfigMap.
 type shardID struct {
 	kind Kind
 	n    int
@@ -53,38 +52,27 @@ func shardOf(id ID) shardID {
 	for _, k := range shardCounts {
 		if k.kind == id.Kind {
 			h := fnv.New32a()
-			_, _ = h.Write([]byte(id.Name))                          // it never fails
+			_, _ = h.Write([]byte(id.Name))                          // never fails
 			return shardID{k.kind, int(h.Sum32() % uint32(k.count))} //nolint:gosec // counts are small
 		}
 	}
 	panic("checkpoint: unknown kind " + string(id.Kind))
 }
 
-// dataKey is the key of an entry in its ConfigMap, which takes no slashes.
+// dataKey is the key of an entry in its ConfigMap, where keys have no slashes.
 func dataKey(id ID) string {
 	sum := sha256.Sum256([]byte(id.Name))
 	return hex.EncodeToString(sum[:12])
 }
 
-// content is the JSON text of an entry. Kind and name are repeated in it, so that one that got to another place is not believed.
+// content is the JSON text of an entry. It repeats kind and name, so that an entry under the key of another one is detected.
 type content struct {
 	Kind  Kind            `json:"kind"`
 	Name  string          `json:"name"`
 	Value json.RawMessage `json:"value"`
 }
 
-func text(id ID, value any) (text []byte, sum [32]byte, err error) {
-	v, err := json.Marshal(value)
-	if err == nil {
-		text, err = json.Marshal(content{id.Kind, id.Name, v})
-	}
-	if err != nil {
-		return nil, sum, fmt.Errorf("encoding %s of %s: %w", id.Kind, id.Name, err)
-	}
-	return text, sha256.Sum256(text), nil
-}
-
-// compress packs a text with a writer that is used again and again: each has most of a MiB of its own.
+// compress packs a text with a writer that is reused, because a new one allocates most of a MiB.
 func compress(w *gzip.Writer, text []byte) ([]byte, error) {
 	var b bytes.Buffer
 	w.Reset(&b)
@@ -97,12 +85,12 @@ func compress(w *gzip.Writer, text []byte) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// longest is how long the text of an entry may be; a damaged one could claim any length.
+// longest is the longest text of an entry that is read; a damaged one may unpack to any length.
 const longest = 64 << 20
 
 var errDamaged = errors.New("damaged")
 
-// unpack reads an entry of a shard. Gzip's checksum tells damage.
+// unpack reads an entry of a shard. Gzip's checksum detects damage.
 func unpack(from shardID, key string, packed []byte) (id ID, value json.RawMessage, sum [32]byte, err error) {
 	r, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {

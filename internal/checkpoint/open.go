@@ -16,10 +16,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// format changes when an older or newer version of the controller would misread what is written.
+// format is the version of the format; entries of another one are ignored.
 const format = "1"
 
-// mostBytes is how much one ConfigMap holds at most; the API server takes one MiB.
+// mostBytes bounds the size of one ConfigMap; the API server accepts one MiB.
 const mostBytes = 900 << 10
 
 // Keys of the data of headers and shards.
@@ -35,40 +35,40 @@ const (
 // States of a header.
 const (
 	running = "running"
-	ended   = "ended" // the last flush of the term is complete
+	ended   = "ended" // the last flush of the term has succeeded
 )
 
-// Kept is what earlier processes left.
-type Kept struct {
+// Restored are the checkpoints of earlier processes.
+type Restored struct {
 	Entries map[ID]json.RawMessage
-	// Clean reports that the last leader wrote everything before it ended; else its last seconds may be missing.
-	Clean bool
-	// At is when the checkpoints were written last, by the clock of who wrote them; zero = never.
+	// Complete reports whether the last leader wrote everything before it ended; else its last seconds may be missing.
+	Complete bool
+	// At is when the checkpoints were written last, by the clock of the process that wrote them; zero = never.
 	At time.Time
 	// Damaged is how many entries could not be read.
 	Damaged int
 }
 
-// Open begins a term: it reads what was left, and from then on refuses the writes of earlier terms. Of an error nothing follows but that
-// everything has to be read from AWS; Open may be called again, unless Enabled is false then.
-func (s *Store) Open(ctx context.Context) (Kept, error) {
+// Open begins a term: it reads the entries of earlier terms and fences their writers off. After an error everything has to be read from
+// AWS. Open may be called again, unless Enabled is false then.
+func (s *Store) Open(ctx context.Context) (Restored, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	if !s.Enabled() {
-		return Kept{}, nil
+		return Restored{}, nil
 	}
-	kept, err := s.open(ctx)
+	restored, err := s.open(ctx)
 	if err != nil {
 		s.fatal(err)
-		return Kept{}, fmt.Errorf("reading checkpoints: %w", err)
+		return Restored{}, fmt.Errorf("reading checkpoints: %w", err)
 	}
-	return kept, nil
+	return restored, nil
 }
 
-func (s *Store) open(ctx context.Context) (Kept, error) {
+func (s *Store) open(ctx context.Context) (restored Restored, err error) {
 	header, err := s.get(ctx, s.cfg.Name)
 	if err != nil {
-		return Kept{}, err
+		return restored, err
 	}
 	objects := make([]*corev1.ConfigMap, len(allShards()))
 	g, gctx := errgroup.WithContext(ctx)
@@ -77,38 +77,38 @@ func (s *Store) open(ctx context.Context) (Kept, error) {
 		g.Go(func() (err error) { objects[n], err = s.get(gctx, id.name(s.cfg.Name)); return err })
 	}
 	if err := g.Wait(); err != nil {
-		return Kept{}, err
+		return restored, err
 	}
-	kept := Kept{Entries: map[ID]json.RawMessage{}, Clean: header != nil && s.ours(header) && header.Data[stateKey] == ended, At: timeOf(header)}
-	s.term = termOf(header)
-	for _, m := range objects {
-		s.term = max(s.term, termOf(m))
-		if t := timeOf(m); t.After(kept.At) {
-			kept.At = t
+	restored = Restored{Entries: map[ID]json.RawMessage{}, Complete: header != nil && s.readable(header) && header.Data[stateKey] == ended}
+	for _, m := range append(objects, header) {
+		if m != nil {
+			s.term = max(s.term, termOf(m))
+			if t, err := time.Parse(time.RFC3339, m.Data[timeKey]); err == nil && t.After(restored.At) {
+				restored.At = t
+			}
 		}
 	}
 	s.term++
 	if err := s.writeHeader(ctx, header, running); err != nil {
-		return Kept{}, err
+		return Restored{}, err
 	}
 	loaded := map[ID]*entry{}
 	for n, id := range allShards() {
 		m := objects[n]
-		if m != nil && !kept.Clean { // whoever held the last term may still be writing
-			if m, err = s.claim(ctx, m); err != nil {
-				return Kept{}, err
+		if m != nil && !restored.Complete { // the process of the last term may still be writing
+			if m, err = s.takeOver(ctx, m); err != nil {
+				return Restored{}, err
 			}
 		}
 		sh := s.shards[id]
-		sh.version = ""
-		if m == nil {
+		if sh.version = versionOf(m); m == nil {
 			continue
 		}
-		if sh.version = m.ResourceVersion; !s.ours(m) {
+		if !s.readable(m) {
 			sh.dirty = true
 			continue
 		}
-		kept.Damaged += s.load(id, m, loaded, kept.Entries)
+		restored.Damaged += s.load(id, m, loaded, restored.Entries)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,10 +120,10 @@ func (s *Store) open(ctx context.Context) (Kept, error) {
 		}
 	}
 	s.state, s.began = opened, s.cfg.Now()
-	return kept, nil
+	return restored, nil
 }
 
-// load reads the entries of a shard and counts those that are damaged, which the next write of the shard leaves out.
+// load reads the entries of a shard and counts the damaged ones, which the next write of the shard omits.
 func (s *Store) load(id shardID, m *corev1.ConfigMap, loaded map[ID]*entry, values map[ID]json.RawMessage) (damaged int) {
 	for key, packed := range m.BinaryData {
 		of, value, sum, err := unpack(id, key, packed)
@@ -150,8 +150,8 @@ func (s *Store) get(ctx context.Context, name string) (*corev1.ConfigMap, error)
 	return m, nil
 }
 
-// claim writes a shard as it is under this term, so that a write of an earlier term that comes late is refused.
-func (s *Store) claim(ctx context.Context, m *corev1.ConfigMap) (*corev1.ConfigMap, error) {
+// takeOver writes a shard unchanged under this term, so that a late write of an earlier term gets a conflict.
+func (s *Store) takeOver(ctx context.Context, m *corev1.ConfigMap) (*corev1.ConfigMap, error) {
 	for {
 		m = m.DeepCopy()
 		if m.Data == nil {
@@ -162,7 +162,7 @@ func (s *Store) claim(ctx context.Context, m *corev1.ConfigMap) (*corev1.ConfigM
 		if !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
 			return m, err
 		}
-		if err := s.unfenced(ctx); err != nil {
+		if err := s.fenced(ctx); err != nil {
 			return nil, err
 		}
 		if m, err = s.get(ctx, m.Name); m == nil || err != nil {
@@ -175,66 +175,56 @@ func (s *Store) writeHeader(ctx context.Context, have *corev1.ConfigMap, state s
 	m := &corev1.ConfigMap{Data: s.data()}
 	m.Namespace, m.Name = s.cfg.Namespace, s.cfg.Name
 	m.Data[stateKey], m.Data[holderKey] = state, s.cfg.Holder
-	version := ""
-	if have != nil {
-		version = have.ResourceVersion
-	}
-	if err := s.put(ctx, m, version); err != nil {
+	if err := s.put(ctx, m, versionOf(have)); err != nil {
 		return err
 	}
 	s.header = m
 	return nil
 }
 
-// unfenced is ErrFenced if another process has begun a newer term.
-func (s *Store) unfenced(ctx context.Context) error {
+// fenced returns ErrFenced if another process has begun a newer term.
+func (s *Store) fenced(ctx context.Context) error {
 	m, err := s.get(ctx, s.cfg.Name)
 	if err != nil {
 		return err
 	}
-	if termOf(m) > s.term {
+	if m != nil && termOf(m) > s.term {
 		return ErrFenced
 	}
 	return nil
 }
 
-// Close writes what is left and tells the next leader that nothing is missing.
+// Close writes what is left, and marks the checkpoints as complete for the next leader.
 func (s *Store) Close(ctx context.Context) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	if err := s.flush(ctx); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	is := s.state
-	s.mu.Unlock()
-	if is != opened {
+	if !s.opened() {
 		return nil
 	}
 	err := s.writeHeader(ctx, s.header, ended)
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
-		err = errors.Join(err, s.unfenced(ctx))
+		err = errors.Join(err, s.fenced(ctx))
 	}
 	s.stop()
 	return err
 }
 
-// data is what headers and shards have in common.
+// data are the fields that headers and shards have in common.
 func (s *Store) data() map[string]string {
 	return map[string]string{
 		formatKey: format, scopeKey: s.cfg.Scope, termKey: strconv.FormatInt(s.term, 10), timeKey: s.cfg.Now().UTC().Format(time.RFC3339),
 	}
 }
 
-// ours reports whether an object is of this scope and format.
-func (s *Store) ours(m *corev1.ConfigMap) bool {
+// readable reports whether an object is of this scope and format.
+func (s *Store) readable(m *corev1.ConfigMap) bool {
 	return m.Data[formatKey] == format && m.Data[scopeKey] == s.cfg.Scope
 }
 
 func termOf(m *corev1.ConfigMap) int64 {
-	if m == nil {
-		return 0
-	}
 	n, err := strconv.ParseInt(m.Data[termKey], 10, 64)
 	if err != nil || n < 0 || n > 1<<40 { // damaged
 		return 0
@@ -242,18 +232,15 @@ func termOf(m *corev1.ConfigMap) int64 {
 	return n
 }
 
-func timeOf(m *corev1.ConfigMap) time.Time {
+// versionOf is the version of an object; empty = it does not exist.
+func versionOf(m *corev1.ConfigMap) string {
 	if m == nil {
-		return time.Time{}
+		return ""
 	}
-	t, err := time.Parse(time.RFC3339, m.Data[timeKey])
-	if err != nil {
-		return time.Time{}
-	}
-	return t
+	return m.ResourceVersion
 }
 
-// object is a shard with the entries that there are. If they are too large together, the largest are left out.
+// object is a shard with its entries. If they are too large together, the largest are left out.
 func (s *Store) object(id shardID) (m *corev1.ConfigMap, left int) {
 	m = &corev1.ConfigMap{Data: s.data(), BinaryData: map[string][]byte{}}
 	m.Namespace, m.Name = s.cfg.Namespace, id.name(s.cfg.Name)

@@ -1,11 +1,13 @@
-// Package checkpoint keeps what the controller has learned in ConfigMaps, so that the next leader need not learn it again.
-// It holds entries of JSON by kind and name, and does not know what they mean; what is read back is an assumption.
+// Package checkpoint stores state of the controller in ConfigMaps, so that the next leader need not read it from AWS again.
+// Entries are JSON by kind and name; their meaning is not known here. What is restored is an assumption until it is verified.
 // It may import backoff, client-go's types, controller-runtime's client and the standard library.
 package checkpoint
 
 import (
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,41 +20,41 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Config says where checkpoints are and whom they concern.
+// Config is the location and the scope of checkpoints.
 type Config struct {
 	Namespace string
 	// Name is the name of the header and the beginning of the names of the shards; two controllers in a namespace need two.
 	Name string
-	// Scope names the cluster, VPC and Region. What was written under another scope is ignored.
+	// Scope names the cluster, VPC and Region. Checkpoints of another scope are ignored.
 	Scope string
-	// Holder names this process, for people who read the header.
+	// Holder names this process; it is only shown in the header.
 	Holder string
 	Now    func() time.Time
 	Log    logr.Logger
 }
 
-// Client is what the store needs of the API server. The role of the existing controller's chart has these rights.
+// Client has the calls to the API server that the store needs. The role of the existing controller's chart permits them.
 type Client interface {
 	Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error
 	Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error
 	Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error
 }
 
-// state is how far a store has come.
+// state is the state of a store.
 type state int
 
 const (
 	unopened state = iota
 	opened
-	off // without rights, or fenced: nothing is written any more
+	off // without permissions, or fenced: nothing is written any more
 )
 
-// Store keeps entries in memory and writes those that changed. It is safe for concurrent use.
+// Store has the entries in memory and writes those that changed. It is safe for concurrent use.
 type Store struct {
 	cfg    Config
 	client Client
 
-	// writing is held by the one flush that is under way; it guards term, header, zip and the versions of the shards.
+	// writing serialises flushes and protects term, header, shards, began and zip.
 	writing sync.Mutex
 	term    int64
 	header  *corev1.ConfigMap
@@ -60,7 +62,7 @@ type Store struct {
 	began   time.Time
 	zip     *gzip.Writer
 
-	// mu guards the rest. It is never held over a call.
+	// mu protects the rest. It is never locked during a call.
 	mu      sync.Mutex
 	state   state
 	entries map[ID]*entry
@@ -74,9 +76,8 @@ type ID struct {
 
 // entry is one entry as it is to be written.
 type entry struct {
-	value   any  // the newest value, if it is not encoded yet
-	pending bool // value is there
-	gone    bool // to be left out
+	value   any  // the newest value, if it is pending; nil = the entry is to be removed
+	pending bool // value is not encoded yet
 	touched bool // by this process
 	packed  []byte
 	sum     [32]byte // of the JSON text in packed
@@ -84,15 +85,15 @@ type entry struct {
 
 // shard is one ConfigMap.
 type shard struct {
-	version string // resourceVersion as last seen; empty = it does not exist
+	version string // resourceVersion as last read or written; empty = it does not exist
 	dirty   bool
-	left    int // entries that had no room when it was written last
+	left    int // entries that did not fit when it was written last
 }
 
-// ErrFenced says that another process has begun a newer term.
-var ErrFenced = errors.New("a newer leader keeps the checkpoints")
+// ErrFenced means that another process has begun a newer term.
+var ErrFenced = errors.New("a newer leader writes the checkpoints")
 
-// New makes a store. Nothing is read or written before Open; what is put before is kept.
+// New returns a store. Nothing is read or written before Open; entries may be put before.
 func New(c Client, cfg Config) *Store {
 	s := &Store{cfg: cfg, client: c, entries: map[ID]*entry{}, shards: map[shardID]*shard{}, zip: gzip.NewWriter(io.Discard)}
 	for _, id := range allShards() {
@@ -101,15 +102,19 @@ func New(c Client, cfg Config) *Store {
 	return s
 }
 
-// Put replaces an entry. The value must not change any more: it is encoded later, by Flush.
+// Put replaces an entry. The value must not be modified afterwards: Flush encodes it later.
 func (s *Store) Put(id ID, value any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == off {
 		return
 	}
-	e := s.entry(id)
-	e.value, e.pending, e.gone, e.touched = value, true, false, true
+	e := s.entries[id]
+	if e == nil {
+		e = &entry{}
+		s.entries[id] = e
+	}
+	e.value, e.pending, e.touched = value, true, true
 }
 
 // Delete removes an entry.
@@ -117,11 +122,11 @@ func (s *Store) Delete(id ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e := s.entries[id]; e != nil {
-		e.value, e.pending, e.gone, e.touched = nil, true, true, true
+		e.value, e.pending, e.touched = nil, true, true
 	}
 }
 
-// Replace makes these the only entries of a kind.
+// Replace replaces all entries of a kind.
 func (s *Store) Replace(kind Kind, values map[string]any) {
 	s.mu.Lock()
 	var gone []ID
@@ -139,15 +144,6 @@ func (s *Store) Replace(kind Kind, values map[string]any) {
 	}
 }
 
-func (s *Store) entry(id ID) *entry {
-	e := s.entries[id]
-	if e == nil {
-		e = &entry{}
-		s.entries[id] = e
-	}
-	return e
-}
-
 // Enabled reports whether anything may still be written.
 func (s *Store) Enabled() bool {
 	s.mu.Lock()
@@ -155,23 +151,29 @@ func (s *Store) Enabled() bool {
 	return s.state != off
 }
 
-// stop ends all writing, and frees what was kept.
+func (s *Store) opened() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == opened
+}
+
+// stop ends all writing and frees the entries.
 func (s *Store) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state, s.entries = off, map[ID]*entry{}
 }
 
-// unclaimedLife is how long entries are kept that no one puts again after a start: their objects may be gone.
-const unclaimedLife = time.Hour
+// untouchedLifetime is how long after a start entries stay that are not put again: their objects may be gone.
+const untouchedLifetime = time.Hour
 
-// dropUnclaimed removes the entries of earlier processes that this one has not put since it began.
-func (s *Store) dropUnclaimed() {
+// dropUntouched removes the entries of earlier processes that this one has not put since it began.
+func (s *Store) dropUntouched() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range s.entries {
 		if !e.touched {
-			e.pending, e.gone, e.touched = true, true, true
+			e.pending, e.touched = true, true
 		}
 	}
 }
@@ -184,15 +186,12 @@ func (s *Store) Flush(ctx context.Context) error {
 }
 
 func (s *Store) flush(ctx context.Context) error {
-	s.mu.Lock()
-	if s.state != opened {
-		s.mu.Unlock()
+	if !s.opened() {
 		return nil
 	}
-	s.mu.Unlock()
-	if !s.began.IsZero() && s.cfg.Now().Sub(s.began) > unclaimedLife {
+	if !s.began.IsZero() && s.cfg.Now().Sub(s.began) > untouchedLifetime {
 		s.began = time.Time{}
-		s.dropUnclaimed()
+		s.dropUntouched()
 	}
 	s.encode()
 	var errs []error
@@ -210,53 +209,51 @@ func (s *Store) flush(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// encode turns the newest values into what is written, and marks the shards that differ from what was written last.
+// encode encodes the pending values, and marks the shards that differ from what was written last.
 func (s *Store) encode() {
-	type job struct {
-		id    ID
-		value any
-		gone  bool
-	}
-	var jobs []job
+	pending := map[ID]any{}
 	s.mu.Lock()
 	for id, e := range s.entries {
 		if e.pending {
-			jobs = append(jobs, job{id, e.value, e.gone})
+			pending[id] = e.value
 			e.value, e.pending = nil, false
 		}
 	}
 	s.mu.Unlock()
-	for _, j := range jobs {
+	for id, value := range pending {
 		var packed []byte
 		var sum [32]byte
-		if !j.gone {
+		if value != nil {
 			var err error
-			if packed, sum, err = s.pack(j.id, j.value); err != nil {
-				s.cfg.Log.Error(err, "an entry cannot be kept in a checkpoint; the next start reads it from AWS", "kind", j.id.Kind, "name", j.id.Name)
-				j.gone = true
+			if packed, sum, err = s.pack(id, value); err != nil {
+				s.cfg.Log.Error(err, "an entry cannot be written to a checkpoint; the next start reads it from AWS", "kind", id.Kind, "name", id.Name)
+				value = nil
 			}
 		}
 		s.mu.Lock()
-		e := s.entries[j.id]
+		e, sh := s.entries[id], s.shards[shardOf(id)]
 		switch {
 		case e == nil:
-		case j.gone && !e.pending:
-			s.shards[shardOf(j.id)].dirty = s.shards[shardOf(j.id)].dirty || e.packed != nil
-			delete(s.entries, j.id)
-		case !j.gone && packed != nil:
-			e.packed, e.sum = packed, sum
-			s.shards[shardOf(j.id)].dirty = true
+		case value == nil && !e.pending:
+			sh.dirty = sh.dirty || e.packed != nil
+			delete(s.entries, id)
+		case packed != nil:
+			e.packed, e.sum, sh.dirty = packed, sum, true
 		}
 		s.mu.Unlock()
 	}
 }
 
-// pack encodes a value; packed is nil if the text is what it was.
+// pack encodes a value; packed is nil if the text has not changed.
 func (s *Store) pack(id ID, value any) (packed []byte, sum [32]byte, err error) {
-	text, sum, err := text(id, value)
-	if err != nil {
-		return nil, sum, err
+	text, err := json.Marshal(value)
+	if err == nil {
+		text, err = json.Marshal(content{id.Kind, id.Name, text})
 	}
+	if err != nil {
+		return nil, sum, fmt.Errorf("encoding %s of %s: %w", id.Kind, id.Name, err)
+	}
+	sum = sha256.Sum256(text)
 	s.mu.Lock()
 	e := s.entries[id]
 	same := e != nil && e.packed != nil && e.sum == sum
@@ -268,33 +265,27 @@ func (s *Store) pack(id ID, value any) (packed []byte, sum [32]byte, err error) 
 	return packed, sum, err
 }
 
-// write brings one ConfigMap to the entries that there are.
+// write writes the entries of one ConfigMap.
 func (s *Store) write(ctx context.Context, id shardID, sh *shard) error {
 	m, left := s.object(id)
 	if left > sh.left {
-		s.cfg.Log.Info("entries have no room in a checkpoint; the next start reads them from AWS", "configMap", m.Name, "entries", left)
+		s.cfg.Log.Info("entries do not fit into a checkpoint; the next start reads them from AWS", "configMap", m.Name, "entries", left)
 	}
 	if sh.version == "" {
-		if err := s.unfenced(ctx); err != nil { // an object that is created has no version that could fence
+		if err := s.fenced(ctx); err != nil { // a creation has no version that could conflict
 			return err
 		}
 	}
 	err := s.put(ctx, m, sh.version)
 	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) && sh.version != "" {
-		if err := s.unfenced(ctx); err != nil {
+		if err := s.fenced(ctx); err != nil {
 			return err
 		}
-		have := &corev1.ConfigMap{} // someone edited or deleted it, or an earlier leader's write came late: this term wins
-		switch err := s.client.Get(ctx, client.ObjectKeyFromObject(m), have); {
-		case apierrors.IsNotFound(err):
-			sh.version = ""
-		case err != nil:
-			return err
-		default:
-			sh.version = have.ResourceVersion
+		have, getErr := s.get(ctx, m.Name) // after an edit, a deletion, or a late write of an earlier leader: this term wins
+		if getErr != nil {
+			return getErr
 		}
-		m, left = s.object(id)
-		err = s.put(ctx, m, sh.version)
+		err = s.put(ctx, m, versionOf(have))
 	}
 	if err != nil {
 		return err
@@ -311,16 +302,16 @@ func (s *Store) put(ctx context.Context, m *corev1.ConfigMap, version string) er
 	return s.client.Update(ctx, m)
 }
 
-// fatal reports whether an error ends all writing of this process; it says so once.
+// fatal reports whether an error ends all writing of this process; it logs that once.
 func (s *Store) fatal(err error) bool {
 	switch {
 	case errors.Is(err, ErrFenced):
-		s.cfg.Log.Info("another leader keeps the checkpoints now; this process writes none any more", "term", s.term)
+		s.cfg.Log.Info("another leader writes the checkpoints now; this process writes none any more", "term", s.term)
 	case apierrors.IsForbidden(err):
-		s.cfg.Log.Info("no checkpoints are kept, so a restart reads each load balancer from AWS: grant get, create and update of ConfigMaps in the controller's namespace if you want them",
+		s.cfg.Log.Info("no checkpoints are written, so a restart reads each load balancer from AWS; to have them, grant get, create and update of ConfigMaps in the controller's namespace",
 			"namespace", s.cfg.Namespace, "cause", err.Error())
 	case apierrors.IsNotFound(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		s.cfg.Log.Info("no checkpoints are kept: their namespace does not exist", "namespace", s.cfg.Namespace, "cause", err.Error())
+		s.cfg.Log.Info("no checkpoints are written: their namespace does not exist", "namespace", s.cfg.Namespace, "cause", err.Error())
 	default:
 		return false
 	}

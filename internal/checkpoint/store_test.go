@@ -68,12 +68,12 @@ func (c *cluster) process(scope string) *Store {
 	return New(c, Config{Namespace: "kube-system", Name: "lbc-checkpoint", Scope: scope, Now: func() time.Time { return start }, Log: logr.Discard()})
 }
 
-func (c *cluster) open(t *testing.T, scope string) (*Store, Kept) {
+func (c *cluster) open(t *testing.T, scope string) (*Store, Restored) {
 	t.Helper()
 	s := c.process(scope)
-	kept, err := s.Open(t.Context())
+	restored, err := s.Open(t.Context())
 	must(t, err)
-	return s, kept
+	return s, restored
 }
 
 func memory(name string) ID { return ID{Memory, name} }
@@ -81,9 +81,9 @@ func memory(name string) ID { return ID{Memory, name} }
 func TestWhatAProcessPutsTheNextOneReads(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
-	a, kept := c.open(t, "demo")
-	if len(kept.Entries) != 0 || kept.Clean || !kept.At.IsZero() {
-		t.Errorf("the first process found %+v", kept)
+	a, restored := c.open(t, "demo")
+	if len(restored.Entries) != 0 || restored.Complete || !restored.At.IsZero() {
+		t.Errorf("the first process found %+v", restored)
 	}
 	a.Put(memory("shop/web"), map[string]int{"x": 1})
 	a.Put(ID{Observed, "shop/web"}, "observed")
@@ -91,11 +91,11 @@ func TestWhatAProcessPutsTheNextOneReads(t *testing.T) {
 	must(t, a.Flush(t.Context()))
 	a.Delete(memory("shop/gone"))
 	must(t, a.Close(t.Context()))
-	_, kept = c.open(t, "demo")
-	if got := string(kept.Entries[memory("shop/web")]); got != `{"x":1}` || len(kept.Entries) != 2 || !kept.Clean || !kept.At.Equal(start) || kept.Damaged > 0 {
-		t.Errorf("the second process found %+v", kept)
+	_, restored = c.open(t, "demo")
+	if got := string(restored.Entries[memory("shop/web")]); got != `{"x":1}` || len(restored.Entries) != 2 || !restored.Complete || !restored.At.Equal(start) || restored.Damaged > 0 {
+		t.Errorf("the second process found %+v", restored)
 	}
-	if _, kept = c.open(t, "demo"); kept.Clean {
+	if _, restored = c.open(t, "demo"); restored.Complete {
 		t.Error("after a process that did not end well, nothing may be missing")
 	}
 }
@@ -145,9 +145,9 @@ func TestAFormerLeaderWritesNothingOnceANewOneHasBegun(t *testing.T) {
 		t.Error("the former leader would go on writing")
 	}
 	must(t, late.Flush(t.Context()))
-	_, kept := c.open(t, "demo")
-	if got := string(kept.Entries[memory("a")]); got != `"old"` || len(kept.Entries) != 1 {
-		t.Errorf("a former leader's write is believed: %s", kept.Entries)
+	_, restored := c.open(t, "demo")
+	if got := string(restored.Entries[memory("a")]); got != `"old"` || len(restored.Entries) != 1 {
+		t.Errorf("a former leader's write is believed: %s", restored.Entries)
 	}
 }
 
@@ -172,8 +172,8 @@ func TestAnEditByHandIsOverwritten(t *testing.T) {
 	}
 	s.Put(memory("a"), 3)
 	must(t, s.Close(t.Context()))
-	if _, kept := c.open(t, "demo"); string(kept.Entries[memory("a")]) != "3" {
-		t.Errorf("found %s", kept.Entries)
+	if _, restored := c.open(t, "demo"); string(restored.Entries[memory("a")]) != "3" {
+		t.Errorf("found %s", restored.Entries)
 	}
 }
 
@@ -183,14 +183,14 @@ func TestForeignCheckpointsAreIgnored(t *testing.T) {
 	s, _ := c.open(t, "demo vpc-1")
 	s.Put(memory("a"), 1)
 	must(t, s.Close(t.Context()))
-	other, kept := c.open(t, "demo vpc-2")
-	if len(kept.Entries) != 0 || kept.Clean {
-		t.Errorf("another VPC's checkpoint is believed: %+v", kept)
+	other, restored := c.open(t, "demo vpc-2")
+	if len(restored.Entries) != 0 || restored.Complete {
+		t.Errorf("another VPC's checkpoint is believed: %+v", restored)
 	}
 	other.Put(memory("b"), 2)
 	must(t, other.Close(t.Context()))
-	if _, kept := c.open(t, "demo vpc-2"); len(kept.Entries) != 1 {
-		t.Errorf("found %s", kept.Entries)
+	if _, restored := c.open(t, "demo vpc-2"); len(restored.Entries) != 1 {
+		t.Errorf("found %s", restored.Entries)
 	}
 }
 
@@ -221,8 +221,8 @@ func TestWhatFailedIsWrittenLater(t *testing.T) {
 	}
 	c.refuse = nil
 	must(t, s.Close(t.Context()))
-	if _, kept := c.open(t, "demo"); len(kept.Entries) != 1 {
-		t.Errorf("found %s", kept.Entries)
+	if _, restored := c.open(t, "demo"); len(restored.Entries) != 1 {
+		t.Errorf("found %s", restored.Entries)
 	}
 }
 
@@ -239,11 +239,11 @@ func TestEntriesOfStacksThatAreGoneAreDroppedAfterAWhile(t *testing.T) {
 	must(t, err)
 	s.Put(memory("a"), 1)
 	must(t, s.Flush(t.Context()))
-	now = now.Add(unclaimedLife + time.Second)
+	now = now.Add(untouchedLifetime + time.Second)
 	must(t, s.Close(t.Context()))
-	_, kept := c.open(t, "demo")
-	if _, ok := kept.Entries[memory("a")]; !ok || len(kept.Entries) != 1 {
-		t.Errorf("found %s", kept.Entries)
+	_, restored := c.open(t, "demo")
+	if _, ok := restored.Entries[memory("a")]; !ok || len(restored.Entries) != 1 {
+		t.Errorf("found %s", restored.Entries)
 	}
 }
 
@@ -280,12 +280,12 @@ func TestAConfigMapStaysBelowTheLimitAndTheLargestEntriesAreLeftOut(t *testing.T
 			t.Errorf("%s has %d bytes", m.Name, size)
 		}
 	}
-	_, kept := c.open(t, "demo")
-	if _, ok := kept.Entries[memory("huge")]; ok {
+	_, restored := c.open(t, "demo")
+	if _, ok := restored.Entries[memory("huge")]; ok {
 		t.Error("an entry larger than a ConfigMap was written")
 	}
-	if _, ok := kept.Entries[memory(names[0])]; !ok || len(kept.Entries) < 5 || len(kept.Entries) > 6 {
-		t.Errorf("only %d entries were kept", len(kept.Entries))
+	if _, ok := restored.Entries[memory(names[0])]; !ok || len(restored.Entries) < 5 || len(restored.Entries) > 6 {
+		t.Errorf("only %d entries were restored", len(restored.Entries))
 	}
 }
 
@@ -318,8 +318,8 @@ func TestDamageCostsTheDamagedEntryOnly(t *testing.T) {
 			}
 			must(t, c.Update(t.Context(), &m))
 		}
-		next, kept := c.open(t, "demo")
-		for id, text := range kept.Entries {
+		next, restored := c.open(t, "demo")
+		for id, text := range restored.Entries {
 			var got string
 			must(t, json.Unmarshal(text, &got))
 			if want := strings.Repeat(id.Name, 20); got != want {
@@ -328,8 +328,8 @@ func TestDamageCostsTheDamagedEntryOnly(t *testing.T) {
 		}
 		next.Put(memory("0"), "new")
 		must(t, next.Close(t.Context()))
-		if _, kept = c.open(t, "demo"); kept.Damaged > 0 || string(kept.Entries[memory("0")]) != `"new"` {
-			t.Errorf("seed %d: damage outlives a leader: %+v", seed, kept)
+		if _, restored = c.open(t, "demo"); restored.Damaged > 0 || string(restored.Entries[memory("0")]) != `"new"` {
+			t.Errorf("seed %d: damage outlives a leader: %+v", seed, restored)
 		}
 	}
 }

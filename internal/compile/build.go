@@ -117,7 +117,7 @@ func (b *build) problem(i int, source intent.Source, p *facts.Problem) {
 // existing is the load balancer that AWS holds for the stack, if it is of the wanted type; known is false while that must be asked.
 func (b *build) existing() (lb *facts.LoadBalancer, known bool) {
 	if !b.f.ExistingKnown {
-		if p := b.f.Unanswered(facts.Need{Kind: facts.NeedStack, Key: b.e.Key.String()}); p != nil {
+		if p := b.f.Failed(facts.Need{Kind: facts.NeedStack, Key: b.e.Key.String()}); p != nil {
 			b.problem(-1, intent.Source{}, p)
 		} else {
 			b.need(facts.NeedStack, b.e.Key.String())

@@ -160,7 +160,7 @@ func (c *compiler) setAside(i int, reasons diag.List, shared bool) (r Result, as
 	if !hasGood && !m.Held && len(c.members) > 1 {
 		fresh, known = quarantine.Newcomer(m.Member, c.f, c.good)
 	}
-	if !known && c.f.Unanswered(facts.Need{Kind: facts.NeedStack, Key: c.e.Key.String()}) == nil {
+	if !known && c.f.Failed(facts.Need{Kind: facts.NeedStack, Key: c.e.Key.String()}) == nil {
 		return c.waiting([]facts.Need{{Kind: facts.NeedStack, Key: c.e.Key.String()}}), true
 	}
 	m.Demote(reasons, shared, c.good, fresh)

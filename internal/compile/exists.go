@@ -29,7 +29,7 @@ func always(stack.Listener) bool { return true }
 func (b *build) details() *facts.LoadBalancerDetails {
 	if b.f.Details == nil {
 		n := facts.Need{Kind: facts.NeedStackDetails, Key: b.e.Key.String()}
-		if p := b.f.Unanswered(n); p != nil {
+		if p := b.f.Failed(n); p != nil {
 			b.problem(-1, intent.Source{}, p)
 		} else {
 			b.unsure = true
@@ -132,7 +132,7 @@ func (b *build) existsFrontendScheme(scheme string) bool {
 
 // admitted are the ranges and prefix lists that the managed group admits to a port; open is false if it admits nothing.
 func (b *build) admitted(port int32) (ranges, lists []string, open bool) {
-	return b.f.Existing.Admits(port)
+	return b.f.Existing.Sources(port)
 }
 
 // rangesText is a list of ranges as EC2 sees them. What is no range stays as it is.

@@ -111,7 +111,7 @@ func (b *build) noteIdleFrontend() {
 // balancer that they expect to go costs money and admits clients.
 func (b *build) noteStayingFrontend() {
 	if !b.f.ExistingKnown {
-		if need := (facts.Need{Kind: facts.NeedStack, Key: b.e.Key.String()}); b.f.Unanswered(need) == nil {
+		if need := (facts.Need{Kind: facts.NeedStack, Key: b.e.Key.String()}); b.f.Failed(need) == nil {
 			b.want(need)
 		}
 		return

@@ -136,7 +136,7 @@ func (b *build) takeSubnets(c facts.SubnetChoice, member int, source intent.Sour
 // subnetsInFull makes sure that the addresses of the load balancer's subnets are known.
 func (b *build) subnetsInFull() bool {
 	if b.f.Subnets == nil {
-		if p := b.f.Unanswered(facts.Need{Kind: facts.NeedSubnets}); p != nil {
+		if p := b.f.Failed(facts.Need{Kind: facts.NeedSubnets}); p != nil {
 			b.problem(-1, intent.Source{}, p)
 		} else {
 			b.need(facts.NeedSubnets, "")

@@ -36,7 +36,7 @@ func (b *build) trustStore(name string) string {
 		return name
 	}
 	if b.f.TrustStores == nil {
-		if b.f.Unanswered(facts.Need{Kind: facts.NeedTrustStore, Key: name}) == nil {
+		if b.f.Failed(facts.Need{Kind: facts.NeedTrustStore, Key: name}) == nil {
 			b.need(facts.NeedTrustStore, name)
 		}
 		return name
@@ -68,7 +68,7 @@ func (b *build) mutual(p *port) (m *stack.MutualAuthentication, safe bool) {
 	}
 	o := b.members[p.mutual.Member].Object
 	need := facts.Need{Kind: facts.NeedTrustStore, Key: name}
-	if problem := b.f.Unanswered(need); problem != nil {
+	if problem := b.f.Failed(need); problem != nil {
 		b.problem(-1, p.mutual.Source, problem)
 	} else if _, asked := b.f.TrustStores[name]; asked {
 		b.fail(p.mutual.Member, diag.New(o, p.mutual.Source.Place(), diag.TrustStoreNotFound, fmt.Sprintf("couldn't find TrustStore with name %s", name),

@@ -151,7 +151,7 @@ func (b *build) anyClient(tg *intent.TargetGroup) []string {
 		return []string{"0.0.0.0/0"}
 	}
 	if b.f.VPC == nil {
-		if p := b.f.Unanswered(facts.Need{Kind: facts.NeedVPC}); p != nil {
+		if p := b.f.Failed(facts.Need{Kind: facts.NeedVPC}); p != nil {
 			b.problem(-1, intent.Source{}, p)
 		} else {
 			b.need(facts.NeedVPC, "")

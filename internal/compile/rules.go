@@ -157,7 +157,7 @@ func (b *build) backend(i int, backend intent.Backend, source intent.Source) (st
 	tg, asked := b.f.TargetGroups[name]
 	need := facts.Need{Kind: facts.NeedTargetGroupName, Key: name}
 	if !asked {
-		if p := b.f.Unanswered(need); p != nil {
+		if p := b.f.Failed(need); p != nil {
 			b.problem(-1, source, p)
 		} else {
 			b.want(need)

@@ -42,7 +42,7 @@ func (w webACL) choose(b *build) {
 		b.note(w.Member, diag.New(o, w.Source.Place(), diag.WebACLNotFound, fmt.Sprintf("couldn't find WAFv2 WebACL with name: %s", w.Value),
 			"name a regional web ACL of this account and region, or give its ARN"))
 	default:
-		if p := b.f.Unanswered(need); p != nil {
+		if p := b.f.Failed(need); p != nil {
 			b.note(w.Member, p.Diagnostic(o, w.Source.Place()))
 		} else {
 			b.want(need)

@@ -55,13 +55,13 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		l.restart()
 		_, err := l.round(implicit("web"))
 		l.must(err)
-		l.clock.Advance(secondLook)
+		l.clock.Advance(relistDelay)
 		if trouble {
 			l.fault(gate.Fault{Action: "DescribeLoadBalancers", Code: "Throttling"})
 		}
-		mark, look := l.mark(), l.secondLook()
+		mark, look := l.mark(), l.relistDelay()
 		for end := l.clock.Now().Add(budgeted); l.clock.Now().Before(end); {
-			pause := look.lookAgain(t.Context())
+			pause := look.relist(t.Context())
 			if pause == 0 {
 				break
 			}
@@ -97,7 +97,7 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		}, "10.0.0.77", "")
 	},
 	"drift sweep": func(t *testing.T, trouble bool) int {
-		s := newSky(time.Minute)
+		s := newScene(time.Minute)
 		for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"} {
 			s.stackKeys = append(s.stackKeys, keyNamed(name))
 		}
@@ -106,7 +106,7 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		return len(s.looks) * s.price
 	},
 	"foreign tags": func(t *testing.T, trouble bool) int {
-		s, calls := newSky(time.Hour), 0
+		s, calls := newScene(time.Hour), 0
 		s.tags = func(context.Context) (bool, error) {
 			if calls++; trouble {
 				return false, errors.New("throttled")

@@ -43,7 +43,8 @@ func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) c
 	return o
 }
 
-// reducePod keeps of a pod what endpoint resolution reads: with tens of thousands of pods the rest would be most of our memory.
+// reducePod returns the parts of a pod that endpoint resolution reads. With tens of thousands of pods the others would be most of the
+// controller's memory.
 func reducePod(in any) (any, error) {
 	p, ok := in.(*corev1.Pod)
 	if !ok {
@@ -69,7 +70,7 @@ func reducePod(in any) (any, error) {
 	return out, nil
 }
 
-// reduceNode keeps of a node what endpoint resolution reads. The images that it has pulled and its annotations are most of it.
+// reduceNode returns the parts of a node that endpoint resolution reads. The list of its images and its annotations are most of a node.
 func reduceNode(in any) (any, error) {
 	n, ok := in.(*corev1.Node)
 	if !ok {
@@ -82,7 +83,7 @@ func reduceNode(in any) (any, error) {
 	out.Spec.ProviderID, out.Spec.Taints, out.Spec.Unschedulable = n.Spec.ProviderID, n.Spec.Taints, n.Spec.Unschedulable
 	out.Status.Addresses = n.Status.Addresses
 	for _, c := range n.Status.Conditions {
-		if c.Type == corev1.NodeReady { // of which heartbeats change the rest all the time
+		if c.Type == corev1.NodeReady { // heartbeats change the others all the time
 			out.Status.Conditions = append(out.Status.Conditions, corev1.NodeCondition{Type: c.Type, Status: c.Status})
 		}
 	}

@@ -92,7 +92,7 @@ func (l *lab) mortalLife(m *mortal, change func(*lab), signal bool) map[string]i
 		}
 		l.passOnce(l.Context(), crashKeys...)
 		l.clock.Advance(checkpoint.WriteInterval)
-		_ = l.kept.Store.Flush(l.Context()) // what fails is written by the next one
+		_ = l.checkpointer.Store.Flush(l.Context()) // what fails is written by the next one
 	}
 	if signal && !m.ended() {
 		l.end()

@@ -81,8 +81,8 @@ func (l *lab) beside() []loop {
 	return []loop{
 		{15 * time.Second, func(ctx context.Context) { l.bound.Drains.Look(ctx) }},
 		{checkpoint.WriteInterval, func(ctx context.Context) {
-			if l.kept != nil {
-				_ = l.kept.Store.Flush(ctx)
+			if l.checkpointer != nil {
+				_ = l.checkpointer.Store.Flush(ctx)
 			}
 		}},
 	}

@@ -122,7 +122,7 @@ func crashLab(t *testing.T, keeps, owning bool) *lab {
 	bound := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
 	bound.Spec.ServiceRef.Name = "s1"
 	l.create(bound)
-	if l.keeps = keeps; keeps {
+	if l.checkpointed = keeps; keeps {
 		l.restart()
 	}
 	l.crashWait(time.Minute)

@@ -60,7 +60,7 @@ func (s *soak) begin() {
 	}
 	for _, l := range []interface{ Start(context.Context) error }{
 		s.bound.Networking, s.bound.Writes, s.bound.Drains, s.bound.Health, s.ingresses.Backend,
-		&loader{inventory: s.inventory, kept: s.kept, stacks: []*stacks.Reconciler{s.ingresses, s.services}, log: logr.Discard()},
+		&loader{inventory: s.inventory, checkpoints: s.checkpointer, stacks: []*stacks.Reconciler{s.ingresses, s.services}, log: logr.Discard()},
 		&lbstatus.ProvisioningWatcher{Starting: s.inventory.Starting, Refresh: s.inventory.RefreshStates, Now: s.clock.Now, Log: logr.Discard(), Wake: s.wake},
 		&stacks.CertificateWatcher{Read: s.inventory.Certificates().Read, Reconciler: s.ingresses, Always: true, Log: logr.Discard()},
 	} {
@@ -68,10 +68,10 @@ func (s *soak) begin() {
 	}
 	s.bound.Networking.Queues()[1].Gather = queue.Coalesce
 	w := wiring{config: s.config, inventory: s.inventory, now: s.clock.Now, log: logr.Discard()}
-	sweep := w.newSweep([]*stacks.Reconciler{s.ingresses, s.services}, s.bound, s.wake)
-	s.ingresses.ScheduleReview, s.services.ScheduleReview = sweep.soon, sweep.soon
+	detector := w.newDriftDetector([]*stacks.Reconciler{s.ingresses, s.services}, s.bound, s.wake)
+	s.ingresses.ScheduleReview, s.services.ScheduleReview = detector.schedule, detector.schedule
 	s.watch(life)
-	life.running.Go(func() { _ = sweep.Start(ctx) })
+	life.running.Go(func() { _ = detector.Start(ctx) })
 	s.life = life
 	s.begun.Store(true)
 	s.lives = append(s.lives, life)
@@ -104,14 +104,14 @@ func (l *soakLife) muted() interceptor.Funcs {
 // remember has a process begin with the checkpoints of earlier ones, and keep its own.
 func (s *soak) remember(life *soakLife, live client.Client) {
 	registry, inv, ingresses, services := s.bound.Registry, s.inventory, s.ingresses, s.services
-	kept := checkpoint.NewKeeper(checkpoint.New(live, checkpointConfig(s.config, "kube-system", s.clock.Now, logr.Discard())), func(kept checkpoint.Kept) {
-		inv.Assume(deeps(kept, s.clock.Now()), kept.At)
-		registry.Assume(registrations(kept, s.clock.Now()))
-		ingresses.Restore(kept)
-		services.Restore(kept)
+	kept := checkpoint.NewWriter(checkpoint.New(live, checkpointConfig(s.config, "kube-system", s.clock.Now, logr.Discard())), func(restored checkpoint.Restored) {
+		inv.Assume(deeps(restored, s.clock.Now()), restored.At)
+		registry.Assume(registrations(restored, s.clock.Now()))
+		ingresses.Restore(restored)
+		services.Restore(restored)
 	}, logr.Discard())
 	kept.Registered = func() map[string]any { return asValues(registry.Registered()) }
-	s.kept, s.ingresses.Checkpoints, s.services.Checkpoints, s.bound.Begin = kept, kept, kept, kept.BeginSoon
+	s.checkpointer, s.ingresses.Checkpoints, s.services.Checkpoints, s.bound.Begin = kept, kept, kept, kept.BeginSoon
 	ctx, closing := context.WithCancel(s.Context())
 	life.closing = closing
 	life.running.Go(func() { _ = kept.Start(ctx) })

@@ -35,7 +35,7 @@ import (
 func newKeeper(t *testing.T, objects ...client.Object) *lab {
 	t.Helper()
 	l := newLab(t, account.Profile{}, objects...)
-	l.keeps = true
+	l.checkpointed = true
 	l.restart()
 	return l
 }
@@ -93,7 +93,7 @@ func breakIt(i *networkingv1.Ingress, annotations map[string]string) {
 func TestAfterARestartABrokenMemberHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	for name, annotations := range breakages {
-		for end, stop := range map[string]func(*lab){"by a signal": (*lab).end, "by a crash": (*lab).crash, "without checkpoints": func(l *lab) { l.keeps = false }} {
+		for end, stop := range map[string]func(*lab){"by a signal": (*lab).end, "by a crash": (*lab).crash, "without checkpoints": func(l *lab) { l.checkpointed = false }} {
 			t.Run(name+", ended "+end, func(t *testing.T) {
 				t.Parallel()
 				l := newKeeper(t, append(pair(nil), labService("new"))...)
@@ -292,7 +292,7 @@ func TestAnOldCheckpointIsReadAgainFromAWS(t *testing.T) {
 	l := newKeeper(t, pair(nil)...)
 	l.settle(frontKey)
 	l.end()
-	l.clock.Advance(assumedFor + time.Minute)
+	l.clock.Advance(longestAge + time.Minute)
 	l.restart()
 	mark := l.mark()
 	l.settle(frontKey)
@@ -381,7 +381,7 @@ func TestNoSecretIsInAnyCheckpoint(t *testing.T) {
 		Certificates: []intent.Certificate{{ID: "c", Import: &stack.KeyPair{Key: secret, Certificate: "PEM", Hash: "h"}}},
 	}}}
 	l := newKeeper(t)
-	l.kept.Put(checkpoint.Memory, "ingress.k8s.aws:front", m)
+	l.checkpointer.Put(checkpoint.Memory, "ingress.k8s.aws:front", m)
 	l.end()
 	written := l.written()
 	if !strings.Contains(written, "https://idp.example.com") {
@@ -438,7 +438,7 @@ func TestDamagedCheckpointsCostReadsOnly(t *testing.T) {
 			if left := l.inventory.Assumed(); len(left) > 0 {
 				t.Errorf("not verified: %v", left)
 			}
-			l.keeps = false
+			l.checkpointed = false
 			l.restart()
 			mark := l.mark()
 			l.settle(keys...)
@@ -503,8 +503,8 @@ func TestAThousandLoadBalancersOfTenRulesFitIntoTheCheckpoints(t *testing.T) {
 			d.Rules[listener] = append(d.Rules[listener], elb.Rule{ARN: arn("listener-rule", 20+i), Priority: int32(i + 1), Rule: rule})
 			m.Routes = append(m.Routes, intent.Route{Conditions: rule.Conditions, Actions: []intent.Action{{Type: stack.ActionForward, Backends: []intent.Backend{{TargetGroup: &intent.TargetGroup{ID: fmt.Sprint(name, i), Object: m.Object, ServiceName: fmt.Sprint("svc-", i)}}}}}})
 		}
-		l.kept.Put(checkpoint.Observed, "ingress.k8s.aws:"+name, d)
-		l.kept.Put(checkpoint.Memory, "ingress.k8s.aws:"+name, &compile.Memory{Good: map[diag.Object]intent.Member{m.Object: m}})
+		l.checkpointer.Put(checkpoint.Observed, "ingress.k8s.aws:"+name, d)
+		l.checkpointer.Put(checkpoint.Memory, "ingress.k8s.aws:"+name, &compile.Memory{Good: map[diag.Object]intent.Member{m.Object: m}})
 	}
 	l.end()
 	largest, entries := 0, 0

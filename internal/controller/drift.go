@@ -18,77 +18,77 @@ import (
 )
 
 const (
-	// driftPace is the shortest pause between two looks. It does not grow after a failed look: the next one is at something else.
-	driftPace = time.Second
-	// readPause is the pause after each read of a look, so that all looks together make one read a second in the long run, however much there
-	// is: a tenth of what AWS admits (DescribeRules and the like: 10 a second for an account and Region).
+	// checkPause is the shortest pause between two checks. It does not grow after a failed check, because the next one is of another unit.
+	checkPause = time.Second
+	// readPause is the pause after each read, so that checks make one read a second on average, however many units there are: a tenth of
+	// AWS's rate (DescribeRules and the like: 10 a second for an account and Region).
 	readPause = time.Second
-	// firstVerification is when the first look is taken at what is only assumed: the reads of a start come first.
-	firstVerification = time.Minute
-	// afterEdit is when a load balancer is looked at that an edit has just changed.
-	afterEdit = 30 * time.Second
-	// tagsPace is the pause between two calls for tags: of foreign resources, and of those whose tags an earlier process left.
-	tagsPace = 10 * time.Second
-	// longestRound is within what time each load balancer should be looked at.
+	// verificationDelay is the time from the start to the first check of restored state: the reads of a start come first.
+	verificationDelay = time.Minute
+	// editDelay is the time from an edit to the check of its load balancer.
+	editDelay = 30 * time.Second
+	// tagsPause is the pause between two calls for tags: of foreign resources, and of those whose tags come from a checkpoint.
+	tagsPause = 10 * time.Second
+	// longestRound is the time in which each load balancer should be checked once.
 	longestRound = 12 * time.Hour
 )
 
-// sweep looks in the background for what others changed in AWS by hand: at one stack or target group after the other, each
-// at most once per interval, and never at more than a read per readPause. What earlier processes left unverified comes first, and what was edited
-// before what was not. What it read is diffed by an ordinary pass of low priority; where nothing was changed, that pass ends without a call.
-type sweep struct {
-	every   time.Duration
-	now     func() time.Time
-	jitter  func() float64 // 0.5 to 1.5
-	log     logr.Logger
-	stacks  func() []stack.Key
-	targets func(ctx context.Context) map[types.NamespacedName]string // ARNs by binding
-	reread  func(ctx context.Context, key stack.Key) (read bool, err error)
-	cost    func(key stack.Key) int // reads of a reread
-	assumed func() []stack.Key      // of which parts were left by an earlier process
-	recheck func(ctx context.Context, arn string) (health []targets.Health, drifted bool, err error)
-	tags    func(ctx context.Context) (read bool, err error) // of others, and those left by an earlier process; one call at most
-	wake    func(key stack.Key)
-	rebind  func(binding types.NamespacedName)
-	seen    func(arn string, health []targets.Health)
+// driftDetector checks in the background whether resources were changed outside the controller: one stack or target group after the
+// other, each at most once per interval, with one read per readPause on average. Restored state comes first, then edited stacks, then the
+// others. What it has read of a stack is diffed by an ordinary pass of low priority, which makes no call if nothing has changed.
+type driftDetector struct {
+	interval    time.Duration
+	now         func() time.Time
+	jitter      func() float64 // 0.5 to 1.5
+	log         logr.Logger
+	stacks      func() []stack.Key
+	targets     func(ctx context.Context) map[types.NamespacedName]string // ARNs by binding
+	reread      func(ctx context.Context, key stack.Key) (read bool, err error)
+	cost        func(key stack.Key) int // reads of a reread
+	assumed     func() []stack.Key      // with parts from checkpoints that are not verified
+	recheck     func(ctx context.Context, arn string) (health []targets.Health, drifted bool, err error)
+	tags        func(ctx context.Context) (read bool, err error) // reads tags of foreign resources, and those from checkpoints; one call at most
+	wake        func(key stack.Key)
+	wakeBinding func(binding types.NamespacedName)
+	record      func(arn string, health []targets.Health)
 
-	begun  time.Time           // when the first tick was
-	looked map[swept]time.Time // when it was looked at last, or seen first
-	next   time.Time           // not before
-	others time.Time           // when tags of foreign resources were asked for last
-	slow   bool                // it was told that a round takes longer than longestRound
+	begun    time.Time               // when the first tick was
+	checked  map[driftUnit]time.Time // when it was checked last; see firstChecked
+	next     time.Time               // not before
+	tagsRead time.Time               // when tags of foreign resources were read last
+	slow     bool                    // a round takes longer than longestRound, which was logged
 
 	mu     sync.Mutex
-	edited map[stack.Key]time.Time // when to look at stacks that were edited
+	edited map[stack.Key]time.Time // when to check stacks that were edited
 }
 
-// swept is a stack, or a binding with its target group.
-type swept struct {
+// driftUnit is what one check is of: a stack, or a binding with its target group.
+type driftUnit struct {
 	stack   stack.Key
 	binding types.NamespacedName
 	arn     string
 }
 
-// Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only.
-func (s *sweep) Start(ctx context.Context) error {
-	queue.Every(queue.Background(ctx), driftPace, nil, s.tick)
+// Start runs until ctx ends. It implements manager.Runnable and runs on the leader only.
+func (s *driftDetector) Start(ctx context.Context) error {
+	queue.Every(queue.Background(ctx), checkPause, nil, s.tick)
 	return nil
 }
 
-// soon has a stack that was edited looked at before its turn.
-func (s *sweep) soon(key stack.Key) {
+// schedule schedules a check of a stack that was edited.
+func (s *driftDetector) schedule(key stack.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, waits := s.edited[key]; !waits {
 		if s.edited == nil {
 			s.edited = map[stack.Key]time.Time{}
 		}
-		s.edited[key] = s.now().Add(afterEdit)
+		s.edited[key] = s.now().Add(editDelay)
 	}
 }
 
-// due takes the stack off the list of edited ones whose time came first, if it has come.
-func (s *sweep) due(now time.Time) (key stack.Key, ok bool) {
+// dueEdit removes the edited stack whose check has been due the longest, if any is due.
+func (s *driftDetector) dueEdit(now time.Time) (key stack.Key, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for k, at := range s.edited {
@@ -100,8 +100,8 @@ func (s *sweep) due(now time.Time) (key stack.Key, ok bool) {
 	return key, ok
 }
 
-// tick takes one look, if it is time.
-func (s *sweep) tick(ctx context.Context) {
+// tick makes one check, if one is due.
+func (s *driftDetector) tick(ctx context.Context) {
 	now := s.now()
 	if s.begun.IsZero() {
 		s.begun = now
@@ -109,7 +109,7 @@ func (s *sweep) tick(ctx context.Context) {
 	if now.Before(s.next) {
 		return
 	}
-	if s.lookAtTags(ctx, now) {
+	if s.readTags(ctx, now) {
 		s.next = now.Add(readPause)
 		return
 	}
@@ -118,97 +118,98 @@ func (s *sweep) tick(ctx context.Context) {
 		if x.arn == "" {
 			reads = max(s.cost(x.stack), 1)
 		}
-		s.next = now.Add(max(driftPace, time.Duration(reads)*readPause))
-		s.looked[x] = now
-		s.look(ctx, x)
+		s.next = now.Add(max(checkPause, time.Duration(reads)*readPause))
+		s.checked[x] = now
+		s.check(ctx, x)
 	}
 }
 
-// lookAtTags has some tags read again, if it is time and any are old, or left by an earlier process.
-func (s *sweep) lookAtTags(ctx context.Context, now time.Time) (read bool) {
-	if now.Sub(s.begun) < firstVerification || now.Sub(s.others) < tagsPace {
+// readTags reads some tags again, if that is due and any are old or come from a checkpoint.
+func (s *driftDetector) readTags(ctx context.Context, now time.Time) (read bool) {
+	if now.Sub(s.begun) < verificationDelay || now.Sub(s.tagsRead) < tagsPause {
 		return false
 	}
-	s.others = now
+	s.tagsRead = now
 	read, err := s.tags(ctx)
 	if err != nil && ctx.Err() == nil {
-		s.log.Info("looking for load balancers that others tagged for this cluster failed; it is looked again", "cause", err.Error())
+		s.log.Info("reading the tags of foreign load balancers failed; the next check tries again", "cause", err.Error())
 	}
 	return read
 }
 
-// choose finds what to look at now: what was edited, then what is only assumed, then what was not looked at for longest.
-func (s *sweep) choose(ctx context.Context, now time.Time) (swept, bool) {
-	if s.looked == nil {
-		s.looked = map[swept]time.Time{}
+// choose finds the next unit to check: an edited stack, then one with restored state, then the unit whose last check is the oldest.
+func (s *driftDetector) choose(ctx context.Context, now time.Time) (driftUnit, bool) {
+	if s.checked == nil {
+		s.checked = map[driftUnit]time.Time{}
 	}
-	present, reads := map[swept]bool{}, 0
+	present, reads := map[driftUnit]bool{}, 0
 	for _, key := range s.stacks() {
-		present[swept{stack: key}] = true
+		present[driftUnit{stack: key}] = true
 		reads += s.cost(key)
 	}
 	for binding, arn := range s.targets(ctx) {
-		present[swept{binding: binding, arn: arn}] = true
+		present[driftUnit{binding: binding, arn: arn}] = true
 		reads++
 	}
-	s.judge(time.Duration(reads) * readPause)
-	for x := range s.looked {
+	s.logSlowRound(time.Duration(reads) * readPause)
+	for x := range s.checked {
 		if !present[x] {
-			delete(s.looked, x)
+			delete(s.checked, x)
 		}
 	}
-	if key, ok := s.due(now); ok && present[swept{stack: key}] {
-		return swept{stack: key}, true
+	if key, ok := s.dueEdit(now); ok && present[driftUnit{stack: key}] {
+		return driftUnit{stack: key}, true
 	}
-	if now.Sub(s.begun) >= firstVerification {
+	if now.Sub(s.begun) >= verificationDelay {
 		for _, key := range s.assumed() {
-			if x := (swept{stack: key}); present[x] && now.Sub(s.looked[x]) > firstVerification { // one that failed lets the others go first
+			if x := (driftUnit{stack: key}); present[x] && now.Sub(s.checked[x]) > verificationDelay { // after a failed check the others come first
 				return x, true
 			}
 		}
 	}
-	var oldest swept
+	var oldest driftUnit
 	for x := range present {
-		if _, ok := s.looked[x]; !ok {
-			s.looked[x] = s.seenFirst(x, now)
+		if _, ok := s.checked[x]; !ok {
+			s.checked[x] = s.firstChecked(x, now)
 		}
-		if oldest == (swept{}) || s.looked[x].Before(s.looked[oldest]) {
+		if oldest == (driftUnit{}) || s.checked[x].Before(s.checked[oldest]) {
 			oldest = x
 		}
 	}
-	return oldest, len(present) > 0 && now.Sub(s.looked[oldest]) >= s.every
+	return oldest, len(present) > 0 && now.Sub(s.checked[oldest]) >= s.interval
 }
 
-// seenFirst is what counts as the last look at what is seen first: it was read when it was made or found. Looks are spread, so that not all are due at
-// once. Targets that there are early on are looked at within secondLook: a call of the leader before may have arrived after this one had read them.
-func (s *sweep) seenFirst(x swept, now time.Time) time.Time {
+// firstChecked is the time that counts as the last check of a new unit, which was read when it was created or found. The times are
+// spread, so that not all checks are due at once. Target groups that exist soon after the start are checked within relistDelay, because a
+// call of the former leader may have arrived after this one had read their targets.
+func (s *driftDetector) firstChecked(x driftUnit, now time.Time) time.Time {
 	spread := s.jitter() - 0.5
-	at := now.Add(time.Duration(float64(s.every) * (spread - 0.5)))
-	if x.arn == "" || now.Sub(s.begun) >= secondLook {
+	at := now.Add(time.Duration(float64(s.interval) * (spread - 0.5)))
+	if x.arn == "" || now.Sub(s.begun) >= relistDelay {
 		return at
 	}
-	due := s.begun.Add(firstVerification + time.Duration(float64(secondLook-firstVerification)*spread))
-	if second := due.Add(-s.every); second.Before(at) {
+	due := s.begun.Add(verificationDelay + time.Duration(float64(relistDelay-verificationDelay)*spread))
+	if second := due.Add(-s.interval); second.Before(at) {
 		return second
 	}
 	return at
 }
 
-// judge tells, once until it changes, if a round of looks takes longer than it should.
-func (s *sweep) judge(round time.Duration) {
+// logSlowRound logs once if a round of checks starts to take longer than longestRound.
+func (s *driftDetector) logSlowRound(round time.Duration) {
 	if slow := round > longestRound; slow != s.slow {
 		s.slow = slow
 		if slow {
-			s.log.Info("there is so much that looking at everything for drift takes longer than it should at one read a second", "takes", round.String(), "should", longestRound.String())
+			s.log.Info("checking all load balancers and target groups for drift takes long at one read a second", "takes", round.String(), "should", longestRound.String())
 		}
 	}
 }
 
-func (s *sweep) look(ctx context.Context, x swept) {
+func (s *driftDetector) check(ctx context.Context, x driftUnit) {
 	if x.arn == "" {
 		read, err := s.reread(ctx, x.stack)
 		if err != nil && ctx.Err() == nil {
-			s.log.Info("looking for drift failed; it is looked at again next time", "stack", x.stack.String(), "cause", err.Error())
+			s.log.Info("checking for drift failed; the next round checks it again", "stack", x.stack.String(), "cause", err.Error())
 		}
 		if read {
 			s.wake(x.stack)
@@ -218,21 +219,21 @@ func (s *sweep) look(ctx context.Context, x swept) {
 	health, drifted, err := s.recheck(ctx, x.arn)
 	if err != nil {
 		if ctx.Err() == nil {
-			s.log.Info("looking for drift failed; it is looked at again next time", "binding", x.binding.String(), "cause", err.Error())
+			s.log.Info("checking for drift failed; the next round checks it again", "binding", x.binding.String(), "cause", err.Error())
 		}
 		return
 	}
-	s.seen(x.arn, health)
+	s.record(x.arn, health)
 	if drifted {
-		s.log.Info("targets were changed by somebody else", "binding", x.binding.String(), "targetGroup", x.arn)
-		s.rebind(x.binding)
+		s.log.Info("targets were changed outside the controller", "binding", x.binding.String(), "targetGroup", x.arn)
+		s.wakeBinding(x.binding)
 	}
 }
 
-// newSweep wires the sweep to the controllers.
-func (w *wiring) newSweep(all []*stacks.Reconciler, b *binding.Reconciler, wake func(key stack.Key)) *sweep {
-	return &sweep{
-		every: w.config.DriftInterval, now: w.now, log: w.log.WithName("drift"),
+// newDriftDetector connects a detector to the controllers.
+func (w *wiring) newDriftDetector(all []*stacks.Reconciler, b *binding.Reconciler, wake func(key stack.Key)) *driftDetector {
+	return &driftDetector{
+		interval: w.config.DriftInterval, now: w.now, log: w.log.WithName("drift"),
 		jitter: func() float64 { return 0.5 + rand.Float64() }, //nolint:gosec // spreads load
 		stacks: func() []stack.Key {
 			var keys []stack.Key
@@ -241,14 +242,14 @@ func (w *wiring) newSweep(all []*stacks.Reconciler, b *binding.Reconciler, wake 
 			}
 			return keys
 		},
-		targets: b.TargetGroups,
-		reread:  w.inventory.Reread,
-		cost:    w.inventory.RereadCost,
-		assumed: w.inventory.Assumed,
-		recheck: b.Registry.Recheck,
-		tags:    w.inventory.RereadTags,
-		wake:    wake,
-		rebind:  func(n types.NamespacedName) { b.Waker.Wake(queue.Drift, reconcile.Request{NamespacedName: n}) },
-		seen:    w.board.SetHealth,
+		targets:     b.TargetGroups,
+		reread:      w.inventory.Reread,
+		cost:        w.inventory.RereadCost,
+		assumed:     w.inventory.Assumed,
+		recheck:     b.Registry.Recheck,
+		tags:        w.inventory.RereadTags,
+		wake:        wake,
+		wakeBinding: func(n types.NamespacedName) { b.Waker.Wake(queue.Drift, reconcile.Request{NamespacedName: n}) },
+		record:      w.board.SetHealth,
 	}
 }

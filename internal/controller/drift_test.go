@@ -20,9 +20,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// sky is what a sweep looks at, and what it did, in steps of time.
-type sky struct {
-	sweep
+// scene is a detector with the units that it checks and a record of what it did, in steps of time.
+type scene struct {
+	driftDetector
 	stackKeys  []stack.Key
 	bindings   map[types.NamespacedName]string
 	price      int // reads of a look at a stack
@@ -33,12 +33,12 @@ type sky struct {
 	woken      []string
 }
 
-func newSky(every time.Duration) *sky {
-	s := &sky{bindings: map[types.NamespacedName]string{}, price: 1}
+func newScene(interval time.Duration) *scene {
+	s := &scene{bindings: map[types.NamespacedName]string{}, price: 1}
 	now := time.Unix(0, 0)
-	s.sweep = sweep{
-		tags:  func(context.Context) (bool, error) { return false, nil },
-		every: every, now: func() time.Time { return now }, jitter: func() float64 { return 1 }, log: logr.Discard(),
+	s.driftDetector = driftDetector{
+		tags:     func(context.Context) (bool, error) { return false, nil },
+		interval: interval, now: func() time.Time { return now }, jitter: func() float64 { return 1 }, log: logr.Discard(),
 		stacks:  func() []stack.Key { return s.stackKeys },
 		targets: func(context.Context) map[types.NamespacedName]string { return s.bindings },
 		reread: func(_ context.Context, key stack.Key) (bool, error) {
@@ -52,21 +52,21 @@ func newSky(every time.Duration) *sky {
 			s.looks = append(s.looks, arn)
 			return nil, s.drifted, nil
 		},
-		cost:    func(stack.Key) int { return s.price },
-		assumed: func() []stack.Key { return s.unverified },
-		wake:    func(key stack.Key) { s.woken = append(s.woken, key.ID.Name) },
-		rebind:  func(n types.NamespacedName) { s.woken = append(s.woken, n.Name) },
-		seen:    func(string, []targets.Health) {},
+		cost:        func(stack.Key) int { return s.price },
+		assumed:     func() []stack.Key { return s.unverified },
+		wake:        func(key stack.Key) { s.woken = append(s.woken, key.ID.Name) },
+		wakeBinding: func(n types.NamespacedName) { s.woken = append(s.woken, n.Name) },
+		record:      func(string, []targets.Health) {},
 	}
 	return s
 }
 
 // run lets time pass.
-func (s *sky) run(ctx context.Context, d time.Duration) {
+func (s *scene) run(ctx context.Context, d time.Duration) {
 	now := s.now()
 	s.now = func() time.Time { return now }
 	for end := now.Add(d); now.Before(end); {
-		now = now.Add(driftPace)
+		now = now.Add(checkPause)
 		s.tick(ctx)
 	}
 }
@@ -77,8 +77,8 @@ func keyNamed(name string) stack.Key {
 
 func TestTheSweepLooksAtEverythingOncePerInterval(t *testing.T) {
 	t.Parallel()
-	s := newSky(time.Hour)
-	s.run(t.Context(), secondLook) // of a leader that has long been one
+	s := newScene(time.Hour)
+	s.run(t.Context(), relistDelay) // of a leader that has long been one
 	s.stackKeys = []stack.Key{keyNamed("a"), keyNamed("b")}
 	s.bindings[types.NamespacedName{Namespace: "shop", Name: "x"}] = "arn:x"
 	s.run(t.Context(), 59*time.Minute)
@@ -91,7 +91,7 @@ func TestTheSweepLooksAtEverythingOncePerInterval(t *testing.T) {
 		t.Error(d)
 	}
 	slices.Sort(s.woken)
-	if d := cmp.Diff([]string{"a", "b"}, s.woken); d != "" { // a pass tells about stacks; of targets the sweep itself can
+	if d := cmp.Diff([]string{"a", "b"}, s.woken); d != "" { // what changed of a stack is known after a pass; of targets the check reports it
 		t.Error(d)
 	}
 	s.looks, s.woken, s.drifted = nil, nil, true
@@ -103,18 +103,18 @@ func TestTheSweepLooksAtEverythingOncePerInterval(t *testing.T) {
 
 func TestTargetsOfAnEarlierLeaderAreLookedAtOnceBetweenAMinuteAndTenAfterTheStart(t *testing.T) {
 	t.Parallel()
-	s := newSky(12 * time.Hour)
+	s := newScene(12 * time.Hour)
 	s.drifted, s.stackKeys = true, []stack.Key{keyNamed("a")}
 	n := 0
 	s.jitter = func() float64 { n++; return 0.5 + float64(n%50)/50 }
 	for n := range 50 {
 		s.bindings[types.NamespacedName{Namespace: "shop", Name: fmt.Sprint("x", n)}] = fmt.Sprint("arn:x", n)
 	}
-	s.run(t.Context(), firstVerification-driftPace)
+	s.run(t.Context(), verificationDelay-checkPause)
 	if len(s.looks) != 0 {
 		t.Errorf("looked at %v beside the start", s.looks)
 	}
-	s.run(t.Context(), secondLook/2)
+	s.run(t.Context(), relistDelay/2)
 	if len(s.looks) < 10 || len(s.looks) > 40 {
 		t.Errorf("%d of 50 looks in half the time: they are not spread", len(s.looks))
 	}
@@ -127,7 +127,7 @@ func TestTargetsOfAnEarlierLeaderAreLookedAtOnceBetweenAMinuteAndTenAfterTheStar
 
 func TestTheSweepKeepsItsPaceHoweverMuchThereIs(t *testing.T) {
 	t.Parallel()
-	s := newSky(time.Minute)
+	s := newScene(time.Minute)
 	s.price = 12
 	for n := range 200 {
 		s.stackKeys = append(s.stackKeys, keyNamed(string(rune('a'+n))))
@@ -159,7 +159,7 @@ func TestTheSweepKeepsItsPaceHoweverMuchThereIs(t *testing.T) {
 
 func TestAThousandLoadBalancersAreLookedAtWithinFiveHoursAtAReadASecond(t *testing.T) {
 	t.Parallel()
-	s := newSky(time.Hour)
+	s := newScene(time.Hour)
 	s.price = 12
 	for n := range 1000 {
 		name := fmt.Sprint("web-", n)
@@ -187,7 +187,7 @@ func TestAThousandLoadBalancersAreLookedAtWithinFiveHoursAtAReadASecond(t *testi
 
 func TestTheSweepSaysSoIfARoundTakesTooLong(t *testing.T) {
 	t.Parallel()
-	s := newSky(time.Minute)
+	s := newScene(time.Minute)
 	said := 0
 	s.log = funcr.New(func(string, string) { said++ }, funcr.Options{})
 	s.stackKeys, s.price = []stack.Key{keyNamed("a"), keyNamed("b")}, 12*3600/2
@@ -204,11 +204,11 @@ func TestTheSweepSaysSoIfARoundTakesTooLong(t *testing.T) {
 
 func TestWhatIsOnlyAssumedIsVerifiedFirst(t *testing.T) {
 	t.Parallel()
-	s := newSky(time.Hour)
+	s := newScene(time.Hour)
 	s.price = 10
 	s.stackKeys = []stack.Key{keyNamed("a"), keyNamed("b"), keyNamed("c")}
 	s.unverified = []stack.Key{keyNamed("b"), keyNamed("c")}
-	s.run(t.Context(), firstVerification-2*driftPace)
+	s.run(t.Context(), verificationDelay-2*checkPause)
 	if len(s.looks) > 0 {
 		t.Errorf("looked at %v beside the start", s.looks)
 	}
@@ -220,11 +220,11 @@ func TestWhatIsOnlyAssumedIsVerifiedFirst(t *testing.T) {
 
 func TestAnEditBringsTheLookForward(t *testing.T) {
 	t.Parallel()
-	s := newSky(12 * time.Hour)
+	s := newScene(12 * time.Hour)
 	s.stackKeys = []stack.Key{keyNamed("a"), keyNamed("b")}
 	s.run(t.Context(), time.Minute)
-	s.soon(keyNamed("b"))
-	s.soon(keyNamed("b"))
+	s.schedule(keyNamed("b"))
+	s.schedule(keyNamed("b"))
 	s.run(t.Context(), time.Minute)
 	if d := cmp.Diff([]string{"b"}, s.looks); d != "" {
 		t.Error(d)
@@ -233,7 +233,7 @@ func TestAnEditBringsTheLookForward(t *testing.T) {
 
 func TestALookThatFailsWakesNobody(t *testing.T) {
 	t.Parallel()
-	s := newSky(time.Minute)
+	s := newScene(time.Minute)
 	s.stackKeys, s.fails = []stack.Key{keyNamed("a")}, true
 	s.run(t.Context(), 5*time.Minute)
 	if len(s.looks) == 0 || len(s.woken) != 0 {
@@ -241,7 +241,7 @@ func TestALookThatFailsWakesNobody(t *testing.T) {
 	}
 	s.stackKeys = nil
 	s.run(t.Context(), 5*time.Minute)
-	if len(s.looked) != 0 {
+	if len(s.checked) != 0 {
 		t.Error("what is gone is remembered")
 	}
 }
@@ -271,8 +271,8 @@ func TestTagsAreReadAgainOnceInTenSecondsFromAMinuteAfterTheStart(t *testing.T) 
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var asked, rereads int
-	s := &sweep{
-		every: time.Minute, now: func() time.Time { return now }, jitter: func() float64 { return 1 }, log: logr.Discard(),
+	s := &driftDetector{
+		interval: time.Minute, now: func() time.Time { return now }, jitter: func() float64 { return 1 }, log: logr.Discard(),
 		stacks:  func() []stack.Key { return []stack.Key{implicit("web")} },
 		targets: func(context.Context) map[types.NamespacedName]string { return nil },
 		reread:  func(context.Context, stack.Key) (bool, error) { rereads++; return false, nil },

@@ -152,7 +152,7 @@ func TestACopyOfALoadBalancerStaysWhenTheControllerEndsAmidTheDeletionOfTheOrigi
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, account.Profile{InterfaceRelease: 40 * time.Second, TargetGroupRelease: 5 * time.Second}, labClass(), labService("web"), labIngress("front", nil, "web"))
-			l.keeps = true
+			l.checkpointed = true
 			l.restart()
 			l.settle(implicit("front"))
 			original := l.sim.Resources().LoadBalancers[0].ARN
@@ -206,7 +206,7 @@ func TestNothingIsDeletedBeforeItIsKeptWhichResourcesAreDuplicates(t *testing.T)
 		t.Fatal("the client cannot watch")
 	}
 	refuses := true
-	l.kept.Store = checkpoint.New(interceptor.NewClient(served, interceptor.Funcs{
+	l.checkpointer.Store = checkpoint.New(interceptor.NewClient(served, interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 			if strings.Contains(o.GetName(), "-duplicates-") && refuses {
 				return apierrors.NewInternalError(errors.New("etcd is full"))
@@ -214,7 +214,7 @@ func TestNothingIsDeletedBeforeItIsKeptWhichResourcesAreDuplicates(t *testing.T)
 			return c.Create(ctx, o, opts...)
 		},
 	}), checkpointConfig(l.config, "kube-system", l.clock.Now, logr.Discard()))
-	_, err := l.kept.Store.Open(t.Context())
+	_, err := l.checkpointer.Store.Open(t.Context())
 	l.must(err)
 	ing := &networkingv1.Ingress{}
 	l.get(ing, "front")

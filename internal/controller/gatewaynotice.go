@@ -14,14 +14,15 @@ import (
 	"github.com/k8s-lbc/lbc/internal/status"
 )
 
-// gatewayVersion is the version of the Gateway API that is read.
+// gatewayVersion is the version of the Gateway API in which Gateways are read.
 var gatewayVersion = schema.GroupVersion{Group: "gateway.networking.k8s.io", Version: "v1"}
 
-// maxGatewayEvents bounds the events of one start.
+// maxGatewayEvents bounds the events after a start.
 const maxGatewayEvents = 20
 
-// gatewayNotice tells at the start of the leader which Gateways of the existing controller's classes are not served. What the existing
-// controller made for them in AWS is not touched. A cluster without the Gateway API, or in which it may not be listed, hears nothing.
+// gatewayNotice reports at the start of the leader the Gateways of the existing controller's classes, which are not served. The resources
+// that the existing controller created for them in AWS are not touched. Without the Gateway API, or the permission to list its objects,
+// there is no report.
 type gatewayNotice struct {
 	reader    client.Reader
 	namespace string // empty = all
@@ -33,7 +34,7 @@ type gatewayNotice struct {
 func (n gatewayNotice) Start(ctx context.Context) error {
 	gateways, err := n.unserved(ctx)
 	if err != nil {
-		n.log.V(1).Info("Gateways are not looked at", "cause", err.Error())
+		n.log.V(1).Info("Gateways are not listed", "cause", err.Error())
 		return nil
 	}
 	if len(gateways) == 0 {

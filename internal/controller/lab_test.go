@@ -65,20 +65,20 @@ type lab struct {
 	clock  *clock.Stepped
 	client client.Client
 
-	config    *config.Config
-	inventory *inventory.Inventory
-	ingresses *stacks.Reconciler
-	services  *stacks.Reconciler
-	bound     *binding.Reconciler
-	elsewhere *binding.OtherNamespaces // of the next life; nil = its caches show all namespaces
-	moment    time.Duration            // how long stale answers are waited for, from the next life on; 0 = until they come
-	keeps     bool                     // checkpoints are kept from the next life on
-	kept      *checkpoint.Keeper
-	assumed   map[string][]targets.Target
-	core      kubernetes.Interface // has the Secrets that are read; nil = none are
-	woken     []stack.Key
-	rewoken   []types.NamespacedName // bindings that have something else to tell of their rules
-	events    []string
+	config       *config.Config
+	inventory    *inventory.Inventory
+	ingresses    *stacks.Reconciler
+	services     *stacks.Reconciler
+	bound        *binding.Reconciler
+	elsewhere    *binding.OtherNamespaces // of the next life; nil = its caches show all namespaces
+	moment       time.Duration            // how long stale answers are waited for, from the next life on; 0 = until they come
+	checkpointed bool                     // checkpoints are kept from the next life on
+	checkpointer *checkpoint.Writer
+	assumed      map[string][]targets.Target
+	core         kubernetes.Interface // has the Secrets that are read; nil = none are
+	woken        []stack.Key
+	rewoken      []types.NamespacedName // bindings that have something else to tell of their rules
+	events       []string
 
 	mu sync.Mutex // of woken, rewoken and events, where lives run in goroutines
 
@@ -185,17 +185,17 @@ func (l *lab) restart() {
 	if l.core != nil {
 		l.ingresses.Secrets = secret.New(l.core, nil, l.ingresses.Index, l.clock.Now, logr.Discard())
 	}
-	l.kept, l.assumed = nil, nil
-	if l.keeps {
-		l.kept = checkpoint.NewKeeper(checkpoint.New(l.client, checkpointConfig(l.config, "kube-system", l.clock.Now, logr.Discard())), l.restore, logr.Discard())
-		l.kept.Restore(l.Context())
-		l.ingresses.Checkpoints, l.services.Checkpoints = l.kept, l.kept
+	l.checkpointer, l.assumed = nil, nil
+	if l.checkpointed {
+		l.checkpointer = checkpoint.NewWriter(checkpoint.New(l.client, checkpointConfig(l.config, "kube-system", l.clock.Now, logr.Discard())), l.restore, logr.Discard())
+		l.checkpointer.Restore(l.Context())
+		l.ingresses.Checkpoints, l.services.Checkpoints = l.checkpointer, l.checkpointer
 	}
 	registry := targets.NewRegistry(clients.ELBV2, run, l.inventory.Fresh)
 	l.ingresses.Awaited, l.services.Awaited = registry.Awaited, registry.Awaited
 	registry.Assume(l.elsewhere.Own(l.assumed))
-	if l.kept != nil {
-		l.kept.Registered = func() map[string]any { return asValues(l.elsewhere.Labelled(registry.Registered())) }
+	if l.checkpointer != nil {
+		l.checkpointer.Registered = func() map[string]any { return asValues(l.elsewhere.Labelled(registry.Registered())) }
 	}
 	registry.Clock, registry.Lag = l.clock, m.ObserveTargetLag
 	registry.Brake = brake.New(l.config.DeregistrationBrake, l.clock.Now)
@@ -233,11 +233,11 @@ func (l *lab) restart() {
 	l.bound.Drains = networking.NewDrains(registry, groups, l.clock.Now)
 }
 
-func (l *lab) restore(kept checkpoint.Kept) {
-	l.inventory.Assume(deeps(kept, l.clock.Now()), kept.At)
-	l.assumed = registrations(kept, l.clock.Now())
-	l.ingresses.Restore(kept)
-	l.services.Restore(kept)
+func (l *lab) restore(restored checkpoint.Restored) {
+	l.inventory.Assume(deeps(restored, l.clock.Now()), restored.At)
+	l.assumed = registrations(restored, l.clock.Now())
+	l.ingresses.Restore(restored)
+	l.services.Restore(restored)
 }
 
 // beforeCall has a function asked before each call to AWS from now on; nil = none. Reads of earlier lives may be under way.
@@ -258,9 +258,9 @@ func (l *lab) of(key stack.Key) *stacks.Reconciler {
 }
 
 // end ends a life as a signal does; crash ends it after its last regular write.
-func (l *lab) end() { l.kept.End(l.Context()) }
+func (l *lab) end() { l.checkpointer.End(l.Context()) }
 
-func (l *lab) crash() { l.must(l.kept.Store.Flush(l.Context())) }
+func (l *lab) crash() { l.must(l.checkpointer.Store.Flush(l.Context())) }
 
 // round makes one pass over every stack and every binding. wait is the shortest that one of them asks for, 0 if none does.
 func (l *lab) round(keys ...stack.Key) (wait time.Duration, err error) {

@@ -18,24 +18,25 @@ import (
 )
 
 const (
-	// leaseDuration is how long a lease that is not renewed counts for others, and renewDeadline how long its holder tries to renew it before it ends: the
-	// defaults of controller-runtime.
+	// leaseDuration is how long a lease is valid without a renewal, and renewDeadline how long its holder tries to renew it before it ends:
+	// the defaults of controller-runtime.
 	leaseDuration = 15 * time.Second
 	renewDeadline = 10 * time.Second
 )
 
-// fence is the lock of the leader election, and knows since when the lease counts. A process that was suspended for longer goes on where it
-// was: the leader election tries for renewDeadline to renew before it gives up, and passes go on meanwhile. Nothing may be written to AWS then,
-// as another process leads.
+// fence is the lock of the leader election, and records when the lease was renewed last. A process that was suspended for longer than the
+// lease resumes its passes, while the leader election tries for renewDeadline to renew. It must not write to AWS then, because another
+// process may lead.
 type fence struct {
 	resourcelock.Interface
 	now func() time.Time
 
-	mu   sync.Mutex
-	held time.Time // when the last renewal that succeeded was sent; zero = none, or the lease is released
+	mu      sync.Mutex
+	renewed time.Time // when the last successful renewal was sent; zero = none, or the lease is released
 }
 
-// newFence makes the lock that controller-runtime would make; nil without leader election. Its events go to the recorder of the manager once that is there.
+// newFence returns the lock that controller-runtime would create; nil without leader election. Its events go to the recorder of the
+// manager as soon as that exists.
 func newFence(o ctrl.Options, rc *rest.Config, recorder *lateRecorder) (*fence, error) {
 	lock, err := leaderelection.NewResourceLock(rc, recorder, leaderelection.Options{
 		LeaderElection: o.LeaderElection, LeaderElectionID: o.LeaderElectionID, LeaderElectionNamespace: o.LeaderElectionNamespace, RenewDeadline: renewDeadline,
@@ -64,15 +65,15 @@ func (f *fence) note(r resourcelock.LeaderElectionRecord, write func() error) er
 	switch {
 	case err != nil:
 	case r.HolderIdentity == f.Identity():
-		f.held = sent
+		f.renewed = sent
 	default:
-		f.held = time.Time{}
+		f.renewed = time.Time{}
 	}
 	return err
 }
 
-// mayWrite is nil while no other process can have taken the lease. The clock of the machine is asked, too: the one that Go measures with stands still while a
-// machine sleeps.
+// mayWrite returns nil while no other process can have the lease. Wall clock time counts as well, because the monotonic clock stops
+// while a machine sleeps.
 func (f *fence) mayWrite() error {
 	if f == nil {
 		return nil
@@ -80,13 +81,13 @@ func (f *fence) mayWrite() error {
 	now := f.now()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if age := max(now.Sub(f.held), now.Round(0).Sub(f.held.Round(0))); f.held.IsZero() || age >= leaseDuration {
+	if age := max(now.Sub(f.renewed), now.Round(0).Sub(f.renewed.Round(0))); f.renewed.IsZero() || age >= leaseDuration {
 		return fmt.Errorf("another process may lead: the lease was not renewed for %s: %w", leaseDuration, cloud.ErrBusy)
 	}
 	return nil
 }
 
-// lateRecorder passes on events once it knows where; those before are lost.
+// lateRecorder forwards events once its manager is set; earlier ones are lost.
 type lateRecorder struct {
 	record.EventRecorder
 	of ctrl.Manager
@@ -95,10 +96,10 @@ type lateRecorder struct {
 // GetEventRecorderFor implements recorder.Provider.
 func (l *lateRecorder) GetEventRecorderFor(string) record.EventRecorder { return l }
 
-// GetEventRecorder implements recorder.Provider; the lock asks for none.
+// GetEventRecorder implements recorder.Provider; the lock does not use it.
 func (l *lateRecorder) GetEventRecorder(string) events.EventRecorder { return nil }
 
-// Eventf implements record.EventRecorder: the lock calls nothing else.
+// Eventf implements record.EventRecorder. The lock calls no other method.
 func (l *lateRecorder) Eventf(o runtime.Object, kind, reason, format string, args ...any) {
 	if l.of != nil {
 		l.of.GetEventRecorderFor("leader-election").Eventf(o, kind, reason, format, args...) //nolint:staticcheck // core/v1 events, as before

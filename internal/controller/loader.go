@@ -13,28 +13,29 @@ import (
 	"github.com/k8s-lbc/lbc/internal/inventory"
 )
 
-// secondLook is when, after its start, a leader looks again for what the leader before it left: the reads of a start, and of the edits
-// that waited for it, are over by then.
-const secondLook = 10 * time.Minute
+// relistDelay is the time from the start of a leader to its second listing of the account: the reads of a start, and of the edits that
+// waited for it, are over by then.
+const relistDelay = 10 * time.Minute
 
-// secondLooks are the pauses between attempts at the second look.
-var secondLooks = backoff.Policy{First: 10 * time.Second, Longest: 5 * time.Minute}
+// relistPauses are the pauses between attempts at the second listing.
+var relistPauses = backoff.Policy{First: 10 * time.Second, Longest: 5 * time.Minute}
 
-// loader reads the account in bulk as soon as this replica leads, before the first object asks, and takes a second look later: what the
-// leader before made in its last moments AWS's lists may have missed at first, and objects that went between the two no event tells of.
+// loader reads the account in bulk as soon as this replica leads, before the first pass needs it, and lists it again later. The second
+// listing finds resources that the former leader created last, which AWS's lists may show late. After it, stacks are visited whose objects
+// were deleted between the two leaders, for which there is no event.
 type loader struct {
-	inventory *inventory.Inventory
-	kept      *checkpoint.Keeper
-	stacks    []*stacks.Reconciler
-	log       logr.Logger
+	inventory   *inventory.Inventory
+	checkpoints *checkpoint.Writer
+	stacks      []*stacks.Reconciler
+	log         logr.Logger
 
-	failures int // of the second look, in a row
+	failures int // of the second listing, in a row
 }
 
-// Start ends after the second look; it implements manager.Runnable, and runs on the leader only.
+// Start ends after the second listing. It implements manager.Runnable and runs on the leader only.
 func (l *loader) Start(ctx context.Context) error {
 	l.load(ctx)
-	for pause := secondLook; pause > 0; pause = l.lookAgain(queue.Background(ctx)) {
+	for pause := relistDelay; pause > 0; pause = l.relist(queue.Background(ctx)) {
 		select {
 		case <-ctx.Done():
 			return nil
@@ -45,7 +46,7 @@ func (l *loader) Start(ctx context.Context) error {
 }
 
 func (l *loader) load(ctx context.Context) {
-	end, err := l.kept.Begin(ctx) // what earlier processes left is only believed of what the first listing finds
+	end, err := l.checkpoints.Begin(ctx) // restored state counts only for what the first listing finds
 	if err != nil {
 		return
 	}
@@ -53,21 +54,21 @@ func (l *loader) load(ctx context.Context) {
 	begun := time.Now()
 	if err := l.inventory.Load(ctx); err != nil {
 		if ctx.Err() == nil {
-			l.log.Error(err, "reading the account at start failed; each stack will try again")
+			l.log.Error(err, "reading the account at start failed; each pass tries again")
 		}
 		return
 	}
 	l.log.Info("read the account", "took", time.Since(begun).String())
 }
 
-// lookAgain takes the second look. It returns the time until it is to be tried again; 0 = it is done.
-func (l *loader) lookAgain(ctx context.Context) (again time.Duration) {
+// relist makes the second listing. It returns the pause until the next attempt; 0 = it has succeeded.
+func (l *loader) relist(ctx context.Context) (again time.Duration) {
 	if err := l.inventory.ListAgain(ctx); err != nil {
 		l.failures++
 		if ctx.Err() == nil {
-			l.log.Info("looking again for what the leader before made in its last moments failed; it is tried again", "cause", err.Error())
+			l.log.Info("listing the account again after the start failed; it is tried again", "cause", err.Error())
 		}
-		return secondLooks.Pause(l.failures)
+		return relistPauses.Pause(l.failures)
 	}
 	for _, s := range l.stacks {
 		s.Waker.Wake(queue.Drift, s.Unvisited()...)

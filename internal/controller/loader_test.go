@@ -12,9 +12,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 )
 
-// secondLook is that of the process that runs.
-func (l *lab) secondLook() *loader {
-	return &loader{inventory: l.inventory, kept: l.kept, stacks: []*stacks.Reconciler{l.ingresses, l.services}, log: logr.Discard()}
+// relistDelay is that of the process that runs.
+func (l *lab) relistDelay() *loader {
+	return &loader{inventory: l.inventory, checkpoints: l.checkpointer, stacks: []*stacks.Reconciler{l.ingresses, l.services}, log: logr.Discard()}
 }
 
 // TestATargetGroupThatTheListsOfAStartMissGoesAfterTheSecondLook ends a process a moment after it has made a target group, which nobody
@@ -37,12 +37,12 @@ func TestATargetGroupThatTheListsOfAStartMissGoesAfterTheSecondLook(t *testing.T
 	l.edit("front", func(i *networkingv1.Ingress) { i.Spec = before })
 	l.restart() // the lists show nothing of it yet
 	l.settle(implicit("front"))
-	l.clock.Advance(secondLook)
+	l.clock.Advance(relistDelay)
 	l.settle()
 	if n := len(l.sim.Resources().TargetGroups); n != 2 {
 		t.Fatalf("%d target groups, want that of web and the one that was missed", n)
 	}
-	if again := l.secondLook().lookAgain(t.Context()); again != 0 {
+	if again := l.relistDelay().relist(t.Context()); again != 0 {
 		t.Errorf("it is looked again in %v", again)
 	}
 	l.settle()
@@ -66,8 +66,8 @@ func TestStacksThatWentWhileNobodyLookedAreForgottenAfterTheSecondLook(t *testin
 	}
 	q := &woken{}
 	l.ingresses.Waker.SetQueue(q)
-	l.clock.Advance(secondLook)
-	if again := l.secondLook().lookAgain(t.Context()); again != 0 {
+	l.clock.Advance(relistDelay)
+	if again := l.relistDelay().relist(t.Context()); again != 0 {
 		t.Errorf("it is looked again in %v", again)
 	}
 	if d := cmp.Diff([]string{"front"}, q.take()); d != "" {
@@ -90,13 +90,13 @@ func TestASecondLookThatFailsIsTriedAgain(t *testing.T) {
 	l.restart()
 	_, err := l.round(implicit("front"))
 	l.must(err)
-	l.clock.Advance(secondLook)
+	l.clock.Advance(relistDelay)
 	_, err = l.sim.Gate.AddFault(gate.Fault{ID: "no", Action: "DescribeTargetGroups", Code: "Throttling", Times: 2})
 	l.must(err)
-	look := l.secondLook()
+	look := l.relistDelay()
 	var pauses []time.Duration
 	for range 3 {
-		pauses = append(pauses, look.lookAgain(t.Context()))
+		pauses = append(pauses, look.relist(t.Context()))
 	}
 	if d := cmp.Diff([]time.Duration{10 * time.Second, 20 * time.Second, 0}, pauses); d != "" {
 		t.Error(d)

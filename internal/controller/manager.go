@@ -55,7 +55,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets"
 )
 
-// Run serves until ctx ends, through a connection of the controller's own role.
+// Run runs the controllers until ctx ends, with a connection to AWS under the controller's own role.
 func Run(ctx context.Context, c *config.Config, rc *rest.Config, connection cloud.Connection, log logr.Logger) error {
 	scheme, err := kube.Scheme()
 	if err != nil {
@@ -63,7 +63,7 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, connection clou
 	}
 	m := metrics.New(ctrlmetrics.Registry)
 	rc = rest.CopyConfig(rc)
-	rc.QPS, rc.Burst = -1, -1 // the API server has its own fairness
+	rc.QPS, rc.Burst = -1, -1 // the API server limits by priority and fairness
 	options, events := managerOptions(c, scheme, log), &lateRecorder{}
 	lease, err := newFence(options, rc, events)
 	if err != nil {
@@ -88,8 +88,8 @@ func Run(ctx context.Context, c *config.Config, rc *rest.Config, connection clou
 	return nil
 }
 
-// throttles are the limits that always hold. The built-in ones for ELBv2 are not among them: the limiter falls to AWS's
-// published rates by itself as soon as AWS refuses a call, and until then a burst of registrations need not wait for seconds.
+// throttles are the limits that always apply. The built-in ones for ELBv2 are not among them: the limiter changes to AWS's
+// published rates as soon as AWS throttles a call, and until then a burst of registrations need not wait for seconds.
 func throttles(t config.Throttle) []cloud.Throttle {
 	var out []cloud.Throttle
 	for service, rules := range t {
@@ -103,7 +103,7 @@ func throttles(t config.Throttle) []cloud.Throttle {
 	return out
 }
 
-// wiring holds what the parts share while they are put together.
+// wiring has the parts that others are built from during set-up.
 type wiring struct {
 	config  *config.Config
 	mgr     ctrl.Manager
@@ -112,15 +112,15 @@ type wiring struct {
 	log     logr.Logger
 	now     func() time.Time
 
-	inventory *inventory.Inventory
-	bindings  *stacks.BindingWriter
-	backend   *stacks.BackendGroup
-	board     *lbstatus.Writer
-	brake     *brake.Brake // of deletions, by all owners together
-	kept      *checkpoint.Keeper
-	registry  *targets.Registry
-	elsewhere *binding.OtherNamespaces // nil = the caches show all namespaces
-	// certificates hears of certificates that came or went; nobody reads any before it is set.
+	inventory   *inventory.Inventory
+	bindings    *stacks.BindingWriter
+	backend     *stacks.BackendGroup
+	board       *lbstatus.Writer
+	brake       *brake.Brake // of deletions, by all owners together
+	checkpoints *checkpoint.Writer
+	registry    *targets.Registry
+	elsewhere   *binding.OtherNamespaces // nil = the caches show all namespaces
+	// certificates is called with the names of certificates that were added or removed. It is set before any are read.
 	certificates func(names []string)
 	// wake queues a stack; it is set once the controllers of all owners are.
 	wake func(priority int, key stack.Key)
@@ -154,15 +154,15 @@ func (w *wiring) setUp(ctx context.Context) error {
 		}
 	}
 	var all []*stacks.Reconciler
-	w.kept = w.newCheckpoints(func(kept checkpoint.Kept) {
-		w.inventory.Assume(deeps(kept, w.now()), kept.At)
-		w.registry.Assume(w.elsewhere.Own(registrations(kept, w.now())))
+	w.checkpoints = w.newCheckpoints(func(restored checkpoint.Restored) {
+		w.inventory.Assume(deeps(restored, w.now()), restored.At)
+		w.registry.Assume(w.elsewhere.Own(registrations(restored, w.now())))
 		for _, s := range all {
-			s.Restore(kept)
+			s.Restore(restored)
 		}
 	})
-	if w.kept != nil {
-		if err := w.mgr.Add(w.kept); err != nil {
+	if w.checkpoints != nil {
+		if err := w.mgr.Add(w.checkpoints); err != nil {
 			return err
 		}
 	}
@@ -220,7 +220,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 		}
 		all = append(all, services)
 	}
-	if err := w.mgr.Add(&loader{inventory: w.inventory, kept: w.kept, stacks: all, log: w.log}); err != nil {
+	if err := w.mgr.Add(&loader{inventory: w.inventory, checkpoints: w.checkpoints, stacks: all, log: w.log}); err != nil {
 		return err
 	}
 	w.board.OnInstalled = func() {
@@ -256,16 +256,16 @@ func (w *wiring) setUp(ctx context.Context) error {
 		return err
 	}
 	if c.DriftInterval > 0 {
-		sweep := w.newSweep(all, b, func(key stack.Key) { w.wake(queue.Drift, key) })
+		detector := w.newDriftDetector(all, b, func(key stack.Key) { w.wake(queue.Drift, key) })
 		for _, s := range all {
-			s.ScheduleReview = sweep.soon
+			s.ScheduleReview = detector.schedule
 		}
-		return w.mgr.Add(sweep)
+		return w.mgr.Add(detector)
 	}
 	return nil
 }
 
-// warm starts every informer with the process and not with leadership, so that a replica that takes over knows the cluster.
+// warm starts every informer with the process and not with leadership, so that the caches of a replica that takes over are filled.
 func (w *wiring) warm(ctx context.Context) error {
 	objects := []client.Object{&corev1.Pod{}, &corev1.Node{}, &discoveryv1.EndpointSlice{}}
 	for _, k := range kube.Kinds {
@@ -284,7 +284,7 @@ func (w *wiring) run(ctx context.Context, p plan.Plan) apply.Result {
 	return apply.Run(ctx, p, apply.Deps{Clients: w.clients, Inventory: w.inventory, Bindings: w.bindings, Now: w.now})
 }
 
-// cachesReady answers readiness: a replica that has not seen the cluster yet must not count.
+// cachesReady is the readiness check: a replica is ready once its caches have synced.
 func (w *wiring) cachesReady(r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
 	defer cancel()
@@ -296,7 +296,7 @@ func (w *wiring) cachesReady(r *http.Request) error {
 
 func (w *wiring) stacks(f front.Loader, component string) *stacks.Reconciler {
 	return &stacks.Reconciler{
-		Front: f, Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Inventory: w.inventory, Clients: w.clients, Bindings: w.bindings, Backend: w.backend, Status: w.board, Checkpoints: w.kept,
+		Front: f, Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Inventory: w.inventory, Clients: w.clients, Bindings: w.bindings, Backend: w.backend, Status: w.board, Checkpoints: w.checkpoints,
 		Reporter: status.NewReporter(w.recorder(component), w.now), Metrics: w.metrics, Index: reads.NewIndex[stack.Key](),
 		Compile: front.CompileFromFlags(w.config), Policy: front.PolicyFromFlags(w.config), Now: w.now, Stabilize: w.config.StabilizationInterval,
 		AnnotatePlan: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
@@ -304,7 +304,7 @@ func (w *wiring) stacks(f front.Loader, component string) *stacks.Reconciler {
 	}
 }
 
-// recorder sends events under the component names that users know.
+// recorder records events under the component names of the existing controller.
 func (w *wiring) recorder(component string) status.Record {
 	var r record.EventRecorder = w.mgr.GetEventRecorderFor(component) //nolint:staticcheck // users filter by reason and component of the core/v1 events
 	apiVersions := map[string]string{"Ingress": networkingv1.SchemeGroupVersion.String(), "Service": "v1", "TargetGroupBinding": v1beta1.GroupVersion.String(), "IngressClassParams": v1beta1.GroupVersion.String(), "Gateway": gatewayVersion.String()}
@@ -313,16 +313,16 @@ func (w *wiring) recorder(component string) status.Record {
 		ref := &corev1.ObjectReference{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, APIVersion: apiVersions[o.Kind], UID: types.UID(o.UID)}
 		ns := &corev1.Namespace{}
 		if w.mgr.GetClient().Get(context.Background(), client.ObjectKey{Name: o.Namespace}, ns) == nil && ns.DeletionTimestamp != nil {
-			return // what is missing there is missing on purpose, and the API server takes no events any more
+			return // the API server rejects events in a namespace that is being deleted
 		}
 		r.Event(ref, e.Type, e.Reason, e.Message)
-		if e.Type == corev1.EventTypeWarning { // events are forgotten after an hour
+		if e.Type == corev1.EventTypeWarning { // events expire after an hour
 			log.Info("warned", "object", o.String(), "reason", e.Reason, "message", e.Message)
 		}
 	}
 }
 
-// setUpBindings starts the fast lane. lost hears which target group of a stack does not exist any more.
+// setUpBindings sets up the controller of bindings. lost is called with each target group of a stack that does not exist any more.
 func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn string)) (*binding.Reconciler, error) {
 	c := w.config
 	registry := targets.NewRegistry(w.clients.ELBV2, w.run, w.inventory.Fresh)
@@ -330,8 +330,8 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 	ctrlmetrics.Registry.MustRegister(binding.HeldGauge(registry.Brake))
 	registry.Lag = w.metrics.ObserveTargetLag
 	w.registry = registry
-	if w.kept != nil {
-		w.kept.Registered = func() map[string]any { return asValues(w.elsewhere.Labelled(registry.Registered())) }
+	if w.checkpoints != nil {
+		w.checkpoints.Registered = func() map[string]any { return asValues(w.elsewhere.Labelled(registry.Registered())) }
 	}
 	tell := w.recorder("targetGroupBinding")
 	health := targethealth.NewWatch(registry, tell, w.board.SetHealth, w.now)
@@ -357,7 +357,7 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 		Client: w.mgr.GetClient(), APIReader: w.mgr.GetAPIReader(), ELBV2: w.clients.ELBV2, Inventory: w.inventory,
 		Registry: registry, Networking: groups, OtherNamespaces: w.elsewhere,
 		Reporter: status.NewReporter(tell, w.now), Metrics: w.metrics, Health: health, Gates: gates, FailOpen: c.Gates.Enabled(config.EndpointsFailOpen),
-		MaxTargets: c.MaxTargetsPerGroup, RequeueAfter: c.BindingRequeue, Changes: binding.NewChangeTimes(w.now), RereadAtResync: rereadAtResync(c), RegisteredTargets: &binding.ConfigMaps{Reader: w.mgr.GetAPIReader(), Writer: w.mgr.GetClient()}, Failures: backoff.NewFailures[types.NamespacedName](binding.TransientFailure, w.now, rand.Float64), Begin: w.kept.BeginSoon, DeletedByStack: w.bindings.Deleted, TargetGroupDeleted: w.inventory.Gone, OnGone: w.backend.Check, OnTargetGroupLost: lost,
+		MaxTargets: c.MaxTargetsPerGroup, RequeueAfter: c.BindingRequeue, Changes: binding.NewChangeTimes(w.now), RereadAtResync: rereadAtResync(c), RegisteredTargets: &binding.ConfigMaps{Reader: w.mgr.GetAPIReader(), Writer: w.mgr.GetClient()}, Failures: backoff.NewFailures[types.NamespacedName](binding.TransientFailure, w.now, rand.Float64), Begin: w.checkpoints.BeginSoon, DeletedByStack: w.bindings.Deleted, TargetGroupDeleted: w.inventory.Gone, OnGone: w.backend.Check, OnTargetGroupLost: lost,
 	}
 	b.Statuses = binding.NewStatusWriter(w.mgr.GetClient(), w.now, func() func() {
 		return w.metrics.StartStageOf(metrics.BindingControllerLabel, metrics.StageBindingStatus)
@@ -381,7 +381,7 @@ func (w *wiring) setUpBindings(ctx context.Context, lost func(key stack.Key, arn
 		registry.Invalidate(arn)
 		b.Waker.Wake(queue.Normal, reconcile.Request{NamespacedName: binding})
 	}
-	registry.Patience = -1 // a pass that waits for a call keeps the next change of its binding waiting
+	registry.Patience = -1 // a pass that waited for a call would delay the next change of its binding
 	registry.Progress = b.CallEnded
 	return b, b.SetUp(ctx, w.mgr, c.BindingWorkers, c.BindingMaxBackoff)
 }

@@ -17,7 +17,7 @@ func TestAMisspeltSchemeReplacesNoLoadBalancer(t *testing.T) {
 			const key, misspelt = "alb.ingress.kubernetes.io/scheme", "alb.ingress.kubernetes.io/schem"
 			web := labIngress("web", nil, "websvc")
 			l := newLab(t, account.Profile{}, labClass(), labService("websvc"), web)
-			l.keeps = keeps
+			l.checkpointed = keeps
 			l.restart()
 			l.settle(implicit("web"))
 			serving := l.sim.Resources().LoadBalancers[0].ARN

@@ -54,7 +54,7 @@ func (l *lab) move(from, to string) {
 func unseenLab(t *testing.T, keeps bool) (l *lab, arn string) {
 	t.Helper()
 	l = newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
-	l.keeps = keeps
+	l.checkpointed = keeps
 	arn = l.targetGroup(elbtypes.TargetTypeEnumIp)
 	l.registerTheirs(arn)
 	b := labBinding(arn, v1beta1.TargetTypeIP)

@@ -20,12 +20,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// add starts a controller for stacks.
+// add adds a controller of stacks to the manager.
 func (w *wiring) add(name string, s *stacks.Reconciler, workers int, sources map[client.Object]handler.TypedEventHandler[client.Object, stack.Key], more ...source.TypedSource[stack.Key]) error {
 	l := queue.NewWorkerPool[stack.Key](s, workers, queue.DetachAfter)
 	c, err := controller.NewTyped(name, w.mgr, controller.TypedOptions[stack.Key]{
 		Reconciler: l,
-		LogConstructor: func(key *stack.Key) logr.Logger { // so that the lines of controller-runtime name the stack, too
+		LogConstructor: func(key *stack.Key) logr.Logger { // so that log lines of controller-runtime name the stack
 			log := w.mgr.GetLogger().WithValues("controller", name)
 			if key != nil {
 				log = log.WithValues("stack", key.ID.String())
@@ -52,8 +52,8 @@ func (w *wiring) add(name string, s *stacks.Reconciler, workers int, sources map
 	return c.Watch(s.Waker.Source())
 }
 
-// rereadAtResync reports whether the periodic resync has everything read from AWS again, thousands of calls at once in a large
-// account: only where the sweep, which looks at one after the other, is off or was meant to be less often.
+// rereadAtResync reports whether everything is read from AWS again at the periodic resync, with thousands of calls at once in a large
+// account: only if drift detection, which checks one load balancer after the other, is off or less frequent.
 func rereadAtResync(c *config.Config) bool {
 	return c.DriftInterval == 0 || c.SyncPeriod < c.DriftInterval
 }

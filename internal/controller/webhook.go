@@ -23,8 +23,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/webhook"
 )
 
-// setUpWebhooks serves admission on every replica, whether it leads or not, if there is a certificate to serve with: one that
-// the leader keeps in a Secret, or files. Without, nothing is refused at admission, and events tell what is wrong.
+// setUpWebhooks serves the admission webhooks on every replica, leader or not, if there is a serving certificate: in a Secret that the
+// leader maintains, or in files. Without one nothing is denied at admission, and mistakes are reported by events only.
 func (w *wiring) setUpWebhooks() error {
 	c := w.config.Webhooks
 	o := webhook.ServerOptions{Host: c.Host, Port: c.Port, Files: webhook.Files{Dir: c.CertDir, Cert: c.CertFile, Key: c.KeyFile}, ClientCA: c.ClientCA}
@@ -97,8 +97,8 @@ func (w *wiring) webhookOptions() webhook.Options {
 	return o
 }
 
-// agentConfig reads the configuration of target control agents from the API server, for existing installations may read single
-// objects of it only: with an edit, the next pod is already another one.
+// agentConfig reads the configuration of target control agents from the API server, because the role of existing installations permits
+// get but not list and watch. An edit applies to the next pod.
 func agentConfig(r client.Reader) func(ctx context.Context, namespace string) (*v1beta1.ALBTargetControlConfig, error) {
 	return func(ctx context.Context, namespace string) (*v1beta1.ALBTargetControlConfig, error) {
 		for _, ns := range []string{namespace, admission.AgentConfigNamespace} {
@@ -111,11 +111,11 @@ func agentConfig(r client.Reader) func(ctx context.Context, namespace string) (*
 				return nil, err
 			}
 		}
-		return nil, nil //nolint:nilnil // none is an answer
+		return nil, nil //nolint:nilnil // nil = there is none
 	}
 }
 
-// refusals counts what webhooks do not admit, under the names of the existing controller.
+// refusals counts denied requests of webhooks, under the metric names of the existing controller.
 func refusals(r prometheus.Registerer) func(path, check string, mutating bool) {
 	labels := []string{"webhook_name", "error_category"}
 	validation := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "awslbc_webhook_validation_failure_total", Help: "Refusals of validating webhooks, by path and check."}, labels)
@@ -130,10 +130,10 @@ func refusals(r prometheus.Registerer) func(path, check string, mutating bool) {
 	}
 }
 
-// namespaceFile tells a pod its namespace.
+// namespaceFile contains the namespace of a pod.
 const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
-// ownNamespace is the namespace of the Lease, where the controller may keep its own Secret too.
+// ownNamespace is the namespace of the Lease, which is also that of the controller's Secret and checkpoints.
 func ownNamespace(given string) (string, error) {
 	if given != "" {
 		return given, nil

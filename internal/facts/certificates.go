@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// issued is the status of a certificate that a listener takes.
+// issued is the status of a certificate that a listener can use.
 const issued = "ISSUED"
 
 // Covers reports whether a certificate's domain covers a host: they are equal, or the domain is a wildcard for exactly one
@@ -20,12 +20,12 @@ func Covers(domain, host string) bool {
 	return wild && dotted && rest == parent
 }
 
-// CertificateIndex finds certificates by name, without a look at every one. It never changes.
+// CertificateIndex finds certificates by name without visiting all of them. It is immutable.
 type CertificateIndex struct {
 	byName map[string][]string // ARNs, ascending
 }
 
-// IndexCertificates makes an index.
+// IndexCertificates returns the index of certificates by ARN.
 func IndexCertificates(all map[string]Certificate) *CertificateIndex {
 	x := &CertificateIndex{byName: make(map[string][]string, len(all))}
 	for _, arn := range slices.Sorted(maps.Keys(all)) {
@@ -49,8 +49,8 @@ func (x *CertificateIndex) Covering(host string) []string {
 }
 
 // DiscoverCertificates returns the ARNs of all issued certificates that cover any of the hosts, ascending, and the hosts
-// that none covers. With authorities, only certificates of these count. Those that stacks own never count. f.Certificates
-// must be loaded.
+// that none covers. If authorities are given, only their certificates count. Certificates that stacks own never count.
+// f.Certificates must be loaded.
 func DiscoverCertificates(f Facts, hosts, authorities []string) (arns, uncovered []string) {
 	index := f.Index
 	if index == nil {
@@ -74,10 +74,10 @@ func DiscoverCertificates(f Facts, hosts, authorities []string) (arns, uncovered
 	return slices.Compact(arns), uncovered
 }
 
-// Discoverable reports whether a listener of any stack takes the certificate: it is issued, and no stack owns it.
+// Discoverable reports whether a listener of any stack may use the certificate: it is issued, and no stack owns it.
 func (c Certificate) Discoverable() bool { return (c.Status == "" || c.Status == issued) && !c.Owned }
 
-// Issued reports whether a listener takes the certificate.
+// Issued reports whether a listener can use the certificate.
 func (c OwnCertificate) Issued() bool { return c.Status == issued }
 
 // ZoneOf is the hosted zone that a record of a name belongs to: the one with the longest name that is the name itself or ends it.

@@ -1,6 +1,6 @@
-// Package facts is what AWS knows that compile may ask: subnets, VPC, certificates, security groups, existing load balancers.
-// Queries and answers as plain values; the choosers return decisions with a table of why. No I/O: inventory fetches.
-// It imports only the standard library, diag and stack.
+// Package facts holds what compile may need to know of AWS: subnets, VPC, certificates, security groups, existing load balancers.
+// Queries and answers are plain values. The choosers return what they chose, or the problem with a table of reasons.
+// It makes no calls: inventory reads. It imports only the standard library, diag and stack.
 package facts
 
 import (
@@ -12,9 +12,9 @@ import (
 // NeedKind is a kind of knowledge; the inventory loads each kind in bulk.
 type NeedKind string
 
-// The kinds of needs; keys are unused where nothing is said.
+// The kinds of needs; the key is empty where none is described.
 const (
-	NeedVPC             NeedKind = "vpc"              // key unused
+	NeedVPC             NeedKind = "vpc"              
 	NeedSubnets         NeedKind = "subnets"          // all subnets of the VPC with zones
 	NeedRoutes          NeedKind = "routes"           // Subnet.Public of all subnets (route tables)
 	NeedForeignSubnet   NeedKind = "subnet"           // key: a subnet id that is not of the VPC
@@ -36,10 +36,10 @@ type Need struct {
 	Key  string
 }
 
-// Facts are the answers known so far. A nil map or pointer = not asked yet; an empty one = asked, nothing there.
+// Facts are the answers known so far. A nil map or pointer = not read yet; an empty one = read, and nothing is there.
 type Facts struct {
 	VPC            *VPC
-	Subnets        map[string]Subnet // by id; Routes tells whether Public is filled
+	Subnets        map[string]Subnet // by id; Public is valid if Routes
 	Routes         bool
 	ForeignSubnets map[string]*Subnet // by id; nil value = does not exist
 	SecurityGroups map[string]SecurityGroup
@@ -51,20 +51,20 @@ type Facts struct {
 	// Own are the certificates that the stack being compiled owns, whatever their status. Valid if OwnKnown.
 	Own      []OwnCertificate
 	OwnKnown bool
-	// ImportsLastYear is how many imports into ACM are known of in the account and region, within 365 days. Valid if OwnKnown.
+	// ImportsLastYear is how many imports into ACM of the last 365 days are known, for the account and region. Valid if OwnKnown.
 	ImportsLastYear int
 	// HostedZones are the public ones; nil = not loaded.
 	HostedZones []HostedZone
-	// Index finds Certificates by host; nil = it is made of them when it is needed.
+	// Index finds Certificates by host; nil = it is built when it is needed.
 	Index *CertificateIndex
 	// Existing is the load balancer that AWS holds for the stack being compiled; nil = none. Valid if ExistingKnown.
 	Existing      *LoadBalancer
 	ExistingKnown bool
-	// Details are those of Existing; nil = not asked yet.
+	// Details are those of Existing; nil = not read yet.
 	Details *LoadBalancerDetails
 	// ExistingFrontend is the network load balancer in front of Existing, nil = none. Valid if ExistingKnown.
 	ExistingFrontend *LoadBalancer
-	// Errors tells why a need could not be answered (denied, throttled); compile turns it into a diagnostic of whoever needs it.
+	// Errors has the error of each need whose look-up failed, such as a denied or throttled call.
 	Errors map[Need]error
 }
 
@@ -115,7 +115,7 @@ type Certificate struct {
 	Type    string // IMPORTED, AMAZON_ISSUED, PRIVATE
 	CA      string // certificate authority ARN of private ones
 	Tags    map[string]string
-	// Owned marks one that some stack of some cluster owns: discovery passes it over.
+	// Owned marks a certificate that a stack of any cluster owns: discovery ignores it.
 	Owned bool
 }
 
@@ -124,7 +124,7 @@ type OwnCertificate struct {
 	ARN       string
 	ID        string // identity: value of the resource tag
 	Status    string // PENDING_VALIDATION, ISSUED, FAILED, VALIDATION_TIMED_OUT, …
-	Reason    string // why it failed, as ACM says
+	Reason    string // ACM's reason of a failure
 	Names     []string
 	Authority string // ARN of the private authority; empty = Amazon, or imported
 	Since     time.Time
@@ -152,15 +152,15 @@ type LoadBalancer struct {
 	Subnets        []string
 	SecurityGroups []string
 	ManagedGroup   bool               // it has the security group whose rules the controller writes
-	Ingress        []stack.Permission // of that group
+	Ingress        []stack.Permission // of that security group
 	IPAMPool       string             // empty = Amazon's addresses
 	// CustomerOwnedPool is the pool that it was created with.
 	CustomerOwnedPool string
 	Tags              map[string]string
 }
 
-// Admits is the ranges and prefix lists that the managed group admits to a port; open is false if it admits nothing.
-func (lb *LoadBalancer) Admits(port int32) (ranges, lists []string, open bool) {
+// Sources are the ranges and prefix lists that the managed group allows on a port; open is false if it allows nothing.
+func (lb *LoadBalancer) Sources(port int32) (ranges, lists []string, open bool) {
 	for _, p := range lb.Ingress {
 		if p.FromPort != port || p.ToPort != port {
 			continue
@@ -178,7 +178,7 @@ func (lb *LoadBalancer) Admits(port int32) (ranges, lists []string, open bool) {
 	return ranges, lists, open
 }
 
-// LoadBalancerDetails is what AWS gives of a load balancer by calls of its own.
+// LoadBalancerDetails are the parts of a load balancer that take further calls to AWS.
 type LoadBalancerDetails struct {
 	Attributes map[string]string
 	Listeners  map[int32]stack.Listener // by port

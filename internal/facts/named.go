@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
-// named resolves ids and names in the user's order: the n-th mention of a name is the n-th subnet of that name by id.
+// named resolves ids and names in the user's order. The n-th mention of a name is the n-th subnet of that name by id.
 func named(f Facts, q SubnetQuery) SubnetChoice {
 	var c SubnetChoice
 	byName := map[string][]Subnet{}
@@ -49,8 +49,8 @@ func named(f Facts, q SubnetQuery) SubnetChoice {
 		}
 		s, asked := f.ForeignSubnets[want]
 		need := Need{Kind: NeedForeignSubnet, Key: want}
-		switch p := f.Unanswered(need); {
-		case asked && s != nil && s.VPC == q.VPC: // made since the others were loaded
+		switch p := f.Failed(need); {
+		case asked && s != nil && s.VPC == q.VPC: // created since the others were read
 			c.Subnets = append(c.Subnets, *s)
 		case asked && s != nil:
 			foreign = append(foreign, fmt.Sprintf("%s belongs to %s", want, s.VPC))
@@ -70,7 +70,7 @@ func named(f Facts, q SubnetQuery) SubnetChoice {
 		return SubnetChoice{Needs: c.Needs}
 	}
 	for _, s := range c.Subnets {
-		c.Decisions = append(c.Decisions, Decision{s.ID, s.Zone, Chosen, "named"})
+		c.decisions = append(c.decisions, decision{s, true, "named"})
 	}
 	switch {
 	case len(missing) > 0:

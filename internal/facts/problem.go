@@ -7,16 +7,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 )
 
-// Problem is why a chooser has no answer although it has the facts.
+// Problem is the reason that a chooser has no answer.
 type Problem struct {
 	Code   diag.Code
-	Class  diag.Class // empty = that of the code; NotFound where AWS may change by itself
+	Class  diag.Class // empty = that of the code; NotFound where a change in AWS resolves it
 	Text   string
 	Remedy string
-	Err    error // the failed look-up, if that is the reason
+	Err    error // of the look-up, if that failed
 }
 
-// Diagnostic reports the problem on an object. A failed look-up that is itself a diagnostic keeps its code, class and request id.
+// Diagnostic is the finding about an object. If the look-up failed with a diagnostic, its code, class and request id are taken over.
 func (p *Problem) Diagnostic(o diag.Object, path string) diag.Diagnostic {
 	d := diag.New(o, path, p.Code, p.Text, p.Remedy)
 	if p.Class != "" {
@@ -32,8 +32,8 @@ func (p *Problem) Diagnostic(o diag.Object, path string) diag.Diagnostic {
 	return d
 }
 
-// unanswered is the problem of a need whose look-up failed; nil if it has not.
-func (f Facts) unanswered(n Need, what string) *Problem {
+// Failed is the problem of a need whose look-up failed; nil = it did not fail.
+func (f Facts) Failed(n Need) *Problem {
 	err := f.Errors[n]
 	if err == nil {
 		return nil
@@ -43,12 +43,15 @@ func (f Facts) unanswered(n Need, what string) *Problem {
 	if errors.As(err, &cause) {
 		text = cause.Text
 	}
-	return &Problem{Code: diag.AWSUnavailable, Text: fmt.Sprintf("cannot look up %s: %s", what, text), Err: err}
+	return &Problem{Code: diag.AWSUnavailable, Text: fmt.Sprintf("cannot look up %s: %s", describe(n), text), Err: err}
 }
 
-// Unanswered tells whether the look-up of a need failed, and how.
-func (f Facts) Unanswered(n Need) *Problem {
-	return f.unanswered(n, describe(n))
+// Request returns a need that has no answer yet, or the problem if its look-up failed.
+func (f Facts) Request(n Need) ([]Need, *Problem) {
+	if p := f.Failed(n); p != nil {
+		return nil, p
+	}
+	return []Need{n}, nil
 }
 
 func describe(n Need) string {

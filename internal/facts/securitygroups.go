@@ -17,13 +17,11 @@ type GroupChoice struct {
 }
 
 // ResolveSecurityGroups turns ids ("sg-…") and Name tags into ids, in the user's order and each once. A name that several
-// groups of the VPC carry stands for all of them, by id. Ids may be of another VPC: AWS judges that.
+// groups of the VPC have stands for all of them, by id. Ids may be of another VPC, which only AWS checks.
 func ResolveSecurityGroups(f Facts, vpc string, want []string) GroupChoice {
-	if need := (Need{Kind: NeedSecurityGroups}); f.SecurityGroups == nil {
-		if p := f.Unanswered(need); p != nil {
-			return GroupChoice{Problem: p}
-		}
-		return GroupChoice{Needs: []Need{need}}
+	if f.SecurityGroups == nil {
+		needs, problem := f.Request(Need{Kind: NeedSecurityGroups})
+		return GroupChoice{Needs: needs, Problem: problem}
 	}
 	byName := map[string][]string{}
 	for _, id := range slices.Sorted(maps.Keys(f.SecurityGroups)) {
@@ -58,7 +56,7 @@ func ResolveSecurityGroups(f Facts, vpc string, want []string) GroupChoice {
 		}
 		g, asked := f.ForeignGroups[w]
 		need := Need{Kind: NeedForeignGroup, Key: w}
-		switch p := f.Unanswered(need); {
+		switch p := f.Failed(need); {
 		case asked && g != nil:
 			add(w)
 		case asked:

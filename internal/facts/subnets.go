@@ -10,8 +10,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// MinimumFreeAddresses is how many free addresses ELB wants in each subnet of a new load balancer.
-const MinimumFreeAddresses = 8
+// minimumFreeAddresses is how many free addresses ELB requires in each subnet of a new load balancer.
+const minimumFreeAddresses = 8
 
 const (
 	roleELB         = "kubernetes.io/role/elb"
@@ -19,7 +19,7 @@ const (
 	clusterTag      = "kubernetes.io/cluster"
 )
 
-// SubnetQuery asks for the subnets of a load balancer. With IDsOrNames or Tags it is a user's choice, else discovery.
+// SubnetQuery selects the subnets of a load balancer: those of IDsOrNames or Tags, else by discovery.
 type SubnetQuery struct {
 	Type          stack.LoadBalancerType
 	Scheme        string
@@ -30,42 +30,30 @@ type SubnetQuery struct {
 	Tags          map[string][]string // every key with one of its values
 
 	CheckClusterTag bool // discovery and Tags: drop subnets that are tagged for other clusters only
-	ByReachability  bool // discovery: without any role tag, decide by the route tables
+	ByReachability  bool // discovery: if no subnet has a role tag, select by the route tables
 	SingleSubnet    bool // an ALB may have a single subnet
 }
 
-// Verdict is the outcome for one subnet.
-type Verdict string
-
-// The verdicts.
-const (
-	Chosen  Verdict = "chosen"
-	Dropped Verdict = "dropped"
-)
-
-// Decision tells what became of one candidate and why.
-type Decision struct {
-	Subnet  string
-	Zone    string
-	Verdict Verdict
-	Why     string
+// decision is whether a candidate was chosen, and why.
+type decision struct {
+	subnet Subnet
+	chosen bool
+	why    string
 }
 
 // SubnetChoice is the answer to a SubnetQuery: subnets, or needs, or a problem.
 type SubnetChoice struct {
 	Subnets   []Subnet // a user's list in its order; else by id
-	Decisions []Decision
+	decisions []decision
 	Needs     []Need
 	Problem   *Problem
 }
 
 // ChooseSubnets answers q from f. A user's choice is validated, never replaced; discovery picks one subnet per zone.
 func ChooseSubnets(f Facts, q SubnetQuery) SubnetChoice {
-	if need := (Need{Kind: NeedSubnets}); f.Subnets == nil {
-		if p := f.Unanswered(need); p != nil {
-			return SubnetChoice{Problem: p}
-		}
-		return SubnetChoice{Needs: []Need{need}}
+	if f.Subnets == nil {
+		needs, problem := f.Request(Need{Kind: NeedSubnets})
+		return SubnetChoice{Needs: needs, Problem: problem}
 	}
 	switch {
 	case q.IDsOrNames != nil:
@@ -77,7 +65,7 @@ func ChooseSubnets(f Facts, q SubnetQuery) SubnetChoice {
 	}
 }
 
-// validate checks a user's subnets: one per zone, one locale, enough of them, IPv6 where wanted.
+// validate checks a user's subnets: one per zone, one locale, enough of them, IPv6 where it is required.
 func validate(subnets []Subnet, q SubnetQuery) *Problem {
 	zones := map[string][]string{}
 	for _, s := range subnets {
@@ -136,7 +124,7 @@ func oneLocale(subnets []Subnet) *Problem {
 		Remedy: "use subnets of availability zones only, or of one local zone, wavelength zone or outpost only"}
 }
 
-// enough checks the minimum: ELB wants ALBs in two availability zones.
+// enough checks the number of subnets: ELB requires two availability zones for an ALB.
 func enough(subnets []Subnet, q SubnetQuery, code diag.Code, table string) *Problem {
 	least := 1
 	if q.Type == stack.Application && !q.SingleSubnet && len(subnets) > 0 && locale(subnets[0]) == AvailabilityZone {
@@ -152,8 +140,8 @@ func enough(subnets []Subnet, q SubnetQuery, code diag.Code, table string) *Prob
 	return &Problem{Code: code, Text: text, Remedy: "give the load balancer subnets in at least two availability zones"}
 }
 
-// Render writes decisions compactly for a diagnostic; events hold 1 kB, so at most a dozen are told.
-func Render(decisions []Decision) string {
+// render lists decisions for a diagnostic, a dozen at most, because an event holds 1 kB.
+func render(decisions []decision) string {
 	const most = 12
 	if len(decisions) == 0 {
 		return "the VPC has none"
@@ -167,7 +155,11 @@ func Render(decisions []Decision) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		fmt.Fprintf(&b, "%s (%s) %s: %s", d.Subnet, d.Zone, d.Verdict, d.Why)
+		outcome := "dropped"
+		if d.chosen {
+			outcome = "chosen"
+		}
+		fmt.Fprintf(&b, "%s (%s) %s: %s", d.subnet.ID, d.subnet.Zone, outcome, d.why)
 	}
 	return b.String()
 }

@@ -145,7 +145,7 @@ func TestEverySubnetIsToldWithWhatBecameOfIt(t *testing.T) {
 			c.query(&q)
 		}
 		got := ChooseSubnets(vpc(c.subnets...), q)
-		if text := Render(got.Decisions); text != c.want || got.Problem != nil {
+		if text := render(got.decisions); text != c.want || got.Problem != nil {
 			t.Errorf("%s: problem %+v\n got %s\nwant %s", name, got.Problem, text, c.want)
 		}
 	}
@@ -261,11 +261,11 @@ func TestWhatIsNotKnownIsAskedOnceAndTogether(t *testing.T) {
 
 func TestADozenDecisionsAreRendered(t *testing.T) {
 	t.Parallel()
-	var many []Decision
+	var many []decision
 	for i := range 15 {
-		many = append(many, Decision{fmt.Sprintf("subnet-%d", i), "a", Dropped, "why"})
+		many = append(many, decision{Subnet{ID: fmt.Sprintf("subnet-%d", i), Zone: "a"}, false, "why"})
 	}
-	if got := Render(many); !strings.HasSuffix(got, "and 3 more") || len(got) > 700 {
+	if got := render(many); !strings.HasSuffix(got, "and 3 more") || len(got) > 700 {
 		t.Errorf("%d bytes: %s", len(got), got)
 	}
 }
@@ -348,7 +348,7 @@ func TestEveryFailedLookUpSaysWhatWasLookedFor(t *testing.T) {
 	} {
 		n := Need{Kind: k, Key: "x"}
 		f := Facts{Errors: map[Need]error{n: errors.New("timeout")}}
-		if text := f.Unanswered(n).Text; strings.HasPrefix(text, "cannot look up  ") || !strings.HasSuffix(text, " x: timeout") {
+		if text := f.Failed(n).Text; strings.HasPrefix(text, "cannot look up  ") || !strings.HasSuffix(text, " x: timeout") {
 			t.Errorf("%s: %q", k, text)
 		}
 	}
@@ -360,11 +360,11 @@ func TestAProblemKeepsWhatAWSSaid(t *testing.T) {
 	cause.RequestID = "r"
 	f := Facts{Errors: map[Need]error{{Kind: NeedVPC}: fmt.Errorf("describe: %w", cause)}}
 	o := diag.Object{Kind: "Ingress", Name: "x"}
-	d := f.Unanswered(Need{Kind: NeedVPC}).Diagnostic(o, "path")
+	d := f.Failed(Need{Kind: NeedVPC}).Diagnostic(o, "path")
 	if d.Code != diag.AccessDenied || d.Class != diag.Denied || d.RequestID != "r" || d.Remedy != "allow it" || d.Object != o || !strings.Contains(d.Text, "the VPC: not allowed") {
 		t.Errorf("%+v", d)
 	}
-	if f.Unanswered(Need{Kind: NeedSubnets}) != nil {
+	if f.Failed(Need{Kind: NeedSubnets}) != nil {
 		t.Error("a look-up that did not fail is a problem")
 	}
 }

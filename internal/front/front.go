@@ -59,7 +59,7 @@ func (w Input) removal() stack.Removal {
 	case w.Wanted || len(w.Leaving) == 0:
 		return stack.NotRemoved
 	case slices.ContainsFunc(w.Leaving, func(o metav1.Object) bool { return o.GetDeletionTimestamp() == nil }):
-		return stack.ObjectsLeft
+		return stack.NotDeclared
 	}
 	return stack.ObjectsDeleted
 }

@@ -1,6 +1,6 @@
 package stack
 
-// Types of actions that stand in front of another action of an HTTPS listener, as AWS spells them.
+// Types of actions that come before another action of an HTTPS listener, as AWS spells them.
 const (
 	ActionAuthenticateOIDC    ActionType = "authenticate-oidc"
 	ActionAuthenticateCognito ActionType = "authenticate-cognito"
@@ -18,7 +18,7 @@ const (
 // Session is what the two ways of signing users in share. Zero values mean AWS's defaults.
 type Session struct {
 	OnUnauthenticated string            `json:",omitempty"` // authenticate, allow or deny
-	Scope             string            `json:",omitempty"` // claims asked for, separated by spaces
+	Scope             string            `json:",omitempty"` // requested claims, separated by spaces
 	Cookie            string            `json:",omitempty"` // name of the session cookie
 	TimeoutSeconds    int64             `json:",omitempty"` // 1 to 604800
 	ExtraParams       map[string]string `json:",omitempty"` // at most 10, sent to the authorization endpoint
@@ -28,12 +28,12 @@ type Session struct {
 type AuthenticateOIDC struct {
 	Issuer, AuthorizationEndpoint, TokenEndpoint, UserInfoEndpoint string
 	Session
-	// ClientID and ClientSecret come from a Kubernetes Secret. What AWS answers never has the client secret. A desired action that has
-	// neither is withheld: the Secret cannot be read, and only what AWS already holds may go on.
+	// ClientID and ClientSecret come from a Kubernetes Secret. AWS never returns the client secret. A desired action that has
+	// neither is withheld: the Secret cannot be read, and only an action that exists in AWS stays.
 	ClientID, ClientSecret Secret
 	SecretName             string `json:",omitempty"` // namespace/name of the Kubernetes Secret; empty in observations
-	// SecretChanged says that, as far as is recorded, AWS was given another client secret last. It decides where an
-	// observation does not know the secret.
+	// SecretChanged marks a client secret that differs from the one that was sent to AWS last, as far as that is recorded. It decides
+	// where the observed secret is not known.
 	SecretChanged bool `json:",omitempty"`
 }
 
@@ -52,14 +52,14 @@ type ValidateJWT struct {
 	Claims               []Claim `json:",omitempty"`
 }
 
-// Claim is one that a token must have, beyond those that AWS always checks.
+// Claim is one that a token must have, in addition to those that AWS always checks.
 type Claim struct {
 	Format string // single-string, string-array or space-separated-values
 	Name   string
 	Values []string
 }
 
-// Unavailable are the actions that answer in place of what cannot be served.
+// Unavailable are the actions of a rule that cannot be served: they answer 503.
 func Unavailable() []Action {
 	return []Action{{Type: ActionFixedResponse, FixedResponse: &FixedResponse{
 		StatusCode: "503", ContentType: "text/plain", MessageBody: "Ingress rule is invalid; see its events",

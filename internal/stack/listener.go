@@ -11,7 +11,7 @@ type Listener struct {
 	SSLPolicy    string   // HTTPS and TLS; empty otherwise
 	Certificates []string // ARNs; [0] is the default certificate
 	ALPN         string   // TLS only; empty = not managed
-	// QUIC tells that QUIC is asked for. A QUIC listener that exists is kept; none is made.
+	// QUIC marks a listener for which QUIC is declared. A QUIC listener that exists stays; none is created.
 	QUIC       bool `json:",omitempty"`
 	Attributes map[string]string
 	Mutual     *MutualAuthentication `json:",omitempty"` // HTTPS only; nil = not managed

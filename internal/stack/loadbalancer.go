@@ -50,8 +50,8 @@ type SubnetMapping struct {
 	IPv6         string
 }
 
-// AddOns are what lies over a load balancer without carrying its traffic. In a desired stack nil means "not managed": what AWS holds
-// stays. In an observation nil means "not known".
+// AddOns are features attached to a load balancer by other services or operations. In a desired stack nil means "not managed": the
+// value in AWS stays. In an observed one nil means "not known".
 type AddOns struct {
 	WebACL        *string `json:",omitempty"` // ARN of a WAFv2 web ACL; "" = none
 	ClassicWebACL *string `json:",omitempty"` // id of a web ACL, "" = none; decision 16: WAF Classic

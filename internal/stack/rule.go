@@ -13,8 +13,8 @@ const (
 	SourceIP      ConditionField = "source-ip"
 )
 
-// Rule is one listener rule. Order is the position in the listener's wanted sequence (1, 2, 3, …); plan chooses the
-// actual priorities so that the order is right and as little as possible is written.
+// Rule is one listener rule. Order is the position in the listener's desired sequence (1, 2, 3, …). plan chooses
+// priorities that give this order with the fewest writes.
 type Rule struct {
 	ID         string // identity: "<port>:<order>"
 	Listener   Ref

@@ -8,18 +8,18 @@ import (
 	"strconv"
 )
 
-// hidden stands for a Secret wherever values are shown.
+// hidden is printed in place of a Secret.
 const hidden = "(hidden)"
 
-// Secret is a text that no plan, log, event or record may show: whatever prints or encodes it writes "(hidden)". The zero
-// value is not known. The text is behind a pointer so that not even a print of a struct's unexported fields shows it.
+// Secret is a text that no plan, log, event or record may show: printing and encoding give "(hidden)". The zero value is not
+// known. The text is behind a pointer, so that printing a struct's unexported fields does not show it either.
 type Secret struct {
 	text        *string
 	fingerprint string
 }
 
-// NewSecret hides a text. The fingerprint, by which two texts can be told apart without being known, is keyed: without the key
-// nobody can check a guess against it. Without a key there is none.
+// NewSecret hides a text. Its fingerprint distinguishes texts without showing them. The fingerprint is keyed, so that a guess
+// cannot be checked without the key. With an empty key there is no fingerprint.
 func NewSecret(text, key string) Secret {
 	s := Secret{text: &text}
 	if key != "" {
@@ -30,7 +30,7 @@ func NewSecret(text, key string) Secret {
 	return s
 }
 
-// Reveal is the text, for the one call that sends it; empty if it is not known.
+// Reveal is the text, for the call that sends it; empty if it is not known.
 func (s Secret) Reveal() string {
 	if s.text == nil {
 		return ""
@@ -55,7 +55,7 @@ func (s Secret) String() string {
 	return hidden
 }
 
-// Format implements fmt.Formatter, for the verbs that do not ask String.
+// Format implements fmt.Formatter, for the verbs that do not use String.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
 
 // MarshalJSON implements json.Marshaler.

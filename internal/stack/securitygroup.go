@@ -11,13 +11,13 @@ const (
 	BackendSecurityGroup = "backend-sg"             // the cluster-wide shared one
 )
 
-// SecurityGroup is a group that we own.
+// SecurityGroup is a security group that the controller owns.
 type SecurityGroup struct {
 	ID          string // identity: ManagedSecurityGroup or BackendSecurityGroup
 	Name        string // GroupName, used at creation only
 	Description string // used at creation only
-	// Shared marks the cluster-wide backend group: created by whichever stack needs it first, never deleted by a stack's
-	// plan, rules not managed here.
+	// Shared marks the cluster-wide backend group. The first stack that needs it creates it. No stack's plan deletes it or
+	// manages its rules.
 	Shared  bool
 	Ingress []Permission
 	Tags    map[string]string

@@ -1,6 +1,6 @@
-// Package stack holds AWS-shaped resources: what one load balancer and everything around it must look like.
-// Plain structs, sorted by identity, without status or behaviour beyond lookup; plan compares them with what is observed.
-// It imports nothing but the standard library.
+// Package stack holds the desired state of one load balancer and the resources around it, in the terms of AWS: plain structs,
+// sorted by identity, without status. plan compares them with the observed state.
+// It imports the standard library only.
 package stack
 
 import (
@@ -22,7 +22,7 @@ func (id ID) String() string {
 	return id.Namespace + "/" + id.Name
 }
 
-// ParseID reads what ID.String wrote.
+// ParseID parses the text of ID.String.
 func ParseID(text string) ID {
 	if namespace, name, ok := strings.Cut(text, "/"); ok {
 		return ID{Namespace: namespace, Name: name}
@@ -49,10 +49,10 @@ type Key struct {
 // String is "ingress.k8s.aws:namespace/name".
 func (k Key) String() string { return string(k.Owner) + ":" + k.ID.String() }
 
-// MarshalText writes a key in JSON and YAML as everywhere else.
+// MarshalText implements encoding.TextMarshaler, for JSON and YAML.
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// ParseKey reads what Key.String wrote.
+// ParseKey parses the text of Key.String.
 func ParseKey(text string) (Key, error) {
 	owner, id, ok := strings.Cut(text, ":")
 	if !ok {
@@ -61,7 +61,7 @@ func ParseKey(text string) (Key, error) {
 	return Key{Owner: Owner(owner), ID: ParseID(id)}, nil
 }
 
-// UnmarshalText reads what MarshalText wrote.
+// UnmarshalText implements encoding.TextUnmarshaler.
 func (k *Key) UnmarshalText(text []byte) (err error) {
 	*k, err = ParseKey(string(text))
 	return err
@@ -108,23 +108,22 @@ type Stack struct {
 	Removal        Removal         `json:"removal,omitempty"`      // set where nothing is to stay
 }
 
-// Removal is why nothing is wanted of a stack any more: only with a reason is what exists of it deleted. That a stack has no
-// resources is none.
+// Removal is the reason that a stack is to be deleted. Without a reason nothing is deleted, also if the stack has no resources.
 type Removal string
 
 // Reasons of removals.
 const (
 	NotRemoved     Removal = ""
 	ObjectsDeleted Removal = "its objects are deleted"
-	ObjectsLeft    Removal = "its objects exist and do not ask for it any more"
+	NotDeclared    Removal = "its objects exist and do not declare it any more"
 )
 
-// Removed is the desired state of a stack of which nothing is to stay.
+// Removed is the desired state of a stack that is to be deleted.
 func Removed(key Key, cluster, vpc string, why Removal) *Stack {
 	return &Stack{Key: key, Cluster: cluster, VPC: vpc, Removal: why}
 }
 
-// Empty reports whether nothing is wanted.
+// Empty reports whether the stack has no resources.
 func (s *Stack) Empty() bool {
 	return len(s.SecurityGroups)+len(s.TargetGroups)+len(s.LoadBalancers)+len(s.Listeners)+len(s.Rules)+len(s.Bindings)+len(s.Certificates) == 0
 }

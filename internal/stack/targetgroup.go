@@ -21,7 +21,7 @@ type TargetGroup struct {
 	HealthCheck     HealthCheck
 	Attributes      map[string]string // only what is set
 	Tags            map[string]string
-	// Balancer is the load balancer that is the one target, at Port; target type alb only, whose target no binding registers.
+	// Balancer is the load balancer that is the only target, at Port, of a group with target type alb. No binding registers it.
 	Balancer Ref `json:",omitzero"`
 }
 
@@ -52,18 +52,18 @@ type Binding struct {
 	VPC          string
 	MultiCluster bool
 	NodeLabels   map[string]string // spec.nodeSelector.matchLabels; nil = none
-	// Networking is nil when node and pod security groups are the user's business.
+	// Networking is nil if the rules of node and pod security groups are not managed.
 	Networking []NetworkingRule
 }
 
-// NetworkingRule admits ports from sources.
+// NetworkingRule allows traffic from sources to ports.
 type NetworkingRule struct {
 	FromGroups []Ref
 	FromCIDRs  []string
 	Ports      []NetworkingPort
 }
 
-// NetworkingPort is a port to admit; an empty Port means all ports; else decimal or a named container port.
+// NetworkingPort is a port to allow: decimal, or the name of a container port. Empty = all ports.
 type NetworkingPort struct {
 	Protocol string // TCP or UDP
 	Port     string

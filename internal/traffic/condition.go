@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// view is a request with the parts that conditions compare, each worked out once and only when asked for.
+// view is a request with the parts that conditions compare. Each part is computed at its first use.
 type view struct {
 	*Request
 	host, path string
@@ -52,10 +53,10 @@ func (v *view) pairs() []pair {
 	return v.query
 }
 
-// condition is a compiled condition: does the request fulfil it?
+// condition reports whether a request fulfils a compiled condition.
 type condition func(*view) bool
 
-// compilers says how each field compares. Errors name values that can never match; AWS would have refused them.
+// compilers has the comparison of each field. Errors name values that can never match; AWS rejects such values.
 var compilers = map[stack.ConditionField]func(stack.Condition) (condition, error){
 	stack.HostHeader:    compileHost,
 	stack.PathPattern:   compilePath,
@@ -107,60 +108,36 @@ func (t *texts) match(s string) bool {
 	if t.fold && len(t.patterns) > 0 {
 		folded = strings.ToLower(s)
 	}
-	for i := range t.patterns {
-		if t.patterns[i].match(folded) {
-			return true
-		}
-	}
-	for _, re := range t.regexes {
-		if re.MatchString(s) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.patterns, func(p pattern) bool { return p.match(folded) }) ||
+		slices.ContainsFunc(t.regexes, func(re *regexp.Regexp) bool { return re.MatchString(s) })
 }
 
-// compileHost: without the port, in lower case; regular expressions see the lower-case host too.
+// compileHost compares the host without its port in lower case, also with regular expressions.
 func compileHost(c stack.Condition) (condition, error) {
 	t, err := compileTexts(c, true)
 	t.fold = false // the host is in lower case already
 	return func(v *view) bool { return t.match(v.hostname()) }, err
 }
 
-// compilePath: without the query, normalised, with regard to case.
+// compilePath compares the normalised path without the query, with regard to case.
 func compilePath(c stack.Condition) (condition, error) {
 	t, err := compileTexts(c, false)
 	return func(v *view) bool { return t.match(v.normalizedPath()) }, err
 }
 
-// compileHeader: each header line of that name by itself; an absent header never matches.
+// compileHeader compares each header line of a name by itself. An absent header never matches.
 func compileHeader(c stack.Condition) (condition, error) {
 	t, err := compileTexts(c, true)
-	name := c.HeaderName
-	return func(v *view) bool {
-		for _, line := range v.header(name) {
-			if t.match(line) {
-				return true
-			}
-		}
-		return false
-	}, err
+	return func(v *view) bool { return slices.ContainsFunc(v.header(c.HeaderName), t.match) }, err
 }
 
-// compileMethod: exact, no wildcards.
+// compileMethod compares exactly, without wildcards.
 func compileMethod(c stack.Condition) (condition, error) {
-	return func(v *view) bool {
-		for _, m := range c.Values {
-			if m == v.Method {
-				return true
-			}
-		}
-		return false
-	}, nil
+	return func(v *view) bool { return slices.Contains(c.Values, v.Method) }, nil
 }
 
-// compileQuery: on the raw text, without regard to case. With a key, the value of that key must match; without one, any key
-// or value may.
+// compileQuery compares the raw text without regard to case. With a key, the value of that key must match. Without one, any key
+// or value may match.
 func compileQuery(c stack.Condition) (condition, error) {
 	type query struct {
 		key, value pattern
@@ -175,19 +152,15 @@ func compileQuery(c stack.Condition) (condition, error) {
 		}
 	}
 	return func(v *view) bool {
-		for _, p := range v.pairs() {
-			for i := range queries {
-				q := &queries[i]
-				if q.anyKey && (q.value.match(p.value) || q.value.match(p.key)) || !q.anyKey && q.key.match(p.key) && q.value.match(p.value) {
-					return true
-				}
-			}
-		}
-		return false
+		return slices.ContainsFunc(v.pairs(), func(p pair) bool {
+			return slices.ContainsFunc(queries, func(q query) bool {
+				return q.value.match(p.value) && (q.anyKey || q.key.match(p.key)) || q.anyKey && q.value.match(p.key)
+			})
+		})
 	}, nil
 }
 
-// compileSource: the TCP peer, never X-Forwarded-For. Host bits in a CIDR are tolerated.
+// compileSource compares the address of the TCP peer, never X-Forwarded-For. Host bits in a CIDR are ignored.
 func compileSource(c stack.Condition) (condition, error) {
 	var ranges []netip.Prefix
 	var bad []error
@@ -201,11 +174,6 @@ func compileSource(c stack.Condition) (condition, error) {
 	}
 	return func(v *view) bool {
 		ip := v.SourceIP.Unmap()
-		for _, p := range ranges {
-			if p.Contains(ip) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(ranges, func(p netip.Prefix) bool { return p.Contains(ip) })
 	}, errors.Join(bad...)
 }

@@ -1,6 +1,6 @@
-// Package traffic answers which rule of a listener, and so which actions, a request gets from an ALB, what a redirect or a
-// transform makes of it, and whether rules share requests: rule conditions, wildcards, URL normalisation. It sends nothing and
-// chooses no target. It imports internal/stack and the standard library's pure parts.
+// Package traffic evaluates rule conditions as an ALB does: which rule of a listener a request matches, what a redirect or
+// transform makes of the request, and whether two rules can match the same request. It sends nothing and chooses no target.
+// It imports internal/stack and the standard library's pure parts.
 package traffic
 
 import (
@@ -35,9 +35,9 @@ type rule struct {
 	transforms []transform
 }
 
-// NewMatcher compiles rules, tried by ascending Order whatever their order in the slice, and default actions. The error
-// names values that can never match or transform (broken regular expressions and CIDRs, which AWS refuses at creation);
-// the matcher works all the same.
+// NewMatcher compiles rules and default actions. Rules are tried by ascending Order, whatever their order in the slice. The
+// error names values that can never match or transform: regular expressions and CIDRs that do not parse, which AWS rejects at
+// creation. The matcher is usable also with an error.
 func NewMatcher(rules []stack.Rule, defaults []stack.Action) (*Matcher, error) {
 	m := &Matcher{defaults: defaults, rules: make([]rule, len(rules))}
 	var bad []error
@@ -62,7 +62,7 @@ func NewMatcher(rules []stack.Rule, defaults []stack.Action) (*Matcher, error) {
 	return m, errors.Join(bad...)
 }
 
-// Match decides about a request: the first rule all of whose conditions hold, else the default actions.
+// Match finds the first rule whose conditions all hold for a request; without one, the default actions apply.
 func (m *Matcher) Match(r *Request) Decision {
 	v := view{Request: r}
 	for i := range m.rules {
@@ -74,17 +74,12 @@ func (m *Matcher) Match(r *Request) Decision {
 }
 
 func (r *rule) holds(v *view) bool {
-	for _, c := range r.conditions {
-		if !c(v) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(r.conditions, func(c condition) bool { return !c(v) })
 }
 
 // Match is a Matcher for one request.
 func Match(rules []stack.Rule, defaults []stack.Action, r Request) Decision {
-	m, _ := NewMatcher(rules, defaults) // what can never match does not
+	m, _ := NewMatcher(rules, defaults) // values that can never match are no error of the request
 	return m.Match(&r)
 }
 
@@ -95,7 +90,7 @@ func (d *Decision) Routing() (stack.Action, bool) {
 		switch a.Type {
 		case stack.ActionForward, stack.ActionRedirect, stack.ActionFixedResponse:
 			return a, true
-		case stack.ActionAuthenticateOIDC, stack.ActionAuthenticateCognito, stack.ActionValidateJWT: // stand in front of it
+		case stack.ActionAuthenticateOIDC, stack.ActionAuthenticateCognito, stack.ActionValidateJWT: // come before it
 		}
 	}
 	return stack.Action{}, false
@@ -109,7 +104,7 @@ func weight(w stack.WeightedTargetGroup) int {
 	return max(int(*w.Weight), 0)
 }
 
-// TotalWeight is the sum of a forward's weights; 0 means that nothing can be chosen (the load balancer answers 503).
+// TotalWeight is the sum of a forward's weights. At 0 the load balancer answers 503.
 func TotalWeight(f *stack.Forward) int {
 	total := 0
 	for _, w := range f.TargetGroups {
@@ -118,8 +113,8 @@ func TotalWeight(f *stack.Forward) int {
 	return total
 }
 
-// Pick returns the target group that owns point n of the forward's weights laid end to end, 0 ≤ n < TotalWeight(f). A
-// uniformly random n gives each group its share. It reports false when n is out of bounds.
+// Pick returns the target group at point n of the forward's weights laid end to end, 0 ≤ n < TotalWeight(f). A uniformly
+// random n gives each group its share. It reports false when n is out of bounds.
 func Pick(f *stack.Forward, n int) (stack.Ref, bool) {
 	if n < 0 {
 		return stack.Ref{}, false

@@ -7,7 +7,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// Disjoint reports whether certainly no request meets both.
+// Disjoint reports whether no request can match both. It may report false although none can.
 func Disjoint(a, b []stack.Condition) bool {
 	for _, x := range a {
 		for _, y := range b {
@@ -16,11 +16,11 @@ func Disjoint(a, b []stack.Condition) bool {
 			}
 			switch x.Field {
 			case stack.HostHeader:
-				if apart(x.Values, y.Values, true) {
+				if disjointValues(x.Values, y.Values, true) {
 					return true
 				}
 			case stack.PathPattern, stack.RequestMethod:
-				if apart(x.Values, y.Values, false) {
+				if disjointValues(x.Values, y.Values, false) {
 					return true
 				}
 			case stack.HTTPHeader, stack.QueryString, stack.SourceIP: // a request may carry several, and ranges may overlap
@@ -30,7 +30,7 @@ func Disjoint(a, b []stack.Condition) bool {
 	return false
 }
 
-// Covers reports whether certainly every request that meets b meets a.
+// Covers reports whether every request that matches b matches a. It may report false although each does.
 func Covers(a, b []stack.Condition) bool {
 	for _, x := range a {
 		if x.Field == stack.PathPattern && slices.Contains(x.Values, "/*") {
@@ -43,7 +43,7 @@ func Covers(a, b []stack.Condition) bool {
 	return true
 }
 
-// implied reports whether whoever meets y meets x.
+// implied reports whether every request that matches y matches x.
 func implied(x, y stack.Condition) bool {
 	if x.Field != y.Field || !strings.EqualFold(x.HeaderName, y.HeaderName) {
 		return false
@@ -78,14 +78,14 @@ func implied(x, y stack.Condition) bool {
 	return true
 }
 
-// wider reports whether pattern p matches whatever pattern q matches. Patterns with backslashes are only equal to themselves. Of
-// each asterisk of p it is enough to try the shortest text that lets p go on to the next one, as whatever comes between two of
-// them may as well come later: what users write must not cost more than a few steps per character.
+// wider reports whether pattern p matches every text that pattern q matches. A pattern with backslashes covers only itself. For
+// each asterisk of p it is enough to try the shortest text that reaches the next one, as a longer one can be matched by the next
+// asterisk. The time is bounded by the product of the lengths.
 func wider(p, q string) bool {
 	if p == q || strings.Contains(p+q, `\`) {
 		return p == q
 	}
-	i, star, from := 0, -1, 0 // star is the last asterisk of p that was passed, from where what follows it was tried last
+	i, star, from := 0, -1, 0 // star is the last asterisk passed in p; from is where in q the text after it was tried last
 	for j := 0; j < len(q); {
 		switch {
 		case i < len(p) && p[i] == '*':
@@ -104,8 +104,8 @@ func wider(p, q string) bool {
 	return strings.Trim(p[i:], "*") == ""
 }
 
-// apart reports whether no value of a and no value of b can match the same text.
-func apart(a, b []string, fold bool) bool {
+// disjointValues reports whether no value of a and no value of b can match the same text.
+func disjointValues(a, b []string, fold bool) bool {
 	for _, x := range a {
 		for _, y := range b {
 			if fold {
@@ -119,7 +119,7 @@ func apart(a, b []string, fold bool) bool {
 	return true
 }
 
-// differ reports whether the texts that two patterns demand, up to the first wildcard and behind the last one, contradict each other.
+// differ reports whether the literal texts of two patterns, up to the first wildcard and behind the last one, contradict each other.
 func differ(x, y string) bool {
 	headX, tailX, wildX := ends(x)
 	headY, tailY, wildY := ends(y)
@@ -136,7 +136,7 @@ func differ(x, y string) bool {
 // Wildcards are the characters of a pattern that do not stand for themselves.
 const Wildcards = `*?\`
 
-// ends are what a pattern demands before its first wildcard and behind its last one; a backslash counts as one.
+// ends are the literal texts of a pattern before its first wildcard and behind its last one. A backslash counts as a wildcard.
 func ends(pattern string) (head, tail string, wild bool) {
 	first := strings.IndexAny(pattern, Wildcards)
 	if first < 0 {

@@ -68,7 +68,7 @@ func TestDisjointnessIsNeverClaimedWrongly(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		gen := rapid.StringMatching(`/[ab*?]{0,4}`)
 		x, y := gen.Draw(rt, "x"), gen.Draw(rt, "y")
-		if !apart([]string{x}, []string{y}, false) {
+		if !disjointValues([]string{x}, []string{y}, false) {
 			return
 		}
 		for _, s := range shortTexts {

@@ -10,8 +10,8 @@ type pattern struct {
 	onlyEnd bool   // the only wildcard is one * at the end
 }
 
-// compilePattern makes a pattern of what AWS accepts in a condition value. With escapes, a backslash makes the next *, ? or
-// backslash literal, as query-string conditions have it.
+// compilePattern compiles a condition value. With escapes, a backslash makes the next *, ? or backslash literal, as in
+// query-string conditions.
 func compilePattern(s string, escapes bool) pattern {
 	text := make([]byte, 0, len(s))
 	wild := make([]bool, 0, len(s))
@@ -19,7 +19,7 @@ func compilePattern(s string, escapes bool) pattern {
 	for i := 0; i < len(s); i++ {
 		c, w := s[i], false
 		switch {
-		case escapes && c == '\\' && i+1 < len(s) && strings.IndexByte(`*?\`, s[i+1]) >= 0:
+		case escapes && c == '\\' && i+1 < len(s) && strings.IndexByte(Wildcards, s[i+1]) >= 0:
 			i++
 			c = s[i]
 		case c == '*' || c == '?':
@@ -58,7 +58,7 @@ func (p *pattern) match(s string) bool {
 	return p.matchFrom(s, len(p.prefix))
 }
 
-// matchFrom is the greedy two-pointer match: on a mismatch the last * swallows one more byte.
+// matchFrom is the greedy two-pointer match: on a mismatch the last * consumes one more byte.
 func (p *pattern) matchFrom(s string, start int) bool {
 	i, j := start, start
 	star, resume := -1, 0

@@ -17,9 +17,8 @@ const (
 	defaultQuery    = "#{query}"
 )
 
-// Location is the URL that a redirect action answers with: protocol://host:port/path?query with the keywords expanded from
-// the request. The protocol is in lower case, the port is always printed, an empty query has no question mark, and nothing
-// is encoded or decoded.
+// Location is the URL of a redirect's answer: protocol://host:port/path?query with the keywords expanded from the request. The
+// protocol is in lower case. The port is always printed. An empty query has no question mark. Nothing is encoded or decoded.
 func Location(rd stack.Redirect, r *Request) string {
 	expand := strings.NewReplacer(
 		"#{protocol}", strings.ToLower(r.Scheme),
@@ -42,7 +41,7 @@ func Location(rd stack.Redirect, r *Request) string {
 	return b.String()
 }
 
-// RedirectStatus is the HTTP status of a redirect action: 301 unless HTTP_302 is asked for.
+// RedirectStatus is the HTTP status of a redirect action: 302 for HTTP_302, else 301.
 func RedirectStatus(rd stack.Redirect) int {
 	if rd.StatusCode == "HTTP_302" {
 		return 302

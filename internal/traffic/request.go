@@ -3,10 +3,11 @@ package traffic
 import (
 	"net/netip"
 	"net/textproto"
+	"strconv"
 	"strings"
 )
 
-// Request is what a rule may look at.
+// Request has the parts of a request that conditions compare.
 type Request struct {
 	Scheme   string              // of the client's connection: "http" or "https"
 	Host     string              // Host or :authority as sent, possibly with a port
@@ -36,28 +37,21 @@ func (r *Request) header(name string) []string {
 	return r.Header[textproto.CanonicalMIMEHeaderKey(name)]
 }
 
-// NormalizePath is the form of a path that conditions see: only visible characters take part, percent-encoded unreserved characters (RFC 3986 §2.3) are decoded
-// and dot segments removed (§5.2.4); duplicate slashes stay. The path that is forwarded is never changed.
+// NormalizePath is the form of a path that conditions compare. Characters that are not printable ASCII are dropped. Percent-encoded
+// unreserved characters (RFC 3986 §2.3) are decoded. Dot segments are removed (§5.2.4); duplicate slashes are not. The path that is
+// forwarded is never changed.
 func NormalizePath(path string) string {
 	return removeDotSegments(decodeUnreserved(visible(path)))
 }
 
 // visible is s without the bytes that are not printable ASCII.
 func visible(s string) string {
-	hidden := func(c byte) bool { return c < ' ' || c >= 0x7f }
-	for i := range len(s) {
-		if !hidden(s[i]) {
-			continue
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f {
+			return -1
 		}
-		b := []byte(s[:i])
-		for _, c := range []byte(s[i+1:]) {
-			if !hidden(c) {
-				b = append(b, c)
-			}
-		}
-		return string(b)
-	}
-	return s
+		return r
+	}, s)
 }
 
 func decodeUnreserved(s string) string {
@@ -68,8 +62,8 @@ func decodeUnreserved(s string) string {
 	b.Grow(len(s))
 	for i := 0; i < len(s); i++ {
 		if s[i] == '%' && i+2 < len(s) {
-			if c, ok := unhex(s[i+1], s[i+2]); ok && unreserved(c) {
-				b.WriteByte(c)
+			if c, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil && unreserved(byte(c)) {
+				b.WriteByte(byte(c))
 				i += 2
 				continue
 			}
@@ -77,24 +71,6 @@ func decodeUnreserved(s string) string {
 		b.WriteByte(s[i])
 	}
 	return b.String()
-}
-
-func unhex(a, b byte) (byte, bool) {
-	hi, ok1 := nibble(a)
-	lo, ok2 := nibble(b)
-	return hi<<4 | lo, ok1 && ok2
-}
-
-func nibble(c byte) (byte, bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0', true
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10, true
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10, true
-	}
-	return 0, false
 }
 
 func unreserved(c byte) bool {

@@ -9,14 +9,14 @@ import (
 // Attempt is one rule that was tried on a request.
 type Attempt struct {
 	Rule *stack.Rule
-	// Failed is the first condition that does not hold; nil if all do, and then the rule decides.
+	// Failed is the first condition that does not hold; nil = all hold, and the rule applies.
 	Failed *stack.Condition
-	// Got is what the failed condition looked at: the host without its port in lower case, the normalised path, a header's
-	// lines, and so on. Empty if the request has nothing of the kind.
+	// Got is the text that the failed condition compared, such as the host without its port in lower case, the normalised path or
+	// a header's lines. Empty if the request has no such part.
 	Got string
 }
 
-// Trace is Match with a record of what was tried: every rule up to and including the one that matched.
+// Trace is Match with a record of every rule that was tried, up to and including the one that matched.
 func (m *Matcher) Trace(r *Request) []Attempt {
 	v := view{Request: r}
 	var out []Attempt
@@ -38,7 +38,7 @@ func (m *Matcher) Trace(r *Request) []Attempt {
 	return out
 }
 
-// shown is the part of the request that a condition looks at.
+// shown is the part of the request that a condition compares.
 func (v *view) shown(c *stack.Condition) string {
 	switch c.Field {
 	case stack.HostHeader:

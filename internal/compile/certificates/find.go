@@ -66,7 +66,7 @@ func (d Finder) Find(m *intent.Member, l intent.Listener) (out Found) {
 		return out
 	}
 	if need := (facts.Need{Kind: facts.NeedCertificates}); d.Facts.Certificates == nil {
-		if p := d.Facts.Unanswered(need); p != nil {
+		if p := d.Facts.Failed(need); p != nil {
 			out.Problems = append(out.Problems, p.Diagnostic(o, "").In(diag.Certificate))
 			return out
 		}

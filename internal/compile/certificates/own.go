@@ -17,7 +17,7 @@ import (
 func (d Finder) own(out *Found, m *intent.Member, l intent.Listener) {
 	need := facts.Need{Kind: facts.NeedOwnCertificates, Key: d.Stack.String()}
 	if !d.Facts.OwnKnown {
-		if p := d.Facts.Unanswered(need); p != nil {
+		if p := d.Facts.Failed(need); p != nil {
 			out.OwnUnknown = true
 			out.Problems = diag.List{p.Diagnostic(m.Object, l.Certificates.Source.Path).In(diag.Certificate)}
 			return
@@ -80,7 +80,7 @@ func (d Finder) checkZones(out *Found, object diag.Object, c intent.Certificate)
 	}
 	if d.Facts.HostedZones == nil {
 		need := facts.Need{Kind: facts.NeedHostedZones}
-		if p := d.Facts.Unanswered(need); p != nil {
+		if p := d.Facts.Failed(need); p != nil {
 			out.Problems = append(out.Problems, p.Diagnostic(object, c.Source.Path).In(diag.Certificate))
 		} else {
 			out.Needs = append(out.Needs, need)

@@ -30,7 +30,7 @@ func HoldMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]i
 		last, remembers := good[m.Object]
 		remembers = remembers && Remembered(last) == LastGood
 		if !remembers && !f.ExistingKnown {
-			if f.Unanswered(facts.Need{Kind: facts.NeedStack, Key: lb.Key.String()}) == nil {
+			if f.Failed(facts.Need{Kind: facts.NeedStack, Key: lb.Key.String()}) == nil {
 				return true
 			}
 			continue // the build asks, too, and fails
@@ -126,7 +126,7 @@ func existingMember(m *intent.Member, lb *facts.LoadBalancer, source intent.Sour
 		out.Settings.SecurityGroups = intent.Of(lb.SecurityGroups, source)
 	}
 	for _, l := range m.Listeners {
-		ranges, lists, open := lb.Admits(l.Port)
+		ranges, lists, open := lb.Sources(l.Port)
 		l := intent.Listener{Port: l.Port}
 		if open && len(ranges) > 0 {
 			l.InboundCIDRs = intent.Of(ranges, source)

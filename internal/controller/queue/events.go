@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 )
 
-// Handle makes a handler from one function: before is nil for creations, after for deletions.
+// Handle returns a handler that calls one function: before is nil for creations, after for deletions.
 func Handle[U comparable](f func(ctx context.Context, before, after client.Object, q Of[U])) handler.TypedFuncs[client.Object, U] {
 	return handler.TypedFuncs[client.Object, U]{
 		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[client.Object], q Of[U]) {
@@ -26,12 +26,12 @@ func Handle[U comparable](f func(ctx context.Context, before, after client.Objec
 	}
 }
 
-// IsResync reports an event of the periodic resync: nothing changed.
+// IsResync reports whether an event is of the periodic resync, without a change.
 func IsResync(before, after client.Object) bool {
 	return before != nil && after != nil && before.GetResourceVersion() == after.GetResourceVersion()
 }
 
-// Relevant reports whether an update can change what front ends read of an object. Status and the metadata that they do not read are irrelevant.
+// Relevant reports whether an update changes parts of an object that front ends read. Status and most metadata are not among them.
 func Relevant(before, after client.Object) bool {
 	if before == nil || after == nil {
 		return true

@@ -8,14 +8,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/backoff"
 )
 
-// Keyed runs work by key beside the queues of controllers: one run of a key at a time, different keys in parallel. A key that is added while
-// it runs, runs once more. A key that fails is tried again after pauses that grow. A key has an entry only while it waits or runs.
+// Keyed runs work by key beside the queues of controllers: one run of a key at a time, different keys in parallel. A key that is added
+// during its run runs once more. A key that fails is tried again after growing pauses. A key has an entry only while it waits or runs.
 // It is safe for concurrent use.
 type Keyed struct {
 	run    func(ctx context.Context, key string) Retry
 	Now    func() time.Time
-	Pauses backoff.Policy // after failures in a row of a key
-	// Gather is how long a key of AddNow waits for more of the same, and Delay how long one of Add.
+	Pauses backoff.Policy // after consecutive failures of a key
+	// Gather is how long a key of AddNow waits for further additions, and Delay how long a key of Add waits.
 	Gather, Delay time.Duration
 
 	mu      sync.Mutex
@@ -23,11 +23,11 @@ type Keyed struct {
 	signal  chan struct{}
 }
 
-// Retry is when a key runs again; zero = when it is added again.
+// Retry is when a key runs again. The zero value = when it is added again.
 type Retry struct {
 	Failed bool      // it runs again after a pause
-	Soon   bool      // pauses are LongestAPIPause at most: it waits for the API server, or for other work of this process
-	At     time.Time // it does not run again before; without Failed, it runs again then
+	Soon   bool      // the pause is LongestAPIPause at most: the run waits for the API server, or for other work of this process
+	At     time.Time // the earliest time of the next run; without Failed, the time of the next run
 }
 
 type keyedEntry struct {
@@ -39,23 +39,23 @@ type keyedEntry struct {
 }
 
 const (
-	// SlotTime is how long a run occupies one of the slots: a run that waits for AWS makes room for others.
+	// SlotTime is how long a run occupies one of the slots. A longer run, which waits for AWS, releases its slot.
 	SlotTime = 100 * time.Millisecond
-	// keyedSlots bounds the runs that start at once, so that a start with thousands of keys leaves the processors to other work.
+	// keyedSlots bounds the runs that start at once, so that thousands of keys after a start do not occupy all processors.
 	keyedSlots = 8
 	// longestPause is the ceiling of pauses after failures.
 	longestPause = 5 * time.Minute
 )
 
-// NewKeyed makes a Keyed whose first pause after a failure is first.
+// NewKeyed returns a Keyed whose first pause after a failure is first.
 func NewKeyed(first time.Duration, now func() time.Time, run func(ctx context.Context, key string) Retry) *Keyed {
 	return &Keyed{run: run, Now: now, Pauses: backoff.Policy{First: first, Longest: longestPause}, entries: map[string]*keyedEntry{}, signal: make(chan struct{}, 1)}
 }
 
-// Add runs a key; one that failed runs when its pause is over.
+// Add runs a key. A key that failed runs when its pause is over.
 func (k *Keyed) Add(key string) { k.add(key, false) }
 
-// AddNow runs a key now, even if it failed: there is something new that its last run did not know.
+// AddNow runs a key now, even if it failed, because there is new input.
 func (k *Keyed) AddNow(key string) { k.add(key, true) }
 
 func (k *Keyed) add(key string, now bool) {
@@ -73,10 +73,15 @@ func (k *Keyed) add(key string, now bool) {
 		e.again, e.addedNow = true, e.addedNow || now
 	case now:
 		e.failures = 0
-		if due := k.Now().Add(k.Gather); due.Before(e.due) { // one that gathers already waits no longer for each that comes
+		if due := k.Now().Add(k.Gather); due.Before(e.due) { // further additions do not prolong the wait
 			e.due = due
 		}
 	}
+	k.notify()
+}
+
+// notify wakes Start.
+func (k *Keyed) notify() {
 	select {
 	case k.signal <- struct{}{}:
 	default:
@@ -97,7 +102,7 @@ func (k *Keyed) Has(key string) bool {
 	return k.entries[key] != nil
 }
 
-// Start runs until ctx ends; it implements manager.Runnable.
+// Start runs until ctx ends. It implements manager.Runnable.
 func (k *Keyed) Start(ctx context.Context) error {
 	slots := make(chan struct{}, keyedSlots)
 	var running sync.WaitGroup
@@ -126,7 +131,7 @@ func (k *Keyed) Start(ctx context.Context) error {
 	}
 }
 
-// rest waits for a signal, or for pause if that is not 0; false if ctx ended.
+// rest waits for a signal, or for pause if that is not 0. It returns false if ctx has ended.
 func (k *Keyed) rest(ctx context.Context, pause time.Duration) bool {
 	var due <-chan time.Time
 	if pause > 0 {
@@ -141,8 +146,8 @@ func (k *Keyed) rest(ctx context.Context, pause time.Duration) bool {
 	return true
 }
 
-// Next takes the key that has been due the longest; if none is due, pause is the time until one will be, 0 if none waits. Start calls Next and
-// Run; tests with a stepped clock call them in its place.
+// Next takes the key that has been due the longest. If none is due, pause is the time until the next one is, 0 if none waits. Start calls
+// Next and Run; tests with a stepped clock call them instead.
 func (k *Keyed) Next() (key string, pause time.Duration, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -162,7 +167,7 @@ func (k *Keyed) Next() (key string, pause time.Duration, ok bool) {
 	return key, 0, true
 }
 
-// Run runs a key that Next returned, and schedules it again if its Retry says so.
+// Run runs a key that Next returned, and schedules it again as its Retry demands.
 func (k *Keyed) Run(ctx context.Context, key string) {
 	r := k.run(ctx, key)
 	k.mu.Lock()
@@ -188,8 +193,5 @@ func (k *Keyed) Run(ctx context.Context, key string) {
 		delete(k.entries, key)
 		return
 	}
-	select {
-	case k.signal <- struct{}{}:
-	default:
-	}
+	k.notify()
 }

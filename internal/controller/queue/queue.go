@@ -1,5 +1,5 @@
-// Package queue is what the queues of all controllers are made of: priorities, a pool of workers that slow passes do not block, work by
-// key beside a queue, handlers of events, pauses while the API server is unavailable. It knows no stacks and no bindings.
+// Package queue has the parts of the controllers' queues: priorities, a pool of workers that slow passes do not block, work by key beside
+// a queue, handlers of events, pauses while the API server is unavailable. Stacks and bindings are only type parameters here.
 // It may import controller-runtime, client-go, cloud and backoff.
 package queue
 
@@ -20,27 +20,26 @@ import (
 // Coalesce is how long the first event of a burst waits for the others.
 const Coalesce = 20 * time.Millisecond
 
-// FirstRetry and LongestRetry bound the back-off of failed passes. An event makes a pass at once, whatever the back-off.
+// FirstRetry and LongestRetry bound the back-off of failed passes. An event starts a pass at once, whatever the back-off.
 const (
 	FirstRetry   = 200 * time.Millisecond
 	LongestRetry = 2 * time.Minute
 )
 
-// Priorities of queued work, most urgent first. What was there when the controller started, and the periodic resync, come last:
+// Priorities of queued work, most urgent first. Objects that existed when the controller started, and the periodic resync, come last:
 // controller-runtime gives them handler.LowPriority.
 const (
 	Urgent    = 10                      // an edit of the object itself, where others are queued with it
 	Normal    = 0                       // any other event
 	CallEnded = -5                      // a call has ended: its effect is in place, and only its report is due
-	Bulk      = -10                     // an event that concerns many at once, such as one of a node
-	Drift     = handler.LowPriority / 2 // AWS may hold something else than was written
+	Bulk      = -10                     // an event that concerns many units, such as one of a node
+	Drift     = handler.LowPriority / 2 // AWS may differ from what was written
 )
 
 // Of is the queue of a controller of units of type U.
 type Of[U comparable] = workqueue.TypedRateLimitingInterface[U]
 
-// Add queues work by its urgency. Work that is queued already becomes as urgent and as early as the more urgent and earlier
-// of both.
+// Add queues work with a priority. Work that is queued already gets the higher priority and the earlier time of both.
 func Add[U comparable](q Of[U], after time.Duration, priority int, units ...U) {
 	if pq, ok := q.(priorityqueue.PriorityQueue[U]); ok {
 		pq.AddWithOpts(priorityqueue.AddOpts{After: after, Priority: &priority}, units...)
@@ -51,7 +50,7 @@ func Add[U comparable](q Of[U], after time.Duration, priority int, units ...U) {
 	}
 }
 
-// Waker puts work into a controller's queue without an event.
+// Waker queues work of a controller without an event.
 type Waker[U comparable] struct {
 	mu sync.Mutex
 	q  Of[U] // nil until the controller runs
@@ -85,11 +84,11 @@ func (w *Waker[U]) WakeAfter(after time.Duration, priority int, units ...U) {
 	}
 }
 
-// ErrRequeue is returned by a pass that is to be made again at once; WorkerPool does not treat it as a failure.
+// ErrRequeue is the error of a pass that is to be repeated at once. WorkerPool does not treat it as a failure.
 var ErrRequeue = errors.New("something that was read changed meanwhile")
 
-// Background gives AWS calls that no pass waits for the lowest priority: while AWS throttles, they go after all others. Passes over
-// stacks have the priority in between; those over bindings, which register targets, go first.
+// Background gives calls to AWS that no pass waits for the lowest priority: while AWS throttles, they come last. Passes over bindings,
+// which register targets, come first, and passes over stacks in between.
 func Background(ctx context.Context) context.Context { return cloud.WithPriority(ctx, cloud.Cosmetic) }
 
 // Every calls f at each tick and signal until ctx ends.

@@ -11,11 +11,11 @@ import (
 	"k8s.io/client-go/util/workqueue"
 )
 
-// LongestAPIPause is the longest pause after a pass that failed because the API server was unavailable. No event announces its return: watches
-// deliver only what has changed meanwhile.
+// LongestAPIPause is the longest pause after a pass that failed because the API server was unavailable. No event reports that it is
+// available again: watches deliver only what has changed.
 const LongestAPIPause = 15 * time.Second
 
-// APIUnavailable reports whether an error comes from an API server that does not answer, or not now. Errors of AWS never do.
+// APIUnavailable reports whether an error means that the API server is unavailable. Errors of AWS never do.
 func APIUnavailable(err error) bool {
 	switch {
 	case apierrors.IsTimeout(err), apierrors.IsServerTimeout(err), apierrors.IsTooManyRequests(err), apierrors.IsServiceUnavailable(err), apierrors.IsInternalError(err):

@@ -15,25 +15,25 @@ import (
 )
 
 const (
-	// DetachAfter is how long a pass counts as one of the workers of its controller.
+	// DetachAfter is how long a pass occupies a worker of its controller.
 	DetachAfter = 3 * time.Second
-	// detachedPerWorker is how many slow passes there may be for each worker.
+	// detachedPerWorker is the largest number of detached passes for each worker.
 	detachedPerWorker = 8
-	// retryDetach is the pause before a unit that is known to be slow is tried again if too many passes are detached.
+	// retryDetach is the pause before a slow unit is tried again if too many passes are detached.
 	retryDetach = time.Second
-	// slowMemory is how long a unit is known to be slow: one without a pass for so long may be gone.
+	// slowMemory is how long a unit is recorded as slow: one without a pass for so long may be gone.
 	slowMemory = time.Hour
 )
 
-// WorkerPool is the reconciler and the queue of a controller in which slow passes do not take the workers of the others. A pass that waits for
-// AWS, because its calls hang or are throttled, releases its worker after a while and goes on detached; a unit whose last pass was slow
-// starts detached. Many passes may be detached, as they only wait. A conflict of a write, or ErrRequeue, is no failure: the unit is
+// WorkerPool is the reconciler and the queue of a controller in which slow passes do not occupy the workers of others. A pass that waits
+// for AWS, because its calls hang or are throttled, releases its worker after a while and continues detached. A unit whose last pass was
+// slow starts detached. Many passes may be detached, because they only wait. A write conflict, or ErrRequeue, is no failure: the unit is
 // requeued at once, without an error in the log. The zero WorkerPool is not usable; see NewWorkerPool.
 type WorkerPool[U comparable] struct {
 	inner       reconcile.TypedReconciler[U]
-	patience    time.Duration
+	detachAfter time.Duration
 	maxDetached int
-	workers     chan struct{} // holds an element per busy worker, from before its unit is taken off the queue
+	workers     chan struct{} // has an element per busy worker, from before its unit is taken from the queue
 	closed      chan struct{}
 	closing     sync.Once
 
@@ -42,15 +42,15 @@ type WorkerPool[U comparable] struct {
 	slow     map[U]time.Time // units whose last pass was slow, and when it ended
 }
 
-// NewWorkerPool makes a pool of so many workers; a pass that takes longer than patience is detached.
-func NewWorkerPool[U comparable](inner reconcile.TypedReconciler[U], workers int, patience time.Duration) *WorkerPool[U] {
-	return &WorkerPool[U]{inner: inner, patience: patience, maxDetached: workers * detachedPerWorker, workers: make(chan struct{}, workers), closed: make(chan struct{}), slow: map[U]time.Time{}}
+// NewWorkerPool returns a pool with a number of workers. A pass that takes longer than detachAfter is detached.
+func NewWorkerPool[U comparable](inner reconcile.TypedReconciler[U], workers int, detachAfter time.Duration) *WorkerPool[U] {
+	return &WorkerPool[U]{inner: inner, detachAfter: detachAfter, maxDetached: workers * detachedPerWorker, workers: make(chan struct{}, workers), closed: make(chan struct{}), slow: map[U]time.Time{}}
 }
 
 // MaxConcurrent is the number of passes that may run at once: the MaxConcurrentReconciles of the controller.
 func (p *WorkerPool[U]) MaxConcurrent() int { return cap(p.workers) + p.maxDetached }
 
-// NewQueue makes the queue of the controller; it hands units out as workers are free.
+// NewQueue returns the constructor of the controller's queue, from which a unit is taken once a worker is free.
 func (p *WorkerPool[U]) NewQueue(log logr.Logger) func(string, workqueue.TypedRateLimiter[U]) workqueue.TypedRateLimitingInterface[U] {
 	return func(name string, limiter workqueue.TypedRateLimiter[U]) workqueue.TypedRateLimitingInterface[U] {
 		return pooledQueue[U]{priorityqueue.New(name, func(o *priorityqueue.Opts[U]) {
@@ -59,7 +59,7 @@ func (p *WorkerPool[U]) NewQueue(log logr.Logger) func(string, workqueue.TypedRa
 	}
 }
 
-// pooledQueue is a queue in which units wait for a free worker by priority, and not in the hands of a goroutine.
+// pooledQueue is a queue in which units wait for a free worker, so that the one with the highest priority comes next.
 type pooledQueue[U comparable] struct {
 	priorityqueue.PriorityQueue[U]
 	pool *WorkerPool[U]
@@ -93,7 +93,7 @@ func (q pooledQueue[U]) ShutDownWithDrain() {
 	q.PriorityQueue.ShutDownWithDrain()
 }
 
-// Acquire takes a worker for the next unit, unless cancel is closed first.
+// Acquire occupies a worker for the next unit, unless cancel is closed first.
 func (p *WorkerPool[U]) Acquire(cancel <-chan struct{}) bool {
 	select {
 	case p.workers <- struct{}{}:
@@ -103,11 +103,11 @@ func (p *WorkerPool[U]) Acquire(cancel <-chan struct{}) bool {
 	}
 }
 
-// Release gives a worker back.
+// Release releases a worker.
 func (p *WorkerPool[U]) Release() {
 	select {
 	case <-p.workers:
-	default: // the queue was shut down before it was taken
+	default: // the queue was shut down before Acquire
 	}
 }
 
@@ -122,13 +122,13 @@ func (p *WorkerPool[U]) Reconcile(ctx context.Context, u U) (reconcile.Result, e
 		return reconcile.Result{RequeueAfter: retryDetach}, nil
 	}
 	begun := time.Now()
-	timer := time.AfterFunc(p.patience, func() { pass.detach() })
+	timer := time.AfterFunc(p.detachAfter, func() { pass.detach() })
 	defer func() {
 		timer.Stop()
 		pass.end()
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if time.Since(begun) >= p.patience {
+		if time.Since(begun) >= p.detachAfter {
 			p.slow[u] = time.Now()
 			maps.DeleteFunc(p.slow, func(_ U, at time.Time) bool { return time.Since(at) > slowMemory })
 		} else {
@@ -142,7 +142,7 @@ func (p *WorkerPool[U]) Reconcile(ctx context.Context, u U) (reconcile.Result, e
 	return res, err
 }
 
-// poolPass is one pass. The mutex of its pool guards it.
+// poolPass is one pass. The mutex of its pool protects it.
 type poolPass[U comparable] struct {
 	pool            *WorkerPool[U]
 	detached, ended bool

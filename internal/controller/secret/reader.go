@@ -26,12 +26,12 @@ import (
 )
 
 const (
-	// unreadLife is how long a Secret is watched that no stack reads any more.
-	unreadLife = 10 * time.Minute
-	// PollInterval is the pause between two background reads of Secrets, whichever these are. It does not grow after a failed read: the
-	// next one is of another Secret.
+	// unreadLifetime is how long a Secret is watched that no stack reads any more.
+	unreadLifetime = 10 * time.Minute
+	// PollInterval is the pause between two background reads of Secrets. It does not grow after a failed read, because the next one is of
+	// another Secret.
 	PollInterval = time.Second
-	// pollAge is the pause between two background reads of the same Secret, at least.
+	// pollAge is the shortest pause between two background reads of the same Secret.
 	pollAge = time.Minute
 	// retainInterval is how often Secrets that are no longer read are dropped.
 	retainInterval = time.Minute
@@ -39,8 +39,8 @@ const (
 	noSecret = "none"
 )
 
-// Reader reads the Secrets that stacks refer to, each by its name. Of other Secrets it receives metadata at most, where it may watch a
-// namespace or the cluster; scopesToWatch chooses. Secrets that no watch covers are polled.
+// Reader reads the Secrets that stacks refer to, each by its name. Of other Secrets it receives metadata at most, if it watches a
+// namespace or the cluster; scopesToWatch selects the watches. Secrets that no watch covers are polled.
 type Reader struct {
 	client kubernetes.Interface
 	list   func(namespace string) cache.ListWatch // nil = nothing is watched
@@ -60,16 +60,16 @@ type Reader struct {
 
 // entry is a Secret that a stack has read.
 type entry struct {
-	asked   time.Time // when a stack read it last
-	read    time.Time // when the API server was called for it last
-	version string    // the newest that is known; "" = none
+	used    time.Time // when a stack read it last
+	read    time.Time // when it was read from the API server last
+	version string    // the newest one that was seen; "" = none
 	events  int       // how often version has changed
 	known   bool      // secret is of version
 	secret  *corev1.Secret
 }
 
-// saw sets the newest version, and reports whether it was another one.
-func (r *entry) saw(version string) bool {
+// setVersion sets the newest version, and reports whether it has changed.
+func (r *entry) setVersion(version string) bool {
 	if r.version == version {
 		return false
 	}
@@ -78,7 +78,7 @@ func (r *entry) saw(version string) bool {
 	return true
 }
 
-// New makes a reader. x has the Secrets that stacks have read; list lists and watches the Secrets of a namespace, nil = nothing is watched.
+// New returns a reader. x has the Secrets that stacks have read. list lists and watches the Secrets of a namespace; nil = nothing is watched.
 func New(client kubernetes.Interface, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key], now func() time.Time, log logr.Logger) *Reader {
 	return &Reader{client: client, list: list, index: x, now: now, log: log,
 		begin: func(w *watcher) { w.start(context.Background()) }, entries: map[types.NamespacedName]*entry{}, watchers: map[scope]*watcher{}}
@@ -92,7 +92,7 @@ func (s *Reader) Start(ctx context.Context, q queue.Of[stack.Key]) error {
 	return nil
 }
 
-// Get is a Secret as it is now; nil if it does not exist.
+// Get returns the current Secret; nil = it does not exist.
 func (s *Reader) Get(ctx context.Context, key types.NamespacedName) (*corev1.Secret, error) {
 	s.mu.Lock()
 	r := s.entries[key]
@@ -102,7 +102,7 @@ func (s *Reader) Get(ctx context.Context, key types.NamespacedName) (*corev1.Sec
 		s.order = append(s.order, key)
 		s.adjust()
 	}
-	r.asked = s.now()
+	r.used = s.now()
 	if r.known && s.watched(key) {
 		defer s.mu.Unlock()
 		return r.secret, nil
@@ -112,7 +112,7 @@ func (s *Reader) Get(ctx context.Context, key types.NamespacedName) (*corev1.Sec
 	return secret, err
 }
 
-// fetch reads a Secret from the API server, and reports whether its version is another one than was known.
+// fetch reads a Secret from the API server, and reports whether its version has changed.
 func (s *Reader) fetch(ctx context.Context, key types.NamespacedName, r *entry) (secret *corev1.Secret, changed bool, err error) {
 	s.mu.Lock()
 	events := r.events
@@ -130,18 +130,18 @@ func (s *Reader) fetch(ctx context.Context, key types.NamespacedName, r *entry) 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r.events != events { // it has changed while it was read, so that what came may be the older one
+	if r.events != events { // the version changed during the read, which may have returned the older one
 		return secret, false, nil
 	}
-	changed = r.saw(version)
-	// A Secret that no watch covers is read by each pass, and not kept.
+	changed = r.setVersion(version)
+	// A Secret that no watch covers is read by each pass, and not cached.
 	if s.watched(key) {
 		r.known, r.secret = true, secret
 	}
 	return secret, changed, nil
 }
 
-// watched reports whether a watch delivers each change of a Secret. s.mu is held.
+// watched reports whether a watch delivers each change of a Secret. s.mu is locked.
 func (s *Reader) watched(key types.NamespacedName) bool {
 	for _, scope := range []scope{{}, {Namespace: key.Namespace}, key} {
 		if w := s.watchers[scope]; w != nil && w.state == scopeListed {
@@ -151,7 +151,7 @@ func (s *Reader) watched(key types.NamespacedName) bool {
 	return false
 }
 
-// adjust starts and stops watches, as scopesToWatch chooses. s.mu is held.
+// adjust starts and stops watches as scopesToWatch selects them. s.mu is locked.
 func (s *Reader) adjust() {
 	if w := s.watchers[scope{}]; s.list == nil || w != nil && w.state == scopeListed && len(s.watchers) == 1 && len(s.order) > 0 {
 		return
@@ -161,13 +161,13 @@ func (s *Reader) adjust() {
 		want[scope] = true
 	}
 	for scope, w := range s.watchers {
-		if !want[scope] && w.state != scopeRefused {
+		if !want[scope] && w.state != scopeForbidden {
 			w.stop()
 			delete(s.watchers, scope)
 		}
 	}
 	for scope := range want {
-		if w := s.watchers[scope]; w == nil || w.state == scopeRefused {
+		if w := s.watchers[scope]; w == nil || w.state == scopeForbidden {
 			w = &watcher{Reader: s, scope: scope, state: scopeBegun}
 			s.watchers[scope] = w
 			s.begin(w)
@@ -175,10 +175,10 @@ func (s *Reader) adjust() {
 	}
 }
 
-// state is how far the watch of a scope is. s.mu is held.
+// state is the state of the watch of a scope. s.mu is locked.
 func (s *Reader) state(scope scope) scopeState {
 	w := s.watchers[scope]
-	if w == nil || w.state == scopeRefused && s.now().Sub(w.refused) > refusedLife {
+	if w == nil || w.state == scopeForbidden && s.now().Sub(w.forbidden) > forbiddenPause {
 		return scopeUnwatched
 	}
 	return w.state
@@ -202,7 +202,7 @@ func (s *Reader) Run(ctx context.Context) error {
 	return nil
 }
 
-// Poll reads the Secret again that no watch covers and that was read the longest time ago, unless that was within pollAge.
+// Poll reads the Secret that was read the longest time ago, among those that no watch covers, unless that was within pollAge.
 func (s *Reader) Poll(ctx context.Context) {
 	s.retain()
 	s.mu.Lock()
@@ -223,7 +223,7 @@ func (s *Reader) Poll(ctx context.Context) {
 	}
 }
 
-// retain drops Secrets that no stack has read for a while, and starts refused watches again that may be permitted by now.
+// retain drops Secrets that no stack has read for a while, and retries forbidden watches that may be permitted by now.
 func (s *Reader) retain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -232,7 +232,7 @@ func (s *Reader) retain() {
 	}
 	s.retained = s.now()
 	s.order = slices.DeleteFunc(s.order, func(key types.NamespacedName) bool {
-		unread := s.now().Sub(s.entries[key].asked) > unreadLife && !s.index.IsRead(objects.Read{Kind: objects.Secret, Namespace: key.Namespace, Name: key.Name})
+		unread := s.now().Sub(s.entries[key].used) > unreadLifetime && !s.index.IsRead(objects.Read{Kind: objects.Secret, Namespace: key.Namespace, Name: key.Name})
 		if unread {
 			delete(s.entries, key)
 		}
@@ -245,7 +245,7 @@ func (s *Reader) retain() {
 type PassReader struct {
 	*reads.CacheReader
 	Secrets *Reader // nil = Secrets are not read
-	refused map[types.NamespacedName]error
+	errs    map[types.NamespacedName]error
 	Unread  error // the last error of a read that may succeed later
 }
 
@@ -265,14 +265,14 @@ func (r *PassReader) Get(kind objects.Kind, namespace, name string) (metav1.Obje
 		r.Unread = err
 		err = objects.UnreadError{Err: unreadReason(err)}
 	}
-	if r.refused == nil {
-		r.refused = map[types.NamespacedName]error{}
+	if r.errs == nil {
+		r.errs = map[types.NamespacedName]error{}
 	}
-	r.refused[key] = err
+	r.errs[key] = err
 	return nil, false
 }
 
-// unreadReason is an error of the API server without what differs between attempts, such as ports of connections; diagnostics contain it.
+// unreadReason is an error of the API server for diagnostics, without parts that differ between attempts, such as ports of connections.
 func unreadReason(err error) error {
 	if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
 		return fmt.Errorf("the API server answered %s", reason)
@@ -285,5 +285,5 @@ func (r *PassReader) Why(kind objects.Kind, namespace, name string) error {
 	if kind != objects.Secret {
 		return nil
 	}
-	return r.refused[types.NamespacedName{Namespace: namespace, Name: name}]
+	return r.errs[types.NamespacedName{Namespace: namespace, Name: name}]
 }

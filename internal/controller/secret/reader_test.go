@@ -182,7 +182,7 @@ func TestOnlySecretsThatAreAskedForAreWatchedAndByName(t *testing.T) {
 	if len(f.watchers) != 1 {
 		t.Error("the watch ended at once")
 	}
-	f.step(unreadLife + time.Second)
+	f.step(unreadLifetime + time.Second)
 	f.retain()
 	if len(f.watchers) != 0 || len(f.entries) != 0 {
 		t.Error("the watch goes on")

@@ -10,28 +10,28 @@ import (
 const (
 	// maxWatches bounds the watches of Secrets, whatever their scopes.
 	maxWatches = 15
-	// fewSecrets is up to how many Secrets of a namespace are watched by name, for which a Role for just these Secrets is enough.
+	// fewSecrets is the number of Secrets of a namespace up to which they are watched by name, so that a Role for these Secrets is enough.
 	fewSecrets = 5
-	// fewNamespaces is in up to how many namespaces, with more than fewSecrets read, the namespaces are watched and not the cluster.
+	// fewNamespaces is the number of namespaces up to which namespaces are watched and not the cluster.
 	fewNamespaces = 3
 )
 
 // scope is what one watch of Secrets covers: a Secret, a namespace (no name), or the cluster (neither).
 type scope = types.NamespacedName
 
-// scopeState is how far the watch of a scope is.
+// scopeState is the state of the watch of a scope.
 type scopeState int
 
 const (
 	scopeUnwatched scopeState = iota
 	scopeBegun                // it has not listed yet
 	scopeListed               // it delivers each change
-	scopeRefused              // the API server has refused it, lately
+	scopeForbidden            // the API server has answered Forbidden, lately
 )
 
-// scopesToWatch are the scopes to watch for the Secrets that are read, in the order in which they were first read. The widest scopes
-// that are allowed come first, because a watch costs the API server and this process about the same whatever its scope. A narrower watch
-// that runs stays until a wider one has listed. The result has maxWatches entries at most; a Secret of none is to be polled.
+// scopesToWatch are the scopes to watch for the Secrets that are read, given in the order of their first reads. The widest permitted
+// scopes come first, because a watch costs the API server and this process about the same whatever its scope. A narrower watch that runs
+// stays until a wider one has listed. The result has maxWatches entries at most; Secrets of no scope are polled.
 func scopesToWatch(read []types.NamespacedName, state func(scope) scopeState) []scope {
 	if len(read) == 0 {
 		return nil
@@ -53,7 +53,7 @@ func scopesToWatch(read []types.NamespacedName, state func(scope) scopeState) []
 	if covers {
 		return out
 	}
-	// While a wider watch begins, no narrower one does: only those that run stay.
+	// While a wider watch begins, no narrower one is started; those that run stay.
 	add := func(scope scope, only bool) {
 		if len(out) < maxWatches && (!only || state(scope) != scopeUnwatched) {
 			out = append(out, scope)

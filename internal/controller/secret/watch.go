@@ -17,11 +17,11 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// refusedLife is for how long a refused watch of a namespace or of the cluster is not tried again.
-const refusedLife = 10 * time.Minute
+// forbiddenPause is the pause before a forbidden watch of a namespace or of the cluster is tried again.
+const forbiddenPause = 10 * time.Minute
 
-// Metadata lists and watches Secrets of a namespace ("" = of all) by their metadata alone: the API server sends no contents, and
-// takes the same rights as for the contents.
+// Metadata lists and watches Secrets of a namespace ("" = of all) by their metadata: the API server sends no contents. The required
+// permissions are the same as for the contents.
 func Metadata(client metadataclient.Interface) func(namespace string) cache.ListWatch {
 	secrets := client.Resource(corev1.SchemeGroupVersion.WithResource("secrets"))
 	return func(namespace string) cache.ListWatch {
@@ -36,14 +36,14 @@ func Metadata(client metadataclient.Interface) func(namespace string) cache.List
 	}
 }
 
-// watcher is the watch of one scope. It is the store of its reflector, and keeps nothing itself: it passes on which Secrets that are read have
-// changed.
+// watcher is the watch of one scope. It implements the store of its reflector, but stores nothing: it reports changes of Secrets that are
+// read.
 type watcher struct {
 	*Reader
-	scope   scope
-	stop    context.CancelFunc
-	state   scopeState // secrets.mu guards it
-	refused time.Time  // when the API server refused it; a refused watch of one Secret goes on trying by itself
+	scope     scope
+	stop      context.CancelFunc
+	state     scopeState // protected by Reader.mu
+	forbidden time.Time  // when it was forbidden; the reflector retries the watch of one Secret by itself
 }
 
 func (w *watcher) covers(key types.NamespacedName) bool {
@@ -76,7 +76,8 @@ func (w *watcher) start(ctx context.Context) {
 	go r.RunWithContext(ctx)
 }
 
-// noteError records that the API server refuses the watch: what it covers is read otherwise. The refusal of a watch of one Secret is logged once.
+// noteError records that the API server forbids the watch, so that narrower watches or polling replace it. If it is the watch of one
+// Secret, that is logged once.
 func (w *watcher) noteError(err error) {
 	if !apierrors.IsForbidden(err) {
 		return
@@ -86,17 +87,17 @@ func (w *watcher) noteError(err error) {
 	if w.watchers[w.scope] != w {
 		return
 	}
-	w.refused = w.now()
+	w.forbidden = w.now()
 	if w.scope.Name != "" {
 		w.state = scopeBegun
 	} else {
-		w.state = scopeRefused
+		w.state = scopeForbidden
 		w.stop()
 		w.adjust()
 	}
 	if w.scope.Name != "" && !w.warned {
 		w.warned = true
-		w.log.Info("cannot watch a Secret, so that its edits are noticed later, by reading it now and then; let the controller's service account list and watch it",
+		w.log.Info("cannot watch a Secret, so it is polled, and its edits take effect later; grant list and watch of it to the controller's service account",
 			"secret", w.scope.String(), "reason", err.Error())
 	}
 }
@@ -106,7 +107,7 @@ func (w *watcher) noteVersions(versions map[types.NamespacedName]string) {
 	w.mu.Lock()
 	var changed []types.NamespacedName
 	for key, v := range versions {
-		if r := w.entries[key]; r != nil && r.saw(v) {
+		if r := w.entries[key]; r != nil && r.setVersion(v) {
 			changed = append(changed, key)
 		}
 	}
@@ -161,7 +162,7 @@ func (w *watcher) Replace(list []any, _ string) error {
 			}
 		}
 	}
-	if w.watchers[w.scope] == w && w.state != scopeRefused {
+	if w.watchers[w.scope] == w && w.state != scopeForbidden {
 		w.state = scopeListed
 		w.adjust()
 	}

@@ -57,7 +57,7 @@ func (f *scene) getAll(t *testing.T, keys []types.NamespacedName) {
 func (f *scene) running() int {
 	n := 0
 	for _, w := range f.watchers {
-		if w.state != scopeRefused {
+		if w.state != scopeForbidden {
 			n++
 		}
 	}
@@ -285,12 +285,12 @@ func TestARefusedWatchIsTriedAgainLater(t *testing.T) {
 	f.getAll(t, keys)
 	f.until(t, "the namespace is refused and each Secret is watched", func() bool {
 		w := f.watchers[scope{Namespace: "ns0"}]
-		return w != nil && w.state == scopeRefused && f.watched(keys[9])
+		return w != nil && w.state == scopeForbidden && f.watched(keys[9])
 	})
 	f.api.Lock()
 	f.api.ReactionChain = f.api.ReactionChain[1:]
 	f.api.Unlock()
-	f.step(refusedLife + time.Second)
+	f.step(forbiddenPause + time.Second)
 	f.retain()
 	f.until(t, "only the namespace is watched", func() bool { return len(f.watchers) == 1 && f.watched(keys[9]) })
 }

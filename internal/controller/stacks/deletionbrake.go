@@ -24,7 +24,7 @@ func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.S
 		}
 	}
 	switch consented, annotation := w.DeletionAllowed(); {
-	case desired.Removal != stack.ObjectsLeft || consented:
+	case desired.Removal != stack.NotDeclared || consented:
 		s.Brake.Forget(key.String())
 	case len(deletions) > 0 && !s.Brake.Allow(key.String(), s.Inventory.LoadBalancers()):
 		for i := range deletions {

@@ -46,7 +46,7 @@ type Reconciler struct {
 	Backend     *BackendGroup
 	Brake       *brake.Brake // nil = none
 	Status      *lbstatus.Writer
-	Checkpoints *checkpoint.Keeper // nil = a restart forgets
+	Checkpoints *checkpoint.Writer // nil = a restart forgets
 	// awaited reports whether targets may be on their way to an empty target group, and whether they are registered; nil = nobody knows.
 	Awaited func(targetGroup string) (awaited, registered bool)
 	// ScheduleReview hears of load balancers that were changed as wanted, so that what others changed by hand is found then, too; nil = no one asks.

@@ -43,10 +43,10 @@ func (s *Reconciler) MemoryOf(key stack.Key) *compile.Memory {
 
 // Restore takes what earlier processes left of the owner's stacks: what the compiler remembers, and what is known to be a duplicate, however long ago,
 // as ARNs and ids are not used twice.
-func (s *Reconciler) Restore(kept checkpoint.Kept) {
+func (s *Reconciler) Restore(restored checkpoint.Restored) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for id, text := range kept.Entries {
+	for id, text := range restored.Entries {
 		key, err := stack.ParseKey(id.Name)
 		if err != nil || key.Owner != s.Front.Owner() {
 			continue
