@@ -13,26 +13,26 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
-// How often a look at targets that are to take over is put off, at most. The pauses are 1, 2, 4, 8, 16, 16, … s.
+// The largest numbers of reads of the health of targets that are to take over. The pauses are 1, 2, 4, 8, 16, 16, … s.
 const (
-	longestWarming      = 11 // two minutes: the slowest health checks that people use for web services
-	longestEmpty        = 4  // 15 s: nobody wants a target there, or nobody may look, so there is nothing to wait for
-	longestUnregistered = 41 // ten minutes: AWS does not take targets that are wanted, and without them there are only errors
+	mostWarming      = 11 // two minutes, enough for the slowest common health checks of web services
+	mostEmpty        = 4  // 15 s, as no target is expected, or the health cannot be read
+	mostUnregistered = 41 // ten minutes, as AWS rejects the expected targets, and without them there are only errors
 )
 
-// awaitTargets ends when the targets of a group are fit to serve: one at least is healthy, and none is being looked at for the
-// first time. After a while it ends all the same, so that a group that never becomes healthy gets the requests that it is meant
-// to get. If AWS refuses the read, the wait is short once the targets are registered. Targets that a step of this run put to use
-// get their first check only now: they are not looked at yet.
+// awaitTargets is done when the targets of a group are ready to serve: at least one is healthy, and none is in its first health check.
+// After a number of reads it is done in any case, so that a group that never becomes healthy gets its requests. If AWS denies the
+// read, that number is small once the targets are registered. The health is not read in the run in which the group is first used,
+// because the first health check begins only then.
 //
-// Several listeners may wait for the same group: one of the steps looks, and the others wait for it. Steps that await occupy no
-// slot of the run, see loop.
+// Several listeners may wait for the same group: one step reads, and the others wait for its outcome. Steps that await occupy no slot
+// of the run; see loop.
 func (r *run) awaitTargets(ctx context.Context, op elb.AwaitTargets, begun bool) Outcome {
 	arn := r.resolve(op.TargetGroup)
 	r.mu.Lock()
 	look, looking := r.looks[arn]
 	if !looking {
-		look = &targetLook{done: make(chan struct{})}
+		look = &healthRead{done: make(chan struct{})}
 		r.looks[arn] = look
 	}
 	r.mu.Unlock()
@@ -49,37 +49,36 @@ func (r *run) awaitTargets(ctx context.Context, op elb.AwaitTargets, begun bool)
 		if own := op.TargetGroup.Literal == ""; own && r.d.Awaited != nil {
 			awaited, registered = r.d.Awaited(arn)
 		}
-		look.outcome = r.lookAtTargets(ctx, count, arn, awaited, registered)
+		look.outcome = r.readHealth(ctx, count, arn, awaited, registered)
 	}
 	return look.outcome
 }
 
-// targetLook is a look at the targets of a group. outcome may be read when done is closed.
-type targetLook struct {
+// healthRead is a read of the health of a group's targets. outcome is valid when done is closed.
+type healthRead struct {
 	done    chan struct{}
 	outcome Outcome
 }
 
-// lookAtTargets looks once. awaited tells that the group is empty only because its targets could not be registered yet, registered
-// that they are, as far as this process knows.
-func (r *run) lookAtTargets(ctx context.Context, count plan.StepID, arn string, awaited, registered bool) Outcome {
+// readHealth reads the health once. awaited and registered are those of Deps.Awaited.
+func (r *run) readHealth(ctx context.Context, count plan.StepID, arn string, awaited, registered bool) Outcome {
 	out, err := r.d.Clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)})
 	n := r.d.Inventory.Backoff(r.key, count)
-	fit, longest := false, longestWarming
-	unseen := err != nil // whether there is a target
+	ready, most := false, mostWarming
+	unseen := err != nil // no target was seen
 	switch {
 	case err == nil:
-		fit, unseen = fitness(out.TargetHealthDescriptions)
+		ready, unseen = readiness(out.TargetHealthDescriptions)
 		if unseen && !awaited {
-			longest = longestEmpty
+			most = mostEmpty
 		}
-	case !cloud.Passing(err) && (!awaited || registered): // a refusal tells nothing of the targets: they may not be registered yet
-		longest = longestEmpty
+	case !cloud.Passing(err) && (!awaited || registered): // else the targets may not be registered yet
+		most = mostEmpty
 	}
 	if unseen && awaited && !registered {
-		longest = longestUnregistered
+		most = mostUnregistered
 	}
-	if fit || n > longest {
+	if ready || n > most {
 		r.d.Inventory.Converged(r.key, count)
 		return Outcome{State: Done}
 	}
@@ -90,8 +89,8 @@ func (r *run) warming(n int, err error) Outcome {
 	return Outcome{State: Waiting, Until: r.d.Now().Add(time.Second << min(n-1, 4)), On: "the targets that take over to become healthy", Err: err}
 }
 
-// fitness tells whether targets are fit to serve, and whether there are none that could become so.
-func fitness(all []elbv2types.TargetHealthDescription) (fit, empty bool) {
+// readiness reports whether targets are ready to serve, and whether there are none that could become ready.
+func readiness(all []elbv2types.TargetHealthDescription) (ready, empty bool) {
 	empty = true
 	for _, t := range all {
 		if t.TargetHealth == nil {
@@ -99,7 +98,7 @@ func fitness(all []elbv2types.TargetHealthDescription) (fit, empty bool) {
 		}
 		switch t.TargetHealth.State {
 		case elbv2types.TargetHealthStateEnumHealthy, elbv2types.TargetHealthStateEnumUnavailable: // unavailable: not checked
-			fit, empty = true, false
+			ready, empty = true, false
 		case elbv2types.TargetHealthStateEnumInitial:
 			return false, false
 		case elbv2types.TargetHealthStateEnumUnhealthy:
@@ -107,5 +106,5 @@ func fitness(all []elbv2types.TargetHealthDescription) (fit, empty bool) {
 		case elbv2types.TargetHealthStateEnumUnused, elbv2types.TargetHealthStateEnumDraining, elbv2types.TargetHealthStateEnumUnhealthyDraining:
 		}
 	}
-	return fit, empty
+	return ready, empty
 }

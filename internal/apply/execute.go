@@ -15,43 +15,53 @@ import (
 var priorities = map[plan.Lane]cloud.Priority{plan.Vital: cloud.Vital, plan.Cosmetic: cloud.Cosmetic}
 
 // execute makes one attempt at one step.
-func (r *run) execute(ctx context.Context, s plan.Step) (Outcome, plan.Output) {
+func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 	for _, ref := range s.Op.Refs() {
 		if r.resolve(ref) == "" {
-			err := fmt.Errorf("%s refers to %s %s, which neither exists nor is created by the plan", s.Op.Name(), ref.Kind, ref.ID)
-			return Outcome{State: Failed, Err: err, Problem: diag.New(diag.Object{}, "", diag.AWSUnavailable, err.Error(), "")}, plan.Output{}
+			return impossible(fmt.Errorf("%s refers to %s %s, which neither exists nor is created by the plan", s.Op.Name(), ref.Kind, ref.ID))
 		}
 	}
 	ctx = cloud.WithPriority(ctx, priorities[s.Lane])
 	if active := s.Op.Traits().Active; active != (plan.Active{}) {
 		if o, wait := r.awaitActive(ctx, s, active); wait {
-			return o, plan.Output{}
+			return o
 		}
 	}
 	if op, ok := s.Op.(elb.AwaitTargets); ok {
-		return r.awaitTargets(ctx, op, len(s.After) > 0), plan.Output{}
+		return r.awaitTargets(ctx, op, len(s.After) > 0)
 	}
-	if o, refused := r.refusedBefore(s); refused {
-		return o, plan.Output{}
+	if o, rejected := r.rejectedBefore(s); rejected {
+		return o
 	}
 	if o, wait := r.prepareAddOn(ctx, s); wait {
-		return o, plan.Output{}
+		return o
 	}
 	if _, _, ok := elb.Changes(s.Op); ok {
-		ctx = cloud.WithPatience(ctx, patience)
+		ctx = cloud.WithPatience(ctx, addOnTimeout)
 	}
 	out, err := r.write(ctx, s)
 	if err != nil {
-		return r.judge(ctx, s, err), plan.Output{}
+		return r.judge(ctx, s, err)
 	}
 	r.d.Inventory.Converged(r.key, s.ID)
 	if out.ID != "" {
 		r.produced(s.Resource, out.ID)
 	}
-	return Outcome{State: Done}, out
+	return Outcome{State: Done}
 }
 
-// write sends the operation and writes the answer through.
+// impossible is the outcome of a step that no attempt can do.
+func impossible(err error) Outcome {
+	return Outcome{State: Failed, Err: err, Problem: diag.New(diag.Object{}, "", diag.AWSUnavailable, err.Error(), "")}
+}
+
+// failedToStart is the outcome of a step that needs a load balancer which AWS failed to provision.
+func failedToStart(balancer, remedy string) Outcome {
+	err := fmt.Errorf("%s failed to start; its state in AWS has the reason", balancer)
+	return Outcome{State: Failed, Err: err, Problem: diag.New(diag.Object{}, "", diag.AWSRejected, err.Error(), remedy)}
+}
+
+// write sends the operation and writes the answer through to the inventory.
 func (r *run) write(ctx context.Context, s plan.Step) (plan.Output, error) {
 	switch op := s.Op.(type) {
 	case elb.CreateBinding:
@@ -77,7 +87,7 @@ func (r *run) send(ctx context.Context, op plan.Operation) (plan.Output, error) 
 	return out, nil
 }
 
-// awaitActive puts a step off until the load balancer that it relies on carries traffic.
+// awaitActive puts a step off until the load balancer that it relies on is active.
 func (r *run) awaitActive(ctx context.Context, s plan.Step, active plan.Active) (Outcome, bool) {
 	state, err := r.d.Inventory.Refresh(ctx, r.key, r.resolve(active.Ref))
 	switch {
@@ -86,14 +96,13 @@ func (r *run) awaitActive(ctx context.Context, s plan.Step, active plan.Active) 
 	case state == "active" || state == "active_impaired":
 		return Outcome{}, false
 	case state == "failed":
-		err := fmt.Errorf("the load balancer %s failed to start; AWS tells why in its state", active.Role)
-		return Outcome{State: Failed, Err: err, Problem: diag.New(diag.Object{}, "", diag.AWSRejected, err.Error(), "look at the new load balancer in AWS, usually its subnets lack addresses")}, true
+		return failedToStart("the load balancer "+active.Role, "see the state of the new load balancer in AWS; usually its subnets lack addresses"), true
 	}
 	return r.wait(s, "the load balancer "+active.Role+" to become active", nil), true
 }
 
-// What AWS needs a while for is looked at often at first: most of it takes less than waitsOften pauses of at most 16 s, which are
-// about three minutes. What takes longer has another cause than AWS's speed.
+// Attempts at a waiting step are frequent at first: most waits end within waitsOften pauses of at most 16 s, which are about three
+// minutes. Longer waits have other causes than the time that AWS takes.
 var (
 	often  = backoff.Policy{First: time.Second, Longest: 16 * time.Second}
 	seldom = backoff.Policy{First: 30 * time.Second, Longest: 5 * time.Minute}
@@ -101,7 +110,7 @@ var (
 
 const waitsOften = 14
 
-// pause is how long a step waits that was put off n times in a row: 1 s, 2 s, 4 s, … 16 s, after three minutes 30 s, … 5 min.
+// pause is the pause after a step was put off n times in a row: 1 s, 2 s, 4 s, … 16 s, after three minutes 30 s, … 5 min.
 func pause(n int) time.Duration {
 	if n > waitsOften {
 		return seldom.Pause(n - waitsOften)
@@ -109,11 +118,11 @@ func pause(n int) time.Duration {
 	return often.Pause(n)
 }
 
-// wait puts a step off, the longer the more often it was put off before; see pause.
+// wait puts a step off, for longer each time; see pause.
 func (r *run) wait(s plan.Step, on string, err error) Outcome {
 	n := r.d.Inventory.Backoff(r.key, s.ID)
 	return Outcome{State: Waiting, Until: r.d.Now().Add(pause(n)), On: on, Err: err}
 }
 
-// gone reports whether an error says that the resource does not exist: for a deletion as good as done.
+// gone reports whether an error means that the resource does not exist, so that its deletion is done.
 func gone(err error) bool { return cloud.Classify(err).Class == diag.NotFound }

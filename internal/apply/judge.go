@@ -16,10 +16,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// longest is the longest single wait for AWS to know everywhere what was just created; when it takes longer, that is a failure.
+// longest is the longest pause in which a new resource may not be visible everywhere in AWS; after a longer one the step fails.
 const longest = 8 * time.Second
 
-// judge decides what an error means for a step.
+// judge decides the outcome of a step that failed with an error.
 func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 	if errors.Is(err, ErrBindingExists) {
 		return r.wait(s, "the former TargetGroupBinding of the same name to go", err)
@@ -34,12 +34,12 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 		return r.judgeAddOn(s, e, failed, r.resolve(lb), on)
 	}
 	switch missing := e.Missing(); {
-	case e.Protected() && deletesBalancer(s.Op):
-		// Somebody switched the protection on in AWS. If attributes were believed that say otherwise, they are forgotten, and the
-		// next plan switches it off where that is declared; the second time it is AWS's last word.
+	case e.Protected() && is[elb.DeleteLoadBalancer](s.Op):
+		// The protection was switched on outside the controller. If the cached attributes differ, they are forgotten, and the next
+		// plan switches it off where that is declared. The second time the deletion is refused.
 		known := r.d.Inventory.ForgetAttributes(r.key, r.resolve(s.Op.Refs()[0]))
 		if known && r.d.Inventory.Backoff(r.key, s.ID) == 1 {
-			return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond), On: "another look at the deletion protection", Err: err}
+			return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond), On: "the deletion protection to be read again", Err: err}
 		}
 		g := diff.Protected(nameOf(r.resolve(s.Op.Refs()[0])))
 		d := diag.New(diag.Object{}, "", g.Code, g.Text, g.Remedy)
@@ -49,8 +49,8 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 		o := r.wait(s, s.Op.Traits().UsedBy, err)
 		wait := o.Until.Sub(r.d.Now())
 		switch {
-		case usedElsewhere(s.Op, wait):
-			failed.Problem.Remedy = "detach the certificate from whatever uses it, as its description in ACM tells; then it is deleted"
+		case is[elb.DeleteCertificate](s.Op) && wait > longest: // a resource that is not the stack's uses it
+			failed.Problem.Remedy = "detach the certificate from the resources that use it, which its description in ACM lists; then it is deleted"
 		case wait <= often.Longest:
 			return o
 		default:
@@ -62,31 +62,32 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 		o := r.wait(s, "AWS to accept calls again", err)
 		o.Until = earlier(o.Until, r.d.Now().Add(often.Longest)) // the limiter slows all calls down already
 		return o
-	case missing != "" && r.young(s.Op, missing), e.Code == cloud.CodeInvalidTarget && registersBalancer(s.Op):
-		// AWS answers from replicas: what was created a moment ago may not be known everywhere.
-		if o := r.wait(s, "what was just created to be known everywhere in AWS", err); o.Until.Sub(r.d.Now()) <= longest {
+	case missing != "" && r.young(s.Op, missing), e.Code == cloud.CodeInvalidTarget && is[elb.RegisterLoadBalancer](s.Op):
+		// AWS answers from replicas, on some of which a new load balancer, listener or other resource may be missing.
+		if o := r.wait(s, "what was just created to be visible everywhere in AWS", err); o.Until.Sub(r.d.Now()) <= longest {
 			return o
 		}
 	case e.Disagrees(), missing != "" && ours(s.Op, missing):
 		return r.disagreed(ctx, s, e, failed)
 	case e.Class == diag.Transient:
-		// Whether it had an effect is unknown; only a fresh look tells.
+		// The effect of the call is unknown until the resource is read again.
 		r.d.Inventory.MarkUncertain(r.key, s.Op, r.resolve)
 	}
 	r.d.Inventory.Refuted(e)
 	return failed
 }
 
-// disagreed decides what follows when the account differs from what the plan was made of. The first time, what is in the way is
-// looked at, by its name: if it is the stack's, or if it is gone, the stack is read again and a plan made anew at once. If it is
-// another's, or AWS refuses the same write again, the step fails, and is not sent again before a pause that grows to minutes.
+// disagreed decides the outcome of a step that AWS rejects because the account differs from the observed state of the plan. The first
+// time the resource in conflict is read by its name: if it belongs to the stack, or does not exist, the stack is read again and planned
+// again at once. If it belongs to another owner, or AWS rejects the same write again, the step fails, and is not sent again before a
+// pause that grows to minutes.
 func (r *run) disagreed(ctx context.Context, s plan.Step, e cloud.Error, failed Outcome) Outcome {
 	n, until := r.d.Inventory.Refused(r.key, s.ID, s.Op, r.fingerprint(s.Op), r.boundElsewhere(s.Op, e), failed.Err)
 	failed.Until = until
 	if n > 2 {
 		return failed
 	}
-	// The second look is for AWS's lists, which lag behind its writes.
+	// The second read is for AWS's lists, which lag behind its writes.
 	other, err := r.d.Inventory.HeldByOther(ctx, r.key, s.Op)
 	if other {
 		return failed
@@ -94,13 +95,13 @@ func (r *run) disagreed(ctx context.Context, s plan.Step, e cloud.Error, failed 
 	r.d.Inventory.Invalidate(r.key)
 	if n == 1 && err == nil {
 		r.d.Inventory.Retry(r.key)
-		return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond), On: "another look at the account", Err: failed.Err}
+		return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond), On: "the account to be read again", Err: failed.Err}
 	}
 	r.d.Inventory.Refuted(e)
 	return failed
 }
 
-// boundElsewhere is the ARN of the target group of an operation that AWS refuses because another load balancer uses the group.
+// boundElsewhere is the ARN of the target group of an operation that AWS rejects because another load balancer uses the group.
 func (r *run) boundElsewhere(op plan.Operation, e cloud.Error) string {
 	if e.Code != cloud.CodeTargetGroupAssociation {
 		return ""
@@ -113,7 +114,7 @@ func (r *run) boundElsewhere(op plan.Operation, e cloud.Error) string {
 	return ""
 }
 
-// fingerprint identifies an operation with what its references stand for.
+// fingerprint identifies an operation with the values of its references.
 func (r *run) fingerprint(op plan.Operation) string {
 	text, err := json.Marshal(op)
 	if err != nil {
@@ -127,8 +128,8 @@ func (r *run) fingerprint(op plan.Operation) string {
 	return string(h.Sum(nil))
 }
 
-// refusedBefore is the outcome of a step whose operation AWS has refused and that is not worth another attempt yet.
-func (r *run) refusedBefore(s plan.Step) (Outcome, bool) {
+// rejectedBefore is the outcome of a step whose operation AWS has rejected, before the pause after that is over.
+func (r *run) rejectedBefore(s plan.Step) (Outcome, bool) {
 	until, err := r.d.Inventory.RefusedBefore(r.key, s.ID, func() string { return r.fingerprint(s.Op) })
 	if err == nil {
 		return Outcome{}, false
@@ -136,26 +137,14 @@ func (r *run) refusedBefore(s plan.Step) (Outcome, bool) {
 	return Outcome{State: Failed, Err: err, Until: until, Problem: cloud.Problem(s.Op.Name(), err)}, true
 }
 
-// registersBalancer reports whether an operation relies on a load balancer and its listener, which may be new.
-func registersBalancer(op plan.Operation) bool {
-	_, ok := op.(elb.RegisterLoadBalancer)
+// is reports whether an operation is of type T.
+func is[T plan.Operation](op plan.Operation) bool {
+	_, ok := op.(T)
 	return ok
 }
 
-func deletesBalancer(op plan.Operation) bool {
-	_, ok := op.(elb.DeleteLoadBalancer)
-	return ok
-}
-
-// usedElsewhere reports whether so long a wait for a certificate means that not our listeners hold it, but somebody else's
-// resource: users may attach our certificates where they like.
-func usedElsewhere(op plan.Operation, wait time.Duration) bool {
-	_, ok := op.(elb.DeleteCertificate)
-	return ok && wait > longest
-}
-
-// ours reports whether a missing resource is one that we manage. What users name (target groups, security groups) may not
-// exist because they say so: that is their error, and no fresh look helps.
+// ours reports whether a missing resource is one that the controller manages. Target groups and security groups may also be named by
+// users: if these do not exist, reading the stack again does not help.
 func ours(op plan.Operation, missing stack.Kind) bool {
 	if missing != stack.KindTargetGroup && missing != stack.KindSecurityGroup {
 		return true
@@ -175,7 +164,7 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// full reports whether a quota was met that the plan's own removals may relieve.
+// full reports whether a quota was reached that the plan's own removals may relieve.
 func full(err error) bool { return err != nil && cloud.Classify(err).Full() }
 
 // nameOf is the name inside a load balancer's ARN.

@@ -13,37 +13,34 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
-// run is one execution. Its goroutine alone touches all but what mu guards.
+// run is one execution of a plan. Fields that mu does not protect are used by the goroutine of loop only.
 type run struct {
 	d        Deps
 	key      stack.Key
 	steps    []plan.Step
 	outcomes map[plan.StepID]Outcome
-	outputs  map[plan.StepID]plan.Output
 	started  map[plan.StepID]bool
-	yielded  map[plan.StepID]bool // removals that were let go first to make room
+	yielded  map[plan.StepID]bool // removals that came first to make room under a quota
 	finished chan finished
 
 	mu     sync.Mutex
-	looks  map[string]*targetLook // at targets, by target group
-	values map[stack.Ref]string   // what references stand for
+	looks  map[string]*healthRead // by target group
+	values map[stack.Ref]string   // of references
 	fresh  map[string]bool        // ARNs and ids that this run created
 }
 
 type finished struct {
 	id      plan.StepID
 	outcome Outcome
-	output  plan.Output
 	slot    bool // it occupied one
 }
 
 func newRun(p plan.Plan, d Deps) *run {
 	r := &run{
 		d: d, key: p.Key, steps: slices.Clone(p.Steps),
-		outcomes: map[plan.StepID]Outcome{}, outputs: map[plan.StepID]plan.Output{},
-		started: map[plan.StepID]bool{}, yielded: map[plan.StepID]bool{},
+		outcomes: map[plan.StepID]Outcome{}, started: map[plan.StepID]bool{}, yielded: map[plan.StepID]bool{},
 		finished: make(chan finished),
-		looks:    map[string]*targetLook{},
+		looks:    map[string]*healthRead{},
 		values:   map[stack.Ref]string{}, fresh: map[string]bool{},
 	}
 	for _, k := range p.Known {
@@ -53,7 +50,7 @@ func newRun(p plan.Plan, d Deps) *run {
 }
 
 func (r *run) loop(ctx context.Context) {
-	running, slots := 0, 0 // those that await occupy no slot
+	running, slots := 0, 0 // steps that await occupy no slot
 	for len(r.outcomes) < len(r.steps) {
 		if err := context.Cause(ctx); err != nil {
 			r.stop(err)
@@ -84,8 +81,7 @@ func (r *run) loop(ctx context.Context) {
 				progress = true
 				step := *s
 				go func() {
-					o, out := r.execute(ctx, step)
-					r.finished <- finished{step.ID, o, out, step.Action != plan.Await}
+					r.finished <- finished{step.ID, r.execute(ctx, step), step.Action != plan.Await}
 				}()
 			}
 		}
@@ -103,7 +99,7 @@ func (r *run) loop(ctx context.Context) {
 	}
 }
 
-// stop ends the steps that were not started: no call is begun when the process ends.
+// stop ends the steps that were not started: no call begins when the process ends.
 func (r *run) stop(err error) {
 	for _, s := range r.steps {
 		if _, ended := r.outcomes[s.ID]; !ended && !r.started[s.ID] {
@@ -112,8 +108,7 @@ func (r *run) stop(err error) {
 	}
 }
 
-// ready reports whether a step may start; by names a need that will not be done, or a step to follow that is put off, where
-// going on without it would be out of turn.
+// ready reports whether a step may start. by is a need that is not done, or, for an ordered step, an earlier step that is put off.
 func (r *run) ready(s *plan.Step) (ready bool, by plan.StepID) {
 	ready = true
 	for _, n := range s.Needs {
@@ -133,8 +128,8 @@ func (r *run) ready(s *plan.Step) (ready bool, by plan.StepID) {
 	return ready, ""
 }
 
-// putOff reports whether a step is tried again soon, or waits for one that is. What AWS refuses for good is not: it must not
-// hold up those that merely come later.
+// putOff reports whether a step is tried again soon, or waits for one that is. A step that AWS rejects for good is not: it must not
+// delay steps that only come later.
 func (r *run) putOff(o Outcome) bool {
 	for o.State == Blocked {
 		o = r.outcomes[o.By]
@@ -142,20 +137,16 @@ func (r *run) putOff(o Outcome) bool {
 	return o.State == Waiting || o.State == Failed && o.Problem.Class == diag.Transient
 }
 
-// end takes the outcome of a step, unless it only needs room that other steps of the plan are about to make.
+// end records the outcome of a step, unless it failed at a quota and another step of the plan can make room.
 func (r *run) end(f finished) {
 	if f.outcome.State == Failed && full(f.outcome.Err) && r.postpone(f.id) {
 		return
 	}
 	r.outcomes[f.id] = f.outcome
-	if f.outcome.State == Done && f.output != (plan.Output{}) {
-		r.outputs[f.id] = f.output
-	}
 }
 
-// postpone lets one removal of the same kind go first, and the step once more after it: at a quota, what goes must make room
-// for what comes. Only what goes from the same load balancer or security group makes room. It reports false if nothing is left
-// to remove.
+// postpone orders one removal under the same quota before the step, and the step once more after it. Only removals from the same load
+// balancer or security group make room. It reports false if there is none left.
 func (r *run) postpone(id plan.StepID) bool {
 	var failed *plan.Step
 	for i := range r.steps {
@@ -180,7 +171,7 @@ func (r *run) postpone(id plan.StepID) bool {
 	return false
 }
 
-// release frees a removal from whatever would have to wait for the step that it makes room for.
+// release removes the dependencies of a removal on steps that wait for the step that it makes room for.
 func (r *run) release(removal *plan.Step, id plan.StepID) {
 	waits := map[plan.StepID]bool{id: true}
 	for changed := true; changed; {
@@ -197,7 +188,7 @@ func (r *run) release(removal *plan.Step, id plan.StepID) {
 	removal.Needs, removal.After = free(removal.Needs), free(removal.After)
 }
 
-// limited is the load balancer or security group that a quota is of; the quotas of rules, listeners and certificates are per load
+// limited is the load balancer or security group to which a quota applies. The quotas of rules, listeners and certificates are per load
 // balancer (Elastic Load Balancing's quotas).
 func (r *run) limited(q plan.Quota) string {
 	id := r.resolve(q.Of)
@@ -217,21 +208,20 @@ func balancerOf(arn string) string {
 // refuse ends all steps with an error.
 func (r *run) refuse(err error) {
 	for _, s := range r.steps {
-		r.outcomes[s.ID] = Outcome{State: Failed, Err: err, Problem: diag.New(diag.Object{}, "", diag.AWSUnavailable, err.Error(), "")}
+		r.outcomes[s.ID] = impossible(err)
 	}
 }
 
-// strand ends a plan that refers to steps that it does not have, which Diff never makes.
+// strand ends a plan that refers to steps that it does not have, which the diff never returns.
 func (r *run) strand() {
 	for _, s := range r.steps {
 		if _, ended := r.outcomes[s.ID]; !ended {
-			err := fmt.Errorf("step %q waits for a step that is not in the plan, or for itself", s.ID)
-			r.outcomes[s.ID] = Outcome{State: Failed, Err: err, Problem: diag.New(diag.Object{}, "", diag.AWSUnavailable, err.Error(), "")}
+			r.outcomes[s.ID] = impossible(fmt.Errorf("step %q waits for a step that is not in the plan, or for itself", s.ID))
 		}
 	}
 }
 
-// resolve gives what a reference stands for; "" if nothing.
+// resolve returns the value of a reference; "" = it has none.
 func (r *run) resolve(ref stack.Ref) string {
 	if ref.Literal != "" {
 		return ref.Literal
@@ -248,7 +238,7 @@ func (r *run) produced(ref stack.Ref, value string) {
 	r.fresh[value] = true
 }
 
-// young reports whether an operation refers to a resource of a kind that this run created.
+// young reports whether an operation refers to a resource of a kind that this run has created.
 func (r *run) young(op plan.Operation, kind stack.Kind) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

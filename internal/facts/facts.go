@@ -14,7 +14,7 @@ type NeedKind string
 
 // The kinds of needs; the key is empty where none is described.
 const (
-	NeedVPC             NeedKind = "vpc"              
+	NeedVPC             NeedKind = "vpc"
 	NeedSubnets         NeedKind = "subnets"          // all subnets of the VPC with zones
 	NeedRoutes          NeedKind = "routes"           // Subnet.Public of all subnets (route tables)
 	NeedForeignSubnet   NeedKind = "subnet"           // key: a subnet id that is not of the VPC
