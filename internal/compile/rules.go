@@ -71,7 +71,7 @@ func (b *build) addRules(all []rules.Rule, p *port, at rules.Placed, listener st
 	if m.Unreadable() && m.Held { // what it says now is not what it had: its rules are kept by their target groups
 		return all
 	}
-	w := rules.Rule{Member: i, Route: route, Rule: stack.Rule{Listener: listener, Actions: stack.Unavailable()}}
+	w := rules.Rule{Member: i, Route: route, Rule: stack.Rule{Listener: listener}}
 	parts := rules.Split(route.Conditions)
 	switch {
 	case m.State.LeftOut():
@@ -83,6 +83,9 @@ func (b *build) addRules(all []rules.Rule, p *port, at rules.Placed, listener st
 	case len(route.Actions) > 0:
 		w.Actions = b.actions(i, b.guarded(p, i, route), route.Source)
 		w.Transforms = route.Transforms
+	}
+	if w.Actions == nil {
+		w.Actions = stack.Unavailable()
 	}
 	for _, part := range parts {
 		w.Conditions = part

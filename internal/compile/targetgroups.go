@@ -23,16 +23,20 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 	if ref, made := b.targets[want.ID]; made {
 		return ref, ref.ID != ""
 	}
-	tg := *want
-	tg.TargetType = cmp.Or(tg.TargetType, b.cfg.DefaultTargetType, stack.TargetInstance)
-	if d, bad := b.badTargetGroup(&tg); bad {
+	tg := want
+	if tg.TargetType == "" {
+		typed := *want
+		typed.TargetType = cmp.Or(b.cfg.DefaultTargetType, stack.TargetInstance)
+		tg = &typed
+	}
+	if d, bad := b.badTargetGroup(tg); bad {
 		d.Object, d.Path = b.members[i].Object, source.Path
 		b.fail(i, d)
 		b.targets[want.ID] = stack.Ref{}
 		return stack.Ref{}, false
 	}
 	out := stack.TargetGroup{
-		ID: tg.ID, Name: b.e.Names.TargetGroup(b.cfg.Cluster, b.e.Key.ID, &tg), TargetType: tg.TargetType, Port: tg.Port, Protocol: tg.Protocol,
+		ID: tg.ID, Name: b.e.Names.TargetGroup(b.cfg.Cluster, b.e.Key.ID, tg), TargetType: tg.TargetType, Port: tg.Port, Protocol: tg.Protocol,
 		ProtocolVersion: tg.ProtocolVersion, IPAddressType: stack.IPv4, ControlPort: tg.ControlPort,
 		HealthCheck: tg.HealthCheck, Attributes: tg.Attributes, Tags: b.tags(tg.Tags, tg.ID),
 	}
@@ -45,7 +49,7 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 	binding := stack.Binding{
 		ID: tg.ID, Name: out.Name, Namespace: tg.ServiceNamespace, Labels: b.labels, TargetGroup: ref,
 		TargetType: out.TargetType, Protocol: out.Protocol, ServiceName: tg.ServiceName, ServicePort: tg.ServicePort,
-		IPAddress: out.IPAddressType, VPC: b.cfg.VPC, MultiCluster: tg.MultiCluster, Networking: b.networking(&tg),
+		IPAddress: out.IPAddressType, VPC: b.cfg.VPC, MultiCluster: tg.MultiCluster, Networking: b.networking(tg),
 	}
 	if tg.TargetType == stack.TargetInstance && len(tg.NodeLabels) > 0 {
 		binding.NodeLabels = tg.NodeLabels

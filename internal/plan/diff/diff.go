@@ -280,7 +280,7 @@ func (d *differ) tagChanges(have, want map[string]string, exempt []string) (set 
 		}
 		set[k] = v
 	}
-	for _, k := range slices.Sorted(maps.Keys(set)) {
+	for _, k := range sortedKeys(set) {
 		if old, ok := have[k]; ok {
 			why = append(why, "tag "+k+" "+quoteEmpty(old)+" → "+quoteEmpty(set[k]))
 		} else {
@@ -326,11 +326,19 @@ func compareRefs(a, b stack.Ref) int {
 	return 0
 }
 
+// sortedKeys are the keys of a map in order. Most maps here are empty, for which slices.Sorted would allocate.
+func sortedKeys(m map[string]string) []string {
+	if len(m) == 0 {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(m))
+}
+
 // chunks splits attributes to what one call takes.
 func chunks(attrs map[string]string) []map[string]string {
 	const most = 20
 	var out []map[string]string
-	for i, k := range slices.Sorted(maps.Keys(attrs)) {
+	for i, k := range sortedKeys(attrs) {
 		if i%most == 0 {
 			out = append(out, map[string]string{})
 		}
@@ -356,7 +364,7 @@ func attributeChanges(want, have map[string]string, def func(string) (string, bo
 		}
 		change[k] = v
 	}
-	for _, k := range slices.Sorted(maps.Keys(change)) {
+	for _, k := range sortedKeys(change) {
 		if old, known := before(k); known {
 			why = append(why, k+" "+quoteEmpty(old)+" → "+quoteEmpty(change[k]))
 		} else {
