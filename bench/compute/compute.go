@@ -70,7 +70,7 @@ func (c *Case) plan() (plan.Plan, error) {
 	if r.Stack == nil {
 		return plan.Plan{}, fmt.Errorf("no stack: %v", r.Diagnostics)
 	}
-	return diff.Stack(r.Stack, r.Keep, c.observed, diff.Policy{}), nil
+	return diff.Stack(r.Stack, r.Keep, c.observed, diff.Options{}), nil
 }
 
 // carryOut writes a plan into the observation as if AWS had done it.

@@ -35,7 +35,7 @@ func TestTroubleshootingQuotesWhatTheControllerSays(t *testing.T) {
 		{"TargetGroup … is already bound to TargetGroupBinding ", "internal/controller/binding/conflict.go"},
 		{"has the same tags as ", "internal/plan/diff/duplicate.go"},
 		{"conflicting …: … is ignored, because ", "internal/compile/merge/merge.go"},
-		{"with more others than usual within …; it stays", "internal/controller/stacks/deletionbrake.go"},
+		{"with more others than usual within …; it stays", "internal/controller/stacks/plan.go"},
 	} {
 		if !strings.Contains(page, tc.text) {
 			t.Errorf("docs/troubleshooting.md does not tell of %q", tc.text)

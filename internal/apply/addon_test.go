@@ -158,7 +158,7 @@ func TestAnAssociationIsTriedAgainUntilAWSKnowsTheNewLoadBalancer(t *testing.T) 
 	want := shop("web", "/a/*")
 	want.LoadBalancers[0].WebACL = &acl
 	begun := w.clock.Now()
-	_, r, err := w.pass(want, diff.Policy{}, 8)
+	_, r, err := w.pass(want, diff.Options{}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestTryingAgainEndsWhenAWSNeverKnows(t *testing.T) {
 	want.LoadBalancers[0].WebACL = &acl
 	begun := w.clock.Now()
 	for range 40 {
-		_, r, err := w.pass(want, diff.Policy{}, 8)
+		_, r, err := w.pass(want, diff.Options{}, 8)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -209,7 +209,7 @@ func TestCapacityIsReservedOnceTheLoadBalancerIsActiveAndNobodyWaitsForIt(t *tes
 	profile.LoadBalancerActive = 3 * time.Minute
 	w := newWorld(t, profile)
 	want := guarded(w)
-	_, r, err := w.pass(want, diff.Policy{}, 8)
+	_, r, err := w.pass(want, diff.Options{}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func TestACapacityChangeUnderWayIsWaitedFor(t *testing.T) {
 	w.settle(want)
 	more := int32(700)
 	want.LoadBalancers[0].Capacity = &more
-	_, r, err := w.pass(want, diff.Policy{}, 8)
+	_, r, err := w.pass(want, diff.Options{}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +270,7 @@ func TestAnOutageOfAddOnsKeepsNothingElseFromBeingDone(t *testing.T) {
 	failing := map[plan.StepID]apply.State{
 		"AssociateWebACL LoadBalancer": apply.Failed, "CreateProtection LoadBalancer": apply.Failed, "ModifyCapacityReservation LoadBalancer": apply.Failed,
 	}
-	_, r, err := w.pass(want, diff.Policy{}, 8)
+	_, r, err := w.pass(want, diff.Options{}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +284,7 @@ func TestAnOutageOfAddOnsKeepsNothingElseFromBeingDone(t *testing.T) {
 	// The association may have had an effect: it is looked at again, in vain, and the rest goes on.
 	want = shop("web", "/a/*", "/b/*")
 	want.LoadBalancers[0].AddOns = guardedAs(w)
-	_, r, err = w.pass(want, diff.Policy{}, 8)
+	_, r, err = w.pass(want, diff.Options{}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +296,7 @@ func TestAnOutageOfAddOnsKeepsNothingElseFromBeingDone(t *testing.T) {
 		t.Errorf("problem: %+v", p)
 	}
 	mark := w.mark()
-	if _, _, err := w.pass(want, diff.Policy{}, 8); err != nil {
+	if _, _, err := w.pass(want, diff.Options{}, 8); err != nil {
 		t.Fatal(err)
 	}
 	if reads, _ := w.calls(mark); reads["GetWebACLForResource"] > 0 {
@@ -324,7 +324,7 @@ func TestWithoutASubscriptionNothingIsProtectedAndThatIsSaid(t *testing.T) {
 	w := newWorld(t, account.Instant())
 	want, yes := shop("web", "/a/*"), true
 	want.LoadBalancers[0].Shield = &yes
-	_, r, err := w.pass(want, diff.Policy{}, 8)
+	_, r, err := w.pass(want, diff.Options{}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -366,7 +366,7 @@ func TestAWebACLThatIsGoneIsLookedUpByNameAgain(t *testing.T) {
 	want.LoadBalancers[0].WebACL = &acl
 	w.names()
 	mark := w.mark()
-	_, r, err := w.pass(want, diff.Policy{}, 8)
+	_, r, err := w.pass(want, diff.Options{}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}

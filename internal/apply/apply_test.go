@@ -148,7 +148,7 @@ func TestAControllerThatDiesAtAnyWriteConvergesAfterwards(t *testing.T) {
 					w := begin()
 					w.restart()
 					w.budget.Store(int64(life))
-					_, _, _ = w.pass(story.to(), diff.Policy{}, concurrency)
+					_, _, _ = w.pass(story.to(), diff.Options{}, concurrency)
 					w.restart()
 					w.settle(story.to())
 					if diff := cmp.Diff(reference, w.picture()); diff != "" {
@@ -202,7 +202,7 @@ func TestAFailureBlocksOnlyWhatNeedsIt(t *testing.T) {
 	}
 	want := shop("web", "/a/*", "/b/*")
 	want.LoadBalancers[0].Attributes = map[string]string{"idle_timeout.timeout_seconds": "75"}
-	_, r, err := w.pass(want, diff.Policy{}, 8)
+	_, r, err := w.pass(want, diff.Options{}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestACertificateThatDoesNotExistFailsItsListenerOnly(t *testing.T) {
 	w := newWorld(t, account.Instant())
 	want := shop("web", "/a/*")
 	want.Listeners[0].Certificates = []string{"arn:aws:acm:us-west-2:123456789012:certificate/00000000-0000-4000-8000-000000000bad"}
-	_, r, err := w.pass(want, diff.Policy{}, 8)
+	_, r, err := w.pass(want, diff.Options{}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,7 +274,7 @@ func TestANameThatAnotherHoldsIsAFailureThatIsNotTriedAgainBeforeItsTime(t *test
 	want := shop("web", "/a/*")
 	attempt := func() (apply.Outcome, int) {
 		mark := w.mark()
-		_, r, err := w.pass(want, diff.Policy{}, 8)
+		_, r, err := w.pass(want, diff.Options{}, 8)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -318,7 +318,7 @@ func TestANameThatTheStackItselfHoldsIsTakenOverAtOnce(t *testing.T) {
 		Name: aws.String(tg.Name), TargetType: "ip", Protocol: "HTTP", Port: aws.Int32(1), VpcId: aws.String(testVPC), Tags: tags}); err != nil {
 		t.Fatal(err)
 	}
-	_, r, err := w.pass(want, diff.Policy{}, 8)
+	_, r, err := w.pass(want, diff.Options{}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -334,7 +334,7 @@ func TestADeletionWaitsForTheInterfacesOfTheLoadBalancer(t *testing.T) {
 	want := shop("web", "/a/*")
 	w.settle(want)
 	gone := stack.Removed(want.Key, testCluster, testVPC, stack.ObjectsDeleted)
-	_, r, err := w.pass(gone, diff.Policy{}, 8)
+	_, r, err := w.pass(gone, diff.Options{}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -353,7 +353,7 @@ func TestDeletionProtectionUnknownToUsIsRefusedByAWS(t *testing.T) {
 	w.settle(want)
 	gone := stack.Removed(want.Key, testCluster, testVPC, stack.ObjectsDeleted)
 	for _, life := range []string{"known", "unknown"} {
-		_, r, err := w.pass(gone, diff.Policy{}, 8)
+		_, r, err := w.pass(gone, diff.Options{}, 8)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -362,7 +362,7 @@ func TestDeletionProtectionUnknownToUsIsRefusedByAWS(t *testing.T) {
 		}
 		w.restart()
 	}
-	if _, r, err := w.pass(gone, diff.Policy{Protection: diff.ProtectionLifted}, 8); err != nil || r.Count(apply.Done) != len(r.Outcomes) {
+	if _, r, err := w.pass(gone, diff.Options{Unprotect: []string{stack.LoadBalancerIdentity}}, 8); err != nil || r.Count(apply.Done) != len(r.Outcomes) {
 		t.Errorf("lifted: %+v %v", r.Outcomes, err)
 	}
 }
@@ -410,7 +410,7 @@ func TestStacksThatStartTogetherShareOneBackendGroup(t *testing.T) {
 	for k := range n {
 		go func() {
 			defer func() { done <- struct{}{} }()
-			if _, r, err := w.pass(shop(fmt.Sprintf("s%d", k), "/a/*"), diff.Policy{}, 4); err != nil || r.Count(apply.Done) != len(r.Outcomes) {
+			if _, r, err := w.pass(shop(fmt.Sprintf("s%d", k), "/a/*"), diff.Options{}, 4); err != nil || r.Count(apply.Done) != len(r.Outcomes) {
 				t.Errorf("stack %d: %v %v", k, err, r.Outcomes)
 			}
 		}()

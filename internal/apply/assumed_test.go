@@ -13,7 +13,7 @@ func TestAPlanThatRestsOnAssumptionsIsNotExecuted(t *testing.T) {
 	t.Parallel()
 	o := elb.Observed{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}, Assumed: &elb.Assumption{}}
 	o.TargetGroups = []elb.TargetGroup{{ARN: "arn:tg", TargetGroup: stack.TargetGroup{ID: "shop/web:80"}}}
-	p := diff.Stack(stack.Removed(o.Key, "demo", "vpc-1", stack.ObjectsDeleted), stack.Keep{}, o, diff.Policy{})
+	p := diff.Stack(stack.Removed(o.Key, "demo", "vpc-1", stack.ObjectsDeleted), stack.Keep{}, o, diff.Options{})
 	if p.Empty() {
 		t.Fatal("nothing is planned")
 	}

@@ -106,7 +106,7 @@ func TestTheSwitchToOtherTargetsWaitsAsLongAsThatHelps(t *testing.T) {
 					t.Fatal(err)
 				}
 				obs.Bindings = w.bindings.of(want.Key)
-				p := diff.Stack(want, stack.Keep{}, obs, diff.Policy{})
+				p := diff.Stack(want, stack.Keep{}, obs, diff.Options{})
 				if p.Empty() {
 					break
 				}

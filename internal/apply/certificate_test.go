@@ -256,7 +256,7 @@ func TestARequestThatIsRepeatedGivesTheSameCertificate(t *testing.T) {
 	t.Parallel()
 	w := newCertified(t)
 	want := requesting("web", "", "www.certified.dev")
-	p, _, err := w.pass(want, diff.Policy{}, 1)
+	p, _, err := w.pass(want, diff.Options{}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +278,7 @@ func TestACertificateThatSomebodyElseUsesStaysAndIsTold(t *testing.T) {
 	w.useElsewhere(*w.one(want).CertificateArn)
 	failed := false
 	for i := range 8 {
-		p, r, err := w.pass(requesting("web", ""), diff.Policy{}, 1)
+		p, r, err := w.pass(requesting("web", ""), diff.Options{}, 1)
 		if err != nil {
 			t.Fatal(err)
 		}

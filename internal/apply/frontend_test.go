@@ -89,7 +89,7 @@ func TestAnALBIsRegisteredOnceItIsActiveAndNobodyWaitsForThat(t *testing.T) {
 	want := fronted(shop("web", "/a/*"), map[int32]int32{80: 80})
 	began, waited := w.clock.Now(), false
 	for range 5 {
-		p, r, err := w.pass(want, diff.Policy{}, 8)
+		p, r, err := w.pass(want, diff.Options{}, 8)
 		if err != nil {
 			t.Fatal(err)
 		}

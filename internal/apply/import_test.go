@@ -63,7 +63,7 @@ func (w certified) imports() int {
 // refusal is the outcome of the step that imports, which must be refused.
 func (w certified) refusal(s *stack.Stack) *diag.Diagnostic {
 	w.t.Helper()
-	p, r, err := w.pass(s, diff.Policy{}, 8)
+	p, r, err := w.pass(s, diff.Options{}, 8)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestASecretThatIsRewrittenInALoopWaitsLongerAndLongerForItsImport(t *testin
 	for range 30 * 24 {
 		n++
 		w.clock.Advance(time.Hour)
-		if _, _, err := w.pass(w.importing(n), diff.Policy{}, 8); err != nil {
+		if _, _, err := w.pass(w.importing(n), diff.Options{}, 8); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -121,7 +121,7 @@ func TestDeletingWhatIsGoneIsDone(t *testing.T) {
 	if _, err := w.sim.Gate.AddFault(gate.Fault{Action: "DeleteTargetGroup", Code: "TargetGroupNotFound", Message: "gone"}); err != nil {
 		t.Fatal(err)
 	}
-	p, r, err := w.pass(stack.Removed(want.Key, testCluster, testVPC, stack.ObjectsDeleted), diff.Policy{}, 8)
+	p, r, err := w.pass(stack.Removed(want.Key, testCluster, testVPC, stack.ObjectsDeleted), diff.Options{}, 8)
 	if err != nil || len(p.Steps) < 3 || r.Count(apply.Done) != len(p.Steps) {
 		t.Errorf("%v\n%s", err, outcomes(p, r))
 	}
@@ -150,7 +150,7 @@ func TestATargetGroupThatUsersNameAndThatIsNotThereFailsAtOnce(t *testing.T) {
 		if _, err := w.sim.Gate.AddFault(gate.Fault{Action: "CreateRule", Code: "TargetGroupNotFound", Message: "One or more target groups not found"}); err != nil {
 			t.Fatal(err)
 		}
-		p, r, err := w.pass(want, diff.Policy{}, 8)
+		p, r, err := w.pass(want, diff.Options{}, 8)
 		if o := r.Outcomes["CreateRule 443:2"]; err != nil || o.State != c.state {
 			t.Errorf("%s: %v\n%s", name, err, outcomes(p, r))
 		}

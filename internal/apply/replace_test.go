@@ -15,7 +15,7 @@ func TestALoadBalancerServesUntilItsSuccessorIsActive(t *testing.T) {
 	want := shop("web")
 	w.settle(want)
 	want.LoadBalancers[0].Scheme, want.LoadBalancers[0].Name = stack.Internal, "k8s-shop-web-internal"
-	p, r, err := w.pass(want, diff.Policy{}, 8)
+	p, r, err := w.pass(want, diff.Options{}, 8)
 	if o := r.Outcomes["DeleteLoadBalancer LoadBalancer"]; err != nil || o.State != apply.Waiting {
 		t.Errorf("%v\n%s", err, outcomes(p, r))
 	}

@@ -29,7 +29,7 @@ func TestFortyStacksTogetherStayWithinTheBudget(t *testing.T) {
 		for i := range n {
 			wg.Go(func() {
 				s := want(fmt.Sprintf("s%d", i))
-				if p, r, err := w.pass(s, diff.Policy{}, 8); err != nil || r.Count(apply.Done) != len(p.Steps) {
+				if p, r, err := w.pass(s, diff.Options{}, 8); err != nil || r.Count(apply.Done) != len(p.Steps) {
 					t.Errorf("%s: %v\n%s", s.Key, err, outcomes(p, r))
 				}
 			})

@@ -37,7 +37,7 @@ func TestAChangeOfGenerationTakesTheFormerWebACLAwayFirst(t *testing.T) {
 	want.LoadBalancers[0].ClassicWebACL = &classic
 	w.settle(want)
 	want.LoadBalancers[0].AddOns = stack.AddOns{ClassicWebACL: &none, WebACL: &acl}
-	_, r, err := w.pass(want, diff.Policy{}, 8)
+	_, r, err := w.pass(want, diff.Options{}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}

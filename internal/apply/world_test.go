@@ -24,6 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/plan/policy"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -109,7 +110,7 @@ func (w *world) restart() {
 }
 
 // pass makes one pass over a stack.
-func (w *world) pass(want *stack.Stack, pol diff.Policy, concurrency int) (plan.Plan, apply.Result, error) {
+func (w *world) pass(want *stack.Stack, opt diff.Options, concurrency int) (plan.Plan, apply.Result, error) {
 	w.t.Helper()
 	ctx := context.Background()
 	obs, err := w.inv.Observed(ctx, want.Key, want)
@@ -117,7 +118,7 @@ func (w *world) pass(want *stack.Stack, pol diff.Policy, concurrency int) (plan.
 		return plan.Plan{}, apply.Result{}, err
 	}
 	obs.Bindings = w.bindings.of(want.Key)
-	p := diff.Stack(want, stack.Keep{}, obs, pol)
+	p := diff.Stack(want, stack.Keep{}, obs, opt).Under(policy.HoldImports(w.inv.Certificates().Held(want.Key, want)))
 	return p, apply.Run(ctx, p, apply.Deps{
 		Clients: w.clients(), Inventory: w.inv, Bindings: w.bindings, Now: w.clock.Now, Concurrency: concurrency,
 	}), nil
@@ -128,7 +129,7 @@ func (w *world) settle(want *stack.Stack) {
 	w.t.Helper()
 	var last string
 	for range 40 {
-		p, r, err := w.pass(want, diff.Policy{}, 8)
+		p, r, err := w.pass(want, diff.Options{}, 8)
 		if err != nil {
 			w.t.Fatalf("pass: %v", err)
 		}

@@ -298,7 +298,7 @@ func (w *wiring) stacks(f front.Loader, component string) *stacks.Reconciler {
 	return &stacks.Reconciler{
 		Front: f, Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Inventory: w.inventory, Clients: w.clients, Bindings: w.bindings, Backend: w.backend, Status: w.board, Checkpoints: w.checkpoints,
 		Reporter: status.NewReporter(w.recorder(component), w.now), Metrics: w.metrics, Index: reads.NewIndex[stack.Key](),
-		Compile: front.CompileFromFlags(w.config), Policy: front.PolicyFromFlags(w.config), Now: w.now, Stabilize: w.config.StabilizationInterval,
+		Compile: front.CompileFromFlags(w.config), Options: front.OptionsFromFlags(w.config), Now: w.now, Stabilize: w.config.StabilizationInterval,
 		AnnotatePlan: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
 		Retries:      stacks.NewRetries(w.now), Brake: w.brake,
 	}

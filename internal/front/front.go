@@ -36,13 +36,11 @@ type Input struct {
 	// released once the stack holds nothing of theirs any more.
 	Members, Leaving []metav1.Object
 	// Found are diagnostics that no member of the load balancer repeats.
-	Found      diag.List
-	Protection diff.Protection
-	// ProtectedBy says where Protection is declared; empty if it is not.
-	ProtectedBy string
-	// Frontend and FrontendBy are the same for the network load balancer in front of an ALB.
-	Frontend   diff.Protection
-	FrontendBy string
+	Found diag.List
+	// Protected says where objects that leave declare deletion protection, by identity of the load balancer; Unprotect are those of which
+	// they declare that there is none.
+	Protected map[string]string
+	Unprotect []string
 	// DryRun is there if objects are under dry run.
 	DryRun *DryRun
 }
@@ -67,9 +65,9 @@ func (w Input) removal() stack.Removal {
 // Nothing reports that neither a load balancer nor a cleanup is asked for.
 func (w Input) Nothing() bool { return !w.Wanted && len(w.Leaving) == 0 }
 
-// Policy is that of the stack's plan, by the policy of all plans.
-func (w Input) Policy(all diff.Policy) diff.Policy {
-	all.Protection, all.ProtectedBy, all.Frontend, all.FrontendBy = w.Protection, w.ProtectedBy, w.Frontend, w.FrontendBy
+// Options are those of the stack's plan, by the options of all plans.
+func (w Input) Options(all diff.Options) diff.Options {
+	all.Unprotect = w.Unprotect
 	objs := slices.Concat(w.Members, w.Leaving)
 	all.Namespaces, all.DeleteDuplicates, all.DuplicatesAnnotation = namespacesOf(objs), nil, ""
 	for _, o := range objs {
@@ -135,12 +133,11 @@ func namespacesOf(objs []metav1.Object) []string {
 	return out
 }
 
-// PolicyFromFlags is the policy of all plans.
-func PolicyFromFlags(c *config.Config) diff.Policy {
-	return diff.Policy{
-		ExternalTags: c.ExternalManagedTags, Unweighted: !c.Gates.Enabled(config.WeightedTargetGroups),
-		FixedHealthChecks: !c.Gates.Enabled(config.NLBHealthCheckAdvancedConfig),
-	}
+// OptionsFromFlags are the options of all plans.
+func OptionsFromFlags(c *config.Config) diff.Options {
+	return diff.Options{ExternalTags: c.ExternalManagedTags, Region: diff.Region{
+		Unweighted: !c.Gates.Enabled(config.WeightedTargetGroups), FixedHealthChecks: !c.Gates.Enabled(config.NLBHealthCheckAdvancedConfig),
+	}}
 }
 
 // Loader is one kind of owner of stacks.
@@ -189,8 +186,7 @@ func (f Ingress) Load(v *objects.View, id stack.ID) Input {
 		return w
 	}
 	w.Found = g.Diagnostics
-	w.Protection, w.ProtectedBy = declared(ingress.DeletionProtection(v, g))
-	w.Frontend, w.FrontendBy = declared(ingress.FrontendProtection(g))
+	w.declareProtection(ingress.DeletionProtection(v, g), ingress.FrontendProtection(g))
 	return w
 }
 
@@ -236,21 +232,27 @@ func (f Service) Load(v *objects.View, id stack.ID) Input {
 		return Input{Wanted: true, LoadBalancer: service.Translate(v, f.Config, svc), Members: []metav1.Object{svc}}
 	case service.PendingFinalization(svc):
 		w := Input{Leaving: []metav1.Object{svc}}
-		w.Protection, w.ProtectedBy = declared(service.DeletionProtection(svc))
+		w.declareProtection(service.DeletionProtection(svc), intent.Field[bool]{})
 		return w
 	}
 	return Input{}
 }
 
-// declared is what a declaration about deletion protection means for a plan, and where it is.
-func declared(f intent.Field[bool]) (p diff.Protection, by string) {
-	switch {
-	case !f.Set:
-		return diff.ProtectionAsFound, ""
-	case f.Value:
-		return diff.ProtectionDeclared, f.Source.Object.String() + ", " + f.Source.Path
+// declareProtection notes what is declared about the deletion protection of a load balancer, and of the network load balancer in front of it.
+// What is declared for one that stays keeps the frontend too.
+func (w *Input) declareProtection(balancer, frontend intent.Field[bool]) {
+	if balancer.Value && !frontend.Value {
+		frontend = balancer
 	}
-	return diff.ProtectionLifted, ""
+	w.Protected = map[string]string{}
+	for id, f := range map[string]intent.Field[bool]{stack.LoadBalancerIdentity: balancer, stack.FrontendIdentity: frontend} {
+		switch {
+		case f.Value:
+			w.Protected[id] = f.Source.Object.String() + ", " + f.Source.Path
+		case f.Set:
+			w.Unprotect = append(w.Unprotect, id)
+		}
+	}
 }
 
 // CompileFromFlags configures the compiler.

@@ -3,6 +3,7 @@ package front
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"testing"
 
@@ -11,9 +12,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/front/service"
+	"github.com/k8s-lbc/lbc/internal/intent"
 	"github.com/k8s-lbc/lbc/internal/objects"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/stack"
@@ -35,39 +38,39 @@ func TestAServiceIsWantedLeavesOrIsNobodys(t *testing.T) {
 	front := Service{service.Config{LoadBalancerClass: "service.k8s.aws/nlb", DefaultTargetType: "ip"}}
 	protect := "service.beta.kubernetes.io/aws-load-balancer-attributes"
 	for name, c := range map[string]struct {
-		svc             *corev1.Service
-		wanted, leaving bool
-		protection      diff.Protection
+		svc              *corev1.Service
+		wanted, leaving  bool
+		protected, lifts bool // as it declares
 	}{
-		"wanted":  {balancer(func(*corev1.Service) {}), true, false, diff.ProtectionAsFound},
-		"deleted": {balancer(func(s *corev1.Service) { s.DeletionTimestamp, s.Finalizers = &metav1.Time{}, []string{finalizer} }), false, true, diff.ProtectionAsFound},
+		"wanted":  {balancer(func(*corev1.Service) {}), true, false, false, false},
+		"deleted": {balancer(func(s *corev1.Service) { s.DeletionTimestamp, s.Finalizers = &metav1.Time{}, []string{finalizer} }), false, true, false, false},
 		"no longer a balancer": {balancer(func(s *corev1.Service) {
 			s.Spec.Type, s.Spec.LoadBalancerClass, s.Finalizers = corev1.ServiceTypeClusterIP, nil, []string{finalizer}
-		}), false, true, diff.ProtectionAsFound},
+		}), false, true, false, false},
 		"deleted and protected": {balancer(func(s *corev1.Service) {
 			s.DeletionTimestamp, s.Finalizers = &metav1.Time{}, []string{finalizer}
 			s.Annotations[protect] = "deletion_protection.enabled=true"
-		}), false, true, diff.ProtectionDeclared},
+		}), false, true, true, false},
 		"deleted, its protection lifted": {balancer(func(s *corev1.Service) {
 			s.DeletionTimestamp, s.Finalizers = &metav1.Time{}, []string{finalizer}
 			s.Annotations[protect] = "deletion_protection.enabled=false"
-		}), false, true, diff.ProtectionLifted},
+		}), false, true, false, true},
 		"its type cannot be understood": {balancer(func(s *corev1.Service) {
 			s.Spec.LoadBalancerClass, s.Finalizers = nil, []string{finalizer}
 			s.Annotations["service.beta.kubernetes.io/aws-load-balancer-type"] = "externl"
-		}), true, false, diff.ProtectionAsFound},
-		"another's": {balancer(func(s *corev1.Service) { s.Spec.LoadBalancerClass = nil }), false, false, diff.ProtectionAsFound},
+		}), true, false, false, false},
+		"another's": {balancer(func(s *corev1.Service) { s.Spec.LoadBalancerClass = nil }), false, false, false, false},
 	} {
 		w := front.Load(objects.FromObjects([]any{c.svc}), stack.ID{Namespace: "shop", Name: "web"})
-		if w.Wanted != c.wanted || (len(w.Members) == 1) != c.wanted || (len(w.Leaving) == 1) != c.leaving || w.Protection != c.protection || w.Nothing() != (!c.wanted && !c.leaving) {
+		if w.Wanted != c.wanted || (len(w.Members) == 1) != c.wanted || (len(w.Leaving) == 1) != c.leaving || w.Nothing() != (!c.wanted && !c.leaving) {
 			t.Errorf("%s: %+v", name, w)
 		}
-		if (w.ProtectedBy != "") != (c.protection == diff.ProtectionDeclared) {
-			t.Errorf("%s: protected by %q", name, w.ProtectedBy)
+		if (w.Protected[stack.LoadBalancerIdentity] != "") != c.protected {
+			t.Errorf("%s: protected by %q", name, w.Protected)
 		}
-		p := w.Policy(diff.Policy{Unweighted: true})
-		if !p.Unweighted || p.Protection != w.Protection || p.ProtectedBy != w.ProtectedBy {
-			t.Errorf("%s: policy %+v", name, p)
+		opt := w.Options(diff.Options{Region: diff.Region{Unweighted: true}})
+		if !opt.Region.Unweighted || slices.Contains(opt.Unprotect, stack.LoadBalancerIdentity) != c.lifts {
+			t.Errorf("%s: options %+v", name, opt)
 		}
 	}
 	if w := front.Load(objects.FromObjects([]any{}), stack.ID{Namespace: "shop", Name: "web"}); !w.Nothing() {
@@ -156,5 +159,32 @@ func TestNeedsAreAskedForUntilNoneIsNew(t *testing.T) {
 	c, needs, err := Compile(t.Context(), o, key, Input{}, compile.Config{Cluster: "demo", VPC: "vpc-1"}, nil)
 	if err != nil || len(needs)+len(o.asked) > 0 || !c.Stack.Empty() || c.Stack.Key != key || c.Stack.Cluster != "demo" || c.Stack.VPC != "vpc-1" {
 		t.Errorf("what is to go needs %v %v: %+v, %v", needs, o.asked, c.Stack, err)
+	}
+}
+
+func TestWhatIsDeclaredForALoadBalancerThatStaysKeepsItsFrontendToo(t *testing.T) {
+	t.Parallel()
+	says := func(v bool) intent.Field[bool] {
+		return intent.Of(v, intent.Source{Object: diag.Object{Kind: "Ingress", Name: map[bool]string{true: "kept", false: "lifted"}[v]}, Path: "p"})
+	}
+	const lb, frontend, kept = stack.LoadBalancerIdentity, stack.FrontendIdentity, "Ingress kept, p"
+	for name, c := range map[string]struct {
+		balancer, frontend intent.Field[bool]
+		protected          map[string]string
+		unprotect          []string
+	}{
+		"nothing":                   {protected: map[string]string{}},
+		"the load balancer":         {balancer: says(true), protected: map[string]string{lb: kept, frontend: kept}},
+		"not the frontend":          {balancer: says(true), frontend: says(false), protected: map[string]string{lb: kept, frontend: kept}},
+		"the frontend alone":        {frontend: says(true), protected: map[string]string{frontend: kept}},
+		"neither":                   {balancer: says(false), frontend: says(false), protected: map[string]string{}, unprotect: []string{frontend, lb}},
+		"not the load balancer":     {balancer: says(false), protected: map[string]string{}, unprotect: []string{lb}},
+		"only what is in the front": {balancer: says(false), frontend: says(true), protected: map[string]string{frontend: kept}, unprotect: []string{lb}},
+	} {
+		var w Input
+		w.declareProtection(c.balancer, c.frontend)
+		if !maps.Equal(w.Protected, c.protected) || !slices.Equal(slices.Sorted(slices.Values(w.Unprotect)), c.unprotect) {
+			t.Errorf("%s: protected %v, unprotect %v", name, w.Protected, w.Unprotect)
+		}
 	}
 }

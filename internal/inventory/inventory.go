@@ -146,7 +146,7 @@ func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.
 	out.Assumed = since
 	out.SecurityGroups = append(out.SecurityGroups, i.shared...)
 	i.mu.Unlock()
-	out.Certificates, out.ImportsHeld = certificates, i.certificates.Held(key, desired)
+	out.Certificates = certificates
 	if err != nil {
 		d := cloud.Problem("", err)
 		out.CertificatesUnread = &plan.Guard{Code: d.Code, Text: d.Text, Remedy: d.Remedy, RequestID: d.RequestID}

@@ -24,6 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/plan/policy"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -93,7 +94,7 @@ func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Ac
 			}
 			o.Bindings, o.Hostnames = bindings(key), w.Hostnames()
 			res.Observed = o.Clone() // a diff sorts in place
-			res.Plan = diff.Stack(r.Stack, r.Keep, o, w.Policy(front.PolicyFromFlags(c)))
+			res.Plan = diff.Stack(r.Stack, r.Keep, o, w.Options(front.OptionsFromFlags(c))).Under(policy.Protect(w.Protected, o))
 			return nil
 		}
 		if err := diff(r.Stack, "what AWS holds"); err != nil {

@@ -7,7 +7,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/proof"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -20,8 +19,7 @@ func (s *Reconciler) withoutResources(ctx context.Context, key stack.Key, w fron
 	if err != nil {
 		return nil, err
 	}
-	policy := s.policyOf(key, w)
-	with := diff.Stack(c.Stack, c.Keep, observed, policy)
+	with := s.plan(key, w, c, observed)
 	memory := s.MemoryOf(key)
 	var out refusedWrites
 	for _, r := range lacking {
@@ -32,7 +30,7 @@ func (s *Reconciler) withoutResources(ctx context.Context, key stack.Key, w fron
 		if rest.Stack == nil { // the others make no stack by themselves, which tells nothing of this one
 			continue
 		}
-		without := diff.Stack(rest.Stack, rest.Keep, observed, policy)
+		without := s.plan(key, w, rest, observed)
 		if provenAbsent(&with, &without).Proven() {
 			out = append(out, r)
 		}

@@ -9,7 +9,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -20,7 +19,7 @@ import (
 func (s *Reconciler) confirm(ctx context.Context, key stack.Key, c compile.Result, w front.Input, o elb.Observed) (elb.Observed, plan.Plan, diag.List, error) {
 	var found diag.List
 	for {
-		p := diff.Stack(c.Stack, c.Keep, o, s.policyOf(key, w))
+		p := s.plan(key, w, c, o)
 		deleted, creates := deletedBy(&p)
 		disowned, err := s.Inventory.Disowned(ctx, key, deleted)
 		if err != nil {

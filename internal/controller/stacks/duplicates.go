@@ -9,24 +9,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/stack"
 	"github.com/k8s-lbc/lbc/internal/status"
 )
 
 // duplicates are the guards on the deletion of a stack's duplicates, by ARN or group id.
 type duplicates = map[string]*plan.Guard
-
-// policyOf is the policy of a stack's plans.
-func (s *Reconciler) policyOf(key stack.Key, w front.Input) diff.Policy {
-	p := w.Policy(s.Policy)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if st := s.states[key]; st != nil {
-		p.Duplicates = maps.Clone(st.duplicates)
-	}
-	return p
-}
 
 // noteDuplicates keeps the guards that a plan puts on the deletion of duplicates for the next plans of the stack. Those of a stack that is
 // removed are kept until it is gone, because what they are duplicates of goes first. Once that is gone nothing in AWS tells a duplicate from

@@ -17,7 +17,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/diff"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
@@ -74,7 +73,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		s.report(ctx, t)
 		return reconcile.Result{}, err
 	}
-	p := diff.Stack(c.Stack, c.Keep, observed, s.policyOf(key, w))
+	p := s.plan(key, w, c, observed)
 	if p.Assumed || observed.Assumed != nil && len(w.Leaving) > 0 { // who leaves may be released only once nothing of his is there
 		s.Inventory.Verify(key)
 		return s.pass(ctx, log, key, w, unedited, mark)
@@ -87,7 +86,8 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 		return reconcile.Result{}, err
 	}
 	var unwritten refusedWrites
-	if !s.holdDeletion(key, w, c.Stack, &p) {
+	p, braked := s.holdDeletion(key, w, c.Stack, p)
+	if !braked {
 		unwritten = s.clearStatus(ctx, observed, w.Leaving)
 	}
 	if unwritten.conflicted() {

@@ -52,7 +52,7 @@ type Reconciler struct {
 	// ScheduleReview hears of load balancers that were changed as wanted, so that what others changed by hand is found then, too; nil = no one asks.
 	ScheduleReview func(key stack.Key)
 	Compile        compile.Config
-	Policy         diff.Policy // of all plans
+	Options        diff.Options // of all plans
 	Stabilize      time.Duration
 	AnnotatePlan   bool // write the stack to an annotation of the first member
 	Now            func() time.Time

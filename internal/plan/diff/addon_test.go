@@ -29,7 +29,7 @@ func operationsOf(p plan.Plan) []string {
 func TestANewLoadBalancerGetsItsAddOnsAndNothingWaitsForThem(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	p := Stack(guarded(), stack.Keep{}, f.obs, Policy{})
+	p := Stack(guarded(), stack.Keep{}, f.obs, Options{})
 	addOns := map[plan.StepID]bool{}
 	for _, s := range p.Steps {
 		if c, ok := s.Op.(elb.CreateLoadBalancer); ok && (c.LoadBalancer.IPAMPool == "" || c.LoadBalancer.WebACL != nil) {
@@ -54,7 +54,7 @@ func TestANewLoadBalancerGetsItsAddOnsAndNothingWaitsForThem(t *testing.T) {
 		}
 	}
 	f.run(t, p)
-	if again := Stack(guarded(), stack.Keep{}, f.obs, Policy{}); !again.Empty() {
+	if again := Stack(guarded(), stack.Keep{}, f.obs, Options{}); !again.Empty() {
 		t.Error(again.Text(plan.TextOptions{}))
 	}
 }
@@ -62,14 +62,14 @@ func TestANewLoadBalancerGetsItsAddOnsAndNothingWaitsForThem(t *testing.T) {
 func TestWhatNobodyWantsManagedStays(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.run(t, Stack(guarded(), stack.Keep{}, f.obs, Policy{}))
+	f.run(t, Stack(guarded(), stack.Keep{}, f.obs, Options{}))
 	want := guarded()
 	want.LoadBalancers[0].AddOns = stack.AddOns{}
-	if p := Stack(want, stack.Keep{}, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(want, stack.Keep{}, f.obs, Options{}); !p.Empty() {
 		t.Error(p.Text(plan.TextOptions{}))
 	}
 	want.LoadBalancers[0].IPAMPool = "" // but the pool is taken away
-	if got := operationsOf(Stack(want, stack.Keep{}, f.obs, Policy{})); !slices.Equal(got, []string{"ModifyIpPools"}) {
+	if got := operationsOf(Stack(want, stack.Keep{}, f.obs, Options{})); !slices.Equal(got, []string{"ModifyIpPools"}) {
 		t.Error(got)
 	}
 }
@@ -77,9 +77,9 @@ func TestWhatNobodyWantsManagedStays(t *testing.T) {
 func TestAnAddOnThatIsStillBeingReadIsLeftForTheNextLook(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.run(t, Stack(guarded(), stack.Keep{}, f.obs, Policy{}))
+	f.run(t, Stack(guarded(), stack.Keep{}, f.obs, Options{}))
 	f.obs.LoadBalancers[0].AddOns, f.obs.Pending = stack.AddOns{}, true
-	if p := Stack(guarded(), stack.Keep{}, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(guarded(), stack.Keep{}, f.obs, Options{}); !p.Empty() {
 		t.Error(p.Text(plan.TextOptions{}))
 	}
 }
@@ -88,14 +88,14 @@ func TestOnlyAProtectionThatAControllerMadeIsTakenAway(t *testing.T) {
 	t.Parallel()
 	for name, ours := range map[string]bool{naming.ProtectionName: true, "managed by aws-alb-ingress-controller": true, "made by hand": false} {
 		f := newFake(testKey())
-		f.run(t, Stack(guarded(), stack.Keep{}, f.obs, Policy{}))
+		f.run(t, Stack(guarded(), stack.Keep{}, f.obs, Options{}))
 		f.obs.LoadBalancers[0].Protection = &elb.ShieldProtection{ID: "p", Name: name}
 		want := guarded()
 		want.LoadBalancers[0].Shield = new(false)
-		if got := operationsOf(Stack(want, stack.Keep{}, f.obs, Policy{})); slices.Contains(got, "DeleteProtection") != ours {
+		if got := operationsOf(Stack(want, stack.Keep{}, f.obs, Options{})); slices.Contains(got, "DeleteProtection") != ours {
 			t.Errorf("%s: removal plans %v", name, got)
 		}
-		p := Stack(removed(), stack.Keep{}, f.obs, Policy{})
+		p := Stack(removed(), stack.Keep{}, f.obs, Options{})
 		if got := operationsOf(p); slices.Contains(got, "DeleteProtection") != ours {
 			t.Errorf("%s: deletion of the load balancer plans %v", name, got)
 		}

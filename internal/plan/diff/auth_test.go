@@ -95,15 +95,15 @@ func TestALoginIsWrittenOnlyWhenItOrItsSecretChanged(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			f := newFake(testKey())
-			f.converge(t, guardedStack(testLogin("one")), Policy{})
+			f.converge(t, guardedStack(testLogin("one")), Options{})
 			if c.reread {
 				f.obs = reread(f.obs)
 			}
-			p := Stack(guardedStack(c.to), stack.Keep{}, f.obs, Policy{})
+			p := Stack(guardedStack(c.to), stack.Keep{}, f.obs, Options{})
 			if text := p.Text(plan.TextOptions{}); !strings.Contains(text, c.why) {
 				t.Errorf("no word of %q in %s", c.why, text)
 			}
-			if diff := cmp.Diff(c.writes, f.converge(t, guardedStack(c.to), Policy{})); diff != "" {
+			if diff := cmp.Diff(c.writes, f.converge(t, guardedStack(c.to), Options{})); diff != "" {
 				t.Errorf("writes (-want +got):\n%s", diff)
 			}
 		})
@@ -115,7 +115,7 @@ func TestALoginWithheldFromTheStartAnswers503(t *testing.T) {
 	f := newFake(testKey())
 	s := guardedStack(testLogin(""))
 	s.Listeners[0].DefaultActions = slices.Concat([]stack.Action{testLogin("")}, s.Rules[1].Actions)
-	f.converge(t, s, Policy{})
+	f.converge(t, s, Options{})
 	if diff := cmp.Diff(stack.Unavailable(), f.obs.Rules[0].Actions); diff != "" {
 		t.Errorf("the rule: %s", diff)
 	}
@@ -125,14 +125,14 @@ func TestALoginWithheldFromTheStartAnswers503(t *testing.T) {
 	// As soon as the Secret can be read, the same rule becomes what it should be.
 	s = guardedStack(testLogin("one"))
 	s.Listeners[0].DefaultActions = slices.Concat([]stack.Action{testLogin("one")}, s.Rules[1].Actions)
-	if diff := cmp.Diff(map[string]int{"ModifyRule": 1, "ModifyListener": 1}, f.converge(t, s, Policy{})); diff != "" {
+	if diff := cmp.Diff(map[string]int{"ModifyRule": 1, "ModifyListener": 1}, f.converge(t, s, Options{})); diff != "" {
 		t.Error(diff)
 	}
 	// And a withheld default login goes on, also where the listener has to change.
 	f.obs = reread(f.obs)
 	s = guardedStack(testLogin(""))
 	s.Listeners[0].DefaultActions = slices.Concat([]stack.Action{testLogin("")}, s.Rules[1].Actions)
-	if diff := cmp.Diff(map[string]int{}, f.converge(t, s, Policy{})); diff != "" {
+	if diff := cmp.Diff(map[string]int{}, f.converge(t, s, Options{})); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -141,7 +141,7 @@ func TestWhatAWSRefusesAboutADefaultLoginDoesNotKeepAListenerFromBeingMade(t *te
 	t.Parallel()
 	s := testStack("/a")
 	s.Listeners[0].DefaultActions = slices.Concat([]stack.Action{testLogin("one")}, s.Rules[0].Actions)
-	p := Stack(s, stack.Keep{}, elb.Observed{Key: testKey()}, Policy{})
+	p := Stack(s, stack.Keep{}, elb.Observed{Key: testKey()}, Options{})
 	create, _ := p.Step("CreateListener 80")
 	if op, ok := create.Op.(elb.CreateListener); !ok || !cmp.Equal(op.Listener.DefaultActions, stack.Unavailable()) {
 		t.Errorf("the listener is created with %+v", create.Op)
@@ -162,9 +162,9 @@ func TestNoFormOfAPlanShowsAClientSecret(t *testing.T) {
 	s := guardedStack(testLogin("s3cret"))
 	s.Listeners[0].DefaultActions = slices.Concat([]stack.Action{testLogin("s3cret")}, s.Rules[0].Actions)
 	f := newFake(testKey())
-	p := Stack(s, stack.Keep{}, f.obs, Policy{})
+	p := Stack(s, stack.Keep{}, f.obs, Options{})
 	f.run(t, p)
-	again := Stack(guardedStack(testLogin("s3cret-too")), stack.Keep{}, f.obs, Policy{})
+	again := Stack(guardedStack(testLogin("s3cret-too")), stack.Keep{}, f.obs, Options{})
 	for name, v := range map[string]any{"plan": p, "next plan": again, "observation": f.obs, "stack": s} {
 		encoded, err := json.Marshal(v)
 		if err != nil {

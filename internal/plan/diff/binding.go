@@ -80,7 +80,7 @@ func (d *differ) ownsBinding(b *elb.Binding) bool {
 	if ns := naming.NamespaceOfTargetGroup(d.identities[b.TargetGroup.Literal]); ns != "" {
 		return b.Namespace == ns
 	}
-	return b.Namespace == d.plan.Key.ID.Namespace || slices.Contains(d.pol.Namespaces, b.Namespace) ||
+	return b.Namespace == d.plan.Key.ID.Namespace || slices.Contains(d.opt.Namespaces, b.Namespace) ||
 		slices.ContainsFunc(d.want.Bindings, func(w stack.Binding) bool { return w.Namespace == b.Namespace })
 }
 

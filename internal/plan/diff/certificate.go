@@ -96,9 +96,7 @@ func (d *differ) makeCertificate(w stack.Certificate) {
 		a, replaced, why = plan.Replace, c.ARN, reasons
 	}
 	if w.Import != nil {
-		s := d.step(a, r, plan.Normal, elb.ImportCertificate{Certificate: w}, why...)
-		s.Guard = d.held(w)
-		d.made[r] = s.ID
+		d.made[r] = d.step(a, r, plan.Normal, elb.ImportCertificate{Certificate: w}, why...).ID
 		return
 	}
 	d.made[r] = d.step(a, r, plan.Normal, elb.RequestCertificate{Certificate: w, Token: token(d.plan.Key, w, replaced)}, why...).ID
@@ -119,17 +117,7 @@ func (d *differ) renewImport(have *elb.Certificate, w stack.Certificate) {
 	op := elb.ImportCertificate{Certificate: w, At: r}
 	op.Certificate.Tags = nil
 	why := fmt.Sprintf("content %s → %s", cmp.Or(have.Content, "unknown"), w.Import.Hash)
-	s := d.step(plan.Update, r, plan.Normal, op, why)
-	s.Guard = d.held(w)
-	d.renewed[have.ARN] = s.ID
-}
-
-// held is why a Secret must not be imported now, nil if it may.
-func (d *differ) held(w stack.Certificate) *plan.Guard {
-	if g, ok := d.obs.ImportsHeld[w.ID]; ok {
-		return &g
-	}
-	return nil
+	d.renewed[have.ARN] = d.step(plan.Update, r, plan.Normal, op, why).ID
 }
 
 // publish writes the validation records, zone by zone.

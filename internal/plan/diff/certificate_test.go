@@ -28,7 +28,7 @@ func TestACertificateGoesAfterItsListenerLetsGo(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.obs.Certificates = []elb.Certificate{observedOwn(own, "a")}
-	f.converge(t, secureStack(own), Policy{})
+	f.converge(t, secureStack(own), Options{})
 	if len(f.obs.Certificates) != 1 {
 		t.Fatalf("%+v", f.obs.Certificates)
 	}
@@ -36,14 +36,14 @@ func TestACertificateGoesAfterItsListenerLetsGo(t *testing.T) {
 	f.obs.Certificates = append(f.obs.Certificates, observedOwn(own+"2", "a", "b"))
 	want := secureStack(own + "2")
 	want.Certificates[0].Names = []string{"a", "b"}
-	p := Stack(want, stack.Keep{}, f.obs, Policy{})
+	p := Stack(want, stack.Keep{}, f.obs, Options{})
 	s, ok := p.Step("DeleteCertificate private/a-1")
 	if !ok || len(s.After) == 0 || s.Resource.Literal != own {
 		t.Errorf("the former certificate: %+v", s)
 	}
-	f.converge(t, want, Policy{})
+	f.converge(t, want, Options{})
 	// The load balancer goes.
-	p = Stack(removed(), stack.Keep{}, f.obs, Policy{})
+	p = Stack(removed(), stack.Keep{}, f.obs, Options{})
 	s, ok = p.Step("DeleteCertificate private/a-1")
 	if !ok || len(s.After) == 0 {
 		t.Errorf("at the end: %+v", s)
@@ -54,7 +54,7 @@ func TestACertificateStaysWhileAListenerHasItOrNobodyKnows(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	f.obs.Certificates = []elb.Certificate{observedOwn(own, "a")}
-	f.converge(t, secureStack(own), Policy{})
+	f.converge(t, secureStack(own), Options{})
 	for name, c := range map[string]struct {
 		want func() *stack.Stack
 		keep []stack.Ref
@@ -71,7 +71,7 @@ func TestACertificateStaysWhileAListenerHasItOrNobodyKnows(t *testing.T) {
 		if c.obs != nil {
 			c.obs(&o)
 		}
-		p := Stack(c.want(), stack.Keep{Resources: c.keep}, o, Policy{})
+		p := Stack(c.want(), stack.Keep{Resources: c.keep}, o, Options{})
 		for _, s := range p.Steps {
 			switch s.Op.(type) {
 			case elb.DeleteCertificate, elb.RequestCertificate:
@@ -86,13 +86,13 @@ func TestADefaultCertificateThatIsAttachedOnceMoreDoesNoHarm(t *testing.T) {
 	f := newFake(testKey())
 	want := secureStack(own)
 	want.Certificates = nil
-	f.converge(t, want, Policy{})
+	f.converge(t, want, Options{})
 	for i := range f.obs.Listeners {
 		if f.obs.Listeners[i].Port == 443 { // as the existing controller leaves it
 			f.obs.Listeners[i].SNI = []string{own}
 		}
 	}
-	if p := Stack(want, stack.Keep{}, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(want, stack.Keep{}, f.obs, Options{}); !p.Empty() {
 		t.Errorf("a load balancer of the existing controller is not adopted as it is:\n%s", p.Text(plan.TextOptions{}))
 	}
 }

@@ -61,17 +61,17 @@ func TestEachDisappearanceIsShownByATestOfTheController(t *testing.T) {
 func TestNothingIsDeletedWithoutAReason(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, testStack("/a"), Policy{})
+	f.converge(t, testStack("/a"), Options{})
 	for name, want := range map[string]*stack.Stack{
 		"nil": nil, "empty": {Key: testKey()}, "made without a reason": stack.Removed(testKey(), "demo", "vpc-1", stack.NotRemoved),
 	} {
-		if p := Stack(want, stack.Keep{}, f.obs, Policy{}); !p.Empty() {
+		if p := Stack(want, stack.Keep{}, f.obs, Options{}); !p.Empty() {
 			t.Errorf("%s:\n%s", name, p.Text(plan.TextOptions{}))
 		}
 	}
 	partial := testStack("/a")
 	partial.LoadBalancers, partial.Listeners, partial.Rules = nil, nil, nil
-	for _, s := range Stack(partial, stack.Keep{}, f.obs, Policy{}).Steps {
+	for _, s := range Stack(partial, stack.Keep{}, f.obs, Options{}).Steps {
 		if _, ok := s.Op.(elb.DeleteLoadBalancer); ok {
 			t.Error("a stack that lacks its load balancer deletes it")
 		}
@@ -80,7 +80,7 @@ func TestNothingIsDeletedWithoutAReason(t *testing.T) {
 		if c.Removal == stack.NotRemoved {
 			continue
 		}
-		if p := Stack(stack.Removed(testKey(), "demo", "vpc-1", c.Removal), stack.Keep{}, f.obs, Policy{}); p.Summary().Delete == 0 {
+		if p := Stack(stack.Removed(testKey(), "demo", "vpc-1", c.Removal), stack.Keep{}, f.obs, Options{}); p.Summary().Delete == 0 {
 			t.Errorf("%s: nothing is deleted", c.Cause)
 		}
 	}

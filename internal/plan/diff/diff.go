@@ -25,7 +25,7 @@ import (
 //
 // Both sides are canonicalised first, so that a default made explicit is no change. What is new is created before what is
 // old is deleted; Steps of the plan stand in an order that could be executed one by one.
-func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, pol Policy) plan.Plan {
+func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options) plan.Plan {
 	if desired == nil || desired.Empty() && desired.Removal == stack.NotRemoved {
 		return plan.Plan{Key: obs.Key}
 	}
@@ -39,7 +39,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, pol Policy) 
 		want:     keepQUIC(desired, &obs),
 		keep:     keep,
 		obs:      &obs,
-		pol:      pol,
+		opt:      opt,
 		known:    map[stack.Ref]string{},
 		made:     map[stack.Ref]plan.StepID{},
 		ids:      map[plan.StepID]int{},
@@ -110,7 +110,7 @@ type differ struct {
 	want  *stack.Stack
 	keep  stack.Keep
 	obs   *elb.Observed
-	pol   Policy
+	opt   Options
 	plan  plan.Plan    // its Steps are filled at the end
 	steps []*plan.Step // pointers stay valid as the slice grows
 
@@ -269,7 +269,7 @@ func (d *differ) tagChanges(have, want map[string]string, exempt []string) (set 
 		return nil, nil, nil
 	}
 	external := func(k string) bool {
-		return slices.Contains(d.pol.ExternalTags, k) || slices.Contains(exempt, k) || len(k) >= 4 && k[:4] == "aws:"
+		return slices.Contains(d.opt.ExternalTags, k) || slices.Contains(exempt, k) || len(k) >= 4 && k[:4] == "aws:"
 	}
 	for k, v := range want {
 		if old, ok := have[k]; external(k) || ok && old == v {

@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/plan/policy"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -123,7 +124,7 @@ func TestAChangeCostsTheWritesThatItNeeds(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			f := newFake(testKey())
-			f.converge(t, testStack(tc.from...), Policy{})
+			f.converge(t, testStack(tc.from...), Options{})
 			to := tc.to
 			if to == nil {
 				to = tc.from
@@ -132,7 +133,7 @@ func TestAChangeCostsTheWritesThatItNeeds(t *testing.T) {
 			if tc.edit != nil {
 				tc.edit(want)
 			}
-			if diff := cmp.Diff(tc.writes, f.converge(t, want, Policy{})); diff != "" {
+			if diff := cmp.Diff(tc.writes, f.converge(t, want, Options{})); diff != "" {
 				t.Errorf("writes (-want +got):\n%s", diff)
 			}
 			if tc.edit == nil {
@@ -155,19 +156,19 @@ func TestTheHealthCheckOfAnNLBChangesInPlaceUnlessTheGateForbidsIt(t *testing.T)
 		return s
 	}
 	f := newFake(testKey())
-	f.converge(t, nlb(stack.HealthCheck{Protocol: "TCP", Port: "traffic-port", IntervalSeconds: 10, TimeoutSeconds: 10, HealthyThreshold: 3, UnhealthyThreshold: 3}), Policy{})
+	f.converge(t, nlb(stack.HealthCheck{Protocol: "TCP", Port: "traffic-port", IntervalSeconds: 10, TimeoutSeconds: 10, HealthyThreshold: 3, UnhealthyThreshold: 3}), Options{})
 	group := f.obs.TargetGroups[0].ARN
 	for _, check := range []stack.HealthCheck{
 		{Protocol: "HTTP", Port: "traffic-port", Path: "/", Matcher: "200-399", IntervalSeconds: 10, TimeoutSeconds: 10, HealthyThreshold: 3, UnhealthyThreshold: 3},
 		{Protocol: "HTTP", Port: "8081", Path: "/healthz", Matcher: "200", IntervalSeconds: 30, TimeoutSeconds: 6, HealthyThreshold: 2, UnhealthyThreshold: 2},
 		{Protocol: "TCP", Port: "traffic-port", IntervalSeconds: 10, TimeoutSeconds: 10, HealthyThreshold: 3, UnhealthyThreshold: 3},
 	} {
-		if diff := cmp.Diff(map[string]int{"ModifyTargetGroup": 1}, f.converge(t, nlb(check), Policy{})); diff != "" || f.obs.TargetGroups[0].ARN != group {
+		if diff := cmp.Diff(map[string]int{"ModifyTargetGroup": 1}, f.converge(t, nlb(check), Options{})); diff != "" || f.obs.TargetGroups[0].ARN != group {
 			t.Errorf("%+v: %s", check, diff)
 		}
 	}
 	// Behind the gate they cannot, other than the port, the path and the thresholds.
-	fixed := Policy{FixedHealthChecks: true}
+	fixed := Options{Region: Region{FixedHealthChecks: true}}
 	check := stack.HealthCheck{Protocol: "TCP", Port: "8081", Path: "/ready", IntervalSeconds: 10, TimeoutSeconds: 10, HealthyThreshold: 2, UnhealthyThreshold: 2}
 	if diff := cmp.Diff(map[string]int{"ModifyTargetGroup": 1}, f.converge(t, nlb(check), fixed)); diff != "" || f.obs.TargetGroups[0].ARN != group {
 		t.Errorf("port, path and thresholds: %s", diff)
@@ -188,7 +189,7 @@ func TestTheHealthCheckOfAnNLBChangesInPlaceUnlessTheGateForbidsIt(t *testing.T)
 func TestCreatingAStackTakesOneWritePerResource(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	got := f.converge(t, testStack("/"), Policy{})
+	got := f.converge(t, testStack("/"), Options{})
 	want := map[string]int{"CreateSecurityGroup": 2, "AuthorizeSecurityGroupIngress": 1, "CreateTargetGroup": 1, "CreateLoadBalancer": 1,
 		"CreateListener": 1, "CreateRule": 1, "CreateBinding": 1}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -199,8 +200,8 @@ func TestCreatingAStackTakesOneWritePerResource(t *testing.T) {
 func TestDeletingAStackTakesOneWritePerOwnedThing(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, testStack("/a", "/b"), Policy{})
-	got := f.converge(t, removed(), Policy{})
+	f.converge(t, testStack("/a", "/b"), Options{})
+	got := f.converge(t, removed(), Options{})
 	want := map[string]int{"DeleteLoadBalancer": 1, "DeleteTargetGroup": 2, "DeleteBinding": 2, "DeleteSecurityGroup": 1}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -213,15 +214,15 @@ func TestDeletingAStackTakesOneWritePerOwnedThing(t *testing.T) {
 func TestRulesNumberedOneTwoThreeAreAdoptedWithoutAWrite(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, testStack("/a", "/b", "/c"), Policy{})
+	f.converge(t, testStack("/a", "/b", "/c"), Options{})
 	for i := range f.obs.Rules {
 		f.obs.Rules[i].Priority = int32(i + 1)
 	}
-	if got := f.converge(t, testStack("/a", "/b", "/c"), Policy{}); len(got) > 0 {
+	if got := f.converge(t, testStack("/a", "/b", "/c"), Options{}); len(got) > 0 {
 		t.Errorf("adoption writes %v", got)
 	}
 	want := map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "SetRulePriorities": 1, "CreateRule": 1}
-	if diff := cmp.Diff(want, f.converge(t, testStack("/0", "/a", "/b", "/c"), Policy{})); diff != "" {
+	if diff := cmp.Diff(want, f.converge(t, testStack("/0", "/a", "/b", "/c"), Options{})); diff != "" {
 		t.Errorf("insertion without room: %s", diff)
 	}
 }
@@ -229,13 +230,13 @@ func TestRulesNumberedOneTwoThreeAreAdoptedWithoutAWrite(t *testing.T) {
 func TestARuleOfSomebodyElseStaysAndKeepsItsPriority(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, testStack("/a", "/b"), Policy{})
+	f.converge(t, testStack("/a", "/b"), Options{})
 	foreign := f.obs.Rules[0]
 	foreign.ARN, foreign.Priority, foreign.Tags = "arn:foreign", 150, map[string]string{}
 	foreign.Conditions = []stack.Condition{{Field: stack.PathPattern, Values: []string{"/theirs"}}}
 	f.obs.Rules = append(f.obs.Rules, foreign)
-	f.converge(t, testStack("/a", "/x", "/b"), Policy{})
-	f.converge(t, testStack("/b", "/x", "/a", "/y"), Policy{})
+	f.converge(t, testStack("/a", "/x", "/b"), Options{})
+	f.converge(t, testStack("/b", "/x", "/a", "/y"), Options{})
 	for _, r := range f.obs.Rules {
 		if r.ARN == "arn:foreign" && r.Priority == 150 {
 			return
@@ -250,27 +251,31 @@ func TestDeletionProtectionRefusesDeletionAndWhatDependsOnIt(t *testing.T) {
 		f := newFake(testKey())
 		s := testStack("/a")
 		s.LoadBalancers[0].Attributes = map[string]string{"deletion_protection.enabled": "true"}
-		f.converge(t, s, Policy{})
+		f.converge(t, s, Options{})
 		return f
 	}
 	for _, tc := range []struct {
-		name    string
-		pol     Policy
-		refused bool
+		name     string
+		opt      Options
+		declared string // the place
+		refused  bool
 	}{
-		{"as found", Policy{}, true},
-		{"declared", Policy{Protection: ProtectionDeclared, ProtectedBy: "IngressClassParams prod, spec.loadBalancerAttributes"}, true},
-		{"lifted", Policy{Protection: ProtectionLifted}, false},
+		{"as found", Options{}, "", true},
+		{"declared", Options{}, "IngressClassParams prod, spec.loadBalancerAttributes", true},
+		{"lifted", Options{Unprotect: []string{stack.LoadBalancerIdentity}}, "", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			f := protected()
-			p := Stack(removed(), stack.Keep{}, f.obs, tc.pol)
+			p := Stack(removed(), stack.Keep{}, f.obs, tc.opt)
+			if tc.declared != "" {
+				p = p.Under(policy.Protect(map[string]string{stack.LoadBalancerIdentity: tc.declared}, f.obs))
+			}
 			s, _ := p.Step("DeleteLoadBalancer LoadBalancer")
 			if refused := s.Guard != nil; refused != tc.refused {
 				t.Fatalf("refused = %v, want %v", refused, tc.refused)
 			}
-			if tc.refused && (s.Guard.Code != diag.DeletionProtected || !strings.Contains(s.Guard.Text, tc.pol.ProtectedBy)) {
+			if tc.refused && (s.Guard.Code != diag.DeletionProtected || !strings.Contains(s.Guard.Text, tc.declared)) {
 				t.Errorf("guard %+v", s.Guard)
 			}
 			f.run(t, p)
@@ -284,10 +289,10 @@ func TestDeletionProtectionRefusesDeletionAndWhatDependsOnIt(t *testing.T) {
 func TestAnotherSchemeReplacesTheLoadBalancerNewBeforeOld(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, testStack("/a"), Policy{})
+	f.converge(t, testStack("/a"), Options{})
 	want := testStack("/a")
 	want.LoadBalancers[0].Scheme, want.LoadBalancers[0].Name = stack.Internal, "k8s-shop-webfront-internal"
-	p := Stack(want, stack.Keep{}, f.obs, Policy{})
+	p := Stack(want, stack.Keep{}, f.obs, Options{})
 	var ops []string
 	for _, s := range p.Steps {
 		ops = append(ops, s.Op.Name())
@@ -299,28 +304,28 @@ func TestAnotherSchemeReplacesTheLoadBalancerNewBeforeOld(t *testing.T) {
 	if !slices.Contains(rule.Needs, "DeleteLoadBalancer LoadBalancer") {
 		t.Errorf("the rule must wait until the old load balancer releases the target group, needs %v", rule.Needs)
 	}
-	f.converge(t, want, Policy{})
+	f.converge(t, want, Options{})
 	// With a name of the user's the old one must go first.
 	back := testStack("/a")
 	back.LoadBalancers[0].Name = "k8s-shop-webfront-internal"
-	p = Stack(back, stack.Keep{}, f.obs, Policy{})
+	p = Stack(back, stack.Keep{}, f.obs, Options{})
 	if p.Steps[0].Op.Name() != "DeleteLoadBalancer" {
 		t.Errorf("first step is %s", p.Steps[0].ID)
 	}
-	f.converge(t, back, Policy{})
+	f.converge(t, back, Options{})
 }
 
 func TestKeptListenersAreNeitherChangedNorDeleted(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, testStack("/a", "/b"), Policy{})
+	f.converge(t, testStack("/a", "/b"), Options{})
 	want := testStack("/a")
 	want.Listeners, want.Rules, want.TargetGroups, want.Bindings = nil, nil, nil, nil
-	p := Stack(want, stack.Keep{Resources: []stack.Ref{listenerRef("80")}}, f.obs, Policy{})
+	p := Stack(want, stack.Keep{Resources: []stack.Ref{listenerRef("80")}}, f.obs, Options{})
 	if !p.Empty() {
 		t.Errorf("unexpected steps:\n%s", p.Text(plan.TextOptions{}))
 	}
-	if p = Stack(removed(), stack.Keep{Resources: []stack.Ref{listenerRef("80")}}, f.obs, Policy{}); !p.Empty() {
+	if p = Stack(removed(), stack.Keep{Resources: []stack.Ref{listenerRef("80")}}, f.obs, Options{}); !p.Empty() {
 		t.Errorf("unexpected steps:\n%s", p.Text(plan.TextOptions{}))
 	}
 }
@@ -328,10 +333,10 @@ func TestKeptListenersAreNeitherChangedNorDeleted(t *testing.T) {
 func TestATargetGroupDeletedByHandIsCreatedAgainWithANewBinding(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, testStack("/a"), Policy{})
+	f.converge(t, testStack("/a"), Options{})
 	f.obs.TargetGroups = nil
 	f.obs.Rules = nil
-	got := f.converge(t, testStack("/a"), Policy{})
+	got := f.converge(t, testStack("/a"), Options{})
 	want := map[string]int{"CreateTargetGroup": 1, "DeleteBinding": 1, "CreateBinding": 1, "CreateRule": 1}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -341,10 +346,10 @@ func TestATargetGroupDeletedByHandIsCreatedAgainWithANewBinding(t *testing.T) {
 func TestABindingWhoseTargetGroupIsNotListedGoesAfterListenersAndRulesForwardElsewhere(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, testStack("/a"), Policy{})
+	f.converge(t, testStack("/a"), Options{})
 	f.obs.Bindings[0].Name = "of-a-group-made-a-moment-ago"
 	f.obs.LoadBalancers, f.obs.Listeners, f.obs.Rules, f.obs.TargetGroups = nil, nil, nil, nil
-	p := Stack(testStack("/a"), stack.Keep{}, f.obs, Policy{Namespaces: []string{f.obs.Bindings[0].Namespace}})
+	p := Stack(testStack("/a"), stack.Keep{}, f.obs, Options{Namespaces: []string{f.obs.Bindings[0].Namespace}})
 	var needs []string
 	for _, s := range p.Steps {
 		if _, ok := s.Op.(elb.DeleteBinding); ok {
@@ -361,13 +366,13 @@ func TestABindingWhoseTargetGroupIsNotListedGoesAfterListenersAndRulesForwardEls
 func TestExternalAndLegacyTagsAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, testStack("/a"), Policy{})
+	f.converge(t, testStack("/a"), Options{})
 	tags := maps.Clone(f.obs.LoadBalancers[0].Tags)
 	maps.Copy(tags, map[string]string{"aws:x": "1", "owner": "finance", "kubernetes.io/cluster/demo": "owned", "junk": "1"})
 	f.obs.LoadBalancers[0].Tags = tags
 	want := testStack("/a")
 	want.LoadBalancers[0].Tags["owner"] = "web"
-	p := Stack(want, stack.Keep{}, f.obs, Policy{ExternalTags: []string{"owner"}})
+	p := Stack(want, stack.Keep{}, f.obs, Options{ExternalTags: []string{"owner"}})
 	if len(p.Steps) != 1 {
 		t.Fatalf("plan:\n%s", p.Text(plan.TextOptions{}))
 	}
@@ -383,11 +388,11 @@ func TestTheDefaultCertificateIsNotAttachedOnceMore(t *testing.T) {
 	s.Listeners[0].Protocol, s.Listeners[0].SSLPolicy = "HTTPS", "ELBSecurityPolicy-2016-08"
 	s.Listeners[0].Certificates, s.Listeners[0].SNI = []string{"c1"}, []string{"c1", "c2"}
 	f := newFake(testKey())
-	if got := f.converge(t, s, Policy{}); got["AddListenerCertificates"] != 1 {
+	if got := f.converge(t, s, Options{}); got["AddListenerCertificates"] != 1 {
 		t.Errorf("creation writes %v", got)
 	}
 	f.obs.Listeners[0].SNI = []string{"c1", "c2"}
-	if p := Stack(s, stack.Keep{}, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(s, stack.Keep{}, f.obs, Options{}); !p.Empty() {
 		t.Errorf("what the existing controller attached is changed:\n%s", p.Text(plan.TextOptions{}))
 	}
 }
@@ -426,13 +431,13 @@ func TestTheOrderOfABindingsNetworkingRulesHasNoMeaning(t *testing.T) {
 	}
 	s.Bindings[0].Networking = []stack.NetworkingRule{rule("8080"), rule("7000")}
 	f := newFake(testKey())
-	f.converge(t, s, Policy{})
+	f.converge(t, s, Options{})
 	s.Bindings[0].Networking = []stack.NetworkingRule{rule("7000"), rule("8080")}
-	if p := Stack(s, stack.Keep{}, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(s, stack.Keep{}, f.obs, Options{}); !p.Empty() {
 		t.Errorf("plan:\n%s", p.Text(plan.TextOptions{}))
 	}
 	s.Bindings[0].Networking = []stack.NetworkingRule{rule("7000"), rule("8081")}
-	if p := Stack(s, stack.Keep{}, f.obs, Policy{}); p.Empty() {
+	if p := Stack(s, stack.Keep{}, f.obs, Options{}); p.Empty() {
 		t.Error("another port is no difference")
 	}
 }
@@ -446,8 +451,8 @@ func TestCertificatesAreAttachedBeforeOthersAreDetached(t *testing.T) {
 		return s
 	}
 	f := newFake(testKey())
-	f.converge(t, tls("c1", "c1", "c2"), Policy{})
-	p := Stack(tls("c3", "c3", "c4"), stack.Keep{}, f.obs, Policy{})
+	f.converge(t, tls("c1", "c1", "c2"), Options{})
+	p := Stack(tls("c3", "c3", "c4"), stack.Keep{}, f.obs, Options{})
 	var ops []string
 	for _, s := range p.Steps {
 		ops = append(ops, s.Op.Name())
@@ -455,8 +460,8 @@ func TestCertificatesAreAttachedBeforeOthersAreDetached(t *testing.T) {
 	if diff := cmp.Diff([]string{"AddListenerCertificates", "ModifyListener", "RemoveListenerCertificates"}, ops); diff != "" {
 		t.Error(diff)
 	}
-	f.converge(t, tls("c3", "c2", "c3"), Policy{})
-	if got := f.converge(t, testStack("/a"), Policy{}); len(got) != 1 || got["ModifyListener"] != 1 {
+	f.converge(t, tls("c3", "c2", "c3"), Options{})
+	if got := f.converge(t, testStack("/a"), Options{}); len(got) != 1 || got["ModifyListener"] != 1 {
 		t.Errorf("HTTPS to HTTP writes %v", got)
 	}
 }
@@ -479,8 +484,8 @@ func TestFurtherCertificatesNeverModifyTheListener(t *testing.T) {
 		{[]string{"c2"}, []string{"c3", "c4"}, map[string]int{"AddListenerCertificates": 2, "RemoveListenerCertificates": 1}},
 	} {
 		f := newFake(testKey())
-		f.converge(t, secure(c.from...), Policy{})
-		if diff := cmp.Diff(c.writes, f.converge(t, secure(c.to...), Policy{})); diff != "" {
+		f.converge(t, secure(c.from...), Options{})
+		if diff := cmp.Diff(c.writes, f.converge(t, secure(c.to...), Options{})); diff != "" {
 			t.Errorf("%v → %v: %s", c.from, c.to, diff)
 		}
 	}
@@ -488,7 +493,7 @@ func TestFurtherCertificatesNeverModifyTheListener(t *testing.T) {
 
 func TestOverlappingRulesAreCreatedInOrder(t *testing.T) {
 	t.Parallel()
-	p := Stack(testStack("/api", "/shop", "/*"), stack.Keep{}, elb.Observed{Key: testKey()}, Policy{})
+	p := Stack(testStack("/api", "/shop", "/*"), stack.Keep{}, elb.Observed{Key: testKey()}, Options{})
 	for _, tc := range []struct {
 		id    plan.StepID
 		after []plan.StepID
@@ -510,14 +515,14 @@ func TestABindingIsKnownByItsNamespaceAndTargetGroup(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	want := testStack("shop/web-a:80")
-	f.converge(t, want, Policy{})
+	f.converge(t, want, Options{})
 	stray := f.obs.Bindings[0]
 	stray.Namespace, stray.Name = "zz", "zz"
 	f.obs.Bindings = append(f.obs.Bindings, stray)
-	if p := Stack(want, stack.Keep{}, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(want, stack.Keep{}, f.obs, Options{}); !p.Empty() {
 		t.Errorf("a copy changes something:\n%s", p.Text(plan.TextOptions{}))
 	}
-	if p := Stack(removed(), stack.Keep{}, f.obs, Policy{Namespaces: []string{"shop"}}); p.Summary().Delete != len(Stack(removed(), stack.Keep{}, f.obs, Policy{}).Steps) ||
+	if p := Stack(removed(), stack.Keep{}, f.obs, Options{Namespaces: []string{"shop"}}); p.Summary().Delete != len(Stack(removed(), stack.Keep{}, f.obs, Options{}).Steps) ||
 		slices.ContainsFunc(p.Steps, func(s plan.Step) bool { op, ok := s.Op.(elb.DeleteBinding); return ok && op.Namespace == "zz" }) {
 		t.Errorf("a copy is deleted:\n%s", p.Text(plan.TextOptions{}))
 	}
@@ -526,7 +531,7 @@ func TestABindingIsKnownByItsNamespaceAndTargetGroup(t *testing.T) {
 	f.obs.TargetGroups = nil
 	for _, namespaces := range [][]string{{"shop"}, {"shop", "zz"}} {
 		deleted := 0
-		for _, s := range Stack(removed(), stack.Keep{}, f.obs, Policy{Namespaces: namespaces}).Steps {
+		for _, s := range Stack(removed(), stack.Keep{}, f.obs, Options{Namespaces: namespaces}).Steps {
 			if _, ok := s.Op.(elb.DeleteBinding); ok {
 				deleted++
 			}

@@ -13,7 +13,7 @@ import (
 )
 
 // Resources are found by tags, which other tools can copy. Of several with one identity the one that serves is kept; the others are
-// duplicates, which are deleted only with the consent of Policy.DeleteDuplicates. A resource of the identity that cannot become what
+// duplicates, which are deleted only with the consent of Options.DeleteDuplicates. A resource of the identity that cannot become what
 // is wanted, because its type or scheme is another one, is no duplicate: it is replaced.
 
 // How much a target group or security group is in use, the most first.
@@ -97,7 +97,7 @@ func (d *differ) servingGroup(id string) *elb.SecurityGroup {
 }
 
 // consented reports whether the deletion of a duplicate, by ARN or group id, is consented to.
-func (d *differ) consented(id string) bool { return slices.Contains(d.pol.DeleteDuplicates, id) }
+func (d *differ) consented(id string) bool { return slices.Contains(d.opt.DeleteDuplicates, id) }
 
 // spare puts the guard on the deletion of a duplicate. The step is cosmetic: that a duplicate stays holds up nothing else, not even
 // the release of an object that is deleted.
@@ -107,7 +107,7 @@ func (d *differ) spare(s *plan.Step, id, name, servingID, servingName string) {
 		Code: diag.DuplicateResource,
 		Text: fmt.Sprintf("%s (%s) has the same tags as %s (%s), which is taken for the one that serves; it is left alone", name, id, servingName, servingID),
 		Remedy: fmt.Sprintf("if the controller did not make it, remove its tag %s in AWS; else write %s into annotation %s, and it is deleted",
-			naming.ResourceTag(d.plan.Key.Owner), id, cmp.Or(d.pol.DuplicatesAnnotation, "delete-duplicates")),
+			naming.ResourceTag(d.plan.Key.Owner), id, cmp.Or(d.opt.DuplicatesAnnotation, "delete-duplicates")),
 	}
 	d.spared[id] = true
 }
@@ -118,7 +118,7 @@ func (d *differ) remembered(id string) *plan.Guard {
 	if d.consented(id) {
 		return nil
 	}
-	return d.pol.Duplicates[id]
+	return d.opt.Duplicates[id]
 }
 
 // spareAgain puts a remembered guard on the deletion of a duplicate.

@@ -16,7 +16,7 @@ import (
 func doubled(t *testing.T) (f *fakeAWS, want *stack.Stack) {
 	t.Helper()
 	f, want = newFake(testKey()), testStack("shop/web-a:80")
-	f.converge(t, want, Policy{})
+	f.converge(t, want, Options{})
 	lb, tg, g := f.obs.LoadBalancers[0], f.obs.TargetGroups[0], managedGroup(f)
 	lb.ARN, lb.Name, lb.DNSName, lb.Created = "a-copy", "copied", "copy.example", time.Unix(2, 0)
 	tg.ARN, tg.Name = "a-group", "copied"
@@ -36,7 +36,7 @@ func managedGroup(f *fakeAWS) elb.SecurityGroup {
 func TestOfSeveralResourcesWithOneIdentityTheOneThatServesIsKept(t *testing.T) {
 	t.Parallel()
 	f, want := doubled(t)
-	p := Stack(want, stack.Keep{}, f.obs, Policy{DuplicatesAnnotation: "here"})
+	p := Stack(want, stack.Keep{}, f.obs, Options{DuplicatesAnnotation: "here"})
 	var refused []string
 	for _, s := range p.Steps {
 		if s.Action != plan.Delete || s.Guard == nil || s.Guard.Code != diag.DuplicateResource || s.Lane != plan.Cosmetic || !strings.Contains(s.Guard.Remedy, "annotation here") {
@@ -53,7 +53,7 @@ func TestOfSeveralResourcesWithOneIdentityTheOneThatServesIsKept(t *testing.T) {
 	}
 
 	// With consent they go, and nothing else.
-	p = Stack(want, stack.Keep{}, f.obs, Policy{DeleteDuplicates: []string{"a-copy", "a-group", "a-sg"}})
+	p = Stack(want, stack.Keep{}, f.obs, Options{DeleteDuplicates: []string{"a-copy", "a-group", "a-sg"}})
 	if s := p.Summary(); s.Delete != 3 || s.Refused != 0 || len(p.Steps) != 3 {
 		t.Errorf("with consent:\n%s", p.Text(plan.TextOptions{}))
 	}
@@ -64,8 +64,8 @@ func TestADuplicateHoldsUpNothing(t *testing.T) {
 	t.Parallel()
 	f, _ := doubled(t)
 	for name, p := range map[string]plan.Plan{
-		"deletion": Stack(removed(), stack.Keep{}, f.obs, Policy{}),
-		"edit":     Stack(testStack("shop/web-b:80"), stack.Keep{}, f.obs, Policy{}),
+		"deletion": Stack(removed(), stack.Keep{}, f.obs, Options{}),
+		"edit":     Stack(testStack("shop/web-b:80"), stack.Keep{}, f.obs, Options{}),
 	} {
 		blocked := map[plan.StepID]bool{}
 		for _, s := range p.Steps {
@@ -93,7 +93,7 @@ func TestADuplicateStaysWhenWhatItIsADuplicateOfIsGone(t *testing.T) {
 	another.SecurityGroups = nil
 	for name, want := range map[string]*stack.Stack{"removed": removed(), "replaced": another} {
 		f, _ := doubled(t)
-		first := Stack(want, stack.Keep{}, f.obs, Policy{})
+		first := Stack(want, stack.Keep{}, f.obs, Options{})
 		known := map[string]*plan.Guard{}
 		for _, s := range first.Steps {
 			if s.Guard != nil && s.Guard.Code == diag.DuplicateResource {
@@ -105,8 +105,8 @@ func TestADuplicateStaysWhenWhatItIsADuplicateOfIsGone(t *testing.T) {
 		o.TargetGroups = slices.DeleteFunc(o.TargetGroups, func(tg elb.TargetGroup) bool { return tg.ARN != "a-group" })
 		o.SecurityGroups = slices.DeleteFunc(o.SecurityGroups, func(g elb.SecurityGroup) bool { return !g.Shared && g.GroupID != "a-sg" })
 		o.Listeners, o.Rules, o.Bindings = nil, nil, nil
-		deleted := func(pol Policy) (out []string) {
-			p := Stack(want, stack.Keep{}, o.Clone(), pol)
+		deleted := func(opt Options) (out []string) {
+			p := Stack(want, stack.Keep{}, o.Clone(), opt)
 			for _, s := range p.Steps {
 				if s.Action == plan.Delete && s.Guard == nil {
 					out = append(out, s.Resource.Literal)
@@ -115,15 +115,15 @@ func TestADuplicateStaysWhenWhatItIsADuplicateOfIsGone(t *testing.T) {
 			slices.Sort(out)
 			return out
 		}
-		if got := deleted(Policy{Duplicates: known}); len(got) > 0 {
+		if got := deleted(Options{Duplicates: known}); len(got) > 0 {
 			t.Errorf("%s: %v is deleted", name, got)
 		}
 		all := []string{"a-copy", "a-group", "a-sg"}
-		if got := deleted(Policy{Duplicates: known, DeleteDuplicates: all}); !slices.Equal(got, all) {
+		if got := deleted(Options{Duplicates: known, DeleteDuplicates: all}); !slices.Equal(got, all) {
 			t.Errorf("%s: with consent %v is deleted", name, got)
 		}
 		o.Hostnames = []string{"copy.example"}
-		if got := deleted(Policy{Duplicates: known}); name == "removed" && !slices.Equal(got, all[:1]) {
+		if got := deleted(Options{Duplicates: known}); name == "removed" && !slices.Equal(got, all[:1]) {
 			t.Errorf("%s: shown in a status, %v is deleted", name, got)
 		}
 	}

@@ -47,7 +47,7 @@ func ExampleStack() {
 		desired.Rules = append(desired.Rules, rule)
 	}
 
-	p := diff.Stack(desired, stack.Keep{}, observed, diff.Policy{})
+	p := diff.Stack(desired, stack.Keep{}, observed, diff.Options{})
 	fmt.Print(p.Text(plan.TextOptions{}))
 	for _, s := range p.Steps {
 		fmt.Printf("%s: %+v\n", s.ID, s.Op)

@@ -216,18 +216,18 @@ func testStack(paths ...string) *stack.Stack {
 }
 
 // converge plans and runs until nothing is left, and returns what was written by the first plan.
-func (f *fakeAWS) converge(t failer, want *stack.Stack, pol Policy) (writes map[string]int) {
+func (f *fakeAWS) converge(t failer, want *stack.Stack, opt Options) (writes map[string]int) {
 	t.Helper()
-	return f.convergeKeeping(t, want, stack.Keep{}, pol)
+	return f.convergeKeeping(t, want, stack.Keep{}, opt)
 }
 
-func (f *fakeAWS) convergeKeeping(t failer, want *stack.Stack, keep stack.Keep, pol Policy) (writes map[string]int) {
+func (f *fakeAWS) convergeKeeping(t failer, want *stack.Stack, keep stack.Keep, opt Options) (writes map[string]int) {
 	t.Helper()
 	before := map[string]int{}
 	for k, v := range f.writes {
 		before[k] = v
 	}
-	p := Stack(want, keep, f.obs, pol)
+	p := Stack(want, keep, f.obs, opt)
 	for _, s := range p.Steps {
 		if s.Action == plan.Update && len(s.Why) == 0 {
 			t.Fatalf("step %s of the plan changes something for no reason:\n%s", s.ID, p.Text(plan.TextOptions{}))
@@ -240,7 +240,7 @@ func (f *fakeAWS) convergeKeeping(t failer, want *stack.Stack, keep stack.Keep, 
 			writes[k] = v - before[k]
 		}
 	}
-	if again := Stack(want, keep, f.obs, pol); !again.Empty() {
+	if again := Stack(want, keep, f.obs, opt); !again.Empty() {
 		t.Fatalf("the plan did not lead to what is wanted:\n%s\nthen:\n%s", p.Text(plan.TextOptions{}), again.Text(plan.TextOptions{}))
 	}
 	return writes

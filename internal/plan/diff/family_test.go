@@ -19,16 +19,16 @@ func family(kind string) *stack.Stack {
 func TestATargetGroupOfAnotherAddressFamilyIsMadeBesideTheOldOneAndThenTakesOver(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, family(stack.IPv4), Policy{})
+	f.converge(t, family(stack.IPv4), Options{})
 	first := f.obs.TargetGroups[0].Name
 	for _, kind := range []string{stack.IPv6, stack.IPv4, stack.IPv6} {
-		p := Stack(family(kind), stack.Keep{}, f.obs, Policy{})
+		p := Stack(family(kind), stack.Keep{}, f.obs, Options{})
 		got := order(p, "CreateTargetGroup", "CreateBinding", "ModifyRule", "DeleteTargetGroup", "DeleteBinding")
 		want := []string{"CreateTargetGroup /api", "CreateBinding /api", "ModifyRule 80:1", "DeleteTargetGroup /api", "DeleteBinding /api"}
 		if !slices.Equal(got, want) {
 			t.Fatalf("to %s: %v, want %v", kind, got, want)
 		}
-		f.converge(t, family(kind), Policy{})
+		f.converge(t, family(kind), Options{})
 		if len(f.obs.TargetGroups) != 1 || len(f.obs.Bindings) != 1 {
 			t.Fatalf("to %s: left are %v and %v", kind, f.obs.TargetGroups, f.obs.Bindings)
 		}
@@ -42,18 +42,18 @@ func TestATargetGroupOfAnotherAddressFamilyIsMadeBesideTheOldOneAndThenTakesOver
 func TestASuccessorThatHasNoBindingYetGetsOneWhileTheOldOneServes(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, family(stack.IPv4), Policy{})
-	p := Stack(family(stack.IPv6), stack.Keep{}, f.obs, Policy{})
+	f.converge(t, family(stack.IPv4), Options{})
+	p := Stack(family(stack.IPv6), stack.Keep{}, f.obs, Options{})
 	for i := range p.Steps { // the controller dies after the first write
 		if _, ok := p.Steps[i].Op.(elb.CreateTargetGroup); ok {
 			f.run(t, plan.Plan{Key: p.Key, Known: p.Known, Steps: p.Steps[i : i+1]})
 		}
 	}
-	p = Stack(family(stack.IPv6), stack.Keep{}, f.obs, Policy{})
+	p = Stack(family(stack.IPv6), stack.Keep{}, f.obs, Options{})
 	if got := order(p, "CreateTargetGroup", "CreateBinding", "ModifyRule", "DeleteTargetGroup", "DeleteBinding"); got[0] != "CreateBinding /api" || got[len(got)-1] != "DeleteBinding /api" {
 		t.Errorf("the old binding goes too early: %v", got)
 	}
-	f.converge(t, family(stack.IPv6), Policy{})
+	f.converge(t, family(stack.IPv6), Options{})
 }
 
 func TestTargetsThatWarmUpBesideAStickyGroupAreStagedStickyToo(t *testing.T) {
@@ -62,11 +62,11 @@ func TestTargetsThatWarmUpBesideAStickyGroupAreStagedStickyToo(t *testing.T) {
 	on := map[string]string{"stickiness.enabled": "true", "stickiness.type": "lb_cookie"}
 	old := testStack("/api")
 	old.TargetGroups[0].Attributes = on
-	f.converge(t, old, Policy{})
+	f.converge(t, old, Options{})
 	want := testStack("/api")
 	want.TargetGroups[0].Attributes, want.TargetGroups[0].Protocol, want.TargetGroups[0].Name = on, "HTTPS", "tg/api-s"
 	want.Bindings[0].Name, want.Bindings[0].Protocol = "tg/api-s", "HTTPS"
-	p := Stack(want, stack.Keep{}, f.obs, Policy{})
+	p := Stack(want, stack.Keep{}, f.obs, Options{})
 	var sticky []bool
 	for _, s := range p.Steps {
 		if op, ok := s.Op.(elb.ModifyRule); ok {
@@ -77,5 +77,5 @@ func TestTargetsThatWarmUpBesideAStickyGroupAreStagedStickyToo(t *testing.T) {
 	if !slices.Equal(sticky, []bool{true, true}) {
 		t.Errorf("AWS demands a sticky forward to several groups, and nobody else does:\n%s", p.Text(plan.TextOptions{}))
 	}
-	f.converge(t, want, Policy{})
+	f.converge(t, want, Options{})
 }

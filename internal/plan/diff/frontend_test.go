@@ -9,6 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/naming"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/plan/policy"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
@@ -108,7 +109,7 @@ func TestAFrontendIsMadeInOnePlanAndItsALBRegisteredLast(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	want := withFrontend(listensOn(testStack(), 80, 443), stack.Internal, map[int32]int32{80: 443, 443: 443})
-	p := Stack(want, stack.Keep{}, f.obs, Policy{})
+	p := Stack(want, stack.Keep{}, f.obs, Options{})
 	for _, s := range p.Steps {
 		if _, ok := s.Op.(elb.RegisterLoadBalancer); ok {
 			if !slices.Contains(s.Needs, "CreateListener 443") || !slices.Contains(s.Needs, "CreateLoadBalancer LoadBalancer") {
@@ -121,7 +122,7 @@ func TestAFrontendIsMadeInOnePlanAndItsALBRegisteredLast(t *testing.T) {
 			t.Errorf("%s waits until the ALB is registered", s.ID)
 		}
 	}
-	f.converge(t, want, Policy{})
+	f.converge(t, want, Options{})
 	for _, tg := range f.obs.TargetGroups {
 		if len(tg.Targets) != 1 || tg.Targets[0].Port != 443 {
 			t.Errorf("%s: %v", tg.ID, tg.Targets)
@@ -132,13 +133,13 @@ func TestAFrontendIsMadeInOnePlanAndItsALBRegisteredLast(t *testing.T) {
 func TestAFrontendThatIsNotWantedGoesBeforeItsGroups(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80}), Policy{})
-	p := Stack(testStack("/a"), stack.Keep{}, f.obs, Policy{})
+	f.converge(t, withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80}), Options{})
+	p := Stack(testStack("/a"), stack.Keep{}, f.obs, Options{})
 	if got := order(p, "DeleteLoadBalancer", "DeregisterTargets", "DeleteTargetGroup"); !slices.Equal(got, []string{
 		"DeleteLoadBalancer FrontendNlb", "DeleteTargetGroup FrontendNlb-tg-TCP-80"}) || len(p.Steps) != 2 {
 		t.Errorf("steps: %v", p.Text(plan.TextOptions{}))
 	}
-	f.converge(t, testStack("/a"), Policy{})
+	f.converge(t, testStack("/a"), Options{})
 }
 
 func TestAnALBIsNobodysTargetWhenItIsDeleted(t *testing.T) {
@@ -147,7 +148,7 @@ func TestAnALBIsNobodysTargetWhenItIsDeleted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFake(testKey())
-			f.converge(t, withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80}), Policy{})
+			f.converge(t, withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80}), Options{})
 			seen := f.obs.Clone()
 			if !read {
 				for i := range seen.TargetGroups {
@@ -155,7 +156,7 @@ func TestAnALBIsNobodysTargetWhenItIsDeleted(t *testing.T) {
 				}
 				seen.Listeners, seen.Rules = nil, nil
 			}
-			p := Stack(removed(), stack.Keep{}, seen, Policy{})
+			p := Stack(removed(), stack.Keep{}, seen, Options{})
 			got := order(p, "DeleteLoadBalancer", "DeregisterTargets")
 			if want := []string{"DeleteLoadBalancer FrontendNlb", "DeregisterTargets FrontendNlb-tg-TCP-80", "DeleteLoadBalancer LoadBalancer"}; !slices.Equal(got, want) {
 				t.Errorf("got %v, want %v", got, want)
@@ -171,8 +172,8 @@ func TestAnALBIsNobodysTargetWhenItIsDeleted(t *testing.T) {
 func TestAProtectedFrontendKeepsTheALBBehindIt(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80}), Policy{})
-	f.run(t, Stack(removed(), stack.Keep{}, f.obs, Policy{Frontend: ProtectionDeclared}))
+	f.converge(t, withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80}), Options{})
+	f.run(t, Stack(removed(), stack.Keep{}, f.obs, Options{}).Under(policy.Protect(map[string]string{stack.FrontendIdentity: "Ingress shop/web"}, f.obs)))
 	if len(f.obs.LoadBalancers) != 2 || len(f.obs.TargetGroup(f.obs.TargetGroups[len(f.obs.TargetGroups)-1].ARN).Targets) != 1 {
 		t.Errorf("left: %+v", f.obs.LoadBalancers)
 	}
@@ -181,9 +182,9 @@ func TestAProtectedFrontendKeepsTheALBBehindIt(t *testing.T) {
 func TestAnotherPortBehindAFrontendIsReadyBeforeItsListenerTurnsToIt(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, withFrontend(listensOn(testStack(), 443), stack.Internal, map[int32]int32{80: 443}), Policy{})
+	f.converge(t, withFrontend(listensOn(testStack(), 443), stack.Internal, map[int32]int32{80: 443}), Options{})
 	want := withFrontend(listensOn(testStack(), 8443), stack.Internal, map[int32]int32{80: 8443})
-	p := Stack(want, stack.Keep{}, f.obs, Policy{})
+	p := Stack(want, stack.Keep{}, f.obs, Options{})
 	got := order(p, "CreateTargetGroup", "CreateListener", "RegisterTargets", "ModifyListener", "DeregisterTargets", "DeleteListener", "DeleteTargetGroup")
 	if diff := []string{
 		"CreateTargetGroup FrontendNlb-tg-TCP-80", "CreateListener 8443", "RegisterTargets FrontendNlb-tg-TCP-80", "ModifyListener FrontendNlb-ls-TCP-80",
@@ -194,25 +195,25 @@ func TestAnotherPortBehindAFrontendIsReadyBeforeItsListenerTurnsToIt(t *testing.
 	if s, _ := p.Step("ModifyListener FrontendNlb-ls-TCP-80"); !slices.Contains(s.Needs, "RegisterTargets FrontendNlb-tg-TCP-80") {
 		t.Errorf("the listener turns to a group without target: %v", s.Needs)
 	}
-	f.converge(t, want, Policy{})
-	f.converge(t, withFrontend(listensOn(testStack(), 443), stack.Internal, map[int32]int32{80: 443}), Policy{})
+	f.converge(t, want, Options{})
+	f.converge(t, withFrontend(listensOn(testStack(), 443), stack.Internal, map[int32]int32{80: 443}), Options{})
 }
 
 func TestAnotherALBTakesOverBehindTheSameFrontend(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	before := withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80})
-	f.converge(t, before, Policy{})
+	f.converge(t, before, Options{})
 	nlb := f.obs.LoadBalancers[slices.IndexFunc(f.obs.LoadBalancers, func(lb elb.LoadBalancer) bool { return lb.Type == stack.Network })].ARN
 	want := withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80})
 	want.LoadBalancers[0].Scheme, want.LoadBalancers[0].Name = stack.Internal, "k8s-shop-webfront-other"
-	p := Stack(want, stack.Keep{}, f.obs, Policy{})
+	p := Stack(want, stack.Keep{}, f.obs, Options{})
 	for _, s := range p.Steps {
 		if op, ok := s.Op.(elb.DeregisterLoadBalancer); ok && (op.Successor == nil || op.Successor.ID != stack.LoadBalancerIdentity) {
 			t.Errorf("%s does not wait for the successor", s.ID)
 		}
 	}
-	f.converge(t, want, Policy{})
+	f.converge(t, want, Options{})
 	if !slices.ContainsFunc(f.obs.LoadBalancers, func(lb elb.LoadBalancer) bool { return lb.ARN == nlb }) {
 		t.Error("the frontend was replaced as well")
 	}
@@ -223,9 +224,9 @@ func TestATargetGroupOfThePastIsAdoptedAsItIs(t *testing.T) {
 	// The existing controller gave target groups the frontend's port, and the target the ALB's.
 	f := newFake(testKey())
 	want := withFrontend(listensOn(testStack(), 443), stack.Internal, map[int32]int32{80: 443})
-	f.converge(t, want, Policy{})
+	f.converge(t, want, Options{})
 	f.obs.TargetGroups[0].Port = 80
-	if p := Stack(want, stack.Keep{}, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(want, stack.Keep{}, f.obs, Options{}); !p.Empty() {
 		t.Error(p.Text(plan.TextOptions{}))
 	}
 }
@@ -233,8 +234,8 @@ func TestATargetGroupOfThePastIsAdoptedAsItIs(t *testing.T) {
 func TestAFrontendThatIsKeptIsLeftAsItIs(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80}), Policy{})
-	if p := Stack(testStack("/a"), stack.Keep{Resources: []stack.Ref{{Kind: stack.KindLoadBalancer, ID: stack.FrontendIdentity}}}, f.obs, Policy{}); !p.Empty() {
+	f.converge(t, withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80}), Options{})
+	if p := Stack(testStack("/a"), stack.Keep{Resources: []stack.Ref{{Kind: stack.KindLoadBalancer, ID: stack.FrontendIdentity}}}, f.obs, Options{}); !p.Empty() {
 		t.Error(p.Text(plan.TextOptions{}))
 	}
 }

@@ -24,7 +24,7 @@ type goldenCase struct {
 	Observed elb.Observed
 	Desired  *stack.Stack
 	Keep     stack.Keep `json:",omitzero"`
-	Policy   Policy
+	Options  Options
 }
 
 func TestPlansReadAsTheGoldenFiles(t *testing.T) {
@@ -43,7 +43,7 @@ func TestPlansReadAsTheGoldenFiles(t *testing.T) {
 		if err := yaml.UnmarshalStrict(raw, &c); err != nil {
 			t.Fatalf("%s: %v", in, err)
 		}
-		p := Stack(c.Desired, c.Keep, c.Observed, c.Policy)
+		p := Stack(c.Desired, c.Keep, c.Observed, c.Options)
 		for _, s := range p.Steps {
 			seen[s.Op.Name()] = true
 		}
@@ -80,7 +80,7 @@ func compareGolden(t *testing.T, file, got string) {
 
 func TestColourIsAnOption(t *testing.T) {
 	t.Parallel()
-	p := Stack(testStack("/a"), stack.Keep{}, elb.Observed{Key: testKey()}, Policy{})
+	p := Stack(testStack("/a"), stack.Keep{}, elb.Observed{Key: testKey()}, Options{})
 	if plain := p.Text(plan.TextOptions{}); strings.Contains(plain, "\x1b") {
 		t.Error("escape sequences without being asked")
 	}
@@ -106,7 +106,7 @@ func TestEveryOperationWritesThrough(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := &fakeAWS{obs: c.Observed, writes: map[string]int{}}
-		p := Stack(c.Desired, c.Keep, c.Observed, c.Policy)
+		p := Stack(c.Desired, c.Keep, c.Observed, c.Options)
 		if p.Summary().Refused > 0 {
 			continue
 		}

@@ -15,7 +15,7 @@ import (
 func replacing(t *testing.T) (f *fakeAWS, want *stack.Stack) {
 	t.Helper()
 	f = newFake(testKey())
-	f.converge(t, testStack("/a"), Policy{})
+	f.converge(t, testStack("/a"), Options{})
 	f.obs.LoadBalancers[0].DNSName = "Old.test"
 	f.obs.Hostnames = []string{"old.test"}
 	return f, internally(testStack("/a"))
@@ -36,7 +36,7 @@ func TestALoadBalancerThatIsReplacedStaysWithAllThatHangsOnItWhileItIsShown(t *t
 	old := f.obs.LoadBalancers[0].ARN
 	for round, shows := range []string{"old.test", "old.test", "new.test"} {
 		f.obs.Hostnames = []string{shows}
-		p := Stack(want, stack.Keep{}, f.obs, Policy{})
+		p := Stack(want, stack.Keep{}, f.obs, Options{})
 		awaits := func(id plan.StepID) bool {
 			s, _ := p.Step(id)
 			op, ok := s.Op.(elb.AwaitTargets)
@@ -58,13 +58,13 @@ func TestALoadBalancerThatIsReplacedStaysWithAllThatHangsOnItWhileItIsShown(t *t
 	if f.count() != [3]int{1, 1, 1} || f.obs.LoadBalancers[0].ARN == old {
 		t.Errorf("load balancers, target groups, bindings %v in the end", f.count())
 	}
-	if p := Stack(want, stack.Keep{}, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(want, stack.Keep{}, f.obs, Options{}); !p.Empty() {
 		t.Error(p.Text(plan.TextOptions{}))
 	}
 	back := testStack("/a")
-	f.run(t, Stack(back, stack.Keep{}, f.obs, Policy{})) // the first name is free again
+	f.run(t, Stack(back, stack.Keep{}, f.obs, Options{})) // the first name is free again
 	f.obs.Hostnames = nil
-	f.converge(t, back, Policy{})
+	f.converge(t, back, Options{})
 	if f.count() != [3]int{1, 1, 1} || f.obs.TargetGroups[0].Name != "tg/a" {
 		t.Errorf("after the way back: %v, %s", f.count(), f.obs.TargetGroups[0].Name)
 	}
@@ -89,7 +89,7 @@ func TestALoadBalancerThatIsReplacedGoesAtOnceWhereNothingIsGainedByKeepingIt(t 
 	} {
 		f, want := replacing(t)
 		want = change(f, want)
-		p := Stack(want, stack.Keep{}, f.obs, Policy{})
+		p := Stack(want, stack.Keep{}, f.obs, Options{})
 		if got := order(p, "DeleteLoadBalancer"); len(got) != 1 || len(p.HandOver) > 0 {
 			t.Errorf("%s:\n%s", name, p.Text(plan.TextOptions{}))
 		}
@@ -100,8 +100,8 @@ func TestAnEditThatIsTakenBackLeavesTheLoadBalancerThatIsShown(t *testing.T) {
 	t.Parallel()
 	f, want := replacing(t)
 	old := f.obs.LoadBalancers[0].ARN
-	f.run(t, Stack(want, stack.Keep{}, f.obs, Policy{}))
-	f.converge(t, testStack("/a"), Policy{})
+	f.run(t, Stack(want, stack.Keep{}, f.obs, Options{}))
+	f.converge(t, testStack("/a"), Options{})
 	if f.count() != [3]int{1, 1, 1} || f.obs.LoadBalancers[0].ARN != old {
 		t.Errorf("load balancers, target groups, bindings %v, %s", f.count(), f.obs.LoadBalancers[0].ARN)
 	}
@@ -120,7 +120,7 @@ func TestATargetGroupThatAnotherHasReplacedNeedsNoConsentToGo(t *testing.T) {
 		"it has a binding of the stack": {func(string) string { return "k8s-shop-web-0123456789" }, true, true},
 	} {
 		f := newFake(testKey())
-		f.converge(t, testStack("/a"), Policy{})
+		f.converge(t, testStack("/a"), Options{})
 		kept := &f.obs.TargetGroups[0]
 		left := *kept
 		left.ARN, left.Name = "arn:left", c.rename(kept.Name)
@@ -131,7 +131,7 @@ func TestATargetGroupThatAnotherHasReplacedNeedsNoConsentToGo(t *testing.T) {
 			b.Name, b.TargetGroup.Literal = left.Name, left.ARN
 			f.obs.Bindings = append(f.obs.Bindings, b)
 		}
-		p := Stack(testStack("/a"), stack.Keep{}, f.obs, Policy{})
+		p := Stack(testStack("/a"), stack.Keep{}, f.obs, Options{})
 		i := slices.IndexFunc(p.Steps, func(s plan.Step) bool { return strings.HasPrefix(string(s.ID), "DeleteTargetGroup") })
 		if i < 0 || (p.Steps[i].Guard == nil) != c.goes {
 			t.Errorf("%s:\n%s", name, p.Text(plan.TextOptions{}))

@@ -37,10 +37,10 @@ func TestARuleThatIsToStayAsItStandsKeepsItsTargetGroupAndBinding(t *testing.T) 
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFake(testKey())
-			f.converge(t, testStack("/a", "/b"), Policy{})
+			f.converge(t, testStack("/a", "/b"), Options{})
 			arn := targetOf(t, f, "/b")
 			want, keep := withoutActions(c.want, "/b")
-			if diff := cmp.Diff(c.writes, f.convergeKeeping(t, want, keep, Policy{})); diff != "" {
+			if diff := cmp.Diff(c.writes, f.convergeKeeping(t, want, keep, Options{})); diff != "" {
 				t.Errorf("writes (-want +got):\n%s", diff)
 			}
 			if targetOf(t, f, "/b") != arn {
@@ -71,9 +71,9 @@ func targetOf(t *testing.T, f *fakeAWS, path string) string {
 func TestARuleThatNeverStoodAnswers503(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, testStack("/a"), Policy{})
+	f.converge(t, testStack("/a"), Options{})
 	want, keep := withoutActions(testStack("/a", "/b"), "/b")
-	f.convergeKeeping(t, want, keep, Policy{})
+	f.convergeKeeping(t, want, keep, Options{})
 	if diff := cmp.Diff(stack.Unavailable(), f.obs.Rules[1].Actions); diff != "" {
 		t.Errorf("the rule: %+v", f.obs.Rules[1])
 	}
@@ -89,9 +89,9 @@ func TestARuleThatIsToStayIsNotSomebodyElses(t *testing.T) {
 	}
 	for _, path := range []string{"/a", "/b"} {
 		f := newFake(testKey())
-		f.converge(t, twins(), Policy{})
+		f.converge(t, twins(), Options{})
 		want, keep := withoutActions(twins(), path)
-		if diff := cmp.Diff(map[string]int{}, f.convergeKeeping(t, want, keep, Policy{})); diff != "" {
+		if diff := cmp.Diff(map[string]int{}, f.convergeKeeping(t, want, keep, Options{})); diff != "" {
 			t.Errorf("%s is to stay (-want +got):\n%s", path, diff)
 		}
 	}
@@ -103,15 +103,15 @@ func TestDefaultActionsThatAreToStayKeepTheirTargetGroup(t *testing.T) {
 	byDefault.Listeners[0].DefaultActions = byDefault.Rules[1].Actions
 	byDefault.Rules = byDefault.Rules[:1]
 	f := newFake(testKey())
-	f.converge(t, byDefault, Policy{})
+	f.converge(t, byDefault, Options{})
 	unknown := testStack("/a")
 	unknown.Listeners[0].DefaultActions = stack.Unavailable()
 	keep := stack.Keep{Actions: []stack.Ref{listenerRef("80")}}
-	if diff := cmp.Diff(map[string]int{}, f.convergeKeeping(t, unknown, keep, Policy{})); diff != "" {
+	if diff := cmp.Diff(map[string]int{}, f.convergeKeeping(t, unknown, keep, Options{})); diff != "" {
 		t.Errorf("writes (-want +got):\n%s", diff)
 	}
 	fresh := newFake(testKey())
-	fresh.convergeKeeping(t, unknown, keep, Policy{})
+	fresh.convergeKeeping(t, unknown, keep, Options{})
 	if l := fresh.obs.Listeners[0]; cmp.Diff(stack.Unavailable(), l.DefaultActions) != "" {
 		t.Errorf("a listener that never stood: %+v", l)
 	}
@@ -121,19 +121,19 @@ func TestDefaultActionsThatAreToStayKeepTheirTargetGroup(t *testing.T) {
 func TestRulesThatNobodyWantsStayWhileTheyMayBeOfSomebodyWhoCannotBeUnderstood(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, testStack("/a", "/b", "/d"), Policy{})
+	f.converge(t, testStack("/a", "/b", "/d"), Options{})
 	arn := targetOf(t, f, "/b")
 	want := testStack("/a", "/c")
 	keep := stack.Keep{Rules: map[string]stack.KeptRules{"80": {Prefixes: []string{"/b"}}}}
 	writes := map[string]int{"CreateTargetGroup": 1, "ModifyRule": 1, "CreateBinding": 1, "DeleteTargetGroup": 1, "DeleteBinding": 1} // /d becomes /c
-	if diff := cmp.Diff(writes, f.convergeKeeping(t, want, keep, Policy{})); diff != "" {
+	if diff := cmp.Diff(writes, f.convergeKeeping(t, want, keep, Options{})); diff != "" {
 		t.Errorf("writes (-want +got):\n%s", diff)
 	}
 	if targetOf(t, f, "/b") != arn {
 		t.Error("the rule leads elsewhere")
 	}
 	keep.Rules["80"] = stack.KeptRules{Prefixes: []string{"/b"}, Except: []string{"/b"}} // it is known to be of another one, whose name begins so
-	if diff := cmp.Diff(map[string]int{"DeleteTargetGroup": 1, "DeleteRule": 1, "DeleteBinding": 1}, f.convergeKeeping(t, want, keep, Policy{})); diff != "" {
+	if diff := cmp.Diff(map[string]int{"DeleteTargetGroup": 1, "DeleteRule": 1, "DeleteBinding": 1}, f.convergeKeeping(t, want, keep, Options{})); diff != "" {
 		t.Errorf("afterwards (-want +got):\n%s", diff)
 	}
 }
@@ -149,9 +149,9 @@ func TestRulesThatForwardNowhereStayTheSame(t *testing.T) {
 		writes map[string]int
 	}{"somebody cannot be understood": {[]string{"/z"}, map[string]int{}}, "everybody is": {nil, map[string]int{"DeleteRule": 1}}} {
 		f := newFake(testKey())
-		f.converge(t, redirect, Policy{})
+		f.converge(t, redirect, Options{})
 		keep := stack.Keep{Rules: map[string]stack.KeptRules{"80": {Prefixes: c.keep}}}
-		if diff := cmp.Diff(c.writes, f.convergeKeeping(t, testStack("/a"), keep, Policy{})); diff != "" {
+		if diff := cmp.Diff(c.writes, f.convergeKeeping(t, testStack("/a"), keep, Options{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

@@ -27,18 +27,18 @@ func TestWhatASuccessorDeclaresDecidesWhetherItsPredecessorMayGo(t *testing.T) {
 			t.Parallel()
 			f := newFake(testKey())
 			s := testStack("/a")
-			s.LoadBalancers[0].Attributes = map[string]string{deletionProtection: tc.found}
-			f.converge(t, s, Policy{})
+			s.LoadBalancers[0].Attributes = map[string]string{elb.DeletionProtection: tc.found}
+			f.converge(t, s, Options{})
 			old := f.obs.LoadBalancers[0].ARN
 			want := testStack("/a")
 			want.LoadBalancers[0].Scheme, want.LoadBalancers[0].Name = stack.Internal, "k8s-shop-webfront-internal"
 			if tc.declared != "" {
-				want.LoadBalancers[0].Attributes = map[string]string{deletionProtection: tc.declared}
+				want.LoadBalancers[0].Attributes = map[string]string{elb.DeletionProtection: tc.declared}
 			}
-			p := Stack(want, stack.Keep{}, f.obs, Policy{})
+			p := Stack(want, stack.Keep{}, f.obs, Options{})
 			lifts := slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
 				op, ok := s.Op.(elb.ModifyLoadBalancerAttributes)
-				return ok && op.LoadBalancer.Literal == old && op.Attributes[deletionProtection] == "false"
+				return ok && op.LoadBalancer.Literal == old && op.Attributes[elb.DeletionProtection] == "false"
 			})
 			deletion, _ := p.Step("DeleteLoadBalancer LoadBalancer")
 			creation, _ := p.Step("CreateLoadBalancer LoadBalancer")
@@ -56,11 +56,11 @@ func TestWhatASuccessorDeclaresDecidesWhetherItsPredecessorMayGo(t *testing.T) {
 func TestABindingThatIsOnItsWayOutIsNotDeletedOnceMore(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, testStack("/a", "/b"), Policy{})
+	f.converge(t, testStack("/a", "/b"), Options{})
 	f.obs.Bindings[0].Deleting = true
 	for name, want := range map[string]*stack.Stack{"deleted": removed(), "without its path": testStack()} {
 		n := 0
-		p := Stack(want, stack.Keep{}, f.obs, Policy{})
+		p := Stack(want, stack.Keep{}, f.obs, Options{})
 		for _, s := range p.Steps {
 			if op, ok := s.Op.(elb.DeleteBinding); ok {
 				n++
@@ -79,7 +79,7 @@ func TestABindingThatIsOnItsWayOutIsNotDeletedOnceMore(t *testing.T) {
 func TestAKeptBindingIsNeitherChangedNorDeleted(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, testStack("/a"), Policy{})
+	f.converge(t, testStack("/a"), Options{})
 	have := f.obs.Bindings[0]
 	keep := stack.Keep{Resources: []stack.Ref{{Kind: stack.KindBinding, Literal: have.Name}}}
 	touches := func(p plan.Plan) bool {
@@ -103,10 +103,10 @@ func TestAKeptBindingIsNeitherChangedNorDeleted(t *testing.T) {
 	}{
 		"changed": {changed, f.obs}, "not wanted": {testStack(), f.obs}, "everything goes": {removed(), f.obs}, "its target group is gone": {testStack("/a"), groupless},
 	} {
-		if p := Stack(c.want, stack.Keep{}, c.obs, Policy{}); !touches(p) {
+		if p := Stack(c.want, stack.Keep{}, c.obs, Options{}); !touches(p) {
 			t.Errorf("%s: nothing would happen anyway:\n%s", name, p.Text(plan.TextOptions{}))
 		}
-		if p := Stack(c.want, keep, c.obs, Policy{}); touches(p) {
+		if p := Stack(c.want, keep, c.obs, Options{}); touches(p) {
 			t.Errorf("%s:\n%s", name, p.Text(plan.TextOptions{}))
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"sort"
-	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -13,8 +12,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
-
-const deletionProtection = "deletion_protection.enabled"
 
 func loadBalancerRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindLoadBalancer, ID: id} }
 
@@ -202,42 +199,19 @@ func (d *differ) successor(old *elb.LoadBalancer) *stack.LoadBalancer {
 	return nil
 }
 
-// protection is what the owner declares for the load balancer in question.
-func (d *differ) protection(old *elb.LoadBalancer) Protection {
-	w := d.successor(old)
-	if w == nil {
-		p, _ := d.pol.of(old)
-		return p
+// unprotected reports whether the deletion protection of an old load balancer is to be taken off: its successor declares so, or the objects
+// of one that has none.
+func (d *differ) unprotected(old *elb.LoadBalancer) bool {
+	if w := d.successor(old); w != nil {
+		return w.Attributes[elb.DeletionProtection] == "false"
 	}
-	switch w.Attributes[deletionProtection] {
-	case "true":
-		return ProtectionDeclared
-	case "false":
-		return ProtectionLifted
-	}
-	return ProtectionAsFound
+	return slices.Contains(d.opt.Unprotect, old.ID)
 }
 
-// of is what is declared for a load balancer without successor, and where.
-func (p *Policy) of(old *elb.LoadBalancer) (protection Protection, by string) {
-	if old.ID != stack.FrontendIdentity || p.Protection == ProtectionDeclared && p.Frontend != ProtectionDeclared {
-		return p.Protection, p.ProtectedBy
-	}
-	return p.Frontend, p.FrontendBy
-}
-
-// protected reports whether an old load balancer must not be deleted. What the owner declares for a successor says nothing
-// yet about an old one that AWS does not protect.
+// protected reports whether an old load balancer stays because AWS protects it. The plan depends on it: such a one is not relieved, and
+// nothing lets go of it. What the objects of a successor declare says nothing yet about an old one that AWS does not protect.
 func (d *differ) protected(old *elb.LoadBalancer) bool {
-	found := old.Attributes[deletionProtection] == "true"
-	switch d.protection(old) {
-	case ProtectionDeclared:
-		return found || d.successor(old) == nil
-	case ProtectionLifted:
-		return false
-	case ProtectionAsFound:
-	}
-	return found
+	return old.Attributes[elb.DeletionProtection] == "true" && !d.unprotected(old)
 }
 
 // deleteLoadBalancer plans one call: AWS deletes listeners and rules along with it.
@@ -260,9 +234,9 @@ func (d *differ) deleteLoadBalancer(old *elb.LoadBalancer, successor *stack.Ref)
 		why = "is replaced"
 	}
 	var lifted plan.StepID
-	if unknown := old.Attributes == nil; d.protection(old) == ProtectionLifted && (unknown || old.Attributes[deletionProtection] == "true") {
-		lifted = d.step(plan.Update, r, plan.Normal, elb.ModifyLoadBalancerAttributes{LoadBalancer: at, Attributes: map[string]string{deletionProtection: "false"}},
-			deletionProtection+" true → false").ID
+	if unknown := old.Attributes == nil; d.unprotected(old) && (unknown || old.Attributes[elb.DeletionProtection] == "true") {
+		lifted = d.step(plan.Update, r, plan.Normal, elb.ModifyLoadBalancerAttributes{LoadBalancer: at, Attributes: map[string]string{elb.DeletionProtection: "false"}},
+			elb.DeletionProtection+" true → false").ID
 	}
 	var released []plan.StepID
 	if old.Type == stack.Application && !d.protected(old) {
@@ -272,11 +246,7 @@ func (d *differ) deleteLoadBalancer(old *elb.LoadBalancer, successor *stack.Ref)
 	s.Need(lifted)
 	s.Need(released...)
 	if d.protected(old) {
-		_, by := d.pol.of(old)
-		if d.successor(old) != nil {
-			by = ""
-		}
-		s.Guard = protectedBy(old.Name, by)
+		s.Guard = Protected(old.Name)
 	}
 	id := s.ID
 	d.deletedBalancers[old.ARN] = id
@@ -302,20 +272,10 @@ func (d *differ) deleteLoadBalancer(old *elb.LoadBalancer, successor *stack.Ref)
 func Protected(name string) *plan.Guard {
 	return &plan.Guard{
 		Code: diag.DeletionProtected,
-		Text: strings.TrimSpace("deletion protection is enabled on load balancer " + name + ", which therefore stays"),
-		Remedy: "set " + deletionProtection + "=false in the load balancer attributes of the object or of its class, or in AWS, " +
+		Text: "deletion protection is enabled on load balancer " + name + ", which therefore stays",
+		Remedy: "set " + elb.DeletionProtection + "=false in the load balancer attributes of the object or of its class, or in AWS, " +
 			"and the deletion goes on",
 	}
-}
-
-// protectedBy is the guard of a load balancer whose owner declares the protection there; "" is anywhere.
-func protectedBy(name, declaration string) *plan.Guard {
-	g := Protected(name)
-	if declaration != "" {
-		g.Text = "deletion protection, declared by " + declaration + ", keeps load balancer " + name
-		g.Remedy = "set " + deletionProtection + "=false there, and the deletion goes on"
-	}
-	return g
 }
 
 // release notes that after a step nothing observed in these actions refers to their target groups any more.

@@ -41,8 +41,8 @@ func TestWhatIsDoneWithClientCertificatesChangesOnlyAsDesired(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			f := newFake(testKey())
-			f.converge(t, world(tc.from), Policy{})
-			p := Stack(world(tc.to), stack.Keep{}, f.obs, Policy{})
+			f.converge(t, world(tc.from), Options{})
+			p := Stack(world(tc.to), stack.Keep{}, f.obs, Options{})
 			var why []string
 			for _, s := range p.Steps {
 				why = append(why, s.Op.Name())
@@ -55,7 +55,7 @@ func TestWhatIsDoneWithClientCertificatesChangesOnlyAsDesired(t *testing.T) {
 			if diff := cmp.Diff(want, why); diff != "" {
 				t.Error(diff)
 			}
-			f.converge(t, world(tc.to), Policy{})
+			f.converge(t, world(tc.to), Options{})
 		})
 	}
 }
@@ -69,17 +69,17 @@ func TestAnALPNPolicyIsSwitchedOffOnlyByNone(t *testing.T) {
 		return s
 	}
 	f := newFake(testKey())
-	f.converge(t, world(""), Policy{})
-	f.converge(t, world("HTTP2Preferred"), Policy{})
-	if p := Stack(world(""), stack.Keep{}, f.obs, Policy{}); !p.Empty() {
+	f.converge(t, world(""), Options{})
+	f.converge(t, world("HTTP2Preferred"), Options{})
+	if p := Stack(world(""), stack.Keep{}, f.obs, Options{}); !p.Empty() {
 		t.Errorf("an unmanaged policy is changed:\n%s", p.Text(plan.TextOptions{}))
 	}
-	p := Stack(world("None"), stack.Keep{}, f.obs, Policy{})
+	p := Stack(world("None"), stack.Keep{}, f.obs, Options{})
 	if len(p.Steps) != 1 {
 		t.Fatalf("plan:\n%s", p.Text(plan.TextOptions{}))
 	}
 	if op, ok := p.Steps[0].Op.(elb.ModifyListener); !ok || op.Listener.ALPN != "None" {
 		t.Errorf("%+v", p.Steps[0].Op)
 	}
-	f.converge(t, world("None"), Policy{})
+	f.converge(t, world("None"), Options{})
 }

@@ -97,7 +97,7 @@ func (d *differ) prewarming(have, want []stack.Action) (first []stack.Action, co
 		return nil, nil
 	case fresh == 0:
 		return nil, cold
-	case d.pol.Unweighted, len(staged.TargetGroups) > mostForwarded, len(d.uses)+fresh > mostAttached, d.mixed(staged.TargetGroups):
+	case d.opt.Region.Unweighted, len(staged.TargetGroups) > mostForwarded, len(d.uses)+fresh > mostAttached, d.mixed(staged.TargetGroups):
 		return nil, nil
 	}
 	if (staged.Stickiness == nil || !staged.Stickiness.Enabled) && d.sticky(staged.TargetGroups) {

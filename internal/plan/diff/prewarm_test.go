@@ -28,7 +28,7 @@ func TestTargetsThatTakeOverAreHealthyBeforeTheyServe(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
 		from, to []stack.Action
-		pol      Policy
+		opt      Options
 		want     []string
 	}{
 		{name: "another backend", from: only("/a"), to: only("/new"),
@@ -41,7 +41,7 @@ func TestTargetsThatTakeOverAreHealthyBeforeTheyServe(t *testing.T) {
 		{name: "only other weights", from: weighted("/a", 1, "/b", 9), to: weighted("/a", 5, "/b", 5), want: []string{"forward to /a×5 + /b×5"}},
 		{name: "nothing served before", from: answer503, to: only("/new"), want: []string{"forward to /new"}},
 		{name: "no weight served before", from: weighted("/a", 0, "/b", 0), to: only("/new"), want: []string{"forward to /new"}},
-		{name: "weights are not admitted", from: only("/a"), to: only("/new"), pol: Policy{Unweighted: true}, want: []string{"forward to /new"}},
+		{name: "weights are not admitted", from: only("/a"), to: only("/new"), opt: Options{Region: Region{Unweighted: true}}, want: []string{"forward to /new"}},
 		{name: "five backends before", from: weighted("/a", 1, "/b", 1, "/c", 1, "/d", 1, "/e", 1), to: only("/new"), want: []string{"forward to /new"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -60,8 +60,8 @@ func TestTargetsThatTakeOverAreHealthyBeforeTheyServe(t *testing.T) {
 					}
 					return s
 				}
-				f.converge(t, world(tc.from), tc.pol)
-				p := Stack(world(tc.to), stack.Keep{}, f.obs, tc.pol)
+				f.converge(t, world(tc.from), tc.opt)
+				p := Stack(world(tc.to), stack.Keep{}, f.obs, tc.opt)
 				d := &differ{identities: map[string]string{}}
 				for _, tg := range f.obs.TargetGroups {
 					d.identities[tg.ARN] = tg.ID
@@ -84,7 +84,7 @@ func TestTargetsThatTakeOverAreHealthyBeforeTheyServe(t *testing.T) {
 				if slices.Contains(got, "await /new") && !slices.Contains(last.Needs, "DescribeTargetHealth /new") {
 					t.Errorf("the switch does not wait: %+v", last)
 				}
-				f.converge(t, world(tc.to), tc.pol)
+				f.converge(t, world(tc.to), tc.opt)
 			}
 		})
 	}
@@ -95,11 +95,11 @@ func TestTargetsThatTakeOverAreHealthyBeforeTheyServe(t *testing.T) {
 func TestAReplacedTargetGroupServesUntilItsSuccessorIsHealthy(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, testStack("/a", "/b"), Policy{})
+	f.converge(t, testStack("/a", "/b"), Options{})
 	want := testStack("/a", "/b")
 	want.TargetGroups[0].TargetType, want.TargetGroups[0].Name = stack.TargetInstance, "tg/a2"
 	want.Bindings[0].TargetType, want.Bindings[0].Name = stack.TargetInstance, "tg/a2"
-	p := Stack(want, stack.Keep{}, f.obs, Policy{})
+	p := Stack(want, stack.Keep{}, f.obs, Options{})
 	at := func(id plan.StepID) int {
 		return slices.IndexFunc(p.Steps, func(s plan.Step) bool { return s.ID == id })
 	}
@@ -119,7 +119,7 @@ func TestAReplacedTargetGroupServesUntilItsSuccessorIsHealthy(t *testing.T) {
 		t.Fatalf("%d target groups and %d bindings while the old ones serve", len(f.obs.TargetGroups), len(f.obs.Bindings))
 	}
 	writes := map[string]int{"DescribeTargetHealth": 1, "ModifyRule": 1, "DeleteTargetGroup": 1, "DeleteBinding": 1}
-	if diff := cmp.Diff(writes, f.converge(t, want, Policy{})); diff != "" {
+	if diff := cmp.Diff(writes, f.converge(t, want, Options{})); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -144,13 +144,13 @@ func TestANewPathIsAnsweredAsBeforeUntilItsTargetsAreHealthy(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			f := newFake(testKey())
-			f.converge(t, testStack(tc.from...), Policy{})
+			f.converge(t, testStack(tc.from...), Options{})
 			want := testStack(tc.to...)
 			fresh := slices.IndexFunc(tc.to, func(p string) bool { return !slices.Contains(tc.from, p) })
 			if tc.target != "" {
 				want.Rules[fresh].Actions = []stack.Action{forwardTo(tc.target)}
 			}
-			p := Stack(want, stack.Keep{}, f.obs, Policy{})
+			p := Stack(want, stack.Keep{}, f.obs, Options{})
 			d := &differ{identities: map[string]string{}}
 			for _, tg := range f.obs.TargetGroups {
 				d.identities[tg.ARN] = tg.ID
@@ -169,7 +169,7 @@ func TestANewPathIsAnsweredAsBeforeUntilItsTargetsAreHealthy(t *testing.T) {
 			if got != tc.first || modified != tc.modified {
 				t.Errorf("created %q and modified %d, want %q and %d:\n%s", got, modified, tc.first, tc.modified, p.Text(plan.TextOptions{}))
 			}
-			f.converge(t, want, Policy{})
+			f.converge(t, want, Options{})
 		})
 	}
 }

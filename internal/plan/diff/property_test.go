@@ -110,9 +110,9 @@ func converge(t *rapid.T, f *fakeAWS, want *stack.Stack) {
 			foreign[r.ARN] = r.Priority
 		}
 	}
-	p := Stack(want, stack.Keep{}, f.obs, Policy{})
+	p := Stack(want, stack.Keep{}, f.obs, Options{})
 	f.run(t, p)
-	if again := Stack(want, stack.Keep{}, f.obs, Policy{}); !again.Empty() {
+	if again := Stack(want, stack.Keep{}, f.obs, Options{}); !again.Empty() {
 		t.Fatalf("the plan did not lead to what is wanted:\n%s\nthen:\n%s", p.Text(plan.TextOptions{}), again.Text(plan.TextOptions{}))
 	}
 	kept := map[string]int32{}
@@ -163,10 +163,10 @@ func BenchmarkDiffOfAThousandRulesThatAreThere(b *testing.B) {
 	}
 	want := testStack(paths...)
 	f := newFake(testKey())
-	f.run(b, Stack(want, stack.Keep{}, f.obs, Policy{}))
+	f.run(b, Stack(want, stack.Keep{}, f.obs, Options{}))
 	b.ResetTimer()
 	for b.Loop() {
-		if p := Stack(want, stack.Keep{}, f.obs, Policy{}); !p.Empty() {
+		if p := Stack(want, stack.Keep{}, f.obs, Options{}); !p.Empty() {
 			b.Fatal(p.Text(plan.TextOptions{}))
 		}
 	}
@@ -179,13 +179,13 @@ func BenchmarkDiffOfAThousandNewRules(b *testing.B) {
 	}
 	want := testStack(paths...)
 	for b.Loop() {
-		Stack(want, stack.Keep{}, elb.Observed{Key: testKey()}, Policy{})
+		Stack(want, stack.Keep{}, elb.Observed{Key: testKey()}, Options{})
 	}
 }
 
 func BenchmarkDiffOfOneIngress(b *testing.B) {
 	want := testStack("/")
 	for b.Loop() {
-		Stack(want, stack.Keep{}, elb.Observed{Key: testKey()}, Policy{})
+		Stack(want, stack.Keep{}, elb.Observed{Key: testKey()}, Options{})
 	}
 }

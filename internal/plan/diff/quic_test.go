@@ -23,9 +23,9 @@ func TestAQUICListenerOfAnotherControllerIsLeftAsItIs(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ wanted, exists string }{{"UDP", "QUIC"}, {"TCP_UDP", "TCP_QUIC"}} {
 		f := newFake(testKey())
-		f.converge(t, datagrams(tc.exists, false), Policy{})
+		f.converge(t, datagrams(tc.exists, false), Options{})
 		want := datagrams(tc.wanted, true)
-		if p := Stack(want, stack.Keep{}, f.obs, Policy{}); !p.Empty() {
+		if p := Stack(want, stack.Keep{}, f.obs, Options{}); !p.Empty() {
 			t.Errorf("%s is turned into %s:\n%s", tc.exists, tc.wanted, p.Text(plan.TextOptions{}))
 		}
 		if want.Listeners[0].Protocol != tc.wanted || want.TargetGroups[0].Protocol != tc.wanted || want.Bindings[0].Protocol != tc.wanted {
@@ -33,7 +33,7 @@ func TestAQUICListenerOfAnotherControllerIsLeftAsItIs(t *testing.T) {
 		}
 		// Everything else of it is managed.
 		want.TargetGroups[0].HealthCheck.IntervalSeconds = 30
-		if writes := f.converge(t, want, Policy{}); len(writes) != 1 || writes["ModifyTargetGroup"] != 1 {
+		if writes := f.converge(t, want, Options{}); len(writes) != 1 || writes["ModifyTargetGroup"] != 1 {
 			t.Errorf("an edit writes %v", writes)
 		}
 	}
@@ -42,8 +42,8 @@ func TestAQUICListenerOfAnotherControllerIsLeftAsItIs(t *testing.T) {
 func TestAListenerThatIsNotToBeQUICAnyMoreBecomesUDP(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, datagrams("QUIC", false), Policy{})
-	f.converge(t, datagrams("UDP", false), Policy{})
+	f.converge(t, datagrams("QUIC", false), Options{})
+	f.converge(t, datagrams("UDP", false), Options{})
 	if f.obs.Listeners[0].Protocol != "UDP" {
 		t.Errorf("protocol %s", f.obs.Listeners[0].Protocol)
 	}
@@ -52,7 +52,7 @@ func TestAListenerThatIsNotToBeQUICAnyMoreBecomesUDP(t *testing.T) {
 func TestNoQUICListenerIsMade(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, datagrams("UDP", true), Policy{})
+	f.converge(t, datagrams("UDP", true), Options{})
 	if f.obs.Listeners[0].Protocol != "UDP" || f.obs.TargetGroups[0].Protocol != "UDP" {
 		t.Errorf("listener %s, target group %s", f.obs.Listeners[0].Protocol, f.obs.TargetGroups[0].Protocol)
 	}

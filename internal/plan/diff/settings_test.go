@@ -49,11 +49,11 @@ var keepsSettings = stack.Keep{Settings: true}
 func TestWhereSettingsStandOnlyRulesTargetGroupsAndBindingsChange(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, testStack("/a", "/b"), Policy{})
+	f.converge(t, testStack("/a", "/b"), Options{})
 	before := f.obs.Clone()
 	want := testStack("/b", "/c")
 	otherSettings(want)
-	p := Stack(want, keepsSettings, f.obs, Policy{})
+	p := Stack(want, keepsSettings, f.obs, Options{})
 	var got []string
 	for _, s := range p.Steps {
 		got = append(got, string(s.ID))
@@ -69,7 +69,7 @@ func TestWhereSettingsStandOnlyRulesTargetGroupsAndBindingsChange(t *testing.T) 
 	for _, b := range f.obs.Bindings {
 		same(t, "what "+b.Name+" admits", b.Networking, before.Bindings[0].Networking)
 	}
-	if p := Stack(want, keepsSettings, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(want, keepsSettings, f.obs, Options{}); !p.Empty() {
 		t.Errorf("a second plan is not empty:\n%s", p.Text(plan.TextOptions{}))
 	}
 }
@@ -94,8 +94,8 @@ func TestWhereSettingsStandNoListenerComesGoesOrBeginsToRedirect(t *testing.T) {
 		have, want := testStack("/a"), testStack("/a")
 		c.have(have)
 		c.want(want)
-		f.converge(t, have, Policy{})
-		if p := Stack(want, keepsSettings, f.obs, Policy{}); !p.Empty() {
+		f.converge(t, have, Options{})
+		if p := Stack(want, keepsSettings, f.obs, Options{}); !p.Empty() {
 			t.Errorf("%s: the plan is\n%s", name, p.Text(plan.TextOptions{}))
 		}
 	}
@@ -105,14 +105,14 @@ func TestWhereSettingsStandAndNoLoadBalancerExistsNothingIsPlanned(t *testing.T)
 	t.Parallel()
 	f := newFake(testKey())
 	want := testStack("/a")
-	if p := Stack(want, keepsSettings, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(want, keepsSettings, f.obs, Options{}); !p.Empty() {
 		t.Errorf("the plan is\n%s", p.Text(plan.TextOptions{}))
 	}
-	f.converge(t, testStack("/a"), Policy{})
+	f.converge(t, testStack("/a"), Options{})
 	another := f.obs.LoadBalancers[0]
 	another.ARN, another.Scheme = "arn:other", stack.Internal
 	f.obs.LoadBalancers = append(f.obs.LoadBalancers, another)
-	if p := Stack(want, keepsSettings, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(want, keepsSettings, f.obs, Options{}); !p.Empty() {
 		t.Errorf("while one load balancer is about to replace another, the plan is\n%s", p.Text(plan.TextOptions{}))
 	}
 }
@@ -121,9 +121,9 @@ func TestWhereSettingsStandAndNoLoadBalancerExistsNothingIsPlanned(t *testing.T)
 func TestWhereSettingsStandTheFrontendStays(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.converge(t, withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80}), Policy{})
+	f.converge(t, withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80}), Options{})
 	for name, want := range map[string]*stack.Stack{"without it": testStack("/a"), "with it": withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80})} {
-		if p := Stack(want, keepsSettings, f.obs, Policy{}); !p.Empty() {
+		if p := Stack(want, keepsSettings, f.obs, Options{}); !p.Empty() {
 			t.Errorf("%s: the plan is\n%s", name, p.Text(plan.TextOptions{}))
 		}
 	}
@@ -134,9 +134,9 @@ func TestWhereSettingsStandNoOtherOperationIsPlanned(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		f := newFake(testKey())
-		f.converge(t, drawStack(t, "have"), Policy{})
+		f.converge(t, drawStack(t, "have"), Options{})
 		want := drawStack(t, "want")
-		p := Stack(want, keepsSettings, f.obs, Policy{})
+		p := Stack(want, keepsSettings, f.obs, Options{})
 		for _, s := range p.Steps {
 			switch op := s.Op.(type) {
 			case elb.CreateRule, elb.ModifyRule, elb.DeleteRule, elb.SetRulePriorities, elb.CreateTargetGroup, elb.ModifyTargetGroup, elb.ModifyTargetGroupAttributes, elb.DeleteTargetGroup,
@@ -150,7 +150,7 @@ func TestWhereSettingsStandNoOtherOperationIsPlanned(t *testing.T) {
 			}
 		}
 		f.run(t, p)
-		if p := Stack(want, keepsSettings, f.obs, Policy{}); !p.Empty() {
+		if p := Stack(want, keepsSettings, f.obs, Options{}); !p.Empty() {
 			t.Fatalf("a second plan is not empty:\n%s", p.Text(plan.TextOptions{}))
 		}
 	})

@@ -58,13 +58,13 @@ func (d *differ) replacementReason(have *elb.TargetGroup, want stack.TargetGroup
 		return "IP address type " + cmp.Or(have.IPAddressType, stack.IPv4) + " → " + cmp.Or(want.IPAddressType, stack.IPv4)
 	case want.TargetType == stack.TargetALB && !have.Reaches(want.Port):
 		return fmt.Sprintf("port %d → %d", have.Port, want.Port)
-	case d.pol.FixedHealthChecks && want.Protocol != "HTTP" && want.Protocol != "HTTPS":
+	case d.opt.Region.FixedHealthChecks && want.Protocol != "HTTP" && want.Protocol != "HTTPS":
 		return fixedCheckChange(have.HealthCheck, want.HealthCheck)
 	}
 	return ""
 }
 
-// fixedCheckChange is the change of a health check that Policy.FixedHealthChecks forbids; empty = there is none.
+// fixedCheckChange is the change of a health check that Region.FixedHealthChecks forbids; empty = there is none.
 func fixedCheckChange(have, want stack.HealthCheck) string {
 	have.Port, have.Path, have.HealthyThreshold, have.UnhealthyThreshold = want.Port, want.Path, want.HealthyThreshold, want.UnhealthyThreshold
 	return strings.Join(healthCheckChanges(have, want), ", ")

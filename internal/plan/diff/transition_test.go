@@ -112,12 +112,12 @@ func TestARequestWithTheSameAnswerBeforeAndAfterGetsItAllTheTime(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		f := newFake(testKey())
-		f.run(rt, Stack(drawRules(rt, "before"), stack.Keep{}, f.obs, Policy{}))
+		f.run(rt, Stack(drawRules(rt, "before"), stack.Keep{}, f.obs, Options{}))
 		renumber(rt, f)
 		want := drawRules(rt, "after")
 		before, after := f.answers(rt), f.answersOf(rt, want)
 		for pass := range 3 {
-			p := Stack(want, stack.Keep{}, f.obs, Policy{})
+			p := Stack(want, stack.Keep{}, f.obs, Options{})
 			f.runLoosely(rt, p, pass < 2, func(s plan.Step) {
 				for i, now := range f.answers(rt) {
 					if before[i] == after[i] && now != before[i] {
@@ -131,7 +131,7 @@ func TestARequestWithTheSameAnswerBeforeAndAfterGetsItAllTheTime(t *testing.T) {
 		if diff := cmp.Compare(strings.Join(f.answers(rt), "\n"), strings.Join(after, "\n")); diff != 0 {
 			rt.Fatalf("the plan leads elsewhere")
 		}
-		if p := Stack(want, stack.Keep{}, f.obs, Policy{}); !p.Empty() {
+		if p := Stack(want, stack.Keep{}, f.obs, Options{}); !p.Empty() {
 			rt.Fatalf("left over:\n%s", p.Text(plan.TextOptions{}))
 		}
 	})
@@ -162,7 +162,7 @@ func renumber(t *rapid.T, f *fakeAWS) {
 func (f *fakeAWS) answersOf(t failer, want *stack.Stack) []string {
 	t.Helper()
 	g := newFake(testKey())
-	g.run(t, Stack(want, stack.Keep{}, g.obs, Policy{}))
+	g.run(t, Stack(want, stack.Keep{}, g.obs, Options{}))
 	return g.answers(t)
 }
 

@@ -47,9 +47,9 @@ func TestWhereObjectsMayBeUnseenOnlyWhatIsKnownToBeOfTheSeenNamespaceGoes(t *tes
 			[]string{"DeleteBinding", "DeleteRule", "DeleteTargetGroup"}},
 	} {
 		f := newFake(testKey())
-		f.converge(t, all, Policy{})
+		f.converge(t, all, Options{})
 		keep := stack.Keep{Settings: true, SeenNamespace: "shop"}
-		p := Stack(c.want, keep, f.obs, Policy{})
+		p := Stack(c.want, keep, f.obs, Options{})
 		ops := map[string]bool{}
 		for _, s := range p.Steps {
 			ops[s.Op.Name()] = true
@@ -69,7 +69,7 @@ func TestWhereObjectsMayBeUnseenOnlyWhatIsKnownToBeOfTheSeenNamespaceGoes(t *tes
 		}) {
 			t.Errorf("%s: somebody's redirect is gone", name)
 		}
-		if p := Stack(c.want, keep, f.obs, Policy{}); !p.Empty() {
+		if p := Stack(c.want, keep, f.obs, Options{}); !p.Empty() {
 			t.Errorf("%s: a second plan is not empty:\n%s", name, p.Text(plan.TextOptions{}))
 		}
 	}

@@ -22,7 +22,7 @@ func TestWebACLsOfTwoGenerationsAreLeftWhereNobodyManagesThem(t *testing.T) {
 	id := "classic"
 	want.LoadBalancers[0].ClassicWebACL = &id
 	f := newFake(testKey())
-	p := Stack(want, stack.Keep{}, f.obs, Policy{})
+	p := Stack(want, stack.Keep{}, f.obs, Options{})
 	if got := operationsOf(p); !slices.Contains(got, "AssociateRegionalWebACL") || !slices.Contains(got, "AssociateWebACL") {
 		t.Errorf("a new load balancer: %v", got)
 	}
@@ -30,10 +30,10 @@ func TestWebACLsOfTwoGenerationsAreLeftWhereNobodyManagesThem(t *testing.T) {
 	if has := f.obs.LoadBalancers[0].ClassicWebACL; has == nil || *has != id {
 		t.Errorf("observed afterwards: %v", has)
 	}
-	if again := Stack(want, stack.Keep{}, f.obs, Policy{}); !again.Empty() {
+	if again := Stack(want, stack.Keep{}, f.obs, Options{}); !again.Empty() {
 		t.Error(again.Text(plan.TextOptions{}))
 	}
-	if p := Stack(guarded(), stack.Keep{}, f.obs, Policy{}); !p.Empty() {
+	if p := Stack(guarded(), stack.Keep{}, f.obs, Options{}); !p.Empty() {
 		t.Errorf("with nobody to manage it: %s", p.Text(plan.TextOptions{}))
 	}
 }

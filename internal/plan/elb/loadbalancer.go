@@ -8,6 +8,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
+// DeletionProtection is the attribute of a load balancer with which AWS refuses to delete it.
+const DeletionProtection = "deletion_protection.enabled"
+
 // CreateLoadBalancer creates a load balancer; attributes are a step of their own.
 type CreateLoadBalancer struct{ LoadBalancer stack.LoadBalancer }
 

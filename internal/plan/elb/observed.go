@@ -32,8 +32,6 @@ type Observed struct {
 	CertificatesUnread *plan.Guard `json:",omitempty"`
 	// Assumed is there if parts were left by an earlier process; nil = everything was read or written by this one.
 	Assumed *Assumption `json:",omitempty"`
-	// ImportsHeld tells why Secrets must not be imported into ACM now, by identity of the certificate.
-	ImportsHeld map[string]plan.Guard `json:",omitempty"`
 }
 
 // SecurityGroup is an observed group of ours: a stack's managed one, or the shared backend group.

@@ -1,0 +1,66 @@
+// Package policy holds the policies of plans for load balancers: filters that refuse steps for reasons which change nothing of the way to
+// the desired state. What changes the way is in diff.Options. It decides by its arguments alone, and imports only the standard library, diag, plan and elb.
+package policy
+
+import (
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/elb"
+)
+
+// Protect refuses to delete load balancers whose objects declare deletion protection, whether or not AWS protects them. declared says where,
+// by identity: "IngressClassParams prod, spec.loadBalancerAttributes".
+func Protect(declared map[string]string, o elb.Observed) plan.Policy {
+	return func(p plan.Plan) plan.Plan {
+		for _, s := range p.Steps {
+			by, protected := declared[s.Resource.ID]
+			if _, deletes := s.Op.(elb.DeleteLoadBalancer); !deletes || !protected || s.Guard != nil && s.Guard.Code != diag.DeletionProtected {
+				continue
+			}
+			name := s.Resource.Literal
+			for _, lb := range o.LoadBalancers {
+				if lb.ARN == s.Resource.Literal {
+					name = lb.Name
+				}
+			}
+			p = p.Refuse(s.ID, &plan.Guard{
+				Code:   diag.DeletionProtected,
+				Text:   "deletion protection, declared by " + by + ", keeps load balancer " + name,
+				Remedy: "set " + elb.DeletionProtection + "=false there, and the deletion goes on",
+			})
+		}
+		return p
+	}
+}
+
+// HoldImports refuses imports into ACM that must wait, by identity of the certificate.
+func HoldImports(held map[string]plan.Guard) plan.Policy {
+	return func(p plan.Plan) plan.Plan {
+		p.Steps = slices.Clone(p.Steps)
+		for i, s := range p.Steps {
+			if op, imports := s.Op.(elb.ImportCertificate); imports {
+				if g, ok := held[op.Certificate.ID]; ok {
+					p.Steps[i].Guard = &g
+				}
+			}
+		}
+		return p
+	}
+}
+
+// HoldDeletions refuses to delete load balancers, and leaves out all other steps.
+func HoldDeletions(g plan.Guard) plan.Policy {
+	return func(p plan.Plan) plan.Plan {
+		var held []plan.Step
+		for _, s := range p.Steps {
+			if _, deletes := s.Op.(elb.DeleteLoadBalancer); deletes && s.Guard == nil {
+				s.Needs, s.After, s.Guard = nil, nil, &g
+				held = append(held, s)
+			}
+		}
+		p.Steps = held
+		return p
+	}
+}
